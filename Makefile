@@ -1,0 +1,32 @@
+# earshot: make help
+
+GO ?= go
+
+.PHONY: help run test tools lint portable bench clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## play the smoke scenario
+	$(GO) run ./cmd/earshot run scenarios/smoke.yaml
+
+test: tools lint portable ## install what the tests need, and run them all under the race detector, a package at a time
+	$(GO) test -race -p 1 -timeout 20m ./...
+
+tools: ## install what the tests need (Chromium)
+	@sh .ci/tools
+
+lint: ## gofmt, go vet and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+portable: ## build for the systems that CI does not run on
+	GOOS=darwin $(GO) build ./...
+	GOOS=windows $(GO) build ./...
+
+bench: ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean: ## forget cached test results
+	$(GO) clean -testcache

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/report"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// runFlags are the flags of earshot run.
+type runFlags struct {
+	target, driver   string
+	whipURL, whepURL string
+	token, ca        string
+	listeners        int
+	hold             time.Duration
+	seed             int64
+	thresholds       []string
+	summary          string
+	quiet            bool
+}
+
+func runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run SCENARIO",
+		Short: "Play a scenario and say pass, fail or invalid",
+		Long: `Play a scenario: real WebRTC clients fill its rooms, and a report says what each
+listener received and whether the thresholds hold.
+
+Without --target, a server of its own is started in a child process and stopped
+at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
+98 invalid (a threshold had no data, or the figures can't be trusted),
+99 thresholds crossed, 130 interrupted.`,
+		Example: `  earshot run scenarios/smoke.yaml
+  earshot run scenarios/smoke.yaml --target http://127.0.0.1:7080
+  earshot run scenarios/smoke.yaml --driver whep --whip-url http://127.0.0.1:8889/{room}/whip --whep-url http://127.0.0.1:8889/{room}/whep`,
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			changed := c.Flags().Changed
+			return play(c.Context(), args[0], f, changed, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.target, "target", "", "`URL` of a running earshot server (default: start one)")
+	flags.StringVar(&f.driver, "driver", "earshot", "`kind` of server: earshot, or whep for any WHIP/WHEP server")
+	flags.StringVar(&f.whipURL, "whip-url", "", "`URL` to publish to with --driver whep; {room} stands for the room")
+	flags.StringVar(&f.whepURL, "whep-url", "", "`URL` to listen to with --driver whep; {room} stands for the room")
+	flags.StringVar(&f.token, "token", "", "bearer `token` for the target (the operator's, of an earshot server)")
+	flags.StringVar(&f.ca, "ca", "", "`file` of certificate authorities (PEM) to trust beside the system's")
+	flags.IntVar(&f.listeners, "listeners", 0, "cast `N` listeners a room instead of the scenario's")
+	flags.DurationVar(&f.hold, "hold", 0, "hold the steady state for this `time` instead of the scenario's")
+	flags.Int64Var(&f.seed, "seed", 0, "play with this `seed` instead of the scenario's")
+	flags.StringArrayVar(&f.thresholds, "threshold", nil, "add a threshold, as `'metric: expression'` (repeatable)")
+	flags.StringVar(&f.summary, "summary", "", "write the summary as JSON to this `file`")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the verdict alone")
+	return c
+}
+
+// play plays a scenario file.
+func play(ctx context.Context, path string, f runFlags, changed func(string) bool, stdout, stderr io.Writer) error {
+	s, err := f.scenario(path, changed)
+	if err != nil {
+		return usage(err)
+	}
+	for _, w := range s.Warnings {
+		fmt.Fprintln(stderr, "earshot: warning:", w)
+	}
+	if err := writable(f.summary); err != nil {
+		return usage(err)
+	}
+	trust, err := f.trust()
+	if err != nil {
+		return usage(err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	cfg := loadgen.Config{Scenario: s}
+	server, err := f.connect(ctx, &cfg, trust, cancel)
+	if err != nil {
+		return err
+	}
+	progress := report.NewProgress(stderr, isTerminal(stderr))
+	if !f.quiet {
+		cfg.Progress = progress.Show
+	}
+	result, err := loadgen.Run(ctx, cfg)
+	progress.Done()
+	stopped := server.Close()
+	died := context.Cause(ctx)
+	switch {
+	case errors.Is(died, errServerDied):
+		// What was measured until then is worth reading, and is no verdict.
+		if result != nil {
+			_ = f.tell(result, s, stdout)
+		}
+		return died
+	case errors.Is(err, loadgen.ErrUnsupported):
+		return usage(err)
+	case err != nil && ctx.Err() != nil:
+		return interrupted(fmt.Errorf("interrupted before anything was measured: %w", err))
+	case err != nil:
+		return errors.Join(err, stopped)
+	}
+	return errors.Join(f.tell(result, s, stdout), stopped)
+}
+
+// tell reports a result, and returns what the exit code is made from.
+func (f runFlags) tell(result *loadgen.Result, s *scenario.Scenario, stdout io.Writer) error {
+	r := report.Judge(result, s.Thresholds)
+	var err error
+	if f.quiet {
+		err = r.WriteVerdict(stdout)
+	} else {
+		err = r.WriteText(stdout)
+	}
+	if f.summary != "" {
+		err = errors.Join(err, writeFile(f.summary, r.WriteJSON))
+	}
+	switch {
+	case err != nil:
+		return err
+	case result.Interrupted:
+		return interrupted(errors.New("the run was interrupted; the report is about what ran"))
+	case r.Verdict != report.Pass:
+		return &verdictError{r.Verdict}
+	}
+	return nil
+}
+
+// scenario reads the file and applies what the flags override.
+func (f runFlags) scenario(path string, changed func(string) bool) (*scenario.Scenario, error) {
+	s, err := scenario.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if changed("listeners") {
+		if s, err = s.WithListeners(f.listeners); err != nil {
+			return nil, fmt.Errorf("--listeners: %w", err)
+		}
+	}
+	if changed("hold") {
+		if s, err = s.WithHold(f.hold); err != nil {
+			return nil, fmt.Errorf("--hold: %w", err)
+		}
+	}
+	if changed("seed") {
+		s = s.WithSeed(f.seed)
+	}
+	for _, t := range f.thresholds {
+		metric, expression, ok := strings.Cut(t, ":")
+		if !ok {
+			return nil, fmt.Errorf("--threshold %q is not of the form 'metric: expression', like 'latency: p(99) < 20ms'", t)
+		}
+		if s, err = s.AddThreshold(strings.TrimSpace(metric), strings.TrimSpace(expression)); err != nil {
+			return nil, fmt.Errorf("--threshold: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// connect chooses the driver, and starts a server of the run's own if no
+// target is given.
+func (f runFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tls.Config, died context.CancelCauseFunc) (io.Closer, error) {
+	none := io.NopCloser(nil)
+	switch {
+	case f.driver == "whep":
+		if f.target != "" {
+			return nil, usage(errors.New("--target is an earshot server's; with --driver whep give --whip-url and --whep-url"))
+		}
+		d, err := loadgen.NewWHEP(f.whipURL, f.whepURL, f.token, trust)
+		if err != nil {
+			return nil, usage(err)
+		}
+		cfg.Driver = d
+		return none, nil
+	case f.driver != "earshot":
+		return nil, usage(fmt.Errorf("--driver %q is neither earshot nor whep", f.driver))
+	case f.whipURL != "" || f.whepURL != "":
+		return nil, usage(errors.New("--whip-url and --whep-url go with --driver whep"))
+	}
+	if f.target == "" {
+		server, err := startServer(ctx, died)
+		if err != nil {
+			return nil, fmt.Errorf("start a server for the run: %w", err)
+		}
+		d, err := loadgen.NewEarshot(server.url, "", trust)
+		if err != nil {
+			return nil, errors.Join(err, server.Close())
+		}
+		cfg.Driver, cfg.Server = d, loadgen.ProcessMeter{PID: server.pid()}
+		return server, nil
+	}
+	d, err := loadgen.NewEarshot(f.target, f.token, trust)
+	if err != nil {
+		return nil, usage(err)
+	}
+	cfg.Driver, cfg.Server = d, d.Meter()
+	return none, nil
+}
+
+// trust is the authorities that the target's certificate may be from; nil for
+// the system's.
+func (f runFlags) trust() (*tls.Config, error) {
+	if f.ca == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(f.ca)
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca: %s holds no PEM certificate", f.ca)
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

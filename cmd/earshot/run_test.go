@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// small is a scenario of few listeners and seconds, with the thresholds given.
+func small(t *testing.T, thresholds string) string {
+	t.Helper()
+	audio, err := filepath.Abs("../../scenarios/audio/speech.ogg")
+	require.NoError(t, err)
+	return file(t, "small.yaml", `
+name: a small room
+room: {capacity: 10, slots: 3}
+cast:
+  - {role: speaker, count: 1, audio: "`+audio+`"}
+  - {role: listener, count: 3, arrive: {within: 200ms, shape: linear}}
+hold: 1s
+thresholds:
+`+thresholds)
+}
+
+func TestARunThatHoldsItsThresholdsExitsWith0(t *testing.T) {
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	stdout, stderr, code := command(t, "run", small(t, `
+  joined: ["rate == 1"]
+  delivered: ["rate >= 0.99"]
+  latency: ["count > 100"]
+  packets_per_core: ["value > 0"]
+`), "--summary", summary)
+	require.Zero(t, code, "%s\n%s", stdout, stderr)
+	assert.Contains(t, stdout, "✓ rate == 1  rate=100%")
+	assert.Contains(t, stdout, "✓ pass")
+	assert.Contains(t, stderr, "arrivals", "progress, a line a phase")
+
+	var s struct {
+		SchemaVersion int    `json:"schema_version"`
+		Verdict       string `json:"verdict"`
+		Thresholds    []struct {
+			Metric, Expression string
+			OK                 *bool
+			Value              *float64
+		}
+		Metrics map[string]map[string]any
+	}
+	data, err := os.ReadFile(summary)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &s))
+	assert.Equal(t, 1, s.SchemaVersion)
+	assert.Equal(t, "pass", s.Verdict)
+	assert.Len(t, s.Thresholds, 4)
+	assert.Equal(t, "trend", s.Metrics["latency"]["kind"])
+	assert.Contains(t, s.Metrics["latency"], "p(99)")
+	assert.EqualValues(t, 1, s.Metrics["joined"]["rate"])
+	assert.Positive(t, s.Metrics["server_rss"]["value"])
+}
+
+func TestARunWhoseThresholdMustFailExitsWith99(t *testing.T) {
+	stdout, _, code := command(t, "run", small(t, `
+  latency: ["max < 1us"]
+`), "-q")
+	assert.Equal(t, exitFail, code)
+	assert.Equal(t, "✗ fail\n", stdout)
+}
+
+func TestARunWithAThresholdWithoutDataExitsWith98(t *testing.T) {
+	stdout, _, code := command(t, "run", small(t, `
+  onset_clip: ["max < 40ms"]
+`))
+	assert.Equal(t, exitInvalid, code)
+	assert.Contains(t, stdout, "? max < 40ms  no data")
+	assert.Contains(t, stdout, "? invalid")
+}
+
+func TestARunWithoutMediaExitsWith98(t *testing.T) {
+	// Nobody speaks, so nobody is owed anything.
+	path := file(t, "mute.yaml", `
+name: nobody speaks
+room: {capacity: 10, slots: 3}
+cast:
+  - {role: listener, count: 2, arrive: {within: 100ms, shape: linear}}
+hold: 500ms
+join_deadline: 2s
+thresholds:
+  delivered: ["rate >= 0.5"]
+`)
+	stdout, _, code := command(t, "run", path)
+	assert.Equal(t, exitInvalid, code)
+	assert.Contains(t, stdout, "nothing was measured")
+}
+
+func TestAMisspeltMetricExitsWith2AndItsLine(t *testing.T) {
+	path := small(t, `
+  latncy: ["p(99) < 20ms"]
+`)
+	stdout, stderr, code := command(t, "run", path)
+	assert.Equal(t, exitUsage, code)
+	assert.Empty(t, stdout)
+	assert.Contains(t, stderr, "small.yaml:10:")
+	assert.Contains(t, stderr, "latncy")
+	assert.Contains(t, stderr, "latency", "what was probably meant")
+}
+
+func TestATargetThatDoesNotAnswerExitsWith1(t *testing.T) {
+	// A port that was free a moment ago.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	dead := "http://" + l.Addr().String()
+	require.NoError(t, l.Close())
+	t.Run("an earshot server", func(t *testing.T) {
+		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--target", dead)
+		assert.Equal(t, exitCouldNotRun, code)
+		assert.Contains(t, stderr, "cannot be reached")
+	})
+	t.Run("a WHIP server", func(t *testing.T) {
+		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--driver", "whep",
+			"--whip-url", dead+"/{room}/whip", "--whep-url", dead+"/{room}/whep")
+		assert.Equal(t, exitCouldNotRun, code)
+		assert.Contains(t, stderr, "cannot be reached")
+	})
+	t.Run("a server that is something else", func(t *testing.T) {
+		other := httptest.NewServer(http.NotFoundHandler())
+		defer other.Close()
+		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--target", other.URL)
+		assert.Equal(t, exitCouldNotRun, code)
+		assert.Contains(t, stderr, "404")
+	})
+}
+
+func TestAnInterruptedRunReportsWhatRanAndExitsWith130(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	progress := watcher{seen: make(chan string, 1000)}
+	done := make(chan struct{})
+	var stdout strings.Builder
+	var code int
+	path := small(t, `  joined: ["rate == 1"]`)
+	go func() {
+		defer close(done)
+		code = exitCode(run(ctx, []string{"run", path, "--hold", "10m"}, &stdout, progress))
+	}()
+	for line := range progress.seen {
+		if strings.Contains(line, "steady") {
+			break
+		}
+	}
+	interrupt()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal("the run did not end")
+	}
+	assert.Equal(t, exitInterrupted, code)
+	assert.Contains(t, stdout.String(), "✓ rate == 1  rate=100%")
+	assert.Contains(t, stdout.String(), "the run was interrupted")
+}
+
+// A watcher hands on what is written to it.
+type watcher struct{ seen chan string }
+
+func (w watcher) Write(b []byte) (int, error) {
+	select {
+	case w.seen <- string(b):
+	default:
+	}
+	return len(b), nil
+}
+
+func TestARunWhoseServerDiesExitsWith1AndItsLastWords(t *testing.T) {
+	progress := watcher{seen: make(chan string, 1000)}
+	done := make(chan error)
+	var stdout strings.Builder
+	path := small(t, `  joined: ["rate == 1"]`)
+	go func() { done <- run(t.Context(), []string{"run", path, "--hold", "10m"}, &stdout, progress) }()
+	for line := range progress.seen {
+		if strings.Contains(line, "steady") {
+			break
+		}
+	}
+	for _, pid := range children(t) {
+		child, err := os.FindProcess(pid)
+		require.NoError(t, err)
+		require.NoError(t, child.Kill())
+	}
+	select {
+	case err := <-done:
+		assert.Equal(t, exitCouldNotRun, exitCode(err))
+		assert.ErrorContains(t, err, "the server died")
+		assert.ErrorContains(t, err, "room created", "its last words")
+		assert.Contains(t, stdout.String(), "✓ rate == 1  rate=100%", "what was measured until then")
+	case <-time.After(time.Minute):
+		t.Fatal("the run did not end")
+	}
+}
+
+// children are the processes that this one has started.
+func children(t *testing.T) (pids []int) {
+	t.Helper()
+	all, err := procfs.AllProcs()
+	require.NoError(t, err)
+	for _, p := range all {
+		if stat, err := p.Stat(); err == nil && stat.PPID == os.Getpid() && stat.State != "Z" {
+			pids = append(pids, p.PID)
+		}
+	}
+	require.NotEmpty(t, pids)
+	return pids
+}
+
+func TestTheOwnServersDeathIsNoVerdict(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	server, err := startServer(ctx, cancel)
+	require.NoError(t, err)
+	require.NoError(t, server.cmd.Process.Kill())
+	<-ctx.Done()
+	assert.ErrorIs(t, context.Cause(ctx), errServerDied)
+	assert.Error(t, server.Close())
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestHelpOfEveryCommand(t *testing.T) {
+	for _, c := range []struct{ name, args string }{
+		{"help.txt", "--help"},
+		{"help-run.txt", "run --help"},
+		{"help-serve.txt", "serve --help"},
+		{"help-scenario.txt", "scenario --help"},
+		{"help-scenario-check.txt", "scenario check --help"},
+		{"help-scenario-schema.txt", "scenario schema --help"},
+		{"help-version.txt", "version --help"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			stdout, stderr, code := command(t, strings.Fields(c.args)...)
+			assert.Zero(t, code)
+			assert.Empty(t, stderr)
+			assert.Contains(t, stdout, "Examples:")
+			golden(t, c.name, stdout)
+		})
+	}
+}
+
+func TestBadUsageExitsWith2AndSaysWhatIsWrong(t *testing.T) {
+	const smoke = "../../scenarios/smoke.yaml"
+	for _, c := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"an unknown command", []string{"rnu"}, `unknown command "rnu"`},
+		{"no scenario", []string{"run"}, "accepts 1 arg(s), received 0"},
+		{"an unknown flag", []string{"run", smoke, "--lisners", "5"}, "unknown flag: --lisners"},
+		{"a scenario that is not there", []string{"run", "nowhere.yaml"}, "nowhere.yaml"},
+		{"a threshold without a colon", []string{"run", smoke, "--threshold", "latency"}, "is not of the form"},
+		{"a threshold on a misspelt metric", []string{"run", smoke, "--threshold", "latancy: p(99) < 20ms"}, "latency"},
+		{"an unknown driver", []string{"run", smoke, "--driver", "sip"}, "neither earshot nor whep"},
+		{"the whep driver without URLs", []string{"run", smoke, "--driver", "whep"}, "needs --wh"},
+		{"a target that is no URL", []string{"run", smoke, "--target", "localhost"}, "is not an http or https URL"},
+		{"WHIP URLs for the other driver", []string{"run", smoke, "--whip-url", "http://x/"}, "go with --driver whep"},
+		{"no listeners", []string{"run", smoke, "--listeners", "-1"}, "--listeners"},
+		{"a summary that can't be written", []string{"run", smoke, "--summary", "/nowhere/s.json"}, "can't be written"},
+		{"authorities that are not there", []string{"run", smoke, "--ca", "nowhere.pem"}, "--ca"},
+		{"an open server for the network", []string{"serve", "--open", "--http", "0.0.0.0:0"}, "--open-to-network"},
+		{"an open server on the name of any host", []string{"serve", "--open", "--http", ":0"}, "--open-to-network"},
+		{"an address without a port", []string{"serve", "--http", "127.0.0.1"}, "--http"},
+		{"an unknown log format", []string{"serve", "--log-format", "xml"}, "neither text nor json"},
+		{"an advertised address that is none", []string{"serve", "--advertise", "me"}, "--advertise"},
+		{"nothing to check", []string{"scenario", "check"}, "requires at least 1 arg"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stdout, stderr, code := command(t, c.args...)
+			assert.Equal(t, exitUsage, code)
+			assert.Empty(t, stdout)
+			assert.Contains(t, stderr, c.says)
+		})
+	}
+}

@@ -1,0 +1,187 @@
+package endtoend_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// played plays a scenario of the committed voices against a driver.
+func played(t *testing.T, d loadgen.Driver, yaml string) *loadgen.Result {
+	t.Helper()
+	s := written(t, yaml)
+	result, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: d})
+	require.NoError(t, err)
+	return result
+}
+
+func written(t *testing.T, yaml string) *scenario.Scenario {
+	t.Helper()
+	audio, err := filepath.Abs("../../scenarios/audio")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink(audio, filepath.Join(dir, "audio")))
+	path := filepath.Join(dir, "scenario.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(yaml), 0o644))
+	s, err := scenario.Load(path)
+	require.NoError(t, err)
+	return s
+}
+
+func native(t *testing.T, url string) loadgen.Driver {
+	t.Helper()
+	d, err := loadgen.NewEarshot(url, "", nil)
+	require.NoError(t, err)
+	return d
+}
+
+func rateOf(t *testing.T, r *loadgen.Result, name string) metric.Rate {
+	t.Helper()
+	v, ok := r.Values[name].(metric.Rate)
+	require.True(t, ok, "no %s", name)
+	return v
+}
+
+// requireComplete requires that all joined and nothing was lost.
+func requireComplete(t *testing.T, r *loadgen.Result) {
+	t.Helper()
+	assert.Empty(t, r.Problems)
+	joined := rateOf(t, r, "joined")
+	assert.Equal(t, joined.Total, joined.Passes, "joined")
+	delivered := rateOf(t, r, "delivered")
+	assert.Equal(t, delivered.Total, delivered.Passes, "delivered")
+	assert.NotZero(t, delivered.Total)
+	assert.Zero(t, rateOf(t, r, "unrecognised").Passes)
+	latency, ok := r.Values["latency"].(*metric.Trend)
+	require.True(t, ok)
+	assert.Positive(t, latency.Summary().Min, "nothing is heard before it was sent")
+}
+
+func TestATimelineIsPlayedAndNothingIsLostByIt(t *testing.T) {
+	r := played(t, native(t, serve(t)), `
+name: an evening in short
+room: {capacity: 8, slots: 3}
+cast:
+  - {role: host, count: 1, audio: audio/host.ogg}
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 8, arrive: {within: 500ms, shape: poisson}}
+timeline:
+  - {at: 200ms, who: listener, count: 3, do: raise-hand}
+  - {at: 500ms, who: listener, count: 1, do: lower-hand}
+  - {at: 800ms, who: listener, count: 1, do: promote}
+  - {at: 1500ms, who: speaker, count: 2, do: mute}
+  - {at: 2000ms, who: speaker, count: 1, do: unmute}
+  - {at: 2500ms, who: speaker, count: 1, do: demote}
+  - {at: 3000ms, who: listener, count: 2, do: leave}
+  - {at: 3500ms, do: end}
+hold: 4500ms
+`)
+	requireComplete(t, r)
+	assert.EqualValues(t, 8, rateOf(t, r, "joined").Total)
+}
+
+func TestARoomThatIsTooSmallLeavesTheRestOutAndCountsThemAsLoss(t *testing.T) {
+	r := played(t, native(t, serve(t)), `
+name: too small
+room: {capacity: 3, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 5, arrive: {within: 200ms, shape: linear}}
+hold: 3s
+join_deadline: 1s
+`)
+	assert.Equal(t, metric.Rate{Passes: 3, Total: 5}, rateOf(t, r, "joined"))
+	require.Len(t, r.Problems, 1)
+	assert.Equal(t, 2, r.Problems[0].Count)
+	assert.Contains(t, r.Problems[0].Error, "room_full")
+	delivered := rateOf(t, r, "delivered")
+	assert.Greater(t, delivered.Share(), 0.55, "two of five heard nothing, and are owed it from their deadlines on")
+	assert.Less(t, delivered.Share(), 0.85)
+}
+
+func TestAServerThatGoesAwayIsLossToTheEndOfTheRun(t *testing.T) {
+	url := serve(t)
+	d := native(t, url)
+	s := written(t, `
+name: the room ends too early
+room: {capacity: 8, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 3, arrive: {within: 200ms, shape: linear}}
+hold: 3s
+`)
+	var ended bool
+	r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: d, Progress: func(p loadgen.Progress) {
+		if p.Phase != "steady" || p.InPhase < 500*time.Millisecond || ended {
+			return
+		}
+		ended = true
+		// An operator ends all rooms behind the scenario's back.
+		resp, body := request(t, http.MethodGet, url+"/api/rooms", "", "")
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		for _, room := range roomIDs(t, body) {
+			endRoom(t, url, room)
+		}
+	}})
+	require.NoError(t, err)
+	assert.True(t, ended)
+	delivered := rateOf(t, r, "delivered")
+	assert.Less(t, delivered.Share(), 0.9)
+	assert.NotZero(t, delivered.Passes)
+}
+
+func TestTheWHEPDriverLosesNothingOnOurServer(t *testing.T) {
+	url := serve(t)
+	d, err := loadgen.NewWHEP(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
+	require.NoError(t, err)
+	requireComplete(t, played(t, d, `
+name: by WHIP and WHEP
+rooms: 2
+room: {capacity: 5, slots: 3}
+cast:
+  - {role: speaker, count: 1, audio: [audio/speech.ogg, audio/reader.ogg]}
+  - {role: listener, count: 4, arrive: {within: 300ms, shape: s-curve}}
+timeline:
+  - {at: 1s, who: listener, count: 1, do: leave}
+hold: 2s
+`))
+}
+
+func TestTheWHEPDriverLosesNothingOnSomebodyElsesServer(t *testing.T) {
+	url := foreign(t)
+	d, err := loadgen.NewWHEP(url+"/whip/{room}", url+"/whep/{room}", "secret", nil)
+	require.NoError(t, err)
+	requireComplete(t, played(t, d, `
+name: somebody else's
+room: {capacity: 8, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/guest.ogg}
+  - {role: listener, count: 8, arrive: {within: 300ms, shape: linear}}
+hold: 2s
+`))
+}
+
+func TestAScenarioThatTheDriverCannotPlayIsRefusedBeforeAnythingStarts(t *testing.T) {
+	d, err := loadgen.NewWHEP("http://127.0.0.1:9/whip", "http://127.0.0.1:9/whep", "", nil)
+	require.NoError(t, err)
+	_, err = loadgen.Run(t.Context(), loadgen.Config{Driver: d, Scenario: written(t, `
+name: hands
+room: {capacity: 8, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/guest.ogg}
+  - {role: listener, count: 3, arrive: {shape: burst}}
+timeline:
+  - {at: 1s, who: listener, count: 1, do: raise-hand}
+hold: 2s
+`)})
+	assert.ErrorIs(t, err, loadgen.ErrUnsupported)
+}

@@ -1,0 +1,161 @@
+package endtoend_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/pion/rtp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// program finds one of several programs that make test installs.
+func program(t *testing.T, names ...string) string {
+	t.Helper()
+	for _, n := range names {
+		if path, err := exec.LookPath(n); err == nil {
+			return path
+		}
+	}
+	require.FailNow(t, "a program that this test needs is missing", "none of %v is installed: make tools installs it", names)
+	return ""
+}
+
+// requireUnbroken requires one section's sequence without a gap.
+func requireUnbroken(t *testing.T, heard []*rtp.Packet) {
+	t.Helper()
+	for i := 1; i < len(heard); i++ {
+		require.Equal(t, heard[i-1].SequenceNumber+1, heard[i].SequenceNumber)
+		require.Equal(t, heard[0].SSRC, heard[i].SSRC)
+	}
+}
+
+// page is nobody's client but the browser's: its own WebRTC and fetch.
+const page = `<!doctype html><title>someone else's page</title><script>
+async function exchange(pc, url) {
+  await pc.setLocalDescription();
+  const answer = await fetch(url, {method: 'POST', headers: {'Content-Type': 'application/sdp'}, body: pc.localDescription.sdp});
+  if (answer.status !== 201) throw new Error(answer.status + ' ' + await answer.text());
+  const location = answer.headers.get('Location');
+  if (!location) throw new Error('no Location that the page may read');
+  await pc.setRemoteDescription({type: 'answer', sdp: await answer.text()});
+  await new Promise((resolve, reject) => {
+    pc.onconnectionstatechange = () => {
+      if (pc.connectionState === 'connected') resolve();
+      if (pc.connectionState === 'failed') reject(new Error('the connection failed'));
+    };
+    pc.onconnectionstatechange();
+  });
+  return new URL(location, url).href;
+}
+async function publish(url) {
+  const pc = window.mic = new RTCPeerConnection();
+  const media = await navigator.mediaDevices.getUserMedia({audio: true});
+  for (const track of media.getTracks()) pc.addTransceiver(track, {direction: 'sendonly', streams: [media]});
+  return exchange(pc, url);
+}
+async function listen(url) {
+  const pc = window.ear = new RTCPeerConnection();
+  pc.addTransceiver('video', {direction: 'recvonly'});
+  pc.createDataChannel('chat');
+  pc.addTransceiver('audio', {direction: 'recvonly'});
+  pc.ontrack = (e) => {
+    const audio = document.body.appendChild(new Audio());
+    audio.srcObject = new MediaStream([e.track]);
+    audio.play();
+  };
+  return exchange(pc, url);
+}
+async function hear(packets) {
+  for (;;) {
+    for (const s of (await window.ear.getStats()).values()) {
+      if (s.type === 'inbound-rtp' && s.kind === 'audio' && s.packetsReceived >= packets && s.totalAudioEnergy > 0)
+        return {packets: s.packetsReceived, lost: s.packetsLost, energy: s.totalAudioEnergy};
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+async function leave(url) {
+  return (await fetch(url, {method: 'DELETE'})).status;
+}
+</script>`
+
+// browser starts a Chromium with a microphone that beeps.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path := program(t, "chromium", "google-chrome")
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("use-fake-device-for-media-stream", true),
+		chromedp.Flag("use-fake-ui-for-media-stream", true),
+		chromedp.Flag("allow-loopback-in-peer-connection", true),
+		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("mute-audio", false),
+	)
+	allocator, cancelBrowser := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancelTab := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		assert.NoError(t, chromedp.Cancel(ctx))
+		cancelTab()
+		cancelBrowser()
+	})
+	// The browser lives as long as the context of its first call.
+	require.NoError(t, chromedp.Do(ctx))
+	return ctx
+}
+
+// open has a tab load a page.
+func open(t *testing.T, tab context.Context, url string) {
+	t.Helper()
+	limited, cancel := context.WithTimeout(tab, patience)
+	defer cancel()
+	require.NoError(t, chromedp.Do(limited, chromedp.Navigate(url)))
+}
+
+// call calls a function of the page and returns what its promise resolves to.
+func call[T any](t *testing.T, tab context.Context, function string, argument any) T {
+	t.Helper()
+	limited, cancel := context.WithTimeout(tab, patience)
+	defer cancel()
+	v, err := chromedp.Run(limited, chromedp.Evaluate[T](fmt.Sprintf("%s(%#v)", function, argument), chromedp.EvalAwaitPromise))
+	require.NoError(t, err, "%s(%v)", function, argument)
+	return v
+}
+
+func TestABrowserPageThatIsNotOursPublishesAndListens(t *testing.T) {
+	url := serve(t)
+	// The page is of another origin than the server, as somebody else's is.
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, page)
+	}))
+	defer elsewhere.Close()
+	tab := browser(t)
+	ear := listen(t, 1, byHTTP(t, url+"/rooms/hall/whep"))
+
+	open(t, tab, elsewhere.URL)
+	mic := call[string](t, tab, "publish", url+"/rooms/hall/whip")
+	requireUnbroken(t, ear.wait(t, 100))
+
+	session := call[string](t, tab, "listen", url+"/rooms/hall/whep")
+	heard := call[statistics](t, tab, "hear", 100)
+	assert.Zero(t, heard.Lost)
+	assert.Positive(t, heard.Energy)
+
+	assert.Equal(t, http.StatusOK, call[int](t, tab, "leave", session))
+	assert.Equal(t, http.StatusOK, call[int](t, tab, "leave", mic))
+}
+
+// statistics is what the page's hear tells.
+type statistics struct {
+	Packets int     `json:"packets"`
+	Lost    int     `json:"lost"`
+	Energy  float64 `json:"energy"`
+}

@@ -1,0 +1,68 @@
+package endtoend_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+)
+
+// A member speaks the WebSocket protocol as docs/protocol.md has it, written
+// out by hand: the server's own types take no part.
+type member struct {
+	t    *testing.T
+	conn *websocket.Conn
+	id   string
+
+	mu      sync.Mutex
+	answers chan map[string]any
+}
+
+func enter(t *testing.T, url, room, role string) *member {
+	t.Helper()
+	conn, _, err := websocket.DefaultDialer.Dial(strings.Replace(url, "http", "ws", 1)+"/ws", nil)
+	require.NoError(t, err)
+	m := &member{t: t, conn: conn, answers: make(chan map[string]any, 100)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(m.answers)
+		for {
+			var in map[string]any
+			if conn.ReadJSON(&in) != nil {
+				return
+			}
+			if in["id"] != nil {
+				m.answers <- in
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = conn.Close()
+		<-done
+	})
+	m.ask(map[string]any{"type": "hello", "version": 1})
+	m.id = m.ask(map[string]any{"type": "join", "room": room, "role": role, "name": role})["member"].(string)
+	return m
+}
+
+// ask sends a request and returns its answer, which is no error.
+func (m *member) ask(request map[string]any) map[string]any {
+	m.t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	request["id"] = "x"
+	require.NoError(m.t, m.conn.WriteJSON(request))
+	answer, ok := <-m.answers
+	require.True(m.t, ok, "the server hung up after %v", request["type"])
+	require.NotEqual(m.t, "error", answer["type"], "%v", answer)
+	return answer
+}
+
+func (m *member) exchange(media string) exchange {
+	return func(offer string) string {
+		return m.ask(map[string]any{"type": "offer", "media": media, "sdp": offer})["sdp"].(string)
+	}
+}

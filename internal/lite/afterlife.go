@@ -1,0 +1,165 @@
+package lite
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/pion/dtls/v3/pkg/crypto/prf"
+)
+
+const (
+	alertWarning     = 1
+	alertFatal       = 2
+	alertCloseNotify = 0
+
+	gcmExplicit = 8 // the explicit part of the nonce (RFC 5288 section 3)
+
+	// A peer that lost our last flight asks for it again by repeating its own.
+	maxRepeats  = 16
+	repeatEvery = 50 * time.Millisecond
+)
+
+// afterlife is what remains of a DTLS connection: the keys of epoch 1 and the
+// counters. It recognises the alert that ends the session, writes ours, and
+// repeats the last flight for a peer that missed it. It keeps no key schedules:
+// it is used about twice in a session. Not safe for concurrent use.
+type afterlife struct {
+	writeKey, readKey [16]byte
+	writeIV, readIV   [4]byte
+	next              [2]uint64 // sequence numbers to write in epochs 0 and 1
+	finished          []byte    // our Finished in plain, until the peer is known to have it
+	repeats           int
+	repeated          time.Time
+}
+
+// newAfterlife derives the keys of a connection with a cipher suite of
+// AES_128_GCM_SHA256 (RFC 5246 section 6.3).
+func newAfterlife(master, clientRandom []byte, seen *flightLog) (*afterlife, error) {
+	keys, err := prf.GenerateEncryptionKeys(master, clientRandom, seen.serverRandom[:], 0, 16, 4, sha256.New)
+	if err != nil {
+		return nil, fmt.Errorf("derive the DTLS keys: %w", err)
+	}
+	if !seen.client {
+		keys.ClientWriteKey, keys.ServerWriteKey = keys.ServerWriteKey, keys.ClientWriteKey
+		keys.ClientWriteIV, keys.ServerWriteIV = keys.ServerWriteIV, keys.ClientWriteIV
+	}
+	a := &afterlife{next: seen.next}
+	copy(a.writeKey[:], keys.ClientWriteKey)
+	copy(a.readKey[:], keys.ServerWriteKey)
+	copy(a.writeIV[:], keys.ClientWriteIV)
+	copy(a.readIV[:], keys.ServerWriteIV)
+	for r := range records(seen.finished) {
+		plain, ok := openRecord(a.writeKey[:], a.writeIV, r)
+		if !ok {
+			return nil, fmt.Errorf("derive the DTLS keys: they do not open our own Finished")
+		}
+		if !seen.client {
+			a.finished = plain
+		}
+	}
+	return a, nil
+}
+
+// handle reads a datagram. closed: the peer ended the session. reply, if not
+// empty, is to be sent back.
+func (a *afterlife) handle(datagram []byte, now time.Time) (closed bool, reply []byte) {
+	repeat := false
+	for r := range records(datagram) {
+		if r.epoch == 0 {
+			repeat = repeat || r.kind == recordHandshake
+			continue
+		}
+		plain, ok := openRecord(a.readKey[:], a.readIV, r)
+		if !ok {
+			continue
+		}
+		switch r.kind {
+		case recordAlert:
+			if len(plain) == 2 && (plain[0] == alertFatal || plain[1] == alertCloseNotify) {
+				return true, a.closeNotify() // RFC 5246 section 7.2.1 wants an answer
+			}
+		case recordHandshake:
+			repeat = true
+		case recordApplication:
+			a.arrived()
+		}
+	}
+	if repeat {
+		reply = a.lastFlight(now)
+	}
+	return false, reply
+}
+
+// arrived notes that the peer has our last flight.
+func (a *afterlife) arrived() { a.finished = nil }
+
+// lastFlight writes ChangeCipherSpec and Finished again, under new sequence
+// numbers (RFC 6347 section 4.2.4).
+func (a *afterlife) lastFlight(now time.Time) []byte {
+	if a.finished == nil || a.repeats == maxRepeats || now.Sub(a.repeated) < repeatEvery {
+		return nil
+	}
+	a.repeats, a.repeated = a.repeats+1, now
+	b := appendRecordHeader(nil, recordChangeCipherSpec, 0, a.next[0], 1)
+	a.next[0]++
+	return a.seal(append(b, 1), recordHandshake, a.finished)
+}
+
+// closeNotify writes the alert that ends the session.
+func (a *afterlife) closeNotify() []byte {
+	return a.seal(nil, recordAlert, []byte{alertWarning, alertCloseNotify})
+}
+
+// seal appends a record of epoch 1.
+func (a *afterlife) seal(b []byte, kind byte, plain []byte) []byte {
+	seq := a.next[1]
+	a.next[1]++
+	b = appendRecordHeader(b, kind, 1, seq, gcmExplicit+len(plain)+16)
+	header := b[len(b)-recordHeader:]
+	b = append(b, header[3:11]...)
+	aead := recordCipher(a.writeKey[:])
+	return aead.Seal(b, recordNonce(a.writeIV, header[3:11]), plain, recordAAD(header, len(plain)))
+}
+
+func appendRecordHeader(b []byte, kind byte, epoch uint16, seq uint64, n int) []byte {
+	b = append(b, kind, 0xfe, 0xfd)
+	b = binary.BigEndian.AppendUint64(b, uint64(epoch)<<48|seq)
+	return binary.BigEndian.AppendUint16(b, uint16(n))
+}
+
+// openRecord opens a record of epoch 1.
+func openRecord(key []byte, iv [4]byte, r record) ([]byte, bool) {
+	if r.epoch != 1 || len(r.body) < gcmExplicit+16 {
+		return nil, false
+	}
+	plain, err := recordCipher(key).Open(nil, recordNonce(iv, r.body[:gcmExplicit]), r.body[gcmExplicit:],
+		recordAAD(r.raw, len(r.body)-gcmExplicit-16))
+	return plain, err == nil
+}
+
+func recordCipher(key []byte) cipher.AEAD {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err) // the key has 16 bytes
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // AES has the block size that GCM needs
+	}
+	return aead
+}
+
+func recordNonce(iv [4]byte, explicit []byte) []byte {
+	return append(iv[:], explicit...)
+}
+
+// recordAAD is epoch, sequence number, type, version and plain length (RFC 5246
+// section 6.2.3.3).
+func recordAAD(header []byte, plain int) []byte {
+	b := append(make([]byte, 0, recordHeader), header[3:11]...)
+	return binary.BigEndian.AppendUint16(append(b, header[:3]...), uint16(plain))
+}

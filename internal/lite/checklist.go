@@ -1,0 +1,200 @@
+package lite
+
+import (
+	"crypto/rand"
+	mathrand "math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+const (
+	// hostPriority is the priority of the only candidate, a host's (RFC 8445
+	// section 5.1.2.1), as a peer-reflexive one would have it (section 7.1.1).
+	hostPriority = 110<<24 | 65535<<8 | 255
+
+	// Retransmissions of the first check (RFC 8489 section 6.2.1): RTO, doubled
+	// each time, Rc sendings, and Rm times the RTO after the last.
+	firstRTO  = 500 * time.Millisecond
+	sendings  = 7
+	lastWaits = 16
+
+	// consentEvery is how often consent is checked on average, each time 0.8 to
+	// 1.2 of it (RFC 7675 section 5.1 with half the interval, as browsers do).
+	consentEvery = 2500 * time.Millisecond
+)
+
+// checklist is ICE for a client: one pair, whose first check is repeated until
+// it is answered, and consent from then on.
+type checklist struct {
+	check     check
+	sent      int              // sendings of the current check
+	recent    [4]transactionID // of checks whose answers count
+	next      time.Time        // when something is due
+	rto       time.Duration    // of the current check
+	connected bool             // a check was answered
+	consent   time.Time        // the last answer
+}
+
+// tick does what is due and sets the next deadline.
+func (c *Client) tick(now time.Time) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	if err := c.overdue(now); err != nil {
+		c.mu.Unlock()
+		c.end(err)
+		return
+	}
+	due := !now.Before(c.ice.next)
+	if due {
+		c.sendCheck(now)
+	}
+	next := c.ice.next
+	c.mu.Unlock()
+	c.crowd.timers.set(c, next)
+	if c.isClosed() {
+		c.crowd.timers.set(c, time.Time{})
+	}
+}
+
+func (c *Client) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// overdue says why the client's time is up, if it is. c.mu is held.
+func (c *Client) overdue(now time.Time) error {
+	cfg := &c.crowd.cfg
+	switch {
+	case c.ice.connected && now.Sub(c.ice.consent) > cfg.Consent:
+		return ErrConsent
+	case !c.ice.connected && c.ice.sent == sendings && !now.Before(c.ice.next):
+		return ErrNoCheck
+	case c.shaking != nil && now.Sub(c.shaking.since) > cfg.HandshakeTimeout:
+		return ErrHandshakeTimeout
+	}
+	return nil
+}
+
+// sendCheck sends the check that is due. c.mu is held.
+func (c *Client) sendCheck(now time.Time) {
+	l := &c.ice
+	switch {
+	case l.connected:
+		l.renew()
+		l.next = now.Add(time.Duration((0.8 + 0.4*mathrand.Float64()) * float64(consentEvery)))
+	case l.sent == 0:
+		l.renew()
+		l.sent, l.rto, l.next = 1, firstRTO, now.Add(firstRTO)
+	default:
+		l.sent++
+		l.rto *= 2
+		l.next = now.Add(l.rto)
+		if l.sent == sendings {
+			l.next = now.Add(lastWaits * firstRTO)
+		}
+	}
+	h := c.crowd.hashes.get()
+	c.cfg.Send.Send(l.check.append(h.out[:0], h), c.cfg.Server)
+	c.crowd.hashes.put(h)
+}
+
+// renew begins a new transaction.
+func (l *checklist) renew() {
+	copy(l.recent[1:], l.recent[:])
+	_, _ = rand.Read(l.check.id[:]) // never fails (crypto/rand)
+	l.recent[0] = l.check.id
+}
+
+// asked says whether a response is to one of the recent checks.
+func (l *checklist) asked(id transactionID) bool {
+	for _, r := range l.recent {
+		if r == id && id != (transactionID{}) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Client) handleSTUN(b []byte, from netip.AddrPort, now time.Time) {
+	var m stunMessage
+	if !m.parse(b) {
+		return
+	}
+	h := c.crowd.hashes.get()
+	defer c.crowd.hashes.put(h)
+	switch m.kind {
+	case bindingRequest:
+		c.answer(&m, h, from)
+	case bindingSuccess, bindingError:
+		if from != c.cfg.Server || !m.authentic(h, c.cfg.Remote.Pwd) {
+			return // RFC 8445 section 7.2.5.2.1: the address has to be symmetric
+		}
+		c.answered(&m, now)
+	}
+}
+
+// answered takes a response to one of the client's checks.
+func (c *Client) answered(m *stunMessage, now time.Time) {
+	c.mu.Lock()
+	l := &c.ice
+	if c.closed || !l.asked(m.transaction) {
+		c.mu.Unlock()
+		return
+	}
+	switch {
+	case m.kind == bindingSuccess:
+		l.consent = now
+		if a, ok := m.mappedAddress(); ok {
+			c.mapped = a
+		}
+		if !l.connected {
+			l.connected = true
+			l.next = now.Add(consentEvery)
+			c.shake(now)
+		}
+	case m.code == codeRoleConflict: // RFC 8445 section 7.2.5.1
+		l.check.controlling = !l.check.controlling
+		l.recent = [4]transactionID{}
+		l.sent, l.next = 0, now
+		c.mu.Unlock()
+		c.tick(now)
+		return
+	}
+	next := l.next
+	c.mu.Unlock()
+	c.crowd.timers.set(c, next)
+	if c.isClosed() {
+		c.crowd.timers.set(c, time.Time{})
+	}
+}
+
+// answer answers a check of a server that is not lite.
+func (c *Client) answer(m *stunMessage, h *keyedHash, from netip.AddrPort) {
+	to, by, ok := m.names()
+	if !ok || string(to) != c.cfg.Local.Ufrag || string(by) != c.cfg.Remote.Ufrag || !m.authentic(h, c.cfg.Local.Pwd) {
+		return
+	}
+	c.mu.Lock()
+	check := &c.ice.check
+	conflict := false
+	if m.controlling && check.controlling || m.controlled && !check.controlling {
+		// RFC 8445 section 7.3.1.1: the larger tie-breaker controls.
+		if conflict = (check.tiebreaker >= m.tiebreaker) == check.controlling; !conflict {
+			check.controlling = !check.controlling
+		}
+	}
+	c.mu.Unlock()
+	pwd := c.cfg.Local.Pwd
+	switch {
+	case m.unknown != 0:
+		c.cfg.Send.Send(appendBindingError(h.out[:0], h, m.transaction, codeUnknown, m.unknown, pwd), from)
+	case conflict:
+		c.cfg.Send.Send(appendBindingError(h.out[:0], h, m.transaction, codeRoleConflict, 0, pwd), from)
+	default:
+		c.cfg.Send.Send(appendBindingSuccess(h.out[:0], h, m.transaction, from, pwd), from)
+	}
+}

@@ -1,0 +1,124 @@
+package lite
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/pion/rtcp"
+	"github.com/pion/sdp/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const chromiumPage = `<!doctype html><title>ear</title><script>
+async function listen() {
+  const pc = window.pc = new RTCPeerConnection();
+  pc.addTransceiver('audio', {direction: 'recvonly'});
+  await pc.setLocalDescription();
+  const answer = await fetch('/offer', {method: 'POST', body: pc.localDescription.sdp});
+  await pc.setRemoteDescription({type: 'answer', sdp: await answer.text()});
+  return reach('connected');
+}
+async function reach(state) { // of DTLS: the connection's own state stays as it is when DTLS closes (W3C WebRTC 4.3.3)
+  while (window.pc.getReceivers()[0].transport?.state !== state) await new Promise((resolve) => setTimeout(resolve, 10));
+  return state;
+}
+async function hear(packets) {
+  for (;;) {
+    const all = [...(await window.pc.getStats()).values()];
+    const inbound = all.find((s) => s.type === 'inbound-rtp'), transport = all.find((s) => s.type === 'transport');
+    if (inbound?.packetsReceived >= packets)
+      return [inbound.packetsReceived, inbound.packetsLost, transport.srtpCipher, transport.dtlsCipher, transport.tlsVersion].join(' ');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+async function hangup() { window.pc.close(); return ''; }
+</script>`
+
+// call calls a function of the page and waits for its promise.
+func call(t *testing.T, tab context.Context, expression string) string {
+	t.Helper()
+	limited, cancel := context.WithTimeout(tab, patience)
+	defer cancel()
+	v, err := chromedp.Run(limited, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
+	require.NoError(t, err, expression)
+	return v
+}
+
+func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		path, err = exec.LookPath("google-chrome")
+	}
+	require.NoError(t, err, "Chromium is missing: make tools installs it")
+	s := newStage(t)
+	every(t, s.Tick)
+	ears, peers := make(chan *ear, 2), make(chan *Peer, 2)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/offer" {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, chromiumPage)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		var offer sdp.SessionDescription
+		if err := offer.Unmarshal(body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		remote, print := identity(t, &offer)
+		local, e := NewCredentials(), newEar(s.port)
+		p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: print, Events: e}, time.Now())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		ears <- e
+		peers <- p
+		_, _ = io.WriteString(w, litesdp(local, s.cert.Fingerprint(), s.port.addr(), true, "passive", "sendonly", 42))
+	}))
+	defer web.Close()
+	allocator, cancelBrowser := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("allow-loopback-in-peer-connection", true), chromedp.Flag("disable-component-update", true))...)
+	defer cancelBrowser()
+	tab, cancelTab := chromedp.NewContext(allocator)
+	defer cancelTab()
+	require.NoError(t, chromedp.Do(tab))
+	defer func() { assert.NoError(t, chromedp.Cancel(tab)) }()
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(web.URL)))
+
+	listen := func(seq uint16) (*ear, *Peer) {
+		call(t, tab, "listen()")
+		e, p := within(t, ears, "an ear"), within(t, peers, "a peer")
+		within(t, e.ready, "the server's readiness")
+		st := e.stream(t, 42)
+		for i := range uint16(100) {
+			header, _ := testPacket(t, seq+i, 42, nil)
+			header[1] &= 0x7f
+			sealed, err := st.Seal(make([]byte, 0, 500), header, []byte{0xf8, 0xff, 0xfe}) // 20 ms of silence
+			require.NoError(t, err)
+			s.port.Send(sealed, p.Addr())
+			time.Sleep(5 * time.Millisecond)
+		}
+		heard := call(t, tab, "hear(100)")
+		assert.Equal(t, "100 0 SRTP_AEAD_AES_128_GCM TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 FEFD", heard)
+		parsed, err := rtcp.Unmarshal(within(t, e.rtcp, "a receiver report"))
+		require.NoError(t, err)
+		assert.IsType(t, &rtcp.ReceiverReport{}, parsed[0])
+		return e, p
+	}
+	e, _ := listen(32700)
+	call(t, tab, "hangup()")
+	assert.ErrorIs(t, within(t, e.closed, "the end of a closed page's peer"), ErrPeerClosed)
+
+	_, p := listen(7)
+	p.Close()
+	call(t, tab, "reach('closed')")
+}

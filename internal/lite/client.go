@@ -1,0 +1,290 @@
+package lite
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// earlyPackets is how many packets wait while the client's side of a handshake
+// ends: the server may send as soon as its own has.
+const earlyPackets = 16
+
+// ClientEvents is what the owner of a client is told. Ready and Closed come from
+// the goroutines of handshakes, of Handle or of Tick; the others from Handle
+// alone. They have to be quick, and may call Client.Close and SendRTCP.
+type ClientEvents interface {
+	// Ready: the keys are there.
+	Ready(c *Client)
+	// RTP: an authentic packet came, at now as Handle was given it. index is its
+	// rollover count and sequence number. The packet is valid during the call.
+	RTP(c *Client, packet []byte, index uint64, now time.Time)
+	// RTCP: an authentic compound packet came. It is valid during the call.
+	RTCP(c *Client, packet []byte, now time.Time)
+	// Refused: an RTP or RTCP packet was not taken: ErrUnauthentic, ErrReplayed
+	// (which includes duplicates), ErrMalformed or ErrSources.
+	Refused(c *Client, reason error, now time.Time)
+	// Closed: the session is over: ErrPeerClosed, ErrConsent, ErrNoCheck or the
+	// failure of the handshake. It is not called after Close.
+	Closed(c *Client, reason error)
+}
+
+// Client is one listener of a crowd. Handle has one caller at a time; all other
+// methods may be called from any goroutine.
+type Client struct {
+	crowd *Crowd
+	cfg   ClientConfig
+
+	deadline time.Time // guarded by crowd.timers.mu
+	place    int       // guarded by crowd.timers.mu
+
+	opener  atomic.Pointer[Opener] // used by Handle's caller only
+	waiting atomic.Bool            // early is not empty
+
+	mu      sync.Mutex
+	closed  bool
+	ice     checklist
+	mapped  netip.AddrPort // how the server sees the client
+	shaking *shaking
+	after   *afterlife
+	sealer  *Sealer
+	early   []earlyPacket
+}
+
+type earlyPacket struct {
+	b  []byte
+	at time.Time
+}
+
+func newClient(cr *Crowd, cfg ClientConfig, now time.Time) *Client {
+	return &Client{crowd: cr, cfg: cfg, ice: checklist{
+		check: check{to: cfg.Remote.Ufrag, from: cfg.Local.Ufrag, key: cfg.Remote.Pwd,
+			priority: hostPriority, tiebreaker: rand.Uint64(), controlling: true},
+		next: now,
+	}}
+}
+
+// Mapped is the client's address as the server sees it; invalid before the
+// first answered check.
+func (c *Client) Mapped() netip.AddrPort {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mapped
+}
+
+// Handle takes a datagram that came in for this client. It writes into b
+// (packets are opened in place) and keeps nothing of it, but for the few packets
+// that come before the client has its keys: those are heard, with the times of
+// their arrival, when the next datagram of any kind is handled.
+func (c *Client) Handle(b []byte, from netip.AddrPort, now time.Time) {
+	if c.waiting.Load() {
+		c.hearEarly()
+	}
+	from = unmap(from)
+	k := kindOf(b)
+	if k == kindSTUN {
+		c.handleSTUN(b, from, now)
+		return
+	}
+	if from != c.cfg.Server {
+		return
+	}
+	switch k {
+	case kindDTLS:
+		c.handleDTLS(b, now)
+	case kindRTP, kindRTCP:
+		if opener := c.opener.Load(); opener != nil {
+			c.open(opener, k, b, now)
+		} else {
+			c.keepEarly(b, now)
+		}
+	}
+}
+
+// keepEarly keeps a packet that came before the keys.
+func (c *Client) keepEarly(b []byte, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.early) < earlyPackets && !c.closed {
+		c.early = append(c.early, earlyPacket{append([]byte(nil), b...), now})
+		c.waiting.Store(true)
+	}
+}
+
+// hearEarly opens what came before the keys, if they are there now.
+func (c *Client) hearEarly() {
+	opener := c.opener.Load()
+	if opener == nil {
+		return
+	}
+	c.mu.Lock()
+	early := c.early
+	c.early = nil
+	c.waiting.Store(false)
+	c.mu.Unlock()
+	for _, e := range early {
+		c.open(opener, kindOf(e.b), e.b, e.at)
+	}
+}
+
+func (c *Client) open(opener *Opener, k kind, b []byte, now time.Time) {
+	if k == kindRTP {
+		plain, index, err := opener.OpenRTP(b)
+		if err != nil {
+			c.cfg.Events.Refused(c, err, now)
+			return
+		}
+		c.cfg.Events.RTP(c, plain, index, now)
+		return
+	}
+	plain, err := opener.OpenRTCP(b)
+	if err != nil {
+		c.cfg.Events.Refused(c, err, now)
+		return
+	}
+	c.cfg.Events.RTCP(c, plain, now)
+}
+
+// SendRTCP seals a compound packet and sends it; before Ready it gives
+// ErrNotReady.
+func (c *Client) SendRTCP(packet []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sealer == nil || c.closed {
+		return ErrNotReady
+	}
+	h := c.crowd.hashes.get() // for its memory
+	defer c.crowd.hashes.put(h)
+	dst := h.out[:0]
+	if need := len(packet) + c.sealer.OverheadRTCP(); need > cap(dst) {
+		dst = make([]byte, 0, need)
+	}
+	sealed, err := c.sealer.SealRTCP(dst, packet)
+	if err != nil {
+		return err
+	}
+	c.cfg.Send.Send(sealed, c.cfg.Server)
+	return nil
+}
+
+func (c *Client) handleDTLS(b []byte, now time.Time) {
+	c.mu.Lock()
+	var closed bool
+	var reply []byte
+	switch {
+	case c.closed:
+	case c.after != nil:
+		closed, reply = c.after.handle(b, now)
+	case c.shaking != nil:
+		c.shaking.pipe.put(b)
+	}
+	c.mu.Unlock()
+	if len(reply) > 0 {
+		c.cfg.Send.Send(reply, c.cfg.Server)
+	}
+	if closed {
+		c.end(ErrPeerClosed)
+	}
+}
+
+// shake begins the handshake. c.mu is held.
+func (c *Client) shake(now time.Time) {
+	cr := c.crowd
+	pipe := newPipe(true, func(b []byte) { c.cfg.Send.Send(b, c.cfg.Server) })
+	ctx, cancel := context.WithCancel(cr.ctx)
+	h := handshake{pipe: pipe, client: true, certificate: cr.cfg.Certificate, fingerprint: c.cfg.Fingerprint,
+		profiles: cr.cfg.Profiles, limit: cr.cfg.Limit}
+	begun := cr.begin(func() {
+		defer cancel()
+		if err := c.secure(h.run(ctx)); err != nil {
+			c.end(err)
+		}
+	})
+	if !begun {
+		cancel()
+		return
+	}
+	c.shaking = &shaking{pipe: pipe, since: now, cancel: cancel}
+}
+
+// secure takes over what the handshake left.
+func (c *Client) secure(s *session, err error) error {
+	if err != nil {
+		return err
+	}
+	k := &s.keys
+	sealer, err := newRTCPSealer(k.Profile, k.LocalKey, k.LocalSalt)
+	if err != nil {
+		return err
+	}
+	opener, err := NewOpener(k.Profile, k.RemoteKey, k.RemoteSalt)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil
+	}
+	rest, since := c.shaking.pipe.drain(), c.shaking.since
+	c.shaking, c.after, c.sealer = nil, s.after, sealer
+	c.mu.Unlock()
+	c.cfg.Events.Ready(c)
+	c.opener.Store(opener) // from here on Handle calls RTP
+	for _, b := range rest {
+		c.handleDTLS(b, since)
+	}
+	if s.closed {
+		return ErrPeerClosed
+	}
+	return nil
+}
+
+// end forgets the client and tells its owner.
+func (c *Client) end(reason error) {
+	if !c.crowd.remove(c) {
+		return
+	}
+	c.stop(!errors.Is(reason, ErrPeerClosed))
+	c.cfg.Events.Closed(c, reason)
+}
+
+// Close forgets the client and tells the server so with a close_notify, if
+// there is a session. A callback that has begun may still be running when Close
+// returns.
+func (c *Client) Close() {
+	if c.crowd.remove(c) {
+		c.stop(true)
+	}
+}
+
+// Vanish forgets the client without a word, as one does that loses its network.
+func (c *Client) Vanish() {
+	if c.crowd.remove(c) {
+		c.stop(false)
+	}
+}
+
+// stop ends everything of the client that runs.
+func (c *Client) stop(notify bool) {
+	c.crowd.timers.set(c, time.Time{})
+	c.mu.Lock()
+	c.closed = true
+	c.early = nil
+	if c.shaking != nil {
+		c.shaking.cancel()
+		c.shaking = nil
+	}
+	var alert []byte
+	if notify && c.after != nil {
+		alert = c.after.closeNotify()
+	}
+	c.mu.Unlock()
+	if alert != nil {
+		c.cfg.Send.Send(alert, c.cfg.Server)
+	}
+}

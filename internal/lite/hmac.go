@@ -1,0 +1,60 @@
+package lite
+
+import (
+	"crypto/sha1"
+	"hash"
+	"sync"
+)
+
+// keyedHash computes HMAC-SHA1 (RFC 2104) for STUN with a new key each time
+// and without allocating, which crypto/hmac cannot.
+type keyedHash struct {
+	inner, outer hash.Hash
+	pad          [sha1.BlockSize]byte
+	head         [stunHeader]byte // a message's header with another length
+	sum          [sha1.Size]byte
+	out          [maxSTUN]byte // for the message that is written
+}
+
+// maxSTUN is the longest message that is written: a check with two user name
+// fragments of 256 characters.
+const maxSTUN = 640
+
+// keyedHashes are shared by all endpoints of an owner.
+type keyedHashes struct{ pool sync.Pool }
+
+func (p *keyedHashes) get() *keyedHash {
+	if h, ok := p.pool.Get().(*keyedHash); ok {
+		return h
+	}
+	return &keyedHash{inner: sha1.New(), outer: sha1.New()}
+}
+
+func (p *keyedHashes) put(h *keyedHash) { p.pool.Put(h) }
+
+// integrity is the MESSAGE-INTEGRITY of a STUN message up to that attribute
+// (RFC 8489 section 14.5): over the message with a length that takes the
+// attribute in. The key is at most a block long. The result is h's memory.
+func (h *keyedHash) integrity(key string, message []byte) []byte {
+	copy(h.head[:], message)
+	putLength(h.head[:], len(message)+4+sha1.Size)
+	h.setPad(key, 0x36)
+	h.inner.Reset()
+	h.inner.Write(h.pad[:])
+	h.inner.Write(h.head[:])
+	h.inner.Write(message[stunHeader:])
+	sum := h.inner.Sum(h.sum[:0])
+	h.setPad(key, 0x5c)
+	h.outer.Reset()
+	h.outer.Write(h.pad[:])
+	h.outer.Write(sum)
+	return h.outer.Sum(h.sum[:0])
+}
+
+func (h *keyedHash) setPad(key string, with byte) {
+	clear(h.pad[:])
+	copy(h.pad[:], key)
+	for i := range h.pad {
+		h.pad[i] ^= with
+	}
+}

@@ -1,0 +1,283 @@
+package lite
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// patience is how long something that has to happen may take on a busy machine.
+const patience = 30 * time.Second
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// port is a real socket on loopback whose datagrams go to a function.
+type port struct {
+	conn *net.UDPConn
+	done chan struct{}
+
+	mu   sync.Mutex
+	drop func(b []byte) bool // of what is sent
+}
+
+func openPort(t testing.TB) *port {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadBuffer(4<<20))
+	return &port{conn: conn, done: make(chan struct{})}
+}
+
+// serve begins to read.
+func (p *port) serve(t testing.TB, handle func(b []byte, from netip.AddrPort, now time.Time)) {
+	go func() {
+		defer close(p.done)
+		b := make([]byte, 2048)
+		for {
+			n, from, err := p.conn.ReadFromUDPAddrPort(b)
+			if err != nil {
+				return
+			}
+			handle(b[:n], from, time.Now())
+		}
+	}()
+	t.Cleanup(func() {
+		_ = p.conn.Close()
+		<-p.done
+	})
+}
+
+func (p *port) addr() netip.AddrPort {
+	return unmap(p.conn.LocalAddr().(*net.UDPAddr).AddrPort())
+}
+
+// losing makes the port lose what f says yes to.
+func (p *port) losing(f func(b []byte) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drop = f
+}
+
+func (p *port) Send(b []byte, to netip.AddrPort) {
+	p.mu.Lock()
+	lost := p.drop != nil && p.drop(b)
+	p.mu.Unlock()
+	if !lost {
+		_, _ = p.conn.WriteToUDPAddrPort(b, to)
+	}
+}
+
+// every calls f each few milliseconds until the test ends.
+func every(t testing.TB, f func(now time.Time)) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case now := <-tick.C:
+				f(now)
+			case <-stop:
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { close(stop); <-done })
+}
+
+// ear records what happens to a server's peer.
+type ear struct {
+	ready  chan struct{}
+	moved  chan netip.AddrPort
+	rtcp   chan []byte
+	closed chan error
+
+	mu     sync.Mutex
+	to     netip.AddrPort
+	sealer *Sealer
+	send   Sender
+}
+
+func newEar(send Sender) *ear {
+	return &ear{ready: make(chan struct{}), moved: make(chan netip.AddrPort, 10), rtcp: make(chan []byte, 1000),
+		closed: make(chan error, 2), send: send}
+}
+
+func (e *ear) Ready(_ *Peer, to netip.AddrPort, s *Sealer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.to, e.sealer = to, s
+	close(e.ready)
+}
+
+func (e *ear) Moved(_ *Peer, to netip.AddrPort) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.to = to
+	e.moved <- to
+}
+
+func (e *ear) RTCP(_ *Peer, packet []byte, _ time.Time) {
+	select {
+	case e.rtcp <- bytes.Clone(packet):
+	default:
+	}
+}
+
+func (e *ear) Closed(_ *Peer, reason error) { e.closed <- reason }
+
+// stream opens a stream for sending.
+func (e *ear) stream(t testing.TB, ssrc uint32) *Stream {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	st, err := e.sealer.Stream(ssrc)
+	require.NoError(t, err)
+	return st
+}
+
+// speak seals a packet and sends it where the peer is.
+func (e *ear) speak(t testing.TB, st *Stream, seq uint16, payload []byte) (plain []byte) {
+	t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	header, plain := testPacket(t, seq, st.SSRC(), payload)
+	sealed, err := st.Seal(make([]byte, 0, 1500), header, payload)
+	require.NoError(t, err)
+	e.send.Send(sealed, e.to)
+	return plain
+}
+
+// heard records what happens to a client.
+type heard struct {
+	ready  chan struct{}
+	rtp    chan []byte
+	rtcp   chan []byte
+	closed chan error
+
+	mu      sync.Mutex
+	refused []error
+}
+
+func newHeard() *heard {
+	return &heard{ready: make(chan struct{}), rtp: make(chan []byte, 1000), rtcp: make(chan []byte, 100), closed: make(chan error, 2)}
+}
+
+func (h *heard) Ready(*Client) { close(h.ready) }
+func (h *heard) RTP(_ *Client, packet []byte, _ uint64, _ time.Time) {
+	h.rtp <- bytes.Clone(packet)
+}
+func (h *heard) RTCP(_ *Client, packet []byte, _ time.Time) { h.rtcp <- bytes.Clone(packet) }
+func (h *heard) Refused(_ *Client, err error, _ time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refused = append(h.refused, err)
+}
+func (h *heard) Closed(_ *Client, reason error) { h.closed <- reason }
+
+// within takes something from a channel, or fails.
+func within[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, what+" did not happen")
+		panic("not reached")
+	}
+}
+
+// stage is a lite server on a port of its own.
+type stage struct {
+	*Server
+	port *port
+	cert *Certificate
+}
+
+func newStage(t testing.TB, tune ...func(*ServerConfig)) *stage {
+	t.Helper()
+	s := &stage{port: openPort(t), cert: must(NewCertificate(time.Now()))}
+	cfg := ServerConfig{Certificate: s.cert, Send: s.port}
+	for _, f := range tune {
+		f(&cfg)
+	}
+	var err error
+	s.Server, err = NewServer(cfg)
+	require.NoError(t, err)
+	s.port.serve(t, s.Handle)
+	t.Cleanup(s.Server.Close)
+	return s
+}
+
+// audience is a crowd; each client has a port of its own.
+type audience struct {
+	*Crowd
+	cert *Certificate
+}
+
+func newAudience(t testing.TB, tune ...func(*CrowdConfig)) *audience {
+	t.Helper()
+	a := &audience{cert: must(NewCertificate(time.Now()))}
+	cfg := CrowdConfig{Certificate: a.cert}
+	for _, f := range tune {
+		f(&cfg)
+	}
+	var err error
+	a.Crowd, err = NewCrowd(cfg)
+	require.NoError(t, err)
+	every(t, a.Tick)
+	t.Cleanup(a.Crowd.Close)
+	return a
+}
+
+// pair is a lite client of a lite server.
+type pair struct {
+	peer   *Peer
+	ear    *ear
+	client *Client
+	heard  *heard
+	port   *port // the client's
+}
+
+// join connects a client; port may be made by the test beforehand.
+func join(t testing.TB, s *stage, a *audience, p *port) *pair {
+	t.Helper()
+	if p == nil {
+		p = openPort(t)
+	}
+	x := &pair{ear: newEar(s.port), heard: newHeard(), port: p}
+	server, client := NewCredentials(), NewCredentials()
+	var err error
+	x.peer, err = s.Add(PeerConfig{Local: server, Remote: client, Fingerprint: a.cert.Fingerprint(), Events: x.ear}, time.Now())
+	require.NoError(t, err)
+	ready := make(chan struct{})
+	p.serve(t, func(b []byte, from netip.AddrPort, now time.Time) {
+		<-ready
+		x.client.Handle(b, from, now)
+	})
+	x.client, err = a.Connect(ClientConfig{Local: client, Remote: server, Fingerprint: s.cert.Fingerprint(),
+		Server: s.port.addr(), Send: p, Events: x.heard}, time.Now())
+	require.NoError(t, err)
+	close(ready)
+	return x
+}
+
+func (x *pair) waitReady(t testing.TB) {
+	t.Helper()
+	within(t, x.heard.ready, "the client's readiness")
+	within(t, x.ear.ready, "the server's readiness")
+	x.waitKeys(t)
+}
+
+// waitKeys waits until the client opens what comes, rather than keep it for the
+// next datagram.
+func (x *pair) waitKeys(t testing.TB) {
+	t.Helper()
+	require.Eventually(t, func() bool { return x.client.opener.Load() != nil }, patience, time.Millisecond)
+}

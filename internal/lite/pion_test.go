@@ -1,0 +1,339 @@
+package lite
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pion/dtls/v3"
+)
+
+// full is a PeerConnection of pion/webrtc.
+type full struct {
+	*webrtc.PeerConnection
+	states chan webrtc.PeerConnectionState
+}
+
+func newFull(t testing.TB, tune ...func(*webrtc.SettingEngine)) *full {
+	t.Helper()
+	var settings webrtc.SettingEngine
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	settings.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.DefaultLogLevel = logging.LogLevelDisabled
+	settings.LoggerFactory = quiet
+	for _, f := range tune {
+		f(&settings)
+	}
+	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	require.NoError(t, media.RegisterDefaultCodecs())
+	require.NoError(t, webrtc.ConfigureRTCPReports(registry))
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media),
+		webrtc.WithInterceptorRegistry(registry)).NewPeerConnection(webrtc.Configuration{})
+	require.NoError(t, err)
+	f := &full{PeerConnection: pc, states: make(chan webrtc.PeerConnectionState, 20)}
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { f.states <- s })
+	t.Cleanup(func() { _ = pc.GracefulClose() })
+	return f
+}
+
+// reach waits for a state.
+func (f *full) reach(t testing.TB, want webrtc.PeerConnectionState) {
+	t.Helper()
+	for within(t, f.states, "state "+want.String()) != want {
+	}
+}
+
+// describe sets the local description and gives it with its candidates.
+func (f *full) describe(t testing.TB, d webrtc.SessionDescription) *sdp.SessionDescription {
+	t.Helper()
+	gathered := webrtc.GatheringCompletePromise(f.PeerConnection)
+	require.NoError(t, f.SetLocalDescription(d))
+	<-gathered
+	var parsed sdp.SessionDescription
+	require.NoError(t, parsed.UnmarshalString(f.LocalDescription().SDP))
+	return &parsed
+}
+
+// identity takes from an SDP what identifies its side.
+func identity(t testing.TB, d *sdp.SessionDescription) (Credentials, Fingerprint) {
+	t.Helper()
+	find := func(name string) string {
+		if v, ok := d.MediaDescriptions[0].Attribute(name); ok {
+			return v
+		}
+		v, ok := d.Attribute(name)
+		require.True(t, ok, name)
+		return v
+	}
+	print, err := ParseFingerprint(find("fingerprint"))
+	require.NoError(t, err)
+	return Credentials{Ufrag: find("ice-ufrag"), Pwd: find("ice-pwd")}, print
+}
+
+// litesdp writes the SDP of a lite endpoint for one audio section.
+func litesdp(c Credentials, print Fingerprint, at netip.AddrPort, lite bool, setup, direction string, ssrc uint32) string {
+	lines := []string{"v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0"}
+	if lite {
+		lines = append(lines, "a=ice-lite")
+	}
+	lines = append(lines, "m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=mid:0", "a=rtcp-mux",
+		"a=ice-ufrag:"+c.Ufrag, "a=ice-pwd:"+c.Pwd, "a=fingerprint:"+string(print), "a=setup:"+setup,
+		"a="+direction, "a=rtpmap:111 opus/48000/2")
+	if ssrc != 0 {
+		lines = append(lines, fmt.Sprintf("a=ssrc:%d cname:earshot", ssrc), fmt.Sprintf("a=ssrc:%d msid:room slot", ssrc))
+	}
+	if at.IsValid() {
+		lines = append(lines, fmt.Sprintf("a=candidate:1 1 udp 2130706431 %v %d typ host", at.Addr(), at.Port()), "a=end-of-candidates")
+	}
+	return strings.Join(lines, "\r\n") + "\r\n"
+}
+
+// listenWith connects a full client to a lite server.
+func listenWith(t testing.TB, s *stage, f *full, ssrc uint32) (*Peer, *ear, <-chan *rtp.Packet) {
+	t.Helper()
+	packets := make(chan *rtp.Packet, 1000)
+	f.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		for {
+			p, _, err := track.ReadRTP()
+			if err != nil {
+				return
+			}
+			packets <- p
+		}
+	})
+	_, err := f.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+	require.NoError(t, err)
+	remote, print := identity(t, f.describe(t, must(f.CreateOffer(nil))))
+	local, e := NewCredentials(), newEar(s.port)
+	p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: print, Events: e}, time.Now())
+	require.NoError(t, err)
+	require.NoError(t, f.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer,
+		SDP: litesdp(local, s.cert.Fingerprint(), s.port.addr(), true, "passive", "sendonly", ssrc)}))
+	return p, e, packets
+}
+
+func TestPionHearsALiteServerByteForByteInEveryProfile(t *testing.T) {
+	for _, p := range DefaultProfiles() {
+		t.Run(p.String(), func(t *testing.T) {
+			s := newStage(t)
+			f := newFull(t, func(e *webrtc.SettingEngine) {
+				e.SetSRTPProtectionProfiles(dtls.SRTPProtectionProfile(p))
+			})
+			_, e, packets := listenWith(t, s, f, 42)
+			f.reach(t, webrtc.PeerConnectionStateConnected)
+			within(t, e.ready, "the server's readiness")
+			st := e.stream(t, 42)
+			for seq := uint16(32700); seq < 32760; seq++ {
+				payload := randomBytes(int(seq) % 300)
+				plain := e.speak(t, st, seq, append(payload, 1))
+				got, err := within(t, packets, "a packet").Marshal()
+				require.NoError(t, err)
+				require.Equal(t, plain, got)
+			}
+			// Its receiver reports come back, each second.
+			parsed, err := rtcp.Unmarshal(within(t, e.rtcp, "a receiver report"))
+			require.NoError(t, err)
+			require.IsType(t, &rtcp.ReceiverReport{}, parsed[0])
+		})
+	}
+}
+
+func TestPionNoticesACloseAtOnce(t *testing.T) {
+	s, f := newStage(t), newFull(t)
+	p, e, _ := listenWith(t, s, f, 42)
+	f.reach(t, webrtc.PeerConnectionStateConnected)
+	within(t, e.ready, "the server's readiness")
+	s.port.losing(func(b []byte) bool { return b[0] != recordAlert }) // nothing else can tell it
+	p.Close()
+	f.reach(t, webrtc.PeerConnectionStateClosed)
+}
+
+func TestAClosedPionFreesItsPeerWithOnePacket(t *testing.T) {
+	s, f := newStage(t), newFull(t)
+	_, e, _ := listenWith(t, s, f, 42)
+	f.reach(t, webrtc.PeerConnectionStateConnected)
+	within(t, e.ready, "the server's readiness")
+	require.NoError(t, f.Close())
+	assert.ErrorIs(t, within(t, e.closed, "the peer's end"), ErrPeerClosed)
+	assert.Zero(t, s.Stats().Peers)
+}
+
+func TestPionLosesTenPacketsThroughARolloverAndHearsTheRest(t *testing.T) {
+	s, f := newStage(t), newFull(t)
+	_, e, packets := listenWith(t, s, f, 42)
+	f.reach(t, webrtc.PeerConnectionStateConnected)
+	within(t, e.ready, "the server's readiness")
+	st := e.stream(t, 42)
+	hear := func(seq uint16) {
+		plain := e.speak(t, st, seq, []byte("speech"))
+		require.Equal(t, plain, must(within(t, packets, "a packet").Marshal()))
+	}
+	for i := 32767; i < 65530; i += 10000 {
+		hear(uint16(i))
+	}
+	hear(65530)
+	for seq := uint16(65531); seq != 5; seq++ {
+		h, _ := testPacket(t, seq, 42, nil)
+		_, err := st.Seal(make([]byte, 0, 200), h, nil) // and lost
+		require.NoError(t, err)
+	}
+	for seq := uint16(5); seq < 20; seq++ {
+		hear(seq)
+	}
+}
+
+func TestALiteClientHearsAFullPionServer(t *testing.T) {
+	for _, lite := range []bool{true, false} {
+		t.Run(fmt.Sprintf("lite=%v", lite), func(t *testing.T) {
+			a := newAudience(t)
+			f := newFull(t, func(e *webrtc.SettingEngine) { e.SetLite(lite) })
+			track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus}, "slot", "room")
+			require.NoError(t, err)
+			sender, err := f.AddTrack(track)
+			require.NoError(t, err)
+			local := NewCredentials()
+			require.NoError(t, f.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer,
+				SDP: litesdp(local, a.cert.Fingerprint(), netip.AddrPort{}, false, "active", "recvonly", 0)}))
+			answer := f.describe(t, must(f.CreateAnswer(nil)))
+			remote, print := identity(t, answer)
+			p, h := openPort(t), newHeard()
+			var client *Client
+			ready := make(chan struct{})
+			p.serve(t, func(b []byte, from netip.AddrPort, now time.Time) {
+				<-ready
+				client.Handle(b, from, now)
+			})
+			client, err = a.Connect(ClientConfig{Local: local, Remote: remote, Fingerprint: print,
+				Server: candidate(t, answer), Send: p, Events: h}, time.Now())
+			require.NoError(t, err)
+			close(ready)
+			within(t, h.ready, "the client's readiness")
+			require.Eventually(t, func() bool { return client.opener.Load() != nil }, patience, time.Millisecond)
+			f.reach(t, webrtc.PeerConnectionStateConnected)
+
+			reports := make(chan rtcp.Packet, 100)
+			go func() {
+				for {
+					ps, _, err := sender.ReadRTCP()
+					if err != nil {
+						return
+					}
+					for _, r := range ps {
+						reports <- r
+					}
+				}
+			}()
+			for seq := uint16(1); seq <= 50; seq++ {
+				require.NoError(t, track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq,
+					Timestamp: uint32(seq) * 960, CSRC: []uint32{7}}, Payload: []byte{byte(seq), 2, 3}}))
+				var got rtp.Packet
+				require.NoError(t, got.Unmarshal(within(t, h.rtp, "a packet")))
+				require.Equal(t, []byte{byte(seq), 2, 3}, got.Payload)
+				require.Equal(t, seq, got.SequenceNumber)
+			}
+			within(t, h.rtcp, "a sender report")
+			ssrc := uint32(sender.GetParameters().Encodings[0].SSRC)
+			require.NoError(t, client.SendRTCP(must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1,
+				Reports: []rtcp.ReceptionReport{{SSRC: ssrc, LastSequenceNumber: 50}}}}))))
+			for r := range reports {
+				if rr, ok := r.(*rtcp.ReceiverReport); ok {
+					assert.EqualValues(t, 50, rr.Reports[0].LastSequenceNumber)
+					break
+				}
+			}
+			if lite {
+				client.Close()
+				f.reach(t, webrtc.PeerConnectionStateClosed)
+			} else {
+				require.NoError(t, f.Close())
+				assert.ErrorIs(t, within(t, h.closed, "the client's end"), ErrPeerClosed)
+			}
+		})
+	}
+}
+
+// candidate gives the first candidate of an SDP.
+func candidate(t testing.TB, d *sdp.SessionDescription) netip.AddrPort {
+	t.Helper()
+	line, ok := d.MediaDescriptions[0].Attribute("candidate")
+	require.True(t, ok)
+	fields := strings.Fields(line)
+	return netip.MustParseAddrPort(fields[4] + ":" + fields[5])
+}
+
+// Chromium's first hello spans two datagrams, which may come in either order.
+func TestAHelloSplitOverTwoDatagramsIsUnderstoodInEitherOrder(t *testing.T) {
+	for _, swapped := range []bool{false, true} {
+		t.Run(fmt.Sprintf("swapped=%v", swapped), func(t *testing.T) {
+			s, a := newStage(t), newAudience(t)
+			p := openPort(t)
+			seq, split := uint64(0), 0
+			p.losing(func(b []byte) bool {
+				if b[0] < 20 || b[0] > 63 {
+					return false
+				}
+				parts := [][]byte{append([]byte(nil), b...)}
+				if b[0] == recordHandshake && b[recordHeader] == 1 { // a ClientHello
+					parts = splitHello(b)
+					split++
+				}
+				for _, datagram := range parts { // the split takes a sequence number
+					for r := range records(datagram) {
+						if r.epoch == 0 {
+							binary.BigEndian.PutUint64(r.raw[3:], seq)
+							seq++
+						}
+					}
+				}
+				if swapped {
+					slices.Reverse(parts)
+				}
+				for _, datagram := range parts {
+					_, _ = p.conn.WriteToUDPAddrPort(datagram, s.port.addr())
+				}
+				return true
+			})
+			x := join(t, s, a, p)
+			x.waitReady(t)
+			st := x.ear.stream(t, 42)
+			plain := x.ear.speak(t, st, 2, []byte("speech"))
+			assert.Equal(t, plain, within(t, x.heard.rtp, "a packet"))
+			assert.Positive(t, split)
+		})
+	}
+}
+
+// splitHello makes two records of one handshake message (RFC 6347 section 4.2.3).
+func splitHello(b []byte) [][]byte {
+	message := b[recordHeader+handshakeHeader:]
+	cut := len(message) / 2
+	var halves [][]byte
+	for i, part := range [][]byte{message[:cut], message[cut:]} {
+		h := append([]byte(nil), b[:recordHeader+handshakeHeader]...)
+		put24(h[recordHeader+6:], i*cut)
+		put24(h[recordHeader+9:], len(part))
+		binary.BigEndian.PutUint16(h[11:], uint16(handshakeHeader+len(part)))
+		halves = append(halves, append(h, part...))
+	}
+	return halves
+}
+
+func put24(b []byte, v int) { b[0], b[1], b[2] = byte(v>>16), byte(v>>8), byte(v) }

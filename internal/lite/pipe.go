@@ -1,0 +1,129 @@
+package lite
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// pipeDepth is how many datagrams wait for a handshake: the largest flight,
+// split small and sent twice.
+const pipeDepth = 32
+
+// pipe is the net.PacketConn that a handshake runs over. Datagrams are put in by
+// Handle; what the handshake writes goes to send. It notes what is needed once
+// the connection object is gone.
+type pipe struct {
+	send func(b []byte)
+	seen *flightLog // guarded by mu
+
+	mu      sync.Mutex
+	queue   [][]byte
+	closed  bool
+	expired bool
+	wake    chan struct{} // of one place: the queue, closed or expired changed
+}
+
+func newPipe(client bool, send func([]byte)) *pipe {
+	return &pipe{send: send, seen: &flightLog{client: client}, wake: make(chan struct{}, 1)}
+}
+
+// put hands in a datagram, of which a copy is kept. It is dropped if the queue
+// is full or the pipe closed; the peer will send it again.
+func (p *pipe) put(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.queue) == pipeDepth {
+		return
+	}
+	p.queue = append(p.queue, append([]byte(nil), b...))
+	p.signal()
+}
+
+// drain gives what was not read. It is called once the pipe is closed.
+func (p *pipe) drain() [][]byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rest := p.queue
+	p.queue = nil
+	return rest
+}
+
+func (p *pipe) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// ReadFrom implements net.PacketConn. It has one caller at a time.
+func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		p.mu.Lock()
+		switch {
+		case p.closed:
+			p.mu.Unlock()
+			return 0, nil, io.EOF // ends pion's loops without an alert
+		case p.expired:
+			p.mu.Unlock()
+			return 0, nil, os.ErrDeadlineExceeded
+		case len(p.queue) > 0:
+			n := copy(b, p.queue[0])
+			p.seen.note(p.queue[0], false)
+			p.queue = p.queue[1:]
+			p.mu.Unlock()
+			return n, pipeAddr{}, nil
+		}
+		p.mu.Unlock()
+		<-p.wake
+	}
+}
+
+// WriteTo implements net.PacketConn. After Close nothing leaves any more.
+func (p *pipe) WriteTo(b []byte, _ net.Addr) (int, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return 0, net.ErrClosed
+	}
+	p.seen.note(b, true)
+	p.mu.Unlock()
+	p.send(b)
+	return len(b), nil
+}
+
+// Close implements net.PacketConn.
+func (p *pipe) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.signal()
+	return nil
+}
+
+// SetReadDeadline implements net.PacketConn as far as pion uses it: a time in
+// the past interrupts, the zero time does not.
+func (p *pipe) SetReadDeadline(t time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expired = !t.IsZero()
+	p.signal()
+	return nil
+}
+
+// SetWriteDeadline implements net.PacketConn: writes do not block.
+func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
+
+// SetDeadline implements net.PacketConn.
+func (p *pipe) SetDeadline(t time.Time) error { return p.SetReadDeadline(t) }
+
+// LocalAddr implements net.PacketConn.
+func (p *pipe) LocalAddr() net.Addr { return pipeAddr{} }
+
+// pipeAddr stands for the peer, whose address may change at any time.
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "udp" }
+func (pipeAddr) String() string  { return "peer" }

@@ -1,0 +1,279 @@
+package lite
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestALiteClientHearsALiteServerInEveryProfile(t *testing.T) {
+	for _, p := range DefaultProfiles() {
+		t.Run(p.String(), func(t *testing.T) {
+			s := newStage(t)
+			a := newAudience(t, func(c *CrowdConfig) { c.Profiles = []Profile{p} })
+			x := join(t, s, a, nil)
+			x.waitReady(t)
+			assert.Equal(t, p, x.ear.sealer.Profile())
+			assert.Equal(t, x.port.addr(), x.client.Mapped())
+			assert.Equal(t, x.port.addr(), x.peer.Addr())
+
+			st := x.ear.stream(t, 42)
+			for seq := uint16(100); seq < 150; seq++ {
+				plain := x.ear.speak(t, st, seq, randomBytes(int(seq)))
+				require.Equal(t, plain, within(t, x.heard.rtp, "a packet"))
+			}
+			report := must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1}}))
+			require.NoError(t, x.client.SendRTCP(report))
+			require.Equal(t, report, within(t, x.ear.rtcp, "a receiver report"))
+			report = must(rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 42, PacketCount: 50}}))
+			sealed, err := x.ear.sealer.SealRTCP(make([]byte, 0, 200), report)
+			require.NoError(t, err)
+			s.port.Send(sealed, x.ear.to)
+			require.Equal(t, report, within(t, x.heard.rtcp, "a sender report"))
+		})
+	}
+}
+
+func TestTheServerPicksTheProfile(t *testing.T) {
+	s := newStage(t)
+	a := newAudience(t, func(c *CrowdConfig) { c.Profiles = []Profile{CM128SHA1, GCM256, GCM128} })
+	x := join(t, s, a, nil)
+	x.waitReady(t)
+	assert.Equal(t, GCM128, x.ear.sealer.Profile())
+}
+
+func TestAClientThatClosesIsGoneAtOnce(t *testing.T) {
+	s, a := newStage(t), newAudience(t)
+	x := join(t, s, a, nil)
+	x.waitReady(t)
+	x.client.Close()
+	assert.ErrorIs(t, within(t, x.ear.closed, "the peer's end"), ErrPeerClosed)
+	assert.Zero(t, s.Stats().Peers)
+	assert.Zero(t, s.Stats().Addresses)
+	assert.Zero(t, a.Clients())
+}
+
+func TestAPeerThatIsClosedTellsTheClientAtOnce(t *testing.T) {
+	s, a := newStage(t), newAudience(t)
+	x := join(t, s, a, nil)
+	x.waitReady(t)
+	x.peer.Close()
+	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrPeerClosed)
+	x.peer.Close() // once more does nothing
+	assert.Empty(t, x.ear.closed, "the owner closed it himself")
+}
+
+func TestAClientWithAnotherCertificateIsTurnedAway(t *testing.T) {
+	s, a := newStage(t), newAudience(t)
+	real := a.cert
+	a.cert = must(NewCertificate(time.Now())) // what the SDP would say
+	x := join(t, s, a, nil)
+	assert.ErrorIs(t, within(t, x.ear.closed, "the peer's end"), ErrFingerprint)
+	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrHandshake)
+	a.cert = real
+	join(t, s, a, nil).waitReady(t)
+}
+
+func TestAServerWithAnotherCertificateIsNotTrusted(t *testing.T) {
+	s, a := newStage(t), newAudience(t)
+	s.cert = must(NewCertificate(time.Now()))
+	x := join(t, s, a, nil)
+	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrFingerprint)
+	assert.ErrorIs(t, within(t, x.ear.closed, "the peer's end"), ErrHandshake)
+}
+
+// The server lets its connection go at once, and still helps a client that lost
+// its last flight.
+func TestALostLastFlightIsRepeatedAfterTheConnectionIsGone(t *testing.T) {
+	s, a := newStage(t), newAudience(t)
+	var lost atomic.Int32
+	s.port.losing(func(b []byte) bool {
+		if b[0] != recordChangeCipherSpec || lost.Load() == 2 {
+			return false
+		}
+		lost.Add(1)
+		return true
+	})
+	x := join(t, s, a, nil)
+	x.waitReady(t)
+	assert.EqualValues(t, 2, lost.Load())
+	st := x.ear.stream(t, 42)
+	x.ear.speak(t, st, 1, []byte("speech"))
+	within(t, x.heard.rtp, "a packet")
+	require.NoError(t, x.client.SendRTCP(must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1}}))))
+	within(t, x.ear.rtcp, "a report")
+	x.peer.mu.Lock()
+	assert.Nil(t, x.peer.after.finished, "the report proved that the flight arrived")
+	x.peer.mu.Unlock()
+	x.peer.Close()
+	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrPeerClosed)
+}
+
+func TestPacketsThatComeBeforeTheClientHasItsKeysAreHeard(t *testing.T) {
+	s, a := newStage(t), newAudience(t)
+	var lost atomic.Bool
+	s.port.losing(func(b []byte) bool { return b[0] == recordChangeCipherSpec && !lost.Swap(true) })
+	x := join(t, s, a, nil)
+	within(t, x.ear.ready, "the server's readiness")
+	st := x.ear.stream(t, 42)
+	var said [][]byte
+	for seq := uint16(1); seq <= 10; seq++ { // the client's DTLS waits for the repetition
+		said = append(said, x.ear.speak(t, st, seq, []byte("speech")))
+	}
+	within(t, x.heard.ready, "the client's readiness")
+	x.waitKeys(t)
+	said = append(said, x.ear.speak(t, st, 11, []byte("speech")))
+	for _, plain := range said {
+		require.Equal(t, plain, within(t, x.heard.rtp, "a packet"))
+	}
+}
+
+func TestAClientThatChangesItsAddressIsFollowed(t *testing.T) {
+	s, a := newStage(t), newAudience(t)
+	x := join(t, s, a, nil)
+	x.waitReady(t)
+	st := x.ear.stream(t, 42)
+	x.ear.speak(t, st, 1, []byte("speech"))
+	within(t, x.heard.rtp, "a packet")
+
+	elsewhere := openPort(t)
+	elsewhere.serve(t, x.client.Handle)
+	x.port.losing(func([]byte) bool { return true })
+	x.client.mu.Lock()
+	x.client.cfg.Send = elsewhere
+	x.client.mu.Unlock()
+	assert.Equal(t, elsewhere.addr(), within(t, x.ear.moved, "the move")) // with the next consent check
+	plain := x.ear.speak(t, st, 2, []byte("speech"))
+	assert.Equal(t, plain, within(t, x.heard.rtp, "a packet"))
+	require.NoError(t, x.client.SendRTCP(must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1}}))))
+	within(t, x.ear.rtcp, "a report from the new address")
+	x.client.Close()
+	assert.ErrorIs(t, within(t, x.ear.closed, "the peer's end"), ErrPeerClosed)
+}
+
+func TestAPeerWithoutChecksIsClosedByTheClockThatItIsGiven(t *testing.T) {
+	s, a := newStage(t), newAudience(t)
+	x := join(t, s, a, nil)
+	x.waitReady(t)
+	x.port.losing(func([]byte) bool { return true })
+	last := x.peer.LastSeen()
+	s.Tick(last.Add(DefaultConsent))
+	assert.Empty(t, x.ear.closed, "thirty seconds are allowed")
+	s.Tick(last.Add(DefaultConsent + time.Second))
+	assert.ErrorIs(t, within(t, x.ear.closed, "the peer's end"), ErrConsent)
+	assert.Zero(t, s.Stats().Peers)
+	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrPeerClosed, "it is told")
+}
+
+func TestAPeerThatNeverComesIsForgotten(t *testing.T) {
+	s := newStage(t)
+	e, now := newEar(s.port), time.Now()
+	_, err := s.Add(PeerConfig{Local: NewCredentials(), Remote: NewCredentials(), Fingerprint: s.cert.Fingerprint(), Events: e}, now)
+	require.NoError(t, err)
+	s.Tick(now.Add(DefaultConsent + time.Second))
+	assert.ErrorIs(t, within(t, e.closed, "the peer's end"), ErrConsent)
+}
+
+func TestAClientWithoutAnswersGivesUpByTheClockThatItIsGiven(t *testing.T) {
+	cr := must(NewCrowd(CrowdConfig{Certificate: must(NewCertificate(time.Now()))}))
+	defer cr.Close()
+	h, now := newHeard(), time.Now()
+	var sent []time.Duration
+	clock := now
+	_, err := cr.Connect(ClientConfig{Local: NewCredentials(), Remote: NewCredentials(),
+		Fingerprint: cr.cfg.Certificate.Fingerprint(), Server: netip.MustParseAddrPort("127.0.0.1:9"), Events: h,
+		Send: SenderFunc(func([]byte, netip.AddrPort) { sent = append(sent, clock.Sub(now)) })}, now)
+	require.NoError(t, err)
+	for len(h.closed) == 0 && clock.Sub(now) < time.Minute {
+		clock = clock.Add(10 * time.Millisecond)
+		cr.Tick(clock)
+	}
+	assert.ErrorIs(t, within(t, h.closed, "the end"), ErrNoCheck)
+	// RFC 8489 section 6.2.1 with an RTO of 500 ms.
+	ms := time.Millisecond
+	assert.Equal(t, []time.Duration{0, 500 * ms, 1500 * ms, 3500 * ms, 7500 * ms, 15500 * ms, 31500 * ms}, sent)
+	assert.Equal(t, 39500*ms, clock.Sub(now))
+	assert.Empty(t, cr.timers.due)
+}
+
+func TestAClientChecksConsentAndEndsWithoutIt(t *testing.T) {
+	s := newStage(t)
+	cr := must(NewCrowd(CrowdConfig{Certificate: must(NewCertificate(time.Now()))}))
+	t.Cleanup(cr.Close)
+	x := join(t, s, &audience{Crowd: cr, cert: cr.cfg.Certificate}, nil) // its clock stands still
+	x.waitReady(t)
+	start := time.Now()
+	s.port.losing(func(b []byte) bool { return b[0] < 4 }) // answers are lost
+	var checks atomic.Int32
+	x.port.losing(func(b []byte) bool {
+		if b[0] < 4 {
+			checks.Add(1)
+		}
+		return false
+	})
+	for at := time.Duration(0); at < 25*time.Second; at += 10 * time.Millisecond {
+		cr.Tick(start.Add(at))
+	}
+	assert.GreaterOrEqual(t, checks.Load(), int32(8), "at least every 3 s")
+	assert.LessOrEqual(t, checks.Load(), int32(13), "at most every 2 s")
+	assert.Empty(t, x.heard.closed)
+	for at := 25 * time.Second; at < 40*time.Second; at += 10 * time.Millisecond {
+		cr.Tick(start.Add(at))
+	}
+	assert.ErrorIs(t, within(t, x.heard.closed, "the end"), ErrConsent)
+}
+
+func TestHandshakesThatTakeTooLongEnd(t *testing.T) {
+	limit := NewLimiter(1)
+	limit.slots <- struct{}{} // another handshake has the only place
+	s := newStage(t, func(c *ServerConfig) { c.Limit, c.HandshakeTimeout = limit, 5*time.Second })
+	a := newAudience(t)
+	x := join(t, s, a, nil)
+	require.Eventually(t, func() bool {
+		x.peer.mu.Lock()
+		defer x.peer.mu.Unlock()
+		return x.peer.shaking != nil
+	}, patience, time.Millisecond)
+	x.peer.mu.Lock()
+	since := x.peer.shaking.since
+	x.peer.mu.Unlock()
+	s.Tick(since.Add(5 * time.Second))
+	assert.Empty(t, x.ear.closed, "five seconds are allowed")
+	s.Tick(since.Add(5*time.Second + 1))
+	assert.ErrorIs(t, within(t, x.ear.closed, "the peer's end"), ErrHandshakeTimeout)
+	x.client.Close()
+
+	y := join(t, s, a, nil)
+	require.Eventually(t, func() bool {
+		y.peer.mu.Lock()
+		defer y.peer.mu.Unlock()
+		return y.peer.shaking != nil
+	}, patience, time.Millisecond)
+	<-limit.slots
+	y.waitReady(t) // with what it sent while it waited
+}
+
+func TestManyClientsConnectThroughANarrowLimit(t *testing.T) {
+	s := newStage(t, func(c *ServerConfig) { c.Limit = NewLimiter(2) })
+	a := newAudience(t)
+	var all []*pair
+	for range 40 {
+		all = append(all, join(t, s, a, nil))
+	}
+	for _, x := range all {
+		x.waitReady(t)
+	}
+	assert.Equal(t, 40, s.Stats().Peers)
+	assert.Equal(t, 40, a.Clients())
+	s.Server.Close()
+	for _, x := range all {
+		assert.ErrorIs(t, within(t, x.heard.closed, "a client's end"), ErrPeerClosed)
+	}
+	_, err := s.Add(PeerConfig{Local: NewCredentials(), Remote: NewCredentials(), Fingerprint: s.cert.Fingerprint(), Events: newEar(s.port)}, time.Now())
+	assert.ErrorIs(t, err, ErrClosed)
+}

@@ -1,0 +1,323 @@
+//go:build linux
+
+package udpbatch
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// mostAtOnce is how many datagrams one system call takes. What a call costs is
+// spread thin enough by then, and headers for more would only cost memory.
+const mostAtOnce = 256
+
+// leastAsked is how many datagrams a read asks for at least. It asks for twice as
+// many as long as it gets them all: to make headers ready for 256 that don't
+// come costs a reader more than the call.
+const leastAsked = 16
+
+// batching is a Conn that makes one system call for many datagrams.
+type batching struct {
+	udp      *net.UDPConn
+	raw      syscall.RawConn
+	platform *platform
+	addr     netip.AddrPort
+	refused  atomic.Uint64
+
+	rmu sync.Mutex // guards in, and lets one reader in at a time
+	in  *headers
+
+	omu sync.Mutex // guards out
+	out []*headers // idle, for writers: as many as there ever were at once
+}
+
+// newBatching makes a batching Conn of a socket, or reports that the kernel or a
+// sandbox refuses the system calls for it.
+func newBatching(u *net.UDPConn, o Options) (Conn, bool, error) {
+	p, err := newPlatform(u, o)
+	if err != nil {
+		return nil, false, err
+	}
+	// With no datagrams the calls do nothing, and say so or that they can't:
+	// ENOSYS, or what a seccomp filter answers.
+	var refused bool
+	err = p.raw.Control(func(fd uintptr) {
+		for _, call := range []uintptr{unix.SYS_RECVMMSG, unix.SYS_SENDMMSG} {
+			var none unix.Mmsghdr
+			_, _, errno := unix.Syscall6(call, fd, uintptr(unsafe.Pointer(&none)), 0, unix.MSG_DONTWAIT, 0, 0)
+			refused = refused || errno != 0
+		}
+	})
+	if err != nil || refused {
+		return nil, false, err
+	}
+	c := &batching{udp: u, raw: p.raw, platform: p, addr: plain(u.LocalAddr().(*net.UDPAddr).AddrPort()), in: new(headers)}
+	c.in.call = c.in.receive
+	return c, true, nil
+}
+
+// headers is what the kernel reads and writes beside the datagrams of a call.
+// They grow to the longest batch asked for, so that a socket with short batches
+// stays small.
+type headers struct {
+	messages []unix.Mmsghdr
+	vectors  []unix.Iovec
+	names    []unix.RawSockaddrInet6 // or RawSockaddrInet4 in the same place
+	controls []byte
+
+	// A call works on messages[from:to]. The functions are made once, as a
+	// closure a call would be an allocation a call.
+	from, to int
+	errno    syscall.Errno
+	ask      int // how many a read asks for
+	call     func(fd uintptr) bool
+	send     func(fd uintptr)
+}
+
+func (h *headers) grow(n int) {
+	if n <= len(h.messages) {
+		return
+	}
+	n = min(mostAtOnce, max(n, 2*len(h.messages)))
+	h.messages, h.vectors, h.names, h.controls = make([]unix.Mmsghdr, n), make([]unix.Iovec, n), make([]unix.RawSockaddrInet6, n), make([]byte, n*controlSize)
+	for i := range h.messages {
+		m := &h.messages[i].Hdr
+		m.Name = (*byte)(unsafe.Pointer(&h.names[i]))
+		m.Iov = &h.vectors[i]
+		m.SetIovlen(1)
+		m.Control = &h.controls[i*controlSize]
+	}
+}
+
+func (h *headers) control(i int) []byte { return h.controls[i*controlSize : (i+1)*controlSize] }
+
+func (h *headers) buffer(i int, b []byte) {
+	h.vectors[i].Base = unsafe.SliceData(b)
+	h.vectors[i].SetLen(len(b))
+}
+
+func (c *batching) ReadBatch(ms []Message) (int, error) {
+	ms = ms[:min(len(ms), mostAtOnce)]
+	if len(ms) == 0 {
+		return 0, nil
+	}
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	h := c.in
+	ms = ms[:min(len(ms), max(h.ask, leastAsked))]
+	h.grow(len(ms))
+	room := 0
+	if c.platform.control {
+		room = controlSize
+	}
+	for i := range ms {
+		m := &h.messages[i].Hdr
+		m.Namelen = unix.SizeofSockaddrInet6
+		m.SetControllen(room)
+		h.buffer(i, ms[i].Buf)
+	}
+	h.to, h.errno = len(ms), 0
+	if err := c.raw.Read(h.call); err != nil {
+		return 0, err
+	}
+	if h.errno != 0 {
+		return 0, os.NewSyscallError("recvmmsg", h.errno)
+	}
+	switch {
+	case h.to == len(ms):
+		h.ask = 2 * len(ms)
+	case h.to < len(ms)/4:
+		h.ask = len(ms) / 2
+	}
+	for i := range ms[:h.to] {
+		m, header := &ms[i], &h.messages[i]
+		m.N, m.Addr = int(header.Len), address(&h.names[i])
+		if header.Hdr.Flags&unix.MSG_TRUNC != 0 {
+			m.N = 0
+		}
+		c.platform.read(h.control(i)[:header.Hdr.Controllen], m)
+	}
+	return h.to, nil
+}
+
+// receive fills messages[:to] and sets to to how many it has filled, or asks to
+// be called again when there is something to read.
+func (h *headers) receive(fd uintptr) bool {
+	for {
+		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&h.messages[0])), uintptr(h.to), unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			h.to = int(n)
+			return true
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return false
+		default:
+			h.errno = errno
+			return true
+		}
+	}
+}
+
+func (c *batching) WriteBatch(ms []Message) (int, error) {
+	h := c.take()
+	defer c.put(h)
+	h.grow(min(len(ms), mostAtOnce))
+	done := 0
+	for done < len(ms) {
+		h.from, h.to = 0, c.encode(h, ms[done:])
+		for h.from < h.to {
+			h.errno = 0
+			// Control and not Write: that would let one writer in at a time, and
+			// wait for the other's call.
+			if err := c.raw.Control(h.send); err != nil {
+				return done + h.from, err
+			}
+			switch {
+			case h.errno == 0 || h.errno == unix.EINTR:
+			case full(h.errno):
+				return done + h.from, ErrFull
+			case h.errno == unix.EBADF || h.errno == unix.ENOTSOCK || h.errno == unix.EFAULT || h.errno == unix.ENOSYS:
+				return done + h.from, os.NewSyscallError("sendmmsg", h.errno)
+			default:
+				c.refuse(&ms[done+h.from])
+				h.from++
+			}
+		}
+		done += h.to
+		if done < len(ms) && h.to < mostAtOnce {
+			c.refuse(&ms[done])
+			done++
+		}
+	}
+	return done, nil
+}
+
+// transmit sends messages[from:to] up to the first that fails and moves from to
+// it. The kernel tells why it failed only to a call that begins with it.
+func (h *headers) transmit(fd uintptr) {
+	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&h.messages[h.from])), uintptr(h.to-h.from), unix.MSG_DONTWAIT, 0, 0)
+	if errno == 0 {
+		h.from += int(n)
+	}
+	h.errno = errno
+}
+
+// encode prepares the sending of ms as far as one call goes and returns how many
+// that is. It stops before a message that the socket can't even express.
+func (c *batching) encode(h *headers, ms []Message) int {
+	ms = ms[:min(len(ms), mostAtOnce)]
+	for i := range ms {
+		m, header := &ms[i], &h.messages[i].Hdr
+		if header.Namelen = setAddress(&h.names[i], m.Addr, c.platform.v6); header.Namelen == 0 {
+			return i
+		}
+		control, err := c.platform.source(h.control(i), m.Local)
+		if err != nil {
+			return i
+		}
+		header.SetControllen(len(control))
+		h.buffer(i, m.Buf)
+		m.N = len(m.Buf)
+	}
+	return len(ms)
+}
+
+func (c *batching) refuse(m *Message) {
+	m.N = -1
+	c.refused.Add(1)
+}
+
+// take lends a writer headers of its own.
+func (c *batching) take() *headers {
+	c.omu.Lock()
+	defer c.omu.Unlock()
+	if last := len(c.out) - 1; last >= 0 {
+		h := c.out[last]
+		c.out = c.out[:last]
+		return h
+	}
+	h := new(headers)
+	h.send = h.transmit
+	return h
+}
+
+func (c *batching) put(h *headers) {
+	c.omu.Lock()
+	c.out = append(c.out, h)
+	c.omu.Unlock()
+}
+
+func (c *batching) Drops() (uint64, bool)             { return c.platform.drops() }
+func (c *batching) Refused() uint64                   { return c.refused.Load() }
+func (c *batching) LocalAddr() netip.AddrPort         { return c.addr }
+func (c *batching) SetReadDeadline(t time.Time) error { return c.udp.SetReadDeadline(t) }
+
+func (c *batching) Close() error {
+	c.platform.drops() // the last figure, kept
+	return c.udp.Close()
+}
+
+// setAddress encodes an address for a socket of a family and returns its length,
+// or 0 if it has none there. Ports are big-endian wherever they are.
+func setAddress(s *unix.RawSockaddrInet6, a netip.AddrPort, v6 bool) uint32 {
+	ip, port := a.Addr(), a.Port()
+	if !ip.IsValid() {
+		return 0
+	}
+	if !v6 {
+		ip = ip.Unmap()
+		if !ip.Is4() {
+			return 0
+		}
+		s4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(s))
+		s4.Family, s4.Addr = unix.AF_INET, ip.As4()
+		*(*[2]byte)(unsafe.Pointer(&s4.Port)) = [2]byte{byte(port >> 8), byte(port)}
+		return unix.SizeofSockaddrInet4
+	}
+	s.Family, s.Addr, s.Flowinfo, s.Scope_id = unix.AF_INET6, ip.As16(), 0, 0
+	*(*[2]byte)(unsafe.Pointer(&s.Port)) = [2]byte{byte(port >> 8), byte(port)}
+	if zone := ip.Zone(); zone != "" {
+		s.Scope_id = zoneIndex(zone)
+	}
+	return unix.SizeofSockaddrInet6
+}
+
+// address decodes an address that the kernel wrote.
+func address(s *unix.RawSockaddrInet6) netip.AddrPort {
+	p := *(*[2]byte)(unsafe.Pointer(&s.Port))
+	port := uint16(p[0])<<8 | uint16(p[1])
+	if s.Family == unix.AF_INET {
+		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(s)).Addr), port)
+	}
+	ip := netip.AddrFrom16(s.Addr).Unmap()
+	if s.Scope_id != 0 && ip.Is6() {
+		ip = ip.WithZone(zoneName(s.Scope_id))
+	}
+	return netip.AddrPortFrom(ip, port)
+}
+
+// zoneName is an interface's zone by its number: asking for its name would be a
+// system call a datagram.
+func zoneName(index uint32) string { return strconv.FormatUint(uint64(index), 10) }
+
+// zoneIndex is the number of an interface, or 0 if there is none of that name.
+func zoneIndex(zone string) uint32 {
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n)
+	}
+	i, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0
+	}
+	return uint32(i.Index)
+}

@@ -1,0 +1,89 @@
+// Package earshot_test holds what concerns the tree as a whole.
+package earshot_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/earshot-audio/earshot/"
+
+// layers is which packages of the project each package may import. A package
+// that is missing here is a decision that has not been made.
+var layers = map[string][]string{
+	"room":              {},
+	"room/fanout":       {},
+	"room/rtc":          {"room/fanout", "internal/lite", "internal/udpbatch", "internal/packet"},
+	"signaling/wire":    {},
+	"signaling/whip":    {"signaling/wire"},
+	"signaling":         {"signaling/wire", "signaling/whip", "room", "room/rtc", "room/fanout"},
+	"loadgen/metric":    {},
+	"loadgen/speech":    {},
+	"loadgen/scenario":  {"loadgen/metric", "loadgen/speech"},
+	"loadgen/measure":   {"loadgen/metric", "loadgen/speech"},
+	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure"},
+	"loadgen/report":    {"loadgen", "loadgen/metric", "loadgen/measure"},
+	"internal/endtoend": {}, // tests alone
+	"internal/packet":   {},
+	"internal/udpbatch": {},
+	"internal/lite":     {},
+	"cmd/earshot":       {"room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario"},
+}
+
+// foreign is what the rules and the wire format may not even reach through
+// others: sockets, JSON and WebRTC.
+var foreign = map[string][]string{
+	"room":           {"net", "net/http", "encoding/json", "github.com/pion/"},
+	"room/fanout":    {"net", "net/http", "encoding/json", "github.com/pion/webrtc"},
+	"signaling/wire": {"github.com/pion/", "github.com/gorilla/"},
+}
+
+func list(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	require.NoError(t, err)
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+func TestEachPackageImportsOnlyTheLayersBelowIt(t *testing.T) {
+	for _, line := range list(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		path, imports, _ := strings.Cut(line, " ")
+		name, ours := strings.CutPrefix(path, module)
+		if !ours {
+			continue // the folder of this test
+		}
+		allowed, known := layers[name]
+		if !assert.True(t, known, "package %s has no layer: give it one", name) {
+			continue
+		}
+		for _, i := range strings.Fields(imports) {
+			if i, ours := strings.CutPrefix(i, module); ours {
+				assert.Contains(t, allowed, i, "package %s may not import %s", name, i)
+			}
+		}
+	}
+}
+
+func TestTheGeneratorReachesNothingOfTheServer(t *testing.T) {
+	deps := list(t, "-deps", "./loadgen/...")
+	for _, name := range []string{"room", "room/fanout", "room/rtc", "signaling", "signaling/whip"} {
+		assert.NotContains(t, deps, module+name)
+	}
+	assert.Contains(t, deps, module+"signaling/wire")
+}
+
+func TestTheRulesReachNoSocketsJSONOrWebRTC(t *testing.T) {
+	for name, banned := range foreign {
+		deps := list(t, "-deps", "./"+name)
+		for _, b := range banned {
+			assert.False(t, slices.ContainsFunc(deps, func(d string) bool {
+				return d == b || strings.HasSuffix(b, "/") && strings.HasPrefix(d, b)
+			}), "%s reaches %s", name, b)
+		}
+	}
+}

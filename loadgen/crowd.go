@@ -1,0 +1,172 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+const (
+	// ticking is how often the crowd's timers are looked at.
+	ticking = 10 * time.Millisecond
+	// reporting is how many groups the crowd is in for its receiver reports:
+	// one group each tick, everybody every 5 s.
+	reporting = int(reportInterval / ticking)
+)
+
+// A crowd is the run's lean listeners: thousands of clients on a few sockets,
+// with one goroutine for their timers and one a socket. Close ends it.
+type crowd struct {
+	clock       *measure.Clock
+	certificate *lite.Certificate
+	lite        *lite.Crowd
+	unauthentic atomic.Uint64
+	replayed    atomic.Uint64
+
+	mu     sync.Mutex
+	shared []*lane // sockets of those whose server is on the loopback
+	next   uint32  // the next loopback address to give out
+	groups [reporting]map[*way]struct{}
+	count  int
+
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+}
+
+func newCrowd(clock *measure.Clock) (*crowd, error) {
+	certificate, err := lite.NewCertificate(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	clients, err := lite.NewCrowd(lite.CrowdConfig{Certificate: certificate})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &crowd{clock: clock, certificate: certificate, lite: clients, cancel: cancel}
+	for i := range c.groups {
+		c.groups[i] = map[*way]struct{}{}
+	}
+	c.workers.Go(func() { c.tick(ctx) })
+	return c, nil
+}
+
+// tick runs the timers until ctx is done.
+func (c *crowd) tick(ctx context.Context) {
+	ticker := time.NewTicker(ticking)
+	defer ticker.Stop()
+	var group []*leanEar
+	for turn := 0; ; turn++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		c.lite.Tick(time.Now())
+		group = group[:0]
+		c.mu.Lock()
+		for w := range c.groups[turn%reporting] {
+			group = append(group, w.ear)
+		}
+		c.mu.Unlock()
+		for _, e := range group {
+			// One that is not connected yet, or no more, has nothing to say.
+			_ = e.report()
+		}
+	}
+}
+
+// way gives an ear a socket and an address to reach a server's address by: on
+// the loopback an address of its own on a shared socket, elsewhere a socket.
+func (c *crowd) way(to netip.AddrPort, e *leanEar) (*way, error) {
+	if to.Addr().Is4() && to.Addr().IsLoopback() && sharing {
+		return c.share(e)
+	}
+	l, err := c.open(laneOptions{address: anyAddress(to.Addr())})
+	if err != nil {
+		return nil, err
+	}
+	w := &way{crowd: c, lane: l, own: true, ear: e}
+	l.only.Store(w)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.enter(w)
+	return w, nil
+}
+
+// share gives an ear the next address of 127.0.0.0/8 on one of the shared
+// sockets.
+func (c *crowd) share(e *leanEar) (*way, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := int(c.next) / laneClients
+	if i == len(c.shared) {
+		l, err := c.open(laneOptions{address: "0.0.0.0:0", shared: true})
+		if err != nil {
+			return nil, err
+		}
+		c.shared = append(c.shared, l)
+	}
+	// 127.1.0.1 and on; every address of the network is the host's own.
+	n := 0x7f01_0001 + c.next
+	c.next++
+	w := &way{
+		crowd: c, lane: c.shared[i], ear: e,
+		local: netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}),
+	}
+	w.lane.enter(w)
+	c.enter(w)
+	return w, nil
+}
+
+// enter puts a way's ear into a group for its reports. c.mu is held.
+func (c *crowd) enter(w *way) {
+	w.group = c.count % reporting
+	c.groups[w.group][w] = struct{}{}
+	c.count++
+}
+
+// leave takes it out.
+func (c *crowd) leave(w *way) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.groups[w.group], w)
+}
+
+// dropped is how many packets the shared sockets have dropped.
+func (c *crowd) dropped() (n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.shared {
+		n += l.dropped()
+	}
+	return n
+}
+
+// Close closes every client and socket and waits for the crowd's goroutines.
+func (c *crowd) Close() error {
+	c.cancel()
+	c.lite.Close()
+	c.mu.Lock()
+	sockets := c.shared
+	for _, group := range c.groups {
+		for w := range group {
+			if w.own {
+				sockets = append(sockets, w.lane)
+			}
+		}
+	}
+	c.mu.Unlock()
+	var errs []error
+	for _, l := range sockets {
+		errs = append(errs, l.conn.Close())
+	}
+	c.workers.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,26 @@
+package loadgen
+
+import (
+	"context"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// An ear is a listener's client, receive-only: a lean one of the crowd or a
+// probe. It is used once: offer, accept, wait, Close.
+type ear interface {
+	offer(ctx context.Context) (string, error)
+	// accept takes the answer; the connection is made in the background.
+	accept(answer string) error
+	// wait waits until the DTLS handshake is complete and returns when it was.
+	wait(ctx context.Context) (time.Duration, error)
+	// losses is how many packets the client's own sockets dropped, as far as
+	// they are its own, and how many packets' receive times were lost.
+	losses() (dropped, unstamped uint64)
+	Close() error
+}
+
+// hearing takes the packets of an ear: each with how long it lay in the
+// process before. A section's come from one goroutine.
+type hearing func(p measure.Packet, waited time.Duration)

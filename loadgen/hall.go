@@ -1,0 +1,133 @@
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// A hall is one room of the run as the generator sees it: the room on the
+// server, the ledger of what was sent in it, and the part of the cast that is
+// in it.
+type hall struct {
+	run    *run
+	number int
+	room   Room
+	ledger *measure.Room
+	stage  []*person // the cast's speakers and hosts
+	seats  []*person // the cast's listeners
+
+	mu   sync.Mutex
+	mics int // mics ever opened, for their seeds
+}
+
+// newHall makes room number i, and brings in its speakers.
+func (r *run) newHall(ctx context.Context, i int) (*hall, error) {
+	room, err := r.Driver.Open(ctx, i, r.Scenario.Room)
+	if err != nil {
+		return nil, err
+	}
+	h := &hall{run: r, number: i, room: room, ledger: measure.NewRoom(r.tally)}
+	for g, group := range r.Scenario.Cast {
+		for n := range group.Count {
+			p := &person{hall: h, group: g, number: n, role: group.Role, name: fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1)}
+			if group.Role == scenario.Listener {
+				if p.probe = r.probing(len(h.seats)*r.Scenario.Rooms + i); p.probe {
+					p.account = h.ledger.AddProbe(r.sections(group))
+				} else {
+					p.account = h.ledger.AddListener(r.sections(group))
+				}
+				h.seats = append(h.seats, p)
+			} else {
+				h.stage = append(h.stage, p)
+			}
+		}
+	}
+	for _, p := range h.stage {
+		if err := p.takeStage(ctx); err != nil {
+			return h, fmt.Errorf("bring %s into room %s: %w", p.name, room.Name(), err)
+		}
+	}
+	return h, nil
+}
+
+// sections is how many voices a group's ears have room for.
+func (r *run) sections(g scenario.Group) int {
+	switch {
+	case g.Sections > 0:
+		return g.Sections
+	case r.Driver.Sections() > 0:
+		return r.Driver.Sections()
+	}
+	return r.Scenario.Room.Slots
+}
+
+// Of the listeners, one in a hundred is a probe, and two at least.
+const (
+	probeShare = 100
+	leastProbe = 2
+)
+
+// probing tells whether listener number i of the run, over all rooms, is a
+// probe: they are spread evenly.
+func (r *run) probing(i int) bool {
+	all := r.Scenario.Listeners() * r.Scenario.Rooms
+	every := all / max(leastProbe, all/probeShare)
+	return every == 0 || i%every == 0
+}
+
+// newEar makes a person's client.
+func (r *run) newEar(p *person, hear hearing) (ear, error) {
+	sections := r.sections(r.Scenario.Cast[p.group])
+	if p.probe || p.account == nil {
+		return r.studio.newProbe(sections, hear)
+	}
+	return r.crowd.newEar(sections, hear), nil
+}
+
+func (h *hall) people() []*person { return slices.Concat(h.stage, h.seats) }
+
+// newMic enters one more mic into the ledger, at a seeded place in one of the
+// files and in the 20 ms.
+func (h *hall) newMic(files []*speech.Clip, number int) (*measure.Mic, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(h.mics)))
+	h.mics++
+	clip := files[number%len(files)]
+	return h.ledger.AddMic(clip, seed.IntN(len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength))))
+}
+
+// A coming is a listener and how long after the start of the arrivals it comes.
+type coming struct {
+	after    time.Duration
+	listener *person
+}
+
+// schedule is everybody's arrival, in order. A group's arrivals are spread over
+// all rooms: the groups of N rooms come like one group N times as large.
+func (r *run) schedule() []coming {
+	var all []coming
+	for g, group := range r.Scenario.Cast {
+		if group.Role != scenario.Listener {
+			continue
+		}
+		times := group.Arrive.Times(group.Count*len(r.halls), r.Scenario.Seed+int64(g))
+		for i, h := range r.halls {
+			for _, p := range h.seats {
+				if p.group == g {
+					all = append(all, coming{times[p.number*len(r.halls)+i], p})
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b coming) int { return int(a.after - b.after) })
+	return all
+}

@@ -1,0 +1,111 @@
+package loadgen
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/pion/sdp/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+)
+
+const fingerprint = "sha-256 " + "AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89"
+
+// answerOf is an answer with two sections, changed by replacing one text.
+func answerOf(old, replacement string) string {
+	section := func(mid, ssrc string) string {
+		return "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:" + mid + "\r\na=sendonly\r\na=rtcp-mux\r\n" +
+			"a=ice-ufrag:serverufrag\r\na=ice-pwd:serverpasswordserverpassword\r\na=setup:passive\r\n" +
+			"a=fingerprint:" + fingerprint + "\r\na=rtpmap:111 opus/48000/2\r\na=ssrc:" + ssrc + " cname:x\r\na=ssrc:" + ssrc + " msid:a b\r\n" +
+			"a=candidate:1 1 udp 2130706431 127.0.0.1 7081 typ host\r\n" +
+			"a=candidate:2 1 udp 2130706175 192.0.2.1 7081 typ host\r\n"
+	}
+	text := "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\na=ice-lite\r\n" + section("0", "1111") + section("1", "2222")
+	return strings.ReplaceAll(text, old, replacement)
+}
+
+func TestAnAnswerIsRead(t *testing.T) {
+	a, err := readAnswer(answerOf("", ""), 2)
+	require.NoError(t, err)
+	assert.Equal(t, "serverufrag", a.credentials.Ufrag)
+	assert.EqualValues(t, fingerprint, a.fingerprint)
+	assert.Equal(t, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7081"), netip.MustParseAddrPort("192.0.2.1:7081")}, a.candidates)
+	assert.Equal(t, 0, a.section(1111))
+	assert.Equal(t, 1, a.section(2222))
+	assert.Equal(t, -1, a.section(3333), "no section is left for it")
+}
+
+func TestASenderThatTheAnswerDoesNotNameGetsAFreeSection(t *testing.T) {
+	a, err := readAnswer(answerOf("a=ssrc:2222", "a=x-ssrc:2222"), 2)
+	require.NoError(t, err)
+	assert.Equal(t, 1, a.section(3333))
+	assert.Equal(t, 1, a.section(3333), "and keeps it")
+	assert.Equal(t, -1, a.section(4444))
+}
+
+func TestABadAnswerIsRefusedWithItsReason(t *testing.T) {
+	for _, c := range []struct{ name, old, replacement, says string }{
+		{"no SDP", "v=0", "hello", "no SDP"},
+		{"a section too few", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1", "a=mid:1", "1 sections, and 2 were offered"},
+		{"a server that wants to be the DTLS client", "a=setup:passive", "a=setup:active", "a=setup:active"},
+		{"no fingerprint", "a=fingerprint", "a=x-fingerprint", "no a=fingerprint"},
+		{"an old hash", "sha-256", "md5", "fingerprint algorithm"},
+		{"no candidate", "a=candidate", "a=x-candidate", "no UDP candidate"},
+		{"candidates of TCP alone", " udp ", " tcp ", "no UDP candidate"},
+		{"a candidate that is a name", "192.0.2.1", "x.local", ""},
+		{"all sections rejected", "m=audio 9", "m=audio 0", "no a=fingerprint"},
+		{"a short password", "serverpasswordserverpassword", "short", "ice-pwd"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := readAnswer(answerOf(c.old, c.replacement), 2)
+			if c.says == "" {
+				assert.NoError(t, err)
+				return
+			}
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+func TestTheOfferHasASectionForEachVoice(t *testing.T) {
+	certificate := lite.Fingerprint(fingerprint)
+	local := lite.NewCredentials()
+	var d sdp.SessionDescription
+	require.NoError(t, d.UnmarshalString(leanOffer(local, certificate, 3)))
+	require.Len(t, d.MediaDescriptions, 3)
+	group, _ := d.Attribute("group")
+	assert.Equal(t, "BUNDLE 0 1 2", group)
+	for _, m := range d.MediaDescriptions {
+		ufrag, _ := m.Attribute("ice-ufrag")
+		assert.Equal(t, local.Ufrag, ufrag)
+		_, receives := m.Attribute("recvonly")
+		assert.True(t, receives)
+		setup, _ := m.Attribute("setup")
+		assert.Equal(t, "active", setup)
+	}
+}
+
+// An answer is refused, or has all that a client needs.
+func FuzzReadAnswer(f *testing.F) {
+	f.Add(answerOf("", ""), 2)
+	f.Add(answerOf("192.0.2.1", "2001:db8::1"), 2)
+	f.Add(answerOf("a=ssrc", "a=x"), 2)
+	f.Add("v=0\r\n", 1)
+	f.Fuzz(func(t *testing.T, text string, sections int) {
+		a, err := readAnswer(text, sections)
+		if err != nil {
+			return
+		}
+		assert.NoError(t, a.credentials.Validate())
+		assert.NotEmpty(t, a.fingerprint)
+		assert.NotEmpty(t, a.candidates)
+		assert.LessOrEqual(t, len(a.candidates), maxCandidates)
+		assert.Len(t, a.ssrcs, sections)
+		for ssrc := range uint32(10) {
+			assert.Less(t, a.section(ssrc), sections)
+		}
+	})
+}

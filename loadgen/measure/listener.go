@@ -1,0 +1,277 @@
+package measure
+
+import (
+	"sync"
+	"time"
+)
+
+// A Packet is one media packet as a listener's client received and
+// authenticated it. Payload is read during the call only.
+type Packet struct {
+	Section   int    // which audio m-line of the ear, from 0
+	Sequence  uint16 // RTP sequence number
+	Timestamp uint32 // RTP timestamp, 48 kHz
+	Talker    uint32 // the first CSRC, or 0
+	Payload   []byte
+	At        time.Duration // the kernel's receive time on the run's clock
+}
+
+// A Listener is the account of one listener: for each frame that its room's
+// mics sent, whether it came.
+//
+// A Listener is safe for concurrent use. Its room settles it; nothing needs to
+// be closed.
+type Listener struct {
+	room     *Room
+	share    *share
+	capacity int // voices at once: the ear's sections
+
+	mu       sync.Mutex
+	sections []section
+	heard    [][words]uint64 // by mic; bits of the ring
+	onsets   []onset         // by mic
+
+	// What the listener is owed: the bins in [from, until), on as many
+	// sections as it has, of every mic but its own.
+	counting    bool
+	from, until Bin
+	own         int // index of its own mic, or -1
+	settled     int64
+
+	intended   time.Duration // when the join was to begin
+	joined     bool
+	heardFirst chan struct{}
+	latest     time.Duration // arrival of the latest new packet
+
+	life   account // since counting began
+	steady account // within the measured window
+
+	outOfOrder, duplicates uint64
+}
+
+// An account is a listener's sums over a stretch of time.
+type account struct {
+	passes, total uint64
+	received      uint64 // different packets
+	latencySum    time.Duration
+	latencies     uint64
+	jitterSum     float64 // seconds
+	jitters       uint64
+	gap           time.Duration
+}
+
+// Expect tells when the listener meant to begin its join.
+func (l *Listener) Expect(intended time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.intended = intended
+}
+
+// Connected starts the counting of what the listener is owed, with the first
+// bin that begins at or after t: when its DTLS completed, or at its join
+// deadline if that comes first. Only the first call counts.
+func (l *Listener) Connected(t time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.counting {
+		return
+	}
+	l.counting = true
+	l.from = BinAt(t + BinLength - 1)
+	l.latest = t
+	l.forget(int64(l.from / wordBins))
+}
+
+// forget moves on to word w without counting what lies before it.
+func (l *Listener) forget(w int64) {
+	for ; l.settled < w; l.settled++ {
+		for i := range l.heard {
+			l.heard[i][l.settled%words] = 0
+		}
+	}
+}
+
+// Left ends the counting: the scenario made the listener leave at t. Packets
+// that were on their way may still come.
+func (l *Listener) Left(t time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = min(l.until, BinAt(t))
+}
+
+// Speaks tells that the listener has come on stage with a mic of its own,
+// which it is not owed. It is called before the mic sends.
+func (l *Listener) Speaks(m *Mic) {
+	mics := l.room.ledger()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range mics {
+		if mics[i] == m {
+			l.own = i
+		}
+	}
+}
+
+// Heard is closed when the first packet has come.
+func (l *Listener) Heard() <-chan struct{} { return l.heardFirst }
+
+// Receive enters a packet. A packet whose frame can't be told yet is kept
+// until it can; one that fits nothing is counted as unrecognised.
+func (l *Listener) Receive(p Packet) {
+	mics := l.room.ledger()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if !l.joined {
+		l.joined = true
+		close(l.heardFirst)
+		l.room.tally.joined(p.At - l.intended)
+	}
+	for len(l.sections) <= p.Section {
+		l.sections = append(l.sections, section{})
+	}
+	s := &l.sections[p.Section]
+	l.order(s, p)
+
+	if len(s.places) > 0 {
+		s.follow(mics, p.Timestamp, p.Payload)
+	}
+	if len(s.places) == 0 {
+		l.abandon(s)
+		s.search(mics, p.Timestamp, p.Payload, p.At)
+	}
+	switch len(s.places) {
+	case 0:
+		l.room.tally.unrecognised(1)
+	case 1:
+		l.resolve(mics, s)
+		l.credit(mics, s, s.places[0], p.At)
+	default:
+		if len(s.pending) == maxPending {
+			l.abandon(s)
+		}
+		s.pending = append(s.pending, pending{p.Timestamp, p.At})
+	}
+}
+
+// order keeps the section's sequence and notices a new talker, with whom the
+// places begin anew: two mics may well send the same silence.
+func (l *Listener) order(s *section, p Packet) {
+	if !s.open {
+		s.open, s.talker, s.sequence = true, p.Talker, p.Sequence
+		return
+	}
+	if p.Talker != s.talker {
+		s.talker = p.Talker
+		l.abandon(s)
+		s.places = s.places[:0]
+		s.paced = false
+	}
+	if int16(p.Sequence-s.sequence) < 0 {
+		l.outOfOrder++
+		return
+	}
+	s.sequence = p.Sequence
+}
+
+// resolve credits the packets that waited, now that the section has one place.
+func (l *Listener) resolve(mics []*Mic, s *section) {
+	here := s.places[0]
+	for _, w := range s.pending {
+		b := here.bin + Bin(int32(w.timestamp-s.timestamp)/SamplesPerBin)
+		l.credit(mics, s, place{here.mic, b}, w.at)
+	}
+	s.pending = s.pending[:0]
+}
+
+// abandon gives up the packets that wait.
+func (l *Listener) abandon(s *section) {
+	if n := len(s.pending); n > 0 {
+		l.room.tally.unrecognised(uint64(n))
+		s.pending = s.pending[:0]
+	}
+}
+
+// credit enters a packet that has been identified.
+func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
+	t := l.room.tally
+	t.recognised(1)
+	for len(l.heard) <= p.mic {
+		l.heard = append(l.heard, [words]uint64{})
+		l.onsets = append(l.onsets, onset{})
+	}
+	w, bit := word(p.bin), uint64(1)<<uint(p.bin%wordBins)
+	if !l.counting {
+		// Its connection may be reported a little later than its first packets.
+		l.forget(int64(p.bin/wordBins) - (words - 2))
+	}
+	if int64(p.bin/wordBins) < l.settled {
+		return // it counts as lost already
+	}
+	if l.heard[p.mic][w]&bit != 0 {
+		l.duplicates++
+		return
+	}
+	l.heard[p.mic][w] |= bit
+	l.life.received++
+
+	sent := mics[p.mic].Intended(p.bin)
+	steady := l.room.inSteady(p.bin)
+	latency := at - sent
+	l.pace(s, latency, steady)
+	if steady {
+		l.steady.received++
+		l.steady.latencySum += latency
+		l.steady.latencies++
+		l.share.latency(latency)
+	}
+	l.silence(at)
+}
+
+// pace advances the interarrival jitter of RFC 3550 §6.4.1. The difference of
+// two packets' transit times is that of their latencies, since a mic's RTP
+// timestamps and its intended send times advance together.
+func (l *Listener) pace(s *section, transit time.Duration, steady bool) {
+	if s.paced {
+		s.jitter += ((transit - s.transit).Abs().Seconds() - s.jitter) / 16
+		if steady {
+			l.steady.jitterSum += s.jitter
+			l.steady.jitters++
+		}
+	}
+	s.transit, s.paced = transit, true
+}
+
+// silence measures the stretch without a new packet that at ends, less the
+// time in which nobody spoke.
+func (l *Listener) silence(at time.Duration) {
+	from, until := l.room.steady()
+	a, b := max(l.latest, from.Start()), min(at, until.Start())
+	// What a person on stage hears besides themselves is not told apart here.
+	if l.counting && l.own < 0 && b > a {
+		gap := b - a
+		// Speech is known by the bin, so only a longer gap can hold silence.
+		if gap > 2*BinLength {
+			gap -= l.room.quiet(a, b)
+		}
+		l.steady.gap = max(l.steady.gap, gap)
+	}
+	l.latest = max(l.latest, at)
+}
+
+// giveUp counts the packets that still wait as unrecognised.
+func (l *Listener) giveUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.sections {
+		l.abandon(&l.sections[i])
+	}
+}
+
+// finish closes the account at the end of the run.
+func (l *Listener) finish(now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.silence(min(now, l.until.Start()))
+	l.room.tally.close(l)
+}

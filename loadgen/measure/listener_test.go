@@ -1,0 +1,251 @@
+package measure
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+func TestEveryPacketOfOneTalkerIsDeliveredWithItsLatency(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 600, 3*time.Millisecond) // loops after 100 frames
+	l := s.listener(3)
+	for b := range Bin(900) {
+		l.Receive(s.say(m, b))
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Rate{Passes: 900 - 5, Total: 900 - 5}, rate(t, totals, "delivered"), "all but the turn's first 100 ms")
+	assert.Equal(t, metric.Rate{Passes: 0, Total: 900}, rate(t, totals, "unrecognised"))
+	latency := trend(t, totals, "latency")
+	assert.EqualValues(t, 900, latency.Count)
+	assert.InDelta(t, 5, latency.Min, 0.01)
+	assert.InDelta(t, 5, latency.Max, 0.01)
+	assert.EqualValues(t, 900, totals.Received)
+	assert.InDelta(t, 20, trend(t, totals, "audio_gap").Max, 0.01)
+	assert.InDelta(t, 0, trend(t, totals, "jitter").Max, 0.001)
+}
+
+func TestLossAndDuplicatesAreCountedOnce(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(205) {
+		p := s.say(m, b)
+		if b >= 105 && b < 115 {
+			continue
+		}
+		l.Receive(p)
+		if b == 50 {
+			l.Receive(p)
+			l.Receive(p)
+		}
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Rate{Passes: 190, Total: 200}, rate(t, totals, "delivered"))
+	assert.Equal(t, metric.Counter(2), totals.Values["duplicates"])
+	assert.EqualValues(t, 195, totals.Received)
+	assert.InDelta(t, 220, trend(t, totals, "audio_gap").Max, 0.01, "ten frames missing make a gap of eleven")
+}
+
+func TestReorderedPacketsAreDeliveredAndCounted(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := Bin(0); b < 100; b += 2 {
+		first, second := s.say(m, b), s.say(m, b+1)
+		l.Receive(second)
+		l.Receive(first)
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Rate{Passes: 95, Total: 95}, rate(t, totals, "delivered"))
+	assert.Equal(t, metric.Counter(50), totals.Values["out_of_order"])
+	assert.Equal(t, metric.Counter(0), totals.Values["duplicates"])
+}
+
+func TestAListenerThatComesInSilenceIsMeasuredOnceSpeechTellsWhereItIs(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(withSilence(speechClip(700), 0, 150), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(300) {
+		l.Receive(s.say(m, b))
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Rate{Passes: 295, Total: 295}, rate(t, totals, "delivered"))
+	assert.Equal(t, metric.Rate{Passes: 0, Total: 300}, rate(t, totals, "unrecognised"))
+	latency := trend(t, totals, "latency")
+	assert.EqualValues(t, 300, latency.Count, "the silent frames too")
+	assert.InDelta(t, 5, latency.Min, 0.01)
+	assert.InDelta(t, 5, latency.Max, 0.01)
+}
+
+func TestSilenceThatIsLongerThanPacketsMayBeLateIsStillCredited(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(withSilence(speechClip(2000), 0, 600), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(800) {
+		l.Receive(s.say(m, b))
+		s.room.Settle((b + 1).Start())
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Rate{Passes: 795, Total: 795}, rate(t, totals, "delivered"))
+	assert.Equal(t, metric.Rate{Passes: 0, Total: 800}, rate(t, totals, "unrecognised"))
+}
+
+func TestSpeechAroundLoopedSilenceKeepsItsLatency(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(withSilence(speechClip(400), 100, 350), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(1200) {
+		p := s.say(m, b)
+		p.At += 300 * time.Millisecond // far more than a frame of silence
+		l.Receive(p)
+		s.room.Settle((b + 1).Start())
+	}
+	latency := trend(t, s.finish(), "latency")
+	assert.EqualValues(t, 1200, latency.Count)
+	assert.InDelta(t, 305, latency.Min, 0.5)
+	assert.InDelta(t, 305, latency.Max, 0.5)
+}
+
+func TestSilenceAloneIsNeverTakenForAMeasurement(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(withSilence(speechClip(400), 0, 400), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(600) {
+		p := s.say(m, b)
+		if b >= 100 { // any of the frames before may be meant
+			l.Receive(p)
+		}
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Rate{Passes: 500, Total: 500}, rate(t, totals, "unrecognised"))
+	assert.Zero(t, trend(t, totals, "latency").Count)
+	assert.Zero(t, rate(t, totals, "delivered").Passes)
+}
+
+func TestAClipShorterThanThePermittedLatenessCannotTellItsLoopsApart(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(100), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(300) {
+		p := s.say(m, b)
+		if b >= 200 { // two loops may be meant
+			l.Receive(p)
+		}
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Rate{Passes: 100, Total: 100}, rate(t, totals, "unrecognised"))
+}
+
+func TestTwoMicsWithTheSameSilenceAreKeptApartByTheTalker(t *testing.T) {
+	s := newScene(t)
+	silent := withSilence(speechClip(700), 100, 200)
+	first, second := s.mic(silent, 0, 0), s.mic(silent, 20, 10*time.Millisecond)
+	l := s.listener(1)
+	for b := range Bin(300) {
+		one, other := s.say(first, b), s.say(second, b)
+		other.Talker = 8
+		if b < 150 {
+			l.Receive(one)
+		} else {
+			l.Receive(other) // the same payload, on the same timeline
+		}
+	}
+	latency := trend(t, s.finish(), "latency")
+	assert.EqualValues(t, 300, latency.Count)
+	assert.InDelta(t, 5, latency.Min, 0.01)
+	assert.InDelta(t, 5, latency.Max, 0.01)
+}
+
+func TestAPayloadThatNobodySentIsUnrecognised(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(100) {
+		p := s.say(m, b)
+		if b == 50 {
+			p.Payload = []byte("forged")
+		}
+		l.Receive(p)
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Rate{Passes: 1, Total: 100}, rate(t, totals, "unrecognised"))
+	assert.Equal(t, metric.Rate{Passes: 94, Total: 95}, rate(t, totals, "delivered"))
+}
+
+func TestAFrameFromTheFutureIsUnrecognised(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.listener(1)
+	s.say(m, 0)
+	l.Receive(Packet{Payload: m.Frame(30).Payload, At: time.Millisecond})
+	s.say(m, 1)
+	assert.Equal(t, metric.Rate{Passes: 1, Total: 1}, rate(t, s.finish(), "unrecognised"))
+}
+
+func TestAListenerThatHearsNothingIsLossFromItsDeadline(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.room.AddListener(1)
+	l.Expect(0)
+	l.Connected(Bin(50).Start())
+	s.room.Steady(0)
+	for b := range Bin(600) {
+		s.say(m, b)
+		s.room.Settle((b + 1).Start())
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Rate{Passes: 0, Total: 550}, rate(t, totals, "delivered"))
+	assert.Equal(t, metric.Rate{Passes: 0, Total: 1}, rate(t, totals, "joined"))
+	assert.Zero(t, trend(t, totals, "join_duration").Count)
+	assert.InDelta(t, 550*20, trend(t, totals, "audio_gap").Max, 20)
+	assert.InDelta(t, 1, trend(t, totals, "mos").Max, 0.2)
+}
+
+func TestPacketsBeforeTheConnectionIsReportedStillCount(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.room.AddListener(1)
+	s.room.Steady(0)
+	for b := range Bin(100) {
+		l.Receive(s.say(m, b))
+	}
+	l.Connected(Bin(10).Start())
+	assert.Equal(t, metric.Rate{Passes: 90, Total: 90}, rate(t, s.finish(), "delivered"))
+}
+
+func TestCountingEndsWhenTheScenarioMakesAListenerLeave(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(200) {
+		p := s.say(m, b)
+		if b == 100 {
+			l.Left(b.Start())
+		}
+		if b < 100 {
+			l.Receive(p)
+		}
+	}
+	assert.Equal(t, metric.Rate{Passes: 95, Total: 95}, rate(t, s.finish(), "delivered"))
+}
+
+func TestOnlyTheMeasuredWindowHasLatencies(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.room.AddListener(1)
+	l.Connected(0)
+	for b := range Bin(100) {
+		if b == 40 {
+			s.room.Steady(b.Start())
+		}
+		l.Receive(s.say(m, b))
+	}
+	totals := s.finish()
+	assert.EqualValues(t, 60, trend(t, totals, "latency").Count)
+	assert.EqualValues(t, 60, totals.Received)
+	assert.Equal(t, metric.Rate{Passes: 95, Total: 95}, rate(t, totals, "delivered"), "delivery counts from the join")
+}

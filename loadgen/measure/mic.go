@@ -1,0 +1,127 @@
+package measure
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// The ledger of a mic and the account of a listener remember this many bins;
+// a word of them is settled at once.
+const (
+	wordBins = 64
+	ringBins = 1024 // 20.5 s
+	words    = ringBins / wordBins
+)
+
+// onsetBins is how much of a turn's start counts in onset_clip and not in
+// delivered: 100 ms.
+const onsetBins = 5
+
+// bitRing is a bit for each of the last ringBins bins. One goroutine sets,
+// any may read.
+type bitRing [words]atomic.Uint64
+
+func (r *bitRing) get(b Bin) bool {
+	return r[word(b)].Load()&(1<<uint(b%wordBins)) != 0
+}
+
+func (r *bitRing) set(b Bin)   { r[word(b)].Or(1 << uint(b%wordBins)) }
+func (r *bitRing) clear(b Bin) { r[word(b)].And(^(uint64(1) << uint(b%wordBins))) }
+
+func word(b Bin) int { return int(b/wordBins) % words }
+
+// A Mic is the ledger of one mic: which frame of its clip it sent in which
+// bin. The frame of bin b is number (first + b) mod length, whether or not the
+// mic spoke in the bins before, so the ledger is a bit a bin.
+//
+// One goroutine, the one that sends, calls Sending and Withdraw; the rest is
+// safe for concurrent use.
+type Mic struct {
+	clip   *clip
+	first  int
+	offset time.Duration
+
+	last  atomic.Int64 // the latest bin that was sent in, or -1
+	sent  bitRing      // went out: can be identified
+	owed  bitRing      // every listener with a free section is owed it
+	onset bitRing      // is in the first 100 ms of a turn
+
+	// The bin in which the present turn began. Used by the sender alone.
+	turn Bin
+}
+
+// Frame is the frame that the mic's clip has for bin b.
+func (m *Mic) Frame(b Bin) *speech.Frame {
+	return &m.clip.frames[m.position(b)]
+}
+
+func (m *Mic) position(b Bin) int {
+	return int((int64(m.first) + int64(b)) % int64(len(m.clip.frames)))
+}
+
+// Intended is when the mic means to send the frame of bin b.
+func (m *Mic) Intended(b Bin) time.Duration { return b.Start() + m.offset }
+
+// Sending enters the frame of bin b; it is called before the packet goes out,
+// with rising bins. A bin after one that was left out begins a turn.
+func (m *Mic) Sending(b Bin) {
+	last := Bin(m.last.Load())
+	// The ring's words between the last bin and this one are from one round
+	// ago.
+	for w := last/wordBins + 1; w <= b/wordBins; w++ {
+		i := int(w % words)
+		m.sent[i].Store(0)
+		m.owed[i].Store(0)
+		m.onset[i].Store(0)
+	}
+	if last < 0 || b != last+1 {
+		m.turn = b
+	}
+	if b < m.turn+onsetBins {
+		m.onset.set(b)
+	}
+	m.owed.set(b)
+	m.sent.set(b)
+	m.last.Store(int64(b))
+}
+
+// Withdraw takes back what listeners are owed of the last n frames sent: the
+// ones that a mute or a leave, which travel apart from the media, may overtake.
+func (m *Mic) Withdraw(n int) {
+	last := Bin(m.last.Load())
+	for b := last; b >= 0 && b > last-Bin(n); b-- {
+		m.owed.clear(b)
+	}
+}
+
+// has reports whether the mic sent in bin b, as far as the ledger remembers.
+func (m *Mic) has(b Bin) bool {
+	last := Bin(m.last.Load())
+	return b >= 0 && b <= last && b > last-(ringBins-wordBins) && m.sent.get(b)
+}
+
+// spoke is the words of what was owed and which of it was an onset, for the 64
+// bins of word w.
+func (m *Mic) spoke(w int64) (owed, onset uint64) {
+	if last := m.last.Load(); last < 0 || w > last/wordBins {
+		return 0, 0
+	}
+	i := int(w % words)
+	return m.owed[i].Load(), m.onset[i].Load()
+}
+
+// A clip is a speech file with the index that finds a payload's positions.
+type clip struct {
+	frames []speech.Frame
+	at     map[string][]int
+}
+
+func newClip(c *speech.Clip) *clip {
+	n := &clip{frames: c.Frames, at: make(map[string][]int, len(c.Frames))}
+	for i, f := range c.Frames {
+		n.at[string(f.Payload)] = append(n.at[string(f.Payload)], i)
+	}
+	return n
+}

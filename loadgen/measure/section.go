@@ -1,0 +1,87 @@
+package measure
+
+import (
+	"bytes"
+	"time"
+)
+
+// SamplesPerBin is a frame's length on the RTP clock of Opus, 48 kHz (RFC 7587 §4.1).
+const SamplesPerBin = 960
+
+// maxPending is how many packets of one section may wait for the frame that
+// tells where they belong; at 50 packets a second, the whole ring.
+const maxPending = ringBins
+
+// A place is an entry of the ledger: the frame that mic sent in bin.
+type place struct {
+	mic int
+	bin Bin
+}
+
+// A pending packet has been received and fits several places.
+type pending struct {
+	timestamp uint32
+	at        time.Duration
+}
+
+// A section follows the packets of one audio m-line of an ear: it knows where
+// in the ledger its last packet belonged, or the places where it may have.
+type section struct {
+	open      bool // a packet has come
+	talker    uint32
+	sequence  uint16 // the highest so far
+	timestamp uint32 // of the packet that places are for
+
+	// places holds one place when the section is identified, several while
+	// packets are pending, and none before the first packet that fits.
+	places  []place
+	pending []pending
+
+	// For RFC 3550 §6.4.1, over packets of one talker.
+	transit time.Duration
+	jitter  float64 // in seconds
+	paced   bool    // transit is valid
+}
+
+// follow moves the section's places on to the packet's timestamp and keeps
+// those that the packet fits.
+func (s *section) follow(mics []*Mic, timestamp uint32, payload []byte) {
+	step := int32(timestamp - s.timestamp)
+	if step%SamplesPerBin != 0 {
+		s.places = s.places[:0]
+		return
+	}
+	kept := s.places[:0]
+	for _, p := range s.places {
+		p.bin += Bin(step / SamplesPerBin)
+		if m := mics[p.mic]; m.has(p.bin) && bytes.Equal(m.Frame(p.bin).Payload, payload) {
+			kept = append(kept, p)
+		}
+	}
+	s.places = kept
+	s.timestamp = timestamp
+}
+
+// search finds every place that a payload received at a time can belong to:
+// sent by then, and not longer ago than a packet may be late.
+func (s *section) search(mics []*Mic, timestamp uint32, payload []byte, at time.Duration) {
+	s.places = s.places[:0]
+	s.timestamp = timestamp
+	now := BinAt(max(at, 0))
+	oldest := max(now-Bin(Lateness/BinLength), 0)
+	for i, m := range mics {
+		length := Bin(len(m.clip.frames))
+		for _, position := range m.clip.at[string(payload)] {
+			// The latest bin, not after now, whose frame is at this position.
+			back := Bin((m.position(now) - position)) % length
+			if back < 0 {
+				back += length
+			}
+			for b := now - back; b >= oldest; b -= length {
+				if m.has(b) && m.Intended(b) <= at {
+					s.places = append(s.places, place{i, b})
+				}
+			}
+		}
+	}
+}

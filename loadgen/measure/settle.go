@@ -1,0 +1,166 @@
+package measure
+
+import (
+	"math/bits"
+	"time"
+)
+
+// A stretch is 64 bins of one mic, a bit each, as one listener is to account
+// for them.
+type stretch struct {
+	mic    int
+	speech uint64 // owed, and past the first 100 ms of the turn
+	onset  uint64 // in the first 100 ms
+	heard  uint64
+}
+
+// An onset follows the first 100 ms of one mic's turn as one listener heard it.
+type onset struct {
+	next   Bin // the bin that goes on with the turn
+	missed int // frames missed before the first that was heard
+	done   bool
+}
+
+// settle compares what came with what was owed in the listener's words up to
+// and including last. While packets wait for their place it holds back, as
+// long as the ring allows: now is the word of the present.
+func (l *Listener) settle(mics []*Mic, last, now int64, scratch []stretch) []stretch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.counting {
+		return scratch
+	}
+	for i := range l.sections {
+		if len(l.sections[i].pending) > 0 {
+			last = min(last, now-(words-2))
+		}
+	}
+	before := l.life
+	for ; l.settled <= last; l.settled++ {
+		scratch = l.take(mics, l.settled, scratch[:0])
+		l.settleWord(l.settled, scratch)
+	}
+	l.share.passes.Add(l.life.passes - before.passes)
+	l.share.owed.Add(l.life.total - before.total)
+	return scratch
+}
+
+// take collects what was said in word w, and empties the listener's ring there.
+func (l *Listener) take(mics []*Mic, w int64, into []stretch) []stretch {
+	for i, m := range mics {
+		s := stretch{mic: i}
+		if i < len(l.heard) {
+			s.heard = l.heard[i][w%words]
+			l.heard[i][w%words] = 0
+		}
+		owed, onset := m.spoke(w)
+		if owed == 0 || i == l.own {
+			continue
+		}
+		s.speech, s.onset = owed&^onset, owed&onset
+		into = append(into, s)
+	}
+	return into
+}
+
+func (l *Listener) settleWord(w int64, said []stretch) {
+	counted := within(w, l.from, l.until)
+	from, until := l.room.steady()
+	steady := counted & within(w, from, until)
+
+	// Where nobody has to yield a section, the bins need not be looked at one
+	// by one.
+	crowded := len(said) > l.capacity
+	for i := 0; i < len(said) && !crowded; i++ {
+		s := said[i]
+		l.life.enter(bits.OnesCount64(s.heard&s.speech&counted), bits.OnesCount64(s.speech&counted))
+		l.steady.enter(bits.OnesCount64(s.heard&s.speech&steady), bits.OnesCount64(s.speech&steady))
+	}
+	for b := 0; b < wordBins && crowded; b++ {
+		bit := uint64(1) << uint(b)
+		passes, total := settleBin(said, bit, l.capacity)
+		if counted&bit != 0 {
+			l.life.enter(passes, total)
+		}
+		if steady&bit != 0 {
+			l.steady.enter(passes, total)
+		}
+	}
+	for _, s := range said {
+		for rest := s.onset; rest != 0; rest &= rest - 1 {
+			b := bits.TrailingZeros64(rest)
+			l.settleOnset(s, Bin(w*wordBins)+Bin(b), steady, spoken(said, 1<<uint(b)) <= l.capacity)
+		}
+	}
+}
+
+// settleBin is what a listener with room for capacity voices got, and was
+// owed, of one bin. A mic in the first 100 ms of its turn may have taken a
+// section from the others, so it lowers what they are owed.
+func settleBin(said []stretch, bit uint64, capacity int) (passes, total int) {
+	for _, s := range said {
+		if s.speech&bit != 0 {
+			total++
+			if s.heard&bit != 0 {
+				passes++
+			}
+		}
+		if s.onset&bit != 0 {
+			capacity--
+		}
+	}
+	total = min(total, max(capacity, 0))
+	return min(passes, total), total
+}
+
+// spoken is how many mics spoke in a bin.
+func spoken(said []stretch, bit uint64) (n int) {
+	for _, s := range said {
+		if (s.speech|s.onset)&bit != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// settleOnset follows a turn's start into bin b. A turn is measured if all of
+// its first 100 ms lie in the measured window and a section was free for it.
+func (l *Listener) settleOnset(s stretch, b Bin, steady uint64, free bool) {
+	for len(l.onsets) <= s.mic {
+		l.onsets = append(l.onsets, onset{})
+	}
+	o := &l.onsets[s.mic]
+	bit := uint64(1) << uint(b%wordBins)
+	if b != o.next || b == 0 {
+		*o = onset{} // a new turn
+	}
+	o.next = b + 1
+	switch {
+	case o.done:
+	case steady&bit == 0 || !free:
+		o.done = true
+	case s.heard&bit != 0:
+		o.done = true
+		l.room.tally.onsetClip(time.Duration(o.missed) * BinLength)
+	default:
+		if o.missed++; o.missed == onsetBins {
+			o.done = true
+			l.room.tally.onsetClip(onsetBins * BinLength)
+		}
+	}
+}
+
+// within is the bits of word w that lie in [from, until).
+func within(w int64, from, until Bin) uint64 {
+	first := Bin(w * wordBins)
+	a, b := min(max(from-first, 0), wordBins), min(max(until-first, 0), wordBins)
+	if a >= b {
+		return 0
+	}
+	return ^uint64(0) << uint(a) & (^uint64(0) >> uint(wordBins-b))
+}
+
+func (a *account) enter(passes, total int) {
+	a.passes += uint64(passes)
+	a.total += uint64(total)
+}

@@ -1,0 +1,218 @@
+package measure
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+func TestAnEarIsOwedAsManyVoicesAsItHasSections(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		sections, heard int
+		owed            uint64
+	}{
+		{"three talk, one section, the one is heard", 1, 1, 100},
+		{"three talk, two sections, both are heard", 2, 2, 200},
+		{"three talk, three sections, all are heard", 3, 3, 300},
+		{"three talk, five sections, all are heard", 5, 3, 300},
+		{"three talk, three sections, one is heard", 3, 1, 300},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			var mics []*Mic
+			for i := range 3 {
+				mics = append(mics, s.mic(speechClip(700), 200*i, 0))
+			}
+			l := s.listener(c.sections)
+			for b := range Bin(105) {
+				for i, m := range mics {
+					p := s.say(m, b)
+					p.Section = i
+					if i < c.heard {
+						l.Receive(p)
+					}
+				}
+			}
+			r := rate(t, s.finish(), "delivered")
+			assert.Equal(t, c.owed, r.Total)
+			assert.Equal(t, uint64(c.heard)*100, r.Passes)
+		})
+	}
+}
+
+func TestTheStartOfATurnCountsInOnsetClip(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		missed Bin
+		clip   float64
+		loss   uint64
+	}{
+		{"nothing is missed", 0, 0, 0},
+		{"two frames are missed", 2, 40, 0},
+		{"all 100 ms are missed", 5, 100, 0},
+		{"more is missed, which is loss", 8, 100, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			m := s.mic(speechClip(700), 0, 0)
+			l := s.listener(1)
+			for b := Bin(60); b < 160; b++ { // the turn begins in one word and goes on in the next
+				p := s.say(m, b)
+				if b >= 60+c.missed {
+					l.Receive(p)
+				}
+			}
+			totals := s.finish()
+			clip := trend(t, totals, "onset_clip")
+			require.EqualValues(t, 1, clip.Count)
+			assert.InDelta(t, c.clip, clip.Max, 0.01)
+			assert.Equal(t, metric.Rate{Passes: 95 - c.loss, Total: 95}, rate(t, totals, "delivered"))
+		})
+	}
+}
+
+func TestANewTalkerMayTakeASectionFromTheOthersForItsOnset(t *testing.T) {
+	s := newScene(t)
+	old, young := s.mic(speechClip(700), 0, 0), s.mic(speechClip(700), 300, 0)
+	l := s.listener(1)
+	for b := range Bin(100) {
+		p := s.say(old, b)
+		if b < 50 {
+			l.Receive(p)
+			continue
+		}
+		q := s.say(young, b)
+		q.Talker = 9
+		l.Receive(q)
+	}
+	assert.Equal(t, metric.Rate{Passes: 90, Total: 90}, rate(t, s.finish(), "delivered"))
+}
+
+func TestWhenNobodySpeaksThereIsNoGap(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(2000) {
+		if b%400 < 100 { // speaks 2 s of every 8
+			l.Receive(s.say(m, b))
+		}
+		s.room.Settle((b + 1).Start())
+	}
+	totals := s.finish()
+	assert.InDelta(t, 20, trend(t, totals, "audio_gap").Max, 41, "a frame, and the two bins at the ends of the pause")
+	assert.Equal(t, uint64(5*95), rate(t, totals, "delivered").Total)
+	assert.EqualValues(t, 5, trend(t, totals, "onset_clip").Count)
+}
+
+func TestWithdrawnFramesAreNotOwed(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(100) {
+		p := s.say(m, b)
+		if b < 97 {
+			l.Receive(p)
+		}
+	}
+	m.Withdraw(3)
+	s.end = 200
+	assert.Equal(t, metric.Rate{Passes: 92, Total: 92}, rate(t, s.finish(), "delivered"))
+}
+
+func TestOnesOwnMicIsNotOwed(t *testing.T) {
+	s := newScene(t)
+	other, own := s.mic(speechClip(700), 0, 0), s.mic(speechClip(700), 300, 0)
+	l := s.listener(3)
+	l.Speaks(own)
+	for b := range Bin(105) {
+		s.say(own, b)
+		l.Receive(s.say(other, b))
+	}
+	assert.Equal(t, metric.Rate{Passes: 100, Total: 100}, rate(t, s.finish(), "delivered"))
+}
+
+// Whatever is lost, late, doubled or reordered, and however the mics take
+// turns, the account is that of a plain count.
+func TestTheAccountIsThatOfAPlainCount(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := newScene(t)
+		mics := rapid.IntRange(1, 4).Draw(rt, "mics")
+		sections := rapid.IntRange(1, 4).Draw(rt, "sections")
+		length := Bin(rapid.IntRange(100, 700).Draw(rt, "bins"))
+		var all []*Mic
+		for i := range mics {
+			all = append(all, s.mic(speechClip(900), i*150, time.Duration(i)*time.Millisecond))
+		}
+		l := s.listener(sections)
+		turn := make([]Bin, mics) // since when each speaks
+		speaking := make([]bool, mics)
+		var held []Packet // to come a bin late
+		var passes, total, received uint64
+		for b := range length {
+			var speech, onsets, heard int
+			for i, m := range all {
+				if rapid.IntRange(0, 49).Draw(rt, "switch") == 0 || b == 0 {
+					speaking[i] = !speaking[i]
+					turn[i] = b
+				}
+				if !speaking[i] {
+					continue
+				}
+				p := s.say(m, b)
+				p.Section, p.Talker = i, uint32(i+1)
+				lost := rapid.IntRange(0, 19).Draw(rt, "lost") == 0
+				if b < turn[i]+onsetBins {
+					onsets++
+				} else {
+					speech++
+				}
+				if lost {
+					continue
+				}
+				received++
+				if b >= turn[i]+onsetBins {
+					heard++
+				}
+				switch rapid.IntRange(0, 9).Draw(rt, "how") {
+				case 0:
+					p.At += BinLength
+					held = append(held, p)
+				case 1:
+					l.Receive(p)
+					l.Receive(p)
+				default:
+					l.Receive(p)
+				}
+			}
+			owed := min(speech, max(sections-onsets, 0))
+			total += uint64(owed)
+			passes += uint64(min(heard, owed))
+			var waiting []Packet
+			for _, p := range held {
+				if BinAt(p.At) <= b {
+					l.Receive(p)
+				} else {
+					waiting = append(waiting, p)
+				}
+			}
+			held = waiting
+			if b%50 == 0 {
+				s.room.Settle(b.Start())
+			}
+		}
+		for _, p := range held {
+			l.Receive(p)
+		}
+		s.end = length
+		totals := s.finish()
+		require.Equal(rt, metric.Rate{Passes: passes, Total: total}, rate(t, totals, "delivered"))
+		require.Equal(rt, uint64(0), rate(t, totals, "unrecognised").Passes)
+		require.Equal(rt, received, totals.Received)
+	})
+}

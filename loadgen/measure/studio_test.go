@@ -1,0 +1,88 @@
+package measure
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// speechClip is a clip whose n frames all differ.
+func speechClip(n int) *speech.Clip {
+	c := &speech.Clip{Name: "speech"}
+	for i := range n {
+		c.Frames = append(c.Frames, speech.Frame{Payload: fmt.Appendf(nil, "frame %d", i)})
+	}
+	return c
+}
+
+// withSilence makes the frames in [from, until) of a clip alike.
+func withSilence(c *speech.Clip, from, until int) *speech.Clip {
+	for i := from; i < until; i++ {
+		c.Frames[i].Payload = []byte{0xf8, 0xff, 0xfe}
+	}
+	return c
+}
+
+// A scene is a room of the ledger without a network: what is sent reaches whom
+// the test says, after as long as the test says.
+type scene struct {
+	t     *testing.T
+	tally *Tally
+	room  *Room
+	end   Bin
+}
+
+func newScene(t *testing.T) *scene {
+	tally := NewTally()
+	return &scene{t: t, tally: tally, room: NewRoom(tally)}
+}
+
+func (s *scene) mic(c *speech.Clip, first int, offset time.Duration) *Mic {
+	m, err := s.room.AddMic(c, first, offset)
+	require.NoError(s.t, err)
+	return m
+}
+
+// listener is one that joined at 0 and counts from bin 0.
+func (s *scene) listener(sections int) *Listener {
+	l := s.room.AddListener(sections)
+	l.Expect(0)
+	l.Connected(0)
+	s.room.Steady(0)
+	return l
+}
+
+// say enters the frame of bin b and returns its packet, as a section carries
+// it 5 ms later.
+func (s *scene) say(m *Mic, b Bin) Packet {
+	m.Sending(b)
+	s.end = max(s.end, b+1)
+	return Packet{
+		Sequence: uint16(b), Timestamp: uint32(b) * SamplesPerBin, Talker: 7,
+		Payload: m.Frame(b).Payload, At: m.Intended(b) + 5*time.Millisecond,
+	}
+}
+
+// finish closes the run after the last bin.
+func (s *scene) finish() Totals {
+	s.room.Stop(s.end.Start())
+	s.room.Finish(s.end.Start() + time.Second)
+	return s.tally.Totals()
+}
+
+func rate(t *testing.T, totals Totals, name string) metric.Rate {
+	r, ok := totals.Values[name].(metric.Rate)
+	require.True(t, ok, "no rate %s", name)
+	return r
+}
+
+func trend(t *testing.T, totals Totals, name string) metric.Summary {
+	r, ok := totals.Values[name].(*metric.Trend)
+	require.True(t, ok, "no trend %s", name)
+	return r.Summary()
+}

@@ -1,0 +1,69 @@
+package metric
+
+import "slices"
+
+// A Kind is how a metric's samples are kept, and so what can be asked of it.
+type Kind string
+
+const (
+	KindRate    Kind = "rate"    // a share: passes of a total
+	KindTrend   Kind = "trend"   // a distribution
+	KindCounter Kind = "counter" // a number of events
+	KindGauge   Kind = "gauge"   // one figure for the run
+)
+
+// A Unit is what a metric's values are expressed in. The empty unit is that of
+// plain numbers.
+type Unit string
+
+const (
+	None         Unit = ""
+	Milliseconds Unit = "ms"
+	Bytes        Unit = "bytes"
+	Cores        Unit = "cores"
+	Packets      Unit = "packets"
+)
+
+// A Definition is what is fixed about a metric.
+type Definition struct {
+	Name string
+	Kind Kind
+	Unit Unit
+	// Help is one sentence on what is measured, without a full stop.
+	Help string
+}
+
+// catalogue is every metric of a run, in the order in which they are reported.
+var catalogue = [...]Definition{
+	{"joined", KindRate, None, "listeners who heard their first packet, of the listeners cast"},
+	{"join_duration", KindTrend, Milliseconds, "intended start of a join to the first media packet"},
+	{"delivered", KindRate, None, "media packets received, of those owed to each listener in each 20 ms"},
+	{"onset_clip", KindTrend, Milliseconds, "how much of the start of a turn a listener missed"},
+	{"latency", KindTrend, Milliseconds, "intended send time of a packet at the speaker to its receive time at the listener's socket"},
+	{"unrecognised", KindRate, None, "packets received that could not be tied to one sent frame, of all received"},
+	{"jitter", KindTrend, Milliseconds, "interarrival jitter of RFC 3550, per listener"},
+	{"audio_gap", KindTrend, Milliseconds, "longest stretch without a new packet while someone spoke, per listener"},
+	{"mos", KindTrend, None, "estimated listening quality from 1 to 4.5 by the E-model, per listener"},
+	{"duplicates", KindCounter, Packets, "packets that a listener received a second time"},
+	{"out_of_order", KindCounter, Packets, "packets that reached a listener after a later one"},
+	{"unauthentic", KindCounter, Packets, "packets that failed a listener's authentication"},
+	{"server_cpu", KindGauge, Cores, "cores that the server process used, user and system, in the steady state"},
+	{"server_rss", KindGauge, Bytes, "resident memory of the server process"},
+	{"packets_per_core", KindGauge, None, "media packets received by listeners per core-second of the server, in the steady state"},
+	{"generator_lag", KindTrend, Milliseconds, "how late the generator was with its own sends and joins, and in reading its own sockets"},
+	{"generator_drops", KindCounter, Packets, "packets that the generator's sockets or its machine's backlog dropped"},
+}
+
+// Lookup finds a metric by its name.
+func Lookup(name string) (Definition, bool) {
+	for _, d := range catalogue {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return Definition{}, false
+}
+
+// Definitions lists every metric in the order in which they are reported. The
+// caller owns the slice.
+func Definitions() []Definition { return slices.Clone(catalogue[:]) }

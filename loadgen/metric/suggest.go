@@ -1,0 +1,50 @@
+package metric
+
+import "strings"
+
+// longestWord bounds the work that a word of no sense can cause.
+const longestWord = 64
+
+// nearest is the candidate that a misspelt word most likely meant, or "" if
+// none is near.
+func nearest(word string, candidates []string) string {
+	if len(word) > longestWord {
+		return ""
+	}
+	// One slip in three letters still looks like the word that was meant.
+	best, least := "", len(word)/3+1
+	for _, c := range candidates {
+		if len(c) >= 3 && strings.HasPrefix(word, c) {
+			return c // median
+		}
+		if d := distance(word, c); d < least || d == least && best == "" {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, delete, replace or swap with
+// their neighbour to make b of a (optimal string alignment).
+func distance(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,176 @@
+package metric
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// An Aggregation makes one figure of a metric's samples.
+type Aggregation string
+
+const (
+	AggregateCount      Aggregation = "count"
+	AggregateRate       Aggregation = "rate"
+	AggregateValue      Aggregation = "value"
+	AggregateAvg        Aggregation = "avg"
+	AggregateMin        Aggregation = "min"
+	AggregateMed        Aggregation = "med"
+	AggregateMax        Aggregation = "max"
+	AggregatePercentile Aggregation = "p" // written p(N)
+)
+
+// aggregations is what can be asked of each kind; the package's documentation
+// has the same table.
+var aggregations = map[Kind][]Aggregation{
+	KindRate:    {AggregateRate, AggregateCount},
+	KindTrend:   {AggregateAvg, AggregateMin, AggregateMed, AggregateMax, AggregatePercentile, AggregateCount},
+	KindCounter: {AggregateCount},
+	KindGauge:   {AggregateValue},
+}
+
+// An Operator compares a figure with a limit.
+type Operator string
+
+const (
+	Less         Operator = "<"
+	LessEqual    Operator = "<="
+	Greater      Operator = ">"
+	GreaterEqual Operator = ">="
+	Equal        Operator = "=="
+	NotEqual     Operator = "!="
+)
+
+// A Threshold is a condition on one metric. [ParseThreshold] makes it.
+type Threshold struct {
+	// Metric is the metric's name, and Expression the condition as it was
+	// written, without the space around it.
+	Metric, Expression string
+
+	Aggregation Aggregation
+	Percentile  float64 // N of p(N), from 0 to 100
+	Operator    Operator
+	Limit       float64 // in the metric's unit, or a plain number for rate and count
+}
+
+// A Result is what a threshold came to.
+type Result struct {
+	// OK is whether the threshold holds, or nil if there was no data.
+	OK *bool
+	// Value is the figure that was compared, in the metric's unit; nil if there
+	// was no data.
+	Value *float64
+	// Reason says why there was no data; it is empty if there was.
+	Reason string
+}
+
+// Evaluate compares the metric's value with the limit. A metric that is missing
+// from v, a rate or trend without samples (whatever is asked of it, their count
+// included) and a figure that is not finite are no data.
+func (t Threshold) Evaluate(v Values) Result {
+	value, ok := v[t.Metric]
+	if !ok {
+		return Result{Reason: fmt.Sprintf("%s was not measured", t.Metric)}
+	}
+	if err := fits(t.Metric, value); err != nil {
+		return Result{Reason: err.Error()}
+	}
+	if value.empty() {
+		return Result{Reason: fmt.Sprintf("%s has no samples", t.Metric)}
+	}
+	figure, ok := t.aggregate(value)
+	if !ok {
+		return Result{Reason: fmt.Sprintf("a %s has no %s", value.Kind(), t.Aggregation)}
+	}
+	if Gauge(figure).empty() {
+		return Result{Reason: fmt.Sprintf("%s has no figure for %s", t.Metric, t.aggregationName())}
+	}
+	holds := t.Operator.holds(figure, t.Limit)
+	return Result{OK: &holds, Value: &figure}
+}
+
+func (t Threshold) aggregate(value Value) (float64, bool) {
+	switch value := value.(type) {
+	case Rate:
+		switch t.Aggregation {
+		case AggregateRate:
+			return value.Share(), true
+		case AggregateCount:
+			return float64(value.Total), true
+		}
+	case Counter:
+		return float64(value), t.Aggregation == AggregateCount
+	case Gauge:
+		return float64(value), t.Aggregation == AggregateValue
+	case *Trend:
+		return t.aggregateTrend(value)
+	}
+	return 0, false
+}
+
+func (t Threshold) aggregateTrend(trend *Trend) (float64, bool) {
+	switch t.Aggregation {
+	case AggregateCount:
+		return float64(trend.count), true
+	case AggregateAvg:
+		return trend.sum / float64(trend.count), true
+	case AggregateMin:
+		return trend.min, true
+	case AggregateMax:
+		return trend.max, true
+	case AggregateMed:
+		return trend.Quantile(50), true
+	case AggregatePercentile:
+		return trend.Quantile(t.Percentile), true
+	}
+	return 0, false
+}
+
+func (o Operator) holds(figure, limit float64) bool {
+	switch o {
+	case Less:
+		return figure < limit
+	case LessEqual:
+		return figure <= limit
+	case Greater:
+		return figure > limit
+	case GreaterEqual:
+		return figure >= limit
+	case Equal:
+		return figure == limit
+	case NotEqual:
+		return figure != limit
+	}
+	return false
+}
+
+// aggregationName is the aggregation as it is written.
+func (t Threshold) aggregationName() string {
+	if t.Aggregation == AggregatePercentile {
+		return "p(" + strconv.FormatFloat(t.Percentile, 'f', -1, 64) + ")"
+	}
+	return string(t.Aggregation)
+}
+
+// LimitUnit is the unit of Limit and of a result's Value: the metric's own,
+// except for a rate and a count, which are plain numbers.
+func (t Threshold) LimitUnit() Unit {
+	d, ok := Lookup(t.Metric)
+	if !ok || t.Aggregation == AggregateCount || t.Aggregation == AggregateRate {
+		return None
+	}
+	return d.Unit
+}
+
+// String is the threshold in one canonical spelling, "metric: expression",
+// which [ParseThreshold] reads as an equal threshold.
+func (t Threshold) String() string {
+	unit := ""
+	switch t.LimitUnit() {
+	case Milliseconds:
+		unit = "ms"
+	case Bytes:
+		unit = "B"
+	}
+	limit := strconv.FormatFloat(t.Limit, 'f', -1, 64)
+	return fmt.Sprintf("%s: %s %s %s%s", t.Metric, t.aggregationName(), t.Operator, limit, unit)
+}

@@ -1,0 +1,165 @@
+package metric
+
+import (
+	"math"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// A trend keeps thousandths of its unit (1 µs, for the metrics in ms) from 0 up
+// to 60,000 units, to three significant digits, in 140 KB.
+const (
+	trendScale  = 1000
+	trendMax    = 60_000 * trendScale
+	trendDigits = 3
+)
+
+// A Trend is a distribution of values in bounded memory: an HDR histogram with
+// the exact count, sum, least and greatest value beside it. A quantile is the
+// true one to the nearest thousandth of a unit, or up to 0.1 % above it.
+//
+// Nothing that is recorded disappears. Values above 60,000 are counted in Over,
+// and a quantile that falls among them is the greatest value. Negative values,
+// which a step of the wall clock can cause, are counted in Negative; quantiles
+// see them as 0, Avg and Min as they are. Values that are not finite are
+// counted in Invalid and are not samples.
+//
+// The zero Trend is empty and ready. A Trend must not be copied after its first
+// use and is not safe for concurrent use; [Stripes] is.
+type Trend struct {
+	histogram *hdr.Histogram // of the values up to trendMax; nil while there are none
+	count     uint64
+	sum       float64
+	min, max  float64
+
+	over, negative, invalid uint64
+}
+
+// Summary is what is reported of a trend, in the metric's unit. It is all zero
+// if there were no samples.
+type Summary struct {
+	Count                        uint64
+	Avg, Min, Med, P90, P95      float64
+	P99, P999 /* p(99.9) */, Max float64
+}
+
+// Record enters one value.
+func (t *Trend) Record(v float64) { t.RecordN(v, 1) }
+
+// RecordN enters the same value n times.
+func (t *Trend) RecordN(v float64, n uint64) {
+	if n == 0 {
+		return
+	}
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		t.invalid += n
+		return
+	}
+	t.extend(v, v)
+	t.count += n
+	t.sum += v * float64(n)
+	if v < 0 {
+		t.negative += n
+		v = 0
+	}
+	if v > trendMax/trendScale {
+		t.over += n
+		return
+	}
+	t.open()
+	// It is in range, so it can only be refused beyond 2⁶³ samples.
+	_ = t.histogram.RecordValues(int64(math.Round(v*trendScale)), int64(n))
+}
+
+// Merge adds all that o holds; o is left as it was.
+func (t *Trend) Merge(o *Trend) {
+	t.over += o.over
+	t.negative += o.negative
+	t.invalid += o.invalid
+	if o.count == 0 {
+		return
+	}
+	t.extend(o.min, o.max)
+	t.count += o.count
+	t.sum += o.sum
+	if o.histogram != nil {
+		t.open()
+		t.histogram.Merge(o.histogram) // drops nothing: both have one geometry
+	}
+}
+
+// extend is called before count changes.
+func (t *Trend) extend(low, high float64) {
+	if t.count == 0 {
+		t.min, t.max = low, high
+		return
+	}
+	t.min, t.max = min(t.min, low), max(t.max, high)
+}
+
+func (t *Trend) open() {
+	if t.histogram == nil {
+		t.histogram = hdr.New(1, trendMax, trendDigits)
+	}
+}
+
+// Kind implements [Value].
+func (t *Trend) Kind() Kind { return KindTrend }
+
+// Count is the number of samples.
+func (t *Trend) Count() uint64 { return t.count }
+
+// Over is how many samples were above 60,000.
+func (t *Trend) Over() uint64 { return t.over }
+
+// Negative is how many samples were below 0.
+func (t *Trend) Negative() uint64 { return t.negative }
+
+// Invalid is how many values were not finite; they are not samples.
+func (t *Trend) Invalid() uint64 { return t.invalid }
+
+// Quantile is the p-th percentile, 0 ≤ p ≤ 100: the least value that at least
+// p % of the samples do not exceed. It is NaN if there are no samples or p is
+// out of range.
+func (t *Trend) Quantile(p float64) float64 {
+	if t.count == 0 || !(p >= 0 && p <= 100) {
+		return math.NaN()
+	}
+	rank := t.rank(p)
+	switch {
+	case rank <= 1:
+		return t.min
+	case t.histogram == nil || rank > uint64(t.histogram.TotalCount()):
+		return t.max
+	}
+	within := t.histogram.TotalCount()
+	// The library rounds p·n to the nearest rank, which can be one too low. A
+	// percentile made from the rank lands on it.
+	v := t.histogram.ValueAtPercentile(100 * float64(rank) / float64(within))
+	return min(max(float64(v)/trendScale, t.min), t.max)
+}
+
+// rank is the place, from 1, of the p-th percentile among the sorted samples.
+func (t *Trend) rank(p float64) uint64 {
+	n := float64(t.count)
+	// p/100·n is meant to be whole for the likes of p(99.9) of 1000, which
+	// floating point misses by less than this.
+	rank := math.Ceil(p/100*n - 1e-12*n)
+	return uint64(min(max(rank, 1), n))
+}
+
+// Summary is the figures that are reported.
+func (t *Trend) Summary() Summary {
+	if t.count == 0 {
+		return Summary{}
+	}
+	return Summary{
+		Count: t.count,
+		Avg:   t.sum / float64(t.count),
+		Min:   t.min, Max: t.max,
+		Med: t.Quantile(50), P90: t.Quantile(90), P95: t.Quantile(95),
+		P99: t.Quantile(99), P999: t.Quantile(99.9),
+	}
+}
+
+func (t *Trend) empty() bool { return t == nil || t.count == 0 }

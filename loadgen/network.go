@@ -1,0 +1,58 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/pion/transport/v5"
+	"github.com/pion/transport/v5/stdnet"
+)
+
+// A network is what one client's ICE agent sees of the machine: interfaces
+// that were listed once for the whole run, and sockets that note receive times.
+type network struct {
+	*stdnet.Net
+	interfaces []*transport.Interface
+	clock      *measure.Clock
+	arrived    *arrivals
+}
+
+// listInterfaces lists the interfaces that clients offer candidates of: the
+// loopback alone when the target is on it, else all the others.
+func listInterfaces(loopback bool) (*stdnet.Net, []*transport.Interface, error) {
+	system, err := stdnet.NewNet()
+	if err != nil {
+		return nil, nil, fmt.Errorf("list network interfaces: %w", err)
+	}
+	all, err := system.Interfaces()
+	if err != nil {
+		return nil, nil, fmt.Errorf("list network interfaces: %w", err)
+	}
+	var chosen []*transport.Interface
+	for _, i := range all {
+		if i.Flags&net.FlagUp != 0 && (i.Flags&net.FlagLoopback != 0) == loopback {
+			chosen = append(chosen, i)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, nil, fmt.Errorf("no network interface is up to reach the target with (target on loopback: %t)", loopback)
+	}
+	return system, chosen, nil
+}
+
+// Interfaces implements transport.Net.
+func (n *network) Interfaces() ([]*transport.Interface, error) { return n.interfaces, nil }
+
+// ListenUDP implements transport.Net.
+func (n *network) ListenUDP(proto string, at *net.UDPAddr) (transport.UDPConn, error) {
+	c, err := net.ListenUDP(proto, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(c); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return &socket{UDPConn: c, clock: n.clock, arrived: n.arrived, oob: make([]byte, controlSize)}, nil
+}

@@ -1,0 +1,149 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// A person is one of the cast, with the clients they use: an ear, and on stage
+// a mic.
+//
+// A person joins once; what the timeline has them do may run at the same time
+// as their leaving.
+type person struct {
+	hall    *hall
+	group   int // index in the cast
+	number  int // within the group
+	name    string
+	account *measure.Listener // nil for those who are cast for the stage
+	probe   bool              // listens with a whole peer connection
+
+	mu    sync.Mutex
+	role  scenario.Role // as it is now
+	visit Visit
+	ear   ear
+	talk  *talk // the mic, while on stage
+	hand  bool  // is up
+	muted bool  // by the moderator
+	gone  bool
+}
+
+// takeStage brings a speaker or host in with a mic that can send, and an ear if
+// the driver has sections for one.
+func (p *person) takeStage(ctx context.Context) error {
+	r := p.hall.run
+	ctx, cancel := context.WithTimeout(ctx, r.Scenario.JoinDeadline.Duration())
+	defer cancel()
+	visit, err := p.hall.room.Enter(ctx, p.name, r.Scenario.Cast[p.group].Role)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.visit = visit
+	p.mu.Unlock()
+	if r.Driver.Moderates() {
+		// What they hear is load on the server like any other, and no listener's
+		// figure.
+		if _, err := p.listen(ctx, func(measure.Packet, time.Duration) {}); err != nil {
+			return err
+		}
+	}
+	if len(r.clips[p.group]) == 0 {
+		return nil // a host without a mic
+	}
+	return p.openMic(ctx)
+}
+
+// join brings a listener in, and returns when it has heard something or its
+// time to do so is over. Whatever goes wrong counts from then on as loss.
+func (p *person) join(ctx context.Context, intended time.Duration) {
+	r := p.hall.run
+	deadline := intended + r.Scenario.JoinDeadline.Duration()
+	p.account.Expect(intended)
+	// Only the first of these counts.
+	defer p.account.Connected(deadline)
+
+	ctx, cancel := context.WithDeadline(ctx, r.clock.Time(deadline))
+	defer cancel()
+	visit, err := p.hall.room.Enter(ctx, p.name, r.Scenario.Cast[p.group].Role)
+	if err != nil {
+		r.problems.add("join", err)
+		return
+	}
+	p.mu.Lock()
+	p.visit = visit
+	p.mu.Unlock()
+	connected, err := p.listen(ctx, func(packet measure.Packet, waited time.Duration) {
+		r.health.waited(waited)
+		p.account.Receive(packet)
+	})
+	if err != nil {
+		r.problems.add("connect", err)
+		return
+	}
+	p.account.Connected(connected)
+	select {
+	case <-p.account.Heard():
+	case <-ctx.Done():
+		r.problems.add("hear", errSilent)
+	}
+}
+
+var errSilent = errors.New("connected, but heard nothing before the join deadline")
+
+// listen opens an ear and returns when its DTLS handshake was complete.
+func (p *person) listen(ctx context.Context, hear hearing) (time.Duration, error) {
+	r := p.hall.run
+	e, err := r.newEar(p, hear)
+	if err != nil {
+		return 0, err
+	}
+	p.mu.Lock()
+	p.ear = e
+	visit := p.visit
+	p.mu.Unlock()
+	offer, err := e.offer(ctx)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := visit.Listen(ctx, offer)
+	if err != nil {
+		return 0, err
+	}
+	if err := e.accept(answer); err != nil {
+		return 0, err
+	}
+	return e.wait(ctx)
+}
+
+// leave ends the visit and closes what the person has open.
+func (p *person) leave(ctx context.Context) error {
+	p.mu.Lock()
+	if p.gone {
+		p.mu.Unlock()
+		return nil
+	}
+	p.gone = true
+	visit, e, t := p.visit, p.ear, p.talk
+	p.mu.Unlock()
+
+	var errs []error
+	if t != nil {
+		errs = append(errs, t.Close())
+	}
+	if visit != nil {
+		if err := visit.Leave(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("leave: %w", err))
+		}
+	}
+	if e != nil {
+		errs = append(errs, e.Close())
+	}
+	return errors.Join(errs...)
+}

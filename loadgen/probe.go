@@ -1,0 +1,166 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// A probe is a listener's client that is a whole Pion peer connection, so that
+// the measurement never rests on the crowd's own endpoint alone.
+//
+// Close ends it and waits for its readers. What it receives goes to hear,
+// which is called by one goroutine a section.
+type probe struct {
+	pc      *webrtc.PeerConnection
+	arrived *arrivals
+	clock   *measure.Clock
+	hear    hearing
+
+	connected chan struct{}
+	once      sync.Once
+	at        time.Duration // when the DTLS handshake was complete
+	failed    chan struct{}
+	failOnce  sync.Once
+
+	unstamped atomic.Uint64 // packets whose receive time was lost
+	readers   sync.WaitGroup
+	closing   sync.Mutex
+	closed    bool
+}
+
+func (s *studio) newProbe(sections int, hear hearing) (*probe, error) {
+	pc, arrived, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	e := &probe{
+		pc: pc, arrived: arrived, clock: s.clock, hear: hear,
+		connected: make(chan struct{}), failed: make(chan struct{}),
+	}
+	for range sections {
+		if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{
+			Direction: webrtc.RTPTransceiverDirectionRecvonly,
+		}); err != nil {
+			return nil, errors.Join(fmt.Errorf("add a section: %w", err), pc.Close())
+		}
+	}
+	pc.OnTrack(e.listen)
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		if state == webrtc.PeerConnectionStateFailed || state == webrtc.PeerConnectionStateClosed {
+			e.failOnce.Do(func() { close(e.failed) })
+		}
+	})
+	return e, nil
+}
+
+func (e *probe) offer(ctx context.Context) (string, error) { return offer(ctx, e.pc) }
+
+// accept takes the answer; the connection is made in the background.
+func (e *probe) accept(answer string) error {
+	// Sections are bundled: all are over one DTLS transport.
+	if all := e.pc.GetTransceivers(); len(all) > 0 {
+		all[0].Receiver().Transport().OnStateChange(func(state webrtc.DTLSTransportState) {
+			if state == webrtc.DTLSTransportStateConnected {
+				e.once.Do(func() {
+					e.at = e.clock.Now()
+					close(e.connected)
+				})
+			}
+		})
+	}
+	return accept(e.pc, answer)
+}
+
+// wait waits until the DTLS handshake is complete and returns when it was.
+func (e *probe) wait(ctx context.Context) (time.Duration, error) {
+	select {
+	case <-e.connected:
+		return e.at, nil
+	case <-e.failed:
+		return 0, errConnection
+	case <-ctx.Done():
+		return 0, fmt.Errorf("connect: %w", ctx.Err())
+	}
+}
+
+// listen reads one section until the connection closes.
+func (e *probe) listen(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	section := slices.IndexFunc(e.pc.GetTransceivers(), func(t *webrtc.RTPTransceiver) bool {
+		return t.Receiver() == receiver
+	})
+	e.closing.Lock()
+	if e.closed || section < 0 {
+		e.closing.Unlock()
+		return
+	}
+	e.readers.Add(1)
+	e.closing.Unlock()
+	defer e.readers.Done()
+
+	buffer := make([]byte, 1500)
+	var header rtp.Header
+	for {
+		n, _, err := track.Read(buffer)
+		if errors.Is(err, io.ErrShortBuffer) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		size, err := header.Unmarshal(buffer[:n])
+		if err != nil {
+			continue
+		}
+		now := e.clock.Now()
+		at, ok := e.arrived.find(header.SSRC, header.SequenceNumber)
+		if !ok {
+			at = now
+			e.unstamped.Add(1)
+		}
+		p := measure.Packet{
+			Section: section, Sequence: header.SequenceNumber, Timestamp: header.Timestamp,
+			Payload: payload(&header, buffer[size:n]), At: at,
+		}
+		if len(header.CSRC) > 0 {
+			p.Talker = header.CSRC[0]
+		}
+		if len(p.Payload) > 0 {
+			e.hear(p, now-at)
+		}
+	}
+}
+
+// payload is a packet's payload without its padding (RFC 3550 §5.1).
+func payload(header *rtp.Header, body []byte) []byte {
+	if header.Padding && len(body) > 0 {
+		if padding := int(body[len(body)-1]); padding <= len(body) {
+			return body[:len(body)-padding]
+		}
+	}
+	return body
+}
+
+// losses implements ear.
+func (e *probe) losses() (dropped, unstamped uint64) {
+	return e.arrived.dropped.Load(), e.unstamped.Load()
+}
+
+func (e *probe) Close() error {
+	e.closing.Lock()
+	e.closed = true
+	e.closing.Unlock()
+	err := e.pc.Close()
+	e.readers.Wait()
+	return err
+}

@@ -1,0 +1,84 @@
+package loadgen
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// A Problem is something that went wrong in a run without ending it, and how
+// often it did.
+type Problem struct {
+	// Doing is what was being done: "join", "connect", or a verb of the timeline.
+	Doing string `json:"doing"`
+	// Act tells that an act of the timeline failed.
+	Act bool `json:"act,omitempty"`
+	// Own tells that the generator's machine was at a limit: the server had no
+	// part in it.
+	Own bool `json:"own,omitempty"`
+	// Error is what went wrong, as the first who met it was told.
+	Error string `json:"error"`
+	Count int    `json:"count"`
+}
+
+// problems counts problems by what was being done and what was said. It is
+// safe for concurrent use.
+type problems struct {
+	mu    sync.Mutex
+	count map[Problem]int
+}
+
+// kinds bounds how many different problems are told apart.
+const kinds = 100
+
+func newProblems() *problems { return &problems{count: map[Problem]int{}} }
+
+// add counts an error; a nil one, and the end of an interrupted run, is none.
+func (p *problems) add(doing string, err error) { p.enter(Problem{Doing: doing}, err) }
+
+// act counts an error of an act of the timeline.
+func (p *problems) act(verb scenario.Verb, err error) {
+	p.enter(Problem{Doing: string(verb), Act: true}, err)
+}
+
+func (p *problems) enter(key Problem, err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	key.Error = err.Error()
+	key.Own = atLimit(err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.count[key]; !ok && len(p.count) >= kinds {
+		key.Error = "(other errors)"
+	}
+	p.count[key]++
+}
+
+// atLimit reports whether an error says that this machine has no descriptor,
+// port or buffer left.
+func atLimit(err error) bool {
+	return slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS}, func(limit error) bool {
+		return errors.Is(err, limit)
+	})
+}
+
+// list is the problems, the most frequent first.
+func (p *problems) list() []Problem {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := make([]Problem, 0, len(p.count))
+	for key, n := range p.count {
+		key.Count = n
+		list = append(list, key)
+	}
+	slices.SortFunc(list, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Doing, b.Doing), cmp.Compare(a.Error, b.Error))
+	})
+	return list
+}

@@ -1,0 +1,94 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen"
+)
+
+// every is how often a progress that is not on a terminal gets a line.
+const every = 5 * time.Second
+
+// width is that of the bar.
+const width = 24
+
+// A Progress shows where a run stands: a bar that is drawn over itself on a
+// terminal, and a line every few seconds elsewhere. It is for one goroutine at
+// a time.
+type Progress struct {
+	w        io.Writer
+	terminal bool
+	drawn    bool
+	phase    string
+	last     time.Duration
+}
+
+// NewProgress makes a progress that is written to w.
+func NewProgress(w io.Writer, terminal bool) *Progress {
+	return &Progress{w: w, terminal: terminal}
+}
+
+// Show shows where the run stands now.
+func (p *Progress) Show(s loadgen.Progress) {
+	if p.terminal {
+		fmt.Fprintf(p.w, "\r\x1b[K%s %s", bar(share(s)), line(s))
+		p.drawn = true
+		return
+	}
+	if s.Phase == p.phase && s.Elapsed-p.last < every {
+		return
+	}
+	p.phase, p.last = s.Phase, s.Elapsed
+	fmt.Fprintln(p.w, line(s))
+}
+
+// Done takes the bar away.
+func (p *Progress) Done() {
+	if p.drawn {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
+
+// share is how much of the phase is done.
+func share(s loadgen.Progress) float64 {
+	switch {
+	case s.Phase == "arrivals" && s.Cast > 0:
+		return float64(s.Joined) / float64(s.Cast)
+	case s.Phase == "steady" && s.Hold > 0:
+		return min(1, s.InPhase.Seconds()/s.Hold.Seconds())
+	case s.Phase == "settling" || s.Phase == "leaving":
+		return 1
+	}
+	return 0
+}
+
+func bar(share float64) string {
+	done := int(share * width)
+	return "[" + strings.Repeat("=", done) + strings.Repeat(" ", width-done) + "]"
+}
+
+func line(s loadgen.Progress) string {
+	text := fmt.Sprintf("%5.1fs  %-8s  %d of %d joined", s.Elapsed.Seconds(), s.Phase, s.Joined, s.Cast)
+	if s.Phase == "steady" {
+		text += fmt.Sprintf("  %.0f of %.0f s", min(s.InPhase, s.Hold).Seconds(), s.Hold.Seconds())
+	}
+	if s.Owed > 0 {
+		text += fmt.Sprintf("  delivered %s", percent(float64(s.Heard)/float64(s.Owed)))
+	}
+	return text
+}
+
+// percent writes a share so that 99.99 % and less never read 100 %.
+func percent(share float64) string {
+	text := fmt.Sprintf("%.3f", 100*share)
+	if text == "100.000" && share < 1 {
+		text = "99.999"
+	}
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text + "%"
+}

@@ -1,0 +1,212 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// latencies is a trend of 10,000 packets with one latency, in ms.
+func latencies(ms float64) *metric.Trend {
+	t := &metric.Trend{}
+	t.RecordN(ms, 10_000)
+	return t
+}
+
+// measured is a run of 500 listeners in which all went well.
+func measured() *loadgen.Result {
+	latency, lag := &metric.Trend{}, &metric.Trend{}
+	for i := range 1000 {
+		latency.Record(1 + float64(i)/100)
+		lag.Record(0.2)
+	}
+	return &loadgen.Result{
+		Scenario: "one speaker, 500 listeners", Seed: 1, Driver: "earshot", Target: "http://127.0.0.1:7080",
+		Rooms: 1, Speakers: 1, Seats: 500, Began: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC),
+		Arrivals: 10 * time.Second, Steady: 30 * time.Second,
+		Values: metric.Values{
+			"joined":           metric.Rate{Passes: 500, Total: 500},
+			"delivered":        metric.Rate{Passes: 999_999, Total: 1_000_000},
+			"unrecognised":     metric.Rate{Passes: 0, Total: 1_000_000},
+			"latency":          latency,
+			"generator_lag":    lag,
+			"duplicates":       metric.Counter(0),
+			"packets_per_core": metric.Gauge(53_210.4),
+			"server_cpu":       metric.Gauge(0.47),
+			"server_rss":       metric.Gauge(312 << 20),
+		},
+		Crowd:       measure.Share{Delivered: metric.Rate{Passes: 990_000, Total: 990_000}, Latency: latencies(5)},
+		Probes:      measure.Share{Delivered: metric.Rate{Passes: 10_000, Total: 10_000}, Latency: latencies(6)},
+		Generator:   loadgen.Generator{CPU: 0.6, SendLag: 1200 * time.Microsecond, JoinLag: 2 * time.Millisecond, ReadLag: 13 * time.Millisecond},
+		Environment: loadgen.Environment{OS: "linux", Arch: "amd64", CPUs: 2, Go: "go1.26"},
+	}
+}
+
+func thresholds(t *testing.T, pairs ...string) (all []metric.Threshold) {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		one, err := metric.ParseThreshold(pairs[i], pairs[i+1])
+		require.NoError(t, err)
+		all = append(all, one)
+	}
+	return all
+}
+
+func TestTheVerdict(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		change  func(*loadgen.Result)
+		thresh  []string
+		verdict Verdict
+		reason  string
+	}{
+		{"a run that holds its thresholds passes", nil, []string{"delivered", "rate >= 0.999", "latency", "p(99) < 20ms"}, Pass, ""},
+		{"a run without thresholds passes", nil, nil, Pass, ""},
+		{"one threshold crossed fails", nil, []string{"delivered", "rate >= 0.999", "latency", "p(99) < 2ms"}, Fail, ""},
+		{"a threshold without data is invalid", nil, []string{"jitter", "p(99) < 20ms"}, Invalid, "no data for jitter"},
+		{"a threshold without data outweighs one that is crossed", nil, []string{"jitter", "p(99) < 20ms", "latency", "p(99) < 2ms"}, Invalid, "no data for jitter"},
+		{"too many packets without a frame are invalid", func(r *loadgen.Result) {
+			r.Values["unrecognised"] = metric.Rate{Passes: 2000, Total: 1_000_000}
+		}, nil, Invalid, "0.2% of the packets"},
+		{"a few packets without a frame are not", func(r *loadgen.Result) {
+			r.Values["unrecognised"] = metric.Rate{Passes: 1000, Total: 1_000_000}
+		}, nil, Pass, ""},
+		{"nothing owed is invalid", func(r *loadgen.Result) {
+			r.Values["delivered"] = metric.Rate{}
+		}, nil, Invalid, "nothing was measured"},
+		{"nothing measured at all is invalid", func(r *loadgen.Result) {
+			r.Values = metric.Values{}
+		}, nil, Invalid, "nothing was measured"},
+		{"a timeline that was not played is invalid", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{{Doing: string(scenario.Promote), Act: true, Error: "stage_full: the stage has no place left", Count: 2}}
+		}, nil, Invalid, "promote: stage_full"},
+		{"a listener who could not join is a matter of the thresholds", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 2}}
+		}, nil, Pass, ""},
+		{"probes that lost what the crowd did not are invalid", func(r *loadgen.Result) {
+			r.Probes.Delivered = metric.Rate{Passes: 9_980, Total: 10_000}
+		}, nil, Invalid, "the probes disagree with the crowd: delivered 99.8% and 100%"},
+		{"probes that were slower than the crowd are invalid", func(r *loadgen.Result) {
+			r.Probes.Latency = latencies(12)
+		}, nil, Invalid, "the probes disagree with the crowd: latency p(50) 12.00ms and 5.00ms"},
+		{"probes with a few packets tell nothing", func(r *loadgen.Result) {
+			r.Probes.Delivered = metric.Rate{Passes: 900, Total: 1000}
+		}, nil, Pass, ""},
+		{"a generator without descriptors is invalid", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
+		}, nil, Invalid, "at a limit: join: socket: too many open files (2 times)"},
+		{"a generator that sends late is invalid", func(r *loadgen.Result) { r.Generator.SendLag = 21 * time.Millisecond }, nil, Invalid, "it sent its frames late"},
+		{"a generator that sends just in time is not", func(r *loadgen.Result) { r.Generator.SendLag = 20 * time.Millisecond }, nil, Pass, ""},
+		{"a generator that joins late is invalid", func(r *loadgen.Result) { r.Generator.JoinLag = time.Second }, nil, Invalid, "it began its joins and acts late"},
+		{"a generator that reads late is invalid", func(r *loadgen.Result) { r.Generator.ReadLag = time.Second }, nil, Invalid, "it read its packets late"},
+		{"packets dropped by the generator's sockets are invalid", func(r *loadgen.Result) { r.Generator.SocketDrops = 11 }, nil, Invalid, "its sockets dropped 11 packets"},
+		{"packets dropped by the machine's backlog are invalid", func(r *loadgen.Result) { r.Generator.MachineDrops = 11 }, nil, Invalid, "and its machine 11"},
+		{"a generator that is the bottleneck outweighs a threshold that is crossed", func(r *loadgen.Result) { r.Generator.SocketDrops = 11 }, []string{"latency", "p(99) < 2ms"}, Invalid, "its sockets dropped"},
+		{"a stepped wall clock is invalid", func(r *loadgen.Result) { r.Generator.ClockStep = time.Second }, nil, Invalid, "the wall clock was stepped"},
+		{"an interrupted run is invalid", func(r *loadgen.Result) { r.Interrupted = true }, nil, Invalid, "interrupted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			result := measured()
+			if c.change != nil {
+				c.change(result)
+			}
+			r := Judge(result, thresholds(t, c.thresh...))
+			assert.Equal(t, c.verdict, r.Verdict)
+			if c.reason == "" {
+				assert.Empty(t, r.Reasons)
+				return
+			}
+			require.NotEmpty(t, r.Reasons)
+			assert.Contains(t, r.Reasons[0], c.reason)
+		})
+	}
+}
+
+func TestTheTextAndTheSummary(t *testing.T) {
+	result := measured()
+	result.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full: the room has no seat left", Count: 3}}
+	r := Judge(result, thresholds(t, "delivered", "rate >= 0.9999", "latency", "p(99) < 20ms", "latency", "max < 5ms", "jitter", "p(99) < 20ms"))
+	for name, write := range map[string]func(*bytes.Buffer) error{
+		"report.txt":   func(b *bytes.Buffer) error { return r.WriteText(b) },
+		"summary.json": func(b *bytes.Buffer) error { return r.WriteJSON(b) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			require.NoError(t, write(&b))
+			path := filepath.Join("testdata", name)
+			if *update {
+				require.NoError(t, os.WriteFile(path, b.Bytes(), 0o644))
+			}
+			want, err := os.ReadFile(path)
+			require.NoError(t, err, "run go test ./loadgen/report -update to make it")
+			assert.Equal(t, string(want), b.String())
+		})
+	}
+}
+
+func TestAThresholdWithoutDataIsNullInTheSummary(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, Judge(measured(), thresholds(t, "jitter", "p(99) < 20ms")).WriteJSON(&b))
+	var s struct {
+		Thresholds []map[string]any `json:"thresholds"`
+	}
+	require.NoError(t, json.Unmarshal(b.Bytes(), &s))
+	require.Len(t, s.Thresholds, 1)
+	ok, there := s.Thresholds[0]["ok"]
+	assert.True(t, there)
+	assert.Nil(t, ok)
+}
+
+func TestAShareUnderOneNeverReadsAsAll(t *testing.T) {
+	for share, want := range map[float64]string{
+		1: "100%", 0.999999999: "99.999%", 0.9999: "99.99%", 0.5: "50%", 0: "0%", 0.12345: "12.345%",
+	} {
+		assert.Equal(t, want, percent(share))
+	}
+}
+
+func TestProgress(t *testing.T) {
+	steps := []loadgen.Progress{
+		{Phase: "arrivals", Elapsed: time.Second, Cast: 100, Joined: 50},
+		{Phase: "arrivals", Elapsed: 2 * time.Second, Cast: 100, Joined: 75},
+		{Phase: "steady", Elapsed: 3 * time.Second, InPhase: 5 * time.Second, Hold: 10 * time.Second, Cast: 100, Joined: 100, Heard: 999, Owed: 1000},
+		{Phase: "steady", Elapsed: 9 * time.Second, InPhase: 9 * time.Second, Hold: 10 * time.Second, Cast: 100, Joined: 100},
+	}
+	t.Run("elsewhere it is a line a phase and a line every few seconds", func(t *testing.T) {
+		var b bytes.Buffer
+		p := NewProgress(&b, false)
+		for _, s := range steps {
+			p.Show(s)
+		}
+		p.Done()
+		assert.Equal(t, `  1.0s  arrivals  50 of 100 joined
+  3.0s  steady    100 of 100 joined  5 of 10 s  delivered 99.9%
+  9.0s  steady    100 of 100 joined  9 of 10 s
+`, b.String())
+	})
+	t.Run("on a terminal it is a bar that is taken away in the end", func(t *testing.T) {
+		var b bytes.Buffer
+		p := NewProgress(&b, true)
+		for _, s := range steps {
+			p.Show(s)
+		}
+		p.Done()
+		assert.Contains(t, b.String(), "[============            ]   1.0s  arrivals")
+		assert.NotContains(t, b.String(), "\n")
+		assert.True(t, bytes.HasSuffix(b.Bytes(), []byte("\r\x1b[K")))
+	})
+}

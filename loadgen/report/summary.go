@@ -1,0 +1,115 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// schemaVersion is the version of the summary's form. It rises when a field
+// changes its meaning or goes away.
+const schemaVersion = 1
+
+// A summary is the JSON form of a report.
+type summary struct {
+	SchemaVersion int                 `json:"schema_version"`
+	Verdict       Verdict             `json:"verdict"`
+	Reasons       []string            `json:"reasons,omitempty"`
+	Interrupted   bool                `json:"interrupted,omitempty"`
+	Scenario      scenarioSummary     `json:"scenario"`
+	Environment   loadgen.Environment `json:"environment"`
+	Thresholds    []thresholdSummary  `json:"thresholds"`
+	Metrics       metric.Values       `json:"metrics"`
+	Generator     generatorSummary    `json:"generator"`
+	Crowd         *shareSummary       `json:"crowd,omitempty"`
+	Probes        *shareSummary       `json:"probes,omitempty"`
+	Problems      []loadgen.Problem   `json:"problems"`
+}
+
+type scenarioSummary struct {
+	Name      string    `json:"name"`
+	Seed      int64     `json:"seed"`
+	Driver    string    `json:"driver"`
+	Target    string    `json:"target"`
+	Rooms     int       `json:"rooms"`
+	Speakers  int       `json:"speakers"`
+	Listeners int       `json:"listeners"`
+	Began     time.Time `json:"began"`
+	ArrivalsS float64   `json:"arrivals_s"`
+	SteadyS   float64   `json:"steady_s"`
+}
+
+type thresholdSummary struct {
+	Metric     string   `json:"metric"`
+	Expression string   `json:"expression"`
+	OK         *bool    `json:"ok"`
+	Value      *float64 `json:"value"`
+}
+
+// A shareSummary is one kind of listeners apart from the other.
+type shareSummary struct {
+	Delivered    float64 `json:"delivered"`
+	Packets      uint64  `json:"packets"`
+	LatencyP50MS float64 `json:"latency_p50_ms"`
+	LatencyP99MS float64 `json:"latency_p99_ms"`
+}
+
+func summarize(s measure.Share) *shareSummary {
+	if s.Latency == nil || s.Latency.Count() == 0 {
+		return nil
+	}
+	return &shareSummary{
+		Delivered: s.Delivered.Share(), Packets: s.Delivered.Total,
+		LatencyP50MS: s.Latency.Quantile(50), LatencyP99MS: s.Latency.Quantile(99),
+	}
+}
+
+type generatorSummary struct {
+	CPU          float64 `json:"cpu"`
+	SendLagMS    float64 `json:"send_lag_p99_ms"`
+	JoinLagMS    float64 `json:"join_lag_p99_ms"`
+	ReadLagMS    float64 `json:"read_lag_p99_ms"`
+	SocketDrops  uint64  `json:"socket_drops"`
+	MachineDrops uint64  `json:"machine_drops"`
+	Unstamped    uint64  `json:"unstamped"`
+	ClockStepMS  float64 `json:"clock_step_ms"`
+}
+
+// WriteJSON writes the summary.
+func (r *Report) WriteJSON(w io.Writer) error {
+	run := r.Result
+	s := summary{
+		SchemaVersion: schemaVersion, Verdict: r.Verdict, Reasons: r.Reasons, Interrupted: run.Interrupted,
+		Scenario: scenarioSummary{
+			Name: run.Scenario, Seed: run.Seed, Driver: run.Driver, Target: run.Target,
+			Rooms: run.Rooms, Speakers: run.Speakers, Listeners: run.Seats,
+			Began: run.Began, ArrivalsS: run.Arrivals.Seconds(), SteadyS: run.Steady.Seconds(),
+		},
+		Environment: run.Environment,
+		Thresholds:  []thresholdSummary{},
+		Metrics:     run.Values,
+		Generator: generatorSummary{
+			CPU:       run.Generator.CPU,
+			SendLagMS: run.Generator.SendLag.Seconds() * 1000, JoinLagMS: run.Generator.JoinLag.Seconds() * 1000, ReadLagMS: run.Generator.ReadLag.Seconds() * 1000,
+			SocketDrops: run.Generator.SocketDrops, MachineDrops: run.Generator.MachineDrops,
+			Unstamped: run.Generator.Unstamped, ClockStepMS: run.Generator.ClockStep.Seconds() * 1000,
+		},
+		Crowd:    summarize(run.Crowd),
+		Probes:   summarize(run.Probes),
+		Problems: run.Problems,
+	}
+	for _, t := range r.Thresholds {
+		s.Thresholds = append(s.Thresholds, thresholdSummary{t.Metric, t.Expression, t.OK, t.Value})
+	}
+	if s.Problems == nil {
+		s.Problems = []loadgen.Problem{}
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(s)
+}

@@ -1,0 +1,215 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// maxProblems is how many kinds of problems the text names.
+const maxProblems = 8
+
+// WriteText writes the report for people, in the layout of k6's summary:
+// the thresholds first, a line each.
+func (r *Report) WriteText(w io.Writer) error {
+	var b bytes.Buffer
+	run := r.Result
+	fmt.Fprintf(&b, "\n  %s\n", run.Scenario)
+	fmt.Fprintf(&b, "  %s, %s, %s; arrivals %s, measured %s; seed %d\n",
+		count(run.Rooms, "room"), count(run.Speakers, "speaker"), count(run.Seats, "listener"),
+		seconds(run.Arrivals), seconds(run.Steady), run.Seed)
+	fmt.Fprintf(&b, "  %s driver at %s\n", run.Driver, run.Target)
+	r.writeThresholds(&b)
+	r.writeMetrics(&b)
+	r.writeGenerator(&b)
+	r.writeProblems(&b)
+	b.WriteString("\n")
+	if err := r.WriteVerdict(&b); err != nil {
+		return err
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// WriteVerdict writes the verdict, and why it is invalid, if it is.
+func (r *Report) WriteVerdict(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s\n", map[Verdict]string{Pass: "✓", Fail: "✗", Invalid: "?"}[r.Verdict], r.Verdict)
+	for _, reason := range r.Reasons {
+		fmt.Fprintf(&b, "  %s\n", reason)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (r *Report) writeThresholds(b *bytes.Buffer) {
+	if len(r.Thresholds) == 0 {
+		return
+	}
+	b.WriteString("\n  THRESHOLDS\n")
+	last := ""
+	for _, t := range r.Thresholds {
+		if t.Metric != last {
+			fmt.Fprintf(b, "\n    %s\n", t.Metric)
+			last = t.Metric
+		}
+		switch {
+		case t.OK == nil:
+			fmt.Fprintf(b, "    ? %s  no data: %s\n", t.Expression, t.Reason)
+		case *t.OK:
+			fmt.Fprintf(b, "    ✓ %s  %s\n", t.Expression, thresholdValue(t))
+		default:
+			fmt.Fprintf(b, "    ✗ %s  %s\n", t.Expression, thresholdValue(t))
+		}
+	}
+}
+
+func thresholdValue(t Judgement) string {
+	name := string(t.Aggregation)
+	if t.Aggregation == metric.AggregatePercentile {
+		name = fmt.Sprintf("p(%s)", strconv.FormatFloat(t.Percentile, 'f', -1, 64))
+	}
+	if t.Aggregation == metric.AggregateRate {
+		return name + "=" + percent(*t.Value)
+	}
+	return name + "=" + figure(*t.Value, t.LimitUnit())
+}
+
+func (r *Report) writeMetrics(b *bytes.Buffer) {
+	b.WriteString("\n  RESULTS\n\n")
+	for _, d := range metric.Definitions() {
+		text := ""
+		switch v := r.Result.Values[d.Name].(type) {
+		case metric.Rate:
+			if v.Total > 0 {
+				text = fmt.Sprintf("%-9s %s of %s", percent(v.Share()), thousands(v.Passes), thousands(v.Total))
+			}
+		case *metric.Trend:
+			text = trendLine(v, d.Unit)
+		case metric.Counter:
+			text = thousands(uint64(v))
+		case metric.Gauge:
+			text = figure(float64(v), d.Unit)
+		}
+		if text == "" {
+			text = "no data"
+		}
+		fmt.Fprintf(b, "    %s %s\n", (d.Name + strings.Repeat(".", 18))[:18]+":", text)
+	}
+}
+
+func trendLine(t *metric.Trend, unit metric.Unit) string {
+	s := t.Summary()
+	if s.Count == 0 {
+		return ""
+	}
+	parts := []struct {
+		name  string
+		value float64
+	}{{"avg", s.Avg}, {"min", s.Min}, {"med", s.Med}, {"p(95)", s.P95}, {"p(99)", s.P99}, {"p(99.9)", s.P999}, {"max", s.Max}}
+	var text []string
+	for _, p := range parts {
+		text = append(text, p.name+"="+figure(p.value, unit))
+	}
+	line := strings.Join(text, " ")
+	if n := t.Negative(); n > 0 {
+		line += fmt.Sprintf(" (%s below 0)", thousands(n))
+	}
+	return line
+}
+
+// writeGenerator says in a line how well the generator itself did.
+func (r *Report) writeGenerator(b *bytes.Buffer) {
+	g := r.Result.Generator
+	fmt.Fprintf(b, "\n  generator: p(99) of its lag sending %s, joining %s, reading %s; dropped %s, its machine %s; %.2f cores of %d\n",
+		lag(g.SendLag), lag(g.JoinLag), lag(g.ReadLag), thousands(g.SocketDrops), thousands(g.MachineDrops), g.CPU, r.Result.Environment.CPUs)
+	if c, p := r.Result.Crowd, r.Result.Probes; p.Latency != nil && p.Latency.Count() > 0 && c.Latency.Count() > 0 {
+		fmt.Fprintf(b, "  probes: delivered %s, latency p(50)=%s p(99)=%s; the crowd: %s, %s, %s\n",
+			percent(p.Delivered.Share()), figure(p.Latency.Quantile(50), metric.Milliseconds), figure(p.Latency.Quantile(99), metric.Milliseconds),
+			percent(c.Delivered.Share()), figure(c.Latency.Quantile(50), metric.Milliseconds), figure(c.Latency.Quantile(99), metric.Milliseconds))
+	}
+	if g.Unstamped > 0 {
+		fmt.Fprintf(b, "  generator: %s packets were read so late that the kernel's receive time was lost\n", thousands(g.Unstamped))
+	}
+	if g.ClockStep >= time.Millisecond {
+		fmt.Fprintf(b, "  generator: the wall clock was stepped by %s during the run\n", g.ClockStep)
+	}
+}
+
+func lag(d time.Duration) string { return figure(d.Seconds()*1000, metric.Milliseconds) }
+
+func (r *Report) writeProblems(b *bytes.Buffer) {
+	problems := r.Result.Problems
+	for i, p := range problems {
+		if i == maxProblems {
+			fmt.Fprintf(b, "  and %d other kinds of problems\n", len(problems)-i)
+			return
+		}
+		fmt.Fprintf(b, "  %s: %s (%s)\n", p.Doing, p.Error, count(p.Count, "time"))
+	}
+}
+
+// figure writes a value with its unit.
+func figure(v float64, unit metric.Unit) string {
+	switch unit {
+	case metric.Milliseconds:
+		switch {
+		case v >= 10_000 || v <= -10_000:
+			return short(v/1000) + "s"
+		case v != 0 && v < 1 && v > -1:
+			return short(v*1000) + "µs"
+		}
+		return short(v) + "ms"
+	case metric.Bytes:
+		switch {
+		case v >= 1<<30:
+			return short(v/(1<<30)) + "GiB"
+		case v >= 1<<20:
+			return short(v/(1<<20)) + "MiB"
+		}
+		return short(v/(1<<10)) + "KiB"
+	case metric.Cores:
+		return short(v) + " cores"
+	case metric.Packets:
+		return thousands(uint64(v)) + " packets"
+	}
+	if v >= 10_000 {
+		return thousands(uint64(v))
+	}
+	return short(v)
+}
+
+// short writes a number with three or four figures.
+func short(v float64) string {
+	digits := 2
+	switch {
+	case v >= 1000 || v <= -1000:
+		digits = 0
+	case v >= 100 || v <= -100:
+		digits = 1
+	}
+	return strconv.FormatFloat(v, 'f', digits, 64)
+}
+
+// thousands writes a number in groups of three digits.
+func thousands(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return thousands(uint64(n)) + " " + noun + "s"
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -1,0 +1,114 @@
+package loadgen
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// reports is the reception of an ear as its receiver reports tell it (RFC 3550
+// §6.4.1, appendix A.3), by section. It is safe for concurrent use.
+type reports struct {
+	mu       sync.Mutex
+	ssrc     uint32
+	sections []reception
+}
+
+type reception struct {
+	ssrc      uint32
+	first     uint64 // the index of the first packet
+	highest   uint64
+	received  uint64
+	expected  uint64 // at the last report
+	heard     uint64 // at the last report
+	transit   time.Duration
+	jitter    float64 // in units of the RTP clock
+	begun     bool
+	lastSR    uint32 // the middle of the last sender report's NTP time
+	lastSRAt  time.Duration
+	senderHas bool
+}
+
+// received enters a packet with its rollover count and sequence number.
+func (r *reports) received(section int, ssrc uint32, index uint64, timestamp uint32, at time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.sections) <= section {
+		r.sections = append(r.sections, reception{})
+	}
+	s := &r.sections[section]
+	transit := at - time.Duration(timestamp)*measure.BinLength/measure.SamplesPerBin
+	if !s.begun || s.ssrc != ssrc {
+		*s = reception{ssrc: ssrc, first: index, highest: index, begun: true, transit: transit}
+	}
+	s.received++
+	s.highest = max(s.highest, index)
+	if d := (transit - s.transit).Abs(); d < time.Second { // else another talker's time
+		s.jitter += (d.Seconds()*48000 - s.jitter) / 16
+	}
+	s.transit = transit
+}
+
+// heard takes a compound packet of the server.
+func (r *reports) heard(packet []byte, at time.Duration) {
+	all, err := rtcp.Unmarshal(packet)
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range all {
+		sr, ok := p.(*rtcp.SenderReport)
+		if !ok {
+			continue
+		}
+		for i := range r.sections {
+			if s := &r.sections[i]; s.ssrc == sr.SSRC {
+				s.lastSR, s.lastSRAt, s.senderHas = uint32(sr.NTPTime>>16), at, true
+			}
+		}
+	}
+}
+
+// build makes a receiver report of the sections that have received something;
+// nil if none has.
+func (r *reports) build(now time.Duration) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ssrc == 0 {
+		r.ssrc = rand.Uint32() | 1
+	}
+	report := &rtcp.ReceiverReport{SSRC: r.ssrc}
+	for i := range r.sections {
+		s := &r.sections[i]
+		if !s.begun {
+			continue
+		}
+		expected := s.highest - s.first + 1
+		interval, got := expected-s.expected, s.received-s.heard
+		var fraction uint8
+		if interval > 0 && got < interval {
+			fraction = uint8((interval - got) * 256 / interval)
+		}
+		s.expected, s.heard = expected, s.received
+		block := rtcp.ReceptionReport{
+			SSRC: s.ssrc, FractionLost: fraction, LastSequenceNumber: uint32(s.highest), Jitter: uint32(s.jitter),
+		}
+		if expected > s.received {
+			block.TotalLost = uint32(min(expected-s.received, 1<<23-1))
+		}
+		if s.senderHas {
+			block.LastSenderReport = s.lastSR
+			block.Delay = uint32((now - s.lastSRAt).Seconds() * 65536)
+		}
+		report.Reports = append(report.Reports, block)
+	}
+	if len(report.Reports) == 0 {
+		return nil, nil
+	}
+	return report.Marshal()
+}

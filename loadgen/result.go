@@ -1,0 +1,170 @@
+package loadgen
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// A Result is what a run measured.
+type Result struct {
+	Scenario string
+	Seed     int64
+	Driver   string
+	Target   string
+	Rooms    int
+	Speakers int // cast for the stage, in all rooms
+	Seats    int // listeners cast, in all rooms
+
+	Began time.Time
+	// Arrivals is from the first arrival until everybody had joined or their
+	// time to was over, and Steady the measured window after it.
+	Arrivals, Steady time.Duration
+
+	// Values has the metrics for which there was something to measure.
+	Values metric.Values
+	// Problems is what went wrong without ending the run.
+	Problems []Problem
+	// Interrupted tells that the run was ended early.
+	Interrupted bool
+	// Crowd and Probes are the two kinds of listeners apart: the lean clients,
+	// and the whole peer connections beside them.
+	Crowd, Probes measure.Share
+	Generator     Generator
+	Environment   Environment
+}
+
+// Generator is the health of the generator itself.
+type Generator struct {
+	CPU float64 // cores used in the steady state
+	// SendLag is how late its frames went out, JoinLag how late its joins and
+	// the acts of its timeline began, and ReadLag how long packets lay in its
+	// sockets and queues: of each the 99th percentile.
+	SendLag, JoinLag, ReadLag time.Duration
+
+	SocketDrops  uint64 // packets that its sockets dropped
+	MachineDrops uint64 // packets that the machine's backlog dropped
+	// Unstamped counts packets whose receive time the process no longer knew
+	// when it came to read them; their latency counts from the reading.
+	Unstamped uint64
+	// ClockStep is by how much the wall clock was stepped during the run.
+	ClockStep time.Duration
+}
+
+// Environment is where the run took place.
+type Environment struct {
+	OS       string            `json:"os"`
+	Arch     string            `json:"arch"`
+	CPUs     int               `json:"cpus"`
+	Go       string            `json:"go"`
+	Version  string            `json:"version"`
+	Modules  map[string]string `json:"modules,omitempty"`
+	Hostname string            `json:"hostname,omitempty"`
+}
+
+// Span is the times, on the run's clock, at which the arrivals and the steady
+// state began and the steady state stopped.
+type Span struct{ Arrivals, Steady, Stop time.Duration }
+
+// A sample is the use of both processes at one moment; server is nil if it
+// can't be known.
+type sample struct {
+	at     time.Duration
+	server *Usage
+	own    time.Duration
+}
+
+func (r *run) sample(ctx context.Context) sample {
+	s := sample{at: r.clock.Now(), own: ownCPU()}
+	if r.Server == nil {
+		return s
+	}
+	u, err := r.Server.Usage(ctx)
+	if err != nil {
+		r.problems.add("measure the server", err)
+		return s
+	}
+	s.server = &u
+	return s
+}
+
+// result gathers what was measured.
+func (r *run) result(interrupted bool, span Span, before, after sample) *Result {
+	drops, unstamped := r.drops()
+	machine := r.health.machineDrops()
+	totals := r.tally.Totals()
+	values := totals.Values
+	if duplicates, ok := values["duplicates"].(metric.Counter); ok {
+		// A copy of a packet does not get past SRTP's replay protection.
+		values.Set("duplicates", duplicates+metric.Counter(r.crowd.replayed.Load()))
+	}
+	values.Set("generator_lag", r.health.lag())
+	values.Set("generator_drops", metric.Counter(drops+machine))
+	values.Set("unauthentic", metric.Counter(r.studio.unauthentic.Load()+r.crowd.unauthentic.Load()))
+
+	window := (after.at - before.at).Seconds()
+	if before.server != nil && after.server != nil && window > 0 {
+		cpu := (after.server.CPU - before.server.CPU).Seconds()
+		values.Set("server_cpu", metric.Gauge(cpu/window))
+		values.Set("server_rss", metric.Gauge(max(before.server.Memory, after.server.Memory, r.peak.Load())))
+		if cpu > 0 {
+			values.Set("packets_per_core", metric.Gauge(float64(totals.Received)/cpu))
+		}
+	}
+	result := &Result{
+		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
+		Driver: r.Driver.Name(), Target: r.Driver.Target(),
+		Rooms: len(r.halls), Seats: r.cast(),
+		Began: r.began, Arrivals: span.Steady - span.Arrivals, Steady: span.Stop - span.Steady,
+		Values: values, Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
+		Generator: Generator{
+			SendLag: p99(r.health.sends), JoinLag: p99(r.health.joins), ReadLag: p99(r.health.waits),
+			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,
+			ClockStep: time.Duration(r.health.steps.Load()),
+		},
+		Environment: environment(),
+	}
+	if window > 0 {
+		result.Generator.CPU = (after.own - before.own).Seconds() / window
+	}
+	for _, h := range r.halls {
+		result.Speakers += len(h.stage)
+	}
+	return result
+}
+
+// drops sums what everybody's sockets dropped, and the packets whose receive
+// time was lost.
+func (r *run) drops() (dropped, unstamped uint64) {
+	dropped = r.crowd.dropped()
+	for _, h := range r.halls {
+		for _, p := range h.people() {
+			p.mu.Lock()
+			if e := p.ear; e != nil {
+				d, u := e.losses()
+				dropped += d
+				unstamped += u
+			}
+			p.mu.Unlock()
+		}
+	}
+	return dropped, unstamped
+}
+
+func environment() Environment {
+	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Modules: map[string]string{}}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		e.Version = info.Main.Version
+		for _, m := range info.Deps {
+			switch m.Path {
+			case "github.com/pion/webrtc/v4", "github.com/pion/dtls/v3", "github.com/pion/srtp/v3", "github.com/pion/ice/v4":
+				e.Modules[m.Path] = m.Version
+			}
+		}
+	}
+	return e
+}

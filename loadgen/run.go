@@ -1,0 +1,288 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+const (
+	// together is how many rooms, or people, are brought in or seen out at the
+	// same time where the scenario does not say when.
+	together = 32
+	// settling is how long a run listens on after its last packet was due.
+	settling = time.Second
+	// parting is how long seeing everybody out may take.
+	parting = 20 * time.Second
+)
+
+// Config is what a run needs.
+type Config struct {
+	// Scenario is what is played; it has been validated.
+	Scenario *scenario.Scenario
+	// Driver gets people into rooms.
+	Driver Driver
+	// Server measures the server's process; nil if it can't be measured.
+	Server ServerMeter
+	// Progress, if not nil, is called about once a second and at each change of
+	// phase, from one goroutine at a time. It must return soon.
+	Progress func(Progress)
+	// Log takes what the run has to say beside its result; nil for nothing.
+	Log *slog.Logger
+}
+
+// Run plays a scenario and returns what was measured. It returns an error, and
+// no result, if the scenario could not be played at all: the target did not
+// answer, or a speaker could not be heard.
+//
+// When ctx is cancelled the run ends early, and what it measured until then is
+// returned, marked as interrupted.
+func Run(ctx context.Context, cfg Config) (*Result, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
+		return nil, err
+	}
+	if err := preflight(cfg.Scenario); err != nil {
+		return nil, err
+	}
+	r, err := newRun(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return r.play(ctx)
+}
+
+// supports refuses a scenario that the driver can't play, before anything
+// starts.
+func supports(d Driver, s *scenario.Scenario) error {
+	if len(s.Timeline) > 0 && !d.Moderates() {
+		for _, e := range s.Timeline {
+			if e.Do != scenario.Leave {
+				return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only leave", ErrUnsupported, e.Do, d.Name())
+			}
+		}
+	}
+	return nil
+}
+
+// A run is one scenario being played.
+type run struct {
+	Config
+	clock    *measure.Clock
+	tally    *measure.Tally
+	studio   *studio
+	crowd    *crowd
+	health   *health
+	problems *problems
+	halls    []*hall
+	began    time.Time
+
+	clips  [][]*speech.Clip // of each group of the cast, one after the other's
+	voices []*speech.Clip   // all of them
+
+	phase   phase
+	telling sync.Mutex    // held while Progress is called
+	peak    atomic.Uint64 // the server's memory at its highest, in the steady state
+}
+
+func newRun(cfg Config) (*run, error) {
+	clock := measure.NewClock()
+	studio, err := newStudio(clock, cfg.Driver.Loopback())
+	if err != nil {
+		return nil, err
+	}
+	crowd, err := newCrowd(clock)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{
+		Config: cfg, clock: clock, tally: measure.NewTally(), studio: studio, crowd: crowd,
+		health: newHealth(), problems: newProblems(), began: time.Now(),
+	}
+	if err := r.load(); err != nil {
+		return nil, errors.Join(err, crowd.Close())
+	}
+	return r, nil
+}
+
+// load reads the cast's audio files, each once.
+func (r *run) load() error {
+	loaded := map[string]*speech.Clip{}
+	for _, g := range r.Scenario.Cast {
+		var clips []*speech.Clip
+		for _, path := range g.Audio {
+			clip, ok := loaded[path]
+			if !ok {
+				var err error
+				if clip, err = speech.Load(path); err != nil {
+					return err
+				}
+				loaded[path] = clip
+				r.voices = append(r.voices, clip)
+			}
+			clips = append(clips, clip)
+		}
+		r.clips = append(r.clips, clips)
+	}
+	return nil
+}
+
+func (r *run) play(ctx context.Context) (*Result, error) {
+	result, err := r.measure(ctx)
+	r.clear()
+	if err != nil {
+		return nil, err
+	}
+	result.Problems = r.problems.list()
+	return result, nil
+}
+
+// measure plays the scenario from the opening of its rooms to the end of its
+// hold; it leaves everybody in place.
+func (r *run) measure(ctx context.Context) (*Result, error) {
+	r.enter("opening")
+	if err := r.open(ctx); err != nil {
+		return nil, err
+	}
+	// An interrupt ends the arrivals and the hold, and not the measuring.
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer end()
+	work.Go(func() { r.watch(background) })
+
+	r.enter("arrivals")
+	span := Span{Arrivals: r.clock.Now()}
+	r.arrive(ctx)
+
+	r.enter("steady")
+	span.Steady = r.clock.Now()
+	before := r.sample(ctx)
+	for _, h := range r.halls {
+		h.ledger.Steady(span.Steady)
+	}
+	r.hold(ctx, span.Steady)
+
+	r.enter("settling")
+	span.Stop = r.clock.Now()
+	for _, h := range r.halls {
+		h.ledger.Stop(span.Stop)
+	}
+	after := r.sample(background)
+	pause(background, settling)
+	end()
+	work.Wait()
+	for _, h := range r.halls {
+		h.ledger.Finish(r.clock.Now())
+	}
+	return r.result(ctx.Err() != nil, span, before, after), nil
+}
+
+// open makes the rooms and brings their speakers in.
+func (r *run) open(ctx context.Context) error {
+	s := r.Scenario
+	r.halls = make([]*hall, s.Rooms)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(together)
+	for i := range r.halls {
+		group.Go(func() error {
+			h, err := r.newHall(ctx, i)
+			r.halls[i] = h
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// arrive brings the listeners in at their times and returns when each has
+// heard something, or its time to do so is over.
+func (r *run) arrive(ctx context.Context) {
+	var joins sync.WaitGroup
+	start := r.clock.Now()
+	for _, a := range r.schedule() {
+		intended := start + a.after
+		if !r.sleepUntil(ctx, intended) {
+			break
+		}
+		r.health.began(r.clock.Now() - intended)
+		joins.Go(func() { a.listener.join(ctx, intended) })
+	}
+	joins.Wait()
+}
+
+// hold plays the timeline and returns when the scenario's time is over.
+func (r *run) hold(ctx context.Context, from time.Duration) {
+	acting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var acts sync.WaitGroup
+	defer acts.Wait()
+	for i, e := range r.Scenario.Timeline {
+		acts.Go(func() { r.act(acting, i, e, from+e.At.Duration()) })
+	}
+	r.sleepUntil(ctx, from+r.Scenario.Hold.Duration())
+}
+
+// sleepUntil returns at t, or before with false if ctx is done.
+func (r *run) sleepUntil(ctx context.Context, t time.Duration) bool {
+	return pause(ctx, t-r.clock.Now())
+}
+
+// pause returns after d, or before with false if ctx is done.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// clear sees everybody out and closes the rooms. What goes wrong then is a
+// problem to report; the figures stand.
+func (r *run) clear() {
+	ctx, cancel := context.WithTimeout(context.Background(), parting)
+	defer cancel()
+	r.enter("leaving")
+	var group errgroup.Group
+	group.SetLimit(together)
+	for _, h := range r.halls {
+		if h == nil {
+			continue
+		}
+		for _, p := range h.people() {
+			group.Go(func() error {
+				r.problems.add("leave", p.leave(ctx))
+				return nil
+			})
+		}
+	}
+	_ = group.Wait()
+	for _, h := range r.halls {
+		if h == nil {
+			continue
+		}
+		group.Go(func() error {
+			r.problems.add("close room", h.room.Close(ctx))
+			return nil
+		})
+	}
+	_ = group.Wait()
+	r.problems.add("close sockets", r.crowd.Close())
+}

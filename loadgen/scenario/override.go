@@ -1,0 +1,94 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// clone is a copy that shares nothing that a With method changes.
+func (s *Scenario) clone() *Scenario {
+	c := *s
+	c.Cast = slices.Clone(s.Cast)
+	c.Thresholds = slices.Clone(s.Thresholds)
+	c.Warnings = slices.Clone(s.Warnings)
+	return &c
+}
+
+// validated is s, or what is wrong with it.
+func (s *Scenario) validated() (*Scenario, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// WithListeners returns a copy with n listeners in each room. Several groups of
+// them keep their proportions as nearly as whole people allow, and each keeps
+// one. A room that had a seat for everybody still has; one that had not keeps
+// its seats. It returns an error if there are fewer than one a group, no
+// listeners to begin with, or if the timeline needs more.
+func (s *Scenario) WithListeners(n int) (*Scenario, error) {
+	c := s.clone()
+	before := s.Listeners()
+	groups := 0
+	for _, g := range s.Cast {
+		if g.Role == Listener {
+			groups++
+		}
+	}
+	switch {
+	case groups == 0:
+		return nil, errors.New("the scenario casts no listeners, whose number could be changed")
+	case n < groups:
+		return nil, fmt.Errorf("%d is too few: the cast has %d groups of listeners", n, groups)
+	case n > maxCount:
+		return nil, fmt.Errorf("%d is too many: the largest number is %d", n, maxCount)
+	}
+	// Each group takes its share of what is left, so that the rounding is made
+	// up for by the next and the last gets the rest.
+	left, of := n, before
+	for i := range c.Cast {
+		if g := &c.Cast[i]; g.Role == Listener {
+			groups--
+			share := (left*g.Count + of/2) / of
+			of -= g.Count
+			g.Count = min(max(share, 1), left-groups)
+			left -= g.Count
+		}
+	}
+	if s.Room.Capacity >= before {
+		c.Room.Capacity = max(c.Room.Capacity, n)
+	}
+	return c.validated()
+}
+
+// WithHold returns a copy whose steady state lasts for d. It returns an error
+// if d is not above 0 or ends before the last entry of the timeline.
+func (s *Scenario) WithHold(d time.Duration) (*Scenario, error) {
+	c := s.clone()
+	c.Hold = Duration(d)
+	return c.validated()
+}
+
+// WithSeed returns a copy with another seed.
+func (s *Scenario) WithSeed(seed int64) *Scenario {
+	c := s.clone()
+	c.Seed = seed
+	return c
+}
+
+// AddThreshold returns a copy with one more threshold. Errors are those of
+// [metric.ParseThreshold].
+func (s *Scenario) AddThreshold(name, expression string) (*Scenario, error) {
+	t, err := metric.ParseThreshold(name, expression)
+	if err != nil {
+		return nil, err
+	}
+	c := s.clone()
+	c.Thresholds = append(c.Thresholds, t)
+	return c, nil
+}

@@ -1,0 +1,120 @@
+package scenario
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func parsed(t *testing.T, src string) *Scenario {
+	s, err := Parse("x.yaml", []byte(src))
+	require.NoError(t, err)
+	return s
+}
+
+func TestWithListeners(t *testing.T) {
+	s := parsed(t, good)
+	more, err := s.WithListeners(70)
+	require.NoError(t, err)
+	assert.Equal(t, 70, more.Listeners())
+	assert.Equal(t, 70, more.Room.Capacity, "the room grows with them")
+	assert.Equal(t, 9, s.Listeners(), "the original is as it was")
+	assert.Equal(t, 9, s.Room.Capacity)
+
+	fewer, err := s.WithListeners(3)
+	require.NoError(t, err)
+	assert.Equal(t, 9, fewer.Room.Capacity, "and does not shrink")
+
+	tight, err := parsed(t, good+"room: {capacity: 5}").WithListeners(20)
+	require.NoError(t, err)
+	assert.Equal(t, 5, tight.Room.Capacity, "a room meant to be too small stays so")
+}
+
+func TestWithListenersKeepsProportions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		counts := rapid.SliceOfN(rapid.IntRange(1, 5000), 1, 6).Draw(t, "counts")
+		n := rapid.IntRange(len(counts), 50_000).Draw(t, "n")
+		s := &Scenario{Name: "x", Rooms: 1, Room: Room{1, 1}, Hold: 1, JoinDeadline: 1}
+		sum := 0
+		for _, c := range counts {
+			s.Cast = append(s.Cast, Group{Role: Listener, Count: c})
+			sum += c
+		}
+		got, err := s.WithListeners(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Listeners() != n {
+			t.Fatalf("%d listeners, not %d", got.Listeners(), n)
+		}
+		for i, g := range got.Cast {
+			want := float64(n) * float64(counts[i]) / float64(sum)
+			// Each group that would have none takes one from the others.
+			if g.Count < 1 || float64(g.Count) > want+float64(len(counts)) || float64(g.Count) < want-float64(len(counts)) {
+				t.Fatalf("group %d of %v has %d of %d, not about %v", i, counts, g.Count, n, want)
+			}
+		}
+	})
+}
+
+func TestWithListenersRefuses(t *testing.T) {
+	two := parsed(t, good+"  - {role: listener, count: 2}\n")
+	_, err := two.WithListeners(1)
+	assert.EqualError(t, err, "1 is too few: the cast has 2 groups of listeners")
+	_, err = two.WithListeners(1_000_001)
+	assert.ErrorContains(t, err, "too many")
+	_, err = two.WithListeners(1_000_000)
+	assert.ErrorContains(t, err, "the rooms hold 1000001 people in all")
+
+	_, err = parsed(t, edit("  - {role: listener, count: 9}\n", "")).WithListeners(3)
+	assert.ErrorContains(t, err, "casts no listeners")
+
+	s := parsed(t, good+"timeline: [{at: 1s, who: listener, count: 9, do: raise-hand}]")
+	changed, err := s.WithListeners(8)
+	assert.EqualError(t, err, "timeline[0].count: count is 9: a room has at most 8 with the role of listener then")
+	assert.Nil(t, changed)
+}
+
+func TestWithHold(t *testing.T) {
+	s := parsed(t, good+"timeline: [{at: 5s, who: listener, do: leave}]")
+	longer, err := s.WithHold(time.Minute)
+	require.NoError(t, err)
+	assert.Equal(t, Duration(time.Minute), longer.Hold)
+	assert.Equal(t, Duration(9*time.Second), s.Hold)
+	for d, want := range map[time.Duration]string{
+		0:               "hold: hold is 0s",
+		-time.Second:    "hold: hold is -1s",
+		48 * time.Hour:  "hold: hold is 48h0m0s: the longest is 24h0m0s",
+		4 * time.Second: "timeline[0].at: at is 5s, outside of the hold of 4s",
+	} {
+		_, err := s.WithHold(d)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestWithSeedAndThreshold(t *testing.T) {
+	s := parsed(t, good)
+	assert.EqualValues(t, -5, s.WithSeed(-5).Seed)
+	assert.EqualValues(t, 1, s.Seed)
+
+	one, err := s.AddThreshold("latency", "p(99) < 20ms")
+	require.NoError(t, err)
+	two, err := one.AddThreshold("joined", "rate == 1")
+	require.NoError(t, err)
+	assert.Empty(t, s.Thresholds)
+	assert.Len(t, one.Thresholds, 1)
+	assert.Len(t, two.Thresholds, 2)
+	_, err = s.AddThreshold("latncy", "p(99) < 20ms")
+	assert.ErrorContains(t, err, "did you mean latency?")
+}
+
+func TestPromotedListenersCountAsSpeakers(t *testing.T) {
+	src := good + "timeline:\n- {at: 1s, who: listener, count: 2, do: promote}\n- {at: 2s, who: speaker, count: 3, do: demote}\n"
+	parsed(t, src)
+	_, err := Parse("x.yaml", []byte(strings.Replace(src, "count: 3", "count: 4", 1)))
+	assert.ErrorContains(t, err, "count is 4: a room has at most 3 with the role of speaker then")
+}

@@ -1,0 +1,386 @@
+package scenario
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// Load reads a scenario file and checks that the recordings it names can be
+// played. Every mistake in it is an [*Error] with its line and column; several
+// are joined, in the order in which they stand in the file.
+func Load(path string) (*Scenario, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	r := newReader(path)
+	s, err := r.scenario(src)
+	if err != nil {
+		return nil, err
+	}
+	checked := map[string]bool{}
+	for i, g := range s.Cast {
+		for j, audio := range g.Audio {
+			if checked[audio] {
+				continue
+			}
+			checked[audio] = true
+			if err := speech.Check(audio); err != nil {
+				e := newError(path, r.place(fmt.Sprintf("cast[%d].audio[%d]", i, j)), err.Error())
+				e.Err = err
+				r.errs = append(r.errs, e)
+			}
+		}
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Parse reads a scenario from memory, under the name of the file it came from:
+// paths of recordings are relative to that file's folder. The recordings
+// themselves are not looked at. Errors are those of [Load].
+func Parse(name string, src []byte) (*Scenario, error) {
+	return newReader(name).scenario(src)
+}
+
+func newReader(file string) *reader {
+	return &reader{file: file, anchors: map[string]ast.Node{}, places: map[string]ast.Node{}}
+}
+
+// scenario reads and validates a whole file.
+func (r *reader) scenario(src []byte) (*Scenario, error) {
+	root, err := r.document(src)
+	if err != nil {
+		return nil, err
+	}
+	s := r.root(root)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	for _, p := range s.problems() {
+		r.errs = append(r.errs, newError(r.file, r.place(p.path), p.message))
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	for _, p := range s.doubts() {
+		w := newError(r.file, r.place(p.path), p.message)
+		w.Source = ""
+		s.Warnings = append(s.Warnings, w.Error())
+	}
+	return s, nil
+}
+
+// err joins the errors so far in the order of their places.
+func (r *reader) err() error {
+	slices.SortStableFunc(r.errs, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	errs := make([]error, len(r.errs))
+	for i, e := range r.errs {
+		errs[i] = e
+	}
+	return errors.Join(errs...)
+}
+
+// document parses the YAML and returns its one document's root.
+func (r *reader) document(src []byte) (field, error) {
+	if len(src) > maxSource {
+		return field{}, &Error{File: r.file, Line: 1, Column: 1, Message: fmt.Sprintf("the scenario has %d bytes: the largest has %d", len(src), maxSource)}
+	}
+	tokens := lexer.Tokenize(string(src))
+	if deep := tooDeep(tokens); deep != nil {
+		return field{}, &Error{
+			File: r.file, Line: deep.Position.Line, Column: deep.Position.Column,
+			Message: "brackets are nested deeper than any scenario's",
+		}
+	}
+	file, err := parser.Parse(tokens, 0)
+	if err != nil {
+		var placed interface {
+			GetMessage() string
+			GetToken() *token.Token
+		}
+		if errors.As(err, &placed) {
+			e := newError(r.file, placed.GetToken(), placed.GetMessage())
+			e.Err = err
+			return field{}, e
+		}
+		return field{}, fmt.Errorf("%s: %w", r.file, err)
+	}
+	var bodies []ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			bodies = append(bodies, doc.Body)
+		}
+	}
+	if len(bodies) == 0 {
+		return field{}, &Error{File: r.file, Line: 1, Column: 1, Message: "the scenario is empty"}
+	}
+	if len(bodies) > 1 {
+		return field{}, newError(r.file, tokenOf(bodies[1]), "a second document begins: a file holds one scenario")
+	}
+	ast.Walk(r, bodies[0])
+	root, ok := r.resolve(bodies[0])
+	if !ok {
+		return field{}, r.err()
+	}
+	r.places[""] = root
+	return field{node: root}, nil
+}
+
+// The bounds of what is parsed: the library takes time, and errors space, by the
+// square of the depth.
+const (
+	maxSource = 1 << 20
+	maxDepth  = 32
+)
+
+// tooDeep is the token at which flow collections are nested too deep, or nil.
+func tooDeep(tokens token.Tokens) *token.Token {
+	depth := 0
+	for _, tk := range tokens {
+		switch tk.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			if depth++; depth > maxDepth {
+				return tk
+			}
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		}
+	}
+	return nil
+}
+
+// The bounds of numbers. A run with more people than that in all is refused
+// later, but before anything is allocated for them.
+const (
+	maxCount = 1_000_000
+	maxRooms = 10_000
+	maxSlots = 64
+)
+
+func (r *reader) root(f field) *Scenario {
+	s := &Scenario{
+		Rooms: 1, Room: Room{Slots: defaultSlots}, JoinDeadline: defaultJoinDeadline, Seed: defaultSeed,
+	}
+	fields := r.fields(f, "a scenario",
+		"name", "rooms", "room", "cast", "timeline", "hold", "join_deadline", "seed", "thresholds")
+	if fields == nil {
+		return s
+	}
+	r.require(f, fields, "a scenario", "name", "cast", "hold")
+	for key, f := range fields {
+		switch key {
+		case "name":
+			s.Name = r.text(f, key)
+		case "rooms":
+			s.Rooms = int(r.integer(f, key, 1, maxRooms))
+		case "room":
+			s.Room = r.room(f)
+		case "cast":
+			for _, item := range r.items(f, key) {
+				s.Cast = append(s.Cast, r.group(item))
+			}
+		case "timeline":
+			for _, item := range r.items(f, key) {
+				s.Timeline = append(s.Timeline, r.event(item))
+			}
+		case "hold":
+			s.Hold = r.duration(f, key)
+		case "join_deadline":
+			s.JoinDeadline = r.duration(f, key)
+		case "seed":
+			s.Seed = r.integer(f, key, math.MinInt64, math.MaxInt64)
+		case "thresholds":
+			s.Thresholds = r.thresholds(f)
+		}
+	}
+	if s.Room.Capacity == 0 {
+		s.Room.Capacity = max(s.Listeners(), 1)
+	}
+	return s
+}
+
+// require tells of fields that are missing.
+func (r *reader) require(f field, fields map[string]field, what string, keys ...string) {
+	for _, key := range keys {
+		if _, ok := fields[key]; !ok && !r.failedAt(f, key) {
+			r.fail(f.node, "%s needs the field %s", what, key)
+		}
+	}
+}
+
+// failedAt tells that a key is there after all, and its value is what is wrong.
+func (r *reader) failedAt(f field, key string) bool {
+	mapping, ok := f.node.(ast.MapNode)
+	if !ok {
+		return false
+	}
+	for i := mapping.MapRange(); i.Next(); {
+		if name, ok := i.KeyValue().Key.(*ast.StringNode); ok && name.Value == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) room(f field) Room {
+	room := Room{Slots: defaultSlots}
+	fields := r.fields(f, "room", "capacity", "slots")
+	if v, ok := fields["capacity"]; ok {
+		room.Capacity = int(r.integer(v, "capacity", 1, maxCount))
+	}
+	if v, ok := fields["slots"]; ok {
+		room.Slots = int(r.integer(v, "slots", 1, maxSlots))
+	}
+	return room
+}
+
+func (r *reader) group(f field) Group {
+	var g Group
+	fields := r.fields(f, "an entry of the cast", "role", "count", "audio", "arrive", "turns", "sections")
+	if fields == nil {
+		return g
+	}
+	r.require(f, fields, "an entry of the cast", "role", "count")
+	for key, f := range fields {
+		switch key {
+		case "role":
+			g.Role = choice(r, f, key, Speaker, Listener, Host)
+		case "count":
+			g.Count = int(r.integer(f, key, 1, maxCount))
+		case "audio":
+			g.Audio = r.audio(f)
+		case "arrive":
+			g.Arrive = r.arrivals(f)
+		case "turns":
+			g.Turns = r.turns(f)
+		case "sections":
+			g.Sections = int(r.integer(f, key, 1, maxSlots))
+		}
+	}
+	return g
+}
+
+// audio reads one path or a list of them.
+func (r *reader) audio(f field) (paths []string) {
+	items := []field{f}
+	if _, list := f.node.(*ast.SequenceNode); list {
+		items = r.items(f, "audio")
+	}
+	for _, item := range items {
+		path := r.text(item, "audio")
+		if path != "" && !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(r.file), filepath.FromSlash(path))
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func (r *reader) arrivals(f field) Arrivals {
+	a := Arrivals{Shape: Linear}
+	fields := r.fields(f, "arrive", "within", "shape")
+	if fields == nil {
+		return a
+	}
+	if v, ok := fields["shape"]; ok {
+		a.Shape = choice(r, v, "shape", Linear, Poisson, SCurve, Burst)
+	}
+	if v, ok := fields["within"]; ok {
+		a.Within = r.duration(v, "within")
+	} else if a.Shape != Burst {
+		r.require(f, fields, "arrive", "within")
+	}
+	return a
+}
+
+func (r *reader) turns(f field) *Turns {
+	t := &Turns{Overlap: 1}
+	fields := r.fields(f, "turns", "talk", "overlap")
+	if fields == nil {
+		return t
+	}
+	r.require(f, fields, "turns", "talk")
+	if v, ok := fields["talk"]; ok {
+		t.Talk = r.duration(v, "talk")
+	}
+	if v, ok := fields["overlap"]; ok {
+		t.Overlap = int(r.integer(v, "overlap", 1, maxCount))
+	}
+	return t
+}
+
+func (r *reader) event(f field) Event {
+	e := Event{Count: 1}
+	fields := r.fields(f, "an entry of the timeline", "at", "who", "count", "do")
+	if fields == nil {
+		return e
+	}
+	r.require(f, fields, "an entry of the timeline", "at", "do")
+	for key, f := range fields {
+		switch key {
+		case "at":
+			e.At = r.duration(f, key)
+		case "who":
+			e.Who = choice(r, f, key, Speaker, Listener, Host)
+		case "count":
+			e.Count = int(r.integer(f, key, 1, maxCount))
+		case "do":
+			e.Do = choice(r, f, key, RaiseHand, LowerHand, Promote, Demote, Mute, Unmute, Leave, End)
+		}
+	}
+	if _, given := fields["who"]; !given {
+		if e.Do == End {
+			e.Who = Host
+		} else {
+			r.require(f, fields, "an entry of the timeline", "who")
+		}
+	}
+	return e
+}
+
+func (r *reader) thresholds(f field) (all []metric.Threshold) {
+	pairs, _ := r.pairs(f, "thresholds")
+	for _, p := range pairs {
+		if _, ok := metric.Lookup(p.key); !ok {
+			_, err := metric.ParseThreshold(p.key, "")
+			r.fail(p.at, "%v", err)
+			continue
+		}
+		items := []field{p.field}
+		if _, list := p.node.(*ast.SequenceNode); list {
+			items = r.items(p.field, p.key)
+		}
+		for _, item := range items {
+			before := len(r.errs)
+			text := r.text(item, "a threshold of "+p.key)
+			if len(r.errs) > before {
+				continue
+			}
+			t, err := metric.ParseThreshold(p.key, text)
+			if err != nil {
+				r.fail(item.node, "%v", err)
+				continue
+			}
+			all = append(all, t)
+		}
+	}
+	return all
+}

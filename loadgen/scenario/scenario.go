@@ -1,0 +1,149 @@
+// Package scenario holds what a run plays: who comes into which rooms, when,
+// what they do there, and what must hold for the run to pass. It reads the YAML
+// format that docs/scenario.md describes, and the shapes of arrivals and turns
+// as pure functions.
+package scenario
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// A Scenario is what is played in each of its rooms. One that [Load] or [Parse]
+// returned is valid and has all defaults filled in; treat it as read-only, and
+// use the With methods for a changed copy.
+type Scenario struct {
+	Name string
+	// Rooms is how many rooms there are. Each has the whole cast and plays the
+	// whole timeline.
+	Rooms    int
+	Room     Room
+	Cast     []Group
+	Timeline []Event
+	// Hold is how long the steady state lasts.
+	Hold Duration
+	// JoinDeadline is how long after the intended start of its join a listener
+	// may take to hear something.
+	JoinDeadline Duration
+	// Seed decides everything that is left to chance.
+	Seed       int64
+	Thresholds []metric.Threshold
+
+	// Warnings are what is allowed but probably not meant, each with its place
+	// in the file.
+	Warnings []string
+}
+
+// Room is what every room is created with.
+type Room struct {
+	Capacity int // audience seats
+	Slots    int // voices passed on at once
+}
+
+// A Role is what a part of the cast comes as.
+type Role string
+
+const (
+	Speaker  Role = "speaker"
+	Listener Role = "listener"
+	Host     Role = "host"
+)
+
+// A Group is one entry of the cast: so many alike in every room.
+type Group struct {
+	Role  Role
+	Count int
+	// Audio is paths of Ogg Opus files: person i of the group speaks file
+	// i mod len(Audio). A listener speaks it when promoted; a host without any
+	// has no mic.
+	Audio []string
+	// Arrive is when the listeners of the group come. The stage is there before
+	// the first of them.
+	Arrive Arrivals
+	// Turns is how the group's speakers take turns; nil if they all talk all the
+	// time.
+	Turns *Turns
+	// Sections is how many voices at once each ear of the group offers to take;
+	// 0 is as many as the room has slots.
+	Sections int
+}
+
+// An Event is one entry of the timeline.
+type Event struct {
+	// At counts from the end of the arrivals.
+	At Duration
+	// Who are picked from the people who have this role then, Count of them in
+	// each room.
+	Who   Role
+	Count int
+	Do    Verb
+}
+
+// A Verb is what people do in an [Event], or what is done to them by the
+// room's moderator.
+type Verb string
+
+const (
+	RaiseHand Verb = "raise-hand"
+	LowerHand Verb = "lower-hand"
+	Promote   Verb = "promote"
+	Demote    Verb = "demote"
+	Mute      Verb = "mute"
+	Unmute    Verb = "unmute"
+	Leave     Verb = "leave"
+	End       Verb = "end" // the room; it has one host as its subject
+)
+
+// The values of what a file leaves out.
+const (
+	defaultSlots        = 3
+	defaultJoinDeadline = Duration(10 * time.Second)
+	defaultSeed         = 1
+)
+
+// Listeners is how many listeners are cast for each room.
+func (s *Scenario) Listeners() int { return s.people(Listener) }
+
+// people is how many have a role in each room.
+func (s *Scenario) people(role Role) (n int) {
+	for _, g := range s.Cast {
+		if g.Role == role {
+			n += g.Count
+		}
+	}
+	return n
+}
+
+// A Duration is a length of time that is written with its unit, like 10s,
+// 500ms or 1m30s.
+type Duration time.Duration
+
+// Duration is d for the time package.
+func (d Duration) Duration() time.Duration { return time.Duration(d) }
+
+// String is d as it may be written in a file.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// maxDuration bounds every duration of a scenario.
+const maxDuration = Duration(24 * time.Hour)
+
+// parseDuration reads what the schema's pattern allows.
+func parseDuration(text string) (Duration, error) {
+	const example = "write a number with a unit, like 500ms, 10s or 1m30s"
+	for _, r := range text {
+		// The time package would take signs and smaller units, too.
+		if (r < '0' || r > '9') && r != '.' && r != 'm' && r != 's' && r != 'h' {
+			return 0, fmt.Errorf("%q is no duration: %s", text, example)
+		}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || text == "0" || text[0] == '.' {
+		return 0, fmt.Errorf("%q is no duration: %s", text, example)
+	}
+	if Duration(d) > maxDuration {
+		return 0, fmt.Errorf("%s is longer than %s", text, maxDuration)
+	}
+	return Duration(d), nil
+}

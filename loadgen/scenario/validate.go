@@ -1,0 +1,226 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A problem is something wrong with the field at a path.
+type problem struct{ path, message string }
+
+// Validate returns an error if the scenario can't be played. Each mistake in it
+// begins with the field's path, like cast[1].count. Files that [Load] or
+// [Parse] accept are valid; it is for scenarios made or changed by a program.
+func (s *Scenario) Validate() error {
+	var errs []error
+	for _, p := range s.problems() {
+		errs = append(errs, fmt.Errorf("%s: %s", p.path, p.message))
+	}
+	return errors.Join(errs...)
+}
+
+// maxName bounds the scenario's name, which stands in every report.
+const maxName = 200
+
+// A checker collects problems.
+type checker []problem
+
+func (c *checker) add(path, format string, args ...any) {
+	*c = append(*c, problem{path, fmt.Sprintf(format, args...)})
+}
+
+// within tells of a number that is out of its bounds.
+func (c *checker) within(path string, v, low, high int) {
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	if v < low {
+		c.add(path, "%s is %d: the smallest is %d", name, v, low)
+	}
+	if v > high {
+		c.add(path, "%s is %d: the largest is %d", name, v, high)
+	}
+}
+
+// problems is everything that is wrong. Paths name fields as the file does.
+func (s *Scenario) problems() []problem {
+	var c checker
+	switch {
+	case strings.TrimSpace(s.Name) == "":
+		c.add("name", "name is empty")
+	case utf8.RuneCountInString(s.Name) > maxName:
+		c.add("name", "name is longer than %d characters", maxName)
+	case !utf8.ValidString(s.Name) || strings.ContainsFunc(s.Name, unicode.IsControl):
+		c.add("name", "name %q has characters that can't be printed", s.Name)
+	}
+	c.within("rooms", s.Rooms, 1, maxRooms)
+	c.within("room.capacity", s.Room.Capacity, 1, maxCount)
+	c.within("room.slots", s.Room.Slots, 1, maxSlots)
+	if len(s.Cast) == 0 {
+		c.add("cast", "cast is empty")
+	}
+	total := 0
+	for i, g := range s.Cast {
+		s.checkGroup(&c, fmt.Sprintf("cast[%d]", i), g)
+		total += min(max(g.Count, 0), maxCount)
+	}
+	if all := total * max(s.Rooms, 1); len(s.Cast) > 0 && all > maxCount {
+		c.add("cast", "the rooms hold %d people in all: the largest number is %d", all, maxCount)
+	}
+	for i, e := range s.Timeline {
+		s.checkEvent(&c, i, e)
+	}
+	if s.Hold <= 0 {
+		c.add("hold", "hold is %s, and nothing would be measured: give it a time", s.Hold)
+	}
+	if s.JoinDeadline <= 0 {
+		c.add("join_deadline", "join_deadline is %s, and nobody could join: give it a time", s.JoinDeadline)
+	}
+	for path, d := range map[string]Duration{"hold": s.Hold, "join_deadline": s.JoinDeadline} {
+		if d > maxDuration {
+			c.add(path, "%s is %s: the longest is %s", path, d, maxDuration)
+		}
+	}
+	return c
+}
+
+func (s *Scenario) checkGroup(c *checker, path string, g Group) {
+	c.within(path+".count", g.Count, 1, maxCount)
+	switch g.Role {
+	case Speaker:
+		if len(g.Audio) == 0 {
+			c.add(path, "speakers need audio: a recording, or a list of them")
+		}
+	case Listener, Host:
+	default:
+		c.add(path+".role", "role is %q: it can be speaker, listener, host", g.Role)
+	}
+	for i, a := range g.Audio {
+		if a == "" {
+			c.add(fmt.Sprintf("%s.audio[%d]", path, i), "audio is empty")
+		}
+	}
+	if g.Role != Listener && g.Arrive != (Arrivals{}) {
+		c.add(path+".arrive", "arrive is for listeners: a %s is there before the first of them", g.Role)
+	}
+	switch g.Arrive.Shape {
+	case "", Linear, Poisson, SCurve, Burst:
+	default:
+		c.add(path+".arrive.shape", "shape is %q: it can be linear, poisson, s-curve, burst", g.Arrive.Shape)
+	}
+	if g.Arrive.Within < 0 || g.Arrive.Within > maxDuration {
+		c.add(path+".arrive.within", "within is %s: it can be 0s to %s", g.Arrive.Within, maxDuration)
+	}
+	if g.Sections != 0 {
+		c.within(path+".sections", g.Sections, 1, s.Room.Slots)
+	}
+	if g.Turns != nil {
+		checkTurns(c, path+".turns", g)
+	}
+}
+
+func checkTurns(c *checker, path string, g Group) {
+	if g.Role == Listener || len(g.Audio) == 0 {
+		c.add(path, "turns are for speakers and hosts who have audio")
+		return
+	}
+	if g.Turns.Talk < minTalk || g.Turns.Talk > maxDuration {
+		c.add(path+".talk", "talk is %s: it can be %s to %s", g.Turns.Talk, minTalk, maxDuration)
+	}
+	if g.Turns.Overlap < 1 || g.Turns.Overlap > g.Count {
+		c.add(path+".overlap", "overlap is %d: from 1 to all %d can talk at the same time", g.Turns.Overlap, g.Count)
+	}
+}
+
+// subjects is the roles that can do each thing.
+var subjects = map[Verb][]Role{
+	RaiseHand: {Listener},
+	LowerHand: {Listener},
+	Promote:   {Listener},
+	Demote:    {Speaker, Host},
+	Mute:      {Speaker, Host},
+	Unmute:    {Speaker, Host},
+	Leave:     {Speaker, Listener, Host},
+	End:       {Host},
+}
+
+func (s *Scenario) checkEvent(c *checker, i int, e Event) {
+	path := fmt.Sprintf("timeline[%d]", i)
+	roles, known := subjects[e.Do]
+	fits := false
+	for _, role := range roles {
+		fits = fits || role == e.Who
+	}
+	switch {
+	case !known:
+		c.add(path+".do", "do is %q: it can be raise-hand, lower-hand, promote, demote, mute, unmute, leave, end", e.Do)
+	case !fits:
+		words := make([]string, len(roles))
+		for i, role := range roles {
+			words[i] = string(role)
+		}
+		c.add(path+".who", "who is %q: %s is for %s", e.Who, e.Do, strings.Join(words, ", "))
+	case e.Do == End && e.Count != 1:
+		c.add(path+".count", "count is %d: a room ends once", e.Count)
+	case e.Do != End && e.Count > s.most(e.Who, i):
+		c.add(path+".count", "count is %d: a room has at most %d with the role of %s then", e.Count, s.most(e.Who, i), e.Who)
+	case e.Do == Promote && !s.speaks():
+		c.add(path, "nobody in the cast has audio, so a promoted listener has nothing to say: give the listeners audio")
+	}
+	if e.Count < 1 {
+		c.add(path+".count", "count is %d: the smallest is 1", e.Count)
+	}
+	if e.At < 0 || e.At > s.Hold {
+		c.add(path+".at", "at is %s, outside of the hold of %s", e.At, s.Hold)
+	}
+}
+
+// most is the largest number of people who can have a role in a room when entry
+// i of the timeline is played: those cast for it, and those whom other entries,
+// in whatever order, bring into it.
+func (s *Scenario) most(role Role, i int) int {
+	n := s.people(role)
+	for j, e := range s.Timeline {
+		if j == i {
+			continue
+		}
+		if role == Speaker && e.Do == Promote || role == Listener && e.Do == Demote {
+			n += min(max(e.Count, 0), maxCount)
+		}
+	}
+	return n
+}
+
+// speaks tells that somebody has a recording to speak.
+func (s *Scenario) speaks() bool {
+	for _, g := range s.Cast {
+		if len(g.Audio) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// doubts is what is allowed but probably not meant.
+func (s *Scenario) doubts() []problem {
+	var c checker
+	listeners := s.Listeners()
+	if listeners > s.Room.Capacity {
+		c.add("room.capacity", "capacity is %d and %d listeners are cast: %d of them will be refused", s.Room.Capacity, listeners, listeners-s.Room.Capacity)
+	}
+	if listeners == 0 {
+		c.add("cast", "no listeners are cast: nothing will be measured")
+	}
+	onStage := false
+	for i, g := range s.Cast {
+		onStage = onStage || g.Role != Listener && len(g.Audio) > 0
+		if g.Arrive.Shape == Burst && g.Arrive.Within > 0 {
+			c.add(fmt.Sprintf("cast[%d].arrive.within", i), "a burst comes all at once: within %s has no effect", g.Arrive.Within)
+		}
+	}
+	if !onStage {
+		c.add("cast", "nobody on stage has audio: nobody will be owed anything unless somebody is promoted")
+	}
+	return c
+}

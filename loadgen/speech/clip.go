@@ -1,0 +1,154 @@
+package speech
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// maxFile bounds the size of a file: an hour and a half at 96 kbit/s.
+const maxFile = 64 << 20
+
+// A Frame is one Opus packet of 20 ms.
+type Frame struct {
+	// Payload is the packet as it goes into RTP.
+	Payload []byte
+	// Level is its loudness in -dBov from 0, the loudest, to 127, silence
+	// (RFC 6464), and Voice tells that somebody speaks in it.
+	Level uint8
+	Voice bool
+	// Hash is the FNV-1a hash of the payload.
+	Hash uint64
+}
+
+// A Clip is a recording in frames of 20 ms. It is not changed once it is made,
+// and so is safe for concurrent use.
+type Clip struct {
+	// Name is the file's base name.
+	Name   string
+	Frames []Frame
+	// Undecoded is how many frames could not be decoded; each has the level of
+	// the frame before it.
+	Undecoded int
+}
+
+// Load reads an Ogg Opus file whose packets are 20 ms long. Its errors name the
+// file, what is wrong with it and, where that helps, how to make a better one.
+func Load(path string) (*Clip, error) {
+	var clip *Clip
+	err := open(path, func(f io.Reader) (err error) {
+		clip, err = Parse(filepath.Base(path), f)
+		return err
+	})
+	return clip, err
+}
+
+// Check returns the error that [Load] would, except for one of decoding, which
+// takes most of Load's time.
+func Check(path string) error {
+	return open(path, func(f io.Reader) error {
+		_, err := read(f)
+		return err
+	})
+}
+
+// open has a file read and names it in any error.
+func open(path string, read func(io.Reader) error) error {
+	// Before it is opened: to open a pipe would wait for its other end.
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("open audio: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("audio %s is no regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open audio: %w", err)
+	}
+	defer f.Close()
+	if err := read(f); err != nil {
+		return fmt.Errorf("audio %s: %w", path, err)
+	}
+	return nil
+}
+
+var errTooLarge = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+
+// Parse reads what [Load] does from r, for a clip of the given name.
+func Parse(name string, r io.Reader) (*Clip, error) {
+	packets, err := read(r)
+	if err != nil {
+		return nil, err
+	}
+	c, err := NewClip(name, packets)
+	if err == nil && c.Undecoded == len(c.Frames) {
+		return nil, fmt.Errorf("none of its %d packets can be decoded", len(c.Frames))
+	}
+	return c, err
+}
+
+// read returns the file's audio packets, each 20 ms long.
+func read(r io.Reader) ([][]byte, error) {
+	limited := &io.LimitedReader{R: bufio.NewReader(r), N: maxFile + 1}
+	packets, err := readPackets(limited)
+	if limited.N <= 0 {
+		return nil, errTooLarge
+	}
+	return packets, err
+}
+
+// NewClip makes a clip of Opus packets, each 20 ms long, and keeps them.
+func NewClip(name string, packets [][]byte) (*Clip, error) {
+	if len(packets) == 0 {
+		return nil, errors.New("it has no audio")
+	}
+	c := &Clip{Name: name, Frames: make([]Frame, len(packets))}
+	for i, p := range packets {
+		if err := checkDuration(p); err != nil {
+			return nil, fmt.Errorf("audio packet %d %w", i, err)
+		}
+		h := fnv.New64a()
+		h.Write(p)
+		c.Frames[i] = Frame{Payload: p, Hash: h.Sum64()}
+	}
+	undecoded, err := measure(c.Frames)
+	if err != nil {
+		return nil, err
+	}
+	c.Undecoded = undecoded
+	return c, nil
+}
+
+// Duration is the clip's length.
+func (c *Clip) Duration() time.Duration { return time.Duration(len(c.Frames)) * FrameLength }
+
+// Index maps a payload's hash to the positions of all frames that have it, in
+// order. The caller owns it.
+func (c *Clip) Index() map[uint64][]int {
+	index := make(map[uint64][]int, len(c.Frames))
+	for i, f := range c.Frames {
+		index[f.Hash] = append(index[f.Hash], i)
+	}
+	return index
+}
+
+// Unique is the share of frames, from 0 to 1, whose payload occurs only once.
+func (c *Clip) Unique() float64 {
+	seen := make(map[string]int, len(c.Frames))
+	for _, f := range c.Frames {
+		seen[string(f.Payload)]++
+	}
+	once := 0
+	for _, n := range seen {
+		if n == 1 {
+			once++
+		}
+	}
+	return float64(once) / float64(max(len(c.Frames), 1))
+}

@@ -1,0 +1,176 @@
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// act plays entry number i of the timeline in every room, at its time.
+func (r *run) act(ctx context.Context, i int, e scenario.Event, at time.Duration) {
+	if !r.sleepUntil(ctx, at) {
+		return
+	}
+	r.health.began(r.clock.Now() - at)
+	var rooms sync.WaitGroup
+	for _, h := range r.halls {
+		rooms.Go(func() {
+			if e.Do == scenario.End {
+				r.problems.act(e.Do, h.end(ctx))
+				return
+			}
+			seed := rand.New(rand.NewPCG(uint64(r.Scenario.Seed), uint64(h.number)<<32|uint64(i)))
+			chosen := h.choose(e, seed)
+			if len(chosen) < e.Count {
+				r.problems.act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, len(chosen)))
+			}
+			var group errgroup.Group
+			group.SetLimit(together)
+			for _, p := range chosen {
+				group.Go(func() error {
+					r.problems.act(e.Do, p.act(ctx, e.Do))
+					return nil
+				})
+			}
+			_ = group.Wait()
+		})
+	}
+	rooms.Wait()
+}
+
+// choose picks the people of the room that an entry of the timeline is for.
+func (h *hall) choose(e scenario.Event, seed *rand.Rand) []*person {
+	var able []*person
+	for _, p := range h.people() {
+		if p.can(e.Who, e.Do) {
+			able = append(able, p)
+		}
+	}
+	seed.Shuffle(len(able), func(a, b int) { able[a], able[b] = able[b], able[a] })
+	return able[:min(e.Count, len(able))]
+}
+
+// can reports whether a person has the role now, and would do or undergo
+// something.
+func (p *person) can(role scenario.Role, verb scenario.Verb) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone || p.visit == nil || p.role != role {
+		return false
+	}
+	switch verb {
+	case scenario.RaiseHand:
+		return !p.hand
+	case scenario.LowerHand:
+		return p.hand
+	case scenario.Mute:
+		return p.talk != nil && !p.muted
+	case scenario.Unmute:
+		return p.talk != nil && p.muted
+	}
+	return true
+}
+
+// actDeadline is how long the server has to acknowledge, and leaving how long
+// a client that leaves listens on for packets that are on their way.
+const (
+	actDeadline = 10 * time.Second
+	leaving     = 500 * time.Millisecond
+)
+
+// act does one thing of the timeline and returns when the server has
+// acknowledged it.
+func (p *person) act(ctx context.Context, verb scenario.Verb) error {
+	ctx, cancel := context.WithTimeout(ctx, actDeadline)
+	defer cancel()
+	if verb == scenario.Leave {
+		return p.depart(ctx)
+	}
+	p.mu.Lock()
+	visit, t := p.visit, p.talk
+	p.mu.Unlock()
+	if t != nil && (verb == scenario.Mute || verb == scenario.Demote) {
+		// Such a client stops sending; the server would let nothing through.
+		t.mute(true)
+	}
+	if err := p.hall.room.Act(ctx, verb, visit); err != nil {
+		return err
+	}
+	switch verb {
+	case scenario.Promote:
+		return p.rise(ctx)
+	case scenario.Demote:
+		return p.stepDown()
+	case scenario.RaiseHand, scenario.LowerHand:
+		p.mu.Lock()
+		p.hand = verb == scenario.RaiseHand
+		p.mu.Unlock()
+	case scenario.Mute, scenario.Unmute:
+		p.mu.Lock()
+		p.muted = verb == scenario.Mute
+		p.mu.Unlock()
+		t.mute(verb == scenario.Mute)
+	}
+	return nil
+}
+
+// rise takes a place on stage and opens the mic.
+func (p *person) rise(ctx context.Context) error {
+	p.mu.Lock()
+	p.role, p.hand = scenario.Speaker, false
+	p.mu.Unlock()
+	return p.openMic(ctx)
+}
+
+// stepDown goes back to the audience and closes the mic.
+func (p *person) stepDown() error {
+	p.mu.Lock()
+	t := p.talk
+	p.role, p.talk, p.muted = scenario.Listener, nil, false
+	p.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	return t.Close()
+}
+
+// depart leaves in the middle of the run. The counting ends first, and the
+// leaving waits for what is on its way.
+func (p *person) depart(ctx context.Context) error {
+	p.mu.Lock()
+	t := p.talk
+	p.mu.Unlock()
+	if t != nil {
+		t.mute(true)
+	}
+	if p.account != nil {
+		p.account.Left(p.hall.run.clock.Now())
+	}
+	pause(ctx, leaving)
+	return p.leave(ctx)
+}
+
+// end has the room's moderator end it, which makes everybody leave.
+func (h *hall) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, actDeadline)
+	defer cancel()
+	for _, p := range h.people() {
+		p.mu.Lock()
+		t := p.talk
+		p.mu.Unlock()
+		if t != nil {
+			t.mute(true)
+		}
+		if p.account != nil {
+			p.account.Left(h.run.clock.Now())
+		}
+	}
+	pause(ctx, leaving)
+	return h.room.Act(ctx, scenario.End, nil)
+}

@@ -1,0 +1,191 @@
+package fanout
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds the wait for what must happen.
+const patience = 10 * time.Second
+
+// clock is a hall's time under the test's control.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Unix(1_000_000, 0)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// heard is one packet that an ear took.
+type heard struct {
+	section int
+	Packet
+}
+
+// fakeEar keeps what it is sent.
+type fakeEar struct {
+	mu      sync.Mutex
+	packets []heard
+	deaf    bool
+	// block, if set, is waited for in every Send.
+	block chan struct{}
+	// entered counts the calls of Send that have begun.
+	entered int
+}
+
+var errDeaf = errors.New("deaf")
+
+func (e *fakeEar) Send(_ Outbox, section int, p Packet) error {
+	e.mu.Lock()
+	e.entered++
+	block, deaf := e.block, e.deaf
+	e.mu.Unlock()
+	if block != nil {
+		<-block
+	}
+	if deaf {
+		return errDeaf
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.packets = append(e.packets, heard{section, p})
+	return nil
+}
+
+func (e *fakeEar) began() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.entered
+}
+
+func (e *fakeEar) all() []heard {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]heard(nil), e.packets...)
+}
+
+// in lists what came in one section.
+func (e *fakeEar) in(section int) []heard {
+	var list []heard
+	for _, p := range e.all() {
+		if p.section == section {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func (e *fakeEar) payloads() []string {
+	var list []string
+	for _, p := range e.all() {
+		list = append(list, string(p.Payload))
+	}
+	return list
+}
+
+func (e *fakeEar) talkers() map[uint32]int {
+	count := map[uint32]int{}
+	for _, p := range e.all() {
+		count[p.Talker]++
+	}
+	return count
+}
+
+// stage is a hall with a clock, for tests that push frames tick by tick.
+type stage struct {
+	t     *testing.T
+	hall  *Hall
+	clock *clock
+}
+
+func newStage(t *testing.T, cfg Config) *stage {
+	t.Helper()
+	c := newClock()
+	cfg.Now = c.Now
+	if cfg.Queue == 0 {
+		cfg.Queue = 1 << 20 // time is not real here, and ticks come all at once
+	}
+	if cfg.MaxAge == 0 {
+		cfg.MaxAge = time.Hour
+	}
+	h, err := New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(h.Close)
+	return &stage{t: t, hall: h, clock: c}
+}
+
+// flush waits until the shards have done all that was given to them.
+func (s *stage) flush() {
+	s.t.Helper()
+	for _, shard := range s.hall.shards {
+		done := make(chan struct{})
+		require.True(s.t, shard.queue.do(func() { close(done) }))
+		select {
+		case <-done:
+		case <-time.After(patience):
+			require.FailNow(s.t, "a shard is stuck")
+		}
+	}
+}
+
+// tick lets 20 ms pass.
+func (s *stage) tick() { s.clock.advance(frameDuration) }
+
+func (s *stage) ear(l Listening) *fakeEar {
+	s.t.Helper()
+	e := &fakeEar{}
+	_, err := s.hall.AddEar(e, l)
+	require.NoError(s.t, err)
+	return e
+}
+
+// voice is a mic that counts its own packets.
+type voice struct {
+	s   *stage
+	mic *Mic
+	seq uint16
+	ts  uint32
+}
+
+func (s *stage) voice(talker uint32) *voice {
+	s.t.Helper()
+	m, err := s.hall.AddMic(talker)
+	require.NoError(s.t, err)
+	// Start near the end of both ranges: every test goes through a wrap.
+	return &voice{s: s, mic: m, seq: uint16(65530 + talker), ts: uint32(1<<32 - 3*960)}
+}
+
+// say pushes one frame now.
+func (v *voice) say(payload string, level uint8) {
+	v.mic.Push(Frame{Seq: v.seq, Timestamp: v.ts, Level: level, Payload: []byte(payload)})
+	v.seq++
+	v.ts += frameTicks
+}
+
+// pause is what a mic does that sends nothing for a frame.
+func (v *voice) pause() { v.ts += frameTicks }
+
+// lose is a frame that never arrives.
+func (v *voice) lose() {
+	v.seq++
+	v.ts += frameTicks
+}

@@ -1,0 +1,166 @@
+package fanout
+
+import "time"
+
+const (
+	// stale is the silence after which a holder's slot is anybody's: three
+	// frames.
+	stale = 3 * frameDuration
+	// margin is how much louder, in dB, a mic must be to take a slot whose
+	// holder still talks, and tenure how long the holder has it before that.
+	margin = 6.0
+	tenure = 300 * time.Millisecond
+	// remembered is how many packets a slot and a mic keep for those who are
+	// just joining: 640 ms.
+	remembered = 32
+)
+
+// mixKey says what a mix is: its number of slots, and who is left out of it
+// (0: nobody).
+type mixKey struct {
+	slots    int
+	excluded uint32
+}
+
+// mix assigns the mics to its slots and keeps the slots' timelines. The hall's
+// lock guards it.
+type mix struct {
+	key   mixKey
+	slots []slot
+	// ears is how many ears of each shard hear this mix.
+	ears []int
+	refs int
+}
+
+// slot is one voice of a mix.
+type slot struct {
+	holder *Mic
+	// epoch is the holder's epoch at its last packet; a new one is a new hold.
+	epoch    uint32
+	since    time.Time
+	last     time.Time
+	timeline timeline
+	recent   ring[Packet]
+}
+
+func newMix(key mixKey, shards int) *mix {
+	return &mix{key: key, slots: make([]slot, key.slots), ears: make([]int, shards)}
+}
+
+// offer gives a frame of a mic its slot and its place there. It is false where
+// the mic has no slot or the packet came too late. changed says that the slot
+// has another holder now.
+func (x *mix) offer(m *Mic, f *Frame) (index int, p Packet, changed, ok bool) {
+	if x.key.excluded != 0 && x.key.excluded == m.talker {
+		return 0, Packet{}, false, false
+	}
+	index, ok = x.find(m, f)
+	if !ok {
+		return 0, Packet{}, false, false
+	}
+	s := &x.slots[index]
+	changed = s.holder != m
+	if changed {
+		s.holder, s.since = m, f.Arrived
+	}
+	if changed || s.epoch != m.epoch {
+		s.epoch = m.epoch
+		s.timeline.interrupt()
+	}
+	s.last = later(s.last, f.Arrived)
+	at, ok := s.timeline.next(f.Seq, f.Timestamp, f.Arrived)
+	if !ok {
+		return 0, Packet{}, changed, false
+	}
+	p = Packet{Seq: at.seq, Timestamp: at.ts, Marker: f.Marker || at.first, Frame: f}
+	s.recent.add(p)
+	return index, p, changed, true
+}
+
+// find says which slot a frame of the mic goes to: the one the mic has; else an
+// empty one; else that of the longest silent holder; else that of the quietest
+// holder, if the mic is louder by the margin.
+func (x *mix) find(m *Mic, f *Frame) (int, bool) {
+	empty, idle, quiet := -1, -1, -1
+	for i := range x.slots {
+		s := &x.slots[i]
+		switch {
+		case s.holder == m:
+			return i, true
+		case s.holder == nil:
+			if empty < 0 {
+				empty = i
+			}
+			continue
+		}
+		if f.Arrived.Sub(s.last) > stale && (idle < 0 || s.last.Before(x.slots[idle].last)) {
+			idle = i
+		}
+		if quiet < 0 || s.holder.loud.db < x.slots[quiet].holder.loud.db {
+			quiet = i
+		}
+	}
+	switch {
+	case empty >= 0:
+		return empty, true
+	case idle >= 0:
+		return idle, true
+	}
+	if quiet < 0 || f.Level >= faintest {
+		return 0, false
+	}
+	s := &x.slots[quiet]
+	if m.loud.db-s.holder.loud.db < margin || f.Arrived.Sub(s.since) < tenure {
+		return 0, false
+	}
+	return quiet, true
+}
+
+// release takes the mic's slot away. It reports whether it had one. With
+// forget, whoever joins now hears nothing of what the slot carried lately.
+func (x *mix) release(m *Mic, forget bool) bool {
+	for i := range x.slots {
+		s := &x.slots[i]
+		if s.holder == m {
+			s.holder = nil
+			s.timeline.interrupt()
+			if forget {
+				s.recent = ring[Packet]{}
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// backlog lists the packets that came at or after the given time, slot by slot
+// in their order.
+func (x *mix) backlog(since time.Time) []job {
+	var jobs []job
+	for i := range x.slots {
+		x.slots[i].recent.each(func(p Packet) {
+			if !p.Arrived.Before(since) {
+				jobs = append(jobs, job{mix: x, slot: i, packet: p})
+			}
+		})
+	}
+	return jobs
+}
+
+// ring keeps the newest few of something.
+type ring[T any] struct {
+	items [remembered]T
+	n     int
+}
+
+func (r *ring[T]) add(v T) {
+	r.items[r.n%remembered] = v
+	r.n++
+}
+
+// each calls f for what is kept, oldest first.
+func (r *ring[T]) each(f func(T)) {
+	for i := max(0, r.n-remembered); i < r.n; i++ {
+		f(r.items[i%remembered])
+	}
+}

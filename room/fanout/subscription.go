@@ -1,0 +1,118 @@
+package fanout
+
+import "sync/atomic"
+
+// outcome of one Send.
+type outcome uint8
+
+const (
+	sendDone outcome = iota
+	sendFailed
+	sendSkipped
+)
+
+// Subscription is an ear's place in a hall. Its methods may be called from any
+// goroutine except from within the ear's own Send.
+type Subscription struct {
+	hall     *Hall
+	shard    *shard
+	ear      Ear
+	sections int
+	closed   atomic.Bool
+
+	// The hall's lock guards mix: what the ear was last told to hear.
+	mix *mix
+
+	// rebased belongs to the shard: nil until the ear first changes its mix,
+	// then the timelines that keep its sections unbroken.
+	rebased []timeline
+}
+
+// send passes a packet on, at the ear's own place in time if it has one.
+func (s *Subscription) send(out Outbox, section int, given *Packet) outcome {
+	if s.closed.Load() {
+		return sendSkipped
+	}
+	p := *given
+	if s.rebased != nil {
+		at, ok := s.rebased[section].next(p.Seq, p.Timestamp, p.Arrived)
+		if !ok {
+			return sendSkipped
+		}
+		p.Seq, p.Timestamp = at.seq, at.ts
+		p.Marker = p.Marker || at.first
+	}
+	if s.ear.Send(out, section, p) != nil {
+		return sendFailed
+	}
+	return sendDone
+}
+
+// carryOver prepares for packets of another mix, given the last of the old one.
+func (s *Subscription) carryOver(last []Packet) {
+	if s.rebased != nil {
+		for i := range s.rebased {
+			s.rebased[i].interrupt()
+		}
+		return
+	}
+	s.rebased = make([]timeline, s.sections)
+	for i, p := range last {
+		if p.Frame != nil {
+			s.rebased[i].resume(p.Seq, p.Timestamp, p.Arrived)
+		}
+	}
+}
+
+// SetOwner says whose ear this is: the talker with that mic is left out from
+// the next packet on (0: nobody is). The sections' timelines stay unbroken.
+// After Close it does nothing.
+func (s *Subscription) SetOwner(talker uint32) {
+	h := s.hall
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || s.closed.Load() {
+		return
+	}
+	to := h.mixFor(mixKey{slots: s.mix.key.slots, excluded: talker})
+	from := s.mix
+	if to == from {
+		return
+	}
+	shard := s.shard
+	h.use(to, shard)
+	h.unuse(from, shard)
+	s.mix = to
+	shard.queue.do(func() { shard.move(s, from, to) })
+}
+
+// Close takes the ear out of the hall. When it returns, no Send is under way
+// and none will follow. It may be called more than once.
+func (s *Subscription) Close() {
+	h := s.hall
+	h.mu.Lock()
+	s.closed.Store(true)
+	gone := make(chan struct{})
+	x := s.mix
+	if x != nil {
+		s.mix = nil
+		s.shard.ears--
+		h.ears--
+		h.unuse(x, s.shard)
+	}
+	queued := s.shard.queue.do(func() {
+		if x != nil {
+			s.shard.leave(s, x)
+		}
+		close(gone)
+	})
+	h.mu.Unlock()
+	if queued {
+		select {
+		case <-gone:
+		case <-s.shard.ended:
+		}
+		return
+	}
+	<-s.shard.ended
+}

@@ -1,0 +1,42 @@
+package room
+
+import (
+	"fmt"
+	"time"
+)
+
+// RaiseHand says that a listener asks to speak. On stage there is no need to:
+// [ErrOnStage]. A hand that is up keeps its place in the queue.
+func (r *Room) RaiseHand(id MemberID, now time.Time) ([]Event, error) {
+	if err := r.check(now); err != nil {
+		return nil, err
+	}
+	e, err := r.find(id)
+	if err != nil {
+		return nil, err
+	}
+	if e.Role.OnStage() {
+		return nil, fmt.Errorf("member %q: %w", string(id), ErrOnStage)
+	}
+	if e.HandUp() {
+		return nil, nil
+	}
+	e.Hand = now
+	r.hands = append(r.hands, e)
+	return []Event{r.event(HandRaised, e, id, now)}, nil
+}
+
+// LowerHand takes a listener's hand down: their own wish, a host's or the
+// operator's. A hand that is down stays so without an event.
+func (r *Room) LowerHand(by, id MemberID, now time.Time) ([]Event, error) {
+	e, err := r.target(by, id, true, now)
+	if err != nil {
+		return nil, err
+	}
+	if !e.HandUp() {
+		return nil, nil
+	}
+	e.Hand = time.Time{}
+	r.hands = without(r.hands, e)
+	return []Event{r.event(HandLowered, e, by, now)}, nil
+}

@@ -1,0 +1,193 @@
+package room
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// DefaultStage is the stage's size where [Config.Stage] is zero.
+const DefaultStage = 20
+
+// Config is what a room is made with. It does not change afterwards.
+type Config struct {
+	// Name is the room's id, repeated in its events. It must not be empty.
+	Name string
+	// Capacity is the number of audience seats, at least 1. People on stage take
+	// none.
+	Capacity int
+	// Stage is the most people on stage at once; zero means [DefaultStage].
+	Stage int
+	// SelfUnmute lets speakers undo a mute that a host or the operator put on
+	// them. Hosts always can; anyone can undo their own.
+	SelfUnmute bool
+}
+
+// Room is one conversation. Make one with [New]. It is not safe for concurrent
+// use.
+//
+// Every changing call takes the time it happens at and returns the events it
+// caused, none if it changed nothing (muting the muted is no error). An error
+// means that nothing changed.
+type Room struct {
+	cfg     Config
+	created time.Time
+	ended   bool
+
+	members map[MemberID]*entry
+	nextSeq uint64
+	// stage and hands hold those on stage and those with a raised hand in the
+	// order in which they got there. Order by time alone would be ambiguous for
+	// calls within one tick of the clock.
+	stage []*entry
+	hands []*entry
+}
+
+// entry is a member and the order in which they came in.
+type entry struct {
+	Member
+	seq uint64
+}
+
+// New makes an empty room. It returns an error wrapping [ErrConfig] for a
+// configuration that cannot be meant.
+func New(cfg Config, now time.Time) (*Room, error) {
+	switch {
+	case cfg.Name == "":
+		return nil, fmt.Errorf("%w: give it a name", ErrConfig)
+	case cfg.Capacity < 1:
+		return nil, fmt.Errorf("%w: capacity %d, need at least 1 audience seat", ErrConfig, cfg.Capacity)
+	case cfg.Stage < 0:
+		return nil, fmt.Errorf("%w: stage %d, need at least 1 place, or 0 for the default of %d",
+			ErrConfig, cfg.Stage, DefaultStage)
+	case now.IsZero():
+		return nil, fmt.Errorf("%w: %w", ErrConfig, ErrTime)
+	}
+	if cfg.Stage == 0 {
+		cfg.Stage = DefaultStage
+	}
+	return &Room{cfg: cfg, created: now, members: make(map[MemberID]*entry)}, nil
+}
+
+// Name returns the room's name.
+func (r *Room) Name() string { return r.cfg.Name }
+
+// Config returns what the room was made with, defaults filled in.
+func (r *Room) Config() Config { return r.cfg }
+
+// Created returns the time at which the room was made.
+func (r *Room) Created() time.Time { return r.created }
+
+// Ended tells whether the room is over. An ended room is empty and refuses every
+// change with [ErrEnded].
+func (r *Room) Ended() bool { return r.ended }
+
+// Member returns the person with this id, and whether they are in the room.
+func (r *Room) Member(id MemberID) (Member, bool) {
+	e, ok := r.members[id]
+	if !ok {
+		return Member{}, false
+	}
+	return e.Member, true
+}
+
+// Members returns everyone in the room, in the order in which they came in. It
+// sorts: for counts use [Room.Len] and [Room.Audience].
+func (r *Room) Members() []Member {
+	return values(r.inOrder())
+}
+
+// Len returns the number of people in the room, stage and audience.
+func (r *Room) Len() int { return len(r.members) }
+
+// Stage returns the people on stage, those longest there first.
+func (r *Room) Stage() []Member { return values(r.stage) }
+
+// Audience returns the number of audience seats taken.
+func (r *Room) Audience() int { return len(r.members) - len(r.stage) }
+
+// Hands returns those with a raised hand, the longest raised first.
+func (r *Room) Hands() []Member { return values(r.hands) }
+
+// HandCount returns how many hands are up.
+func (r *Room) HandCount() int { return len(r.hands) }
+
+// inOrder returns the entries in the order in which they came in.
+func (r *Room) inOrder() []*entry {
+	all := make([]*entry, 0, len(r.members))
+	for _, e := range r.members {
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	return all
+}
+
+func values(entries []*entry) []Member {
+	out := make([]Member, len(entries))
+	for i, e := range entries {
+		out[i] = e.Member
+	}
+	return out
+}
+
+// check refuses calls that nothing can come of.
+func (r *Room) check(now time.Time) error {
+	if r.ended {
+		return fmt.Errorf("room %q: %w", r.cfg.Name, ErrEnded)
+	}
+	if now.IsZero() {
+		return fmt.Errorf("room %q: %w", r.cfg.Name, ErrTime)
+	}
+	return nil
+}
+
+// find returns the member or an error wrapping [ErrNotMember].
+func (r *Room) find(id MemberID) (*entry, error) {
+	e, ok := r.members[id]
+	if !ok {
+		return nil, fmt.Errorf("member %q: %w", string(id), ErrNotMember)
+	}
+	return e, nil
+}
+
+// allow tells whether by may moderate id. The actor is judged before it is
+// looked whether id is in the room, so that those who may not moderate cannot
+// probe who is.
+func (r *Room) allow(by, id MemberID, self bool) error {
+	if by == Operator {
+		return nil
+	}
+	actor, err := r.find(by)
+	if err != nil {
+		return err
+	}
+	if actor.Role == Host || (self && by == id) {
+		return nil
+	}
+	return fmt.Errorf("%s %q: %w: ask a host", actor.Role, string(by), ErrForbidden)
+}
+
+// target checks the call, the actor and the person acted on, in that order.
+func (r *Room) target(by, id MemberID, self bool, now time.Time) (*entry, error) {
+	if err := r.check(now); err != nil {
+		return nil, err
+	}
+	if err := r.allow(by, id, self); err != nil {
+		return nil, err
+	}
+	return r.find(id)
+}
+
+// event makes the event of one member's change.
+func (r *Room) event(kind Kind, e *entry, by MemberID, now time.Time) Event {
+	return Event{Kind: kind, Room: r.cfg.Name, Member: e.Member, By: by, At: now}
+}
+
+func without(entries []*entry, e *entry) []*entry {
+	i := slices.Index(entries, e)
+	if i < 0 {
+		return entries
+	}
+	return slices.Delete(entries, i, i+1)
+}

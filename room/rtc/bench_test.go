@@ -1,0 +1,114 @@
+package rtc
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+	"github.com/earshot-audio/earshot/room/fanout"
+)
+
+// discard is a socket that sends nothing.
+type discard struct{ packets, bytes atomic.Uint64 }
+
+func (d *discard) WriteBatch(ms []udpbatch.Message) (int, error) {
+	n := 0
+	for i := range ms {
+		n += len(ms[i].Buf)
+		ms[i].N = len(ms[i].Buf)
+	}
+	d.packets.Add(uint64(len(ms)))
+	d.bytes.Add(uint64(n))
+	return len(ms), nil
+}
+
+// sealedEar is a lean ear with keys and without a connection.
+func sealedEar(t testing.TB, profile lite.Profile, to netip.AddrPort, sections int) *lean {
+	t.Helper()
+	key, salt := make([]byte, profile.KeyLen()), make([]byte, profile.SaltLen())
+	_, _ = rand.Read(key)
+	_, _ = rand.Read(salt)
+	sealer, err := lite.NewSealer(profile, key, salt)
+	require.NoError(t, err)
+	return linked(t, sealer, to, sections)
+}
+
+// linked is a lean ear's link with the given keys.
+func linked(t testing.TB, sealer *lite.Sealer, to netip.AddrPort, sections int) *lean {
+	t.Helper()
+	l := &lean{name: "bench", to: to, sealer: sealer, voices: make([]voice, sections)}
+	for i := range l.voices {
+		v := &l.voices[i]
+		*v = voice{ssrc: l.newSSRC(), payload: 111, level: 1}
+		stream, err := sealer.Stream(v.ssrc)
+		require.NoError(t, err)
+		v.stream = stream
+	}
+	return l
+}
+
+// BenchmarkShard is one frame of one mic for 5,000 lean ears on one shard:
+// sealed into a discarded outbox, and sent to a socket that nobody reads.
+func BenchmarkShard(b *testing.B) {
+	const ears = 5000
+	sink, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(b, err)
+	defer sink.Close()
+	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
+	p, err := openPort("127.0.0.1:0", 1)
+	require.NoError(b, err)
+	defer p.close()
+	for _, row := range []struct {
+		name   string
+		writer batchWriter
+	}{{"discarded", &discard{}}, {"sent", p.of(0)}} {
+		for _, profile := range lite.DefaultProfiles() {
+			b.Run(fmt.Sprintf("%s/%s", row.name, profile), func(b *testing.B) {
+				spare := &batches{}
+				var outs []*outbox
+				hall, err := fanout.New(fanout.Config{
+					Shards: 1, Queue: 1 << 20, MaxAge: time.Hour,
+					NewOutbox: func(int) fanout.Outbox {
+						outs = append(outs, &outbox{writer: row.writer, spare: spare, clock: time.Now})
+						return outs[len(outs)-1]
+					},
+				})
+				require.NoError(b, err)
+				defer hall.Close()
+				for range ears {
+					_, err := hall.AddEar(sealedEar(b, profile, to, 1), fanout.Listening{Sections: 1})
+					require.NoError(b, err)
+				}
+				m, err := hall.AddMic(1)
+				require.NoError(b, err)
+				payload := make([]byte, 80)
+				done := func() uint64 { s := hall.Stats(); return s.Sent + s.Failed }
+				say := func(i int) {
+					m.Push(fanout.Frame{Seq: uint16(i), Timestamp: uint32(960 * i), Level: 30, Payload: payload})
+					for want := uint64(i+1) * ears; done() < want; {
+						time.Sleep(20 * time.Microsecond)
+					}
+				}
+				say(0)
+				b.ReportAllocs()
+				b.ResetTimer()
+				for i := range b.N {
+					say(i + 1)
+				}
+				b.StopTimer()
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*ears), "ns/packet")
+				if row.name == "discarded" && hall.Stats().Failed > 0 {
+					b.Fatal("packets failed")
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,307 @@
+package rtc
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/room/fanout"
+)
+
+// errNoRoom says that a packet is longer than a batch.
+var errNoRoom = errors.New("packet is too long to be sent")
+
+// lean is the link of an ear without a PeerConnection. It is a handful of
+// values for each listener and no goroutine: what comes from the client is
+// handled by the goroutine that reads the port, and what goes to it is sealed
+// into the outbox of the shard that the hall gave the ear to.
+type lean struct {
+	ear  *Ear
+	name string // the CNAME
+
+	// From here on, up to the mailbox, all belongs to the shard once the hall
+	// has the ear.
+	to     netip.AddrPort
+	sealer *lite.Sealer
+	voices []voice
+
+	packets atomic.Uint64
+	bytes   atomic.Uint64
+
+	// mail says that there is something in the mailbox, which the lock guards.
+	mail  atomic.Bool
+	mu    sync.Mutex
+	moved netip.AddrPort
+	// missed and read are what the client asks for again, and the memory of
+	// what it asked for before.
+	missed, read []asked
+	peer         *lite.Peer
+}
+
+// newLiteServer makes what the lean ears' connections run on.
+func (e *Engine) newLiteServer() (*lite.Server, error) {
+	certificate, err := lite.CertificateFrom(e.certificate)
+	if err != nil {
+		return nil, err
+	}
+	e.fingerprint = string(certificate.Fingerprint())
+	return lite.NewServer(lite.ServerConfig{
+		Certificate: certificate,
+		Send: lite.SenderFunc(func(b []byte, to netip.AddrPort) {
+			e.flights.note(b, to, e.now())
+			if err := e.port.write(b, to); err != nil {
+				e.log.Debug("send to an ear", "error", err)
+			}
+		}),
+		Consent: e.consent, HandshakeTimeout: e.consent,
+	})
+}
+
+// newOutbox makes the outbox of a shard of a room.
+func (e *Engine) newOutbox(shard int) fanout.Outbox {
+	return &outbox{writer: e.port.of(shard), spare: &e.port.spare, clock: e.now}
+}
+
+// hostCandidates lists the addresses that clients can reach the port at.
+func (e *Engine) hostCandidates() []string {
+	if e.advertise.IsValid() {
+		return []string{hostCandidate(0, netip.AddrPortFrom(e.advertise, e.addr.Port()))}
+	}
+	var list []string
+	for _, a := range e.mux.GetListenAddresses() {
+		if at, err := netip.ParseAddrPort(a.String()); err == nil && at.Addr().Zone() == "" {
+			at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+			list = append(list, hostCandidate(len(list), at))
+		}
+	}
+	return list
+}
+
+// newLeanEar answers an offer.
+func newLeanEar(ctx context.Context, r *Room, owner uint32, o *offer) (*Ear, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("make the answer: %w", err)
+	}
+	if len(r.engine.candidates) == 0 {
+		return nil, errNoAddress
+	}
+	fingerprint, err := lite.ParseFingerprint(o.fingerprint)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadOffer, err)
+	}
+	active := o.active()
+	l := &lean{name: rand.Text(), voices: make([]voice, len(active))}
+	for i := range active {
+		l.voices[i] = voice{ssrc: l.newSSRC(), payload: uint8(active[i].opus), level: active[i].level}
+		if active[i].nack {
+			l.voices[i].past = new(history)
+		}
+	}
+	local := lite.NewCredentials()
+	remote := lite.Credentials{Ufrag: strings.Clone(o.ufrag), Pwd: strings.Clone(o.pwd)}
+	e := &Ear{session: newSession(r, o, l), sections: len(active), mouth: l, owner: owner}
+	l.ear, e.detach = e, e.unsubscribe
+	e.answer = o.answer(randomUint64(), transport{
+		ufrag: local.Ufrag, pwd: local.Pwd, fingerprint: r.engine.fingerprint, candidates: r.engine.candidates,
+	}, l.sources())
+	// What is read of an offer points into its text, which is long.
+	e.offer = &offer{kind: o.kind, ufrag: remote.Ufrag, pwd: remote.Pwd}
+
+	peer, err := r.engine.lite.Add(lite.PeerConfig{
+		Local: local, Remote: remote, Fingerprint: fingerprint, Events: l,
+	}, time.Now())
+	if errors.Is(err, lite.ErrClosed) {
+		return nil, fmt.Errorf("engine: %w", ErrClosed)
+	} else if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.peer = peer
+	l.mu.Unlock()
+	r.engine.await(e.session)
+	if err := r.add(e.session); err != nil {
+		e.end(err)
+		<-e.finished
+		return nil, err
+	}
+	return e, nil
+}
+
+// newSSRC makes a source that no other voice of the ear has.
+func (l *lean) newSSRC() uint32 {
+	for {
+		var b [4]byte
+		_, _ = rand.Read(b[:]) // never fails
+		ssrc := binary.BigEndian.Uint32(b[:])
+		if ssrc != 0 && !slices.ContainsFunc(l.voices, func(v voice) bool { return v.ssrc == ssrc }) {
+			return ssrc
+		}
+	}
+}
+
+// sources tells what the answer says of the sections that this side sends in.
+// The names are the same for everybody, but for the CNAME, which is random
+// (RFC 7022).
+func (l *lean) sources() []voiceSource {
+	list := make([]voiceSource, len(l.voices))
+	for i := range l.voices {
+		list[i] = voiceSource{ssrc: l.voices[i].ssrc, cname: l.name, stream: streamName, track: voiceName(i)}
+	}
+	return list
+}
+
+// stats implements link.
+func (l *lean) stats(st *Stats) {
+	st.Packets, st.Bytes = l.packets.Load(), l.bytes.Load()
+	if peer := l.getPeer(); peer != nil && peer.Addr().IsValid() {
+		st.LastCheck = peer.LastSeen()
+	}
+}
+
+func (l *lean) getPeer() *lite.Peer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.peer
+}
+
+// disconnect implements link.
+func (l *lean) disconnect(finish func(error)) {
+	l.ear.room.engine.unawait(l.ear.session)
+	if peer := l.getPeer(); peer != nil {
+		peer.Close()
+	}
+	finish(nil)
+}
+
+// Ready implements lite.PeerEvents.
+func (l *lean) Ready(_ *lite.Peer, to netip.AddrPort, s *lite.Sealer) {
+	e := l.ear.room.engine
+	up := e.flights.last(to)
+	if up.IsZero() {
+		up = e.now()
+	}
+	for i := range l.voices {
+		stream, err := s.Stream(l.voices[i].ssrc)
+		if err != nil {
+			e.log.Error("open a stream", "error", err) // the sources differ: it can't be
+			return
+		}
+		l.voices[i].stream = stream
+	}
+	l.to, l.sealer = to, s
+	e.unawait(l.ear.session)
+	l.ear.connected.Store(true)
+	l.ear.subscribe(up)
+}
+
+// Moved implements lite.PeerEvents.
+func (l *lean) Moved(_ *lite.Peer, to netip.AddrPort) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.moved = to
+	l.mail.Store(true)
+}
+
+// RTCP implements lite.PeerEvents.
+func (l *lean) RTCP(_ *lite.Peer, compound []byte, _ time.Time) {
+	l.ear.reports.Add(1)
+	l.note(compound)
+}
+
+// Closed implements lite.PeerEvents. To take the ear out of the hall takes until
+// its shard is done with a packet, and the port must not wait for that.
+func (l *lean) Closed(_ *lite.Peer, reason error) {
+	go l.ear.end(whyClosed(reason, l.ear.connected.Load()))
+}
+
+// whyClosed says the reason of a lean connection's end in a session's terms.
+func whyClosed(reason error, connected bool) error {
+	switch {
+	case errors.Is(reason, lite.ErrPeerClosed) && connected:
+		return ErrHangup
+	case errors.Is(reason, lite.ErrConsent) && connected:
+		return ErrConsentLost
+	case errors.Is(reason, lite.ErrConsent), errors.Is(reason, lite.ErrHandshakeTimeout):
+		return ErrNeverConnected
+	}
+	return ErrHandshake
+}
+
+// readMail takes over what came in for the shard.
+func (l *lean) readMail(o *outbox) {
+	l.mu.Lock()
+	l.mail.Store(false)
+	if l.moved.IsValid() {
+		l.to = l.moved
+	}
+	l.missed, l.read = l.read[:0], l.missed
+	l.mu.Unlock()
+	l.resend(o, l.read)
+}
+
+// Send implements fanout.Ear: it seals a packet into the shard's outbox.
+func (l *lean) Send(out fanout.Outbox, section int, p fanout.Packet) error {
+	o, v := out.(*outbox), &l.voices[section]
+	if l.mail.Load() {
+		l.readMail(o)
+	}
+	room := o.take(v.headerSize() + len(p.Payload) + l.sealer.Overhead())
+	if room == nil {
+		return errNoRoom
+	}
+	if !v.begun {
+		v.begin(&p, o.now)
+	}
+	sealed, err := v.stream.Seal(room[:0], v.header(room, &p), p.Payload)
+	if err != nil {
+		return err
+	}
+	o.put(sealed, l.to, l, len(p.Payload))
+	l.packets.Add(1)
+	l.bytes.Add(uint64(len(p.Payload)))
+	if v.past != nil {
+		v.past.add(&p)
+	}
+	v.packets++
+	v.octets += uint32(len(p.Payload))
+	if o.now.After(v.due) {
+		l.report(o, v, &p)
+	}
+	return nil
+}
+
+// report puts a sender report into the outbox. Only a section that sends
+// reports (RFC 3550 section 6.4), so that it needs no timer of its own.
+func (l *lean) report(o *outbox, v *voice, p *fanout.Packet) {
+	v.due = o.now.Add(reportEvery)
+	var scratch [reportSize]byte
+	r := v.report(p, o.now, l.name)
+	plain := r.append(scratch[:0])
+	room := o.take(len(plain) + l.sealer.OverheadRTCP())
+	if sealed, err := l.sealer.SealRTCP(room[:0], plain); err == nil {
+		o.put(sealed, l.to, nil, 0)
+	}
+}
+
+// await notes that an ear's client is to come, and unawait that it has, or that
+// nobody waits any more.
+func (e *Engine) await(s *session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.awaited[s] = struct{}{}
+}
+
+func (e *Engine) unawait(s *session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.awaited, s)
+}

@@ -1,0 +1,188 @@
+package rtc
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+	"github.com/earshot-audio/earshot/room/fanout"
+)
+
+// tape is a socket that keeps what is sent, until it is full.
+type tape struct {
+	packets [][]byte
+	to      []netip.AddrPort
+	calls   int
+	room    int // how many packets one call takes; 0: all
+}
+
+func (s *tape) WriteBatch(ms []udpbatch.Message) (int, error) {
+	s.calls++
+	for i := range ms {
+		if s.room > 0 && i == s.room {
+			return i, udpbatch.ErrFull
+		}
+		s.packets = append(s.packets, append([]byte(nil), ms[i].Buf...))
+		s.to = append(s.to, ms[i].Addr)
+		ms[i].N = len(ms[i].Buf)
+	}
+	return len(ms), nil
+}
+
+func outboxTo(w batchWriter) *outbox {
+	return &outbox{writer: w, spare: &batches{}, clock: time.Now}
+}
+
+func packetAt(seq uint16) fanout.Packet {
+	return fanout.Packet{Seq: seq, Timestamp: uint32(seq) * 960, Frame: &fanout.Frame{
+		Talker: 7, Level: 30, Voice: true, Payload: fmt.Append(nil, "frame ", seq), Arrived: time.Now(),
+	}}
+}
+
+// keyed makes an ear's link and what opens its packets.
+func keyed(t *testing.T, p lite.Profile) (*lean, *lite.Opener) {
+	t.Helper()
+	key, salt := make([]byte, p.KeyLen()), make([]byte, p.SaltLen())
+	_, _ = rand.Read(key)
+	_, _ = rand.Read(salt)
+	sealer, err := lite.NewSealer(p, key, salt)
+	require.NoError(t, err)
+	opener, err := lite.NewOpener(p, key, salt)
+	require.NoError(t, err)
+	return linked(t, sealer, address(1), 1), opener
+}
+
+// Wherever the room's own count stands when an ear joins, and though it loses
+// its first packets, it hears the rest, through any rollover.
+func TestAnEarThatJoinsAnywhereAndLosesItsFirstPacketsHearsTheRest(t *testing.T) {
+	for _, p := range lite.DefaultProfiles() {
+		for _, start := range []uint16{0, 1, 32767, 32768, 65530} {
+			t.Run(fmt.Sprint(p, " from ", start), func(t *testing.T) {
+				l, opener := keyed(t, p)
+				sink := &tape{}
+				out := outboxTo(sink)
+				const lost = 10
+				sent := 300
+				if start == 65530 {
+					sent = 70_000 // through a rollover of the ear's own
+				}
+				for i := range sent {
+					require.NoError(t, l.Send(out, 0, packetAt(start+uint16(i))))
+					if i%100 == 99 {
+						require.Zero(t, out.Flush())
+					}
+				}
+				out.Flush()
+				seen := map[uint64]bool{}
+				var first uint64
+				for i, b := range sink.packets[lost:] {
+					if b[1] == 200 {
+						continue // a report
+					}
+					plain, index, err := opener.OpenRTP(b)
+					require.NoError(t, err, "packet %d", i)
+					require.False(t, seen[index], "one index, one packet")
+					seen[index] = true
+					if i == 0 {
+						first = index
+					}
+					require.Equal(t, first+uint64(len(seen)-1), index)
+					if i%1000 == 0 {
+						var r rtp.Packet
+						require.NoError(t, r.Unmarshal(plain))
+						require.Equal(t, fmt.Sprint("frame ", start+uint16(lost+i)), string(r.Payload))
+						require.Equal(t, []uint32{7}, r.CSRC)
+						require.Equal(t, []byte{0x80 | 30}, r.GetExtension(1))
+						require.Equal(t, uint8(111), r.PayloadType)
+					}
+				}
+				require.Len(t, seen, sent-lost)
+				assert.Equal(t, uint64(sent), l.packets.Load())
+			})
+		}
+	}
+}
+
+func TestAnEarWithoutTheExtensionSendsNone(t *testing.T) {
+	l, opener := keyed(t, lite.GCM128)
+	l.voices[0].level = 0
+	sink := &tape{}
+	out := outboxTo(sink)
+	p := packetAt(5)
+	p.Marker = true
+	require.NoError(t, l.Send(out, 0, p))
+	out.Flush()
+	plain, _, err := opener.OpenRTP(sink.packets[0])
+	require.NoError(t, err)
+	var r rtp.Packet
+	require.NoError(t, r.Unmarshal(plain))
+	assert.False(t, r.Extension)
+	assert.True(t, r.Marker)
+	assert.Equal(t, "frame 5", string(r.Payload))
+}
+
+func TestAFullSocketDropsAndCountsAndNobodyWaits(t *testing.T) {
+	sink := &tape{room: 100}
+	out := outboxTo(sink)
+	ears := make([]*lean, batchPackets+50)
+	for i := range ears {
+		ears[i], _ = keyed(t, lite.GCM128)
+		require.NoError(t, ears[i].Send(out, 0, packetAt(1)))
+	}
+	assert.Equal(t, batchPackets-100, out.Flush(), "50 of the second batch fit")
+	assert.Equal(t, 2, sink.calls)
+	for i, l := range ears {
+		want := uint64(1)
+		if i >= 100 && i < batchPackets {
+			want = 0
+		}
+		assert.Equal(t, want, l.packets.Load(), "ear %d", i)
+		assert.Equal(t, want*7, l.bytes.Load())
+	}
+	assert.Zero(t, out.Flush(), "nothing is left")
+	sink.room = 0
+	require.NoError(t, ears[0].Send(out, 0, packetAt(2)))
+	assert.Zero(t, out.Flush())
+	assert.Len(t, out.spare.idle, 1, "the batch is back")
+}
+
+func TestLongPacketsFillABatchSooner(t *testing.T) {
+	sink := &tape{}
+	out := outboxTo(sink)
+	l, _ := keyed(t, lite.GCM128)
+	p := packetAt(0)
+	p.Frame.Payload = make([]byte, 1200)
+	for i := range 100 {
+		p.Seq = uint16(i)
+		require.NoError(t, l.Send(out, 0, p))
+	}
+	assert.Zero(t, out.Flush())
+	assert.Len(t, sink.packets, 100)
+	p.Seq, p.Frame.Payload = 100, make([]byte, batchBytes)
+	assert.ErrorIs(t, l.Send(out, 0, p), errNoRoom)
+	assert.Zero(t, out.Flush())
+}
+
+func TestSealingAndSendingAllocatesNothing(t *testing.T) {
+	for _, profile := range lite.DefaultProfiles() {
+		l, _ := keyed(t, profile)
+		out := outboxTo(&discard{})
+		p := packetAt(0)
+		send := func() {
+			p.Seq++
+			if l.Send(out, 0, p) != nil || out.Flush() != 0 {
+				t.Fail()
+			}
+		}
+		send()
+		assert.Zero(t, testing.AllocsPerRun(1000, send), profile)
+	}
+}

@@ -1,0 +1,372 @@
+package rtc
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// part is what someone says in each frame: how loud.
+type part struct {
+	who   *speaker
+	level uint8
+}
+
+// talk lets speakers say frames of 20 ms, one after the other in each.
+func (s *show) talk(frames int, parts ...part) {
+	s.t.Helper()
+	for i := range frames {
+		for _, p := range parts {
+			s.say(p.who, fmt.Appendf(nil, "%d/%d", p.who.mic.talker, i), p.level)
+		}
+		s.clock.advance(20 * time.Millisecond)
+	}
+}
+
+// waitHeard waits until a listener has that many packets.
+func (l *listener) waitHeard(n int) {
+	l.t.Helper()
+	eventually(l.t, func() bool { return len(l.payloads()) >= n }, fmt.Sprint("the listener hears ", n, " packets"))
+	require.Len(l.t, l.payloads(), n)
+}
+
+func talkers(packets []rtp.Packet) map[uint32]int {
+	count := map[uint32]int{}
+	for _, p := range packets {
+		count[p.CSRC[0]]++
+	}
+	return count
+}
+
+// checkUnbroken holds that a section's packets are one run of one source.
+func checkUnbroken(t *testing.T, packets []rtp.Packet) {
+	t.Helper()
+	for i := 1; i < len(packets); i++ {
+		before, p := packets[i-1], packets[i]
+		require.Equal(t, before.SSRC, p.SSRC)
+		require.Equal(t, before.SequenceNumber+1, p.SequenceNumber, "packet %d", i)
+		step := p.Timestamp - before.Timestamp
+		require.NotZero(t, step, "packet %d", i)
+		require.Zero(t, step%960, "packet %d", i)
+		require.Less(t, step, uint32(patience.Seconds()*48000), "packet %d", i)
+		require.Len(t, p.CSRC, 1)
+	}
+}
+
+func TestAChangeOfSpeakerLeavesTheSectionUnbroken(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		r := newShow(t, ears, 1)
+		l := openEar(t, r.Room, 1, 0, withLevel)
+		a, b := newSpeaker(t, r.Room, 11, withLevel), newSpeaker(t, r.Room, 22, withLevel)
+		r.waitEars(1)
+		for range 3 {
+			r.talk(20, part{a, 30})
+			r.clock.advance(80 * time.Millisecond)
+			r.talk(20, part{b, 30})
+			r.clock.advance(80 * time.Millisecond)
+		}
+		l.waitHeard(120)
+		packets := l.all("0")
+		checkUnbroken(t, packets)
+		assert.Equal(t, uint32(960*(119+5*4)), packets[119].Timestamp-packets[0].Timestamp, "media time is real time")
+		for i, p := range packets {
+			assert.Equal(t, []uint32{11, 22}[i/20%2], p.CSRC[0])
+			assert.Equal(t, fmt.Sprintf("%d/%d", p.CSRC[0], i%20), string(p.Payload))
+		}
+	})
+}
+
+func TestNobodyHearsTheirOwnMic(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		r := newShow(t, ears, 2)
+		own, other := openEar(t, r.Room, 2, 1, withLevel), openEar(t, r.Room, 2, 0, withLevel)
+		a, b := newSpeaker(t, r.Room, 1, withLevel), newSpeaker(t, r.Room, 2, withLevel)
+		r.waitEars(2)
+		r.talk(50, part{a, 20}, part{b, 50})
+		own.waitHeard(50)
+		for _, text := range own.payloads() {
+			assert.True(t, strings.HasPrefix(text, "2/"), text)
+		}
+		other.waitHeard(100)
+	})
+}
+
+func TestPromotionChangesWhatAnEarHearsAndNothingElse(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		r := newShow(t, ears, 1)
+		l := openEar(t, r.Room, 1, 0, withLevel)
+		a, b := newSpeaker(t, r.Room, 1, withLevel), newSpeaker(t, r.Room, 2, withLevel)
+		r.waitEars(1)
+		for _, owner := range []uint32{0, 1, 0} {
+			r.SetOwner(l.ear, owner)
+			r.talk(30, part{a, 20}, part{b, 50})
+		}
+		l.waitHeard(90)
+		packets := l.all("0")
+		checkUnbroken(t, packets)
+		for i, p := range packets {
+			assert.Equal(t, []uint32{1, 2, 1}[i/30], p.CSRC[0], "packet %d", i)
+		}
+	})
+}
+
+func TestAOneSectionEarHearsTheLoudest(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		r := newShow(t, ears, 3)
+		one, two := openEar(t, r.Room, 1, 0, withLevel), openEar(t, r.Room, 2, 0, withLevel)
+		a, b := newSpeaker(t, r.Room, 1, withLevel), newSpeaker(t, r.Room, 2, withLevel)
+		r.waitEars(2)
+		r.talk(50, part{a, 50}, part{b, 20})
+		eventually(t, func() bool { return len(two.payloads()) == 100 }, "two sections hear both")
+		heard := talkers(one.all("0"))
+		assert.GreaterOrEqual(t, heard[1], 15, "who was first has it for 300 ms: %v", heard)
+		assert.GreaterOrEqual(t, heard[2], 30, "then the loudest: %v", heard)
+		checkUnbroken(t, one.all("0"))
+	})
+}
+
+func TestTheServerSilencesAMutedMic(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		r := newTestRoom(t, ears, Config{}, 3)
+		l := openEar(t, r, 3, 0)
+		a, b := newSpeaker(t, r, 1), newSpeaker(t, r, 2)
+		eventually(t, func() bool { return r.Stats().Ears == 1 }, "the ear hears")
+		a.say([]byte("one"), 30)
+		eventually(t, func() bool { return len(l.payloads()) == 1 }, "it is heard")
+
+		r.Mute(1, true)
+		for range 10 {
+			a.say([]byte("secret"), 30)
+		}
+		eventually(t, func() bool { return r.Stats().Muted == 10 }, "dropped by the server")
+		again := newSpeaker(t, r, 1) // publishes anew, as after a reconnect
+		for range 10 {
+			again.say([]byte("secret"), 30)
+		}
+		eventually(t, func() bool { return r.Stats().Muted == 20 }, "muted still")
+		r.Mute(1, false)
+		again.say([]byte("two"), 30)
+		b.say([]byte("three"), 30)
+		eventually(t, func() bool { return len(l.payloads()) == 3 }, "heard again")
+		assert.ElementsMatch(t, []string{"one", "two", "three"}, l.payloads())
+	})
+}
+
+func TestAQuietMicWithoutTheExtensionNeverDisplacesALouderOne(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		loud, quiet := opusFile(t, "speech-loud.ogg"), opusFile(t, "speech-quiet.ogg")
+		for _, row := range []struct {
+			name    string
+			options []clientOption
+		}{
+			{"neither sends a level", nil},
+			{"the louder one sends its level", []clientOption{withLevel}},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				r := newShow(t, ears, 1)
+				l := openEar(t, r.Room, 1, 0)
+				holder, challenger := newSpeaker(t, r.Room, 1, row.options...), newSpeaker(t, r.Room, 2)
+				r.waitEars(1)
+				meter := newMeter()
+				// The quiet one talks where the loud one pauses between words.
+				for i := range loud {
+					r.say(holder, loud[i], meter.measure(loud[i]))
+					r.say(challenger, quiet[(i+7)%len(quiet)], 0)
+					r.clock.advance(20 * time.Millisecond)
+				}
+				l.waitHeard(len(loud))
+				assert.Equal(t, map[uint32]int{1: len(loud)}, talkers(l.all("0")))
+			})
+		}
+	})
+}
+
+func TestALouderMicWithoutTheExtensionTakesAQuietOnesPlace(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		loud, quiet := opusFile(t, "speech-loud.ogg"), opusFile(t, "speech-quiet.ogg")
+		r := newShow(t, ears, 1)
+		l := openEar(t, r.Room, 1, 0)
+		holder, challenger := newSpeaker(t, r.Room, 1), newSpeaker(t, r.Room, 2)
+		r.waitEars(1)
+		for i := range loud {
+			r.say(holder, quiet[i], 0)
+			r.say(challenger, loud[i], 0)
+			r.clock.advance(20 * time.Millisecond)
+		}
+		// In the frame of the change both are heard.
+		l.waitHeard(len(loud) + 1)
+		packets := l.all("0")
+		checkUnbroken(t, packets)
+		changes := 0
+		for i := 1; i < len(packets); i++ {
+			if packets[i].CSRC[0] != packets[i-1].CSRC[0] {
+				changes++
+			}
+		}
+		assert.Equal(t, 1, changes)
+		assert.Greater(t, talkers(packets)[2], len(loud)*2/3)
+	})
+}
+
+// sections adds transceivers and a data channel in the given order: a, v, d.
+func sections(t *testing.T, c *client, order string, direction webrtc.RTPTransceiverDirection) {
+	t.Helper()
+	for _, what := range order {
+		var err error
+		switch what {
+		case 'a':
+			_, err = c.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: direction})
+		case 'v':
+			_, err = c.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: direction})
+		case 'd':
+			_, err = c.pc.CreateDataChannel("chat", nil)
+		}
+		require.NoError(t, err)
+	}
+}
+
+// moveDataFirst puts the data section at the head of an offer (Pion always
+// writes it last), and gives the sections new names in the new order.
+func moveDataFirst(offer string) string {
+	parts := strings.Split(offer, "\r\nm=")
+	last := len(parts) - 1
+	parts[last] = strings.TrimSuffix(parts[last], "\r\n")
+	moved := append([]string{parts[0], parts[last]}, parts[1:last]...)
+	return strings.Join(moved, "\r\nm=") + "\r\n"
+}
+
+func TestOffersWithVideoAndDataComeUpAndAreHeard(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		r := newTestRoom(t, ears, Config{}, 2)
+		s := newSpeaker(t, r, 1, withLevel)
+		for _, order := range []string{"a", "avd", "vad", "vda", "dva", "avavd", "vvaad", "aaa"} {
+			t.Run(order, func(t *testing.T) {
+				l := newListener(t, withLevel)
+				sections(t, l.client, order, webrtc.RTPTransceiverDirectionRecvonly)
+				l.open(r, 0)
+				l.waitConnected()
+				eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is in the hall")
+				for i := range 10 {
+					s.say(fmt.Append(nil, order, i), 30)
+					time.Sleep(time.Millisecond)
+				}
+				eventually(t, func() bool { return len(l.payloads()) == 10 }, "it hears")
+				require.NoError(t, l.ear.Close())
+			})
+		}
+	})
+}
+
+func TestAnOfferWithDataAtTheHeadIsAnswered(t *testing.T) {
+	c := newClient(t)
+	sections(t, c, "avd", webrtc.RTPTransceiverDirectionRecvonly)
+	o, err := readOffer(moveDataFirst(c.offer()), earKind, 3)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"application 0 2 inactive", "audio 9 0 sendonly", "video 0 1 inactive"}, summary(t, answered(o)))
+}
+
+func TestAMicOfferWithVideoBeforeTheAudioIsHeard(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		r := newTestRoom(t, ears, Config{}, 2)
+		l := openEar(t, r, 1, 0)
+		eventually(t, func() bool { return r.Stats().Ears == 1 }, "the ear hears")
+		for _, order := range []string{"v", "vd", "d"} {
+			t.Run(order, func(t *testing.T) {
+				s := newSpeakerAfter(t, r, 1, order)
+				for i := range 10 {
+					s.say(fmt.Append(nil, order, i), 30)
+					time.Sleep(time.Millisecond)
+				}
+				eventually(t, func() bool { return strings.Count(strings.Join(l.payloads(), " "), order+"9") > 0 }, "it is heard")
+			})
+		}
+	})
+}
+
+// newSpeakerAfter is a speaker whose audio section comes after others.
+func newSpeakerAfter(t *testing.T, r *Room, talker uint32, order string) *speaker {
+	t.Helper()
+	s := &speaker{client: newClient(t)}
+	sections(t, s.client, order, webrtc.RTPTransceiverDirectionSendonly)
+	track, err := webrtc.NewTrackLocalStaticRTP(opusCodec().RTPCodecCapability, "audio", "mic")
+	require.NoError(t, err)
+	s.track = track
+	_, err = s.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	require.NoError(t, err)
+	mic, err := r.OpenMic(t.Context(), talker, s.offer())
+	require.NoError(t, err)
+	s.mic = mic
+	s.accept(mic.Answer())
+	s.waitConnected()
+	return s
+}
+
+// rawTrack lets a test choose the SSRC and payload type of what it sends.
+type rawTrack struct {
+	*webrtc.TrackLocalStaticRTP
+	mu     sync.Mutex
+	writer webrtc.TrackLocalWriter
+	ssrc   uint32
+}
+
+func (r *rawTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	r.mu.Lock()
+	r.writer, r.ssrc = ctx.WriteStream(), uint32(ctx.SSRC())
+	r.mu.Unlock()
+	return r.TrackLocalStaticRTP.Bind(ctx)
+}
+
+func TestAMicThatGoesOnWithAnotherSourceStaysUnbroken(t *testing.T) {
+	overBoth(t, func(t *testing.T, ears earsOf) {
+		r := newTestRoom(t, ears, Config{}, 1)
+		l := openEar(t, r, 1, 0)
+		eventually(t, func() bool { return r.Stats().Ears == 1 }, "the ear hears")
+		c := newClient(t)
+		inner, err := webrtc.NewTrackLocalStaticRTP(opusCodec().RTPCodecCapability, "audio", "mic")
+		require.NoError(t, err)
+		track := &rawTrack{TrackLocalStaticRTP: inner}
+		_, err = c.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		require.NoError(t, err)
+		// Without a=ssrc, as many WHIP clients offer.
+		var lines []string
+		for line := range strings.SplitSeq(c.offer(), "\r\n") {
+			if !strings.HasPrefix(line, "a=ssrc") {
+				lines = append(lines, line)
+			}
+		}
+		mic, err := r.OpenMic(t.Context(), 5, strings.Join(lines, "\r\n"))
+		require.NoError(t, err)
+		c.accept(mic.Answer())
+		c.waitConnected()
+		send := func(ssrc uint32, pt uint8, seq uint16, text string) {
+			_, err := track.writer.WriteRTP(&rtp.Header{
+				Version: 2, PayloadType: pt, SSRC: ssrc, SequenceNumber: seq, Timestamp: uint32(seq) * 960,
+			}, []byte(text))
+			require.NoError(t, err)
+			time.Sleep(time.Millisecond)
+		}
+		send(track.ssrc, 13, 99, "comfort noise comes first")
+		for i := range 20 {
+			send(track.ssrc, 111, uint16(100+i), fmt.Sprint("first ", i))
+		}
+		eventually(t, func() bool { return len(l.payloads()) == 20 }, "the first source is heard")
+		for i := range 20 {
+			send(track.ssrc+1, 111, uint16(90+i), fmt.Sprint("second ", i))
+		}
+		eventually(t, func() bool { return len(l.payloads()) == 40 }, "the second source is heard")
+		send(track.ssrc+1, 0, 110, "not Opus")
+		send(track.ssrc+1, 111, 111, "last")
+		eventually(t, func() bool { return len(l.payloads()) == 41 }, "Opus again")
+		packets := l.all("0")
+		checkUnbroken(t, packets[:40])
+		assert.Equal(t, "last", string(packets[40].Payload))
+		assert.Equal(t, map[uint32]int{5: 41}, talkers(packets))
+	})
+}

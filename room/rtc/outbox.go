@@ -1,0 +1,131 @@
+package rtc
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/internal/packet"
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+)
+
+const (
+	// batchPackets is how many datagrams go out in one system call, and
+	// batchBytes the memory for them: speech takes about 150 bytes a packet.
+	batchPackets = 256
+	batchBytes   = 64 << 10
+)
+
+// batchWriter is what an outbox needs of a socket.
+type batchWriter interface {
+	WriteBatch(ms []udpbatch.Message) (int, error)
+}
+
+// batch is sealed packets that wait to be sent.
+type batch struct {
+	arena    *packet.Arena
+	messages [batchPackets]udpbatch.Message
+	// owners are whose media packets they are; nil for reports.
+	owners [batchPackets]*lean
+	sizes  [batchPackets]int // of the payloads
+	n      int
+}
+
+func newBatch() *batch {
+	arena, err := packet.NewArena(batchBytes)
+	if err != nil {
+		panic(err) // the size is a constant that is large enough
+	}
+	return &batch{arena: arena}
+}
+
+// batches are the idle ones of a process: as many as there ever were shards at
+// work at the same time, however many rooms there are.
+type batches struct {
+	mu   sync.Mutex
+	idle []*batch
+}
+
+func (bs *batches) get() *batch {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	if last := len(bs.idle) - 1; last >= 0 {
+		b := bs.idle[last]
+		bs.idle = bs.idle[:last]
+		return b
+	}
+	return newBatch()
+}
+
+func (bs *batches) put(b *batch) {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	bs.idle = append(bs.idle, b)
+}
+
+// outbox gathers what the ears of one shard of one room send. It belongs to the
+// shard's goroutine.
+type outbox struct {
+	writer batchWriter
+	spare  *batches
+	clock  func() time.Time
+
+	batch  *batch // nil: nothing was put in since the last Flush
+	now    time.Time
+	failed int
+}
+
+// take gives room for a packet of at most n bytes, to be put in next.
+func (o *outbox) take(n int) []byte {
+	if o.batch == nil {
+		o.batch, o.now = o.spare.get(), o.clock()
+	}
+	if o.batch.n == batchPackets {
+		o.send()
+	}
+	b := o.batch.arena.Take(n)
+	if b == nil {
+		o.send()
+		b = o.batch.arena.Take(n)
+	}
+	return b
+}
+
+// put adds a datagram that was written where take said. owner is whose media
+// packet it is, with so many bytes of payload; nil for a report.
+func (o *outbox) put(b []byte, to netip.AddrPort, owner *lean, payload int) {
+	i := o.batch.n
+	m := &o.batch.messages[i]
+	m.Buf, m.Addr = b, to
+	o.batch.owners[i], o.batch.sizes[i] = owner, payload
+	o.batch.n++
+}
+
+// send sends what there is. What can't be sent now is dropped.
+func (o *outbox) send() {
+	b := o.batch
+	done, err := o.writer.WriteBatch(b.messages[:b.n])
+	for i := range b.n {
+		if owner := b.owners[i]; owner != nil && (i >= done && err != nil || b.messages[i].N < 0) {
+			owner.packets.Add(^uint64(0))
+			owner.bytes.Add(-uint64(b.sizes[i]))
+			o.failed++
+		}
+		b.owners[i] = nil
+	}
+	b.n = 0
+	b.arena.Reset()
+}
+
+// Flush implements fanout.Outbox.
+func (o *outbox) Flush() int {
+	if o.batch == nil {
+		return 0
+	}
+	o.send()
+	o.spare.put(o.batch)
+	o.batch = nil
+	failed := o.failed
+	o.failed = 0
+	return failed
+}

@@ -1,0 +1,120 @@
+package rtc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+)
+
+const (
+	// socketBuffer is what the media socket's buffers are asked to hold, in
+	// bytes each, and smallestBuffer what is asked for at least; below that it
+	// is the system's default.
+	socketBuffer   = 8 << 20
+	smallestBuffer = 128 << 10
+	// maxSockets bounds the sockets on the port.
+	maxSockets = 64
+	// portBatch is how many datagrams are read at once.
+	portBatch = 64
+)
+
+// port is the media port: one socket or, where the system spreads what comes in
+// over several, one for each shard. Its methods may be called from any
+// goroutine.
+type port struct {
+	conns []udpbatch.Conn
+	ones  sync.Pool // of *[1]udpbatch.Message: batches of one
+	spare batches
+}
+
+// openPort binds the media port with up to so many sockets.
+func openPort(address string, sockets int) (*port, error) {
+	want, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, fmt.Errorf("media address %q: %w; give it as 127.0.0.1:7081", address, err)
+	}
+	if want.IP != nil {
+		address = want.AddrPort().String()
+	}
+	conns, err := listen(address, sockets)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("listen for media on UDP port %d: %w; another server has it: stop that one or choose another port", want.Port, err)
+	case err != nil:
+		return nil, fmt.Errorf("listen for media on UDP %s: %w", address, err)
+	}
+	return &port{conns: conns, ones: sync.Pool{New: func() any { return new([1]udpbatch.Message) }}}, nil
+}
+
+// listen opens the sockets with the largest buffers that the system grants.
+func listen(address string, sockets int) ([]udpbatch.Conn, error) {
+	for size := socketBuffer; ; size /= 2 {
+		if size < smallestBuffer {
+			size = 0
+		}
+		o := udpbatch.Options{ReadBuffer: size, WriteBuffer: size}
+		conns, err := udpbatch.ListenGroup(context.Background(), address, sockets, o)
+		if errors.Is(err, errors.ErrUnsupported) && sockets > 1 {
+			conns, err = udpbatch.ListenGroup(context.Background(), address, 1, o)
+		}
+		if err == nil || size == 0 || errors.Is(err, syscall.EADDRINUSE) {
+			return conns, err
+		}
+	}
+}
+
+// of is the socket of a shard. Whichever socket a packet leaves by, it comes
+// from the same address.
+func (p *port) of(shard int) udpbatch.Conn { return p.conns[shard%len(p.conns)] }
+
+// write sends one datagram. What can't be sent now is lost.
+func (p *port) write(b []byte, to netip.AddrPort) error {
+	one := p.ones.Get().(*[1]udpbatch.Message)
+	one[0] = udpbatch.Message{Buf: b, Addr: to}
+	_, err := p.conns[0].WriteBatch(one[:])
+	one[0] = udpbatch.Message{}
+	p.ones.Put(one)
+	return err
+}
+
+// addr is the address that the port listens on.
+func (p *port) addr() netip.AddrPort { return p.conns[0].LocalAddr() }
+
+// close frees the port.
+func (p *port) close() error {
+	var err error
+	for _, c := range p.conns {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
+
+// read gives every datagram of a socket to handle, which may change it but not
+// keep it, until the port is closed. All of one client's come by one socket.
+func read(conn udpbatch.Conn, handle func(b []byte, from netip.AddrPort)) error {
+	batch := make([]udpbatch.Message, portBatch)
+	memory := make([]byte, portBatch*datagramSize)
+	for i := range batch {
+		batch[i].Buf = memory[i*datagramSize : (i+1)*datagramSize : (i+1)*datagramSize]
+	}
+	for {
+		n, err := conn.ReadBatch(batch)
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		for i := range batch[:n] {
+			if m := &batch[i]; m.N > 0 {
+				handle(m.Buf[:m.N], m.Addr)
+			}
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package rtc
+
+import (
+	"testing"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/room/fanout"
+)
+
+func TestNacksAreReadWhereverTheyStand(t *testing.T) {
+	compound, err := rtcp.Marshal([]rtcp.Packet{
+		&rtcp.ReceiverReport{SSRC: 1},
+		&rtcp.TransportLayerNack{SenderSSRC: 1, MediaSSRC: 7, Nacks: []rtcp.NackPair{{PacketID: 65535, LostPackets: 0x8001}, {PacketID: 5}}},
+		&rtcp.PictureLossIndication{SenderSSRC: 1, MediaSSRC: 8},
+		&rtcp.TransportLayerNack{SenderSSRC: 1, MediaSSRC: 9, Nacks: []rtcp.NackPair{{PacketID: 1}}},
+	})
+	require.NoError(t, err)
+	got := map[uint32][]uint16{}
+	nacks(compound, func(ssrc uint32, seq uint16) { got[ssrc] = append(got[ssrc], seq) })
+	assert.Equal(t, map[uint32][]uint16{7: {65535, 0, 15, 5}, 9: {1}}, got)
+}
+
+func FuzzNacks(f *testing.F) {
+	b, _ := (&rtcp.TransportLayerNack{MediaSSRC: 7, Nacks: []rtcp.NackPair{{PacketID: 3, LostPackets: 1}}}).Marshal()
+	f.Add(b)
+	f.Add(b[:len(b)-1])
+	f.Add([]byte{0x81, 205, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n := 0
+		nacks(b, func(uint32, uint16) { n++ })
+		assert.LessOrEqual(t, n, 17*len(b)/4, "a word asks for 17 packets at most")
+	})
+}
+
+func TestAHistoryForgetsWhatIsLongAgo(t *testing.T) {
+	var h history
+	for i := range 100 {
+		seq := uint16(65500 + i)
+		h.add(&fanout.Packet{Seq: seq, Frame: &fanout.Frame{}})
+	}
+	newest := uint16(65599 & 0xffff)
+	for back := range uint16(100) {
+		assert.Equal(t, back < historyLength, h.find(newest-back) != nil, "%d ago", back)
+	}
+	assert.Nil(t, h.find(newest+1))
+	assert.Nil(t, new(history).find(0))
+}

@@ -1,0 +1,138 @@
+package rtc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/earshot-audio/earshot/room/fanout"
+)
+
+// RoomConfig says how a room's media works.
+type RoomConfig struct {
+	// Slots is how many voices are passed on at once; 0: fanout.DefaultSlots.
+	Slots int
+	// OnTalkers is told who has the slots whenever that changes, as in
+	// fanout.Config. It must not close the room.
+	OnTalkers func([]uint32)
+}
+
+// Room is one room's media. All methods may be called from any goroutine.
+type Room struct {
+	engine *Engine
+	hall   *fanout.Hall
+
+	mu       sync.Mutex
+	closed   bool
+	sessions map[*session]struct{}
+}
+
+// NewRoom opens a room, which Close closes; closing the engine does, too.
+func (e *Engine) NewRoom(cfg RoomConfig) (*Room, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, fmt.Errorf("engine: %w", ErrClosed)
+	}
+	hall, err := fanout.New(fanout.Config{
+		Slots: cfg.Slots, Shards: e.shards, Now: e.now, OnTalkers: cfg.OnTalkers, NewOutbox: e.newOutbox,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("new room: %w", err)
+	}
+	r := &Room{engine: e, hall: hall, sessions: map[*session]struct{}{}}
+	e.rooms[r] = struct{}{}
+	return r, nil
+}
+
+// OpenMic answers the offer of a client that wants to be heard as the given
+// talker, a number other than 0. An earlier mic of the same talker falls silent
+// at once; to close its session is the caller's business.
+//
+// The error wraps ErrBadOffer or ErrNoAudio where the offer is to blame, and
+// ErrClosed where the room is closed.
+func (r *Room) OpenMic(ctx context.Context, talker uint32, offerSDP string) (*Mic, error) {
+	o, err := readOffer(offerSDP, micKind, 1)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMic(ctx, r, talker, o)
+	if err != nil {
+		return nil, fmt.Errorf("open a mic: %w", err)
+	}
+	return m, nil
+}
+
+// OpenEar answers the offer of a client that wants to listen. owner is the
+// talker whose ear this is, who will not hear their own mic; 0: nobody. Up to
+// as many of the offer's audio sections as the room has slots carry voices.
+//
+// Errors are as for OpenMic.
+func (r *Room) OpenEar(ctx context.Context, owner uint32, offerSDP string) (*Ear, error) {
+	o, err := readOffer(offerSDP, earKind, r.hall.Slots())
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.engine.newEar(ctx, r, owner, o)
+	if err != nil {
+		return nil, fmt.Errorf("open an ear: %w", err)
+	}
+	return e, nil
+}
+
+// Mute silences a talker, or lets it be heard again, from the next packet on. It
+// holds for a mic opened later, too.
+func (r *Room) Mute(talker uint32, muted bool) { r.hall.Mute(talker, muted) }
+
+// SetOwner says whose ear it is: from the next packet on it leaves out that
+// talker (0: nobody). Its sections run on unbroken.
+func (r *Room) SetOwner(ear *Ear, talker uint32) { ear.setOwner(talker) }
+
+// Talkers lists who has the slots now, in ascending order.
+func (r *Room) Talkers() []uint32 { return r.hall.Talkers() }
+
+// Stats reads the figures of the room's fan-out.
+func (r *Room) Stats() fanout.Stats { return r.hall.Stats() }
+
+// Close ends every session of the room and waits for it. It may be called more
+// than once.
+func (r *Room) Close() error {
+	r.mu.Lock()
+	r.closed = true
+	sessions := make([]*session, 0, len(r.sessions))
+	for s := range r.sessions {
+		sessions = append(sessions, s)
+	}
+	r.mu.Unlock()
+
+	for _, s := range sessions {
+		s.end(ErrClosed)
+	}
+	var errs []error
+	for _, s := range sessions {
+		errs = append(errs, s.Close())
+	}
+	r.hall.Close()
+	r.engine.mu.Lock()
+	delete(r.engine.rooms, r)
+	r.engine.mu.Unlock()
+	return errors.Join(errs...)
+}
+
+// add takes a session in.
+func (r *Room) add(s *session) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return fmt.Errorf("room: %w", ErrClosed)
+	}
+	r.sessions[s] = struct{}{}
+	return nil
+}
+
+func (r *Room) remove(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sessions, s)
+}

@@ -1,0 +1,118 @@
+package rtc
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/pion/stun/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func check(t testing.TB, user string) []byte {
+	t.Helper()
+	m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewSoftware("x"), stun.NewUsername(user))
+	require.NoError(t, err)
+	return m.Raw
+}
+
+func address(n int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1000+n))
+}
+
+func TestDatagramsGoToWhomTheyAreFor(t *testing.T) {
+	r := newRoutes()
+	mic, other := &connection{ufrag: "mic"}, &connection{ufrag: "other"}
+	r.add(mic)
+	r.add(other)
+	dtls := []byte{22, 254, 253, 0}
+	assert.False(t, r.forPion(dtls, address(1)), "nobody is known there")
+	assert.False(t, r.forPion(check(t, "ear:x"), address(1)), "a check of an ear")
+	assert.False(t, r.forPion(dtls, address(1)))
+	assert.True(t, r.forPion(check(t, "mic:x"), address(1)), "a check of a mic")
+	assert.True(t, r.forPion(dtls, address(1)), "what comes from there is the mic's")
+	assert.False(t, r.forPion(dtls, address(2)))
+	assert.False(t, r.forPion(check(t, "ear:x"), address(1)), "a check names whom it is for, wherever it is from")
+	assert.True(t, r.forPion(check(t, "other:x"), address(1)), "another mic takes over the address")
+	r.remove(mic)
+	assert.True(t, r.forPion(dtls, address(1)))
+	r.remove(other)
+	assert.False(t, r.forPion(dtls, address(1)))
+	assert.False(t, r.forPion(check(t, "mic:x"), address(1)))
+	assert.Empty(t, r.byAddr)
+	assert.Empty(t, r.byUfrag)
+}
+
+func TestAConnectionHasFewAddresses(t *testing.T) {
+	r := newRoutes()
+	mic := &connection{ufrag: "mic"}
+	r.add(mic)
+	for i := range 100 {
+		assert.True(t, r.forPion(check(t, "mic:x"), address(i)))
+	}
+	assert.Len(t, r.byAddr, routedAddresses)
+	assert.True(t, r.forPion([]byte{22}, address(99)))
+	assert.False(t, r.forPion([]byte{22}, address(0)))
+}
+
+func TestFindingARouteAllocatesNothing(t *testing.T) {
+	r := newRoutes()
+	r.add(&connection{ufrag: "mic"})
+	mic, ear := check(t, "mic:x"), check(t, "ear:x")
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		r.forPion(mic, address(1))
+		r.forPion(ear, address(2))
+		r.forPion([]byte{22, 1}, address(3))
+	}))
+}
+
+func FuzzCheckedName(f *testing.F) {
+	f.Add(check(f, "mic:x"))
+	f.Add(check(f, ""))
+	f.Add([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		name, ok := checkedName(b)
+		if !ok {
+			assert.Nil(t, name)
+			return
+		}
+		assert.NotContains(t, string(name), ":")
+		assert.True(t, b[0] <= 3)
+	})
+}
+
+func TestPionsPartOfThePortIsBounded(t *testing.T) {
+	p, err := openPort("127.0.0.1:0", 2)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, p.close()) }()
+	br := newBranch(p)
+	for i := range branchQueue + 5 {
+		br.put(fmt.Append(nil, i), address(i))
+	}
+	assert.Equal(t, uint64(5), br.dropped.Load())
+	b := make([]byte, 100)
+	n, from, err := br.ReadFrom(b)
+	require.NoError(t, err)
+	assert.Equal(t, "0", string(b[:n]))
+	assert.Equal(t, address(0).String(), from.String())
+
+	other, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
+	n, err = br.WriteTo([]byte("out"), other.LocalAddr())
+	require.NoError(t, err)
+	assert.Equal(t, 3, n)
+	n, at, err := other.ReadFromUDPAddrPort(b)
+	require.NoError(t, err)
+	assert.Equal(t, "out", string(b[:n]))
+	assert.Equal(t, p.addr(), at)
+
+	require.NoError(t, br.Close())
+	require.NoError(t, br.Close())
+	for err == nil { // what is there may be read still
+		_, _, err = br.ReadFrom(b)
+	}
+	assert.ErrorIs(t, err, net.ErrClosed)
+}

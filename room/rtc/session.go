@@ -1,0 +1,148 @@
+package rtc
+
+import (
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Session is a mic or an ear. All methods may be called from any goroutine.
+type Session interface {
+	// ID is a name that can't be guessed.
+	ID() string
+	// Answer is the SDP answer to the offer.
+	Answer() string
+	// Done is closed when the session has ended, for whatever reason. From then
+	// on no packet passes in either direction.
+	Done() <-chan struct{}
+	// Reason says why the session has ended: ErrClosed, ErrHangup,
+	// ErrConsentLost, ErrNeverConnected or ErrHandshake. It is nil before Done.
+	Reason() error
+	// AddCandidate takes a trickle-ICE fragment of the client (RFC 8840). It is
+	// checked, and has no effect: see ErrBadFragment and ErrRestart.
+	AddCandidate(fragment string) error
+	// Close ends the session and tells the client (DTLS close_notify). It waits
+	// until everything is stopped, and may be called more than once.
+	Close() error
+	// Stats reads the session's figures.
+	Stats() Stats
+}
+
+// Stats are a session's figures since it was opened.
+type Stats struct {
+	// Connected says whether ICE and DTLS have completed.
+	Connected bool
+	// Packets and Bytes count media: what a mic received and what an ear sent,
+	// without RTP headers.
+	Packets, Bytes uint64
+	// Reports counts the RTCP packets from the client.
+	Reports uint64
+	// LastCheck is when the last authenticated ICE check came; zero: never.
+	LastCheck time.Time
+}
+
+// link is how a session's packets pass: a connection of Pion's, or a lean ear.
+type link interface {
+	// stats fills in what the link knows.
+	stats(*Stats)
+	// disconnect takes the link down, tells the client, and calls finish when
+	// that is done, from whatever goroutine. It is called once, without locks.
+	disconnect(finish func(error))
+}
+
+// session is what mics and ears have in common.
+type session struct {
+	id     string
+	room   *Room
+	link   link
+	offer  *offer
+	answer string
+	opened time.Time
+	// detach takes the session out of the hall. When it returns, no packet
+	// passes any more.
+	detach func()
+
+	connected atomic.Bool
+	reports   atomic.Uint64
+
+	mu       sync.Mutex
+	ended    bool
+	reason   error
+	done     chan struct{} // closed when no packet passes any more
+	finished chan struct{} // closed when the link is gone
+	closeErr error
+}
+
+func newSession(r *Room, o *offer, l link) *session {
+	return &session{
+		id: rand.Text(), room: r, link: l, offer: o, opened: time.Now(),
+		done: make(chan struct{}), finished: make(chan struct{}), detach: func() {},
+	}
+}
+
+// ID implements Session.
+func (s *session) ID() string { return s.id }
+
+// Answer implements Session.
+func (s *session) Answer() string { return s.answer }
+
+// Done implements Session.
+func (s *session) Done() <-chan struct{} { return s.done }
+
+// Reason implements Session.
+func (s *session) Reason() error {
+	select {
+	case <-s.done:
+		return s.reason
+	default:
+		return nil
+	}
+}
+
+// AddCandidate implements Session.
+func (s *session) AddCandidate(fragment string) error {
+	select {
+	case <-s.done:
+		return fmt.Errorf("session: %w", ErrClosed)
+	default:
+		return checkFragment(fragment, s.offer.ufrag, s.offer.pwd)
+	}
+}
+
+// Close implements Session.
+func (s *session) Close() error {
+	s.end(ErrClosed)
+	<-s.finished
+	return s.closeErr
+}
+
+// Stats implements Session.
+func (s *session) Stats() Stats {
+	st := Stats{Connected: s.connected.Load(), Reports: s.reports.Load()}
+	s.link.stats(&st)
+	return st
+}
+
+// end ends the session once; the first reason counts. When it returns to the
+// caller who ended it, no packet passes any more; the link is taken down in the
+// background, and finished is closed after that.
+func (s *session) end(reason error) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.ended = true
+	s.reason = reason
+	s.mu.Unlock()
+
+	s.detach()
+	close(s.done)
+	s.link.disconnect(func(err error) {
+		s.closeErr = err
+		s.room.remove(s)
+		close(s.finished)
+	})
+}

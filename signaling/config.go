@@ -1,0 +1,176 @@
+package signaling
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/earshot-audio/earshot/room/rtc"
+)
+
+// Config is what a server is made of. Zero values stand for the defaults given
+// here; anything out of range is refused by [New].
+type Config struct {
+	// Open lets everybody in without a token, in the role they ask for, and lets
+	// rooms spring up on first use. For demonstrations and load tests.
+	Open bool
+	// OperatorToken is the secret of the operator, at least 16 bytes. Needed
+	// unless Open; on an open server without one nobody is the operator.
+	OperatorToken string
+	// Key signs session tokens (HMAC-SHA-256), at least 32 bytes. Without one the
+	// server makes a key of its own, and its tokens end with the process, as its
+	// rooms do.
+	Key []byte
+	// Media carries the audio. Needed. The server opens rooms on it and closes
+	// them; the engine itself stays the caller's to close, after Shutdown.
+	Media *rtc.Engine
+	// Log is where the server writes its log. Default: nowhere.
+	Log *slog.Logger
+	// Registry is where the server's metrics are registered, and what /metrics
+	// shows. Default: one of its own, with the Go and process collectors.
+	Registry *prometheus.Registry
+	// Version of the software, shown to clients. Default "dev".
+	Version string
+
+	// Slots is how many voices a room passes on at once, if its creator does not
+	// say; 1 to 8, default 3.
+	Slots int
+	// Stage is how many people may be on a room's stage; 1 to 100, default 20.
+	Stage int
+	// Capacity is a room's audience seats, if its creator does not say; 1 to
+	// 100,000, default 10,000.
+	Capacity int
+	// MaxRooms is how many rooms there may be at once; default 10,000.
+	MaxRooms int
+	// EmptyAfter is how long a room of an open server stays after the last person
+	// has left; default 60 s.
+	EmptyAfter time.Duration
+	// TokenTTL is how long a session token is valid; default 24 h.
+	TokenTTL time.Duration
+
+	// SendQueue is how many messages may wait for one client before it is
+	// disconnected as too slow; default 64.
+	SendQueue int
+	// MaxMalformed is how many messages in a row may be malformed before the
+	// session is closed; default 20.
+	MaxMalformed int
+	// HelloWait is how long a client may take to say hello; default 10 s.
+	HelloWait time.Duration
+	// PingEvery is how often the server pings; default 15 s, less than PongWait.
+	PingEvery time.Duration
+	// PongWait is how long a client may be silent, pongs included; default 40 s.
+	PongWait time.Duration
+	// WriteWait is how long the writing of one message may take; default 10 s.
+	WriteWait time.Duration
+	// CloseWait is how long the server waits for the client's side of the closing
+	// handshake, and for a slow client to take its goodbye; default 1 s.
+	CloseWait time.Duration
+	// OfferWait is how long the answer to an offer may take; default 10 s.
+	OfferWait time.Duration
+	// PresenceEvery is the least time between two presence messages of a room;
+	// default 250 ms.
+	PresenceEvery time.Duration
+	// TalkersEvery is the least time between two talkers messages of a room;
+	// default 100 ms.
+	TalkersEvery time.Duration
+
+	// Clock tells the time. Default time.Now.
+	Clock func() time.Time
+}
+
+// Limits of the configuration and of what the creator of a room may ask for.
+const (
+	minOperatorToken = 16
+	minKey           = 32
+	maxSlots         = 8
+	maxStage         = 100
+	maxCapacity      = 100_000
+)
+
+// withDefaults returns the configuration with its zero values filled in, or
+// what is wrong with it.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	if c.Media == nil {
+		refuse("no media engine was given")
+	}
+	if c.OperatorToken == "" && !c.Open {
+		refuse("no operator token was given: without one nobody can create a room")
+	}
+	if c.OperatorToken != "" && len(c.OperatorToken) < minOperatorToken {
+		refuse("the operator token has %d bytes: give it at least %d", len(c.OperatorToken), minOperatorToken)
+	}
+	switch {
+	case len(c.Key) == 0:
+		c.Key = make([]byte, minKey)
+		// crypto/rand.Read never fails (it ends the program if it would).
+		_, _ = rand.Read(c.Key)
+	case len(c.Key) < minKey:
+		refuse("the key for session tokens has %d bytes: give it at least %d", len(c.Key), minKey)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+
+	for _, n := range []struct {
+		name          string
+		value         *int
+		standard, max int
+	}{
+		{"slots", &c.Slots, 3, maxSlots},
+		{"stage", &c.Stage, 20, maxStage},
+		{"capacity", &c.Capacity, 10_000, maxCapacity},
+		{"most rooms", &c.MaxRooms, 10_000, 1_000_000},
+		{"send queue", &c.SendQueue, 64, 65_536},
+		{"malformed messages in a row", &c.MaxMalformed, 20, 1_000_000},
+	} {
+		if *n.value == 0 {
+			*n.value = n.standard
+		}
+		if *n.value < 1 || *n.value > n.max {
+			refuse("%s is %d: must be from 1 to %d", n.name, *n.value, n.max)
+		}
+	}
+	for _, d := range []struct {
+		name     string
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{"time until an empty room closes", &c.EmptyAfter, time.Minute},
+		{"lifetime of session tokens", &c.TokenTTL, 24 * time.Hour},
+		{"wait for hello", &c.HelloWait, 10 * time.Second},
+		{"ping interval", &c.PingEvery, 15 * time.Second},
+		{"wait for a pong", &c.PongWait, 40 * time.Second},
+		{"wait for a write", &c.WriteWait, 10 * time.Second},
+		{"wait for a close", &c.CloseWait, time.Second},
+		{"wait for an answer", &c.OfferWait, 10 * time.Second},
+		{"presence interval", &c.PresenceEvery, 250 * time.Millisecond},
+		{"talkers interval", &c.TalkersEvery, 100 * time.Millisecond},
+	} {
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
+		if *d.value < 0 {
+			refuse("%s is %s: must be positive", d.name, *d.value)
+		}
+	}
+	if c.PingEvery >= c.PongWait {
+		refuse("the ping interval %s must be shorter than the wait for a pong %s", c.PingEvery, c.PongWait)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Config{}, fmt.Errorf("signaling: %w", err)
+	}
+	return c, nil
+}

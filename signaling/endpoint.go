@@ -1,0 +1,151 @@
+package signaling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/whip"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// endpoint lets people in over WHIP and WHEP: each session is a person of its
+// own, a speaker on stage or a listener in the audience, who leaves with it.
+type endpoint struct {
+	server *Server
+}
+
+// resource is one such session.
+type resource struct {
+	live    *live
+	person  *person
+	kind    whip.Kind
+	session rtc.Session
+}
+
+var errNoSession = wire.NewError(wire.CodeNotFound, "there is no such session")
+
+// mediaHandler returns what serves the WHIP and WHEP paths.
+func (s *Server) mediaHandler() (http.Handler, error) {
+	handler, err := whip.New(whip.Config{Endpoint: endpoint{s}, Log: s.log})
+	if err != nil {
+		return nil, fmt.Errorf("signaling: %w", err)
+	}
+	return handler, nil
+}
+
+// Open lets a person in and answers the offer. A person whose offer comes to
+// nothing leaves again.
+func (e endpoint) Open(ctx context.Context, kind whip.Kind, id, bearer string, r *http.Request, offer string) (whip.Resource, error) {
+	s := e.server
+	role, media := wire.RoleListener, wire.MediaEar
+	if kind == whip.Publish {
+		role, media = wire.RoleSpeaker, wire.MediaMic
+	}
+	name, err := e.admit(id, bearer, role, r)
+	if err != nil {
+		s.metrics.joined(kind.String(), err)
+		return nil, e.refusal(err)
+	}
+	p := &person{id: room.MemberID(newID()), kind: kind}
+	l, err := s.hub.join(id, p, name, ruleRole(role), kind.String(), nil)
+	if err != nil {
+		return nil, e.refusal(err)
+	}
+	session, err := l.open(ctx, p, media, offer, nil)
+	if err != nil {
+		_ = l.leave(p, true, nil)
+		return nil, e.refusal(err)
+	}
+	return &resource{live: l, person: p, kind: kind, session: session}, nil
+}
+
+// admit checks who asks, and returns the name they go by.
+func (e endpoint) admit(id, bearer string, role wire.Role, r *http.Request) (string, error) {
+	have, err := e.server.gate.check(bearer)
+	if err != nil {
+		return "", err
+	}
+	if !wire.ValidRoom(id) {
+		return "", errNoRoom
+	}
+	if _, err := e.server.gate.admit(have, id, role); err != nil {
+		return "", err
+	}
+	name := r.URL.Query().Get("name")
+	if !wire.ValidName(name) {
+		return "", fieldError("name", fmt.Sprintf("is longer than %d characters or holds control characters", wire.MaxName))
+	}
+	return name, nil
+}
+
+// Find returns a session that has not ended.
+func (e endpoint) Find(kind whip.Kind, id, session, bearer string) (whip.Resource, error) {
+	have, err := e.server.gate.check(bearer)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.server.gate.admit(have, id, ""); err != nil {
+		return nil, err
+	}
+	if l, err := e.server.hub.find(id); err == nil {
+		if found := l.resource(session); found != nil && found.kind == kind {
+			return found, nil
+		}
+	}
+	return nil, errNoSession
+}
+
+// refusal tells a client what it may know; what it may not, package whip logs.
+func (e endpoint) refusal(err error) error {
+	var refusal wire.Error
+	if errors.As(err, &refusal) {
+		return err
+	}
+	return refuse(e.server.log, err)
+}
+
+// resource returns the session of a person who has nothing else.
+func (l *live) resource(session string) *resource {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, ok := l.solo[session]
+	if !ok {
+		return nil
+	}
+	media := wire.MediaEar
+	if p.kind == whip.Publish {
+		media = wire.MediaMic
+	}
+	return &resource{live: l, person: p, kind: p.kind, session: p.medium(media)}
+}
+
+// ID returns the media session's id, which nobody can guess.
+func (r *resource) ID() string { return r.session.ID() }
+
+// Answer returns the SDP answer.
+func (r *resource) Answer() string { return r.session.Answer() }
+
+// AddCandidate hands on what the client has found later.
+func (r *resource) AddCandidate(fragment string) error {
+	err := r.session.AddCandidate(fragment)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, rtc.ErrClosed) {
+		return errNoSession
+	}
+	return refuse(r.live.hub.log, err)
+}
+
+// Close lets the person leave, which closes the media.
+func (r *resource) Close(context.Context) error {
+	err := r.live.leave(r.person, false, nil)
+	if errors.Is(err, room.ErrNotMember) || errors.Is(err, room.ErrEnded) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,258 @@
+package signaling
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// maxBody is the longest JSON body in bytes.
+const maxBody = 16 << 10
+
+// The visibilities of a room: an open one is listed for everybody who may list,
+// a closed one only for those who may manage it.
+const (
+	visibleOpen   = "open"
+	visibleClosed = "closed"
+)
+
+// createRequest is the body of POST /api/rooms. On an open server the name is
+// the room's id.
+type createRequest struct {
+	Name       string `json:"name"`
+	Visibility string `json:"visibility"`
+	Capacity   *int   `json:"capacity"`
+	Slots      *int   `json:"slots"`
+}
+
+// roomInfo is how the API shows a room.
+type roomInfo struct {
+	Room       string             `json:"room"`
+	Name       string             `json:"name"`
+	Visibility string             `json:"visibility"`
+	Capacity   int                `json:"capacity"`
+	Slots      int                `json:"slots"`
+	Audience   int                `json:"audience"`
+	Stage      []wire.StageMember `json:"stage"`
+	CreatedAt  time.Time          `json:"created_at"`
+}
+
+// createResponse is the answer to POST /api/rooms.
+type createResponse struct {
+	roomInfo
+	HostToken string    `json:"host_token"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// info shows a room as it is now.
+func (l *live) info() roomInfo {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	visibility := visibleOpen
+	if l.closed {
+		visibility = visibleClosed
+	}
+	return roomInfo{
+		Room:       l.id,
+		Name:       l.title,
+		Visibility: visibility,
+		Capacity:   l.rules.Config().Capacity,
+		Slots:      l.slots,
+		Audience:   l.rules.Audience(),
+		Stage:      l.stage(),
+		CreatedAt:  l.created.UTC(),
+	}
+}
+
+// authorize tells what a request may do.
+func (s *Server) authorize(r *http.Request) (grant, error) {
+	token, err := bearer(r)
+	if err != nil {
+		return grant{}, err
+	}
+	return s.gate.check(token)
+}
+
+// createRoom serves POST /api/rooms: the operator, or on an open server anybody.
+func (s *Server) createRoom(w http.ResponseWriter, r *http.Request) {
+	have, err := s.authorize(r)
+	if err == nil && !s.cfg.Open && !have.operator {
+		err = wire.NewError(wire.CodeForbidden, "creating a room takes the operator's token")
+	}
+	var body createRequest
+	if err == nil {
+		err = readBody(w, r, &body)
+	}
+	var wanted plan
+	if err == nil {
+		wanted, err = s.plan(body)
+	}
+	var l *live
+	if err == nil {
+		l, err = s.hub.create(wanted)
+	}
+	var token string
+	var expires time.Time
+	if err == nil {
+		token, expires, err = s.gate.issue(l.id, wire.RoleHost)
+	}
+	if err != nil {
+		writeError(w, refuse(s.log, err))
+		return
+	}
+	w.Header().Set("Location", "/api/rooms/"+l.id)
+	writeJSON(w, http.StatusCreated, createResponse{roomInfo: l.info(), HostToken: token, ExpiresAt: expires.UTC()})
+}
+
+// plan checks a request for a room.
+func (s *Server) plan(body createRequest) (plan, error) {
+	p := plan{id: body.Name, title: body.Name, capacity: s.cfg.Capacity, slots: s.cfg.Slots}
+	switch {
+	case strings.TrimSpace(body.Name) == "":
+		return plan{}, fieldError("name", "is missing")
+	case s.cfg.Open && !wire.ValidRoom(body.Name):
+		return plan{}, fieldError("name", fmt.Sprintf("must be 1 to %d of A-Z a-z 0-9 . _ - and not only dots, for on an open server it is part of the address", wire.MaxRoom))
+	case !wire.ValidName(body.Name):
+		return plan{}, fieldError("name", fmt.Sprintf("is longer than %d characters or holds control characters", wire.MaxName))
+	}
+	if !s.cfg.Open {
+		p.id = newID()
+	}
+	switch body.Visibility {
+	case "", visibleOpen:
+	case visibleClosed:
+		p.closed = true
+	default:
+		return plan{}, fieldError("visibility", `must be "open" or "closed"`)
+	}
+	if body.Capacity != nil {
+		if p.capacity = *body.Capacity; p.capacity < 1 || p.capacity > maxCapacity {
+			return plan{}, fieldError("capacity", fmt.Sprintf("must be from 1 to %d", maxCapacity))
+		}
+	}
+	if body.Slots != nil {
+		if p.slots = *body.Slots; p.slots < 1 || p.slots > maxSlots {
+			return plan{}, fieldError("slots", fmt.Sprintf("must be from 1 to %d", maxSlots))
+		}
+	}
+	return p, nil
+}
+
+// listRooms serves GET /api/rooms: the open rooms on an open server, all for the
+// operator, and for the holder of a session token the room it is for.
+func (s *Server) listRooms(w http.ResponseWriter, r *http.Request) {
+	have, err := s.authorize(r)
+	if err != nil {
+		writeError(w, refuse(s.log, err))
+		return
+	}
+	rooms := []roomInfo{}
+	for _, l := range s.hub.list() {
+		if s.maySee(have, l) {
+			rooms = append(rooms, l.info())
+		}
+	}
+	writeJSON(w, http.StatusOK, map[string][]roomInfo{"rooms": rooms})
+}
+
+// showRoom serves GET /api/rooms/{room}.
+func (s *Server) showRoom(w http.ResponseWriter, r *http.Request) {
+	l, _, err := s.seen(r)
+	if err != nil {
+		writeError(w, refuse(s.log, err))
+		return
+	}
+	writeJSON(w, http.StatusOK, l.info())
+}
+
+// endRoom serves DELETE /api/rooms/{room}: the operator, a host of the room, or
+// on an open server anybody.
+func (s *Server) endRoom(w http.ResponseWriter, r *http.Request) {
+	l, have, err := s.seen(r)
+	if err == nil && !s.gate.mayManage(have, l.id) {
+		err = wire.NewError(wire.CodeForbidden, "ending a room takes a host's or the operator's token")
+	}
+	if err == nil {
+		err = l.end(room.Operator, nil)
+	}
+	if err != nil {
+		writeError(w, refuse(s.log, err))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// seen returns the room of a request. One that the request may not see answers
+// as one that is not there.
+func (s *Server) seen(r *http.Request) (*live, grant, error) {
+	have, err := s.authorize(r)
+	if err != nil {
+		return nil, grant{}, err
+	}
+	l, err := s.hub.find(r.PathValue("room"))
+	if err != nil {
+		return nil, grant{}, err
+	}
+	if !s.maySee(have, l) {
+		return nil, grant{}, errNoRoom
+	}
+	return l, have, nil
+}
+
+// maySee tells whether a grant shows a room: the operator's every room, a
+// session token's its own, and on an open server every open one.
+func (s *Server) maySee(have grant, l *live) bool {
+	return have.operator || have.room == l.id || (s.cfg.Open && !l.closed)
+}
+
+// readBody decodes a JSON body strictly: its type, its size, its fields.
+func readBody(w http.ResponseWriter, r *http.Request, into any) error {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return wire.NewError(wire.CodeUnsupportedMediaType, "the Content-Type must be application/json")
+	}
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return bodyError(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return bodyError(err)
+	}
+	return nil
+}
+
+func bodyError(err error) error {
+	var long *http.MaxBytesError
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &long):
+		return wire.NewError(wire.CodeTooLarge, fmt.Sprintf("the body is longer than %d bytes", long.Limit))
+	case errors.As(err, &kind) && kind.Field == "":
+		return wire.NewError(wire.CodeBadRequest, "the body must be a JSON object")
+	case errors.As(err, &kind):
+		return fieldError(kind.Field, fmt.Sprintf("must not be a JSON %.40s", kind.Value))
+	case errors.As(err, &syntax):
+		return wire.NewError(wire.CodeBadRequest, fmt.Sprintf("the body is not valid JSON at byte %d", syntax.Offset))
+	case err == nil:
+		return wire.NewError(wire.CodeBadRequest, "the body holds more than one JSON value")
+	}
+	// An unknown field has no error type of its own, only this text.
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return wire.NewError(wire.CodeBadRequest, fmt.Sprintf("there is no field %.80s", field))
+	}
+	return wire.NewError(wire.CodeBadRequest, "the body is not valid JSON")
+}
+
+func fieldError(field, problem string) error {
+	return wire.NewError(wire.CodeBadRequest, fmt.Sprintf("%q %s", field, problem))
+}

@@ -1,0 +1,172 @@
+package signaling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// cutGrace is how long Shutdown waits for connections that it has cut.
+const cutGrace = time.Second
+
+// Server is the signaling of one process. Make it with [New], serve its
+// [Server.Handler], and end it with [Server.Shutdown].
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	gate     *gate
+	hub      *hub
+	metrics  *metrics
+	handler  http.Handler
+	upgrader websocket.Upgrader
+
+	draining atomic.Bool
+	mu       sync.Mutex
+	sessions map[*session]struct{}
+	running  sync.WaitGroup
+}
+
+// New makes a server. It opens no socket: the caller serves its Handler. The
+// error joins everything that is wrong with the configuration.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg:      cfg,
+		log:      cfg.Log,
+		gate:     newGate(&cfg),
+		sessions: make(map[*session]struct{}),
+	}
+	s.upgrader = websocket.Upgrader{
+		HandshakeTimeout: cfg.WriteWait,
+		ReadBufferSize:   1024,
+		WriteBufferSize:  1024,
+		// Thousands of sessions write now and then: they need no buffer each.
+		WriteBufferPool: &sync.Pool{},
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+			code := wire.CodeBadRequest
+			if status == http.StatusForbidden {
+				code = wire.CodeForbidden
+			}
+			writeError(w, wire.NewError(code, reason.Error()))
+		},
+	}
+	s.metrics, err = newMetrics(s)
+	if err != nil {
+		return nil, fmt.Errorf("signaling: register metrics: %w", err)
+	}
+	if s.handler, err = s.routes(); err != nil {
+		return nil, err
+	}
+	s.hub = newHub(&s.cfg, s.metrics)
+	return s, nil
+}
+
+// Handler returns what the server answers HTTP with: every path, unknown ones
+// included.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Shutdown ends the server: readiness turns to 503 and every resource refuses,
+// everybody gets a goodbye, all media is closed, and all goroutines have ended
+// when it returns nil. If ctx is over before, the connections that are left are
+// cut, and the error says so; then some goroutines may take a moment longer. The media engine and the HTTP server are the
+// caller's to close, in this order: Shutdown, HTTP server, engine.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	err := s.hub.shutdown(ctx)
+
+	s.mu.Lock()
+	for session := range s.sessions {
+		session.out.finish(wire.GoodbyeShutdown)
+	}
+	s.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.running.Wait()
+	}()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	left := len(s.sessions)
+	for session := range s.sessions {
+		session.out.abort()
+	}
+	s.mu.Unlock()
+	// Cut connections end at once; what a slow HTTP request still holds up is not
+	// waited for.
+	grace := time.NewTimer(cutGrace)
+	defer grace.Stop()
+	select {
+	case <-done:
+	case <-grace.C:
+	}
+	return errors.Join(err, fmt.Errorf("%d connections were cut: %w", left, ctx.Err()))
+}
+
+// begin counts a request that Shutdown waits for. It fails while shutting down;
+// otherwise the caller calls s.running.Done.
+func (s *Server) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Load() {
+		return errShuttingDown
+	}
+	s.running.Add(1)
+	return nil
+}
+
+// websocket serves GET /ws.
+func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
+	if !websocket.IsWebSocketUpgrade(r) {
+		writeError(w, wire.NewError(wire.CodeBadRequest, "this is a WebSocket; see docs/protocol.md"))
+		return
+	}
+	conn, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		// The upgrader has answered.
+		s.log.Debug("websocket upgrade refused", "err", err)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	id := newID()
+	session := &session{
+		server: s,
+		conn:   conn,
+		id:     id,
+		out:    newSender(conn, &s.cfg, s.metrics, cancel),
+		log:    s.log.With("session", id),
+	}
+	s.mu.Lock()
+	s.sessions[session] = struct{}{}
+	if s.draining.Load() {
+		session.out.finish(wire.GoodbyeShutdown)
+	}
+	s.mu.Unlock()
+	s.metrics.sessions.Inc()
+	start := time.Now()
+	defer func() {
+		s.mu.Lock()
+		delete(s.sessions, session)
+		s.mu.Unlock()
+		s.metrics.sessions.Dec()
+		session.log.Debug("session over", "after", time.Since(start))
+	}()
+	session.serve(ctx)
+}

@@ -1,0 +1,256 @@
+package signaling
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// readSlack is how many times the longest message the socket reads at all: what
+// is longer than a message gets an error, what is longer than this ends the
+// connection (close code 1009) without being read.
+const readSlack = 8
+
+// session is one WebSocket: one reader, which is the HTTP handler's goroutine
+// and runs the requests in order, and one writer. All fields but out belong to
+// the reader.
+type session struct {
+	server *Server
+	conn   *websocket.Conn
+	id     string
+	out    *sender
+	log    *slog.Logger
+
+	greeted   bool
+	have      grant
+	name      string
+	me        *person
+	live      *live
+	malformed int
+	buf       bytes.Buffer
+}
+
+// serve runs the session until it ends.
+func (s *session) serve(ctx context.Context) {
+	go s.out.run()
+	s.read(ctx)
+	close(s.out.read)
+	if s.live != nil {
+		// Fails if the person is out already: left, removed, or the room ended.
+		_ = s.live.leave(s.me, true, nil)
+	}
+	<-s.out.done
+}
+
+// read takes messages until the connection fails or is closed. When the session
+// is ending it reads on, and drops what it reads, for the closing handshake.
+func (s *session) read(ctx context.Context) {
+	cfg := s.out.cfg
+	s.conn.SetReadLimit(readSlack * wire.MaxMessage)
+	_ = s.conn.SetReadDeadline(time.Now().Add(cfg.HelloWait))
+	alive := func() {
+		if s.greeted {
+			_ = s.conn.SetReadDeadline(time.Now().Add(cfg.PongWait))
+		}
+	}
+	s.conn.SetPongHandler(func(string) error { alive(); return nil })
+	answerPing := s.conn.PingHandler()
+	s.conn.SetPingHandler(func(data string) error { alive(); return answerPing(data) })
+
+	for {
+		kind, r, err := s.conn.NextReader()
+		if err == nil && !s.out.stopped() {
+			err = s.take(ctx, kind, r)
+		}
+		if err != nil {
+			s.lost(err)
+			return
+		}
+		alive()
+	}
+}
+
+// lost ends the session after the socket gave no more.
+func (s *session) lost(err error) {
+	var timeout net.Error
+	if !s.greeted && errors.As(err, &timeout) && timeout.Timeout() {
+		s.out.finish(wire.GoodbyeTimeout)
+		return
+	}
+	if !s.out.stopped() {
+		s.log.Debug("session lost", "err", err)
+	}
+	// A session that is ending is left to its writer.
+	s.out.quit()
+}
+
+// take reads and handles one message. An error means that the socket is dead.
+func (s *session) take(ctx context.Context, kind int, r io.Reader) error {
+	s.buf.Reset()
+	if s.buf.Cap() > wire.MaxMessage/8 {
+		// One long message must not keep its memory for the session's life.
+		s.buf = bytes.Buffer{}
+	}
+	if _, err := s.buf.ReadFrom(io.LimitReader(r, wire.MaxMessage+1)); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return err
+	}
+	if kind == websocket.BinaryMessage {
+		s.server.metrics.received(typeBinary)
+		s.refuseMalformed(wire.NewError(wire.CodeBadRequest, "messages must be text"))
+		return nil
+	}
+	m, err := wire.DecodeClient(s.buf.Bytes())
+	if err != nil {
+		s.server.metrics.received(typeMalformed)
+		s.refuseMalformed(refuse(s.log, err))
+		return nil
+	}
+	s.malformed = 0
+	s.server.metrics.received(m.Type())
+	if err := s.handle(ctx, m); err != nil {
+		refusal := refuse(s.log, err)
+		refusal.ID = m.RequestID()
+		s.reply(refusal)
+	}
+	return nil
+}
+
+// refuseMalformed answers what could not be read as a message. A client that
+// sends nothing else is not worth listening to.
+func (s *session) refuseMalformed(refusal wire.Error) {
+	s.reply(refusal)
+	s.malformed++
+	if s.malformed >= s.out.cfg.MaxMalformed {
+		s.out.finish(wire.GoodbyeProtocol)
+	}
+}
+
+// reply queues one message for this client.
+func (s *session) reply(m wire.ServerMessage) {
+	p, err := pack(m)
+	if err != nil {
+		s.log.Error("encode a reply", "type", m.Type(), "err", err)
+		return
+	}
+	s.out.push(p)
+}
+
+// handle carries out one request. It queues the answer, or returns the refusal.
+func (s *session) handle(ctx context.Context, m wire.ClientMessage) error {
+	if hello, ok := m.(wire.Hello); ok {
+		return s.hello(hello)
+	}
+	if !s.greeted {
+		return wire.NewError(wire.CodeConflict, "say hello first")
+	}
+	if join, ok := m.(wire.Join); ok {
+		return s.join(join)
+	}
+	if s.live == nil {
+		return wire.NewError(wire.CodeConflict, "join a room first")
+	}
+
+	ok := func() { s.reply(wire.OK{ID: m.RequestID()}) }
+	switch m := m.(type) {
+	case wire.Offer:
+		_, err := s.live.open(ctx, s.me, m.Media, m.SDP, func(session rtc.Session) {
+			s.reply(wire.Answer{ID: m.ID, Media: m.Media, SDP: session.Answer()})
+		})
+		return err
+	case wire.Hangup:
+		s.live.hangUp(s.me, m.Media)
+		ok()
+		return nil
+	case wire.Leave:
+		return s.live.leave(s.me, false, ok)
+	case wire.End:
+		return s.live.end(s.me.id, ok)
+	}
+	return s.live.act(func(now time.Time) ([]room.Event, error) { return s.change(m, now) }, ok)
+}
+
+// change applies a request that is a matter of the rules alone.
+func (s *session) change(m wire.ClientMessage, now time.Time) ([]room.Event, error) {
+	rules, me := s.live.rules, s.me.id
+	switch m := m.(type) {
+	case wire.Mute:
+		if m.Muted {
+			return rules.Mute(me, s.whom(m.Member), now)
+		}
+		return rules.Unmute(me, s.whom(m.Member), now)
+	case wire.Promote:
+		role := ruleRole(m.Role)
+		if m.Role == "" {
+			role = room.Speaker
+		}
+		return rules.Promote(me, s.whom(m.Member), role, now)
+	case wire.Demote:
+		return rules.Demote(me, s.whom(m.Member), now)
+	case wire.Remove:
+		return rules.Remove(me, s.whom(m.Member), now)
+	case wire.RaiseHand:
+		return rules.RaiseHand(me, now)
+	case wire.LowerHand:
+		return rules.LowerHand(me, s.whom(m.Member), now)
+	}
+	return nil, wire.NewError(wire.CodeUnknownType, "")
+}
+
+// whom returns the member a request is about: oneself, if it names nobody.
+func (s *session) whom(member string) room.MemberID {
+	if member == "" {
+		return s.me.id
+	}
+	return room.MemberID(member)
+}
+
+func (s *session) hello(m wire.Hello) error {
+	if s.greeted {
+		return wire.NewError(wire.CodeConflict, "hello has been said")
+	}
+	have, err := s.server.gate.check(m.Token)
+	if err != nil {
+		return err
+	}
+	s.greeted, s.have, s.name = true, have, m.Name
+	s.reply(wire.Welcome{ID: m.ID, Session: s.id, Version: wire.Version, Server: "earshot/" + s.out.cfg.Version})
+	return nil
+}
+
+func (s *session) join(m wire.Join) error {
+	if s.live != nil {
+		return wire.NewError(wire.CodeConflict, "this session has joined a room; open another for another")
+	}
+	role, err := s.server.gate.admit(s.have, m.Room, m.Role)
+	if err != nil {
+		s.server.metrics.joined("ws", err)
+		return err
+	}
+	name := m.Name
+	if name == "" {
+		name = s.name
+	}
+	me := &person{id: room.MemberID(newID()), out: s.out}
+	l, err := s.server.hub.join(m.Room, me, name, ruleRole(role), "ws", func(joined wire.Joined) {
+		joined.ID = m.ID
+		s.reply(joined)
+	})
+	if err != nil {
+		return err
+	}
+	s.live, s.me = l, me
+	return nil
+}

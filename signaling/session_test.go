@@ -1,0 +1,361 @@
+package signaling
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+func TestNothingGoesBeforeHelloAndNothingButJoinBeforeJoin(t *testing.T) {
+	c := open(t, nil).dial()
+	c.refused(wire.Join{Room: "a"}, wire.CodeConflict)
+	c.send(wire.Hello{ID: "h", Version: wire.Version})
+	welcome := await[wire.Welcome](c)
+	assert.Equal(t, "h", welcome.ID)
+	assert.Equal(t, "earshot/dev", welcome.Server)
+	c.refused(wire.Hello{Version: wire.Version}, wire.CodeConflict)
+	c.refused(wire.RaiseHand{}, wire.CodeConflict)
+	c.refused(wire.Offer{Media: wire.MediaEar, SDP: "v=0"}, wire.CodeConflict)
+	c.send(wire.Join{Room: "a"})
+	await[wire.Joined](c)
+	c.refused(wire.Join{Room: "b"}, wire.CodeConflict)
+}
+
+func TestHelloHasADeadline(t *testing.T) {
+	c := open(t, func(cfg *Config) { cfg.HelloWait = 20 * time.Millisecond }).dial()
+	reason, code := c.goodbye()
+	assert.Equal(t, wire.GoodbyeTimeout, reason)
+	assert.Equal(t, websocket.ClosePolicyViolation, code)
+}
+
+func TestAPingDoesNotReplaceHello(t *testing.T) {
+	c := open(t, func(cfg *Config) { cfg.HelloWait = 50 * time.Millisecond }).dial()
+	stop := make(chan struct{})
+	go func() {
+		defer close(stop)
+		for c.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	reason, _ := c.goodbye()
+	assert.Equal(t, wire.GoodbyeTimeout, reason)
+	c.hangUp()
+	<-stop
+}
+
+func TestWhatCannotBeReadIsRefusedAndTheSessionLives(t *testing.T) {
+	h := open(t, nil)
+	c, _ := h.enter("a", "", "")
+	for name, row := range map[string]struct {
+		text string
+		code wire.Code
+		id   string
+	}{
+		"no JSON":           {"hello there", wire.CodeBadRequest, ""},
+		"an array":          {"[]", wire.CodeBadRequest, ""},
+		"an empty message":  {"", wire.CodeBadRequest, ""},
+		"an unknown type":   {`{"type":"dance","id":"7"}`, wire.CodeUnknownType, "7"},
+		"a server's type":   {`{"type":"joined","id":"8"}`, wire.CodeUnknownType, "8"},
+		"a missing field":   {`{"type":"offer","id":"9","media":"ear"}`, wire.CodeBadRequest, "9"},
+		"a very deep value": {`{"type":"leave","x":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`, wire.CodeTooLarge, ""},
+		"a deep value":      {`{"type":"leave","x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`, wire.CodeBadRequest, ""},
+		"a long message":    {`{"type":"leave","x":"` + strings.Repeat("x", 4*wire.MaxMessage) + `"}`, wire.CodeTooLarge, ""},
+	} {
+		c.raw(row.text)
+		refusal := await[wire.Error](c)
+		assert.Equal(t, row.code, refusal.Code, name)
+		assert.Equal(t, row.id, refusal.ID, name)
+	}
+	require.NoError(t, c.conn.WriteMessage(websocket.BinaryMessage, []byte(`{"type":"leave"}`)))
+	assert.Equal(t, wire.CodeBadRequest, await[wire.Error](c).Code)
+	c.ask(wire.RaiseHand{})
+
+	m := h.server.metrics
+	assert.EqualValues(t, 1, testutil.ToFloat64(m.in[typeBinary]))
+	assert.EqualValues(t, 9, testutil.ToFloat64(m.in[typeMalformed]))
+	assert.EqualValues(t, 1, testutil.ToFloat64(m.in[wire.TypeRaiseHand]))
+}
+
+func TestAMessageFarTooLongEndsTheConnectionUnread(t *testing.T) {
+	c, _ := open(t, nil).enter("a", "", "")
+	// The server stops reading in between, so the write may fail.
+	_ = c.conn.WriteMessage(websocket.TextMessage, make([]byte, (readSlack+1)*wire.MaxMessage))
+	c.rest()
+	if closing := (*websocket.CloseError)(nil); assert.ErrorAs(t, c.end, &closing) {
+		assert.Equal(t, websocket.CloseMessageTooBig, closing.Code)
+	}
+}
+
+func TestManyMalformedMessagesInARowEndTheSession(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.MaxMalformed = 3 })
+	c, _ := h.enter("a", "", "")
+	for range 5 {
+		// A good one in between starts the count anew.
+		c.raw("x")
+		c.raw("x")
+		c.ask2(wire.RaiseHand{})
+	}
+	for range 3 {
+		c.raw("x")
+	}
+	reason, code := c.goodbye()
+	assert.Equal(t, wire.GoodbyeProtocol, reason)
+	assert.Equal(t, websocket.CloseUnsupportedData, code)
+	require.Eventually(t, func() bool { return h.audience("a") == 0 }, eventually, often)
+}
+
+// ask2 sends a request and skips errors until its OK.
+func (c *client) ask2(m wire.ClientMessage) {
+	c.t.Helper()
+	c.send(m)
+	for {
+		if _, ok := c.answer().(wire.OK); ok {
+			return
+		}
+	}
+}
+
+func TestLeaving(t *testing.T) {
+	h := open(t, nil)
+	c, _ := h.enter("a", "", "")
+	require.Equal(t, 1, h.audience("a"))
+	c.ask(wire.Leave{})
+	reason, code := c.goodbye()
+	assert.Equal(t, wire.GoodbyeLeft, reason)
+	assert.Equal(t, websocket.CloseNormalClosure, code)
+	assert.Equal(t, 0, h.audience("a"))
+}
+
+func TestTheDeathOfAConnectionFreesTheSeat(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.Capacity = 1 })
+	c, _ := h.enter("a", "", "")
+	other := h.greet()
+	other.refused(wire.Join{Room: "a"}, wire.CodeRoomFull)
+	c.hangUp()
+	require.Eventually(t, func() bool { return h.audience("a") == 0 }, eventually, often)
+	other.send(wire.Join{Room: "a"})
+	await[wire.Joined](other)
+}
+
+func TestAClientThatAnswersNoPingIsLost(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.PingEvery, cfg.PongWait = 50*time.Millisecond, 2*time.Second })
+	alive, _ := h.enter("a", "", "")
+	silent := h.dialWith(func(conn *websocket.Conn) {
+		conn.SetPingHandler(func(string) error { return nil })
+	})
+	silent.hello()
+	silent.join("a", "", "")
+	silent.rest()
+	require.Eventually(t, func() bool { return h.audience("a") == 1 }, eventually, often)
+	alive.ask(wire.RaiseHand{})
+}
+
+func TestCapacityCountsTheAudienceAndTheStageHasItsOwn(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.Capacity, cfg.Stage = 2, 1 })
+	host, _ := h.enter("a", wire.RoleHost, "")
+	_, one := h.enter("a", "", "")
+	h.enter("a", "", "")
+	c := h.greet()
+	c.refused(wire.Join{Room: "a"}, wire.CodeRoomFull)
+	c.refused(wire.Join{Room: "a", Role: wire.RoleSpeaker}, wire.CodeStageFull)
+	host.refused(wire.Promote{Member: one.Member}, wire.CodeStageFull)
+	host.refused(wire.Demote{}, wire.CodeRoomFull)
+	joins := h.server.metrics.joins
+	assert.EqualValues(t, 3, testutil.ToFloat64(joins.WithLabelValues("ws", "ok")))
+	assert.EqualValues(t, 1, testutil.ToFloat64(joins.WithLabelValues("ws", "room_full")))
+	assert.EqualValues(t, 1, testutil.ToFloat64(joins.WithLabelValues("ws", "stage_full")))
+}
+
+func TestAListenerMayNotActOnOthers(t *testing.T) {
+	h := open(t, nil)
+	host, hosted := h.enter("a", wire.RoleHost, "Ada")
+	c, me := h.enter("a", "", "Bo")
+	for _, m := range []wire.ClientMessage{
+		wire.Promote{Member: me.Member}, wire.Demote{Member: hosted.Member}, wire.Remove{Member: hosted.Member},
+		wire.Mute{Member: hosted.Member, Muted: true}, wire.End{}, wire.LowerHand{Member: hosted.Member},
+		wire.Offer{Media: wire.MediaMic, SDP: "v=0"},
+		// Who is there and who is not looks the same to someone who may not act.
+		wire.Remove{Member: "nobody"},
+	} {
+		c.refused(m, wire.CodeForbidden)
+	}
+	c.refused(wire.Mute{Muted: true}, wire.CodeConflict)
+	c.refused(wire.Demote{}, wire.CodeConflict)
+	host.refused(wire.Remove{Member: "nobody"}, wire.CodeNotFound)
+	host.refused(wire.RaiseHand{}, wire.CodeConflict)
+}
+
+func TestAKick(t *testing.T) {
+	h := open(t, nil)
+	host, _ := h.enter("a", wire.RoleHost, "Ada")
+	c, me := h.enter("a", wire.RoleSpeaker, "Bo")
+	host.presence(func(p wire.Presence) bool { return len(p.StageChanges) == 1 && p.StageChanges[0].Member == me.Member })
+	host.ask(wire.Remove{ID: "1", Member: me.Member})
+	reason, code := c.goodbye()
+	assert.Equal(t, wire.GoodbyeRemoved, reason)
+	assert.Equal(t, websocket.ClosePolicyViolation, code)
+	gone := host.presence(func(p wire.Presence) bool { return len(p.StageChanges) == 1 }).StageChanges[0]
+	assert.Equal(t, wire.StageChange{Gone: true, StageMember: wire.StageMember{
+		Member: me.Member, Name: "Bo", Role: wire.RoleSpeaker, Talker: me.Talker}}, gone)
+	// The room goes on, and the person may come back as somebody new.
+	_, again := h.enter("a", "", "Bo")
+	assert.NotEqual(t, me.Member, again.Member)
+	assert.NotEqual(t, me.Talker, again.Talker)
+}
+
+func TestTwoSessionsAreTwoPeople(t *testing.T) {
+	h := open(t, nil)
+	one, a := h.enter("a", "", "Bo")
+	_, b := h.enter("a", "", "Bo")
+	assert.NotEqual(t, a.Member, b.Member)
+	assert.Equal(t, 2, h.audience("a"))
+	one.ask(wire.Leave{})
+	one.goodbye()
+	assert.Equal(t, 1, h.audience("a"))
+}
+
+func TestTheEndOfARoom(t *testing.T) {
+	h := open(t, nil)
+	host, _ := h.enter("a", wire.RoleHost, "Ada")
+	c, _ := h.enter("a", "", "Bo")
+	host.ask(wire.End{ID: "1"})
+	for _, each := range []*client{host, c} {
+		reason, code := each.goodbye()
+		assert.Equal(t, wire.GoodbyeEnded, reason)
+		assert.Equal(t, websocket.CloseNormalClosure, code)
+	}
+	require.Eventually(t, func() bool { _, err := h.server.hub.find("a"); return err != nil }, eventually, often)
+	// On an open server the name is free again, at once.
+	_, again := h.enter("a", "", "Cy")
+	assert.Equal(t, 1, again.Audience)
+}
+
+func TestHandsAreForTheStage(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.PresenceEvery = 10 * time.Millisecond })
+	early, _ := h.enter("a", wire.RoleHost, "Ada")
+	c, me := h.enter("a", "", "Bo")
+	other, _ := h.enter("a", "", "Cy")
+	c.ask(wire.RaiseHand{})
+	up := early.presence(func(p wire.Presence) bool { return p.Hands != nil })
+	assert.Equal(t, []wire.Hand{{Member: me.Member, Name: "Bo"}}, up.Hands)
+	assert.Equal(t, 1, up.HandCount)
+	late, joined := h.enter("a", wire.RoleSpeaker, "Di")
+	assert.Equal(t, up.Hands, joined.Hands, "a latecomer to the stage sees the hands")
+	early.ask2(wire.Promote{Member: me.Member})
+	down := late.presence(func(p wire.Presence) bool { return p.Hands != nil })
+	assert.Empty(t, down.Hands, "who is promoted has a hand no more")
+	other.send(wire.Leave{})
+	told := 0
+	for _, m := range other.rest() {
+		if p, ok := m.(wire.Presence); ok {
+			told += len(p.StageChanges)
+			assert.Nil(t, p.Hands, "the audience is not told of hands")
+		}
+	}
+	assert.GreaterOrEqual(t, told, 2, "of two who came to the stage it is")
+}
+
+// A reader that does not read must cost the others nothing: it is cut off and
+// counted while they go on.
+func TestASlowReaderIsDisconnected(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.SendQueue, cfg.CloseWait = 8, 50*time.Millisecond })
+	well, _ := h.enter("a", "", "")
+
+	slow, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(h.http.URL, "http")+"/ws", nil)
+	require.NoError(t, err)
+	_ = response.Body.Close()
+	defer slow.Close()
+	say := func(m wire.ClientMessage) error {
+		data, err := wire.Encode(m)
+		require.NoError(t, err)
+		return slow.WriteMessage(websocket.TextMessage, data)
+	}
+	require.NoError(t, say(wire.Hello{Version: wire.Version}))
+	require.NoError(t, say(wire.Join{Room: "a"}))
+	require.Eventually(t, func() bool { return h.audience("a") == 2 }, eventually, often)
+
+	// It asks and asks and never reads the answers, until the socket's buffers
+	// and then its queue are full.
+	long := wire.Mute{ID: strings.Repeat("x", wire.MaxID), Muted: true}
+	for say(long) == nil && testutil.ToFloat64(h.server.metrics.slow) == 0 {
+		continue
+	}
+	require.Eventually(t, func() bool { return testutil.ToFloat64(h.server.metrics.slow) == 1 }, eventually, often)
+	require.Eventually(t, func() bool { return h.audience("a") == 1 }, eventually, often)
+	well.ask(wire.RaiseHand{})
+	assert.EqualValues(t, 1, testutil.ToFloat64(h.server.metrics.slow))
+}
+
+// A slow reader that wakes up in time is told why it was put out.
+func TestASlowReaderThatReadsAgainGetsItsGoodbye(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.SendQueue, cfg.CloseWait, cfg.WriteWait = 4, 30*time.Second, 30*time.Second })
+	asleep := make(chan struct{})
+	c := h.dialWith(func(conn *websocket.Conn) {
+		// The first ping puts its reader to sleep.
+		conn.SetPingHandler(func(string) error { <-asleep; return nil })
+	})
+	c.hello()
+	c.join("a", "", "")
+	p := h.live("a").people
+	var out *sender
+	for _, person := range p {
+		out = person.out
+	}
+	require.NoError(t, out.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)))
+	for testutil.ToFloat64(h.server.metrics.slow) == 0 {
+		c.send(wire.Mute{ID: strings.Repeat("x", wire.MaxID), Muted: true})
+	}
+	close(asleep)
+	reason, code := c.goodbye()
+	assert.Equal(t, wire.GoodbyeSlow, reason)
+	assert.Equal(t, websocket.ClosePolicyViolation, code)
+}
+
+func TestShutdownSaysGoodbyeToAll(t *testing.T) {
+	h := open(t, nil)
+	in, _ := h.enter("a", wire.RoleHost, "")
+	greeted, silent := h.greet(), h.dial()
+	require.Eventually(t, func() bool { return testutil.ToFloat64(h.server.metrics.sessions) == 3 }, eventually, often)
+	require.NoError(t, h.server.Shutdown(context.Background()))
+	for _, c := range []*client{in, greeted, silent} {
+		reason, code := c.goodbye()
+		assert.Equal(t, wire.GoodbyeShutdown, reason)
+		assert.Equal(t, websocket.CloseGoingAway, code)
+	}
+	for path, want := range map[string]int{
+		"/healthz": 200, "/metrics": 200, "/readyz": 503, "/api/rooms": 503, "/rooms/a/whep": 503, "/ws": 503,
+	} {
+		response, answer := h.call(http.MethodGet, path, "", "")
+		assert.Equal(t, want, response.StatusCode, path)
+		if want == 503 {
+			assert.Equal(t, wire.CodeUnavailable, code(answer), path)
+		}
+	}
+	assert.Zero(t, testutil.ToFloat64(h.server.metrics.sessions))
+	require.NoError(t, h.server.Shutdown(context.Background()), "a second shutdown finds nothing to do")
+}
+
+func TestShutdownCutsWhoDoesNotGo(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.CloseWait = time.Hour })
+	// It never answers the closing handshake, because it never reads.
+	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(h.http.URL, "http")+"/ws", nil)
+	require.NoError(t, err)
+	_ = response.Body.Close()
+	defer conn.Close()
+	require.Eventually(t, func() bool { return testutil.ToFloat64(h.server.metrics.sessions) == 1 }, eventually, often)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	err = h.server.Shutdown(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.ErrorContains(t, err, "1 connections were cut")
+	assert.Zero(t, testutil.ToFloat64(h.server.metrics.sessions), "its goroutines have ended all the same")
+}

@@ -1,0 +1,32 @@
+package whip
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestDocument holds that docs/whip-whep.md lists the requirements that are
+// tested, and no others.
+func TestDocument(t *testing.T) {
+	text, err := os.ReadFile("../../docs/whip-whep.md")
+	require.NoError(t, err)
+	listed := map[string]bool{}
+	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (both|WHIP|WHEP)[, ]")
+	for _, m := range row.FindAllStringSubmatch(string(text), -1) {
+		listed[m[2]+" "+m[1]] = true
+	}
+	tested := map[string]bool{}
+	for of, rows := range map[string][]must{"both": sharedMusts(Play), "WHIP": whipMusts(), "WHEP": whepMusts()} {
+		for _, m := range rows {
+			require.False(t, tested[of+" "+m.id], "two requirements are called %q", m.id)
+			require.False(t, strings.ContainsAny(m.id, " :"), m.id)
+			tested[of+" "+m.id] = true
+		}
+	}
+	assert.Equal(t, tested, listed)
+}

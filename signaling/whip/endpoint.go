@@ -1,0 +1,73 @@
+package whip
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Kind is the direction of a session.
+type Kind int
+
+const (
+	// Publish: media flows from the client to the server (WHIP).
+	Publish Kind = iota + 1
+	// Play: media flows from the server to the client (WHEP).
+	Play
+)
+
+// String returns "whip" or "whep", as the paths spell them.
+func (k Kind) String() string {
+	switch k {
+	case Publish:
+		return "whip"
+	case Play:
+		return "whep"
+	default:
+		return "unknown"
+	}
+}
+
+// Endpoint makes and finds sessions. Its methods are called from many goroutines
+// at once.
+//
+// An error that is (errors.As) a [wire.Error] is answered with its code's HTTP
+// status and its text; any other is logged and answered with a bare 500. An
+// error that also has a method RetryAfter() time.Duration sets Retry-After.
+type Endpoint interface {
+	// Open makes a session from an offer. The offer parsed as SDP, has ICE
+	// credentials and a section in which media can flow in the direction of kind;
+	// all else is for Open to judge. bearer is the token of the Authorization
+	// header, empty if there was none. r is the request, for its query and its
+	// remote address; its body has been read.
+	//
+	// The answer must hold all of the server's candidates (RFC 9725 §4.3.2).
+	// A session whose client is gone before it could be told of it is closed.
+	Open(ctx context.Context, kind Kind, room, bearer string, r *http.Request, offer string) (Resource, error)
+
+	// Find returns an open session, the bearer being checked as by Open. One that
+	// does not exist, has ended, or belongs to another room or kind is
+	// wire.CodeNotFound.
+	Find(kind Kind, room, id, bearer string) (Resource, error)
+}
+
+// Resource is one session. Its methods are called from many goroutines at once.
+type Resource interface {
+	// ID names the session in its URL. It must be unguessable, as it is all that
+	// stands between a session and whoever would end it where no token is asked
+	// (RFC 9725 §5), must be unique for the life of the server, and must not
+	// change.
+	ID() string
+	// Answer is the SDP answer. It is asked for once, after Open.
+	Answer() string
+	// AddCandidate takes in ICE candidates that the client found later, as an
+	// application/trickle-ice-sdpfrag (RFC 8840 §9) whose syntax has been checked
+	// and from which the candidates that are of no use here have been taken.
+	AddCandidate(sdpFragment string) error
+	// Close ends the session and frees what it holds. Closing what has ended is
+	// no error.
+	Close(ctx context.Context) error
+}
+
+// retrier is an error that knows when to try again.
+type retrier interface{ RetryAfter() time.Duration }

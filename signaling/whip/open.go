@@ -1,0 +1,65 @@
+package whip
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// open answers POST on an endpoint: an offer in, a session and its answer out.
+//
+// Accept is not looked at, as RFC 9110 §12.5.1 allows: the answer is SDP or
+// nothing. A 406 would say something else to a WHEP player, which must read its
+// body as the server's counter-offer.
+func (h *Handler) open(kind Kind, w http.ResponseWriter, r *http.Request) {
+	token, err := bearer(r)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	text, err := body(w, r, typeSDP, h.cfg.MaxOffer)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	ice, err := checkOffer(kind, text)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	room := r.PathValue("room")
+	res, err := h.cfg.Endpoint.Open(r.Context(), kind, room, token, r, text)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	if r.Context().Err() != nil {
+		// The client will never learn the session's URL: without this, its seat
+		// would stay taken until the media times out.
+		h.drop(r, res)
+		return
+	}
+
+	answer := exclusiveMux(res.Answer())
+	head := w.Header()
+	head.Set("Location", "/rooms/"+url.PathEscape(room)+"/"+kind.String()+"/"+url.PathEscape(segment(res.ID(), ice)))
+	head.Set("ETag", entityTag(res.ID()))
+	head.Set("Accept-Patch", typeFragment)
+	for _, link := range h.links {
+		head.Add("Link", link)
+	}
+	head.Set("Content-Type", typeSDP)
+	head.Set("Content-Length", strconv.Itoa(len(answer)))
+	w.WriteHeader(http.StatusCreated)
+	if _, err := w.Write([]byte(answer)); err != nil {
+		h.drop(r, res)
+	}
+}
+
+// drop closes a session of which the client could not be told.
+func (h *Handler) drop(r *http.Request, res Resource) {
+	if err := res.Close(context.WithoutCancel(r.Context())); err != nil {
+		h.cfg.Log.ErrorContext(r.Context(), "whip session not closed", "session", res.ID(), "error", err)
+	}
+}

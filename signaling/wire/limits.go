@@ -1,0 +1,32 @@
+package wire
+
+// Version is the protocol version a client states in [Hello]. It changes only
+// when an old client could misread a message; new fields and new server message
+// types do not change it, and clients ignore the ones they do not know.
+const Version = 1
+
+// Limits of what a message may hold. Decoding refuses what exceeds them.
+const (
+	// MaxMessage is the longest message in bytes, in either direction.
+	MaxMessage = 128 << 10
+	// MaxDepth is how deeply objects and arrays may nest.
+	MaxDepth = 16
+	// MaxID is the longest request id in bytes.
+	MaxID = 64
+	// MaxName is the longest name of a person in runes.
+	MaxName = 80
+	// MaxRoom is the longest room id in bytes (see [ValidRoom]).
+	MaxRoom = 64
+	// MaxMember is the longest member id in bytes.
+	MaxMember = 64
+	// MaxToken is the longest session token in bytes.
+	MaxToken = 4096
+	// MaxSDP is the longest session description in bytes.
+	MaxSDP = 32 << 10
+	// MaxHands is how many raised hands a message lists, the oldest first;
+	// hand_count tells how many there are.
+	MaxHands = 50
+	// MaxText is the longest text of an error, or of another field meant for
+	// people, in bytes.
+	MaxText = 1024
+)

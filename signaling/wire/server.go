@@ -1,0 +1,235 @@
+package wire
+
+// StageMember is one person on stage.
+type StageMember struct {
+	Member string `json:"member"`
+	Name   string `json:"name"`
+	// Role is speaker or host.
+	Role Role `json:"role"`
+	// Talker is the number that names this person's voice: the CSRC of its RTP
+	// packets, and the entries of [Talkers]. Unique in the room, never 0.
+	Talker uint32 `json:"talker"`
+	Muted  bool   `json:"muted"`
+}
+
+// StageChange is the present state of one person who came to the stage, changed
+// on it, or left it. It is a state and not a step: applying it twice, or only
+// the latest of several, gives the right picture.
+type StageChange struct {
+	StageMember
+	// Gone tells that the person is no longer on stage.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// Hand is a raised hand.
+type Hand struct {
+	Member string `json:"member"`
+	Name   string `json:"name"`
+}
+
+// Welcome answers [Hello].
+type Welcome struct {
+	ID string `json:"id,omitempty"`
+	// Session names this connection, for people who read logs.
+	Session string `json:"session"`
+	// Version is the protocol version the server speaks: [Version].
+	Version int `json:"version"`
+	// Server names the software and its version.
+	Server string `json:"server"`
+}
+
+// Joined answers [Join] with the picture of the room at that moment. Later
+// [Presence] and [Talkers] messages bring the changes.
+type Joined struct {
+	ID   string `json:"id,omitempty"`
+	Room string `json:"room"`
+	// Member is one's own id in the room.
+	Member string `json:"member"`
+	Role   Role   `json:"role"`
+	// Talker is one's own number, should one come to the stage.
+	Talker uint32 `json:"talker"`
+	// Slots is how many voices the room passes on at once: the number of audio
+	// sections worth offering in an ear.
+	Slots int `json:"slots"`
+	// Audience is how many people sit in the audience.
+	Audience int `json:"audience"`
+	// Stage is who is on stage, oneself included, by time on stage.
+	Stage []StageMember `json:"stage"`
+	// Talkers is who holds a slot now.
+	Talkers []uint32 `json:"talkers"`
+	// Hands are the raised hands, oldest first, at most [MaxHands]. Only those on
+	// stage get them.
+	Hands []Hand `json:"hands,omitempty"`
+	// HandCount is how many hands are up in all. Only for those on stage.
+	HandCount int `json:"hand_count,omitempty"`
+}
+
+// Answer answers [Offer].
+type Answer struct {
+	ID    string `json:"id,omitempty"`
+	Media Media  `json:"media"`
+	// SDP is a whole answer, candidates included.
+	SDP string `json:"sdp"`
+}
+
+// OK answers a request that has nothing to tell.
+type OK struct {
+	ID string `json:"id,omitempty"`
+}
+
+// Presence tells what changed in the room since the last one. The server
+// gathers changes and sends at most one every 250 ms.
+type Presence struct {
+	// Audience is how many people sit in the audience.
+	Audience int `json:"audience"`
+	// StageChanges are the people whose place on stage changed.
+	StageChanges []StageChange `json:"stage_changes,omitempty"`
+	// Hands are the raised hands, oldest first, at most [MaxHands]; absent (nil)
+	// if they have not changed, and for those not on stage.
+	Hands []Hand `json:"hands,omitzero"`
+	// HandCount is how many hands are up in all; it comes with Hands.
+	HandCount int `json:"hand_count,omitempty"`
+}
+
+// Talkers tells who holds the room's slots, whenever that changes (gathered, at
+// most one message every 100 ms). The order says nothing.
+type Talkers struct {
+	Talkers []uint32 `json:"talkers"`
+}
+
+// RoleChanged tells that one's own role changed. After a promotion the client
+// may open its mic; a demotion has closed it.
+type RoleChanged struct {
+	Role Role `json:"role"`
+	// By is the member who did it; empty for the operator.
+	By string `json:"by,omitempty"`
+}
+
+// Muted tells that one's own mic was muted or unmuted.
+type Muted struct {
+	Muted bool `json:"muted"`
+	// By is the member who did it; empty for the operator.
+	By string `json:"by,omitempty"`
+}
+
+// CloseReason tells why the server closed an ear or a mic.
+type CloseReason string
+
+// The reasons for a [MediaClosed].
+const (
+	// CloseLost: the connection failed, or the client's end closed it.
+	CloseLost CloseReason = "lost"
+	// CloseDemoted: the member left the stage.
+	CloseDemoted CloseReason = "demoted"
+)
+
+// MediaClosed tells that an ear or a mic was closed other than by the client's own
+// [Hangup] or by a later [Offer] in its place. The member is still in the room.
+type MediaClosed struct {
+	Media  Media       `json:"media"`
+	Reason CloseReason `json:"reason"`
+}
+
+// GoodbyeReason tells why the server ends a session.
+type GoodbyeReason string
+
+// The reasons for a [Goodbye].
+const (
+	// GoodbyeLeft: the client asked to leave.
+	GoodbyeLeft GoodbyeReason = "left"
+	// GoodbyeRemoved: a host or the operator put the member out.
+	GoodbyeRemoved GoodbyeReason = "removed"
+	// GoodbyeEnded: the room ended.
+	GoodbyeEnded GoodbyeReason = "ended"
+	// GoodbyeShutdown: the server stops.
+	GoodbyeShutdown GoodbyeReason = "shutdown"
+	// GoodbyeSlow: the client did not read its messages fast enough.
+	GoodbyeSlow GoodbyeReason = "slow"
+	// GoodbyeTimeout: no hello came in time.
+	GoodbyeTimeout GoodbyeReason = "timeout"
+	// GoodbyeProtocol: too many malformed messages in a row.
+	GoodbyeProtocol GoodbyeReason = "protocol"
+)
+
+// Goodbye is the last message before the server closes the WebSocket.
+type Goodbye struct {
+	Reason GoodbyeReason `json:"reason"`
+}
+
+// Type returns [TypeWelcome].
+func (Welcome) Type() Type { return TypeWelcome }
+
+// Type returns [TypeJoined].
+func (Joined) Type() Type { return TypeJoined }
+
+// Type returns [TypeAnswer].
+func (Answer) Type() Type { return TypeAnswer }
+
+// Type returns [TypeOK].
+func (OK) Type() Type { return TypeOK }
+
+// Type returns [TypePresence].
+func (Presence) Type() Type { return TypePresence }
+
+// Type returns [TypeTalkers].
+func (Talkers) Type() Type { return TypeTalkers }
+
+// Type returns [TypeRole].
+func (RoleChanged) Type() Type { return TypeRole }
+
+// Type returns [TypeMuted].
+func (Muted) Type() Type { return TypeMuted }
+
+// Type returns [TypeMediaClosed].
+func (MediaClosed) Type() Type { return TypeMediaClosed }
+
+// Type returns [TypeError].
+func (Error) Type() Type { return TypeError }
+
+// Type returns [TypeGoodbye].
+func (Goodbye) Type() Type { return TypeGoodbye }
+
+// RequestID returns the id of the request it answers.
+func (m Welcome) RequestID() string { return m.ID }
+
+// RequestID returns the id of the request it answers.
+func (m Joined) RequestID() string { return m.ID }
+
+// RequestID returns the id of the request it answers.
+func (m Answer) RequestID() string { return m.ID }
+
+// RequestID returns the id of the request it answers.
+func (m OK) RequestID() string { return m.ID }
+
+// RequestID returns "": it answers nothing.
+func (Presence) RequestID() string { return "" }
+
+// RequestID returns "": it answers nothing.
+func (Talkers) RequestID() string { return "" }
+
+// RequestID returns "": it answers nothing.
+func (RoleChanged) RequestID() string { return "" }
+
+// RequestID returns "": it answers nothing.
+func (Muted) RequestID() string { return "" }
+
+// RequestID returns "": it answers nothing.
+func (MediaClosed) RequestID() string { return "" }
+
+// RequestID returns the id of the request it answers, if it answers one.
+func (e Error) RequestID() string { return e.ID }
+
+// RequestID returns "": it answers nothing.
+func (Goodbye) RequestID() string { return "" }
+
+func (Welcome) fromServer()     {}
+func (Joined) fromServer()      {}
+func (Answer) fromServer()      {}
+func (OK) fromServer()          {}
+func (Presence) fromServer()    {}
+func (Talkers) fromServer()     {}
+func (RoleChanged) fromServer() {}
+func (Muted) fromServer()       {}
+func (MediaClosed) fromServer() {}
+func (Error) fromServer()       {}
+func (Goodbye) fromServer()     {}

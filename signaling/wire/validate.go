@@ -1,0 +1,282 @@
+package wire
+
+import (
+	"fmt"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ValidRoom tells whether id can name a room: 1 to [MaxRoom] of A–Z a–z 0–9
+// '.', '_' and '-', and not only dots (those mean something in a URL's path).
+func ValidRoom(id string) bool {
+	if id == "" || len(id) > MaxRoom {
+		return false
+	}
+	dots := 0
+	for _, c := range []byte(id) {
+		switch {
+		case c == '.':
+			dots++
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return dots < len(id)
+}
+
+// ValidName tells whether a person or a room may be called name: valid UTF-8 of
+// at most [MaxName] runes without control characters, line separators, or the
+// characters that reorder the text around them. The empty name is valid.
+func ValidName(name string) bool {
+	return utf8.ValidString(name) && utf8.RuneCountInString(name) <= MaxName && !hasControl(name)
+}
+
+func hasControl(s string) bool {
+	for _, r := range s {
+		switch {
+		case unicode.IsControl(r), r == 0x2028, r == 0x2029:
+			return true
+		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return true
+		}
+	}
+	return false
+}
+
+// badField returns the refusal of one field.
+func badField(field, format string, args ...any) error {
+	return NewError(CodeBadRequest, fmt.Sprintf("%q %s", field, fmt.Sprintf(format, args...)))
+}
+
+// checkWord is for ids and tokens: short, printable ASCII without spaces.
+func checkWord(field, value string, limit int, required bool) error {
+	switch {
+	case value == "" && required:
+		return badField(field, "is missing")
+	case len(value) > limit:
+		return badField(field, "is longer than %d bytes", limit)
+	}
+	for _, c := range []byte(value) {
+		if c <= ' ' || c > '~' {
+			return badField(field, "may hold only printable ASCII without spaces")
+		}
+	}
+	return nil
+}
+
+func checkName(field, name string) error {
+	if !ValidName(name) {
+		return badField(field, "is longer than %d characters or holds control characters", MaxName)
+	}
+	return nil
+}
+
+func checkRoom(room string) error {
+	if room == "" {
+		return badField("room", "is missing")
+	}
+	if !ValidRoom(room) {
+		return badField("room", "must be 1 to %d of A-Z a-z 0-9 . _ - and not only dots", MaxRoom)
+	}
+	return nil
+}
+
+func checkRole(role Role, allowed ...Role) error {
+	if slices.Contains(allowed, role) {
+		return nil
+	}
+	return badField("role", "must be one of %q", nonEmpty(allowed))
+}
+
+func nonEmpty[S ~string](values []S) []S {
+	return slices.DeleteFunc(slices.Clone(values), func(v S) bool { return v == "" })
+}
+
+func checkMedia(media Media) error {
+	if media != MediaEar && media != MediaMic {
+		return badField("media", "must be %q or %q", MediaEar, MediaMic)
+	}
+	return nil
+}
+
+func checkSDP(sdp string) error {
+	switch {
+	case sdp == "":
+		return badField("sdp", "is missing")
+	case len(sdp) > MaxSDP:
+		return badField("sdp", "is longer than %d bytes", MaxSDP)
+	}
+	for _, c := range []byte(sdp) {
+		if (c < ' ' && c != '\r' && c != '\n' && c != '\t') || c == 0x7f {
+			return badField("sdp", "holds a control character")
+		}
+	}
+	return nil
+}
+
+func checkText(field, text string) error {
+	if len(text) > MaxText {
+		return badField(field, "is longer than %d bytes", MaxText)
+	}
+	return nil
+}
+
+func checkCount(field string, n int) error {
+	if n < 0 {
+		return badField(field, "is negative")
+	}
+	return nil
+}
+
+// first returns the first error there is.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Validate checks the fields.
+func (m Hello) Validate() error {
+	if m.Version != Version {
+		return NewError(CodeUnsupportedVersion,
+			fmt.Sprintf("protocol version %d is not supported; this side speaks version %d", m.Version, Version))
+	}
+	return first(checkWord("id", m.ID, MaxID, false), checkWord("token", m.Token, MaxToken, false), checkName("name", m.Name))
+}
+
+// Validate checks the fields.
+func (m Join) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkRoom(m.Room),
+		checkRole(m.Role, "", RoleListener, RoleSpeaker, RoleHost), checkName("name", m.Name))
+}
+
+// Validate checks the fields; the SDP itself is not parsed.
+func (m Offer) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkMedia(m.Media), checkSDP(m.SDP))
+}
+
+// Validate checks the fields.
+func (m Hangup) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkMedia(m.Media))
+}
+
+// Validate checks the fields.
+func (m Leave) Validate() error { return checkWord("id", m.ID, MaxID, false) }
+
+// Validate checks the fields.
+func (m Mute) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, false))
+}
+
+// Validate checks the fields.
+func (m Promote) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true),
+		checkRole(m.Role, "", RoleSpeaker, RoleHost))
+}
+
+// Validate checks the fields.
+func (m Demote) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, false))
+}
+
+// Validate checks the fields.
+func (m Remove) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true))
+}
+
+// Validate checks the fields.
+func (m RaiseHand) Validate() error { return checkWord("id", m.ID, MaxID, false) }
+
+// Validate checks the fields.
+func (m LowerHand) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, false))
+}
+
+// Validate checks the fields.
+func (m End) Validate() error { return checkWord("id", m.ID, MaxID, false) }
+
+// Validate checks the fields.
+func (m Welcome) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkWord("session", m.Session, MaxID, true),
+		checkCount("version", m.Version), checkText("server", m.Server))
+}
+
+func (m StageMember) validate() error {
+	return first(checkWord("member", m.Member, MaxMember, true), checkName("name", m.Name),
+		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost))
+}
+
+func checkHands(hands []Hand, count int) error {
+	if len(hands) > MaxHands {
+		return badField("hands", "lists more than %d", MaxHands)
+	}
+	for _, hand := range hands {
+		if err := first(checkWord("member", hand.Member, MaxMember, true), checkName("name", hand.Name)); err != nil {
+			return err
+		}
+	}
+	return checkCount("hand_count", count)
+}
+
+// Validate checks the fields.
+func (m Joined) Validate() error {
+	for _, member := range m.Stage {
+		if err := member.validate(); err != nil {
+			return err
+		}
+	}
+	return first(checkWord("id", m.ID, MaxID, false), checkRoom(m.Room), checkWord("member", m.Member, MaxMember, true),
+		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost), checkCount("slots", m.Slots),
+		checkCount("audience", m.Audience), checkHands(m.Hands, m.HandCount))
+}
+
+// Validate checks the fields; the SDP itself is not parsed.
+func (m Answer) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkMedia(m.Media), checkSDP(m.SDP))
+}
+
+// Validate checks the fields.
+func (m OK) Validate() error { return checkWord("id", m.ID, MaxID, false) }
+
+// Validate checks the fields.
+func (m Presence) Validate() error {
+	for _, change := range m.StageChanges {
+		if err := change.validate(); err != nil {
+			return err
+		}
+	}
+	return first(checkCount("audience", m.Audience), checkHands(m.Hands, m.HandCount))
+}
+
+// Validate checks the fields.
+func (m Talkers) Validate() error { return nil }
+
+// Validate checks the fields.
+func (m RoleChanged) Validate() error {
+	return first(checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost), checkWord("by", m.By, MaxMember, false))
+}
+
+// Validate checks the fields.
+func (m Muted) Validate() error { return checkWord("by", m.By, MaxMember, false) }
+
+// Validate checks the fields. A reason this package does not know is accepted:
+// a newer server may have more.
+func (m MediaClosed) Validate() error {
+	return first(checkMedia(m.Media), checkWord("reason", string(m.Reason), MaxID, true))
+}
+
+// Validate checks the fields. A code this package does not know is accepted: a
+// newer server may have more.
+func (e Error) Validate() error {
+	return first(checkWord("id", e.ID, MaxID, false), checkWord("code", string(e.Code), MaxID, true),
+		checkText("message", e.Message))
+}
+
+// Validate checks the fields. A reason this package does not know is accepted:
+// a newer server may have more.
+func (m Goodbye) Validate() error { return checkWord("reason", string(m.Reason), MaxID, true) }
