@@ -79,7 +79,7 @@ func (a *afterlife) handle(datagram []byte, now time.Time) (closed bool, reply [
 		}
 		switch r.kind {
 		case recordAlert:
-			if len(plain) == 2 && (plain[0] == alertFatal || plain[1] == alertCloseNotify) {
+			if endsSession(plain) {
 				return true, a.closeNotify() // RFC 5246 section 7.2.1 wants an answer
 			}
 		case recordHandshake:
@@ -92,6 +92,20 @@ func (a *afterlife) handle(datagram []byte, now time.Time) (closed bool, reply [
 		reply = a.lastFlight(now)
 	}
 	return false, reply
+}
+
+// ended says whether an alert that pion read, or none, ended the session.
+func (a *afterlife) ended(alert []byte) bool {
+	for r := range records(alert) {
+		plain, ok := openRecord(a.readKey[:], a.readIV, r)
+		return ok && endsSession(plain)
+	}
+	return false
+}
+
+// endsSession says whether an alert ends its session (RFC 5246 section 7.2).
+func endsSession(alert []byte) bool {
+	return len(alert) == 2 && (alert[0] == alertFatal || alert[1] == alertCloseNotify)
 }
 
 // arrived notes that the peer has our last flight.

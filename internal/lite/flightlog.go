@@ -61,7 +61,7 @@ type flightLog struct {
 	serverRandom [32]byte
 	next         [2]uint64 // the next sequence number to write in epochs 0 and 1
 	finished     []byte    // the record of our Finished, encrypted
-	alerted      bool      // an alert was written under the keys
+	alert        []byte    // the last alert that came under the keys, encrypted
 }
 
 func (l *flightLog) note(datagram []byte, out bool) {
@@ -72,6 +72,9 @@ func (l *flightLog) note(datagram []byte, out bool) {
 			r.body[6] == 0 && r.body[7] == 0 && r.body[8] == 0 {
 			copy(l.serverRandom[:], r.body[handshakeHeader+2:])
 		}
+		if !out && r.epoch == 1 && r.kind == recordAlert {
+			l.alert = append(l.alert[:0], r.raw...)
+		}
 		if !out || r.epoch > 1 {
 			continue
 		}
@@ -79,6 +82,5 @@ func (l *flightLog) note(datagram []byte, out bool) {
 		if r.epoch == 1 && r.kind == recordHandshake {
 			l.finished = append(l.finished[:0], r.raw...)
 		}
-		l.alerted = l.alerted || r.epoch == 1 && r.kind == recordAlert
 	}
 }

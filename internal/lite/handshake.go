@@ -51,8 +51,11 @@ func (h *handshake) run(ctx context.Context) (*session, error) {
 	}
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = conn.Close() // sends nothing: there is no session
-		if errors.Is(err, ErrFingerprint) {
+		switch {
+		case errors.Is(err, ErrFingerprint):
 			return nil, ErrFingerprint
+		case h.hungUp(&secret):
+			return nil, ErrPeerClosed
 		}
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
@@ -73,7 +76,19 @@ func (h *handshake) run(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	return &session{keys: keys, after: after, closed: h.pipe.seen.alerted}, nil
+	// pion may have read the alert, and may have found no time to say so.
+	return &session{keys: keys, after: after, closed: after.ended(h.pipe.seen.alert)}, nil
+}
+
+// hungUp says whether a handshake that failed did so because the peer, who had
+// all that it needed, ended the session before pion had seen its own end of it.
+func (h *handshake) hungUp(secret *secretLog) bool {
+	_ = h.pipe.Close() // what is noted does not change any more
+	if secret.master == nil || h.pipe.seen.alert == nil {
+		return false
+	}
+	after, err := newAfterlife(secret.master, secret.clientRandom, h.pipe.seen)
+	return err == nil && after.ended(h.pipe.seen.alert)
 }
 
 // open makes the connection.

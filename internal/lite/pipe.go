@@ -31,11 +31,12 @@ func newPipe(client bool, send func([]byte)) *pipe {
 }
 
 // put hands in a datagram, of which a copy is kept. It is dropped if the queue
-// is full or the pipe closed; the peer will send it again.
+// is full. What comes once the pipe is closed waits for drain: an alert, say, is
+// sent once only.
 func (p *pipe) put(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.queue) == pipeDepth {
+	if len(p.queue) == pipeDepth {
 		return
 	}
 	p.queue = append(p.queue, append([]byte(nil), b...))

@@ -226,7 +226,7 @@ func (l *lean) Closed(_ *lite.Peer, reason error) {
 // whyClosed says the reason of a lean connection's end in a session's terms.
 func whyClosed(reason error, connected bool) error {
 	switch {
-	case errors.Is(reason, lite.ErrPeerClosed) && connected:
+	case errors.Is(reason, lite.ErrPeerClosed): // it had our last flight, whatever we know
 		return ErrHangup
 	case errors.Is(reason, lite.ErrConsent) && connected:
 		return ErrConsentLost

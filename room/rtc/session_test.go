@@ -81,6 +81,8 @@ func TestAClientThatHangsUpEndsItsSessionAtOnce(t *testing.T) {
 		s := newSpeaker(t, r, 1)
 		l := openEar(t, r, 2, 0)
 		l.waitConnected()
+		s.say([]byte("a frame"), 30)
+		eventually(t, func() bool { return len(l.payloads()) == 1 }, "this side has seen the end of both handshakes")
 		start := time.Now()
 		require.NoError(t, l.pc.GracefulClose())
 		assert.ErrorIs(t, waitDone(t, l.ear), ErrHangup)
@@ -90,6 +92,17 @@ func TestAClientThatHangsUpEndsItsSessionAtOnce(t *testing.T) {
 		assert.Equal(t, 0, r.Stats().Ears)
 		assert.Equal(t, 0, r.Stats().Mics)
 	})
+}
+
+func TestAClientMayHangUpBeforeTheEndOfItsHandshakeIsSeen(t *testing.T) {
+	r := newTestRoom(t, leanEars, Config{}, 3)
+	for range 20 {
+		l := openEar(t, r, 2, 0)
+		l.waitConnected() // the client has the last flight; pion may still be sending it here
+		require.NoError(t, l.pc.GracefulClose())
+		assert.ErrorIs(t, waitDone(t, l.ear), ErrHangup)
+	}
+	assert.Equal(t, 0, r.Stats().Ears)
 }
 
 // cutConn is a client's socket whose cable can be pulled.
