@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"internal/packet":   {},
 	"internal/udpbatch": {},
 	"internal/lite":     {},
+	"internal/chart":    {},
 	"cmd/earshot":       {"room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario"},
 }
 
