@@ -211,7 +211,7 @@ func closeCode(reason wire.GoodbyeReason) int {
 	switch reason {
 	case wire.GoodbyeShutdown:
 		return websocket.CloseGoingAway
-	case wire.GoodbyeSlow, wire.GoodbyeTimeout, wire.GoodbyeRemoved:
+	case wire.GoodbyeSlow, wire.GoodbyeTimeout, wire.GoodbyeRemoved, wire.GoodbyeBanned, wire.GoodbyeReplaced:
 		return websocket.ClosePolicyViolation
 	case wire.GoodbyeProtocol:
 		return websocket.CloseUnsupportedData

@@ -13,6 +13,7 @@ const (
 	CodeUnsupportedVersion   Code = "unsupported_version"
 	CodeUnauthorized         Code = "unauthorized"
 	CodeForbidden            Code = "forbidden"
+	CodeBarred               Code = "barred"
 	CodeNotFound             Code = "not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
 	CodeNotAcceptable        Code = "not_acceptable"
@@ -48,6 +49,7 @@ var codeTable = []CodeInfo{
 	{CodeUnsupportedVersion, http.StatusBadRequest, "the protocol version is not supported"},
 	{CodeUnauthorized, http.StatusUnauthorized, "a valid token is needed"},
 	{CodeForbidden, http.StatusForbidden, "not allowed in this role"},
+	{CodeBarred, http.StatusForbidden, "put out of this room"},
 	{CodeNotFound, http.StatusNotFound, "there is no such thing here"},
 	{CodeMethodNotAllowed, http.StatusMethodNotAllowed, "this method is not allowed here"},
 	{CodeNotAcceptable, http.StatusNotAcceptable, "no acceptable representation can be given"},

@@ -27,6 +27,14 @@ var clientDecoders = []decoder[ClientMessage]{
 	{TypeRaiseHand, read[RaiseHand, ClientMessage]},
 	{TypeLowerHand, read[LowerHand, ClientMessage]},
 	{TypeEnd, read[End, ClientMessage]},
+	{TypeResume, read[Resume, ClientMessage]},
+	{TypeSetRules, read[SetRules, ClientMessage]},
+	{TypeInviteToStage, read[InviteToStage, ClientMessage]},
+	{TypeAcceptStage, read[AcceptStage, ClientMessage]},
+	{TypeDeclineStage, read[DeclineStage, ClientMessage]},
+	{TypePassHost, read[PassHost, ClientMessage]},
+	{TypeBan, read[Ban, ClientMessage]},
+	{TypeUnban, read[Unban, ClientMessage]},
 }
 
 var serverDecoders = []decoder[ServerMessage]{
@@ -41,6 +49,11 @@ var serverDecoders = []decoder[ServerMessage]{
 	{TypeMediaClosed, read[MediaClosed, ServerMessage]},
 	{TypeError, read[Error, ServerMessage]},
 	{TypeGoodbye, read[Goodbye, ServerMessage]},
+	{TypeResumed, read[Resumed, ServerMessage]},
+	{TypeStageInvite, read[StageInvite, ServerMessage]},
+	{TypeStageInviteClosed, read[StageInviteClosed, ServerMessage]},
+	{TypeGuestLapsed, read[GuestLapsed, ServerMessage]},
+	{TypeHostChanged, read[HostChanged, ServerMessage]},
 }
 
 // Encode writes a message of either direction as one JSON object with its type.
@@ -162,6 +175,17 @@ func tidy(m Message) Message {
 	case Joined:
 		if m.Stage == nil {
 			m.Stage = []StageMember{}
+		}
+		if m.Talkers == nil {
+			m.Talkers = []uint32{}
+		}
+		if len(m.Hands) == 0 {
+			m.Hands = nil
+		}
+		return m
+	case Resumed:
+		if len(m.StageChanges) == 0 {
+			m.StageChanges = nil
 		}
 		if m.Talkers == nil {
 			m.Talkers = []uint32{}

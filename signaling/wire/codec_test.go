@@ -13,7 +13,10 @@ import (
 
 // samples has one message of each type, every field filled.
 func samples() []wire.Message {
-	ada := wire.StageMember{Member: "m1", Name: "Ada", Role: wire.RoleHost, Talker: 1, Muted: true}
+	ada := wire.StageMember{Member: "m1", Name: "Ada", Role: wire.RoleHost, Talker: 1, Muted: true, Away: true}
+	yes := true
+	rules := wire.Rules{Hands: wire.HandsOff, SelfUnmute: true, Visibility: wire.VisibleClosed}
+	ticket := wire.Ticket{Key: "k", WindowS: 20}
 	return []wire.Message{
 		wire.Hello{ID: "1", Version: wire.Version, Token: "a.b.c", Name: "Zoë"},
 		wire.Join{ID: "2", Room: "lobby", Role: wire.RoleSpeaker, Name: "Zoë"},
@@ -27,19 +30,36 @@ func samples() []wire.Message {
 		wire.RaiseHand{ID: "10"},
 		wire.LowerHand{ID: "11", Member: "m2"},
 		wire.End{ID: "12"},
+		wire.Resume{ID: "13", Room: "lobby", Member: "m2", Key: "k", Rev: 3},
+		wire.SetRules{ID: "14", Hands: wire.HandsInvited, SelfUnmute: &yes, Visibility: wire.VisibleMembers},
+		wire.InviteToStage{ID: "15", Member: "m2", Role: wire.RoleSpeaker},
+		wire.AcceptStage{ID: "16"},
+		wire.DeclineStage{ID: "17", Member: "m2"},
+		wire.PassHost{ID: "18", Member: "m2"},
+		wire.Ban{ID: "19", Member: "m2"},
+		wire.Unban{ID: "20", Member: "m2"},
 		wire.Welcome{ID: "1", Session: "s1", Version: 1, Server: "earshot/dev"},
-		wire.Joined{ID: "2", Room: "lobby", Member: "m2", Role: wire.RoleSpeaker, Talker: 2, Slots: 3, Audience: 7,
-			Stage: []wire.StageMember{ada}, Talkers: []uint32{1}, Hands: []wire.Hand{{Member: "m3", Name: "Bo"}}, HandCount: 1},
+		wire.Joined{ID: "2", Room: "lobby", Member: "m2", Role: wire.RoleSpeaker, Talker: 2, Slots: 3, Hall: 1, Audience: 7, Total: 9,
+			Stage: []wire.StageMember{ada}, Talkers: []uint32{1}, Hands: []wire.Hand{{Member: "m3", Name: "Bo"}}, HandCount: 1,
+			Rev: 4, Rules: rules, Resume: ticket},
 		wire.Answer{ID: "3", Media: wire.MediaMic, SDP: "v=0\r\n"},
 		wire.OK{ID: "4"},
-		wire.Presence{Audience: 8, StageChanges: []wire.StageChange{{StageMember: ada, Gone: true}},
-			Hands: []wire.Hand{{Member: "m3", Name: "Bo"}}, HandCount: 1},
+		wire.Presence{Audience: 8, Total: 9, Rev: 5, StageChanges: []wire.StageChange{{StageMember: ada, Gone: true}},
+			Hands: []wire.Hand{{Member: "m3", Name: "Bo"}}, HandCount: 1, Rules: &rules},
 		wire.Talkers{Talkers: []uint32{1, 2}},
 		wire.RoleChanged{Role: wire.RoleSpeaker, By: "m1"},
-		wire.Muted{Muted: true, By: "m1"},
+		wire.Muted{Muted: true, MayUnmute: true, By: "m1"},
 		wire.MediaClosed{Media: wire.MediaMic, Reason: wire.CloseDemoted},
 		wire.Error{ID: "9", Code: wire.CodeForbidden, Message: "not allowed"},
 		wire.Goodbye{Reason: wire.GoodbyeRemoved},
+		wire.Resumed{ID: "2", Room: "lobby", Member: "m2", Role: wire.RoleSpeaker, Talker: 2, Muted: true, Slots: 3, Hall: 1,
+			Audience: 7, Total: 9, Stage: []wire.StageMember{ada}, StageChanges: []wire.StageChange{{StageMember: ada, Gone: true}},
+			Rev: 4, Talkers: []uint32{1}, Hands: []wire.Hand{{Member: "m3", Name: "Bo"}}, HandCount: 1, Rules: rules,
+			Ear: true, Mic: true, Invite: &wire.StageInvite{Role: wire.RoleSpeaker, By: "m1", ExpiresS: 60}, Resume: ticket},
+		wire.StageInvite{Role: wire.RoleHost, By: "m1", ExpiresS: 60},
+		wire.StageInviteClosed{Member: "m2", Name: "Bo", Outcome: wire.StageLapsed},
+		wire.GuestLapsed{Name: "Bo", Role: wire.RoleSpeaker},
+		wire.HostChanged{Member: "m2", Name: "Bo", Reason: wire.HostPassed, By: "m1"},
 	}
 }
 
@@ -73,13 +93,13 @@ func TestEveryTypeHasASampleThatSurvivesTheRoundTrip(t *testing.T) {
 
 func TestFieldsThatAreAlwaysThere(t *testing.T) {
 	for want, m := range map[string]wire.Message{
-		`{"type":"talkers","talkers":[]}`:             wire.Talkers{},
-		`{"type":"presence","audience":0}`:            wire.Presence{},
-		`{"type":"presence","audience":0,"hands":[]}`: wire.Presence{Hands: []wire.Hand{}},
-		`{"type":"ok"}`:                               wire.OK{},
-		`{"type":"leave"}`:                            wire.Leave{},
-		`{"type":"mute","muted":false}`:               wire.Mute{},
-		`{"type":"offer","media":"ear","sdp":"<&>"}`:  wire.Offer{Media: wire.MediaEar, SDP: "<&>"},
+		`{"type":"talkers","talkers":[]}`:                     wire.Talkers{},
+		`{"type":"presence","audience":0,"rev":0}`:            wire.Presence{},
+		`{"type":"presence","audience":0,"rev":0,"hands":[]}`: wire.Presence{Hands: []wire.Hand{}},
+		`{"type":"ok"}`:                              wire.OK{},
+		`{"type":"leave"}`:                           wire.Leave{},
+		`{"type":"mute","muted":false}`:              wire.Mute{},
+		`{"type":"offer","media":"ear","sdp":"<&>"}`: wire.Offer{Media: wire.MediaEar, SDP: "<&>"},
 	} {
 		data, err := wire.Encode(m)
 		require.NoError(t, err)
@@ -132,6 +152,12 @@ func TestDecodeClient(t *testing.T) {
 		"an offer without SDP is refused":            {in: `{"type":"offer","media":"ear"}`, code: wire.CodeBadRequest, text: `"sdp" is missing`},
 		"an SDP too long is refused":                 {in: `{"type":"offer","media":"ear","sdp":"` + strings.Repeat("x", wire.MaxSDP+1) + `"}`, code: wire.CodeBadRequest, text: `"sdp" is longer`},
 		"an SDP with a control character is refused": {in: `{"type":"offer","media":"ear","sdp":"\u0000"}`, code: wire.CodeBadRequest, text: `"sdp"`},
+		"rules that change nothing are refused":      {in: `{"type":"set-rules","id":"a"}`, code: wire.CodeBadRequest, id: "a", text: `must be given`},
+		"an unknown hand policy is refused":          {in: `{"type":"set-rules","hands":"some"}`, code: wire.CodeBadRequest, text: `"off" "everyone" "invited"`},
+		"one rule is enough":                         {in: `{"type":"set-rules","hands":"off"}`, want: wire.SetRules{Hands: wire.HandsOff}},
+		"a resume without a key is refused":          {in: `{"type":"resume","room":"a","member":"m"}`, code: wire.CodeBadRequest, text: `"key" is missing`},
+		"an invitation of nobody is refused":         {in: `{"type":"invite-to-stage"}`, code: wire.CodeBadRequest, text: `"member" is missing`},
+		"an invitation to listen is refused":         {in: `{"type":"invite-to-stage","member":"m","role":"listener"}`, code: wire.CodeBadRequest, text: `"role"`},
 		"a mute that does not say how is refused":    {in: `{"type":"mute","id":"a"}`, code: wire.CodeBadRequest, id: "a", text: `"muted" must be true or false`},
 		"a mute with a word is refused":              {in: `{"type":"mute","id":"a","muted":"yes"}`, code: wire.CodeBadRequest, id: "a", text: `"muted" must not be a JSON string`},
 	} {

@@ -19,6 +19,8 @@ const (
 	MaxRoom = 64
 	// MaxMember is the longest member id in bytes.
 	MaxMember = 64
+	// MaxKey is the longest key of a [Ticket] in bytes.
+	MaxKey = 128
 	// MaxToken is the longest session token in bytes.
 	MaxToken = 4096
 	// MaxSDP is the longest session description in bytes.

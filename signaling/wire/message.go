@@ -62,6 +62,15 @@ const (
 	TypeRaiseHand Type = "raise-hand"
 	TypeLowerHand Type = "lower-hand"
 	TypeEnd       Type = "end"
+
+	TypeResume        Type = "resume"
+	TypeSetRules      Type = "set-rules"
+	TypeInviteToStage Type = "invite-to-stage"
+	TypeAcceptStage   Type = "accept-stage"
+	TypeDeclineStage  Type = "decline-stage"
+	TypePassHost      Type = "pass-host"
+	TypeBan           Type = "ban"
+	TypeUnban         Type = "unban"
 )
 
 // The types of messages from the server.
@@ -77,6 +86,12 @@ const (
 	TypeMediaClosed Type = "media-closed"
 	TypeError       Type = "error"
 	TypeGoodbye     Type = "goodbye"
+
+	TypeResumed           Type = "resumed"
+	TypeStageInvite       Type = "stage-invite"
+	TypeStageInviteClosed Type = "stage-invite-closed"
+	TypeGuestLapsed       Type = "guest-lapsed"
+	TypeHostChanged       Type = "host-changed"
 )
 
 // ClientTypes returns the types of the messages a client may send. The slice is

@@ -10,6 +10,8 @@ type StageMember struct {
 	// packets, and the entries of [Talkers]. Unique in the room, never 0.
 	Talker uint32 `json:"talker"`
 	Muted  bool   `json:"muted"`
+	// Away tells that the person's WebSocket is lost and may come back.
+	Away bool `json:"away,omitempty"`
 }
 
 // StageChange is the present state of one person who came to the stage, changed
@@ -51,8 +53,14 @@ type Joined struct {
 	// Slots is how many voices the room passes on at once: the number of audio
 	// sections worth offering in an ear.
 	Slots int `json:"slots"`
-	// Audience is how many people sit in the audience.
+	// Hall is the number of the hall that one sits in: 0 is the room itself, the
+	// others are its overflow halls, which hear the same stage.
+	Hall int `json:"hall,omitempty"`
+	// Audience is how many people sit in one's hall; for those on stage, in the
+	// room itself.
 	Audience int `json:"audience"`
+	// Total is how many people sit in all halls. Only for those on stage.
+	Total int `json:"total,omitempty"`
 	// Stage is who is on stage, oneself included, by time on stage.
 	Stage []StageMember `json:"stage"`
 	// Talkers is who holds a slot now.
@@ -62,6 +70,13 @@ type Joined struct {
 	Hands []Hand `json:"hands,omitempty"`
 	// HandCount is how many hands are up in all. Only for those on stage.
 	HandCount int `json:"hand_count,omitempty"`
+	// Rev is the number of the last change of the stage that Stage holds; see
+	// [Resume].
+	Rev uint64 `json:"rev"`
+	// Rules are the rules as they are now.
+	Rules Rules `json:"rules,omitzero"`
+	// Resume is what the client needs after a loss of its WebSocket.
+	Resume Ticket `json:"resume,omitzero"`
 }
 
 // Answer answers [Offer].
@@ -80,8 +95,14 @@ type OK struct {
 // Presence tells what changed in the room since the last one. The server
 // gathers changes and sends at most one every 250 ms.
 type Presence struct {
-	// Audience is how many people sit in the audience.
+	// Audience is how many people sit in one's hall; for those on stage, in the
+	// room itself.
 	Audience int `json:"audience"`
+	// Total is how many people sit in all halls. Only for those on stage.
+	Total int `json:"total,omitempty"`
+	// Rev is the number of the last change of the stage that was told; see
+	// [Resume].
+	Rev uint64 `json:"rev"`
 	// StageChanges are the people whose place on stage changed.
 	StageChanges []StageChange `json:"stage_changes,omitempty"`
 	// Hands are the raised hands, oldest first, at most [MaxHands]; absent (nil)
@@ -89,6 +110,8 @@ type Presence struct {
 	Hands []Hand `json:"hands,omitzero"`
 	// HandCount is how many hands are up in all; it comes with Hands.
 	HandCount int `json:"hand_count,omitempty"`
+	// Rules are the new rules, if they have changed.
+	Rules *Rules `json:"rules,omitempty"`
 }
 
 // Talkers tells who holds the room's slots, whenever that changes (gathered, at
@@ -108,6 +131,8 @@ type RoleChanged struct {
 // Muted tells that one's own mic was muted or unmuted.
 type Muted struct {
 	Muted bool `json:"muted"`
+	// MayUnmute tells whether one may undo the mute oneself.
+	MayUnmute bool `json:"may_unmute,omitempty"`
 	// By is the member who did it; empty for the operator.
 	By string `json:"by,omitempty"`
 }
@@ -139,6 +164,11 @@ const (
 	GoodbyeLeft GoodbyeReason = "left"
 	// GoodbyeRemoved: a host or the operator put the member out.
 	GoodbyeRemoved GoodbyeReason = "removed"
+	// GoodbyeBanned: a host or the operator has banned the member.
+	GoodbyeBanned GoodbyeReason = "banned"
+	// GoodbyeReplaced: the same account, or the same member by a [Resume], has
+	// come in elsewhere.
+	GoodbyeReplaced GoodbyeReason = "replaced"
 	// GoodbyeEnded: the room ended.
 	GoodbyeEnded GoodbyeReason = "ended"
 	// GoodbyeShutdown: the server stops.

@@ -83,11 +83,13 @@ func checkRoom(room string) error {
 	return nil
 }
 
-func checkRole(role Role, allowed ...Role) error {
-	if slices.Contains(allowed, role) {
+func checkRole(role Role, allowed ...Role) error { return checkChoice("role", role, allowed...) }
+
+func checkChoice[S ~string](field string, value S, allowed ...S) error {
+	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return badField("role", "must be one of %q", nonEmpty(allowed))
+	return badField(field, "must be one of %q", nonEmpty(allowed))
 }
 
 func nonEmpty[S ~string](values []S) []S {
@@ -231,8 +233,9 @@ func (m Joined) Validate() error {
 		}
 	}
 	return first(checkWord("id", m.ID, MaxID, false), checkRoom(m.Room), checkWord("member", m.Member, MaxMember, true),
-		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost), checkCount("slots", m.Slots),
-		checkCount("audience", m.Audience), checkHands(m.Hands, m.HandCount))
+		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost), checkCount("slots", m.Slots), checkCount("hall", m.Hall),
+		checkCount("audience", m.Audience), checkCount("total", m.Total), checkHands(m.Hands, m.HandCount),
+		m.Rules.validate(), m.Resume.validate())
 }
 
 // Validate checks the fields; the SDP itself is not parsed.
@@ -250,7 +253,12 @@ func (m Presence) Validate() error {
 			return err
 		}
 	}
-	return first(checkCount("audience", m.Audience), checkHands(m.Hands, m.HandCount))
+	if m.Rules != nil {
+		if err := m.Rules.validate(); err != nil {
+			return err
+		}
+	}
+	return first(checkCount("audience", m.Audience), checkCount("total", m.Total), checkHands(m.Hands, m.HandCount))
 }
 
 // Validate checks the fields.

@@ -1,0 +1,119 @@
+package wire
+
+// Hands says who may raise a hand in a room.
+type Hands string
+
+// The hand policies.
+const (
+	// HandsOff: nobody may.
+	HandsOff Hands = "off"
+	// HandsEveryone: everybody in the audience may.
+	HandsEveryone Hands = "everyone"
+	// HandsInvited: those may who came by an invite to the room.
+	HandsInvited Hands = "invited"
+)
+
+// Visibility says who finds a room and may come in.
+type Visibility string
+
+// The visibilities.
+const (
+	// VisibleOpen: everybody in the club sees it and may come in.
+	VisibleOpen Visibility = "open"
+	// VisibleMembers: who has an account in the club sees it and may come in;
+	// others need an invite to it.
+	VisibleMembers Visibility = "members"
+	// VisibleClosed: only who has an invite to it. To all others it answers like
+	// a room that does not exist.
+	VisibleClosed Visibility = "closed"
+)
+
+// Rules are what a room's hosts can set while it runs.
+type Rules struct {
+	Hands Hands `json:"hands"`
+	// SelfUnmute lets speakers undo a mute that a host has put on them.
+	SelfUnmute bool       `json:"self_unmute"`
+	Visibility Visibility `json:"visibility"`
+}
+
+// validate checks the fields. The zero value is valid: a server that is older
+// than the rules does not send them.
+func (r Rules) validate() error {
+	if r == (Rules{}) {
+		return nil
+	}
+	return first(checkChoice("hands", r.Hands, HandsOff, HandsEveryone, HandsInvited),
+		checkChoice("visibility", r.Visibility, VisibleOpen, VisibleMembers, VisibleClosed))
+}
+
+// SetRules changes the rules that it names. The answer is [OK]; then a
+// [Presence] tells everybody. Hosts only.
+type SetRules struct {
+	ID string `json:"id,omitempty"`
+	// Hands is the new hand policy; empty: as it was. Hands of those who may no
+	// longer raise one go down.
+	Hands Hands `json:"hands,omitempty"`
+	// SelfUnmute is nil for: as it was.
+	SelfUnmute *bool `json:"self_unmute,omitempty"`
+	// Visibility is who may come in from now on; empty: as it was. Who is in
+	// stays.
+	Visibility Visibility `json:"visibility,omitempty"`
+}
+
+// Type returns [TypeSetRules].
+func (SetRules) Type() Type { return TypeSetRules }
+
+// RequestID returns the client's id for the request.
+func (m SetRules) RequestID() string { return m.ID }
+
+// Validate checks the fields.
+func (m SetRules) Validate() error {
+	if m.Hands == "" && m.SelfUnmute == nil && m.Visibility == "" {
+		return NewError(CodeBadRequest, `one of "hands", "self_unmute" and "visibility" must be given`)
+	}
+	return first(checkWord("id", m.ID, MaxID, false),
+		checkChoice("hands", m.Hands, "", HandsOff, HandsEveryone, HandsInvited),
+		checkChoice("visibility", m.Visibility, "", VisibleOpen, VisibleMembers, VisibleClosed))
+}
+
+func (SetRules) fromClient() {}
+
+// Ban puts a member out and keeps them out: neither their token nor their
+// account comes back into this room. The answer is [OK]. Hosts only.
+type Ban struct {
+	ID     string `json:"id,omitempty"`
+	Member string `json:"member"`
+}
+
+// Unban lets somebody who was removed or banned come back. The answer is [OK].
+// Hosts only.
+type Unban struct {
+	ID string `json:"id,omitempty"`
+	// Member is the id that the person had in the room.
+	Member string `json:"member"`
+}
+
+// Type returns [TypeBan].
+func (Ban) Type() Type { return TypeBan }
+
+// Type returns [TypeUnban].
+func (Unban) Type() Type { return TypeUnban }
+
+// RequestID returns the client's id for the request.
+func (m Ban) RequestID() string { return m.ID }
+
+// RequestID returns the client's id for the request.
+func (m Unban) RequestID() string { return m.ID }
+
+// Validate checks the fields.
+func (m Ban) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true))
+}
+
+// Validate checks the fields.
+func (m Unban) Validate() error {
+	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true))
+}
+
+func (Ban) fromClient()   {}
+func (Unban) fromClient() {}
