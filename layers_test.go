@@ -24,9 +24,10 @@ var layers = map[string][]string{
 	"signaling":         {"signaling/wire", "signaling/whip", "room", "room/rtc", "room/fanout"},
 	"loadgen/metric":    {},
 	"loadgen/speech":    {},
-	"loadgen/scenario":  {"loadgen/metric", "loadgen/speech"},
+	"loadgen/network":   {},
+	"loadgen/scenario":  {"loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/measure":   {"loadgen/metric", "loadgen/speech"},
-	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure"},
+	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network"},
 	"loadgen/report":    {"loadgen", "loadgen/metric", "loadgen/measure"},
 	"internal/endtoend": {}, // tests alone
 	"internal/packet":   {},
