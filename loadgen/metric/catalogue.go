@@ -38,6 +38,7 @@ var catalogue = [...]Definition{
 	{"joined", KindRate, None, "listeners who heard their first packet, of the listeners cast"},
 	{"join_duration", KindTrend, Milliseconds, "intended start of a join to the first media packet"},
 	{"delivered", KindRate, None, "media packets received, of those owed to each listener in each 20 ms"},
+	{"recovered", KindRate, None, "packets that came after all, of those that listeners asked for again by NACK"},
 	{"onset_clip", KindTrend, Milliseconds, "how much of the start of a turn a listener missed"},
 	{"latency", KindTrend, Milliseconds, "intended send time of a packet at the speaker to its receive time at the listener's socket"},
 	{"unrecognised", KindRate, None, "packets received that could not be tied to one sent frame, of all received"},

@@ -138,56 +138,84 @@ const (
 // Names are used in selectors, {network:NAME}.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$`)
 
+// A Problem is a field of a profile that makes no sense.
+type Problem struct {
+	// Field is named as a scenario writes it, like down.loss.
+	Field, Message string
+}
+
 // Validate returns an error for a profile that makes no sense. Each mistake in
-// it begins with its field's name as a scenario writes it, like down.loss.
+// it begins with its field.
 func (p *Profile) Validate() error {
 	var errs []error
-	wrong := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf(field+": "+format, args...))
-	}
-	if !nameForm.MatchString(p.Name) {
-		wrong("name", "%q is no name of a network: use up to 32 letters, digits, '.', '_' and '-'", p.Name)
-	}
-	p.Up.validate("up", wrong)
-	p.Down.validate("down", wrong)
-	for i, o := range p.Outages {
-		if o.At < 0 || o.For <= 0 {
-			wrong(fmt.Sprintf("outages[%d]", i), "an outage has a time to begin, and lasts longer than 0s")
-		}
-	}
-	for i, at := range p.Rebinds {
-		if at < 0 {
-			wrong(fmt.Sprintf("rebinds[%d]", i), "%s is before the steady state", at)
-		}
+	for _, w := range p.Problems() {
+		errs = append(errs, fmt.Errorf("%s: %s", w.Field, w.Message))
 	}
 	return errors.Join(errs...)
 }
 
-func (d Direction) validate(name string, wrong func(field, format string, args ...any)) {
-	for field, v := range map[string]time.Duration{".delay": d.Delay, ".jitter": d.Jitter.Spread, ".queue": d.Queue} {
-		if v < 0 || v > MaxDelay {
-			wrong(name+field, "%s is out of bounds: it can be 0s to %s", v, MaxDelay)
+// Problems is everything that is wrong with the profile.
+func (p *Profile) Problems() []Problem {
+	var c checker
+	if !nameForm.MatchString(p.Name) {
+		c.wrong("name", "%q is no name of a network: use up to 32 letters, digits, '.', '_' and '-'", p.Name)
+	}
+	c.direction("up", p.Up)
+	c.direction("down", p.Down)
+	for i, o := range p.Outages {
+		if o.At < 0 || o.For <= 0 {
+			c.wrong(fmt.Sprintf("outages[%d]", i), "an outage has a time to begin, and lasts longer than 0s")
 		}
 	}
+	for i, at := range p.Rebinds {
+		if at < 0 {
+			c.wrong(fmt.Sprintf("rebinds[%d]", i), "%s is before the steady state", at)
+		}
+	}
+	return c
+}
+
+// A checker collects problems.
+type checker []Problem
+
+func (c *checker) wrong(field, format string, args ...any) {
+	*c = append(*c, Problem{field, fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) time(field string, v time.Duration) {
+	if v < 0 || v > MaxDelay {
+		c.wrong(field, "%s is out of bounds: it can be 0s to %s", v, MaxDelay)
+	}
+}
+
+func (c *checker) share(field string, v float64) {
+	if !(v >= 0 && v <= 1) {
+		c.wrong(field, "%v is no share: it can be 0 to 1", v)
+	}
+}
+
+func (c *checker) packets(field string, v float64) {
+	if !(v >= 1 && v <= MaxPackets) {
+		c.wrong(field, "%v is out of bounds: it can be 1 to %d packets", v, int(MaxPackets))
+	}
+}
+
+func (c *checker) direction(name string, d Direction) {
+	c.time(name+".delay", d.Delay)
+	c.time(name+".jitter", d.Jitter.Spread)
+	c.time(name+".queue", d.Queue)
+	c.share(name+".loss", d.Loss)
 	switch d.Jitter.Shape {
 	case "", Normal, Uniform, Exponential, Pareto:
 	default:
-		wrong(name+".shape", "%q is no shape of jitter: it can be %v", d.Jitter.Shape, Shapes())
+		c.wrong(name+".shape", "%q is no shape of jitter: it can be %v", d.Jitter.Shape, Shapes())
 	}
-	if !(d.Loss >= 0 && d.Loss <= 1) {
-		wrong(name+".loss", "%v is no share: it can be 0 to 1", d.Loss)
-	}
-	if b := d.Bursts; b != (Bursts{}) {
-		for field, v := range map[string]float64{".bursts.every": b.Every, ".bursts.length": b.Length} {
-			if !(v >= 1 && v <= MaxPackets) {
-				wrong(name+field, "%v is out of bounds: it can be 1 to %d packets", v, int(MaxPackets))
-			}
-		}
-		if !(b.Density >= 0 && b.Density <= 1) {
-			wrong(name+".bursts.density", "%v is no share: it can be 0 to 1", b.Density)
-		}
+	if d.Bursts != (Bursts{}) {
+		c.packets(name+".bursts.every", d.Bursts.Every)
+		c.packets(name+".bursts.length", d.Bursts.Length)
+		c.share(name+".bursts.density", d.Bursts.Density)
 	}
 	if d.Bandwidth != 0 && !(d.Bandwidth >= MinBandwidth && d.Bandwidth <= MaxBandwidth) {
-		wrong(name+".bandwidth", "%v bit/s is out of bounds: it can be 1kbps to 100Gbps", d.Bandwidth)
+		c.wrong(name+".bandwidth", "%v bit/s is out of bounds: it can be 1kbps to 100Gbps", d.Bandwidth)
 	}
 }

@@ -254,7 +254,7 @@ func (r *reader) room(f field) Room {
 
 func (r *reader) group(f field) Group {
 	var g Group
-	fields := r.fields(f, "an entry of the cast", "role", "count", "audio", "arrive", "turns", "sections")
+	fields := r.fields(f, "an entry of the cast", "role", "count", "audio", "arrive", "turns", "sections", "network")
 	if fields == nil {
 		return g
 	}
@@ -273,6 +273,8 @@ func (r *reader) group(f field) Group {
 			g.Turns = r.turns(f)
 		case "sections":
 			g.Sections = int(r.integer(f, key, 1, maxSlots))
+		case "network":
+			g.Network = r.network(f)
 		}
 	}
 	return g

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 // A Scenario is what is played in each of its rooms. One that [Load] or [Parse]
@@ -68,6 +69,18 @@ type Group struct {
 	// Sections is how many voices at once each ear of the group offers to take;
 	// 0 is as many as the room has slots.
 	Sections int
+	// Network is the simulated network that the group's media goes through; nil
+	// is none. It is not changed.
+	Network *network.Profile
+}
+
+// NetworkName is what thresholds and reports call the group's network; "" is
+// none.
+func (g Group) NetworkName() string {
+	if g.Network == nil {
+		return ""
+	}
+	return g.Network.Name
 }
 
 // An Event is one entry of the timeline.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 // A problem is something wrong with the field at a path.
@@ -117,6 +119,25 @@ func (s *Scenario) checkGroup(c *checker, path string, g Group) {
 	}
 	if g.Turns != nil {
 		checkTurns(c, path+".turns", g)
+	}
+	if g.Network != nil {
+		s.checkNetwork(c, path+".network", g.Network)
+	}
+}
+
+func (s *Scenario) checkNetwork(c *checker, path string, p *network.Profile) {
+	for _, w := range p.Problems() {
+		c.add(path+"."+w.Field, "%s", w.Message)
+	}
+	for i, o := range p.Outages {
+		if o.At > s.Hold.Duration() {
+			c.add(fmt.Sprintf("%s.outages[%d].at", path, i), "at is %s, outside of the hold of %s", o.At, s.Hold)
+		}
+	}
+	for i, at := range p.Rebinds {
+		if at > s.Hold.Duration() {
+			c.add(fmt.Sprintf("%s.rebinds[%d]", path, i), "%s is outside of the hold of %s", at, s.Hold)
+		}
 	}
 }
 
