@@ -29,12 +29,13 @@ var layers = map[string][]string{
 	"loadgen/measure":   {"loadgen/metric", "loadgen/speech"},
 	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network"},
 	"loadgen/report":    {"loadgen", "loadgen/metric", "loadgen/measure"},
+	"loadgen/compare":   {"loadgen/report", "loadgen/metric"},
 	"internal/endtoend": {}, // tests alone
 	"internal/packet":   {},
 	"internal/udpbatch": {},
 	"internal/lite":     {},
 	"internal/chart":    {},
-	"cmd/earshot":       {"room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario"},
+	"cmd/earshot":       {"room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/compare"},
 }
 
 // foreign is what the rules and the wire format may not even reach through

@@ -18,6 +18,9 @@ const asCommand = "EARSHOT_TEST_AS_COMMAND"
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
+// testdata is where the goldens are, wherever a test runs.
+var testdata, _ = filepath.Abs("testdata")
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
@@ -45,7 +48,7 @@ func commandIn(ctx context.Context, args ...string) (stdout, stderr string, code
 // golden compares a text with a file of testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", name)
+	path := filepath.Join(testdata, name)
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
 	}

@@ -11,6 +11,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 	for _, c := range []struct{ name, args string }{
 		{"help.txt", "--help"},
 		{"help-run.txt", "run --help"},
+		{"help-compare.txt", "compare --help"},
 		{"help-serve.txt", "serve --help"},
 		{"help-scenario.txt", "scenario --help"},
 		{"help-scenario-check.txt", "scenario check --help"},

@@ -1,0 +1,147 @@
+package compare
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/earshot-audio/earshot/loadgen/report"
+)
+
+// WriteText writes the comparison for people, in the layout that benchstat's
+// users know: medians with the spread of their runs, then the change, or ~ where
+// chance alone may have made it.
+func (c *Comparison) WriteText(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "\n  base: %s\n  new:  %s\n", side(c.Base), side(c.New))
+	if s := c.New[0]; len(c.Notes) == 0 {
+		fmt.Fprintf(&b, "  %s; %s driver, seed %d, %s with %d CPUs\n", s.Scenario, s.Driver, s.Seed, s.Arch, s.CPUs)
+	}
+	b.WriteString("\n")
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "    metric\t\tbase\tnew\tnew against base\t")
+	last := ""
+	for _, ch := range c.Changes {
+		name := ch.Metric
+		if name == last {
+			name = ""
+		}
+		last = ch.Metric
+		fmt.Fprintf(t, "    %s\t%s\t%s\t%s\t%s\t\n", name, ch.Name, ch.side(ch.Base.Center, ch.Base.PctRangeString(), ch.BaseN), ch.side(ch.New.Center, ch.New.PctRangeString(), ch.NewN), ch.delta())
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if text := c.few(); text != "" {
+		fmt.Fprintf(&b, "\n  %s\n", text)
+	}
+	for _, note := range c.Notes {
+		fmt.Fprintf(&b, "  note: %s\n", note)
+	}
+	for _, reason := range c.Invalid {
+		fmt.Fprintf(&b, "  invalid: %s\n", reason)
+	}
+	// The table's last column leaves spaces behind it.
+	for line := range strings.Lines(b.String()) {
+		if _, err := io.WriteString(w, strings.TrimRight(line, " \n")+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// few says what the number of runs allows to tell.
+func (c *Comparison) few() string {
+	n := min(len(c.Base), len(c.New))
+	if leastP(len(c.Base), len(c.New)) > 0.05 {
+		return fmt.Sprintf("too few runs to tell a change from noise (%s against %s): play each side 4 times, with --repeat 4",
+			plural(len(c.Base), "run"), plural(len(c.New), "run"))
+	}
+	if n < 6 {
+		return "± ∞: 6 runs a side give the median an interval at 95 % confidence"
+	}
+	return ""
+}
+
+func side(runs []*Run) string {
+	var files []string
+	for _, r := range runs {
+		files = append(files, r.File)
+	}
+	return fmt.Sprintf("%s: %s", plural(len(runs), "run"), strings.Join(files, ", "))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// side is a median and its spread.
+func (ch Change) side(center float64, spread string, n int) string {
+	switch n {
+	case 0:
+		return "no data"
+	case 1:
+		return ch.figure(center)
+	}
+	return ch.figure(center) + " ± " + spread
+}
+
+// figure writes a value of the change's figure.
+func (ch Change) figure(v float64) string {
+	if !ch.Share {
+		return report.Figure(v, ch.Unit)
+	}
+	if v > 0 && v < 0.0001 {
+		return fmt.Sprintf("%.3gppm", v*1e6)
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.4g", v*100), ".") + "%"
+}
+
+// delta is the change in words: how much, how sure, and whether it is for the
+// worse.
+func (ch Change) delta() string {
+	if !ch.both() {
+		return ""
+	}
+	percent := "0.00%"
+	if b, n := ch.Base.Center, ch.New.Center; b != n {
+		percent = "from 0"
+		if b != 0 {
+			percent = fmt.Sprintf("%+.2f%%", 100*(n-b)/math.Abs(b))
+		}
+	}
+	runs := fmt.Sprintf("n=%d", ch.BaseN)
+	if ch.BaseN != ch.NewN {
+		runs = fmt.Sprintf("n=%d+%d", ch.BaseN, ch.NewN)
+	}
+	switch {
+	case !ch.Told:
+		return fmt.Sprintf("%s (%s, noise unknown)", percent, runs)
+	case !ch.Significant():
+		return fmt.Sprintf("~ (p=%.3f %s)", ch.Test.P, runs)
+	}
+	text := fmt.Sprintf("%s (p=%.3f %s)", percent, ch.Test.P, runs)
+	switch {
+	case ch.Better == Neither:
+		return text
+	case ch.Worse() > 0:
+		return text + " worse"
+	}
+	return text + " better"
+}
+
+// WriteRegressions writes the changes for the worse beyond a limit.
+func WriteRegressions(w io.Writer, all []Change) error {
+	for _, ch := range all {
+		if _, err := fmt.Fprintf(w, "  %s: %s, from %s to %s\n", ch.title(), ch.delta(), ch.figure(ch.Base.Center), ch.figure(ch.New.Center)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
