@@ -13,7 +13,7 @@ run: ## play the smoke scenario
 test: tools lint portable ## install what the tests need, and run them all under the race detector, a package at a time
 	$(GO) test -race -p 1 -timeout 20m ./...
 
-tools: ## install what the tests need (Chromium)
+tools: ## install what the tests need (Chromium, simple-whip-client)
 	@sh .ci/tools
 
 lint: ## gofmt, go vet and staticcheck

@@ -30,8 +30,14 @@ const patience = 30 * time.Second
 // serve starts an open server and returns its URL.
 func serve(t *testing.T) string {
 	t.Helper()
+	return serveOn(t, "127.0.0.1:0")
+}
+
+// serveOn does so with the media port at another address of this machine.
+func serveOn(t *testing.T, address string) string {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	media, err := rtc.New(rtc.Config{Media: "127.0.0.1:0", Log: log})
+	media, err := rtc.New(rtc.Config{Media: address, Log: log})
 	require.NoError(t, err)
 	server, err := signaling.New(signaling.Config{
 		Open: true, Media: media, Log: log, Registry: prometheus.NewRegistry(), Version: "test",
