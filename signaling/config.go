@@ -52,6 +52,9 @@ type Config struct {
 	// TokenTTL is how long a session token is valid; default 24 h.
 	TokenTTL time.Duration
 
+	// RequestWait is how long an HTTP request may take to come in, its body
+	// included; default 10 s. See [Server.HTTP].
+	RequestWait time.Duration
 	// SendQueue is how many messages may wait for one client before it is
 	// disconnected as too slow; default 64.
 	SendQueue int
@@ -150,6 +153,7 @@ func (c Config) withDefaults() (Config, error) {
 	}{
 		{"time until an empty room closes", &c.EmptyAfter, time.Minute},
 		{"lifetime of session tokens", &c.TokenTTL, 24 * time.Hour},
+		{"wait for a request", &c.RequestWait, 10 * time.Second},
 		{"wait for hello", &c.HelloWait, 10 * time.Second},
 		{"ping interval", &c.PingEvery, 15 * time.Second},
 		{"wait for a pong", &c.PongWait, 40 * time.Second},

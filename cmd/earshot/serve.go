@@ -127,7 +127,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return fmt.Errorf("listen on --http %s: %w; is another server running there?", f.http, err)
 	}
-	front := &http.Server{Handler: server.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	front := server.HTTP()
 	failed := make(chan error, 2)
 	go func() { failed <- front.Serve(listener) }()
 	if f.pprof != "" {

@@ -40,10 +40,11 @@ type session struct {
 // goroutines have ended when run returns. Datagrams that it did not read are
 // in the pipe.
 func (h *handshake) run(ctx context.Context) (*session, error) {
-	if err := h.limit.acquire(ctx); err != nil {
+	release, err := h.limit.acquire(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	defer h.limit.release()
+	defer release()
 	var secret secretLog
 	conn, err := h.open(&secret)
 	if err != nil {

@@ -1,22 +1,38 @@
 package lite
 
-import "context"
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// tenure is how long a handshake keeps its place in a limiter: several times
+// what one takes over a slow network. One whose peer has stalled goes on without
+// a place, so that peers who begin handshakes and say no more keep nobody out
+// for longer.
+const tenure = time.Second
 
 // Limiter caps how many DTLS handshakes run at the same time in all the
-// endpoints that share it. Those over the cap wait, with what they received so
-// far; they are as many as there are peers with an authenticated check.
+// endpoints that share it, but for those that have stalled. Those over the cap
+// wait, with what they received so far; they are as many as there are peers with
+// an authenticated check.
 type Limiter struct{ slots chan struct{} }
 
 // NewLimiter makes a limiter for n handshakes, at least one.
 func NewLimiter(n int) *Limiter { return &Limiter{slots: make(chan struct{}, max(n, 1))} }
 
-func (l *Limiter) acquire(ctx context.Context) error {
+// acquire waits for a place. It is given back by release, or after its tenure;
+// release may be called at any time, and from any goroutine.
+func (l *Limiter) acquire(ctx context.Context) (release func(), err error) {
 	select {
 	case l.slots <- struct{}{}:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
+	free := sync.OnceFunc(func() { <-l.slots })
+	stalled := time.AfterFunc(tenure, free)
+	return func() {
+		stalled.Stop()
+		free()
+	}, nil
 }
-
-func (l *Limiter) release() { <-l.slots }

@@ -258,6 +258,29 @@ func TestHandshakesThatTakeTooLongEnd(t *testing.T) {
 	y.waitReady(t) // with what it sent while it waited
 }
 
+func TestHandshakesThatStallKeepNobodyOut(t *testing.T) {
+	s := newStage(t, func(c *ServerConfig) { c.Limit = NewLimiter(2) })
+	a := newAudience(t)
+	var stalled []*pair
+	for range 5 { // more than there are places
+		p := openPort(t)
+		p.losing(func(b []byte) bool { return b[0] == recordHandshake && !isHello(b) })
+		stalled = append(stalled, join(t, s, a, p))
+	}
+	for _, x := range stalled {
+		require.Eventually(t, func() bool {
+			x.peer.mu.Lock()
+			defer x.peer.mu.Unlock()
+			return x.peer.shaking != nil
+		}, patience, time.Millisecond)
+	}
+	join(t, s, a, nil).waitReady(t)
+	for _, x := range stalled {
+		assert.Empty(t, x.ear.ready, "they stall all the same")
+		assert.Empty(t, x.ear.closed, "and have their full time")
+	}
+}
+
 func TestManyClientsConnectThroughANarrowLimit(t *testing.T) {
 	s := newStage(t, func(c *ServerConfig) { c.Limit = NewLimiter(2) })
 	a := newAudience(t)

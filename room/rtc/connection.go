@@ -19,8 +19,8 @@ import (
 // connection is a session's link that Pion does all of.
 type connection struct {
 	*session
-	pc    *webrtc.PeerConnection
-	ufrag string // this side's
+	pc         *webrtc.PeerConnection
+	ufrag, pwd string // this side's
 	// onUp, if there is one, is called once DTLS is up, with the time of that.
 	onUp func(time.Time)
 
@@ -103,7 +103,7 @@ func (c *connection) negotiate(ctx context.Context, sources func() []voiceSource
 	if err != nil {
 		return fmt.Errorf("make the answer: %w", err)
 	}
-	c.ufrag = t.ufrag
+	c.ufrag, c.pwd = t.ufrag, t.pwd
 	c.answer = c.offer.answer(randomUint64(), t, sources())
 	return nil
 }

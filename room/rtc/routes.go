@@ -5,16 +5,20 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+
+	"github.com/earshot-audio/earshot/internal/lite"
 )
 
 // routedAddresses is how many addresses of a connection are known at a time: a
 // browser checks from every interface that it has.
 const routedAddresses = 4
 
-// routes knows which datagrams are for Pion's connections: the ICE checks that
-// name one, and whatever comes from where such a check came from. Everything
-// else is for the ears. Its methods may be called from any goroutine.
+// routes knows which datagrams are for Pion's connections: the authentic ICE
+// checks that name one, and whatever comes from where such a check came from.
+// Everything else is for the ears. Its methods may be called from any goroutine.
 type routes struct {
+	checks lite.Verifier
+
 	mu      sync.RWMutex
 	byUfrag map[string]*connection
 	byAddr  map[netip.AddrPort]*connection
@@ -66,7 +70,8 @@ func (r *routes) all() []*connection {
 
 // forPion says whether a datagram is for one of Pion's connections. An ICE check
 // goes by the name in it alone, so that a client may have a mic and an ear on
-// one socket one after the other.
+// one socket one after the other. Who has learned or guessed a name, and not the
+// password that goes with it, does not push the client's own addresses out.
 func (r *routes) forPion(b []byte, from netip.AddrPort) bool {
 	name, isCheck := checkedName(b)
 	r.mu.RLock()
@@ -77,6 +82,9 @@ func (r *routes) forPion(b []byte, from netip.AddrPort) bool {
 	}
 	r.mu.RUnlock()
 	if named != nil && named != bound {
+		if !r.checks.Authentic(b, named.pwd) {
+			return false
+		}
 		r.bind(named, from)
 	}
 	return named != nil

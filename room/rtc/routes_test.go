@@ -11,9 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func check(t testing.TB, user string) []byte {
+// password is that of all connections here.
+const password = "swordfish"
+
+// check is an ICE check, signed with the password unless another is given.
+func check(t testing.TB, user string, wrong ...string) []byte {
 	t.Helper()
-	m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewSoftware("x"), stun.NewUsername(user))
+	key := password
+	if len(wrong) > 0 {
+		key = wrong[0]
+	}
+	m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewSoftware("x"), stun.NewUsername(user),
+		stun.NewShortTermIntegrity(key), stun.Fingerprint)
 	require.NoError(t, err)
 	return m.Raw
 }
@@ -24,7 +33,7 @@ func address(n int) netip.AddrPort {
 
 func TestDatagramsGoToWhomTheyAreFor(t *testing.T) {
 	r := newRoutes()
-	mic, other := &connection{ufrag: "mic"}, &connection{ufrag: "other"}
+	mic, other := &connection{ufrag: "mic", pwd: password}, &connection{ufrag: "other", pwd: password}
 	r.add(mic)
 	r.add(other)
 	dtls := []byte{22, 254, 253, 0}
@@ -47,7 +56,7 @@ func TestDatagramsGoToWhomTheyAreFor(t *testing.T) {
 
 func TestAConnectionHasFewAddresses(t *testing.T) {
 	r := newRoutes()
-	mic := &connection{ufrag: "mic"}
+	mic := &connection{ufrag: "mic", pwd: password}
 	r.add(mic)
 	for i := range 100 {
 		assert.True(t, r.forPion(check(t, "mic:x"), address(i)))
@@ -57,14 +66,28 @@ func TestAConnectionHasFewAddresses(t *testing.T) {
 	assert.False(t, r.forPion([]byte{22}, address(0)))
 }
 
+func TestWhoKnowsAMicsNameAndNotItsPasswordGetsNoAddress(t *testing.T) {
+	r := newRoutes()
+	mic := &connection{ufrag: "mic", pwd: password}
+	r.add(mic)
+	assert.True(t, r.forPion(check(t, "mic:x"), address(0)))
+	for i := range 100 {
+		assert.False(t, r.forPion(check(t, "mic:x", "guessed"), address(1+i)))
+		assert.False(t, r.forPion([]byte{22}, address(1+i)))
+	}
+	assert.True(t, r.forPion([]byte{22}, address(0)), "the client's own address stays")
+	assert.True(t, r.forPion(check(t, "mic:x", "guessed"), address(0)), "from there Pion judges it, as all else")
+	assert.Len(t, r.byAddr, 1)
+}
+
 func TestFindingARouteAllocatesNothing(t *testing.T) {
 	r := newRoutes()
-	r.add(&connection{ufrag: "mic"})
-	mic, ear := check(t, "mic:x"), check(t, "ear:x")
+	r.add(&connection{ufrag: "mic", pwd: password})
+	mic, ear, dtls := check(t, "mic:x"), check(t, "ear:x"), []byte{22, 1}
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		r.forPion(mic, address(1))
 		r.forPion(ear, address(2))
-		r.forPion([]byte{22, 1}, address(3))
+		r.forPion(dtls, address(3))
 	}))
 }
 

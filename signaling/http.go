@@ -1,0 +1,36 @@
+package signaling
+
+import (
+	"log/slog"
+	"net/http"
+)
+
+const (
+	// maxHeader is the longest request header in bytes: a token of
+	// [wire.MaxToken] and what browsers send, several times over.
+	maxHeader = 32 << 10
+	// idleWaits is how many times RequestWait a connection may be idle between
+	// two requests.
+	idleWaits = 6
+	// answerWaits is how many times RequestWait there is for a request and its
+	// answer in all: ending a room waits until its media is closed.
+	answerWaits = 6
+)
+
+// HTTP returns the HTTP server that the handler is meant to be served by: one
+// on which a client that says nothing, or little, or does not read, holds a
+// connection for a bounded time. WebSockets have deadlines of their own. An
+// answer that goes on for longer than six times RequestWait lifts its deadline
+// by http.ResponseController. The caller serves and closes it.
+func (s *Server) HTTP() *http.Server {
+	wait := s.cfg.RequestWait
+	return &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: wait, // the TLS handshake has as long
+		ReadTimeout:       wait,
+		WriteTimeout:      answerWaits * wait,
+		IdleTimeout:       idleWaits * wait,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
