@@ -96,11 +96,15 @@ var (
 	descDropped = desc("media_packets_dropped_total",
 		"Media packets dropped, by reason: muted and unheard (no slot) are a mic's packets, "+
 			"failed are those one ear could not take, overflow those dropped for all ears of a shard that was too far behind.", "reason")
+	descAddresses = desc("media_addresses", "Addresses that authentic ICE checks have come from, a few for each mic and ear.")
+	descRefused   = desc("media_datagrams_refused_total",
+		"Datagrams turned down at the media port, by reason: unknown (from and for nobody), unauthentic, "+
+			"malformed (nothing of WebRTC), overrun (for mics, faster than they could be taken).", "reason")
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRooms, descMembers, descMics, descEars, descUp, descIn, descOut, descDropped} {
+	for _, d := range []*prometheus.Desc{descRooms, descMembers, descMics, descEars, descUp, descIn, descOut, descDropped, descAddresses, descRefused} {
 		to <- d
 	}
 }
@@ -133,4 +137,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	counter(descDropped, media.unheard, "unheard")
 	counter(descDropped, media.failed, "failed")
 	counter(descDropped, media.overflow, "overflow")
+
+	port := c.server.cfg.Media.Counts()
+	gauge(descAddresses, port.Addresses)
+	counter(descRefused, port.Unknown, "unknown")
+	counter(descRefused, port.Unauthentic, "unauthentic")
+	counter(descRefused, port.Malformed, "malformed")
+	counter(descRefused, port.Overrun, "overrun")
 }

@@ -68,6 +68,13 @@ func (r *routes) all() []*connection {
 	return list
 }
 
+// size is how many connections are known, and how many addresses of theirs.
+func (r *routes) size() (connections, addresses int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.byUfrag), len(r.byAddr)
+}
+
 // forPion says whether a datagram is for one of Pion's connections. An ICE check
 // goes by the name in it alone, so that a client may have a mic and an ear on
 // one socket one after the other. Who has learned or guessed a name, and not the

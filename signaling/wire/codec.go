@@ -87,12 +87,19 @@ func Encode(m Message) ([]byte, error) {
 }
 
 // DecodeClient reads a message from a client. It is strict about what it knows
-// (types of values, lengths, required fields) and ignores fields it does not
-// know. The error is an [Error] which carries the request's id if that could be
+// (types of values, lengths, required fields), ignores fields it does not know,
+// and refuses a field that stands twice (see [CheckFields]). The error is an [Error] which carries the request's id if that could be
 // read: [CodeTooLarge], [CodeBadRequest], [CodeUnknownType] or
 // [CodeUnsupportedVersion]. data is not kept.
 func DecodeClient(data []byte) (ClientMessage, error) {
-	return decode(data, clientDecoders)
+	m, err := decode(data, clientDecoders)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckFields(data); err != nil {
+		return nil, withID(err, m.RequestID())
+	}
+	return m, nil
 }
 
 // DecodeServer reads a message from the server, as [DecodeClient] does from a

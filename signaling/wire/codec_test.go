@@ -125,6 +125,10 @@ func TestDecodeClient(t *testing.T) {
 		"null is refused":                            {in: `null`, code: wire.CodeBadRequest, text: "JSON object"},
 		"an array is refused":                        {in: `[]`, code: wire.CodeBadRequest, text: "JSON object"},
 		"a broken object is refused with its place":  {in: `{"type":"leave",}`, code: wire.CodeBadRequest, text: "byte 17"},
+		"a field that stands twice is refused":       {in: `{"type":"leave","id":"a","x":1,"x":2}`, code: wire.CodeBadRequest, id: "a", text: `"x" stands twice`},
+		"nor may its case or its spelling differ":    {in: `{"type":"leave","\u0054ype":"end"}`, code: wire.CodeBadRequest, text: `"Type" stands twice`},
+		"a field within a field may not either":      {in: `{"type":"leave","x":[{"a":{"k":1,"ſ":2,"K":3}}]}`, code: wire.CodeBadRequest, text: `"K" stands twice`},
+		"objects side by side share no fields":       {in: `{"type":"leave","x":[{"a":1},{"a":"\"a"},["a","a"]],"a":{"x":{}}}`, want: wire.Leave{}},
 		"text after the object is refused":           {in: `{"type":"leave"}{}`, code: wire.CodeBadRequest, text: "byte 17"},
 		"invalid UTF-8 is refused":                   {in: "{\"type\":\"leave\",\"x\":\"\xff\"}", code: wire.CodeBadRequest, text: "UTF-8"},
 		"deep nesting is refused":                    {in: `{"type":"leave","x":` + strings.Repeat("[", 60000), code: wire.CodeBadRequest, text: "deeper"},
@@ -224,6 +228,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		out, err := wire.Encode(m)
 		require.NoError(t, err, "what decodes re-encodes")
+		require.NoError(t, wire.CheckFields(out), "no field stands twice")
 		again, err := wire.Decode(out)
 		require.NoError(t, err, "and decodes again")
 		require.Equal(t, m, again, "to the same")
