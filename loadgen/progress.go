@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
 // Progress is where a run stands.
@@ -49,20 +50,44 @@ func (r *run) enter(name string) {
 	r.tell()
 }
 
-// tell calls Progress.
+// A Snapshot is a run as it stands, for those who watch it.
+type Snapshot struct {
+	Progress
+	// Series and Marks are the run over time so far. Its points are some seconds
+	// behind, since a packet may be.
+	Series measure.Series
+	Marks  []measure.Mark
+	// Values has the metrics that can be known before the end.
+	Values metric.Values
+}
+
+// tell calls Progress and Watch.
 func (r *run) tell() {
-	if r.Progress == nil {
+	if r.Progress == nil && r.Watch == nil {
 		return
 	}
 	name, since := r.phase.get()
 	state := r.tally.State()
-	r.telling.Lock()
-	defer r.telling.Unlock()
-	r.Progress(Progress{
+	now := Progress{
 		Phase: name, Elapsed: time.Since(r.began), InPhase: time.Since(since),
 		Hold: r.Scenario.Hold.Duration(), Cast: r.cast(), Joined: state.Joined,
 		Heard: state.Heard, Owed: state.Owed,
-	})
+	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	if r.Progress != nil {
+		r.Progress(now)
+	}
+	if r.Watch != nil {
+		r.Watch(Snapshot{Progress: now, Series: r.tally.Series(), Marks: r.tally.Marks(), Values: r.present()})
+	}
+}
+
+// present is the metrics as far as they can be known now.
+func (r *run) present() metric.Values {
+	values := r.tally.Present()
+	values.Set("generator_lag", r.health.lag())
+	return values
 }
 
 // cast is how many listeners the scenario has in all.
@@ -75,22 +100,57 @@ func (r *run) cast() (n int) {
 	return n
 }
 
-// watch settles the accounts and tells of the run's progress, about once a
-// second, until ctx is done.
+// watch settles the accounts, keeps the series and tells of the run's progress,
+// about once a second, until ctx is done.
 func (r *run) watch(ctx context.Context) {
+	last := r.sample(ctx)
+	lost := r.lost()
 	for pause(ctx, time.Second) {
 		if step := r.clock.Sync(); step.Abs() > measure.BinLength/20 {
 			r.health.stepped(step)
 		}
-		now := r.clock.Now()
-		for _, h := range r.halls {
-			h.ledger.Settle(now)
+		r.settle()
+		now, dropped := r.sample(ctx), r.lost()
+		if now.server != nil && r.phase.is(measure.Steady) {
+			r.peak.Store(max(r.peak.Load(), now.server.Memory))
 		}
-		if r.phase.is("steady") {
-			if s := r.sample(ctx); s.server != nil {
-				r.peak.Store(max(r.peak.Load(), s.server.Memory))
-			}
-		}
+		r.tally.Load(load(last, now, dropped-lost))
+		last, lost = now, dropped
 		r.tell()
 	}
+}
+
+// settle settles every room's accounts.
+func (r *run) settle() {
+	now := r.clock.Now()
+	settled := measure.BinAt(now)
+	for _, h := range r.halls {
+		settled = min(settled, h.ledger.Settle(now))
+	}
+	r.tally.Drain(now, settled)
+}
+
+// lost is how many packets have been dropped on the generator's side.
+func (r *run) lost() uint64 {
+	dropped, _ := r.drops()
+	return dropped + r.health.machineDrops()
+}
+
+// load is what both processes used between two samples.
+func load(a, b sample, drops uint64) measure.Load {
+	l := measure.Load{From: a.at, Until: b.at, GeneratorRSS: b.memory, Drops: drops}
+	time := (b.at - a.at).Seconds()
+	if time <= 0 {
+		return l
+	}
+	own := (b.own - a.own).Seconds() / time
+	l.GeneratorCPU = &own
+	if b.server != nil {
+		l.ServerRSS = b.server.Memory
+	}
+	if a.server != nil && b.server != nil {
+		cpu := (b.server.CPU - a.server.CPU).Seconds() / time
+		l.ServerCPU = &cpu
+	}
+	return l
 }

@@ -27,6 +27,10 @@ type Result struct {
 
 	// Values has the metrics for which there was something to measure.
 	Values metric.Values
+	// Series is the run over time, and Marks what happened when. Both count from
+	// the run's beginning.
+	Series measure.Series
+	Marks  []measure.Mark
 	// Problems is what went wrong without ending the run.
 	Problems []Problem
 	// Interrupted tells that the run was ended early.
@@ -75,11 +79,12 @@ type Span struct{ Arrivals, Steady, Stop time.Duration }
 type sample struct {
 	at     time.Duration
 	server *Usage
-	own    time.Duration
+	own    time.Duration // CPU of this process
+	memory uint64        // of this process; 0 if it can't be known
 }
 
 func (r *run) sample(ctx context.Context) sample {
-	s := sample{at: r.clock.Now(), own: ownCPU()}
+	s := sample{at: r.clock.Now(), own: ownCPU(), memory: ownMemory()}
 	if r.Server == nil {
 		return s
 	}
@@ -120,7 +125,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		Driver: r.Driver.Name(), Target: r.Driver.Target(),
 		Rooms: len(r.halls), Seats: r.cast(),
 		Began: r.began, Arrivals: span.Steady - span.Arrivals, Steady: span.Stop - span.Steady,
-		Values: values, Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
+		Values: values, Series: r.tally.Series(), Marks: r.tally.Marks(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Generator: Generator{
 			SendLag: p99(r.health.sends), JoinLag: p99(r.health.joins), ReadLag: p99(r.health.waits),
 			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,

@@ -37,6 +37,9 @@ type Config struct {
 	// Progress, if not nil, is called about once a second and at each change of
 	// phase, from one goroutine at a time. It must return soon.
 	Progress func(Progress)
+	// Watch, if not nil, is called when Progress is, with more. What it is
+	// given is its own to keep.
+	Watch func(Snapshot)
 	// Log takes what the run has to say beside its result; nil for nothing.
 	Log *slog.Logger
 }
@@ -163,20 +166,16 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	defer end()
 	work.Go(func() { r.watch(background) })
 
-	r.enter("arrivals")
-	span := Span{Arrivals: r.clock.Now()}
+	span := Span{Arrivals: r.begin(measure.Arrivals)}
 	r.arrive(ctx)
 
-	r.enter("steady")
-	span.Steady = r.clock.Now()
+	span.Steady = r.begin(measure.Steady)
 	before := r.sample(ctx)
-	for _, h := range r.halls {
-		h.ledger.Steady(span.Steady)
-	}
 	r.hold(ctx, span.Steady)
 
 	r.enter("settling")
 	span.Stop = r.clock.Now()
+	r.tally.Stop(span.Stop)
 	for _, h := range r.halls {
 		h.ledger.Stop(span.Stop)
 	}
@@ -184,10 +183,20 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	pause(background, settling)
 	end()
 	work.Wait()
+	now := r.clock.Now()
 	for _, h := range r.halls {
-		h.ledger.Finish(r.clock.Now())
+		h.ledger.Finish(now)
 	}
+	r.tally.Finish(now)
 	return r.result(ctx.Err() != nil, span, before, after), nil
+}
+
+// begin begins a measured phase and returns when that was.
+func (r *run) begin(phase string) time.Duration {
+	now := r.clock.Now()
+	r.problems.act("begin "+scenario.Verb(phase), r.tally.Begin(phase, now))
+	r.enter(phase)
+	return now
 }
 
 // open makes the rooms and brings their speakers in.
@@ -217,6 +226,7 @@ func (r *run) arrive(ctx context.Context) {
 			break
 		}
 		r.health.began(r.clock.Now() - intended)
+		r.tally.Arrival(intended)
 		joins.Go(func() { a.listener.join(ctx, intended) })
 	}
 	joins.Wait()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -41,6 +42,16 @@ func (m ProcessMeter) Usage(context.Context) (Usage, error) {
 		CPU:    time.Duration(stat.CPUTime() * float64(time.Second)),
 		Memory: uint64(stat.ResidentMemory()),
 	}, nil
+}
+
+// ownMemory is the resident memory of this process in bytes, or 0 where /proc
+// does not tell.
+func ownMemory() uint64 {
+	u, err := ProcessMeter{PID: os.Getpid()}.Usage(context.Background())
+	if err != nil {
+		return 0
+	}
+	return u.Memory
 }
 
 // A MetricsMeter reads a server's own account of its process from its

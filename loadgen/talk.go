@@ -120,7 +120,10 @@ func (t *talk) sendBin(b measure.Bin, first bool) bool {
 		return false
 	}
 	t.ledger.Sending(b)
-	t.run.health.sent(t.run.clock.Now() - t.ledger.Intended(b))
+	intended := t.ledger.Intended(b)
+	late := t.run.clock.Now() - intended
+	t.run.health.sent(late)
+	t.run.tally.Sent(intended, late)
 	if err := t.mic.track.send(t.ledger.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil {
 		t.run.problems.add("send", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -18,6 +19,7 @@ func (r *run) act(ctx context.Context, i int, e scenario.Event, at time.Duration
 		return
 	}
 	r.health.began(r.clock.Now() - at)
+	r.tally.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
 	var rooms sync.WaitGroup
 	for _, h := range r.halls {
 		rooms.Go(func() {
@@ -150,7 +152,9 @@ func (p *person) depart(ctx context.Context) error {
 		t.mute(true)
 	}
 	if p.account != nil {
-		p.account.Left(p.hall.run.clock.Now())
+		now := p.hall.run.clock.Now()
+		p.account.Left(now)
+		p.hall.run.tally.Departure(now)
 	}
 	pause(ctx, leaving)
 	return p.leave(ctx)
@@ -168,7 +172,9 @@ func (h *hall) end(ctx context.Context) error {
 			t.mute(true)
 		}
 		if p.account != nil {
-			p.account.Left(h.run.clock.Now())
+			now := h.run.clock.Now()
+			p.account.Left(now)
+			h.run.tally.Departure(now)
 		}
 	}
 	pause(ctx, leaving)

@@ -16,10 +16,12 @@ func BenchmarkReceive(b *testing.B) {
 	}
 	listeners := make([]*Listener, 1000)
 	for i := range listeners {
-		listeners[i] = room.AddListener(3)
+		listeners[i] = room.AddListener(3, Labels{})
 		listeners[i].Connected(0)
 	}
-	room.Steady(0)
+	if err := tally.Begin(Steady, 0); err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	bin := Bin(-1)
 	for i := 0; b.Loop(); i++ {
@@ -27,7 +29,7 @@ func BenchmarkReceive(b *testing.B) {
 			bin++
 			m.Sending(bin)
 			if bin%50 == 0 {
-				room.Settle(bin.Start())
+				tally.Drain(bin.Start(), room.Settle(bin.Start()))
 			}
 		}
 		listeners[i%len(listeners)].Receive(Packet{

@@ -23,7 +23,7 @@ type Packet struct {
 // be closed.
 type Listener struct {
 	room     *Room
-	share    *share
+	cell     *cell
 	capacity int // voices at once: the ear's sections
 
 	mu       sync.Mutex
@@ -42,6 +42,8 @@ type Listener struct {
 	joined     bool
 	heardFirst chan struct{}
 	latest     time.Duration // arrival of the latest new packet
+	quietTo    Bin           // the silence since then is counted up to this bin, if it is not 0,
+	quietBins  int           // and held so many bins in which nobody spoke
 
 	life   account // since counting began
 	steady account // within the measured window
@@ -125,7 +127,7 @@ func (l *Listener) Receive(p Packet) {
 	if !l.joined {
 		l.joined = true
 		close(l.heardFirst)
-		l.room.tally.joined(p.At - l.intended)
+		l.room.tally.heard(l.cell, p.At, p.At-l.intended)
 	}
 	for len(l.sections) <= p.Section {
 		l.sections = append(l.sections, section{})
@@ -142,7 +144,7 @@ func (l *Listener) Receive(p Packet) {
 	}
 	switch len(s.places) {
 	case 0:
-		l.room.tally.unrecognised(1)
+		l.cell.unrecognised(1)
 	case 1:
 		l.resolve(mics, s)
 		l.credit(mics, s, s.places[0], p.At)
@@ -187,15 +189,14 @@ func (l *Listener) resolve(mics []*Mic, s *section) {
 // abandon gives up the packets that wait.
 func (l *Listener) abandon(s *section) {
 	if n := len(s.pending); n > 0 {
-		l.room.tally.unrecognised(uint64(n))
+		l.cell.unrecognised(uint64(n))
 		s.pending = s.pending[:0]
 	}
 }
 
 // credit enters a packet that has been identified.
 func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
-	t := l.room.tally
-	t.recognised(1)
+	l.cell.recognised(1)
 	for len(l.heard) <= p.mic {
 		l.heard = append(l.heard, [words]uint64{})
 		l.onsets = append(l.onsets, onset{})
@@ -218,12 +219,14 @@ func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
 	sent := mics[p.mic].Intended(p.bin)
 	steady := l.room.inSteady(p.bin)
 	latency := at - sent
+	if open := l.room.tally.record.at(p.bin); open != nil {
+		open.cells[l.cell.number].latency.Record(latency)
+	}
 	l.pace(s, latency, steady)
 	if steady {
 		l.steady.received++
 		l.steady.latencySum += latency
 		l.steady.latencies++
-		l.share.latency(latency)
 	}
 	l.silence(at)
 }
@@ -245,18 +248,35 @@ func (l *Listener) pace(s *section, transit time.Duration, steady bool) {
 // silence measures the stretch without a new packet that at ends, less the
 // time in which nobody spoke.
 func (l *Listener) silence(at time.Duration) {
-	from, until := l.room.steady()
+	from, until := l.room.tally.steady()
 	a, b := max(l.latest, from.Start()), min(at, until.Start())
 	// What a person on stage hears besides themselves is not told apart here.
 	if l.counting && l.own < 0 && b > a {
 		gap := b - a
 		// Speech is known by the bin, so only a longer gap can hold silence.
 		if gap > 2*BinLength {
-			gap -= l.room.quiet(a, b)
+			// Whole bins only: the two at the ends are partly in the gap.
+			quiet := l.quietBins + l.room.quiet(max(BinAt(a)+1, l.quietTo), BinAt(b))
+			gap -= time.Duration(quiet) * BinLength
 		}
 		l.steady.gap = max(l.steady.gap, gap)
 	}
-	l.latest = max(l.latest, at)
+	if at > l.latest {
+		l.latest, l.quietTo, l.quietBins = at, 0, 0
+	}
+}
+
+// remember counts the bins before b of the present silence in which nobody
+// spoke: the mics' ledgers forget them.
+func (l *Listener) remember(b Bin) {
+	from, until := l.room.tally.steady()
+	b = min(b, until)
+	first := max(BinAt(max(l.latest, from.Start()))+1, l.quietTo)
+	if l.own >= 0 || b <= first {
+		return
+	}
+	l.quietBins += l.room.quiet(first, b)
+	l.quietTo = b
 }
 
 // giveUp counts the packets that still wait as unrecognised.
@@ -273,5 +293,5 @@ func (l *Listener) finish(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.silence(min(now, l.until.Start()))
-	l.room.tally.close(l)
+	l.cell.close(l)
 }

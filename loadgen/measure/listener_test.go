@@ -87,7 +87,7 @@ func TestSilenceThatIsLongerThanPacketsMayBeLateIsStillCredited(t *testing.T) {
 	l := s.listener(1)
 	for b := range Bin(800) {
 		l.Receive(s.say(m, b))
-		s.room.Settle((b + 1).Start())
+		s.settle((b + 1).Start())
 	}
 	totals := s.finish()
 	assert.Equal(t, metric.Rate{Passes: 795, Total: 795}, rate(t, totals, "delivered"))
@@ -102,7 +102,7 @@ func TestSpeechAroundLoopedSilenceKeepsItsLatency(t *testing.T) {
 		p := s.say(m, b)
 		p.At += 300 * time.Millisecond // far more than a frame of silence
 		l.Receive(p)
-		s.room.Settle((b + 1).Start())
+		s.settle((b + 1).Start())
 	}
 	latency := trend(t, s.finish(), "latency")
 	assert.EqualValues(t, 1200, latency.Count)
@@ -189,13 +189,13 @@ func TestAFrameFromTheFutureIsUnrecognised(t *testing.T) {
 func TestAListenerThatHearsNothingIsLossFromItsDeadline(t *testing.T) {
 	s := newScene(t)
 	m := s.mic(speechClip(700), 0, 0)
-	l := s.room.AddListener(1)
+	l := s.room.AddListener(1, Labels{})
 	l.Expect(0)
 	l.Connected(Bin(50).Start())
-	s.room.Steady(0)
+	s.steady(0)
 	for b := range Bin(600) {
 		s.say(m, b)
-		s.room.Settle((b + 1).Start())
+		s.settle((b + 1).Start())
 	}
 	totals := s.finish()
 	assert.Equal(t, metric.Rate{Passes: 0, Total: 550}, rate(t, totals, "delivered"))
@@ -208,8 +208,8 @@ func TestAListenerThatHearsNothingIsLossFromItsDeadline(t *testing.T) {
 func TestPacketsBeforeTheConnectionIsReportedStillCount(t *testing.T) {
 	s := newScene(t)
 	m := s.mic(speechClip(700), 0, 0)
-	l := s.room.AddListener(1)
-	s.room.Steady(0)
+	l := s.room.AddListener(1, Labels{})
+	s.steady(0)
 	for b := range Bin(100) {
 		l.Receive(s.say(m, b))
 	}
@@ -236,11 +236,11 @@ func TestCountingEndsWhenTheScenarioMakesAListenerLeave(t *testing.T) {
 func TestOnlyTheMeasuredWindowHasLatencies(t *testing.T) {
 	s := newScene(t)
 	m := s.mic(speechClip(700), 0, 0)
-	l := s.room.AddListener(1)
+	l := s.room.AddListener(1, Labels{})
 	l.Connected(0)
 	for b := range Bin(100) {
 		if b == 40 {
-			s.room.Steady(b.Start())
+			s.steady(b.Start())
 		}
 		l.Receive(s.say(m, b))
 	}

@@ -26,26 +26,18 @@ const never = Bin(math.MaxInt64 / int64(BinLength) / 2)
 type Room struct {
 	tally *Tally
 
-	mics                    atomic.Pointer[[]*Mic]
-	steadyFrom, steadyUntil atomic.Int64
-	mu                      sync.Mutex // adds to what follows
-	clips                   map[*speech.Clip]*clip
-	listeners               []*Listener
+	mics      atomic.Pointer[[]*Mic]
+	mu        sync.Mutex // adds to what follows
+	clips     map[*speech.Clip]*clip
+	listeners []*Listener
 
-	// Settled so far, by whoever calls Settle: the next word, and the bits of
-	// the bins in which somebody spoke, a word each, from the first on.
-	next    int64
-	spoken  []uint64
-	history sync.RWMutex // guards spoken for its readers
-	scratch []stretch
+	scratch []stretch // of whoever calls Settle
 }
 
 // NewRoom makes the ledger of a room whose listeners' figures go to tally.
 func NewRoom(tally *Tally) *Room {
 	r := &Room{tally: tally, clips: map[*speech.Clip]*clip{}}
 	r.mics.Store(&[]*Mic{})
-	r.steadyFrom.Store(int64(never))
-	r.steadyUntil.Store(int64(never))
 	return r
 }
 
@@ -74,18 +66,12 @@ func (r *Room) AddMic(c *speech.Clip, first int, offset time.Duration) (*Mic, er
 
 // AddListener opens the account of a listener whose ear has room for so many
 // voices at once.
-func (r *Room) AddListener(sections int) *Listener {
-	return r.add(sections, &r.tally.crowd)
-}
-
-// AddProbe does so for a listener that stands beside the crowd, to be compared
-// with it.
-func (r *Room) AddProbe(sections int) *Listener {
-	return r.add(sections, &r.tally.probes)
-}
-
-func (r *Room) add(sections int, s *share) *Listener {
-	l := &Listener{room: r, share: s, capacity: sections, own: -1, until: never, heardFirst: make(chan struct{})}
+func (r *Room) AddListener(sections int, labels Labels) *Listener {
+	l := &Listener{
+		room: r, cell: r.tally.record.cell(labels), capacity: sections,
+		own: -1, until: never, heardFirst: make(chan struct{}),
+	}
+	l.cell.enter()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.listeners = append(r.listeners, l)
@@ -94,14 +80,8 @@ func (r *Room) add(sections int, s *share) *Listener {
 
 func (r *Room) ledger() []*Mic { return *r.mics.Load() }
 
-// Steady begins the measured window with the first bin that starts at or
-// after t.
-func (r *Room) Steady(t time.Duration) { r.steadyFrom.Store(int64(BinAt(t + BinLength - 1))) }
-
-// Stop ends the measured window and what anyone is owed with the last bin that
-// ends by t.
+// Stop ends what anyone is owed with the last bin that ends by t.
 func (r *Room) Stop(t time.Duration) {
-	r.steadyUntil.Store(int64(BinAt(t)))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range r.listeners {
@@ -109,34 +89,29 @@ func (r *Room) Stop(t time.Duration) {
 	}
 }
 
-func (r *Room) steady() (from, until Bin) {
-	return Bin(r.steadyFrom.Load()), Bin(r.steadyUntil.Load())
-}
-
 func (r *Room) inSteady(b Bin) bool {
-	from, until := r.steady()
+	from, until := r.tally.steady()
 	return b >= from && b < until
 }
 
-// Settle accounts for the words that are old enough at now. It is called at
-// least once a second.
-func (r *Room) Settle(now time.Duration) {
-	r.settle(int64(BinAt(max(now-Lateness, 0)))/wordBins-1, int64(BinAt(now))/wordBins)
+// Settle accounts for the words that are old enough at now, and returns the bin
+// up to which all accounts are settled. It is called at least once a second.
+func (r *Room) Settle(now time.Duration) Bin {
+	return r.settle(int64(BinAt(max(now-Lateness, 0)))/wordBins-1, int64(BinAt(now))/wordBins)
 }
 
-func (r *Room) settle(last, present int64) {
+func (r *Room) settle(last, present int64) Bin {
 	mics := r.ledger()
-	r.history.Lock()
-	for ; r.next <= last; r.next++ {
-		r.spoken = append(r.spoken, speakers(mics, r.next))
-	}
-	r.history.Unlock()
 	r.mu.Lock()
 	listeners := r.listeners
 	r.mu.Unlock()
+	settled := last + 1
 	for _, l := range listeners {
-		r.scratch = l.settle(mics, last, present, r.scratch)
+		var to int64
+		to, r.scratch = l.settle(mics, last, present, r.scratch)
+		settled = min(settled, to)
 	}
+	return Bin(max(settled, 0) * wordBins)
 }
 
 // Finish settles all up to now, a time after the last packet that may count,
@@ -164,21 +139,12 @@ func speakers(mics []*Mic, w int64) (any uint64) {
 	return any
 }
 
-// quiet is how much of [from, until) lies in bins in which nobody spoke.
-func (r *Room) quiet(from, until time.Duration) (total time.Duration) {
-	r.history.RLock()
-	defer r.history.RUnlock()
+// quiet is in how many of the bins in [from, until) nobody spoke, as far as the
+// mics' ledgers remember.
+func (r *Room) quiet(from, until Bin) (bins int) {
 	mics := r.ledger()
-	first, last := BinAt(from), BinAt(until)
-	for w := int64(first / wordBins); w <= int64(last/wordBins); w++ {
-		var spoken uint64
-		if w < int64(len(r.spoken)) {
-			spoken = r.spoken[w]
-		} else {
-			spoken = speakers(mics, w)
-		}
-		// Whole bins only: the two at the ends are partly in the gap.
-		total += time.Duration(bits.OnesCount64(^spoken&within(w, first+1, last))) * BinLength
+	for w := int64(from / wordBins); w <= int64(until/wordBins); w++ {
+		bins += bits.OnesCount64(^speakers(mics, w) & within(w, from, until))
 	}
-	return total
+	return bins
 }

@@ -22,27 +22,32 @@ type onset struct {
 }
 
 // settle compares what came with what was owed in the listener's words up to
-// and including last. While packets wait for their place it holds back, as
-// long as the ring allows: now is the word of the present.
-func (l *Listener) settle(mics []*Mic, last, now int64, scratch []stretch) []stretch {
+// and including last, and returns the first word that is not settled. While
+// packets wait for their place it holds back, as long as the ring allows: now
+// is the word of the present.
+func (l *Listener) settle(mics []*Mic, last, now int64, scratch []stretch) (int64, []stretch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.counting {
-		return scratch
+		if l.joined {
+			return min(last+1, now-(words-2)), scratch // it may count these yet
+		}
+		return last + 1, scratch
 	}
 	for i := range l.sections {
 		if len(l.sections[i].pending) > 0 {
 			last = min(last, now-(words-2))
 		}
 	}
+	l.remember(Bin((last + 1) * wordBins))
 	before := l.life
 	for ; l.settled <= last; l.settled++ {
 		scratch = l.take(mics, l.settled, scratch[:0])
 		l.settleWord(l.settled, scratch)
 	}
-	l.share.passes.Add(l.life.passes - before.passes)
-	l.share.owed.Add(l.life.total - before.total)
-	return scratch
+	l.cell.passes.Add(l.life.passes - before.passes)
+	l.cell.owed.Add(l.life.total - before.total)
+	return l.settled, scratch
 }
 
 // take collects what was said in word w, and empties the listener's ring there.
@@ -65,33 +70,54 @@ func (l *Listener) take(mics []*Mic, w int64, into []stretch) []stretch {
 
 func (l *Listener) settleWord(w int64, said []stretch) {
 	counted := within(w, l.from, l.until)
-	from, until := l.room.steady()
+	from, until := l.room.tally.steady()
 	steady := counted & within(w, from, until)
 
-	// Where nobody has to yield a section, the bins need not be looked at one
-	// by one.
-	crowded := len(said) > l.capacity
-	for i := 0; i < len(said) && !crowded; i++ {
-		s := said[i]
-		l.life.enter(bits.OnesCount64(s.heard&s.speech&counted), bits.OnesCount64(s.speech&counted))
-		l.steady.enter(bits.OnesCount64(s.heard&s.speech&steady), bits.OnesCount64(s.speech&steady))
-	}
-	for b := 0; b < wordBins && crowded; b++ {
-		bit := uint64(1) << uint(b)
-		passes, total := settleBin(said, bit, l.capacity)
-		if counted&bit != 0 {
-			l.life.enter(passes, total)
+	var passes, total int
+	for first, end := Bin(w*wordBins), Bin((w+1)*wordBins); first < end; {
+		open, until := l.room.tally.record.at(first), end
+		if open != nil {
+			until = min(end, open.until)
 		}
-		if steady&bit != 0 {
-			l.steady.enter(passes, total)
+		p, o := l.compare(said, counted&within(w, first, until))
+		passes, total = passes+p, total+o
+		if open != nil && o > 0 {
+			c := open.cells[l.cell.number]
+			c.passes.Add(uint64(p))
+			c.owed.Add(uint64(o))
 		}
+		first = until
 	}
+	l.life.enter(passes, total)
+	if steady != counted {
+		passes, total = l.compare(said, steady)
+	}
+	l.steady.enter(passes, total)
+
 	for _, s := range said {
 		for rest := s.onset; rest != 0; rest &= rest - 1 {
 			b := bits.TrailingZeros64(rest)
 			l.settleOnset(s, Bin(w*wordBins)+Bin(b), steady, spoken(said, 1<<uint(b)) <= l.capacity)
 		}
 	}
+}
+
+// compare is what the listener got, and was owed, of the bins in mask.
+func (l *Listener) compare(said []stretch, mask uint64) (passes, total int) {
+	if len(said) <= l.capacity {
+		// Nobody has to yield a section, so the bins need not be looked at one by
+		// one.
+		for _, s := range said {
+			passes += bits.OnesCount64(s.heard & s.speech & mask)
+			total += bits.OnesCount64(s.speech & mask)
+		}
+		return passes, total
+	}
+	for ; mask != 0; mask &= mask - 1 {
+		p, t := settleBin(said, mask&-mask, l.capacity)
+		passes, total = passes+p, total+t
+	}
+	return passes, total
 }
 
 // settleBin is what a listener with room for capacity voices got, and was
@@ -141,11 +167,11 @@ func (l *Listener) settleOnset(s stretch, b Bin, steady uint64, free bool) {
 		o.done = true
 	case s.heard&bit != 0:
 		o.done = true
-		l.room.tally.onsetClip(time.Duration(o.missed) * BinLength)
+		l.cell.onsetClip(time.Duration(o.missed) * BinLength)
 	default:
 		if o.missed++; o.missed == onsetBins {
 			o.done = true
-			l.room.tally.onsetClip(onsetBins * BinLength)
+			l.cell.onsetClip(onsetBins * BinLength)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func TestWhenNobodySpeaksThereIsNoGap(t *testing.T) {
 		if b%400 < 100 { // speaks 2 s of every 8
 			l.Receive(s.say(m, b))
 		}
-		s.room.Settle((b + 1).Start())
+		s.settle((b + 1).Start())
 	}
 	totals := s.finish()
 	assert.InDelta(t, 20, trend(t, totals, "audio_gap").Max, 41, "a frame, and the two bins at the ends of the pause")
@@ -203,7 +203,7 @@ func TestTheAccountIsThatOfAPlainCount(t *testing.T) {
 			}
 			held = waiting
 			if b%50 == 0 {
-				s.room.Settle(b.Start())
+				s.settle(b.Start())
 			}
 		}
 		for _, p := range held {
@@ -215,4 +215,22 @@ func TestTheAccountIsThatOfAPlainCount(t *testing.T) {
 		require.Equal(rt, uint64(0), rate(t, totals, "unrecognised").Passes)
 		require.Equal(rt, received, totals.Received)
 	})
+}
+
+func TestAGapLongerThanTheLedgersRememberHoldsTheSpeechAlone(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(3000) { // a minute, in which the mic speaks 2 s of every 8
+		if b%400 < 100 {
+			if p := s.say(m, b); b < 50 {
+				l.Receive(p)
+			}
+		}
+		if b%50 == 0 {
+			s.settle(b.Start())
+		}
+	}
+	// 1 s of the first turn and 7 turns of 2 s.
+	assert.InDelta(t, 15_000, trend(t, s.finish(), "audio_gap").Max, 41)
 }

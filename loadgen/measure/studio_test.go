@@ -50,12 +50,22 @@ func (s *scene) mic(c *speech.Clip, first int, offset time.Duration) *Mic {
 
 // listener is one that joined at 0 and counts from bin 0.
 func (s *scene) listener(sections int) *Listener {
-	l := s.room.AddListener(sections)
+	l := s.room.AddListener(sections, Labels{})
 	l.Expect(0)
 	l.Connected(0)
-	s.room.Steady(0)
+	s.steady(0)
 	return l
 }
+
+// steady begins the measured window, once.
+func (s *scene) steady(t time.Duration) {
+	if from, _ := s.tally.steady(); from == never {
+		require.NoError(s.t, s.tally.Begin(Steady, t))
+	}
+}
+
+// settle does what a run does once a second.
+func (s *scene) settle(now time.Duration) { s.tally.Drain(now, s.room.Settle(now)) }
 
 // say enters the frame of bin b and returns its packet, as a section carries
 // it 5 ms later.
@@ -71,7 +81,9 @@ func (s *scene) say(m *Mic, b Bin) Packet {
 // finish closes the run after the last bin.
 func (s *scene) finish() Totals {
 	s.room.Stop(s.end.Start())
+	s.tally.Stop(s.end.Start())
 	s.room.Finish(s.end.Start() + time.Second)
+	s.tally.Finish(s.end.Start() + time.Second)
 	return s.tally.Totals()
 }
 

@@ -1,71 +1,145 @@
 package measure
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
+// The phases of a run, in their order. Those that a scenario does not have are
+// left out.
+const (
+	Arrivals   = "arrivals"
+	WarmUp     = "warm_up"
+	Steady     = "steady" // the measured window
+	Departures = "departures"
+)
+
 // A Tally gathers the figures of all listeners of a run, in all its rooms, in
 // memory that does not grow with the run's length. It is safe for concurrent
-// use.
+// use, except that one goroutine at a time calls Drain and Finish.
 type Tally struct {
-	crowd, probes share
+	record *record
 
-	joins   *metric.Stripes
-	onsets  *metric.Stripes
-	jitters *metric.Stripes
-	gaps    *metric.Stripes
-	quality *metric.Stripes
-
-	known, unknown atomic.Uint64 // packets that were recognised, or not
-	heard          atomic.Int64  // listeners who heard something
-
-	// Of the closed accounts.
-	listeners              atomic.Uint64
-	received               atomic.Uint64 // different packets in the measured window
-	duplicates, outOfOrder atomic.Uint64
-}
-
-// A share is the figures of the crowd's listeners, or of the probes.
-type share struct {
-	latencies    *metric.Stripes
-	passes, owed atomic.Uint64 // of the accounts settled so far
+	steadyFrom, steadyUntil atomic.Int64 // bins
+	phase                   atomic.Pointer[string]
 }
 
 // NewTally makes an empty tally.
 func NewTally() *Tally {
-	return &Tally{
-		crowd: share{latencies: metric.NewStripes()}, probes: share{latencies: metric.NewStripes()},
-		joins: metric.NewStripes(), onsets: metric.NewStripes(),
-		jitters: metric.NewStripes(), gaps: metric.NewStripes(), quality: metric.NewStripes(),
+	t := &Tally{record: newRecord()}
+	t.steadyFrom.Store(int64(never))
+	t.steadyUntil.Store(int64(never))
+	return t
+}
+
+// Begin ends the phase that there is and begins another with the first bin that
+// starts at or after t. It returns an error if the phase has been already.
+func (t *Tally) Begin(phase string, at time.Duration) error {
+	b := BinAt(at + BinLength - 1)
+	t.endPhase(b)
+	if phase == Steady {
+		t.steadyFrom.Store(int64(b))
+	}
+	if err := t.record.phase(phase, b, never); err != nil {
+		return err
+	}
+	t.phase.Store(&phase)
+	t.record.mark(Mark{At: at, Kind: MarkPhase, Name: phase})
+	return nil
+}
+
+// Stop ends the last phase with the last bin that ends by t.
+func (t *Tally) Stop(at time.Duration) { t.endPhase(BinAt(at)) }
+
+func (t *Tally) endPhase(b Bin) {
+	now := t.phase.Swap(nil)
+	if now == nil {
+		return
+	}
+	t.record.end(*now, b)
+	if *now == Steady {
+		t.steadyUntil.Store(int64(b))
 	}
 }
 
-func (s *share) latency(d time.Duration)   { s.latencies.Record(ms(d)) }
-func (t *Tally) onsetClip(d time.Duration) { t.onsets.Record(ms(d)) }
-func (t *Tally) recognised(n uint64)       { t.known.Add(n) }
-func (t *Tally) unrecognised(n uint64)     { t.unknown.Add(n) }
-
-func (t *Tally) joined(d time.Duration) {
-	t.joins.Record(ms(d))
-	t.heard.Add(1)
+// Span names a stretch of the run, which may lie within a phase or over
+// several. It returns an error if the name is taken.
+func (t *Tally) Span(name string, from, until time.Duration) error {
+	if err := t.record.phase(name, BinAt(from+BinLength-1), BinAt(until)); err != nil {
+		return err
+	}
+	t.record.mark(Mark{At: from, Kind: MarkSpan, Name: name, For: until - from})
+	return nil
 }
 
-// close enters a listener's closed account.
-func (t *Tally) close(l *Listener) {
-	t.listeners.Add(1)
-	t.received.Add(l.steady.received)
-	t.duplicates.Add(l.duplicates)
-	t.outOfOrder.Add(l.outOfOrder)
-	if l.steady.jitters > 0 {
-		t.jitters.Record(l.steady.jitterSum / float64(l.steady.jitters) * 1000)
+// Mark enters a mark for the run's series.
+func (t *Tally) Mark(m Mark) { t.record.mark(m) }
+
+// Load enters what both processes used.
+func (t *Tally) Load(l Load) {
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	t.record.series.load(l)
+}
+
+// Arrival enters that a listener's join was to begin.
+func (t *Tally) Arrival(at time.Duration) {
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	t.record.series.arrival(at, 1)
+}
+
+// Departure enters that the scenario made a listener leave.
+func (t *Tally) Departure(at time.Duration) {
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	t.record.series.leave(at)
+}
+
+// Sent enters how late a frame was sent.
+func (t *Tally) Sent(at, late time.Duration) {
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	t.record.series.sendLag(at, late)
+}
+
+func (t *Tally) heard(c *cell, at, since time.Duration) {
+	c.joined(since)
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	if c.Role == Audience {
+		t.record.series.join(max(at, 0))
 	}
-	if l.steady.total > 0 {
-		t.gaps.Record(ms(l.steady.gap))
-		t.quality.Record(l.steady.mos())
-	}
+}
+
+func (t *Tally) steady() (from, until Bin) {
+	return Bin(t.steadyFrom.Load()), Bin(t.steadyUntil.Load())
+}
+
+// Drain takes what is settled in every room, which is the bins before settled,
+// out of the record and into the sums and the series. It is called about once a
+// second.
+func (t *Tally) Drain(now time.Duration, settled Bin) { t.record.drain(now, settled) }
+
+// Finish takes into account what is left, once every room is finished.
+func (t *Tally) Finish(now time.Duration) { t.record.finish(now) }
+
+// Series is the run over time so far. Its points are some seconds behind, since
+// packets may be.
+func (t *Tally) Series() Series {
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	return t.record.series.series()
+}
+
+// Marks is the moments of the run that have a name, in order.
+func (t *Tally) Marks() []Mark {
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	return slices.Clone(t.record.marks)
 }
 
 // State is how far a run has come.
@@ -75,28 +149,24 @@ type State struct {
 }
 
 // State is the tally's present state.
-func (t *Tally) State() State {
-	d := t.delivered()
-	return State{Joined: int(t.heard.Load()), Heard: d.Passes, Owed: d.Total}
+func (t *Tally) State() (s State) {
+	for _, c := range t.choose(Selector{}) {
+		s.Joined += int(c.heard.Load())
+		d := c.delivered()
+		s.Heard += d.Passes
+		s.Owed += d.Total
+	}
+	return s
 }
 
-// rate is the share's delivered.
-func (s *share) rate() metric.Rate {
-	return metric.Rate{Passes: s.passes.Load(), Total: s.owed.Load()}
-}
-
-func (t *Tally) delivered() metric.Rate {
-	crowd, probes := t.crowd.rate(), t.probes.rate()
-	return metric.Rate{Passes: crowd.Passes + probes.Passes, Total: crowd.Total + probes.Total}
-}
-
-// Totals is what a tally comes to once every room is finished.
+// Totals is what a tally comes to once it is finished.
 type Totals struct {
 	Values metric.Values
 	// Received counts the different media packets of the measured window, over
 	// all listeners.
 	Received uint64
-	// Crowd and Probes are the two kinds of listeners apart.
+	// Crowd and Probes are the two kinds of listeners apart: those without a
+	// network profile, whose figures must agree.
 	Crowd, Probes Share
 }
 
@@ -108,24 +178,27 @@ type Share struct {
 
 // Totals sums up. A metric of which there was nothing is left out.
 func (t *Tally) Totals() Totals {
-	v := metric.Values{}
-	v.Set("joined", metric.Rate{Passes: uint64(t.heard.Load()), Total: t.listeners.Load()})
-	v.Set("join_duration", t.joins.Snapshot())
-	crowd := Share{t.crowd.rate(), t.crowd.latencies.Snapshot()}
-	probes := Share{t.probes.rate(), t.probes.latencies.Snapshot()}
-	latency := &metric.Trend{}
-	latency.Merge(crowd.Latency)
-	latency.Merge(probes.Latency)
-	v.Set("delivered", t.delivered())
-	v.Set("onset_clip", t.onsets.Snapshot())
-	v.Set("latency", latency)
-	v.Set("unrecognised", metric.Rate{Passes: t.unknown.Load(), Total: t.unknown.Load() + t.known.Load()})
-	v.Set("jitter", t.jitters.Snapshot())
-	v.Set("audio_gap", t.gaps.Snapshot())
-	v.Set("mos", t.quality.Snapshot())
-	v.Set("duplicates", metric.Counter(t.duplicates.Load()))
-	v.Set("out_of_order", metric.Counter(t.outOfOrder.Load()))
-	return Totals{Values: v, Received: t.received.Load(), Crowd: crowd, Probes: probes}
+	all := t.sum(Selector{})
+	totals := Totals{Values: metric.Values{}, Received: all.received}
+	for _, name := range perListener {
+		if v := t.value(all, name); v != nil {
+			totals.Values.Set(name, v)
+		}
+	}
+	totals.Crowd, totals.Probes = t.share(false), t.share(true)
+	return totals
+}
+
+// share sums up the crowd or the probes. An impaired network says nothing of
+// how well our own endpoint measures.
+func (t *Tally) share(probes bool) Share {
+	all := &sums{latency: &metric.Trend{}}
+	for _, c := range t.choose(Selector{}) {
+		if c.Probe == probes && c.Network == "" {
+			all.add(t.record, c, "")
+		}
+	}
+	return Share{Delivered: all.delivered, Latency: all.latency}
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -94,6 +94,18 @@ type Event struct {
 	Do    Verb
 }
 
+// String says what happens, in a few words: "promote 1 listener".
+func (e Event) String() string {
+	if e.Do == End {
+		return string(e.Do)
+	}
+	plural := "s"
+	if e.Count == 1 {
+		plural = ""
+	}
+	return fmt.Sprintf("%s %d %s%s", e.Do, e.Count, e.Who, plural)
+}
+
 // A Verb is what people do in an [Event], or what is done to them by the
 // room's moderator.
 type Verb string

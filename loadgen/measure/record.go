@@ -1,0 +1,303 @@
+package measure
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+const (
+	// slotLength is how finely a run is kept at first, before its series is
+	// thinned out.
+	slotLength = time.Second
+	slotBins   = Bin(slotLength / BinLength)
+	// ahead is how far into the future slots are made, so that no packet has to
+	// wait for one.
+	ahead = 2 * slotBins
+	// MaxPhases bounds the phases and named spans of a run.
+	MaxPhases = 64
+)
+
+// A slot is a second of the run, or less where a phase begins or ends within
+// it: all of it is in the same phases. Its figures are of the frames that were
+// sent in it, whenever they came.
+type slot struct {
+	from, until Bin
+	phases      uint64 // a bit each, by number
+	cells       []*slotCell
+}
+
+// A slotCell is what the listeners with the same labels received of a slot.
+type slotCell struct {
+	latency      metric.Counts
+	passes, owed atomic.Uint64
+}
+
+// A record keeps a run by its slots: the open ones, which packets still go
+// into, and what the others came to. Its memory does not grow with the length
+// of the run.
+//
+// Entering is safe for concurrent use; one goroutine at a time calls drain and
+// finish.
+type record struct {
+	table atomic.Pointer[[]slot] // open, in order and without a hole
+
+	mu     sync.Mutex // changes the table and what follows
+	cells  []*cell
+	spare  []*slotCell
+	spans  []span // by number: the bits of slot.phases
+	marks  []Mark
+	until  Bin // where the table ends
+	ended  bool
+	series builder
+
+	// Slots that no packet should go into any more, and in which nobody has
+	// looked for a second.
+	retired []slot
+	watches []watch
+}
+
+// A span is when a phase lasts. A phase has one at most.
+type span struct {
+	name        string
+	from, until Bin
+}
+
+func newRecord() *record {
+	r := &record{}
+	r.table.Store(&[]slot{})
+	return r
+}
+
+// cell is the cell of the labels; the first time it is made.
+func (r *record) cell(labels Labels) *cell {
+	if labels.Role == "" {
+		labels.Role = Audience
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.cells {
+		if c.Labels == labels {
+			return c
+		}
+	}
+	c := &cell{Labels: labels, number: len(r.cells), joins: metric.NewStripes()}
+	r.cells = append(r.cells, c)
+	table := slices.Clone(*r.table.Load())
+	for i := range table {
+		table[i].cells = append(slices.Clone(table[i].cells), r.newCell())
+	}
+	r.table.Store(&table)
+	return c
+}
+
+// newCell is an empty slot's cell, a used one if there is any. r.mu is held.
+func (r *record) newCell() *slotCell {
+	if n := len(r.spare); n > 0 {
+		c := r.spare[n-1]
+		r.spare = r.spare[:n-1]
+		return c
+	}
+	return new(slotCell)
+}
+
+// at is the slot of a bin: of the frames so late that their slot is closed, the
+// oldest that is open. It is nil once the record has ended.
+func (r *record) at(b Bin) *slot {
+	if s := find(*r.table.Load(), b); s != nil {
+		return s
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return nil
+	}
+	r.extend(b + 1)
+	return find(*r.table.Load(), b)
+}
+
+func find(table []slot, b Bin) *slot {
+	if len(table) == 0 || b >= table[len(table)-1].until {
+		return nil
+	}
+	for i := len(table) - 1; i > 0; i-- {
+		if s := &table[i]; b >= s.from {
+			return s
+		}
+	}
+	return &table[0]
+}
+
+// extend makes slots up to a bin. r.mu is held.
+func (r *record) extend(to Bin) {
+	if r.until >= to {
+		return
+	}
+	table := slices.Clone(*r.table.Load())
+	for r.until < to {
+		end := (r.until/slotBins + 1) * slotBins
+		for _, p := range r.spans {
+			for _, edge := range []Bin{p.from, p.until} {
+				if edge > r.until && edge < end {
+					end = edge
+				}
+			}
+		}
+		s := slot{from: r.until, until: end, phases: r.phasesAt(r.until)}
+		for range r.cells {
+			s.cells = append(s.cells, r.newCell())
+		}
+		table = append(table, s)
+		r.until = end
+	}
+	r.table.Store(&table)
+}
+
+func (r *record) phasesAt(b Bin) (bits uint64) {
+	for i, p := range r.spans {
+		if b >= p.from && b < p.until {
+			bits |= 1 << i
+		}
+	}
+	return bits
+}
+
+// phase begins a phase with bin b, and ends it with the bin before until.
+func (r *record) phase(name string, b, until Bin) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.spans, func(p span) bool { return p.name == name })
+	switch {
+	case i >= 0:
+		return fmt.Errorf("phase %s has been already", name)
+	case len(r.spans) == MaxPhases:
+		return fmt.Errorf("a run has %d phases and spans at most", MaxPhases)
+	}
+	r.spans = append(r.spans, span{name, b, until})
+	r.cut(b)
+	r.cut(until)
+	return nil
+}
+
+// end ends a phase with the bin before b, unless it has ended before.
+func (r *record) end(name string, b Bin) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.spans {
+		if p := &r.spans[i]; p.name == name && b < p.until {
+			p.until = max(b, p.from)
+			r.cut(p.until)
+		}
+	}
+}
+
+// cut makes a slot begin with bin b, and tells the open slots their phases
+// anew. r.mu is held.
+func (r *record) cut(b Bin) {
+	var table []slot
+	for _, s := range *r.table.Load() {
+		if b > s.from && b < s.until {
+			// What came of the second half already stays in the first; it is a
+			// packet at most, since a phase begins when it is told of.
+			later := slot{from: b, until: s.until}
+			for range r.cells {
+				later.cells = append(later.cells, r.newCell())
+			}
+			s.until = b
+			s.phases = r.phasesAt(s.from)
+			table = append(table, s)
+			s = later
+		}
+		s.phases = r.phasesAt(s.from)
+		table = append(table, s)
+	}
+	r.table.Store(&table)
+}
+
+// mark enters a mark for the series.
+func (r *record) mark(m Mark) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.marks = append(r.marks, m)
+	slices.SortStableFunc(r.marks, func(a, b Mark) int { return int(a.At - b.At) })
+}
+
+// drain closes the slots that are settled, which are those before bin settled,
+// and makes new ones up to now. What it closes is taken into account with the
+// next drain, so that nobody is still at it.
+func (r *record) drain(now time.Duration, settled Bin) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.extend(BinAt(now) + ahead)
+	for _, s := range r.retired {
+		r.take(s)
+	}
+	table := *r.table.Load()
+	n := 0
+	for n < len(table) && table[n].until <= settled {
+		n++
+	}
+	r.retired = slices.Clone(table[:n])
+	table = slices.Clone(table[n:])
+	r.table.Store(&table)
+}
+
+// finish takes all there is into account, and ends the record.
+func (r *record) finish(now time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.extend(BinAt(now) + 1)
+	r.ended = true
+	table := *r.table.Load()
+	r.table.Store(&[]slot{})
+	for _, s := range r.retired {
+		r.take(s)
+	}
+	for _, s := range table {
+		if s.from.Start() < now {
+			r.take(s)
+		}
+	}
+	r.retired = nil
+	r.series.finish(now)
+}
+
+// take enters a slot into the sums, the series and the windows. r.mu is held.
+func (r *record) take(s slot) {
+	taken := closedSlot{from: s.from, until: s.until, phases: s.phases, cells: make([]closedCell, len(s.cells))}
+	for i, sc := range s.cells {
+		c := closedCell{
+			latency:   sc.latency.Freeze(),
+			delivered: metric.Rate{Passes: sc.passes.Swap(0), Total: sc.owed.Swap(0)},
+		}
+		taken.cells[i] = c
+		r.cells[i].add(s.phases, c.latency, c.delivered)
+		if r.cells[i].Role == Audience {
+			r.series.slot(s.from.Start(), c)
+		}
+		r.spare = append(r.spare, sc)
+	}
+	r.series.closed(s.until.Start())
+	for _, w := range r.watches {
+		w.slot(taken)
+	}
+}
+
+// A closedSlot is a slot whose figures do not change any more.
+type closedSlot struct {
+	from, until Bin
+	phases      uint64
+	cells       []closedCell
+}
+
+type closedCell struct {
+	latency   *metric.Frozen
+	delivered metric.Rate
+}
+
+// A watch is told of every slot once, in order.
+type watch interface{ slot(closedSlot) }

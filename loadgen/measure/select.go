@@ -1,0 +1,143 @@
+package measure
+
+import (
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// A Selector is a part of a run's listeners and time. Empty fields select all.
+type Selector struct {
+	Role    string // "" is [Audience]
+	Network string
+	Phase   string // of delivered: all phases; of latency: the steady one
+}
+
+// perListener is the metrics that a tally sums up, of all listeners or some.
+var perListener = []string{
+	"joined", "join_duration", "delivered", "onset_clip", "latency", "unrecognised",
+	"jitter", "audio_gap", "mos", "duplicates", "out_of_order",
+}
+
+// live is the metrics that are known while a run goes on.
+var live = []string{"joined", "join_duration", "delivered", "latency", "unrecognised"}
+
+// Present is the metrics of all listeners that are known before the end: of the
+// joins as they are now, and of what was received as of some seconds ago.
+func (t *Tally) Present() metric.Values {
+	all := t.sum(Selector{})
+	values := metric.Values{}
+	for _, name := range live {
+		values.Set(name, t.value(all, name))
+	}
+	return values
+}
+
+// choose is the cells of the selected listeners.
+func (t *Tally) choose(s Selector) (chosen []*cell) {
+	if s.Role == "" {
+		s.Role = Audience
+	}
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	for _, c := range t.record.cells {
+		if c.Role == s.Role && (s.Network == "" || c.Network == s.Network) {
+			chosen = append(chosen, c)
+		}
+	}
+	return chosen
+}
+
+// sums is the figures of some listeners.
+type sums struct {
+	closed
+	delivered      metric.Rate
+	latency        *metric.Trend
+	joined         metric.Rate
+	joins          metric.Trend
+	known, unknown uint64
+}
+
+// sum adds up the selected listeners.
+func (t *Tally) sum(s Selector) *sums {
+	all := &sums{latency: &metric.Trend{}}
+	for _, c := range t.choose(s) {
+		all.add(t.record, c, s.Phase)
+	}
+	return all
+}
+
+// add adds a cell's figures: of a phase, or if it is "" of what is measured
+// without one.
+func (a *sums) add(r *record, c *cell, phase string) {
+	r.mu.Lock()
+	number, steady := r.number(phase), r.number(Steady)
+	r.mu.Unlock()
+	a.joined.Passes += uint64(c.heard.Load())
+	a.joins.Merge(c.joins.Snapshot())
+	a.known += c.known.Load()
+	a.unknown += c.unknown.Load()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a.joined.Total += c.cast
+	a.received += c.received
+	a.duplicates += c.duplicates
+	a.outOfOrder += c.outOfOrder
+	a.onsets.Merge(&c.onsets)
+	a.jitters.Merge(&c.jitters)
+	a.gaps.Merge(&c.gaps)
+	a.quality.Merge(&c.quality)
+	if phase == "" {
+		d := c.delivered()
+		a.delivered.Passes += d.Passes
+		a.delivered.Total += d.Total
+		number = steady
+	}
+	if number < 0 || number >= len(c.phases) {
+		return
+	}
+	p := &c.phases[number]
+	a.latency.Merge(&p.latency)
+	if phase != "" {
+		a.delivered.Passes += p.delivered.Passes
+		a.delivered.Total += p.delivered.Total
+	}
+}
+
+// number is a phase's number, or -1 if it has not been. r.mu is held.
+func (r *record) number(phase string) int {
+	for i, p := range r.spans {
+		if p.name == phase {
+			return i
+		}
+	}
+	return -1
+}
+
+// value is the value of a metric.
+func (t *Tally) value(a *sums, name string) metric.Value {
+	switch name {
+	case "joined":
+		return a.joined
+	case "join_duration":
+		return &a.joins
+	case "delivered":
+		return a.delivered
+	case "onset_clip":
+		return &a.onsets
+	case "latency":
+		return a.latency
+	case "unrecognised":
+		return metric.Rate{Passes: a.unknown, Total: a.unknown + a.known}
+	case "jitter":
+		return &a.jitters
+	case "audio_gap":
+		return &a.gaps
+	case "mos":
+		return &a.quality
+	case "duplicates":
+		return metric.Counter(a.duplicates)
+	case "out_of_order":
+		return metric.Counter(a.outOfOrder)
+	}
+	return nil
+}

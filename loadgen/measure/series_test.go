@@ -1,0 +1,196 @@
+package measure
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+func TestTheSeriesSaysWhenThingsHappened(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(1200), 0, 0)
+	l := s.listener(1)
+	s.tally.Arrival(0)
+	for b := range Bin(500) { // ten seconds
+		if b%50 == 49 {
+			s.settle(b.Start())
+			cpu, own := float64(b/50), 0.5
+			s.tally.Load(Load{From: (b - 49).Start(), Until: (b + 1).Start(), ServerCPU: &cpu, GeneratorCPU: &own, ServerRSS: uint64(1000 + b), Drops: 1})
+		}
+		p := s.say(m, b)
+		if b >= 200 && b < 250 {
+			continue // the fifth second is lost
+		}
+		if b >= 300 && b < 350 {
+			p.At += 30 * time.Millisecond // the seventh is slow
+		}
+		l.Receive(p)
+	}
+	s.finish()
+	series := s.tally.Series()
+	assert.Equal(t, time.Second, series.Interval)
+	require.Len(t, series.Points, 11, "the time until the end of the listening is in it")
+	for i, p := range series.Points[:10] {
+		assert.Equal(t, time.Duration(i)*time.Second, p.At)
+		assert.Equal(t, p.At+time.Second, p.Until)
+		assert.Equal(t, 1, p.Joined)
+		require.NotNil(t, p.ServerCPU)
+		assert.EqualValues(t, i, *p.ServerCPU)
+		assert.EqualValues(t, 1049+50*i, p.ServerRSS)
+		assert.EqualValues(t, 1, p.Drops)
+		want := metric.Rate{Passes: 50, Total: 50}
+		switch i {
+		case 0:
+			want = metric.Rate{Passes: 45, Total: 45}
+		case 4:
+			want = metric.Rate{Passes: 0, Total: 50}
+			assert.Nil(t, p.Latency)
+		}
+		assert.Equal(t, want, p.Delivered, "second %d", i)
+		if i != 4 {
+			latency := 5.0
+			if i == 6 {
+				latency = 35
+			}
+			assert.InEpsilon(t, latency, p.Latency.Quantile(50), 0.011)
+			assert.EqualValues(t, 50, p.Latency.Count())
+		}
+	}
+	assert.Equal(t, 1, series.Points[0].Arrivals)
+	assert.Equal(t, 1, series.Points[0].Joins)
+	assert.Zero(t, series.Points[1].Joins)
+	assert.Equal(t, []Mark{{At: 0, Kind: MarkPhase, Name: Steady}}, s.tally.Marks())
+}
+
+func TestALongRunsSeriesIsThinnedOut(t *testing.T) {
+	var b builder
+	for i := range 3600 {
+		at := time.Duration(i) * time.Second
+		cpu := float64(i % 2)
+		b.load(Load{From: at, Until: at + time.Second, ServerCPU: &cpu})
+		b.arrival(at, 2)
+		b.join(at)
+		b.slot(at, closedCell{latency: frozen(time.Millisecond), delivered: metric.Rate{Passes: 9, Total: 10}})
+		b.closed(at + time.Second)
+		require.LessOrEqual(t, len(b.open), 1)
+		require.LessOrEqual(t, len(b.points), maxPoints)
+	}
+	b.finish(3600*time.Second + 300*time.Millisecond)
+	s := b.series()
+	assert.Equal(t, 16*time.Second, s.Interval)
+	var arrivals int
+	var passes, latencies uint64
+	for i, p := range s.Points {
+		assert.Equal(t, time.Duration(i)*s.Interval, p.At)
+		arrivals += p.Arrivals
+		passes += p.Delivered.Passes
+		if p.Latency != nil {
+			latencies += p.Latency.Count()
+		}
+		if i < len(s.Points)-1 {
+			assert.InDelta(t, 0.5, *p.ServerCPU, 1e-9)
+			assert.Equal(t, 16*(i+1), p.Joined)
+		}
+	}
+	assert.Equal(t, 7200, arrivals)
+	assert.EqualValues(t, 9*3600, passes)
+	assert.EqualValues(t, 3600, latencies)
+	assert.Equal(t, 3600*time.Second+300*time.Millisecond, s.Points[len(s.Points)-1].Until)
+}
+
+func frozen(all ...time.Duration) *metric.Frozen {
+	var c metric.Counts
+	for _, d := range all {
+		c.Record(d)
+	}
+	return c.Freeze()
+}
+
+func TestPhasesHaveTheirOwnSums(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(1200), 0, 0)
+	l := s.room.AddListener(1, Labels{Network: "3g"})
+	l.Connected(0)
+	require.NoError(t, s.tally.Begin(Arrivals, 0))
+	for b := range Bin(600) {
+		switch b {
+		case 155: // within a slot
+			require.NoError(t, s.tally.Begin(Steady, b.Start()))
+			require.NoError(t, s.tally.Span("storm", Bin(205).Start(), Bin(305).Start()))
+		case 555:
+			require.NoError(t, s.tally.Begin(Departures, b.Start()))
+		}
+		p := s.say(m, b)
+		if b >= 205 && b < 215 || b == 100 {
+			continue
+		}
+		l.Receive(p)
+		s.settle(b.Start())
+	}
+	s.finish()
+	for phase, want := range map[string]metric.Rate{
+		Arrivals:   {Passes: 149, Total: 150},
+		Steady:     {Passes: 390, Total: 400},
+		"storm":    {Passes: 90, Total: 100},
+		Departures: {Passes: 45, Total: 45},
+		"":         {Passes: 584, Total: 595},
+		"none":     {},
+	} {
+		assert.Equal(t, want, s.tally.sum(Selector{Phase: phase}).delivered, phase)
+		assert.Equal(t, want, s.tally.sum(Selector{Phase: phase, Network: "3g"}).delivered, phase)
+		assert.Zero(t, s.tally.sum(Selector{Phase: phase, Network: "wifi"}).delivered, phase)
+		assert.Zero(t, s.tally.sum(Selector{Phase: phase, Role: "speaker"}).delivered, phase)
+	}
+	assert.EqualValues(t, 154, s.tally.sum(Selector{Phase: Arrivals}).latency.Count(), "the turn's onset, too")
+	assert.EqualValues(t, 390, s.tally.sum(Selector{}).latency.Count(), "the measured window's")
+	assert.EqualValues(t, 90, s.tally.sum(Selector{Phase: "storm"}).latency.Count())
+	assert.Error(t, s.tally.Begin(Steady, time.Minute), "it has been")
+}
+
+// An hour of a run, compressed: what it keeps is what a minute keeps.
+func TestMemoryDoesNotGrowWithTheLengthOfARun(t *testing.T) {
+	s := newScene(t)
+	m := s.mic(speechClip(1500), 0, 0)
+	var listeners []*Listener
+	for range 4 {
+		listeners = append(listeners, s.listener(1))
+	}
+	held := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	var first uint64
+	const hour = Bin(time.Hour / BinLength)
+	for b := range hour {
+		p := s.say(m, b)
+		if b%97 != 0 {
+			p.At += time.Duration(b%1000) * 20 * time.Microsecond
+			for _, l := range listeners {
+				l.Receive(p)
+			}
+		}
+		if b%50 == 0 {
+			s.settle(b.Start())
+			s.tally.Load(Load{From: b.Start(), Until: (b + 50).Start()})
+		}
+		// The series has 225 points then, as it has after an hour.
+		if b == hour/8 {
+			first = held()
+		}
+	}
+	last := held()
+	t.Logf("%d KB after 7.5 minutes, %d KB after an hour", first>>10, last>>10)
+	assert.Less(t, last, first+first/20)
+	totals := s.finish()
+	delivered := rate(t, totals, "delivered")
+	assert.EqualValues(t, 4*(hour-onsetBins), delivered.Total)
+	assert.LessOrEqual(t, len(s.tally.Series().Points), maxPoints)
+	runtime.KeepAlive(listeners)
+}

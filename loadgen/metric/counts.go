@@ -1,0 +1,149 @@
+package metric
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The geometry of a trend's histogram, an HDR histogram of three digits: values
+// up to 2047 have a counter each, and from there on each doubling of the value
+// has 1024 counters. It is the library's, so that counters land where a trend
+// has them.
+const (
+	countsHalf = 1024
+	countsBits = 11                          // of 2·countsHalf − 1
+	countsLen  = (26 - countsBits + 2) << 10 // 26 bits hold trendMax
+)
+
+// Counts is a distribution of durations that many goroutines record into at
+// once, without a lock and without waiting: the packet path's. It holds what a
+// [Trend] in ms holds, at half the memory, and is read by [Trend.Take] once
+// nobody records any more.
+//
+// The zero Counts is empty and ready. It must not be copied after its first
+// use. 2³² records of one value overflow.
+type Counts struct {
+	counts [countsLen]atomic.Uint32
+	sum    atomic.Int64 // ns
+	// The greatest value in ns and one more, and leastBias less the least: 0 is
+	// none, and both only rise.
+	most, least atomic.Int64
+
+	mu      sync.Mutex
+	outside Trend // of the values that have no counter
+}
+
+// Record enters one value, with a resolution of 1 µs.
+func (c *Counts) Record(d time.Duration) {
+	v := (int64(d) + 500) / 1000
+	if d < 0 || v > trendMax {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.outside.Record(float64(d) / float64(time.Millisecond))
+		return
+	}
+	c.counts[countIndex(v)].Add(1)
+	c.sum.Add(int64(d))
+	raise(&c.most, int64(d)+1)
+	raise(&c.least, leastBias-int64(d))
+}
+
+// leastBias is above every duration with a counter, so that the least of them
+// is a greatest, too.
+const leastBias = int64(trendMax+1) * 1000
+
+func raise(most *atomic.Int64, v int64) {
+	for {
+		now := most.Load()
+		if v <= now || most.CompareAndSwap(now, v) {
+			return
+		}
+	}
+}
+
+// Empty reports whether there is nothing in it.
+func (c *Counts) Empty() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.most.Load() == 0 && c.outside.count == 0
+}
+
+func countIndex(v int64) int {
+	shift := bits.Len64(uint64(v)|(2*countsHalf-1)) - countsBits
+	return (shift+1)<<10 + int(v>>shift) - countsHalf
+}
+
+// countValue is the least value of a counter.
+func countValue(index int) int64 {
+	if index < 2*countsHalf {
+		return int64(index)
+	}
+	return int64(index&(countsHalf-1)+countsHalf) << (index>>10 - 1)
+}
+
+// Freeze returns what c holds in little memory, and empties it. Nobody may
+// record meanwhile.
+func (c *Counts) Freeze() *Frozen {
+	f := &Frozen{sum: float64(c.sum.Swap(0)) / float64(time.Millisecond)}
+	for i := range c.counts {
+		if c.counts[i].Load() == 0 {
+			continue
+		}
+		n := c.counts[i].Swap(0)
+		f.index = append(f.index, uint16(i))
+		f.counts = append(f.counts, n)
+		f.count += uint64(n)
+	}
+	most, least := c.most.Swap(0), c.least.Swap(0)
+	if most > 0 {
+		f.min = float64(leastBias-least) / float64(time.Millisecond)
+		f.max = float64(most-1) / float64(time.Millisecond)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.outside.count > 0 {
+		f.outside = new(Trend)
+		f.outside.Merge(&c.outside)
+		c.outside = Trend{}
+	}
+	return f
+}
+
+// Frozen is a distribution that has been recorded, in memory by the number of
+// its different values. It is not changed any more and safe for concurrent use.
+type Frozen struct {
+	index         []uint16
+	counts        []uint32
+	count         uint64
+	sum, min, max float64
+	outside       *Trend
+}
+
+// Count is the number of samples.
+func (f *Frozen) Count() uint64 {
+	n := f.count
+	if f.outside != nil {
+		n += f.outside.count
+	}
+	return n
+}
+
+// Take adds all that f holds.
+func (t *Trend) Take(f *Frozen) {
+	if f.outside != nil {
+		t.Merge(f.outside)
+	}
+	if f.count == 0 {
+		return
+	}
+	t.extend(f.min, f.max)
+	t.count += f.count
+	t.sum += f.sum
+	t.open()
+	for i, index := range f.index {
+		// It is in range, so it can only be refused beyond 2⁶³ samples.
+		_ = t.histogram.RecordValues(countValue(int(index)), int64(f.counts[i]))
+	}
+}
