@@ -40,7 +40,7 @@ func (r *run) newHall(ctx context.Context, i int) (*hall, error) {
 			p := &person{hall: h, group: g, number: n, role: group.Role, name: fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1)}
 			if group.Role == scenario.Listener {
 				p.probe = r.probing(len(h.seats)*r.Scenario.Rooms + i)
-				p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Probe: p.probe})
+				p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Network: group.NetworkName(), Probe: p.probe})
 				h.seats = append(h.seats, p)
 			} else {
 				h.stage = append(h.stage, p)

@@ -152,9 +152,7 @@ func (p *person) depart(ctx context.Context) error {
 		t.mute(true)
 	}
 	if p.account != nil {
-		now := p.hall.run.clock.Now()
-		p.account.Left(now)
-		p.hall.run.tally.Departure(now)
+		p.account.Left(p.hall.run.clock.Now())
 	}
 	pause(ctx, leaving)
 	return p.leave(ctx)
@@ -172,9 +170,7 @@ func (h *hall) end(ctx context.Context) error {
 			t.mute(true)
 		}
 		if p.account != nil {
-			now := h.run.clock.Now()
-			p.account.Left(now)
-			h.run.tally.Departure(now)
+			p.account.Left(h.run.clock.Now())
 		}
 	}
 	pause(ctx, leaving)

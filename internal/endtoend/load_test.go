@@ -87,6 +87,26 @@ hold: 4500ms
 `)
 	requireComplete(t, r)
 	assert.EqualValues(t, 8, rateOf(t, r, "joined").Total)
+
+	var delivered metric.Rate
+	var arrivals, left int
+	for _, p := range r.Series.Points {
+		delivered.Passes += p.Delivered.Passes
+		delivered.Total += p.Delivered.Total
+		arrivals += p.Arrivals
+		left = p.Left
+	}
+	assert.Equal(t, rateOf(t, r, "delivered"), delivered, "the series has all of it")
+	assert.Equal(t, 8, arrivals)
+	assert.Equal(t, 8, left, "two left, and the end of the room made the others leave")
+	var marks []string
+	for _, m := range r.Marks {
+		marks = append(marks, m.Name)
+	}
+	assert.Equal(t, []string{
+		"arrivals", "steady", "raise-hand 3 listeners", "lower-hand 1 listener", "promote 1 listener", "mute 2 speakers",
+		"unmute 1 speaker", "demote 1 speaker", "leave 2 listeners", "end",
+	}, marks)
 }
 
 func TestARoomThatIsTooSmallLeavesTheRestOutAndCountsThemAsLoss(t *testing.T) {

@@ -96,9 +96,18 @@ func (l *Listener) forget(w int64) {
 // Left ends the counting: the scenario made the listener leave at t. Packets
 // that were on their way may still come.
 func (l *Listener) Left(t time.Duration) {
+	if first := l.stop(t); first && l.cell.Role == Audience {
+		l.room.tally.departure(t)
+	}
+}
+
+// stop ends the counting, and reports whether it had not ended yet.
+func (l *Listener) stop(t time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	first := l.until == never
 	l.until = min(l.until, BinAt(t))
+	return first
 }
 
 // Speaks tells that the listener has come on stage with a mic of its own,

@@ -85,7 +85,7 @@ func (r *Room) Stop(t time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range r.listeners {
-		l.Left(t)
+		l.stop(t)
 	}
 }
 

@@ -92,8 +92,7 @@ func (t *Tally) Arrival(at time.Duration) {
 	t.record.series.arrival(at, 1)
 }
 
-// Departure enters that the scenario made a listener leave.
-func (t *Tally) Departure(at time.Duration) {
+func (t *Tally) departure(at time.Duration) {
 	t.record.mu.Lock()
 	defer t.record.mu.Unlock()
 	t.record.series.leave(at)
