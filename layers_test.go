@@ -35,7 +35,8 @@ var layers = map[string][]string{
 	"internal/udpbatch": {},
 	"internal/lite":     {},
 	"internal/chart":    {},
-	"cmd/earshot":       {"room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/compare"},
+	"web":               {},
+	"cmd/earshot":       {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/compare"},
 }
 
 // foreign is what the rules and the wire format may not even reach through

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,6 +34,9 @@ type Config struct {
 	// Registry is where the server's metrics are registered, and what /metrics
 	// shows. Default: one of its own, with the Go and process collectors.
 	Registry *prometheus.Registry
+	// Page is what people get at "/" and below "/app/"; it sets its own security
+	// headers over the server's. Default: a line of text that says what this is.
+	Page http.Handler
 	// Version of the software, shown to clients. Default "dev".
 	Version string
 

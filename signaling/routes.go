@@ -51,7 +51,12 @@ func (s *Server) routes() (http.Handler, error) {
 	mux.Handle("/metrics", methods{http.MethodGet: promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}).ServeHTTP})
 	mux.Handle("/healthz", methods{http.MethodGet: s.healthz})
 	mux.Handle("/readyz", methods{http.MethodGet: s.readyz})
-	mux.Handle("/{$}", methods{http.MethodGet: s.front})
+	page := methods{http.MethodGet: s.front}
+	if s.cfg.Page != nil {
+		page = methods{http.MethodGet: s.cfg.Page.ServeHTTP}
+		mux.Handle("/app/", page)
+	}
+	mux.Handle("/{$}", page)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, wire.NewError(wire.CodeNotFound, ""))
 	})
@@ -89,7 +94,7 @@ func (s *Server) serving(next http.Handler) http.Handler {
 	})
 }
 
-// front serves the root: what this is.
+// front serves the root of a server without a page: what this is.
 func (s *Server) front(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte("earshot " + s.cfg.Version + ": rooms to listen and talk in. " +

@@ -18,6 +18,7 @@ import (
 
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling"
+	"github.com/earshot-audio/earshot/web"
 )
 
 // goodbyes is how long a stopping server waits for its clients.
@@ -118,7 +119,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	defer func() { err = errors.Join(err, media.Close()) }()
 	registry := prometheus.NewRegistry()
 	server, err := signaling.New(signaling.Config{
-		Open: f.open, OperatorToken: token, Media: media, Log: log, Registry: registry, Version: version(),
+		Open: f.open, OperatorToken: token, Media: media, Log: log, Registry: registry, Version: version(), Page: web.Handler(),
 	})
 	if err != nil {
 		return err

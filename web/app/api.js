@@ -1,0 +1,116 @@
+import { Refusal } from "./types.js";
+
+/**
+ * @typedef {import("./types.js").Role} Role
+ * @typedef {import("./types.js").StageMember} StageMember
+ * @typedef {import("./vault.js").Session} Session
+ *
+ * @typedef {object} RoomInfo
+ * @property {string} room its id
+ * @property {string} name
+ * @property {string} visibility
+ * @property {number} capacity
+ * @property {number} audience
+ * @property {StageMember[]} stage
+ *
+ * @typedef {object} Preview what an invite is for
+ * @property {"room" | "club"} to
+ * @property {string} [room_name]
+ * @property {Role} [role]
+ * @property {string} [inviter]
+ */
+
+/**
+ * Makes a request of the server's HTTP API.
+ * @param {string} method
+ * @param {string} path
+ * @param {{token?: string, body?: object}} [how]
+ * @returns {Promise<any>}
+ */
+async function request(method, path, { token, body } = {}) {
+  /** @type {Record<string, string>} */
+  const headers = {};
+  if (token) headers["Authorization"] = `Bearer ${token}`;
+  if (body) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  } catch {
+    throw new Refusal("unreachable", "the server cannot be reached");
+  }
+  if (response.status === 204) return undefined;
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  throw new Refusal(answer.error?.code ?? "failed", answer.error?.message);
+}
+
+const room = (/** @type {string} */ id) => `/api/rooms/${encodeURIComponent(id)}`;
+const invite = (/** @type {string} */ code) => `/api/invites/${encodeURIComponent(code)}`;
+
+/**
+ * The rooms that one may see. Without a token it works on an open server alone,
+ * which is how an open server is known.
+ * @param {string} token
+ * @returns {Promise<RoomInfo[]>}
+ */
+export const listRooms = async (token) => (await request("GET", "/api/rooms", { token })).rooms;
+
+/**
+ * @param {string} id
+ * @param {string} token
+ * @returns {Promise<RoomInfo>}
+ */
+export const showRoom = (id, token) => request("GET", room(id), { token });
+
+/**
+ * @param {{name: string, visibility?: string}} body
+ * @param {string} token
+ * @returns {Promise<RoomInfo & {host_token: string, expires_at: string, refresh_token?: string}>}
+ */
+export const createRoom = (body, token) => request("POST", "/api/rooms", { token, body });
+
+/**
+ * @param {string} id of a room
+ * @param {{role: Role, uses?: number, ttl_s?: number}} body
+ * @param {string} token
+ * @returns {Promise<{url: string}>}
+ */
+export const inviteToRoom = (id, body, token) => request("POST", room(id) + "/invites", { token, body });
+
+/**
+ * @param {string} token a member's
+ * @returns {Promise<{url: string, invites?: number}>}
+ */
+export const inviteToClub = (token) => request("POST", "/api/invites", { token, body: {} });
+
+/**
+ * @param {string} code
+ * @returns {Promise<Preview>}
+ */
+export const lookAt = (code) => request("GET", invite(code));
+
+/**
+ * @param {string} code
+ * @param {string} name
+ * @param {string} token a member's, or ""
+ * @returns {Promise<Session & {to?: "room" | "club", key?: string}>}
+ */
+export const redeem = (code, name, token) => request("POST", invite(code) + "/redeem", { token, body: { name } });
+
+/**
+ * @param {string} key
+ * @returns {Promise<Session>}
+ */
+export const login = (key) => request("POST", "/api/login", { body: { key } });
+
+/**
+ * @param {string} refresh_token
+ * @returns {Promise<Session>}
+ */
+export const refresh = (refresh_token) => request("POST", "/api/refresh", { body: { refresh_token } });
+
+/**
+ * @param {string} token
+ * @returns {Promise<{kind: string, name?: string, invites?: number}>}
+ */
+export const me = (token) => request("GET", "/api/me", { token });

@@ -1,0 +1,380 @@
+import { Hearing } from "./hearing.js";
+import { Roster } from "./roster.js";
+import { Signal } from "./signal.js";
+import { Speaking } from "./speaking.js";
+import { Refusal, refusalOf } from "./types.js";
+import { listen } from "./voices.js";
+
+/**
+ * @typedef {import("./types.js").Message} Message
+ * @typedef {import("./types.js").Role} Role
+ *
+ * @typedef {object} Ticket what one enters with
+ * @property {string} room
+ * @property {string} name
+ * @property {() => Promise<string>} token "" on an open server
+ * @property {Role} [role] asked for on an open server; elsewhere the token says it
+ *
+ * @typedef {object} News something to tell the person, once
+ * @property {"info" | "error"} kind
+ * @property {string} key what it is; words.js has the words
+ * @property {{[name: string]: string}} [values]
+ * @property {string} [message] the server's words, if nothing better is known
+ *
+ * @typedef {"joining" | "live" | "lost" | "over"} State
+ */
+
+/** How often it is looked who talks, in milliseconds. */
+const listenEvery = 100;
+/** The longest pause between two attempts to come back, in milliseconds. */
+const longestPause = 8000;
+/** Goodbyes after which one comes back by oneself. */
+const passing = ["shutdown", "slow", "timeout", "protocol"];
+/** Refusals that another attempt does not change. */
+const final = ["unauthorized", "forbidden", "barred", "not_found", "room_ended", "bad_request", "unsupported_version"];
+
+/**
+ * One's presence in a room, from the first knock to the goodbye: the
+ * conversation with the server, and its recovery.
+ */
+export class Call {
+  ticket;
+  roster = new Roster();
+  hearing;
+  speaking;
+  /** @type {State} */
+  state = "joining";
+  /** Why it is over: a goodbye's reason or a refusal's code. */
+  reason = "";
+  /**
+   * An invitation to the stage that waits for an answer.
+   * @type {{role: Role, by: string} | undefined}
+   */
+  invitation;
+  /** Members of the audience who have been invited and not answered. @type {Set<string>} */
+  asked = new Set();
+  /** @type {Map<number, number>} levels of the voices that can be heard, one's own included */
+  levels = new Map();
+
+  /** @type {Signal | undefined} */
+  #signal;
+  #on;
+  #attempt = 0;
+  #retry = 0;
+  #listening;
+
+  /**
+   * @param {Ticket} ticket
+   * @param {object} on
+   * @param {() => void} on.change something else to show
+   * @param {() => void} on.levels other levels to show
+   * @param {(news: News) => void} on.news
+   */
+  constructor(ticket, on) {
+    this.ticket = ticket;
+    this.#on = on;
+    const common = { change: on.change, problem: (/** @type {unknown} */ e) => this.#complain(e) };
+    this.hearing = new Hearing(async (sdp) => (await this.#ask({ type: "offer", media: "ear", sdp })).sdp, common);
+    this.speaking = new Speaking((request) => this.#ask(request), { ...common, unplugged: () => this.#tell("unplugged") });
+    this.#listening = setInterval(() => this.#hearLevels(), listenEvery);
+    addEventListener("online", this.#hurry);
+    addEventListener("pagehide", this.#hangUp);
+  }
+
+  /** Enters. It fails if the door is closed; once in, it looks after itself. */
+  async enter() {
+    try {
+      await this.#connect();
+    } catch (problem) {
+      this.#finish(refusalOf(problem).code);
+      throw problem;
+    }
+  }
+
+  /** Leaves quietly. */
+  async leave() {
+    const signal = this.#signal;
+    this.#finish("left");
+    await signal?.ask({ type: "leave" }).catch(() => {}); // hanging up does as well
+    signal?.close();
+  }
+
+  /**
+   * Does what a button asks, and tells the person if it can't be done.
+   * @param {{type: string, [field: string]: any}} request
+   * @returns {Promise<boolean>} whether it was done
+   */
+  async request(request) {
+    try {
+      await this.#ask(request);
+      this.#done(request);
+      this.#on.change();
+      return true;
+    } catch (problem) {
+      this.#complain(problem);
+      return false;
+    }
+  }
+
+  /** Plays after the browser has refused to; call it from within a tap. */
+  async resume() {
+    try {
+      await this.hearing.resume();
+      this.#on.change();
+    } catch (problem) {
+      this.#complain(problem);
+    }
+  }
+
+  /** @param {{type: string, [field: string]: any}} request that was granted */
+  #done({ type, member }) {
+    switch (type) {
+      case "raise-hand":
+        this.roster.handUp = true;
+        break;
+      case "lower-hand":
+        if (!member) this.roster.handUp = false;
+        break;
+      case "invite-to-stage":
+        this.asked.add(member);
+        break;
+      case "accept-stage":
+      case "decline-stage":
+        if (!member) this.invitation = undefined;
+        break;
+    }
+  }
+
+  async #connect() {
+    /** @type {Signal} */
+    const signal = await Signal.open((m) => signal === this.#signal && this.#hear(m), () => this.#lost(signal));
+    this.#signal?.close();
+    this.#signal = signal;
+    const { room, name, token, role } = this.ticket;
+    await signal.ask({ type: "hello", version: 1, token: await token(), name });
+    const silent = this.speaking.silent;
+    const back = this.roster.key ? await this.#takeUp(signal) : undefined;
+    const joined = back ?? (await signal.ask({ type: "join", room, name, role }));
+    if (this.state === "over") {
+      signal.close();
+      return;
+    }
+    this.state = "live";
+    this.#attempt = 0;
+    if (back) this.#resumed(back);
+    else this.#joined(/** @type {any} */ (joined), silent);
+    this.#on.change();
+  }
+
+  /**
+   * Takes up the session that was lost, if it is still there.
+   * @param {Signal} signal
+   */
+  async #takeUp(signal) {
+    const { room, me: member, key, rev } = this.roster;
+    try {
+      return await signal.ask({ type: "resume", room, member, key, rev });
+    } catch (problem) {
+      if (!["not_found", "unknown_type"].includes(refusalOf(problem).code)) throw problem;
+      return undefined;
+    }
+  }
+
+  /**
+   * @param {import("./types.js").Joined} m
+   * @param {boolean} silent whether one was silent before, if one was here
+   */
+  #joined(m, silent) {
+    this.roster.joined(m);
+    this.invitation = undefined;
+    this.asked.clear();
+    this.hearing.open(m.slots);
+    if (this.roster.onStage) void this.speaking.begin(silent);
+    else this.speaking.close();
+  }
+
+  /** @param {Message} m the answer to resume */
+  #resumed(m) {
+    const wasOnStage = this.roster.onStage;
+    this.roster.resumed(/** @type {any} */ (m));
+    this.invitation = m.invite;
+    if (m.ear) this.hearing.mend(m.slots);
+    else this.hearing.open(m.slots);
+    if (!this.roster.onStage) this.speaking.close();
+    else if (!wasOnStage) void this.speaking.begin(true);
+    else {
+      this.speaking.muted = m.muted ?? false;
+      if (!m.mic) void this.speaking.mend();
+    }
+  }
+
+  /** @param {{type: string, [field: string]: any}} request */
+  #ask(request) {
+    if (!this.#signal || this.state !== "live") return Promise.reject(new Refusal("unreachable"));
+    return this.#signal.ask(request);
+  }
+
+  /**
+   * What the server says by itself.
+   * @param {Message} m
+   */
+  #hear(m) {
+    switch (m.type) {
+      case "presence": {
+        const { came, went } = this.roster.presence(/** @type {any} */ (m));
+        for (const { member, name } of came) if (member !== this.roster.me) this.#tell("came", { name });
+        for (const { name } of went) this.#tell("went", { name });
+        break;
+      }
+      case "role":
+        this.#becomes(m.role);
+        break;
+      case "muted":
+        this.#isMuted(m);
+        break;
+      case "stage-invite":
+        this.invitation = { role: m.role, by: this.roster.find(m.by)?.name ?? "" };
+        break;
+      case "stage-invite-closed":
+        this.#answered(m);
+        break;
+      case "guest-lapsed":
+        this.#tell("guest-lapsed", { name: m.name });
+        break;
+      case "host-changed":
+        if (m.member !== this.roster.me) this.#tell("host-changed", { name: m.name });
+        break;
+      case "media-closed":
+        if (m.media === "ear") this.hearing.open(this.roster.slots);
+        else if (m.reason === "lost") void this.speaking.mend();
+        else this.speaking.close();
+        break;
+      case "goodbye":
+        if (m.reason === "shutdown") this.#tell("restarting");
+        else if (!passing.includes(m.reason)) this.#finish(m.reason);
+        break;
+    }
+    this.#on.change();
+  }
+
+  /** @param {Role} role one's own new one */
+  #becomes(role) {
+    const before = this.roster.role;
+    const wasOnStage = this.roster.onStage;
+    this.roster.became(role);
+    this.invitation = undefined;
+    if (!wasOnStage && this.roster.onStage) {
+      this.#tell("promoted");
+      void this.speaking.begin(true);
+    } else if (wasOnStage && !this.roster.onStage) {
+      this.speaking.close();
+      this.speaking.is(false, { byHost: false, mayUnmute: true });
+      this.#tell("demoted");
+    } else if (role === "host" && before !== "host") {
+      this.#tell("hosting");
+    } else if (before === "host") {
+      this.#tell("not-hosting");
+    }
+  }
+
+  /** @param {Message} m */
+  #isMuted({ muted, by, may_unmute: may }) {
+    const byHost = by !== this.roster.me;
+    const changed = this.speaking.muted !== muted;
+    this.speaking.is(muted, { byHost, mayUnmute: may ?? (!byHost || this.roster.hosting) });
+    if (byHost && changed) this.#tell(muted ? "muted-by-host" : "unmuted-by-host");
+  }
+
+  /** @param {Message} m the end of an invitation to the stage */
+  #answered({ member, name, outcome }) {
+    this.asked.delete(member);
+    if (member === this.roster.me) {
+      this.invitation = undefined;
+      if (outcome === "lapsed" || outcome === "withdrawn") this.#tell("invitation-over");
+    } else if (outcome !== "accepted") {
+      this.#tell(outcome === "declined" ? "declined" : "no-answer", { name });
+    }
+  }
+
+  /** @param {Signal} signal that has ended */
+  #lost(signal) {
+    if (signal !== this.#signal || this.state === "over" || this.state === "joining") return;
+    this.#signal = undefined;
+    this.state = "lost";
+    this.#on.change();
+    this.#reconnect();
+  }
+
+  #reconnect() {
+    clearTimeout(this.#retry);
+    const pause = Math.min(longestPause, 250 * 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
+    this.#retry = setTimeout(async () => {
+      try {
+        await this.#connect();
+        this.#tell("back");
+      } catch (problem) {
+        if (this.state === "over") return;
+        const { code } = refusalOf(problem);
+        if (final.includes(code)) {
+          this.#finish(code);
+          return;
+        }
+        this.state = "lost";
+        this.#on.change();
+        this.#reconnect();
+      }
+    }, pause);
+  }
+
+  #hurry = () => {
+    if (this.state !== "lost") return;
+    this.#attempt = 0;
+    this.#reconnect();
+  };
+
+  /** A page that goes away takes its seat along: nobody has to wait for it. */
+  #hangUp = () => this.#signal?.close();
+
+  /** @param {string} reason */
+  #finish(reason) {
+    if (this.state === "over") return;
+    this.state = "over";
+    this.reason = reason;
+    clearTimeout(this.#retry);
+    clearInterval(this.#listening);
+    removeEventListener("online", this.#hurry);
+    removeEventListener("pagehide", this.#hangUp);
+    this.hearing.close();
+    this.speaking.close();
+    this.levels = new Map();
+    if (reason !== "left") this.#signal?.close();
+    this.#on.change();
+  }
+
+  #hearLevels() {
+    const { connection, state } = this.hearing;
+    this.levels = connection && state === "connected" ? listen(connection) : new Map();
+    if (!this.speaking.silent) {
+      // One never hears oneself: one's own ring comes from the microphone.
+      void this.speaking.measure();
+      this.levels.set(this.roster.talker, this.speaking.level);
+    }
+    this.#on.levels();
+  }
+
+  /**
+   * @param {string} key
+   * @param {{[name: string]: string}} [values]
+   */
+  #tell(key, values) {
+    this.#on.news({ kind: "info", key, values });
+  }
+
+  /** @param {unknown} problem */
+  #complain(problem) {
+    if (this.state === "over") return;
+    const { code, message } = refusalOf(problem);
+    this.#on.news({ kind: "error", key: code, message });
+    this.#on.change();
+  }
+}

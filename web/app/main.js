@@ -1,0 +1,195 @@
+import * as api from "./api.js";
+import { Call } from "./call.js";
+import * as keyring from "./keyring.js";
+import * as route from "./route.js";
+import { refusalOf } from "./types.js";
+import * as vault from "./vault.js";
+import { farewell, gate } from "./view/gate.js";
+import { home } from "./view/home.js";
+import { room } from "./view/room.js";
+import { toast, toasts } from "./view/toast.js";
+import { aside, ending } from "./words.js";
+import { keepsake } from "./view/keepsake.js";
+
+/** @typedef {import("./route.js").Route} Route */
+
+const place = /** @type {HTMLElement} */ (document.getElementById("page"));
+/** The call one is in, if any. @type {Call | undefined} */
+let current;
+/** Counts the ways gone, so that one that was slow to load does not show up late. */
+let turn = 0;
+
+/** @param {Route} to */
+function go(to) {
+  if (location.hash === route.write(to)) void arrive();
+  else location.hash = route.write(to);
+}
+
+async function arrive() {
+  const mine = ++turn;
+  void current?.leave();
+  current = undefined;
+  const to = route.read(location.hash);
+  let page;
+  try {
+    page = await { home: () => home(go), room: () => roomDoor(to), invite: () => inviteDoor(to) }[to.at]();
+  } catch (problem) {
+    const { code, message } = refusalOf(problem);
+    page = farewell(code, [retry, start], message);
+  }
+  if (page && mine === turn) show(page, "earshot");
+}
+
+const start = { label: "To the start", act: () => go({ at: "home" }) };
+const retry = { label: "Try again", act: () => void arrive(), first: true };
+
+/**
+ * @param {HTMLElement} page
+ * @param {string} title
+ */
+function show(page, title) {
+  document.title = title;
+  place.replaceChildren(page);
+}
+
+/**
+ * The door of a room. Whoever has just opened it goes straight in.
+ * @param {Route} to
+ */
+async function roomDoor(to) {
+  if (to.at !== "room") return undefined;
+  const token = await keyring.roomToken(to.room);
+  const about = await look(to.room, token);
+  const host = vault.role.get(to.room) === "host" || vault.seat.get(to.room)?.role === "host";
+  const name = vault.name.get();
+  const enter = (/** @type {string} */ called) => comeIn(to.room, about.name, called, token === "");
+  if (host && name && about.stage.length + about.audience === 0) {
+    await enter(name);
+    return undefined;
+  }
+  return gate(
+    {
+      over: host ? "Your room" : "You are invited to",
+      title: about.name,
+      text: host ? "You come in as a host." : "You come in as a listener, with your microphone off. Leave whenever you like.",
+      stage: about.stage,
+      audience: about.audience,
+      yes: host ? "Go in" : "Listen in",
+    },
+    enter,
+  );
+}
+
+/**
+ * @param {string} id
+ * @param {string} token
+ */
+async function look(id, token) {
+  try {
+    return await api.showRoom(id, token);
+  } catch (problem) {
+    // On an open server a room springs up when somebody comes in.
+    const { code } = refusalOf(problem);
+    if (code === "not_found" && token === "" && (await api.listRooms("").catch(() => undefined))) {
+      return { name: id, stage: [], audience: 0 };
+    }
+    throw problem;
+  }
+}
+
+/**
+ * The door that an invite opens.
+ * @param {Route} to
+ */
+async function inviteDoor(to) {
+  if (to.at !== "invite") return undefined;
+  const kept = vault.redeemed.get(to.code);
+  if (kept?.room) {
+    if (!vault.seat.get(kept.room)) vault.seat.set(kept.room, kept);
+    go({ at: "room", room: kept.room });
+    return undefined;
+  }
+  const preview = await api.lookAt(to.code);
+  const club = preview.to === "club";
+  const stage = preview.role && preview.role !== "listener";
+  return gate(
+    {
+      over: preview.inviter ? `${preview.inviter} invites you to` : "You are invited to",
+      title: club ? "the club" : preview.room_name ?? "a room",
+      text: club
+        ? "As a member you open rooms of your own and invite others."
+        : stage
+          ? "A place on stage is held for you. Your microphone stays off until you turn it on."
+          : "You come in as a listener, with your microphone off. Leave whenever you like.",
+      yes: club ? "Become a member" : "Come in",
+    },
+    (name) => follow(to.code, name),
+  );
+}
+
+/**
+ * @param {string} code
+ * @param {string} name
+ */
+async function follow(code, name) {
+  const { key, to, ...session } = await api.redeem(code, name, await keyring.houseToken());
+  if (to === "club") {
+    vault.identity.set(session);
+    show(keepsake(key ?? "", () => go({ at: "home" })), "earshot");
+    return;
+  }
+  const id = session.room ?? "";
+  vault.redeemed.set(code, session);
+  vault.seat.set(id, session);
+  const { name: title } = await api.showRoom(id, session.token);
+  // The code has done its work; what stays in the address is the room.
+  history.replaceState(null, "", route.write({ at: "room", room: id }));
+  await comeIn(id, title, name, false);
+}
+
+/**
+ * Goes in and shows the room.
+ * @param {string} id
+ * @param {string} title
+ * @param {string} name
+ * @param {boolean} open whether the server is
+ */
+async function comeIn(id, title, name, open) {
+  const ticket = { room: id, name, token: () => keyring.roomToken(id), role: (open && vault.role.get(id)) || undefined };
+  const call = new Call(ticket, {
+    change: () => update(),
+    levels: () => view.levels(),
+    news: ({ kind, key, values, message }) => {
+      if (kind === "info") return toast(aside(key, values));
+      const words = ending(key, message);
+      return toast(words.title, { error: true, detail: words.text });
+    },
+  });
+  const view = room(call, { title, open });
+  const update = () => {
+    if (open && call.state === "live") {
+      vault.role.set(id, call.roster.role);
+      call.ticket.role = call.roster.role;
+    }
+    view.update();
+    if (call.state === "over" && current === call) over(call);
+  };
+  await call.enter();
+  current?.leave();
+  current = call;
+  addEventListener("hashchange", () => view.close(), { once: true });
+  show(view.element, `${title} · earshot`);
+  view.update();
+}
+
+/** @param {Call} call that has ended */
+function over(call) {
+  current = undefined;
+  const back = { label: call.reason === "replaced" ? "Listen here instead" : "Come back in", act: () => void arrive(), first: true };
+  const final = ["removed", "banned", "barred", "ended", "room_ended", "not_found"];
+  show(farewell(call.reason, final.includes(call.reason) ? [{ ...start, first: true }] : [back, start]), "earshot");
+}
+
+document.body.append(...toasts());
+addEventListener("hashchange", () => void arrive());
+void arrive();

@@ -1,0 +1,72 @@
+import { Refusal } from "./types.js";
+
+/** One's microphone and the send-only connection that carries it. */
+export class Mic {
+  /** @type {RTCPeerConnection} */
+  connection;
+  stream;
+
+  /**
+   * @param {MediaStream} stream
+   * @param {(state: RTCPeerConnectionState) => void} onState
+   * @param {() => void} onUnplugged the microphone is gone
+   */
+  constructor(stream, onState, onUnplugged) {
+    this.stream = stream;
+    const connection = (this.connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
+    connection.onconnectionstatechange = () => onState(connection.connectionState);
+    for (const track of stream.getAudioTracks()) {
+      track.onended = onUnplugged;
+      connection.addTransceiver(track, { direction: "sendonly", streams: [stream] });
+    }
+  }
+
+  /**
+   * Asks the person for the microphone.
+   * @returns {Promise<MediaStream>}
+   */
+  static async permission() {
+    if (!window.isSecureContext || !navigator.mediaDevices) throw new Refusal("insecure");
+    return navigator.mediaDevices.getUserMedia({
+      audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
+    });
+  }
+
+  /** @param {(offer: string) => Promise<string>} exchange takes an offer, gives the answer */
+  async open(exchange) {
+    await this.connection.setLocalDescription();
+    const answer = await exchange(this.connection.localDescription?.sdp ?? "");
+    await this.connection.setRemoteDescription({ type: "answer", sdp: answer });
+  }
+
+  /**
+   * Silences the microphone at its source. The server does so, too; this spares
+   * sending what nobody is to hear.
+   * @param {boolean} muted
+   */
+  set muted(muted) {
+    for (const track of this.stream.getAudioTracks()) track.enabled = !muted;
+  }
+
+  /** How loud one is, from 0 to 1. */
+  async level() {
+    for (const report of (await this.connection.getStats()).values()) {
+      if (report.type === "media-source" && report.kind === "audio") return report.audioLevel ?? 0;
+    }
+    return 0;
+  }
+
+  /** Ends the connection and leaves the microphone on. */
+  hangUp() {
+    this.connection.onconnectionstatechange = null;
+    this.connection.close();
+  }
+
+  close() {
+    this.hangUp();
+    for (const track of this.stream.getTracks()) {
+      track.onended = null;
+      track.stop();
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * @typedef {import("./types.js").Role} Role
+ * @typedef {import("./types.js").StageMember} StageMember
+ * @typedef {import("./types.js").Hand} Hand
+ * @typedef {import("./types.js").Joined} Joined
+ * @typedef {import("./types.js").Resumed} Resumed
+ * @typedef {import("./types.js").Presence} Presence
+ * @typedef {import("./types.js").StageChange} StageChange
+ * @typedef {import("./types.js").Rules} Rules
+ */
+
+/**
+ * Who is in the room, as far as one is told: the stage by name, the audience by
+ * number. It changes only by the server's messages.
+ */
+export class Roster {
+  room = "";
+  /** One's own id, role and voice. */
+  me = "";
+  /** @type {Role} */
+  role = "listener";
+  talker = 0;
+  slots = 0;
+  audience = 0;
+  /** @type {StageMember[]} those longest there first */
+  stage = [];
+  /** @type {Hand[]} the longest raised first; known on stage only */
+  hands = [];
+  handCount = 0;
+  /** Whether one's own hand is up. */
+  handUp = false;
+  /** The overflow hall one sits in; 0 is the room itself. */
+  hall = 0;
+  /** Listeners of all halls; known on stage only. */
+  total = 0;
+  /** @type {Rules} */
+  rules = { hands: "everyone", self_unmute: false, visibility: "open" };
+  /** The number of the last change of the stage, and the secret to come back with. */
+  rev = 0;
+  key = "";
+
+  get onStage() {
+    return this.role !== "listener";
+  }
+
+  get hosting() {
+    return this.role === "host";
+  }
+
+  /** How many listen, as far as one is told. */
+  get listeners() {
+    return this.onStage ? Math.max(this.total, this.audience) : this.audience;
+  }
+
+  /** Oneself on stage, if one is there. */
+  get self() {
+    return this.find(this.me);
+  }
+
+  /** @param {string} member */
+  find(member) {
+    return this.stage.find((m) => m.member === member);
+  }
+
+  /**
+   * Begins anew with the room as it is.
+   * @param {Joined} m
+   */
+  joined(m) {
+    this.stage = m.stage;
+    this.rev = 0;
+    this.hands = [];
+    this.handCount = 0;
+    this.handUp = false;
+    this.#take(m);
+  }
+
+  /**
+   * Goes on after a loss, with what was missed.
+   * @param {Resumed} m
+   */
+  resumed(m) {
+    if (m.stage) this.stage = m.stage;
+    this.#change(m.stage_changes ?? []);
+    if (m.role !== this.role) this.became(m.role);
+    this.hands = [];
+    this.handCount = 0;
+    this.#take(m);
+  }
+
+  /**
+   * @param {Presence} m
+   * @returns {{came: StageMember[], went: StageMember[]}} who came to the stage and who left it
+   */
+  presence(m) {
+    this.audience = m.audience;
+    this.total = m.total ?? this.total;
+    this.rev = Math.max(this.rev, m.rev ?? 0);
+    this.rules = m.rules ?? this.rules;
+    if (m.hands) {
+      this.hands = m.hands;
+      this.handCount = m.hand_count ?? m.hands.length;
+    }
+    return this.#change(m.stage_changes ?? []);
+  }
+
+  /** @param {Role} role one's own new role */
+  became(role) {
+    this.role = role;
+    this.handUp = false;
+    if (!this.onStage) {
+      this.hands = [];
+      this.handCount = 0;
+      this.total = 0;
+    }
+  }
+
+  /** @param {Joined | Resumed} m */
+  #take(m) {
+    this.room = m.room;
+    this.me = m.member;
+    this.role = m.role;
+    this.talker = m.talker;
+    this.slots = m.slots;
+    this.audience = m.audience;
+    this.hall = m.hall ?? 0;
+    this.total = m.total ?? 0;
+    this.rev = Math.max(this.rev, m.rev ?? 0);
+    this.rules = m.rules ?? this.rules;
+    this.key = m.resume?.key ?? "";
+    if (m.hands) {
+      this.hands = m.hands;
+      this.handCount = m.hand_count ?? m.hands.length;
+    }
+  }
+
+  /** @param {StageChange[]} changes */
+  #change(changes) {
+    /** @type {StageMember[]} */
+    const came = [], went = [];
+    for (const { gone, ...member } of changes) {
+      const at = this.stage.findIndex((s) => s.member === member.member);
+      if (gone) {
+        if (at >= 0) went.push(...this.stage.splice(at, 1));
+      } else if (at >= 0) {
+        this.stage[at] = member;
+      } else {
+        this.stage.push(member);
+        came.push(member);
+      }
+    }
+    return { came, went };
+  }
+}

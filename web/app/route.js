@@ -1,0 +1,45 @@
+/**
+ * Where one is on the page. It stands in the fragment of the address, which is
+ * never sent to a server: an invite's code gets into no log and no Referer.
+ *
+ * @typedef {{at: "home"} | {at: "room", room: string} | {at: "invite", code: string}} Route
+ */
+
+/**
+ * @param {string} hash with its "#"
+ * @returns {Route}
+ */
+export function read(hash) {
+  const found = hash.match(/^#\/([ri])\/([^/]+)$/);
+  if (!found?.[2]) return { at: "home" };
+  let value;
+  try {
+    value = decodeURIComponent(found[2]);
+  } catch {
+    return { at: "home" };
+  }
+  return found[1] === "r" ? { at: "room", room: value } : { at: "invite", code: value };
+}
+
+/**
+ * @param {Route} route
+ * @returns {string} the fragment, with its "#"
+ */
+export function write(route) {
+  switch (route.at) {
+    case "home":
+      return "#/";
+    case "room":
+      return `#/r/${encodeURIComponent(route.room)}`;
+    case "invite":
+      return `#/i/${encodeURIComponent(route.code)}`;
+  }
+}
+
+/**
+ * The full address of a place on this page, to be sent to others.
+ * @param {Route} route
+ */
+export function link(route) {
+  return new URL("/" + write(route), location.origin).href;
+}

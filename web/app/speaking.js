@@ -1,0 +1,143 @@
+import { Mic } from "./mic.js";
+
+/**
+ * @typedef {"off" | "asking" | "connecting" | "on"} MicState
+ * @typedef {(request: {type: string, [field: string]: any}) => Promise<any>} Ask
+ */
+
+/**
+ * One's voice in the room: the microphone, asked for only when it is first
+ * wanted, and whether it may be heard. The room is told the truth: whoever has
+ * not turned the microphone on is muted there.
+ */
+export class Speaking {
+  /** @type {Mic | undefined} */
+  mic;
+  /** @type {MicState} */
+  state = "off";
+  /** Whether the room has one muted. */
+  muted = false;
+  /** Whether one may undo that oneself. */
+  mayUnmute = true;
+  /** Whether somebody else did it. */
+  byHost = false;
+  level = 0;
+
+  #ask;
+  #on;
+
+  /**
+   * @param {Ask} ask
+   * @param {{change: () => void, problem: (e: unknown) => void, unplugged: () => void}} on
+   */
+  constructor(ask, on) {
+    this.#ask = ask;
+    this.#on = on;
+  }
+
+  get connection() {
+    return this.mic?.connection;
+  }
+
+  get silent() {
+    return this.state !== "on" || this.muted;
+  }
+
+  /** Turns the microphone on, mutes it, or unmutes it. */
+  async toggle() {
+    if (this.state === "off") await this.#open();
+    else if (this.state === "on") await this.#mute(!this.muted);
+  }
+
+  /**
+   * Begins on stage, or comes back to it: a microphone that was on is offered
+   * anew, and as silent as it was.
+   * @param {boolean} muted whether it was silent
+   */
+  async begin(muted) {
+    const stream = this.mic?.stream;
+    try {
+      if (!stream || muted) await this.#ask({ type: "mute", muted: true });
+      if (stream) await this.#open(stream);
+    } catch (problem) {
+      this.#on.problem(problem);
+    }
+  }
+
+  /**
+   * The room has muted or unmuted one.
+   * @param {boolean} muted
+   * @param {{byHost: boolean, mayUnmute: boolean}} how
+   */
+  is(muted, { byHost, mayUnmute }) {
+    this.muted = muted;
+    this.byHost = muted && byHost;
+    this.mayUnmute = !muted || mayUnmute;
+    if (this.mic) this.mic.muted = muted;
+    this.#on.change();
+  }
+
+  /** Offers the same microphone anew. */
+  async mend() {
+    if (this.mic) await this.#open(this.mic.stream);
+  }
+
+  /** Reads how loud one is. */
+  async measure() {
+    this.level = this.mic && !this.silent ? await this.mic.level() : 0;
+  }
+
+  close() {
+    this.mic?.close();
+    this.mic = undefined;
+    this.level = 0;
+    this.#is("off");
+  }
+
+  /** @param {MediaStream} [again] a microphone that is already on */
+  async #open(again) {
+    try {
+      this.#is("asking");
+      const stream = again ?? (await Mic.permission());
+      this.mic?.hangUp();
+      const mic = (this.mic = new Mic(
+        stream,
+        (state) => this.mic === mic && state === "failed" && void this.mend(),
+        () => this.#unplugged(),
+      ));
+      this.#is("connecting");
+      await mic.open(async (sdp) => (await this.#ask({ type: "offer", media: "mic", sdp })).sdp);
+      mic.muted = this.muted;
+      this.#is("on");
+      if (!again && this.muted && this.mayUnmute) await this.#mute(false);
+    } catch (problem) {
+      this.close();
+      this.#on.problem(problem);
+    }
+  }
+
+  /** @param {boolean} muted */
+  async #mute(muted) {
+    try {
+      if (muted && this.mic) this.mic.muted = true;
+      await this.#ask({ type: "mute", muted });
+    } catch (problem) {
+      if (this.mic) this.mic.muted = this.muted;
+      this.#on.problem(problem);
+    }
+  }
+
+  #unplugged() {
+    this.close();
+    for (const request of [{ type: "hangup", media: "mic" }, { type: "mute", muted: true }]) {
+      void this.#ask(request).catch(() => {}); // the server finds out by itself
+    }
+    this.#on.unplugged();
+  }
+
+  /** @param {MicState} state */
+  #is(state) {
+    this.state = state;
+    this.#on.change();
+  }
+}

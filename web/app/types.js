@@ -1,0 +1,80 @@
+/**
+ * What goes over the wire, as docs/protocol.md has it.
+ *
+ * @typedef {"host" | "speaker" | "listener"} Role
+ * @typedef {"ear" | "mic"} Media
+ *
+ * @typedef {object} StageMember somebody on stage
+ * @property {string} member
+ * @property {string} name
+ * @property {Role} role
+ * @property {number} talker the number of their voice, as in the CSRC of its packets
+ * @property {boolean} muted
+ * @property {boolean} [away] their connection is lost and may come back
+ *
+ * @typedef {StageMember & {gone?: boolean}} StageChange
+ *
+ * @typedef {object} Hand a raised hand
+ * @property {string} member
+ * @property {string} name
+ *
+ * @typedef {object} Rules
+ * @property {"off" | "everyone" | "invited"} hands
+ * @property {boolean} self_unmute
+ * @property {"open" | "members" | "closed"} visibility
+ *
+ * @typedef {object} Joined
+ * @property {string} room
+ * @property {string} member
+ * @property {Role} role
+ * @property {number} talker
+ * @property {number} slots
+ * @property {number} audience
+ * @property {StageMember[]} stage
+ * @property {number[]} talkers
+ * @property {Hand[]} [hands]
+ * @property {number} [hand_count]
+ * @property {number} [hall]
+ * @property {number} [total]
+ * @property {number} [rev]
+ * @property {Rules} [rules]
+ * @property {{key: string, window_s: number}} [resume]
+ *
+ * @typedef {Omit<Joined, "stage"> & {stage?: StageMember[], stage_changes?: StageChange[], muted?: boolean}} Resumed
+ *
+ * @typedef {object} Presence
+ * @property {number} audience
+ * @property {number} [total]
+ * @property {number} [rev]
+ * @property {Rules} [rules]
+ * @property {StageChange[]} [stage_changes]
+ * @property {Hand[]} [hands]
+ * @property {number} [hand_count]
+ *
+ * @typedef {{type: string, id?: string, [field: string]: any}} Message any message
+ */
+
+/** An answer of the server that is a refusal, or words for what went wrong here. */
+export class Refusal extends Error {
+  /**
+   * @param {string} code one of docs/protocol.md's, or one of this page's own
+   * @param {string} [message] the server's words, for people
+   */
+  constructor(code, message) {
+    super(message || code);
+    this.name = "Refusal";
+    /** @readonly */
+    this.code = code;
+  }
+}
+
+/**
+ * Makes a refusal of whatever was thrown.
+ * @param {unknown} problem
+ * @returns {Refusal}
+ */
+export function refusalOf(problem) {
+  if (problem instanceof Refusal) return problem;
+  if (problem instanceof DOMException) return new Refusal(problem.name, problem.message);
+  return new Refusal("failed", problem instanceof Error ? problem.message : String(problem));
+}

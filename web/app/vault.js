@@ -1,0 +1,104 @@
+/**
+ * What the page remembers. A tab has its own memory before the browser's: in a
+ * second tab one may be somebody else, by another invite.
+ *
+ * @typedef {import("./types.js").Role} Role
+ *
+ * @typedef {object} Session what the server gave one to come in with
+ * @property {string} token
+ * @property {string} [expires_at] missing: it does not expire
+ * @property {string} [refresh_token]
+ * @property {string} [kind] "member", "guest", "host", or "operator"
+ * @property {string} [name]
+ * @property {string} [room]
+ * @property {Role} [role]
+ * @property {number} [invites] how many people one may invite to the club
+ */
+
+const prefix = "earshot.";
+
+/**
+ * @param {Storage} storage
+ * @param {string} key
+ * @returns {any}
+ */
+function get(storage, key) {
+  try {
+    return JSON.parse(storage.getItem(prefix + key) ?? "null");
+  } catch {
+    return null; // a browser that keeps nothing
+  }
+}
+
+/**
+ * @param {Storage} storage
+ * @param {string} key
+ * @param {any} value null: forget it
+ */
+function set(storage, key, value) {
+  try {
+    if (value === null) storage.removeItem(prefix + key);
+    else storage.setItem(prefix + key, JSON.stringify(value));
+  } catch {
+    // Then it is asked for again.
+  }
+}
+
+/** One's name. */
+export const name = {
+  /** @returns {string} */
+  get: () => get(localStorage, "name") ?? "",
+  set: (/** @type {string} */ value) => set(localStorage, "name", value),
+};
+
+/** Who one is in the house: a member of the club, or its operator. */
+export const identity = {
+  /** @returns {Session | null} */
+  get: () => get(localStorage, "identity"),
+  set: (/** @type {Session | null} */ session) => set(localStorage, "identity", session),
+};
+
+/** One's seat in a room: this tab's, else the browser's. */
+export const seat = {
+  /**
+   * @param {string} room
+   * @returns {Session | null}
+   */
+  get: (room) => get(sessionStorage, `seat.${room}`) ?? get(localStorage, `seat.${room}`),
+  /**
+   * Keeps a seat. A tab that has come in by another invite does not take the
+   * browser's first seat away.
+   * @param {string} room
+   * @param {Session} session
+   */
+  set(room, session) {
+    const first = get(localStorage, `seat.${room}`);
+    if (!first || first.token === get(sessionStorage, `seat.${room}`)?.token) set(localStorage, `seat.${room}`, session);
+    set(sessionStorage, `seat.${room}`, session);
+  },
+  /** @param {string} room */
+  forget(room) {
+    set(sessionStorage, `seat.${room}`, null);
+    set(localStorage, `seat.${room}`, null);
+  },
+};
+
+/** The role that this tab has in a room of an open server. */
+export const role = {
+  /**
+   * @param {string} room
+   * @returns {Role | null}
+   */
+  get: (room) => get(sessionStorage, `role.${room}`),
+  set: (/** @type {string} */ room, /** @type {Role} */ value) => set(sessionStorage, `role.${room}`, value),
+};
+
+/** The seat that an invite has given this browser: a link may be followed twice. */
+export const redeemed = {
+  /**
+   * @param {string} code
+   * @returns {Session | null}
+   */
+  get: (code) => get(localStorage, `invite.${code}`),
+  set: (/** @type {string} */ code, /** @type {Session} */ session) => set(localStorage, `invite.${code}`, session),
+};

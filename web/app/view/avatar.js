@@ -1,0 +1,32 @@
+import { h } from "../dom.js";
+
+/**
+ * A face for a name: its initials on a colour of its own.
+ * @param {string} name
+ * @param {string} [size] "small"
+ */
+export function avatar(name, size = "") {
+  const face = h("span", { class: `face ${size}`, "aria-hidden": "true" }, initials(name));
+  face.dataset["hue"] = String(hue(name));
+  return face;
+}
+
+/**
+ * The first letters of the first and the last word.
+ * @param {string} name
+ */
+export function initials(name) {
+  const words = name.trim().split(/\s+/).filter(Boolean);
+  const letters = words.length > 1 ? [words[0], words[words.length - 1]] : words;
+  return letters.map((word) => [...(word ?? "")][0]?.toLocaleUpperCase() ?? "").join("") || "?";
+}
+
+/**
+ * One of twelve colours, always the same for a name.
+ * @param {string} name
+ */
+function hue(name) {
+  let sum = 7;
+  for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) >>> 0;
+  return sum % 12;
+}

@@ -1,0 +1,67 @@
+import { apply, h, say } from "../dom.js";
+import { icon } from "./icon.js";
+
+/** @typedef {import("../call.js").Call} Call */
+
+/**
+ * The bar with what one can do oneself.
+ * @param {Call} call
+ * @param {{share: () => void, hands: () => void, end: () => void}} on
+ */
+export function bar(call, on) {
+  const leave = h("button", { type: "button", class: "leave", onclick: () => call.leave() }, icon("leave"), h("span", {}, "Leave quietly"));
+  const end = h("button", { type: "button", class: "ghost danger end", onclick: on.end }, icon("stop"), h("span", {}, "End"));
+  const share = h("button", { type: "button", class: "round", "aria-label": "Invite people", onclick: on.share }, icon("share"));
+  const number = h("span", { class: "count" });
+  const hands = h("button", { type: "button", class: "round", "aria-controls": "hands", onclick: on.hands }, icon("people"), number);
+  const hand = h("button", { type: "button", class: "round", onclick: () => call.request({ type: call.roster.handUp ? "lower-hand" : "raise-hand" }) }, icon("hand"));
+  const mic = h("button", { type: "button", class: "round mic", onclick: () => call.speaking.toggle() });
+  return {
+    element: h("nav", { class: "bar", "aria-label": "You" }, leave, end, h("span", { class: "bar-gap" }), share, hands, hand, mic),
+    /** @param {boolean} handsOpen whether the queue is shown */
+    update(handsOpen) {
+      const { roster } = call;
+      const live = call.state === "live";
+      end.hidden = !roster.hosting;
+      hands.hidden = !roster.onStage;
+      say(number, roster.handCount > 0 ? String(roster.handCount) : "");
+      apply(hands, { "aria-expanded": String(handsOpen), "aria-label": `Raised hands: ${roster.handCount}` });
+      updateHand(hand, call, live);
+      updateMic(mic, call, live);
+      end.disabled = !live;
+    },
+  };
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {Call} call
+ * @param {boolean} live
+ */
+function updateHand(button, { roster }, live) {
+  button.hidden = roster.onStage || roster.rules.hands === "off";
+  button.disabled = !live;
+  button.classList.toggle("on", roster.handUp);
+  apply(button, { "aria-pressed": String(roster.handUp), "aria-label": "Raise your hand" });
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {Call} call
+ * @param {boolean} live
+ */
+function updateMic(button, { roster, speaking }, live) {
+  button.hidden = !roster.onStage;
+  const busy = speaking.state === "asking" || speaking.state === "connecting";
+  const barred = speaking.state === "on" && speaking.muted && !speaking.mayUnmute;
+  button.disabled = !live || busy || barred;
+  button.classList.toggle("on", !speaking.silent);
+  button.classList.toggle("busy", busy);
+  const name = speaking.silent ? "mic-off" : "mic";
+  if (button.dataset["icon"] !== name) {
+    button.dataset["icon"] = name;
+    button.replaceChildren(icon(name));
+  }
+  const label = barred ? "A host muted you" : speaking.silent ? "Turn your microphone on" : "Mute your microphone";
+  apply(button, { "aria-label": label, title: label });
+}

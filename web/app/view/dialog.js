@@ -1,0 +1,58 @@
+import { h } from "../dom.js";
+import { icon } from "./icon.js";
+
+/**
+ * Opens a dialog. The browser keeps the focus inside, closes on Escape, and gives
+ * the focus back.
+ * @param {string} title
+ * @param {...import("../dom.js").Child} content
+ * @returns {HTMLDialogElement}
+ */
+export function dialog(title, ...content) {
+  const heading = h("h2", { id: "dialog-title" }, title);
+  const element = h(
+    "dialog",
+    { class: "dialog", "aria-labelledby": "dialog-title" },
+    h(
+      "div",
+      { class: "dialog-head" },
+      heading,
+      h("button", { type: "button", class: "round ghost", "aria-label": "Close", onclick: () => element.close() }, icon("close")),
+    ),
+    ...content,
+  );
+  element.addEventListener("click", (event) => {
+    if (event.target === element) element.close(); // beside it
+  });
+  element.addEventListener("close", () => element.remove());
+  document.body.append(element);
+  element.showModal();
+  return element;
+}
+
+/**
+ * Asks before something that can't be undone.
+ * @param {string} title
+ * @param {string} text
+ * @param {string} yes the words on the button
+ * @returns {Promise<boolean>}
+ */
+export function confirm(title, text, yes) {
+  return new Promise((resolve) => {
+    const answer = (/** @type {boolean} */ value) => {
+      resolve(value);
+      box.close();
+    };
+    const box = dialog(
+      title,
+      h("p", {}, text),
+      h(
+        "div",
+        { class: "dialog-actions" },
+        h("button", { type: "button", onclick: () => answer(false) }, "Cancel"),
+        h("button", { type: "button", class: "danger solid", onclick: () => answer(true) }, yes),
+      ),
+    );
+    box.addEventListener("close", () => resolve(false));
+  });
+}

@@ -1,0 +1,99 @@
+import { h } from "../dom.js";
+import { refusalOf } from "../types.js";
+import * as vault from "../vault.js";
+import { count, ending } from "../words.js";
+import { avatar } from "./avatar.js";
+import { icon, mark } from "./icon.js";
+
+/**
+ * What is shown of a place before one goes in.
+ * @typedef {object} Sight
+ * @property {string} over a line above the title
+ * @property {string} title
+ * @property {string} text
+ * @property {import("../types.js").StageMember[]} [stage]
+ * @property {number} [audience]
+ * @property {string} yes the words on the button
+ */
+
+/**
+ * The door of a room: who is in, one's name, and one tap to go in. The tap is
+ * also what a browser wants before it plays.
+ * @param {Sight} sight
+ * @param {(name: string) => Promise<void>} enter
+ */
+export function gate(sight, enter) {
+  const problem = h("p", { class: "problem", role: "alert" });
+  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: "Ada", value: vault.name.get() });
+  const button = h("button", { class: "primary big" }, icon("ear"), sight.yes);
+  const { stage = [], audience = 0 } = sight;
+  return h(
+    "main",
+    { class: "gate" },
+    h("p", { class: "brand" }, mark(), "earshot"),
+    h(
+      "form",
+      {
+        class: "card form",
+        onsubmit: async (/** @type {SubmitEvent} */ event) => {
+          event.preventDefault();
+          button.disabled = true;
+          problem.textContent = "";
+          vault.name.set(name.value.trim());
+          try {
+            await enter(name.value.trim());
+          } catch (e) {
+            const { code, message } = refusalOf(e);
+            const { title, text } = ending(code, message);
+            problem.textContent = `${title}. ${text}`;
+            button.disabled = false;
+          }
+        },
+      },
+      h("p", { class: "over" }, sight.over),
+      h("h1", {}, sight.title),
+      stage.length > 0 &&
+        h(
+          "div",
+          { class: "gate-stage" },
+          h("span", { class: "faces" }, ...stage.slice(0, 5).map((m) => avatar(m.name, "small"))),
+          h("span", { class: "quiet" }, `${names(stage.map((m) => m.name))} on stage · ${count(audience, "listener")}`),
+        ),
+      h("p", {}, sight.text),
+      h("label", { for: "name" }, "Your name"),
+      name,
+      problem,
+      button,
+    ),
+  );
+}
+
+/** @param {string[]} all */
+function names(all) {
+  if (all.length <= 2) return all.join(" and ");
+  return `${all[0]}, ${all[1]} and ${all.length - 2} more`;
+}
+
+/**
+ * A place with words alone: what has happened and what one can do.
+ * @param {string} code a goodbye's reason or a refusal's code
+ * @param {{label: string, act: () => void, first?: boolean}[]} choices
+ * @param {string} [message]
+ */
+export function farewell(code, choices, message) {
+  const { title, text } = ending(code, message);
+  const heading = h("h1", { tabindex: "-1" }, title);
+  queueMicrotask(() => heading.focus());
+  return h(
+    "main",
+    { class: "gate" },
+    h("p", { class: "brand" }, mark(), "earshot"),
+    h(
+      "section",
+      { class: "card form" },
+      heading,
+      h("p", {}, text),
+      ...choices.map(({ label, act, first }) => h("button", { type: "button", class: first ? "primary big" : "big", onclick: act }, label)),
+    ),
+  );
+}

@@ -1,0 +1,46 @@
+import { h, reconcile, say } from "../dom.js";
+import { count } from "../words.js";
+import { avatar } from "./avatar.js";
+import { icon } from "./icon.js";
+
+/** @typedef {import("../types.js").Hand} Hand */
+
+/**
+ * The queue of raised hands, for those on stage; hosts can answer them.
+ * @param {import("../call.js").Call} call
+ */
+export function hands(call) {
+  const list = h("ol", { class: "hands" });
+  const summary = h("p", { class: "quiet" });
+  const element = h("div", { class: "hands-panel" }, summary, list);
+  /** @param {Hand} hand */
+  const make = ({ member, name }) =>
+    h(
+      "li",
+      { class: "hand" },
+      avatar(name, "small"),
+      h("span", { class: "hand-name" }, name),
+      h(
+        "span",
+        { class: "hand-actions" },
+        h("button", { type: "button", class: "small primary", onclick: () => call.request({ type: "invite-to-stage", member }), "aria-label": `Invite ${name} to the stage` }, icon("up"), h("span", { class: "hand-invite" })),
+        h("button", { type: "button", class: "small ghost", onclick: () => call.request({ type: "lower-hand", member }), "aria-label": `Lower ${name}’s hand` }, icon("close")),
+        h("button", { type: "button", class: "small ghost danger", onclick: () => call.request({ type: "remove", member }), "aria-label": `Remove ${name} from the room` }, icon("out")),
+      ),
+    );
+  return {
+    element,
+    update() {
+      const { hands: up, handCount, hosting } = call.roster;
+      reconcile(list, up, (hand) => hand.member, make, (item, { member }) => {
+        const asked = call.asked.has(member);
+        say(/** @type {Element} */ (item.querySelector(".hand-invite")), asked ? "Invited" : "Invite up");
+        /** @type {HTMLButtonElement} */ (item.querySelector(".primary")).disabled = asked;
+        /** @type {HTMLElement} */ (item.querySelector(".hand-actions")).hidden = !hosting;
+      });
+      const more = handCount - up.length;
+      say(summary, handCount === 0 ? "No hand is up." : more > 0 ? `${count(more, "more hand")} behind these` : "");
+      summary.hidden = summary.textContent === "";
+    },
+  };
+}

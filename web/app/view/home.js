@@ -1,0 +1,214 @@
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import * as keyring from "../keyring.js";
+import { refusalOf } from "../types.js";
+import * as vault from "../vault.js";
+import { count, ending } from "../words.js";
+import { avatar } from "./avatar.js";
+import { icon, mark } from "./icon.js";
+import { clubInvite } from "./share.js";
+
+/**
+ * @typedef {import("../api.js").RoomInfo} RoomInfo
+ * @typedef {(route: import("../route.js").Route) => void} Go
+ */
+
+/**
+ * The front door: the rooms one may see, and a form to open one.
+ * @param {Go} go
+ */
+export async function home(go) {
+  const content = h("div", { class: "home-content" });
+  const element = h(
+    "main",
+    { class: "home" },
+    h(
+      "header",
+      { class: "hero" },
+      h("p", { class: "brand" }, mark(), "earshot"),
+      h("h1", {}, "Come in, listen, speak up."),
+      h("p", { class: "lead" }, "Live rooms for conversation. No video, no feed: a stage, an audience, and whoever has something to say."),
+    ),
+    content,
+  );
+  content.append(...(await rooms(go)));
+  return element;
+}
+
+/** @param {Go} go */
+async function rooms(go) {
+  try {
+    const token = await keyring.houseToken();
+    const list = await api.listRooms(token);
+    return [opening(go, token), listing(list, go), token && membership()];
+  } catch (problem) {
+    const { code, message } = refusalOf(problem);
+    if (code === "unauthorized") return [door(go)];
+    const { title, text } = ending(code, message);
+    return [h("section", { class: "card" }, h("h2", {}, title), h("p", {}, text))];
+  }
+}
+
+/**
+ * The form that opens a room.
+ * @param {Go} go
+ * @param {string} token "" on an open server
+ */
+function opening(go, token) {
+  const open = token === "";
+  const problem = h("p", { class: "problem", role: "alert" });
+  const title = h("input", { id: "title", name: "title", maxlength: 60, required: true, autocomplete: "off", placeholder: "Friday night radio" });
+  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: "Ada", value: vault.name.get() });
+  const who = h(
+    "select",
+    { id: "visibility", name: "visibility" },
+    h("option", { value: "closed" }, "Only people with an invite"),
+    h("option", { value: "members" }, "Members of the club"),
+    h("option", { value: "open" }, "Everybody in this house"),
+  );
+  const submit = h("button", { class: "primary big" }, "Open the room");
+  return h(
+    "form",
+    {
+      class: "card form",
+      onsubmit: async (/** @type {SubmitEvent} */ event) => {
+        event.preventDefault();
+        submit.disabled = true;
+        problem.textContent = "";
+        vault.name.set(name.value.trim());
+        try {
+          go({ at: "room", room: await create(title.value, open, who.value, token) });
+        } catch (e) {
+          const { code, message } = refusalOf(e);
+          problem.textContent = code === "conflict" ? "There is a room of that name already. Choose another." : ending(code, message).text;
+        } finally {
+          submit.disabled = false;
+        }
+      },
+    },
+    h("h2", {}, "Open a room"),
+    h("label", { for: "title" }, "What is it about?"),
+    title,
+    h("label", { for: "name" }, "Your name"),
+    name,
+    !open && h("label", { for: "visibility" }, "Who may come in?"),
+    !open && who,
+    problem,
+    submit,
+  );
+}
+
+/**
+ * Opens a room and takes the host's seat in it.
+ * @param {string} title
+ * @param {boolean} open whether the server is
+ * @param {string} visibility
+ * @param {string} token
+ * @returns {Promise<string>} the room's id
+ */
+async function create(title, open, visibility, token) {
+  if (open) {
+    // On an open server the name is the room's address.
+    const made = await api.createRoom({ name: slug(title) }, "");
+    vault.role.set(made.room, "host");
+    return made.room;
+  }
+  const { room, host_token: seat, expires_at, refresh_token } = await api.createRoom({ name: title.trim(), visibility }, token);
+  vault.seat.set(room, { token: seat, expires_at, refresh_token, role: "host" });
+  return room;
+}
+
+/**
+ * Makes a title fit for an address.
+ * @param {string} title
+ */
+export function slug(title) {
+  const plain = title.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
+  return plain || `room-${Math.random().toString(36).slice(2, 8)}`;
+}
+
+/**
+ * @param {RoomInfo[]} list
+ * @param {Go} go
+ */
+function listing(list, go) {
+  const alive = list.toSorted((a, b) => b.audience + b.stage.length - a.audience - a.stage.length);
+  const items = alive.map((room) => {
+    const faces = h("span", { class: "faces" }, ...room.stage.slice(0, 4).map((m) => avatar(m.name, "small")));
+    const names = room.stage.slice(0, 2).map((m) => m.name).join(", ");
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", class: "room-item", onclick: () => go({ at: "room", room: room.room }) },
+        h(
+          "span",
+          { class: "room-item-text" },
+          h("strong", {}, room.name),
+          h("span", { class: "quiet" }, `${names ? names + " · " : ""}${count(room.audience, "listener")}`),
+        ),
+        room.stage.length > 0 && faces,
+      ),
+    );
+  });
+  return h(
+    "section",
+    { class: "card rooms", "aria-labelledby": "rooms-title" },
+    h("h2", { id: "rooms-title" }, "Happening now"),
+    items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, "All is quiet. Open a room and invite somebody."),
+  );
+}
+
+/** What a member or the operator has besides rooms. */
+function membership() {
+  const identity = vault.identity.get();
+  const operator = identity?.kind === "operator";
+  return h(
+    "section",
+    { class: "card membership" },
+    h("p", { class: "quiet" }, operator ? "You hold the operator’s key." : `You are a member${identity?.name ? ", " + identity.name : ""}.`),
+    h("div", { class: "row" },
+      h("button", { type: "button", onclick: () => clubInvite() }, icon("share"), "Invite to the club"),
+      h("button", {
+        type: "button",
+        class: "ghost",
+        onclick: () => {
+          vault.identity.set(null);
+          location.reload();
+        },
+      }, "Forget my key on this device"),
+    ),
+  );
+}
+
+/**
+ * What somebody without a key sees of a house that asks for one.
+ * @param {Go} go
+ */
+function door(go) {
+  const problem = h("p", { class: "problem", role: "alert" });
+  const key = h("input", { id: "key", name: "key", type: "password", required: true, autocomplete: "off", spellcheck: "false" });
+  return h(
+    "form",
+    {
+      class: "card form",
+      onsubmit: async (/** @type {SubmitEvent} */ event) => {
+        event.preventDefault();
+        try {
+          await keyring.use(key.value.trim());
+          go({ at: "home" });
+        } catch (e) {
+          const { code, message } = refusalOf(e);
+          problem.textContent = code === "unauthorized" ? "That key does not open this house." : ending(code, message).text;
+        }
+      },
+    },
+    h("h2", {}, "This house is by invitation"),
+    h("p", {}, "Got a link from somebody? Open it, and you are in. If you have a key of your own, it opens rooms:"),
+    h("label", { for: "key" }, "Your key"),
+    key,
+    problem,
+    h("button", { class: "primary big" }, icon("key"), "Use this key"),
+  );
+}

@@ -1,0 +1,102 @@
+import { h, say } from "../dom.js";
+import { Meter } from "../meter.js";
+import { count } from "../words.js";
+import { audience } from "./audience.js";
+import { banner } from "./banner.js";
+import { bar } from "./bar.js";
+import { connection } from "./connection.js";
+import { hands } from "./hands.js";
+import { icon, mark } from "./icon.js";
+import { endRoom, memberMenu } from "./member.js";
+import { rules } from "./rules.js";
+import { roomInvite } from "./share.js";
+import { stage } from "./stage.js";
+
+/** @typedef {import("../call.js").Call} Call */
+
+/**
+ * The room from inside.
+ * @param {Call} call
+ * @param {{title: string, open: boolean}} about open: no invite is needed
+ */
+export function room(call, { title, open }) {
+  const meter = new Meter();
+  const obstacle = banner(call);
+  const faces = stage(call, (member) => memberMenu(call, member));
+  const crowd = audience(call);
+  const queue = hands(call);
+  const law = rules(call);
+  const link = connection(call);
+
+  const counts = h("p", { class: "quiet room-counts" });
+  const signal = h("button", { type: "button", class: "round ghost signal", "aria-controls": "connection", onclick: () => toggle("connection") }, icon("signal"));
+  const share = () => roomInvite(call.roster.room, open);
+  const panels = {
+    hands: panel("hands", "Raised hands", queue.element, law.element),
+    connection: panel("connection", "Your connection", link.element),
+  };
+  const side = h("aside", { class: "side", "aria-label": "Details" }, panels.hands, panels.connection);
+  const tools = bar(call, { share, hands: () => toggle("hands"), end: () => endRoom(call) });
+  const element = h(
+    "main",
+    { class: "room" },
+    h(
+      "header",
+      { class: "room-head" },
+      mark(),
+      h("div", { class: "room-title" }, h("h1", {}, title), counts),
+      signal,
+    ),
+    h("div", { class: "room-body" }, obstacle.element, faces.element, crowd.element),
+    side,
+    tools.element,
+  );
+
+  /** @param {keyof typeof panels} name */
+  function toggle(name) {
+    const other = name === "hands" ? panels.connection : panels.hands;
+    panels[name].hidden = !panels[name].hidden;
+    if (!wide.matches) other.hidden = true;
+    update();
+  }
+
+  /**
+   * @param {"hands" | "connection"} id
+   * @param {string} heading
+   * @param {...HTMLElement} content
+   */
+  function panel(id, heading, ...content) {
+    const close = h("button", { type: "button", class: "round ghost", "aria-label": `Close: ${heading}`, onclick: () => toggle(id) }, icon("close"));
+    return h("section", { id, class: "panel card", hidden: true, "aria-labelledby": `${id}-title` }, h("div", { class: "panel-head" }, h("h2", { id: `${id}-title` }, heading), close), ...content);
+  }
+
+  function update() {
+    const { roster } = call;
+    say(counts, `${roster.stage.length} on stage · ${count(roster.listeners, "listener")}`);
+    if (!roster.onStage) panels.hands.hidden = true;
+    signal.setAttribute("aria-expanded", String(!panels.connection.hidden));
+    const trouble = call.state !== "live" || call.hearing.state !== "connected";
+    signal.classList.toggle("trouble", trouble);
+    signal.setAttribute("aria-label", trouble ? "Your connection: trouble" : "Your connection");
+    side.hidden = panels.hands.hidden && panels.connection.hidden;
+    for (const part of [obstacle, faces, crowd, queue, law, link]) part.update();
+    tools.update(!panels.hands.hidden);
+  }
+
+  const reading = setInterval(async () => {
+    if (!call.hearing.connection) return;
+    await meter.read(call.hearing.connection, call.speaking.connection);
+    if (!panels.connection.hidden) link.readings(meter.readings);
+  }, 1000);
+
+  return {
+    element,
+    update,
+    levels: faces.levels,
+    /** Ends what the view keeps going. */
+    close: () => clearInterval(reading),
+  };
+}
+
+/** Whether there is place for both panels beside the stage. */
+const wide = matchMedia("(min-width: 60rem)");

@@ -1,0 +1,36 @@
+import { apply, h, say } from "../dom.js";
+
+/**
+ * The rules of the room, for hosts to change and speakers to read.
+ * @param {import("../call.js").Call} call
+ */
+export function rules(call) {
+  const hands = h(
+    "select",
+    { id: "rule-hands", onchange: () => call.request({ type: "set-rules", hands: hands.value }) },
+    h("option", { value: "everyone" }, "Everybody"),
+    h("option", { value: "invited" }, "Those with an invite"),
+    h("option", { value: "off" }, "Nobody"),
+  );
+  const unmute = h("input", { id: "rule-unmute", type: "checkbox", onchange: () => call.request({ type: "set-rules", self_unmute: unmute.checked }) });
+  const note = h("p", { class: "quiet" });
+  const element = h(
+    "div",
+    { class: "rules" },
+    h("label", { for: "rule-hands" }, "Who may raise a hand"),
+    hands,
+    h("div", { class: "check" }, unmute, h("label", { for: "rule-unmute" }, "Speakers may undo a host’s mute")),
+    note,
+  );
+  return {
+    element,
+    update() {
+      const { rules: now, hosting } = call.roster;
+      hands.value = now.hands;
+      unmute.checked = now.self_unmute;
+      for (const control of [hands, unmute]) apply(control, { disabled: !hosting });
+      say(note, hosting ? "" : "Only hosts change the rules.");
+      note.hidden = hosting;
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// Package web is the room page: what a browser gets from an earshot server at
+// "/". It is plain ES modules, style sheets and a font, embedded as they stand
+// in the tree; nothing is built and nothing is fetched from elsewhere.
+//
+// The page is a client like any other: it speaks what docs/protocol.md says, and
+// the server owes it nothing. Its types are checked by the TypeScript compiler
+// in this package's tests.
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed app
+var files embed.FS
+
+// Prefix is the path below which the page's own files are.
+const Prefix = "/app/"
+
+// policy lets the page run and load what this server sent it, and talk to this
+// server; nothing else. With Trusted Types and no policy of its own, the page
+// cannot turn text into markup even by mistake.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
+	"manifest-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+// kinds are the media types of the page's files. The table of package mime is
+// not asked: it differs from machine to machine.
+var kinds = map[string]string{
+	".html":        "text/html; charset=utf-8",
+	".js":          "text/javascript; charset=utf-8",
+	".css":         "text/css; charset=utf-8",
+	".svg":         "image/svg+xml",
+	".png":         "image/png",
+	".woff2":       "font/woff2",
+	".webmanifest": "application/manifest+json",
+	".txt":         "text/plain; charset=utf-8",
+}
+
+// file is one file of the page, ready to be sent.
+type file struct {
+	name, kind, tag string
+	data            []byte
+}
+
+// Handler serves the page: "/" and what is below [Prefix]. Other paths are
+// answered with 404. It is safe for concurrent use.
+func Handler() http.Handler {
+	all := make(map[string]file)
+	// The tree is compiled in: walking it cannot fail.
+	_ = fs.WalkDir(files, "app", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := files.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(data)
+		all["/"+name] = file{
+			name: name,
+			kind: kinds[path.Ext(name)],
+			tag:  `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
+			data: data,
+		}
+		return nil
+	})
+	all["/"] = all[Prefix+"index.html"]
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, ok := all[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		f.serve(w, r)
+	})
+}
+
+// serve sends a file, or 304 if the browser has this very one. A browser asks
+// each time: a page of one version must not run with modules of another.
+func (f file) serve(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", f.kind)
+	header.Set("ETag", f.tag)
+	header.Set("Cache-Control", "no-cache")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	if strings.HasPrefix(f.kind, "text/html") {
+		header.Set("Content-Security-Policy", policy)
+		header.Set("Permissions-Policy", "microphone=(self), camera=(), geolocation=()")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	}
+	http.ServeContent(w, r, f.name, time.Time{}, bytes.NewReader(f.data))
+}
