@@ -43,3 +43,12 @@ export function write(route) {
 export function link(route) {
   return new URL("/" + write(route), location.origin).href;
 }
+
+/**
+ * Makes a title fit for an address.
+ * @param {string} title
+ */
+export function slug(title) {
+  const plain = title.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
+  return plain || `room-${Math.random().toString(36).slice(2, 8)}`;
+}

@@ -1,6 +1,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
+import { slug } from "../route.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
 import { count, ending } from "../words.js";
@@ -116,15 +117,6 @@ async function create(title, open, visibility, token) {
   const { room, host_token: seat, expires_at, refresh_token } = await api.createRoom({ name: title.trim(), visibility }, token);
   vault.seat.set(room, { token: seat, expires_at, refresh_token, role: "host" });
   return room;
-}
-
-/**
- * Makes a title fit for an address.
- * @param {string} title
- */
-export function slug(title) {
-  const plain = title.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
-  return plain || `room-${Math.random().toString(36).slice(2, 8)}`;
 }
 
 /**

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { read, slug, write } from "../app/route.js";
+import { initials } from "../app/view/avatar.js";
+import { reach, talks } from "../app/voices.js";
+import { aside, count, ending } from "../app/words.js";
+
+test("a place on the page survives being written and read", () => {
+  for (const route of [{ at: "home" }, { at: "room", room: "a b/ü" }, { at: "invite", code: "x_-9" }]) {
+    assert.deepEqual(read(write(route)), route);
+  }
+  for (const odd of ["", "#", "#/x/y", "#/r/", "#/r/a/b", "#/r/%zz"]) assert.deepEqual(read(odd), { at: "home" }, odd);
+});
+
+test("a title becomes an address that the server takes", () => {
+  for (const title of ["Friday Night!", "Über uns", "..", "日本語", "a".repeat(60)]) {
+    assert.match(slug(title), /^[a-z0-9][a-z0-9-]{0,63}$/, title);
+  }
+});
+
+test("initials are those of the first and the last word", () => {
+  assert.equal(initials("Ada"), "A");
+  assert.equal(initials("ada king lovelace"), "AL");
+  assert.equal(initials("𝔄da"), "𝔄");
+  assert.equal(initials("  "), "?");
+});
+
+test("a ring reaches further for a louder voice and not at all for silence", () => {
+  assert.equal(reach(0), 0);
+  assert.equal(reach(1), 1);
+  assert.ok(reach(0.1) > reach(0.01));
+  assert.equal(talks(0), false);
+  assert.equal(talks(0.1), true);
+});
+
+test("there are words for what the server says, and its own where there are none", () => {
+  assert.match(ending("room_full").title, /full/);
+  assert.equal(ending("strange", "the moon is down").text, "The moon is down.");
+  assert.equal(aside("came", { name: "Ada" }), "Ada came to the stage");
+  assert.equal(count(1, "person", "people"), "1 person");
+  assert.equal(count(1200, "listener"), "1,200 listeners");
+});

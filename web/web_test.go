@@ -1,0 +1,113 @@
+package web_test
+
+import (
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/web"
+)
+
+// get asks the page's handler for a path.
+func get(path string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	web.Handler().ServeHTTP(w, r)
+	return w
+}
+
+// sources calls f for every file of the page, by its path from this folder.
+func sources(t *testing.T, f func(name string, data string)) {
+	t.Helper()
+	require.NoError(t, fs.WalkDir(os.DirFS("."), "app", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		f(name, string(data))
+		return err
+	}))
+}
+
+func TestThePageRunsNothingButItsOwnFiles(t *testing.T) {
+	w := get("/")
+	require.Equal(t, http.StatusOK, w.Code)
+	policy := w.Header().Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
+		assert.Contains(t, policy, want)
+	}
+	assert.NotContains(t, policy, "unsafe")
+	assert.NotContains(t, policy, "http")
+	body := w.Body.String()
+	assert.NotRegexp(t, regexp.MustCompile(`(?i)<script(\s[^>]*)?>[^<]`), body, "no inline script")
+	assert.NotRegexp(t, regexp.MustCompile(`(?i)\s(on[a-z]+|style)=`), body, "no inline handler or style")
+}
+
+func TestEveryFileOfThePageIsServedWithItsType(t *testing.T) {
+	sources(t, func(name, data string) {
+		w := get("/" + name)
+		require.Equal(t, http.StatusOK, w.Code, name)
+		assert.NotEmpty(t, w.Header().Get("Content-Type"), "%s: give its ending a type in kinds", name)
+		assert.Equal(t, data, w.Body.String(), name)
+	})
+	assert.Equal(t, http.StatusNotFound, get("/app/").Code)
+	assert.Equal(t, http.StatusNotFound, get("/app/none.js").Code)
+	assert.Equal(t, http.StatusNotFound, get("/app/../web.go").Code)
+}
+
+func TestABrowserAsksEachTimeAndIsSentNothingTwice(t *testing.T) {
+	first := get("/app/main.js")
+	assert.Equal(t, "no-cache", first.Header().Get("Cache-Control"))
+	again := get("/app/main.js", "If-None-Match", first.Header().Get("ETag"))
+	assert.Equal(t, http.StatusNotModified, again.Code)
+	assert.Empty(t, again.Body.String())
+}
+
+func TestThePageFetchesNothingFromElsewhere(t *testing.T) {
+	elsewhere := regexp.MustCompile(`(?:https?:)?//[a-z0-9-]+\.[a-z]`)
+	sources(t, func(name, data string) {
+		if filepath.Ext(name) == ".txt" || filepath.Ext(name) == ".woff2" {
+			return // a licence
+		}
+		data = strings.ReplaceAll(data, "http://www.w3.org/2000/svg", "") // a name, not an address
+		assert.NotRegexp(t, elsewhere, data, name)
+	})
+}
+
+func TestModulesStaySmall(t *testing.T) {
+	sources(t, func(name, data string) {
+		if filepath.Ext(name) == ".js" {
+			assert.LessOrEqual(t, strings.Count(data, "\n"), 400, "%s: one noun a file", name)
+		}
+	})
+}
+
+// program finds what make tools installs.
+func program(t *testing.T, path string) string {
+	t.Helper()
+	found, err := exec.LookPath(path)
+	require.NoError(t, err, "%s is missing: make tools installs it (with npm ci in web)", path)
+	return found
+}
+
+func TestTheTypesOfThePageFit(t *testing.T) {
+	out, err := exec.Command(program(t, "node_modules/.bin/tsc"), "--noEmit").CombinedOutput()
+	assert.NoError(t, err, "%s", out)
+}
+
+func TestTheUnitsOfThePage(t *testing.T) {
+	out, err := exec.Command(program(t, "node"), "--test", "test/").CombinedOutput()
+	assert.NoError(t, err, "%s", out)
+}
