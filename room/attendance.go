@@ -2,54 +2,77 @@ package room
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Join lets a person in. Whether they may have the role is the caller's business
 // (a token, an invite, open mode); whether there is a place is the room's:
 // [ErrFull] for a listener without a seat, [ErrStageFull] for a speaker or host
-// without a place on stage, [ErrAlreadyMember] for an id that is present.
-func (r *Room) Join(id MemberID, name string, role Role, now time.Time) ([]Event, error) {
+// without a place on stage. [ErrHidden] and [ErrBarred] tell that the room is not
+// for them, [ErrAlreadyMember] that the id or the account is present.
+//
+// A hold that was made for the person is taken up, and ends with this.
+func (r *Room) Join(n Newcomer, now time.Time) ([]Event, error) {
 	if err := r.check(now); err != nil {
 		return nil, err
 	}
-	if id == Operator {
+	if n.ID == Operator {
 		return nil, fmt.Errorf("join: %w", ErrID)
 	}
-	if !role.Valid() {
-		return nil, fmt.Errorf("join as %s: %w", role, ErrRole)
+	if !n.Role.Valid() {
+		return nil, fmt.Errorf("join as %s: %w", n.Role, ErrRole)
 	}
-	if _, ok := r.members[id]; ok {
-		return nil, fmt.Errorf("member %q: %w", string(id), ErrAlreadyMember)
+	if n.Role == Host && n.Solo {
+		return nil, fmt.Errorf("join as host: %w", ErrSolo)
 	}
-	if err := r.place(role); err != nil {
+	if err := r.mayEnter(n); err != nil {
 		return nil, err
 	}
-	e := &entry{Member: Member{ID: id, Name: name, Role: role, JoinedAt: now}, seq: r.nextSeq}
+	if r.Barred(n.Identity) {
+		return nil, fmt.Errorf("member %q: %w", string(n.ID), ErrBarred)
+	}
+	if _, ok := r.members[n.ID]; ok || (n.Account != "" && r.accounts[n.Account] != nil) {
+		return nil, fmt.Errorf("member %q: %w", string(n.ID), ErrAlreadyMember)
+	}
+	e := &entry{Member: Member{
+		ID: n.ID, Name: n.Name, Role: n.Role, Identity: n.Identity, Invited: n.Invited, Solo: n.Solo, JoinedAt: now,
+	}, seq: r.nextSeq}
+	held := r.holding(n.Hold)
+	if !n.Role.OnStage() {
+		hall, err := r.freeHall()
+		if err != nil {
+			return nil, err
+		}
+		r.sit(e, hall)
+	} else if held < 0 {
+		if err := r.stagePlace(); err != nil {
+			return nil, err
+		}
+	}
+	var events []Event
+	if held >= 0 {
+		events = append(events, r.held(Released, r.holds[held], now))
+		r.holds = slices.Delete(r.holds, held, held+1)
+	}
 	r.nextSeq++
-	r.members[id] = e
-	if role.OnStage() {
+	r.seat(e)
+	return r.settle(now, append(events, r.event(Joined, e, n.ID, now))), nil
+}
+
+// seat enters somebody who has a place.
+func (r *Room) seat(e *entry) {
+	r.members[e.ID] = e
+	if e.Account != "" {
+		r.accounts[e.Account] = e
+	}
+	if e.Role.OnStage() {
 		r.stage = append(r.stage, e)
 	}
-	return []Event{r.event(Joined, e, id, now)}, nil
 }
 
-// place tells whether there is room for one more in the role.
-func (r *Room) place(role Role) error {
-	if role.OnStage() {
-		if len(r.stage) >= r.cfg.Stage {
-			return fmt.Errorf("%w: all %d places are taken", ErrStageFull, r.cfg.Stage)
-		}
-		return nil
-	}
-	if r.Audience() >= r.cfg.Capacity {
-		return fmt.Errorf("%w: all %d seats are taken", ErrFull, r.cfg.Capacity)
-	}
-	return nil
-}
-
-// Leave lets a person go of their own accord. A room without a host, or without
-// anyone, goes on.
+// Leave lets a person go of their own accord. A room without anyone goes on; one
+// without a host gets another, see [Room.Tick].
 func (r *Room) Leave(id MemberID, now time.Time) ([]Event, error) {
 	return r.depart(id, id, ReasonLeft, now)
 }
@@ -59,15 +82,9 @@ func (r *Room) Lose(id MemberID, now time.Time) ([]Event, error) {
 	return r.depart(id, id, ReasonLost, now)
 }
 
-// Remove puts a person out. Only a host or the operator may.
-func (r *Room) Remove(by, id MemberID, now time.Time) ([]Event, error) {
-	if err := r.check(now); err != nil {
-		return nil, err
-	}
-	if err := r.allow(by, id, false); err != nil {
-		return nil, err
-	}
-	return r.depart(by, id, ReasonRemoved, now)
+// Replace takes out a person whose account has come in elsewhere.
+func (r *Room) Replace(id MemberID, now time.Time) ([]Event, error) {
+	return r.depart(id, id, ReasonReplaced, now)
 }
 
 func (r *Room) depart(by, id MemberID, reason Reason, now time.Time) ([]Event, error) {
@@ -78,12 +95,26 @@ func (r *Room) depart(by, id MemberID, reason Reason, now time.Time) ([]Event, e
 	if err != nil {
 		return nil, err
 	}
-	delete(r.members, id)
-	r.stage = without(r.stage, e)
-	r.hands = without(r.hands, e)
+	return r.drop(e, by, reason, now), nil
+}
+
+// drop takes somebody out who is in.
+func (r *Room) drop(e *entry, by MemberID, reason Reason, now time.Time) (events []Event) {
+	if e.Asked() {
+		events = append(events, r.closeInvitation(e, Withdrawn, by, now))
+	}
 	ev := r.event(Left, e, by, now)
 	ev.Reason = reason
-	return []Event{ev}, nil
+	if !e.Role.OnStage() {
+		r.stand(e)
+	}
+	delete(r.members, e.ID)
+	if e.Account != "" {
+		delete(r.accounts, e.Account)
+	}
+	r.stage = without(r.stage, e)
+	r.hands = without(r.hands, e)
+	return r.settle(now, append(events, ev))
 }
 
 // End ends the room at a host's or the operator's wish. The events are a [Left]
@@ -95,7 +126,7 @@ func (r *Room) End(by MemberID, now time.Time) ([]Event, error) {
 	if err := r.allow(by, by, false); err != nil {
 		return nil, err
 	}
-	return r.end(by, now), nil
+	return r.end(by, ReasonEnded, now), nil
 }
 
 // Close ends the room as the server does, when it shuts down or when nobody has
@@ -105,19 +136,21 @@ func (r *Room) Close(now time.Time) []Event {
 	if r.ended {
 		return nil
 	}
-	return r.end(Operator, now)
+	return r.end(Operator, ReasonEnded, now)
 }
 
-func (r *Room) end(by MemberID, now time.Time) []Event {
+func (r *Room) end(by MemberID, reason Reason, now time.Time) []Event {
 	all := r.inOrder()
 	events := make([]Event, 0, len(all)+1)
 	for _, e := range all {
 		ev := r.event(Left, e, by, now)
-		ev.Reason = ReasonEnded
+		ev.Reason = reason
 		events = append(events, ev)
 	}
-	r.ended = true
+	r.ended, r.grace = true, time.Time{}
 	clear(r.members)
-	r.stage, r.hands = nil, nil
-	return append(events, Event{Kind: Ended, Room: r.cfg.Name, By: by, At: now})
+	clear(r.accounts)
+	r.stage, r.hands, r.asked, r.absences, r.holds = nil, nil, nil, nil, nil
+	r.halls = make([]int, 1)
+	return append(events, Event{Kind: Ended, Room: r.cfg.Name, By: by, Reason: reason, At: now})
 }

@@ -20,7 +20,7 @@ const (
 	// They are no longer muted, having no mic.
 	Demoted
 	// Muted: Member was muted, or a mute was taken over by someone who can hold
-	// it against the member's will (see [Config.SelfUnmute]).
+	// it against the member's will (see [Rules.SelfUnmute]).
 	Muted
 	// Unmuted: Member may be heard again.
 	Unmuted
@@ -28,6 +28,26 @@ const (
 	HandRaised
 	// HandLowered: Member's hand went down without their going on stage.
 	HandLowered
+	// Yielded: Member, a host, is a speaker now.
+	Yielded
+	// WentAway: Member's connection is lost and may come back.
+	WentAway
+	// CameBack: it has.
+	CameBack
+	// StageInvited: Member, in the audience, is asked on stage.
+	StageInvited
+	// StageInviteClosed: that is over; Outcome tells how.
+	StageInviteClosed
+	// RulesSet: the rules are now Rules. Member is empty.
+	RulesSet
+	// Unbarred: who was put out may come in again; Bar tells who. Member is empty.
+	Unbarred
+	// Held: a place on stage is held for Guest. Member is empty.
+	Held
+	// Released: it is not held any more: Guest came, or the invite was revoked.
+	Released
+	// GuestLapsed: it is not held any more, for Guest did not come in time.
+	GuestLapsed
 	// Ended: the room is over. It is the last event of a room, after a [Left]
 	// for everyone who was in it; Member is empty.
 	Ended
@@ -36,7 +56,9 @@ const (
 var kindNames = [...]string{
 	Joined: "joined", Left: "left", Promoted: "promoted", Demoted: "demoted",
 	Muted: "muted", Unmuted: "unmuted", HandRaised: "hand-raised",
-	HandLowered: "hand-lowered", Ended: "ended",
+	HandLowered: "hand-lowered", Yielded: "yielded", WentAway: "went-away", CameBack: "came-back",
+	StageInvited: "stage-invited", StageInviteClosed: "stage-invite-closed", RulesSet: "rules-set",
+	Unbarred: "unbarred", Held: "held", Released: "released", GuestLapsed: "guest-lapsed", Ended: "ended",
 }
 
 // String returns the kind in lower case with hyphens, and "event(N)" for a value
@@ -48,7 +70,7 @@ func (k Kind) String() string {
 	return "event(" + strconv.Itoa(int(k)) + ")"
 }
 
-// Reason tells why someone left.
+// Reason tells why someone left, or how someone became host.
 type Reason uint8
 
 const (
@@ -56,34 +78,39 @@ const (
 	ReasonLeft Reason = iota + 1
 	// ReasonRemoved: a host or the operator removed them.
 	ReasonRemoved
+	// ReasonBanned: a host or the operator banned them.
+	ReasonBanned
+	// ReasonReplaced: their account has come in elsewhere.
+	ReasonReplaced
 	// ReasonLost: their connection went and did not come back.
 	ReasonLost
 	// ReasonEnded: the room ended.
 	ReasonEnded
+	// ReasonUngoverned: the room ended because nobody was left to govern it.
+	ReasonUngoverned
+	// ReasonPassed: a host passed the role on.
+	ReasonPassed
+	// ReasonSucceeded: the last host was gone.
+	ReasonSucceeded
 )
 
-// String returns "left", "removed", "lost" or "ended", "" for the zero value
-// (which is that of every event but [Left]), and "reason(N)" for anything else.
+var reasonNames = [...]string{
+	ReasonLeft: "left", ReasonRemoved: "removed", ReasonBanned: "banned", ReasonReplaced: "replaced", ReasonLost: "lost",
+	ReasonEnded: "ended", ReasonUngoverned: "ungoverned", ReasonPassed: "passed", ReasonSucceeded: "succeeded",
+}
+
+// String returns the reason in lower case, "" for the zero value and "reason(N)"
+// for anything else.
 func (r Reason) String() string {
-	switch r {
-	case 0:
-		return ""
-	case ReasonLeft:
-		return "left"
-	case ReasonRemoved:
-		return "removed"
-	case ReasonLost:
-		return "lost"
-	case ReasonEnded:
-		return "ended"
-	default:
-		return "reason(" + strconv.Itoa(int(r)) + ")"
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
 	}
+	return "reason(" + strconv.Itoa(int(r)) + ")"
 }
 
 // Event is one change of a room. Events of one room, applied in order to an
-// empty roster, rebuild the room: each concerns one member (or, [Ended], none)
-// and carries all of that member's state.
+// empty roster, rebuild the room: each concerns one member (or none) and carries
+// all of that member's state.
 type Event struct {
 	Kind Kind
 	// Room is the room's name.
@@ -91,13 +118,21 @@ type Event struct {
 	// Member is the person it concerns as they are after the change; for [Left],
 	// as they last were.
 	Member Member
-	// Was is the role before the change, for [Promoted] and [Demoted]; else zero.
+	// Was is the role before the change, for [Promoted], [Demoted] and [Yielded];
+	// else zero.
 	Was Role
 	// By is who did it: the member's own id, a host's, or [Operator]. A lost
 	// connection is the member's own.
 	By MemberID
-	// Reason is set for [Left] only.
+	// Reason is set for [Left] and [Ended], and for a [Promoted] that is none of a host's
+	// promotions: [ReasonPassed], [ReasonSucceeded].
 	Reason Reason
+	// Outcome is set for [StageInviteClosed] only.
+	Outcome Outcome
+	// Rules, Bar and Guest are set for the kinds that say so.
+	Rules Rules
+	Bar   Bar
+	Guest Hold
 	// At is the time given to the call.
 	At time.Time
 }

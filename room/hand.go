@@ -6,7 +6,7 @@ import (
 )
 
 // RaiseHand says that a listener asks to speak. On stage there is no need to:
-// [ErrOnStage]. A hand that is up keeps its place in the queue.
+// [ErrOnStage]. [Rules.Hands] may not let them: [ErrHands]. A hand that is up keeps its place in the queue.
 func (r *Room) RaiseHand(id MemberID, now time.Time) ([]Event, error) {
 	if err := r.check(now); err != nil {
 		return nil, err
@@ -20,6 +20,9 @@ func (r *Room) RaiseHand(id MemberID, now time.Time) ([]Event, error) {
 	}
 	if e.HandUp() {
 		return nil, nil
+	}
+	if err := r.mayRaise(e); err != nil {
+		return nil, fmt.Errorf("member %q: %w", string(id), err)
 	}
 	e.Hand = now
 	r.hands = append(r.hands, e)
@@ -36,7 +39,12 @@ func (r *Room) LowerHand(by, id MemberID, now time.Time) ([]Event, error) {
 	if !e.HandUp() {
 		return nil, nil
 	}
+	return []Event{r.lower(e, by, now)}, nil
+}
+
+// lower takes a hand down that is up.
+func (r *Room) lower(e *entry, by MemberID, now time.Time) Event {
 	e.Hand = time.Time{}
 	r.hands = without(r.hands, e)
-	return []Event{r.event(HandLowered, e, by, now)}, nil
+	return r.event(HandLowered, e, by, now)
 }

@@ -11,12 +11,42 @@ type MemberID string
 // in the room. The operator may do everything a host may.
 const Operator MemberID = ""
 
+// Newcomer is somebody who wants to come in. Whether they are who they say, and
+// may have the role, is the caller's business (a token, an invite, open mode).
+type Newcomer struct {
+	ID   MemberID
+	Name string
+	Role Role
+	Identity
+	// Invited tells that an invite to this room brought them, or the operator did.
+	Invited bool
+	// Solo tells that they have no signaling, only one media session: they hear or
+	// are heard, and cannot govern, be asked anything, or come back.
+	Solo bool
+	// Hold is the key of the [Hold] that was made for them; empty: none.
+	Hold string
+}
+
+// Identity is by what somebody is known again.
+type Identity struct {
+	// Account is the person's account; empty: none. An account is in a room once.
+	Account string
+	// Pass is the token they came with, over all of its refreshes; empty: none.
+	Pass string
+}
+
 // Member is a person in a room at one moment. It is a value: changing it changes
 // nothing in the room.
 type Member struct {
 	ID   MemberID
 	Name string
 	Role Role
+	Identity
+	Invited, Solo bool
+
+	// Hall is the hall in which a listener sits: 0 is the room itself, the others
+	// are its overflow halls. It is 0 for those on stage.
+	Hall int
 
 	// Muted tells that the person's mic must not be heard. It is only ever true
 	// on stage: who leaves the stage leaves the mute there.
@@ -29,9 +59,23 @@ type Member struct {
 	// only ever set in the audience.
 	Hand time.Time
 
+	// Invitation is what the person has been asked and has not answered. It is
+	// only ever set in the audience.
+	Invitation Invitation
+
+	// Away is when the person's connection was lost; zero while they are there.
+	// Their seat and their role are held for [Config.Window].
+	Away time.Time
+
 	// JoinedAt is when the person came in. Changes of role leave it alone.
 	JoinedAt time.Time
 }
 
 // HandUp tells whether the person's hand is raised.
 func (m Member) HandUp() bool { return !m.Hand.IsZero() }
+
+// Asked tells whether an invitation to the stage waits for the person's answer.
+func (m Member) Asked() bool { return m.Invitation != Invitation{} }
+
+// Present tells whether the person's connection is there.
+func (m Member) Present() bool { return m.Away.IsZero() }

@@ -10,23 +10,42 @@ import (
 	"pgregory.net/rapid"
 )
 
-// state is all that can be seen of a room.
-type state struct {
+// sight is all that can be seen of a room.
+type sight struct {
 	Ended    bool
 	Members  []Member // in the order of joining
 	Stage    []Member
 	Hands    []Member
 	Audience int
+	Halls    []int // without empty ones at the end
+	Rules    Rules
+	Bars     []Bar
+	Holds    []Hold
 }
 
-func shape(r *Room) state {
-	return state{Ended: r.Ended(), Members: r.Members(), Stage: r.Stage(), Hands: r.Hands(), Audience: r.Audience()}
+func shape(r *Room) sight {
+	return sight{
+		Ended: r.Ended(), Members: r.Members(), Stage: r.Stage(), Hands: r.Hands(), Audience: r.Audience(),
+		Halls: trim(r.Halls()), Rules: r.Rules(), Bars: full(r.Bars()), Holds: full(r.Holds()),
+	}
+}
+
+func full[T any](list []T) []T { return append([]T{}, list...) }
+
+func trim(halls []int) []int {
+	for len(halls) > 0 && halls[len(halls)-1] == 0 {
+		halls = halls[:len(halls)-1]
+	}
+	return full(halls)
 }
 
 // roster rebuilds a room from its events alone, knowing nothing of its rules.
 type roster struct {
 	ended                 bool
 	members, stage, hands []Member
+	rules                 Rules
+	bars                  []Bar
+	holds                 []Hold
 }
 
 func put(list []Member, m Member, in bool) []Member {
@@ -46,11 +65,31 @@ func (s *roster) apply(e Event) error {
 	if s.ended {
 		return fmt.Errorf("%s after the end", e.Kind)
 	}
-	if e.Kind == Ended {
+	switch e.Kind {
+	case Ended:
 		if len(s.members) > 0 {
 			return fmt.Errorf("ended with %d people in the room", len(s.members))
 		}
-		s.ended = true
+		s.ended, s.holds = true, nil
+		return nil
+	case RulesSet:
+		s.rules = e.Rules
+		return nil
+	case Unbarred:
+		s.bars = slices.DeleteFunc(s.bars, func(b Bar) bool { return b == e.Bar })
+		return nil
+	case Held, Released, GuestLapsed:
+		i := slices.IndexFunc(s.holds, func(h Hold) bool { return h.Key == e.Guest.Key })
+		switch {
+		case e.Kind == Held && i < 0:
+			s.holds = append(s.holds, e.Guest)
+		case e.Kind == Held:
+			s.holds[i] = e.Guest
+		case i < 0:
+			return fmt.Errorf("%s of %q, which was not held", e.Kind, e.Guest.Key)
+		default:
+			s.holds = slices.Delete(s.holds, i, i+1)
+		}
 		return nil
 	}
 	was := slices.ContainsFunc(s.members, func(m Member) bool { return m.ID == e.Member.ID })
@@ -61,13 +100,33 @@ func (s *roster) apply(e Event) error {
 	s.members = put(s.members, e.Member, in)
 	s.stage = put(s.stage, e.Member, in && e.Member.Role.OnStage())
 	s.hands = put(s.hands, e.Member, in && e.Member.HandUp())
+	bar := Bar{Member: e.Member.ID, Name: e.Member.Name, Identity: e.Member.Identity, By: e.By, At: e.At}
+	switch e.Reason {
+	case ReasonRemoved:
+		bar.Account = ""
+		fallthrough
+	case ReasonBanned:
+		if bar.Identity != (Identity{}) {
+			s.bars = append(s.bars, bar)
+		}
+	}
 	return nil
 }
 
-func (s *roster) state() state {
-	full := func(list []Member) []Member { return append([]Member{}, list...) }
-	return state{Ended: s.ended, Members: full(s.members), Stage: full(s.stage), Hands: full(s.hands),
-		Audience: len(s.members) - len(s.stage)}
+func (s *roster) sight() sight {
+	var halls []int
+	for _, m := range s.members {
+		if m.Role == Listener {
+			for len(halls) <= m.Hall {
+				halls = append(halls, 0)
+			}
+			halls[m.Hall]++
+		}
+	}
+	return sight{
+		Ended: s.ended, Members: full(s.members), Stage: full(s.stage), Hands: full(s.hands),
+		Audience: len(s.members) - len(s.stage), Halls: trim(halls), Rules: s.rules, Bars: full(s.bars), Holds: full(s.holds),
+	}
 }
 
 // TestAnySequenceOfCalls holds what must be true of a room whatever is done to
@@ -75,17 +134,25 @@ func (s *roster) state() state {
 func TestAnySequenceOfCalls(t *testing.T) {
 	people := []MemberID{"a", "b", "c", "d", "e", "f", Operator, "never joins"}
 	rapid.Check(t, func(t *rapid.T) {
+		seconds := func(what string) time.Duration {
+			return time.Duration(rapid.IntRange(1, 5).Draw(t, what)) * time.Second
+		}
 		cfg := Config{
-			Name:       "r",
-			Capacity:   rapid.IntRange(1, 3).Draw(t, "capacity"),
-			Stage:      rapid.IntRange(1, 3).Draw(t, "stage"),
-			SelfUnmute: rapid.Bool().Draw(t, "self unmute"),
+			Name:     "r",
+			Capacity: rapid.IntRange(1, 3).Draw(t, "capacity"),
+			Halls:    rapid.IntRange(1, 3).Draw(t, "halls"),
+			Stage:    rapid.IntRange(1, 3).Draw(t, "stage"),
+			Rules:    rules(t),
+			Window:   seconds("window"),
+			Grace:    seconds("grace"),
+			Answer:   seconds("answer"),
 		}
 		r, err := New(cfg, noon)
 		require.NoError(t, err)
-		var replay roster
+		replay := roster{rules: cfg.Rules}
+		hosted := false // the room has had a host since it was last empty
 		now := noon
-		before := shape(r)
+		before, grace := shape(r), r.Grace()
 
 		// step makes a call, then holds it to what is true of every call.
 		step := func(call func(by, id MemberID) ([]Event, error)) func(*rapid.T) {
@@ -103,12 +170,17 @@ func TestAnySequenceOfCalls(t *testing.T) {
 				if err != nil {
 					require.Empty(t, events, "a refused call reported events")
 					require.Equal(t, before, shape(r), "a refused call changed the room")
+					require.Equal(t, grace, r.Grace(), "a refused call changed the time of grace")
 				}
 				for _, e := range events {
 					require.Equal(t, now, e.At)
 					require.NoError(t, replay.apply(e))
 				}
-				before = shape(r)
+				hosted = r.Len() > 0 && (hosted || r.Governed())
+				if hosted && !r.Governed() {
+					require.False(t, r.Grace().IsZero(), "nobody governs, and nothing will change that")
+				}
+				before, grace = shape(r), r.Grace()
 			}
 		}
 		// Invalid roles are tried as well, but seldom.
@@ -118,13 +190,62 @@ func TestAnySequenceOfCalls(t *testing.T) {
 		// Some people are there from the start, or most calls would find nobody.
 		for range rapid.IntRange(0, 8).Draw(t, "present") {
 			as := role(t)
-			step(func(_, id MemberID) ([]Event, error) { return r.Join(id, "n", as, now) })(t)
+			step(func(_, id MemberID) ([]Event, error) { return r.Join(newcomer(t, id, as), now) })(t)
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"join": func(t *rapid.T) {
 				as := role(t)
 				who := rapid.SampledFrom(people).Draw(t, "who")
-				step(func(_, _ MemberID) ([]Event, error) { return r.Join(who, "n", as, now) })(t)
+				n := newcomer(t, who, as)
+				barred := r.Barred(n.Identity)
+				step(func(_, _ MemberID) ([]Event, error) {
+					events, err := r.Join(n, now)
+					require.False(t, err == nil && barred, "who was put out came back")
+					return events, err
+				})(t)
+			},
+			"go away":   step(func(_, id MemberID) ([]Event, error) { return r.GoAway(id, now) }),
+			"come back": step(func(_, id MemberID) ([]Event, error) { return r.ComeBack(id, now) }),
+			"replace":   step(func(_, id MemberID) ([]Event, error) { return r.Replace(id, now) }),
+			"ban":       step(func(by, id MemberID) ([]Event, error) { return r.Ban(by, id, now) }),
+			"unban": func(t *rapid.T) {
+				bars := r.Bars()
+				if len(bars) == 0 {
+					t.Skip("nobody is put out")
+				}
+				who := rapid.SampledFrom(bars).Draw(t, "who was put out").Member
+				step(func(by, _ MemberID) ([]Event, error) { return r.Unban(by, who, now) })(t)
+			},
+			"pass host": step(func(by, id MemberID) ([]Event, error) { return r.PassHost(by, id, now) }),
+			"invite to stage": func(t *rapid.T) {
+				to := role(t)
+				step(func(by, id MemberID) ([]Event, error) { return r.InviteToStage(by, id, to, now) })(t)
+			},
+			"accept":  step(func(_, id MemberID) ([]Event, error) { return r.AcceptStage(id, now) }),
+			"decline": step(func(by, id MemberID) ([]Event, error) { return r.DeclineStage(by, id, now) }),
+			"set rules": func(t *rapid.T) {
+				to := rules(t)
+				step(func(by, _ MemberID) ([]Event, error) { return r.SetRules(by, to, now) })(t)
+			},
+			"hold": func(t *rapid.T) {
+				h := Hold{Key: rapid.SampledFrom(keys).Draw(t, "key"), Role: role(t), Until: now.Add(seconds("until"))}
+				step(func(_, _ MemberID) ([]Event, error) { return r.Hold(h, now) })(t)
+			},
+			"release": func(t *rapid.T) {
+				key := rapid.SampledFrom(keys).Draw(t, "key")
+				step(func(_, _ MemberID) ([]Event, error) { return r.Release(key, now) })(t)
+			},
+			"tick": func(t *rapid.T) {
+				step(func(_, _ MemberID) ([]Event, error) { return r.Tick(now), nil })(t)
+				if next := r.Next(); !next.IsZero() {
+					require.True(t, next.After(now), "something is left to do at %s", next)
+				}
+				require.True(t, !hosted || r.Governed() || r.Grace().After(now), "nobody governs after the grace")
+			},
+			"restart": func(t *rapid.T) {
+				again, err := Restore(r.State(), now)
+				require.NoError(t, err)
+				restored(t, r, again, now)
 			},
 			"promote": func(t *rapid.T) {
 				to := role(t)
@@ -153,17 +274,69 @@ func TestAnySequenceOfCalls(t *testing.T) {
 			},
 			"": func(t *rapid.T) {
 				hold(t, r, cfg)
-				require.Equal(t, shape(r), replay.state(), "the events do not rebuild the room")
+				require.Equal(t, shape(r), replay.sight(), "the events do not rebuild the room")
 			},
 		})
 	})
 }
 
+var keys = []string{"", "k1", "k2"}
+
+func rules(t *rapid.T) Rules {
+	return Rules{
+		Hands:      rapid.SampledFrom([]HandPolicy{HandsEveryone, HandsInvited, HandsOff}).Draw(t, "hands"),
+		SelfUnmute: rapid.Bool().Draw(t, "self unmute"),
+		// Mostly open, or few would come in.
+		Visibility: rapid.SampledFrom([]Visibility{Open, Open, Open, MembersOnly, Closed}).Draw(t, "visibility"),
+	}
+}
+
+func newcomer(t *rapid.T, id MemberID, as Role) Newcomer {
+	return Newcomer{
+		ID: id, Name: "n", Role: as,
+		Identity: Identity{
+			Account: rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "account"),
+			Pass:    rapid.SampledFrom([]string{"", "1", "2", "3"}).Draw(t, "pass"),
+		},
+		Invited: rapid.Bool().Draw(t, "invited"),
+		Solo:    rapid.IntRange(0, 4).Draw(t, "solo") == 0,
+		Hold:    rapid.SampledFrom(keys).Draw(t, "held"),
+	}
+}
+
+// restored checks that a room that was made anew from its state is as it was, but
+// for its audience, and that everyone on its stage has yet to come back.
+func restored(t *rapid.T, was, is *Room, now time.Time) {
+	want := []Member{}
+	for _, m := range was.Stage() {
+		if !m.Solo {
+			m.Away = now
+			want = append(want, m)
+		}
+	}
+	require.Equal(t, want, full(is.Stage()))
+	require.Equal(t, len(want), is.Len())
+	require.Equal(t, was.Ended(), is.Ended())
+	require.Equal(t, was.Rules(), is.Rules())
+	require.Equal(t, was.Bars(), is.Bars())
+	require.Equal(t, full(was.Holds()), full(is.Holds()))
+	require.Equal(t, was.Created(), is.Created())
+	if slices.ContainsFunc(want, func(m Member) bool { return m.Role == Host }) {
+		require.False(t, is.Grace().IsZero(), "its host is waited for")
+	}
+}
+
 // hold checks the invariants of a room at rest.
 func hold(t *rapid.T, r *Room, cfg Config) {
 	s := shape(r)
-	require.LessOrEqual(t, s.Audience, cfg.Capacity, "more listeners than seats")
-	require.LessOrEqual(t, len(s.Stage), cfg.Stage, "more on stage than places")
+	require.LessOrEqual(t, len(r.Halls()), cfg.Halls, "more halls than there may be")
+	sum := 0
+	for _, taken := range r.Halls() {
+		require.LessOrEqual(t, taken, cfg.Capacity, "more listeners than seats")
+		sum += taken
+	}
+	require.Equal(t, s.Audience, sum, "the halls hold the audience")
+	asked := 0
 	require.Equal(t, len(s.Members), r.Len())
 	require.Equal(t, len(s.Hands), r.HandCount())
 	if s.Ended {
@@ -171,7 +344,7 @@ func hold(t *rapid.T, r *Room, cfg Config) {
 	}
 
 	listeners := 0
-	seen := map[MemberID]bool{}
+	seen, accounts := map[MemberID]bool{}, map[string]bool{}
 	for _, m := range s.Members {
 		require.False(t, seen[m.ID], "%q is in the room twice", m.ID)
 		seen[m.ID] = true
@@ -179,17 +352,29 @@ func hold(t *rapid.T, r *Room, cfg Config) {
 		require.True(t, m.Role.Valid(), "%q is %s", m.ID, m.Role)
 		require.Equal(t, m.Role.OnStage(), count(s.Stage, m) == 1, "%q is %s, and on stage %d times", m.ID, m.Role, count(s.Stage, m))
 		require.Equal(t, m.HandUp(), count(s.Hands, m) == 1)
+		require.False(t, m.Account != "" && accounts[m.Account], "the account %q is in the room twice", m.Account)
+		accounts[m.Account] = true
+		require.False(t, m.Role == Host && m.Solo, "a host without signaling")
+		if m.Asked() {
+			asked++
+		}
 		if m.Role == Listener {
 			listeners++
 			require.False(t, m.Muted, "%q is muted in the audience", m.ID)
 		} else {
 			require.False(t, m.HandUp(), "%q has a hand up on stage", m.ID)
+			require.False(t, m.Asked(), "%q is on stage and asked to come there", m.ID)
+			require.Zero(t, m.Hall)
 		}
 		got, ok := r.Member(m.ID)
 		require.True(t, ok)
 		require.Equal(t, m, got)
 	}
 	require.Equal(t, listeners, s.Audience)
+	require.LessOrEqual(t, len(s.Stage)+asked+len(s.Holds), cfg.Stage, "more on stage, and held, than places")
+	if s.Ended {
+		require.Zero(t, r.Next(), "an ended room has nothing left to do")
+	}
 	require.Len(t, s.Stage, len(s.Members)-listeners)
 	for _, m := range append(slices.Clone(s.Stage), s.Hands...) {
 		require.True(t, seen[m.ID], "%q is on stage or has a hand up but is not in the room", m.ID)

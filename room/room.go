@@ -10,18 +10,40 @@ import (
 // DefaultStage is the stage's size where [Config.Stage] is zero.
 const DefaultStage = 20
 
-// Config is what a room is made with. It does not change afterwards.
+// The times where [Config] has none.
+const (
+	DefaultWindow = 30 * time.Second
+	DefaultGrace  = 30 * time.Second
+	DefaultAnswer = time.Minute
+)
+
+// Config is what a room is made with. Only its Rules change afterwards.
 type Config struct {
 	// Name is the room's id, repeated in its events. It must not be empty.
 	Name string
-	// Capacity is the number of audience seats, at least 1. People on stage take
-	// none.
+	// Title, Owner and Slots are what people call the room, whose account made it
+	// (empty: nobody's), and how many voices are passed on. The rules make nothing
+	// of them; they are part of what the room is.
+	Title, Owner string
+	Slots        int
+	// Capacity is the number of audience seats of one hall, at least 1. People on
+	// stage take none.
 	Capacity int
+	// Halls is how many halls the room may have, itself included: who finds all
+	// seats of one taken sits in the next. Zero means 1, no overflow.
+	Halls int
 	// Stage is the most people on stage at once; zero means [DefaultStage].
 	Stage int
-	// SelfUnmute lets speakers undo a mute that a host or the operator put on
-	// them. Hosts always can; anyone can undo their own.
-	SelfUnmute bool
+	Rules
+	// Window is for how long the seat and the role of somebody are held whose
+	// connection is lost; zero means [DefaultWindow].
+	Window time.Duration
+	// Grace is for how long a room waits for its last host's connection; zero
+	// means [DefaultGrace].
+	Grace time.Duration
+	// Answer is how long somebody may take to answer an invitation to the stage;
+	// zero means [DefaultAnswer].
+	Answer time.Duration
 }
 
 // Room is one conversation. Make one with [New]. It is not safe for concurrent
@@ -42,6 +64,21 @@ type Room struct {
 	// calls within one tick of the clock.
 	stage []*entry
 	hands []*entry
+	// asked holds those with an invitation to the stage, the oldest first.
+	asked []*entry
+	// accounts finds the members who have one.
+	accounts map[string]*entry
+	// halls counts the seats that are taken in each.
+	halls []int
+	// absences holds who went away, in that order; see firstAbsence.
+	absences []absence
+	bars     []Bar
+	holds    []Hold
+
+	// hosted tells that the room has had a host since somebody came into it, and
+	// grace is when the time of grace is over; zero: none runs.
+	hosted bool
+	grace  time.Time
 }
 
 // entry is a member and the order in which they came in.
@@ -61,19 +98,32 @@ func New(cfg Config, now time.Time) (*Room, error) {
 	case cfg.Stage < 0:
 		return nil, fmt.Errorf("%w: stage %d, need at least 1 place, or 0 for the default of %d",
 			ErrConfig, cfg.Stage, DefaultStage)
+	case cfg.Halls < 0:
+		return nil, fmt.Errorf("%w: %d halls, need at least 1, or 0 for no overflow", ErrConfig, cfg.Halls)
+	case cfg.Window < 0 || cfg.Grace < 0 || cfg.Answer < 0:
+		return nil, fmt.Errorf("%w: its times must not be negative", ErrConfig)
 	case now.IsZero():
 		return nil, fmt.Errorf("%w: %w", ErrConfig, ErrTime)
 	}
-	if cfg.Stage == 0 {
-		cfg.Stage = DefaultStage
+	if err := cfg.Rules.check(); err != nil {
+		return nil, err
 	}
-	return &Room{cfg: cfg, created: now, members: make(map[MemberID]*entry)}, nil
+	cfg.Stage = cmp.Or(cfg.Stage, DefaultStage)
+	cfg.Halls = cmp.Or(cfg.Halls, 1)
+	cfg.Window = cmp.Or(cfg.Window, DefaultWindow)
+	cfg.Grace = cmp.Or(cfg.Grace, DefaultGrace)
+	cfg.Answer = cmp.Or(cfg.Answer, DefaultAnswer)
+	return &Room{
+		cfg: cfg, created: now,
+		members: make(map[MemberID]*entry), accounts: make(map[string]*entry), halls: make([]int, 1),
+	}, nil
 }
 
 // Name returns the room's name.
 func (r *Room) Name() string { return r.cfg.Name }
 
-// Config returns what the room was made with, defaults filled in.
+// Config returns what the room was made with, defaults filled in, with the rules
+// as they are now.
 func (r *Room) Config() Config { return r.cfg }
 
 // Created returns the time at which the room was made.
@@ -104,7 +154,7 @@ func (r *Room) Len() int { return len(r.members) }
 // Stage returns the people on stage, those longest there first.
 func (r *Room) Stage() []Member { return values(r.stage) }
 
-// Audience returns the number of audience seats taken.
+// Audience returns the number of audience seats taken, in all halls.
 func (r *Room) Audience() int { return len(r.members) - len(r.stage) }
 
 // Hands returns those with a raised hand, the longest raised first.

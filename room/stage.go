@@ -15,30 +15,59 @@ func (r *Room) Promote(by, id MemberID, role Role, now time.Time) ([]Event, erro
 	if err != nil {
 		return nil, err
 	}
-	if !role.OnStage() {
-		return nil, fmt.Errorf("promote to %s: %w: choose speaker or host", role, ErrRole)
-	}
-	if role <= e.Role {
+	if role <= e.Role && role.OnStage() {
 		return nil, fmt.Errorf("member %q is %s: %w", string(id), e.Role, ErrOnStage)
+	}
+	if err := r.stageRole(e, role); err != nil {
+		return nil, err
+	}
+	if err := r.mayRise(e); err != nil {
+		return nil, err
+	}
+	return r.settle(now, r.rise(e, role, by, 0, now)), nil
+}
+
+// stageRole tells whether somebody can have a role on stage.
+func (r *Room) stageRole(e *entry, role Role) error {
+	if !role.OnStage() || !role.Valid() {
+		return fmt.Errorf("bring to the stage as %s: %w: choose speaker or host", role, ErrRole)
+	}
+	if role == Host && e.Solo {
+		return fmt.Errorf("member %q: %w", string(e.ID), ErrSolo)
+	}
+	return nil
+}
+
+// mayRise tells whether there is a place on stage for somebody: their own, the
+// one that is held for them, or a free one.
+func (r *Room) mayRise(e *entry) error {
+	if e.Role.OnStage() || e.Asked() {
+		return nil
+	}
+	return r.stagePlace()
+}
+
+// rise gives somebody for whom there is a place a higher role.
+func (r *Room) rise(e *entry, role Role, by MemberID, reason Reason, now time.Time) (events []Event) {
+	if e.Asked() {
+		events = append(events, r.closeInvitation(e, Accepted, by, now))
 	}
 	was := e.Role
 	if !was.OnStage() {
-		if err := r.place(role); err != nil {
-			return nil, err
-		}
+		r.stand(e)
 		r.stage = append(r.stage, e)
 		r.hands = without(r.hands, e)
 		e.Hand = time.Time{}
 	}
 	e.Role = role
 	ev := r.event(Promoted, e, by, now)
-	ev.Was = was
-	return []Event{ev}, nil
+	ev.Was, ev.Reason = was, reason
+	return append(events, ev)
 }
 
 // Demote sends a person from the stage to the audience. A host or the operator
-// may, and everyone may step down themselves. It takes a seat: in a full
-// audience it is refused with [ErrFull], and the person can be removed, or
+// may, and everyone may step down themselves. It takes a seat: if all halls are
+// full it is refused with [ErrFull], and the person can be removed, or
 // leave, instead. A mute ends with the time on stage.
 func (r *Room) Demote(by, id MemberID, now time.Time) ([]Event, error) {
 	e, err := r.target(by, id, true, now)
@@ -48,16 +77,18 @@ func (r *Room) Demote(by, id MemberID, now time.Time) ([]Event, error) {
 	if !e.Role.OnStage() {
 		return nil, fmt.Errorf("member %q: %w", string(id), ErrNotOnStage)
 	}
-	if err := r.place(Listener); err != nil {
+	hall, err := r.freeHall()
+	if err != nil {
 		return nil, err
 	}
 	was := e.Role
 	r.stage = without(r.stage, e)
 	e.Role = Listener
 	e.Muted, e.MutedBy = false, Operator
+	r.sit(e, hall)
 	ev := r.event(Demoted, e, by, now)
 	ev.Was = was
-	return []Event{ev}, nil
+	return r.settle(now, []Event{ev}), nil
 }
 
 // Mute silences a person on stage. Everyone may mute themselves, a host or the
@@ -80,7 +111,7 @@ func (r *Room) Mute(by, id MemberID, now time.Time) ([]Event, error) {
 
 // Unmute lets a person on stage be heard again. A host or the operator may
 // always; a speaker may undo their own mute, and anyone else's only if
-// [Config.SelfUnmute] allows it.
+// [Rules.SelfUnmute] allows it.
 func (r *Room) Unmute(by, id MemberID, now time.Time) ([]Event, error) {
 	e, err := r.target(by, id, true, now)
 	if err != nil {
@@ -92,9 +123,19 @@ func (r *Room) Unmute(by, id MemberID, now time.Time) ([]Event, error) {
 	if !e.Muted {
 		return nil, nil
 	}
-	if by == id && e.Role != Host && e.MutedBy != id && !r.cfg.SelfUnmute {
+	if by == id && !r.mayUnmute(e.Member) {
 		return nil, fmt.Errorf("muted by another: %w: ask a host", ErrForbidden)
 	}
 	e.Muted, e.MutedBy = false, Operator
 	return []Event{r.event(Unmuted, e, by, now)}, nil
+}
+
+// MayUnmute tells whether a person who is muted may undo it themselves.
+func (r *Room) MayUnmute(id MemberID) bool {
+	e, ok := r.members[id]
+	return ok && e.Muted && r.mayUnmute(e.Member)
+}
+
+func (r *Room) mayUnmute(m Member) bool {
+	return m.Role == Host || m.MutedBy == m.ID || r.cfg.SelfUnmute
 }

@@ -34,6 +34,15 @@ type grant struct {
 	// room and role are those of a session token; empty without one.
 	room string
 	role wire.Role
+	// account is whose token it is, if it is an account's; pass names the token,
+	// over all of its refreshes.
+	account, pass string
+	// invited tells that an invite to the room brought the holder, and reservation
+	// is the id of the invite, if it holds a place on stage.
+	invited     bool
+	reservation string
+	// name is what the token calls its holder; it may be empty.
+	name string
 }
 
 // gate issues and checks tokens. Safe for concurrent use.
@@ -105,7 +114,7 @@ func (g *gate) check(token string) (grant, error) {
 	case err != nil, !wire.ValidRoom(c.Room), rank(c.Role) < 0:
 		return grant{}, wire.NewError(wire.CodeUnauthorized, "the token is not valid")
 	}
-	return grant{room: c.Room, role: c.Role}, nil
+	return grant{room: c.Room, role: c.Role, pass: c.ID, invited: true}, nil
 }
 
 // admit tells in which role a grant lets somebody into a room that wants the

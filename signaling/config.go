@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
 )
 
@@ -84,6 +85,11 @@ type Config struct {
 	// TalkersEvery is the least time between two talkers messages of a room;
 	// default 100 ms.
 	TalkersEvery time.Duration
+
+	// Keeper keeps what must outlive the process, and Rooms is what it has kept:
+	// the rooms that New makes again. Without one all ends with the process.
+	Keeper Keeper
+	Rooms  []room.State
 
 	// Clock tells the time. Default time.Now.
 	Clock func() time.Time

@@ -104,7 +104,9 @@ func (l *live) tearDown() {
 // the lock, before any broadcast can reach the person.
 func (l *live) join(p *person, name string, role room.Role, reply func(wire.Joined)) error {
 	return l.act(func(now time.Time) ([]room.Event, error) {
-		events, err := l.rules.Join(p.id, name, role, now)
+		events, err := l.rules.Join(room.Newcomer{
+			ID: p.id, Name: name, Role: role, Invited: true, Solo: p.out == nil,
+		}, now)
 		if err != nil {
 			return nil, err
 		}

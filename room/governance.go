@@ -1,0 +1,156 @@
+package room
+
+import (
+	"fmt"
+	"time"
+)
+
+// A room that has had a host is governed: a host is there, or the time of grace
+// runs after which somebody on stage becomes host, or else the room ends. A room
+// that nobody has governed yet waits for its host, under the operator; so does
+// one that everybody has left.
+
+// PassHost makes another member host, and the host who passes the role on a
+// speaker. From the audience it takes a place on stage. The operator gives the
+// role without losing one.
+func (r *Room) PassHost(by, id MemberID, now time.Time) ([]Event, error) {
+	e, err := r.target(by, id, false, now)
+	if err != nil {
+		return nil, err
+	}
+	if e.Role == Host {
+		return nil, fmt.Errorf("member %q is host: %w", string(id), ErrOnStage)
+	}
+	if err := r.stageRole(e, Host); err != nil {
+		return nil, err
+	}
+	if err := r.mayRise(e); err != nil {
+		return nil, err
+	}
+	events := r.rise(e, Host, by, ReasonPassed, now)
+	if by != Operator {
+		host := r.members[by]
+		host.Role = Speaker
+		ev := r.event(Yielded, host, by, now)
+		ev.Was = Host
+		events = append(events, ev)
+	}
+	return r.settle(now, events), nil
+}
+
+// Governed tells whether a host is there.
+func (r *Room) Governed() bool {
+	for _, e := range r.stage {
+		if e.governs() && e.Role == Host {
+			return true
+		}
+	}
+	return false
+}
+
+// Grace returns when the time of grace is over; zero: none runs.
+func (r *Room) Grace() time.Time { return r.grace }
+
+// governs tells whether somebody could carry out what a host does.
+func (e *entry) governs() bool { return e.Present() && !e.Solo }
+
+// settle adds what a change means for who governs the room.
+func (r *Room) settle(now time.Time, events []Event) []Event {
+	switch {
+	case r.ended:
+	case r.Governed():
+		r.hosted, r.grace = true, time.Time{}
+	case len(r.members) == 0:
+		r.hosted, r.grace = false, time.Time{}
+	case !r.hosted || !r.grace.IsZero():
+	case r.hostAway():
+		r.grace = now.Add(r.cfg.Grace)
+	default:
+		// The last host went knowingly, and will not be waited for.
+		if heir := r.heir(); heir != nil {
+			return append(events, r.crown(heir, now)...)
+		}
+		r.grace = now.Add(r.cfg.Grace)
+	}
+	return events
+}
+
+// hostAway tells whether a host might come back.
+func (r *Room) hostAway() bool {
+	for _, e := range r.stage {
+		if e.Role == Host && !e.Present() {
+			return true
+		}
+	}
+	return false
+}
+
+// heir returns who has been on stage longest of those who could govern.
+func (r *Room) heir() *entry {
+	for _, e := range r.stage {
+		if e.governs() {
+			return e
+		}
+	}
+	return nil
+}
+
+func (r *Room) crown(heir *entry, now time.Time) []Event {
+	return r.settle(now, r.rise(heir, Host, Operator, ReasonSucceeded, now))
+}
+
+// succeed ends the time of grace, if it is over: somebody becomes host, or, if
+// nobody on stage can or could come back in time, the room ends.
+func (r *Room) succeed(now time.Time) []Event {
+	if r.ended || r.grace.IsZero() || r.grace.After(now) {
+		return nil
+	}
+	if heir := r.heir(); heir != nil {
+		return r.crown(heir, now)
+	}
+	for _, e := range r.stage {
+		if until := e.Away.Add(r.cfg.Window); !e.Present() && until.After(r.grace) {
+			r.grace = until
+		}
+	}
+	if r.grace.After(now) {
+		return nil
+	}
+	return r.end(Operator, ReasonUngoverned, now)
+}
+
+// Tick does what is due at a time: it takes out who has been away for too long,
+// lets invitations and holds lapse, and sees to it that somebody governs.
+func (r *Room) Tick(now time.Time) []Event {
+	if r.check(now) != nil {
+		return nil
+	}
+	events := r.loseAbsent(now)
+	events = append(events, r.lapseInvitations(now)...)
+	events = append(events, r.lapseHolds(now)...)
+	return append(events, r.succeed(now)...)
+}
+
+// Next returns the next time at which [Room.Tick] has something to do; zero:
+// there is none.
+func (r *Room) Next() time.Time {
+	if r.ended {
+		return time.Time{}
+	}
+	next := r.grace
+	sooner := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	if a, ok := r.firstAbsence(); ok {
+		sooner(a.since.Add(r.cfg.Window))
+	}
+	if len(r.asked) > 0 {
+		sooner(r.asked[0].Invitation.Until)
+	}
+	for _, h := range r.holds {
+		sooner(h.Until)
+	}
+	return next
+}

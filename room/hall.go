@@ -1,0 +1,53 @@
+package room
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Halls returns how many audience seats are taken in each hall: first in the
+// room itself, then in the overflow halls there have been so far.
+func (r *Room) Halls() []int { return slices.Clone(r.halls) }
+
+// freeHall returns the first hall with a free seat.
+func (r *Room) freeHall() (int, error) {
+	for i, taken := range r.halls {
+		if taken < r.cfg.Capacity {
+			return i, nil
+		}
+	}
+	if len(r.halls) < r.cfg.Halls {
+		return len(r.halls), nil
+	}
+	if r.cfg.Halls == 1 {
+		return 0, fmt.Errorf("%w: all %d seats are taken", ErrFull, r.cfg.Capacity)
+	}
+	return 0, fmt.Errorf("%w: all %d seats of %d halls are taken", ErrFull, r.cfg.Capacity*r.cfg.Halls, r.cfg.Halls)
+}
+
+// sit gives somebody a seat in a hall that has one.
+func (r *Room) sit(e *entry, hall int) {
+	if hall == len(r.halls) {
+		r.halls = append(r.halls, 0)
+	}
+	e.Hall = hall
+	r.halls[hall]++
+}
+
+// stand frees the seat of somebody in the audience.
+func (r *Room) stand(e *entry) {
+	r.halls[e.Hall]--
+	e.Hall = 0
+}
+
+// stagePlace tells whether the stage has a place that is neither taken nor held.
+func (r *Room) stagePlace() error {
+	held := len(r.asked) + len(r.holds)
+	if len(r.stage)+held < r.cfg.Stage {
+		return nil
+	}
+	if held > 0 {
+		return fmt.Errorf("%w: all %d places are taken, %d of them held for guests", ErrStageFull, r.cfg.Stage, held)
+	}
+	return fmt.Errorf("%w: all %d places are taken", ErrStageFull, r.cfg.Stage)
+}

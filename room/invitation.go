@@ -1,0 +1,124 @@
+package room
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Invitation asks somebody in the audience on stage, and holds a place there.
+type Invitation struct {
+	// Role is speaker or host.
+	Role Role
+	// By is who asks.
+	By MemberID
+	// Until is when it lapses.
+	Until time.Time
+}
+
+// Outcome tells what became of an [Invitation].
+type Outcome uint8
+
+const (
+	Accepted Outcome = iota + 1
+	Declined
+	// Withdrawn: by a host, or because the person is gone.
+	Withdrawn
+	// Lapsed: there was no answer in time.
+	Lapsed
+)
+
+var outcomeNames = [...]string{Accepted: "accepted", Declined: "declined", Withdrawn: "withdrawn", Lapsed: "lapsed"}
+
+// String returns the outcome as the protocol spells it, "" for the zero value
+// and "outcome(N)" for anything else.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return "outcome(" + strconv.Itoa(int(o)) + ")"
+}
+
+// InviteToStage asks a person in the audience on stage, as speaker or host, and
+// holds a place for them until they answer or [Config.Answer] is over. Only a
+// host or the operator may. A second invitation replaces the first.
+func (r *Room) InviteToStage(by, id MemberID, role Role, now time.Time) ([]Event, error) {
+	e, err := r.target(by, id, false, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.stageRole(e, role); err != nil {
+		return nil, err
+	}
+	switch {
+	case e.Role.OnStage():
+		return nil, fmt.Errorf("member %q: %w", string(id), ErrOnStage)
+	case e.Solo:
+		return nil, fmt.Errorf("member %q: %w", string(id), ErrSolo)
+	case e.Asked():
+		r.asked = without(r.asked, e)
+	default:
+		if err := r.stagePlace(); err != nil {
+			return nil, err
+		}
+	}
+	e.Invitation = Invitation{Role: role, By: by, Until: now.Add(r.cfg.Answer)}
+	r.asked = append(r.asked, e)
+	return []Event{r.event(StageInvited, e, by, now)}, nil
+}
+
+// AcceptStage takes an invitation to the stage up; [ErrNotAsked] if there is
+// none.
+func (r *Room) AcceptStage(id MemberID, now time.Time) ([]Event, error) {
+	e, err := r.invitee(id, id, now)
+	if err != nil {
+		return nil, err
+	}
+	in := e.Invitation
+	events := []Event{r.closeInvitation(e, Accepted, id, now)}
+	// The place that was held is free now, and nobody can have come in between.
+	return r.settle(now, append(events, r.rise(e, in.Role, in.By, 0, now)...)), nil
+}
+
+// DeclineStage turns an invitation down, or withdraws another's, which only a
+// host or the operator may. [ErrNotAsked] if there is none.
+func (r *Room) DeclineStage(by, id MemberID, now time.Time) ([]Event, error) {
+	e, err := r.invitee(by, id, now)
+	if err != nil {
+		return nil, err
+	}
+	outcome := Declined
+	if by != id {
+		outcome = Withdrawn
+	}
+	return []Event{r.closeInvitation(e, outcome, by, now)}, nil
+}
+
+func (r *Room) invitee(by, id MemberID, now time.Time) (*entry, error) {
+	e, err := r.target(by, id, true, now)
+	if err != nil {
+		return nil, err
+	}
+	if !e.Asked() {
+		return nil, fmt.Errorf("member %q: %w", string(id), ErrNotAsked)
+	}
+	return e, nil
+}
+
+// closeInvitation ends an invitation, which must be there.
+func (r *Room) closeInvitation(e *entry, outcome Outcome, by MemberID, now time.Time) Event {
+	e.Invitation = Invitation{}
+	r.asked = without(r.asked, e)
+	ev := r.event(StageInviteClosed, e, by, now)
+	ev.Outcome = outcome
+	return ev
+}
+
+// lapseInvitations ends the invitations that nobody has answered in time. They
+// lie in the order in which they lapse: all have the same time.
+func (r *Room) lapseInvitations(now time.Time) (events []Event) {
+	for len(r.asked) > 0 && !r.asked[0].Invitation.Until.After(now) {
+		events = append(events, r.closeInvitation(r.asked[0], Lapsed, Operator, now))
+	}
+	return events
+}

@@ -1,0 +1,96 @@
+package room
+
+import (
+	"fmt"
+	"time"
+)
+
+// HandPolicy says who may raise a hand. The zero value is [HandsEveryone].
+type HandPolicy uint8
+
+const (
+	// HandsEveryone: everybody in the audience.
+	HandsEveryone HandPolicy = iota
+	// HandsInvited: those whom an invite to the room brought.
+	HandsInvited
+	// HandsOff: nobody.
+	HandsOff
+)
+
+// Visibility says who may come in. The zero value is [Open].
+type Visibility uint8
+
+const (
+	// Open: everybody whom the caller lets in.
+	Open Visibility = iota
+	// MembersOnly: who has an account, and who is invited to the room.
+	MembersOnly
+	// Closed: who is invited to the room.
+	Closed
+)
+
+// Rules are what hosts can set while the room runs.
+type Rules struct {
+	Hands HandPolicy
+	// SelfUnmute lets speakers undo a mute that a host or the operator put on
+	// them. Hosts always can; anyone can undo their own.
+	SelfUnmute bool
+	Visibility Visibility
+}
+
+// Rules returns the rules as they are now.
+func (r *Room) Rules() Rules { return r.cfg.Rules }
+
+// SetRules changes the rules. Only a host or the operator may. Hands of those
+// who may no longer raise one go down; who is in the room stays.
+func (r *Room) SetRules(by MemberID, rules Rules, now time.Time) ([]Event, error) {
+	if err := r.check(now); err != nil {
+		return nil, err
+	}
+	if err := r.allow(by, by, false); err != nil {
+		return nil, err
+	}
+	if err := rules.check(); err != nil {
+		return nil, err
+	}
+	if rules == r.cfg.Rules {
+		return nil, nil
+	}
+	r.cfg.Rules = rules
+	events := []Event{{Kind: RulesSet, Room: r.cfg.Name, Rules: rules, By: by, At: now}}
+	for _, e := range append([]*entry(nil), r.hands...) {
+		if r.mayRaise(e) != nil {
+			events = append(events, r.lower(e, by, now))
+		}
+	}
+	return events, nil
+}
+
+func (s Rules) check() error {
+	if s.Hands > HandsOff || s.Visibility > Closed {
+		return fmt.Errorf("%w: there is no such rule", ErrConfig)
+	}
+	return nil
+}
+
+// mayRaise tells whether the hand policy lets somebody raise a hand.
+func (r *Room) mayRaise(e *entry) error {
+	switch {
+	case r.cfg.Hands == HandsOff:
+		return fmt.Errorf("%w: nobody may", ErrHands)
+	case r.cfg.Hands == HandsInvited && !e.Invited:
+		return fmt.Errorf("%w: only those who were invited to the room may", ErrHands)
+	}
+	return nil
+}
+
+// mayEnter tells whether the room exists for somebody.
+func (r *Room) mayEnter(n Newcomer) error {
+	switch {
+	case n.Invited, r.cfg.Visibility == Open:
+	case r.cfg.Visibility == MembersOnly && n.Account != "":
+	default:
+		return fmt.Errorf("room %q: %w", r.cfg.Name, ErrHidden)
+	}
+	return nil
+}

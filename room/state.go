@@ -1,0 +1,58 @@
+package room
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// State is what must outlive the process: who is on stage, in which role, and
+// what has been decided. The audience is not in it; their tokens bring them back.
+// It is a value of its own.
+type State struct {
+	Config  Config
+	Created time.Time
+	Ended   bool
+	// Stage is who is on stage, those longest there first.
+	Stage []Member
+	Bars  []Bar
+	Holds []Hold
+}
+
+// State returns the state as it is now.
+func (r *Room) State() State {
+	return State{Config: r.cfg, Created: r.created, Ended: r.ended, Stage: r.Stage(), Bars: r.Bars(), Holds: r.Holds()}
+}
+
+// Restore makes a room as it was. Who was on stage is away from now on, and has
+// [Config.Window] to come back; if there was a host among them, the time of grace
+// runs. Solo members are gone: what they were is a media session that has ended.
+func Restore(s State, now time.Time) (*Room, error) {
+	r, err := New(s.Config, now)
+	if err != nil {
+		return nil, err
+	}
+	if s.Created.IsZero() {
+		return nil, fmt.Errorf("%w: it was never created", ErrConfig)
+	}
+	r.created, r.ended = s.Created, s.Ended
+	r.bars, r.holds = slices.Clone(s.Bars), slices.Clone(s.Holds)
+	for _, m := range s.Stage {
+		switch {
+		case m.Solo:
+			continue
+		case m.ID == "" || !m.Role.OnStage() || r.members[m.ID] != nil || len(r.stage) >= r.cfg.Stage:
+			return nil, fmt.Errorf("%w: %q cannot be on its stage as %s", ErrConfig, string(m.ID), m.Role)
+		}
+		e := &entry{Member: m, seq: r.nextSeq}
+		r.nextSeq++
+		r.seat(e)
+		r.vanish(e, now)
+		r.hosted = r.hosted || m.Role == Host
+	}
+	if r.ended && len(r.members) > 0 {
+		return nil, fmt.Errorf("%w: it has ended with people in it", ErrConfig)
+	}
+	r.settle(now, nil)
+	return r, nil
+}
