@@ -2,8 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -57,17 +55,6 @@ type Generator struct {
 	Unstamped uint64
 	// ClockStep is by how much the wall clock was stepped during the run.
 	ClockStep time.Duration
-}
-
-// Environment is where the run took place.
-type Environment struct {
-	OS       string            `json:"os"`
-	Arch     string            `json:"arch"`
-	CPUs     int               `json:"cpus"`
-	Go       string            `json:"go"`
-	Version  string            `json:"version"`
-	Modules  map[string]string `json:"modules,omitempty"`
-	Hostname string            `json:"hostname,omitempty"`
 }
 
 // Span is the times, on the run's clock, at which the arrivals and the steady
@@ -158,18 +145,4 @@ func (r *run) drops() (dropped, unstamped uint64) {
 		}
 	}
 	return dropped, unstamped
-}
-
-func environment() Environment {
-	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Modules: map[string]string{}}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		e.Version = info.Main.Version
-		for _, m := range info.Deps {
-			switch m.Path {
-			case "github.com/pion/webrtc/v4", "github.com/pion/dtls/v3", "github.com/pion/srtp/v3", "github.com/pion/ice/v4":
-				e.Modules[m.Path] = m.Version
-			}
-		}
-	}
-	return e
 }

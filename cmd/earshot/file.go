@@ -16,7 +16,7 @@ func writable(path string) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {
-		return fmt.Errorf("the summary can't be written: %w", err)
+		return fmt.Errorf("%s can't be written: %w", path, err)
 	}
 	return f.Close()
 }

@@ -28,7 +28,8 @@ type runFlags struct {
 	hold             time.Duration
 	seed             int64
 	thresholds       []string
-	summary          string
+	repeat           int
+	out              outputs
 	quiet            bool
 }
 
@@ -64,7 +65,8 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 	flags.DurationVar(&f.hold, "hold", 0, "hold the steady state for this `time` instead of the scenario's")
 	flags.Int64Var(&f.seed, "seed", 0, "play with this `seed` instead of the scenario's")
 	flags.StringArrayVar(&f.thresholds, "threshold", nil, "add a threshold, as `'metric: expression'` (repeatable)")
-	flags.StringVar(&f.summary, "summary", "", "write the summary as JSON to this `file`")
+	flags.IntVar(&f.repeat, "repeat", 1, "play `N` times; run i's files get -i before their extension")
+	f.out.flags(flags)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the verdict alone")
 	return c
 }
@@ -78,13 +80,20 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 	for _, w := range s.Warnings {
 		fmt.Fprintln(stderr, "earshot: warning:", w)
 	}
-	if err := writable(f.summary); err != nil {
+	if err := f.out.check(f.repeat); err != nil {
 		return usage(err)
 	}
 	trust, err := f.trust()
 	if err != nil {
 		return usage(err)
 	}
+	return f.repeated(stdout, func(out outputs) error {
+		return f.once(ctx, s, trust, out, stdout, stderr)
+	})
+}
+
+// once plays the scenario one time.
+func (f runFlags) once(ctx context.Context, s *scenario.Scenario, trust *tls.Config, out outputs, stdout, stderr io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	cfg := loadgen.Config{Scenario: s}
@@ -104,7 +113,7 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 	case errors.Is(died, errServerDied):
 		// What was measured until then is worth reading, and is no verdict.
 		if result != nil {
-			_ = f.tell(result, s, stdout)
+			_ = f.tell(result, s, out, stdout)
 		}
 		return died
 	case errors.Is(err, loadgen.ErrUnsupported):
@@ -114,11 +123,11 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 	case err != nil:
 		return errors.Join(err, stopped)
 	}
-	return errors.Join(f.tell(result, s, stdout), stopped)
+	return errors.Join(f.tell(result, s, out, stdout), stopped)
 }
 
 // tell reports a result, and returns what the exit code is made from.
-func (f runFlags) tell(result *loadgen.Result, s *scenario.Scenario, stdout io.Writer) error {
+func (f runFlags) tell(result *loadgen.Result, s *scenario.Scenario, out outputs, stdout io.Writer) error {
 	r := report.Judge(result, s.Thresholds)
 	var err error
 	if f.quiet {
@@ -126,9 +135,7 @@ func (f runFlags) tell(result *loadgen.Result, s *scenario.Scenario, stdout io.W
 	} else {
 		err = r.WriteText(stdout)
 	}
-	if f.summary != "" {
-		err = errors.Join(err, writeFile(f.summary, r.WriteJSON))
-	}
+	err = errors.Join(err, out.write(r))
 	switch {
 	case err != nil:
 		return err

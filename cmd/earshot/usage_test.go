@@ -16,6 +16,8 @@ func TestHelpOfEveryCommand(t *testing.T) {
 		{"help-scenario.txt", "scenario --help"},
 		{"help-scenario-check.txt", "scenario check --help"},
 		{"help-scenario-schema.txt", "scenario schema --help"},
+		{"help-summary.txt", "summary --help"},
+		{"help-summary-schema.txt", "summary schema --help"},
 		{"help-version.txt", "version --help"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -47,6 +49,8 @@ func TestBadUsageExitsWith2AndSaysWhatIsWrong(t *testing.T) {
 		{"WHIP URLs for the other driver", []string{"run", smoke, "--whip-url", "http://x/"}, "go with --driver whep"},
 		{"no listeners", []string{"run", smoke, "--listeners", "-1"}, "--listeners"},
 		{"a summary that can't be written", []string{"run", smoke, "--summary", "/nowhere/s.json"}, "can't be written"},
+		{"two reports in one file", []string{"run", smoke, "--summary", "/dev/null", "--junit", "/dev/null"}, "both write to"},
+		{"no runs", []string{"run", smoke, "--repeat", "0"}, "--repeat 0"},
 		{"authorities that are not there", []string{"run", smoke, "--ca", "nowhere.pem"}, "--ca"},
 		{"an open server for the network", []string{"serve", "--open", "--http", "0.0.0.0:0"}, "--open-to-network"},
 		{"an open server on the name of any host", []string{"serve", "--open", "--http", ":0"}, "--open-to-network"},

@@ -43,6 +43,7 @@ var aspects = map[string][]aspect{
 	"joined":           {{missed, Lower}},
 	"join_duration":    {{"med", Lower}, {"p(95)", Lower}},
 	"delivered":        {{missed, Lower}},
+	"recovered":        {{missed, Lower}},
 	"onset_clip":       {{"avg", Lower}, {"p(95)", Lower}},
 	"latency":          {{"med", Lower}, {"p(99)", Lower}, {"p(99.9)", Lower}},
 	"unrecognised":     {{"rate", Neither}},

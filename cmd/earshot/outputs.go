@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/earshot-audio/earshot/loadgen/report"
+)
+
+// maxRepeat bounds --repeat: more runs than anyone means.
+const maxRepeat = 1000
+
+// outputs are the files that a run's report is written to; an empty path is
+// none.
+type outputs struct{ summary, junit string }
+
+func (o *outputs) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.summary, "summary", "", "write the summary as JSON to this `file`")
+	flags.StringVar(&o.junit, "junit", "", "write the thresholds as JUnit XML to this `file`, for CI")
+}
+
+// An output is one of the files and what writes it.
+type output struct {
+	flag  string
+	path  *string
+	write func(*report.Report, string) error
+}
+
+func (o *outputs) all() []output {
+	return []output{
+		{"--summary", &o.summary, func(r *report.Report, path string) error { return writeFile(path, r.WriteJSON) }},
+		{"--junit", &o.junit, func(r *report.Report, path string) error { return writeFile(path, r.WriteJUnit) }},
+	}
+}
+
+// check tells before the runs that their reports could not be written after
+// them.
+func (o outputs) check(repeat int) error {
+	if repeat < 1 || repeat > maxRepeat {
+		return fmt.Errorf("--repeat %d is not from 1 to %d", repeat, maxRepeat)
+	}
+	taken := map[string]string{}
+	for i := range repeat {
+		run := o.of(i, repeat)
+		for _, f := range run.all() {
+			if *f.path == "" {
+				continue
+			}
+			path := filepath.Clean(*f.path)
+			if other, twice := taken[path]; twice {
+				return fmt.Errorf("%s and %s both write to %s", other, f.flag, path)
+			}
+			taken[path] = f.flag
+			if err := writable(path); err != nil {
+				return fmt.Errorf("%s: %w", f.flag, err)
+			}
+		}
+	}
+	return nil
+}
+
+// of are the files of run i of several, counted from 0: with report.json, report-1.json
+// is the first run's.
+func (o outputs) of(i, repeat int) outputs {
+	if repeat == 1 {
+		return o
+	}
+	for _, f := range o.all() {
+		if *f.path != "" {
+			extension := filepath.Ext(*f.path)
+			*f.path = fmt.Sprintf("%s-%d%s", (*f.path)[:len(*f.path)-len(extension)], i+1, extension)
+		}
+	}
+	return o
+}
+
+// write writes all of them.
+func (o outputs) write(r *report.Report) (err error) {
+	for _, f := range o.all() {
+		if *f.path != "" {
+			err = errors.Join(err, f.write(r, *f.path))
+		}
+	}
+	return err
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/compare"
+	"github.com/earshot-audio/earshot/loadgen/report"
+)
+
+func TestRunsThatAreRepeatedHaveTheirOwnFilesAndCanBeCompared(t *testing.T) {
+	dir := t.TempDir()
+	summary, junit := filepath.Join(dir, "run.json"), filepath.Join(dir, "run.xml")
+	stdout, stderr, code := command(t, "run", small(t, `  onset_clip: ["max < 40ms"]`), "-q", "--repeat", "2", "--summary", summary, "--junit", junit)
+	assert.Equal(t, exitInvalid, code, stderr)
+	assert.Contains(t, stdout, "run 1 of 2\n? invalid\n")
+	assert.Contains(t, stdout, "of 2 runs, 0 passed, 0 failed, 2 were invalid\n")
+	for _, name := range []string{"run-1", "run-2"} {
+		r, err := compare.Load(filepath.Join(dir, name+".json"))
+		require.NoError(t, err)
+		assert.Equal(t, report.Invalid, r.Verdict)
+		var suites struct {
+			Errors int `xml:"errors,attr"`
+		}
+		data, err := os.ReadFile(filepath.Join(dir, name+".xml"))
+		require.NoError(t, err)
+		require.NoError(t, xml.Unmarshal(data, &suites))
+		assert.Equal(t, 2, suites.Errors)
+	}
+	assert.NoFileExists(t, summary)
+	_, _, code = command(t, "compare", filepath.Join(dir, "run-1.json"), filepath.Join(dir, "run-2.json"))
+	assert.Equal(t, exitInvalid, code)
+}
+
+func TestTheExitCodeOfSeveralRunsIsTheOneThatOutweighsTheOthers(t *testing.T) {
+	fail, invalid := &verdictError{report.Fail}, &verdictError{report.Invalid}
+	gone := errors.New("the target is gone")
+	for _, c := range []struct {
+		name  string
+		runs  []error
+		code  int
+		plays int
+	}{
+		{"all pass", []error{nil, nil, nil}, exitPass, 3},
+		{"one fails", []error{nil, fail, nil}, exitFail, 3},
+		{"one is invalid and one fails", []error{fail, invalid, fail}, exitInvalid, 3},
+		{"one can't be played, and no other is tried", []error{fail, gone, nil}, exitCouldNotRun, 2},
+		{"one is interrupted", []error{invalid, interrupted(errors.New("stop")), nil}, exitInterrupted, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			plays := 0
+			err := runFlags{repeat: len(c.runs)}.repeated(io.Discard, func(outputs) error {
+				plays++
+				return c.runs[plays-1]
+			})
+
+			assert.Equal(t, c.plays, plays)
+			assert.Equal(t, c.code, exitCode(err))
+		})
+	}
+}
