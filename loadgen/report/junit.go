@@ -32,8 +32,8 @@ type (
 		Time       string          `xml:"time,attr"`
 		Properties []junitProperty `xml:"properties>property"`
 		Cases      []junitCase     `xml:"testcase"`
-		Out        string          `xml:"system-out"`
-		Err        string          `xml:"system-err"`
+		Out        junitText       `xml:"system-out"`
+		Err        junitText       `xml:"system-err"`
 	}
 	junitProperty struct {
 		Name  string `xml:"name,attr"`
@@ -45,6 +45,9 @@ type (
 		Time    string        `xml:"time,attr"`
 		Failure *junitProblem `xml:"failure"`
 		Error   *junitProblem `xml:"error"`
+	}
+	junitText struct {
+		Text string `xml:",cdata"`
 	}
 	junitProblem struct {
 		Message string `xml:"message,attr"`
@@ -80,7 +83,7 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 			{"began", run.Began.UTC().Format(time.RFC3339)}, {"version", run.Environment.Version}, {"go", run.Environment.Go},
 			{"cpus", fmt.Sprint(run.Environment.CPUs)},
 		},
-		Out: printable(text.String()),
+		Out: junitText{printable(text.String())},
 	}
 	whole := junitCase{Name: validity, Class: suite.Name, Time: took}
 	if len(r.Reasons) > 0 {
