@@ -1,0 +1,161 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// record is one stored value as it came from a bucket.
+type record struct {
+	key      string
+	data     []byte
+	revision uint64
+}
+
+// bucket holds records by key. A write returns when it will outlive the process,
+// if the bucket does. Implementations are safe for concurrent use.
+type bucket interface {
+	// put writes a record whose last revision is given (0: there must be none) and
+	// returns its new one. errConflict: the revision is another.
+	put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
+	// remove takes a record away. One that is not there is no error.
+	remove(ctx context.Context, key string) error
+	// get reads one record. ErrNotFound: there is none.
+	get(ctx context.Context, key string) (record, error)
+	// each calls see for all records, or for those whose key begins with a prefix
+	// ("prefix.>"), in the order of their last writing.
+	each(ctx context.Context, filter string, see func(record) error) error
+}
+
+// kv is a bucket of JetStream.
+type kv struct {
+	store jetstream.KeyValue
+}
+
+func (b kv) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+	var now uint64
+	var err error
+	if revision == 0 {
+		// Create also takes a key whose last record is a removal.
+		now, err = b.store.Create(ctx, key, data)
+	} else {
+		now, err = b.store.Update(ctx, key, data, revision)
+	}
+	if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+		return 0, errConflict
+	}
+	return now, err
+}
+
+func (b kv) remove(ctx context.Context, key string) error { return b.store.Purge(ctx, key) }
+
+func (b kv) get(ctx context.Context, key string) (record, error) {
+	entry, err := b.store.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return record{}, ErrNotFound
+	}
+	if err != nil {
+		return record{}, err
+	}
+	return record{key: key, data: entry.Value(), revision: entry.Revision()}, nil
+}
+
+func (b kv) each(ctx context.Context, filter string, see func(record) error) error {
+	if filter == "" {
+		filter = jetstream.AllKeys
+	}
+	watcher, err := b.store.Watch(ctx, filter, jetstream.IgnoreDeletes())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = watcher.Stop() }()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case entry, ok := <-watcher.Updates():
+			if !ok {
+				return errors.New("the connection to the store was lost")
+			}
+			if entry == nil {
+				return nil // all there were
+			}
+			if err := see(record{key: entry.Key(), data: entry.Value(), revision: entry.Revision()}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// memory is a bucket that ends with the process. If it has a limit, it forgets
+// the record that was made first when one more comes.
+type memory struct {
+	limit int
+
+	mu      sync.Mutex
+	last    uint64
+	records map[string]record
+	made    []string // with a limit: the keys in the order of their making
+}
+
+func newMemory(limit int) *memory { return &memory{limit: limit, records: make(map[string]record)} }
+
+func (b *memory) put(_ context.Context, key string, data []byte, revision uint64) (uint64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.records[key].revision != revision {
+		return 0, errConflict
+	}
+	b.last++
+	if revision == 0 && b.limit > 0 {
+		if b.made = append(b.made, key); len(b.made) > b.limit {
+			delete(b.records, b.made[0])
+			b.made = b.made[1:]
+		}
+	}
+	b.records[key] = record{key: key, data: data, revision: b.last}
+	return b.last, nil
+}
+
+func (b *memory) remove(_ context.Context, key string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.records, key)
+	return nil
+}
+
+func (b *memory) get(_ context.Context, key string) (record, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, ok := b.records[key]
+	if !ok {
+		return record{}, fmt.Errorf("%q: %w", key, ErrNotFound)
+	}
+	return r, nil
+}
+
+func (b *memory) each(_ context.Context, filter string, see func(record) error) error {
+	prefix := strings.TrimSuffix(filter, ">")
+	b.mu.Lock()
+	found := make([]record, 0, len(b.records))
+	for key, r := range b.records {
+		if strings.HasPrefix(key, prefix) {
+			found = append(found, r)
+		}
+	}
+	b.mu.Unlock()
+	slices.SortFunc(found, func(a, b record) int { return cmp.Compare(a.revision, b.revision) })
+	for _, r := range found {
+		if err := see(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

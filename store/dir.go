@@ -1,0 +1,55 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// headroom is how much of the disk must be free at the start, in bytes. A block
+// of a JetStream file is that large, and a server that starts with less would
+// soon stop.
+const headroom = 8 << 20
+
+// prepare makes a data directory and shows that it can be written, by writing:
+// permissions, quotas, read-only file systems and full disks all show there.
+func prepare(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	path := filepath.Join(dir, ".probe")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("the data directory %s cannot be written: %w", dir, err)
+	}
+	block := make([]byte, 1<<20)
+	for written := 0; written < headroom && err == nil; written += len(block) {
+		_, err = f.Write(block)
+	}
+	err = errors.Join(err, f.Sync(), f.Close(), os.Remove(path))
+	if err != nil {
+		return fmt.Errorf("the data directory %s has no room for %d MiB: free some, or choose another: %w", dir, headroom>>20, err)
+	}
+	return nil
+}
+
+// lock keeps a data directory from being used by two servers at once.
+type lock struct {
+	file *os.File
+}
+
+// lockDir takes the lock of a directory. [ErrBusy]: another process has it. The
+// system gives it back when the process ends, however it ends.
+func lockDir(dir string) (*lock, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the data directory: %w", err)
+	}
+	if err := lockFile(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("the data directory %s: %w (%w)", dir, ErrBusy, err), f.Close())
+	}
+	return &lock{f}, nil
+}
+
+func (l *lock) close() error { return l.file.Close() }

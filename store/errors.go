@@ -1,0 +1,21 @@
+package store
+
+import "errors"
+
+// The errors that callers decide by. Returned errors wrap them.
+var (
+	// ErrUnavailable is the answer to every code that lets nobody in: spent,
+	// expired, revoked and unknown ones alike.
+	ErrUnavailable = errors.New("the invite is not available")
+	// ErrNotFound: there is no such record.
+	ErrNotFound = errors.New("no such record")
+	// ErrBudget: the account has no invites left to give.
+	ErrBudget = errors.New("no invites left")
+	// ErrKey: no account has this login key.
+	ErrKey = errors.New("the login key is not valid")
+	// ErrBusy: another process owns this store.
+	ErrBusy = errors.New("another server uses this store")
+
+	// errConflict: the record has changed since it was read.
+	errConflict = errors.New("the record has changed")
+)

@@ -1,0 +1,176 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	openWait    = time.Minute
+	connectWait = 5 * time.Second
+	// auditFor is how long the audit trail is kept.
+	auditFor = 90 * 24 * time.Hour
+	// ownerSubject is where the process that owns an external store answers.
+	ownerSubject = "earshot.store.owner"
+	ownerWait    = 300 * time.Millisecond
+)
+
+// Config says where a store is.
+type Config struct {
+	// Dir holds the files of the embedded server. It is made if there is none.
+	Dir string
+	// URL is that of an external NATS server with JetStream; then Dir is not
+	// used. It may hold credentials: it is never logged.
+	URL string
+	// Log is where the store writes what goes wrong. Default: nowhere.
+	Log *slog.Logger
+}
+
+// Store is safe for concurrent use. Close it after everything that uses it.
+type Store struct {
+	log      *slog.Logger
+	embedded *embedded // nil with an external server
+	conn     *nats.Conn
+	owner    *nats.Subscription
+
+	rooms    *table[Room]
+	invites  *table[Invite]
+	accounts *table[Account]
+	trail    *trail
+
+	counters counters
+}
+
+// Open opens a store, and makes it the first time. It fails, and says what to do,
+// if the directory cannot be written, has no room, is damaged or is used by
+// another process, or if the external server cannot be reached or has no
+// JetStream.
+func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	ctx, cancel := context.WithTimeout(ctx, openWait)
+	defer cancel()
+	s := &Store{log: cfg.Log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.connect(cfg); err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(s.conn, jetstream.WithDefaultTimeout(patience))
+	if err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	open := func(name string, keep time.Duration) bucket {
+		if err != nil {
+			return nil
+		}
+		var store jetstream.KeyValue
+		if store, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket: "earshot-" + name, History: 1, TTL: keep, Storage: jetstream.FileStorage,
+		}); err != nil {
+			err = fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
+		}
+		return kv{store}
+	}
+	rooms, invites, accounts, audit := open("rooms", 0), open("invites", 0), open("accounts", 0), open("audit", auditFor)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.load(ctx, rooms, invites, accounts, audit)
+}
+
+// Memory returns a store that ends with the process, for a server that is to
+// forget.
+func Memory() *Store {
+	s := &Store{log: slog.New(slog.DiscardHandler)}
+	// Loading nothing from memory cannot fail.
+	_ = s.load(context.Background(), newMemory(0), newMemory(0), newMemory(0), newMemory(MaxEntries))
+	return s
+}
+
+func (s *Store) load(ctx context.Context, rooms, invites, accounts, audit bucket) (err error) {
+	if s.rooms, err = newTable[Room](ctx, "rooms", rooms); err != nil {
+		return err
+	}
+	if s.invites, err = newTable[Invite](ctx, "invites", invites); err != nil {
+		return err
+	}
+	if s.accounts, err = newTable[Account](ctx, "accounts", accounts); err != nil {
+		return err
+	}
+	s.trail = newTrail(audit, s.log)
+	s.counters.queues = make(map[string][]*claim)
+	return nil
+}
+
+// connect reaches the server, an embedded one or the one at the URL.
+func (s *Store) connect(cfg Config) (err error) {
+	options := []nats.Option{nats.Name("earshot"), nats.Timeout(connectWait), nats.MaxReconnects(-1)}
+	if cfg.URL == "" {
+		if s.embedded, err = embed(cfg.Dir, cfg.Log); err != nil {
+			return err
+		}
+		options = append(options, s.embedded.connect())
+	}
+	if s.conn, err = nats.Connect(cfg.URL, options...); err != nil {
+		return fmt.Errorf("reach the NATS server of the store: %w", err)
+	}
+	if cfg.URL == "" {
+		return nil // its directory is locked
+	}
+	// An owner answers. Two that ask within the same moment are not told apart.
+	if _, err := s.conn.Request(ownerSubject, nil, ownerWait); err == nil {
+		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)
+	}
+	s.owner, err = s.conn.Subscribe(ownerSubject, func(m *nats.Msg) { _ = m.Respond(nil) })
+	if err != nil {
+		return fmt.Errorf("own the store: %w", err)
+	}
+	return nil
+}
+
+// Healthy tells whether the store can be reached, and why not.
+func (s *Store) Healthy() error {
+	switch {
+	case s.conn == nil:
+		return nil // in memory
+	case !s.conn.IsConnected():
+		return errors.New("the store's NATS server cannot be reached")
+	case s.embedded != nil && !s.embedded.server.JetStreamEnabled():
+		return errors.New("the store has stopped: is the disk full?")
+	}
+	return nil
+}
+
+// Close writes what is under way and closes the store.
+func (s *Store) Close() error {
+	s.counters.running.Wait()
+	if s.trail != nil {
+		s.trail.close()
+	}
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	if s.embedded != nil {
+		return s.embedded.close()
+	}
+	return nil
+}
+
+// counters are the redemptions under way, a queue an invite.
+type counters struct {
+	mu      sync.Mutex
+	queues  map[string][]*claim
+	running sync.WaitGroup
+}

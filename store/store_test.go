@@ -1,0 +1,303 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/earshot-audio/earshot/room"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// place is where a store is, and can be opened again.
+type place struct {
+	t   *testing.T
+	cfg Config
+}
+
+func (p place) open() *Store {
+	p.t.Helper()
+	s, err := Open(p.t.Context(), p.cfg)
+	require.NoError(p.t, err)
+	return s
+}
+
+// external starts a NATS server with a port, as one that somebody else runs.
+func external(t *testing.T) place {
+	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, SyncAlways: true})
+	require.NoError(t, err)
+	ns.Start()
+	require.True(t, ns.ReadyForConnections(startWait))
+	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
+	return place{t, Config{URL: ns.ClientURL()}}
+}
+
+// lasting runs a test against an embedded server and an external one.
+func lasting(t *testing.T, test func(*testing.T, place)) {
+	t.Run("embedded", func(t *testing.T) { test(t, place{t, Config{Dir: t.TempDir()}}) })
+	t.Run("external", func(t *testing.T) { test(t, external(t)) })
+}
+
+// every runs a test against all kinds of store.
+func every(t *testing.T, test func(*testing.T, *Store)) {
+	t.Run("memory", func(t *testing.T) {
+		s := Memory()
+		defer func() { assert.NoError(t, s.Close()) }()
+		test(t, s)
+	})
+	lasting(t, func(t *testing.T, p place) {
+		s := p.open()
+		defer func() { assert.NoError(t, s.Close()) }()
+		test(t, s)
+	})
+}
+
+func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
+	lasting(t, func(t *testing.T, p place) {
+		ctx := t.Context()
+		s := p.open()
+		for _, id := range []string{"b", "a.b..c-", "gone"} {
+			require.NoError(t, s.Keep(ctx, Room{ID: id, Title: "The " + id, Slots: 3, Created: noon}))
+		}
+		require.NoError(t, s.Keep(ctx, Room{ID: "b", Title: "Renamed", Slots: 3, Created: noon.Add(time.Second), Owner: "ada"}))
+		ada, key, err := s.Join(ctx, "Ada", "", 2, noon)
+		require.NoError(t, err)
+		club, clubCode, err := s.Invite(ctx, Invite{Inviter: ada.ID, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
+		require.NoError(t, err)
+		stage, stageCode, err := s.Invite(ctx, Invite{Room: "b", Role: room.Speaker, Uses: 2, Created: noon, Expires: noon.Add(time.Hour)})
+		require.NoError(t, err)
+		lost, _, err := s.Invite(ctx, Invite{Room: "gone", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
+		require.NoError(t, err)
+		_, err = s.Redeem(ctx, stageCode, noon)
+		require.NoError(t, err)
+		s.Note(Entry{At: noon, Who: "operator", Did: "room.end", Room: "gone"})
+		require.NoError(t, s.Drop(ctx, "gone"))
+		require.NoError(t, s.Close())
+
+		s = p.open()
+		defer func() { assert.NoError(t, s.Close()) }()
+		rooms := s.Rooms()
+		require.Len(t, rooms, 2, "the one that ended is gone")
+		assert.Equal(t, "a.b..c-", rooms[0].ID)
+		assert.Equal(t, Room{ID: "b", Title: "Renamed", Slots: 3, Created: noon.Add(time.Second), Owner: "ada"}, rooms[1])
+
+		stage.Used = 1
+		assert.ElementsMatch(t, []Invite{club, stage}, s.Invites())
+		_, err = s.FindInvite(lost.ID)
+		assert.ErrorIs(t, err, ErrNotFound, "an invite ends with its room")
+		_, err = s.Look(clubCode, noon)
+		require.NoError(t, err)
+
+		kept, err := s.Account(ada.ID)
+		require.NoError(t, err)
+		assert.Equal(t, 1, kept.Invites, "the budget is spent")
+		again, err := s.Login(ctx, key, noon.Add(time.Minute))
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, again.Login)
+
+		trail, err := s.Trail(ctx, "gone", 10)
+		require.NoError(t, err)
+		assert.Equal(t, []Entry{{At: noon, Who: "operator", Did: "room.end", Room: "gone"}}, trail, "the trail outlives the room")
+	})
+}
+
+func TestACodeIsKeptHashedAndIsNowhereInTheRecord(t *testing.T) {
+	s := Memory()
+	defer func() { assert.NoError(t, s.Close()) }()
+	made, code, err := s.Invite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
+	require.NoError(t, err)
+	assert.Len(t, code, CodeLength)
+	raw, err := s.invites.bucket.get(t.Context(), made.ID)
+	require.NoError(t, err)
+	assert.NotContains(t, string(raw.data), code)
+	assert.Equal(t, made.ID, s.Code(code))
+	_, key, err := s.Join(t.Context(), "Ada", "", 2, noon)
+	require.NoError(t, err)
+	for _, a := range s.accounts.all() {
+		assert.NotContains(t, fmt.Sprint(a), key[CodeLength+1:])
+	}
+}
+
+func TestWhatBecomesOfAnInvite(t *testing.T) {
+	every(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		invite := func(uses int, ttl time.Duration) (Invite, string) {
+			i, code, err := s.Invite(ctx, Invite{Room: "a", Role: room.Speaker, Uses: uses, Created: noon, Expires: noon.Add(ttl)})
+			require.NoError(t, err)
+			return i, code
+		}
+		spent, spentCode := invite(2, time.Hour)
+		for n := range 2 {
+			got, err := s.Redeem(ctx, spentCode, noon)
+			require.NoError(t, err)
+			assert.Equal(t, n+1, got.Used)
+			assert.Equal(t, room.Speaker, got.Role)
+		}
+		expired, expiredCode := invite(1, time.Second)
+		revoked, revokedCode := invite(1, time.Hour)
+		_, err := s.Revoke(ctx, revoked.ID, noon)
+		require.NoError(t, err)
+		_, err = s.Revoke(ctx, NewCode(), noon)
+		require.ErrorIs(t, err, ErrNotFound)
+
+		later := noon.Add(time.Second)
+		for name, code := range map[string]string{
+			"a spent one": spentCode, "an expired one": expiredCode, "a revoked one": revokedCode,
+			"an unknown one": NewCode(), "no code": "", "nonsense": "not a code. At all!",
+		} {
+			_, err := s.Redeem(ctx, code, later)
+			assert.Equal(t, ErrUnavailable, err, "%s cannot be told from another", name)
+			_, err = s.Look(code, later)
+			assert.Equal(t, ErrUnavailable, err, name)
+		}
+		for id, want := range map[string]Standing{spent.ID: Spent, expired.ID: Expired, revoked.ID: Revoked} {
+			i, err := s.FindInvite(id)
+			require.NoError(t, err)
+			assert.Equal(t, want, i.Standing(later))
+		}
+		require.NoError(t, s.Forget(ctx, later.Add(time.Second)))
+		assert.Len(t, s.Invites(), 2, "what ended long ago is cleared away")
+	})
+}
+
+func TestTheBudgetOfInvites(t *testing.T) {
+	every(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		ada, _, err := s.Join(ctx, "Ada", "", 2, noon)
+		require.NoError(t, err)
+		give := func(uses int) (Invite, error) {
+			i, _, err := s.Invite(ctx, Invite{Inviter: ada.ID, Uses: uses, Created: noon, Expires: noon.Add(time.Hour)})
+			return i, err
+		}
+		left := func() int {
+			a, err := s.Account(ada.ID)
+			require.NoError(t, err)
+			return a.Invites
+		}
+		_, err = give(3)
+		require.ErrorIs(t, err, ErrBudget)
+		assert.Equal(t, 2, left(), "a refusal costs nothing")
+		first, err := give(1)
+		require.NoError(t, err)
+		_, err = give(1)
+		require.NoError(t, err)
+		_, err = give(1)
+		require.ErrorIs(t, err, ErrBudget)
+		for range 2 { // the second time it is revoked already
+			_, err = s.Revoke(ctx, first.ID, noon)
+			require.NoError(t, err)
+			assert.Equal(t, 1, left(), "what is revoked unused comes back, once")
+		}
+		_, _, err = s.Invite(ctx, Invite{Inviter: "nobody", Uses: 1, Expires: noon})
+		require.ErrorIs(t, err, ErrNotFound)
+	})
+}
+
+func TestASecondLoginIsALaterOne(t *testing.T) {
+	every(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		ada, key, err := s.Join(ctx, "Ada", "", 2, noon)
+		require.NoError(t, err)
+		for n := range 3 {
+			a, err := s.Login(ctx, key, noon.Add(time.Hour))
+			require.NoError(t, err)
+			assert.EqualValues(t, n+2, a.Login)
+			assert.Equal(t, noon.Add(time.Hour), a.Since)
+		}
+		for _, wrong := range []string{"", "-", ada.ID, ada.ID + "-", ada.ID + "-" + NewCode(), NewCode() + "-" + key[CodeLength+1:], key + "x"} {
+			_, err := s.Login(ctx, wrong, noon)
+			assert.Equal(t, ErrKey, err, "%q", wrong)
+		}
+		assert.Len(t, s.Accounts(), 1)
+	})
+}
+
+func TestTheAuditTrailKeepsItsOrder(t *testing.T) {
+	every(t, func(t *testing.T, s *Store) {
+		for n := range 30 {
+			// All at one instant, and one before the others: the order is that of noting.
+			s.Note(Entry{At: noon.Add(-time.Duration(n%2) * time.Second), Who: "operator", Did: fmt.Sprint(n), Room: []string{"a", "b", ""}[n%3]})
+		}
+		all, err := s.Trail(t.Context(), "", MaxEntries)
+		require.NoError(t, err)
+		require.Len(t, all, 30)
+		for n, e := range all {
+			assert.Equal(t, fmt.Sprint(n), e.Did)
+		}
+		some, err := s.Trail(t.Context(), "b", 3)
+		require.NoError(t, err)
+		require.Len(t, some, 3)
+		assert.Equal(t, []string{"22", "25", "28"}, []string{some[0].Did, some[1].Did, some[2].Did})
+		for _, wrong := range []int{0, -1, MaxEntries + 1} {
+			_, err = s.Trail(t.Context(), "", wrong)
+			assert.ErrorContains(t, err, "1 to 10000")
+		}
+	})
+}
+
+func TestTenThousandRedemptionsOfAOneUseInviteGiveOneSeat(t *testing.T) {
+	every(t, func(t *testing.T, s *Store) {
+		for _, uses := range []int{1, 7} {
+			_, code, err := s.Invite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: uses, Created: noon, Expires: noon.Add(time.Hour)})
+			require.NoError(t, err)
+			var seats, refused atomic.Int64
+			start := make(chan struct{})
+			var all sync.WaitGroup
+			for range 10_000 {
+				all.Go(func() {
+					<-start
+					switch _, err := s.Redeem(context.Background(), code, noon); err {
+					case nil:
+						seats.Add(1)
+					case ErrUnavailable:
+						refused.Add(1)
+					default:
+						assert.NoError(t, err)
+					}
+				})
+			}
+			close(start)
+			all.Wait()
+			assert.EqualValues(t, uses, seats.Load())
+			assert.EqualValues(t, 10_000-uses, refused.Load())
+			i, err := s.FindInvite(s.Code(code))
+			require.NoError(t, err)
+			assert.Equal(t, uses, i.Used)
+		}
+	})
+}
+
+// Two processes must not share a store; should they, the revision still keeps a
+// one-use invite to one use.
+func TestARevisionKeepsAnInviteToItsUsesAcrossProcesses(t *testing.T) {
+	p := external(t)
+	a := p.open()
+	defer func() { assert.NoError(t, a.Close()) }()
+	_, code, err := a.Invite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
+	require.NoError(t, err)
+	require.NoError(t, a.owner.Unsubscribe(), "nobody owns it now")
+	b := p.open()
+	defer func() { assert.NoError(t, b.Close()) }()
+	var seats atomic.Int64
+	var all sync.WaitGroup
+	for n := range 1000 {
+		all.Go(func() {
+			if _, err := []*Store{a, b}[n%2].Redeem(context.Background(), code, noon); err == nil {
+				seats.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	assert.EqualValues(t, 1, seats.Load())
+}

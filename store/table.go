@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// patience is how long one read or write of the store may take.
+	patience = 10 * time.Second
+	// contests is how often a change is tried anew because another write came
+	// between its reading and its writing.
+	contests = 20
+)
+
+// table is a bucket of values of one type, together with a copy in memory. Its
+// values are never changed in place: who changes one puts another. Safe for
+// concurrent use.
+type table[T any] struct {
+	name   string
+	bucket bucket
+
+	mu   sync.RWMutex
+	rows map[string]row[T]
+}
+
+type row[T any] struct {
+	value    T
+	revision uint64
+}
+
+// newTable makes a table and reads all that the bucket holds.
+func newTable[T any](ctx context.Context, name string, b bucket) (*table[T], error) {
+	t := &table[T]{name: name, bucket: b, rows: make(map[string]row[T])}
+	err := b.each(ctx, "", func(r record) error {
+		value, err := t.decode(r)
+		t.rows[r.key] = row[T]{value, r.revision}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the %s: %w", name, err)
+	}
+	return t, nil
+}
+
+func (t *table[T]) decode(r record) (value T, err error) {
+	if err := json.Unmarshal(r.data, &value); err != nil {
+		return value, fmt.Errorf("the record %q of the %s is not what this version writes: %w", r.key, t.name, err)
+	}
+	return value, nil
+}
+
+// get looks a value up in memory.
+func (t *table[T]) get(key string) (T, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	r, ok := t.rows[key]
+	return r.value, ok
+}
+
+// all returns every value, in no order.
+func (t *table[T]) all() []T {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	values := make([]T, 0, len(t.rows))
+	for _, r := range t.rows {
+		values = append(values, r.value)
+	}
+	return values
+}
+
+// change reads a value, lets the caller change it, and writes it, anew as often
+// as somebody else's write comes between. The change is told whether there is a
+// value; its error ends the attempt and nothing is written. The result is what
+// was written.
+func (t *table[T]) change(ctx context.Context, key string, change func(value T, there bool) (T, error)) (T, error) {
+	var none T
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for range contests {
+		t.mu.RLock()
+		old, there := t.rows[key]
+		t.mu.RUnlock()
+		value, err := change(old.value, there)
+		if err != nil {
+			return none, err
+		}
+		data, err := json.Marshal(value)
+		if err != nil {
+			return none, fmt.Errorf("encode a record of the %s: %w", t.name, err)
+		}
+		revision, err := t.bucket.put(ctx, key, data, old.revision)
+		switch {
+		case err == nil:
+			t.note(key, value, revision)
+			return value, nil
+		case errors.Is(err, errConflict):
+			if err := t.reload(ctx, key); err != nil {
+				return none, err
+			}
+		default:
+			return none, fmt.Errorf("write to the %s: %w", t.name, err)
+		}
+	}
+	return none, fmt.Errorf("write to the %s: %w %d times in a row", t.name, errConflict, contests)
+}
+
+// note takes a written value into memory, unless a later one is there already.
+func (t *table[T]) note(key string, value T, revision uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rows[key].revision < revision {
+		t.rows[key] = row[T]{value, revision}
+	}
+}
+
+// reload reads a value that is not what memory says.
+func (t *table[T]) reload(ctx context.Context, key string) error {
+	r, err := t.bucket.get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		t.mu.Lock()
+		delete(t.rows, key)
+		t.mu.Unlock()
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the %s: %w", t.name, err)
+	}
+	value, err := t.decode(r)
+	if err != nil {
+		return err
+	}
+	t.note(key, value, r.revision)
+	return nil
+}
+
+// remove takes a value away.
+func (t *table[T]) remove(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := t.bucket.remove(ctx, key); err != nil {
+		return fmt.Errorf("remove from the %s: %w", t.name, err)
+	}
+	t.mu.Lock()
+	delete(t.rows, key)
+	t.mu.Unlock()
+	return nil
+}
