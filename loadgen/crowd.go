@@ -24,6 +24,7 @@ const (
 // with one goroutine for their timers and one a socket. Close ends it.
 type crowd struct {
 	clock       *measure.Clock
+	recovery    *recovery
 	certificate *lite.Certificate
 	lite        *lite.Crowd
 	unauthentic atomic.Uint64
@@ -32,6 +33,7 @@ type crowd struct {
 	mu     sync.Mutex
 	shared []*lane // sockets of those whose server is on the loopback
 	next   uint32  // the next loopback address to give out
+	moved  uint32  // and of those that are given out for a rebind
 	groups [reporting]map[*way]struct{}
 	count  int
 
@@ -39,7 +41,7 @@ type crowd struct {
 	workers sync.WaitGroup
 }
 
-func newCrowd(clock *measure.Clock) (*crowd, error) {
+func newCrowd(clock *measure.Clock, r *recovery) (*crowd, error) {
 	certificate, err := lite.NewCertificate(time.Now())
 	if err != nil {
 		return nil, err
@@ -49,7 +51,7 @@ func newCrowd(clock *measure.Clock) (*crowd, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &crowd{clock: clock, certificate: certificate, lite: clients, cancel: cancel}
+	c := &crowd{clock: clock, recovery: r, certificate: certificate, lite: clients, cancel: cancel}
 	for i := range c.groups {
 		c.groups[i] = map[*way]struct{}{}
 	}
@@ -92,7 +94,7 @@ func (c *crowd) way(to netip.AddrPort, e *leanEar) (*way, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &way{crowd: c, lane: l, own: true, ear: e}
+	w := &way{crowd: c, lane: l, own: true, ear: e, link: e.link}
 	l.only.Store(w)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,12 +119,25 @@ func (c *crowd) share(e *leanEar) (*way, error) {
 	n := 0x7f01_0001 + c.next
 	c.next++
 	w := &way{
-		crowd: c, lane: c.shared[i], ear: e,
-		local: netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}),
+		crowd: c, lane: c.shared[i], ear: e, link: e.link, local: loopbackAddress(n),
 	}
 	w.lane.enter(w)
 	c.enter(w)
 	return w, nil
+}
+
+func loopbackAddress(n uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+}
+
+// another is an address that no client has had.
+func (c *crowd) another() netip.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// 127.128.0.1 and on, round and round: the addresses of clients end before.
+	n := 0x7f80_0001 + c.moved%0x7f_0000
+	c.moved++
+	return loopbackAddress(n)
 }
 
 // enter puts a way's ear into a group for its reports. c.mu is held.

@@ -38,6 +38,7 @@ func (r *run) newHall(ctx context.Context, i int) (*hall, error) {
 	for g, group := range r.Scenario.Cast {
 		for n := range group.Count {
 			p := &person{hall: h, group: g, number: n, role: group.Role, name: fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1)}
+			p.link = r.links.of(group.Network, i, g, n)
 			if group.Role == scenario.Listener {
 				p.probe = r.probing(len(h.seats)*r.Scenario.Rooms + i)
 				p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Network: group.NetworkName(), Probe: p.probe})
@@ -84,9 +85,9 @@ func (r *run) probing(i int) bool {
 func (r *run) newEar(p *person, hear hearing) (ear, error) {
 	sections := r.sections(r.Scenario.Cast[p.group])
 	if p.probe || p.account == nil {
-		return r.studio.newProbe(sections, hear)
+		return r.studio.newProbe(sections, p.link, hear)
 	}
-	return r.crowd.newEar(sections, hear), nil
+	return r.crowd.newEar(sections, p.link, hear), nil
 }
 
 func (h *hall) people() []*person { return slices.Concat(h.stage, h.seats) }

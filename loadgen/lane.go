@@ -32,8 +32,9 @@ var buffers = []int{8 << 20, 4 << 20, 1 << 20, 0}
 
 // A lane is a socket of the crowd, with the goroutine that reads it.
 type lane struct {
-	crowd *crowd
-	conn  udpbatch.Conn
+	crowd   *crowd
+	conn    udpbatch.Conn
+	address string // that it was opened for
 
 	only atomic.Pointer[way] // its one client, if it is not shared
 
@@ -63,7 +64,7 @@ func (c *crowd) open(o laneOptions) (*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lane{crowd: c, conn: conn, ways: map[netip.Addr]*way{}}
+	l := &lane{crowd: c, conn: conn, address: o.address, ways: map[netip.Addr]*way{}}
 	c.workers.Go(func() { l.read(o.shared) })
 	return l, nil
 }
@@ -102,18 +103,15 @@ func (l *lane) deliver(m *udpbatch.Message) {
 	if w == nil || m.N <= 0 {
 		return
 	}
-	client := w.client.Load()
-	if client == nil {
-		// The answer to its first check can be here before the client is.
-		if client = w.ear.connecting(w); client == nil {
-			return
-		}
-	}
 	at := l.crowd.clock.Now()
 	if m.At != 0 {
 		at = l.crowd.clock.FromWall(m.At)
 	}
-	client.Handle(m.Buf[:m.N], m.Addr, l.crowd.clock.Time(at))
+	if w.link != nil {
+		w.link.receive(m.Buf[:m.N], m.Addr, at, w)
+		return
+	}
+	w.take(m.Buf[:m.N], m.Addr, at)
 }
 
 func (l *lane) enter(w *way) {
@@ -128,6 +126,18 @@ func (l *lane) leave(w *way) {
 	delete(l.ways, w.local)
 }
 
+// move gives a way another address, from which on nothing reaches the old one.
+func (l *lane) move(w *way, to netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ways[w.local] != w {
+		return // it is closed
+	}
+	delete(l.ways, w.local)
+	w.local = to
+	l.ways[to] = w
+}
+
 func (l *lane) dropped() uint64 {
 	n, _ := l.conn.Drops()
 	return n
@@ -137,22 +147,87 @@ func (l *lane) dropped() uint64 {
 // address of its own.
 type way struct {
 	crowd  *crowd
-	lane   *lane
 	own    bool // the lane is this client's alone
-	local  netip.Addr
 	ear    *leanEar
 	group  int // for its reports
 	client atomic.Pointer[lite.Client]
+
+	// What a rebind changes; without a link nothing does.
+	lane    *lane      // guarded by crowd.mu for all but the link's relay
+	local   netip.Addr // guarded by lane.mu for all but the link's relay
+	earlier uint64     // drops of former lanes; guarded by crowd.mu
+	closed  bool       // guarded by crowd.mu
+
+	link  *link // the simulated network, or nil
+	moves int   // rebinds so far; the link's relay's
 }
 
 // begin lets the client have what comes in.
 func (w *way) begin(c *lite.Client) { w.client.Store(c) }
 
+// take gives the client a packet that has arrived. It has one caller at a time:
+// the lane's reader or the link's relay.
+func (w *way) take(b []byte, from netip.AddrPort, at time.Duration) {
+	client := w.client.Load()
+	if client == nil {
+		// The answer to its first check can be here before the client is.
+		if client = w.ear.connecting(w); client == nil {
+			return
+		}
+	}
+	client.Handle(b, from, w.crowd.clock.Time(at))
+}
+
 // Send implements lite.Sender. What the socket does not take is lost, as
 // datagrams are.
 func (w *way) Send(b []byte, to netip.AddrPort) {
+	if w.link != nil {
+		w.link.send(b, to, w)
+		return
+	}
+	w.write(b, to)
+}
+
+func (w *way) write(b []byte, to netip.AddrPort) {
 	m := [1]udpbatch.Message{{Buf: b, Addr: to, Local: w.local}}
 	_, _ = w.lane.conn.WriteBatch(m[:])
+}
+
+// arrive implements addressee: a packet has come through the simulated network.
+func (w *way) arrive(p *parcel) {
+	for ; w.moves < w.link.rebinds(); w.moves++ {
+		w.link.links.problems.add("rebind", w.move())
+	}
+	if p.up {
+		w.write(p.body, p.peer)
+		return
+	}
+	w.take(p.body, p.peer, p.at)
+}
+
+// move goes on from another address, as behind a NAT that has forgotten its
+// mapping. What is sent to the old one is lost.
+func (w *way) move() error {
+	c := w.crowd
+	if !w.own {
+		w.lane.move(w, c.another())
+		return nil
+	}
+	l, err := c.open(laneOptions{address: w.lane.address})
+	if err != nil {
+		return err
+	}
+	l.only.Store(w)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.closed {
+		return l.conn.Close()
+	}
+	old := w.lane
+	old.only.Store(nil)
+	w.earlier += old.dropped()
+	w.lane = l
+	return old.conn.Close()
 }
 
 // dropped is how many packets the socket has dropped, if it is the client's
@@ -161,13 +236,18 @@ func (w *way) dropped() uint64 {
 	if !w.own {
 		return 0
 	}
-	return w.lane.dropped()
+	w.crowd.mu.Lock()
+	defer w.crowd.mu.Unlock()
+	return w.lane.dropped() + w.earlier
 }
 
 // Close gives the way up.
 func (w *way) Close() error {
 	w.crowd.leave(w)
 	if w.own {
+		w.crowd.mu.Lock()
+		defer w.crowd.mu.Unlock()
+		w.closed = true
 		return w.lane.conn.Close()
 	}
 	w.lane.leave(w)

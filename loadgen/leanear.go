@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/rtcp"
+
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
@@ -26,6 +28,8 @@ type leanEar struct {
 	local    lite.Credentials
 	answer   *leanAnswer
 	reports  reports
+	link     *link  // the simulated network, or nil
+	nacks    *nacks // with a link: what is to be asked for again
 
 	mu     sync.Mutex
 	client *lite.Client
@@ -40,15 +44,21 @@ type leanEar struct {
 	err       error
 }
 
-func (c *crowd) newEar(sections int, hear hearing) *leanEar {
-	return &leanEar{
-		crowd: c, sections: sections, hear: hear, local: lite.NewCredentials(),
+// newEar makes an ear of so many sections, behind a simulated network unless l
+// is nil. One behind a network asks again for what it misses.
+func (c *crowd) newEar(sections int, l *link, hear hearing) *leanEar {
+	e := &leanEar{
+		crowd: c, sections: sections, hear: hear, local: lite.NewCredentials(), link: l,
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
+	if l != nil {
+		e.nacks = &nacks{count: c.recovery}
+	}
+	return e
 }
 
 func (e *leanEar) offer(context.Context) (string, error) {
-	return leanOffer(e.local, e.crowd.certificate.Fingerprint(), e.sections), nil
+	return leanOffer(e.local, e.crowd.certificate.Fingerprint(), e.sections, e.nacks != nil), nil
 }
 
 func (e *leanEar) accept(answer string) error {
@@ -185,7 +195,7 @@ func (e *leanEvents) Ready(*lite.Client) {
 }
 
 // RTP implements lite.ClientEvents.
-func (e *leanEvents) RTP(_ *lite.Client, packet []byte, index uint64, now time.Time) {
+func (e *leanEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.Time) {
 	p, ok := readRTP(packet)
 	if !ok {
 		return
@@ -200,6 +210,22 @@ func (e *leanEvents) RTP(_ *lite.Client, packet []byte, index uint64, now time.T
 	if len(p.Payload) > 0 {
 		e.hear(p, e.crowd.clock.Now()-p.At)
 	}
+	if e.nacks != nil && e.answer.nack {
+		e.askAgain(c, binary.BigEndian.Uint32(packet[8:]), p)
+	}
+}
+
+// askAgain asks for what the section of a packet misses.
+func (e *leanEvents) askAgain(c *lite.Client, ssrc uint32, p measure.Packet) {
+	sequences := e.nacks.received(p.Section, ssrc, p.Sequence, p.At)
+	if len(sequences) == 0 {
+		return
+	}
+	request, err := rtcp.Marshal(nack(e.reports.source(), ssrc, sequences))
+	if err != nil {
+		return // of what was just made
+	}
+	_ = c.SendRTCP(request) // not connected any more: there is nothing to ask for
 }
 
 // RTCP implements lite.ClientEvents.

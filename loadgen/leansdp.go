@@ -17,8 +17,9 @@ import (
 
 // leanOffer is the offer of an ear with so many sections for one voice each. It
 // offers to be the DTLS client, which the lean endpoint always is (RFC 8842
-// §5.2), and no candidates: the server learns the address from the checks.
-func leanOffer(local lite.Credentials, fingerprint lite.Fingerprint, sections int) string {
+// §5.2), and no candidates: the server learns the address from the checks. With
+// nack it offers to ask for lost packets again.
+func leanOffer(local lite.Credentials, fingerprint lite.Fingerprint, sections int, nack bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "v=0\r\no=- %d 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE", rand.Uint64()>>2)
 	for i := range sections {
@@ -30,6 +31,9 @@ func leanOffer(local lite.Credentials, fingerprint lite.Fingerprint, sections in
 		fmt.Fprintf(&b, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=ice-options:trickle\r\n", local.Ufrag, local.Pwd)
 		fmt.Fprintf(&b, "a=fingerprint:%s\r\na=setup:active\r\n", fingerprint)
 		b.WriteString("a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n")
+		if nack {
+			b.WriteString("a=rtcp-fb:111 nack\r\n")
+		}
 		fmt.Fprintf(&b, "a=extmap:1 %s\r\n", sdp.AudioLevelURI)
 	}
 	return b.String()
@@ -41,6 +45,7 @@ type leanAnswer struct {
 	fingerprint lite.Fingerprint
 	candidates  []netip.AddrPort // the best first; there is one
 	ssrcs       []uint32         // of each section; 0 is not known
+	nack        bool             // it sends lost packets again
 }
 
 // maxCandidates is how many addresses of a server are tried.
@@ -89,6 +94,9 @@ func readAnswer(text string, sections int) (*leanAnswer, error) {
 				if c, ok := readCandidate(at.Value); ok {
 					offered = append(offered, c)
 				}
+			case "rtcp-fb":
+				_, feedback, _ := strings.Cut(at.Value, " ")
+				a.nack = a.nack || strings.TrimSpace(feedback) == "nack"
 			case sdp.AttrKeySSRC:
 				number, _, _ := strings.Cut(at.Value, " ")
 				if v, err := strconv.ParseUint(number, 10, 32); err == nil {

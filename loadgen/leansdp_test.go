@@ -74,7 +74,7 @@ func TestTheOfferHasASectionForEachVoice(t *testing.T) {
 	certificate := lite.Fingerprint(fingerprint)
 	local := lite.NewCredentials()
 	var d sdp.SessionDescription
-	require.NoError(t, d.UnmarshalString(leanOffer(local, certificate, 3)))
+	require.NoError(t, d.UnmarshalString(leanOffer(local, certificate, 3, false)))
 	require.Len(t, d.MediaDescriptions, 3)
 	group, _ := d.Attribute("group")
 	assert.Equal(t, "BUNDLE 0 1 2", group)

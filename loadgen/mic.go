@@ -27,8 +27,9 @@ type mic struct {
 	drained   sync.WaitGroup // reads the sender's RTCP
 }
 
-func (s *studio) newMic() (*mic, error) {
-	pc, _, err := s.connect()
+// newMic makes a mic, behind a simulated network unless l is nil.
+func (s *studio) newMic(l *link) (*mic, error) {
+	pc, _, err := s.connect(l)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type person struct {
 	name    string
 	account *measure.Listener // nil for those who are cast for the stage
 	probe   bool              // listens with a whole peer connection
+	link    *link             // their simulated network, or nil
 
 	mu    sync.Mutex
 	role  scenario.Role // as it is now

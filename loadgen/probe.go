@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,8 @@ type probe struct {
 	arrived *arrivals
 	clock   *measure.Clock
 	hear    hearing
+	nacks   *nacks // behind a simulated network: what is to be asked for again
+	own     uint32 // the SSRC that it asks from
 
 	connected chan struct{}
 	once      sync.Once
@@ -39,14 +42,19 @@ type probe struct {
 	closed    bool
 }
 
-func (s *studio) newProbe(sections int, hear hearing) (*probe, error) {
-	pc, arrived, err := s.connect()
+// newProbe makes a probe of so many sections, behind a simulated network unless
+// l is nil. One behind a network asks again for what it misses.
+func (s *studio) newProbe(sections int, l *link, hear hearing) (*probe, error) {
+	pc, arrived, err := s.connect(l)
 	if err != nil {
 		return nil, err
 	}
 	e := &probe{
 		pc: pc, arrived: arrived, clock: s.clock, hear: hear,
 		connected: make(chan struct{}), failed: make(chan struct{}),
+	}
+	if l != nil {
+		e.nacks, e.own = &nacks{count: s.recovery}, rand.Uint32()|1
 	}
 	for range sections {
 		if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{
@@ -138,7 +146,17 @@ func (e *probe) listen(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) 
 		if len(p.Payload) > 0 {
 			e.hear(p, now-at)
 		}
+		if e.nacks != nil && asksAgain(track) {
+			if sequences := e.nacks.received(section, header.SSRC, p.Sequence, at); len(sequences) > 0 {
+				_ = e.pc.WriteRTCP(nack(e.own, header.SSRC, sequences)) // it ends with the connection
+			}
+		}
 	}
+}
+
+// asksAgain tells that the server sends a track's lost packets again.
+func asksAgain(track *webrtc.TrackRemote) bool {
+	return slices.Contains(track.Codec().RTCPFeedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK})
 }
 
 // payload is a packet's payload without its padding (RFC 3550 §5.1).

@@ -74,15 +74,26 @@ func (r *reports) heard(packet []byte, at time.Duration) {
 	}
 }
 
+// source is the SSRC that the ear's reports and requests are from.
+func (r *reports) source() uint32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.own()
+}
+
+func (r *reports) own() uint32 {
+	if r.ssrc == 0 {
+		r.ssrc = rand.Uint32() | 1
+	}
+	return r.ssrc
+}
+
 // build makes a receiver report of the sections that have received something;
 // nil if none has.
 func (r *reports) build(now time.Duration) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ssrc == 0 {
-		r.ssrc = rand.Uint32() | 1
-	}
-	report := &rtcp.ReceiverReport{SSRC: r.ssrc}
+	report := &rtcp.ReceiverReport{SSRC: r.own()}
 	for i := range r.sections {
 		s := &r.sections[i]
 		if !s.begun {

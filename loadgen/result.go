@@ -92,7 +92,10 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	values := totals.Values
 	if duplicates, ok := values["duplicates"].(metric.Counter); ok {
 		// A copy of a packet does not get past SRTP's replay protection.
-		values.Set("duplicates", duplicates+metric.Counter(r.crowd.replayed.Load()))
+		values.Set("duplicates", duplicates+metric.Counter(r.crowd.replayed.Load()+r.studio.replayed.Load()))
+	}
+	if asked := r.recovery.asked.Load(); asked > 0 {
+		values.Set("recovered", metric.Rate{Passes: r.recovery.recovered.Load(), Total: asked})
 	}
 	values.Set("generator_lag", r.health.lag())
 	values.Set("generator_drops", metric.Counter(drops+machine))

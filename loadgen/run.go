@@ -87,6 +87,8 @@ type run struct {
 	tally    *measure.Tally
 	studio   *studio
 	crowd    *crowd
+	links    *links
+	recovery *recovery
 	health   *health
 	problems *problems
 	halls    []*hall
@@ -102,18 +104,20 @@ type run struct {
 
 func newRun(cfg Config) (*run, error) {
 	clock := measure.NewClock()
-	studio, err := newStudio(clock, cfg.Driver.Loopback())
+	recovery := &recovery{}
+	studio, err := newStudio(clock, cfg.Driver.Loopback(), recovery)
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := newCrowd(clock)
+	crowd, err := newCrowd(clock, recovery)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{
-		Config: cfg, clock: clock, tally: measure.NewTally(), studio: studio, crowd: crowd,
+		Config: cfg, clock: clock, tally: measure.NewTally(), studio: studio, crowd: crowd, recovery: recovery,
 		health: newHealth(), problems: newProblems(), began: time.Now(),
 	}
+	r.links = &links{clock: clock, problems: r.problems, seed: cfg.Scenario.Seed, late: r.health.waited}
 	if err := r.load(); err != nil {
 		return nil, errors.Join(err, crowd.Close())
 	}
@@ -170,6 +174,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.arrive(ctx)
 
 	span.Steady = r.begin(measure.Steady)
+	r.links.steady.Store(int64(span.Steady))
 	before := r.sample(ctx)
 	r.hold(ctx, span.Steady)
 
@@ -295,4 +300,5 @@ func (r *run) clear() {
 	}
 	_ = group.Wait()
 	r.problems.add("close sockets", r.crowd.Close())
+	r.links.Close()
 }

@@ -33,24 +33,32 @@ func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 
 // ReadFromAddrPort implements ice.AddrPortReaderWriter.
 func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	n, oobn, _, addr, err := s.ReadMsgUDPAddrPort(b, s.oob)
+	n, addr, at, err := s.receive(b)
 	if err != nil {
 		return n, addr, err
 	}
-	ssrc, sequence, ok := rtpName(b[:n])
-	if ok {
-		wall, dropped := readControl(s.oob[:oobn])
-		at := s.clock.Now()
-		if wall != 0 {
-			at = s.clock.FromWall(wall)
-		}
+	if ssrc, sequence, ok := rtpName(b[:n]); ok {
 		s.arrived.note(ssrc, sequence, at)
-		if dropped > s.dropped {
-			s.arrived.dropped.Add(uint64(dropped - s.dropped))
-			s.dropped = dropped
-		}
 	}
-	return n, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), nil
+	return n, addr, nil
+}
+
+// receive reads a packet with its receive time, which it does not note.
+func (s *socket) receive(b []byte) (int, netip.AddrPort, time.Duration, error) {
+	n, oobn, _, addr, err := s.ReadMsgUDPAddrPort(b, s.oob)
+	if err != nil {
+		return n, addr, 0, err
+	}
+	wall, dropped := readControl(s.oob[:oobn])
+	at := s.clock.Now()
+	if wall != 0 {
+		at = s.clock.FromWall(wall)
+	}
+	if dropped > s.dropped {
+		s.arrived.dropped.Add(uint64(dropped - s.dropped))
+		s.dropped = dropped
+	}
+	return n, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), at, nil
 }
 
 // WriteToAddrPort implements ice.AddrPortReaderWriter.

@@ -52,7 +52,7 @@ func TestTheReceiveTimeIsTheKernels(t *testing.T) {
 	_, interfaces, err := listInterfaces(true)
 	require.NoError(t, err)
 	arrived := &arrivals{}
-	n := &network{interfaces: interfaces, clock: clock, arrived: arrived}
+	n := &machine{interfaces: interfaces, clock: clock, arrived: arrived}
 	conn, err := n.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	defer conn.Close()
@@ -89,7 +89,7 @@ func TestDropsOfTheSocketAreCounted(t *testing.T) {
 		t.Skip("only Linux has SO_RXQ_OVFL")
 	}
 	arrived := &arrivals{}
-	n := &network{clock: measure.NewClock(), arrived: arrived}
+	n := &machine{clock: measure.NewClock(), arrived: arrived}
 	conn, err := n.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	defer conn.Close()

@@ -7,11 +7,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	resend "github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/logging"
 	"github.com/pion/sdp/v3"
@@ -43,12 +45,14 @@ type studio struct {
 	certificate webrtc.Certificate
 	system      *stdnet.Net
 	interfaces  []*transport.Interface
-	unauthentic atomic.Uint64 // packets that failed authentication, or were replayed
+	recovery    *recovery
+	unauthentic atomic.Uint64 // packets that failed authentication
+	replayed    atomic.Uint64 // packets that came again
 }
 
 // newStudio makes a studio whose clients reach their target over the loopback
 // interface, or over all the others.
-func newStudio(clock *measure.Clock, loopback bool) (*studio, error) {
+func newStudio(clock *measure.Clock, loopback bool, r *recovery) (*studio, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the clients' key: %w", err)
@@ -61,18 +65,23 @@ func newStudio(clock *measure.Clock, loopback bool) (*studio, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &studio{clock: clock, certificate: *certificate, system: system, interfaces: interfaces}, nil
+	return &studio{clock: clock, recovery: r, certificate: *certificate, system: system, interfaces: interfaces}, nil
 }
 
 // connect makes a peer connection of its own sockets, whose receive times are
-// found in the arrivals.
-func (s *studio) connect() (*webrtc.PeerConnection, *arrivals, error) {
+// found in the arrivals. With a link its sockets are behind it, and lost packets
+// are asked for and sent again, where the server does so, too.
+func (s *studio) connect(l *link) (*webrtc.PeerConnection, *arrivals, error) {
 	arrived := &arrivals{}
 	media := &webrtc.MediaEngine{}
+	var feedback []webrtc.RTCPFeedback
+	if l != nil {
+		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK})
+	}
 	if err := media.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
 			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2,
-			SDPFmtpLine: "minptime=10;useinbandfec=1",
+			SDPFmtpLine: "minptime=10;useinbandfec=1", RTCPFeedback: feedback,
 		},
 		PayloadType: 111,
 	}, webrtc.RTPCodecTypeAudio); err != nil {
@@ -92,9 +101,16 @@ func (s *studio) connect() (*webrtc.PeerConnection, *arrivals, error) {
 	}
 	reports.Add(receiver)
 	reports.Add(sender)
+	if l != nil {
+		resender, err := resend.NewResponderInterceptor()
+		if err != nil {
+			return nil, nil, fmt.Errorf("set up retransmissions: %w", err)
+		}
+		reports.Add(resender)
+	}
 
-	settings := webrtc.SettingEngine{LoggerFactory: &securityLog{refused: &s.unauthentic}}
-	settings.SetNet(&network{Net: s.system, interfaces: s.interfaces, clock: s.clock, arrived: arrived})
+	settings := webrtc.SettingEngine{LoggerFactory: &securityLog{studio: s}}
+	settings.SetNet(&machine{Net: s.system, interfaces: s.interfaces, clock: s.clock, arrived: arrived, link: l})
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
@@ -140,33 +156,37 @@ func accept(pc *webrtc.PeerConnection, answer string) error {
 
 // securityLog is Pion's log, cut down to a count of the packets that its SRTP
 // sessions refused: nothing else tells.
-type securityLog struct{ refused *atomic.Uint64 }
+type securityLog struct{ studio *studio }
 
 // NewLogger implements logging.LoggerFactory.
 func (l *securityLog) NewLogger(scope string) logging.LeveledLogger {
 	if scope == "srtp" {
-		return refusals{count: l.refused}
+		return refusals{l.studio}
 	}
 	return refusals{}
 }
 
 // refusals counts what is logged at level info, where SRTP sessions say which
 // packets they refused.
-type refusals struct{ count *atomic.Uint64 }
+type refusals struct{ studio *studio }
 
 func (refusals) Trace(string)          {}
 func (refusals) Tracef(string, ...any) {}
 func (refusals) Debug(string)          {}
 func (refusals) Debugf(string, ...any) {}
-func (r refusals) Info(string) {
-	if r.count != nil {
-		r.count.Add(1)
+func (r refusals) Info(said string) {
+	switch {
+	case r.studio == nil:
+	case strings.Contains(said, "duplicated"): // and nothing but its text tells
+		r.studio.replayed.Add(1)
+	default:
+		r.studio.unauthentic.Add(1)
 	}
 }
-func (r refusals) Infof(string, ...any) { r.Info("") }
-func (refusals) Warn(string)            {}
-func (refusals) Warnf(string, ...any)   {}
-func (refusals) Error(string)           {}
-func (refusals) Errorf(string, ...any)  {}
+func (r refusals) Infof(format string, args ...any) { r.Info(fmt.Sprintf(format, args...)) }
+func (refusals) Warn(string)                        {}
+func (refusals) Warnf(string, ...any)               {}
+func (refusals) Error(string)                       {}
+func (refusals) Errorf(string, ...any)              {}
 
 var errConnection = errors.New("the connection failed")

@@ -41,7 +41,7 @@ type talk struct {
 // openMic publishes the person's mic and begins to talk.
 func (p *person) openMic(ctx context.Context) error {
 	r := p.hall.run
-	m, err := r.studio.newMic()
+	m, err := r.studio.newMic(p.link)
 	if err != nil {
 		return err
 	}

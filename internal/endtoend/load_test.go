@@ -205,3 +205,48 @@ hold: 2s
 `)})
 	assert.ErrorIs(t, err, loadgen.ErrUnsupported)
 }
+
+func TestSimulatedNetworksShowInTheFiguresAndAreNoFaultOfTheGenerator(t *testing.T) {
+	r := played(t, native(t, serve(t)), `
+name: far away
+room: {capacity: 8, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 8, arrive: {within: 300ms}, network: {name: far, delay: 60ms, down: {delay: 90ms, loss: 0.1}}}
+hold: 5s
+`)
+	assert.Empty(t, r.Problems)
+	joined := rateOf(t, r, "joined")
+	assert.Equal(t, joined.Total, joined.Passes)
+	latency, ok := r.Values["latency"].(*metric.Trend)
+	require.True(t, ok)
+	assert.GreaterOrEqual(t, latency.Summary().Min, 90.0, "nobody hears anything sooner than the network allows")
+	delivered, recovered := rateOf(t, r, "delivered"), rateOf(t, r, "recovered")
+	lost := float64(recovered.Total) / float64(delivered.Total)
+	assert.InDelta(t, 0.1, lost, 0.05, "what is lost is asked for")
+	assert.Greater(t, recovered.Share(), 0.7, "and comes again, if it is not lost again and again")
+	assert.Greater(t, delivered.Share(), 0.96)
+	assert.Zero(t, rateOf(t, r, "unrecognised").Passes)
+	assert.Equal(t, metric.Counter(0), r.Values["unauthentic"])
+	assert.Zero(t, r.Generator.SocketDrops)
+}
+
+func TestAListenerWhoseAddressChangesIsHeardOfAgain(t *testing.T) {
+	r := played(t, native(t, serve(t)), `
+name: from the WLAN into the street
+room: {capacity: 8, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 6, arrive: {within: 300ms}, network: {name: moves, rebinds: [1s]}}
+hold: 8s
+`)
+	assert.Empty(t, r.Problems)
+	// They go on once their next consent check, 3 s later at the most, tells the
+	// server where they are.
+	gap, ok := r.Values["audio_gap"].(*metric.Trend)
+	require.True(t, ok)
+	assert.Greater(t, gap.Summary().Max, 100.0, "what goes to the old address is lost")
+	delivered := rateOf(t, r, "delivered")
+	assert.Greater(t, delivered.Share(), 0.55)
+	assert.Less(t, delivered.Share(), 1.0)
+}

@@ -42,7 +42,8 @@ func NewPath(d Direction, seed1, seed2 uint64) *Path {
 func (p *Path) Pass(at time.Duration, size int) (arrives time.Duration, fate Fate) {
 	change, loss, jitter := p.dice.Float64(), p.dice.Float64(), p.dice.Float64()
 	p.change(change)
-	if at = p.queue(at, size); at < 0 {
+	at, fits := p.queue(at, size)
+	if !fits {
 		return 0, Dropped
 	}
 	if loss < p.risk() {
@@ -78,19 +79,19 @@ func (p *Path) risk() float64 {
 	return p.is.Loss
 }
 
-// queue is when the bottleneck has sent a packet that comes at a time; negative
-// if the queue has no room for it.
-func (p *Path) queue(at time.Duration, size int) time.Duration {
+// queue is when the bottleneck has sent a packet that comes at a time; false if
+// the queue has no room for it.
+func (p *Path) queue(at time.Duration, size int) (time.Duration, bool) {
 	if p.is.Bandwidth == 0 {
-		return at
+		return at, true
 	}
 	begins := max(at, p.free)
 	if begins-at > p.is.Queue {
-		return -1
+		return 0, false
 	}
 	takes := float64(8*(size+headers)) / p.is.Bandwidth
 	p.free = begins + time.Duration(takes*float64(time.Second))
-	return p.free
+	return p.free, true
 }
 
 // Where the unbounded shapes are cut off, in spreads.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 // The examples of docs/scenario.md are scenarios that could stand in the
@@ -45,6 +47,26 @@ func TestDocsExamples(t *testing.T) {
 	}
 }
 
+// The example of docs/network.md is one, too, and its tables name every field.
+func TestDocsOfNetworks(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/network.md")
+	require.NoError(t, err)
+	_, after, _ := strings.Cut(string(docs), "```yaml\n")
+	src, _, _ := strings.Cut(after, "```")
+	parsed, err := Parse(filepath.Join(folder, "docs.yaml"), []byte(src))
+	require.NoError(t, err)
+	assert.Empty(t, parsed.Warnings)
+	assert.NoError(t, fits(t, compiled(t), []byte(src)))
+	assert.Equal(t, "train", parsed.Cast[3].NetworkName())
+	words := append(append([]string{"profile", "name", "up", "down", "outages", "rebinds"}, directionFields...), network.Presets()...)
+	for _, shape := range network.Shapes() {
+		words = append(words, string(shape))
+	}
+	for _, word := range words {
+		assert.Contains(t, string(docs), "`"+word+"`")
+	}
+}
+
 // The tables of the docs name every field and word of the schema.
 func TestDocsNameEveryField(t *testing.T) {
 	docs, err := os.ReadFile("../../docs/scenario.md")
@@ -52,7 +74,7 @@ func TestDocsNameEveryField(t *testing.T) {
 	for _, word := range []string{
 		"name", "rooms", "room", "cast", "timeline", "hold", "join_deadline", "seed", "thresholds",
 		"capacity", "slots", "role", "count", "audio", "arrive", "turns", "sections", "within", "shape",
-		"talk", "overlap", "at", "who", "do", string(Linear), string(Poisson), string(SCurve), string(Burst),
+		"network", "talk", "overlap", "at", "who", "do", string(Linear), string(Poisson), string(SCurve), string(Burst),
 		string(RaiseHand), string(LowerHand), string(Promote), string(Demote), string(Mute), string(Unmute),
 		string(Leave), string(End), string(Speaker), string(Listener), string(Host),
 	} {

@@ -10,13 +10,14 @@ import (
 	"github.com/pion/transport/v5/stdnet"
 )
 
-// A network is what one client's ICE agent sees of the machine: interfaces
+// A machine is what one client's ICE agent sees of the machine: interfaces
 // that were listed once for the whole run, and sockets that note receive times.
-type network struct {
+type machine struct {
 	*stdnet.Net
 	interfaces []*transport.Interface
 	clock      *measure.Clock
 	arrived    *arrivals
+	link       *link // the simulated network behind which they are, or nil
 }
 
 // listInterfaces lists the interfaces that clients offer candidates of: the
@@ -43,10 +44,22 @@ func listInterfaces(loopback bool) (*stdnet.Net, []*transport.Interface, error) 
 }
 
 // Interfaces implements transport.Net.
-func (n *network) Interfaces() ([]*transport.Interface, error) { return n.interfaces, nil }
+func (n *machine) Interfaces() ([]*transport.Interface, error) { return n.interfaces, nil }
 
 // ListenUDP implements transport.Net.
-func (n *network) ListenUDP(proto string, at *net.UDPAddr) (transport.UDPConn, error) {
+func (n *machine) ListenUDP(proto string, at *net.UDPAddr) (transport.UDPConn, error) {
+	s, err := n.listen(proto, at)
+	switch {
+	case err != nil:
+		return nil, err
+	case n.link != nil:
+		return newLinkedSocket(n, s), nil
+	}
+	return s, nil
+}
+
+// listen opens a socket that notes receive times.
+func (n *machine) listen(proto string, at *net.UDPAddr) (*socket, error) {
 	c, err := net.ListenUDP(proto, at)
 	if err != nil {
 		return nil, err
