@@ -29,7 +29,7 @@ var layers = map[string][]string{
 	"loadgen/scenario":  {"loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/measure":   {"loadgen/metric", "loadgen/speech"},
 	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network"},
-	"loadgen/report":    {"loadgen", "loadgen/metric", "loadgen/measure"},
+	"loadgen/report":    {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure"},
 	"loadgen/compare":   {"loadgen/report", "loadgen/metric"},
 	"internal/endtoend": {}, // tests alone
 	"internal/packet":   {},

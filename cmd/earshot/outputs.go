@@ -15,11 +15,13 @@ const maxRepeat = 1000
 
 // outputs are the files that a run's report is written to; an empty path is
 // none.
-type outputs struct{ summary, junit string }
+type outputs struct{ summary, html, junit, csv string }
 
 func (o *outputs) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.summary, "summary", "", "write the summary as JSON to this `file`")
+	flags.StringVar(&o.html, "html", "", "write the report as one HTML page to this `file`")
 	flags.StringVar(&o.junit, "junit", "", "write the thresholds as JUnit XML to this `file`, for CI")
+	flags.StringVar(&o.csv, "csv", "", "write the course of the run as CSV to this `file`")
 }
 
 // An output is one of the files and what writes it.
@@ -32,7 +34,9 @@ type output struct {
 func (o *outputs) all() []output {
 	return []output{
 		{"--summary", &o.summary, func(r *report.Report, path string) error { return writeFile(path, r.WriteJSON) }},
+		{"--html", &o.html, func(r *report.Report, path string) error { return writeFile(path, r.WriteHTML) }},
 		{"--junit", &o.junit, func(r *report.Report, path string) error { return writeFile(path, r.WriteJUnit) }},
+		{"--csv", &o.csv, func(r *report.Report, path string) error { return writeFile(path, r.WriteCSV) }},
 	}
 }
 

@@ -83,24 +83,29 @@ func thresholdValue(t Judgement) string {
 func (r *Report) writeMetrics(b *bytes.Buffer) {
 	b.WriteString("\n  RESULTS\n\n")
 	for _, d := range metric.Definitions() {
-		text := ""
-		switch v := r.Result.Values[d.Name].(type) {
-		case metric.Rate:
-			if v.Total > 0 {
-				text = fmt.Sprintf("%-9s %s of %s", percent(v.Share()), thousands(v.Passes), thousands(v.Total))
-			}
-		case *metric.Trend:
-			text = trendLine(v, d.Unit)
-		case metric.Counter:
-			text = thousands(uint64(v))
-		case metric.Gauge:
-			text = figure(float64(v), d.Unit)
-		}
+		text := valueLine(r.Result.Values[d.Name], d.Unit)
 		if text == "" {
 			text = "no data"
 		}
 		fmt.Fprintf(b, "    %s %s\n", (d.Name + strings.Repeat(".", 18))[:18]+":", text)
 	}
+}
+
+// valueLine is a value in words; empty if there is none.
+func valueLine(v metric.Value, unit metric.Unit) string {
+	switch v := v.(type) {
+	case metric.Rate:
+		if v.Total > 0 {
+			return fmt.Sprintf("%-9s %s of %s", percent(v.Share()), thousands(v.Passes), thousands(v.Total))
+		}
+	case *metric.Trend:
+		return trendLine(v, unit)
+	case metric.Counter:
+		return thousands(uint64(v))
+	case metric.Gauge:
+		return figure(float64(v), unit)
+	}
+	return ""
 }
 
 func trendLine(t *metric.Trend, unit metric.Unit) string {

@@ -1,0 +1,87 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// A column is one of the CSV's, and what it says of an interval; an empty text
+// is what is not known.
+type column struct {
+	name string
+	of   func(measure.Point) string
+}
+
+var columns = []column{
+	{"from_s", func(p measure.Point) string { return inSeconds(p.At) }},
+	{"until_s", func(p measure.Point) string { return inSeconds(p.Until) }},
+	{"arrivals", func(p measure.Point) string { return strconv.Itoa(p.Arrivals) }},
+	{"joins", func(p measure.Point) string { return strconv.Itoa(p.Joins) }},
+	{"joined", func(p measure.Point) string { return strconv.Itoa(p.Joined) }},
+	{"left", func(p measure.Point) string { return strconv.Itoa(p.Left) }},
+	{"packets_owed", func(p measure.Point) string { return strconv.FormatUint(p.Delivered.Total, 10) }},
+	{"packets_received", func(p measure.Point) string { return strconv.FormatUint(p.Delivered.Passes, 10) }},
+	{"latency_p50_ms", quantile(50)},
+	{"latency_p95_ms", quantile(95)},
+	{"latency_p99_ms", quantile(99)},
+	{"latency_max_ms", quantile(100)},
+	{"server_cpu", func(p measure.Point) string { return cores(p.ServerCPU) }},
+	{"server_rss", func(p measure.Point) string { return memory(p.ServerRSS) }},
+	{"generator_cpu", func(p measure.Point) string { return cores(p.GeneratorCPU) }},
+	{"generator_rss", func(p measure.Point) string { return memory(p.GeneratorRSS) }},
+	{"generator_drops", func(p measure.Point) string { return strconv.FormatUint(p.Drops, 10) }},
+	{"generator_send_lag_max_ms", func(p measure.Point) string { return decimal(p.SendLag.Seconds() * 1000) }},
+}
+
+// WriteCSV writes the course of the run (RFC 4180): a line an interval, of a
+// second or more in a long run, with times in seconds since the run began. What
+// is not known is empty.
+func (r *Report) WriteCSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	var line []string
+	for _, c := range columns {
+		line = append(line, c.name)
+	}
+	_ = out.Write(line) // Error has it
+	for _, p := range r.Result.Series.Points {
+		line = line[:0]
+		for _, c := range columns {
+			line = append(line, c.of(p))
+		}
+		_ = out.Write(line)
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func quantile(q float64) func(measure.Point) string {
+	return func(p measure.Point) string {
+		if p.Latency == nil || p.Latency.Count() == 0 {
+			return ""
+		}
+		return decimal(p.Latency.Quantile(q))
+	}
+}
+
+func cores(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return decimal(*v)
+}
+
+func memory(v uint64) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.FormatUint(v, 10)
+}
+
+func inSeconds(d time.Duration) string { return decimal(d.Seconds()) }
+
+// decimal writes a number to a thousandth.
+func decimal(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }

@@ -1,0 +1,244 @@
+package report
+
+import (
+	_ "embed" // for the page
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/earshot-audio/earshot/internal/chart"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+//go:embed page.tmpl
+var pageTemplate string
+
+//go:embed page.css
+var pageStyle string
+
+// Style is the style sheet of the page.
+func Style() string { return pageStyle + chart.CSS }
+
+// A page is what the template shows.
+type page struct {
+	Name, What       string
+	Tone, Sign, Word string
+	// Held says how many thresholds hold.
+	Held string
+	// Now is where the run stands, if it is still going on.
+	Now         string
+	Reasons     []string
+	Thresholds  []thresholdRow
+	Tiles       []tile
+	Plots       []template.HTML
+	Events      []eventRow
+	Problems    []string
+	Metrics     []fact
+	Generator   []fact
+	Environment []fact
+	Version     string
+	Style       template.CSS
+}
+
+type (
+	thresholdRow struct{ Tone, Sign, Word, Metric, Expression, Was string }
+	tile         struct{ Name, Value, Note string }
+	eventRow     struct{ At, Name string }
+	fact         struct{ Name, Value string }
+)
+
+// WriteHTML writes the report as one page that needs nothing else: no script, no
+// font, no network.
+func (r *Report) WriteHTML(w io.Writer) error { return r.writePage(w, "page", nil) }
+
+// WriteBody writes what is in the page's body, for a page that has [Style].
+func (r *Report) WriteBody(w io.Writer) error { return r.writePage(w, "body", nil) }
+
+func (r *Report) writePage(w io.Writer, name string, live *Live) error {
+	t, err := template.New("").Parse(pageTemplate)
+	if err != nil {
+		return fmt.Errorf("the report's page: %w", err)
+	}
+	p, err := r.page(live)
+	if err != nil {
+		return err
+	}
+	return t.ExecuteTemplate(w, name, p)
+}
+
+func (r *Report) page(live *Live) (*page, error) {
+	run := r.Result
+	p := &page{
+		Name: run.Scenario,
+		What: fmt.Sprintf("%s, %s, %s, against %s at %s", count(run.Rooms, "room"), count(run.Speakers, "speaker"), count(run.Seats, "listener"), run.Driver, run.Target),
+		Sign: map[Verdict]string{Pass: "✓", Fail: "✗", Invalid: "?"}[r.Verdict], Word: strings.ToUpper(string(r.Verdict)),
+		Tone:    map[Verdict]string{Pass: "good", Fail: "bad", Invalid: "doubt"}[r.Verdict],
+		Reasons: r.Reasons, Tiles: r.tiles(), Metrics: r.facts(), Environment: r.environment(),
+		Version: run.Environment.Version, Style: template.CSS(Style()), // ours, and no one's input
+	}
+	if live != nil {
+		p.Sign, p.Word, p.Tone, p.Now = "●", "RUNNING", "live", live.now()
+	} else {
+		p.What += fmt.Sprintf("; arrivals %s, measured %s", seconds(run.Arrivals), seconds(run.Steady))
+		p.Generator = r.generator()
+	}
+	p.Held = r.held()
+	for _, t := range r.Thresholds {
+		p.Thresholds = append(p.Thresholds, row(t, live != nil))
+	}
+	for _, c := range r.plots() {
+		svg, err := c.SVG()
+		if err != nil {
+			return nil, err
+		}
+		p.Plots = append(p.Plots, template.HTML(svg)) // made by us, and all words in it escaped
+	}
+	for _, e := range events(run) {
+		p.Events = append(p.Events, eventRow{seconds(e.At), e.Name})
+	}
+	for _, problem := range run.Problems {
+		p.Problems = append(p.Problems, fmt.Sprintf("%s: %s (%s)", problem.Doing, problem.Error, count(problem.Count, "time")))
+	}
+	return p, nil
+}
+
+// held says how many thresholds hold.
+func (r *Report) held() string {
+	var holds, crossed int
+	for _, t := range r.Thresholds {
+		switch {
+		case t.OK == nil:
+		case *t.OK:
+			holds++
+		default:
+			crossed++
+		}
+	}
+	all := len(r.Thresholds)
+	switch {
+	case all == 0:
+		return ""
+	case crossed > 0:
+		return fmt.Sprintf("%d of %s crossed", crossed, count(all, "threshold"))
+	case holds == all:
+		return fmt.Sprintf("%s, and all hold", count(all, "threshold"))
+	}
+	return fmt.Sprintf("%d of %s hold, the others have no data", holds, count(all, "threshold"))
+}
+
+// row is how a threshold is shown. While the run goes on, no data may still
+// come.
+func row(t Judgement, live bool) thresholdRow {
+	shown := thresholdRow{Metric: t.Metric, Expression: t.Expression}
+	switch {
+	case t.OK == nil && live:
+		shown.Tone, shown.Sign, shown.Word, shown.Was = "live", "…", "waiting", "no data yet"
+		return shown
+	case t.OK == nil:
+		shown.Tone, shown.Sign, shown.Word, shown.Was = "doubt", "?", "no data", t.Reason
+		return shown
+	case *t.OK:
+		shown.Tone, shown.Sign, shown.Word = "good", "✓", "holds"
+	default:
+		shown.Tone, shown.Sign, shown.Word = "bad", "✗", "crossed"
+	}
+	shown.Was = t.Reason
+	if t.Value != nil {
+		shown.Was = thresholdValue(t)
+	}
+	return shown
+}
+
+// tiles are the figures that a reader looks for first.
+func (r *Report) tiles() []tile {
+	v := r.Result.Values
+	return []tile{
+		rateTile("Joined", v, "joined", "of the listeners cast"),
+		rateTile("Delivered", v, "delivered", "of the packets owed"),
+		trendTile("Latency", v, "latency", metric.Milliseconds, 99, "p(99)", 50, "median"),
+		trendTile("Longest gap", v, "audio_gap", metric.Milliseconds, 99, "p(99) of listeners", 50, "median"),
+		trendTile("Quality (MOS, estimated)", v, "mos", metric.None, 50, "median listener", 1, "worst 1 %"),
+		r.costTile(),
+	}
+}
+
+func rateTile(name string, values metric.Values, key, of string) tile {
+	v, _ := values[key].(metric.Rate)
+	if v.Total == 0 {
+		return tile{name, "–", "no data"}
+	}
+	return tile{name, percent(v.Share()), fmt.Sprintf("%s of %s", thousands(v.Passes), thousands(v.Total))}
+}
+
+func trendTile(name string, values metric.Values, key string, unit metric.Unit, q float64, said string, second float64, also string) tile {
+	t, _ := values[key].(*metric.Trend)
+	if t == nil || t.Count() == 0 {
+		return tile{name, "–", "no data"}
+	}
+	return tile{name, figure(t.Quantile(q), unit), fmt.Sprintf("%s; %s %s", said, also, figure(t.Quantile(second), unit))}
+}
+
+func (r *Report) costTile() tile {
+	v := r.Result.Values
+	cost, ok := v["packets_per_core"].(metric.Gauge)
+	cpu, okay := v["server_cpu"].(metric.Gauge)
+	if !ok || !okay {
+		return tile{"Packets per core", "–", "no data"}
+	}
+	return tile{"Packets per core", figure(float64(cost), metric.None), "a second; the server used " + figure(float64(cpu), metric.Cores)}
+}
+
+// facts are all metrics.
+func (r *Report) facts() (all []fact) {
+	for _, d := range metric.Definitions() {
+		text := valueLine(r.Result.Values[d.Name], d.Unit)
+		if text == "" {
+			text = "no data"
+		}
+		all = append(all, fact{d.Name, text})
+	}
+	for _, name := range slices.Sorted(maps.Keys(map[string]metric.Value(r.Result.Values))) {
+		d, _ := metric.Lookup(name)
+		if text := valueLine(r.Result.Values[name], d.Unit); text != "" && d.Name != name {
+			all = append(all, fact{name, text})
+		}
+	}
+	return all
+}
+
+func (r *Report) generator() []fact {
+	g := r.Result.Generator
+	all := []fact{
+		{"lag sending, p(99)", lag(g.SendLag)}, {"lag joining, p(99)", lag(g.JoinLag)}, {"lag reading, p(99)", lag(g.ReadLag)},
+		{"packets dropped", fmt.Sprintf("%s by its sockets, %s by its machine", thousands(g.SocketDrops), thousands(g.MachineDrops))},
+		{"CPU", fmt.Sprintf("%.2f cores of %d", g.CPU, r.Result.Environment.CPUs)},
+	}
+	if c, p := r.Result.Crowd, r.Result.Probes; p.Latency != nil && c.Latency != nil && p.Latency.Count() > 0 && c.Latency.Count() > 0 {
+		all = append(all, fact{"probes against the crowd", fmt.Sprintf("delivered %s and %s; latency p(99) %s and %s", percent(p.Delivered.Share()), percent(c.Delivered.Share()),
+			figure(p.Latency.Quantile(99), metric.Milliseconds), figure(c.Latency.Quantile(99), metric.Milliseconds))})
+	}
+	if g.ClockStep >= time.Millisecond {
+		all = append(all, fact{"wall clock", "stepped by " + g.ClockStep.String()})
+	}
+	return all
+}
+
+func (r *Report) environment() []fact {
+	run, e := r.Result, r.Result.Environment
+	all := []fact{
+		{"scenario", run.Scenario}, {"seed", fmt.Sprint(run.Seed)}, {"began", run.Began.UTC().Format("2006-01-02 15:04:05 UTC")},
+		{"machine", strings.TrimSpace(fmt.Sprintf("%s, %s", count(e.CPUs, "CPU"), e.CPU))},
+	}
+	if e.Memory > 0 {
+		all = append(all, fact{"memory", figure(float64(e.Memory), metric.Bytes)})
+	}
+	all = append(all, fact{"system", strings.TrimSpace(e.OS + "/" + e.Arch + " " + e.Kernel)}, fact{"host", e.Hostname}, fact{"earshot", strings.TrimSpace(e.Version + " " + e.Revision)}, fact{"Go", e.Go})
+	for _, path := range slices.Sorted(maps.Keys(e.Modules)) {
+		all = append(all, fact{strings.TrimPrefix(path, "github.com/"), e.Modules[path]})
+	}
+	return slices.DeleteFunc(all, func(f fact) bool { return strings.Trim(f.Value, ", ") == "" })
+}

@@ -1,0 +1,178 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// watched is a measured run with a course: forty seconds, of which the first
+// ten are arrivals, and a second without packets.
+func watched() *loadgen.Result {
+	r := measured()
+	r.Series.Interval = time.Second
+	for i := range 40 {
+		server, own := 0.5, 0.25
+		p := measure.Point{
+			At: time.Duration(i) * time.Second, Until: time.Duration(i+1) * time.Second,
+			Delivered: metric.Rate{Passes: 24_999, Total: 25_000}, Latency: &metric.Trend{},
+			Joined: 50 * min(i+1, 10), ServerCPU: &server, GeneratorCPU: &own, ServerRSS: 60 << 20, GeneratorRSS: 40 << 20,
+			SendLag: time.Millisecond,
+		}
+		if i < 10 {
+			p.Arrivals, p.Joins = 50, 50
+		}
+		p.Latency.RecordN(2, 990)
+		p.Latency.RecordN(9, 10)
+		if i == 20 {
+			p.Delivered, p.Latency, p.ServerCPU, p.ServerRSS = metric.Rate{}, nil, nil, 0
+		}
+		r.Series.Points = append(r.Series.Points, p)
+	}
+	r.Marks = []measure.Mark{
+		{At: 0, Kind: measure.MarkPhase, Name: measure.Arrivals}, {At: 10 * time.Second, Kind: measure.MarkPhase, Name: measure.Steady},
+		{At: 25 * time.Second, Kind: measure.MarkEvent, Name: "leave 60 listeners"}, {At: 15 * time.Second, Kind: measure.MarkEvent, Name: "promote 1 listener"},
+	}
+	r.Values.Set("mos", latencies(4.2))
+	r.Values.Set("audio_gap", latencies(31))
+	return r
+}
+
+func htmlOf(t *testing.T, r *Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, r.WriteHTML(&b))
+	return b.String()
+}
+
+func TestTheHTMLSaysWhatTheRunCameTo(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		change     func(*loadgen.Result)
+		thresholds []string
+		says       []string
+	}{
+		{"a run that passes", nil, []string{"latency", "p(99) < 20ms"}, []string{"PASS", "1 threshold, and all hold", "p(99)=10.89ms"}},
+		{"a run that fails", nil, []string{"latency", "p(99) < 2ms", "delivered", "rate > 0.9"}, []string{"FAIL", "1 of 2 thresholds crossed"}},
+		{"a run without data", nil, []string{"jitter", "p(99) < 2ms"}, []string{"INVALID", "Why it is invalid", "jitter was not measured"}},
+		{"problems on the way", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 3}}
+		}, nil, []string{"What went wrong on the way", "join: room_full (3 times)"}},
+		{"the events, in the order of time", nil, nil, []string{`15.0 s</span> promote 1 listener</li><li><span class="at">25.0 s</span> leave 60 listeners`}},
+		{"every plot", nil, nil, []string{"Arrivals and joins", "Delivered", "Latency, cumulative", "Longest gap of each listener", "Estimated quality of each listener", "Packets a second", "CPU", "Memory", "Generator&#39;s own lateness"}},
+		{"where it took place", func(r *loadgen.Result) { r.Environment.CPU = "a fast one" }, nil, []string{"2 CPUs, a fast one", "2026-11-24 12:00:00 UTC", "<th scope=\"row\">seed</th><td>1</td>"}},
+		{"a part of a metric, by its selector", func(r *loadgen.Result) { r.Values.Set("latency{network:3g}", latencies(80)) }, nil, []string{"latency{network:3g}", ">network:3g<"}},
+		{"words of others, as words", func(r *loadgen.Result) { r.Scenario = `<script>alert("x")</script>` }, nil, []string{"&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;"}},
+		{"a run of nothing", func(r *loadgen.Result) { *r = loadgen.Result{} }, nil, []string{"INVALID", "no data"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			result := watched()
+			if c.change != nil {
+				c.change(result)
+			}
+			html := htmlOf(t, Judge(result, thresholds(t, c.thresholds...)))
+			for _, s := range c.says {
+				assert.Contains(t, html, s)
+			}
+		})
+	}
+}
+
+func TestTheHTMLNeedsNothingElse(t *testing.T) {
+	html := htmlOf(t, Judge(watched(), thresholds(t, "latency", "p(99) < 20ms")))
+	assert.NotContains(t, html, "<script")
+	assert.NotContains(t, html, "javascript:")
+	assert.NotRegexp(t, regexp.MustCompile(`(?i)\son[a-z]+=`), html)
+	for _, link := range regexp.MustCompile(`(?i)(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)`).FindAllStringSubmatch(html, -1) {
+		assert.True(t, strings.HasPrefix(link[1], "data:"), link[0])
+	}
+	assert.NotContains(t, html, "NaN")
+	assert.Contains(t, html, `default-src 'none'`)
+}
+
+func TestALiveBodyWaitsForWhatHasNoDataYet(t *testing.T) {
+	result := watched()
+	delete(result.Values, "audio_gap")
+	var b bytes.Buffer
+	require.NoError(t, Live{
+		Result: result, Progress: loadgen.Progress{Phase: "steady", Elapsed: 40 * time.Second, InPhase: 30 * time.Second, Hold: time.Minute, Cast: 500, Joined: 500},
+		Thresholds: thresholds(t, "latency", "p(99) < 20ms", "latency", "p(99) < 2ms", "audio_gap", "max < 1s"),
+	}.WriteBody(&b))
+	for _, s := range []string{"RUNNING", "30.0 s of 60.0 s measured", "500 of 500 joined", "✓", "✗", "no data yet"} {
+		assert.Contains(t, b.String(), s)
+	}
+	assert.NotContains(t, b.String(), "<html")
+}
+
+func TestTheCSVIsTheCourse(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, Judge(watched(), nil).WriteCSV(&b))
+	lines, err := csv.NewReader(&b).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, lines, 41)
+	at := func(line int, name string) string {
+		for i, n := range lines[0] {
+			if n == name {
+				return lines[line][i]
+			}
+		}
+		t.Fatalf("no column %s", name)
+		return ""
+	}
+	assert.Equal(t, "0.000", at(1, "from_s"))
+	assert.Equal(t, "500", at(40, "joined"))
+	assert.Equal(t, "24999", at(1, "packets_received"))
+	assert.Equal(t, "2.000", at(1, "latency_p50_ms"))
+	assert.Equal(t, "9.000", at(1, "latency_max_ms"))
+	assert.Equal(t, "0.500", at(1, "server_cpu"))
+	for _, name := range []string{"latency_p99_ms", "server_cpu", "server_rss"} {
+		assert.Empty(t, at(21, name), "what is not known is empty")
+	}
+	t.Run("and a run without one has its heading", func(t *testing.T) {
+		var b bytes.Buffer
+		require.NoError(t, Judge(&loadgen.Result{}, nil).WriteCSV(&b))
+		assert.Equal(t, 1, strings.Count(b.String(), "\n"))
+	})
+}
+
+func TestADistributionCountsEveryListenerOnce(t *testing.T) {
+	trend := &metric.Trend{}
+	for i := range 500 {
+		trend.Record(float64(i%7) * 10)
+	}
+	for _, top := range []float64{0, 100} {
+		t.Run(fmt.Sprint("up to ", top), func(t *testing.T) {
+			p := distribution(metric.Values{"audio_gap": trend}, "audio_gap", "gaps", "gaps", 0, top)
+			total := 0.0
+			for _, bar := range p.Series[0].Points {
+				total += bar.Y
+			}
+			assert.EqualValues(t, 500, total)
+		})
+	}
+	assert.EqualValues(t, 72, atMost(trend, 0))
+	assert.EqualValues(t, 144, atMost(trend, 10.1))
+	assert.EqualValues(t, 500, atMost(trend, 1000))
+}
+
+func TestACumulativePlotGoesAsFarAsThereAreSamples(t *testing.T) {
+	few, many := shares(10), shares(1_000_000)
+	assert.LessOrEqual(t, few[len(few)-1], 0.9+1e-9)
+	assert.Greater(t, many[len(many)-1], 0.99999)
+	for _, all := range [][]float64{few, many} {
+		for i := 1; i < len(all); i++ {
+			assert.Greater(t, all[i], all[i-1])
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// A Live is a run that goes on, as its [Report] will be.
+type Live struct {
+	// Result has what is known before the end: what is played, where, and the
+	// values, series and marks so far.
+	Result     *loadgen.Result
+	Progress   loadgen.Progress
+	Thresholds []metric.Threshold
+}
+
+// WriteBody writes where the run stands, as the body of a page that has [Style].
+// A threshold without data is still waiting for it.
+func (l Live) WriteBody(w io.Writer) error {
+	r := &Report{Result: l.Result}
+	for _, t := range l.Thresholds {
+		r.Thresholds = append(r.Thresholds, Judgement{t, t.Evaluate(l.Result.Values)})
+	}
+	return r.writePage(w, "body", &l)
+}
+
+func (l Live) now() string {
+	p := l.Progress
+	text := fmt.Sprintf("%s · %s: %s of %s joined", seconds(p.Elapsed), p.Phase, thousands(uint64(p.Joined)), thousands(uint64(p.Cast)))
+	if p.Phase == "steady" && p.Hold > 0 {
+		text += fmt.Sprintf(" · %s of %s measured", seconds(min(p.InPhase, p.Hold)), seconds(p.Hold))
+	}
+	return text + " · plots are some seconds behind, since a packet may be"
+}
