@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -14,49 +13,82 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/earshot-audio/earshot/signaling/wire"
+	"github.com/earshot-audio/earshot/store"
 )
 
-// tokenIssuer is the "iss" of the session tokens.
-const tokenIssuer = "earshot"
-
-// claims are what a session token says: its holder may enter one room in one
-// role (or a lesser one) until it expires.
-type claims struct {
-	Room string    `json:"room"`
-	Role wire.Role `json:"role"`
-	jwt.RegisteredClaims
-}
-
-// grant is what a request is allowed to do.
+// grant is what a request is allowed to do, and on whose behalf.
 type grant struct {
 	// operator: everything.
 	operator bool
-	// room and role are those of a session token; empty without one.
+	// room and role are those of a session token; empty for a member's own token
+	// and without one.
 	room string
 	role wire.Role
-	// account is whose token it is, if it is an account's; pass names the token,
-	// over all of its refreshes.
-	account, pass string
-	// invited tells that an invite to the room brought the holder, and reservation
-	// is the id of the invite, if it holds a place on stage.
-	invited     bool
+	// account is whose token it is: a club member's account, or what stands in for
+	// one with a guest, who has none; empty for the operator, on an open server and
+	// for the host token of their rooms. An account has one live session.
+	account string
+	// member tells that the account is a club member's.
+	member bool
+	// pass names the token over all of its refreshes; empty without one.
+	pass string
+	// invited tells that an invite to the room brought the holder, or that the
+	// room is theirs.
+	invited bool
+	// reservation is the invite's id, under which a place on stage may be held.
 	reservation string
-	// name is what the token calls its holder; it may be empty.
+	// name is what the holder is called, if the token knows.
 	name string
 }
 
-// gate issues and checks tokens. Safe for concurrent use.
+// who names the one a grant is for in the audit trail.
+func (have grant) who() string {
+	switch {
+	case have.operator:
+		return "operator"
+	case have.account != "":
+		return have.account // a guest's says so
+	case have.pass != "":
+		return "pass:" + have.pass
+	}
+	return "anybody"
+}
+
+// The kinds of a session, as the API calls them.
+const (
+	kindOperator = "operator"
+	kindMember   = "member"
+	kindHost     = "host"
+	kindGuest    = "guest"
+)
+
+// kind tells what a grant is.
+func (have grant) kind() string {
+	switch {
+	case have.operator:
+		return kindOperator
+	case have.room == "" && have.member:
+		return kindMember
+	case have.role == wire.RoleHost:
+		return kindHost
+	}
+	return kindGuest
+}
+
+// gate tells who a request comes from. Safe for concurrent use.
 type gate struct {
 	open     bool
 	operator []byte // SHA-256 of the operator's token; nil: there is none
 	key      []byte
 	ttl      time.Duration
+	renewal  time.Duration
 	clock    func() time.Time
 	parser   *jwt.Parser
+	store    *store.Store
 }
 
 func newGate(cfg *Config) *gate {
-	g := &gate{open: cfg.Open, key: cfg.Key, ttl: cfg.TokenTTL, clock: cfg.Clock}
+	g := &gate{open: cfg.Open, key: cfg.Key, ttl: cfg.TokenTTL, renewal: cfg.RefreshTTL, clock: cfg.Clock, store: cfg.Store}
 	if cfg.OperatorToken != "" {
 		sum := sha256.Sum256([]byte(cfg.OperatorToken))
 		g.operator = sum[:]
@@ -70,29 +102,9 @@ func newGate(cfg *Config) *gate {
 	return g
 }
 
-// issue signs a token for a room and a role.
-func (g *gate) issue(room string, role wire.Role) (token string, expires time.Time, err error) {
-	now := g.clock()
-	expires = now.Add(g.ttl)
-	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		Room: room,
-		Role: role,
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer:    tokenIssuer,
-			ID:        newID(),
-			IssuedAt:  jwt.NewNumericDate(now),
-			ExpiresAt: jwt.NewNumericDate(expires),
-		},
-	}).SignedString(g.key)
-	if err != nil {
-		return "", time.Time{}, fmt.Errorf("sign a session token: %w", err)
-	}
-	return token, expires, nil
-}
-
 // check tells what a token allows. No token at all is enough on an open server,
 // and allows nothing in particular; a wrong one is refused everywhere, so that
-// a client learns that its token is no good.
+// a client learns that its token is no good. It waits for no disk.
 func (g *gate) check(token string) (grant, error) {
 	if token == "" {
 		if g.open {
@@ -104,22 +116,37 @@ func (g *gate) check(token string) (grant, error) {
 	// length and the content.
 	sum := sha256.Sum256([]byte(token))
 	if g.operator != nil && subtle.ConstantTimeCompare(sum[:], g.operator) == 1 {
-		return grant{operator: true}, nil
+		return grant{operator: true, invited: true}, nil
 	}
+	c, err := g.read(token, useSession)
+	if err != nil {
+		return grant{}, err
+	}
+	return c.grant(), nil
+}
+
+// read checks a signed token and returns what it says.
+func (g *gate) read(token, use string) (claims, error) {
 	var c claims
 	_, err := g.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return g.key, nil })
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return grant{}, wire.NewError(wire.CodeUnauthorized, "the token has expired")
-	case err != nil, !wire.ValidRoom(c.Room), rank(c.Role) < 0:
-		return grant{}, wire.NewError(wire.CodeUnauthorized, "the token is not valid")
+		return claims{}, wire.NewError(wire.CodeUnauthorized, "the token has expired")
+	case err != nil, c.Use != use, !c.valid():
+		return claims{}, wire.NewError(wire.CodeUnauthorized, "the token is not valid")
 	}
-	return grant{room: c.Room, role: c.Role, pass: c.ID, invited: true}, nil
+	if c.Subject != "" {
+		if a, err := g.store.Account(c.Subject); err != nil || a.Login != c.Login {
+			return claims{}, wire.NewError(wire.CodeUnauthorized, "the account has logged in elsewhere")
+		}
+	}
+	return c, nil
 }
 
 // admit tells in which role a grant lets somebody into a room that wants the
-// given role (empty: whatever the grant allows, or listener). A room that the
-// grant is not for looks as if it did not exist.
+// given role (empty: whatever the grant allows, or listener). Whether the room is
+// there for them is for its own rules to say. A role that the grant could have in
+// its own room only is refused elsewhere as if the room did not exist.
 func (g *gate) admit(have grant, room string, want wire.Role) (wire.Role, error) {
 	if g.open || have.operator {
 		switch {
@@ -130,16 +157,23 @@ func (g *gate) admit(have grant, room string, want wire.Role) (wire.Role, error)
 		}
 		return wire.RoleListener, nil
 	}
+	allowed := have.role
 	if have.room != room {
-		return "", wire.NewError(wire.CodeNotFound, "there is no such room")
+		if have.pass == "" {
+			return "", errNoRoom
+		}
+		// Any token of this server lets its holder listen where everybody may.
+		allowed = wire.RoleListener
 	}
-	if want == "" {
-		return have.role, nil
+	switch {
+	case want == "":
+		return allowed, nil
+	case rank(want) <= rank(allowed):
+		return want, nil
+	case have.room != room:
+		return "", errNoRoom
 	}
-	if rank(want) > rank(have.role) {
-		return "", wire.NewError(wire.CodeForbidden, "the token does not allow that role")
-	}
-	return want, nil
+	return "", wire.NewError(wire.CodeForbidden, "the token does not allow that role")
 }
 
 // mayManage tells whether a grant may end a room and see it listed. On an open

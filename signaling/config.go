@@ -12,6 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/store"
 )
 
 // Config is what a server is made of. Zero values stand for the defaults given
@@ -54,8 +55,13 @@ type Config struct {
 	// EmptyAfter is how long a room of an open server stays after the last person
 	// has left; default 60 s.
 	EmptyAfter time.Duration
-	// TokenTTL is how long a session token is valid; default 24 h.
-	TokenTTL time.Duration
+	// TokenTTL is how long a session token is valid; default 15 min. RefreshTTL is
+	// how long it can be refreshed, counted from the last time; default 30 days.
+	TokenTTL, RefreshTTL time.Duration
+	// Invites is how many people a new member may invite to the club; default 2.
+	Invites int
+	// Limits are how often clients may do things.
+	Limits Limits
 
 	// RequestWait is how long an HTTP request may take to come in, its body
 	// included; default 10 s. See [Server.HTTP].
@@ -86,6 +92,9 @@ type Config struct {
 	// default 100 ms.
 	TalkersEvery time.Duration
 
+	// Store keeps invites, accounts and the audit trail. Default: one in memory.
+	// The caller closes it, after Shutdown.
+	Store *store.Store
 	// Keeper keeps what must outlive the process, and Rooms is what it has kept:
 	// the rooms that New makes again. Without one all ends with the process.
 	Keeper Keeper
@@ -136,6 +145,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.Store == nil {
+		c.Store = store.Memory()
+	}
 
 	for _, n := range []struct {
 		name          string
@@ -146,6 +158,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"stage", &c.Stage, 20, maxStage},
 		{"capacity", &c.Capacity, 10_000, maxCapacity},
 		{"most rooms", &c.MaxRooms, 10_000, 1_000_000},
+		{"invites of a new member", &c.Invites, 2, 1000},
 		{"send queue", &c.SendQueue, 64, 65_536},
 		{"malformed messages in a row", &c.MaxMalformed, 20, 1_000_000},
 	} {
@@ -162,7 +175,8 @@ func (c Config) withDefaults() (Config, error) {
 		standard time.Duration
 	}{
 		{"time until an empty room closes", &c.EmptyAfter, time.Minute},
-		{"lifetime of session tokens", &c.TokenTTL, 24 * time.Hour},
+		{"lifetime of session tokens", &c.TokenTTL, 15 * time.Minute},
+		{"time in which session tokens can be refreshed", &c.RefreshTTL, 30 * 24 * time.Hour},
 		{"wait for a request", &c.RequestWait, 10 * time.Second},
 		{"wait for hello", &c.HelloWait, 10 * time.Second},
 		{"ping interval", &c.PingEvery, 15 * time.Second},
@@ -180,6 +194,7 @@ func (c Config) withDefaults() (Config, error) {
 			refuse("%s is %s: must be positive", d.name, *d.value)
 		}
 	}
+	c.Limits = c.Limits.withDefaults(refuse)
 	if c.PingEvery >= c.PongWait {
 		refuse("the ping interval %s must be shorter than the wait for a pong %s", c.PingEvery, c.PongWait)
 	}

@@ -72,7 +72,7 @@ func (e endpoint) admit(id, bearer string, role wire.Role, r *http.Request) (str
 	if !wire.ValidRoom(id) {
 		return "", errNoRoom
 	}
-	if _, err := e.server.gate.admit(have, id, role); err != nil {
+	if _, _, err := e.server.admit(have, id, role); err != nil {
 		return "", err
 	}
 	name := r.URL.Query().Get("name")
@@ -88,7 +88,7 @@ func (e endpoint) Find(kind whip.Kind, id, session, bearer string) (whip.Resourc
 	if err != nil {
 		return nil, err
 	}
-	if _, err := e.server.gate.admit(have, id, ""); err != nil {
+	if _, _, err := e.server.admit(have, id, ""); err != nil {
 		return nil, err
 	}
 	if l, err := e.server.hub.find(id); err == nil {

@@ -130,7 +130,7 @@ func TestWHIPAndWHEPWithTokens(t *testing.T) {
 	h := closed(t, nil)
 	_, answer := h.call(http.MethodPost, "/api/rooms", operatorToken, `{"name":"The Lobby"}`)
 	room, token := answer["room"].(string), answer["host_token"].(string)
-	_, answer = h.call(http.MethodPost, "/api/rooms", operatorToken, `{"name":"Another"}`)
+	_, answer = h.call(http.MethodPost, "/api/rooms", operatorToken, `{"name":"Another","visibility":"closed"}`)
 	other := answer["room"].(string)
 	offer := newPeer(t, wire.MediaEar, 1).offer()
 	for _, row := range []struct {

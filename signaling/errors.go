@@ -12,6 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling/wire"
+	"github.com/earshot-audio/earshot/store"
 )
 
 // refusals tells which code an error of the layers below is answered with.
@@ -30,6 +31,10 @@ var refusals = []struct {
 	{room.ErrNotOnStage, wire.CodeConflict, "not on stage"},
 	{room.ErrOnStage, wire.CodeConflict, "already on stage"},
 	{room.ErrRole, wire.CodeUnprocessable, "the role cannot be given"},
+	{store.ErrUnavailable, wire.CodeInviteUnavailable, ""},
+	{store.ErrKey, wire.CodeUnauthorized, "the login key is not valid"},
+	{store.ErrBudget, wire.CodeConflict, "there are no invites left to give"},
+	{store.ErrNotFound, wire.CodeNotFound, ""},
 	{rtc.ErrClosed, wire.CodeRoomEnded, ""},
 	{context.DeadlineExceeded, wire.CodeUnavailable, "the server took too long"},
 	{context.Canceled, wire.CodeUnavailable, "the request was given up"},

@@ -40,6 +40,7 @@ type hub struct {
 type plan struct {
 	id       string
 	title    string
+	owner    string // the account that makes it; empty: the operator, or anybody
 	closed   bool
 	capacity int
 	slots    int
@@ -101,7 +102,7 @@ func (h *hub) createLocked(p plan) (*live, error) {
 		return nil, wire.NewError(wire.CodeUnavailable, "the server has as many rooms as it may have")
 	}
 	now := h.cfg.Clock()
-	rules, err := room.New(room.Config{Name: p.id, Capacity: p.capacity, Stage: h.cfg.Stage}, now)
+	rules, err := room.New(room.Config{Name: p.id, Title: p.title, Owner: p.owner, Slots: p.slots, Capacity: p.capacity, Stage: h.cfg.Stage}, now)
 	if err != nil {
 		return nil, fmt.Errorf("create room: %w", err)
 	}
@@ -109,6 +110,7 @@ func (h *hub) createLocked(p plan) (*live, error) {
 		hub:        h,
 		id:         p.id,
 		title:      p.title,
+		owner:      p.owner,
 		closed:     p.closed,
 		slots:      p.slots,
 		created:    now,

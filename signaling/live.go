@@ -19,7 +19,8 @@ type live struct {
 	hub     *hub
 	id      string
 	title   string
-	closed  bool // visibility: not listed
+	owner   string // the account that made it; empty: the operator, or anybody
+	closed  bool   // visibility: not listed
 	slots   int
 	created time.Time
 

@@ -201,7 +201,7 @@ func TestTheProtocolsHTTPExamples(t *testing.T) {
 	var want map[string]any
 	require.NoError(t, json.Unmarshal([]byte(responses[0]), &want))
 	// Times and tokens are what they are; all else is as shown.
-	for _, key := range []string{"created_at", "expires_at", "host_token"} {
+	for _, key := range []string{"created_at", "expires_at", "host_token", "refresh_token", "refresh_expires_at"} {
 		assert.IsType(t, want[key], got[key], key)
 		delete(want, key)
 		delete(got, key)

@@ -49,8 +49,10 @@ type roomInfo struct {
 // createResponse is the answer to POST /api/rooms.
 type createResponse struct {
 	roomInfo
-	HostToken string    `json:"host_token"`
-	ExpiresAt time.Time `json:"expires_at"`
+	HostToken      string    `json:"host_token"`
+	ExpiresAt      time.Time `json:"expires_at"`
+	RefreshToken   string    `json:"refresh_token"`
+	RefreshExpires time.Time `json:"refresh_expires_at"`
 }
 
 // info shows a room as it is now.
@@ -82,11 +84,15 @@ func (s *Server) authorize(r *http.Request) (grant, error) {
 	return s.gate.check(token)
 }
 
-// createRoom serves POST /api/rooms: the operator, or on an open server anybody.
+// createRoom serves POST /api/rooms: the operator, a member, or on an open server
+// anybody. A member's own token is a host's in the room.
 func (s *Server) createRoom(w http.ResponseWriter, r *http.Request) {
 	have, err := s.authorize(r)
-	if err == nil && !s.cfg.Open && !have.operator {
-		err = wire.NewError(wire.CodeForbidden, "creating a room takes the operator's token")
+	if err == nil && !s.cfg.Open && !have.operator && !have.member {
+		err = wire.NewError(wire.CodeForbidden, "creating a room takes a member's or the operator's token")
+	}
+	if err == nil {
+		err = s.mayCreate(r, have)
 	}
 	var body createRequest
 	if err == nil {
@@ -96,21 +102,43 @@ func (s *Server) createRoom(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		wanted, err = s.plan(body)
 	}
+	if have.member {
+		wanted.owner = have.account
+	}
 	var l *live
 	if err == nil {
 		l, err = s.hub.create(wanted)
 	}
-	var token string
-	var expires time.Time
+	var pair tokens
 	if err == nil {
-		token, expires, err = s.gate.issue(l.id, wire.RoleHost)
+		pair, err = s.hostTokens(have, l.id)
+	}
+	if err == nil {
+		err = s.noted(r, have, "room.create", l.id, "", wanted.title)
 	}
 	if err != nil {
-		writeError(w, refuse(s.log, err))
+		s.refuse(w, err)
 		return
 	}
 	w.Header().Set("Location", "/api/rooms/"+l.id)
-	writeJSON(w, http.StatusCreated, createResponse{roomInfo: l.info(), HostToken: token, ExpiresAt: expires.UTC()})
+	writeJSON(w, http.StatusCreated, createResponse{
+		roomInfo: l.info(), HostToken: pair.Token, ExpiresAt: pair.ExpiresAt,
+		RefreshToken: pair.RefreshToken, RefreshExpires: pair.RefreshExpires,
+	})
+}
+
+// hostTokens issues what the creator of a room is a host there with.
+func (s *Server) hostTokens(have grant, room string) (tokens, error) {
+	c := claims{Room: room, Role: wire.RoleHost, Name: have.name}
+	if !have.member {
+		return s.gate.issue(c, creatorTTL)
+	}
+	a, err := s.store.Account(have.account)
+	if err != nil {
+		return tokens{}, err
+	}
+	c.Subject, c.Login, c.Pass = a.ID, a.Login, have.pass
+	return s.gate.issue(c, s.cfg.TokenTTL)
 }
 
 // plan checks a request for a room.
@@ -177,15 +205,13 @@ func (s *Server) showRoom(w http.ResponseWriter, r *http.Request) {
 // endRoom serves DELETE /api/rooms/{room}: the operator, a host of the room, or
 // on an open server anybody.
 func (s *Server) endRoom(w http.ResponseWriter, r *http.Request) {
-	l, have, err := s.seen(r)
-	if err == nil && !s.gate.mayManage(have, l.id) {
-		err = wire.NewError(wire.CodeForbidden, "ending a room takes a host's or the operator's token")
-	}
+	l, have, err := s.managed(r)
 	if err == nil {
+		s.note(have, "room.end", l.id, "", "")
 		err = l.end(room.Operator, nil)
 	}
 	if err != nil {
-		writeError(w, refuse(s.log, err))
+		s.refuse(w, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -208,10 +234,52 @@ func (s *Server) seen(r *http.Request) (*live, grant, error) {
 	return l, have, nil
 }
 
-// maySee tells whether a grant shows a room: the operator's every room, a
-// session token's its own, and on an open server every open one.
+// managed returns the room of a request that takes a host's or the operator's
+// token.
+func (s *Server) managed(r *http.Request) (*live, grant, error) {
+	l, have, err := s.seen(r)
+	if err == nil && !s.manages(have, l) {
+		return nil, grant{}, wire.NewError(wire.CodeForbidden, "that takes a host's or the operator's token")
+	}
+	return l, have, err
+}
+
+// manages tells whether a grant is good for what a host may do.
+func (s *Server) manages(have grant, l *live) bool {
+	return s.gate.mayManage(have, l.id) || l.ownedBy(have)
+}
+
+// ownedBy tells whether the room was made with the grant's account.
+func (l *live) ownedBy(have grant) bool { return have.member && l.owner == have.account }
+
+// maySee tells whether a grant shows a room: the operator's every room, a session
+// token's and a member's their own, and the others as their visibility says; on
+// an open server every open one.
 func (s *Server) maySee(have grant, l *live) bool {
-	return have.operator || have.room == l.id || (s.cfg.Open && !l.closed)
+	if have.operator || have.room == l.id || l.ownedBy(have) {
+		return true
+	}
+	return (s.cfg.Open || have.pass != "") && l.shows(have)
+}
+
+// shows tells whether the room's visibility shows it to somebody who is not
+// invited to it.
+func (l *live) shows(have grant) bool { return !l.closed }
+
+// admit tells in which role, and as whom, somebody may come into a room.
+func (s *Server) admit(have grant, room string, want wire.Role) (wire.Role, grant, error) {
+	if l, err := s.hub.find(room); err == nil && !s.cfg.Open && have.room != room && !have.operator {
+		switch {
+		case l.ownedBy(have):
+			have.room, have.role, have.invited = room, wire.RoleHost, true
+		case !l.shows(have):
+			return "", grant{}, errNoRoom
+		default:
+			have.invited, have.reservation = false, ""
+		}
+	}
+	role, err := s.gate.admit(have, room, want)
+	return role, have, err
 }
 
 // readBody decodes a JSON body strictly: its type, its size, its fields.

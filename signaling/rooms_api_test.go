@@ -148,7 +148,7 @@ func TestWithoutATokenAClosedServerShowsNothing(t *testing.T) {
 	id, token := answer["room"].(string), answer["host_token"].(string)
 	assert.Len(t, id, 26)
 	assert.Equal(t, "The Lobby", answer["name"])
-	_, answer = h.call(http.MethodPost, "/api/rooms", operatorToken, `{"name":"The Lobby"}`)
+	_, answer = h.call(http.MethodPost, "/api/rooms", operatorToken, `{"name":"The Lobby","visibility":"closed"}`)
 	other := answer["room"].(string)
 
 	for _, row := range []struct {

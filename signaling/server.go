@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/earshot-audio/earshot/signaling/wire"
+	"github.com/earshot-audio/earshot/store"
 )
 
 // cutGrace is how long Shutdown waits for connections that it has cut.
@@ -24,6 +25,8 @@ type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	gate     *gate
+	limits   *limits
+	store    *store.Store
 	hub      *hub
 	metrics  *metrics
 	handler  http.Handler
@@ -46,6 +49,8 @@ func New(cfg Config) (*Server, error) {
 		cfg:      cfg,
 		log:      cfg.Log,
 		gate:     newGate(&cfg),
+		limits:   newLimits(&cfg),
+		store:    cfg.Store,
 		sessions: make(map[*session]struct{}),
 	}
 	s.upgrader = websocket.Upgrader{

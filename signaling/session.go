@@ -234,7 +234,7 @@ func (s *session) join(m wire.Join) error {
 	if s.live != nil {
 		return wire.NewError(wire.CodeConflict, "this session has joined a room; open another for another")
 	}
-	role, err := s.server.gate.admit(s.have, m.Room, m.Role)
+	role, _, err := s.server.admit(s.have, m.Room, m.Role)
 	if err != nil {
 		s.server.metrics.joined("ws", err)
 		return err

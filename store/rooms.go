@@ -3,37 +3,28 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
-	"time"
+
+	"github.com/earshot-audio/earshot/room"
 )
 
-// Room is a room as it is kept. It is a value.
-type Room struct {
-	ID string `json:"id"`
-	// Title is what people call it.
-	Title string `json:"title"`
-	// Owner is the account that made it; empty for the operator.
-	Owner string `json:"owner,omitempty"`
-	// Slots is how many voices it passes on at once.
-	Slots   int             `json:"slots"`
-	Created time.Time       `json:"created"`
-	State   json.RawMessage `json:"state,omitempty"`
-}
-
-// Keep writes a room in the place of what was kept of it, together with the audit
-// entries that were noted before. When it returns without an error all of it is
-// on the disk.
-func (s *Store) Keep(ctx context.Context, r Room) error {
-	_, err := s.rooms.change(ctx, keyOf(r.ID), func(Room, bool) (Room, error) { return r, nil })
+// Keep writes a room in the place of what was kept under its name, together with
+// the audit entries that were noted before; one that has ended is forgotten, and
+// so are the invites to it. When it returns without an error all of it is on the
+// disk.
+func (s *Store) Keep(r room.State) error {
+	ctx, id := context.Background(), r.Config.Name
+	if r.Ended {
+		return s.drop(ctx, id)
+	}
+	_, err := s.rooms.change(ctx, keyOf(id), func(room.State, bool) (room.State, error) { return r, nil })
 	if err != nil {
 		return err
 	}
 	return s.trail.flush(ctx)
 }
 
-// Drop forgets a room that has ended, and the invites to it.
-func (s *Store) Drop(ctx context.Context, id string) error {
+func (s *Store) drop(ctx context.Context, id string) error {
 	if err := s.rooms.remove(ctx, keyOf(id)); err != nil {
 		return err
 	}
@@ -44,10 +35,10 @@ func (s *Store) Drop(ctx context.Context, id string) error {
 }
 
 // Rooms returns the rooms that have not ended, the oldest first.
-func (s *Store) Rooms() []Room {
+func (s *Store) Rooms() []room.State {
 	all := s.rooms.all()
-	slices.SortFunc(all, func(a, b Room) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(all, func(a, b room.State) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Config.Name, b.Config.Name))
 	})
 	return all
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/earshot-audio/earshot/room"
 )
 
 const (
@@ -40,7 +42,7 @@ type Store struct {
 	conn     *nats.Conn
 	owner    *nats.Subscription
 
-	rooms    *table[Room]
+	rooms    *table[room.State]
 	invites  *table[Invite]
 	accounts *table[Account]
 	trail    *trail
@@ -100,7 +102,7 @@ func Memory() *Store {
 }
 
 func (s *Store) load(ctx context.Context, rooms, invites, accounts, audit bucket) (err error) {
-	if s.rooms, err = newTable[Room](ctx, "rooms", rooms); err != nil {
+	if s.rooms, err = newTable[room.State](ctx, "rooms", rooms); err != nil {
 		return err
 	}
 	if s.invites, err = newTable[Invite](ctx, "invites", invites); err != nil {

@@ -67,10 +67,18 @@ func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
 	lasting(t, func(t *testing.T, p place) {
 		ctx := t.Context()
 		s := p.open()
-		for _, id := range []string{"b", "a.b..c-", "gone"} {
-			require.NoError(t, s.Keep(ctx, Room{ID: id, Title: "The " + id, Slots: 3, Created: noon}))
+		kept := room.State{
+			Config:  room.Config{Name: "b", Title: "Renamed", Owner: "ada", Capacity: 7, Slots: 2, Rules: room.Rules{Hands: room.HandsInvited}},
+			Created: noon.Add(time.Second),
+			Stage: []room.Member{{ID: "m", Name: "Ada", Role: room.Host, Identity: room.Identity{Account: "ada", Pass: "p"},
+				Muted: true, MutedBy: "x", Away: noon, JoinedAt: noon}},
+			Bars:  []room.Bar{{Member: "y", Name: "Yo", Identity: room.Identity{Pass: "q"}, By: "m", At: noon}},
+			Holds: []room.Hold{{Key: "k", Name: "Guest", Role: room.Speaker, Until: noon.Add(time.Hour)}},
 		}
-		require.NoError(t, s.Keep(ctx, Room{ID: "b", Title: "Renamed", Slots: 3, Created: noon.Add(time.Second), Owner: "ada"}))
+		for _, id := range []string{"b", "a.b..c-", "gone"} {
+			require.NoError(t, s.Keep(room.State{Config: room.Config{Name: id, Title: "The " + id}, Created: noon}))
+		}
+		require.NoError(t, s.Keep(kept))
 		ada, key, err := s.Join(ctx, "Ada", "", 2, noon)
 		require.NoError(t, err)
 		club, clubCode, err := s.Invite(ctx, Invite{Inviter: ada.ID, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
@@ -82,15 +90,15 @@ func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
 		_, err = s.Redeem(ctx, stageCode, noon)
 		require.NoError(t, err)
 		s.Note(Entry{At: noon, Who: "operator", Did: "room.end", Room: "gone"})
-		require.NoError(t, s.Drop(ctx, "gone"))
+		require.NoError(t, s.Keep(room.State{Config: room.Config{Name: "gone"}, Created: noon, Ended: true}))
 		require.NoError(t, s.Close())
 
 		s = p.open()
 		defer func() { assert.NoError(t, s.Close()) }()
 		rooms := s.Rooms()
 		require.Len(t, rooms, 2, "the one that ended is gone")
-		assert.Equal(t, "a.b..c-", rooms[0].ID)
-		assert.Equal(t, Room{ID: "b", Title: "Renamed", Slots: 3, Created: noon.Add(time.Second), Owner: "ada"}, rooms[1])
+		assert.Equal(t, "a.b..c-", rooms[0].Config.Name)
+		assert.Equal(t, kept, rooms[1])
 
 		stage.Used = 1
 		assert.ElementsMatch(t, []Invite{club, stage}, s.Invites())
@@ -99,9 +107,9 @@ func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
 		_, err = s.Look(clubCode, noon)
 		require.NoError(t, err)
 
-		kept, err := s.Account(ada.ID)
+		account, err := s.Account(ada.ID)
 		require.NoError(t, err)
-		assert.Equal(t, 1, kept.Invites, "the budget is spent")
+		assert.Equal(t, 1, account.Invites, "the budget is spent")
 		again, err := s.Login(ctx, key, noon.Add(time.Minute))
 		require.NoError(t, err)
 		assert.EqualValues(t, 2, again.Login)

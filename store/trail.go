@@ -34,10 +34,12 @@ const (
 )
 
 // trail writes the audit entries one after the other, from one goroutine, which
-// ends with close. Safe for concurrent use.
+// ends with close; in memory, where writing does not wait, without one. Safe for
+// concurrent use.
 type trail struct {
 	bucket bucket
 	log    *slog.Logger
+	direct bool
 
 	mu      sync.Mutex
 	queue   []Entry
@@ -53,12 +55,16 @@ type trail struct {
 func newTrail(b bucket, log *slog.Logger) *trail {
 	t := &trail{bucket: b, log: log, done: make(chan struct{})}
 	t.changed = sync.NewCond(&t.mu)
-	go t.run()
+	if _, t.direct = b.(*memory); t.direct {
+		close(t.done)
+	} else {
+		go t.run()
+	}
 	return t
 }
 
 // Note adds an entry to the audit trail. It does not wait: the entry is on the
-// disk after the next [Store.Keep], [Store.Drop] or [Store.Flush].
+// disk after the next [Store.Keep] or [Store.Flush].
 func (s *Store) Note(e Entry) {
 	t := s.trail
 	t.mu.Lock()
@@ -66,8 +72,13 @@ func (s *Store) Note(e Entry) {
 	if t.closed {
 		return
 	}
-	t.queue = append(t.queue, e)
 	t.noted++
+	if t.direct {
+		t.last, _ = t.write(max(t.last+1, e.At.UnixNano()), e) // a record in memory cannot fail
+		t.written++
+		return
+	}
+	t.queue = append(t.queue, e)
 	t.changed.Broadcast()
 }
 

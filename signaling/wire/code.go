@@ -21,6 +21,7 @@ const (
 	CodeRoomFull             Code = "room_full"
 	CodeStageFull            Code = "stage_full"
 	CodeRoomEnded            Code = "room_ended"
+	CodeInviteUnavailable    Code = "invite_unavailable"
 	CodePreconditionFailed   Code = "precondition_failed"
 	CodeTooLarge             Code = "too_large"
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
@@ -57,6 +58,7 @@ var codeTable = []CodeInfo{
 	{CodeRoomFull, http.StatusConflict, "the room has no seat left"},
 	{CodeStageFull, http.StatusConflict, "the stage has no place left"},
 	{CodeRoomEnded, http.StatusGone, "the room has ended"},
+	{CodeInviteUnavailable, http.StatusGone, "the invite is not available"},
 	{CodePreconditionFailed, http.StatusPreconditionFailed, "the state has changed since"},
 	{CodeTooLarge, http.StatusRequestEntityTooLarge, "the request is too large"},
 	{CodeUnsupportedMediaType, http.StatusUnsupportedMediaType, "the content type is not supported"},
