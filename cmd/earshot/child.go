@@ -45,7 +45,7 @@ func startServer(ctx context.Context, died context.CancelCauseFunc) (*child, err
 		return nil, fmt.Errorf("find this program's own file: %w", err)
 	}
 	c := &child{log: &tail{}, exited: make(chan struct{})}
-	c.cmd = exec.Command(self, "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--stop-with-stdin")
+	c.cmd = exec.Command(self, "serve", "--open", "--rate-limit-exempt", "127.0.0.0/8", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--stop-with-stdin")
 	c.cmd.Stderr = c.log
 	apart(c.cmd)
 	stdin, err := c.cmd.StdinPipe()

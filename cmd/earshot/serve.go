@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,10 +28,16 @@ const goodbyes = 10 * time.Second
 // serveFlags are the flags of earshot serve.
 type serveFlags struct {
 	http, media, advertise, data string
+	nats                         string
 	open, openToNetwork          bool
+	tlsCert, tlsKey              string
+	tlsSelfSigned                bool
 	operatorToken, logFormat     string
+	rateLimitExempt              []string
 	pprof                        string
 	stopWithStdin                bool
+	// changed tells which flags were given.
+	changed func(flag string) bool
 }
 
 func serveCommand() *cobra.Command {
@@ -39,12 +46,19 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve live-audio rooms",
 		Long: `Serve live-audio rooms: signaling over WebSocket, WHIP and WHEP, and audio over
-one UDP port. With --open, rooms spring up on first use and nobody needs a
-token: for demos and load tests on this machine.`,
-		Example: `  earshot serve --open
-  earshot serve --http 127.0.0.1:8080 --media 127.0.0.1:8081`,
+one UDP port. Rooms are entered by invite; the operator's token, which is kept
+under --data, makes the first ones (see earshot invite and earshot room). Rooms,
+invites, accounts and who is on stage outlive the process.
+
+With --open, rooms spring up on first use, nobody needs a token, and nothing is
+kept: for demos and load tests on this machine. Then clients on the loopback are
+exempt from the rate limits, unless --open-to-network is given.`,
+		Example: `  earshot serve
+  earshot serve --open
+  earshot serve --http 0.0.0.0:7443 --media 0.0.0.0:7081 --advertise 192.0.2.7 --tls-self-signed`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			f.changed = c.Flags().Changed
 			return serve(c.Context(), f, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
@@ -53,6 +67,11 @@ token: for demos and load tests on this machine.`,
 	flags.StringVar(&f.media, "media", "127.0.0.1:7081", "UDP `address` of all audio")
 	flags.StringVar(&f.advertise, "advertise", "", "IP `address` to put in candidates, if clients reach --media at another than its own (NAT, containers)")
 	flags.StringVar(&f.data, "data", "./earshot-data", "`directory` of what outlives the process")
+	flags.StringVar(&f.nats, "nats", "", "`URL` of a NATS server with JetStream to keep it in instead (default: one embedded in the process, under --data)")
+	flags.StringVar(&f.tlsCert, "tls-cert", "", "`file` of the certificate for HTTPS (PEM)")
+	flags.StringVar(&f.tlsKey, "tls-key", "", "`file` of its key (PEM)")
+	flags.BoolVar(&f.tlsSelfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here and kept under --data (browsers have to be told to trust it)")
+	flags.StringSliceVar(&f.rateLimitExempt, "rate-limit-exempt", nil, "`CIDR` of load generators that no rate limit holds for (repeatable)")
 	flags.BoolVar(&f.open, "open", false, "let rooms spring up on first use and ask for no token")
 	flags.BoolVar(&f.openToNetwork, "open-to-network", false, "allow --open on an address that others can reach")
 	flags.StringVar(&f.operatorToken, "operator-token", os.Getenv("EARSHOT_OPERATOR_TOKEN"), "`token` of the operator (or $EARSHOT_OPERATOR_TOKEN; default: made once and kept under --data)")
@@ -72,6 +91,22 @@ func (f serveFlags) check() error {
 		if _, err := netip.ParseAddr(f.advertise); err != nil {
 			return usage(fmt.Errorf("--advertise: %w", err))
 		}
+	}
+	for _, row := range []struct {
+		wrong bool
+		text  string
+	}{
+		{(f.tlsCert == "") != (f.tlsKey == ""), "--tls-cert and --tls-key belong together"},
+		{f.tlsSelfSigned && f.tlsCert != "", "--tls-self-signed makes a certificate, and --tls-cert gives one: choose"},
+		{f.open && (f.changed("data") || f.nats != ""), "--open keeps nothing: leave out --data and --nats"},
+		{f.openToNetwork && !f.open, "--open-to-network goes with --open"},
+	} {
+		if row.wrong {
+			return usage(errors.New(row.text))
+		}
+	}
+	if _, err := f.exempt(); err != nil {
+		return usage(err)
 	}
 	for _, a := range []struct{ flag, address string }{{"--http", f.http}, {"--media", f.media}} {
 		host, _, err := net.SplitHostPort(a.address)
@@ -105,22 +140,25 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	}
 	log := newLog(f.logFormat, stderr)
 
-	token := f.operatorToken
-	if token == "" && !f.open {
-		if token, err = keepOperatorToken(f.data); err != nil {
-			return err
-		}
+	encryption, err := f.tls()
+	if err != nil {
+		return err
 	}
+	cfg := signaling.Config{Open: f.open, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: version(), Page: web.Handler()}
+	cfg.Limits.Exempt, _ = f.exempt() // checked
+	kept, err := f.keep(ctx, &cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
 	advertise, _ := netip.ParseAddr(f.advertise) // checked; zero if empty
 	media, err := rtc.New(rtc.Config{Media: f.media, Advertise: advertise, Log: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, media.Close()) }()
-	registry := prometheus.NewRegistry()
-	server, err := signaling.New(signaling.Config{
-		Open: f.open, OperatorToken: token, Media: media, Log: log, Registry: registry, Version: version(), Page: web.Handler(),
-	})
+	cfg.Media = media
+	server, err := signaling.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -129,6 +167,10 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 		return fmt.Errorf("listen on --http %s: %w; is another server running there?", f.http, err)
 	}
 	front := server.HTTP()
+	scheme := "http"
+	if encryption != nil {
+		scheme, listener = "https", tls.NewListener(listener, encryption)
+	}
 	failed := make(chan error, 2)
 	go func() { failed <- front.Serve(listener) }()
 	if f.pprof != "" {
@@ -138,7 +180,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 		}
 		defer func() { err = errors.Join(err, profiles.Close()) }()
 	}
-	fmt.Fprintf(stdout, "earshot is serving http://%s (audio on UDP %s); stop with Ctrl-C\n", listener.Addr(), media.Addr())
+	fmt.Fprintf(stdout, "earshot is serving %s://%s (audio on UDP %s); stop with Ctrl-C\n", scheme, listener.Addr(), media.Addr())
 
 	select {
 	case <-ctx.Done():

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net"
@@ -11,12 +13,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-var address = regexp.MustCompile(`http://\S+`)
+var address = regexp.MustCompile(`https?://\S+`)
 
 // served starts earshot serve in this process and returns its URL, and what
 // stops it and returns its exit code.
@@ -87,7 +90,7 @@ func TestAServerThatIsNotOpenTakesTheOperatorsKeptToken(t *testing.T) {
 	assert.NotEmpty(t, made["host_token"])
 	assert.Zero(t, stop())
 
-	again, err := keepOperatorToken(data)
+	again, err := keepSecret(data, operatorFile)
 	require.NoError(t, err)
 	assert.Equal(t, strings.TrimSpace(string(token)), again)
 }
@@ -99,4 +102,105 @@ func TestASecondServerOnTheMediaPortExitsWith1(t *testing.T) {
 	_, stderr, code := command(t, "serve", "--open", "--http", "127.0.0.1:0", "--media", taken.LocalAddr().String())
 	assert.Equal(t, exitCouldNotRun, code)
 	assert.Contains(t, stderr, taken.LocalAddr().String())
+}
+
+func TestADataDirectoryHasOneServer(t *testing.T) {
+	data := t.TempDir()
+	_, stop := served(t, "--data", data)
+	_, stderr, code := command(t, "serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data", data)
+	assert.Equal(t, exitCouldNotRun, code)
+	assert.Contains(t, stderr, "another server uses this store")
+	assert.Zero(t, stop())
+}
+
+func TestADataDirectoryThatCannotBeUsedIsSaidAtTheStart(t *testing.T) {
+	path := file(t, "data", "a file")
+	_, stderr, code := command(t, "serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data", path)
+	assert.Equal(t, exitCouldNotRun, code)
+	assert.Contains(t, stderr, path)
+	_, stderr, code = command(t, "serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data", t.TempDir(), "--nats", "nats://127.0.0.1:1")
+	assert.Equal(t, exitCouldNotRun, code)
+	assert.Contains(t, stderr, "NATS")
+}
+
+func TestASelfSignedCertificateIsKeptAndCanBeTrusted(t *testing.T) {
+	data := t.TempDir()
+	path := filepath.Join(data, certificateFile)
+	var first []byte
+	for range 2 {
+		url, stop := served(t, "--data", data, "--tls-self-signed")
+		assert.True(t, strings.HasPrefix(url, "https://"), url)
+		kept, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if first != nil {
+			assert.Equal(t, first, kept, "the same after a restart")
+		}
+		first = kept
+		trusted := x509.NewCertPool()
+		require.True(t, trusted.AppendCertsFromPEM(kept))
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: trusted}}}
+		response, err := client.Get(url + "/healthz")
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusOK, response.StatusCode)
+		assert.NoError(t, response.Body.Close())
+		assert.Zero(t, stop())
+	}
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	url, stop := served(t, "--open", "--tls-cert", path, "--tls-key", path)
+	assert.True(t, strings.HasPrefix(url, "https://"), url)
+	assert.Zero(t, stop())
+	_, stderr, code := command(t, "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--tls-cert", "nowhere.pem", "--tls-key", path)
+	assert.Equal(t, exitCouldNotRun, code)
+	assert.Contains(t, stderr, "nowhere.pem")
+}
+
+func TestACertificateIsMadeAnewForAnotherAddressAndInTime(t *testing.T) {
+	data, err := makeCertificate("0.0.0.0", time.Now())
+	require.NoError(t, err)
+	pair, err := tls.X509KeyPair(data, data)
+	require.NoError(t, err)
+	assert.True(t, covers(pair.Leaf, "127.0.0.1"))
+	assert.True(t, covers(pair.Leaf, ""), "all addresses of this machine")
+	assert.False(t, covers(pair.Leaf, "192.0.2.1"))
+	assert.False(t, covers(pair.Leaf, "club.example"))
+
+	dir := t.TempDir()
+	old, err := makeCertificate("127.0.0.1", time.Now().Add(-certificateFor))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, certificateFile), old, 0o600))
+	fresh, err := serveFlags{data: dir, http: "127.0.0.1:0"}.selfSigned()
+	require.NoError(t, err)
+	assert.True(t, time.Until(fresh.Leaf.NotAfter) > renewBefore)
+}
+
+func TestWhoIsExemptFromTheRateLimits(t *testing.T) {
+	for name, row := range map[string]struct {
+		flags serveFlags
+		want  []string // nil: refused
+	}{
+		"nobody":                                 {serveFlags{}, []string{}},
+		"who is named":                           {serveFlags{rateLimitExempt: []string{"10.1.0.0/16"}}, []string{"10.1.0.0/16"}},
+		"the loopback of an open server":         {serveFlags{open: true}, loopback},
+		"nobody if it is open to the network":    {serveFlags{open: true, openToNetwork: true}, []string{}},
+		"an address is not a range":              {serveFlags{rateLimitExempt: []string{"10.1.2.3"}}, nil},
+		"an address within a range is not one":   {serveFlags{rateLimitExempt: []string{"10.1.2.3/16"}}, nil},
+		"nonsense is refused and never ignored":  {serveFlags{rateLimitExempt: []string{"loopback"}}, nil},
+		"nothing is refused and never ignored":   {serveFlags{rateLimitExempt: []string{""}}, nil},
+		"the second is looked at like the first": {serveFlags{rateLimitExempt: []string{"10.1.0.0/16", "x"}}, nil},
+	} {
+		got, err := row.flags.exempt()
+		if row.want == nil {
+			assert.ErrorContains(t, err, "--rate-limit-exempt", name)
+			continue
+		}
+		require.NoError(t, err, name)
+		texts := []string{}
+		for _, p := range got {
+			texts = append(texts, p.String())
+		}
+		assert.Equal(t, row.want, texts, name)
+	}
 }
