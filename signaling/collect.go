@@ -99,7 +99,8 @@ var (
 	descAddresses = desc("media_addresses", "Addresses that authentic ICE checks have come from, a few for each mic and ear.")
 	descRefused   = desc("media_datagrams_refused_total",
 		"Datagrams turned down at the media port, by reason: unknown (from and for nobody), unauthentic, "+
-			"malformed (nothing of WebRTC), overrun (for mics, faster than they could be taken).", "reason")
+			"malformed (nothing of WebRTC), overrun (for mics, faster than they could be taken), "+
+			"excess (packets of mics that came faster than any speech).", "reason")
 )
 
 // Describe implements prometheus.Collector.
@@ -144,4 +145,5 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	counter(descRefused, port.Unauthentic, "unauthentic")
 	counter(descRefused, port.Malformed, "malformed")
 	counter(descRefused, port.Overrun, "overrun")
+	counter(descRefused, port.Excess, "excess")
 }

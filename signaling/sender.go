@@ -2,6 +2,8 @@ package signaling
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"sync"
 	"time"
 
@@ -111,7 +113,21 @@ func (s *sender) overflow() {
 // abort ends the session without a word: the connection is dead, or has to be.
 func (s *sender) abort() {
 	s.end(nil)
+	s.reset()
 	_ = s.conn.Close()
+}
+
+// reset makes the socket, when it is closed, drop what the client has not taken.
+// Otherwise the kernel would offer that, up to megabytes, to a client that does
+// not read for minutes after the session has ended.
+func (s *sender) reset() {
+	conn := s.conn.NetConn()
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if socket, ok := conn.(*net.TCPConn); ok {
+		_ = socket.SetLinger(0) // if it fails, it takes those minutes
+	}
 }
 
 // quit ends the session without a word if it is not ending yet. One that is
@@ -176,6 +192,7 @@ func (s *sender) close() {
 		select {
 		case p := <-s.queue:
 			if s.write(p) != nil {
+				s.reset()
 				return
 			}
 			continue
@@ -186,6 +203,7 @@ func (s *sender) close() {
 	if p, err := pack(*s.farewell); err == nil {
 		_ = s.conn.SetWriteDeadline(deadline)
 		if s.conn.WritePreparedMessage(p.frame) != nil {
+			s.reset()
 			return
 		}
 		s.metrics.sent(p.kind)
@@ -203,6 +221,9 @@ func (s *sender) close() {
 	select {
 	case <-s.read:
 	case <-wait.C:
+		if s.farewell.Reason == wire.GoodbyeSlow {
+			s.reset()
+		}
 	}
 }
 

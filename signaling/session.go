@@ -90,6 +90,9 @@ func (s *session) lost(err error) {
 	if !s.out.stopped() {
 		s.log.Debug("session lost", "err", err)
 	}
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		s.out.reset() // it says nothing any more, or does not read its pongs
+	}
 	// A session that is ending is left to its writer.
 	s.out.quit()
 }

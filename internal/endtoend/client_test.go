@@ -85,9 +85,9 @@ type publisher struct {
 	stamp    uint32
 }
 
-func publish(t *testing.T, by exchange) *publisher {
+func publish(t *testing.T, by exchange, change ...func(*webrtc.SettingEngine)) *publisher {
 	t.Helper()
-	pc := plain(t)
+	pc := plain(t, change...)
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "a", "b")
 	require.NoError(t, err)
 	sender, err := pc.AddTrack(track)
@@ -133,14 +133,16 @@ func (p *publisher) say(frames []speech.Frame, level uint8) {
 
 // A listener keeps what its ear receives, by section.
 type listener struct {
+	pc *webrtc.PeerConnection
+
 	mu    sync.Mutex
 	heard map[string][]*rtp.Packet // by mid
 }
 
-func listen(t *testing.T, sections int, by exchange) *listener {
+func listen(t *testing.T, sections int, by exchange, change ...func(*webrtc.SettingEngine)) *listener {
 	t.Helper()
-	pc := plain(t)
-	l := &listener{heard: map[string][]*rtp.Packet{}}
+	pc := plain(t, change...)
+	l := &listener{pc: pc, heard: map[string][]*rtp.Packet{}}
 	for range sections {
 		_, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		require.NoError(t, err)
@@ -164,6 +166,12 @@ func listen(t *testing.T, sections int, by exchange) *listener {
 	})
 	connect(t, pc, by)
 	return l
+}
+
+// close ends the ear as its client does.
+func (l *listener) close(t *testing.T) {
+	t.Helper()
+	require.NoError(t, l.pc.GracefulClose())
 }
 
 // all are what all sections have received so far.

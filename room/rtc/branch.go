@@ -16,10 +16,14 @@ const (
 	// branchQueue is how many datagrams may wait for Pion: more than a hundred
 	// mics send in 100 ms.
 	branchQueue = 1024
+	// branchShare is how many of them may be one mic's: two seconds of speech.
+	// What one floods the port with, the others still have places.
+	branchShare = 128
 )
 
 // datagram is a received datagram that waits for Pion.
 type datagram struct {
+	to   *connection
 	from netip.AddrPort
 	n    int
 	b    [datagramSize]byte
@@ -45,17 +49,29 @@ func newBranch(p *port) *branch {
 	}
 }
 
-// put copies a datagram for Pion to read. If too many wait, it is dropped and
-// counted.
-func (br *branch) put(b []byte, from netip.AddrPort) {
+// put copies a datagram for Pion to read. If too many wait, in all or for that
+// connection, it is dropped and counted.
+func (br *branch) put(b []byte, from netip.AddrPort, to *connection) {
+	if to.waiting.Add(1) > branchShare {
+		to.waiting.Add(-1)
+		br.dropped.Add(1)
+		return
+	}
 	d := br.spare.Get().(*datagram)
-	d.from, d.n = from, copy(d.b[:], b)
+	d.to, d.from, d.n = to, from, copy(d.b[:], b)
 	select {
 	case br.queue <- d:
 	default:
-		br.spare.Put(d)
+		br.take(d)
 		br.dropped.Add(1)
 	}
+}
+
+// take gives a datagram that does not wait any more back.
+func (br *branch) take(d *datagram) {
+	d.to.waiting.Add(-1)
+	d.to = nil
+	br.spare.Put(d)
 }
 
 // ReadFromAddrPort implements ice.AddrPortReaderWriter.
@@ -63,7 +79,7 @@ func (br *branch) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	select {
 	case d := <-br.queue:
 		n, from := copy(b, d.b[:d.n]), d.from
-		br.spare.Put(d)
+		br.take(d)
 		return n, from, nil
 	case <-br.closed:
 		return 0, netip.AddrPort{}, net.ErrClosed

@@ -59,6 +59,7 @@ func newShow(t *testing.T, ears earsOf, slots int) *show {
 	t.Helper()
 	e, err := New(Config{Media: "127.0.0.1:0"})
 	require.NoError(t, err)
+	e.shortest = 0
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	c := &clock{now: time.Unix(1_000_000, 0)}
 	e.now = c.Now
@@ -90,6 +91,7 @@ func newTestRoom(t *testing.T, ears earsOf, cfg Config, slots int) *Room {
 	}
 	e, err := New(cfg)
 	require.NoError(t, err)
+	e.shortest = 0 // speakers here are in a hurry
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	ears.use(t, e)
 	r, err := e.NewRoom(RoomConfig{Slots: slots})

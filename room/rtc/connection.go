@@ -28,6 +28,9 @@ type connection struct {
 	packets   atomic.Uint64
 	bytes     atomic.Uint64
 
+	// waiting is how many datagrams of the client wait for Pion.
+	waiting atomic.Int32
+
 	// readers are the goroutines that read from the connection.
 	readers sync.WaitGroup
 

@@ -8,8 +8,9 @@ type Counts struct {
 	Peers, Addresses int
 	// Unknown counts datagrams from and for nobody, Unauthentic those that
 	// failed their authentication, Malformed those that are nothing of WebRTC,
-	// and Overrun those for mics that came faster than they could be taken.
-	Unknown, Unauthentic, Malformed, Overrun uint64
+	// Overrun those for mics that came faster than they could be taken, and
+	// Excess packets of mics that were authentic and came faster than any speech.
+	Unknown, Unauthentic, Malformed, Overrun, Excess uint64
 }
 
 // Counts reads the counts. Of what mics receive Pion is the judge, and it does
@@ -20,6 +21,6 @@ func (e *Engine) Counts() Counts {
 	return Counts{
 		Peers: ears.Peers + mics, Addresses: ears.Addresses + addresses,
 		Unknown: ears.Unknown, Unauthentic: ears.Unauthentic, Malformed: ears.Malformed,
-		Overrun: e.branch.dropped.Load(),
+		Overrun: e.branch.dropped.Load(), Excess: e.excess.Load(),
 	}
 }

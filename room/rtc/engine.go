@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -55,6 +56,8 @@ type Engine struct {
 	shards    int
 	consent   time.Duration
 	now       func() time.Time // when packets arrive; tests have their own
+	shortest  time.Duration    // frames of mics; tests send faster than speech
+	excess    atomic.Uint64    // packets of mics that came faster than that
 
 	port        *port
 	routes      *routes
@@ -94,6 +97,7 @@ func New(cfg Config) (*Engine, error) {
 		shards:    cfg.Shards,
 		consent:   cfg.ConsentTimeout,
 		now:       time.Now,
+		shortest:  shortestFrame,
 		stop:      make(chan struct{}),
 		rooms:     map[*Room]struct{}{},
 		awaited:   map[*session]struct{}{},
@@ -167,8 +171,8 @@ func (e *Engine) receive(conn udpbatch.Conn) {
 
 // sort gives a datagram to Pion or to the ears.
 func (e *Engine) sort(b []byte, from netip.AddrPort) {
-	if e.routes.forPion(b, from) {
-		e.branch.put(b, from)
+	if c := e.routes.forPion(b, from); c != nil {
+		e.branch.put(b, from, c)
 		return
 	}
 	e.lite.Handle(b, from, time.Now())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -71,6 +72,7 @@ func (m *Mic) start(ctx context.Context) error {
 // client sends Opus on a later track.
 func (m *Mic) listen(t *webrtc.TrackRemote, number int64) {
 	meter := newMeter()
+	pace := pace{frame: m.room.engine.shortest}
 	var packet rtp.Packet
 	b := make([]byte, receiveMTU)
 	for {
@@ -84,9 +86,15 @@ func (m *Mic) listen(t *webrtc.TrackRemote, number int64) {
 		if packet.Unmarshal(b[:n]) != nil || packet.PayloadType != m.payload || len(packet.Payload) == 0 {
 			continue
 		}
-		if m.takesOver(number) {
-			m.hear(&packet, meter)
+		if !m.takesOver(number) {
+			continue
 		}
+		now := m.room.engine.now()
+		if !pace.allows(now) {
+			m.room.engine.excess.Add(1)
+			continue
+		}
+		m.hear(&packet, meter, now)
 	}
 }
 
@@ -107,14 +115,14 @@ func (m *Mic) takesOver(number int64) bool {
 	}
 }
 
-// hear measures a packet and gives it to the hall.
-func (m *Mic) hear(p *rtp.Packet, meter *meter) {
+// hear measures a packet that came at a time and gives it to the hall.
+func (m *Mic) hear(p *rtp.Packet, meter *meter, at time.Time) {
 	f := fanout.Frame{
 		Seq:       p.SequenceNumber,
 		Timestamp: p.Timestamp,
 		Marker:    p.Marker,
 		Payload:   append([]byte(nil), p.Payload...),
-		Arrived:   m.room.engine.now(),
+		Arrived:   at,
 	}
 	var level rtp.AudioLevelExtension
 	if m.level != 0 && level.Unmarshal(p.GetExtension(m.level)) == nil {

@@ -75,11 +75,11 @@ func (r *routes) size() (connections, addresses int) {
 	return len(r.byUfrag), len(r.byAddr)
 }
 
-// forPion says whether a datagram is for one of Pion's connections. An ICE check
+// forPion says which of Pion's connections a datagram is for; nil: none. An ICE check
 // goes by the name in it alone, so that a client may have a mic and an ear on
 // one socket one after the other. Who has learned or guessed a name, and not the
 // password that goes with it, does not push the client's own addresses out.
-func (r *routes) forPion(b []byte, from netip.AddrPort) bool {
+func (r *routes) forPion(b []byte, from netip.AddrPort) *connection {
 	name, isCheck := checkedName(b)
 	r.mu.RLock()
 	bound := r.byAddr[from]
@@ -90,11 +90,11 @@ func (r *routes) forPion(b []byte, from netip.AddrPort) bool {
 	r.mu.RUnlock()
 	if named != nil && named != bound {
 		if !r.checks.Authentic(b, named.pwd) {
-			return false
+			return nil
 		}
 		r.bind(named, from)
 	}
-	return named != nil
+	return named
 }
 
 // bind makes an address a connection's, of which it keeps the last few.

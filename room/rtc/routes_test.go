@@ -37,21 +37,48 @@ func TestDatagramsGoToWhomTheyAreFor(t *testing.T) {
 	r.add(mic)
 	r.add(other)
 	dtls := []byte{22, 254, 253, 0}
-	assert.False(t, r.forPion(dtls, address(1)), "nobody is known there")
-	assert.False(t, r.forPion(check(t, "ear:x"), address(1)), "a check of an ear")
-	assert.False(t, r.forPion(dtls, address(1)))
-	assert.True(t, r.forPion(check(t, "mic:x"), address(1)), "a check of a mic")
-	assert.True(t, r.forPion(dtls, address(1)), "what comes from there is the mic's")
-	assert.False(t, r.forPion(dtls, address(2)))
-	assert.False(t, r.forPion(check(t, "ear:x"), address(1)), "a check names whom it is for, wherever it is from")
-	assert.True(t, r.forPion(check(t, "other:x"), address(1)), "another mic takes over the address")
+	assert.Nil(t, r.forPion(dtls, address(1)), "nobody is known there")
+	assert.Nil(t, r.forPion(check(t, "ear:x"), address(1)), "a check of an ear")
+	assert.Nil(t, r.forPion(dtls, address(1)))
+	assert.NotNil(t, r.forPion(check(t, "mic:x"), address(1)), "a check of a mic")
+	assert.NotNil(t, r.forPion(dtls, address(1)), "what comes from there is the mic's")
+	assert.Nil(t, r.forPion(dtls, address(2)))
+	assert.Nil(t, r.forPion(check(t, "ear:x"), address(1)), "a check names whom it is for, wherever it is from")
+	assert.NotNil(t, r.forPion(check(t, "other:x"), address(1)), "another mic takes over the address")
 	r.remove(mic)
-	assert.True(t, r.forPion(dtls, address(1)))
+	assert.NotNil(t, r.forPion(dtls, address(1)))
 	r.remove(other)
-	assert.False(t, r.forPion(dtls, address(1)))
-	assert.False(t, r.forPion(check(t, "mic:x"), address(1)))
+	assert.Nil(t, r.forPion(dtls, address(1)))
+	assert.Nil(t, r.forPion(check(t, "mic:x"), address(1)))
 	assert.Empty(t, r.byAddr)
 	assert.Empty(t, r.byUfrag)
+}
+
+func TestAMicThatFloodsThePortLeavesPlacesToTheOthers(t *testing.T) {
+	p, err := openPort("127.0.0.1:0", 1)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, p.close()) }()
+	br, loud, other := newBranch(p), &connection{}, &connection{}
+	for range 2 * branchQueue {
+		br.put([]byte("flood"), address(1), loud)
+	}
+	assert.EqualValues(t, 2*branchQueue-branchShare, br.dropped.Load())
+	br.put([]byte("speech"), address(2), other)
+	b := make([]byte, datagramSize)
+	for range branchShare {
+		n, from, err := br.ReadFromAddrPort(b)
+		require.NoError(t, err)
+		require.Equal(t, "flood", string(b[:n]))
+		require.Equal(t, address(1), from)
+	}
+	n, from, err := br.ReadFromAddrPort(b)
+	require.NoError(t, err)
+	assert.Equal(t, "speech", string(b[:n]))
+	assert.Equal(t, address(2), from)
+	assert.Zero(t, loud.waiting.Load())
+	assert.Zero(t, other.waiting.Load())
+	br.put([]byte("again"), address(1), loud)
+	assert.EqualValues(t, 2*branchQueue-branchShare, br.dropped.Load(), "there is room again")
 }
 
 func TestAConnectionHasFewAddresses(t *testing.T) {
@@ -59,24 +86,24 @@ func TestAConnectionHasFewAddresses(t *testing.T) {
 	mic := &connection{ufrag: "mic", pwd: password}
 	r.add(mic)
 	for i := range 100 {
-		assert.True(t, r.forPion(check(t, "mic:x"), address(i)))
+		assert.NotNil(t, r.forPion(check(t, "mic:x"), address(i)))
 	}
 	assert.Len(t, r.byAddr, routedAddresses)
-	assert.True(t, r.forPion([]byte{22}, address(99)))
-	assert.False(t, r.forPion([]byte{22}, address(0)))
+	assert.NotNil(t, r.forPion([]byte{22}, address(99)))
+	assert.Nil(t, r.forPion([]byte{22}, address(0)))
 }
 
 func TestWhoKnowsAMicsNameAndNotItsPasswordGetsNoAddress(t *testing.T) {
 	r := newRoutes()
 	mic := &connection{ufrag: "mic", pwd: password}
 	r.add(mic)
-	assert.True(t, r.forPion(check(t, "mic:x"), address(0)))
+	assert.NotNil(t, r.forPion(check(t, "mic:x"), address(0)))
 	for i := range 100 {
-		assert.False(t, r.forPion(check(t, "mic:x", "guessed"), address(1+i)))
-		assert.False(t, r.forPion([]byte{22}, address(1+i)))
+		assert.Nil(t, r.forPion(check(t, "mic:x", "guessed"), address(1+i)))
+		assert.Nil(t, r.forPion([]byte{22}, address(1+i)))
 	}
-	assert.True(t, r.forPion([]byte{22}, address(0)), "the client's own address stays")
-	assert.True(t, r.forPion(check(t, "mic:x", "guessed"), address(0)), "from there Pion judges it, as all else")
+	assert.NotNil(t, r.forPion([]byte{22}, address(0)), "the client's own address stays")
+	assert.NotNil(t, r.forPion(check(t, "mic:x", "guessed"), address(0)), "from there Pion judges it, as all else")
 	assert.Len(t, r.byAddr, 1)
 }
 
@@ -112,7 +139,7 @@ func TestPionsPartOfThePortIsBounded(t *testing.T) {
 	defer func() { require.NoError(t, p.close()) }()
 	br := newBranch(p)
 	for i := range branchQueue + 5 {
-		br.put(fmt.Append(nil, i), address(i))
+		br.put(fmt.Append(nil, i), address(i), &connection{})
 	}
 	assert.Equal(t, uint64(5), br.dropped.Load())
 	b := make([]byte, 100)
