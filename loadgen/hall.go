@@ -44,6 +44,9 @@ func (r *run) newHall(ctx context.Context, i int) (*hall, error) {
 				p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Network: group.NetworkName(), Probe: p.probe})
 				h.seats = append(h.seats, p)
 			} else {
+				if r.Driver.Moderates() {
+					p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
+				}
 				h.stage = append(h.stage, p)
 			}
 		}
@@ -84,7 +87,7 @@ func (r *run) probing(i int) bool {
 // newEar makes a person's client.
 func (r *run) newEar(p *person, hear hearing) (ear, error) {
 	sections := r.sections(r.Scenario.Cast[p.group])
-	if p.probe || p.account == nil {
+	if p.probe || r.Scenario.Cast[p.group].Role != scenario.Listener {
 		return r.studio.newProbe(sections, p.link, hear)
 	}
 	return r.crowd.newEar(sections, p.link, hear), nil
@@ -103,25 +106,38 @@ func (h *hall) newMic(files []*speech.Clip, number int) (*measure.Mic, error) {
 	return h.ledger.AddMic(clip, seed.IntN(len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength))))
 }
 
-// A coming is a listener and how long after the start of the arrivals it comes.
+// A coming is a listener and how long after the start of a phase it comes, or
+// leaves.
 type coming struct {
 	after    time.Duration
 	listener *person
 }
 
-// schedule is everybody's arrival, in order. A group's arrivals are spread over
-// all rooms: the groups of N rooms come like one group N times as large.
+// schedule is everybody's arrival, in order.
 func (r *run) schedule() []coming {
+	return r.spread(0, func(g scenario.Group) *scenario.Arrivals { return &g.Arrive })
+}
+
+// departures is the leaving of those who leave after the hold, in order.
+func (r *run) departures() []coming {
+	return r.spread(1000, func(g scenario.Group) *scenario.Arrivals { return g.Depart })
+}
+
+// spread gives the listeners of each group their times, if it has any. They are
+// spread over all rooms: the groups of N rooms come like one group N times as
+// large.
+func (r *run) spread(seed int64, times func(scenario.Group) *scenario.Arrivals) []coming {
 	var all []coming
 	for g, group := range r.Scenario.Cast {
-		if group.Role != scenario.Listener {
+		shape := times(group)
+		if group.Role != scenario.Listener || shape == nil {
 			continue
 		}
-		times := group.Arrive.Times(group.Count*len(r.halls), r.Scenario.Seed+int64(g))
+		after := shape.Times(group.Count*len(r.halls), r.Scenario.Seed+seed+int64(g))
 		for i, h := range r.halls {
 			for _, p := range h.seats {
 				if p.group == g {
-					all = append(all, coming{times[p.number*len(r.halls)+i], p})
+					all = append(all, coming{after[p.number*len(r.halls)+i], p})
 				}
 			}
 		}

@@ -21,7 +21,7 @@ type person struct {
 	group   int // index in the cast
 	number  int // within the group
 	name    string
-	account *measure.Listener // nil for those who are cast for the stage
+	account *measure.Listener // nil for those on stage whose driver gives them no ear
 	probe   bool              // listens with a whole peer connection
 	link    *link             // their simulated network, or nil
 
@@ -48,12 +48,14 @@ func (p *person) takeStage(ctx context.Context) error {
 	p.mu.Lock()
 	p.visit = visit
 	p.mu.Unlock()
-	if r.Driver.Moderates() {
-		// What they hear is load on the server like any other, and no listener's
-		// figure.
-		if _, err := p.listen(ctx, func(measure.Packet, time.Duration) {}); err != nil {
+	if p.account != nil {
+		// What they hear is in the figures of their role, and in no listener's.
+		p.account.Expect(r.clock.Now())
+		connected, err := p.listen(ctx, func(packet measure.Packet, _ time.Duration) { p.account.Receive(packet) })
+		if err != nil {
 			return err
 		}
+		p.account.Connected(connected)
 	}
 	if len(r.clips[p.group]) == 0 {
 		return nil // a host without a mic

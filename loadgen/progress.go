@@ -11,7 +11,8 @@ import (
 
 // Progress is where a run stands.
 type Progress struct {
-	// Phase is opening, arrivals, steady, settling or leaving.
+	// Phase is opening, arrivals, warm_up, steady, departures, settling or
+	// leaving.
 	Phase string
 	// Elapsed is the time since the run began, and InPhase since the phase did.
 	Elapsed, InPhase time.Duration
@@ -70,7 +71,7 @@ func (r *run) tell() {
 	state := r.tally.State()
 	now := Progress{
 		Phase: name, Elapsed: time.Since(r.began), InPhase: time.Since(since),
-		Hold: r.Scenario.Hold.Duration(), Cast: r.cast(), Joined: state.Joined,
+		Hold: r.held(), Cast: r.cast(), Joined: state.Joined,
 		Heard: state.Heard, Owed: state.Owed,
 	}
 	r.telling.Lock()
@@ -87,8 +88,12 @@ func (r *run) tell() {
 func (r *run) present() metric.Values {
 	values := r.tally.Present()
 	values.Set("generator_lag", r.health.lag())
+	values.Set("generator_drops", metric.Counter(r.lost()))
 	return values
 }
+
+// held is how long the steady state is to last.
+func (r *run) held() time.Duration { return (r.Scenario.Hold - r.Scenario.WarmUp).Duration() }
 
 // cast is how many listeners the scenario has in all.
 func (r *run) cast() (n int) {
@@ -116,6 +121,7 @@ func (r *run) watch(ctx context.Context) {
 		}
 		r.tally.Load(load(last, now, dropped-lost))
 		last, lost = now, dropped
+		r.judge()
 		r.tell()
 	}
 }

@@ -31,6 +31,8 @@ type Result struct {
 	Marks  []measure.Mark
 	// Problems is what went wrong without ending the run.
 	Problems []Problem
+	// Aborted is the threshold that ended the run early, if one did.
+	Aborted *Abort
 	// Interrupted tells that the run was ended early.
 	Interrupted bool
 	// Crowd and Probes are the two kinds of listeners apart: the lean clients,
@@ -57,9 +59,9 @@ type Generator struct {
 	ClockStep time.Duration
 }
 
-// Span is the times, on the run's clock, at which the arrivals and the steady
-// state began and the steady state stopped.
-type Span struct{ Arrivals, Steady, Stop time.Duration }
+// Span is the times, on the run's clock, at which the arrivals, the hold and
+// the steady state began and the steady state stopped.
+type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 
 // A sample is the use of both processes at one moment; server is nil if it
 // can't be known.
@@ -110,12 +112,13 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 			values.Set("packets_per_core", metric.Gauge(float64(totals.Received)/cpu))
 		}
 	}
+	r.tally.Answer(values, r.Scenario.Thresholds)
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
 		Driver: r.Driver.Name(), Target: r.Driver.Target(),
 		Rooms: len(r.halls), Seats: r.cast(),
-		Began: r.began, Arrivals: span.Steady - span.Arrivals, Steady: span.Stop - span.Steady,
-		Values: values, Series: r.tally.Series(), Marks: r.tally.Marks(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
+		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
+		Values: values, Series: r.tally.Series(), Marks: r.tally.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Generator: Generator{
 			SendLag: p99(r.health.sends), JoinLag: p99(r.health.joins), ReadLag: p99(r.health.waits),
 			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,

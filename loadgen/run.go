@@ -97,6 +97,7 @@ type run struct {
 	clips  [][]*speech.Clip // of each group of the cast, one after the other's
 	voices []*speech.Clip   // all of them
 
+	gate    gate
 	phase   phase
 	telling sync.Mutex    // held while Progress is called
 	peak    atomic.Uint64 // the server's memory at its highest, in the steady state
@@ -121,6 +122,7 @@ func newRun(cfg Config) (*run, error) {
 	if err := r.load(); err != nil {
 		return nil, errors.Join(err, crowd.Close())
 	}
+	r.tally.Follow(cfg.Scenario.Thresholds)
 	return r, nil
 }
 
@@ -163,32 +165,40 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
-	// An interrupt ends the arrivals and the hold, and not the measuring.
+	// An interrupt, or a threshold that aborts, ends the arrivals and the hold,
+	// and not the measuring.
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer end()
-	work.Go(func() { r.watch(background) })
+	playing, abort := context.WithCancel(ctx)
+	defer abort()
+	r.gate.abort = abort
 
 	span := Span{Arrivals: r.begin(measure.Arrivals)}
-	r.arrive(ctx)
+	r.gate.from = span.Arrivals
+	work.Go(func() { r.watch(background) })
+	r.arrive(playing)
+	span.Hold = r.clock.Now()
+	before := r.hold(playing, span.Hold)
+	span.Steady = before.at
 
-	span.Steady = r.begin(measure.Steady)
-	r.links.steady.Store(int64(span.Steady))
-	before := r.sample(ctx)
-	r.hold(ctx, span.Steady)
-
-	r.enter("settling")
-	span.Stop = r.clock.Now()
-	r.tally.Stop(span.Stop)
-	for _, h := range r.halls {
-		h.ledger.Stop(span.Stop)
-	}
 	after := r.sample(background)
+	span.Stop = after.at
+	if r.Scenario.Departs() && playing.Err() == nil {
+		span.Stop = r.begin(measure.Departures)
+		r.depart(playing)
+	}
+	r.enter("settling")
+	now := r.clock.Now()
+	r.tally.Stop(now)
+	for _, h := range r.halls {
+		h.ledger.Stop(now)
+	}
 	pause(background, settling)
 	end()
 	work.Wait()
-	now := r.clock.Now()
+	now = r.clock.Now()
 	for _, h := range r.halls {
 		h.ledger.Finish(now)
 	}
@@ -237,16 +247,52 @@ func (r *run) arrive(ctx context.Context) {
 	joins.Wait()
 }
 
-// hold plays the timeline and returns when the scenario's time is over.
-func (r *run) hold(ctx context.Context, from time.Duration) {
+// hold plays the timeline and returns when the scenario's time is over, with
+// the sample at the beginning of the steady state.
+func (r *run) hold(ctx context.Context, from time.Duration) (steady sample) {
 	acting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var acts sync.WaitGroup
 	defer acts.Wait()
-	for i, e := range r.Scenario.Timeline {
-		acts.Go(func() { r.act(acting, i, e, from+e.At.Duration()) })
+	if warm := r.Scenario.WarmUp.Duration(); warm > 0 {
+		r.begin(measure.WarmUp)
 	}
+	for _, s := range r.Scenario.Spans() {
+		r.problems.act("name "+scenario.Verb(s.Name), r.tally.Span(s.Name, from+s.From.Duration(), from+s.Until.Duration()))
+	}
+	for i, e := range r.Scenario.Timeline {
+		if e.Do != "" {
+			acts.Go(func() { r.act(acting, i, e, from+e.At.Duration()) })
+		}
+	}
+	if warm := r.Scenario.WarmUp.Duration(); warm > 0 && !r.sleepUntil(ctx, from+warm) {
+		return r.sample(ctx) // nothing was measured
+	}
+	r.begin(measure.Steady)
+	steady = r.sample(ctx)
 	r.sleepUntil(ctx, from+r.Scenario.Hold.Duration())
+	return steady
+}
+
+// depart sees those out who leave after the hold, each at their time, and
+// returns when all have left.
+func (r *run) depart(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	start := r.clock.Now()
+	for _, d := range r.departures() {
+		intended := start + d.after
+		if !r.sleepUntil(ctx, intended) {
+			return
+		}
+		r.health.began(r.clock.Now() - intended)
+		all.Go(func() {
+			// Who has begun to leave goes on, interrupted or not.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actDeadline)
+			defer cancel()
+			r.problems.add("leave", d.listener.depart(ctx))
+		})
+	}
 }
 
 // sleepUntil returns at t, or before with false if ctx is done.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -167,11 +166,7 @@ func (f runFlags) scenario(path string, changed func(string) bool) (*scenario.Sc
 		s = s.WithSeed(f.seed)
 	}
 	for _, t := range f.thresholds {
-		metric, expression, ok := strings.Cut(t, ":")
-		if !ok {
-			return nil, fmt.Errorf("--threshold %q is not of the form 'metric: expression', like 'latency: p(99) < 20ms'", t)
-		}
-		if s, err = s.AddThreshold(strings.TrimSpace(metric), strings.TrimSpace(expression)); err != nil {
+		if s, err = s.AddThresholdText(t); err != nil {
 			return nil, fmt.Errorf("--threshold: %w", err)
 		}
 	}

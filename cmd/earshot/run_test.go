@@ -69,9 +69,17 @@ func TestARunThatHoldsItsThresholdsExitsWith0(t *testing.T) {
 }
 
 func TestARunWhoseThresholdMustFailExitsWith99(t *testing.T) {
-	stdout, _, code := command(t, "run", small(t, `
+	stdout, code := "", exitInvalid
+	// A machine that is busy with other tests can be the bottleneck, and then
+	// the run rightly says so.
+	for try := 0; code == exitInvalid && try < 5; try++ {
+		stdout, _, code = command(t, "run", small(t, `
   latency: ["max < 1us"]
 `), "-q")
+		if code == exitInvalid {
+			require.Contains(t, stdout, "the generator was the bottleneck")
+		}
+	}
 	assert.Equal(t, exitFail, code)
 	assert.Equal(t, "✗ fail\n", stdout)
 }

@@ -29,6 +29,13 @@ type slot struct {
 	from, until Bin
 	phases      uint64 // a bit each, by number
 	cells       []*slotCell
+	events      *slotEvents
+}
+
+// slotEvents is what happened in a slot besides the receiving.
+type slotEvents struct {
+	arrivals, joins, left atomic.Int64
+	sendLag               atomic.Int64 // ns, of the latest frame
 }
 
 // A slotCell is what the listeners with the same labels received of a slot.
@@ -58,7 +65,8 @@ type record struct {
 	// Slots that no packet should go into any more, and in which nobody has
 	// looked for a second.
 	retired []slot
-	watches []watch
+	windows []*window
+	loads   []loadSum // by phase
 }
 
 // A span is when a phase lasts. A phase has one at most.
@@ -147,7 +155,7 @@ func (r *record) extend(to Bin) {
 				}
 			}
 		}
-		s := slot{from: r.until, until: end, phases: r.phasesAt(r.until)}
+		s := slot{from: r.until, until: end, phases: r.phasesAt(r.until), events: new(slotEvents)}
 		for range r.cells {
 			s.cells = append(s.cells, r.newCell())
 		}
@@ -164,6 +172,14 @@ func (r *record) phasesAt(b Bin) (bits uint64) {
 		}
 	}
 	return bits
+}
+
+// events is what happens at a moment; nil once the record has ended.
+func (r *record) events(at time.Duration) *slotEvents {
+	if s := r.at(BinAt(max(at, 0))); s != nil {
+		return s.events
+	}
+	return nil
 }
 
 // phase begins a phase with bin b, and ends it with the bin before until.
@@ -203,7 +219,7 @@ func (r *record) cut(b Bin) {
 		if b > s.from && b < s.until {
 			// What came of the second half already stays in the first; it is a
 			// packet at most, since a phase begins when it is told of.
-			later := slot{from: b, until: s.until}
+			later := slot{from: b, until: s.until, events: new(slotEvents)}
 			for range r.cells {
 				later.cells = append(later.cells, r.newCell())
 			}
@@ -281,8 +297,9 @@ func (r *record) take(s slot) {
 		}
 		r.spare = append(r.spare, sc)
 	}
+	r.series.events(s.from.Start(), s.events)
 	r.series.closed(s.until.Start())
-	for _, w := range r.watches {
+	for _, w := range r.windows {
 		w.slot(taken)
 	}
 }
@@ -298,6 +315,3 @@ type closedCell struct {
 	latency   *metric.Frozen
 	delivered metric.Rate
 }
-
-// A watch is told of every slot once, in order.
-type watch interface{ slot(closedSlot) }

@@ -4,13 +4,6 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// A Selector is a part of a run's listeners and time. Empty fields select all.
-type Selector struct {
-	Role    string // "" is [Audience]
-	Network string
-	Phase   string // of delivered: all phases; of latency: the steady one
-}
-
 // perListener is the metrics that a tally sums up, of all listeners or some.
 var perListener = []string{
 	"joined", "join_duration", "delivered", "onset_clip", "latency", "unrecognised",
@@ -23,7 +16,7 @@ var live = []string{"joined", "join_duration", "delivered", "latency", "unrecogn
 // Present is the metrics of all listeners that are known before the end: of the
 // joins as they are now, and of what was received as of some seconds ago.
 func (t *Tally) Present() metric.Values {
-	all := t.sum(Selector{})
+	all := t.sum(metric.Selector{})
 	values := metric.Values{}
 	for _, name := range live {
 		values.Set(name, t.value(all, name))
@@ -32,18 +25,24 @@ func (t *Tally) Present() metric.Values {
 }
 
 // choose is the cells of the selected listeners.
-func (t *Tally) choose(s Selector) (chosen []*cell) {
-	if s.Role == "" {
-		s.Role = Audience
-	}
+func (t *Tally) choose(s metric.Selector) (chosen []*cell) {
 	t.record.mu.Lock()
 	defer t.record.mu.Unlock()
 	for _, c := range t.record.cells {
-		if c.Role == s.Role && (s.Network == "" || c.Network == s.Network) {
+		if selected(c.Labels, s) {
 			chosen = append(chosen, c)
 		}
 	}
 	return chosen
+}
+
+// selected reports whether listeners with these labels are selected.
+func selected(l Labels, s metric.Selector) bool {
+	role := s.Role
+	if role == "" {
+		role = Audience
+	}
+	return l.Role == role && (s.Network == "" || s.Network == l.Network)
 }
 
 // sums is the figures of some listeners.
@@ -57,7 +56,7 @@ type sums struct {
 }
 
 // sum adds up the selected listeners.
-func (t *Tally) sum(s Selector) *sums {
+func (t *Tally) sum(s metric.Selector) *sums {
 	all := &sums{latency: &metric.Trend{}}
 	for _, c := range t.choose(s) {
 		all.add(t.record, c, s.Phase)

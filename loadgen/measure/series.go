@@ -130,28 +130,15 @@ func (b *builder) load(l Load) {
 	p.Drops += l.Drops
 }
 
-func (b *builder) arrival(at time.Duration, n int) {
-	if p := b.second(at); p != nil {
-		p.Arrivals += n
+func (b *builder) events(at time.Duration, e *slotEvents) {
+	p := b.second(at)
+	if p == nil {
+		return
 	}
-}
-
-func (b *builder) join(at time.Duration) {
-	if p := b.second(at); p != nil {
-		p.Joins++
-	}
-}
-
-func (b *builder) leave(at time.Duration) {
-	if p := b.second(at); p != nil {
-		p.Left++
-	}
-}
-
-func (b *builder) sendLag(at, late time.Duration) {
-	if p := b.second(at); p != nil {
-		p.SendLag = max(p.SendLag, late)
-	}
+	p.Arrivals += int(e.arrivals.Load())
+	p.Joins += int(e.joins.Load())
+	p.Left += int(e.left.Load())
+	p.SendLag = max(p.SendLag, time.Duration(e.sendLag.Load()))
 }
 
 // closed adds the points of the seconds that end by until.

@@ -73,8 +73,10 @@ func TestALongRunsSeriesIsThinnedOut(t *testing.T) {
 		at := time.Duration(i) * time.Second
 		cpu := float64(i % 2)
 		b.load(Load{From: at, Until: at + time.Second, ServerCPU: &cpu})
-		b.arrival(at, 2)
-		b.join(at)
+		var e slotEvents
+		e.arrivals.Store(2)
+		e.joins.Store(1)
+		b.events(at, &e)
 		b.slot(at, closedCell{latency: frozen(time.Millisecond), delivered: metric.Rate{Passes: 9, Total: 10}})
 		b.closed(at + time.Second)
 		require.LessOrEqual(t, len(b.open), 1)
@@ -141,14 +143,14 @@ func TestPhasesHaveTheirOwnSums(t *testing.T) {
 		"":         {Passes: 584, Total: 595},
 		"none":     {},
 	} {
-		assert.Equal(t, want, s.tally.sum(Selector{Phase: phase}).delivered, phase)
-		assert.Equal(t, want, s.tally.sum(Selector{Phase: phase, Network: "3g"}).delivered, phase)
-		assert.Zero(t, s.tally.sum(Selector{Phase: phase, Network: "wifi"}).delivered, phase)
-		assert.Zero(t, s.tally.sum(Selector{Phase: phase, Role: "speaker"}).delivered, phase)
+		assert.Equal(t, want, s.tally.sum(metric.Selector{Phase: phase}).delivered, phase)
+		assert.Equal(t, want, s.tally.sum(metric.Selector{Phase: phase, Network: "3g"}).delivered, phase)
+		assert.Zero(t, s.tally.sum(metric.Selector{Phase: phase, Network: "wifi"}).delivered, phase)
+		assert.Zero(t, s.tally.sum(metric.Selector{Phase: phase, Role: "speaker"}).delivered, phase)
 	}
-	assert.EqualValues(t, 154, s.tally.sum(Selector{Phase: Arrivals}).latency.Count(), "the turn's onset, too")
-	assert.EqualValues(t, 390, s.tally.sum(Selector{}).latency.Count(), "the measured window's")
-	assert.EqualValues(t, 90, s.tally.sum(Selector{Phase: "storm"}).latency.Count())
+	assert.EqualValues(t, 154, s.tally.sum(metric.Selector{Phase: Arrivals}).latency.Count(), "the turn's onset, too")
+	assert.EqualValues(t, 390, s.tally.sum(metric.Selector{}).latency.Count(), "the measured window's")
+	assert.EqualValues(t, 90, s.tally.sum(metric.Selector{Phase: "storm"}).latency.Count())
 	assert.Error(t, s.tally.Begin(Steady, time.Minute), "it has been")
 }
 

@@ -82,35 +82,43 @@ func (t *Tally) Mark(m Mark) { t.record.mark(m) }
 func (t *Tally) Load(l Load) {
 	t.record.mu.Lock()
 	defer t.record.mu.Unlock()
-	t.record.series.load(l)
+	t.record.enterLoad(l)
 }
 
 // Arrival enters that a listener's join was to begin.
 func (t *Tally) Arrival(at time.Duration) {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	t.record.series.arrival(at, 1)
+	if e := t.record.events(at); e != nil {
+		e.arrivals.Add(1)
+	}
 }
 
-func (t *Tally) departure(at time.Duration) {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	t.record.series.leave(at)
-}
-
-// Sent enters how late a frame was sent.
+// Sent enters how late the frame was sent that was to be sent at a moment.
 func (t *Tally) Sent(at, late time.Duration) {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	t.record.series.sendLag(at, late)
+	e := t.record.events(at)
+	if e == nil {
+		return
+	}
+	for {
+		latest := e.sendLag.Load()
+		if int64(late) <= latest || e.sendLag.CompareAndSwap(latest, int64(late)) {
+			return
+		}
+	}
 }
 
+// departure enters that the scenario made a listener leave.
+func (t *Tally) departure(at time.Duration) {
+	if e := t.record.events(at); e != nil {
+		e.left.Add(1)
+	}
+}
+
+// heard enters that a listener heard its first packet at a moment, so long
+// after the intended start of its join.
 func (t *Tally) heard(c *cell, at, since time.Duration) {
 	c.joined(since)
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	if c.Role == Audience {
-		t.record.series.join(max(at, 0))
+	if e := t.record.events(at); e != nil && c.Role == Audience {
+		e.joins.Add(1)
 	}
 }
 
@@ -149,7 +157,7 @@ type State struct {
 
 // State is the tally's present state.
 func (t *Tally) State() (s State) {
-	for _, c := range t.choose(Selector{}) {
+	for _, c := range t.choose(metric.Selector{}) {
 		s.Joined += int(c.heard.Load())
 		d := c.delivered()
 		s.Heard += d.Passes
@@ -177,7 +185,7 @@ type Share struct {
 
 // Totals sums up. A metric of which there was nothing is left out.
 func (t *Tally) Totals() Totals {
-	all := t.sum(Selector{})
+	all := t.sum(metric.Selector{})
 	totals := Totals{Values: metric.Values{}, Received: all.received}
 	for _, name := range perListener {
 		if v := t.value(all, name); v != nil {
@@ -192,7 +200,7 @@ func (t *Tally) Totals() Totals {
 // how well our own endpoint measures.
 func (t *Tally) share(probes bool) Share {
 	all := &sums{latency: &metric.Trend{}}
-	for _, c := range t.choose(Selector{}) {
+	for _, c := range t.choose(metric.Selector{}) {
 		if c.Probe == probes && c.Network == "" {
 			all.add(t.record, c, "")
 		}

@@ -1,6 +1,9 @@
 package metric
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A Kind is how a metric's samples are kept, and so what can be asked of it.
 type Kind string
@@ -55,8 +58,19 @@ var catalogue = [...]Definition{
 	{"generator_drops", KindCounter, Packets, "packets that the generator's sockets or its machine's backlog dropped"},
 }
 
-// Lookup finds a metric by its name.
+// Lookup finds a metric by its name. A name with a selector, or with a window as
+// in [Threshold.Source], is of the metric without them.
 func Lookup(name string) (Definition, bool) {
+	if base, _, selected := strings.Cut(name, "{"); selected {
+		name = base
+	}
+	if base, _, windowed := strings.Cut(name, " over "); windowed {
+		name = base
+	}
+	return lookup(name)
+}
+
+func lookup(name string) (Definition, bool) {
 	for _, d := range catalogue {
 		if d.Name == name {
 			return d, true

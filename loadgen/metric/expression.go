@@ -10,32 +10,44 @@ import (
 )
 
 // ParseThreshold reads a condition on a metric: an aggregation, an operator and
-// a limit, as in "p(99) < 20ms". Space between them is free.
+// a limit, as in "p(99) < 20ms", and for some metrics a window, as in
+// "rate >= 0.999 over 10s". Space between them is free. The metric may be a part
+// of one, as in "latency{network:3g}".
 //
-// It returns an error that says what to write instead if the metric is unknown,
-// if the aggregation is unknown or does not fit the metric's kind, if the
-// operator is none of < <= > >= == !=, or if the limit is no number in a unit
-// that fits.
+// It returns an error that says what to write instead if the metric is unknown
+// or has no such part, if the aggregation is unknown or does not fit the
+// metric's kind, if the operator is none of < <= > >= == !=, if the limit is no
+// number in a unit that fits, or if the window is no length of time.
 func ParseThreshold(metric, expression string) (Threshold, error) {
-	t := Threshold{Metric: metric, Expression: strings.TrimSpace(expression)}
-	d, ok := Lookup(metric)
-	if !ok {
-		return Threshold{}, unknownMetric(metric)
-	}
-	aggregation, operator, limit, err := split(t.Expression)
+	d, selector, err := ParseName(metric)
 	if err != nil {
-		return Threshold{}, fmt.Errorf("threshold %q of %s: %w", t.Expression, metric, err)
+		return Threshold{}, err
+	}
+	t := Threshold{Metric: d.Name + selector.String(), Expression: strings.TrimSpace(expression), Selector: selector}
+	if err := t.parse(d); err != nil {
+		return Threshold{}, fmt.Errorf("threshold %q of %s: %w", t.Expression, t.Metric, err)
+	}
+	return t, nil
+}
+
+// parse takes the expression apart.
+func (t *Threshold) parse(d Definition) error {
+	condition, over, err := d.cutWindow(t.Expression)
+	if err != nil {
+		return err
+	}
+	t.Over = over
+	aggregation, operator, limit, err := split(condition)
+	if err != nil {
+		return err
 	}
 	t.Operator = operator
 	t.Aggregation, t.Percentile, err = parseAggregation(d, aggregation)
 	if err != nil {
-		return Threshold{}, fmt.Errorf("threshold %q of %s: %w", t.Expression, metric, err)
+		return err
 	}
 	t.Limit, err = t.parseLimit(limit)
-	if err != nil {
-		return Threshold{}, fmt.Errorf("threshold %q of %s: %w", t.Expression, metric, err)
-	}
-	return t, nil
+	return err
 }
 
 func unknownMetric(name string) error {

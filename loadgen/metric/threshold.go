@@ -3,6 +3,7 @@ package metric
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // An Aggregation makes one figure of a metric's samples.
@@ -42,14 +43,24 @@ const (
 
 // A Threshold is a condition on one metric. [ParseThreshold] makes it.
 type Threshold struct {
-	// Metric is the metric's name, and Expression the condition as it was
-	// written, without the space around it.
+	// Metric is the metric's name with its selector, and Expression the condition
+	// as it was written, without the space around it.
 	Metric, Expression string
+	// Selector is what the metric's name selects.
+	Selector Selector
 
 	Aggregation Aggregation
 	Percentile  float64 // N of p(N), from 0 to 100
 	Operator    Operator
 	Limit       float64 // in the metric's unit, or a plain number for rate and count
+
+	// Over is the length of the window that slides over the run; the condition
+	// has to hold in each. 0 is none: it is on the whole.
+	Over time.Duration
+	// AbortOnFail ends the run as soon as the threshold is crossed, but not
+	// before Delay after the beginning of the arrivals.
+	AbortOnFail bool
+	Delay       time.Duration
 }
 
 // A Result is what a threshold came to.
@@ -59,21 +70,62 @@ type Result struct {
 	// Value is the figure that was compared, in the metric's unit; nil if there
 	// was no data.
 	Value *float64
-	// Reason says why there was no data; it is empty if there was.
+	// Reason says why there is no Value; it is empty if there is one.
 	Reason string
+	// From and Until are the window that did worst, since the run began; 0 if
+	// the threshold is over no window.
+	From, Until time.Duration
+}
+
+// Aborting returns a copy of the threshold that ends the run as soon as it is
+// crossed, but not before the delay. It returns an error if it can't be known
+// before the end whether the threshold is crossed.
+func (t Threshold) Aborting(delay time.Duration) (Threshold, error) {
+	d, _ := Lookup(t.Metric)
+	rises := t.Aggregation == AggregateCount && t.Over == 0
+	switch {
+	case !d.Parts().Live:
+		return t, fmt.Errorf("abort_on_fail: %s is known at the end of a run; before it there are %s", d.Name, d.having(func(p Parts) bool { return p.Live }))
+	case rises && t.Operator != Less && t.Operator != LessEqual && !(t.Operator == Equal && t.Limit == 0):
+		return t, fmt.Errorf("abort_on_fail: a count only rises, so that %q is known at the end of a run", t.Expression)
+	case delay < 0:
+		return t, fmt.Errorf("abort_on_fail: a delay of %s", delay)
+	}
+	t.AbortOnFail, t.Delay = true, delay
+	return t, nil
+}
+
+// Source is the name under which [Values] has what the threshold is on: the
+// metric with its selector, and for a threshold over a window its length,
+// as in "delivered{phase:steady} over 10s".
+func (t Threshold) Source() string {
+	if t.Over == 0 {
+		return t.Metric
+	}
+	return t.Metric + " over " + t.Over.String()
 }
 
 // Evaluate compares the metric's value with the limit. A metric that is missing
 // from v, a rate or trend without samples (whatever is asked of it, their count
-// included) and a figure that is not finite are no data.
+// included) and a figure that is not finite are no data. Over a window, the
+// worst one counts; one in which packets were owed and nothing came does not
+// hold, and has no value.
 func (t Threshold) Evaluate(v Values) Result {
-	value, ok := v[t.Metric]
+	value, ok := v[t.Source()]
 	if !ok {
 		return Result{Reason: fmt.Sprintf("%s was not measured", t.Metric)}
 	}
-	if err := fits(t.Metric, value); err != nil {
+	if err := fits(t.Source(), value); err != nil {
 		return Result{Reason: err.Error()}
 	}
+	if windows, ok := value.(*Windows); ok {
+		return windows.result(t)
+	}
+	return t.judge(value)
+}
+
+// judge compares a value of the metric's kind with the limit.
+func (t Threshold) judge(value Value) Result {
 	if value.empty() {
 		return Result{Reason: fmt.Sprintf("%s has no samples", t.Metric)}
 	}
@@ -172,5 +224,9 @@ func (t Threshold) String() string {
 		unit = "B"
 	}
 	limit := strconv.FormatFloat(t.Limit, 'f', -1, 64)
-	return fmt.Sprintf("%s: %s %s %s%s", t.Metric, t.aggregationName(), t.Operator, limit, unit)
+	over := ""
+	if t.Over > 0 {
+		over = " over " + t.Over.String()
+	}
+	return fmt.Sprintf("%s: %s %s %s%s%s", t.Metric, t.aggregationName(), t.Operator, limit, unit, over)
 }

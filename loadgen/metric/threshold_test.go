@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -29,10 +30,15 @@ func TestParseThreshold(t *testing.T) {
 		"bytes by thousands":                    {"server_rss", "value < 1.5GB", Threshold{Aggregation: AggregateValue, Operator: Less, Limit: 1.5e9}},
 		"bytes by 1024":                         {"server_rss", "value < 512 MiB", Threshold{Aggregation: AggregateValue, Operator: Less, Limit: 512 << 20}},
 		"bytes alone":                           {"server_rss", "value < 4096", Threshold{Aggregation: AggregateValue, Operator: Less, Limit: 4096}},
+		"a network":                             {"latency{network:3g}", "p(99) < 20ms", Threshold{Selector: Selector{Network: "3g"}, Aggregation: AggregatePercentile, Percentile: 99, Operator: Less, Limit: 20}},
+		"a window":                              {"delivered", "rate >= 0.999 over 10s", Threshold{Aggregation: AggregateRate, Operator: GreaterEqual, Limit: 0.999, Over: 10 * time.Second}},
+		"a window of a phase":                   {"delivered{phase:steady}", "rate >= 0.999  over 1m30s ", Threshold{Selector: Selector{Phase: "steady"}, Aggregation: AggregateRate, Operator: GreaterEqual, Limit: 0.999, Over: 90 * time.Second}},
+		"a window of the server":                {"server_cpu", "value<1 over 5s", Threshold{Aggregation: AggregateValue, Operator: Less, Limit: 1, Over: 5 * time.Second}},
 		"a trend of plain numbers":              {"mos", "p(5) >= 4.1", Threshold{Aggregation: AggregatePercentile, Percentile: 5, Operator: GreaterEqual, Limit: 4.1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.want.Metric, tt.want.Expression = tt.metric, strings.TrimSpace(tt.expression)
+			assert.Equal(t, strings.TrimSuffix(tt.metric, tt.want.Selector.String())+tt.want.Selector.String(), tt.metric)
 			got, err := ParseThreshold(tt.metric, tt.expression)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)
@@ -79,6 +85,20 @@ func TestParseThresholdRefuses(t *testing.T) {
 		"a unit of a plain gauge":        {"server_cpu", "value < 2cores", `leave out the unit "cores"`},
 		"a number that is none":          {"latency", "avg < 1.2.3ms", `is no number`},
 		"an infinite value":              {"latency", "avg < " + strings.Repeat("9", 400) + "ms", `is no number`},
+		"a misspelt metric's part":       {"latancy{network:3g}", "p(99) < 20ms", `unknown metric "latancy": did you mean latency?`},
+		"a selector without an end":      {"latency{network:3g", "p(99) < 20ms", `latency{network:3g: the selector has no closing brace`},
+		"an empty selector":              {"latency{}", "p(99) < 20ms", `"" is no key:value, like phase:steady`},
+		"an unknown key":                 {"latency{room:1}", "p(99) < 20ms", `unknown key "room": did you mean role?`},
+		"a key like none":                {"latency{shoe:1}", "p(99) < 20ms", `unknown key "shoe": there are network, phase, role`},
+		"a key twice":                    {"latency{role:host,role:speaker}", "p(99) < 20ms", `the key role stands there twice`},
+		"k6's quotes":                    {`latency{role:"host"}`, "p(99) < 20ms", `"\"host\"" can't be a value`},
+		"a part that is not kept":        {"mos{phase:steady}", "avg > 4", `mos is not kept by phase: only delivered, latency, server_cpu, server_rss are`},
+		"a window of what is not kept":   {"jitter", "avg < 4ms over 3s", `jitter is not kept over time: only delivered, latency, server_cpu, server_rss are`},
+		"a window without a length":      {"latency", "avg < 4ms over", `over is followed by the length of a window`},
+		"a window without a unit":        {"latency", "avg < 4ms over 3", `"3" is no length of a window`},
+		"a window of part of a second":   {"latency", "avg < 4ms over 1.5s", `a window of 1.5s: it can have whole seconds from 1s to 10m0s`},
+		"a window of an hour":            {"latency", "avg < 4ms over 1h", `a window of 1h: it can have whole seconds`},
+		"two windows":                    {"latency", "avg < 4ms over 3s over 4s", `over is followed by the length of a window`},
 		"a value that overflows":         {"latency", "avg < " + strings.Repeat("9", 308) + "m", `is too large`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,6 +164,7 @@ func FuzzParseThreshold(f *testing.F) {
 		{"delivered", "rate >= 0.9999"}, {"latency", "p(99.9) < 20ms"}, {"latency", "max < 1.5 s"},
 		{"server_rss", "value <= 512MiB"}, {"mos", "avg>4"}, {"duplicates", "count==0"},
 		{"jitter", "p(0) != -3µs"}, {"latancy", "p99"}, {"joined", "rate > 99%"},
+		{"latency{network:3g}", "p(99) < 20ms over 10s"}, {"delivered{ phase:a , role:host}", "rate>=.5 over 1m0s"}, {"server_rss{phase:steady}", "value < 1GB over 10m"},
 	} {
 		f.Add(seed[0], seed[1])
 	}
@@ -154,8 +175,16 @@ func FuzzParseThreshold(f *testing.F) {
 			require.Zero(t, threshold)
 			return
 		}
-		d, ok := Lookup(metric)
+		d, ok := Lookup(threshold.Metric)
 		require.True(t, ok)
+		of, selector, err := ParseName(threshold.Metric)
+		require.NoError(t, err)
+		require.Equal(t, d, of)
+		require.Equal(t, threshold.Selector, selector)
+		require.True(t, threshold.Over == 0 || threshold.Over >= minOver && threshold.Over <= maxOver && d.Parts().Windows)
+		source, ok := Lookup(threshold.Source())
+		require.True(t, ok)
+		require.Equal(t, d, source)
 		require.Contains(t, aggregations[d.Kind], threshold.Aggregation)
 		require.False(t, math.IsNaN(threshold.Limit) || math.IsInf(threshold.Limit, 0))
 		require.True(t, threshold.Percentile >= 0 && threshold.Percentile <= 100)

@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // A Value is what was measured of one metric: a [*Trend], [Rate], [Counter] or
-// [Gauge].
+// [Gauge]; or of one metric over a window, [*Windows].
 type Value interface {
 	// Kind is the kind of metric that the value can be of.
 	Kind() Kind
@@ -48,7 +49,8 @@ func (Gauge) Kind() Kind { return KindGauge }
 
 func (g Gauge) empty() bool { return math.IsNaN(float64(g)) || math.IsInf(float64(g), 0) }
 
-// Values are the values of a run by the names of their metrics. A metric that
+// Values are the values of a run by the names of their metrics, and of those
+// parts of metrics that thresholds are on: see [Threshold.Source]. A metric that
 // is missing was not measured.
 //
 // A name outside of the catalogue or a value of another kind than its metric's
@@ -76,6 +78,8 @@ func fits(name string, value Value) error {
 		return fmt.Errorf("there is no metric %s", name)
 	case value == nil:
 		return fmt.Errorf("metric %s has a nil value", name)
+	case value.Kind() == KindWindows && strings.Contains(name, " over "):
+		return nil
 	case value.Kind() != d.Kind:
 		return fmt.Errorf("metric %s is a %s, and its value a %s", name, d.Kind, value.Kind())
 	}
@@ -84,7 +88,7 @@ func fits(name string, value Value) error {
 
 // MarshalJSON writes an object of the values by name, each with its kind and
 // its unit. Where there were no samples, the count (or total) and all figures
-// are 0. A gauge without data is left out.
+// are 0. A gauge without data is left out, and so are windows.
 func (v Values) MarshalJSON() ([]byte, error) {
 	object := make(map[string]any, len(v))
 	for name, value := range v {

@@ -20,6 +20,7 @@ type summary struct {
 	Verdict       Verdict             `json:"verdict"`
 	Reasons       []string            `json:"reasons,omitempty"`
 	Interrupted   bool                `json:"interrupted,omitempty"`
+	Aborted       *abortSummary       `json:"aborted,omitempty"`
 	Scenario      scenarioSummary     `json:"scenario"`
 	Environment   loadgen.Environment `json:"environment"`
 	Thresholds    []thresholdSummary  `json:"thresholds"`
@@ -48,6 +49,18 @@ type thresholdSummary struct {
 	Expression string   `json:"expression"`
 	OK         *bool    `json:"ok"`
 	Value      *float64 `json:"value"`
+	// FromS and UntilS are the window that did worst, if the threshold is over
+	// one, and Reason says why there is no value.
+	FromS  float64 `json:"from_s,omitempty"`
+	UntilS float64 `json:"until_s,omitempty"`
+	Reason string  `json:"reason,omitempty"`
+}
+
+// An abortSummary is the threshold that ended a run.
+type abortSummary struct {
+	Metric     string  `json:"metric"`
+	Expression string  `json:"expression"`
+	AtS        float64 `json:"at_s"`
 }
 
 // A shareSummary is one kind of listeners apart from the other.
@@ -103,7 +116,13 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		Problems: run.Problems,
 	}
 	for _, t := range r.Thresholds {
-		s.Thresholds = append(s.Thresholds, thresholdSummary{t.Metric, t.Expression, t.OK, t.Value})
+		s.Thresholds = append(s.Thresholds, thresholdSummary{
+			Metric: t.Metric, Expression: t.Expression, OK: t.OK, Value: t.Value,
+			FromS: t.From.Seconds(), UntilS: t.Until.Seconds(), Reason: t.Reason,
+		})
+	}
+	if a := run.Aborted; a != nil {
+		s.Aborted = &abortSummary{a.Threshold.Metric, a.Threshold.Expression, a.At.Seconds()}
 	}
 	if s.Problems == nil {
 		s.Problems = []loadgen.Problem{}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +28,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "  %s driver at %s\n", run.Driver, run.Target)
 	r.writeThresholds(&b)
 	r.writeMetrics(&b)
+	if a := run.Aborted; a != nil {
+		fmt.Fprintf(&b, "\n  aborted %s into the run: %s: %s was crossed\n", seconds(a.At), a.Threshold.Metric, a.Threshold.Expression)
+	}
 	r.writeGenerator(&b)
 	r.writeProblems(&b)
 	b.WriteString("\n")
@@ -59,6 +64,8 @@ func (r *Report) writeThresholds(b *bytes.Buffer) {
 			last = t.Metric
 		}
 		switch {
+		case t.OK == nil && r.Result.Aborted != nil:
+			fmt.Fprintf(b, "    - %s  not judged: the run was aborted\n", t.Expression)
 		case t.OK == nil:
 			fmt.Fprintf(b, "    ? %s  no data: %s\n", t.Expression, t.Reason)
 		case *t.OK:
@@ -70,6 +77,18 @@ func (r *Report) writeThresholds(b *bytes.Buffer) {
 }
 
 func thresholdValue(t Judgement) string {
+	if t.Value == nil {
+		return t.Reason
+	}
+	text := aggregated(t)
+	if t.Until > 0 {
+		text += fmt.Sprintf(" from %s to %s", seconds(t.From), seconds(t.Until))
+	}
+	return text
+}
+
+// aggregated is the figure with the name of its aggregation.
+func aggregated(t Judgement) string {
 	name := string(t.Aggregation)
 	if t.Aggregation == metric.AggregatePercentile {
 		name = fmt.Sprintf("p(%s)", strconv.FormatFloat(t.Percentile, 'f', -1, 64))
@@ -83,12 +102,21 @@ func thresholdValue(t Judgement) string {
 func (r *Report) writeMetrics(b *bytes.Buffer) {
 	b.WriteString("\n  RESULTS\n\n")
 	for _, d := range metric.Definitions() {
-		text := valueLine(r.Result.Values[d.Name], d.Unit)
-		if text == "" {
-			text = "no data"
+		fmt.Fprintf(b, "    %s %s\n", (d.Name + strings.Repeat(".", 18))[:18]+":", orNoData(valueLine(r.Result.Values[d.Name], d.Unit)))
+		for _, name := range slices.Sorted(maps.Keys(r.Result.Values)) {
+			// The parts of it that thresholds are on, as k6 shows them.
+			if part, ok := strings.CutPrefix(name, d.Name+"{"); ok && !strings.Contains(name, "} over ") {
+				fmt.Fprintf(b, "      {%s: %s\n", part, orNoData(valueLine(r.Result.Values[name], d.Unit)))
+			}
 		}
-		fmt.Fprintf(b, "    %s %s\n", (d.Name + strings.Repeat(".", 18))[:18]+":", text)
 	}
+}
+
+func orNoData(text string) string {
+	if text == "" {
+		return "no data"
+	}
+	return text
 }
 
 // valueLine is a value in words; empty if there is none.

@@ -71,7 +71,12 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 	r := &Report{Result: result, Verdict: Pass}
 	for _, t := range thresholds {
 		j := Judgement{t, t.Evaluate(result.Values)}
+		if a := result.Aborted; a != nil && a.Threshold.String() == t.String() {
+			j.Result = a.Result // it stays crossed, whatever came after
+		}
 		switch {
+		case j.OK == nil && result.Aborted != nil:
+			// The run ended before there could be any, and it has failed already.
 		case j.OK == nil:
 			r.invalidate("no data for %s: %s", t.Metric, j.Reason)
 		case !*j.OK:
@@ -82,7 +87,7 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 	if u, _ := result.Values["unrecognised"].(metric.Rate); u.Share() > maxUnrecognised {
 		r.invalidate("%s of the packets could not be tied to one sent frame, so their latency is not known (the limit is 0.1%%): are they over %v late, does an audio file repeat within that time, or is it silent?", percent(u.Share()), measure.Lateness)
 	}
-	if d, _ := result.Values["delivered"].(metric.Rate); d.Total == 0 {
+	if d, _ := result.Values["delivered"].(metric.Rate); d.Total == 0 && result.Aborted == nil {
 		r.invalidate("no listener was owed a packet, so nothing was measured")
 	}
 	r.judgeGenerator()

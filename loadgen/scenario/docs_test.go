@@ -36,7 +36,7 @@ func TestDocsExamples(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, 2, examples)
+	assert.Equal(t, 3, examples)
 
 	first, _, _ := strings.Cut(strings.TrimPrefix(blocks[1], "yaml\n"), "  latency:")
 	_, err = Parse("lecture.yaml", []byte(first+"  latncy: [\"p(99) < 20ms\"]\n"))
@@ -74,7 +74,7 @@ func TestDocsNameEveryField(t *testing.T) {
 	for _, word := range []string{
 		"name", "rooms", "room", "cast", "timeline", "hold", "join_deadline", "seed", "thresholds",
 		"capacity", "slots", "role", "count", "audio", "arrive", "turns", "sections", "within", "shape",
-		"network", "talk", "overlap", "at", "who", "do", string(Linear), string(Poisson), string(SCurve), string(Burst),
+		"network", "talk", "overlap", "at", "who", "do", "warm_up", "depart", "name", "for", "threshold", "abort_on_fail", "delay", string(Linear), string(Poisson), string(SCurve), string(Burst),
 		string(RaiseHand), string(LowerHand), string(Promote), string(Demote), string(Mute), string(Unmute),
 		string(Leave), string(End), string(Speaker), string(Listener), string(Host),
 	} {

@@ -81,14 +81,35 @@ func (s *Scenario) WithSeed(seed int64) *Scenario {
 	return c
 }
 
-// AddThreshold returns a copy with one more threshold. Errors are those of
-// [metric.ParseThreshold].
+// AddThreshold returns a copy with one more threshold. It returns an error if
+// [metric.ParseThreshold] does, or if the threshold selects what the scenario
+// does not have.
 func (s *Scenario) AddThreshold(name, expression string) (*Scenario, error) {
 	t, err := metric.ParseThreshold(name, expression)
 	if err != nil {
 		return nil, err
 	}
-	c := s.clone()
-	c.Thresholds = append(c.Thresholds, t)
-	return c, nil
+	return s.withThreshold(t)
+}
+
+// AddThresholdText is [Scenario.AddThreshold] for a threshold as a command line
+// gives it: "latency: p(99) < 20ms", or in the long form of the files,
+// "latency: {threshold: p(99) < 20ms, abort_on_fail: true, delay: 10s}".
+func (s *Scenario) AddThresholdText(text string) (*Scenario, error) {
+	t, err := parseFlag(text)
+	if err != nil {
+		return nil, err
+	}
+	return s.withThreshold(t)
+}
+
+func (s *Scenario) withThreshold(t metric.Threshold) (*Scenario, error) {
+	var c checker
+	s.checkThreshold(&c, t.Metric, t)
+	if len(c) > 0 {
+		return nil, fmt.Errorf("%s: %s", c[0].path, c[0].message)
+	}
+	more := s.clone()
+	more.Thresholds = append(more.Thresholds, t)
+	return more, nil
 }

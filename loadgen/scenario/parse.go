@@ -14,7 +14,6 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
-	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
@@ -180,7 +179,7 @@ func (r *reader) root(f field) *Scenario {
 		Rooms: 1, Room: Room{Slots: defaultSlots}, JoinDeadline: defaultJoinDeadline, Seed: defaultSeed,
 	}
 	fields := r.fields(f, "a scenario",
-		"name", "rooms", "room", "cast", "timeline", "hold", "join_deadline", "seed", "thresholds")
+		"name", "rooms", "room", "cast", "timeline", "hold", "warm_up", "join_deadline", "seed", "thresholds")
 	if fields == nil {
 		return s
 	}
@@ -203,6 +202,8 @@ func (r *reader) root(f field) *Scenario {
 			}
 		case "hold":
 			s.Hold = r.duration(f, key)
+		case "warm_up":
+			s.WarmUp = r.duration(f, key)
 		case "join_deadline":
 			s.JoinDeadline = r.duration(f, key)
 		case "seed":
@@ -254,7 +255,7 @@ func (r *reader) room(f field) Room {
 
 func (r *reader) group(f field) Group {
 	var g Group
-	fields := r.fields(f, "an entry of the cast", "role", "count", "audio", "arrive", "turns", "sections", "network")
+	fields := r.fields(f, "an entry of the cast", "role", "count", "audio", "arrive", "depart", "turns", "sections", "network")
 	if fields == nil {
 		return g
 	}
@@ -268,7 +269,10 @@ func (r *reader) group(f field) Group {
 		case "audio":
 			g.Audio = r.audio(f)
 		case "arrive":
-			g.Arrive = r.arrivals(f)
+			g.Arrive = r.arrivals(f, key)
+		case "depart":
+			depart := r.arrivals(f, key)
+			g.Depart = &depart
 		case "turns":
 			g.Turns = r.turns(f)
 		case "sections":
@@ -296,9 +300,10 @@ func (r *reader) audio(f field) (paths []string) {
 	return paths
 }
 
-func (r *reader) arrivals(f field) Arrivals {
+// arrivals reads when a group comes, or leaves.
+func (r *reader) arrivals(f field, what string) Arrivals {
 	a := Arrivals{Shape: Linear}
-	fields := r.fields(f, "arrive", "within", "shape")
+	fields := r.fields(f, what, "within", "shape")
 	if fields == nil {
 		return a
 	}
@@ -308,7 +313,7 @@ func (r *reader) arrivals(f field) Arrivals {
 	if v, ok := fields["within"]; ok {
 		a.Within = r.duration(v, "within")
 	} else if a.Shape != Burst {
-		r.require(f, fields, "arrive", "within")
+		r.require(f, fields, what, "within")
 	}
 	return a
 }
@@ -331,11 +336,16 @@ func (r *reader) turns(f field) *Turns {
 
 func (r *reader) event(f field) Event {
 	e := Event{Count: 1}
-	fields := r.fields(f, "an entry of the timeline", "at", "who", "count", "do")
+	fields := r.fields(f, "an entry of the timeline", "at", "who", "count", "do", "name", "for")
 	if fields == nil {
 		return e
 	}
-	r.require(f, fields, "an entry of the timeline", "at", "do")
+	_, named := fields["name"]
+	r.require(f, fields, "an entry of the timeline", "at")
+	if _, given := fields["do"]; !given && named {
+		return r.span(f, fields)
+	}
+	r.require(f, fields, "an entry of the timeline", "do")
 	for key, f := range fields {
 		switch key {
 		case "at":
@@ -346,6 +356,10 @@ func (r *reader) event(f field) Event {
 			e.Count = int(r.integer(f, key, 1, maxCount))
 		case "do":
 			e.Do = choice(r, f, key, RaiseHand, LowerHand, Promote, Demote, Mute, Unmute, Leave, End)
+		case "name":
+			e.Name = r.text(f, key)
+		case "for":
+			e.For = r.duration(f, key)
 		}
 	}
 	if _, given := fields["who"]; !given {
@@ -358,31 +372,19 @@ func (r *reader) event(f field) Event {
 	return e
 }
 
-func (r *reader) thresholds(f field) (all []metric.Threshold) {
-	pairs, _ := r.pairs(f, "thresholds")
-	for _, p := range pairs {
-		if _, ok := metric.Lookup(p.key); !ok {
-			_, err := metric.ParseThreshold(p.key, "")
-			r.fail(p.at, "%v", err)
-			continue
-		}
-		items := []field{p.field}
-		if _, list := p.node.(*ast.SequenceNode); list {
-			items = r.items(p.field, p.key)
-		}
-		for _, item := range items {
-			before := len(r.errs)
-			text := r.text(item, "a threshold of "+p.key)
-			if len(r.errs) > before {
-				continue
-			}
-			t, err := metric.ParseThreshold(p.key, text)
-			if err != nil {
-				r.fail(item.node, "%v", err)
-				continue
-			}
-			all = append(all, t)
+// span reads an entry of the timeline in which nothing is done.
+func (r *reader) span(f field, fields map[string]field) (e Event) {
+	for key, v := range fields {
+		switch key {
+		case "at":
+			e.At = r.duration(v, key)
+		case "name":
+			e.Name = r.text(v, key)
+		case "for":
+			e.For = r.duration(v, key)
+		default:
+			r.fail(f.node, "an entry of the timeline has %s and nothing to do: give it the field do", key)
 		}
 	}
-	return all
+	return e
 }

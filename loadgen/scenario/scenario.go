@@ -6,6 +6,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -23,8 +24,9 @@ type Scenario struct {
 	Room     Room
 	Cast     []Group
 	Timeline []Event
-	// Hold is how long the steady state lasts.
-	Hold Duration
+	// Hold is how long the steady state lasts, and WarmUp how much of its
+	// beginning is not measured.
+	Hold, WarmUp Duration
 	// JoinDeadline is how long after the intended start of its join a listener
 	// may take to hear something.
 	JoinDeadline Duration
@@ -63,6 +65,9 @@ type Group struct {
 	// Arrive is when the listeners of the group come. The stage is there before
 	// the first of them.
 	Arrive Arrivals
+	// Depart is when the listeners of the group leave, after the hold; nil if
+	// they stay to the end.
+	Depart *Arrivals
 	// Turns is how the group's speakers take turns; nil if they all talk all the
 	// time.
 	Turns *Turns
@@ -91,7 +96,44 @@ type Event struct {
 	// each room.
 	Who   Role
 	Count int
-	Do    Verb
+	Do    Verb // "" is nothing: the entry has a name
+	// Name names a span of the run, from At on, which thresholds can select as a
+	// phase. It lasts for For, or if that is 0 until the next entry with a name,
+	// or the end of the hold.
+	Name string
+	For  Duration
+}
+
+// A Span is a part of the hold that has a name. Times count from the end of the
+// arrivals.
+type Span struct {
+	Name        string
+	From, Until Duration
+}
+
+// Spans is the spans that the timeline names.
+func (s *Scenario) Spans() (spans []Span) {
+	for _, e := range s.Timeline {
+		if e.Name == "" {
+			continue
+		}
+		span := Span{e.Name, e.At, s.Hold}
+		for _, next := range s.Timeline {
+			if next.Name != "" && next.At > e.At {
+				span.Until = min(span.Until, next.At)
+			}
+		}
+		if e.For > 0 {
+			span.Until = e.At + e.For
+		}
+		spans = append(spans, span)
+	}
+	return spans
+}
+
+// Departs reports whether anybody leaves after the hold.
+func (s *Scenario) Departs() bool {
+	return slices.ContainsFunc(s.Cast, func(g Group) bool { return g.Depart != nil })
 }
 
 // String says what happens, in a few words: "promote 1 listener".

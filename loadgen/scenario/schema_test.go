@@ -57,6 +57,13 @@ func TestSchemaAndParserAgree(t *testing.T) {
 		"an end by nobody":    good + "timeline: [{at: 9s, do: end}]",
 		"a mute of speakers":  good + "timeline: [{at: 0s, who: speaker, do: mute}]",
 		"a duration in parts": edit("hold: 9s", "hold: 1h2m3.5s"),
+		"a warm-up":           good + "warm_up: 3s",
+		"departures":          edit("count: 9", "count: 9, depart: {within: 3s, shape: s-curve}"),
+		"a span":              good + "timeline: [{at: 2s, name: storm, for: 3s}]\nthresholds: {'delivered{phase:storm}': rate == 1}",
+		"a span with an act":  good + "timeline: [{at: 2s, name: storm, who: listener, do: raise-hand}]",
+		"a selector unquoted": good + "thresholds:\n  latency{phase:steady}: p(99) < 3s\n  'delivered{ phase: steady , role:listener}': ['rate == 1 over 2s']",
+		"a long threshold":    good + "thresholds:\n  delivered: {threshold: rate == 1, abort_on_fail: true, delay: 3s}",
+		"long thresholds":     good + "thresholds:\n  delivered:\n  - rate > 0\n  - threshold: rate > 0.9 over 3s\n    abort_on_fail: true",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("good.yaml", []byte(src))
@@ -84,16 +91,32 @@ func TestSchemaAndParserAgreeOnThresholds(t *testing.T) {
 		"value < 3", "value < 512MiB", "value < 5 kB", "value < 3ms",
 		"avg < 3ms", "avg < 3", "min >= -3us", "med > 1.5 s", "max < 2m", "max < 9\u00b5s", "max < 9\u03bcs", "max < 9h",
 		"p(99) < 20ms", "p(99.9) < 20", "p( 50 ) <= 1s", "p(100) < 1s", "p(100.1) < 1s", "p(0) > 1", "p(-1) > 1", "p() > 1", "p99 > 1ms",
+		"rate >= 0.999 over 10s", "rate >= 0.5 over 1m30s", "p(99) < 20ms over 10s", "max < 20ms  over  1s", "value < 3 over 10s", "count > 3 over 3s", "value < 5MB over 5s",
+		"rate >= 0.999 over", "rate > 0.9 over 10", "over 10s", "rate >= 0.9 over 10s over 10s", "rate > 0.9over 10s", "rate > 0.9 over -1s",
 		"p(99) =< 20ms", "p(99) === 20ms", "p(99) = 20ms", "p(99) <", "< 20ms", "", "p(99) < 1e3ms",
+	}
+	valid := func(name string, threshold any) bool {
+		return s.Validate(map[string]any{
+			"name": "x", "hold": "9s", "cast": []any{map[string]any{"role": "listener", "count": 1}},
+			"thresholds": map[string]any{name: []any{threshold}},
+		}) == nil
 	}
 	for _, d := range metric.Definitions() {
 		for _, e := range expressions {
 			_, err := metric.ParseThreshold(d.Name, e)
-			doc := map[string]any{
-				"name": "x", "hold": "9s", "cast": []any{map[string]any{"role": "listener", "count": 1}},
-				"thresholds": map[string]any{d.Name: []any{e}},
+			assert.Equal(t, err == nil, valid(d.Name, e), "%s: %q (parser: %v)", d.Name, e, err)
+			assert.Equal(t, err == nil, valid(d.Name, map[string]any{"threshold": e}), "%s: long %q (parser: %v)", d.Name, e, err)
+			if err == nil {
+				assert.Equal(t, d.Parts().Live, valid(d.Name, map[string]any{"threshold": e, "abort_on_fail": true}), "%s: aborting", d.Name)
 			}
-			assert.Equal(t, err == nil, s.Validate(doc) == nil, "%s: %q (parser: %v)", d.Name, e, err)
+		}
+		e := map[metric.Kind]string{metric.KindRate: "rate > 0.1", metric.KindTrend: "count > 1", metric.KindCounter: "count > 1", metric.KindGauge: "value > 1"}[d.Kind]
+		for _, selector := range []string{
+			"{network:3g}", "{role:speaker}", "{phase:steady}", "{phase:steady,network:own}", " { role : host , network:4g,phase:arrivals } ",
+			"{}", "{phase}", "{phase:}", "{phases:steady}", "{network:a:b}", "{network:3g", "network:3g}",
+		} {
+			_, err := metric.ParseThreshold(d.Name+selector, e)
+			assert.Equal(t, err == nil, valid(d.Name+selector, e), "%s%s (parser: %v)", d.Name, selector, err)
 		}
 	}
 }

@@ -73,8 +73,12 @@ func (s *Scenario) problems() []problem {
 	for i, e := range s.Timeline {
 		s.checkEvent(&c, i, e)
 	}
+	s.checkSpans(&c)
 	if s.Hold <= 0 {
 		c.add("hold", "hold is %s, and nothing would be measured: give it a time", s.Hold)
+	}
+	if s.WarmUp < 0 || s.WarmUp >= s.Hold && s.Hold > 0 {
+		c.add("warm_up", "warm_up is %s: it is a part of the hold, which is %s", s.WarmUp, s.Hold)
 	}
 	if s.JoinDeadline <= 0 {
 		c.add("join_deadline", "join_deadline is %s, and nobody could join: give it a time", s.JoinDeadline)
@@ -83,6 +87,9 @@ func (s *Scenario) problems() []problem {
 		if d > maxDuration {
 			c.add(path, "%s is %s: the longest is %s", path, d, maxDuration)
 		}
+	}
+	for i, t := range s.Thresholds {
+		s.checkThreshold(&c, fmt.Sprintf("thresholds[%d]", i), t)
 	}
 	return c
 }
@@ -106,13 +113,12 @@ func (s *Scenario) checkGroup(c *checker, path string, g Group) {
 	if g.Role != Listener && g.Arrive != (Arrivals{}) {
 		c.add(path+".arrive", "arrive is for listeners: a %s is there before the first of them", g.Role)
 	}
-	switch g.Arrive.Shape {
-	case "", Linear, Poisson, SCurve, Burst:
-	default:
-		c.add(path+".arrive.shape", "shape is %q: it can be linear, poisson, s-curve, burst", g.Arrive.Shape)
+	if g.Role != Listener && g.Depart != nil {
+		c.add(path+".depart", "depart is for listeners: a %s is there to the last of them", g.Role)
 	}
-	if g.Arrive.Within < 0 || g.Arrive.Within > maxDuration {
-		c.add(path+".arrive.within", "within is %s: it can be 0s to %s", g.Arrive.Within, maxDuration)
+	checkArrivals(c, path+".arrive", g.Arrive)
+	if g.Depart != nil {
+		checkArrivals(c, path+".depart", *g.Depart)
 	}
 	if g.Sections != 0 {
 		c.within(path+".sections", g.Sections, 1, s.Room.Slots)
@@ -138,6 +144,17 @@ func (s *Scenario) checkNetwork(c *checker, path string, p *network.Profile) {
 		if at > s.Hold.Duration() {
 			c.add(fmt.Sprintf("%s.rebinds[%d]", path, i), "%s is outside of the hold of %s", at, s.Hold)
 		}
+	}
+}
+
+func checkArrivals(c *checker, path string, a Arrivals) {
+	switch a.Shape {
+	case "", Linear, Poisson, SCurve, Burst:
+	default:
+		c.add(path+".shape", "shape is %q: it can be linear, poisson, s-curve, burst", a.Shape)
+	}
+	if a.Within < 0 || a.Within > maxDuration {
+		c.add(path+".within", "within is %s: it can be 0s to %s", a.Within, maxDuration)
 	}
 }
 
@@ -168,6 +185,12 @@ var subjects = map[Verb][]Role{
 
 func (s *Scenario) checkEvent(c *checker, i int, e Event) {
 	path := fmt.Sprintf("timeline[%d]", i)
+	if e.At < 0 || e.At > s.Hold {
+		c.add(path+".at", "at is %s, outside of the hold of %s", e.At, s.Hold)
+	}
+	if e.Do == "" && e.Name != "" {
+		return
+	}
 	roles, known := subjects[e.Do]
 	fits := false
 	for _, role := range roles {
@@ -191,9 +214,6 @@ func (s *Scenario) checkEvent(c *checker, i int, e Event) {
 	}
 	if e.Count < 1 {
 		c.add(path+".count", "count is %d: the smallest is 1", e.Count)
-	}
-	if e.At < 0 || e.At > s.Hold {
-		c.add(path+".at", "at is %s, outside of the hold of %s", e.At, s.Hold)
 	}
 }
 

@@ -1,0 +1,122 @@
+package endtoend_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/report"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+func judged(r *loadgen.Result, s *scenario.Scenario) map[string]report.Judgement {
+	all := map[string]report.Judgement{}
+	for _, j := range report.Judge(r, s.Thresholds).Thresholds {
+		all[j.Source()] = j
+	}
+	return all
+}
+
+func TestThresholdsAreJudgedOnPartsOfARealRun(t *testing.T) {
+	s := written(t, `
+name: parts
+room: {capacity: 8, slots: 3}
+cast:
+  - {role: host, count: 1, audio: audio/host.ogg}
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 4, arrive: {within: 500ms}, depart: {within: 1s}}
+  - {role: listener, count: 2, network: wifi}
+timeline:
+  - {at: 1500ms, name: first, for: 1s}
+  - {at: 3s, name: last}
+warm_up: 1s
+hold: 4s
+thresholds:
+  delivered{phase:arrivals}: rate > 0.5
+  delivered{phase:warm_up}: rate > 0.5
+  delivered{phase:steady}: rate > 0.5
+  delivered{phase:departures}: rate > 0.5
+  delivered{phase:first}: rate > 0.5
+  delivered{phase:last}: rate > 0.5
+  delivered{role:speaker}: rate > 0.5
+  delivered{role:host}: rate > 0.5
+  latency{network:wifi}: p(50) > 1ms
+  latency{role:speaker,phase:first}: p(50) < 10s
+  latency: p(50) < 10s over 2s
+`)
+	r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, serve(t))})
+	require.NoError(t, err)
+	assert.Empty(t, r.Problems)
+	all := judged(r, s)
+	for name, j := range all {
+		if assert.NotNil(t, j.OK, "%s: %s", name, j.Reason) {
+			assert.True(t, *j.OK, "%s: %v", name, j.Value)
+		}
+	}
+	assert.InDelta(t, 3, r.Steady.Seconds(), 1, "the hold without the warm-up")
+
+	owed := func(phase string) uint64 {
+		v, ok := r.Values["delivered{phase:"+phase+"}"].(metric.Rate)
+		require.True(t, ok)
+		return v.Total
+	}
+	// 6 listeners, two voices, 50 frames a second.
+	assert.InDelta(t, 600, owed("warm_up"), 20)
+	assert.InDelta(t, 600, owed("first"), 20)
+	assert.InDelta(t, 600, owed("last"), 20)
+	assert.Less(t, owed("departures"), uint64(1200), "those who leave are owed no more")
+	assert.Positive(t, owed("departures"))
+	last := r.Series.Points[len(r.Series.Points)-1]
+	assert.Equal(t, 4, last.Left)
+	assert.Equal(t, 6, last.Joined)
+	var names []string
+	for _, m := range r.Marks {
+		names = append(names, m.Name)
+	}
+	assert.Equal(t, []string{"arrivals", "warm_up", "first", "steady", "last", "departures"}[0:2], names[0:2])
+	assert.Contains(t, names, "departures")
+	complete := rateOf(t, r, "joined")
+	assert.Equal(t, metric.Rate{Passes: 6, Total: 6}, complete, "listeners alone")
+}
+
+func TestAThresholdThatIsCrossedEndsTheRun(t *testing.T) {
+	url := serve(t)
+	s := written(t, `
+name: the room is gone
+room: {capacity: 8, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 3, arrive: {within: 200ms, shape: linear}}
+hold: 10m
+thresholds:
+  delivered: {threshold: rate >= 0.999 over 1s, abort_on_fail: true, delay: 1s}
+  onset_clip: max < 10ms
+`)
+	began := time.Now()
+	var ended bool
+	r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, url), Progress: func(p loadgen.Progress) {
+		if p.Phase != "steady" || p.InPhase < time.Second || ended {
+			return
+		}
+		ended = true
+		resp, body := request(t, http.MethodGet, url+"/api/rooms", "", "")
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		for _, room := range roomIDs(t, body) {
+			endRoom(t, url, room)
+		}
+	}})
+	require.NoError(t, err)
+	assert.Less(t, time.Since(began), 5*time.Minute)
+	require.NotNil(t, r.Aborted)
+	assert.Equal(t, "delivered over 1s", r.Aborted.Threshold.Source())
+	assert.False(t, r.Interrupted)
+	judgement := report.Judge(r, s.Thresholds)
+	assert.Equal(t, report.Fail, judgement.Verdict, judgement.Reasons)
+	assert.False(t, *judgement.Thresholds[0].OK)
+	assert.Nil(t, judgement.Thresholds[1].OK, "there was no data for it, and it did not pass")
+}

@@ -1,0 +1,217 @@
+package measure
+
+import (
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// A window slides over a run, a slot at a time, and tells the thresholds that
+// are over it what was in it. It covers whole slots, and so up to a slot more
+// than its length where a phase does not begin with a whole second. It lies in
+// one phase, or without one in the time that its metric is measured.
+type window struct {
+	record     *record
+	metric     string
+	selector   metric.Selector
+	length     time.Duration
+	thresholds []metric.Threshold
+	values     *metric.Windows
+	recent     []part // within the window, oldest first and without a hole
+}
+
+// A part of a window is what one slot, or one load, holds of it.
+type part struct {
+	from, until time.Duration
+	delivered   metric.Rate
+	latency     []*metric.Frozen
+	load        Load
+}
+
+// Follow tells the tally of the thresholds that will be asked of it. It is
+// called once, before anything is measured.
+func (t *Tally) Follow(thresholds []metric.Threshold) {
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	windows := map[string]*window{}
+	for _, th := range thresholds {
+		if th.Over == 0 {
+			continue
+		}
+		w, ok := windows[th.Source()]
+		if !ok {
+			d, _ := metric.Lookup(th.Metric)
+			w = &window{record: t.record, metric: d.Name, selector: th.Selector, length: th.Over, values: metric.NewWindows()}
+			windows[th.Source()] = w
+			t.record.windows = append(t.record.windows, w)
+		}
+		w.thresholds = append(w.thresholds, th)
+	}
+}
+
+// wants reports whether something of these phases belongs into the window. The
+// record's lock is held.
+func (w *window) wants(phases uint64) bool {
+	phase := w.selector.Phase
+	if phase == "" && w.metric == "delivered" {
+		// Of which phase does not matter, but nothing is owed outside of all.
+		return phases != 0
+	}
+	if phase == "" {
+		phase = Steady
+	}
+	n := w.record.number(phase)
+	return n >= 0 && phases&(1<<n) != 0
+}
+
+// slot is told of every slot once, in order, with the record's lock held.
+func (w *window) slot(s closedSlot) {
+	if w.metric != "delivered" && w.metric != "latency" {
+		return
+	}
+	p := part{from: s.from.Start(), until: s.until.Start()}
+	for i, c := range s.cells {
+		if selected(w.record.cells[i].Labels, w.selector) {
+			p.delivered.Passes += c.delivered.Passes
+			p.delivered.Total += c.delivered.Total
+			if w.metric == "latency" {
+				p.latency = append(p.latency, c.latency)
+			}
+		}
+	}
+	w.enter(p, s.phases)
+}
+
+// load is told of every load once, in order, with the record's lock held.
+func (w *window) load(l Load, phases uint64) {
+	if w.metric != "server_cpu" && w.metric != "server_rss" || l.ServerRSS == 0 {
+		return
+	}
+	w.enter(part{from: l.From, until: l.Until, load: l}, phases)
+}
+
+// hole is how far two parts may lie apart and still follow one another.
+const hole = 100 * time.Millisecond
+
+func (w *window) enter(p part, phases uint64) {
+	if !w.wants(phases) {
+		w.recent = nil
+		return
+	}
+	if n := len(w.recent); n > 0 && p.from-w.recent[n-1].until > hole {
+		w.recent = nil
+	}
+	w.recent = append(w.recent, p)
+	for len(w.recent) > 1 && p.until-w.recent[1].from >= w.length {
+		w.recent[0] = part{}
+		w.recent = w.recent[1:]
+	}
+	if p.until-w.recent[0].from < w.length {
+		return
+	}
+	value, owed := w.value()
+	w.values.Count()
+	for _, t := range w.thresholds {
+		w.values.Enter(t, value, owed, w.recent[0].from, p.until)
+	}
+}
+
+// value is what the window holds, and whether it should hold something.
+func (w *window) value() (v metric.Value, owed bool) {
+	var delivered metric.Rate
+	latency := &metric.Trend{}
+	var cpu, seconds, rss float64
+	for _, p := range w.recent {
+		delivered.Passes += p.delivered.Passes
+		delivered.Total += p.delivered.Total
+		for _, f := range p.latency {
+			latency.Take(f)
+		}
+		if p.load.ServerCPU != nil {
+			s := (p.until - p.from).Seconds()
+			cpu, seconds = cpu+*p.load.ServerCPU*s, seconds+s
+		}
+		rss = max(rss, float64(p.load.ServerRSS))
+	}
+	switch w.metric {
+	case "delivered":
+		return delivered, false
+	case "latency":
+		return latency, delivered.Total > 0
+	case "server_cpu":
+		return metric.Gauge(cpu / seconds), false // no seconds are no data
+	}
+	return metric.Gauge(rss), false
+}
+
+// Answer enters the values that the thresholds are on and that are of parts of
+// metrics: of some people, of a phase, or over a window.
+func (t *Tally) Answer(values metric.Values, thresholds []metric.Threshold) {
+	for _, th := range thresholds {
+		d, _ := metric.Lookup(th.Metric)
+		switch {
+		case th.Over > 0:
+			t.record.mu.Lock()
+			for _, w := range t.record.windows {
+				if w.thresholds[0].Source() == th.Source() {
+					values.Set(th.Source(), w.values)
+				}
+			}
+			t.record.mu.Unlock()
+		case th.Selector.IsZero():
+		case d.Name == "server_cpu" || d.Name == "server_rss":
+			if v, ok := t.loadOf(d.Name, th.Selector.Phase); ok {
+				values.Set(th.Metric, v)
+			}
+		default:
+			if v := t.value(t.sum(th.Selector), d.Name); v != nil {
+				values.Set(th.Metric, v)
+			}
+		}
+	}
+}
+
+// A loadSum is what the server used in one phase.
+type loadSum struct {
+	cpu, seconds float64
+	rss          uint64
+}
+
+// enterLoad enters a load into the sums, the series and the windows. r.mu is
+// held.
+func (r *record) enterLoad(l Load) {
+	r.series.load(l)
+	phases := r.phasesAt(BinAt((l.From + l.Until) / 2))
+	for len(r.loads) < len(r.spans) {
+		r.loads = append(r.loads, loadSum{})
+	}
+	for i := range r.loads {
+		if phases&(1<<i) == 0 {
+			continue
+		}
+		if l.ServerCPU != nil {
+			s := (l.Until - l.From).Seconds()
+			r.loads[i].cpu += *l.ServerCPU * s
+			r.loads[i].seconds += s
+		}
+		r.loads[i].rss = max(r.loads[i].rss, l.ServerRSS)
+	}
+	for _, w := range r.windows {
+		w.load(l, phases)
+	}
+}
+
+// loadOf is the server's use in a phase, if it is known.
+func (t *Tally) loadOf(name, phase string) (metric.Gauge, bool) {
+	r := t.record
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := r.number(phase)
+	if i < 0 || i >= len(r.loads) || r.loads[i].seconds == 0 {
+		return 0, false
+	}
+	if name == "server_rss" {
+		return metric.Gauge(r.loads[i].rss), true
+	}
+	return metric.Gauge(r.loads[i].cpu / r.loads[i].seconds), true
+}
