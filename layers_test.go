@@ -30,6 +30,7 @@ var layers = map[string][]string{
 	"loadgen/measure":   {"loadgen/metric", "loadgen/speech"},
 	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network"},
 	"loadgen/report":    {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure"},
+	"loadgen/watch":     {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
 	"loadgen/compare":   {"loadgen/report", "loadgen/metric"},
 	"internal/endtoend": {}, // tests alone
 	"internal/packet":   {},
@@ -37,7 +38,7 @@ var layers = map[string][]string{
 	"internal/lite":     {},
 	"internal/chart":    {},
 	"web":               {},
-	"cmd/earshot":       {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/compare", "store"},
+	"cmd/earshot":       {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "store"},
 }
 
 // foreign is what the rules and the wire format may not even reach through

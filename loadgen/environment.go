@@ -33,7 +33,8 @@ var told = []string{
 	"github.com/pion/webrtc/v4", "github.com/pion/dtls/v3", "github.com/pion/srtp/v3", "github.com/pion/ice/v4", "github.com/pion/opus",
 }
 
-func environment() Environment {
+// Here is where this process runs.
+func Here() Environment {
 	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Modules: map[string]string{}}
 	e.Hostname, _ = os.Hostname()
 	e.machine()

@@ -124,7 +124,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,
 			ClockStep: time.Duration(r.health.steps.Load()),
 		},
-		Environment: environment(),
+		Environment: Here(),
 	}
 	if window > 0 {
 		result.Generator.CPU = (after.own - before.own).Seconds() / window

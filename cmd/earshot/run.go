@@ -29,6 +29,7 @@ type runFlags struct {
 	thresholds       []string
 	repeat           int
 	out              outputs
+	watch            watchFlags
 	quiet            bool
 }
 
@@ -66,6 +67,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 	flags.StringArrayVar(&f.thresholds, "threshold", nil, "add a threshold, as `'metric: expression'` (repeatable)")
 	flags.IntVar(&f.repeat, "repeat", 1, "play `N` times; run i's files get -i before their extension")
 	f.out.flags(flags)
+	f.watch.flags(flags)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the verdict alone")
 	return c
 }
@@ -86,13 +88,18 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 	if err != nil {
 		return usage(err)
 	}
-	return f.repeated(stdout, func(out outputs) error {
-		return f.once(ctx, s, trust, out, stdout, stderr)
+	watching, err := f.watch.open(stderr)
+	if err != nil {
+		return err
+	}
+	err = f.repeated(stdout, func(out outputs) error {
+		return f.once(ctx, s, trust, out, watching, stdout, stderr)
 	})
+	return errors.Join(err, watching.Close())
 }
 
 // once plays the scenario one time.
-func (f runFlags) once(ctx context.Context, s *scenario.Scenario, trust *tls.Config, out outputs, stdout, stderr io.Writer) error {
+func (f runFlags) once(ctx context.Context, s *scenario.Scenario, trust *tls.Config, out outputs, watching watchers, stdout, stderr io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	cfg := loadgen.Config{Scenario: s}
@@ -104,6 +111,7 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, trust *tls.Con
 	if !f.quiet {
 		cfg.Progress = progress.Show
 	}
+	cfg.Watch = watching.follow(&cfg)
 	result, err := loadgen.Run(ctx, cfg)
 	progress.Done()
 	stopped := server.Close()
@@ -112,7 +120,7 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, trust *tls.Con
 	case errors.Is(died, errServerDied):
 		// What was measured until then is worth reading, and is no verdict.
 		if result != nil {
-			_ = f.tell(result, s, out, stdout)
+			_ = f.tell(result, s, out, watching, stdout)
 		}
 		return died
 	case errors.Is(err, loadgen.ErrUnsupported):
@@ -122,12 +130,13 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, trust *tls.Con
 	case err != nil:
 		return errors.Join(err, stopped)
 	}
-	return errors.Join(f.tell(result, s, out, stdout), stopped)
+	return errors.Join(f.tell(result, s, out, watching, stdout), stopped)
 }
 
 // tell reports a result, and returns what the exit code is made from.
-func (f runFlags) tell(result *loadgen.Result, s *scenario.Scenario, out outputs, stdout io.Writer) error {
+func (f runFlags) tell(result *loadgen.Result, s *scenario.Scenario, out outputs, watching watchers, stdout io.Writer) error {
 	r := report.Judge(result, s.Thresholds)
+	watching.finish(r)
 	var err error
 	if f.quiet {
 		err = r.WriteVerdict(stdout)

@@ -51,6 +51,8 @@ func TestBadUsageExitsWith2AndSaysWhatIsWrong(t *testing.T) {
 		{"a summary that can't be written", []string{"run", smoke, "--summary", "/nowhere/s.json"}, "can't be written"},
 		{"two reports in one file", []string{"run", smoke, "--summary", "/dev/null", "--junit", "/dev/null"}, "both write to"},
 		{"no runs", []string{"run", smoke, "--repeat", "0"}, "--repeat 0"},
+		{"a dashboard on an address that is none", []string{"run", smoke, "--dashboard", "nowhere"}, "--dashboard"},
+		{"metrics on an address that is none", []string{"run", smoke, "--prometheus", "nowhere"}, "--prometheus"},
 		{"authorities that are not there", []string{"run", smoke, "--ca", "nowhere.pem"}, "--ca"},
 		{"an open server for the network", []string{"serve", "--open", "--http", "0.0.0.0:0"}, "--open-to-network"},
 		{"an open server on the name of any host", []string{"serve", "--open", "--http", ":0"}, "--open-to-network"},

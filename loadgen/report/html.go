@@ -28,7 +28,7 @@ type page struct {
 	Name, What       string
 	Tone, Sign, Word string
 	// Held says how many thresholds hold.
-	Held string
+	Held, HeldTone string
 	// Now is where the run stands, if it is still going on.
 	Now         string
 	Reasons     []string
@@ -50,6 +50,9 @@ type (
 	eventRow     struct{ At, Name string }
 	fact         struct{ Name, Value string }
 )
+
+// noData stands where nothing was measured.
+const noData = "no data"
 
 // WriteHTML writes the report as one page that needs nothing else: no script, no
 // font, no network.
@@ -82,15 +85,20 @@ func (r *Report) page(live *Live) (*page, error) {
 	}
 	if live != nil {
 		p.Sign, p.Word, p.Tone, p.Now = "●", "RUNNING", "live", live.now()
+		p.Tiles = slices.DeleteFunc(p.Tiles, func(t tile) bool { return t.Note == noData })
+		p.Metrics = slices.DeleteFunc(p.Metrics, func(f fact) bool { return f.Value == noData })
 	} else {
 		p.What += fmt.Sprintf("; arrivals %s, measured %s", seconds(run.Arrivals), seconds(run.Steady))
 		p.Generator = r.generator()
 	}
-	p.Held = r.held()
+	p.Held, p.HeldTone = r.held()
 	for _, t := range r.Thresholds {
 		p.Thresholds = append(p.Thresholds, row(t, live != nil))
 	}
 	for _, c := range r.plots() {
+		if live != nil && c.Series == nil {
+			continue // not known before the end
+		}
 		svg, err := c.SVG()
 		if err != nil {
 			return nil, err
@@ -107,7 +115,7 @@ func (r *Report) page(live *Live) (*page, error) {
 }
 
 // held says how many thresholds hold.
-func (r *Report) held() string {
+func (r *Report) held() (text, tone string) {
 	var holds, crossed int
 	for _, t := range r.Thresholds {
 		switch {
@@ -121,13 +129,13 @@ func (r *Report) held() string {
 	all := len(r.Thresholds)
 	switch {
 	case all == 0:
-		return ""
+		return "", ""
 	case crossed > 0:
-		return fmt.Sprintf("%d of %s crossed", crossed, count(all, "threshold"))
+		return fmt.Sprintf("%d of %s crossed", crossed, count(all, "threshold")), "bad"
 	case holds == all:
-		return fmt.Sprintf("%s, and all hold", count(all, "threshold"))
+		return fmt.Sprintf("%s, and all hold", count(all, "threshold")), "good"
 	}
-	return fmt.Sprintf("%d of %s hold, the others have no data", holds, count(all, "threshold"))
+	return fmt.Sprintf("%d of %s hold, the others have no data", holds, count(all, "threshold")), "doubt"
 }
 
 // row is how a threshold is shown. While the run goes on, no data may still
@@ -169,7 +177,7 @@ func (r *Report) tiles() []tile {
 func rateTile(name string, values metric.Values, key, of string) tile {
 	v, _ := values[key].(metric.Rate)
 	if v.Total == 0 {
-		return tile{name, "–", "no data"}
+		return tile{name, "–", noData}
 	}
 	return tile{name, percent(v.Share()), fmt.Sprintf("%s of %s", thousands(v.Passes), thousands(v.Total))}
 }
@@ -177,7 +185,7 @@ func rateTile(name string, values metric.Values, key, of string) tile {
 func trendTile(name string, values metric.Values, key string, unit metric.Unit, q float64, said string, second float64, also string) tile {
 	t, _ := values[key].(*metric.Trend)
 	if t == nil || t.Count() == 0 {
-		return tile{name, "–", "no data"}
+		return tile{name, "–", noData}
 	}
 	return tile{name, figure(t.Quantile(q), unit), fmt.Sprintf("%s; %s %s", said, also, figure(t.Quantile(second), unit))}
 }
@@ -187,7 +195,7 @@ func (r *Report) costTile() tile {
 	cost, ok := v["packets_per_core"].(metric.Gauge)
 	cpu, okay := v["server_cpu"].(metric.Gauge)
 	if !ok || !okay {
-		return tile{"Packets per core", "–", "no data"}
+		return tile{"Packets per core", "–", noData}
 	}
 	return tile{"Packets per core", figure(float64(cost), metric.None), "a second; the server used " + figure(float64(cpu), metric.Cores)}
 }
@@ -197,12 +205,13 @@ func (r *Report) facts() (all []fact) {
 	for _, d := range metric.Definitions() {
 		text := valueLine(r.Result.Values[d.Name], d.Unit)
 		if text == "" {
-			text = "no data"
+			text = noData
 		}
 		all = append(all, fact{d.Name, text})
 	}
 	for _, name := range slices.Sorted(maps.Keys(map[string]metric.Value(r.Result.Values))) {
-		d, _ := metric.Lookup(name)
+		base, _, _ := strings.Cut(name, "{")
+		d, _ := metric.Lookup(base)
 		if text := valueLine(r.Result.Values[name], d.Unit); text != "" && d.Name != name {
 			all = append(all, fact{name, text})
 		}

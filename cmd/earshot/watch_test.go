@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/report"
+)
+
+// announced waits for a line of standard error and returns the address in it.
+func announced(t *testing.T, stderr watcher, what string) string {
+	t.Helper()
+	timer := time.NewTimer(time.Minute)
+	defer timer.Stop()
+	for {
+		select {
+		case line := <-stderr.seen:
+			if strings.Contains(line, what) {
+				return address.FindString(line)
+			}
+		case <-timer.C:
+			t.Fatalf("%q was not announced", what)
+		}
+	}
+}
+
+// Whatever the verdict is on a busy machine, everybody who watches sees the run,
+// and all of its reports are written.
+func TestARunIsWatchedAndReported(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	stderr := watcher{seen: make(chan string, 1000)}
+	var stdout bytes.Buffer
+	done := make(chan error, 1)
+	scenario := small(t, "  delivered: [\"rate >= 0.5\"]\n")
+	go func() {
+		done <- run(t.Context(), []string{"run", scenario, "--hold", "12s", "--prometheus", "127.0.0.1:0", "--dashboard", "127.0.0.1:0",
+			"--summary", path("s.json"), "--html", path("r.html"), "--junit", path("j.xml"), "--csv", path("c.csv")}, &stdout, stderr)
+	}()
+	metrics := announced(t, stderr, "metrics at")
+	dashboard := announced(t, stderr, "dashboard at")
+
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	events, err := client.Get(dashboard + "/events")
+	require.NoError(t, err)
+	defer events.Body.Close()
+	announced(t, stderr, "steady    3 of 3 joined  1") // ten seconds in, so that its points have come
+	resp, err := client.Get(metrics)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	require.NoError(t, err)
+	for _, name := range []string{"joined", "delivered", "latency", "join_duration", "generator_lag", "server_cpu", "server_rss", "run_phase", "run_recent_packets_per_second", "run_threshold_ok"} {
+		assert.Contains(t, families, "earshot_"+name)
+	}
+
+	// The page's events end with the run, after its report.
+	var bodies strings.Builder
+	lines := bufio.NewScanner(events.Body)
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		bodies.WriteString(lines.Text() + "\n")
+	}
+	assert.Contains(t, bodies.String(), "RUNNING")
+	_, end, ended := strings.Cut(bodies.String(), "All metrics")
+	assert.True(t, ended)
+	assert.Contains(t, end, "event: end")
+	err = <-done
+	require.True(t, err == nil || isVerdict(err), err)
+	assert.Contains(t, bodies.String(), "arrivals 0.", "what only the report says")
+
+	summary, err := os.ReadFile(path("s.json"))
+	require.NoError(t, err)
+	fitsSchema(t, summary)
+	html, err := os.ReadFile(path("r.html"))
+	require.NoError(t, err)
+	assert.Contains(t, string(html), "a small room")
+	course, err := os.ReadFile(path("c.csv"))
+	require.NoError(t, err)
+	rows, err := csv.NewReader(bytes.NewReader(course)).ReadAll()
+	require.NoError(t, err)
+	assert.Greater(t, len(rows), 12, "a line a second")
+	junit, err := os.ReadFile(path("j.xml"))
+	require.NoError(t, err)
+	assert.Contains(t, string(junit), `name="delivered: rate &gt;= 0.5"`)
+}
+
+// fitsSchema checks a real summary against the published schema.
+func fitsSchema(t *testing.T, summary []byte) {
+	t.Helper()
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.Schema()))
+	require.NoError(t, err)
+	c := jsonschema.NewCompiler()
+	require.NoError(t, c.AddResource("summary.schema.json", schema))
+	s, err := c.Compile("summary.schema.json")
+	require.NoError(t, err)
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(summary))
+	require.NoError(t, err)
+	assert.NoError(t, s.Validate(doc))
+}

@@ -1,0 +1,189 @@
+package watch
+
+import (
+	"encoding/json"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+func exporter(t *testing.T) *Exporter {
+	t.Helper()
+	e, err := NewExporter("127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, e.Close()) })
+	return e
+}
+
+// scrape reads an exporter as Prometheus does.
+func scrape(t *testing.T, e *Exporter) map[string]*dto.MetricFamily {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(e.URL())
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	require.NoError(t, err)
+	for name := range families {
+		assert.True(t, strings.HasPrefix(name, prefix), name)
+	}
+	return families
+}
+
+// labels are a metric's, in one string.
+func labels(m *dto.Metric) string {
+	var all []string
+	for _, l := range m.GetLabel() {
+		all = append(all, l.GetName()+"="+l.GetValue())
+	}
+	return strings.Join(all, ",")
+}
+
+func find(f *dto.MetricFamily, want string) *dto.Metric {
+	for _, m := range f.GetMetric() {
+		if labels(m) == want {
+			return m
+		}
+	}
+	return nil
+}
+
+func TestPrometheusReadsARunWhileItGoesOn(t *testing.T) {
+	e := exporter(t)
+	assert.Empty(t, scrape(t, e), "nothing is known yet")
+	e.Show(about(), snapshot(10), thresholds(t, "latency", "p(99) < 20ms", "latency", "p(99) < 1ms", "mos", "min > 4"))
+	f := scrape(t, e)
+
+	latency := find(f["earshot_latency"], "")
+	require.NotNil(t, latency)
+	assert.EqualValues(t, 1000, latency.GetSummary().GetSampleCount())
+	assert.InDelta(t, 4.99, latency.GetSummary().GetQuantile()[0].GetValue(), 0.05)
+	assert.NotNil(t, find(f["earshot_latency"], "network=3g"), "a part by its label")
+	assert.NotNil(t, find(f["earshot_delivered"], "phase=steady,role=listener"))
+	assert.InDelta(t, 0.999, find(f["earshot_delivered"], "").GetGauge().GetValue(), 1e-9)
+	assert.EqualValues(t, 1000, find(f["earshot_delivered_samples_total"], "").GetCounter().GetValue())
+	assert.InDelta(t, 0.5, find(f["earshot_server_cpu"], "").GetGauge().GetValue(), 1e-9, "of the last interval")
+	assert.InDelta(t, 9998, find(f["earshot_packets_per_core"], "").GetGauge().GetValue(), 1)
+	assert.EqualValues(t, 10, find(f["earshot_generator_drops"], "").GetCounter().GetValue())
+	assert.NotNil(t, find(f["earshot_run_phase"], "phase=steady"))
+	ok := f["earshot_run_threshold_ok"]
+	assert.EqualValues(t, 1, find(ok, "expression=p(99) < 20ms,metric=latency").GetGauge().GetValue())
+	assert.EqualValues(t, 0, find(ok, "expression=p(99) < 1ms,metric=latency").GetGauge().GetValue())
+	assert.Len(t, ok.GetMetric(), 2, "one without data is neither")
+
+	t.Run("and its end", func(t *testing.T) {
+		run := about()
+		run.Values = metric.Values{"mos": snapshot(1).Values["latency"], "server_cpu": metric.Gauge(0.7)}
+		e.Finish(run)
+		f := scrape(t, e)
+		assert.NotNil(t, f["earshot_mos"])
+		assert.InDelta(t, 0.7, find(f["earshot_server_cpu"], "").GetGauge().GetValue(), 1e-9)
+		assert.NotNil(t, find(f["earshot_run_phase"], "phase=ended"))
+	})
+}
+
+func TestEveryMetricOfTheCatalogueCanBeRead(t *testing.T) {
+	e := exporter(t)
+	e.Show(about(), complete(), nil)
+	f := scrape(t, e)
+	for _, d := range metric.Definitions() {
+		assert.Contains(t, f, prefix+d.Name)
+	}
+}
+
+// complete is a snapshot with every metric of the catalogue.
+func complete() loadgen.Snapshot {
+	s := snapshot(10)
+	for _, d := range metric.Definitions() {
+		switch d.Kind {
+		case metric.KindTrend:
+			s.Values.Set(d.Name, snapshot(1).Values["latency"])
+		case metric.KindRate:
+			s.Values.Set(d.Name, metric.Rate{Passes: 9, Total: 10})
+		case metric.KindCounter:
+			s.Values.Set(d.Name, metric.Counter(3))
+		case metric.KindGauge:
+			s.Values.Set(d.Name, metric.Gauge(1.5))
+		}
+	}
+	return s
+}
+
+func TestAnAddressThatIsTakenIsRefused(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, err = NewExporter(l.Addr().String())
+	assert.ErrorContains(t, err, l.Addr().String())
+	_, err = NewDashboard(l.Addr().String())
+	assert.ErrorContains(t, err, l.Addr().String())
+}
+
+var metricName = regexp.MustCompile(`earshot_[a-z0-9_]+`)
+
+// The Grafana dashboard draws what the exporter has, by its names.
+func TestTheGrafanaDashboardNamesWhatIsExported(t *testing.T) {
+	data, err := os.ReadFile("../../docs/grafana/earshot.json")
+	require.NoError(t, err)
+	var dashboard struct {
+		Title  string
+		Panels []struct {
+			ID      int
+			Title   string
+			Type    string
+			Targets []struct {
+				Expr  string
+				RefID string `json:"refId"`
+			}
+		}
+		Annotations struct{ List []struct{ Expr string } }
+		Templating  struct{ List []map[string]any }
+	}
+	require.NoError(t, json.Unmarshal(data, &dashboard))
+
+	e := exporter(t)
+	e.Show(about(), complete(), thresholds(t, "latency", "p(99) < 20ms"))
+	exported := map[string]bool{}
+	for name, f := range scrape(t, e) {
+		exported[name] = true
+		if f.GetType() == dto.MetricType_SUMMARY {
+			exported[name+"_sum"], exported[name+"_count"] = true, true
+		}
+	}
+	ids, named := map[int]bool{}, map[string]bool{}
+	for _, p := range dashboard.Panels {
+		assert.False(t, ids[p.ID], "panel %q has another's id", p.Title)
+		ids[p.ID] = true
+		assert.NotEmpty(t, p.Targets, p.Title)
+		for _, target := range p.Targets {
+			names := metricName.FindAllString(target.Expr, -1)
+			assert.NotEmpty(t, names, "panel %q", p.Title)
+			for _, n := range names {
+				assert.True(t, exported[n], "panel %q draws %s, which is not exported", p.Title, n)
+				named[n] = true
+			}
+		}
+	}
+	for _, a := range dashboard.Annotations.List {
+		for _, n := range metricName.FindAllString(a.Expr, -1) {
+			assert.True(t, exported[n], n)
+		}
+	}
+	assert.Greater(t, len(named), 10, "%v", slices.Sorted(maps.Keys(named)))
+}
