@@ -343,25 +343,24 @@ func TestHandPolicies(t *testing.T) {
 }
 
 func TestWhoMayComeIn(t *testing.T) {
-	account := Identity{Account: "a"}
 	for _, row := range []struct {
 		name    string
 		as      Visibility
-		who     Identity
+		club    bool
 		invited bool
 		err     error
 	}{
-		{"an open room takes anybody", Open, Identity{}, false, nil},
-		{"a members-only room takes an account", MembersOnly, account, false, nil},
-		{"a members-only room takes an invited guest", MembersOnly, Identity{}, true, nil},
-		{"a members-only room does not exist for others", MembersOnly, Identity{}, false, ErrHidden},
-		{"a closed room takes who is invited", Closed, account, true, nil},
-		{"a closed room does not exist for others", Closed, account, false, ErrHidden},
+		{"an open room takes anybody", Open, false, false, nil},
+		{"a members-only room takes an account", MembersOnly, true, false, nil},
+		{"a members-only room takes an invited guest", MembersOnly, false, true, nil},
+		{"a members-only room does not exist for others", MembersOnly, false, false, ErrHidden},
+		{"a closed room takes who is invited", Closed, true, true, nil},
+		{"a closed room does not exist for others", Closed, true, false, ErrHidden},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := cast(t)
 			do(t)(r.SetRules("h", Rules{Visibility: row.as}, at(1)))
-			_, err := r.Join(Newcomer{ID: "g", Role: Listener, Identity: row.who, Invited: row.invited}, at(2))
+			_, err := r.Join(Newcomer{ID: "g", Role: Listener, Club: row.club, Invited: row.invited}, at(2))
 			require.ErrorIs(t, err, row.err)
 			assert.Equal(t, 3+map[bool]int{true: 1}[row.err == nil], r.Len(), "who is in stays")
 		})

@@ -18,6 +18,8 @@ type Newcomer struct {
 	Name string
 	Role Role
 	Identity
+	// Club tells that they have an account of the club's.
+	Club bool
 	// Invited tells that an invite to this room brought them, or the operator did.
 	Invited bool
 	// Solo tells that they have no signaling, only one media session: they hear or

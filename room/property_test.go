@@ -298,6 +298,7 @@ func newcomer(t *rapid.T, id MemberID, as Role) Newcomer {
 			Account: rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "account"),
 			Pass:    rapid.SampledFrom([]string{"", "1", "2", "3"}).Draw(t, "pass"),
 		},
+		Club:    rapid.Bool().Draw(t, "club"),
 		Invited: rapid.Bool().Draw(t, "invited"),
 		Solo:    rapid.IntRange(0, 4).Draw(t, "solo") == 0,
 		Hold:    rapid.SampledFrom(keys).Draw(t, "held"),

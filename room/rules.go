@@ -23,7 +23,7 @@ type Visibility uint8
 const (
 	// Open: everybody whom the caller lets in.
 	Open Visibility = iota
-	// MembersOnly: who has an account, and who is invited to the room.
+	// MembersOnly: who has an account of the club's, and who is invited to the room.
 	MembersOnly
 	// Closed: who is invited to the room.
 	Closed
@@ -88,7 +88,7 @@ func (r *Room) mayRaise(e *entry) error {
 func (r *Room) mayEnter(n Newcomer) error {
 	switch {
 	case n.Invited, r.cfg.Visibility == Open:
-	case r.cfg.Visibility == MembersOnly && n.Account != "":
+	case r.cfg.Visibility == MembersOnly && n.Club:
 	default:
 		return fmt.Errorf("room %q: %w", r.cfg.Name, ErrHidden)
 	}

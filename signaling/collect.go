@@ -48,6 +48,9 @@ type headcount struct {
 	mics, ears int
 	// connected is how many of both have completed ICE and DTLS.
 	connected int
+	// away is how many people's WebSockets are lost, and overflow how many sit in
+	// other halls than the first.
+	away, overflow int
 }
 
 func (l *live) headcount(into *headcount) {
@@ -57,7 +60,9 @@ func (l *live) headcount(into *headcount) {
 	for _, m := range l.rules.Stage() {
 		into.roles[m.Role]++
 	}
+	into.overflow += l.rules.Audience() - l.rules.Halls()[0]
 	for _, p := range l.people {
+		into.away += one(p.out == nil && !p.solo())
 		if p.mic != nil {
 			into.mics++
 			into.connected += one(p.mic.Stats().Connected)
@@ -88,6 +93,9 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descRooms   = desc("rooms", "Rooms that are open.")
 	descMembers = desc("members", "People in rooms, by role.", "role")
+	descAway    = desc("members_away", "People whose WebSocket is lost and who may come back.")
+	descOver    = desc("members_overflow", "Listeners who sit in an overflow hall.")
+	descWrong   = desc("roster_mismatches", "Media, roster and rules that do not agree now: always 0.")
 	descMics    = desc("mics", "Mics that are open.")
 	descEars    = desc("ears", "Ears that are open.")
 	descUp      = desc("media_sessions_connected", "Mics and ears that have completed ICE and DTLS.")
@@ -105,7 +113,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRooms, descMembers, descMics, descEars, descUp, descIn, descOut, descDropped, descAddresses, descRefused} {
+	for _, d := range []*prometheus.Desc{descRooms, descMembers, descAway, descOver, descWrong, descMics, descEars, descUp, descIn, descOut, descDropped, descAddresses, descRefused} {
 		to <- d
 	}
 }
@@ -120,13 +128,18 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	}
 	rooms := c.server.hub.list()
 	heads := headcount{roles: make(map[room.Role]int)}
+	wrong := 0
 	for _, l := range rooms {
 		l.headcount(&heads)
+		wrong += l.mismatches()
 	}
 	gauge(descRooms, len(rooms))
 	for _, role := range []room.Role{room.Listener, room.Speaker, room.Host} {
 		gauge(descMembers, heads.roles[role], role.String())
 	}
+	gauge(descAway, heads.away)
+	gauge(descOver, heads.overflow)
+	gauge(descWrong, wrong)
 	gauge(descMics, heads.mics)
 	gauge(descEars, heads.ears)
 	gauge(descUp, heads.connected)

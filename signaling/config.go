@@ -50,11 +50,24 @@ type Config struct {
 	// Capacity is a room's audience seats, if its creator does not say; 1 to
 	// 100,000, default 10,000.
 	Capacity int
+	// Halls is how many halls of that capacity a room may have, if its creator does
+	// not say: who finds the first full sits in the next; 1 (no overflow) to 100,
+	// default 10.
+	Halls int
 	// MaxRooms is how many rooms there may be at once; default 10,000.
 	MaxRooms int
 	// EmptyAfter is how long a room of an open server stays after the last person
 	// has left; default 60 s.
 	EmptyAfter time.Duration
+	// ResumeWindow is for how long the seat, the role and the media of somebody are
+	// held whose WebSocket is lost; default 20 s.
+	ResumeWindow time.Duration
+	// Grace is for how long a room waits for its last host, whose WebSocket is
+	// lost, before somebody else on stage becomes host; default 30 s.
+	Grace time.Duration
+	// StageWait is how long somebody may take to answer an invitation to the stage;
+	// default 60 s.
+	StageWait time.Duration
 	// TokenTTL is how long a session token is valid; default 15 min. RefreshTTL is
 	// how long it can be refreshed, counted from the last time; default 30 days.
 	TokenTTL, RefreshTTL time.Duration
@@ -111,6 +124,7 @@ const (
 	maxSlots         = 8
 	maxStage         = 100
 	maxCapacity      = 100_000
+	maxHalls         = 100
 )
 
 // withDefaults returns the configuration with its zero values filled in, or
@@ -157,6 +171,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"slots", &c.Slots, 3, maxSlots},
 		{"stage", &c.Stage, 20, maxStage},
 		{"capacity", &c.Capacity, 10_000, maxCapacity},
+		{"halls", &c.Halls, 10, maxHalls},
 		{"most rooms", &c.MaxRooms, 10_000, 1_000_000},
 		{"invites of a new member", &c.Invites, 2, 1000},
 		{"send queue", &c.SendQueue, 64, 65_536},
@@ -175,6 +190,9 @@ func (c Config) withDefaults() (Config, error) {
 		standard time.Duration
 	}{
 		{"time until an empty room closes", &c.EmptyAfter, time.Minute},
+		{"window in which a session can be resumed", &c.ResumeWindow, 20 * time.Second},
+		{"time of grace for a room without a host", &c.Grace, 30 * time.Second},
+		{"wait for an answer to an invitation to the stage", &c.StageWait, time.Minute},
 		{"lifetime of session tokens", &c.TokenTTL, 15 * time.Minute},
 		{"time in which session tokens can be refreshed", &c.RefreshTTL, 30 * 24 * time.Hour},
 		{"wait for a request", &c.RequestWait, 10 * time.Second},

@@ -45,13 +45,14 @@ func (e endpoint) Open(ctx context.Context, kind whip.Kind, id, bearer string, r
 	if kind == whip.Publish {
 		role, media = wire.RoleSpeaker, wire.MediaMic
 	}
-	name, err := e.admit(id, bearer, role, r)
+	have, name, err := e.admit(id, bearer, role, r)
 	if err != nil {
 		s.metrics.joined(kind.String(), err)
 		return nil, e.refusal(err)
 	}
-	p := &person{id: room.MemberID(newID()), kind: kind}
-	l, err := s.hub.join(id, p, name, ruleRole(role), kind.String(), nil)
+	p := newPerson(have)
+	p.kind = kind
+	l, _, err := s.hub.join(id, p, newcomer(have, id, name, role), kind.String(), nil)
 	if err != nil {
 		return nil, e.refusal(err)
 	}
@@ -64,22 +65,22 @@ func (e endpoint) Open(ctx context.Context, kind whip.Kind, id, bearer string, r
 }
 
 // admit checks who asks, and returns the name they go by.
-func (e endpoint) admit(id, bearer string, role wire.Role, r *http.Request) (string, error) {
+func (e endpoint) admit(id, bearer string, role wire.Role, r *http.Request) (grant, string, error) {
 	have, err := e.server.gate.check(bearer)
 	if err != nil {
-		return "", err
+		return grant{}, "", err
 	}
 	if !wire.ValidRoom(id) {
-		return "", errNoRoom
+		return grant{}, "", errNoRoom
 	}
-	if _, _, err := e.server.admit(have, id, role); err != nil {
-		return "", err
+	if role, have, err = e.server.admit(have, id, role); err != nil {
+		return grant{}, "", err
 	}
 	name := r.URL.Query().Get("name")
 	if !wire.ValidName(name) {
-		return "", fieldError("name", fmt.Sprintf("is longer than %d characters or holds control characters", wire.MaxName))
+		return grant{}, "", fieldError("name", fmt.Sprintf("is longer than %d characters or holds control characters", wire.MaxName))
 	}
-	return name, nil
+	return have, name, nil
 }
 
 // Find returns a session that has not ended.
@@ -112,8 +113,8 @@ func (e endpoint) refusal(err error) error {
 func (l *live) resource(session string) *resource {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p, ok := l.solo[session]
-	if !ok {
+	p, ok := l.sessions[session]
+	if !ok || !p.solo() {
 		return nil
 	}
 	media := wire.MediaEar

@@ -75,7 +75,7 @@ func TestWHIPToWHEP(t *testing.T) {
 }
 
 func TestAPlayersSeatIsFreedWhenItsSessionEnds(t *testing.T) {
-	h := open(t, func(cfg *Config) { cfg.Capacity = 1 })
+	h := open(t, func(cfg *Config) { cfg.Capacity, cfg.Halls = 1, 1 })
 	mic, _ := h.over("/rooms/a/whip", "", wire.MediaMic)
 	ear, _ := h.over("/rooms/a/whep", "", wire.MediaEar)
 	ear.awaitFrame(h.live("a").info().Stage[0].Talker, 0)

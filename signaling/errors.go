@@ -26,6 +26,11 @@ var refusals = []struct {
 	{room.ErrStageFull, wire.CodeStageFull, ""},
 	{room.ErrEnded, wire.CodeRoomEnded, ""},
 	{room.ErrForbidden, wire.CodeForbidden, ""},
+	{room.ErrHidden, wire.CodeNotFound, errNoRoom.Message},
+	{room.ErrBarred, wire.CodeBarred, ""},
+	{room.ErrHands, wire.CodeForbidden, "hands may not be raised here"},
+	{room.ErrNotAsked, wire.CodeConflict, "no invitation to the stage waits for an answer"},
+	{room.ErrSolo, wire.CodeUnprocessable, "a member without signaling cannot do that"},
 	{room.ErrNotMember, wire.CodeNotFound, "there is no such member in the room"},
 	{room.ErrAlreadyMember, wire.CodeConflict, "already in the room"},
 	{room.ErrNotOnStage, wire.CodeConflict, "not on stage"},
@@ -43,25 +48,34 @@ var refusals = []struct {
 // refuse turns any error into what may be told to a client. Errors that have no
 // code of their own are logged and told as internal.
 func refuse(log *slog.Logger, err error) wire.Error {
+	refusal, known := refusalOf(err)
+	if !known {
+		log.Error("request failed", "err", err)
+	}
+	return refusal
+}
+
+// refusalOf returns what an error is told as, and whether it has a code of its
+// own.
+func refusalOf(err error) (wire.Error, bool) {
 	var refusal wire.Error
 	if errors.As(err, &refusal) {
-		return refusal
+		return refusal, true
 	}
 	// What is wrong with an offer is the client's to know: the text quotes
 	// nothing but the offer.
 	switch {
 	case errors.Is(err, rtc.ErrNoAudio), errors.Is(err, rtc.ErrRestart):
-		return wire.NewError(wire.CodeUnprocessable, clip(err.Error()))
+		return wire.NewError(wire.CodeUnprocessable, clip(err.Error())), true
 	case errors.Is(err, rtc.ErrBadOffer), errors.Is(err, rtc.ErrBadFragment):
-		return wire.NewError(wire.CodeBadRequest, clip(err.Error()))
+		return wire.NewError(wire.CodeBadRequest, clip(err.Error())), true
 	}
 	for _, row := range refusals {
 		if errors.Is(err, row.err) {
-			return wire.NewError(row.code, row.text)
+			return wire.NewError(row.code, row.text), true
 		}
 	}
-	log.Error("request failed", "err", err)
-	return wire.NewError(wire.CodeInternal, "")
+	return wire.NewError(wire.CodeInternal, ""), false
 }
 
 // clip shortens a text that quotes a client to what an error may hold, and takes

@@ -47,7 +47,11 @@ func build(t *testing.T, cfg Config, change func(*Config)) *house {
 	server, err := New(cfg)
 	require.NoError(t, err)
 	h := &house{t: t, server: server, http: httptest.NewServer(server.Handler())}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go h.watch(stop, stopped)
 	t.Cleanup(func() {
+		close(stop)
+		<-stopped
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		assert.NoError(t, server.Shutdown(ctx))
@@ -55,6 +59,26 @@ func build(t *testing.T, cfg Config, change func(*Config)) *house {
 		assert.NoError(t, engine.Close())
 	})
 	return h
+}
+
+// watch checks all through a test that media, roster and rules agree.
+func (h *house) watch(stop, stopped chan struct{}) {
+	defer close(stopped)
+	tick := time.NewTicker(3 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		for _, l := range h.server.hub.list() {
+			if n := l.mismatches(); n > 0 {
+				assert.Zero(h.t, n, "media, roster and rules of room %q do not agree", l.id)
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-stop:
+			return
+		}
+	}
 }
 
 // live returns a room that must be there.

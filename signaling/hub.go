@@ -22,6 +22,8 @@ type hub struct {
 	cfg     *Config
 	log     *slog.Logger
 	metrics *metrics
+	// accounts knows who is live; its lock is the last to be taken.
+	accounts *accounts
 
 	mu    sync.Mutex
 	rooms map[string]*live
@@ -38,12 +40,13 @@ type hub struct {
 
 // plan is what a room is created with.
 type plan struct {
-	id       string
-	title    string
-	owner    string // the account that makes it; empty: the operator, or anybody
-	closed   bool
-	capacity int
-	slots    int
+	id         string
+	title      string
+	owner      string // the account that makes it; empty: nobody's
+	visibility room.Visibility
+	capacity   int // of each hall
+	halls      int
+	slots      int
 }
 
 var (
@@ -56,6 +59,7 @@ func newHub(cfg *Config, m *metrics) *hub {
 		cfg:      cfg,
 		log:      cfg.Log,
 		metrics:  m,
+		accounts: newAccounts(),
 		rooms:    make(map[string]*live),
 		standing: make(map[*live]struct{}),
 		stop:     make(chan struct{}),
@@ -65,31 +69,55 @@ func newHub(cfg *Config, m *metrics) *hub {
 	return h
 }
 
-// sweep closes the rooms of an open server that nobody has been in for a while.
+// sweep checks all rooms once a second, and closes those of an open server that
+// nobody has been in for a while.
 func (h *hub) sweep() {
 	defer close(h.swept)
-	if !h.cfg.Open {
-		return
+	every := checkEvery
+	if h.cfg.Open {
+		every = min(every, max(h.cfg.EmptyAfter/4, time.Millisecond))
 	}
-	tick := time.NewTicker(max(h.cfg.EmptyAfter/4, time.Millisecond))
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-h.stop:
 			return
 		case <-tick.C:
-			for _, l := range h.list() {
-				l.shutIfEmpty(h.cfg.EmptyAfter)
+			h.check()
+			if h.cfg.Open {
+				for _, l := range h.list() {
+					l.shutIfEmpty(h.cfg.EmptyAfter)
+				}
 			}
 		}
 	}
 }
 
-// create makes a room. An id that is taken is refused as a conflict.
+// create makes a room, and returns when what must outlive the process is kept. An
+// id that is taken is refused as a conflict.
 func (h *hub) create(p plan) (*live, error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.createLocked(p)
+	l, err := h.createLocked(p)
+	h.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.begin(); err != nil {
+		l.shut(wire.GoodbyeEnded)
+		return nil, err
+	}
+	return l, nil
+}
+
+// rules is the configuration of the rules of a room.
+func (h *hub) rules(p plan) room.Config {
+	return room.Config{
+		Name: p.id, Title: p.title, Owner: p.owner, Slots: p.slots,
+		Capacity: p.capacity, Halls: p.halls, Stage: h.cfg.Stage,
+		Rules:  room.Rules{Visibility: p.visibility},
+		Window: h.cfg.ResumeWindow, Grace: h.cfg.Grace, Answer: h.cfg.StageWait,
+	}
 }
 
 func (h *hub) createLocked(p plan) (*live, error) {
@@ -101,35 +129,89 @@ func (h *hub) createLocked(p plan) (*live, error) {
 	case len(h.rooms) >= h.cfg.MaxRooms:
 		return nil, wire.NewError(wire.CodeUnavailable, "the server has as many rooms as it may have")
 	}
-	now := h.cfg.Clock()
-	rules, err := room.New(room.Config{Name: p.id, Title: p.title, Owner: p.owner, Slots: p.slots, Capacity: p.capacity, Stage: h.cfg.Stage}, now)
+	rules, err := room.New(h.rules(p), h.cfg.Clock())
 	if err != nil {
 		return nil, fmt.Errorf("create room: %w", err)
 	}
+	l, err := h.open(rules)
+	if err != nil {
+		return nil, fmt.Errorf("create room: %w", err)
+	}
+	h.log.Info("room created", "room", p.id, "capacity", p.capacity, "slots", p.slots)
+	return l, nil
+}
+
+// open gives a room its media and takes it into the list. The caller holds the
+// hub's lock, or is alone.
+func (h *hub) open(rules *room.Room) (*live, error) {
+	cfg, now := rules.Config(), h.cfg.Clock()
 	l := &live{
 		hub:        h,
-		id:         p.id,
-		title:      p.title,
-		owner:      p.owner,
-		closed:     p.closed,
-		slots:      p.slots,
-		created:    now,
+		id:         cfg.Name,
+		title:      cfg.Title,
+		owner:      cfg.Owner,
+		slots:      cfg.Slots,
+		created:    rules.Created(),
 		rules:      rules,
 		people:     make(map[room.MemberID]*person),
-		solo:       make(map[string]*person),
+		sessions:   make(map[string]*person),
 		emptySince: now,
 		farewell:   wire.GoodbyeEnded,
+		journal:    newJournal(uint64(max(now.UnixMilli(), 0))),
 		down:       make(chan struct{}),
 	}
 	l.presence = newCoalescer(h.cfg.PresenceEvery, l.announce)
 	l.chatter = newCoalescer(h.cfg.TalkersEvery, l.chat)
-	if l.media, err = h.cfg.Media.NewRoom(rtc.RoomConfig{Slots: p.slots, OnTalkers: l.report}); err != nil {
-		return nil, fmt.Errorf("create room: %w", err)
+	l.alarm = newAlarm(l.tick)
+	var err error
+	if l.media, err = h.cfg.Media.NewRoom(rtc.RoomConfig{Slots: cfg.Slots, OnTalkers: l.report}); err != nil {
+		return nil, err
 	}
-	h.rooms[p.id] = l
+	h.rooms[l.id] = l
 	h.standing[l] = struct{}{}
-	h.log.Info("room created", "room", p.id, "capacity", p.capacity, "slots", p.slots)
 	return l, nil
+}
+
+// restore makes the rooms again that a keeper has kept. Nobody else knows the hub
+// yet. Times and limits are those of this process.
+func (h *hub) restore(states []room.State) error {
+	for _, s := range states {
+		if s.Ended {
+			continue
+		}
+		mine := h.rules(plan{})
+		s.Config.Stage = max(mine.Stage, len(s.Stage)+len(s.Holds))
+		s.Config.Window, s.Config.Grace, s.Config.Answer = mine.Window, mine.Grace, mine.Answer
+		rules, err := room.Restore(s, h.cfg.Clock())
+		if err != nil {
+			return fmt.Errorf("restore room %q: %w", s.Config.Name, err)
+		}
+		l, err := h.open(rules)
+		if err != nil {
+			return fmt.Errorf("restore room %q: %w", s.Config.Name, err)
+		}
+		l.restore()
+		h.log.Info("room restored", "room", l.id, "stage", len(s.Stage))
+	}
+	return nil
+}
+
+// hold keeps a place on a room's stage for a guest who is invited; release frees
+// it.
+func (h *hub) hold(id string, g room.Hold) error {
+	l, err := h.find(id)
+	if err != nil {
+		return err
+	}
+	return l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Hold(g, now) }, nil)
+}
+
+func (h *hub) release(id, key string) error {
+	l, err := h.find(id)
+	if err != nil {
+		return err
+	}
+	return l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Release(key, now) }, nil)
 }
 
 // find returns a room.
@@ -155,29 +237,35 @@ func (h *hub) enter(id string) (*live, error) {
 		}
 		return nil, errNoRoom
 	}
-	return h.createLocked(plan{id: id, title: id, capacity: h.cfg.Capacity, slots: h.cfg.Slots})
+	return h.createLocked(plan{id: id, title: id, capacity: h.cfg.Capacity, halls: h.cfg.Halls, slots: h.cfg.Slots})
 }
 
-// join brings a person into a room and counts how that went. via tells how the
-// person came: ws, whip or whep.
-func (h *hub) join(id string, p *person, name string, role room.Role, via string, reply func(wire.Joined)) (*live, error) {
-	l, err := h.tryJoin(id, p, name, role, reply)
+// join brings a person into a room and counts how that went; it returns who they
+// are there, which is somebody else than p if the room knows them. via tells how
+// the person came: ws, whip or whep.
+func (h *hub) join(id string, p *person, n room.Newcomer, via string, reply func(wire.Joined)) (*live, *person, error) {
+	l, me, err := h.tryJoin(id, p, n, reply)
 	h.metrics.joined(via, err)
-	return l, err
+	return l, me, err
 }
 
-func (h *hub) tryJoin(id string, p *person, name string, role room.Role, reply func(wire.Joined)) (*live, error) {
-	if name = strings.TrimSpace(name); name == "" {
-		name = "guest"
+func (h *hub) tryJoin(id string, p *person, n room.Newcomer, reply func(wire.Joined)) (*live, *person, error) {
+	if n.Name = strings.TrimSpace(n.Name); n.Name == "" {
+		n.Name = "guest"
 	}
 	for {
 		l, err := h.enter(id)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		err = l.join(p, name, role, reply)
-		if !errors.Is(err, room.ErrEnded) {
-			return l, err
+		h.makeWay(p.Account, id, p.solo())
+		me, err := l.join(p, n, reply)
+		switch {
+		case errors.Is(err, room.ErrAlreadyMember):
+			// The account came in elsewhere at the same moment. One of the two stays.
+			continue
+		case !errors.Is(err, room.ErrEnded):
+			return l, me, err
 		}
 		// It ended between the two. Now there is none of that name, or on an open
 		// server a new one.

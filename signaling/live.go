@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -13,14 +14,18 @@ import (
 //
 // Whatever changes goes through act, which applies the rules and carries out
 // their events. Under the lock only things happen that take no time: queueing
-// messages, muting, telling an ear whose it is. Closing media and ending the
-// room come after it.
+// messages, muting, hushing media, telling an ear whose it is; and the keeping of
+// what must outlive the process, which is rare. Closing media and ending the room
+// come after it.
+//
+// The audience sits in halls, each with counts of its own. All of them hang on
+// the one media room: ears of a hall on another node would hang on a media room
+// there that is fed by this one's.
 type live struct {
 	hub     *hub
 	id      string
 	title   string
 	owner   string // the account that made it; empty: the operator, or anybody
-	closed  bool   // visibility: not listed
 	slots   int
 	created time.Time
 
@@ -28,18 +33,25 @@ type live struct {
 	rules  *room.Room
 	media  *rtc.Room
 	people map[room.MemberID]*person
-	// solo holds those who have one media session and no WebSocket, by its id.
-	solo       map[string]*person
-	lastTalker uint32
-	emptySince time.Time
+	// sessions holds the people by their open media sessions' ids. opening and
+	// closing count the sessions that are none's yet, or none's any more.
+	sessions         map[string]*person
+	opening, closing int
+	lastTalker       uint32
+	emptySince       time.Time
 	// farewell is what the room's end is called in goodbyes.
 	farewell wire.GoodbyeReason
 	news     news
+	journal  journal
+	// unkept tells that the keeper could not keep the last change.
+	unkept bool
 
 	// presence and chatter send what is in news, and who talks.
 	presence *coalescer
 	chatter  *coalescer
 	talkers  talkers
+	// alarm rings when the rules have something to do.
+	alarm *alarm
 
 	// watchers are the goroutines that wait for the end of media sessions.
 	watchers sync.WaitGroup
@@ -51,47 +63,169 @@ type live struct {
 type after struct {
 	media []rtc.Session
 	ended bool
+	// said is told to everybody in to.
+	said []wire.ServerMessage
+	to   []*sender
 }
 
-// act makes one change. reply, if given, is called if the rules allow it, before
+// errNotKept answers a request whose outcome might not outlive the process. It
+// has been carried out, and will be kept as soon as that is possible.
+var errNotKept = wire.NewError(wire.CodeUnavailable, "the change could not be kept; try again")
+
+// unkeptWait is how long after a failure the keeper is tried again.
+const unkeptWait = time.Second
+
+// act makes one change. Whoever loses their media by it is hushed, and what must
+// outlive the process is kept, before reply is called: what has been acknowledged
+// has happened. reply, if given, is called if the rules allow the change, before
 // anybody is told anything, with the lock held: a client gets the answer to its
 // request before what follows from it.
 func (l *live) act(change func(now time.Time) ([]room.Event, error), reply func()) error {
 	l.mu.Lock()
-	events, err := change(l.hub.cfg.Clock())
+	now := l.hub.cfg.Clock()
+	events, err := change(now)
 	if err != nil {
 		l.mu.Unlock()
 		return err
 	}
-	if reply != nil {
+	rest := after{media: l.hush(events)}
+	err = l.keep(events)
+	if err == nil && reply != nil {
 		reply()
 	}
-	rest := l.apply(events)
+	l.apply(events, &rest)
+	l.rouse(now)
 	l.mu.Unlock()
 	l.finish(rest)
+	return err
+}
+
+// hush takes the media of those who lose it and lets nothing more pass; it
+// returns what is left to be closed. The caller holds the lock.
+func (l *live) hush(events []room.Event) (media []rtc.Session) {
+	for _, e := range events {
+		p, ok := l.people[e.Member.ID]
+		if !ok {
+			continue
+		}
+		switch e.Kind {
+		case room.Left:
+			media = append(media, l.take(p, wire.MediaMic, wire.MediaEar)...)
+		case room.Demoted:
+			media = append(media, l.take(p, wire.MediaMic)...)
+		case room.Muted:
+			l.media.Mute(p.talker, true)
+		}
+	}
+	return media
+}
+
+// take removes a person's open media, hushed, and counts it as closing. The caller
+// holds the lock, and discards it afterwards.
+func (l *live) take(p *person, kinds ...wire.Media) (media []rtc.Session) {
+	for _, kind := range kinds {
+		if open := p.take(kind); open != nil {
+			open.Hush()
+			delete(l.sessions, open.ID())
+			l.closing++
+			media = append(media, open)
+		}
+	}
+	return media
+}
+
+// discard closes media that was taken.
+func (l *live) discard(media ...rtc.Session) {
+	for _, session := range media {
+		l.hub.closeMedia(session)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closing -= len(media)
+}
+
+// keep has what must outlive the process kept. The caller holds the lock.
+func (l *live) keep(events []room.Event) error {
+	keeper := l.hub.cfg.Keeper
+	if keeper == nil || l.farewell == wire.GoodbyeShutdown || (!l.unkept && !lasting(events)) {
+		return nil
+	}
+	if err := keeper.Keep(l.rules.State()); err != nil {
+		l.hub.log.Error("keep a room", "room", l.id, "err", err)
+		l.unkept = true
+		return errNotKept
+	}
+	l.unkept = false
 	return nil
+}
+
+// lasting tells whether a change has to outlive the process. The audience's
+// coming and going does not: their tokens bring them back.
+func lasting(events []room.Event) bool {
+	for _, e := range events {
+		switch e.Kind {
+		case room.WentAway, room.CameBack, room.HandRaised, room.HandLowered, room.StageInvited, room.StageInviteClosed:
+		case room.Joined:
+			if e.Member.Role.OnStage() {
+				return true
+			}
+		case room.Left:
+			if e.Member.Role.OnStage() || e.Reason == room.ReasonRemoved || e.Reason == room.ReasonBanned {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// begin keeps a room that has just been made.
+func (l *live) begin() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unkept = true
+	return l.keep(nil)
+}
+
+// rouse sets the alarm for what the rules have to do next. The caller holds the
+// lock.
+func (l *live) rouse(now time.Time) {
+	next := l.rules.Next()
+	if again := now.Add(unkeptWait); l.unkept && (next.IsZero() || again.Before(next)) {
+		next = again
+	}
+	l.alarm.set(next, now)
+}
+
+// tick does what is due.
+func (l *live) tick() {
+	_ = l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Tick(now), nil }, nil)
 }
 
 // finish does what an act has left.
 func (l *live) finish(rest after) {
+	for _, m := range rest.said {
+		l.broadcast(m, rest.to)
+	}
 	if !rest.ended {
-		for _, session := range rest.media {
-			l.hub.closeMedia(session)
+		if len(rest.media) > 0 {
+			l.discard(rest.media...)
 		}
+		return
 	}
 	// A room that has ended closes all of its media at once.
-	if rest.ended {
-		l.hub.forget(l)
-		// In a goroutine of its own because it waits for the watchers, and those
-		// act, too.
-		go l.tearDown()
-	}
+	l.hub.forget(l)
+	// In a goroutine of its own because it waits for the watchers, and those
+	// act, too.
+	go l.tearDown()
 }
 
 // tearDown ends what a room keeps going, after it has ended. It runs once.
 func (l *live) tearDown() {
 	defer l.hub.teardowns.Done()
 	defer close(l.down)
+	l.alarm.close()
 	l.presence.close()
 	if err := l.media.Close(); err != nil {
 		l.hub.log.Warn("closing the media of a room", "room", l.id, "err", err)
@@ -101,96 +235,11 @@ func (l *live) tearDown() {
 	l.hub.retire(l)
 }
 
-// join lets a person in. reply is called with the picture of the room, under
-// the lock, before any broadcast can reach the person.
-func (l *live) join(p *person, name string, role room.Role, reply func(wire.Joined)) error {
-	return l.act(func(now time.Time) ([]room.Event, error) {
-		events, err := l.rules.Join(room.Newcomer{
-			ID: p.id, Name: name, Role: role, Invited: true, Solo: p.out == nil,
-		}, now)
-		if err != nil {
-			return nil, err
-		}
-		l.lastTalker++
-		p.talker = l.lastTalker
-		p.onStage = role.OnStage()
-		p.member = true
-		l.people[p.id] = p
-		return events, nil
-	}, func() {
-		if reply != nil {
-			reply(l.picture(p))
-		}
-	})
-}
-
-// picture returns what a newcomer is told. The caller holds the lock.
-func (l *live) picture(p *person) wire.Joined {
-	me, _ := l.rules.Member(p.id)
-	joined := wire.Joined{
-		Room:     l.id,
-		Member:   string(p.id),
-		Role:     wireRole(me.Role),
-		Talker:   p.talker,
-		Slots:    l.slots,
-		Audience: l.rules.Audience(),
-		Stage:    l.stage(),
-		Talkers:  l.talkers.now(),
-	}
-	if p.onStage {
-		joined.Hands, joined.HandCount = l.hands()
-	}
-	l.news.shown(joined.Audience, joined.Talkers)
-	return joined
-}
-
-// stage returns who is on stage. The caller holds the lock.
-func (l *live) stage() []wire.StageMember {
-	members := l.rules.Stage()
-	stage := make([]wire.StageMember, 0, len(members))
-	for _, m := range members {
-		stage = append(stage, l.stageMember(m))
-	}
-	return stage
-}
-
-func (l *live) stageMember(m room.Member) wire.StageMember {
-	member := wire.StageMember{Member: string(m.ID), Name: m.Name, Role: wireRole(m.Role), Muted: m.Muted}
-	if p, ok := l.people[m.ID]; ok {
-		member.Talker = p.talker
-	}
-	return member
-}
-
-// hands returns the oldest raised hands, and how many there are. The list is
-// never nil. The caller holds the lock.
-func (l *live) hands() ([]wire.Hand, int) {
-	up := l.rules.Hands()
-	list := make([]wire.Hand, 0, min(len(up), wire.MaxHands))
-	for _, m := range up[:min(len(up), wire.MaxHands)] {
-		list = append(list, wire.Hand{Member: string(m.ID), Name: m.Name})
-	}
-	return list, len(up)
-}
-
-// leave takes a person out, if they are still in.
-func (l *live) leave(p *person, lost bool, reply func()) error {
-	return l.act(func(now time.Time) ([]room.Event, error) {
-		if !p.member {
-			return nil, room.ErrNotMember
-		}
-		if lost {
-			return l.rules.Lose(p.id, now)
-		}
-		return l.rules.Leave(p.id, now)
-	}, reply)
-}
-
 // end ends the room on somebody's behalf (the empty id: the operator), and
 // returns when all of it is torn down.
 func (l *live) end(by room.MemberID, reply func()) error {
 	err := l.act(func(now time.Time) ([]room.Event, error) { return l.rules.End(by, now) }, reply)
-	if err == nil {
+	if err == nil || errors.Is(err, errNotKept) {
 		<-l.down
 	}
 	return err
@@ -212,107 +261,4 @@ func (l *live) shutIfEmpty(than time.Duration) {
 		}
 		return l.rules.Close(now), nil
 	}, nil)
-}
-
-// apply carries out what the rules have decided. The caller holds the lock.
-func (l *live) apply(events []room.Event) after {
-	var rest after
-	for _, e := range events {
-		if e.Kind == room.Ended {
-			rest.ended = true
-			// Here and not where the goroutine starts: a shutdown that finds the
-			// room ended must find it counted.
-			l.hub.teardowns.Add(1)
-			continue
-		}
-		p, ok := l.people[e.Member.ID]
-		if !ok {
-			continue
-		}
-		switch e.Kind {
-		case room.Joined:
-			l.hub.log.Debug("joined", "room", l.id, "member", p.id, "role", e.Member.Role)
-			if p.onStage {
-				l.news.stage(wire.StageChange{StageMember: l.stageMember(e.Member)})
-			}
-		case room.Left:
-			rest.media = append(rest.media, l.depart(p, e)...)
-		case room.Promoted, room.Demoted:
-			rest.media = append(rest.media, l.rise(p, e)...)
-		case room.Muted, room.Unmuted:
-			l.media.Mute(p.talker, e.Member.Muted)
-			p.tell(wire.Muted{Muted: e.Member.Muted, By: string(e.By)})
-			l.news.stage(wire.StageChange{StageMember: l.stageMember(e.Member)})
-		case room.HandRaised, room.HandLowered:
-			l.news.hands = true
-		}
-	}
-	switch {
-	case rest.ended, len(events) == 0:
-	default:
-		l.presence.kick()
-	}
-	if l.rules.Len() == 0 && len(events) > 0 {
-		l.emptySince = events[len(events)-1].At
-	}
-	return rest
-}
-
-// depart takes a person who has left out of the room, and returns the media to
-// close. The caller holds the lock.
-func (l *live) depart(p *person, e room.Event) []rtc.Session {
-	l.hub.log.Debug("left", "room", l.id, "member", p.id, "reason", e.Reason)
-	if p.onStage {
-		l.news.stage(wire.StageChange{StageMember: l.stageMember(e.Member), Gone: true})
-	}
-	if e.Member.HandUp() {
-		l.news.hands = true
-	}
-	p.member, p.onStage = false, false
-	delete(l.people, p.id)
-	var media []rtc.Session
-	for _, kind := range []wire.Media{wire.MediaMic, wire.MediaEar} {
-		if open := p.take(kind); open != nil {
-			delete(l.solo, open.ID())
-			media = append(media, open)
-		}
-	}
-	if p.out != nil {
-		switch e.Reason {
-		case room.ReasonLeft:
-			p.out.finish(wire.GoodbyeLeft)
-		case room.ReasonRemoved:
-			p.out.finish(wire.GoodbyeRemoved)
-		case room.ReasonEnded:
-			p.out.finish(l.farewell)
-		}
-	}
-	return media
-}
-
-// rise carries out a promotion or a demotion, and returns the media to close.
-// The caller holds the lock.
-func (l *live) rise(p *person, e room.Event) []rtc.Session {
-	var media []rtc.Session
-	wasOnStage := p.onStage
-	p.onStage = e.Member.Role.OnStage()
-	if !e.Was.OnStage() || !p.onStage {
-		// Hands go to those on stage only: a newcomer there has seen none, and a
-		// raised hand may just have been answered.
-		l.news.hands = true
-	}
-	p.tell(wire.RoleChanged{Role: wireRole(e.Member.Role), By: string(e.By)})
-	if wasOnStage && !p.onStage {
-		// A later mic of this person must not start muted.
-		l.media.Mute(p.talker, false)
-		if mic := p.take(wire.MediaMic); mic != nil {
-			media = append(media, mic)
-			p.tell(wire.MediaClosed{Media: wire.MediaMic, Reason: wire.CloseDemoted})
-		}
-	}
-	if p.ear != nil && wasOnStage != p.onStage {
-		l.media.SetOwner(p.ear, p.owner())
-	}
-	l.news.stage(wire.StageChange{StageMember: l.stageMember(e.Member), Gone: !p.onStage})
-	return media
 }

@@ -23,10 +23,18 @@ func (l *live) open(ctx context.Context, p *person, kind wire.Media, offer strin
 	l.mu.Lock()
 	err := l.mayOpen(p, kind)
 	owner := p.owner()
+	if err == nil {
+		l.opening++
+	}
 	l.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.opening--
+	}()
 
 	session, err := l.negotiate(ctx, p, kind, owner, offer)
 	if err != nil {
@@ -39,7 +47,7 @@ func (l *live) open(ctx context.Context, p *person, kind wire.Media, offer strin
 		l.hub.closeMedia(session)
 		return nil, err
 	}
-	old := p.take(kind)
+	old := l.take(p, kind)
 	switch opened := session.(type) {
 	case *rtc.Mic:
 		p.mic = opened
@@ -49,16 +57,14 @@ func (l *live) open(ctx context.Context, p *person, kind wire.Media, offer strin
 			l.media.SetOwner(opened, now)
 		}
 	}
-	if p.out == nil {
-		l.solo[session.ID()] = p
-	}
+	l.sessions[session.ID()] = p
 	if reply != nil {
 		reply(session)
 	}
 	l.watchers.Go(func() { l.watch(p, kind, session) })
 	l.mu.Unlock()
-	if old != nil {
-		l.hub.closeMedia(old)
+	if len(old) > 0 {
+		l.discard(old...)
 	}
 	return session, nil
 }
@@ -96,10 +102,10 @@ func (l *live) mayOpen(p *person, kind wire.Media) error {
 // hangUp closes a person's mic or ear, if it is open.
 func (l *live) hangUp(p *person, kind wire.Media) {
 	l.mu.Lock()
-	open := p.take(kind)
+	open := l.take(p, kind)
 	l.mu.Unlock()
-	if open != nil {
-		l.hub.closeMedia(open)
+	if len(open) > 0 {
+		l.discard(open...)
 	}
 }
 
@@ -114,16 +120,16 @@ func (l *live) watch(p *person, kind wire.Media, session rtc.Session) {
 		l.mu.Unlock()
 		return
 	}
-	if p.out == nil {
+	if p.solo() {
 		// Closes the session, too.
 		l.mu.Unlock()
 		_ = l.leave(p, true, nil)
 		return
 	}
-	p.take(kind)
+	over := l.take(p, kind)
 	p.tell(wire.MediaClosed{Media: kind, Reason: wire.CloseLost})
 	l.mu.Unlock()
-	l.hub.closeMedia(session)
+	l.discard(over...)
 }
 
 // closeMedia closes a session; it may have ended already.

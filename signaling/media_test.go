@@ -11,6 +11,7 @@ import (
 
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/whip"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -61,7 +62,7 @@ func TestAMutedMicIsNotPassedOn(t *testing.T) {
 	ear.awaitFrame(ada.Talker, 0)
 
 	host.ask2(wire.Mute{Muted: true})
-	assert.Equal(t, wire.Muted{Muted: true, By: ada.Member}, host.answer())
+	assert.Equal(t, wire.Muted{Muted: true, MayUnmute: true, By: ada.Member}, host.answer())
 	// What is sent from here on must not pass, but for what is still under way
 	// when the mute ends.
 	const silent, underway = 10, 40
@@ -233,8 +234,8 @@ func TestARaceOfOffersWithTheEndOfTheirOwners(t *testing.T) {
 			// The wait grows past the time that opening takes.
 			for wait := time.Duration(0); wait < 6*time.Millisecond; wait += 300 * time.Microsecond {
 				for media, offer := range offers {
-					p := &person{id: room.MemberID(newID())}
-					l, err := h.server.hub.join("a", p, "Bo", room.Speaker, "whip", nil)
+					p := &person{id: room.MemberID(newID()), kind: whip.Publish}
+					l, _, err := h.server.hub.join("a", p, room.Newcomer{Name: "Bo", Role: room.Speaker}, "whip", nil)
 					require.NoError(t, err)
 					var session rtc.Session
 					var opening sync.WaitGroup

@@ -6,7 +6,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -19,7 +18,9 @@ type metrics struct {
 	slow     prometheus.Counter
 	joins    *prometheus.CounterVec
 	ended    *prometheus.CounterVec
-	in, out  map[wire.Type]prometheus.Counter
+	// mismatches counts what the checks of the rooms have found.
+	mismatches prometheus.Counter
+	in, out    map[wire.Type]prometheus.Counter
 }
 
 // The words that stand for messages that are none, in the type label.
@@ -45,6 +46,9 @@ func newMetrics(s *Server) (*metrics, error) {
 			Name: "earshot_media_sessions_ended_total",
 			Help: "Mics and ears that have ended, by media (mic, ear) and reason: closed by the server, hangup by the client, " +
 				"consent_lost, never_connected, handshake_failed."}, []string{"media", "reason"}),
+		mismatches: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "earshot_roster_mismatches_total",
+			Help: "Times that a room's media, roster and rules did not agree, found by the check that runs every second: always 0."}),
 		in:  make(map[wire.Type]prometheus.Counter),
 		out: make(map[wire.Type]prometheus.Counter),
 	}
@@ -58,7 +62,7 @@ func newMetrics(s *Server) (*metrics, error) {
 	for _, name := range wire.ServerTypes() {
 		m.out[name] = messages.WithLabelValues("out", string(name))
 	}
-	own := []prometheus.Collector{m.sessions, m.slow, m.joins, m.ended, messages, &collector{server: s}}
+	own := []prometheus.Collector{m.sessions, m.slow, m.joins, m.ended, m.mismatches, messages, &collector{server: s}}
 	if m.registry == nil {
 		m.registry = prometheus.NewRegistry()
 	}
@@ -113,17 +117,9 @@ func (m *metrics) mediaEnded(kind wire.Media, reason error) {
 // joined counts an attempt to join. The result is one of a fixed set of words.
 func (m *metrics) joined(via string, err error) {
 	result := "ok"
-	var refusal wire.Error
-	switch {
-	case err == nil:
-	case errors.Is(err, room.ErrFull):
-		result = string(wire.CodeRoomFull)
-	case errors.Is(err, room.ErrStageFull):
-		result = string(wire.CodeStageFull)
-	case errors.As(err, &refusal):
-		result = string(refusal.Code)
-	default:
-		result = string(wire.CodeInternal)
+	if err != nil {
+		code, _ := refusalOf(err)
+		result = string(code.Code)
 	}
 	m.joins.WithLabelValues(via, result).Inc()
 }

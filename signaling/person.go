@@ -9,22 +9,53 @@ import (
 
 // person is a member of a live room together with what connects it: a WebSocket
 // session, or a single media session over WHIP or WHEP. Its room's lock guards
-// all of it but the first four fields, which never change.
+// all of it but the first fields, which never change once the person is in.
 type person struct {
 	id     room.MemberID
 	talker uint32
-	// out is the session's queue; nil for someone who came over WHIP or WHEP.
-	out *sender
+	room.Identity
 	// kind is how someone without a WebSocket came; zero with one.
 	kind whip.Kind
 
+	// out is the session's queue; nil for someone who came over WHIP or WHEP, and
+	// while the WebSocket is lost.
+	out *sender
+	// restored tells that the person was on stage before a restart, and has not
+	// come back yet.
+	restored bool
+
 	onStage bool
+	// hall is where the person sits, in the audience.
+	hall int
 	// member tells that the person is in the room: false before the join and
 	// after the leave.
 	member bool
 	mic    *rtc.Mic
 	ear    *rtc.Ear
 }
+
+// newPerson makes the person whom a grant is for.
+func newPerson(have grant) *person {
+	return &person{id: room.MemberID(newID()), Identity: identity(have)}
+}
+
+func identity(have grant) room.Identity { return room.Identity{Account: have.account, Pass: have.pass} }
+
+// newcomer is how the rules of a room know the holder of a grant.
+func newcomer(have grant, id, name string, role wire.Role) room.Newcomer {
+	if name == "" {
+		name = have.name
+	}
+	return room.Newcomer{
+		Name: name, Role: ruleRole(role),
+		Club:    have.member,
+		Invited: have.operator || (have.room == id && have.invited),
+		Hold:    have.reservation,
+	}
+}
+
+// solo tells that the person came over WHIP or WHEP.
+func (p *person) solo() bool { return p.kind != 0 }
 
 // tell queues a message for a person with a WebSocket. It never blocks. (Packing
 // cannot fail: what is told was made here, or was validated on its way in.)
@@ -64,23 +95,6 @@ func (p *person) take(kind wire.Media) rtc.Session {
 func (p *person) owner() uint32 {
 	if p.onStage {
 		return p.talker
-	}
-	return 0
-}
-
-// wireRole returns the protocol's word for a role. They are the same words.
-func wireRole(role room.Role) wire.Role { return wire.Role(role.String()) }
-
-// ruleRole returns the rules' value for a role of the protocol, which has been
-// validated; the zero value for none.
-func ruleRole(role wire.Role) room.Role {
-	switch role {
-	case wire.RoleListener:
-		return room.Listener
-	case wire.RoleSpeaker:
-		return room.Speaker
-	case wire.RoleHost:
-		return room.Host
 	}
 	return 0
 }

@@ -12,21 +12,54 @@ import (
 type news struct {
 	// changed holds the latest state of everyone whose place on stage changed,
 	// in the order of their first change.
-	changed []wire.StageChange
-	hands   bool
-	// told is the audience that was last told.
-	told int
+	changed      []wire.StageChange
+	hands, rules bool
+	// told is the audience of each hall that was last told.
+	told []int
 	// talked are the talkers who were last told.
 	talked []uint32
 	// recount and retalk tell that a newcomer has been shown something else than
 	// what was last told to all: then it is told again even if it is back to that.
-	recount, retalk bool
+	// recount has an entry for each hall, and one before them for the stage.
+	recount []bool
+	retalk  bool
 }
 
 // shown notes what a newcomer has been shown.
-func (n *news) shown(audience int, talkers []uint32) {
-	n.recount = n.recount || audience != n.told
+func (n *news) shown(p *person, halls []int, talkers []uint32) {
+	for len(n.recount) <= len(halls) {
+		n.recount = append(n.recount, false)
+	}
+	at := 1 + p.hall
+	if p.onStage {
+		at = 0
+	}
+	for i, taken := range halls {
+		if (p.onStage || i == p.hall) && taken != n.toldOf(i) {
+			n.recount[at] = true
+		}
+	}
 	n.retalk = n.retalk || !slices.Equal(talkers, n.talked)
+}
+
+func (n *news) toldOf(hall int) int {
+	if hall < len(n.told) {
+		return n.told[hall]
+	}
+	return 0
+}
+
+// counted tells which counts have to be told: those of each hall, and whether
+// there is any, which the stage has to be told of.
+func (n *news) counted(halls []int) (each []bool, some bool) {
+	each = make([]bool, len(halls))
+	some = len(n.recount) > 0 && n.recount[0]
+	for i, taken := range halls {
+		changed := taken != n.toldOf(i)
+		each[i] = changed || (i+1 < len(n.recount) && n.recount[i+1])
+		some = some || changed
+	}
+	return each, some
 }
 
 // stage notes one person's new state.
@@ -39,43 +72,70 @@ func (n *news) stage(change wire.StageChange) {
 	n.changed[i] = change
 }
 
+// bulletin is one presence message, and who gets it.
+type bulletin struct {
+	message wire.Presence
+	to      []*sender
+}
+
 // announce tells everybody with a WebSocket what has changed: one message for
-// the audience and, if it differs, one for the stage, each encoded once. A join
-// costs the room nothing but its part of the next message, so that N people who
-// join within one interval cause N messages and not N².
+// each hall and one for the stage, each encoded once. A join costs the room
+// nothing but its part of the next message, so that N people who join within one
+// interval cause N messages and not N².
 func (l *live) announce() {
 	l.mu.Lock()
-	audience := l.rules.Audience()
-	counted := l.news.recount || audience != l.news.told
-	changed, hands := l.news.changed, l.news.hands
-	l.news.changed, l.news.hands = nil, false
-	l.news.told, l.news.recount = audience, false
-	if l.rules.Ended() || (!counted && len(changed) == 0 && !hands) {
-		l.mu.Unlock()
-		return
+	bulletins := l.bulletins()
+	l.mu.Unlock()
+	for _, b := range bulletins {
+		l.broadcast(b.message, b.to)
 	}
-	forAudience := wire.Presence{Audience: audience, StageChanges: changed}
-	forStage := forAudience
+}
+
+// bulletins takes the news: the stage's comes first, then each hall's. The caller
+// holds the lock.
+func (l *live) bulletins() []bulletin {
+	halls := l.rules.Halls()
+	n := &l.news
+	counted, some := n.counted(halls)
+	general := wire.Presence{Rev: l.journal.rev, StageChanges: n.changed}
+	if n.rules {
+		rules := wireRules(l.rules.Rules())
+		general.Rules = &rules
+	}
+	all, hands := len(n.changed) > 0 || n.rules, n.hands
+	n.changed, n.hands, n.rules = nil, false, false
+	n.told = halls
+	clear(n.recount)
+	if l.rules.Ended() || (!some && !all && !hands && !slices.Contains(counted, true)) {
+		return nil
+	}
+
+	bulletins := make([]bulletin, 1+len(halls))
+	stage := general
+	stage.Audience, stage.Total = halls[0], l.rules.Audience()
 	if hands {
-		forStage.Hands, forStage.HandCount = l.hands()
+		stage.Hands, stage.HandCount = l.hands()
 	}
-	var seats, stage []*sender
-	if counted || len(changed) > 0 {
-		seats = make([]*sender, 0, len(l.people))
-	}
-	for _, p := range l.people {
-		switch {
-		case p.out == nil:
-		case p.onStage:
-			stage = append(stage, p.out)
-		case seats != nil:
-			seats = append(seats, p.out)
+	bulletins[0].message = stage
+	wanted := make([]bool, 1+len(halls))
+	wanted[0] = some || all || hands
+	for i, taken := range halls {
+		bulletins[1+i].message = general
+		bulletins[1+i].message.Audience = taken
+		if wanted[1+i] = counted[i] || all; wanted[1+i] {
+			bulletins[1+i].to = make([]*sender, 0, taken)
 		}
 	}
-	l.mu.Unlock()
-
-	l.broadcast(forAudience, seats)
-	l.broadcast(forStage, stage)
+	for _, p := range l.people {
+		at := 1 + p.hall
+		if p.onStage {
+			at = 0
+		}
+		if p.out != nil && wanted[at] {
+			bulletins[at].to = append(bulletins[at].to, p.out)
+		}
+	}
+	return bulletins
 }
 
 // broadcast encodes a message once and queues it for all.
@@ -134,12 +194,7 @@ func (l *live) chat() {
 		return
 	}
 	l.news.talked, l.news.retalk = list, false
-	to := make([]*sender, 0, len(l.people))
-	for _, p := range l.people {
-		if p.out != nil {
-			to = append(to, p.out)
-		}
-	}
+	to := l.everybody()
 	l.mu.Unlock()
 	l.broadcast(wire.Talkers{Talkers: list}, to)
 }

@@ -185,6 +185,8 @@ func TestTheProtocolsTables(t *testing.T) {
 		fmt.Sprintf("every %d ms", cfg.PresenceEvery.Milliseconds()),
 		fmt.Sprintf("%d ms", cfg.TalkersEvery.Milliseconds()),
 		fmt.Sprintf("%.0f s is closed", cfg.EmptyAfter.Seconds()),
+		fmt.Sprintf("stay as they are for %.0f s", cfg.ResumeWindow.Seconds()),
+		fmt.Sprintf("away for %.0f s", cfg.Grace.Seconds()),
 	} {
 		assert.Contains(t, strings.Join(strings.Fields(d.text), " "), text)
 	}
@@ -232,7 +234,7 @@ func TestTheProtocolsConversations(t *testing.T) {
 			}
 		})
 	}
-	assert.Equal(t, 4, talks)
+	assert.Equal(t, 5, talks)
 }
 
 // replay plays one conversation against a real server.

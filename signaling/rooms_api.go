@@ -18,28 +18,23 @@ import (
 // maxBody is the longest JSON body in bytes.
 const maxBody = 16 << 10
 
-// The visibilities of a room: an open one is listed for everybody who may list,
-// a closed one only for those who may manage it.
-const (
-	visibleOpen   = "open"
-	visibleClosed = "closed"
-)
-
 // createRequest is the body of POST /api/rooms. On an open server the name is
 // the room's id.
 type createRequest struct {
-	Name       string `json:"name"`
-	Visibility string `json:"visibility"`
-	Capacity   *int   `json:"capacity"`
-	Slots      *int   `json:"slots"`
+	Name       string          `json:"name"`
+	Visibility wire.Visibility `json:"visibility"`
+	Capacity   *int            `json:"capacity"`
+	Halls      *int            `json:"halls"`
+	Slots      *int            `json:"slots"`
 }
 
 // roomInfo is how the API shows a room.
 type roomInfo struct {
 	Room       string             `json:"room"`
 	Name       string             `json:"name"`
-	Visibility string             `json:"visibility"`
+	Visibility wire.Visibility    `json:"visibility"`
 	Capacity   int                `json:"capacity"`
+	Halls      int                `json:"halls"`
 	Slots      int                `json:"slots"`
 	Audience   int                `json:"audience"`
 	Stage      []wire.StageMember `json:"stage"`
@@ -59,20 +54,24 @@ type createResponse struct {
 func (l *live) info() roomInfo {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	visibility := visibleOpen
-	if l.closed {
-		visibility = visibleClosed
-	}
 	return roomInfo{
 		Room:       l.id,
 		Name:       l.title,
-		Visibility: visibility,
+		Visibility: wireVisibility[l.rules.Rules().Visibility],
 		Capacity:   l.rules.Config().Capacity,
+		Halls:      l.rules.Config().Halls,
 		Slots:      l.slots,
 		Audience:   l.rules.Audience(),
 		Stage:      l.stage(),
 		CreatedAt:  l.created.UTC(),
 	}
+}
+
+// visibility tells who may see the room and come in.
+func (l *live) visibility() room.Visibility {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rules.Rules().Visibility
 }
 
 // authorize tells what a request may do.
@@ -143,7 +142,7 @@ func (s *Server) hostTokens(have grant, room string) (tokens, error) {
 
 // plan checks a request for a room.
 func (s *Server) plan(body createRequest) (plan, error) {
-	p := plan{id: body.Name, title: body.Name, capacity: s.cfg.Capacity, slots: s.cfg.Slots}
+	p := plan{id: body.Name, title: body.Name, capacity: s.cfg.Capacity, halls: s.cfg.Halls, slots: s.cfg.Slots}
 	switch {
 	case strings.TrimSpace(body.Name) == "":
 		return plan{}, fieldError("name", "is missing")
@@ -155,16 +154,21 @@ func (s *Server) plan(body createRequest) (plan, error) {
 	if !s.cfg.Open {
 		p.id = newID()
 	}
-	switch body.Visibility {
-	case "", visibleOpen:
-	case visibleClosed:
-		p.closed = true
-	default:
-		return plan{}, fieldError("visibility", `must be "open" or "closed"`)
+	if body.Visibility != "" {
+		as, ok := ruleVisibility(body.Visibility)
+		if !ok {
+			return plan{}, fieldError("visibility", `must be "open", "members" or "closed"`)
+		}
+		p.visibility = as
 	}
 	if body.Capacity != nil {
 		if p.capacity = *body.Capacity; p.capacity < 1 || p.capacity > maxCapacity {
 			return plan{}, fieldError("capacity", fmt.Sprintf("must be from 1 to %d", maxCapacity))
+		}
+	}
+	if body.Halls != nil {
+		if p.halls = *body.Halls; p.halls < 1 || p.halls > maxHalls {
+			return plan{}, fieldError("halls", fmt.Sprintf("must be from 1 (no overflow) to %d", maxHalls))
 		}
 	}
 	if body.Slots != nil {
@@ -264,7 +268,16 @@ func (s *Server) maySee(have grant, l *live) bool {
 
 // shows tells whether the room's visibility shows it to somebody who is not
 // invited to it.
-func (l *live) shows(have grant) bool { return !l.closed }
+func (l *live) shows(have grant) bool {
+	switch l.visibility() {
+	case room.Open:
+		return true
+	case room.MembersOnly:
+		return have.member
+	default:
+		return false
+	}
+}
 
 // admit tells in which role, and as whom, somebody may come into a room.
 func (s *Server) admit(have grant, room string, want wire.Role) (wire.Role, grant, error) {

@@ -75,6 +75,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.hub = newHub(&s.cfg, s.metrics)
+	if err := s.hub.restore(cfg.Rooms); err != nil {
+		return nil, fmt.Errorf("signaling: %w", errors.Join(err, s.Shutdown(context.Background())))
+	}
 	return s, nil
 }
 

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -31,11 +32,14 @@ type session struct {
 	out    *sender
 	log    *slog.Logger
 
-	greeted   bool
-	have      grant
-	name      string
-	me        *person
-	live      *live
+	greeted bool
+	token   string
+	name    string
+	me      *person
+	live    *live
+	// parted tells that the client has closed the WebSocket in good order, or has
+	// been put out for what it sent: it will not come back.
+	parted    bool
 	malformed int
 	buf       bytes.Buffer
 }
@@ -46,8 +50,7 @@ func (s *session) serve(ctx context.Context) {
 	s.read(ctx)
 	close(s.out.read)
 	if s.live != nil {
-		// Fails if the person is out already: left, removed, or the room ended.
-		_ = s.live.leave(s.me, true, nil)
+		s.live.hangUpOn(s.me, s.out, s.parted)
 	}
 	<-s.out.done
 }
@@ -87,6 +90,7 @@ func (s *session) lost(err error) {
 		s.out.finish(wire.GoodbyeTimeout)
 		return
 	}
+	s.parted = s.parted || websocket.IsCloseError(err, websocket.CloseNormalClosure)
 	if !s.out.stopped() {
 		s.log.Debug("session lost", "err", err)
 	}
@@ -137,6 +141,7 @@ func (s *session) refuseMalformed(refusal wire.Error) {
 	s.reply(refusal)
 	s.malformed++
 	if s.malformed >= s.out.cfg.MaxMalformed {
+		s.parted = true
 		s.out.finish(wire.GoodbyeProtocol)
 	}
 }
@@ -161,6 +166,9 @@ func (s *session) handle(ctx context.Context, m wire.ClientMessage) error {
 	}
 	if join, ok := m.(wire.Join); ok {
 		return s.join(join)
+	}
+	if resume, ok := m.(wire.Resume); ok {
+		return s.resume(resume)
 	}
 	if s.live == nil {
 		return wire.NewError(wire.CodeConflict, "join a room first")
@@ -195,11 +203,7 @@ func (s *session) change(m wire.ClientMessage, now time.Time) ([]room.Event, err
 		}
 		return rules.Unmute(me, s.whom(m.Member), now)
 	case wire.Promote:
-		role := ruleRole(m.Role)
-		if m.Role == "" {
-			role = room.Speaker
-		}
-		return rules.Promote(me, s.whom(m.Member), role, now)
+		return rules.Promote(me, s.whom(m.Member), stageRole(m.Role), now)
 	case wire.Demote:
 		return rules.Demote(me, s.whom(m.Member), now)
 	case wire.Remove:
@@ -208,6 +212,20 @@ func (s *session) change(m wire.ClientMessage, now time.Time) ([]room.Event, err
 		return rules.RaiseHand(me, now)
 	case wire.LowerHand:
 		return rules.LowerHand(me, s.whom(m.Member), now)
+	case wire.InviteToStage:
+		return rules.InviteToStage(me, s.whom(m.Member), stageRole(m.Role), now)
+	case wire.AcceptStage:
+		return rules.AcceptStage(me, now)
+	case wire.DeclineStage:
+		return rules.DeclineStage(me, s.whom(m.Member), now)
+	case wire.PassHost:
+		return rules.PassHost(me, s.whom(m.Member), now)
+	case wire.SetRules:
+		return rules.SetRules(me, changed(rules.Rules(), m), now)
+	case wire.Ban:
+		return rules.Ban(me, s.whom(m.Member), now)
+	case wire.Unban:
+		return rules.Unban(me, s.whom(m.Member), now)
 	}
 	return nil, wire.NewError(wire.CodeUnknownType, "")
 }
@@ -224,32 +242,64 @@ func (s *session) hello(m wire.Hello) error {
 	if s.greeted {
 		return wire.NewError(wire.CodeConflict, "hello has been said")
 	}
-	have, err := s.server.gate.check(m.Token)
-	if err != nil {
+	if _, err := s.server.gate.check(m.Token); err != nil {
 		return err
 	}
-	s.greeted, s.have, s.name = true, have, m.Name
+	s.greeted, s.token, s.name = true, m.Token, m.Name
 	s.reply(wire.Welcome{ID: m.ID, Session: s.id, Version: wire.Version, Server: "earshot/" + s.out.cfg.Version})
 	return nil
 }
 
+var errJoined = wire.NewError(wire.CodeConflict, "this session has joined a room; open another for another")
+
+// admitted tells what the session's token allows now: since hello it may have
+// expired, or been revoked.
+func (s *session) admitted(id string, want wire.Role) (grant, wire.Role, error) {
+	have, err := s.server.gate.check(s.token)
+	if err != nil {
+		return grant{}, "", err
+	}
+	role, have, err := s.server.admit(have, id, want)
+	return have, role, err
+}
+
 func (s *session) join(m wire.Join) error {
 	if s.live != nil {
-		return wire.NewError(wire.CodeConflict, "this session has joined a room; open another for another")
+		return errJoined
 	}
-	role, _, err := s.server.admit(s.have, m.Room, m.Role)
+	have, role, err := s.admitted(m.Room, m.Role)
 	if err != nil {
 		s.server.metrics.joined("ws", err)
 		return err
 	}
-	name := m.Name
-	if name == "" {
-		name = s.name
-	}
-	me := &person{id: room.MemberID(newID()), out: s.out}
-	l, err := s.server.hub.join(m.Room, me, name, ruleRole(role), "ws", func(joined wire.Joined) {
+	p := newPerson(have)
+	p.out = s.out
+	l, me, err := s.server.hub.join(m.Room, p, newcomer(have, m.Room, cmp.Or(m.Name, s.name), role), "ws", func(joined wire.Joined) {
 		joined.ID = m.ID
 		s.reply(joined)
+	})
+	if err != nil {
+		return err
+	}
+	s.live, s.me = l, me
+	return nil
+}
+
+func (s *session) resume(m wire.Resume) error {
+	if s.live != nil {
+		return errJoined
+	}
+	have, err := s.server.gate.check(s.token)
+	if err != nil {
+		return err
+	}
+	l, err := s.server.hub.find(m.Room)
+	if err != nil || !fits(s.out.cfg.Key, m) {
+		return errNothingToResume
+	}
+	me, err := l.resume(m, identity(have), s.out, func(resumed wire.Resumed) {
+		resumed.ID = m.ID
+		s.reply(resumed)
 	})
 	if err != nil {
 		return err

@@ -136,7 +136,7 @@ func TestLeaving(t *testing.T) {
 }
 
 func TestTheDeathOfAConnectionFreesTheSeat(t *testing.T) {
-	h := open(t, func(cfg *Config) { cfg.Capacity = 1 })
+	h := open(t, func(cfg *Config) { cfg.Capacity, cfg.Halls, cfg.ResumeWindow = 1, 1, 50*time.Millisecond })
 	c, _ := h.enter("a", "", "")
 	other := h.greet()
 	other.refused(wire.Join{Room: "a"}, wire.CodeRoomFull)
@@ -147,7 +147,9 @@ func TestTheDeathOfAConnectionFreesTheSeat(t *testing.T) {
 }
 
 func TestAClientThatAnswersNoPingIsLost(t *testing.T) {
-	h := open(t, func(cfg *Config) { cfg.PingEvery, cfg.PongWait = 50*time.Millisecond, 2*time.Second })
+	h := open(t, func(cfg *Config) {
+		cfg.PingEvery, cfg.PongWait, cfg.ResumeWindow = 50*time.Millisecond, 2*time.Second, time.Millisecond
+	})
 	alive, _ := h.enter("a", "", "")
 	silent := h.dialWith(func(conn *websocket.Conn) {
 		conn.SetPingHandler(func(string) error { return nil })
@@ -160,7 +162,7 @@ func TestAClientThatAnswersNoPingIsLost(t *testing.T) {
 }
 
 func TestCapacityCountsTheAudienceAndTheStageHasItsOwn(t *testing.T) {
-	h := open(t, func(cfg *Config) { cfg.Capacity, cfg.Stage = 2, 1 })
+	h := open(t, func(cfg *Config) { cfg.Capacity, cfg.Halls, cfg.Stage = 2, 1, 1 })
 	host, _ := h.enter("a", wire.RoleHost, "")
 	_, one := h.enter("a", "", "")
 	h.enter("a", "", "")
@@ -267,7 +269,9 @@ func TestHandsAreForTheStage(t *testing.T) {
 // A reader that does not read must cost the others nothing: it is cut off and
 // counted while they go on.
 func TestASlowReaderIsDisconnected(t *testing.T) {
-	h := open(t, func(cfg *Config) { cfg.SendQueue, cfg.CloseWait = 8, 50*time.Millisecond })
+	h := open(t, func(cfg *Config) {
+		cfg.SendQueue, cfg.CloseWait, cfg.ResumeWindow = 8, 50*time.Millisecond, time.Millisecond
+	})
 	well, _ := h.enter("a", "", "")
 
 	slow, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(h.http.URL, "http")+"/ws", nil)

@@ -149,6 +149,13 @@ func (h *Hall) Mute(talker uint32, muted bool) {
 	}
 }
 
+// Muted tells whether a talker is silenced.
+func (h *Hall) Muted(talker uint32) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.muted[talker]
+}
+
 // Listening says what an ear hears.
 type Listening struct {
 	// Sections is how many packets at once the ear can take, 1 or more. An ear

@@ -86,6 +86,10 @@ func (s *Subscription) SetOwner(talker uint32) {
 	shard.queue.do(func() { shard.move(s, from, to) })
 }
 
+// Hush lets the ear have nothing more, but for a packet that is under way. It
+// does not wait; Close still has to follow.
+func (s *Subscription) Hush() { s.closed.Store(true) }
+
 // Close takes the ear out of the hall. When it returns, no Send is under way
 // and none will follow. It may be called more than once.
 func (s *Subscription) Close() {

@@ -17,8 +17,9 @@ type Ear struct {
 	mouth    fanout.Ear // what the hall gives packets to
 
 	// The session's lock guards these.
-	owner uint32
-	sub   *fanout.Subscription
+	owner  uint32
+	hushed bool
+	sub    *fanout.Subscription
 }
 
 // subscribe lets the ear hear the room, once packets can be sent. A frame that
@@ -26,7 +27,7 @@ type Ear struct {
 func (e *Ear) subscribe(up time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.ended || e.sub != nil {
+	if e.ended || e.hushed || e.sub != nil {
 		return
 	}
 	sub, err := e.room.hall.AddEar(e.mouth, fanout.Listening{
@@ -46,6 +47,16 @@ func (e *Ear) unsubscribe() {
 	e.mu.Unlock()
 	if sub != nil {
 		sub.Close()
+	}
+}
+
+// Hush implements Session.
+func (e *Ear) Hush() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.hushed = true
+	if e.sub != nil {
+		e.sub.Hush()
 	}
 }
 

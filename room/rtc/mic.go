@@ -68,6 +68,14 @@ func (m *Mic) start(ctx context.Context) error {
 	return m.admit()
 }
 
+// Hush implements Session.
+func (m *Mic) Hush() {
+	m.mu.Lock()
+	hall := m.hall
+	m.mu.Unlock()
+	hall.Close()
+}
+
 // listen passes a track's packets on until the connection ends, or until the
 // client sends Opus on a later track.
 func (m *Mic) listen(t *webrtc.TrackRemote, number int64) {

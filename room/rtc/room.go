@@ -89,6 +89,21 @@ func (r *Room) Mute(talker uint32, muted bool) { r.hall.Mute(talker, muted) }
 // talker (0: nobody). Its sections run on unbroken.
 func (r *Room) SetOwner(ear *Ear, talker uint32) { ear.setOwner(talker) }
 
+// Muted tells whether a talker is silenced.
+func (r *Room) Muted(talker uint32) bool { return r.hall.Muted(talker) }
+
+// Each calls f with the id of every session that has not ended, in no order. f
+// must not call the room or its sessions.
+func (r *Room) Each(f func(id string)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.sessions {
+		if s.alive() {
+			f(s.id)
+		}
+	}
+}
+
 // Talkers lists who has the slots now, in ascending order.
 func (r *Room) Talkers() []uint32 { return r.hall.Talkers() }
 

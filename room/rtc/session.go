@@ -23,6 +23,10 @@ type Session interface {
 	// AddCandidate takes a trickle-ICE fragment of the client (RFC 8840). It is
 	// checked, and has no effect: see ErrBadFragment and ErrRestart.
 	AddCandidate(fragment string) error
+	// Hush lets no further packet pass in either direction, but for one that is
+	// under way. It does not wait, and may be called with any lock held; Close has
+	// to follow.
+	Hush()
 	// Close ends the session and tells the client (DTLS close_notify). It waits
 	// until everything is stopped, and may be called more than once.
 	Close() error
@@ -123,6 +127,12 @@ func (s *session) Stats() Stats {
 	st := Stats{Connected: s.connected.Load(), Reports: s.reports.Load()}
 	s.link.stats(&st)
 	return st
+}
+
+func (s *session) alive() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.ended
 }
 
 // end ends the session once; the first reason counts. When it returns to the

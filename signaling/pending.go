@@ -1,4 +1,0 @@
-package signaling
-
-// endAccount is a stub.
-func (h *hub) endAccount(account, keep string) {}
