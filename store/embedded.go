@@ -28,7 +28,7 @@ type embedded struct {
 }
 
 // embed starts a server whose files are under dir.
-func embed(dir string, log *slog.Logger) (_ *embedded, err error) {
+func embed(dir string, log *slog.Logger, h *health) (_ *embedded, err error) {
 	if err := prepare(dir); err != nil {
 		return nil, err
 	}
@@ -54,20 +54,16 @@ func embed(dir string, log *slog.Logger) (_ *embedded, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the embedded NATS server: %w", err)
 	}
-	words := &natsLog{log: log}
+	words := &natsLog{log: log, health: h}
 	ns.SetLoggerV2(words, false, false, false)
 	ns.Start()
 	switch {
-	case words.fatal() != "":
-		err = fmt.Errorf("the data directory %s: %s", dir, words.fatal())
+	case h.check() != nil:
+		err = fmt.Errorf("the data directory %s cannot be used: %w", dir, words.first())
 	case !ns.ReadyForConnections(startWait):
 		err = fmt.Errorf("the embedded NATS server did not start within %v", startWait)
 	case !ns.JetStreamEnabled():
-		err = fmt.Errorf("the data directory %s cannot be used: %s", dir, words.lastError())
-	case words.lastError() != "":
-		// A stream that cannot be recovered is skipped with no more than a line in
-		// the log. Going on would be to forget it.
-		err = fmt.Errorf("the data directory %s is damaged: %s", dir, words.lastError())
+		err = fmt.Errorf("the data directory %s cannot be used", dir)
 	}
 	if err != nil {
 		ns.Shutdown()
@@ -85,15 +81,14 @@ func (e *embedded) close() error {
 	return e.lock.close()
 }
 
-// natsLog takes the embedded server's log: its warnings and errors go to ours,
-// and the last error is kept for the one who waits for the start. A fatal error
-// does not end the process.
+// natsLog takes the embedded server's log: its warnings and errors go to ours, and
+// the first error, fatal or not, is the end of the store and not of the process.
 type natsLog struct {
-	log *slog.Logger
+	log    *slog.Logger
+	health *health
 
-	mu        sync.Mutex
-	ended     string
-	lastWrong string
+	mu    sync.Mutex
+	wrong error
 }
 
 func (l *natsLog) Noticef(string, ...any) {}
@@ -101,34 +96,25 @@ func (l *natsLog) Debugf(string, ...any)  {}
 func (l *natsLog) Tracef(string, ...any)  {}
 
 func (l *natsLog) Warnf(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	l.log.Warn("store", "nats", strings.TrimSpace(text))
+	l.log.Warn("store", "nats", strings.TrimSpace(fmt.Sprintf(format, args...)))
 }
 
 func (l *natsLog) Errorf(format string, args ...any) {
 	text := strings.TrimSpace(fmt.Sprintf(format, args...))
-	l.mu.Lock()
-	l.lastWrong = text
-	l.mu.Unlock()
 	l.log.Error("store", "nats", text)
-}
-
-func (l *natsLog) Fatalf(format string, args ...any) {
-	text := strings.TrimSpace(fmt.Sprintf(format, args...))
-	l.mu.Lock()
-	l.ended = text
-	l.mu.Unlock()
-	l.log.Error("store", "nats", text)
-}
-
-func (l *natsLog) fatal() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ended
+	if l.wrong == nil {
+		l.wrong = errors.New(text)
+	}
+	l.health.fail(l.wrong)
 }
 
-func (l *natsLog) lastError() string {
+func (l *natsLog) Fatalf(format string, args ...any) { l.Errorf(format, args...) }
+
+// first returns the first error.
+func (l *natsLog) first() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lastWrong
+	return l.wrong
 }

@@ -42,6 +42,9 @@ type Store struct {
 	conn     *nats.Conn
 	owner    *nats.Subscription
 
+	dir      string // of the embedded server; empty: there is none
+	health   *health
+	buckets  map[string]jetstream.KeyValue
 	rooms    *table[room.State]
 	invites  *table[Invite]
 	accounts *table[Account]
@@ -60,7 +63,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openWait)
 	defer cancel()
-	s := &Store{log: cfg.Log}
+	s := &Store{log: cfg.Log, health: newHealth(), buckets: map[string]jetstream.KeyValue{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -83,35 +86,45 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		}); err != nil {
 			err = fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
 		}
+		s.buckets[name] = store
 		return kv{store}
 	}
 	rooms, invites, accounts, audit := open("rooms", 0), open("invites", 0), open("accounts", 0), open("audit", auditFor)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.load(ctx, rooms, invites, accounts, audit)
+	if err := s.load(ctx, rooms, invites, accounts, audit); err != nil {
+		return nil, err
+	}
+	if s.embedded != nil {
+		if err := s.unseal(ctx, cfg.Dir); err != nil {
+			return nil, err
+		}
+		s.dir = cfg.Dir // from now on it is ours to seal
+	}
+	return s, nil
 }
 
 // Memory returns a store that ends with the process, for a server that is to
 // forget.
 func Memory() *Store {
-	s := &Store{log: slog.New(slog.DiscardHandler)}
+	s := &Store{log: slog.New(slog.DiscardHandler), health: newHealth()}
 	// Loading nothing from memory cannot fail.
 	_ = s.load(context.Background(), newMemory(0), newMemory(0), newMemory(0), newMemory(MaxEntries))
 	return s
 }
 
 func (s *Store) load(ctx context.Context, rooms, invites, accounts, audit bucket) (err error) {
-	if s.rooms, err = newTable[room.State](ctx, "rooms", rooms); err != nil {
+	if s.rooms, err = newTable[room.State](ctx, "rooms", rooms, s.health); err != nil {
 		return err
 	}
-	if s.invites, err = newTable[Invite](ctx, "invites", invites); err != nil {
+	if s.invites, err = newTable[Invite](ctx, "invites", invites, s.health); err != nil {
 		return err
 	}
-	if s.accounts, err = newTable[Account](ctx, "accounts", accounts); err != nil {
+	if s.accounts, err = newTable[Account](ctx, "accounts", accounts, s.health); err != nil {
 		return err
 	}
-	s.trail = newTrail(audit, s.log)
+	s.trail = newTrail(audit, s.log, s.health)
 	s.counters.queues = make(map[string][]*claim)
 	return nil
 }
@@ -120,7 +133,7 @@ func (s *Store) load(ctx context.Context, rooms, invites, accounts, audit bucket
 func (s *Store) connect(cfg Config) (err error) {
 	options := []nats.Option{nats.Name("earshot"), nats.Timeout(connectWait), nats.MaxReconnects(-1)}
 	if cfg.URL == "" {
-		if s.embedded, err = embed(cfg.Dir, cfg.Log); err != nil {
+		if s.embedded, err = embed(cfg.Dir, cfg.Log, s.health); err != nil {
 			return err
 		}
 		options = append(options, s.embedded.connect())
@@ -142,32 +155,37 @@ func (s *Store) connect(cfg Config) (err error) {
 	return nil
 }
 
-// Healthy tells whether the store can be reached, and why not.
+// Healthy tells whether the store can be written to, and why not.
 func (s *Store) Healthy() error {
-	switch {
-	case s.conn == nil:
-		return nil // in memory
-	case !s.conn.IsConnected():
+	if s.conn != nil && !s.conn.IsConnected() {
 		return errors.New("the store's NATS server cannot be reached")
-	case s.embedded != nil && !s.embedded.server.JetStreamEnabled():
-		return errors.New("the store has stopped: is the disk full?")
 	}
-	return nil
+	return s.health.check()
 }
 
-// Close writes what is under way and closes the store.
+// Close writes what is under way and closes the store. Nothing may use it any
+// more.
 func (s *Store) Close() error {
 	s.counters.running.Wait()
 	if s.trail != nil {
 		s.trail.close()
 	}
+	var err error
+	if s.dir != "" && s.health.check() == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		var now seal
+		if now, err = s.marks(ctx); err == nil {
+			err = now.write(s.dir)
+		}
+	}
 	if s.conn != nil {
 		s.conn.Close()
 	}
 	if s.embedded != nil {
-		return s.embedded.close()
+		err = errors.Join(err, s.embedded.close())
 	}
-	return nil
+	return err
 }
 
 // counters are the redemptions under way, a queue an invite.

@@ -2,9 +2,13 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -23,6 +27,7 @@ const (
 type table[T any] struct {
 	name   string
 	bucket bucket
+	health *health
 
 	mu   sync.RWMutex
 	rows map[string]row[T]
@@ -34,8 +39,8 @@ type row[T any] struct {
 }
 
 // newTable makes a table and reads all that the bucket holds.
-func newTable[T any](ctx context.Context, name string, b bucket) (*table[T], error) {
-	t := &table[T]{name: name, bucket: b, rows: make(map[string]row[T])}
+func newTable[T any](ctx context.Context, name string, b bucket, h *health) (*table[T], error) {
+	t := &table[T]{name: name, bucket: b, health: h, rows: make(map[string]row[T])}
 	err := b.each(ctx, "", func(r record) error {
 		value, err := t.decode(r)
 		t.rows[r.key] = row[T]{value, r.revision}
@@ -79,7 +84,7 @@ func (t *table[T]) all() []T {
 // was written.
 func (t *table[T]) change(ctx context.Context, key string, change func(value T, there bool) (T, error)) (T, error) {
 	var none T
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := t.health.limit(ctx, patience)
 	defer cancel()
 	for range contests {
 		t.mu.RLock()
@@ -103,7 +108,7 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 				return none, err
 			}
 		default:
-			return none, fmt.Errorf("write to the %s: %w", t.name, err)
+			return none, fmt.Errorf("write to the %s: %w", t.name, t.health.explain(err))
 		}
 	}
 	return none, fmt.Errorf("write to the %s: %w %d times in a row", t.name, errConflict, contests)
@@ -138,12 +143,23 @@ func (t *table[T]) reload(ctx context.Context, key string) error {
 	return nil
 }
 
+// digest sums up which keys there are, at which revisions.
+func (t *table[T]) digest() string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	sum := sha256.New()
+	for _, key := range slices.Sorted(maps.Keys(t.rows)) {
+		fmt.Fprintln(sum, key, t.rows[key].revision)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
 // remove takes a value away.
 func (t *table[T]) remove(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := t.health.limit(ctx, patience)
 	defer cancel()
 	if err := t.bucket.remove(ctx, key); err != nil {
-		return fmt.Errorf("remove from the %s: %w", t.name, err)
+		return fmt.Errorf("remove from the %s: %w", t.name, t.health.explain(err))
 	}
 	t.mu.Lock()
 	delete(t.rows, key)

@@ -40,6 +40,7 @@ type trail struct {
 	bucket bucket
 	log    *slog.Logger
 	direct bool
+	health *health
 
 	mu      sync.Mutex
 	queue   []Entry
@@ -52,8 +53,8 @@ type trail struct {
 	done    chan struct{}
 }
 
-func newTrail(b bucket, log *slog.Logger) *trail {
-	t := &trail{bucket: b, log: log, done: make(chan struct{})}
+func newTrail(b bucket, log *slog.Logger, h *health) *trail {
+	t := &trail{bucket: b, log: log, health: h, done: make(chan struct{})}
 	t.changed = sync.NewCond(&t.mu)
 	if _, t.direct = b.(*memory); t.direct {
 		close(t.done)
@@ -146,12 +147,12 @@ func (t *trail) write(stamp int64, e Entry) (int64, error) {
 	if err != nil {
 		return stamp, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := t.health.limit(context.Background(), patience)
 	defer cancel()
 	for {
 		_, err := t.bucket.put(ctx, fmt.Sprintf("%s.%020d", trailKey(e.Room), stamp), data, 0)
 		if !errors.Is(err, errConflict) {
-			return stamp, err
+			return stamp, t.health.explain(err)
 		}
 		stamp++
 	}

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// health tells whether the server of a store can still be trusted. An embedded
+// one that has reported an error is not, until the process is started anew: after
+// a failed write JetStream takes no more, and does not answer. Safe for concurrent
+// use.
+type health struct {
+	// failed ends with the first error, its cause.
+	failed context.Context
+	end    context.CancelCauseFunc
+}
+
+func newHealth() *health {
+	h := &health{}
+	h.failed, h.end = context.WithCancelCause(context.Background())
+	return h
+}
+
+// fail takes the first error.
+func (h *health) fail(err error) {
+	h.end(fmt.Errorf("the store has failed, and needs a restart when that is mended: %w", err))
+}
+
+// check returns what the server has reported, if anything.
+func (h *health) check() error { return context.Cause(h.failed) }
+
+// limit returns a context for one operation: it ends after a time, and as soon as
+// the store fails.
+func (h *health) limit(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+	ctx, expire := context.WithTimeout(ctx, after)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(h.failed, func() { cancel(h.check()) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+		expire()
+	}
+}
+
+// explain returns the error of an operation, and the store's own where that is
+// why it failed.
+func (h *health) explain(err error) error {
+	if ill := h.check(); err != nil && ill != nil {
+		return ill
+	}
+	return err
+}
