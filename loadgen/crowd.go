@@ -29,6 +29,7 @@ type crowd struct {
 	lite        *lite.Crowd
 	unauthentic atomic.Uint64
 	replayed    atomic.Uint64
+	reached     sync.Map // the addresses of servers that answered
 
 	mu     sync.Mutex
 	shared []*lane // sockets of those whose server is on the loopback
@@ -128,6 +129,14 @@ func (c *crowd) share(e *leanEar) (*way, error) {
 
 func loopbackAddress(n uint32) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+}
+
+// known is 1 for an address of a server that has answered somebody.
+func (c *crowd) known(a netip.Addr) int {
+	if _, ok := c.reached.Load(a); ok {
+		return 1
+	}
+	return 0
 }
 
 // another is an address that no client has had.

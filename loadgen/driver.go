@@ -44,7 +44,8 @@ type Room interface {
 
 // A Visit is one person's presence in a room.
 type Visit interface {
-	// Listen exchanges the offer of an ear for the server's answer.
+	// Listen exchanges the offer of an ear for the server's answer. A server that
+	// would rather offer itself gives a [*CounterOffer].
 	Listen(ctx context.Context, offer string) (answer string, err error)
 	// Publish exchanges the offer of a mic for the server's answer.
 	Publish(ctx context.Context, offer string) (answer string, err error)
@@ -53,6 +54,17 @@ type Visit interface {
 	// Gone is closed when the visit has ended, by whichever side.
 	Gone() <-chan struct{}
 }
+
+// A CounterOffer is the error for an offer that a server refused with an offer
+// of its own.
+type CounterOffer struct {
+	// SDP is the server's offer.
+	SDP string
+	// Answer takes the answer to it, and returns when the server has it.
+	Answer func(ctx context.Context, answer string) error
+}
+
+func (*CounterOffer) Error() string { return "the server made an offer of its own" }
 
 // ErrUnreachable tells that the target did not answer at all.
 var ErrUnreachable = errors.New("the target cannot be reached")

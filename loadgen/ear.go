@@ -11,8 +11,12 @@ import (
 // probe. It is used once: offer, accept, wait, Close.
 type ear interface {
 	offer(ctx context.Context) (string, error)
+	// answer answers an offer of the server in place of its own.
+	answer(ctx context.Context, offer string) (string, error)
 	// accept takes the answer; the connection is made in the background.
 	accept(answer string) error
+	// candidate takes a candidate that the answer did not have, as an attribute.
+	candidate(attribute string) error
 	// wait waits until the DTLS handshake is complete and returns when it was.
 	wait(ctx context.Context) (time.Duration, error)
 	// losses is how many packets the client's own sockets dropped, as far as

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,15 +27,17 @@ type leanEar struct {
 	sections int
 	hear     hearing
 	local    lite.Credentials
-	answer   *leanAnswer
+	remote   *leanRemote // what the server said; set before there is a client
 	reports  reports
 	link     *link  // the simulated network, or nil
 	nacks    *nacks // with a link: what is to be asked for again
 
-	mu     sync.Mutex
-	client *lite.Client
-	way    *way // the socket and address that it goes by
-	closed bool
+	mu         sync.Mutex
+	candidates []netip.AddrPort // the server's
+	to         netip.AddrPort   // the one that is tried
+	client     *lite.Client
+	way        *way // the socket and address that it goes by
+	closed     bool
 
 	connected chan struct{}
 	at        time.Duration
@@ -62,12 +65,47 @@ func (e *leanEar) offer(context.Context) (string, error) {
 }
 
 func (e *leanEar) accept(answer string) error {
-	a, err := readAnswer(answer, e.sections)
+	r, err := readAnswer(answer, e.sections)
 	if err != nil {
 		return fmt.Errorf("take the server's answer: %w", err)
 	}
-	e.answer = a
-	return e.connect(a.candidates[0])
+	e.begin(r)
+	return nil
+}
+
+// answer takes an offer of the server's own.
+func (e *leanEar) answer(_ context.Context, offer string) (string, error) {
+	r, sections, err := readOffer(offer, e.sections)
+	if err != nil {
+		return "", fmt.Errorf("take the server's offer: %w", err)
+	}
+	e.begin(r)
+	return leanDescription(e.local, e.crowd.certificate.Fingerprint(), sections, e.nacks != nil && r.nack), nil
+}
+
+// begin notes what the server said. Of its candidates those come first by which
+// others have reached it: not everybody has to find out again that one is
+// behind a firewall.
+func (e *leanEar) begin(r *leanRemote) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.remote = r
+	e.candidates = r.candidates
+	slices.SortStableFunc(e.candidates, func(a, b netip.AddrPort) int {
+		return e.crowd.known(b.Addr()) - e.crowd.known(a.Addr())
+	})
+}
+
+// candidate takes a candidate that the answer did not have.
+func (e *leanEar) candidate(attribute string) error {
+	c, ok := readCandidate(strings.TrimPrefix(attribute, "candidate:"))
+	if !ok {
+		return nil // of another kind
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.candidates = addCandidate(e.candidates, c.at)
+	return nil
 }
 
 // connect tries one address of the server.
@@ -82,7 +120,7 @@ func (e *leanEar) connect(to netip.AddrPort) error {
 		return errors.Join(errConnection, w.Close())
 	}
 	old, oldWay := e.client, e.way
-	e.client, e.way = nil, w
+	e.client, e.way, e.to = nil, w, to
 	if old != nil {
 		old.Vanish()
 		if err := oldWay.Close(); err != nil {
@@ -90,7 +128,7 @@ func (e *leanEar) connect(to netip.AddrPort) error {
 		}
 	}
 	client, err := e.crowd.lite.Connect(lite.ClientConfig{
-		Local: e.local, Remote: e.answer.credentials, Fingerprint: e.answer.fingerprint,
+		Local: e.local, Remote: e.remote.credentials, Fingerprint: e.remote.fingerprint,
 		Server: to, Send: w, Events: (*leanEvents)(e),
 	}, time.Now())
 	if err != nil {
@@ -103,9 +141,18 @@ func (e *leanEar) connect(to netip.AddrPort) error {
 
 // wait tries the server's candidates one after the other.
 func (e *leanEar) wait(ctx context.Context) (time.Duration, error) {
-	for next := 1; ; next++ {
+	for tried := 0; ; {
+		if to, more := e.untried(tried); more {
+			if err := e.connect(to); err != nil {
+				return 0, err
+			}
+			tried++
+		} else if tried == 0 {
+			return 0, errNoCandidate
+		}
 		select {
 		case <-e.connected:
+			e.crowd.reached.Store(e.server().Addr(), true)
 			return e.at, nil
 		case <-e.failed:
 			return 0, fmt.Errorf("%w: %w", errConnection, e.err)
@@ -113,14 +160,24 @@ func (e *leanEar) wait(ctx context.Context) (time.Duration, error) {
 			return 0, fmt.Errorf("connect: %w", ctx.Err())
 		case <-time.After(candidatePatience):
 		}
-		if e.answered() || next >= len(e.answer.candidates) {
-			next--
-			continue
-		}
-		if err := e.connect(e.answer.candidates[next]); err != nil {
-			return 0, err
-		}
 	}
+}
+
+// server is the address that was tried last.
+func (e *leanEar) server() netip.AddrPort {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.to
+}
+
+// untried is the candidate of a number, if it is worth a try.
+func (e *leanEar) untried(number int) (netip.AddrPort, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.client != nil && e.client.Mapped().IsValid() || number >= len(e.candidates) {
+		return netip.AddrPort{}, false
+	}
+	return e.candidates[number], true
 }
 
 // connecting is the client of a way that is just being made; nil if there will
@@ -129,13 +186,6 @@ func (e *leanEar) connecting(w *way) *lite.Client {
 	e.mu.Lock() // which connect holds
 	defer e.mu.Unlock()
 	return w.client.Load()
-}
-
-// answered tells whether the server has answered a check.
-func (e *leanEar) answered() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.client != nil && e.client.Mapped().IsValid()
 }
 
 func (e *leanEar) losses() (dropped, unstamped uint64) {
@@ -197,10 +247,10 @@ func (e *leanEvents) Ready(*lite.Client) {
 // RTP implements lite.ClientEvents.
 func (e *leanEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.Time) {
 	p, ok := readRTP(packet)
-	if !ok {
-		return
+	if !ok || !e.remote.opus[packet[1]&0x7f] {
+		return // of another format, which a browser does not play either
 	}
-	section := e.answer.section(binary.BigEndian.Uint32(packet[8:]))
+	section := e.remote.section(binary.BigEndian.Uint32(packet[8:]))
 	if section < 0 {
 		return
 	}
@@ -210,7 +260,7 @@ func (e *leanEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.T
 	if len(p.Payload) > 0 {
 		e.hear(p, e.crowd.clock.Now()-p.At)
 	}
-	if e.nacks != nil && e.answer.nack {
+	if e.nacks != nil && e.remote.nack {
 		e.askAgain(c, binary.BigEndian.Uint32(packet[8:]), p)
 	}
 }
@@ -261,6 +311,7 @@ func readRTP(b []byte) (p measure.Packet, ok bool) {
 	if len(b) < start {
 		return p, false
 	}
+	p.Talker = binary.BigEndian.Uint32(b[8:]) // the source, unless it names another
 	if sources > 0 {
 		p.Talker = binary.BigEndian.Uint32(b[12:])
 	}
@@ -281,17 +332,4 @@ func readRTP(b []byte) (p measure.Packet, ok bool) {
 	p.Timestamp = binary.BigEndian.Uint32(b[4:])
 	p.Payload = b[start:end]
 	return p, true
-}
-
-// section is the section that an SSRC belongs to, or -1 if there is none left
-// for one that the answer did not name. It is called by one goroutine.
-func (a *leanAnswer) section(ssrc uint32) int {
-	if i := slices.Index(a.ssrcs, ssrc); i >= 0 {
-		return i
-	}
-	if i := slices.Index(a.ssrcs, 0); i >= 0 {
-		a.ssrcs[i] = ssrc
-		return i
-	}
-	return -1
 }

@@ -15,44 +15,76 @@ import (
 	"github.com/earshot-audio/earshot/internal/lite"
 )
 
+// leanFormat is the payload type by which an ear offers to take Opus.
+const leanFormat = 111
+
 // leanOffer is the offer of an ear with so many sections for one voice each. It
 // offers to be the DTLS client, which the lean endpoint always is (RFC 8842
 // §5.2), and no candidates: the server learns the address from the checks. With
 // nack it offers to ask for lost packets again.
 func leanOffer(local lite.Credentials, fingerprint lite.Fingerprint, sections int, nack bool) string {
+	all := make([]leanSection, sections)
+	for i := range all {
+		all[i] = leanSection{mid: strconv.Itoa(i), format: leanFormat, taken: true, level: true}
+	}
+	return leanDescription(local, fingerprint, all, nack)
+}
+
+// A leanSection is an m-line of an ear's offer or answer.
+type leanSection struct {
+	mid    string
+	format int  // payload type of Opus
+	taken  bool // else it is refused
+	level  bool // the audio level is offered
+	media  sdp.MediaName
+}
+
+// leanDescription is an ear's description of its sections.
+func leanDescription(local lite.Credentials, fingerprint lite.Fingerprint, sections []leanSection, nack bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "v=0\r\no=- %d 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE", rand.Uint64()>>2)
-	for i := range sections {
-		fmt.Fprintf(&b, " %d", i)
+	for _, s := range sections {
+		if s.taken {
+			fmt.Fprintf(&b, " %s", s.mid)
+		}
 	}
 	b.WriteString("\r\n")
-	for i := range sections {
-		fmt.Fprintf(&b, "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:%d\r\na=recvonly\r\na=rtcp-mux\r\n", i)
+	for _, s := range sections {
+		if !s.taken { // RFC 3264 §6: the m-line stays, with a port of 0 and any format
+			fmt.Fprintf(&b, "m=%s 0 %s 0\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=inactive\r\n",
+				s.media.Media, strings.Join(s.media.Protos, "/"), s.mid)
+			continue
+		}
+		fmt.Fprintf(&b, "m=audio 9 UDP/TLS/RTP/SAVPF %d\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=recvonly\r\na=rtcp-mux\r\n", s.format, s.mid)
 		fmt.Fprintf(&b, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=ice-options:trickle\r\n", local.Ufrag, local.Pwd)
 		fmt.Fprintf(&b, "a=fingerprint:%s\r\na=setup:active\r\n", fingerprint)
-		b.WriteString("a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n")
+		fmt.Fprintf(&b, "a=rtpmap:%d opus/48000/2\r\na=fmtp:%d minptime=10;useinbandfec=1\r\n", s.format, s.format)
 		if nack {
-			b.WriteString("a=rtcp-fb:111 nack\r\n")
+			fmt.Fprintf(&b, "a=rtcp-fb:%d nack\r\n", s.format)
 		}
-		fmt.Fprintf(&b, "a=extmap:1 %s\r\n", sdp.AudioLevelURI)
+		if s.level {
+			fmt.Fprintf(&b, "a=extmap:1 %s\r\n", sdp.AudioLevelURI)
+		}
 	}
 	return b.String()
 }
 
-// A leanAnswer is what an ear needs to know of the server's answer.
-type leanAnswer struct {
+// A leanRemote is what an ear needs to know of the server's description.
+type leanRemote struct {
 	credentials lite.Credentials
 	fingerprint lite.Fingerprint
-	candidates  []netip.AddrPort // the best first; there is one
-	ssrcs       []uint32         // of each section; 0 is not known
+	candidates  []netip.AddrPort // the best first
+	ssrcs       []uint32         // of each of the ear's sections; 0 is not known
+	opus        [128]bool        // the payload types that are Opus
 	nack        bool             // it sends lost packets again
 }
 
 // maxCandidates is how many addresses of a server are tried.
 const maxCandidates = 8
 
-// readAnswer reads an answer to an offer of so many sections.
-func readAnswer(text string, sections int) (*leanAnswer, error) {
+// readAnswer reads an answer to an offer of so many sections. It may be without
+// candidates.
+func readAnswer(text string, sections int) (*leanRemote, error) {
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(text); err != nil {
 		return nil, fmt.Errorf("it is no SDP: %w", err)
@@ -60,64 +92,160 @@ func readAnswer(text string, sections int) (*leanAnswer, error) {
 	if len(d.MediaDescriptions) != sections {
 		return nil, fmt.Errorf("it has %d sections, and %d were offered", len(d.MediaDescriptions), sections)
 	}
-	a := &leanAnswer{}
-	var offered []candidate
+	r := &leanRemote{}
+	// RFC 3264 §6.1: what comes may be numbered as the offer has it, or, if the
+	// server has its own mind, as the answer does.
+	r.opus[leanFormat] = true
 	for i, m := range d.MediaDescriptions {
 		if m.MediaName.Port.Value == 0 {
-			a.ssrcs = append(a.ssrcs, rejectedSSRC)
+			r.ssrcs = append(r.ssrcs, rejectedSSRC)
 			continue
 		}
-		attribute := func(name string) string {
-			if v, ok := m.Attribute(name); ok {
-				return v
-			}
-			v, _ := d.Attribute(name)
-			return v
-		}
-		if a.credentials.Ufrag == "" {
-			a.credentials = lite.Credentials{Ufrag: attribute("ice-ufrag"), Pwd: attribute("ice-pwd")}
-		}
-		if value := attribute("fingerprint"); a.fingerprint == "" && value != "" {
-			f, err := lite.ParseFingerprint(value)
-			if err != nil {
-				return nil, fmt.Errorf("section %d: %w", i, err)
-			}
-			a.fingerprint = f
-		}
-		if setup := attribute("setup"); setup != "" && setup != "passive" {
+		if setup := attribute(&d, m, "setup"); setup != "" && setup != "passive" {
 			return nil, fmt.Errorf("section %d has a=setup:%s, and only passive answers an offer of active", i, setup)
 		}
-		a.ssrcs = append(a.ssrcs, 0)
-		for _, at := range slices.Concat(d.Attributes, m.Attributes) {
-			switch at.Key {
-			case sdp.AttrKeyCandidate:
-				if c, ok := readCandidate(at.Value); ok {
-					offered = append(offered, c)
-				}
-			case "rtcp-fb":
-				_, feedback, _ := strings.Cut(at.Value, " ")
-				a.nack = a.nack || strings.TrimSpace(feedback) == "nack"
-			case sdp.AttrKeySSRC:
-				number, _, _ := strings.Cut(at.Value, " ")
-				if v, err := strconv.ParseUint(number, 10, 32); err == nil {
-					a.ssrcs[i] = uint32(v)
-				}
+		if err := r.take(&d, m); err != nil {
+			return nil, fmt.Errorf("section %d: %w", i, err)
+		}
+	}
+	return r, r.complete(&d)
+}
+
+// readOffer reads a server's own offer for an ear of so many sections, and
+// returns what to answer to each of its m-lines: the first ones that send Opus
+// are taken.
+func readOffer(text string, sections int) (*leanRemote, []leanSection, error) {
+	var d sdp.SessionDescription
+	if err := d.UnmarshalString(text); err != nil {
+		return nil, nil, fmt.Errorf("it is no SDP: %w", err)
+	}
+	r := &leanRemote{}
+	var all []leanSection
+	for i, m := range d.MediaDescriptions {
+		s := leanSection{mid: attribute(nil, m, "mid"), format: opusFormat(m), media: m.MediaName}
+		_, receives := m.Attribute("recvonly")
+		_, inactive := m.Attribute("inactive")
+		s.taken = m.MediaName.Media == "audio" && s.format >= 0 && !receives && !inactive &&
+			m.MediaName.Port.Value != 0 && len(r.ssrcs) < sections
+		if s.taken {
+			if setup := attribute(&d, m, "setup"); setup == "active" {
+				return nil, nil, fmt.Errorf("section %d has a=setup:active, and the ear can only be the DTLS client: offer actpass", i)
+			}
+			if err := r.take(&d, m); err != nil {
+				return nil, nil, fmt.Errorf("section %d: %w", i, err)
+			}
+		}
+		all = append(all, s)
+	}
+	if len(r.ssrcs) == 0 {
+		return nil, nil, errors.New("none of its sections sends Opus")
+	}
+	return r, all, r.complete(&d)
+}
+
+// attribute is an attribute of a section or, if d is given, of the session.
+func attribute(d *sdp.SessionDescription, m *sdp.MediaDescription, name string) string {
+	if v, ok := m.Attribute(name); ok {
+		return v
+	}
+	if d == nil {
+		return ""
+	}
+	v, _ := d.Attribute(name)
+	return v
+}
+
+// take takes over what a section that will send says.
+func (r *leanRemote) take(d *sdp.SessionDescription, m *sdp.MediaDescription) error {
+	if r.credentials.Ufrag == "" {
+		r.credentials = lite.Credentials{Ufrag: attribute(d, m, "ice-ufrag"), Pwd: attribute(d, m, "ice-pwd")}
+	}
+	if value := attribute(d, m, "fingerprint"); r.fingerprint == "" && value != "" {
+		f, err := lite.ParseFingerprint(value)
+		if err != nil {
+			return err
+		}
+		r.fingerprint = f
+	}
+	if format := opusFormat(m); format >= 0 {
+		r.opus[format] = true
+	}
+	var ssrc uint32
+	for _, at := range m.Attributes {
+		switch at.Key {
+		case "rtcp-fb":
+			_, feedback, _ := strings.Cut(at.Value, " ")
+			r.nack = r.nack || strings.TrimSpace(feedback) == "nack"
+		case sdp.AttrKeySSRC:
+			number, _, _ := strings.Cut(at.Value, " ")
+			if v, err := strconv.ParseUint(number, 10, 32); err == nil {
+				ssrc = uint32(v)
+			}
+		}
+	}
+	r.ssrcs = append(r.ssrcs, ssrc)
+	return nil
+}
+
+// opusFormat is the payload type of a section's Opus, or -1.
+func opusFormat(m *sdp.MediaDescription) int {
+	for _, at := range m.Attributes {
+		if at.Key != "rtpmap" {
+			continue
+		}
+		number, encoding, _ := strings.Cut(at.Value, " ")
+		n, err := strconv.Atoi(number)
+		if err == nil && n >= 0 && n < 128 && strings.HasPrefix(strings.ToLower(strings.TrimSpace(encoding)), "opus/48000") {
+			return n
+		}
+	}
+	return -1
+}
+
+// complete collects the candidates and tells what is missing.
+func (r *leanRemote) complete(d *sdp.SessionDescription) error {
+	var offered []candidate
+	attributes := slices.Clone(d.Attributes)
+	for _, m := range d.MediaDescriptions {
+		attributes = append(attributes, m.Attributes...)
+	}
+	for _, at := range attributes {
+		if at.Key == sdp.AttrKeyCandidate {
+			if c, ok := readCandidate(at.Value); ok {
+				offered = append(offered, c)
 			}
 		}
 	}
 	slices.SortStableFunc(offered, func(x, y candidate) int { return cmp.Compare(y.priority, x.priority) })
 	for _, c := range offered {
-		if !slices.Contains(a.candidates, c.at) && len(a.candidates) < maxCandidates {
-			a.candidates = append(a.candidates, c.at)
-		}
+		r.candidates = addCandidate(r.candidates, c.at)
 	}
-	switch {
-	case a.fingerprint == "":
-		return nil, errors.New("it has no a=fingerprint for a section that was accepted")
-	case len(a.candidates) == 0:
-		return nil, errors.New("it has no UDP candidate with an IP address")
+	if r.fingerprint == "" {
+		return errors.New("it has no a=fingerprint for a section that was accepted")
 	}
-	return a, a.credentials.Validate()
+	return r.credentials.Validate()
+}
+
+func addCandidate(all []netip.AddrPort, at netip.AddrPort) []netip.AddrPort {
+	if slices.Contains(all, at) || len(all) >= maxCandidates {
+		return all
+	}
+	return append(all, at)
+}
+
+// section is the section that an SSRC belongs to, or -1 if there is none left
+// for one that the server did not name. It is called by one goroutine.
+func (r *leanRemote) section(ssrc uint32) int {
+	if i := slices.Index(r.ssrcs, ssrc); i >= 0 {
+		return i
+	}
+	i := slices.Index(r.ssrcs, 0)
+	if i >= 0 {
+		r.ssrcs[i] = ssrc
+	} else if len(r.ssrcs) == 1 && r.ssrcs[0] != rejectedSSRC {
+		i = 0 // there is nowhere else that it could belong
+	}
+	return i
 }
 
 // rejectedSSRC stands in the place of a section that carries nothing.

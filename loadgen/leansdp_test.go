@@ -53,8 +53,6 @@ func TestABadAnswerIsRefusedWithItsReason(t *testing.T) {
 		{"a server that wants to be the DTLS client", "a=setup:passive", "a=setup:active", "a=setup:active"},
 		{"no fingerprint", "a=fingerprint", "a=x-fingerprint", "no a=fingerprint"},
 		{"an old hash", "sha-256", "md5", "fingerprint algorithm"},
-		{"no candidate", "a=candidate", "a=x-candidate", "no UDP candidate"},
-		{"candidates of TCP alone", " udp ", " tcp ", "no UDP candidate"},
 		{"a candidate that is a name", "192.0.2.1", "x.local", ""},
 		{"all sections rejected", "m=audio 9", "m=audio 0", "no a=fingerprint"},
 		{"a short password", "serverpasswordserverpassword", "short", "ice-pwd"},
@@ -101,11 +99,120 @@ func FuzzReadAnswer(f *testing.F) {
 		}
 		assert.NoError(t, a.credentials.Validate())
 		assert.NotEmpty(t, a.fingerprint)
-		assert.NotEmpty(t, a.candidates)
 		assert.LessOrEqual(t, len(a.candidates), maxCandidates)
 		assert.Len(t, a.ssrcs, sections)
 		for ssrc := range uint32(10) {
 			assert.Less(t, a.section(ssrc), sections)
 		}
+	})
+}
+
+func TestAnAnswerMayTellItsCandidatesLater(t *testing.T) {
+	for name, text := range map[string]string{
+		"none at all": answerOf("a=candidate", "a=x-candidate"),
+		"of TCP":      answerOf(" udp ", " tcp "),
+	} {
+		a, err := readAnswer(text, 2)
+		require.NoError(t, err, name)
+		assert.Empty(t, a.candidates, name)
+	}
+}
+
+func TestAnAnswersOwnNumberForOpusIsTakenBesideTheOffers(t *testing.T) {
+	a, err := readAnswer(strings.ReplaceAll(answerOf("SAVPF 111", "SAVPF 96"), "rtpmap:111", "rtpmap:96"), 2)
+	require.NoError(t, err)
+	assert.True(t, a.opus[96])
+	assert.True(t, a.opus[111])
+	assert.False(t, a.opus[63])
+}
+
+func TestWithOneSectionEverySourceIsItsOwn(t *testing.T) {
+	a := &leanRemote{ssrcs: []uint32{0}}
+	assert.Equal(t, 0, a.section(5))
+	assert.Equal(t, 0, a.section(6), "a server may begin a new source for a new talker")
+	assert.Equal(t, -1, (&leanRemote{ssrcs: []uint32{rejectedSSRC}}).section(5))
+}
+
+// offerOf is a server's own offer: video, audio with RED before Opus, and more
+// audio.
+func offerOf(old, replacement string) string {
+	transport := "a=ice-ufrag:serverufrag\r\na=ice-pwd:serverpasswordserverpassword\r\na=setup:actpass\r\na=fingerprint:" + fingerprint + "\r\n"
+	text := "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE v a b\r\n" +
+		"m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\na=sendonly\r\n" + transport + "a=rtpmap:96 VP8/90000\r\n" +
+		"m=audio 9 UDP/TLS/RTP/SAVPF 63 98\r\nc=IN IP4 0.0.0.0\r\na=mid:a\r\na=sendonly\r\n" + transport +
+		"a=rtpmap:63 red/48000/2\r\na=fmtp:63 98/98\r\na=rtpmap:98 opus/48000/2\r\na=rtcp-fb:98 transport-cc\r\na=rtcp-fb:98 nack\r\na=ssrc:77 cname:x\r\n" +
+		"a=candidate:1 1 udp 2130706431 127.0.0.1 7081 typ host\r\n" +
+		"m=audio 9 UDP/TLS/RTP/SAVPF 98\r\nc=IN IP4 0.0.0.0\r\na=mid:b\r\na=sendonly\r\n" + transport + "a=rtpmap:98 opus/48000/2\r\n"
+	return strings.ReplaceAll(text, old, replacement)
+}
+
+func TestAServersOfferIsAnsweredWithWhatAnEarTakes(t *testing.T) {
+	r, sections, err := readOffer(offerOf("", ""), 1)
+	require.NoError(t, err)
+	assert.Equal(t, []uint32{77}, r.ssrcs)
+	assert.True(t, r.opus[98])
+	assert.False(t, r.opus[63])
+	assert.True(t, r.nack)
+	assert.Equal(t, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7081")}, r.candidates)
+
+	var answer sdp.SessionDescription
+	require.NoError(t, answer.UnmarshalString(leanDescription(lite.NewCredentials(), fingerprint, sections, true)))
+	require.Len(t, answer.MediaDescriptions, 3, "as many as were offered")
+	group, _ := answer.Attribute("group")
+	assert.Equal(t, "BUNDLE a", group)
+	for i, want := range []struct {
+		kind, mid string
+		taken     bool
+	}{{"video", "v", false}, {"audio", "a", true}, {"audio", "b", false}} {
+		m := answer.MediaDescriptions[i]
+		mid, _ := m.Attribute("mid")
+		assert.Equal(t, want.kind, m.MediaName.Media)
+		assert.Equal(t, want.mid, mid)
+		assert.Equal(t, want.taken, m.MediaName.Port.Value != 0)
+		if want.taken {
+			assert.Equal(t, []string{"98"}, m.MediaName.Formats, "Opus as the offer numbers it, and no RED")
+			setup, _ := m.Attribute("setup")
+			assert.Equal(t, "active", setup)
+		}
+	}
+}
+
+func TestABadOfferIsRefusedWithItsReason(t *testing.T) {
+	for _, c := range []struct{ name, old, replacement, says string }{
+		{"no SDP", "v=0", "hello", "no SDP"},
+		{"no Opus", "opus", "G722", "none of its sections sends Opus"},
+		{"nothing that is sent", "a=sendonly", "a=recvonly", "none of its sections sends Opus"},
+		{"a server that wants to be the DTLS client", "a=setup:actpass", "a=setup:active", "offer actpass"},
+		{"no fingerprint", "a=fingerprint", "a=x", "no a=fingerprint"},
+		{"a short password", "serverpasswordserverpassword", "short", "ice-pwd"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, _, err := readOffer(offerOf(c.old, c.replacement), 1)
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+// An offer is refused, or each of its m-lines has an answer.
+func FuzzReadOffer(f *testing.F) {
+	f.Add(offerOf("", ""), 1)
+	f.Add(offerOf("a=mid:", "a=x:"), 3)
+	f.Add("v=0\r\n", 1)
+	f.Fuzz(func(t *testing.T, text string, sections int) {
+		r, all, err := readOffer(text, sections)
+		if err != nil {
+			return
+		}
+		assert.NotEmpty(t, r.ssrcs)
+		assert.LessOrEqual(t, len(r.ssrcs), sections)
+		taken := 0
+		for _, s := range all {
+			if s.taken {
+				taken++
+			}
+		}
+		assert.Len(t, r.ssrcs, taken)
+		answer := leanDescription(lite.NewCredentials(), fingerprint, all, false)
+		assert.Equal(t, len(all), strings.Count(answer, "\r\nm="))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/pion/transport/v5"
@@ -56,6 +57,18 @@ func (n *machine) ListenUDP(proto string, at *net.UDPAddr) (transport.UDPConn, e
 		return newLinkedSocket(n, s), nil
 	}
 	return s, nil
+}
+
+// ListenPacket implements transport.Net; clients of STUN and TURN servers use it.
+func (n *machine) ListenPacket(proto, address string) (net.PacketConn, error) {
+	if n.link == nil || !strings.HasPrefix(proto, "udp") {
+		return n.Net.ListenPacket(proto, address)
+	}
+	at, err := net.ResolveUDPAddr(proto, address)
+	if err != nil {
+		return nil, err
+	}
+	return n.ListenUDP(proto, at)
 }
 
 // listen opens a socket that notes receive times.

@@ -63,6 +63,10 @@ func (s *studio) newMic(l *link) (*mic, error) {
 func (m *mic) offer(ctx context.Context) (string, error) { return offer(ctx, m.pc) }
 func (m *mic) accept(answer string) error                { return accept(m.pc, answer) }
 
+func (m *mic) candidate(attribute string) error {
+	return m.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: attribute})
+}
+
 // wait waits until the mic can send.
 func (m *mic) wait(ctx context.Context) error {
 	select {

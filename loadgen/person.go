@@ -116,13 +116,45 @@ func (p *person) listen(ctx context.Context, hear hearing) (time.Duration, error
 		return 0, err
 	}
 	answer, err := visit.Listen(ctx, offer)
+	var counter *CounterOffer
+	switch {
+	case errors.As(err, &counter):
+		err = p.answer(ctx, counter, hear)
+	case err == nil:
+		if err = e.accept(answer); err == nil {
+			err = lateCandidates(ctx, visit, Ear, offer, answer, e.candidate)
+		}
+	}
 	if err != nil {
 		return 0, err
 	}
-	if err := e.accept(answer); err != nil {
-		return 0, err
-	}
+	p.mu.Lock()
+	e = p.ear
+	p.mu.Unlock()
 	return e.wait(ctx)
+}
+
+// answer has another ear, which has made no offer, answer the server's.
+func (p *person) answer(ctx context.Context, counter *CounterOffer, hear hearing) error {
+	e, err := p.hall.run.newEar(p, hear)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	old, visit := p.ear, p.visit
+	p.ear = e
+	p.mu.Unlock()
+	if err := old.Close(); err != nil {
+		return err
+	}
+	answer, err := e.answer(ctx, counter.SDP)
+	if err != nil {
+		return err
+	}
+	if err := counter.Answer(ctx, answer); err != nil {
+		return err
+	}
+	return lateCandidates(ctx, visit, Ear, answer, counter.SDP, e.candidate)
 }
 
 // leave ends the visit and closes what the person has open.

@@ -74,8 +74,40 @@ func (s *studio) newProbe(sections int, l *link, hear hearing) (*probe, error) {
 
 func (e *probe) offer(ctx context.Context) (string, error) { return offer(ctx, e.pc) }
 
+func (e *probe) candidate(attribute string) error {
+	return e.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: attribute})
+}
+
+// answer answers the server's offer; the connection is made in the background.
+func (e *probe) answer(ctx context.Context, offer string) (string, error) {
+	if err := e.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+		return "", fmt.Errorf("take the server's offer: %w", err)
+	}
+	e.watch()
+	gathered := webrtc.GatheringCompletePromise(e.pc)
+	a, err := e.pc.CreateAnswer(nil)
+	if err != nil {
+		return "", fmt.Errorf("answer the server's offer: %w", err)
+	}
+	if err := e.pc.SetLocalDescription(a); err != nil {
+		return "", fmt.Errorf("answer the server's offer: %w", err)
+	}
+	select {
+	case <-gathered:
+		return e.pc.LocalDescription().SDP, nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
+	}
+}
+
 // accept takes the answer; the connection is made in the background.
 func (e *probe) accept(answer string) error {
+	e.watch()
+	return accept(e.pc, answer)
+}
+
+// watch notes when the DTLS handshake is complete.
+func (e *probe) watch() {
 	// Sections are bundled: all are over one DTLS transport.
 	if all := e.pc.GetTransceivers(); len(all) > 0 {
 		all[0].Receiver().Transport().OnStateChange(func(state webrtc.DTLSTransportState) {
@@ -87,7 +119,6 @@ func (e *probe) accept(answer string) error {
 			}
 		})
 	}
-	return accept(e.pc, answer)
 }
 
 // wait waits until the DTLS handshake is complete and returns when it was.
@@ -138,7 +169,7 @@ func (e *probe) listen(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) 
 		}
 		p := measure.Packet{
 			Section: section, Sequence: header.SequenceNumber, Timestamp: header.Timestamp,
-			Payload: payload(&header, buffer[size:n]), At: at,
+			Payload: payload(&header, buffer[size:n]), At: at, Talker: header.SSRC,
 		}
 		if len(header.CSRC) > 0 {
 			p.Talker = header.CSRC[0]

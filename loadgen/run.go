@@ -106,7 +106,7 @@ type run struct {
 func newRun(cfg Config) (*run, error) {
 	clock := measure.NewClock()
 	recovery := &recovery{}
-	studio, err := newStudio(clock, cfg.Driver.Loopback(), recovery)
+	studio, err := newStudio(clock, cfg.Driver, recovery)
 	if err != nil {
 		return nil, err
 	}

@@ -46,13 +46,14 @@ type studio struct {
 	system      *stdnet.Net
 	interfaces  []*transport.Interface
 	recovery    *recovery
-	unauthentic atomic.Uint64 // packets that failed authentication
-	replayed    atomic.Uint64 // packets that came again
+	servers     func() []ICEServer // by which clients gather candidates
+	unauthentic atomic.Uint64      // packets that failed authentication
+	replayed    atomic.Uint64      // packets that came again
 }
 
-// newStudio makes a studio whose clients reach their target over the loopback
-// interface, or over all the others.
-func newStudio(clock *measure.Clock, loopback bool, r *recovery) (*studio, error) {
+// newStudio makes a studio whose clients reach the driver's target over the
+// loopback interface, or over all the others.
+func newStudio(clock *measure.Clock, d Driver, r *recovery) (*studio, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the clients' key: %w", err)
@@ -61,11 +62,15 @@ func newStudio(clock *measure.Clock, loopback bool, r *recovery) (*studio, error
 	if err != nil {
 		return nil, fmt.Errorf("make the clients' certificate: %w", err)
 	}
-	system, interfaces, err := listInterfaces(loopback)
+	system, interfaces, err := listInterfaces(d.Loopback())
 	if err != nil {
 		return nil, err
 	}
-	return &studio{clock: clock, recovery: r, certificate: *certificate, system: system, interfaces: interfaces}, nil
+	servers := func() []ICEServer { return nil }
+	if named, ok := d.(interface{ ICEServers() []ICEServer }); ok {
+		servers = named.ICEServers
+	}
+	return &studio{clock: clock, recovery: r, servers: servers, certificate: *certificate, system: system, interfaces: interfaces}, nil
 }
 
 // connect makes a peer connection of its own sockets, whose receive times are
@@ -116,10 +121,18 @@ func (s *studio) connect(l *link) (*webrtc.PeerConnection, *arrivals, error) {
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	settings.SetICETimeouts(disconnectedAfter, failedAfter, consentInterval)
 	settings.DisableActiveTCP(true)
+	settings.SetHandleUndeclaredSSRCWithoutAnswer(true) // servers need not name their sources
 
+	var servers []webrtc.ICEServer
+	for _, server := range s.servers() {
+		servers = append(servers, webrtc.ICEServer{
+			URLs: []string{server.URL}, Username: server.Username, Credential: server.Credential,
+		})
+	}
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{s.certificate},
+		ICEServers:   servers,
 		BundlePolicy: webrtc.BundlePolicyMaxBundle,
 	})
 	if err != nil {

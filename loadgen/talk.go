@@ -60,6 +60,9 @@ func (p *person) openMic(ctx context.Context) error {
 		if err := m.accept(answer); err != nil {
 			return err
 		}
+		if err := lateCandidates(ctx, visit, Mic, offer, answer, m.candidate); err != nil {
+			return err
+		}
 		return m.wait(ctx)
 	}()
 	if err != nil {

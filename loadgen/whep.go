@@ -3,9 +3,7 @@ package loadgen
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,14 +18,24 @@ const roomField = "{room}"
 // WHEP drives any server that takes publishers by WHIP (RFC 9725) and
 // listeners by WHEP (draft-ietf-wish-whep). It knows no signaling beside these:
 // rooms are names, and nobody can be promoted or muted.
+//
+// Servers differ in much that the drafts leave open. One may be full ICE or
+// lite, tell its candidates after its answer, number its formats otherwise than
+// the offer, answer 406 with an offer of its own or 409 until somebody
+// publishes, or name ICE servers.
 type WHEP struct {
-	whip, whep string
-	token      string
-	client     *http.Client
+	whip, whep           string
+	whipToken, whepToken string
+	client               *http.Client
+
+	mu      sync.Mutex
+	servers []ICEServer
+	asked   bool // for its ICE servers
 }
 
 // NewWHEP makes a driver from two URL templates, in which {room} stands for
-// the room's name. The token, which may be empty, is sent as a bearer token.
+// the room's name. The token, which may be empty, is sent as a bearer token; it
+// may hold {room}, too. [WHEP.Tokens] sets different ones.
 func NewWHEP(whip, whep, token string, trust *tls.Config) (*WHEP, error) {
 	for name, template := range map[string]string{"--whip-url": whip, "--whep-url": whep} {
 		if template == "" {
@@ -37,7 +45,65 @@ func NewWHEP(whip, whep, token string, trust *tls.Config) (*WHEP, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return &WHEP{whip: whip, whep: whep, token: token, client: httpClient(trust)}, nil
+	return &WHEP{whip: whip, whep: whep, whipToken: token, whepToken: token, client: httpClient(trust)}, nil
+}
+
+// Tokens sets the bearer tokens of publishers and listeners apart. It is called
+// before the driver is used.
+func (d *WHEP) Tokens(whip, whep string) { d.whipToken, d.whepToken = whip, whep }
+
+// authorize gives a request its token.
+func (d *WHEP) authorize(req *http.Request, of Media, room string) {
+	token := d.whepToken
+	if of == Mic {
+		token = d.whipToken
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+strings.ReplaceAll(token, roomField, room))
+	}
+}
+
+// ICEServers is the ICE servers that the server has named so far.
+func (d *WHEP) ICEServers() []ICEServer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.servers
+}
+
+// learn notes ICE servers: the newest, whose credentials are valid the longest.
+func (d *WHEP) learn(servers []ICEServer) {
+	if len(servers) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.servers = servers
+}
+
+// ask asks the endpoints for ICE servers once. RFC 9725 §4.6 leaves it to a
+// server to tell them with OPTIONS, so that the first client has them, too; one
+// that does not answer well is not asked again.
+func (d *WHEP) ask(ctx context.Context, room *whepRoom) {
+	d.mu.Lock()
+	asked := d.asked
+	d.asked = true
+	d.mu.Unlock()
+	if asked {
+		return
+	}
+	for of, template := range map[Media]string{Mic: d.whip, Ear: d.whep} {
+		req, err := http.NewRequestWithContext(ctx, http.MethodOptions, room.at(template), nil)
+		if err != nil {
+			continue
+		}
+		d.authorize(req, of, room.name)
+		resp, err := d.client.Do(req)
+		if err != nil {
+			continue // the offer will tell
+		}
+		d.learn(iceServers(resp.Header))
+		_ = resp.Body.Close() // of which nothing was wanted
+	}
 }
 
 // Name implements Driver.
@@ -60,11 +126,16 @@ func (d *WHEP) Sections() int { return 1 }
 
 // Open implements Driver. With several rooms the templates must tell them
 // apart.
-func (d *WHEP) Open(_ context.Context, i int, _ scenario.Room) (Room, error) {
+func (d *WHEP) Open(ctx context.Context, i int, _ scenario.Room) (Room, error) {
 	if i > 0 && !strings.Contains(d.whep, roomField) {
 		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to tell them apart", d.whep, roomField)
 	}
-	return &whepRoom{driver: d, name: fmt.Sprintf("earshot-%d", i+1)}, nil
+	if i > 0 && !strings.Contains(d.whip, roomField) {
+		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to tell them apart", d.whip, roomField)
+	}
+	room := &whepRoom{driver: d, name: fmt.Sprintf("earshot-%d", i+1)}
+	d.ask(ctx, room)
+	return room, nil
 }
 
 type whepRoom struct {
@@ -77,7 +148,7 @@ func (r *whepRoom) Name() string { return r.name }
 
 // Enter implements Room. The person is known to the server with the first offer.
 func (r *whepRoom) Enter(context.Context, string, scenario.Role) (Visit, error) {
-	return &whepVisit{room: r, gone: make(chan struct{})}, nil
+	return &whepVisit{room: r, sessions: map[Media]*whepSession{}, gone: make(chan struct{})}, nil
 }
 
 // Act implements Room.
@@ -87,94 +158,6 @@ func (r *whepRoom) Act(_ context.Context, verb scenario.Verb, _ Visit) error {
 
 // Close implements Room.
 func (r *whepRoom) Close(context.Context) error { return nil }
-
-// A whepVisit is the WHIP or WHEP session of one person, or both.
-type whepVisit struct {
-	room *whepRoom
-
-	mu        sync.Mutex
-	resources []string
-	gone      chan struct{}
-	left      sync.Once
-}
-
-// Listen implements Visit.
-func (v *whepVisit) Listen(ctx context.Context, offer string) (string, error) {
-	return v.post(ctx, v.room.driver.whep, offer)
-}
-
-// Publish implements Visit.
-func (v *whepVisit) Publish(ctx context.Context, offer string) (string, error) {
-	return v.post(ctx, v.room.driver.whip, offer)
-}
-
-func (v *whepVisit) post(ctx context.Context, template, offer string) (string, error) {
-	at := strings.ReplaceAll(template, roomField, url.PathEscape(v.room.name))
-	resp, body, err := v.request(ctx, http.MethodPost, at, offer)
-	if err != nil {
-		return "", fmt.Errorf("offer to %s: %w", at, err)
-	}
-	if resp.StatusCode != http.StatusCreated {
-		return "", fmt.Errorf("offer to %s: %w", at, refusal(resp, body))
-	}
-	// RFC 9725 §4.2: the Location names the session, and may be relative.
-	location, err := resp.Location()
-	if err != nil {
-		return "", fmt.Errorf("offer to %s: the answer names no session: %w", at, err)
-	}
-	v.mu.Lock()
-	v.resources = append(v.resources, location.String())
-	v.mu.Unlock()
-	return string(body), nil
-}
-
-// Leave implements Visit.
-func (v *whepVisit) Leave(ctx context.Context) error {
-	v.left.Do(func() { close(v.gone) })
-	v.mu.Lock()
-	resources := v.resources
-	v.resources = nil
-	v.mu.Unlock()
-	var errs []error
-	for _, at := range resources {
-		resp, body, err := v.request(ctx, http.MethodDelete, at, "")
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("end the session %s: %w", at, err))
-		case resp.StatusCode/100 != 2 && resp.StatusCode != http.StatusNotFound:
-			errs = append(errs, fmt.Errorf("end the session %s: %w", at, refusal(resp, body)))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// Gone implements Visit. A server has no way to tell.
-func (v *whepVisit) Gone() <-chan struct{} { return v.gone }
-
-// request makes a request and reads its answer, of at most 128 KiB.
-func (v *whepVisit) request(ctx context.Context, method, at, sdp string) (*http.Response, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, at, strings.NewReader(sdp))
-	if err != nil {
-		return nil, nil, err
-	}
-	if sdp != "" {
-		req.Header.Set("Content-Type", "application/sdp")
-		req.Header.Set("Accept", "application/sdp")
-	}
-	if v.room.driver.token != "" {
-		req.Header.Set("Authorization", "Bearer "+v.room.driver.token)
-	}
-	resp, err := v.room.driver.client.Do(req)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 128<<10))
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the answer: %w", err)
-	}
-	return resp, body, nil
-}
 
 // httpClient is a client for thousands of short requests to one host.
 func httpClient(trust *tls.Config) *http.Client {

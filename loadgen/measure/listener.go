@@ -11,7 +11,7 @@ type Packet struct {
 	Section   int    // which audio m-line of the ear, from 0
 	Sequence  uint16 // RTP sequence number
 	Timestamp uint32 // RTP timestamp, 48 kHz
-	Talker    uint32 // the first CSRC, or 0
+	Talker    uint32 // the first CSRC, or the SSRC
 	Payload   []byte
 	At        time.Duration // the kernel's receive time on the run's clock
 }

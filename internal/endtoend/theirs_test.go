@@ -1,0 +1,480 @@
+package endtoend_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/pion/turn/v5"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+)
+
+// manners are how a server differs from the next one.
+type manners struct {
+	// publishing and listening are the tokens that it asks for; {room} stands for
+	// the room.
+	publishing, listening string
+	// change changes its peer connections.
+	change func(*webrtc.SettingEngine)
+	// answer changes its answers.
+	answer func(sdp string) string
+	// renumbered has it know Opus as 96, whatever the offer calls it.
+	renumbered bool
+	// late has it tell its candidates when it is asked for the second time.
+	late bool
+	// noPatch has it refuse every PATCH.
+	noPatch bool
+	// counter has it make listeners an offer of its own, with RED and transport-cc.
+	counter bool
+	// busy is how many listeners it sends away at first.
+	busy int
+	// links are the ICE servers that it names with OPTIONS.
+	links []string
+}
+
+// A theirs is a WHIP and WHEP server of somebody else's, with manners.
+type theirs struct {
+	t       *testing.T
+	manners manners
+	url     string
+
+	mu       sync.Mutex
+	rooms    map[string]*stand
+	sessions map[string]*theirSession
+	offers   []string // of publishers
+	answers  []string // to its own offers
+	patches  int
+	away     int // listeners who were sent away
+	ended    int
+}
+
+type theirSession struct {
+	pc         *webrtc.PeerConnection
+	candidates []string
+	asked      int
+}
+
+func serveTheirs(t *testing.T, m manners) *theirs {
+	t.Helper()
+	s := &theirs{t: t, manners: m, rooms: map[string]*stand{}, sessions: map[string]*theirSession{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("OPTIONS /{kind}/{room}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Link"] = m.links
+	})
+	mux.HandleFunc("POST /whip/{room}", s.publish)
+	mux.HandleFunc("POST /whep/{room}", s.listen)
+	mux.HandleFunc("PATCH /sessions/{id}", s.patch)
+	mux.HandleFunc("DELETE /sessions/{id}", s.end)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+// A stand is where a room's listeners stand around its mic.
+type stand struct {
+	mu  sync.Mutex
+	out map[*sink]struct{}
+}
+
+// driver drives the server.
+func (s *theirs) driver() loadgen.Driver {
+	d, err := loadgen.NewWHEP(s.url+"/whip/{room}", s.url+"/whep/{room}", "", nil)
+	require.NoError(s.t, err)
+	d.Tokens(s.manners.publishing, s.manners.listening)
+	return d
+}
+
+// relayed is the URL of a TURN server on the loopback, for one user.
+func relayed(t *testing.T, user, password string) string {
+	t.Helper()
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	server, err := turn.NewServer(turn.ServerConfig{
+		Realm: "earshot.test",
+		AuthHandler: func(r *turn.RequestAttributes) (string, []byte, bool) {
+			return r.Username, turn.GenerateAuthKey(user, r.Realm, password), r.Username == user
+		},
+		PacketConnConfigs: []turn.PacketConnConfig{{
+			PacketConn:            conn,
+			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{RelayAddress: net.IPv4(127, 0, 0, 1), Address: "127.0.0.1"},
+		}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	return "turn:" + conn.LocalAddr().String() + "?transport=udp"
+}
+
+func (s *theirs) room(name string) *stand {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rooms[name] == nil {
+		s.rooms[name] = &stand{out: map[*sink]struct{}{}}
+	}
+	return s.rooms[name]
+}
+
+func (s *stand) pass(p *rtp.Packet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for out := range s.out {
+		out.write(p)
+	}
+}
+
+// A sink is a listener's track.
+type sink struct {
+	stand  *stand
+	to     webrtc.TrackLocalWriter
+	ssrc   uint32
+	format uint8
+}
+
+func (k *sink) write(p *rtp.Packet) {
+	h := rtp.Header{
+		Version: 2, SSRC: k.ssrc, PayloadType: k.format, Marker: p.Marker,
+		SequenceNumber: p.SequenceNumber, Timestamp: p.Timestamp,
+	}
+	_, _ = k.to.WriteRTP(&h, p.Payload)
+}
+
+// Bind implements webrtc.TrackLocal.
+func (k *sink) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	for _, codec := range c.CodecParameters() {
+		if codec.MimeType != webrtc.MimeTypeOpus {
+			continue
+		}
+		k.to, k.ssrc, k.format = c.WriteStream(), uint32(c.SSRC()), uint8(codec.PayloadType)
+		k.stand.mu.Lock()
+		defer k.stand.mu.Unlock()
+		k.stand.out[k] = struct{}{}
+		return codec, nil
+	}
+	return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
+}
+
+// Unbind implements webrtc.TrackLocal.
+func (k *sink) Unbind(webrtc.TrackLocalContext) error {
+	k.stand.mu.Lock()
+	defer k.stand.mu.Unlock()
+	delete(k.stand.out, k)
+	return nil
+}
+
+func (k *sink) ID() string                { return "audio" }
+func (k *sink) RID() string               { return "" }
+func (k *sink) StreamID() string          { return "room" }
+func (k *sink) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio }
+
+// renumber calls Opus 96 in a description.
+func renumber(sdp string) string {
+	return strings.NewReplacer("SAVPF 111", "SAVPF 96", ":111 ", ":96 ").Replace(sdp)
+}
+
+// connection is a peer connection of the server's: Opus as 111 and as 96, RED,
+// and transport-cc.
+func (s *theirs) connection() *webrtc.PeerConnection {
+	media := &webrtc.MediaEngine{}
+	feedback := []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}, {Type: webrtc.TypeRTCPFBNACK}}
+	for _, c := range []struct {
+		kind string
+		line string
+		is   webrtc.PayloadType
+	}{{"audio/red", "111/111", 63}, {webrtc.MimeTypeOpus, "minptime=10;useinbandfec=1", 111}, {webrtc.MimeTypeOpus, "minptime=10;useinbandfec=1", 96}} {
+		assert.NoError(s.t, media.RegisterCodec(webrtc.RTPCodecParameters{
+			RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: c.kind, ClockRate: 48000, Channels: 2, SDPFmtpLine: c.line, RTCPFeedback: feedback},
+			PayloadType:        c.is,
+		}, webrtc.RTPCodecTypeAudio))
+	}
+	registry := &interceptor.Registry{}
+	assert.NoError(s.t, webrtc.RegisterDefaultInterceptors(media, registry))
+	settings := webrtc.SettingEngine{}
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" || name == "lo0" })
+	if s.manners.change != nil {
+		s.manners.change(&settings)
+	}
+	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings)).
+		NewPeerConnection(webrtc.Configuration{})
+	assert.NoError(s.t, err)
+	s.t.Cleanup(func() { assert.NoError(s.t, pc.GracefulClose()) })
+	return pc
+}
+
+func (s *theirs) allowed(w http.ResponseWriter, r *http.Request, token string) bool {
+	if token == "" || r.Header.Get("Authorization") == "Bearer "+strings.ReplaceAll(token, "{room}", r.PathValue("room")) {
+		return true
+	}
+	http.Error(w, "who are you?", http.StatusUnauthorized)
+	return false
+}
+
+func (s *theirs) publish(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r, s.manners.publishing) {
+		return
+	}
+	room := s.room(r.PathValue("room"))
+	pc := s.connection()
+	pc.OnTrack(func(in *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		for {
+			p, _, err := in.ReadRTP()
+			if err != nil {
+				return
+			}
+			room.pass(p)
+		}
+	})
+	offer, err := io.ReadAll(r.Body)
+	assert.NoError(s.t, err)
+	s.mu.Lock()
+	s.offers = append(s.offers, string(offer))
+	s.mu.Unlock()
+	s.reply(w, pc, string(offer))
+}
+
+func (s *theirs) listen(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r, s.manners.listening) {
+		return
+	}
+	s.mu.Lock()
+	busy := s.manners.busy > s.away
+	if busy {
+		s.away++
+	}
+	s.mu.Unlock()
+	if busy {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "nobody publishes yet", http.StatusConflict)
+		return
+	}
+	pc := s.connection()
+	sender, err := pc.AddTrack(&sink{stand: s.room(r.PathValue("room"))})
+	assert.NoError(s.t, err)
+	go func() { // ends with the connection
+		b := make([]byte, 1500)
+		for {
+			if _, _, err := sender.Read(b); err != nil {
+				return
+			}
+		}
+	}()
+	offer, err := io.ReadAll(r.Body)
+	assert.NoError(s.t, err)
+	if !s.manners.counter {
+		s.reply(w, pc, string(offer))
+		return
+	}
+	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+	assert.NoError(s.t, err)
+	own, err := pc.CreateOffer(nil)
+	assert.NoError(s.t, err)
+	s.describe(w, pc, own, http.StatusNotAcceptable)
+}
+
+// reply answers an offer.
+func (s *theirs) reply(w http.ResponseWriter, pc *webrtc.PeerConnection, offer string) {
+	if s.manners.renumbered {
+		offer = renumber(offer)
+	}
+	assert.NoError(s.t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}))
+	answer, err := pc.CreateAnswer(nil)
+	assert.NoError(s.t, err)
+	s.describe(w, pc, answer, http.StatusCreated)
+}
+
+// describe sends the server's description as of a session.
+func (s *theirs) describe(w http.ResponseWriter, pc *webrtc.PeerConnection, d webrtc.SessionDescription, status int) {
+	gathered := webrtc.GatheringCompletePromise(pc)
+	assert.NoError(s.t, pc.SetLocalDescription(d))
+	<-gathered
+	text := pc.LocalDescription().SDP
+	session := &theirSession{pc: pc}
+	if s.manners.late {
+		var rest []string
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "a=candidate") || strings.HasPrefix(line, "a=end-of-candidates") {
+				session.candidates = append(session.candidates, line)
+			} else {
+				rest = append(rest, line)
+			}
+		}
+		text = strings.Join(rest, "")
+	}
+	if s.manners.answer != nil {
+		text = s.manners.answer(text)
+	}
+	s.mu.Lock()
+	id := fmt.Sprint(len(s.sessions))
+	s.sessions[id] = session
+	s.mu.Unlock()
+	w.Header().Set("Location", "../sessions/"+id)
+	w.Header().Set("ETag", `"`+id+`"`)
+	w.Header().Set("Content-Type", "application/sdp; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+}
+
+func (s *theirs) patch(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.manners.noPatch {
+		http.Error(w, "no", http.StatusMethodNotAllowed)
+		return
+	}
+	session := s.sessions[r.PathValue("id")]
+	assert.Equal(s.t, `"`+r.PathValue("id")+`"`, r.Header.Get("If-Match"))
+	body, err := io.ReadAll(r.Body)
+	assert.NoError(s.t, err)
+	s.patches++
+	switch r.Header.Get("Content-Type") {
+	case "application/sdp":
+		s.answers = append(s.answers, string(body))
+		assert.NoError(s.t, session.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(body)}))
+	case "application/trickle-ice-sdpfrag":
+		assert.Contains(s.t, string(body), "a=end-of-candidates")
+		assert.Contains(s.t, string(body), "a=ice-ufrag:")
+		if session.asked++; session.asked > 1 {
+			w.Header().Set("Content-Type", "application/trickle-ice-sdpfrag")
+			_, _ = io.WriteString(w, "a=ice-ufrag:x\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"+strings.Join(session.candidates, ""))
+			return
+		}
+	default:
+		http.Error(w, "what is this?", http.StatusUnsupportedMediaType)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *theirs) end(http.ResponseWriter, *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended++
+}
+
+// audience is a scenario of so many rooms and listeners, two of them probes.
+func audience(rooms int) string {
+	return fmt.Sprintf(`
+name: somebody else's
+rooms: %d
+room: {capacity: 6, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/guest.ogg}
+  - {role: listener, count: 6, arrive: {within: 300ms, shape: linear}}
+hold: 1500ms
+`, rooms)
+}
+
+// requireServed requires that all joined, and that nothing was lost but what such
+// a server misses between the end of a listener's handshake and its own.
+func requireServed(t *testing.T, r *loadgen.Result) {
+	t.Helper()
+	assert.Empty(t, r.Problems)
+	joined := rateOf(t, r, "joined")
+	assert.Equal(t, joined.Total, joined.Passes, "joined")
+	assert.Greater(t, rateOf(t, r, "delivered").Share(), 0.95)
+	assert.Zero(t, rateOf(t, r, "unrecognised").Passes)
+}
+
+func TestTheWHEPDriverGetsOnWithServersOfAllManners(t *testing.T) {
+	without := func(attribute string) func(string) string {
+		return func(sdp string) string {
+			var kept []string
+			for line := range strings.Lines(sdp) {
+				if !strings.HasPrefix(line, "a="+attribute) {
+					kept = append(kept, line)
+				}
+			}
+			return strings.Join(kept, "")
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		m     manners
+		rooms int
+		holds func(t *testing.T, s *theirs)
+	}{
+		{"a full ICE agent", manners{}, 1, nil},
+		{"ICE-lite", manners{change: func(e *webrtc.SettingEngine) { e.SetLite(true) }}, 1, nil},
+		{"many rooms, each with its own token", manners{publishing: "mic-of-{room}", listening: "secret"}, 3, func(t *testing.T, s *theirs) {
+			assert.Len(t, s.rooms, 3)
+		}},
+		{"candidates that come late, by PATCH", manners{late: true}, 1, func(t *testing.T, s *theirs) {
+			assert.GreaterOrEqual(t, s.patches, 2*7, "everybody asked twice")
+		}},
+		{"another number for Opus", manners{renumbered: true}, 1, nil},
+		{"406 and an offer of its own, with RED and transport-cc", manners{counter: true}, 1, func(t *testing.T, s *theirs) {
+			assert.Len(t, s.answers, 6)
+			for _, a := range s.answers {
+				assert.NotContains(t, a, "red/48000")
+				assert.NotContains(t, a, "transport-cc")
+			}
+		}},
+		{"406, and candidates that come late", manners{counter: true, late: true}, 1, nil},
+		{"409 until it is ready", manners{busy: 3}, 1, func(t *testing.T, s *theirs) {
+			assert.Equal(t, 3, s.away)
+		}},
+		{"RED and transport-cc in its answers, unasked", manners{answer: func(sdp string) string {
+			sdp = strings.ReplaceAll(sdp, "SAVPF 111", "SAVPF 63 111")
+			return strings.ReplaceAll(sdp, "a=rtpmap:111", "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtcp-fb:111 transport-cc\r\n"+
+				"a=extmap:7 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\na=rtpmap:111")
+		}}, 1, nil},
+		{"no header extensions at all", manners{answer: without("extmap")}, 1, nil},
+		{"no word of its sources", manners{answer: without("ssrc")}, 1, nil},
+		{"a first candidate that leads nowhere", manners{answer: func(sdp string) string {
+			return strings.Replace(sdp, "a=candidate:", "a=candidate:99 1 udp 4294967295 127.9.9.9 9 typ host\r\na=candidate:", 1)
+		}}, 1, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // they mostly wait
+			s := serveTheirs(t, c.m)
+			requireServed(t, played(t, s.driver(), audience(c.rooms)))
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			assert.Equal(t, 7*c.rooms, s.ended, "every session is ended")
+			if c.holds != nil {
+				c.holds(t, s)
+			}
+		})
+	}
+}
+
+func TestTheWHEPDriverUsesTheTURNServersThatAServerNames(t *testing.T) {
+	server := relayed(t, "user", "pass,word")
+	s := serveTheirs(t, manners{links: []string{
+		`<` + server + `>; rel="ice-server"; username="user"; credential="pass,word"; credential-type="password"`,
+	}})
+	requireServed(t, played(t, s.driver(), audience(1)))
+	require.Len(t, s.offers, 1)
+	assert.Contains(t, s.offers[0], "typ relay", "the mic has a candidate of the TURN server")
+}
+
+func TestAServerWithoutCandidatesIsAProblemWithItsReason(t *testing.T) {
+	s := serveTheirs(t, manners{late: true, noPatch: true})
+	d := s.driver()
+	_, err := loadgen.Run(t.Context(), loadgen.Config{Driver: d, Scenario: written(t, audience(1))})
+	assert.ErrorContains(t, err, "no UDP candidate")
+	assert.ErrorContains(t, err, "405", "and it takes no PATCH")
+}
+
+// Somebody's real server is played against where there is one.
+func TestAForeignServerLosesNothing(t *testing.T) {
+	whip, whep := os.Getenv("EARSHOT_TARGET_WHIP"), os.Getenv("EARSHOT_TARGET_WHEP")
+	if whip == "" || whep == "" {
+		t.Skip("no server is named in EARSHOT_TARGET_WHIP and EARSHOT_TARGET_WHEP")
+	}
+	d, err := loadgen.NewWHEP(whip, whep, os.Getenv("EARSHOT_TARGET_TOKEN"), nil)
+	require.NoError(t, err)
+	requireServed(t, played(t, d, audience(1)))
+}
