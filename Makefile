@@ -2,13 +2,16 @@
 
 GO ?= go
 
-.PHONY: help run test tools lint portable bench clean
+.PHONY: help run gate test tools lint portable bench clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## play the smoke scenario
 	$(GO) run ./cmd/earshot run scenarios/smoke.yaml
+
+gate: ## play the scenario that every change must keep, as CI does
+	@ci/gate
 
 test: tools lint portable ## install what the tests need, and run them all under the race detector, a package at a time
 	$(GO) test -race -p 1 -timeout 20m ./...
