@@ -33,6 +33,7 @@ var layers = map[string][]string{
 	"loadgen/watch":     {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
 	"loadgen/compare":   {"loadgen/report", "loadgen/metric"},
 	"internal/endtoend": {}, // tests alone
+	"internal/browser":  {}, // tests alone
 	"internal/packet":   {},
 	"internal/udpbatch": {},
 	"internal/lite":     {},

@@ -60,9 +60,10 @@ async function roomDoor(to) {
   if (to.at !== "room") return undefined;
   const token = await keyring.roomToken(to.room);
   const about = await look(to.room, token);
+  const title = route.titleOf(about);
   const host = vault.role.get(to.room) === "host" || vault.seat.get(to.room)?.role === "host";
   const name = vault.name.get();
-  const enter = (/** @type {string} */ called) => comeIn(to.room, about.name, called, token === "");
+  const enter = (/** @type {string} */ called) => comeIn(to.room, title, called, token === "");
   if (host && name && about.stage.length + about.audience === 0) {
     await enter(name);
     return undefined;
@@ -70,7 +71,7 @@ async function roomDoor(to) {
   return gate(
     {
       over: host ? "Your room" : "You are invited to",
-      title: about.name,
+      title,
       text: host ? "You come in as a host." : "You come in as a listener, with your microphone off. Leave whenever you like.",
       stage: about.stage,
       audience: about.audience,
@@ -91,7 +92,7 @@ async function look(id, token) {
     // On an open server a room springs up when somebody comes in.
     const { code } = refusalOf(problem);
     if (code === "not_found" && token === "" && (await api.listRooms("").catch(() => undefined))) {
-      return { name: id, stage: [], audience: 0 };
+      return { room: id, name: id, stage: [], audience: 0 };
     }
     throw problem;
   }
@@ -141,7 +142,7 @@ async function follow(code, name) {
   const id = session.room ?? "";
   vault.redeemed.set(code, session);
   vault.seat.set(id, session);
-  const { name: title } = await api.showRoom(id, session.token);
+  const title = route.titleOf(await api.showRoom(id, session.token));
   // The code has done its work; what stays in the address is the room.
   history.replaceState(null, "", route.write({ at: "room", room: id }));
   await comeIn(id, title, name, false);

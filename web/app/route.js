@@ -52,3 +52,14 @@ export function slug(title) {
   const plain = title.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
   return plain || `room-${Math.random().toString(36).slice(2, 8)}`;
 }
+
+/**
+ * What a room is called. On an open server the address is the name: it is read
+ * back as the title it was made of.
+ * @param {{room?: string, name: string}} about
+ */
+export function titleOf({ room, name }) {
+  if (room !== name || !/^[a-z0-9-]+$/.test(name)) return name;
+  const words = name.replaceAll("-", " ").trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { read, slug, write } from "../app/route.js";
+import { read, slug, titleOf, write } from "../app/route.js";
 import { initials } from "../app/view/avatar.js";
 import { reach, talks } from "../app/voices.js";
 import { aside, count, ending } from "../app/words.js";
@@ -39,4 +39,10 @@ test("there are words for what the server says, and its own where there are none
   assert.equal(aside("came", { name: "Ada" }), "Ada came to the stage");
   assert.equal(count(1, "person", "people"), "1 person");
   assert.equal(count(1200, "listener"), "1,200 listeners");
+});
+
+test("an address that was made of a title is read back as one", () => {
+  assert.equal(titleOf({ room: "friday-night", name: "friday-night" }), "Friday night");
+  assert.equal(titleOf({ room: "x7", name: "the-thing" }), "the-thing", "a name of its own stays as it is");
+  assert.equal(titleOf({ room: "Hall_2", name: "Hall_2" }), "Hall_2");
 });

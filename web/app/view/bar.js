@@ -9,8 +9,8 @@ import { icon } from "./icon.js";
  * @param {{share: () => void, hands: () => void, end: () => void}} on
  */
 export function bar(call, on) {
-  const leave = h("button", { type: "button", class: "leave", onclick: () => call.leave() }, icon("leave"), h("span", {}, "Leave quietly"));
-  const end = h("button", { type: "button", class: "ghost danger end", onclick: on.end }, icon("stop"), h("span", {}, "End"));
+  const leave = h("button", { type: "button", class: "leave", onclick: () => call.leave() }, icon("leave"), h("span", {}, "Leave", h("span", { class: "spare" }, " quietly")));
+  const end = h("button", { type: "button", class: "ghost danger end", onclick: on.end }, icon("stop"), h("span", { class: "spare" }, "End"));
   const share = h("button", { type: "button", class: "round", "aria-label": "Invite people", onclick: on.share }, icon("share"));
   const number = h("span", { class: "count" });
   const hands = h("button", { type: "button", class: "round", "aria-controls": "hands", onclick: on.hands }, icon("people"), number);

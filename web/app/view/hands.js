@@ -23,7 +23,7 @@ export function hands(call) {
       h(
         "span",
         { class: "hand-actions" },
-        h("button", { type: "button", class: "small primary", onclick: () => call.request({ type: "invite-to-stage", member }), "aria-label": `Invite ${name} to the stage` }, icon("up"), h("span", { class: "hand-invite" })),
+        h("button", { type: "button", class: "small primary", onclick: () => call.request({ type: "invite-to-stage", member }) }, icon("up"), h("span", { class: "hand-invite" }), h("span", { class: "sr-only" }, ` ${name} to the stage`)),
         h("button", { type: "button", class: "small ghost", onclick: () => call.request({ type: "lower-hand", member }), "aria-label": `Lower ${name}’s hand` }, icon("close")),
         h("button", { type: "button", class: "small ghost danger", onclick: () => call.request({ type: "remove", member }), "aria-label": `Remove ${name} from the room` }, icon("out")),
       ),
@@ -34,7 +34,7 @@ export function hands(call) {
       const { hands: up, handCount, hosting } = call.roster;
       reconcile(list, up, (hand) => hand.member, make, (item, { member }) => {
         const asked = call.asked.has(member);
-        say(/** @type {Element} */ (item.querySelector(".hand-invite")), asked ? "Invited" : "Invite up");
+        say(/** @type {Element} */ (item.querySelector(".hand-invite")), asked ? "Invited" : "Invite");
         /** @type {HTMLButtonElement} */ (item.querySelector(".primary")).disabled = asked;
         /** @type {HTMLElement} */ (item.querySelector(".hand-actions")).hidden = !hosting;
       });

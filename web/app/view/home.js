@@ -1,7 +1,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
-import { slug } from "../route.js";
+import { slug, titleOf } from "../route.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
 import { count, ending } from "../words.js";
@@ -137,7 +137,7 @@ function listing(list, go) {
         h(
           "span",
           { class: "room-item-text" },
-          h("strong", {}, room.name),
+          h("strong", {}, titleOf(room)),
           h("span", { class: "quiet" }, `${names ? names + " · " : ""}${count(room.audience, "listener")}`),
         ),
         room.stage.length > 0 && faces,

@@ -19,24 +19,22 @@ export function stage(call, onPick) {
   const element = h("section", { class: "stage-card" }, list, nobody);
 
   /** @param {StageMember} member */
-  const make = ({ member, name }) => {
-    const face = h("span", { class: "seat-face" }, h("span", { class: "ring", "aria-hidden": "true" }), avatar(name));
-    return h(
-      "li",
-      { class: "seat" },
-      h(
-        "button",
-        { type: "button", class: "seat-button", onclick: () => pick(member) },
-        face,
-        h("span", { class: "seat-name" }),
-        h("span", { class: "seat-role" }),
-      ),
-    );
+  const make = (member) => {
+    const content = [
+      h("span", { class: "seat-face" }, h("span", { class: "ring", "aria-hidden": "true" }), avatar(member.name)),
+      h("span", { class: "seat-name" }),
+      h("span", { class: "seat-role" }),
+      h("span", { class: "seat-mic sr-only" }),
+    ];
+    const seat = acts(call, member)
+      ? h("button", { type: "button", class: "seat-person", "aria-haspopup": "dialog", onclick: () => pick(member.member) }, ...content)
+      : h("div", { class: "seat-person" }, ...content);
+    return h("li", { class: "seat" }, seat);
   };
   /** @param {string} id */
   const pick = (id) => {
     const member = call.roster.find(id);
-    if (member && acts(call, member)) onPick(member);
+    if (member) onPick(member);
   };
   /**
    * @param {HTMLElement} item
@@ -50,21 +48,17 @@ export function stage(call, onPick) {
     item.classList.toggle("host", member.role === "host");
     item.classList.toggle("own", own);
     item.classList.toggle("away", member.away ?? false);
-    const button = /** @type {HTMLButtonElement} */ (part(item, "seat-button"));
-    const can = acts(call, member);
-    button.classList.toggle("plain", !can);
-    if (can) button.removeAttribute("aria-disabled");
-    else button.setAttribute("aria-disabled", "true");
     badge(part(item, "seat-face"), muted);
     item.dataset["talker"] = String(member.talker);
     item.classList.toggle("muted", muted);
-    label(item, member, own, muted);
+    say(part(item, "seat-mic"), muted ? "Microphone off" : "Microphone on");
   };
 
   return {
     element,
     update() {
-      reconcile(list, call.roster.stage, (m) => m.member, make, update);
+      // Whoever one may do something about is a button, others are not.
+      reconcile(list, call.roster.stage, (m) => (acts(call, m) ? "button " : "") + m.member, make, update);
       nobody.hidden = call.roster.stage.length > 0;
     },
     /** Lets the rings follow the voices. */
@@ -107,19 +101,4 @@ function badge(face, muted) {
   const present = face.querySelector(".badge");
   if (muted && !present) face.append(h("span", { class: "badge" }, icon("mic-off")));
   if (!muted) present?.remove();
-}
-
-/**
- * What a screen reader says of somebody.
- * @param {Element} item
- * @param {StageMember} member
- * @param {boolean} own
- * @param {boolean} muted
- */
-function label(item, member, own, muted) {
-  const words = [own ? `${member.name}, you` : member.name, member.role, muted ? "microphone off" : "microphone on"];
-  if (member.away) words.push("reconnecting");
-  const text = words.join(", ");
-  const button = part(item, "seat-button");
-  if (button.getAttribute("aria-label") !== text) button.setAttribute("aria-label", text);
 }

@@ -1,0 +1,104 @@
+package browser_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const operatorToken = "the operator of these tests"
+
+// club is a server that asks for invites, and a person who holds its key.
+func club(t *testing.T) (s *server, c *chromium, operator *person) {
+	t.Helper()
+	s = serve(t, "--operator-token", operatorToken, "--data", t.TempDir())
+	c = startChromium(t, "speech.ogg")
+	operator = c.person("Ada")
+	operator.goTo(s.url)
+	operator.sees("This house is by invitation")
+	operator.fill("Your key", operatorToken)
+	operator.click("Use this key")
+	operator.sees("You hold the operator’s key")
+	return s, c, operator
+}
+
+// opensClosedRoom opens one that takes an invite, and speaks.
+func (p *person) opensClosedRoom(title string) {
+	p.t.Helper()
+	p.fill("What is it about?", title)
+	p.fill("Your name", p.name)
+	p.choose("Who may come in?", "closed")
+	p.click("Open the room")
+	p.sees(p.name + " (you)")
+	p.click("Turn your microphone on")
+	p.await("document.querySelector('.seat.talking')")
+}
+
+func TestAGuestComesInByInviteAndASecondTabEndsTheFirst(t *testing.T) {
+	_, c, ada := club(t)
+	said := envelopeOf(clip(t, "speech.ogg"))
+	ada.opensClosedRoom("Board meeting")
+	link := ada.invites()
+	assert.Contains(t, link, "/#/i/", "the code stays out of logs and referrers")
+
+	bo := c.person("Bo")
+	bo.follows(link, "Come in")
+	bo.sees("Board meeting")
+	bo.hears(said)
+	assert.NotContains(t, eval[string](bo, "location.href"), "/i/", "the code does not stay in the address")
+}
+
+func TestAClosedRoomLooksLikeNone(t *testing.T) {
+	s, c, ada := club(t)
+	ada.opensClosedRoom("Board meeting")
+	room := strings.TrimPrefix(eval[string](ada, "location.hash"), "#/r/")
+	require.NotEmpty(t, room)
+	none := strings.Repeat("a", len(room))
+
+	dee := c.person("Dee") // has nothing
+	dee.goTo(s.url + "/#/r/" + room)
+	dee.sees("You need an invite")
+	closed := dee.page()
+	dee.goTo(s.url + "/#/r/" + none)
+	dee.sees("You need an invite")
+	assert.Equal(t, closed, dee.page())
+
+	cy := c.person("Cy") // is a member of the club
+	other := c.tab(ada)
+	other.goTo(s.url)
+	other.click("Invite to the club")
+	other.await("document.querySelector('#link')?.value")
+	cy.goTo(eval[string](other, "document.querySelector('#link').value"))
+	cy.fill("Your name", "Cy")
+	cy.click("Become a member")
+	cy.click("I have kept it")
+	cy.sees("You are a member, Cy")
+	cy.sees("All is quiet")
+	cy.goTo(s.url + "/#/r/" + room)
+	cy.sees("There is no such room")
+	closed = cy.page()
+	cy.goTo(s.url + "/#/r/" + none)
+	cy.sees("There is no such room")
+	assert.Equal(t, closed, cy.page())
+
+	// A link that was used up says no more than one that never was.
+	cy.goTo(s.url + "/#/i/" + none)
+	cy.sees("This invite is no longer good")
+}
+
+func TestAClubThatRestartsGetsItsPeopleBackIntoTheirRoles(t *testing.T) {
+	s, c, ada := club(t)
+	said := envelopeOf(clip(t, "speech.ogg"))
+	ada.opensClosedRoom("Board meeting")
+	bo := c.person("Bo")
+	bo.follows(ada.invites(), "Come in")
+	bo.hears(said)
+	s.stop()
+	bo.sees("Reconnecting…")
+	s.again()
+	ada.sees("1 on stage · 1 listener")
+	ada.sees("Host")
+	bo.hears(said)
+}

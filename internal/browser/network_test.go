@@ -1,0 +1,104 @@
+package browser_test
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestLostPacketsAreAskedForAgainAndCome(t *testing.T) {
+	s := serve(t, "--open", "--advertise", linkHost)
+	c := startChromium(t, "speech.ogg")
+	l := connect(t, s)
+	said := envelopeOf(clip(t, "speech.ogg"))
+	ada := c.person("Ada")
+	ada.opensRoom(l.url, "Radio")
+	ada.click("Turn your microphone on")
+
+	bo := c.person("Bo")
+	bo.follows(l.url+"/#/r/radio", "Listen in")
+	offer := eval[string](bo, "ear().localDescription.sdp")
+	assert.Regexp(t, `a=rtcp-fb:\d+ nack\r\n`, offer)
+	bo.hears(said)
+	before := bo.inbound()
+	l.set(func(l *link) { l.dropEvery = 20 })
+	bo.await("inbound().then(({packets}) => packets > %d)", before.Packets+500)
+	after := bo.inbound()
+	l.set(func(l *link) { l.dropEvery = 0 })
+
+	lost, resent := l.losses()
+	assert.Greater(t, lost, 15)
+	assert.Greater(t, after.Nacks-before.Nacks, lost/2, "what is lost is asked for again")
+	assert.Greater(t, resent, lost*3/4, "and comes again")
+	assert.Less(t, after.Lost-before.Lost, lost/4+3, "so that little of it stays lost")
+	bo.hears(said)
+}
+
+func TestWhoeverLosesTheNetworkComesBackByThemselves(t *testing.T) {
+	s := serve(t, "--open", "--advertise", linkHost)
+	c := startChromium(t, "speech.ogg")
+	said := envelopeOf(clip(t, "speech.ogg"))
+	ada := c.person("Ada")
+	ada.opensRoom(s.url, "Radio") // not over the link: she stays
+	l := connect(t, s)
+	ada.click("Turn your microphone on")
+	bo := c.person("Bo")
+	bo.follows(l.url+"/#/r/radio", "Listen in")
+	bo.hears(said)
+
+	l.cut()
+	bo.sees("Reconnecting…")
+	l.mend()
+	bo.await("!document.querySelector('.banner.lost:not([hidden])')")
+	bo.sees("1 on stage · 1 listener")
+	bo.hears(said)
+	ada.sees("1 person listening")
+}
+
+func TestAServerThatRestartsGetsItsPeopleBack(t *testing.T) {
+	s := serve(t, "--open")
+	c := startChromium(t, "speech.ogg")
+	said := envelopeOf(clip(t, "speech.ogg"))
+	ada := c.person("Ada")
+	ada.opensRoom(s.url, "Radio")
+	ada.click("Turn your microphone on")
+	bo := c.person("Bo")
+	bo.follows(s.url+"/#/r/radio", "Listen in")
+	bo.hears(said)
+
+	s.stop()
+	bo.sees("Reconnecting…")
+	s.again()
+	ada.sees("1 on stage · 1 listener")
+	ada.sees("Host")
+	assert.Greater(t, bo.hears(said), 0.0, "the microphone that was on is on again")
+}
+
+func TestAPersonWhoseNetworkBlocksUDPIsToldSo(t *testing.T) {
+	s := serve(t, "--open", "--advertise", linkHost)
+	c := startChromium(t, "speech.ogg")
+	l := connect(t, s)
+	l.set(func(l *link) { l.noUDP = true })
+	bo := c.person("Bo")
+	bo.follows(l.url+"/#/r/radio", "Listen in")
+	bo.sees("No audio gets through")
+	bo.sees("It travels by UDP, which your network seems to block")
+	l.set(func(l *link) { l.noUDP = false })
+	bo.connected()
+	bo.await("!document.querySelector('.banner.blocked:not([hidden])')")
+}
+
+func TestAMicrophoneThatNeedsHTTPSIsExplained(t *testing.T) {
+	s := serve(t, "--open")
+	c := startChromium(t, "speech.ogg", chromedp.Flag("host-resolver-rules", "MAP earshot.test 127.0.0.1"))
+	ada := c.person("Ada")
+	at, err := url.Parse(s.url)
+	require.NoError(t, err)
+	ada.opensRoom("http://earshot.test:"+at.Port(), "Radio")
+	ada.click("Turn your microphone on")
+	ada.sees("The microphone needs HTTPS")
+	ada.await("document.querySelector('.mic') && !document.querySelector('.mic').disabled")
+}

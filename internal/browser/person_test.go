@@ -1,0 +1,206 @@
+package browser_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A person sits before a tab of their own and does what people do: they look for
+// words, click on what has a name, and listen.
+type person struct {
+	t    *testing.T
+	name string
+	tab  context.Context
+}
+
+// watchConsole has the test fail over anything that the page throws or that its
+// security policy forbids. It ends with the tab.
+func (p *person) watchConsole() (ended <-chan struct{}) {
+	messages := chromedp.Console(p.tab)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			if m.IsException() || m.Source == "security" || strings.Contains(m.Text, "Content Security Policy") {
+				assert.Fail(p.t, "the page went wrong", "%s: %s", p.name, m)
+			}
+		}
+	}()
+	return done
+}
+
+// goTo opens an address, as if it were typed.
+func (p *person) goTo(url string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate("about:blank")) // else only the fragment would change
+	p.do(chromedp.Navigate(url))
+}
+
+func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.tab, patience)
+	defer cancel()
+	require.NoError(p.t, chromedp.Do(ctx, steps...), p.name)
+}
+
+// eval gives the value of an expression, or of its promise.
+func eval[T any](p *person, format string, args ...any) T {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.tab, patience)
+	defer cancel()
+	expression := fmt.Sprintf(format, args...)
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	require.NoError(p.t, err, "%s: %s", p.name, expression)
+	return v
+}
+
+// await waits until an expression is true.
+func (p *person) await(format string, args ...any) {
+	p.t.Helper()
+	expression := fmt.Sprintf(format, args...)
+	deadline := time.Now().Add(patience)
+	for !eval[bool](p, "Promise.resolve(%s).then(Boolean)", expression) {
+		if time.Now().After(deadline) {
+			require.FailNow(p.t, "in vain", "%s waited for %s on a page that says:\n%s", p.name, expression, p.page())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// page is the text that the person sees.
+func (p *person) page() string { return eval[string](p, "document.body.innerText") }
+
+// sees waits for words.
+func (p *person) sees(words string) {
+	p.t.Helper()
+	p.await("document.body.innerText.includes(%q)", words)
+}
+
+// find is what can be clicked or filled in, by the name that a screen reader
+// would say. Behind an open dialog nothing can.
+const find = `((name) => [...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, input, select')]
+  .find((e) => e.checkVisibility() && !e.disabled
+    && [e.getAttribute('aria-label'), e.labels?.[0]?.innerText, e.innerText].some((n) => n?.replace(/\s+/g, ' ').trim() === name)))(%q)`
+
+// click waits for a button and clicks in its middle.
+func (p *person) click(name string) {
+	p.t.Helper()
+	p.clickOn(fmt.Sprintf(find, name))
+}
+
+// clickOn waits for an element and clicks in its middle.
+func (p *person) clickOn(element string) {
+	p.t.Helper()
+	p.await("%s", element)
+	at := eval[[]float64](p, `(() => { const e = %s; e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect();
+		return [r.x + r.width / 2, r.y + r.height / 2]; })()`, element)
+	p.do(chromedp.MouseClickXY(at[0], at[1]))
+}
+
+// picks clicks on somebody on stage.
+func (p *person) picks(name string) {
+	p.t.Helper()
+	p.clickOn(fmt.Sprintf("[...document.querySelectorAll('button.seat-person')].find((e) => e.querySelector('.seat-name').textContent === %q)", name))
+}
+
+// fill writes into a field.
+func (p *person) fill(name, text string) {
+	p.t.Helper()
+	element := fmt.Sprintf(find, name)
+	p.await("%s", element)
+	eval[bool](p, "(() => { const e = %s; e.focus(); e.select(); return true; })()", element)
+	p.do(chromedp.KeyEvent(text))
+}
+
+// choose chooses from a list.
+func (p *person) choose(name, value string) {
+	p.t.Helper()
+	element := fmt.Sprintf(find, name)
+	p.await("%s", element)
+	eval[bool](p, "(() => { const e = %s; e.value = %q; return e.dispatchEvent(new Event('change', {bubbles: true})); })()", element, value)
+}
+
+// opensRoom opens a room from the front door of an open server, as its host.
+func (p *person) opensRoom(url, title string) {
+	p.t.Helper()
+	p.goTo(url)
+	p.fill("What is it about?", title)
+	p.fill("Your name", p.name)
+	p.click("Open the room")
+	p.sees(p.name + " (you)")
+}
+
+// invites gets a link to give away.
+func (p *person) invites() (link string) {
+	p.t.Helper()
+	p.click("Invite people")
+	p.await("document.querySelector('#link')?.value")
+	link = eval[string](p, "document.querySelector('#link').value")
+	p.click("Close")
+	return link
+}
+
+// follows a link and goes in, with one tap.
+func (p *person) follows(link, button string) {
+	p.t.Helper()
+	p.goTo(link)
+	p.fill("Your name", p.name)
+	p.click(button)
+	p.await("document.querySelector('.room')")
+}
+
+// connected waits until the ear is.
+func (p *person) connected() {
+	p.t.Helper()
+	p.await("window.ear && ear()?.connectionState === 'connected'")
+}
+
+// hears records what plays until a section fits the voice, and returns the
+// energy of that section's record.
+func (p *person) hears(said envelope) float64 {
+	p.t.Helper()
+	best := -1.0
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		p.connected()
+		for _, heard := range p.records(5 * time.Second) {
+			if like := heard.likeness(said); like > alike {
+				p.t.Logf("%s hears it, with a likeness of %.2f", p.name, like)
+				return heard.energy()
+			} else if like > best {
+				best = like
+			}
+		}
+	}
+	require.FailNow(p.t, "not heard", "%s heard at best a likeness of %.2f; the page says:\n%s", p.name, best, p.page())
+	return 0
+}
+
+// alike is the likeness above which it is the voice; others reach 0.65.
+const alike = 0.78
+
+// records is what each section plays in a while.
+func (p *person) records(d time.Duration) []envelope {
+	p.t.Helper()
+	return eval[[]envelope](p, "record(%d)", d.Milliseconds())
+}
+
+// flow is what an ear has received.
+type flow struct {
+	Packets, Lost, Nacks, Concealed, Silent, Samples int
+	Energy                                           float64
+}
+
+func (p *person) inbound() flow {
+	p.t.Helper()
+	return eval[flow](p, "inbound()")
+}

@@ -1,0 +1,152 @@
+package browser_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// A screen is what the page is looked at on.
+type screen struct {
+	name          string
+	width, height int64
+}
+
+var (
+	phone   = screen{"phone", 390, 844}
+	desktop = screen{"desktop", 1280, 800}
+)
+
+// on gives the tab another screen.
+func (p *person) on(s screen, dark bool) {
+	p.t.Helper()
+	options := []chromedp.EmulateViewportOption{}
+	if s == phone {
+		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
+	}
+	p.do(chromedp.EmulateViewport(s.width, s.height, options...))
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	_, err := chromedp.Call(p.tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	require.NoError(p.t, err)
+}
+
+// artifacts is where pictures go: $EARSHOT_ARTIFACTS, if it is set.
+func artifacts(t *testing.T) string {
+	if dir := os.Getenv("EARSHOT_ARTIFACTS"); dir != "" {
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		return dir
+	}
+	return t.TempDir()
+}
+
+// pictured takes a picture of what the tab shows on every screen, light and
+// dark, and has axe-core look at each.
+func (p *person) pictured(dir, what string) {
+	p.t.Helper()
+	for _, s := range []screen{phone, desktop} {
+		for _, dark := range []bool{false, true} {
+			p.on(s, dark)
+			p.settled()
+			name := fmt.Sprintf("%s-%s", what, s.name)
+			if dark {
+				name += "-dark"
+			}
+			ctx := p.tab
+			data, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+			require.NoError(p.t, err)
+			require.NoError(p.t, os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644))
+			p.fits(name)
+			if dark == (s == desktop) { // each colour once, and each screen
+				p.accessible(name)
+			}
+		}
+	}
+}
+
+// settled waits until fonts are there and nothing moves that ends.
+func (p *person) settled() {
+	p.t.Helper()
+	p.await(`document.fonts.ready.then(() => document.getAnimations().every((a) => a.effect.getTiming().iterations === Infinity || a.playState === 'finished'))`)
+}
+
+// fits requires that nothing is wider than the screen.
+func (p *person) fits(where string) {
+	p.t.Helper()
+	wide := eval[[]string](p, `[...document.body.querySelectorAll('*')].filter((e) => e.checkVisibility() && !e.closest('.sr-only, .toasts')
+		&& e.getBoundingClientRect().width > 1 && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 120))`)
+	require.Empty(p.t, wide, "%s: wider than the screen", where)
+	require.LessOrEqual(p.t, eval[float64](p, "document.documentElement.scrollWidth - innerWidth"), 0.0, where)
+}
+
+// accessible has axe-core look at the page as it stands.
+func (p *person) accessible(where string) {
+	p.t.Helper()
+	axe, err := os.ReadFile("../../web/node_modules/axe-core/axe.min.js")
+	require.NoError(p.t, err, "axe-core is missing: make tools installs it")
+	eval[bool](p, "(() => { if (!window.axe) { %s }; return true; })()", string(axe))
+	found := eval[[]string](p, `axe.run(document, {resultTypes: ['violations']}).then(({violations}) =>
+		violations.flatMap((v) => v.nodes.map((n) => v.id + ': ' + n.html.slice(0, 160) + ' | ' + n.failureSummary)))`)
+	require.Empty(p.t, found, "%s: axe-core finds fault", where)
+}
+
+func TestThePageIsFitToBeSeenAndRead(t *testing.T) {
+	s := serve(t, "--open")
+	c := startChromium(t, "speech.ogg")
+	dir := artifacts(t)
+
+	ada := c.person("Ada Okafor")
+	ada.goTo(s.url)
+	ada.sees("All is quiet")
+	ada.pictured(dir, "home-empty")
+	ada.opensRoom(s.url, "Friday night radio")
+	ada.click("Turn your microphone on")
+	const room = "friday-night-radio"
+	for _, name := range []string{"Marisol Vega", "Tom Åkesson", "Yuki"} {
+		attend(t, s, room, "speaker", name)
+	}
+	for i := range 41 {
+		attend(t, s, room, "listener", fmt.Sprint("listener ", i))
+	}
+
+	bo := c.person("Bo Lindqvist")
+	bo.goTo(s.url)
+	bo.sees("Friday night radio")
+	bo.pictured(dir, "home")
+	bo.goTo(s.url + "/#/r/" + room)
+	bo.sees("Listen in")
+	bo.pictured(dir, "gate")
+	bo.follows(s.url+"/#/r/"+room, "Listen in")
+	bo.connected()
+	bo.await("document.querySelector('.seat.talking')")
+	bo.pictured(dir, "listener")
+	bo.click("Your connection")
+	bo.await("document.querySelector('.plot-line').getAttribute('d')?.split('L').length > 8")
+	bo.pictured(dir, "connection")
+	bo.click("Raise your hand")
+
+	ada.click("Raised hands: 1")
+	ada.sees("Bo Lindqvist")
+	ada.pictured(dir, "host")
+	ada.picks("Marisol Vega")
+	ada.sees("Move to the audience")
+	ada.pictured(dir, "menu")
+	ada.click("Close")
+	ada.click("Invite people")
+	ada.await("document.querySelector('#link')?.value")
+	ada.pictured(dir, "invite")
+	ada.click("Close")
+	ada.click("End")
+	ada.click("End the room")
+	bo.sees("The room has ended")
+	bo.pictured(dir, "over")
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package browser_test
+
+// raceEnabled: the server is built as the test is.
+const raceEnabled = true

@@ -1,0 +1,32 @@
+package browser_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestANewcomerOpensARoomInvitesASecondWindowAndIsHeard(t *testing.T) {
+	s := serve(t, "--open")
+	c := startChromium(t, "speech.ogg")
+	said := envelopeOf(clip(t, "speech.ogg"))
+
+	ada := c.person("Ada")
+	ada.opensRoom(s.url, "Friday night radio")
+	ada.click("Turn your microphone on")
+
+	bo := c.person("Bo")
+	bo.follows(ada.invites(), "Listen in")
+	bo.sees("Ada")
+	bo.sees("1 on stage · 1 listener")
+	ada.sees("1 person listening")
+	assert.Positive(t, bo.hears(said))
+
+	// The ring follows the voice, here and at the speaker's own.
+	bo.await("document.querySelector('.seat.talking')")
+	ada.await("document.querySelector('.seat.talking')")
+	for _, heard := range ada.records(time.Second) {
+		assert.Zero(t, heard.energy(), "nobody hears their own mic")
+	}
+}

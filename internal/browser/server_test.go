@@ -1,0 +1,177 @@
+// Package browser_test plays people with a real browser on the room page of the
+// real server: what is asserted is what they would see and hear.
+package browser_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// patience is how long a test waits for what must happen. The machine may be
+// busy with others.
+const patience = 40 * time.Second
+
+// earshot is the program, built once.
+var earshot string
+
+func TestMain(m *testing.M) {
+	code := 1
+	if dir, err := os.MkdirTemp("", "earshot-browser"); err == nil {
+		earshot = filepath.Join(dir, "earshot")
+		build := exec.Command("go", "build", "-o", earshot)
+		if raceEnabled {
+			build.Args = append(build.Args, "-race")
+		}
+		build.Args = append(build.Args, "github.com/earshot-audio/earshot/cmd/earshot")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, "build earshot:", err)
+		} else if code = m.Run(); code == 0 {
+			if err := goleak.Find(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = 1
+			}
+		}
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// A server is an earshot serve of its own process.
+type server struct {
+	t     *testing.T
+	args  []string
+	url   string // http://127.0.0.1:port
+	media string // 127.0.0.1:port
+	cmd   *exec.Cmd
+	stdin io.Closer
+	log   *tail
+	done  chan struct{}
+}
+
+var serving = regexp.MustCompile(`serving (https?)://(\S+) \(audio on UDP ([^)]+)\)`)
+
+// serve starts a server with flags besides its addresses.
+func serve(t *testing.T, args ...string) *server {
+	t.Helper()
+	s := &server{t: t, args: args}
+	s.start("127.0.0.1:0", "127.0.0.1:0")
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *server) start(http, media string) {
+	s.t.Helper()
+	s.log = &tail{}
+	s.cmd = exec.Command(earshot, append([]string{"serve", "--http", http, "--media", media, "--stop-with-stdin"}, s.args...)...)
+	s.cmd.Stderr = s.log
+	stdin, err := s.cmd.StdinPipe() // it ends with this process, however that ends
+	require.NoError(s.t, err)
+	s.stdin = stdin
+	out, err := s.cmd.StdoutPipe()
+	require.NoError(s.t, err)
+	require.NoError(s.t, s.cmd.Start())
+	ready := make(chan []string, 1)
+	s.done = make(chan struct{})
+	go func() {
+		defer close(s.done)
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if found := serving.FindStringSubmatch(lines.Text()); found != nil {
+				ready <- found
+			}
+		}
+		close(ready)
+	}()
+	select {
+	case found, ok := <-ready:
+		require.True(s.t, ok, "the server did not start:\n%s", s.log)
+		s.url, s.media = found[1]+"://"+found[2], found[3]
+	case <-time.After(patience):
+		require.FailNow(s.t, "the server did not start", "%s", s.log)
+	}
+}
+
+// stop ends the server; that it goes without an error is part of every test.
+func (s *server) stop() {
+	s.t.Helper()
+	if s.cmd == nil {
+		return
+	}
+	require.NoError(s.t, s.stdin.Close())
+	<-s.done
+	assert.NoError(s.t, s.cmd.Wait(), "%s", s.log)
+	s.cmd = nil
+	if s.t.Failed() {
+		s.t.Logf("the server's log:\n%s", s.log)
+	}
+}
+
+// start again at the same addresses.
+func (s *server) again() {
+	s.t.Helper()
+	require.Nil(s.t, s.cmd, "stop it first")
+	s.start(strings.SplitN(s.url, "://", 2)[1], s.media)
+}
+
+// play runs a scenario against the server until the test ends, or stop is called.
+func (s *server) play(yaml string) (stop func()) {
+	s.t.Helper()
+	audio, err := filepath.Abs("../../scenarios/audio")
+	require.NoError(s.t, err)
+	file := filepath.Join(s.t.TempDir(), "scenario.yaml")
+	require.NoError(s.t, os.WriteFile(file, []byte(strings.ReplaceAll(yaml, "AUDIO", audio)), 0o600))
+	log := &tail{}
+	cmd := exec.Command(earshot, "run", file, "--target", s.url)
+	cmd.Stdout, cmd.Stderr = log, log
+	require.NoError(s.t, cmd.Start())
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			_ = cmd.Process.Signal(os.Interrupt) // it may have ended by itself
+			<-done
+			if s.t.Failed() {
+				s.t.Logf("the run:\n%s", log)
+			}
+		})
+	}
+	s.t.Cleanup(stop)
+	return stop
+}
+
+// tail keeps the last of what is written. Safe for concurrent use.
+type tail struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+var _ io.Writer = (*tail)(nil)
+
+func (w *tail) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kept = append(w.kept, b...)
+	w.kept = w.kept[max(0, len(w.kept)-16<<10):]
+	return len(b), nil
+}
+
+func (w *tail) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(w.kept)
+}

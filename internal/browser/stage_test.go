@@ -1,0 +1,104 @@
+package browser_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// onAir is a room with a host who speaks and a listener who hears them.
+func onAir(t *testing.T) (s *server, c *chromium, host, listener *person, said envelope) {
+	t.Helper()
+	s = serve(t, "--open")
+	c = startChromium(t, "speech.ogg")
+	said = envelopeOf(clip(t, "speech.ogg"))
+	host = c.person("Ada")
+	host.opensRoom(s.url, "Radio")
+	host.click("Turn your microphone on")
+	listener = c.person("Bo")
+	listener.follows(s.url+"/#/r/radio", "Listen in")
+	listener.hears(said)
+	return s, c, host, listener, said
+}
+
+// silence requires that nothing comes in any more, once what was on its way has.
+func (p *person) silence() {
+	p.t.Helper()
+	p.await("!document.querySelector('.seat.talking')")
+	before := p.inbound()
+	for _, heard := range p.records(2 * time.Second) {
+		assert.Less(p.t, heard.energy(), 1e-6, "%s hears something", p.name)
+	}
+	assert.LessOrEqual(p.t, p.inbound().Packets-before.Packets, 5, "packets still come to %s", p.name)
+}
+
+func TestAMutedSpeakerIsSilent(t *testing.T) {
+	_, _, ada, bo, said := onAir(t)
+	ada.click("Mute your microphone")
+	bo.await("document.querySelector('.seat.muted')")
+	bo.silence()
+	ada.click("Turn your microphone on")
+	bo.await("document.querySelector('.seat.talking')")
+	bo.hears(said)
+}
+
+func TestWhoeverIsRemovedHearsNothingThoughTheirPageTriesToStay(t *testing.T) {
+	_, _, ada, bo, _ := onAir(t)
+	bo.click("Raise your hand")
+	// Bo's page has been tampered with: it closes no connection.
+	ear := eval[bool](bo, "(window.stubborn = true, window.held = ear(), true)")
+	require.True(t, ear)
+	ada.click("Raised hands: 1")
+	ada.click("Remove Bo from the room")
+	bo.sees("You were put out of this room")
+	ada.sees("1 on stage · 0 listeners")
+
+	const received = `held.getStats().then((all) => [...all.values()].reduce((n, s) => n + (s.type === 'inbound-rtp' ? s.packetsReceived : 0), 0))`
+	before := eval[int](bo, received)
+	ada.await("inbound().then(() => true)")
+	time.Sleep(2 * time.Second) // Ada talks on
+	assert.LessOrEqual(t, eval[int](bo, received)-before, 5, "audio goes on after the removal")
+	assert.True(t, eval[bool](bo, "held.connectionState !== 'connected' || held.getReceivers()[0].transport.state === 'closed'"))
+}
+
+func TestThreeSpeakersAreHeardThroughThreeSections(t *testing.T) {
+	s := serve(t, "--open")
+	c := startChromium(t, "speech.ogg")
+	s.play(`
+name: three at once
+room: {capacity: 10, slots: 3}
+cast:
+  - {role: speaker, count: 3, audio: [AUDIO/speech.ogg, AUDIO/reader.ogg, AUDIO/guest.ogg]}
+  - {role: listener, count: 1}
+hold: 5m
+thresholds: {joined: ["rate == 1"]}
+`)
+	bo := c.person("Bo")
+	bo.findsRoom(s)
+	bo.click("Listen in")
+	bo.await("document.querySelectorAll('.seat.talking').length === 3")
+
+	said := map[string]envelope{}
+	for _, voice := range []string{"speech.ogg", "reader.ogg", "guest.ogg"} {
+		said[voice] = envelopeOf(clip(t, voice))
+	}
+	var where map[string]int
+	require.Eventually(t, func() bool {
+		where = map[string]int{}
+		for section, heard := range bo.records(5 * time.Second) {
+			for voice, e := range said {
+				if heard.likeness(e) > alike {
+					where[voice] = section
+				}
+			}
+		}
+		return len(where) == 3
+	}, 2*patience, time.Millisecond, "heard %v", where)
+	sections := map[int]bool{}
+	for _, at := range where {
+		sections[at] = true
+	}
+	assert.Len(t, sections, 3, "each voice in a section of its own: %v", where)
+}
