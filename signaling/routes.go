@@ -61,6 +61,9 @@ func (s *Server) routes() (http.Handler, error) {
 	mux.Handle("/api/audit", s.serving(methods{http.MethodGet: s.trail}))
 	mux.Handle("/rooms/", s.serving(media))
 	mux.Handle("/metrics", methods{http.MethodGet: promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}).ServeHTTP})
+	mux.Handle("/operator", methods{http.MethodGet: s.operatorFile})
+	mux.Handle("/operator/{file}", methods{http.MethodGet: s.operatorFile})
+	mux.Handle("/operator/now", methods{http.MethodGet: s.operatorNow})
 	mux.Handle("/healthz", methods{http.MethodGet: s.healthz})
 	mux.Handle("/readyz", methods{http.MethodGet: s.readyz})
 	page := methods{http.MethodGet: s.front}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/earshot-audio/earshot/signaling/panel"
 	"github.com/earshot-audio/earshot/signaling/wire"
 	"github.com/earshot-audio/earshot/store"
 )
@@ -29,6 +30,7 @@ type Server struct {
 	store    *store.Store
 	hub      *hub
 	metrics  *metrics
+	panel    panel.History
 	handler  http.Handler
 	upgrader websocket.Upgrader
 

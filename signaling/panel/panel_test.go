@@ -1,0 +1,100 @@
+package panel
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
+// serving is a server that sends 1,000 packets for each second since noon, with
+// half a core.
+func serving(at time.Time) Sample {
+	seconds := at.Sub(noon).Seconds()
+	return Sample{
+		Sent: uint64(1000 * seconds), Received: uint64(50 * seconds), CPU: time.Duration(seconds/2*float64(time.Second)) + 1, Memory: 60 << 20,
+		Stage: 2, Audience: 5013, Mics: 2, Ears: 5015,
+		Rooms: []Room{
+			{ID: "r1", Name: "Monday", Visibility: "open", Created: noon, Stage: []string{"Ada", "<Bo>"}, Halls: []int{5000, 10}, Sent: uint64(900 * seconds)},
+			{ID: "r2", Name: "r2", Visibility: "closed", Created: noon, Halls: []int{3}, Sent: uint64(100 * seconds)},
+		},
+	}
+}
+
+func shown(t *testing.T, h *History, at time.Time) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, h.Add(func() Sample { return serving(at) }, at).Write(&b))
+	assert.NotContains(t, b.String(), "NaN")
+	return b.String()
+}
+
+func TestThePanelShowsRoomsHallsAndPacketsPerCore(t *testing.T) {
+	h := &History{}
+	first := shown(t, h, noon)
+	assert.Contains(t, first, "<dt>Packets a second</dt><dd>–</dd>", "one sample is no rate")
+	html := shown(t, h, noon.Add(2*time.Second))
+	for _, s := range []string{
+		"<dt>Rooms</dt><dd>2</dd><dd class=\"note\">3 halls</dd>", "<dt>Audience</dt><dd>5,013</dd>",
+		"<dt>Packets a second</dt><dd>1,000</dd>", "<dt>Packets per core</dt><dd>2,000</dd>", "<dt>CPU</dt><dd>0.50</dd>",
+		"2: 5,000 · 10", "2: Ada, &lt;Bo&gt;", `<td class="number">900</td>`, "12:00:02 UTC", "60MiB",
+	} {
+		assert.Contains(t, html, s)
+	}
+	assert.Less(t, strings.Index(html, "Monday"), strings.Index(html, "r2"), "the fullest room is first")
+}
+
+func TestTheHistoryIsBoundedAndKnowsItsHoles(t *testing.T) {
+	h := &History{}
+	for i := range 2 * kept {
+		at := noon.Add(time.Duration(i) * 2 * time.Second)
+		h.Add(func() Sample { return serving(at) }, at)
+	}
+	assert.Len(t, h.samples, kept)
+	again := h.samples[kept-1].At
+	v := h.Add(func() Sample { t.Fatal("asked again at once"); return Sample{} }, again.Add(least/2))
+	assert.Len(t, v.Samples, kept)
+	for _, s := range v.Samples[:kept-1] {
+		assert.Nil(t, s.Rooms, "only the last one's rooms are kept")
+	}
+	late := again.Add(time.Hour)
+	v = h.Add(func() Sample { return serving(late) }, late)
+	all := v.intervals()
+	assert.NotEqual(t, all[len(all)-1].sent, all[len(all)-1].sent, "NaN: nobody looked")
+	assert.Empty(t, v.Rates)
+}
+
+func TestManyRoomsAreCut(t *testing.T) {
+	h := &History{}
+	v := h.Add(func() Sample {
+		s := Sample{}
+		for i := range maxRooms + 7 {
+			s.Rooms = append(s.Rooms, Room{ID: fmt.Sprint(i), Name: "room", Halls: []int{0}})
+		}
+		return s
+	}, noon)
+	var b bytes.Buffer
+	require.NoError(t, v.Write(&b))
+	assert.Equal(t, maxRooms, strings.Count(b.String(), `<th scope="row">`))
+	assert.Contains(t, b.String(), "and 7 smaller ones")
+}
+
+func TestFiles(t *testing.T) {
+	for _, name := range []string{"", "panel.js", "panel.css"} {
+		data, kind, ok := File(name)
+		assert.True(t, ok)
+		assert.NotEmpty(t, data)
+		assert.Contains(t, kind, "text/")
+	}
+	_, _, ok := File("now.tmpl")
+	assert.False(t, ok)
+	data, _, _ := File("")
+	assert.NotContains(t, string(data), " style=")
+	assert.NotContains(t, string(data), "<style")
+}

@@ -1,0 +1,228 @@
+package panel
+
+import (
+	"cmp"
+	_ "embed" // for the page
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/earshot-audio/earshot/internal/chart"
+)
+
+var (
+	//go:embed page.html
+	page []byte
+	//go:embed panel.js
+	script []byte
+	//go:embed panel.css
+	style string
+	//go:embed now.tmpl
+	nowTemplate string
+)
+
+// Policy is the Content-Security-Policy of the page.
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// File is one of the page's own, by its name: "" is the page itself. It holds
+// nothing of the server's.
+func File(name string) (data []byte, kind string, ok bool) {
+	switch name {
+	case "":
+		return page, "text/html; charset=utf-8", true
+	case "panel.js":
+		return script, "text/javascript; charset=utf-8", true
+	case "panel.css":
+		return []byte(style + chart.CSS), "text/css; charset=utf-8", true
+	}
+	return nil, "", false
+}
+
+// maxRooms is how many rooms are listed.
+const maxRooms = 100
+
+// A View is a history to be shown.
+type View struct {
+	Samples []Sample // in the order of time; one at least
+	// Rates is how many packets a second each room sends, by its ID.
+	Rates map[string]float64
+}
+
+type (
+	tile struct{ Name, Value, Note string }
+	row  struct{ Name, ID, Visibility, Stage, Audience, Halls, Rate, Since string }
+)
+
+// Write writes the view as the body of the page.
+func (v View) Write(w io.Writer) error {
+	t, err := template.New("now").Parse(nowTemplate)
+	if err != nil {
+		return err
+	}
+	var data struct {
+		At    string
+		Tiles []tile
+		Plots []template.HTML
+		Rooms []row
+		More  int
+	}
+	now := v.Samples[len(v.Samples)-1]
+	data.At, data.Tiles = now.At.UTC().Format("15:04:05 UTC"), v.tiles(now)
+	for _, c := range v.plots() {
+		svg, err := c.SVG()
+		if err != nil {
+			return err
+		}
+		data.Plots = append(data.Plots, template.HTML(svg)) // ours, and its words are escaped
+	}
+	rooms := slices.SortedFunc(slices.Values(now.Rooms), func(a, b Room) int {
+		return cmp.Or(cmp.Compare(people(b), people(a)), cmp.Compare(a.ID, b.ID))
+	})
+	data.More = max(0, len(rooms)-maxRooms)
+	for _, r := range rooms[:len(rooms)-data.More] {
+		data.Rooms = append(data.Rooms, v.row(r, now.At))
+	}
+	return t.Execute(w, data)
+}
+
+func people(r Room) (n int) {
+	for _, h := range r.Halls {
+		n += h
+	}
+	return n + len(r.Stage)
+}
+
+func (v View) row(r Room, now time.Time) row {
+	shown := row{Name: r.Name, ID: r.ID, Visibility: r.Visibility, Since: now.Sub(r.Created).Truncate(time.Second).String()}
+	if shown.Name == shown.ID {
+		shown.ID = ""
+	}
+	shown.Stage = fmt.Sprint(len(r.Stage))
+	if len(r.Stage) > 0 {
+		names := r.Stage[:min(len(r.Stage), 4)]
+		shown.Stage += ": " + strings.Join(names, ", ")
+		if len(names) < len(r.Stage) {
+			shown.Stage += ", …"
+		}
+	}
+	total := 0
+	var halls []string
+	for _, n := range r.Halls {
+		total += n
+		halls = append(halls, thousands(n))
+	}
+	shown.Audience = thousands(total)
+	shown.Halls = fmt.Sprintf("%d: %s", len(halls), strings.Join(halls, " · "))
+	shown.Rate = "–"
+	if rate, ok := v.Rates[r.ID]; ok {
+		shown.Rate = thousands(int(math.Round(rate)))
+	}
+	return shown
+}
+
+func (v View) tiles(now Sample) []tile {
+	all := []tile{
+		{"Rooms", thousands(len(now.Rooms)), fmt.Sprintf("%s halls", thousands(halls(now.Rooms)))},
+		{"On stage", thousands(now.Stage), thousands(now.Mics) + " mics"},
+		{"Audience", thousands(now.Audience), thousands(now.Ears) + " ears"},
+	}
+	sent, cores := math.NaN(), math.NaN()
+	if all := v.intervals(); len(all) > 0 {
+		last := all[len(all)-1]
+		sent, cores = last.sent, last.cores
+	}
+	all = append(all, tile{"Packets a second", figure(sent, "%.0f"), "that ears took"})
+	perCore := "–"
+	if cores > 0.001 {
+		perCore = thousands(int(sent / cores))
+	}
+	all = append(all, tile{"Packets per core", perCore, "a second, of those it used"}, tile{"CPU", figure(cores, "%.2f"), "cores"})
+	if now.Memory > 0 {
+		all = append(all, tile{"Memory", chart.Bytes.Format(math.Round(float64(now.Memory)/(1<<20)) * (1 << 20)), "resident"})
+	}
+	return append(all, tile{"Dropped", thousands(int(now.Dropped)), "packets, since it began"})
+}
+
+func halls(rooms []Room) (n int) {
+	for _, r := range rooms {
+		n += len(r.Halls)
+	}
+	return n
+}
+
+func figure(v float64, format string) string {
+	switch {
+	case math.IsNaN(v):
+		return "–"
+	case format == "%.0f":
+		return thousands(int(math.Round(v)))
+	}
+	return fmt.Sprintf(format, v)
+}
+
+// intervals are those between samples that are not a hole apart.
+func (v View) intervals() (all []interval) {
+	for i := 1; i < len(v.Samples); i++ {
+		a, b := v.Samples[i-1], v.Samples[i]
+		seconds := b.At.Sub(a.At).Seconds()
+		if seconds <= 0 || b.At.Sub(a.At) >= apart {
+			all = append(all, interval{until: b.At, received: math.NaN(), sent: math.NaN(), cores: math.NaN()})
+			continue
+		}
+		now := interval{until: b.At, received: float64(b.Received-a.Received) / seconds, sent: float64(b.Sent-a.Sent) / seconds, cores: math.NaN()}
+		if b.CPU > 0 && a.CPU > 0 {
+			now.cores = (b.CPU - a.CPU).Seconds() / seconds
+		}
+		all = append(all, now)
+	}
+	return all
+}
+
+func (v View) plots() []chart.Chart {
+	began, last := v.Samples[0].At, v.Samples[len(v.Samples)-1].At
+	over := func(title, description string, unit chart.Unit, series ...chart.Series) chart.Chart {
+		x := chart.Axis{Unit: chart.Seconds, Label: "since this page was opened", Min: 0, Max: max(last.Sub(began).Seconds(), 10)}
+		return chart.Chart{Title: title, Description: description + ", over the time in which somebody looked.", X: x, Y: chart.Axis{Unit: unit}, Series: series}
+	}
+	rates := func(name string, style chart.Style, of func(interval) float64) chart.Series {
+		s := chart.Series{Name: name, Style: style}
+		for _, i := range v.intervals() {
+			s.Points = append(s.Points, chart.Point{X: i.until.Sub(began).Seconds(), Y: of(i)})
+		}
+		return s
+	}
+	counts := func(name string, style chart.Style, of func(Sample) int) chart.Series {
+		s := chart.Series{Name: name, Style: style}
+		for _, p := range v.Samples {
+			s.Points = append(s.Points, chart.Point{X: p.At.Sub(began).Seconds(), Y: float64(of(p))})
+		}
+		return s
+	}
+	return []chart.Chart{
+		over("Packets a second", "Media packets that mics sent and that ears took, a second", chart.Number,
+			rates("to ears", chart.Area, func(i interval) float64 { return i.sent }), rates("from mics", chart.Lines, func(i interval) float64 { return i.received })),
+		over("Packets per core", "Media packets that ears took for each second of CPU", chart.Number,
+			rates("", chart.Lines, func(i interval) float64 {
+				if !(i.cores > 0.001) {
+					return math.NaN()
+				}
+				return i.sent / i.cores
+			})),
+		over("People", "People in the audiences and on the stages of all rooms", chart.Number,
+			counts("audience", chart.Area, func(s Sample) int { return s.Audience }), counts("on stage", chart.Lines, func(s Sample) int { return s.Stage })),
+		over("CPU", "Cores that the server used", chart.Number, rates("", chart.Area, func(i interval) float64 { return i.cores })),
+	}
+}
+
+// thousands writes a number in groups of three digits.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
