@@ -38,8 +38,12 @@ func (m ProcessMeter) Usage(context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, fmt.Errorf("measure process %d: %w", m.PID, err)
 	}
+	cpu, err := processCPU(m.PID)
+	if err != nil {
+		cpu = time.Duration(stat.CPUTime() * float64(time.Second))
+	}
 	return Usage{
-		CPU:    time.Duration(stat.CPUTime() * float64(time.Second)),
+		CPU:    cpu,
 		Memory: uint64(stat.ResidentMemory()),
 	}, nil
 }

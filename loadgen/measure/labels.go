@@ -48,6 +48,8 @@ type closed struct {
 	duplicates, outOfOrder uint64
 	onsets                 metric.Trend // a sample a turn
 	jitters, gaps, quality metric.Trend
+	losses, concealed      metric.Trend // %
+	dropouts               metric.Trend // gaps a minute
 }
 
 // A phaseSum is the figures of one phase.
@@ -91,7 +93,12 @@ func (c *cell) close(l *Listener) {
 	}
 	if l.steady.total > 0 {
 		c.gaps.Record(ms(l.steady.gap))
-		c.quality.Record(l.steady.mos())
+		c.quality.Record(l.played.mos(l.steady.total))
+		c.concealed.Record(100 * l.played.share(l.steady.total))
+		c.dropouts.Record(l.played.gapsPerMinute())
+	}
+	if l.life.total > 0 {
+		c.losses.Record(100 * float64(l.life.total-l.life.passes) / float64(l.life.total))
 	}
 }
 

@@ -29,6 +29,7 @@ type Listener struct {
 	mu       sync.Mutex
 	sections []section
 	heard    [][words]uint64 // by mic; bits of the ring
+	late     [][words]uint64 // of heard, what came too late to be played
 	onsets   []onset         // by mic
 
 	// What the listener is owed: the bins in [from, until), on as many
@@ -47,6 +48,7 @@ type Listener struct {
 
 	life   account // since counting began
 	steady account // within the measured window
+	played hearing // within the measured window
 
 	outOfOrder, duplicates uint64
 }
@@ -54,9 +56,7 @@ type Listener struct {
 // An account is a listener's sums over a stretch of time.
 type account struct {
 	passes, total uint64
-	received      uint64 // different packets
-	latencySum    time.Duration
-	latencies     uint64
+	received      uint64  // different packets
 	jitterSum     float64 // seconds
 	jitters       uint64
 	gap           time.Duration
@@ -89,6 +89,7 @@ func (l *Listener) forget(w int64) {
 	for ; l.settled < w; l.settled++ {
 		for i := range l.heard {
 			l.heard[i][l.settled%words] = 0
+			l.late[i][l.settled%words] = 0
 		}
 	}
 }
@@ -208,6 +209,7 @@ func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
 	l.cell.recognised(1)
 	for len(l.heard) <= p.mic {
 		l.heard = append(l.heard, [words]uint64{})
+		l.late = append(l.late, [words]uint64{})
 		l.onsets = append(l.onsets, onset{})
 	}
 	w, bit := word(p.bin), uint64(1)<<uint(p.bin%wordBins)
@@ -232,10 +234,14 @@ func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
 		open.cells[l.cell.number].latency.Record(latency)
 	}
 	l.pace(s, latency, steady)
+	after, late := s.playout.arrive(at, latency)
+	if late {
+		l.late[p.mic][w] |= bit
+	}
 	if steady {
 		l.steady.received++
-		l.steady.latencySum += latency
-		l.steady.latencies++
+		l.played.delay += after
+		l.played.played++
 	}
 	l.silence(at)
 }
@@ -302,5 +308,6 @@ func (l *Listener) finish(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.silence(min(now, l.until.Start()))
+	l.played.end()
 	l.cell.close(l)
 }

@@ -32,12 +32,106 @@ func TestDelayImpairsOnlyBeyond100Milliseconds(t *testing.T) {
 }
 
 func TestLossAndDelayLowerTheScore(t *testing.T) {
-	clear := account{passes: 1000, total: 1000, latencySum: 5 * time.Second, latencies: 1000}
-	lossy := clear
-	lossy.passes = 950
-	late := clear
-	late.latencySum = 400 * time.Second
-	assert.InDelta(t, 4.41, clear.mos(), 0.01)
-	assert.InDelta(t, 3.9, lossy.mos(), 0.4)
-	assert.Less(t, late.mos(), 3.5)
+	played := func(concealed, runs uint64, delay time.Duration) float64 {
+		h := hearing{
+			concealed: concealed, bins: 1000, runs: runs, runBins: concealed,
+			delay: time.Duration(1000) * delay, played: 1000,
+		}
+		return h.mos(1000)
+	}
+	for _, c := range []struct {
+		name      string
+		concealed uint64
+		runs      uint64
+		delay     time.Duration
+		score     float64
+	}{
+		{"all is well", 0, 0, 25 * time.Millisecond, 4.24},
+		{"1 % is lost by chance", 10, 10, 25 * time.Millisecond, 4.03},
+		{"5 % are lost by chance", 50, 48, 25 * time.Millisecond, 3.26},
+		{"5 % are lost in two pieces", 50, 2, 25 * time.Millisecond, 2.76},
+		{"half is lost", 500, 250, 25 * time.Millisecond, 1.41},
+		{"all is lost", 1000, 1, 0, 1},
+		{"it comes half a second late", 0, 0, 500 * time.Millisecond, 2.8},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.InDelta(t, c.score, played(c.concealed, c.runs, c.delay), 0.01)
+		})
+	}
+}
+
+// listened is what a listener's hearing comes to of a minute of speech: change
+// says what becomes of each packet, and whether it comes at all.
+func listened(t *testing.T, change func(Bin, *Packet) bool) Totals {
+	s := newScene(t)
+	m := s.mic(speechClip(1500), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(3005) {
+		p := s.say(m, b)
+		if change(b, &p) {
+			l.Receive(p)
+		}
+		if b%50 == 0 {
+			s.settle(b.Start())
+		}
+	}
+	return s.finish()
+}
+
+func TestWhatIsConcealedAndWhereTheGapsAre(t *testing.T) {
+	for _, c := range []struct {
+		name                  string
+		change                func(Bin, *Packet) bool
+		loss, concealed, gaps float64
+	}{
+		{"all comes", func(Bin, *Packet) bool { return true }, 0, 0, 0},
+		{"nothing comes", func(Bin, *Packet) bool { return false }, 100, 100, 1},
+		{"a frame in a hundred is lost, which is no gap", func(b Bin, _ *Packet) bool { return b%100 != 50 }, 1, 1, 0},
+		{"three frames in a row are, which is one", func(b Bin, _ *Packet) bool { return b%100 < 50 || b%100 > 52 }, 3, 3, 30},
+		{"a gap from one word into the next", func(b Bin, _ *Packet) bool { return b < 126 || b > 130 }, 100 * 5.0 / 3000, 100 * 5.0 / 3000, 1},
+		{"some are too late to be played, and lost though they came", func(b Bin, p *Packet) bool {
+			if b%1000 == 500 {
+				p.At += 300 * time.Millisecond
+			}
+			return true
+		}, 0, 0.1, 0},
+		{"all are late alike, which a buffer does not mind", func(_ Bin, p *Packet) bool {
+			p.At += 300 * time.Millisecond
+			return true
+		}, 0, 0, 0},
+		{"each is late by another delay, which it learns to wait for", func(b Bin, p *Packet) bool {
+			p.At += time.Duration(b*37%100) * time.Millisecond
+			return true
+		}, 0, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			totals := listened(t, c.change)
+			assert.InDelta(t, c.loss, trend(t, totals, "loss").Max, 0.002)
+			assert.InDelta(t, c.concealed, trend(t, totals, "concealed").Max, 0.25*c.concealed+0.35, "a few more until the buffer has learnt")
+			if c.concealed == 0 {
+				assert.Less(t, trend(t, totals, "concealed").Max, 0.9)
+			}
+			assert.InDelta(t, c.gaps, trend(t, totals, "gaps_per_minute").Max, 0.01)
+			assert.LessOrEqual(t, trend(t, totals, "mos").Max, 4.25)
+		})
+	}
+}
+
+func TestAVoiceThatIsMissingAmongOthersIsConcealed(t *testing.T) {
+	s := newScene(t)
+	one, other := s.mic(speechClip(700), 0, 0), s.mic(speechClip(700), 300, 0)
+	third := s.mic(speechClip(700), 500, 0)
+	l := s.listener(2)
+	for b := range Bin(205) {
+		p, q := s.say(one, b), s.say(other, b)
+		s.say(third, b) // more than there are sections
+		q.Section, q.Talker = 1, 8
+		l.Receive(p)
+		if b < 100 || b >= 110 {
+			l.Receive(q)
+		}
+	}
+	totals := s.finish()
+	assert.InDelta(t, 2.5, trend(t, totals, "concealed").Max, 0.01, "10 of 400")
+	assert.InDelta(t, 1/(200*0.02/60), trend(t, totals, "gaps_per_minute").Max, 0.01)
 }

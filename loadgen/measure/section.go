@@ -41,6 +41,8 @@ type section struct {
 	transit time.Duration
 	jitter  float64 // in seconds
 	paced   bool    // transit is valid
+
+	playout playout
 }
 
 // follow moves the section's places on to the packet's timestamp and keeps

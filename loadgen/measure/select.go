@@ -7,7 +7,7 @@ import (
 // perListener is the metrics that a tally sums up, of all listeners or some.
 var perListener = []string{
 	"joined", "join_duration", "delivered", "onset_clip", "latency", "unrecognised",
-	"jitter", "audio_gap", "mos", "duplicates", "out_of_order",
+	"loss", "concealed", "jitter", "audio_gap", "gaps_per_minute", "mos", "duplicates", "out_of_order",
 }
 
 // live is the metrics that are known while a run goes on.
@@ -85,6 +85,9 @@ func (a *sums) add(r *record, c *cell, phase string) {
 	a.jitters.Merge(&c.jitters)
 	a.gaps.Merge(&c.gaps)
 	a.quality.Merge(&c.quality)
+	a.losses.Merge(&c.losses)
+	a.concealed.Merge(&c.concealed)
+	a.dropouts.Merge(&c.dropouts)
 	if phase == "" {
 		d := c.delivered()
 		a.delivered.Passes += d.Passes
@@ -131,6 +134,12 @@ func (t *Tally) value(a *sums, name string) metric.Value {
 		return &a.jitters
 	case "audio_gap":
 		return &a.gaps
+	case "loss":
+		return &a.losses
+	case "concealed":
+		return &a.concealed
+	case "gaps_per_minute":
+		return &a.dropouts
 	case "mos":
 		return &a.quality
 	case "duplicates":

@@ -12,6 +12,7 @@ type stretch struct {
 	speech uint64 // owed, and past the first 100 ms of the turn
 	onset  uint64 // in the first 100 ms
 	heard  uint64
+	late   uint64 // of heard, too late to be played
 }
 
 // An onset follows the first 100 ms of one mic's turn as one listener heard it.
@@ -55,8 +56,8 @@ func (l *Listener) take(mics []*Mic, w int64, into []stretch) []stretch {
 	for i, m := range mics {
 		s := stretch{mic: i}
 		if i < len(l.heard) {
-			s.heard = l.heard[i][w%words]
-			l.heard[i][w%words] = 0
+			s.heard, s.late = l.heard[i][w%words], l.late[i][w%words]
+			l.heard[i][w%words], l.late[i][w%words] = 0, 0
 		}
 		owed, onset := m.spoke(w)
 		if owed == 0 || i == l.own {
@@ -100,6 +101,9 @@ func (l *Listener) settleWord(w int64, said []stretch) {
 			l.settleOnset(s, Bin(w*wordBins)+Bin(b), steady, spoken(said, 1<<uint(b)) <= l.capacity)
 		}
 	}
+	if steady != 0 {
+		l.listen(said, steady, total)
+	}
 }
 
 // compare is what the listener got, and was owed, of the bins in mask.
@@ -118,6 +122,34 @@ func (l *Listener) compare(said []stretch, mask uint64) (passes, total int) {
 		passes, total = passes+p, total+t
 	}
 	return passes, total
+}
+
+// listen tells the listener's hearing what of the bins in mask, in which so
+// many frames were owed, came in time to be played. It takes what came late out
+// of said.
+func (l *Listener) listen(said []stretch, mask uint64, total int) {
+	var owed, lacking uint64
+	for i := range said {
+		said[i].heard &^= said[i].late
+		owed |= said[i].speech & mask
+	}
+	if len(said) <= l.capacity {
+		for _, s := range said {
+			lacking |= s.speech &^ s.heard & mask
+		}
+	} else {
+		for rest := owed; rest != 0; rest &= rest - 1 {
+			bit := rest & -rest
+			if played, due := settleBin(said, bit, l.capacity); played < due {
+				lacking |= bit
+			}
+		}
+	}
+	if lacking != 0 {
+		played, _ := l.compare(said, mask)
+		l.played.concealed += uint64(total - played)
+	}
+	l.played.enter(owed, lacking)
 }
 
 // settleBin is what a listener with room for capacity voices got, and was

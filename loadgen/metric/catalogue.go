@@ -25,6 +25,7 @@ const (
 	Bytes        Unit = "bytes"
 	Cores        Unit = "cores"
 	Packets      Unit = "packets"
+	Percent      Unit = "%"
 )
 
 // A Definition is what is fixed about a metric.
@@ -46,7 +47,10 @@ var catalogue = [...]Definition{
 	{"latency", KindTrend, Milliseconds, "intended send time of a packet at the speaker to its receive time at the listener's socket"},
 	{"unrecognised", KindRate, None, "packets received that could not be tied to one sent frame, of all received"},
 	{"jitter", KindTrend, Milliseconds, "interarrival jitter of RFC 3550, per listener"},
+	{"loss", KindTrend, Percent, "share of the packets owed to a listener that did not come, per listener"},
+	{"concealed", KindTrend, Percent, "share of the frames owed to a listener that did not come in time to be played, per listener"},
 	{"audio_gap", KindTrend, Milliseconds, "longest stretch without a new packet while someone spoke, per listener"},
+	{"gaps_per_minute", KindTrend, None, "stretches of 60 ms and more that could not be played, a minute of speech, per listener"},
 	{"mos", KindTrend, None, "estimated listening quality from 1 to 4.5 by the E-model, per listener"},
 	{"duplicates", KindCounter, Packets, "packets that a listener received a second time"},
 	{"out_of_order", KindCounter, Packets, "packets that reached a listener after a later one"},

@@ -16,6 +16,6 @@
 //
 // The count of a rate or of a trend is its number of samples. Limits on
 // durations always carry a unit (us, µs, ms, s or m), limits on bytes may carry
-// one (B, kB, KB, MB, GB by thousands; KiB, MiB, GiB by 1024), and all other
-// limits are plain numbers.
+// one (B, kB, KB, MB, GB by thousands; KiB, MiB, GiB by 1024), limits on shares
+// in percent may carry %, and all other limits are plain numbers.
 package metric

@@ -174,6 +174,10 @@ func (t Threshold) parseLimit(text string) (float64, error) {
 			return 0, fmt.Errorf("unknown unit %q of bytes: use B, KB, MB, GB, KiB, MiB or GiB", unit)
 		}
 		v = v * r.times / r.by
+	case Percent:
+		if unit != "" && unit != "%" {
+			return 0, fmt.Errorf("unknown unit %q of a share: use %% or none", unit)
+		}
 	default:
 		if unit == "%" && t.Aggregation == AggregateRate {
 			return 0, fmt.Errorf("a rate is a number from 0 to 1: write %v instead of %s", v/100, text)

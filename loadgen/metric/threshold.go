@@ -222,6 +222,8 @@ func (t Threshold) String() string {
 		unit = "ms"
 	case Bytes:
 		unit = "B"
+	case Percent:
+		unit = "%"
 	}
 	limit := strconv.FormatFloat(t.Limit, 'f', -1, 64)
 	over := ""

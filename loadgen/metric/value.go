@@ -96,7 +96,11 @@ func (v Values) MarshalJSON() ([]byte, error) {
 			return nil, err
 		}
 		d, _ := Lookup(name)
-		if encoded, ok := encode(d, value); ok {
+		encoded, ok, err := encode(d, value)
+		if err != nil {
+			return nil, fmt.Errorf("metric %s: %w", name, err)
+		}
+		if ok {
 			object[name] = encoded
 		}
 	}
@@ -108,14 +112,15 @@ type head struct {
 	Unit Unit `json:"unit,omitempty"`
 }
 
-func encode(d Definition, value Value) (any, bool) {
+func encode(d Definition, value Value) (any, bool, error) {
 	h := head{d.Kind, d.Unit}
 	switch value := value.(type) {
 	case *Trend:
 		if value == nil {
-			return nil, false
+			return nil, false, nil
 		}
 		s := value.Summary()
+		histogram, err := value.Histogram()
 		return struct {
 			head
 			Count uint64  `json:"count"`
@@ -127,24 +132,26 @@ func encode(d Definition, value Value) (any, bool) {
 			P99   float64 `json:"p(99)"`
 			P999  float64 `json:"p(99.9)"`
 			Max   float64 `json:"max"`
-		}{h, s.Count, s.Avg, s.Min, s.Med, s.P90, s.P95, s.P99, s.P999, s.Max}, true
+			// See [Trend.Histogram].
+			Histogram string `json:"histogram,omitempty"`
+		}{h, s.Count, s.Avg, s.Min, s.Med, s.P90, s.P95, s.P99, s.P999, s.Max, histogram}, true, err
 	case Rate:
 		return struct {
 			head
 			Rate   float64 `json:"rate"`
 			Passes uint64  `json:"passes"`
 			Total  uint64  `json:"total"`
-		}{h, value.Share(), value.Passes, value.Total}, true
+		}{h, value.Share(), value.Passes, value.Total}, true, nil
 	case Counter:
 		return struct {
 			head
 			Count uint64 `json:"count"`
-		}{h, uint64(value)}, true
+		}{h, uint64(value)}, true, nil
 	case Gauge:
 		return struct {
 			head
 			Value float64 `json:"value"`
-		}{h, float64(value)}, !value.empty()
+		}{h, float64(value)}, !value.empty(), nil
 	}
-	return nil, false
+	return nil, false, nil
 }

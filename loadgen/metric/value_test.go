@@ -25,7 +25,7 @@ func TestValuesJSON(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `{
 		"latency": {"kind": "trend", "unit": "ms", "count": 10, "avg": 11.2, "min": 11.2, "med": 11.2,
-			"p(90)": 11.2, "p(95)": 11.2, "p(99)": 11.2, "p(99.9)": 11.2, "max": 11.2},
+			"p(90)": 11.2, "p(95)": 11.2, "p(99)": 11.2, "p(99.9)": 11.2, "max": 11.2, "histogram": [11.2, 11.2, 11.2, 0]},
 		"jitter": {"kind": "trend", "unit": "ms", "count": 0, "avg": 0, "min": 0, "med": 0,
 			"p(90)": 0, "p(95)": 0, "p(99)": 0, "p(99.9)": 0, "max": 0},
 		"delivered": {"kind": "rate", "rate": 0.75, "passes": 3, "total": 4},
@@ -33,7 +33,7 @@ func TestValuesJSON(t *testing.T) {
 		"duplicates": {"kind": "counter", "unit": "packets", "count": 7},
 		"packets_per_core": {"kind": "gauge", "value": 52000.5},
 		"server_rss": {"kind": "gauge", "unit": "bytes", "value": 1000000000}
-	}`, string(got))
+	}`, unpacked(t, string(got)))
 }
 
 func TestValuesThatDoNotFitTheCatalogue(t *testing.T) {
@@ -66,7 +66,7 @@ func TestCatalogue(t *testing.T) {
 		assert.True(t, ok)
 		assert.Equal(t, d, got)
 	}
-	assert.Len(t, seen, 18)
+	assert.Len(t, seen, 21)
 	Definitions()[0].Name = "mine"
 	_, ok := Lookup("joined")
 	assert.True(t, ok, "the caller's copy is not the catalogue")

@@ -102,14 +102,26 @@ func aggregated(t Judgement) string {
 func (r *Report) writeMetrics(b *bytes.Buffer) {
 	b.WriteString("\n  RESULTS\n\n")
 	for _, d := range metric.Definitions() {
-		fmt.Fprintf(b, "    %s %s\n", (d.Name + strings.Repeat(".", 18))[:18]+":", orNoData(valueLine(r.Result.Values[d.Name], d.Unit)))
+		fmt.Fprintf(b, "    %s %s\n", (d.Name + strings.Repeat(".", 18))[:18]+":", orNoData(metricLine(d, r.Result.Values[d.Name])))
 		for _, name := range slices.Sorted(maps.Keys(r.Result.Values)) {
 			// The parts of it that thresholds are on, as k6 shows them.
 			if part, ok := strings.CutPrefix(name, d.Name+"{"); ok && !strings.Contains(name, "} over ") {
-				fmt.Fprintf(b, "      {%s: %s\n", part, orNoData(valueLine(r.Result.Values[name], d.Unit)))
+				fmt.Fprintf(b, "      {%s: %s\n", part, orNoData(metricLine(d, r.Result.Values[name])))
 			}
 		}
 	}
+}
+
+// metricLine is a metric's value in words. Of scores the low ones are the bad
+// ones, so that their percentiles are told from that end.
+func metricLine(d metric.Definition, v metric.Value) string {
+	t, ok := v.(*metric.Trend)
+	if !ok || d.Name != "mos" || t.Count() == 0 {
+		return valueLine(v, d.Unit)
+	}
+	s := t.Summary()
+	return fmt.Sprintf("avg=%s min=%s p(1)=%s p(5)=%s med=%s max=%s (an estimate)",
+		short(s.Avg), short(s.Min), short(t.Quantile(1)), short(t.Quantile(5)), short(s.Med), short(s.Max))
 }
 
 func orNoData(text string) string {
@@ -208,6 +220,8 @@ func figure(v float64, unit metric.Unit) string {
 		return short(v/(1<<10)) + "KiB"
 	case metric.Cores:
 		return short(v) + " cores"
+	case metric.Percent:
+		return strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(v, 'f', 3, 64), "0"), ".") + "%"
 	case metric.Packets:
 		return thousands(uint64(v)) + " packets"
 	}
