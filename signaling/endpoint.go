@@ -50,6 +50,10 @@ func (e endpoint) Open(ctx context.Context, kind whip.Kind, id, bearer string, r
 		s.metrics.joined(kind.String(), err)
 		return nil, e.refusal(err)
 	}
+	if err := s.limits.offer(s.limits.origin(r), have.account); err != nil {
+		s.metrics.joined(kind.String(), err)
+		return nil, e.refusal(err)
+	}
 	p := newPerson(have)
 	p.kind = kind
 	l, _, err := s.hub.join(id, p, newcomer(have, id, name, role), kind.String(), nil)

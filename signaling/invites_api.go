@@ -170,7 +170,7 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request, have grant, l *l
 		}
 	}
 	if err == nil {
-		err = s.noted(r, have, "invite.create", made.Room, made.ID, fmt.Sprintf("%d uses as %s for %q", made.Uses, showInvite(made, made.Created).what(), made.Name))
+		err = s.noted(r, have, "invite.create", made.Room, made.ID, fmt.Sprintf("as %s, to be used %d times, for %q", showInvite(made, made.Created).what(), made.Uses, made.Name))
 	}
 	if err != nil {
 		s.refuse(w, err)
@@ -244,7 +244,7 @@ func madeBy(i store.Invite, have grant) bool {
 
 // lookAtInvite serves GET /api/invites/{code}: what the code is good for.
 func (s *Server) lookAtInvite(w http.ResponseWriter, r *http.Request) {
-	err := s.limits.allow(s.limits.origin(r), s.limits.signInByAddress, "", nil)
+	err := s.limits.signIn(s.limits.origin(r))
 	var i store.Invite
 	if err == nil {
 		i, err = s.store.Look(r.PathValue("code"), s.cfg.Clock())
@@ -313,5 +313,5 @@ func (s *Server) mayCreate(r *http.Request, have grant) error {
 	if have.operator {
 		return nil
 	}
-	return s.limits.allow(s.limits.origin(r), s.limits.createByAddress, have.pass, s.limits.createByAccount)
+	return s.limits.create(s.limits.origin(r), have.who())
 }

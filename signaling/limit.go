@@ -167,22 +167,50 @@ func (l *limits) origin(r *http.Request) origin {
 	return origin(addr.String())
 }
 
-// allow counts one against the meter of an address and against the one of an
-// account (an empty account, and a nil meter, count nothing). Whoever is exempt is
-// not counted.
-func (l *limits) allow(from origin, byAddress *meter, account string, byAccount *meter) error {
+// count counts one against the meter of an address and against the one of an
+// account; an empty key, or a nil meter, counts nothing. Whoever is exempt is not
+// counted.
+func (l *limits) count(from origin, byAddress *meter, account string, byAccount *meter) error {
 	if from == "" {
 		return nil
 	}
 	now := l.clock()
-	wait := byAddress.take(string(from), now)
-	if wait == 0 && account != "" && byAccount != nil {
-		wait = byAccount.take(account, now)
-	}
-	if wait > 0 {
-		return limited{wait}
+	for _, row := range []struct {
+		meter *meter
+		key   string
+	}{{byAddress, string(from)}, {byAccount, account}} {
+		if row.meter == nil || row.key == "" {
+			continue
+		}
+		if wait := row.meter.take(row.key, now); wait > 0 {
+			return limited{wait}
+		}
 	}
 	return nil
+}
+
+// The kinds of what is counted. A sign-in is counted by address before it is read,
+// and by account when it is known whose it would be.
+func (l *limits) signIn(from origin) error { return l.count(from, l.signInByAddress, "", nil) }
+
+func (l *limits) signInAs(from origin, account string) error {
+	return l.count(from, nil, account, l.signInByAccount)
+}
+
+func (l *limits) create(from origin, account string) error {
+	return l.count(from, l.createByAddress, account, l.createByAccount)
+}
+
+func (l *limits) request(from origin) error { return l.count(from, l.requestByAddress, "", nil) }
+
+func (l *limits) connect(from origin) error { return l.count(from, l.connectByAddress, "", nil) }
+
+func (l *limits) message(from origin, session string) error {
+	return l.count(from, l.messageByAddress, session, l.messageBySession)
+}
+
+func (l *limits) offer(from origin, account string) error {
+	return l.count(from, l.offerByAddress, account, l.offerByAccount)
 }
 
 // limited is the refusal of one request too many.

@@ -77,7 +77,7 @@ func (s *Server) tryRedeem(w http.ResponseWriter, r *http.Request) (redeemAnswer
 	var body struct {
 		Name string `json:"name"`
 	}
-	if err := s.limits.allow(s.limits.origin(r), s.limits.signInByAddress, "", nil); err != nil {
+	if err := s.limits.signIn(s.limits.origin(r)); err != nil {
 		return redeemAnswer{}, err
 	}
 	if err := readBody(w, r, &body); err != nil {
@@ -147,14 +147,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Key string `json:"key"`
 	}
-	err := s.limits.allow(s.limits.origin(r), s.limits.signInByAddress, "", nil)
+	err := s.limits.signIn(s.limits.origin(r))
 	if err == nil {
 		err = readBody(w, r, &body)
 	}
 	if err == nil {
 		// By account, too: a key has its account in front.
 		id, _, _ := strings.Cut(body.Key, "-")
-		err = s.limits.allow(s.limits.origin(r), s.limits.requestByAddress, id, s.limits.signInByAccount)
+		err = s.limits.signInAs(s.limits.origin(r), id)
 	}
 	var account store.Account
 	if err == nil {
@@ -182,7 +182,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Token string `json:"refresh_token"`
 	}
-	err := s.limits.allow(s.limits.origin(r), s.limits.signInByAddress, "", nil)
+	err := s.limits.signIn(s.limits.origin(r))
 	if err == nil {
 		err = readBody(w, r, &body)
 	}
@@ -194,7 +194,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) {
 		c, err = s.gate.read(body.Token, useRefresh)
 	}
 	if err == nil {
-		err = s.limits.allow(s.limits.origin(r), s.limits.requestByAddress, c.Pass, s.limits.signInByAccount)
+		err = s.limits.signInAs(s.limits.origin(r), c.Pass)
 	}
 	if err == nil && c.Room != "" {
 		err = s.stillIn(c.grant())

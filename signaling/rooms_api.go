@@ -76,6 +76,9 @@ func (l *live) visibility() room.Visibility {
 
 // authorize tells what a request may do.
 func (s *Server) authorize(r *http.Request) (grant, error) {
+	if err := s.limits.request(s.limits.origin(r)); err != nil {
+		return grant{}, err
+	}
 	token, err := bearer(r)
 	if err != nil {
 		return grant{}, err
@@ -184,7 +187,7 @@ func (s *Server) plan(body createRequest) (plan, error) {
 func (s *Server) listRooms(w http.ResponseWriter, r *http.Request) {
 	have, err := s.authorize(r)
 	if err != nil {
-		writeError(w, refuse(s.log, err))
+		s.refuse(w, err)
 		return
 	}
 	rooms := []roomInfo{}
@@ -200,7 +203,7 @@ func (s *Server) listRooms(w http.ResponseWriter, r *http.Request) {
 func (s *Server) showRoom(w http.ResponseWriter, r *http.Request) {
 	l, _, err := s.seen(r)
 	if err != nil {
-		writeError(w, refuse(s.log, err))
+		s.refuse(w, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, l.info())

@@ -147,6 +147,11 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 		writeError(w, wire.NewError(wire.CodeBadRequest, "this is a WebSocket; see docs/protocol.md"))
 		return
 	}
+	from := s.limits.origin(r)
+	if err := s.limits.connect(from); err != nil {
+		s.refuse(w, err)
+		return
+	}
 	conn, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		// The upgrader has answered.
@@ -159,6 +164,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 	session := &session{
 		server: s,
 		conn:   conn,
+		from:   from,
 		id:     id,
 		out:    newSender(conn, &s.cfg, s.metrics, cancel),
 		log:    s.log.With("session", id),

@@ -28,6 +28,7 @@ const readSlack = 8
 type session struct {
 	server *Server
 	conn   *websocket.Conn
+	from   origin
 	id     string
 	out    *sender
 	log    *slog.Logger
@@ -125,8 +126,14 @@ func (s *session) take(ctx context.Context, kind int, r io.Reader) error {
 		s.refuseMalformed(refuse(s.log, err))
 		return nil
 	}
-	s.malformed = 0
 	s.server.metrics.received(m.Type())
+	if err := s.server.limits.message(s.from, s.id); err != nil {
+		refusal := refuse(s.log, err)
+		refusal.ID = m.RequestID()
+		s.refuseMalformed(refusal) // who goes on regardless is not listened to
+		return nil
+	}
+	s.malformed = 0
 	if err := s.handle(ctx, m); err != nil {
 		refusal := refuse(s.log, err)
 		refusal.ID = m.RequestID()
@@ -177,6 +184,9 @@ func (s *session) handle(ctx context.Context, m wire.ClientMessage) error {
 	ok := func() { s.reply(wire.OK{ID: m.RequestID()}) }
 	switch m := m.(type) {
 	case wire.Offer:
+		if err := s.server.limits.offer(s.from, cmp.Or(s.me.Account, s.id)); err != nil {
+			return err
+		}
 		_, err := s.live.open(ctx, s.me, m.Media, m.SDP, func(session rtc.Session) {
 			s.reply(wire.Answer{ID: m.ID, Media: m.Media, SDP: session.Answer()})
 		})

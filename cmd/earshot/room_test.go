@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// scrub replaces what differs from run to run: ids by their order of appearance,
+// times, tokens and ports.
+type scrub map[string]string
+
+var (
+	idPattern    = regexp.MustCompile(`\b[a-z2-7]{26,32}\b`)
+	timePattern  = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`)
+	tokenPattern = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`)
+	portPattern  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+)
+
+func (s scrub) text(text string) string {
+	text = tokenPattern.ReplaceAllString(text, "TOKEN")
+	text = timePattern.ReplaceAllString(text, "TIME")
+	text = portPattern.ReplaceAllString(text, "127.0.0.1:PORT")
+	return idPattern.ReplaceAllStringFunc(text, func(id string) string {
+		if s[id] == "" {
+			// As long as the id, so that the columns stay as they are.
+			s[id] = fmt.Sprintf("%-*s", len(id), fmt.Sprintf("<%d>", len(s)+1))
+			s[id] = strings.ReplaceAll(s[id], " ", "-")
+		}
+		return s[id]
+	})
+}
+
+// An evening of the operator's, against a real server, as it looks on the terminal.
+func TestWhatTheOperatorSees(t *testing.T) {
+	data := t.TempDir()
+	url, stop := served(t, "--data", data)
+	defer func() { assert.Zero(t, stop()) }()
+	var seen strings.Builder
+	known := scrub{}
+	do := func(args ...string) string {
+		t.Helper()
+		stdout, stderr, code := command(t, append(args, "--target", url, "--data", data)...)
+		fmt.Fprintf(&seen, "$ earshot %s\n%s%s", known.text(strings.Join(args, " ")), known.text(stdout), known.text(stderr))
+		if code != 0 {
+			fmt.Fprintf(&seen, "(exit code %d)\n", code)
+		}
+		seen.WriteString("\n")
+		return stdout
+	}
+	field := func(text, name string) string {
+		t.Helper()
+		for line := range strings.Lines(text) {
+			if rest, ok := strings.CutPrefix(line, name); ok {
+				return strings.TrimSpace(rest)
+			}
+		}
+		t.Fatalf("no %s in %s", name, text)
+		return ""
+	}
+
+	do("room", "list")
+	room := field(do("room", "create", "The Lobby", "--visibility", "closed", "--capacity", "50"), "room")
+	code := field(do("invite", "create", room, "--role", "speaker", "--for", "Bo", "--ttl", "1h"), "code")
+	club := field(do("invite", "create", "--for", "Ada"), "invite")
+	status, body := get(t, http.MethodPost, url+"/api/invites/"+code+"/redeem", "", `{"name":"Bo"}`)
+	require.Equal(t, http.StatusOK, status, body)
+	do("invite", "list")
+	do("invite", "revoke", club)
+	do("invite", "list", room)
+	do("room", "list")
+	do("room", "show", room)
+	do("room", "show", "elsewhere")
+	do("room", "kick", room, "nobody")
+	do("room", "mute", room, "nobody")
+	do("room", "end", room)
+	do("room", "list", "--json")
+	do("audit")
+	golden(t, "operator.txt", seen.String())
+}
+
+func TestTheOperatorsAnswersForScripts(t *testing.T) {
+	data := t.TempDir()
+	url, stop := served(t, "--data", data)
+	defer func() { assert.Zero(t, stop()) }()
+	do := func(into any, args ...string) {
+		t.Helper()
+		stdout, stderr, code := command(t, append(args, "--json", "--target", url, "--data", data)...)
+		require.Zero(t, code, stderr)
+		require.NoError(t, json.Unmarshal([]byte(stdout), into), stdout)
+	}
+	var made, shown roomShown
+	do(&made, "room", "create", "Lobby", "--slots", "2")
+	assert.NotEmpty(t, made.HostToken)
+	var invite inviteShown
+	do(&invite, "invite", "create", made.Room, "--uses", "3")
+	assert.Equal(t, url+"/#/i/"+invite.Code, invite.URL)
+	do(&shown, "room", "show", made.Room)
+	assert.Equal(t, 2, shown.Slots)
+	require.Len(t, shown.Invites, 1)
+	assert.Equal(t, invite.Invite, shown.Invites[0].Invite)
+	assert.Empty(t, shown.Invites[0].Code)
+	require.Len(t, shown.Audit, 2)
+	assert.Equal(t, []string{"room.create", "invite.create"}, []string{shown.Audit[0].Did, shown.Audit[1].Did})
+	done := map[string]string{}
+	do(&done, "invite", "revoke", invite.Code)
+	do(&done, "room", "end", made.Room)
+	assert.Equal(t, map[string]string{"revoked": invite.Code, "ended": made.Room}, done)
+
+	_, stderr, code := command(t, "room", "list", "--target", url, "--token", "wrong")
+	assert.Equal(t, exitCouldNotRun, code)
+	assert.Contains(t, stderr, "unauthorized")
+	_, stderr, code = command(t, "room", "list", "--target", "http://127.0.0.1:1", "--token", "x")
+	assert.Equal(t, exitCouldNotRun, code)
+	assert.Contains(t, stderr, "is a server running there?")
+}
+
+func TestATableHoldsNothingThatATerminalWouldActUpon(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, table(&out, [][]string{{"NAME", "ROLE"}, {"\x1b[31mBo\t\n", ""}, {"Ünïcødé 🎙", "host"}}))
+	assert.Equal(t, "NAME       ROLE\n?[31mBo??  -\nÜnïcødé 🎙  host\n", out.String())
+}
