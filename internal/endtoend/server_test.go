@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -36,15 +37,30 @@ func serve(t *testing.T) string {
 // serveOn does so with the media port at another address of this machine.
 func serveOn(t *testing.T, address string) string {
 	t.Helper()
+	return serveAs(t, address, signaling.Config{Open: true})
+}
+
+// operatorToken is the operator's token of a server that is not open.
+const operatorToken = "the-operator-of-this-test"
+
+// serveClosed starts a server that wants tokens.
+func serveClosed(t *testing.T) string {
+	t.Helper()
+	return serveAs(t, "127.0.0.1:0", signaling.Config{OperatorToken: operatorToken})
+}
+
+func serveAs(t *testing.T, address string, cfg signaling.Config) string {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	media, err := rtc.New(rtc.Config{Media: address, Log: log})
 	require.NoError(t, err)
-	server, err := signaling.New(signaling.Config{
-		Open: true, Media: media, Log: log, Registry: prometheus.NewRegistry(), Version: "test",
-	})
+	cfg.Media, cfg.Log, cfg.Registry, cfg.Version = media, log, prometheus.NewRegistry(), "test"
+	cfg.Limits.Exempt = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	server, err := signaling.New(cfg)
 	require.NoError(t, err)
 	front := httptest.NewServer(server.Handler())
 	t.Cleanup(func() {
+		requireInAgreement(t, front.URL)
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		require.NoError(t, server.Shutdown(ctx))
@@ -52,6 +68,20 @@ func serveOn(t *testing.T, address string) string {
 		require.NoError(t, media.Close())
 	})
 	return front.URL
+}
+
+// requireInAgreement requires that media, roster and rules of every room agree,
+// now and whenever the server has checked.
+func requireInAgreement(t *testing.T, url string) {
+	t.Helper()
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(url + "/metrics")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	for _, name := range []string{"earshot_roster_mismatches", "earshot_roster_mismatches_total"} {
+		require.Contains(t, string(body), "\n"+name+" 0\n")
+	}
 }
 
 type testWriter struct{ t *testing.T }

@@ -15,12 +15,20 @@ type member struct {
 	t    *testing.T
 	conn *websocket.Conn
 	id   string
+	// joined is the answer to join: the talker, and what it takes to resume.
+	joined map[string]any
 
 	mu      sync.Mutex
 	answers chan map[string]any
 }
 
 func enter(t *testing.T, url, room, role string) *member {
+	t.Helper()
+	return enterAs(t, url, map[string]any{}, map[string]any{"room": room, "role": role, "name": role})
+}
+
+// dialMember opens a WebSocket and says hello.
+func dialMember(t *testing.T, url string, hello map[string]any) *member {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial(strings.Replace(url, "http", "ws", 1)+"/ws", nil)
 	require.NoError(t, err)
@@ -43,10 +51,23 @@ func enter(t *testing.T, url, room, role string) *member {
 		_ = conn.Close()
 		<-done
 	})
-	m.ask(map[string]any{"type": "hello", "version": 1})
-	m.id = m.ask(map[string]any{"type": "join", "room": room, "role": role, "name": role})["member"].(string)
+	hello["type"], hello["version"] = "hello", 1
+	m.ask(hello)
 	return m
 }
+
+// enterAs says hello and joins with the fields given.
+func enterAs(t *testing.T, url string, hello, join map[string]any) *member {
+	t.Helper()
+	m := dialMember(t, url, hello)
+	join["type"] = "join"
+	m.joined = m.ask(join)
+	m.id = m.joined["member"].(string)
+	return m
+}
+
+// talker is the number of the member's voice.
+func (m *member) talker() uint32 { return uint32(m.joined["talker"].(float64)) }
 
 // ask sends a request and returns its answer, which is no error.
 func (m *member) ask(request map[string]any) map[string]any {
@@ -65,4 +86,16 @@ func (m *member) exchange(media string) exchange {
 	return func(offer string) string {
 		return m.ask(map[string]any{"type": "offer", "media": media, "sdp": offer})["sdp"].(string)
 	}
+}
+
+// put sends a request and returns its answer, which may be an error.
+func (m *member) put(request map[string]any) map[string]any {
+	m.t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	request["id"] = "x"
+	require.NoError(m.t, m.conn.WriteJSON(request))
+	answer, ok := <-m.answers
+	require.True(m.t, ok, "the server hung up after %v", request["type"])
+	return answer
 }
