@@ -73,7 +73,7 @@ func (d *Earshot) Sections() int { return 0 }
 // Open implements Driver.
 func (d *Earshot) Open(ctx context.Context, i int, spec scenario.Room) (Room, error) {
 	body, err := json.Marshal(map[string]any{
-		"name": fmt.Sprintf("%s-%d", d.prefix, i+1), "visibility": "open", "capacity": spec.Capacity, "slots": spec.Slots,
+		"name": fmt.Sprintf("%s-%d", d.prefix, i+1), "visibility": "open", "capacity": spec.Capacity, "halls": max(spec.Halls, 1), "slots": spec.Slots,
 	})
 	if err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func (r *earshotRoom) enter(ctx context.Context, name string, role scenario.Role
 // Act implements Room.
 func (r *earshotRoom) Act(ctx context.Context, verb scenario.Verb, who Visit) error {
 	s, ok := who.(*session)
-	if !ok && verb != scenario.End {
+	if !ok && who != nil {
 		return fmt.Errorf("%w: the visit is of another driver", ErrUnsupported)
 	}
 	switch verb {
@@ -173,11 +173,20 @@ func (r *earshotRoom) Act(ctx context.Context, verb scenario.Verb, who Visit) er
 		return s.do(ctx, func(id string) wire.Message { return wire.RaiseHand{ID: id} })
 	case scenario.LowerHand:
 		return s.do(ctx, func(id string) wire.Message { return wire.LowerHand{ID: id} })
+	case scenario.AcceptStage:
+		return s.do(ctx, func(id string) wire.Message { return wire.AcceptStage{ID: id} })
+	case scenario.DeclineStage:
+		return s.do(ctx, func(id string) wire.Message { return wire.DeclineStage{ID: id} })
 	}
 	host, err := r.moderator.get(ctx, r)
 	if err != nil {
 		return fmt.Errorf("bring the room's moderator in: %w", err)
 	}
+	return r.moderate(ctx, host, verb, s)
+}
+
+// moderate has the host do something to somebody, or to the room.
+func (r *earshotRoom) moderate(ctx context.Context, host *session, verb scenario.Verb, s *session) error {
 	switch verb {
 	case scenario.Promote:
 		return host.do(ctx, func(id string) wire.Message { return wire.Promote{ID: id, Member: s.member} })
@@ -187,11 +196,41 @@ func (r *earshotRoom) Act(ctx context.Context, verb scenario.Verb, who Visit) er
 		return host.do(ctx, func(id string) wire.Message {
 			return wire.Mute{ID: id, Member: s.member, Muted: verb == scenario.Mute}
 		})
+	case scenario.Kick:
+		return host.do(ctx, func(id string) wire.Message { return wire.Remove{ID: id, Member: s.member} })
+	case scenario.Ban:
+		return host.do(ctx, func(id string) wire.Message { return wire.Ban{ID: id, Member: s.member} })
+	case scenario.InviteToStage:
+		return host.do(ctx, func(id string) wire.Message { return wire.InviteToStage{ID: id, Member: s.member} })
+	case scenario.PassHost:
+		err := host.do(ctx, func(id string) wire.Message { return wire.PassHost{ID: id, Member: s.member} })
+		if err == nil {
+			r.moderator.pass(s)
+		}
+		return err
+	case scenario.InviteGuest:
+		return r.inviteGuest(ctx)
 	case scenario.End:
 		return host.do(ctx, func(id string) wire.Message { return wire.End{ID: id} })
 	}
 	return fmt.Errorf("%w: %s", ErrUnsupported, verb)
 }
+
+// guestPatience is for how many seconds the invite of a guest is valid who will
+// not come.
+const guestPatience = 5
+
+// inviteGuest invites somebody to the stage from outside.
+func (r *earshotRoom) inviteGuest(ctx context.Context) error {
+	body, err := json.Marshal(map[string]any{"role": "speaker", "uses": 1, "ttl_s": guestPatience, "name": "guest"})
+	if err != nil {
+		return err
+	}
+	return r.driver.call(ctx, http.MethodPost, "/api/rooms/"+url.PathEscape(r.name)+"/invites", r.hostToken, body, nil)
+}
+
+// NoShows is of how many guests who did not come the hosts were told.
+func (r *earshotRoom) NoShows() uint64 { return r.moderator.noShows() }
 
 // Close implements Room.
 func (r *earshotRoom) Close(ctx context.Context) error {

@@ -31,6 +31,7 @@ type person struct {
 	ear   ear
 	talk  *talk // the mic, while on stage
 	hand  bool  // is up
+	asked bool  // on stage, and has not answered
 	muted bool  // by the moderator
 	gone  bool
 }

@@ -99,6 +99,10 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	if asked := r.recovery.asked.Load(); asked > 0 {
 		values.Set("recovered", metric.Rate{Passes: r.recovery.recovered.Load(), Total: asked})
 	}
+	r.moderation.values(values)
+	if r.Scenario.Invites() {
+		values.Set("no_shows", metric.Counter(r.noShows()))
+	}
 	values.Set("generator_lag", r.health.lag())
 	values.Set("generator_drops", metric.Counter(drops+machine))
 	values.Set("unauthentic", metric.Counter(r.studio.unauthentic.Load()+r.crowd.unauthentic.Load()))
@@ -133,6 +137,16 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		result.Speakers += len(h.stage)
 	}
 	return result
+}
+
+// noShows counts the guests of whom the hosts were told that they did not come.
+func (r *run) noShows() (n uint64) {
+	for _, h := range r.halls {
+		if room, ok := h.room.(interface{ NoShows() uint64 }); ok {
+			n += room.NoShows()
+		}
+	}
+	return n
 }
 
 // drops sums what everybody's sockets dropped, and the packets whose receive

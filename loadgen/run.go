@@ -92,7 +92,9 @@ type run struct {
 	health   *health
 	problems *problems
 	halls    []*hall
-	began    time.Time
+	// moderation is how the server carried out what its hosts did.
+	moderation moderation
+	began      time.Time
 
 	clips  [][]*speech.Clip // of each group of the cast, one after the other's
 	voices []*speech.Clip   // all of them

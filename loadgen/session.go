@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -23,7 +24,13 @@ const (
 // answers to who waits for them; Close ends it.
 type session struct {
 	conn   *websocket.Conn
+	driver *Earshot
 	member string
+	hello  wire.Hello
+	room   string
+	key    string        // to resume with
+	lapsed atomic.Uint64 // guests who did not come, as far as a host was told
+	rev    atomic.Uint64 // the last change of the stage that was told
 
 	mu      sync.Mutex
 	writing sync.Mutex
@@ -47,17 +54,15 @@ func dialSession(ctx context.Context, d *Earshot) (*session, error) {
 		return nil, fmt.Errorf("open the WebSocket: %w: %w", ErrUnreachable, err)
 	}
 	conn.SetReadLimit(wire.MaxMessage)
-	s := &session{conn: conn, waiting: map[string]chan wire.ServerMessage{}, gone: make(chan struct{})}
+	s := &session{conn: conn, driver: d, waiting: map[string]chan wire.ServerMessage{}, gone: make(chan struct{})}
 	s.reader.Go(s.read)
 	return s, nil
 }
 
 // join says hello and joins a room.
 func (s *session) join(ctx context.Context, room, name string, role wire.Role, token string) error {
-	if _, err := s.ask(ctx, func(id string) wire.Message {
-		return wire.Hello{ID: id, Version: wire.Version, Token: token, Name: name}
-	}); err != nil {
-		return fmt.Errorf("say hello: %w", err)
+	if err := s.greet(ctx, wire.Hello{Version: wire.Version, Token: token, Name: name}); err != nil {
+		return err
 	}
 	answer, err := s.ask(ctx, func(id string) wire.Message {
 		return wire.Join{ID: id, Room: room, Role: role, Name: name}
@@ -69,8 +74,50 @@ func (s *session) join(ctx context.Context, room, name string, role wire.Role, t
 	if !ok {
 		return fmt.Errorf("join: the server answered %q", answer.Type())
 	}
-	s.member = joined.Member
+	s.member, s.room, s.key = joined.Member, joined.Room, joined.Resume.Key
+	s.rev.Store(joined.Rev)
 	return nil
+}
+
+func (s *session) greet(ctx context.Context, hello wire.Hello) error {
+	s.hello = hello
+	_, err := s.ask(ctx, func(id string) wire.Message {
+		hello.ID = id
+		return hello
+	})
+	if err != nil {
+		return fmt.Errorf("say hello: %w", err)
+	}
+	return nil
+}
+
+// Resume cuts the WebSocket without a word and takes the session up again on
+// another.
+func (s *session) Resume(ctx context.Context) (Visit, error) {
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	next, err := dialSession(ctx, s.driver)
+	if err != nil {
+		return nil, err
+	}
+	if err := next.greet(ctx, s.hello); err != nil {
+		return nil, errors.Join(err, next.Close())
+	}
+	answer, err := next.ask(ctx, func(id string) wire.Message {
+		return wire.Resume{ID: id, Room: s.room, Member: s.member, Key: s.key, Rev: s.rev.Load()}
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("resume: %w", err), next.Close())
+	}
+	resumed, ok := answer.(wire.Resumed)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("resume: the server answered %q", answer.Type()), next.Close())
+	}
+	next.member, next.room, next.key = resumed.Member, resumed.Room, resumed.Resume.Key
+	next.rev.Store(resumed.Rev)
+	next.lapsed.Store(s.lapsed.Load())
+	return next, nil
 }
 
 // Listen implements Visit.
@@ -186,10 +233,15 @@ func (s *session) read() {
 		if err != nil {
 			continue
 		}
-		if g, ok := m.(wire.Goodbye); ok {
+		switch m := m.(type) {
+		case wire.Goodbye:
 			s.mu.Lock()
-			s.reason = g.Reason
+			s.reason = m.Reason
 			s.mu.Unlock()
+		case wire.Presence:
+			s.rev.Store(m.Rev)
+		case wire.GuestLapsed:
+			s.lapsed.Add(1)
 		}
 		s.mu.Lock()
 		answer := s.waiting[m.RequestID()]

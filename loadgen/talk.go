@@ -33,6 +33,8 @@ type talk struct {
 	// mu is held while a frame is entered and sent, so that none follows a mute.
 	mu    sync.Mutex
 	muted bool
+	// defiant: sends though it is not to be heard.
+	defiant bool
 
 	end  context.CancelFunc
 	done sync.WaitGroup
@@ -122,7 +124,11 @@ func (t *talk) sendBin(b measure.Bin, first bool) bool {
 	if t.muted {
 		return false
 	}
-	t.ledger.Sending(b)
+	if t.defiant {
+		t.ledger.Defy(b)
+	} else {
+		t.ledger.Sending(b)
+	}
 	intended := t.ledger.Intended(b)
 	late := t.run.clock.Now() - intended
 	t.run.health.sent(late)
@@ -139,8 +145,20 @@ func (t *talk) sendBin(b measure.Bin, first bool) bool {
 func (t *talk) mute(muted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.muted = muted
+	t.muted, t.defiant = muted, false
 	if muted {
+		t.ledger.Withdraw(overtaken)
+	} else {
+		t.ledger.Speak()
+	}
+}
+
+// defy goes on sending what nobody is owed any more, or ends that.
+func (t *talk) defy(defiant bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.defiant = defiant
+	if defiant {
 		t.ledger.Withdraw(overtaken)
 	}
 }

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -23,8 +24,12 @@ func (r *run) act(ctx context.Context, i int, e scenario.Event, at time.Duration
 	var rooms sync.WaitGroup
 	for _, h := range r.halls {
 		rooms.Go(func() {
-			if e.Do == scenario.End {
+			switch e.Do {
+			case scenario.End:
 				r.problems.act(e.Do, h.end(ctx))
+				return
+			case scenario.InviteGuest:
+				r.problems.act(e.Do, h.inviteGuests(ctx, e.Count))
 				return
 			}
 			seed := rand.New(rand.NewPCG(uint64(r.Scenario.Seed), uint64(h.number)<<32|uint64(i)))
@@ -75,6 +80,10 @@ func (p *person) can(role scenario.Role, verb scenario.Verb) bool {
 		return p.talk != nil && !p.muted
 	case scenario.Unmute:
 		return p.talk != nil && p.muted
+	case scenario.InviteToStage:
+		return !p.asked
+	case scenario.AcceptStage, scenario.DeclineStage:
+		return p.asked
 	}
 	return true
 }
@@ -94,40 +103,47 @@ func (p *person) act(ctx context.Context, verb scenario.Verb) error {
 	if verb == scenario.Leave {
 		return p.depart(ctx)
 	}
+	switch verb {
+	case scenario.Reconnect:
+		return p.reconnect(ctx)
+	case scenario.Kick, scenario.Ban:
+		return p.silence(ctx, verb)
+	case scenario.Mute:
+		p.noteMuted(true)
+		return p.silence(ctx, verb)
+	case scenario.Demote:
+		return errors.Join(p.silence(ctx, verb), p.stepDown())
+	}
 	p.mu.Lock()
 	visit, t := p.visit, p.talk
 	p.mu.Unlock()
-	if t != nil && (verb == scenario.Mute || verb == scenario.Demote) {
-		// Such a client stops sending; the server would let nothing through.
-		t.mute(true)
-	}
 	if err := p.hall.room.Act(ctx, verb, visit); err != nil {
 		return err
 	}
 	switch verb {
-	case scenario.Promote:
-		return p.rise(ctx)
-	case scenario.Demote:
-		return p.stepDown()
+	case scenario.Promote, scenario.AcceptStage:
+		return p.rise(ctx, scenario.Speaker)
+	case scenario.PassHost:
+		return p.rise(ctx, scenario.Host)
 	case scenario.RaiseHand, scenario.LowerHand:
 		p.mu.Lock()
 		p.hand = verb == scenario.RaiseHand
 		p.mu.Unlock()
-	case scenario.Mute, scenario.Unmute:
+	case scenario.InviteToStage, scenario.DeclineStage:
 		p.mu.Lock()
-		p.muted = verb == scenario.Mute
+		p.asked = verb == scenario.InviteToStage
 		p.mu.Unlock()
-		t.mute(verb == scenario.Mute)
+	case scenario.Unmute:
+		p.noteMuted(false)
+		t.mute(false)
 	}
 	return nil
 }
 
-// rise takes a place on stage and opens the mic.
-func (p *person) rise(ctx context.Context) error {
+func (p *person) noteMuted(muted bool) {
 	p.mu.Lock()
-	p.role, p.hand = scenario.Speaker, false
-	p.mu.Unlock()
-	return p.openMic(ctx)
+	defer p.mu.Unlock()
+	p.muted = muted
 }
 
 // stepDown goes back to the audience and closes the mic.
@@ -175,4 +191,16 @@ func (h *hall) end(ctx context.Context) error {
 	}
 	pause(ctx, leaving)
 	return h.room.Act(ctx, scenario.End, nil)
+}
+
+// inviteGuests invites people to the stage from outside, who never come.
+func (h *hall) inviteGuests(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, actDeadline)
+	defer cancel()
+	for range n {
+		if err := h.room.Act(ctx, scenario.InviteGuest, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }

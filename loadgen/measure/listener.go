@@ -51,6 +51,8 @@ type Listener struct {
 	played hearing // within the measured window
 
 	outOfOrder, duplicates uint64
+
+	silenced silence
 }
 
 // An account is a listener's sums over a stretch of time.
@@ -207,6 +209,9 @@ func (l *Listener) abandon(s *section) {
 // credit enters a packet that has been identified.
 func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
 	l.cell.recognised(1)
+	sent := mics[p.mic].Intended(p.bin)
+	mics[p.mic].heard(p, sent, at)
+	l.silenced.pass(p, sent)
 	for len(l.heard) <= p.mic {
 		l.heard = append(l.heard, [words]uint64{})
 		l.late = append(l.late, [words]uint64{})
@@ -227,7 +232,6 @@ func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
 	l.heard[p.mic][w] |= bit
 	l.life.received++
 
-	sent := mics[p.mic].Intended(p.bin)
 	steady := l.room.inSteady(p.bin)
 	latency := at - sent
 	if open := l.room.tally.record.at(p.bin); open != nil {

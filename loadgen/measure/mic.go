@@ -50,6 +50,10 @@ type Mic struct {
 
 	// The bin in which the present turn began. Used by the sender alone.
 	turn Bin
+
+	silence    silence
+	firstHeard atomic.Int64  // 0: by nobody yet
+	reached    chan struct{} // closed then
 }
 
 // Frame is the frame that the mic's clip has for bin b.

@@ -57,7 +57,7 @@ func (r *Room) AddMic(c *speech.Clip, first int, offset time.Duration) (*Mic, er
 		indexed = newClip(c)
 		r.clips[c] = indexed
 	}
-	m := &Mic{clip: indexed, first: first % len(c.Frames), offset: offset}
+	m := &Mic{clip: indexed, first: first % len(c.Frames), offset: offset, reached: make(chan struct{})}
 	m.last.Store(-1)
 	mics := append(append([]*Mic{}, r.ledger()...), m)
 	r.mics.Store(&mics)

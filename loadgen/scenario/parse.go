@@ -172,11 +172,14 @@ const (
 	maxCount = 1_000_000
 	maxRooms = 10_000
 	maxSlots = 64
+	maxHalls = 100
+	// maxGuests is how many places a stage of the server has.
+	maxGuests = 20
 )
 
 func (r *reader) root(f field) *Scenario {
 	s := &Scenario{
-		Rooms: 1, Room: Room{Slots: defaultSlots}, JoinDeadline: defaultJoinDeadline, Seed: defaultSeed,
+		Rooms: 1, Room: Room{Halls: 1, Slots: defaultSlots}, JoinDeadline: defaultJoinDeadline, Seed: defaultSeed,
 	}
 	fields := r.fields(f, "a scenario",
 		"name", "rooms", "room", "cast", "timeline", "hold", "warm_up", "join_deadline", "seed", "thresholds")
@@ -242,8 +245,11 @@ func (r *reader) failedAt(f field, key string) bool {
 }
 
 func (r *reader) room(f field) Room {
-	room := Room{Slots: defaultSlots}
-	fields := r.fields(f, "room", "capacity", "slots")
+	room := Room{Slots: defaultSlots, Halls: 1}
+	fields := r.fields(f, "room", "capacity", "halls", "slots")
+	if v, ok := fields["halls"]; ok {
+		room.Halls = int(r.integer(v, "halls", 1, maxHalls))
+	}
 	if v, ok := fields["capacity"]; ok {
 		room.Capacity = int(r.integer(v, "capacity", 1, maxCount))
 	}
@@ -355,7 +361,7 @@ func (r *reader) event(f field) Event {
 		case "count":
 			e.Count = int(r.integer(f, key, 1, maxCount))
 		case "do":
-			e.Do = choice(r, f, key, RaiseHand, LowerHand, Promote, Demote, Mute, Unmute, Leave, End)
+			e.Do = choice(r, f, key, verbs...)
 		case "name":
 			e.Name = r.text(f, key)
 		case "for":
@@ -363,7 +369,7 @@ func (r *reader) event(f field) Event {
 		}
 	}
 	if _, given := fields["who"]; !given {
-		if e.Do == End {
+		if e.Do.alone() {
 			e.Who = Host
 		} else {
 			r.require(f, fields, "an entry of the timeline", "who")

@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 	assert.Equal(t, &Scenario{
 		Name:  "everything there is",
 		Rooms: 2,
-		Room:  Room{Capacity: 300, Slots: 2},
+		Room:  Room{Capacity: 300, Halls: 1, Slots: 2},
 		Cast: []Group{
 			{Role: Host, Count: 1},
 			{Role: Speaker, Count: 4, Audio: []string{"dir/audio/a.ogg", "/b.ogg"}, Turns: &Turns{Talk: Duration(8 * time.Second), Overlap: 2}},
@@ -77,7 +77,7 @@ func TestDefaults(t *testing.T) {
 	s, err := Parse("x.yaml", []byte("name: x\nhold: 1s\ncast:\n- {role: speaker, count: 1, audio: a.ogg, turns: {talk: 1s}}\n- {role: listener, count: 9, arrive: {within: 1s}}"))
 	require.NoError(t, err)
 	assert.Equal(t, 1, s.Rooms)
-	assert.Equal(t, Room{Capacity: 9, Slots: 3}, s.Room, "a seat for each listener")
+	assert.Equal(t, Room{Capacity: 9, Halls: 1, Slots: 3}, s.Room, "a seat for each listener")
 	assert.Equal(t, Duration(10*time.Second), s.JoinDeadline)
 	assert.EqualValues(t, 1, s.Seed)
 	assert.Equal(t, 1, s.Cast[0].Turns.Overlap)
@@ -108,7 +108,7 @@ var bad = map[string]struct {
 	"a text":                         {"smoke", "1:1", `a scenario must be fields and their values, and is the text "smoke"`, true},
 	"two documents":                  {good + "---\nname: y\n", "7:1", "a second document begins", false},
 	"an unknown field":               {good + "holdd: 3s", "6:1", `a scenario has no field "holdd": it has name, rooms, room`, true},
-	"an unknown field of a room":     {good + "room: {seats: 3}", "6:8", `room has no field "seats": it has capacity, slots`, true},
+	"an unknown field of a room":     {good + "room: {seats: 3}", "6:8", `room has no field "seats": it has capacity, halls, slots`, true},
 	"a key that is a number":         {good + "7: 3s", "6:1", "a scenario has no field 7", true},
 	"a merge key":                    {good + "<<: {seed: 3}", "6:1", "a scenario has no field <<", false},
 	"a duplicate key":                {good + "name: y", "6:1", `"name" already defined at [1:1]`, false},

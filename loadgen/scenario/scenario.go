@@ -41,7 +41,8 @@ type Scenario struct {
 
 // Room is what every room is created with.
 type Room struct {
-	Capacity int // audience seats
+	Capacity int // audience seats of one hall
+	Halls    int // how many halls it may have, itself included; who finds one full sits in the next
 	Slots    int // voices passed on at once
 }
 
@@ -145,6 +146,9 @@ func (e Event) String() string {
 	if e.Count == 1 {
 		plural = ""
 	}
+	if e.Do == InviteGuest {
+		return fmt.Sprintf("%s %d", e.Do, e.Count)
+	}
 	return fmt.Sprintf("%s %d %s%s", e.Do, e.Count, e.Who, plural)
 }
 
@@ -161,7 +165,31 @@ const (
 	Unmute    Verb = "unmute"
 	Leave     Verb = "leave"
 	End       Verb = "end" // the room; it has one host as its subject
+
+	InviteToStage Verb = "invite-to-stage"
+	AcceptStage   Verb = "accept-stage"
+	DeclineStage  Verb = "decline-stage"
+	PassHost      Verb = "pass-host"
+	Kick          Verb = "kick"
+	Ban           Verb = "ban"
+	Reconnect     Verb = "reconnect" // their signaling is lost, and taken up again
+	// InviteGuest invites people to the stage who never come; its subject is a host.
+	InviteGuest Verb = "invite-guest"
 )
+
+// verbs is all of them, in the order in which they are named to people.
+var verbs = []Verb{
+	RaiseHand, LowerHand, Promote, Demote, Mute, Unmute, Leave, End,
+	InviteToStage, AcceptStage, DeclineStage, PassHost, Kick, Ban, Reconnect, InviteGuest,
+}
+
+// alone tells that a verb is the moderator's alone and picks nobody of the cast.
+func (v Verb) alone() bool { return v == End || v == InviteGuest }
+
+// Invites tells that the timeline invites guests from outside.
+func (s *Scenario) Invites() bool {
+	return slices.ContainsFunc(s.Timeline, func(e Event) bool { return e.Do == InviteGuest })
+}
 
 // The values of what a file leaves out.
 const (

@@ -58,6 +58,7 @@ func (s *Scenario) problems() []problem {
 	}
 	c.within("rooms", s.Rooms, 1, maxRooms)
 	c.within("room.capacity", s.Room.Capacity, 1, maxCount)
+	c.within("room.halls", s.Room.Halls, 1, maxHalls)
 	c.within("room.slots", s.Room.Slots, 1, maxSlots)
 	if len(s.Cast) == 0 {
 		c.add("cast", "cast is empty")
@@ -181,6 +182,15 @@ var subjects = map[Verb][]Role{
 	Unmute:    {Speaker, Host},
 	Leave:     {Speaker, Listener, Host},
 	End:       {Host},
+
+	InviteToStage: {Listener},
+	AcceptStage:   {Listener},
+	DeclineStage:  {Listener},
+	PassHost:      {Listener, Speaker},
+	Kick:          {Speaker, Listener, Host},
+	Ban:           {Speaker, Listener, Host},
+	Reconnect:     {Speaker, Listener},
+	InviteGuest:   {Host},
 }
 
 func (s *Scenario) checkEvent(c *checker, i int, e Event) {
@@ -198,7 +208,11 @@ func (s *Scenario) checkEvent(c *checker, i int, e Event) {
 	}
 	switch {
 	case !known:
-		c.add(path+".do", "do is %q: it can be raise-hand, lower-hand, promote, demote, mute, unmute, leave, end", e.Do)
+		words := make([]string, len(verbs))
+		for i, v := range verbs {
+			words[i] = string(v)
+		}
+		c.add(path+".do", "do is %q: it can be %s", e.Do, strings.Join(words, ", "))
 	case !fits:
 		words := make([]string, len(roles))
 		for i, role := range roles {
@@ -207,9 +221,11 @@ func (s *Scenario) checkEvent(c *checker, i int, e Event) {
 		c.add(path+".who", "who is %q: %s is for %s", e.Who, e.Do, strings.Join(words, ", "))
 	case e.Do == End && e.Count != 1:
 		c.add(path+".count", "count is %d: a room ends once", e.Count)
-	case e.Do != End && e.Count > s.most(e.Who, i):
+	case e.Do == InviteGuest && e.Count > maxGuests:
+		c.add(path+".count", "count is %d: a stage has at most %d places", e.Count, maxGuests)
+	case !e.Do.alone() && e.Count > s.most(e.Who, i):
 		c.add(path+".count", "count is %d: a room has at most %d with the role of %s then", e.Count, s.most(e.Who, i), e.Who)
-	case e.Do == Promote && !s.speaks():
+	case (e.Do == Promote || e.Do == AcceptStage) && !s.speaks():
 		c.add(path, "nobody in the cast has audio, so a promoted listener has nothing to say: give the listeners audio")
 	}
 	if e.Count < 1 {
@@ -226,7 +242,8 @@ func (s *Scenario) most(role Role, i int) int {
 		if j == i {
 			continue
 		}
-		if role == Speaker && e.Do == Promote || role == Listener && e.Do == Demote {
+		rises := e.Do == Promote || e.Do == AcceptStage
+		if role == Speaker && rises || role == Host && e.Do == PassHost || role == Listener && e.Do == Demote {
 			n += min(max(e.Count, 0), maxCount)
 		}
 	}
@@ -247,8 +264,8 @@ func (s *Scenario) speaks() bool {
 func (s *Scenario) doubts() []problem {
 	var c checker
 	listeners := s.Listeners()
-	if listeners > s.Room.Capacity {
-		c.add("room.capacity", "capacity is %d and %d listeners are cast: %d of them will be refused", s.Room.Capacity, listeners, listeners-s.Room.Capacity)
+	if seats := s.Room.Capacity * max(s.Room.Halls, 1); listeners > seats {
+		c.add("room.capacity", "capacity is %d and %d listeners are cast: %d of them will be refused", seats, listeners, listeners-seats)
 	}
 	if listeners == 0 {
 		c.add("cast", "no listeners are cast: nothing will be measured")

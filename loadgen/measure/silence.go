@@ -1,0 +1,84 @@
+package measure
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lifted is a cutoff that nothing comes after.
+const lifted = time.Duration(math.MaxInt64)
+
+// A silence counts what passes though it should not: the packets whose intended
+// send time is after a cutoff, each once, however many hear it. It is safe for
+// concurrent use, and costs the packets before the cutoff one read.
+type silence struct {
+	cutoff atomic.Int64 // 0: none
+	mu     sync.Mutex
+	passed map[place]struct{}
+}
+
+// from begins the silence at a moment on the run's clock.
+func (s *silence) from(at time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passed = map[place]struct{}{}
+	s.cutoff.Store(int64(at))
+}
+
+func (s *silence) pass(p place, sent time.Duration) {
+	cutoff := s.cutoff.Load()
+	if cutoff == 0 || int64(sent) <= cutoff {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passed[p] = struct{}{}
+}
+
+func (s *silence) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.passed)
+}
+
+// Silence begins to count the frames that anybody hears though they were to be
+// sent after a moment: the mic was muted then, or its talker put out.
+func (m *Mic) Silence(at time.Duration) { m.silence.from(at) }
+
+// Speak ends that: the mic may be heard again.
+func (m *Mic) Speak() { m.silence.from(lifted) }
+
+// Passed is how many frames were heard that should not have been.
+func (m *Mic) Passed() int { return m.silence.count() }
+
+// Defy enters the frame of bin b, as Sending does, of a mic that sends though it
+// is not to be heard: it can be identified, and nobody is owed it.
+func (m *Mic) Defy(b Bin) {
+	m.Sending(b)
+	m.owed.clear(b)
+}
+
+// Reached is closed when the first of the mic's frames has been heard by anybody,
+// and FirstHeard tells when that was.
+func (m *Mic) Reached() <-chan struct{} { return m.reached }
+
+// FirstHeard is when the first of the mic's frames reached anybody; it is for
+// after Reached.
+func (m *Mic) FirstHeard() time.Duration { return time.Duration(m.firstHeard.Load()) }
+
+// heard notes that a frame reached somebody.
+func (m *Mic) heard(p place, sent, at time.Duration) {
+	if m.firstHeard.Load() == 0 && m.firstHeard.CompareAndSwap(0, int64(max(at, 1))) {
+		close(m.reached)
+	}
+	m.silence.pass(p, sent)
+}
+
+// Silence begins to count the frames that the listener hears though they were to
+// be sent after a moment: they had been put out then.
+func (l *Listener) Silence(at time.Duration) { l.silenced.from(at) }
+
+// Passed is how many frames the listener heard that they should not have.
+func (l *Listener) Passed() int { return l.silenced.count() }
