@@ -41,15 +41,15 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 	visit, t := p.visit, p.talk
 	p.mu.Unlock()
 	out := verb == scenario.Kick || verb == scenario.Ban
-	if t != nil {
-		t.defy(true)
-	}
 	if out {
 		// What is on its way to them still counts.
 		if p.account != nil {
 			p.account.Left(r.clock.Now())
 		}
 		pause(ctx, leaving)
+	}
+	if t != nil {
+		t.defy(true)
 	}
 	if err := p.hall.room.Act(ctx, verb, visit); err != nil {
 		if t != nil {

@@ -133,7 +133,7 @@ func (t *talk) sendBin(b measure.Bin, first bool) bool {
 	late := t.run.clock.Now() - intended
 	t.run.health.sent(late)
 	t.run.tally.Sent(intended, late)
-	if err := t.mic.track.send(t.ledger.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil {
+	if err := t.mic.track.send(t.ledger.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.defiant {
 		t.run.problems.add("send", err)
 	}
 	t.sequence++
