@@ -145,8 +145,8 @@ func TestMessagesThatCannotBeMeantGetACodedErrorAndTheSessionLives(t *testing.T)
 			assert.Equal(t, row.code, answer["code"], "%s: %v", name, answer)
 			assert.Less(t, len(answer["message"].(string)), 1100, name)
 			// One that can be read in between, as 20 in a row that can't end it.
-			s.says(`{"type":"mute","id":"between"}`)
-			require.Equal(t, "between", s.hears()["id"], name)
+			s.says(`{"type":"hangup","id":"between","media":"mic"}`)
+			require.Equal(t, map[string]any{"type": "ok", "id": "between"}, s.hears(), name)
 		}
 		require.NoError(t, s.conn.WriteMessage(websocket.BinaryMessage, []byte(`{"type":"leave"}`)))
 		assert.Equal(t, "bad_request", s.hears()["code"])
@@ -223,10 +223,10 @@ func TestAMessageInThousandsOfPartsIsOneMessage(t *testing.T) {
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters("calm", "listener")
 		require.NoError(t, s.frame(0x01, []byte(`{"type":"mute","id":"slow"`)))
-		for range 20_000 {
+		for range 5_000 {
 			require.NoError(t, s.frame(0x00, nil), "empty parts cost nothing")
 		}
-		for range 20_000 {
+		for range 5_000 {
 			require.NoError(t, s.frame(0x00, []byte(" ")))
 		}
 		require.NoError(t, s.frame(0x80, []byte("}")))

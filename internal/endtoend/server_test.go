@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -91,10 +92,17 @@ func (w testWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// clips are the voices that were loaded: each is decoded to the end, which takes
+// seconds under the race detector.
+var clips sync.Map
+
 // frames are the first n frames of one of the committed voices.
 func frames(t *testing.T, voice string, n int) []speech.Frame {
 	t.Helper()
-	clip, err := speech.Load("../../scenarios/audio/" + voice)
+	load, _ := clips.LoadOrStore(voice, sync.OnceValues(func() (*speech.Clip, error) {
+		return speech.Load("../../scenarios/audio/" + voice)
+	}))
+	clip, err := load.(func() (*speech.Clip, error))()
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(clip.Frames), n)
 	return clip.Frames[:n]
