@@ -34,7 +34,8 @@ func records(b []byte) iter.Seq[record] {
 	return func(yield func(record) bool) {
 		for len(b) >= recordHeader {
 			n := recordHeader + int(binary.BigEndian.Uint16(b[11:]))
-			if b[0] < recordChangeCipherSpec || b[0] > recordApplication || b[1] != 0xfe || len(b) < n {
+			// A first hello may say that it is DTLS 1.0 (RFC 6347 section 4.2.1).
+			if b[0] < recordChangeCipherSpec || b[0] > recordApplication || b[1] != 0xfe || b[2] != 0xfd && b[2] != 0xff || len(b) < n {
 				return
 			}
 			r := record{raw: b[:n], kind: b[0], epoch: binary.BigEndian.Uint16(b[3:]),

@@ -1,0 +1,212 @@
+package lite
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/pion/dtls/v3/pkg/protocol/recordlayer"
+	"github.com/pion/ice/v4"
+	"github.com/pion/rtp"
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzKindOf holds that a datagram is what RFC 7983 section 7 and RFC 5761
+// section 4 say, and that nothing is taken for DTLS whose first record could not
+// be a record, however it begins.
+func FuzzKindOf(f *testing.F) {
+	for _, first := range []byte{0, 3, 4, 19, 20, 22, 63, 64, 79, 80, 127, 128, 191, 192, 255} {
+		for _, second := range []byte{0, 72, 191, 192, 200, 223, 224, 255} {
+			f.Add([]byte{first, second, 0, 0})
+		}
+	}
+	f.Add([]byte{})
+	f.Add([]byte{22})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		want := kindOther
+		if len(b) >= 2 {
+			switch first := b[0]; {
+			case first <= 3:
+				want = kindSTUN
+			case 20 <= first && first <= 63:
+				want = kindDTLS
+			case 128 <= first && first <= 191:
+				want = kindRTP
+				if pt := b[1] & 0x7f; b[1]>>7 == 1 && 64 <= pt && pt <= 95 {
+					want = kindRTCP
+				}
+			}
+		}
+		require.Equal(t, want, kindOf(b))
+		require.False(t, isHello(b) && kindOf(b) != kindDTLS)
+		require.False(t, isSTUN(b) && kindOf(b) != kindSTUN)
+		if _, ok := headerLen(b); ok {
+			require.Contains(t, []kind{kindRTP, kindRTCP}, kindOf(b))
+		}
+	})
+}
+
+// FuzzRecords holds that the records of a datagram are its beginning, cut where
+// Pion cuts it, and that what is noted of a handshake is no more than what came.
+func FuzzRecords(f *testing.F) {
+	first := hello(f)
+	f.Add(first)
+	f.Add(append(bytes.Clone(first), appendRecordHeader(nil, recordAlert, 1, 5, 0)...))
+	f.Add(append(appendRecordHeader(nil, recordChangeCipherSpec, 0, 7, 1), 1))
+	f.Add(appendRecordHeader(nil, recordApplication, 1, 1<<48-1, 60000))
+	f.Add([]byte{22, 0xfe, 0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 1, 2})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		at := 0
+		for r := range records(b) {
+			require.Equal(t, b[at:at+len(r.raw)], r.raw)
+			require.Equal(t, r.raw[recordHeader:], r.body)
+			require.Equal(t, uint64(r.epoch)<<48|r.seq, binary.BigEndian.Uint64(r.raw[3:]))
+			at += len(r.raw)
+			var theirs recordlayer.Header
+			require.NoError(t, theirs.Unmarshal(r.raw), "Pion reads whatever is read here")
+			require.Equal(t, r.epoch, theirs.Epoch)
+			require.Equal(t, r.seq, theirs.SequenceNumber)
+		}
+		for _, out := range []bool{false, true} {
+			l := flightLog{client: out}
+			l.note(b, out)
+			require.LessOrEqual(t, len(l.finished)+len(l.alert), len(b))
+			require.True(t, out || l.next == [2]uint64{}, "what comes in does not move our numbers")
+			require.True(t, out || l.finished == nil)
+			require.False(t, out && l.alert != nil)
+		}
+	})
+}
+
+// FuzzAfterlife holds that nothing but what the peer's keys sealed ends a
+// session, and that no datagram is answered with more than the last flight, nor
+// oftener than it may be.
+func FuzzAfterlife(f *testing.F) {
+	var keys afterlife
+	copy(keys.writeKey[:], "our key of bytes")
+	copy(keys.readKey[:], "their key, which")
+	peer := afterlife{writeKey: keys.readKey, writeIV: keys.readIV}
+	finished := bytes.Repeat([]byte{20}, 24)
+	goodbye := peer.closeNotify()
+	f.Add(hello(f))
+	f.Add(goodbye)
+	f.Add(peer.seal(nil, recordAlert, []byte{alertWarning, 90}))
+	f.Add(peer.seal(nil, recordHandshake, finished))
+	f.Add(peer.seal(nil, recordApplication, []byte("x")))
+	f.Add(append(appendRecordHeader(nil, recordAlert, 0, 1, 2), alertFatal, 0))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a := keys
+		a.finished = finished
+		now, answers := time.Unix(1000, 0), 0
+		for range 3 * maxRepeats {
+			closed, reply := a.handle(b, now)
+			if closed {
+				ends := false
+				for r := range records(b) {
+					plain, ok := openRecord(a.readKey[:], a.readIV, r)
+					ends = ends || ok && r.kind == recordAlert && endsSession(plain)
+				}
+				require.True(t, ends, "only an authentic alert ends it")
+				require.Len(t, reply, recordHeader+gcmExplicit+2+16)
+				return
+			}
+			if len(reply) > 0 {
+				answers++
+				require.Len(t, reply, recordHeader+1+recordHeader+gcmExplicit+len(finished)+16)
+			}
+			_, again := a.handle(b, now)
+			require.Empty(t, again, "not twice at once")
+			now = now.Add(repeatEvery)
+		}
+		require.LessOrEqual(t, answers, maxRepeats)
+	})
+}
+
+// FuzzHeaderLen holds that the header of an RTP packet ends where Pion says.
+func FuzzHeaderLen(f *testing.F) {
+	h := rtp.Header{Version: 2, PayloadType: 111, SSRC: 1, CSRC: []uint32{1, 2}}
+	plain, err := h.Marshal()
+	require.NoError(f, err)
+	f.Add(plain)
+	require.NoError(f, h.SetExtension(1, []byte{0x30}))
+	levelled, err := h.Marshal()
+	require.NoError(f, err)
+	f.Add(levelled)
+	f.Add([]byte{0x9f, 111, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, ok := headerLen(b)
+		if ok {
+			require.GreaterOrEqual(t, n, rtpHeader)
+			require.LessOrEqual(t, n, len(b))
+		}
+		var theirs rtp.Header
+		if m, err := theirs.Unmarshal(b); err == nil && theirs.Version == 2 {
+			require.True(t, ok)
+			if theirs.ExtensionProfile == 0xbede || theirs.ExtensionProfile == 0x1000 {
+				return // Pion may stop within the extensions (RFC 8285 section 4.2)
+			}
+			require.Equal(t, m, n)
+		}
+	})
+}
+
+// FuzzVerifier holds that a check is authentic with the password that it was
+// made with, and that no change of it is.
+func FuzzVerifier(f *testing.F) {
+	// The same in every process of the fuzzer.
+	right := (&check{id: transactionID{1}, to: "server", from: "client", key: "swordfish", controlling: true}).append(nil, new(keyedHashes).get())
+	f.Add(right)
+	f.Add(pionCheck(f, "server", "client", "swordfisH"))
+	f.Add(right[:len(right)-8])
+	f.Add([]byte{})
+	var v Verifier
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := bytes.Clone(b)
+		if v.Authentic(b, "swordfish") {
+			var m stunMessage
+			require.True(t, m.parse(b))
+			require.Equal(t, right[stunHeader-12:len(right)-8-24], b[stunHeader-12:m.integrityAt], "what the password signed")
+		}
+		require.Equal(t, before, b)
+		require.False(t, v.Authentic(b, ""))
+	})
+}
+
+// FuzzStrangers holds that a server answers only authentic checks, and with
+// less than they are long.
+func FuzzStrangers(f *testing.F) {
+	local, remote := Credentials{"strangersufrag", "strangersstrangersstrangers"}, Credentials{"remoteufrag", ""}
+	known := pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1), ice.UseCandidate())
+	f.Add(known)
+	f.Add(pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlled(1)))
+	f.Add(pionCheck(f, local.Ufrag, remote.Ufrag, "guessed"))
+	f.Add(hello(f))
+	f.Add([]byte{0x80, 201, 0, 1, 0, 0, 0, 1})
+	sent := 0
+	s := must(NewServer(ServerConfig{Certificate: must(NewCertificate(time.Now())),
+		Send: SenderFunc(func(b []byte, _ netip.AddrPort) { sent += len(b) })}))
+	f.Cleanup(s.Close)
+	now := time.Now()
+	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
+	from := netip.MustParseAddrPort("192.0.2.9:5")
+	var v Verifier
+	f.Fuzz(func(t *testing.T, b []byte) {
+		authentic := v.Authentic(b, local.Pwd)
+		sent = 0
+		before := s.Stats().Addresses
+		s.Handle(bytes.Clone(b), from, now)
+		if !authentic {
+			require.Zero(t, sent)
+			require.Equal(t, before, s.Stats().Addresses)
+		}
+		require.LessOrEqual(t, sent, len(b)+24, "no amplifier")
+		require.Equal(t, 1, s.Stats().Peers)
+		require.Nil(t, p.after)
+		s.mu.Lock()
+		clear(s.byAddr)
+		p.bound = nil
+		s.mu.Unlock()
+	})
+}

@@ -1,0 +1,238 @@
+package signaling
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/wire"
+	"github.com/earshot-audio/earshot/store"
+)
+
+// FuzzHTTP holds that whatever is asked of a server that is not open, the answer
+// is what was asked for or an error in the form that all have, with a code that
+// goes with its status, and never the server's own failure; that no header takes
+// a line break along; and that without a token nothing is shown but what is for
+// everybody. In a target, ROOM stands for a room that there is.
+func FuzzHTTP(f *testing.F) {
+	const sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=recvonly\r\n" +
+		"a=rtpmap:111 opus/48000/2\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\n"
+	print := "a=fingerprint:sha-256 " + strings.TrimSuffix(strings.Repeat("AB:", 32), ":") + "\r\n"
+	for _, seed := range [][5]string{
+		{"POST", "/api/rooms", "application/json", "operator", `{"name":"a","visibility":"closed","capacity":5,"slots":2}`},
+		{"POST", "/api/rooms", "application/json; charset=\"\xff", "operator", `{"name":"a","NAME":"b"}`},
+		{"GET", "/api/rooms", "", "operator", ""},
+		{"GET", "/api/rooms", "", "", ""},
+		{"GET", "/api/rooms/ROOM", "", "operator", ""},
+		{"DELETE", "/api/rooms/..%2f..%2fetc", "", "operator", ""},
+		{"POST", "/api/rooms/ROOM/invites", "application/json", "operator", `{"role":"speaker","uses":1,"ttl_s":60,"name":"Bo"}`},
+		{"GET", "/api/rooms/ROOM/members", "", "operator", ""},
+		{"DELETE", "/api/rooms/ROOM/members/x?ban=true", "", "operator", ""},
+		{"POST", "/api/rooms/ROOM/members/x/mute", "application/json", "operator", `{"muted":true}`},
+		{"GET", "/api/rooms/ROOM/audit", "", "operator", ""},
+		{"POST", "/api/invites", "application/json", "operator", `{"uses":1,"ttl_s":99999999999}`},
+		{"GET", "/api/invites/abcdefghijklmnopqrstuvwxyz", "", "", ""},
+		{"DELETE", "/api/invites/%00", "", "operator", ""},
+		{"POST", "/api/invites/abcdefghijklmnopqrstuvwxyz/redeem", "application/json", "", `{"name":"Bo"}`},
+		{"POST", "/api/login", "application/json", "", `{"key":"k"}`},
+		{"POST", "/api/refresh", "application/json", "", `{"refresh_token":"a.b.c"}`},
+		{"GET", "/api/me", "", "eyJhbGciOiJub25lIn0.eyJyb29tIjoiYSIsInJvbGUiOiJob3N0In0.", ""},
+		{"GET", "/api/audit?limit=-1", "", "operator", ""},
+		{"GET", "/metrics", "", "", ""},
+		{"GET", "/ws", "", "", ""},
+		{"POST", "/rooms/ROOM/whep?name=%0d%0aX:y", "application/sdp", "operator", sdp + print},
+		{"POST", "/rooms/ROOM/whep", "application/sdp", "operator", sdp + print},
+		{"POST", "/rooms/ROOM/whip", "application/sdp", "operator", sdp},
+		{"POST", "/rooms/%2e%2e/whep", "application/sdp", "operator", sdp + print},
+		{"PATCH", "/rooms/ROOM/whep/a.b", "application/trickle-ice-sdpfrag", "operator", "m=audio 9 X 0\r\na=mid:0\r\n"},
+		{"OPTIONS", "/rooms/ROOM/whip", "", "", ""},
+		{"BREW", "/api/rooms", "", "", ""},
+		{"GET", "/./..//", "", "", ""},
+	} {
+		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4])
+	}
+	engine, err := rtc.New(rtc.Config{Media: "127.0.0.1:0"})
+	require.NoError(f, err)
+	cfg := Config{OperatorToken: operatorToken, Key: testKey, Media: engine}
+	cfg.Limits.Exempt = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	server, err := New(cfg)
+	require.NoError(f, err)
+	f.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		assert.NoError(f, server.Shutdown(ctx))
+		assert.NoError(f, engine.Close())
+	})
+	ask := func(method, target, contentType, token, body string) *httptest.ResponseRecorder {
+		var text bytes.Buffer
+		fmt.Fprintf(&text, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n", method, target, contentType, len(body))
+		if token == "operator" {
+			token = operatorToken
+		}
+		if token != "" {
+			fmt.Fprintf(&text, "Authorization: Bearer %s\r\n", token)
+		}
+		text.WriteString("\r\n" + body)
+		r, err := http.ReadRequest(bufio.NewReader(&text))
+		if err != nil {
+			return nil // which net/http refuses
+		}
+		r.RemoteAddr = "192.0.2.1:5"
+		w := httptest.NewRecorder()
+		server.Handler().ServeHTTP(w, r)
+		return w
+	}
+	hall := func() string {
+		w := ask("POST", "/api/rooms", "application/json", "operator", `{"name":"hall","visibility":"closed"}`)
+		require.Equal(f, http.StatusCreated, w.Code, w.Body)
+		return strings.TrimPrefix(w.Header().Get("Location"), "/api/rooms/")
+	}()
+
+	f.Fuzz(func(t *testing.T, method, target, contentType, token, body string) {
+		w := ask(method, strings.ReplaceAll(target, "ROOM", hall), contentType, token, body)
+		if w == nil {
+			return
+		}
+		for name, values := range w.Header() {
+			for _, v := range append(values, name) {
+				require.NotContains(t, v, "\r")
+				require.NotContains(t, v, "\n")
+				require.NotContains(t, v, "\x00")
+			}
+		}
+		require.Less(t, w.Code, 600)
+		if w.Code >= 400 {
+			require.NotEqual(t, http.StatusInternalServerError, w.Code, "%s", w.Body)
+			var refusal wire.ErrorBody
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &refusal), "%s", w.Body)
+			info, known := refusal.Error.Code.Info()
+			require.True(t, known)
+			require.Equal(t, w.Code, info.Status)
+			require.NoError(t, wire.Error{Code: refusal.Error.Code, Message: refusal.Error.Message}.Validate(), "it can be told over a WebSocket, too")
+			return
+		}
+		path, _, _ := strings.Cut(target, "?")
+		if token == "" && method != http.MethodOptions {
+			switch path {
+			case "/", "/metrics", "/healthz", "/readyz":
+			default:
+				// WHIP and WHEP endpoints say what they are (RFC 9725 section 4.1).
+				require.True(t, (method == http.MethodGet || method == http.MethodHead) && strings.HasPrefix(path, "/rooms/") && w.Body.Len() == 0,
+					"%s %s was answered with %d: %s", method, target, w.Code, w.Body)
+			}
+		}
+		if at := w.Header().Get("Location"); w.Code == http.StatusCreated && at != "" {
+			// What was made goes again, and can be found until then.
+			gone := ask("DELETE", at, "", "operator", "")
+			require.Less(t, gone.Code, 300, "%s: %s", at, gone.Body)
+		}
+		for _, l := range server.hub.list() {
+			if l.id != hall {
+				require.NoError(t, l.end(room.Operator, nil))
+			}
+		}
+	})
+}
+
+// FuzzToken holds that a token that lets somebody in says what a token said that
+// the server has signed, to the letter.
+func FuzzToken(f *testing.F) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	g := newGate(&Config{OperatorToken: operatorToken, Key: testKey, TokenTTL: time.Hour, RefreshTTL: 24 * time.Hour,
+		Store: store.Memory(), Clock: func() time.Time { return now }})
+	signed := map[string]bool{}
+	for _, role := range []wire.Role{wire.RoleListener, wire.RoleSpeaker, wire.RoleHost} {
+		// The same in every process of the fuzzer, so without an id of its own.
+		c := claims{Room: "lobby", Role: role, Pass: "p", RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: tokenIssuer, ExpiresAt: jwt.NewNumericDate(now.Add(time.Hour))}}
+		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(testKey)
+		require.NoError(f, err)
+		parts := strings.Split(token, ".")
+		signed[parts[0]+"."+parts[1]] = true
+		f.Add(token)
+		f.Add(parts[0] + "." + parts[1] + ".")
+		none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`))
+		f.Add(none + "." + parts[1] + ".")
+		f.Add(parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"room":"other","role":"host","iss":"earshot","exp":9999999999}`)) + "." + parts[2])
+		c.Use = useRefresh
+		refresh, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(testKey)
+		require.NoError(f, err)
+		f.Add(refresh)
+	}
+	f.Add("")
+	f.Add("..")
+	f.Add(operatorToken)
+	f.Fuzz(func(t *testing.T, token string) {
+		have, err := g.check(token)
+		if err != nil {
+			require.Equal(t, grant{}, have)
+			require.ErrorIs(t, err, wire.Error{Code: wire.CodeUnauthorized})
+			return
+		}
+		if have.operator {
+			require.Equal(t, operatorToken, token)
+			return
+		}
+		parts := strings.Split(token, ".")
+		require.Len(t, parts, 3)
+		require.True(t, signed[parts[0]+"."+parts[1]])
+		require.Equal(t, "lobby", have.room)
+	})
+}
+
+// FuzzBearer holds that a bearer token is a part of its header without any white
+// space around it, and no longer than may be.
+func FuzzBearer(f *testing.F) {
+	for _, seed := range []string{"", "Bearer a.b.c", "bearer  x ", "Basic eA==", "Bearer", "Bearer\tx", "Bearer a b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		r := &http.Request{Header: http.Header{"Authorization": {header}}}
+		token, err := bearer(r)
+		if err != nil {
+			require.Empty(t, token)
+			require.ErrorIs(t, err, wire.Error{Code: wire.CodeUnauthorized})
+			return
+		}
+		require.Contains(t, header, token)
+		require.Equal(t, strings.TrimSpace(token), token)
+		require.LessOrEqual(t, len(token), wire.MaxToken)
+		require.Equal(t, header == "", token == "")
+	})
+}
+
+// FuzzTicket holds that a ticket resumes its own member of its own room, and
+// nobody else anywhere.
+func FuzzTicket(f *testing.F) {
+	right := wire.Resume{Room: "lobby", Member: "m1", Key: ticketKey(testKey, "lobby", "m1")}
+	f.Add(right.Room, right.Member, right.Key)
+	f.Add("lobbym", "1", right.Key)
+	f.Add("lobby", "m1", right.Key[1:])
+	f.Add("lobby", "m1", "")
+	f.Fuzz(func(t *testing.T, room, member, key string) {
+		m := wire.Resume{Room: room, Member: member, Key: key}
+		if key == "" || m.Validate() != nil {
+			return
+		}
+		if fits(testKey, m) {
+			require.Equal(t, right, m, "no other ticket is known here")
+		}
+		m.Key = right.Key
+		require.Equal(t, m == right, fits(testKey, m))
+	})
+}
