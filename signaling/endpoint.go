@@ -87,17 +87,21 @@ func (e endpoint) admit(id, bearer string, role wire.Role, r *http.Request) (gra
 	return have, name, nil
 }
 
-// Find returns a session that has not ended.
+// Find returns a session that has not ended, to the token that opened it, a host
+// of the room and the operator. To another it is not there, even if its URL has
+// come to be known.
 func (e endpoint) Find(kind whip.Kind, id, session, bearer string) (whip.Resource, error) {
 	have, err := e.server.gate.check(bearer)
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := e.server.admit(have, id, ""); err != nil {
+	_, have, err = e.server.admit(have, id, "")
+	if err != nil {
 		return nil, err
 	}
 	if l, err := e.server.hub.find(id); err == nil {
-		if found := l.resource(session); found != nil && found.kind == kind {
+		if found := l.resource(session); found != nil && found.kind == kind &&
+			(found.person.Pass == have.pass || e.server.gate.mayManage(have, id)) {
 			return found, nil
 		}
 	}
