@@ -21,8 +21,8 @@ const (
 	batch = 256
 	// packetSize is room for a packet of the network's usual MTU.
 	packetSize = 1500
-	// gathering is how long a reader lets packets gather after a batch that was
-	// not full. The kernel stamps them, so that no latency is in it.
+	// gathering is how long a reader of a shared socket lets packets gather. The
+	// kernel stamps them, so that no latency is in it.
 	gathering = time.Millisecond
 )
 
@@ -53,7 +53,9 @@ func (c *crowd) open(o laneOptions) (*lane, error) {
 	var conn udpbatch.Conn
 	var err error
 	sizes := buffers
-	if !o.shared {
+	if o.shared {
+		options.Gather = gathering
+	} else {
 		sizes = []int{0}
 	}
 	for _, options.ReadBuffer = range sizes {
@@ -87,7 +89,7 @@ func (l *lane) read(shared bool) {
 		for i := range messages[:max(n, 0)] {
 			l.deliver(&messages[i])
 		}
-		if err != nil || shared && n < size/2 {
+		if err != nil {
 			time.Sleep(gathering)
 		}
 	}

@@ -135,7 +135,7 @@ func BenchmarkOpen(b *testing.B) {
 			from, now := netip.MustParseAddrPort("127.0.0.1:9"), time.Now()
 			for i := range n {
 				key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
-				streams[i] = must(must(NewSealer(p, key, salt)).Stream(9))
+				streams[i] = must(open(must(NewSealer(p, key, salt)), 9))
 				clients[i] = &Client{cfg: ClientConfig{Server: from, Events: nobody{}}}
 				clients[i].opener.Store(must(NewOpener(p, key, salt)))
 			}

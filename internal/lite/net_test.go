@@ -137,7 +137,7 @@ func (e *ear) Closed(_ *Peer, reason error) { e.closed <- reason }
 func (e *ear) stream(t testing.TB, ssrc uint32) *Stream {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	st, err := e.sealer.Stream(ssrc)
+	st, err := open(e.sealer, ssrc)
 	require.NoError(t, err)
 	return st
 }

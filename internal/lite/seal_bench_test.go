@@ -14,7 +14,7 @@ func BenchmarkSeal(b *testing.B) {
 			b.Run(fmt.Sprintf("%v/keys=%d", p, keys), func(b *testing.B) {
 				streams := make([]*Stream, keys)
 				for i := range streams {
-					streams[i] = must(must(NewSealer(p, randomBytes(p.KeyLen()), randomBytes(p.SaltLen()))).Stream(9))
+					streams[i] = must(open(must(NewSealer(p, randomBytes(p.KeyLen()), randomBytes(p.SaltLen()))), 9))
 				}
 				header, _ := testPacket(b, 0, 9, nil)
 				payload, arena := randomBytes(80), make([]byte, 0, 64*256)

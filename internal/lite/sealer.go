@@ -3,6 +3,7 @@ package lite
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // MaxRTCPIndex is the last SRTCP index that a key may seal (RFC 3711 section 9.2).
@@ -14,8 +15,8 @@ type Sealer struct {
 	profile Profile
 	rtp     *transform
 	rtcp    *transform
-	index   uint32 // of the last SRTCP packet
-	streams []*Stream
+	index   uint32   // of the last SRTCP packet
+	sources []uint32 // of the streams
 }
 
 // NewSealer prepares a master key and salt for sealing.
@@ -48,18 +49,22 @@ func (s *Sealer) Overhead() int { return s.profile.tagLen() }
 // OverheadRTCP is how many bytes sealing adds to an RTCP packet.
 func (s *Sealer) OverheadRTCP() int { return s.profile.tagLen() + rtcpIndex }
 
-// Stream opens the stream with the given SSRC. There is one for each SSRC: two
-// would use the same nonces.
-func (s *Sealer) Stream(ssrc uint32) (*Stream, error) {
-	for _, other := range s.streams {
-		if other.ssrc == ssrc {
-			return nil, fmt.Errorf("stream of SSRC %#08x exists: %w", ssrc, ErrIndexUsed)
-		}
+// Stream opens the stream with the given SSRC in st, which is where its owner
+// wants it: beside what it is used with. There is one for each SSRC: two would
+// use the same nonces, and so would a copy of st.
+func (s *Sealer) Stream(st *Stream, ssrc uint32) error {
+	if slices.Contains(s.sources, ssrc) {
+		return fmt.Errorf("stream of SSRC %#08x exists: %w", ssrc, ErrIndexUsed)
 	}
-	st := &Stream{rtp: s.rtp, overhead: s.profile.tagLen(), ssrc: ssrc}
-	s.streams = append(s.streams, st)
-	return st, nil
+	s.sources = append(s.sources, ssrc)
+	*st = Stream{rtp: *s.rtp, overhead: s.profile.tagLen(), ssrc: ssrc}
+	return nil
 }
+
+// Touch reads the keys and does nothing with them. Thousands of sealers don't
+// fit into a processor's cache: whoever touches a few of them before sealing
+// with the first waits for memory once, and not for one after the other.
+func (s *Sealer) Touch() byte { return s.rtp.touch() }
 
 // SealRTCP appends the sealed form of a compound packet to dst. It allocates
 // nothing: if dst lacks the room it gives ErrShortBuffer.

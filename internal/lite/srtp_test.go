@@ -105,7 +105,7 @@ func TestSealedPacketsOpenWithPionAndTheOtherWayRound(t *testing.T) {
 			opener, err := NewOpener(p, key, salt)
 			require.NoError(t, err)
 			pionSeals, pionOpens := pionContext(t, p, key, salt), pionContext(t, p, key, salt)
-			st, err := sealer.Stream(0xfeedbeef)
+			st, err := open(sealer, 0xfeedbeef)
 			require.NoError(t, err)
 
 			// The whole of two rollovers, with a lost packet here and there.
@@ -151,7 +151,7 @@ func TestSealedPacketsOpenWithPionAndTheOtherWayRound(t *testing.T) {
 func TestNoIndexIsSealedTwice(t *testing.T) {
 	sealer, err := NewSealer(GCM128, randomBytes(16), randomBytes(12))
 	require.NoError(t, err)
-	st, err := sealer.Stream(9)
+	st, err := open(sealer, 9)
 	require.NoError(t, err)
 	seal := func(seq uint16) error {
 		h, _ := testPacket(t, seq, 9, nil)
@@ -166,7 +166,7 @@ func TestNoIndexIsSealedTwice(t *testing.T) {
 	assert.ErrorIs(t, seal(103), ErrIndexUsed, "the newest packet once more")
 	assert.ErrorIs(t, seal(39), ErrIndexUsed, "a packet too old to know about")
 	assert.ErrorIs(t, seal(65000), ErrIndexUsed, "a packet from before the stream began")
-	_, err = sealer.Stream(9)
+	_, err = open(sealer, 9)
 	assert.ErrorIs(t, err, ErrIndexUsed, "a second stream with the same SSRC")
 	h, _ := testPacket(t, 104, 10, nil)
 	_, err = st.Seal(make([]byte, 0, 300), h, nil)
@@ -182,7 +182,7 @@ func TestOnlyTheSamePacketIsSealedAgain(t *testing.T) {
 		key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 		sealer, err := NewSealer(p, key, salt)
 		require.NoError(t, err)
-		st, err := sealer.Stream(9)
+		st, err := open(sealer, 9)
 		require.NoError(t, err)
 		sealed := map[uint16][]byte{}
 		for seq := uint16(1); seq <= 100; seq++ {
@@ -206,6 +206,14 @@ func TestOnlyTheSamePacketIsSealedAgain(t *testing.T) {
 		assert.ErrorIs(t, err, ErrIndexUnknown, "too long ago")
 		_, err = again(101, 101, 1, 2)
 		assert.ErrorIs(t, err, ErrIndexUnknown, "never sealed")
+
+		var forgetful Stream
+		require.NoError(t, sealer.Stream(&forgetful, 10))
+		h, _ := testPacket(t, 1, 10, nil)
+		_, err = forgetful.Seal(make([]byte, 0, 300), h, nil)
+		require.NoError(t, err)
+		_, err = forgetful.Reseal(make([]byte, 0, 300), h, nil)
+		assert.ErrorIs(t, err, ErrIndexUnknown, "sealed, and not to be remembered")
 	}
 }
 
@@ -216,7 +224,7 @@ func TestAnEarThatJoinsAtARolloverAndLosesTenPacketsHearsTheRest(t *testing.T) {
 		key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 		sealer, err := NewSealer(p, key, salt)
 		require.NoError(t, err)
-		st, err := sealer.Stream(9)
+		st, err := open(sealer, 9)
 		require.NoError(t, err)
 		pion, opener := pionContext(t, p, key, salt), must(NewOpener(p, key, salt))
 		const slot, start = uint16(65530), uint16(1<<15 - 1)
@@ -243,7 +251,7 @@ func TestTenPacketsLostThroughARolloverDoNotMatter(t *testing.T) {
 	for _, p := range DefaultProfiles() {
 		key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 		sealer := must(NewSealer(p, key, salt))
-		st := must(sealer.Stream(9))
+		st := must(open(sealer, 9))
 		pion, opener := pionContext(t, p, key, salt), must(NewOpener(p, key, salt))
 		for i := 32000; i < 65600; i++ {
 			h, plain := testPacket(t, uint16(i), 9, []byte("speech"))
@@ -267,7 +275,7 @@ func TestWhatIsReplayedOrForgedIsRefused(t *testing.T) {
 		t.Run(p.String(), func(t *testing.T) {
 			key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 			sealer, opener := must(NewSealer(p, key, salt)), must(NewOpener(p, key, salt))
-			st := must(sealer.Stream(9))
+			st := must(open(sealer, 9))
 			h, _ := testPacket(t, 5, 9, nil)
 			sealed := must(st.Seal(make([]byte, 0, 300), h, []byte("speech")))
 			for i := range sealed {
@@ -303,7 +311,7 @@ func TestSealingAllocatesNothing(t *testing.T) {
 	for _, p := range DefaultProfiles() {
 		key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 		sealer, opener := must(NewSealer(p, key, salt)), must(NewOpener(p, key, salt))
-		st := must(sealer.Stream(9))
+		st := must(open(sealer, 9))
 		header, _ := testPacket(t, 1, 9, nil)
 		report := must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1}}))
 		payload, arena := randomBytes(60), make([]byte, 0, 300)
@@ -336,7 +344,7 @@ func TestSourcesAreBounded(t *testing.T) {
 	sealer, opener := must(NewSealer(GCM128, key, salt)), must(NewOpener(GCM128, key, salt))
 	for i := range uint32(maxSources + 1) {
 		h, _ := testPacket(t, 5, i, nil)
-		_, _, err := opener.OpenRTP(must(must(sealer.Stream(i)).Seal(make([]byte, 0, 300), h, nil)))
+		_, _, err := opener.OpenRTP(must(must(open(sealer, i)).Seal(make([]byte, 0, 300), h, nil)))
 		report := must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: i}}))
 		_, errRTCP := opener.OpenRTCP(must(sealer.SealRTCP(make([]byte, 0, 300), report)))
 		if i < maxSources {
@@ -354,7 +362,7 @@ func FuzzOpening(f *testing.F) {
 	for i, p := range DefaultProfiles() {
 		sealer := must(NewSealer(p, key[:p.KeyLen()], salt[:p.SaltLen()]))
 		h, _ := testPacket(f, 5, 9, nil)
-		f.Add(byte(i), must(must(sealer.Stream(9)).Seal(make([]byte, 0, 300), h, []byte("speech"))))
+		f.Add(byte(i), must(must(open(sealer, 9)).Seal(make([]byte, 0, 300), h, []byte("speech"))))
 		report := must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1}}))
 		f.Add(byte(i), must(sealer.SealRTCP(make([]byte, 0, 300), report)))
 	}
@@ -381,4 +389,14 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// open makes a stream that can seal packets again.
+func open(s *Sealer, ssrc uint32) (*Stream, error) {
+	st := new(Stream)
+	if err := s.Stream(st, ssrc); err != nil {
+		return nil, err
+	}
+	st.Remember()
+	return st, nil
 }

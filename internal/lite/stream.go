@@ -7,14 +7,17 @@ import "encoding/binary"
 const resealable = 64
 
 // Stream is one SSRC of a sealer: its rollover count, and the guard that no
-// index seals two packets.
+// index seals two packets. It is what sealing changes, in one piece of memory.
 type Stream struct {
-	rtp      *transform
+	rtp      transform
 	overhead int
 	ssrc     uint32
 	sealed   window
-	tags     [resealable]uint32 // the start of each recent packet's tag, by index
+	tags     *[resealable]uint32 // the start of each recent packet's tag, by index; nil: not kept
 }
+
+// Remember makes Reseal possible. It is called before the first packet.
+func (st *Stream) Remember() { st.tags = new([resealable]uint32) }
 
 // SSRC is the stream's source.
 func (st *Stream) SSRC() uint32 { return st.ssrc }
@@ -45,11 +48,14 @@ func (st *Stream) Seal(dst, header, payload []byte) ([]byte, error) {
 	}
 	st.sealed.mark(index)
 	dst = st.rtp.sealRTP(dst, header, payload, st.ssrc, index)
-	st.tags[index%resealable] = st.tagStart(dst)
+	if st.tags != nil {
+		st.tags[index%resealable] = st.tagStart(dst)
+	}
 	return dst, nil
 }
 
-// Reseal seals one of the last 64 packets again, for a retransmission. Header
+// Reseal seals one of the last 64 packets since Remember again, for a
+// retransmission. Header
 // and payload have to be what they were: if they are not, the same index would
 // seal two plaintexts, and Reseal gives ErrIndexUsed and nothing else (it knows
 // by the tag, which is a function of all of it).
@@ -58,7 +64,7 @@ func (st *Stream) Reseal(dst, header, payload []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	if !st.sealed.had(index) {
+	if st.tags == nil || !st.sealed.had(index) {
 		return dst, ErrIndexUnknown
 	}
 	n := len(dst)

@@ -26,7 +26,7 @@ const (
 // peers: an undrained figure means nothing, as most packets then end at a full
 // buffer. drained tells how many packets were read.
 func sinks(b *testing.B, o Options) (addresses []netip.AddrPort, drained func() uint64) {
-	o.ReadBuffer, o.PacketInfo, o.Timestamps = 4<<20, true, true
+	o.ReadBuffer, o.PacketInfo, o.Timestamps, o.Gather = 4<<20, true, true, time.Millisecond
 	const n = 8
 	var sinks []Conn
 	var wg sync.WaitGroup
@@ -64,7 +64,7 @@ func sinks(b *testing.B, o Options) (addresses []netip.AddrPort, drained func() 
 var ways = []struct {
 	name string
 	o    Options
-}{{"batch", Options{}}, {"portable", Options{Portable: true}}}
+}{{"batch", Options{}}, {"gather", Options{Gather: time.Millisecond}}, {"portable", Options{Portable: true}}}
 
 // BenchmarkWrite is nanoseconds a packet sent (by the wall, and of processor
 // time), to 5,000 peers whose sockets are drained by the rest of the machine.

@@ -27,10 +27,10 @@ const leastAsked = 16
 
 // batching is a Conn that makes one system call for many datagrams.
 type batching struct {
-	udp      *net.UDPConn
-	raw      syscall.RawConn
+	socket   handle
 	platform *platform
 	addr     netip.AddrPort
+	gather   *gathering // the socket again, if it is one
 	refused  atomic.Uint64
 
 	rmu sync.Mutex // guards in, and lets one reader in at a time
@@ -43,10 +43,15 @@ type batching struct {
 // newBatching makes a batching Conn of a socket, or reports that the kernel or a
 // sandbox refuses the system calls for it.
 func newBatching(u *net.UDPConn, o Options) (Conn, bool, error) {
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return nil, false, err
+	}
 	p, err := newPlatform(u, o)
 	if err != nil {
 		return nil, false, err
 	}
+	addr := plain(u.LocalAddr().(*net.UDPAddr).AddrPort())
 	// With no datagrams the calls do nothing, and say so or that they can't:
 	// ENOSYS, or what a seccomp filter answers.
 	var refused bool
@@ -60,7 +65,13 @@ func newBatching(u *net.UDPConn, o Options) (Conn, bool, error) {
 	if err != nil || refused {
 		return nil, false, err
 	}
-	c := &batching{udp: u, raw: p.raw, platform: p, addr: plain(u.LocalAddr().(*net.UDPAddr).AddrPort()), in: new(headers)}
+	c := &batching{socket: &woken{raw, u}, platform: p, addr: addr, in: new(headers)}
+	if o.Gather > 0 {
+		if c.gather, err = newGathering(u, o.Gather); err != nil {
+			return nil, false, err
+		}
+		c.socket, p.raw = c.gather, c.gather
+	}
 	c.in.call = c.in.receive
 	return c, true, nil
 }
@@ -126,11 +137,14 @@ func (c *batching) ReadBatch(ms []Message) (int, error) {
 		h.buffer(i, ms[i].Buf)
 	}
 	h.to, h.errno = len(ms), 0
-	if err := c.raw.Read(h.call); err != nil {
+	if err := c.socket.Read(h.call); err != nil {
 		return 0, err
 	}
 	if h.errno != 0 {
 		return 0, os.NewSyscallError("recvmmsg", h.errno)
+	}
+	if c.gather != nil {
+		c.gather.more = h.to == len(ms)
 	}
 	switch {
 	case h.to == len(ms):
@@ -179,7 +193,7 @@ func (c *batching) WriteBatch(ms []Message) (int, error) {
 			h.errno = 0
 			// Control and not Write: that would let one writer in at a time, and
 			// wait for the other's call.
-			if err := c.raw.Control(h.send); err != nil {
+			if err := c.socket.Control(h.send); err != nil {
 				return done + h.from, err
 			}
 			switch {
@@ -260,11 +274,11 @@ func (c *batching) put(h *headers) {
 func (c *batching) Drops() (uint64, bool)             { return c.platform.drops() }
 func (c *batching) Refused() uint64                   { return c.refused.Load() }
 func (c *batching) LocalAddr() netip.AddrPort         { return c.addr }
-func (c *batching) SetReadDeadline(t time.Time) error { return c.udp.SetReadDeadline(t) }
+func (c *batching) SetReadDeadline(t time.Time) error { return c.socket.SetReadDeadline(t) }
 
 func (c *batching) Close() error {
 	c.platform.drops() // the last figure, kept
-	return c.udp.Close()
+	return c.socket.Close()
 }
 
 // setAddress encodes an address for a socket of a family and returns its length,

@@ -96,7 +96,7 @@ func group(t *testing.T, address string, n int, o Options) []Conn {
 
 func TestAGroupSharesOnePortAndAPeerStaysWithOneSocket(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::]:0"} {
-		bothWays(t, func(t *testing.T, o Options) {
+		everyWay(t, func(t *testing.T, o Options) {
 			g := group(t, address, 3, o)
 			target := to(g[0], "127.0.0.1")
 			const peers, each = 60, 3
@@ -141,7 +141,7 @@ func TestAGroupSharesOnePortAndAPeerStaysWithOneSocket(t *testing.T) {
 }
 
 func TestAPortIsLockedAgainstASecondServer(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		g := group(t, "127.0.0.1:0", 2, o)
 		address := g[0].LocalAddr().String()
 		for _, other := range []string{address, strings.Replace(address, "127.0.0.1", "0.0.0.0", 1), strings.Replace(address, "127.0.0.1", "", 1)} {
@@ -167,7 +167,7 @@ func TestAPortIsLockedAgainstASecondServer(t *testing.T) {
 }
 
 func TestDropsAreCountedToTheLast(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		a := listen(t, "127.0.0.1:0", o)
 		o.ReadBuffer = 32 << 10
 		b := listen(t, "127.0.0.1:0", o)
@@ -210,7 +210,7 @@ func TestPacketInfoTellsWhereADatagramWasSentTo(t *testing.T) {
 			if strings.HasPrefix(r.listen, "[") && !hasIPv6() {
 				t.Skip("no IPv6 here")
 			}
-			bothWays(t, func(t *testing.T, o Options) {
+			everyWay(t, func(t *testing.T, o Options) {
 				target := netip.MustParseAddr(r.target)
 				a := listen(t, r.listen, o)
 				o.PacketInfo, o.Timestamps = true, true
@@ -247,7 +247,7 @@ func TestLinkLocalAddressesCanBeAnswered(t *testing.T) {
 	if !local.IsValid() {
 		t.Skip("no link-local address here")
 	}
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		o.PacketInfo = true
 		a, b := listen(t, "[::]:0", o), listen(t, "[::]:0", o)
 		_, err := a.WriteBatch([]Message{{Buf: []byte("x"), Addr: netip.AddrPortFrom(local, b.LocalAddr().Port())}})
@@ -290,7 +290,7 @@ func nobody(t *testing.T) netip.Addr {
 
 func TestAFullSendBufferDropsAndDoesNotWait(t *testing.T) {
 	target := netip.AddrPortFrom(nobody(t), 9)
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		o.WriteBuffer = 4 << 10
 		c := listen(t, "0.0.0.0:0", o)
 		ms := make([]Message, 64)

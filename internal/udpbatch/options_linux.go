@@ -40,7 +40,7 @@ func prepare(fd int, v6 bool, o Options, shared bool) error {
 	set := func(what string, level, option int) error {
 		return os.NewSyscallError("set "+what, unix.SetsockoptInt(fd, level, option, 1))
 	}
-	var err error
+	err := keepWhole(fd, v6)
 	if shared {
 		err = errors.Join(err, set("SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT))
 	}
@@ -55,6 +55,17 @@ func prepare(fd int, v6 bool, o Options, shared bool) error {
 	return errors.Join(err,
 		size(fd, o.ReadBuffer, "receive buffer", "net.core.rmem_max", unix.SO_RCVBUF, unix.SO_RCVBUFFORCE),
 		size(fd, o.WriteBuffer, "send buffer", "net.core.wmem_max", unix.SO_SNDBUF, unix.SO_SNDBUFFORCE))
+}
+
+// keepWhole sends datagrams that nobody may fragment (RFC 8899 section 3). None
+// of ours is as long as a path's MTU, and the kernel need not number each of them
+// for its fragments, by a counter that all of its destinations share.
+func keepWhole(fd int, v6 bool) error {
+	err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+	if v6 {
+		err = errors.Join(err, unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE))
+	}
+	return os.NewSyscallError("set IP_MTU_DISCOVER", err)
 }
 
 // size sets the size of a buffer, beyond the system's limit if the process may.
@@ -90,7 +101,7 @@ func share(u *net.UDPConn) error {
 // A platform is what Linux tells of a socket and of its datagrams, whichever way
 // they are read. Its methods may be called concurrently.
 type platform struct {
-	raw     syscall.RawConn
+	raw     interface{ Control(func(fd uintptr)) error }
 	v6      bool
 	control bool // whether datagrams come with control messages
 

@@ -89,6 +89,13 @@ type Options struct {
 	// PacketInfo asks for [Message.Local], for sockets bound to an unspecified
 	// address. Only Linux can tell.
 	PacketInfo bool
+	// Gather, if it is not 0, is how long ReadBatch lets datagrams gather when it
+	// finds none, before it looks again: for a socket that thousands come in at
+	// or leave by each second. While they do, the kernel wakes nobody for them,
+	// which costs their senders more than all the rest; a datagram may wait in
+	// the socket for so long. When none has come for that long, the next one ends
+	// the wait at once. Only Linux has such a socket, and others read as ever.
+	Gather time.Duration
 	// Portable asks for the code path of other systems, to test it on Linux. It
 	// can still do what the options ask.
 	Portable bool

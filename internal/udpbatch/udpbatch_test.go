@@ -28,10 +28,11 @@ func TestMain(m *testing.M) {
 // patient is how long a test waits for what must happen.
 const patient = 10 * time.Second
 
-// bothWays runs a test with batches and with the portable way, where they
-// differ.
-func bothWays(t *testing.T, test func(t *testing.T, o Options)) {
+// everyWay runs a test with batches, woken for each datagram and not, and with
+// the portable way.
+func everyWay(t *testing.T, test func(t *testing.T, o Options)) {
 	t.Run("batch", func(t *testing.T) { test(t, Options{}) })
+	t.Run("gather", func(t *testing.T) { test(t, Options{Gather: time.Millisecond}) })
 	t.Run("portable", func(t *testing.T) { test(t, Options{Portable: true}) })
 }
 
@@ -100,7 +101,7 @@ func TestBatchesArriveIntact(t *testing.T) {
 			if a, _ := netip.ParseAddrPort(f.listen); !a.Addr().Is4() && !hasIPv6() {
 				t.Skip("no IPv6 here")
 			}
-			bothWays(t, func(t *testing.T, o Options) {
+			everyWay(t, func(t *testing.T, o Options) {
 				sender := listen(t, f.listen, o)
 				var receivers []Conn
 				for range 3 {
@@ -146,7 +147,7 @@ func TestBatchesArriveIntact(t *testing.T) {
 }
 
 func TestABatchLongerThanOneSystemCallGoesOutWhole(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		a := listen(t, "127.0.0.1:0", o)
 		const n, receivers = 700, 5 // a default buffer holds some 270 of the smallest
 		var b []Conn
@@ -189,7 +190,7 @@ func TestWhatTheKernelRefusesDoesNotStopTheRest(t *testing.T) {
 		{"from an address that is not ours", func(m *Message) { m.Local = netip.MustParseAddr("203.0.113.7") }},
 		{"from an address of another family", func(m *Message) { m.Local = netip.MustParseAddr("::1") }},
 	}
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		a, b := listen(t, "127.0.0.1:0", o), listen(t, "127.0.0.1:0", o)
 		for i, r := range refusals {
 			t.Run(r.name, func(t *testing.T) {
@@ -212,7 +213,7 @@ func TestWhatTheKernelRefusesDoesNotStopTheRest(t *testing.T) {
 }
 
 func TestAPeerThatIsGoneHurtsNobody(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		gone, err := Listen(t.Context(), "127.0.0.1:0", o)
 		require.NoError(t, err)
 		require.NoError(t, gone.Close())
@@ -231,7 +232,7 @@ func TestAPeerThatIsGoneHurtsNobody(t *testing.T) {
 }
 
 func TestADatagramLongerThanItsBufferIsToldAsEmpty(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		a, b := listen(t, "127.0.0.1:0", o), listen(t, "127.0.0.1:0", o)
 		_, err := a.WriteBatch([]Message{{Buf: make([]byte, 2049), Addr: b.LocalAddr()}, {Buf: make([]byte, 2048), Addr: b.LocalAddr()}})
 		require.NoError(t, err)
@@ -243,7 +244,7 @@ func TestADatagramLongerThanItsBufferIsToldAsEmpty(t *testing.T) {
 }
 
 func TestTimestampsAreTheTimeOfReception(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		o.Timestamps = true
 		a, b := listen(t, "127.0.0.1:0", Options{}), listen(t, "127.0.0.1:0", o)
 		for range 3 {
@@ -261,7 +262,7 @@ func TestTimestampsAreTheTimeOfReception(t *testing.T) {
 }
 
 func TestCloseEndsAWaitingRead(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		c := listen(t, "127.0.0.1:0", o)
 		var wg sync.WaitGroup
 		errs := make(chan error, 3)
@@ -286,7 +287,7 @@ func TestCloseEndsAWaitingRead(t *testing.T) {
 }
 
 func TestAReadGivesUpAtItsDeadline(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		c := listen(t, "127.0.0.1:0", o)
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(time.Millisecond)))
 		_, err := c.ReadBatch(room(1))
@@ -301,7 +302,7 @@ func TestAReadGivesUpAtItsDeadline(t *testing.T) {
 }
 
 func TestAnEmptyBatchIsNothingToDo(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		c := listen(t, "127.0.0.1:0", o)
 		n, err := c.ReadBatch(nil)
 		require.NoError(t, err)
@@ -313,7 +314,7 @@ func TestAnEmptyBatchIsNothingToDo(t *testing.T) {
 }
 
 func TestManyWritersAndReadersOfOneSocket(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		const writers, batches, size = 4, 30, 8
 		a, b := listen(t, "127.0.0.1:0", o), listen(t, "127.0.0.1:0", o)
 		var wg sync.WaitGroup
@@ -364,7 +365,7 @@ func TestManyWritersAndReadersOfOneSocket(t *testing.T) {
 }
 
 func TestSteadyStateAllocatesNothing(t *testing.T) {
-	bothWays(t, func(t *testing.T, o Options) {
+	everyWay(t, func(t *testing.T, o Options) {
 		o.Timestamps = true
 		a, b := listen(t, "127.0.0.1:0", o), listen(t, "127.0.0.1:0", o)
 		out, in := room(16), room(16)

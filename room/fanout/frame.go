@@ -73,6 +73,9 @@ type Ear interface {
 // that ears have put in is flushed before anything else is done: when
 // Subscription.Close returns, nothing of the ear is in it.
 type Outbox interface {
+	// Prepare tells which ears come next, a few of them, with a packet in that
+	// section: a chance to bring their memory near. An ear may be left out.
+	Prepare(section int, ears []Ear)
 	// Flush sends what was gathered. It must not block: what can't be sent now
 	// is dropped. It returns how many packets were dropped since the last
 	// Flush after their Send had succeeded.

@@ -11,10 +11,17 @@ import (
 
 // fakeOutbox takes the packets of gatheringEars until its shard flushes it.
 type fakeOutbox struct {
-	mu      sync.Mutex
-	waiting int
-	flushed []int // how many packets each Flush found
-	room    int   // how many packets one Flush can send
+	mu       sync.Mutex
+	waiting  int
+	prepared int   // how many ears were announced
+	flushed  []int // how many packets each Flush found
+	room     int   // how many packets one Flush can send
+}
+
+func (o *fakeOutbox) Prepare(_ int, ears []Ear) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.prepared += len(ears)
 }
 
 func (o *fakeOutbox) Flush() int {

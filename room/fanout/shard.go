@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// stride is how many ears an outbox is told of before they are sent to.
+const stride = 16
+
 // shard sends to its share of a hall's ears, in a goroutine of its own. The
 // queue is the only way in; everything else belongs to the goroutine.
 type shard struct {
@@ -28,6 +31,7 @@ type shard struct {
 // group is the ears of the shard that hear one mix.
 type group struct {
 	subs []*Subscription
+	ears []Ear // theirs, in the same order
 	// last is the newest packet of each slot that went out.
 	last []Packet
 }
@@ -77,8 +81,17 @@ func (s *shard) send(j *job) {
 	}
 	g.note(j)
 	var t tally
-	for _, sub := range g.subs {
-		t.count(sub.send(s.out, j.slot, &j.packet))
+	for from := 0; from < len(g.subs); from += stride {
+		to := min(from+stride, len(g.subs))
+		for _, sub := range g.subs[from:to] {
+			sub.closed.Load() // brings them near, all at the same time
+		}
+		if s.out != nil {
+			s.out.Prepare(j.slot, g.ears[from:to])
+		}
+		for _, sub := range g.subs[from:to] {
+			t.count(sub.send(s.out, j.slot, &j.packet))
+		}
 	}
 	s.settle(t)
 }
@@ -142,6 +155,7 @@ func (s *shard) join(sub *Subscription, x *mix) *group {
 		s.groups[x] = g
 	}
 	g.subs = append(g.subs, sub)
+	g.ears = append(g.ears, sub.ear)
 	return g
 }
 
@@ -156,6 +170,9 @@ func (s *shard) leave(sub *Subscription, x *mix) {
 		g.subs[i] = g.subs[n]
 		g.subs[n] = nil
 		g.subs = g.subs[:n]
+		g.ears[i] = g.ears[n]
+		g.ears[n] = nil
+		g.ears = g.ears[:n]
 	}
 	if len(g.subs) == 0 {
 		delete(s.groups, x)

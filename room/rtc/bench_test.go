@@ -48,9 +48,8 @@ func linked(t testing.TB, sealer *lite.Sealer, to netip.AddrPort, sections int) 
 	for i := range l.voices {
 		v := &l.voices[i]
 		*v = voice{ssrc: l.newSSRC(), payload: 111, level: 1}
-		stream, err := sealer.Stream(v.ssrc)
-		require.NoError(t, err)
-		v.stream = stream
+		require.NoError(t, sealer.Stream(&v.stream, v.ssrc))
+		v.stream.Remember()
 	}
 	return l
 }

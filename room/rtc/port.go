@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
@@ -20,6 +21,9 @@ const (
 	smallestBuffer = 128 << 10
 	// maxSockets bounds the sockets on the port.
 	maxSockets = 64
+	// gathering is how long checks and reports of thousands of ears may wait in
+	// the socket for each other.
+	gathering = time.Millisecond
 	// portBatch is how many datagrams are read at once.
 	portBatch = 64
 )
@@ -58,7 +62,7 @@ func listen(address string, sockets int) ([]udpbatch.Conn, error) {
 		if size < smallestBuffer {
 			size = 0
 		}
-		o := udpbatch.Options{ReadBuffer: size, WriteBuffer: size}
+		o := udpbatch.Options{ReadBuffer: size, WriteBuffer: size, Gather: gathering}
 		conns, err := udpbatch.ListenGroup(context.Background(), address, sockets, o)
 		if errors.Is(err, errors.ErrUnsupported) && sockets > 1 {
 			conns, err = udpbatch.ListenGroup(context.Background(), address, 1, o)
