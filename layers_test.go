@@ -17,8 +17,8 @@ const module = "github.com/earshot-audio/earshot/"
 // that is missing here is a decision that has not been made.
 var layers = map[string][]string{
 	"room":              {},
-	"room/fanout":       {},
-	"room/rtc":          {"room/fanout", "internal/lite", "internal/udpbatch", "internal/packet"},
+	"room/fanout":       {"internal/prefetch"},
+	"room/rtc":          {"room/fanout", "internal/lite", "internal/udpbatch", "internal/packet", "internal/prefetch"},
 	"store":             {"room"},
 	"signaling/wire":    {},
 	"signaling/whip":    {"signaling/wire"},
@@ -28,16 +28,17 @@ var layers = map[string][]string{
 	"loadgen/speech":    {},
 	"loadgen/network":   {},
 	"loadgen/scenario":  {"loadgen/metric", "loadgen/speech", "loadgen/network"},
-	"loadgen/measure":   {"loadgen/metric", "loadgen/speech"},
-	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network"},
+	"loadgen/measure":   {"loadgen/metric", "loadgen/speech", "internal/prefetch"},
+	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network", "internal/prefetch"},
 	"loadgen/report":    {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure"},
 	"loadgen/watch":     {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
 	"loadgen/compare":   {"loadgen/report", "loadgen/metric"},
 	"internal/endtoend": {}, // tests alone
 	"internal/browser":  {}, // tests alone
 	"internal/packet":   {},
+	"internal/prefetch": {},
 	"internal/udpbatch": {},
-	"internal/lite":     {},
+	"internal/lite":     {"internal/prefetch"},
 	"internal/chart":    {},
 	"web":               {},
 	"cmd/earshot":       {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "store"},

@@ -25,6 +25,7 @@ const (
 type crowd struct {
 	clock       *measure.Clock
 	recovery    *recovery
+	waited      waiting
 	certificate *lite.Certificate
 	lite        *lite.Crowd
 	unauthentic atomic.Uint64
@@ -42,7 +43,7 @@ type crowd struct {
 	workers sync.WaitGroup
 }
 
-func newCrowd(clock *measure.Clock, r *recovery) (*crowd, error) {
+func newCrowd(clock *measure.Clock, r *recovery, waited waiting) (*crowd, error) {
 	certificate, err := lite.NewCertificate(time.Now())
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func newCrowd(clock *measure.Clock, r *recovery) (*crowd, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &crowd{clock: clock, recovery: r, certificate: certificate, lite: clients, cancel: cancel}
+	c := &crowd{clock: clock, recovery: r, waited: waited, certificate: certificate, lite: clients, cancel: cancel}
 	for i := range c.groups {
 		c.groups[i] = map[*way]struct{}{}
 	}
@@ -110,14 +111,13 @@ func (c *crowd) share(e *leanEar) (*way, error) {
 	defer c.mu.Unlock()
 	i := int(c.next) / laneClients
 	if i == len(c.shared) {
-		l, err := c.open(laneOptions{address: "0.0.0.0:0", shared: true})
+		l, err := c.open(laneOptions{address: "0.0.0.0:0", home: firstHome + uint32(i*laneClients)})
 		if err != nil {
 			return nil, err
 		}
 		c.shared = append(c.shared, l)
 	}
-	// 127.1.0.1 and on; every address of the network is the host's own.
-	n := 0x7f01_0001 + c.next
+	n := firstHome + c.next
 	c.next++
 	w := &way{
 		crowd: c, lane: c.shared[i], ear: e, link: e.link, local: loopbackAddress(n),
@@ -126,6 +126,10 @@ func (c *crowd) share(e *leanEar) (*way, error) {
 	c.enter(w)
 	return w, nil
 }
+
+// firstHome is 127.1.0.1: from there on every client of a shared socket has an
+// address. All of that network are the host's own.
+const firstHome = 0x7f01_0001
 
 func loopbackAddress(n uint32) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})

@@ -25,6 +25,9 @@ type ear interface {
 	Close() error
 }
 
-// hearing takes the packets of an ear: each with how long it lay in the
-// process before. A section's come from one goroutine.
-type hearing func(p measure.Packet, waited time.Duration)
+// hearing takes the packets of an ear. A section's come from one goroutine.
+type hearing func(p measure.Packet)
+
+// waiting takes how long n packets lay in the process before they were heard. It
+// may be called from any goroutine.
+type waiting func(d time.Duration, n uint64)

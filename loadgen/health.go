@@ -29,7 +29,9 @@ func newHealth() *health {
 
 func (h *health) sent(late time.Duration)  { h.sends.Record(ms(late)) }
 func (h *health) began(late time.Duration) { h.joins.Record(ms(late)) }
-func (h *health) waited(d time.Duration)   { h.waits.Record(ms(d)) }
+
+// waited enters how long n packets lay in the process.
+func (h *health) waited(d time.Duration, n uint64) { h.waits.RecordN(ms(d), n) }
 
 // lag is all of it together: the metric generator_lag.
 func (h *health) lag() *metric.Trend {

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
 
@@ -38,22 +40,31 @@ type lane struct {
 
 	only atomic.Pointer[way] // its one client, if it is not shared
 
-	mu   sync.RWMutex
-	ways map[netip.Addr]*way // by the local address, if it is shared
+	// If it is shared, its clients by their local addresses: those that have
+	// moved apart from the rest.
+	home uint32
+	ways []atomic.Pointer[way] // by address, from home on
+
+	mu    sync.RWMutex
+	moved map[netip.Addr]*way
 }
 
+// laneOptions are those of a lane of one client or, with the first of its
+// clients' addresses, of a shared one.
 type laneOptions struct {
 	address string
-	shared  bool
+	home    uint32
 }
+
+func (o laneOptions) shared() bool { return o.home != 0 }
 
 // open opens a socket and starts to read it.
 func (c *crowd) open(o laneOptions) (*lane, error) {
-	options := udpbatch.Options{Timestamps: true, PacketInfo: o.shared}
+	options := udpbatch.Options{Timestamps: true, PacketInfo: o.shared()}
 	var conn udpbatch.Conn
 	var err error
 	sizes := buffers
-	if o.shared {
+	if o.shared() {
 		options.Gather = gathering
 	} else {
 		sizes = []int{0}
@@ -66,8 +77,11 @@ func (c *crowd) open(o laneOptions) (*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lane{crowd: c, conn: conn, address: o.address, ways: map[netip.Addr]*way{}}
-	c.workers.Go(func() { l.read(o.shared) })
+	l := &lane{crowd: c, conn: conn, address: o.address, home: o.home, moved: map[netip.Addr]*way{}}
+	if o.shared() {
+		l.ways = make([]atomic.Pointer[way], laneClients)
+	}
+	c.workers.Go(func() { l.read(o.shared()) })
 	return l, nil
 }
 
@@ -86,29 +100,104 @@ func (l *lane) read(shared bool) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		for i := range messages[:max(n, 0)] {
-			l.deliver(&messages[i])
-		}
+		l.hear(messages[:max(n, 0)])
 		if err != nil {
 			time.Sleep(gathering)
 		}
 	}
 }
 
-func (l *lane) deliver(m *udpbatch.Message) {
-	w := l.only.Load()
-	if w == nil {
-		l.mu.RLock()
-		w = l.ways[m.Local]
-		l.mu.RUnlock()
+// stride is how many packets' clients are prefetched at a time.
+const stride = 16
+
+// hear hands packets to their clients.
+func (l *lane) hear(messages []udpbatch.Message) {
+	now := l.crowd.clock.Now()
+	wait := waits{tell: l.crowd.waited}
+	var ways [stride]*way
+	for len(messages) > 0 {
+		few := messages[:min(stride, len(messages))]
+		messages = messages[len(few):]
+		for i := range few {
+			ways[i] = l.find(few[i].Local)
+		}
+		prefetchWays(ways[:len(few)])
+		for i := range few {
+			m, at := &few[i], now
+			if m.At != 0 {
+				at = l.crowd.clock.FromWall(m.At)
+			}
+			if w := ways[i]; w != nil && m.N > 0 {
+				if w.link == nil {
+					wait.add(now - at)
+				}
+				l.deliver(w, m, at)
+			}
+		}
 	}
-	if w == nil || m.N <= 0 {
-		return
+	wait.flush()
+}
+
+// prefetchWays asks for the memory of clients, all of them at each step.
+func prefetchWays(ways []*way) {
+	for step := range 4 {
+		for _, w := range ways {
+			if w != nil {
+				w.prefetch(step)
+			}
+		}
 	}
-	at := l.crowd.clock.Now()
-	if m.At != 0 {
-		at = l.crowd.clock.FromWall(m.At)
+}
+
+// find is the way of a local address, or nil.
+func (l *lane) find(local netip.Addr) *way {
+	if w := l.only.Load(); w != nil {
+		return w
 	}
+	if place := l.place(local); place != nil {
+		return place.Load()
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.moved[local]
+}
+
+// place is where the way with a local address stands, unless it has moved there.
+func (l *lane) place(local netip.Addr) *atomic.Pointer[way] {
+	if !local.Is4() {
+		return nil
+	}
+	a := local.As4()
+	if i := binary.BigEndian.Uint32(a[:]) - l.home; i < uint32(len(l.ways)) {
+		return &l.ways[i]
+	}
+	return nil
+}
+
+// waits tells the waits of packets that came one after the other as one, as
+// far as they are the same to 100 µs: the longest of them.
+type waits struct {
+	tell    waiting
+	longest time.Duration
+	n       uint64
+}
+
+func (t *waits) add(d time.Duration) {
+	if t.n > 0 && (d-t.longest).Abs() > 100*time.Microsecond {
+		t.flush()
+	}
+	t.longest = max(t.longest, d)
+	t.n++
+}
+
+func (t *waits) flush() {
+	if t.n > 0 {
+		t.tell(t.longest, t.n)
+	}
+	t.longest, t.n = 0, 0
+}
+
+func (l *lane) deliver(w *way, m *udpbatch.Message, at time.Duration) {
 	if w.link != nil {
 		w.link.receive(m.Buf[:m.N], m.Addr, at, w)
 		return
@@ -117,27 +206,35 @@ func (l *lane) deliver(m *udpbatch.Message) {
 }
 
 func (l *lane) enter(w *way) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ways[w.local] = w
+	l.place(w.local).Store(w)
 }
 
 func (l *lane) leave(w *way) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.ways, w.local)
+	l.take(w)
+}
+
+// take takes a way away from where it stands; false if it is not there. l.mu is
+// held.
+func (l *lane) take(w *way) bool {
+	if place := l.place(w.local); place != nil {
+		return place.CompareAndSwap(w, nil)
+	}
+	there := l.moved[w.local] == w
+	delete(l.moved, w.local)
+	return there
 }
 
 // move gives a way another address, from which on nothing reaches the old one.
 func (l *lane) move(w *way, to netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ways[w.local] != w {
+	if !l.take(w) {
 		return // it is closed
 	}
-	delete(l.ways, w.local)
 	w.local = to
-	l.ways[to] = w
+	l.moved[to] = w
 }
 
 func (l *lane) dropped() uint64 {
@@ -166,6 +263,18 @@ type way struct {
 
 // begin lets the client have what comes in.
 func (w *way) begin(c *lite.Client) { w.client.Store(c) }
+
+// prefetch asks for the memory that a packet to the client takes.
+func (w *way) prefetch(step int) {
+	if step == 0 {
+		prefetch.Object(w)
+		return
+	}
+	if client := w.client.Load(); client != nil && w.link == nil {
+		client.Prefetch(step - 1)
+		w.ear.prefetch(step - 1)
+	}
+}
 
 // take gives the client a packet that has arrived. It has one caller at a time:
 // the lane's reader or the link's relay.

@@ -14,6 +14,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
@@ -25,6 +26,7 @@ const candidatePatience = 2 * time.Second
 type leanEar struct {
 	crowd    *crowd
 	sections int
+	account  *measure.Listener
 	hear     hearing
 	local    lite.Credentials
 	remote   *leanRemote // what the server said; set before there is a client
@@ -48,10 +50,12 @@ type leanEar struct {
 }
 
 // newEar makes an ear of so many sections, behind a simulated network unless l
-// is nil. One behind a network asks again for what it misses.
-func (c *crowd) newEar(sections int, l *link, hear hearing) *leanEar {
+// is nil. One behind a network asks again for what it misses. account is where
+// hear will enter what comes.
+func (c *crowd) newEar(sections int, l *link, account *measure.Listener, hear hearing) *leanEar {
 	e := &leanEar{
-		crowd: c, sections: sections, hear: hear, local: lite.NewCredentials(), link: l,
+		crowd: c, sections: sections, account: account, hear: hear, local: lite.NewCredentials(), link: l,
+		reports:   reports{sections: make([]reception, sections)},
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
 	if l != nil {
@@ -236,6 +240,22 @@ func (e *leanEar) report() error {
 // methods out of the ear's own.
 type leanEvents leanEar
 
+// prefetch asks for the memory that the next packet takes, as lite.Client's
+// Prefetch does.
+func (e *leanEar) prefetch(step int) {
+	switch step {
+	case 0:
+		prefetch.Object(e)
+	case 1:
+		prefetch.Slice(e.reports.sections)
+		prefetch.Object(e.remote)
+		e.account.Prefetch(0)
+	case 2:
+		prefetch.Slice(e.remote.ssrcs)
+		e.account.Prefetch(1)
+	}
+}
+
 // Ready implements lite.ClientEvents.
 func (e *leanEvents) Ready(*lite.Client) {
 	e.once.Do(func() {
@@ -257,8 +277,11 @@ func (e *leanEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.T
 	p.Section = section
 	p.At = e.crowd.clock.Since(now)
 	e.reports.received(section, binary.BigEndian.Uint32(packet[8:]), index, p.Timestamp, p.At)
+	if e.link != nil { // else its lane has told
+		e.crowd.waited(e.crowd.clock.Now()-p.At, 1)
+	}
 	if len(p.Payload) > 0 {
-		e.hear(p, e.crowd.clock.Now()-p.At)
+		e.hear(p)
 	}
 	if e.nacks != nil && e.remote.nack {
 		e.askAgain(c, binary.BigEndian.Uint32(packet[8:]), p)

@@ -52,7 +52,7 @@ func (p *person) takeStage(ctx context.Context) error {
 	if p.account != nil {
 		// What they hear is in the figures of their role, and in no listener's.
 		p.account.Expect(r.clock.Now())
-		connected, err := p.listen(ctx, func(packet measure.Packet, _ time.Duration) { p.account.Receive(packet) })
+		connected, err := p.listen(ctx, p.account.Receive)
 		if err != nil {
 			return err
 		}
@@ -83,10 +83,7 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 	p.mu.Lock()
 	p.visit = visit
 	p.mu.Unlock()
-	connected, err := p.listen(ctx, func(packet measure.Packet, waited time.Duration) {
-		r.health.waited(waited)
-		p.account.Receive(packet)
-	})
+	connected, err := p.listen(ctx, p.account.Receive)
 	if err != nil {
 		r.problems.add("connect", err)
 		return

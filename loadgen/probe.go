@@ -27,6 +27,7 @@ type probe struct {
 	arrived *arrivals
 	clock   *measure.Clock
 	hear    hearing
+	waited  waiting
 	nacks   *nacks // behind a simulated network: what is to be asked for again
 	own     uint32 // the SSRC that it asks from
 
@@ -50,7 +51,7 @@ func (s *studio) newProbe(sections int, l *link, hear hearing) (*probe, error) {
 		return nil, err
 	}
 	e := &probe{
-		pc: pc, arrived: arrived, clock: s.clock, hear: hear,
+		pc: pc, arrived: arrived, clock: s.clock, hear: hear, waited: s.waited,
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
 	if l != nil {
@@ -175,7 +176,8 @@ func (e *probe) listen(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) 
 			p.Talker = header.CSRC[0]
 		}
 		if len(p.Payload) > 0 {
-			e.hear(p, now-at)
+			e.waited(now-at, 1)
+			e.hear(p)
 		}
 		if e.nacks != nil && asksAgain(track) {
 			if sequences := e.nacks.received(section, header.SSRC, p.Sequence, at); len(sequences) > 0 {

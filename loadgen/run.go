@@ -107,20 +107,20 @@ type run struct {
 
 func newRun(cfg Config) (*run, error) {
 	clock := measure.NewClock()
-	recovery := &recovery{}
-	studio, err := newStudio(clock, cfg.Driver, recovery)
+	recovery, health := &recovery{}, newHealth()
+	studio, err := newStudio(clock, cfg.Driver, recovery, health.waited)
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := newCrowd(clock, recovery)
+	crowd, err := newCrowd(clock, recovery, health.waited)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{
 		Config: cfg, clock: clock, tally: measure.NewTally(), studio: studio, crowd: crowd, recovery: recovery,
-		health: newHealth(), problems: newProblems(), began: time.Now(),
+		health: health, problems: newProblems(), began: time.Now(),
 	}
-	r.links = &links{clock: clock, problems: r.problems, seed: cfg.Scenario.Seed, late: r.health.waited}
+	r.links = &links{clock: clock, problems: r.problems, seed: cfg.Scenario.Seed, late: func(d time.Duration) { health.waited(d, 1) }}
 	if err := r.load(); err != nil {
 		return nil, errors.Join(err, crowd.Close())
 	}

@@ -47,13 +47,14 @@ type studio struct {
 	interfaces  []*transport.Interface
 	recovery    *recovery
 	servers     func() []ICEServer // by which clients gather candidates
-	unauthentic atomic.Uint64      // packets that failed authentication
-	replayed    atomic.Uint64      // packets that came again
+	waited      waiting
+	unauthentic atomic.Uint64 // packets that failed authentication
+	replayed    atomic.Uint64 // packets that came again
 }
 
 // newStudio makes a studio whose clients reach the driver's target over the
 // loopback interface, or over all the others.
-func newStudio(clock *measure.Clock, d Driver, r *recovery) (*studio, error) {
+func newStudio(clock *measure.Clock, d Driver, r *recovery, waited waiting) (*studio, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the clients' key: %w", err)
@@ -70,7 +71,7 @@ func newStudio(clock *measure.Clock, d Driver, r *recovery) (*studio, error) {
 	if named, ok := d.(interface{ ICEServers() []ICEServer }); ok {
 		servers = named.ICEServers
 	}
-	return &studio{clock: clock, recovery: r, servers: servers, certificate: *certificate, system: system, interfaces: interfaces}, nil
+	return &studio{clock: clock, recovery: r, waited: waited, servers: servers, certificate: *certificate, system: system, interfaces: interfaces}, nil
 }
 
 // connect makes a peer connection of its own sockets, whose receive times are

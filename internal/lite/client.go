@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/prefetch"
 )
 
 // earlyPackets is how many packets wait while the client's side of a handshake
@@ -36,14 +38,13 @@ type ClientEvents interface {
 // Client is one listener of a crowd. Handle has one caller at a time; all other
 // methods may be called from any goroutine.
 type Client struct {
-	crowd *Crowd
-	cfg   ClientConfig
+	opener  atomic.Pointer[Opener] // used by Handle's caller only
+	waiting atomic.Bool            // early is not empty
+	crowd   *Crowd
+	cfg     ClientConfig
 
 	deadline time.Time // guarded by crowd.timers.mu
 	place    int       // guarded by crowd.timers.mu
-
-	opener  atomic.Pointer[Opener] // used by Handle's caller only
-	waiting atomic.Bool            // early is not empty
 
 	mu      sync.Mutex
 	closed  bool
@@ -102,6 +103,19 @@ func (c *Client) Handle(b []byte, from netip.AddrPort, now time.Time) {
 		} else {
 			c.keepEarly(b, now)
 		}
+	}
+}
+
+// Prefetch asks for the memory that the next packet to Handle takes, in three
+// steps. What a step asks for is where the next finds what to ask for, so that
+// others' steps go between. It may be called like Handle.
+func (c *Client) Prefetch(step int) {
+	if step == 0 {
+		prefetch.Object(c)
+		return
+	}
+	if opener := c.opener.Load(); opener != nil {
+		opener.Prefetch(step)
 	}
 }
 

@@ -3,6 +3,8 @@ package lite
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/earshot-audio/earshot/internal/prefetch"
 )
 
 const (
@@ -13,10 +15,25 @@ const (
 // Opener opens what the other side of a session sends. One goroutine at a time
 // may use it.
 type Opener struct {
-	profile   Profile
-	rtp, rtcp *transform
-	rtpSeen   []source
-	rtcpSeen  []source
+	profile Profile
+	rtp     *transform
+	rtpSeen []source
+	first   [4]source // where rtpSeen begins: a listener's sections, most often
+
+	rtcp     *transform
+	rtcpSeen []source
+}
+
+// Prefetch asks for the memory that opening RTP takes, in two steps: what step 1
+// asks for is where step 2 finds what to ask for.
+func (o *Opener) Prefetch(step int) {
+	switch {
+	case step == 1:
+		prefetch.Object(o)
+	case o.rtp != nil:
+		prefetch.Object(o.rtp)
+		prefetch.Slice(o.rtp.keys)
+	}
 }
 
 // source is one SSRC's replay window.
@@ -34,6 +51,7 @@ func NewOpener(p Profile, key, salt []byte) (*Opener, error) {
 	if o.rtp, err = deriveTransform(p, key, salt, forRTP); err != nil {
 		return nil, fmt.Errorf("prepare the RTP key: %w", err)
 	}
+	o.rtpSeen = o.first[:0]
 	return o, nil
 }
 

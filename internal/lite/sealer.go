@@ -61,11 +61,6 @@ func (s *Sealer) Stream(st *Stream, ssrc uint32) error {
 	return nil
 }
 
-// Touch reads the keys and does nothing with them. Thousands of sealers don't
-// fit into a processor's cache: whoever touches a few of them before sealing
-// with the first waits for memory once, and not for one after the other.
-func (s *Sealer) Touch() byte { return s.rtp.touch() }
-
 // SealRTCP appends the sealed form of a compound packet to dst. It allocates
 // nothing: if dst lacks the room it gives ErrShortBuffer.
 func (s *Sealer) SealRTCP(dst, packet []byte) ([]byte, error) {

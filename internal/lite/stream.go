@@ -1,6 +1,10 @@
 package lite
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/earshot-audio/earshot/internal/prefetch"
+)
 
 // resealable is how many packets back a stream can seal one again; it is the
 // width of window.
@@ -18,6 +22,10 @@ type Stream struct {
 
 // Remember makes Reseal possible. It is called before the first packet.
 func (st *Stream) Remember() { st.tags = new([resealable]uint32) }
+
+// Prefetch asks for the memory of the keys, which is apart from the stream's
+// own; that should be near already.
+func (st *Stream) Prefetch() { prefetch.Slice(st.rtp.keys) }
 
 // SSRC is the stream's source.
 func (st *Stream) SSRC() uint32 { return st.ssrc }

@@ -25,7 +25,7 @@ const (
 // otherwise have to be allocated for each packet.
 type transform struct {
 	aead cipher.AEAD // nil: counter mode with HMAC-SHA1
-	keys []byte      // the aead's own memory, only ever to be touched
+	keys []byte      // the aead's own memory, only ever to be prefetched
 	cm   *counterMode
 	salt [14]byte // 12 bytes are used with GCM
 	iv   [16]byte // scratch; 12 bytes are used with GCM
@@ -60,17 +60,6 @@ func newTransform(p Profile, key, auth, salt []byte) (*transform, error) {
 		t.keys = unsafe.Slice((*byte)(v.UnsafePointer()), v.Type().Elem().Size())
 	}
 	return t, nil
-}
-
-// cacheLine is how much of the memory comes near at a time.
-const cacheLine = 64
-
-// touch reads the keys.
-func (t *transform) touch() (sum byte) {
-	for i := 0; i < len(t.keys); i += cacheLine {
-		sum += t.keys[i]
-	}
-	return sum
 }
 
 // Which of the two kinds of packet a transform is for: the first of its three

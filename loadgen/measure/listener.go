@@ -3,6 +3,8 @@ package measure
 import (
 	"sync"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/prefetch"
 )
 
 // A Packet is one media packet as a listener's client received and
@@ -26,11 +28,14 @@ type Listener struct {
 	cell     *cell
 	capacity int // voices at once: the ear's sections
 
+	usual []section // where sections begins
+
 	mu       sync.Mutex
 	sections []section
-	heard    [][words]uint64 // by mic; bits of the ring
-	late     [][words]uint64 // of heard, what came too late to be played
-	onsets   []onset         // by mic
+	heard    [][words]uint64  // by mic; bits of the ring
+	first    [1][words]uint64 // where heard begins
+	late     [][words]uint64  // of heard, what came too late to be played
+	onsets   []onset          // by mic
 
 	// What the listener is owed: the bins in [from, until), on as many
 	// sections as it has, of every mic but its own.
@@ -129,6 +134,16 @@ func (l *Listener) Speaks(m *Mic) {
 // Heard is closed when the first packet has come.
 func (l *Listener) Heard() <-chan struct{} { return l.heardFirst }
 
+// Prefetch asks for the memory that the next packet takes, in two steps: what
+// step 0 asks for is where step 1 finds what to ask for.
+func (l *Listener) Prefetch(step int) {
+	if step == 0 {
+		prefetch.Object(l)
+		return
+	}
+	prefetch.Slice(l.usual)
+}
+
 // Receive enters a packet. A packet whose frame can't be told yet is kept
 // until it can; one that fits nothing is counted as unrecognised.
 func (l *Listener) Receive(p Packet) {
@@ -173,6 +188,7 @@ func (l *Listener) Receive(p Packet) {
 func (l *Listener) order(s *section, p Packet) {
 	if !s.open {
 		s.open, s.talker, s.sequence = true, p.Talker, p.Sequence
+		s.places = s.first[:0]
 		return
 	}
 	if p.Talker != s.talker {

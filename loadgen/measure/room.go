@@ -70,7 +70,10 @@ func (r *Room) AddListener(sections int, labels Labels) *Listener {
 	l := &Listener{
 		room: r, cell: r.tally.record.cell(labels), capacity: sections,
 		own: -1, until: never, heardFirst: make(chan struct{}),
+		sections: make([]section, sections),
 	}
+	l.usual = l.sections
+	l.heard = l.first[:0]
 	l.cell.enter()
 	r.mu.Lock()
 	defer r.mu.Unlock()

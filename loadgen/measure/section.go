@@ -35,6 +35,7 @@ type section struct {
 	// places holds one place when the section is identified, several while
 	// packets are pending, and none before the first packet that fits.
 	places  []place
+	first   [1]place // where places begins
 	pending []pending
 
 	// For RFC 3550 §6.4.1, over packets of one talker.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/prefetch"
 )
 
 // stride is how many ears an outbox is told of before they are sent to.
@@ -84,7 +86,7 @@ func (s *shard) send(j *job) {
 	for from := 0; from < len(g.subs); from += stride {
 		to := min(from+stride, len(g.subs))
 		for _, sub := range g.subs[from:to] {
-			sub.closed.Load() // brings them near, all at the same time
+			prefetch.Object(sub)
 		}
 		if s.out != nil {
 			s.out.Prepare(j.slot, g.ears[from:to])

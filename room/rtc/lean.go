@@ -250,15 +250,6 @@ func (l *lean) readMail(o *outbox) {
 	l.resend(o, l.read)
 }
 
-// near reads of a packet's way through the ear what doesn't depend on other
-// memory of it, and nearer the rest. Nothing is done with what was read.
-func (l *lean) near() byte { return byte(l.to.Port()) + byte(len(l.voices)) + byte(l.packets.Load()) }
-
-func (l *lean) nearer(section int) byte {
-	v := &l.voices[section]
-	return byte(v.ssrc) + byte(v.due) + l.sealer.Touch()
-}
-
 // Send implements fanout.Ear: it seals a packet into the shard's outbox.
 func (l *lean) Send(out fanout.Outbox, section int, p fanout.Packet) error {
 	o, v := out.(*outbox), &l.voices[section]

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/packet"
+	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
@@ -76,25 +77,28 @@ type outbox struct {
 	now    time.Time
 	nanos  int64 // the same, since 1970
 	failed int
-	warm   byte // keeps the compiler from leaving out what Prepare reads
 }
 
 // Prepare implements fanout.Outbox. The ears of a room are many times what a
 // processor's cache holds, and each packet finds them gone from it. One ear's
 // memory takes as long to come as several ears', if it is asked for together.
 func (o *outbox) Prepare(section int, ears []fanout.Ear) {
-	sum := o.warm
-	for _, e := range ears {
-		if l, ok := e.(*lean); ok {
-			sum += l.near()
+	for step := range 3 {
+		for _, e := range ears {
+			l, ok := e.(*lean)
+			if !ok {
+				continue
+			}
+			switch step { // each finds its way in what the one before has asked for
+			case 0:
+				prefetch.Object(l)
+			case 1:
+				prefetch.Object(&l.voices[section])
+			case 2:
+				l.voices[section].stream.Prefetch()
+			}
 		}
 	}
-	for _, e := range ears {
-		if l, ok := e.(*lean); ok {
-			sum += l.nearer(section)
-		}
-	}
-	o.warm = sum
 }
 
 // take gives room for a packet of at most n bytes, to be put in next.
