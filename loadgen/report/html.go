@@ -51,8 +51,11 @@ type (
 	fact         struct{ Name, Value string }
 )
 
-// noData stands where nothing was measured.
-const noData = "no data"
+const (
+	// noData stands where nothing was measured.
+	noData    = "no data"
+	notJudged = "not judged: the run was aborted"
+)
 
 // WriteHTML writes the report as one page that needs nothing else: no script, no
 // font, no network.
@@ -90,10 +93,13 @@ func (r *Report) page(live *Live) (*page, error) {
 	} else {
 		p.What += fmt.Sprintf("; arrivals %s, measured %s", seconds(run.Arrivals), seconds(run.Steady))
 		p.Generator = r.generator()
+		if a := run.Aborted; a != nil {
+			p.What += fmt.Sprintf("; aborted after %s by %s: %s", seconds(a.At), a.Threshold.Metric, a.Threshold.Expression)
+		}
 	}
 	p.Held, p.HeldTone = r.held()
 	for _, t := range r.Thresholds {
-		p.Thresholds = append(p.Thresholds, row(t, live != nil))
+		p.Thresholds = append(p.Thresholds, row(t, live != nil, run.Aborted != nil))
 	}
 	for _, c := range r.plots() {
 		if live != nil && c.Series == nil {
@@ -140,11 +146,14 @@ func (r *Report) held() (text, tone string) {
 
 // row is how a threshold is shown. While the run goes on, no data may still
 // come.
-func row(t Judgement, live bool) thresholdRow {
+func row(t Judgement, live, aborted bool) thresholdRow {
 	shown := thresholdRow{Metric: t.Metric, Expression: t.Expression}
 	switch {
 	case t.OK == nil && live:
 		shown.Tone, shown.Sign, shown.Word, shown.Was = "live", "…", "waiting", "no data yet"
+		return shown
+	case t.OK == nil && aborted:
+		shown.Tone, shown.Sign, shown.Word, shown.Was = "live", "–", "not judged", notJudged
 		return shown
 	case t.OK == nil:
 		shown.Tone, shown.Sign, shown.Word, shown.Was = "doubt", "?", "no data", t.Reason
@@ -154,10 +163,7 @@ func row(t Judgement, live bool) thresholdRow {
 	default:
 		shown.Tone, shown.Sign, shown.Word = "bad", "✗", "crossed"
 	}
-	shown.Was = t.Reason
-	if t.Value != nil {
-		shown.Was = thresholdValue(t)
-	}
+	shown.Was = thresholdValue(t)
 	return shown
 }
 

@@ -74,6 +74,10 @@ func TestTheHTMLSaysWhatTheRunCameTo(t *testing.T) {
 		{"where it took place", func(r *loadgen.Result) { r.Environment.CPU = "a fast one" }, nil, []string{"2 CPUs, a fast one", "2026-11-24 12:00:00 UTC", "<th scope=\"row\">seed</th><td>1</td>"}},
 		{"a part of a metric, by its selector", func(r *loadgen.Result) { r.Values.Set("latency{network:3g}", latencies(80)) }, nil, []string{"latency{network:3g}", ">network:3g<"}},
 		{"words of others, as words", func(r *loadgen.Result) { r.Scenario = `<script>alert("x")</script>` }, nil, []string{"&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;"}},
+		{"what an aborted run did not judge", func(r *loadgen.Result) {
+			crossed, value := false, 8.0
+			r.Aborted = &loadgen.Abort{Threshold: thresholds(t, "latency", "p(99) < 2ms")[0], Result: metric.Result{OK: &crossed, Value: &value}, At: 12 * time.Second}
+		}, []string{"latency", "p(99) < 2ms", "jitter", "max < 1s"}, []string{"aborted after 12.0 s by latency: p(99) &lt; 2ms", "not judged", "FAIL"}},
 		{"a run of nothing", func(r *loadgen.Result) { *r = loadgen.Result{} }, nil, []string{"INVALID", "no data"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,7 +87,7 @@ func TestTheHTMLSaysWhatTheRunCameTo(t *testing.T) {
 			}
 			html := htmlOf(t, Judge(result, thresholds(t, c.thresholds...)))
 			for _, s := range c.says {
-				assert.Contains(t, html, s)
+				assert.True(t, strings.Contains(html, s), s) // Contains would print all of it
 			}
 		})
 	}

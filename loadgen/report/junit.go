@@ -29,6 +29,7 @@ type (
 		Tests      int             `xml:"tests,attr"`
 		Failures   int             `xml:"failures,attr"`
 		Errors     int             `xml:"errors,attr"`
+		Skipped    int             `xml:"skipped,attr"`
 		Time       string          `xml:"time,attr"`
 		Properties []junitProperty `xml:"properties>property"`
 		Cases      []junitCase     `xml:"testcase"`
@@ -43,6 +44,7 @@ type (
 		Name    string        `xml:"name,attr"`
 		Class   string        `xml:"classname,attr"`
 		Time    string        `xml:"time,attr"`
+		Skipped *junitProblem `xml:"skipped"`
 		Failure *junitProblem `xml:"failure"`
 		Error   *junitProblem `xml:"error"`
 	}
@@ -93,6 +95,8 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 	for _, t := range r.Thresholds {
 		c := junitCase{Name: printable(t.Metric + ": " + t.Expression), Class: suite.Name, Time: took}
 		switch {
+		case t.OK == nil && run.Aborted != nil:
+			c.Skipped = &junitProblem{Type: "not judged", Message: notJudged, Text: notJudged}
 		case t.OK == nil:
 			c.Error = &junitProblem{Type: "no data", Message: printable(t.Reason), Text: printable(t.Reason)}
 		case !*t.OK:
@@ -108,6 +112,8 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 			suite.Failures++
 		case c.Error != nil:
 			suite.Errors++
+		case c.Skipped != nil:
+			suite.Skipped++
 		}
 	}
 	all := junitSuites{Name: suite.Name, Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Time: took, Suite: suite}

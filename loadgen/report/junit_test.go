@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -43,11 +44,12 @@ type rule struct {
 
 var junitRules = map[string]rule{
 	"testsuites": {may: []string{"name", "tests", "failures", "errors", "time"}, children: []string{"testsuite"}},
-	"testsuite": {must: []string{"id", "package", "name", "timestamp", "hostname", "tests", "failures", "errors", "time"},
+	"testsuite": {must: []string{"id", "package", "name", "timestamp", "hostname", "tests", "failures", "errors", "time"}, may: []string{"skipped"},
 		children: []string{"properties", "testcase", "system-out", "system-err"}},
 	"properties": {children: []string{"property"}},
 	"property":   {must: []string{"name", "value"}},
-	"testcase":   {must: []string{"name", "classname", "time"}, children: []string{"error", "failure"}},
+	"testcase":   {must: []string{"name", "classname", "time"}, children: []string{"skipped", "error", "failure"}},
+	"skipped":    {may: []string{"type", "message"}},
 	"error":      {must: []string{"type"}, may: []string{"message"}},
 	"failure":    {must: []string{"type"}, may: []string{"message"}},
 	"system-out": {}, "system-err": {},
@@ -125,6 +127,9 @@ func TestJUnitFailsWhatTheRunFails(t *testing.T) {
 		{"a threshold without data is an error, and the run another", []string{"jitter", "p(99) < 20ms"}, nil, "2", "0", "2"},
 		{"a generator that was the bottleneck is an error", nil, func(r *loadgen.Result) { r.Generator.SocketDrops = 1000 }, "1", "0", "1"},
 		{"an interrupted run is an error", []string{"latency", "p(99) < 2ms"}, func(r *loadgen.Result) { r.Interrupted = true }, "2", "1", "1"},
+		{"what an aborted run did not judge is skipped", []string{"jitter", "p(99) < 20ms", "latency", "p(99) < 2ms"}, func(r *loadgen.Result) {
+			r.Aborted = &loadgen.Abort{At: 12 * time.Second}
+		}, "3", "1", "0"},
 		{"names that XML can't hold are bent", nil, func(r *loadgen.Result) { r.Scenario = "a <room> & \x01\xff\"more\"" }, "1", "0", "0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
