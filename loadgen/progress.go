@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,7 +81,12 @@ func (r *run) tell() {
 		r.Progress(now)
 	}
 	if r.Watch != nil {
-		r.Watch(Snapshot{Progress: now, Series: r.tally.Series(), Marks: r.tally.Marks(), Values: r.present()})
+		values := r.present()
+		r.tally.Answer(values, slices.DeleteFunc(slices.Clone(r.Scenario.Thresholds), func(t metric.Threshold) bool {
+			d, _ := metric.Lookup(t.Metric)
+			return !d.Parts().Live
+		}))
+		r.Watch(Snapshot{Progress: now, Series: r.tally.Series(), Marks: r.tally.Marks(), Values: values})
 	}
 }
 

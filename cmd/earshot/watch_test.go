@@ -45,7 +45,7 @@ func TestARunIsWatchedAndReported(t *testing.T) {
 	stderr := watcher{seen: make(chan string, 1000)}
 	var stdout bytes.Buffer
 	done := make(chan error, 1)
-	scenario := small(t, "  delivered: [\"rate >= 0.5\"]\n")
+	scenario := small(t, "  delivered: [\"rate >= 0.5\", \"rate >= 0.5 over 5s\"]\n  latency{role:listener}: [\"count > 1\"]\n")
 	go func() {
 		done <- run(t.Context(), []string{"run", scenario, "--hold", "12s", "--prometheus", "127.0.0.1:0", "--dashboard", "127.0.0.1:0",
 			"--summary", path("s.json"), "--html", path("r.html"), "--junit", path("j.xml"), "--csv", path("c.csv")}, &stdout, stderr)
@@ -76,6 +76,8 @@ func TestARunIsWatchedAndReported(t *testing.T) {
 		bodies.WriteString(lines.Text() + "\n")
 	}
 	assert.Contains(t, bodies.String(), "RUNNING")
+	running, _, _ := strings.Cut(bodies.String(), "arrivals 0.")
+	assert.Contains(t, running, "3 thresholds, and all hold", "those on parts and windows turn while it runs")
 	_, end, ended := strings.Cut(bodies.String(), "All metrics")
 	assert.True(t, ended)
 	assert.Contains(t, end, "event: end")

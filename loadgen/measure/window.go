@@ -154,7 +154,7 @@ func (t *Tally) Answer(values metric.Values, thresholds []metric.Threshold) {
 			t.record.mu.Lock()
 			for _, w := range t.record.windows {
 				if w.thresholds[0].Source() == th.Source() {
-					values.Set(th.Source(), w.values)
+					values.Set(th.Source(), w.values.Clone())
 				}
 			}
 			t.record.mu.Unlock()

@@ -2,6 +2,7 @@ package metric
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"time"
 )
@@ -51,6 +52,11 @@ func (w *Windows) Enter(t Threshold, value Value, owed bool, from, until time.Du
 	if before, ok := w.worst[key]; !ok || t.worse(r, before.result) {
 		w.worst[key] = worst{result: r, from: from, until: until}
 	}
+}
+
+// Clone is a copy for somebody else to keep.
+func (w *Windows) Clone() *Windows {
+	return &Windows{worst: maps.Clone(w.worst), Number: w.Number}
 }
 
 // Count counts one more window.

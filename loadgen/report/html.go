@@ -98,6 +98,9 @@ func (r *Report) page(live *Live) (*page, error) {
 		}
 	}
 	p.Held, p.HeldTone = r.held()
+	if live != nil && p.HeldTone == "doubt" {
+		p.Held, p.HeldTone = strings.Replace(p.Held, "the others have no data", "the others wait for data", 1), "live"
+	}
 	for _, t := range r.Thresholds {
 		p.Thresholds = append(p.Thresholds, row(t, live != nil, run.Aborted != nil))
 	}
