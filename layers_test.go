@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network", "internal/prefetch"},
 	"loadgen/report":    {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure"},
 	"loadgen/watch":     {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
+	"loadgen/capacity":  {"loadgen", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart"},
 	"loadgen/compare":   {"loadgen/report", "loadgen/metric"},
 	"internal/endtoend": {}, // tests alone
 	"internal/browser":  {}, // tests alone
@@ -41,7 +42,7 @@ var layers = map[string][]string{
 	"internal/lite":     {"internal/prefetch"},
 	"internal/chart":    {},
 	"web":               {},
-	"cmd/earshot":       {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "store"},
+	"cmd/earshot":       {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "store"},
 }
 
 // foreign is what the rules and the wire format may not even reach through

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/earshot-audio/earshot/loadgen"
@@ -23,6 +25,9 @@ type runFlags struct {
 	target, driver   string
 	whipURL, whepURL string
 	token, ca        string
+	whipToken        string
+	whepToken        string
+	serverPID        int
 	listeners        int
 	hold             time.Duration
 	seed             int64
@@ -55,12 +60,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.target, "target", "", "`URL` of a running earshot server (default: start one)")
-	flags.StringVar(&f.driver, "driver", "earshot", "`kind` of server: earshot, or whep for any WHIP/WHEP server")
-	flags.StringVar(&f.whipURL, "whip-url", "", "`URL` to publish to with --driver whep; {room} stands for the room")
-	flags.StringVar(&f.whepURL, "whep-url", "", "`URL` to listen to with --driver whep; {room} stands for the room")
-	flags.StringVar(&f.token, "token", "", "bearer `token` for the target (the operator's, of an earshot server)")
-	flags.StringVar(&f.ca, "ca", "", "`file` of certificate authorities (PEM) to trust beside the system's")
+	f.targets(flags)
 	flags.IntVar(&f.listeners, "listeners", 0, "cast `N` listeners a room instead of the scenario's")
 	flags.DurationVar(&f.hold, "hold", 0, "hold the steady state for this `time` instead of the scenario's")
 	flags.Int64Var(&f.seed, "seed", 0, "play with this `seed` instead of the scenario's")
@@ -70,6 +70,19 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 	f.watch.flags(flags)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the verdict alone")
 	return c
+}
+
+// targets adds the flags that say what to play against.
+func (f *runFlags) targets(flags *pflag.FlagSet) {
+	flags.StringVar(&f.target, "target", "", "`URL` of a running earshot server (default: start one)")
+	flags.StringVar(&f.driver, "driver", "earshot", "`kind` of server: earshot, or whep for any WHIP/WHEP server")
+	flags.StringVar(&f.whipURL, "whip-url", "", "`URL` to publish to with --driver whep; {room} stands for the room")
+	flags.StringVar(&f.whepURL, "whep-url", "", "`URL` to listen to with --driver whep; {room} stands for the room")
+	flags.StringVar(&f.token, "token", "", "bearer `token` for the target (the operator's, of an earshot server); {room} stands for the room with --driver whep")
+	flags.StringVar(&f.whipToken, "whip-token", "", "another `token` for publishers, with --driver whep")
+	flags.StringVar(&f.whepToken, "whep-token", "", "another `token` for listeners, with --driver whep")
+	flags.IntVar(&f.serverPID, "server-pid", 0, "measure CPU and memory of this process `number` of the machine as the target's")
+	flags.StringVar(&f.ca, "ca", "", "`file` of certificate authorities (PEM) to trust beside the system's")
 }
 
 // play plays a scenario file.
@@ -100,12 +113,28 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 
 // once plays the scenario one time.
 func (f runFlags) once(ctx context.Context, s *scenario.Scenario, trust *tls.Config, out outputs, watching watchers, stdout, stderr io.Writer) error {
+	result, err := f.measure(ctx, s, trust, watching, stderr)
+	switch {
+	case result == nil:
+		return err
+	case errors.Is(err, errServerDied):
+		// What was measured until then is worth reading, and is no verdict.
+		_ = f.tell(result, s, out, watching, stdout)
+		return err
+	}
+	return errors.Join(f.tell(result, s, out, watching, stdout), err)
+}
+
+// measure plays the scenario against its target, or a server of its own, and
+// returns what was measured; with an error, that there is no result or that
+// something went wrong beside it.
+func (f runFlags) measure(ctx context.Context, s *scenario.Scenario, trust *tls.Config, watching watchers, stderr io.Writer) (*loadgen.Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	cfg := loadgen.Config{Scenario: s}
 	server, err := f.connect(ctx, &cfg, trust, cancel)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	progress := report.NewProgress(stderr, isTerminal(stderr))
 	if !f.quiet {
@@ -118,19 +147,15 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, trust *tls.Con
 	died := context.Cause(ctx)
 	switch {
 	case errors.Is(died, errServerDied):
-		// What was measured until then is worth reading, and is no verdict.
-		if result != nil {
-			_ = f.tell(result, s, out, watching, stdout)
-		}
-		return died
+		return result, died
 	case errors.Is(err, loadgen.ErrUnsupported):
-		return usage(err)
+		return nil, usage(err)
 	case err != nil && ctx.Err() != nil:
-		return interrupted(fmt.Errorf("interrupted before anything was measured: %w", err))
+		return nil, interrupted(fmt.Errorf("interrupted before anything was measured: %w", err))
 	case err != nil:
-		return errors.Join(err, stopped)
+		return nil, errors.Join(err, stopped)
 	}
-	return errors.Join(f.tell(result, s, out, watching, stdout), stopped)
+	return result, stopped
 }
 
 // tell reports a result, and returns what the exit code is made from.
@@ -195,12 +220,20 @@ func (f runFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tls.C
 		if err != nil {
 			return nil, usage(err)
 		}
+		d.Tokens(cmp.Or(f.whipToken, f.token), cmp.Or(f.whepToken, f.token))
 		cfg.Driver = d
+		if f.serverPID != 0 {
+			cfg.Server = loadgen.ProcessMeter{PID: f.serverPID}
+		}
 		return none, nil
 	case f.driver != "earshot":
 		return nil, usage(fmt.Errorf("--driver %q is neither earshot nor whep", f.driver))
 	case f.whipURL != "" || f.whepURL != "":
 		return nil, usage(errors.New("--whip-url and --whep-url go with --driver whep"))
+	case f.whipToken != "" || f.whepToken != "":
+		return nil, usage(errors.New("--whip-token and --whep-token go with --driver whep"))
+	case f.serverPID != 0 && f.target == "":
+		return nil, usage(errors.New("--server-pid is a target's: the run's own server is measured anyway"))
 	}
 	if f.target == "" {
 		server, err := startServer(ctx, died)
@@ -219,6 +252,9 @@ func (f runFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tls.C
 		return nil, usage(err)
 	}
 	cfg.Driver, cfg.Server = d, d.Meter()
+	if f.serverPID != 0 {
+		cfg.Server = loadgen.ProcessMeter{PID: f.serverPID}
+	}
 	return none, nil
 }
 

@@ -32,27 +32,90 @@ func (s *Scenario) validated() (*Scenario, error) {
 // its seats. It returns an error if there are fewer than one a group, no
 // listeners to begin with, or if the timeline needs more.
 func (s *Scenario) WithListeners(n int) (*Scenario, error) {
+	c, err := s.withPeople(Listener, n)
+	if err != nil {
+		return nil, err
+	}
+	if s.Room.Capacity >= s.Listeners() {
+		c.Room.Capacity = max(c.Room.Capacity, n)
+	}
+	return c.validated()
+}
+
+// WithSpeakers returns a copy with n speakers in each room, as WithListeners does
+// with listeners. Hosts stay as they are.
+func (s *Scenario) WithSpeakers(n int) (*Scenario, error) {
+	c, err := s.withPeople(Speaker, n)
+	if err != nil {
+		return nil, err
+	}
+	return c.validated()
+}
+
+// WithRooms returns a copy with n rooms.
+func (s *Scenario) WithRooms(n int) (*Scenario, error) {
 	c := s.clone()
-	before := s.Listeners()
+	c.Rooms = n
+	return c.validated()
+}
+
+// WithArrivalRate returns a copy whose listeners come at a mean rate of so many a
+// second, over all groups and rooms, each group over the same time and in its
+// own shape. It returns an error if they come all at once, or if the rate is not
+// above 0.
+func (s *Scenario) WithArrivalRate(rate float64) (*Scenario, error) {
+	if !(rate > 0) {
+		return nil, fmt.Errorf("%v is no rate of arrivals: it is above 0", rate)
+	}
+	within := float64(s.Listeners()*s.Rooms) / rate
+	if within > maxDuration.Duration().Seconds() {
+		return nil, fmt.Errorf("at %v a second the arrivals take longer than %s", rate, maxDuration)
+	}
+	c := s.clone()
+	groups := 0
+	for i := range c.Cast {
+		g := &c.Cast[i]
+		if g.Role != Listener {
+			continue
+		}
+		groups++
+		if g.Arrive.Shape == Burst {
+			return nil, fmt.Errorf("group %d of the cast comes in a burst, all at once, and has no rate", i+1)
+		}
+		if g.Arrive.Shape == "" {
+			g.Arrive.Shape = Linear
+		}
+		g.Arrive.Within = Duration(within * float64(time.Second))
+	}
+	if groups == 0 {
+		return nil, errors.New("the scenario casts no listeners, who could arrive")
+	}
+	return c.validated()
+}
+
+// withPeople returns a copy with n people of a role in each room, who keep the
+// proportions of their groups.
+func (s *Scenario) withPeople(role Role, n int) (*Scenario, error) {
+	c := s.clone()
 	groups := 0
 	for _, g := range s.Cast {
-		if g.Role == Listener {
+		if g.Role == role {
 			groups++
 		}
 	}
 	switch {
 	case groups == 0:
-		return nil, errors.New("the scenario casts no listeners, whose number could be changed")
+		return nil, fmt.Errorf("the scenario casts no %ss, whose number could be changed", role)
 	case n < groups:
-		return nil, fmt.Errorf("%d is too few: the cast has %d groups of listeners", n, groups)
+		return nil, fmt.Errorf("%d is too few: the cast has %d groups of %ss", n, groups, role)
 	case n > maxCount:
 		return nil, fmt.Errorf("%d is too many: the largest number is %d", n, maxCount)
 	}
 	// Each group takes its share of what is left, so that the rounding is made
 	// up for by the next and the last gets the rest.
-	left, of := n, before
+	left, of := n, s.people(role)
 	for i := range c.Cast {
-		if g := &c.Cast[i]; g.Role == Listener {
+		if g := &c.Cast[i]; g.Role == role {
 			groups--
 			share := (left*g.Count + of/2) / of
 			of -= g.Count
@@ -60,10 +123,7 @@ func (s *Scenario) WithListeners(n int) (*Scenario, error) {
 			left -= g.Count
 		}
 	}
-	if s.Room.Capacity >= before {
-		c.Room.Capacity = max(c.Room.Capacity, n)
-	}
-	return c.validated()
+	return c, nil
 }
 
 // WithHold returns a copy whose steady state lasts for d. It returns an error
@@ -72,6 +132,20 @@ func (s *Scenario) WithHold(d time.Duration) (*Scenario, error) {
 	c := s.clone()
 	c.Hold = Duration(d)
 	return c.validated()
+}
+
+// WithThresholds returns a copy with these thresholds in place of its own, each
+// as [Scenario.AddThresholdText] takes it.
+func (s *Scenario) WithThresholds(texts []string) (*Scenario, error) {
+	c := s.clone()
+	c.Thresholds = nil
+	for _, text := range texts {
+		var err error
+		if c, err = c.AddThresholdText(text); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // WithSeed returns a copy with another seed.

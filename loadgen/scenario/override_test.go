@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -117,4 +118,50 @@ func TestPromotedListenersCountAsSpeakers(t *testing.T) {
 	parsed(t, src)
 	_, err := Parse("x.yaml", []byte(strings.Replace(src, "count: 3", "count: 4", 1)))
 	assert.ErrorContains(t, err, "count is 4: a room has at most 3 with the role of speaker then")
+}
+
+func TestMoreSpeakersRoomsAndFasterArrivals(t *testing.T) {
+	s, err := Parse("x.yaml", []byte(whole))
+	require.NoError(t, err)
+
+	more, err := s.WithSpeakers(12)
+	require.NoError(t, err)
+	assert.Equal(t, 12, more.Cast[1].Count)
+	assert.Equal(t, 4, s.Cast[1].Count, "the first is as it was")
+	_, err = s.WithSpeakers(1)
+	assert.ErrorContains(t, err, "overlap", "two of one can't talk at the same time")
+
+	more, err = s.WithRooms(7)
+	require.NoError(t, err)
+	assert.Equal(t, 7, more.Rooms)
+	_, err = s.WithRooms(0)
+	assert.Error(t, err)
+
+	// 300 listeners in each of two rooms.
+	more, err = s.WithArrivalRate(100)
+	require.NoError(t, err)
+	assert.Equal(t, Arrivals{Within: Duration(6 * time.Second), Shape: SCurve}, more.Cast[2].Arrive)
+	assert.Equal(t, Arrivals{Within: Duration(6 * time.Second), Shape: Linear}, more.Cast[3].Arrive, "those who came all at once, too")
+	for _, rate := range []float64{0, -1, math.NaN()} {
+		_, err = s.WithArrivalRate(rate)
+		assert.Error(t, err)
+	}
+	_, err = s.WithArrivalRate(0.001)
+	assert.ErrorContains(t, err, "longer than")
+	burst := s.clone()
+	burst.Cast[2].Arrive = Arrivals{Shape: Burst}
+	_, err = burst.WithArrivalRate(10)
+	assert.ErrorContains(t, err, "burst")
+}
+
+func TestOtherThresholdsTakeThePlaceOfItsOwn(t *testing.T) {
+	s, err := Parse("x.yaml", []byte(whole))
+	require.NoError(t, err)
+	other, err := s.WithThresholds([]string{"joined: rate == 1"})
+	require.NoError(t, err)
+	require.Len(t, other.Thresholds, 1)
+	assert.Equal(t, "joined", other.Thresholds[0].Metric)
+	assert.Len(t, s.Thresholds, 3)
+	_, err = s.WithThresholds([]string{"joned: rate == 1"})
+	assert.Error(t, err)
 }

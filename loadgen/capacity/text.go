@@ -1,0 +1,124 @@
+package capacity
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/report"
+)
+
+// columns are the figures of the text's table.
+var columns = []struct{ name, figure string }{
+	{"joined", "joined"}, {"join p(95)", "join_duration p(95)"}, {"delivered", "delivered"},
+	{"latency p(50)", "latency p(50)"}, {"p(99)", "latency p(99)"},
+	{"server CPU", "server_cpu"}, {"memory", "server_rss"}, {"packets/core", "packets_per_core"},
+}
+
+// About is what a search was of.
+type About struct {
+	Scenario string
+	Target   string
+	Vary     Quantity
+	Until    []metric.Threshold
+}
+
+// WriteText writes the result for people.
+func (r *Result) WriteText(w io.Writer, a About) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "\n  capacity of %s\n  %s from %d to %d, of %q\n", a.Target, a.Vary.Unit(), r.Plan.From, r.Plan.To, a.Scenario)
+	for _, t := range a.Until {
+		fmt.Fprintf(&b, "  until %s: %s no longer holds\n", t.Metric, t.Expression)
+	}
+	b.WriteString("\n")
+	r.writeTable(&b, a)
+	fmt.Fprintf(&b, "\n%s\n", r.conclusion(a))
+	if beyond, ok := r.at(r.Beyond); ok {
+		for _, c := range beyond.Crossed() {
+			fmt.Fprintf(&b, "  at %d, %s\n", beyond.Load, c)
+		}
+	}
+	for _, why := range r.RanOut() {
+		fmt.Fprintf(&b, "  what ran out: %s\n", why)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (r *Result) writeTable(b *bytes.Buffer, a About) {
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	heads, rows := r.table(a)
+	for _, row := range append([][]string{heads}, rows...) {
+		fmt.Fprintln(table, strings.Join(row, "\t")+"\t")
+	}
+	_ = table.Flush() // of which only the buffer's errors come
+}
+
+// table is the steps, the smallest load first, with what is most asked for.
+func (r *Result) table(a About) (heads []string, rows [][]string) {
+	figures := map[string]Figure{}
+	for _, f := range Figures() {
+		figures[f.Name] = f
+	}
+	heads = []string{string(a.Vary), ""}
+	for _, c := range columns {
+		heads = append(heads, c.name)
+	}
+	heads = append(heads, "generator CPU")
+	for _, s := range r.Curve() {
+		row := []string{fmt.Sprint(s.Load), mark(s.Verdict)}
+		for _, c := range columns {
+			text := "–"
+			if v, ok := figures[c.figure].Of(s); ok {
+				text = written(v, figures[c.figure])
+			}
+			row = append(row, text)
+		}
+		own := "–"
+		if s.Report != nil {
+			own = fmt.Sprintf("%.2f", s.Report.Result.Generator.CPU)
+		}
+		rows = append(rows, append(row, own))
+	}
+	return heads, rows
+}
+
+// written is a figure in a table.
+func written(v float64, f Figure) string {
+	switch {
+	case f.Name == "joined" || f.Name == "delivered":
+		return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.3f", 100*v), "0"), ".") + "%"
+	case f.Unit == metric.Cores:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return report.Figure(v, f.Unit)
+}
+
+func mark(v report.Verdict) string {
+	return map[report.Verdict]string{report.Pass: "✓", report.Fail: "✗", report.Invalid: "?"}[v]
+}
+
+// conclusion is the result in a sentence.
+func (r *Result) conclusion(a About) string {
+	unit := a.Vary.Unit()
+	switch r.Limit {
+	case Server:
+		return fmt.Sprintf("✓ the largest load that passes: %d %s (%d do not)", r.Largest, unit, r.Beyond)
+	case Range:
+		return fmt.Sprintf("✓ all of it passes: %d %s, the largest that was asked for", r.Largest, unit)
+	case Generator:
+		return fmt.Sprintf("? the generator was the limit: %d %s pass, and at %d the figures can't be trusted. The server may bear more", r.Largest, unit, r.Beyond)
+	case Interrupted:
+		if r.Largest > 0 {
+			return fmt.Sprintf("? interrupted; up to then the largest load that passes: %d %s", r.Largest, unit)
+		}
+		return "? interrupted before any load had passed"
+	}
+	if r.Verdict() == report.Invalid {
+		return fmt.Sprintf("? the generator was the limit: already at %d %s the figures can't be trusted", r.Plan.From, unit)
+	}
+	return fmt.Sprintf("✗ not even %d %s pass", r.Plan.From, unit)
+}

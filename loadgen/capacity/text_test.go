@@ -1,0 +1,114 @@
+package capacity
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/report"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func condition(t *testing.T, name, expression string) metric.Threshold {
+	c, err := metric.ParseThreshold(name, expression)
+	require.NoError(t, err)
+	return c
+}
+
+// step is a run of so many listeners on a machine of two cores.
+func step(t *testing.T, load int, latency, server, own float64, lag time.Duration) Step {
+	trend := &metric.Trend{}
+	for range 100 {
+		trend.Record(latency)
+	}
+	r := report.Judge(&loadgen.Result{
+		Values: metric.Values{
+			"joined":        metric.Rate{Passes: uint64(load), Total: uint64(load)},
+			"delivered":     metric.Rate{Passes: uint64(load) * 500, Total: uint64(load) * 500},
+			"join_duration": trend, "latency": trend,
+			"server_cpu": metric.Gauge(server), "server_rss": metric.Gauge(float64(load) * 1e5),
+			"packets_per_core": metric.Gauge(150_000),
+		},
+		Generator:   loadgen.Generator{CPU: own, SendLag: lag},
+		Environment: loadgen.Environment{CPUs: 2},
+	}, []metric.Threshold{condition(t, "latency", "p(99) < 20ms")})
+	return Step{Load: load, Verdict: r.Verdict, Report: r}
+}
+
+func TestTheTextSaysWhatPassesAndWhatRanOut(t *testing.T) {
+	about := About{Scenario: "one talk", Target: "earshot's own server", Vary: Listeners, Until: []metric.Threshold{condition(t, "latency", "p(99) < 20ms")}}
+	for _, c := range []struct {
+		golden string
+		r      *Result
+	}{
+		{"server.txt", &Result{Plan: Plan{From: 500, To: 8000, Within: 0.05}, Limit: Server, Largest: 1000, Beyond: 2000, Steps: []Step{
+			step(t, 500, 2, 0.3, 0.2, 0), step(t, 1000, 8, 0.6, 0.4, 0), step(t, 2000, 45, 1.1, 0.75, 0),
+		}}},
+		{"generator.txt", &Result{Plan: Plan{From: 500, To: 8000}, Limit: Generator, Largest: 500, Beyond: 1000, Steps: []Step{
+			step(t, 500, 2, 0.3, 0.2, 0), step(t, 1000, 8, 0.4, 0.5, 60*time.Millisecond),
+		}}},
+		{"died.txt", &Result{Plan: Plan{From: 500, To: 8000}, Limit: Server, Largest: 500, Beyond: 1000, Steps: []Step{
+			step(t, 500, 2, 0.3, 0.2, 0), {Load: 1000, Verdict: report.Fail, Died: true},
+		}}},
+		{"nothing.txt", &Result{Plan: Plan{From: 500, To: 8000}, Limit: Nothing, Beyond: 500, Steps: []Step{step(t, 500, 30, 0.3, 0.2, 0)}}},
+	} {
+		t.Run(c.golden, func(t *testing.T) {
+			var b bytes.Buffer
+			require.NoError(t, c.r.WriteText(&b, about))
+			path := filepath.Join("testdata", c.golden)
+			if *update {
+				require.NoError(t, os.WriteFile(path, b.Bytes(), 0o644))
+			}
+			want, err := os.ReadFile(path)
+			require.NoError(t, err, "run go test ./loadgen/capacity -update to make it")
+			assert.Equal(t, string(want), b.String())
+
+			var page bytes.Buffer
+			require.NoError(t, c.r.WriteHTML(&page, about))
+			assert.Contains(t, page.String(), "<svg")
+			assert.NotContains(t, page.String(), "<script")
+
+			var doc struct {
+				Kind, Verdict, Limit string
+				Largest, Beyond      *int
+				RanOut               []string `json:"ran_out"`
+				Steps                []struct {
+					Load    int
+					Figures map[string]float64
+				}
+			}
+			b.Reset()
+			require.NoError(t, c.r.WriteJSON(&b, about))
+			require.NoError(t, json.Unmarshal(b.Bytes(), &doc))
+			assert.Equal(t, "capacity", doc.Kind)
+			assert.Equal(t, string(c.r.Limit), doc.Limit)
+			assert.Len(t, doc.Steps, len(c.r.Steps))
+			assert.NotEmpty(t, doc.RanOut)
+			assert.Equal(t, c.r.Largest == 0, doc.Largest == nil)
+			if c.r.Largest > 0 {
+				assert.InDelta(t, 2, doc.Steps[0].Figures["latency p(99)"], 0.01)
+			}
+		})
+	}
+}
+
+func TestEveryQuantityHasItsScenario(t *testing.T) {
+	for _, q := range Quantities() {
+		parsed, err := ParseQuantity(string(q))
+		require.NoError(t, err)
+		assert.Equal(t, q, parsed)
+		assert.NotEmpty(t, q.Unit())
+	}
+	_, err := ParseQuantity("lisners")
+	assert.ErrorContains(t, err, "listeners, speakers, rooms, arrival-rate")
+}
