@@ -188,6 +188,13 @@ func (c *client) goodbye() (wire.GoodbyeReason, int) {
 	return last.Reason, closing.Code
 }
 
+// part closes the WebSocket in good order.
+func (c *client) part() {
+	c.t.Helper()
+	text := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	require.NoError(c.t, c.conn.WriteControl(websocket.CloseMessage, text, time.Now().Add(eventually)))
+}
+
 // hangUp cuts the connection without a word.
 func (c *client) hangUp() { _ = c.conn.Close() }
 

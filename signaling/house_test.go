@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http/httptest"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ type house struct {
 	t      *testing.T
 	server *Server
 	http   *httptest.Server
+	// unwatch ends the check that runs all through the test.
+	unwatch func()
 }
 
 // open makes an open server. change may alter its configuration.
@@ -48,10 +51,10 @@ func build(t *testing.T, cfg Config, change func(*Config)) *house {
 	require.NoError(t, err)
 	h := &house{t: t, server: server, http: httptest.NewServer(server.Handler())}
 	stop, stopped := make(chan struct{}), make(chan struct{})
+	h.unwatch = sync.OnceFunc(func() { close(stop); <-stopped })
 	go h.watch(stop, stopped)
 	t.Cleanup(func() {
-		close(stop)
-		<-stopped
+		h.unwatch()
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		assert.NoError(t, server.Shutdown(ctx))

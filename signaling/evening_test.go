@@ -1,0 +1,373 @@
+package signaling
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// resume says hello on a new WebSocket and takes a session up.
+func (h *house) resume(was wire.Joined, rev uint64) (*client, wire.Resumed) {
+	h.t.Helper()
+	c := h.greet()
+	c.send(wire.Resume{Room: was.Room, Member: was.Member, Key: was.Resume.Key, Rev: rev})
+	return c, await[wire.Resumed](c)
+}
+
+// until reads until a message fits.
+func until[M wire.ServerMessage](c *client, fits func(M) bool) M {
+	c.t.Helper()
+	for {
+		m := c.next()
+		require.NotNil(c.t, m, "the connection ended")
+		if m, ok := m.(M); ok && fits(m) {
+			return m
+		}
+	}
+}
+
+func any1[M wire.ServerMessage](M) bool { return true }
+
+func TestALostSessionIsResumedWithWhatItMissed(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.PresenceEvery = 5 * time.Millisecond })
+	host, ada := h.enter("a", wire.RoleHost, "Ada")
+	c, bo := h.enter("a", wire.RoleSpeaker, "Bo")
+	seen := until(c, func(p wire.Presence) bool { return true }).Rev
+	c.hangUp()
+	away := host.presence(func(p wire.Presence) bool { return len(p.StageChanges) == 1 && p.StageChanges[0].Away })
+	assert.Equal(t, bo.Member, away.StageChanges[0].Member, "the stage sees who is away")
+	host.ask2(wire.Mute{Member: bo.Member, Muted: true})
+	_, cy := h.enter("a", wire.RoleSpeaker, "Cy")
+	again, resumed := h.resume(bo, seen)
+	assert.Equal(t, bo.Member, resumed.Member)
+	assert.Equal(t, bo.Talker, resumed.Talker)
+	assert.Equal(t, wire.RoleSpeaker, resumed.Role)
+	assert.True(t, resumed.Muted, "a mute holds over a reconnect")
+	assert.Nil(t, resumed.Stage)
+	changed := map[string]bool{}
+	for _, c := range resumed.StageChanges {
+		changed[c.Member] = true
+	}
+	assert.True(t, changed[bo.Member] && changed[cy.Member], "what happened meanwhile is told: %v", changed)
+	assert.False(t, changed[ada.Member], "and what did not is not")
+	again.refused(wire.Mute{Muted: false}, wire.CodeForbidden)
+	t.Run("a number that is not remembered gets the whole stage", func(t *testing.T) {
+		c, resumed := h.resume(bo, 1)
+		assert.Len(t, resumed.Stage, 3)
+		reason, _ := again.goodbye()
+		assert.Equal(t, wire.GoodbyeReplaced, reason, "the WebSocket that was still there is ended")
+		c.ask2(wire.Leave{})
+	})
+	t.Run("who has left has nothing to resume", func(t *testing.T) {
+		h.greet().refused(wire.Resume{Room: "a", Member: bo.Member, Key: bo.Resume.Key}, wire.CodeNotFound)
+	})
+}
+
+func TestAResumeTakesTheRightTicket(t *testing.T) {
+	h := open(t, nil)
+	_, ada := h.enter("a", wire.RoleHost, "Ada")
+	_, bo := h.enter("a", "", "Bo")
+	c := h.greet()
+	for name, m := range map[string]wire.Resume{
+		"another's key":           {Room: "a", Member: ada.Member, Key: bo.Resume.Key},
+		"no such member":          {Room: "a", Member: "nobody", Key: bo.Resume.Key},
+		"a room that there isn't": {Room: "b", Member: bo.Member, Key: bo.Resume.Key},
+	} {
+		assert.Equal(t, errNothingToResume.Message, c.refused(m, wire.CodeNotFound).Message, name)
+	}
+	c.join("c", "", "Cy")
+	c.refused(wire.Resume{Room: "a", Member: bo.Member, Key: bo.Resume.Key}, wire.CodeConflict)
+}
+
+func TestWhoIsPutOutWhileAwayIsOut(t *testing.T) {
+	h := open(t, nil)
+	host, ada := h.enter("a", wire.RoleHost, "Ada")
+	c, bo := h.enter("a", "", "Bo")
+	host.openMedia(wire.MediaMic)
+	ear := c.openMedia(wire.MediaEar)
+	ear.awaitFrame(ada.Talker, 0)
+	c.hangUp()
+	require.Eventually(t, func() bool { return h.away() == 1 }, eventually, often)
+	host.ask2(wire.Remove{Member: bo.Member})
+	ear.awaitEnd()
+	h.greet().refused(wire.Resume{Room: "a", Member: bo.Member, Key: bo.Resume.Key}, wire.CodeNotFound)
+	h.awaitMedia(1, 0)
+}
+
+// away returns how many people's WebSockets are lost.
+func (h *house) away() int {
+	heads := headcount{roles: make(map[room.Role]int)}
+	for _, l := range h.server.hub.list() {
+		l.headcount(&heads)
+	}
+	return heads.away
+}
+
+func TestANormalCloseLeavesAtOnce(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.ResumeWindow = time.Hour })
+	c, _ := h.enter("a", "", "")
+	c.part()
+	require.Eventually(t, func() bool { return h.audience("a") == 0 }, eventually, often)
+	assert.Zero(t, h.away())
+}
+
+func TestTheLongestStandingSpeakerSucceedsTheLastHost(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.Grace, cfg.ResumeWindow = 50*time.Millisecond, time.Hour })
+	host, _ := h.enter("a", wire.RoleHost, "Ada")
+	c, bo := h.enter("a", wire.RoleSpeaker, "Bo")
+	h.enter("a", wire.RoleSpeaker, "Cy")
+	l, _ := h.enter("a", "", "Di")
+	host.hangUp()
+	for _, each := range []*client{c, l} {
+		told := until(each, any1[wire.HostChanged])
+		assert.Equal(t, wire.HostChanged{Member: bo.Member, Name: "Bo", Reason: wire.HostSucceeded}, told)
+	}
+	c.ask2(wire.SetRules{Hands: wire.HandsOff})
+}
+
+func TestARoomThatNobodyCanGovernEnds(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.Grace, cfg.ResumeWindow = 30*time.Millisecond, 10*time.Millisecond })
+	host, _ := h.enter("a", wire.RoleHost, "Ada")
+	l, _ := h.enter("a", "", "Di")
+	h.over("/rooms/a/whip", "", wire.MediaMic)
+	host.hangUp()
+	reason, _ := l.goodbye()
+	assert.Equal(t, wire.GoodbyeEnded, reason)
+}
+
+func TestAnOverflowHallHasItsOwnCountsAndTheStageSeesTheTotal(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.Capacity, cfg.Halls, cfg.PresenceEvery = 2, 3, 5*time.Millisecond })
+	host, _ := h.enter("a", wire.RoleHost, "Ada")
+	first, in := h.enter("a", "", "1")
+	assert.Zero(t, in.Hall)
+	h.enter("a", "", "2")
+	over, in := h.enter("a", "", "3")
+	assert.Equal(t, 1, in.Hall)
+	assert.Equal(t, 1, in.Audience, "the hall's own count")
+	assert.Zero(t, in.Total, "which is all that it knows")
+	_, in = h.enter("a", "", "4")
+	assert.Equal(t, 2, in.Audience)
+	host.presence(func(p wire.Presence) bool { return p.Audience == 2 && p.Total == 4 })
+	over.presence(func(p wire.Presence) bool { return p.Audience == 2 && p.Total == 0 })
+	heads := headcount{roles: make(map[room.Role]int)}
+	h.live("a").headcount(&heads)
+	assert.Equal(t, 2, heads.overflow)
+
+	// Both halls hear the stage.
+	ear, overflow := first.openMedia(wire.MediaEar), over.openMedia(wire.MediaEar)
+	host.openMedia(wire.MediaMic)
+	talker := h.live("a").info().Stage[0].Talker
+	ear.awaitFrame(talker, 0)
+	overflow.awaitFrame(talker, 0)
+
+	for range 2 {
+		h.enter("a", "", "")
+	}
+	h.greet().refused(wire.Join{Room: "a"}, wire.CodeRoomFull)
+}
+
+func TestAGuestWhoDoesNotComeIsToldToTheHost(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.Stage = 2 })
+	host, _ := h.enter("a", wire.RoleHost, "Ada")
+	require.NoError(t, h.server.hub.hold("a", room.Hold{Key: "k", Name: "Dr. No", Role: room.Speaker, Until: time.Now().Add(100 * time.Millisecond)}))
+	h.greet().refused(wire.Join{Room: "a", Role: wire.RoleSpeaker}, wire.CodeStageFull)
+	assert.Equal(t, wire.GuestLapsed{Name: "Dr. No", Role: wire.RoleSpeaker}, until(host, any1[wire.GuestLapsed]))
+	h.enter("a", wire.RoleSpeaker, "Bo")
+	require.ErrorIs(t, h.server.hub.hold("nowhere", room.Hold{Key: "k"}), errNoRoom)
+}
+
+func TestAnInvitationToTheStageLapses(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.StageWait = 50 * time.Millisecond })
+	host, _ := h.enter("a", wire.RoleHost, "Ada")
+	c, bo := h.enter("a", "", "Bo")
+	host.ask2(wire.InviteToStage{Member: bo.Member})
+	until(c, any1[wire.StageInvite])
+	for _, each := range []*client{host, c} {
+		assert.Equal(t, wire.StageLapsed, until(each, any1[wire.StageInviteClosed]).Outcome)
+	}
+	c.refused(wire.AcceptStage{}, wire.CodeConflict)
+}
+
+// shelf is a keeper in memory, which can fail.
+type shelf struct {
+	mu     sync.Mutex
+	states map[string]room.State
+	kept   int
+	broken bool
+}
+
+func (s *shelf) Keep(state room.State) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken {
+		return errors.New("the disk is full")
+	}
+	s.kept++
+	s.states[state.Config.Name] = state
+	return nil
+}
+
+func (s *shelf) all() (all []room.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, state := range s.states {
+		all = append(all, state)
+	}
+	return all
+}
+
+func TestAServerThatIsRestartedHasTheSameRoomsAndRoles(t *testing.T) {
+	kept := &shelf{states: map[string]room.State{}}
+	before := open(t, func(cfg *Config) { cfg.Keeper, cfg.Key = kept, testKey })
+	host, ada := before.enter("a", wire.RoleHost, "Ada")
+	_, bo := before.enter("a", "", "Bo")
+	_, cy := before.enter("a", "", "Cy")
+	before.enter("gone", wire.RoleHost, "Di")
+	until := kept.kept
+	before.enter("a", "", "a listener")
+	assert.Equal(t, until, kept.kept, "a listener's join waits for no disk")
+	host.ask2(wire.Promote{Member: bo.Member})
+	host.ask2(wire.Mute{Member: bo.Member, Muted: true})
+	host.ask2(wire.Ban{Member: cy.Member})
+	host.ask2(wire.SetRules{Hands: wire.HandsOff})
+	before.live("gone").shut(wire.GoodbyeEnded)
+	require.NoError(t, before.server.Shutdown(t.Context()))
+
+	after := open(t, func(cfg *Config) { cfg.Keeper, cfg.Key, cfg.Rooms = kept, testKey, kept.all() })
+	_, err := after.server.hub.find("gone")
+	require.Error(t, err, "a room that has ended stays so")
+	_, resumed := after.resume(bo, bo.Rev)
+	assert.Equal(t, bo.Member, resumed.Member)
+	assert.Equal(t, wire.RoleSpeaker, resumed.Role)
+	assert.True(t, resumed.Muted)
+	assert.Equal(t, wire.HandsOff, resumed.Rules.Hands)
+	assert.Len(t, resumed.Stage, 2, "what was known is of another time")
+	_, resumed = after.resume(ada, 0)
+	assert.Equal(t, wire.RoleHost, resumed.Role)
+	after.greet().refused(wire.Resume{Room: "a", Member: cy.Member, Key: cy.Resume.Key}, wire.CodeNotFound)
+}
+
+func TestARestartedRoomKnowsItsStageByTheirTokens(t *testing.T) {
+	kept := &shelf{states: map[string]room.State{}}
+	with := func(cfg *Config) { cfg.Keeper = kept }
+	before := closed(t, with)
+	_, answer := before.call(http.MethodPost, "/api/rooms", operatorToken, `{"name": "The Lobby"}`)
+	id, token := answer["room"].(string), answer["host_token"].(string)
+	come := func(h *house) wire.Joined {
+		c := h.dial()
+		c.send(wire.Hello{Version: wire.Version, Token: token})
+		await[wire.Welcome](c)
+		return c.join(id, "", "Ada")
+	}
+	was := come(before)
+	require.NoError(t, before.server.Shutdown(t.Context()))
+	after := closed(t, func(cfg *Config) { with(cfg); cfg.Rooms = kept.all() })
+	is := come(after)
+	assert.Equal(t, was.Member, is.Member, "they are who they were")
+	assert.Equal(t, wire.RoleHost, is.Role)
+	assert.NotEqual(t, is.Member, come(after).Member, "and a second one with that token is another")
+}
+
+func TestAChangeThatCannotBeKeptIsNotAcknowledged(t *testing.T) {
+	kept := &shelf{states: map[string]room.State{}}
+	h := open(t, func(cfg *Config) { cfg.Keeper = kept })
+	host, _ := h.enter("a", wire.RoleHost, "Ada")
+	_, bo := h.enter("a", "", "Bo")
+	kept.mu.Lock()
+	kept.broken = true
+	kept.mu.Unlock()
+	host.refused(wire.Promote{Member: bo.Member}, wire.CodeUnavailable)
+	c := h.greet()
+	c.refused(wire.Join{Room: "a", Role: wire.RoleSpeaker}, wire.CodeUnavailable)
+	assert.Equal(t, 2, len(h.live("a").info().Stage), "who was refused is not in")
+	kept.mu.Lock()
+	kept.broken = false
+	kept.mu.Unlock()
+	require.Eventually(t, func() bool {
+		states := kept.all()
+		return len(states) == 1 && len(states[0].Stage) == 2
+	}, eventually, often, "it is kept as soon as that is possible")
+	_, answer := h.call(http.MethodPost, "/api/rooms", "", `{"name": "b"}`)
+	assert.Equal(t, "b", answer["room"])
+	kept.mu.Lock()
+	kept.broken = true
+	kept.mu.Unlock()
+	_, answer = h.call(http.MethodPost, "/api/rooms", "", `{"name": "c"}`)
+	assert.Equal(t, wire.CodeUnavailable, code(answer))
+}
+
+// The check that all tests rely on finds what it is for.
+func TestTheCheckFindsWhatDoesNotAgree(t *testing.T) {
+	for name, spoil := range map[string]func(l *live, p *person){
+		"media of nobody":                 func(l *live, p *person) { delete(l.sessions, p.mic.ID()) },
+		"media of somebody who is out":    func(l *live, p *person) { p.member = false },
+		"somebody who is not in the room": func(l *live, p *person) { delete(l.people, p.id) },
+		"a mic in the audience":           func(l *live, p *person) { p.onStage = false },
+		"a mute that does not hold": func(l *live, p *person) {
+			_, err := l.rules.Mute(p.id, p.id, time.Now())
+			require.NoError(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, nil)
+			c, joined := h.enter("a", wire.RoleSpeaker, "Ada")
+			c.openMedia(wire.MediaMic)
+			h.unwatch()
+			l := h.live("a")
+			require.Zero(t, l.mismatches())
+			l.mu.Lock()
+			p := l.people[room.MemberID(joined.Member)]
+			was, mic := *p, p.mic.ID()
+			spoil(l, p)
+			l.mu.Unlock()
+			assert.NotZero(t, l.mismatches())
+			h.server.hub.check()
+			assert.NotZero(t, testutil.ToFloat64(h.server.metrics.mismatches))
+			l.mu.Lock()
+			*p = was
+			l.people[p.id], l.sessions[mic] = p, p
+			l.mu.Unlock()
+		})
+	}
+}
+
+func TestAJournal(t *testing.T) {
+	change := func(who string) wire.StageChange {
+		return wire.StageChange{StageMember: wire.StageMember{Member: who}}
+	}
+	j := newJournal(100)
+	j.note(change("a"))
+	j.note(change("b"))
+	j.note(change("a"))
+	since := func(rev uint64) []string {
+		changes, ok := j.since(rev)
+		if !ok {
+			return []string{"unknown"}
+		}
+		names := []string{}
+		for _, c := range changes {
+			names = append(names, c.Member)
+		}
+		return names
+	}
+	assert.Equal(t, []string{"b", "a"}, since(100))
+	assert.Equal(t, []string{"a"}, since(102))
+	assert.Empty(t, since(103))
+	assert.Equal(t, []string{"unknown"}, since(99))
+	assert.Equal(t, []string{"unknown"}, since(104), "a number of another time")
+	for i := range journalLength {
+		j.note(change(fmt.Sprint("person ", i)))
+	}
+	assert.Equal(t, []string{"unknown"}, since(101))
+	assert.Len(t, since(j.rev-5), 5)
+}
