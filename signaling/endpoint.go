@@ -77,7 +77,7 @@ func (e endpoint) admit(id, bearer string, role wire.Role, r *http.Request) (gra
 	if !wire.ValidRoom(id) {
 		return grant{}, "", errNoRoom
 	}
-	if role, have, err = e.server.admit(have, id, role); err != nil {
+	if _, have, err = e.server.admit(have, id, role); err != nil {
 		return grant{}, "", err
 	}
 	name := r.URL.Query().Get("name")

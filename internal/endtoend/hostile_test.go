@@ -75,6 +75,11 @@ func fortify(t *testing.T, change func(*signaling.Config)) *fortress {
 // closed makes a fortress ask for tokens.
 func closed(c *signaling.Config) { c.Open, c.OperatorToken = false, operator }
 
+// unlimited lets a fortress's clients do what they like as often as they like.
+func unlimited(c *signaling.Config) {
+	c.Limits.Exempt = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+}
+
 // figure is the value of a metric, summed over its labels, or those of the
 // label value given, which may be one that has not occurred yet.
 func (f *fortress) figure(t *testing.T, name string, label ...string) (sum float64) {

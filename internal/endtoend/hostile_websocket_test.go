@@ -272,29 +272,64 @@ func TestAClientThatAsksAndDoesNotReadIsPutOut(t *testing.T) {
 }
 
 func TestAFloodOfOffersIsOneEarAtATime(t *testing.T) {
-	f := fortify(t, nil)
+	f := fortify(t, unlimited) // else most would be refused
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters("calm", "listener")
 		offer, err := json.Marshal(map[string]any{"type": "offer", "id": "o", "media": "ear", "sdp": bareOffer("recvonly")})
 		require.NoError(t, err)
 		ears := f.figure(t, "earshot_ears")
-		answered := 0
 		for range 300 {
 			s.says(string(offer))
 		}
 		for range 300 {
-			switch answer := s.hears(); answer["type"] {
-			case "answer":
-				answered++
-			default:
-				require.Equal(t, "rate_limited", answer["code"], "%v", answer)
-			}
+			answer := s.hears()
+			require.Equal(t, "answer", answer["type"], "%v", answer)
 			assert.LessOrEqual(t, f.figure(t, "earshot_ears"), ears+1)
 		}
-		assert.NotZero(t, answered)
 		s.says(`{"type":"leave"}`)
 		s.requireClosed(websocket.CloseNormalClosure)
 	})
+}
+
+func TestWhoSendsTooManyMessagesIsToldSoAndThenNotListenedTo(t *testing.T) {
+	f := fortify(t, nil)
+	f.undisturbed(t, func() {
+		s := f.stranger(t).enters("calm", "listener")
+		for range 200 {
+			s.says(`{"type":"lower-hand","id":"more"}`)
+		}
+		answers := map[any]int{}
+		for {
+			answer := s.hears()
+			answers[answer["code"]]++
+			if answer["type"] == "goodbye" {
+				assert.Equal(t, "protocol", answer["reason"])
+				break
+			}
+			require.Equal(t, "more", answer["id"])
+		}
+		assert.Equal(t, 20, answers["rate_limited"], "%v", answers)
+		s.requireClosed(websocket.CloseUnsupportedData)
+	})
+}
+
+func TestAPageOfAnotherOriginOpensNoWebSocket(t *testing.T) {
+	f := fortify(t, nil)
+	for origin, status := range map[string]int{
+		"http://evil.example": http.StatusForbidden, "null": http.StatusForbidden, "https://" + f.address + ".evil.example": http.StatusForbidden,
+		f.url: http.StatusSwitchingProtocols,
+	} {
+		conn, resp, err := websocket.DefaultDialer.Dial("ws://"+f.address+"/ws", http.Header{"Origin": {origin}})
+		if err == nil {
+			require.NoError(t, conn.Close())
+		}
+		require.NotNil(t, resp, origin)
+		assert.Equal(t, status, resp.StatusCode, origin)
+		if status == http.StatusForbidden {
+			body, _ := io.ReadAll(resp.Body)
+			requireRefusal(t, status, "forbidden", resp, string(body))
+		}
+	}
 }
 
 func TestAFloodOfOffersOverHTTPLeavesNothing(t *testing.T) {
