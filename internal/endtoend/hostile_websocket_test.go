@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-
 	"net"
 	"net/http"
 	"strings"
@@ -311,25 +310,6 @@ func TestWhoSendsTooManyMessagesIsToldSoAndThenNotListenedTo(t *testing.T) {
 		assert.Equal(t, 20, answers["rate_limited"], "%v", answers)
 		s.requireClosed(websocket.CloseUnsupportedData)
 	})
-}
-
-func TestAPageOfAnotherOriginOpensNoWebSocket(t *testing.T) {
-	f := fortify(t, nil)
-	for origin, status := range map[string]int{
-		"http://evil.example": http.StatusForbidden, "null": http.StatusForbidden, "https://" + f.address + ".evil.example": http.StatusForbidden,
-		f.url: http.StatusSwitchingProtocols,
-	} {
-		conn, resp, err := websocket.DefaultDialer.Dial("ws://"+f.address+"/ws", http.Header{"Origin": {origin}})
-		if err == nil {
-			require.NoError(t, conn.Close())
-		}
-		require.NotNil(t, resp, origin)
-		assert.Equal(t, status, resp.StatusCode, origin)
-		if status == http.StatusForbidden {
-			body, _ := io.ReadAll(resp.Body)
-			requireRefusal(t, status, "forbidden", resp, string(body))
-		}
-	}
 }
 
 func TestAFloodOfOffersOverHTTPLeavesNothing(t *testing.T) {
