@@ -31,7 +31,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), runCommand(), capacityCommand(), compareCommand(), scenarioCommand(), summaryCommand(),
+	root.AddCommand(serveCommand(), runCommand(), capacityCommand(), leagueCommand(), compareCommand(), scenarioCommand(), summaryCommand(),
 		roomCommand(), inviteCommand(), auditCommand(), versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

@@ -13,6 +13,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 		{"help-run.txt", "run --help"},
 		{"help-compare.txt", "compare --help"},
 		{"help-capacity.txt", "capacity --help"},
+		{"help-league.txt", "league --help"},
 		{"help-serve.txt", "serve --help"},
 		{"help-scenario.txt", "scenario --help"},
 		{"help-scenario-check.txt", "scenario check --help"},

@@ -73,7 +73,7 @@ func (r *Result) table(a About) (heads []string, rows [][]string) {
 		for _, c := range columns {
 			text := "–"
 			if v, ok := figures[c.figure].Of(s); ok {
-				text = written(v, figures[c.figure])
+				text = figures[c.figure].Write(v)
 			}
 			row = append(row, text)
 		}
@@ -86,8 +86,8 @@ func (r *Result) table(a About) (heads []string, rows [][]string) {
 	return heads, rows
 }
 
-// written is a figure in a table.
-func written(v float64, f Figure) string {
+// Write writes a value of the figure for people.
+func (f Figure) Write(v float64) string {
 	switch {
 	case f.Name == "joined" || f.Name == "delivered":
 		return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.3f", 100*v), "0"), ".") + "%"
