@@ -105,6 +105,35 @@ func TestALongRunsSeriesIsThinnedOut(t *testing.T) {
 	assert.Equal(t, 3600*time.Second+300*time.Millisecond, s.Points[len(s.Points)-1].Until)
 }
 
+// What a run of 5,000 listeners hands to its report after ten minutes is at most
+// what the full series of any run is, and of ten seconds it is a part of that:
+// neither grows with the listeners.
+func TestTheSeriesOfManyListenersIsAsLongAsThatOfFew(t *testing.T) {
+	points := func(listeners int, length time.Duration) (n int, samples uint64) {
+		var b builder
+		for at := time.Duration(0); at < length; at += time.Second {
+			var c metric.Counts
+			for i := range listeners {
+				c.Record(time.Duration(i%200) * 100 * time.Microsecond)
+			}
+			b.slot(at, closedCell{latency: c.Freeze(), delivered: metric.Rate{Passes: uint64(listeners), Total: uint64(listeners)}})
+			b.closed(at + time.Second)
+		}
+		b.finish(length)
+		for _, p := range b.series().Points {
+			samples += p.Latency.Count()
+		}
+		return len(b.series().Points), samples
+	}
+	few, _ := points(10, 10*time.Minute)
+	many, samples := points(5000, 10*time.Minute)
+	short, _ := points(5000, 10*time.Second)
+	assert.Equal(t, few, many)
+	assert.EqualValues(t, 5000*600, samples)
+	assert.Equal(t, 10, short)
+	assert.LessOrEqual(t, many, maxPoints)
+}
+
 func frozen(all ...time.Duration) *metric.Frozen {
 	var c metric.Counts
 	for _, d := range all {

@@ -165,3 +165,73 @@ func TestOtherThresholdsTakeThePlaceOfItsOwn(t *testing.T) {
 	_, err = s.WithThresholds([]string{"joned: rate == 1"})
 	assert.Error(t, err)
 }
+
+func TestThresholdsOfTheCommandLine(t *testing.T) {
+	base, err := Parse("x.yaml", []byte(edit("count: 9", "count: 9, network: 3g")+"timeline: [{at: 2s, name: storm}]"))
+	require.NoError(t, err)
+	for name, tt := range map[string]struct {
+		text, want string
+		abort      bool
+		delay      time.Duration
+	}{
+		"a plain one":               {"latency: p(99) < 20ms", "latency: p(99) < 20ms", false, 0},
+		"a selector with its colon": {"latency{network:3g}: p(99) < 20ms", "latency{network:3g}: p(99) < 20ms", false, 0},
+		"several keys and a window": {" delivered{ phase:storm , network:3g } :rate>=0.5 over 2s", "delivered{network:3g,phase:storm}: rate >= 0.5 over 2s", false, 0},
+		"the long form":             {"delivered: {threshold: rate >= 0.5, abort_on_fail: true, delay: 3s}", "delivered: rate >= 0.5", true, 3 * time.Second},
+		"the long form of a part":   {`latency{phase:steady}: {threshold: "p(99) < 20ms over 3s", abort_on_fail: true}`, "latency{phase:steady}: p(99) < 20ms over 3s", true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := base.AddThresholdText(tt.text)
+			require.NoError(t, err)
+			got := s.Thresholds[len(s.Thresholds)-1]
+			assert.Equal(t, tt.want, got.String())
+			assert.Equal(t, tt.abort, got.AbortOnFail)
+			assert.Equal(t, tt.delay, got.Delay)
+			assert.Len(t, base.Thresholds, 0, "the scenario itself is as it was")
+		})
+	}
+	for name, tt := range map[string]struct{ text, err string }{
+		"no colon":                      {"latency", `"latency" is not of the form 'metric: expression'`},
+		"a selector and nothing else":   {"latency{network:3g}", "is not of the form"},
+		"a misspelt metric":             {"latncy: max < 1s", `unknown metric "latncy": did you mean latency?`},
+		"a misspelt metric, long":       {"latncy: {threshold: max < 1s}", `unknown metric "latncy": did you mean latency?`},
+		"a network that there is not":   {"latency{network:4g}: max < 1s", `there is no network "4g": the cast has 3g`},
+		"a phase that there is not":     {"latency{phase:calm}: max < 1s", `there is no phase "calm": there are arrivals, steady, storm`},
+		"a window that does not fit":    {"latency{phase:storm}: max < 1s over 8s", "a window of 8s does not fit: there are 7s"},
+		"an unknown field":              {"latency: {threshold: max < 1s, abort: true}", `has no field "abort"`},
+		"braces that do not close":      {"latency: {threshold: max < 1s", "threshold:1:"},
+		"a condition that is no text":   {"latency: {threshold: 3}", "must be text"},
+		"a delay without abort_on_fail": {"latency: {threshold: max < 1s, delay: 3s}", "it needs abort_on_fail: true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := base.AddThresholdText(tt.text)
+			assert.ErrorContains(t, err, tt.err)
+			assert.Nil(t, s)
+		})
+	}
+}
+
+func FuzzAddThresholdText(f *testing.F) {
+	for _, text := range []string{
+		"latency: p(99) < 20ms", "latency{phase:steady}: max<1s over 2s", "delivered: {threshold: rate >= 0.5, abort_on_fail: true, delay: 3s}",
+		"delivered{role:speaker}:{threshold: 'rate>0'}", "mos{", ":", "latency: {a: &b [*b]}",
+	} {
+		f.Add(text)
+	}
+	base, err := Parse("x.yaml", []byte(good))
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := base.AddThresholdText(text)
+		if err != nil {
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		require.NoError(t, s.Validate())
+		got := s.Thresholds[len(s.Thresholds)-1]
+		// What was read can be written and read again.
+		again, err := base.AddThresholdText(got.String())
+		require.NoError(t, err)
+		require.Equal(t, got.String(), again.Thresholds[0].String())
+		require.True(t, got.AbortOnFail || got.Delay == 0)
+	})
+}

@@ -303,6 +303,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(whole)
 	f.Add(good)
 	f.Add("x: &x [*x]\nname: *x\nhold: 3s\ncast: [*x]")
+	f.Add(good + "timeline: [{at: 2s, name: a, for: 3s}]\nwarm_up: 1s\nthresholds: {'delivered{phase:a}': [{threshold: 'rate > 0 over 2s', abort_on_fail: true}]}")
 	f.Add("name: &a x\ncast: *a\nhold: !!str 3\n---\n- ? {}\n")
 	for _, tt := range bad {
 		f.Add(tt.src)

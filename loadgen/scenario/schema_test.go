@@ -147,7 +147,7 @@ func TestScenariosOfTheProject(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"smoke.yaml", "one-speaker-500.yaml", "one-speaker-5000.yaml", "panel.yaml", "many-rooms.yaml"} {
+	for _, name := range []string{"smoke.yaml", "one-speaker-500.yaml", "one-speaker-5000.yaml", "panel.yaml", "many-rooms.yaml", "ci.yaml"} {
 		assert.True(t, slices.Contains(names, name), "%s is there", name)
 	}
 }
@@ -161,6 +161,22 @@ func TestSmokeTakesLessThan15Seconds(t *testing.T) {
 	}
 	assert.Equal(t, 25, s.Listeners())
 	assert.LessOrEqual(t, arrivals+s.Hold.Duration(), 10*time.Second, "and five for the beginning and the end")
+}
+
+func TestTheGateTakesLessThanHalfAMinute(t *testing.T) {
+	s, err := Load(filepath.Join(folder, "ci.yaml"))
+	require.NoError(t, err)
+	var arrivals, departures time.Duration
+	for _, g := range s.Cast {
+		arrivals = max(arrivals, g.Arrive.Within.Duration())
+		if g.Depart != nil {
+			departures = max(departures, g.Depart.Within.Duration())
+		}
+	}
+	assert.LessOrEqual(t, arrivals+s.Hold.Duration()+departures, 20*time.Second, "and ten for the beginning and the end")
+	for _, th := range s.Thresholds {
+		assert.NotEqual(t, metric.Milliseconds, th.LimitUnit(), "%s: a small machine is not asked for absolute times", th)
+	}
 }
 
 func TestRecordingsOfTheProject(t *testing.T) {
