@@ -63,7 +63,8 @@ func TestEachFuzzTestHasItsSeedsInTheTree(t *testing.T) {
 		for _, m := range definedTest.FindAllSubmatch(text, -1) {
 			if name := string(m[1]); strings.HasPrefix(name, "Fuzz") {
 				seeds, _ := os.ReadDir(filepath.Join(filepath.Dir(path), "testdata", "fuzz", name))
-				assert.NotEmpty(t, seeds, "%s in %s has none", name, path)
+				assert.NotEmpty(t, seeds, "%s in %s has none: run it for a little with go test -fuzz, and copy some of what it finds "+
+					"interesting from $(go env GOCACHE)/fuzz to its testdata/fuzz/%s", name, path, name)
 			}
 		}
 		return err
