@@ -142,9 +142,10 @@ type earshotRoom struct {
 // Name implements Room.
 func (r *earshotRoom) Name() string { return r.name }
 
-// Enter implements Room.
+// Enter implements Room. A host comes in with the room's own token, others with
+// the operator's, which any number may share; on an open server with none.
 func (r *earshotRoom) Enter(ctx context.Context, name string, role scenario.Role) (Visit, error) {
-	token := ""
+	token := r.driver.token
 	if role == scenario.Host {
 		token = r.hostToken
 	}

@@ -170,7 +170,7 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request, have grant, l *l
 		}
 	}
 	if err == nil {
-		err = s.noted(r, have, "invite.create", made.Room, made.ID, fmt.Sprintf("as %s, to be used %d times, for %q", showInvite(made, made.Created).what(), made.Uses, made.Name))
+		err = s.noted(r, have, "invite.create", made.Room, made.ID, fmt.Sprintf("as %s, uses %d, for %q", showInvite(made, made.Created).what(), made.Uses, made.Name))
 	}
 	if err != nil {
 		s.refuse(w, err)

@@ -32,11 +32,16 @@ func BenchmarkOpenAndClose(b *testing.B) {
 	}
 }
 
-// What a check of a member's token costs, and a refused code: a look into a map.
-func BenchmarkLook(b *testing.B) {
-	s := Memory()
+// The time of a redemption that is refused, by what is wrong with the code.
+func BenchmarkRefusedCodes(b *testing.B) {
+	s, err := Open(b.Context(), Config{Dir: b.TempDir()})
+	require.NoError(b, err)
 	defer s.Close()
-	for b.Loop() {
-		_, _ = s.Look("abcdefghijklmnopqrstuvwxyz", noon)
+	for name, code := range refused(b, s) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, _ = s.Redeem(b.Context(), code, noon)
+			}
+		})
 	}
 }

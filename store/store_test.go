@@ -321,3 +321,58 @@ func TestARevisionKeepsAnInviteToItsUsesAcrossProcesses(t *testing.T) {
 	all.Wait()
 	assert.EqualValues(t, 1, seats.Load())
 }
+
+// counting is a bucket that counts what is asked of it.
+type counting struct {
+	bucket
+	asked atomic.Int64
+}
+
+func (c *counting) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+	c.asked.Add(1)
+	return c.bucket.put(ctx, key, data, revision)
+}
+
+func (c *counting) get(ctx context.Context, key string) (record, error) {
+	c.asked.Add(1)
+	return c.bucket.get(ctx, key)
+}
+
+// A code that lets nobody in costs the same work whatever the reason: a hash, a look
+// into a map, one judgement. None of them gets as far as the disk, on which the
+// reasons would differ. BenchmarkRefusedCodes shows the times.
+func TestNoCodeThatLetsNobodyInReachesTheDisk(t *testing.T) {
+	s := Memory()
+	defer func() { assert.NoError(t, s.Close()) }()
+	codes := refused(t, s)
+	disk := &counting{bucket: s.invites.bucket}
+	s.invites.bucket = disk
+	for name, code := range codes {
+		_, err := s.Redeem(t.Context(), code, noon)
+		assert.Equal(t, ErrUnavailable, err, name)
+		_, err = s.Look(code, noon)
+		assert.Equal(t, ErrUnavailable, err, name)
+	}
+	assert.Zero(t, disk.asked.Load())
+	for _, key := range []string{"", NewCode() + "-" + NewCode()} {
+		_, err := s.Login(t.Context(), key, noon)
+		assert.Equal(t, ErrKey, err)
+	}
+	assert.Zero(t, disk.asked.Load())
+}
+
+// refused returns a code of each kind that lets nobody in.
+func refused(t testing.TB, s *Store) map[string]string {
+	codes := map[string]string{"unknown": NewCode()}
+	for name, i := range map[string]Invite{
+		"spent":   {Uses: 1, Used: 1, Expires: noon.Add(time.Hour)},
+		"expired": {Uses: 1, Expires: noon},
+		"revoked": {Uses: 1, Expires: noon.Add(time.Hour), Revoked: true},
+	} {
+		i.Room, i.Role, i.Created = "a", room.Listener, noon.Add(-time.Hour)
+		_, code, err := s.Invite(t.Context(), i)
+		require.NoError(t, err)
+		codes[name] = code
+	}
+	return codes
+}

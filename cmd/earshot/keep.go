@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/earshot-audio/earshot/signaling"
 	"github.com/earshot-audio/earshot/store"
 )
+
+// remembered is how long invites are listed after they have expired.
+const remembered = 30 * 24 * time.Hour
 
 // loopback are the addresses that reach this machine alone.
 var loopback = []string{"127.0.0.0/8", "::1/128"}
@@ -35,6 +39,9 @@ func (f serveFlags) keep(ctx context.Context, cfg *signaling.Config) (*store.Sto
 	}
 	key, err := keepSecret(f.data, keyFile)
 	if err != nil {
+		return fail(err)
+	}
+	if err := kept.Forget(ctx, time.Now().Add(-remembered)); err != nil {
 		return fail(err)
 	}
 	cfg.Key, cfg.Store, cfg.Keeper, cfg.Rooms = []byte(key), kept, kept, kept.Rooms()

@@ -33,6 +33,21 @@ thresholds:
 `+thresholds)
 }
 
+func TestARunAgainstAServerOfInvitesTakesTheOperatorsToken(t *testing.T) {
+	const token = "an-operator-token-of-the-tests"
+	url, stop := served(t, "--data", t.TempDir(), "--operator-token", token, "--rate-limit-exempt", "127.0.0.0/8")
+	defer func() { assert.Zero(t, stop()) }()
+	path := small(t, `
+  joined: ["rate == 1"]
+  delivered: ["rate >= 0.99"]
+`)
+	stdout, stderr, code := command(t, "run", path, "--target", url, "--token", token)
+	require.Zero(t, code, "%s\n%s", stdout, stderr)
+	_, stderr, code = command(t, "run", path, "--target", url)
+	assert.Equal(t, exitCouldNotRun, code)
+	assert.Contains(t, stderr, "unauthorized")
+}
+
 func TestARunThatHoldsItsThresholdsExitsWith0(t *testing.T) {
 	summary := filepath.Join(t.TempDir(), "summary.json")
 	stdout, stderr, code := command(t, "run", small(t, `

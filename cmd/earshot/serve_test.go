@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -202,5 +203,42 @@ func TestWhoIsExemptFromTheRateLimits(t *testing.T) {
 			texts = append(texts, p.String())
 		}
 		assert.Equal(t, row.want, texts, name)
+	}
+}
+
+func TestTheRoomsOutliveTheServer(t *testing.T) {
+	external, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, SyncAlways: true})
+	require.NoError(t, err)
+	external.Start()
+	require.True(t, external.ReadyForConnections(10*time.Second))
+	defer func() { external.Shutdown(); external.WaitForShutdown() }()
+	for name, more := range map[string][]string{"embedded": nil, "external": {"--nats", external.ClientURL()}} {
+		t.Run(name, func(t *testing.T) {
+			data := t.TempDir()
+			var room, code string
+			for life := range 3 {
+				url, stop := served(t, append([]string{"--data", data}, more...)...)
+				do := func(args ...string) string {
+					stdout, stderr, code := command(t, append(args, "--target", url, "--data", data)...)
+					require.Zero(t, code, stderr)
+					return stdout
+				}
+				switch life {
+				case 0:
+					room = strings.Fields(do("room", "create", "Lobby"))[1]
+					code = strings.Fields(do("invite", "create", room))[3]
+				case 1:
+					assert.Contains(t, do("room", "list"), room)
+					status, body := get(t, http.MethodPost, url+"/api/invites/"+code+"/redeem", "", `{"name":"Bo"}`)
+					assert.Equal(t, http.StatusOK, status, body)
+				case 2:
+					status, body := get(t, http.MethodPost, url+"/api/invites/"+code+"/redeem", "", `{"name":"Cy"}`)
+					assert.Equal(t, http.StatusGone, status, body)
+					assert.Contains(t, do("audit", room), "invite.redeem")
+					do("room", "end", room)
+				}
+				assert.Zero(t, stop())
+			}
+		})
 	}
 }
