@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -14,15 +15,24 @@ import (
 const defiance = time.Second
 
 // A moderation is how the server carried out what the timeline had its hosts do.
-// Its trends are safe for concurrent use.
+// It is safe for concurrent use.
 type moderation struct {
+	mu       sync.Mutex
 	promoted metric.Trend // ms
 	muted    metric.Trend // packets
 	put      metric.Trend // packets
 }
 
+func (m *moderation) record(in *metric.Trend, v float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	in.Record(v)
+}
+
 // values enters what there was.
 func (m *moderation) values(into metric.Values) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for name, t := range map[string]*metric.Trend{
 		"promote_duration": &m.promoted, "mute_silence": &m.muted, "kick_silence": &m.put,
 	} {
@@ -74,13 +84,13 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 		passed = t.ledger.Passed()
 	}
 	if !out {
-		r.moderation.muted.Record(float64(passed))
+		r.moderation.record(&r.moderation.muted, float64(passed))
 		return nil
 	}
 	if p.account != nil {
 		passed = max(passed, p.account.Passed())
 	}
-	r.moderation.put.Record(float64(passed))
+	r.moderation.record(&r.moderation.put, float64(passed))
 	return p.leave(ctx)
 }
 
@@ -104,7 +114,7 @@ func (p *person) rise(ctx context.Context, role scenario.Role) error {
 	p.mu.Unlock()
 	select {
 	case <-ledger.Reached():
-		r.moderation.promoted.Record(ms(ledger.FirstHeard() - acked))
+		r.moderation.record(&r.moderation.promoted, ms(ledger.FirstHeard()-acked))
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("nobody heard the promoted: %w", ctx.Err())

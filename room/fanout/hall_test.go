@@ -421,3 +421,21 @@ func TestJoiningAndLeavingDuringABurstSkipsNobody(t *testing.T) {
 	}
 	assert.Greater(t, len(ears), 2)
 }
+
+func TestAnEarThatIsHushedGetsNothingMore(t *testing.T) {
+	s := newStage(t, Config{Slots: 1})
+	hushed, other := &fakeEar{}, s.ear(Listening{Sections: 1})
+	sub, err := s.hall.AddEar(hushed, Listening{Sections: 1})
+	require.NoError(t, err)
+	a := s.voice(1)
+	s.run(10, map[*voice]uint8{a: 20}, a)
+	s.flush()
+	sub.Hush()
+	s.run(10, map[*voice]uint8{a: 20}, a)
+	s.flush()
+	assert.Equal(t, map[uint32]int{1: 10}, hushed.talkers())
+	assert.Equal(t, map[uint32]int{1: 20}, other.talkers())
+	assert.Equal(t, 2, s.hall.Stats().Ears, "it is still to be closed")
+	sub.Close()
+	assert.Equal(t, 1, s.hall.Stats().Ears)
+}
