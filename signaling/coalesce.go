@@ -9,7 +9,7 @@ import (
 // first kick after a quiet time at once, those that follow together. It costs
 // nothing while nobody kicks. The function never runs twice at the same time.
 type coalescer struct {
-	every time.Duration
+	every func() time.Duration
 	run   func()
 
 	mu      sync.Mutex
@@ -21,7 +21,7 @@ type coalescer struct {
 	turn    sync.Mutex
 }
 
-func newCoalescer(every time.Duration, run func()) *coalescer {
+func newCoalescer(every func() time.Duration, run func()) *coalescer {
 	return &coalescer{every: every, run: run}
 }
 
@@ -36,7 +36,7 @@ func (c *coalescer) kick() {
 	c.pending = true
 	c.running.Add(1)
 	// Zero or less runs at once.
-	wait := c.every - time.Since(c.last)
+	wait := c.every() - time.Since(c.last)
 	c.timer = time.AfterFunc(wait, c.fire)
 }
 

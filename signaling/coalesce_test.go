@@ -15,7 +15,7 @@ const eventually, often = 30 * time.Second, 2 * time.Millisecond
 func TestACoalescerRunsOnceForManyKicks(t *testing.T) {
 	var runs atomic.Int32
 	start := time.Now()
-	c := newCoalescer(20*time.Millisecond, func() { runs.Add(1) })
+	c := newCoalescer(each(20*time.Millisecond), func() { runs.Add(1) })
 	for range 100_000 {
 		c.kick()
 	}
@@ -28,7 +28,7 @@ func TestACoalescerRunsOnceForManyKicks(t *testing.T) {
 func TestAKickDuringARunIsNotLost(t *testing.T) {
 	var runs atomic.Int32
 	entered, resume := make(chan struct{}, 2), make(chan struct{})
-	c := newCoalescer(time.Millisecond, func() {
+	c := newCoalescer(each(time.Millisecond), func() {
 		entered <- struct{}{}
 		<-resume
 		runs.Add(1)
@@ -46,7 +46,7 @@ func TestACoalescerNeverRunsTwiceAtOnce(t *testing.T) {
 	var runs sync.WaitGroup
 	runs.Add(5)
 	left := 5
-	c := newCoalescer(time.Nanosecond, nil)
+	c := newCoalescer(each(time.Nanosecond), nil)
 	c.run = func() {
 		assert.EqualValues(t, 1, inside.Add(1))
 		c.kick()
@@ -64,7 +64,7 @@ func TestACoalescerNeverRunsTwiceAtOnce(t *testing.T) {
 
 func TestAClosedCoalescerRunsNoMore(t *testing.T) {
 	var runs atomic.Int32
-	c := newCoalescer(time.Hour, func() { runs.Add(1) })
+	c := newCoalescer(each(time.Hour), func() { runs.Add(1) })
 	c.kick()
 	require.Eventually(t, func() bool { return runs.Load() == 1 }, eventually, often)
 	c.kick() // due in an hour
@@ -73,3 +73,6 @@ func TestAClosedCoalescerRunsNoMore(t *testing.T) {
 	c.close()
 	assert.EqualValues(t, 1, runs.Load())
 }
+
+// each is always the same interval.
+func each(d time.Duration) func() time.Duration { return func() time.Duration { return d } }

@@ -98,7 +98,8 @@ type Config struct {
 	CloseWait time.Duration
 	// OfferWait is how long the answer to an offer may take; default 10 s.
 	OfferWait time.Duration
-	// PresenceEvery is the least time between two presence messages of a room;
+	// PresenceEvery is the least time between two presence messages of a room with
+	// few people; one of N has a millisecond for each of them at least;
 	// default 250 ms.
 	PresenceEvery time.Duration
 	// TalkersEvery is the least time between two talkers messages of a room;

@@ -160,8 +160,8 @@ func (h *hub) open(rules *room.Room) (*live, error) {
 		journal:    newJournal(uint64(max(now.UnixMilli(), 0))),
 		down:       make(chan struct{}),
 	}
-	l.presence = newCoalescer(h.cfg.PresenceEvery, l.announce)
-	l.chatter = newCoalescer(h.cfg.TalkersEvery, l.chat)
+	l.presence = newCoalescer(l.presenceEvery, l.announce)
+	l.chatter = newCoalescer(func() time.Duration { return h.cfg.TalkersEvery }, l.chat)
 	l.alarm = newAlarm(l.tick)
 	var err error
 	if l.media, err = h.cfg.Media.NewRoom(rtc.RoomConfig{Slots: cfg.Slots, OnTalkers: l.report}); err != nil {

@@ -3,6 +3,7 @@ package signaling
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-audio/earshot/room"
@@ -48,8 +49,10 @@ type live struct {
 
 	// presence and chatter send what is in news, and who talks.
 	presence *coalescer
-	chatter  *coalescer
-	talkers  talkers
+	// attendance is how many people were here at the last presence message.
+	attendance atomic.Int64
+	chatter    *coalescer
+	talkers    talkers
 	// alarm rings when the rules have something to do.
 	alarm *alarm
 

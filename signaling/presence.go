@@ -3,6 +3,7 @@ package signaling
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -78,12 +79,23 @@ type bulletin struct {
 	to      []*sender
 }
 
+// presenceEvery is the least time until the next presence message. A full room's
+// comes to thousands who each cost as much to tell as some 20 packets of audio, so
+// that it is told less often: a thousand people are told a second, all in all.
+func (l *live) presenceEvery() time.Duration {
+	return max(l.hub.cfg.PresenceEvery, time.Duration(l.attendance.Load())*presenceShare)
+}
+
+// presenceShare is a person's share of the time between two presence messages.
+const presenceShare = time.Millisecond
+
 // announce tells everybody with a WebSocket what has changed: one message for
 // each hall and one for the stage, each encoded once. A join costs the room
 // nothing but its part of the next message, so that N people who join within one
 // interval cause N messages and not N².
 func (l *live) announce() {
 	l.mu.Lock()
+	l.attendance.Store(int64(len(l.people)))
 	bulletins := l.bulletins()
 	l.mu.Unlock()
 	for _, b := range bulletins {

@@ -158,8 +158,9 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug("websocket upgrade refused", "err", err)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
+	// The session outlives the handler, for as long as which net/http would keep
+	// its goroutine's stack and 8 KB of buffers.
+	ctx, cancel := context.WithCancel(context.Background())
 	id := newID()
 	session := &session{
 		server: s,
@@ -177,12 +178,17 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	s.metrics.sessions.Inc()
 	start := time.Now()
-	defer func() {
-		s.mu.Lock()
-		delete(s.sessions, session)
-		s.mu.Unlock()
-		s.metrics.sessions.Dec()
-		session.log.Debug("session over", "after", time.Since(start))
+	s.running.Add(1) // while the request still counts, too: Shutdown waits for both
+	go func() {
+		defer s.running.Done()
+		defer cancel()
+		defer func() {
+			s.mu.Lock()
+			delete(s.sessions, session)
+			s.mu.Unlock()
+			s.metrics.sessions.Dec()
+			session.log.Debug("session over", "after", time.Since(start))
+		}()
+		session.serve(ctx)
 	}()
-	session.serve(ctx)
 }
