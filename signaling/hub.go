@@ -161,7 +161,7 @@ func (h *hub) open(rules *room.Room) (*live, error) {
 		down:       make(chan struct{}),
 	}
 	l.presence = newCoalescer(l.presenceEvery, l.announce)
-	l.chatter = newCoalescer(func() time.Duration { return h.cfg.TalkersEvery }, l.chat)
+	l.chatter = newCoalescer(l.talkersEvery, l.chat)
 	l.alarm = newAlarm(l.tick)
 	var err error
 	if l.media, err = h.cfg.Media.NewRoom(rtc.RoomConfig{Slots: cfg.Slots, OnTalkers: l.report}); err != nil {

@@ -86,8 +86,16 @@ func (l *live) presenceEvery() time.Duration {
 	return max(l.hub.cfg.PresenceEvery, time.Duration(l.attendance.Load())*presenceShare)
 }
 
-// presenceShare is a person's share of the time between two presence messages.
-const presenceShare = time.Millisecond
+// talkersEvery is the same for talkers, who are of more use soon.
+func (l *live) talkersEvery() time.Duration {
+	return max(l.hub.cfg.TalkersEvery, time.Duration(l.attendance.Load())*talkersShare)
+}
+
+// These are a person's share of the time between two messages of a kind.
+const (
+	presenceShare = time.Millisecond
+	talkersShare  = presenceShare / 5
+)
 
 // announce tells everybody with a WebSocket what has changed: one message for
 // each hall and one for the stage, each encoded once. A join costs the room
@@ -160,10 +168,21 @@ func (l *live) broadcast(m wire.ServerMessage, to []*sender) {
 		l.hub.log.Error("encode a broadcast", "room", l.id, "type", m.Type(), "err", err)
 		return
 	}
-	for _, out := range to {
+	for i, out := range to {
+		if i > 0 && i%breath == 0 {
+			time.Sleep(breather)
+		}
 		out.push(p)
 	}
 }
+
+// A message to thousands goes to a breath of them at a time, so that telling them
+// all does not hold up the audio: it wakes a goroutine and takes a system call for
+// each.
+const (
+	breath   = 64
+	breather = 2 * time.Millisecond
+)
 
 // talkers holds who has a slot. It has a lock of its own, so that the media can
 // report at any time.
