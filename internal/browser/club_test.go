@@ -48,6 +48,18 @@ func TestAGuestComesInByInviteAndASecondTabEndsTheFirst(t *testing.T) {
 	bo.sees("Board meeting")
 	bo.hears(said)
 	assert.NotContains(t, eval[string](bo, "location.href"), "/i/", "the code does not stay in the address")
+
+	again := c.tab(bo)
+	again.goTo(link)
+	again.click("Listen in")
+	again.hears(said)
+	bo.sees("You are listening somewhere else")
+	bo.await("connections.every((c) => c.signalingState === 'closed')")
+	ada.sees("1 on stage · 1 listener")
+	bo.click("Listen here instead")
+	bo.click("Listen in")
+	bo.hears(said)
+	again.sees("You are listening somewhere else")
 }
 
 func TestAClosedRoomLooksLikeNone(t *testing.T) {

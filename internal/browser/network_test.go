@@ -100,5 +100,5 @@ func TestAMicrophoneThatNeedsHTTPSIsExplained(t *testing.T) {
 	ada.opensRoom("http://earshot.test:"+at.Port(), "Radio")
 	ada.click("Turn your microphone on")
 	ada.sees("The microphone needs HTTPS")
-	ada.await("document.querySelector('.mic') && !document.querySelector('.mic').disabled")
+	ada.await("document.querySelector('.mic:not([aria-disabled])')") // to be tried again
 }

@@ -111,7 +111,7 @@ func TestThePageIsFitToBeSeenAndRead(t *testing.T) {
 	ada.opensRoom(s.url, "Friday night radio")
 	ada.click("Turn your microphone on")
 	const room = "friday-night-radio"
-	for _, name := range []string{"Marisol Vega", "Tom Åkesson", "Yuki"} {
+	for _, name := range []string{"Marisol Vega", "Tom Åkesson", "Yuki", "Priya Nair", "Jonas Weber"} {
 		attend(t, s, room, "speaker", name)
 	}
 	for i := range 41 {

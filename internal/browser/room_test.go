@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -29,4 +30,16 @@ func TestANewcomerOpensARoomInvitesASecondWindowAndIsHeard(t *testing.T) {
 	for _, heard := range ada.records(time.Second) {
 		assert.Zero(t, heard.energy(), "nobody hears their own mic")
 	}
+}
+
+func TestABrowserThatWantsATapBeforeItPlaysGetsOne(t *testing.T) {
+	s := serve(t, "--open")
+	c := startChromium(t, "speech.ogg")
+	ada := c.person("Ada")
+	ada.opensRoom(s.url, "Radio")
+	ada.do(chromedp.Reload()) // she goes straight back in, without a tap
+	ada.sees("Your browser waits for a tap before it plays")
+	ada.click("Tap to listen")
+	ada.await("document.querySelector('.banner').hidden")
+	ada.await("[...document.querySelectorAll('audio')].every((e) => !e.paused)")
 }

@@ -44,6 +44,39 @@ func TestAMutedSpeakerIsSilent(t *testing.T) {
 	bo.hears(said)
 }
 
+func TestAListenerRaisesAHandIsInvitedAndSpeaks(t *testing.T) {
+	_, _, ada, bo, said := onAir(t)
+	ada.click("Mute your microphone") // so that only Bo is heard
+	before := eval[int](bo, "connections.length")
+	bo.click("Raise your hand")
+	ada.click("Raised hands: 1")
+	ada.click("Invite Bo to the stage")
+	bo.sees("Ada invites you to the stage")
+	bo.click("Stay in the audience")
+	ada.sees("Bo would rather listen")
+
+	ada.click("Invite Bo to the stage")
+	bo.click("Come on stage")
+	bo.sees("Bo (you)")
+	ada.sees("2 on stage · 0 listeners")
+	assert.Equal(t, before, eval[int](bo, "connections.length"), "the ear stays as it is and no microphone was asked for")
+	bo.click("Turn your microphone on")
+	ada.hears(said)
+	ada.await("document.querySelectorAll('.seat.talking').length === 1")
+
+	// A mute by the host holds, and back in the audience all is over.
+	ada.click("Close: Raised hands")
+	ada.picks("Bo")
+	ada.click("Mute")
+	bo.sees("A host muted your microphone")
+	ada.silence()
+	ada.picks("Bo")
+	ada.click("Move to the audience")
+	bo.sees("You are back in the audience")
+	ada.sees("1 on stage · 1 listener")
+	assert.Equal(t, 1, eval[int](bo, "connections.filter((c) => c.signalingState !== 'closed').length"), "the microphone is off")
+}
+
 func TestWhoeverIsRemovedHearsNothingThoughTheirPageTriesToStay(t *testing.T) {
 	_, _, ada, bo, _ := onAir(t)
 	bo.click("Raise your hand")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,8 +58,14 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 		path, err = exec.LookPath("google-chrome")
 	}
 	require.NoError(t, err, "Chromium is missing: make tools installs it")
-	s := newStage(t)
-	every(t, s.Tick)
+	var present atomic.Pointer[stage]
+	on := func(tune ...func(*ServerConfig)) *stage {
+		s := newStage(t, tune...)
+		every(t, s.Tick)
+		present.Store(s)
+		return s
+	}
+	on()
 	ears, peers := make(chan *ear, 2), make(chan *Peer, 2)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/offer" {
@@ -66,6 +73,7 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 			_, _ = io.WriteString(w, chromiumPage)
 			return
 		}
+		s := present.Load()
 		body, _ := io.ReadAll(r.Body)
 		var offer sdp.SessionDescription
 		if err := offer.Unmarshal(body); err != nil {
@@ -94,7 +102,8 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 	defer func() { assert.NoError(t, chromedp.Cancel(tab)) }()
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(web.URL)))
 
-	listen := func(seq uint16) (*ear, *Peer) {
+	listen := func(seq uint16, profile string) (*ear, *Peer) {
+		s := present.Load()
 		call(t, tab, "listen()")
 		e, p := within(t, ears, "an ear"), within(t, peers, "a peer")
 		within(t, e.ready, "the server's readiness")
@@ -108,17 +117,27 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		heard := call(t, tab, "hear(100)")
-		assert.Equal(t, "100 0 SRTP_AEAD_AES_128_GCM TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 FEFD", heard)
+		assert.Equal(t, "100 0 "+profile+" TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 FEFD", heard)
 		parsed, err := rtcp.Unmarshal(within(t, e.rtcp, "a receiver report"))
 		require.NoError(t, err)
 		assert.IsType(t, &rtcp.ReceiverReport{}, parsed[0])
 		return e, p
 	}
-	e, _ := listen(32700)
+	// Chromium offers all that this package speaks; the server chooses.
+	const favourite = "SRTP_AEAD_AES_128_GCM"
+	for profile, name := range map[Profile]string{GCM128: favourite, GCM256: "SRTP_AEAD_AES_256_GCM", CM128SHA1: "SRTP_AES128_CM_HMAC_SHA1_80"} {
+		on(func(cfg *ServerConfig) { cfg.Profiles = []Profile{profile} })
+		e, _ := listen(32700, name)
+		call(t, tab, "hangup()")
+		assert.ErrorIs(t, within(t, e.closed, "the end of a peer with "+name), ErrPeerClosed)
+	}
+
+	on()
+	e, _ := listen(32700, favourite)
 	call(t, tab, "hangup()")
 	assert.ErrorIs(t, within(t, e.closed, "the end of a closed page's peer"), ErrPeerClosed)
 
-	_, p := listen(7)
+	_, p := listen(7, favourite)
 	p.Close()
 	call(t, tab, "reach('closed')")
 }

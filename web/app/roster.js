@@ -94,7 +94,7 @@ export class Roster {
    */
   presence(m) {
     this.audience = m.audience;
-    this.total = m.total ?? this.total;
+    this.total = m.total ?? 0;
     this.rev = Math.max(this.rev, m.rev ?? 0);
     this.rules = m.rules ?? this.rules;
     if (m.hands) {

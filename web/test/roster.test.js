@@ -50,4 +50,6 @@ test("those in the audience see their hall, those on stage the total", () => {
   roster.became("speaker");
   roster.presence({ audience: 100, total: 5000 });
   assert.equal(roster.listeners, 5000);
+  roster.presence({ audience: 0 });
+  assert.equal(roster.listeners, 0, "a total that is missing is none");
 });

@@ -26,7 +26,7 @@ export function initials(name) {
  * @param {string} name
  */
 function hue(name) {
-  let sum = 7;
-  for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) >>> 0;
+  let sum = 0x811c9dc5; // FNV-1a
+  for (const letter of name) sum = Math.imul(sum ^ (letter.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return sum % 12;
 }

@@ -10,12 +10,12 @@ import { icon } from "./icon.js";
  */
 export function bar(call, on) {
   const leave = h("button", { type: "button", class: "leave", onclick: () => call.leave() }, icon("leave"), h("span", {}, "Leave", h("span", { class: "spare" }, " quietly")));
-  const end = h("button", { type: "button", class: "ghost danger end", onclick: on.end }, icon("stop"), h("span", { class: "spare" }, "End"));
+  const end = h("button", { type: "button", class: "ghost danger end", onclick: able(on.end) }, icon("stop"), h("span", { class: "spare" }, "End"));
   const share = h("button", { type: "button", class: "round", "aria-label": "Invite people", onclick: on.share }, icon("share"));
   const number = h("span", { class: "count" });
   const hands = h("button", { type: "button", class: "round", "aria-controls": "hands", onclick: on.hands }, icon("people"), number);
-  const hand = h("button", { type: "button", class: "round", onclick: () => call.request({ type: call.roster.handUp ? "lower-hand" : "raise-hand" }) }, icon("hand"));
-  const mic = h("button", { type: "button", class: "round mic", onclick: () => call.speaking.toggle() });
+  const hand = h("button", { type: "button", class: "round", onclick: able(() => call.request({ type: call.roster.handUp ? "lower-hand" : "raise-hand" })) }, icon("hand"));
+  const mic = h("button", { type: "button", class: "round mic", onclick: able(() => call.speaking.toggle()) });
   return {
     element: h("nav", { class: "bar", "aria-label": "You" }, leave, end, h("span", { class: "bar-gap" }), share, hands, hand, mic),
     /** @param {boolean} handsOpen whether the queue is shown */
@@ -28,7 +28,7 @@ export function bar(call, on) {
       apply(hands, { "aria-expanded": String(handsOpen), "aria-label": `Raised hands: ${roster.handCount}` });
       updateHand(hand, call, live);
       updateMic(mic, call, live);
-      end.disabled = !live;
+      enable(end, live);
     },
   };
 }
@@ -40,7 +40,7 @@ export function bar(call, on) {
  */
 function updateHand(button, { roster }, live) {
   button.hidden = roster.onStage || roster.rules.hands === "off";
-  button.disabled = !live;
+  enable(button, live);
   button.classList.toggle("on", roster.handUp);
   apply(button, { "aria-pressed": String(roster.handUp), "aria-label": "Raise your hand" });
 }
@@ -54,7 +54,7 @@ function updateMic(button, { roster, speaking }, live) {
   button.hidden = !roster.onStage;
   const busy = speaking.state === "asking" || speaking.state === "connecting";
   const barred = speaking.state === "on" && speaking.muted && !speaking.mayUnmute;
-  button.disabled = !live || busy || barred;
+  enable(button, live && !busy && !barred);
   button.classList.toggle("on", !speaking.silent);
   button.classList.toggle("busy", busy);
   const name = speaking.silent ? "mic-off" : "mic";
@@ -64,4 +64,24 @@ function updateMic(button, { roster, speaking }, live) {
   }
   const label = barred ? "A host muted you" : speaking.silent ? "Turn your microphone on" : "Mute your microphone";
   apply(button, { "aria-label": label, title: label });
+}
+
+/**
+ * Says whether a button does anything right now. One that is disabled for real
+ * would lose the focus.
+ * @param {HTMLButtonElement} button
+ * @param {boolean} enabled
+ */
+function enable(button, enabled) {
+  apply(button, { "aria-disabled": enabled ? null : "true" });
+}
+
+/**
+ * @param {() => void} act
+ * @returns {(event: MouseEvent) => void}
+ */
+function able(act) {
+  return ({ currentTarget }) => {
+    if (/** @type {Element} */ (currentTarget).getAttribute("aria-disabled") !== "true") act();
+  };
 }

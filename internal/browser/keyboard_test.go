@@ -1,0 +1,93 @@
+package browser_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
+)
+
+// presses presses keys, one after another.
+func (p *person) presses(keys ...string) {
+	p.t.Helper()
+	for _, k := range keys {
+		p.do(chromedp.KeyEvent(k))
+	}
+}
+
+// focus is the name of what has it.
+func (p *person) focus() string {
+	p.t.Helper()
+	return eval[string](p, `(() => { const e = document.activeElement; return (e.getAttribute('aria-label') ?? e.labels?.[0]?.innerText ?? e.innerText).replace(/\s+/g, ' ').trim(); })()`)
+}
+
+// tabsTo presses Tab until something has the focus.
+func (p *person) tabsTo(name string) {
+	p.t.Helper()
+	for range 30 {
+		if p.focus() == name {
+			return
+		}
+		p.presses(kb.Tab)
+	}
+	assert.Fail(p.t, "out of reach of the keyboard", "%s; the focus is on %q", name, p.focus())
+}
+
+func TestEverythingIsWithinReachOfTheKeyboard(t *testing.T) {
+	s := serve(t, "--open")
+	c := startChromium(t, "speech.ogg")
+	ada := c.person("Ada")
+	ada.goTo(s.url)
+	ada.sees("Open a room")
+	ada.tabsTo("What is it about?")
+	ada.presses("Radio")
+	ada.tabsTo("Your name")
+	ada.presses("Ada", kb.Enter)
+	ada.sees("Ada (you)")
+	attend(t, s, "radio", "speaker", "Tom")
+	ada.sees("Tom")
+
+	ada.tabsTo("Turn your microphone on")
+	ada.presses(kb.Enter)
+	ada.await("document.querySelector('.seat.talking')")
+	ada.await("document.activeElement.getAttribute('aria-label') === 'Mute your microphone'") // the focus stays
+	ada.presses(" ")
+	ada.await("document.querySelector('.seat.own.muted')")
+
+	// The menu of somebody on stage takes the focus, and gives it back.
+	ada.tabsTo("T Tom Speaker Microphone on")
+	ada.presses(kb.Enter)
+	ada.await("document.querySelector('dialog[open]')?.contains(document.activeElement)")
+	ada.presses(kb.Escape)
+	ada.await("!document.querySelector('dialog')")
+	assert.Equal(t, "T Tom Speaker Microphone on", ada.focus())
+
+	ada.tabsTo("Leave quietly")
+	ada.presses(kb.Enter)
+	ada.sees("You left quietly")
+	assert.Equal(t, "You left quietly", ada.focus(), "a screen reader says what has happened")
+}
+
+func TestARefusedMicrophoneIsExplainedAndCanBeAllowedLater(t *testing.T) {
+	s := serve(t, "--open")
+	c := startChromium(t, "speech.ogg", chromedp.Flag("use-fake-ui-for-media-stream", false))
+	ada := c.person("Ada")
+	set := func(setting browser.PermissionSetting) {
+		_, err := chromedp.CallBrowser(ada.tab, browser.SetPermission, browser.SetPermissionParams{
+			Permission: &browser.PermissionDescriptor{Name: "microphone"}, Setting: setting, Origin: s.url,
+			BrowserContextID: chromedp.FromContext(ada.tab).BrowserContextID,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ada.opensRoom(s.url, "Radio")
+	set(browser.PermissionSettingDenied)
+	ada.click("Turn your microphone on")
+	ada.sees("The microphone is blocked")
+	set(browser.PermissionSettingGranted)
+	ada.click("Turn your microphone on")
+	ada.await("document.querySelector('.seat.talking')")
+}
