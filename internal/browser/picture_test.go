@@ -57,6 +57,7 @@ func (p *person) pictured(dir, what string) {
 		for _, dark := range []bool{false, true} {
 			p.on(s, dark)
 			p.settled()
+			p.await("!document.querySelector('.seat') || document.querySelector('.seat.talking')") // as one would show it
 			name := fmt.Sprintf("%s-%s", what, s.name)
 			if dark {
 				name += "-dark"
