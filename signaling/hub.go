@@ -196,24 +196,6 @@ func (h *hub) restore(states []room.State) error {
 	return nil
 }
 
-// hold keeps a place on a room's stage for a guest who is invited; release frees
-// it.
-func (h *hub) hold(id string, g room.Hold) error {
-	l, err := h.find(id)
-	if err != nil {
-		return err
-	}
-	return l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Hold(g, now) }, nil)
-}
-
-func (h *hub) release(id, key string) error {
-	l, err := h.find(id)
-	if err != nil {
-		return err
-	}
-	return l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Release(key, now) }, nil)
-}
-
 // find returns a room.
 func (h *hub) find(id string) (*live, error) {
 	h.mu.Lock()
