@@ -223,7 +223,15 @@ func leagueTable(name string, teams []*team) string {
 		}
 		rows = append(rows, row)
 	}
-	return "\n  " + name + "\n\n" + columns(rows) + "\n"
+	text := "\n  " + name + "\n\n" + columns(rows) + "\n"
+	for _, t := range teams {
+		if t.report != nil {
+			for _, why := range t.report.Reasons {
+				text += fmt.Sprintf("  %s is invalid: %s\n", t.name, why)
+			}
+		}
+	}
+	return text
 }
 
 // columns aligns rows: the first column to the left, the others to the right.
