@@ -102,13 +102,18 @@ func (s *session) lost(err error) {
 	s.out.quit()
 }
 
+// keptBuffer is how much memory a session keeps for what it reads: most of it is
+// short.
+const keptBuffer = 512
+
 // take reads and handles one message. An error means that the socket is dead.
 func (s *session) take(ctx context.Context, kind int, r io.Reader) error {
 	s.buf.Reset()
-	if s.buf.Cap() > wire.MaxMessage/8 {
-		// One long message must not keep its memory for the session's life.
-		s.buf = bytes.Buffer{}
-	}
+	defer func() {
+		if s.buf.Cap() > keptBuffer {
+			s.buf = bytes.Buffer{} // an offer's, for which nothing more may come for hours
+		}
+	}()
 	if _, err := s.buf.ReadFrom(io.LimitReader(r, wire.MaxMessage+1)); err != nil {
 		return err
 	}
