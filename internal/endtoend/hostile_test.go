@@ -48,7 +48,8 @@ func fortify(t *testing.T, change func(*signaling.Config)) *fortress {
 	engine, err := rtc.New(rtc.Config{Media: "127.0.0.1:0", Log: log})
 	require.NoError(t, err)
 	f := &fortress{registry: prometheus.NewRegistry(), media: engine.Addr()}
-	cfg := signaling.Config{Open: true, Media: engine, Log: log, Registry: f.registry, Version: "test"}
+	cfg := signaling.Config{Open: true, Media: engine, Log: log, Registry: f.registry, Version: "test",
+		ResumeWindow: 500 * time.Millisecond} // after which the seats of connections that died are free
 	if change != nil {
 		change(&cfg)
 	}
