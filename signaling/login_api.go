@@ -151,14 +151,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = readBody(w, r, &body)
 	}
-	if err == nil {
-		// By account, too: a key has its account in front.
-		id, _, _ := strings.Cut(body.Key, "-")
-		err = s.limits.signInAs(s.limits.origin(r), id)
-	}
 	var account store.Account
 	if err == nil {
-		account, err = s.store.Login(r.Context(), body.Key, s.cfg.Clock())
+		account, err = s.store.Login(r.Context(), body.Key, s.cfg.Clock(), func(id string) error {
+			return s.limits.signInAs(s.limits.origin(r), id)
+		})
 	}
 	var answer sessionAnswer
 	c := claims{Name: account.Name, Login: account.Login, Pass: newID()}

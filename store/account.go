@@ -42,8 +42,10 @@ func (s *Store) Join(ctx context.Context, name, inviter string, invites int, now
 }
 
 // Login logs an account in, which ends its earlier login: [ErrKey] if the key is
-// not one. It does the same work for an account that is not there.
-func (s *Store) Login(ctx context.Context, key string, now time.Time) (Account, error) {
+// not one. It does the same work for an account that is not there. may is asked
+// when the key is right; its error is the end of it. (So whoever knows no more than
+// an account's id cannot use up what its owner may do.)
+func (s *Store) Login(ctx context.Context, key string, now time.Time, may func(account string) error) (Account, error) {
 	id, secret, _ := strings.Cut(key, "-")
 	given := digest(secret)
 	return s.accounts.change(ctx, id, func(a Account, there bool) (Account, error) {
@@ -53,6 +55,9 @@ func (s *Store) Login(ctx context.Context, key string, now time.Time) (Account, 
 		}
 		if subtle.ConstantTimeCompare([]byte(given), []byte(want)) != 1 {
 			return a, ErrKey
+		}
+		if err := may(id); err != nil {
+			return a, err
 		}
 		a.Login++
 		a.Since = now

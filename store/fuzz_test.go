@@ -28,7 +28,7 @@ func FuzzCode(f *testing.F) {
 		require.ErrorIs(t, err, ErrUnavailable)
 		_, err = s.Look(text, noon)
 		require.ErrorIs(t, err, ErrUnavailable)
-		_, err = s.Login(t.Context(), text, noon)
+		_, err = s.Login(t.Context(), text, noon, anybody)
 		require.Error(t, err)
 		left, err := s.Look(code, noon)
 		require.NoError(t, err)

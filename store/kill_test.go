@@ -90,7 +90,7 @@ func victim(dir string, out io.Writer) error {
 				if err == nil && n%4 == 0 {
 					var a Account
 					say("? login %s %d", key, n)
-					if a, err = s.Login(ctx, key, begin); err == nil {
+					if a, err = s.Login(ctx, key, begin, anybody); err == nil {
 						say("! login %s %d", key, a.Login)
 					}
 				}

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// anybody may log in.
+func anybody(string) error { return nil }
+
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 // place is where a store is, and can be opened again.
@@ -122,7 +125,7 @@ func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
 		account, err := s.Account(ada.ID)
 		require.NoError(t, err)
 		assert.Equal(t, 1, account.Invites, "the budget is spent")
-		again, err := s.Login(ctx, key, noon.Add(time.Minute))
+		again, err := s.Login(ctx, key, noon.Add(time.Minute), anybody)
 		require.NoError(t, err)
 		assert.EqualValues(t, 2, again.Login)
 
@@ -230,13 +233,13 @@ func TestASecondLoginIsALaterOne(t *testing.T) {
 		ada, key, err := s.Join(ctx, "Ada", "", 2, noon)
 		require.NoError(t, err)
 		for n := range 3 {
-			a, err := s.Login(ctx, key, noon.Add(time.Hour))
+			a, err := s.Login(ctx, key, noon.Add(time.Hour), anybody)
 			require.NoError(t, err)
 			assert.EqualValues(t, n+2, a.Login)
 			assert.Equal(t, noon.Add(time.Hour), a.Since)
 		}
 		for _, wrong := range []string{"", "-", ada.ID, ada.ID + "-", ada.ID + "-" + NewCode(), NewCode() + "-" + key[CodeLength+1:], key + "x"} {
-			_, err := s.Login(ctx, wrong, noon)
+			_, err := s.Login(ctx, wrong, noon, anybody)
 			assert.Equal(t, ErrKey, err, "%q", wrong)
 		}
 		assert.Len(t, s.Accounts(), 1)
@@ -355,7 +358,7 @@ func TestNoCodeThatLetsNobodyInReachesTheDisk(t *testing.T) {
 	}
 	assert.Zero(t, disk.asked.Load())
 	for _, key := range []string{"", NewCode() + "-" + NewCode()} {
-		_, err := s.Login(t.Context(), key, noon)
+		_, err := s.Login(t.Context(), key, noon, anybody)
 		assert.Equal(t, ErrKey, err)
 	}
 	assert.Zero(t, disk.asked.Load())
