@@ -1,7 +1,6 @@
 package signaling
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -165,7 +164,7 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request, have grant, l *l
 	made, code, err := s.store.Invite(r.Context(), wanted)
 	if err == nil && l != nil && made.Role.OnStage() && made.Uses == 1 {
 		hold := room.Hold{Key: made.ID, Name: made.Name, Role: made.Role, Until: made.Expires}
-		err = s.hub.hold(l.id, hold)
+		err = l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Hold(hold, now) }, nil)
 		if err != nil {
 			_, _ = s.store.Revoke(r.Context(), made.ID, s.cfg.Clock())
 		}
@@ -278,8 +277,8 @@ func (s *Server) revokeInvite(w http.ResponseWriter, r *http.Request) {
 		i, err = s.store.Revoke(r.Context(), i.ID, s.cfg.Clock())
 	}
 	if err == nil && i.Role.OnStage() {
-		if err = s.hub.release(i.Room, i.ID); errors.Is(err, errNoRoom) || errors.Is(err, room.ErrEnded) {
-			err = nil // its places went with it
+		if l, gone := s.hub.find(i.Room); gone == nil {
+			err = l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Release(i.ID, now) }, nil)
 		}
 	}
 	if err == nil {
