@@ -182,6 +182,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	work.Go(func() { r.watch(background) })
 	r.arrive(playing)
 	span.Hold = r.clock.Now()
+	r.links.steady.Store(int64(span.Hold))
 	before := r.hold(playing, span.Hold)
 	span.Steady = before.at
 
