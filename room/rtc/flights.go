@@ -36,13 +36,14 @@ func (f *flights) note(b []byte, to netip.AddrPort, now time.Time) {
 	f.n++
 }
 
-// last says when the last flight left for an address; zero if it is not known.
-func (f *flights) last(to netip.AddrPort) time.Time {
+// last says when the last flight left for an address, since a time: before that
+// the address was another client's. It is zero if it is not known.
+func (f *flights) last(to netip.AddrPort, since time.Time) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var first time.Time
 	for i := range f.recent {
-		if r := &f.recent[i]; r.to == to && (first.IsZero() || r.at.Before(first)) {
+		if r := &f.recent[i]; r.to == to && !r.at.Before(since) && (first.IsZero() || r.at.Before(first)) {
 			first = r.at
 		}
 	}

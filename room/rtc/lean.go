@@ -25,8 +25,9 @@ var errNoRoom = errors.New("packet is too long to be sent")
 // handled by the goroutine that reads the port, and what goes to it is sealed
 // into the outbox of the shard that the hall gave the ear to.
 type lean struct {
-	ear  *Ear
-	name string // the CNAME
+	ear   *Ear
+	name  string    // the CNAME
+	asked time.Time // when its offer came
 
 	// From here on, up to the mailbox, all belongs to the shard once the hall
 	// has the ear.
@@ -99,7 +100,7 @@ func newLeanEar(ctx context.Context, r *Room, owner uint32, o *offer) (*Ear, err
 		return nil, fmt.Errorf("%w: %w", ErrBadOffer, err)
 	}
 	active := o.active()
-	l := &lean{name: rand.Text(), voices: make([]voice, len(active))}
+	l := &lean{name: rand.Text(), asked: r.engine.now(), voices: make([]voice, len(active))}
 	for i := range active {
 		l.voices[i] = voice{ssrc: l.newSSRC(), payload: uint8(active[i].opus), level: active[i].level}
 		if active[i].nack {
@@ -185,7 +186,7 @@ func (l *lean) disconnect(finish func(error)) {
 // Ready implements lite.PeerEvents.
 func (l *lean) Ready(_ *lite.Peer, to netip.AddrPort, s *lite.Sealer) {
 	e := l.ear.room.engine
-	up := e.flights.last(to)
+	up := e.flights.last(to, l.asked)
 	if up.IsZero() {
 		up = e.now()
 	}
