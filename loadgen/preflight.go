@@ -1,20 +1,81 @@
 package loadgen
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 
+	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// spareFiles is what a run opens besides its people: itself, its audio, its
-// HTTP connections.
-const spareFiles = 128
+const (
+	// spareFiles is what a run opens besides its people: itself, its audio, its
+	// HTTP connections.
+	spareFiles = 128
 
-// preflight refuses a run that this machine's limits can't carry, and names
-// what to raise.
-func preflight(s *scenario.Scenario) error {
-	limit, ok := openFiles()
-	if !ok {
+	// frames is how many of a second a voice has.
+	frames = 50
+	// readByCore and servedByCore are how many packets a second a core receives
+	// as the crowd, and serves as earshot's own server, with room for the joins:
+	// what docs/performance.md measures, rounded down.
+	readByCore, servedByCore = 400_000, 250_000
+	// usable is the share of the cores that a run can be expected to get by with:
+	// beyond it, packets wait for a core longer than they may.
+	usable = 0.9
+
+	// queued is what a datagram of speech takes of a socket's receive buffer on
+	// Linux, with the kernel's own record of it, in bytes.
+	queued = 768
+	// behind is how many frames of each of its clients a shared socket should
+	// hold, for when its reader has to wait for a core.
+	behind = 2
+)
+
+// A Machine is what a run may use of the machine it is on.
+type Machine struct {
+	// Files is how many a process may have open; 0 if there is no limit.
+	Files uint64
+	// Cores is how many may be used.
+	Cores int
+	// Buffer is the largest receive buffer, of those that the crowd asks for, that
+	// the system allows a socket, in bytes. 0 if it is the system's default.
+	Buffer int
+}
+
+// ThisMachine is what this process may use.
+func ThisMachine() Machine {
+	m := Machine{Cores: runtime.GOMAXPROCS(0)}
+	m.Files, _ = openFiles()
+	for _, m.Buffer = range buffers {
+		c, err := udpbatch.Listen(context.Background(), "127.0.0.1:0", udpbatch.Options{ReadBuffer: m.Buffer})
+		if err == nil {
+			_ = c.Close() // nothing has been sent on it
+			break
+		}
+	}
+	return m
+}
+
+// Preflight looks, before anything starts, for what of the machine is too small
+// for a scenario, and names it with what to do about it. What would make the run
+// impossible is an error. What would likely make it invalid is a warning: the run
+// itself will tell. own says that the run's own server is on the machine as well.
+func (m Machine) Preflight(s *scenario.Scenario, own bool) (warnings []string, err error) {
+	if err := m.files(s); err != nil {
+		return nil, err
+	}
+	for _, warning := range []string{m.cores(s, own), m.buffers(s)} {
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
+	}
+	return warnings, nil
+}
+
+// files refuses a run that needs more open files than are allowed.
+func (m Machine) files(s *scenario.Scenario) error {
+	if m.Files == 0 {
 		return nil
 	}
 	need := uint64(spareFiles)
@@ -26,8 +87,79 @@ func preflight(s *scenario.Scenario) error {
 		}
 		need += each * uint64(g.Count) * uint64(s.Rooms)
 	}
-	if need > limit {
-		return fmt.Errorf("the run needs about %d open files and this process may have %d: raise the limit with ulimit -n %d, or cast fewer people", need, limit, need)
+	if need > m.Files {
+		return fmt.Errorf("the run needs about %d open files and this process may have %d: raise the limit with ulimit -n %d, or cast fewer people", need, m.Files, need)
 	}
 	return nil
+}
+
+// cores warns of a run whose packets are more than the cores can be expected to
+// carry.
+func (m Machine) cores(s *scenario.Scenario, own bool) string {
+	packets := 0
+	for _, g := range s.Cast {
+		packets += g.Count * heard(s, g) * frames * s.Rooms
+	}
+	need, doing := float64(packets)/readByCore, "receive"
+	if own {
+		need, doing = need+float64(packets)/servedByCore, "serve and receive"
+	}
+	if need <= usable*float64(m.Cores) {
+		return ""
+	}
+	return fmt.Sprintf("the run has %d packets a second, which take about %.1f cores to %s, and this process may use %d: it is likely to be invalid; cast fewer people, or use a larger machine%s",
+		packets, need, doing, m.Cores, map[bool]string{true: " or one more, with --target"}[own])
+}
+
+// buffers warns of shared sockets that can't hold what their clients receive
+// while their reader waits for a core.
+func (m Machine) buffers(s *scenario.Scenario) string {
+	if !sharing {
+		return ""
+	}
+	clients, most := 0, 0
+	for _, g := range s.Cast {
+		clients += g.Count * s.Rooms
+		most = max(most, heard(s, g))
+	}
+	need := min(clients, laneClients) * most * behind * queued / 2 // the kernel doubles what it is asked for
+	if need <= max(m.Buffer, defaultBuffer) {
+		return ""
+	}
+	return fmt.Sprintf("a socket's receive buffer may have %d bytes, and %d clients that share one want %d: packets may be dropped on the generator's side, which makes the run invalid; run: sysctl -w net.core.rmem_max=%d",
+		max(m.Buffer, defaultBuffer), min(clients, laneClients), need, enough(need))
+}
+
+// defaultBuffer is Linux's net.core.rmem_default.
+const defaultBuffer = 212_992
+
+// enough is the least of the sizes that the crowd asks for and that hold need,
+// or the largest.
+func enough(need int) int {
+	best := buffers[0]
+	for _, b := range buffers {
+		if b >= need {
+			best = b
+		}
+	}
+	return best
+}
+
+// heard is how many voices at once one of a group hears at the most.
+func heard(s *scenario.Scenario, of scenario.Group) int {
+	voices := 0
+	for _, g := range s.Cast {
+		switch {
+		case g.Role == scenario.Listener || len(g.Audio) == 0:
+		case g.Turns != nil:
+			voices += min(g.Count, g.Turns.Overlap)
+		default:
+			voices += g.Count
+		}
+	}
+	n := min(voices, s.Room.Slots)
+	if of.Sections > 0 {
+		n = min(n, of.Sections)
+	}
+	return n
 }

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -44,7 +45,13 @@ type Result struct {
 
 // Generator is the health of the generator itself.
 type Generator struct {
-	CPU float64 // cores used in the steady state
+	// CPU is how many cores it used in the steady state, and CPUs how many it
+	// may use: those that the system leaves it, and Go's scheduler with them.
+	CPU  float64
+	CPUs int
+	// CPUWait is how many of its threads were ready to run and waited for a core,
+	// on average over the steady state; 0 where the system does not tell.
+	CPUWait float64
 	// SendLag is how late its frames went out, JoinLag how late its joins and
 	// the acts of its timeline began, and ReadLag how long packets lay in its
 	// sockets and queues: of each the 99th percentile.
@@ -69,11 +76,13 @@ type sample struct {
 	at     time.Duration
 	server *Usage
 	own    time.Duration // CPU of this process
+	wait   time.Duration // its threads' for a core; 0 if it can't be known
 	memory uint64        // of this process; 0 if it can't be known
 }
 
 func (r *run) sample(ctx context.Context) sample {
 	s := sample{at: r.clock.Now(), own: ownCPU(), memory: ownMemory()}
+	s.wait, _ = ownWait()
 	if r.Server == nil {
 		return s
 	}
@@ -127,11 +136,13 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 			SendLag: p99(r.health.sends), JoinLag: p99(r.health.joins), ReadLag: p99(r.health.waits),
 			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,
 			ClockStep: time.Duration(r.health.steps.Load()),
+			CPUs:      runtime.GOMAXPROCS(0),
 		},
 		Environment: Here(),
 	}
 	if window > 0 {
 		result.Generator.CPU = (after.own - before.own).Seconds() / window
+		result.Generator.CPUWait = max(0, (after.wait-before.wait).Seconds()/window)
 	}
 	for _, h := range r.halls {
 		result.Speakers += len(h.stage)

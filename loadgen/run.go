@@ -57,7 +57,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
 		return nil, err
 	}
-	if err := preflight(cfg.Scenario); err != nil {
+	if err := ThisMachine().files(cfg.Scenario); err != nil {
 		return nil, err
 	}
 	r, err := newRun(cfg)

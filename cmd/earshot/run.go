@@ -94,6 +94,9 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 	for _, w := range s.Warnings {
 		fmt.Fprintln(stderr, "earshot: warning:", w)
 	}
+	if err := f.preflight(s, stderr); err != nil {
+		return err
+	}
 	if err := f.out.check(f.repeat); err != nil {
 		return usage(err)
 	}
@@ -109,6 +112,16 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 		return f.once(ctx, s, trust, out, watching, stdout, stderr)
 	})
 	return errors.Join(err, watching.Close())
+}
+
+// preflight says what of this machine is too small for the scenario.
+func (f runFlags) preflight(s *scenario.Scenario, stderr io.Writer) error {
+	own := f.target == "" && f.driver == "earshot"
+	warnings, err := loadgen.ThisMachine().Preflight(s, own)
+	for _, w := range warnings {
+		fmt.Fprintln(stderr, "earshot: warning:", w)
+	}
+	return err
 }
 
 // once plays the scenario one time.

@@ -51,7 +51,7 @@ func measured() *loadgen.Result {
 		},
 		Crowd:       measure.Share{Delivered: metric.Rate{Passes: 990_000, Total: 990_000}, Latency: latencies(5)},
 		Probes:      measure.Share{Delivered: metric.Rate{Passes: 10_000, Total: 10_000}, Latency: latencies(6)},
-		Generator:   loadgen.Generator{CPU: 0.6, SendLag: 1200 * time.Microsecond, JoinLag: 2 * time.Millisecond, ReadLag: 13 * time.Millisecond},
+		Generator:   loadgen.Generator{CPU: 0.6, CPUs: 2, CPUWait: 0.1, SendLag: 1200 * time.Microsecond, JoinLag: 2 * time.Millisecond, ReadLag: 13 * time.Millisecond},
 		Environment: loadgen.Environment{OS: "linux", Arch: "amd64", CPUs: 2, Go: "go1.26"},
 	}
 }
@@ -100,9 +100,24 @@ func TestTheVerdict(t *testing.T) {
 		{"probes that lost what the crowd did not are invalid", func(r *loadgen.Result) {
 			r.Probes.Delivered = metric.Rate{Passes: 9_980, Total: 10_000}
 		}, nil, Invalid, "the probes disagree with the crowd: delivered 99.8% and 100%"},
+		{"a crowd that lost what the probes did not is as well", func(r *loadgen.Result) {
+			r.Crowd.Delivered = metric.Rate{Passes: 988_000, Total: 990_000}
+		}, nil, Invalid, "the probes disagree with the crowd: delivered 100% and 99.798%"},
+		{"probes that lost a little more than the crowd are not", func(r *loadgen.Result) {
+			r.Probes.Delivered = metric.Rate{Passes: 9_991, Total: 10_000}
+		}, nil, Pass, ""},
 		{"probes that were slower than the crowd are invalid", func(r *loadgen.Result) {
 			r.Probes.Latency = latencies(12)
 		}, nil, Invalid, "the probes disagree with the crowd: latency p(50) 12.00ms and 5.00ms"},
+		{"probes that were faster than the crowd are as well", func(r *loadgen.Result) {
+			r.Crowd.Latency = latencies(12)
+		}, nil, Invalid, "the probes disagree with the crowd: latency p(50) 6.00ms and 12.00ms"},
+		{"probes of which one packet in fifty was slow are invalid", func(r *loadgen.Result) {
+			r.Probes.Latency.RecordN(11, 200)
+		}, nil, Invalid, "the probes disagree with the crowd: latency p(99) 11.00ms and 5.00ms"},
+		{"probes that were a little slower are not", func(r *loadgen.Result) {
+			r.Probes.Latency = latencies(9.9)
+		}, nil, Pass, ""},
 		{"probes with a few packets tell nothing", func(r *loadgen.Result) {
 			r.Probes.Delivered = metric.Rate{Passes: 900, Total: 1000}
 		}, nil, Pass, ""},
@@ -111,8 +126,24 @@ func TestTheVerdict(t *testing.T) {
 		}, nil, Invalid, "at a limit: join: socket: too many open files (2 times)"},
 		{"a generator that sends late is invalid", func(r *loadgen.Result) { r.Generator.SendLag = 21 * time.Millisecond }, nil, Invalid, "it sent its frames late"},
 		{"a generator that sends just in time is not", func(r *loadgen.Result) { r.Generator.SendLag = 20 * time.Millisecond }, nil, Pass, ""},
-		{"a generator that joins late is invalid", func(r *loadgen.Result) { r.Generator.JoinLag = time.Second }, nil, Invalid, "it began its joins and acts late"},
-		{"a generator that reads late is invalid", func(r *loadgen.Result) { r.Generator.ReadLag = time.Second }, nil, Invalid, "it read its packets late"},
+		{"a generator that joins late is invalid", func(r *loadgen.Result) { r.Generator.JoinLag = 251 * time.Millisecond }, nil, Invalid, "it began its joins and acts late"},
+		{"a generator that joins just in time is not", func(r *loadgen.Result) { r.Generator.JoinLag = 250 * time.Millisecond }, nil, Pass, ""},
+		{"a generator that reads late is invalid", func(r *loadgen.Result) { r.Generator.ReadLag = 251 * time.Millisecond }, nil, Invalid, "it read its packets late"},
+		{"a generator that reads just in time is not", func(r *loadgen.Result) { r.Generator.ReadLag = 250 * time.Millisecond }, nil, Pass, ""},
+		{"a generator that uses all its cores is invalid", func(r *loadgen.Result) { r.Generator.CPU = 1.81 }, nil, Invalid, "its process used 1.81 of the 2 cores that it may use"},
+		{"a generator that leaves a tenth of its cores is not", func(r *loadgen.Result) { r.Generator.CPU = 1.8 }, nil, Pass, ""},
+		{"a generator whose one core is used up is invalid, however many the machine has", func(r *loadgen.Result) {
+			r.Generator.CPU, r.Generator.CPUs = 0.95, 1
+		}, nil, Invalid, "0.95 of the 1 core that it may use"},
+		{"a generator that others keep from the cores is invalid", func(r *loadgen.Result) {
+			r.Generator.CPU, r.Generator.CPUWait = 0.4, 2.01
+		}, nil, Invalid, "2.01 of its threads waited for a core"},
+		{"a generator that shares the cores with a busy server is not", func(r *loadgen.Result) {
+			r.Generator.CPU, r.Generator.CPUWait = 0.4, 2
+		}, nil, Pass, ""},
+		{"a generator of which it is not known how many cores it may use is judged by the rest", func(r *loadgen.Result) {
+			r.Generator.CPU, r.Generator.CPUs = 4, 0
+		}, nil, Pass, ""},
 		{"packets dropped by the generator's sockets are invalid", func(r *loadgen.Result) { r.Generator.SocketDrops = 11 }, nil, Invalid, "its sockets dropped 11 packets"},
 		{"packets dropped by the machine's backlog are invalid", func(r *loadgen.Result) { r.Generator.MachineDrops = 11 }, nil, Invalid, "and its machine 11"},
 		{"a generator that is the bottleneck outweighs a threshold that is crossed", func(r *loadgen.Result) { r.Generator.SocketDrops = 11 }, []string{"latency", "p(99) < 2ms"}, Invalid, "its sockets dropped"},

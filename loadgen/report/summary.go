@@ -83,6 +83,8 @@ func summarize(s measure.Share) *shareSummary {
 
 type generatorSummary struct {
 	CPU          float64 `json:"cpu"`
+	CPUs         int     `json:"cpus,omitempty"`
+	CPUWait      float64 `json:"cpu_wait,omitempty"`
 	SendLagMS    float64 `json:"send_lag_p99_ms"`
 	JoinLagMS    float64 `json:"join_lag_p99_ms"`
 	ReadLagMS    float64 `json:"read_lag_p99_ms"`
@@ -106,7 +108,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		Thresholds:  []thresholdSummary{},
 		Metrics:     run.Values,
 		Generator: generatorSummary{
-			CPU:       run.Generator.CPU,
+			CPU: run.Generator.CPU, CPUs: run.Generator.CPUs, CPUWait: run.Generator.CPUWait,
 			SendLagMS: run.Generator.SendLag.Seconds() * 1000, JoinLagMS: run.Generator.JoinLag.Seconds() * 1000, ReadLagMS: run.Generator.ReadLag.Seconds() * 1000,
 			SocketDrops: run.Generator.SocketDrops, MachineDrops: run.Generator.MachineDrops,
 			Unstamped: run.Generator.Unstamped, ClockStepMS: run.Generator.ClockStep.Seconds() * 1000,

@@ -40,6 +40,13 @@ const (
 	// maxDrops is the share of packets that may have been dropped on the
 	// generator's own side: a tenth of what a threshold of 99.99 % tolerates.
 	maxDrops = 0.00001
+	// maxCPU is the share of the cores that it may use that the generator may
+	// use up: beyond, what it does is late as soon as anything comes together.
+	maxCPU = 0.9
+	// maxCPUWait is how many of its threads may wait for a core, for each core
+	// that it may use: on average, all its cores are taken by others then, and
+	// something of its own waits for each.
+	maxCPUWait = 1.0
 	// maxApart is by how much the probes' share of delivered packets, and their
 	// latency's 50th and 99th percentile, may differ from the crowd's; fewer
 	// packets than leastPackets on either side tell nothing.
@@ -124,6 +131,7 @@ func (r *Report) judgeGenerator() {
 				lag.what, lag.is.Round(time.Millisecond), lag.most)
 		}
 	}
+	r.judgeCPU()
 	packets, _ := r.Result.Values["delivered"].(metric.Rate)
 	if drops := g.SocketDrops + g.MachineDrops; float64(drops) > maxDrops*float64(packets.Total) {
 		r.invalidate("the generator was the bottleneck: its sockets dropped %s packets and its machine %s; raise net.core.rmem_max and net.core.netdev_max_backlog",
@@ -132,6 +140,21 @@ func (r *Report) judgeGenerator() {
 	r.judgeProbes()
 	if g.ClockStep > maxClockStep {
 		r.invalidate("the wall clock was stepped by %v during the run, so latencies are wrong by as much", g.ClockStep)
+	}
+}
+
+// judgeCPU tells whether the generator's process was out of CPU, by its own
+// doing or by others'.
+func (r *Report) judgeCPU() {
+	g := r.Result.Generator
+	cores := float64(g.CPUs)
+	if cores > 0 && g.CPU > maxCPU*cores {
+		r.invalidate("the generator was the bottleneck: its process used %.2f of the %s that it may use (the limit is %.0f%%); give it more CPU, or a smaller scenario",
+			g.CPU, count(g.CPUs, "core"), maxCPU*100)
+	}
+	if cores > 0 && g.CPUWait > maxCPUWait*cores {
+		r.invalidate("the generator was the bottleneck: others kept it from the CPU, so that on average %.2f of its threads waited for a core (the limit is %.0f for %s); stop what else runs, or give it more CPU",
+			g.CPUWait, maxCPUWait*cores, count(g.CPUs, "core"))
 	}
 }
 

@@ -1,0 +1,89 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// throttled plays a scenario in a process of its own against a server of this
+// one, which goes on undisturbed while slow slows the generator down: from the
+// beginning of the steady state until over is closed, at its end. It returns the
+// report and the exit code.
+func throttled(t *testing.T, c *exec.Cmd, start func(*exec.Cmd) error, slow func(generator *exec.Cmd, over <-chan struct{})) (text string, code int) {
+	t.Helper()
+	var report strings.Builder
+	c.Stdout = &report
+	progress, err := c.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, start(c))
+	defer func() { _ = c.Process.Kill() }() // it has ended unless the test failed
+	over, slowed := make(chan struct{}), make(chan struct{})
+	begun, ended := false, false
+	lines := bufio.NewScanner(progress)
+	for lines.Scan() {
+		switch phase := lines.Text(); {
+		case !begun && strings.Contains(phase, "steady"):
+			begun = true
+			go func() {
+				defer close(slowed)
+				slow(c, over)
+			}()
+		case begun && !ended && !strings.Contains(phase, "steady"):
+			ended = true
+			close(over)
+		}
+	}
+	if begun && !ended {
+		close(over)
+	}
+	_, _ = io.Copy(io.Discard, progress)
+	require.True(t, begun, "the run came to its steady state")
+	<-slowed
+	_ = c.Wait() // its code says how it went
+	return report.String(), c.ProcessState.ExitCode()
+}
+
+// thresholds of a throttled run: with the first it would fail, since what the
+// generator holds back comes late, and with the second it would pass.
+var throttledThresholds = []struct{ name, text string }{
+	{"it does not fail", `  latency: ["p(99) < 20ms"]`},
+	{"it does not pass", `  joined: ["rate == 1"]`},
+}
+
+func TestAGeneratorThatIsStoppedTimeAndAgainIsInvalid(t *testing.T) {
+	url, stop := served(t, "--open")
+	defer func() { assert.Zero(t, stop()) }()
+	for _, c := range throttledThresholds {
+		t.Run(c.name, func(t *testing.T) {
+			run := earshotProcess(t, "run", small(t, c.text), "--target", url, "--hold", "4s")
+			text, code := throttled(t, run, (*exec.Cmd).Start, func(generator *exec.Cmd, over <-chan struct{}) {
+				for {
+					for _, s := range []struct {
+						signal syscall.Signal
+						pause  time.Duration
+					}{{syscall.SIGSTOP, 300 * time.Millisecond}, {syscall.SIGCONT, 100 * time.Millisecond}} {
+						_ = generator.Process.Signal(s.signal) // it may have ended
+						time.Sleep(s.pause)
+					}
+					select {
+					case <-over:
+						return
+					default:
+					}
+				}
+			})
+			assert.Equal(t, exitInvalid, code, text)
+			assert.Contains(t, text, "the generator was the bottleneck: it sent its frames late")
+		})
+	}
+}
