@@ -41,6 +41,7 @@ var layers = map[string][]string{
 	"internal/udpbatch": {},
 	"internal/lite":     {"internal/prefetch"},
 	"internal/chart":    {},
+	"internal/growth":   {"internal/chart"},
 	"web":               {},
 	"cmd/earshot":       {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "store"},
 }

@@ -1,0 +1,187 @@
+// Growth draws the plots of docs/performance.md: what listeners, voices and
+// rooms cost the server. Its figures are docs/growth.csv, a run a row, to which
+// it adds those of the summaries that are named:
+//
+//	earshot run SCENARIO --summary run.json
+//	go run ./internal/growth run.json
+package main
+
+import (
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/earshot-audio/earshot/internal/chart"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "growth:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("growth", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	figures := flags.String("figures", "docs/growth.csv", "the figures, a run a row")
+	out := flags.String("out", "docs/images", "where the plots go")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	runs, err := read(*figures)
+	if err != nil && (flags.NArg() == 0 || !errors.Is(err, os.ErrNotExist)) {
+		return err
+	}
+	for _, path := range flags.Args() {
+		r, err := summarized(path)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, r)
+	}
+	if flags.NArg() > 0 {
+		if err := write(*figures, runs); err != nil {
+			return err
+		}
+	}
+	for name, plot := range plots(runs) {
+		svg, err := plot.Standalone()
+		if err != nil {
+			return fmt.Errorf("draw %s: %w", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(*out, name), []byte(svg), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// columns are the fields of a row, each the index of a measured's value.
+var columns = []string{"rooms", "speakers", "listeners", "server_cpu", "packets_per_core", "server_rss", "latency_p99_ms", "delivered"}
+
+const (
+	rooms = iota
+	speakers
+	listeners
+	cpu
+	perCore
+	rss
+	p99
+	delivered
+)
+
+// A measured is one run: what was played, in all rooms together, and what it
+// cost the server's process, in cores and bytes.
+type measured [8]float64
+
+// summarized is the run of a summary's file.
+func summarized(path string) (m measured, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return m, err
+	}
+	var s struct {
+		Scenario struct{ Rooms, Speakers, Listeners float64 }
+		Metrics  map[string]struct {
+			Value, Rate float64
+			P99         float64 `json:"p(99)"`
+		}
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return m, fmt.Errorf("read %s: %w", path, err)
+	}
+	return measured{
+		s.Scenario.Rooms, s.Scenario.Speakers, s.Scenario.Listeners, s.Metrics["server_cpu"].Value,
+		s.Metrics["packets_per_core"].Value, s.Metrics["server_rss"].Value, s.Metrics["latency"].P99, s.Metrics["delivered"].Rate,
+	}, nil
+}
+
+func read(path string) (runs []measured, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 || !slices.Equal(rows[0], columns) {
+		return nil, fmt.Errorf("%s: its first row is not %v", path, columns)
+	}
+	for n, row := range rows[1:] {
+		var m measured
+		for i, text := range row {
+			if m[i], err = strconv.ParseFloat(text, 64); err != nil {
+				return nil, fmt.Errorf("%s: row %d: %w", path, n+2, err)
+			}
+		}
+		runs = append(runs, m)
+	}
+	return runs, nil
+}
+
+func write(path string, runs []measured) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w := csv.NewWriter(f)
+	rows := [][]string{columns}
+	for _, m := range runs {
+		var row []string
+		for _, v := range m {
+			row = append(row, strconv.FormatFloat(v, 'f', -1, 64))
+		}
+		rows = append(rows, row)
+	}
+	return errors.Join(w.WriteAll(rows), f.Close())
+}
+
+// plots are the plots by their files' names.
+func plots(runs []measured) map[string]chart.Chart {
+	one := func(m measured) bool { return m[rooms] == 1 && m[speakers] == 1 }
+	voices := func(m measured) bool { return m[rooms] == 1 && m[listeners] == 1000 && m[speakers] > 0 }
+	return map[string]chart.Chart{
+		"growth-packets.svg": {
+			Title: "Packets a core", Description: "Packets that listeners received, for each core-second of the server, by the number of listeners to one speaker.",
+			X: chart.Axis{Label: "listeners"}, Y: chart.Axis{Label: "packets a core-second"},
+			Series: []chart.Series{{Name: "one room", Style: chart.Lines, Points: points(runs, listeners, perCore, one)}},
+		},
+		"growth-memory.svg": {
+			Title: "Memory", Description: "Resident memory of the server's process, by the number of listeners to one speaker.",
+			X: chart.Axis{Label: "listeners"}, Y: chart.Axis{Label: "RSS", Unit: chart.Bytes},
+			Series: []chart.Series{{Name: "one room", Style: chart.Lines, Points: points(runs, listeners, rss, one)}},
+		},
+		"growth-voices.svg": {
+			Title: "Voices", Description: "Cores that the server used for a room of 1,000 listeners, by how many talk at once.",
+			X: chart.Axis{Label: "talking at once"}, Y: chart.Axis{Label: "cores"},
+			Series: []chart.Series{{Name: "1,000 listeners", Style: chart.Lines, Points: points(runs, speakers, cpu, voices)}},
+		},
+	}
+}
+
+// points are the medians of y over the runs with the same x, in the order of x.
+func points(runs []measured, x, y int, of func(measured) bool) (all []chart.Point) {
+	same := map[float64][]float64{}
+	for _, m := range runs {
+		if of(m) {
+			same[m[x]] = append(same[m[x]], m[y])
+		}
+	}
+	for at, values := range same {
+		slices.Sort(values)
+		all = append(all, chart.Point{X: at, Y: values[len(values)/2]})
+	}
+	slices.SortFunc(all, func(a, b chart.Point) int { return cmp.Compare(a.X, b.X) })
+	return all
+}
