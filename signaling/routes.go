@@ -72,9 +72,13 @@ func (s *Server) routes() (http.Handler, error) {
 		mux.Handle("/app/", page)
 	}
 	mux.Handle("/{$}", page)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+	nothing := func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, wire.NewError(wire.CodeNotFound, ""))
-	})
+	}
+	mux.HandleFunc("/", nothing)
+	// The mux would redirect these to what stands under them.
+	mux.HandleFunc("/rooms", nothing)
+	mux.HandleFunc("/app", nothing)
 	return guarded(mux), nil
 }
 

@@ -142,6 +142,7 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, trust *tls.Con
 // returns what was measured; with an error, that there is no result or that
 // something went wrong beside it.
 func (f runFlags) measure(ctx context.Context, s *scenario.Scenario, trust *tls.Config, watching watchers, stderr io.Writer) (*loadgen.Result, error) {
+	defer spareCollector()()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	cfg := loadgen.Config{Scenario: s}
