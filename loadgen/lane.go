@@ -87,9 +87,10 @@ func (c *crowd) open(o laneOptions) (*lane, error) {
 
 // read hands packets to their clients until the socket is closed.
 func (l *lane) read(shared bool) {
-	size := batch
-	if !shared {
-		size = 8
+	size := 8
+	if shared {
+		size = batch
+		giveWay()
 	}
 	messages := make([]udpbatch.Message, size)
 	for i := range messages {
