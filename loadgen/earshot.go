@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/gorilla/websocket"
 
@@ -27,7 +28,14 @@ type Earshot struct {
 	token  string
 	client *http.Client
 	dialer *websocket.Dialer
+	socket string // the URL of WebSockets
+
+	messages sync.Pool // of *bytes.Buffer, for what sessions read
 }
+
+// writeBuffer is room for an offer in one frame. Sessions share the buffers: each
+// writes a few times.
+const writeBuffer = 8 << 10
 
 // NewEarshot makes a driver of the server at base, an http or https URL. The
 // token, which may be empty for an open server, is the operator's. A nil TLS
@@ -37,10 +45,13 @@ func NewEarshot(base, token string, trust *tls.Config) (*Earshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	socket := u.JoinPath("/ws")
+	socket.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
 	return &Earshot{
-		base: u, prefix: "run-" + strings.ToLower(rand.Text()[:8]), token: token,
+		base: u, socket: socket.String(), prefix: "run-" + strings.ToLower(rand.Text()[:8]), token: token,
 		client: httpClient(trust),
-		dialer: &websocket.Dialer{TLSClientConfig: trust, HandshakeTimeout: dialTimeout, ReadBufferSize: 1024, WriteBufferSize: 1024},
+		dialer: &websocket.Dialer{TLSClientConfig: trust, HandshakeTimeout: dialTimeout,
+			ReadBufferSize: 1024, WriteBufferSize: writeBuffer, WriteBufferPool: &sync.Pool{}},
 	}, nil
 }
 
@@ -159,6 +170,9 @@ func (r *earshotRoom) enter(ctx context.Context, name string, role scenario.Role
 	}
 	if err := s.join(ctx, r.name, name, wire.Role(role), token); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if role != scenario.Listener { // who goes on to listen, and reads the answer
+		s.attend()
 	}
 	return s, nil
 }

@@ -41,32 +41,46 @@ type leanSection struct {
 
 // leanDescription is an ear's description of its sections.
 func leanDescription(local lite.Credentials, fingerprint lite.Fingerprint, sections []leanSection, nack bool) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "v=0\r\no=- %d 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE", rand.Uint64()>>2)
+	b := make([]byte, 0, 128+512*len(sections)) // which one of audio has room in
+	b = append(b, "v=0\r\no=- "...)
+	b = strconv.AppendUint(b, rand.Uint64()>>2, 10)
+	b = append(b, " 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE"...)
 	for _, s := range sections {
 		if s.taken {
-			fmt.Fprintf(&b, " %s", s.mid)
+			b = append(append(b, ' '), s.mid...)
 		}
 	}
-	b.WriteString("\r\n")
+	b = append(b, "\r\n"...)
 	for _, s := range sections {
-		if !s.taken { // RFC 3264 §6: the m-line stays, with a port of 0 and any format
-			fmt.Fprintf(&b, "m=%s 0 %s 0\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=inactive\r\n",
-				s.media.Media, strings.Join(s.media.Protos, "/"), s.mid)
+		if s.taken {
+			b = s.append(b, local, fingerprint, nack)
 			continue
 		}
-		fmt.Fprintf(&b, "m=audio 9 UDP/TLS/RTP/SAVPF %d\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=recvonly\r\na=rtcp-mux\r\n", s.format, s.mid)
-		fmt.Fprintf(&b, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=ice-options:trickle\r\n", local.Ufrag, local.Pwd)
-		fmt.Fprintf(&b, "a=fingerprint:%s\r\na=setup:active\r\n", fingerprint)
-		fmt.Fprintf(&b, "a=rtpmap:%d opus/48000/2\r\na=fmtp:%d minptime=10;useinbandfec=1\r\n", s.format, s.format)
-		if nack {
-			fmt.Fprintf(&b, "a=rtcp-fb:%d nack\r\n", s.format)
-		}
-		if s.level {
-			fmt.Fprintf(&b, "a=extmap:1 %s\r\n", sdp.AudioLevelURI)
-		}
+		// RFC 3264 §6: the m-line stays, with a port of 0 and any format.
+		b = fmt.Appendf(b, "m=%s 0 %s 0\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=inactive\r\n",
+			s.media.Media, strings.Join(s.media.Protos, "/"), s.mid)
 	}
-	return b.String()
+	return string(b)
+}
+
+// append appends the lines of a section that is taken.
+func (s *leanSection) append(b []byte, local lite.Credentials, fingerprint lite.Fingerprint, nack bool) []byte {
+	format := strconv.Itoa(s.format)
+	for _, part := range [...]string{
+		"m=audio 9 UDP/TLS/RTP/SAVPF ", format, "\r\nc=IN IP4 0.0.0.0\r\na=mid:", s.mid,
+		"\r\na=recvonly\r\na=rtcp-mux\r\na=ice-ufrag:", local.Ufrag, "\r\na=ice-pwd:", local.Pwd,
+		"\r\na=ice-options:trickle\r\na=fingerprint:", string(fingerprint), "\r\na=setup:active\r\na=rtpmap:", format,
+		" opus/48000/2\r\na=fmtp:", format, " minptime=10;useinbandfec=1\r\n",
+	} {
+		b = append(b, part...)
+	}
+	if nack {
+		b = append(append(append(b, "a=rtcp-fb:"...), format...), " nack\r\n"...)
+	}
+	if s.level {
+		b = append(b, "a=extmap:1 "+sdp.AudioLevelURI+"\r\n"...)
+	}
+	return b
 }
 
 // A leanRemote is what an ear needs to know of the server's description.
@@ -204,17 +218,9 @@ func opusFormat(m *sdp.MediaDescription) int {
 
 // complete collects the candidates and tells what is missing.
 func (r *leanRemote) complete(d *sdp.SessionDescription) error {
-	var offered []candidate
-	attributes := slices.Clone(d.Attributes)
+	offered := candidatesOf(nil, d.Attributes)
 	for _, m := range d.MediaDescriptions {
-		attributes = append(attributes, m.Attributes...)
-	}
-	for _, at := range attributes {
-		if at.Key == sdp.AttrKeyCandidate {
-			if c, ok := readCandidate(at.Value); ok {
-				offered = append(offered, c)
-			}
-		}
+		offered = candidatesOf(offered, m.Attributes)
 	}
 	slices.SortStableFunc(offered, func(x, y candidate) int { return cmp.Compare(y.priority, x.priority) })
 	for _, c := range offered {
@@ -224,6 +230,19 @@ func (r *leanRemote) complete(d *sdp.SessionDescription) error {
 		return errors.New("it has no a=fingerprint for a section that was accepted")
 	}
 	return r.credentials.Validate()
+}
+
+// candidatesOf appends the candidates among attributes, each once.
+func candidatesOf(all []candidate, attributes []sdp.Attribute) []candidate {
+	for _, at := range attributes {
+		if at.Key != sdp.AttrKeyCandidate {
+			continue
+		}
+		if c, ok := readCandidate(at.Value); ok && !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 func addCandidate(all []netip.AddrPort, at netip.AddrPort) []netip.AddrPort {

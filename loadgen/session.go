@@ -1,10 +1,10 @@
 package loadgen
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,8 +20,12 @@ const (
 	writeTimeout = 5 * time.Second
 )
 
-// A session is one person's WebSocket. One goroutine reads it and hands the
-// answers to who waits for them; Close ends it.
+// A session is one person's WebSocket; Close ends it.
+//
+// While somebody comes in, whoever asks reads the answer themselves: thousands do
+// so within seconds, and to be woken by another goroutine is what costs them
+// most. After that one goroutine reads, and hands the answers to who waits for
+// them.
 type session struct {
 	conn   *websocket.Conn
 	driver *Earshot
@@ -30,23 +34,25 @@ type session struct {
 	room   string
 	key    string        // to resume with
 	lapsed atomic.Uint64 // guests who did not come, as far as a host was told
-	rev    atomic.Uint64 // the last change of the stage that was told
+	rev    uint64        // the last change of the stage that was told with the room
 
-	mu      sync.Mutex
-	writing sync.Mutex
-	last    int
-	waiting map[string]chan wire.ServerMessage
-	reason  wire.GoodbyeReason
+	entering bool        // nobody else has the session yet
+	taken    atomic.Bool // there is somebody who reads, or has read
+
+	mu       sync.Mutex
+	writing  sync.Mutex
+	last     int
+	waiting  map[string]chan wire.ServerMessage
+	reason   wire.GoodbyeReason
+	presence []byte // the last presence that was told, as it came; nil: none
+	closed   bool
 
 	gone   chan struct{}
 	reader sync.WaitGroup
 }
 
 func dialSession(ctx context.Context, d *Earshot) (*session, error) {
-	u := *d.base
-	u.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
-	u.Path, _ = url.JoinPath(u.Path, "/ws")
-	conn, resp, err := d.dialer.DialContext(ctx, u.String(), nil)
+	conn, resp, err := d.dialer.DialContext(ctx, d.socket, nil)
 	if err != nil {
 		if resp != nil {
 			return nil, fmt.Errorf("open the WebSocket: the server answered %s", resp.Status)
@@ -54,9 +60,25 @@ func dialSession(ctx context.Context, d *Earshot) (*session, error) {
 		return nil, fmt.Errorf("open the WebSocket: %w: %w", ErrUnreachable, err)
 	}
 	conn.SetReadLimit(wire.MaxMessage)
-	s := &session{conn: conn, driver: d, waiting: map[string]chan wire.ServerMessage{}, gone: make(chan struct{})}
+	return &session{conn: conn, driver: d, entering: true, waiting: map[string]chan wire.ServerMessage{}, gone: make(chan struct{})}, nil
+}
+
+// attend has the session read from now on, unless it is read already.
+func (s *session) attend() {
+	if s.taken.CompareAndSwap(false, true) {
+		s.begin()
+	}
+}
+
+// begin starts the session's reader, for whoever has taken the reading.
+func (s *session) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		close(s.gone)
+		return
+	}
 	s.reader.Go(s.read)
-	return s, nil
 }
 
 // join says hello and joins a room.
@@ -74,8 +96,8 @@ func (s *session) join(ctx context.Context, room, name string, role wire.Role, t
 	if !ok {
 		return fmt.Errorf("join: the server answered %q", answer.Type())
 	}
-	s.member, s.room, s.key = joined.Member, joined.Room, joined.Resume.Key
-	s.rev.Store(joined.Rev)
+	s.member, s.room, s.key, s.rev = joined.Member, joined.Room, joined.Resume.Key, joined.Rev
+	s.entering = false
 	return nil
 }
 
@@ -105,7 +127,7 @@ func (s *session) Resume(ctx context.Context) (Visit, error) {
 		return nil, errors.Join(err, next.Close())
 	}
 	answer, err := next.ask(ctx, func(id string) wire.Message {
-		return wire.Resume{ID: id, Room: s.room, Member: s.member, Key: s.key, Rev: s.rev.Load()}
+		return wire.Resume{ID: id, Room: s.room, Member: s.member, Key: s.key, Rev: s.told()}
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("resume: %w", err), next.Close())
@@ -114,10 +136,23 @@ func (s *session) Resume(ctx context.Context) (Visit, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("resume: the server answered %q", answer.Type()), next.Close())
 	}
-	next.member, next.room, next.key = resumed.Member, resumed.Room, resumed.Resume.Key
-	next.rev.Store(resumed.Rev)
+	next.member, next.room, next.key, next.rev = resumed.Member, resumed.Room, resumed.Resume.Key, resumed.Rev
 	next.lapsed.Store(s.lapsed.Load())
+	next.entering = false
+	next.attend()
 	return next, nil
+}
+
+// told is the last change of the stage that the server has told.
+func (s *session) told() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m, err := wire.DecodeServer(s.presence); err == nil {
+		if p, ok := m.(wire.Presence); ok {
+			return p.Rev
+		}
+	}
+	return s.rev
 }
 
 // Listen implements Visit.
@@ -152,7 +187,10 @@ func (s *session) Leave(ctx context.Context) error {
 }
 
 // Gone implements Visit.
-func (s *session) Gone() <-chan struct{} { return s.gone }
+func (s *session) Gone() <-chan struct{} {
+	s.attend()
+	return s.gone
+}
 
 var errGone = errors.New("the session has ended")
 
@@ -182,6 +220,9 @@ func (s *session) ask(ctx context.Context, request func(id string) wire.Message)
 			return nil, fmt.Errorf("write to the WebSocket: %w", err)
 		}
 	}
+	if s.entering || s.taken.CompareAndSwap(false, true) {
+		s.readUntil(ctx, answer)
+	}
 	select {
 	case m := <-answer:
 		if refusal, ok := m.(wire.Error); ok {
@@ -189,9 +230,37 @@ func (s *session) ask(ctx context.Context, request func(id string) wire.Message)
 		}
 		return m, nil
 	case <-s.gone:
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, s.farewell()
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// readUntil reads here until the answer is there or the session has ended. It ends
+// when ctx is done, since a WebSocket is of no use after a read that was given up.
+// Unless somebody is still coming in, the session's own goroutine reads on.
+func (s *session) readUntil(ctx context.Context, answer <-chan wire.ServerMessage) {
+	given := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(given)
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // it fails with the connection
+	})
+	ended := false
+	for len(answer) == 0 && !ended {
+		ended = !s.take()
+	}
+	if !stop() {
+		<-given
+		_ = s.conn.SetReadDeadline(time.Time{}) // the answer was faster
+	}
+	switch {
+	case ended:
+		close(s.gone)
+	case !s.entering:
+		s.begin()
 	}
 }
 
@@ -219,42 +288,77 @@ func (s *session) write(data []byte) error {
 	return s.conn.WriteMessage(websocket.TextMessage, data)
 }
 
-// read takes what the server sends until the connection ends. What answers no
-// request (presence, talkers) is read and let go, as it would cost a real
-// client its reading.
+// read takes what the server sends until the connection ends.
 func (s *session) read() {
 	defer close(s.gone)
-	for {
-		_, data, err := s.conn.ReadMessage()
-		if err != nil {
-			return
-		}
-		m, err := wire.DecodeServer(data)
-		if err != nil {
-			continue
-		}
-		switch m := m.(type) {
-		case wire.Goodbye:
-			s.mu.Lock()
-			s.reason = m.Reason
-			s.mu.Unlock()
-		case wire.Presence:
-			s.rev.Store(m.Rev)
-		case wire.GuestLapsed:
-			s.lapsed.Add(1)
-		}
+	for s.take() {
+	}
+}
+
+// take takes one message; false if the connection has ended. One goroutine at a
+// time calls it.
+func (s *session) take() bool {
+	_, r, err := s.conn.NextReader()
+	if err != nil {
+		return false
+	}
+	b, ok := s.driver.messages.Get().(*bytes.Buffer)
+	if !ok {
+		b = new(bytes.Buffer)
+	}
+	defer s.driver.messages.Put(b)
+	b.Reset()
+	if _, err := b.ReadFrom(r); err != nil {
+		return false
+	}
+	s.heed(b.Bytes())
+	return true
+}
+
+// What the server tells everybody over and over begins like this, as it writes it.
+const (
+	presenceBegins = `{"type":"presence"`
+	talkersBegins  = `{"type":"talkers"`
+)
+
+// heed takes a message. What answers no request and tells nothing that the load
+// goes by is let go, and presence is kept as it is until somebody asks for it:
+// there are thousands who are told.
+func (s *session) heed(data []byte) {
+	switch {
+	case bytes.HasPrefix(data, []byte(talkersBegins)):
+		return
+	case bytes.HasPrefix(data, []byte(presenceBegins)):
 		s.mu.Lock()
-		answer := s.waiting[m.RequestID()]
-		delete(s.waiting, m.RequestID())
+		s.presence = append(s.presence[:0], data...)
 		s.mu.Unlock()
-		if answer != nil {
-			answer <- m
-		}
+		return
+	}
+	m, err := wire.DecodeServer(data)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch m := m.(type) {
+	case wire.Goodbye:
+		s.reason = m.Reason
+	case wire.Presence: // of a server that writes it otherwise
+		s.presence = append(s.presence[:0], data...)
+	case wire.GuestLapsed:
+		s.lapsed.Add(1)
+	}
+	if answer := s.waiting[m.RequestID()]; answer != nil {
+		delete(s.waiting, m.RequestID())
+		answer <- m // it has room for one
 	}
 }
 
 // Close closes the WebSocket and waits for its reader.
 func (s *session) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	err := s.conn.Close()
 	s.reader.Wait()
 	return err
