@@ -117,12 +117,12 @@ func BenchmarkCheck(b *testing.B) {
 		must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
 		checks[i] = pionCheck(b, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1), ice.UseCandidate())
 		at[i] = clientAddr(i)
-		s.Handle(checks[i], at[i], now)
+		s.Handle(checks[i], at[i], now, nil)
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
-		s.Handle(checks[i%n], at[i%n], now)
+		s.Handle(checks[i%n], at[i%n], now, nil)
 	}
 }
 

@@ -65,8 +65,8 @@ func TestAFloodFromUnknownAddressesCostsNoMemory(t *testing.T) {
 			binary.BigEndian.PutUint32(ip[:], rand.Uint32())
 			return netip.AddrPortFrom(netip.AddrFrom4(ip), uint16(rand.Uint32()))
 		}
-		s.Handle(b, at(), now) // makes the scratch memory
-		if allocs := testing.AllocsPerRun(100_000/len(datagrams), func() { s.Handle(b, at(), now) }); !raceEnabled {
+		s.Handle(b, at(), now, nil) // makes the scratch memory
+		if allocs := testing.AllocsPerRun(100_000/len(datagrams), func() { s.Handle(b, at(), now, nil) }); !raceEnabled {
 			assert.Zero(t, allocs, name)
 		}
 	}
@@ -90,24 +90,24 @@ func TestAPeerKeepsFewAddressesAndTheOnesItUses(t *testing.T) {
 		return netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(1000+i))
 	}
 	for i := range 100 {
-		s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at(i), now)
+		s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at(i), now, nil)
 	}
 	assert.Equal(t, maxAddresses, s.Stats().Addresses)
 	assert.Equal(t, at(0), p.Addr(), "the first one, as long as none is nominated")
-	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1), ice.UseCandidate()), at(7), now)
+	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1), ice.UseCandidate()), at(7), now, nil)
 	assert.Equal(t, at(7), p.Addr(), "the nominated one")
 	now = now.Add(time.Second)
-	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at(8), now)
+	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at(8), now, nil)
 	assert.Equal(t, at(7), p.Addr(), "a check without nomination moves nothing")
 	now = now.Add(silentAddress)
-	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at(8), now)
+	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at(8), now, nil)
 	assert.Equal(t, at(8), p.Addr(), "unless the chosen one is silent")
 	assert.Equal(t, now, p.LastSeen())
 
 	// Another peer behind the same address and port: the last check counts.
 	other, otherRemote := NewCredentials(), NewCredentials()
 	q := must(s.Add(PeerConfig{Local: other, Remote: otherRemote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
-	s.Handle(pionCheck(t, other.Ufrag, otherRemote.Ufrag, other.Pwd, ice.AttrControlling(1)), at(8), now)
+	s.Handle(pionCheck(t, other.Ufrag, otherRemote.Ufrag, other.Pwd, ice.AttrControlling(1)), at(8), now, nil)
 	assert.Same(t, q, s.byAddr[at(8)])
 	p.Close()
 	assert.Same(t, q, s.byAddr[at(8)], "it stays the other's")
@@ -131,9 +131,9 @@ func TestAControlledClientIsToldToControl(t *testing.T) {
 		require.NoError(t, c.GetFrom(m))
 		return c.Code
 	}
-	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlled(1)), at, now)
+	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlled(1)), at, now, nil)
 	assert.Equal(t, stun.CodeRoleConflict, code())
-	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, stun.RawAttribute{Type: 0x7777, Value: []byte{1}}), at, now)
+	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, stun.RawAttribute{Type: 0x7777, Value: []byte{1}}), at, now, nil)
 	assert.Equal(t, stun.CodeUnknownAttribute, code())
 	assert.False(t, p.Addr().IsValid())
 
@@ -190,14 +190,14 @@ func FuzzHandle(f *testing.F) {
 	f.Cleanup(s.Close)
 	at, now := netip.MustParseAddrPort("192.0.2.1:5"), time.Now()
 	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: cert.Fingerprint(), Events: newEar(nil)}, now))
-	s.Handle(pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at, now)
+	s.Handle(pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at, now, nil)
 	p.after, p.opener = &afterlife{}, must(newRTCPOpener(GCM128, randomBytes(16), randomBytes(12)))
 	f.Fuzz(func(t *testing.T, b []byte, known bool) {
 		from := at
 		if !known {
 			from = netip.MustParseAddrPort("192.0.2.9:5")
 		}
-		s.Handle(b, from, now)
+		s.Handle(b, from, now, nil)
 		require.Equal(t, 1, s.Stats().Peers, "nothing forged ends a peer")
 		require.LessOrEqual(t, s.Stats().Addresses, 2)
 	})

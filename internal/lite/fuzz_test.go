@@ -196,7 +196,7 @@ func FuzzStrangers(f *testing.F) {
 		authentic := v.Authentic(b, local.Pwd)
 		sent = 0
 		before := s.Stats().Addresses
-		s.Handle(bytes.Clone(b), from, now)
+		s.Handle(bytes.Clone(b), from, now, nil)
 		if !authentic {
 			require.Zero(t, sent)
 			require.Equal(t, before, s.Stats().Addresses)

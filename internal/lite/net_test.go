@@ -210,7 +210,7 @@ func newStage(t testing.TB, tune ...func(*ServerConfig)) *stage {
 	var err error
 	s.Server, err = NewServer(cfg)
 	require.NoError(t, err)
-	s.port.serve(t, s.Handle)
+	s.port.serve(t, func(b []byte, from netip.AddrPort, now time.Time) { s.Handle(b, from, now, nil) })
 	t.Cleanup(s.Server.Close)
 	return s
 }

@@ -148,16 +148,16 @@ func (p *Peer) announce(s *Sealer) {
 	}
 }
 
-func (p *Peer) handleDTLS(b []byte, now time.Time) {
+func (p *Peer) handleDTLS(b []byte, now time.Time, reply Sender) {
 	p.mu.Lock()
 	switch {
 	case p.closed:
 	case p.after != nil:
-		closed, reply := p.after.handle(b, now)
+		closed, answer := p.after.handle(b, now)
 		to := p.addr
 		p.mu.Unlock()
-		if len(reply) > 0 {
-			p.server.cfg.Send.Send(reply, to)
+		if len(answer) > 0 {
+			reply.Send(answer, to)
 		}
 		if closed {
 			p.end(ErrPeerClosed)
@@ -216,7 +216,7 @@ func (p *Peer) secure(s *session, err error) error {
 	p.mu.Unlock()
 	p.announce(sealer)
 	for _, b := range rest {
-		p.handleDTLS(b, now)
+		p.handleDTLS(b, now, p.server.cfg.Send)
 	}
 	if s.closed {
 		return ErrPeerClosed

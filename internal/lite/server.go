@@ -23,7 +23,7 @@ const (
 // ServerConfig says how a server works.
 type ServerConfig struct {
 	Certificate *Certificate // what peers are shown
-	Send        Sender       // takes all that the server itself sends
+	Send        Sender       // takes what the server sends, but for replies that Handle is told another way for
 	// Profiles are the SRTP profiles in the server's order of preference; none:
 	// DefaultProfiles.
 	Profiles []Profile
@@ -120,11 +120,17 @@ func (s *Server) Add(cfg PeerConfig, now time.Time) (*Peer, error) {
 
 // Handle takes a datagram that came in. It writes into b (packets are opened in
 // place) and keeps nothing of it. What is not from a known peer costs no memory.
-func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time) {
+// What answers it goes to reply before Handle returns, so that whoever reads many
+// datagrams at a time can answer many at a time; nil stands for
+// ServerConfig.Send.
+func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time, reply Sender) {
+	if reply == nil {
+		reply = s.cfg.Send
+	}
 	from = unmap(from)
 	k := kindOf(b)
 	if k == kindSTUN {
-		s.handleSTUN(b, from, now)
+		s.handleSTUN(b, from, now, reply)
 		return
 	}
 	if k == kindOther {
@@ -140,7 +146,7 @@ func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time) {
 	}
 	switch k {
 	case kindDTLS:
-		p.handleDTLS(b, now)
+		p.handleDTLS(b, now, reply)
 	case kindRTCP:
 		p.handleRTCP(b, now)
 	case kindRTP: // peers listen only
@@ -149,7 +155,7 @@ func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time) {
 
 // handleSTUN answers an authentic Binding request (RFC 8445 section 7.3) and
 // leaves everything else without an answer.
-func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time) {
+func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply Sender) {
 	var m stunMessage
 	if !m.parse(b) || m.kind != bindingRequest {
 		s.malformed.Add(1)
@@ -176,16 +182,16 @@ func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time) {
 	}
 	switch {
 	case m.unknown != 0:
-		s.cfg.Send.Send(appendBindingError(h.out[:0], h, m.transaction, codeUnknown, m.unknown, pwd), from)
+		reply.Send(appendBindingError(h.out[:0], h, m.transaction, codeUnknown, m.unknown, pwd), from)
 		return
 	case m.controlled: // so are we, always
-		s.cfg.Send.Send(appendBindingError(h.out[:0], h, m.transaction, codeRoleConflict, 0, pwd), from)
+		reply.Send(appendBindingError(h.out[:0], h, m.transaction, codeRoleConflict, 0, pwd), from)
 		return
 	}
 	if bound != p && !s.bind(p, from) {
 		return // closed meanwhile
 	}
-	s.cfg.Send.Send(appendBindingSuccess(h.out[:0], h, m.transaction, from, pwd), from)
+	reply.Send(appendBindingSuccess(h.out[:0], h, m.transaction, from, pwd), from)
 	p.checked(from, m.useCandidate, now)
 }
 

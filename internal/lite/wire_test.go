@@ -37,7 +37,7 @@ func newWire(tb testing.TB, readers int) *wire {
 	w.crowd = must(NewCrowd(CrowdConfig{Certificate: must(NewCertificate(time.Now()))}))
 	for range readers {
 		w.done.Go(func() {
-			w.pull(w.toServer, func(p parcel) { w.server.Handle(p.b, p.at, time.Now()) })
+			w.pull(w.toServer, func(p parcel) { w.server.Handle(p.b, p.at, time.Now(), nil) })
 		})
 	}
 	w.done.Go(func() {

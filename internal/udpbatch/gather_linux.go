@@ -40,8 +40,8 @@ func (w *woken) Close() error                      { return w.udp.Close() }
 // what the datagram itself does, and Go's poller is woken as well by each that
 // leaves, since the send buffer has room again.
 type gathering struct {
-	every  time.Duration
-	file   *os.File // the socket, in blocking mode, which keeps the poller away
+	every  atomic.Int64 // ns
+	file   *os.File     // the socket, in blocking mode, which keeps the poller away
 	socket syscall.RawConn
 	epoll  *os.File // an epoll of one socket, which Go's poller waits for
 	waiter syscall.RawConn
@@ -82,7 +82,8 @@ func newGathering(u *net.UDPConn, every time.Duration) (*gathering, error) {
 	if err = errors.Join(err, os.NewSyscallError("set the socket up to be polled", failed)); err != nil {
 		return nil, errors.Join(err, closeAll(fd, epoll))
 	}
-	g := &gathering{every: every, file: os.NewFile(uintptr(fd), "udp"), epoll: os.NewFile(uintptr(epoll), "epoll")}
+	g := &gathering{file: os.NewFile(uintptr(fd), "udp"), epoll: os.NewFile(uintptr(epoll), "epoll")}
+	g.every.Store(int64(every))
 	g.socket, err = g.file.SyscallConn()
 	if err == nil {
 		g.waiter, err = g.epoll.SyscallConn()
@@ -135,7 +136,7 @@ func (g *gathering) Read(f func(fd uintptr) bool) error {
 		if rested {
 			break
 		}
-		time.Sleep(g.every)
+		time.Sleep(time.Duration(g.every.Load()))
 		rested = true
 	}
 	g.adding = unix.EPOLL_CTL_ADD

@@ -276,6 +276,13 @@ func (c *batching) Refused() uint64                   { return c.refused.Load() 
 func (c *batching) LocalAddr() netip.AddrPort         { return c.addr }
 func (c *batching) SetReadDeadline(t time.Time) error { return c.socket.SetReadDeadline(t) }
 
+// SetGather implements Conn.
+func (c *batching) SetGather(every time.Duration) {
+	if c.gather != nil {
+		c.gather.every.Store(int64(every))
+	}
+}
+
 func (c *batching) Close() error {
 	c.platform.drops() // the last figure, kept
 	return c.socket.Close()

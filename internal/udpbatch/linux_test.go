@@ -316,3 +316,20 @@ func threadTime() time.Duration {
 	}
 	return time.Duration(t.Nano())
 }
+
+func TestHowLongDatagramsGatherCanBeChanged(t *testing.T) {
+	c := listen(t, "127.0.0.1:0", Options{Gather: time.Millisecond})
+	g := c.(*batching).gather
+	assert.EqualValues(t, time.Millisecond, g.every.Load())
+	c.SetGather(2 * time.Millisecond)
+	assert.EqualValues(t, 2*time.Millisecond, g.every.Load())
+	for _, o := range []Options{{}, {Portable: true}} {
+		c := listen(t, "127.0.0.1:0", o)
+		c.SetGather(time.Hour)
+		_, err := c.WriteBatch([]Message{{Buf: []byte("x"), Addr: to(c, "127.0.0.1")}})
+		require.NoError(t, err)
+		n, err := c.ReadBatch(room(1))
+		require.NoError(t, err)
+		assert.Equal(t, 1, n, "a socket that does not gather does not wait: %+v", o)
+	}
+}

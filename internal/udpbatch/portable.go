@@ -114,6 +114,7 @@ func (c *portable) write(m *Message) error {
 func (c *portable) Drops() (uint64, bool)             { return c.platform.drops() }
 func (c *portable) Refused() uint64                   { return c.refused.Load() }
 func (c *portable) LocalAddr() netip.AddrPort         { return c.addr }
+func (c *portable) SetGather(time.Duration)           {}
 func (c *portable) SetReadDeadline(t time.Time) error { return c.udp.SetReadDeadline(t) }
 
 func (c *portable) Close() error {

@@ -71,6 +71,10 @@ type Conn interface {
 	// LocalAddr is the address that the socket is bound to.
 	LocalAddr() netip.AddrPort
 
+	// SetGather changes [Options.Gather], which was not 0, from the next wait on.
+	// A Conn that does not gather has nothing to change.
+	SetGather(time.Duration)
+
 	// SetReadDeadline sets when waiting reads give up; zero means never.
 	SetReadDeadline(time.Time) error
 

@@ -58,6 +58,7 @@ type Engine struct {
 	now       func() time.Time // when packets arrive; tests have their own
 	shortest  time.Duration    // frames of mics; tests send faster than speech
 	excess    atomic.Uint64    // packets of mics that came faster than that
+	alarms    atomic.Uint64    // times that something came up that readers must hurry for
 
 	port        *port
 	routes      *routes
@@ -155,8 +156,9 @@ func (e *Engine) sockets() int {
 
 // receive gives every datagram to whom it is for, until the port is closed.
 func (e *Engine) receive(conn udpbatch.Conn) {
+	r := newReader(e, conn)
 	for {
-		err := read(conn, e.sort)
+		err := r.run()
 		if err == nil {
 			return
 		}
@@ -167,15 +169,6 @@ func (e *Engine) receive(conn udpbatch.Conn) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// sort gives a datagram to Pion or to the ears.
-func (e *Engine) sort(b []byte, from netip.AddrPort) {
-	if c := e.routes.forPion(b, from); c != nil {
-		e.branch.put(b, from, c)
-		return
-	}
-	e.lite.Handle(b, from, time.Now())
 }
 
 // makeCertificate makes the one certificate of the process.

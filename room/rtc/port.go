@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
@@ -21,11 +20,6 @@ const (
 	smallestBuffer = 128 << 10
 	// maxSockets bounds the sockets on the port.
 	maxSockets = 64
-	// gathering is how long checks and reports of thousands of ears may wait in
-	// the socket for each other.
-	gathering = time.Millisecond
-	// portBatch is how many datagrams are read at once.
-	portBatch = 64
 )
 
 // port is the media port: one socket or, where the system spreads what comes in
@@ -97,28 +91,4 @@ func (p *port) close() error {
 		err = errors.Join(err, c.Close())
 	}
 	return err
-}
-
-// read gives every datagram of a socket to handle, which may change it but not
-// keep it, until the port is closed. All of one client's come by one socket.
-func read(conn udpbatch.Conn, handle func(b []byte, from netip.AddrPort)) error {
-	batch := make([]udpbatch.Message, portBatch)
-	memory := make([]byte, portBatch*datagramSize)
-	for i := range batch {
-		batch[i].Buf = memory[i*datagramSize : (i+1)*datagramSize : (i+1)*datagramSize]
-	}
-	for {
-		n, err := conn.ReadBatch(batch)
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return nil
-			}
-			return err
-		}
-		for i := range batch[:n] {
-			if m := &batch[i]; m.N > 0 {
-				handle(m.Buf[:m.N], m.Addr)
-			}
-		}
-	}
 }

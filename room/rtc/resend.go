@@ -68,6 +68,7 @@ func (l *lean) note(compound []byte) {
 	nacks(compound, func(ssrc uint32, seq uint16) {
 		for i := range l.voices {
 			if v := &l.voices[i]; v.ssrc == ssrc && v.past != nil {
+				l.ear.room.engine.alarms.Add(1)
 				l.mu.Lock()
 				if len(l.missed) < mostAsked {
 					l.missed = append(l.missed, asked{i, seq})

@@ -23,6 +23,14 @@ func TestNacksAreReadWhereverTheyStand(t *testing.T) {
 	assert.Equal(t, map[uint32][]uint16{7: {65535, 0, 15, 5}, 9: {1}}, got)
 }
 
+// nackFor asks for packets of a source.
+func nackFor(t testing.TB, ssrc uint32, missed ...uint16) []byte {
+	t.Helper()
+	b, err := (&rtcp.TransportLayerNack{SenderSSRC: 1, MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(missed)}).Marshal()
+	require.NoError(t, err)
+	return b
+}
+
 func FuzzNacks(f *testing.F) {
 	b, _ := (&rtcp.TransportLayerNack{MediaSSRC: 7, Nacks: []rtcp.NackPair{{PacketID: 3, LostPackets: 1}}}).Marshal()
 	f.Add(b)

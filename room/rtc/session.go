@@ -80,6 +80,7 @@ type session struct {
 }
 
 func newSession(r *Room, o *offer, l link) *session {
+	r.engine.alarms.Add(1) // its client is to come
 	return &session{
 		id: rand.Text(), room: r, link: l, offer: o, opened: time.Now(),
 		done: make(chan struct{}), finished: make(chan struct{}), detach: func() {},
