@@ -99,10 +99,19 @@ func aggregated(t Judgement) string {
 	return name + "=" + figure(*t.Value, t.LimitUnit())
 }
 
+// nameWidth is the width of a metric's name with the dots that lead to its value.
+const nameWidth = 18
+
 func (r *Report) writeMetrics(b *bytes.Buffer) {
 	b.WriteString("\n  RESULTS\n\n")
+	var without []string
 	for _, d := range metric.Definitions() {
-		fmt.Fprintf(b, "    %s %s\n", (d.Name + strings.Repeat(".", 18))[:18]+":", orNoData(metricLine(d, r.Result.Values[d.Name])))
+		line := metricLine(d, r.Result.Values[d.Name])
+		if line == "" {
+			without = append(without, d.Name)
+		} else {
+			fmt.Fprintf(b, "    %s %s\n", led(d.Name), line)
+		}
 		for _, name := range slices.Sorted(maps.Keys(r.Result.Values)) {
 			// The parts of it that thresholds are on, as k6 shows them.
 			if part, ok := strings.CutPrefix(name, d.Name+"{"); ok && !strings.Contains(name, "} over ") {
@@ -110,6 +119,14 @@ func (r *Report) writeMetrics(b *bytes.Buffer) {
 			}
 		}
 	}
+	if len(without) > 0 {
+		fmt.Fprintf(b, "    %s %s\n", led("no data"), strings.Join(without, ", "))
+	}
+}
+
+// led is a name with dots up to where the values stand.
+func led(name string) string {
+	return (name + strings.Repeat(".", nameWidth))[:nameWidth] + ":"
 }
 
 // metricLine is a metric's value in words. Of scores the low ones are the bad
