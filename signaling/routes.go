@@ -83,7 +83,8 @@ func (s *Server) routes() (http.Handler, error) {
 }
 
 // guarded adds the headers every answer has, and refuses a path that is not in
-// its clean form, which the mux would answer with a redirect to another.
+// its clean form, or that is none ("GET A: HTTP/1.1"), which the mux would answer
+// with a redirect to another.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -91,7 +92,7 @@ func guarded(next http.Handler) http.Handler {
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		header.Set("Cache-Control", "no-store")
-		if path := r.URL.Path; strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
+		if path := r.URL.Path; !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
 			strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..") {
 			writeError(w, wire.NewError(wire.CodeNotFound, ""))
 			return
