@@ -134,6 +134,11 @@ func decode[M Message](data []byte, table []decoder[M]) (M, error) {
 	if err := checkShape(data); err != nil {
 		return none, err
 	}
+	if row := begins(data, table); row != nil {
+		if m, err := row.decode(data); err == nil {
+			return m, nil
+		} // else the error is told below, with the id
+	}
 	var head struct {
 		Type Type            `json:"type"`
 		ID   json.RawMessage `json:"id"`
@@ -160,6 +165,25 @@ func decode[M Message](data []byte, table []decoder[M]) (M, error) {
 		return m, nil
 	}
 	return none, Error{ID: id, Code: CodeUnknownType, Message: fmt.Sprintf("no message type %.64q from this side", head.Type)}
+}
+
+// begins is the row of a message that begins with its type, as [Encode] writes it,
+// so that it need not be read twice; nil: the type is still to be found.
+func begins[M Message](data []byte, table []decoder[M]) *decoder[M] {
+	rest, ok := bytes.CutPrefix(data, []byte(`{"type":"`))
+	if !ok {
+		return nil
+	}
+	name, rest, ok := bytes.Cut(rest[:min(len(rest), MaxID)], []byte{'"'})
+	if !ok || len(rest) == 0 || rest[0] != ',' && rest[0] != '}' {
+		return nil
+	}
+	for i := range table {
+		if string(name) == string(table[i].name) {
+			return &table[i]
+		}
+	}
+	return nil
 }
 
 // read decodes and validates one struct.

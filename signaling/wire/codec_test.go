@@ -232,5 +232,10 @@ func FuzzDecode(f *testing.F) {
 		again, err := wire.Decode(out)
 		require.NoError(t, err, "and decodes again")
 		require.Equal(t, m, again, "to the same")
+		if len(data) < wire.MaxMessage && wire.CheckFields(data) == nil {
+			spaced, err := wire.Decode(append([]byte(" "), data...))
+			require.NoError(t, err, "and however it begins")
+			require.Equal(t, m, spaced, "it is the same")
+		}
 	})
 }
