@@ -1,0 +1,115 @@
+// Package chromium starts a real browser for tests, and looks at pages as tests
+// do. Nothing else imports it.
+package chromium
+
+import (
+	"context"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// patience is how long a page may take to do what it must.
+const patience = 30 * time.Second
+
+// An Option is one more switch of the browser.
+type Option = chromedp.ExecAllocatorOption
+
+// Start starts a browser without a window and with one tab, which is what it
+// returns: tests hand it to chromedp and to the functions here. The browser has
+// nothing of anybody's in it, and ends with the test. It may connect to the
+// loopback by WebRTC.
+func Start(t testing.TB, options ...Option) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		path, err = exec.LookPath("google-chrome")
+	}
+	require.NoError(t, err, "Chromium is missing: make tools installs it")
+	allocator, cancelBrowser := chromedp.NewExecAllocator(context.Background(), append(append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("allow-loopback-in-peer-connection", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-quic", true),
+	), options...)...)
+	tab, cancelTab := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		assert.NoError(t, chromedp.Cancel(tab))
+		cancelTab()
+		cancelBrowser()
+	})
+	// The browser lives as long as the context of its first call.
+	require.NoError(t, chromedp.Do(tab))
+	return tab
+}
+
+// NewTab opens another tab of a browser, and gives what closes it, as a person
+// does: what the page has to do then it still does.
+func NewTab(t testing.TB, browser context.Context) (tab context.Context, leave func()) {
+	t.Helper()
+	tab, cancel := chromedp.NewContext(browser)
+	require.NoError(t, chromedp.Do(tab))
+	return tab, func() {
+		t.Helper()
+		assert.NoError(t, chromedp.Cancel(tab))
+		cancel()
+	}
+}
+
+// Microphone gives pages a microphone, without asking anybody. It plays a WAV
+// file over and over, or beeps if wave is empty.
+func Microphone(wave string) []Option {
+	options := []Option{
+		chromedp.Flag("use-fake-device-for-media-stream", true),
+		chromedp.Flag("use-fake-ui-for-media-stream", true),
+		chromedp.Flag("mute-audio", false),
+	}
+	if wave != "" {
+		options = append(options, chromedp.Flag("use-file-for-fake-audio-capture", wave))
+	}
+	return options
+}
+
+// HoldToPolicy fails the test over whatever breaks the content security policy
+// of a page in the tab from now on.
+func HoldToPolicy(t testing.TB, tab context.Context) {
+	t.Helper()
+	require.NoError(t, chromedp.Listen(tab, func(e any) {
+		if e, ok := e.(*log.EventEntryAdded); ok && strings.Contains(e.Entry.Text, "Content Security Policy") {
+			t.Errorf("the browser says: %s", e.Entry.Text)
+		}
+	}))
+	_, err := chromedp.Call(tab, log.Enable, cdp.Empty{})
+	require.NoError(t, err)
+}
+
+// Open loads a page.
+func Open(t testing.TB, tab context.Context, url string) {
+	t.Helper()
+	limited, cancel := context.WithTimeout(tab, patience)
+	defer cancel()
+	require.NoError(t, chromedp.Do(limited, chromedp.Navigate(url)))
+}
+
+// Eval gives the value of a JavaScript expression in the page, or of its promise.
+func Eval[T any](t testing.TB, tab context.Context, expression string) T {
+	t.Helper()
+	limited, cancel := context.WithTimeout(tab, patience)
+	defer cancel()
+	v, err := chromedp.Run(limited, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	require.NoError(t, err, expression)
+	return v
+}
+
+// Until waits until an expression is true in the page.
+func Until(t testing.TB, tab context.Context, expression string) {
+	t.Helper()
+	Eval[bool](t, tab, `(async () => { while (!(`+expression+`)) await new Promise((r) => setTimeout(r, 20)); return true; })()`)
+}

@@ -1,0 +1,234 @@
+package rtc
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+	"github.com/earshot-audio/earshot/room/fanout"
+)
+
+// record is a socket that keeps all that is sent, by whom it is for.
+type record struct {
+	mu   sync.Mutex
+	sent map[netip.AddrPort][][]byte
+}
+
+func (r *record) WriteBatch(ms []udpbatch.Message) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range ms {
+		r.sent[ms[i].Addr] = append(r.sent[ms[i].Addr], slices.Clone(ms[i].Buf))
+		ms[i].N = len(ms[i].Buf)
+	}
+	return len(ms), nil
+}
+
+func (r *record) to(a netip.AddrPort) [][]byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.sent[a])
+}
+
+// isReport tells SRTCP from SRTP (RFC 5761 section 4).
+func isReport(b []byte) bool { return b[1] >= 192 && b[1] < 224 }
+
+// pad is one mic of the property test, whose frames come as a network may bring
+// them.
+type pad struct {
+	hall   *fanout.Hall
+	mic    *fanout.Mic
+	talker uint32
+	seq    uint16
+	said   int
+}
+
+func (p *pad) open(t require.TestingT) {
+	var err error
+	p.mic, err = p.hall.AddMic(p.talker)
+	require.NoError(t, err)
+}
+
+func (p *pad) say(seq uint16, level uint8) {
+	p.said++
+	p.mic.Push(fanout.Frame{
+		Seq: seq, Timestamp: uint32(seq) * 960, Level: level, Voice: level < 60,
+		Payload: fmt.Appendf(nil, "%d said %d", p.talker, p.said), // no two alike
+	})
+}
+
+// subscribed is an ear of the property test.
+type subscribed struct {
+	*lean
+	opener *lite.Opener
+	sub    *fanout.Subscription
+}
+
+// Whatever the room does, no two packets to a listener are sealed under one key
+// and nonce (RFC 3711 section 9.1, RFC 7714 section 8.1): talkers change, are
+// muted and publish anew, packets come late or not at all, the listener's own
+// mic is left out and let in again, and listeners ask again for what they missed.
+// What is sent again is the same packet to the last bit.
+func TestNoNonceIsUsedTwiceWhateverTheRoomDoes(t *testing.T) {
+	var resent, switched, reports int
+	rapid.Check(t, func(t *rapid.T) {
+		now := &clock{now: time.Unix(1_000_000, 0)}
+		tape := &record{sent: map[netip.AddrPort][][]byte{}}
+		hall, err := fanout.New(fanout.Config{
+			Slots: rapid.IntRange(1, 3).Draw(t, "slots"), Shards: 2, Queue: 1 << 20, MaxAge: time.Hour, Now: now.Now,
+			NewOutbox: func(int) fanout.Outbox { return &outbox{writer: tape, spare: &batches{}, clock: now.Now} },
+		})
+		require.NoError(t, err)
+		defer hall.Close()
+		var pads [4]*pad
+		for i := range pads {
+			pads[i] = &pad{hall: hall, talker: uint32(i + 1), seq: rapid.Uint16().Draw(t, "seq")}
+			pads[i].open(t)
+		}
+		var all []*subscribed
+		for i := range 4 {
+			profile := lite.DefaultProfiles()[i%3]
+			s := keyedFor(t, profile, address(i), 1+i%2)
+			s.sub, err = hall.AddEar(s.lean, fanout.Listening{Sections: 1 + i%2, Owner: uint32(i)})
+			require.NoError(t, err)
+			all = append(all, s)
+		}
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			p := rapid.SampledFrom(pads[:]).Draw(t, "mic")
+			ear := rapid.SampledFrom(all).Draw(t, "ear")
+			switch rapid.IntRange(0, 15).Draw(t, "what") {
+			case 0:
+				hall.Mute(p.talker, rapid.Bool().Draw(t, "muted"))
+			case 1:
+				p.mic.Close()
+				p.open(t)
+				p.seq = rapid.Uint16().Draw(t, "seq")
+			case 2:
+				p.mic.Restart()
+				p.seq = rapid.Uint16().Draw(t, "seq")
+			case 3:
+				p.seq += uint16(rapid.IntRange(1, 4000).Draw(t, "lost"))
+			case 4:
+				p.say(p.seq-uint16(rapid.IntRange(0, 70).Draw(t, "back")), 30)
+			case 5:
+				ear.sub.SetOwner(uint32(rapid.IntRange(0, len(pads)).Draw(t, "owner")))
+			case 6, 7, 8:
+				ear.asks(t, tape.to(ear.lean.to))
+			default:
+				p.say(p.seq, uint8(rapid.IntRange(10, 90).Draw(t, "level")))
+				p.seq++
+			}
+			now.advance(time.Duration(rapid.IntRange(0, 400).Draw(t, "ms")) * time.Millisecond)
+		}
+		for _, s := range all {
+			s.sub.Close() // its shard is done with all that came before
+			r, w, n := s.check(t, tape.to(s.lean.to))
+			resent, switched, reports = resent+r, switched+w, reports+n
+		}
+	})
+	assert.Positive(t, resent, "packets were sent again")
+	assert.Positive(t, switched, "talkers changed in the middle of a section")
+	assert.Positive(t, reports, "and there were reports")
+}
+
+func keyedFor(t require.TestingT, p lite.Profile, to netip.AddrPort, sections int) *subscribed {
+	key, salt := make([]byte, p.KeyLen()), make([]byte, p.SaltLen())
+	for i := range key {
+		key[i] = byte(i)
+	}
+	sealer, err := lite.NewSealer(p, key, salt)
+	require.NoError(t, err)
+	opener, err := lite.NewOpener(p, key, salt)
+	require.NoError(t, err)
+	l := &lean{name: "x", to: to, sealer: sealer, voices: make([]voice, sections)}
+	for i := range l.voices {
+		v := &l.voices[i]
+		*v = voice{ssrc: l.newSSRC(), payload: 111, level: 1, past: new(history)}
+		require.NoError(t, sealer.Stream(&v.stream, v.ssrc))
+		v.stream.Remember()
+	}
+	return &subscribed{lean: l, opener: opener}
+}
+
+// asks has the listener miss some of what it was sent, or what it was not.
+func (s *subscribed) asks(t *rapid.T, sent [][]byte) {
+	nack := &rtcp.TransportLayerNack{SenderSSRC: 1, MediaSSRC: s.voices[0].ssrc}
+	for i := range rapid.IntRange(1, 5).Draw(t, "asked") {
+		pair := rtcp.NackPair{PacketID: rapid.Uint16().Draw(t, "number")}
+		if at := len(sent) - 1 - rapid.IntRange(0, 40).Draw(t, "ago"); i > 0 && at >= 0 && !isReport(sent[at]) {
+			nack.MediaSSRC = binary.BigEndian.Uint32(sent[at][8:])
+			pair.PacketID = binary.BigEndian.Uint16(sent[at][2:])
+		}
+		nack.Nacks = append(nack.Nacks, pair)
+	}
+	compound, err := nack.Marshal()
+	require.NoError(t, err)
+	s.note(compound)
+}
+
+// nonce is what tells two packets under one key apart.
+type nonce struct {
+	ssrc  uint32
+	index uint64
+	rtcp  bool // which has a key of its own
+}
+
+// check holds that of what an ear has sent no two different packets have one
+// nonce, and that the listener can open it. It counts packets that were sent
+// again, changes of talker, and reports.
+func (s *subscribed) check(t *rapid.T, sent [][]byte) (resent, switched, reports int) {
+	used := map[nonce][]byte{}
+	highest, talker := map[uint32]uint64{}, map[uint32]uint32{}
+	for i, b := range sent {
+		n := nonce{ssrc: binary.BigEndian.Uint32(b[8:])}
+		if n.rtcp = isReport(b); n.rtcp {
+			n.ssrc = binary.BigEndian.Uint32(b[4:])
+			trailer := b[len(b)-4:]
+			if s.sealer.Profile() == lite.CM128SHA1 { // the tag comes after the index
+				trailer = b[len(b)-14:]
+			}
+			n.index = uint64(binary.BigEndian.Uint32(trailer) &^ (1 << 31))
+			reports++
+		} else {
+			seq := binary.BigEndian.Uint16(b[2:])
+			last, begun := highest[n.ssrc]
+			n.index = uint64(seq)
+			if begun { // RFC 3711 appendix A
+				n.index = last + uint64(int64(int16(seq-uint16(last))))
+			}
+			highest[n.ssrc] = max(last, n.index)
+		}
+		if before, twice := used[n]; twice {
+			require.Equal(t, before, b, "packet %d: one nonce for two packets", i)
+			resent++
+			continue
+		}
+		used[n] = b
+		if n.rtcp {
+			_, err := s.opener.OpenRTCP(slices.Clone(b))
+			require.NoError(t, err)
+			continue
+		}
+		plain, index, err := s.opener.OpenRTP(slices.Clone(b))
+		require.NoError(t, err, "packet %d", i)
+		require.Equal(t, n.index, index)
+		if who := binary.BigEndian.Uint32(plain[12:]); talker[n.ssrc] != who {
+			if talker[n.ssrc] != 0 {
+				switched++
+			}
+			talker[n.ssrc] = who
+		}
+	}
+	return resent, switched, reports
+}

@@ -1,0 +1,132 @@
+package rtc
+
+import (
+	"fmt"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/room/fanout"
+)
+
+// From the frame that a mic gives the hall to the datagrams that the kernel takes
+// from its shards' sockets, what is allocated is the room's, and none of it a
+// listener's.
+func TestAFrameAllocatesNothingForItsListeners(t *testing.T) {
+	sink, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	defer sink.Close()
+	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
+	p, err := openPort("127.0.0.1:0", 2)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, p.close()) }()
+	allocations := func(ears int) float64 {
+		hall, err := fanout.New(fanout.Config{
+			Shards: 2, Queue: 1 << 20, MaxAge: time.Hour,
+			NewOutbox: func(shard int) fanout.Outbox {
+				return &outbox{writer: p.of(shard), spare: &p.spare, clock: time.Now}
+			},
+		})
+		require.NoError(t, err)
+		defer hall.Close()
+		for range ears {
+			_, err := hall.AddEar(sealedEar(t, lite.GCM128, to, 1), fanout.Listening{Sections: 1})
+			require.NoError(t, err)
+		}
+		m, err := hall.AddMic(1)
+		require.NoError(t, err)
+		payload := make([]byte, 80)
+		said := 0
+		say := func() {
+			m.Push(fanout.Frame{Seq: uint16(said), Timestamp: uint32(960 * said), Level: 30, Payload: payload})
+			said++
+			for s := hall.Stats(); s.Sent+s.Failed < uint64(said*ears); s = hall.Stats() {
+				runtime.Gosched()
+			}
+		}
+		for range 50 { // arenas, headers and queues grow to their sizes
+			say()
+		}
+		return testing.AllocsPerRun(200, say)
+	}
+	few, many := allocations(2), allocations(300)
+	assert.Equal(t, few, many, "what 298 more listeners cost")
+	assert.LessOrEqual(t, many, 2.0, "the frame itself, which every ear's history may keep")
+}
+
+// Whatever signaling has in hand, packets flow.
+func TestPacketsWaitForNoLockThatSignalingTakes(t *testing.T) {
+	r := newTestRoom(t, leanEars, Config{}, 3)
+	m, err := r.hall.AddMic(7)
+	require.NoError(t, err)
+	c := newCrowd(t)
+	var all []*one
+	for range 5 {
+		all = append(all, c.join(r))
+	}
+	eventually(t, func() bool { return r.Stats().Ears == len(all) }, "all are in the hall")
+
+	r.engine.mu.Lock()
+	r.mu.Lock()
+	r.engine.routes.mu.Lock()
+	r.engine.flights.mu.Lock()
+	for _, o := range all {
+		o.ear.mu.Lock()
+		o.ear.link.(*lean).mu.Lock()
+	}
+	const frames = 50
+	for i := range frames {
+		m.Push(fanout.Frame{Seq: uint16(i), Timestamp: uint32(960 * i), Level: 30, Payload: fmt.Append(nil, i)})
+		time.Sleep(time.Millisecond)
+	}
+	for _, o := range all {
+		assert.Eventually(t, func() bool { return o.count() == frames }, patience, 2*time.Millisecond, "every frame arrives")
+		o.ear.link.(*lean).mu.Unlock()
+		o.ear.mu.Unlock()
+	}
+	r.engine.flights.mu.Unlock()
+	r.engine.routes.mu.Unlock()
+	r.mu.Unlock()
+	r.engine.mu.Unlock()
+}
+
+func TestEachShardHasASocketOfItsOwnOnTheOnePort(t *testing.T) {
+	r := newTestRoom(t, leanEars, Config{Shards: 3}, 1)
+	writers := map[batchWriter]bool{}
+	for shard := range 3 {
+		writers[r.engine.newOutbox(shard).(*outbox).writer] = true
+	}
+	assert.Len(t, writers, 3)
+	for _, conn := range r.engine.port.conns {
+		assert.Equal(t, r.engine.Addr(), conn.LocalAddr())
+	}
+}
+
+func TestAConnectedEarHasNoGoroutineOfItsOwn(t *testing.T) {
+	const ears = 40
+	r := newTestRoom(t, leanEars, Config{}, 3)
+	c := newCrowd(t)
+	before := runtime.NumGoroutine()
+	for range ears {
+		c.join(r) // whose test client has one
+	}
+	eventually(t, func() bool { return r.Stats().Ears == ears }, "all are in the hall")
+	// The condition has one as well, while it is looked at.
+	eventually(t, func() bool { return runtime.NumGoroutine() <= before+ears+1 }, "the handshakes have left nothing")
+}
+
+// A crowd whose clock stands still repeats nothing and waits for nothing: each
+// step of a join is the answer to the one before.
+func TestAJoinWaitsForNoTimer(t *testing.T) {
+	r := newTestRoom(t, leanEars, Config{}, 3)
+	c := newStillCrowd(t)
+	for range 50 {
+		c.join(r)
+	}
+	eventually(t, func() bool { return r.Stats().Ears == 50 }, "all are in the hall")
+}
