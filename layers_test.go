@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"loadgen/compare":   {"loadgen/report", "loadgen/metric"},
 	"internal/endtoend": {}, // tests alone
 	"internal/browser":  {}, // tests alone
+	"internal/chromium": {}, // for tests alone
 	"internal/packet":   {},
 	"internal/prefetch": {},
 	"internal/udpbatch": {},

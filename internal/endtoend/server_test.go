@@ -52,8 +52,16 @@ func serveClosed(t *testing.T) string {
 
 func serveAs(t *testing.T, address string, cfg signaling.Config) string {
 	t.Helper()
+	url, _ := serveMedia(t, rtc.Config{Media: address}, cfg)
+	return url
+}
+
+// serveMedia tells as well where the media port is.
+func serveMedia(t *testing.T, port rtc.Config, cfg signaling.Config) (string, netip.AddrPort) {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	media, err := rtc.New(rtc.Config{Media: address, Log: log})
+	port.Log = log
+	media, err := rtc.New(port)
 	require.NoError(t, err)
 	cfg.Media, cfg.Log, cfg.Registry, cfg.Version = media, log, prometheus.NewRegistry(), "test"
 	cfg.Limits.Exempt = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -68,7 +76,7 @@ func serveAs(t *testing.T, address string, cfg signaling.Config) string {
 		front.Close()
 		require.NoError(t, media.Close())
 	})
-	return front.URL
+	return front.URL, media.Addr()
 }
 
 // requireInAgreement requires that media, roster and rules of every room agree,

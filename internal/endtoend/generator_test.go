@@ -1,0 +1,121 @@
+package endtoend_test
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/report"
+)
+
+// ofCrowd tells whether an address is one of the crowd's lean listeners', and
+// not a probe's or a mic's.
+func ofCrowd(a netip.AddrPort) bool { return netip.MustParsePrefix("127.1.0.0/16").Contains(a.Addr()) }
+
+// every is how far apart moments are on average.
+func every(moments []time.Time) time.Duration {
+	if len(moments) < 2 {
+		return 0
+	}
+	return moments[len(moments)-1].Sub(moments[0]) / time.Duration(len(moments)-1)
+}
+
+// In every run each client costs the server what a browser does: it checks
+// consent each 2.5 s and sends a receiver report each 5 s, as somebody counts
+// who stands between the two. The averages are given room for a busy machine.
+func TestEachClientChecksConsentAndReportsAsOftenAsABrowser(t *testing.T) {
+	for _, driver := range []string{"earshot", "whep"} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel() // most of it is waiting
+			url, toll := serveBehindToll(t)
+			d := native(t, url)
+			if driver == "whep" {
+				var err error
+				d, err = loadgen.NewWHEP(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
+				require.NoError(t, err)
+			}
+			r := played(t, d, `
+name: counted from outside
+room: {capacity: 12, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 12, arrive: {within: 200ms}}
+hold: 22s
+`)
+			joined := rateOf(t, r, "joined")
+			assert.Equal(t, joined.Total, joined.Passes, "joined")
+			crowd := 0
+			for from, p := range toll.all() {
+				if !ofCrowd(from) {
+					continue
+				}
+				crowd++
+				assert.GreaterOrEqual(t, len(p.checks), 6, "%s", from)
+				assert.InDelta(t, 2.5, every(p.checks[1:]).Seconds(), 0.75, "%s checks", from)
+				assert.GreaterOrEqual(t, len(p.reports), 3, "%s", from)
+				assert.InDelta(t, 5, every(p.reports).Seconds(), 1, "%s reports", from)
+			}
+			assert.Equal(t, 10, crowd, "all but two, who are probes")
+		})
+	}
+}
+
+// Somebody floods the sockets of the generator until they overflow. What is lost
+// there is not the server's loss: the run counts it as its own, and is invalid.
+func TestWhatTheGeneratorsSocketsDropIsReportedAsItsOwn(t *testing.T) {
+	url, toll := serveBehindToll(t)
+	s := written(t, `
+name: flooded
+room: {capacity: 12, slots: 1}
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 12, arrive: {within: 200ms}}
+hold: 4s
+thresholds:
+  joined: ["rate == 1"]
+`)
+	var flood sync.WaitGroup
+	defer flood.Wait()
+	var over, begun atomic.Bool
+	defer over.Store(true)
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	defer conn.Close()
+	r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, url), Watch: func(now loadgen.Snapshot) {
+		if drops, _ := now.Values["generator_drops"].(metric.Counter); drops > 1000 || now.Phase == "settling" {
+			over.Store(true)
+		}
+		if now.Phase != "steady" || begun.Swap(true) {
+			return
+		}
+		for range 2 {
+			flood.Go(func() {
+				junk := make([]byte, 32<<10)
+				for !over.Load() {
+					for at := range toll.all() {
+						if ofCrowd(at) {
+							_, _ = conn.WriteToUDPAddrPort(junk, at)
+						}
+					}
+				}
+			})
+		}
+	}})
+	require.NoError(t, err)
+	assert.Positive(t, r.Generator.SocketDrops+r.Generator.MachineDrops)
+	drops, ok := r.Values["generator_drops"].(metric.Counter)
+	require.True(t, ok)
+	assert.EqualValues(t, r.Generator.SocketDrops+r.Generator.MachineDrops, drops)
+	judged := report.Judge(r, s.Thresholds)
+	assert.Equal(t, report.Invalid, judged.Verdict)
+	assert.Contains(t, strings.Join(judged.Reasons, "\n"), "the generator was the bottleneck: its sockets dropped")
+}
