@@ -52,6 +52,21 @@ type Packet struct {
 	// wherever the mic itself set it.
 	Marker bool
 	*Frame
+
+	sub *Subscription // whose copy it is, during Send
+}
+
+// Again finds a packet that the same ear was given lately, by its section and by
+// the Seq that it had: exactly as it was, for a listener who has missed it. It
+// may be called during Send alone, of any packet of the ear. It is false for one
+// that is not remembered: older than the newest 32 of its slot or than a second,
+// or from before the ear last changed its mix. It may be true for one that the
+// ear was never given, by the number that it would have had.
+func (p *Packet) Again(section int, seq uint16) (Packet, bool) {
+	if p.sub == nil {
+		return Packet{}, false
+	}
+	return p.sub.again(section, seq)
 }
 
 // Ear takes the packets of one listener.

@@ -36,6 +36,8 @@ type group struct {
 	ears []Ear // theirs, in the same order
 	// last is the newest packet of each slot that went out.
 	last []Packet
+	// past is what went out to each slot lately.
+	past []past
 }
 
 func newShard(index int, cfg Config) *shard {
@@ -122,12 +124,13 @@ func (s *shard) settle(t tally) {
 	s.failed.Add(t.failed)
 }
 
-// note remembers the newest packet of a slot.
+// note remembers the newest packets of a slot.
 func (g *group) note(j *job) {
 	last := &g.last[j.slot]
 	if last.Frame == nil || int16(j.packet.Seq-last.Seq) > 0 {
 		*last = j.packet
 	}
+	g.past[j.slot].add(&j.packet)
 }
 
 // add gives the shard an ear, after the packets that it should have had.
@@ -153,11 +156,12 @@ func (s *shard) move(sub *Subscription, from, to *mix) {
 func (s *shard) join(sub *Subscription, x *mix) *group {
 	g := s.groups[x]
 	if g == nil {
-		g = &group{last: make([]Packet, len(x.slots))}
+		g = &group{last: make([]Packet, len(x.slots)), past: make([]past, len(x.slots))}
 		s.groups[x] = g
 	}
 	g.subs = append(g.subs, sub)
 	g.ears = append(g.ears, sub.ear)
+	sub.group = g
 	return g
 }
 
@@ -167,6 +171,7 @@ func (s *shard) leave(sub *Subscription, x *mix) {
 	if g == nil {
 		return
 	}
+	sub.group = nil
 	if i := slices.Index(g.subs, sub); i >= 0 {
 		n := len(g.subs) - 1
 		g.subs[i] = g.subs[n]

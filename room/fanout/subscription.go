@@ -23,8 +23,10 @@ type Subscription struct {
 	// The hall's lock guards mix: what the ear was last told to hear.
 	mix *mix
 
-	// rebased belongs to the shard: nil until the ear first changes its mix,
-	// then the timelines that keep its sections unbroken.
+	// The rest belongs to the shard. group is where the ear is; rebased is nil
+	// until the ear first changes its mix, then the timelines that keep its
+	// sections unbroken.
+	group   *group
 	rebased []timeline
 }
 
@@ -34,6 +36,7 @@ func (s *Subscription) send(out Outbox, section int, given *Packet) outcome {
 		return sendSkipped
 	}
 	p := *given
+	p.sub = s
 	if s.rebased != nil {
 		at, ok := s.rebased[section].next(p.Seq, p.Timestamp, p.Arrived)
 		if !ok {

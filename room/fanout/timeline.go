@@ -85,6 +85,19 @@ func (t *timeline) next(seq uint16, ts uint32, at time.Time) (place, bool) {
 	return place{seq: t.seq - uint16(back), ts: t.ts - (t.inTS - ts)}, true
 }
 
+// source gives back the source's own number for one that was given out in this
+// hold. first is true for the first of the hold.
+func (t *timeline) source(seq uint16) (in uint16, first, ok bool) {
+	back := t.seq - seq
+	if !t.holding || uint32(back) > t.span {
+		return 0, false, false
+	}
+	return t.inSeq - back, uint32(back) == t.span, true
+}
+
+// shifted is where a timestamp of the source lies in this hold.
+func (t *timeline) shifted(ts uint32) uint32 { return ts + t.ts - t.inTS }
+
 // strayed says that the timestamp of a newer packet makes no sense beside the
 // time that passed since the last.
 func (t *timeline) strayed(ts uint32, at time.Time) bool {

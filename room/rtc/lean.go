@@ -102,10 +102,7 @@ func newLeanEar(ctx context.Context, r *Room, owner uint32, o *offer) (*Ear, err
 	active := o.active()
 	l := &lean{name: rand.Text(), asked: r.engine.now(), voices: make([]voice, len(active))}
 	for i := range active {
-		l.voices[i] = voice{ssrc: l.newSSRC(), payload: uint8(active[i].opus), level: active[i].level}
-		if active[i].nack {
-			l.voices[i].past = new(history)
-		}
+		l.voices[i] = voice{ssrc: l.newSSRC(), payload: uint8(active[i].opus), level: active[i].level, asks: active[i].nack}
 	}
 	local := lite.NewCredentials()
 	remote := lite.Credentials{Ufrag: strings.Clone(o.ufrag), Pwd: strings.Clone(o.pwd)}
@@ -196,7 +193,7 @@ func (l *lean) Ready(_ *lite.Peer, to netip.AddrPort, s *lite.Sealer) {
 			e.log.Error("open a stream", "error", err) // the sources differ: it can't be
 			return
 		}
-		if v.past != nil {
+		if v.asks {
 			v.stream.Remember()
 		}
 	}
@@ -240,7 +237,7 @@ func whyClosed(reason error, connected bool) error {
 }
 
 // readMail takes over what came in for the shard.
-func (l *lean) readMail(o *outbox) {
+func (l *lean) readMail(o *outbox, sending *fanout.Packet) {
 	l.mu.Lock()
 	l.mail.Store(false)
 	if l.moved.IsValid() {
@@ -248,14 +245,14 @@ func (l *lean) readMail(o *outbox) {
 	}
 	l.missed, l.read = l.read[:0], l.missed
 	l.mu.Unlock()
-	l.resend(o, l.read)
+	l.resend(o, sending, l.read)
 }
 
 // Send implements fanout.Ear: it seals a packet into the shard's outbox.
 func (l *lean) Send(out fanout.Outbox, section int, p fanout.Packet) error {
 	o, v := out.(*outbox), &l.voices[section]
 	if l.mail.Load() {
-		l.readMail(o)
+		l.readMail(o, &p)
 	}
 	room := o.take(v.headerSize() + len(p.Payload) + l.sealer.Overhead())
 	if room == nil {
@@ -271,9 +268,6 @@ func (l *lean) Send(out fanout.Outbox, section int, p fanout.Packet) error {
 	o.put(sealed, l.to, l, len(p.Payload))
 	l.packets.Add(1)
 	l.bytes.Add(uint64(len(p.Payload)))
-	if v.past != nil {
-		v.past.add(&p)
-	}
 	v.packets++
 	v.octets += uint32(len(p.Payload))
 	if o.nanos > v.due {

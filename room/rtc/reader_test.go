@@ -98,7 +98,7 @@ func TestAReaderRestsWhenNothingCallsForHaste(t *testing.T) {
 		{"a packet that a listener has missed", func(t *testing.T, r *reader, _ time.Time) {
 			l, _ := keyed(t, lite.GCM128)
 			l.ear = &Ear{session: &session{room: &Room{engine: r.engine}}}
-			l.voices[0].past = new(history)
+			l.voices[0].asks = true
 			l.note(nackFor(t, l.voices[0].ssrc, 1))
 		}, true},
 	} {

@@ -7,9 +7,6 @@ import (
 )
 
 const (
-	// historyLength is how many packets a section can send again: 640 ms, after
-	// which a jitter buffer has given up.
-	historyLength = 32
 	// mostAsked is how many packets a client may ask for at a time; what it asks
 	// for beyond, it has to ask for again.
 	mostAsked = 32
@@ -17,20 +14,6 @@ const (
 	rtcpFeedback = 205 // transport-layer feedback (RFC 4585 section 6.2)
 	nackFormat   = 1
 )
-
-// history is the newest packets of a section, by their sequence numbers. The
-// frames in it are the room's: one for all ears.
-type history [historyLength]fanout.Packet
-
-func (h *history) add(p *fanout.Packet) { h[p.Seq%historyLength] = *p }
-
-// find gives the packet with a number of the slot's timeline, or nil.
-func (h *history) find(seq uint16) *fanout.Packet {
-	if p := &h[seq%historyLength]; p.Frame != nil && p.Seq == seq {
-		return p
-	}
-	return nil
-}
 
 // asked is a packet that a client has missed.
 type asked struct {
@@ -67,7 +50,7 @@ func nacks(compound []byte, f func(ssrc uint32, seq uint16)) {
 func (l *lean) note(compound []byte) {
 	nacks(compound, func(ssrc uint32, seq uint16) {
 		for i := range l.voices {
-			if v := &l.voices[i]; v.ssrc == ssrc && v.past != nil {
+			if v := &l.voices[i]; v.ssrc == ssrc && v.asks {
 				l.ear.room.engine.alarms.Add(1)
 				l.mu.Lock()
 				if len(l.missed) < mostAsked {
@@ -81,16 +64,17 @@ func (l *lean) note(compound []byte) {
 }
 
 // resend seals packets that the client has missed once more: the same bytes, as
-// the same index must never seal others.
-func (l *lean) resend(o *outbox, missed []asked) {
+// the same index must never seal others. They come out of what the room keeps
+// for all ears, by way of the packet that is being sent.
+func (l *lean) resend(o *outbox, sending *fanout.Packet, missed []asked) {
 	for _, a := range missed {
 		v := &l.voices[a.section]
-		p := v.past.find(a.seq - v.sequence)
-		if p == nil {
+		p, ok := sending.Again(a.section, a.seq-v.sequence)
+		if !ok {
 			continue
 		}
 		room := o.take(v.headerSize() + len(p.Payload) + l.sealer.Overhead())
-		if sealed, err := v.stream.Reseal(room[:0], v.header(room, p), p.Payload); err == nil {
+		if sealed, err := v.stream.Reseal(room[:0], v.header(room, &p), p.Payload); err == nil {
 			o.put(sealed, l.to, nil, 0)
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/earshot-audio/earshot/room/fanout"
 )
 
 func TestNacksAreReadWhereverTheyStand(t *testing.T) {
@@ -41,18 +39,4 @@ func FuzzNacks(f *testing.F) {
 		nacks(b, func(uint32, uint16) { n++ })
 		assert.LessOrEqual(t, n, 17*len(b)/4, "a word asks for 17 packets at most")
 	})
-}
-
-func TestAHistoryForgetsWhatIsLongAgo(t *testing.T) {
-	var h history
-	for i := range 100 {
-		seq := uint16(65500 + i)
-		h.add(&fanout.Packet{Seq: seq, Frame: &fanout.Frame{}})
-	}
-	newest := uint16(65599 & 0xffff)
-	for back := range uint16(100) {
-		assert.Equal(t, back < historyLength, h.find(newest-back) != nil, "%d ago", back)
-	}
-	assert.Nil(t, h.find(newest+1))
-	assert.Nil(t, new(history).find(0))
 }

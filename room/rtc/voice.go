@@ -28,6 +28,7 @@ type voice struct {
 	ssrc    uint32
 	payload uint8 // the payload type of Opus
 	level   uint8 // the id of the loudness extension, 0: none
+	asks    bool  // the client may ask for packets again
 	begun   bool
 
 	// The offsets from the slot's timeline to the section's own.
@@ -37,8 +38,6 @@ type voice struct {
 	// What sender reports tell.
 	packets, octets uint32
 	due             int64 // the next report, in nanoseconds since 1970
-
-	past *history // nil: the client does not ask for packets again
 }
 
 // begin fixes where the section's own timeline starts. The first packet has a

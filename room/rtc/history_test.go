@@ -1,0 +1,234 @@
+package rtc
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/room/fanout"
+)
+
+// studio is a hall of one slot whose ears send to a tape, packet by packet.
+type studio struct {
+	t    *testing.T
+	hall *fanout.Hall
+	tape *tape
+	mic  *fanout.Mic
+	next uint16 // the mic's
+	said int
+}
+
+func newStudio(t *testing.T, sink batchWriter) *studio {
+	t.Helper()
+	c := &clock{now: time.Unix(1_000_000, 0)}
+	hall, err := fanout.New(fanout.Config{Slots: 1, Shards: 1, Queue: 1 << 20, Now: c.Now,
+		NewOutbox: func(int) fanout.Outbox { return &outbox{writer: sink, spare: &batches{}, clock: c.Now} }})
+	require.NoError(t, err)
+	t.Cleanup(hall.Close)
+	s := &studio{t: t, hall: hall}
+	s.tape, _ = sink.(*tape)
+	s.enter(1)
+	return s
+}
+
+// enter makes a talker the one who speaks from now on.
+func (s *studio) enter(talker uint32) {
+	s.t.Helper()
+	if s.mic != nil {
+		s.mic.Close()
+	}
+	var err error
+	s.mic, err = s.hall.AddMic(talker)
+	require.NoError(s.t, err)
+}
+
+// say lets the talker say so many frames, of which no two are alike.
+func (s *studio) say(frames int) {
+	s.t.Helper()
+	for range max(frames, 0) {
+		s.mic.Push(fanout.Frame{Seq: s.next, Timestamp: uint32(s.next) * 960, Level: 30, Payload: fmt.Append(nil, "frame ", s.said)})
+		s.next++
+		s.said++
+	}
+	s.settle()
+}
+
+// settle waits until the shard has nothing left to do.
+func (s *studio) settle() {
+	s.t.Helper()
+	sub, err := s.hall.AddEar(nil, fanout.Listening{Sections: 1, Owner: 99, Since: time.Unix(2_000_000, 0)})
+	require.NoError(s.t, err)
+	sub.Close()
+}
+
+// media are the RTP packets on the tape.
+func (s *studio) media() (list [][]byte) {
+	for _, b := range s.tape.packets {
+		if b[1] != rtcpSenderReport {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// asking makes a link's client one that may ask for packets again.
+func asking(l *lean) {
+	l.voices[0].asks = true
+	l.ear = &Ear{session: &session{room: &Room{engine: &Engine{}}}}
+}
+
+func sequence(b []byte) uint16 { return uint16(b[2])<<8 | uint16(b[3]) }
+
+// A listener who joins late and loses ten packets asks for them, gets the very
+// datagrams again, and hears everything.
+func TestAnEarThatLosesTenPacketsAsksAndHearsEverything(t *testing.T) {
+	const lost, after = 10, 12
+	for _, row := range []struct {
+		name   string
+		before int                  // frames that were said before it joined
+		lead   func(first int) int  // how many it hears before it loses some, by the first number
+		amid   func(s *studio)      // what happens after half of those lost
+		change func(*lean, *studio) // what happens before it asks
+		again  int                  // how many it gets again
+	}{
+		{name: "from the slot's packet 65,530 on", before: 65_530, lead: func(int) int { return 1 }, again: lost},
+		{name: "the first of all", before: 3, lead: func(int) int { return 0 }, again: lost},
+		{name: "through a rollover of its own", lead: func(first int) int { return 65_531 - first }, again: lost},
+		{name: "with another talker in between", before: 40, lead: func(int) int { return 5 }, amid: func(s *studio) { s.enter(2) }, again: lost},
+		{name: "longer ago than is remembered", before: 40, lead: func(int) int { return 5 },
+			change: func(_ *lean, s *studio) { s.say(32) }, again: 0},
+		{name: "partly longer ago", before: 40, lead: func(int) int { return 5 },
+			change: func(_ *lean, s *studio) { s.say(32 - after - 4) }, again: 4 - 1},
+	} {
+		for _, p := range lite.DefaultProfiles() {
+			t.Run(fmt.Sprint(row.name, ", ", p), func(t *testing.T) {
+				s := newStudio(t, &tape{})
+				s.say(row.before)
+				l, opener := keyed(t, p)
+				asking(l)
+				_, err := s.hall.AddEar(l, fanout.Listening{Sections: 1, Since: time.Unix(2_000_000, 0)})
+				require.NoError(t, err)
+				s.say(1)
+				s.say(row.lead(int(sequence(s.media()[0]))))
+				lead := len(s.media())
+				s.say(lost / 2)
+				if row.amid != nil {
+					row.amid(s)
+				}
+				s.say(lost - lost/2 + after)
+				if row.change != nil {
+					row.change(l, s)
+				}
+
+				sent := slices.Clone(s.media())
+				missing := map[uint16][]byte{}
+				var ask []uint16
+				for _, b := range sent[lead : lead+lost] {
+					missing[sequence(b)] = b
+					ask = append(ask, sequence(b))
+				}
+				if row.name == "through a rollover of its own" {
+					require.Contains(t, ask, uint16(0))
+				}
+				l.note(nackFor(t, l.voices[0].ssrc, append(ask, ask[0]-40)...))
+				s.say(1)
+				got := s.media()[len(sent):]
+				require.Len(t, got, row.again+1)
+				for _, b := range got[:row.again] {
+					require.Equal(t, missing[sequence(b)], b, "the same datagram")
+					delete(missing, sequence(b))
+				}
+				require.Len(t, missing, lost-row.again)
+				heard := 0
+				for _, b := range slices.Concat(sent[:lead], sent[lead+lost:], got) {
+					_, _, err := opener.OpenRTP(slices.Clone(b))
+					require.NoError(t, err)
+					heard++
+				}
+				assert.Equal(t, s.said-row.before-lost+row.again, heard)
+			})
+		}
+	}
+}
+
+// forger is an ear that answers what it is asked for with a voice that is not
+// what it was.
+type forger struct {
+	*lean
+	forge func(v *voice)
+}
+
+func (f *forger) Send(out fanout.Outbox, section int, p fanout.Packet) error {
+	if f.forge != nil {
+		v := &f.voices[section]
+		payload, level, seq, ts := v.payload, v.level, v.sequence, v.timestamp
+		f.forge(v)
+		f.readMail(out.(*outbox), &p)
+		v.payload, v.level, v.sequence, v.timestamp = payload, level, seq, ts
+	}
+	return f.lean.Send(out, section, p)
+}
+
+func TestWhatIsSentAgainIsNeverAnotherPacket(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		forge func(v *voice)
+		again int
+	}{
+		{"nothing is changed", func(*voice) {}, 1},
+		{"the timestamp", func(v *voice) { v.timestamp++ }, 0},
+		{"the payload type", func(v *voice) { v.payload++ }, 0},
+		{"the extension's id", func(v *voice) { v.level++ }, 0},
+		{"the extension is left out", func(v *voice) { v.level = 0 }, 0},
+	} {
+		for _, p := range lite.DefaultProfiles() {
+			t.Run(fmt.Sprint(row.name, ", ", p), func(t *testing.T) {
+				s := newStudio(t, &tape{})
+				l, _ := keyed(t, p)
+				asking(l)
+				f := &forger{lean: l}
+				_, err := s.hall.AddEar(f, fanout.Listening{Sections: 1})
+				require.NoError(t, err)
+				s.say(3)
+				l.note(nackFor(t, l.voices[0].ssrc, sequence(s.media()[1])))
+				f.forge = row.forge
+				s.say(1)
+				assert.Len(t, s.media(), 4+row.again)
+			})
+		}
+	}
+}
+
+// What a room remembers it remembers once: an ear whose client may ask costs no
+// more than one whose client may not.
+func TestWhatIsRememberedDoesNotGrowWithTheListeners(t *testing.T) {
+	const ears = 1000
+	cost := func(asks bool) float64 {
+		heap := func() uint64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		s := newStudio(t, &discard{})
+		before := heap()
+		list := make([]*lean, ears)
+		for i := range list {
+			list[i], _ = keyed(t, lite.GCM128)
+			list[i].voices[0].asks = asks
+			_, err := s.hall.AddEar(list[i], fanout.Listening{Sections: 1})
+			require.NoError(t, err)
+		}
+		s.say(100)
+		after := heap()
+		runtime.KeepAlive(list)
+		return float64(int64(after)-int64(before)) / ears
+	}
+	assert.Less(t, cost(true)-cost(false), 100.0, "bytes an ear: 32 packets would be 1,024")
+}
