@@ -79,7 +79,9 @@ func (s *studio) media() (list [][]byte) {
 
 // asking makes a link's client one that may ask for packets again.
 func asking(l *lean) {
-	l.voices[0].asks = true
+	for i := range l.voices {
+		l.voices[i].asks = true
+	}
 	l.ear = &Ear{session: &session{room: &Room{engine: &Engine{}}}}
 }
 

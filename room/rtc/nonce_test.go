@@ -154,10 +154,11 @@ func keyedFor(t require.TestingT, p lite.Profile, to netip.AddrPort, sections in
 	l := &lean{name: "x", to: to, sealer: sealer, voices: make([]voice, sections)}
 	for i := range l.voices {
 		v := &l.voices[i]
-		*v = voice{ssrc: l.newSSRC(), payload: 111, level: 1, past: new(history)}
+		*v = voice{ssrc: l.newSSRC(), payload: 111, level: 1}
 		require.NoError(t, sealer.Stream(&v.stream, v.ssrc))
 		v.stream.Remember()
 	}
+	asking(l)
 	return &subscribed{lean: l, opener: opener}
 }
 
