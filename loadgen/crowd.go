@@ -66,24 +66,49 @@ func (c *crowd) tick(ctx context.Context) {
 	ticker := time.NewTicker(ticking)
 	defer ticker.Stop()
 	var group []*leanEar
-	for turn := 0; ; turn++ {
+	for last := c.clock.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		c.lite.Tick(time.Now())
-		group = group[:0]
-		c.mu.Lock()
-		for w := range c.groups[turn%reporting] {
-			group = append(group, w.ear)
+		now := c.clock.Now()
+		group = c.due(group[:0], last, now)
+		last = now
+		lanes := c.lanes()
+		for _, l := range lanes {
+			l.out.open()
 		}
-		c.mu.Unlock()
+		c.lite.Tick(c.clock.Time(now))
 		for _, e := range group {
 			// One that is not connected yet, or no more, has nothing to say.
 			_ = e.report()
 		}
+		for _, l := range lanes {
+			l.out.close()
+		}
 	}
+}
+
+// due appends the ears whose reports are due after one moment and until another:
+// by the clock, since a ticker leaves turns out when the machine is late.
+func (c *crowd) due(group []*leanEar, after, until time.Duration) []*leanEar {
+	turn, end := int64(after/ticking), int64(until/ticking)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for turn = max(turn, end-int64(reporting)) + 1; turn <= end; turn++ {
+		for w := range c.groups[turn%int64(reporting)] {
+			group = append(group, w.ear)
+		}
+	}
+	return group
+}
+
+// lanes is the shared sockets so far.
+func (c *crowd) lanes() []*lane {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.shared[:len(c.shared):len(c.shared)]
 }
 
 // way gives an ear a socket and an address to reach a server's address by: on

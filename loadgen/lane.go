@@ -26,6 +26,11 @@ const (
 	// gathering is how long a reader of a shared socket lets packets gather. The
 	// kernel stamps them, so that no latency is in it.
 	gathering = time.Millisecond
+	// resting is the same when there is nothing but the answers to checks, for
+	// attention after anything else came: to wake up costs as much as several of
+	// them, and nobody waits for them.
+	resting   = 5 * time.Millisecond
+	attention = 4 * time.Second
 )
 
 // buffers are the sizes of a shared socket's receive buffer that are asked for,
@@ -44,6 +49,12 @@ type lane struct {
 	// moved apart from the rest.
 	home uint32
 	ways []atomic.Pointer[way] // by address, from home on
+	out  *outbox
+
+	// When something came that is to be heard soon, and whether the socket rests
+	// since: the reader's alone.
+	urgent time.Duration
+	rests  bool
 
 	mu    sync.RWMutex
 	moved map[netip.Addr]*way
@@ -79,7 +90,7 @@ func (c *crowd) open(o laneOptions) (*lane, error) {
 	}
 	l := &lane{crowd: c, conn: conn, address: o.address, home: o.home, moved: map[netip.Addr]*way{}}
 	if o.shared() {
-		l.ways = make([]atomic.Pointer[way], laneClients)
+		l.ways, l.out = make([]atomic.Pointer[way], laneClients), &outbox{conn: conn}
 	}
 	c.workers.Go(func() { l.read(o.shared()) })
 	return l, nil
@@ -115,6 +126,7 @@ const stride = 16
 func (l *lane) hear(messages []udpbatch.Message) {
 	now := l.crowd.clock.Now()
 	wait := waits{tell: l.crowd.waited}
+	urgent := false
 	var ways [stride]*way
 	for len(messages) > 0 {
 		few := messages[:min(stride, len(messages))]
@@ -129,6 +141,7 @@ func (l *lane) hear(messages []udpbatch.Message) {
 				at = l.crowd.clock.FromWall(m.At)
 			}
 			if w := ways[i]; w != nil && m.N > 0 {
+				urgent = urgent || !periodic(m.Buf[:m.N])
 				if w.link == nil {
 					wait.add(now - at)
 				}
@@ -137,6 +150,22 @@ func (l *lane) hear(messages []udpbatch.Message) {
 		}
 	}
 	wait.flush()
+	l.pace(now, urgent)
+}
+
+// pace has the socket rest when nothing urgent has come for a while.
+func (l *lane) pace(now time.Duration, urgent bool) {
+	if urgent {
+		l.urgent = now
+	}
+	if rests := now-l.urgent > attention; rests != l.rests {
+		l.rests = rests
+		if rests {
+			l.conn.SetGather(resting)
+		} else {
+			l.conn.SetGather(gathering)
+		}
+	}
 }
 
 // prefetchWays asks for the memory of clients, all of them at each step.
@@ -302,6 +331,9 @@ func (w *way) Send(b []byte, to netip.AddrPort) {
 
 func (w *way) write(b []byte, to netip.AddrPort) {
 	m := [1]udpbatch.Message{{Buf: b, Addr: to, Local: w.local}}
+	if out := w.lane.out; out != nil && out.add(m[0]) {
+		return
+	}
 	_, _ = w.lane.conn.WriteBatch(m[:])
 }
 

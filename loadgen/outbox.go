@@ -1,0 +1,80 @@
+package loadgen
+
+import (
+	"sync"
+
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+)
+
+const (
+	// outboxRoom is how many datagrams go out at once.
+	outboxRoom = 64
+	// outboxSize is room for a check or a report. What is longer goes out by itself.
+	outboxSize = 256
+)
+
+// An outbox gathers what the crowd's timers send by one socket, so that thousands
+// of checks and reports cost a system call for many of them. While it is open it
+// takes them from whoever sends; what else is sent has somebody who waits for it,
+// and goes out at once.
+//
+// It is safe for concurrent use.
+type outbox struct {
+	conn udpbatch.Conn
+
+	mu       sync.Mutex
+	opened   bool
+	messages [outboxRoom]udpbatch.Message
+	bodies   [outboxRoom * outboxSize]byte
+	n        int
+}
+
+// open begins to gather.
+func (o *outbox) open() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.opened = true
+}
+
+// close sends what there is, and gathers no more.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.opened = false
+	o.flush()
+}
+
+// add takes a copy of a datagram, or not if it is to go out at once.
+func (o *outbox) add(m udpbatch.Message) bool {
+	if len(m.Buf) > outboxSize || !periodic(m.Buf) {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.opened {
+		return false
+	}
+	if o.n == outboxRoom {
+		o.flush()
+	}
+	body := o.bodies[o.n*outboxSize:][:len(m.Buf):outboxSize]
+	copy(body, m.Buf)
+	m.Buf = body
+	o.messages[o.n] = m
+	o.n++
+	return true
+}
+
+// flush sends what there is. What the socket does not take is lost, as datagrams
+// are. o.mu is held.
+func (o *outbox) flush() {
+	if o.n > 0 {
+		_, _ = o.conn.WriteBatch(o.messages[:o.n])
+		o.n = 0
+	}
+}
+
+// periodic tells STUN and RTCP from the rest (RFC 7983 §7, RFC 5761 §4).
+func periodic(b []byte) bool {
+	return len(b) > 1 && (b[0] < 4 || b[0] >= 128 && b[0] < 192 && b[1] >= 192 && b[1] < 224)
+}
