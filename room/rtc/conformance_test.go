@@ -127,7 +127,9 @@ func TestAClientThatMovesIsFollowedToAnySocketOfThePort(t *testing.T) {
 			s.say(fmt.Append(nil, i), 30)
 			eventually(t, func() bool { return o.count() == i+1 }, "it hears where it is")
 			seen := o.ear.Stats().LastCheck
+			old := o.socket
 			o.read(o.open())
+			require.NoError(t, old.Close())
 			c.ahead.Add(int64(10 * time.Second)) // a check is due
 			eventually(t, func() bool { return o.ear.Stats().LastCheck.After(seen) }, "it checks from elsewhere")
 			eventually(t, func() bool { return o.answered() }, "and is answered there")
