@@ -3,12 +3,10 @@ package lite
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"time"
-
-	"github.com/pion/dtls/v3/pkg/crypto/prf"
 )
 
 const (
@@ -38,20 +36,18 @@ type afterlife struct {
 
 // newAfterlife derives the keys of a connection with a cipher suite of
 // AES_128_GCM_SHA256 (RFC 5246 section 6.3).
-func newAfterlife(master, clientRandom []byte, seen *flightLog) (*afterlife, error) {
-	keys, err := prf.GenerateEncryptionKeys(master, clientRandom, seen.serverRandom[:], 0, 16, 4, sha256.New)
-	if err != nil {
-		return nil, fmt.Errorf("derive the DTLS keys: %w", err)
-	}
-	if !seen.client {
-		keys.ClientWriteKey, keys.ServerWriteKey = keys.ServerWriteKey, keys.ClientWriteKey
-		keys.ClientWriteIV, keys.ServerWriteIV = keys.ServerWriteIV, keys.ClientWriteIV
-	}
+func newAfterlife(keyed hash.Hash, clientRandom []byte, seen *flightLog) (*afterlife, error) {
+	var block [2*16 + 2*4]byte
+	expand(keyed, block[:], labelKeys, seen.serverRandom[:], clientRandom)
 	a := &afterlife{next: seen.next}
-	copy(a.writeKey[:], keys.ClientWriteKey)
-	copy(a.readKey[:], keys.ServerWriteKey)
-	copy(a.writeIV[:], keys.ClientWriteIV)
-	copy(a.readIV[:], keys.ServerWriteIV)
+	write, read := 0, 1 // the client's come first
+	if !seen.client {
+		write, read = 1, 0
+	}
+	copy(a.writeKey[:], block[16*write:])
+	copy(a.readKey[:], block[16*read:])
+	copy(a.writeIV[:], block[32+4*write:])
+	copy(a.readIV[:], block[32+4*read:])
 	for r := range records(seen.finished) {
 		plain, ok := openRecord(a.writeKey[:], a.writeIV, r)
 		if !ok {

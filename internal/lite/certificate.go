@@ -55,6 +55,13 @@ func CertificateFrom(c tls.Certificate) (*Certificate, error) {
 	if !ok || key.Curve != elliptic.P256() || len(c.Certificate) == 0 {
 		return nil, fmt.Errorf("a DTLS certificate needs an ECDSA key on P-256, not %T", c.PrivateKey)
 	}
+	if c.Leaf == nil { // or DTLS would parse it for each peer anew
+		leaf, err := x509.ParseCertificate(c.Certificate[0])
+		if err != nil {
+			return nil, fmt.Errorf("read the DTLS certificate: %w", err)
+		}
+		c.Leaf = leaf
+	}
 	return &Certificate{tls: c, fingerprint: fingerprintOf("sha-256", crypto.SHA256, c.Certificate[0])}, nil
 }
 

@@ -210,8 +210,7 @@ func (c *Client) shake(now time.Time) {
 	cr := c.crowd
 	pipe := newPipe(true, func(b []byte) { c.cfg.Send.Send(b, c.cfg.Server) })
 	ctx, cancel := context.WithCancel(cr.ctx)
-	h := handshake{pipe: pipe, client: true, certificate: cr.cfg.Certificate, fingerprint: c.cfg.Fingerprint,
-		profiles: cr.cfg.Profiles, limit: cr.cfg.Limit}
+	h := handshake{pipe: pipe, client: true, terms: cr.terms, fingerprint: c.cfg.Fingerprint, limit: cr.cfg.Limit}
 	begun := cr.begin(func() {
 		defer cancel()
 		if err := c.secure(h.run(ctx)); err != nil {

@@ -28,6 +28,7 @@ type CrowdConfig struct {
 // has no clock: it goes by the times that it is given.
 type Crowd struct {
 	cfg     CrowdConfig
+	terms   *terms
 	hashes  keyedHashes
 	timers  timers
 	ticking sync.Mutex
@@ -56,7 +57,7 @@ func NewCrowd(cfg CrowdConfig) (*Crowd, error) {
 	if cfg.Limit == nil {
 		cfg.Limit = NewLimiter(DefaultHandshakes)
 	}
-	c := &Crowd{cfg: cfg, clients: map[*Client]struct{}{}}
+	c := &Crowd{cfg: cfg, terms: newTerms(cfg.Certificate, cfg.Profiles), clients: map[*Client]struct{}{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }

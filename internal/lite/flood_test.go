@@ -22,7 +22,7 @@ func hello(t testing.TB) []byte {
 	out := make(chan []byte, 10)
 	cert := must(NewCertificate(time.Now()))
 	pipe := newPipe(true, func(b []byte) { out <- append([]byte(nil), b...) })
-	h := handshake{pipe: pipe, client: true, certificate: cert, fingerprint: cert.Fingerprint(), profiles: DefaultProfiles(), limit: NewLimiter(1)}
+	h := handshake{pipe: pipe, client: true, terms: newTerms(cert, DefaultProfiles()), fingerprint: cert.Fingerprint(), limit: NewLimiter(1)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"slices"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -23,9 +25,8 @@ const flightInterval = 500 * time.Millisecond
 type handshake struct {
 	pipe        *pipe
 	client      bool
-	certificate *Certificate
+	terms       *terms
 	fingerprint Fingerprint // of the peer
-	profiles    []Profile   // in the order of preference
 	limit       *Limiter
 }
 
@@ -60,10 +61,11 @@ func (h *handshake) run(ctx context.Context) (*session, error) {
 		}
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	keys, err := exportKeys(conn, h.client)
-	if err != nil {
+	chosen, ok := conn.SelectedSRTPProtectionProfile()
+	profile := Profile(chosen)
+	if !ok || profile.KeyLen() == 0 || len(secret.master) != masterLength {
 		_ = conn.Close() // says so to the peer
-		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
+		return nil, fmt.Errorf("%w: the peer does not use SRTP", ErrHandshake)
 	}
 
 	// conn.Close would send a close_notify and the peer would close. With the
@@ -73,10 +75,12 @@ func (h *handshake) run(ctx context.Context) (*session, error) {
 		var b [64]byte
 		_, err = conn.Read(b[:])
 	}
-	after, err := newAfterlife(secret.master, secret.clientRandom, h.pipe.seen)
+	keyed := secretHash(secret.master)
+	after, err := newAfterlife(keyed, secret.clientRandom, h.pipe.seen)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
+	keys := exportKeys(profile, keyed, secret.clientRandom, h.pipe.seen)
 	// pion may have read the alert, and may have found no time to say so.
 	return &session{keys: keys, after: after, closed: after.ended(h.pipe.seen.alert)}, nil
 }
@@ -88,72 +92,69 @@ func (h *handshake) hungUp(secret *secretLog) bool {
 	if secret.master == nil || h.pipe.seen.alert == nil {
 		return false
 	}
-	after, err := newAfterlife(secret.master, secret.clientRandom, h.pipe.seen)
+	after, err := newAfterlife(secretHash(secret.master), secret.clientRandom, h.pipe.seen)
 	return err == nil && after.ended(h.pipe.seen.alert)
 }
 
 // open makes the connection.
 func (h *handshake) open(secret *secretLog) (*dtls.Conn, error) {
-	profiles := make([]dtls.SRTPProtectionProfile, len(h.profiles))
-	for i, p := range h.profiles {
-		profiles[i] = dtls.SRTPProtectionProfile(p)
-	}
-	options := []dtls.Option{
-		dtls.WithCertificates(h.certificate.tls),
-		dtls.WithSRTPProtectionProfiles(profiles...),
-		dtls.WithFlightInterval(flightInterval),
-		dtls.WithInsecureSkipVerify(true), // the fingerprint is what counts (RFC 8827 section 5)
-		dtls.WithVerifyPeerCertificate(func(chain [][]byte, _ [][]*x509.Certificate) error {
-			if len(chain) == 0 || !h.fingerprint.Matches(chain[0]) {
-				return ErrFingerprint
-			}
-			return nil
-		}),
-		dtls.WithKeyLogWriter(secret),
-		dtls.WithLoggerFactory(noLogs{}),
-	}
+	verify := dtls.WithVerifyPeerCertificate(func(chain [][]byte, _ [][]*x509.Certificate) error {
+		if len(chain) == 0 || !h.fingerprint.Matches(chain[0]) {
+			return ErrFingerprint
+		}
+		return nil
+	})
+	log := dtls.WithKeyLogWriter(secret)
 	if h.client {
-		all := []dtls.ClientOption{
-			dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, dtls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
-			dtls.WithEllipticCurves(elliptic.P256, elliptic.X25519),
-		}
-		for _, o := range options {
-			all = append(all, o)
-		}
-		return dtls.ClientWithOptions(h.pipe, pipeAddr{}, all...)
+		return dtls.ClientWithOptions(h.pipe, pipeAddr{}, append(slices.Clip(h.terms.client), verify, log)...)
 	}
-	all := []dtls.ServerOption{
-		// Every WebRTC endpoint has this suite and this curve (RFC 8827 section
-		// 6.5). pion would take the client's first curve, most often X25519, which
-		// takes several times as long as P-256 in Go.
-		dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
-		dtls.WithEllipticCurves(elliptic.P256),
-		dtls.WithClientAuth(dtls.RequireAnyClientCert),
-		// The address is known by its ICE check: no cookie is needed.
-		dtls.WithInsecureSkipVerifyHello(true),
-	}
-	for _, o := range options {
-		all = append(all, o)
-	}
-	return dtls.ServerWithOptions(h.pipe, pipeAddr{}, all...)
+	return dtls.ServerWithOptions(h.pipe, pipeAddr{}, append(slices.Clip(h.terms.server), verify, log)...)
 }
 
-// exportKeys takes the SRTP keys out of a connection (RFC 5764 section 4.2).
-func exportKeys(conn *dtls.Conn, client bool) (MasterKeys, error) {
-	chosen, ok := conn.SelectedSRTPProtectionProfile()
-	p := Profile(chosen)
-	if !ok || p.KeyLen() == 0 {
-		return MasterKeys{}, errors.New("the peer does not use SRTP")
+// terms are what all handshakes of one endpoint go by, made once for all.
+type terms struct {
+	client []dtls.ClientOption
+	server []dtls.ServerOption
+}
+
+func newTerms(c *Certificate, profiles []Profile) *terms {
+	offered := make([]dtls.SRTPProtectionProfile, len(profiles))
+	for i, p := range profiles {
+		offered[i] = dtls.SRTPProtectionProfile(p)
 	}
-	state, ok := conn.ConnectionState()
-	if !ok {
-		return MasterKeys{}, errors.New("DTLS has no state")
+	t := &terms{
+		client: []dtls.ClientOption{
+			dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, dtls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
+			dtls.WithEllipticCurves(elliptic.P256, elliptic.X25519),
+		},
+		server: []dtls.ServerOption{
+			// Every WebRTC endpoint has this suite and this curve (RFC 8827 section
+			// 6.5). pion would take the client's first curve, most often X25519, which
+			// takes several times as long as P-256 in Go.
+			dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+			dtls.WithEllipticCurves(elliptic.P256),
+			dtls.WithClientAuth(dtls.RequireAnyClientCert),
+			// The address is known by its ICE check: no cookie is needed.
+			dtls.WithInsecureSkipVerifyHello(true),
+		},
 	}
-	material, err := state.ExportKeyingMaterial("EXTRACTOR-dtls_srtp", nil, 2*(p.KeyLen()+p.SaltLen()))
-	if err != nil {
-		return MasterKeys{}, fmt.Errorf("export the SRTP keys: %w", err)
+	for _, o := range []dtls.Option{
+		dtls.WithCertificates(c.tls),
+		dtls.WithSRTPProtectionProfiles(offered...),
+		dtls.WithFlightInterval(flightInterval),
+		dtls.WithInsecureSkipVerify(true), // the fingerprint is what counts (RFC 8827 section 5)
+		dtls.WithLoggerFactory(noLogs{}),
+	} {
+		t.client, t.server = append(t.client, o), append(t.server, o)
 	}
-	return splitMasterKeys(p, material, client), nil
+	return t
+}
+
+// exportKeys derives the SRTP keys of a connection (RFC 5764 section 4.2).
+func exportKeys(p Profile, keyed hash.Hash, clientRandom []byte, seen *flightLog) MasterKeys {
+	material := make([]byte, 2*(p.KeyLen()+p.SaltLen()))
+	expand(keyed, material, labelExporter, clientRandom, seen.serverRandom[:])
+	return splitMasterKeys(p, material, seen.client)
 }
 
 // secretLog takes the master secret where pion gives it out: as a line of an

@@ -44,11 +44,15 @@ type source struct {
 
 // NewOpener prepares a master key and salt for opening.
 func NewOpener(p Profile, key, salt []byte) (*Opener, error) {
-	o, err := newRTCPOpener(p, key, salt)
+	d, err := newDerivation(p, key, salt)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the RTP key: %w", err)
+	}
+	o, err := d.rtcpOpener()
 	if err != nil {
 		return nil, err
 	}
-	if o.rtp, err = deriveTransform(p, key, salt, forRTP); err != nil {
+	if o.rtp, err = d.transform(forRTP); err != nil {
 		return nil, fmt.Errorf("prepare the RTP key: %w", err)
 	}
 	o.rtpSeen = o.first[:0]
@@ -57,11 +61,19 @@ func NewOpener(p Profile, key, salt []byte) (*Opener, error) {
 
 // newRTCPOpener makes an opener of reports only: RTP is not authentic to it.
 func newRTCPOpener(p Profile, key, salt []byte) (*Opener, error) {
-	rtcp, err := deriveTransform(p, key, salt, forRTCP)
+	d, err := newDerivation(p, key, salt)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the RTCP key: %w", err)
 	}
-	return &Opener{profile: p, rtcp: rtcp}, nil
+	return d.rtcpOpener()
+}
+
+func (d *derivation) rtcpOpener() (*Opener, error) {
+	rtcp, err := d.transform(forRTCP)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the RTCP key: %w", err)
+	}
+	return &Opener{profile: d.profile, rtcp: rtcp}, nil
 }
 
 // OpenRTP opens an RTP packet in place and gives it without its tag, and its

@@ -177,8 +177,7 @@ func (p *Peer) shake(first []byte, now time.Time) {
 	pipe := newPipe(false, func(b []byte) { s.cfg.Send.Send(b, p.Addr()) })
 	pipe.put(first)
 	ctx, cancel := context.WithCancel(s.ctx)
-	h := handshake{pipe: pipe, certificate: s.cfg.Certificate, fingerprint: p.cfg.Fingerprint,
-		profiles: s.cfg.Profiles, limit: s.cfg.Limit}
+	h := handshake{pipe: pipe, terms: s.terms, fingerprint: p.cfg.Fingerprint, limit: s.cfg.Limit}
 	begun := s.begin(func() {
 		defer cancel()
 		if err := p.secure(h.run(ctx)); err != nil {

@@ -2,6 +2,7 @@ package lite
 
 import (
 	"crypto/aes"
+	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
 
@@ -73,24 +74,38 @@ const (
 	labelRTCPKey = 3 // and 4 and 5, in the same order
 )
 
-// derive makes a session key of n bytes from a master key and salt, with a key
-// derivation rate of zero (RFC 3711 section 4.3; RFC 7714 section 11 fills a
-// shorter salt with zeros on the right).
-func derive(key, salt []byte, label byte, n int) ([]byte, error) {
+// derivation makes session keys from a master key and salt.
+type derivation struct {
+	profile Profile
+	block   cipher.Block // of the master key
+	salt    []byte
+}
+
+func newDerivation(p Profile, key, salt []byte) (*derivation, error) {
+	if err := p.check(key, salt); err != nil {
+		return nil, err
+	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
 	}
+	return &derivation{profile: p, block: block, salt: salt}, nil
+}
+
+// key makes a session key of n bytes, with a key derivation rate of zero (RFC
+// 3711 section 4.3; RFC 7714 section 11 fills a shorter salt with zeros on the
+// right).
+func (d *derivation) key(label byte, n int) []byte {
 	var in [aes.BlockSize]byte
-	copy(in[:], salt)
+	copy(in[:], d.salt)
 	in[7] ^= label
 	out := make([]byte, 0, (n+aes.BlockSize-1)/aes.BlockSize*aes.BlockSize)
 	for i := uint16(0); len(out) < n; i++ {
 		binary.BigEndian.PutUint16(in[14:], i)
 		out = out[:len(out)+aes.BlockSize]
-		block.Encrypt(out[len(out)-aes.BlockSize:], in[:])
+		d.block.Encrypt(out[len(out)-aes.BlockSize:], in[:])
 	}
-	return out[:n], nil
+	return out[:n]
 }
 
 // MasterKeys are the keys of one session, as the DTLS exporter gives them.

@@ -21,11 +21,15 @@ type Sealer struct {
 
 // NewSealer prepares a master key and salt for sealing.
 func NewSealer(p Profile, key, salt []byte) (*Sealer, error) {
-	s, err := newRTCPSealer(p, key, salt)
+	d, err := newDerivation(p, key, salt)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the RTP key: %w", err)
+	}
+	s, err := d.rtcpSealer()
 	if err != nil {
 		return nil, err
 	}
-	if s.rtp, err = deriveTransform(p, key, salt, forRTP); err != nil {
+	if s.rtp, err = d.transform(forRTP); err != nil {
 		return nil, fmt.Errorf("prepare the RTP key: %w", err)
 	}
 	return s, nil
@@ -33,11 +37,19 @@ func NewSealer(p Profile, key, salt []byte) (*Sealer, error) {
 
 // newRTCPSealer makes a sealer that seals reports only: it has no streams.
 func newRTCPSealer(p Profile, key, salt []byte) (*Sealer, error) {
-	rtcp, err := deriveTransform(p, key, salt, forRTCP)
+	d, err := newDerivation(p, key, salt)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the RTCP key: %w", err)
 	}
-	return &Sealer{profile: p, rtcp: rtcp}, nil
+	return d.rtcpSealer()
+}
+
+func (d *derivation) rtcpSealer() (*Sealer, error) {
+	rtcp, err := d.transform(forRTCP)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the RTCP key: %w", err)
+	}
+	return &Sealer{profile: d.profile, rtcp: rtcp}, nil
 }
 
 // Profile is the profile that was agreed on.

@@ -41,6 +41,7 @@ type ServerConfig struct {
 // has no clock: it goes by the times that Handle and Tick are given.
 type Server struct {
 	cfg     ServerConfig
+	terms   *terms
 	hashes  keyedHashes
 	ctx     context.Context // of the handshakes
 	cancel  context.CancelFunc
@@ -75,7 +76,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if cfg.Limit == nil {
 		cfg.Limit = NewLimiter(DefaultHandshakes)
 	}
-	s := &Server{cfg: cfg, byUfrag: map[string]*Peer{}, byAddr: map[netip.AddrPort]*Peer{}}
+	s := &Server{cfg: cfg, terms: newTerms(cfg.Certificate, cfg.Profiles), byUfrag: map[string]*Peer{}, byAddr: map[netip.AddrPort]*Peer{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }

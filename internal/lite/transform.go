@@ -69,26 +69,15 @@ const (
 	forRTCP = labelRTCPKey
 )
 
-// deriveTransform derives session keys from a master key and schedules them.
-func deriveTransform(p Profile, key, salt []byte, kind byte) (*transform, error) {
-	if err := p.check(key, salt); err != nil {
-		return nil, err
-	}
-	sessionKey, err := derive(key, salt, kind+labelRTPKey, p.KeyLen())
-	if err != nil {
-		return nil, err
-	}
-	sessionSalt, err := derive(key, salt, kind+labelRTPSalt, p.SaltLen())
-	if err != nil {
-		return nil, err
-	}
+// transform derives session keys and schedules them.
+func (d *derivation) transform(kind byte) (*transform, error) {
+	p := d.profile
+	key, salt := d.key(kind+labelRTPKey, p.KeyLen()), d.key(kind+labelRTPSalt, p.SaltLen())
 	var auth []byte
 	if p == CM128SHA1 {
-		if auth, err = derive(key, salt, kind+labelRTPAuth, sha1.Size); err != nil {
-			return nil, err
-		}
+		auth = d.key(kind+labelRTPAuth, sha1.Size)
 	}
-	return newTransform(p, sessionKey, auth, sessionSalt)
+	return newTransform(p, key, auth, salt)
 }
 
 // nonce fills in the initialisation vector: for GCM the salt xored with 16 zero
