@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
 // Whatever the bytes, readRTP agrees with Pion's reader on what a packet is.
@@ -89,4 +92,22 @@ func TestAReceiverReportTellsWhatCameAndWhatDidNot(t *testing.T) {
 	assert.Zero(t, second.FractionLost, "nothing since the last report")
 	assert.EqualValues(t, 10, second.TotalLost)
 	assert.Equal(t, first.SSRC, reported(t, r, 5*time.Second).SSRC)
+}
+
+func TestTheCrowdShowsOneCertificate(t *testing.T) {
+	c, err := newCrowd(measure.NewClock(), &recovery{}, func(time.Duration, uint64) {})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, c.Close()) }()
+	prints := map[string]bool{}
+	for range 10 {
+		e := c.newEar(1, nil, nil, nil)
+		offer, err := e.offer(t.Context())
+		require.NoError(t, err)
+		for line := range strings.Lines(offer) {
+			if strings.HasPrefix(line, "a=fingerprint:") {
+				prints[line] = true
+			}
+		}
+	}
+	assert.Len(t, prints, 1)
 }

@@ -62,7 +62,7 @@ func BenchmarkShard(b *testing.B) {
 	require.NoError(b, err)
 	defer sink.Close()
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
-	p, err := openPort("127.0.0.1:0", 1)
+	p, err := openPort("127.0.0.1:0", 1, false)
 	require.NoError(b, err)
 	defer p.close()
 	for _, row := range []struct {

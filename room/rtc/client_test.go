@@ -57,7 +57,7 @@ type show struct {
 
 func newShow(t *testing.T, ears earsOf, slots int) *show {
 	t.Helper()
-	e, err := New(Config{Media: "127.0.0.1:0"})
+	e, err := New(Config{Media: "127.0.0.1:0", portable: ears == portableEars})
 	require.NoError(t, err)
 	e.shortest = 0
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
@@ -89,6 +89,7 @@ func newTestRoom(t *testing.T, ears earsOf, cfg Config, slots int) *Room {
 	if cfg.Media == "" {
 		cfg.Media = "127.0.0.1:0"
 	}
+	cfg.portable = ears == portableEars
 	e, err := New(cfg)
 	require.NoError(t, err)
 	e.shortest = 0 // speakers here are in a hurry

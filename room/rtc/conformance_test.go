@@ -117,7 +117,11 @@ func TestWhoJoinsAtTheSlotsRolloverAndLosesTenPacketsHearsTheRest(t *testing.T) 
 func TestAClientThatMovesIsFollowedToAnySocketOfThePort(t *testing.T) {
 	overBoth(t, func(t *testing.T, ears earsOf) {
 		r := newTestRoom(t, ears, Config{Shards: 4}, 3)
-		require.Len(t, r.engine.port.conns, 4)
+		sockets := 4
+		if ears == portableEars {
+			sockets = 1
+		}
+		require.Len(t, r.engine.port.conns, sockets)
 		s := newSpeaker(t, r, 1, withLevel)
 		c := newCrowd(t)
 		o := c.join(r)

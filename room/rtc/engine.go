@@ -45,6 +45,8 @@ type Config struct {
 	// ConsentTimeout is how long a session may go without an authenticated ICE
 	// check, and how long it may take to connect; 0: DefaultConsentTimeout.
 	ConsentTimeout time.Duration
+	// portable has the port work as on other systems: tests hold it to the same.
+	portable bool
 }
 
 // Engine owns a process's media port. All methods may be called from any
@@ -115,7 +117,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("make the DTLS certificate: %w", err)
 	}
 	var err error
-	if e.port, err = openPort(cfg.Media, e.sockets()); err != nil {
+	if e.port, err = openPort(cfg.Media, e.sockets(), cfg.portable); err != nil {
 		return nil, err
 	}
 	if err := e.serve(); err != nil {

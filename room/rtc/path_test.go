@@ -22,7 +22,7 @@ func TestAFrameAllocatesNothingForItsListeners(t *testing.T) {
 	require.NoError(t, err)
 	defer sink.Close()
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
-	p, err := openPort("127.0.0.1:0", 2)
+	p, err := openPort("127.0.0.1:0", 2, false)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.close()) }()
 	allocations := func(ears int) float64 {

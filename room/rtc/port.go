@@ -31,8 +31,9 @@ type port struct {
 	spare batches
 }
 
-// openPort binds the media port with up to so many sockets.
-func openPort(address string, sockets int) (*port, error) {
+// openPort binds the media port with up to so many sockets. If portable is true
+// it does as on systems that have neither batches nor several sockets on a port.
+func openPort(address string, sockets int, portable bool) (*port, error) {
 	want, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, fmt.Errorf("media address %q: %w; give it as 127.0.0.1:7081", address, err)
@@ -40,7 +41,7 @@ func openPort(address string, sockets int) (*port, error) {
 	if want.IP != nil {
 		address = want.AddrPort().String()
 	}
-	conns, err := listen(address, sockets)
+	conns, err := listen(address, sockets, portable)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("listen for media on UDP port %d: %w; another server has it: stop that one or choose another port", want.Port, err)
@@ -51,12 +52,15 @@ func openPort(address string, sockets int) (*port, error) {
 }
 
 // listen opens the sockets with the largest buffers that the system grants.
-func listen(address string, sockets int) ([]udpbatch.Conn, error) {
+func listen(address string, sockets int, portable bool) ([]udpbatch.Conn, error) {
+	if portable {
+		sockets = 1
+	}
 	for size := socketBuffer; ; size /= 2 {
 		if size < smallestBuffer {
 			size = 0
 		}
-		o := udpbatch.Options{ReadBuffer: size, WriteBuffer: size, Gather: gathering}
+		o := udpbatch.Options{ReadBuffer: size, WriteBuffer: size, Gather: gathering, Portable: portable}
 		conns, err := udpbatch.ListenGroup(context.Background(), address, sockets, o)
 		if errors.Is(err, errors.ErrUnsupported) && sockets > 1 {
 			conns, err = udpbatch.ListenGroup(context.Background(), address, 1, o)

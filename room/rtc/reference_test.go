@@ -27,12 +27,15 @@ type earsOf string
 const (
 	leanEars earsOf = "lean"
 	pionEars earsOf = "pion"
+	// portableEars are lean, on a port as other systems have it.
+	portableEars earsOf = "portable"
 )
 
-// overBoth holds that a test can't tell a lean ear from a full one.
+// overBoth holds that a test can't tell a lean ear from a full one, whatever the
+// system.
 func overBoth(t *testing.T, test func(t *testing.T, ears earsOf)) {
 	t.Helper()
-	for _, ears := range []earsOf{leanEars, pionEars} {
+	for _, ears := range []earsOf{leanEars, pionEars, portableEars} {
 		t.Run(string(ears), func(t *testing.T) { test(t, ears) })
 	}
 }

@@ -55,7 +55,7 @@ func TestDatagramsGoToWhomTheyAreFor(t *testing.T) {
 }
 
 func TestAMicThatFloodsThePortLeavesPlacesToTheOthers(t *testing.T) {
-	p, err := openPort("127.0.0.1:0", 1)
+	p, err := openPort("127.0.0.1:0", 1, false)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.close()) }()
 	br, loud, other := newBranch(p), &connection{}, &connection{}
@@ -134,7 +134,7 @@ func FuzzCheckedName(f *testing.F) {
 }
 
 func TestPionsPartOfThePortIsBounded(t *testing.T) {
-	p, err := openPort("127.0.0.1:0", 2)
+	p, err := openPort("127.0.0.1:0", 2, false)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.close()) }()
 	br := newBranch(p)
