@@ -24,6 +24,7 @@ type resource struct {
 	person  *person
 	kind    whip.Kind
 	session rtc.Session
+	answer  string // of a session that has just been opened
 }
 
 var errNoSession = wire.NewError(wire.CodeNotFound, "there is no such session")
@@ -60,12 +61,13 @@ func (e endpoint) Open(ctx context.Context, kind whip.Kind, id, bearer string, r
 	if err != nil {
 		return nil, e.refusal(err)
 	}
-	session, err := l.open(ctx, p, media, offer, nil)
+	var answer string
+	session, err := l.open(ctx, p, media, offer, func(opened rtc.Session) { answer = opened.Answer() })
 	if err != nil {
 		_ = l.leave(p, true, nil)
 		return nil, e.refusal(err)
 	}
-	return &resource{live: l, person: p, kind: kind, session: session}, nil
+	return &resource{live: l, person: p, kind: kind, session: session, answer: answer}, nil
 }
 
 // admit checks who asks, and returns the name they go by.
@@ -135,8 +137,8 @@ func (l *live) resource(session string) *resource {
 // ID returns the media session's id, which nobody can guess.
 func (r *resource) ID() string { return r.session.ID() }
 
-// Answer returns the SDP answer.
-func (r *resource) Answer() string { return r.session.Answer() }
+// Answer returns the SDP answer, of a resource that Open has made.
+func (r *resource) Answer() string { return r.answer }
 
 // AddCandidate hands on what the client has found later.
 func (r *resource) AddCandidate(fragment string) error {

@@ -56,8 +56,8 @@ type live struct {
 	// alarm rings when the rules have something to do.
 	alarm *alarm
 
-	// watchers are the goroutines that wait for the end of media sessions.
-	watchers sync.WaitGroup
+	// watched are the media sessions whose end has not been seen to.
+	watched sync.WaitGroup
 	// down is closed when all of an ended room is torn down.
 	down chan struct{}
 }
@@ -219,8 +219,8 @@ func (l *live) finish(rest after) {
 	}
 	// A room that has ended closes all of its media at once.
 	l.hub.forget(l)
-	// In a goroutine of its own because it waits for the watchers, and those
-	// act, too.
+	// In a goroutine of its own because it waits for the end of all media to be
+	// seen to, which is an act, too.
 	go l.tearDown()
 }
 
@@ -234,7 +234,7 @@ func (l *live) tearDown() {
 		l.hub.log.Warn("closing the media of a room", "room", l.id, "err", err)
 	}
 	l.chatter.close()
-	l.watchers.Wait()
+	l.watched.Wait()
 	l.hub.retire(l)
 }
 

@@ -14,8 +14,8 @@ import (
 // session is closed again and the error says why.
 //
 // A person's offers come one after the other (one reader, or one HTTP request).
-// reply, if given, is called with the new session before anything that follows
-// from it can be told, with the lock held.
+// reply, if given, is called with the new session before anything that follows from it can
+// be told, with the lock held; afterwards the session has its answer no more.
 func (l *live) open(ctx context.Context, p *person, kind wire.Media, offer string, reply func(rtc.Session)) (rtc.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.hub.cfg.OfferWait)
 	defer cancel()
@@ -61,7 +61,12 @@ func (l *live) open(ctx context.Context, p *person, kind wire.Media, offer strin
 	if reply != nil {
 		reply(session)
 	}
-	l.watchers.Go(func() { l.watch(p, kind, session) })
+	session.Answered()
+	l.watched.Add(1)
+	session.OnEnd(func() {
+		defer l.watched.Done()
+		l.over(p, kind, session)
+	})
 	l.mu.Unlock()
 	if len(old) > 0 {
 		l.discard(old...)
@@ -109,11 +114,10 @@ func (l *live) hangUp(p *person, kind wire.Media) {
 	}
 }
 
-// watch waits for the end of a media session. If that comes from outside (the
+// over is called after the end of a media session. If that came from outside (the
 // connection failed or the client closed it), a person with a WebSocket is told,
 // and one without leaves: the session was all there was of them.
-func (l *live) watch(p *person, kind wire.Media, session rtc.Session) {
-	<-session.Done()
+func (l *live) over(p *person, kind wire.Media, session rtc.Session) {
 	l.hub.metrics.mediaEnded(kind, session.Reason())
 	l.mu.Lock()
 	if p.medium(kind) != session {

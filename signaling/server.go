@@ -33,6 +33,10 @@ type Server struct {
 	panel    panel.History
 	handler  http.Handler
 	upgrader websocket.Upgrader
+	// crew runs the halves of the sessions while they have something to do, and
+	// poller, where there is one, tells when that is.
+	crew   crew
+	poller *poller
 
 	draining atomic.Bool
 	mu       sync.Mutex
@@ -57,8 +61,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: cfg.WriteWait,
-		ReadBufferSize:   1024,
-		WriteBufferSize:  1024,
+		WriteBufferSize:  4096,
 		// Thousands of sessions write now and then: they need no buffer each.
 		WriteBufferPool: &sync.Pool{},
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
@@ -75,6 +78,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if s.handler, err = s.routes(); err != nil {
 		return nil, err
+	}
+	if s.poller, err = newPoller(); err != nil {
+		s.log.Debug("sessions that wait have a goroutine each", "err", err)
 	}
 	s.hub = newHub(&s.cfg, s.metrics)
 	if err := s.hub.restore(cfg.Rooms); err != nil {
@@ -107,6 +113,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		defer close(done)
 		s.running.Wait()
 	}()
+	defer s.disband()
 	select {
 	case <-done:
 		return err
@@ -127,6 +134,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-grace.C:
 	}
 	return errors.Join(err, fmt.Errorf("%d connections were cut: %w", left, ctx.Err()))
+}
+
+// disband lets the goroutines go that served the sessions.
+func (s *Server) disband() {
+	if s.poller != nil {
+		s.poller.close()
+	}
+	s.crew.close()
 }
 
 // begin counts a request that Shutdown waits for. It fails while shutting down;
@@ -152,7 +167,8 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	conn, err := s.upgrader.Upgrade(w, r, nil)
+	upgraded := &hijacker{ResponseWriter: w}
+	conn, err := s.upgrader.Upgrade(upgraded, r, nil)
 	if err != nil {
 		// The upgrader has answered.
 		s.log.Debug("websocket upgrade refused", "err", err)
@@ -160,16 +176,8 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 	}
 	// The session outlives the handler, for as long as which net/http would keep
 	// its goroutine's stack and 8 KB of buffers.
-	ctx, cancel := context.WithCancel(context.Background())
-	id := newID()
-	session := &session{
-		server: s,
-		conn:   conn,
-		from:   from,
-		id:     id,
-		out:    newSender(conn, &s.cfg, s.metrics, cancel),
-		log:    s.log.With("session", id),
-	}
+	session := newSession(s, conn, upgraded.buffer, from)
+	s.running.Add(1) // while the request still counts, too: Shutdown waits for both
 	s.mu.Lock()
 	s.sessions[session] = struct{}{}
 	if s.draining.Load() {
@@ -177,18 +185,15 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	s.metrics.sessions.Inc()
-	start := time.Now()
-	s.running.Add(1) // while the request still counts, too: Shutdown waits for both
-	go func() {
-		defer s.running.Done()
-		defer cancel()
-		defer func() {
-			s.mu.Lock()
-			delete(s.sessions, session)
-			s.mu.Unlock()
-			s.metrics.sessions.Dec()
-			session.log.Debug("session over", "after", time.Since(start))
-		}()
-		session.serve(ctx)
-	}()
+	session.begin()
+}
+
+// sessionOver forgets a session that has ended.
+func (s *Server) sessionOver(session *session) {
+	s.mu.Lock()
+	delete(s.sessions, session)
+	s.mu.Unlock()
+	s.metrics.sessions.Dec()
+	session.logger().Debug("session over", "after", time.Since(session.start))
+	s.running.Done()
 }

@@ -1,13 +1,11 @@
 package signaling
 
 import (
-	"bytes"
+	"bufio"
 	"cmp"
 	"context"
-	"errors"
-	"io"
 	"log/slog"
-	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -17,134 +15,85 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// readSlack is how many times the longest message the socket reads at all: what
-// is longer than a message gets an error, what is longer than this ends the
-// connection (close code 1009) without being read.
-const readSlack = 8
-
-// session is one WebSocket: one reader, which is the HTTP handler's goroutine
-// and runs the requests in order, and one writer. All fields but out belong to
-// the reader.
+// session is one WebSocket: a reading half, which runs the requests in order, and
+// a writing half. Neither has a goroutine while there is nothing to do. The fields
+// belong to the reading half, but for out and those that never change.
 type session struct {
 	server *Server
-	conn   *websocket.Conn
 	from   origin
 	id     string
-	out    *sender
-	log    *slog.Logger
+	start  time.Time
+	in     reader
+	out    sender
+	// greeted tells that hello has been said.
+	greeted atomic.Bool
+	// halves is how many of the two have not ended.
+	halves atomic.Int32
 
-	greeted bool
-	token   string
-	name    string
-	me      *person
-	live    *live
+	token string
+	name  string
+	me    *person
+	live  *live
 	// parted tells that the client has closed the WebSocket in good order, or has
 	// been put out for what it sent: it will not come back.
 	parted    bool
 	malformed int
-	buf       bytes.Buffer
 }
 
-// serve runs the session until it ends.
-func (s *session) serve(ctx context.Context) {
-	go s.out.run()
-	s.read(ctx)
-	close(s.out.read)
-	if s.live != nil {
-		s.live.hangUpOn(s.me, s.out, s.parted)
-	}
-	<-s.out.done
+// newSession makes a session of a connection, which begin starts.
+func newSession(s *Server, conn *websocket.Conn, buffer *bufio.Reader, from origin) *session {
+	session := &session{server: s, from: from, id: newID(), start: time.Now()}
+	session.in.conn, session.in.buffer = conn, buffer
+	session.out.session, session.out.conn, session.out.cfg = session, conn, &s.cfg
+	session.halves.Store(2)
+	return session
 }
 
-// read takes messages until the connection fails or is closed. When the session
-// is ending it reads on, and drops what it reads, for the closing handshake.
-func (s *session) read(ctx context.Context) {
-	cfg := s.out.cfg
-	s.conn.SetReadLimit(readSlack * wire.MaxMessage)
-	_ = s.conn.SetReadDeadline(time.Now().Add(cfg.HelloWait))
-	alive := func() {
-		if s.greeted {
-			_ = s.conn.SetReadDeadline(time.Now().Add(cfg.PongWait))
-		}
-	}
-	s.conn.SetPongHandler(func(string) error { alive(); return nil })
-	answerPing := s.conn.PingHandler()
-	s.conn.SetPingHandler(func(data string) error { alive(); return answerPing(data) })
+// begin starts both halves. The session ends by itself.
+func (s *session) begin() {
+	s.out.begin()
+	s.read()
+}
 
-	for {
-		kind, r, err := s.conn.NextReader()
-		if err == nil && !s.out.stopped() {
-			err = s.take(ctx, kind, r)
-		}
-		if err != nil {
-			s.lost(err)
-			return
-		}
-		alive()
+// halfOver notes that a half has ended, and after the second the session.
+func (s *session) halfOver() {
+	if s.halves.Add(-1) == 0 {
+		s.server.sessionOver(s)
 	}
 }
 
-// lost ends the session after the socket gave no more.
-func (s *session) lost(err error) {
-	var timeout net.Error
-	if !s.greeted && errors.As(err, &timeout) && timeout.Timeout() {
-		s.out.finish(wire.GoodbyeTimeout)
-		return
-	}
-	s.parted = s.parted || websocket.IsCloseError(err, websocket.CloseNormalClosure)
-	if !s.out.stopped() {
-		s.log.Debug("session lost", "err", err)
-	}
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		s.out.reset() // it says nothing any more, or does not read its pongs
-	}
-	// A session that is ending is left to its writer.
-	s.out.quit()
-}
+// logger is made when it is needed, which is seldom.
+func (s *session) logger() *slog.Logger { return s.server.log.With("session", s.id) }
 
-// keptBuffer is how much memory a session keeps for what it reads: most of it is
-// short.
-const keptBuffer = 512
+// alive notes that the client has said something.
+func (s *session) alive() { s.in.heard.Store(int64(time.Since(s.start))) }
 
-// take reads and handles one message. An error means that the socket is dead.
-func (s *session) take(ctx context.Context, kind int, r io.Reader) error {
-	s.buf.Reset()
-	defer func() {
-		if s.buf.Cap() > keptBuffer {
-			s.buf = bytes.Buffer{} // an offer's, for which nothing more may come for hours
-		}
-	}()
-	if _, err := s.buf.ReadFrom(io.LimitReader(r, wire.MaxMessage+1)); err != nil {
-		return err
-	}
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return err
-	}
+// request carries out one message. What it was read into is not kept.
+func (s *session) request(kind int, data []byte) {
 	if kind == websocket.BinaryMessage {
 		s.server.metrics.received(typeBinary)
 		s.refuseMalformed(wire.NewError(wire.CodeBadRequest, "messages must be text"))
-		return nil
+		return
 	}
-	m, err := wire.DecodeClient(s.buf.Bytes())
+	m, err := wire.DecodeClient(data)
 	if err != nil {
 		s.server.metrics.received(typeMalformed)
-		s.refuseMalformed(refuse(s.log, err))
-		return nil
+		s.refuseMalformed(refuse(s.logger(), err))
+		return
 	}
 	s.server.metrics.received(m.Type())
 	if err := s.server.limits.message(s.from, s.id); err != nil {
-		refusal := refuse(s.log, err)
+		refusal := refuse(s.logger(), err)
 		refusal.ID = m.RequestID()
 		s.refuseMalformed(refusal) // who goes on regardless is not listened to
-		return nil
+		return
 	}
 	s.malformed = 0
-	if err := s.handle(ctx, m); err != nil {
-		refusal := refuse(s.log, err)
+	if err := s.handle(m); err != nil {
+		refusal := refuse(s.logger(), err)
 		refusal.ID = m.RequestID()
 		s.reply(refusal)
 	}
-	return nil
 }
 
 // refuseMalformed answers what could not be read as a message. A client that
@@ -162,18 +111,18 @@ func (s *session) refuseMalformed(refusal wire.Error) {
 func (s *session) reply(m wire.ServerMessage) {
 	p, err := pack(m)
 	if err != nil {
-		s.log.Error("encode a reply", "type", m.Type(), "err", err)
+		s.logger().Error("encode a reply", "type", m.Type(), "err", err)
 		return
 	}
 	s.out.push(p)
 }
 
 // handle carries out one request. It queues the answer, or returns the refusal.
-func (s *session) handle(ctx context.Context, m wire.ClientMessage) error {
+func (s *session) handle(m wire.ClientMessage) error {
 	if hello, ok := m.(wire.Hello); ok {
 		return s.hello(hello)
 	}
-	if !s.greeted {
+	if !s.greeted.Load() {
 		return wire.NewError(wire.CodeConflict, "say hello first")
 	}
 	if join, ok := m.(wire.Join); ok {
@@ -189,13 +138,7 @@ func (s *session) handle(ctx context.Context, m wire.ClientMessage) error {
 	ok := func() { s.reply(wire.OK{ID: m.RequestID()}) }
 	switch m := m.(type) {
 	case wire.Offer:
-		if err := s.server.limits.offer(s.from, cmp.Or(s.me.Account, s.id)); err != nil {
-			return err
-		}
-		_, err := s.live.open(ctx, s.me, m.Media, m.SDP, func(session rtc.Session) {
-			s.reply(wire.Answer{ID: m.ID, Media: m.Media, SDP: session.Answer()})
-		})
-		return err
+		return s.offer(m)
 	case wire.Hangup:
 		s.live.hangUp(s.me, m.Media)
 		ok()
@@ -206,6 +149,21 @@ func (s *session) handle(ctx context.Context, m wire.ClientMessage) error {
 		return s.live.end(s.me.id, ok)
 	}
 	return s.live.act(func(now time.Time) ([]room.Event, error) { return s.change(m, now) }, ok)
+}
+
+// offer opens the ear or the mic, for as long as the session does not end.
+func (s *session) offer(m wire.Offer) error {
+	if err := s.server.limits.offer(s.from, cmp.Or(s.me.Account, s.id)); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.out.onEnd(cancel)
+	defer s.out.onEnd(nil)
+	_, err := s.live.open(ctx, s.me, m.Media, m.SDP, func(session rtc.Session) {
+		s.reply(wire.Answer{ID: m.ID, Media: m.Media, SDP: session.Answer()})
+	})
+	return err
 }
 
 // change applies a request that is a matter of the rules alone.
@@ -254,13 +212,14 @@ func (s *session) whom(member string) room.MemberID {
 }
 
 func (s *session) hello(m wire.Hello) error {
-	if s.greeted {
+	if s.greeted.Load() {
 		return wire.NewError(wire.CodeConflict, "hello has been said")
 	}
 	if _, err := s.server.gate.check(m.Token); err != nil {
 		return err
 	}
-	s.greeted, s.token, s.name = true, m.Token, m.Name
+	s.token, s.name = m.Token, m.Name
+	s.greeted.Store(true)
 	s.reply(wire.Welcome{ID: m.ID, Session: s.id, Version: wire.Version, Server: "earshot/" + s.out.cfg.Version})
 	return nil
 }
@@ -288,7 +247,7 @@ func (s *session) join(m wire.Join) error {
 		return err
 	}
 	p := newPerson(have)
-	p.out = s.out
+	p.out = &s.out
 	l, me, err := s.server.hub.join(m.Room, p, newcomer(have, m.Room, cmp.Or(m.Name, s.name), role), "ws", func(joined wire.Joined) {
 		joined.ID = m.ID
 		s.reply(joined)
@@ -312,7 +271,7 @@ func (s *session) resume(m wire.Resume) error {
 	if err != nil || !fits(s.out.cfg.Key, m) {
 		return errNothingToResume
 	}
-	me, err := l.resume(m, identity(have), s.out, func(resumed wire.Resumed) {
+	me, err := l.resume(m, identity(have), &s.out, func(resumed wire.Resumed) {
 		resumed.ID = m.ID
 		s.reply(resumed)
 	})

@@ -12,11 +12,16 @@ import (
 type Session interface {
 	// ID is a name that can't be guessed.
 	ID() string
-	// Answer is the SDP answer to the offer.
+	// Answer is the SDP answer to the offer, until Answered.
 	Answer() string
+	// Answered lets go of the answer: it is long, and a session may last for hours.
+	Answered()
 	// Done is closed when the session has ended, for whatever reason. From then
 	// on no packet passes in either direction.
 	Done() <-chan struct{}
+	// OnEnd has f called after Done is closed, in a goroutine of its own; at once, if
+	// that has been. Only the last f that was given is called.
+	OnEnd(f func())
 	// Reason says why the session has ended: ErrClosed, ErrHangup,
 	// ErrConsentLost, ErrNeverConnected or ErrHandshake. It is nil before Done.
 	Reason() error
@@ -62,7 +67,6 @@ type session struct {
 	room   *Room
 	link   link
 	offer  *offer
-	answer string
 	opened time.Time
 	// detach takes the session out of the hall. When it returns, no packet
 	// passes any more.
@@ -72,6 +76,8 @@ type session struct {
 	reports   atomic.Uint64
 
 	mu       sync.Mutex
+	answer   string
+	onEnd    func()
 	ended    bool
 	reason   error
 	done     chan struct{} // closed when no packet passes any more
@@ -91,10 +97,34 @@ func newSession(r *Room, o *offer, l link) *session {
 func (s *session) ID() string { return s.id }
 
 // Answer implements Session.
-func (s *session) Answer() string { return s.answer }
+func (s *session) Answer() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answer
+}
+
+// Answered implements Session.
+func (s *session) Answered() { s.setAnswer("") }
+
+func (s *session) setAnswer(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = text
+}
 
 // Done implements Session.
 func (s *session) Done() <-chan struct{} { return s.done }
+
+// OnEnd implements Session.
+func (s *session) OnEnd(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		go func() { <-s.done; f() }()
+		return
+	}
+	s.onEnd = f
+}
 
 // Reason implements Session.
 func (s *session) Reason() error {
@@ -147,10 +177,14 @@ func (s *session) end(reason error) {
 	}
 	s.ended = true
 	s.reason = reason
+	onEnd := s.onEnd
 	s.mu.Unlock()
 
 	s.detach()
 	close(s.done)
+	if onEnd != nil {
+		go onEnd()
+	}
 	s.link.disconnect(func(err error) {
 		s.closeErr = err
 		s.room.remove(s)
