@@ -170,7 +170,7 @@ func (l *lane) pace(now time.Duration, urgent bool) {
 
 // prefetchWays asks for the memory of clients, all of them at each step.
 func prefetchWays(ways []*way) {
-	for step := range 4 {
+	for step := range 5 {
 		for _, w := range ways {
 			if w != nil {
 				w.prefetch(step)
@@ -275,11 +275,14 @@ func (l *lane) dropped() uint64 {
 // A way is how one client reaches its server: a lane, and on a shared one an
 // address of its own.
 type way struct {
-	crowd  *crowd
-	own    bool // the lane is this client's alone
-	ear    *leanEar
-	group  int // for its reports
+	// What a packet takes stands together.
 	client atomic.Pointer[lite.Client]
+	ear    *leanEar
+	crowd  *crowd
+	link   *link // the simulated network, or nil
+
+	own   bool // the lane is this client's alone
+	group int  // for its reports
 
 	// What a rebind changes; without a link nothing does.
 	lane    *lane      // guarded by crowd.mu for all but the link's relay
@@ -287,8 +290,7 @@ type way struct {
 	earlier uint64     // drops of former lanes; guarded by crowd.mu
 	closed  bool       // guarded by crowd.mu
 
-	link  *link // the simulated network, or nil
-	moves int   // rebinds so far; the link's relay's
+	moves int // rebinds so far; the link's relay's
 }
 
 // begin lets the client have what comes in.
@@ -297,7 +299,7 @@ func (w *way) begin(c *lite.Client) { w.client.Store(c) }
 // prefetch asks for the memory that a packet to the client takes.
 func (w *way) prefetch(step int) {
 	if step == 0 {
-		prefetch.Object(w)
+		prefetch.Span(&w.client, &w.link)
 		return
 	}
 	if client := w.client.Load(); client != nil && w.link == nil {

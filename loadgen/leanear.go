@@ -24,15 +24,17 @@ const candidatePatience = 2 * time.Second
 // A leanEar is one listener of the crowd: a lean WebRTC client without a
 // goroutine of its own.
 type leanEar struct {
-	crowd    *crowd
+	// What a packet takes stands together.
+	crowd   *crowd
+	remote  *leanRemote // what the server said; set before there is a client
+	account *measure.Listener
+	hear    hearing
+	link    *link  // the simulated network, or nil
+	nacks   *nacks // with a link: what is to be asked for again
+	reports reports
+
 	sections int
-	account  *measure.Listener
-	hear     hearing
 	local    lite.Credentials
-	remote   *leanRemote // what the server said; set before there is a client
-	reports  reports
-	link     *link  // the simulated network, or nil
-	nacks    *nacks // with a link: what is to be asked for again
 
 	mu         sync.Mutex
 	candidates []netip.AddrPort // the server's
@@ -245,13 +247,12 @@ type leanEvents leanEar
 func (e *leanEar) prefetch(step int) {
 	switch step {
 	case 0:
-		prefetch.Object(e)
+		prefetch.Span(&e.crowd, &e.reports)
 	case 1:
-		prefetch.Slice(e.reports.sections)
-		prefetch.Object(e.remote)
+		prefetch.Span(&e.remote.ssrcs, &e.remote.nack)
+		e.reports.prefetch()
 		e.account.Prefetch(0)
 	case 2:
-		prefetch.Slice(e.remote.ssrcs)
 		e.account.Prefetch(1)
 	}
 }
@@ -267,7 +268,7 @@ func (e *leanEvents) Ready(*lite.Client) {
 // RTP implements lite.ClientEvents.
 func (e *leanEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.Time) {
 	p, ok := readRTP(packet)
-	if !ok || !e.remote.opus[packet[1]&0x7f] {
+	if !ok || !e.remote.opus.has(packet[1]&0x7f) {
 		return // of another format, which a browser does not play either
 	}
 	section := e.remote.section(binary.BigEndian.Uint32(packet[8:]))

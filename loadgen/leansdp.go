@@ -85,13 +85,28 @@ func (s *leanSection) append(b []byte, local lite.Credentials, fingerprint lite.
 
 // A leanRemote is what an ear needs to know of the server's description.
 type leanRemote struct {
+	// What a packet takes stands together.
+	ssrcs []uint32  // of each of the ear's sections; 0 is not known
+	few   [4]uint32 // where ssrcs begins
+	opus  formats   // the payload types that are Opus
+	nack  bool      // it sends lost packets again
+
 	credentials lite.Credentials
 	fingerprint lite.Fingerprint
 	candidates  []netip.AddrPort // the best first
-	ssrcs       []uint32         // of each of the ear's sections; 0 is not known
-	opus        [128]bool        // the payload types that are Opus
-	nack        bool             // it sends lost packets again
 }
+
+func newLeanRemote() *leanRemote {
+	r := &leanRemote{}
+	r.ssrcs = r.few[:0]
+	return r
+}
+
+// formats is a set of payload types.
+type formats [2]uint64
+
+func (f *formats) add(t uint8)      { f[t>>6&1] |= 1 << (t & 63) }
+func (f *formats) has(t uint8) bool { return f[t>>6&1]&(1<<(t&63)) != 0 }
 
 // maxCandidates is how many addresses of a server are tried.
 const maxCandidates = 8
@@ -106,10 +121,10 @@ func readAnswer(text string, sections int) (*leanRemote, error) {
 	if len(d.MediaDescriptions) != sections {
 		return nil, fmt.Errorf("it has %d sections, and %d were offered", len(d.MediaDescriptions), sections)
 	}
-	r := &leanRemote{}
+	r := newLeanRemote()
 	// RFC 3264 §6.1: what comes may be numbered as the offer has it, or, if the
 	// server has its own mind, as the answer does.
-	r.opus[leanFormat] = true
+	r.opus.add(leanFormat)
 	for i, m := range d.MediaDescriptions {
 		if m.MediaName.Port.Value == 0 {
 			r.ssrcs = append(r.ssrcs, rejectedSSRC)
@@ -133,7 +148,7 @@ func readOffer(text string, sections int) (*leanRemote, []leanSection, error) {
 	if err := d.UnmarshalString(text); err != nil {
 		return nil, nil, fmt.Errorf("it is no SDP: %w", err)
 	}
-	r := &leanRemote{}
+	r := newLeanRemote()
 	var all []leanSection
 	for i, m := range d.MediaDescriptions {
 		s := leanSection{mid: attribute(nil, m, "mid"), format: opusFormat(m), media: m.MediaName}
@@ -182,7 +197,7 @@ func (r *leanRemote) take(d *sdp.SessionDescription, m *sdp.MediaDescription) er
 		r.fingerprint = f
 	}
 	if format := opusFormat(m); format >= 0 {
-		r.opus[format] = true
+		r.opus.add(uint8(format))
 	}
 	var ssrc uint32
 	for _, at := range m.Attributes {

@@ -121,9 +121,9 @@ func TestAnAnswerMayTellItsCandidatesLater(t *testing.T) {
 func TestAnAnswersOwnNumberForOpusIsTakenBesideTheOffers(t *testing.T) {
 	a, err := readAnswer(strings.ReplaceAll(answerOf("SAVPF 111", "SAVPF 96"), "rtpmap:111", "rtpmap:96"), 2)
 	require.NoError(t, err)
-	assert.True(t, a.opus[96])
-	assert.True(t, a.opus[111])
-	assert.False(t, a.opus[63])
+	assert.True(t, a.opus.has(96))
+	assert.True(t, a.opus.has(111))
+	assert.False(t, a.opus.has(63))
 }
 
 func TestWithOneSectionEverySourceIsItsOwn(t *testing.T) {
@@ -150,8 +150,8 @@ func TestAServersOfferIsAnsweredWithWhatAnEarTakes(t *testing.T) {
 	r, sections, err := readOffer(offerOf("", ""), 1)
 	require.NoError(t, err)
 	assert.Equal(t, []uint32{77}, r.ssrcs)
-	assert.True(t, r.opus[98])
-	assert.False(t, r.opus[63])
+	assert.True(t, r.opus.has(98))
+	assert.False(t, r.opus.has(63))
 	assert.True(t, r.nack)
 	assert.Equal(t, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7081")}, r.candidates)
 

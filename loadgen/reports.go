@@ -3,10 +3,12 @@ package loadgen
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
 
+	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
@@ -16,6 +18,15 @@ type reports struct {
 	mu       sync.Mutex
 	ssrc     uint32
 	sections []reception
+	latest   atomic.Int32 // the section of the latest packet
+}
+
+// prefetch asks for the memory that the next packet takes, if it is of the same
+// section as the latest. The caller is the one of received, who alone makes sections.
+func (r *reports) prefetch() {
+	if i := int(r.latest.Load()); i < len(r.sections) {
+		prefetch.Object(&r.sections[i])
+	}
 }
 
 type reception struct {
@@ -39,6 +50,9 @@ func (r *reports) received(section int, ssrc uint32, index uint64, timestamp uin
 	defer r.mu.Unlock()
 	for len(r.sections) <= section {
 		r.sections = append(r.sections, reception{})
+	}
+	if now := int32(section); r.latest.Load() != now { // seldom
+		r.latest.Store(now)
 	}
 	s := &r.sections[section]
 	transit := at - time.Duration(timestamp)*measure.BinLength/measure.SamplesPerBin

@@ -38,10 +38,12 @@ type ClientEvents interface {
 // Client is one listener of a crowd. Handle has one caller at a time; all other
 // methods may be called from any goroutine.
 type Client struct {
+	// What a packet takes stands in one line of the cache: these, and what is first
+	// of the configuration.
 	opener  atomic.Pointer[Opener] // used by Handle's caller only
 	waiting atomic.Bool            // early is not empty
-	crowd   *Crowd
 	cfg     ClientConfig
+	crowd   *Crowd
 
 	deadline time.Time // guarded by crowd.timers.mu
 	place    int       // guarded by crowd.timers.mu
@@ -106,12 +108,12 @@ func (c *Client) Handle(b []byte, from netip.AddrPort, now time.Time) {
 	}
 }
 
-// Prefetch asks for the memory that the next packet to Handle takes, in three
+// Prefetch asks for the memory that the next packet to Handle takes, in four
 // steps. What a step asks for is where the next finds what to ask for, so that
 // others' steps go between. It may be called like Handle.
 func (c *Client) Prefetch(step int) {
 	if step == 0 {
-		prefetch.Object(c)
+		prefetch.Span(&c.opener, &c.cfg.Server)
 		return
 	}
 	if opener := c.opener.Load(); opener != nil {

@@ -136,14 +136,14 @@ func (cr *Crowd) Close() {
 
 // ClientConfig says whom a client connects to.
 type ClientConfig struct {
+	Events ClientEvents
+	// Server is the candidate of the answer to connect to; media is taken from
+	// there only.
+	Server      netip.AddrPort
+	Send        Sender
 	Local       Credentials // of the SDP offer
 	Remote      Credentials // of the SDP answer
 	Fingerprint Fingerprint // of the SDP answer
-	// Server is the candidate of the answer to connect to; media is taken from
-	// there only.
-	Server netip.AddrPort
-	Send   Sender
-	Events ClientEvents
 }
 
 func (c *ClientConfig) validate() error {

@@ -24,15 +24,17 @@ type Opener struct {
 	rtcpSeen []source
 }
 
-// Prefetch asks for the memory that opening RTP takes, in two steps: what step 1
-// asks for is where step 2 finds what to ask for.
+// Prefetch asks for the memory that opening RTP takes, in three steps: what one
+// asks for is where the next finds what to ask for.
 func (o *Opener) Prefetch(step int) {
 	switch {
 	case step == 1:
-		prefetch.Object(o)
-	case o.rtp != nil:
+		prefetch.Span(&o.profile, &o.first[0])
+	case o.rtp == nil:
+	case step == 2:
 		prefetch.Object(o.rtp)
-		prefetch.Slice(o.rtp.keys)
+	default:
+		o.rtp.prefetchKeys()
 	}
 }
 

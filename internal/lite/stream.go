@@ -1,10 +1,6 @@
 package lite
 
-import (
-	"encoding/binary"
-
-	"github.com/earshot-audio/earshot/internal/prefetch"
-)
+import "encoding/binary"
 
 // resealable is how many packets back a stream can seal one again; it is the
 // width of window.
@@ -25,7 +21,7 @@ func (st *Stream) Remember() { st.tags = new([resealable]uint32) }
 
 // Prefetch asks for the memory of the keys, which is apart from the stream's
 // own; that should be near already.
-func (st *Stream) Prefetch() { prefetch.Slice(st.rtp.keys) }
+func (st *Stream) Prefetch() { st.rtp.prefetchKeys() }
 
 // SSRC is the stream's source.
 func (st *Stream) SSRC() uint32 { return st.ssrc }

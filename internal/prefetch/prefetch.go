@@ -14,6 +14,15 @@ import "unsafe"
 // Object asks for all of what p points to.
 func Object[T any](p *T) { lines(unsafe.Pointer(p), unsafe.Sizeof(*p)) }
 
+// Span asks for an object's memory from one of its fields up to and with another
+// that stands after it.
+func Span[A, B any](first *A, last *B) {
+	from, to := uintptr(unsafe.Pointer(first)), uintptr(unsafe.Pointer(last))
+	if first != nil && from <= to {
+		lines(unsafe.Pointer(first), to-from+unsafe.Sizeof(*last))
+	}
+}
+
 // Slice asks for the elements of s.
 func Slice[T any](s []T) {
 	var element T
