@@ -210,7 +210,7 @@ func (c *Client) handleDTLS(b []byte, now time.Time) {
 // shake begins the handshake. c.mu is held.
 func (c *Client) shake(now time.Time) {
 	cr := c.crowd
-	pipe := newPipe(true, func(b []byte) { c.cfg.Send.Send(b, c.cfg.Server) })
+	pipe := newPipe(true, cr.cfg.Limit, func(b []byte) { c.cfg.Send.Send(b, c.cfg.Server) })
 	ctx, cancel := context.WithCancel(cr.ctx)
 	h := handshake{pipe: pipe, client: true, terms: cr.terms, fingerprint: c.cfg.Fingerprint, limit: cr.cfg.Limit}
 	begun := cr.begin(func() {

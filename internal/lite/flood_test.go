@@ -21,7 +21,7 @@ func hello(t testing.TB) []byte {
 	t.Helper()
 	out := make(chan []byte, 10)
 	cert := must(NewCertificate(time.Now()))
-	pipe := newPipe(true, func(b []byte) { out <- append([]byte(nil), b...) })
+	pipe := newPipe(true, NewLimiter(1), func(b []byte) { out <- append([]byte(nil), b...) })
 	h := handshake{pipe: pipe, client: true, terms: newTerms(cert, DefaultProfiles()), fingerprint: cert.Fingerprint(), limit: NewLimiter(1)}
 	done := make(chan struct{})
 	go func() {

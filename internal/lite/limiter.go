@@ -2,6 +2,7 @@ package lite
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -12,14 +13,33 @@ import (
 // for longer.
 const tenure = time.Second
 
+const (
+	// turnsEach is how many handshakes compute at the same time for each core.
+	// Dozens that have their datagrams would stand before everybody else in the
+	// scheduler's queue, and media with them.
+	turnsEach = 2
+	// turnWait is how long a handshake waits for its turn before it goes on
+	// without: many times what the others take to compute, so that it is only
+	// needed if somebody keeps theirs.
+	turnWait = 50 * time.Millisecond
+)
+
 // Limiter caps how many DTLS handshakes run at the same time in all the
 // endpoints that share it, but for those that have stalled. Those over the cap
 // wait, with what they received so far; they are as many as there are peers with
-// an authenticated check.
-type Limiter struct{ slots chan struct{} }
+// an authenticated check. Of those that run, few compute at the same time.
+type Limiter struct {
+	slots chan struct{}
+	turns chan struct{} // to compute
+}
 
 // NewLimiter makes a limiter for n handshakes, at least one.
-func NewLimiter(n int) *Limiter { return &Limiter{slots: make(chan struct{}, max(n, 1))} }
+func NewLimiter(n int) *Limiter {
+	return &Limiter{
+		slots: make(chan struct{}, max(n, 1)),
+		turns: make(chan struct{}, turnsEach*runtime.GOMAXPROCS(0)),
+	}
+}
 
 // acquire waits for a place. It is given back by release, or after its tenure;
 // release may be called at any time, and from any goroutine.

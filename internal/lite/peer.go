@@ -174,7 +174,7 @@ func (p *Peer) handleDTLS(b []byte, now time.Time, reply Sender) {
 // shake begins a handshake with its first datagram. p.mu is held.
 func (p *Peer) shake(first []byte, now time.Time) {
 	s := p.server
-	pipe := newPipe(false, func(b []byte) { s.cfg.Send.Send(b, p.Addr()) })
+	pipe := newPipe(false, s.cfg.Limit, func(b []byte) { s.cfg.Send.Send(b, p.Addr()) })
 	pipe.put(first)
 	ctx, cancel := context.WithCancel(s.ctx)
 	h := handshake{pipe: pipe, terms: s.terms, fingerprint: p.cfg.Fingerprint, limit: s.cfg.Limit}

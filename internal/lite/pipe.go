@@ -15,19 +15,24 @@ const pipeDepth = 32
 // pipe is the net.PacketConn that a handshake runs over. Datagrams are put in by
 // Handle; what the handshake writes goes to send. It notes what is needed once
 // the connection object is gone.
+//
+// What a handshake reads makes it compute until it reads again: what it gets, it
+// gets in its turn.
 type pipe struct {
-	send func(b []byte)
-	seen *flightLog // guarded by mu
+	send  func(b []byte)
+	seen  *flightLog    // guarded by mu
+	turns chan struct{} // the limiter's
 
 	mu      sync.Mutex
 	queue   [][]byte
 	closed  bool
 	expired bool
+	turn    bool          // it has one
 	wake    chan struct{} // of one place: the queue, closed or expired changed
 }
 
-func newPipe(client bool, send func([]byte)) *pipe {
-	return &pipe{send: send, seen: &flightLog{client: client}, wake: make(chan struct{}, 1)}
+func newPipe(client bool, l *Limiter, send func([]byte)) *pipe {
+	return &pipe{send: send, turns: l.turns, seen: &flightLog{client: client}, wake: make(chan struct{}, 1)}
 }
 
 // put hands in a datagram, of which a copy is kept. It is dropped if the queue
@@ -61,16 +66,20 @@ func (p *pipe) signal() {
 
 // ReadFrom implements net.PacketConn. It has one caller at a time.
 func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
-	for {
+	p.rest()
+	for admitted := false; ; {
 		p.mu.Lock()
+		waiting := len(p.queue) > 0
 		switch {
 		case p.closed:
 			p.mu.Unlock()
+			p.rest()
 			return 0, nil, io.EOF // ends pion's loops without an alert
 		case p.expired:
 			p.mu.Unlock()
+			p.rest()
 			return 0, nil, os.ErrDeadlineExceeded
-		case len(p.queue) > 0:
+		case waiting && admitted:
 			n := copy(b, p.queue[0])
 			p.seen.note(p.queue[0], false)
 			p.queue = p.queue[1:]
@@ -78,7 +87,49 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 			return n, pipeAddr{}, nil
 		}
 		p.mu.Unlock()
-		<-p.wake
+		if waiting {
+			admitted = p.takeTurn()
+		} else {
+			<-p.wake
+		}
+	}
+}
+
+// takeTurn waits until it is this handshake's turn to compute, or for as long as
+// it may be kept waiting. It is false if the pipe changed meanwhile.
+func (p *pipe) takeTurn() bool {
+	select {
+	case p.turns <- struct{}{}:
+		p.haveTurn()
+		return true
+	default:
+	}
+	impatient := time.NewTimer(turnWait)
+	defer impatient.Stop()
+	select {
+	case p.turns <- struct{}{}:
+		p.haveTurn()
+		return true
+	case <-impatient.C:
+		return true
+	case <-p.wake:
+		return false
+	}
+}
+
+func (p *pipe) haveTurn() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.turn = true
+}
+
+// rest gives the turn back, if there is one.
+func (p *pipe) rest() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.turn {
+		p.turn = false
+		<-p.turns
 	}
 }
 
@@ -97,6 +148,7 @@ func (p *pipe) WriteTo(b []byte, _ net.Addr) (int, error) {
 
 // Close implements net.PacketConn.
 func (p *pipe) Close() error {
+	p.rest() // whoever computes may not read again
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true

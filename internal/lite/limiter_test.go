@@ -1,0 +1,158 @@
+package lite
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// readOne reads a datagram in a goroutine of its own.
+func readOne(p *pipe) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := p.ReadFrom(make([]byte, 100))
+		done <- err
+	}()
+	return done
+}
+
+func TestFewHandshakesComputeAtATime(t *testing.T) {
+	l := NewLimiter(100)
+	turns := cap(l.turns)
+	require.Equal(t, 2*runtime.GOMAXPROCS(0), turns)
+	nothing := func([]byte) {}
+	idle := newPipe(false, l, nothing)
+	waits := readOne(idle) // for a datagram, which takes nobody's turn
+	pipes := make([]*pipe, turns)
+	for i := range pipes {
+		pipes[i] = newPipe(false, l, nothing)
+		pipes[i].put([]byte("x"))
+		require.NoError(t, within(t, readOne(pipes[i]), "a datagram"))
+	}
+	assert.Len(t, l.turns, turns, "all compute")
+
+	next := newPipe(false, l, nothing)
+	next.put([]byte("x"))
+	done := readOne(next)
+	again := readOne(pipes[0]) // it has computed, and gives its turn to the next
+	require.NoError(t, within(t, done, "a turn"))
+	assert.Len(t, l.turns, turns)
+
+	for _, p := range pipes {
+		require.NoError(t, p.Close())
+	}
+	assert.ErrorIs(t, within(t, again, "the end"), io.EOF)
+	assert.Len(t, l.turns, 1, "those that end give their turns back")
+	require.NoError(t, next.SetReadDeadline(time.Unix(1, 0)))
+	assert.Error(t, within(t, readOne(next), "the deadline"))
+	assert.Empty(t, l.turns)
+	require.NoError(t, next.Close())
+	require.NoError(t, idle.Close())
+	assert.ErrorIs(t, within(t, waits, "the end"), io.EOF)
+	assert.Empty(t, l.turns)
+}
+
+func TestAHandshakeWhoseTurnDoesNotComeGoesOnWithoutOne(t *testing.T) {
+	l := NewLimiter(100)
+	for range cap(l.turns) {
+		l.turns <- struct{}{} // somebody keeps them
+	}
+	p := newPipe(false, l, func([]byte) {})
+	p.put([]byte("x"))
+	require.NoError(t, within(t, readOne(p), "a datagram"))
+	require.NoError(t, p.Close())
+	assert.Len(t, l.turns, cap(l.turns), "it gives back nobody else's")
+
+	s := newStage(t, func(c *ServerConfig) { c.Limit = l })
+	join(t, s, newAudience(t), nil).waitReady(t)
+}
+
+func TestAHandshakeThatWaitsForItsTurnCanBeEnded(t *testing.T) {
+	l := NewLimiter(100)
+	for range cap(l.turns) {
+		l.turns <- struct{}{}
+	}
+	p := newPipe(false, l, func([]byte) {})
+	p.put([]byte("x"))
+	done := readOne(p)
+	require.NoError(t, p.Close())
+	assert.ErrorIs(t, within(t, done, "the end"), io.EOF)
+	assert.Equal(t, [][]byte{[]byte("x")}, p.drain())
+}
+
+// BenchmarkMediaAmongHandshakes is what a shard of 2,500 ears has of its time
+// while a few hundred handshakes come all at once: how long it takes for a
+// frame, with calls and computing as it has them.
+func BenchmarkMediaAmongHandshakes(b *testing.B) {
+	for _, row := range []struct {
+		name  string
+		turns int
+	}{{"in turns", 2 * runtime.GOMAXPROCS(0)}, {"all at once", 1 << 10}} {
+		b.Run(row.name, func(b *testing.B) {
+			conn, err := net.ListenUDP("udp4", nil)
+			require.NoError(b, err)
+			defer conn.Close()
+			stream := must(open(must(NewSealer(GCM128, randomBytes(16), randomBytes(12))), 9))
+			var worst, all time.Duration
+			var frames int
+			for range b.N {
+				w := newWire(b, 2)
+				w.server.cfg.Limit.turns = make(chan struct{}, row.turns)
+				w.crowd.cfg.Limit.turns = make(chan struct{}, row.turns)
+				stop, ended := make(chan struct{}), make(chan struct{})
+				go func() {
+					defer close(ended)
+					ticker := time.NewTicker(20 * time.Millisecond)
+					defer ticker.Stop()
+					for {
+						var due time.Time
+						select {
+						case <-stop:
+							return
+						case due = <-ticker.C:
+						}
+						shardFrame(b, stream, conn)
+						took := time.Since(due)
+						worst, all, frames = max(worst, took), all+took, frames+1
+					}
+				}()
+				waits := make([]func(), 300)
+				for i := range waits {
+					e, h := w.join(b, i)
+					waits[i] = func() { <-e.ready; <-h.ready }
+				}
+				for _, wait := range waits {
+					wait()
+				}
+				close(stop)
+				<-ended
+			}
+			b.ReportMetric(float64(all.Microseconds())/float64(max(frames, 1)), "µs/frame")
+			b.ReportMetric(float64(worst.Microseconds()), "µs-worst")
+		})
+	}
+}
+
+// shardFrame seals 2,500 packets and hands each 64 of them to the kernel.
+func shardFrame(b *testing.B, st *Stream, conn *net.UDPConn) {
+	header, _ := testPacket(b, 0, 9, nil)
+	dst, payload := make([]byte, 0, 256), make([]byte, 80)
+	for i := range 2500 {
+		seq := uint16(0)
+		if index, begun := st.Index(); begun {
+			seq = uint16(index) + 1
+		}
+		binary.BigEndian.PutUint16(header[2:], seq)
+		sealed := must(st.Seal(dst, header, payload))
+		if i%4 == 0 { // as long in the kernel as sixteen in one call of sendmmsg
+			_, _ = conn.WriteToUDPAddrPort(sealed, netip.MustParseAddrPort("127.0.0.1:9"))
+		}
+	}
+}
