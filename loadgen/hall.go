@@ -90,7 +90,7 @@ func (r *run) newEar(p *person, hear hearing) (ear, error) {
 	if p.probe || r.Scenario.Cast[p.group].Role != scenario.Listener {
 		return r.studio.newProbe(sections, p.link, hear)
 	}
-	return r.crowd.newEar(sections, p.link, p.account, hear), nil
+	return r.crowd.newEar(sections, p.link, p.account), nil
 }
 
 func (h *hall) people() []*person { return slices.Concat(h.stage, h.seats) }

@@ -119,38 +119,51 @@ func (l *lane) read(shared bool) {
 	}
 }
 
-// stride is how many packets' clients are prefetched at a time.
-const stride = 16
+// While one packet is heard, the memory for later ones comes: each of its steps
+// this many packets before the next, which is time enough for it.
+const (
+	ahead = 4
+	steps = 5 // of way.prefetch
+)
 
 // hear hands packets to their clients.
 func (l *lane) hear(messages []udpbatch.Message) {
 	now := l.crowd.clock.Now()
 	wait := waits{tell: l.crowd.waited}
 	urgent := false
-	var ways [stride]*way
-	for len(messages) > 0 {
-		few := messages[:min(stride, len(messages))]
-		messages = messages[len(few):]
-		for i := range few {
-			ways[i] = l.find(few[i].Local)
+	var ways [32]*way // of the packets on their way through the steps
+	for i := range len(messages) + ahead*steps {
+		if i < len(messages) {
+			ways[i%len(ways)] = l.find(messages[i].Local)
 		}
-		prefetchWays(ways[:len(few)])
-		for i := range few {
-			m, at := &few[i], now
-			if m.At != 0 {
-				at = l.crowd.clock.FromWall(m.At)
+		for step := range steps {
+			if j := i - ahead*step; j >= 0 && j < len(messages) {
+				ways[j%len(ways)].prefetch(step)
 			}
-			if w := ways[i]; w != nil && m.N > 0 {
+		}
+		if j := i - ahead*steps; j >= 0 {
+			if m, w := &messages[j], ways[j%len(ways)]; w != nil && m.N > 0 {
 				urgent = urgent || !periodic(m.Buf[:m.N])
-				if w.link == nil {
-					wait.add(now - at)
-				}
-				l.deliver(w, m, at)
+				l.take(w, m, now, &wait)
 			}
 		}
 	}
 	wait.flush()
 	l.pace(now, urgent)
+}
+
+// take hands one packet to its client.
+func (l *lane) take(w *way, m *udpbatch.Message, now time.Duration, wait *waits) {
+	at := now
+	if m.At != 0 {
+		at = l.crowd.clock.FromWall(m.At)
+	}
+	if w.link != nil {
+		w.link.receive(m.Buf[:m.N], m.Addr, at, w)
+		return
+	}
+	wait.add(now - at)
+	w.take(m.Buf[:m.N], m.Addr, at)
 }
 
 // pace has the socket rest when nothing urgent has come for a while.
@@ -227,14 +240,6 @@ func (t *waits) flush() {
 	t.longest, t.n = 0, 0
 }
 
-func (l *lane) deliver(w *way, m *udpbatch.Message, at time.Duration) {
-	if w.link != nil {
-		w.link.receive(m.Buf[:m.N], m.Addr, at, w)
-		return
-	}
-	w.take(m.Buf[:m.N], m.Addr, at)
-}
-
 func (l *lane) enter(w *way) {
 	l.place(w.local).Store(w)
 }
@@ -242,12 +247,12 @@ func (l *lane) enter(w *way) {
 func (l *lane) leave(w *way) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.take(w)
+	l.remove(w)
 }
 
-// take takes a way away from where it stands; false if it is not there. l.mu is
+// remove takes a way away from where it stands; false if it is not there. l.mu is
 // held.
-func (l *lane) take(w *way) bool {
+func (l *lane) remove(w *way) bool {
 	if place := l.place(w.local); place != nil {
 		return place.CompareAndSwap(w, nil)
 	}
@@ -260,7 +265,7 @@ func (l *lane) take(w *way) bool {
 func (l *lane) move(w *way, to netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.take(w) {
+	if !l.remove(w) {
 		return // it is closed
 	}
 	w.local = to
@@ -296,8 +301,11 @@ type way struct {
 // begin lets the client have what comes in.
 func (w *way) begin(c *lite.Client) { w.client.Store(c) }
 
-// prefetch asks for the memory that a packet to the client takes.
+// prefetch asks for the memory that a packet to the client takes. w may be nil.
 func (w *way) prefetch(step int) {
+	if w == nil {
+		return
+	}
 	if step == 0 {
 		prefetch.Span(&w.client, &w.link)
 		return

@@ -28,7 +28,6 @@ type leanEar struct {
 	crowd   *crowd
 	remote  *leanRemote // what the server said; set before there is a client
 	account *measure.Listener
-	hear    hearing
 	link    *link  // the simulated network, or nil
 	nacks   *nacks // with a link: what is to be asked for again
 	reports reports
@@ -52,11 +51,11 @@ type leanEar struct {
 }
 
 // newEar makes an ear of so many sections, behind a simulated network unless l
-// is nil. One behind a network asks again for what it misses. account is where
-// hear will enter what comes.
-func (c *crowd) newEar(sections int, l *link, account *measure.Listener, hear hearing) *leanEar {
+// is nil. One behind a network asks again for what it misses. What it hears goes
+// to the account.
+func (c *crowd) newEar(sections int, l *link, account *measure.Listener) *leanEar {
 	e := &leanEar{
-		crowd: c, sections: sections, account: account, hear: hear, local: lite.NewCredentials(), link: l,
+		crowd: c, sections: sections, account: account, local: lite.NewCredentials(), link: l,
 		reports:   reports{sections: make([]reception, sections)},
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
@@ -282,7 +281,7 @@ func (e *leanEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.T
 		e.crowd.waited(e.crowd.clock.Now()-p.At, 1)
 	}
 	if len(p.Payload) > 0 {
-		e.hear(p)
+		e.account.Receive(p)
 	}
 	if e.nacks != nil && e.remote.nack {
 		e.askAgain(c, binary.BigEndian.Uint32(packet[8:]), p)

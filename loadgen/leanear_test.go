@@ -100,7 +100,7 @@ func TestTheCrowdShowsOneCertificate(t *testing.T) {
 	defer func() { assert.NoError(t, c.Close()) }()
 	prints := map[string]bool{}
 	for range 10 {
-		e := c.newEar(1, nil, nil, nil)
+		e := c.newEar(1, nil, nil)
 		offer, err := e.offer(t.Context())
 		require.NoError(t, err)
 		for line := range strings.Lines(offer) {

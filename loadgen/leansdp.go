@@ -187,7 +187,8 @@ func attribute(d *sdp.SessionDescription, m *sdp.MediaDescription, name string) 
 // take takes over what a section that will send says.
 func (r *leanRemote) take(d *sdp.SessionDescription, m *sdp.MediaDescription) error {
 	if r.credentials.Ufrag == "" {
-		r.credentials = lite.Credentials{Ufrag: attribute(d, m, "ice-ufrag"), Pwd: attribute(d, m, "ice-pwd")}
+		// Copies, as the ear would else keep all of the answer.
+		r.credentials = lite.Credentials{Ufrag: strings.Clone(attribute(d, m, "ice-ufrag")), Pwd: strings.Clone(attribute(d, m, "ice-pwd"))}
 	}
 	if value := attribute(d, m, "fingerprint"); r.fingerprint == "" && value != "" {
 		f, err := lite.ParseFingerprint(value)

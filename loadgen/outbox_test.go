@@ -117,7 +117,7 @@ func TestAClientsChecksReachTheServerThroughItsLane(t *testing.T) {
 	require.NoError(t, err)
 	const clients = 50
 	for range clients {
-		e := c.newEar(1, nil, nil, nil)
+		e := c.newEar(1, nil, nil)
 		e.begin(&leanRemote{credentials: lite.NewCredentials(), fingerprint: fingerprint})
 		require.NoError(t, e.connect(server.LocalAddr()))
 	}
