@@ -14,20 +14,20 @@ import (
 const tenure = time.Second
 
 const (
-	// turnsEach is how many handshakes compute at the same time for each core.
-	// Dozens that have their datagrams would stand before everybody else in the
-	// scheduler's queue, and media with them.
-	turnsEach = 2
 	// turnWait is how long a handshake waits for its turn before it goes on
 	// without: many times what the others take to compute, so that it is only
 	// needed if somebody keeps theirs.
-	turnWait = 50 * time.Millisecond
+	turnWait = 200 * time.Millisecond
 )
 
 // Limiter caps how many DTLS handshakes run at the same time in all the
 // endpoints that share it, but for those that have stalled. Those over the cap
 // wait, with what they received so far; they are as many as there are peers with
-// an authenticated check. Of those that run, few compute at the same time.
+// an authenticated check.
+//
+// Of those that run, one a core computes at a time. Dozens that have their
+// datagrams would stand before everybody else in the scheduler's queue, and media
+// with them; a join has seconds, a packet has not.
 type Limiter struct {
 	slots chan struct{}
 	turns chan struct{} // to compute
@@ -37,7 +37,7 @@ type Limiter struct {
 func NewLimiter(n int) *Limiter {
 	return &Limiter{
 		slots: make(chan struct{}, max(n, 1)),
-		turns: make(chan struct{}, turnsEach*runtime.GOMAXPROCS(0)),
+		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 }
 
