@@ -102,7 +102,9 @@ func program(t *testing.T, path string) string {
 	return found
 }
 
-func TestTheTypesOfThePageFit(t *testing.T) {
+// Those of the operator's page and of the dashboard as well: tsconfig.json has
+// what belongs to it.
+func TestTheTypesOfThePagesFit(t *testing.T) {
 	out, err := exec.Command(program(t, "node_modules/.bin/tsc"), "--noEmit").CombinedOutput()
 	assert.NoError(t, err, "%s", out)
 }

@@ -30,19 +30,6 @@ thresholds:
 `)
 }
 
-// honestly repeats a command whose answer is that this machine was too busy to
-// say: that is a right answer, and not the one that is tested.
-func honestly(t *testing.T, args ...string) (stdout, stderr string, code int) {
-	t.Helper()
-	for range 5 {
-		if stdout, stderr, code = command(t, args...); !strings.Contains(stdout+stderr, "the generator was the bottleneck") {
-			break
-		}
-		t.Log("the machine was too busy: once more")
-	}
-	return stdout, stderr, code
-}
-
 func TestASearchFindsTheLargestLoadThatPasses(t *testing.T) {
 	summary, page := filepath.Join(t.TempDir(), "capacity.json"), filepath.Join(t.TempDir(), "capacity.html")
 	stdout, stderr, code := honestly(t, "capacity", crowded(t), "--vary", "listeners", "--from", "12", "--to", "24", "--within", "50%",

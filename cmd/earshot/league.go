@@ -47,10 +47,9 @@ not be played against is a failure of the league (1), after the others have play
 	}
 	flags := c.Flags()
 	flags.StringArrayVar(&f.teams, "team", nil, "a server, as `'NAME key=value...'` (repeatable, two at least)")
-	flags.StringVar(&f.ca, "ca", "", "`file` of certificate authorities (PEM) to trust beside the system's")
+	f.trusted(flags)
 	flags.IntVar(&f.listeners, "listeners", 0, "cast `N` listeners a room instead of the scenario's")
-	flags.DurationVar(&f.hold, "hold", 0, "hold the steady state for this `time` instead of the scenario's")
-	flags.Int64Var(&f.seed, "seed", 0, "play with this `seed` instead of the scenario's")
+	f.changes(flags)
 	flags.StringVar(&f.summary, "summary", "", "write all teams' figures as JSON to this `file`")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the table alone, without the progress")
 	return c

@@ -62,8 +62,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 	flags := c.Flags()
 	f.targets(flags)
 	flags.IntVar(&f.listeners, "listeners", 0, "cast `N` listeners a room instead of the scenario's")
-	flags.DurationVar(&f.hold, "hold", 0, "hold the steady state for this `time` instead of the scenario's")
-	flags.Int64Var(&f.seed, "seed", 0, "play with this `seed` instead of the scenario's")
+	f.changes(flags)
 	flags.StringArrayVar(&f.thresholds, "threshold", nil, "add a threshold, as `'metric: expression'` (repeatable)")
 	flags.IntVar(&f.repeat, "repeat", 1, "play `N` times; run i's files get -i before their extension")
 	f.out.flags(flags)
@@ -82,7 +81,18 @@ func (f *runFlags) targets(flags *pflag.FlagSet) {
 	flags.StringVar(&f.whipToken, "whip-token", "", "another `token` for publishers, with --driver whep")
 	flags.StringVar(&f.whepToken, "whep-token", "", "another `token` for listeners, with --driver whep")
 	flags.IntVar(&f.serverPID, "server-pid", 0, "measure CPU and memory of this process `number` of the machine as the target's")
+	f.trusted(flags)
+}
+
+// trusted adds the flag that says whose certificates a target may have.
+func (f *runFlags) trusted(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ca, "ca", "", "`file` of certificate authorities (PEM) to trust beside the system's")
+}
+
+// changes adds the flags that override the scenario whatever it is played for.
+func (f *runFlags) changes(flags *pflag.FlagSet) {
+	flags.DurationVar(&f.hold, "hold", 0, "hold the steady state for this `time` instead of the scenario's")
+	flags.Int64Var(&f.seed, "seed", 0, "play with this `seed` instead of the scenario's")
 }
 
 // play plays a scenario file.

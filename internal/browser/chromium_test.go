@@ -2,51 +2,28 @@ package browser_test
 
 import (
 	"context"
-	"os/exec"
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/chromium"
 )
 
-// A chromium is a browser process with a microphone that plays one voice over
-// and over. Its people share nothing: each has a browser context of their own.
-type chromium struct {
+// A crew is a browser process with a microphone that plays one voice over and
+// over. Its people share nothing: each has a browser context of their own.
+type crew struct {
 	t   *testing.T
 	ctx context.Context
 }
 
 // startChromium starts a browser. A page may use the microphone without asking
 // the person, but plays nothing before a tap, as any browser.
-func startChromium(t *testing.T, voice string, options ...chromedp.ExecAllocatorOption) *chromium {
+func startChromium(t *testing.T, voice string, options ...chromium.Option) *crew {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		path, err = exec.LookPath("google-chrome")
-	}
-	require.NoError(t, err, "Chromium is missing: make tools installs it")
-	options = append(append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("use-fake-device-for-media-stream", true),
-		chromedp.Flag("use-fake-ui-for-media-stream", true),
-		chromedp.Flag("use-file-for-fake-audio-capture", wave(t, t.TempDir(), voice)),
-		chromedp.Flag("allow-loopback-in-peer-connection", true),
-		chromedp.Flag("autoplay-policy", "user-gesture-required"),
-		chromedp.Flag("mute-audio", false),
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-	), options...)
-	allocator, cancelBrowser := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, cancelTab := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		assert.NoError(t, chromedp.Cancel(ctx))
-		cancelTab()
-		cancelBrowser()
-	})
-	require.NoError(t, chromedp.Do(ctx))
-	return &chromium{t, ctx}
+	all := append(chromium.Microphone(wave(t, t.TempDir(), voice)), chromedp.Flag("autoplay-policy", "user-gesture-required"))
+	return &crew{t, chromium.Start(t, append(all, options...)...)}
 }
 
 // prelude runs before the page's own script. It keeps the page's connections
@@ -93,20 +70,20 @@ async function inbound() {
 `
 
 // person opens a tab that shares nothing with others.
-func (c *chromium) person(name string) *person {
+func (c *crew) person(name string) *person {
 	c.t.Helper()
 	tab, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
 	return c.with(name, tab, cancel)
 }
 
 // tab opens another tab of the same person: it shares what the browser keeps.
-func (c *chromium) tab(of *person) *person {
+func (c *crew) tab(of *person) *person {
 	c.t.Helper()
 	tab, cancel := chromedp.NewContext(of.tab)
 	return c.with(of.name+"’s second tab", tab, cancel)
 }
 
-func (c *chromium) with(name string, tab context.Context, cancel func()) *person {
+func (c *crew) with(name string, tab context.Context, cancel func()) *person {
 	c.t.Helper()
 	p := &person{t: c.t, name: name, tab: tab}
 	_, err := chromedp.Call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: prelude})

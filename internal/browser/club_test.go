@@ -11,7 +11,7 @@ import (
 const operatorToken = "the operator of these tests"
 
 // club is a server that asks for invites, and a person who holds its key.
-func club(t *testing.T) (s *server, c *chromium, operator *person) {
+func club(t *testing.T) (s *server, c *crew, operator *person) {
 	t.Helper()
 	s = serve(t, "--operator-token", operatorToken, "--data", t.TempDir())
 	c = startChromium(t, "speech.ogg")

@@ -6,9 +6,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/chromium"
 )
 
 // A screen is what the page is looked at on.
@@ -34,10 +35,7 @@ func (p *person) on(s screen, dark bool) {
 	if dark {
 		scheme = "dark"
 	}
-	_, err := chromedp.Call(p.tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-	})
-	require.NoError(p.t, err)
+	chromium.Prefer(p.t, p.tab, scheme)
 }
 
 // artifacts is where pictures go: $EARSHOT_ARTIFACTS, if it is set.
@@ -68,7 +66,7 @@ func (p *person) pictured(dir, what string) {
 			require.NoError(p.t, os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644))
 			p.fits(name)
 			if dark == (s == desktop) { // each colour once, and each screen
-				p.accessible(name)
+				chromium.RequireAccessible(p.t, p.tab, name)
 			}
 		}
 	}
@@ -87,17 +85,6 @@ func (p *person) fits(where string) {
 		&& e.getBoundingClientRect().width > 1 && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 120))`)
 	require.Empty(p.t, wide, "%s: wider than the screen", where)
 	require.LessOrEqual(p.t, eval[float64](p, "document.documentElement.scrollWidth - innerWidth"), 0.0, where)
-}
-
-// accessible has axe-core look at the page as it stands.
-func (p *person) accessible(where string) {
-	p.t.Helper()
-	axe, err := os.ReadFile("../../web/node_modules/axe-core/axe.min.js")
-	require.NoError(p.t, err, "axe-core is missing: make tools installs it")
-	eval[bool](p, "(() => { if (!window.axe) { %s }; return true; })()", string(axe))
-	found := eval[[]string](p, `axe.run(document, {resultTypes: ['violations']}).then(({violations}) =>
-		violations.flatMap((v) => v.nodes.map((n) => v.id + ': ' + n.html.slice(0, 160) + ' | ' + n.failureSummary)))`)
-	require.Empty(p.t, found, "%s: axe-core finds fault", where)
 }
 
 func TestThePageIsFitToBeSeenAndRead(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 )
 
 // onAir is a room with a host who speaks and a listener who hears them.
-func onAir(t *testing.T) (s *server, c *chromium, host, listener *person, said envelope) {
+func onAir(t *testing.T) (s *server, c *crew, host, listener *person, said envelope) {
 	t.Helper()
 	s = serve(t, "--open")
 	c = startChromium(t, "speech.ogg")

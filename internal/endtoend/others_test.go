@@ -13,6 +13,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/chromium"
 )
 
 // program finds one of several programs that make test installs.
@@ -86,47 +88,10 @@ async function leave(url) {
 }
 </script>`
 
-// browser starts a Chromium with a microphone that beeps.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := program(t, "chromium", "google-chrome")
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("use-fake-device-for-media-stream", true),
-		chromedp.Flag("use-fake-ui-for-media-stream", true),
-		chromedp.Flag("allow-loopback-in-peer-connection", true),
-		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("mute-audio", false),
-	)
-	allocator, cancelBrowser := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, cancelTab := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		assert.NoError(t, chromedp.Cancel(ctx))
-		cancelTab()
-		cancelBrowser()
-	})
-	// The browser lives as long as the context of its first call.
-	require.NoError(t, chromedp.Do(ctx))
-	return ctx
-}
-
-// open has a tab load a page.
-func open(t *testing.T, tab context.Context, url string) {
-	t.Helper()
-	limited, cancel := context.WithTimeout(tab, patience)
-	defer cancel()
-	require.NoError(t, chromedp.Do(limited, chromedp.Navigate(url)))
-}
-
 // call calls a function of the page and returns what its promise resolves to.
 func call[T any](t *testing.T, tab context.Context, function string, argument any) T {
 	t.Helper()
-	limited, cancel := context.WithTimeout(tab, patience)
-	defer cancel()
-	v, err := chromedp.Run(limited, chromedp.Evaluate[T](fmt.Sprintf("%s(%#v)", function, argument), chromedp.EvalAwaitPromise))
-	require.NoError(t, err, "%s(%v)", function, argument)
-	return v
+	return chromium.Eval[T](t, tab, fmt.Sprintf("%s(%#v)", function, argument))
 }
 
 func TestABrowserPageThatIsNotOursPublishesAndListens(t *testing.T) {
@@ -137,10 +102,10 @@ func TestABrowserPageThatIsNotOursPublishesAndListens(t *testing.T) {
 		_, _ = io.WriteString(w, page)
 	}))
 	defer elsewhere.Close()
-	tab := browser(t)
+	tab := chromium.Start(t, append(chromium.Microphone(""), chromedp.Flag("autoplay-policy", "no-user-gesture-required"))...)
 	ear := listen(t, 1, byHTTP(t, url+"/rooms/hall/whep"))
 
-	open(t, tab, elsewhere.URL)
+	chromium.Open(t, tab, elsewhere.URL)
 	mic := call[string](t, tab, "publish", url+"/rooms/hall/whip")
 	requireUnbroken(t, ear.wait(t, 100))
 

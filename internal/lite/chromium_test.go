@@ -1,20 +1,19 @@
 package lite
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/pion/rtcp"
 	"github.com/pion/sdp/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/chromium"
 )
 
 const chromiumPage = `<!doctype html><title>ear</title><script>
@@ -42,22 +41,7 @@ async function hear(packets) {
 async function hangup() { window.pc.close(); return ''; }
 </script>`
 
-// call calls a function of the page and waits for its promise.
-func call(t *testing.T, tab context.Context, expression string) string {
-	t.Helper()
-	limited, cancel := context.WithTimeout(tab, patience)
-	defer cancel()
-	v, err := chromedp.Run(limited, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
-	require.NoError(t, err, expression)
-	return v
-}
-
 func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		path, err = exec.LookPath("google-chrome")
-	}
-	require.NoError(t, err, "Chromium is missing: make tools installs it")
 	var present atomic.Pointer[stage]
 	on := func(tune ...func(*ServerConfig)) *stage {
 		s := newStage(t, tune...)
@@ -92,19 +76,16 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 		_, _ = io.WriteString(w, litesdp(local, s.cert.Fingerprint(), s.port.addr(), true, "passive", "sendonly", 42))
 	}))
 	defer web.Close()
-	allocator, cancelBrowser := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("allow-loopback-in-peer-connection", true), chromedp.Flag("disable-component-update", true))...)
-	defer cancelBrowser()
-	tab, cancelTab := chromedp.NewContext(allocator)
-	defer cancelTab()
-	require.NoError(t, chromedp.Do(tab))
-	defer func() { assert.NoError(t, chromedp.Cancel(tab)) }()
-	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(web.URL)))
+	tab := chromium.Start(t)
+	chromium.Open(t, tab, web.URL)
+	call := func(expression string) string {
+		t.Helper()
+		return chromium.Eval[string](t, tab, expression)
+	}
 
 	listen := func(seq uint16, profile string) (*ear, *Peer) {
 		s := present.Load()
-		call(t, tab, "listen()")
+		call("listen()")
 		e, p := within(t, ears, "an ear"), within(t, peers, "a peer")
 		within(t, e.ready, "the server's readiness")
 		st := e.stream(t, 42)
@@ -116,7 +97,7 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 			s.port.Send(sealed, p.Addr())
 			time.Sleep(5 * time.Millisecond)
 		}
-		heard := call(t, tab, "hear(100)")
+		heard := call("hear(100)")
 		assert.Equal(t, "100 0 "+profile+" TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 FEFD", heard)
 		parsed, err := rtcp.Unmarshal(within(t, e.rtcp, "a receiver report"))
 		require.NoError(t, err)
@@ -128,16 +109,16 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 	for profile, name := range map[Profile]string{GCM128: favourite, GCM256: "SRTP_AEAD_AES_256_GCM", CM128SHA1: "SRTP_AES128_CM_HMAC_SHA1_80"} {
 		on(func(cfg *ServerConfig) { cfg.Profiles = []Profile{profile} })
 		e, _ := listen(32700, name)
-		call(t, tab, "hangup()")
+		call("hangup()")
 		assert.ErrorIs(t, within(t, e.closed, "the end of a peer with "+name), ErrPeerClosed)
 	}
 
 	on()
 	e, _ := listen(32700, favourite)
-	call(t, tab, "hangup()")
+	call("hangup()")
 	assert.ErrorIs(t, within(t, e.closed, "the end of a closed page's peer"), ErrPeerClosed)
 
 	_, p := listen(7, favourite)
 	p.Close()
-	call(t, tab, "reach('closed')")
+	call("reach('closed')")
 }

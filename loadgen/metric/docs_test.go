@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -51,9 +52,9 @@ func unpacked(t *testing.T, text string) string {
 		if !ok {
 			continue
 		}
-		trend, err := Saved{Histogram: packed, Count: uint64(m["count"].(float64)), Min: m["min"].(float64), Max: m["max"].(float64)}.Restore()
+		h, err := hdr.Decode([]byte(packed))
 		require.NoError(t, err)
-		m["histogram"] = []float64{trend.Quantile(1), trend.Quantile(50), trend.Quantile(99), float64(trend.Over())}
+		m["histogram"] = []int64{h.ValueAtPercentile(1), h.ValueAtPercentile(50), h.ValueAtPercentile(99), h.TotalCount()}
 	}
 	again, err := json.Marshal(metrics)
 	require.NoError(t, err)

@@ -25,7 +25,7 @@ func TestValuesJSON(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `{
 		"latency": {"kind": "trend", "unit": "ms", "count": 10, "avg": 11.2, "min": 11.2, "med": 11.2,
-			"p(90)": 11.2, "p(95)": 11.2, "p(99)": 11.2, "p(99.9)": 11.2, "max": 11.2, "histogram": [11.2, 11.2, 11.2, 0]},
+			"p(90)": 11.2, "p(95)": 11.2, "p(99)": 11.2, "p(99.9)": 11.2, "max": 11.2, "histogram": [11207, 11207, 11207, 10]},
 		"jitter": {"kind": "trend", "unit": "ms", "count": 0, "avg": 0, "min": 0, "med": 0,
 			"p(90)": 0, "p(95)": 0, "p(99)": 0, "p(99.9)": 0, "max": 0},
 		"delivered": {"kind": "rate", "rate": 0.75, "passes": 3, "total": 4},

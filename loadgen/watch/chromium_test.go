@@ -3,81 +3,58 @@ package watch
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/log"
+	cdp "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/chromium"
 )
 
-// chromium starts the browser with one tab. Files are downloaded to the folder,
-// and what the tab's log holds against the page fails the test.
-func chromium(t *testing.T, folder string, options ...chromedp.ExecAllocatorOption) context.Context {
+// browser starts one that downloads files to a folder.
+func browser(t *testing.T, folder string, options ...chromium.Option) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		path, err = exec.LookPath("google-chrome")
-	}
-	require.NoError(t, err, "Chromium is missing: make tools installs it")
-	allocator, cancelBrowser := chromedp.NewExecAllocator(context.Background(), append(append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-component-update", true)), options...)...)
-	t.Cleanup(cancelBrowser)
-	tab, cancelTab := chromedp.NewContext(allocator)
-	t.Cleanup(cancelTab)
-	require.NoError(t, chromedp.Do(tab))
-	t.Cleanup(func() { assert.NoError(t, chromedp.Cancel(tab)) })
-	require.NoError(t, chromedp.Listen(tab, func(e any) {
-		if e, ok := e.(*log.EventEntryAdded); ok && strings.Contains(e.Entry.Text, "Content Security Policy") {
-			t.Errorf("the browser says: %s", e.Entry.Text)
-		}
-	}))
-	_, err = chromedp.Call(tab, log.Enable, cdp.Empty{})
-	require.NoError(t, err)
-	_, err = chromedp.CallBrowser(tab, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder,
+	tab := chromium.Start(t, options...)
+	chromium.HoldToPolicy(t, tab)
+	_, err := chromedp.CallBrowser(tab, cdp.SetDownloadBehavior, cdp.SetDownloadBehaviorParams{
+		Behavior: cdp.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder,
 	})
 	require.NoError(t, err)
 	return tab
 }
 
-// until waits until an expression is true in the page.
-func until(t *testing.T, tab context.Context, expression string) {
-	t.Helper()
-	limited, cancel := context.WithTimeout(tab, patience)
-	defer cancel()
-	_, err := chromedp.Run(limited, chromedp.Evaluate[bool](`(async () => { while (!(`+expression+`)) await new Promise((r) => setTimeout(r, 20)); return true; })()`, chromedp.EvalAwaitPromise))
-	require.NoError(t, err, expression)
-}
-
 func TestChromiumFollowsARunAndKeepsItWhenTheServerIsGone(t *testing.T) {
 	folder := t.TempDir()
-	tab := chromium(t, folder)
+	tab := browser(t, folder)
 	d := dashboard(t)
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(d.URL())))
 	limits := thresholds(t, "latency", "p(99) < 20ms", "mos", "min > 4")
 	d.Show(about(), snapshot(3), limits)
-	until(t, tab, `document.querySelector('.verdict')?.textContent.includes('RUNNING')`)
-	until(t, tab, `document.querySelectorAll('svg.chart').length >= 6`)
-	until(t, tab, `[...document.querySelectorAll('.thresholds tbody tr')].map((r) => r.className).join() === 'good,live'`)
-	until(t, tab, `getComputedStyle(document.querySelector('.k-s1')).stroke !== 'none'`)
+	chromium.Until(t, tab, `document.querySelector('.verdict')?.textContent.includes('RUNNING')`)
+	chromium.Until(t, tab, `document.querySelectorAll('svg.chart').length >= 6`)
+	chromium.Until(t, tab, `[...document.querySelectorAll('.thresholds tbody tr')].map((r) => r.className).join() === 'good,live'`)
+	chromium.Until(t, tab, `getComputedStyle(document.querySelector('.k-s1')).stroke !== 'none'`)
 	before := `Number(document.querySelector('.now').textContent.split(' ')[0])`
-	until(t, tab, before+` === 3`)
+	chromium.Until(t, tab, before+` === 3`)
 	d.Show(about(), snapshot(9), limits)
-	until(t, tab, before+` === 9`)
+	chromium.Until(t, tab, before+` === 9`)
+
+	for _, scheme := range []string{"light", "dark"} {
+		chromium.Prefer(t, tab, scheme)
+		chromium.RequireAccessible(t, tab, "the dashboard, "+scheme)
+	}
 
 	d.Finish(judged(t))
 	require.NoError(t, d.Close())
-	until(t, tab, `document.getElementById('state').textContent.includes('needs its server no more')`)
-	until(t, tab, `!document.querySelector('.verdict').textContent.includes('RUNNING')`)
-	until(t, tab, `document.title.includes('a room')`)
+	chromium.Until(t, tab, `document.getElementById('state').textContent.includes('needs its server no more')`)
+	chromium.Until(t, tab, `!document.querySelector('.verdict').textContent.includes('RUNNING')`)
+	chromium.Until(t, tab, `document.title.includes('a room')`)
+	chromium.RequireAccessible(t, tab, "the dashboard at the end")
 
 	require.NoError(t, chromedp.Do(tab, chromedp.Click(`#save`)))
 	saved := filepath.Join(folder, "a-room.html")
@@ -91,11 +68,11 @@ func TestChromiumFollowsARunAndKeepsItWhenTheServerIsGone(t *testing.T) {
 	assert.NotRegexp(t, regexp.MustCompile(`(?i)<script|src=|href="(?:[^d]|d[^a])`), page, "it needs nothing else")
 
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate("file://"+saved)))
-	until(t, tab, `getComputedStyle(document.querySelector('.k-s1')).stroke !== 'none' && document.querySelector('figure').offsetWidth > 100`)
+	chromium.Until(t, tab, `getComputedStyle(document.querySelector('.k-s1')).stroke !== 'none' && document.querySelector('figure').offsetWidth > 100`)
 }
 
 func TestChromiumWithoutScriptReadsThePage(t *testing.T) {
-	tab := chromium(t, t.TempDir(), chromedp.Flag("blink-settings", "scriptEnabled=false"))
+	tab := browser(t, t.TempDir(), chromedp.Flag("blink-settings", "scriptEnabled=false"))
 	d := dashboard(t)
 	defer func() { assert.NoError(t, d.Close()) }()
 	d.Show(about(), snapshot(3), thresholds(t, "latency", "p(99) < 20ms"))

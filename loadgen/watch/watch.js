@@ -1,9 +1,22 @@
 // Follows a run: the server sends the page's body whenever it changes. When the
 // run has ended the page stays as it is, and needs no server.
 
-const run = document.getElementById('run');
-const state = document.getElementById('state');
-const save = document.getElementById('save');
+const run = part('run', HTMLElement);
+const state = part('state', HTMLElement);
+const save = part('save', HTMLButtonElement);
+
+/**
+ * The element of the page with an id, which is of that kind.
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} kind
+ * @returns {T}
+ */
+function part(id, kind) {
+  const element = document.getElementById(id);
+  if (element instanceof kind) return element;
+  throw new Error(`the page has no ${kind.name} #${id}`);
+}
 
 /** Kept for the file to save, for which the server may be gone. */
 const style = fetch('style.css').then((answer) => answer.text());

@@ -205,38 +205,42 @@ func (c *crowd) join(r *Room) *one {
 }
 
 func TestTwoHundredListenersLoseNothing(t *testing.T) {
-	const listeners, frames = 200, 100
-	r := newTestRoom(t, leanEars, Config{}, 3)
-	s := newSpeaker(t, r, 1, withLevel)
-	c := newCrowd(t)
-	all := make([]*one, listeners)
-	for i := range all {
-		all[i] = c.join(r)
+	for _, ears := range []earsOf{leanEars, portableEars} {
+		t.Run(string(ears), func(t *testing.T) {
+			const listeners, frames = 200, 100
+			r := newTestRoom(t, ears, Config{}, 3)
+			s := newSpeaker(t, r, 1, withLevel)
+			c := newCrowd(t)
+			all := make([]*one, listeners)
+			for i := range all {
+				all[i] = c.join(r)
+			}
+			eventually(t, func() bool { return r.Stats().Ears == listeners }, "all are in the hall")
+			for i := range frames {
+				s.say(binary.BigEndian.AppendUint32(nil, uint32(i)), 30)
+				time.Sleep(10 * time.Millisecond)
+			}
+			for _, o := range all {
+				eventually(t, func() bool { return o.count() >= frames }, "every frame arrives")
+			}
+			for _, o := range all {
+				o.mu.Lock()
+				require.Len(t, o.heard, frames)
+				require.Len(t, o.indices, frames)
+				for i, p := range o.heard {
+					require.Equal(t, uint32(i), binary.BigEndian.Uint32(p.Payload))
+					require.Equal(t, o.heard[0].SequenceNumber+uint16(i), p.SequenceNumber)
+					require.Equal(t, []byte{0x80 | 30}, p.GetExtension(3))
+				}
+				require.Zero(t, o.refused)
+				o.mu.Unlock()
+			}
+			stats := r.Stats()
+			assert.Equal(t, uint64(listeners*frames), stats.Sent)
+			assert.Zero(t, stats.Failed)
+			assert.Zero(t, stats.Overflow)
+		})
 	}
-	eventually(t, func() bool { return r.Stats().Ears == listeners }, "all are in the hall")
-	for i := range frames {
-		s.say(binary.BigEndian.AppendUint32(nil, uint32(i)), 30)
-		time.Sleep(10 * time.Millisecond)
-	}
-	for _, o := range all {
-		eventually(t, func() bool { return o.count() >= frames }, "every frame arrives")
-	}
-	for _, o := range all {
-		o.mu.Lock()
-		require.Len(t, o.heard, frames)
-		require.Len(t, o.indices, frames)
-		for i, p := range o.heard {
-			require.Equal(t, uint32(i), binary.BigEndian.Uint32(p.Payload))
-			require.Equal(t, o.heard[0].SequenceNumber+uint16(i), p.SequenceNumber)
-			require.Equal(t, []byte{0x80 | 30}, p.GetExtension(3))
-		}
-		require.Zero(t, o.refused)
-		o.mu.Unlock()
-	}
-	stats := r.Stats()
-	assert.Equal(t, uint64(listeners*frames), stats.Sent)
-	assert.Zero(t, stats.Failed)
-	assert.Zero(t, stats.Overflow)
 }
 
 func TestAnEarReportsOnWhatItSends(t *testing.T) {

@@ -2,10 +2,23 @@
 
 const every = 2000;
 const key = 'earshot-operator-token';
-const now = document.getElementById('now');
-const ask = document.getElementById('ask');
-const token = document.getElementById('token');
-const state = document.getElementById('state');
+const now = part('now', HTMLElement);
+const ask = part('ask', HTMLFormElement);
+const token = part('token', HTMLInputElement);
+const state = part('state', HTMLElement);
+
+/**
+ * The element of the page with an id, which is of that kind.
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} kind
+ * @returns {T}
+ */
+function part(id, kind) {
+  const element = document.getElementById(id);
+  if (element instanceof kind) return element;
+  throw new Error(`the page has no ${kind.name} #${id}`);
+}
 
 /** @param {string} text */
 function say(text) {
