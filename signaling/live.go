@@ -38,8 +38,12 @@ type live struct {
 	// closing count the sessions that are none's yet, or none's any more.
 	sessions         map[string]*person
 	opening, closing int
-	lastTalker       uint32
-	emptySince       time.Time
+	// touched tells that any of this, or the rules, may have changed since the last
+	// check, which is looked.
+	touched    bool
+	looked     looked
+	lastTalker uint32
+	emptySince time.Time
 	// farewell is what the room's end is called in goodbyes.
 	farewell wire.GoodbyeReason
 	news     news
@@ -91,6 +95,7 @@ func (l *live) act(change func(now time.Time) ([]room.Event, error), reply func(
 		l.mu.Unlock()
 		return err
 	}
+	l.touched = true
 	rest := after{media: l.hush(events)}
 	err = l.keep(events)
 	if err == nil && reply != nil {
@@ -131,6 +136,7 @@ func (l *live) take(p *person, kinds ...wire.Media) (media []rtc.Session) {
 			open.Hush()
 			delete(l.sessions, open.ID())
 			l.closing++
+			l.touched = true
 			media = append(media, open)
 		}
 	}
@@ -145,6 +151,7 @@ func (l *live) discard(media ...rtc.Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closing -= len(media)
+	l.touched = true
 }
 
 // keep has what must outlive the process kept. The caller holds the lock.

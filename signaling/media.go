@@ -34,6 +34,7 @@ func (l *live) open(ctx context.Context, p *person, kind wire.Media, offer strin
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.opening--
+		l.touched = true
 	}()
 
 	session, err := l.negotiate(ctx, p, kind, owner, offer)

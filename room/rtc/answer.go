@@ -19,7 +19,9 @@ type voiceSource struct {
 }
 
 // description is an SDP description that is being written.
-type description []byte
+type description struct {
+	strings.Builder
+}
 
 // What a section of an answer takes, in bytes, and what the rest does.
 const (
@@ -30,34 +32,23 @@ const (
 // line adds a line that is made of parts.
 func (d *description) line(parts ...string) {
 	for _, p := range parts {
-		*d = append(*d, p...)
+		d.WriteString(p)
 	}
-	*d = append(*d, '\r', '\n')
-}
-
-// list adds a line whose last part is a list.
-func (d *description) list(start, between string, parts []string) {
-	*d = append(*d, start...)
-	for i, p := range parts {
-		if i > 0 {
-			*d = append(*d, between...)
-		}
-		*d = append(*d, p...)
-	}
-	*d = append(*d, '\r', '\n')
+	d.WriteString("\r\n")
 }
 
 // answer writes the SDP answer (RFC 9429 section 5.3): every section of the
 // offer, in its order. sources are those of the active sections of an ear, in
 // order, and empty for a mic. id is the session's number in the o= line.
 func (o *offer) answer(id uint64, t transport, sources []voiceSource) string {
-	d := make(description, 0, headSize+sectionSize*len(o.sections))
+	var d description
+	d.Grow(headSize + sectionSize*len(o.sections))
 	d.line("v=0")
 	d.line("o=- ", strconv.FormatUint(id&(1<<62-1), 10), " 1 IN IP4 0.0.0.0")
 	d.line("s=-")
 	d.line("t=0 0")
 	if len(o.bundle) > 0 {
-		d.list("a=group:BUNDLE ", " ", o.bundle)
+		d.line("a=group:BUNDLE ", strings.Join(o.bundle, " "))
 	}
 	d.line("a=ice-lite")
 	d.line("a=ice-options:ice2 trickle")
@@ -83,7 +74,7 @@ func (o *offer) answer(id uint64, t transport, sources []voiceSource) string {
 			d.line("a=end-of-candidates")
 		}
 	}
-	return string(d)
+	return d.String()
 }
 
 // reject writes a section that is turned down: port 0, and otherwise as little
@@ -155,7 +146,7 @@ func (o *offer) plain() string {
 	for i := range mids {
 		mids[i] = strconv.Itoa(i)
 	}
-	d.list("a=group:BUNDLE ", " ", mids)
+	d.line("a=group:BUNDLE ", strings.Join(mids, " "))
 	for i, s := range voices {
 		opus := strconv.Itoa(s.opus)
 		d.line("m=audio 9 UDP/TLS/RTP/SAVPF ", opus)
@@ -177,7 +168,7 @@ func (o *offer) plain() string {
 			d.line("a=recvonly")
 		}
 	}
-	return string(d)
+	return d.String()
 }
 
 // active lists the sections that carry a voice.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -63,12 +64,14 @@ func Encode(m Message) ([]byte, error) {
 	if err := m.Validate(); err != nil {
 		return nil, fmt.Errorf("encode %s: %w", m.Type(), err)
 	}
-	var out bytes.Buffer
+	out := drafts.Get().(*bytes.Buffer)
+	defer drafts.Put(out)
+	out.Reset()
 	out.WriteString(`{"type":"`)
 	out.WriteString(string(m.Type()))
 	out.WriteByte('"')
 	head := out.Len()
-	enc := json.NewEncoder(&out)
+	enc := json.NewEncoder(out)
 	// SDP and names are no HTML, and escaping them could triple their length.
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(tidy(m)); err != nil {
@@ -83,8 +86,11 @@ func Encode(m Message) ([]byte, error) {
 	if len(data) > MaxMessage {
 		return nil, NewError(CodeTooLarge, fmt.Sprintf("the message is longer than %d bytes", MaxMessage))
 	}
-	return data, nil
+	return bytes.Clone(data), nil
 }
+
+// drafts are the buffers that messages are encoded in.
+var drafts = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // DecodeClient reads a message from a client. It is strict about what it knows
 // (types of values, lengths, required fields), ignores fields it does not know,

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"unicode"
@@ -16,10 +17,94 @@ func CheckFields(data []byte) error {
 	if !utf8.Valid(data) {
 		return NewError(CodeBadRequest, "the JSON is not valid UTF-8")
 	}
-	if name, twice := repeatedField(data); twice {
+	name, twice, sure := repeatedFew(data)
+	if !sure {
+		name, twice = repeatedField(data)
+	}
+	if twice {
 		return NewError(CodeBadRequest, fmt.Sprintf("the field %.40q stands twice", name))
 	}
 	return nil
+}
+
+// What repeatedFew looks through without asking for memory.
+const (
+	fewLevels = 8
+	fewFields = 24 // in all objects that are open at once
+)
+
+// repeatedFew is repeatedField for what messages mostly are: small objects whose
+// names are written as they are. For others it is not sure.
+func repeatedFew(data []byte) (name string, twice, sure bool) {
+	var (
+		names  [fewFields][]byte // of the objects around, the outermost's first
+		first  [fewLevels]int    // where each of these begins; below zero: an array
+		depth  int
+		n      int
+		isName bool
+	)
+	for at := 0; at < len(data); at++ {
+		switch data[at] {
+		case '{', '[':
+			if depth == fewLevels {
+				return "", false, false
+			}
+			if isName = data[at] == '{'; isName {
+				first[depth] = n
+			} else {
+				first[depth] = -1
+			}
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return "", false, true // no valid JSON
+			}
+			depth--
+			isName = false
+			if first[depth] >= 0 {
+				n = first[depth]
+			}
+		case ',':
+			isName = depth > 0 && first[depth-1] >= 0
+		case '"':
+			end := closing(data, at)
+			if end < 0 {
+				return "", false, true
+			}
+			if isName {
+				isName = false
+				text := data[at+1 : end]
+				if n == fewFields || bytes.IndexByte(text, '\\') >= 0 {
+					return "", false, false
+				}
+				for _, had := range names[first[depth-1]:n] {
+					if bytes.EqualFold(had, text) {
+						return string(text), true, true
+					}
+				}
+				names[n] = text
+				n++
+			}
+			at = end
+		}
+	}
+	return "", false, true
+}
+
+// closing returns where the string ends that begins at a quote; -1: nowhere.
+func closing(data []byte, at int) int {
+	for at++; at < len(data); at++ {
+		i := bytes.IndexByte(data[at:], '"')
+		if i < 0 {
+			return -1
+		}
+		escape := bytes.IndexByte(data[at:at+i], '\\')
+		if escape < 0 {
+			return at + i
+		}
+		at += escape + 1 // what is escaped is skipped
+	}
+	return -1
 }
 
 // repeatedField finds the first field of valid JSON whose name its object has
@@ -41,13 +126,8 @@ func repeatedField(data []byte) (name string, twice bool) {
 		case ',':
 			isName = len(names) > 0 && names[len(names)-1] != nil
 		case '"':
-			end := at + 1
-			for ; end < len(data) && data[end] != '"'; end++ {
-				if data[end] == '\\' {
-					end++
-				}
-			}
-			if end >= len(data) {
+			end := closing(data, at)
+			if end < 0 {
 				return "", false
 			}
 			if isName {
