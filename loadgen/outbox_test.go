@@ -15,11 +15,14 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// A ledgerConn notes what is written, a call after the other.
+// A ledgerConn notes what is written, a call after the other, and how it gathers.
 type ledgerConn struct {
 	udpbatch.Conn
-	calls [][]string
+	calls   [][]string
+	gathers []time.Duration
 }
+
+func (c *ledgerConn) SetGather(d time.Duration) { c.gathers = append(c.gathers, d) }
 
 func (c *ledgerConn) WriteBatch(ms []udpbatch.Message) (int, error) {
 	var call []string

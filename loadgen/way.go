@@ -1,0 +1,142 @@
+package loadgen
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/prefetch"
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+)
+
+// A way is how one client reaches its server: a lane, and on a shared one an
+// address of its own.
+type way struct {
+	// What a packet takes stands together.
+	client atomic.Pointer[lite.Client]
+	ear    *leanEar
+	crowd  *crowd
+	link   *link // the simulated network, or nil
+
+	own   bool // the lane is this client's alone
+	group int  // for its reports
+
+	// What a rebind changes; without a link nothing does.
+	lane    *lane      // guarded by crowd.mu for all but the link's relay
+	local   netip.Addr // guarded by lane.mu for all but the link's relay
+	earlier uint64     // drops of former lanes; guarded by crowd.mu
+	closed  bool       // guarded by crowd.mu
+
+	moves int // rebinds so far; the link's relay's
+}
+
+// begin lets the client have what comes in.
+func (w *way) begin(c *lite.Client) { w.client.Store(c) }
+
+// prefetch asks for the memory that a packet to the client takes. w may be nil.
+func (w *way) prefetch(step int) {
+	if w == nil {
+		return
+	}
+	if step == 0 {
+		prefetch.Span(&w.client, &w.link)
+		return
+	}
+	if client := w.client.Load(); client != nil && w.link == nil {
+		client.Prefetch(step - 1)
+		w.ear.prefetch(step - 1)
+	}
+}
+
+// take gives the client a packet that has arrived. It has one caller at a time:
+// the lane's reader or the link's relay.
+func (w *way) take(b []byte, from netip.AddrPort, at time.Duration) {
+	client := w.client.Load()
+	if client == nil {
+		// The answer to its first check can be here before the client is.
+		if client = w.ear.connecting(w); client == nil {
+			return
+		}
+	}
+	client.Handle(b, from, w.crowd.clock.Time(at))
+}
+
+// Send implements lite.Sender. What the socket does not take is lost, as
+// datagrams are.
+func (w *way) Send(b []byte, to netip.AddrPort) {
+	if w.link != nil {
+		w.link.send(b, to, w)
+		return
+	}
+	w.write(b, to)
+}
+
+func (w *way) write(b []byte, to netip.AddrPort) {
+	m := [1]udpbatch.Message{{Buf: b, Addr: to, Local: w.local}}
+	if out := w.lane.out; out != nil && out.add(m[0]) {
+		return
+	}
+	_, _ = w.lane.conn.WriteBatch(m[:])
+}
+
+// arrive implements addressee: a packet has come through the simulated network.
+func (w *way) arrive(p *parcel) {
+	for ; w.moves < w.link.rebinds(); w.moves++ {
+		w.link.links.problems.add("rebind", w.move())
+	}
+	if p.up {
+		w.write(p.body, p.peer)
+		return
+	}
+	w.take(p.body, p.peer, p.at)
+}
+
+// move goes on from another address, as behind a NAT that has forgotten its
+// mapping. What is sent to the old one is lost.
+func (w *way) move() error {
+	c := w.crowd
+	if !w.own {
+		w.lane.move(w, c.another())
+		return nil
+	}
+	l, err := c.open(laneOptions{address: w.lane.address})
+	if err != nil {
+		return err
+	}
+	l.only.Store(w)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.closed {
+		return l.conn.Close()
+	}
+	old := w.lane
+	old.only.Store(nil)
+	w.earlier += old.dropped()
+	w.lane = l
+	return old.conn.Close()
+}
+
+// dropped is how many packets the socket has dropped, if it is the client's
+// own.
+func (w *way) dropped() uint64 {
+	if !w.own {
+		return 0
+	}
+	w.crowd.mu.Lock()
+	defer w.crowd.mu.Unlock()
+	return w.lane.dropped() + w.earlier
+}
+
+// Close gives the way up.
+func (w *way) Close() error {
+	w.crowd.leave(w)
+	if w.own {
+		w.crowd.mu.Lock()
+		defer w.crowd.mu.Unlock()
+		w.closed = true
+		return w.lane.conn.Close()
+	}
+	w.lane.leave(w)
+	return nil
+}
