@@ -72,10 +72,12 @@ func (p *person) pictured(dir, what string) {
 	}
 }
 
-// settled waits until fonts are there and nothing moves that ends.
+// settled waits until fonts are there and nothing moves that ends, but for the
+// rings around those who talk, which move with their voices.
 func (p *person) settled() {
 	p.t.Helper()
-	p.await(`document.fonts.ready.then(() => document.getAnimations().every((a) => a.effect.getTiming().iterations === Infinity || a.playState === 'finished'))`)
+	p.await(`document.fonts.ready.then(() => document.getAnimations().every((a) => a.effect.getTiming().iterations === Infinity || a.playState === 'finished'
+		|| a instanceof CSSTransition && a.effect.target.closest('.seat')))`)
 }
 
 // fits requires that nothing is wider than the screen.

@@ -53,9 +53,15 @@ hold: 22s
 `)
 			joined := rateOf(t, r, "joined")
 			assert.Equal(t, joined.Total, joined.Passes, "joined")
-			crowd := 0
+			crowd, full := 0, 0
 			for from, p := range toll.all() {
 				if !ofCrowd(from) {
+					// A full client tries each of its addresses, and goes on from one.
+					if len(p.checks) >= 6 && len(p.reports) >= 3 {
+						assert.LessOrEqual(t, every(p.checks).Seconds(), 3.25, "%s checks", from)
+						assert.LessOrEqual(t, every(p.reports).Seconds(), 6.0, "%s reports", from)
+						full++
+					}
 					continue
 				}
 				crowd++
@@ -65,6 +71,7 @@ hold: 22s
 				assert.InDelta(t, 5, every(p.reports).Seconds(), 1, "%s reports", from)
 			}
 			assert.Equal(t, 10, crowd, "all but two, who are probes")
+			assert.GreaterOrEqual(t, full, 3, "the probes and the speaker, who may have an ear as well")
 		})
 	}
 }
