@@ -179,17 +179,6 @@ func (l *lane) pace(now time.Duration, urgent bool) {
 	}
 }
 
-// prefetchWays asks for the memory of clients, all of them at each step.
-func prefetchWays(ways []*way) {
-	for step := range 5 {
-		for _, w := range ways {
-			if w != nil {
-				w.prefetch(step)
-			}
-		}
-	}
-}
-
 // find is the way of a local address, or nil.
 func (l *lane) find(local netip.Addr) *way {
 	if w := l.only.Load(); w != nil {
