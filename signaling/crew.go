@@ -15,6 +15,8 @@ type crew struct {
 	closed bool
 	// idle are the doors of those that wait for a job, the last one first.
 	idle []chan func()
+	// hands are all of its goroutines.
+	hands sync.WaitGroup
 }
 
 // do begins a job. It never blocks, and may be called with locks held that the
@@ -29,7 +31,7 @@ func (c *crew) do(job func()) {
 		return
 	}
 	c.mu.Unlock()
-	go c.work(job)
+	c.hands.Go(func() { c.work(job) })
 }
 
 // work does a job, and others for as long as the crew keeps it.
@@ -51,8 +53,8 @@ func (c *crew) work(job func()) {
 	}
 }
 
-// close lets the idle ones go. Those at work go when they have done it, and jobs
-// that come later are done, too.
+// close lets the idle ones go. Those at work go when they have done it, which
+// hands waits for; jobs that come later are done, too.
 func (c *crew) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -43,5 +43,5 @@ func TestACrewBeginsEveryJobAtOnce(t *testing.T) {
 	late := make(chan struct{})
 	c.do(func() { close(late) })
 	<-late
-	c.close()
+	c.hands.Wait()
 }

@@ -8,7 +8,11 @@
 // lock, and every change of the rules is carried out on the media at once. The
 // lock is never held while a media session is being set up or torn down.
 //
-// Goroutines: a WebSocket has two (a reader and a writer with a bounded queue),
-// a media session one that waits for its end, the server one that closes rooms
-// nobody is in. Broadcasts run on a timer, only while something has changed.
+// Goroutines: a WebSocket has none while nothing comes and nothing goes. What
+// comes is told by a poller (over TLS, and on other systems than Linux, one
+// goroutine for each session waits instead), what goes waits in a bounded queue,
+// and a crew of goroutines that is as large as it has to be at the moment does the
+// work. A media session tells its end by a call. The server has one goroutine that
+// checks rooms and closes those nobody is in. Broadcasts run on a timer, only while
+// something has changed.
 package signaling

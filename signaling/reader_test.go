@@ -12,13 +12,16 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -247,4 +250,50 @@ func TestSessionsWithoutAPoller(t *testing.T) {
 	require.NoError(t, h.server.Shutdown(context.Background()))
 	reason, _ = stays.goodbye()
 	assert.Equal(t, wire.GoodbyeShutdown, reason)
+}
+
+// However a session ends, and whatever comes at the same moment, it has ended
+// once, and nothing is left of it.
+func TestEverySessionEndsOnce(t *testing.T) {
+	h := open(t, func(cfg *Config) {
+		cfg.CloseWait, cfg.ResumeWindow = 20*time.Millisecond, time.Millisecond
+		cfg.PingEvery, cfg.PongWait = 3*time.Millisecond, time.Second
+	})
+	host, _ := h.enter("a", wire.RoleHost, "Ada")
+	l := h.live("a")
+	say := func(c *client, b []byte) { _, _ = c.conn.NetConn().Write(b) }
+	ends := []func(c *client, me room.MemberID){
+		func(c *client, _ room.MemberID) { say(c, frame(websocket.CloseMessage, "\x03\xe8")) },
+		func(c *client, _ room.MemberID) { c.hangUp() },
+		func(c *client, _ room.MemberID) { say(c, frame(websocket.TextMessage, `{"type":"leave"}`)) },
+		func(c *client, _ room.MemberID) { // in the middle of a frame
+			say(c, frame(websocket.TextMessage, strings.Repeat("x", 300))[:100])
+			c.hangUp()
+		},
+		func(_ *client, me room.MemberID) {
+			_ = l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Remove(room.Operator, me, now) }, nil)
+		},
+		func(_ *client, me room.MemberID) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if p := l.people[me]; p != nil && p.out != nil {
+				p.out.abort()
+			}
+		},
+	}
+	var all sync.WaitGroup
+	for i := range 2 * len(ends) * len(ends) {
+		c, me := h.enter("a", "", "Bo")
+		// Two ends at a time, each pair of them.
+		for _, end := range []int{i % len(ends), i / len(ends) % len(ends)} {
+			all.Go(func() {
+				time.Sleep(time.Duration(i%7) * time.Millisecond)
+				ends[end](c, room.MemberID(me.Member))
+			})
+		}
+	}
+	all.Wait()
+	require.Eventually(t, func() bool { return testutil.ToFloat64(h.server.metrics.sessions) == 1 }, eventually, often)
+	require.Eventually(t, func() bool { return h.audience("a") == 0 }, eventually, often)
+	host.ask2(wire.Mute{Muted: true})
 }

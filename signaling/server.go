@@ -116,6 +116,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.disband()
 	select {
 	case <-done:
+		s.disband()
+		s.crew.hands.Wait() // they have nothing to do any more
 		return err
 	case <-ctx.Done():
 	}
