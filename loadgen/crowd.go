@@ -32,6 +32,9 @@ type crowd struct {
 	replayed    atomic.Uint64
 	reached     sync.Map // the addresses of servers that answered
 
+	buffer  int // of a shared socket's datagrams, in bytes; 0: the system's default
+	sharers int // clients that share a socket
+
 	mu     sync.Mutex
 	shared []*lane // sockets of those whose server is on the loopback
 	next   uint32  // the next loopback address to give out
@@ -43,7 +46,8 @@ type crowd struct {
 	workers sync.WaitGroup
 }
 
-func newCrowd(clock *measure.Clock, r *recovery, waited waiting) (*crowd, error) {
+// newCrowd makes a crowd of listeners who hear so many voices at once at the most.
+func newCrowd(clock *measure.Clock, r *recovery, waited waiting, voices int) (*crowd, error) {
 	certificate, err := lite.NewCertificate(time.Now())
 	if err != nil {
 		return nil, err
@@ -53,7 +57,11 @@ func newCrowd(clock *measure.Clock, r *recovery, waited waiting) (*crowd, error)
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &crowd{clock: clock, recovery: r, waited: waited, certificate: certificate, lite: clients, cancel: cancel}
+	buffer := receiveBuffer()
+	c := &crowd{
+		clock: clock, recovery: r, waited: waited, certificate: certificate, lite: clients, cancel: cancel,
+		buffer: buffer, sharers: sharers(buffer, voices),
+	}
 	for i := range c.groups {
 		c.groups[i] = map[*way]struct{}{}
 	}
@@ -134,9 +142,9 @@ func (c *crowd) way(to netip.AddrPort, e *leanEar) (*way, error) {
 func (c *crowd) share(e *leanEar) (*way, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := int(c.next) / laneClients
+	i := int(c.next) / c.sharers
 	if i == len(c.shared) {
-		l, err := c.open(laneOptions{address: "0.0.0.0:0", home: firstHome + uint32(i*laneClients)})
+		l, err := c.open(laneOptions{address: "0.0.0.0:0", home: firstHome + uint32(i*c.sharers)})
 		if err != nil {
 			return nil, err
 		}

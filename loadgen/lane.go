@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// laneClients is how many clients share a socket: few sockets mean full
-	// batches, many mean that one's buffer holds the packets of all its clients.
-	laneClients = 2500
 	// batch is how many packets one system call reads.
 	batch = 256
 	// packetSize is room for a packet of the network's usual MTU.
@@ -30,10 +27,6 @@ const (
 	resting   = 5 * time.Millisecond
 	attention = 4 * time.Second
 )
-
-// buffers are the sizes of a shared socket's receive buffer that are asked for,
-// one after the other, until the system allows one; 0 is its default.
-var buffers = []int{8 << 20, 4 << 20, 1 << 20, 0}
 
 // A lane is a socket of the crowd, with the goroutine that reads it.
 type lane struct {
@@ -70,25 +63,16 @@ func (o laneOptions) shared() bool { return o.home != 0 }
 // open opens a socket and starts to read it.
 func (c *crowd) open(o laneOptions) (*lane, error) {
 	options := udpbatch.Options{Timestamps: true, PacketInfo: o.shared()}
-	var conn udpbatch.Conn
-	var err error
-	sizes := buffers
 	if o.shared() {
-		options.Gather = gathering
-	} else {
-		sizes = []int{0}
+		options.Gather, options.ReadBuffer = gathering, c.buffer
 	}
-	for _, options.ReadBuffer = range sizes {
-		if conn, err = udpbatch.Listen(context.Background(), o.address, options); err == nil {
-			break
-		}
-	}
+	conn, err := udpbatch.Listen(context.Background(), o.address, options)
 	if err != nil {
 		return nil, err
 	}
 	l := &lane{crowd: c, conn: conn, address: o.address, home: o.home, moved: map[netip.Addr]*way{}}
 	if o.shared() {
-		l.ways, l.out = make([]atomic.Pointer[way], laneClients), &outbox{conn: conn}
+		l.ways, l.out = make([]atomic.Pointer[way], c.sharers), &outbox{conn: conn}
 	}
 	c.workers.Go(func() { l.read(o.shared()) })
 	return l, nil
@@ -96,10 +80,9 @@ func (c *crowd) open(o laneOptions) (*lane, error) {
 
 // read hands packets to their clients until the socket is closed.
 func (l *lane) read(shared bool) {
-	size := 8
-	if shared {
-		size = batch
-		giveWay()
+	size := batch
+	if !shared {
+		size = 8
 	}
 	messages := make([]udpbatch.Message, size)
 	for i := range messages {

@@ -116,7 +116,7 @@ func TestAClientsChecksReachTheServerThroughItsLane(t *testing.T) {
 	clock := measure.NewClock()
 	server, err := udpbatch.Listen(context.Background(), "127.0.0.1:0", udpbatch.Options{})
 	require.NoError(t, err)
-	c, err := newCrowd(clock, &recovery{}, func(time.Duration, uint64) {})
+	c, err := newCrowd(clock, &recovery{}, func(time.Duration, uint64) {}, 1)
 	require.NoError(t, err)
 	const clients = 50
 	for range clients {

@@ -1,11 +1,9 @@
 package loadgen
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 
-	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -23,13 +21,6 @@ const (
 	// usable is the share of the cores that a run can be expected to get by with:
 	// beyond it, packets wait for a core longer than they may.
 	usable = 0.9
-
-	// queued is what a datagram of speech takes of a socket's receive buffer on
-	// Linux, with the kernel's own record of it, in bytes.
-	queued = 768
-	// behind is how many frames of each of its clients a shared socket should
-	// hold, for when its reader has to wait for a core.
-	behind = 2
 )
 
 // A Machine is what a run may use of the machine it is on.
@@ -45,15 +36,8 @@ type Machine struct {
 
 // ThisMachine is what this process may use.
 func ThisMachine() Machine {
-	m := Machine{Cores: runtime.GOMAXPROCS(0)}
+	m := Machine{Cores: runtime.GOMAXPROCS(0), Buffer: receiveBuffer()}
 	m.Files, _ = openFiles()
-	for _, m.Buffer = range buffers {
-		c, err := udpbatch.Listen(context.Background(), "127.0.0.1:0", udpbatch.Options{ReadBuffer: m.Buffer})
-		if err == nil {
-			_ = c.Close() // nothing has been sent on it
-			break
-		}
-	}
 	return m
 }
 
@@ -111,38 +95,34 @@ func (m Machine) cores(s *scenario.Scenario, own bool) string {
 		packets, need, doing, m.Cores, map[bool]string{true: " or one more, with --target"}[own])
 }
 
-// buffers warns of shared sockets that can't hold what their clients receive
-// while their reader waits for a core.
+// crowded is how many sockets a core can be expected to read for the crowd.
+const crowded = 64
+
+// buffers warns of receive buffers so small that the clients have to be spread over
+// more sockets than the cores can read: each wakes its reader for a few packets.
 func (m Machine) buffers(s *scenario.Scenario) string {
 	if !sharing {
 		return ""
 	}
-	clients, most := 0, 0
+	clients := 0
 	for _, g := range s.Cast {
 		clients += g.Count * s.Rooms
-		most = max(most, heard(s, g))
 	}
-	need := min(clients, laneClients) * most * behind * queued / 2 // the kernel doubles what it is asked for
-	if need <= max(m.Buffer, defaultBuffer) {
+	each := sharers(m.Buffer, voices(s))
+	sockets := (clients + each - 1) / each
+	if sockets <= crowded*m.Cores {
 		return ""
 	}
-	return fmt.Sprintf("a socket's receive buffer may have %d bytes, and %d clients that share one want %d: packets may be dropped on the generator's side, which makes the run invalid; run: sysctl -w net.core.rmem_max=%d",
-		max(m.Buffer, defaultBuffer), min(clients, laneClients), need, enough(need))
+	return fmt.Sprintf("a socket's receive buffer may have %d bytes, which is enough for %d clients: %d sockets take more to read than %d cores may have, which makes the run invalid; run: sysctl -w net.core.rmem_max=%d",
+		max(m.Buffer, defaultBuffer), each, sockets, m.Cores, buffers[0])
 }
 
-// defaultBuffer is Linux's net.core.rmem_default.
-const defaultBuffer = 212_992
-
-// enough is the least of the sizes that the crowd asks for and that hold need,
-// or the largest.
-func enough(need int) int {
-	best := buffers[0]
-	for _, b := range buffers {
-		if b >= need {
-			best = b
-		}
+// voices is how many voices at once anybody hears at the most.
+func voices(s *scenario.Scenario) (most int) {
+	for _, g := range s.Cast {
+		most = max(most, heard(s, g))
 	}
-	return best
+	return most
 }
 
 // heard is how many voices at once one of a group hears at the most.

@@ -112,7 +112,7 @@ func newRun(cfg Config) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := newCrowd(clock, recovery, health.waited)
+	crowd, err := newCrowd(clock, recovery, health.waited, voices(cfg.Scenario))
 	if err != nil {
 		return nil, err
 	}
