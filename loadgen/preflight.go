@@ -80,19 +80,35 @@ func (m Machine) files(s *scenario.Scenario) error {
 // cores warns of a run whose packets are more than the cores can be expected to
 // carry.
 func (m Machine) cores(s *scenario.Scenario, own bool) string {
-	packets := 0
-	for _, g := range s.Cast {
-		packets += g.Count * heard(s, g) * frames * s.Rooms
-	}
-	need, doing := float64(packets)/readByCore, "receive"
-	if own {
-		need, doing = need+float64(packets)/servedByCore, "serve and receive"
-	}
+	packets, need := demand(s, own)
 	if need <= usable*float64(m.Cores) {
 		return ""
 	}
+	doing := "receive"
+	if own {
+		doing = "serve and receive"
+	}
 	return fmt.Sprintf("the run has %d packets a second, which take about %.1f cores to %s, and this process may use %d: it is likely to be invalid; cast fewer people, or use a larger machine%s",
 		packets, need, doing, m.Cores, map[bool]string{true: " or one more, with --target"}[own])
+}
+
+// demand is how many packets a second a run has, and how many cores they take.
+func demand(s *scenario.Scenario, own bool) (packets int, cores float64) {
+	for _, g := range s.Cast {
+		packets += g.Count * heard(s, g) * frames * s.Rooms
+	}
+	cores = float64(packets) / readByCore
+	if own {
+		cores += float64(packets) / servedByCore
+	}
+	return packets, cores
+}
+
+// Contended reports whether a run and its own server can be expected to get into
+// each other's way: together they want more than half of the cores.
+func (m Machine) Contended(s *scenario.Scenario) bool {
+	_, need := demand(s, true)
+	return need > float64(m.Cores)/2
 }
 
 // crowded is how many sockets a core can be expected to read for the crowd.

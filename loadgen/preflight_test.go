@@ -82,3 +82,10 @@ func TestAsManyClientsShareASocketAsItHoldsThePacketsOf(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, sharers(c.buffer, c.voices)) })
 	}
 }
+
+func TestARunContendsWithItsServerForCoresThatAreFew(t *testing.T) {
+	two := Machine{Cores: 2}
+	assert.True(t, two.Contended(room(1, 1, 5000)))
+	assert.False(t, two.Contended(room(1, 1, 500)))
+	assert.False(t, Machine{Cores: 64}.Contended(room(1, 1, 5000)))
+}

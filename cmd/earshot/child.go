@@ -57,7 +57,7 @@ func startServer(ctx context.Context, died context.CancelCauseFunc) (*child, err
 	if err != nil {
 		return nil, err
 	}
-	if err := c.cmd.Start(); err != nil {
+	if err := launch(ctx, c.cmd.Start); err != nil {
 		return nil, err
 	}
 	ready := make(chan string, 1)

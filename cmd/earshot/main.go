@@ -13,6 +13,6 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := run(withLauncher(ctx, newLauncher()), os.Args[1:], os.Stdout, os.Stderr)
 	os.Exit(exitCode(err))
 }

@@ -269,6 +269,9 @@ func (f runFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tls.C
 			return nil, errors.Join(err, server.Close())
 		}
 		cfg.Driver, cfg.Server = d, loadgen.ProcessMeter{PID: server.pid()}
+		if loadgen.ThisMachine().Contended(cfg.Scenario) {
+			giveWay(ctx)
+		}
 		return server, nil
 	}
 	d, err := loadgen.NewEarshot(f.target, f.token, trust)
