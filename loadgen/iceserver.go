@@ -38,7 +38,8 @@ func iceServer(link string) (s ICEServer, ok bool) {
 		return s, false
 	}
 	s.URL = target[1 : len(target)-1]
-	if _, err := stun.ParseURI(s.URL); err != nil {
+	uri, err := stun.ParseURI(s.URL)
+	if err != nil {
 		return s, false
 	}
 	kind := "password"
@@ -56,7 +57,8 @@ func iceServer(link string) (s ICEServer, ok bool) {
 			kind = v
 		}
 	}
-	turn := strings.HasPrefix(s.URL, "turn")
+	// A scheme may be written in either case (RFC 3986 section 3.1).
+	turn := uri.Scheme == stun.SchemeTypeTURN || uri.Scheme == stun.SchemeTypeTURNS
 	if turn && (s.Username == "" || s.Credential == "" || kind != "password") {
 		return s, false
 	}

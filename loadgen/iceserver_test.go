@@ -29,6 +29,7 @@ func TestICEServersAreReadFromLinks(t *testing.T) {
 		{"one of several relations", []string{`<stun:stun.example.net>; rel="next ice-server"`}, []ICEServer{{URL: "stun:stun.example.net"}}},
 		{"TURN without a password", []string{`<turn:turn.example.net>; rel="ice-server"; username="user"`}, nil},
 		{"TURN with a token of OAuth", []string{`<turn:turn.example.net>; rel="ice-server"; username="u"; credential="c"; credential-type="oauth"`}, nil},
+		{"TURN without a password, in other letters", []string{`<tuRn:turn.example.net>; rel="ice-server"`}, nil},
 		{"no URL of such a server", []string{`<https://example.net>; rel="ice-server"`, `stun:x; rel="ice-server"`, `<>; rel="ice-server"`, ``, `;`}, nil},
 		{"the same twice", []string{`<stun:a>; rel="ice-server"`, `<stun:a>; rel="ice-server"`}, []ICEServer{{URL: "stun:a"}}},
 	} {
@@ -47,7 +48,12 @@ func FuzzICEServers(f *testing.F) {
 		all := iceServers(http.Header{"Link": {value}})
 		assert.LessOrEqual(t, len(all), maxICEServers)
 		for _, s := range all {
-			assert.True(t, strings.HasPrefix(s.URL, "stun") || strings.HasPrefix(s.URL, "turn"), s.URL)
+			scheme, _, _ := strings.Cut(strings.ToLower(s.URL), ":")
+			assert.Contains(t, []string{"stun", "stuns", "turn", "turns"}, scheme)
+			if strings.HasPrefix(scheme, "turn") {
+				assert.NotEmpty(t, s.Username, s.URL)
+				assert.NotEmpty(t, s.Credential, s.URL)
+			}
 		}
 	})
 }

@@ -20,7 +20,7 @@ func TestEachPacketOfABatchIsHeardThatIsForSomebody(t *testing.T) {
 		assert.EqualValues(t, 1, n, "packets so far apart are told one by one")
 		waits = append(waits, d)
 	}}
-	l := &lane{crowd: c, conn: &ledgerConn{}, home: firstHome, ways: make([]atomic.Pointer[way], laneClients)}
+	l := &lane{crowd: c, conn: &ledgerConn{}, home: firstHome, ways: make([]atomic.Pointer[way], mostSharers)}
 	const somebody = 3 // every third address is nobody's
 	for i := range uint32(batch) {
 		if i%somebody != 0 {

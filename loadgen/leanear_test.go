@@ -95,7 +95,7 @@ func TestAReceiverReportTellsWhatCameAndWhatDidNot(t *testing.T) {
 }
 
 func TestTheCrowdShowsOneCertificate(t *testing.T) {
-	c, err := newCrowd(measure.NewClock(), &recovery{}, func(time.Duration, uint64) {})
+	c, err := newCrowd(measure.NewClock(), &recovery{}, func(time.Duration, uint64) {}, 1)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, c.Close()) }()
 	prints := map[string]bool{}

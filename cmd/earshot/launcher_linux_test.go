@@ -57,7 +57,7 @@ cast:
   - {role: listener, count: %d, arrive: {within: 24h, shape: linear}}
 hold: 1s
 thresholds:
-  generator_lag: [{threshold: "max > 24h", abort_on_fail: true, delay: 2s}]
+  generator_lag: [{threshold: "max > 90m", abort_on_fail: true, delay: 2s}]
 `, listeners, audio, listeners))
 	var limit unix.Rlimit
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
@@ -80,7 +80,7 @@ thresholds:
 			}
 			servers, own = niceness(server), niceness(run.Process.Pid)
 			return own[ordinary+runNice] > 0 && own[ordinary] == 1
-		}, time.Minute, 5*time.Millisecond, "all of the run's threads but the launcher's are nicer: ")
+		}, time.Minute, 5*time.Millisecond, "all of the run's threads but the launcher's are nicer")
 		assert.Equal(t, []int{ordinary}, slices.Collect(maps.Keys(servers)), "its server's are as ever")
 	}
 	_ = run.Wait() // its threshold fails

@@ -35,15 +35,16 @@ func FuzzBearer(f *testing.F) {
 // for any, fulfils If-Match.
 func FuzzPrecondition(f *testing.F) {
 	const tag = `"abcdefghijkl"`
+	const space = " \t" // all that HTTP calls so (RFC 9110 section 5.6.3)
 	for _, seed := range []string{tag, "*", `"*"`, "W/" + tag, `"x", ` + tag, "abcdefghijkl", "", ","} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		if precondition([]string{value}, tag) == nil {
 			require.True(t, strings.Contains(value, tag) || strings.Contains(value, "*"))
-			require.False(t, strings.TrimSpace(value) == "W/"+tag, "weak")
+			require.False(t, strings.Trim(value, space) == "W/"+tag, "weak")
 		} else {
-			require.NotEqual(t, tag, strings.TrimSpace(value))
+			require.NotEqual(t, tag, strings.Trim(value, space))
 		}
 		require.Error(t, precondition(nil, tag))
 	})
