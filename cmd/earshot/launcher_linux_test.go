@@ -83,6 +83,6 @@ thresholds:
 		}, time.Minute, 5*time.Millisecond, "all of the run's threads but the launcher's are nicer")
 		assert.Equal(t, []int{ordinary}, slices.Collect(maps.Keys(servers)), "its server's are as ever")
 	}
-	_ = run.Wait() // its threshold fails
-	assert.Contains(t, out.String(), "of 2 runs, 0 passed, 2 failed")
+	_ = run.Wait() // its threshold fails, or it is invalid on a machine that is too busy
+	assert.Contains(t, out.String(), "of 2 runs, 0 passed")
 }
