@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/pion/stun/v4"
+
+	"github.com/earshot-audio/earshot/internal/iceuri"
 )
 
 // An ICEServer is a STUN or TURN server that clients gather candidates by.
@@ -38,7 +40,7 @@ func iceServer(link string) (s ICEServer, ok bool) {
 		return s, false
 	}
 	s.URL = target[1 : len(target)-1]
-	uri, err := stun.ParseURI(s.URL)
+	uri, err := iceuri.Parse(s.URL)
 	if err != nil {
 		return s, false
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/stun/v4"
 
+	"github.com/earshot-audio/earshot/internal/iceuri"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -49,7 +50,7 @@ type ICEServer struct {
 
 // link writes the server as a Link header field (RFC 9725 §4.6).
 func (s ICEServer) link() (string, error) {
-	uri, err := stun.ParseURI(s.URL)
+	uri, err := iceuri.Parse(s.URL)
 	if err != nil {
 		return "", fmt.Errorf("ICE server %q: not a stun, stuns, turn or turns URI: %w", s.URL, err)
 	}
