@@ -150,17 +150,24 @@ func write(path string, runs []measured) error {
 // plots are the plots by their files' names.
 func plots(runs []measured) map[string]chart.Chart {
 	one := func(m measured) bool { return m[rooms] == 1 && m[speakers] == 1 }
+	many := func(m measured) bool { return m[rooms] > 1 && m[listeners] == 100*m[rooms] && m[speakers] == m[rooms] }
 	voices := func(m measured) bool { return m[rooms] == 1 && m[listeners] == 1000 && m[speakers] > 0 }
 	return map[string]chart.Chart{
 		"growth-packets.svg": {
-			Title: "Packets a core", Description: "Packets that listeners received, for each core-second of the server, by the number of listeners to one speaker.",
+			Title: "Packets a core", Description: "Packets that listeners received, for each core-second of the server, by the number of listeners, in one room or in rooms of 100 with a speaker each.",
 			X: chart.Axis{Label: "listeners"}, Y: chart.Axis{Label: "packets a core-second"},
-			Series: []chart.Series{{Name: "one room", Style: chart.Lines, Points: points(runs, listeners, perCore, one)}},
+			Series: []chart.Series{
+				{Name: "one room", Style: chart.Lines, Points: points(runs, listeners, perCore, one)},
+				{Name: "rooms of 100", Style: chart.Lines, Points: points(runs, listeners, perCore, many)},
+			},
 		},
 		"growth-memory.svg": {
-			Title: "Memory", Description: "Resident memory of the server's process, by the number of listeners to one speaker.",
+			Title: "Memory", Description: "Resident memory of the server's process, by the number of listeners, in one room or in rooms of 100 with a speaker each.",
 			X: chart.Axis{Label: "listeners"}, Y: chart.Axis{Label: "RSS", Unit: chart.Bytes},
-			Series: []chart.Series{{Name: "one room", Style: chart.Lines, Points: points(runs, listeners, rss, one)}},
+			Series: []chart.Series{
+				{Name: "one room", Style: chart.Lines, Points: points(runs, listeners, rss, one)},
+				{Name: "rooms of 100", Style: chart.Lines, Points: points(runs, listeners, rss, many)},
+			},
 		},
 		"growth-voices.svg": {
 			Title: "Voices", Description: "Cores that the server used for a room of 1,000 listeners, by how many talk at once.",
