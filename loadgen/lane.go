@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
 
@@ -124,7 +125,7 @@ func (l *lane) hear(messages []udpbatch.Message) {
 		}
 		if j := i - ahead*steps; j >= 0 {
 			if m, w := &messages[j], ways[j%len(ways)]; w != nil && m.N > 0 {
-				urgent = urgent || !periodic(m.Buf[:m.N])
+				urgent = urgent || !lite.IsPeriodic(m.Buf[:m.N])
 				l.take(w, m, now, &wait)
 			}
 		}

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"sync"
 
+	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
 
@@ -46,7 +47,7 @@ func (o *outbox) close() {
 
 // add takes a copy of a datagram, or not if it is to go out at once.
 func (o *outbox) add(m udpbatch.Message) bool {
-	if len(m.Buf) > outboxSize || !periodic(m.Buf) {
+	if len(m.Buf) > outboxSize || !lite.IsPeriodic(m.Buf) {
 		return false
 	}
 	o.mu.Lock()
@@ -72,9 +73,4 @@ func (o *outbox) flush() {
 		_, _ = o.conn.WriteBatch(o.messages[:o.n])
 		o.n = 0
 	}
-}
-
-// periodic tells STUN and RTCP from the rest (RFC 7983 §7, RFC 5761 §4).
-func periodic(b []byte) bool {
-	return len(b) > 1 && (b[0] < 4 || b[0] >= 128 && b[0] < 192 && b[1] >= 192 && b[1] < 224)
 }

@@ -45,6 +45,16 @@ func kindOf(b []byte) kind {
 	return kindOther
 }
 
+// IsDTLS tells a datagram of a handshake, or of its end, from the rest.
+func IsDTLS(b []byte) bool { return kindOf(b) == kindDTLS }
+
+// IsPeriodic tells what endpoints send by the clock, STUN and RTCP, from what
+// somebody waits for.
+func IsPeriodic(b []byte) bool {
+	k := kindOf(b)
+	return k == kindSTUN || k == kindRTCP
+}
+
 // unmap makes an IPv4 address look the same whatever socket it came from.
 func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
 
@@ -77,14 +78,11 @@ func (r *reader) sort(b []byte, from netip.AddrPort, now time.Time) {
 		r.last = now
 		return
 	}
-	if isDTLS(b) {
+	if lite.IsDTLS(b) {
 		r.last = now
 	}
 	e.lite.Handle(b, from, now, r)
 }
-
-// isDTLS tells a datagram of a handshake by its first byte (RFC 7983 section 7).
-func isDTLS(b []byte) bool { return b[0] >= 20 && b[0] < 64 }
 
 // Send implements lite.Sender.
 func (r *reader) Send(b []byte, to netip.AddrPort) {
