@@ -17,7 +17,7 @@ test: tools lint portable ## install what the tests need, and run them all under
 	$(GO) test -race -p 1 -timeout 20m ./...
 
 tools: ## install what the tests need (Chromium, simple-whip-client)
-	@sh .ci/tools
+	@sh ci/install-tools
 
 lint: ## golangci-lint, with the linters of .golangci.yml
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...

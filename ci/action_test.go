@@ -1,7 +1,10 @@
-package earshot_test
+// Package ci_test plays the GitHub action and the GitLab job as their runners do.
+package ci_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +15,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// TestMain runs the tests at the root of the module, where the action is.
+func TestMain(m *testing.M) {
+	if err := os.Chdir(".."); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	m.Run()
+}
 
 // An action is what is read of action.yml.
 type action struct {
@@ -44,7 +56,7 @@ func bash(t *testing.T, dir, script string, env map[string]string) (string, int)
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	out, err := cmd.CombinedOutput()
-	if _, exited := err.(*exec.ExitError); !exited {
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
 		require.NoError(t, err)
 	}
 	return string(out), cmd.ProcessState.ExitCode()

@@ -1,4 +1,4 @@
-package earshot_test
+package tree_test
 
 import (
 	"io/fs"
