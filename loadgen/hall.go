@@ -20,7 +20,7 @@ type hall struct {
 	run    *run
 	number int
 	room   Room
-	ledger *measure.Room
+	ledger *measure.Ledger
 	stage  []*person // the cast's speakers and hosts
 	seats  []*person // the cast's listeners
 
@@ -34,7 +34,7 @@ func (r *run) newHall(ctx context.Context, i int) (*hall, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hall{run: r, number: i, room: room, ledger: measure.NewRoom(r.tally)}
+	h := &hall{run: r, number: i, room: room, ledger: measure.NewLedger(r.tally)}
 	for g, group := range r.Scenario.Cast {
 		for n := range group.Count {
 			p := &person{hall: h, group: g, number: n, role: group.Role, name: fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1)}
@@ -97,13 +97,13 @@ func (h *hall) people() []*person { return slices.Concat(h.stage, h.seats) }
 
 // newMic enters one more mic into the ledger, at a seeded place in one of the
 // files and in the 20 ms.
-func (h *hall) newMic(files []*speech.Clip, number int) (*measure.Mic, error) {
+func (h *hall) newMic(files []*speech.Clip, number int) (*measure.Source, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(h.mics)))
 	h.mics++
 	clip := files[number%len(files)]
-	return h.ledger.AddMic(clip, seed.IntN(len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength))))
+	return h.ledger.AddSource(clip, seed.IntN(len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength))))
 }
 
 // A coming is a listener and how long after the start of a phase it comes, or

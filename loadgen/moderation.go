@@ -69,10 +69,10 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 	}
 	acked := r.clock.Now()
 	if t != nil {
-		t.ledger.Silence(acked)
+		t.ledger.ExpectSilence(acked)
 	}
 	if out && p.account != nil {
-		p.account.Silence(acked)
+		p.account.ExpectSilence(acked)
 	}
 	pause(ctx, defiance)
 	if t != nil {
@@ -81,14 +81,14 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 	pause(ctx, leaving)
 	passed := 0
 	if t != nil {
-		passed = t.ledger.Passed()
+		passed = t.ledger.HeardInSilence()
 	}
 	if !out {
 		r.moderation.record(&r.moderation.muted, float64(passed))
 		return nil
 	}
 	if p.account != nil {
-		passed = max(passed, p.account.Passed())
+		passed = max(passed, p.account.HeardInSilence())
 	}
 	r.moderation.record(&r.moderation.put, float64(passed))
 	return p.leave(ctx)

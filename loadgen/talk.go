@@ -21,7 +21,7 @@ const overtaken = 3
 type talk struct {
 	run    *run
 	mic    *mic
-	ledger *measure.Mic
+	ledger *measure.Source
 	turns  *scenario.Turns // nil: talks without a break
 	seed   int64
 	group  int // how many take turns
@@ -125,7 +125,7 @@ func (t *talk) sendBin(b measure.Bin, first bool) bool {
 		return false
 	}
 	if t.defiant {
-		t.ledger.Defy(b)
+		t.ledger.SendIgnored(b)
 	} else {
 		t.ledger.Sending(b)
 	}
@@ -149,7 +149,7 @@ func (t *talk) mute(muted bool) {
 	if muted {
 		t.ledger.Withdraw(overtaken)
 	} else {
-		t.ledger.Speak()
+		t.ledger.EndSilence()
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 // 1,000 listeners in the room, each of which gets every packet.
 func BenchmarkReceive(b *testing.B) {
 	tally := NewTally()
-	room := NewRoom(tally)
-	m, err := room.AddMic(speechClip(1500), 0, 0)
+	room := NewLedger(tally)
+	m, err := room.AddSource(speechClip(1500), 0, 0)
 	if err != nil {
 		b.Fatal(err)
 	}

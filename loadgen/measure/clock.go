@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// BinLength is the length of a bin and of every Opus frame that a mic sends.
+// BinLength is the length of a bin and of every Opus frame that a source sends.
 const BinLength = 20 * time.Millisecond
 
 // Bin counts bins of 20 ms from the start of the run's clock.

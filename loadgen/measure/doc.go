@@ -1,11 +1,11 @@
 // Package measure accounts for what every listener of a run really received.
 //
-// All mics of a run share one grid of 20 ms bins: mic i sends the frame of bin
+// All sources of a run share one grid of 20 ms bins: source i sends the frame of bin
 // b at b·20 ms plus its own offset, which is under 20 ms. A sent packet is
-// therefore named by (mic, bin), and a listener's account is a bit for each
-// such name. A [Room] keeps the ledger of what was sent, a [Listener] ties
+// therefore named by (source, bin), and a listener's account is a bit for each
+// such name. A [Ledger] keeps what was sent in one room, a [Listener] ties
 // each packet it receives to one entry of the ledger, by the packet's payload
-// and its position, and [Room.Settle] compares the two.
+// and its position, and [Ledger.Settle] compares the two.
 //
 // Nothing is added to the audio. A payload alone does not name a frame, since
 // files loop and silence is all alike; so the RTP timestamps are followed from

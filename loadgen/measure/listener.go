@@ -20,7 +20,7 @@ type Packet struct {
 }
 
 // A Listener is the account of one listener: for each frame that its room's
-// mics sent, whether it came.
+// sources sent, whether it came.
 //
 // A Listener is safe for concurrent use. Its room settles it; nothing needs to
 // be closed.
@@ -28,16 +28,16 @@ type Listener struct {
 	// What a packet takes stands together, in as few lines of the cache as may be:
 	// thousands of listeners take turns. usual is where sections begins, and talking
 	// the one of the latest packet.
-	room     *Room
+	ledger   *Ledger
 	cell     *cell
 	usual    []section
 	talking  atomic.Int32
 	mu       sync.Mutex // guards the rest
 	sections []section
-	heard    [][words]uint64 // by mic; bits of the ring
+	heard    [][words]uint64 // by source; bits of the ring
 	joined   bool
 	counting bool // what it is owed: see from
-	own      int  // index of its own mic, or -1
+	own      int  // index of its own source, or -1
 	settled  int64
 
 	latest    time.Duration // arrival of the latest new packet
@@ -53,10 +53,10 @@ type Listener struct {
 
 	// From here on it is not every packet's.
 	late   [][words]uint64 // of heard, what came too late to be played
-	onsets []onset         // by mic
+	onsets []onset         // by source
 
 	// What the listener is owed: the bins in [from, until), on as many
-	// sections as it has, of every mic but its own.
+	// sections as it has, of every source but its own.
 	from, until Bin
 	capacity    int // voices at once: the ear's sections
 
@@ -111,7 +111,7 @@ func (l *Listener) forget(w int64) {
 // that were on their way may still come.
 func (l *Listener) Left(t time.Duration) {
 	if first := l.stop(t); first && l.cell.Role == Audience {
-		l.room.tally.departure(t)
+		l.ledger.tally.departure(t)
 	}
 }
 
@@ -124,14 +124,14 @@ func (l *Listener) stop(t time.Duration) bool {
 	return first
 }
 
-// Speaks tells that the listener has come on stage with a mic of its own,
-// which it is not owed. It is called before the mic sends.
-func (l *Listener) Speaks(m *Mic) {
-	mics := l.room.ledger()
+// Speaks tells that the listener has come on stage with a source of its own,
+// which it is not owed. It is called before the source sends.
+func (l *Listener) Speaks(m *Source) {
+	sources := l.ledger.list()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range mics {
-		if mics[i] == m {
+	for i := range sources {
+		if sources[i] == m {
 			l.own = i
 		}
 	}
@@ -145,7 +145,7 @@ func (l *Listener) Heard() <-chan struct{} { return l.heardFirst }
 // what to ask for.
 func (l *Listener) Prefetch(step int) {
 	if step == 0 {
-		prefetch.Span(&l.room, &l.first)
+		prefetch.Span(&l.ledger, &l.first)
 		return
 	}
 	if i := int(l.talking.Load()); i < len(l.usual) {
@@ -156,14 +156,14 @@ func (l *Listener) Prefetch(step int) {
 // Receive enters a packet. A packet whose frame can't be told yet is kept
 // until it can; one that fits nothing is counted as unrecognised.
 func (l *Listener) Receive(p Packet) {
-	mics := l.room.ledger()
+	sources := l.ledger.list()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
 	if !l.joined {
 		l.joined = true
 		close(l.heardFirst)
-		l.room.tally.heard(l.cell, p.At, p.At-l.intended)
+		l.ledger.tally.heard(l.cell, p.At, p.At-l.intended)
 	}
 	for len(l.sections) <= p.Section {
 		l.sections = append(l.sections, section{})
@@ -175,18 +175,18 @@ func (l *Listener) Receive(p Packet) {
 	l.order(s, p)
 
 	if len(s.places) > 0 {
-		s.follow(mics, p.Timestamp, p.Payload)
+		s.follow(sources, p.Timestamp, p.Payload)
 	}
 	if len(s.places) == 0 {
 		l.abandon(s)
-		s.search(mics, p.Timestamp, p.Payload, p.At)
+		s.search(sources, p.Timestamp, p.Payload, p.At)
 	}
 	switch len(s.places) {
 	case 0:
 		l.cell.unrecognised(1)
 	case 1:
-		l.resolve(mics, s)
-		l.credit(mics, s, s.places[0], p.At)
+		l.resolve(sources, s)
+		l.credit(sources, s, s.places[0], p.At)
 	default:
 		if len(s.pending) == maxPending {
 			l.abandon(s)
@@ -196,7 +196,7 @@ func (l *Listener) Receive(p Packet) {
 }
 
 // order keeps the section's sequence and notices a new talker, with whom the
-// places begin anew: two mics may well send the same silence.
+// places begin anew: two sources may well send the same silence.
 func (l *Listener) order(s *section, p Packet) {
 	if !s.open {
 		s.open, s.talker, s.sequence = true, p.Talker, p.Sequence
@@ -217,11 +217,11 @@ func (l *Listener) order(s *section, p Packet) {
 }
 
 // resolve credits the packets that waited, now that the section has one place.
-func (l *Listener) resolve(mics []*Mic, s *section) {
+func (l *Listener) resolve(sources []*Source, s *section) {
 	here := s.places[0]
 	for _, w := range s.pending {
 		b := here.bin + Bin(int32(w.timestamp-s.timestamp)/SamplesPerBin)
-		l.credit(mics, s, place{here.mic, b}, w.at)
+		l.credit(sources, s, place{here.source, b}, w.at)
 	}
 	s.pending = s.pending[:0]
 }
@@ -235,12 +235,12 @@ func (l *Listener) abandon(s *section) {
 }
 
 // credit enters a packet that has been identified.
-func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
+func (l *Listener) credit(sources []*Source, s *section, p place, at time.Duration) {
 	l.cell.recognised(1)
-	sent := mics[p.mic].Intended(p.bin)
-	mics[p.mic].heard(p, sent, at)
+	sent := sources[p.source].Intended(p.bin)
+	sources[p.source].heard(p, sent, at)
 	l.silenced.pass(p, sent)
-	for len(l.heard) <= p.mic {
+	for len(l.heard) <= p.source {
 		l.heard = append(l.heard, [words]uint64{})
 		l.late = append(l.late, [words]uint64{})
 		l.onsets = append(l.onsets, onset{})
@@ -253,22 +253,22 @@ func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
 	if int64(p.bin/wordBins) < l.settled {
 		return // it counts as lost already
 	}
-	if l.heard[p.mic][w]&bit != 0 {
+	if l.heard[p.source][w]&bit != 0 {
 		l.duplicates++
 		return
 	}
-	l.heard[p.mic][w] |= bit
+	l.heard[p.source][w] |= bit
 	l.life.received++
 
-	steady := l.room.inSteady(p.bin)
+	steady := l.ledger.inSteady(p.bin)
 	latency := at - sent
-	if open := l.room.tally.record.at(p.bin); open != nil {
+	if open := l.ledger.tally.record.at(p.bin); open != nil {
 		open.cells[l.cell.number].latency.Record(latency)
 	}
 	l.pace(s, latency, steady)
 	after, late := s.playout.arrive(at, latency)
 	if late {
-		l.late[p.mic][w] |= bit
+		l.late[p.source][w] |= bit
 	}
 	if steady {
 		l.steady.received++
@@ -279,7 +279,7 @@ func (l *Listener) credit(mics []*Mic, s *section, p place, at time.Duration) {
 }
 
 // pace advances the interarrival jitter of RFC 3550 §6.4.1. The difference of
-// two packets' transit times is that of their latencies, since a mic's RTP
+// two packets' transit times is that of their latencies, since a source's RTP
 // timestamps and its intended send times advance together.
 func (l *Listener) pace(s *section, transit time.Duration, steady bool) {
 	if s.paced {
@@ -295,7 +295,7 @@ func (l *Listener) pace(s *section, transit time.Duration, steady bool) {
 // silence measures the stretch without a new packet that at ends, less the
 // time in which nobody spoke.
 func (l *Listener) silence(at time.Duration) {
-	from, until := l.room.tally.steady()
+	from, until := l.ledger.tally.steady()
 	a, b := max(l.latest, from.Start()), min(at, until.Start())
 	// What a person on stage hears besides themselves is not told apart here.
 	if l.counting && l.own < 0 && b > a {
@@ -303,7 +303,7 @@ func (l *Listener) silence(at time.Duration) {
 		// Speech is known by the bin, so only a longer gap can hold silence.
 		if gap > 2*BinLength {
 			// Whole bins only: the two at the ends are partly in the gap.
-			quiet := l.quietBins + l.room.quiet(max(BinAt(a)+1, l.quietTo), BinAt(b))
+			quiet := l.quietBins + l.ledger.quiet(max(BinAt(a)+1, l.quietTo), BinAt(b))
 			gap -= time.Duration(quiet) * BinLength
 		}
 		l.steady.gap = max(l.steady.gap, gap)
@@ -314,15 +314,15 @@ func (l *Listener) silence(at time.Duration) {
 }
 
 // remember counts the bins before b of the present silence in which nobody
-// spoke: the mics' ledgers forget them.
+// spoke: the sources' ledgers forget them.
 func (l *Listener) remember(b Bin) {
-	from, until := l.room.tally.steady()
+	from, until := l.ledger.tally.steady()
 	b = min(b, until)
 	first := max(BinAt(max(l.latest, from.Start()))+1, l.quietTo)
 	if l.own >= 0 || b <= first {
 		return
 	}
-	l.quietBins += l.room.quiet(first, b)
+	l.quietBins += l.ledger.quiet(first, b)
 	l.quietTo = b
 }
 

@@ -11,7 +11,7 @@ import (
 
 func TestEveryPacketOfOneTalkerIsDeliveredWithItsLatency(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 600, 3*time.Millisecond) // loops after 100 frames
+	m := s.source(speechClip(700), 600, 3*time.Millisecond) // loops after 100 frames
 	l := s.listener(3)
 	for b := range Bin(900) {
 		l.Receive(s.say(m, b))
@@ -30,7 +30,7 @@ func TestEveryPacketOfOneTalkerIsDeliveredWithItsLatency(t *testing.T) {
 
 func TestLossAndDuplicatesAreCountedOnce(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(205) {
 		p := s.say(m, b)
@@ -52,7 +52,7 @@ func TestLossAndDuplicatesAreCountedOnce(t *testing.T) {
 
 func TestReorderedPacketsAreDeliveredAndCounted(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	for b := Bin(0); b < 100; b += 2 {
 		first, second := s.say(m, b), s.say(m, b+1)
@@ -67,7 +67,7 @@ func TestReorderedPacketsAreDeliveredAndCounted(t *testing.T) {
 
 func TestAListenerThatComesInSilenceIsMeasuredOnceSpeechTellsWhereItIs(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(withSilence(speechClip(700), 0, 150), 0, 0)
+	m := s.source(withSilence(speechClip(700), 0, 150), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(300) {
 		l.Receive(s.say(m, b))
@@ -83,7 +83,7 @@ func TestAListenerThatComesInSilenceIsMeasuredOnceSpeechTellsWhereItIs(t *testin
 
 func TestSilenceThatIsLongerThanPacketsMayBeLateIsStillCredited(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(withSilence(speechClip(2000), 0, 600), 0, 0)
+	m := s.source(withSilence(speechClip(2000), 0, 600), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(800) {
 		l.Receive(s.say(m, b))
@@ -96,7 +96,7 @@ func TestSilenceThatIsLongerThanPacketsMayBeLateIsStillCredited(t *testing.T) {
 
 func TestSpeechAroundLoopedSilenceKeepsItsLatency(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(withSilence(speechClip(400), 100, 350), 0, 0)
+	m := s.source(withSilence(speechClip(400), 100, 350), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(1200) {
 		p := s.say(m, b)
@@ -112,7 +112,7 @@ func TestSpeechAroundLoopedSilenceKeepsItsLatency(t *testing.T) {
 
 func TestSilenceAloneIsNeverTakenForAMeasurement(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(withSilence(speechClip(400), 0, 400), 0, 0)
+	m := s.source(withSilence(speechClip(400), 0, 400), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(600) {
 		p := s.say(m, b)
@@ -128,7 +128,7 @@ func TestSilenceAloneIsNeverTakenForAMeasurement(t *testing.T) {
 
 func TestAClipShorterThanThePermittedLatenessCannotTellItsLoopsApart(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(100), 0, 0)
+	m := s.source(speechClip(100), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(300) {
 		p := s.say(m, b)
@@ -143,7 +143,7 @@ func TestAClipShorterThanThePermittedLatenessCannotTellItsLoopsApart(t *testing.
 func TestTwoMicsWithTheSameSilenceAreKeptApartByTheTalker(t *testing.T) {
 	s := newScene(t)
 	silent := withSilence(speechClip(700), 100, 200)
-	first, second := s.mic(silent, 0, 0), s.mic(silent, 20, 10*time.Millisecond)
+	first, second := s.source(silent, 0, 0), s.source(silent, 20, 10*time.Millisecond)
 	l := s.listener(1)
 	for b := range Bin(300) {
 		one, other := s.say(first, b), s.say(second, b)
@@ -162,7 +162,7 @@ func TestTwoMicsWithTheSameSilenceAreKeptApartByTheTalker(t *testing.T) {
 
 func TestAPayloadThatNobodySentIsUnrecognised(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(100) {
 		p := s.say(m, b)
@@ -178,7 +178,7 @@ func TestAPayloadThatNobodySentIsUnrecognised(t *testing.T) {
 
 func TestAFrameFromTheFutureIsUnrecognised(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	s.say(m, 0)
 	l.Receive(Packet{Payload: m.Frame(30).Payload, At: time.Millisecond})
@@ -188,8 +188,8 @@ func TestAFrameFromTheFutureIsUnrecognised(t *testing.T) {
 
 func TestAListenerThatHearsNothingIsLossFromItsDeadline(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
-	l := s.room.AddListener(1, Labels{})
+	m := s.source(speechClip(700), 0, 0)
+	l := s.ledger.AddListener(1, Labels{})
 	l.Expect(0)
 	l.Connected(Bin(50).Start())
 	s.steady(0)
@@ -207,8 +207,8 @@ func TestAListenerThatHearsNothingIsLossFromItsDeadline(t *testing.T) {
 
 func TestPacketsBeforeTheConnectionIsReportedStillCount(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
-	l := s.room.AddListener(1, Labels{})
+	m := s.source(speechClip(700), 0, 0)
+	l := s.ledger.AddListener(1, Labels{})
 	s.steady(0)
 	for b := range Bin(100) {
 		l.Receive(s.say(m, b))
@@ -219,7 +219,7 @@ func TestPacketsBeforeTheConnectionIsReportedStillCount(t *testing.T) {
 
 func TestCountingEndsWhenTheScenarioMakesAListenerLeave(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(200) {
 		p := s.say(m, b)
@@ -235,8 +235,8 @@ func TestCountingEndsWhenTheScenarioMakesAListenerLeave(t *testing.T) {
 
 func TestOnlyTheMeasuredWindowHasLatencies(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
-	l := s.room.AddListener(1, Labels{})
+	m := s.source(speechClip(700), 0, 0)
+	l := s.ledger.AddListener(1, Labels{})
 	l.Connected(0)
 	for b := range Bin(100) {
 		if b == 40 {

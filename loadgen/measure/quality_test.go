@@ -64,7 +64,7 @@ func TestLossAndDelayLowerTheScore(t *testing.T) {
 // says what becomes of each packet, and whether it comes at all.
 func listened(t *testing.T, change func(Bin, *Packet) bool) Totals {
 	s := newScene(t)
-	m := s.mic(speechClip(1500), 0, 0)
+	m := s.source(speechClip(1500), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(3005) {
 		p := s.say(m, b)
@@ -119,8 +119,8 @@ func TestWhatIsConcealedAndWhereTheGapsAre(t *testing.T) {
 
 func TestAVoiceThatIsMissingAmongOthersIsConcealed(t *testing.T) {
 	s := newScene(t)
-	one, other := s.mic(speechClip(700), 0, 0), s.mic(speechClip(700), 300, 0)
-	third := s.mic(speechClip(700), 500, 0)
+	one, other := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 300, 0)
+	third := s.source(speechClip(700), 500, 0)
 	l := s.listener(2)
 	for b := range Bin(205) {
 		p, q := s.say(one, b), s.say(other, b)

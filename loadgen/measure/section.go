@@ -12,10 +12,10 @@ const SamplesPerBin = 960
 // tells where they belong; at 50 packets a second, the whole ring.
 const maxPending = ringBins
 
-// A place is an entry of the ledger: the frame that mic sent in bin.
+// A place is an entry of the ledger: the frame that source sent in bin.
 type place struct {
-	mic int
-	bin Bin
+	source int
+	bin    Bin
 }
 
 // A pending packet has been received and fits several places.
@@ -48,7 +48,7 @@ type section struct {
 
 // follow moves the section's places on to the packet's timestamp and keeps
 // those that the packet fits.
-func (s *section) follow(mics []*Mic, timestamp uint32, payload []byte) {
+func (s *section) follow(sources []*Source, timestamp uint32, payload []byte) {
 	step := int32(timestamp - s.timestamp)
 	if step%SamplesPerBin != 0 {
 		s.places = s.places[:0]
@@ -57,7 +57,7 @@ func (s *section) follow(mics []*Mic, timestamp uint32, payload []byte) {
 	kept := s.places[:0]
 	for _, p := range s.places {
 		p.bin += Bin(step / SamplesPerBin)
-		if m := mics[p.mic]; m.has(p.bin) && bytes.Equal(m.Frame(p.bin).Payload, payload) {
+		if m := sources[p.source]; m.has(p.bin) && bytes.Equal(m.Frame(p.bin).Payload, payload) {
 			kept = append(kept, p)
 		}
 	}
@@ -67,12 +67,12 @@ func (s *section) follow(mics []*Mic, timestamp uint32, payload []byte) {
 
 // search finds every place that a payload received at a time can belong to:
 // sent by then, and not longer ago than a packet may be late.
-func (s *section) search(mics []*Mic, timestamp uint32, payload []byte, at time.Duration) {
+func (s *section) search(sources []*Source, timestamp uint32, payload []byte, at time.Duration) {
 	s.places = s.places[:0]
 	s.timestamp = timestamp
 	now := BinAt(max(at, 0))
 	oldest := max(now-Bin(Lateness/BinLength), 0)
-	for i, m := range mics {
+	for i, m := range sources {
 		length := Bin(len(m.clip.frames))
 		for _, position := range m.clip.at[string(payload)] {
 			// The latest bin, not after now, whose frame is at this position.

@@ -13,7 +13,7 @@ import (
 
 func TestTheSeriesSaysWhenThingsHappened(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(1200), 0, 0)
+	m := s.source(speechClip(1200), 0, 0)
 	l := s.listener(1)
 	s.tally.Arrival(0)
 	for b := range Bin(500) { // ten seconds
@@ -144,8 +144,8 @@ func frozen(all ...time.Duration) *metric.Frozen {
 
 func TestPhasesHaveTheirOwnSums(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(1200), 0, 0)
-	l := s.room.AddListener(1, Labels{Network: "3g"})
+	m := s.source(speechClip(1200), 0, 0)
+	l := s.ledger.AddListener(1, Labels{Network: "3g"})
 	l.Connected(0)
 	require.NoError(t, s.tally.Begin(Arrivals, 0))
 	for b := range Bin(600) {
@@ -186,7 +186,7 @@ func TestPhasesHaveTheirOwnSums(t *testing.T) {
 // An hour of a run, compressed: what it keeps is what a minute keeps.
 func TestMemoryDoesNotGrowWithTheLengthOfARun(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(1500), 0, 0)
+	m := s.source(speechClip(1500), 0, 0)
 	var listeners []*Listener
 	for range 4 {
 		listeners = append(listeners, s.listener(1))

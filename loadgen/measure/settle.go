@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// A stretch is 64 bins of one mic, a bit each, as one listener is to account
+// A stretch is 64 bins of one source, a bit each, as one listener is to account
 // for them.
 type stretch struct {
-	mic    int
+	source int
 	speech uint64 // owed, and past the first 100 ms of the turn
 	onset  uint64 // in the first 100 ms
 	heard  uint64
 	late   uint64 // of heard, too late to be played
 }
 
-// An onset follows the first 100 ms of one mic's turn as one listener heard it.
+// An onset follows the first 100 ms of one source's turn as one listener heard it.
 type onset struct {
 	next   Bin // the bin that goes on with the turn
 	missed int // frames missed before the first that was heard
@@ -26,7 +26,7 @@ type onset struct {
 // and including last, and returns the first word that is not settled. While
 // packets wait for their place it holds back, as long as the ring allows: now
 // is the word of the present.
-func (l *Listener) settle(mics []*Mic, last, now int64, scratch []stretch) (int64, []stretch) {
+func (l *Listener) settle(sources []*Source, last, now int64, scratch []stretch) (int64, []stretch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.counting {
@@ -43,7 +43,7 @@ func (l *Listener) settle(mics []*Mic, last, now int64, scratch []stretch) (int6
 	l.remember(Bin((last + 1) * wordBins))
 	before := l.life
 	for ; l.settled <= last; l.settled++ {
-		scratch = l.take(mics, l.settled, scratch[:0])
+		scratch = l.take(sources, l.settled, scratch[:0])
 		l.settleWord(l.settled, scratch)
 	}
 	l.cell.passes.Add(l.life.passes - before.passes)
@@ -52,9 +52,9 @@ func (l *Listener) settle(mics []*Mic, last, now int64, scratch []stretch) (int6
 }
 
 // take collects what was said in word w, and empties the listener's ring there.
-func (l *Listener) take(mics []*Mic, w int64, into []stretch) []stretch {
-	for i, m := range mics {
-		s := stretch{mic: i}
+func (l *Listener) take(sources []*Source, w int64, into []stretch) []stretch {
+	for i, m := range sources {
+		s := stretch{source: i}
 		if i < len(l.heard) {
 			s.heard, s.late = l.heard[i][w%words], l.late[i][w%words]
 			l.heard[i][w%words], l.late[i][w%words] = 0, 0
@@ -71,12 +71,12 @@ func (l *Listener) take(mics []*Mic, w int64, into []stretch) []stretch {
 
 func (l *Listener) settleWord(w int64, said []stretch) {
 	counted := within(w, l.from, l.until)
-	from, until := l.room.tally.steady()
+	from, until := l.ledger.tally.steady()
 	steady := counted & within(w, from, until)
 
 	var passes, total int
 	for first, end := Bin(w*wordBins), Bin((w+1)*wordBins); first < end; {
-		open, until := l.room.tally.record.at(first), end
+		open, until := l.ledger.tally.record.at(first), end
 		if open != nil {
 			until = min(end, open.until)
 		}
@@ -153,7 +153,7 @@ func (l *Listener) listen(said []stretch, mask uint64, total int) {
 }
 
 // settleBin is what a listener with room for capacity voices got, and was
-// owed, of one bin. A mic in the first 100 ms of its turn may have taken a
+// owed, of one bin. A source in the first 100 ms of its turn may have taken a
 // section from the others, so it lowers what they are owed.
 func settleBin(said []stretch, bit uint64, capacity int) (passes, total int) {
 	for _, s := range said {
@@ -171,7 +171,7 @@ func settleBin(said []stretch, bit uint64, capacity int) (passes, total int) {
 	return min(passes, total), total
 }
 
-// spoken is how many mics spoke in a bin.
+// spoken is how many sources spoke in a bin.
 func spoken(said []stretch, bit uint64) (n int) {
 	for _, s := range said {
 		if (s.speech|s.onset)&bit != 0 {
@@ -184,10 +184,10 @@ func spoken(said []stretch, bit uint64) (n int) {
 // settleOnset follows a turn's start into bin b. A turn is measured if all of
 // its first 100 ms lie in the measured window and a section was free for it.
 func (l *Listener) settleOnset(s stretch, b Bin, steady uint64, free bool) {
-	for len(l.onsets) <= s.mic {
+	for len(l.onsets) <= s.source {
 		l.onsets = append(l.onsets, onset{})
 	}
-	o := &l.onsets[s.mic]
+	o := &l.onsets[s.source]
 	bit := uint64(1) << uint(b%wordBins)
 	if b != o.next || b == 0 {
 		*o = onset{} // a new turn

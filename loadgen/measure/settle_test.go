@@ -25,13 +25,13 @@ func TestAnEarIsOwedAsManyVoicesAsItHasSections(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t)
-			var mics []*Mic
+			var sources []*Source
 			for i := range 3 {
-				mics = append(mics, s.mic(speechClip(700), 200*i, 0))
+				sources = append(sources, s.source(speechClip(700), 200*i, 0))
 			}
 			l := s.listener(c.sections)
 			for b := range Bin(105) {
-				for i, m := range mics {
+				for i, m := range sources {
 					p := s.say(m, b)
 					p.Section = i
 					if i < c.heard {
@@ -60,7 +60,7 @@ func TestTheStartOfATurnCountsInOnsetClip(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t)
-			m := s.mic(speechClip(700), 0, 0)
+			m := s.source(speechClip(700), 0, 0)
 			l := s.listener(1)
 			for b := Bin(60); b < 160; b++ { // the turn begins in one word and goes on in the next
 				p := s.say(m, b)
@@ -79,7 +79,7 @@ func TestTheStartOfATurnCountsInOnsetClip(t *testing.T) {
 
 func TestANewTalkerMayTakeASectionFromTheOthersForItsOnset(t *testing.T) {
 	s := newScene(t)
-	old, young := s.mic(speechClip(700), 0, 0), s.mic(speechClip(700), 300, 0)
+	old, young := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 300, 0)
 	l := s.listener(1)
 	for b := range Bin(100) {
 		p := s.say(old, b)
@@ -96,7 +96,7 @@ func TestANewTalkerMayTakeASectionFromTheOthersForItsOnset(t *testing.T) {
 
 func TestWhenNobodySpeaksThereIsNoGap(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(2000) {
 		if b%400 < 100 { // speaks 2 s of every 8
@@ -112,7 +112,7 @@ func TestWhenNobodySpeaksThereIsNoGap(t *testing.T) {
 
 func TestWithdrawnFramesAreNotOwed(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	for b := range Bin(100) {
 		p := s.say(m, b)
@@ -127,7 +127,7 @@ func TestWithdrawnFramesAreNotOwed(t *testing.T) {
 
 func TestOnesOwnMicIsNotOwed(t *testing.T) {
 	s := newScene(t)
-	other, own := s.mic(speechClip(700), 0, 0), s.mic(speechClip(700), 300, 0)
+	other, own := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 300, 0)
 	l := s.listener(3)
 	l.Speaks(own)
 	for b := range Bin(105) {
@@ -137,21 +137,21 @@ func TestOnesOwnMicIsNotOwed(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 100, Total: 100}, rate(t, s.finish(), "delivered"))
 }
 
-// Whatever is lost, late, doubled or reordered, and however the mics take
+// Whatever is lost, late, doubled or reordered, and however the sources take
 // turns, the account is that of a plain count.
 func TestTheAccountIsThatOfAPlainCount(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newScene(t)
-		mics := rapid.IntRange(1, 4).Draw(rt, "mics")
+		sources := rapid.IntRange(1, 4).Draw(rt, "sources")
 		sections := rapid.IntRange(1, 4).Draw(rt, "sections")
 		length := Bin(rapid.IntRange(100, 700).Draw(rt, "bins"))
-		var all []*Mic
-		for i := range mics {
-			all = append(all, s.mic(speechClip(900), i*150, time.Duration(i)*time.Millisecond))
+		var all []*Source
+		for i := range sources {
+			all = append(all, s.source(speechClip(900), i*150, time.Duration(i)*time.Millisecond))
 		}
 		l := s.listener(sections)
-		turn := make([]Bin, mics) // since when each speaks
-		speaking := make([]bool, mics)
+		turn := make([]Bin, sources) // since when each speaks
+		speaking := make([]bool, sources)
 		var held []Packet // to come a bin late
 		var passes, total, received uint64
 		for b := range length {
@@ -219,9 +219,9 @@ func TestTheAccountIsThatOfAPlainCount(t *testing.T) {
 
 func TestAGapLongerThanTheLedgersRememberHoldsTheSpeechAlone(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(3000) { // a minute, in which the mic speaks 2 s of every 8
+	for b := range Bin(3000) { // a minute, in which the source speaks 2 s of every 8
 		if b%400 < 100 {
 			if p := s.say(m, b); b < 50 {
 				l.Receive(p)

@@ -43,42 +43,42 @@ func (s *silence) count() int {
 	return len(s.passed)
 }
 
-// Silence begins to count the frames that anybody hears though they were to be
-// sent after a moment: the mic was muted then, or its talker put out.
-func (m *Mic) Silence(at time.Duration) { m.silence.from(at) }
+// ExpectSilence begins to count the frames that anybody hears though they were to be
+// sent after a moment: the source was muted then, or its talker put out.
+func (m *Source) ExpectSilence(at time.Duration) { m.silence.from(at) }
 
-// Speak ends that: the mic may be heard again.
-func (m *Mic) Speak() { m.silence.from(lifted) }
+// EndSilence ends that: the source may be heard again.
+func (m *Source) EndSilence() { m.silence.from(lifted) }
 
-// Passed is how many frames were heard that should not have been.
-func (m *Mic) Passed() int { return m.silence.count() }
+// HeardInSilence is how many frames were heard that should not have been.
+func (m *Source) HeardInSilence() int { return m.silence.count() }
 
-// Defy enters the frame of bin b, as Sending does, of a mic that sends though it
+// SendIgnored enters the frame of bin b, as Sending does, of a source that sends though it
 // is not to be heard: it can be identified, and nobody is owed it.
-func (m *Mic) Defy(b Bin) {
+func (m *Source) SendIgnored(b Bin) {
 	m.Sending(b)
 	m.owed.clear(b)
 }
 
-// Reached is closed when the first of the mic's frames has been heard by anybody,
+// Reached is closed when the first of the source's frames has been heard by anybody,
 // and FirstHeard tells when that was.
-func (m *Mic) Reached() <-chan struct{} { return m.reached }
+func (m *Source) Reached() <-chan struct{} { return m.reached }
 
-// FirstHeard is when the first of the mic's frames reached anybody; it is for
+// FirstHeard is when the first of the source's frames reached anybody; it is for
 // after Reached.
-func (m *Mic) FirstHeard() time.Duration { return time.Duration(m.firstHeard.Load()) }
+func (m *Source) FirstHeard() time.Duration { return time.Duration(m.firstHeard.Load()) }
 
 // heard notes that a frame reached somebody.
-func (m *Mic) heard(p place, sent, at time.Duration) {
+func (m *Source) heard(p place, sent, at time.Duration) {
 	if m.firstHeard.Load() == 0 && m.firstHeard.CompareAndSwap(0, int64(max(at, 1))) {
 		close(m.reached)
 	}
 	m.silence.pass(p, sent)
 }
 
-// Silence begins to count the frames that the listener hears though they were to
+// ExpectSilence begins to count the frames that the listener hears though they were to
 // be sent after a moment: they had been put out then.
-func (l *Listener) Silence(at time.Duration) { l.silenced.from(at) }
+func (l *Listener) ExpectSilence(at time.Duration) { l.silenced.from(at) }
 
-// Passed is how many frames the listener heard that they should not have.
-func (l *Listener) Passed() int { return l.silenced.count() }
+// HeardInSilence is how many frames the listener heard that they should not have.
+func (l *Listener) HeardInSilence() int { return l.silenced.count() }

@@ -10,30 +10,30 @@ import (
 
 func TestWhatPassesAfterASilenceBeganIsCountedOnceAndOwedToNobody(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	one, other := s.listener(1), s.listener(1)
 	for b := range Bin(100) {
 		p := s.say(m, b)
 		one.Receive(p)
 		other.Receive(p)
 	}
-	m.Silence(m.Intended(101))
+	m.ExpectSilence(m.Intended(101))
 	for b := Bin(100); b < 150; b++ {
 		p := s.say(m, b)
-		m.Defy(b)
+		m.SendIgnored(b)
 		if b < 105 {
 			one.Receive(p)
 			other.Receive(p)
 		}
 	}
-	assert.Equal(t, 3, m.Passed(), "102, 103 and 104, which two heard; 101 is not after it")
-	m.Speak()
+	assert.Equal(t, 3, m.HeardInSilence(), "102, 103 and 104, which two heard; 101 is not after it")
+	m.EndSilence()
 	for b := Bin(150); b < 200; b++ {
 		p := s.say(m, b)
 		one.Receive(p)
 		other.Receive(p)
 	}
-	assert.Zero(t, m.Passed(), "what is said after it is no matter")
+	assert.Zero(t, m.HeardInSilence(), "what is said after it is no matter")
 	delivered := rate(t, s.finish(), "delivered")
 	// 100 and 50 bins, each less 100 ms of a turn's beginning or none, of two.
 	assert.Equal(t, delivered.Total, delivered.Passes)
@@ -42,27 +42,27 @@ func TestWhatPassesAfterASilenceBeganIsCountedOnceAndOwedToNobody(t *testing.T) 
 
 func TestWhatSomebodyWhoWasPutOutStillHearsIsCounted(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l, stays := s.listener(1), s.listener(1)
 	for b := range Bin(100) {
 		p := s.say(m, b)
 		stays.Receive(p)
 		if b == 50 {
 			l.Left(m.Intended(b))
-			l.Silence(m.Intended(b))
+			l.ExpectSilence(m.Intended(b))
 		}
 		if b <= 53 {
 			l.Receive(p)
 		}
 	}
-	assert.Equal(t, 3, l.Passed())
-	assert.Zero(t, stays.Passed())
+	assert.Equal(t, 3, l.HeardInSilence())
+	assert.Zero(t, stays.HeardInSilence())
 	assert.Equal(t, metric.Rate{Passes: 45 + 95, Total: 45 + 95}, rate(t, s.finish(), "delivered"))
 }
 
 func TestWhenAMicIsFirstHeardIsKnown(t *testing.T) {
 	s := newScene(t)
-	m := s.mic(speechClip(700), 0, 0)
+	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	select {
 	case <-m.Reached():

@@ -22,10 +22,10 @@ func threshold(t *testing.T, name, expression string) metric.Threshold {
 func answers(t *testing.T, thresholds ...metric.Threshold) metric.Values {
 	s := newScene(t)
 	s.tally.Follow(thresholds)
-	m := s.mic(speechClip(1500), 0, 0)
-	good := s.room.AddListener(1, Labels{})
-	poor := s.room.AddListener(1, Labels{Network: "3g"})
-	stage := s.room.AddListener(1, Labels{Role: "speaker"})
+	m := s.source(speechClip(1500), 0, 0)
+	good := s.ledger.AddListener(1, Labels{})
+	poor := s.ledger.AddListener(1, Labels{Network: "3g"})
+	stage := s.ledger.AddListener(1, Labels{Role: "speaker"})
 	for _, l := range []*Listener{good, poor, stage} {
 		l.Expect(0)
 		l.Connected(0)

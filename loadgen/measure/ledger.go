@@ -18,15 +18,15 @@ const Lateness = 5 * time.Second
 // never is a bin after every run.
 const never = Bin(math.MaxInt64 / int64(BinLength) / 2)
 
-// A Room is the ledger of one room of the run: its mics, and the listeners
+// A Ledger keeps the frames that the sources of one room sent, and the listeners
 // whose accounts are settled against them.
 //
-// A Room is safe for concurrent use, except that one goroutine at a time calls
+// A Ledger is safe for concurrent use, except that one goroutine at a time calls
 // Settle and Finish.
-type Room struct {
+type Ledger struct {
 	tally *Tally
 
-	mics      atomic.Pointer[[]*Mic]
+	sources   atomic.Pointer[[]*Source]
 	mu        sync.Mutex // adds to what follows
 	clips     map[*speech.Clip]*clip
 	listeners []*Listener
@@ -34,21 +34,21 @@ type Room struct {
 	scratch []stretch // of whoever calls Settle
 }
 
-// NewRoom makes the ledger of a room whose listeners' figures go to tally.
-func NewRoom(tally *Tally) *Room {
-	r := &Room{tally: tally, clips: map[*speech.Clip]*clip{}}
-	r.mics.Store(&[]*Mic{})
+// NewLedger makes the ledger of a room whose listeners' figures go to tally.
+func NewLedger(tally *Tally) *Ledger {
+	r := &Ledger{tally: tally, clips: map[*speech.Clip]*clip{}}
+	r.sources.Store(&[]*Source{})
 	return r
 }
 
-// AddMic adds a mic that plays a clip from frame first on, offset into each
+// AddSource adds a source that plays a clip from frame first on, offset into each
 // bin: 0 ≤ offset < 20 ms.
-func (r *Room) AddMic(c *speech.Clip, first int, offset time.Duration) (*Mic, error) {
+func (r *Ledger) AddSource(c *speech.Clip, first int, offset time.Duration) (*Source, error) {
 	if len(c.Frames) == 0 {
 		return nil, fmt.Errorf("clip %s has no frames", c.Name)
 	}
 	if offset < 0 || offset >= BinLength {
-		return nil, fmt.Errorf("mic offset %v is outside of a bin of %v", offset, BinLength)
+		return nil, fmt.Errorf("source offset %v is outside of a bin of %v", offset, BinLength)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,18 +57,18 @@ func (r *Room) AddMic(c *speech.Clip, first int, offset time.Duration) (*Mic, er
 		indexed = newClip(c)
 		r.clips[c] = indexed
 	}
-	m := &Mic{clip: indexed, first: first % len(c.Frames), offset: offset, reached: make(chan struct{})}
+	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, reached: make(chan struct{})}
 	m.last.Store(-1)
-	mics := append(append([]*Mic{}, r.ledger()...), m)
-	r.mics.Store(&mics)
+	sources := append(append([]*Source{}, r.list()...), m)
+	r.sources.Store(&sources)
 	return m, nil
 }
 
 // AddListener opens the account of a listener whose ear has room for so many
 // voices at once.
-func (r *Room) AddListener(sections int, labels Labels) *Listener {
+func (r *Ledger) AddListener(sections int, labels Labels) *Listener {
 	l := &Listener{
-		room: r, cell: r.tally.record.cell(labels), capacity: sections,
+		ledger: r, cell: r.tally.record.cell(labels), capacity: sections,
 		own: -1, until: never, heardFirst: make(chan struct{}),
 		sections: make([]section, sections),
 	}
@@ -81,10 +81,10 @@ func (r *Room) AddListener(sections int, labels Labels) *Listener {
 	return l
 }
 
-func (r *Room) ledger() []*Mic { return *r.mics.Load() }
+func (r *Ledger) list() []*Source { return *r.sources.Load() }
 
 // Stop ends what anyone is owed with the last bin that ends by t.
-func (r *Room) Stop(t time.Duration) {
+func (r *Ledger) Stop(t time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range r.listeners {
@@ -92,26 +92,26 @@ func (r *Room) Stop(t time.Duration) {
 	}
 }
 
-func (r *Room) inSteady(b Bin) bool {
+func (r *Ledger) inSteady(b Bin) bool {
 	from, until := r.tally.steady()
 	return b >= from && b < until
 }
 
 // Settle accounts for the words that are old enough at now, and returns the bin
 // up to which all accounts are settled. It is called at least once a second.
-func (r *Room) Settle(now time.Duration) Bin {
+func (r *Ledger) Settle(now time.Duration) Bin {
 	return r.settle(int64(BinAt(max(now-Lateness, 0)))/wordBins-1, int64(BinAt(now))/wordBins)
 }
 
-func (r *Room) settle(last, present int64) Bin {
-	mics := r.ledger()
+func (r *Ledger) settle(last, present int64) Bin {
+	sources := r.list()
 	r.mu.Lock()
 	listeners := r.listeners
 	r.mu.Unlock()
 	settled := last + 1
 	for _, l := range listeners {
 		var to int64
-		to, r.scratch = l.settle(mics, last, present, r.scratch)
+		to, r.scratch = l.settle(sources, last, present, r.scratch)
 		settled = min(settled, to)
 	}
 	return Bin(max(settled, 0) * wordBins)
@@ -119,7 +119,7 @@ func (r *Room) settle(last, present int64) Bin {
 
 // Finish settles all up to now, a time after the last packet that may count,
 // and closes every account.
-func (r *Room) Finish(now time.Duration) {
+func (r *Ledger) Finish(now time.Duration) {
 	w := int64(BinAt(now)) / wordBins
 	r.mu.Lock()
 	listeners := r.listeners
@@ -133,9 +133,9 @@ func (r *Room) Finish(now time.Duration) {
 	}
 }
 
-// speakers is a bit for each bin of word w in which a mic spoke.
-func speakers(mics []*Mic, w int64) (any uint64) {
-	for _, m := range mics {
+// speakers is a bit for each bin of word w in which a source spoke.
+func speakers(sources []*Source, w int64) (any uint64) {
+	for _, m := range sources {
 		owed, _ := m.spoke(w)
 		any |= owed
 	}
@@ -143,11 +143,11 @@ func speakers(mics []*Mic, w int64) (any uint64) {
 }
 
 // quiet is in how many of the bins in [from, until) nobody spoke, as far as the
-// mics' ledgers remember.
-func (r *Room) quiet(from, until Bin) (bins int) {
-	mics := r.ledger()
+// ledger remembers.
+func (r *Ledger) quiet(from, until Bin) (bins int) {
+	sources := r.list()
 	for w := int64(from / wordBins); w <= int64(until/wordBins); w++ {
-		bins += bits.OnesCount64(^speakers(mics, w) & within(w, from, until))
+		bins += bits.OnesCount64(^speakers(sources, w) & within(w, from, until))
 	}
 	return bins
 }

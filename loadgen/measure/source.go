@@ -7,7 +7,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
-// The ledger of a mic and the account of a listener remember this many bins;
+// The ledger of a source and the account of a listener remember this many bins;
 // a word of them is settled at once.
 const (
 	wordBins = 64
@@ -32,13 +32,13 @@ func (r *bitRing) clear(b Bin) { r[word(b)].And(^(uint64(1) << uint(b%wordBins))
 
 func word(b Bin) int { return int(b/wordBins) % words }
 
-// A Mic is the ledger of one mic: which frame of its clip it sent in which
+// A Source keeps what one publisher sent: which frame of its clip in which
 // bin. The frame of bin b is number (first + b) mod length, whether or not the
-// mic spoke in the bins before, so the ledger is a bit a bin.
+// source spoke in the bins before, so the ledger is a bit a bin.
 //
 // One goroutine, the one that sends, calls Sending and Withdraw; the rest is
 // safe for concurrent use.
-type Mic struct {
+type Source struct {
 	clip   *clip
 	first  int
 	offset time.Duration
@@ -56,21 +56,21 @@ type Mic struct {
 	reached    chan struct{} // closed then
 }
 
-// Frame is the frame that the mic's clip has for bin b.
-func (m *Mic) Frame(b Bin) *speech.Frame {
+// Frame is the frame that the source's clip has for bin b.
+func (m *Source) Frame(b Bin) *speech.Frame {
 	return &m.clip.frames[m.position(b)]
 }
 
-func (m *Mic) position(b Bin) int {
+func (m *Source) position(b Bin) int {
 	return int((int64(m.first) + int64(b)) % int64(len(m.clip.frames)))
 }
 
-// Intended is when the mic means to send the frame of bin b.
-func (m *Mic) Intended(b Bin) time.Duration { return b.Start() + m.offset }
+// Intended is when the source means to send the frame of bin b.
+func (m *Source) Intended(b Bin) time.Duration { return b.Start() + m.offset }
 
 // Sending enters the frame of bin b; it is called before the packet goes out,
 // with rising bins. A bin after one that was left out begins a turn.
-func (m *Mic) Sending(b Bin) {
+func (m *Source) Sending(b Bin) {
 	last := Bin(m.last.Load())
 	// The ring's words between the last bin and this one are from one round
 	// ago.
@@ -93,22 +93,22 @@ func (m *Mic) Sending(b Bin) {
 
 // Withdraw takes back what listeners are owed of the last n frames sent: the
 // ones that a mute or a leave, which travel apart from the media, may overtake.
-func (m *Mic) Withdraw(n int) {
+func (m *Source) Withdraw(n int) {
 	last := Bin(m.last.Load())
 	for b := last; b >= 0 && b > last-Bin(n); b-- {
 		m.owed.clear(b)
 	}
 }
 
-// has reports whether the mic sent in bin b, as far as the ledger remembers.
-func (m *Mic) has(b Bin) bool {
+// has reports whether the source sent in bin b, as far as the ledger remembers.
+func (m *Source) has(b Bin) bool {
 	last := Bin(m.last.Load())
 	return b >= 0 && b <= last && b > last-(ringBins-wordBins) && m.sent.get(b)
 }
 
 // spoke is the words of what was owed and which of it was an onset, for the 64
 // bins of word w.
-func (m *Mic) spoke(w int64) (owed, onset uint64) {
+func (m *Source) spoke(w int64) (owed, onset uint64) {
 	if last := m.last.Load(); last < 0 || w > last/wordBins {
 		return 0, 0
 	}

@@ -31,26 +31,26 @@ func withSilence(c *speech.Clip, from, until int) *speech.Clip {
 // A scene is a room of the ledger without a network: what is sent reaches whom
 // the test says, after as long as the test says.
 type scene struct {
-	t     *testing.T
-	tally *Tally
-	room  *Room
-	end   Bin
+	t      *testing.T
+	tally  *Tally
+	ledger *Ledger
+	end    Bin
 }
 
 func newScene(t *testing.T) *scene {
 	tally := NewTally()
-	return &scene{t: t, tally: tally, room: NewRoom(tally)}
+	return &scene{t: t, tally: tally, ledger: NewLedger(tally)}
 }
 
-func (s *scene) mic(c *speech.Clip, first int, offset time.Duration) *Mic {
-	m, err := s.room.AddMic(c, first, offset)
+func (s *scene) source(c *speech.Clip, first int, offset time.Duration) *Source {
+	m, err := s.ledger.AddSource(c, first, offset)
 	require.NoError(s.t, err)
 	return m
 }
 
 // listener is one that joined at 0 and counts from bin 0.
 func (s *scene) listener(sections int) *Listener {
-	l := s.room.AddListener(sections, Labels{})
+	l := s.ledger.AddListener(sections, Labels{})
 	l.Expect(0)
 	l.Connected(0)
 	s.steady(0)
@@ -65,11 +65,11 @@ func (s *scene) steady(t time.Duration) {
 }
 
 // settle does what a run does once a second.
-func (s *scene) settle(now time.Duration) { s.tally.Drain(now, s.room.Settle(now)) }
+func (s *scene) settle(now time.Duration) { s.tally.Drain(now, s.ledger.Settle(now)) }
 
 // say enters the frame of bin b and returns its packet, as a section carries
 // it 5 ms later.
-func (s *scene) say(m *Mic, b Bin) Packet {
+func (s *scene) say(m *Source, b Bin) Packet {
 	m.Sending(b)
 	s.end = max(s.end, b+1)
 	return Packet{
@@ -80,9 +80,9 @@ func (s *scene) say(m *Mic, b Bin) Packet {
 
 // finish closes the run after the last bin.
 func (s *scene) finish() Totals {
-	s.room.Stop(s.end.Start())
+	s.ledger.Stop(s.end.Start())
 	s.tally.Stop(s.end.Start())
-	s.room.Finish(s.end.Start() + time.Second)
+	s.ledger.Finish(s.end.Start() + time.Second)
 	s.tally.Finish(s.end.Start() + time.Second)
 	return s.tally.Totals()
 }
