@@ -15,6 +15,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/prefetch"
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
@@ -26,14 +27,14 @@ const candidatePatience = 2 * time.Second
 type leanEar struct {
 	// What a packet takes stands together.
 	crowd   *crowd
-	remote  *leanRemote // what the server said; set before there is a client
+	remote  *sdp.Remote // what the server said; set before there is a client
 	account *measure.Listener
 	link    *link  // the simulated network, or nil
 	nacks   *nacks // with a link: what is to be asked for again
 	reports reports
 
 	sections int
-	local    lite.Credentials
+	local    sdp.Credentials
 
 	mu         sync.Mutex
 	candidates []netip.AddrPort // the server's
@@ -55,7 +56,7 @@ type leanEar struct {
 // to the account.
 func (c *crowd) newEar(sections int, l *link, account *measure.Listener) *leanEar {
 	e := &leanEar{
-		crowd: c, sections: sections, account: account, local: lite.NewCredentials(), link: l,
+		crowd: c, sections: sections, account: account, local: sdp.NewCredentials(), link: l,
 		reports:   reports{sections: make([]reception, sections)},
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
@@ -66,11 +67,11 @@ func (c *crowd) newEar(sections int, l *link, account *measure.Listener) *leanEa
 }
 
 func (e *leanEar) offer(context.Context) (string, error) {
-	return leanOffer(e.local, e.crowd.certificate.Fingerprint(), e.sections, e.nacks != nil), nil
+	return e.receiver(e.nacks != nil).Offer(e.sections), nil
 }
 
 func (e *leanEar) accept(answer string) error {
-	r, err := readAnswer(answer, e.sections)
+	r, err := sdp.ReadAnswer(answer, e.sections)
 	if err != nil {
 		return fmt.Errorf("take the server's answer: %w", err)
 	}
@@ -80,22 +81,27 @@ func (e *leanEar) accept(answer string) error {
 
 // answer takes an offer of the server's own.
 func (e *leanEar) answer(_ context.Context, offer string) (string, error) {
-	r, sections, err := readOffer(offer, e.sections)
+	r, sections, err := sdp.ReadServerOffer(offer, e.sections)
 	if err != nil {
 		return "", fmt.Errorf("take the server's offer: %w", err)
 	}
 	e.begin(r)
-	return leanDescription(e.local, e.crowd.certificate.Fingerprint(), sections, e.nacks != nil && r.nack), nil
+	return e.receiver(e.nacks != nil && r.NACK).Answer(sections), nil
+}
+
+// receiver writes the ear's descriptions.
+func (e *leanEar) receiver(nack bool) sdp.Receiver {
+	return sdp.Receiver{ICE: e.local, Fingerprint: e.crowd.certificate.Fingerprint(), NACK: nack}
 }
 
 // begin notes what the server said. Of its candidates those come first by which
 // others have reached it: not everybody has to find out again that one is
 // behind a firewall.
-func (e *leanEar) begin(r *leanRemote) {
+func (e *leanEar) begin(r *sdp.Remote) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.remote = r
-	e.candidates = r.candidates
+	e.candidates = r.Addresses
 	slices.SortStableFunc(e.candidates, func(a, b netip.AddrPort) int {
 		return e.crowd.known(b.Addr()) - e.crowd.known(a.Addr())
 	})
@@ -103,13 +109,17 @@ func (e *leanEar) begin(r *leanRemote) {
 
 // candidate takes a candidate that the answer did not have.
 func (e *leanEar) candidate(attribute string) error {
-	c, ok := readCandidate(strings.TrimPrefix(attribute, "candidate:"))
+	c, err := sdp.ParseCandidate(strings.TrimPrefix(attribute, "candidate:"))
+	if err != nil {
+		return nil // which a client ignores
+	}
+	to, ok := c.Address()
 	if !ok {
 		return nil // of another kind
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.candidates = addCandidate(e.candidates, c.at)
+	e.candidates = sdp.AppendAddress(e.candidates, to)
 	return nil
 }
 
@@ -133,7 +143,7 @@ func (e *leanEar) connect(to netip.AddrPort) error {
 		}
 	}
 	client, err := e.crowd.lite.Connect(lite.ClientConfig{
-		Local: e.local, Remote: e.remote.credentials, Fingerprint: e.remote.fingerprint,
+		Local: e.local, Remote: e.remote.ICE, Fingerprint: e.remote.Fingerprint,
 		Server: to, Send: w, Events: (*leanEvents)(e),
 	}, time.Now())
 	if err != nil {
@@ -248,7 +258,7 @@ func (e *leanEar) prefetch(step int) {
 	case 0:
 		prefetch.Span(&e.crowd, &e.reports)
 	case 1:
-		prefetch.Span(&e.remote.ssrcs, &e.remote.nack)
+		prefetch.Span(&e.remote.SSRCs, &e.remote.NACK)
 		e.reports.prefetch()
 		e.account.Prefetch(0)
 	case 2:
@@ -267,10 +277,10 @@ func (e *leanEvents) Ready(*lite.Client) {
 // RTP implements lite.ClientEvents.
 func (e *leanEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.Time) {
 	p, ok := readRTP(packet)
-	if !ok || !e.remote.opus.has(packet[1]&0x7f) {
+	if !ok || !e.remote.Opus.Has(packet[1]&0x7f) {
 		return // of another format, which a browser does not play either
 	}
-	section := e.remote.section(binary.BigEndian.Uint32(packet[8:]))
+	section := e.remote.Section(binary.BigEndian.Uint32(packet[8:]))
 	if section < 0 {
 		return
 	}
@@ -283,7 +293,7 @@ func (e *leanEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.T
 	if len(p.Payload) > 0 {
 		e.account.Receive(p)
 	}
-	if e.nacks != nil && e.remote.nack {
+	if e.nacks != nil && e.remote.NACK {
 		e.askAgain(c, binary.BigEndian.Uint32(packet[8:]), p)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
@@ -121,7 +121,7 @@ func TestAClientsChecksReachTheServerThroughItsLane(t *testing.T) {
 	const clients = 50
 	for range clients {
 		e := c.newEar(1, nil, nil)
-		e.begin(&leanRemote{credentials: lite.NewCredentials(), fingerprint: fingerprint})
+		e.begin(&sdp.Remote{ICE: sdp.NewCredentials(), Fingerprint: sdp.NewFingerprint([]byte("a certificate"))})
 		require.NoError(t, e.connect(server.LocalAddr()))
 	}
 	from := map[netip.Addr]bool{}

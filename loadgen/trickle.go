@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // A Media is which of a visit's sessions is meant.
@@ -33,20 +34,20 @@ var errNoCandidate = errors.New("the server's answer has no UDP candidate with a
 // sending it the client's own until it has some, and hands them to add as
 // attributes, without "a=".
 func lateCandidates(ctx context.Context, v Visit, of Media, local, answer string, add func(attribute string) error) error {
-	if len(candidateLines(answer)) > 0 {
+	if len(sdp.CandidateLines(answer)) > 0 {
 		return nil
 	}
 	t, ok := v.(Trickler)
 	if !ok {
 		return errNoCandidate
 	}
-	fragment := trickleFragment(local)
+	fragment := sdp.LastFragment(local)
 	for {
 		said, err := t.Trickle(ctx, of, fragment)
 		if err != nil {
 			return fmt.Errorf("%w, and it does not tell them later: %w", errNoCandidate, err)
 		}
-		lines := candidateLines(said)
+		lines := sdp.CandidateLines(said)
 		for _, line := range lines {
 			if err := add(line); err != nil {
 				return fmt.Errorf("take the server's candidate %q: %w", line, err)
@@ -59,39 +60,4 @@ func lateCandidates(ctx context.Context, v Visit, of Media, local, answer string
 			return fmt.Errorf("%w, and told none later: %w", errNoCandidate, ctx.Err())
 		}
 	}
-}
-
-// candidateLines is the candidate attributes of SDP or a fragment of it.
-func candidateLines(text string) (lines []string) {
-	for line := range strings.Lines(text) {
-		if c, ok := strings.CutPrefix(strings.TrimSpace(line), "a=candidate:"); ok {
-			lines = append(lines, "candidate:"+c)
-		}
-	}
-	return lines
-}
-
-// trickleFragment is what a client that has sent a description has to say of its
-// candidates: that there are no others (RFC 8840 §4.4, RFC 9725 §4.3.2).
-func trickleFragment(description string) string {
-	var session, section []string
-	sections := 0
-	for line := range strings.Lines(description) {
-		line = strings.TrimSpace(line)
-		name, _, _ := strings.Cut(strings.TrimPrefix(line, "a="), ":")
-		switch {
-		case strings.HasPrefix(line, "m="):
-			if sections++; sections == 1 {
-				section = append(section, line)
-			}
-		case sections > 1: // bundled with the first
-		case name == "group":
-			session = append(session, line)
-		case name == "ice-ufrag" || name == "ice-pwd":
-			session = append(session, line)
-		case sections == 1 && (name == "mid" || name == "candidate"):
-			section = append(section, line)
-		}
-	}
-	return strings.Join(append(append(session, section...), "a=end-of-candidates", ""), "\r\n")
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 func cpu(tb testing.TB) time.Duration {
@@ -113,7 +115,7 @@ func BenchmarkCheck(b *testing.B) {
 	now := time.Now()
 	checks, at := make([][]byte, n), make([]netip.AddrPort, n)
 	for i := range n {
-		local, remote := NewCredentials(), NewCredentials()
+		local, remote := sdp.NewCredentials(), sdp.NewCredentials()
 		must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
 		checks[i] = pionCheck(b, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1), ice.UseCandidate())
 		at[i] = clientAddr(i)
@@ -172,7 +174,7 @@ func BenchmarkTick(b *testing.B) {
 	defer s.Close()
 	now := time.Now()
 	for range 5000 {
-		must(s.Add(PeerConfig{Local: NewCredentials(), Remote: NewCredentials(), Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
+		must(s.Add(PeerConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(), Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
 	}
 	b.ReportAllocs()
 	b.ResetTimer()

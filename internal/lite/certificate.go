@@ -1,26 +1,23 @@
 package lite
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	_ "crypto/sha256" // fingerprints
-	_ "crypto/sha512" // fingerprints
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/hex"
 	"fmt"
 	"math/big"
-	"strings"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // Certificate is what a process shows in DTLS: self-signed, one for all peers.
 type Certificate struct {
 	tls         tls.Certificate
-	fingerprint Fingerprint
+	fingerprint sdp.Fingerprint
 }
 
 // NewCertificate makes a certificate with a new P-256 key, valid for a year
@@ -62,57 +59,8 @@ func CertificateFrom(c tls.Certificate) (*Certificate, error) {
 		}
 		c.Leaf = leaf
 	}
-	return &Certificate{tls: c, fingerprint: fingerprintOf("sha-256", crypto.SHA256, c.Certificate[0])}, nil
+	return &Certificate{tls: c, fingerprint: sdp.NewFingerprint(c.Certificate[0])}, nil
 }
 
 // Fingerprint is the certificate's SHA-256 fingerprint, for the SDP.
-func (c *Certificate) Fingerprint() Fingerprint { return c.fingerprint }
-
-// Fingerprint is a certificate's fingerprint as a=fingerprint has it, in one
-// spelling: "sha-256 AB:CD:…" (RFC 8122 section 5).
-type Fingerprint string
-
-// ParseFingerprint reads the value of an a=fingerprint attribute. SHA-256, -384
-// and -512 are understood.
-func ParseFingerprint(s string) (Fingerprint, error) {
-	name, value, _ := strings.Cut(strings.TrimSpace(s), " ")
-	name, value = strings.ToLower(name), strings.ToUpper(strings.TrimSpace(value))
-	hash, ok := fingerprintHash(name)
-	if !ok {
-		return "", fmt.Errorf("fingerprint algorithm %q is not understood: use sha-256", name)
-	}
-	if b, err := hex.DecodeString(strings.ReplaceAll(value, ":", "")); err != nil || len(b) != hash.Size() || len(value) != 3*len(b)-1 {
-		return "", fmt.Errorf("fingerprint is not %d bytes in hex with colons between", hash.Size())
-	}
-	return Fingerprint(name + " " + value), nil
-}
-
-func fingerprintHash(name string) (crypto.Hash, bool) {
-	switch name {
-	case "sha-256":
-		return crypto.SHA256, true
-	case "sha-384":
-		return crypto.SHA384, true
-	case "sha-512":
-		return crypto.SHA512, true
-	}
-	return 0, false
-}
-
-func fingerprintOf(name string, hash crypto.Hash, der []byte) Fingerprint {
-	h := hash.New()
-	h.Write(der)
-	var b strings.Builder
-	b.WriteString(name)
-	for i, v := range h.Sum(nil) {
-		fmt.Fprintf(&b, "%c%02X", " :"[min(i, 1)], v)
-	}
-	return Fingerprint(b.String())
-}
-
-// Matches says whether it is the fingerprint of a certificate in DER.
-func (f Fingerprint) Matches(der []byte) bool {
-	name, _, _ := strings.Cut(string(f), " ")
-	hash, ok := fingerprintHash(name)
-	return ok && f == fingerprintOf(name, hash, der)
-}
+func (c *Certificate) Fingerprint() sdp.Fingerprint { return c.fingerprint }

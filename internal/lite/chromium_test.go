@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/sdp/v3"
+	pionsdp "github.com/pion/sdp/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/chromium"
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 const chromiumPage = `<!doctype html><title>ear</title><script>
@@ -59,13 +60,13 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 		}
 		s := present.Load()
 		body, _ := io.ReadAll(r.Body)
-		var offer sdp.SessionDescription
+		var offer pionsdp.SessionDescription
 		if err := offer.Unmarshal(body); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
 		remote, print := identity(t, &offer)
-		local, e := NewCredentials(), newEar(s.port)
+		local, e := sdp.NewCredentials(), newEar(s.port)
 		p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: print, Events: e}, time.Now())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

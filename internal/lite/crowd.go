@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // CrowdConfig says what the clients of a crowd share.
@@ -141,9 +143,9 @@ type ClientConfig struct {
 	// there only.
 	Server      netip.AddrPort
 	Send        Sender
-	Local       Credentials // of the SDP offer
-	Remote      Credentials // of the SDP answer
-	Fingerprint Fingerprint // of the SDP answer
+	Local       sdp.Credentials // of the SDP offer
+	Remote      sdp.Credentials // of the SDP answer
+	Fingerprint sdp.Fingerprint // of the SDP answer
 }
 
 func (c *ClientConfig) validate() error {
@@ -153,7 +155,7 @@ func (c *ClientConfig) validate() error {
 	if err := c.Remote.Validate(); err != nil {
 		return fmt.Errorf("the server's credentials: %w", err)
 	}
-	if _, err := ParseFingerprint(string(c.Fingerprint)); err != nil {
+	if _, err := sdp.ParseFingerprint(string(c.Fingerprint)); err != nil {
 		return err
 	}
 	switch {

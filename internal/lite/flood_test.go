@@ -14,6 +14,8 @@ import (
 	"github.com/pion/stun/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // hello is a datagram that begins a handshake.
@@ -39,7 +41,7 @@ func TestAFloodFromUnknownAddressesCostsNoMemory(t *testing.T) {
 	s := must(NewServer(ServerConfig{Certificate: must(NewCertificate(time.Now())),
 		Send: SenderFunc(func([]byte, netip.AddrPort) { sent++ })}))
 	defer s.Close()
-	now, local, remote := time.Now(), NewCredentials(), NewCredentials()
+	now, local, remote := time.Now(), sdp.NewCredentials(), sdp.NewCredentials()
 	p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now)
 	require.NoError(t, err)
 
@@ -84,7 +86,7 @@ func TestAFloodFromUnknownAddressesCostsNoMemory(t *testing.T) {
 func TestAPeerKeepsFewAddressesAndTheOnesItUses(t *testing.T) {
 	s := must(NewServer(ServerConfig{Certificate: must(NewCertificate(time.Now())), Send: SenderFunc(func([]byte, netip.AddrPort) {})}))
 	defer s.Close()
-	now, local, remote := time.Now(), NewCredentials(), NewCredentials()
+	now, local, remote := time.Now(), sdp.NewCredentials(), sdp.NewCredentials()
 	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
 	at := func(i int) netip.AddrPort {
 		return netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(1000+i))
@@ -105,7 +107,7 @@ func TestAPeerKeepsFewAddressesAndTheOnesItUses(t *testing.T) {
 	assert.Equal(t, now, p.LastSeen())
 
 	// Another peer behind the same address and port: the last check counts.
-	other, otherRemote := NewCredentials(), NewCredentials()
+	other, otherRemote := sdp.NewCredentials(), sdp.NewCredentials()
 	q := must(s.Add(PeerConfig{Local: other, Remote: otherRemote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
 	s.Handle(pionCheck(t, other.Ufrag, otherRemote.Ufrag, other.Pwd, ice.AttrControlling(1)), at(8), now, nil)
 	assert.Same(t, q, s.byAddr[at(8)])
@@ -120,7 +122,7 @@ func TestAControlledClientIsToldToControl(t *testing.T) {
 	s := must(NewServer(ServerConfig{Certificate: must(NewCertificate(time.Now())),
 		Send: SenderFunc(func(b []byte, _ netip.AddrPort) { answer = append([]byte(nil), b...) })}))
 	defer s.Close()
-	now, local, remote := time.Now(), NewCredentials(), NewCredentials()
+	now, local, remote := time.Now(), sdp.NewCredentials(), sdp.NewCredentials()
 	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
 	at := netip.MustParseAddrPort("192.0.2.1:5")
 	code := func() stun.ErrorCode {
@@ -180,7 +182,7 @@ func TestNothingRunsForAPeerOnceItIsConnected(t *testing.T) {
 
 func FuzzHandle(f *testing.F) {
 	cert := must(NewCertificate(time.Now()))
-	local, remote := NewCredentials(), NewCredentials()
+	local, remote := sdp.NewCredentials(), sdp.NewCredentials()
 	f.Add([]byte{}, true)
 	f.Add(hello(f), true)
 	f.Add(pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), false)

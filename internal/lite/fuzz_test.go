@@ -11,6 +11,8 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // FuzzKindOf holds that a datagram is what RFC 7983 section 7 and RFC 5761
@@ -177,7 +179,7 @@ func FuzzVerifier(f *testing.F) {
 // FuzzStrangers holds that a server answers only authentic checks, and with
 // less than they are long.
 func FuzzStrangers(f *testing.F) {
-	local, remote := Credentials{"strangersufrag", "strangersstrangersstrangers"}, Credentials{"remoteufrag", ""}
+	local, remote := sdp.Credentials{Ufrag: "strangersufrag", Pwd: "strangersstrangersstrangers"}, sdp.Credentials{Ufrag: "remoteufrag"}
 	known := pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1), ice.UseCandidate())
 	f.Add(known)
 	f.Add(pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlled(1)))

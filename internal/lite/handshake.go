@@ -14,6 +14,8 @@ import (
 	"github.com/pion/dtls/v3"
 	"github.com/pion/dtls/v3/pkg/crypto/elliptic"
 	"github.com/pion/logging"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // flightInterval is how long a DTLS flight waits for its answer before it is
@@ -26,7 +28,7 @@ type handshake struct {
 	pipe        *pipe
 	client      bool
 	terms       *terms
-	fingerprint Fingerprint // of the peer
+	fingerprint sdp.Fingerprint // of the peer
 	limit       *Limiter
 }
 

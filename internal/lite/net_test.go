@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // patience is how long something that has to happen may take on a busy machine.
@@ -252,7 +254,7 @@ func join(t testing.TB, s *stage, a *audience, p *port) *pair {
 		p = openPort(t)
 	}
 	x := &pair{ear: newEar(s.port), heard: newHeard(), port: p}
-	server, client := NewCredentials(), NewCredentials()
+	server, client := sdp.NewCredentials(), sdp.NewCredentials()
 	var err error
 	x.peer, err = s.Add(PeerConfig{Local: server, Remote: client, Fingerprint: a.cert.Fingerprint(), Events: x.ear}, time.Now())
 	require.NoError(t, err)

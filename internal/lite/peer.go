@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 const (
@@ -36,9 +38,9 @@ type PeerEvents interface {
 
 // PeerConfig says who a peer is.
 type PeerConfig struct {
-	Local       Credentials // of the SDP answer
-	Remote      Credentials // of the SDP offer; the password may be empty
-	Fingerprint Fingerprint // of the SDP offer
+	Local       sdp.Credentials // of the SDP answer
+	Remote      sdp.Credentials // of the SDP offer; the password may be empty
+	Fingerprint sdp.Fingerprint // of the SDP offer
 	Events      PeerEvents
 }
 
@@ -49,7 +51,7 @@ func (c *PeerConfig) validate() error {
 	if n := len(c.Remote.Ufrag); n < 4 || n > 256 {
 		return fmt.Errorf("the peer's ice-ufrag has %d characters, 4 to 256 are allowed", n)
 	}
-	if _, err := ParseFingerprint(string(c.Fingerprint)); err != nil {
+	if _, err := sdp.ParseFingerprint(string(c.Fingerprint)); err != nil {
 		return err
 	}
 	if c.Events == nil {
@@ -102,7 +104,7 @@ func (p *Peer) Addr() netip.AddrPort {
 }
 
 // Local gives the credentials that the peer knows the server by.
-func (p *Peer) Local() Credentials { return p.cfg.Local }
+func (p *Peer) Local() sdp.Credentials { return p.cfg.Local }
 
 // checked takes note of an authenticated check. The address is the one that the
 // controlling side nominates last (RFC 8445 section 8.1.1; RFC 8863 for one that

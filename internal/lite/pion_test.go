@@ -15,12 +15,14 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/sdp/v3"
+	pionsdp "github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pion/dtls/v3"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // full is a PeerConnection of pion/webrtc.
@@ -62,18 +64,18 @@ func (f *full) reach(t testing.TB, want webrtc.PeerConnectionState) {
 }
 
 // describe sets the local description and gives it with its candidates.
-func (f *full) describe(t testing.TB, d webrtc.SessionDescription) *sdp.SessionDescription {
+func (f *full) describe(t testing.TB, d webrtc.SessionDescription) *pionsdp.SessionDescription {
 	t.Helper()
 	gathered := webrtc.GatheringCompletePromise(f.PeerConnection)
 	require.NoError(t, f.SetLocalDescription(d))
 	<-gathered
-	var parsed sdp.SessionDescription
+	var parsed pionsdp.SessionDescription
 	require.NoError(t, parsed.UnmarshalString(f.LocalDescription().SDP))
 	return &parsed
 }
 
 // identity takes from an SDP what identifies its side.
-func identity(t testing.TB, d *sdp.SessionDescription) (Credentials, Fingerprint) {
+func identity(t testing.TB, d *pionsdp.SessionDescription) (sdp.Credentials, sdp.Fingerprint) {
 	t.Helper()
 	find := func(name string) string {
 		if v, ok := d.MediaDescriptions[0].Attribute(name); ok {
@@ -83,13 +85,13 @@ func identity(t testing.TB, d *sdp.SessionDescription) (Credentials, Fingerprint
 		require.True(t, ok, name)
 		return v
 	}
-	print, err := ParseFingerprint(find("fingerprint"))
+	print, err := sdp.ParseFingerprint(find("fingerprint"))
 	require.NoError(t, err)
-	return Credentials{Ufrag: find("ice-ufrag"), Pwd: find("ice-pwd")}, print
+	return sdp.Credentials{Ufrag: find("ice-ufrag"), Pwd: find("ice-pwd")}, print
 }
 
 // litesdp writes the SDP of a lite endpoint for one audio section.
-func litesdp(c Credentials, print Fingerprint, at netip.AddrPort, lite bool, setup, direction string, ssrc uint32) string {
+func litesdp(c sdp.Credentials, print sdp.Fingerprint, at netip.AddrPort, lite bool, setup, direction string, ssrc uint32) string {
 	lines := []string{"v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0"}
 	if lite {
 		lines = append(lines, "a=ice-lite")
@@ -122,7 +124,7 @@ func listenWith(t testing.TB, s *stage, f *full, ssrc uint32) (*Peer, *ear, <-ch
 	_, err := f.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	require.NoError(t, err)
 	remote, print := identity(t, f.describe(t, must(f.CreateOffer(nil))))
-	local, e := NewCredentials(), newEar(s.port)
+	local, e := sdp.NewCredentials(), newEar(s.port)
 	p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: print, Events: e}, time.Now())
 	require.NoError(t, err)
 	require.NoError(t, f.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer,
@@ -209,7 +211,7 @@ func TestALiteClientHearsAFullPionServer(t *testing.T) {
 			require.NoError(t, err)
 			sender, err := f.AddTrack(track)
 			require.NoError(t, err)
-			local := NewCredentials()
+			local := sdp.NewCredentials()
 			require.NoError(t, f.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer,
 				SDP: litesdp(local, a.cert.Fingerprint(), netip.AddrPort{}, false, "active", "recvonly", 0)}))
 			answer := f.describe(t, must(f.CreateAnswer(nil)))
@@ -271,7 +273,7 @@ func TestALiteClientHearsAFullPionServer(t *testing.T) {
 }
 
 // candidate gives the first candidate of an SDP.
-func candidate(t testing.TB, d *sdp.SessionDescription) netip.AddrPort {
+func candidate(t testing.TB, d *pionsdp.SessionDescription) netip.AddrPort {
 	t.Helper()
 	line, ok := d.MediaDescriptions[0].Attribute("candidate")
 	require.True(t, ok)

@@ -9,6 +9,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 func TestALiteClientHearsALiteServerInEveryProfile(t *testing.T) {
@@ -173,7 +175,7 @@ func TestAPeerWithoutChecksIsClosedByTheClockThatItIsGiven(t *testing.T) {
 func TestAPeerThatNeverComesIsForgotten(t *testing.T) {
 	s := newStage(t)
 	e, now := newEar(s.port), time.Now()
-	_, err := s.Add(PeerConfig{Local: NewCredentials(), Remote: NewCredentials(), Fingerprint: s.cert.Fingerprint(), Events: e}, now)
+	_, err := s.Add(PeerConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(), Fingerprint: s.cert.Fingerprint(), Events: e}, now)
 	require.NoError(t, err)
 	s.Tick(now.Add(DefaultConsent + time.Second))
 	assert.ErrorIs(t, within(t, e.closed, "the peer's end"), ErrConsent)
@@ -185,7 +187,7 @@ func TestAClientWithoutAnswersGivesUpByTheClockThatItIsGiven(t *testing.T) {
 	h, now := newHeard(), time.Now()
 	var sent []time.Duration
 	clock := now
-	_, err := cr.Connect(ClientConfig{Local: NewCredentials(), Remote: NewCredentials(),
+	_, err := cr.Connect(ClientConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(),
 		Fingerprint: cr.cfg.Certificate.Fingerprint(), Server: netip.MustParseAddrPort("127.0.0.1:9"), Events: h,
 		Send: SenderFunc(func([]byte, netip.AddrPort) { sent = append(sent, clock.Sub(now)) })}, now)
 	require.NoError(t, err)
@@ -297,6 +299,6 @@ func TestManyClientsConnectThroughANarrowLimit(t *testing.T) {
 	for _, x := range all {
 		assert.ErrorIs(t, within(t, x.heard.closed, "a client's end"), ErrPeerClosed)
 	}
-	_, err := s.Add(PeerConfig{Local: NewCredentials(), Remote: NewCredentials(), Fingerprint: s.cert.Fingerprint(), Events: newEar(s.port)}, time.Now())
+	_, err := s.Add(PeerConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(), Fingerprint: s.cert.Fingerprint(), Events: newEar(s.port)}, time.Now())
 	assert.ErrorIs(t, err, ErrClosed)
 }

@@ -2,6 +2,7 @@ package lite
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"net"
 	"net/netip"
 	"testing"
@@ -111,7 +112,7 @@ func TestPionUnderstandsWhatIsWritten(t *testing.T) {
 
 func TestIntegrityMatchesPionForKeysOfEveryLength(t *testing.T) {
 	h := new(keyedHashes).get()
-	for n := 1; n <= maxPwd; n++ {
+	for n := 1; n <= sha1.BlockSize; n++ {
 		key := string(bytes.Repeat([]byte{'k'}, n))
 		var m stunMessage
 		require.True(t, m.parse(pionCheck(t, "server", "client", key)))
@@ -136,21 +137,6 @@ func TestReadingAndAnsweringACheckAllocatesNothing(t *testing.T) {
 	})
 	if !raceEnabled {
 		assert.Zero(t, allocs)
-	}
-}
-
-func TestCredentialsAreRandomAndChecked(t *testing.T) {
-	c := NewCredentials()
-	require.NoError(t, c.Validate())
-	assert.NotEqual(t, c, NewCredentials())
-	for name, bad := range map[string]Credentials{
-		"a short ufrag":              {Ufrag: "abc", Pwd: c.Pwd},
-		"a short password":           {Ufrag: c.Ufrag, Pwd: c.Pwd[:21]},
-		"a password past a block":    {Ufrag: c.Ufrag, Pwd: string(bytes.Repeat([]byte{'a'}, 65))},
-		"a colon in the ufrag":       {Ufrag: "ab:cd", Pwd: c.Pwd},
-		"a line break in a password": {Ufrag: c.Ufrag, Pwd: c.Pwd + "\n"},
-	} {
-		assert.Error(t, bad.Validate(), name)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // wire connects a server with many clients in memory, so that the figures are
@@ -84,7 +86,7 @@ func clientAddr(i int) netip.AddrPort {
 // join connects a client with the given number.
 func (w *wire) join(tb testing.TB, i int) (*ear, *heard) {
 	at := clientAddr(i)
-	e, h, local, remote := newEar(nil), newHeard(), NewCredentials(), NewCredentials()
+	e, h, local, remote := newEar(nil), newHeard(), sdp.NewCredentials(), sdp.NewCredentials()
 	h.rtp, h.rtcp, e.rtcp = nil, nil, nil // of thousands
 	_, err := w.server.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: w.crowd.cfg.Certificate.Fingerprint(), Events: e}, time.Now())
 	require.NoError(tb, err)

@@ -18,10 +18,10 @@ const module = "github.com/earshot-audio/earshot/"
 var layers = map[string][]string{
 	"room":              {},
 	"room/fanout":       {"internal/prefetch"},
-	"room/rtc":          {"room/fanout", "internal/lite", "internal/udpbatch", "internal/packet", "internal/prefetch"},
+	"room/rtc":          {"room/fanout", "internal/lite", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
 	"store":             {"room"},
 	"signaling/wire":    {},
-	"signaling/whip":    {"signaling/wire", "internal/iceuri"},
+	"signaling/whip":    {"signaling/wire", "internal/iceuri", "internal/sdp"},
 	"signaling/panel":   {"internal/chart"},
 	"signaling":         {"signaling/wire", "signaling/whip", "signaling/panel", "room", "room/rtc", "room/fanout", "store"},
 	"loadgen/metric":    {},
@@ -29,7 +29,7 @@ var layers = map[string][]string{
 	"loadgen/network":   {},
 	"loadgen/scenario":  {"loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/measure":   {"loadgen/metric", "loadgen/speech", "internal/prefetch"},
-	"loadgen":           {"signaling/wire", "internal/lite", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network", "internal/prefetch", "internal/iceuri"},
+	"loadgen":           {"signaling/wire", "internal/lite", "internal/sdp", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network", "internal/prefetch", "internal/iceuri"},
 	"loadgen/report":    {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure"},
 	"loadgen/watch":     {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
 	"loadgen/capacity":  {"loadgen", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart"},
@@ -41,7 +41,8 @@ var layers = map[string][]string{
 	"internal/iceuri":   {},
 	"internal/prefetch": {},
 	"internal/udpbatch": {},
-	"internal/lite":     {"internal/prefetch"},
+	"internal/lite":     {"internal/sdp", "internal/prefetch"},
+	"internal/sdp":      {},
 	"internal/chart":    {},
 	"internal/tree":     {}, // tests alone
 	"ci":                {}, // tests alone

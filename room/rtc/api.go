@@ -6,6 +6,8 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // newMicAPI makes Pion's set-up for mics. Its only interceptor lets a mic report
@@ -25,7 +27,7 @@ func newAPI(e *Engine, logs pionLogs, f interceptor.Factory) (*webrtc.API, error
 		return nil, err
 	}
 	if err := media.RegisterHeaderExtension(
-		webrtc.RTPHeaderExtensionCapability{URI: levelURI}, webrtc.RTPCodecTypeAudio,
+		webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio,
 	); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +19,8 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -100,6 +104,14 @@ func newTestRoom(t *testing.T, ears earsOf, cfg Config, slots int) *Room {
 	return r
 }
 
+// chromium is an offer as Chromium 156 made it; see the README beside it.
+func chromium(t testing.TB, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "internal", "sdp", "testdata", "chromium-"+name+".sdp"))
+	require.NoError(t, err)
+	return string(b)
+}
+
 // client is a plain pion/webrtc client, as a user of Pion would write it.
 type client struct {
 	t  *testing.T
@@ -114,7 +126,7 @@ type clientOption func(*webrtc.SettingEngine, *webrtc.MediaEngine)
 
 // withLevel lets the client offer the loudness extension.
 func withLevel(_ *webrtc.SettingEngine, m *webrtc.MediaEngine) {
-	_ = m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: levelURI}, webrtc.RTPCodecTypeAudio)
+	_ = m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio)
 }
 
 func newClient(t *testing.T, options ...clientOption) *client {
@@ -281,7 +293,7 @@ func newSpeaker(t *testing.T, r *Room, talker uint32, options ...clientOption) *
 	s.accept(mic.Answer())
 	s.waitConnected()
 	for _, e := range tr.Sender().GetParameters().HeaderExtensions {
-		if e.URI == levelURI {
+		if e.URI == sdp.AudioLevelURI {
 			s.level = uint8(e.ID)
 		}
 	}

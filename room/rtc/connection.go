@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // connection is a session's link that Pion does all of.
@@ -41,7 +41,7 @@ type connection struct {
 
 // connect makes a session with a connection of its own, which answers nothing
 // yet.
-func connect(r *Room, o *offer, api *webrtc.API) (*connection, error) {
+func connect(r *Room, o *sdp.Offer, api *webrtc.API) (*connection, error) {
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{r.engine.pionCert},
 		BundlePolicy: webrtc.BundlePolicyMaxBundle,
@@ -82,9 +82,9 @@ func (c *connection) admit() error {
 var errNoAddress = errors.New("no address to be reached at: is the network up?")
 
 // negotiate lets Pion answer, and writes the answer that the client gets.
-func (c *connection) negotiate(ctx context.Context, sources func() []voiceSource) error {
+func (c *connection) negotiate(ctx context.Context, sources func() []sdp.Source) error {
 	gathered := webrtc.GatheringCompletePromise(c.pc)
-	offer := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: c.offer.plain()}
+	offer := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: c.offer.Reduced()}
 	if err := c.pc.SetRemoteDescription(offer); err != nil {
 		return fmt.Errorf("take the offer: %w", err)
 	}
@@ -106,48 +106,30 @@ func (c *connection) negotiate(ctx context.Context, sources func() []voiceSource
 	if err != nil {
 		return fmt.Errorf("make the answer: %w", err)
 	}
-	c.ufrag, c.pwd = t.ufrag, t.pwd
-	c.answer = c.offer.answer(randomUint64(), t, sources())
+	c.ufrag, c.pwd = t.ICE.Ufrag, t.ICE.Pwd
+	c.answer = c.offer.Answer(randomUint64(), t, sources())
 	return nil
 }
 
 // transport takes this side of the transport out of Pion's answer.
-func (e *Engine) transport(answer string) (transport, error) {
-	var desc sdp.SessionDescription
-	if err := desc.UnmarshalString(answer); err != nil {
-		return transport{}, err
+func (e *Engine) transport(answer string) (sdp.Transport, error) {
+	desc, err := sdp.Parse(answer)
+	if err != nil {
+		return sdp.Transport{}, err
 	}
-	t := transport{fingerprint: e.fingerprint}
-	for _, m := range desc.MediaDescriptions {
-		for _, a := range m.Attributes {
-			switch a.Key {
-			case "ice-ufrag":
-				t.ufrag = a.Value
-			case "ice-pwd":
-				t.pwd = a.Value
-			case sdp.AttrKeyCandidate:
-				// Component 2 is for RTCP on a port of its own.
-				if fields := strings.Fields(a.Value); len(fields) > 1 && fields[1] == "1" {
-					t.candidates = append(t.candidates, a.Value)
-				}
-			}
+	t := sdp.Transport{ICE: desc.ICE().Clone(), Fingerprint: e.fingerprint}
+	for _, c := range desc.Candidates() {
+		if c.Component == 1 { // 2 is for RTCP on a port of its own
+			t.Candidates = append(t.Candidates, c.Value)
 		}
 	}
 	if e.advertise.IsValid() {
-		t.candidates = []string{hostCandidate(0, netip.AddrPortFrom(e.advertise, e.addr.Port()))}
+		t.Candidates = []string{sdp.HostCandidate(0, netip.AddrPortFrom(e.advertise, e.addr.Port()))}
 	}
-	if t.ufrag == "" || t.pwd == "" || len(t.candidates) == 0 {
-		return transport{}, errNoAddress
+	if t.ICE == (sdp.Credentials{}) || len(t.Candidates) == 0 {
+		return sdp.Transport{}, errNoAddress
 	}
 	return t, nil
-}
-
-// hostCandidate writes the candidate for one of a side's addresses, the most
-// preferred of which has index 0 (RFC 8445 section 5.1.2.1: type preference 126,
-// the highest there is).
-func hostCandidate(index int, addr netip.AddrPort) string {
-	priority := 126<<24 | (65535-index)<<8 | (256 - 1)
-	return fmt.Sprintf("%d 1 udp %d %s %d typ host", index+1, priority, addr.Addr(), addr.Port())
 }
 
 func randomUint64() uint64 {

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // crowd is many lean clients with a socket each.
@@ -177,17 +178,17 @@ func attribute(t *testing.T, sdp, name string) string {
 func (c *crowd) join(r *Room) *one {
 	t := c.t
 	t.Helper()
-	local := lite.NewCredentials()
+	local := sdp.NewCredentials()
 	offer := strings.Join([]string{
 		"v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0",
 		"m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=mid:0", "a=recvonly", "a=rtcp-mux",
 		"a=ice-ufrag:" + local.Ufrag, "a=ice-pwd:" + local.Pwd,
 		"a=fingerprint:" + string(c.cert.Fingerprint()), "a=setup:actpass",
-		"a=rtpmap:111 opus/48000/2", "a=rtcp-fb:111 nack", "a=extmap:3 " + levelURI, "",
+		"a=rtpmap:111 opus/48000/2", "a=rtcp-fb:111 nack", "a=extmap:3 " + sdp.AudioLevelURI, "",
 	}, "\r\n")
 	ear, err := r.OpenEar(context.Background(), 0, offer)
 	require.NoError(t, err)
-	fingerprint, err := lite.ParseFingerprint(attribute(t, ear.Answer(), "fingerprint"))
+	fingerprint, err := sdp.ParseFingerprint(attribute(t, ear.Answer(), "fingerprint"))
 	require.NoError(t, err)
 	o := &one{
 		crowd: c, ear: ear, ready: make(chan struct{}), closed: make(chan error, 1),
@@ -196,7 +197,7 @@ func (c *crowd) join(r *Room) *one {
 	socket := o.open()
 	o.client, err = c.crowd.Connect(lite.ClientConfig{
 		Local:  local,
-		Remote: lite.Credentials{Ufrag: attribute(t, ear.Answer(), "ice-ufrag"), Pwd: attribute(t, ear.Answer(), "ice-pwd")},
+		Remote: sdp.Credentials{Ufrag: attribute(t, ear.Answer(), "ice-ufrag"), Pwd: attribute(t, ear.Answer(), "ice-pwd")},
 		Server: r.engine.Addr(), Fingerprint: fingerprint, Send: lite.SenderFunc(o.send), Events: o,
 	}, c.now())
 	require.NoError(t, err)

@@ -22,6 +22,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
 
@@ -69,12 +70,12 @@ type Engine struct {
 	lite        *lite.Server // the ears' part
 	flights     flights
 	certificate tls.Certificate
-	fingerprint string
+	fingerprint sdp.Fingerprint
 	candidates  []string // of a lean ear
 	mics        *webrtc.API
 	pionCert    webrtc.Certificate
 	// newEar answers an ear's offer. Tests put Pion's ear in its place.
-	newEar func(context.Context, *Room, uint32, *offer) (*Ear, error)
+	newEar func(context.Context, *Room, uint32, *sdp.Offer) (*Ear, error)
 
 	stop    chan struct{}
 	workers sync.WaitGroup

@@ -1,14 +1,18 @@
 package rtc
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
+)
 
 var (
 	// ErrBadOffer says that an SDP offer can't be answered; the error that
 	// wraps it names the place and the reason, and quotes nothing but the offer.
-	ErrBadOffer = errors.New("bad offer")
+	ErrBadOffer = sdp.ErrInvalid
 	// ErrNoAudio says that an offer has no audio section that a mic or an ear
 	// could use: Opus, bundled, in the right direction.
-	ErrNoAudio = errors.New("no usable audio in the offer")
+	ErrNoAudio = sdp.ErrNoAudio
 	// ErrBadFragment says that a trickle-ICE fragment can't be read.
 	ErrBadFragment = errors.New("bad ICE fragment")
 	// ErrRestart says that a trickle-ICE fragment asks for an ICE restart,

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -54,7 +54,7 @@ func (e *Engine) newLiteServer() (*lite.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.fingerprint = string(certificate.Fingerprint())
+	e.fingerprint = certificate.Fingerprint()
 	return lite.NewServer(lite.ServerConfig{
 		Certificate: certificate,
 		Send: lite.SenderFunc(func(b []byte, to netip.AddrPort) {
@@ -75,47 +75,42 @@ func (e *Engine) newOutbox(shard int) fanout.Outbox {
 // hostCandidates lists the addresses that clients can reach the port at.
 func (e *Engine) hostCandidates() []string {
 	if e.advertise.IsValid() {
-		return []string{hostCandidate(0, netip.AddrPortFrom(e.advertise, e.addr.Port()))}
+		return []string{sdp.HostCandidate(0, netip.AddrPortFrom(e.advertise, e.addr.Port()))}
 	}
 	var list []string
 	for _, a := range e.mux.GetListenAddresses() {
 		if at, err := netip.ParseAddrPort(a.String()); err == nil && at.Addr().Zone() == "" {
 			at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
-			list = append(list, hostCandidate(len(list), at))
+			list = append(list, sdp.HostCandidate(len(list), at))
 		}
 	}
 	return list
 }
 
 // newLeanEar answers an offer.
-func newLeanEar(ctx context.Context, r *Room, owner uint32, o *offer) (*Ear, error) {
+func newLeanEar(ctx context.Context, r *Room, owner uint32, o *sdp.Offer) (*Ear, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("make the answer: %w", err)
 	}
 	if len(r.engine.candidates) == 0 {
 		return nil, errNoAddress
 	}
-	fingerprint, err := lite.ParseFingerprint(o.fingerprint)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadOffer, err)
-	}
-	active := o.active()
+	active := o.Active()
 	l := &lean{name: rand.Text(), asked: r.engine.now(), voices: make([]voice, len(active))}
 	for i := range active {
-		l.voices[i] = voice{ssrc: l.newSSRC(), payload: uint8(active[i].opus), level: active[i].level, asks: active[i].nack}
+		l.voices[i] = voice{ssrc: l.newSSRC(), payload: uint8(active[i].Opus), level: active[i].AudioLevel, asks: active[i].NACK}
 	}
-	local := lite.NewCredentials()
-	remote := lite.Credentials{Ufrag: strings.Clone(o.ufrag), Pwd: strings.Clone(o.pwd)}
+	local := sdp.NewCredentials()
 	e := &Ear{session: newSession(r, o, l), sections: len(active), mouth: l, owner: owner}
 	l.ear, e.detach = e, e.unsubscribe
-	e.answer = o.answer(randomUint64(), transport{
-		ufrag: local.Ufrag, pwd: local.Pwd, fingerprint: r.engine.fingerprint, candidates: r.engine.candidates,
+	e.answer = o.Answer(randomUint64(), sdp.Transport{
+		ICE: local, Fingerprint: r.engine.fingerprint, Candidates: r.engine.candidates,
 	}, l.sources())
-	// What is read of an offer points into its text, which is long.
-	e.offer = &offer{kind: o.kind, ufrag: remote.Ufrag, pwd: remote.Pwd}
+	// The sections of an offer point into its text, which is long.
+	e.offer = &sdp.Offer{Flow: o.Flow, ICE: o.ICE, Fingerprint: o.Fingerprint}
 
 	peer, err := r.engine.lite.Add(lite.PeerConfig{
-		Local: local, Remote: remote, Fingerprint: fingerprint, Events: l,
+		Local: local, Remote: o.ICE, Fingerprint: o.Fingerprint, Events: l,
 	}, time.Now())
 	if errors.Is(err, lite.ErrClosed) {
 		return nil, fmt.Errorf("engine: %w", ErrClosed)
@@ -149,10 +144,10 @@ func (l *lean) newSSRC() uint32 {
 // sources tells what the answer says of the sections that this side sends in.
 // The names are the same for everybody, but for the CNAME, which is random
 // (RFC 7022).
-func (l *lean) sources() []voiceSource {
-	list := make([]voiceSource, len(l.voices))
+func (l *lean) sources() []sdp.Source {
+	list := make([]sdp.Source, len(l.voices))
 	for i := range l.voices {
-		list[i] = voiceSource{ssrc: l.voices[i].ssrc, cname: l.name, stream: streamName, track: voiceName(i)}
+		list[i] = sdp.Source{SSRC: l.voices[i].ssrc, CNAME: l.name, Stream: streamName, Track: voiceName(i)}
 	}
 	return list
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // part is what someone says in each frame: how loud.
@@ -267,9 +269,15 @@ func TestOffersWithVideoAndDataComeUpAndAreHeard(t *testing.T) {
 func TestAnOfferWithDataAtTheHeadIsAnswered(t *testing.T) {
 	c := newClient(t)
 	sections(t, c, "avd", webrtc.RTPTransceiverDirectionRecvonly)
-	o, err := readOffer(moveDataFirst(c.offer()), earKind, 3)
+	o, err := sdp.ReadOffer(moveDataFirst(c.offer()), sdp.ClientReceives, 3)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"application 0 2 inactive", "audio 9 0 sendonly", "video 0 1 inactive"}, summary(t, answered(o)))
+	answer, err := sdp.Parse(o.Answer(1, sdp.Transport{}, make([]sdp.Source, 1)))
+	require.NoError(t, err)
+	var got []string
+	for _, s := range answer.Sections {
+		got = append(got, fmt.Sprintln(s.Media, s.Port, s.MID, s.Sends, s.Receives))
+	}
+	assert.Equal(t, []string{"application 0 2 false false\n", "audio 9 0 true false\n", "video 0 1 false false\n"}, got)
 }
 
 func TestAMicOfferWithVideoBeforeTheAudioIsHeard(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -27,13 +28,13 @@ type Mic struct {
 }
 
 // newMic answers an offer.
-func newMic(ctx context.Context, r *Room, talker uint32, o *offer) (*Mic, error) {
+func newMic(ctx context.Context, r *Room, talker uint32, o *sdp.Offer) (*Mic, error) {
 	c, err := connect(r, o, r.engine.mics)
 	if err != nil {
 		return nil, err
 	}
-	voice := o.active()[0]
-	m := &Mic{connection: c, talker: talker, payload: uint8(voice.opus), level: voice.level}
+	voice := o.Active()[0]
+	m := &Mic{connection: c, talker: talker, payload: uint8(voice.Opus), level: voice.AudioLevel}
 	if err := m.start(ctx); err != nil {
 		c.end(err)
 		<-c.finished
@@ -52,7 +53,7 @@ func (m *Mic) start(ctx context.Context) error {
 			})
 		})
 	})
-	if err := m.negotiate(ctx, func() []voiceSource { return nil }); err != nil {
+	if err := m.negotiate(ctx, func() []sdp.Source { return nil }); err != nil {
 		return err
 	}
 	hall, err := m.room.hall.AddMic(m.talker)

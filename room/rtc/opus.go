@@ -4,15 +4,9 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
-
-// levelURI names the header extension that carries a packet's loudness
-// (RFC 6464).
-const levelURI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-
-// opusFormat is what answers say of Opus (RFC 7587 section 6.1): in-band
-// forward error correction is welcome.
-const opusFormat = "minptime=10;useinbandfec=1"
 
 // reportEvery is the interval of sender reports (RFC 3550 section 6.2).
 const reportEvery = 5 * time.Second
@@ -28,7 +22,7 @@ func opusCodec() webrtc.RTPCodecParameters {
 			MimeType:    webrtc.MimeTypeOpus,
 			ClockRate:   48000,
 			Channels:    2,
-			SDPFmtpLine: opusFormat,
+			SDPFmtpLine: sdp.OpusParameters,
 		},
 		PayloadType: 111,
 	}

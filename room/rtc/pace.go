@@ -3,7 +3,7 @@ package rtc
 import "time"
 
 const (
-	// shortestFrame is the shortest frame that answers allow (see opusFormat).
+	// shortestFrame is the shortest frame that answers allow (see sdp.OpusParameters).
 	shortestFrame = 10 * time.Millisecond
 	// spareFrames is how many packets may come at once, after a network held
 	// them up: a second of the shortest.

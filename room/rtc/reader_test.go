@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
 
@@ -46,10 +47,8 @@ type deaf struct{ lite.PeerEvents }
 // knownPeer adds an ear's connection and gives the check that its client sends.
 func knownPeer(t *testing.T, e *Engine) []byte {
 	t.Helper()
-	local, remote := lite.NewCredentials(), lite.NewCredentials()
-	fingerprint, err := lite.ParseFingerprint(e.fingerprint)
-	require.NoError(t, err)
-	_, err = e.lite.Add(lite.PeerConfig{Local: local, Remote: remote, Fingerprint: fingerprint, Events: deaf{}}, time.Now())
+	local, remote := sdp.NewCredentials(), sdp.NewCredentials()
+	_, err := e.lite.Add(lite.PeerConfig{Local: local, Remote: remote, Fingerprint: e.fingerprint, Events: deaf{}}, time.Now())
 	require.NoError(t, err)
 	m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(local.Ufrag+":"+remote.Ufrag),
 		ice.AttrControlling(1), ice.UseCandidate(), ice.PriorityAttr(1), stun.NewShortTermIntegrity(local.Pwd), stun.Fingerprint)

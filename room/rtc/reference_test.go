@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -57,18 +58,18 @@ func usePion(t testing.TB, e *Engine) {
 	require.NoError(t, err)
 	api, err := newAPI(e, logs, sender)
 	require.NoError(t, err)
-	e.newEar = func(ctx context.Context, r *Room, owner uint32, o *offer) (*Ear, error) {
+	e.newEar = func(ctx context.Context, r *Room, owner uint32, o *sdp.Offer) (*Ear, error) {
 		return newPionEar(ctx, api, r, owner, o)
 	}
 }
 
-func newPionEar(ctx context.Context, api *webrtc.API, r *Room, owner uint32, o *offer) (*Ear, error) {
+func newPionEar(ctx context.Context, api *webrtc.API, r *Room, owner uint32, o *sdp.Offer) (*Ear, error) {
 	c, err := connect(r, o, api)
 	if err != nil {
 		return nil, err
 	}
 	p := &pionEar{connection: c}
-	p.ear = &Ear{session: c.session, sections: len(o.active()), mouth: p, owner: owner}
+	p.ear = &Ear{session: c.session, sections: len(o.Active()), mouth: p, owner: owner}
 	c.detach = p.ear.unsubscribe
 	if err := p.start(ctx); err != nil {
 		c.end(err)
@@ -80,7 +81,7 @@ func newPionEar(ctx context.Context, api *webrtc.API, r *Room, owner uint32, o *
 
 func (p *pionEar) start(ctx context.Context) error {
 	var senders []*webrtc.RTPSender
-	for i, s := range p.offer.active() {
+	for i, s := range p.offer.Active() {
 		v := newPionVoice(i, &s)
 		t, err := p.pc.AddTransceiverFromTrack(v, webrtc.RTPTransceiverInit{
 			Direction: webrtc.RTPTransceiverDirectionSendonly,
@@ -111,11 +112,11 @@ func (p *pionEar) start(ctx context.Context) error {
 	return nil
 }
 
-func (p *pionEar) sources() []voiceSource {
+func (p *pionEar) sources() []sdp.Source {
 	cname := rand.Text()
-	sources := make([]voiceSource, len(p.voices))
+	sources := make([]sdp.Source, len(p.voices))
 	for i, v := range p.voices {
-		sources[i] = voiceSource{ssrc: v.header.SSRC, cname: cname, stream: v.StreamID(), track: v.ID()}
+		sources[i] = sdp.Source{SSRC: v.header.SSRC, CNAME: cname, Stream: v.StreamID(), Track: v.ID()}
 	}
 	return sources
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -53,7 +54,7 @@ func (e *Engine) NewRoom(cfg RoomConfig) (*Room, error) {
 // The error wraps ErrBadOffer or ErrNoAudio where the offer is to blame, and
 // ErrClosed where the room is closed.
 func (r *Room) OpenMic(ctx context.Context, talker uint32, offerSDP string) (*Mic, error) {
-	o, err := readOffer(offerSDP, micKind, 1)
+	o, err := sdp.ReadOffer(offerSDP, sdp.ClientSends, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (r *Room) OpenMic(ctx context.Context, talker uint32, offerSDP string) (*Mi
 //
 // Errors are as for OpenMic.
 func (r *Room) OpenEar(ctx context.Context, owner uint32, offerSDP string) (*Ear, error) {
-	o, err := readOffer(offerSDP, earKind, r.hall.Slots())
+	o, err := sdp.ReadOffer(offerSDP, sdp.ClientReceives, r.hall.Slots())
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // Session is a mic or an ear. All methods may be called from any goroutine.
@@ -66,7 +68,7 @@ type session struct {
 	id     string
 	room   *Room
 	link   link
-	offer  *offer
+	offer  *sdp.Offer
 	opened time.Time
 	// detach takes the session out of the hall. When it returns, no packet
 	// passes any more.
@@ -85,7 +87,7 @@ type session struct {
 	closeErr error
 }
 
-func newSession(r *Room, o *offer, l link) *session {
+func newSession(r *Room, o *sdp.Offer, l link) *session {
 	r.engine.alarms.Add(1) // its client is to come
 	return &session{
 		id: rand.Text(), room: r, link: l, offer: o, opened: time.Now(),
@@ -142,7 +144,7 @@ func (s *session) AddCandidate(fragment string) error {
 	case <-s.done:
 		return fmt.Errorf("session: %w", ErrClosed)
 	default:
-		return checkFragment(fragment, s.offer.ufrag, s.offer.pwd)
+		return checkFragment(fragment, s.offer.ICE)
 	}
 }
 

@@ -287,7 +287,7 @@ func TestTrickledFragmentsAreCheckedAndForgotten(t *testing.T) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		ear, err := r.OpenEar(context.Background(), 0, chromium(t, "ear3"))
 		require.NoError(t, err)
-		own := "a=ice-ufrag:" + ear.offer.ufrag + "\r\na=ice-pwd:" + ear.offer.pwd + "\r\n"
+		own := "a=ice-ufrag:" + ear.offer.ICE.Ufrag + "\r\na=ice-pwd:" + ear.offer.ICE.Pwd + "\r\n"
 		assert.NoError(t, ear.AddCandidate(own))
 		assert.ErrorIs(t, ear.AddCandidate(testFragment), ErrRestart)
 		assert.ErrorIs(t, ear.AddCandidate("hello"), ErrBadFragment)

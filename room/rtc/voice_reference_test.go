@@ -7,6 +7,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -33,14 +34,14 @@ type pionVoice struct {
 
 // newPionVoice makes the track of an ear's section of that index, among those that
 // carry voices.
-func newPionVoice(index int, s *section) *pionVoice {
+func newPionVoice(index int, s *sdp.Section) *pionVoice {
 	v := &pionVoice{name: voiceName(index)}
-	v.header = rtp.Header{Version: 2, PayloadType: uint8(s.opus), CSRC: v.talker[:]}
-	if s.level != 0 {
+	v.header = rtp.Header{Version: 2, PayloadType: uint8(s.Opus), CSRC: v.talker[:]}
+	if s.AudioLevel != 0 {
 		v.header.Extension = true
 		v.header.ExtensionProfile = rtp.ExtensionProfileOneByte
 		// The id is one of the one-byte form, so that this can't fail.
-		_ = v.header.SetExtension(s.level, v.level[:])
+		_ = v.header.SetExtension(s.AudioLevel, v.level[:])
 	}
 	return v
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // wire is a network between a client and an engine, on which a test decides what
@@ -50,7 +52,7 @@ func (w *wire) over(answer string) string {
 	var lines []string
 	for line := range strings.SplitSeq(answer, "\r\n") {
 		if strings.HasPrefix(line, "a=candidate:") {
-			line = "a=candidate:" + hostCandidate(0, w.near.LocalAddr().(*net.UDPAddr).AddrPort())
+			line = "a=candidate:" + sdp.HostCandidate(0, w.near.LocalAddr().(*net.UDPAddr).AddrPort())
 		}
 		lines = append(lines, line)
 	}

@@ -13,9 +13,6 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// MaxFragment is the longest body of a PATCH in bytes; some hundred candidates.
-const MaxFragment = 16 << 10
-
 const (
 	defaultRetryAfter = 2 * time.Second
 	defaultRealm      = "earshot"

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -135,7 +136,7 @@ func TestLimits(t *testing.T) {
 	t.Run("a fragment is limited", func(t *testing.T) {
 		g := newRig(t)
 		location, tag := g.open(t, Play)
-		long := goodFragment + strings.Repeat("a=x\r\n", MaxFragment/5)
+		long := goodFragment + strings.Repeat("a=x\r\n", sdp.MaxFragment/5)
 		refused(t, g.do("PATCH", location, long, asFragment, "If-Match: "+tag), wire.CodeTooLarge)
 	})
 	t.Run("a body that breaks off is a bad request", func(t *testing.T) {

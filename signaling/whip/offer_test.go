@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
 func TestCheckOffer(t *testing.T) {
-	creds := credentials{testUfrag, testPwd}
+	creds := sdp.Credentials{Ufrag: testUfrag, Pwd: testPwd}
 	for _, row := range []struct {
 		name  string
 		kind  Kind
@@ -55,22 +56,6 @@ func TestCheckOffer(t *testing.T) {
 	}
 }
 
-func TestExclusiveMux(t *testing.T) {
-	for _, row := range []struct{ name, in, want string }{
-		{"a multiplexed section gets the attribute, at its end",
-			"v=0\r\nm=audio 9 X 0\r\na=rtcp-mux\r\na=mid:0\r\n",
-			"v=0\r\nm=audio 9 X 0\r\na=rtcp-mux\r\na=mid:0\r\na=rtcp-mux-only\r\n"},
-		{"each section gets its own",
-			"m=audio 9 X 0\r\na=rtcp-mux\r\nm=audio 9 X 0\r\na=rtcp-mux\r\n",
-			"m=audio 9 X 0\r\na=rtcp-mux\r\na=rtcp-mux-only\r\nm=audio 9 X 0\r\na=rtcp-mux\r\na=rtcp-mux-only\r\n"},
-		{"one that has it keeps it", "m=audio 9 X 0\r\na=rtcp-mux-only\r\na=rtcp-mux\r\n", "m=audio 9 X 0\r\na=rtcp-mux-only\r\na=rtcp-mux\r\n"},
-		{"a rejected or a data section is left alone", "m=video 0 X 0\r\na=mid:1\r\n", "m=video 0 X 0\r\na=mid:1\r\n"},
-		{"lines end as SDP has it", "m=audio 9 X 0\na=rtcp-mux", "m=audio 9 X 0\r\na=rtcp-mux\r\na=rtcp-mux-only\r\n"},
-	} {
-		t.Run(row.name, func(t *testing.T) { assert.Equal(t, row.want, exclusiveMux(row.in)) })
-	}
-}
-
 // FuzzOffer holds that an offer is either refused with a client's error or
 // yields credentials that can be used, and that the answer's patching is stable.
 func FuzzOffer(f *testing.F) {
@@ -89,11 +74,11 @@ func FuzzOffer(f *testing.F) {
 			var refusal wire.Error
 			require.True(t, errors.As(err, &refusal))
 			require.Contains(t, []int{400, 422}, refusal.Code.Status())
-			require.Equal(t, credentials{}, ice)
+			require.Equal(t, sdp.Credentials{}, ice)
 		} else {
-			require.True(t, ice.valid())
+			require.NoError(t, ice.Validate())
 		}
-		once := exclusiveMux(text)
-		require.Equal(t, once, exclusiveMux(once))
+		once := sdp.ExclusiveMux(text)
+		require.Equal(t, once, sdp.ExclusiveMux(once))
 	})
 }

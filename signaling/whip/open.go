@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // open answers POST on an endpoint: an offer in, a session and its answer out.
@@ -41,7 +43,7 @@ func (h *Handler) open(kind Kind, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	answer := exclusiveMux(res.Answer())
+	answer := sdp.ExclusiveMux(res.Answer())
 	head := w.Header()
 	head.Set("Location", "/rooms/"+url.PathEscape(room)+"/"+kind.String()+"/"+url.PathEscape(segment(res.ID(), ice)))
 	head.Set("ETag", entityTag(res.ID()))

@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -145,13 +146,13 @@ func (s *peer) ID() string     { return s.id }
 func (s *peer) Answer() string { return s.answer }
 
 func (s *peer) AddCandidate(text string) error {
-	f, err := parseFragment(text)
+	f, err := sdp.ParseFragment(text)
 	if err != nil {
 		return err
 	}
-	for _, section := range f.sections {
-		for _, c := range section.candidates {
-			if err := s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c, SDPMid: &section.mid}); err != nil {
+	for _, section := range f.Sections {
+		for _, c := range section.Candidates {
+			if err := s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.String(), SDPMid: &section.MID}); err != nil {
 				return err
 			}
 			s.mu.Lock()

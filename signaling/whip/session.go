@@ -7,19 +7,17 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
-
-// credentials are what one side of an ICE session is known by (RFC 8839 §5.4).
-type credentials struct{ ufrag, pwd string }
 
 // segment is the last segment of a session's URL: its id, a dot, and a mark of
 // the client's ICE credentials. A PATCH with other credentials asks for an ICE
 // restart (RFC 9725 §4.3.3), whatever its If-Match; the mark in the URL tells
 // one from a trickle without any state kept beside the session's own. It is a
 // hash and tells nothing of the password.
-func segment(id string, ice credentials) string {
-	return id + "." + digest("ice", id, ice.ufrag, ice.pwd)
+func segment(id string, ice sdp.Credentials) string {
+	return id + "." + digest("ice", id, ice.Ufrag, ice.Pwd)
 }
 
 // entityTag is the strong entity-tag of a session's ICE session (RFC 9725
@@ -79,12 +77,12 @@ func (h *Handler) patch(kind Kind, w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	text, err := body(w, r, typeFragment, MaxFragment)
+	text, err := body(w, r, typeFragment, sdp.MaxFragment)
 	if err != nil {
 		h.refuse(w, r, err)
 		return
 	}
-	frag, err := parseFragment(text)
+	frag, err := sdp.ParseFragment(text)
 	if err != nil {
 		h.refuse(w, r, wire.NewError(wire.CodeUnprocessable, "the SDP fragment is malformed: "+err.Error()))
 		return
@@ -93,13 +91,13 @@ func (h *Handler) patch(kind Kind, w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	if frag.ice != (credentials{}) && digest("ice", res.ID(), frag.ice.ufrag, frag.ice.pwd) != mark {
+	if frag.ICE != (sdp.Credentials{}) && digest("ice", res.ID(), frag.ICE.Ufrag, frag.ICE.Pwd) != mark {
 		h.refuse(w, r, wire.NewError(wire.CodeUnprocessable,
 			"ICE restarts are not supported; the session goes on, open another for a new one"))
 		return
 	}
-	if useful := frag.useful(); useful != "" {
-		if err := res.AddCandidate(useful); err != nil {
+	if usable := frag.Usable(); usable != "" {
+		if err := res.AddCandidate(usable); err != nil {
 			h.refuse(w, r, err)
 			return
 		}

@@ -1,4 +1,4 @@
-package rtc
+package sdp
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pion/sdp/v3"
+	pion "github.com/pion/sdp/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -22,27 +22,27 @@ func chromium(t testing.TB, name string) string {
 	return string(b)
 }
 
-var testTransport = transport{
-	ufrag: "ours", pwd: "ours-ours-ours-ours-ours", fingerprint: "sha-256 00:11",
-	candidates: []string{"1 1 udp 2130706431 127.0.0.1 7081 typ host"},
+var testTransport = Transport{
+	ICE: Credentials{Ufrag: "ours", Pwd: "ours-ours-ours-ours-ours"}, Fingerprint: "sha-256 00:11",
+	Candidates: []string{"1 1 udp 2130706431 127.0.0.1 7081 typ host"},
 }
 
 // answered writes the answer to an offer, with a made-up source for every
 // active section.
-func answered(o *offer) string {
-	var sources []voiceSource
-	if o.kind == earKind {
-		for i := range o.active() {
-			sources = append(sources, voiceSource{uint32(1000 + i), "cname", "stream", fmt.Sprint("track-", i)})
+func answered(o *Offer) string {
+	var sources []Source
+	if o.Flow == ClientReceives {
+		for i := range o.Active() {
+			sources = append(sources, Source{uint32(1000 + i), "cname", "stream", fmt.Sprint("track-", i)})
 		}
 	}
-	return o.answer(1, testTransport, sources)
+	return o.Answer(1, testTransport, sources)
 }
 
 // summary is what an answer makes of each section: media, port, mid, direction.
 func summary(t testing.TB, answer string) []string {
 	t.Helper()
-	var desc sdp.SessionDescription
+	var desc pion.SessionDescription
 	require.NoError(t, desc.UnmarshalString(answer))
 	var list []string
 	for _, m := range desc.MediaDescriptions {
@@ -58,26 +58,26 @@ func summary(t testing.TB, answer string) []string {
 	return list
 }
 
-func TestChromiumOffersAreAnsweredSectionBySection(t *testing.T) {
+func TestReadOfferSelectsSectionsOfChromium(t *testing.T) {
 	for _, row := range []struct {
 		name, file string
-		kind       kind
+		kind       Flow
 		limit      int
 		bundle     string
 		want       []string
 	}{
-		{"three voices for an ear", "ear3", earKind, 3, "0 1 2",
+		{"three voices for an ear", "ear3", ClientReceives, 3, "0 1 2",
 			[]string{"audio 9 0 sendonly", "audio 9 1 sendonly", "audio 9 2 sendonly"}},
-		{"sections beyond the room's slots are kept without media", "ear3", earKind, 2, "0 1 2",
+		{"sections beyond the room's slots are kept without media", "ear3", ClientReceives, 2, "0 1 2",
 			[]string{"audio 9 0 sendonly", "audio 9 1 sendonly", "audio 9 2 inactive"}},
-		{"video and data after audio are rejected", "avd", earKind, 3, "0",
+		{"video and data after audio are rejected", "avd", ClientReceives, 3, "0",
 			[]string{"audio 9 0 sendonly", "video 0 1 inactive", "application 0 2 inactive"}},
-		{"video at the head of the bundle is rejected, and audio takes its place", "vda", earKind, 3, "1 2",
+		{"video at the head of the bundle is rejected, and audio takes its place", "vda", ClientReceives, 3, "1 2",
 			[]string{"video 0 0 inactive", "audio 9 1 sendonly", "audio 9 2 sendonly", "application 0 3 inactive"}},
-		{"a mic", "mic", micKind, 1, "0", []string{"audio 9 0 recvonly"}},
+		{"a mic", "mic", ClientSends, 1, "0", []string{"audio 9 0 recvonly"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			o, err := readOffer(chromium(t, row.file), row.kind, row.limit)
+			o, err := ReadOffer(chromium(t, row.file), row.kind, row.limit)
 			require.NoError(t, err)
 			answer := answered(o)
 			assert.Equal(t, row.want, summary(t, answer))
@@ -86,17 +86,17 @@ func TestChromiumOffersAreAnsweredSectionBySection(t *testing.T) {
 			assert.Contains(t, answer, "\r\na=setup:passive\r\n")
 			assert.NotContains(t, answer, "actpass")
 			assert.Equal(t, 1, strings.Count(answer, "a=candidate:"), "the candidates stand once")
-			assert.Contains(t, answer, " "+levelURI+"\r\n")
+			assert.Contains(t, answer, " "+AudioLevelURI+"\r\n")
 			assert.Contains(t, answer, "a=rtpmap:111 opus/48000/2")
 			assert.NotContains(t, answer, "transport-wide", "nothing is answered that is not done")
 		})
 	}
 }
 
-func TestCandidatesStandInTheSectionThatTheBundleGoesBy(t *testing.T) {
-	o, err := readOffer(chromium(t, "vda"), earKind, 3)
+func TestAnswerPutsCandidatesIntoTheTaggedSection(t *testing.T) {
+	o, err := ReadOffer(chromium(t, "vda"), ClientReceives, 3)
 	require.NoError(t, err)
-	var desc sdp.SessionDescription
+	var desc pion.SessionDescription
 	require.NoError(t, desc.UnmarshalString(answered(o)))
 	for i, m := range desc.MediaDescriptions {
 		_, has := m.Attribute("candidate")
@@ -106,8 +106,8 @@ func TestCandidatesStandInTheSectionThatTheBundleGoesBy(t *testing.T) {
 	}
 }
 
-func TestEarSectionsCarryTheirSource(t *testing.T) {
-	o, err := readOffer(chromium(t, "ear3"), earKind, 2)
+func TestAnswerNamesTheSourceOfEachActiveSection(t *testing.T) {
+	o, err := ReadOffer(chromium(t, "ear3"), ClientReceives, 2)
 	require.NoError(t, err)
 	answer := answered(o)
 	for i := range 2 {
@@ -140,57 +140,57 @@ const (
 	testAudio = "m=audio 9 UDP/TLS/RTP/SAVPF 96|a=rtpmap:96 opus/48000/2|a=rtcp-mux|" + testICE
 )
 
-func TestOffersThatAreOddButRightAreAnswered(t *testing.T) {
+func TestReadOfferTakesUnusualOffers(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		offer  string
-		kind   kind
+		kind   Flow
 		want   []string
 		bundle string
 	}{
 		{"a single section needs neither bundle nor mid",
-			testOffer("", testAudio), earKind, []string{"audio 9  sendonly"}, ""},
+			testOffer("", testAudio), ClientReceives, []string{"audio 9  sendonly"}, ""},
 		{"the transport may stand at the session's level",
-			testOffer(testICE, "m=audio 9 UDP/TLS/RTP/SAVPF 96|a=rtpmap:96 OPUS/48000/2|a=rtcp-mux"), micKind, []string{"audio 9  recvonly"}, ""},
+			testOffer(testICE, "m=audio 9 UDP/TLS/RTP/SAVPF 96|a=rtpmap:96 OPUS/48000/2|a=rtcp-mux"), ClientSends, []string{"audio 9  recvonly"}, ""},
 		{"so may the direction",
-			testOffer("a=recvonly", testAudio), earKind, []string{"audio 9  sendonly"}, ""},
+			testOffer("a=recvonly", testAudio), ClientReceives, []string{"audio 9  sendonly"}, ""},
 		{"without a bundle there is one transport, so one section",
-			testOffer("", testAudio+"|a=mid:x", testAudio+"|a=mid:y"), earKind, []string{"audio 9 x sendonly", "audio 0 y inactive"}, ""},
+			testOffer("", testAudio+"|a=mid:x", testAudio+"|a=mid:y"), ClientReceives, []string{"audio 9 x sendonly", "audio 0 y inactive"}, ""},
 		{"a section outside the bundle is rejected",
-			testOffer("a=group:BUNDLE b c", testAudio+"|a=mid:a", testAudio+"|a=mid:b", testAudio+"|a=mid:c"), earKind,
+			testOffer("a=group:BUNDLE b c", testAudio+"|a=mid:a", testAudio+"|a=mid:b", testAudio+"|a=mid:c"), ClientReceives,
 			[]string{"audio 0 a inactive", "audio 9 b sendonly", "audio 9 c sendonly"}, "b c"},
 		{"of two bundles, the one with something to hear counts",
-			testOffer("a=group:BUNDLE v|a=group:BUNDLE a", "m=video 9 UDP/TLS/RTP/SAVPF 97|a=mid:v|a=rtcp-mux|"+testICE, testAudio+"|a=mid:a"), earKind,
+			testOffer("a=group:BUNDLE v|a=group:BUNDLE a", "m=video 9 UDP/TLS/RTP/SAVPF 97|a=mid:v|a=rtcp-mux|"+testICE, testAudio+"|a=mid:a"), ClientReceives,
 			[]string{"video 0 v inactive", "audio 9 a sendonly"}, "a"},
 		{"bundle-only sections have port 0 and leave the transport to the first",
 			testOffer("a=group:BUNDLE v a", "m=video 9 UDP/TLS/RTP/SAVPF 97|a=mid:v|a=rtcp-mux|"+testICE,
-				"m=audio 0 UDP/TLS/RTP/SAVPF 96|a=rtpmap:96 opus/48000/2|a=rtcp-mux|a=mid:a|a=bundle-only"), earKind,
+				"m=audio 0 UDP/TLS/RTP/SAVPF 96|a=rtpmap:96 opus/48000/2|a=rtcp-mux|a=mid:a|a=bundle-only"), ClientReceives,
 			[]string{"video 0 v inactive", "audio 9 a sendonly"}, "a"},
 		{"port 0 without bundle-only is off",
-			testOffer("a=group:BUNDLE a b", strings.Replace(testAudio, "audio 9", "audio 0", 1)+"|a=mid:a", testAudio+"|a=mid:b"), earKind,
+			testOffer("a=group:BUNDLE a b", strings.Replace(testAudio, "audio 9", "audio 0", 1)+"|a=mid:a", testAudio+"|a=mid:b"), ClientReceives,
 			[]string{"audio 0 a inactive", "audio 9 b sendonly"}, "b"},
 		{"a section in the wrong direction is kept without media",
-			testOffer("a=group:BUNDLE a b", testAudio+"|a=mid:a|a=sendonly", testAudio+"|a=mid:b|a=recvonly"), earKind,
+			testOffer("a=group:BUNDLE a b", testAudio+"|a=mid:a|a=sendonly", testAudio+"|a=mid:b|a=recvonly"), ClientReceives,
 			[]string{"audio 9 a inactive", "audio 9 b sendonly"}, "a b"},
 		{"audio without Opus is rejected",
-			testOffer("a=group:BUNDLE a b", "m=audio 9 UDP/TLS/RTP/SAVPF 0|a=mid:a|a=rtcp-mux|"+testICE, testAudio+"|a=mid:b"), earKind,
+			testOffer("a=group:BUNDLE a b", "m=audio 9 UDP/TLS/RTP/SAVPF 0|a=mid:a|a=rtcp-mux|"+testICE, testAudio+"|a=mid:b"), ClientReceives,
 			[]string{"audio 0 a inactive", "audio 9 b sendonly"}, "b"},
 		{"the bundle's order need not be the sections'",
-			testOffer("a=group:BUNDLE b a", testAudio+"|a=mid:a", testAudio+"|a=mid:b"), earKind,
+			testOffer("a=group:BUNDLE b a", testAudio+"|a=mid:a", testAudio+"|a=mid:b"), ClientReceives,
 			[]string{"audio 9 a sendonly", "audio 9 b sendonly"}, "b a"},
 		{"a mic has one section, others are kept without media",
-			testOffer("a=group:BUNDLE a b", testAudio+"|a=mid:a", testAudio+"|a=mid:b"), micKind,
+			testOffer("a=group:BUNDLE a b", testAudio+"|a=mid:a", testAudio+"|a=mid:b"), ClientSends,
 			[]string{"audio 9 a recvonly", "audio 9 b inactive"}, "a b"},
 		{"an unknown kind of media is rejected in its own words",
-			testOffer("a=group:BUNDLE t b", "m=text 9 UDP/TLS/RTP/SAVPF 98 99|a=mid:t", testAudio+"|a=mid:b"), earKind,
+			testOffer("a=group:BUNDLE t b", "m=text 9 UDP/TLS/RTP/SAVPF 98 99|a=mid:t", testAudio+"|a=mid:b"), ClientReceives,
 			[]string{"text 0 t inactive", "audio 9 b sendonly"}, "b"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			limit := 3
-			if row.kind == micKind {
+			if row.kind == ClientSends {
 				limit = 1
 			}
-			o, err := readOffer(row.offer, row.kind, limit)
+			o, err := ReadOffer(row.offer, row.kind, limit)
 			require.NoError(t, err)
 			answer := answered(o)
 			assert.Equal(t, row.want, summary(t, answer))
@@ -199,21 +199,21 @@ func TestOffersThatAreOddButRightAreAnswered(t *testing.T) {
 			} else {
 				assert.Contains(t, answer, "\r\na=group:BUNDLE "+row.bundle+"\r\n")
 			}
-			assert.Equal(t, "abcd", o.ufrag)
+			assert.Equal(t, "abcd", o.ICE.Ufrag)
 		})
 	}
 }
 
-func TestThePayloadTypeAndExtensionOfEachSectionAreKept(t *testing.T) {
+func TestAnswerKeepsPayloadTypesAndExtensionIDs(t *testing.T) {
 	text := testOffer("a=group:BUNDLE a b",
-		strings.ReplaceAll(testAudio, "96", "109")+"|a=mid:a|a=extmap:3 "+levelURI,
-		"m=audio 9 UDP/TLS/RTP/SAVP 0 63 101 100|a=rtpmap:63 red/48000/2|a=rtpmap:100 opus/48000/2|a=rtpmap:101 opus/48000/2|a=rtcp-mux|a=mid:b|a=extmap:7/recvonly "+levelURI)
-	o, err := readOffer(text, earKind, 3)
+		strings.ReplaceAll(testAudio, "96", "109")+"|a=mid:a|a=extmap:3 "+AudioLevelURI,
+		"m=audio 9 UDP/TLS/RTP/SAVP 0 63 101 100|a=rtpmap:63 red/48000/2|a=rtpmap:100 opus/48000/2|a=rtpmap:101 opus/48000/2|a=rtcp-mux|a=mid:b|a=extmap:7/recvonly "+AudioLevelURI)
+	o, err := ReadOffer(text, ClientReceives, 3)
 	require.NoError(t, err)
-	voices := o.active()
+	voices := o.Active()
 	require.Len(t, voices, 2)
-	assert.Equal(t, []int{109, 101}, []int{voices[0].opus, voices[1].opus})
-	assert.Equal(t, []uint8{3, 0}, []uint8{voices[0].level, voices[1].level})
+	assert.Equal(t, []int{109, 101}, []int{voices[0].Opus, voices[1].Opus})
+	assert.Equal(t, []uint8{3, 0}, []uint8{voices[0].AudioLevel, voices[1].AudioLevel})
 	answer := answered(o)
 	assert.Contains(t, answer, "m=audio 9 UDP/TLS/RTP/SAVPF 109\r\n")
 	assert.Contains(t, answer, "m=audio 9 UDP/TLS/RTP/SAVP 101\r\n")
@@ -221,54 +221,54 @@ func TestThePayloadTypeAndExtensionOfEachSectionAreKept(t *testing.T) {
 	assert.NotContains(t, answer, "a=extmap:7")
 }
 
-func TestBadOffersAreRefusedWithTheReason(t *testing.T) {
+func TestReadOfferErrors(t *testing.T) {
 	swap := func(old, with string) string { return testOffer("", strings.Replace(testAudio, old, with, 1)) }
 	many := slices.Repeat([]string{testAudio}, maxSections+1)
 	for _, row := range []struct {
 		name, offer string
-		kind        kind
+		kind        Flow
 		is          error
 		says        string
 	}{
-		{"nothing", "", earKind, ErrBadOffer, "media sections"},
-		{"no SDP", "{\"sdp\":1}", earKind, ErrBadOffer, "not SDP"},
-		{"too long", testOffer("a=x:" + strings.Repeat("y", maxOffer)), earKind, ErrBadOffer, "longer than"},
-		{"too many sections", testOffer("", many...), earKind, ErrBadOffer, "65 media sections"},
-		{"no audio", testOffer("", strings.Replace(testAudio, "m=audio", "m=video", 1)), earKind, ErrNoAudio, "a=recvonly"},
-		{"an ear that only sends", testOffer("a=sendonly", testAudio), earKind, ErrNoAudio, "received (a=recvonly)"},
-		{"a mic that only receives", testOffer("a=recvonly", testAudio), micKind, ErrNoAudio, "sent (a=sendonly)"},
-		{"another codec", swap("opus/48000/2", "PCMU/8000"), earKind, ErrNoAudio, "opus/48000/2"},
-		{"without encryption", swap("UDP/TLS/RTP/SAVPF", "RTP/AVP"), earKind, ErrNoAudio, "RTP/AVP"},
-		{"over TCP", swap("UDP/TLS", "TCP/TLS"), earKind, ErrNoAudio, "TCP/TLS"},
-		{"RTCP on a port of its own", swap("a=rtcp-mux|", ""), earKind, ErrNoAudio, "a=rtcp-mux"},
-		{"no user name fragment", swap("a=ice-ufrag:abcd|", ""), earKind, ErrBadOffer, "ice-ufrag"},
-		{"a short password", swap("abcdefghijklmnopqrstuv", "abc"), earKind, ErrBadOffer, "ice-pwd"},
-		{"no fingerprint", swap("|"+testPrint, ""), earKind, ErrBadOffer, "fingerprint is missing"},
-		{"an old hash", swap("sha-256", "sha-1"), earKind, ErrBadOffer, "sha-1"},
-		{"half a fingerprint", swap(":CB:9A", ""), earKind, ErrBadOffer, "32 bytes"},
-		{"a fingerprint that is none", swap(":CB:9A", ":CB:9X"), earKind, ErrBadOffer, "hexadecimal"},
-		{"a client that waits for our hello", swap("actpass", "passive"), earKind, ErrBadOffer, "a=setup:passive"},
-		{"two lite sides", testOffer("a=ice-lite", testAudio), earKind, ErrBadOffer, "ice-lite"},
-		{"a name for two sections", testOffer("", testAudio+"|a=mid:a", testAudio+"|a=mid:a"), earKind, ErrBadOffer, "a=mid:a stands twice"},
-		{"a name of two words", testOffer("", testAudio+"|a=mid:a b"), earKind, ErrBadOffer, "token"},
+		{"nothing", "", ClientReceives, ErrInvalid, "media sections"},
+		{"no SDP", "{\"sdp\":1}", ClientReceives, ErrInvalid, "not SDP"},
+		{"too long", testOffer("a=x:" + strings.Repeat("y", maxLength)), ClientReceives, ErrInvalid, "longer than"},
+		{"too many sections", testOffer("", many...), ClientReceives, ErrInvalid, "65 media sections"},
+		{"no audio", testOffer("", strings.Replace(testAudio, "m=audio", "m=video", 1)), ClientReceives, ErrNoAudio, "a=recvonly"},
+		{"an ear that only sends", testOffer("a=sendonly", testAudio), ClientReceives, ErrNoAudio, "received (a=recvonly)"},
+		{"a mic that only receives", testOffer("a=recvonly", testAudio), ClientSends, ErrNoAudio, "sent (a=sendonly)"},
+		{"another codec", swap("opus/48000/2", "PCMU/8000"), ClientReceives, ErrNoAudio, "opus/48000/2"},
+		{"without encryption", swap("UDP/TLS/RTP/SAVPF", "RTP/AVP"), ClientReceives, ErrNoAudio, "RTP/AVP"},
+		{"over TCP", swap("UDP/TLS", "TCP/TLS"), ClientReceives, ErrNoAudio, "TCP/TLS"},
+		{"RTCP on a port of its own", swap("a=rtcp-mux|", ""), ClientReceives, ErrNoAudio, "a=rtcp-mux"},
+		{"no user name fragment", swap("a=ice-ufrag:abcd|", ""), ClientReceives, ErrInvalid, "ice-ufrag"},
+		{"a short password", swap("abcdefghijklmnopqrstuv", "abc"), ClientReceives, ErrInvalid, "ice-pwd"},
+		{"no fingerprint", swap("|"+testPrint, ""), ClientReceives, ErrInvalid, "fingerprint is missing"},
+		{"an old hash", swap("sha-256", "sha-1"), ClientReceives, ErrInvalid, "sha-1"},
+		{"half a fingerprint", swap(":CB:9A", ""), ClientReceives, ErrInvalid, "32 bytes"},
+		{"a fingerprint that is none", swap(":CB:9A", ":CB:9X"), ClientReceives, ErrInvalid, "hexadecimal"},
+		{"a client that waits for our hello", swap("actpass", "passive"), ClientReceives, ErrInvalid, "a=setup:passive"},
+		{"two lite sides", testOffer("a=ice-lite", testAudio), ClientReceives, ErrInvalid, "ice-lite"},
+		{"a name for two sections", testOffer("", testAudio+"|a=mid:a", testAudio+"|a=mid:a"), ClientReceives, ErrInvalid, "a=mid:a stands twice"},
+		{"a name of two words", testOffer("", testAudio+"|a=mid:a b"), ClientReceives, ErrInvalid, "token"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			_, err := readOffer(row.offer, row.kind, 3)
+			_, err := ReadOffer(row.offer, row.kind, 3)
 			require.ErrorIs(t, err, row.is)
 			assert.ErrorContains(t, err, row.says)
 		})
 	}
 }
 
-func TestWhatPionSeesIsOnlyWhatWasUnderstood(t *testing.T) {
-	o, err := readOffer(chromium(t, "vda"), earKind, 3)
+func TestReducedHasOnlyWhatWasUnderstood(t *testing.T) {
+	o, err := ReadOffer(chromium(t, "vda"), ClientReceives, 3)
 	require.NoError(t, err)
-	plain := o.plain()
+	plain := o.Reduced()
 	assert.Equal(t, []string{"audio 9 0 recvonly", "audio 9 1 recvonly"}, summary(t, plain))
 	for _, odd := range []string{"VP8", "sctp", "telephone-event", "abs-send-time", "candidate"} {
 		assert.NotContains(t, plain, odd)
 	}
-	assert.Contains(t, plain, "a=ice-ufrag:"+o.ufrag)
+	assert.Contains(t, plain, "a=ice-ufrag:"+o.ICE.Ufrag)
 }
 
 func FuzzOffer(f *testing.F) {
@@ -280,27 +280,27 @@ func FuzzOffer(f *testing.F) {
 		"m=audio 0 UDP/TLS/RTP/SAVPF 96|a=rtpmap:96 opus/48000/2|a=rtcp-mux|a=mid:a|a=bundle-only"), true, 1)
 	f.Add(testOffer("", testAudio), false, 1)
 	f.Fuzz(func(t *testing.T, text string, ear bool, limit int) {
-		k := micKind
+		k := ClientSends
 		if ear {
-			k = earKind
+			k = ClientReceives
 		}
-		o, err := readOffer(text, k, limit)
+		o, err := ReadOffer(text, k, limit)
 		if err != nil {
 			return
 		}
-		var offered, got, plain sdp.SessionDescription
+		var offered, got, plain pion.SessionDescription
 		require.NoError(t, offered.UnmarshalString(text))
 		require.NoError(t, got.UnmarshalString(answered(o)), answered(o))
-		require.NoError(t, plain.UnmarshalString(o.plain()))
+		require.NoError(t, plain.UnmarshalString(o.Reduced()))
 		checkAnswer(t, &offered, &got)
-		require.Len(t, plain.MediaDescriptions, len(o.active()))
-		require.NotEmpty(t, o.active())
-		require.LessOrEqual(t, len(o.active()), max(limit, 0))
+		require.Len(t, plain.MediaDescriptions, len(o.Active()))
+		require.NotEmpty(t, o.Active())
+		require.LessOrEqual(t, len(o.Active()), max(limit, 0))
 	})
 }
 
 // Whatever sections an offer has, in whatever groups, the answer is in step.
-func TestAnswersAreInStepWithAnyOffer(t *testing.T) {
+func TestAnswerMatchesAnyOffer(t *testing.T) {
 	answers := 0
 	rapid.Check(t, func(r *rapid.T) {
 		kinds := []string{
@@ -324,26 +324,26 @@ func TestAnswersAreInStepWithAnyOffer(t *testing.T) {
 			group := rapid.SliceOfN(rapid.SampledFrom(names), 1, 6).Draw(r, "group")
 			session += "a=group:BUNDLE " + strings.Join(group, " ") + "|"
 		}
-		k := rapid.SampledFrom([]kind{micKind, earKind}).Draw(r, "for")
+		k := rapid.SampledFrom([]Flow{ClientSends, ClientReceives}).Draw(r, "for")
 		limit := rapid.IntRange(1, 3).Draw(r, "limit")
 		text := testOffer(session, list...)
-		o, err := readOffer(text, k, limit)
+		o, err := ReadOffer(text, k, limit)
 		if err != nil {
 			require.ErrorIs(r, err, ErrNoAudio)
 			return
 		}
 		answers++
-		var offered, got sdp.SessionDescription
+		var offered, got pion.SessionDescription
 		require.NoError(r, offered.UnmarshalString(text))
 		require.NoError(r, got.UnmarshalString(answered(o)))
 		checkAnswer(r, &offered, &got)
-		require.LessOrEqual(r, len(o.active()), limit)
+		require.LessOrEqual(r, len(o.Active()), limit)
 	})
 	require.Greater(t, answers, 10)
 }
 
 // checkAnswer holds what must be so of any answer to any offer.
-func checkAnswer(t require.TestingT, offered, got *sdp.SessionDescription) {
+func checkAnswer(t require.TestingT, offered, got *pion.SessionDescription) {
 	require.Len(t, got.MediaDescriptions, len(offered.MediaDescriptions))
 	var accepted, bundled []string
 	for i, m := range got.MediaDescriptions {

@@ -1,15 +1,13 @@
-package loadgen
+package sdp
 
 import (
 	"net/netip"
 	"strings"
 	"testing"
 
-	"github.com/pion/sdp/v3"
+	pion "github.com/pion/sdp/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/earshot-audio/earshot/internal/lite"
 )
 
 const fingerprint = "sha-256 " + "AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89"
@@ -27,28 +25,28 @@ func answerOf(old, replacement string) string {
 	return strings.ReplaceAll(text, old, replacement)
 }
 
-func TestAnAnswerIsRead(t *testing.T) {
-	a, err := readAnswer(answerOf("", ""), 2)
+func TestReadAnswer(t *testing.T) {
+	a, err := ReadAnswer(answerOf("", ""), 2)
 	require.NoError(t, err)
-	assert.Equal(t, "serverufrag", a.credentials.Ufrag)
-	assert.EqualValues(t, fingerprint, a.fingerprint)
-	assert.Equal(t, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7081"), netip.MustParseAddrPort("192.0.2.1:7081")}, a.candidates)
-	assert.Equal(t, 0, a.section(1111))
-	assert.Equal(t, 1, a.section(2222))
-	assert.Equal(t, -1, a.section(3333), "no section is left for it")
+	assert.Equal(t, "serverufrag", a.ICE.Ufrag)
+	assert.EqualValues(t, fingerprint, a.Fingerprint)
+	assert.Equal(t, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7081"), netip.MustParseAddrPort("192.0.2.1:7081")}, a.Addresses)
+	assert.Equal(t, 0, a.Section(1111))
+	assert.Equal(t, 1, a.Section(2222))
+	assert.Equal(t, -1, a.Section(3333), "no section is left for it")
 }
 
-func TestASenderThatTheAnswerDoesNotNameGetsAFreeSection(t *testing.T) {
-	a, err := readAnswer(answerOf("a=ssrc:2222", "a=x-ssrc:2222"), 2)
+func TestRemoteSectionOfAnUnnamedSource(t *testing.T) {
+	a, err := ReadAnswer(answerOf("a=ssrc:2222", "a=x-ssrc:2222"), 2)
 	require.NoError(t, err)
-	assert.Equal(t, 1, a.section(3333))
-	assert.Equal(t, 1, a.section(3333), "and keeps it")
-	assert.Equal(t, -1, a.section(4444))
+	assert.Equal(t, 1, a.Section(3333))
+	assert.Equal(t, 1, a.Section(3333), "and keeps it")
+	assert.Equal(t, -1, a.Section(4444))
 }
 
-func TestABadAnswerIsRefusedWithItsReason(t *testing.T) {
+func TestReadAnswerErrors(t *testing.T) {
 	for _, c := range []struct{ name, old, replacement, says string }{
-		{"no SDP", "v=0", "hello", "no SDP"},
+		{"no SDP", "v=0", "hello", "not SDP"},
 		{"a section too few", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1", "a=mid:1", "1 sections, and 2 were offered"},
 		{"a server that wants to be the DTLS client", "a=setup:passive", "a=setup:active", "a=setup:active"},
 		{"no fingerprint", "a=fingerprint", "a=x-fingerprint", "no a=fingerprint"},
@@ -58,7 +56,7 @@ func TestABadAnswerIsRefusedWithItsReason(t *testing.T) {
 		{"a short password", "serverpasswordserverpassword", "short", "ice-pwd"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := readAnswer(answerOf(c.old, c.replacement), 2)
+			_, err := ReadAnswer(answerOf(c.old, c.replacement), 2)
 			if c.says == "" {
 				assert.NoError(t, err)
 				return
@@ -68,11 +66,11 @@ func TestABadAnswerIsRefusedWithItsReason(t *testing.T) {
 	}
 }
 
-func TestTheOfferHasASectionForEachVoice(t *testing.T) {
-	certificate := lite.Fingerprint(fingerprint)
-	local := lite.NewCredentials()
-	var d sdp.SessionDescription
-	require.NoError(t, d.UnmarshalString(leanOffer(local, certificate, 3, false)))
+func TestReceiverOfferHasASectionForEachVoice(t *testing.T) {
+	certificate := Fingerprint(fingerprint)
+	local := NewCredentials()
+	var d pion.SessionDescription
+	require.NoError(t, d.UnmarshalString(Receiver{ICE: local, Fingerprint: certificate}.Offer(3)))
 	require.Len(t, d.MediaDescriptions, 3)
 	group, _ := d.Attribute("group")
 	assert.Equal(t, "BUNDLE 0 1 2", group)
@@ -93,44 +91,44 @@ func FuzzReadAnswer(f *testing.F) {
 	f.Add(answerOf("a=ssrc", "a=x"), 2)
 	f.Add("v=0\r\n", 1)
 	f.Fuzz(func(t *testing.T, text string, sections int) {
-		a, err := readAnswer(text, sections)
+		a, err := ReadAnswer(text, sections)
 		if err != nil {
 			return
 		}
-		assert.NoError(t, a.credentials.Validate())
-		assert.NotEmpty(t, a.fingerprint)
-		assert.LessOrEqual(t, len(a.candidates), maxCandidates)
-		assert.Len(t, a.ssrcs, sections)
+		assert.NoError(t, a.ICE.Validate())
+		assert.NotEmpty(t, a.Fingerprint)
+		assert.LessOrEqual(t, len(a.Addresses), MaxAddresses)
+		assert.Len(t, a.SSRCs, sections)
 		for ssrc := range uint32(10) {
-			assert.Less(t, a.section(ssrc), sections)
+			assert.Less(t, a.Section(ssrc), sections)
 		}
 	})
 }
 
-func TestAnAnswerMayTellItsCandidatesLater(t *testing.T) {
+func TestReadAnswerWithoutCandidates(t *testing.T) {
 	for name, text := range map[string]string{
 		"none at all": answerOf("a=candidate", "a=x-candidate"),
 		"of TCP":      answerOf(" udp ", " tcp "),
 	} {
-		a, err := readAnswer(text, 2)
+		a, err := ReadAnswer(text, 2)
 		require.NoError(t, err, name)
-		assert.Empty(t, a.candidates, name)
+		assert.Empty(t, a.Addresses, name)
 	}
 }
 
-func TestAnAnswersOwnNumberForOpusIsTakenBesideTheOffers(t *testing.T) {
-	a, err := readAnswer(strings.ReplaceAll(answerOf("SAVPF 111", "SAVPF 96"), "rtpmap:111", "rtpmap:96"), 2)
+func TestReadAnswerTakesTheAnswersPayloadTypeToo(t *testing.T) {
+	a, err := ReadAnswer(strings.ReplaceAll(answerOf("SAVPF 111", "SAVPF 96"), "rtpmap:111", "rtpmap:96"), 2)
 	require.NoError(t, err)
-	assert.True(t, a.opus.has(96))
-	assert.True(t, a.opus.has(111))
-	assert.False(t, a.opus.has(63))
+	assert.True(t, a.Opus.Has(96))
+	assert.True(t, a.Opus.Has(111))
+	assert.False(t, a.Opus.Has(63))
 }
 
-func TestWithOneSectionEverySourceIsItsOwn(t *testing.T) {
-	a := &leanRemote{ssrcs: []uint32{0}}
-	assert.Equal(t, 0, a.section(5))
-	assert.Equal(t, 0, a.section(6), "a server may begin a new source for a new talker")
-	assert.Equal(t, -1, (&leanRemote{ssrcs: []uint32{rejectedSSRC}}).section(5))
+func TestRemoteSectionOfASingleSection(t *testing.T) {
+	a := &Remote{SSRCs: []uint32{0}}
+	assert.Equal(t, 0, a.Section(5))
+	assert.Equal(t, 0, a.Section(6), "a server may begin a new source for a new talker")
+	assert.Equal(t, -1, (&Remote{SSRCs: []uint32{rejectedSSRC}}).Section(5))
 }
 
 // offerOf is a server's own offer: video, audio with RED before Opus, and more
@@ -146,17 +144,17 @@ func offerOf(old, replacement string) string {
 	return strings.ReplaceAll(text, old, replacement)
 }
 
-func TestAServersOfferIsAnsweredWithWhatAnEarTakes(t *testing.T) {
-	r, sections, err := readOffer(offerOf("", ""), 1)
+func TestReceiverAnswersAServersOffer(t *testing.T) {
+	r, sections, err := ReadServerOffer(offerOf("", ""), 1)
 	require.NoError(t, err)
-	assert.Equal(t, []uint32{77}, r.ssrcs)
-	assert.True(t, r.opus.has(98))
-	assert.False(t, r.opus.has(63))
-	assert.True(t, r.nack)
-	assert.Equal(t, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7081")}, r.candidates)
+	assert.Equal(t, []uint32{77}, r.SSRCs)
+	assert.True(t, r.Opus.Has(98))
+	assert.False(t, r.Opus.Has(63))
+	assert.True(t, r.NACK)
+	assert.Equal(t, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7081")}, r.Addresses)
 
-	var answer sdp.SessionDescription
-	require.NoError(t, answer.UnmarshalString(leanDescription(lite.NewCredentials(), fingerprint, sections, true)))
+	var answer pion.SessionDescription
+	require.NoError(t, answer.UnmarshalString(Receiver{ICE: NewCredentials(), Fingerprint: fingerprint, NACK: true}.Answer(sections)))
 	require.Len(t, answer.MediaDescriptions, 3, "as many as were offered")
 	group, _ := answer.Attribute("group")
 	assert.Equal(t, "BUNDLE a", group)
@@ -177,9 +175,9 @@ func TestAServersOfferIsAnsweredWithWhatAnEarTakes(t *testing.T) {
 	}
 }
 
-func TestABadOfferIsRefusedWithItsReason(t *testing.T) {
+func TestReadServerOfferErrors(t *testing.T) {
 	for _, c := range []struct{ name, old, replacement, says string }{
-		{"no SDP", "v=0", "hello", "no SDP"},
+		{"no SDP", "v=0", "hello", "not SDP"},
 		{"no Opus", "opus", "G722", "none of its sections sends Opus"},
 		{"nothing that is sent", "a=sendonly", "a=recvonly", "none of its sections sends Opus"},
 		{"a server that wants to be the DTLS client", "a=setup:actpass", "a=setup:active", "offer actpass"},
@@ -187,32 +185,32 @@ func TestABadOfferIsRefusedWithItsReason(t *testing.T) {
 		{"a short password", "serverpasswordserverpassword", "short", "ice-pwd"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, _, err := readOffer(offerOf(c.old, c.replacement), 1)
+			_, _, err := ReadServerOffer(offerOf(c.old, c.replacement), 1)
 			assert.ErrorContains(t, err, c.says)
 		})
 	}
 }
 
 // An offer is refused, or each of its m-lines has an answer.
-func FuzzReadOffer(f *testing.F) {
+func FuzzReadServerOffer(f *testing.F) {
 	f.Add(offerOf("", ""), 1)
 	f.Add(offerOf("a=mid:", "a=x:"), 3)
 	f.Add("v=0\r\n", 1)
 	f.Fuzz(func(t *testing.T, text string, sections int) {
-		r, all, err := readOffer(text, sections)
+		r, all, err := ReadServerOffer(text, sections)
 		if err != nil {
 			return
 		}
-		assert.NotEmpty(t, r.ssrcs)
-		assert.LessOrEqual(t, len(r.ssrcs), sections)
+		assert.NotEmpty(t, r.SSRCs)
+		assert.LessOrEqual(t, len(r.SSRCs), sections)
 		taken := 0
 		for _, s := range all {
-			if s.taken {
+			if s.Accepted {
 				taken++
 			}
 		}
-		assert.Len(t, r.ssrcs, taken)
-		answer := leanDescription(lite.NewCredentials(), fingerprint, all, false)
+		assert.Len(t, r.SSRCs, taken)
+		answer := Receiver{ICE: NewCredentials(), Fingerprint: fingerprint}.Answer(all)
 		assert.Equal(t, len(all), strings.Count(answer, "\r\nm="))
 	})
 }

@@ -1,0 +1,102 @@
+package sdp
+
+import (
+	"cmp"
+	"errors"
+	"net/netip"
+	"slices"
+)
+
+// MaxAddresses is how many addresses of a server are tried.
+const MaxAddresses = 8
+
+// rejectedSSRC stands in the place of a section that carries nothing.
+const rejectedSSRC = 1<<32 - 1
+
+// Remote is what a receiver has to know of the server that sends to it. It
+// shares no memory with the description that it was read from. One goroutine at
+// a time may use it.
+type Remote struct {
+	// What a packet takes stands together.
+	SSRCs []uint32  // one for each section that was accepted or rejected; 0: not known
+	few   [4]uint32 // where SSRCs begins
+	Opus  PayloadTypes
+	NACK  bool // it sends lost packets again
+
+	ICE         Credentials
+	Fingerprint Fingerprint
+	Addresses   []netip.AddrPort // of its candidates, the best first
+}
+
+func newRemote() *Remote {
+	r := &Remote{}
+	r.SSRCs = r.few[:0]
+	return r
+}
+
+// PayloadTypes is a set of RTP payload types.
+type PayloadTypes [2]uint64
+
+func (p *PayloadTypes) add(t uint8) { p[t>>6&1] |= 1 << (t & 63) }
+
+// Has reports whether the set has a type of up to 127.
+func (p *PayloadTypes) Has(t uint8) bool { return p[t>>6&1]&(1<<(t&63)) != 0 }
+
+// accept takes over what a section that will send says.
+func (r *Remote) accept(s *Section) error {
+	if r.ICE.Ufrag == "" {
+		r.ICE = s.ICE.Clone()
+	}
+	if r.Fingerprint == "" && s.Fingerprint != "" {
+		f, err := ParseFingerprint(s.Fingerprint)
+		if err != nil {
+			return err
+		}
+		r.Fingerprint = f
+	}
+	if s.Opus >= 0 {
+		r.Opus.add(uint8(s.Opus))
+	}
+	r.NACK = r.NACK || s.NACK
+	r.SSRCs = append(r.SSRCs, s.SSRC())
+	return nil
+}
+
+// complete collects the candidates and checks that nothing is missing.
+func (r *Remote) complete(d *Description) error {
+	candidates := d.Candidates()
+	slices.SortStableFunc(candidates, func(a, b Candidate) int { return cmp.Compare(b.Priority, a.Priority) })
+	for _, c := range candidates {
+		if at, ok := c.Address(); ok {
+			r.Addresses = AppendAddress(r.Addresses, at)
+		}
+	}
+	if r.Fingerprint == "" {
+		return errors.New("it has no a=fingerprint for a section that was accepted")
+	}
+	return r.ICE.Validate()
+}
+
+// AppendAddress appends an address that is not listed yet, up to
+// [MaxAddresses].
+func AppendAddress(list []netip.AddrPort, at netip.AddrPort) []netip.AddrPort {
+	if slices.Contains(list, at) || len(list) >= MaxAddresses {
+		return list
+	}
+	return append(list, at)
+}
+
+// Section returns the section that an SSRC belongs to. An SSRC that the server
+// did not name gets a section that has none yet; without one left it is -1.
+func (r *Remote) Section(ssrc uint32) int {
+	if i := slices.Index(r.SSRCs, ssrc); i >= 0 {
+		return i
+	}
+	i := slices.Index(r.SSRCs, 0)
+	if i >= 0 {
+		r.SSRCs[i] = ssrc
+	} else if len(r.SSRCs) == 1 && r.SSRCs[0] != rejectedSSRC {
+		i = 0 // there is nowhere else that it could belong
+	}
+	return i
+}
