@@ -93,9 +93,10 @@ func (c *cell) close(l *Listener) {
 	}
 	if l.steady.total > 0 {
 		c.gaps.Record(ms(l.steady.gap))
-		c.quality.Record(l.played.mos(l.steady.total))
-		c.concealed.Record(100 * l.played.share(l.steady.total))
-		c.dropouts.Record(l.played.gapsPerMinute())
+		q := l.quality()
+		c.quality.Record(q.mos())
+		c.concealed.Record(100 * q.concealment())
+		c.dropouts.Record(q.gapsPerMinute())
 	}
 	if l.life.total > 0 {
 		c.losses.Record(100 * float64(l.life.total-l.life.passes) / float64(l.life.total))

@@ -72,6 +72,9 @@ func (r *Ledger) AddListener(sections int, labels Labels) *Listener {
 		own: -1, until: never, heardFirst: make(chan struct{}),
 		sections: make([]section, sections),
 	}
+	for i := range l.sections {
+		l.sections[i].index = i
+	}
 	l.usual = l.sections
 	l.heard = l.first[:0]
 	l.cell.enter()

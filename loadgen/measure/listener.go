@@ -47,13 +47,12 @@ type Listener struct {
 	silenced silence
 	life     account // since counting began
 	steady   account // within the measured window
-	played   hearing // within the measured window
+	spoken   uint64  // bins of the measured window in which something was owed
 
 	first [1][words]uint64 // where heard begins
 
 	// From here on it is not every packet's.
-	late   [][words]uint64 // of heard, what came too late to be played
-	onsets []onset         // by source
+	onsets []onset // by source
 
 	// What the listener is owed: the bins in [from, until), on as many
 	// sections as it has, of every source but its own.
@@ -102,7 +101,6 @@ func (l *Listener) forget(w int64) {
 	for ; l.settled < w; l.settled++ {
 		for i := range l.heard {
 			l.heard[i][l.settled%words] = 0
-			l.late[i][l.settled%words] = 0
 		}
 	}
 }
@@ -166,7 +164,7 @@ func (l *Listener) Receive(p Packet) {
 		l.ledger.tally.heard(l.cell, p.At, p.At-l.intended)
 	}
 	for len(l.sections) <= p.Section {
-		l.sections = append(l.sections, section{})
+		l.sections = append(l.sections, section{index: len(l.sections)})
 	}
 	if now := int32(p.Section); l.talking.Load() != now { // seldom
 		l.talking.Store(now)
@@ -242,7 +240,6 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	l.silenced.pass(p, sent)
 	for len(l.heard) <= p.source {
 		l.heard = append(l.heard, [words]uint64{})
-		l.late = append(l.late, [words]uint64{})
 		l.onsets = append(l.onsets, onset{})
 	}
 	w, bit := word(p.bin), uint64(1)<<uint(p.bin%wordBins)
@@ -266,14 +263,9 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 		open.cells[l.cell.number].latency.Record(latency)
 	}
 	l.pace(s, latency, steady)
-	after, late := s.playout.arrive(at, latency)
-	if late {
-		l.late[p.source][w] |= bit
-	}
+	l.play(s, p, at-sources[p.source].offset)
 	if steady {
 		l.steady.received++
-		l.played.delay += after
-		l.played.played++
 	}
 	l.silence(at)
 }
@@ -290,6 +282,23 @@ func (l *Listener) pace(s *section, transit time.Duration, steady bool) {
 		}
 	}
 	s.transit, s.paced = transit, true
+}
+
+// play gives a frame to the section's jitter buffer. All sources share one grid of
+// bins, so that a bin is the frame's media time, whoever talks.
+func (l *Listener) play(s *section, p place, at time.Duration) {
+	s.source = p.source
+	if s.buffer.Due == nil {
+		i := s.index
+		s.buffer.Due = func(frame int64) bool { return l.due(l.sections[i].source, Bin(frame)) }
+	}
+	s.buffer.Arrive(int64(p.bin), at)
+}
+
+// due reports whether the listener is owed a source's frame, in the measured
+// window.
+func (l *Listener) due(source int, b Bin) bool {
+	return l.counting && b >= l.from && b < l.until && l.ledger.inSteady(b) && l.ledger.list()[source].owes(b)
 }
 
 // silence measures the stretch without a new packet that at ends, less the
@@ -340,6 +349,9 @@ func (l *Listener) finish(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.silence(min(now, l.until.Start()))
-	l.played.end()
+	for i := range l.sections {
+		l.sections[i].buffer.Advance(now)
+		l.sections[i].buffer.End()
+	}
 	l.cell.close(l)
 }

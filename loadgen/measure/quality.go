@@ -2,7 +2,6 @@ package measure
 
 import (
 	"math"
-	"math/bits"
 	"time"
 )
 
@@ -37,81 +36,74 @@ const (
 	gapBins = 3
 )
 
-// A hearing is what a listener's play-out buffer made of the measured window.
-type hearing struct {
-	concealed uint64        // voices' frames that were owed and did not come in time
-	bins      uint64        // bins in which something was owed
-	runs      uint64        // stretches of bins in which something was concealed
-	runBins   uint64        // bins in them
-	gaps      uint64        // of the stretches, those of gapBins and more
-	delay     time.Duration // sum of the times from sending to play-out
-	played    uint64        // packets in that sum
-
-	run uint64 // bins of the present stretch
+// A quality is what a listener's jitter buffers made of the measured window, in
+// frames of 20 ms.
+type quality struct {
+	owed      uint64 // voices' frames
+	bins      uint64 // bins in which something was owed
+	concealed float64
+	runs      uint64 // stretches of concealment
+	gaps      uint64 // of the runs, those of gapBins and more
+	delay     time.Duration
 }
 
-// enter goes on over the 64 bins of a word: in owed something was owed, and in
-// lacking not all of it came in time.
-func (h *hearing) enter(owed, lacking uint64) {
-	h.bins += uint64(bits.OnesCount64(owed))
-	if lacking == 0 {
-		h.end()
-		return
+// quality sums up what the listener's sections played.
+func (l *Listener) quality() quality {
+	q := quality{owed: l.steady.total, bins: l.spoken}
+	var played uint64
+	var delay time.Duration
+	for i := range l.sections {
+		s := l.sections[i].buffer.Stats()
+		q.concealed += float64(s.Concealed) / float64(BinLength)
+		q.runs += s.Runs
+		q.gaps += s.Gaps
+		played += s.Played
+		delay += s.Delay
 	}
-	for b := range wordBins {
-		if lacking&(1<<b) == 0 {
-			h.end()
-			continue
+	if played > 0 {
+		q.delay = delay / time.Duration(played)
+	}
+	// A section on which nothing came yet, or which the server never used, has
+	// concealed nothing: what was owed and not played is silence all the same.
+	if silent := float64(q.owed) - float64(played) - q.concealed; silent > 0 {
+		q.concealed += silent
+		q.runs++
+		if silent >= gapBins {
+			q.gaps++
 		}
-		h.run++
 	}
+	q.concealed = min(q.concealed, float64(q.owed))
+	return q
 }
 
-// end ends a stretch, if there is one.
-func (h *hearing) end() {
-	if h.run == 0 {
-		return
-	}
-	h.runs++
-	h.runBins += h.run
-	if h.run >= gapBins {
-		h.gaps++
-	}
-	h.run = 0
-}
-
-// share is the part of what was owed that was concealed, of so many frames.
-func (h *hearing) share(owed uint64) float64 { return float64(h.concealed) / float64(owed) }
+// concealment is the share of what was owed that was concealed.
+func (q quality) concealment() float64 { return q.concealed / float64(q.owed) }
 
 // gapsPerMinute is how many gaps there are in a minute of speech.
-func (h *hearing) gapsPerMinute() float64 {
-	return float64(h.gaps) / (time.Duration(h.bins) * BinLength).Minutes()
+func (q quality) gapsPerMinute() float64 {
+	return float64(q.gaps) / (time.Duration(q.bins) * BinLength).Minutes()
 }
 
 // burstRatio is how much longer the stretches are than chance would make them:
-// G.107 clause 7.5.
-func (h *hearing) burstRatio() float64 {
-	if h.runs == 0 || h.bins == 0 {
+// ITU-T G.107, clause 7.5.
+func (q quality) burstRatio() float64 {
+	if q.runs == 0 || q.owed == 0 {
 		return 1
 	}
-	mean := float64(h.runBins) / float64(h.runs)
-	byChance := 1 / (1 - min(float64(h.runBins)/float64(h.bins), 0.999))
+	mean := q.concealed / float64(q.runs)
+	byChance := 1 / (1 - min(q.concealment(), 0.999))
 	return max(1, mean/byChance)
 }
 
-// mos estimates a listener's mean opinion score, from 1 to 4.5, of what its
-// play-out buffer made of the frames it was owed.
-func (h *hearing) mos(owed uint64) float64 {
-	if h.concealed == owed {
+// mos estimates a listener's mean opinion score, from 1 to 4.5, of what the jitter
+// buffers made of the frames that the listener was owed.
+func (q quality) mos() float64 {
+	if q.concealed >= float64(q.owed) {
 		return 1 // the model has some quality left in silence
 	}
-	loss := 100 * h.share(owed) // in percent
-	effective := impairment + (totalLoss-impairment)*loss/(loss/h.burstRatio()+robustness)
-	delay := framing
-	if h.played > 0 {
-		delay += h.delay / time.Duration(h.played)
-	}
-	return score((clearRating-effective)/fullband - delayed(delay))
+	loss := 100 * q.concealment() // in percent
+	effective := impairment + (totalLoss-impairment)*loss/(loss/q.burstRatio()+robustness)
+	return score((clearRating-effective)/fullband - delayed(framing+q.delay))
 }
 
 // delayed is the impairment by absolute delay, Idd of ITU-T G.107 (7-27) and

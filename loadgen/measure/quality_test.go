@@ -33,11 +33,7 @@ func TestDelayImpairsOnlyBeyond100Milliseconds(t *testing.T) {
 
 func TestLossAndDelayLowerTheScore(t *testing.T) {
 	played := func(concealed, runs uint64, delay time.Duration) float64 {
-		h := hearing{
-			concealed: concealed, bins: 1000, runs: runs, runBins: concealed,
-			delay: time.Duration(1000) * delay, played: 1000,
-		}
-		return h.mos(1000)
+		return quality{owed: 1000, bins: 1000, concealed: float64(concealed), runs: runs, delay: delay}.mos()
 	}
 	for _, c := range []struct {
 		name      string

@@ -3,6 +3,8 @@ package measure
 import (
 	"bytes"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/neteq"
 )
 
 // SamplesPerBin is a frame's length on the RTP clock of Opus, 48 kHz (RFC 7587 §4.1).
@@ -43,7 +45,10 @@ type section struct {
 	jitter  float64 // in seconds
 	paced   bool    // transit is valid
 
-	playout playout
+	// buffer plays what comes, and source is whose frames they are at present.
+	buffer neteq.Buffer
+	source int
+	index  int // of the section in its ear
 }
 
 // follow moves the section's places on to the packet's timestamp and keeps

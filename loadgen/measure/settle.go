@@ -12,7 +12,6 @@ type stretch struct {
 	speech uint64 // owed, and past the first 100 ms of the turn
 	onset  uint64 // in the first 100 ms
 	heard  uint64
-	late   uint64 // of heard, too late to be played
 }
 
 // An onset follows the first 100 ms of one source's turn as one listener heard it.
@@ -56,8 +55,8 @@ func (l *Listener) take(sources []*Source, w int64, into []stretch) []stretch {
 	for i, m := range sources {
 		s := stretch{source: i}
 		if i < len(l.heard) {
-			s.heard, s.late = l.heard[i][w%words], l.late[i][w%words]
-			l.heard[i][w%words], l.late[i][w%words] = 0, 0
+			s.heard = l.heard[i][w%words]
+			l.heard[i][w%words] = 0
 		}
 		owed, onset := m.spoke(w)
 		if owed == 0 || i == l.own {
@@ -101,9 +100,11 @@ func (l *Listener) settleWord(w int64, said []stretch) {
 			l.settleOnset(s, Bin(w*wordBins)+Bin(b), steady, spoken(said, 1<<uint(b)) <= l.capacity)
 		}
 	}
-	if steady != 0 {
-		l.listen(said, steady, total)
+	var owed uint64
+	for _, s := range said {
+		owed |= s.speech & steady
 	}
+	l.spoken += uint64(bits.OnesCount64(owed))
 }
 
 // compare is what the listener got, and was owed, of the bins in mask.
@@ -122,34 +123,6 @@ func (l *Listener) compare(said []stretch, mask uint64) (passes, total int) {
 		passes, total = passes+p, total+t
 	}
 	return passes, total
-}
-
-// listen tells the listener's hearing what of the bins in mask, in which so
-// many frames were owed, came in time to be played. It takes what came late out
-// of said.
-func (l *Listener) listen(said []stretch, mask uint64, total int) {
-	var owed, lacking uint64
-	for i := range said {
-		said[i].heard &^= said[i].late
-		owed |= said[i].speech & mask
-	}
-	if len(said) <= l.capacity {
-		for _, s := range said {
-			lacking |= s.speech &^ s.heard & mask
-		}
-	} else {
-		for rest := owed; rest != 0; rest &= rest - 1 {
-			bit := rest & -rest
-			if played, due := settleBin(said, bit, l.capacity); played < due {
-				lacking |= bit
-			}
-		}
-	}
-	if lacking != 0 {
-		played, _ := l.compare(said, mask)
-		l.played.concealed += uint64(total - played)
-	}
-	l.played.enter(owed, lacking)
 }
 
 // settleBin is what a listener with room for capacity voices got, and was

@@ -106,6 +106,13 @@ func (m *Source) has(b Bin) bool {
 	return b >= 0 && b <= last && b > last-(ringBins-wordBins) && m.sent.get(b)
 }
 
+// owes reports whether listeners are owed the frame of bin b, as far as the ledger
+// remembers. The first 100 ms of a turn are not owed.
+func (m *Source) owes(b Bin) bool {
+	last := Bin(m.last.Load())
+	return b >= 0 && b <= last && b > last-(ringBins-wordBins) && m.owed.get(b) && !m.onset.get(b)
+}
+
 // spoke is the words of what was owed and which of it was an onset, for the 64
 // bins of word w.
 func (m *Source) spoke(w int64) (owed, onset uint64) {
