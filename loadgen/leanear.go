@@ -16,6 +16,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
@@ -318,7 +319,7 @@ func (e *leanEvents) RTCP(_ *lite.Client, packet []byte, now time.Time) {
 
 // Refused implements lite.ClientEvents.
 func (e *leanEvents) Refused(_ *lite.Client, reason error, _ time.Time) {
-	if errors.Is(reason, lite.ErrReplayed) {
+	if errors.Is(reason, srtp.ErrReplayed) {
 		e.crowd.replayed.Add(1)
 		return
 	}

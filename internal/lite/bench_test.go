@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 func cpu(tb testing.TB) time.Duration {
@@ -70,7 +71,7 @@ func BenchmarkHeap(b *testing.B) {
 				<-owners[j].h.ready
 			}
 		}
-		streams := make([]*Stream, n)
+		streams := make([]*srtp.Stream, n)
 		all := heap()
 		for i := range owners {
 			streams[i] = owners[i].e.stream(b, 9)
@@ -130,16 +131,16 @@ func BenchmarkCheck(b *testing.B) {
 
 // BenchmarkOpen opens the packets of 5,000 clients, as their socket's reader does.
 func BenchmarkOpen(b *testing.B) {
-	for _, p := range DefaultProfiles() {
+	for _, p := range srtp.DefaultProfiles() {
 		b.Run(p.String(), func(b *testing.B) {
 			const n = 5000
-			streams, clients := make([]*Stream, n), make([]*Client, n)
+			streams, clients := make([]*srtp.Stream, n), make([]*Client, n)
 			from, now := netip.MustParseAddrPort("127.0.0.1:9"), time.Now()
 			for i := range n {
 				key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
-				streams[i] = must(open(must(NewSealer(p, key, salt)), 9))
+				streams[i] = must(openStream(must(srtp.NewSealer(p, key, salt)), 9))
 				clients[i] = &Client{cfg: ClientConfig{Server: from, Events: nobody{}}}
-				clients[i].opener.Store(must(NewOpener(p, key, salt)))
+				clients[i].opener.Store(must(srtp.NewOpener(p, key, salt)))
 			}
 			header, _ := testPacket(b, 0, 9, nil)
 			payload, sealed := randomBytes(80), make([][]byte, n)

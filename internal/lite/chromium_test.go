@@ -15,6 +15,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/chromium"
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 const chromiumPage = `<!doctype html><title>ear</title><script>
@@ -107,8 +108,8 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 	}
 	// Chromium offers all that this package speaks; the server chooses.
 	const favourite = "SRTP_AEAD_AES_128_GCM"
-	for profile, name := range map[Profile]string{GCM128: favourite, GCM256: "SRTP_AEAD_AES_256_GCM", CM128SHA1: "SRTP_AES128_CM_HMAC_SHA1_80"} {
-		on(func(cfg *ServerConfig) { cfg.Profiles = []Profile{profile} })
+	for profile, name := range map[srtp.Profile]string{srtp.GCM128: favourite, srtp.GCM256: "SRTP_AEAD_AES_256_GCM", srtp.CM128SHA1: "SRTP_AES128_CM_HMAC_SHA1_80"} {
+		on(func(cfg *ServerConfig) { cfg.Profiles = []srtp.Profile{profile} })
 		e, _ := listen(32700, name)
 		call("hangup()")
 		assert.ErrorIs(t, within(t, e.closed, "the end of a peer with "+name), ErrPeerClosed)

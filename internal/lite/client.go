@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/prefetch"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 // earlyPackets is how many packets wait while the client's side of a handshake
@@ -27,8 +28,8 @@ type ClientEvents interface {
 	RTP(c *Client, packet []byte, index uint64, now time.Time)
 	// RTCP: an authentic compound packet came. It is valid during the call.
 	RTCP(c *Client, packet []byte, now time.Time)
-	// Refused: an RTP or RTCP packet was not taken: ErrUnauthentic, ErrReplayed
-	// (which includes duplicates), ErrMalformed or ErrSources.
+	// Refused: an RTP or RTCP packet was not taken: srtp.ErrUnauthentic, srtp.ErrReplayed
+	// (which includes duplicates), srtp.ErrMalformed or srtp.ErrSources.
 	Refused(c *Client, reason error, now time.Time)
 	// Closed: the session is over: ErrPeerClosed, ErrConsent, ErrNoCheck or the
 	// failure of the handshake. It is not called after Close.
@@ -40,8 +41,8 @@ type ClientEvents interface {
 type Client struct {
 	// What a packet takes stands in one line of the cache: these, and what is first
 	// of the configuration.
-	opener  atomic.Pointer[Opener] // used by Handle's caller only
-	waiting atomic.Bool            // early is not empty
+	opener  atomic.Pointer[srtp.Opener] // used by Handle's caller only
+	waiting atomic.Bool                 // early is not empty
 	cfg     ClientConfig
 	crowd   *Crowd
 
@@ -54,7 +55,7 @@ type Client struct {
 	mapped  netip.AddrPort // how the server sees the client
 	shaking *shaking
 	after   *afterlife
-	sealer  *Sealer
+	sealer  *srtp.Sealer
 	early   []earlyPacket
 }
 
@@ -147,7 +148,7 @@ func (c *Client) hearEarly() {
 	}
 }
 
-func (c *Client) open(opener *Opener, k kind, b []byte, now time.Time) {
+func (c *Client) open(opener *srtp.Opener, k kind, b []byte, now time.Time) {
 	if k == kindRTP {
 		plain, index, err := opener.OpenRTP(b)
 		if err != nil {
@@ -232,11 +233,11 @@ func (c *Client) secure(s *session, err error) error {
 		return err
 	}
 	k := &s.keys
-	sealer, err := newRTCPSealer(k.Profile, k.LocalKey, k.LocalSalt)
+	sealer, err := srtp.NewRTCPSealer(k.Profile, k.LocalKey, k.LocalSalt)
 	if err != nil {
 		return err
 	}
-	opener, err := NewOpener(k.Profile, k.RemoteKey, k.RemoteSalt)
+	opener, err := srtp.NewOpener(k.Profile, k.RemoteKey, k.RemoteSalt)
 	if err != nil {
 		return err
 	}

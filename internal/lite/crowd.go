@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 // CrowdConfig says what the clients of a crowd share.
 type CrowdConfig struct {
 	Certificate *Certificate // what servers are shown
-	// Profiles are the SRTP profiles offered; none: DefaultProfiles.
-	Profiles []Profile
+	// Profiles are the SRTP profiles offered; none: srtp.DefaultProfiles.
+	Profiles []srtp.Profile
 	// Limit caps concurrent DTLS handshakes; nil: one of DefaultHandshakes.
 	Limit *Limiter
 	// Consent is how long a client goes on without an answered check; 0:

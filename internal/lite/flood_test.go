@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 // hello is a datagram that begins a handshake.
@@ -24,7 +25,7 @@ func hello(t testing.TB) []byte {
 	out := make(chan []byte, 10)
 	cert := must(NewCertificate(time.Now()))
 	pipe := newPipe(true, NewLimiter(1), func(b []byte) { out <- append([]byte(nil), b...) })
-	h := handshake{pipe: pipe, client: true, terms: newTerms(cert, DefaultProfiles()), fingerprint: cert.Fingerprint(), limit: NewLimiter(1)}
+	h := handshake{pipe: pipe, client: true, terms: newTerms(cert, srtp.DefaultProfiles()), fingerprint: cert.Fingerprint(), limit: NewLimiter(1)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -55,7 +56,7 @@ func TestAFloodFromUnknownAddressesCostsNoMemory(t *testing.T) {
 		"an answer to no check":               must(stun.Build(stun.BindingSuccess, stun.TransactionID)).Raw,
 		"a DTLS hello":                        hello(t),
 		"a DTLS alert":                        appendRecordHeader(nil, recordAlert, 1, 5, 26),
-		"a report":                            must(must(NewSealer(GCM128, randomBytes(16), randomBytes(12))).SealRTCP(make([]byte, 0, 100), report)),
+		"a report":                            must(must(srtp.NewSealer(srtp.GCM128, randomBytes(16), randomBytes(12))).SealRTCP(make([]byte, 0, 100), report)),
 		"noise":                               randomBytes(1200),
 		"an empty datagram":                   {},
 		"a ChannelData message (RFC 8656)":    append([]byte{0x40, 0, 0, 8}, make([]byte, 8)...),
@@ -193,7 +194,7 @@ func FuzzHandle(f *testing.F) {
 	at, now := netip.MustParseAddrPort("192.0.2.1:5"), time.Now()
 	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: cert.Fingerprint(), Events: newEar(nil)}, now))
 	s.Handle(pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at, now, nil)
-	p.after, p.opener = &afterlife{}, must(newRTCPOpener(GCM128, randomBytes(16), randomBytes(12)))
+	p.after, p.opener = &afterlife{}, must(srtp.NewRTCPOpener(srtp.GCM128, randomBytes(16), randomBytes(12)))
 	f.Fuzz(func(t *testing.T, b []byte, known bool) {
 		from := at
 		if !known {

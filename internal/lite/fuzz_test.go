@@ -9,10 +9,10 @@ import (
 
 	"github.com/pion/dtls/v3/pkg/protocol/recordlayer"
 	"github.com/pion/ice/v4"
-	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 // FuzzKindOf holds that a datagram is what RFC 7983 section 7 and RFC 5761
@@ -44,7 +44,7 @@ func FuzzKindOf(f *testing.F) {
 		require.Equal(t, want, kindOf(b))
 		require.False(t, isHello(b) && kindOf(b) != kindDTLS)
 		require.False(t, isSTUN(b) && kindOf(b) != kindSTUN)
-		if _, ok := headerLen(b); ok {
+		if _, ok := srtp.HeaderLen(b); ok {
 			require.Contains(t, []kind{kindRTP, kindRTCP}, kindOf(b))
 		}
 	})
@@ -123,34 +123,6 @@ func FuzzAfterlife(f *testing.F) {
 			now = now.Add(repeatEvery)
 		}
 		require.LessOrEqual(t, answers, maxRepeats)
-	})
-}
-
-// FuzzHeaderLen holds that the header of an RTP packet ends where Pion says.
-func FuzzHeaderLen(f *testing.F) {
-	h := rtp.Header{Version: 2, PayloadType: 111, SSRC: 1, CSRC: []uint32{1, 2}}
-	plain, err := h.Marshal()
-	require.NoError(f, err)
-	f.Add(plain)
-	require.NoError(f, h.SetExtension(1, []byte{0x30}))
-	levelled, err := h.Marshal()
-	require.NoError(f, err)
-	f.Add(levelled)
-	f.Add([]byte{0x9f, 111, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		n, ok := headerLen(b)
-		if ok {
-			require.GreaterOrEqual(t, n, rtpHeader)
-			require.LessOrEqual(t, n, len(b))
-		}
-		var theirs rtp.Header
-		if m, err := theirs.Unmarshal(b); err == nil && theirs.Version == 2 {
-			require.True(t, ok)
-			if theirs.ExtensionProfile == 0xbede || theirs.ExtensionProfile == 0x1000 {
-				return // Pion may stop within the extensions (RFC 8285 section 4.2)
-			}
-			require.Equal(t, m, n)
-		}
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/pion/logging"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 // flightInterval is how long a DTLS flight waits for its answer before it is
@@ -34,7 +35,7 @@ type handshake struct {
 
 // session is what a handshake leaves behind.
 type session struct {
-	keys   MasterKeys
+	keys   srtp.MasterKeys
 	after  *afterlife
 	closed bool // the peer ended it already
 }
@@ -64,7 +65,7 @@ func (h *handshake) run(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
 	chosen, ok := conn.SelectedSRTPProtectionProfile()
-	profile := Profile(chosen)
+	profile := srtp.Profile(chosen)
 	if !ok || profile.KeyLen() == 0 || len(secret.master) != masterLength {
 		_ = conn.Close() // says so to the peer
 		return nil, fmt.Errorf("%w: the peer does not use SRTP", ErrHandshake)
@@ -119,7 +120,7 @@ type terms struct {
 	server []dtls.ServerOption
 }
 
-func newTerms(c *Certificate, profiles []Profile) *terms {
+func newTerms(c *Certificate, profiles []srtp.Profile) *terms {
 	offered := make([]dtls.SRTPProtectionProfile, len(profiles))
 	for i, p := range profiles {
 		offered[i] = dtls.SRTPProtectionProfile(p)
@@ -153,10 +154,10 @@ func newTerms(c *Certificate, profiles []Profile) *terms {
 }
 
 // exportKeys derives the SRTP keys of a connection (RFC 5764 section 4.2).
-func exportKeys(p Profile, keyed hash.Hash, clientRandom []byte, seen *flightLog) MasterKeys {
+func exportKeys(p srtp.Profile, keyed hash.Hash, clientRandom []byte, seen *flightLog) srtp.MasterKeys {
 	material := make([]byte, 2*(p.KeyLen()+p.SaltLen()))
 	expand(keyed, material, labelExporter, clientRandom, seen.serverRandom[:])
-	return splitMasterKeys(p, material, seen.client)
+	return srtp.SplitMasterKeys(p, material, seen.client)
 }
 
 // secretLog takes the master secret where pion gives it out: as a line of an

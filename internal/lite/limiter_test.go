@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 // readOne reads a datagram in a goroutine of its own.
@@ -99,7 +101,7 @@ func BenchmarkMediaAmongHandshakes(b *testing.B) {
 			conn, err := net.ListenUDP("udp4", nil)
 			require.NoError(b, err)
 			defer conn.Close()
-			stream := must(open(must(NewSealer(GCM128, randomBytes(16), randomBytes(12))), 9))
+			stream := must(openStream(must(srtp.NewSealer(srtp.GCM128, randomBytes(16), randomBytes(12))), 9))
 			var worst, all time.Duration
 			var frames int
 			for range b.N {
@@ -141,7 +143,7 @@ func BenchmarkMediaAmongHandshakes(b *testing.B) {
 }
 
 // shardFrame seals 2,500 packets and hands each 64 of them to the kernel.
-func shardFrame(b *testing.B, st *Stream, conn *net.UDPConn) {
+func shardFrame(b *testing.B, st *srtp.Stream, conn *net.UDPConn) {
 	header, _ := testPacket(b, 0, 9, nil)
 	dst, payload := make([]byte, 0, 256), make([]byte, 80)
 	for i := range 2500 {

@@ -2,16 +2,19 @@ package lite
 
 import (
 	"bytes"
+	"crypto/rand"
 	"net"
 	"net/netip"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 // patience is how long something that has to happen may take on a busy machine.
@@ -103,7 +106,7 @@ type ear struct {
 
 	mu     sync.Mutex
 	to     netip.AddrPort
-	sealer *Sealer
+	sealer *srtp.Sealer
 	send   Sender
 }
 
@@ -112,7 +115,7 @@ func newEar(send Sender) *ear {
 		closed: make(chan error, 2), send: send}
 }
 
-func (e *ear) Ready(_ *Peer, to netip.AddrPort, s *Sealer) {
+func (e *ear) Ready(_ *Peer, to netip.AddrPort, s *srtp.Sealer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.to, e.sealer = to, s
@@ -136,16 +139,16 @@ func (e *ear) RTCP(_ *Peer, packet []byte, _ time.Time) {
 func (e *ear) Closed(_ *Peer, reason error) { e.closed <- reason }
 
 // stream opens a stream for sending.
-func (e *ear) stream(t testing.TB, ssrc uint32) *Stream {
+func (e *ear) stream(t testing.TB, ssrc uint32) *srtp.Stream {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	st, err := open(e.sealer, ssrc)
+	st, err := openStream(e.sealer, ssrc)
 	require.NoError(t, err)
 	return st
 }
 
 // speak seals a packet and sends it where the peer is.
-func (e *ear) speak(t testing.TB, st *Stream, seq uint16, payload []byte) (plain []byte) {
+func (e *ear) speak(t testing.TB, st *srtp.Stream, seq uint16, payload []byte) (plain []byte) {
 	t.Helper()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -282,4 +285,38 @@ func (x *pair) waitReady(t testing.TB) {
 func (x *pair) waitKeys(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool { return x.client.opener.Load() != nil }, patience, time.Millisecond)
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
+
+// packet builds an RTP packet with a CSRC and a header extension, as ears get.
+func testPacket(t testing.TB, seq uint16, ssrc uint32, payload []byte) (header, whole []byte) {
+	t.Helper()
+	h := rtp.Header{Version: 2, Marker: seq%7 == 0, PayloadType: 111, SequenceNumber: seq,
+		Timestamp: uint32(seq) * 960, SSRC: ssrc, CSRC: []uint32{7}}
+	require.NoError(t, h.SetExtension(1, []byte{0x85}))
+	header, err := h.Marshal()
+	require.NoError(t, err)
+	return header, append(bytes.Clone(header), payload...)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// openStream makes a stream that can seal packets again.
+func openStream(s *srtp.Sealer, ssrc uint32) (*srtp.Stream, error) {
+	st := new(srtp.Stream)
+	if err := s.Stream(st, ssrc); err != nil {
+		return nil, err
+	}
+	st.Remember()
+	return st, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 type PeerEvents interface {
 	// Ready: the keys are there. Packets sealed with s go to the address. From
 	// now on s belongs to the owner.
-	Ready(p *Peer, to netip.AddrPort, s *Sealer)
+	Ready(p *Peer, to netip.AddrPort, s *srtp.Sealer)
 	// Moved: the peer is to be reached there from now on.
 	Moved(p *Peer, to netip.AddrPort)
 	// RTCP: an authentic compound packet came. It is valid during the call.
@@ -75,7 +76,7 @@ type Peer struct {
 	lastSeen time.Time      // the last check at all
 	shaking  *shaking       // while a handshake runs
 	after    *afterlife     // once it is done
-	opener   *Opener
+	opener   *srtp.Opener
 
 	events    sync.Mutex // held during callbacks
 	announced netip.AddrPort
@@ -133,7 +134,7 @@ func (p *Peer) checked(from netip.AddrPort, nominated bool, now time.Time) {
 }
 
 // announce tells the owner where the peer is; with a sealer, for the first time.
-func (p *Peer) announce(s *Sealer) {
+func (p *Peer) announce(s *srtp.Sealer) {
 	p.events.Lock()
 	defer p.events.Unlock()
 	p.mu.Lock()
@@ -199,11 +200,11 @@ func (p *Peer) secure(s *session, err error) error {
 		return err
 	}
 	k := &s.keys
-	sealer, err := NewSealer(k.Profile, k.LocalKey, k.LocalSalt)
+	sealer, err := srtp.NewSealer(k.Profile, k.LocalKey, k.LocalSalt)
 	if err != nil {
 		return err
 	}
-	opener, err := newRTCPOpener(k.Profile, k.RemoteKey, k.RemoteSalt)
+	opener, err := srtp.NewRTCPOpener(k.Profile, k.RemoteKey, k.RemoteSalt)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/pion/dtls/v3"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 // full is a PeerConnection of pion/webrtc.
@@ -133,7 +134,7 @@ func listenWith(t testing.TB, s *stage, f *full, ssrc uint32) (*Peer, *ear, <-ch
 }
 
 func TestPionHearsALiteServerByteForByteInEveryProfile(t *testing.T) {
-	for _, p := range DefaultProfiles() {
+	for _, p := range srtp.DefaultProfiles() {
 		t.Run(p.String(), func(t *testing.T) {
 			s := newStage(t)
 			f := newFull(t, func(e *webrtc.SettingEngine) {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 const (
@@ -25,8 +27,8 @@ type ServerConfig struct {
 	Certificate *Certificate // what peers are shown
 	Send        Sender       // takes what the server sends, but for replies that Handle is told another way for
 	// Profiles are the SRTP profiles in the server's order of preference; none:
-	// DefaultProfiles.
-	Profiles []Profile
+	// srtp.DefaultProfiles.
+	Profiles []srtp.Profile
 	// Limit caps concurrent DTLS handshakes; nil: one of DefaultHandshakes.
 	Limit *Limiter
 	// Consent is how long a peer lives without an authenticated check, and how
@@ -82,13 +84,13 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 }
 
 // checkProfiles fills in the default, and refuses what cannot be spoken.
-func checkProfiles(profiles *[]Profile) error {
+func checkProfiles(profiles *[]srtp.Profile) error {
 	if len(*profiles) == 0 {
-		*profiles = DefaultProfiles()
+		*profiles = srtp.DefaultProfiles()
 	}
 	for _, p := range *profiles {
 		if p.KeyLen() == 0 {
-			return fmt.Errorf("%v is not supported: use %v", p, DefaultProfiles())
+			return fmt.Errorf("%v is not supported: use %v", p, srtp.DefaultProfiles())
 		}
 	}
 	return nil

@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
 func TestALiteClientHearsALiteServerInEveryProfile(t *testing.T) {
-	for _, p := range DefaultProfiles() {
+	for _, p := range srtp.DefaultProfiles() {
 		t.Run(p.String(), func(t *testing.T) {
 			s := newStage(t)
-			a := newAudience(t, func(c *CrowdConfig) { c.Profiles = []Profile{p} })
+			a := newAudience(t, func(c *CrowdConfig) { c.Profiles = []srtp.Profile{p} })
 			x := join(t, s, a, nil)
 			x.waitReady(t)
 			assert.Equal(t, p, x.ear.sealer.Profile())
@@ -43,10 +44,10 @@ func TestALiteClientHearsALiteServerInEveryProfile(t *testing.T) {
 
 func TestTheServerPicksTheProfile(t *testing.T) {
 	s := newStage(t)
-	a := newAudience(t, func(c *CrowdConfig) { c.Profiles = []Profile{CM128SHA1, GCM256, GCM128} })
+	a := newAudience(t, func(c *CrowdConfig) { c.Profiles = []srtp.Profile{srtp.CM128SHA1, srtp.GCM256, srtp.GCM128} })
 	x := join(t, s, a, nil)
 	x.waitReady(t)
-	assert.Equal(t, GCM128, x.ear.sealer.Profile())
+	assert.Equal(t, srtp.GCM128, x.ear.sealer.Profile())
 }
 
 func TestAClientThatClosesIsGoneAtOnce(t *testing.T) {

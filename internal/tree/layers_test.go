@@ -18,7 +18,7 @@ const module = "github.com/earshot-audio/earshot/"
 var layers = map[string][]string{
 	"room":              {},
 	"room/fanout":       {"internal/prefetch"},
-	"room/rtc":          {"room/fanout", "internal/lite", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
+	"room/rtc":          {"room/fanout", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
 	"store":             {"room"},
 	"signaling/wire":    {},
 	"signaling/whip":    {"signaling/wire", "internal/iceuri", "internal/sdp"},
@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"loadgen/scenario":  {"loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/neteq":     {},
 	"loadgen/measure":   {"loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
-	"loadgen":           {"signaling/wire", "internal/lite", "internal/sdp", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network", "internal/prefetch", "internal/iceuri"},
+	"loadgen":           {"signaling/wire", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network", "internal/prefetch", "internal/iceuri"},
 	"loadgen/report":    {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure"},
 	"loadgen/watch":     {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
 	"loadgen/capacity":  {"loadgen", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart"},
@@ -42,7 +42,8 @@ var layers = map[string][]string{
 	"internal/iceuri":   {},
 	"internal/prefetch": {},
 	"internal/udpbatch": {},
-	"internal/lite":     {"internal/sdp", "internal/prefetch"},
+	"internal/lite":     {"internal/sdp", "internal/srtp", "internal/prefetch"},
+	"internal/srtp":     {"internal/prefetch"},
 	"internal/sdp":      {},
 	"internal/chart":    {},
 	"internal/tree":     {}, // tests alone

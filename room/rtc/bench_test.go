@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
@@ -31,18 +31,18 @@ func (d *discard) WriteBatch(ms []udpbatch.Message) (int, error) {
 }
 
 // sealedEar is a lean ear with keys and without a connection.
-func sealedEar(t testing.TB, profile lite.Profile, to netip.AddrPort, sections int) *lean {
+func sealedEar(t testing.TB, profile srtp.Profile, to netip.AddrPort, sections int) *lean {
 	t.Helper()
 	key, salt := make([]byte, profile.KeyLen()), make([]byte, profile.SaltLen())
 	_, _ = rand.Read(key)
 	_, _ = rand.Read(salt)
-	sealer, err := lite.NewSealer(profile, key, salt)
+	sealer, err := srtp.NewSealer(profile, key, salt)
 	require.NoError(t, err)
 	return linked(t, sealer, to, sections)
 }
 
 // linked is a lean ear's link with the given keys.
-func linked(t testing.TB, sealer *lite.Sealer, to netip.AddrPort, sections int) *lean {
+func linked(t testing.TB, sealer *srtp.Sealer, to netip.AddrPort, sections int) *lean {
 	t.Helper()
 	l := &lean{name: "bench", to: to, sealer: sealer, voices: make([]voice, sections)}
 	for i := range l.voices {
@@ -69,7 +69,7 @@ func BenchmarkShard(b *testing.B) {
 		name   string
 		writer batchWriter
 	}{{"discarded", &discard{}}, {"sent", p.of(0)}} {
-		for _, profile := range lite.DefaultProfiles() {
+		for _, profile := range srtp.DefaultProfiles() {
 			b.Run(fmt.Sprintf("%s/%s", row.name, profile), func(b *testing.B) {
 				spare := &batches{}
 				var outs []*outbox

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -108,7 +108,7 @@ func TestAnEarThatLosesTenPacketsAsksAndHearsEverything(t *testing.T) {
 		{name: "partly longer ago", before: 40, lead: func(int) int { return 5 },
 			change: func(_ *lean, s *studio) { s.say(32 - after - 4) }, again: 4 - 1},
 	} {
-		for _, p := range lite.DefaultProfiles() {
+		for _, p := range srtp.DefaultProfiles() {
 			t.Run(fmt.Sprint(row.name, ", ", p), func(t *testing.T) {
 				s := newStudio(t, &tape{})
 				s.say(row.before)
@@ -189,7 +189,7 @@ func TestWhatIsSentAgainIsNeverAnotherPacket(t *testing.T) {
 		{"the extension's id", func(v *voice) { v.level++ }, 0},
 		{"the extension is left out", func(v *voice) { v.level = 0 }, 0},
 	} {
-		for _, p := range lite.DefaultProfiles() {
+		for _, p := range srtp.DefaultProfiles() {
 			t.Run(fmt.Sprint(row.name, ", ", p), func(t *testing.T) {
 				s := newStudio(t, &tape{})
 				l, _ := keyed(t, p)
@@ -222,7 +222,7 @@ func TestWhatIsRememberedDoesNotGrowWithTheListeners(t *testing.T) {
 		before := heap()
 		list := make([]*lean, ears)
 		for i := range list {
-			list[i], _ = keyed(t, lite.GCM128)
+			list[i], _ = keyed(t, srtp.GCM128)
 			list[i].voices[0].asks = asks
 			_, err := s.hall.AddEar(list[i], fanout.Listening{Sections: 1})
 			require.NoError(t, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -32,7 +33,7 @@ type lean struct {
 	// From here on, up to the mailbox, all belongs to the shard once the hall
 	// has the ear.
 	to     netip.AddrPort
-	sealer *lite.Sealer
+	sealer *srtp.Sealer
 	voices []voice
 
 	packets atomic.Uint64
@@ -176,7 +177,7 @@ func (l *lean) disconnect(finish func(error)) {
 }
 
 // Ready implements lite.PeerEvents.
-func (l *lean) Ready(_ *lite.Peer, to netip.AddrPort, s *lite.Sealer) {
+func (l *lean) Ready(_ *lite.Peer, to netip.AddrPort, s *srtp.Sealer) {
 	e := l.ear.room.engine
 	up := e.flights.last(to, l.asked)
 	if up.IsZero() {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
@@ -48,14 +48,14 @@ func packetAt(seq uint16) fanout.Packet {
 }
 
 // keyed makes an ear's link and what opens its packets.
-func keyed(t *testing.T, p lite.Profile) (*lean, *lite.Opener) {
+func keyed(t *testing.T, p srtp.Profile) (*lean, *srtp.Opener) {
 	t.Helper()
 	key, salt := make([]byte, p.KeyLen()), make([]byte, p.SaltLen())
 	_, _ = rand.Read(key)
 	_, _ = rand.Read(salt)
-	sealer, err := lite.NewSealer(p, key, salt)
+	sealer, err := srtp.NewSealer(p, key, salt)
 	require.NoError(t, err)
-	opener, err := lite.NewOpener(p, key, salt)
+	opener, err := srtp.NewOpener(p, key, salt)
 	require.NoError(t, err)
 	return linked(t, sealer, address(1), 1), opener
 }
@@ -63,7 +63,7 @@ func keyed(t *testing.T, p lite.Profile) (*lean, *lite.Opener) {
 // Wherever the room's own count stands when an ear joins, and though it loses
 // its first packets, it hears the rest, through any rollover.
 func TestAnEarThatJoinsAnywhereAndLosesItsFirstPacketsHearsTheRest(t *testing.T) {
-	for _, p := range lite.DefaultProfiles() {
+	for _, p := range srtp.DefaultProfiles() {
 		for _, start := range []uint16{0, 1, 32767, 32768, 65530} {
 			t.Run(fmt.Sprint(p, " from ", start), func(t *testing.T) {
 				l, opener := keyed(t, p)
@@ -112,7 +112,7 @@ func TestAnEarThatJoinsAnywhereAndLosesItsFirstPacketsHearsTheRest(t *testing.T)
 }
 
 func TestAnEarWithoutTheExtensionSendsNone(t *testing.T) {
-	l, opener := keyed(t, lite.GCM128)
+	l, opener := keyed(t, srtp.GCM128)
 	l.voices[0].level = 0
 	sink := &tape{}
 	out := outboxTo(sink)
@@ -135,7 +135,7 @@ func TestAFullSocketDropsAndCountsAndNobodyWaits(t *testing.T) {
 	out := outboxTo(sink)
 	ears := make([]*lean, batchPackets+taken/2)
 	for i := range ears {
-		ears[i], _ = keyed(t, lite.GCM128)
+		ears[i], _ = keyed(t, srtp.GCM128)
 		require.NoError(t, ears[i].Send(out, 0, packetAt(1)))
 	}
 	assert.Equal(t, batchPackets-taken, out.Flush(), "all of the second batch fits")
@@ -158,7 +158,7 @@ func TestAFullSocketDropsAndCountsAndNobodyWaits(t *testing.T) {
 func TestLongPacketsFillABatchSooner(t *testing.T) {
 	sink := &tape{}
 	out := outboxTo(sink)
-	l, _ := keyed(t, lite.GCM128)
+	l, _ := keyed(t, srtp.GCM128)
 	p := packetAt(0)
 	p.Frame.Payload = make([]byte, 1200)
 	for i := range 100 {
@@ -173,7 +173,7 @@ func TestLongPacketsFillABatchSooner(t *testing.T) {
 }
 
 func TestSealingAndSendingAllocatesNothing(t *testing.T) {
-	for _, profile := range lite.DefaultProfiles() {
+	for _, profile := range srtp.DefaultProfiles() {
 		l, _ := keyed(t, profile)
 		out := outboxTo(&discard{})
 		p := packetAt(0)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
@@ -71,7 +71,7 @@ func (p *pad) say(seq uint16, level uint8) {
 // subscribed is an ear of the property test.
 type subscribed struct {
 	*lean
-	opener *lite.Opener
+	opener *srtp.Opener
 	sub    *fanout.Subscription
 }
 
@@ -98,7 +98,7 @@ func TestNoNonceIsUsedTwiceWhateverTheRoomDoes(t *testing.T) {
 		}
 		var all []*subscribed
 		for i := range 4 {
-			profile := lite.DefaultProfiles()[i%3]
+			profile := srtp.DefaultProfiles()[i%3]
 			s := keyedFor(t, profile, address(i), 1+i%2)
 			s.sub, err = hall.AddEar(s.lean, fanout.Listening{Sections: 1 + i%2, Owner: uint32(i)})
 			require.NoError(t, err)
@@ -143,14 +143,14 @@ func TestNoNonceIsUsedTwiceWhateverTheRoomDoes(t *testing.T) {
 	assert.Positive(t, reports, "and there were reports")
 }
 
-func keyedFor(t require.TestingT, p lite.Profile, to netip.AddrPort, sections int) *subscribed {
+func keyedFor(t require.TestingT, p srtp.Profile, to netip.AddrPort, sections int) *subscribed {
 	key, salt := make([]byte, p.KeyLen()), make([]byte, p.SaltLen())
 	for i := range key {
 		key[i] = byte(i)
 	}
-	sealer, err := lite.NewSealer(p, key, salt)
+	sealer, err := srtp.NewSealer(p, key, salt)
 	require.NoError(t, err)
-	opener, err := lite.NewOpener(p, key, salt)
+	opener, err := srtp.NewOpener(p, key, salt)
 	require.NoError(t, err)
 	l := &lean{
 		ear:  &Ear{session: &session{room: &Room{engine: &Engine{}}}}, // whose readers would be told to hurry
@@ -200,7 +200,7 @@ func (s *subscribed) check(t *rapid.T, sent [][]byte) (resent, switched, reports
 		if n.rtcp = isReport(b); n.rtcp {
 			n.ssrc = binary.BigEndian.Uint32(b[4:])
 			trailer := b[len(b)-4:]
-			if s.sealer.Profile() == lite.CM128SHA1 { // the tag comes after the index
+			if s.sealer.Profile() == srtp.CM128SHA1 { // the tag comes after the index
 				trailer = b[len(b)-14:]
 			}
 			n.index = uint64(binary.BigEndian.Uint32(trailer) &^ (1 << 31))

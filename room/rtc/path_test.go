@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -35,7 +35,7 @@ func TestAFrameAllocatesNothingForItsListeners(t *testing.T) {
 		require.NoError(t, err)
 		defer hall.Close()
 		for range ears {
-			_, err := hall.AddEar(sealedEar(t, lite.GCM128, to, 1), fanout.Listening{Sections: 1})
+			_, err := hall.AddEar(sealedEar(t, srtp.GCM128, to, 1), fanout.Listening{Sections: 1})
 			require.NoError(t, err)
 		}
 		m, err := hall.AddMic(1)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
 
@@ -95,7 +96,7 @@ func TestAReaderRestsWhenNothingCallsForHaste(t *testing.T) {
 			newSession(&Room{engine: r.engine}, nil, nil)
 		}, true},
 		{"a packet that a listener has missed", func(t *testing.T, r *reader, _ time.Time) {
-			l, _ := keyed(t, lite.GCM128)
+			l, _ := keyed(t, srtp.GCM128)
 			l.ear = &Ear{session: &session{room: &Room{engine: r.engine}}}
 			l.voices[0].asks = true
 			l.note(nackFor(t, l.voices[0].ssrc, 1))

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -24,7 +24,7 @@ const (
 // voice is one section of a lean ear: all that a packet changes, in one piece of
 // memory. It belongs to the goroutine that feeds the ear.
 type voice struct {
-	stream  lite.Stream
+	stream  srtp.Stream
 	ssrc    uint32
 	payload uint8 // the payload type of Opus
 	level   uint8 // the id of the loudness extension, 0: none

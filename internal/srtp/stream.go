@@ -1,4 +1,4 @@
-package lite
+package srtp
 
 import "encoding/binary"
 
@@ -96,7 +96,7 @@ func (st *Stream) admit(dst, header, payload []byte) (uint64, error) {
 	index, ok := st.sealed.extend(binary.BigEndian.Uint16(header[2:]))
 	if !ok {
 		if st.sealed.highest > 1<<47 {
-			return 0, ErrKeyWorn
+			return 0, ErrKeyExhausted
 		}
 		return 0, ErrIndexUsed
 	}

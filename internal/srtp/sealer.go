@@ -1,4 +1,4 @@
-package lite
+package srtp
 
 import (
 	"encoding/binary"
@@ -35,8 +35,8 @@ func NewSealer(p Profile, key, salt []byte) (*Sealer, error) {
 	return s, nil
 }
 
-// newRTCPSealer makes a sealer that seals reports only: it has no streams.
-func newRTCPSealer(p Profile, key, salt []byte) (*Sealer, error) {
+// NewRTCPSealer makes a sealer that seals reports only: it has no streams.
+func NewRTCPSealer(p Profile, key, salt []byte) (*Sealer, error) {
 	d, err := newDerivation(p, key, salt)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the RTCP key: %w", err)
@@ -83,7 +83,7 @@ func (s *Sealer) SealRTCP(dst, packet []byte) ([]byte, error) {
 		return dst, ErrShortBuffer
 	}
 	if s.index == MaxRTCPIndex {
-		return dst, ErrKeyWorn
+		return dst, ErrKeyExhausted
 	}
 	s.index++
 	return s.rtcp.sealRTCP(dst, packet, binary.BigEndian.Uint32(packet[4:]), s.index), nil

@@ -1,23 +1,21 @@
-package lite
+package srtp
 
 import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
-
-	"github.com/pion/dtls/v3"
 )
 
 // Profile is an SRTP protection profile, by its number in the DTLS use_srtp
-// extension (RFC 5764 section 4.1.2, RFC 7714 section 14.2).
+// extension (RFC 5764, section 4.1.2; RFC 7714, section 14.2).
 type Profile uint16
 
-// The profiles that this package speaks.
+// The profiles that the package supports.
 const (
-	CM128SHA1 Profile = Profile(dtls.SRTP_AES128_CM_HMAC_SHA1_80)
-	GCM128    Profile = Profile(dtls.SRTP_AEAD_AES_128_GCM)
-	GCM256    Profile = Profile(dtls.SRTP_AEAD_AES_256_GCM)
+	CM128SHA1 Profile = 0x0001
+	GCM128    Profile = 0x0007
+	GCM256    Profile = 0x0008
 )
 
 // DefaultProfiles are all profiles, the cheapest to seal first.
@@ -115,9 +113,9 @@ type MasterKeys struct {
 	RemoteKey, RemoteSalt []byte // what the other side seals with
 }
 
-// splitMasterKeys takes the exporter's material apart: client key, server key,
+// SplitMasterKeys takes the exporter's material apart: client key, server key,
 // client salt, server salt (RFC 5764 section 4.2).
-func splitMasterKeys(p Profile, material []byte, client bool) MasterKeys {
+func SplitMasterKeys(p Profile, material []byte, client bool) MasterKeys {
 	k, s := p.KeyLen(), p.SaltLen()
 	keys := MasterKeys{
 		Profile:  p,

@@ -1,4 +1,4 @@
-package lite
+package srtp
 
 // window remembers which of the last 64 indices were seen (RFC 3711 section
 // 3.3.2). The zero value has seen nothing.

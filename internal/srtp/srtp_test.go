@@ -1,4 +1,4 @@
-package lite
+package srtp
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/srtp/v3"
+	pion "github.com/pion/srtp/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -28,10 +28,10 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-func pionContext(t testing.TB, p Profile, key, salt []byte) *srtp.Context {
+func pionContext(t testing.TB, p Profile, key, salt []byte) *pion.Context {
 	t.Helper()
-	ctx, err := srtp.CreateContext(key, salt, srtp.ProtectionProfile(p),
-		srtp.SRTPReplayProtection(64), srtp.SRTCPReplayProtection(64))
+	ctx, err := pion.CreateContext(key, salt, pion.ProtectionProfile(p),
+		pion.SRTPReplayProtection(64), pion.SRTCPReplayProtection(64))
 	require.NoError(t, err)
 	return ctx
 }
@@ -355,6 +355,34 @@ func TestSourcesAreBounded(t *testing.T) {
 			assert.ErrorIs(t, errRTCP, ErrSources)
 		}
 	}
+}
+
+// FuzzHeaderLen holds that the header of an RTP packet ends where Pion says.
+func FuzzHeaderLen(f *testing.F) {
+	h := rtp.Header{Version: 2, PayloadType: 111, SSRC: 1, CSRC: []uint32{1, 2}}
+	plain, err := h.Marshal()
+	require.NoError(f, err)
+	f.Add(plain)
+	require.NoError(f, h.SetExtension(1, []byte{0x30}))
+	levelled, err := h.Marshal()
+	require.NoError(f, err)
+	f.Add(levelled)
+	f.Add([]byte{0x9f, 111, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, ok := HeaderLen(b)
+		if ok {
+			require.GreaterOrEqual(t, n, rtpHeader)
+			require.LessOrEqual(t, n, len(b))
+		}
+		var theirs rtp.Header
+		if m, err := theirs.Unmarshal(b); err == nil && theirs.Version == 2 {
+			require.True(t, ok)
+			if theirs.ExtensionProfile == 0xbede || theirs.ExtensionProfile == 0x1000 {
+				return // Pion may stop within the extensions (RFC 8285 section 4.2)
+			}
+			require.Equal(t, m, n)
+		}
+	})
 }
 
 func FuzzOpening(f *testing.F) {

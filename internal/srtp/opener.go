@@ -1,4 +1,4 @@
-package lite
+package srtp
 
 import (
 	"encoding/binary"
@@ -61,8 +61,8 @@ func NewOpener(p Profile, key, salt []byte) (*Opener, error) {
 	return o, nil
 }
 
-// newRTCPOpener makes an opener of reports only: RTP is not authentic to it.
-func newRTCPOpener(p Profile, key, salt []byte) (*Opener, error) {
+// NewRTCPOpener makes an opener of reports only: RTP is not authentic to it.
+func NewRTCPOpener(p Profile, key, salt []byte) (*Opener, error) {
 	d, err := newDerivation(p, key, salt)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the RTCP key: %w", err)
@@ -82,7 +82,7 @@ func (d *derivation) rtcpOpener() (*Opener, error) {
 // index (rollover count and sequence number). If the packet is refused its
 // bytes may have changed.
 func (o *Opener) OpenRTP(packet []byte) (plain []byte, index uint64, err error) {
-	n, ok := headerLen(packet)
+	n, ok := HeaderLen(packet)
 	if !ok || len(packet) < n+o.profile.tagLen() {
 		return nil, 0, ErrMalformed
 	}
@@ -156,8 +156,8 @@ func find(sources []source, ssrc uint32) int {
 	return -1
 }
 
-// headerLen gives the length of an RTP header with CSRCs and extensions.
-func headerLen(b []byte) (int, bool) {
+// HeaderLen gives the length of an RTP header with CSRCs and extensions.
+func HeaderLen(b []byte) (int, bool) {
 	if len(b) < rtpHeader || b[0]>>6 != 2 {
 		return 0, false
 	}

@@ -1,4 +1,4 @@
-package lite
+package srtp
 
 import (
 	"encoding/binary"
