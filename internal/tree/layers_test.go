@@ -1,4 +1,3 @@
-// Package earshot_test holds what concerns the tree as a whole.
 package tree_test
 
 import (
@@ -13,8 +12,8 @@ import (
 
 const module = "github.com/earshot-audio/earshot/"
 
-// layers is which packages of the project each package may import. A package
-// that is missing here is a decision that has not been made.
+// layers lists which packages of the project each package may import. A new
+// package needs a row; docs/architecture.md draws them.
 var layers = map[string][]string{
 	"room":              {},
 	"room/fanout":       {"internal/prefetch"},
@@ -53,8 +52,8 @@ var layers = map[string][]string{
 	"cmd/earshot":       {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "store"},
 }
 
-// foreign is what the rules and the wire format may not even reach through
-// others: sockets, JSON and WebRTC.
+// foreign lists what a package may not even import indirectly: sockets, JSON and
+// WebRTC, for the rules and the wire format.
 var foreign = map[string][]string{
 	"room":           {"net", "net/http", "encoding/json", "github.com/pion/"},
 	"room/fanout":    {"net", "net/http", "encoding/json", "github.com/pion/webrtc"},
@@ -68,13 +67,13 @@ func list(t *testing.T, args ...string) []string {
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
-func TestEachPackageImportsOnlyTheLayersBelowIt(t *testing.T) {
+func TestPackagesImportOnlyTheirLayers(t *testing.T) {
 	for _, line := range list(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
 		path, imports, _ := strings.Cut(line, " ")
 		name, ours := strings.CutPrefix(path, module)
 		require.True(t, ours, "%s is not in %s", path, module)
 		allowed, known := layers[name]
-		if !assert.True(t, known, "package %s has no layer: give it one", name) {
+		if !assert.True(t, known, "package %s has no row in layers", name) {
 			continue
 		}
 		for _, i := range strings.Fields(imports) {
@@ -85,7 +84,7 @@ func TestEachPackageImportsOnlyTheLayersBelowIt(t *testing.T) {
 	}
 }
 
-func TestTheGeneratorReachesNothingOfTheServer(t *testing.T) {
+func TestLoadReachesNothingOfTheServer(t *testing.T) {
 	deps := list(t, "-deps", "./loadgen/...")
 	for _, name := range []string{"room", "room/fanout", "room/rtc", "signaling", "signaling/whip", "store"} {
 		assert.NotContains(t, deps, module+name)
@@ -93,7 +92,7 @@ func TestTheGeneratorReachesNothingOfTheServer(t *testing.T) {
 	assert.Contains(t, deps, module+"signaling/wire")
 }
 
-func TestTheRulesReachNoSocketsJSONOrWebRTC(t *testing.T) {
+func TestRulesReachNoSocketsJSONOrWebRTC(t *testing.T) {
 	for name, banned := range foreign {
 		deps := list(t, "-deps", "./"+name)
 		for _, b := range banned {

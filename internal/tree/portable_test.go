@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// What packets do there is tested on this system: room/rtc and internal/udpbatch
-// have their portable way.
-func TestTheTreeIsBuiltForOtherSystems(t *testing.T) {
+// Whether packets get through there is tested on this system, with the portable
+// code of room/rtc and internal/udpbatch.
+func TestTreeBuildsForOtherSystems(t *testing.T) {
 	for _, system := range []string{"darwin", "windows"} {
 		t.Run(system, func(t *testing.T) {
 			build := exec.CommandContext(t.Context(), "go", "build", "./...")

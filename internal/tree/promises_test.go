@@ -1,9 +1,8 @@
 package tree_test
 
 import (
-	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,33 +16,43 @@ var (
 	definedTest = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
 )
 
-// testsOfTheTree are the names of all tests there are.
+// testsOf returns the names of a file's tests and fuzz tests.
+func testsOf(t *testing.T, file string) []string {
+	t.Helper()
+	if !strings.HasSuffix(file, "_test.go") {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var names []string
+	for _, m := range definedTest.FindAllSubmatch(text, -1) {
+		names = append(names, string(m[1]))
+	}
+	return names
+}
+
+// testsOfTheTree returns the names of all tests there are.
 func testsOfTheTree(t *testing.T) map[string]bool {
 	t.Helper()
 	there := map[string]bool{}
-	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
-			return err
+	for _, file := range goFiles(t) {
+		for _, name := range testsOf(t, file) {
+			there[name] = true
 		}
-		text, err := os.ReadFile(path)
-		for _, m := range definedTest.FindAllSubmatch(text, -1) {
-			there[string(m[1])] = true
-		}
-		return err
-	}))
+	}
 	return there
 }
 
-func TestEachPromiseOfSecurityIsHeldByATestThatExists(t *testing.T) {
+func TestPromisesOfSecurityNameTests(t *testing.T) {
 	requireHeld(t, "docs/security.md", 30)
 }
 
-func TestEachPromiseOfAnEarIsHeldByATestThatExists(t *testing.T) {
+func TestPromisesOfMediaNameTests(t *testing.T) {
 	requireHeld(t, "docs/media.md", 40)
 }
 
-// requireHeld requires that each row of a document's tables of promises, of which
-// it has at least so many, names tests that there are.
+// requireHeld requires that a document has at least so many promises, which are the
+// rows of its tables, and that each of them names tests that exist.
 func requireHeld(t *testing.T, document string, least int) {
 	t.Helper()
 	text, err := os.ReadFile(document)
@@ -64,20 +73,15 @@ func requireHeld(t *testing.T, document string, least int) {
 	assert.GreaterOrEqual(t, promises, least)
 }
 
-// Whoever hunts for what a fuzz test has found before finds it in the tree.
-func TestEachFuzzTestHasItsSeedsInTheTree(t *testing.T) {
-	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		for _, m := range definedTest.FindAllSubmatch(text, -1) {
-			if name := string(m[1]); strings.HasPrefix(name, "Fuzz") {
-				seeds, _ := os.ReadDir(filepath.Join(filepath.Dir(path), "testdata", "fuzz", name))
+// A fuzz test's seeds are what fuzzing has found before.
+func TestFuzzTestsHaveSeeds(t *testing.T) {
+	for _, file := range goFiles(t) {
+		for _, name := range testsOf(t, file) {
+			if strings.HasPrefix(name, "Fuzz") {
+				seeds, _ := os.ReadDir(path.Join(path.Dir(file), "testdata", "fuzz", name))
 				assert.NotEmpty(t, seeds, "%s in %s has none: run it for a little with go test -fuzz, and copy some of what it finds "+
-					"interesting from $(go env GOCACHE)/fuzz to its testdata/fuzz/%s", name, path, name)
+					"interesting from $(go env GOCACHE)/fuzz to its testdata/fuzz/%s", name, file, name)
 			}
 		}
-		return err
-	}))
+	}
 }

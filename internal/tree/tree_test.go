@@ -5,8 +5,13 @@ package tree_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // TestMain runs the tests at the root of the module, so that they name files as
@@ -17,4 +22,17 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	m.Run()
+}
+
+// goFiles returns the paths of all Go files of the tree.
+func goFiles(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".go") {
+			files = append(files, filepath.ToSlash(path))
+		}
+		return err
+	}))
+	return files
 }
