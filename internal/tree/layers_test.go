@@ -31,6 +31,7 @@ var layers = map[string][]string{
 	"loadgen/measure":   {"loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
 	"loadgen":           {"signaling/wire", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network", "internal/prefetch", "internal/iceuri"},
 	"loadgen/report":    {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure"},
+	"loadgen/figure":    {"loadgen/report", "loadgen/metric"},
 	"loadgen/watch":     {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
 	"loadgen/capacity":  {"loadgen", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart"},
 	"loadgen/compare":   {"loadgen/report", "loadgen/metric"},
