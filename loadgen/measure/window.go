@@ -112,7 +112,7 @@ func (w *window) enter(p part, phases uint64) {
 	value, owed := w.value()
 	w.values.Count()
 	for _, t := range w.thresholds {
-		w.values.Enter(t, value, owed, w.recent[0].from, p.until)
+		w.values.Enter(t, value, nil, owed, w.recent[0].from, p.until)
 	}
 }
 

@@ -65,11 +65,17 @@ type Threshold struct {
 
 // A Result is what a threshold came to.
 type Result struct {
-	// OK is whether the threshold holds, or nil if there was no data.
+	// OK is whether the threshold holds, or nil if there was no data or it is
+	// undecided.
 	OK *bool
 	// Value is the figure that was compared, in the metric's unit; nil if there
-	// was no data.
+	// was no data. Where the figure is in doubt it is the worst case.
 	Value *float64
+	// Best is the figure's best case, or nil if the figure is not in doubt.
+	Best *float64
+	// Undecided is set where the threshold holds at one end of the doubt and not
+	// at the other.
+	Undecided bool
 	// Reason says why there is no Value; it is empty if there is one.
 	Reason string
 	// From and Until are the window that did worst, since the run began; 0 if

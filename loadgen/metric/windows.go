@@ -10,65 +10,104 @@ import (
 // KindWindows is the kind of a [Windows].
 const KindWindows Kind = "windows"
 
-// Windows is what some thresholds over a window came to as the window slid over
-// a run: of each the worst. It stands in [Values] under the thresholds'
-// [Threshold.Source].
+// Windows has the results of thresholds over a window as the window slid over a
+// run. It stands in [Values] under the thresholds' [Threshold.Source].
 //
 // It is for one goroutine at a time.
 type Windows struct {
-	worst map[string]worst // by the threshold
+	results map[string]windowResults // by the threshold
 	// Number is how many windows there were.
 	Number int
 }
 
-// worst is the window in which a threshold did worst.
-type worst struct {
-	result      Result
-	from, until time.Duration
+// windowResults are the windows in which a threshold did worst: by the worst case
+// of what was measured, and by the best.
+type windowResults struct {
+	worst, best Result // each with both cases
+	bestCase    Result // of best
 }
 
-// NewWindows makes what has not seen a window yet.
-func NewWindows() *Windows { return &Windows{worst: map[string]worst{}} }
+// NewWindows makes a Windows that has not seen a window yet.
+func NewWindows() *Windows { return &Windows{results: map[string]windowResults{}} }
 
 // Kind implements [Value].
 func (*Windows) Kind() Kind { return KindWindows }
 
 func (w *Windows) empty() bool { return w == nil || w.Number == 0 }
 
-// Enter tells of the next window. Value is what was measured in it, and owed
-// whether there should have been something: where it is and value is empty,
-// the threshold does not hold; where nothing was owed, the window says nothing.
-func (w *Windows) Enter(t Threshold, value Value, owed bool, from, until time.Duration) {
+// Enter adds the next window. Worst and best are what was measured in it (see
+// [Threshold.EvaluateBetween]), and owed reports whether there should have been
+// something: where it is and a value is empty, the threshold does not hold; where
+// nothing was owed, the window says nothing.
+func (w *Windows) Enter(t Threshold, worst, best Value, owed bool, from, until time.Duration) {
+	a, ok := t.window(worst, owed, from, until)
+	if !ok {
+		return
+	}
+	b := a
+	if best != nil {
+		if b, ok = t.window(best, owed, from, until); !ok {
+			b = a
+		}
+	}
+	a = t.between(a, b)
+	key := t.String()
+	before, seen := w.results[key]
+	if !seen {
+		w.results[key] = windowResults{a, a, b}
+		return
+	}
+	if t.worse(crossing(a), crossing(before.worst)) {
+		before.worst = a
+	}
+	if t.worse(b, before.bestCase) {
+		before.best, before.bestCase = a, b
+	}
+	w.results[key] = before
+}
+
+// crossing is an undecided result as its worst case: crossed.
+func crossing(r Result) Result {
+	if r.Undecided {
+		crossed := false
+		r.OK = &crossed
+	}
+	return r
+}
+
+// window judges what was measured in one window; false if it says nothing.
+func (t Threshold) window(value Value, owed bool, from, until time.Duration) (Result, bool) {
 	r := t.judge(value)
 	if r.OK == nil {
 		if !owed {
-			return
+			return r, false
 		}
 		holds := false
 		r = Result{OK: &holds, Reason: fmt.Sprintf("nothing came from %.1f s to %.1f s of the run, though packets were owed", from.Seconds(), until.Seconds())}
 	}
 	r.From, r.Until = from, until
-	key := t.String()
-	if before, ok := w.worst[key]; !ok || t.worse(r, before.result) {
-		w.worst[key] = worst{result: r, from: from, until: until}
-	}
+	return r, true
 }
 
 // Clone is a copy for somebody else to keep.
 func (w *Windows) Clone() *Windows {
-	return &Windows{worst: maps.Clone(w.worst), Number: w.Number}
+	return &Windows{results: maps.Clone(w.results), Number: w.Number}
 }
 
 // Count counts one more window.
 func (w *Windows) Count() { w.Number++ }
 
-// result is what a threshold came to.
+// result is the result of a threshold over all windows: crossed if it is crossed
+// in one of them whatever is in doubt, and undecided if it may be in one.
 func (w *Windows) result(t Threshold) Result {
-	found, ok := w.worst[t.String()]
+	found, ok := w.results[t.String()]
 	if !ok {
 		return Result{Reason: fmt.Sprintf("%s had no window of %s with anything in it", t.Metric, t.Over)}
 	}
-	return found.result
+	if !*found.bestCase.OK {
+		return found.best
+	}
+	return found.worst
 }
 
 // worse reports whether a is a worse result than b.

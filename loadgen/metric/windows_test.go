@@ -9,12 +9,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func over(t require.TestingT, metric, expression string) Threshold {
-	th, err := ParseThreshold(metric, expression)
-	require.NoError(t, err)
-	return th
-}
-
 func TestTheWorstWindowCounts(t *testing.T) {
 	rates := []Rate{{99, 100}, {100, 100}, {90, 100}, {95, 100}}
 	for name, tt := range map[string]struct {
@@ -31,12 +25,12 @@ func TestTheWorstWindowCounts(t *testing.T) {
 		"a number of samples":                {"count >= 100 over 10s", true, 100, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			th := over(t, "delivered", tt.expression)
+			th := parsed(t, "delivered", tt.expression)
 			w := NewWindows()
 			for i, r := range rates {
 				from := time.Duration(i) * time.Second
 				w.Count()
-				w.Enter(th, r, true, from, from+10*time.Second)
+				w.Enter(th, r, nil, true, from, from+10*time.Second)
 			}
 			got := th.Evaluate(Values{th.Source(): w})
 			require.NotNil(t, got.OK)
@@ -49,13 +43,13 @@ func TestTheWorstWindowCounts(t *testing.T) {
 }
 
 func TestAWindowInWhichNothingCameDoesNotHold(t *testing.T) {
-	th := over(t, "latency", "p(99) < 20ms over 10s")
+	th := parsed(t, "latency", "p(99) < 20ms over 10s")
 	fast := new(Trend)
 	fast.Record(1)
 	w := NewWindows()
-	w.Enter(th, fast, true, 0, 10*time.Second)
-	w.Enter(th, new(Trend), true, time.Second, 11*time.Second)
-	w.Enter(th, fast, true, 2*time.Second, 12*time.Second)
+	w.Enter(th, fast, nil, true, 0, 10*time.Second)
+	w.Enter(th, new(Trend), nil, true, time.Second, 11*time.Second)
+	w.Enter(th, fast, nil, true, 2*time.Second, 12*time.Second)
 	got := th.Evaluate(Values{th.Source(): w})
 	require.NotNil(t, got.OK)
 	assert.False(t, *got.OK)
@@ -64,10 +58,10 @@ func TestAWindowInWhichNothingCameDoesNotHold(t *testing.T) {
 }
 
 func TestWindowsWithoutDataAreNoData(t *testing.T) {
-	th := over(t, "latency", "p(99) < 20ms over 10s")
+	th := parsed(t, "latency", "p(99) < 20ms over 10s")
 	silent := NewWindows()
 	silent.Count()
-	silent.Enter(th, new(Trend), false, 0, 10*time.Second)
+	silent.Enter(th, new(Trend), nil, false, 0, 10*time.Second)
 	for name, v := range map[string]Values{
 		"none":                        {},
 		"the metric without a window": {"latency": new(Trend)},
@@ -84,14 +78,14 @@ func TestWindowsWithoutDataAreNoData(t *testing.T) {
 func TestAWindowedThresholdHoldsIfItHoldsInEach(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		op := rapid.SampledFrom([]string{"<", "<=", ">", ">=", "==", "!="}).Draw(rt, "operator")
-		th := over(rt, "delivered", "rate "+op+" 0.5 over 3s")
-		alone := over(rt, "delivered", "rate "+op+" 0.5")
+		th := parsed(rt, "delivered", "rate "+op+" 0.5 over 3s")
+		alone := parsed(rt, "delivered", "rate "+op+" 0.5")
 		w := NewWindows()
 		holds := true
 		for i, passes := range rapid.SliceOfN(rapid.Uint64Range(0, 4), 1, 9).Draw(rt, "passes") {
 			r := Rate{passes, 4}
 			holds = holds && *alone.Evaluate(Values{"delivered": r}).OK
-			w.Enter(th, r, true, time.Duration(i)*time.Second, time.Duration(i+3)*time.Second)
+			w.Enter(th, r, nil, true, time.Duration(i)*time.Second, time.Duration(i+3)*time.Second)
 		}
 		got := th.Evaluate(Values{th.Source(): w})
 		require.NotNil(rt, got.OK)
@@ -101,18 +95,18 @@ func TestAWindowedThresholdHoldsIfItHoldsInEach(t *testing.T) {
 
 func TestWhatCanEndARun(t *testing.T) {
 	for _, ok := range []Threshold{
-		over(t, "delivered", "rate > 0.9"), over(t, "latency{phase:steady}", "p(99) < 1s over 3s"), over(t, "generator_drops", "count == 0"),
-		over(t, "latency", "count > 100 over 3s"), over(t, "unrecognised", "count < 3"),
+		parsed(t, "delivered", "rate > 0.9"), parsed(t, "latency{phase:steady}", "p(99) < 1s over 3s"), parsed(t, "generator_drops", "count == 0"),
+		parsed(t, "latency", "count > 100 over 3s"), parsed(t, "unrecognised", "count < 3"),
 	} {
 		got, err := ok.Aborting(3 * time.Second)
 		require.NoError(t, err)
 		assert.True(t, got.AbortOnFail)
 		assert.Equal(t, 3*time.Second, got.Delay)
 	}
-	for _, bad := range []Threshold{over(t, "mos", "avg > 4"), over(t, "latency", "count > 100"), over(t, "generator_drops", "count == 3")} {
+	for _, bad := range []Threshold{parsed(t, "mos", "avg > 4"), parsed(t, "latency", "count > 100"), parsed(t, "generator_drops", "count == 3")} {
 		_, err := bad.Aborting(0)
 		assert.ErrorContains(t, err, "known at the end of a run", bad.String())
 	}
-	_, err := over(t, "delivered", "rate > 0.9").Aborting(-time.Second)
+	_, err := parsed(t, "delivered", "rate > 0.9").Aborting(-time.Second)
 	assert.ErrorContains(t, err, "a delay of -1s")
 }
