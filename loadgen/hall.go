@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
@@ -19,7 +21,7 @@ import (
 type hall struct {
 	run    *run
 	number int
-	room   Room
+	room   driver.RoomClient
 	ledger *measure.Ledger
 	stage  []*person // the cast's speakers and hosts
 	seats  []*person // the cast's listeners
@@ -38,7 +40,7 @@ func (r *run) newHall(ctx context.Context, i int) (*hall, error) {
 	for g, group := range r.Scenario.Cast {
 		for n := range group.Count {
 			p := &person{hall: h, group: g, number: n, role: group.Role, name: fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1)}
-			p.link = r.links.of(group.Network, i, g, n)
+			p.link = r.links.Of(group.Network, i, g, n)
 			if group.Role == scenario.Listener {
 				p.probe = r.probing(len(h.seats)*r.Scenario.Rooms + i)
 				p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Network: group.NetworkName(), Probe: p.probe})
@@ -85,12 +87,12 @@ func (r *run) probing(i int) bool {
 }
 
 // newEar makes a person's client.
-func (r *run) newEar(p *person, hear hearing) (ear, error) {
+func (r *run) newEar(p *person, hear client.PacketFunc) (client.Subscriber, error) {
 	sections := r.sections(r.Scenario.Cast[p.group])
 	if p.probe || r.Scenario.Cast[p.group].Role != scenario.Listener {
-		return r.studio.newProbe(sections, p.link, hear)
+		return r.studio.NewProbe(sections, p.link, hear)
 	}
-	return r.crowd.newEar(sections, p.link, p.account), nil
+	return r.crowd.NewClient(sections, p.link, p.account), nil
 }
 
 func (h *hall) people() []*person { return slices.Concat(h.stage, h.seats) }

@@ -1,12 +1,10 @@
 package loadgen
 
 import (
-	"os"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
@@ -23,7 +21,7 @@ type health struct {
 
 func newHealth() *health {
 	h := &health{sends: metric.NewStripes(), joins: metric.NewStripes(), waits: metric.NewStripes()}
-	h.backlog, h.known = backlogDrops()
+	h.backlog, h.known = host.BacklogDrops()
 	return h
 }
 
@@ -53,30 +51,11 @@ func p99(s *metric.Stripes) time.Duration {
 // machineDrops is how many packets the machine's receive backlog has dropped
 // since the run began: everybody's, since the kernel does not say whose.
 func (h *health) machineDrops() uint64 {
-	now, ok := backlogDrops()
+	now, ok := host.BacklogDrops()
 	if !ok || !h.known {
 		return 0
 	}
 	return now - h.backlog
-}
-
-// backlogDrops sums the second column, dropped, of Linux's
-// /proc/net/softnet_stat, a line a CPU, in hexadecimal.
-func backlogDrops() (total uint64, ok bool) {
-	data, err := os.ReadFile("/proc/net/softnet_stat")
-	if err != nil {
-		return 0, false
-	}
-	for line := range strings.Lines(string(data)) {
-		if fields := strings.Fields(line); len(fields) > 1 {
-			n, err := strconv.ParseUint(fields[1], 16, 64)
-			if err != nil {
-				return 0, false
-			}
-			total += n
-		}
-	}
-	return total, true
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -121,20 +122,13 @@ func (p *person) rise(ctx context.Context, role scenario.Role) error {
 	}
 }
 
-// A resumer is a visit that can lose its signaling and take it up again.
-type resumer interface {
-	// Resume cuts the visit's signaling without a word and takes the visit up
-	// again; the visit is over, and the one that is returned goes on.
-	Resume(ctx context.Context) (Visit, error)
-}
-
 // reconnect loses a person's signaling and has it back.
 func (p *person) reconnect(ctx context.Context) error {
 	p.mu.Lock()
-	visit, ok := p.visit.(resumer)
+	visit, ok := p.visit.(driver.Resumer)
 	p.mu.Unlock()
 	if !ok {
-		return fmt.Errorf("%w: reconnect", ErrUnsupported)
+		return fmt.Errorf("%w: reconnect", driver.ErrUnsupported)
 	}
 	next, err := visit.Resume(ctx)
 	if err != nil {

@@ -7,7 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -23,12 +26,12 @@ type person struct {
 	name    string
 	account *measure.Listener // nil for those on stage whose driver gives them no ear
 	probe   bool              // listens with a whole peer connection
-	link    *link             // their simulated network, or nil
+	link    *netem.Impairment // their simulated network, or nil
 
 	mu    sync.Mutex
 	role  scenario.Role // as it is now
-	visit Visit
-	ear   ear
+	visit driver.Participant
+	ear   client.Subscriber
 	talk  *talk // the mic, while on stage
 	hand  bool  // is up
 	asked bool  // on stage, and has not answered
@@ -99,7 +102,7 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 var errSilent = errors.New("connected, but heard nothing before the join deadline")
 
 // listen opens an ear and returns when its DTLS handshake was complete.
-func (p *person) listen(ctx context.Context, hear hearing) (time.Duration, error) {
+func (p *person) listen(ctx context.Context, hear client.PacketFunc) (time.Duration, error) {
 	r := p.hall.run
 	e, err := r.newEar(p, hear)
 	if err != nil {
@@ -109,18 +112,18 @@ func (p *person) listen(ctx context.Context, hear hearing) (time.Duration, error
 	p.ear = e
 	visit := p.visit
 	p.mu.Unlock()
-	offer, err := e.offer(ctx)
+	offer, err := e.Offer(ctx)
 	if err != nil {
 		return 0, err
 	}
 	answer, err := visit.Listen(ctx, offer)
-	var counter *CounterOffer
+	var counter *driver.CounterOffer
 	switch {
 	case errors.As(err, &counter):
 		err = p.answer(ctx, counter, hear)
 	case err == nil:
-		if err = e.accept(answer); err == nil {
-			err = lateCandidates(ctx, visit, Ear, offer, answer, e.candidate)
+		if err = e.Accept(answer); err == nil {
+			err = lateCandidates(ctx, visit, driver.Ear, offer, answer, e.AddCandidate)
 		}
 	}
 	if err != nil {
@@ -129,11 +132,11 @@ func (p *person) listen(ctx context.Context, hear hearing) (time.Duration, error
 	p.mu.Lock()
 	e = p.ear
 	p.mu.Unlock()
-	return e.wait(ctx)
+	return e.Wait(ctx)
 }
 
 // answer has another ear, which has made no offer, answer the server's.
-func (p *person) answer(ctx context.Context, counter *CounterOffer, hear hearing) error {
+func (p *person) answer(ctx context.Context, counter *driver.CounterOffer, hear client.PacketFunc) error {
 	e, err := p.hall.run.newEar(p, hear)
 	if err != nil {
 		return err
@@ -145,14 +148,14 @@ func (p *person) answer(ctx context.Context, counter *CounterOffer, hear hearing
 	if err := old.Close(); err != nil {
 		return err
 	}
-	answer, err := e.answer(ctx, counter.SDP)
+	answer, err := e.Answer(ctx, counter.SDP)
 	if err != nil {
 		return err
 	}
 	if err := counter.Answer(ctx, answer); err != nil {
 		return err
 	}
-	return lateCandidates(ctx, visit, Ear, answer, counter.SDP, e.candidate)
+	return lateCandidates(ctx, visit, driver.Ear, answer, counter.SDP, e.AddCandidate)
 }
 
 // leave ends the visit and closes what the person has open.

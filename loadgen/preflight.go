@@ -2,8 +2,9 @@ package loadgen
 
 import (
 	"fmt"
-	"runtime"
 
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -23,33 +24,15 @@ const (
 	usable = 0.9
 )
 
-// A Machine is what a run may use of the machine it is on.
-type Machine struct {
-	// Files is how many a process may have open; 0 if there is no limit.
-	Files uint64
-	// Cores is how many may be used.
-	Cores int
-	// Buffer is the largest receive buffer, of those that the crowd asks for, that
-	// the system allows a socket, in bytes. 0 if it is the system's default.
-	Buffer int
-}
-
-// ThisMachine is what this process may use.
-func ThisMachine() Machine {
-	m := Machine{Cores: runtime.GOMAXPROCS(0), Buffer: receiveBuffer()}
-	m.Files, _ = openFiles()
-	return m
-}
-
 // Preflight looks, before anything starts, for what of the machine is too small
 // for a scenario, and names it with what to do about it. What would make the run
 // impossible is an error. What would likely make it invalid is a warning: the run
 // itself will tell. own says that the run's own server is on the machine as well.
-func (m Machine) Preflight(s *scenario.Scenario, own bool) (warnings []string, err error) {
-	if err := m.files(s); err != nil {
+func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string, err error) {
+	if err := files(m, s); err != nil {
 		return nil, err
 	}
-	for _, warning := range []string{m.cores(s, own), m.buffers(s)} {
+	for _, warning := range []string{cores(m, s, own), receiveBuffers(m, s)} {
 		if warning != "" {
 			warnings = append(warnings, warning)
 		}
@@ -58,7 +41,7 @@ func (m Machine) Preflight(s *scenario.Scenario, own bool) (warnings []string, e
 }
 
 // files refuses a run that needs more open files than are allowed.
-func (m Machine) files(s *scenario.Scenario) error {
+func files(m host.Limits, s *scenario.Scenario) error {
 	if m.Files == 0 {
 		return nil
 	}
@@ -79,7 +62,7 @@ func (m Machine) files(s *scenario.Scenario) error {
 
 // cores warns of a run whose packets are more than the cores can be expected to
 // carry.
-func (m Machine) cores(s *scenario.Scenario, own bool) string {
+func cores(m host.Limits, s *scenario.Scenario, own bool) string {
 	packets, need := demand(s, own)
 	if need <= usable*float64(m.Cores) {
 		return ""
@@ -106,7 +89,7 @@ func demand(s *scenario.Scenario, own bool) (packets int, cores float64) {
 
 // Contended reports whether a run and its own server can be expected to get into
 // each other's way: together they want more than half of the cores.
-func (m Machine) Contended(s *scenario.Scenario) bool {
+func Contended(m host.Limits, s *scenario.Scenario) bool {
 	_, need := demand(s, true)
 	return need > float64(m.Cores)/2
 }
@@ -114,23 +97,23 @@ func (m Machine) Contended(s *scenario.Scenario) bool {
 // crowded is how many sockets a core can be expected to read for the crowd.
 const crowded = 64
 
-// buffers warns of receive buffers so small that the clients have to be spread over
+// receiveBuffers warns of receive buffers so small that the clients have to be spread over
 // more sockets than the cores can read: each wakes its reader for a few packets.
-func (m Machine) buffers(s *scenario.Scenario) string {
-	if !sharing {
+func receiveBuffers(m host.Limits, s *scenario.Scenario) string {
+	if !client.SharesSockets {
 		return ""
 	}
 	clients := 0
 	for _, g := range s.Cast {
 		clients += g.Count * s.Rooms
 	}
-	each := sharers(m.Buffer, voices(s))
+	each := client.ClientsPerSocket(m.Buffer, voices(s))
 	sockets := (clients + each - 1) / each
 	if sockets <= crowded*m.Cores {
 		return ""
 	}
 	return fmt.Sprintf("a socket's receive buffer may have %d bytes, which is enough for %d clients: %d sockets take more to read than %d cores may have, which makes the run invalid; run: sysctl -w net.core.rmem_max=%d",
-		max(m.Buffer, defaultBuffer), each, sockets, m.Cores, buffers[0])
+		max(m.Buffer, host.DefaultReceiveBuffer), each, sockets, m.Cores, host.LargestReceiveBuffer)
 }
 
 // voices is how many voices at once anybody hears at the most.

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
@@ -40,7 +41,7 @@ type Result struct {
 	// and the whole peer connections beside them.
 	Crowd, Probes measure.Share
 	Generator     Generator
-	Environment   Environment
+	Environment   host.Environment
 }
 
 // Generator is the health of the generator itself.
@@ -74,15 +75,15 @@ type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 // can't be known.
 type sample struct {
 	at     time.Duration
-	server *Usage
+	server *host.Usage
 	own    time.Duration // CPU of this process
 	wait   time.Duration // its threads' for a core; 0 if it can't be known
 	memory uint64        // of this process; 0 if it can't be known
 }
 
 func (r *run) sample(ctx context.Context) sample {
-	s := sample{at: r.clock.Now(), own: ownCPU(), memory: ownMemory()}
-	s.wait, _ = ownWait()
+	s := sample{at: r.clock.Now(), own: host.CPU(), memory: host.Memory()}
+	s.wait, _ = host.RunQueueWait()
 	if r.Server == nil {
 		return s
 	}
@@ -101,12 +102,14 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	machine := r.health.machineDrops()
 	totals := r.tally.Totals()
 	values := totals.Values
+	forged, copies := r.crowd.Refused()
+	forgedToo, copiesToo := r.studio.Refused()
 	if duplicates, ok := values["duplicates"].(metric.Counter); ok {
 		// A copy of a packet does not get past SRTP's replay protection.
-		values.Set("duplicates", duplicates+metric.Counter(r.crowd.replayed.Load()+r.studio.replayed.Load()))
+		values.Set("duplicates", duplicates+metric.Counter(copies+copiesToo))
 	}
-	if asked := r.recovery.asked.Load(); asked > 0 {
-		values.Set("recovered", metric.Rate{Passes: r.recovery.recovered.Load(), Total: asked})
+	if asked, recovered := r.recovery.Counts(); asked > 0 {
+		values.Set("recovered", metric.Rate{Passes: recovered, Total: asked})
 	}
 	r.moderation.values(values)
 	if r.Scenario.Invites() {
@@ -114,7 +117,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	}
 	values.Set("generator_lag", r.health.lag())
 	values.Set("generator_drops", metric.Counter(drops+machine))
-	values.Set("unauthentic", metric.Counter(r.studio.unauthentic.Load()+r.crowd.unauthentic.Load()))
+	values.Set("unauthentic", metric.Counter(forged+forgedToo))
 
 	window := (after.at - before.at).Seconds()
 	if before.server != nil && after.server != nil && window > 0 {
@@ -138,7 +141,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 			ClockStep: time.Duration(r.health.steps.Load()),
 			CPUs:      runtime.GOMAXPROCS(0),
 		},
-		Environment: Here(),
+		Environment: host.Here(),
 	}
 	if window > 0 {
 		result.Generator.CPU = (after.own - before.own).Seconds() / window
@@ -163,12 +166,12 @@ func (r *run) noShows() (n uint64) {
 // drops sums what everybody's sockets dropped, and the packets whose receive
 // time was lost.
 func (r *run) drops() (dropped, unstamped uint64) {
-	dropped = r.crowd.dropped()
+	dropped = r.crowd.Dropped()
 	for _, h := range r.halls {
 		for _, p := range h.people() {
 			p.mu.Lock()
 			if e := p.ear; e != nil {
-				d, u := e.losses()
+				d, u := e.Losses()
 				dropped += d
 				unstamped += u
 			}

@@ -11,7 +11,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
@@ -31,9 +35,9 @@ type Config struct {
 	// Scenario is what is played; it has been validated.
 	Scenario *scenario.Scenario
 	// Driver gets people into rooms.
-	Driver Driver
+	Driver driver.Driver
 	// Server measures the server's process; nil if it can't be measured.
-	Server ServerMeter
+	Server host.Meter
 	// Progress, if not nil, is called about once a second and at each change of
 	// phase, from one goroutine at a time. It must return soon.
 	Progress func(Progress)
@@ -57,7 +61,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
 		return nil, err
 	}
-	if err := ThisMachine().files(cfg.Scenario); err != nil {
+	if err := files(host.ThisMachine(), cfg.Scenario); err != nil {
 		return nil, err
 	}
 	r, err := newRun(cfg)
@@ -69,11 +73,11 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 
 // supports refuses a scenario that the driver can't play, before anything
 // starts.
-func supports(d Driver, s *scenario.Scenario) error {
+func supports(d driver.Driver, s *scenario.Scenario) error {
 	if len(s.Timeline) > 0 && !d.Moderates() {
 		for _, e := range s.Timeline {
 			if e.Do != scenario.Leave {
-				return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only leave", ErrUnsupported, e.Do, d.Name())
+				return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only leave", driver.ErrUnsupported, e.Do, d.Name())
 			}
 		}
 	}
@@ -85,10 +89,10 @@ type run struct {
 	Config
 	clock    *measure.Clock
 	tally    *measure.Tally
-	studio   *studio
-	crowd    *crowd
-	links    *links
-	recovery *recovery
+	studio   *client.PionFactory
+	crowd    *client.Crowd
+	links    *netem.Emulator
+	recovery *client.NACKCounter
 	health   *health
 	problems *problems
 	halls    []*hall
@@ -107,12 +111,12 @@ type run struct {
 
 func newRun(cfg Config) (*run, error) {
 	clock := measure.NewClock()
-	recovery, health := &recovery{}, newHealth()
-	studio, err := newStudio(clock, cfg.Driver, recovery, health.waited)
+	recovery, health := &client.NACKCounter{}, newHealth()
+	studio, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServersOf(cfg.Driver), recovery, health.waited)
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := newCrowd(clock, recovery, health.waited, voices(cfg.Scenario))
+	crowd, err := client.NewCrowd(clock, recovery, health.waited, voices(cfg.Scenario))
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +124,7 @@ func newRun(cfg Config) (*run, error) {
 		Config: cfg, clock: clock, tally: measure.NewTally(), studio: studio, crowd: crowd, recovery: recovery,
 		health: health, problems: newProblems(), began: time.Now(),
 	}
-	r.links = &links{clock: clock, problems: r.problems, seed: cfg.Scenario.Seed, late: func(d time.Duration) { health.waited(d, 1) }}
+	r.links = netem.NewEmulator(clock, cfg.Scenario.Seed, r.problems.add, func(d time.Duration) { health.waited(d, 1) })
 	if err := r.load(); err != nil {
 		return nil, errors.Join(err, crowd.Close())
 	}
@@ -182,7 +186,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	work.Go(func() { r.watch(background) })
 	r.arrive(playing)
 	span.Hold = r.clock.Now()
-	r.links.steady.Store(int64(span.Hold))
+	r.links.BeginSteady(span.Hold)
 	before := r.hold(playing, span.Hold)
 	span.Steady = before.at
 

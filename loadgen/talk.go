@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -20,7 +22,7 @@ const overtaken = 3
 // Close stops it and closes the mic.
 type talk struct {
 	run    *run
-	mic    *mic
+	mic    *client.Publisher
 	ledger *measure.Source
 	turns  *scenario.Turns // nil: talks without a break
 	seed   int64
@@ -43,12 +45,12 @@ type talk struct {
 // openMic publishes the person's mic and begins to talk.
 func (p *person) openMic(ctx context.Context) error {
 	r := p.hall.run
-	m, err := r.studio.newMic(p.link)
+	m, err := r.studio.NewPublisher(p.link)
 	if err != nil {
 		return err
 	}
 	err = func() error {
-		offer, err := m.offer(ctx)
+		offer, err := m.Offer(ctx)
 		if err != nil {
 			return err
 		}
@@ -59,13 +61,13 @@ func (p *person) openMic(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := m.accept(answer); err != nil {
+		if err := m.Accept(answer); err != nil {
 			return err
 		}
-		if err := lateCandidates(ctx, visit, Mic, offer, answer, m.candidate); err != nil {
+		if err := lateCandidates(ctx, visit, driver.Mic, offer, answer, m.AddCandidate); err != nil {
 			return err
 		}
-		return m.wait(ctx)
+		return m.Wait(ctx)
 	}()
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the mic: %w", err), m.Close())
@@ -133,7 +135,7 @@ func (t *talk) sendBin(b measure.Bin, first bool) bool {
 	late := t.run.clock.Now() - intended
 	t.run.health.sent(late)
 	t.run.tally.Sent(intended, late)
-	if err := t.mic.track.send(t.ledger.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.defiant {
+	if err := t.mic.Send(t.ledger.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.defiant {
 		t.run.problems.add("send", err)
 	}
 	t.sequence++

@@ -2,50 +2,34 @@ package loadgen
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
-// A Media is which of a visit's sessions is meant.
-type Media string
-
-const (
-	Ear Media = "ear"
-	Mic Media = "mic"
-)
-
-// A Trickler is a Visit whose server may tell its candidates after its answer.
-type Trickler interface {
-	// Trickle sends a fragment of SDP with the client's candidates (RFC 8840
-	// §4.4) and returns the server's, which may be empty.
-	Trickle(ctx context.Context, of Media, fragment string) (string, error)
-}
-
 // askingCandidates is how long a client waits before it asks a server for its
 // candidates again.
 const askingCandidates = 200 * time.Millisecond
 
-var errNoCandidate = errors.New("the server's answer has no UDP candidate with an IP address")
-
 // lateCandidates waits for the candidates of a server whose answer has none, by
 // sending it the client's own until it has some, and hands them to add as
 // attributes, without "a=".
-func lateCandidates(ctx context.Context, v Visit, of Media, local, answer string, add func(attribute string) error) error {
+func lateCandidates(ctx context.Context, v driver.Participant, of driver.Media, local, answer string, add func(attribute string) error) error {
 	if len(sdp.CandidateLines(answer)) > 0 {
 		return nil
 	}
-	t, ok := v.(Trickler)
+	t, ok := v.(driver.Trickler)
 	if !ok {
-		return errNoCandidate
+		return client.ErrNoCandidate
 	}
 	fragment := sdp.LastFragment(local)
 	for {
 		said, err := t.Trickle(ctx, of, fragment)
 		if err != nil {
-			return fmt.Errorf("%w, and it does not tell them later: %w", errNoCandidate, err)
+			return fmt.Errorf("%w, and it does not tell them later: %w", client.ErrNoCandidate, err)
 		}
 		lines := sdp.CandidateLines(said)
 		for _, line := range lines {
@@ -57,7 +41,7 @@ func lateCandidates(ctx context.Context, v Visit, of Media, local, answer string
 		case len(lines) > 0:
 			return nil
 		case !pause(ctx, askingCandidates):
-			return fmt.Errorf("%w, and told none later: %w", errNoCandidate, ctx.Err())
+			return fmt.Errorf("%w, and told none later: %w", client.ErrNoCandidate, ctx.Err())
 		}
 	}
 }

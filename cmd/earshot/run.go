@@ -16,6 +16,10 @@ import (
 	"golang.org/x/term"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/driver/earshot"
+	"github.com/earshot-audio/earshot/loadgen/driver/whep"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -127,7 +131,7 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 // preflight says what of this machine is too small for the scenario.
 func (f runFlags) preflight(s *scenario.Scenario, stderr io.Writer) error {
 	own := f.target == "" && f.driver == "earshot"
-	warnings, err := loadgen.ThisMachine().Preflight(s, own)
+	warnings, err := loadgen.Preflight(host.ThisMachine(), s, own)
 	for _, w := range warnings {
 		fmt.Fprintln(stderr, "earshot: warning:", w)
 	}
@@ -172,7 +176,7 @@ func (f runFlags) measure(ctx context.Context, s *scenario.Scenario, trust *tls.
 	switch {
 	case errors.Is(died, errServerDied):
 		return result, died
-	case errors.Is(err, loadgen.ErrUnsupported):
+	case errors.Is(err, driver.ErrUnsupported):
 		return nil, usage(err)
 	case err != nil && ctx.Err() != nil:
 		return nil, interrupted(fmt.Errorf("interrupted before anything was measured: %w", err))
@@ -240,14 +244,14 @@ func (f runFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tls.C
 		if f.target != "" {
 			return nil, usage(errors.New("--target is an earshot server's; with --driver whep give --whip-url and --whep-url"))
 		}
-		d, err := loadgen.NewWHEP(f.whipURL, f.whepURL, f.token, trust)
+		d, err := whep.New(f.whipURL, f.whepURL, f.token, trust)
 		if err != nil {
 			return nil, usage(err)
 		}
 		d.Tokens(cmp.Or(f.whipToken, f.token), cmp.Or(f.whepToken, f.token))
 		cfg.Driver = d
 		if f.serverPID != 0 {
-			cfg.Server = loadgen.ProcessMeter{PID: f.serverPID}
+			cfg.Server = host.ProcessMeter{PID: f.serverPID}
 		}
 		return none, nil
 	case f.driver != "earshot":
@@ -264,23 +268,23 @@ func (f runFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tls.C
 		if err != nil {
 			return nil, fmt.Errorf("start a server for the run: %w", err)
 		}
-		d, err := loadgen.NewEarshot(server.url, "", trust)
+		d, err := earshot.New(server.url, "", trust)
 		if err != nil {
 			return nil, errors.Join(err, server.Close())
 		}
-		cfg.Driver, cfg.Server = d, loadgen.ProcessMeter{PID: server.pid()}
-		if loadgen.ThisMachine().Contended(cfg.Scenario) {
+		cfg.Driver, cfg.Server = d, host.ProcessMeter{PID: server.pid()}
+		if loadgen.Contended(host.ThisMachine(), cfg.Scenario) {
 			giveWay(ctx)
 		}
 		return server, nil
 	}
-	d, err := loadgen.NewEarshot(f.target, f.token, trust)
+	d, err := earshot.New(f.target, f.token, trust)
 	if err != nil {
 		return nil, usage(err)
 	}
 	cfg.Driver, cfg.Server = d, d.Meter()
 	if f.serverPID != 0 {
-		cfg.Server = loadgen.ProcessMeter{PID: f.serverPID}
+		cfg.Server = host.ProcessMeter{PID: f.serverPID}
 	}
 	return none, nil
 }

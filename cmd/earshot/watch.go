@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/watch"
@@ -53,7 +54,7 @@ func (w watchers) follow(cfg *loadgen.Config) func(loadgen.Snapshot) {
 	s := cfg.Scenario
 	about := &loadgen.Result{
 		Scenario: s.Name, Seed: s.Seed, Driver: cfg.Driver.Name(), Target: cfg.Driver.Target(),
-		Rooms: s.Rooms, Seats: s.Rooms * s.Listeners(), Speakers: s.Rooms * speakers(s), Environment: loadgen.Here(),
+		Rooms: s.Rooms, Seats: s.Rooms * s.Listeners(), Speakers: s.Rooms * speakers(s), Environment: host.Here(),
 	}
 	return func(now loadgen.Snapshot) {
 		if w.exporter != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
@@ -60,7 +60,7 @@ func TestForgedPacketsAreCountedAndNotHeard(t *testing.T) {
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: out})
 	t.Cleanup(func() { assert.NoError(t, mux.Close()); _ = conn.Close() })
 	url := foreign(t, func(s *webrtc.SettingEngine) { s.SetICEUDPMux(mux) })
-	d, err := loadgen.NewWHEP(url+"/whip/{room}", url+"/whep/{room}", "secret", nil)
+	d, err := whep.New(url+"/whip/{room}", url+"/whep/{room}", "secret", nil)
 	require.NoError(t, err)
 	r := played(t, d, `
 name: forgeries

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
@@ -40,7 +41,7 @@ func TestEachClientChecksConsentAndReportsAsOftenAsABrowser(t *testing.T) {
 			d := native(t, url)
 			if driver == "whep" {
 				var err error
-				d, err = loadgen.NewWHEP(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
+				d, err = whep.New(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
 				require.NoError(t, err)
 			}
 			r := played(t, d, `

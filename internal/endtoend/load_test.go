@@ -11,12 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/driver/earshot"
+	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
 // played plays a scenario of the committed voices against a driver.
-func played(t *testing.T, d loadgen.Driver, yaml string) *loadgen.Result {
+func played(t *testing.T, d driver.Driver, yaml string) *loadgen.Result {
 	t.Helper()
 	s := written(t, yaml)
 	result, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: d})
@@ -37,9 +40,9 @@ func written(t *testing.T, yaml string) *scenario.Scenario {
 	return s
 }
 
-func native(t *testing.T, url string) loadgen.Driver {
+func native(t *testing.T, url string) driver.Driver {
 	t.Helper()
-	d, err := loadgen.NewEarshot(url, "", nil)
+	d, err := earshot.New(url, "", nil)
 	require.NoError(t, err)
 	return d
 }
@@ -161,7 +164,7 @@ hold: 3s
 
 func TestTheWHEPDriverLosesNothingOnOurServer(t *testing.T) {
 	url := serve(t)
-	d, err := loadgen.NewWHEP(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
+	d, err := whep.New(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
 	require.NoError(t, err)
 	requireComplete(t, played(t, d, `
 name: by WHIP and WHEP
@@ -178,7 +181,7 @@ hold: 2s
 
 func TestTheWHEPDriverLosesNothingOnSomebodyElsesServer(t *testing.T) {
 	url := foreign(t)
-	d, err := loadgen.NewWHEP(url+"/whip/{room}", url+"/whep/{room}", "secret", nil)
+	d, err := whep.New(url+"/whip/{room}", url+"/whep/{room}", "secret", nil)
 	require.NoError(t, err)
 	requireComplete(t, played(t, d, `
 name: somebody else's
@@ -191,7 +194,7 @@ hold: 2s
 }
 
 func TestAScenarioThatTheDriverCannotPlayIsRefusedBeforeAnythingStarts(t *testing.T) {
-	d, err := loadgen.NewWHEP("http://127.0.0.1:9/whip", "http://127.0.0.1:9/whep", "", nil)
+	d, err := whep.New("http://127.0.0.1:9/whip", "http://127.0.0.1:9/whep", "", nil)
 	require.NoError(t, err)
 	_, err = loadgen.Run(t.Context(), loadgen.Config{Driver: d, Scenario: written(t, `
 name: hands
@@ -203,7 +206,7 @@ timeline:
   - {at: 1s, who: listener, count: 1, do: raise-hand}
 hold: 2s
 `)})
-	assert.ErrorIs(t, err, loadgen.ErrUnsupported)
+	assert.ErrorIs(t, err, driver.ErrUnsupported)
 }
 
 func TestSimulatedNetworksShowInTheFiguresAndAreNoFaultOfTheGenerator(t *testing.T) {

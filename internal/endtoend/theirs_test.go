@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 )
 
 // manners are how a server differs from the next one.
@@ -90,8 +92,8 @@ type stand struct {
 }
 
 // driver drives the server.
-func (s *theirs) driver() loadgen.Driver {
-	d, err := loadgen.NewWHEP(s.url+"/whip/{room}", s.url+"/whep/{room}", "", nil)
+func (s *theirs) driver() driver.Driver {
+	d, err := whep.New(s.url+"/whip/{room}", s.url+"/whep/{room}", "", nil)
 	require.NoError(s.t, err)
 	d.Tokens(s.manners.publishing, s.manners.listening)
 	return d
@@ -470,11 +472,11 @@ func TestAServerWithoutCandidatesIsAProblemWithItsReason(t *testing.T) {
 
 // Somebody's real server is played against where there is one.
 func TestAForeignServerLosesNothing(t *testing.T) {
-	whip, whep := os.Getenv("EARSHOT_TARGET_WHIP"), os.Getenv("EARSHOT_TARGET_WHEP")
-	if whip == "" || whep == "" {
+	publish, listen := os.Getenv("EARSHOT_TARGET_WHIP"), os.Getenv("EARSHOT_TARGET_WHEP")
+	if publish == "" || listen == "" {
 		t.Skip("no server is named in EARSHOT_TARGET_WHIP and EARSHOT_TARGET_WHEP")
 	}
-	d, err := loadgen.NewWHEP(whip, whep, os.Getenv("EARSHOT_TARGET_TOKEN"), nil)
+	d, err := whep.New(publish, listen, os.Getenv("EARSHOT_TARGET_TOKEN"), nil)
 	require.NoError(t, err)
 	requireServed(t, played(t, d, audience(1)))
 }

@@ -15,42 +15,48 @@ const module = "github.com/earshot-audio/earshot/"
 // layers lists which packages of the project each package may import. A new
 // package needs a row; docs/architecture.md draws them.
 var layers = map[string][]string{
-	"room":              {},
-	"room/fanout":       {"internal/prefetch"},
-	"room/rtc":          {"room/fanout", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
-	"store":             {"room"},
-	"signaling/wire":    {},
-	"signaling/whip":    {"signaling/wire", "internal/iceuri", "internal/sdp"},
-	"signaling/panel":   {"internal/chart"},
-	"signaling":         {"signaling/wire", "signaling/whip", "signaling/panel", "room", "room/rtc", "room/fanout", "store"},
-	"loadgen/metric":    {},
-	"loadgen/speech":    {},
-	"loadgen/network":   {},
-	"loadgen/scenario":  {"loadgen/metric", "loadgen/speech", "loadgen/network"},
-	"loadgen/neteq":     {},
-	"loadgen/measure":   {"loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
-	"loadgen":           {"signaling/wire", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "loadgen/network", "internal/prefetch", "internal/iceuri"},
-	"loadgen/report":    {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure"},
-	"loadgen/figure":    {"loadgen/report", "loadgen/metric"},
-	"loadgen/watch":     {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
-	"loadgen/capacity":  {"loadgen", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart"},
-	"loadgen/compare":   {"loadgen/report", "loadgen/metric"},
-	"internal/endtoend": {}, // tests alone
-	"internal/browser":  {}, // tests alone
-	"internal/chromium": {}, // for tests alone
-	"internal/packet":   {},
-	"internal/iceuri":   {},
-	"internal/prefetch": {},
-	"internal/udpbatch": {},
-	"internal/lite":     {"internal/sdp", "internal/srtp", "internal/prefetch"},
-	"internal/srtp":     {"internal/prefetch"},
-	"internal/sdp":      {},
-	"internal/chart":    {},
-	"internal/tree":     {}, // tests alone
-	"ci":                {}, // tests alone
-	"internal/growth":   {"internal/chart"},
-	"web":               {},
-	"cmd/earshot":       {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "store"},
+	"room":                   {},
+	"room/fanout":            {"internal/prefetch"},
+	"room/rtc":               {"room/fanout", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
+	"store":                  {"room"},
+	"signaling/wire":         {},
+	"signaling/whip":         {"signaling/wire", "internal/iceuri", "internal/sdp"},
+	"signaling/panel":        {"internal/chart"},
+	"signaling":              {"signaling/wire", "signaling/whip", "signaling/panel", "room", "room/rtc", "room/fanout", "store"},
+	"loadgen/metric":         {},
+	"loadgen/speech":         {},
+	"loadgen/network":        {},
+	"loadgen/scenario":       {"loadgen/metric", "loadgen/speech", "loadgen/network"},
+	"loadgen/neteq":          {},
+	"loadgen/measure":        {"loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
+	"loadgen/netem":          {"loadgen/measure", "loadgen/network"},
+	"loadgen/host":           {"internal/udpbatch"},
+	"loadgen/client":         {"loadgen/netem", "loadgen/host", "loadgen/measure", "loadgen/speech", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/prefetch"},
+	"loadgen/driver":         {"loadgen/scenario", "loadgen/host", "signaling/wire"},
+	"loadgen/driver/earshot": {"loadgen/driver", "loadgen/host", "loadgen/scenario", "signaling/wire"},
+	"loadgen/driver/whep":    {"loadgen/driver", "loadgen/scenario", "internal/iceuri"},
+	"loadgen":                {"loadgen/driver", "loadgen/client", "loadgen/netem", "loadgen/host", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "internal/sdp"},
+	"loadgen/report":         {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
+	"loadgen/figure":         {"loadgen/report", "loadgen/metric"},
+	"loadgen/watch":          {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure", "loadgen/host"},
+	"loadgen/capacity":       {"loadgen", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
+	"loadgen/compare":        {"loadgen/report", "loadgen/metric"},
+	"internal/endtoend":      {}, // tests alone
+	"internal/browser":       {}, // tests alone
+	"internal/chromium":      {}, // for tests alone
+	"internal/packet":        {},
+	"internal/iceuri":        {},
+	"internal/prefetch":      {},
+	"internal/udpbatch":      {},
+	"internal/lite":          {"internal/sdp", "internal/srtp", "internal/prefetch"},
+	"internal/srtp":          {"internal/prefetch"},
+	"internal/sdp":           {},
+	"internal/chart":         {},
+	"internal/tree":          {}, // tests alone
+	"ci":                     {}, // tests alone
+	"internal/growth":        {"internal/chart"},
+	"web":                    {},
+	"cmd/earshot":            {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

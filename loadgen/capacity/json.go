@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -13,22 +13,22 @@ import (
 const schemaVersion = 1
 
 type document struct {
-	SchemaVersion int                  `json:"schema_version"`
-	Kind          string               `json:"kind"` // capacity
-	Verdict       report.Verdict       `json:"verdict"`
-	Scenario      string               `json:"scenario"`
-	Target        string               `json:"target"`
-	Vary          Quantity             `json:"vary"`
-	From          int                  `json:"from"`
-	To            int                  `json:"to"`
-	Within        float64              `json:"within"`
-	Until         []string             `json:"until"`
-	Limit         Limit                `json:"limit"`
-	Largest       *int                 `json:"largest"` // null if no load passed
-	Beyond        *int                 `json:"beyond"`  // null if no larger load was tried
-	RanOut        []string             `json:"ran_out"`
-	Environment   *loadgen.Environment `json:"environment,omitempty"`
-	Steps         []stepDocument       `json:"steps"` // in the order in which they were played
+	SchemaVersion int               `json:"schema_version"`
+	Kind          string            `json:"kind"` // capacity
+	Verdict       report.Verdict    `json:"verdict"`
+	Scenario      string            `json:"scenario"`
+	Target        string            `json:"target"`
+	Vary          Quantity          `json:"vary"`
+	From          int               `json:"from"`
+	To            int               `json:"to"`
+	Within        float64           `json:"within"`
+	Until         []string          `json:"until"`
+	Limit         Limit             `json:"limit"`
+	Largest       *int              `json:"largest"` // null if no load passed
+	Beyond        *int              `json:"beyond"`  // null if no larger load was tried
+	RanOut        []string          `json:"ran_out"`
+	Environment   *host.Environment `json:"environment,omitempty"`
+	Steps         []stepDocument    `json:"steps"` // in the order in which they were played
 }
 
 type stepDocument struct {

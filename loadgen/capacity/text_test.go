@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
@@ -40,7 +41,7 @@ func step(t *testing.T, load int, latency, server, own float64, lag time.Duratio
 			"packets_per_core": metric.Gauge(150_000),
 		},
 		Generator:   loadgen.Generator{CPU: own, SendLag: lag},
-		Environment: loadgen.Environment{CPUs: 2},
+		Environment: host.Environment{CPUs: 2},
 	}, []metric.Threshold{condition(t, "latency", "p(99) < 20ms")})
 	return Step{Load: load, Verdict: r.Verdict, Report: r}
 }

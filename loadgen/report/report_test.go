@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -52,7 +53,7 @@ func measured() *loadgen.Result {
 		Crowd:       measure.Share{Delivered: metric.Rate{Passes: 990_000, Total: 990_000}, Latency: latencies(5)},
 		Probes:      measure.Share{Delivered: metric.Rate{Passes: 10_000, Total: 10_000}, Latency: latencies(6)},
 		Generator:   loadgen.Generator{CPU: 0.6, CPUs: 2, CPUWait: 0.1, SendLag: 1200 * time.Microsecond, JoinLag: 2 * time.Millisecond, ReadLag: 13 * time.Millisecond},
-		Environment: loadgen.Environment{OS: "linux", Arch: "amd64", CPUs: 2, Go: "go1.26"},
+		Environment: host.Environment{OS: "linux", Arch: "amd64", CPUs: 2, Go: "go1.26"},
 	}
 }
 

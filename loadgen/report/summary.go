@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
@@ -16,19 +17,19 @@ const schemaVersion = 1
 
 // A summary is the JSON form of a report.
 type summary struct {
-	SchemaVersion int                 `json:"schema_version"`
-	Verdict       Verdict             `json:"verdict"`
-	Reasons       []string            `json:"reasons,omitempty"`
-	Interrupted   bool                `json:"interrupted,omitempty"`
-	Aborted       *abortSummary       `json:"aborted,omitempty"`
-	Scenario      scenarioSummary     `json:"scenario"`
-	Environment   loadgen.Environment `json:"environment"`
-	Thresholds    []thresholdSummary  `json:"thresholds"`
-	Metrics       metric.Values       `json:"metrics"`
-	Generator     generatorSummary    `json:"generator"`
-	Crowd         *shareSummary       `json:"crowd,omitempty"`
-	Probes        *shareSummary       `json:"probes,omitempty"`
-	Problems      []loadgen.Problem   `json:"problems"`
+	SchemaVersion int                `json:"schema_version"`
+	Verdict       Verdict            `json:"verdict"`
+	Reasons       []string           `json:"reasons,omitempty"`
+	Interrupted   bool               `json:"interrupted,omitempty"`
+	Aborted       *abortSummary      `json:"aborted,omitempty"`
+	Scenario      scenarioSummary    `json:"scenario"`
+	Environment   host.Environment   `json:"environment"`
+	Thresholds    []thresholdSummary `json:"thresholds"`
+	Metrics       metric.Values      `json:"metrics"`
+	Generator     generatorSummary   `json:"generator"`
+	Crowd         *shareSummary      `json:"crowd,omitempty"`
+	Probes        *shareSummary      `json:"probes,omitempty"`
+	Problems      []loadgen.Problem  `json:"problems"`
 }
 
 type scenarioSummary struct {

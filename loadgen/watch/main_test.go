@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
@@ -17,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // about is what is known of a run beforehand.
 func about() *loadgen.Result {
-	return &loadgen.Result{Scenario: "a room", Driver: "earshot", Target: "http://127.0.0.1:1", Rooms: 1, Speakers: 1, Seats: 100, Environment: loadgen.Here()}
+	return &loadgen.Result{Scenario: "a room", Driver: "earshot", Target: "http://127.0.0.1:1", Rooms: 1, Speakers: 1, Seats: 100, Environment: host.Here()}
 }
 
 // snapshot is a run after so many seconds, with one of every metric that is

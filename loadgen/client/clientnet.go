@@ -1,0 +1,85 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/pion/transport/v5"
+	"github.com/pion/transport/v5/stdnet"
+)
+
+// A machine is what one client's ICE agent sees of the machine: interfaces
+// that were listed once for the whole run, and sockets that note receive times.
+type clientNet struct {
+	*stdnet.Net
+	interfaces []*transport.Interface
+	clock      *measure.Clock
+	times      *receiveTimes
+	impairment *netem.Impairment // the simulated network behind which they are, or nil
+}
+
+// listInterfaces lists the interfaces that clients offer candidates of: the
+// loopback alone when the target is on it, else all the others.
+func listInterfaces(loopback bool) (*stdnet.Net, []*transport.Interface, error) {
+	system, err := stdnet.NewNet()
+	if err != nil {
+		return nil, nil, fmt.Errorf("list network interfaces: %w", err)
+	}
+	all, err := system.Interfaces()
+	if err != nil {
+		return nil, nil, fmt.Errorf("list network interfaces: %w", err)
+	}
+	var chosen []*transport.Interface
+	for _, i := range all {
+		if i.Flags&net.FlagUp != 0 && (i.Flags&net.FlagLoopback != 0) == loopback {
+			chosen = append(chosen, i)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, nil, fmt.Errorf("no network interface is up to reach the target with (target on loopback: %t)", loopback)
+	}
+	return system, chosen, nil
+}
+
+// Interfaces implements transport.Net.
+func (n *clientNet) Interfaces() ([]*transport.Interface, error) { return n.interfaces, nil }
+
+// ListenUDP implements transport.Net.
+func (n *clientNet) ListenUDP(proto string, at *net.UDPAddr) (transport.UDPConn, error) {
+	s, err := n.listen(proto, at)
+	switch {
+	case err != nil:
+		return nil, err
+	case n.impairment != nil:
+		return newImpairedSocket(n, s), nil
+	}
+	return s, nil
+}
+
+// ListenPacket implements transport.Net; clients of STUN and TURN servers use it.
+func (n *clientNet) ListenPacket(proto, address string) (net.PacketConn, error) {
+	if n.impairment == nil || !strings.HasPrefix(proto, "udp") {
+		return n.Net.ListenPacket(proto, address)
+	}
+	at, err := net.ResolveUDPAddr(proto, address)
+	if err != nil {
+		return nil, err
+	}
+	return n.ListenUDP(proto, at)
+}
+
+// listen opens a socket that notes receive times.
+func (n *clientNet) listen(proto string, at *net.UDPAddr) (*udpSocket, error) {
+	c, err := net.ListenUDP(proto, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(c); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return &udpSocket{UDPConn: c, clock: n.clock, times: n.times, oob: make([]byte, controlSize)}, nil
+}

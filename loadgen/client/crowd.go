@@ -1,0 +1,239 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+const (
+	// ticking is how often the crowd's timers are looked at.
+	tickInterval = 10 * time.Millisecond
+	// reporting is how many groups the crowd is in for its receiver reports:
+	// one group each tick, everybody every 5 s.
+	reportGroups = int(reportInterval / tickInterval)
+)
+
+// A crowd is the run's lean listeners: thousands of clients on a few sockets,
+// with one goroutine for their timers and one a socket. Close ends it.
+type Crowd struct {
+	clock       *measure.Clock
+	recovery    *NACKCounter
+	delayed     QueueDelayFunc
+	certificate *lite.Certificate
+	lite        *lite.Crowd
+	unauthentic atomic.Uint64
+	replayed    atomic.Uint64
+	answering   sync.Map // the addresses of servers that answered
+
+	buffer  int // of a shared socket's datagrams, in bytes; 0: the system's default
+	sharers int // clients that share a socket
+
+	mu     sync.Mutex
+	shared []*crowdSocket // sockets of those whose server is on the loopback
+	next   uint32         // the next loopback address to give out
+	moved  uint32         // and of those that are given out for a rebind
+	groups [reportGroups]map[*clientPath]struct{}
+	count  int
+
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+}
+
+// newCrowd makes a crowd of listeners who hear so many voices at once at the most.
+func NewCrowd(clock *measure.Clock, r *NACKCounter, waited QueueDelayFunc, voices int) (*Crowd, error) {
+	certificate, err := lite.NewCertificate(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	clients, err := lite.NewCrowd(lite.CrowdConfig{Certificate: certificate})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	buffer := host.ReceiveBuffer()
+	c := &Crowd{
+		clock: clock, recovery: r, delayed: waited, certificate: certificate, lite: clients, cancel: cancel,
+		buffer: buffer, sharers: ClientsPerSocket(buffer, voices),
+	}
+	for i := range c.groups {
+		c.groups[i] = map[*clientPath]struct{}{}
+	}
+	c.workers.Go(func() { c.tick(ctx) })
+	return c, nil
+}
+
+// tick runs the timers until ctx is done.
+func (c *Crowd) tick(ctx context.Context) {
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	var group []*LeanClient
+	for last := c.clock.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := c.clock.Now()
+		group = c.due(group[:0], last, now)
+		last = now
+		lanes := c.sockets()
+		for _, l := range lanes {
+			l.batch.open()
+		}
+		c.lite.Tick(c.clock.Time(now))
+		for _, e := range group {
+			// One that is not connected yet, or no more, has nothing to say.
+			_ = e.report()
+		}
+		for _, l := range lanes {
+			l.batch.close()
+		}
+	}
+}
+
+// due appends the ears whose reports are due after one moment and until another:
+// by the clock, since a ticker leaves turns out when the machine is late.
+func (c *Crowd) due(group []*LeanClient, after, until time.Duration) []*LeanClient {
+	turn, end := int64(after/tickInterval), int64(until/tickInterval)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for turn = max(turn, end-int64(reportGroups)) + 1; turn <= end; turn++ {
+		for w := range c.groups[turn%int64(reportGroups)] {
+			group = append(group, w.ear)
+		}
+	}
+	return group
+}
+
+// lanes is the shared sockets so far.
+func (c *Crowd) sockets() []*crowdSocket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.shared[:len(c.shared):len(c.shared)]
+}
+
+// way gives an ear a socket and an address to reach a server's address by: on
+// the loopback an address of its own on a shared socket, elsewhere a socket.
+func (c *Crowd) path(to netip.AddrPort, e *LeanClient) (*clientPath, error) {
+	if to.Addr().Is4() && to.Addr().IsLoopback() && SharesSockets {
+		return c.share(e)
+	}
+	l, err := c.open(socketOptions{address: anyAddress(to.Addr())})
+	if err != nil {
+		return nil, err
+	}
+	w := &clientPath{crowd: c, socket: l, own: true, ear: e, impairment: e.impairment}
+	l.only.Store(w)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.addPath(w)
+	return w, nil
+}
+
+// share gives an ear the next address of 127.0.0.0/8 on one of the shared
+// sockets.
+func (c *Crowd) share(e *LeanClient) (*clientPath, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := int(c.next) / c.sharers
+	if i == len(c.shared) {
+		l, err := c.open(socketOptions{address: "0.0.0.0:0", first: firstClientAddress + uint32(i*c.sharers)})
+		if err != nil {
+			return nil, err
+		}
+		c.shared = append(c.shared, l)
+	}
+	n := firstClientAddress + c.next
+	c.next++
+	w := &clientPath{
+		crowd: c, socket: c.shared[i], ear: e, impairment: e.impairment, local: loopbackAddress(n),
+	}
+	w.socket.add(w)
+	c.addPath(w)
+	return w, nil
+}
+
+// firstHome is 127.1.0.1: from there on every client of a shared socket has an
+// address. All of that network are the host's own.
+const firstClientAddress = 0x7f01_0001
+
+func loopbackAddress(n uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+}
+
+// known is 1 for an address of a server that has answered somebody.
+func (c *Crowd) answered(a netip.Addr) int {
+	if _, ok := c.answering.Load(a); ok {
+		return 1
+	}
+	return 0
+}
+
+// another is an address that no client has had.
+func (c *Crowd) nextMovedAddress() netip.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// 127.128.0.1 and on, round and round: the addresses of clients end before.
+	n := 0x7f80_0001 + c.moved%0x7f_0000
+	c.moved++
+	return loopbackAddress(n)
+}
+
+// enter puts a way's ear into a group for its reports. c.mu is held.
+func (c *Crowd) addPath(w *clientPath) {
+	w.group = c.count % reportGroups
+	c.groups[w.group][w] = struct{}{}
+	c.count++
+}
+
+// leave takes it out.
+func (c *Crowd) removePath(w *clientPath) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.groups[w.group], w)
+}
+
+// refused is how many packets failed authentication, and how many came again.
+func (c *Crowd) Refused() (unauthentic, replayed uint64) {
+	return c.unauthentic.Load(), c.replayed.Load()
+}
+
+// dropped is how many packets the shared sockets have dropped.
+func (c *Crowd) Dropped() (n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.shared {
+		n += l.dropped()
+	}
+	return n
+}
+
+// Close closes every client and socket and waits for the crowd's goroutines.
+func (c *Crowd) Close() error {
+	c.cancel()
+	c.lite.Close()
+	c.mu.Lock()
+	sockets := c.shared
+	for _, group := range c.groups {
+		for w := range group {
+			if w.own {
+				sockets = append(sockets, w.socket)
+			}
+		}
+	}
+	c.mu.Unlock()
+	var errs []error
+	for _, l := range sockets {
+		errs = append(errs, l.conn.Close())
+	}
+	c.workers.Wait()
+	return errors.Join(errs...)
+}

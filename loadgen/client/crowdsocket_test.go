@@ -1,0 +1,85 @@
+package client
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// However many packets come at once, each is heard that came to somebody's address,
+// in their order; what came to nobody's is passed over.
+func TestEachPacketOfABatchIsHeardThatIsForSomebody(t *testing.T) {
+	var waits []time.Duration
+	clock := measure.NewClock()
+	c := &Crowd{clock: clock, delayed: func(d time.Duration, n uint64) {
+		assert.EqualValues(t, 1, n, "packets so far apart are told one by one")
+		waits = append(waits, d)
+	}}
+	l := &crowdSocket{crowd: c, conn: &ledgerConn{}, first: firstClientAddress, paths: make([]atomic.Pointer[clientPath], maxClientsPerSocket)}
+	const somebody = 3 // every third address is nobody's
+	for i := range uint32(readBatch) {
+		if i%somebody != 0 {
+			l.add(&clientPath{crowd: c, ear: &LeanClient{}, local: loopbackAddress(firstClientAddress + i)})
+		}
+	}
+	for _, n := range []int{0, 1, 2, prefetchDistance, prefetchDistance*prefetchSteps - 1, prefetchDistance*prefetchSteps + 1, 31, 32, 33, readBatch} {
+		messages := make([]udpbatch.Message, n)
+		var known int
+		now := time.Now()
+		for i := range messages {
+			messages[i] = udpbatch.Message{
+				Buf: rtpPacket(1, uint16(i)), N: 15, Local: loopbackAddress(firstClientAddress + uint32(i)),
+				At: now.Add(time.Duration(i-n) * time.Second).UnixNano(),
+			}
+			if i%somebody != 0 {
+				known++
+			}
+		}
+		if n > 1 {
+			messages[1].N = 0 // it was too long for the buffer
+			known--
+		}
+		waits = nil
+		l.dispatch(messages)
+		if !assert.Len(t, waits, known, "of %d", n) {
+			continue
+		}
+		at := 0
+		for i := range messages {
+			if i%somebody != 0 && i != 1 {
+				assert.InDelta(t, float64(n-i), waits[at].Seconds(), 0.5, "packet %d of %d", i, n)
+				at++
+			}
+		}
+	}
+}
+
+// A socket rests while only checks are answered, and hurries as soon as there is
+// something to hear.
+func TestASocketRestsWhenThereIsNothingToHear(t *testing.T) {
+	conn := &ledgerConn{}
+	l := &crowdSocket{conn: conn}
+	for _, step := range []struct {
+		now    time.Duration
+		urgent bool
+		gather []time.Duration
+	}{
+		{0, false, nil},
+		{idleAfter, false, nil},
+		{idleAfter + 1, false, []time.Duration{idleGatherTime}},
+		{idleAfter + 2, false, nil},
+		{idleAfter + 3, true, []time.Duration{gatherTime}},
+		{idleAfter + 4, false, nil},
+		{2*idleAfter + 3, true, nil},
+		{3*idleAfter + 4, false, []time.Duration{idleGatherTime}},
+	} {
+		conn.gathers = nil
+		l.adjustGather(step.now, step.urgent)
+		assert.Equal(t, step.gather, conn.gathers, "at %v", step.now)
+	}
+}

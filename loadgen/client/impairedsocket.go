@@ -1,0 +1,171 @@
+package client
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/pion/transport/v5/deadline"
+)
+
+// waitingPackets is how many packets wait for a linked socket's reader.
+const waitingPackets = 512
+
+// A linkedSocket is a client's UDP socket behind a simulated network. When the
+// network gives it another address it goes on from there, and goes by its old
+// one: a client behind a NAT does not see it change.
+//
+// It is safe for concurrent use as a *net.UDPConn is. Of its methods those that
+// are not its own bypass the network; an ICE agent uses none of them.
+type impairedSocket struct {
+	*net.UDPConn // as it was opened
+	machine      *clientNet
+	impairment   *netem.Impairment
+	expiry       *deadline.Deadline
+	arrivals     chan datagram
+	closing      chan struct{}
+	readers      sync.WaitGroup
+	moves        int // rebinds so far; the link's relay's
+
+	mu     sync.Mutex
+	now    *udpSocket // where it is now
+	closed bool
+}
+
+type datagram struct {
+	body []byte
+	from netip.AddrPort
+}
+
+func newImpairedSocket(n *clientNet, s *udpSocket) *impairedSocket {
+	l := &impairedSocket{
+		UDPConn: s.UDPConn, machine: n, impairment: n.impairment, now: s, expiry: deadline.New(),
+		arrivals: make(chan datagram, waitingPackets), closing: make(chan struct{}),
+	}
+	l.readers.Go(func() { l.read(s) })
+	return l
+}
+
+// read sends what a socket receives on its way, until it is closed.
+func (l *impairedSocket) read(s *udpSocket) {
+	b := make([]byte, packetSize)
+	for {
+		n, from, at, err := s.receive(b)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err == nil {
+			l.impairment.Receive(b[:n], from, at, l)
+		}
+	}
+}
+
+// arrive implements addressee.
+func (l *impairedSocket) Deliver(p *netem.DelayedPacket) {
+	for ; l.moves < l.impairment.Rebinds(); l.moves++ {
+		l.impairment.Moved(l.move())
+	}
+	if p.Up {
+		l.mu.Lock()
+		s := l.now
+		l.mu.Unlock()
+		_, _ = s.WriteToAddrPort(p.Body, p.Peer) // lost, as datagrams are
+		return
+	}
+	if ssrc, sequence, ok := rtpID(p.Body); ok {
+		l.machine.times.note(ssrc, sequence, p.At)
+	}
+	select {
+	case l.arrivals <- datagram{append([]byte(nil), p.Body...), p.Peer}:
+	default:
+		l.machine.times.dropped.Add(1)
+	}
+}
+
+// move goes on from another port. What is sent to the old one is lost.
+func (l *impairedSocket) move() error {
+	at := l.UDPConn.LocalAddr().(*net.UDPAddr)
+	s, err := l.machine.listen("udp", &net.UDPAddr{IP: at.IP, Zone: at.Zone})
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return s.Close()
+	}
+	old := l.now
+	l.now = s
+	l.readers.Go(func() { l.read(s) })
+	return old.Close()
+}
+
+// ReadFromAddrPort implements ice.AddrPortReaderWriter.
+func (l *impairedSocket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	select {
+	case <-l.closing:
+		return 0, netip.AddrPort{}, net.ErrClosed
+	case <-l.expiry.Done():
+		return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
+	case d := <-l.arrivals:
+		return copy(b, d.body), d.from, nil
+	}
+}
+
+// WriteToAddrPort implements ice.AddrPortReaderWriter.
+func (l *impairedSocket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	select {
+	case <-l.closing:
+		return 0, net.ErrClosed
+	default:
+	}
+	l.impairment.Send(b, to, l)
+	return len(b), nil
+}
+
+// ReadFrom implements net.PacketConn.
+func (l *impairedSocket) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := l.ReadFromAddrPort(b)
+	return n, net.UDPAddrFromAddrPort(from), err
+}
+
+// WriteTo implements net.PacketConn.
+func (l *impairedSocket) WriteTo(b []byte, to net.Addr) (int, error) {
+	at, ok := to.(*net.UDPAddr)
+	if !ok {
+		return 0, &net.OpError{Op: "write", Net: "udp", Addr: to, Err: net.InvalidAddrError("no UDP address")}
+	}
+	return l.WriteToAddrPort(b, at.AddrPort())
+}
+
+// SetDeadline implements net.PacketConn: writes do not block.
+func (l *impairedSocket) SetDeadline(t time.Time) error { return l.SetReadDeadline(t) }
+
+// SetReadDeadline implements net.PacketConn.
+func (l *impairedSocket) SetReadDeadline(t time.Time) error {
+	l.expiry.Set(t)
+	return nil
+}
+
+// SetWriteDeadline implements net.PacketConn: writes do not block.
+func (l *impairedSocket) SetWriteDeadline(time.Time) error { return nil }
+
+// Close closes the socket and waits for its readers. What is on its way is lost.
+func (l *impairedSocket) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return net.ErrClosed
+	}
+	l.closed = true
+	err := l.now.Close()
+	l.mu.Unlock()
+	close(l.closing)
+	l.expiry.Set(time.Time{})
+	l.readers.Wait()
+	return err
+}

@@ -1,0 +1,372 @@
+package client
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"github.com/earshot-audio/earshot/internal/lite"
+	"github.com/earshot-audio/earshot/internal/prefetch"
+	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/netem"
+)
+
+// candidatePatience is how long one candidate of the server is tried before the next.
+const candidateTimeout = 2 * time.Second
+
+var ErrNoCandidate = errors.New("the server's answer has no UDP candidate with an IP address")
+
+// A leanEar is one listener of the crowd: a lean WebRTC client without a
+// goroutine of its own.
+type LeanClient struct {
+	// What a packet takes stands together.
+	crowd      *Crowd
+	remote     *sdp.Remote // what the server said; set before there is a client
+	account    *measure.Listener
+	impairment *netem.Impairment // the simulated network, or nil
+	nacks      *nackTracker      // with a link: what is to be asked for again
+	reports    receiverReports
+
+	sections int
+	local    sdp.Credentials
+
+	mu         sync.Mutex
+	candidates []netip.AddrPort // the server's
+	to         netip.AddrPort   // the one that is tried
+	client     *lite.Client
+	path       *clientPath // the socket and address that it goes by
+	closed     bool
+
+	connected chan struct{}
+	at        time.Duration
+	failed    chan struct{}
+	once      sync.Once // closes connected
+	end       sync.Once // closes failed
+	err       error
+}
+
+// newEar makes an ear of so many sections, behind a simulated network unless l
+// is nil. One behind a network asks again for what it misses. What it hears goes
+// to the account.
+func (c *Crowd) NewClient(sections int, l *netem.Impairment, account *measure.Listener) *LeanClient {
+	e := &LeanClient{
+		crowd: c, sections: sections, account: account, local: sdp.NewCredentials(), impairment: l,
+		reports:   receiverReports{sections: make([]sourceReception, sections)},
+		connected: make(chan struct{}), failed: make(chan struct{}),
+	}
+	if l != nil {
+		e.nacks = &nackTracker{count: c.recovery}
+	}
+	return e
+}
+
+func (e *LeanClient) Offer(context.Context) (string, error) {
+	return e.receiver(e.nacks != nil).Offer(e.sections), nil
+}
+
+func (e *LeanClient) Accept(answer string) error {
+	r, err := sdp.ReadAnswer(answer, e.sections)
+	if err != nil {
+		return fmt.Errorf("take the server's answer: %w", err)
+	}
+	e.setRemote(r)
+	return nil
+}
+
+// answer takes an offer of the server's own.
+func (e *LeanClient) Answer(_ context.Context, offer string) (string, error) {
+	r, sections, err := sdp.ReadServerOffer(offer, e.sections)
+	if err != nil {
+		return "", fmt.Errorf("take the server's offer: %w", err)
+	}
+	e.setRemote(r)
+	return e.receiver(e.nacks != nil && r.NACK).Answer(sections), nil
+}
+
+// receiver writes the ear's descriptions.
+func (e *LeanClient) receiver(nack bool) sdp.Receiver {
+	return sdp.Receiver{ICE: e.local, Fingerprint: e.crowd.certificate.Fingerprint(), NACK: nack}
+}
+
+// begin notes what the server said. Of its candidates those come first by which
+// others have reached it: not everybody has to find out again that one is
+// behind a firewall.
+func (e *LeanClient) setRemote(r *sdp.Remote) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.remote = r
+	e.candidates = r.Addresses
+	slices.SortStableFunc(e.candidates, func(a, b netip.AddrPort) int {
+		return e.crowd.answered(b.Addr()) - e.crowd.answered(a.Addr())
+	})
+}
+
+// candidate takes a candidate that the answer did not have.
+func (e *LeanClient) AddCandidate(attribute string) error {
+	c, err := sdp.ParseCandidate(strings.TrimPrefix(attribute, "candidate:"))
+	if err != nil {
+		return nil // which a client ignores
+	}
+	to, ok := c.Address()
+	if !ok {
+		return nil // of another kind
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.candidates = sdp.AppendAddress(e.candidates, to)
+	return nil
+}
+
+// connect tries one address of the server.
+func (e *LeanClient) connect(to netip.AddrPort) error {
+	w, err := e.crowd.path(to, e)
+	if err != nil {
+		return fmt.Errorf("open a socket to %s: %w", to, err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return errors.Join(errConnection, w.Close())
+	}
+	old, oldWay := e.client, e.path
+	e.client, e.path, e.to = nil, w, to
+	if old != nil {
+		old.Vanish()
+		if err := oldWay.Close(); err != nil {
+			return err
+		}
+	}
+	client, err := e.crowd.lite.Connect(lite.ClientConfig{
+		Local: e.local, Remote: e.remote.ICE, Fingerprint: e.remote.Fingerprint,
+		Server: to, Send: w, Events: (*leanClientEvents)(e),
+	}, time.Now())
+	if err != nil {
+		return err
+	}
+	e.client = client
+	w.setClient(client)
+	return nil
+}
+
+// wait tries the server's candidates one after the other.
+func (e *LeanClient) Wait(ctx context.Context) (time.Duration, error) {
+	for tried := 0; ; {
+		if to, more := e.candidateAt(tried); more {
+			if err := e.connect(to); err != nil {
+				return 0, err
+			}
+			tried++
+		} else if tried == 0 {
+			return 0, ErrNoCandidate
+		}
+		select {
+		case <-e.connected:
+			e.crowd.answering.Store(e.server().Addr(), true)
+			return e.at, nil
+		case <-e.failed:
+			return 0, fmt.Errorf("%w: %w", errConnection, e.err)
+		case <-ctx.Done():
+			return 0, fmt.Errorf("connect: %w", ctx.Err())
+		case <-time.After(candidateTimeout):
+		}
+	}
+}
+
+// server is the address that was tried last.
+func (e *LeanClient) server() netip.AddrPort {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.to
+}
+
+// untried is the candidate of a number, if it is worth a try.
+func (e *LeanClient) candidateAt(number int) (netip.AddrPort, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.client != nil && e.client.Mapped().IsValid() || number >= len(e.candidates) {
+		return netip.AddrPort{}, false
+	}
+	return e.candidates[number], true
+}
+
+// connecting is the client of a way that is just being made; nil if there will
+// be none.
+func (e *LeanClient) pendingClient(w *clientPath) *lite.Client {
+	e.mu.Lock() // which connect holds
+	defer e.mu.Unlock()
+	return w.client.Load()
+}
+
+func (e *LeanClient) Losses() (dropped, unstamped uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.path == nil {
+		return 0, 0
+	}
+	return e.path.dropped(), 0
+}
+
+func (e *LeanClient) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	if e.client != nil {
+		e.client.Close()
+	}
+	e.end.Do(func() {
+		e.err = lite.ErrClosed
+		close(e.failed)
+	})
+	if e.path != nil {
+		return e.path.Close()
+	}
+	return nil
+}
+
+// report sends a receiver report, if there is something to report.
+func (e *LeanClient) report() error {
+	e.mu.Lock()
+	client := e.client
+	e.mu.Unlock()
+	if client == nil {
+		return nil
+	}
+	packet, err := e.reports.build(e.crowd.clock.Now())
+	if packet == nil || err != nil {
+		return err
+	}
+	return client.SendRTCP(packet)
+}
+
+// leanEvents is the ear as its client tells it of things; it keeps these
+// methods out of the ear's own.
+type leanClientEvents LeanClient
+
+// prefetch asks for the memory that the next packet takes, as lite.Client's
+// Prefetch does.
+func (e *LeanClient) prefetch(step int) {
+	switch step {
+	case 0:
+		prefetch.Span(&e.crowd, &e.reports)
+	case 1:
+		prefetch.Span(&e.remote.SSRCs, &e.remote.NACK)
+		e.reports.prefetch()
+		e.account.Prefetch(0)
+	case 2:
+		e.account.Prefetch(1)
+	}
+}
+
+// Ready implements lite.ClientEvents.
+func (e *leanClientEvents) Ready(*lite.Client) {
+	e.once.Do(func() {
+		e.at = e.crowd.clock.Now()
+		close(e.connected)
+	})
+}
+
+// RTP implements lite.ClientEvents.
+func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.Time) {
+	p, ok := readRTP(packet)
+	if !ok || !e.remote.Opus.Has(packet[1]&0x7f) {
+		return // of another format, which a browser does not play either
+	}
+	section := e.remote.Section(binary.BigEndian.Uint32(packet[8:]))
+	if section < 0 {
+		return
+	}
+	p.Section = section
+	p.At = e.crowd.clock.Since(now)
+	e.reports.receive(section, binary.BigEndian.Uint32(packet[8:]), index, p.Timestamp, p.At)
+	if e.impairment != nil { // else its lane has told
+		e.crowd.delayed(e.crowd.clock.Now()-p.At, 1)
+	}
+	if len(p.Payload) > 0 {
+		e.account.Receive(p)
+	}
+	if e.nacks != nil && e.remote.NACK {
+		e.askAgain(c, binary.BigEndian.Uint32(packet[8:]), p)
+	}
+}
+
+// askAgain asks for what the section of a packet misses.
+func (e *leanClientEvents) askAgain(c *lite.Client, ssrc uint32, p measure.Packet) {
+	sequences := e.nacks.receive(p.Section, ssrc, p.Sequence, p.At)
+	if len(sequences) == 0 {
+		return
+	}
+	request, err := rtcp.Marshal(nack(e.reports.source(), ssrc, sequences))
+	if err != nil {
+		return // of what was just made
+	}
+	_ = c.SendRTCP(request) // not connected any more: there is nothing to ask for
+}
+
+// RTCP implements lite.ClientEvents.
+func (e *leanClientEvents) RTCP(_ *lite.Client, packet []byte, now time.Time) {
+	e.reports.handleRTCP(packet, e.crowd.clock.Since(now))
+}
+
+// Refused implements lite.ClientEvents.
+func (e *leanClientEvents) Refused(_ *lite.Client, reason error, _ time.Time) {
+	if errors.Is(reason, srtp.ErrReplayed) {
+		e.crowd.replayed.Add(1)
+		return
+	}
+	e.crowd.unauthentic.Add(1)
+}
+
+// Closed implements lite.ClientEvents.
+func (e *leanClientEvents) Closed(_ *lite.Client, reason error) {
+	e.end.Do(func() {
+		e.err = reason
+		close(e.failed)
+	})
+}
+
+// readRTP reads a packet's header (RFC 3550 §5.1), skips what extends it, and
+// takes the padding off.
+func readRTP(b []byte) (p measure.Packet, ok bool) {
+	if len(b) < 12 || b[0]>>6 != 2 {
+		return p, false
+	}
+	sources := int(b[0] & 0x0f)
+	start := 12 + 4*sources
+	if len(b) < start {
+		return p, false
+	}
+	p.Talker = binary.BigEndian.Uint32(b[8:]) // the source, unless it names another
+	if sources > 0 {
+		p.Talker = binary.BigEndian.Uint32(b[12:])
+	}
+	if b[0]&0x10 != 0 {
+		if len(b) < start+4 {
+			return p, false
+		}
+		start += 4 + 4*int(binary.BigEndian.Uint16(b[start+2:]))
+	}
+	end := len(b)
+	if b[0]&0x20 != 0 {
+		end -= int(b[len(b)-1])
+	}
+	if start > end {
+		return p, false
+	}
+	p.Sequence = binary.BigEndian.Uint16(b[2:])
+	p.Timestamp = binary.BigEndian.Uint32(b[4:])
+	p.Payload = b[start:end]
+	return p, true
+}

@@ -1,0 +1,129 @@
+package client
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// hears enters packets by their sequence numbers, each 20 ms after the one
+// before it, and returns what is asked for after each.
+func hears(n *nackTracker, at *time.Duration, sequences ...uint16) (asked [][]uint16) {
+	for _, s := range sequences {
+		*at += 20 * time.Millisecond
+		asked = append(asked, n.receive(0, 1, s, *at))
+	}
+	return asked
+}
+
+func TestWhatIsMissingIsAskedForAtOnceAndAgainAfterAWhile(t *testing.T) {
+	n := &nackTracker{count: &NACKCounter{}}
+	var at time.Duration
+	asked := hears(n, &at, 65530, 65531, 65534, 65535, 0, 3, 4, 5, 6)
+	assert.Equal(t, [][]uint16{
+		nil, nil, {65532, 65533}, nil, nil,
+		{1, 2},
+		{65532, 65533, 1, 2}, // all of it, over 100 ms after the beginning
+		nil, nil,
+	}, asked)
+	assert.EqualValues(t, 4, n.count.asked.Load(), "each counts once")
+
+	assert.Nil(t, n.receive(0, 1, 65533, at), "it has come")
+	assert.Nil(t, n.receive(0, 1, 65533, at), "twice")
+	assert.Nil(t, n.receive(0, 1, 2, at))
+	assert.EqualValues(t, 2, n.count.recovered.Load())
+	assert.Equal(t, [][]uint16{nil, nil, nil, {65532, 1}}, hears(n, &at, 7, 8, 9, 10))
+}
+
+func TestWhatWouldComeTooLateIsNotAskedFor(t *testing.T) {
+	n := &nackTracker{count: &NACKCounter{}}
+	var at time.Duration
+	hears(n, &at, 10)
+	at += 3 * time.Second
+	asked := n.receive(0, 1, 160, at)
+	require.NotEmpty(t, asked)
+	assert.EqualValues(t, 160-44, asked[0], "880 ms old, and there in a second")
+	assert.EqualValues(t, 159, asked[len(asked)-1])
+	assert.Len(t, asked, 44)
+	for s := uint16(161); s < 205; s++ {
+		hears(n, &at, s)
+	}
+	assert.Equal(t, [][]uint16{nil, nil, nil, nil, nil, nil}, hears(n, &at, 205, 206, 207, 208, 209, 210), "it gives up")
+	assert.Nil(t, n.receive(0, 1, 159, at))
+	assert.EqualValues(t, 1, n.count.recovered.Load(), "one that is late is recovered still")
+}
+
+func TestASourceBeginsAnew(t *testing.T) {
+	n := &nackTracker{count: &NACKCounter{}}
+	var at time.Duration
+	hears(n, &at, 10, 12)
+	assert.Nil(t, n.receive(0, 2, 5000, at), "another source in the section")
+	assert.Nil(t, n.receive(1, 1, 100, at), "another section")
+	assert.Equal(t, []uint16{101}, n.receive(1, 1, 102, at))
+}
+
+func TestARequestIsACompoundPacketThatNamesWhatIsMissing(t *testing.T) {
+	b, err := rtcp.Marshal(nack(7, 9, []uint16{65535, 0, 40}))
+	require.NoError(t, err)
+	all, err := rtcp.Unmarshal(b)
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	report, ok := all[0].(*rtcp.ReceiverReport)
+	require.True(t, ok)
+	assert.EqualValues(t, 7, report.SSRC)
+	request, ok := all[1].(*rtcp.TransportLayerNack)
+	require.True(t, ok)
+	assert.EqualValues(t, 9, request.MediaSSRC)
+	var named []uint16
+	for _, pair := range request.Nacks {
+		named = append(named, pair.PacketList()...)
+	}
+	assert.Equal(t, []uint16{65535, 0, 40}, named)
+}
+
+// Whatever is lost and in whatever order the rest comes, only what has not come
+// is asked for, and nothing is recovered that was not.
+func TestOnlyWhatHasNotComeIsAskedFor(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		n := &nackTracker{count: &NACKCounter{}}
+		var at time.Duration
+		first := uint16(rapid.IntRange(0, 65535).Draw(rt, "first"))
+		come := map[uint16]bool{}
+		asked := map[uint16]bool{}
+		var held []uint16
+		receive := func(s uint16) {
+			at += 20 * time.Millisecond
+			come[s] = true
+			for _, a := range n.receive(0, 1, s, at) {
+				require.False(rt, come[a], "%d has come", a)
+				asked[a] = true
+			}
+		}
+		for i := range rapid.IntRange(1, 300).Draw(rt, "packets") {
+			s := first + uint16(i)
+			switch rapid.IntRange(0, 5).Draw(rt, "fate") {
+			case 0: // lost
+			case 1:
+				held = append(held, s)
+			default:
+				receive(s)
+			}
+			if len(held) > 0 && rapid.Bool().Draw(rt, "late") {
+				receive(held[0])
+				held = held[1:]
+			}
+		}
+		require.EqualValues(rt, len(asked), n.count.asked.Load())
+		got := 0
+		for a := range asked {
+			if come[a] {
+				got++
+			}
+		}
+		require.LessOrEqual(rt, n.count.recovered.Load(), uint64(got))
+	})
+}

@@ -1,0 +1,203 @@
+package client
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	resend "github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/logging"
+	"github.com/pion/transport/v5"
+	"github.com/pion/transport/v5/stdnet"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/netem"
+)
+
+const (
+	// Clients check that the peer is there (RFC 7675) and send receiver
+	// reports as often as browsers do.
+	consentInterval = 2500 * time.Millisecond
+	reportInterval  = 5 * time.Second
+
+	// A connection that is lost stays lost in the figures; Pion shall not give
+	// up on it before the run ends.
+	disconnectedAfter = 10 * time.Second
+	failedAfter       = 30 * time.Second
+)
+
+// A studio makes the run's WebRTC clients, which are Pion peer connections. It
+// holds what they share: one certificate and one listing of the interfaces.
+//
+// A studio is safe for concurrent use.
+type PionFactory struct {
+	clock       *measure.Clock
+	certificate webrtc.Certificate
+	system      *stdnet.Net
+	interfaces  []*transport.Interface
+	recovery    *NACKCounter
+	servers     func() []webrtc.ICEServer // by which clients gather candidates
+	delayed     QueueDelayFunc
+	unauthentic atomic.Uint64 // packets that failed authentication
+	replayed    atomic.Uint64 // packets that came again
+}
+
+// newStudio makes a studio whose clients reach their target over the loopback
+// interface, or over all the others, and gather candidates by the servers that are
+// known when they are made.
+func NewPionFactory(clock *measure.Clock, loopback bool, servers func() []webrtc.ICEServer, r *NACKCounter, waited QueueDelayFunc) (*PionFactory, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make the clients' key: %w", err)
+	}
+	certificate, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return nil, fmt.Errorf("make the clients' certificate: %w", err)
+	}
+	system, interfaces, err := listInterfaces(loopback)
+	if err != nil {
+		return nil, err
+	}
+	return &PionFactory{clock: clock, recovery: r, delayed: waited, servers: servers, certificate: *certificate, system: system, interfaces: interfaces}, nil
+}
+
+// refused is how many packets failed authentication, and how many came again.
+func (s *PionFactory) Refused() (unauthentic, replayed uint64) {
+	return s.unauthentic.Load(), s.replayed.Load()
+}
+
+// connect makes a peer connection of its own sockets, whose receive times are
+// found in the arrivals. With a link its sockets are behind it, and lost packets
+// are asked for and sent again, where the server does so, too.
+func (s *PionFactory) newConnection(l *netem.Impairment) (*webrtc.PeerConnection, *receiveTimes, error) {
+	arrived := &receiveTimes{}
+	media := &webrtc.MediaEngine{}
+	var feedback []webrtc.RTCPFeedback
+	if l != nil {
+		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK})
+	}
+	if err := media.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2,
+			SDPFmtpLine: "minptime=10;useinbandfec=1", RTCPFeedback: feedback,
+		},
+		PayloadType: 111,
+	}, webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, nil, fmt.Errorf("register Opus: %w", err)
+	}
+	if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, nil, fmt.Errorf("register the audio level: %w", err)
+	}
+	reports := &interceptor.Registry{}
+	receiver, err := report.NewReceiverInterceptor(report.ReceiverInterval(reportInterval))
+	if err != nil {
+		return nil, nil, fmt.Errorf("set up receiver reports: %w", err)
+	}
+	sender, err := report.NewSenderInterceptor(report.SenderInterval(reportInterval))
+	if err != nil {
+		return nil, nil, fmt.Errorf("set up sender reports: %w", err)
+	}
+	reports.Add(receiver)
+	reports.Add(sender)
+	if l != nil {
+		resender, err := resend.NewResponderInterceptor()
+		if err != nil {
+			return nil, nil, fmt.Errorf("set up retransmissions: %w", err)
+		}
+		reports.Add(resender)
+	}
+
+	settings := webrtc.SettingEngine{LoggerFactory: &srtpLogFactory{factory: s}}
+	settings.SetNet(&clientNet{Net: s.system, interfaces: s.interfaces, clock: s.clock, times: arrived, impairment: l})
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	settings.SetICETimeouts(disconnectedAfter, failedAfter, consentInterval)
+	settings.DisableActiveTCP(true)
+	settings.SetHandleUndeclaredSSRCWithoutAnswer(true) // servers need not name their sources
+
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{
+		Certificates: []webrtc.Certificate{s.certificate},
+		ICEServers:   s.servers(),
+		BundlePolicy: webrtc.BundlePolicyMaxBundle,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a peer connection: %w", err)
+	}
+	return pc, arrived, nil
+}
+
+// offer is the connection's offer with all its candidates.
+func offer(ctx context.Context, pc *webrtc.PeerConnection) (string, error) {
+	gathered := webrtc.GatheringCompletePromise(pc)
+	o, err := pc.CreateOffer(nil)
+	if err != nil {
+		return "", fmt.Errorf("make an offer: %w", err)
+	}
+	if err := pc.SetLocalDescription(o); err != nil {
+		return "", fmt.Errorf("make an offer: %w", err)
+	}
+	select {
+	case <-gathered:
+		return pc.LocalDescription().SDP, nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
+	}
+}
+
+// accept takes the server's answer.
+func accept(pc *webrtc.PeerConnection, answer string) error {
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+		return fmt.Errorf("take the server's answer: %w", err)
+	}
+	return nil
+}
+
+// securityLog is Pion's log, cut down to a count of the packets that its SRTP
+// sessions refused: nothing else tells.
+type srtpLogFactory struct{ factory *PionFactory }
+
+// NewLogger implements logging.LoggerFactory.
+func (l *srtpLogFactory) NewLogger(scope string) logging.LeveledLogger {
+	if scope == "srtp" {
+		return srtpLogger{l.factory}
+	}
+	return srtpLogger{}
+}
+
+// refusals counts what is logged at level info, where SRTP sessions say which
+// packets they refused.
+type srtpLogger struct{ factory *PionFactory }
+
+func (srtpLogger) Trace(string)          {}
+func (srtpLogger) Tracef(string, ...any) {}
+func (srtpLogger) Debug(string)          {}
+func (srtpLogger) Debugf(string, ...any) {}
+func (r srtpLogger) Info(said string) {
+	switch {
+	case r.factory == nil:
+	case strings.Contains(said, "duplicated"): // and nothing but its text tells
+		r.factory.replayed.Add(1)
+	default:
+		r.factory.unauthentic.Add(1)
+	}
+}
+func (r srtpLogger) Infof(format string, args ...any) { r.Info(fmt.Sprintf(format, args...)) }
+func (srtpLogger) Warn(string)                        {}
+func (srtpLogger) Warnf(string, ...any)               {}
+func (srtpLogger) Error(string)                       {}
+func (srtpLogger) Errorf(string, ...any)              {}
+
+var errConnection = errors.New("the connection failed")

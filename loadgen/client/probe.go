@@ -1,0 +1,218 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/netem"
+)
+
+// A probe is a listener's client that is a whole Pion peer connection, so that
+// the measurement never rests on the crowd's own endpoint alone.
+//
+// Close ends it and waits for its readers. What it receives goes to hear,
+// which is called by one goroutine a section.
+type Probe struct {
+	pc      *webrtc.PeerConnection
+	times   *receiveTimes
+	clock   *measure.Clock
+	deliver PacketFunc
+	delayed QueueDelayFunc
+	nacks   *nackTracker // behind a simulated network: what is to be asked for again
+	own     uint32       // the SSRC that it asks from
+
+	connected chan struct{}
+	once      sync.Once
+	at        time.Duration // when the DTLS handshake was complete
+	failed    chan struct{}
+	failOnce  sync.Once
+
+	unstamped atomic.Uint64 // packets whose receive time was lost
+	readers   sync.WaitGroup
+	closing   sync.Mutex
+	closed    bool
+}
+
+// newProbe makes a probe of so many sections, behind a simulated network unless
+// l is nil. One behind a network asks again for what it misses.
+func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFunc) (*Probe, error) {
+	pc, arrived, err := s.newConnection(l)
+	if err != nil {
+		return nil, err
+	}
+	e := &Probe{
+		pc: pc, times: arrived, clock: s.clock, deliver: hear, delayed: s.delayed,
+		connected: make(chan struct{}), failed: make(chan struct{}),
+	}
+	if l != nil {
+		e.nacks, e.own = &nackTracker{count: s.recovery}, rand.Uint32()|1
+	}
+	for range sections {
+		if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{
+			Direction: webrtc.RTPTransceiverDirectionRecvonly,
+		}); err != nil {
+			return nil, errors.Join(fmt.Errorf("add a section: %w", err), pc.Close())
+		}
+	}
+	pc.OnTrack(e.readTrack)
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		if state == webrtc.PeerConnectionStateFailed || state == webrtc.PeerConnectionStateClosed {
+			e.failOnce.Do(func() { close(e.failed) })
+		}
+	})
+	return e, nil
+}
+
+func (e *Probe) Offer(ctx context.Context) (string, error) { return offer(ctx, e.pc) }
+
+func (e *Probe) AddCandidate(attribute string) error {
+	return e.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: attribute})
+}
+
+// answer answers the server's offer; the connection is made in the background.
+func (e *Probe) Answer(ctx context.Context, offer string) (string, error) {
+	if err := e.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+		return "", fmt.Errorf("take the server's offer: %w", err)
+	}
+	e.watchDTLS()
+	gathered := webrtc.GatheringCompletePromise(e.pc)
+	a, err := e.pc.CreateAnswer(nil)
+	if err != nil {
+		return "", fmt.Errorf("answer the server's offer: %w", err)
+	}
+	if err := e.pc.SetLocalDescription(a); err != nil {
+		return "", fmt.Errorf("answer the server's offer: %w", err)
+	}
+	select {
+	case <-gathered:
+		return e.pc.LocalDescription().SDP, nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
+	}
+}
+
+// accept takes the answer; the connection is made in the background.
+func (e *Probe) Accept(answer string) error {
+	e.watchDTLS()
+	return accept(e.pc, answer)
+}
+
+// watch notes when the DTLS handshake is complete.
+func (e *Probe) watchDTLS() {
+	// Sections are bundled: all are over one DTLS transport.
+	if all := e.pc.GetTransceivers(); len(all) > 0 {
+		all[0].Receiver().Transport().OnStateChange(func(state webrtc.DTLSTransportState) {
+			if state == webrtc.DTLSTransportStateConnected {
+				e.once.Do(func() {
+					e.at = e.clock.Now()
+					close(e.connected)
+				})
+			}
+		})
+	}
+}
+
+// wait waits until the DTLS handshake is complete and returns when it was.
+func (e *Probe) Wait(ctx context.Context) (time.Duration, error) {
+	select {
+	case <-e.connected:
+		return e.at, nil
+	case <-e.failed:
+		return 0, errConnection
+	case <-ctx.Done():
+		return 0, fmt.Errorf("connect: %w", ctx.Err())
+	}
+}
+
+// listen reads one section until the connection closes.
+func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	section := slices.IndexFunc(e.pc.GetTransceivers(), func(t *webrtc.RTPTransceiver) bool {
+		return t.Receiver() == receiver
+	})
+	e.closing.Lock()
+	if e.closed || section < 0 {
+		e.closing.Unlock()
+		return
+	}
+	e.readers.Add(1)
+	e.closing.Unlock()
+	defer e.readers.Done()
+
+	buffer := make([]byte, 1500)
+	var header rtp.Header
+	for {
+		n, _, err := track.Read(buffer)
+		if errors.Is(err, io.ErrShortBuffer) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		size, err := header.Unmarshal(buffer[:n])
+		if err != nil {
+			continue
+		}
+		now := e.clock.Now()
+		at, ok := e.times.find(header.SSRC, header.SequenceNumber)
+		if !ok {
+			at = now
+			e.unstamped.Add(1)
+		}
+		p := measure.Packet{
+			Section: section, Sequence: header.SequenceNumber, Timestamp: header.Timestamp,
+			Payload: payload(&header, buffer[size:n]), At: at, Talker: header.SSRC,
+		}
+		if len(header.CSRC) > 0 {
+			p.Talker = header.CSRC[0]
+		}
+		if len(p.Payload) > 0 {
+			e.delayed(now-at, 1)
+			e.deliver(p)
+		}
+		if e.nacks != nil && asksAgain(track) {
+			if sequences := e.nacks.receive(section, header.SSRC, p.Sequence, at); len(sequences) > 0 {
+				_ = e.pc.WriteRTCP(nack(e.own, header.SSRC, sequences)) // it ends with the connection
+			}
+		}
+	}
+}
+
+// asksAgain tells that the server sends a track's lost packets again.
+func asksAgain(track *webrtc.TrackRemote) bool {
+	return slices.Contains(track.Codec().RTCPFeedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK})
+}
+
+// payload is a packet's payload without its padding (RFC 3550 §5.1).
+func payload(header *rtp.Header, body []byte) []byte {
+	if header.Padding && len(body) > 0 {
+		if padding := int(body[len(body)-1]); padding <= len(body) {
+			return body[:len(body)-padding]
+		}
+	}
+	return body
+}
+
+// losses implements ear.
+func (e *Probe) Losses() (dropped, unstamped uint64) {
+	return e.times.dropped.Load(), e.unstamped.Load()
+}
+
+func (e *Probe) Close() error {
+	e.closing.Lock()
+	e.closed = true
+	e.closing.Unlock()
+	err := e.pc.Close()
+	e.readers.Wait()
+	return err
+}

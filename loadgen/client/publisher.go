@@ -1,0 +1,167 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// A mic is a speaker's client: a send-only peer connection. One goroutine at a
+// time sends.
+type Publisher struct {
+	pc    *webrtc.PeerConnection
+	track *opusTrack
+
+	connected chan struct{}
+	once      sync.Once
+	failed    chan struct{}
+	failOnce  sync.Once
+	drained   sync.WaitGroup // reads the sender's RTCP
+}
+
+// newMic makes a mic, behind a simulated network unless l is nil.
+func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
+	pc, _, err := s.newConnection(l)
+	if err != nil {
+		return nil, err
+	}
+	m := &Publisher{pc: pc, track: &opusTrack{}, connected: make(chan struct{}), failed: make(chan struct{})}
+	transceiver, err := pc.AddTransceiverFromTrack(m.track, webrtc.RTPTransceiverInit{
+		Direction: webrtc.RTPTransceiverDirectionSendonly,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("add a track: %w", err), pc.Close())
+	}
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			m.once.Do(func() { close(m.connected) })
+		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+			m.failOnce.Do(func() { close(m.failed) })
+		}
+	})
+	// Pion's interceptors see RTCP only while somebody reads it.
+	m.drained.Go(func() {
+		b := make([]byte, 1500)
+		for {
+			if _, _, err := transceiver.Sender().Read(b); err != nil {
+				return
+			}
+		}
+	})
+	return m, nil
+}
+
+// send sends a frame of a clip; marker tells that it is the first of a talkspurt.
+func (m *Publisher) Send(f *speech.Frame, sequence uint16, timestamp uint32, marker bool) error {
+	return m.track.send(f, sequence, timestamp, marker)
+}
+
+func (m *Publisher) Offer(ctx context.Context) (string, error) { return offer(ctx, m.pc) }
+func (m *Publisher) Accept(answer string) error                { return accept(m.pc, answer) }
+
+func (m *Publisher) AddCandidate(attribute string) error {
+	return m.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: attribute})
+}
+
+// wait waits until the mic can send.
+func (m *Publisher) Wait(ctx context.Context) error {
+	select {
+	case <-m.connected:
+		return nil
+	case <-m.failed:
+		return errConnection
+	case <-ctx.Done():
+		return fmt.Errorf("connect: %w", ctx.Err())
+	}
+}
+
+func (m *Publisher) Close() error {
+	err := m.pc.Close()
+	m.drained.Wait()
+	return err
+}
+
+// voice is the mic's track: it sends frames of a clip as RTP, with their level
+// where the server takes it (RFC 6464).
+type opusTrack struct {
+	binding atomic.Pointer[trackBinding]
+}
+
+type trackBinding struct {
+	out    webrtc.TrackLocalWriter
+	ssrc   uint32
+	format uint8
+	level  uint8 // id of the level's header extension, or 0
+}
+
+var errNotBound = errors.New("the mic is not connected")
+
+// send sends a frame; marker tells that it is the first of a talkspurt
+// (RFC 3551 §4.1).
+func (v *opusTrack) send(f *speech.Frame, sequence uint16, timestamp uint32, marker bool) error {
+	b := v.binding.Load()
+	if b == nil {
+		return errNotBound
+	}
+	h := rtp.Header{
+		Version: 2, PayloadType: b.format, SSRC: b.ssrc, Marker: marker,
+		SequenceNumber: sequence, Timestamp: timestamp,
+	}
+	if b.level != 0 {
+		level, err := (&rtp.AudioLevelExtension{Level: f.Level, Voice: f.Voice}).Marshal()
+		if err != nil {
+			return fmt.Errorf("encode the audio level: %w", err)
+		}
+		if err := h.SetExtension(b.level, level); err != nil {
+			return fmt.Errorf("encode the audio level: %w", err)
+		}
+	}
+	_, err := b.out.WriteRTP(&h, f.Payload)
+	return err
+}
+
+// Bind implements webrtc.TrackLocal.
+func (v *opusTrack) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	for _, codec := range c.CodecParameters() {
+		if codec.MimeType != webrtc.MimeTypeOpus {
+			continue
+		}
+		b := &trackBinding{out: c.WriteStream(), ssrc: uint32(c.SSRC()), format: uint8(codec.PayloadType)}
+		for _, e := range c.HeaderExtensions() {
+			if e.URI == sdp.AudioLevelURI {
+				b.level = uint8(e.ID)
+			}
+		}
+		v.binding.Store(b)
+		return codec, nil
+	}
+	return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
+}
+
+// Unbind implements webrtc.TrackLocal.
+func (v *opusTrack) Unbind(webrtc.TrackLocalContext) error {
+	v.binding.Store(nil)
+	return nil
+}
+
+// ID implements webrtc.TrackLocal.
+func (v *opusTrack) ID() string { return "mic" }
+
+// RID implements webrtc.TrackLocal.
+func (v *opusTrack) RID() string { return "" }
+
+// StreamID implements webrtc.TrackLocal.
+func (v *opusTrack) StreamID() string { return "earshot" }
+
+// Kind implements webrtc.TrackLocal.
+func (v *opusTrack) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio }

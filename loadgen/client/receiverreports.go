@@ -1,0 +1,139 @@
+package client
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"github.com/earshot-audio/earshot/internal/prefetch"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// reports is the reception of an ear as its receiver reports tell it (RFC 3550
+// §6.4.1, appendix A.3), by section. It is safe for concurrent use.
+type receiverReports struct {
+	mu       sync.Mutex
+	ssrc     uint32
+	sections []sourceReception
+	latest   atomic.Int32 // the section of the latest packet
+}
+
+// prefetch asks for the memory that the next packet takes, if it is of the same
+// section as the latest. The caller is the one of received, who alone makes sections.
+func (r *receiverReports) prefetch() {
+	if i := int(r.latest.Load()); i < len(r.sections) {
+		prefetch.Object(&r.sections[i])
+	}
+}
+
+type sourceReception struct {
+	ssrc           uint32
+	first          uint64 // the index of the first packet
+	highest        uint64
+	received       uint64
+	expectedBefore uint64 // at the last report
+	receivedBefore uint64 // at the last report
+	transit        time.Duration
+	jitter         float64 // in units of the RTP clock
+	begun          bool
+	lastSR         uint32 // the middle of the last sender report's NTP time
+	lastSRAt       time.Duration
+	senderHas      bool
+}
+
+// received enters a packet with its rollover count and sequence number.
+func (r *receiverReports) receive(section int, ssrc uint32, index uint64, timestamp uint32, at time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.sections) <= section {
+		r.sections = append(r.sections, sourceReception{})
+	}
+	if now := int32(section); r.latest.Load() != now { // seldom
+		r.latest.Store(now)
+	}
+	s := &r.sections[section]
+	transit := at - time.Duration(timestamp)*measure.BinLength/measure.SamplesPerBin
+	if !s.begun || s.ssrc != ssrc {
+		*s = sourceReception{ssrc: ssrc, first: index, highest: index, begun: true, transit: transit}
+	}
+	s.received++
+	s.highest = max(s.highest, index)
+	if d := (transit - s.transit).Abs(); d < time.Second { // else another talker's time
+		s.jitter += (d.Seconds()*48000 - s.jitter) / 16
+	}
+	s.transit = transit
+}
+
+// heard takes a compound packet of the server.
+func (r *receiverReports) handleRTCP(packet []byte, at time.Duration) {
+	all, err := rtcp.Unmarshal(packet)
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range all {
+		sr, ok := p.(*rtcp.SenderReport)
+		if !ok {
+			continue
+		}
+		for i := range r.sections {
+			if s := &r.sections[i]; s.ssrc == sr.SSRC {
+				s.lastSR, s.lastSRAt, s.senderHas = uint32(sr.NTPTime>>16), at, true
+			}
+		}
+	}
+}
+
+// source is the SSRC that the ear's reports and requests are from.
+func (r *receiverReports) source() uint32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.own()
+}
+
+func (r *receiverReports) own() uint32 {
+	if r.ssrc == 0 {
+		r.ssrc = rand.Uint32() | 1
+	}
+	return r.ssrc
+}
+
+// build makes a receiver report of the sections that have received something;
+// nil if none has.
+func (r *receiverReports) build(now time.Duration) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	report := &rtcp.ReceiverReport{SSRC: r.own()}
+	for i := range r.sections {
+		s := &r.sections[i]
+		if !s.begun {
+			continue
+		}
+		expected := s.highest - s.first + 1
+		interval, got := expected-s.expectedBefore, s.received-s.receivedBefore
+		var fraction uint8
+		if interval > 0 && got < interval {
+			fraction = uint8((interval - got) * 256 / interval)
+		}
+		s.expectedBefore, s.receivedBefore = expected, s.received
+		block := rtcp.ReceptionReport{
+			SSRC: s.ssrc, FractionLost: fraction, LastSequenceNumber: uint32(s.highest), Jitter: uint32(s.jitter),
+		}
+		if expected > s.received {
+			block.TotalLost = uint32(min(expected-s.received, 1<<23-1))
+		}
+		if s.senderHas {
+			block.LastSenderReport = s.lastSR
+			block.Delay = uint32((now - s.lastSRAt).Seconds() * 65536)
+		}
+		report.Reports = append(report.Reports, block)
+	}
+	if len(report.Reports) == 0 {
+		return nil, nil
+	}
+	return report.Marshal()
+}

@@ -1,0 +1,144 @@
+package client
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// A socket is a client's UDP socket. It notes when the kernel received each
+// RTP packet: the headers are in the clear under SRTP (RFC 3711 §3.1), so the
+// note is found again by SSRC and sequence number once Pion has decrypted the
+// packet.
+//
+// A socket is safe for concurrent use as a *net.UDPConn is, but one goroutine
+// at a time reads.
+type udpSocket struct {
+	*net.UDPConn
+	clock   *measure.Clock
+	times   *receiveTimes
+	oob     []byte
+	dropped uint32 // by the kernel, since the socket was opened
+}
+
+// ReadFrom implements net.PacketConn.
+func (s *udpSocket) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, addr, err := s.ReadFromAddrPort(b)
+	return n, net.UDPAddrFromAddrPort(addr), err
+}
+
+// ReadFromAddrPort implements ice.AddrPortReaderWriter.
+func (s *udpSocket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	n, addr, at, err := s.receive(b)
+	if err != nil {
+		return n, addr, err
+	}
+	if ssrc, sequence, ok := rtpID(b[:n]); ok {
+		s.times.note(ssrc, sequence, at)
+	}
+	return n, addr, nil
+}
+
+// receive reads a packet with its receive time, which it does not note.
+func (s *udpSocket) receive(b []byte) (int, netip.AddrPort, time.Duration, error) {
+	n, oobn, _, addr, err := s.ReadMsgUDPAddrPort(b, s.oob)
+	if err != nil {
+		return n, addr, 0, err
+	}
+	wall, dropped := readControl(s.oob[:oobn])
+	at := s.clock.Now()
+	if wall != 0 {
+		at = s.clock.FromWall(wall)
+	}
+	if dropped > s.dropped {
+		s.times.dropped.Add(uint64(dropped - s.dropped))
+		s.dropped = dropped
+	}
+	return n, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), at, nil
+}
+
+// WriteToAddrPort implements ice.AddrPortReaderWriter.
+func (s *udpSocket) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
+	return s.WriteToUDPAddrPort(b, addr)
+}
+
+// rtpName is the SSRC and sequence number of an RTP packet, as told apart from
+// STUN, DTLS and RTCP by its first two bytes (RFC 7983 §7, RFC 5761 §4).
+func rtpID(b []byte) (ssrc uint32, sequence uint16, ok bool) {
+	if len(b) < 12 || b[0] < 128 || b[0] > 191 {
+		return 0, 0, false
+	}
+	if kind := b[1] & 0x7f; kind >= 64 && kind <= 95 {
+		return 0, 0, false
+	}
+	return uint32(b[8])<<24 | uint32(b[9])<<16 | uint32(b[10])<<8 | uint32(b[11]), uint16(b[2])<<8 | uint16(b[3]), true
+}
+
+const (
+	// remembered is how many receive times of an SSRC are kept until Pion has
+	// decrypted the packets: 2.5 seconds of them.
+	timesPerSSRC = 128
+	// senders is how many SSRCs are told apart.
+	maxSSRCs = 16
+)
+
+// arrivals remembers the receive times of a client's latest packets. It is
+// safe for concurrent use.
+type receiveTimes struct {
+	mu      sync.Mutex
+	rings   []ssrcTimes
+	oldest  int           // the ring that gives way to one SSRC too many
+	dropped atomic.Uint64 // by full socket buffers
+}
+
+// A ring is the latest receive times of one SSRC.
+type ssrcTimes struct {
+	ssrc  uint32
+	times [timesPerSSRC]struct {
+		sequence uint16
+		at       time.Duration
+	}
+}
+
+func (a *receiveTimes) ring(ssrc uint32) *ssrcTimes {
+	for i := range a.rings {
+		if a.rings[i].ssrc == ssrc {
+			return &a.rings[i]
+		}
+	}
+	return nil
+}
+
+func (a *receiveTimes) note(ssrc uint32, sequence uint16, at time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.ring(ssrc)
+	switch {
+	case r != nil:
+	case len(a.rings) < maxSSRCs:
+		a.rings = append(a.rings, ssrcTimes{ssrc: ssrc})
+		r = &a.rings[len(a.rings)-1]
+	default:
+		r = &a.rings[a.oldest]
+		*r = ssrcTimes{ssrc: ssrc}
+		a.oldest = (a.oldest + 1) % maxSSRCs
+	}
+	n := &r.times[sequence%timesPerSSRC]
+	n.sequence, n.at = sequence, at
+}
+
+// find returns when a packet was received.
+func (a *receiveTimes) find(ssrc uint32, sequence uint16) (time.Duration, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.ring(ssrc)
+	if r == nil {
+		return 0, false
+	}
+	n := r.times[sequence%timesPerSSRC]
+	return n.at, n.sequence == sequence && n.at != 0
+}

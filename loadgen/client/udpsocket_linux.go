@@ -1,0 +1,57 @@
+package client
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// controlSize is room for a socket's control messages: a time stamp and a drop
+// counter.
+const controlSize = 128
+
+// prepare asks the kernel for the receive time of each packet
+// (SO_TIMESTAMPNS) and for the count of those that it dropped because the
+// socket's buffer was full (SO_RXQ_OVFL).
+func prepare(c *net.UDPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("open socket for options: %w", err)
+	}
+	var stamps, drops error
+	err = raw.Control(func(fd uintptr) {
+		stamps = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+		drops = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("set socket options: %w", err)
+	case stamps != nil:
+		return fmt.Errorf("ask for receive time stamps (SO_TIMESTAMPNS): %w", stamps)
+	case drops != nil:
+		return fmt.Errorf("ask for receive drops (SO_RXQ_OVFL): %w", drops)
+	}
+	return nil
+}
+
+// readControl finds the receive time, in nanoseconds since 1970 or 0, and the
+// drop count in a packet's control messages.
+func readControl(oob []byte) (wall int64, dropped uint32) {
+	for len(oob) >= unix.CmsgLen(0) {
+		header, data, rest, err := unix.ParseOneSocketControlMessage(oob)
+		if err != nil {
+			break
+		}
+		oob = rest
+		switch {
+		case header.Level != unix.SOL_SOCKET:
+		case header.Type == unix.SCM_TIMESTAMPNS && len(data) >= 16:
+			wall = int64(binary.NativeEndian.Uint64(data))*1e9 + int64(binary.NativeEndian.Uint64(data[8:]))
+		case header.Type == unix.SO_RXQ_OVFL && len(data) >= 4:
+			dropped = binary.NativeEndian.Uint32(data)
+		}
+	}
+	return wall, dropped
+}

@@ -1,0 +1,193 @@
+package earshot
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+const patience = 10 * time.Second
+
+// talking is a server of WebSockets that says what reply has for each message.
+func talking(t *testing.T, reply func(m wire.ClientMessage, say func(string))) *roomClient {
+	t.Helper()
+	upgrader := websocket.Upgrader{}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := upgrader.Upgrade(w, r, nil)
+		if !assert.NoError(t, err) {
+			return
+		}
+		defer conn.Close()
+		say := func(text string) { _ = conn.WriteMessage(websocket.TextMessage, []byte(text)) }
+		for {
+			_, data, err := conn.ReadMessage()
+			if err != nil {
+				return
+			}
+			m, err := wire.DecodeClient(data)
+			if assert.NoError(t, err) {
+				reply(m, say)
+			}
+		}
+	}))
+	t.Cleanup(front.Close)
+	d, err := New(front.URL, "", nil)
+	require.NoError(t, err)
+	return &roomClient{driver: d, name: "room"}
+}
+
+// welcoming answers what brings somebody in, and leaves the rest to others.
+func welcoming(m wire.ClientMessage, say func(string)) bool {
+	switch m.(type) {
+	case wire.Hello:
+		say(`{"type":"welcome","id":"` + m.RequestID() + `","session":"s","version":1,"server":"test"}`)
+	case wire.Join:
+		say(`{"type":"joined","id":"` + m.RequestID() + `","room":"room","member":"m","role":"listener","talker":7,"slots":3,
+			"audience":1,"stage":[],"talkers":[],"rev":3,"resume":{"key":"key","window_s":5}}`)
+	default:
+		return false
+	}
+	return true
+}
+
+const (
+	theAnswer = `{"type":"answer","id":"%s","media":"ear","sdp":"v=0\r\n"}`
+	presence  = `{"type":"presence","audience":2,"rev":%d}`
+)
+
+func TestAnAnswerIsFoundAmongWhatEverybodyIsTold(t *testing.T) {
+	room := talking(t, func(m wire.ClientMessage, say func(string)) {
+		say(fmt.Sprintf(presence, 4))
+		say(`{"type":"talkers","talkers":[7]}`)
+		say(`no JSON at all`)
+		say(`{"type":"of-a-newer-server"}`)
+		say(fmt.Sprintf(theAnswer, "of another request"))
+		if welcoming(m, say) {
+			return
+		}
+		if _, ok := m.(wire.Offer); ok {
+			say(fmt.Sprintf(theAnswer, m.RequestID()))
+			return
+		}
+		say(`{"type":"ok","id":"` + m.RequestID() + `"}`)
+	})
+	for _, role := range []scenario.Role{scenario.Listener, scenario.Speaker} {
+		visit, err := room.Enter(t.Context(), "name", role)
+		require.NoError(t, err, role)
+		sdp, err := visit.Listen(t.Context(), "v=0\r\n")
+		require.NoError(t, err, role)
+		assert.Equal(t, "v=0\r\n", sdp)
+		require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, visit))
+		require.NoError(t, visit.Leave(t.Context()))
+		select {
+		case <-visit.Gone():
+		case <-time.After(patience):
+			t.Fatal("a session that was left is not gone")
+		}
+	}
+}
+
+// Whoever asks first after coming in reads what others wait for, too.
+func TestManyMayAskASessionAtOnce(t *testing.T) {
+	room := talking(t, func(m wire.ClientMessage, say func(string)) {
+		if !welcoming(m, say) {
+			say(`{"type":"ok","id":"` + m.RequestID() + `"}`)
+		}
+	})
+	visit, err := room.Enter(t.Context(), "name", scenario.Listener)
+	require.NoError(t, err)
+	const many = 20
+	done := make(chan error, many)
+	for range many {
+		go func() { done <- room.Act(t.Context(), scenario.RaiseHand, visit) }()
+	}
+	for range many {
+		require.NoError(t, <-done)
+	}
+	require.NoError(t, visit.Leave(t.Context()))
+}
+
+func TestWhatAServerDoesNotAnswerEndsWithItsContext(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		answers func(m wire.ClientMessage) bool
+	}{
+		{"a server that says nothing to a hello", func(m wire.ClientMessage) bool { return false }},
+		{"one that lets nobody in", func(m wire.ClientMessage) bool { _, ok := m.(wire.Hello); return ok }},
+		{"one that answers no offer", func(wire.ClientMessage) bool { return true }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			room := talking(t, func(m wire.ClientMessage, say func(string)) {
+				if c.answers(m) {
+					welcoming(m, say)
+				}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			visit, err := room.Enter(ctx, "name", scenario.Listener)
+			if err == nil {
+				_, err = visit.Listen(ctx, "v=0\r\n")
+				assert.NoError(t, visit.Leave(t.Context()), "the server has been told so, and answers no more")
+			}
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		})
+	}
+}
+
+func TestASessionThatTheServerEndsSaysWhy(t *testing.T) {
+	room := talking(t, func(m wire.ClientMessage, say func(string)) {
+		if !welcoming(m, say) {
+			say(`{"type":"goodbye","reason":"removed"}`)
+			say(strings.Repeat("x", 2*wire.MaxMessage)) // which nobody reads on after
+		}
+	})
+	visit, err := room.Enter(t.Context(), "name", scenario.Listener)
+	require.NoError(t, err)
+	_, err = visit.Listen(t.Context(), "v=0\r\n")
+	assert.ErrorIs(t, err, errGone)
+	assert.ErrorContains(t, err, "removed")
+	assert.NoError(t, visit.Leave(t.Context()))
+}
+
+// The changes that were told last are what a session is taken up again from.
+func TestASessionResumesFromThePresenceThatItWasToldLast(t *testing.T) {
+	from := make(chan uint64, 1)
+	room := talking(t, func(m wire.ClientMessage, say func(string)) {
+		switch m := m.(type) {
+		case wire.Resume:
+			from <- m.Rev
+			say(`{"type":"resumed","id":"` + m.ID + `","room":"room","member":"m","role":"listener","talker":7,"slots":3,
+				"audience":1,"talkers":[],"rev":9,"resume":{"key":"other","window_s":5}}`)
+		case wire.RaiseHand:
+			say(fmt.Sprintf(presence, 4))
+			say(`{"audience":2,"rev":5,"type":"presence"}`)
+			say(`{"type":"ok","id":"` + m.ID + `"}`)
+		case wire.Leave:
+			say(`{"type":"ok","id":"` + m.ID + `"}`)
+		default:
+			welcoming(m, say)
+		}
+	})
+	visit, err := room.Enter(t.Context(), "name", scenario.Listener)
+	require.NoError(t, err)
+	next, err := visit.(driver.Resumer).Resume(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, <-from, "of the room as it was entered")
+	require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, next))
+	last, err := next.(driver.Resumer).Resume(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, 5, <-from)
+	require.NoError(t, last.Leave(t.Context()))
+}

@@ -1,0 +1,130 @@
+package earshot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// An earshotRoom is a room that this driver made; it holds the host's token.
+type roomClient struct {
+	driver    *Driver
+	name      string
+	hostToken string
+	moderator moderator
+}
+
+// Name implements Room.
+func (r *roomClient) Name() string { return r.name }
+
+// Enter implements Room. A host comes in with the room's own token, others with
+// the operator's, which any number may share; on an open server with none.
+func (r *roomClient) Enter(ctx context.Context, name string, role scenario.Role) (driver.Participant, error) {
+	token := r.driver.token
+	if role == scenario.Host {
+		token = r.hostToken
+	}
+	return r.enter(ctx, name, role, token)
+}
+
+func (r *roomClient) enter(ctx context.Context, name string, role scenario.Role, token string) (*connection, error) {
+	s, err := dial(ctx, r.driver)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.join(ctx, r.name, name, wire.Role(role), token); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if role != scenario.Listener { // who goes on to listen, and reads the answer
+		s.attend()
+	}
+	return s, nil
+}
+
+// Act implements Room.
+func (r *roomClient) Act(ctx context.Context, verb scenario.Verb, who driver.Participant) error {
+	s, ok := who.(*connection)
+	if !ok && who != nil {
+		return fmt.Errorf("%w: the visit is of another driver", driver.ErrUnsupported)
+	}
+	switch verb {
+	case scenario.RaiseHand:
+		return s.do(ctx, func(id string) wire.Message { return wire.RaiseHand{ID: id} })
+	case scenario.LowerHand:
+		return s.do(ctx, func(id string) wire.Message { return wire.LowerHand{ID: id} })
+	case scenario.AcceptStage:
+		return s.do(ctx, func(id string) wire.Message { return wire.AcceptStage{ID: id} })
+	case scenario.DeclineStage:
+		return s.do(ctx, func(id string) wire.Message { return wire.DeclineStage{ID: id} })
+	}
+	host, err := r.moderator.get(ctx, r)
+	if err != nil {
+		return fmt.Errorf("bring the room's moderator in: %w", err)
+	}
+	return r.moderate(ctx, host, verb, s)
+}
+
+// moderate has the host do something to somebody, or to the room.
+func (r *roomClient) moderate(ctx context.Context, host *connection, verb scenario.Verb, s *connection) error {
+	switch verb {
+	case scenario.Promote:
+		return host.do(ctx, func(id string) wire.Message { return wire.Promote{ID: id, Member: s.member} })
+	case scenario.Demote:
+		return host.do(ctx, func(id string) wire.Message { return wire.Demote{ID: id, Member: s.member} })
+	case scenario.Mute, scenario.Unmute:
+		return host.do(ctx, func(id string) wire.Message {
+			return wire.Mute{ID: id, Member: s.member, Muted: verb == scenario.Mute}
+		})
+	case scenario.Kick:
+		return host.do(ctx, func(id string) wire.Message { return wire.Remove{ID: id, Member: s.member} })
+	case scenario.Ban:
+		return host.do(ctx, func(id string) wire.Message { return wire.Ban{ID: id, Member: s.member} })
+	case scenario.InviteToStage:
+		return host.do(ctx, func(id string) wire.Message { return wire.InviteToStage{ID: id, Member: s.member} })
+	case scenario.PassHost:
+		err := host.do(ctx, func(id string) wire.Message { return wire.PassHost{ID: id, Member: s.member} })
+		if err == nil {
+			r.moderator.pass(s)
+		}
+		return err
+	case scenario.InviteGuest:
+		return r.inviteGuest(ctx)
+	case scenario.End:
+		return host.do(ctx, func(id string) wire.Message { return wire.End{ID: id} })
+	}
+	return fmt.Errorf("%w: %s", driver.ErrUnsupported, verb)
+}
+
+// guestPatience is for how many seconds the invite of a guest is valid who will
+// not come.
+const guestPatience = 5
+
+// inviteGuest invites somebody to the stage from outside.
+func (r *roomClient) inviteGuest(ctx context.Context) error {
+	body, err := json.Marshal(map[string]any{"role": "speaker", "uses": 1, "ttl_s": guestPatience, "name": "guest"})
+	if err != nil {
+		return err
+	}
+	return r.driver.call(ctx, http.MethodPost, "/api/rooms/"+url.PathEscape(r.name)+"/invites", r.hostToken, body, nil)
+}
+
+// NoShows is of how many guests who did not come the hosts were told.
+func (r *roomClient) NoShows() uint64 { return r.moderator.noShows() }
+
+// Close implements Room.
+func (r *roomClient) Close(ctx context.Context) error {
+	left := r.moderator.close()
+	err := r.driver.call(ctx, http.MethodDelete, "/api/rooms/"+url.PathEscape(r.name), r.hostToken, nil, nil)
+	var e wire.Error
+	if errors.As(err, &e) && (e.Code == wire.CodeNotFound || e.Code == wire.CodeRoomEnded) {
+		err = nil // the scenario has ended it
+	}
+	return errors.Join(left, err)
+}

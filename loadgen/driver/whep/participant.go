@@ -1,0 +1,223 @@
+package whep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	sdpType      = "application/sdp"
+	fragmentType = "application/trickle-ice-sdpfrag"
+	// maxDescription bounds what is read of a server's answer.
+	maxDescription = 128 << 10
+)
+
+// A whepVisit is the WHIP or WHEP session of one person, or both.
+type participant struct {
+	room *roomClient
+
+	mu       sync.Mutex
+	sessions map[driver.Media]*resource
+	gone     chan struct{}
+	left     sync.Once
+}
+
+// A whepSession is what a server calls one session.
+type resource struct{ url, tag string }
+
+// Listen implements Visit.
+func (v *participant) Listen(ctx context.Context, offer string) (string, error) {
+	return v.post(ctx, driver.Ear, v.room.driver.whep, offer)
+}
+
+// Publish implements Visit.
+func (v *participant) Publish(ctx context.Context, offer string) (string, error) {
+	return v.post(ctx, driver.Mic, v.room.driver.whip, offer)
+}
+
+// post makes a session. A server that asks to be called again later is, as
+// often as it likes until ctx is done.
+func (v *participant) post(ctx context.Context, of driver.Media, template, offer string) (string, error) {
+	at := v.room.at(template)
+	for {
+		resp, body, err := v.request(ctx, http.MethodPost, at, of, sdpType, offer)
+		if err != nil {
+			return "", fmt.Errorf("offer to %s: %w", at, err)
+		}
+		switch resp.StatusCode {
+		case http.StatusCreated:
+			if _, err := v.opened(of, resp); err != nil {
+				return "", fmt.Errorf("offer to %s: %w", at, err)
+			}
+			return body, nil
+		case http.StatusNotAcceptable:
+			if hasType(resp, sdpType) {
+				return "", v.counter(of, at, resp, body)
+			}
+		}
+		wait, ok := retryAfter(resp, time.Now())
+		if !ok {
+			return "", fmt.Errorf("offer to %s: %w", at, driver.Refusal(resp, []byte(body)))
+		}
+		late := fmt.Errorf("offer to %s: the server asks to come again in %v, which is too late: %w", at, wait, driver.Refusal(resp, []byte(body)))
+		if end, has := ctx.Deadline(); has && time.Until(end) < wait {
+			return "", late
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return "", late
+		}
+	}
+}
+
+// opened notes the session that an answer names (RFC 9725 §4.2): its Location
+// may be relative.
+func (v *participant) opened(of driver.Media, resp *http.Response) (*resource, error) {
+	location, err := resp.Location()
+	if err != nil {
+		return nil, fmt.Errorf("the answer names no session: %w", err)
+	}
+	s := &resource{url: location.String(), tag: resp.Header.Get("ETag")}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sessions[of] = s
+	v.room.driver.learn(iceServers(resp.Header))
+	return s, nil
+}
+
+// counter is the error for an offer that was answered with the server's own
+// (draft-ietf-wish-whep, Server Sends Counter-Offer).
+func (v *participant) counter(of driver.Media, at string, resp *http.Response, offer string) error {
+	s, err := v.opened(of, resp)
+	if err != nil {
+		return fmt.Errorf("offer to %s: a counter-offer: %w", at, err)
+	}
+	return &driver.CounterOffer{SDP: offer, Answer: func(ctx context.Context, answer string) error {
+		resp, body, err := v.request(ctx, http.MethodPatch, s.url, of, sdpType, answer)
+		switch {
+		case err != nil:
+			return fmt.Errorf("answer the counter-offer of %s: %w", at, err)
+		case resp.StatusCode/100 != 2:
+			return fmt.Errorf("answer the counter-offer of %s: %w", at, driver.Refusal(resp, []byte(body)))
+		}
+		return nil
+	}}
+}
+
+// Trickle implements Trickler.
+func (v *participant) Trickle(ctx context.Context, of driver.Media, fragment string) (string, error) {
+	v.mu.Lock()
+	s := v.sessions[of]
+	v.mu.Unlock()
+	if s == nil {
+		return "", errNoSession
+	}
+	resp, body, err := v.request(ctx, http.MethodPatch, s.url, of, fragmentType, fragment)
+	switch {
+	case err != nil:
+		return "", err
+	case resp.StatusCode/100 != 2:
+		return "", driver.Refusal(resp, []byte(body))
+	}
+	if tag := resp.Header.Get("ETag"); tag != "" {
+		v.mu.Lock()
+		s.tag = tag
+		v.mu.Unlock()
+	}
+	return body, nil
+}
+
+var errNoSession = errors.New("there is no session")
+
+// Leave implements Visit.
+func (v *participant) Leave(ctx context.Context) error {
+	v.left.Do(func() { close(v.gone) })
+	v.mu.Lock()
+	sessions := v.sessions
+	v.sessions = map[driver.Media]*resource{}
+	v.mu.Unlock()
+	var errs []error
+	for of, s := range sessions {
+		resp, body, err := v.request(ctx, http.MethodDelete, s.url, of, "", "")
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("end the session %s: %w", s.url, err))
+		case resp.StatusCode/100 != 2 && resp.StatusCode != http.StatusNotFound && resp.StatusCode != http.StatusGone:
+			errs = append(errs, fmt.Errorf("end the session %s: %w", s.url, driver.Refusal(resp, []byte(body))))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Gone implements Visit. A server has no way to tell.
+func (v *participant) Gone() <-chan struct{} { return v.gone }
+
+// request makes a request and reads its answer.
+func (v *participant) request(ctx context.Context, method, at string, of driver.Media, contentType, body string) (*http.Response, string, error) {
+	req, err := http.NewRequestWithContext(ctx, method, at, strings.NewReader(body))
+	if err != nil {
+		return nil, "", err
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", contentType)
+		req.Header.Set("Accept", contentType)
+	}
+	if method == http.MethodPatch {
+		v.mu.Lock()
+		if s := v.sessions[of]; s != nil && s.tag != "" {
+			req.Header.Set("If-Match", s.tag)
+		}
+		v.mu.Unlock()
+	}
+	v.room.driver.authorize(req, of, v.room.name)
+	resp, err := v.room.driver.client.Do(req)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", driver.ErrUnreachable, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxDescription))
+	if err != nil {
+		return nil, "", fmt.Errorf("read the answer: %w", err)
+	}
+	return resp, string(answer), nil
+}
+
+func hasType(resp *http.Response, want string) bool {
+	is, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return err == nil && is == want
+}
+
+// retryAfter is how long a server that can't take an offer now asks to wait
+// (RFC 9110 §10.2.3): draft-ietf-wish-whep has it with 409, while nobody
+// publishes.
+func retryAfter(resp *http.Response, now time.Time) (time.Duration, bool) {
+	switch resp.StatusCode {
+	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	default:
+		return 0, false
+	}
+	value := strings.TrimSpace(resp.Header.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(at.Sub(now), 0), true
+	}
+	return 0, false
+}
+
+// at is the URL of a template.
+func (r *roomClient) at(template string) string {
+	return strings.ReplaceAll(template, roomField, url.PathEscape(r.name))
+}

@@ -1,0 +1,60 @@
+package host
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+)
+
+// Environment is where the run took place: the generator's machine, and the
+// program.
+type Environment struct {
+	OS     string `json:"os"`
+	Arch   string `json:"arch"`
+	Kernel string `json:"kernel,omitempty"`
+	// CPU is the processor's name, and Memory the machine's, in bytes.
+	CPU      string `json:"cpu,omitempty"`
+	CPUs     int    `json:"cpus"`
+	Memory   uint64 `json:"memory_bytes,omitempty"`
+	Hostname string `json:"hostname,omitempty"`
+
+	Go      string `json:"go"`
+	Version string `json:"version"`
+	// Revision is the commit that the program was built from, and Modified tells
+	// that there was more than it.
+	Revision string            `json:"revision,omitempty"`
+	Modified bool              `json:"modified,omitempty"`
+	Modules  map[string]string `json:"modules,omitempty"`
+}
+
+// told are the modules whose versions matter to what is measured.
+var told = []string{
+	"github.com/pion/webrtc/v4", "github.com/pion/dtls/v3", "github.com/pion/srtp/v3", "github.com/pion/ice/v4", "github.com/pion/opus",
+}
+
+// Here is where this process runs.
+func Here() Environment {
+	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Modules: map[string]string{}}
+	e.Hostname, _ = os.Hostname()
+	e.machine()
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return e
+	}
+	e.Version = info.Main.Version
+	for _, m := range info.Deps {
+		if slices.Contains(told, m.Path) {
+			e.Modules[m.Path] = m.Version
+		}
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			e.Revision = s.Value
+		case "vcs.modified":
+			e.Modified = s.Value == "true"
+		}
+	}
+	return e
+}

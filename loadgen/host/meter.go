@@ -1,0 +1,110 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/procfs"
+)
+
+// A ServerMeter measures the process of the server under load.
+type Meter interface {
+	Usage(ctx context.Context) (Usage, error)
+}
+
+// Usage is what a process has used.
+type Usage struct {
+	CPU    time.Duration // user and system, since the process began
+	Memory uint64        // resident bytes now
+}
+
+// A ProcessMeter measures a process of this machine by its number, from /proc.
+type ProcessMeter struct{ PID int }
+
+// Usage implements ServerMeter.
+func (m ProcessMeter) Usage(context.Context) (Usage, error) {
+	p, err := procfs.NewProc(m.PID)
+	if err != nil {
+		return Usage{}, fmt.Errorf("measure process %d: %w", m.PID, err)
+	}
+	stat, err := p.Stat()
+	if err != nil {
+		return Usage{}, fmt.Errorf("measure process %d: %w", m.PID, err)
+	}
+	cpu, err := processCPU(m.PID)
+	if err != nil {
+		cpu = time.Duration(stat.CPUTime() * float64(time.Second))
+	}
+	return Usage{
+		CPU:    cpu,
+		Memory: uint64(stat.ResidentMemory()),
+	}, nil
+}
+
+// ownMemory is the resident memory of this process in bytes, or 0 where /proc
+// does not tell.
+func Memory() uint64 {
+	u, err := ProcessMeter{PID: os.Getpid()}.Usage(context.Background())
+	if err != nil {
+		return 0
+	}
+	return u.Memory
+}
+
+// A MetricsMeter reads a server's own account of its process from its
+// Prometheus metrics, under the names that every Prometheus client library uses.
+type MetricsMeter struct {
+	URL    string
+	Client *http.Client
+}
+
+var errNoProcessMetrics = errors.New("the target's metrics have no process_cpu_seconds_total and process_resident_memory_bytes")
+
+// Usage implements ServerMeter.
+func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.URL, nil)
+	if err != nil {
+		return Usage{}, err
+	}
+	resp, err := m.Client.Do(req)
+	if err != nil {
+		return Usage{}, fmt.Errorf("read the target's metrics: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return Usage{}, fmt.Errorf("read the target's metrics: %s answered %s", m.URL, resp.Status)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	if err != nil {
+		return Usage{}, fmt.Errorf("read the target's metrics: %w", err)
+	}
+	cpu, ok := single(families["process_cpu_seconds_total"])
+	memory, okay := single(families["process_resident_memory_bytes"])
+	if !ok || !okay {
+		return Usage{}, errNoProcessMetrics
+	}
+	return Usage{CPU: time.Duration(cpu * float64(time.Second)), Memory: uint64(memory)}, nil
+}
+
+const scrapeTimeout = 5 * time.Second
+
+func single(f *dto.MetricFamily) (float64, bool) {
+	if len(f.GetMetric()) != 1 {
+		return 0, false
+	}
+	m := f.GetMetric()[0]
+	if m.GetCounter() != nil {
+		return m.GetCounter().GetValue(), true
+	}
+	return m.GetGauge().GetValue(), m.GetGauge() != nil
+}

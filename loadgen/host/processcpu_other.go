@@ -1,0 +1,11 @@
+//go:build !linux
+
+package host
+
+import (
+	"errors"
+	"time"
+)
+
+// processCPU is not known here.
+func processCPU(int) (time.Duration, error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,170 @@
+package netem
+
+import (
+	"container/heap"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// bodySize is room for a packet of the network's usual MTU.
+const bodySize = 1500
+
+// A parcel is a packet on its way through somebody's simulated network.
+type DelayedPacket struct {
+	At    time.Duration // when it arrives, on the run's clock
+	order uint64        // of those that arrive together, the first sent comes first
+	Up    bool          // to the server
+	Body  []byte        // the relay's own, and read during arrive only
+	Peer  netip.AddrPort
+	to    Endpoint
+}
+
+// An addressee takes what arrives. Its parcels come one at a time, in the order
+// of their times; it must not block.
+type Endpoint interface{ Deliver(p *DelayedPacket) }
+
+// A relay keeps packets until they arrive, with one goroutine for all that are
+// on their way. Close drops what is left, and waits.
+//
+// It is safe for concurrent use.
+type delayQueue struct {
+	clock *measure.Clock
+	late  func(time.Duration) // how late a packet to the server went out
+
+	mu     sync.Mutex
+	bound  packetHeap
+	order  uint64
+	spare  [][]byte // bodies to be used again
+	closed bool
+
+	wake chan struct{} // of one place: there is a parcel sooner than all others
+	done sync.WaitGroup
+}
+
+func newDelayQueue(clock *measure.Clock, late func(time.Duration)) *delayQueue {
+	r := &delayQueue{clock: clock, late: late, wake: make(chan struct{}, 1)}
+	r.done.Go(r.run)
+	return r
+}
+
+// keep takes a parcel, and a copy of its body.
+func (r *delayQueue) keep(p DelayedPacket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	p.Body = append(r.body(), p.Body...)
+	p.order = r.order
+	r.order++
+	heap.Push(&r.bound, p)
+	if r.bound[0].order == p.order {
+		r.signal()
+	}
+}
+
+// body is an empty buffer for a packet.
+func (r *delayQueue) body() []byte {
+	if n := len(r.spare); n > 0 {
+		b := r.spare[n-1]
+		r.spare = r.spare[:n-1]
+		return b
+	}
+	return make([]byte, 0, bodySize)
+}
+
+func (r *delayQueue) signal() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run hands parcels over as they are due, until the relay is closed.
+func (r *delayQueue) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var due []DelayedPacket
+	for {
+		var wait time.Duration
+		var open bool
+		if due, wait, open = r.take(due); !open {
+			return
+		}
+		for i := range due {
+			p := &due[i]
+			if p.Up {
+				r.late(r.clock.Now() - p.At)
+			}
+			p.to.Deliver(p)
+		}
+		if len(due) > 0 {
+			continue // others may be due by now
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-r.wake:
+		}
+	}
+}
+
+// take takes what is due, into the place of what was; if there is none it tells
+// how long there will be none.
+func (r *delayQueue) take(done []DelayedPacket) (due []DelayedPacket, wait time.Duration, open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range done {
+		r.spare = append(r.spare, done[i].Body[:0])
+	}
+	clear(done)
+	due = done[:0]
+	if r.closed {
+		return due, 0, false
+	}
+	now := r.clock.Now()
+	for len(r.bound) > 0 && r.bound[0].At <= now {
+		due = append(due, heap.Pop(&r.bound).(DelayedPacket))
+	}
+	if len(r.bound) == 0 {
+		return due, time.Hour, true
+	}
+	return due, r.bound[0].At - now, true
+}
+
+// Close ends the relay and waits for its goroutine.
+func (r *delayQueue) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.bound = nil
+	r.signal()
+	r.mu.Unlock()
+	r.done.Wait()
+}
+
+// parcels implements heap.Interface.
+type packetHeap []DelayedPacket
+
+func (p packetHeap) Len() int { return len(p) }
+func (p packetHeap) Less(i, j int) bool {
+	if p[i].At != p[j].At {
+		return p[i].At < p[j].At
+	}
+	return p[i].order < p[j].order
+}
+func (p packetHeap) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
+
+// Push implements heap.Interface.
+func (p *packetHeap) Push(x any) { *p = append(*p, x.(DelayedPacket)) }
+
+// Pop implements heap.Interface.
+func (p *packetHeap) Pop() any {
+	last := len(*p) - 1
+	x := (*p)[last]
+	(*p)[last] = DelayedPacket{}
+	*p = (*p)[:last]
+	return x
+}

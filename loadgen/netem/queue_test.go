@@ -1,0 +1,152 @@
+package netem
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/network"
+)
+
+// A mailbox is an addressee that notes what arrives, and when.
+type mailbox struct {
+	clock *measure.Clock
+	got   chan delivery
+}
+
+type delivery struct {
+	body    string
+	peer    netip.AddrPort
+	up      bool
+	at, now time.Duration
+}
+
+func newMailbox(clock *measure.Clock) *mailbox {
+	return &mailbox{clock: clock, got: make(chan delivery, 1000)}
+}
+
+func (m *mailbox) Deliver(p *DelayedPacket) {
+	m.got <- delivery{string(p.Body), p.Peer, p.Up, p.At, m.clock.Now()}
+}
+
+func (m *mailbox) take(t *testing.T, n int) (got []delivery) {
+	t.Helper()
+	for range n {
+		select {
+		case d := <-m.got:
+			got = append(got, d)
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%d of %d arrived", len(got), n)
+		}
+	}
+	return got
+}
+
+func TestARelayHandsOverInTheOrderOfTimeAndNothingTooSoon(t *testing.T) {
+	clock := measure.NewClock()
+	late := make(chan time.Duration, 10)
+	r := newDelayQueue(clock, func(d time.Duration) { late <- d })
+	defer r.Close()
+	m := newMailbox(clock)
+	body := []byte("c")
+	start := clock.Now()
+	r.keep(DelayedPacket{At: start + 60*time.Millisecond, Body: body, to: m})
+	body[0] = 'x' // it was copied
+	r.keep(DelayedPacket{At: start + 30*time.Millisecond, Body: []byte("a"), to: m, Up: true})
+	r.keep(DelayedPacket{At: start + 60*time.Millisecond, Body: []byte("d"), to: m})
+	r.keep(DelayedPacket{At: start + 40*time.Millisecond, Body: []byte("b"), to: m})
+	text := ""
+	for _, d := range m.take(t, 4) {
+		text += d.body
+		assert.GreaterOrEqual(t, d.now, d.at)
+	}
+	assert.Equal(t, "abcd", text, "what arrives together does so in the order of its sending")
+	assert.Len(t, late, 1, "the generator's lateness is that of what leaves")
+	assert.GreaterOrEqual(t, <-late, time.Duration(0))
+}
+
+func TestAClosedRelayHandsNothingOver(t *testing.T) {
+	clock := measure.NewClock()
+	r := newDelayQueue(clock, func(time.Duration) {})
+	m := newMailbox(clock)
+	r.keep(DelayedPacket{At: clock.Now() + time.Hour, Body: []byte("a"), to: m})
+	r.Close()
+	r.keep(DelayedPacket{At: clock.Now(), Body: []byte("b"), to: m})
+	assert.Empty(t, m.got)
+}
+
+// testLinks are the links of a run whose arrivals are over.
+func testLinks(t *testing.T) *Emulator {
+	n := NewEmulator(measure.NewClock(), 7, func(doing string, err error) { assert.NoError(t, err, doing) }, func(time.Duration) {})
+	n.BeginSteady(n.clock.Now() | 1)
+	t.Cleanup(n.Close)
+	return n
+}
+
+func TestALinkDelaysEachDirectionAsItsProfileSays(t *testing.T) {
+	n := testLinks(t)
+	l := n.Of(&network.Profile{Name: "x", Up: network.Direction{Delay: 30 * time.Millisecond}, Down: network.Direction{Delay: 70 * time.Millisecond}}, 0, 0, 0)
+	m := newMailbox(n.clock)
+	server := netip.MustParseAddrPort("127.0.0.1:9")
+	before := n.clock.Now()
+	l.Send([]byte("up"), server, m)
+	after := n.clock.Now()
+	l.Receive([]byte("down"), server, before, m)
+	got := m.take(t, 2)
+	assert.Equal(t, "up", got[0].body)
+	assert.True(t, got[0].up)
+	assert.GreaterOrEqual(t, got[0].at, before+30*time.Millisecond)
+	assert.LessOrEqual(t, got[0].at, after+30*time.Millisecond)
+	assert.Equal(t, delivery{"down", server, false, before + 70*time.Millisecond, got[1].now}, got[1], "counted from when the kernel had it")
+}
+
+func TestNothingPassesDuringAnOutage(t *testing.T) {
+	n := testLinks(t)
+	l := n.Of(&network.Profile{Name: "x", Outages: []network.Outage{{At: time.Hour, For: time.Hour}}}, 0, 0, 0)
+	m := newMailbox(n.clock)
+	steady := time.Duration(n.steady.Load())
+	for _, at := range []time.Duration{0, 59 * time.Minute, time.Hour, 119 * time.Minute} {
+		l.Receive([]byte("x"), netip.AddrPort{}, steady+at-2*time.Hour, m)
+	}
+	l.Receive([]byte("in it"), netip.AddrPort{}, steady+time.Hour, m)
+	l.Receive([]byte("last"), netip.AddrPort{}, steady, m)
+	for _, d := range m.take(t, 5) {
+		assert.NotEqual(t, "in it", d.body)
+	}
+	assert.Empty(t, m.got)
+}
+
+func TestEverybodysNetworkIsTheirOwnAndTheSameAgain(t *testing.T) {
+	p := &network.Profile{Name: "x", Up: network.Direction{Loss: 0.5}, Down: network.Direction{Loss: 0.5}}
+	fates := func(path *network.Path) (all []network.Fate) {
+		for range 200 {
+			_, fate := path.Pass(0, 100)
+			all = append(all, fate)
+		}
+		return all
+	}
+	n, again := testLinks(t), testLinks(t)
+	seen := map[string]bool{}
+	for hall := range 2 {
+		for group := range 2 {
+			for person := range 2 {
+				a, b := n.Of(p, hall, group, person), again.Of(p, hall, group, person)
+				for _, pair := range [][2]*network.Path{{a.up, b.up}, {a.down, b.down}} {
+					one := fates(pair[0])
+					require.Equal(t, one, fates(pair[1]))
+					text := ""
+					for _, f := range one {
+						text += string('0' + rune(f))
+					}
+					seen[text] = true
+				}
+			}
+		}
+	}
+	assert.Len(t, seen, 16)
+	assert.Nil(t, n.Of(nil, 0, 0, 0), "nobody else has one")
+}

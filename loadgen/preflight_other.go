@@ -1,6 +1,0 @@
-//go:build !unix
-
-package loadgen
-
-// openFiles has no limit that matters here.
-func openFiles() (limit uint64, ok bool) { return 0, false }

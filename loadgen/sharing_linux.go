@@ -1,4 +1,0 @@
-package loadgen
-
-// sharing tells that a socket can have many local addresses (IP_PKTINFO).
-const sharing = true
