@@ -70,7 +70,7 @@ func (r *Room) Unban(by, id MemberID, now time.Time) ([]Event, error) {
 // Bars lists who is kept out, in the order in which they were put out.
 func (r *Room) Bars() []Bar { return slices.Clone(r.bars) }
 
-// Barred tells whether somebody is kept out.
+// Barred reports whether somebody is kept out.
 func (r *Room) Barred(who Identity) bool {
 	return slices.ContainsFunc(r.bars, func(b Bar) bool {
 		return (b.Pass != "" && b.Pass == who.Pass) || (b.Account != "" && b.Account == who.Account)

@@ -38,7 +38,7 @@ func (r *Room) PassHost(by, id MemberID, now time.Time) ([]Event, error) {
 	return r.settle(now, events), nil
 }
 
-// Governed tells whether a host is there.
+// Governed reports whether a host is there.
 func (r *Room) Governed() bool {
 	for _, e := range r.stage {
 		if e.governs() && e.Role == Host {
@@ -51,7 +51,7 @@ func (r *Room) Governed() bool {
 // Grace returns when the time of grace is over; zero: none runs.
 func (r *Room) Grace() time.Time { return r.grace }
 
-// governs tells whether somebody could carry out what a host does.
+// governs reports whether somebody could carry out what a host does.
 func (e *entry) governs() bool { return e.Present() && !e.Solo }
 
 // settle adds what a change means for who governs the room.
@@ -75,7 +75,7 @@ func (r *Room) settle(now time.Time, events []Event) []Event {
 	return events
 }
 
-// hostAway tells whether a host might come back.
+// hostAway reports whether a host might come back.
 func (r *Room) hostAway() bool {
 	for _, e := range r.stage {
 		if e.Role == Host && !e.Present() {

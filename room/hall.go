@@ -40,7 +40,7 @@ func (r *Room) stand(e *entry) {
 	e.Hall = 0
 }
 
-// stagePlace tells whether the stage has a place that is neither taken nor held.
+// stagePlace reports whether the stage has a place that is neither taken nor held.
 func (r *Room) stagePlace() error {
 	held := len(r.asked) + len(r.holds)
 	if len(r.stage)+held < r.cfg.Stage {

@@ -73,11 +73,11 @@ type Member struct {
 	JoinedAt time.Time
 }
 
-// HandUp tells whether the person's hand is raised.
+// HandUp reports whether the person's hand is raised.
 func (m Member) HandUp() bool { return !m.Hand.IsZero() }
 
-// Asked tells whether an invitation to the stage waits for the person's answer.
+// Asked reports whether an invitation to the stage waits for the person's answer.
 func (m Member) Asked() bool { return m.Invitation != Invitation{} }
 
-// Present tells whether the person's connection is there.
+// Present reports whether the person's connection is there.
 func (m Member) Present() bool { return m.Away.IsZero() }

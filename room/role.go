@@ -15,10 +15,10 @@ const (
 	Host
 )
 
-// OnStage tells whether people in this role are on stage.
+// OnStage reports whether people in this role are on stage.
 func (r Role) OnStage() bool { return r == Speaker || r == Host }
 
-// Valid tells whether r is one of the roles.
+// Valid reports whether r is one of the roles.
 func (r Role) Valid() bool { return r >= Listener && r <= Host }
 
 // String returns "listener", "speaker" or "host", as the protocol spells them,

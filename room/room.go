@@ -129,7 +129,7 @@ func (r *Room) Config() Config { return r.cfg }
 // Created returns the time at which the room was made.
 func (r *Room) Created() time.Time { return r.created }
 
-// Ended tells whether the room is over. An ended room is empty and refuses every
+// Ended reports whether the room is over. An ended room is empty and refuses every
 // change with [ErrEnded].
 func (r *Room) Ended() bool { return r.ended }
 
@@ -201,7 +201,7 @@ func (r *Room) find(id MemberID) (*entry, error) {
 	return e, nil
 }
 
-// allow tells whether by may moderate id. The actor is judged before it is
+// allow reports whether by may moderate id. The actor is judged before it is
 // looked whether id is in the room, so that those who may not moderate cannot
 // probe who is.
 func (r *Room) allow(by, id MemberID, self bool) error {

@@ -73,7 +73,7 @@ func (s Rules) check() error {
 	return nil
 }
 
-// mayRaise tells whether the hand policy lets somebody raise a hand.
+// mayRaise reports whether the hand policy lets somebody raise a hand.
 func (r *Room) mayRaise(e *entry) error {
 	switch {
 	case r.cfg.Hands == HandsOff:
@@ -84,7 +84,7 @@ func (r *Room) mayRaise(e *entry) error {
 	return nil
 }
 
-// mayEnter tells whether the room exists for somebody.
+// mayEnter reports whether the room exists for somebody.
 func (r *Room) mayEnter(n Newcomer) error {
 	switch {
 	case n.Invited, r.cfg.Visibility == Open:

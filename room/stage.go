@@ -27,7 +27,7 @@ func (r *Room) Promote(by, id MemberID, role Role, now time.Time) ([]Event, erro
 	return r.settle(now, r.rise(e, role, by, 0, now)), nil
 }
 
-// stageRole tells whether somebody can have a role on stage.
+// stageRole reports whether somebody can have a role on stage.
 func (r *Room) stageRole(e *entry, role Role) error {
 	if !role.OnStage() || !role.Valid() {
 		return fmt.Errorf("bring to the stage as %s: %w: choose speaker or host", role, ErrRole)
@@ -38,7 +38,7 @@ func (r *Room) stageRole(e *entry, role Role) error {
 	return nil
 }
 
-// mayRise tells whether there is a place on stage for somebody: their own, the
+// mayRise reports whether there is a place on stage for somebody: their own, the
 // one that is held for them, or a free one.
 func (r *Room) mayRise(e *entry) error {
 	if e.Role.OnStage() || e.Asked() {
@@ -130,7 +130,7 @@ func (r *Room) Unmute(by, id MemberID, now time.Time) ([]Event, error) {
 	return []Event{r.event(Unmuted, e, by, now)}, nil
 }
 
-// MayUnmute tells whether a person who is muted may undo it themselves.
+// MayUnmute reports whether a person who is muted may undo it themselves.
 func (r *Room) MayUnmute(id MemberID) bool {
 	e, ok := r.members[id]
 	return ok && e.Muted && r.mayUnmute(e.Member)

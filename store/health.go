@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// health tells whether the server of a store can still be trusted. An embedded
+// health reports whether the server of a store can still be trusted. An embedded
 // one that has reported an error is not, until the process is started anew: after
 // a failed write JetStream takes no more, and does not answer. Safe for concurrent
 // use.

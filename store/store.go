@@ -155,7 +155,7 @@ func (s *Store) connect(cfg Config) (err error) {
 	return nil
 }
 
-// Healthy tells whether the store can be written to, and why not.
+// Healthy reports whether the store can be written to, and why not.
 func (s *Store) Healthy() error {
 	if s.conn != nil && !s.conn.IsConnected() {
 		return errors.New("the store's NATS server cannot be reached")

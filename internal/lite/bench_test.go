@@ -26,7 +26,7 @@ func cpu(tb testing.TB) time.Duration {
 
 // BenchmarkJoin connects clients, 64 at a time: ICE and DTLS of both sides.
 func BenchmarkJoin(b *testing.B) {
-	w := newWire(b, 1)
+	w := newMemoryNetwork(b, 1)
 	slots := make(chan struct{}, 64)
 	var all sync.WaitGroup
 	b.ReportAllocs()
@@ -56,10 +56,10 @@ func BenchmarkHeap(b *testing.B) {
 	}
 	for b.Loop() {
 		const n = 2000
-		w := newWire(b, 1)
+		w := newMemoryNetwork(b, 1)
 		type owner struct {
-			e *ear
-			h *heard
+			e *peerRecorder
+			h *clientRecorder
 		}
 		owners := make([]owner, n)
 		for i := 0; i < n; i += 50 {
@@ -79,7 +79,7 @@ func BenchmarkHeap(b *testing.B) {
 		withStreams := heap()
 		w.mu.Lock()
 		for _, c := range w.clients {
-			c.Vanish()
+			c.CloseSilently()
 		}
 		clear(w.clients)
 		w.mu.Unlock()
@@ -117,7 +117,7 @@ func BenchmarkCheck(b *testing.B) {
 	checks, at := make([][]byte, n), make([]netip.AddrPort, n)
 	for i := range n {
 		local, remote := sdp.NewCredentials(), sdp.NewCredentials()
-		must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
+		must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newPeerRecorder(nil)}, now))
 		checks[i] = pionCheck(b, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1), ice.UseCandidate())
 		at[i] = clientAddr(i)
 		s.Handle(checks[i], at[i], now, nil)
@@ -139,7 +139,7 @@ func BenchmarkOpen(b *testing.B) {
 			for i := range n {
 				key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 				streams[i] = must(openStream(must(srtp.NewSealer(p, key, salt)), 9))
-				clients[i] = &Client{cfg: ClientConfig{Server: from, Events: nobody{}}}
+				clients[i] = &Client{cfg: ClientConfig{Server: from, Events: ignoreEvents{}}}
 				clients[i].opener.Store(must(srtp.NewOpener(p, key, salt)))
 			}
 			header, _ := testPacket(b, 0, 9, nil)
@@ -165,9 +165,9 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 // nobody listens.
-type nobody struct{ ClientEvents }
+type ignoreEvents struct{ ClientEvents }
 
-func (nobody) RTP(*Client, []byte, uint64, time.Time) {}
+func (ignoreEvents) RTP(*Client, []byte, uint64, time.Time) {}
 
 // BenchmarkTick looks through 5,000 peers.
 func BenchmarkTick(b *testing.B) {
@@ -175,7 +175,7 @@ func BenchmarkTick(b *testing.B) {
 	defer s.Close()
 	now := time.Now()
 	for range 5000 {
-		must(s.Add(PeerConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(), Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
+		must(s.Add(PeerConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(), Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newPeerRecorder(nil)}, now))
 	}
 	b.ReportAllocs()
 	b.ResetTimer()

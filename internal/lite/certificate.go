@@ -45,7 +45,7 @@ func NewCertificate(now time.Time) (*Certificate, error) {
 }
 
 // CertificateFrom takes a certificate that exists, such as the one of the
-// process's other endpoints. Its key has to be ECDSA on P-256 (RFC 8827
+// process's other endpoints. Its key has to be ECDSA on P-256 (RFC 8827,
 // section 6.5).
 func CertificateFrom(c tls.Certificate) (*Certificate, error) {
 	key, ok := c.PrivateKey.(*ecdsa.PrivateKey)

@@ -8,31 +8,31 @@ import (
 )
 
 const (
-	// hostPriority is the priority of the only candidate, a host's (RFC 8445
+	// hostPriority is the priority of the only candidate, a host's (RFC 8445,
 	// section 5.1.2.1), as a peer-reflexive one would have it (section 7.1.1).
 	hostPriority = 110<<24 | 65535<<8 | 255
 
-	// Retransmissions of the first check (RFC 8489 section 6.2.1): RTO, doubled
+	// Retransmissions of the first check (RFC 8489, section 6.2.1): RTO, doubled
 	// each time, Rc sendings, and Rm times the RTO after the last.
-	firstRTO  = 500 * time.Millisecond
-	sendings  = 7
-	lastWaits = 16
+	firstRTO          = 500 * time.Millisecond
+	maxTransmissions  = 7
+	lastTimeoutFactor = 16
 
 	// consentEvery is how often consent is checked on average, each time 0.8 to
-	// 1.2 of it (RFC 7675 section 5.1 with half the interval, as browsers do).
-	consentEvery = 2500 * time.Millisecond
+	// 1.2 of it (RFC 7675, section 5.1 with half the interval, as browsers do).
+	consentInterval = 2500 * time.Millisecond
 )
 
 // checklist is ICE for a client: one pair, whose first check is repeated until
 // it is answered, and consent from then on.
 type checklist struct {
-	check     check
-	sent      int              // sendings of the current check
-	recent    [4]transactionID // of checks whose answers count
-	next      time.Time        // when something is due
-	rto       time.Duration    // of the current check
-	connected bool             // a check was answered
-	consent   time.Time        // the last answer
+	check         check
+	transmissions int              // sendings of the current check
+	recent        [4]transactionID // of checks whose answers count
+	next          time.Time        // when something is due
+	rto           time.Duration    // of the current check
+	connected     bool             // a check was answered
+	consent       time.Time        // the last answer
 }
 
 // tick does what is due and sets the next deadline.
@@ -53,9 +53,9 @@ func (c *Client) tick(now time.Time) {
 	}
 	next := c.ice.next
 	c.mu.Unlock()
-	c.crowd.timers.set(c, next)
+	c.group.timers.set(c, next)
 	if c.isClosed() {
-		c.crowd.timers.set(c, time.Time{})
+		c.group.timers.set(c, time.Time{})
 	}
 }
 
@@ -65,15 +65,15 @@ func (c *Client) isClosed() bool {
 	return c.closed
 }
 
-// overdue says why the client's time is up, if it is. c.mu is held.
+// overdue returns the reason to end the client, if its time is up. c.mu is held.
 func (c *Client) overdue(now time.Time) error {
-	cfg := &c.crowd.cfg
+	cfg := &c.group.cfg
 	switch {
 	case c.ice.connected && now.Sub(c.ice.consent) > cfg.Consent:
 		return ErrConsent
-	case !c.ice.connected && c.ice.sent == sendings && !now.Before(c.ice.next):
+	case !c.ice.connected && c.ice.transmissions == maxTransmissions && !now.Before(c.ice.next):
 		return ErrNoCheck
-	case c.shaking != nil && now.Sub(c.shaking.since) > cfg.HandshakeTimeout:
+	case c.handshake != nil && now.Sub(c.handshake.since) > cfg.HandshakeTimeout:
 		return ErrHandshakeTimeout
 	}
 	return nil
@@ -85,21 +85,21 @@ func (c *Client) sendCheck(now time.Time) {
 	switch {
 	case l.connected:
 		l.renew()
-		l.next = now.Add(time.Duration((0.8 + 0.4*mathrand.Float64()) * float64(consentEvery)))
-	case l.sent == 0:
+		l.next = now.Add(time.Duration((0.8 + 0.4*mathrand.Float64()) * float64(consentInterval)))
+	case l.transmissions == 0:
 		l.renew()
-		l.sent, l.rto, l.next = 1, firstRTO, now.Add(firstRTO)
+		l.transmissions, l.rto, l.next = 1, firstRTO, now.Add(firstRTO)
 	default:
-		l.sent++
+		l.transmissions++
 		l.rto *= 2
 		l.next = now.Add(l.rto)
-		if l.sent == sendings {
-			l.next = now.Add(lastWaits * firstRTO)
+		if l.transmissions == maxTransmissions {
+			l.next = now.Add(lastTimeoutFactor * firstRTO)
 		}
 	}
-	h := c.crowd.hashes.get()
+	h := c.group.hmacs.get()
 	c.cfg.Send.Send(l.check.append(h.out[:0], h), c.cfg.Server)
-	c.crowd.hashes.put(h)
+	c.group.hmacs.put(h)
 }
 
 // renew begins a new transaction.
@@ -109,8 +109,8 @@ func (l *checklist) renew() {
 	l.recent[0] = l.check.id
 }
 
-// asked says whether a response is to one of the recent checks.
-func (l *checklist) asked(id transactionID) bool {
+// isRecent reports whether id is of one of the recent checks.
+func (l *checklist) isRecent(id transactionID) bool {
 	for _, r := range l.recent {
 		if r == id && id != (transactionID{}) {
 			return true
@@ -124,24 +124,24 @@ func (c *Client) handleSTUN(b []byte, from netip.AddrPort, now time.Time) {
 	if !m.parse(b) {
 		return
 	}
-	h := c.crowd.hashes.get()
-	defer c.crowd.hashes.put(h)
+	h := c.group.hmacs.get()
+	defer c.group.hmacs.put(h)
 	switch m.kind {
 	case bindingRequest:
-		c.answer(&m, h, from)
+		c.handleRequest(&m, h, from)
 	case bindingSuccess, bindingError:
 		if from != c.cfg.Server || !m.authentic(h, c.cfg.Remote.Pwd) {
-			return // RFC 8445 section 7.2.5.2.1: the address has to be symmetric
+			return // RFC 8445, section 7.2.5.2.1: the address has to be symmetric
 		}
-		c.answered(&m, now)
+		c.handleResponse(&m, now)
 	}
 }
 
-// answered takes a response to one of the client's checks.
-func (c *Client) answered(m *stunMessage, now time.Time) {
+// handleResponse takes a response to one of the client's checks.
+func (c *Client) handleResponse(m *stunMessage, now time.Time) {
 	c.mu.Lock()
 	l := &c.ice
-	if c.closed || !l.asked(m.transaction) {
+	if c.closed || !l.isRecent(m.transaction) {
 		c.mu.Unlock()
 		return
 	}
@@ -153,28 +153,28 @@ func (c *Client) answered(m *stunMessage, now time.Time) {
 		}
 		if !l.connected {
 			l.connected = true
-			l.next = now.Add(consentEvery)
-			c.shake(now)
+			l.next = now.Add(consentInterval)
+			c.startHandshake(now)
 		}
-	case m.code == codeRoleConflict: // RFC 8445 section 7.2.5.1
+	case m.code == codeRoleConflict: // RFC 8445, section 7.2.5.1
 		l.check.controlling = !l.check.controlling
 		l.recent = [4]transactionID{}
-		l.sent, l.next = 0, now
+		l.transmissions, l.next = 0, now
 		c.mu.Unlock()
 		c.tick(now)
 		return
 	}
 	next := l.next
 	c.mu.Unlock()
-	c.crowd.timers.set(c, next)
+	c.group.timers.set(c, next)
 	if c.isClosed() {
-		c.crowd.timers.set(c, time.Time{})
+		c.group.timers.set(c, time.Time{})
 	}
 }
 
-// answer answers a check of a server that is not lite.
-func (c *Client) answer(m *stunMessage, h *keyedHash, from netip.AddrPort) {
-	to, by, ok := m.names()
+// handleRequest answers a check of a server that is not ICE-lite.
+func (c *Client) handleRequest(m *stunMessage, h *stunHMAC, from netip.AddrPort) {
+	to, by, ok := m.usernames()
 	if !ok || string(to) != c.cfg.Local.Ufrag || string(by) != c.cfg.Remote.Ufrag || !m.authentic(h, c.cfg.Local.Pwd) {
 		return
 	}
@@ -182,7 +182,7 @@ func (c *Client) answer(m *stunMessage, h *keyedHash, from netip.AddrPort) {
 	check := &c.ice.check
 	conflict := false
 	if m.controlling && check.controlling || m.controlled && !check.controlling {
-		// RFC 8445 section 7.3.1.1: the larger tie-breaker controls.
+		// RFC 8445, section 7.3.1.1: the larger tie-breaker controls.
 		if conflict = (check.tiebreaker >= m.tiebreaker) == check.controlling; !conflict {
 			check.controlling = !check.controlling
 		}

@@ -43,16 +43,16 @@ async function hear(packets) {
 async function hangup() { window.pc.close(); return ''; }
 </script>`
 
-func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
-	var present atomic.Pointer[stage]
-	on := func(tune ...func(*ServerConfig)) *stage {
-		s := newStage(t, tune...)
+func TestServerWithChromium(t *testing.T) {
+	var present atomic.Pointer[testServer]
+	on := func(tune ...func(*ServerConfig)) *testServer {
+		s := newTestServer(t, tune...)
 		every(t, s.Tick)
 		present.Store(s)
 		return s
 	}
 	on()
-	ears, peers := make(chan *ear, 2), make(chan *Peer, 2)
+	ears, peers := make(chan *peerRecorder, 2), make(chan *Peer, 2)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/offer" {
 			w.Header().Set("Content-Type", "text/html")
@@ -66,9 +66,9 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		remote, print := identity(t, &offer)
-		local, e := sdp.NewCredentials(), newEar(s.port)
-		p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: print, Events: e}, time.Now())
+		remote, fingerprint := identity(t, &offer)
+		local, e := sdp.NewCredentials(), newPeerRecorder(s.port)
+		p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: fingerprint, Events: e}, time.Now())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -85,7 +85,7 @@ func TestChromiumCannotTellALiteServerFromAFullOne(t *testing.T) {
 		return chromium.Eval[string](t, tab, expression)
 	}
 
-	listen := func(seq uint16, profile string) (*ear, *Peer) {
+	listen := func(seq uint16, profile string) (*peerRecorder, *Peer) {
 		s := present.Load()
 		call("listen()")
 		e, p := within(t, ears, "an ear"), within(t, peers, "a peer")

@@ -36,7 +36,7 @@ type ClientEvents interface {
 	Closed(c *Client, reason error)
 }
 
-// Client is one listener of a crowd. Handle has one caller at a time; all other
+// Client is one receive-only client. Handle has one caller at a time; all other
 // methods may be called from any goroutine.
 type Client struct {
 	// What a packet takes stands in one line of the cache: these, and what is first
@@ -44,19 +44,19 @@ type Client struct {
 	opener  atomic.Pointer[srtp.Opener] // used by Handle's caller only
 	waiting atomic.Bool                 // early is not empty
 	cfg     ClientConfig
-	crowd   *Crowd
+	group   *ClientGroup
 
-	deadline time.Time // guarded by crowd.timers.mu
-	place    int       // guarded by crowd.timers.mu
+	deadline  time.Time // guarded by group.timers.mu
+	heapIndex int       // guarded by group.timers.mu
 
-	mu      sync.Mutex
-	closed  bool
-	ice     checklist
-	mapped  netip.AddrPort // how the server sees the client
-	shaking *shaking
-	after   *afterlife
-	sealer  *srtp.Sealer
-	early   []earlyPacket
+	mu        sync.Mutex
+	closed    bool
+	ice       checklist
+	mapped    netip.AddrPort // how the server sees the client
+	handshake *pendingHandshake
+	dtls      *dtlsState
+	sealer    *srtp.Sealer
+	early     []earlyPacket
 }
 
 type earlyPacket struct {
@@ -64,8 +64,8 @@ type earlyPacket struct {
 	at time.Time
 }
 
-func newClient(cr *Crowd, cfg ClientConfig, now time.Time) *Client {
-	return &Client{crowd: cr, cfg: cfg, ice: checklist{
+func newClient(g *ClientGroup, cfg ClientConfig, now time.Time) *Client {
+	return &Client{group: g, cfg: cfg, ice: checklist{
 		check: check{to: cfg.Remote.Ufrag, from: cfg.Local.Ufrag, key: cfg.Remote.Pwd,
 			priority: hostPriority, tiebreaker: rand.Uint64(), controlling: true},
 		next: now,
@@ -86,10 +86,10 @@ func (c *Client) Mapped() netip.AddrPort {
 // their arrival, when the next datagram of any kind is handled.
 func (c *Client) Handle(b []byte, from netip.AddrPort, now time.Time) {
 	if c.waiting.Load() {
-		c.hearEarly()
+		c.openEarly()
 	}
 	from = unmap(from)
-	k := kindOf(b)
+	k := classify(b)
 	if k == kindSTUN {
 		c.handleSTUN(b, from, now)
 		return
@@ -132,8 +132,8 @@ func (c *Client) keepEarly(b []byte, now time.Time) {
 	}
 }
 
-// hearEarly opens what came before the keys, if they are there now.
-func (c *Client) hearEarly() {
+// openEarly opens the packets that came before the keys, if the keys are there.
+func (c *Client) openEarly() {
 	opener := c.opener.Load()
 	if opener == nil {
 		return
@@ -144,11 +144,11 @@ func (c *Client) hearEarly() {
 	c.waiting.Store(false)
 	c.mu.Unlock()
 	for _, e := range early {
-		c.open(opener, kindOf(e.b), e.b, e.at)
+		c.open(opener, classify(e.b), e.b, e.at)
 	}
 }
 
-func (c *Client) open(opener *srtp.Opener, k kind, b []byte, now time.Time) {
+func (c *Client) open(opener *srtp.Opener, k datagramKind, b []byte, now time.Time) {
 	if k == kindRTP {
 		plain, index, err := opener.OpenRTP(b)
 		if err != nil {
@@ -174,8 +174,8 @@ func (c *Client) SendRTCP(packet []byte) error {
 	if c.sealer == nil || c.closed {
 		return ErrNotReady
 	}
-	h := c.crowd.hashes.get() // for its memory
-	defer c.crowd.hashes.put(h)
+	h := c.group.hmacs.get() // for its memory
+	defer c.group.hmacs.put(h)
 	dst := h.out[:0]
 	if need := len(packet) + c.sealer.OverheadRTCP(); need > cap(dst) {
 		dst = make([]byte, 0, need)
@@ -194,10 +194,10 @@ func (c *Client) handleDTLS(b []byte, now time.Time) {
 	var reply []byte
 	switch {
 	case c.closed:
-	case c.after != nil:
-		closed, reply = c.after.handle(b, now)
-	case c.shaking != nil:
-		c.shaking.pipe.put(b)
+	case c.dtls != nil:
+		closed, reply = c.dtls.handle(b, now)
+	case c.handshake != nil:
+		c.handshake.pipe.put(b)
 	}
 	c.mu.Unlock()
 	if len(reply) > 0 {
@@ -208,15 +208,15 @@ func (c *Client) handleDTLS(b []byte, now time.Time) {
 	}
 }
 
-// shake begins the handshake. c.mu is held.
-func (c *Client) shake(now time.Time) {
-	cr := c.crowd
-	pipe := newPipe(true, cr.cfg.Limit, func(b []byte) { c.cfg.Send.Send(b, c.cfg.Server) })
-	ctx, cancel := context.WithCancel(cr.ctx)
-	h := handshake{pipe: pipe, client: true, terms: cr.terms, fingerprint: c.cfg.Fingerprint, limit: cr.cfg.Limit}
-	begun := cr.begin(func() {
+// startHandshake starts the handshake. c.mu is held.
+func (c *Client) startHandshake(now time.Time) {
+	g := c.group
+	pipe := newPipe(true, g.cfg.Limit, func(b []byte) { c.cfg.Send.Send(b, c.cfg.Server) })
+	ctx, cancel := context.WithCancel(g.ctx)
+	h := handshake{pipe: pipe, client: true, options: g.options, fingerprint: c.cfg.Fingerprint, limit: g.cfg.Limit}
+	begun := g.startWorker(func() {
 		defer cancel()
-		if err := c.secure(h.run(ctx)); err != nil {
+		if err := c.completeHandshake(h.run(ctx)); err != nil {
 			c.end(err)
 		}
 	})
@@ -224,11 +224,11 @@ func (c *Client) shake(now time.Time) {
 		cancel()
 		return
 	}
-	c.shaking = &shaking{pipe: pipe, since: now, cancel: cancel}
+	c.handshake = &pendingHandshake{pipe: pipe, since: now, cancel: cancel}
 }
 
-// secure takes over what the handshake left.
-func (c *Client) secure(s *session, err error) error {
+// completeHandshake takes over the result of the handshake.
+func (c *Client) completeHandshake(s *handshakeResult, err error) error {
 	if err != nil {
 		return err
 	}
@@ -246,15 +246,15 @@ func (c *Client) secure(s *session, err error) error {
 		c.mu.Unlock()
 		return nil
 	}
-	rest, since := c.shaking.pipe.drain(), c.shaking.since
-	c.shaking, c.after, c.sealer = nil, s.after, sealer
+	rest, since := c.handshake.pipe.drain(), c.handshake.since
+	c.handshake, c.dtls, c.sealer = nil, s.dtls, sealer
 	c.mu.Unlock()
 	c.cfg.Events.Ready(c)
 	c.opener.Store(opener) // from here on Handle calls RTP
 	for _, b := range rest {
 		c.handleDTLS(b, since)
 	}
-	if s.closed {
+	if s.peerClosed {
 		return ErrPeerClosed
 	}
 	return nil
@@ -262,7 +262,7 @@ func (c *Client) secure(s *session, err error) error {
 
 // end forgets the client and tells its owner.
 func (c *Client) end(reason error) {
-	if !c.crowd.remove(c) {
+	if !c.group.remove(c) {
 		return
 	}
 	c.stop(!errors.Is(reason, ErrPeerClosed))
@@ -273,31 +273,32 @@ func (c *Client) end(reason error) {
 // there is a session. A callback that has begun may still be running when Close
 // returns.
 func (c *Client) Close() {
-	if c.crowd.remove(c) {
+	if c.group.remove(c) {
 		c.stop(true)
 	}
 }
 
-// Vanish forgets the client without a word, as one does that loses its network.
-func (c *Client) Vanish() {
-	if c.crowd.remove(c) {
+// CloseSilently forgets the client and sends nothing, as if it had lost its
+// network.
+func (c *Client) CloseSilently() {
+	if c.group.remove(c) {
 		c.stop(false)
 	}
 }
 
 // stop ends everything of the client that runs.
 func (c *Client) stop(notify bool) {
-	c.crowd.timers.set(c, time.Time{})
+	c.group.timers.set(c, time.Time{})
 	c.mu.Lock()
 	c.closed = true
 	c.early = nil
-	if c.shaking != nil {
-		c.shaking.cancel()
-		c.shaking = nil
+	if c.handshake != nil {
+		c.handshake.cancel()
+		c.handshake = nil
 	}
 	var alert []byte
-	if notify && c.after != nil {
-		alert = c.after.closeNotify()
+	if notify && c.dtls != nil {
+		alert = c.dtls.closeNotify()
 	}
 	c.mu.Unlock()
 	if alert != nil {

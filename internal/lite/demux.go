@@ -15,20 +15,20 @@ type SenderFunc func(b []byte, to netip.AddrPort)
 // Send implements Sender.
 func (f SenderFunc) Send(b []byte, to netip.AddrPort) { f(b, to) }
 
-// kind is what a datagram is by its first bytes.
-type kind uint8
+// datagramKind is the protocol of a datagram.
+type datagramKind uint8
 
 const (
-	kindOther kind = iota
+	kindOther datagramKind = iota
 	kindSTUN
 	kindDTLS
 	kindRTP
 	kindRTCP
 )
 
-// kindOf tells a datagram's kind by its first byte (RFC 7983 section 7), and
-// RTCP from RTP by the second (RFC 5761 section 4).
-func kindOf(b []byte) kind {
+// classify classifies a datagram by its first byte (RFC 7983, section 7), and
+// RTCP from RTP by the second (RFC 5761, section 4).
+func classify(b []byte) datagramKind {
 	switch {
 	case len(b) < 2:
 		return kindOther
@@ -45,13 +45,13 @@ func kindOf(b []byte) kind {
 	return kindOther
 }
 
-// IsDTLS tells a datagram of a handshake, or of its end, from the rest.
-func IsDTLS(b []byte) bool { return kindOf(b) == kindDTLS }
+// IsDTLS reports whether a datagram is DTLS.
+func IsDTLS(b []byte) bool { return classify(b) == kindDTLS }
 
-// IsPeriodic tells what endpoints send by the clock, STUN and RTCP, from what
-// somebody waits for.
+// IsPeriodic reports whether a datagram is of those that endpoints send by the
+// clock, STUN or RTCP, so that nobody waits for it.
 func IsPeriodic(b []byte) bool {
-	k := kindOf(b)
+	k := classify(b)
 	return k == kindSTUN || k == kindRTCP
 }
 

@@ -1,13 +1,18 @@
-// Package lite is a lean WebRTC endpoint for audio, from both sides: a server
-// of thousands of receive-only peers, and thousands of clients in one process.
+// Package lite is a lean WebRTC endpoint for audio, for both sides: a [Server]
+// of thousands of receive-only peers, and a [ClientGroup] of thousands of clients
+// in one process.
 //
-// It is made of ICE (RFC 8445; the server's side is ICE-lite), DTLS 1.2
-// (pion/dtls, for the handshake only) and SRTP (RFC 3711, RFC 7714). What makes
-// it lean: when the handshake is done its connection object and goroutines are
-// let go without a word, and what remains of a peer is its keys, counters and
-// addresses. No goroutine and no timer belongs to a peer from then on.
+// It is made of ICE (RFC 8445; the server is ICE-lite), DTLS 1.2 (pion/dtls, for
+// the handshake only) and SRTP (internal/srtp). What makes it lean: when the
+// handshake has completed, its connection object and goroutines are dropped
+// without a close_notify. What remains of a peer is its keys, counters and
+// addresses. From then on no goroutine and no timer belongs to a peer.
 //
-// The package owns no sockets. Datagrams come in through Handle with the
-// address that they came from and the time of their arrival, and go out through
-// a Sender. Media is sealed into the caller's memory.
+// The package owns no sockets and has no clock. Datagrams come in through Handle
+// with their source address and the time of their arrival, and leave through a
+// [Sender]. The owner calls Tick. Handshakes run in goroutines of their own;
+// Close of the server or the group ends them and waits.
+//
+// It imports internal/sdp (credentials, fingerprints), internal/srtp and
+// internal/prefetch, and nothing else of the project.
 package lite

@@ -5,7 +5,7 @@ import (
 	"iter"
 )
 
-// The DTLS 1.2 record layer (RFC 6347 section 4.1).
+// The DTLS 1.2 record layer (RFC 6347, section 4.1).
 const (
 	recordHeader = 13
 
@@ -34,7 +34,7 @@ func records(b []byte) iter.Seq[record] {
 	return func(yield func(record) bool) {
 		for len(b) >= recordHeader {
 			n := recordHeader + int(binary.BigEndian.Uint16(b[11:]))
-			// A first hello may say that it is DTLS 1.0 (RFC 6347 section 4.2.1).
+			// A first hello may say that it is DTLS 1.0 (RFC 6347, section 4.2.1).
 			if b[0] < recordChangeCipherSpec || b[0] > recordApplication || b[1] != 0xfe || b[2] != 0xfd && b[2] != 0xff || len(b) < n {
 				return
 			}
@@ -48,7 +48,7 @@ func records(b []byte) iter.Seq[record] {
 	}
 }
 
-// isHello says whether a datagram begins with a ClientHello, or a part of one.
+// isHello reports whether a datagram begins with a ClientHello, or a part of one.
 func isHello(b []byte) bool {
 	for r := range records(b) {
 		return r.kind == recordHandshake && r.epoch == 0 && len(r.body) >= handshakeHeader && r.body[0] == messageClientHello
@@ -56,16 +56,16 @@ func isHello(b []byte) bool {
 	return false
 }
 
-// flightLog notes what passes through a handshake that outlives it.
+// flightLog keeps what is needed of a handshake's datagrams after it.
 type flightLog struct {
 	client       bool
 	serverRandom [32]byte
-	next         [2]uint64 // the next sequence number to write in epochs 0 and 1
+	nextSequence [2]uint64 // the next sequence number to write in epochs 0 and 1
 	finished     []byte    // the record of our Finished, encrypted
 	alert        []byte    // the last alert that came under the keys, encrypted
 }
 
-func (l *flightLog) note(datagram []byte, out bool) {
+func (l *flightLog) observe(datagram []byte, out bool) {
 	for r := range records(datagram) {
 		// The server's random is in its hello: what it writes, the client reads.
 		if l.client != out && r.kind == recordHandshake && r.epoch == 0 &&
@@ -79,7 +79,7 @@ func (l *flightLog) note(datagram []byte, out bool) {
 		if !out || r.epoch > 1 {
 			continue
 		}
-		l.next[r.epoch] = max(l.next[r.epoch], r.seq+1)
+		l.nextSequence[r.epoch] = max(l.nextSequence[r.epoch], r.seq+1)
 		if r.epoch == 1 && r.kind == recordHandshake {
 			l.finished = append(l.finished[:0], r.raw...)
 		}

@@ -25,7 +25,7 @@ func hello(t testing.TB) []byte {
 	out := make(chan []byte, 10)
 	cert := must(NewCertificate(time.Now()))
 	pipe := newPipe(true, NewLimiter(1), func(b []byte) { out <- append([]byte(nil), b...) })
-	h := handshake{pipe: pipe, client: true, terms: newTerms(cert, srtp.DefaultProfiles()), fingerprint: cert.Fingerprint(), limit: NewLimiter(1)}
+	h := handshake{pipe: pipe, client: true, options: newDTLSOptions(cert, srtp.DefaultProfiles()), fingerprint: cert.Fingerprint(), limit: NewLimiter(1)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -37,13 +37,13 @@ func hello(t testing.TB) []byte {
 	return b
 }
 
-func TestAFloodFromUnknownAddressesCostsNoMemory(t *testing.T) {
+func TestServerFloodAllocatesNothing(t *testing.T) {
 	sent := 0
 	s := must(NewServer(ServerConfig{Certificate: must(NewCertificate(time.Now())),
 		Send: SenderFunc(func([]byte, netip.AddrPort) { sent++ })}))
 	defer s.Close()
 	now, local, remote := time.Now(), sdp.NewCredentials(), sdp.NewCredentials()
-	p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now)
+	p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newPeerRecorder(nil)}, now)
 	require.NoError(t, err)
 
 	report := must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1}}))
@@ -84,11 +84,11 @@ func TestAFloodFromUnknownAddressesCostsNoMemory(t *testing.T) {
 	assert.Equal(t, now, p.LastSeen())
 }
 
-func TestAPeerKeepsFewAddressesAndTheOnesItUses(t *testing.T) {
+func TestPeerKeepsItsLatestAddresses(t *testing.T) {
 	s := must(NewServer(ServerConfig{Certificate: must(NewCertificate(time.Now())), Send: SenderFunc(func([]byte, netip.AddrPort) {})}))
 	defer s.Close()
 	now, local, remote := time.Now(), sdp.NewCredentials(), sdp.NewCredentials()
-	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
+	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newPeerRecorder(nil)}, now))
 	at := func(i int) netip.AddrPort {
 		return netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(1000+i))
 	}
@@ -102,14 +102,14 @@ func TestAPeerKeepsFewAddressesAndTheOnesItUses(t *testing.T) {
 	now = now.Add(time.Second)
 	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at(8), now, nil)
 	assert.Equal(t, at(7), p.Addr(), "a check without nomination moves nothing")
-	now = now.Add(silentAddress)
+	now = now.Add(addressTimeout)
 	s.Handle(pionCheck(t, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at(8), now, nil)
 	assert.Equal(t, at(8), p.Addr(), "unless the chosen one is silent")
 	assert.Equal(t, now, p.LastSeen())
 
 	// Another peer behind the same address and port: the last check counts.
 	other, otherRemote := sdp.NewCredentials(), sdp.NewCredentials()
-	q := must(s.Add(PeerConfig{Local: other, Remote: otherRemote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
+	q := must(s.Add(PeerConfig{Local: other, Remote: otherRemote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newPeerRecorder(nil)}, now))
 	s.Handle(pionCheck(t, other.Ufrag, otherRemote.Ufrag, other.Pwd, ice.AttrControlling(1)), at(8), now, nil)
 	assert.Same(t, q, s.byAddr[at(8)])
 	p.Close()
@@ -118,13 +118,13 @@ func TestAPeerKeepsFewAddressesAndTheOnesItUses(t *testing.T) {
 	assert.Zero(t, s.Stats().Addresses)
 }
 
-func TestAControlledClientIsToldToControl(t *testing.T) {
+func TestServerAnswersAControlledClientWithRoleConflict(t *testing.T) {
 	var answer []byte
 	s := must(NewServer(ServerConfig{Certificate: must(NewCertificate(time.Now())),
 		Send: SenderFunc(func(b []byte, _ netip.AddrPort) { answer = append([]byte(nil), b...) })}))
 	defer s.Close()
 	now, local, remote := time.Now(), sdp.NewCredentials(), sdp.NewCredentials()
-	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
+	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newPeerRecorder(nil)}, now))
 	at := netip.MustParseAddrPort("192.0.2.1:5")
 	code := func() stun.ErrorCode {
 		m := &stun.Message{Raw: answer}
@@ -141,18 +141,18 @@ func TestAControlledClientIsToldToControl(t *testing.T) {
 	assert.False(t, p.Addr().IsValid())
 
 	// And a client that is told so changes its role, and tries again at once.
-	cr := must(NewCrowd(CrowdConfig{Certificate: s.cfg.Certificate}))
+	cr := must(NewClientGroup(ClientGroupConfig{Certificate: s.cfg.Certificate}))
 	defer cr.Close()
 	var checks []stunMessage
 	c := must(cr.Connect(ClientConfig{Local: remote, Remote: local, Fingerprint: s.cfg.Certificate.Fingerprint(), Server: at,
-		Events: newHeard(), Send: SenderFunc(func(b []byte, _ netip.AddrPort) {
+		Events: newClientRecorder(), Send: SenderFunc(func(b []byte, _ netip.AddrPort) {
 			var m stunMessage
 			require.True(t, m.parse(append([]byte(nil), b...)))
 			checks = append(checks, m)
 		})}, now))
 	require.Len(t, checks, 1)
 	assert.True(t, checks[0].controlling)
-	refusal := appendBindingError(nil, cr.hashes.get(), checks[0].transaction, codeRoleConflict, 0, local.Pwd)
+	refusal := appendBindingError(nil, cr.hmacs.get(), checks[0].transaction, codeRoleConflict, 0, local.Pwd)
 	c.Handle(refusal, netip.MustParseAddrPort("192.0.2.66:5"), now)
 	require.Len(t, checks, 1, "not from another address")
 	c.Handle(refusal, at, now)
@@ -164,9 +164,9 @@ func TestAControlledClientIsToldToControl(t *testing.T) {
 	require.Len(t, checks, 2, "the same refusal once more is of no check that counts")
 }
 
-func TestNothingRunsForAPeerOnceItIsConnected(t *testing.T) {
-	s, a := newStage(t), newAudience(t)
-	var all []*pair
+func TestConnectedPeerHasNoGoroutine(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
+	var all []*connectedPair
 	for range 20 {
 		all = append(all, join(t, s, a, nil))
 	}
@@ -192,9 +192,9 @@ func FuzzHandle(f *testing.F) {
 	s := must(NewServer(ServerConfig{Certificate: cert, Send: SenderFunc(func([]byte, netip.AddrPort) {})}))
 	f.Cleanup(s.Close)
 	at, now := netip.MustParseAddrPort("192.0.2.1:5"), time.Now()
-	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: cert.Fingerprint(), Events: newEar(nil)}, now))
+	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: cert.Fingerprint(), Events: newPeerRecorder(nil)}, now))
 	s.Handle(pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at, now, nil)
-	p.after, p.opener = &afterlife{}, must(srtp.NewRTCPOpener(srtp.GCM128, randomBytes(16), randomBytes(12)))
+	p.dtls, p.opener = &dtlsState{}, must(srtp.NewRTCPOpener(srtp.GCM128, randomBytes(16), randomBytes(12)))
 	f.Fuzz(func(t *testing.T, b []byte, known bool) {
 		from := at
 		if !known {

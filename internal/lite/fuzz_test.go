@@ -15,7 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
-// FuzzKindOf holds that a datagram is what RFC 7983 section 7 and RFC 5761
+// FuzzKindOf holds that a datagram is what RFC 7983, section 7 and RFC 5761,
 // section 4 say, and that nothing is taken for DTLS whose first record could not
 // be a record, however it begins.
 func FuzzKindOf(f *testing.F) {
@@ -41,11 +41,11 @@ func FuzzKindOf(f *testing.F) {
 				}
 			}
 		}
-		require.Equal(t, want, kindOf(b))
-		require.False(t, isHello(b) && kindOf(b) != kindDTLS)
-		require.False(t, isSTUN(b) && kindOf(b) != kindSTUN)
+		require.Equal(t, want, classify(b))
+		require.False(t, isHello(b) && classify(b) != kindDTLS)
+		require.False(t, isSTUN(b) && classify(b) != kindSTUN)
 		if _, ok := srtp.HeaderLen(b); ok {
-			require.Contains(t, []kind{kindRTP, kindRTCP}, kindOf(b))
+			require.Contains(t, []datagramKind{kindRTP, kindRTCP}, classify(b))
 		}
 	})
 }
@@ -73,23 +73,23 @@ func FuzzRecords(f *testing.F) {
 		}
 		for _, out := range []bool{false, true} {
 			l := flightLog{client: out}
-			l.note(b, out)
+			l.observe(b, out)
 			require.LessOrEqual(t, len(l.finished)+len(l.alert), len(b))
-			require.True(t, out || l.next == [2]uint64{}, "what comes in does not move our numbers")
+			require.True(t, out || l.nextSequence == [2]uint64{}, "what comes in does not move our numbers")
 			require.True(t, out || l.finished == nil)
 			require.False(t, out && l.alert != nil)
 		}
 	})
 }
 
-// FuzzAfterlife holds that nothing but what the peer's keys sealed ends a
+// FuzzDTLSState holds that nothing but what the peer's keys sealed ends a
 // session, and that no datagram is answered with more than the last flight, nor
 // oftener than it may be.
-func FuzzAfterlife(f *testing.F) {
-	var keys afterlife
+func FuzzDTLSState(f *testing.F) {
+	var keys dtlsState
 	copy(keys.writeKey[:], "our key of bytes")
 	copy(keys.readKey[:], "their key, which")
-	peer := afterlife{writeKey: keys.readKey, writeIV: keys.readIV}
+	peer := dtlsState{writeKey: keys.readKey, writeIV: keys.readIV}
 	finished := bytes.Repeat([]byte{20}, 24)
 	goodbye := peer.closeNotify()
 	f.Add(hello(f))
@@ -102,7 +102,7 @@ func FuzzAfterlife(f *testing.F) {
 		a := keys
 		a.finished = finished
 		now, answers := time.Unix(1000, 0), 0
-		for range 3 * maxRepeats {
+		for range 3 * maxRetransmissions {
 			closed, reply := a.handle(b, now)
 			if closed {
 				ends := false
@@ -120,9 +120,9 @@ func FuzzAfterlife(f *testing.F) {
 			}
 			_, again := a.handle(b, now)
 			require.Empty(t, again, "not twice at once")
-			now = now.Add(repeatEvery)
+			now = now.Add(retransmitInterval)
 		}
-		require.LessOrEqual(t, answers, maxRepeats)
+		require.LessOrEqual(t, answers, maxRetransmissions)
 	})
 }
 
@@ -130,7 +130,7 @@ func FuzzAfterlife(f *testing.F) {
 // made with, and that no change of it is.
 func FuzzVerifier(f *testing.F) {
 	// The same in every process of the fuzzer.
-	right := (&check{id: transactionID{1}, to: "server", from: "client", key: "swordfish", controlling: true}).append(nil, new(keyedHashes).get())
+	right := (&check{id: transactionID{1}, to: "server", from: "client", key: "swordfish", controlling: true}).append(nil, new(stunHMACPool).get())
 	f.Add(right)
 	f.Add(pionCheck(f, "server", "client", "swordfisH"))
 	f.Add(right[:len(right)-8])
@@ -148,9 +148,9 @@ func FuzzVerifier(f *testing.F) {
 	})
 }
 
-// FuzzStrangers holds that a server answers only authentic checks, and with
+// FuzzServerUnauthenticated holds that a server answers only authentic checks, and with
 // less than they are long.
-func FuzzStrangers(f *testing.F) {
+func FuzzServerUnauthenticated(f *testing.F) {
 	local, remote := sdp.Credentials{Ufrag: "strangersufrag", Pwd: "strangersstrangersstrangers"}, sdp.Credentials{Ufrag: "remoteufrag"}
 	known := pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1), ice.UseCandidate())
 	f.Add(known)
@@ -163,7 +163,7 @@ func FuzzStrangers(f *testing.F) {
 		Send: SenderFunc(func(b []byte, _ netip.AddrPort) { sent += len(b) })}))
 	f.Cleanup(s.Close)
 	now := time.Now()
-	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newEar(nil)}, now))
+	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newPeerRecorder(nil)}, now))
 	from := netip.MustParseAddrPort("192.0.2.9:5")
 	var v Verifier
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -177,10 +177,10 @@ func FuzzStrangers(f *testing.F) {
 		}
 		require.LessOrEqual(t, sent, len(b)+24, "no amplifier")
 		require.Equal(t, 1, s.Stats().Peers)
-		require.Nil(t, p.after)
+		require.Nil(t, p.dtls)
 		s.mu.Lock()
 		clear(s.byAddr)
-		p.bound = nil
+		p.addresses = nil
 		s.mu.Unlock()
 	})
 }

@@ -20,37 +20,37 @@ import (
 )
 
 // flightInterval is how long a DTLS flight waits for its answer before it is
-// sent again, at first. RFC 6347 section 4.2.4.1 recommends a second and allows
+// sent again, at first. RFC 6347, section 4.2.4.1 recommends a second and allows
 // less; a peer that joins should not wait for it.
 const flightInterval = 500 * time.Millisecond
 
-// handshake is a DTLS handshake that is to be or under way.
+// handshake is a DTLS handshake.
 type handshake struct {
 	pipe        *pipe
 	client      bool
-	terms       *terms
+	options     *dtlsOptions
 	fingerprint sdp.Fingerprint // of the peer
 	limit       *Limiter
 }
 
-// session is what a handshake leaves behind.
-type session struct {
-	keys   srtp.MasterKeys
-	after  *afterlife
-	closed bool // the peer ended it already
+// handshakeResult is what a completed handshake leaves behind.
+type handshakeResult struct {
+	keys       srtp.MasterKeys
+	dtls       *dtlsState
+	peerClosed bool // the peer ended it already
 }
 
-// run shakes hands, exports the keys and lets the connection go silently: its
-// goroutines have ended when run returns. Datagrams that it did not read are
-// in the pipe.
-func (h *handshake) run(ctx context.Context) (*session, error) {
+// run performs the handshake, exports the keys and drops the connection without
+// a close_notify. Its goroutines have ended when run returns. Datagrams that it
+// did not read are left in the pipe.
+func (h *handshake) run(ctx context.Context) (*handshakeResult, error) {
 	release, err := h.limit.acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
 	defer release()
-	var secret secretLog
-	conn, err := h.open(&secret)
+	var secret keyLog
+	conn, err := h.newConn(&secret)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
@@ -59,7 +59,7 @@ func (h *handshake) run(ctx context.Context) (*session, error) {
 		switch {
 		case errors.Is(err, ErrFingerprint):
 			return nil, ErrFingerprint
-		case h.hungUp(&secret):
+		case h.peerEndedSession(&secret):
 			return nil, ErrPeerClosed
 		}
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
@@ -79,28 +79,28 @@ func (h *handshake) run(ctx context.Context) (*session, error) {
 		_, err = conn.Read(b[:])
 	}
 	keyed := secretHash(secret.master)
-	after, err := newAfterlife(keyed, secret.clientRandom, h.pipe.seen)
+	after, err := newDTLSState(keyed, secret.clientRandom, h.pipe.flights)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	keys := exportKeys(profile, keyed, secret.clientRandom, h.pipe.seen)
+	keys := exportKeys(profile, keyed, secret.clientRandom, h.pipe.flights)
 	// pion may have read the alert, and may have found no time to say so.
-	return &session{keys: keys, after: after, closed: after.ended(h.pipe.seen.alert)}, nil
+	return &handshakeResult{keys: keys, dtls: after, peerClosed: after.endedBy(h.pipe.flights.alert)}, nil
 }
 
-// hungUp says whether a handshake that failed did so because the peer, who had
-// all that it needed, ended the session before pion had seen its own end of it.
-func (h *handshake) hungUp(secret *secretLog) bool {
+// peerEndedSession reports whether a failed handshake failed because the peer had
+// completed it, and ended the session before pion had completed this side.
+func (h *handshake) peerEndedSession(secret *keyLog) bool {
 	_ = h.pipe.Close() // what is noted does not change any more
-	if secret.master == nil || h.pipe.seen.alert == nil {
+	if secret.master == nil || h.pipe.flights.alert == nil {
 		return false
 	}
-	after, err := newAfterlife(secretHash(secret.master), secret.clientRandom, h.pipe.seen)
-	return err == nil && after.ended(h.pipe.seen.alert)
+	after, err := newDTLSState(secretHash(secret.master), secret.clientRandom, h.pipe.flights)
+	return err == nil && after.endedBy(h.pipe.flights.alert)
 }
 
-// open makes the connection.
-func (h *handshake) open(secret *secretLog) (*dtls.Conn, error) {
+// newConn makes the connection.
+func (h *handshake) newConn(secret *keyLog) (*dtls.Conn, error) {
 	verify := dtls.WithVerifyPeerCertificate(func(chain [][]byte, _ [][]*x509.Certificate) error {
 		if len(chain) == 0 || !h.fingerprint.Matches(chain[0]) {
 			return ErrFingerprint
@@ -109,29 +109,29 @@ func (h *handshake) open(secret *secretLog) (*dtls.Conn, error) {
 	})
 	log := dtls.WithKeyLogWriter(secret)
 	if h.client {
-		return dtls.ClientWithOptions(h.pipe, pipeAddr{}, append(slices.Clip(h.terms.client), verify, log)...)
+		return dtls.ClientWithOptions(h.pipe, pipeAddr{}, append(slices.Clip(h.options.client), verify, log)...)
 	}
-	return dtls.ServerWithOptions(h.pipe, pipeAddr{}, append(slices.Clip(h.terms.server), verify, log)...)
+	return dtls.ServerWithOptions(h.pipe, pipeAddr{}, append(slices.Clip(h.options.server), verify, log)...)
 }
 
-// terms are what all handshakes of one endpoint go by, made once for all.
-type terms struct {
+// dtlsOptions are the options of all handshakes of an endpoint, made once.
+type dtlsOptions struct {
 	client []dtls.ClientOption
 	server []dtls.ServerOption
 }
 
-func newTerms(c *Certificate, profiles []srtp.Profile) *terms {
+func newDTLSOptions(c *Certificate, profiles []srtp.Profile) *dtlsOptions {
 	offered := make([]dtls.SRTPProtectionProfile, len(profiles))
 	for i, p := range profiles {
 		offered[i] = dtls.SRTPProtectionProfile(p)
 	}
-	t := &terms{
+	t := &dtlsOptions{
 		client: []dtls.ClientOption{
 			dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, dtls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
 			dtls.WithEllipticCurves(elliptic.P256, elliptic.X25519),
 		},
 		server: []dtls.ServerOption{
-			// Every WebRTC endpoint has this suite and this curve (RFC 8827 section
+			// Every WebRTC endpoint has this suite and this curve (RFC 8827, section
 			// 6.5). pion would take the client's first curve, most often X25519, which
 			// takes several times as long as P-256 in Go.
 			dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
@@ -145,7 +145,7 @@ func newTerms(c *Certificate, profiles []srtp.Profile) *terms {
 		dtls.WithCertificates(c.tls),
 		dtls.WithSRTPProtectionProfiles(offered...),
 		dtls.WithFlightInterval(flightInterval),
-		dtls.WithInsecureSkipVerify(true), // the fingerprint is what counts (RFC 8827 section 5)
+		dtls.WithInsecureSkipVerify(true), // the fingerprint is what counts (RFC 8827, section 5)
 		dtls.WithLoggerFactory(noLogs{}),
 	} {
 		t.client, t.server = append(t.client, o), append(t.server, o)
@@ -153,19 +153,19 @@ func newTerms(c *Certificate, profiles []srtp.Profile) *terms {
 	return t
 }
 
-// exportKeys derives the SRTP keys of a connection (RFC 5764 section 4.2).
-func exportKeys(p srtp.Profile, keyed hash.Hash, clientRandom []byte, seen *flightLog) srtp.MasterKeys {
+// exportKeys derives the SRTP keys of a connection (RFC 5764, section 4.2).
+func exportKeys(p srtp.Profile, keyed hash.Hash, clientRandom []byte, flights *flightLog) srtp.MasterKeys {
 	material := make([]byte, 2*(p.KeyLen()+p.SaltLen()))
-	expand(keyed, material, labelExporter, clientRandom, seen.serverRandom[:])
-	return srtp.SplitMasterKeys(p, material, seen.client)
+	expand(keyed, material, labelExporter, clientRandom, flights.serverRandom[:])
+	return srtp.SplitMasterKeys(p, material, flights.client)
 }
 
-// secretLog takes the master secret where pion gives it out: as a line of an
-// NSS key log. It stays in memory.
-type secretLog struct{ clientRandom, master []byte }
+// keyLog takes the master secret from the only place where pion gives it out, a
+// line of an NSS key log. It stays in memory.
+type keyLog struct{ clientRandom, master []byte }
 
 // Write implements io.Writer.
-func (s *secretLog) Write(line []byte) (int, error) {
+func (s *keyLog) Write(line []byte) (int, error) {
 	fields := bytes.Fields(line)
 	if len(fields) != 3 || string(fields[0]) != "CLIENT_RANDOM" {
 		return 0, fmt.Errorf("key log line with %d fields", len(fields))
@@ -176,11 +176,11 @@ func (s *secretLog) Write(line []byte) (int, error) {
 
 func unhexBytes(text []byte) []byte {
 	b := make([]byte, hex.DecodedLen(len(text)))
-	n, _ := hex.Decode(b, text) // wrong text gives keys that do not fit, which is noticed
+	n, _ := hex.Decode(b, text) // wrong text gives wrong keys, which newDTLSState notices
 	return b[:n]
 }
 
-// noLogs keeps pion quiet: what goes wrong comes back as an error.
+// noLogs silences pion: what goes wrong is returned as an error.
 type noLogs struct{}
 
 // NewLogger implements logging.LoggerFactory.

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// keyedHash computes HMAC-SHA1 (RFC 2104) for STUN with a new key each time
+// stunHMAC computes HMAC-SHA1 (RFC 2104) for STUN with a new key each time
 // and without allocating, which crypto/hmac cannot.
-type keyedHash struct {
+type stunHMAC struct {
 	inner, outer hash.Hash
 	pad          [sha1.BlockSize]byte
 	head         [stunHeader]byte // a message's header with another length
@@ -20,22 +20,23 @@ type keyedHash struct {
 // fragments of 256 characters.
 const maxSTUN = 640
 
-// keyedHashes are shared by all endpoints of an owner.
-type keyedHashes struct{ pool sync.Pool }
+// stunHMACPool is shared by all endpoints of an owner. It is safe for concurrent
+// use.
+type stunHMACPool struct{ pool sync.Pool }
 
-func (p *keyedHashes) get() *keyedHash {
-	if h, ok := p.pool.Get().(*keyedHash); ok {
+func (p *stunHMACPool) get() *stunHMAC {
+	if h, ok := p.pool.Get().(*stunHMAC); ok {
 		return h
 	}
-	return &keyedHash{inner: sha1.New(), outer: sha1.New()}
+	return &stunHMAC{inner: sha1.New(), outer: sha1.New()}
 }
 
-func (p *keyedHashes) put(h *keyedHash) { p.pool.Put(h) }
+func (p *stunHMACPool) put(h *stunHMAC) { p.pool.Put(h) }
 
 // integrity is the MESSAGE-INTEGRITY of a STUN message up to that attribute
-// (RFC 8489 section 14.5): over the message with a length that takes the
+// (RFC 8489, section 14.5): over the message with a length that takes the
 // attribute in. The key is at most a block long. The result is h's memory.
-func (h *keyedHash) integrity(key string, message []byte) []byte {
+func (h *stunHMAC) integrity(key string, message []byte) []byte {
 	copy(h.head[:], message)
 	putLength(h.head[:], len(message)+4+sha1.Size)
 	h.setPad(key, 0x36)
@@ -51,7 +52,7 @@ func (h *keyedHash) integrity(key string, message []byte) []byte {
 	return h.outer.Sum(h.sum[:0])
 }
 
-func (h *keyedHash) setPad(key string, with byte) {
+func (h *stunHMAC) setPad(key string, with byte) {
 	clear(h.pad[:])
 	copy(h.pad[:], key)
 	for i := range h.pad {

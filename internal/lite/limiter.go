@@ -7,41 +7,40 @@ import (
 	"time"
 )
 
-// tenure is how long a handshake keeps its place in a limiter: several times
-// what one takes over a slow network. One whose peer has stalled goes on without
-// a place, so that peers who begin handshakes and say no more keep nobody out
-// for longer.
-const tenure = time.Second
+// slotTimeout is how long a handshake holds its slot: several times what one
+// takes over a slow network. A stalled handshake goes on without a slot, so that
+// peers who begin handshakes and go silent block nobody for longer.
+const slotTimeout = time.Second
 
 const (
-	// turnWait is how long a handshake waits for its turn before it goes on
-	// without: many times what the others take to compute, so that it is only
-	// needed if somebody keeps theirs.
-	turnWait = 200 * time.Millisecond
+	// cpuSlotTimeout is how long a handshake waits for a CPU slot before it
+	// computes without one: many times what the others take, so that it only
+	// matters if a slot is not given back.
+	cpuSlotTimeout = 200 * time.Millisecond
 )
 
-// Limiter caps how many DTLS handshakes run at the same time in all the
-// endpoints that share it, but for those that have stalled. Those over the cap
-// wait, with what they received so far; they are as many as there are peers with
-// an authenticated check.
+// Limiter caps how many DTLS handshakes run at the same time in the endpoints
+// that share it; stalled ones do not count. Handshakes over the cap wait, and
+// keep what they received so far. There are at most as many as peers with an
+// authenticated check.
 //
-// Of those that run, one a core computes at a time. Dozens that have their
-// datagrams would stand before everybody else in the scheduler's queue, and media
-// with them; a join has seconds, a packet has not.
+// Of those that run, one per core computes at a time (CPU slots). Otherwise
+// dozens of handshakes would be ahead of media in the scheduler's queue. A join
+// may take seconds; a packet may not.
 type Limiter struct {
-	slots chan struct{}
-	turns chan struct{} // to compute
+	slots    chan struct{}
+	cpuSlots chan struct{} // to compute
 }
 
 // NewLimiter makes a limiter for n handshakes, at least one.
 func NewLimiter(n int) *Limiter {
 	return &Limiter{
-		slots: make(chan struct{}, max(n, 1)),
-		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		slots:    make(chan struct{}, max(n, 1)),
+		cpuSlots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 }
 
-// acquire waits for a place. It is given back by release, or after its tenure;
+// acquire waits for a slot. release gives it back, and so does slotTimeout.
 // release may be called at any time, and from any goroutine.
 func (l *Limiter) acquire(ctx context.Context) (release func(), err error) {
 	select {
@@ -50,7 +49,7 @@ func (l *Limiter) acquire(ctx context.Context) (release func(), err error) {
 		return nil, ctx.Err()
 	}
 	free := sync.OnceFunc(func() { <-l.slots })
-	stalled := time.AfterFunc(tenure, free)
+	stalled := time.AfterFunc(slotTimeout, free)
 	return func() {
 		stalled.Stop()
 		free()

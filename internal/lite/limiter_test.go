@@ -25,61 +25,61 @@ func readOne(p *pipe) <-chan error {
 	return done
 }
 
-func TestFewHandshakesComputeAtATime(t *testing.T) {
+func TestLimiterCPUSlotsAreOnePerCore(t *testing.T) {
 	l := NewLimiter(100)
-	turns := cap(l.turns)
-	require.Equal(t, runtime.GOMAXPROCS(0), turns)
+	slots := cap(l.cpuSlots)
+	require.Equal(t, runtime.GOMAXPROCS(0), slots)
 	nothing := func([]byte) {}
 	idle := newPipe(false, l, nothing)
-	waits := readOne(idle) // for a datagram, which takes nobody's turn
-	pipes := make([]*pipe, turns)
+	waits := readOne(idle) // for a datagram, which takes no CPU slot
+	pipes := make([]*pipe, slots)
 	for i := range pipes {
 		pipes[i] = newPipe(false, l, nothing)
 		pipes[i].put([]byte("x"))
 		require.NoError(t, within(t, readOne(pipes[i]), "a datagram"))
 	}
-	assert.Len(t, l.turns, turns, "all compute")
+	assert.Len(t, l.cpuSlots, slots, "all compute")
 
 	next := newPipe(false, l, nothing)
 	next.put([]byte("x"))
 	done := readOne(next)
-	again := readOne(pipes[0]) // it has computed, and gives its turn to the next
-	require.NoError(t, within(t, done, "a turn"))
-	assert.Len(t, l.turns, turns)
+	again := readOne(pipes[0]) // it has computed, and gives its CPU slot to the next
+	require.NoError(t, within(t, done, "a CPU slot"))
+	assert.Len(t, l.cpuSlots, slots)
 
 	for _, p := range pipes {
 		require.NoError(t, p.Close())
 	}
 	assert.ErrorIs(t, within(t, again, "the end"), io.EOF)
-	assert.Len(t, l.turns, 1, "those that end give their turns back")
+	assert.Len(t, l.cpuSlots, 1, "those that end give their CPU slots back")
 	require.NoError(t, next.SetReadDeadline(time.Unix(1, 0)))
 	assert.Error(t, within(t, readOne(next), "the deadline"))
-	assert.Empty(t, l.turns)
+	assert.Empty(t, l.cpuSlots)
 	require.NoError(t, next.Close())
 	require.NoError(t, idle.Close())
 	assert.ErrorIs(t, within(t, waits, "the end"), io.EOF)
-	assert.Empty(t, l.turns)
+	assert.Empty(t, l.cpuSlots)
 }
 
-func TestAHandshakeWhoseTurnDoesNotComeGoesOnWithoutOne(t *testing.T) {
+func TestHandshakeGoesOnWithoutACPUSlot(t *testing.T) {
 	l := NewLimiter(100)
-	for range cap(l.turns) {
-		l.turns <- struct{}{} // somebody keeps them
+	for range cap(l.cpuSlots) {
+		l.cpuSlots <- struct{}{} // somebody keeps them
 	}
 	p := newPipe(false, l, func([]byte) {})
 	p.put([]byte("x"))
 	require.NoError(t, within(t, readOne(p), "a datagram"))
 	require.NoError(t, p.Close())
-	assert.Len(t, l.turns, cap(l.turns), "it gives back nobody else's")
+	assert.Len(t, l.cpuSlots, cap(l.cpuSlots), "it gives back nobody else's")
 
-	s := newStage(t, func(c *ServerConfig) { c.Limit = l })
-	join(t, s, newAudience(t), nil).waitReady(t)
+	s := newTestServer(t, func(c *ServerConfig) { c.Limit = l })
+	join(t, s, newTestClients(t), nil).waitReady(t)
 }
 
-func TestAHandshakeThatWaitsForItsTurnCanBeEnded(t *testing.T) {
+func TestHandshakeWaitingForACPUSlotCanBeEnded(t *testing.T) {
 	l := NewLimiter(100)
-	for range cap(l.turns) {
-		l.turns <- struct{}{}
+	for range cap(l.cpuSlots) {
+		l.cpuSlots <- struct{}{}
 	}
 	p := newPipe(false, l, func([]byte) {})
 	p.put([]byte("x"))
@@ -95,8 +95,8 @@ func TestAHandshakeThatWaitsForItsTurnCanBeEnded(t *testing.T) {
 func BenchmarkMediaAmongHandshakes(b *testing.B) {
 	for _, row := range []struct {
 		name  string
-		turns int
-	}{{"in turns", runtime.GOMAXPROCS(0)}, {"all at once", 1 << 10}} {
+		slots int
+	}{{"one per core", runtime.GOMAXPROCS(0)}, {"all at once", 1 << 10}} {
 		b.Run(row.name, func(b *testing.B) {
 			conn, err := net.ListenUDP("udp4", nil)
 			require.NoError(b, err)
@@ -105,9 +105,9 @@ func BenchmarkMediaAmongHandshakes(b *testing.B) {
 			var worst, all time.Duration
 			var frames int
 			for range b.N {
-				w := newWire(b, 2)
-				w.server.cfg.Limit.turns = make(chan struct{}, row.turns)
-				w.crowd.cfg.Limit.turns = make(chan struct{}, row.turns)
+				w := newMemoryNetwork(b, 2)
+				w.server.cfg.Limit.cpuSlots = make(chan struct{}, row.slots)
+				w.crowd.cfg.Limit.cpuSlots = make(chan struct{}, row.slots)
 				stop, ended := make(chan struct{}), make(chan struct{})
 				go func() {
 					defer close(ended)

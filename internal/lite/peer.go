@@ -16,9 +16,9 @@ const (
 	// maxAddresses is how many addresses a peer may be reached from at a time:
 	// a browser checks from every interface that it has.
 	maxAddresses = 4
-	// silentAddress is how long the chosen address may go without a check until
+	// addressTimeout is how long the chosen address may go without a check until
 	// any other with one is chosen: two check intervals.
-	silentAddress = 5 * time.Second
+	addressTimeout = 5 * time.Second
 )
 
 // PeerEvents is what the owner of a peer is told, from the goroutines that call
@@ -64,26 +64,26 @@ func (c *PeerConfig) validate() error {
 // Peer is one listener of a server. All methods may be called from any
 // goroutine.
 type Peer struct {
-	server  *Server
-	cfg     PeerConfig
-	removed bool             // guarded by server.mu
-	bound   []netip.AddrPort // guarded by server.mu; the oldest first
+	server    *Server
+	cfg       PeerConfig
+	removed   bool             // guarded by server.mu
+	addresses []netip.AddrPort // guarded by server.mu; the oldest first
 
-	mu       sync.Mutex
-	closed   bool
-	addr     netip.AddrPort // where it is to be reached
-	addrSeen time.Time      // the last check from there
-	lastSeen time.Time      // the last check at all
-	shaking  *shaking       // while a handshake runs
-	after    *afterlife     // once it is done
-	opener   *srtp.Opener
+	mu          sync.Mutex
+	closed      bool
+	addr        netip.AddrPort    // where it is to be reached
+	addrChecked time.Time         // the last check from there
+	lastSeen    time.Time         // the last check at all
+	handshake   *pendingHandshake // while a handshake runs
+	dtls        *dtlsState        // once it is done
+	opener      *srtp.Opener
 
 	events    sync.Mutex // held during callbacks
 	announced netip.AddrPort
 }
 
-// shaking is a handshake that runs.
-type shaking struct {
+// pendingHandshake is a handshake that runs.
+type pendingHandshake struct {
 	pipe   *pipe
 	since  time.Time
 	cancel context.CancelFunc
@@ -107,10 +107,10 @@ func (p *Peer) Addr() netip.AddrPort {
 // Local gives the credentials that the peer knows the server by.
 func (p *Peer) Local() sdp.Credentials { return p.cfg.Local }
 
-// checked takes note of an authenticated check. The address is the one that the
-// controlling side nominates last (RFC 8445 section 8.1.1; RFC 8863 for one that
+// handleCheck takes an authenticated check. The address is the one that the
+// controlling side nominates last (RFC 8445, section 8.1.1; RFC 8863 for one that
 // nominates again), or any that checks if that one has fallen silent.
-func (p *Peer) checked(from netip.AddrPort, nominated bool, now time.Time) {
+func (p *Peer) handleCheck(from netip.AddrPort, nominated bool, now time.Time) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -122,10 +122,10 @@ func (p *Peer) checked(from netip.AddrPort, nominated bool, now time.Time) {
 	moved := false
 	switch {
 	case from == p.addr:
-		p.addrSeen = now
-	case nominated, !p.addr.IsValid(), now.Sub(p.addrSeen) > silentAddress:
-		moved = p.after != nil
-		p.addr, p.addrSeen = from, now
+		p.addrChecked = now
+	case nominated, !p.addr.IsValid(), now.Sub(p.addrChecked) > addressTimeout:
+		moved = p.dtls != nil
+		p.addr, p.addrChecked = from, now
 	}
 	p.mu.Unlock()
 	if moved {
@@ -133,7 +133,7 @@ func (p *Peer) checked(from netip.AddrPort, nominated bool, now time.Time) {
 	}
 }
 
-// announce tells the owner where the peer is; with a sealer, for the first time.
+// announce calls Ready, if there is a sealer, or Moved, if the address changed.
 func (p *Peer) announce(s *srtp.Sealer) {
 	p.events.Lock()
 	defer p.events.Unlock()
@@ -155,8 +155,8 @@ func (p *Peer) handleDTLS(b []byte, now time.Time, reply Sender) {
 	p.mu.Lock()
 	switch {
 	case p.closed:
-	case p.after != nil:
-		closed, answer := p.after.handle(b, now)
+	case p.dtls != nil:
+		closed, answer := p.dtls.handle(b, now)
 		to := p.addr
 		p.mu.Unlock()
 		if len(answer) > 0 {
@@ -166,24 +166,24 @@ func (p *Peer) handleDTLS(b []byte, now time.Time, reply Sender) {
 			p.end(ErrPeerClosed)
 		}
 		return
-	case p.shaking != nil:
-		p.shaking.pipe.put(b)
+	case p.handshake != nil:
+		p.handshake.pipe.put(b)
 	case isHello(b):
-		p.shake(b, now)
+		p.startHandshake(b, now)
 	}
 	p.mu.Unlock()
 }
 
-// shake begins a handshake with its first datagram. p.mu is held.
-func (p *Peer) shake(first []byte, now time.Time) {
+// startHandshake starts a handshake with its first datagram. p.mu is held.
+func (p *Peer) startHandshake(first []byte, now time.Time) {
 	s := p.server
 	pipe := newPipe(false, s.cfg.Limit, func(b []byte) { s.cfg.Send.Send(b, p.Addr()) })
 	pipe.put(first)
 	ctx, cancel := context.WithCancel(s.ctx)
-	h := handshake{pipe: pipe, terms: s.terms, fingerprint: p.cfg.Fingerprint, limit: s.cfg.Limit}
-	begun := s.begin(func() {
+	h := handshake{pipe: pipe, options: s.options, fingerprint: p.cfg.Fingerprint, limit: s.cfg.Limit}
+	begun := s.startWorker(func() {
 		defer cancel()
-		if err := p.secure(h.run(ctx)); err != nil {
+		if err := p.completeHandshake(h.run(ctx)); err != nil {
 			p.end(err)
 		}
 	})
@@ -191,11 +191,11 @@ func (p *Peer) shake(first []byte, now time.Time) {
 		cancel()
 		return
 	}
-	p.shaking = &shaking{pipe: pipe, since: now, cancel: cancel}
+	p.handshake = &pendingHandshake{pipe: pipe, since: now, cancel: cancel}
 }
 
-// secure takes over what the handshake left.
-func (p *Peer) secure(s *session, err error) error {
+// completeHandshake takes over the result of the handshake.
+func (p *Peer) completeHandshake(s *handshakeResult, err error) error {
 	if err != nil {
 		return err
 	}
@@ -213,14 +213,14 @@ func (p *Peer) secure(s *session, err error) error {
 		p.mu.Unlock()
 		return nil
 	}
-	rest, now := p.shaking.pipe.drain(), p.lastSeen
-	p.shaking, p.after, p.opener = nil, s.after, opener
+	rest, now := p.handshake.pipe.drain(), p.lastSeen
+	p.handshake, p.dtls, p.opener = nil, s.dtls, opener
 	p.mu.Unlock()
 	p.announce(sealer)
 	for _, b := range rest {
 		p.handleDTLS(b, now, p.server.cfg.Send)
 	}
-	if s.closed {
+	if s.peerClosed {
 		return ErrPeerClosed
 	}
 	return nil
@@ -234,7 +234,7 @@ func (p *Peer) handleRTCP(b []byte, now time.Time) {
 	}
 	plain, err := p.opener.OpenRTCP(b)
 	if err == nil {
-		p.after.arrived() // it has keys, so it has our last flight
+		p.dtls.confirmFinished() // it has keys, so it has our last flight
 	}
 	p.mu.Unlock()
 	if err != nil {
@@ -254,14 +254,14 @@ func (p *Peer) isClosed() bool {
 	return p.closed
 }
 
-// overdue says why a peer's time is up, if it is.
+// overdue returns the reason to end the peer, if its time is up.
 func (p *Peer) overdue(now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case now.Sub(p.lastSeen) > p.server.cfg.Consent:
 		return ErrConsent
-	case p.shaking != nil && now.Sub(p.shaking.since) > p.server.cfg.HandshakeTimeout:
+	case p.handshake != nil && now.Sub(p.handshake.since) > p.server.cfg.HandshakeTimeout:
 		return ErrHandshakeTimeout
 	}
 	return nil
@@ -272,7 +272,7 @@ func (p *Peer) end(reason error) {
 	if !p.server.remove(p) {
 		return
 	}
-	p.stop(reason != ErrPeerClosed)
+	p.stop(!errors.Is(reason, ErrPeerClosed))
 	p.events.Lock()
 	defer p.events.Unlock()
 	p.cfg.Events.Closed(p, reason)
@@ -292,13 +292,13 @@ func (p *Peer) Close() {
 func (p *Peer) stop(notify bool) {
 	p.mu.Lock()
 	p.closed = true
-	if p.shaking != nil {
-		p.shaking.cancel()
-		p.shaking = nil
+	if p.handshake != nil {
+		p.handshake.cancel()
+		p.handshake = nil
 	}
 	var alert []byte
-	if notify && p.after != nil {
-		alert = p.after.closeNotify()
+	if notify && p.dtls != nil {
+		alert = p.dtls.closeNotify()
 	}
 	to := p.addr
 	p.mu.Unlock()

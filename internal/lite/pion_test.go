@@ -27,12 +27,12 @@ import (
 )
 
 // full is a PeerConnection of pion/webrtc.
-type full struct {
+type pionPeer struct {
 	*webrtc.PeerConnection
 	states chan webrtc.PeerConnectionState
 }
 
-func newFull(t testing.TB, tune ...func(*webrtc.SettingEngine)) *full {
+func newPionPeer(t testing.TB, tune ...func(*webrtc.SettingEngine)) *pionPeer {
 	t.Helper()
 	var settings webrtc.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
@@ -51,21 +51,21 @@ func newFull(t testing.TB, tune ...func(*webrtc.SettingEngine)) *full {
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media),
 		webrtc.WithInterceptorRegistry(registry)).NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
-	f := &full{PeerConnection: pc, states: make(chan webrtc.PeerConnectionState, 20)}
+	f := &pionPeer{PeerConnection: pc, states: make(chan webrtc.PeerConnectionState, 20)}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { f.states <- s })
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	return f
 }
 
 // reach waits for a state.
-func (f *full) reach(t testing.TB, want webrtc.PeerConnectionState) {
+func (f *pionPeer) reach(t testing.TB, want webrtc.PeerConnectionState) {
 	t.Helper()
 	for within(t, f.states, "state "+want.String()) != want {
 	}
 }
 
 // describe sets the local description and gives it with its candidates.
-func (f *full) describe(t testing.TB, d webrtc.SessionDescription) *pionsdp.SessionDescription {
+func (f *pionPeer) describe(t testing.TB, d webrtc.SessionDescription) *pionsdp.SessionDescription {
 	t.Helper()
 	gathered := webrtc.GatheringCompletePromise(f.PeerConnection)
 	require.NoError(t, f.SetLocalDescription(d))
@@ -86,19 +86,19 @@ func identity(t testing.TB, d *pionsdp.SessionDescription) (sdp.Credentials, sdp
 		require.True(t, ok, name)
 		return v
 	}
-	print, err := sdp.ParseFingerprint(find("fingerprint"))
+	fingerprint, err := sdp.ParseFingerprint(find("fingerprint"))
 	require.NoError(t, err)
-	return sdp.Credentials{Ufrag: find("ice-ufrag"), Pwd: find("ice-pwd")}, print
+	return sdp.Credentials{Ufrag: find("ice-ufrag"), Pwd: find("ice-pwd")}, fingerprint
 }
 
 // litesdp writes the SDP of a lite endpoint for one audio section.
-func litesdp(c sdp.Credentials, print sdp.Fingerprint, at netip.AddrPort, lite bool, setup, direction string, ssrc uint32) string {
+func litesdp(c sdp.Credentials, fingerprint sdp.Fingerprint, at netip.AddrPort, lite bool, setup, direction string, ssrc uint32) string {
 	lines := []string{"v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0"}
 	if lite {
 		lines = append(lines, "a=ice-lite")
 	}
 	lines = append(lines, "m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=mid:0", "a=rtcp-mux",
-		"a=ice-ufrag:"+c.Ufrag, "a=ice-pwd:"+c.Pwd, "a=fingerprint:"+string(print), "a=setup:"+setup,
+		"a=ice-ufrag:"+c.Ufrag, "a=ice-pwd:"+c.Pwd, "a=fingerprint:"+string(fingerprint), "a=setup:"+setup,
 		"a="+direction, "a=rtpmap:111 opus/48000/2")
 	if ssrc != 0 {
 		lines = append(lines, fmt.Sprintf("a=ssrc:%d cname:earshot", ssrc), fmt.Sprintf("a=ssrc:%d msid:room slot", ssrc))
@@ -110,7 +110,7 @@ func litesdp(c sdp.Credentials, print sdp.Fingerprint, at netip.AddrPort, lite b
 }
 
 // listenWith connects a full client to a lite server.
-func listenWith(t testing.TB, s *stage, f *full, ssrc uint32) (*Peer, *ear, <-chan *rtp.Packet) {
+func listenWith(t testing.TB, s *testServer, f *pionPeer, ssrc uint32) (*Peer, *peerRecorder, <-chan *rtp.Packet) {
 	t.Helper()
 	packets := make(chan *rtp.Packet, 1000)
 	f.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
@@ -124,20 +124,20 @@ func listenWith(t testing.TB, s *stage, f *full, ssrc uint32) (*Peer, *ear, <-ch
 	})
 	_, err := f.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	require.NoError(t, err)
-	remote, print := identity(t, f.describe(t, must(f.CreateOffer(nil))))
-	local, e := sdp.NewCredentials(), newEar(s.port)
-	p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: print, Events: e}, time.Now())
+	remote, fingerprint := identity(t, f.describe(t, must(f.CreateOffer(nil))))
+	local, e := sdp.NewCredentials(), newPeerRecorder(s.port)
+	p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: fingerprint, Events: e}, time.Now())
 	require.NoError(t, err)
 	require.NoError(t, f.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer,
 		SDP: litesdp(local, s.cert.Fingerprint(), s.port.addr(), true, "passive", "sendonly", ssrc)}))
 	return p, e, packets
 }
 
-func TestPionHearsALiteServerByteForByteInEveryProfile(t *testing.T) {
+func TestServerWithPionInEveryProfile(t *testing.T) {
 	for _, p := range srtp.DefaultProfiles() {
 		t.Run(p.String(), func(t *testing.T) {
-			s := newStage(t)
-			f := newFull(t, func(e *webrtc.SettingEngine) {
+			s := newTestServer(t)
+			f := newPionPeer(t, func(e *webrtc.SettingEngine) {
 				e.SetSRTPProtectionProfiles(dtls.SRTPProtectionProfile(p))
 			})
 			_, e, packets := listenWith(t, s, f, 42)
@@ -159,8 +159,8 @@ func TestPionHearsALiteServerByteForByteInEveryProfile(t *testing.T) {
 	}
 }
 
-func TestPionNoticesACloseAtOnce(t *testing.T) {
-	s, f := newStage(t), newFull(t)
+func TestPeerCloseReachesPion(t *testing.T) {
+	s, f := newTestServer(t), newPionPeer(t)
 	p, e, _ := listenWith(t, s, f, 42)
 	f.reach(t, webrtc.PeerConnectionStateConnected)
 	within(t, e.ready, "the server's readiness")
@@ -169,8 +169,8 @@ func TestPionNoticesACloseAtOnce(t *testing.T) {
 	f.reach(t, webrtc.PeerConnectionStateClosed)
 }
 
-func TestAClosedPionFreesItsPeerWithOnePacket(t *testing.T) {
-	s, f := newStage(t), newFull(t)
+func TestPeerEndsWithPionsCloseNotify(t *testing.T) {
+	s, f := newTestServer(t), newPionPeer(t)
 	_, e, _ := listenWith(t, s, f, 42)
 	f.reach(t, webrtc.PeerConnectionStateConnected)
 	within(t, e.ready, "the server's readiness")
@@ -179,8 +179,8 @@ func TestAClosedPionFreesItsPeerWithOnePacket(t *testing.T) {
 	assert.Zero(t, s.Stats().Peers)
 }
 
-func TestPionLosesTenPacketsThroughARolloverAndHearsTheRest(t *testing.T) {
-	s, f := newStage(t), newFull(t)
+func TestPionFollowsARolloverWithTenPacketsLost(t *testing.T) {
+	s, f := newTestServer(t), newPionPeer(t)
 	_, e, packets := listenWith(t, s, f, 42)
 	f.reach(t, webrtc.PeerConnectionStateConnected)
 	within(t, e.ready, "the server's readiness")
@@ -203,11 +203,11 @@ func TestPionLosesTenPacketsThroughARolloverAndHearsTheRest(t *testing.T) {
 	}
 }
 
-func TestALiteClientHearsAFullPionServer(t *testing.T) {
+func TestClientWithPionServer(t *testing.T) {
 	for _, lite := range []bool{true, false} {
 		t.Run(fmt.Sprintf("lite=%v", lite), func(t *testing.T) {
-			a := newAudience(t)
-			f := newFull(t, func(e *webrtc.SettingEngine) { e.SetLite(lite) })
+			a := newTestClients(t)
+			f := newPionPeer(t, func(e *webrtc.SettingEngine) { e.SetLite(lite) })
 			track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus}, "slot", "room")
 			require.NoError(t, err)
 			sender, err := f.AddTrack(track)
@@ -216,15 +216,15 @@ func TestALiteClientHearsAFullPionServer(t *testing.T) {
 			require.NoError(t, f.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer,
 				SDP: litesdp(local, a.cert.Fingerprint(), netip.AddrPort{}, false, "active", "recvonly", 0)}))
 			answer := f.describe(t, must(f.CreateAnswer(nil)))
-			remote, print := identity(t, answer)
-			p, h := openPort(t), newHeard()
+			remote, fingerprint := identity(t, answer)
+			p, h := openTestSocket(t), newClientRecorder()
 			var client *Client
 			ready := make(chan struct{})
 			p.serve(t, func(b []byte, from netip.AddrPort, now time.Time) {
 				<-ready
 				client.Handle(b, from, now)
 			})
-			client, err = a.Connect(ClientConfig{Local: local, Remote: remote, Fingerprint: print,
+			client, err = a.Connect(ClientConfig{Local: local, Remote: remote, Fingerprint: fingerprint,
 				Server: candidate(t, answer), Send: p, Events: h}, time.Now())
 			require.NoError(t, err)
 			close(ready)
@@ -283,11 +283,11 @@ func candidate(t testing.TB, d *pionsdp.SessionDescription) netip.AddrPort {
 }
 
 // Chromium's first hello spans two datagrams, which may come in either order.
-func TestAHelloSplitOverTwoDatagramsIsUnderstoodInEitherOrder(t *testing.T) {
+func TestServerReassemblesASplitClientHello(t *testing.T) {
 	for _, swapped := range []bool{false, true} {
 		t.Run(fmt.Sprintf("swapped=%v", swapped), func(t *testing.T) {
-			s, a := newStage(t), newAudience(t)
-			p := openPort(t)
+			s, a := newTestServer(t), newTestClients(t)
+			p := openTestSocket(t)
 			seq, split := uint64(0), 0
 			p.losing(func(b []byte) bool {
 				if b[0] < 20 || b[0] > 63 {
@@ -324,7 +324,7 @@ func TestAHelloSplitOverTwoDatagramsIsUnderstoodInEitherOrder(t *testing.T) {
 	}
 }
 
-// splitHello makes two records of one handshake message (RFC 6347 section 4.2.3).
+// splitHello makes two records of one handshake message (RFC 6347, section 4.2.3).
 func splitHello(b []byte) [][]byte {
 	message := b[recordHeader+handshakeHeader:]
 	cut := len(message) / 2

@@ -16,23 +16,23 @@ const pipeDepth = 32
 // Handle; what the handshake writes goes to send. It notes what is needed once
 // the connection object is gone.
 //
-// What a handshake reads makes it compute until it reads again: what it gets, it
-// gets in its turn.
+// A handshake computes from when it has read a datagram until it reads again. In
+// between it holds a CPU slot of the limiter.
 type pipe struct {
-	send  func(b []byte)
-	seen  *flightLog    // guarded by mu
-	turns chan struct{} // the limiter's
+	send     func(b []byte)
+	flights  *flightLog    // guarded by mu
+	cpuSlots chan struct{} // the limiter's
 
-	mu      sync.Mutex
-	queue   [][]byte
-	closed  bool
-	expired bool
-	turn    bool          // it has one
-	wake    chan struct{} // of one place: the queue, closed or expired changed
+	mu         sync.Mutex
+	queue      [][]byte
+	closed     bool
+	expired    bool
+	hasCPUSlot bool          // it holds a CPU slot
+	wake       chan struct{} // of one place: the queue, closed or expired changed
 }
 
 func newPipe(client bool, l *Limiter, send func([]byte)) *pipe {
-	return &pipe{send: send, turns: l.turns, seen: &flightLog{client: client}, wake: make(chan struct{}, 1)}
+	return &pipe{send: send, cpuSlots: l.cpuSlots, flights: &flightLog{client: client}, wake: make(chan struct{}, 1)}
 }
 
 // put hands in a datagram, of which a copy is kept. It is dropped if the queue
@@ -66,49 +66,49 @@ func (p *pipe) signal() {
 
 // ReadFrom implements net.PacketConn. It has one caller at a time.
 func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
-	p.rest()
-	for admitted := false; ; {
+	p.releaseCPUSlot()
+	for hasSlot := false; ; {
 		p.mu.Lock()
 		waiting := len(p.queue) > 0
 		switch {
 		case p.closed:
 			p.mu.Unlock()
-			p.rest()
+			p.releaseCPUSlot()
 			return 0, nil, io.EOF // ends pion's loops without an alert
 		case p.expired:
 			p.mu.Unlock()
-			p.rest()
+			p.releaseCPUSlot()
 			return 0, nil, os.ErrDeadlineExceeded
-		case waiting && admitted:
+		case waiting && hasSlot:
 			n := copy(b, p.queue[0])
-			p.seen.note(p.queue[0], false)
+			p.flights.observe(p.queue[0], false)
 			p.queue = p.queue[1:]
 			p.mu.Unlock()
 			return n, pipeAddr{}, nil
 		}
 		p.mu.Unlock()
 		if waiting {
-			admitted = p.takeTurn()
+			hasSlot = p.acquireCPUSlot()
 		} else {
 			<-p.wake
 		}
 	}
 }
 
-// takeTurn waits until it is this handshake's turn to compute, or for as long as
-// it may be kept waiting. It is false if the pipe changed meanwhile.
-func (p *pipe) takeTurn() bool {
+// acquireCPUSlot waits for a CPU slot, up to cpuSlotTimeout. It returns false if
+// the pipe changed meanwhile.
+func (p *pipe) acquireCPUSlot() bool {
 	select {
-	case p.turns <- struct{}{}:
-		p.haveTurn()
+	case p.cpuSlots <- struct{}{}:
+		p.setCPUSlot()
 		return true
 	default:
 	}
-	impatient := time.NewTimer(turnWait)
+	impatient := time.NewTimer(cpuSlotTimeout)
 	defer impatient.Stop()
 	select {
-	case p.turns <- struct{}{}:
-		p.haveTurn()
+	case p.cpuSlots <- struct{}{}:
+		p.setCPUSlot()
 		return true
 	case <-impatient.C:
 		return true
@@ -117,19 +117,19 @@ func (p *pipe) takeTurn() bool {
 	}
 }
 
-func (p *pipe) haveTurn() {
+func (p *pipe) setCPUSlot() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.turn = true
+	p.hasCPUSlot = true
 }
 
-// rest gives the turn back, if there is one.
-func (p *pipe) rest() {
+// releaseCPUSlot gives the CPU slot back, if there is one.
+func (p *pipe) releaseCPUSlot() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.turn {
-		p.turn = false
-		<-p.turns
+	if p.hasCPUSlot {
+		p.hasCPUSlot = false
+		<-p.cpuSlots
 	}
 }
 
@@ -140,7 +140,7 @@ func (p *pipe) WriteTo(b []byte, _ net.Addr) (int, error) {
 		p.mu.Unlock()
 		return 0, net.ErrClosed
 	}
-	p.seen.note(b, true)
+	p.flights.observe(b, true)
 	p.mu.Unlock()
 	p.send(b)
 	return len(b), nil
@@ -148,7 +148,7 @@ func (p *pipe) WriteTo(b []byte, _ net.Addr) (int, error) {
 
 // Close implements net.PacketConn.
 func (p *pipe) Close() error {
-	p.rest() // whoever computes may not read again
+	p.releaseCPUSlot() // it may not read again
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestThePseudorandomFunctionIsPions(t *testing.T) {
+func TestExpandMatchesPion(t *testing.T) {
 	master, first, second := randomBytes(masterLength), randomBytes(32), randomBytes(32)
 	keyed := secretHash(master)
 	for _, n := range []int{1, 31, 32, 33, 56, 64, 88, 200} {
@@ -24,13 +24,13 @@ func TestThePseudorandomFunctionIsPions(t *testing.T) {
 	}
 }
 
-func TestTheKeysOfAnAfterlifeArePions(t *testing.T) {
+func TestDTLSStateKeysMatchPion(t *testing.T) {
 	master, random := randomBytes(masterLength), randomBytes(32)
 	for _, client := range []bool{true, false} {
 		seen := &flightLog{client: client, serverRandom: [32]byte(randomBytes(32))}
 		want, err := prf.GenerateEncryptionKeys(master, random, seen.serverRandom[:], 0, 16, 4, sha256.New)
 		require.NoError(t, err)
-		a, err := newAfterlife(secretHash(master), random, seen)
+		a, err := newDTLSState(secretHash(master), random, seen)
 		require.NoError(t, err)
 		if !client {
 			want.ClientWriteKey, want.ServerWriteKey = want.ServerWriteKey, want.ClientWriteKey

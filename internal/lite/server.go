@@ -14,7 +14,7 @@ import (
 
 const (
 	// DefaultConsent is how long a peer lives without an authenticated check
-	// (RFC 7675 section 5.1).
+	// (RFC 7675, section 5.1).
 	DefaultConsent = 30 * time.Second
 	// DefaultHandshakeTimeout is how long DTLS may take, waiting included.
 	DefaultHandshakeTimeout = 30 * time.Second
@@ -43,8 +43,8 @@ type ServerConfig struct {
 // has no clock: it goes by the times that Handle and Tick are given.
 type Server struct {
 	cfg     ServerConfig
-	terms   *terms
-	hashes  keyedHashes
+	options *dtlsOptions
+	hmacs   stunHMACPool
 	ctx     context.Context // of the handshakes
 	cancel  context.CancelFunc
 	workers sync.WaitGroup // handshakes
@@ -54,8 +54,8 @@ type Server struct {
 	byUfrag map[string]*Peer
 	byAddr  map[netip.AddrPort]*Peer
 
-	ticking sync.Mutex
-	all     []*Peer // scratch of Tick
+	ticking   sync.Mutex
+	tickPeers []*Peer // scratch of Tick
 
 	unknown, unauthentic, malformed atomic.Uint64
 }
@@ -78,7 +78,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if cfg.Limit == nil {
 		cfg.Limit = NewLimiter(DefaultHandshakes)
 	}
-	s := &Server{cfg: cfg, terms: newTerms(cfg.Certificate, cfg.Profiles), byUfrag: map[string]*Peer{}, byAddr: map[netip.AddrPort]*Peer{}}
+	s := &Server{cfg: cfg, options: newDTLSOptions(cfg.Certificate, cfg.Profiles), byUfrag: map[string]*Peer{}, byAddr: map[netip.AddrPort]*Peer{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -131,7 +131,7 @@ func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time, reply Send
 		reply = s.cfg.Send
 	}
 	from = unmap(from)
-	k := kindOf(b)
+	k := classify(b)
 	if k == kindSTUN {
 		s.handleSTUN(b, from, now, reply)
 		return
@@ -156,7 +156,7 @@ func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time, reply Send
 	}
 }
 
-// handleSTUN answers an authentic Binding request (RFC 8445 section 7.3) and
+// handleSTUN answers an authentic Binding request (RFC 8445, section 7.3) and
 // leaves everything else without an answer.
 func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply Sender) {
 	var m stunMessage
@@ -164,7 +164,7 @@ func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply 
 		s.malformed.Add(1)
 		return
 	}
-	to, by, ok := m.names()
+	to, by, ok := m.usernames()
 	if !ok {
 		s.malformed.Add(1)
 		return
@@ -176,8 +176,8 @@ func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply 
 		s.unknown.Add(1)
 		return
 	}
-	h := s.hashes.get()
-	defer s.hashes.put(h)
+	h := s.hmacs.get()
+	defer s.hmacs.put(h)
 	pwd := p.cfg.Local.Pwd
 	if !m.authentic(h, pwd) {
 		s.unauthentic.Add(1)
@@ -195,7 +195,7 @@ func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply 
 		return // closed meanwhile
 	}
 	reply.Send(appendBindingSuccess(h.out[:0], h, m.transaction, from, pwd), from)
-	p.checked(from, m.useCandidate, now)
+	p.handleCheck(from, m.useCandidate, now)
 }
 
 // bind makes an address a peer's, of which it keeps the last few.
@@ -205,13 +205,13 @@ func (s *Server) bind(p *Peer, from netip.AddrPort) bool {
 	if p.removed {
 		return false
 	}
-	if len(p.bound) == maxAddresses {
-		if s.byAddr[p.bound[0]] == p {
-			delete(s.byAddr, p.bound[0])
+	if len(p.addresses) == maxAddresses {
+		if s.byAddr[p.addresses[0]] == p {
+			delete(s.byAddr, p.addresses[0])
 		}
-		p.bound = append(p.bound[:0], p.bound[1:]...)
+		p.addresses = append(p.addresses[:0], p.addresses[1:]...)
 	}
-	p.bound = append(p.bound, from)
+	p.addresses = append(p.addresses, from)
 	s.byAddr[from] = p
 	return true
 }
@@ -225,7 +225,7 @@ func (s *Server) remove(p *Peer) bool {
 	}
 	p.removed = true
 	delete(s.byUfrag, p.cfg.Local.Ufrag)
-	for _, a := range p.bound {
+	for _, a := range p.addresses {
 		if s.byAddr[a] == p {
 			delete(s.byAddr, a)
 		}
@@ -233,8 +233,8 @@ func (s *Server) remove(p *Peer) bool {
 	return true
 }
 
-// begin runs a handshake's goroutine, unless the server is closed.
-func (s *Server) begin(f func()) bool {
+// startWorker runs a handshake in a goroutine, unless the server is closed.
+func (s *Server) startWorker(f func()) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
@@ -244,23 +244,22 @@ func (s *Server) begin(f func()) bool {
 	return true
 }
 
-// Tick ends the peers whose time is up. It wants to be called about once a
-// second.
+// Tick ends the peers whose time is up. It should be called about once a second.
 func (s *Server) Tick(now time.Time) {
 	s.ticking.Lock()
 	defer s.ticking.Unlock()
 	s.mu.RLock()
 	for _, p := range s.byUfrag {
-		s.all = append(s.all, p)
+		s.tickPeers = append(s.tickPeers, p)
 	}
 	s.mu.RUnlock()
-	for _, p := range s.all {
+	for _, p := range s.tickPeers {
 		if err := p.overdue(now); err != nil {
 			p.end(err)
 		}
 	}
-	clear(s.all)
-	s.all = s.all[:0]
+	clear(s.tickPeers)
+	s.tickPeers = s.tickPeers[:0]
 }
 
 // ServerStats are counts since the start, except Peers.

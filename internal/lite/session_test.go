@@ -14,11 +14,11 @@ import (
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
-func TestALiteClientHearsALiteServerInEveryProfile(t *testing.T) {
+func TestClientWithServerInEveryProfile(t *testing.T) {
 	for _, p := range srtp.DefaultProfiles() {
 		t.Run(p.String(), func(t *testing.T) {
-			s := newStage(t)
-			a := newAudience(t, func(c *CrowdConfig) { c.Profiles = []srtp.Profile{p} })
+			s := newTestServer(t)
+			a := newTestClients(t, func(c *ClientGroupConfig) { c.Profiles = []srtp.Profile{p} })
 			x := join(t, s, a, nil)
 			x.waitReady(t)
 			assert.Equal(t, p, x.ear.sealer.Profile())
@@ -42,16 +42,16 @@ func TestALiteClientHearsALiteServerInEveryProfile(t *testing.T) {
 	}
 }
 
-func TestTheServerPicksTheProfile(t *testing.T) {
-	s := newStage(t)
-	a := newAudience(t, func(c *CrowdConfig) { c.Profiles = []srtp.Profile{srtp.CM128SHA1, srtp.GCM256, srtp.GCM128} })
+func TestServerPicksTheProfile(t *testing.T) {
+	s := newTestServer(t)
+	a := newTestClients(t, func(c *ClientGroupConfig) { c.Profiles = []srtp.Profile{srtp.CM128SHA1, srtp.GCM256, srtp.GCM128} })
 	x := join(t, s, a, nil)
 	x.waitReady(t)
 	assert.Equal(t, srtp.GCM128, x.ear.sealer.Profile())
 }
 
-func TestAClientThatClosesIsGoneAtOnce(t *testing.T) {
-	s, a := newStage(t), newAudience(t)
+func TestClientCloseEndsThePeer(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
 	x := join(t, s, a, nil)
 	x.waitReady(t)
 	x.client.Close()
@@ -61,8 +61,8 @@ func TestAClientThatClosesIsGoneAtOnce(t *testing.T) {
 	assert.Zero(t, a.Clients())
 }
 
-func TestAPeerThatIsClosedTellsTheClientAtOnce(t *testing.T) {
-	s, a := newStage(t), newAudience(t)
+func TestPeerCloseEndsTheClient(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
 	x := join(t, s, a, nil)
 	x.waitReady(t)
 	x.peer.Close()
@@ -71,19 +71,19 @@ func TestAPeerThatIsClosedTellsTheClientAtOnce(t *testing.T) {
 	assert.Empty(t, x.ear.closed, "the owner closed it himself")
 }
 
-func TestAClientWithAnotherCertificateIsTurnedAway(t *testing.T) {
-	s, a := newStage(t), newAudience(t)
-	real := a.cert
+func TestServerRefusesAnotherCertificate(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
+	shown := a.cert
 	a.cert = must(NewCertificate(time.Now())) // what the SDP would say
 	x := join(t, s, a, nil)
 	assert.ErrorIs(t, within(t, x.ear.closed, "the peer's end"), ErrFingerprint)
 	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrHandshake)
-	a.cert = real
+	a.cert = shown
 	join(t, s, a, nil).waitReady(t)
 }
 
-func TestAServerWithAnotherCertificateIsNotTrusted(t *testing.T) {
-	s, a := newStage(t), newAudience(t)
+func TestClientRefusesAnotherCertificate(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
 	s.cert = must(NewCertificate(time.Now()))
 	x := join(t, s, a, nil)
 	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrFingerprint)
@@ -92,8 +92,8 @@ func TestAServerWithAnotherCertificateIsNotTrusted(t *testing.T) {
 
 // The server lets its connection go at once, and still helps a client that lost
 // its last flight.
-func TestALostLastFlightIsRepeatedAfterTheConnectionIsGone(t *testing.T) {
-	s, a := newStage(t), newAudience(t)
+func TestLostLastFlightIsRetransmitted(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
 	var lost atomic.Int32
 	s.port.losing(func(b []byte) bool {
 		if b[0] != recordChangeCipherSpec || lost.Load() == 2 {
@@ -111,14 +111,14 @@ func TestALostLastFlightIsRepeatedAfterTheConnectionIsGone(t *testing.T) {
 	require.NoError(t, x.client.SendRTCP(must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1}}))))
 	within(t, x.ear.rtcp, "a report")
 	x.peer.mu.Lock()
-	assert.Nil(t, x.peer.after.finished, "the report proved that the flight arrived")
+	assert.Nil(t, x.peer.dtls.finished, "the report proved that the flight arrived")
 	x.peer.mu.Unlock()
 	x.peer.Close()
 	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrPeerClosed)
 }
 
-func TestPacketsThatComeBeforeTheClientHasItsKeysAreHeard(t *testing.T) {
-	s, a := newStage(t), newAudience(t)
+func TestClientKeepsPacketsUntilItHasKeys(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
 	var lost atomic.Bool
 	s.port.losing(func(b []byte) bool { return b[0] == recordChangeCipherSpec && !lost.Swap(true) })
 	x := join(t, s, a, nil)
@@ -136,15 +136,15 @@ func TestPacketsThatComeBeforeTheClientHasItsKeysAreHeard(t *testing.T) {
 	}
 }
 
-func TestAClientThatChangesItsAddressIsFollowed(t *testing.T) {
-	s, a := newStage(t), newAudience(t)
+func TestPeerFollowsAnAddressChange(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
 	x := join(t, s, a, nil)
 	x.waitReady(t)
 	st := x.ear.stream(t, 42)
 	x.ear.speak(t, st, 1, []byte("speech"))
 	within(t, x.heard.rtp, "a packet")
 
-	elsewhere := openPort(t)
+	elsewhere := openTestSocket(t)
 	elsewhere.serve(t, x.client.Handle)
 	x.port.losing(func([]byte) bool { return true })
 	x.client.mu.Lock()
@@ -159,8 +159,8 @@ func TestAClientThatChangesItsAddressIsFollowed(t *testing.T) {
 	assert.ErrorIs(t, within(t, x.ear.closed, "the peer's end"), ErrPeerClosed)
 }
 
-func TestAPeerWithoutChecksIsClosedByTheClockThatItIsGiven(t *testing.T) {
-	s, a := newStage(t), newAudience(t)
+func TestPeerEndsWithoutConsent(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
 	x := join(t, s, a, nil)
 	x.waitReady(t)
 	x.port.losing(func([]byte) bool { return true })
@@ -173,19 +173,19 @@ func TestAPeerWithoutChecksIsClosedByTheClockThatItIsGiven(t *testing.T) {
 	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrPeerClosed, "it is told")
 }
 
-func TestAPeerThatNeverComesIsForgotten(t *testing.T) {
-	s := newStage(t)
-	e, now := newEar(s.port), time.Now()
+func TestPeerThatNeverConnectsEnds(t *testing.T) {
+	s := newTestServer(t)
+	e, now := newPeerRecorder(s.port), time.Now()
 	_, err := s.Add(PeerConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(), Fingerprint: s.cert.Fingerprint(), Events: e}, now)
 	require.NoError(t, err)
 	s.Tick(now.Add(DefaultConsent + time.Second))
 	assert.ErrorIs(t, within(t, e.closed, "the peer's end"), ErrConsent)
 }
 
-func TestAClientWithoutAnswersGivesUpByTheClockThatItIsGiven(t *testing.T) {
-	cr := must(NewCrowd(CrowdConfig{Certificate: must(NewCertificate(time.Now()))}))
+func TestClientEndsWithoutAnsweredChecks(t *testing.T) {
+	cr := must(NewClientGroup(ClientGroupConfig{Certificate: must(NewCertificate(time.Now()))}))
 	defer cr.Close()
-	h, now := newHeard(), time.Now()
+	h, now := newClientRecorder(), time.Now()
 	var sent []time.Duration
 	clock := now
 	_, err := cr.Connect(ClientConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(),
@@ -197,18 +197,18 @@ func TestAClientWithoutAnswersGivesUpByTheClockThatItIsGiven(t *testing.T) {
 		cr.Tick(clock)
 	}
 	assert.ErrorIs(t, within(t, h.closed, "the end"), ErrNoCheck)
-	// RFC 8489 section 6.2.1 with an RTO of 500 ms.
+	// RFC 8489, section 6.2.1 with an RTO of 500 ms.
 	ms := time.Millisecond
 	assert.Equal(t, []time.Duration{0, 500 * ms, 1500 * ms, 3500 * ms, 7500 * ms, 15500 * ms, 31500 * ms}, sent)
 	assert.Equal(t, 39500*ms, clock.Sub(now))
 	assert.Empty(t, cr.timers.due)
 }
 
-func TestAClientChecksConsentAndEndsWithoutIt(t *testing.T) {
-	s := newStage(t)
-	cr := must(NewCrowd(CrowdConfig{Certificate: must(NewCertificate(time.Now()))}))
+func TestClientEndsWithoutConsent(t *testing.T) {
+	s := newTestServer(t)
+	cr := must(NewClientGroup(ClientGroupConfig{Certificate: must(NewCertificate(time.Now()))}))
 	t.Cleanup(cr.Close)
-	x := join(t, s, &audience{Crowd: cr, cert: cr.cfg.Certificate}, nil) // its clock stands still
+	x := join(t, s, &testClients{ClientGroup: cr, cert: cr.cfg.Certificate}, nil) // its clock stands still
 	x.waitReady(t)
 	start := time.Now()
 	s.port.losing(func(b []byte) bool { return b[0] < 4 }) // answers are lost
@@ -231,19 +231,19 @@ func TestAClientChecksConsentAndEndsWithoutIt(t *testing.T) {
 	assert.ErrorIs(t, within(t, x.heard.closed, "the end"), ErrConsent)
 }
 
-func TestHandshakesThatTakeTooLongEnd(t *testing.T) {
+func TestHandshakeTimeout(t *testing.T) {
 	limit := NewLimiter(1)
 	limit.slots <- struct{}{} // another handshake has the only place
-	s := newStage(t, func(c *ServerConfig) { c.Limit, c.HandshakeTimeout = limit, 5*time.Second })
-	a := newAudience(t)
+	s := newTestServer(t, func(c *ServerConfig) { c.Limit, c.HandshakeTimeout = limit, 5*time.Second })
+	a := newTestClients(t)
 	x := join(t, s, a, nil)
 	require.Eventually(t, func() bool {
 		x.peer.mu.Lock()
 		defer x.peer.mu.Unlock()
-		return x.peer.shaking != nil
+		return x.peer.handshake != nil
 	}, patience, time.Millisecond)
 	x.peer.mu.Lock()
-	since := x.peer.shaking.since
+	since := x.peer.handshake.since
 	x.peer.mu.Unlock()
 	s.Tick(since.Add(5 * time.Second))
 	assert.Empty(t, x.ear.closed, "five seconds are allowed")
@@ -255,18 +255,18 @@ func TestHandshakesThatTakeTooLongEnd(t *testing.T) {
 	require.Eventually(t, func() bool {
 		y.peer.mu.Lock()
 		defer y.peer.mu.Unlock()
-		return y.peer.shaking != nil
+		return y.peer.handshake != nil
 	}, patience, time.Millisecond)
 	<-limit.slots
 	y.waitReady(t) // with what it sent while it waited
 }
 
-func TestHandshakesThatStallKeepNobodyOut(t *testing.T) {
-	s := newStage(t, func(c *ServerConfig) { c.Limit = NewLimiter(2) })
-	a := newAudience(t)
-	var stalled []*pair
+func TestStalledHandshakesGiveUpTheirSlots(t *testing.T) {
+	s := newTestServer(t, func(c *ServerConfig) { c.Limit = NewLimiter(2) })
+	a := newTestClients(t)
+	var stalled []*connectedPair
 	for range 5 { // more than there are places
-		p := openPort(t)
+		p := openTestSocket(t)
 		p.losing(func(b []byte) bool { return b[0] == recordHandshake && !isHello(b) })
 		stalled = append(stalled, join(t, s, a, p))
 	}
@@ -274,7 +274,7 @@ func TestHandshakesThatStallKeepNobodyOut(t *testing.T) {
 		require.Eventually(t, func() bool {
 			x.peer.mu.Lock()
 			defer x.peer.mu.Unlock()
-			return x.peer.shaking != nil
+			return x.peer.handshake != nil
 		}, patience, time.Millisecond)
 	}
 	join(t, s, a, nil).waitReady(t)
@@ -284,10 +284,10 @@ func TestHandshakesThatStallKeepNobodyOut(t *testing.T) {
 	}
 }
 
-func TestManyClientsConnectThroughANarrowLimit(t *testing.T) {
-	s := newStage(t, func(c *ServerConfig) { c.Limit = NewLimiter(2) })
-	a := newAudience(t)
-	var all []*pair
+func TestManyClientsConnectThroughASmallLimit(t *testing.T) {
+	s := newTestServer(t, func(c *ServerConfig) { c.Limit = NewLimiter(2) })
+	a := newTestClients(t)
+	var all []*connectedPair
 	for range 40 {
 		all = append(all, join(t, s, a, nil))
 	}
@@ -300,6 +300,6 @@ func TestManyClientsConnectThroughANarrowLimit(t *testing.T) {
 	for _, x := range all {
 		assert.ErrorIs(t, within(t, x.heard.closed, "a client's end"), ErrPeerClosed)
 	}
-	_, err := s.Add(PeerConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(), Fingerprint: s.cert.Fingerprint(), Events: newEar(s.port)}, time.Now())
+	_, err := s.Add(PeerConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(), Fingerprint: s.cert.Fingerprint(), Events: newPeerRecorder(s.port)}, time.Now())
 	assert.ErrorIs(t, err, ErrClosed)
 }

@@ -60,7 +60,7 @@ type stunMessage struct {
 	fingerprinted bool
 }
 
-// isSTUN says whether a datagram can be STUN at all.
+// isSTUN reports whether a datagram can be STUN at all.
 func isSTUN(b []byte) bool {
 	return len(b) >= stunHeader && b[0] < 4 && len(b)%4 == 0 &&
 		binary.BigEndian.Uint32(b[4:]) == stunCookie &&
@@ -95,7 +95,7 @@ func (m *stunMessage) parse(b []byte) bool {
 }
 
 // attribute takes one attribute in; false if it is malformed. What follows the
-// MESSAGE-INTEGRITY, other than a FINGERPRINT, is ignored (RFC 8489 section
+// MESSAGE-INTEGRITY, other than a FINGERPRINT, is ignored (RFC 8489, section
 // 14.5), and of two of a kind the first counts.
 func (m *stunMessage) attribute(attr uint16, at int, value []byte) bool {
 	if attr == attrFingerprint {
@@ -146,18 +146,18 @@ func (m *stunMessage) attribute(attr uint16, at int, value []byte) bool {
 	return true
 }
 
-// authentic says whether the message's MESSAGE-INTEGRITY was made with key.
-func (m *stunMessage) authentic(h *keyedHash, key string) bool {
+// authentic reports whether the message's MESSAGE-INTEGRITY was made with key.
+func (m *stunMessage) authentic(h *stunHMAC, key string) bool {
 	return m.integrity != nil && subtle.ConstantTimeCompare(m.integrity, h.integrity(key, m.raw[:m.integrityAt])) == 1
 }
 
-// names splits the user name of a request: the fragment of the one who gets it,
-// and of the one who sent it (RFC 8445 section 7.2.2).
-func (m *stunMessage) names() (to, from []byte, ok bool) {
+// usernames splits the user name of a request: the fragment of the one who gets it,
+// and of the one who sent it (RFC 8445, section 7.2.2).
+func (m *stunMessage) usernames() (to, from []byte, ok bool) {
 	return bytes.Cut(m.username, []byte{':'})
 }
 
-// mappedAddress reads the XOR-MAPPED-ADDRESS (RFC 8489 section 14.2).
+// mappedAddress reads the XOR-MAPPED-ADDRESS (RFC 8489, section 14.2).
 func (m *stunMessage) mappedAddress() (netip.AddrPort, bool) {
 	v := m.mapped
 	if len(v) < 8 {
@@ -196,7 +196,7 @@ func appendAttribute(b []byte, attr uint16, value ...byte) []byte {
 	return b
 }
 
-func appendName(b []byte, to, from string) []byte {
+func appendUsername(b []byte, to, from string) []byte {
 	b = binary.BigEndian.AppendUint16(b, attrUsername)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(to)+1+len(from)))
 	b = append(append(append(b, to...), ':'), from...)
@@ -206,7 +206,7 @@ func appendName(b []byte, to, from string) []byte {
 	return b
 }
 
-func appendMapped(b []byte, addr netip.AddrPort) []byte {
+func appendMappedAddress(b []byte, addr netip.AddrPort) []byte {
 	b = binary.BigEndian.AppendUint16(b, attrXORMappedAddress)
 	ip := addr.Addr().Unmap()
 	n, family := 8, uint16(1)
@@ -228,8 +228,8 @@ func appendMapped(b []byte, addr netip.AddrPort) []byte {
 	return b
 }
 
-// appendProof ends a message: MESSAGE-INTEGRITY and FINGERPRINT.
-func appendProof(b []byte, h *keyedHash, key string) []byte {
+// appendIntegrity ends a message with MESSAGE-INTEGRITY and FINGERPRINT.
+func appendIntegrity(b []byte, h *stunHMAC, key string) []byte {
 	sum := h.integrity(key, b)
 	b = appendAttribute(b, attrIntegrity, sum...)
 	putLength(b, len(b)+8)
@@ -240,21 +240,21 @@ func appendProof(b []byte, h *keyedHash, key string) []byte {
 }
 
 // appendBindingSuccess answers a request from addr.
-func appendBindingSuccess(b []byte, h *keyedHash, id transactionID, addr netip.AddrPort, key string) []byte {
+func appendBindingSuccess(b []byte, h *stunHMAC, id transactionID, addr netip.AddrPort, key string) []byte {
 	b = appendSTUN(b, bindingSuccess, id)
-	b = appendMapped(b, addr)
-	return appendProof(b, h, key)
+	b = appendMappedAddress(b, addr)
+	return appendIntegrity(b, h, key)
 }
 
 // appendBindingError refuses a request. unknown is the attribute that code 420
 // is about.
-func appendBindingError(b []byte, h *keyedHash, id transactionID, code int, unknown uint16, key string) []byte {
+func appendBindingError(b []byte, h *stunHMAC, id transactionID, code int, unknown uint16, key string) []byte {
 	b = appendSTUN(b, bindingError, id)
 	b = appendAttribute(b, attrErrorCode, 0, 0, byte(code/100), byte(code%100))
 	if unknown != 0 {
 		b = appendAttribute(b, attrUnknown, byte(unknown>>8), byte(unknown))
 	}
-	return appendProof(b, h, key)
+	return appendIntegrity(b, h, key)
 }
 
 // check is an ICE connectivity or consent check, as a client sends it.
@@ -267,9 +267,9 @@ type check struct {
 	controlling bool // then it nominates as well
 }
 
-func (c *check) append(b []byte, h *keyedHash) []byte {
+func (c *check) append(b []byte, h *stunHMAC) []byte {
 	b = appendSTUN(b, bindingRequest, c.id)
-	b = appendName(b, c.to, c.from)
+	b = appendUsername(b, c.to, c.from)
 	var v [8]byte
 	binary.BigEndian.PutUint64(v[:], c.tiebreaker)
 	if c.controlling {
@@ -280,5 +280,5 @@ func (c *check) append(b []byte, h *keyedHash) []byte {
 	}
 	binary.BigEndian.PutUint32(v[:], c.priority)
 	b = appendAttribute(b, attrPriority, v[:4]...)
-	return appendProof(b, h, c.key)
+	return appendIntegrity(b, h, c.key)
 }

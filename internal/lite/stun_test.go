@@ -23,8 +23,8 @@ func pionCheck(t testing.TB, to, from, pwd string, more ...stun.Setter) []byte {
 	return m.Raw
 }
 
-func TestChecksBuiltByPionAreUnderstood(t *testing.T) {
-	h := new(keyedHashes).get()
+func TestSTUNParsesPionsChecks(t *testing.T) {
+	h := new(stunHMACPool).get()
 	raw := pionCheck(t, "server", "client", "swordfish", ice.AttrControlling(77), ice.UseCandidate(), ice.PriorityAttr(99))
 	var m stunMessage
 	require.True(t, m.parse(raw))
@@ -36,7 +36,7 @@ func TestChecksBuiltByPionAreUnderstood(t *testing.T) {
 	assert.EqualValues(t, 99, m.priority)
 	assert.True(t, m.fingerprinted)
 	assert.Zero(t, m.unknown)
-	to, from, ok := m.names()
+	to, from, ok := m.usernames()
 	require.True(t, ok)
 	assert.Equal(t, "server", string(to))
 	assert.Equal(t, "client", string(from))
@@ -56,8 +56,8 @@ func TestChecksBuiltByPionAreUnderstood(t *testing.T) {
 	}
 }
 
-func TestPionUnderstandsWhatIsWritten(t *testing.T) {
-	h := new(keyedHashes).get()
+func TestPionParsesOurSTUN(t *testing.T) {
+	h := new(stunHMACPool).get()
 	for _, addr := range []string{"192.0.2.7:4321", "[2001:db8::17]:5"} {
 		from := netip.MustParseAddrPort(addr)
 		id := transactionID{1, 2, 3, 4}
@@ -110,8 +110,8 @@ func TestPionUnderstandsWhatIsWritten(t *testing.T) {
 	assert.Equal(t, stun.UnknownAttributes{7}, unknown)
 }
 
-func TestIntegrityMatchesPionForKeysOfEveryLength(t *testing.T) {
-	h := new(keyedHashes).get()
+func TestSTUNIntegrityMatchesPionForEveryKeyLength(t *testing.T) {
+	h := new(stunHMACPool).get()
 	for n := 1; n <= sha1.BlockSize; n++ {
 		key := string(bytes.Repeat([]byte{'k'}, n))
 		var m stunMessage
@@ -120,8 +120,8 @@ func TestIntegrityMatchesPionForKeysOfEveryLength(t *testing.T) {
 	}
 }
 
-func TestReadingAndAnsweringACheckAllocatesNothing(t *testing.T) {
-	hashes := new(keyedHashes)
+func TestSTUNAllocatesNothing(t *testing.T) {
+	hashes := new(stunHMACPool)
 	raw := pionCheck(t, "server", "client", "swordfish", ice.AttrControlling(77), ice.UseCandidate())
 	from := netip.MustParseAddrPort("192.0.2.7:4321")
 	out := make([]byte, 0, 200)
@@ -142,9 +142,9 @@ func TestReadingAndAnsweringACheckAllocatesNothing(t *testing.T) {
 
 func FuzzSTUN(f *testing.F) {
 	f.Add(pionCheck(f, "server", "client", "swordfish", ice.AttrControlling(77), ice.UseCandidate()))
-	f.Add(appendBindingSuccess(nil, new(keyedHashes).get(), transactionID{}, netip.MustParseAddrPort("[::1]:5"), "k"))
+	f.Add(appendBindingSuccess(nil, new(stunHMACPool).get(), transactionID{}, netip.MustParseAddrPort("[::1]:5"), "k"))
 	f.Add([]byte{})
-	h := new(keyedHashes).get()
+	h := new(stunHMACPool).get()
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var m stunMessage
 		if !m.parse(b) {
@@ -156,7 +156,7 @@ func FuzzSTUN(f *testing.F) {
 		if m.authentic(h, "swordfish") {
 			require.NoError(t, stun.NewShortTermIntegrity("swordfish").Check(theirs))
 		}
-		m.names()
+		m.usernames()
 		m.mappedAddress()
 	})
 }

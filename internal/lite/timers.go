@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// timers are the deadlines of all clients of a crowd: one heap, no goroutine.
+// timers are the deadlines of all clients of a group: one heap, no goroutine.
 type timers struct {
-	mu  sync.Mutex
-	due deadlines
-	run []*Client // scratch of pop
+	mu     sync.Mutex
+	due    deadlines
+	popped []*Client // scratch of pop
 }
 
 // set moves a client's deadline; the zero time takes it away.
@@ -18,12 +18,12 @@ func (t *timers) set(c *Client, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case at.IsZero() && c.place > 0:
-		heap.Remove(&t.due, c.place-1)
+	case at.IsZero() && c.heapIndex > 0:
+		heap.Remove(&t.due, c.heapIndex-1)
 	case at.IsZero():
-	case c.place > 0:
+	case c.heapIndex > 0:
 		c.deadline = at
-		heap.Fix(&t.due, c.place-1)
+		heap.Fix(&t.due, c.heapIndex-1)
 	default:
 		c.deadline = at
 		heap.Push(&t.due, c)
@@ -34,11 +34,11 @@ func (t *timers) set(c *Client, at time.Time) {
 func (t *timers) pop(now time.Time) []*Client {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.run = t.run[:0]
+	t.popped = t.popped[:0]
 	for len(t.due) > 0 && !t.due[0].deadline.After(now) {
-		t.run = append(t.run, heap.Pop(&t.due).(*Client))
+		t.popped = append(t.popped, heap.Pop(&t.due).(*Client))
 	}
-	return t.run
+	return t.popped
 }
 
 // deadlines implements heap.Interface; a client knows its place, from 1.
@@ -48,14 +48,14 @@ func (d deadlines) Len() int           { return len(d) }
 func (d deadlines) Less(i, j int) bool { return d[i].deadline.Before(d[j].deadline) }
 func (d deadlines) Swap(i, j int) {
 	d[i], d[j] = d[j], d[i]
-	d[i].place, d[j].place = i+1, j+1
+	d[i].heapIndex, d[j].heapIndex = i+1, j+1
 }
 
 // Push implements heap.Interface.
 func (d *deadlines) Push(x any) {
 	c := x.(*Client)
 	*d = append(*d, c)
-	c.place = len(*d)
+	c.heapIndex = len(*d)
 }
 
 // Pop implements heap.Interface.
@@ -64,6 +64,6 @@ func (d *deadlines) Pop() any {
 	c := (*d)[last]
 	(*d)[last] = nil
 	*d = (*d)[:last]
-	c.place = 0
+	c.heapIndex = 0
 	return c
 }

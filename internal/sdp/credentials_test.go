@@ -25,15 +25,15 @@ func TestCredentials(t *testing.T) {
 
 func TestFingerprint(t *testing.T) {
 	a, b := []byte("a certificate"), []byte("another")
-	print := string(NewFingerprint(a))
-	for _, spelling := range []string{print, strings.ToLower(print), strings.ToUpper(print), " " + print + " "} {
+	text := string(NewFingerprint(a))
+	for _, spelling := range []string{text, strings.ToLower(text), strings.ToUpper(text), " " + text + " "} {
 		f, err := ParseFingerprint(spelling)
 		require.NoError(t, err)
 		assert.True(t, f.Matches(a))
 		assert.False(t, f.Matches(b))
 	}
-	for _, bad := range []string{"", "sha-256", "md5 " + print[8:], "sha-256 AB:CD", print + ":00",
-		"sha-256 " + strings.ReplaceAll(print[8:], ":", ""), "sha-256 " + strings.Repeat("ZZ:", 31) + "ZZ"} {
+	for _, bad := range []string{"", "sha-256", "md5 " + text[8:], "sha-256 AB:CD", text + ":00",
+		"sha-256 " + strings.ReplaceAll(text[8:], ":", ""), "sha-256 " + strings.Repeat("ZZ:", 31) + "ZZ"} {
 		_, err := ParseFingerprint(bad)
 		assert.Error(t, err, bad)
 	}

@@ -10,7 +10,7 @@ import (
 // Whatever order packets come in (late, lost, doubled, over rollovers), no
 // initialisation vector is used for two packets, and a receiver opens all of
 // those that were sealed in time.
-func TestNoNonceIsUsedTwiceInAnyOrder(t *testing.T) {
+func TestStreamUsesNoNonceTwice(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		p := DefaultProfiles()[seed%3]

@@ -64,7 +64,7 @@ func (p Profile) tagLen() int {
 	return 16
 }
 
-// Labels of the key derivation (RFC 3711 section 4.3.1).
+// Labels of the key derivation (RFC 3711, section 4.3.1).
 const (
 	labelRTPKey  = 0
 	labelRTPAuth = 1
@@ -91,7 +91,7 @@ func newDerivation(p Profile, key, salt []byte) (*derivation, error) {
 }
 
 // key makes a session key of n bytes, with a key derivation rate of zero (RFC
-// 3711 section 4.3; RFC 7714 section 11 fills a shorter salt with zeros on the
+// 3711, section 4.3; RFC 7714, section 11 fills a shorter salt with zeros on the
 // right).
 func (d *derivation) key(label byte, n int) []byte {
 	var in [aes.BlockSize]byte
@@ -114,7 +114,7 @@ type MasterKeys struct {
 }
 
 // SplitMasterKeys takes the exporter's material apart: client key, server key,
-// client salt, server salt (RFC 5764 section 4.2).
+// client salt, server salt (RFC 5764, section 4.2).
 func SplitMasterKeys(p Profile, material []byte, client bool) MasterKeys {
 	k, s := p.KeyLen(), p.SaltLen()
 	keys := MasterKeys{

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// MaxRTCPIndex is the last SRTCP index that a key may seal (RFC 3711 section 9.2).
+// MaxRTCPIndex is the last SRTCP index that a key may seal (RFC 3711, section 9.2).
 const MaxRTCPIndex = 1<<31 - 1
 
 // Sealer seals what one side of a session sends. One goroutine at a time may

@@ -47,7 +47,7 @@ func testPacket(t testing.TB, seq uint16, ssrc uint32, payload []byte) (header, 
 	return header, append(bytes.Clone(header), payload...)
 }
 
-func TestSealingMatchesTheVectorsOfRFC7714(t *testing.T) {
+func TestSealMatchesRFC7714(t *testing.T) {
 	plain := unhex(t, `8040f17b 8041f8d3 5501a0b2 47616c6c 69612065 7374206f 6d6e6973 20646976
 		69736120 696e2070 61727465 73207472 6573`)
 	plainRTCP := unhex(t, `81c8000d 4d617273 4e545031 4e545032 52545020 0000042a 0000e930 4c756e61
@@ -83,7 +83,7 @@ func TestSealingMatchesTheVectorsOfRFC7714(t *testing.T) {
 	}
 }
 
-func TestKeyDerivationMatchesTheVectorsOfRFC3711(t *testing.T) {
+func TestKeyDerivationMatchesRFC3711(t *testing.T) {
 	key, salt := unhex(t, `E1F97A0D3E018BE0D64FA32C06DE4139`), unhex(t, `0EC675AD498AFEEBB6960B3AABE6`)
 	for label, want := range map[byte]string{
 		labelRTPKey:  `C61E7A93744F39EE10734AFE3FF7A087`,
@@ -96,7 +96,7 @@ func TestKeyDerivationMatchesTheVectorsOfRFC3711(t *testing.T) {
 	}
 }
 
-func TestSealedPacketsOpenWithPionAndTheOtherWayRound(t *testing.T) {
+func TestSealAndOpenMatchPion(t *testing.T) {
 	for _, p := range DefaultProfiles() {
 		t.Run(p.String(), func(t *testing.T) {
 			key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
@@ -148,7 +148,7 @@ func TestSealedPacketsOpenWithPionAndTheOtherWayRound(t *testing.T) {
 	}
 }
 
-func TestNoIndexIsSealedTwice(t *testing.T) {
+func TestSealRefusesAUsedIndex(t *testing.T) {
 	sealer, err := NewSealer(GCM128, randomBytes(16), randomBytes(12))
 	require.NoError(t, err)
 	st, err := open(sealer, 9)
@@ -177,7 +177,7 @@ func TestNoIndexIsSealedTwice(t *testing.T) {
 	require.NoError(t, seal(104), "the index is still free after a refusal")
 }
 
-func TestOnlyTheSamePacketIsSealedAgain(t *testing.T) {
+func TestResealTakesOnlyTheSamePacket(t *testing.T) {
 	for _, p := range DefaultProfiles() {
 		key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 		sealer, err := NewSealer(p, key, salt)
@@ -219,7 +219,7 @@ func TestOnlyTheSamePacketIsSealedAgain(t *testing.T) {
 
 // An ear joins when its slot's own sequence is at 65,530; the ear's sequence
 // starts below 2^15, so the rollover of the slot is none for the ear.
-func TestAnEarThatJoinsAtARolloverAndLosesTenPacketsHearsTheRest(t *testing.T) {
+func TestOpenerJoinsAtARolloverWithTenPacketsLost(t *testing.T) {
 	for _, p := range DefaultProfiles() {
 		key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 		sealer, err := NewSealer(p, key, salt)
@@ -247,7 +247,7 @@ func TestAnEarThatJoinsAtARolloverAndLosesTenPacketsHearsTheRest(t *testing.T) {
 }
 
 // The same while the ear's own sequence rolls over, with ten packets lost there.
-func TestTenPacketsLostThroughARolloverDoNotMatter(t *testing.T) {
+func TestOpenerFollowsARolloverWithTenPacketsLost(t *testing.T) {
 	for _, p := range DefaultProfiles() {
 		key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 		sealer := must(NewSealer(p, key, salt))
@@ -270,7 +270,7 @@ func TestTenPacketsLostThroughARolloverDoNotMatter(t *testing.T) {
 	}
 }
 
-func TestWhatIsReplayedOrForgedIsRefused(t *testing.T) {
+func TestOpenRefusesReplayedAndForgedPackets(t *testing.T) {
 	for _, p := range DefaultProfiles() {
 		t.Run(p.String(), func(t *testing.T) {
 			key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
@@ -307,7 +307,7 @@ func TestWhatIsReplayedOrForgedIsRefused(t *testing.T) {
 	}
 }
 
-func TestSealingAllocatesNothing(t *testing.T) {
+func TestSealAllocatesNothing(t *testing.T) {
 	for _, p := range DefaultProfiles() {
 		key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
 		sealer, opener := must(NewSealer(p, key, salt)), must(NewOpener(p, key, salt))
@@ -339,7 +339,7 @@ func TestSealingAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestSourcesAreBounded(t *testing.T) {
+func TestOpenerBoundsSources(t *testing.T) {
 	key, salt := randomBytes(16), randomBytes(12)
 	sealer, opener := must(NewSealer(GCM128, key, salt)), must(NewOpener(GCM128, key, salt))
 	for i := range uint32(maxSources + 1) {
@@ -378,7 +378,7 @@ func FuzzHeaderLen(f *testing.F) {
 		if m, err := theirs.Unmarshal(b); err == nil && theirs.Version == 2 {
 			require.True(t, ok)
 			if theirs.ExtensionProfile == 0xbede || theirs.ExtensionProfile == 0x1000 {
-				return // Pion may stop within the extensions (RFC 8285 section 4.2)
+				return // Pion may stop within the extensions (RFC 8285, section 4.2)
 			}
 			require.Equal(t, m, n)
 		}

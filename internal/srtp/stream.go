@@ -36,7 +36,7 @@ func (st *Stream) Index() (uint64, bool) { return st.sealed.highest, st.sealed.s
 // the payload must not.
 //
 // The first sequence number has to be below 2^15, so that a receiver that
-// loses the first packets can still find the rollover count (RFC 3711 section
+// loses the first packets can still find the rollover count (RFC 3711, section
 // 3.3.1). From then on packets may be up to 63 late and up to 2^15 ahead; an
 // index that was used, or that is too old to know, gives ErrIndexUsed.
 func (st *Stream) Seal(dst, header, payload []byte) ([]byte, error) {

@@ -52,7 +52,7 @@ func (t *transform) prefetchKeys() {
 	prefetch.Slice(t.keys)
 }
 
-// counterMode is AES in counter mode with HMAC-SHA1 (RFC 3711 section 4).
+// counterMode is AES in counter mode with HMAC-SHA1 (RFC 3711, section 4).
 type counterMode struct {
 	block cipher.Block
 	mac   hash.Hash
@@ -101,8 +101,8 @@ func (d *derivation) transform(kind byte) (*transform, error) {
 }
 
 // nonce fills in the initialisation vector: for GCM the salt xored with 16 zero
-// bits, the SSRC and the 48-bit index (RFC 7714 sections 8.1 and 9.1), for
-// counter mode the same with the block counter after it (RFC 3711 section 4.1.1).
+// bits, the SSRC and the 48-bit index (RFC 7714, sections 8.1 and 9.1), for
+// counter mode the same with the block counter after it (RFC 3711, section 4.1.1).
 func (t *transform) nonce(ssrc uint32, index uint64) []byte {
 	if t.aead != nil {
 		copy(t.iv[:4], t.salt[:4])
@@ -206,7 +206,7 @@ func (c *counterMode) tag(b []byte) []byte {
 	return c.mac.Sum(c.sum[:0])[:10]
 }
 
-// tagRTP does the same with the rollover count appended (RFC 3711 section 4.2).
+// tagRTP does the same with the rollover count appended (RFC 3711, section 4.2).
 func (c *counterMode) tagRTP(b []byte, roc uint32) []byte {
 	binary.BigEndian.PutUint32(c.roc[:], roc)
 	c.mac.Reset()

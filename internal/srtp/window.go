@@ -1,13 +1,13 @@
 package srtp
 
-// window remembers which of the last 64 indices were seen (RFC 3711 section
+// window remembers which of the last 64 indices were seen (RFC 3711, section
 // 3.3.2). The zero value has seen nothing.
 type window struct {
 	highest uint64
 	seen    uint64 // bit i: highest-i was seen
 }
 
-// fresh says whether index was not seen, and is not too old to tell.
+// fresh reports whether index was not seen, and is not too old to tell.
 func (w *window) fresh(index uint64) bool {
 	if w.seen == 0 || index > w.highest {
 		return true
@@ -16,7 +16,7 @@ func (w *window) fresh(index uint64) bool {
 	return age < 64 && w.seen&(1<<age) == 0
 }
 
-// had says whether index was seen and is remembered.
+// had reports whether index was seen and is remembered.
 func (w *window) had(index uint64) bool {
 	if w.seen == 0 || index > w.highest {
 		return false
@@ -43,7 +43,7 @@ func (w *window) mark(index uint64) {
 }
 
 // extend gives the 48-bit index of a sequence number: the one nearest to the
-// highest index seen (RFC 3711 appendix A). Before anything was seen the
+// highest index seen (RFC 3711, appendix A). Before anything was seen the
 // rollover count is zero. It gives false if the index would lie before zero or
 // past 48 bits.
 func (w *window) extend(seq uint16) (index uint64, ok bool) {

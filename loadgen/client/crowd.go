@@ -28,7 +28,7 @@ type Crowd struct {
 	recovery    *NACKCounter
 	delayed     QueueDelayFunc
 	certificate *lite.Certificate
-	lite        *lite.Crowd
+	lite        *lite.ClientGroup
 	unauthentic atomic.Uint64
 	replayed    atomic.Uint64
 	answering   sync.Map // the addresses of servers that answered
@@ -53,7 +53,7 @@ func NewCrowd(clock *measure.Clock, r *NACKCounter, waited QueueDelayFunc, voice
 	if err != nil {
 		return nil, err
 	}
-	clients, err := lite.NewCrowd(lite.CrowdConfig{Certificate: certificate})
+	clients, err := lite.NewClientGroup(lite.ClientGroupConfig{Certificate: certificate})
 	if err != nil {
 		return nil, err
 	}

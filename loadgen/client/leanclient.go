@@ -141,7 +141,7 @@ func (e *LeanClient) connect(to netip.AddrPort) error {
 	old, oldWay := e.client, e.path
 	e.client, e.path, e.to = nil, w, to
 	if old != nil {
-		old.Vanish()
+		old.CloseSilently()
 		if err := oldWay.Close(); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ import (
 // crowd is many lean clients with a socket each.
 type crowd struct {
 	t     *testing.T
-	crowd *lite.Crowd
+	crowd *lite.ClientGroup
 	cert  *lite.Certificate
 	stop  chan struct{}
 	works sync.WaitGroup
@@ -54,7 +54,7 @@ func newStillCrowd(t *testing.T) *crowd {
 	t.Helper()
 	cert, err := lite.NewCertificate(time.Now())
 	require.NoError(t, err)
-	cr, err := lite.NewCrowd(lite.CrowdConfig{Certificate: cert})
+	cr, err := lite.NewClientGroup(lite.ClientGroupConfig{Certificate: cert})
 	require.NoError(t, err)
 	c := &crowd{t: t, crowd: cr, cert: cert, stop: make(chan struct{})}
 	t.Cleanup(func() {

@@ -14,36 +14,36 @@ import (
 
 // wire connects a server with many clients in memory, so that the figures are
 // of this package and not of the system's sockets.
-type wire struct {
+type memoryNetwork struct {
 	server    *Server
-	crowd     *Crowd
+	crowd     *ClientGroup
 	serverAt  netip.AddrPort
-	toServer  chan parcel
-	toClients chan parcel
+	toServer  chan memoryDatagram
+	toClients chan memoryDatagram
 	mu        sync.RWMutex
 	clients   map[netip.AddrPort]*Client
 	stop      chan struct{}
 	done      sync.WaitGroup
 }
 
-type parcel struct {
+type memoryDatagram struct {
 	b  []byte
 	at netip.AddrPort // from, or to
 }
 
-func newWire(tb testing.TB, readers int) *wire {
-	w := &wire{serverAt: netip.MustParseAddrPort("127.0.0.1:1"), toServer: make(chan parcel, 1<<16),
-		toClients: make(chan parcel, 1<<16), clients: map[netip.AddrPort]*Client{}, stop: make(chan struct{})}
+func newMemoryNetwork(tb testing.TB, readers int) *memoryNetwork {
+	w := &memoryNetwork{serverAt: netip.MustParseAddrPort("127.0.0.1:1"), toServer: make(chan memoryDatagram, 1<<16),
+		toClients: make(chan memoryDatagram, 1<<16), clients: map[netip.AddrPort]*Client{}, stop: make(chan struct{})}
 	w.server = must(NewServer(ServerConfig{Certificate: must(NewCertificate(time.Now())),
 		Send: SenderFunc(func(b []byte, to netip.AddrPort) { w.push(w.toClients, b, to) })}))
-	w.crowd = must(NewCrowd(CrowdConfig{Certificate: must(NewCertificate(time.Now()))}))
+	w.crowd = must(NewClientGroup(ClientGroupConfig{Certificate: must(NewCertificate(time.Now()))}))
 	for range readers {
 		w.done.Go(func() {
-			w.pull(w.toServer, func(p parcel) { w.server.Handle(p.b, p.at, time.Now(), nil) })
+			w.pull(w.toServer, func(p memoryDatagram) { w.server.Handle(p.b, p.at, time.Now(), nil) })
 		})
 	}
 	w.done.Go(func() {
-		w.pull(w.toClients, func(p parcel) {
+		w.pull(w.toClients, func(p memoryDatagram) {
 			w.mu.RLock()
 			c := w.clients[p.at]
 			w.mu.RUnlock()
@@ -61,14 +61,14 @@ func newWire(tb testing.TB, readers int) *wire {
 	return w
 }
 
-func (w *wire) push(to chan parcel, b []byte, at netip.AddrPort) {
+func (w *memoryNetwork) push(to chan memoryDatagram, b []byte, at netip.AddrPort) {
 	select {
-	case to <- parcel{append([]byte(nil), b...), at}:
+	case to <- memoryDatagram{append([]byte(nil), b...), at}:
 	case <-w.stop:
 	}
 }
 
-func (w *wire) pull(from chan parcel, handle func(parcel)) {
+func (w *memoryNetwork) pull(from chan memoryDatagram, handle func(memoryDatagram)) {
 	for {
 		select {
 		case p := <-from:
@@ -84,9 +84,9 @@ func clientAddr(i int) netip.AddrPort {
 }
 
 // join connects a client with the given number.
-func (w *wire) join(tb testing.TB, i int) (*ear, *heard) {
+func (w *memoryNetwork) join(tb testing.TB, i int) (*peerRecorder, *clientRecorder) {
 	at := clientAddr(i)
-	e, h, local, remote := newEar(nil), newHeard(), sdp.NewCredentials(), sdp.NewCredentials()
+	e, h, local, remote := newPeerRecorder(nil), newClientRecorder(), sdp.NewCredentials(), sdp.NewCredentials()
 	h.rtp, h.rtcp, e.rtcp = nil, nil, nil // of thousands
 	_, err := w.server.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: w.crowd.cfg.Certificate.Fingerprint(), Events: e}, time.Now())
 	require.NoError(tb, err)
@@ -100,8 +100,8 @@ func (w *wire) join(tb testing.TB, i int) (*ear, *heard) {
 }
 
 // Datagrams of one peer may reach any of a server's sockets: shards share it.
-func TestManyGoroutinesMayHandOneServerItsDatagrams(t *testing.T) {
-	w := newWire(t, 4)
+func TestServerHandleIsConcurrent(t *testing.T) {
+	w := newMemoryNetwork(t, 4)
 	every(t, w.crowd.Tick)
 	every(t, w.server.Tick)
 	var all sync.WaitGroup

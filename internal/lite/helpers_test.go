@@ -23,7 +23,7 @@ const patience = 30 * time.Second
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // port is a real socket on loopback whose datagrams go to a function.
-type port struct {
+type testSocket struct {
 	conn *net.UDPConn
 	done chan struct{}
 
@@ -31,16 +31,16 @@ type port struct {
 	drop func(b []byte) bool // of what is sent
 }
 
-func openPort(t testing.TB) *port {
+func openTestSocket(t testing.TB) *testSocket {
 	t.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	require.NoError(t, conn.SetReadBuffer(4<<20))
-	return &port{conn: conn, done: make(chan struct{})}
+	return &testSocket{conn: conn, done: make(chan struct{})}
 }
 
 // serve begins to read.
-func (p *port) serve(t testing.TB, handle func(b []byte, from netip.AddrPort, now time.Time)) {
+func (p *testSocket) serve(t testing.TB, handle func(b []byte, from netip.AddrPort, now time.Time)) {
 	go func() {
 		defer close(p.done)
 		b := make([]byte, 2048)
@@ -58,18 +58,18 @@ func (p *port) serve(t testing.TB, handle func(b []byte, from netip.AddrPort, no
 	})
 }
 
-func (p *port) addr() netip.AddrPort {
+func (p *testSocket) addr() netip.AddrPort {
 	return unmap(p.conn.LocalAddr().(*net.UDPAddr).AddrPort())
 }
 
 // losing makes the port lose what f says yes to.
-func (p *port) losing(f func(b []byte) bool) {
+func (p *testSocket) losing(f func(b []byte) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drop = f
 }
 
-func (p *port) Send(b []byte, to netip.AddrPort) {
+func (p *testSocket) Send(b []byte, to netip.AddrPort) {
 	p.mu.Lock()
 	lost := p.drop != nil && p.drop(b)
 	p.mu.Unlock()
@@ -98,7 +98,7 @@ func every(t testing.TB, f func(now time.Time)) {
 }
 
 // ear records what happens to a server's peer.
-type ear struct {
+type peerRecorder struct {
 	ready  chan struct{}
 	moved  chan netip.AddrPort
 	rtcp   chan []byte
@@ -110,36 +110,36 @@ type ear struct {
 	send   Sender
 }
 
-func newEar(send Sender) *ear {
-	return &ear{ready: make(chan struct{}), moved: make(chan netip.AddrPort, 10), rtcp: make(chan []byte, 1000),
+func newPeerRecorder(send Sender) *peerRecorder {
+	return &peerRecorder{ready: make(chan struct{}), moved: make(chan netip.AddrPort, 10), rtcp: make(chan []byte, 1000),
 		closed: make(chan error, 2), send: send}
 }
 
-func (e *ear) Ready(_ *Peer, to netip.AddrPort, s *srtp.Sealer) {
+func (e *peerRecorder) Ready(_ *Peer, to netip.AddrPort, s *srtp.Sealer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.to, e.sealer = to, s
 	close(e.ready)
 }
 
-func (e *ear) Moved(_ *Peer, to netip.AddrPort) {
+func (e *peerRecorder) Moved(_ *Peer, to netip.AddrPort) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.to = to
 	e.moved <- to
 }
 
-func (e *ear) RTCP(_ *Peer, packet []byte, _ time.Time) {
+func (e *peerRecorder) RTCP(_ *Peer, packet []byte, _ time.Time) {
 	select {
 	case e.rtcp <- bytes.Clone(packet):
 	default:
 	}
 }
 
-func (e *ear) Closed(_ *Peer, reason error) { e.closed <- reason }
+func (e *peerRecorder) Closed(_ *Peer, reason error) { e.closed <- reason }
 
 // stream opens a stream for sending.
-func (e *ear) stream(t testing.TB, ssrc uint32) *srtp.Stream {
+func (e *peerRecorder) stream(t testing.TB, ssrc uint32) *srtp.Stream {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st, err := openStream(e.sealer, ssrc)
@@ -148,7 +148,7 @@ func (e *ear) stream(t testing.TB, ssrc uint32) *srtp.Stream {
 }
 
 // speak seals a packet and sends it where the peer is.
-func (e *ear) speak(t testing.TB, st *srtp.Stream, seq uint16, payload []byte) (plain []byte) {
+func (e *peerRecorder) speak(t testing.TB, st *srtp.Stream, seq uint16, payload []byte) (plain []byte) {
 	t.Helper()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -160,7 +160,7 @@ func (e *ear) speak(t testing.TB, st *srtp.Stream, seq uint16, payload []byte) (
 }
 
 // heard records what happens to a client.
-type heard struct {
+type clientRecorder struct {
 	ready  chan struct{}
 	rtp    chan []byte
 	rtcp   chan []byte
@@ -170,21 +170,21 @@ type heard struct {
 	refused []error
 }
 
-func newHeard() *heard {
-	return &heard{ready: make(chan struct{}), rtp: make(chan []byte, 1000), rtcp: make(chan []byte, 100), closed: make(chan error, 2)}
+func newClientRecorder() *clientRecorder {
+	return &clientRecorder{ready: make(chan struct{}), rtp: make(chan []byte, 1000), rtcp: make(chan []byte, 100), closed: make(chan error, 2)}
 }
 
-func (h *heard) Ready(*Client) { close(h.ready) }
-func (h *heard) RTP(_ *Client, packet []byte, _ uint64, _ time.Time) {
+func (h *clientRecorder) Ready(*Client) { close(h.ready) }
+func (h *clientRecorder) RTP(_ *Client, packet []byte, _ uint64, _ time.Time) {
 	h.rtp <- bytes.Clone(packet)
 }
-func (h *heard) RTCP(_ *Client, packet []byte, _ time.Time) { h.rtcp <- bytes.Clone(packet) }
-func (h *heard) Refused(_ *Client, err error, _ time.Time) {
+func (h *clientRecorder) RTCP(_ *Client, packet []byte, _ time.Time) { h.rtcp <- bytes.Clone(packet) }
+func (h *clientRecorder) Refused(_ *Client, err error, _ time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.refused = append(h.refused, err)
 }
-func (h *heard) Closed(_ *Client, reason error) { h.closed <- reason }
+func (h *clientRecorder) Closed(_ *Client, reason error) { h.closed <- reason }
 
 // within takes something from a channel, or fails.
 func within[T any](t testing.TB, c <-chan T, what string) T {
@@ -198,16 +198,16 @@ func within[T any](t testing.TB, c <-chan T, what string) T {
 	}
 }
 
-// stage is a lite server on a port of its own.
-type stage struct {
+// testServer is a lite server on a port of its own.
+type testServer struct {
 	*Server
-	port *port
+	port *testSocket
 	cert *Certificate
 }
 
-func newStage(t testing.TB, tune ...func(*ServerConfig)) *stage {
+func newTestServer(t testing.TB, tune ...func(*ServerConfig)) *testServer {
 	t.Helper()
-	s := &stage{port: openPort(t), cert: must(NewCertificate(time.Now()))}
+	s := &testServer{port: openTestSocket(t), cert: must(NewCertificate(time.Now()))}
 	cfg := ServerConfig{Certificate: s.cert, Send: s.port}
 	for _, f := range tune {
 		f(&cfg)
@@ -220,43 +220,43 @@ func newStage(t testing.TB, tune ...func(*ServerConfig)) *stage {
 	return s
 }
 
-// audience is a crowd; each client has a port of its own.
-type audience struct {
-	*Crowd
+// testClients is a group of clients, each with a socket of its own.
+type testClients struct {
+	*ClientGroup
 	cert *Certificate
 }
 
-func newAudience(t testing.TB, tune ...func(*CrowdConfig)) *audience {
+func newTestClients(t testing.TB, tune ...func(*ClientGroupConfig)) *testClients {
 	t.Helper()
-	a := &audience{cert: must(NewCertificate(time.Now()))}
-	cfg := CrowdConfig{Certificate: a.cert}
+	a := &testClients{cert: must(NewCertificate(time.Now()))}
+	cfg := ClientGroupConfig{Certificate: a.cert}
 	for _, f := range tune {
 		f(&cfg)
 	}
 	var err error
-	a.Crowd, err = NewCrowd(cfg)
+	a.ClientGroup, err = NewClientGroup(cfg)
 	require.NoError(t, err)
 	every(t, a.Tick)
-	t.Cleanup(a.Crowd.Close)
+	t.Cleanup(a.ClientGroup.Close)
 	return a
 }
 
 // pair is a lite client of a lite server.
-type pair struct {
+type connectedPair struct {
 	peer   *Peer
-	ear    *ear
+	ear    *peerRecorder
 	client *Client
-	heard  *heard
-	port   *port // the client's
+	heard  *clientRecorder
+	port   *testSocket // the client's
 }
 
 // join connects a client; port may be made by the test beforehand.
-func join(t testing.TB, s *stage, a *audience, p *port) *pair {
+func join(t testing.TB, s *testServer, a *testClients, p *testSocket) *connectedPair {
 	t.Helper()
 	if p == nil {
-		p = openPort(t)
+		p = openTestSocket(t)
 	}
-	x := &pair{ear: newEar(s.port), heard: newHeard(), port: p}
+	x := &connectedPair{ear: newPeerRecorder(s.port), heard: newClientRecorder(), port: p}
 	server, client := sdp.NewCredentials(), sdp.NewCredentials()
 	var err error
 	x.peer, err = s.Add(PeerConfig{Local: server, Remote: client, Fingerprint: a.cert.Fingerprint(), Events: x.ear}, time.Now())
@@ -273,7 +273,7 @@ func join(t testing.TB, s *stage, a *audience, p *port) *pair {
 	return x
 }
 
-func (x *pair) waitReady(t testing.TB) {
+func (x *connectedPair) waitReady(t testing.TB) {
 	t.Helper()
 	within(t, x.heard.ready, "the client's readiness")
 	within(t, x.ear.ready, "the server's readiness")
@@ -282,7 +282,7 @@ func (x *pair) waitReady(t testing.TB) {
 
 // waitKeys waits until the client opens what comes, rather than keep it for the
 // next datagram.
-func (x *pair) waitKeys(t testing.TB) {
+func (x *connectedPair) waitKeys(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool { return x.client.opener.Load() != nil }, patience, time.Millisecond)
 }

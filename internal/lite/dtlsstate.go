@@ -14,55 +14,56 @@ const (
 	alertFatal       = 2
 	alertCloseNotify = 0
 
-	gcmExplicit = 8 // the explicit part of the nonce (RFC 5288 section 3)
+	gcmExplicit = 8 // the explicit part of the nonce (RFC 5288, section 3)
 
-	// A peer that lost our last flight asks for it again by repeating its own.
-	maxRepeats  = 16
-	repeatEvery = 50 * time.Millisecond
+	// A peer that lost our last flight retransmits its own (RFC 6347, section 4.2.4).
+	maxRetransmissions = 16
+	retransmitInterval = 50 * time.Millisecond
 )
 
-// afterlife is what remains of a DTLS connection: the keys of epoch 1 and the
-// counters. It recognises the alert that ends the session, writes ours, and
-// repeats the last flight for a peer that missed it. It keeps no key schedules:
-// it is used about twice in a session. Not safe for concurrent use.
-type afterlife struct {
+// dtlsState is the state of a DTLS connection after its handshake: the keys of
+// epoch 1 and the sequence numbers. It recognises the alert that ends the
+// session, writes this side's, and retransmits the last flight to a peer that
+// missed it. It keeps no key schedules, since it is used about twice in a
+// session. It is not safe for concurrent use.
+type dtlsState struct {
 	writeKey, readKey [16]byte
 	writeIV, readIV   [4]byte
-	next              [2]uint64 // sequence numbers to write in epochs 0 and 1
+	nextSequence      [2]uint64 // sequence numbers to write in epochs 0 and 1
 	finished          []byte    // our Finished in plain, until the peer is known to have it
-	repeats           int
-	repeated          time.Time
+	retransmissions   int
+	retransmitted     time.Time
 }
 
-// newAfterlife derives the keys of a connection with a cipher suite of
-// AES_128_GCM_SHA256 (RFC 5246 section 6.3).
-func newAfterlife(keyed hash.Hash, clientRandom []byte, seen *flightLog) (*afterlife, error) {
+// newDTLSState derives the keys of a connection with a cipher suite of
+// AES_128_GCM_SHA256 (RFC 5246, section 6.3).
+func newDTLSState(keyed hash.Hash, clientRandom []byte, flights *flightLog) (*dtlsState, error) {
 	var block [2*16 + 2*4]byte
-	expand(keyed, block[:], labelKeys, seen.serverRandom[:], clientRandom)
-	a := &afterlife{next: seen.next}
+	expand(keyed, block[:], labelKeys, flights.serverRandom[:], clientRandom)
+	a := &dtlsState{nextSequence: flights.nextSequence}
 	write, read := 0, 1 // the client's come first
-	if !seen.client {
+	if !flights.client {
 		write, read = 1, 0
 	}
 	copy(a.writeKey[:], block[16*write:])
 	copy(a.readKey[:], block[16*read:])
 	copy(a.writeIV[:], block[32+4*write:])
 	copy(a.readIV[:], block[32+4*read:])
-	for r := range records(seen.finished) {
+	for r := range records(flights.finished) {
 		plain, ok := openRecord(a.writeKey[:], a.writeIV, r)
 		if !ok {
 			return nil, fmt.Errorf("derive the DTLS keys: they do not open our own Finished")
 		}
-		if !seen.client {
+		if !flights.client {
 			a.finished = plain
 		}
 	}
 	return a, nil
 }
 
-// handle reads a datagram. closed: the peer ended the session. reply, if not
-// empty, is to be sent back.
-func (a *afterlife) handle(datagram []byte, now time.Time) (closed bool, reply []byte) {
+// handle reads a datagram. It reports whether the peer ended the session, and
+// returns what to send back, if anything.
+func (a *dtlsState) handle(datagram []byte, now time.Time) (closed bool, reply []byte) {
 	repeat := false
 	for r := range records(datagram) {
 		if r.epoch == 0 {
@@ -76,12 +77,12 @@ func (a *afterlife) handle(datagram []byte, now time.Time) (closed bool, reply [
 		switch r.kind {
 		case recordAlert:
 			if endsSession(plain) {
-				return true, a.closeNotify() // RFC 5246 section 7.2.1 wants an answer
+				return true, a.closeNotify() // RFC 5246, section 7.2.1 wants an answer
 			}
 		case recordHandshake:
 			repeat = true
 		case recordApplication:
-			a.arrived()
+			a.confirmFinished()
 		}
 	}
 	if repeat {
@@ -90,8 +91,8 @@ func (a *afterlife) handle(datagram []byte, now time.Time) (closed bool, reply [
 	return false, reply
 }
 
-// ended says whether an alert that pion read, or none, ended the session.
-func (a *afterlife) ended(alert []byte) bool {
+// endedBy reports whether an alert record, which may be nil, ended the session.
+func (a *dtlsState) endedBy(alert []byte) bool {
 	for r := range records(alert) {
 		plain, ok := openRecord(a.readKey[:], a.readIV, r)
 		return ok && endsSession(plain)
@@ -99,35 +100,35 @@ func (a *afterlife) ended(alert []byte) bool {
 	return false
 }
 
-// endsSession says whether an alert ends its session (RFC 5246 section 7.2).
+// endsSession reports whether an alert ends its session (RFC 5246, section 7.2).
 func endsSession(alert []byte) bool {
 	return len(alert) == 2 && (alert[0] == alertFatal || alert[1] == alertCloseNotify)
 }
 
-// arrived notes that the peer has our last flight.
-func (a *afterlife) arrived() { a.finished = nil }
+// confirmFinished notes that the peer has our last flight.
+func (a *dtlsState) confirmFinished() { a.finished = nil }
 
 // lastFlight writes ChangeCipherSpec and Finished again, under new sequence
-// numbers (RFC 6347 section 4.2.4).
-func (a *afterlife) lastFlight(now time.Time) []byte {
-	if a.finished == nil || a.repeats == maxRepeats || now.Sub(a.repeated) < repeatEvery {
+// numbers (RFC 6347, section 4.2.4).
+func (a *dtlsState) lastFlight(now time.Time) []byte {
+	if a.finished == nil || a.retransmissions == maxRetransmissions || now.Sub(a.retransmitted) < retransmitInterval {
 		return nil
 	}
-	a.repeats, a.repeated = a.repeats+1, now
-	b := appendRecordHeader(nil, recordChangeCipherSpec, 0, a.next[0], 1)
-	a.next[0]++
+	a.retransmissions, a.retransmitted = a.retransmissions+1, now
+	b := appendRecordHeader(nil, recordChangeCipherSpec, 0, a.nextSequence[0], 1)
+	a.nextSequence[0]++
 	return a.seal(append(b, 1), recordHandshake, a.finished)
 }
 
 // closeNotify writes the alert that ends the session.
-func (a *afterlife) closeNotify() []byte {
+func (a *dtlsState) closeNotify() []byte {
 	return a.seal(nil, recordAlert, []byte{alertWarning, alertCloseNotify})
 }
 
 // seal appends a record of epoch 1.
-func (a *afterlife) seal(b []byte, kind byte, plain []byte) []byte {
-	seq := a.next[1]
-	a.next[1]++
+func (a *dtlsState) seal(b []byte, kind byte, plain []byte) []byte {
+	seq := a.nextSequence[1]
+	a.nextSequence[1]++
 	b = appendRecordHeader(b, kind, 1, seq, gcmExplicit+len(plain)+16)
 	header := b[len(b)-recordHeader:]
 	b = append(b, header[3:11]...)
@@ -167,7 +168,7 @@ func recordNonce(iv [4]byte, explicit []byte) []byte {
 	return append(iv[:], explicit...)
 }
 
-// recordAAD is epoch, sequence number, type, version and plain length (RFC 5246
+// recordAAD is epoch, sequence number, type, version and plain length (RFC 5246,
 // section 6.2.3.3).
 func recordAAD(header []byte, plain int) []byte {
 	b := append(make([]byte, 0, recordHeader), header[3:11]...)

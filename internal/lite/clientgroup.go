@@ -12,8 +12,8 @@ import (
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
-// CrowdConfig says what the clients of a crowd share.
-type CrowdConfig struct {
+// ClientGroupConfig configures what the clients of a group share.
+type ClientGroupConfig struct {
 	Certificate *Certificate // what servers are shown
 	// Profiles are the SRTP profiles offered; none: srtp.DefaultProfiles.
 	Profiles []srtp.Profile
@@ -26,13 +26,13 @@ type CrowdConfig struct {
 	HandshakeTimeout time.Duration
 }
 
-// Crowd is many clients in one process: they share a certificate, the cap on
-// handshakes and the timers. Its methods may be called from any goroutine. It
+// ClientGroup is many clients in one process, which share a certificate, a limit
+// on handshakes and the timers. Its methods may be called from any goroutine. It
 // has no clock: it goes by the times that it is given.
-type Crowd struct {
-	cfg     CrowdConfig
-	terms   *terms
-	hashes  keyedHashes
+type ClientGroup struct {
+	cfg     ClientGroupConfig
+	options *dtlsOptions
+	hmacs   stunHMACPool
 	timers  timers
 	ticking sync.Mutex
 	ctx     context.Context // of the handshakes
@@ -44,10 +44,10 @@ type Crowd struct {
 	clients map[*Client]struct{}
 }
 
-// NewCrowd makes a crowd without clients. Close ends it.
-func NewCrowd(cfg CrowdConfig) (*Crowd, error) {
+// NewClientGroup makes a group without clients. Close ends it.
+func NewClientGroup(cfg ClientGroupConfig) (*ClientGroup, error) {
 	if cfg.Certificate == nil {
-		return nil, errors.New("a crowd needs a certificate: make one with NewCertificate")
+		return nil, errors.New("a group of clients needs a certificate: make one with NewCertificate")
 	}
 	if cfg.Consent < 0 || cfg.HandshakeTimeout < 0 {
 		return nil, errors.New("timeouts must not be negative")
@@ -60,81 +60,81 @@ func NewCrowd(cfg CrowdConfig) (*Crowd, error) {
 	if cfg.Limit == nil {
 		cfg.Limit = NewLimiter(DefaultHandshakes)
 	}
-	c := &Crowd{cfg: cfg, terms: newTerms(cfg.Certificate, cfg.Profiles), clients: map[*Client]struct{}{}}
+	c := &ClientGroup{cfg: cfg, options: newDTLSOptions(cfg.Certificate, cfg.Profiles), clients: map[*Client]struct{}{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
 
-// Connect starts a client: its first check leaves before Connect returns.
-func (cr *Crowd) Connect(cfg ClientConfig, now time.Time) (*Client, error) {
+// Connect starts a client. Its first check is sent before Connect returns.
+func (g *ClientGroup) Connect(cfg ClientConfig, now time.Time) (*Client, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	cfg.Server = unmap(cfg.Server)
-	c := newClient(cr, cfg, now)
-	cr.mu.Lock()
-	if cr.closed {
-		cr.mu.Unlock()
-		return nil, fmt.Errorf("crowd: %w", ErrClosed)
+	c := newClient(g, cfg, now)
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return nil, fmt.Errorf("client group: %w", ErrClosed)
 	}
-	cr.clients[c] = struct{}{}
-	cr.mu.Unlock()
+	g.clients[c] = struct{}{}
+	g.mu.Unlock()
 	c.tick(now)
 	return c, nil
 }
 
 // Tick does what is due: checks, their repetitions, expiries. It wants to be
 // called every 10 ms or so; a check is as late as that.
-func (cr *Crowd) Tick(now time.Time) {
-	cr.ticking.Lock()
-	defer cr.ticking.Unlock()
-	for _, c := range cr.timers.pop(now) {
+func (g *ClientGroup) Tick(now time.Time) {
+	g.ticking.Lock()
+	defer g.ticking.Unlock()
+	for _, c := range g.timers.pop(now) {
 		c.tick(now)
 	}
 }
 
 // Clients is how many there are.
-func (cr *Crowd) Clients() int {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	return len(cr.clients)
+func (g *ClientGroup) Clients() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.clients)
 }
 
-// begin runs a handshake's goroutine, unless the crowd is closed.
-func (cr *Crowd) begin(f func()) bool {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	if cr.closed {
+// startWorker runs a handshake in a goroutine, unless the group is closed.
+func (g *ClientGroup) startWorker(f func()) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
 		return false
 	}
-	cr.workers.Go(f)
+	g.workers.Go(f)
 	return true
 }
 
 // remove forgets a client; false if it was forgotten before.
-func (cr *Crowd) remove(c *Client) bool {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	_, there := cr.clients[c]
-	delete(cr.clients, c)
+func (g *ClientGroup) remove(c *Client) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, there := g.clients[c]
+	delete(g.clients, c)
 	return there
 }
 
 // Close closes all clients, as Client.Close does, and waits for what runs. It
 // must not be called from a callback.
-func (cr *Crowd) Close() {
-	cr.mu.Lock()
-	cr.closed = true
-	clients := make([]*Client, 0, len(cr.clients))
-	for c := range cr.clients {
+func (g *ClientGroup) Close() {
+	g.mu.Lock()
+	g.closed = true
+	clients := make([]*Client, 0, len(g.clients))
+	for c := range g.clients {
 		clients = append(clients, c)
 	}
-	cr.mu.Unlock()
+	g.mu.Unlock()
 	for _, c := range clients {
 		c.Close()
 	}
-	cr.cancel()
-	cr.workers.Wait()
+	g.cancel()
+	g.workers.Wait()
 }
 
 // ClientConfig says whom a client connects to.
