@@ -13,29 +13,29 @@ import (
 
 // defiance is how long somebody whom the moderator silences goes on sending and
 // receiving, as if nobody had told them.
-const defiance = time.Second
+const ignoreMuteFor = time.Second
 
 // A moderation is how the server carried out what the timeline had its hosts do.
 // It is safe for concurrent use.
-type moderation struct {
+type moderationStats struct {
 	mu       sync.Mutex
 	promoted metric.Trend // ms
 	muted    metric.Trend // packets
-	put      metric.Trend // packets
+	kicked   metric.Trend // packets
 }
 
-func (m *moderation) record(in *metric.Trend, v float64) {
+func (m *moderationStats) record(in *metric.Trend, v float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	in.Record(v)
 }
 
 // values enters what there was.
-func (m *moderation) values(into metric.Values) {
+func (m *moderationStats) values(into metric.Values) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, t := range map[string]*metric.Trend{
-		"promote_duration": &m.promoted, "mute_silence": &m.muted, "kick_silence": &m.put,
+		"promote_duration": &m.promoted, "mute_silence": &m.muted, "kick_silence": &m.kicked,
 	} {
 		if t.Count() > 0 {
 			into.Set(name, t)
@@ -47,9 +47,9 @@ func (m *moderation) values(into metric.Values) {
 // out. Their client goes on sending and receiving for a while, and what passes of
 // that after the server's acknowledgement is counted.
 func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
-	r := p.hall.run
+	r := p.room.run
 	p.mu.Lock()
-	visit, t := p.visit, p.talk
+	visit, t := p.participant, p.sender
 	p.mu.Unlock()
 	out := verb == scenario.Kick || verb == scenario.Ban
 	if out {
@@ -57,32 +57,32 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 		if p.account != nil {
 			p.account.Left(r.clock.Now())
 		}
-		pause(ctx, leaving)
+		pause(ctx, leaveDelay)
 	}
 	if t != nil {
-		t.defy(true)
+		t.ignoreMute(true)
 	}
-	if err := p.hall.room.Act(ctx, verb, visit); err != nil {
+	if err := p.room.client.Act(ctx, verb, visit); err != nil {
 		if t != nil {
-			t.defy(false)
+			t.ignoreMute(false)
 		}
 		return err
 	}
 	acked := r.clock.Now()
 	if t != nil {
-		t.ledger.ExpectSilence(acked)
+		t.source.ExpectSilence(acked)
 	}
 	if out && p.account != nil {
 		p.account.ExpectSilence(acked)
 	}
-	pause(ctx, defiance)
+	pause(ctx, ignoreMuteFor)
 	if t != nil {
 		t.mute(true)
 	}
-	pause(ctx, leaving)
+	pause(ctx, leaveDelay)
 	passed := 0
 	if t != nil {
-		passed = t.ledger.HeardInSilence()
+		passed = t.source.HeardInSilence()
 	}
 	if !out {
 		r.moderation.record(&r.moderation.muted, float64(passed))
@@ -91,18 +91,18 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 	if p.account != nil {
 		passed = max(passed, p.account.HeardInSilence())
 	}
-	r.moderation.record(&r.moderation.put, float64(passed))
+	r.moderation.record(&r.moderation.kicked, float64(passed))
 	return p.leave(ctx)
 }
 
 // rise takes a place on stage, opens the mic, and returns when somebody has heard
 // it.
-func (p *person) rise(ctx context.Context, role scenario.Role) error {
-	r := p.hall.run
+func (p *person) joinStage(ctx context.Context, role scenario.Role) error {
+	r := p.room.run
 	acked := r.clock.Now()
 	p.mu.Lock()
-	p.role, p.hand, p.asked = role, false, false
-	t := p.talk
+	p.role, p.handRaised, p.invited = role, false, false
+	t := p.sender
 	p.mu.Unlock()
 	if t != nil {
 		return nil // a speaker who is host now
@@ -111,7 +111,7 @@ func (p *person) rise(ctx context.Context, role scenario.Role) error {
 		return err
 	}
 	p.mu.Lock()
-	ledger := p.talk.ledger
+	ledger := p.sender.source
 	p.mu.Unlock()
 	select {
 	case <-ledger.Reached():
@@ -125,7 +125,7 @@ func (p *person) rise(ctx context.Context, role scenario.Role) error {
 // reconnect loses a person's signaling and has it back.
 func (p *person) reconnect(ctx context.Context) error {
 	p.mu.Lock()
-	visit, ok := p.visit.(driver.Resumer)
+	visit, ok := p.participant.(driver.Resumer)
 	p.mu.Unlock()
 	if !ok {
 		return fmt.Errorf("%w: reconnect", driver.ErrUnsupported)
@@ -136,6 +136,6 @@ func (p *person) reconnect(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.visit = next
+	p.participant = next
 	return nil
 }

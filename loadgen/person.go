@@ -20,42 +20,42 @@ import (
 // A person joins once; what the timeline has them do may run at the same time
 // as their leaving.
 type person struct {
-	hall    *hall
-	group   int // index in the cast
-	number  int // within the group
-	name    string
-	account *measure.Listener // nil for those on stage whose driver gives them no ear
-	probe   bool              // listens with a whole peer connection
-	link    *netem.Impairment // their simulated network, or nil
+	room       *roomRun
+	group      int // index in the cast
+	number     int // within the group
+	name       string
+	account    *measure.Listener // nil for those on stage whose driver gives them no ear
+	probe      bool              // listens with a whole peer connection
+	impairment *netem.Impairment // their simulated network, or nil
 
-	mu    sync.Mutex
-	role  scenario.Role // as it is now
-	visit driver.Participant
-	ear   client.Subscriber
-	talk  *talk // the mic, while on stage
-	hand  bool  // is up
-	asked bool  // on stage, and has not answered
-	muted bool  // by the moderator
-	gone  bool
+	mu          sync.Mutex
+	role        scenario.Role // as it is now
+	participant driver.Participant
+	subscriber  client.Subscriber
+	sender      *frameSender // the mic, while on stage
+	handRaised  bool         // is up
+	invited     bool         // on stage, and has not answered
+	muted       bool         // by the moderator
+	left        bool
 }
 
 // takeStage brings a speaker or host in with a mic that can send, and an ear if
 // the driver has sections for one.
 func (p *person) takeStage(ctx context.Context) error {
-	r := p.hall.run
+	r := p.room.run
 	ctx, cancel := context.WithTimeout(ctx, r.Scenario.JoinDeadline.Duration())
 	defer cancel()
-	visit, err := p.hall.room.Enter(ctx, p.name, r.Scenario.Cast[p.group].Role)
+	visit, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
-	p.visit = visit
+	p.participant = visit
 	p.mu.Unlock()
 	if p.account != nil {
 		// What they hear is in the figures of their role, and in no listener's.
 		p.account.Expect(r.clock.Now())
-		connected, err := p.listen(ctx, p.account.Receive)
+		connected, err := p.subscribe(ctx, p.account.Receive)
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (p *person) takeStage(ctx context.Context) error {
 // join brings a listener in, and returns when it has heard something or its
 // time to do so is over. Whatever goes wrong counts from then on as loss.
 func (p *person) join(ctx context.Context, intended time.Duration) {
-	r := p.hall.run
+	r := p.room.run
 	deadline := intended + r.Scenario.JoinDeadline.Duration()
 	p.account.Expect(intended)
 	// Only the first of these counts.
@@ -78,15 +78,15 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 
 	ctx, cancel := context.WithDeadline(ctx, r.clock.Time(deadline))
 	defer cancel()
-	visit, err := p.hall.room.Enter(ctx, p.name, r.Scenario.Cast[p.group].Role)
+	visit, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
 	if err != nil {
 		r.problems.add("join", err)
 		return
 	}
 	p.mu.Lock()
-	p.visit = visit
+	p.participant = visit
 	p.mu.Unlock()
-	connected, err := p.listen(ctx, p.account.Receive)
+	connected, err := p.subscribe(ctx, p.account.Receive)
 	if err != nil {
 		r.problems.add("connect", err)
 		return
@@ -95,22 +95,22 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 	select {
 	case <-p.account.Heard():
 	case <-ctx.Done():
-		r.problems.add("hear", errSilent)
+		r.problems.add("hear", errNothingHeard)
 	}
 }
 
-var errSilent = errors.New("connected, but heard nothing before the join deadline")
+var errNothingHeard = errors.New("connected, but heard nothing before the join deadline")
 
 // listen opens an ear and returns when its DTLS handshake was complete.
-func (p *person) listen(ctx context.Context, hear client.PacketFunc) (time.Duration, error) {
-	r := p.hall.run
-	e, err := r.newEar(p, hear)
+func (p *person) subscribe(ctx context.Context, hear client.PacketFunc) (time.Duration, error) {
+	r := p.room.run
+	e, err := r.newSubscriber(p, hear)
 	if err != nil {
 		return 0, err
 	}
 	p.mu.Lock()
-	p.ear = e
-	visit := p.visit
+	p.subscriber = e
+	visit := p.participant
 	p.mu.Unlock()
 	offer, err := e.Offer(ctx)
 	if err != nil {
@@ -120,30 +120,30 @@ func (p *person) listen(ctx context.Context, hear client.PacketFunc) (time.Durat
 	var counter *driver.CounterOffer
 	switch {
 	case errors.As(err, &counter):
-		err = p.answer(ctx, counter, hear)
+		err = p.answerCounterOffer(ctx, counter, hear)
 	case err == nil:
 		if err = e.Accept(answer); err == nil {
-			err = lateCandidates(ctx, visit, driver.Ear, offer, answer, e.AddCandidate)
+			err = trickleCandidates(ctx, visit, driver.Ear, offer, answer, e.AddCandidate)
 		}
 	}
 	if err != nil {
 		return 0, err
 	}
 	p.mu.Lock()
-	e = p.ear
+	e = p.subscriber
 	p.mu.Unlock()
 	return e.Wait(ctx)
 }
 
 // answer has another ear, which has made no offer, answer the server's.
-func (p *person) answer(ctx context.Context, counter *driver.CounterOffer, hear client.PacketFunc) error {
-	e, err := p.hall.run.newEar(p, hear)
+func (p *person) answerCounterOffer(ctx context.Context, counter *driver.CounterOffer, hear client.PacketFunc) error {
+	e, err := p.room.run.newSubscriber(p, hear)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
-	old, visit := p.ear, p.visit
-	p.ear = e
+	old, visit := p.subscriber, p.participant
+	p.subscriber = e
 	p.mu.Unlock()
 	if err := old.Close(); err != nil {
 		return err
@@ -155,18 +155,18 @@ func (p *person) answer(ctx context.Context, counter *driver.CounterOffer, hear 
 	if err := counter.Answer(ctx, answer); err != nil {
 		return err
 	}
-	return lateCandidates(ctx, visit, driver.Ear, answer, counter.SDP, e.AddCandidate)
+	return trickleCandidates(ctx, visit, driver.Ear, answer, counter.SDP, e.AddCandidate)
 }
 
 // leave ends the visit and closes what the person has open.
 func (p *person) leave(ctx context.Context) error {
 	p.mu.Lock()
-	if p.gone {
+	if p.left {
 		p.mu.Unlock()
 		return nil
 	}
-	p.gone = true
-	visit, e, t := p.visit, p.ear, p.talk
+	p.left = true
+	visit, e, t := p.participant, p.subscriber, p.sender
 	p.mu.Unlock()
 
 	var errs []error

@@ -14,14 +14,14 @@ const (
 	spareFiles = 128
 
 	// frames is how many of a second a voice has.
-	frames = 50
+	framesPerSecond = 50
 	// readByCore and servedByCore are how many packets a second a core receives
 	// as the crowd, and serves as earshot's own server, with room for the joins:
 	// what docs/performance.md measures, rounded down.
-	readByCore, servedByCore = 400_000, 250_000
+	receivedPerCore, servedPerCore = 400_000, 250_000
 	// usable is the share of the cores that a run can be expected to get by with:
 	// beyond it, packets wait for a core longer than they may.
-	usable = 0.9
+	maxCPUShare = 0.9
 )
 
 // Preflight looks, before anything starts, for what of the machine is too small
@@ -29,10 +29,10 @@ const (
 // impossible is an error. What would likely make it invalid is a warning: the run
 // itself will tell. own says that the run's own server is on the machine as well.
 func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string, err error) {
-	if err := files(m, s); err != nil {
+	if err := checkFiles(m, s); err != nil {
 		return nil, err
 	}
-	for _, warning := range []string{cores(m, s, own), receiveBuffers(m, s)} {
+	for _, warning := range []string{warnOfCores(m, s, own), warnOfBuffers(m, s)} {
 		if warning != "" {
 			warnings = append(warnings, warning)
 		}
@@ -41,7 +41,7 @@ func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string
 }
 
 // files refuses a run that needs more open files than are allowed.
-func files(m host.Limits, s *scenario.Scenario) error {
+func checkFiles(m host.Limits, s *scenario.Scenario) error {
 	if m.Files == 0 {
 		return nil
 	}
@@ -62,9 +62,9 @@ func files(m host.Limits, s *scenario.Scenario) error {
 
 // cores warns of a run whose packets are more than the cores can be expected to
 // carry.
-func cores(m host.Limits, s *scenario.Scenario, own bool) string {
-	packets, need := demand(s, own)
-	if need <= usable*float64(m.Cores) {
+func warnOfCores(m host.Limits, s *scenario.Scenario, own bool) string {
+	packets, need := estimateLoad(s, own)
+	if need <= maxCPUShare*float64(m.Cores) {
 		return ""
 	}
 	doing := "receive"
@@ -76,13 +76,13 @@ func cores(m host.Limits, s *scenario.Scenario, own bool) string {
 }
 
 // demand is how many packets a second a run has, and how many cores they take.
-func demand(s *scenario.Scenario, own bool) (packets int, cores float64) {
+func estimateLoad(s *scenario.Scenario, own bool) (packets int, cores float64) {
 	for _, g := range s.Cast {
-		packets += g.Count * heard(s, g) * frames * s.Rooms
+		packets += g.Count * voicesHeard(s, g) * framesPerSecond * s.Rooms
 	}
-	cores = float64(packets) / readByCore
+	cores = float64(packets) / receivedPerCore
 	if own {
-		cores += float64(packets) / servedByCore
+		cores += float64(packets) / servedPerCore
 	}
 	return packets, cores
 }
@@ -90,16 +90,16 @@ func demand(s *scenario.Scenario, own bool) (packets int, cores float64) {
 // Contended reports whether a run and its own server can be expected to get into
 // each other's way: together they want more than half of the cores.
 func Contended(m host.Limits, s *scenario.Scenario) bool {
-	_, need := demand(s, true)
+	_, need := estimateLoad(s, true)
 	return need > float64(m.Cores)/2
 }
 
 // crowded is how many sockets a core can be expected to read for the crowd.
-const crowded = 64
+const maxSocketsPerCore = 64
 
 // receiveBuffers warns of receive buffers so small that the clients have to be spread over
 // more sockets than the cores can read: each wakes its reader for a few packets.
-func receiveBuffers(m host.Limits, s *scenario.Scenario) string {
+func warnOfBuffers(m host.Limits, s *scenario.Scenario) string {
 	if !client.SharesSockets {
 		return ""
 	}
@@ -107,25 +107,25 @@ func receiveBuffers(m host.Limits, s *scenario.Scenario) string {
 	for _, g := range s.Cast {
 		clients += g.Count * s.Rooms
 	}
-	each := client.ClientsPerSocket(m.Buffer, voices(s))
+	each := client.ClientsPerSocket(m.ReceiveBuffer, maxVoices(s))
 	sockets := (clients + each - 1) / each
-	if sockets <= crowded*m.Cores {
+	if sockets <= maxSocketsPerCore*m.Cores {
 		return ""
 	}
 	return fmt.Sprintf("a socket's receive buffer may have %d bytes, which is enough for %d clients: %d sockets take more to read than %d cores may have, which makes the run invalid; run: sysctl -w net.core.rmem_max=%d",
-		max(m.Buffer, host.DefaultReceiveBuffer), each, sockets, m.Cores, host.LargestReceiveBuffer)
+		max(m.ReceiveBuffer, host.DefaultReceiveBuffer), each, sockets, m.Cores, host.LargestReceiveBuffer)
 }
 
 // voices is how many voices at once anybody hears at the most.
-func voices(s *scenario.Scenario) (most int) {
+func maxVoices(s *scenario.Scenario) (most int) {
 	for _, g := range s.Cast {
-		most = max(most, heard(s, g))
+		most = max(most, voicesHeard(s, g))
 	}
 	return most
 }
 
 // heard is how many voices at once one of a group hears at the most.
-func heard(s *scenario.Scenario, of scenario.Group) int {
+func voicesHeard(s *scenario.Scenario, of scenario.Group) int {
 	voices := 0
 	for _, g := range s.Cast {
 		switch {

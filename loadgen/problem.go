@@ -29,24 +29,24 @@ type Problem struct {
 // problems counts problems by what was being done and what was said. It is
 // safe for concurrent use.
 type problems struct {
-	mu    sync.Mutex
-	count map[Problem]int
+	mu     sync.Mutex
+	counts map[Problem]int
 }
 
 // kinds bounds how many different problems are told apart.
-const kinds = 100
+const maxProblems = 100
 
-func newProblems() *problems { return &problems{count: map[Problem]int{}} }
+func newProblems() *problems { return &problems{counts: map[Problem]int{}} }
 
 // add counts an error; a nil one, and the end of an interrupted run, is none.
-func (p *problems) add(doing string, err error) { p.enter(Problem{Doing: doing}, err) }
+func (p *problems) add(doing string, err error) { p.count(Problem{Doing: doing}, err) }
 
 // act counts an error of an act of the timeline.
 func (p *problems) act(verb scenario.Verb, err error) {
-	p.enter(Problem{Doing: string(verb), Act: true}, err)
+	p.count(Problem{Doing: string(verb), Act: true}, err)
 }
 
-func (p *problems) enter(key Problem, err error) {
+func (p *problems) count(key Problem, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
@@ -54,10 +54,10 @@ func (p *problems) enter(key Problem, err error) {
 	key.Own = atLimit(err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := p.count[key]; !ok && len(p.count) >= kinds {
+	if _, ok := p.counts[key]; !ok && len(p.counts) >= maxProblems {
 		key.Error = "(other errors)"
 	}
-	p.count[key]++
+	p.counts[key]++
 }
 
 // atLimit reports whether an error says that this machine has no descriptor,
@@ -72,8 +72,8 @@ func atLimit(err error) bool {
 func (p *problems) list() []Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	list := make([]Problem, 0, len(p.count))
-	for key, n := range p.count {
+	list := make([]Problem, 0, len(p.counts))
+	for key, n := range p.counts {
 		key.Count = n
 		list = append(list, key)
 	}

@@ -45,11 +45,11 @@ func (p *phase) is(name string) bool {
 }
 
 // enter begins a phase and tells of it.
-func (r *run) enter(name string) {
+func (r *run) enterPhase(name string) {
 	r.phase.mu.Lock()
 	r.phase.name, r.phase.since = name, time.Now()
 	r.phase.mu.Unlock()
-	r.tell()
+	r.report()
 }
 
 // A Snapshot is a run as it stands, for those who watch it.
@@ -64,7 +64,7 @@ type Snapshot struct {
 }
 
 // tell calls Progress and Watch.
-func (r *run) tell() {
+func (r *run) report() {
 	if r.Progress == nil && r.Watch == nil {
 		return
 	}
@@ -72,16 +72,16 @@ func (r *run) tell() {
 	state := r.tally.State()
 	now := Progress{
 		Phase: name, Elapsed: time.Since(r.began), InPhase: time.Since(since),
-		Hold: r.held(), Cast: r.cast(), Joined: state.Joined,
+		Hold: r.steadyTime(), Cast: r.listenerCount(), Joined: state.Joined,
 		Heard: state.Heard, Owed: state.Owed,
 	}
-	r.telling.Lock()
-	defer r.telling.Unlock()
+	r.reporting.Lock()
+	defer r.reporting.Unlock()
 	if r.Progress != nil {
 		r.Progress(now)
 	}
 	if r.Watch != nil {
-		values := r.present()
+		values := r.liveValues()
 		r.tally.Answer(values, slices.DeleteFunc(slices.Clone(r.Scenario.Thresholds), func(t metric.Threshold) bool {
 			d, _ := metric.Lookup(t.Metric)
 			return !d.Parts().Live
@@ -91,7 +91,7 @@ func (r *run) tell() {
 }
 
 // present is the metrics as far as they can be known now.
-func (r *run) present() metric.Values {
+func (r *run) liveValues() metric.Values {
 	values := r.tally.Present()
 	values.Set("generator_lag", r.health.lag())
 	values.Set("generator_drops", metric.Counter(r.lost()))
@@ -99,13 +99,13 @@ func (r *run) present() metric.Values {
 }
 
 // held is how long the steady state is to last.
-func (r *run) held() time.Duration { return (r.Scenario.Hold - r.Scenario.WarmUp).Duration() }
+func (r *run) steadyTime() time.Duration { return (r.Scenario.Hold - r.Scenario.WarmUp).Duration() }
 
 // cast is how many listeners the scenario has in all.
-func (r *run) cast() (n int) {
-	for _, h := range r.halls {
+func (r *run) listenerCount() (n int) {
+	for _, h := range r.rooms {
 		if h != nil {
-			n += len(h.seats)
+			n += len(h.listeners)
 		}
 	}
 	return n
@@ -118,7 +118,7 @@ func (r *run) watch(ctx context.Context) {
 	lost := r.lost()
 	for pause(ctx, time.Second) {
 		if step := r.clock.Sync(); step.Abs() > measure.BinLength/20 {
-			r.health.stepped(step)
+			r.health.recordClockStep(step)
 		}
 		r.settle()
 		now, dropped := r.sample(ctx), r.lost()
@@ -127,8 +127,8 @@ func (r *run) watch(ctx context.Context) {
 		}
 		r.tally.Load(load(last, now, dropped-lost))
 		last, lost = now, dropped
-		r.judge()
-		r.tell()
+		r.checkAborts()
+		r.report()
 	}
 }
 
@@ -136,7 +136,7 @@ func (r *run) watch(ctx context.Context) {
 func (r *run) settle() {
 	now := r.clock.Now()
 	settled := measure.BinAt(now)
-	for _, h := range r.halls {
+	for _, h := range r.rooms {
 		settled = min(settled, h.ledger.Settle(now))
 	}
 	r.tally.Drain(now, settled)

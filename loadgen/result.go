@@ -103,12 +103,12 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	totals := r.tally.Totals()
 	values := totals.Values
 	forged, copies := r.crowd.Refused()
-	forgedToo, copiesToo := r.studio.Refused()
+	forgedToo, copiesToo := r.pion.Refused()
 	if duplicates, ok := values["duplicates"].(metric.Counter); ok {
 		// A copy of a packet does not get past SRTP's replay protection.
 		values.Set("duplicates", duplicates+metric.Counter(copies+copiesToo))
 	}
-	if asked, recovered := r.recovery.Counts(); asked > 0 {
+	if asked, recovered := r.nacks.Counts(); asked > 0 {
 		values.Set("recovered", metric.Rate{Passes: recovered, Total: asked})
 	}
 	r.moderation.values(values)
@@ -132,31 +132,31 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
 		Driver: r.Driver.Name(), Target: r.Driver.Target(),
-		Rooms: len(r.halls), Seats: r.cast(),
+		Rooms: len(r.rooms), Seats: r.listenerCount(),
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
 		Values: values, Series: r.tally.Series(), Marks: r.tally.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Generator: Generator{
-			SendLag: p99(r.health.sends), JoinLag: p99(r.health.joins), ReadLag: p99(r.health.waits),
+			SendLag: p99(r.health.sendLag), JoinLag: p99(r.health.joinLag), ReadLag: p99(r.health.readLag),
 			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,
-			ClockStep: time.Duration(r.health.steps.Load()),
+			ClockStep: time.Duration(r.health.clockSteps.Load()),
 			CPUs:      runtime.GOMAXPROCS(0),
 		},
-		Environment: host.Here(),
+		Environment: host.CurrentEnvironment(),
 	}
 	if window > 0 {
 		result.Generator.CPU = (after.own - before.own).Seconds() / window
 		result.Generator.CPUWait = max(0, (after.wait-before.wait).Seconds()/window)
 	}
-	for _, h := range r.halls {
-		result.Speakers += len(h.stage)
+	for _, h := range r.rooms {
+		result.Speakers += len(h.speakers)
 	}
 	return result
 }
 
 // noShows counts the guests of whom the hosts were told that they did not come.
 func (r *run) noShows() (n uint64) {
-	for _, h := range r.halls {
-		if room, ok := h.room.(interface{ NoShows() uint64 }); ok {
+	for _, h := range r.rooms {
+		if room, ok := h.client.(interface{ NoShows() uint64 }); ok {
 			n += room.NoShows()
 		}
 	}
@@ -167,10 +167,10 @@ func (r *run) noShows() (n uint64) {
 // time was lost.
 func (r *run) drops() (dropped, unstamped uint64) {
 	dropped = r.crowd.Dropped()
-	for _, h := range r.halls {
+	for _, h := range r.rooms {
 		for _, p := range h.people() {
 			p.mu.Lock()
-			if e := p.ear; e != nil {
+			if e := p.subscriber; e != nil {
 				d, u := e.Losses()
 				dropped += d
 				unstamped += u

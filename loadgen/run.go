@@ -23,11 +23,11 @@ import (
 const (
 	// together is how many rooms, or people, are brought in or seen out at the
 	// same time where the scenario does not say when.
-	together = 32
+	concurrency = 32
 	// settling is how long a run listens on after its last packet was due.
-	settling = time.Second
+	settleTime = time.Second
 	// parting is how long seeing everybody out may take.
-	parting = 20 * time.Second
+	leaveTimeout = 20 * time.Second
 )
 
 // Config is what a run needs.
@@ -61,7 +61,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
 		return nil, err
 	}
-	if err := files(host.ThisMachine(), cfg.Scenario); err != nil {
+	if err := checkFiles(host.CurrentLimits(), cfg.Scenario); err != nil {
 		return nil, err
 	}
 	r, err := newRun(cfg)
@@ -89,43 +89,43 @@ type run struct {
 	Config
 	clock    *measure.Clock
 	tally    *measure.Tally
-	studio   *client.PionFactory
+	pion     *client.PionFactory
 	crowd    *client.Crowd
-	links    *netem.Emulator
-	recovery *client.NACKCounter
-	health   *health
+	emulator *netem.Emulator
+	nacks    *client.NACKCounter
+	health   *generatorHealth
 	problems *problems
-	halls    []*hall
+	rooms    []*roomRun
 	// moderation is how the server carried out what its hosts did.
-	moderation moderation
+	moderation moderationStats
 	began      time.Time
 
-	clips  [][]*speech.Clip // of each group of the cast, one after the other's
-	voices []*speech.Clip   // all of them
+	clips    [][]*speech.Clip // of each group of the cast, one after the other's
+	allClips []*speech.Clip   // all of them
 
-	gate    gate
-	phase   phase
-	telling sync.Mutex    // held while Progress is called
-	peak    atomic.Uint64 // the server's memory at its highest, in the steady state
+	gate      abortGate
+	phase     phase
+	reporting sync.Mutex    // held while Progress is called
+	peak      atomic.Uint64 // the server's memory at its highest, in the steady state
 }
 
 func newRun(cfg Config) (*run, error) {
 	clock := measure.NewClock()
 	recovery, health := &client.NACKCounter{}, newHealth()
-	studio, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServersOf(cfg.Driver), recovery, health.waited)
+	studio, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServersOf(cfg.Driver), recovery, health.recordRead)
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := client.NewCrowd(clock, recovery, health.waited, voices(cfg.Scenario))
+	crowd, err := client.NewCrowd(clock, recovery, health.recordRead, maxVoices(cfg.Scenario))
 	if err != nil {
 		return nil, err
 	}
 	r := &run{
-		Config: cfg, clock: clock, tally: measure.NewTally(), studio: studio, crowd: crowd, recovery: recovery,
+		Config: cfg, clock: clock, tally: measure.NewTally(), pion: studio, crowd: crowd, nacks: recovery,
 		health: health, problems: newProblems(), began: time.Now(),
 	}
-	r.links = netem.NewEmulator(clock, cfg.Scenario.Seed, r.problems.add, func(d time.Duration) { health.waited(d, 1) })
-	if err := r.load(); err != nil {
+	r.emulator = netem.NewEmulator(clock, cfg.Scenario.Seed, r.problems.add, func(d time.Duration) { health.recordRead(d, 1) })
+	if err := r.loadClips(); err != nil {
 		return nil, errors.Join(err, crowd.Close())
 	}
 	r.tally.Follow(cfg.Scenario.Thresholds)
@@ -133,7 +133,7 @@ func newRun(cfg Config) (*run, error) {
 }
 
 // load reads the cast's audio files, each once.
-func (r *run) load() error {
+func (r *run) loadClips() error {
 	loaded := map[string]*speech.Clip{}
 	for _, g := range r.Scenario.Cast {
 		var clips []*speech.Clip
@@ -145,7 +145,7 @@ func (r *run) load() error {
 					return err
 				}
 				loaded[path] = clip
-				r.voices = append(r.voices, clip)
+				r.allClips = append(r.allClips, clip)
 			}
 			clips = append(clips, clip)
 		}
@@ -156,7 +156,7 @@ func (r *run) load() error {
 
 func (r *run) play(ctx context.Context) (*Result, error) {
 	result, err := r.measure(ctx)
-	r.clear()
+	r.cleanUp()
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (r *run) play(ctx context.Context) (*Result, error) {
 // measure plays the scenario from the opening of its rooms to the end of its
 // hold; it leaves everybody in place.
 func (r *run) measure(ctx context.Context) (*Result, error) {
-	r.enter("opening")
+	r.enterPhase("opening")
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
@@ -182,12 +182,12 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.gate.abort = abort
 
 	span := Span{Arrivals: r.begin(measure.Arrivals)}
-	r.gate.from = span.Arrivals
+	r.gate.start = span.Arrivals
 	work.Go(func() { r.watch(background) })
 	r.arrive(playing)
 	span.Hold = r.clock.Now()
-	r.links.BeginSteady(span.Hold)
-	before := r.hold(playing, span.Hold)
+	r.emulator.BeginSteady(span.Hold)
+	before := r.holdSteady(playing, span.Hold)
 	span.Steady = before.at
 
 	after := r.sample(background)
@@ -196,17 +196,17 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 		span.Stop = r.begin(measure.Departures)
 		r.depart(playing)
 	}
-	r.enter("settling")
+	r.enterPhase("settling")
 	now := r.clock.Now()
 	r.tally.Stop(now)
-	for _, h := range r.halls {
+	for _, h := range r.rooms {
 		h.ledger.Stop(now)
 	}
-	pause(background, settling)
+	pause(background, settleTime)
 	end()
 	work.Wait()
 	now = r.clock.Now()
-	for _, h := range r.halls {
+	for _, h := range r.rooms {
 		h.ledger.Finish(now)
 	}
 	r.tally.Finish(now)
@@ -217,20 +217,20 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 func (r *run) begin(phase string) time.Duration {
 	now := r.clock.Now()
 	r.problems.act("begin "+scenario.Verb(phase), r.tally.Begin(phase, now))
-	r.enter(phase)
+	r.enterPhase(phase)
 	return now
 }
 
 // open makes the rooms and brings their speakers in.
 func (r *run) open(ctx context.Context) error {
 	s := r.Scenario
-	r.halls = make([]*hall, s.Rooms)
+	r.rooms = make([]*roomRun, s.Rooms)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(together)
-	for i := range r.halls {
+	group.SetLimit(concurrency)
+	for i := range r.rooms {
 		group.Go(func() error {
-			h, err := r.newHall(ctx, i)
-			r.halls[i] = h
+			h, err := r.openRoom(ctx, i)
+			r.rooms[i] = h
 			return err
 		})
 	}
@@ -247,7 +247,7 @@ func (r *run) arrive(ctx context.Context) {
 		if !r.sleepUntil(ctx, intended) {
 			break
 		}
-		r.health.began(r.clock.Now() - intended)
+		r.health.recordStart(r.clock.Now() - intended)
 		r.tally.Arrival(intended)
 		joins.Go(func() { a.listener.join(ctx, intended) })
 	}
@@ -256,7 +256,7 @@ func (r *run) arrive(ctx context.Context) {
 
 // hold plays the timeline and returns when the scenario's time is over, with
 // the sample at the beginning of the steady state.
-func (r *run) hold(ctx context.Context, from time.Duration) (steady sample) {
+func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample) {
 	acting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var acts sync.WaitGroup
@@ -292,10 +292,10 @@ func (r *run) depart(ctx context.Context) {
 		if !r.sleepUntil(ctx, intended) {
 			return
 		}
-		r.health.began(r.clock.Now() - intended)
+		r.health.recordStart(r.clock.Now() - intended)
 		all.Go(func() {
 			// Who has begun to leave goes on, interrupted or not.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actDeadline)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 			defer cancel()
 			r.problems.add("leave", d.listener.depart(ctx))
 		})
@@ -324,13 +324,13 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // clear sees everybody out and closes the rooms. What goes wrong then is a
 // problem to report; the figures stand.
-func (r *run) clear() {
-	ctx, cancel := context.WithTimeout(context.Background(), parting)
+func (r *run) cleanUp() {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	r.enter("leaving")
+	r.enterPhase("leaving")
 	var group errgroup.Group
-	group.SetLimit(together)
-	for _, h := range r.halls {
+	group.SetLimit(concurrency)
+	for _, h := range r.rooms {
 		if h == nil {
 			continue
 		}
@@ -342,16 +342,16 @@ func (r *run) clear() {
 		}
 	}
 	_ = group.Wait()
-	for _, h := range r.halls {
+	for _, h := range r.rooms {
 		if h == nil {
 			continue
 		}
 		group.Go(func() error {
-			r.problems.add("close room", h.room.Close(ctx))
+			r.problems.add("close room", h.client.Close(ctx))
 			return nil
 		})
 	}
 	_ = group.Wait()
 	r.problems.add("close sockets", r.crowd.Close())
-	r.links.Close()
+	r.emulator.Close()
 }

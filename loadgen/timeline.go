@@ -19,10 +19,10 @@ func (r *run) act(ctx context.Context, i int, e scenario.Event, at time.Duration
 	if !r.sleepUntil(ctx, at) {
 		return
 	}
-	r.health.began(r.clock.Now() - at)
+	r.health.recordStart(r.clock.Now() - at)
 	r.tally.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
 	var rooms sync.WaitGroup
-	for _, h := range r.halls {
+	for _, h := range r.rooms {
 		rooms.Go(func() {
 			switch e.Do {
 			case scenario.End:
@@ -38,7 +38,7 @@ func (r *run) act(ctx context.Context, i int, e scenario.Event, at time.Duration
 				r.problems.act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, len(chosen)))
 			}
 			var group errgroup.Group
-			group.SetLimit(together)
+			group.SetLimit(concurrency)
 			for _, p := range chosen {
 				group.Go(func() error {
 					r.problems.act(e.Do, p.act(ctx, e.Do))
@@ -52,10 +52,10 @@ func (r *run) act(ctx context.Context, i int, e scenario.Event, at time.Duration
 }
 
 // choose picks the people of the room that an entry of the timeline is for.
-func (h *hall) choose(e scenario.Event, seed *rand.Rand) []*person {
+func (h *roomRun) choose(e scenario.Event, seed *rand.Rand) []*person {
 	var able []*person
 	for _, p := range h.people() {
-		if p.can(e.Who, e.Do) {
+		if p.allows(e.Who, e.Do) {
 			able = append(able, p)
 		}
 	}
@@ -65,25 +65,25 @@ func (h *hall) choose(e scenario.Event, seed *rand.Rand) []*person {
 
 // can reports whether a person has the role now, and would do or undergo
 // something.
-func (p *person) can(role scenario.Role, verb scenario.Verb) bool {
+func (p *person) allows(role scenario.Role, verb scenario.Verb) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gone || p.visit == nil || p.role != role {
+	if p.left || p.participant == nil || p.role != role {
 		return false
 	}
 	switch verb {
 	case scenario.RaiseHand:
-		return !p.hand
+		return !p.handRaised
 	case scenario.LowerHand:
-		return p.hand
+		return p.handRaised
 	case scenario.Mute:
-		return p.talk != nil && !p.muted
+		return p.sender != nil && !p.muted
 	case scenario.Unmute:
-		return p.talk != nil && p.muted
+		return p.sender != nil && p.muted
 	case scenario.InviteToStage:
-		return !p.asked
+		return !p.invited
 	case scenario.AcceptStage, scenario.DeclineStage:
-		return p.asked
+		return p.invited
 	}
 	return true
 }
@@ -91,14 +91,14 @@ func (p *person) can(role scenario.Role, verb scenario.Verb) bool {
 // actDeadline is how long the server has to acknowledge, and leaving how long
 // a client that leaves listens on for packets that are on their way.
 const (
-	actDeadline = 10 * time.Second
-	leaving     = 500 * time.Millisecond
+	actTimeout = 10 * time.Second
+	leaveDelay = 500 * time.Millisecond
 )
 
 // act does one thing of the timeline and returns when the server has
 // acknowledged it.
 func (p *person) act(ctx context.Context, verb scenario.Verb) error {
-	ctx, cancel := context.WithTimeout(ctx, actDeadline)
+	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
 	if verb == scenario.Leave {
 		return p.depart(ctx)
@@ -112,26 +112,26 @@ func (p *person) act(ctx context.Context, verb scenario.Verb) error {
 		p.noteMuted(true)
 		return p.silence(ctx, verb)
 	case scenario.Demote:
-		return errors.Join(p.silence(ctx, verb), p.stepDown())
+		return errors.Join(p.silence(ctx, verb), p.leaveStage())
 	}
 	p.mu.Lock()
-	visit, t := p.visit, p.talk
+	visit, t := p.participant, p.sender
 	p.mu.Unlock()
-	if err := p.hall.room.Act(ctx, verb, visit); err != nil {
+	if err := p.room.client.Act(ctx, verb, visit); err != nil {
 		return err
 	}
 	switch verb {
 	case scenario.Promote, scenario.AcceptStage:
-		return p.rise(ctx, scenario.Speaker)
+		return p.joinStage(ctx, scenario.Speaker)
 	case scenario.PassHost:
-		return p.rise(ctx, scenario.Host)
+		return p.joinStage(ctx, scenario.Host)
 	case scenario.RaiseHand, scenario.LowerHand:
 		p.mu.Lock()
-		p.hand = verb == scenario.RaiseHand
+		p.handRaised = verb == scenario.RaiseHand
 		p.mu.Unlock()
 	case scenario.InviteToStage, scenario.DeclineStage:
 		p.mu.Lock()
-		p.asked = verb == scenario.InviteToStage
+		p.invited = verb == scenario.InviteToStage
 		p.mu.Unlock()
 	case scenario.Unmute:
 		p.noteMuted(false)
@@ -147,10 +147,10 @@ func (p *person) noteMuted(muted bool) {
 }
 
 // stepDown goes back to the audience and closes the mic.
-func (p *person) stepDown() error {
+func (p *person) leaveStage() error {
 	p.mu.Lock()
-	t := p.talk
-	p.role, p.talk, p.muted = scenario.Listener, nil, false
+	t := p.sender
+	p.role, p.sender, p.muted = scenario.Listener, nil, false
 	p.mu.Unlock()
 	if t == nil {
 		return nil
@@ -162,25 +162,25 @@ func (p *person) stepDown() error {
 // leaving waits for what is on its way.
 func (p *person) depart(ctx context.Context) error {
 	p.mu.Lock()
-	t := p.talk
+	t := p.sender
 	p.mu.Unlock()
 	if t != nil {
 		t.mute(true)
 	}
 	if p.account != nil {
-		p.account.Left(p.hall.run.clock.Now())
+		p.account.Left(p.room.run.clock.Now())
 	}
-	pause(ctx, leaving)
+	pause(ctx, leaveDelay)
 	return p.leave(ctx)
 }
 
 // end has the room's moderator end it, which makes everybody leave.
-func (h *hall) end(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, actDeadline)
+func (h *roomRun) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
 	for _, p := range h.people() {
 		p.mu.Lock()
-		t := p.talk
+		t := p.sender
 		p.mu.Unlock()
 		if t != nil {
 			t.mute(true)
@@ -189,16 +189,16 @@ func (h *hall) end(ctx context.Context) error {
 			p.account.Left(h.run.clock.Now())
 		}
 	}
-	pause(ctx, leaving)
-	return h.room.Act(ctx, scenario.End, nil)
+	pause(ctx, leaveDelay)
+	return h.client.Act(ctx, scenario.End, nil)
 }
 
 // inviteGuests invites people to the stage from outside, who never come.
-func (h *hall) inviteGuests(ctx context.Context, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, actDeadline)
+func (h *roomRun) inviteGuests(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
 	for range n {
-		if err := h.room.Act(ctx, scenario.InviteGuest, nil); err != nil {
+		if err := h.client.Act(ctx, scenario.InviteGuest, nil); err != nil {
 			return err
 		}
 	}

@@ -12,12 +12,12 @@ import (
 
 // askingCandidates is how long a client waits before it asks a server for its
 // candidates again.
-const askingCandidates = 200 * time.Millisecond
+const candidatePollInterval = 200 * time.Millisecond
 
 // lateCandidates waits for the candidates of a server whose answer has none, by
 // sending it the client's own until it has some, and hands them to add as
 // attributes, without "a=".
-func lateCandidates(ctx context.Context, v driver.Participant, of driver.Media, local, answer string, add func(attribute string) error) error {
+func trickleCandidates(ctx context.Context, v driver.Participant, of driver.Media, local, answer string, add func(attribute string) error) error {
 	if len(sdp.CandidateLines(answer)) > 0 {
 		return nil
 	}
@@ -40,7 +40,7 @@ func lateCandidates(ctx context.Context, v driver.Participant, of driver.Media, 
 		switch {
 		case len(lines) > 0:
 			return nil
-		case !pause(ctx, askingCandidates):
+		case !pause(ctx, candidatePollInterval):
 			return fmt.Errorf("%w, and told none later: %w", client.ErrNoCandidate, ctx.Err())
 		}
 	}

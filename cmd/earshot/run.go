@@ -131,7 +131,7 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 // preflight says what of this machine is too small for the scenario.
 func (f runFlags) preflight(s *scenario.Scenario, stderr io.Writer) error {
 	own := f.target == "" && f.driver == "earshot"
-	warnings, err := loadgen.Preflight(host.ThisMachine(), s, own)
+	warnings, err := loadgen.Preflight(host.CurrentLimits(), s, own)
 	for _, w := range warnings {
 		fmt.Fprintln(stderr, "earshot: warning:", w)
 	}
@@ -273,7 +273,7 @@ func (f runFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tls.C
 			return nil, errors.Join(err, server.Close())
 		}
 		cfg.Driver, cfg.Server = d, host.ProcessMeter{PID: server.pid()}
-		if loadgen.Contended(host.ThisMachine(), cfg.Scenario) {
+		if loadgen.Contended(host.CurrentLimits(), cfg.Scenario) {
 			giveWay(ctx)
 		}
 		return server, nil

@@ -78,7 +78,7 @@ func (n *clientNet) listen(proto string, at *net.UDPAddr) (*udpSocket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := prepare(c); err != nil {
+	if err := enableTimestamps(c); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return &udpSocket{UDPConn: c, clock: n.clock, times: n.times, oob: make([]byte, controlSize)}, nil

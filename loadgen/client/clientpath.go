@@ -20,16 +20,16 @@ type clientPath struct {
 	crowd      *Crowd
 	impairment *netem.Impairment // the simulated network, or nil
 
-	own   bool // the lane is this client's alone
-	group int  // for its reports
+	exclusive bool // the lane is this client's alone
+	group     int  // for its reports
 
 	// What a rebind changes; without a link nothing does.
-	socket  *crowdSocket // guarded by crowd.mu for all but the link's relay
-	local   netip.Addr   // guarded by lane.mu for all but the link's relay
-	earlier uint64       // drops of former lanes; guarded by crowd.mu
-	closed  bool         // guarded by crowd.mu
+	socket        *crowdSocket // guarded by crowd.mu for all but the link's relay
+	local         netip.Addr   // guarded by lane.mu for all but the link's relay
+	droppedBefore uint64       // drops of former lanes; guarded by crowd.mu
+	closed        bool         // guarded by crowd.mu
 
-	moves int // rebinds so far; the link's relay's
+	rebinds int // rebinds so far; the link's relay's
 }
 
 // begin lets the client have what comes in.
@@ -83,8 +83,8 @@ func (w *clientPath) write(b []byte, to netip.AddrPort) {
 
 // arrive implements addressee: a packet has come through the simulated network.
 func (w *clientPath) Deliver(p *netem.DelayedPacket) {
-	for ; w.moves < w.impairment.Rebinds(); w.moves++ {
-		w.impairment.Moved(w.move())
+	for ; w.rebinds < w.impairment.Rebinds(); w.rebinds++ {
+		w.impairment.ReportRebind(w.rebind())
 	}
 	if p.Up {
 		w.write(p.Body, p.Peer)
@@ -95,25 +95,25 @@ func (w *clientPath) Deliver(p *netem.DelayedPacket) {
 
 // move goes on from another address, as behind a NAT that has forgotten its
 // mapping. What is sent to the old one is lost.
-func (w *clientPath) move() error {
+func (w *clientPath) rebind() error {
 	c := w.crowd
-	if !w.own {
-		w.socket.move(w, c.nextMovedAddress())
+	if !w.exclusive {
+		w.socket.rebind(w, c.nextMovedAddress())
 		return nil
 	}
 	l, err := c.open(socketOptions{address: w.socket.address})
 	if err != nil {
 		return err
 	}
-	l.only.Store(w)
+	l.exclusive.Store(w)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if w.closed {
 		return l.conn.Close()
 	}
 	old := w.socket
-	old.only.Store(nil)
-	w.earlier += old.dropped()
+	old.exclusive.Store(nil)
+	w.droppedBefore += old.dropped()
 	w.socket = l
 	return old.conn.Close()
 }
@@ -121,18 +121,18 @@ func (w *clientPath) move() error {
 // dropped is how many packets the socket has dropped, if it is the client's
 // own.
 func (w *clientPath) dropped() uint64 {
-	if !w.own {
+	if !w.exclusive {
 		return 0
 	}
 	w.crowd.mu.Lock()
 	defer w.crowd.mu.Unlock()
-	return w.socket.dropped() + w.earlier
+	return w.socket.dropped() + w.droppedBefore
 }
 
 // Close gives the way up.
 func (w *clientPath) Close() error {
 	w.crowd.removePath(w)
-	if w.own {
+	if w.exclusive {
 		w.crowd.mu.Lock()
 		defer w.crowd.mu.Unlock()
 		w.closed = true

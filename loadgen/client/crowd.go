@@ -130,8 +130,8 @@ func (c *Crowd) path(to netip.AddrPort, e *LeanClient) (*clientPath, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &clientPath{crowd: c, socket: l, own: true, ear: e, impairment: e.impairment}
-	l.only.Store(w)
+	w := &clientPath{crowd: c, socket: l, exclusive: true, ear: e, impairment: e.impairment}
+	l.exclusive.Store(w)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.addPath(w)
@@ -224,7 +224,7 @@ func (c *Crowd) Close() error {
 	sockets := c.shared
 	for _, group := range c.groups {
 		for w := range group {
-			if w.own {
+			if w.exclusive {
 				sockets = append(sockets, w.socket)
 			}
 		}

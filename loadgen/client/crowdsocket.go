@@ -35,7 +35,7 @@ type crowdSocket struct {
 	conn    udpbatch.Conn
 	address string // that it was opened for
 
-	only atomic.Pointer[clientPath] // its one client, if it is not shared
+	exclusive atomic.Pointer[clientPath] // its one client, if it is not shared
 
 	// If it is shared, its clients by their local addresses: those that have
 	// moved apart from the rest.
@@ -48,8 +48,8 @@ type crowdSocket struct {
 	urgent time.Duration
 	idle   bool
 
-	mu    sync.RWMutex
-	moved map[netip.Addr]*clientPath
+	mu      sync.RWMutex
+	rebound map[netip.Addr]*clientPath
 }
 
 // laneOptions are those of a lane of one client or, with the first of its
@@ -71,7 +71,7 @@ func (c *Crowd) open(o socketOptions) (*crowdSocket, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &crowdSocket{crowd: c, conn: conn, address: o.address, first: o.first, moved: map[netip.Addr]*clientPath{}}
+	l := &crowdSocket{crowd: c, conn: conn, address: o.address, first: o.first, rebound: map[netip.Addr]*clientPath{}}
 	if o.shared() {
 		l.paths, l.batch = make([]atomic.Pointer[clientPath], c.sharers), &sendBatch{conn: conn}
 	}
@@ -165,7 +165,7 @@ func (l *crowdSocket) adjustGather(now time.Duration, urgent bool) {
 
 // find is the way of a local address, or nil.
 func (l *crowdSocket) find(local netip.Addr) *clientPath {
-	if w := l.only.Load(); w != nil {
+	if w := l.exclusive.Load(); w != nil {
 		return w
 	}
 	if place := l.place(local); place != nil {
@@ -173,7 +173,7 @@ func (l *crowdSocket) find(local netip.Addr) *clientPath {
 	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.moved[local]
+	return l.rebound[local]
 }
 
 // place is where the way with a local address stands, unless it has moved there.
@@ -227,20 +227,20 @@ func (l *crowdSocket) remove(w *clientPath) bool {
 	if place := l.place(w.local); place != nil {
 		return place.CompareAndSwap(w, nil)
 	}
-	there := l.moved[w.local] == w
-	delete(l.moved, w.local)
+	there := l.rebound[w.local] == w
+	delete(l.rebound, w.local)
 	return there
 }
 
 // move gives a way another address, from which on nothing reaches the old one.
-func (l *crowdSocket) move(w *clientPath, to netip.Addr) {
+func (l *crowdSocket) rebind(w *clientPath, to netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.remove(w) {
 		return // it is closed
 	}
 	w.local = to
-	l.moved[to] = w
+	l.rebound[to] = w
 }
 
 func (l *crowdSocket) dropped() uint64 {

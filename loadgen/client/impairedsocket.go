@@ -13,7 +13,7 @@ import (
 )
 
 // waitingPackets is how many packets wait for a linked socket's reader.
-const waitingPackets = 512
+const readQueueLength = 512
 
 // A linkedSocket is a client's UDP socket behind a simulated network. When the
 // network gives it another address it goes on from there, and goes by its old
@@ -23,17 +23,17 @@ const waitingPackets = 512
 // are not its own bypass the network; an ICE agent uses none of them.
 type impairedSocket struct {
 	*net.UDPConn // as it was opened
-	machine      *clientNet
+	net          *clientNet
 	impairment   *netem.Impairment
-	expiry       *deadline.Deadline
+	readDeadline *deadline.Deadline
 	arrivals     chan datagram
 	closing      chan struct{}
 	readers      sync.WaitGroup
-	moves        int // rebinds so far; the link's relay's
+	rebinds      int // rebinds so far; the link's relay's
 
-	mu     sync.Mutex
-	now    *udpSocket // where it is now
-	closed bool
+	mu      sync.Mutex
+	current *udpSocket // where it is now
+	closed  bool
 }
 
 type datagram struct {
@@ -43,8 +43,8 @@ type datagram struct {
 
 func newImpairedSocket(n *clientNet, s *udpSocket) *impairedSocket {
 	l := &impairedSocket{
-		UDPConn: s.UDPConn, machine: n, impairment: n.impairment, now: s, expiry: deadline.New(),
-		arrivals: make(chan datagram, waitingPackets), closing: make(chan struct{}),
+		UDPConn: s.UDPConn, net: n, impairment: n.impairment, current: s, readDeadline: deadline.New(),
+		arrivals: make(chan datagram, readQueueLength), closing: make(chan struct{}),
 	}
 	l.readers.Go(func() { l.read(s) })
 	return l
@@ -66,30 +66,30 @@ func (l *impairedSocket) read(s *udpSocket) {
 
 // arrive implements addressee.
 func (l *impairedSocket) Deliver(p *netem.DelayedPacket) {
-	for ; l.moves < l.impairment.Rebinds(); l.moves++ {
-		l.impairment.Moved(l.move())
+	for ; l.rebinds < l.impairment.Rebinds(); l.rebinds++ {
+		l.impairment.ReportRebind(l.rebind())
 	}
 	if p.Up {
 		l.mu.Lock()
-		s := l.now
+		s := l.current
 		l.mu.Unlock()
 		_, _ = s.WriteToAddrPort(p.Body, p.Peer) // lost, as datagrams are
 		return
 	}
 	if ssrc, sequence, ok := rtpID(p.Body); ok {
-		l.machine.times.note(ssrc, sequence, p.At)
+		l.net.times.note(ssrc, sequence, p.At)
 	}
 	select {
 	case l.arrivals <- datagram{append([]byte(nil), p.Body...), p.Peer}:
 	default:
-		l.machine.times.dropped.Add(1)
+		l.net.times.dropped.Add(1)
 	}
 }
 
 // move goes on from another port. What is sent to the old one is lost.
-func (l *impairedSocket) move() error {
+func (l *impairedSocket) rebind() error {
 	at := l.UDPConn.LocalAddr().(*net.UDPAddr)
-	s, err := l.machine.listen("udp", &net.UDPAddr{IP: at.IP, Zone: at.Zone})
+	s, err := l.net.listen("udp", &net.UDPAddr{IP: at.IP, Zone: at.Zone})
 	if err != nil {
 		return err
 	}
@@ -98,8 +98,8 @@ func (l *impairedSocket) move() error {
 	if l.closed {
 		return s.Close()
 	}
-	old := l.now
-	l.now = s
+	old := l.current
+	l.current = s
 	l.readers.Go(func() { l.read(s) })
 	return old.Close()
 }
@@ -109,7 +109,7 @@ func (l *impairedSocket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
 	select {
 	case <-l.closing:
 		return 0, netip.AddrPort{}, net.ErrClosed
-	case <-l.expiry.Done():
+	case <-l.readDeadline.Done():
 		return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
 	case d := <-l.arrivals:
 		return copy(b, d.body), d.from, nil
@@ -147,7 +147,7 @@ func (l *impairedSocket) SetDeadline(t time.Time) error { return l.SetReadDeadli
 
 // SetReadDeadline implements net.PacketConn.
 func (l *impairedSocket) SetReadDeadline(t time.Time) error {
-	l.expiry.Set(t)
+	l.readDeadline.Set(t)
 	return nil
 }
 
@@ -162,10 +162,10 @@ func (l *impairedSocket) Close() error {
 		return net.ErrClosed
 	}
 	l.closed = true
-	err := l.now.Close()
+	err := l.current.Close()
 	l.mu.Unlock()
 	close(l.closing)
-	l.expiry.Set(time.Time{})
+	l.readDeadline.Set(time.Time{})
 	l.readers.Wait()
 	return err
 }

@@ -28,7 +28,7 @@ func steadyLinks(t *testing.T) (*netem.Emulator, *measure.Clock) {
 func pair(t *testing.T, n *netem.Emulator, clock *measure.Clock, p *network.Profile) (*impairedSocket, *net.UDPConn, *receiveTimes) {
 	t.Helper()
 	arrived := &receiveTimes{}
-	m := &clientNet{clock: clock, times: arrived, impairment: n.Of(p, 0, 0, 0)}
+	m := &clientNet{clock: clock, times: arrived, impairment: n.NewImpairment(p, 0, 0, 0)}
 	c, err := m.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	l, ok := c.(*impairedSocket)

@@ -47,12 +47,12 @@ type LeanClient struct {
 	path       *clientPath // the socket and address that it goes by
 	closed     bool
 
-	connected chan struct{}
-	at        time.Duration
-	failed    chan struct{}
-	once      sync.Once // closes connected
-	end       sync.Once // closes failed
-	err       error
+	connected   chan struct{}
+	at          time.Duration
+	failed      chan struct{}
+	connectOnce sync.Once // closes connected
+	failOnce    sync.Once // closes failed
+	err         error
 }
 
 // newEar makes an ear of so many sections, behind a simulated network unless l
@@ -65,7 +65,7 @@ func (c *Crowd) NewClient(sections int, l *netem.Impairment, account *measure.Li
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
 	if l != nil {
-		e.nacks = &nackTracker{count: c.recovery}
+		e.nacks = &nackTracker{counter: c.recovery}
 	}
 	return e
 }
@@ -226,7 +226,7 @@ func (e *LeanClient) Close() error {
 	if e.client != nil {
 		e.client.Close()
 	}
-	e.end.Do(func() {
+	e.failOnce.Do(func() {
 		e.err = lite.ErrClosed
 		close(e.failed)
 	})
@@ -272,7 +272,7 @@ func (e *LeanClient) prefetch(step int) {
 
 // Ready implements lite.ClientEvents.
 func (e *leanClientEvents) Ready(*lite.Client) {
-	e.once.Do(func() {
+	e.connectOnce.Do(func() {
 		e.at = e.crowd.clock.Now()
 		close(e.connected)
 	})
@@ -331,7 +331,7 @@ func (e *leanClientEvents) Refused(_ *lite.Client, reason error, _ time.Time) {
 
 // Closed implements lite.ClientEvents.
 func (e *leanClientEvents) Closed(_ *lite.Client, reason error) {
-	e.end.Do(func() {
+	e.failOnce.Do(func() {
 		e.err = reason
 		close(e.failed)
 	})

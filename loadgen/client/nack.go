@@ -25,15 +25,17 @@ const (
 
 // recovery counts what listeners asked for again and then got. It is safe for
 // concurrent use.
-type NACKCounter struct{ asked, recovered atomic.Uint64 }
+type NACKCounter struct{ requested, recovered atomic.Uint64 }
 
 // counts is how many packets were asked for again, and how many of them came.
-func (r *NACKCounter) Counts() (asked, recovered uint64) { return r.asked.Load(), r.recovered.Load() }
+func (r *NACKCounter) Counts() (asked, recovered uint64) {
+	return r.requested.Load(), r.recovered.Load()
+}
 
 // nacks is what an ear misses of its sections, to ask for it again. It is safe
 // for concurrent use.
 type nackTracker struct {
-	count *NACKCounter
+	counter *NACKCounter
 
 	mu       sync.Mutex
 	sections []sourceLosses
@@ -41,16 +43,16 @@ type nackTracker struct {
 
 // misses is the packets that one source has left out so far.
 type sourceLosses struct {
-	ssrc    uint32
-	begun   bool
-	highest uint64 // index of the latest packet: rollover count and sequence number
-	missing []missingPacket
-	full    time.Duration // when all that is missing was last asked for
+	ssrc            uint32
+	started         bool
+	highest         uint64 // index of the latest packet: rollover count and sequence number
+	missing         []missingPacket
+	lastFullRequest time.Duration // when all that is missing was last asked for
 }
 
 type missingPacket struct {
-	index uint64
-	asked bool
+	index     uint64
+	requested bool
 }
 
 // received enters a packet and returns the sequence numbers to ask for, most
@@ -62,8 +64,8 @@ func (n *nackTracker) receive(section int, ssrc uint32, sequence uint16, at time
 		n.sections = append(n.sections, sourceLosses{})
 	}
 	m := &n.sections[section]
-	if !m.begun || m.ssrc != ssrc {
-		*m = sourceLosses{ssrc: ssrc, begun: true, highest: 1<<16 | uint64(sequence), full: at}
+	if !m.started || m.ssrc != ssrc {
+		*m = sourceLosses{ssrc: ssrc, started: true, highest: 1<<16 | uint64(sequence), lastFullRequest: at}
 		return nil
 	}
 	index := m.highest + uint64(int64(int16(sequence-uint16(m.highest))))
@@ -88,8 +90,8 @@ func (n *nackTracker) recover(m *sourceLosses, index uint64) {
 		if w.index != index {
 			continue
 		}
-		if w.asked {
-			n.count.recovered.Add(1)
+		if w.requested {
+			n.counter.recovered.Add(1)
 		}
 		m.missing = append(m.missing[:i], m.missing[i+1:]...)
 		return
@@ -98,20 +100,20 @@ func (n *nackTracker) recover(m *sourceLosses, index uint64) {
 
 // ask is what has not been asked for yet and, when it is time to, what has.
 func (n *nackTracker) request(m *sourceLosses, at time.Duration) (sequences []uint16) {
-	all := at-m.full > nackRetry
+	all := at-m.lastFullRequest > nackRetry
 	for i := range m.missing {
 		w := &m.missing[i]
-		if time.Duration(m.highest-w.index)*measure.BinLength >= nackMaxAge || w.asked && !all {
+		if time.Duration(m.highest-w.index)*measure.BinLength >= nackMaxAge || w.requested && !all {
 			continue
 		}
-		if !w.asked {
-			w.asked = true
-			n.count.asked.Add(1)
+		if !w.requested {
+			w.requested = true
+			n.counter.requested.Add(1)
 		}
 		sequences = append(sequences, uint16(w.index))
 	}
 	if all && len(sequences) > 0 {
-		m.full = at
+		m.lastFullRequest = at
 	}
 	return sequences
 }

@@ -21,7 +21,7 @@ func hears(n *nackTracker, at *time.Duration, sequences ...uint16) (asked [][]ui
 }
 
 func TestWhatIsMissingIsAskedForAtOnceAndAgainAfterAWhile(t *testing.T) {
-	n := &nackTracker{count: &NACKCounter{}}
+	n := &nackTracker{counter: &NACKCounter{}}
 	var at time.Duration
 	asked := hears(n, &at, 65530, 65531, 65534, 65535, 0, 3, 4, 5, 6)
 	assert.Equal(t, [][]uint16{
@@ -30,17 +30,17 @@ func TestWhatIsMissingIsAskedForAtOnceAndAgainAfterAWhile(t *testing.T) {
 		{65532, 65533, 1, 2}, // all of it, over 100 ms after the beginning
 		nil, nil,
 	}, asked)
-	assert.EqualValues(t, 4, n.count.asked.Load(), "each counts once")
+	assert.EqualValues(t, 4, n.counter.requested.Load(), "each counts once")
 
 	assert.Nil(t, n.receive(0, 1, 65533, at), "it has come")
 	assert.Nil(t, n.receive(0, 1, 65533, at), "twice")
 	assert.Nil(t, n.receive(0, 1, 2, at))
-	assert.EqualValues(t, 2, n.count.recovered.Load())
+	assert.EqualValues(t, 2, n.counter.recovered.Load())
 	assert.Equal(t, [][]uint16{nil, nil, nil, {65532, 1}}, hears(n, &at, 7, 8, 9, 10))
 }
 
 func TestWhatWouldComeTooLateIsNotAskedFor(t *testing.T) {
-	n := &nackTracker{count: &NACKCounter{}}
+	n := &nackTracker{counter: &NACKCounter{}}
 	var at time.Duration
 	hears(n, &at, 10)
 	at += 3 * time.Second
@@ -54,11 +54,11 @@ func TestWhatWouldComeTooLateIsNotAskedFor(t *testing.T) {
 	}
 	assert.Equal(t, [][]uint16{nil, nil, nil, nil, nil, nil}, hears(n, &at, 205, 206, 207, 208, 209, 210), "it gives up")
 	assert.Nil(t, n.receive(0, 1, 159, at))
-	assert.EqualValues(t, 1, n.count.recovered.Load(), "one that is late is recovered still")
+	assert.EqualValues(t, 1, n.counter.recovered.Load(), "one that is late is recovered still")
 }
 
 func TestASourceBeginsAnew(t *testing.T) {
-	n := &nackTracker{count: &NACKCounter{}}
+	n := &nackTracker{counter: &NACKCounter{}}
 	var at time.Duration
 	hears(n, &at, 10, 12)
 	assert.Nil(t, n.receive(0, 2, 5000, at), "another source in the section")
@@ -89,7 +89,7 @@ func TestARequestIsACompoundPacketThatNamesWhatIsMissing(t *testing.T) {
 // is asked for, and nothing is recovered that was not.
 func TestOnlyWhatHasNotComeIsAskedFor(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		n := &nackTracker{count: &NACKCounter{}}
+		n := &nackTracker{counter: &NACKCounter{}}
 		var at time.Duration
 		first := uint16(rapid.IntRange(0, 65535).Draw(rt, "first"))
 		come := map[uint16]bool{}
@@ -117,13 +117,13 @@ func TestOnlyWhatHasNotComeIsAskedFor(t *testing.T) {
 				held = held[1:]
 			}
 		}
-		require.EqualValues(rt, len(asked), n.count.asked.Load())
+		require.EqualValues(rt, len(asked), n.counter.requested.Load())
 		got := 0
 		for a := range asked {
 			if come[a] {
 				got++
 			}
 		}
-		require.LessOrEqual(rt, n.count.recovered.Load(), uint64(got))
+		require.LessOrEqual(rt, n.counter.recovered.Load(), uint64(got))
 	})
 }

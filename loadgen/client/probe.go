@@ -32,11 +32,11 @@ type Probe struct {
 	nacks   *nackTracker // behind a simulated network: what is to be asked for again
 	own     uint32       // the SSRC that it asks from
 
-	connected chan struct{}
-	once      sync.Once
-	at        time.Duration // when the DTLS handshake was complete
-	failed    chan struct{}
-	failOnce  sync.Once
+	connected   chan struct{}
+	connectOnce sync.Once
+	at          time.Duration // when the DTLS handshake was complete
+	failed      chan struct{}
+	failOnce    sync.Once
 
 	unstamped atomic.Uint64 // packets whose receive time was lost
 	readers   sync.WaitGroup
@@ -56,7 +56,7 @@ func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFun
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
 	if l != nil {
-		e.nacks, e.own = &nackTracker{count: s.recovery}, rand.Uint32()|1
+		e.nacks, e.own = &nackTracker{counter: s.recovery}, rand.Uint32()|1
 	}
 	for range sections {
 		if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{
@@ -114,7 +114,7 @@ func (e *Probe) watchDTLS() {
 	if all := e.pc.GetTransceivers(); len(all) > 0 {
 		all[0].Receiver().Transport().OnStateChange(func(state webrtc.DTLSTransportState) {
 			if state == webrtc.DTLSTransportStateConnected {
-				e.once.Do(func() {
+				e.connectOnce.Do(func() {
 					e.at = e.clock.Now()
 					close(e.connected)
 				})

@@ -21,11 +21,11 @@ type Publisher struct {
 	pc    *webrtc.PeerConnection
 	track *opusTrack
 
-	connected chan struct{}
-	once      sync.Once
-	failed    chan struct{}
-	failOnce  sync.Once
-	drained   sync.WaitGroup // reads the sender's RTCP
+	connected   chan struct{}
+	connectOnce sync.Once
+	failed      chan struct{}
+	failOnce    sync.Once
+	rtcpReader  sync.WaitGroup // reads the sender's RTCP
 }
 
 // newMic makes a mic, behind a simulated network unless l is nil.
@@ -44,13 +44,13 @@ func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		switch state {
 		case webrtc.PeerConnectionStateConnected:
-			m.once.Do(func() { close(m.connected) })
+			m.connectOnce.Do(func() { close(m.connected) })
 		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
 			m.failOnce.Do(func() { close(m.failed) })
 		}
 	})
 	// Pion's interceptors see RTCP only while somebody reads it.
-	m.drained.Go(func() {
+	m.rtcpReader.Go(func() {
 		b := make([]byte, 1500)
 		for {
 			if _, _, err := transceiver.Sender().Read(b); err != nil {
@@ -87,7 +87,7 @@ func (m *Publisher) Wait(ctx context.Context) error {
 
 func (m *Publisher) Close() error {
 	err := m.pc.Close()
-	m.drained.Wait()
+	m.rtcpReader.Wait()
 	return err
 }
 

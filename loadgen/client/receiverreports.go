@@ -38,10 +38,10 @@ type sourceReception struct {
 	receivedBefore uint64 // at the last report
 	transit        time.Duration
 	jitter         float64 // in units of the RTP clock
-	begun          bool
+	started        bool
 	lastSR         uint32 // the middle of the last sender report's NTP time
 	lastSRAt       time.Duration
-	senderHas      bool
+	haveSR         bool
 }
 
 // received enters a packet with its rollover count and sequence number.
@@ -56,8 +56,8 @@ func (r *receiverReports) receive(section int, ssrc uint32, index uint64, timest
 	}
 	s := &r.sections[section]
 	transit := at - time.Duration(timestamp)*measure.BinLength/measure.SamplesPerBin
-	if !s.begun || s.ssrc != ssrc {
-		*s = sourceReception{ssrc: ssrc, first: index, highest: index, begun: true, transit: transit}
+	if !s.started || s.ssrc != ssrc {
+		*s = sourceReception{ssrc: ssrc, first: index, highest: index, started: true, transit: transit}
 	}
 	s.received++
 	s.highest = max(s.highest, index)
@@ -82,7 +82,7 @@ func (r *receiverReports) handleRTCP(packet []byte, at time.Duration) {
 		}
 		for i := range r.sections {
 			if s := &r.sections[i]; s.ssrc == sr.SSRC {
-				s.lastSR, s.lastSRAt, s.senderHas = uint32(sr.NTPTime>>16), at, true
+				s.lastSR, s.lastSRAt, s.haveSR = uint32(sr.NTPTime>>16), at, true
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func (r *receiverReports) build(now time.Duration) ([]byte, error) {
 	report := &rtcp.ReceiverReport{SSRC: r.own()}
 	for i := range r.sections {
 		s := &r.sections[i]
-		if !s.begun {
+		if !s.started {
 			continue
 		}
 		expected := s.highest - s.first + 1
@@ -126,7 +126,7 @@ func (r *receiverReports) build(now time.Duration) ([]byte, error) {
 		if expected > s.received {
 			block.TotalLost = uint32(min(expected-s.received, 1<<23-1))
 		}
-		if s.senderHas {
+		if s.haveSR {
 			block.LastSenderReport = s.lastSR
 			block.Delay = uint32((now - s.lastSRAt).Seconds() * 65536)
 		}

@@ -23,25 +23,25 @@ const (
 type sendBatch struct {
 	conn udpbatch.Conn
 
-	mu       sync.Mutex
-	opened   bool
-	messages [sendBatchLength]udpbatch.Message
-	bodies   [sendBatchLength * sendBatchPacket]byte
-	n        int
+	mu        sync.Mutex
+	gathering bool
+	messages  [sendBatchLength]udpbatch.Message
+	bodies    [sendBatchLength * sendBatchPacket]byte
+	count     int
 }
 
 // open begins to gather.
 func (o *sendBatch) open() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.opened = true
+	o.gathering = true
 }
 
 // close sends what there is, and gathers no more.
 func (o *sendBatch) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.opened = false
+	o.gathering = false
 	o.flush()
 }
 
@@ -52,25 +52,25 @@ func (o *sendBatch) add(m udpbatch.Message) bool {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.opened {
+	if !o.gathering {
 		return false
 	}
-	if o.n == sendBatchLength {
+	if o.count == sendBatchLength {
 		o.flush()
 	}
-	body := o.bodies[o.n*sendBatchPacket:][:len(m.Buf):sendBatchPacket]
+	body := o.bodies[o.count*sendBatchPacket:][:len(m.Buf):sendBatchPacket]
 	copy(body, m.Buf)
 	m.Buf = body
-	o.messages[o.n] = m
-	o.n++
+	o.messages[o.count] = m
+	o.count++
 	return true
 }
 
 // flush sends what there is. What the socket does not take is lost, as datagrams
 // are. o.mu is held.
 func (o *sendBatch) flush() {
-	if o.n > 0 {
-		_, _ = o.conn.WriteBatch(o.messages[:o.n])
-		o.n = 0
+	if o.count > 0 {
+		_, _ = o.conn.WriteBatch(o.messages[:o.count])
+		o.count = 0
 	}
 }

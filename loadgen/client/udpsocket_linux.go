@@ -15,7 +15,7 @@ const controlSize = 128
 // prepare asks the kernel for the receive time of each packet
 // (SO_TIMESTAMPNS) and for the count of those that it dropped because the
 // socket's buffer was full (SO_RXQ_OVFL).
-func prepare(c *net.UDPConn) error {
+func enableTimestamps(c *net.UDPConn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("open socket for options: %w", err)

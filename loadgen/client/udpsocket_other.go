@@ -8,6 +8,6 @@ import "net"
 // can't be seen.
 const controlSize = 0
 
-func prepare(*net.UDPConn) error { return nil }
+func enableTimestamps(*net.UDPConn) error { return nil }
 
 func readControl([]byte) (wall int64, dropped uint32) { return 0, 0 }

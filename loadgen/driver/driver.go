@@ -32,7 +32,7 @@ type RoomClient interface {
 	// Name is what the server calls the room.
 	Name() string
 	// Enter brings a person in.
-	Enter(ctx context.Context, name string, role scenario.Role) (Participant, error)
+	Join(ctx context.Context, name string, role scenario.Role) (Participant, error)
 	// Act has the room's moderator, or the person themselves, do something to
 	// the person's visit. It returns when the server has acknowledged it.
 	Act(ctx context.Context, verb scenario.Verb, who Participant) error
@@ -50,7 +50,7 @@ type Participant interface {
 	// Leave ends the visit and returns when the server has acknowledged it.
 	Leave(ctx context.Context) error
 	// Gone is closed when the visit has ended, by whichever side.
-	Gone() <-chan struct{}
+	Done() <-chan struct{}
 }
 
 // A Media is which of a visit's sessions is meant.

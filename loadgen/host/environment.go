@@ -29,22 +29,22 @@ type Environment struct {
 }
 
 // told are the modules whose versions matter to what is measured.
-var told = []string{
+var reportedModules = []string{
 	"github.com/pion/webrtc/v4", "github.com/pion/dtls/v3", "github.com/pion/srtp/v3", "github.com/pion/ice/v4", "github.com/pion/opus",
 }
 
 // Here is where this process runs.
-func Here() Environment {
+func CurrentEnvironment() Environment {
 	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Modules: map[string]string{}}
 	e.Hostname, _ = os.Hostname()
-	e.machine()
+	e.addMachine()
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return e
 	}
 	e.Version = info.Main.Version
 	for _, m := range info.Deps {
-		if slices.Contains(told, m.Path) {
+		if slices.Contains(reportedModules, m.Path) {
 			e.Modules[m.Path] = m.Version
 		}
 	}

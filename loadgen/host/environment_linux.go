@@ -7,7 +7,7 @@ import (
 
 // machine fills in what the system tells of the machine; what it does not stays
 // empty.
-func (e *Environment) machine() {
+func (e *Environment) addMachine() {
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
 		e.Kernel = unix.ByteSliceToString(name.Release[:])

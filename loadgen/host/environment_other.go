@@ -3,4 +3,4 @@
 package host
 
 // machine fills in what the system tells of the machine: nothing, here.
-func (e *Environment) machine() {}
+func (e *Environment) addMachine() {}

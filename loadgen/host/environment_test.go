@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheEnvironmentSaysWhereTheRunTookPlace(t *testing.T) {
-	e := Here()
+	e := CurrentEnvironment()
 	assert.Equal(t, runtime.GOOS, e.OS)
 	assert.Equal(t, runtime.Version(), e.Go)
 	assert.Positive(t, e.CPUs)

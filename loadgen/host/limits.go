@@ -10,12 +10,12 @@ type Limits struct {
 	Cores int
 	// Buffer is the largest receive buffer, of those that the crowd asks for, that
 	// the system allows a socket, in bytes. 0 if it is the system's default.
-	Buffer int
+	ReceiveBuffer int
 }
 
 // ThisMachine is what this process may use.
-func ThisMachine() Limits {
-	m := Limits{Cores: runtime.GOMAXPROCS(0), Buffer: ReceiveBuffer()}
+func CurrentLimits() Limits {
+	m := Limits{Cores: runtime.GOMAXPROCS(0), ReceiveBuffer: ReceiveBuffer()}
 	m.Files, _ = openFiles()
 	return m
 }

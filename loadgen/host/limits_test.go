@@ -7,9 +7,9 @@ import (
 )
 
 func TestThisMachineIsWhatThisProcessMayUse(t *testing.T) {
-	m := ThisMachine()
+	m := CurrentLimits()
 	assert.Positive(t, m.Cores)
-	assert.Contains(t, buffers, m.Buffer)
+	assert.Contains(t, receiveBufferSizes, m.ReceiveBuffer)
 	if limit, ok := openFiles(); ok {
 		assert.Equal(t, limit, m.Files)
 	}

@@ -24,17 +24,17 @@ type Impairment struct {
 
 // send takes a packet of a client on its way to the server.
 func (l *Impairment) Send(b []byte, to netip.AddrPort, from Endpoint) {
-	l.pass(l.up, DelayedPacket{At: l.emulator.clock.Now(), Up: true, Body: b, Peer: to, to: from})
+	l.enqueue(l.up, DelayedPacket{At: l.emulator.clock.Now(), Up: true, Body: b, Peer: to, to: from})
 }
 
 // receive takes a packet of the server, which the kernel received at a time, on
 // its way to the client.
 func (l *Impairment) Receive(b []byte, from netip.AddrPort, at time.Duration, to Endpoint) {
-	l.pass(l.down, DelayedPacket{At: at, Body: b, Peer: from, to: to})
+	l.enqueue(l.down, DelayedPacket{At: at, Body: b, Peer: from, to: to})
 }
 
-func (l *Impairment) pass(path *network.Path, p DelayedPacket) {
-	if begun, steady := l.emulator.since(p.At); steady && l.profile.Out(begun) {
+func (l *Impairment) enqueue(path *network.Path, p DelayedPacket) {
+	if begun, steady := l.emulator.sinceSteady(p.At); steady && l.profile.Out(begun) {
 		return
 	}
 	l.mu.Lock()
@@ -44,16 +44,16 @@ func (l *Impairment) pass(path *network.Path, p DelayedPacket) {
 		return
 	}
 	p.At = arrives
-	l.queue.keep(p)
+	l.queue.add(p)
 }
 
 // moved reports how a client's move to another address went.
-func (l *Impairment) Moved(err error) { l.emulator.problem("rebind", err) }
+func (l *Impairment) ReportRebind(err error) { l.emulator.report("rebind", err) }
 
 // rebinds is how many times the address of the person's clients should have
 // changed by now.
 func (l *Impairment) Rebinds() int {
-	since, steady := l.emulator.since(l.emulator.clock.Now())
+	since, steady := l.emulator.sinceSteady(l.emulator.clock.Now())
 	if !steady || len(l.profile.Rebinds) == 0 {
 		return 0
 	}
@@ -62,17 +62,17 @@ func (l *Impairment) Rebinds() int {
 
 // newLinks makes a run's links. problem and late are called from any goroutine.
 func NewEmulator(clock *measure.Clock, seed int64, problem func(doing string, err error), late func(time.Duration)) *Emulator {
-	return &Emulator{clock: clock, seed: seed, problem: problem, late: late}
+	return &Emulator{clock: clock, seed: seed, report: problem, late: late}
 }
 
 // links makes the links of a run, and holds the relays that they share. Close
 // ends them.
 type Emulator struct {
-	clock   *measure.Clock
-	problem func(doing string, err error) // takes what went wrong without ending the run
-	seed    int64
-	steady  atomic.Int64 // when the arrivals were over, on the run's clock; 0 is not yet
-	late    func(time.Duration)
+	clock  *measure.Clock
+	report func(doing string, err error) // takes what went wrong without ending the run
+	seed   int64
+	steady atomic.Int64 // when the arrivals were over, on the run's clock; 0 is not yet
+	late   func(time.Duration)
 
 	mu     sync.Mutex
 	queues []*delayQueue // as many as are of use, from the first link on
@@ -84,7 +84,7 @@ func (n *Emulator) BeginSteady(at time.Duration) { n.steady.Store(int64(at)) }
 
 // of makes the link of a person, who is the given one of their group and room;
 // nil if they have no simulated network.
-func (n *Emulator) Of(p *network.Profile, hall, group, person int) *Impairment {
+func (n *Emulator) NewImpairment(p *network.Profile, hall, group, person int) *Impairment {
 	if p == nil {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (n *Emulator) Of(p *network.Profile, hall, group, person int) *Impairment {
 }
 
 // since is how long ago the arrivals were over; false if they are not.
-func (n *Emulator) since(t time.Duration) (time.Duration, bool) {
+func (n *Emulator) sinceSteady(t time.Duration) (time.Duration, bool) {
 	steady := time.Duration(n.steady.Load())
 	return t - steady, steady != 0
 }

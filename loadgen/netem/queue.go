@@ -10,7 +10,7 @@ import (
 )
 
 // bodySize is room for a packet of the network's usual MTU.
-const bodySize = 1500
+const packetSize = 1500
 
 // A parcel is a packet on its way through somebody's simulated network.
 type DelayedPacket struct {
@@ -34,11 +34,11 @@ type delayQueue struct {
 	clock *measure.Clock
 	late  func(time.Duration) // how late a packet to the server went out
 
-	mu     sync.Mutex
-	bound  packetHeap
-	order  uint64
-	spare  [][]byte // bodies to be used again
-	closed bool
+	mu      sync.Mutex
+	packets packetHeap
+	order   uint64
+	free    [][]byte // bodies to be used again
+	closed  bool
 
 	wake chan struct{} // of one place: there is a parcel sooner than all others
 	done sync.WaitGroup
@@ -51,29 +51,29 @@ func newDelayQueue(clock *measure.Clock, late func(time.Duration)) *delayQueue {
 }
 
 // keep takes a parcel, and a copy of its body.
-func (r *delayQueue) keep(p DelayedPacket) {
+func (r *delayQueue) add(p DelayedPacket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return
 	}
-	p.Body = append(r.body(), p.Body...)
+	p.Body = append(r.newBody(), p.Body...)
 	p.order = r.order
 	r.order++
-	heap.Push(&r.bound, p)
-	if r.bound[0].order == p.order {
+	heap.Push(&r.packets, p)
+	if r.packets[0].order == p.order {
 		r.signal()
 	}
 }
 
 // body is an empty buffer for a packet.
-func (r *delayQueue) body() []byte {
-	if n := len(r.spare); n > 0 {
-		b := r.spare[n-1]
-		r.spare = r.spare[:n-1]
+func (r *delayQueue) newBody() []byte {
+	if n := len(r.free); n > 0 {
+		b := r.free[n-1]
+		r.free = r.free[:n-1]
 		return b
 	}
-	return make([]byte, 0, bodySize)
+	return make([]byte, 0, packetSize)
 }
 
 func (r *delayQueue) signal() {
@@ -118,7 +118,7 @@ func (r *delayQueue) take(done []DelayedPacket) (due []DelayedPacket, wait time.
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range done {
-		r.spare = append(r.spare, done[i].Body[:0])
+		r.free = append(r.free, done[i].Body[:0])
 	}
 	clear(done)
 	due = done[:0]
@@ -126,20 +126,20 @@ func (r *delayQueue) take(done []DelayedPacket) (due []DelayedPacket, wait time.
 		return due, 0, false
 	}
 	now := r.clock.Now()
-	for len(r.bound) > 0 && r.bound[0].At <= now {
-		due = append(due, heap.Pop(&r.bound).(DelayedPacket))
+	for len(r.packets) > 0 && r.packets[0].At <= now {
+		due = append(due, heap.Pop(&r.packets).(DelayedPacket))
 	}
-	if len(r.bound) == 0 {
+	if len(r.packets) == 0 {
 		return due, time.Hour, true
 	}
-	return due, r.bound[0].At - now, true
+	return due, r.packets[0].At - now, true
 }
 
 // Close ends the relay and waits for its goroutine.
 func (r *delayQueue) Close() {
 	r.mu.Lock()
 	r.closed = true
-	r.bound = nil
+	r.packets = nil
 	r.signal()
 	r.mu.Unlock()
 	r.done.Wait()

@@ -13,7 +13,7 @@ import (
 )
 
 // A mailbox is an addressee that notes what arrives, and when.
-type mailbox struct {
+type testEndpoint struct {
 	clock *measure.Clock
 	got   chan delivery
 }
@@ -25,15 +25,15 @@ type delivery struct {
 	at, now time.Duration
 }
 
-func newMailbox(clock *measure.Clock) *mailbox {
-	return &mailbox{clock: clock, got: make(chan delivery, 1000)}
+func newTestEndpoint(clock *measure.Clock) *testEndpoint {
+	return &testEndpoint{clock: clock, got: make(chan delivery, 1000)}
 }
 
-func (m *mailbox) Deliver(p *DelayedPacket) {
+func (m *testEndpoint) Deliver(p *DelayedPacket) {
 	m.got <- delivery{string(p.Body), p.Peer, p.Up, p.At, m.clock.Now()}
 }
 
-func (m *mailbox) take(t *testing.T, n int) (got []delivery) {
+func (m *testEndpoint) take(t *testing.T, n int) (got []delivery) {
 	t.Helper()
 	for range n {
 		select {
@@ -51,14 +51,14 @@ func TestARelayHandsOverInTheOrderOfTimeAndNothingTooSoon(t *testing.T) {
 	late := make(chan time.Duration, 10)
 	r := newDelayQueue(clock, func(d time.Duration) { late <- d })
 	defer r.Close()
-	m := newMailbox(clock)
+	m := newTestEndpoint(clock)
 	body := []byte("c")
 	start := clock.Now()
-	r.keep(DelayedPacket{At: start + 60*time.Millisecond, Body: body, to: m})
+	r.add(DelayedPacket{At: start + 60*time.Millisecond, Body: body, to: m})
 	body[0] = 'x' // it was copied
-	r.keep(DelayedPacket{At: start + 30*time.Millisecond, Body: []byte("a"), to: m, Up: true})
-	r.keep(DelayedPacket{At: start + 60*time.Millisecond, Body: []byte("d"), to: m})
-	r.keep(DelayedPacket{At: start + 40*time.Millisecond, Body: []byte("b"), to: m})
+	r.add(DelayedPacket{At: start + 30*time.Millisecond, Body: []byte("a"), to: m, Up: true})
+	r.add(DelayedPacket{At: start + 60*time.Millisecond, Body: []byte("d"), to: m})
+	r.add(DelayedPacket{At: start + 40*time.Millisecond, Body: []byte("b"), to: m})
 	text := ""
 	for _, d := range m.take(t, 4) {
 		text += d.body
@@ -72,15 +72,15 @@ func TestARelayHandsOverInTheOrderOfTimeAndNothingTooSoon(t *testing.T) {
 func TestAClosedRelayHandsNothingOver(t *testing.T) {
 	clock := measure.NewClock()
 	r := newDelayQueue(clock, func(time.Duration) {})
-	m := newMailbox(clock)
-	r.keep(DelayedPacket{At: clock.Now() + time.Hour, Body: []byte("a"), to: m})
+	m := newTestEndpoint(clock)
+	r.add(DelayedPacket{At: clock.Now() + time.Hour, Body: []byte("a"), to: m})
 	r.Close()
-	r.keep(DelayedPacket{At: clock.Now(), Body: []byte("b"), to: m})
+	r.add(DelayedPacket{At: clock.Now(), Body: []byte("b"), to: m})
 	assert.Empty(t, m.got)
 }
 
 // testLinks are the links of a run whose arrivals are over.
-func testLinks(t *testing.T) *Emulator {
+func testEmulator(t *testing.T) *Emulator {
 	n := NewEmulator(measure.NewClock(), 7, func(doing string, err error) { assert.NoError(t, err, doing) }, func(time.Duration) {})
 	n.BeginSteady(n.clock.Now() | 1)
 	t.Cleanup(n.Close)
@@ -88,9 +88,9 @@ func testLinks(t *testing.T) *Emulator {
 }
 
 func TestALinkDelaysEachDirectionAsItsProfileSays(t *testing.T) {
-	n := testLinks(t)
-	l := n.Of(&network.Profile{Name: "x", Up: network.Direction{Delay: 30 * time.Millisecond}, Down: network.Direction{Delay: 70 * time.Millisecond}}, 0, 0, 0)
-	m := newMailbox(n.clock)
+	n := testEmulator(t)
+	l := n.NewImpairment(&network.Profile{Name: "x", Up: network.Direction{Delay: 30 * time.Millisecond}, Down: network.Direction{Delay: 70 * time.Millisecond}}, 0, 0, 0)
+	m := newTestEndpoint(n.clock)
 	server := netip.MustParseAddrPort("127.0.0.1:9")
 	before := n.clock.Now()
 	l.Send([]byte("up"), server, m)
@@ -105,9 +105,9 @@ func TestALinkDelaysEachDirectionAsItsProfileSays(t *testing.T) {
 }
 
 func TestNothingPassesDuringAnOutage(t *testing.T) {
-	n := testLinks(t)
-	l := n.Of(&network.Profile{Name: "x", Outages: []network.Outage{{At: time.Hour, For: time.Hour}}}, 0, 0, 0)
-	m := newMailbox(n.clock)
+	n := testEmulator(t)
+	l := n.NewImpairment(&network.Profile{Name: "x", Outages: []network.Outage{{At: time.Hour, For: time.Hour}}}, 0, 0, 0)
+	m := newTestEndpoint(n.clock)
 	steady := time.Duration(n.steady.Load())
 	for _, at := range []time.Duration{0, 59 * time.Minute, time.Hour, 119 * time.Minute} {
 		l.Receive([]byte("x"), netip.AddrPort{}, steady+at-2*time.Hour, m)
@@ -129,12 +129,12 @@ func TestEverybodysNetworkIsTheirOwnAndTheSameAgain(t *testing.T) {
 		}
 		return all
 	}
-	n, again := testLinks(t), testLinks(t)
+	n, again := testEmulator(t), testEmulator(t)
 	seen := map[string]bool{}
 	for hall := range 2 {
 		for group := range 2 {
 			for person := range 2 {
-				a, b := n.Of(p, hall, group, person), again.Of(p, hall, group, person)
+				a, b := n.NewImpairment(p, hall, group, person), again.NewImpairment(p, hall, group, person)
 				for _, pair := range [][2]*network.Path{{a.up, b.up}, {a.down, b.down}} {
 					one := fates(pair[0])
 					require.Equal(t, one, fates(pair[1]))
@@ -148,5 +148,5 @@ func TestEverybodysNetworkIsTheirOwnAndTheSameAgain(t *testing.T) {
 		}
 	}
 	assert.Len(t, seen, 16)
-	assert.Nil(t, n.Of(nil, 0, 0, 0), "nobody else has one")
+	assert.Nil(t, n.NewImpairment(nil, 0, 0, 0), "nobody else has one")
 }

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // about is what is known of a run beforehand.
 func about() *loadgen.Result {
-	return &loadgen.Result{Scenario: "a room", Driver: "earshot", Target: "http://127.0.0.1:1", Rooms: 1, Speakers: 1, Seats: 100, Environment: host.Here()}
+	return &loadgen.Result{Scenario: "a room", Driver: "earshot", Target: "http://127.0.0.1:1", Rooms: 1, Speakers: 1, Seats: 100, Environment: host.CurrentEnvironment()}
 }
 
 // snapshot is a run after so many seconds, with one of every metric that is

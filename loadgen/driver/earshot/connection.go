@@ -28,27 +28,27 @@ const (
 // most. After that one goroutine reads, and hands the answers to who waits for
 // them.
 type connection struct {
-	conn   *websocket.Conn
-	driver *Driver
-	member string
-	hello  wire.Hello
-	room   string
-	key    string        // to resume with
-	lapsed atomic.Uint64 // guests who did not come, as far as a host was told
-	rev    uint64        // the last change of the stage that was told with the room
+	conn      *websocket.Conn
+	driver    *Driver
+	member    string
+	helloSent wire.Hello
+	room      string
+	resumeKey string        // to resume with
+	noShows   atomic.Uint64 // guests who did not come, as far as a host was told
+	revision  uint64        // the last change of the stage that was told with the room
 
-	entering bool        // nobody else has the session yet
-	taken    atomic.Bool // there is somebody who reads, or has read
+	joining bool        // nobody else has the session yet
+	reading atomic.Bool // there is somebody who reads, or has read
 
 	mu       sync.Mutex
-	writing  sync.Mutex
-	last     int
-	waiting  map[string]chan wire.ServerMessage
+	writeMu  sync.Mutex
+	lastID   int
+	pending  map[string]chan wire.ServerMessage
 	reason   wire.GoodbyeReason
 	presence []byte // the last presence that was told, as it came; nil: none
 	closed   bool
 
-	gone   chan struct{}
+	done   chan struct{}
 	reader sync.WaitGroup
 }
 
@@ -61,33 +61,33 @@ func dial(ctx context.Context, d *Driver) (*connection, error) {
 		return nil, fmt.Errorf("open the WebSocket: %w: %w", driver.ErrUnreachable, err)
 	}
 	conn.SetReadLimit(wire.MaxMessage)
-	return &connection{conn: conn, driver: d, entering: true, waiting: map[string]chan wire.ServerMessage{}, gone: make(chan struct{})}, nil
+	return &connection{conn: conn, driver: d, joining: true, pending: map[string]chan wire.ServerMessage{}, done: make(chan struct{})}, nil
 }
 
 // attend has the session read from now on, unless it is read already.
-func (s *connection) attend() {
-	if s.taken.CompareAndSwap(false, true) {
-		s.begin()
+func (s *connection) startReading() {
+	if s.reading.CompareAndSwap(false, true) {
+		s.startReader()
 	}
 }
 
 // begin starts the session's reader, for whoever has taken the reading.
-func (s *connection) begin() {
+func (s *connection) startReader() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		close(s.gone)
+		close(s.done)
 		return
 	}
-	s.reader.Go(s.read)
+	s.reader.Go(s.readLoop)
 }
 
 // join says hello and joins a room.
 func (s *connection) join(ctx context.Context, room, name string, role wire.Role, token string) error {
-	if err := s.greet(ctx, wire.Hello{Version: wire.Version, Token: token, Name: name}); err != nil {
+	if err := s.sendHello(ctx, wire.Hello{Version: wire.Version, Token: token, Name: name}); err != nil {
 		return err
 	}
-	answer, err := s.ask(ctx, func(id string) wire.Message {
+	answer, err := s.request(ctx, func(id string) wire.Message {
 		return wire.Join{ID: id, Room: room, Role: role, Name: name}
 	})
 	if err != nil {
@@ -97,14 +97,14 @@ func (s *connection) join(ctx context.Context, room, name string, role wire.Role
 	if !ok {
 		return fmt.Errorf("join: the server answered %q", answer.Type())
 	}
-	s.member, s.room, s.key, s.rev = joined.Member, joined.Room, joined.Resume.Key, joined.Rev
-	s.entering = false
+	s.member, s.room, s.resumeKey, s.revision = joined.Member, joined.Room, joined.Resume.Key, joined.Rev
+	s.joining = false
 	return nil
 }
 
-func (s *connection) greet(ctx context.Context, hello wire.Hello) error {
-	s.hello = hello
-	_, err := s.ask(ctx, func(id string) wire.Message {
+func (s *connection) sendHello(ctx context.Context, hello wire.Hello) error {
+	s.helloSent = hello
+	_, err := s.request(ctx, func(id string) wire.Message {
 		hello.ID = id
 		return hello
 	})
@@ -124,11 +124,11 @@ func (s *connection) Resume(ctx context.Context) (driver.Participant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := next.greet(ctx, s.hello); err != nil {
+	if err := next.sendHello(ctx, s.helloSent); err != nil {
 		return nil, errors.Join(err, next.Close())
 	}
-	answer, err := next.ask(ctx, func(id string) wire.Message {
-		return wire.Resume{ID: id, Room: s.room, Member: s.member, Key: s.key, Rev: s.told()}
+	answer, err := next.request(ctx, func(id string) wire.Message {
+		return wire.Resume{ID: id, Room: s.room, Member: s.member, Key: s.resumeKey, Rev: s.lastRevision()}
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("resume: %w", err), next.Close())
@@ -137,15 +137,15 @@ func (s *connection) Resume(ctx context.Context) (driver.Participant, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("resume: the server answered %q", answer.Type()), next.Close())
 	}
-	next.member, next.room, next.key, next.rev = resumed.Member, resumed.Room, resumed.Resume.Key, resumed.Rev
-	next.lapsed.Store(s.lapsed.Load())
-	next.entering = false
-	next.attend()
+	next.member, next.room, next.resumeKey, next.revision = resumed.Member, resumed.Room, resumed.Resume.Key, resumed.Rev
+	next.noShows.Store(s.noShows.Load())
+	next.joining = false
+	next.startReading()
 	return next, nil
 }
 
 // told is the last change of the stage that the server has told.
-func (s *connection) told() uint64 {
+func (s *connection) lastRevision() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m, err := wire.DecodeServer(s.presence); err == nil {
@@ -153,21 +153,21 @@ func (s *connection) told() uint64 {
 			return p.Rev
 		}
 	}
-	return s.rev
+	return s.revision
 }
 
 // Listen implements Visit.
 func (s *connection) Listen(ctx context.Context, offer string) (string, error) {
-	return s.exchange(ctx, wire.MediaEar, offer)
+	return s.offer(ctx, wire.MediaEar, offer)
 }
 
 // Publish implements Visit.
 func (s *connection) Publish(ctx context.Context, offer string) (string, error) {
-	return s.exchange(ctx, wire.MediaMic, offer)
+	return s.offer(ctx, wire.MediaMic, offer)
 }
 
-func (s *connection) exchange(ctx context.Context, media wire.Media, offer string) (string, error) {
-	answer, err := s.ask(ctx, func(id string) wire.Message { return wire.Offer{ID: id, Media: media, SDP: offer} })
+func (s *connection) offer(ctx context.Context, media wire.Media, offer string) (string, error) {
+	answer, err := s.request(ctx, func(id string) wire.Message { return wire.Offer{ID: id, Media: media, SDP: offer} })
 	if err != nil {
 		return "", fmt.Errorf("offer the %s: %w", media, err)
 	}
@@ -180,32 +180,32 @@ func (s *connection) exchange(ctx context.Context, media wire.Media, offer strin
 
 // Leave implements Visit.
 func (s *connection) Leave(ctx context.Context) error {
-	_, err := s.ask(ctx, func(id string) wire.Message { return wire.Leave{ID: id} })
-	if errors.Is(err, errGone) {
+	_, err := s.request(ctx, func(id string) wire.Message { return wire.Leave{ID: id} })
+	if errors.Is(err, errConnectionClosed) {
 		err = nil // it was ended from the other side
 	}
 	return errors.Join(err, s.Close())
 }
 
 // Gone implements Visit.
-func (s *connection) Gone() <-chan struct{} {
-	s.attend()
-	return s.gone
+func (s *connection) Done() <-chan struct{} {
+	s.startReading()
+	return s.done
 }
 
-var errGone = errors.New("the session has ended")
+var errConnectionClosed = errors.New("the session has ended")
 
 // ask sends a request and waits for its answer; a refusal is a [wire.Error].
-func (s *connection) ask(ctx context.Context, request func(id string) wire.Message) (wire.ServerMessage, error) {
+func (s *connection) request(ctx context.Context, request func(id string) wire.Message) (wire.ServerMessage, error) {
 	answer := make(chan wire.ServerMessage, 1)
 	s.mu.Lock()
-	s.last++
-	id := strconv.Itoa(s.last)
-	s.waiting[id] = answer
+	s.lastID++
+	id := strconv.Itoa(s.lastID)
+	s.pending[id] = answer
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
-		delete(s.waiting, id)
+		delete(s.pending, id)
 		s.mu.Unlock()
 	}()
 
@@ -215,13 +215,13 @@ func (s *connection) ask(ctx context.Context, request func(id string) wire.Messa
 	}
 	if err := s.write(data); err != nil {
 		select {
-		case <-s.gone:
-			return nil, s.farewell()
+		case <-s.done:
+			return nil, s.closedError()
 		default:
 			return nil, fmt.Errorf("write to the WebSocket: %w", err)
 		}
 	}
-	if s.entering || s.taken.CompareAndSwap(false, true) {
+	if s.joining || s.reading.CompareAndSwap(false, true) {
 		s.readUntil(ctx, answer)
 	}
 	select {
@@ -230,11 +230,11 @@ func (s *connection) ask(ctx context.Context, request func(id string) wire.Messa
 			return nil, refusal
 		}
 		return m, nil
-	case <-s.gone:
+	case <-s.done:
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, s.farewell()
+		return nil, s.closedError()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -251,7 +251,7 @@ func (s *connection) readUntil(ctx context.Context, answer <-chan wire.ServerMes
 	})
 	ended := false
 	for len(answer) == 0 && !ended {
-		ended = !s.take()
+		ended = !s.readMessage()
 	}
 	if !stop() {
 		<-given
@@ -259,30 +259,30 @@ func (s *connection) readUntil(ctx context.Context, answer <-chan wire.ServerMes
 	}
 	switch {
 	case ended:
-		close(s.gone)
-	case !s.entering:
-		s.begin()
+		close(s.done)
+	case !s.joining:
+		s.startReader()
 	}
 }
 
 // do makes a request that is answered with ok.
-func (s *connection) do(ctx context.Context, request func(id string) wire.Message) error {
-	_, err := s.ask(ctx, request)
+func (s *connection) requestOK(ctx context.Context, request func(id string) wire.Message) error {
+	_, err := s.request(ctx, request)
 	return err
 }
 
-func (s *connection) farewell() error {
+func (s *connection) closedError() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason == "" {
-		return errGone
+		return errConnectionClosed
 	}
-	return fmt.Errorf("%w: %s", errGone, s.reason)
+	return fmt.Errorf("%w: %s", errConnectionClosed, s.reason)
 }
 
 func (s *connection) write(data []byte) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
 	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
@@ -290,15 +290,15 @@ func (s *connection) write(data []byte) error {
 }
 
 // read takes what the server sends until the connection ends.
-func (s *connection) read() {
-	defer close(s.gone)
-	for s.take() {
+func (s *connection) readLoop() {
+	defer close(s.done)
+	for s.readMessage() {
 	}
 }
 
 // take takes one message; false if the connection has ended. One goroutine at a
 // time calls it.
-func (s *connection) take() bool {
+func (s *connection) readMessage() bool {
 	_, r, err := s.conn.NextReader()
 	if err != nil {
 		return false
@@ -312,24 +312,24 @@ func (s *connection) take() bool {
 	if _, err := b.ReadFrom(r); err != nil {
 		return false
 	}
-	s.heed(b.Bytes())
+	s.handleMessage(b.Bytes())
 	return true
 }
 
 // What the server tells everybody over and over begins like this, as it writes it.
 const (
-	presenceBegins = `{"type":"presence"`
-	talkersBegins  = `{"type":"talkers"`
+	presencePrefix = `{"type":"presence"`
+	talkersPrefix  = `{"type":"talkers"`
 )
 
 // heed takes a message. What answers no request and tells nothing that the load
 // goes by is let go, and presence is kept as it is until somebody asks for it:
 // there are thousands who are told.
-func (s *connection) heed(data []byte) {
+func (s *connection) handleMessage(data []byte) {
 	switch {
-	case bytes.HasPrefix(data, []byte(talkersBegins)):
+	case bytes.HasPrefix(data, []byte(talkersPrefix)):
 		return
-	case bytes.HasPrefix(data, []byte(presenceBegins)):
+	case bytes.HasPrefix(data, []byte(presencePrefix)):
 		s.mu.Lock()
 		s.presence = append(s.presence[:0], data...)
 		s.mu.Unlock()
@@ -347,10 +347,10 @@ func (s *connection) heed(data []byte) {
 	case wire.Presence: // of a server that writes it otherwise
 		s.presence = append(s.presence[:0], data...)
 	case wire.GuestLapsed:
-		s.lapsed.Add(1)
+		s.noShows.Add(1)
 	}
-	if answer := s.waiting[m.RequestID()]; answer != nil {
-		delete(s.waiting, m.RequestID())
+	if answer := s.pending[m.RequestID()]; answer != nil {
+		delete(s.pending, m.RequestID())
 		answer <- m // it has room for one
 	}
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-const patience = 10 * time.Second
+const testTimeout = 10 * time.Second
 
 // talking is a server of WebSockets that says what reply has for each message.
-func talking(t *testing.T, reply func(m wire.ClientMessage, say func(string))) *roomClient {
+func fakeServer(t *testing.T, reply func(m wire.ClientMessage, say func(string))) *roomClient {
 	t.Helper()
 	upgrader := websocket.Upgrader{}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +49,7 @@ func talking(t *testing.T, reply func(m wire.ClientMessage, say func(string))) *
 }
 
 // welcoming answers what brings somebody in, and leaves the rest to others.
-func welcoming(m wire.ClientMessage, say func(string)) bool {
+func answerJoin(m wire.ClientMessage, say func(string)) bool {
 	switch m.(type) {
 	case wire.Hello:
 		say(`{"type":"welcome","id":"` + m.RequestID() + `","session":"s","version":1,"server":"test"}`)
@@ -63,28 +63,28 @@ func welcoming(m wire.ClientMessage, say func(string)) bool {
 }
 
 const (
-	theAnswer = `{"type":"answer","id":"%s","media":"ear","sdp":"v=0\r\n"}`
-	presence  = `{"type":"presence","audience":2,"rev":%d}`
+	answerFormat   = `{"type":"answer","id":"%s","media":"ear","sdp":"v=0\r\n"}`
+	presenceFormat = `{"type":"presence","audience":2,"rev":%d}`
 )
 
 func TestAnAnswerIsFoundAmongWhatEverybodyIsTold(t *testing.T) {
-	room := talking(t, func(m wire.ClientMessage, say func(string)) {
-		say(fmt.Sprintf(presence, 4))
+	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
+		say(fmt.Sprintf(presenceFormat, 4))
 		say(`{"type":"talkers","talkers":[7]}`)
 		say(`no JSON at all`)
 		say(`{"type":"of-a-newer-server"}`)
-		say(fmt.Sprintf(theAnswer, "of another request"))
-		if welcoming(m, say) {
+		say(fmt.Sprintf(answerFormat, "of another request"))
+		if answerJoin(m, say) {
 			return
 		}
 		if _, ok := m.(wire.Offer); ok {
-			say(fmt.Sprintf(theAnswer, m.RequestID()))
+			say(fmt.Sprintf(answerFormat, m.RequestID()))
 			return
 		}
 		say(`{"type":"ok","id":"` + m.RequestID() + `"}`)
 	})
 	for _, role := range []scenario.Role{scenario.Listener, scenario.Speaker} {
-		visit, err := room.Enter(t.Context(), "name", role)
+		visit, err := room.Join(t.Context(), "name", role)
 		require.NoError(t, err, role)
 		sdp, err := visit.Listen(t.Context(), "v=0\r\n")
 		require.NoError(t, err, role)
@@ -92,8 +92,8 @@ func TestAnAnswerIsFoundAmongWhatEverybodyIsTold(t *testing.T) {
 		require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, visit))
 		require.NoError(t, visit.Leave(t.Context()))
 		select {
-		case <-visit.Gone():
-		case <-time.After(patience):
+		case <-visit.Done():
+		case <-time.After(testTimeout):
 			t.Fatal("a session that was left is not gone")
 		}
 	}
@@ -101,12 +101,12 @@ func TestAnAnswerIsFoundAmongWhatEverybodyIsTold(t *testing.T) {
 
 // Whoever asks first after coming in reads what others wait for, too.
 func TestManyMayAskASessionAtOnce(t *testing.T) {
-	room := talking(t, func(m wire.ClientMessage, say func(string)) {
-		if !welcoming(m, say) {
+	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
+		if !answerJoin(m, say) {
 			say(`{"type":"ok","id":"` + m.RequestID() + `"}`)
 		}
 	})
-	visit, err := room.Enter(t.Context(), "name", scenario.Listener)
+	visit, err := room.Join(t.Context(), "name", scenario.Listener)
 	require.NoError(t, err)
 	const many = 20
 	done := make(chan error, many)
@@ -129,14 +129,14 @@ func TestWhatAServerDoesNotAnswerEndsWithItsContext(t *testing.T) {
 		{"one that answers no offer", func(wire.ClientMessage) bool { return true }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			room := talking(t, func(m wire.ClientMessage, say func(string)) {
+			room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
 				if c.answers(m) {
-					welcoming(m, say)
+					answerJoin(m, say)
 				}
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
-			visit, err := room.Enter(ctx, "name", scenario.Listener)
+			visit, err := room.Join(ctx, "name", scenario.Listener)
 			if err == nil {
 				_, err = visit.Listen(ctx, "v=0\r\n")
 				assert.NoError(t, visit.Leave(t.Context()), "the server has been told so, and answers no more")
@@ -147,16 +147,16 @@ func TestWhatAServerDoesNotAnswerEndsWithItsContext(t *testing.T) {
 }
 
 func TestASessionThatTheServerEndsSaysWhy(t *testing.T) {
-	room := talking(t, func(m wire.ClientMessage, say func(string)) {
-		if !welcoming(m, say) {
+	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
+		if !answerJoin(m, say) {
 			say(`{"type":"goodbye","reason":"removed"}`)
 			say(strings.Repeat("x", 2*wire.MaxMessage)) // which nobody reads on after
 		}
 	})
-	visit, err := room.Enter(t.Context(), "name", scenario.Listener)
+	visit, err := room.Join(t.Context(), "name", scenario.Listener)
 	require.NoError(t, err)
 	_, err = visit.Listen(t.Context(), "v=0\r\n")
-	assert.ErrorIs(t, err, errGone)
+	assert.ErrorIs(t, err, errConnectionClosed)
 	assert.ErrorContains(t, err, "removed")
 	assert.NoError(t, visit.Leave(t.Context()))
 }
@@ -164,23 +164,23 @@ func TestASessionThatTheServerEndsSaysWhy(t *testing.T) {
 // The changes that were told last are what a session is taken up again from.
 func TestASessionResumesFromThePresenceThatItWasToldLast(t *testing.T) {
 	from := make(chan uint64, 1)
-	room := talking(t, func(m wire.ClientMessage, say func(string)) {
+	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
 		switch m := m.(type) {
 		case wire.Resume:
 			from <- m.Rev
 			say(`{"type":"resumed","id":"` + m.ID + `","room":"room","member":"m","role":"listener","talker":7,"slots":3,
 				"audience":1,"talkers":[],"rev":9,"resume":{"key":"other","window_s":5}}`)
 		case wire.RaiseHand:
-			say(fmt.Sprintf(presence, 4))
+			say(fmt.Sprintf(presenceFormat, 4))
 			say(`{"audience":2,"rev":5,"type":"presence"}`)
 			say(`{"type":"ok","id":"` + m.ID + `"}`)
 		case wire.Leave:
 			say(`{"type":"ok","id":"` + m.ID + `"}`)
 		default:
-			welcoming(m, say)
+			answerJoin(m, say)
 		}
 	})
-	visit, err := room.Enter(t.Context(), "name", scenario.Listener)
+	visit, err := room.Join(t.Context(), "name", scenario.Listener)
 	require.NoError(t, err)
 	next, err := visit.(driver.Resumer).Resume(t.Context())
 	require.NoError(t, err)

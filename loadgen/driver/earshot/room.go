@@ -26,15 +26,15 @@ func (r *roomClient) Name() string { return r.name }
 
 // Enter implements Room. A host comes in with the room's own token, others with
 // the operator's, which any number may share; on an open server with none.
-func (r *roomClient) Enter(ctx context.Context, name string, role scenario.Role) (driver.Participant, error) {
+func (r *roomClient) Join(ctx context.Context, name string, role scenario.Role) (driver.Participant, error) {
 	token := r.driver.token
 	if role == scenario.Host {
 		token = r.hostToken
 	}
-	return r.enter(ctx, name, role, token)
+	return r.join(ctx, name, role, token)
 }
 
-func (r *roomClient) enter(ctx context.Context, name string, role scenario.Role, token string) (*connection, error) {
+func (r *roomClient) join(ctx context.Context, name string, role scenario.Role, token string) (*connection, error) {
 	s, err := dial(ctx, r.driver)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (r *roomClient) enter(ctx context.Context, name string, role scenario.Role,
 		return nil, errors.Join(err, s.Close())
 	}
 	if role != scenario.Listener { // who goes on to listen, and reads the answer
-		s.attend()
+		s.startReading()
 	}
 	return s, nil
 }
@@ -56,13 +56,13 @@ func (r *roomClient) Act(ctx context.Context, verb scenario.Verb, who driver.Par
 	}
 	switch verb {
 	case scenario.RaiseHand:
-		return s.do(ctx, func(id string) wire.Message { return wire.RaiseHand{ID: id} })
+		return s.requestOK(ctx, func(id string) wire.Message { return wire.RaiseHand{ID: id} })
 	case scenario.LowerHand:
-		return s.do(ctx, func(id string) wire.Message { return wire.LowerHand{ID: id} })
+		return s.requestOK(ctx, func(id string) wire.Message { return wire.LowerHand{ID: id} })
 	case scenario.AcceptStage:
-		return s.do(ctx, func(id string) wire.Message { return wire.AcceptStage{ID: id} })
+		return s.requestOK(ctx, func(id string) wire.Message { return wire.AcceptStage{ID: id} })
 	case scenario.DeclineStage:
-		return s.do(ctx, func(id string) wire.Message { return wire.DeclineStage{ID: id} })
+		return s.requestOK(ctx, func(id string) wire.Message { return wire.DeclineStage{ID: id} })
 	}
 	host, err := r.moderator.get(ctx, r)
 	if err != nil {
@@ -75,40 +75,40 @@ func (r *roomClient) Act(ctx context.Context, verb scenario.Verb, who driver.Par
 func (r *roomClient) moderate(ctx context.Context, host *connection, verb scenario.Verb, s *connection) error {
 	switch verb {
 	case scenario.Promote:
-		return host.do(ctx, func(id string) wire.Message { return wire.Promote{ID: id, Member: s.member} })
+		return host.requestOK(ctx, func(id string) wire.Message { return wire.Promote{ID: id, Member: s.member} })
 	case scenario.Demote:
-		return host.do(ctx, func(id string) wire.Message { return wire.Demote{ID: id, Member: s.member} })
+		return host.requestOK(ctx, func(id string) wire.Message { return wire.Demote{ID: id, Member: s.member} })
 	case scenario.Mute, scenario.Unmute:
-		return host.do(ctx, func(id string) wire.Message {
+		return host.requestOK(ctx, func(id string) wire.Message {
 			return wire.Mute{ID: id, Member: s.member, Muted: verb == scenario.Mute}
 		})
 	case scenario.Kick:
-		return host.do(ctx, func(id string) wire.Message { return wire.Remove{ID: id, Member: s.member} })
+		return host.requestOK(ctx, func(id string) wire.Message { return wire.Remove{ID: id, Member: s.member} })
 	case scenario.Ban:
-		return host.do(ctx, func(id string) wire.Message { return wire.Ban{ID: id, Member: s.member} })
+		return host.requestOK(ctx, func(id string) wire.Message { return wire.Ban{ID: id, Member: s.member} })
 	case scenario.InviteToStage:
-		return host.do(ctx, func(id string) wire.Message { return wire.InviteToStage{ID: id, Member: s.member} })
+		return host.requestOK(ctx, func(id string) wire.Message { return wire.InviteToStage{ID: id, Member: s.member} })
 	case scenario.PassHost:
-		err := host.do(ctx, func(id string) wire.Message { return wire.PassHost{ID: id, Member: s.member} })
+		err := host.requestOK(ctx, func(id string) wire.Message { return wire.PassHost{ID: id, Member: s.member} })
 		if err == nil {
-			r.moderator.pass(s)
+			r.moderator.handOver(s)
 		}
 		return err
 	case scenario.InviteGuest:
 		return r.inviteGuest(ctx)
 	case scenario.End:
-		return host.do(ctx, func(id string) wire.Message { return wire.End{ID: id} })
+		return host.requestOK(ctx, func(id string) wire.Message { return wire.End{ID: id} })
 	}
 	return fmt.Errorf("%w: %s", driver.ErrUnsupported, verb)
 }
 
 // guestPatience is for how many seconds the invite of a guest is valid who will
 // not come.
-const guestPatience = 5
+const guestInviteTTL = 5
 
 // inviteGuest invites somebody to the stage from outside.
 func (r *roomClient) inviteGuest(ctx context.Context) error {
-	body, err := json.Marshal(map[string]any{"role": "speaker", "uses": 1, "ttl_s": guestPatience, "name": "guest"})
+	body, err := json.Marshal(map[string]any{"role": "speaker", "uses": 1, "ttl_s": guestInviteTTL, "name": "guest"})
 	if err != nil {
 		return err
 	}

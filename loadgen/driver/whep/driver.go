@@ -29,9 +29,9 @@ type Driver struct {
 	whipToken, whepToken string
 	client               *http.Client
 
-	mu      sync.Mutex
-	servers []driver.ICEServer
-	asked   bool // for its ICE servers
+	mu         sync.Mutex
+	iceServers []driver.ICEServer
+	queried    bool // for its ICE servers
 }
 
 // NewWHEP makes a driver from two URL templates, in which {room} stands for
@@ -68,32 +68,32 @@ func (d *Driver) authorize(req *http.Request, of driver.Media, room string) {
 func (d *Driver) ICEServers() []driver.ICEServer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.servers
+	return d.iceServers
 }
 
 // learn notes ICE servers: the newest, whose credentials are valid the longest.
-func (d *Driver) learn(servers []driver.ICEServer) {
+func (d *Driver) setICEServers(servers []driver.ICEServer) {
 	if len(servers) == 0 {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.servers = servers
+	d.iceServers = servers
 }
 
 // ask asks the endpoints for ICE servers once. RFC 9725 §4.6 leaves it to a
 // server to tell them with OPTIONS, so that the first client has them, too; one
 // that does not answer well is not asked again.
-func (d *Driver) ask(ctx context.Context, room *roomClient) {
+func (d *Driver) queryICEServers(ctx context.Context, room *roomClient) {
 	d.mu.Lock()
-	asked := d.asked
-	d.asked = true
+	asked := d.queried
+	d.queried = true
 	d.mu.Unlock()
 	if asked {
 		return
 	}
 	for of, template := range map[driver.Media]string{driver.Mic: d.whip, driver.Ear: d.whep} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodOptions, room.at(template), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodOptions, room.expand(template), nil)
 		if err != nil {
 			continue
 		}
@@ -102,7 +102,7 @@ func (d *Driver) ask(ctx context.Context, room *roomClient) {
 		if err != nil {
 			continue // the offer will tell
 		}
-		d.learn(iceServers(resp.Header))
+		d.setICEServers(iceServers(resp.Header))
 		_ = resp.Body.Close() // of which nothing was wanted
 	}
 }
@@ -135,7 +135,7 @@ func (d *Driver) Open(ctx context.Context, i int, _ scenario.Room) (driver.RoomC
 		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to tell them apart", d.whip, roomField)
 	}
 	room := &roomClient{driver: d, name: fmt.Sprintf("earshot-%d", i+1)}
-	d.ask(ctx, room)
+	d.queryICEServers(ctx, room)
 	return room, nil
 }
 
@@ -148,8 +148,8 @@ type roomClient struct {
 func (r *roomClient) Name() string { return r.name }
 
 // Enter implements Room. The person is known to the server with the first offer.
-func (r *roomClient) Enter(context.Context, string, scenario.Role) (driver.Participant, error) {
-	return &participant{room: r, sessions: map[driver.Media]*resource{}, gone: make(chan struct{})}, nil
+func (r *roomClient) Join(context.Context, string, scenario.Role) (driver.Participant, error) {
+	return &participant{room: r, resources: map[driver.Media]*resource{}, done: make(chan struct{})}, nil
 }
 
 // Act implements Room.

@@ -19,21 +19,21 @@ const (
 	sdpType      = "application/sdp"
 	fragmentType = "application/trickle-ice-sdpfrag"
 	// maxDescription bounds what is read of a server's answer.
-	maxDescription = 128 << 10
+	maxSDPSize = 128 << 10
 )
 
 // A whepVisit is the WHIP or WHEP session of one person, or both.
 type participant struct {
 	room *roomClient
 
-	mu       sync.Mutex
-	sessions map[driver.Media]*resource
-	gone     chan struct{}
-	left     sync.Once
+	mu        sync.Mutex
+	resources map[driver.Media]*resource
+	done      chan struct{}
+	leaveOnce sync.Once
 }
 
 // A whepSession is what a server calls one session.
-type resource struct{ url, tag string }
+type resource struct{ url, etag string }
 
 // Listen implements Visit.
 func (v *participant) Listen(ctx context.Context, offer string) (string, error) {
@@ -48,7 +48,7 @@ func (v *participant) Publish(ctx context.Context, offer string) (string, error)
 // post makes a session. A server that asks to be called again later is, as
 // often as it likes until ctx is done.
 func (v *participant) post(ctx context.Context, of driver.Media, template, offer string) (string, error) {
-	at := v.room.at(template)
+	at := v.room.expand(template)
 	for {
 		resp, body, err := v.request(ctx, http.MethodPost, at, of, sdpType, offer)
 		if err != nil {
@@ -56,13 +56,13 @@ func (v *participant) post(ctx context.Context, of driver.Media, template, offer
 		}
 		switch resp.StatusCode {
 		case http.StatusCreated:
-			if _, err := v.opened(of, resp); err != nil {
+			if _, err := v.addResource(of, resp); err != nil {
 				return "", fmt.Errorf("offer to %s: %w", at, err)
 			}
 			return body, nil
 		case http.StatusNotAcceptable:
 			if hasType(resp, sdpType) {
-				return "", v.counter(of, at, resp, body)
+				return "", v.counterOffer(of, at, resp, body)
 			}
 		}
 		wait, ok := retryAfter(resp, time.Now())
@@ -83,23 +83,23 @@ func (v *participant) post(ctx context.Context, of driver.Media, template, offer
 
 // opened notes the session that an answer names (RFC 9725 §4.2): its Location
 // may be relative.
-func (v *participant) opened(of driver.Media, resp *http.Response) (*resource, error) {
+func (v *participant) addResource(of driver.Media, resp *http.Response) (*resource, error) {
 	location, err := resp.Location()
 	if err != nil {
 		return nil, fmt.Errorf("the answer names no session: %w", err)
 	}
-	s := &resource{url: location.String(), tag: resp.Header.Get("ETag")}
+	s := &resource{url: location.String(), etag: resp.Header.Get("ETag")}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.sessions[of] = s
-	v.room.driver.learn(iceServers(resp.Header))
+	v.resources[of] = s
+	v.room.driver.setICEServers(iceServers(resp.Header))
 	return s, nil
 }
 
 // counter is the error for an offer that was answered with the server's own
 // (draft-ietf-wish-whep, Server Sends Counter-Offer).
-func (v *participant) counter(of driver.Media, at string, resp *http.Response, offer string) error {
-	s, err := v.opened(of, resp)
+func (v *participant) counterOffer(of driver.Media, at string, resp *http.Response, offer string) error {
+	s, err := v.addResource(of, resp)
 	if err != nil {
 		return fmt.Errorf("offer to %s: a counter-offer: %w", at, err)
 	}
@@ -118,10 +118,10 @@ func (v *participant) counter(of driver.Media, at string, resp *http.Response, o
 // Trickle implements Trickler.
 func (v *participant) Trickle(ctx context.Context, of driver.Media, fragment string) (string, error) {
 	v.mu.Lock()
-	s := v.sessions[of]
+	s := v.resources[of]
 	v.mu.Unlock()
 	if s == nil {
-		return "", errNoSession
+		return "", errNoResource
 	}
 	resp, body, err := v.request(ctx, http.MethodPatch, s.url, of, fragmentType, fragment)
 	switch {
@@ -132,20 +132,20 @@ func (v *participant) Trickle(ctx context.Context, of driver.Media, fragment str
 	}
 	if tag := resp.Header.Get("ETag"); tag != "" {
 		v.mu.Lock()
-		s.tag = tag
+		s.etag = tag
 		v.mu.Unlock()
 	}
 	return body, nil
 }
 
-var errNoSession = errors.New("there is no session")
+var errNoResource = errors.New("there is no session")
 
 // Leave implements Visit.
 func (v *participant) Leave(ctx context.Context) error {
-	v.left.Do(func() { close(v.gone) })
+	v.leaveOnce.Do(func() { close(v.done) })
 	v.mu.Lock()
-	sessions := v.sessions
-	v.sessions = map[driver.Media]*resource{}
+	sessions := v.resources
+	v.resources = map[driver.Media]*resource{}
 	v.mu.Unlock()
 	var errs []error
 	for of, s := range sessions {
@@ -161,7 +161,7 @@ func (v *participant) Leave(ctx context.Context) error {
 }
 
 // Gone implements Visit. A server has no way to tell.
-func (v *participant) Gone() <-chan struct{} { return v.gone }
+func (v *participant) Done() <-chan struct{} { return v.done }
 
 // request makes a request and reads its answer.
 func (v *participant) request(ctx context.Context, method, at string, of driver.Media, contentType, body string) (*http.Response, string, error) {
@@ -175,8 +175,8 @@ func (v *participant) request(ctx context.Context, method, at string, of driver.
 	}
 	if method == http.MethodPatch {
 		v.mu.Lock()
-		if s := v.sessions[of]; s != nil && s.tag != "" {
-			req.Header.Set("If-Match", s.tag)
+		if s := v.resources[of]; s != nil && s.etag != "" {
+			req.Header.Set("If-Match", s.etag)
 		}
 		v.mu.Unlock()
 	}
@@ -186,7 +186,7 @@ func (v *participant) request(ctx context.Context, method, at string, of driver.
 		return nil, "", fmt.Errorf("%w: %w", driver.ErrUnreachable, err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxDescription))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxSDPSize))
 	if err != nil {
 		return nil, "", fmt.Errorf("read the answer: %w", err)
 	}
@@ -218,6 +218,6 @@ func retryAfter(resp *http.Response, now time.Time) (time.Duration, bool) {
 }
 
 // at is the URL of a template.
-func (r *roomClient) at(template string) string {
+func (r *roomClient) expand(template string) string {
 	return strings.ReplaceAll(template, roomField, url.PathEscape(r.name))
 }

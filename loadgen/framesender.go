@@ -15,19 +15,19 @@ import (
 
 // overtaken is how many frames a mute or a leave, which take another path to
 // the server, may overtake.
-const overtaken = 3
+const inFlight = 3
 
 // A talk is a person's time with an open mic. One goroutine sends the frames
 // of the person's clip, each on time or as late as it comes, never skipped;
 // Close stops it and closes the mic.
-type talk struct {
-	run    *run
-	mic    *client.Publisher
-	ledger *measure.Source
-	turns  *scenario.Turns // nil: talks without a break
-	seed   int64
-	group  int // how many take turns
-	number int // which of them this is
+type frameSender struct {
+	run       *run
+	publisher *client.Publisher
+	source    *measure.Source
+	turns     *scenario.Turns // nil: talks without a break
+	seed      int64
+	group     int // how many take turns
+	number    int // which of them this is
 
 	sequence  uint16
 	timestamp uint32 // of bin 0
@@ -36,16 +36,16 @@ type talk struct {
 	mu    sync.Mutex
 	muted bool
 	// defiant: sends though it is not to be heard.
-	defiant bool
+	ignoresMute bool
 
-	end  context.CancelFunc
+	stop context.CancelFunc
 	done sync.WaitGroup
 }
 
 // openMic publishes the person's mic and begins to talk.
 func (p *person) openMic(ctx context.Context) error {
-	r := p.hall.run
-	m, err := r.studio.NewPublisher(p.link)
+	r := p.room.run
+	m, err := r.pion.NewPublisher(p.impairment)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (p *person) openMic(ctx context.Context) error {
 			return err
 		}
 		p.mu.Lock()
-		visit := p.visit
+		visit := p.participant
 		p.mu.Unlock()
 		answer, err := visit.Publish(ctx, offer)
 		if err != nil {
@@ -64,7 +64,7 @@ func (p *person) openMic(ctx context.Context) error {
 		if err := m.Accept(answer); err != nil {
 			return err
 		}
-		if err := lateCandidates(ctx, visit, driver.Mic, offer, answer, m.AddCandidate); err != nil {
+		if err := trickleCandidates(ctx, visit, driver.Mic, offer, answer, m.AddCandidate); err != nil {
 			return err
 		}
 		return m.Wait(ctx)
@@ -75,41 +75,41 @@ func (p *person) openMic(ctx context.Context) error {
 	group := r.Scenario.Cast[p.group]
 	files := r.clips[p.group]
 	if len(files) == 0 {
-		files = r.voices // a listener on stage speaks with the cast's voices
+		files = r.allClips // a listener on stage speaks with the cast's voices
 	}
-	ledger, err := p.hall.newMic(files, p.number)
+	ledger, err := p.room.addSource(files, p.number)
 	if err != nil {
 		return errors.Join(err, m.Close())
 	}
 	if p.account != nil {
 		p.account.Speaks(ledger)
 	}
-	seed := rand.New(rand.NewPCG(uint64(r.Scenario.Seed), uint64(p.hall.number)))
-	t := &talk{
-		run: r, mic: m, ledger: ledger, turns: group.Turns, seed: seed.Int64(),
+	seed := rand.New(rand.NewPCG(uint64(r.Scenario.Seed), uint64(p.room.number)))
+	t := &frameSender{
+		run: r, publisher: m, source: ledger, turns: group.Turns, seed: seed.Int64(),
 		group: group.Count, number: p.number,
 		sequence: uint16(rand.Uint32() >> 17), timestamp: rand.Uint32(),
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gone {
-		return errors.Join(errLeft, m.Close())
+	if p.left {
+		return errors.Join(errLeftEarly, m.Close())
 	}
 	// The mic outlives the context in which it was opened; Close ends it.
 	talking, end := context.WithCancel(context.WithoutCancel(ctx))
-	t.end = end
-	t.done.Go(func() { t.send(talking) })
-	p.talk = t
+	t.stop = end
+	t.done.Go(func() { t.sendUntil(talking) })
+	p.sender = t
 	return nil
 }
 
-var errLeft = errors.New("left before the mic was open")
+var errLeftEarly = errors.New("left before the mic was open")
 
 // send sends until ctx is done.
-func (t *talk) send(ctx context.Context) {
+func (t *frameSender) sendUntil(ctx context.Context) {
 	r := t.run
 	last := measure.Bin(-1)
-	for b := measure.BinAt(r.clock.Now()) + 1; r.sleepUntil(ctx, t.ledger.Intended(b)); b++ {
+	for b := measure.BinAt(r.clock.Now()) + 1; r.sleepUntil(ctx, t.source.Intended(b)); b++ {
 		if t.turns != nil && !t.turns.Speaking(t.seed, t.group, t.number, int(b)) {
 			continue
 		}
@@ -120,22 +120,22 @@ func (t *talk) send(ctx context.Context) {
 }
 
 // sendBin sends the frame of bin b, unless the mic is muted.
-func (t *talk) sendBin(b measure.Bin, first bool) bool {
+func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.muted {
 		return false
 	}
-	if t.defiant {
-		t.ledger.SendIgnored(b)
+	if t.ignoresMute {
+		t.source.SendIgnored(b)
 	} else {
-		t.ledger.Sending(b)
+		t.source.Sending(b)
 	}
-	intended := t.ledger.Intended(b)
+	intended := t.source.Intended(b)
 	late := t.run.clock.Now() - intended
-	t.run.health.sent(late)
+	t.run.health.recordSend(late)
 	t.run.tally.Sent(intended, late)
-	if err := t.mic.Send(t.ledger.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.defiant {
+	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.ignoresMute {
 		t.run.problems.add("send", err)
 	}
 	t.sequence++
@@ -144,31 +144,31 @@ func (t *talk) sendBin(b measure.Bin, first bool) bool {
 
 // mute stops the sending, or takes it up again. After muting, the last frames
 // are not owed: the server may have been told before it had them.
-func (t *talk) mute(muted bool) {
+func (t *frameSender) mute(muted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.muted, t.defiant = muted, false
+	t.muted, t.ignoresMute = muted, false
 	if muted {
-		t.ledger.Withdraw(overtaken)
+		t.source.Withdraw(inFlight)
 	} else {
-		t.ledger.EndSilence()
+		t.source.EndSilence()
 	}
 }
 
 // defy goes on sending what nobody is owed any more, or ends that.
-func (t *talk) defy(defiant bool) {
+func (t *frameSender) ignoreMute(defiant bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.defiant = defiant
+	t.ignoresMute = defiant
 	if defiant {
-		t.ledger.Withdraw(overtaken)
+		t.source.Withdraw(inFlight)
 	}
 }
 
 // Close stops the sending and closes the mic.
-func (t *talk) Close() error {
-	t.end()
+func (t *frameSender) Close() error {
+	t.stop()
 	t.done.Wait()
-	t.ledger.Withdraw(overtaken)
-	return t.mic.Close()
+	t.source.Withdraw(inFlight)
+	return t.publisher.Close()
 }

@@ -20,34 +20,34 @@ type Abort struct {
 }
 
 // A gate looks while a run goes on whether a threshold is crossed that ends it.
-type gate struct {
-	from  time.Duration // the beginning of the arrivals
+type abortGate struct {
+	start time.Duration // the beginning of the arrivals
 	abort context.CancelFunc
 
-	mu  sync.Mutex
-	was *Abort
+	mu      sync.Mutex
+	crossed *Abort
 }
 
-func (g *gate) aborted() *Abort {
+func (g *abortGate) aborted() *Abort {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.was
+	return g.crossed
 }
 
 // judge ends the run if one of its thresholds says so. What was received is
 // known some seconds late, since a packet may be.
-func (r *run) judge() {
+func (r *run) checkAborts() {
 	now := r.clock.Now()
 	var due []metric.Threshold
 	for _, t := range r.Scenario.Thresholds {
-		if t.AbortOnFail && now-r.gate.from >= t.Delay && !r.early(t) {
+		if t.AbortOnFail && now-r.gate.start >= t.Delay && !r.tooEarly(t) {
 			due = append(due, t)
 		}
 	}
 	if len(due) == 0 || r.gate.aborted() != nil {
 		return
 	}
-	values := r.present()
+	values := r.liveValues()
 	r.tally.Answer(values, due)
 	for _, t := range due {
 		result := t.Evaluate(values)
@@ -55,7 +55,7 @@ func (r *run) judge() {
 			continue
 		}
 		r.gate.mu.Lock()
-		r.gate.was = &Abort{Threshold: t, Result: result, At: now}
+		r.gate.crossed = &Abort{Threshold: t, Result: result, At: now}
 		r.gate.mu.Unlock()
 		r.tally.Mark(measure.Mark{At: now, Kind: measure.MarkEvent, Name: "abort: " + t.Source() + ": " + t.Expression})
 		r.gate.abort()
@@ -65,7 +65,7 @@ func (r *run) judge() {
 
 // early reports whether a threshold would be crossed by those alone who have
 // not come yet.
-func (r *run) early(t metric.Threshold) bool {
+func (r *run) tooEarly(t metric.Threshold) bool {
 	d, _ := metric.Lookup(t.Metric)
 	return d.Name == "joined" && r.phase.is(measure.Arrivals)
 }
