@@ -27,14 +27,14 @@ var (
 	// ErrHidden: to this person the room must look as if it did not exist.
 	ErrHidden = errors.New("there is no such room")
 	// ErrBarred: the person was removed or banned.
-	ErrBarred = errors.New("put out of this room")
+	ErrBlocked = errors.New("put out of this room")
 	// ErrHands: the hand policy does not let this person raise a hand.
-	ErrHands = errors.New("hands may not be raised")
+	ErrHandPolicy = errors.New("hands may not be raised")
 	// ErrNotAsked: no invitation to the stage waits for an answer.
-	ErrNotAsked = errors.New("not invited to the stage")
+	ErrNotInvited = errors.New("not invited to the stage")
 	// ErrSolo: the person has no signaling, and so cannot be asked, govern, or
 	// come back.
-	ErrSolo = errors.New("has no signaling")
+	ErrMediaOnly = errors.New("has no signaling")
 	// ErrRole: the role is not one that the call can give.
 	ErrRole = errors.New("role is not valid here")
 	// ErrID: the empty id cannot be anyone's in the room.

@@ -29,11 +29,11 @@ const (
 	// HandLowered: Member's hand went down without their going on stage.
 	HandLowered
 	// Yielded: Member, a host, is a speaker now.
-	Yielded
+	SteppedDown
 	// WentAway: Member's connection is lost and may come back.
-	WentAway
+	Disconnected
 	// CameBack: it has.
-	CameBack
+	Reconnected
 	// StageInvited: Member, in the audience, is asked on stage.
 	StageInvited
 	// StageInviteClosed: that is over; Outcome tells how.
@@ -41,13 +41,13 @@ const (
 	// RulesSet: the rules are now Rules. Member is empty.
 	RulesSet
 	// Unbarred: who was put out may come in again; Bar tells who. Member is empty.
-	Unbarred
+	Unblocked
 	// Held: a place on stage is held for Guest. Member is empty.
-	Held
+	PlaceReserved
 	// Released: it is not held any more: Guest came, or the invite was revoked.
-	Released
+	ReservationReleased
 	// GuestLapsed: it is not held any more, for Guest did not come in time.
-	GuestLapsed
+	ReservationExpired
 	// Ended: the room is over. It is the last event of a room, after a [Left]
 	// for everyone who was in it; Member is empty.
 	Ended
@@ -56,9 +56,9 @@ const (
 var kindNames = [...]string{
 	Joined: "joined", Left: "left", Promoted: "promoted", Demoted: "demoted",
 	Muted: "muted", Unmuted: "unmuted", HandRaised: "hand-raised",
-	HandLowered: "hand-lowered", Yielded: "yielded", WentAway: "went-away", CameBack: "came-back",
+	HandLowered: "hand-lowered", SteppedDown: "yielded", Disconnected: "went-away", Reconnected: "came-back",
 	StageInvited: "stage-invited", StageInviteClosed: "stage-invite-closed", RulesSet: "rules-set",
-	Unbarred: "unbarred", Held: "held", Released: "released", GuestLapsed: "guest-lapsed", Ended: "ended",
+	Unblocked: "unbarred", PlaceReserved: "held", ReservationReleased: "released", ReservationExpired: "guest-lapsed", Ended: "ended",
 }
 
 // String returns the kind in lower case with hyphens, and "event(N)" for a value
@@ -87,16 +87,16 @@ const (
 	// ReasonEnded: the room ended.
 	ReasonEnded
 	// ReasonUngoverned: the room ended because nobody was left to govern it.
-	ReasonUngoverned
+	ReasonNoHost
 	// ReasonPassed: a host passed the role on.
-	ReasonPassed
+	ReasonTransferred
 	// ReasonSucceeded: the last host was gone.
 	ReasonSucceeded
 )
 
 var reasonNames = [...]string{
 	ReasonLeft: "left", ReasonRemoved: "removed", ReasonBanned: "banned", ReasonReplaced: "replaced", ReasonLost: "lost",
-	ReasonEnded: "ended", ReasonUngoverned: "ungoverned", ReasonPassed: "passed", ReasonSucceeded: "succeeded",
+	ReasonEnded: "ended", ReasonNoHost: "ungoverned", ReasonTransferred: "passed", ReasonSucceeded: "succeeded",
 }
 
 // String returns the reason in lower case, "" for the zero value and "reason(N)"
@@ -130,9 +130,9 @@ type Event struct {
 	// Outcome is set for [StageInviteClosed] only.
 	Outcome Outcome
 	// Rules, Bar and Guest are set for the kinds that say so.
-	Rules Rules
-	Bar   Bar
-	Guest Hold
+	Rules       Rules
+	Block       Block
+	Reservation Reservation
 	// At is the time given to the call.
 	At time.Time
 }

@@ -26,7 +26,7 @@ func (r *Room) freeHall() (int, error) {
 }
 
 // sit gives somebody a seat in a hall that has one.
-func (r *Room) sit(e *entry, hall int) {
+func (r *Room) takeSeat(e *entry, hall int) {
 	if hall == len(r.halls) {
 		r.halls = append(r.halls, 0)
 	}
@@ -35,19 +35,19 @@ func (r *Room) sit(e *entry, hall int) {
 }
 
 // stand frees the seat of somebody in the audience.
-func (r *Room) stand(e *entry) {
+func (r *Room) freeSeat(e *entry) {
 	r.halls[e.Hall]--
 	e.Hall = 0
 }
 
 // stagePlace reports whether the stage has a place that is neither taken nor held.
-func (r *Room) stagePlace() error {
-	held := len(r.asked) + len(r.holds)
-	if len(r.stage)+held < r.cfg.Stage {
+func (r *Room) checkFreePlace() error {
+	reserved := len(r.invited) + len(r.reservations)
+	if len(r.stage)+reserved < r.cfg.Stage {
 		return nil
 	}
-	if held > 0 {
-		return fmt.Errorf("%w: all %d places are taken, %d of them held for guests", ErrStageFull, r.cfg.Stage, held)
+	if reserved > 0 {
+		return fmt.Errorf("%w: all %d places are taken, %d of them held for guests", ErrStageFull, r.cfg.Stage, reserved)
 	}
 	return fmt.Errorf("%w: all %d places are taken", ErrStageFull, r.cfg.Stage)
 }

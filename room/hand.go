@@ -8,7 +8,7 @@ import (
 // RaiseHand says that a listener asks to speak. On stage there is no need to:
 // [ErrOnStage]. [Rules.Hands] may not let them: [ErrHands]. A hand that is up keeps its place in the queue.
 func (r *Room) RaiseHand(id MemberID, now time.Time) ([]Event, error) {
-	if err := r.check(now); err != nil {
+	if err := r.checkCall(now); err != nil {
 		return nil, err
 	}
 	e, err := r.find(id)
@@ -21,10 +21,10 @@ func (r *Room) RaiseHand(id MemberID, now time.Time) ([]Event, error) {
 	if e.HandUp() {
 		return nil, nil
 	}
-	if err := r.mayRaise(e); err != nil {
+	if err := r.checkHandPolicy(e); err != nil {
 		return nil, fmt.Errorf("member %q: %w", string(id), err)
 	}
-	e.Hand = now
+	e.HandRaisedAt = now
 	r.hands = append(r.hands, e)
 	return []Event{r.event(HandRaised, e, id, now)}, nil
 }
@@ -44,7 +44,7 @@ func (r *Room) LowerHand(by, id MemberID, now time.Time) ([]Event, error) {
 
 // lower takes a hand down that is up.
 func (r *Room) lower(e *entry, by MemberID, now time.Time) Event {
-	e.Hand = time.Time{}
+	e.HandRaisedAt = time.Time{}
 	r.hands = without(r.hands, e)
 	return r.event(HandLowered, e, by, now)
 }

@@ -25,10 +25,10 @@ const (
 	// Withdrawn: by a host, or because the person is gone.
 	Withdrawn
 	// Lapsed: there was no answer in time.
-	Lapsed
+	Expired
 )
 
-var outcomeNames = [...]string{Accepted: "accepted", Declined: "declined", Withdrawn: "withdrawn", Lapsed: "lapsed"}
+var outcomeNames = [...]string{Accepted: "accepted", Declined: "declined", Withdrawn: "withdrawn", Expired: "lapsed"}
 
 // String returns the outcome as the protocol spells it, "" for the zero value
 // and "outcome(N)" for anything else.
@@ -47,23 +47,23 @@ func (r *Room) InviteToStage(by, id MemberID, role Role, now time.Time) ([]Event
 	if err != nil {
 		return nil, err
 	}
-	if err := r.stageRole(e, role); err != nil {
+	if err := r.checkStageRole(e, role); err != nil {
 		return nil, err
 	}
 	switch {
 	case e.Role.OnStage():
 		return nil, fmt.Errorf("member %q: %w", string(id), ErrOnStage)
-	case e.Solo:
-		return nil, fmt.Errorf("member %q: %w", string(id), ErrSolo)
-	case e.Asked():
-		r.asked = without(r.asked, e)
+	case e.MediaOnly:
+		return nil, fmt.Errorf("member %q: %w", string(id), ErrMediaOnly)
+	case e.HasInvitation():
+		r.invited = without(r.invited, e)
 	default:
-		if err := r.stagePlace(); err != nil {
+		if err := r.checkFreePlace(); err != nil {
 			return nil, err
 		}
 	}
-	e.Invitation = Invitation{Role: role, By: by, Until: now.Add(r.cfg.Answer)}
-	r.asked = append(r.asked, e)
+	e.Invitation = Invitation{Role: role, By: by, Until: now.Add(r.cfg.InvitationTimeout)}
+	r.invited = append(r.invited, e)
 	return []Event{r.event(StageInvited, e, by, now)}, nil
 }
 
@@ -77,7 +77,7 @@ func (r *Room) AcceptStage(id MemberID, now time.Time) ([]Event, error) {
 	in := e.Invitation
 	events := []Event{r.closeInvitation(e, Accepted, id, now)}
 	// The place that was held is free now, and nobody can have come in between.
-	return r.settle(now, append(events, r.rise(e, in.Role, in.By, 0, now)...)), nil
+	return r.updateHost(now, append(events, r.promote(e, in.Role, in.By, 0, now)...)), nil
 }
 
 // DeclineStage turns an invitation down, or withdraws another's, which only a
@@ -99,8 +99,8 @@ func (r *Room) invitee(by, id MemberID, now time.Time) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !e.Asked() {
-		return nil, fmt.Errorf("member %q: %w", string(id), ErrNotAsked)
+	if !e.HasInvitation() {
+		return nil, fmt.Errorf("member %q: %w", string(id), ErrNotInvited)
 	}
 	return e, nil
 }
@@ -108,7 +108,7 @@ func (r *Room) invitee(by, id MemberID, now time.Time) (*entry, error) {
 // closeInvitation ends an invitation, which must be there.
 func (r *Room) closeInvitation(e *entry, outcome Outcome, by MemberID, now time.Time) Event {
 	e.Invitation = Invitation{}
-	r.asked = without(r.asked, e)
+	r.invited = without(r.invited, e)
 	ev := r.event(StageInviteClosed, e, by, now)
 	ev.Outcome = outcome
 	return ev
@@ -116,9 +116,9 @@ func (r *Room) closeInvitation(e *entry, outcome Outcome, by MemberID, now time.
 
 // lapseInvitations ends the invitations that nobody has answered in time. They
 // lie in the order in which they lapse: all have the same time.
-func (r *Room) lapseInvitations(now time.Time) (events []Event) {
-	for len(r.asked) > 0 && !r.asked[0].Invitation.Until.After(now) {
-		events = append(events, r.closeInvitation(r.asked[0], Lapsed, Operator, now))
+func (r *Room) expireInvitations(now time.Time) (events []Event) {
+	for len(r.invited) > 0 && !r.invited[0].Invitation.Until.After(now) {
+		events = append(events, r.closeInvitation(r.invited[0], Expired, Operator, now))
 	}
 	return events
 }

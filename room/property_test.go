@@ -19,14 +19,14 @@ type sight struct {
 	Audience int
 	Halls    []int // without empty ones at the end
 	Rules    Rules
-	Bars     []Bar
-	Holds    []Hold
+	Bars     []Block
+	Holds    []Reservation
 }
 
 func shape(r *Room) sight {
 	return sight{
 		Ended: r.Ended(), Members: r.Members(), Stage: r.Stage(), Hands: r.Hands(), Audience: r.Audience(),
-		Halls: trim(r.Halls()), Rules: r.Rules(), Bars: full(r.Bars()), Holds: full(r.Holds()),
+		Halls: trim(r.Halls()), Rules: r.Rules(), Bars: full(r.Blocks()), Holds: full(r.Reservations()),
 	}
 }
 
@@ -44,8 +44,8 @@ type roster struct {
 	ended                 bool
 	members, stage, hands []Member
 	rules                 Rules
-	bars                  []Bar
-	holds                 []Hold
+	bars                  []Block
+	holds                 []Reservation
 }
 
 func put(list []Member, m Member, in bool) []Member {
@@ -75,18 +75,18 @@ func (s *roster) apply(e Event) error {
 	case RulesSet:
 		s.rules = e.Rules
 		return nil
-	case Unbarred:
-		s.bars = slices.DeleteFunc(s.bars, func(b Bar) bool { return b == e.Bar })
+	case Unblocked:
+		s.bars = slices.DeleteFunc(s.bars, func(b Block) bool { return b == e.Block })
 		return nil
-	case Held, Released, GuestLapsed:
-		i := slices.IndexFunc(s.holds, func(h Hold) bool { return h.Key == e.Guest.Key })
+	case PlaceReserved, ReservationReleased, ReservationExpired:
+		i := slices.IndexFunc(s.holds, func(h Reservation) bool { return h.Key == e.Reservation.Key })
 		switch {
-		case e.Kind == Held && i < 0:
-			s.holds = append(s.holds, e.Guest)
-		case e.Kind == Held:
-			s.holds[i] = e.Guest
+		case e.Kind == PlaceReserved && i < 0:
+			s.holds = append(s.holds, e.Reservation)
+		case e.Kind == PlaceReserved:
+			s.holds[i] = e.Reservation
 		case i < 0:
-			return fmt.Errorf("%s of %q, which was not held", e.Kind, e.Guest.Key)
+			return fmt.Errorf("%s of %q, which was not held", e.Kind, e.Reservation.Key)
 		default:
 			s.holds = slices.Delete(s.holds, i, i+1)
 		}
@@ -100,7 +100,7 @@ func (s *roster) apply(e Event) error {
 	s.members = put(s.members, e.Member, in)
 	s.stage = put(s.stage, e.Member, in && e.Member.Role.OnStage())
 	s.hands = put(s.hands, e.Member, in && e.Member.HandUp())
-	bar := Bar{Member: e.Member.ID, Name: e.Member.Name, Identity: e.Member.Identity, By: e.By, At: e.At}
+	bar := Block{Member: e.Member.ID, Name: e.Member.Name, Identity: e.Member.Identity, By: e.By, At: e.At}
 	switch e.Reason {
 	case ReasonRemoved:
 		bar.Account = ""
@@ -138,14 +138,14 @@ func TestAnySequenceOfCalls(t *testing.T) {
 			return time.Duration(rapid.IntRange(1, 5).Draw(t, what)) * time.Second
 		}
 		cfg := Config{
-			Name:     "r",
-			Capacity: rapid.IntRange(1, 3).Draw(t, "capacity"),
-			Halls:    rapid.IntRange(1, 3).Draw(t, "halls"),
-			Stage:    rapid.IntRange(1, 3).Draw(t, "stage"),
-			Rules:    rules(t),
-			Window:   seconds("window"),
-			Grace:    seconds("grace"),
-			Answer:   seconds("answer"),
+			Name:              "r",
+			Capacity:          rapid.IntRange(1, 3).Draw(t, "capacity"),
+			Halls:             rapid.IntRange(1, 3).Draw(t, "halls"),
+			Stage:             rapid.IntRange(1, 3).Draw(t, "stage"),
+			Rules:             rules(t),
+			ReconnectWindow:   seconds("window"),
+			Grace:             seconds("grace"),
+			InvitationTimeout: seconds("answer"),
 		}
 		r, err := New(cfg, noon)
 		require.NoError(t, err)
@@ -176,8 +176,8 @@ func TestAnySequenceOfCalls(t *testing.T) {
 					require.Equal(t, now, e.At)
 					require.NoError(t, replay.apply(e))
 				}
-				hosted = r.Len() > 0 && (hosted || r.Governed())
-				if hosted && !r.Governed() {
+				hosted = r.Len() > 0 && (hosted || r.HasHost())
+				if hosted && !r.HasHost() {
 					require.False(t, r.Grace().IsZero(), "nobody governs, and nothing will change that")
 				}
 				before, grace = shape(r), r.Grace()
@@ -197,26 +197,26 @@ func TestAnySequenceOfCalls(t *testing.T) {
 				as := role(t)
 				who := rapid.SampledFrom(people).Draw(t, "who")
 				n := newcomer(t, who, as)
-				barred := r.Barred(n.Identity)
+				barred := r.Blocked(n.Identity)
 				step(func(_, _ MemberID) ([]Event, error) {
 					events, err := r.Join(n, now)
 					require.False(t, err == nil && barred, "who was put out came back")
 					return events, err
 				})(t)
 			},
-			"go away":   step(func(_, id MemberID) ([]Event, error) { return r.GoAway(id, now) }),
-			"come back": step(func(_, id MemberID) ([]Event, error) { return r.ComeBack(id, now) }),
+			"go away":   step(func(_, id MemberID) ([]Event, error) { return r.Disconnect(id, now) }),
+			"come back": step(func(_, id MemberID) ([]Event, error) { return r.Reconnect(id, now) }),
 			"replace":   step(func(_, id MemberID) ([]Event, error) { return r.Replace(id, now) }),
 			"ban":       step(func(by, id MemberID) ([]Event, error) { return r.Ban(by, id, now) }),
 			"unban": func(t *rapid.T) {
-				bars := r.Bars()
+				bars := r.Blocks()
 				if len(bars) == 0 {
 					t.Skip("nobody is put out")
 				}
 				who := rapid.SampledFrom(bars).Draw(t, "who was put out").Member
 				step(func(by, _ MemberID) ([]Event, error) { return r.Unban(by, who, now) })(t)
 			},
-			"pass host": step(func(by, id MemberID) ([]Event, error) { return r.PassHost(by, id, now) }),
+			"pass host": step(func(by, id MemberID) ([]Event, error) { return r.TransferHost(by, id, now) }),
 			"invite to stage": func(t *rapid.T) {
 				to := role(t)
 				step(func(by, id MemberID) ([]Event, error) { return r.InviteToStage(by, id, to, now) })(t)
@@ -228,19 +228,19 @@ func TestAnySequenceOfCalls(t *testing.T) {
 				step(func(by, _ MemberID) ([]Event, error) { return r.SetRules(by, to, now) })(t)
 			},
 			"hold": func(t *rapid.T) {
-				h := Hold{Key: rapid.SampledFrom(keys).Draw(t, "key"), Role: role(t), Until: now.Add(seconds("until"))}
-				step(func(_, _ MemberID) ([]Event, error) { return r.Hold(h, now) })(t)
+				h := Reservation{Key: rapid.SampledFrom(keys).Draw(t, "key"), Role: role(t), Until: now.Add(seconds("until"))}
+				step(func(_, _ MemberID) ([]Event, error) { return r.Reserve(h, now) })(t)
 			},
 			"release": func(t *rapid.T) {
 				key := rapid.SampledFrom(keys).Draw(t, "key")
-				step(func(_, _ MemberID) ([]Event, error) { return r.Release(key, now) })(t)
+				step(func(_, _ MemberID) ([]Event, error) { return r.ReleaseReservation(key, now) })(t)
 			},
 			"tick": func(t *rapid.T) {
 				step(func(_, _ MemberID) ([]Event, error) { return r.Tick(now), nil })(t)
-				if next := r.Next(); !next.IsZero() {
+				if next := r.NextTick(); !next.IsZero() {
 					require.True(t, next.After(now), "something is left to do at %s", next)
 				}
-				require.True(t, !hosted || r.Governed() || r.Grace().After(now), "nobody governs after the grace")
+				require.True(t, !hosted || r.HasHost() || r.Grace().After(now), "nobody governs after the grace")
 			},
 			"restart": func(t *rapid.T) {
 				again, err := Restore(r.State(), now)
@@ -252,7 +252,7 @@ func TestAnySequenceOfCalls(t *testing.T) {
 				step(func(by, id MemberID) ([]Event, error) { return r.Promote(by, id, to, now) })(t)
 			},
 			"leave":  step(func(_, id MemberID) ([]Event, error) { return r.Leave(id, now) }),
-			"lose":   step(func(_, id MemberID) ([]Event, error) { return r.Lose(id, now) }),
+			"lose":   step(func(_, id MemberID) ([]Event, error) { return r.TimeOut(id, now) }),
 			"remove": step(func(by, id MemberID) ([]Event, error) { return r.Remove(by, id, now) }),
 			"demote": step(func(by, id MemberID) ([]Event, error) { return r.Demote(by, id, now) }),
 			"mute":   step(func(by, id MemberID) ([]Event, error) { return r.Mute(by, id, now) }),
@@ -291,17 +291,17 @@ func rules(t *rapid.T) Rules {
 	}
 }
 
-func newcomer(t *rapid.T, id MemberID, as Role) Newcomer {
-	return Newcomer{
+func newcomer(t *rapid.T, id MemberID, as Role) JoinRequest {
+	return JoinRequest{
 		ID: id, Name: "n", Role: as,
 		Identity: Identity{
-			Account: rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "account"),
-			Pass:    rapid.SampledFrom([]string{"", "1", "2", "3"}).Draw(t, "pass"),
+			Account:     rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "account"),
+			TokenFamily: rapid.SampledFrom([]string{"", "1", "2", "3"}).Draw(t, "pass"),
 		},
-		Club:    rapid.Bool().Draw(t, "club"),
-		Invited: rapid.Bool().Draw(t, "invited"),
-		Solo:    rapid.IntRange(0, 4).Draw(t, "solo") == 0,
-		Hold:    rapid.SampledFrom(keys).Draw(t, "held"),
+		ClubMember:  rapid.Bool().Draw(t, "club"),
+		Invited:     rapid.Bool().Draw(t, "invited"),
+		MediaOnly:   rapid.IntRange(0, 4).Draw(t, "solo") == 0,
+		Reservation: rapid.SampledFrom(keys).Draw(t, "held"),
 	}
 }
 
@@ -310,8 +310,8 @@ func newcomer(t *rapid.T, id MemberID, as Role) Newcomer {
 func restored(t *rapid.T, was, is *Room, now time.Time) {
 	want := []Member{}
 	for _, m := range was.Stage() {
-		if !m.Solo {
-			m.Away = now
+		if !m.MediaOnly {
+			m.DisconnectedAt = now
 			want = append(want, m)
 		}
 	}
@@ -319,8 +319,8 @@ func restored(t *rapid.T, was, is *Room, now time.Time) {
 	require.Equal(t, len(want), is.Len())
 	require.Equal(t, was.Ended(), is.Ended())
 	require.Equal(t, was.Rules(), is.Rules())
-	require.Equal(t, was.Bars(), is.Bars())
-	require.Equal(t, full(was.Holds()), full(is.Holds()))
+	require.Equal(t, was.Blocks(), is.Blocks())
+	require.Equal(t, full(was.Reservations()), full(is.Reservations()))
 	require.Equal(t, was.Created(), is.Created())
 	if slices.ContainsFunc(want, func(m Member) bool { return m.Role == Host }) {
 		require.False(t, is.Grace().IsZero(), "its host is waited for")
@@ -355,8 +355,8 @@ func hold(t *rapid.T, r *Room, cfg Config) {
 		require.Equal(t, m.HandUp(), count(s.Hands, m) == 1)
 		require.False(t, m.Account != "" && accounts[m.Account], "the account %q is in the room twice", m.Account)
 		accounts[m.Account] = true
-		require.False(t, m.Role == Host && m.Solo, "a host without signaling")
-		if m.Asked() {
+		require.False(t, m.Role == Host && m.MediaOnly, "a host without signaling")
+		if m.HasInvitation() {
 			asked++
 		}
 		if m.Role == Listener {
@@ -364,7 +364,7 @@ func hold(t *rapid.T, r *Room, cfg Config) {
 			require.False(t, m.Muted, "%q is muted in the audience", m.ID)
 		} else {
 			require.False(t, m.HandUp(), "%q has a hand up on stage", m.ID)
-			require.False(t, m.Asked(), "%q is on stage and asked to come there", m.ID)
+			require.False(t, m.HasInvitation(), "%q is on stage and asked to come there", m.ID)
 			require.Zero(t, m.Hall)
 		}
 		got, ok := r.Member(m.ID)
@@ -374,7 +374,7 @@ func hold(t *rapid.T, r *Room, cfg Config) {
 	require.Equal(t, listeners, s.Audience)
 	require.LessOrEqual(t, len(s.Stage)+asked+len(s.Holds), cfg.Stage, "more on stage, and held, than places")
 	if s.Ended {
-		require.Zero(t, r.Next(), "an ended room has nothing left to do")
+		require.Zero(t, r.NextTick(), "an ended room has nothing left to do")
 	}
 	require.Len(t, s.Stage, len(s.Members)-listeners)
 	for _, m := range append(slices.Clone(s.Stage), s.Hands...) {

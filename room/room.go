@@ -12,9 +12,9 @@ const DefaultStage = 20
 
 // The times where [Config] has none.
 const (
-	DefaultWindow = 30 * time.Second
-	DefaultGrace  = 30 * time.Second
-	DefaultAnswer = time.Minute
+	DefaultReconnectWindow   = 30 * time.Second
+	DefaultGrace             = 30 * time.Second
+	DefaultInvitationTimeout = time.Minute
 )
 
 // Config is what a room is made with. Only its Rules change afterwards.
@@ -37,13 +37,13 @@ type Config struct {
 	Rules
 	// Window is for how long the seat and the role of somebody are held whose
 	// connection is lost; zero means [DefaultWindow].
-	Window time.Duration
+	ReconnectWindow time.Duration `json:"Window"`
 	// Grace is for how long a room waits for its last host's connection; zero
 	// means [DefaultGrace].
 	Grace time.Duration
 	// Answer is how long somebody may take to answer an invitation to the stage;
 	// zero means [DefaultAnswer].
-	Answer time.Duration
+	InvitationTimeout time.Duration `json:"Answer"`
 }
 
 // Room is one conversation. Make one with [New]. It is not safe for concurrent
@@ -65,20 +65,20 @@ type Room struct {
 	stage []*entry
 	hands []*entry
 	// asked holds those with an invitation to the stage, the oldest first.
-	asked []*entry
+	invited []*entry
 	// accounts finds the members who have one.
 	accounts map[string]*entry
 	// halls counts the seats that are taken in each.
 	halls []int
 	// absences holds who went away, in that order; see firstAbsence.
-	absences []absence
-	bars     []Bar
-	holds    []Hold
+	disconnections []disconnection
+	blocks         []Block
+	reservations   []Reservation
 
 	// hosted tells that the room has had a host since somebody came into it, and
 	// grace is when the time of grace is over; zero: none runs.
-	hosted bool
-	grace  time.Time
+	hadHost bool
+	grace   time.Time
 }
 
 // entry is a member and the order in which they came in.
@@ -100,7 +100,7 @@ func New(cfg Config, now time.Time) (*Room, error) {
 			ErrConfig, cfg.Stage, DefaultStage)
 	case cfg.Halls < 0:
 		return nil, fmt.Errorf("%w: %d halls, need at least 1, or 0 for no overflow", ErrConfig, cfg.Halls)
-	case cfg.Window < 0 || cfg.Grace < 0 || cfg.Answer < 0:
+	case cfg.ReconnectWindow < 0 || cfg.Grace < 0 || cfg.InvitationTimeout < 0:
 		return nil, fmt.Errorf("%w: its times must not be negative", ErrConfig)
 	case now.IsZero():
 		return nil, fmt.Errorf("%w: %w", ErrConfig, ErrTime)
@@ -110,9 +110,9 @@ func New(cfg Config, now time.Time) (*Room, error) {
 	}
 	cfg.Stage = cmp.Or(cfg.Stage, DefaultStage)
 	cfg.Halls = cmp.Or(cfg.Halls, 1)
-	cfg.Window = cmp.Or(cfg.Window, DefaultWindow)
+	cfg.ReconnectWindow = cmp.Or(cfg.ReconnectWindow, DefaultReconnectWindow)
 	cfg.Grace = cmp.Or(cfg.Grace, DefaultGrace)
-	cfg.Answer = cmp.Or(cfg.Answer, DefaultAnswer)
+	cfg.InvitationTimeout = cmp.Or(cfg.InvitationTimeout, DefaultInvitationTimeout)
 	return &Room{
 		cfg: cfg, created: now,
 		members: make(map[MemberID]*entry), accounts: make(map[string]*entry), halls: make([]int, 1),
@@ -145,7 +145,7 @@ func (r *Room) Member(id MemberID) (Member, bool) {
 // Members returns everyone in the room, in the order in which they came in. It
 // sorts: for counts use [Room.Len] and [Room.Audience].
 func (r *Room) Members() []Member {
-	return values(r.inOrder())
+	return values(r.byJoinOrder())
 }
 
 // Len returns the number of people in the room, stage and audience.
@@ -164,7 +164,7 @@ func (r *Room) Hands() []Member { return values(r.hands) }
 func (r *Room) HandCount() int { return len(r.hands) }
 
 // inOrder returns the entries in the order in which they came in.
-func (r *Room) inOrder() []*entry {
+func (r *Room) byJoinOrder() []*entry {
 	all := make([]*entry, 0, len(r.members))
 	for _, e := range r.members {
 		all = append(all, e)
@@ -182,7 +182,7 @@ func values(entries []*entry) []Member {
 }
 
 // check refuses calls that nothing can come of.
-func (r *Room) check(now time.Time) error {
+func (r *Room) checkCall(now time.Time) error {
 	if r.ended {
 		return fmt.Errorf("room %q: %w", r.cfg.Name, ErrEnded)
 	}
@@ -204,7 +204,7 @@ func (r *Room) find(id MemberID) (*entry, error) {
 // allow reports whether by may moderate id. The actor is judged before it is
 // looked whether id is in the room, so that those who may not moderate cannot
 // probe who is.
-func (r *Room) allow(by, id MemberID, self bool) error {
+func (r *Room) checkModerator(by, id MemberID, self bool) error {
 	if by == Operator {
 		return nil
 	}
@@ -220,10 +220,10 @@ func (r *Room) allow(by, id MemberID, self bool) error {
 
 // target checks the call, the actor and the person acted on, in that order.
 func (r *Room) target(by, id MemberID, self bool, now time.Time) (*entry, error) {
-	if err := r.check(now); err != nil {
+	if err := r.checkCall(now); err != nil {
 		return nil, err
 	}
-	if err := r.allow(by, id, self); err != nil {
+	if err := r.checkModerator(by, id, self); err != nil {
 		return nil, err
 	}
 	return r.find(id)

@@ -44,9 +44,9 @@ func TestEnd(t *testing.T) {
 
 func TestEndedRoomRefusesEverything(t *testing.T) {
 	for name, call := range map[string]func(*Room) ([]Event, error){
-		"join":          func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "x", Role: Listener}, at(2)) },
+		"join":          func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "x", Role: Listener}, at(2)) },
 		"leave":         func(r *Room) ([]Event, error) { return r.Leave("l", at(2)) },
-		"lose":          func(r *Room) ([]Event, error) { return r.Lose("l", at(2)) },
+		"lose":          func(r *Room) ([]Event, error) { return r.TimeOut("l", at(2)) },
 		"remove":        func(r *Room) ([]Event, error) { return r.Remove(Operator, "l", at(2)) },
 		"promote":       func(r *Room) ([]Event, error) { return r.Promote("h", "l", Speaker, at(2)) },
 		"demote":        func(r *Room) ([]Event, error) { return r.Demote("h", "s", at(2)) },
@@ -56,17 +56,19 @@ func TestEndedRoomRefusesEverything(t *testing.T) {
 		"lower hand":    func(r *Room) ([]Event, error) { return r.LowerHand("l", "l", at(2)) },
 		"remove by ban": func(r *Room) ([]Event, error) { return r.Ban(Operator, "l", at(2)) },
 		"unban":         func(r *Room) ([]Event, error) { return r.Unban(Operator, "l", at(2)) },
-		"pass host":     func(r *Room) ([]Event, error) { return r.PassHost("h", "s", at(2)) },
+		"pass host":     func(r *Room) ([]Event, error) { return r.TransferHost("h", "s", at(2)) },
 		"invite":        func(r *Room) ([]Event, error) { return r.InviteToStage("h", "l", Speaker, at(2)) },
 		"accept":        func(r *Room) ([]Event, error) { return r.AcceptStage("l", at(2)) },
 		"decline":       func(r *Room) ([]Event, error) { return r.DeclineStage("l", "l", at(2)) },
 		"set rules":     func(r *Room) ([]Event, error) { return r.SetRules(Operator, Rules{}, at(2)) },
-		"go away":       func(r *Room) ([]Event, error) { return r.GoAway("l", at(2)) },
-		"come back":     func(r *Room) ([]Event, error) { return r.ComeBack("l", at(2)) },
+		"go away":       func(r *Room) ([]Event, error) { return r.Disconnect("l", at(2)) },
+		"come back":     func(r *Room) ([]Event, error) { return r.Reconnect("l", at(2)) },
 		"replace":       func(r *Room) ([]Event, error) { return r.Replace("l", at(2)) },
-		"hold":          func(r *Room) ([]Event, error) { return r.Hold(Hold{Key: "k", Role: Speaker, Until: at(9)}, at(2)) },
-		"release":       func(r *Room) ([]Event, error) { return r.Release("k", at(2)) },
-		"end":           func(r *Room) ([]Event, error) { return r.End(Operator, at(2)) },
+		"hold": func(r *Room) ([]Event, error) {
+			return r.Reserve(Reservation{Key: "k", Role: Speaker, Until: at(9)}, at(2))
+		},
+		"release": func(r *Room) ([]Event, error) { return r.ReleaseReservation("k", at(2)) },
+		"end":     func(r *Room) ([]Event, error) { return r.End(Operator, at(2)) },
 	} {
 		t.Run(name+" in an ended room is refused", func(t *testing.T) {
 			r := cast(t)
@@ -83,7 +85,7 @@ func TestOrders(t *testing.T) {
 	t.Run("hands raised in one instant stay in the order of the calls", func(t *testing.T) {
 		r := cast(t, func(c *Config) { c.Capacity = 9 })
 		for _, id := range []MemberID{"z", "a", "m"} {
-			_, err := r.Join(Newcomer{ID: id, Role: Listener}, at(1))
+			_, err := r.Join(JoinRequest{ID: id, Role: Listener}, at(1))
 			require.NoError(t, err)
 			_, err = r.RaiseHand(id, at(1))
 			require.NoError(t, err)
@@ -127,7 +129,7 @@ func TestNames(t *testing.T) {
 	assert.Equal(t, "event(0) joined left promoted demoted muted unmuted hand-raised hand-lowered yielded went-away came-back "+
 		"stage-invited stage-invite-closed rules-set unbarred held released guest-lapsed ended event(20) ", kinds)
 	outcomes := ""
-	for o := Outcome(0); o <= Lapsed+1; o++ {
+	for o := Outcome(0); o <= Expired+1; o++ {
 		outcomes += o.String() + " "
 	}
 	assert.Equal(t, " accepted declined withdrawn lapsed outcome(5) ", outcomes)

@@ -44,10 +44,10 @@ func (r *Room) Rules() Rules { return r.cfg.Rules }
 // SetRules changes the rules. Only a host or the operator may. Hands of those
 // who may no longer raise one go down; who is in the room stays.
 func (r *Room) SetRules(by MemberID, rules Rules, now time.Time) ([]Event, error) {
-	if err := r.check(now); err != nil {
+	if err := r.checkCall(now); err != nil {
 		return nil, err
 	}
-	if err := r.allow(by, by, false); err != nil {
+	if err := r.checkModerator(by, by, false); err != nil {
 		return nil, err
 	}
 	if err := rules.check(); err != nil {
@@ -59,7 +59,7 @@ func (r *Room) SetRules(by MemberID, rules Rules, now time.Time) ([]Event, error
 	r.cfg.Rules = rules
 	events := []Event{{Kind: RulesSet, Room: r.cfg.Name, Rules: rules, By: by, At: now}}
 	for _, e := range append([]*entry(nil), r.hands...) {
-		if r.mayRaise(e) != nil {
+		if r.checkHandPolicy(e) != nil {
 			events = append(events, r.lower(e, by, now))
 		}
 	}
@@ -74,21 +74,21 @@ func (s Rules) check() error {
 }
 
 // mayRaise reports whether the hand policy lets somebody raise a hand.
-func (r *Room) mayRaise(e *entry) error {
+func (r *Room) checkHandPolicy(e *entry) error {
 	switch {
 	case r.cfg.Hands == HandsOff:
-		return fmt.Errorf("%w: nobody may", ErrHands)
+		return fmt.Errorf("%w: nobody may", ErrHandPolicy)
 	case r.cfg.Hands == HandsInvited && !e.Invited:
-		return fmt.Errorf("%w: only those who were invited to the room may", ErrHands)
+		return fmt.Errorf("%w: only those who were invited to the room may", ErrHandPolicy)
 	}
 	return nil
 }
 
 // mayEnter reports whether the room exists for somebody.
-func (r *Room) mayEnter(n Newcomer) error {
+func (r *Room) checkVisibility(n JoinRequest) error {
 	switch {
 	case n.Invited, r.cfg.Visibility == Open:
-	case r.cfg.Visibility == MembersOnly && n.Club:
+	case r.cfg.Visibility == MembersOnly && n.ClubMember:
 	default:
 		return fmt.Errorf("room %q: %w", r.cfg.Name, ErrHidden)
 	}

@@ -27,7 +27,7 @@ func cast(t *testing.T, change ...func(*Config)) *Room {
 		id   MemberID
 		role Role
 	}{{"h", Host}, {"s", Speaker}, {"l", Listener}} {
-		_, err := r.Join(Newcomer{ID: p.id, Name: "name of " + string(p.id), Role: p.role}, noon)
+		_, err := r.Join(JoinRequest{ID: p.id, Name: "name of " + string(p.id), Role: p.role}, noon)
 		require.NoError(t, err)
 	}
 	return r
@@ -91,7 +91,9 @@ func TestRules(t *testing.T) {
 		check  func(*testing.T, *Room, Event)
 	}{
 		{name: "a listener takes a seat",
-			call: func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "l2", Name: "Lea", Role: Listener}, at(1)) },
+			call: func(r *Room) ([]Event, error) {
+				return r.Join(JoinRequest{ID: "l2", Name: "Lea", Role: Listener}, at(1))
+			},
 			kind: Joined,
 			check: func(t *testing.T, r *Room, e Event) {
 				assert.Equal(t, Member{ID: "l2", Name: "Lea", Role: Listener, JoinedAt: at(1)}, e.Member)
@@ -100,33 +102,33 @@ func TestRules(t *testing.T) {
 				assert.Len(t, r.Stage(), 2)
 			}},
 		{name: "a listener without a seat is refused",
-			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "l2", Role: Listener}, at(1)) })},
-			call:  func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "l3", Role: Listener}, at(1)) },
+			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "l2", Role: Listener}, at(1)) })},
+			call:  func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "l3", Role: Listener}, at(1)) },
 			err:   ErrFull},
 		{name: "a full audience does not keep a speaker out",
-			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "l2", Role: Listener}, at(1)) })},
-			call:  func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "s2", Role: Speaker}, at(1)) },
+			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "l2", Role: Listener}, at(1)) })},
+			call:  func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "s2", Role: Speaker}, at(1)) },
 			kind:  Joined,
 			check: func(t *testing.T, r *Room, _ Event) { assert.Equal(t, 2, r.Audience()) }},
 		{name: "a speaker without a place on stage is refused",
-			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "s2", Role: Speaker}, at(1)) })},
-			call:  func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "s3", Role: Speaker}, at(1)) },
+			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "s2", Role: Speaker}, at(1)) })},
+			call:  func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "s3", Role: Speaker}, at(1)) },
 			err:   ErrStageFull},
 		{name: "a host without a place on stage is refused",
-			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "s2", Role: Speaker}, at(1)) })},
-			call:  func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "h2", Role: Host}, at(1)) },
+			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "s2", Role: Speaker}, at(1)) })},
+			call:  func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "h2", Role: Host}, at(1)) },
 			err:   ErrStageFull},
 		{name: "an id that is present cannot join again, in another role either",
-			call: func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "l", Role: Speaker}, at(1)) },
+			call: func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "l", Role: Speaker}, at(1)) },
 			err:  ErrAlreadyMember},
 		{name: "the empty id cannot join",
-			call: func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "", Role: Listener}, at(1)) },
+			call: func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "", Role: Listener}, at(1)) },
 			err:  ErrID},
 		{name: "the zero role cannot join",
-			call: func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "x", Role: 0}, at(1)) },
+			call: func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "x", Role: 0}, at(1)) },
 			err:  ErrRole},
 		{name: "a role beyond host cannot join",
-			call: func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "x", Role: Host + 1}, at(1)) },
+			call: func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "x", Role: Host + 1}, at(1)) },
 			err:  ErrRole},
 		{name: "the zero time is refused",
 			call: func(r *Room) ([]Event, error) { return r.RaiseHand("l", time.Time{}) },
@@ -153,7 +155,7 @@ func TestRules(t *testing.T) {
 				assert.Empty(t, r.Hands())
 			}},
 		{name: "a lost connection takes its person out and says so",
-			call:  func(r *Room) ([]Event, error) { return r.Lose("s", at(1)) },
+			call:  func(r *Room) ([]Event, error) { return r.TimeOut("s", at(1)) },
 			kind:  Left,
 			check: func(t *testing.T, _ *Room, e Event) { assert.Equal(t, ReasonLost, e.Reason) }},
 		{name: "who is not there cannot leave",
@@ -161,9 +163,9 @@ func TestRules(t *testing.T) {
 			err:  ErrNotMember},
 		{name: "a freed seat can be taken",
 			given: []step{
-				must(func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "l2", Role: Listener}, at(1)) }),
+				must(func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "l2", Role: Listener}, at(1)) }),
 				must(func(r *Room) ([]Event, error) { return r.Leave("l", at(1)) })},
-			call: func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "l3", Role: Listener}, at(2)) },
+			call: func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "l3", Role: Listener}, at(2)) },
 			kind: Joined},
 
 		{name: "a host may promote a listener to speaker, which lowers the hand and frees the seat",
@@ -217,12 +219,12 @@ func TestRules(t *testing.T) {
 			err:  ErrOnStage},
 		{name: "no promotion onto a full stage, and the hand stays up",
 			given: []step{
-				must(func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "s2", Role: Speaker}, at(1)) }),
+				must(func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "s2", Role: Speaker}, at(1)) }),
 				must(func(r *Room) ([]Event, error) { return r.RaiseHand("l", at(1)) })},
 			call: func(r *Room) ([]Event, error) { return r.Promote("h", "l", Speaker, at(2)) },
 			err:  ErrStageFull},
 		{name: "a full stage does not keep a speaker from becoming host",
-			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "s2", Role: Speaker}, at(1)) })},
+			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "s2", Role: Speaker}, at(1)) })},
 			call:  func(r *Room) ([]Event, error) { return r.Promote("h", "s", Host, at(2)) },
 			kind:  Promoted},
 
@@ -256,7 +258,7 @@ func TestRules(t *testing.T) {
 			call: func(r *Room) ([]Event, error) { return r.Demote("l", "l", at(2)) },
 			err:  ErrNotOnStage},
 		{name: "no demotion into a full audience",
-			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(Newcomer{ID: "l2", Role: Listener}, at(1)) })},
+			given: []step{must(func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "l2", Role: Listener}, at(1)) })},
 			call:  func(r *Room) ([]Event, error) { return r.Demote("h", "s", at(2)) },
 			err:   ErrFull},
 
@@ -350,7 +352,7 @@ func TestRules(t *testing.T) {
 		{name: "a listener may raise a hand",
 			call:  func(r *Room) ([]Event, error) { return r.RaiseHand("l", at(1)) },
 			kind:  HandRaised,
-			check: func(t *testing.T, r *Room, _ Event) { assert.Equal(t, at(1), r.Hands()[0].Hand) }},
+			check: func(t *testing.T, r *Room, _ Event) { assert.Equal(t, at(1), r.Hands()[0].HandRaisedAt) }},
 		{name: "a hand that is up keeps its time",
 			given: []step{must(func(r *Room) ([]Event, error) { return r.RaiseHand("l", at(1)) })},
 			call:  func(r *Room) ([]Event, error) { return r.RaiseHand("l", at(2)) }},

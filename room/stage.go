@@ -18,46 +18,46 @@ func (r *Room) Promote(by, id MemberID, role Role, now time.Time) ([]Event, erro
 	if role <= e.Role && role.OnStage() {
 		return nil, fmt.Errorf("member %q is %s: %w", string(id), e.Role, ErrOnStage)
 	}
-	if err := r.stageRole(e, role); err != nil {
+	if err := r.checkStageRole(e, role); err != nil {
 		return nil, err
 	}
-	if err := r.mayRise(e); err != nil {
+	if err := r.checkStagePlace(e); err != nil {
 		return nil, err
 	}
-	return r.settle(now, r.rise(e, role, by, 0, now)), nil
+	return r.updateHost(now, r.promote(e, role, by, 0, now)), nil
 }
 
 // stageRole reports whether somebody can have a role on stage.
-func (r *Room) stageRole(e *entry, role Role) error {
+func (r *Room) checkStageRole(e *entry, role Role) error {
 	if !role.OnStage() || !role.Valid() {
 		return fmt.Errorf("bring to the stage as %s: %w: choose speaker or host", role, ErrRole)
 	}
-	if role == Host && e.Solo {
-		return fmt.Errorf("member %q: %w", string(e.ID), ErrSolo)
+	if role == Host && e.MediaOnly {
+		return fmt.Errorf("member %q: %w", string(e.ID), ErrMediaOnly)
 	}
 	return nil
 }
 
 // mayRise reports whether there is a place on stage for somebody: their own, the
 // one that is held for them, or a free one.
-func (r *Room) mayRise(e *entry) error {
-	if e.Role.OnStage() || e.Asked() {
+func (r *Room) checkStagePlace(e *entry) error {
+	if e.Role.OnStage() || e.HasInvitation() {
 		return nil
 	}
-	return r.stagePlace()
+	return r.checkFreePlace()
 }
 
 // rise gives somebody for whom there is a place a higher role.
-func (r *Room) rise(e *entry, role Role, by MemberID, reason Reason, now time.Time) (events []Event) {
-	if e.Asked() {
+func (r *Room) promote(e *entry, role Role, by MemberID, reason Reason, now time.Time) (events []Event) {
+	if e.HasInvitation() {
 		events = append(events, r.closeInvitation(e, Accepted, by, now))
 	}
 	was := e.Role
 	if !was.OnStage() {
-		r.stand(e)
+		r.freeSeat(e)
 		r.stage = append(r.stage, e)
 		r.hands = without(r.hands, e)
-		e.Hand = time.Time{}
+		e.HandRaisedAt = time.Time{}
 	}
 	e.Role = role
 	ev := r.event(Promoted, e, by, now)
@@ -85,10 +85,10 @@ func (r *Room) Demote(by, id MemberID, now time.Time) ([]Event, error) {
 	r.stage = without(r.stage, e)
 	e.Role = Listener
 	e.Muted, e.MutedBy = false, Operator
-	r.sit(e, hall)
+	r.takeSeat(e, hall)
 	ev := r.event(Demoted, e, by, now)
 	ev.Was = was
-	return r.settle(now, []Event{ev}), nil
+	return r.updateHost(now, []Event{ev}), nil
 }
 
 // Mute silences a person on stage. Everyone may mute themselves, a host or the

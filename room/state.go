@@ -14,14 +14,14 @@ type State struct {
 	Created time.Time
 	Ended   bool
 	// Stage is who is on stage, those longest there first.
-	Stage []Member
-	Bars  []Bar
-	Holds []Hold
+	Stage        []Member
+	Blocks       []Block       `json:"Bars"`
+	Reservations []Reservation `json:"Holds"`
 }
 
 // State returns the state as it is now.
 func (r *Room) State() State {
-	return State{Config: r.cfg, Created: r.created, Ended: r.ended, Stage: r.Stage(), Bars: r.Bars(), Holds: r.Holds()}
+	return State{Config: r.cfg, Created: r.created, Ended: r.ended, Stage: r.Stage(), Blocks: r.Blocks(), Reservations: r.Reservations()}
 }
 
 // Restore makes a room as it was. Who was on stage is away from now on, and has
@@ -36,23 +36,23 @@ func Restore(s State, now time.Time) (*Room, error) {
 		return nil, fmt.Errorf("%w: it was never created", ErrConfig)
 	}
 	r.created, r.ended = s.Created, s.Ended
-	r.bars, r.holds = slices.Clone(s.Bars), slices.Clone(s.Holds)
+	r.blocks, r.reservations = slices.Clone(s.Blocks), slices.Clone(s.Reservations)
 	for _, m := range s.Stage {
 		switch {
-		case m.Solo:
+		case m.MediaOnly:
 			continue
 		case m.ID == "" || !m.Role.OnStage() || r.members[m.ID] != nil || len(r.stage) >= r.cfg.Stage:
 			return nil, fmt.Errorf("%w: %q cannot be on its stage as %s", ErrConfig, string(m.ID), m.Role)
 		}
 		e := &entry{Member: m, seq: r.nextSeq}
 		r.nextSeq++
-		r.seat(e)
-		r.vanish(e, now)
-		r.hosted = r.hosted || m.Role == Host
+		r.add(e)
+		r.setDisconnected(e, now)
+		r.hadHost = r.hadHost || m.Role == Host
 	}
 	if r.ended && len(r.members) > 0 {
 		return nil, fmt.Errorf("%w: it has ended with people in it", ErrConfig)
 	}
-	r.settle(now, nil)
+	r.updateHost(now, nil)
 	return r, nil
 }

@@ -59,7 +59,7 @@ func (a *accounts) remove(account string, p *person) {
 // came with a token of the lineage keep. A later login calls it.
 func (h *hub) endAccount(account, keep string) {
 	for _, s := range h.accounts.of(account) {
-		if keep == "" || s.person.Pass != keep {
+		if keep == "" || s.person.TokenFamily != keep {
 			s.live.replace(s.person)
 		}
 	}

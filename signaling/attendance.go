@@ -13,9 +13,9 @@ var errNothingToResume = wire.NewError(wire.CodeNotFound, "there is nothing to r
 // join lets a person in, or lets somebody come back whom the room knows. It
 // returns who they are: p, or the person they were. reply is called with the
 // picture of the room, under the lock, before any broadcast can reach the person.
-func (l *live) join(p *person, n room.Newcomer, reply func(wire.Joined)) (*person, error) {
+func (l *live) join(p *person, n room.JoinRequest, reply func(wire.Joined)) (*person, error) {
 	me := p
-	n.ID, n.Identity, n.Solo = p.id, p.Identity, p.solo()
+	n.ID, n.Identity, n.MediaOnly = p.id, p.Identity, p.solo()
 	err := l.act(func(now time.Time) ([]room.Event, error) {
 		if old := l.returning(p); old != nil {
 			me = old
@@ -53,7 +53,7 @@ func (l *live) enter(p *person) {
 // returning finds the person whom a newcomer is, if their WebSocket is lost: by
 // their account, or after a restart by their token. The caller holds the lock.
 func (l *live) returning(p *person) *person {
-	id, ok := l.rules.Known(p.Identity)
+	id, ok := l.rules.Identify(p.Identity)
 	if !ok || p.solo() {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (l *live) returning(p *person) *person {
 // comeBack gives a person a new WebSocket, in the place of one that may still be
 // there. The caller holds the lock.
 func (l *live) comeBack(p *person, out *sender, now time.Time) ([]room.Event, error) {
-	events, err := l.rules.ComeBack(p.id, now)
+	events, err := l.rules.Reconnect(p.id, now)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (l *live) vacant(p *person) bool {
 func (l *live) leave(p *person, lost bool, reply func()) error {
 	how := l.rules.Leave
 	if lost {
-		how = l.rules.Lose
+		how = l.rules.TimeOut
 	}
 	return l.act(l.departure(p, how), reply)
 }
@@ -127,9 +127,9 @@ func (l *live) hangUpOn(p *person, out *sender, parted bool) {
 		case !p.member || p.out != out:
 			return nil, nil
 		case parted:
-			return l.rules.Lose(p.id, now)
+			return l.rules.TimeOut(p.id, now)
 		}
-		events, err := l.rules.GoAway(p.id, now)
+		events, err := l.rules.Disconnect(p.id, now)
 		if err == nil {
 			p.out = nil
 		}

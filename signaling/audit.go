@@ -21,10 +21,10 @@ func (h *hub) audit(e room.Event) {
 	switch e.Kind {
 	case room.Promoted, room.Demoted, room.Joined:
 		entry.Detail += " as " + e.Member.Role.String()
-	case room.Held, room.Released, room.GuestLapsed:
-		entry.Whom, entry.Detail = e.Guest.Key, e.Guest.Name
-	case room.Unbarred:
-		entry.Whom, entry.Detail = string(e.Bar.Member), e.Bar.Name
+	case room.PlaceReserved, room.ReservationReleased, room.ReservationExpired:
+		entry.Whom, entry.Detail = e.Reservation.Key, e.Reservation.Name
+	case room.Unblocked:
+		entry.Whom, entry.Detail = string(e.Block.Member), e.Block.Name
 	case room.Ended, room.RulesSet:
 		entry.Whom, entry.Detail = "", ""
 	}
@@ -60,11 +60,11 @@ func deed(e room.Event) string {
 		if !byAPI && e.By != e.Member.ID {
 			return "member.unmute"
 		}
-	case room.Unbarred:
+	case room.Unblocked:
 		return "member.unban"
 	case room.RulesSet:
 		return "room.rules"
-	case room.GuestLapsed:
+	case room.ReservationExpired:
 		return "invite.lapse"
 	case room.Ended:
 		if !byAPI {

@@ -103,7 +103,7 @@ func (e endpoint) Find(kind whip.Kind, id, session, bearer string) (whip.Resourc
 	}
 	if l, err := e.server.hub.find(id); err == nil {
 		if found := l.resource(session); found != nil && found.kind == kind &&
-			(found.person.Pass == have.pass || e.server.gate.mayManage(have, id)) {
+			(found.person.TokenFamily == have.pass || e.server.gate.mayManage(have, id)) {
 			return found, nil
 		}
 	}

@@ -180,8 +180,8 @@ func TestAGuestWhoDoesNotComeIsToldToTheHost(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.Stage = 2 })
 	host, _ := h.enter("a", wire.RoleHost, "Ada")
 	l := h.live("a")
-	guest := room.Hold{Key: "k", Name: "Dr. No", Role: room.Speaker, Until: time.Now().Add(100 * time.Millisecond)}
-	require.NoError(t, l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Hold(guest, now) }, nil))
+	guest := room.Reservation{Key: "k", Name: "Dr. No", Role: room.Speaker, Until: time.Now().Add(100 * time.Millisecond)}
+	require.NoError(t, l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Reserve(guest, now) }, nil))
 	h.greet().refused(wire.Join{Room: "a", Role: wire.RoleSpeaker}, wire.CodeStageFull)
 	assert.Equal(t, wire.GuestLapsed{Name: "Dr. No", Role: wire.RoleSpeaker}, until(host, any1[wire.GuestLapsed]))
 	h.enter("a", wire.RoleSpeaker, "Bo")

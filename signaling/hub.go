@@ -115,8 +115,8 @@ func (h *hub) rules(p plan) room.Config {
 	return room.Config{
 		Name: p.id, Title: p.title, Owner: p.owner, Slots: p.slots,
 		Capacity: p.capacity, Halls: p.halls, Stage: h.cfg.Stage,
-		Rules:  room.Rules{Visibility: p.visibility},
-		Window: h.cfg.ResumeWindow, Grace: h.cfg.Grace, Answer: h.cfg.StageWait,
+		Rules:           room.Rules{Visibility: p.visibility},
+		ReconnectWindow: h.cfg.ResumeWindow, Grace: h.cfg.Grace, InvitationTimeout: h.cfg.StageWait,
 	}
 }
 
@@ -180,8 +180,8 @@ func (h *hub) restore(states []room.State) error {
 			continue
 		}
 		mine := h.rules(plan{})
-		s.Config.Stage = max(mine.Stage, len(s.Stage)+len(s.Holds))
-		s.Config.Window, s.Config.Grace, s.Config.Answer = mine.Window, mine.Grace, mine.Answer
+		s.Config.Stage = max(mine.Stage, len(s.Stage)+len(s.Reservations))
+		s.Config.ReconnectWindow, s.Config.Grace, s.Config.InvitationTimeout = mine.ReconnectWindow, mine.Grace, mine.InvitationTimeout
 		rules, err := room.Restore(s, h.cfg.Clock())
 		if err != nil {
 			return fmt.Errorf("restore room %q: %w", s.Config.Name, err)
@@ -225,13 +225,13 @@ func (h *hub) enter(id string) (*live, error) {
 // join brings a person into a room and counts how that went; it returns who they
 // are there, which is somebody else than p if the room knows them. via tells how
 // the person came: ws, whip or whep.
-func (h *hub) join(id string, p *person, n room.Newcomer, via string, reply func(wire.Joined)) (*live, *person, error) {
+func (h *hub) join(id string, p *person, n room.JoinRequest, via string, reply func(wire.Joined)) (*live, *person, error) {
 	l, me, err := h.tryJoin(id, p, n, reply)
 	h.metrics.joined(via, err)
 	return l, me, err
 }
 
-func (h *hub) tryJoin(id string, p *person, n room.Newcomer, reply func(wire.Joined)) (*live, *person, error) {
+func (h *hub) tryJoin(id string, p *person, n room.JoinRequest, reply func(wire.Joined)) (*live, *person, error) {
 	if n.Name = strings.TrimSpace(n.Name); n.Name == "" {
 		n.Name = "guest"
 	}

@@ -38,7 +38,7 @@ func (l *live) mismatches() (n int) {
 	for id, p := range l.people {
 		m, ok := l.rules.Member(id)
 		count(!ok || !p.member || p.onStage != m.Role.OnStage() || p.hall != m.Hall)
-		count((p.out == nil && !p.solo()) != (ok && !m.Present()))
+		count((p.out == nil && !p.solo()) != (ok && !m.Connected()))
 		mics += one(p.mic != nil)
 		ears += one(p.ear != nil)
 		count(p.mic != nil && m.Role == room.Listener)

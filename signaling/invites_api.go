@@ -163,8 +163,8 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request, have grant, l *l
 	}
 	made, code, err := s.store.Invite(r.Context(), wanted)
 	if err == nil && l != nil && made.Role.OnStage() && made.Uses == 1 {
-		hold := room.Hold{Key: made.ID, Name: made.Name, Role: made.Role, Until: made.Expires}
-		err = l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Hold(hold, now) }, nil)
+		hold := room.Reservation{Key: made.ID, Name: made.Name, Role: made.Role, Until: made.Expires}
+		err = l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Reserve(hold, now) }, nil)
 		if err != nil {
 			_, _ = s.store.Revoke(r.Context(), made.ID, s.cfg.Clock())
 		}
@@ -278,7 +278,7 @@ func (s *Server) revokeInvite(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil && i.Role.OnStage() {
 		if l, gone := s.hub.find(i.Room); gone == nil {
-			err = l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Release(i.ID, now) }, nil)
+			err = l.act(func(now time.Time) ([]room.Event, error) { return l.rules.ReleaseReservation(i.ID, now) }, nil)
 		}
 	}
 	if err == nil {

@@ -174,7 +174,7 @@ func (l *live) keep(events []room.Event) error {
 func lasting(events []room.Event) bool {
 	for _, e := range events {
 		switch e.Kind {
-		case room.WentAway, room.CameBack, room.HandRaised, room.HandLowered, room.StageInvited, room.StageInviteClosed:
+		case room.Disconnected, room.Reconnected, room.HandRaised, room.HandLowered, room.StageInvited, room.StageInviteClosed:
 		case room.Joined:
 			if e.Member.Role.OnStage() {
 				return true
@@ -201,7 +201,7 @@ func (l *live) begin() error {
 // rouse sets the alarm for what the rules have to do next. The caller holds the
 // lock.
 func (l *live) rouse(now time.Time) {
-	next := l.rules.Next()
+	next := l.rules.NextTick()
 	if again := now.Add(unkeptWait); l.unkept && (next.IsZero() || again.Before(next)) {
 		next = again
 	}

@@ -210,7 +210,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) {
 // stillIn tells whether a room would have the holder of its token back.
 func (s *Server) stillIn(have grant) error {
 	l, err := s.hub.find(have.room)
-	if err != nil || l.barred(room.Identity{Account: have.account, Pass: have.pass}) {
+	if err != nil || l.barred(room.Identity{Account: have.account, TokenFamily: have.pass}) {
 		return wire.NewError(wire.CodeUnauthorized, "the token cannot be refreshed")
 	}
 	return nil
@@ -220,7 +220,7 @@ func (s *Server) stillIn(have grant) error {
 func (l *live) barred(who room.Identity) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.rules.Barred(who)
+	return l.rules.Blocked(who)
 }
 
 // me serves GET /api/me: who the token is for.

@@ -235,7 +235,7 @@ func TestARaceOfOffersWithTheEndOfTheirOwners(t *testing.T) {
 			for wait := time.Duration(0); wait < 6*time.Millisecond; wait += 300 * time.Microsecond {
 				for media, offer := range offers {
 					p := &person{id: room.MemberID(newID()), kind: whip.Publish}
-					l, _, err := h.server.hub.join("a", p, room.Newcomer{Name: "Bo", Role: room.Speaker}, "whip", nil)
+					l, _, err := h.server.hub.join("a", p, room.JoinRequest{Name: "Bo", Role: room.Speaker}, "whip", nil)
 					require.NoError(t, err)
 					var session rtc.Session
 					var opening sync.WaitGroup

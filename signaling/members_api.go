@@ -30,7 +30,7 @@ func (l *live) members() []memberInfo {
 	for _, m := range l.rules.Members() {
 		list = append(list, memberInfo{
 			Member: string(m.ID), Name: m.Name, Role: wireRole(m.Role), Account: m.Account,
-			Muted: m.Muted, Hand: m.HandUp(), Away: !m.Present(), Joined: m.JoinedAt.UTC(),
+			Muted: m.Muted, Hand: m.HandUp(), Away: !m.Connected(), Joined: m.JoinedAt.UTC(),
 		})
 	}
 	return list

@@ -19,8 +19,8 @@ func (l *live) apply(events []room.Event, rest *after) {
 			l.hub.teardowns.Add(1)
 		case room.RulesSet:
 			l.news.rules = true
-		case room.GuestLapsed:
-			l.tellHosts(wire.GuestLapsed{Name: e.Guest.Name, Role: wireRole(e.Guest.Role)})
+		case room.ReservationExpired:
+			l.tellHosts(wire.GuestLapsed{Name: e.Reservation.Name, Role: wireRole(e.Reservation.Role)})
 		default:
 			if p, ok := l.people[e.Member.ID]; ok {
 				l.carryOut(p, e, rest)
@@ -45,13 +45,13 @@ func (l *live) carryOut(p *person, e room.Event, rest *after) {
 		}
 	case room.Left:
 		l.depart(p, e)
-	case room.Promoted, room.Demoted, room.Yielded:
+	case room.Promoted, room.Demoted, room.SteppedDown:
 		l.rise(p, e, rest)
 	case room.Muted, room.Unmuted:
 		l.media.Mute(p.talker, e.Member.Muted)
 		p.tell(wire.Muted{Muted: e.Member.Muted, MayUnmute: l.rules.MayUnmute(p.id), By: string(e.By)})
 		l.onStage(e.Member, false)
-	case room.WentAway, room.CameBack:
+	case room.Disconnected, room.Reconnected:
 		if p.onStage {
 			l.onStage(e.Member, false)
 		}
@@ -129,7 +129,7 @@ func (l *live) rise(p *person, e room.Event, rest *after) {
 		l.media.SetOwner(p.ear, p.owner())
 	}
 	l.onStage(e.Member, !p.onStage)
-	if e.Reason == room.ReasonPassed || e.Reason == room.ReasonSucceeded {
+	if e.Reason == room.ReasonTransferred || e.Reason == room.ReasonSucceeded {
 		rest.said = append(rest.said, wire.HostChanged{
 			Member: string(p.id), Name: e.Member.Name, Reason: wire.HostReason(e.Reason.String()), By: string(e.By),
 		})

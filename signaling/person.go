@@ -39,18 +39,20 @@ func newPerson(have grant) *person {
 	return &person{id: room.MemberID(newID()), Identity: identity(have)}
 }
 
-func identity(have grant) room.Identity { return room.Identity{Account: have.account, Pass: have.pass} }
+func identity(have grant) room.Identity {
+	return room.Identity{Account: have.account, TokenFamily: have.pass}
+}
 
 // newcomer is how the rules of a room know the holder of a grant.
-func newcomer(have grant, id, name string, role wire.Role) room.Newcomer {
+func newcomer(have grant, id, name string, role wire.Role) room.JoinRequest {
 	if name == "" {
 		name = have.name
 	}
-	return room.Newcomer{
+	return room.JoinRequest{
 		Name: name, Role: ruleRole(role),
-		Club:    have.member,
-		Invited: have.operator || (have.room == id && have.invited),
-		Hold:    have.reservation,
+		ClubMember:  have.member,
+		Invited:     have.operator || (have.room == id && have.invited),
+		Reservation: have.reservation,
 	}
 }
 

@@ -86,7 +86,7 @@ func (l *live) stage() []wire.StageMember {
 
 func (l *live) stageMember(m room.Member) wire.StageMember {
 	member := wire.StageMember{
-		Member: string(m.ID), Name: m.Name, Role: wireRole(m.Role), Muted: m.Muted, Away: !m.Present(),
+		Member: string(m.ID), Name: m.Name, Role: wireRole(m.Role), Muted: m.Muted, Away: !m.Connected(),
 	}
 	if p, ok := l.people[m.ID]; ok {
 		member.Talker = p.talker
@@ -107,7 +107,7 @@ func (l *live) hands() ([]wire.Hand, int) {
 
 // inviteOf returns the invitation that waits for a member's answer; nil: none.
 func (l *live) inviteOf(m room.Member) *wire.StageInvite {
-	if !m.Asked() {
+	if !m.HasInvitation() {
 		return nil
 	}
 	left := m.Invitation.Until.Sub(l.hub.cfg.Clock())

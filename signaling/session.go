@@ -192,7 +192,7 @@ func (s *session) change(m wire.ClientMessage, now time.Time) ([]room.Event, err
 	case wire.DeclineStage:
 		return rules.DeclineStage(me, s.whom(m.Member), now)
 	case wire.PassHost:
-		return rules.PassHost(me, s.whom(m.Member), now)
+		return rules.TransferHost(me, s.whom(m.Member), now)
 	case wire.SetRules:
 		return rules.SetRules(me, changed(rules.Rules(), m), now)
 	case wire.Ban:

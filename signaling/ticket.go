@@ -23,7 +23,7 @@ func ticketKey(key []byte, room, member string) string {
 func (l *live) ticket(p *person) wire.Ticket {
 	return wire.Ticket{
 		Key:     ticketKey(l.hub.cfg.Key, l.id, string(p.id)),
-		WindowS: int(l.rules.Config().Window / time.Second),
+		WindowS: int(l.rules.Config().ReconnectWindow / time.Second),
 	}
 }
 

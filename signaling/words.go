@@ -74,5 +74,5 @@ func ruleVisibility(v wire.Visibility) (room.Visibility, bool) {
 // goodbyes tells what a session is told of why its person left.
 var goodbyes = map[room.Reason]wire.GoodbyeReason{
 	room.ReasonLeft: wire.GoodbyeLeft, room.ReasonRemoved: wire.GoodbyeRemoved, room.ReasonBanned: wire.GoodbyeBanned,
-	room.ReasonReplaced: wire.GoodbyeReplaced, room.ReasonUngoverned: wire.GoodbyeEnded,
+	room.ReasonReplaced: wire.GoodbyeReplaced, room.ReasonNoHost: wire.GoodbyeEnded,
 }

@@ -85,10 +85,10 @@ func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
 		kept := room.State{
 			Config:  room.Config{Name: "b", Title: "Renamed", Owner: "ada", Capacity: 7, Slots: 2, Rules: room.Rules{Hands: room.HandsInvited}},
 			Created: noon.Add(time.Second),
-			Stage: []room.Member{{ID: "m", Name: "Ada", Role: room.Host, Identity: room.Identity{Account: "ada", Pass: "p"},
-				Muted: true, MutedBy: "x", Away: noon, JoinedAt: noon}},
-			Bars:  []room.Bar{{Member: "y", Name: "Yo", Identity: room.Identity{Pass: "q"}, By: "m", At: noon}},
-			Holds: []room.Hold{{Key: "k", Name: "Guest", Role: room.Speaker, Until: noon.Add(time.Hour)}},
+			Stage: []room.Member{{ID: "m", Name: "Ada", Role: room.Host, Identity: room.Identity{Account: "ada", TokenFamily: "p"},
+				Muted: true, MutedBy: "x", DisconnectedAt: noon, JoinedAt: noon}},
+			Blocks:       []room.Block{{Member: "y", Name: "Yo", Identity: room.Identity{TokenFamily: "q"}, By: "m", At: noon}},
+			Reservations: []room.Reservation{{Key: "k", Name: "Guest", Role: room.Speaker, Until: noon.Add(time.Hour)}},
 		}
 		for _, id := range []string{"b", "a.b..c-", "gone"} {
 			require.NoError(t, s.Keep(room.State{Config: room.Config{Name: id, Title: "The " + id}, Created: noon}))

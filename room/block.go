@@ -7,7 +7,7 @@ import (
 )
 
 // Bar keeps somebody out who was removed or banned.
-type Bar struct {
+type Block struct {
 	// Member and Name are what the person was called in the room.
 	Member MemberID
 	Name   string
@@ -21,15 +21,15 @@ type Bar struct {
 // Remove puts a person out, and keeps the token out with which they came. Only a
 // host or the operator may, and nobody themselves: that is leaving.
 func (r *Room) Remove(by, id MemberID, now time.Time) ([]Event, error) {
-	return r.putOut(by, id, ReasonRemoved, now)
+	return r.block(by, id, ReasonRemoved, now)
 }
 
 // Ban is [Room.Remove] for good: the person's account is kept out as well.
 func (r *Room) Ban(by, id MemberID, now time.Time) ([]Event, error) {
-	return r.putOut(by, id, ReasonBanned, now)
+	return r.block(by, id, ReasonBanned, now)
 }
 
-func (r *Room) putOut(by, id MemberID, reason Reason, now time.Time) ([]Event, error) {
+func (r *Room) block(by, id MemberID, reason Reason, now time.Time) ([]Event, error) {
 	e, err := r.target(by, id, false, now)
 	if err != nil {
 		return nil, err
@@ -37,42 +37,42 @@ func (r *Room) putOut(by, id MemberID, reason Reason, now time.Time) ([]Event, e
 	if by == id {
 		return nil, fmt.Errorf("member %q: %w: leave instead", string(id), ErrForbidden)
 	}
-	bar := Bar{Member: id, Name: e.Name, Identity: e.Identity, By: by, At: now}
+	block := Block{Member: id, Name: e.Name, Identity: e.Identity, By: by, At: now}
 	if reason == ReasonRemoved {
-		bar.Account = ""
+		block.Account = ""
 	}
 	// Who came without a token can't be told from a newcomer.
-	if bar.Identity != (Identity{}) {
-		r.bars = append(r.bars, bar)
+	if block.Identity != (Identity{}) {
+		r.blocks = append(r.blocks, block)
 	}
-	return r.depart(by, id, reason, now)
+	return r.leave(by, id, reason, now)
 }
 
 // Unban lets somebody come back who was removed or banned; id is what they had
 // in the room. Only a host or the operator may. [ErrNotMember]: nobody of that id
 // was put out.
 func (r *Room) Unban(by, id MemberID, now time.Time) ([]Event, error) {
-	if err := r.check(now); err != nil {
+	if err := r.checkCall(now); err != nil {
 		return nil, err
 	}
-	if err := r.allow(by, by, false); err != nil {
+	if err := r.checkModerator(by, by, false); err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(r.bars, func(b Bar) bool { return b.Member == id })
+	i := slices.IndexFunc(r.blocks, func(b Block) bool { return b.Member == id })
 	if i < 0 {
 		return nil, fmt.Errorf("member %q: %w", string(id), ErrNotMember)
 	}
-	bar := r.bars[i]
-	r.bars = slices.Delete(r.bars, i, i+1)
-	return []Event{{Kind: Unbarred, Room: r.cfg.Name, Bar: bar, By: by, At: now}}, nil
+	block := r.blocks[i]
+	r.blocks = slices.Delete(r.blocks, i, i+1)
+	return []Event{{Kind: Unblocked, Room: r.cfg.Name, Block: block, By: by, At: now}}, nil
 }
 
 // Bars lists who is kept out, in the order in which they were put out.
-func (r *Room) Bars() []Bar { return slices.Clone(r.bars) }
+func (r *Room) Blocks() []Block { return slices.Clone(r.blocks) }
 
 // Barred reports whether somebody is kept out.
-func (r *Room) Barred(who Identity) bool {
-	return slices.ContainsFunc(r.bars, func(b Bar) bool {
-		return (b.Pass != "" && b.Pass == who.Pass) || (b.Account != "" && b.Account == who.Account)
+func (r *Room) Blocked(identity Identity) bool {
+	return slices.ContainsFunc(r.blocks, func(b Block) bool {
+		return (b.TokenFamily != "" && b.TokenFamily == identity.TokenFamily) || (b.Account != "" && b.Account == identity.Account)
 	})
 }

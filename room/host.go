@@ -13,7 +13,7 @@ import (
 // PassHost makes another member host, and the host who passes the role on a
 // speaker. From the audience it takes a place on stage. The operator gives the
 // role without losing one.
-func (r *Room) PassHost(by, id MemberID, now time.Time) ([]Event, error) {
+func (r *Room) TransferHost(by, id MemberID, now time.Time) ([]Event, error) {
 	e, err := r.target(by, id, false, now)
 	if err != nil {
 		return nil, err
@@ -21,27 +21,27 @@ func (r *Room) PassHost(by, id MemberID, now time.Time) ([]Event, error) {
 	if e.Role == Host {
 		return nil, fmt.Errorf("member %q is host: %w", string(id), ErrOnStage)
 	}
-	if err := r.stageRole(e, Host); err != nil {
+	if err := r.checkStageRole(e, Host); err != nil {
 		return nil, err
 	}
-	if err := r.mayRise(e); err != nil {
+	if err := r.checkStagePlace(e); err != nil {
 		return nil, err
 	}
-	events := r.rise(e, Host, by, ReasonPassed, now)
+	events := r.promote(e, Host, by, ReasonTransferred, now)
 	if by != Operator {
 		host := r.members[by]
 		host.Role = Speaker
-		ev := r.event(Yielded, host, by, now)
+		ev := r.event(SteppedDown, host, by, now)
 		ev.Was = Host
 		events = append(events, ev)
 	}
-	return r.settle(now, events), nil
+	return r.updateHost(now, events), nil
 }
 
 // Governed reports whether a host is there.
-func (r *Room) Governed() bool {
+func (r *Room) HasHost() bool {
 	for _, e := range r.stage {
-		if e.governs() && e.Role == Host {
+		if e.canHost() && e.Role == Host {
 			return true
 		}
 	}
@@ -52,23 +52,23 @@ func (r *Room) Governed() bool {
 func (r *Room) Grace() time.Time { return r.grace }
 
 // governs reports whether somebody could carry out what a host does.
-func (e *entry) governs() bool { return e.Present() && !e.Solo }
+func (e *entry) canHost() bool { return e.Connected() && !e.MediaOnly }
 
 // settle adds what a change means for who governs the room.
-func (r *Room) settle(now time.Time, events []Event) []Event {
+func (r *Room) updateHost(now time.Time, events []Event) []Event {
 	switch {
 	case r.ended:
-	case r.Governed():
-		r.hosted, r.grace = true, time.Time{}
+	case r.HasHost():
+		r.hadHost, r.grace = true, time.Time{}
 	case len(r.members) == 0:
-		r.hosted, r.grace = false, time.Time{}
-	case !r.hosted || !r.grace.IsZero():
+		r.hadHost, r.grace = false, time.Time{}
+	case !r.hadHost || !r.grace.IsZero():
 	case r.hostAway():
 		r.grace = now.Add(r.cfg.Grace)
 	default:
 		// The last host went knowingly, and will not be waited for.
-		if heir := r.heir(); heir != nil {
-			return append(events, r.crown(heir, now)...)
+		if successor := r.successor(); successor != nil {
+			return append(events, r.promoteSuccessor(successor, now)...)
 		}
 		r.grace = now.Add(r.cfg.Grace)
 	}
@@ -78,7 +78,7 @@ func (r *Room) settle(now time.Time, events []Event) []Event {
 // hostAway reports whether a host might come back.
 func (r *Room) hostAway() bool {
 	for _, e := range r.stage {
-		if e.Role == Host && !e.Present() {
+		if e.Role == Host && !e.Connected() {
 			return true
 		}
 	}
@@ -86,54 +86,54 @@ func (r *Room) hostAway() bool {
 }
 
 // heir returns who has been on stage longest of those who could govern.
-func (r *Room) heir() *entry {
+func (r *Room) successor() *entry {
 	for _, e := range r.stage {
-		if e.governs() {
+		if e.canHost() {
 			return e
 		}
 	}
 	return nil
 }
 
-func (r *Room) crown(heir *entry, now time.Time) []Event {
-	return r.settle(now, r.rise(heir, Host, Operator, ReasonSucceeded, now))
+func (r *Room) promoteSuccessor(successor *entry, now time.Time) []Event {
+	return r.updateHost(now, r.promote(successor, Host, Operator, ReasonSucceeded, now))
 }
 
 // succeed ends the time of grace, if it is over: somebody becomes host, or, if
 // nobody on stage can or could come back in time, the room ends.
-func (r *Room) succeed(now time.Time) []Event {
+func (r *Room) endGrace(now time.Time) []Event {
 	if r.ended || r.grace.IsZero() || r.grace.After(now) {
 		return nil
 	}
-	if heir := r.heir(); heir != nil {
-		return r.crown(heir, now)
+	if successor := r.successor(); successor != nil {
+		return r.promoteSuccessor(successor, now)
 	}
 	for _, e := range r.stage {
-		if until := e.Away.Add(r.cfg.Window); !e.Present() && until.After(r.grace) {
+		if until := e.DisconnectedAt.Add(r.cfg.ReconnectWindow); !e.Connected() && until.After(r.grace) {
 			r.grace = until
 		}
 	}
 	if r.grace.After(now) {
 		return nil
 	}
-	return r.end(Operator, ReasonUngoverned, now)
+	return r.end(Operator, ReasonNoHost, now)
 }
 
 // Tick does what is due at a time: it takes out who has been away for too long,
 // lets invitations and holds lapse, and sees to it that somebody governs.
 func (r *Room) Tick(now time.Time) []Event {
-	if r.check(now) != nil {
+	if r.checkCall(now) != nil {
 		return nil
 	}
-	events := r.loseAbsent(now)
-	events = append(events, r.lapseInvitations(now)...)
-	events = append(events, r.lapseHolds(now)...)
-	return append(events, r.succeed(now)...)
+	events := r.removeDisconnected(now)
+	events = append(events, r.expireInvitations(now)...)
+	events = append(events, r.expireReservations(now)...)
+	return append(events, r.endGrace(now)...)
 }
 
 // Next returns the next time at which [Room.Tick] has something to do; zero:
 // there is none.
-func (r *Room) Next() time.Time {
+func (r *Room) NextTick() time.Time {
 	if r.ended {
 		return time.Time{}
 	}
@@ -143,13 +143,13 @@ func (r *Room) Next() time.Time {
 			next = t
 		}
 	}
-	if a, ok := r.firstAbsence(); ok {
-		sooner(a.since.Add(r.cfg.Window))
+	if a, ok := r.firstDisconnection(); ok {
+		sooner(a.since.Add(r.cfg.ReconnectWindow))
 	}
-	if len(r.asked) > 0 {
-		sooner(r.asked[0].Invitation.Until)
+	if len(r.invited) > 0 {
+		sooner(r.invited[0].Invitation.Until)
 	}
-	for _, h := range r.holds {
+	for _, h := range r.reservations {
 		sooner(h.Until)
 	}
 	return next

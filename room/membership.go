@@ -13,8 +13,8 @@ import (
 // for them, [ErrAlreadyMember] that the id or the account is present.
 //
 // A hold that was made for the person is taken up, and ends with this.
-func (r *Room) Join(n Newcomer, now time.Time) ([]Event, error) {
-	if err := r.check(now); err != nil {
+func (r *Room) Join(n JoinRequest, now time.Time) ([]Event, error) {
+	if err := r.checkCall(now); err != nil {
 		return nil, err
 	}
 	if n.ID == Operator {
@@ -23,45 +23,45 @@ func (r *Room) Join(n Newcomer, now time.Time) ([]Event, error) {
 	if !n.Role.Valid() {
 		return nil, fmt.Errorf("join as %s: %w", n.Role, ErrRole)
 	}
-	if n.Role == Host && n.Solo {
-		return nil, fmt.Errorf("join as host: %w", ErrSolo)
+	if n.Role == Host && n.MediaOnly {
+		return nil, fmt.Errorf("join as host: %w", ErrMediaOnly)
 	}
-	if err := r.mayEnter(n); err != nil {
+	if err := r.checkVisibility(n); err != nil {
 		return nil, err
 	}
-	if r.Barred(n.Identity) {
-		return nil, fmt.Errorf("member %q: %w", string(n.ID), ErrBarred)
+	if r.Blocked(n.Identity) {
+		return nil, fmt.Errorf("member %q: %w", string(n.ID), ErrBlocked)
 	}
 	if _, ok := r.members[n.ID]; ok || (n.Account != "" && r.accounts[n.Account] != nil) {
 		return nil, fmt.Errorf("member %q: %w", string(n.ID), ErrAlreadyMember)
 	}
 	e := &entry{Member: Member{
-		ID: n.ID, Name: n.Name, Role: n.Role, Identity: n.Identity, Invited: n.Invited, Solo: n.Solo, JoinedAt: now,
+		ID: n.ID, Name: n.Name, Role: n.Role, Identity: n.Identity, Invited: n.Invited, MediaOnly: n.MediaOnly, JoinedAt: now,
 	}, seq: r.nextSeq}
-	held := r.holding(n.Hold)
+	reserved := r.findReservation(n.Reservation)
 	if !n.Role.OnStage() {
 		hall, err := r.freeHall()
 		if err != nil {
 			return nil, err
 		}
-		r.sit(e, hall)
-	} else if held < 0 {
-		if err := r.stagePlace(); err != nil {
+		r.takeSeat(e, hall)
+	} else if reserved < 0 {
+		if err := r.checkFreePlace(); err != nil {
 			return nil, err
 		}
 	}
 	var events []Event
-	if held >= 0 {
-		events = append(events, r.held(Released, r.holds[held], now))
-		r.holds = slices.Delete(r.holds, held, held+1)
+	if reserved >= 0 {
+		events = append(events, r.reservationEvent(ReservationReleased, r.reservations[reserved], now))
+		r.reservations = slices.Delete(r.reservations, reserved, reserved+1)
 	}
 	r.nextSeq++
-	r.seat(e)
-	return r.settle(now, append(events, r.event(Joined, e, n.ID, now))), nil
+	r.add(e)
+	return r.updateHost(now, append(events, r.event(Joined, e, n.ID, now))), nil
 }
 
 // seat enters somebody who has a place.
-func (r *Room) seat(e *entry) {
+func (r *Room) add(e *entry) {
 	r.members[e.ID] = e
 	if e.Account != "" {
 		r.accounts[e.Account] = e
@@ -74,39 +74,39 @@ func (r *Room) seat(e *entry) {
 // Leave lets a person go of their own accord. A room without anyone goes on; one
 // without a host gets another, see [Room.Tick].
 func (r *Room) Leave(id MemberID, now time.Time) ([]Event, error) {
-	return r.depart(id, id, ReasonLeft, now)
+	return r.leave(id, id, ReasonLeft, now)
 }
 
 // Lose takes out a person whose connection went and will not come back.
-func (r *Room) Lose(id MemberID, now time.Time) ([]Event, error) {
-	return r.depart(id, id, ReasonLost, now)
+func (r *Room) TimeOut(id MemberID, now time.Time) ([]Event, error) {
+	return r.leave(id, id, ReasonLost, now)
 }
 
 // Replace takes out a person whose account has come in elsewhere.
 func (r *Room) Replace(id MemberID, now time.Time) ([]Event, error) {
-	return r.depart(id, id, ReasonReplaced, now)
+	return r.leave(id, id, ReasonReplaced, now)
 }
 
-func (r *Room) depart(by, id MemberID, reason Reason, now time.Time) ([]Event, error) {
-	if err := r.check(now); err != nil {
+func (r *Room) leave(by, id MemberID, reason Reason, now time.Time) ([]Event, error) {
+	if err := r.checkCall(now); err != nil {
 		return nil, err
 	}
 	e, err := r.find(id)
 	if err != nil {
 		return nil, err
 	}
-	return r.drop(e, by, reason, now), nil
+	return r.remove(e, by, reason, now), nil
 }
 
 // drop takes somebody out who is in.
-func (r *Room) drop(e *entry, by MemberID, reason Reason, now time.Time) (events []Event) {
-	if e.Asked() {
+func (r *Room) remove(e *entry, by MemberID, reason Reason, now time.Time) (events []Event) {
+	if e.HasInvitation() {
 		events = append(events, r.closeInvitation(e, Withdrawn, by, now))
 	}
 	ev := r.event(Left, e, by, now)
 	ev.Reason = reason
 	if !e.Role.OnStage() {
-		r.stand(e)
+		r.freeSeat(e)
 	}
 	delete(r.members, e.ID)
 	if e.Account != "" {
@@ -114,16 +114,16 @@ func (r *Room) drop(e *entry, by MemberID, reason Reason, now time.Time) (events
 	}
 	r.stage = without(r.stage, e)
 	r.hands = without(r.hands, e)
-	return r.settle(now, append(events, ev))
+	return r.updateHost(now, append(events, ev))
 }
 
 // End ends the room at a host's or the operator's wish. The events are a [Left]
 // for everyone in it, in the order in which they came in, then [Ended].
 func (r *Room) End(by MemberID, now time.Time) ([]Event, error) {
-	if err := r.check(now); err != nil {
+	if err := r.checkCall(now); err != nil {
 		return nil, err
 	}
-	if err := r.allow(by, by, false); err != nil {
+	if err := r.checkModerator(by, by, false); err != nil {
 		return nil, err
 	}
 	return r.end(by, ReasonEnded, now), nil
@@ -140,7 +140,7 @@ func (r *Room) Close(now time.Time) []Event {
 }
 
 func (r *Room) end(by MemberID, reason Reason, now time.Time) []Event {
-	all := r.inOrder()
+	all := r.byJoinOrder()
 	events := make([]Event, 0, len(all)+1)
 	for _, e := range all {
 		ev := r.event(Left, e, by, now)
@@ -150,7 +150,7 @@ func (r *Room) end(by MemberID, reason Reason, now time.Time) []Event {
 	r.ended, r.grace = true, time.Time{}
 	clear(r.members)
 	clear(r.accounts)
-	r.stage, r.hands, r.asked, r.absences, r.holds = nil, nil, nil, nil, nil
+	r.stage, r.hands, r.invited, r.disconnections, r.reservations = nil, nil, nil, nil, nil
 	r.halls = make([]int, 1)
 	return append(events, Event{Kind: Ended, Room: r.cfg.Name, By: by, Reason: reason, At: now})
 }
