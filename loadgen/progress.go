@@ -84,7 +84,7 @@ func (r *run) report() {
 		values := r.liveValues()
 		r.tally.Answer(values, slices.DeleteFunc(slices.Clone(r.Scenario.Thresholds), func(t metric.Threshold) bool {
 			d, _ := metric.Lookup(t.Metric)
-			return !d.Parts().Live
+			return !d.Parts.Live
 		}))
 		r.Watch(Snapshot{Progress: now, Series: r.tally.Series(), Marks: r.tally.Marks(), Values: values})
 	}

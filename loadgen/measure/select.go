@@ -4,22 +4,34 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// perListener is the metrics that a tally sums up, of all listeners or some.
-var perListener = []string{
-	"joined", "join_duration", "delivered", "onset_clip", "latency", "unrecognised",
-	"loss", "concealed", "jitter", "audio_gap", "gaps_per_minute", "mos", "duplicates", "out_of_order",
+// perListener is how each metric of listeners is read from their sums. A tally
+// knows it for all of them or for some.
+var perListener = map[string]func(*sums) metric.Value{
+	"joined":          func(s *sums) metric.Value { return s.joined },
+	"join_duration":   func(s *sums) metric.Value { return &s.joins },
+	"delivered":       func(s *sums) metric.Value { return s.delivered },
+	"onset_clip":      func(s *sums) metric.Value { return &s.onsets },
+	"latency":         func(s *sums) metric.Value { return s.latency },
+	"unrecognised":    func(s *sums) metric.Value { return metric.Rate{Passes: s.unknown, Total: s.unknown + s.known} },
+	"jitter":          func(s *sums) metric.Value { return &s.jitters },
+	"audio_gap":       func(s *sums) metric.Value { return &s.gaps },
+	"loss":            func(s *sums) metric.Value { return &s.losses },
+	"concealed":       func(s *sums) metric.Value { return &s.concealed },
+	"gaps_per_minute": func(s *sums) metric.Value { return &s.dropouts },
+	"mos":             func(s *sums) metric.Value { return &s.quality },
+	"duplicates":      func(s *sums) metric.Value { return metric.Counter(s.duplicates) },
+	"out_of_order":    func(s *sums) metric.Value { return metric.Counter(s.outOfOrder) },
 }
-
-// live is the metrics that are known while a run goes on.
-var live = []string{"joined", "join_duration", "delivered", "latency", "unrecognised"}
 
 // Present is the metrics of all listeners that are known before the end: of the
 // joins as they are now, and of what was received as of some seconds ago.
 func (t *Tally) Present() metric.Values {
 	all := t.sum(metric.Selector{})
 	values := metric.Values{}
-	for _, name := range live {
-		values.Set(name, t.value(all, name))
+	for name, value := range perListener {
+		if d, _ := metric.Lookup(name); d.Parts.Live {
+			values.Set(name, value(all))
+		}
 	}
 	return values
 }
@@ -113,39 +125,4 @@ func (r *record) number(phase string) int {
 		}
 	}
 	return -1
-}
-
-// value is the value of a metric.
-func (t *Tally) value(a *sums, name string) metric.Value {
-	switch name {
-	case "joined":
-		return a.joined
-	case "join_duration":
-		return &a.joins
-	case "delivered":
-		return a.delivered
-	case "onset_clip":
-		return &a.onsets
-	case "latency":
-		return a.latency
-	case "unrecognised":
-		return metric.Rate{Passes: a.unknown, Total: a.unknown + a.known}
-	case "jitter":
-		return &a.jitters
-	case "audio_gap":
-		return &a.gaps
-	case "loss":
-		return &a.losses
-	case "concealed":
-		return &a.concealed
-	case "gaps_per_minute":
-		return &a.dropouts
-	case "mos":
-		return &a.quality
-	case "duplicates":
-		return metric.Counter(a.duplicates)
-	case "out_of_order":
-		return metric.Counter(a.outOfOrder)
-	}
-	return nil
 }

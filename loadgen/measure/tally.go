@@ -183,14 +183,12 @@ type Share struct {
 	Latency   *metric.Trend // in ms
 }
 
-// Totals sums up. A metric of which there was nothing is left out.
+// Totals sums up the metrics of all listeners.
 func (t *Tally) Totals() Totals {
 	all := t.sum(metric.Selector{})
 	totals := Totals{Values: metric.Values{}, Received: all.received}
-	for _, name := range perListener {
-		if v := t.value(all, name); v != nil {
-			totals.Values.Set(name, v)
-		}
+	for name, value := range perListener {
+		totals.Values.Set(name, value(all))
 	}
 	totals.Crowd, totals.Probes = t.share(false), t.share(true)
 	return totals

@@ -164,8 +164,8 @@ func (t *Tally) Answer(values metric.Values, thresholds []metric.Threshold) {
 				values.Set(th.Metric, v)
 			}
 		default:
-			if v := t.value(t.sum(th.Selector), d.Name); v != nil {
-				values.Set(th.Metric, v)
+			if value, ok := perListener[d.Name]; ok {
+				values.Set(th.Metric, value(t.sum(th.Selector)))
 			}
 		}
 	}

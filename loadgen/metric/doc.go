@@ -19,3 +19,5 @@
 // one (B, kB, KB, MB, GB by thousands; KiB, MiB, GiB by 1024), limits on shares
 // in percent may carry %, and all other limits are plain numbers.
 package metric
+
+//go:generate go test -run ^TestDocsTableIsGenerated$ . -update

@@ -2,7 +2,7 @@ package metric
 
 import (
 	"encoding/json"
-	"fmt"
+	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -12,21 +12,57 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDocsNameEveryMetric(t *testing.T) {
-	docs, err := os.ReadFile("../../docs/metrics.md")
-	require.NoError(t, err)
-	text := string(docs)
+const docs = "../../docs/metrics.md"
+
+var update = flag.Bool("update", false, "write the table of docs/metrics.md anew")
+
+// docsTable is the table of docs/metrics.md.
+func docsTable() string {
+	var b strings.Builder
+	b.WriteString("| metric | kind | unit | selectors | live | meaning |\n|---|---|---|---|---|---|\n")
 	for _, d := range Definitions() {
-		assert.Contains(t, text, fmt.Sprintf("\n| `%s` | %s | %s", d.Name, d.Kind, d.Unit))
+		var selectors []string
+		if d.Parts.People {
+			selectors = append(selectors, "people")
+		}
+		if d.Parts.Phases {
+			selectors = append(selectors, "phase")
+		}
+		if d.Parts.Windows {
+			selectors = append(selectors, "window")
+		}
+		live := ""
+		if d.Parts.Live {
+			live = "yes"
+		}
+		b.WriteString("|")
+		for _, cell := range []string{"`" + d.Name + "`", string(d.Kind), string(d.Unit), strings.Join(selectors, ", "), live, d.Help} {
+			b.WriteString(strings.TrimRight(" "+cell, " ") + " |")
+		}
+		b.WriteString("\n")
 	}
-	table := text[:strings.Index(text, "\n### ")]
-	assert.Equal(t, len(Definitions()), strings.Count(table, "\n| `"), "and none that there isn't")
+	return b.String()
+}
+
+func TestDocsTableIsGenerated(t *testing.T) {
+	text, err := os.ReadFile(docs)
+	require.NoError(t, err)
+	before, after, ok := strings.Cut(string(text), "| metric |")
+	require.True(t, ok)
+	_, after, ok = strings.Cut(after, "\n\n")
+	require.True(t, ok)
+	want := before + docsTable() + "\n" + after
+	if *update {
+		require.NoError(t, os.WriteFile(docs, []byte(want), 0o644))
+		return
+	}
+	assert.Equal(t, want, string(text), "run go generate ./loadgen/metric")
 }
 
 func TestDocsShowTheJSON(t *testing.T) {
-	docs, err := os.ReadFile("../../docs/metrics.md")
+	text, err := os.ReadFile(docs)
 	require.NoError(t, err)
-	_, after, ok := strings.Cut(string(docs), "```json\n")
+	_, after, ok := strings.Cut(string(text), "```json\n")
 	require.True(t, ok)
 	example, _, ok := strings.Cut(after, "```")
 	require.True(t, ok)

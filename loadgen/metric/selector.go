@@ -56,29 +56,6 @@ type Parts struct {
 	Live    bool // what there is of it while the run goes on
 }
 
-var parts = map[string]Parts{
-	"joined":          {People: true, Live: true},
-	"join_duration":   {People: true, Live: true},
-	"delivered":       {People: true, Phases: true, Windows: true, Live: true},
-	"onset_clip":      {People: true},
-	"latency":         {People: true, Phases: true, Windows: true, Live: true},
-	"unrecognised":    {People: true, Live: true},
-	"jitter":          {People: true},
-	"audio_gap":       {People: true},
-	"loss":            {People: true},
-	"concealed":       {People: true},
-	"gaps_per_minute": {People: true},
-	"mos":             {People: true},
-	"out_of_order":    {People: true},
-	"server_cpu":      {Phases: true, Windows: true, Live: true},
-	"server_rss":      {Phases: true, Windows: true, Live: true},
-	"generator_lag":   {Live: true},
-	"generator_drops": {Live: true},
-}
-
-// Parts is which parts of the metric can be asked for.
-func (d Definition) Parts() Parts { return parts[d.Name] }
-
 // ParseName reads a metric's name with a selector, if it has one: "latency", or
 // "latency{network:3g, phase:steady}". Space around keys and values is free.
 //
@@ -141,7 +118,7 @@ func unknownKey(key string) error {
 
 // allows returns an error if the metric can't be asked for the part.
 func (d Definition) allows(s Selector) error {
-	p := d.Parts()
+	p := d.Parts
 	if (s.Network != "" || s.Role != "") && !p.People {
 		return fmt.Errorf("%s is not kept by network or role: only %s are", d.Name, d.having(func(p Parts) bool { return p.People }))
 	}
@@ -155,7 +132,7 @@ func (d Definition) allows(s Selector) error {
 func (Definition) having(part func(Parts) bool) string {
 	var names []string
 	for _, d := range catalogue {
-		if part(d.Parts()) {
+		if part(d.Parts) {
 			names = append(names, d.Name)
 		}
 	}
@@ -187,7 +164,7 @@ func (d Definition) cutWindow(expression string) (rest string, over time.Duratio
 		return "", 0, fmt.Errorf("%q is no length of a window: write it like over 10s or over 1m30s", length)
 	case over < minOver || over > maxOver || over%time.Second != 0:
 		return "", 0, fmt.Errorf("a window of %s: it can have whole seconds from %s to %s", length, minOver, maxOver)
-	case !d.Parts().Windows:
+	case !d.Parts.Windows:
 		return "", 0, fmt.Errorf("%s is not kept over time: only %s are", d.Name, d.having(func(p Parts) bool { return p.Windows }))
 	}
 	return rest, over, nil

@@ -90,7 +90,7 @@ func (t Threshold) Aborting(delay time.Duration) (Threshold, error) {
 	d, _ := Lookup(t.Metric)
 	rises := t.Aggregation == AggregateCount && t.Over == 0
 	switch {
-	case !d.Parts().Live:
+	case !d.Parts.Live:
 		return t, fmt.Errorf("abort_on_fail: %s is known at the end of a run; before it there are %s", d.Name, d.having(func(p Parts) bool { return p.Live }))
 	case rises && t.Operator != Less && t.Operator != LessEqual && !(t.Operator == Equal && t.Limit == 0):
 		return t, fmt.Errorf("abort_on_fail: a count only rises, so that %q is known at the end of a run", t.Expression)

@@ -181,7 +181,7 @@ func FuzzParseThreshold(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, d, of)
 		require.Equal(t, threshold.Selector, selector)
-		require.True(t, threshold.Over == 0 || threshold.Over >= minOver && threshold.Over <= maxOver && d.Parts().Windows)
+		require.True(t, threshold.Over == 0 || threshold.Over >= minOver && threshold.Over <= maxOver && d.Parts.Windows)
 		source, ok := Lookup(threshold.Source())
 		require.True(t, ok)
 		require.Equal(t, d, source)

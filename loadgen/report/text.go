@@ -99,8 +99,14 @@ func aggregated(t Judgement) string {
 	return name + "=" + figure(*t.Value, t.LimitUnit())
 }
 
-// nameWidth is the width of a metric's name with the dots that lead to its value.
-const nameWidth = 18
+// nameWidth is the width of a metric's name with the dots that lead to its value:
+// two more than the longest name has.
+func nameWidth() (width int) {
+	for _, d := range metric.Definitions() {
+		width = max(width, len(d.Name)+2)
+	}
+	return width
+}
 
 func (r *Report) writeMetrics(b *bytes.Buffer) {
 	b.WriteString("\n  RESULTS\n\n")
@@ -126,19 +132,23 @@ func (r *Report) writeMetrics(b *bytes.Buffer) {
 
 // led is a name with dots up to where the values stand.
 func led(name string) string {
-	return (name + strings.Repeat(".", nameWidth))[:nameWidth] + ":"
+	return name + strings.Repeat(".", nameWidth()-len(name)) + ":"
 }
 
-// metricLine is a metric's value in words. Of scores the low ones are the bad
-// ones, so that their percentiles are told from that end.
+// metricLine is a metric's value in words. Where low values are the bad ones, it
+// has the low percentiles.
 func metricLine(d metric.Definition, v metric.Value) string {
 	t, ok := v.(*metric.Trend)
-	if !ok || d.Name != "mos" || t.Count() == 0 {
+	if !ok || !d.HigherIsBetter() || t.Count() == 0 {
 		return valueLine(v, d.Unit)
 	}
+	note := ""
+	if d.Estimate {
+		note = " (an estimate)"
+	}
 	s := t.Summary()
-	return fmt.Sprintf("avg=%s min=%s p(1)=%s p(5)=%s med=%s max=%s (an estimate)",
-		short(s.Avg), short(s.Min), short(t.Quantile(1)), short(t.Quantile(5)), short(s.Med), short(s.Max))
+	return fmt.Sprintf("avg=%s min=%s p(1)=%s p(5)=%s med=%s max=%s%s",
+		short(s.Avg), short(s.Min), short(t.Quantile(1)), short(t.Quantile(5)), short(s.Med), short(s.Max), note)
 }
 
 func orNoData(text string) string {

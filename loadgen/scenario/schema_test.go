@@ -108,7 +108,7 @@ func TestSchemaAndParserAgreeOnThresholds(t *testing.T) {
 			assert.Equal(t, err == nil, valid(d.Name, e), "%s: %q (parser: %v)", d.Name, e, err)
 			assert.Equal(t, err == nil, valid(d.Name, map[string]any{"threshold": e}), "%s: long %q (parser: %v)", d.Name, e, err)
 			if err == nil {
-				assert.Equal(t, d.Parts().Live, valid(d.Name, map[string]any{"threshold": e, "abort_on_fail": true}), "%s: aborting", d.Name)
+				assert.Equal(t, d.Parts.Live, valid(d.Name, map[string]any{"threshold": e, "abort_on_fail": true}), "%s: aborting", d.Name)
 			}
 		}
 		e := map[metric.Kind]string{metric.KindRate: "rate > 0.1", metric.KindTrend: "count > 1", metric.KindCounter: "count > 1", metric.KindGauge: "value > 1"}[d.Kind]

@@ -15,8 +15,6 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// prefix is that of every metric's name.
-const prefix = "earshot_"
 
 // An Exporter lets Prometheus read a run while it goes on, at /metrics.
 //
@@ -217,19 +215,19 @@ func present(s loadgen.Snapshot) metric.Values {
 // send sends a metric, if it could be made: labels come from a scenario's names.
 func (c collection) send(m prometheus.Metric, err error) {
 	if err != nil {
-		m = prometheus.NewInvalidMetric(prometheus.NewDesc(prefix+"invalid", "A metric that could not be made.", nil, nil), errors.Join(errors.New("a run's metric"), err))
+		m = prometheus.NewInvalidMetric(prometheus.NewDesc(metric.PrometheusPrefix+"invalid", "A metric that could not be made.", nil, nil), errors.Join(errors.New("a run's metric"), err))
 	}
 	c.to <- m
 }
 
 func (c collection) gauge(name, help string, v float64, labels ...string) {
 	names, values := unzip(labels)
-	c.send(prometheus.NewConstMetric(prometheus.NewDesc(prefix+name, help, names, nil), prometheus.GaugeValue, v, values...))
+	c.send(prometheus.NewConstMetric(prometheus.NewDesc(metric.PrometheusPrefix+name, help, names, nil), prometheus.GaugeValue, v, values...))
 }
 
 func (c collection) counter(name, help string, v float64, labels ...string) {
 	names, values := unzip(labels)
-	c.send(prometheus.NewConstMetric(prometheus.NewDesc(prefix+name, help, names, nil), prometheus.CounterValue, v, values...))
+	c.send(prometheus.NewConstMetric(prometheus.NewDesc(metric.PrometheusPrefix+name, help, names, nil), prometheus.CounterValue, v, values...))
 }
 
 func (c collection) summary(name, help string, t *metric.Trend, labels ...string) {
@@ -242,7 +240,7 @@ func (c collection) summary(name, help string, t *metric.Trend, labels ...string
 	}
 	names, values := unzip(labels)
 	s := t.Summary()
-	c.send(prometheus.NewConstSummary(prometheus.NewDesc(prefix+name, help, names, nil), s.Count, s.Avg*float64(s.Count), at, values...))
+	c.send(prometheus.NewConstSummary(prometheus.NewDesc(metric.PrometheusPrefix+name, help, names, nil), s.Count, s.Avg*float64(s.Count), at, values...))
 	c.gauge(name+"_max", "The greatest sample of "+name+".", s.Max, labels...)
 }
 

@@ -41,7 +41,7 @@ func scrape(t *testing.T, e *Exporter) map[string]*dto.MetricFamily {
 	families, err := parser.TextToMetricFamilies(resp.Body)
 	require.NoError(t, err)
 	for name := range families {
-		assert.True(t, strings.HasPrefix(name, prefix), name)
+		assert.True(t, strings.HasPrefix(name, metric.PrometheusPrefix), name)
 	}
 	return families
 }
@@ -103,7 +103,7 @@ func TestEveryMetricOfTheCatalogueCanBeRead(t *testing.T) {
 	e.Show(about(), complete(), nil)
 	f := scrape(t, e)
 	for _, d := range metric.Definitions() {
-		assert.Contains(t, f, prefix+d.Name)
+		assert.Contains(t, f, d.PrometheusName())
 	}
 }
 
