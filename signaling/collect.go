@@ -152,7 +152,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	counter(descDropped, media.failed, "failed")
 	counter(descDropped, media.overflow, "overflow")
 
-	port := c.server.cfg.Media.Counts()
+	port := c.server.cfg.Media.Stats()
 	gauge(descAddresses, port.Addresses)
 	counter(descRefused, port.Unknown, "unknown")
 	counter(descRefused, port.Unauthentic, "unauthentic")

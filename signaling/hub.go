@@ -164,7 +164,7 @@ func (h *hub) open(rules *room.Room) (*live, error) {
 	l.chatter = newCoalescer(l.talkersEvery, l.chat)
 	l.alarm = newAlarm(l.tick)
 	var err error
-	if l.media, err = h.cfg.Media.NewRoom(rtc.RoomConfig{Slots: cfg.Slots, OnTalkers: l.report}); err != nil {
+	if l.media, err = h.cfg.Media.NewRoom(rtc.MediaRoomConfig{Slots: cfg.Slots, OnActiveSpeakers: l.report}); err != nil {
 		return nil, err
 	}
 	h.rooms[l.id] = l

@@ -24,7 +24,7 @@ func (l *live) mismatches() (n int) {
 
 	// Media without a person: a ghost.
 	strays := 0
-	l.media.Each(func(id string) {
+	l.media.EachSession(func(id string) {
 		p, ok := l.sessions[id]
 		if !ok {
 			strays++

@@ -32,7 +32,7 @@ type live struct {
 
 	mu     sync.Mutex
 	rules  *room.Room
-	media  *rtc.Room
+	media  *rtc.MediaRoom
 	people map[room.MemberID]*person
 	// sessions holds the people by their open media sessions' ids. opening and
 	// closing count the sessions that are none's yet, or none's any more.
@@ -133,7 +133,7 @@ func (l *live) hush(events []room.Event) (media []rtc.Session) {
 func (l *live) take(p *person, kinds ...wire.Media) (media []rtc.Session) {
 	for _, kind := range kinds {
 		if open := p.take(kind); open != nil {
-			open.Hush()
+			open.Detach()
 			delete(l.sessions, open.ID())
 			l.closing++
 			l.touched = true

@@ -62,7 +62,7 @@ func (l *live) open(ctx context.Context, p *person, kind wire.Media, offer strin
 	if reply != nil {
 		reply(session)
 	}
-	session.Answered()
+	session.ReleaseAnswer()
 	l.watched.Add(1)
 	session.OnEnd(func() {
 		defer l.watched.Done()

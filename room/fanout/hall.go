@@ -39,11 +39,11 @@ type Config struct {
 	MaxAge time.Duration
 	// Now is the clock, by default time.Now.
 	Now func() time.Time
-	// OnTalkers is told who has the slots of the audience whenever that
+	// OnActiveSpeakers is told who has the slots of the audience whenever that
 	// changes, in ascending order. It is called from one goroutine, without
 	// any lock; changes that come while it runs are told together. It must not
 	// close the hall.
-	OnTalkers func([]uint32)
+	OnActiveSpeakers func([]uint32)
 	// NewOutbox, if there is one, makes the outbox of each shard, 0 to
 	// Shards-1.
 	NewOutbox func(shard int) Outbox
@@ -99,7 +99,7 @@ func New(cfg Config) (*Hall, error) {
 		go s.run()
 	}
 	h.mixes = []*mix{newMix(mixKey{slots: h.slots}, len(h.shards))}
-	h.herald = newHerald(h, cfg.OnTalkers)
+	h.herald = newHerald(h, cfg.OnActiveSpeakers)
 	return h, nil
 }
 
@@ -195,8 +195,8 @@ func (h *Hall) AddEar(ear Ear, l Listening) (*Subscription, error) {
 	return sub, nil
 }
 
-// Talkers lists who has the audience's slots now, in ascending order.
-func (h *Hall) Talkers() []uint32 {
+// ActiveSpeakers lists who has the audience's slots now, in ascending order.
+func (h *Hall) ActiveSpeakers() []uint32 {
 	talkers, _ := h.talkers()
 	return talkers
 }

@@ -308,7 +308,7 @@ func TestTalkersAreToldWhenTheyChange(t *testing.T) {
 		}
 		return told[len(told)-1]
 	}
-	s := newStage(t, Config{Slots: 2, OnTalkers: func(talkers []uint32) {
+	s := newStage(t, Config{Slots: 2, OnActiveSpeakers: func(talkers []uint32) {
 		mu.Lock()
 		defer mu.Unlock()
 		told = append(told, talkers)
@@ -348,7 +348,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 }
 
 func TestAfterCloseEverythingIsStillAndHarmless(t *testing.T) {
-	h, err := New(Config{OnTalkers: func([]uint32) {}})
+	h, err := New(Config{OnActiveSpeakers: func([]uint32) {}})
 	require.NoError(t, err)
 	ear := &fakeEar{}
 	sub, err := h.AddEar(ear, Listening{Sections: 3})

@@ -27,7 +27,7 @@ func TestAMicTakesAnEmptySlotWithItsFirstFrame(t *testing.T) {
 	s.flush()
 	assert.Equal(t, []string{"a", "b"}, ear.payloads())
 	assert.NotEqual(t, ear.all()[0].section, ear.all()[1].section)
-	assert.Equal(t, []uint32{1, 2}, s.hall.Talkers())
+	assert.Equal(t, []uint32{1, 2}, s.hall.ActiveSpeakers())
 }
 
 func TestAThirdMicWaitsUntilAHolderIsSilentForThreeFrames(t *testing.T) {

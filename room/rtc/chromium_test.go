@@ -46,12 +46,12 @@ async function hear(packets) {
 type audience struct {
 	*wire
 	t    *testing.T
-	room *Room
+	room *MediaRoom
 	url  string
 	ears chan *Ear
 }
 
-func newAudience(t *testing.T, r *Room) *audience {
+func newAudience(t *testing.T, r *MediaRoom) *audience {
 	t.Helper()
 	a := &audience{wire: newWire(t, r.engine), t: t, room: r, ears: make(chan *Ear, 1)}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -54,7 +54,7 @@ func (c *clock) advance(d time.Duration) {
 // show is a room whose packets come when the test says so, however slow the
 // machine is.
 type show struct {
-	*Room
+	*MediaRoom
 	t     *testing.T
 	clock *clock
 }
@@ -68,9 +68,9 @@ func newShow(t *testing.T, ears earsOf, slots int) *show {
 	c := &clock{now: time.Unix(1_000_000, 0)}
 	e.now = c.Now
 	ears.use(t, e)
-	r, err := e.NewRoom(RoomConfig{Slots: slots})
+	r, err := e.NewRoom(MediaRoomConfig{Slots: slots})
 	require.NoError(t, err)
-	return &show{Room: r, t: t, clock: c}
+	return &show{MediaRoom: r, t: t, clock: c}
 }
 
 // say lets a speaker say one frame, and waits until it is in the hall.
@@ -88,7 +88,7 @@ func (s *show) waitEars(n int) {
 }
 
 // newTestRoom opens an engine on a free loopback port and a room in it.
-func newTestRoom(t *testing.T, ears earsOf, cfg Config, slots int) *Room {
+func newTestRoom(t *testing.T, ears earsOf, cfg Config, slots int) *MediaRoom {
 	t.Helper()
 	if cfg.Media == "" {
 		cfg.Media = "127.0.0.1:0"
@@ -99,7 +99,7 @@ func newTestRoom(t *testing.T, ears earsOf, cfg Config, slots int) *Room {
 	e.shortest = 0 // speakers here are in a hurry
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	ears.use(t, e)
-	r, err := e.NewRoom(RoomConfig{Slots: slots})
+	r, err := e.NewRoom(MediaRoomConfig{Slots: slots})
 	require.NoError(t, err)
 	return r
 }
@@ -221,7 +221,7 @@ func newListener(t *testing.T, options ...clientOption) *listener {
 }
 
 // openEar opens an ear with that many sections.
-func openEar(t *testing.T, r *Room, sections int, owner uint32, options ...clientOption) *listener {
+func openEar(t *testing.T, r *MediaRoom, sections int, owner uint32, options ...clientOption) *listener {
 	t.Helper()
 	l := newListener(t, options...)
 	for range sections {
@@ -233,7 +233,7 @@ func openEar(t *testing.T, r *Room, sections int, owner uint32, options ...clien
 	return l
 }
 
-func (l *listener) open(r *Room, owner uint32) {
+func (l *listener) open(r *MediaRoom, owner uint32) {
 	l.t.Helper()
 	ear, err := r.OpenEar(context.Background(), owner, l.offer())
 	require.NoError(l.t, err)
@@ -272,7 +272,7 @@ type speaker struct {
 	ts    uint32
 }
 
-func newSpeaker(t *testing.T, r *Room, talker uint32, options ...clientOption) *speaker {
+func newSpeaker(t *testing.T, r *MediaRoom, talker uint32, options ...clientOption) *speaker {
 	t.Helper()
 	s := &speaker{client: newClient(t, options...), seq: 65500, ts: 4294960000}
 	track, err := webrtc.NewTrackLocalStaticRTP(opusCodec().RTPCodecCapability, "audio", "mic")

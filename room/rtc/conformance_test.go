@@ -18,7 +18,7 @@ import (
 )
 
 // opened opens an ear for a listener, whose packets go by a wire.
-func (l *listener) opened(r *Room, w *wire) {
+func (l *listener) opened(r *MediaRoom, w *wire) {
 	l.t.Helper()
 	_, err := l.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	require.NoError(l.t, err)
@@ -157,7 +157,7 @@ func (o *one) answered() bool {
 func TestEveryAnswerIsSignedWithTheOneCertificateOfTheProcess(t *testing.T) {
 	overBoth(t, func(t *testing.T, ears earsOf) {
 		r := newTestRoom(t, ears, Config{}, 3)
-		other, err := r.engine.NewRoom(RoomConfig{})
+		other, err := r.engine.NewRoom(MediaRoomConfig{})
 		require.NoError(t, err)
 		prints := map[string]bool{}
 		for i := range 10 {

@@ -41,7 +41,7 @@ type connection struct {
 
 // connect makes a session with a connection of its own, which answers nothing
 // yet.
-func connect(r *Room, o *sdp.Offer, api *webrtc.API) (*connection, error) {
+func connect(r *MediaRoom, o *sdp.Offer, api *webrtc.API) (*connection, error) {
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{r.engine.pionCert},
 		BundlePolicy: webrtc.BundlePolicyMaxBundle,

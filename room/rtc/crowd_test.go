@@ -175,7 +175,7 @@ func attribute(t *testing.T, sdp, name string) string {
 }
 
 // join opens an ear for a new client and connects it.
-func (c *crowd) join(r *Room) *one {
+func (c *crowd) join(r *MediaRoom) *one {
 	t := c.t
 	t.Helper()
 	local := sdp.NewCredentials()
@@ -246,9 +246,9 @@ func TestTwoHundredListenersLoseNothing(t *testing.T) {
 
 func TestAnEarReportsOnWhatItSends(t *testing.T) {
 	r := newShow(t, leanEars, 1)
-	s := newSpeaker(t, r.Room, 1, withLevel)
+	s := newSpeaker(t, r.MediaRoom, 1, withLevel)
 	c := newCrowd(t)
-	o := c.join(r.Room)
+	o := c.join(r.MediaRoom)
 	r.waitEars(1)
 	const frames = 800 // 16 s
 	for range frames {

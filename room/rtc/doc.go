@@ -1,7 +1,7 @@
 // Package rtc is the WebRTC side of a room: mics and ears over one UDP port.
 //
 // An [Engine] owns the port, the certificate and everything else that a process
-// has once. A [Room] is one room's media: its [Mic] sessions feed a
+// has once. A [MediaRoom] is one room's media: its [Mic] sessions feed a
 // fanout.Hall, and its [Ear] sessions are fed by it. Both answer an SDP offer
 // and are then on their own: the caller learns from Done when a session has
 // ended, and ends one with Close.

@@ -50,8 +50,8 @@ func (e *Ear) unsubscribe() {
 	}
 }
 
-// Hush implements Session.
-func (e *Ear) Hush() {
+// Detach implements Session.
+func (e *Ear) Detach() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.hushed = true

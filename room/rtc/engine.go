@@ -75,14 +75,14 @@ type Engine struct {
 	mics        *webrtc.API
 	pionCert    webrtc.Certificate
 	// newEar answers an ear's offer. Tests put Pion's ear in its place.
-	newEar func(context.Context, *Room, uint32, *sdp.Offer) (*Ear, error)
+	newEar func(context.Context, *MediaRoom, uint32, *sdp.Offer) (*Ear, error)
 
 	stop    chan struct{}
 	workers sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
-	rooms  map[*Room]struct{}
+	rooms  map[*MediaRoom]struct{}
 	// awaited are the lean ears whose clients have not come yet.
 	awaited map[*session]struct{}
 }
@@ -103,7 +103,7 @@ func New(cfg Config) (*Engine, error) {
 		now:       time.Now,
 		shortest:  shortestFrame,
 		stop:      make(chan struct{}),
-		rooms:     map[*Room]struct{}{},
+		rooms:     map[*MediaRoom]struct{}{},
 		awaited:   map[*session]struct{}{},
 		routes:    newRoutes(),
 		newEar:    newLeanEar,
@@ -213,7 +213,7 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.closed = true
-	rooms := make([]*Room, 0, len(e.rooms))
+	rooms := make([]*MediaRoom, 0, len(e.rooms))
 	for r := range e.rooms {
 		rooms = append(rooms, r)
 	}

@@ -82,7 +82,7 @@ func asking(l *lean) {
 	for i := range l.voices {
 		l.voices[i].asks = true
 	}
-	l.ear = &Ear{session: &session{room: &Room{engine: &Engine{}}}}
+	l.ear = &Ear{session: &session{room: &MediaRoom{engine: &Engine{}}}}
 }
 
 func sequence(b []byte) uint16 { return uint16(b[2])<<8 | uint16(b[3]) }

@@ -89,7 +89,7 @@ func (e *Engine) hostCandidates() []string {
 }
 
 // newLeanEar answers an offer.
-func newLeanEar(ctx context.Context, r *Room, owner uint32, o *sdp.Offer) (*Ear, error) {
+func newLeanEar(ctx context.Context, r *MediaRoom, owner uint32, o *sdp.Offer) (*Ear, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("make the answer: %w", err)
 	}

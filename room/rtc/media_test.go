@@ -65,8 +65,8 @@ func checkUnbroken(t *testing.T, packets []rtp.Packet) {
 func TestAChangeOfSpeakerLeavesTheSectionUnbroken(t *testing.T) {
 	overBoth(t, func(t *testing.T, ears earsOf) {
 		r := newShow(t, ears, 1)
-		l := openEar(t, r.Room, 1, 0, withLevel)
-		a, b := newSpeaker(t, r.Room, 11, withLevel), newSpeaker(t, r.Room, 22, withLevel)
+		l := openEar(t, r.MediaRoom, 1, 0, withLevel)
+		a, b := newSpeaker(t, r.MediaRoom, 11, withLevel), newSpeaker(t, r.MediaRoom, 22, withLevel)
 		r.waitEars(1)
 		for range 3 {
 			r.talk(20, part{a, 30})
@@ -88,8 +88,8 @@ func TestAChangeOfSpeakerLeavesTheSectionUnbroken(t *testing.T) {
 func TestNobodyHearsTheirOwnMic(t *testing.T) {
 	overBoth(t, func(t *testing.T, ears earsOf) {
 		r := newShow(t, ears, 2)
-		own, other := openEar(t, r.Room, 2, 1, withLevel), openEar(t, r.Room, 2, 0, withLevel)
-		a, b := newSpeaker(t, r.Room, 1, withLevel), newSpeaker(t, r.Room, 2, withLevel)
+		own, other := openEar(t, r.MediaRoom, 2, 1, withLevel), openEar(t, r.MediaRoom, 2, 0, withLevel)
+		a, b := newSpeaker(t, r.MediaRoom, 1, withLevel), newSpeaker(t, r.MediaRoom, 2, withLevel)
 		r.waitEars(2)
 		r.talk(50, part{a, 20}, part{b, 50})
 		own.waitHeard(50)
@@ -103,8 +103,8 @@ func TestNobodyHearsTheirOwnMic(t *testing.T) {
 func TestPromotionChangesWhatAnEarHearsAndNothingElse(t *testing.T) {
 	overBoth(t, func(t *testing.T, ears earsOf) {
 		r := newShow(t, ears, 1)
-		l := openEar(t, r.Room, 1, 0, withLevel)
-		a, b := newSpeaker(t, r.Room, 1, withLevel), newSpeaker(t, r.Room, 2, withLevel)
+		l := openEar(t, r.MediaRoom, 1, 0, withLevel)
+		a, b := newSpeaker(t, r.MediaRoom, 1, withLevel), newSpeaker(t, r.MediaRoom, 2, withLevel)
 		r.waitEars(1)
 		for _, owner := range []uint32{0, 1, 0} {
 			r.SetOwner(l.ear, owner)
@@ -122,8 +122,8 @@ func TestPromotionChangesWhatAnEarHearsAndNothingElse(t *testing.T) {
 func TestAOneSectionEarHearsTheLoudest(t *testing.T) {
 	overBoth(t, func(t *testing.T, ears earsOf) {
 		r := newShow(t, ears, 3)
-		one, two := openEar(t, r.Room, 1, 0, withLevel), openEar(t, r.Room, 2, 0, withLevel)
-		a, b := newSpeaker(t, r.Room, 1, withLevel), newSpeaker(t, r.Room, 2, withLevel)
+		one, two := openEar(t, r.MediaRoom, 1, 0, withLevel), openEar(t, r.MediaRoom, 2, 0, withLevel)
+		a, b := newSpeaker(t, r.MediaRoom, 1, withLevel), newSpeaker(t, r.MediaRoom, 2, withLevel)
 		r.waitEars(2)
 		r.talk(50, part{a, 50}, part{b, 20})
 		eventually(t, func() bool { return len(two.payloads()) == 100 }, "two sections hear both")
@@ -173,8 +173,8 @@ func TestAQuietMicWithoutTheExtensionNeverDisplacesALouderOne(t *testing.T) {
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				r := newShow(t, ears, 1)
-				l := openEar(t, r.Room, 1, 0)
-				holder, challenger := newSpeaker(t, r.Room, 1, row.options...), newSpeaker(t, r.Room, 2)
+				l := openEar(t, r.MediaRoom, 1, 0)
+				holder, challenger := newSpeaker(t, r.MediaRoom, 1, row.options...), newSpeaker(t, r.MediaRoom, 2)
 				r.waitEars(1)
 				meter := newMeter()
 				// The quiet one talks where the loud one pauses between words.
@@ -194,8 +194,8 @@ func TestALouderMicWithoutTheExtensionTakesAQuietOnesPlace(t *testing.T) {
 	overBoth(t, func(t *testing.T, ears earsOf) {
 		loud, quiet := opusFile(t, "speech-loud.ogg"), opusFile(t, "speech-quiet.ogg")
 		r := newShow(t, ears, 1)
-		l := openEar(t, r.Room, 1, 0)
-		holder, challenger := newSpeaker(t, r.Room, 1), newSpeaker(t, r.Room, 2)
+		l := openEar(t, r.MediaRoom, 1, 0)
+		holder, challenger := newSpeaker(t, r.MediaRoom, 1), newSpeaker(t, r.MediaRoom, 2)
 		r.waitEars(1)
 		for i := range loud {
 			r.say(holder, quiet[i], 0)
@@ -299,7 +299,7 @@ func TestAMicOfferWithVideoBeforeTheAudioIsHeard(t *testing.T) {
 }
 
 // newSpeakerAfter is a speaker whose audio section comes after others.
-func newSpeakerAfter(t *testing.T, r *Room, talker uint32, order string) *speaker {
+func newSpeakerAfter(t *testing.T, r *MediaRoom, talker uint32, order string) *speaker {
 	t.Helper()
 	s := &speaker{client: newClient(t)}
 	sections(t, s.client, order, webrtc.RTPTransceiverDirectionSendonly)

@@ -28,7 +28,7 @@ type Mic struct {
 }
 
 // newMic answers an offer.
-func newMic(ctx context.Context, r *Room, talker uint32, o *sdp.Offer) (*Mic, error) {
+func newMic(ctx context.Context, r *MediaRoom, talker uint32, o *sdp.Offer) (*Mic, error) {
 	c, err := connect(r, o, r.engine.mics)
 	if err != nil {
 		return nil, err
@@ -69,8 +69,8 @@ func (m *Mic) start(ctx context.Context) error {
 	return m.admit()
 }
 
-// Hush implements Session.
-func (m *Mic) Hush() {
+// Detach implements Session.
+func (m *Mic) Detach() {
 	m.mu.Lock()
 	hall := m.hall
 	m.mu.Unlock()

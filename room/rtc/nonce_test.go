@@ -153,7 +153,7 @@ func keyedFor(t require.TestingT, p srtp.Profile, to netip.AddrPort, sections in
 	opener, err := srtp.NewOpener(p, key, salt)
 	require.NoError(t, err)
 	l := &lean{
-		ear:  &Ear{session: &session{room: &Room{engine: &Engine{}}}}, // whose readers would be told to hurry
+		ear:  &Ear{session: &session{room: &MediaRoom{engine: &Engine{}}}}, // whose readers would be told to hurry
 		name: "x", to: to, sealer: sealer, voices: make([]voice, sections),
 	}
 	for i := range l.voices {

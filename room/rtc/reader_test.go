@@ -93,11 +93,11 @@ func TestAReaderRestsWhenNothingCallsForHaste(t *testing.T) {
 			r.sort(check(t, "mic:x"), address(1), at)
 		}, true},
 		{"an offer", func(_ *testing.T, r *reader, _ time.Time) {
-			newSession(&Room{engine: r.engine}, nil, nil)
+			newSession(&MediaRoom{engine: r.engine}, nil, nil)
 		}, true},
 		{"a packet that a listener has missed", func(t *testing.T, r *reader, _ time.Time) {
 			l, _ := keyed(t, srtp.GCM128)
-			l.ear = &Ear{session: &session{room: &Room{engine: r.engine}}}
+			l.ear = &Ear{session: &session{room: &MediaRoom{engine: r.engine}}}
 			l.voices[0].asks = true
 			l.note(nackFor(t, l.voices[0].ssrc, 1))
 		}, true},

@@ -58,12 +58,12 @@ func usePion(t testing.TB, e *Engine) {
 	require.NoError(t, err)
 	api, err := newAPI(e, logs, sender)
 	require.NoError(t, err)
-	e.newEar = func(ctx context.Context, r *Room, owner uint32, o *sdp.Offer) (*Ear, error) {
+	e.newEar = func(ctx context.Context, r *MediaRoom, owner uint32, o *sdp.Offer) (*Ear, error) {
 		return newPionEar(ctx, api, r, owner, o)
 	}
 }
 
-func newPionEar(ctx context.Context, api *webrtc.API, r *Room, owner uint32, o *sdp.Offer) (*Ear, error) {
+func newPionEar(ctx context.Context, api *webrtc.API, r *MediaRoom, owner uint32, o *sdp.Offer) (*Ear, error) {
 	c, err := connect(r, o, api)
 	if err != nil {
 		return nil, err

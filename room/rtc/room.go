@@ -10,17 +10,17 @@ import (
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
-// RoomConfig says how a room's media works.
-type RoomConfig struct {
+// MediaRoomConfig says how a room's media works.
+type MediaRoomConfig struct {
 	// Slots is how many voices are passed on at once; 0: fanout.DefaultSlots.
 	Slots int
-	// OnTalkers is told who has the slots whenever that changes, as in
+	// OnActiveSpeakers is told who has the slots whenever that changes, as in
 	// fanout.Config. It must not close the room.
-	OnTalkers func([]uint32)
+	OnActiveSpeakers func([]uint32)
 }
 
-// Room is one room's media. All methods may be called from any goroutine.
-type Room struct {
+// MediaRoom is one room's media. All methods may be called from any goroutine.
+type MediaRoom struct {
 	engine *Engine
 	hall   *fanout.Hall
 
@@ -30,19 +30,19 @@ type Room struct {
 }
 
 // NewRoom opens a room, which Close closes; closing the engine does, too.
-func (e *Engine) NewRoom(cfg RoomConfig) (*Room, error) {
+func (e *Engine) NewRoom(cfg MediaRoomConfig) (*MediaRoom, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, fmt.Errorf("engine: %w", ErrClosed)
 	}
 	hall, err := fanout.New(fanout.Config{
-		Slots: cfg.Slots, Shards: e.shards, Now: e.now, OnTalkers: cfg.OnTalkers, NewOutbox: e.newOutbox,
+		Slots: cfg.Slots, Shards: e.shards, Now: e.now, OnActiveSpeakers: cfg.OnActiveSpeakers, NewOutbox: e.newOutbox,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("new room: %w", err)
 	}
-	r := &Room{engine: e, hall: hall, sessions: map[*session]struct{}{}}
+	r := &MediaRoom{engine: e, hall: hall, sessions: map[*session]struct{}{}}
 	e.rooms[r] = struct{}{}
 	return r, nil
 }
@@ -53,7 +53,7 @@ func (e *Engine) NewRoom(cfg RoomConfig) (*Room, error) {
 //
 // The error wraps ErrBadOffer or ErrNoAudio where the offer is to blame, and
 // ErrClosed where the room is closed.
-func (r *Room) OpenMic(ctx context.Context, talker uint32, offerSDP string) (*Mic, error) {
+func (r *MediaRoom) OpenMic(ctx context.Context, talker uint32, offerSDP string) (*Mic, error) {
 	o, err := sdp.ReadOffer(offerSDP, sdp.ClientSends, 1)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (r *Room) OpenMic(ctx context.Context, talker uint32, offerSDP string) (*Mi
 // as many of the offer's audio sections as the room has slots carry voices.
 //
 // Errors are as for OpenMic.
-func (r *Room) OpenEar(ctx context.Context, owner uint32, offerSDP string) (*Ear, error) {
+func (r *MediaRoom) OpenEar(ctx context.Context, owner uint32, offerSDP string) (*Ear, error) {
 	o, err := sdp.ReadOffer(offerSDP, sdp.ClientReceives, r.hall.Slots())
 	if err != nil {
 		return nil, err
@@ -84,18 +84,18 @@ func (r *Room) OpenEar(ctx context.Context, owner uint32, offerSDP string) (*Ear
 
 // Mute silences a talker, or lets it be heard again, from the next packet on. It
 // holds for a mic opened later, too.
-func (r *Room) Mute(talker uint32, muted bool) { r.hall.Mute(talker, muted) }
+func (r *MediaRoom) Mute(talker uint32, muted bool) { r.hall.Mute(talker, muted) }
 
 // SetOwner says whose ear it is: from the next packet on it leaves out that
 // talker (0: nobody). Its sections run on unbroken.
-func (r *Room) SetOwner(ear *Ear, talker uint32) { ear.setOwner(talker) }
+func (r *MediaRoom) SetOwner(ear *Ear, talker uint32) { ear.setOwner(talker) }
 
 // Muted tells whether a talker is silenced.
-func (r *Room) Muted(talker uint32) bool { return r.hall.Muted(talker) }
+func (r *MediaRoom) Muted(talker uint32) bool { return r.hall.Muted(talker) }
 
-// Each calls f with the id of every session that has not ended, in no order. f
+// EachSession calls f with the id of every session that has not ended, in no order. f
 // must not call the room or its sessions.
-func (r *Room) Each(f func(id string)) {
+func (r *MediaRoom) EachSession(f func(id string)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for s := range r.sessions {
@@ -105,15 +105,15 @@ func (r *Room) Each(f func(id string)) {
 	}
 }
 
-// Talkers lists who has the slots now, in ascending order.
-func (r *Room) Talkers() []uint32 { return r.hall.Talkers() }
+// ActiveSpeakers lists who has the slots now, in ascending order.
+func (r *MediaRoom) ActiveSpeakers() []uint32 { return r.hall.ActiveSpeakers() }
 
 // Stats reads the figures of the room's fan-out.
-func (r *Room) Stats() fanout.Stats { return r.hall.Stats() }
+func (r *MediaRoom) Stats() fanout.Stats { return r.hall.Stats() }
 
 // Close ends every session of the room and waits for it. It may be called more
 // than once.
-func (r *Room) Close() error {
+func (r *MediaRoom) Close() error {
 	r.mu.Lock()
 	r.closed = true
 	sessions := make([]*session, 0, len(r.sessions))
@@ -137,7 +137,7 @@ func (r *Room) Close() error {
 }
 
 // add takes a session in.
-func (r *Room) add(s *session) error {
+func (r *MediaRoom) add(s *session) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -147,7 +147,7 @@ func (r *Room) add(s *session) error {
 	return nil
 }
 
-func (r *Room) remove(s *session) {
+func (r *MediaRoom) remove(s *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.sessions, s)

@@ -16,8 +16,8 @@ type Session interface {
 	ID() string
 	// Answer is the SDP answer to the offer, until Answered.
 	Answer() string
-	// Answered lets go of the answer: it is long, and a session may last for hours.
-	Answered()
+	// ReleaseAnswer lets go of the answer: it is long, and a session may last for hours.
+	ReleaseAnswer()
 	// Done is closed when the session has ended, for whatever reason. From then
 	// on no packet passes in either direction.
 	Done() <-chan struct{}
@@ -30,10 +30,10 @@ type Session interface {
 	// AddCandidate takes a trickle-ICE fragment of the client (RFC 8840). It is
 	// checked, and has no effect: see ErrBadFragment and ErrRestart.
 	AddCandidate(fragment string) error
-	// Hush lets no further packet pass in either direction, but for one that is
+	// Detach lets no further packet pass in either direction, but for one that is
 	// under way. It does not wait, and may be called with any lock held; Close has
 	// to follow.
-	Hush()
+	Detach()
 	// Close ends the session and tells the client (DTLS close_notify). It waits
 	// until everything is stopped, and may be called more than once.
 	Close() error
@@ -66,7 +66,7 @@ type link interface {
 // session is what mics and ears have in common.
 type session struct {
 	id     string
-	room   *Room
+	room   *MediaRoom
 	link   link
 	offer  *sdp.Offer
 	opened time.Time
@@ -87,7 +87,7 @@ type session struct {
 	closeErr error
 }
 
-func newSession(r *Room, o *sdp.Offer, l link) *session {
+func newSession(r *MediaRoom, o *sdp.Offer, l link) *session {
 	r.engine.alarms.Add(1) // its client is to come
 	return &session{
 		id: rand.Text(), room: r, link: l, offer: o, opened: time.Now(),
@@ -105,8 +105,8 @@ func (s *session) Answer() string {
 	return s.answer
 }
 
-// Answered implements Session.
-func (s *session) Answered() { s.setAnswer("") }
+// ReleaseAnswer implements Session.
+func (s *session) ReleaseAnswer() { s.setAnswer("") }
 
 func (s *session) setAnswer(text string) {
 	s.mu.Lock()

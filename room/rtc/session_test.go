@@ -213,7 +213,7 @@ func flip(digit string) string {
 func TestClosingARoomEndsItsSessionsAndNoOthers(t *testing.T) {
 	overBoth(t, func(t *testing.T, ears earsOf) {
 		r := newTestRoom(t, ears, Config{}, 3)
-		other, err := r.engine.NewRoom(RoomConfig{})
+		other, err := r.engine.NewRoom(MediaRoomConfig{})
 		require.NoError(t, err)
 		l, o := openEar(t, r, 1, 0), openEar(t, other, 1, 0)
 		s := newSpeaker(t, r, 1)
@@ -241,7 +241,7 @@ func TestAClosedEngineRefusesAndFreesThePort(t *testing.T) {
 	assert.ErrorContains(t, err, "another server has it")
 	require.NoError(t, e.Close())
 	require.NoError(t, e.Close())
-	_, err = e.NewRoom(RoomConfig{})
+	_, err = e.NewRoom(MediaRoomConfig{})
 	assert.ErrorIs(t, err, ErrClosed)
 	again, err := New(Config{Media: addr.String()})
 	require.NoError(t, err)
@@ -257,7 +257,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		assert.Error(t, err, "%+v", cfg)
 	}
 	r := newTestRoom(t, leanEars, Config{}, 0)
-	_, err := r.engine.NewRoom(RoomConfig{Slots: -1})
+	_, err := r.engine.NewRoom(MediaRoomConfig{Slots: -1})
 	assert.Error(t, err)
 }
 

@@ -1,8 +1,8 @@
 package rtc
 
-// Counts are what an engine knows of the other side of its port, and what it
+// EngineStats are what an engine knows of the other side of its port, and what it
 // has turned down there since its start.
-type Counts struct {
+type EngineStats struct {
 	// Peers are the ears and mics that are open or waited for, Addresses where
 	// authentic checks for them come from: a few for each.
 	Peers, Addresses int
@@ -13,12 +13,12 @@ type Counts struct {
 	Unknown, Unauthentic, Malformed, Overrun, Excess uint64
 }
 
-// Counts reads the counts. Of what mics receive Pion is the judge, and it does
+// EngineStats reads the counts. Of what mics receive Pion is the judge, and it does
 // not count.
-func (e *Engine) Counts() Counts {
+func (e *Engine) Stats() EngineStats {
 	ears := e.lite.Stats()
 	mics, addresses := e.routes.size()
-	return Counts{
+	return EngineStats{
 		Peers: ears.Peers + mics, Addresses: ears.Addresses + addresses,
 		Unknown: ears.Unknown, Unauthentic: ears.Unauthentic, Malformed: ears.Malformed,
 		Overrun: e.branch.dropped.Load(), Excess: e.excess.Load(),
