@@ -48,8 +48,8 @@ const room = (/** @type {string} */ id) => `/api/rooms/${encodeURIComponent(id)}
 const invite = (/** @type {string} */ code) => `/api/invites/${encodeURIComponent(code)}`;
 
 /**
- * The rooms that one may see. Without a token it works on an open server alone,
- * which is how an open server is known.
+ * The rooms that the user may see. Without a token it works only on an open server,
+ * so the page uses it to find out whether the server is open.
  * @param {string} token
  * @returns {Promise<RoomInfo[]>}
  */

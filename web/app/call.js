@@ -9,33 +9,33 @@ import { listen } from "./voices.js";
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./types.js").Role} Role
  *
- * @typedef {object} Ticket what one enters with
+ * @typedef {object} Ticket what is needed to join
  * @property {string} room
  * @property {string} name
  * @property {() => Promise<string>} token "" on an open server
- * @property {Role} [role] asked for on an open server; elsewhere the token says it
+ * @property {Role} [role] requested on an open server; elsewhere the token has it
  *
- * @typedef {object} News something to tell the person, once
+ * @typedef {object} News a note to show once
  * @property {"info" | "error"} kind
- * @property {string} key what it is; words.js has the words
+ * @property {string} key which message; words.js has the text
  * @property {{[name: string]: string}} [values]
- * @property {string} [message] the server's words, if nothing better is known
+ * @property {string} [message] the server's text, if there is no better one
  *
  * @typedef {"joining" | "live" | "lost" | "over"} State
  */
 
-/** How often it is looked who talks, in milliseconds. */
+/** How often voice levels are read, in milliseconds. */
 const listenEvery = 100;
 /** The longest pause between two attempts to come back, in milliseconds. */
 const longestPause = 8000;
-/** Goodbyes after which one comes back by oneself. */
+/** Goodbyes after which the page reconnects by itself. */
 const passing = ["shutdown", "slow", "timeout", "protocol"];
-/** Refusals that another attempt does not change. */
+/** Errors that another attempt does not change. */
 const final = ["unauthorized", "forbidden", "barred", "not_found", "room_ended", "bad_request", "unsupported_version"];
 
 /**
- * One's presence in a room, from the first knock to the goodbye: the
- * conversation with the server, and its recovery.
+ * The user's presence in a room, from joining to the goodbye: the
+ * connection to the server, and its recovery.
  */
 export class Call {
   ticket;
@@ -51,9 +51,9 @@ export class Call {
    * @type {{role: Role, by: string} | undefined}
    */
   invitation;
-  /** Members of the audience who have been invited and not answered. @type {Set<string>} */
+  /** People in the audience who have not answered an invitation yet. @type {Set<string>} */
   asked = new Set();
-  /** @type {Map<number, number>} levels of the voices that can be heard, one's own included */
+  /** @type {Map<number, number>} levels of the audible voices, including the user's own */
   levels = new Map();
 
   /** @type {Signal | undefined} */
@@ -81,7 +81,7 @@ export class Call {
     addEventListener("pagehide", this.#hangUp);
   }
 
-  /** Enters. It fails if the door is closed; once in, it looks after itself. */
+  /** Joins. It fails if the server refuses; after that it reconnects by itself. */
   async enter() {
     try {
       await this.#connect();
@@ -91,7 +91,7 @@ export class Call {
     }
   }
 
-  /** Leaves quietly. */
+  /** Leaves. */
   async leave() {
     const signal = this.#signal;
     this.#finish("left");
@@ -100,7 +100,7 @@ export class Call {
   }
 
   /**
-   * Does what a button asks, and tells the person if it can't be done.
+   * Sends what a button asks for, and shows an error if that fails.
    * @param {{type: string, [field: string]: any}} request
    * @returns {Promise<boolean>} whether it was done
    */
@@ -116,7 +116,7 @@ export class Call {
     }
   }
 
-  /** Plays after the browser has refused to; call it from within a tap. */
+  /** Plays after the browser refused to. Call it from a tap. */
   async resume() {
     try {
       await this.hearing.resume();
@@ -167,7 +167,7 @@ export class Call {
   }
 
   /**
-   * Takes up the session that was lost, if it is still there.
+   * Resumes the lost session, if it is still there.
    * @param {Signal} signal
    */
   async #takeUp(signal) {
@@ -182,7 +182,7 @@ export class Call {
 
   /**
    * @param {import("./types.js").Joined} m
-   * @param {boolean} silent whether one was silent before, if one was here
+   * @param {boolean} silent whether the mic was silent before, after a reconnect
    */
   #joined(m, silent) {
     this.roster.joined(m);
@@ -215,7 +215,7 @@ export class Call {
   }
 
   /**
-   * What the server says by itself.
+   * Handles messages that answer no request.
    * @param {Message} m
    */
   #hear(m) {
@@ -257,7 +257,7 @@ export class Call {
     this.#on.change();
   }
 
-  /** @param {Role} role one's own new one */
+  /** @param {Role} role the user's new role */
   #becomes(role) {
     const before = this.roster.role;
     const wasOnStage = this.roster.onStage;
@@ -332,7 +332,7 @@ export class Call {
     this.#reconnect();
   };
 
-  /** A page that goes away takes its seat along: nobody has to wait for it. */
+  /** Leaves when the page is closed, so that the seat is free at once. */
   #hangUp = () => this.#signal?.close();
 
   /** @param {string} reason */
@@ -355,7 +355,7 @@ export class Call {
     const { connection, state } = this.hearing;
     this.levels = connection && state === "connected" ? listen(connection) : new Map();
     if (!this.speaking.silent) {
-      // One never hears oneself: one's own ring comes from the microphone.
+      // You never hear yourself: your own ring comes from the microphone.
       void this.speaking.measure();
       this.levels.set(this.roster.talker, this.speaking.level);
     }

@@ -46,7 +46,7 @@ export function apply(element, props) {
 }
 
 /**
- * Sets a text, if it is another: a screen reader reads what is set again.
+ * Sets a text if it differs: a screen reader reads every text that is set.
  * @param {Element} element
  * @param {string} text
  */

@@ -1,9 +1,9 @@
 import { Refusal } from "./types.js";
 
 /**
- * One's ear: a receive-only connection with a section for each voice that the
+ * The ear: a receive-only connection with a section for each voice that the
  * room passes on. It is opened once and never negotiated again; if its network
- * path fails, a new one takes its place.
+ * path fails, a new ear replaces it.
  */
 export class Ear {
   /** @type {RTCPeerConnection} */
@@ -38,7 +38,7 @@ export class Ear {
     if (this.connection.signalingState === "closed") throw new Refusal("closed");
   }
 
-  /** Plays; must be called from within a tap where the browser asked for one. */
+  /** Plays. Call it from a tap if the browser asked for one. */
   async resume() {
     await Promise.all(this.#players.map((player) => player.play()));
   }
@@ -55,7 +55,7 @@ export class Ear {
 
   /** @param {MediaStreamTrack} track */
   #play(track) {
-    // An element a voice: not every browser plays more than one track of an element.
+    // One element per voice: not every browser plays several tracks of an element.
     const player = document.createElement("audio");
     player.srcObject = new MediaStream([track]);
     player.hidden = true;

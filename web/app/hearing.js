@@ -7,7 +7,7 @@ import { refusalOf } from "./types.js";
 const patience = 10_000;
 const recovery = 4_000;
 
-/** Keeps an ear open: one that fails, or never connects, is replaced. */
+/** Keeps an ear open: replaces an ear that fails or never connects. */
 export class Hearing {
   /** @type {Ear | undefined} */
   ear;
@@ -38,7 +38,7 @@ export class Hearing {
   }
 
   /**
-   * Opens an ear in the place of the one that is there.
+   * Opens an ear that replaces the current one.
    * @param {number} slots
    */
   open(slots) {
@@ -64,12 +64,12 @@ export class Hearing {
     this.#on.change();
   }
 
-  /** Opens another ear if the present one has been lost. @param {number} slots */
+  /** Opens another ear if the current one is lost. @param {number} slots */
   mend(slots) {
     if (this.connection?.connectionState !== "connected") this.open(slots);
   }
 
-  /** Plays after the browser has refused to; call it from within a tap. */
+  /** Plays after the browser refused to. Call it from a tap. */
   async resume() {
     await this.ear?.resume();
     this.needsTap = false;

@@ -13,8 +13,8 @@ export function good({ expires_at: end }) {
 }
 
 /**
- * The token to enter a room with: that of one's seat there, else who one is in
- * the house, else none. It is renewed if its time is nearly over.
+ * The token to join a room with: the seat's in that room, else the member's or
+ * operator's, else none. It is renewed shortly before it expires.
  * @param {string} room
  * @returns {Promise<string>}
  */
@@ -28,7 +28,7 @@ export async function roomToken(room) {
 }
 
 /**
- * The token to open and see rooms with, or "".
+ * The token to create and list rooms with, or "".
  * @returns {Promise<string>}
  */
 export async function houseToken() {
@@ -46,7 +46,7 @@ export async function houseToken() {
 }
 
 /**
- * Takes a key that somebody has pasted: the operator's token or a club member's key.
+ * Logs in with a pasted key: the operator's token or a member's key.
  * @param {string} key
  * @returns {Promise<Session>}
  */
@@ -67,7 +67,7 @@ export async function use(key) {
 const renewals = new Map();
 
 /**
- * Renews a session once, whoever asks.
+ * Renews a session. Callers at the same time share one request.
  * @param {Session} session
  */
 function renew(session) {

@@ -14,9 +14,9 @@ import { keepsake } from "./view/keepsake.js";
 /** @typedef {import("./route.js").Route} Route */
 
 const place = /** @type {HTMLElement} */ (document.getElementById("page"));
-/** The call one is in, if any. @type {Call | undefined} */
+/** The current call, if any. @type {Call | undefined} */
 let current;
-/** Counts the ways gone, so that one that was slow to load does not show up late. */
+/** Counts navigations, so that a slow one does not appear late. */
 let turn = 0;
 
 /** @param {Route} to */
@@ -53,7 +53,7 @@ function show(page, title) {
 }
 
 /**
- * The door of a room. Whoever has just opened it goes straight in.
+ * The page before a room. The person who just created the room goes straight in.
  * @param {Route} to
  */
 async function roomDoor(to) {
@@ -143,7 +143,7 @@ async function follow(code, name) {
   vault.redeemed.set(code, session);
   vault.seat.set(id, session);
   const title = route.titleOf(await api.showRoom(id, session.token));
-  // The code has done its work; what stays in the address is the room.
+  // The code is used; the address keeps only the room.
   history.replaceState(null, "", route.write({ at: "room", room: id }));
   await comeIn(id, title, name, false);
 }

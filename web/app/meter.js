@@ -1,5 +1,5 @@
 /**
- * @typedef {object} Reading one's own connection over the last second
+ * @typedef {object} Reading the connection over the last second
  * @property {number} loss share of packets that never came, from 0 to 1
  * @property {number} resent packets that were asked for again
  * @property {number} jitter milliseconds
@@ -14,7 +14,7 @@
 /** How many readings are kept: a minute's. */
 const kept = 60;
 
-/** Reads one's own connection, once a second. */
+/** Reads the statistics of the connection, once a second. */
 export class Meter {
   /** @type {Reading[]} oldest first */
   readings = [];

@@ -1,6 +1,6 @@
 import { Refusal } from "./types.js";
 
-/** One's microphone and the send-only connection that carries it. */
+/** The microphone and the send-only connection that carries it. */
 export class Mic {
   /** @type {RTCPeerConnection} */
   connection;
@@ -48,7 +48,7 @@ export class Mic {
     for (const track of this.stream.getAudioTracks()) track.enabled = !muted;
   }
 
-  /** How loud one is, from 0 to 1. */
+  /** How loud the user is, from 0 to 1. */
   async level() {
     for (const report of (await this.connection.getStats()).values()) {
       if (report.type === "media-source" && report.kind === "audio") return report.audioLevel ?? 0;

@@ -10,12 +10,12 @@
  */
 
 /**
- * Who is in the room, as far as one is told: the stage by name, the audience by
- * number. It changes only by the server's messages.
+ * The people in the room as the server reports them: the stage by name, the audience
+ * as a number. Only the server's messages change it.
  */
 export class Roster {
   room = "";
-  /** One's own id, role and voice. */
+  /** The user's id, role and voice. */
   me = "";
   /** @type {Role} */
   role = "listener";
@@ -27,9 +27,9 @@ export class Roster {
   /** @type {Hand[]} the longest raised first; known on stage only */
   hands = [];
   handCount = 0;
-  /** Whether one's own hand is up. */
+  /** Whether the user's hand is raised. */
   handUp = false;
-  /** The overflow hall one sits in; 0 is the room itself. */
+  /** The user's overflow hall; 0 is the room itself. */
   hall = 0;
   /** Listeners of all halls; known on stage only. */
   total = 0;
@@ -47,12 +47,12 @@ export class Roster {
     return this.role === "host";
   }
 
-  /** How many listen, as far as one is told. */
+  /** How many people listen, as far as the server says. */
   get listeners() {
     return this.onStage ? Math.max(this.total, this.audience) : this.audience;
   }
 
-  /** Oneself on stage, if one is there. */
+  /** The user on stage, if they are. */
   get self() {
     return this.find(this.me);
   }
@@ -63,7 +63,7 @@ export class Roster {
   }
 
   /**
-   * Begins anew with the room as it is.
+   * Starts again from the room's current state.
    * @param {Joined} m
    */
   joined(m) {
@@ -76,7 +76,7 @@ export class Roster {
   }
 
   /**
-   * Goes on after a loss, with what was missed.
+   * Continues after a lost connection, with what was missed.
    * @param {Resumed} m
    */
   resumed(m) {
@@ -104,7 +104,7 @@ export class Roster {
     return this.#change(m.stage_changes ?? []);
   }
 
-  /** @param {Role} role one's own new role */
+  /** @param {Role} role the user's new role */
   became(role) {
     this.role = role;
     this.handUp = false;

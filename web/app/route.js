@@ -1,6 +1,6 @@
 /**
- * Where one is on the page. It stands in the fragment of the address, which is
- * never sent to a server: an invite's code gets into no log and no Referer.
+ * The current page. It is in the URL's fragment, which is never sent to a server, so
+ * an invite's code appears in no log and no Referer.
  *
  * @typedef {{at: "home"} | {at: "room", room: string} | {at: "invite", code: string}} Route
  */

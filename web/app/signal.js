@@ -19,7 +19,7 @@ export class Signal {
 
   /**
    * @param {WebSocket} socket open
-   * @param {(m: Message) => void} onMessage what the server says by itself
+   * @param {(m: Message) => void} onMessage a message that answers no request
    * @param {() => void} onEnd the socket is gone, once
    */
   constructor(socket, onMessage, onEnd) {

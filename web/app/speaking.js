@@ -6,18 +6,18 @@ import { Mic } from "./mic.js";
  */
 
 /**
- * One's voice in the room: the microphone, asked for only when it is first
- * wanted, and whether it may be heard. The room is told the truth: whoever has
- * not turned the microphone on is muted there.
+ * The user's voice in the room: the microphone, which the browser is asked for only
+ * on first use, and whether it is muted. A user who has not turned the microphone on
+ * is muted on the server too.
  */
 export class Speaking {
   /** @type {Mic | undefined} */
   mic;
   /** @type {MicState} */
   state = "off";
-  /** Whether the room has one muted. */
+  /** Whether the server has muted the user. */
   muted = false;
-  /** Whether one may undo that oneself. */
+  /** Whether the user may undo that. */
   mayUnmute = true;
   /** Whether somebody else did it. */
   byHost = false;
@@ -50,8 +50,8 @@ export class Speaking {
   }
 
   /**
-   * Begins on stage, or comes back to it: a microphone that was on is offered
-   * anew, and as silent as it was.
+   * Starts on stage, or after a reconnect: a microphone that was on is offered
+   * again, muted if it was muted.
    * @param {boolean} muted whether it was silent
    */
   async begin(muted) {
@@ -65,7 +65,7 @@ export class Speaking {
   }
 
   /**
-   * The room has muted or unmuted one.
+   * The server muted or unmuted this mic.
    * @param {boolean} muted
    * @param {{byHost: boolean, mayUnmute: boolean}} how
    */
@@ -77,12 +77,12 @@ export class Speaking {
     this.#on.change();
   }
 
-  /** Offers the same microphone anew. */
+  /** Offers the same microphone again. */
   async mend() {
     if (this.mic) await this.#open(this.mic.stream);
   }
 
-  /** Reads how loud one is. */
+  /** Measures how loud the user is. */
   async measure() {
     this.level = this.mic && !this.silent ? await this.mic.level() : 0;
   }

@@ -54,7 +54,7 @@
  * @typedef {{type: string, id?: string, [field: string]: any}} Message any message
  */
 
-/** An answer of the server that is a refusal, or words for what went wrong here. */
+/** An error from the server, or from the page itself. */
 export class Refusal extends Error {
   /**
    * @param {string} code one of docs/protocol.md's, or one of this page's own
@@ -69,7 +69,7 @@ export class Refusal extends Error {
 }
 
 /**
- * Makes a refusal of whatever was thrown.
+ * Turns anything that was thrown into a Refusal.
  * @param {unknown} problem
  * @returns {Refusal}
  */

@@ -1,6 +1,6 @@
 /**
- * What the page remembers. A tab has its own memory before the browser's: in a
- * second tab one may be somebody else, by another invite.
+ * What the page remembers. A tab's own memory comes before the browser's, so that the
+ * user can be somebody else in a second tab, with another invite.
  *
  * @typedef {import("./types.js").Role} Role
  *
@@ -12,7 +12,7 @@
  * @property {string} [name]
  * @property {string} [room]
  * @property {Role} [role]
- * @property {number} [invites] how many people one may invite to the club
+ * @property {number} [invites] how many people the member may invite to the club
  */
 
 const prefix = "earshot.";
@@ -44,21 +44,21 @@ function set(storage, key, value) {
   }
 }
 
-/** One's name. */
+/** The user's name. */
 export const name = {
   /** @returns {string} */
   get: () => get(localStorage, "name") ?? "",
   set: (/** @type {string} */ value) => set(localStorage, "name", value),
 };
 
-/** Who one is in the house: a member of the club, or its operator. */
+/** The user's login: a member of the club, or the operator. */
 export const identity = {
   /** @returns {Session | null} */
   get: () => get(localStorage, "identity"),
   set: (/** @type {Session | null} */ session) => set(localStorage, "identity", session),
 };
 
-/** One's seat in a room: this tab's, else the browser's. */
+/** The user's seat in a room: this tab's, else the browser's. */
 export const seat = {
   /**
    * @param {string} room

@@ -1,7 +1,7 @@
 /**
  * @typedef {object} Words
  * @property {string} title
- * @property {string} text what it means and what one can do
+ * @property {string} text what it means and what to do
  */
 
 /**
@@ -67,7 +67,7 @@ export function ending(code, message) {
 }
 
 /**
- * What one is told in passing, by key.
+ * Short notes, by key.
  * @type {{[key: string]: string}}
  */
 const passing = {

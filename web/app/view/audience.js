@@ -5,7 +5,7 @@ import { count } from "../words.js";
 const drawn = 60;
 
 /**
- * The audience: a number, and seats that fill. Nobody is told who they are.
+ * The audience: a number, and seats that fill. The server does not say who they are.
  * @param {import("../call.js").Call} call
  */
 export function audience(call) {

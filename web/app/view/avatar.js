@@ -1,7 +1,7 @@
 import { h } from "../dom.js";
 
 /**
- * A face for a name: its initials on a colour of its own.
+ * An avatar for a name: its initials on a colour.
  * @param {string} name
  * @param {string} [size] "small"
  */
@@ -22,7 +22,7 @@ export function initials(name) {
 }
 
 /**
- * One of twelve colours, always the same for a name.
+ * One of twelve colours; a name always has the same.
  * @param {string} name
  */
 function hue(name) {

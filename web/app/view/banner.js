@@ -1,7 +1,7 @@
 import { h, say } from "../dom.js";
 
 /**
- * What stands in the way right now, in words: a lost network, UDP that does not
+ * The current problem: a lost network, UDP that does not
  * get through, a browser that waits for a tap.
  * @param {import("../call.js").Call} call
  */

@@ -4,7 +4,7 @@ import { icon } from "./icon.js";
 /** @typedef {import("../call.js").Call} Call */
 
 /**
- * The bar with what one can do oneself.
+ * The bar with the user's own actions.
  * @param {Call} call
  * @param {{share: () => void, hands: () => void, end: () => void}} on
  */
@@ -67,7 +67,7 @@ function updateMic(button, { roster, speaking }, live) {
 }
 
 /**
- * Says whether a button does anything right now. One that is disabled for real
+ * Says whether a button does anything right now. A button that is really disabled
  * would lose the focus.
  * @param {HTMLButtonElement} button
  * @param {boolean} enabled

@@ -3,7 +3,7 @@ import { plot } from "./plot.js";
 
 /** @typedef {import("../meter.js").Reading} Reading */
 
-/** How a connection's state is called. */
+/** Names for the states of a connection. */
 const states = {
   joining: "Coming in…",
   live: "Connected",
@@ -18,7 +18,7 @@ const ears = {
 };
 
 /**
- * One's own connection: what it is like, and a minute of it.
+ * The user's connection: its state, and the last minute.
  * @param {import("../call.js").Call} call
  */
 export function connection(call) {

@@ -31,7 +31,7 @@ export function dialog(title, ...content) {
 }
 
 /**
- * Asks before something that can't be undone.
+ * Asks before an action that cannot be undone.
  * @param {string} title
  * @param {string} text
  * @param {string} yes the words on the button

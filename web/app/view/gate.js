@@ -6,7 +6,7 @@ import { avatar } from "./avatar.js";
 import { icon, mark } from "./icon.js";
 
 /**
- * What is shown of a place before one goes in.
+ * What is shown of a room before joining.
  * @typedef {object} Sight
  * @property {string} over a line above the title
  * @property {string} title
@@ -17,7 +17,7 @@ import { icon, mark } from "./icon.js";
  */
 
 /**
- * The door of a room: who is in, one's name, and one tap to go in. The tap is
+ * The page before a room: who is there, a field for the name, and one tap to join. The tap is
  * also what a browser wants before it plays.
  * @param {Sight} sight
  * @param {(name: string) => Promise<void>} enter
@@ -75,7 +75,7 @@ function names(all) {
 }
 
 /**
- * A place with words alone: what has happened and what one can do.
+ * A page with text only: what happened and what to do.
  * @param {string} code a goodbye's reason or a refusal's code
  * @param {{label: string, act: () => void, first?: boolean}[]} choices
  * @param {string} [message]

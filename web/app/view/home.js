@@ -15,7 +15,7 @@ import { clubInvite } from "./share.js";
  */
 
 /**
- * The front door: the rooms one may see, and a form to open one.
+ * The first page: the visible rooms, and a form to create one.
  * @param {Go} go
  */
 export async function home(go) {
@@ -152,7 +152,7 @@ function listing(list, go) {
   );
 }
 
-/** What a member or the operator has besides rooms. */
+/** What members and the operator can do besides rooms. */
 function membership() {
   const identity = vault.identity.get();
   const operator = identity?.kind === "operator";
@@ -175,7 +175,7 @@ function membership() {
 }
 
 /**
- * What somebody without a key sees of a house that asks for one.
+ * What people without a key see on a server that needs one.
  * @param {Go} go
  */
 function door(go) {

@@ -24,7 +24,7 @@ const strokes = {
 /** @typedef {keyof typeof strokes} IconName */
 
 /**
- * A picture that says nothing to a screen reader: the words stand beside it.
+ * An icon that screen readers skip: there is text beside it.
  * @param {IconName} name
  * @param {string} [kind] another class
  */

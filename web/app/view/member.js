@@ -9,7 +9,7 @@ import { icon } from "./icon.js";
  */
 
 /**
- * What one may do about somebody on stage.
+ * The actions on somebody on stage.
  * @param {Call} call
  * @param {StageMember} who
  */

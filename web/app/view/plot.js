@@ -4,7 +4,7 @@ const width = 240;
 const height = 56;
 
 /**
- * A small line of the last minute. What it shows also stands beside it in words.
+ * A small line plot of the last minute. There is text with the same figures beside it.
  * @param {string} label
  */
 export function plot(label) {

@@ -93,7 +93,7 @@ export function room(call, { title, open }) {
     element,
     update,
     levels: faces.levels,
-    /** Ends what the view keeps going. */
+    /** Stops the view's timers and listeners. */
     close: () => clearInterval(reading),
   };
 }

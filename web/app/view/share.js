@@ -15,7 +15,7 @@ import { toast } from "./toast.js";
  * @param {string} title
  * @param {string} text
  * @param {(role: Role) => Promise<string>} make the link, for a role
- * @param {Role[]} roles to choose from; a single one is not asked
+ * @param {Role[]} roles to choose from; with a single one there is no choice
  */
 function share(title, text, make, roles) {
   const problem = h("p", { class: "problem", role: "alert" });

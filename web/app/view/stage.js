@@ -9,7 +9,7 @@ import { icon } from "./icon.js";
  */
 
 /**
- * The stage: a face each, with a ring that follows the voice.
+ * The stage: an avatar for each person, with a ring that follows the voice.
  * @param {Call} call
  * @param {(member: StageMember) => void} onPick a host has picked somebody
  */
@@ -57,11 +57,11 @@ export function stage(call, onPick) {
   return {
     element,
     update() {
-      // Whoever one may do something about is a button, others are not.
+      // People you can act on are buttons; others are not.
       reconcile(list, call.roster.stage, (m) => (acts(call, m) ? "button " : "") + m.member, make, update);
       nobody.hidden = call.roster.stage.length > 0;
     },
-    /** Lets the rings follow the voices. */
+    /** Updates the rings to the voice levels. */
     levels() {
       for (const child of list.children) {
         const item = /** @type {HTMLElement} */ (child);
@@ -77,7 +77,7 @@ export function stage(call, onPick) {
 }
 
 /**
- * Whether there is something one may do about somebody.
+ * Whether the user can act on a member.
  * @param {Call} call
  * @param {StageMember} member
  */

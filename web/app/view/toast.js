@@ -1,6 +1,6 @@
 import { h } from "../dom.js";
 
-/** How long a note stays, in milliseconds. */
+/** How long a toast stays, in milliseconds. */
 const stays = 5000;
 
 const polite = h("div", { class: "toasts", role: "status" });
