@@ -64,7 +64,7 @@ func (p *person) openMic(ctx context.Context) error {
 		if err := m.Accept(answer); err != nil {
 			return err
 		}
-		if err := trickleCandidates(ctx, visit, driver.Mic, offer, answer, m.AddCandidate); err != nil {
+		if err := p.trickleCandidates(ctx, visit, driver.Mic, offer, answer, m.AddCandidate); err != nil {
 			return err
 		}
 		return m.Wait(ctx)

@@ -1,18 +1,18 @@
 package loadgen
 
 import (
-	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
 )
 
-// iceServersOf is what gives a driver's ICE servers to the clients.
-func iceServersOf(d driver.Driver) func() []webrtc.ICEServer {
-	named, ok := d.(interface{ ICEServers() []driver.ICEServer })
-	if !ok {
-		return func() []webrtc.ICEServer { return nil }
-	}
+// iceServers returns what gives Pion clients a driver's ICE servers.
+func iceServers(c driver.Capabilities) func() []webrtc.ICEServer {
 	return func() (servers []webrtc.ICEServer) {
-		for _, s := range named.ICEServers() {
+		if c.ICEServers == nil {
+			return nil
+		}
+		for _, s := range c.ICEServers() {
 			servers = append(servers, webrtc.ICEServer{URLs: []string{s.URL}, Username: s.Username, Credential: s.Credential})
 		}
 		return servers

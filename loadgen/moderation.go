@@ -124,13 +124,13 @@ func (p *person) joinStage(ctx context.Context, role scenario.Role) error {
 
 // reconnect loses a person's signaling and has it back.
 func (p *person) reconnect(ctx context.Context) error {
-	p.mu.Lock()
-	visit, ok := p.participant.(driver.Resumer)
-	p.mu.Unlock()
-	if !ok {
+	if !p.room.run.Driver.Capabilities().Resume {
 		return fmt.Errorf("%w: reconnect", driver.ErrUnsupported)
 	}
-	next, err := visit.Resume(ctx)
+	p.mu.Lock()
+	participant := p.participant
+	p.mu.Unlock()
+	next, err := participant.Resume(ctx)
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func (p *person) subscribe(ctx context.Context, hear client.PacketFunc) (time.Du
 		err = p.answerCounterOffer(ctx, counter, hear)
 	case err == nil:
 		if err = e.Accept(answer); err == nil {
-			err = trickleCandidates(ctx, visit, driver.Ear, offer, answer, e.AddCandidate)
+			err = p.trickleCandidates(ctx, visit, driver.Ear, offer, answer, e.AddCandidate)
 		}
 	}
 	if err != nil {
@@ -155,7 +155,7 @@ func (p *person) answerCounterOffer(ctx context.Context, counter *driver.Counter
 	if err := counter.Answer(ctx, answer); err != nil {
 		return err
 	}
-	return trickleCandidates(ctx, visit, driver.Ear, answer, counter.SDP, e.AddCandidate)
+	return p.trickleCandidates(ctx, visit, driver.Ear, answer, counter.SDP, e.AddCandidate)
 }
 
 // leave ends the visit and closes what the person has open.

@@ -131,7 +131,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	r.tally.Answer(values, r.Scenario.Thresholds)
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
-		Driver: r.Driver.Name(), Target: r.Driver.Target(),
+		Driver: r.Driver.Capabilities().Driver, Target: r.Driver.Target(),
 		Rooms: len(r.rooms), Seats: r.listenerCount(),
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
 		Values: values, Series: r.tally.Series(), Marks: r.tally.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
@@ -156,9 +156,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 // noShows counts the guests of whom the hosts were told that they did not come.
 func (r *run) noShows() (n uint64) {
 	for _, h := range r.rooms {
-		if room, ok := h.client.(interface{ NoShows() uint64 }); ok {
-			n += room.NoShows()
-		}
+		n += h.client.NoShows()
 	}
 	return n
 }

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -46,7 +47,7 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 				p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Network: group.NetworkName(), Probe: p.probe})
 				h.listeners = append(h.listeners, p)
 			} else {
-				if r.Driver.Moderates() {
+				if r.Driver.Capabilities().Moderation {
 					p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
 				}
 				h.speakers = append(h.speakers, p)
@@ -63,13 +64,7 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 
 // sections is how many voices a group's ears have room for.
 func (r *run) sections(g scenario.Group) int {
-	switch {
-	case g.Sections > 0:
-		return g.Sections
-	case r.Driver.Sections() > 0:
-		return r.Driver.Sections()
-	}
-	return r.Scenario.Room.Slots
+	return cmp.Or(g.Sections, r.Driver.Capabilities().Sections, r.Scenario.Room.Slots)
 }
 
 // Of the listeners, one in a hundred is a probe, and two at least.

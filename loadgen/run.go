@@ -74,10 +74,10 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 // supports refuses a scenario that the driver can't play, before anything
 // starts.
 func supports(d driver.Driver, s *scenario.Scenario) error {
-	if len(s.Timeline) > 0 && !d.Moderates() {
+	if c := d.Capabilities(); len(s.Timeline) > 0 && !c.Moderation {
 		for _, e := range s.Timeline {
 			if e.Do != scenario.Leave {
-				return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only leave", driver.ErrUnsupported, e.Do, d.Name())
+				return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only leave", driver.ErrUnsupported, e.Do, c.Driver)
 			}
 		}
 	}
@@ -112,7 +112,7 @@ type run struct {
 func newRun(cfg Config) (*run, error) {
 	clock := measure.NewClock()
 	recovery, health := &client.NACKCounter{}, newHealth()
-	studio, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServersOf(cfg.Driver), recovery, health.recordRead)
+	studio, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(cfg.Driver.Capabilities()), recovery, health.recordRead)
 	if err != nil {
 		return nil, err
 	}

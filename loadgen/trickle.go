@@ -3,35 +3,34 @@ package loadgen
 import (
 	"context"
 	"fmt"
-	"github.com/earshot-audio/earshot/loadgen/client"
-	"github.com/earshot-audio/earshot/loadgen/driver"
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
 )
 
-// askingCandidates is how long a client waits before it asks a server for its
-// candidates again.
+// candidatePollInterval is how long a client waits before it asks a server again for
+// its candidates.
 const candidatePollInterval = 200 * time.Millisecond
 
-// lateCandidates waits for the candidates of a server whose answer has none, by
-// sending it the client's own until it has some, and hands them to add as
-// attributes, without "a=".
-func trickleCandidates(ctx context.Context, v driver.Participant, of driver.Media, local, answer string, add func(attribute string) error) error {
+// trickleCandidates gets the candidates of a server whose answer has none: it sends
+// the server the client's own until the server returns some, and passes them to add as
+// attributes without "a=".
+func (p *person) trickleCandidates(ctx context.Context, to driver.Participant, of driver.Media, local, answer string, add func(attribute string) error) error {
 	if len(sdp.CandidateLines(answer)) > 0 {
 		return nil
 	}
-	t, ok := v.(driver.Trickler)
-	if !ok {
+	if !p.room.run.Driver.Capabilities().Trickle {
 		return client.ErrNoCandidate
 	}
 	fragment := sdp.LastFragment(local)
 	for {
-		said, err := t.Trickle(ctx, of, fragment)
+		received, err := to.Trickle(ctx, of, fragment)
 		if err != nil {
 			return fmt.Errorf("%w, and it does not tell them later: %w", client.ErrNoCandidate, err)
 		}
-		lines := sdp.CandidateLines(said)
+		lines := sdp.CandidateLines(received)
 		for _, line := range lines {
 			if err := add(line); err != nil {
 				return fmt.Errorf("take the server's candidate %q: %w", line, err)

@@ -57,7 +57,7 @@ limit, so the server may bear more; 99 not even the smallest load passes;
 	flags.IntVar(&f.to, "to", 0, "the largest load, `N`")
 	flags.StringVar(&f.within, "within", "5%", "come as near as this `share` of the load")
 	flags.StringArrayVar(&f.until, "until", nil, "what must hold, as `'metric: expression'` (repeatable; default: the scenario's thresholds)")
-	f.targets(flags)
+	f.targets(c)
 	f.changes(flags)
 	flags.StringVar(&f.summary, "summary", "", "write the search as JSON to this `file`")
 	flags.StringVar(&f.html, "html", "", "write the search with its curves as one HTML page to this `file`")
@@ -179,15 +179,4 @@ func (f capacityFlags) plan(path string, changed func(string) bool) (*scenario.S
 		}
 	}
 	return s, q, plan, nil
-}
-
-// targetName is what the search is of, for people.
-func (f capacityFlags) targetName() string {
-	switch {
-	case f.driver == "whep":
-		return f.whepURL
-	case f.target != "":
-		return f.target
-	}
-	return "earshot's own server"
 }

@@ -70,19 +70,14 @@ func parseTeam(text string, base runFlags) (*team, error) {
 		return nil, fmt.Errorf("--team %q begins with no name", text)
 	}
 	t := &team{name: words[0], flags: base}
-	t.flags.driver = "earshot"
+	kinds := drivers()
+	t.flags.driver = kinds[0].Name
 	for _, word := range words[1:] {
 		key, value, ok := strings.Cut(word, "=")
 		if !ok || value == "" {
 			return nil, fmt.Errorf("--team %s: %q is not of the form key=value", t.name, word)
 		}
 		switch key {
-		case "target":
-			t.flags.target = value
-		case "whip":
-			t.flags.driver, t.flags.whipURL = "whep", value
-		case "whep":
-			t.flags.driver, t.flags.whepURL = "whep", value
 		case "token":
 			t.flags.token = value
 		case "pid":
@@ -92,7 +87,11 @@ func parseTeam(text string, base runFlags) (*team, error) {
 			}
 			t.flags.serverPID = pid
 		default:
-			return nil, fmt.Errorf("--team %s has no %q: it can have target, whip, whep, token, pid", t.name, key)
+			kind, flag, ok := kinds.Key(key)
+			if !ok {
+				return nil, fmt.Errorf("--team %s has no %q: it can have %s, token, pid", t.name, key, strings.Join(kinds.Keys(), ", "))
+			}
+			t.flags.set(kind, flag, value)
 		}
 	}
 	return t, nil

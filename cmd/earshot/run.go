@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -17,8 +16,6 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/driver/earshot"
-	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -26,12 +23,8 @@ import (
 
 // runFlags are the flags of earshot run.
 type runFlags struct {
-	target, driver   string
-	whipURL, whepURL string
-	token, ca        string
-	whipToken        string
-	whepToken        string
-	serverPID        int
+	targetFlags
+	ca               string
 	listeners        int
 	hold             time.Duration
 	seed             int64
@@ -64,7 +57,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 		},
 	}
 	flags := c.Flags()
-	f.targets(flags)
+	f.targets(c)
 	flags.IntVar(&f.listeners, "listeners", 0, "cast `N` listeners a room instead of the scenario's")
 	f.changes(flags)
 	flags.StringArrayVar(&f.thresholds, "threshold", nil, "add a threshold, as `'metric: expression'` (repeatable)")
@@ -73,19 +66,6 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 	f.watch.flags(flags)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the verdict alone")
 	return c
-}
-
-// targets adds the flags that say what to play against.
-func (f *runFlags) targets(flags *pflag.FlagSet) {
-	flags.StringVar(&f.target, "target", "", "`URL` of a running earshot server (default: start one)")
-	flags.StringVar(&f.driver, "driver", "earshot", "`kind` of server: earshot, or whep for any WHIP/WHEP server")
-	flags.StringVar(&f.whipURL, "whip-url", "", "`URL` to publish to with --driver whep; {room} stands for the room")
-	flags.StringVar(&f.whepURL, "whep-url", "", "`URL` to listen to with --driver whep; {room} stands for the room")
-	flags.StringVar(&f.token, "token", "", "bearer `token` for the target (the operator's, of an earshot server); {room} stands for the room with --driver whep")
-	flags.StringVar(&f.whipToken, "whip-token", "", "another `token` for publishers, with --driver whep")
-	flags.StringVar(&f.whepToken, "whep-token", "", "another `token` for listeners, with --driver whep")
-	flags.IntVar(&f.serverPID, "server-pid", 0, "measure CPU and memory of this process `number` of the machine as the target's")
-	f.trusted(flags)
 }
 
 // trusted adds the flag that says whose certificates a target may have.
@@ -130,8 +110,7 @@ func play(ctx context.Context, path string, f runFlags, changed func(string) boo
 
 // preflight says what of this machine is too small for the scenario.
 func (f runFlags) preflight(s *scenario.Scenario, stderr io.Writer) error {
-	own := f.target == "" && f.driver == "earshot"
-	warnings, err := loadgen.Preflight(host.CurrentLimits(), s, own)
+	warnings, err := loadgen.Preflight(host.CurrentLimits(), s, f.ownServer())
 	for _, w := range warnings {
 		fmt.Fprintln(stderr, "earshot: warning:", w)
 	}
@@ -233,60 +212,6 @@ func (f runFlags) scenario(path string, changed func(string) bool) (*scenario.Sc
 		}
 	}
 	return s, nil
-}
-
-// connect chooses the driver, and starts a server of the run's own if no
-// target is given.
-func (f runFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tls.Config, died context.CancelCauseFunc) (io.Closer, error) {
-	none := io.NopCloser(nil)
-	switch {
-	case f.driver == "whep":
-		if f.target != "" {
-			return nil, usage(errors.New("--target is an earshot server's; with --driver whep give --whip-url and --whep-url"))
-		}
-		d, err := whep.New(f.whipURL, f.whepURL, f.token, trust)
-		if err != nil {
-			return nil, usage(err)
-		}
-		d.Tokens(cmp.Or(f.whipToken, f.token), cmp.Or(f.whepToken, f.token))
-		cfg.Driver = d
-		if f.serverPID != 0 {
-			cfg.Server = host.ProcessMeter{PID: f.serverPID}
-		}
-		return none, nil
-	case f.driver != "earshot":
-		return nil, usage(fmt.Errorf("--driver %q is neither earshot nor whep", f.driver))
-	case f.whipURL != "" || f.whepURL != "":
-		return nil, usage(errors.New("--whip-url and --whep-url go with --driver whep"))
-	case f.whipToken != "" || f.whepToken != "":
-		return nil, usage(errors.New("--whip-token and --whep-token go with --driver whep"))
-	case f.serverPID != 0 && f.target == "":
-		return nil, usage(errors.New("--server-pid is a target's: the run's own server is measured anyway"))
-	}
-	if f.target == "" {
-		server, err := startServer(ctx, died)
-		if err != nil {
-			return nil, fmt.Errorf("start a server for the run: %w", err)
-		}
-		d, err := earshot.New(server.url, "", trust)
-		if err != nil {
-			return nil, errors.Join(err, server.Close())
-		}
-		cfg.Driver, cfg.Server = d, host.ProcessMeter{PID: server.pid()}
-		if loadgen.Contended(host.CurrentLimits(), cfg.Scenario) {
-			giveWay(ctx)
-		}
-		return server, nil
-	}
-	d, err := earshot.New(f.target, f.token, trust)
-	if err != nil {
-		return nil, usage(err)
-	}
-	cfg.Driver, cfg.Server = d, d.Meter()
-	if f.serverPID != 0 {
-		cfg.Server = host.ProcessMeter{PID: f.serverPID}
-	}
-	return none, nil
 }
 
 // trust is the authorities that the target's certificate may be from; nil for

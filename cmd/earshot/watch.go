@@ -53,7 +53,7 @@ func (w watchers) follow(cfg *loadgen.Config) func(loadgen.Snapshot) {
 	}
 	s := cfg.Scenario
 	about := &loadgen.Result{
-		Scenario: s.Name, Seed: s.Seed, Driver: cfg.Driver.Name(), Target: cfg.Driver.Target(),
+		Scenario: s.Name, Seed: s.Seed, Driver: cfg.Driver.Capabilities().Driver, Target: cfg.Driver.Target(),
 		Rooms: s.Rooms, Seats: s.Rooms * s.Listeners(), Speakers: s.Rooms * speakers(s), Environment: host.CurrentEnvironment(),
 	}
 	return func(now loadgen.Snapshot) {

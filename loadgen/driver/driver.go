@@ -4,96 +4,138 @@ import (
 	"context"
 	"errors"
 
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// A Driver gets people into the rooms of one kind of server. It knows the
-// server's signaling and nothing of media: offers and answers are SDP.
+// A Driver brings people into the rooms of one server.
 //
-// A Driver and all that it opens are safe for concurrent use.
+// A Driver and everything that it opens are safe for concurrent use.
 type Driver interface {
-	// Name is the driver's name on the command line.
-	Name() string
-	// Target is the server's address, for people.
+	// Target is the server's address, for people to read.
 	Target() string
-	// Loopback tells that the server is reached over the loopback interface.
+	// Loopback reports whether the server is reached over the loopback interface.
 	Loopback() bool
-	// Moderates tells that rooms can Act.
-	Moderates() bool
-	// Sections is how many voices an ear is offered room for unless the
-	// scenario says otherwise; 0 is as many as the room has slots.
-	Sections() int
-	// Open makes the run's room number i, counted from 0.
+	// Capabilities does not change while the driver is in use.
+	Capabilities() Capabilities
+	// Open creates room number i of the run, counted from 0.
 	Open(ctx context.Context, i int, room scenario.Room) (RoomClient, error)
 }
 
-// A Room is one room on the server.
+// Capabilities says what a driver can do beyond exchanging offers and answers. The
+// zero value is a driver that can do nothing more.
+type Capabilities struct {
+	// Driver is the driver's name on the command line: its [Kind]'s.
+	Driver string
+	// Moderation means that [RoomClient.Act] carries out the verbs of a timeline, and
+	// that people on stage listen, too. Without it, people can only leave.
+	Moderation bool
+	// Resume means that [Participant.Resume] works.
+	Resume bool
+	// Trickle means that the server may send its candidates after its answer:
+	// [Participant.Trickle] works.
+	Trickle bool
+	// Sections is how many voices a listener offers to receive unless the scenario
+	// says otherwise; 0 is as many as the room has slots.
+	Sections int
+	// ICEServers returns the ICE servers that the server has named so far; nil if
+	// it names none.
+	ICEServers func() []ICEServer
+	// Meter measures the server's process by what the server reports itself; nil if it
+	// reports nothing.
+	Meter host.Meter
+}
+
+// A RoomClient is the generator's side of one room on the server.
 type RoomClient interface {
 	// Name is what the server calls the room.
 	Name() string
-	// Enter brings a person in.
+	// Join brings a person in.
 	Join(ctx context.Context, name string, role scenario.Role) (Participant, error)
-	// Act has the room's moderator, or the person themselves, do something to
-	// the person's visit. It returns when the server has acknowledged it.
+	// Act has the room's moderator, or the person themselves, do something to a
+	// participant, or to the room if who is nil. It returns when the server has
+	// acknowledged it. It needs [Capabilities.Moderation].
 	Act(ctx context.Context, verb scenario.Verb, who Participant) error
+	// NoShows is how many invited guests the server has reported as not coming.
+	NoShows() uint64
 	// Close ends the room and returns when the server has acknowledged it.
 	Close(ctx context.Context) error
 }
 
-// A Visit is one person's presence in a room.
+// A Participant is one person's presence in a room.
 type Participant interface {
-	// Listen exchanges the offer of an ear for the server's answer. A server that
-	// would rather offer itself gives a [*CounterOffer].
+	// Listen exchanges the offer of a receiving client for the server's answer. A
+	// server that prefers to make the offer itself returns a [*CounterOffer].
 	Listen(ctx context.Context, offer string) (answer string, err error)
-	// Publish exchanges the offer of a mic for the server's answer.
+	// Publish exchanges the offer of a sending client for the server's answer.
 	Publish(ctx context.Context, offer string) (answer string, err error)
-	// Leave ends the visit and returns when the server has acknowledged it.
+	// Trickle sends an SDP fragment with the client's candidates (RFC 8840, section
+	// 4.4) and returns the server's fragment, which may be empty. It needs
+	// [Capabilities.Trickle].
+	Trickle(ctx context.Context, of Media, fragment string) (string, error)
+	// Resume drops the signaling connection without a goodbye and resumes on a new one.
+	// The returned Participant replaces this one. It needs [Capabilities.Resume].
+	Resume(ctx context.Context) (Participant, error)
+	// Leave ends the presence and returns when the server has acknowledged it.
 	Leave(ctx context.Context) error
-	// Gone is closed when the visit has ended, by whichever side.
+	// Done is closed when the presence has ended, whichever side ended it.
 	Done() <-chan struct{}
 }
 
-// A Media is which of a visit's sessions is meant.
+// A Media is one of the two media connections of a participant.
 type Media string
 
 const (
-	Ear Media = "ear"
-	Mic Media = "mic"
+	Ear Media = "ear" // receives
+	Mic Media = "mic" // sends
 )
 
-// A Trickler is a Visit whose server may tell its candidates after its answer.
-type Trickler interface {
-	// Trickle sends a fragment of SDP with the client's candidates (RFC 8840
-	// §4.4) and returns the server's, which may be empty.
-	Trickle(ctx context.Context, of Media, fragment string) (string, error)
+// UnsupportedRoom implements what a [RoomClient] without moderation can't do. Embed
+// it.
+type UnsupportedRoom struct{}
+
+// Act implements RoomClient.
+func (UnsupportedRoom) Act(context.Context, scenario.Verb, Participant) error {
+	return ErrUnsupported
 }
 
-// A resumer is a visit that can lose its signaling and take it up again.
-type Resumer interface {
-	// Resume cuts the visit's signaling without a word and takes the visit up
-	// again; the visit is over, and the one that is returned goes on.
-	Resume(ctx context.Context) (Participant, error)
+// NoShows implements RoomClient.
+func (UnsupportedRoom) NoShows() uint64 { return 0 }
+
+// UnsupportedParticipant implements what a [Participant] can't do whose driver has
+// neither [Capabilities.Trickle] nor [Capabilities.Resume]. Embed it.
+type UnsupportedParticipant struct{}
+
+// Trickle implements Participant.
+func (UnsupportedParticipant) Trickle(context.Context, Media, string) (string, error) {
+	return "", ErrUnsupported
 }
 
-// A CounterOffer is the error for an offer that a server refused with an offer
-// of its own.
+// Resume implements Participant.
+func (UnsupportedParticipant) Resume(context.Context) (Participant, error) {
+	return nil, ErrUnsupported
+}
+
+// A CounterOffer is the error for an offer that the server refused with an offer of
+// its own.
 type CounterOffer struct {
 	// SDP is the server's offer.
 	SDP string
-	// Answer takes the answer to it, and returns when the server has it.
+	// Answer sends the answer to it and returns when the server has it.
 	Answer func(ctx context.Context, answer string) error
 }
 
 func (*CounterOffer) Error() string { return "the server made an offer of its own" }
 
-// An ICEServer is a STUN or TURN server that clients gather candidates by.
+// An ICEServer is a STUN or TURN server by which clients gather candidates.
 type ICEServer struct {
 	URL                  string
-	Username, Credential string // of TURN
+	Username, Credential string // for TURN
 }
 
-// ErrUnreachable tells that the target did not answer at all.
-var ErrUnreachable = errors.New("the target cannot be reached")
-
-// ErrUnsupported tells that a driver has no way to do what a scenario asks.
-var ErrUnsupported = errors.New("the driver cannot do this")
+var (
+	// ErrUnreachable means that the target did not answer at all.
+	ErrUnreachable = errors.New("the target cannot be reached")
+	// ErrUnsupported means that the driver can't do what the scenario asks for.
+	ErrUnsupported = errors.New("the driver cannot do this")
+)

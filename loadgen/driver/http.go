@@ -12,6 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
+// ParseTarget parses the http or https URL of a server.
 func ParseTarget(base string) (*url.URL, error) {
 	u, err := url.Parse(base)
 	switch {
@@ -23,16 +24,16 @@ func ParseTarget(base string) (*url.URL, error) {
 	return u, nil
 }
 
-// httpClient is a client for thousands of short requests to one host.
+// HTTPClient returns a client for thousands of short requests to one host.
 func HTTPClient(trust *tls.Config) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = trust
 	transport.MaxIdleConnsPerHost = 64
-	transport.Proxy = nil // a load goes to the target and nowhere else
+	transport.Proxy = nil // the load goes straight to the target
 	return &http.Client{Transport: transport}
 }
 
-// onLoopback reports whether a URL's host is this machine's loopback.
+// OnLoopback reports whether a URL's host is the loopback interface of this machine.
 func OnLoopback(u *url.URL) bool {
 	host := u.Hostname()
 	if host == "localhost" {
@@ -42,7 +43,8 @@ func OnLoopback(u *url.URL) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// refusal is the error that an HTTP answer holds.
+// Refusal returns the error in an HTTP answer: a [wire.Error] if it is one, else the
+// status with the beginning of the body.
 func Refusal(resp *http.Response, body []byte) error {
 	var e wire.ErrorBody
 	if json.Unmarshal(body, &e) == nil && e.Error.Code != "" {

@@ -21,31 +21,32 @@ const (
 	writeTimeout = 5 * time.Second
 )
 
-// A session is one person's WebSocket; Close ends it.
+// A connection is one person's WebSocket. Close ends it.
 //
-// While somebody comes in, whoever asks reads the answer themselves: thousands do
-// so within seconds, and to be woken by another goroutine is what costs them
-// most. After that one goroutine reads, and hands the answers to who waits for
-// them.
+// While somebody joins, the goroutine that makes a request also reads its answer:
+// thousands join within seconds, and being woken by another goroutine would cost them
+// most. After that one goroutine reads and passes answers to the waiting requests.
 type connection struct {
+	driver.UnsupportedParticipant
+
 	conn      *websocket.Conn
 	driver    *Driver
 	member    string
 	helloSent wire.Hello
 	room      string
-	resumeKey string        // to resume with
-	noShows   atomic.Uint64 // guests who did not come, as far as a host was told
-	revision  uint64        // the last change of the stage that was told with the room
+	resumeKey string
+	noShows   atomic.Uint64 // guests who did not come, as reported to a host
+	revision  uint64        // of the stage, as it was reported when joining
 
-	joining bool        // nobody else has the session yet
-	reading atomic.Bool // there is somebody who reads, or has read
+	joining bool        // nobody else has the connection yet
+	reading atomic.Bool // somebody reads or has read
 
 	mu       sync.Mutex
 	writeMu  sync.Mutex
 	lastID   int
-	pending  map[string]chan wire.ServerMessage
+	pending  map[string]chan wire.ServerMessage // requests without an answer yet, by id
 	reason   wire.GoodbyeReason
-	presence []byte // the last presence that was told, as it came; nil: none
+	presence []byte // the last presence message, as received; nil: none
 	closed   bool
 
 	done   chan struct{}
@@ -64,14 +65,14 @@ func dial(ctx context.Context, d *Driver) (*connection, error) {
 	return &connection{conn: conn, driver: d, joining: true, pending: map[string]chan wire.ServerMessage{}, done: make(chan struct{})}, nil
 }
 
-// attend has the session read from now on, unless it is read already.
+// startReading starts the reader, unless somebody reads already.
 func (s *connection) startReading() {
 	if s.reading.CompareAndSwap(false, true) {
 		s.startReader()
 	}
 }
 
-// begin starts the session's reader, for whoever has taken the reading.
+// startReader starts the reader. The caller has set reading.
 func (s *connection) startReader() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +83,7 @@ func (s *connection) startReader() {
 	s.reader.Go(s.readLoop)
 }
 
-// join says hello and joins a room.
+// join sends hello and joins a room.
 func (s *connection) join(ctx context.Context, room, name string, role wire.Role, token string) error {
 	if err := s.sendHello(ctx, wire.Hello{Version: wire.Version, Token: token, Name: name}); err != nil {
 		return err
@@ -114,8 +115,8 @@ func (s *connection) sendHello(ctx context.Context, hello wire.Hello) error {
 	return nil
 }
 
-// Resume cuts the WebSocket without a word and takes the session up again on
-// another.
+// Resume implements driver.Participant: it closes the WebSocket without a goodbye and
+// resumes on another.
 func (s *connection) Resume(ctx context.Context) (driver.Participant, error) {
 	if err := s.Close(); err != nil {
 		return nil, err
@@ -144,7 +145,7 @@ func (s *connection) Resume(ctx context.Context) (driver.Participant, error) {
 	return next, nil
 }
 
-// told is the last change of the stage that the server has told.
+// lastRevision returns the last revision of the stage that the server reported.
 func (s *connection) lastRevision() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,12 +157,12 @@ func (s *connection) lastRevision() uint64 {
 	return s.revision
 }
 
-// Listen implements Visit.
+// Listen implements driver.Participant.
 func (s *connection) Listen(ctx context.Context, offer string) (string, error) {
 	return s.offer(ctx, wire.MediaEar, offer)
 }
 
-// Publish implements Visit.
+// Publish implements driver.Participant.
 func (s *connection) Publish(ctx context.Context, offer string) (string, error) {
 	return s.offer(ctx, wire.MediaMic, offer)
 }
@@ -178,24 +179,25 @@ func (s *connection) offer(ctx context.Context, media wire.Media, offer string) 
 	return a.SDP, nil
 }
 
-// Leave implements Visit.
+// Leave implements driver.Participant.
 func (s *connection) Leave(ctx context.Context) error {
 	_, err := s.request(ctx, func(id string) wire.Message { return wire.Leave{ID: id} })
 	if errors.Is(err, errConnectionClosed) {
-		err = nil // it was ended from the other side
+		err = nil // the server ended it
 	}
 	return errors.Join(err, s.Close())
 }
 
-// Gone implements Visit.
+// Done implements driver.Participant.
 func (s *connection) Done() <-chan struct{} {
 	s.startReading()
 	return s.done
 }
 
-var errConnectionClosed = errors.New("the session has ended")
+var errConnectionClosed = errors.New("the connection has ended")
 
-// ask sends a request and waits for its answer; a refusal is a [wire.Error].
+// request sends a request and waits for its answer. It returns a [wire.Error] if the
+// server refuses.
 func (s *connection) request(ctx context.Context, request func(id string) wire.Message) (wire.ServerMessage, error) {
 	answer := make(chan wire.ServerMessage, 1)
 	s.mu.Lock()
@@ -240,22 +242,23 @@ func (s *connection) request(ctx context.Context, request func(id string) wire.M
 	}
 }
 
-// readUntil reads here until the answer is there or the session has ended. It ends
-// when ctx is done, since a WebSocket is of no use after a read that was given up.
-// Unless somebody is still coming in, the session's own goroutine reads on.
+// readUntil reads in this goroutine until the answer has come or the connection has
+// ended. The connection ends with ctx, since a WebSocket can't be used after a read
+// was interrupted. Unless somebody is still joining, the connection's own goroutine
+// reads from then on.
 func (s *connection) readUntil(ctx context.Context, answer <-chan wire.ServerMessage) {
-	given := make(chan struct{})
+	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		defer close(given)
-		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // it fails with the connection
+		defer close(interrupted)
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if the connection has
 	})
 	ended := false
 	for len(answer) == 0 && !ended {
 		ended = !s.readMessage()
 	}
 	if !stop() {
-		<-given
-		_ = s.conn.SetReadDeadline(time.Time{}) // the answer was faster
+		<-interrupted
+		_ = s.conn.SetReadDeadline(time.Time{}) // the answer came first
 	}
 	switch {
 	case ended:
@@ -265,7 +268,7 @@ func (s *connection) readUntil(ctx context.Context, answer <-chan wire.ServerMes
 	}
 }
 
-// do makes a request that is answered with ok.
+// requestOK makes a request whose answer is ok.
 func (s *connection) requestOK(ctx context.Context, request func(id string) wire.Message) error {
 	_, err := s.request(ctx, request)
 	return err
@@ -289,15 +292,15 @@ func (s *connection) write(data []byte) error {
 	return s.conn.WriteMessage(websocket.TextMessage, data)
 }
 
-// read takes what the server sends until the connection ends.
+// readLoop handles messages until the connection ends.
 func (s *connection) readLoop() {
 	defer close(s.done)
 	for s.readMessage() {
 	}
 }
 
-// take takes one message; false if the connection has ended. One goroutine at a
-// time calls it.
+// readMessage reads and handles one message. It reports whether the connection still
+// works. One goroutine at a time calls it.
 func (s *connection) readMessage() bool {
 	_, r, err := s.conn.NextReader()
 	if err != nil {
@@ -316,15 +319,14 @@ func (s *connection) readMessage() bool {
 	return true
 }
 
-// What the server tells everybody over and over begins like this, as it writes it.
+// What the server sends to everybody again and again begins like this.
 const (
 	presencePrefix = `{"type":"presence"`
 	talkersPrefix  = `{"type":"talkers"`
 )
 
-// heed takes a message. What answers no request and tells nothing that the load
-// goes by is let go, and presence is kept as it is until somebody asks for it:
-// there are thousands who are told.
+// handleMessage handles a message. Thousands receive presence and talkers, so that
+// talkers are dropped and presence is kept undecoded until it is needed.
 func (s *connection) handleMessage(data []byte) {
 	switch {
 	case bytes.HasPrefix(data, []byte(talkersPrefix)):
@@ -344,14 +346,14 @@ func (s *connection) handleMessage(data []byte) {
 	switch m := m.(type) {
 	case wire.Goodbye:
 		s.reason = m.Reason
-	case wire.Presence: // of a server that writes it otherwise
+	case wire.Presence: // with its fields in another order
 		s.presence = append(s.presence[:0], data...)
 	case wire.GuestLapsed:
 		s.noShows.Add(1)
 	}
 	if answer := s.pending[m.RequestID()]; answer != nil {
 		delete(s.pending, m.RequestID())
-		answer <- m // it has room for one
+		answer <- m // the channel holds one
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -182,11 +181,11 @@ func TestASessionResumesFromThePresenceThatItWasToldLast(t *testing.T) {
 	})
 	visit, err := room.Join(t.Context(), "name", scenario.Listener)
 	require.NoError(t, err)
-	next, err := visit.(driver.Resumer).Resume(t.Context())
+	next, err := visit.Resume(t.Context())
 	require.NoError(t, err)
 	assert.EqualValues(t, 3, <-from, "of the room as it was entered")
 	require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, next))
-	last, err := next.(driver.Resumer).Resume(t.Context())
+	last, err := next.Resume(t.Context())
 	require.NoError(t, err)
 	assert.EqualValues(t, 5, <-from)
 	require.NoError(t, last.Leave(t.Context()))

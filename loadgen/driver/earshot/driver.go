@@ -21,26 +21,39 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// Earshot drives an earshot server by its own signaling: rooms over HTTP, and
-// a WebSocket for each person.
+// A Driver drives one earshot server.
 type Driver struct {
 	base   *url.URL
-	prefix string // of this run's rooms: two runs may play against one server
+	prefix string // of this run's room names: two runs may play against one server
 	token  string
 	client *http.Client
 	dialer *websocket.Dialer
-	socket string // the URL of WebSockets
+	socket string // the WebSocket URL
 
-	messages sync.Pool // of *bytes.Buffer, for what sessions read
+	messages sync.Pool // of *bytes.Buffer, in which connections read messages
 }
 
-// writeBuffer is room for an offer in one frame. Sessions share the buffers: each
-// writes a few times.
+// writeBuffer holds an offer in one frame. Connections share the buffers, since each
+// writes only a few times.
 const writeBuffer = 8 << 10
 
-// NewEarshot makes a driver of the server at base, an http or https URL. The
-// token, which may be empty for an open server, is the operator's. A nil TLS
-// configuration trusts the system's authorities.
+// targetFlag names the flag with the server's URL.
+const targetFlag = "target"
+
+// Kind describes the driver.
+func Kind() driver.Kind {
+	return driver.Kind{
+		Name: "earshot", Servers: "an earshot server", TargetFlag: targetFlag, OwnServer: true,
+		Flags: []driver.Flag{{Name: targetFlag, Key: "target", Usage: "`URL` of a running earshot server (default: start one)"}},
+		New: func(o driver.Options) (driver.Driver, error) {
+			return New(o.Flags[targetFlag], o.Token, o.TLS)
+		},
+	}
+}
+
+// New returns a driver of the server at base, an http or https URL. The token is the
+// operator's; it may be empty for an open server. A nil trust uses the system's
+// certificate authorities.
 func New(base, token string, trust *tls.Config) (*Driver, error) {
 	u, err := driver.ParseTarget(base)
 	if err != nil {
@@ -56,22 +69,21 @@ func New(base, token string, trust *tls.Config) (*Driver, error) {
 	}, nil
 }
 
-// Name implements Driver.
-func (d *Driver) Name() string { return "earshot" }
-
-// Target implements Driver.
+// Target implements driver.Driver.
 func (d *Driver) Target() string { return d.base.String() }
 
-// Loopback implements Driver.
+// Loopback implements driver.Driver.
 func (d *Driver) Loopback() bool { return driver.OnLoopback(d.base) }
 
-// Moderates implements Driver.
-func (d *Driver) Moderates() bool { return true }
+// Capabilities implements driver.Driver. The server is measured by its own /metrics.
+func (d *Driver) Capabilities() driver.Capabilities {
+	return driver.Capabilities{
+		Driver: "earshot", Moderation: true, Resume: true,
+		Meter: host.MetricsMeter{URL: d.base.JoinPath("/metrics").String(), Client: d.client},
+	}
+}
 
-// Sections implements Driver.
-func (d *Driver) Sections() int { return 0 }
-
-// Open implements Driver.
+// Open implements driver.Driver.
 func (d *Driver) Open(ctx context.Context, i int, spec scenario.Room) (driver.RoomClient, error) {
 	body, err := json.Marshal(map[string]any{
 		"name": fmt.Sprintf("%s-%d", d.prefix, i+1), "visibility": "open", "capacity": spec.Capacity, "halls": max(spec.Halls, 1), "slots": spec.Slots,
@@ -89,7 +101,7 @@ func (d *Driver) Open(ctx context.Context, i int, spec scenario.Room) (driver.Ro
 	return &roomClient{driver: d, name: made.Room, hostToken: made.HostToken}, nil
 }
 
-// call makes one call of the HTTP API; a refusal is a [wire.Error].
+// call makes one call of the HTTP API. It returns a [wire.Error] if the server refuses.
 func (d *Driver) call(ctx context.Context, method, path, token string, body []byte, into any) error {
 	req, err := http.NewRequestWithContext(ctx, method, d.base.JoinPath(path).String(), bytes.NewReader(body))
 	if err != nil {
@@ -120,9 +132,4 @@ func (d *Driver) call(ctx context.Context, method, path, token string, body []by
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	return nil
-}
-
-// Meter measures the server by its own metrics.
-func (d *Driver) Meter() host.Meter {
-	return host.MetricsMeter{URL: d.base.JoinPath("/metrics").String(), Client: d.client}
 }

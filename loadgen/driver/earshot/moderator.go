@@ -7,16 +7,18 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// A moderator is the host who carries out a room's timeline. They come in when
-// they are first needed, take a place on stage without a mic, and are none of
-// the cast; until they pass the role on to one of the cast.
+// A moderator is the host who carries out a room's timeline. They join when they are
+// first needed, take a place on stage without a mic and do not belong to the cast,
+// until they pass the host's role on to a member of the cast. It is safe for
+// concurrent use.
 type moderator struct {
 	mu            sync.Mutex
-	first         *connection // that came in for the timeline
-	current       *connection // the present host's
-	formerNoShows uint64      // by hosts who are so no more
+	first         *connection // who joined for the timeline
+	current       *connection // of the present host
+	formerNoShows uint64      // reported to former hosts
 }
 
+// get returns the host's connection; it joins the room if nobody has.
 func (m *moderator) get(ctx context.Context, r *roomClient) (*connection, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -31,7 +33,7 @@ func (m *moderator) get(ctx context.Context, r *roomClient) (*connection, error)
 	return s, nil
 }
 
-// pass makes another session the host's.
+// handOver makes another connection the host's.
 func (m *moderator) handOver(to *connection) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

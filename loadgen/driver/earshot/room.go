@@ -13,7 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// An earshotRoom is a room that this driver made; it holds the host's token.
+// A roomClient is a room that this driver created, with the host's token.
 type roomClient struct {
 	driver    *Driver
 	name      string
@@ -21,11 +21,12 @@ type roomClient struct {
 	moderator moderator
 }
 
-// Name implements Room.
+// Name implements driver.RoomClient.
 func (r *roomClient) Name() string { return r.name }
 
-// Enter implements Room. A host comes in with the room's own token, others with
-// the operator's, which any number may share; on an open server with none.
+// Join implements driver.RoomClient. A host joins with the room's own token, everybody
+// else with the operator's, which any number of people may share; it is empty on an
+// open server.
 func (r *roomClient) Join(ctx context.Context, name string, role scenario.Role) (driver.Participant, error) {
 	token := r.driver.token
 	if role == scenario.Host {
@@ -42,17 +43,17 @@ func (r *roomClient) join(ctx context.Context, name string, role scenario.Role, 
 	if err := s.join(ctx, r.name, name, wire.Role(role), token); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if role != scenario.Listener { // who goes on to listen, and reads the answer
+	if role != scenario.Listener { // a listener goes on to listen, and reads the answer itself
 		s.startReading()
 	}
 	return s, nil
 }
 
-// Act implements Room.
+// Act implements driver.RoomClient.
 func (r *roomClient) Act(ctx context.Context, verb scenario.Verb, who driver.Participant) error {
 	s, ok := who.(*connection)
 	if !ok && who != nil {
-		return fmt.Errorf("%w: the visit is of another driver", driver.ErrUnsupported)
+		return fmt.Errorf("%w: the participant is from another driver", driver.ErrUnsupported)
 	}
 	switch verb {
 	case scenario.RaiseHand:
@@ -66,12 +67,12 @@ func (r *roomClient) Act(ctx context.Context, verb scenario.Verb, who driver.Par
 	}
 	host, err := r.moderator.get(ctx, r)
 	if err != nil {
-		return fmt.Errorf("bring the room's moderator in: %w", err)
+		return fmt.Errorf("bring in the room's moderator: %w", err)
 	}
 	return r.moderate(ctx, host, verb, s)
 }
 
-// moderate has the host do something to somebody, or to the room.
+// moderate has the host do something to a person, or to the room.
 func (r *roomClient) moderate(ctx context.Context, host *connection, verb scenario.Verb, s *connection) error {
 	switch verb {
 	case scenario.Promote:
@@ -102,11 +103,10 @@ func (r *roomClient) moderate(ctx context.Context, host *connection, verb scenar
 	return fmt.Errorf("%w: %s", driver.ErrUnsupported, verb)
 }
 
-// guestPatience is for how many seconds the invite of a guest is valid who will
-// not come.
+// guestInviteTTL is for how many seconds the invite of a guest who never comes is valid.
 const guestInviteTTL = 5
 
-// inviteGuest invites somebody to the stage from outside.
+// inviteGuest invites somebody from outside to the stage.
 func (r *roomClient) inviteGuest(ctx context.Context) error {
 	body, err := json.Marshal(map[string]any{"role": "speaker", "uses": 1, "ttl_s": guestInviteTTL, "name": "guest"})
 	if err != nil {
@@ -115,16 +115,16 @@ func (r *roomClient) inviteGuest(ctx context.Context) error {
 	return r.driver.call(ctx, http.MethodPost, "/api/rooms/"+url.PathEscape(r.name)+"/invites", r.hostToken, body, nil)
 }
 
-// NoShows is of how many guests who did not come the hosts were told.
+// NoShows implements driver.RoomClient: the server tells the hosts.
 func (r *roomClient) NoShows() uint64 { return r.moderator.noShows() }
 
-// Close implements Room.
+// Close implements driver.RoomClient.
 func (r *roomClient) Close(ctx context.Context) error {
 	left := r.moderator.close()
 	err := r.driver.call(ctx, http.MethodDelete, "/api/rooms/"+url.PathEscape(r.name), r.hostToken, nil, nil)
 	var e wire.Error
 	if errors.As(err, &e) && (e.Code == wire.CodeNotFound || e.Code == wire.CodeRoomEnded) {
-		err = nil // the scenario has ended it
+		err = nil // the scenario ended it
 	}
 	return errors.Join(left, err)
 }

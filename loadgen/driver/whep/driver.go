@@ -1,6 +1,7 @@
 package whep
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -13,47 +14,74 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// roomField stands for the room's name in the URL templates of [WHEP].
+// roomField stands for the room's name in URL templates and tokens.
 const roomField = "{room}"
 
-// WHEP drives any server that takes publishers by WHIP (RFC 9725) and
-// listeners by WHEP (draft-ietf-wish-whep). It knows no signaling beside these:
-// rooms are names, and nobody can be promoted or muted.
+// A Driver drives any server that takes publishers by WHIP (RFC 9725) and listeners by
+// WHEP (draft-ietf-wish-whep). There is no other signaling: rooms are names, and
+// nobody can be promoted or muted.
 //
-// Servers differ in much that the drafts leave open. One may be full ICE or
-// lite, tell its candidates after its answer, number its formats otherwise than
-// the offer, answer 406 with an offer of its own or 409 until somebody
-// publishes, or name ICE servers.
+// Servers differ in much that the drafts leave open. A server may be full ICE or
+// ICE-lite, send its candidates after its answer, number its payload types unlike the
+// offer, answer 406 with an offer of its own or 409 until somebody publishes, or name
+// ICE servers.
 type Driver struct {
-	whip, whep           string
+	whip, whep           string // URL templates
 	whipToken, whepToken string
 	client               *http.Client
 
 	mu         sync.Mutex
 	iceServers []driver.ICEServer
-	queried    bool // for its ICE servers
+	queried    bool // the endpoints for their ICE servers
 }
 
-// NewWHEP makes a driver from two URL templates, in which {room} stands for
-// the room's name. The token, which may be empty, is sent as a bearer token; it
-// may hold {room}, too. [WHEP.Tokens] sets different ones.
+// The names of the driver's flags.
+const (
+	whipURL, whepURL     = "whip-url", "whep-url"
+	whipToken, whepToken = "whip-token", "whep-token"
+)
+
+// Kind describes the driver.
+func Kind() driver.Kind {
+	return driver.Kind{
+		Name: "whep", Servers: "any WHIP/WHEP server", TargetFlag: whepURL,
+		Flags: []driver.Flag{
+			{Name: whipURL, Key: "whip", Usage: "`URL` to publish to with --driver whep; {room} stands for the room"},
+			{Name: whepURL, Key: "whep", Usage: "`URL` to listen to with --driver whep; {room} stands for the room"},
+			{Name: whipToken, Usage: "another `token` for publishers, with --driver whep"},
+			{Name: whepToken, Usage: "another `token` for listeners, with --driver whep"},
+		},
+		New: func(o driver.Options) (driver.Driver, error) {
+			d, err := New(o.Flags[whipURL], o.Flags[whepURL], o.Token, o.TLS)
+			if err != nil {
+				return nil, err
+			}
+			d.Tokens(cmp.Or(o.Flags[whipToken], o.Token), cmp.Or(o.Flags[whepToken], o.Token))
+			return d, nil
+		},
+	}
+}
+
+// New returns a driver from two URL templates, in which {room} stands for the room's
+// name. The token, which may be empty, is sent as a bearer token; it may hold {room},
+// too. [Driver.Tokens] sets different ones.
 func New(whip, whep, token string, trust *tls.Config) (*Driver, error) {
-	for name, template := range map[string]string{"--whip-url": whip, "--whep-url": whep} {
+	for name, template := range map[string]string{whipURL: whip, whepURL: whep} {
 		if template == "" {
-			return nil, fmt.Errorf("the whep driver needs %s, like http://127.0.0.1:8889/%s/whip", name, roomField)
+			return nil, fmt.Errorf("the whep driver needs --%s, like http://127.0.0.1:8889/%s/whip", name, roomField)
 		}
 		if _, err := driver.ParseTarget(strings.ReplaceAll(template, roomField, "room")); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("--%s: %w", name, err)
 		}
 	}
 	return &Driver{whip: whip, whep: whep, whipToken: token, whepToken: token, client: driver.HTTPClient(trust)}, nil
 }
 
-// Tokens sets the bearer tokens of publishers and listeners apart. It is called
-// before the driver is used.
+// Tokens sets separate bearer tokens for publishers and listeners. Call it before the
+// driver is used.
 func (d *Driver) Tokens(whip, whep string) { d.whipToken, d.whepToken = whip, whep }
 
-// authorize gives a request its token.
+// authorize adds the bearer token to a request.
 func (d *Driver) authorize(req *http.Request, of driver.Media, room string) {
 	token := d.whepToken
 	if of == driver.Mic {
@@ -64,14 +92,14 @@ func (d *Driver) authorize(req *http.Request, of driver.Media, room string) {
 	}
 }
 
-// ICEServers is the ICE servers that the server has named so far.
-func (d *Driver) ICEServers() []driver.ICEServer {
+// knownICEServers returns the ICE servers that the server has named so far.
+func (d *Driver) knownICEServers() []driver.ICEServer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.iceServers
 }
 
-// learn notes ICE servers: the newest, whose credentials are valid the longest.
+// setICEServers keeps the newest ICE servers: their credentials are valid longest.
 func (d *Driver) setICEServers(servers []driver.ICEServer) {
 	if len(servers) == 0 {
 		return
@@ -81,9 +109,9 @@ func (d *Driver) setICEServers(servers []driver.ICEServer) {
 	d.iceServers = servers
 }
 
-// ask asks the endpoints for ICE servers once. RFC 9725 §4.6 leaves it to a
-// server to tell them with OPTIONS, so that the first client has them, too; one
-// that does not answer well is not asked again.
+// queryICEServers asks the endpoints for ICE servers, once. A server may name them in
+// its answer to OPTIONS (RFC 9725, section 4.6), so that the first client has them,
+// too. Errors are ignored: the offer that follows reports them.
 func (d *Driver) queryICEServers(ctx context.Context, room *roomClient) {
 	d.mu.Lock()
 	asked := d.queried
@@ -100,62 +128,61 @@ func (d *Driver) queryICEServers(ctx context.Context, room *roomClient) {
 		d.authorize(req, of, room.name)
 		resp, err := d.client.Do(req)
 		if err != nil {
-			continue // the offer will tell
+			continue // the offer that follows reports it
 		}
 		d.setICEServers(iceServers(resp.Header))
-		_ = resp.Body.Close() // of which nothing was wanted
+		_ = resp.Body.Close() // only the headers were needed
 	}
 }
 
-// Name implements Driver.
-func (d *Driver) Name() string { return "whep" }
-
-// Target implements Driver.
+// Target implements driver.Driver.
 func (d *Driver) Target() string { return d.whep }
 
-// Loopback implements Driver.
+// Loopback implements driver.Driver.
 func (d *Driver) Loopback() bool {
 	u, err := url.Parse(strings.ReplaceAll(d.whep, roomField, "room"))
 	return err == nil && driver.OnLoopback(u)
 }
 
-// Moderates implements Driver.
-func (d *Driver) Moderates() bool { return false }
+// Capabilities implements driver.Driver.
+func (d *Driver) Capabilities() driver.Capabilities {
+	return driver.Capabilities{Driver: "whep", Trickle: true, Sections: 1, ICEServers: d.knownICEServers}
+}
 
-// Sections implements Driver.
-func (d *Driver) Sections() int { return 1 }
-
-// Open implements Driver. With several rooms the templates must tell them
-// apart.
+// Open implements driver.Driver. With several rooms the templates need {room}.
 func (d *Driver) Open(ctx context.Context, i int, _ scenario.Room) (driver.RoomClient, error) {
 	if i > 0 && !strings.Contains(d.whep, roomField) {
-		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to tell them apart", d.whep, roomField)
+		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to distinguish them", d.whep, roomField)
 	}
 	if i > 0 && !strings.Contains(d.whip, roomField) {
-		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to tell them apart", d.whip, roomField)
+		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to distinguish them", d.whip, roomField)
 	}
 	room := &roomClient{driver: d, name: fmt.Sprintf("earshot-%d", i+1)}
 	d.queryICEServers(ctx, room)
 	return room, nil
 }
 
+// A roomClient is a room's name.
 type roomClient struct {
+	driver.UnsupportedRoom
+
 	driver *Driver
 	name   string
 }
 
-// Name implements Room.
+// Name implements driver.RoomClient.
 func (r *roomClient) Name() string { return r.name }
 
-// Enter implements Room. The person is known to the server with the first offer.
+// Join implements driver.RoomClient. The server knows the person from their first
+// offer on.
 func (r *roomClient) Join(context.Context, string, scenario.Role) (driver.Participant, error) {
 	return &participant{room: r, resources: map[driver.Media]*resource{}, done: make(chan struct{})}, nil
 }
 
-// Act implements Room.
+// Act implements driver.RoomClient.
 func (r *roomClient) Act(_ context.Context, verb scenario.Verb, _ driver.Participant) error {
 	return fmt.Errorf("%w: %s needs signaling, which WHIP and WHEP do not have", driver.ErrUnsupported, verb)
 }
 
-// Close implements Room.
+// Close implements driver.RoomClient.
 func (r *roomClient) Close(context.Context) error { return nil }

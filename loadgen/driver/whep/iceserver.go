@@ -11,11 +11,11 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver"
 )
 
-// maxICEServers bounds how many of a server's ICE servers are used.
+// maxICEServers bounds how many ICE servers of one server are used.
 const maxICEServers = 8
 
-// iceServers reads the ICE servers in an answer's Link headers (RFC 9725 §4.6,
-// RFC 8288 §3). What is not one, or can't be used, is left out.
+// iceServers reads the ICE servers in an answer's Link headers (RFC 9725, section 4.6;
+// RFC 8288, section 3). It skips other links and servers that can't be used.
 func iceServers(h http.Header) (servers []driver.ICEServer) {
 	for _, value := range h.Values("Link") {
 		for _, link := range splitQuoted(value, ',') {
@@ -54,7 +54,7 @@ func iceServer(link string) (s driver.ICEServer, ok bool) {
 			kind = v
 		}
 	}
-	// A scheme may be written in either case (RFC 3986 section 3.1).
+	// Schemes are case-insensitive (RFC 3986, section 3.1).
 	turn := uri.Scheme == stun.SchemeTypeTURN || uri.Scheme == stun.SchemeTypeTURNS
 	if turn && (s.Username == "" || s.Credential == "" || kind != "password") {
 		return s, false
@@ -62,7 +62,7 @@ func iceServer(link string) (s driver.ICEServer, ok bool) {
 	return s, ok
 }
 
-// splitQuoted cuts at a separator that stands outside of quotes and brackets.
+// splitQuoted splits at separators outside of quotes and angle brackets.
 func splitQuoted(text string, separator byte) (parts []string) {
 	start, quoted, bracket := 0, false, false
 	for i := 0; i < len(text); i++ {
@@ -82,7 +82,7 @@ func splitQuoted(text string, separator byte) (parts []string) {
 	return append(parts, text[start:])
 }
 
-// unquote takes a quoted string's quotes and backslashes off (RFC 9110 §5.6.4).
+// unquote removes the quotes and backslashes of a quoted string (RFC 9110, section 5.6.4).
 func unquote(text string) string {
 	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
 		return text

@@ -18,12 +18,14 @@ import (
 const (
 	sdpType      = "application/sdp"
 	fragmentType = "application/trickle-ice-sdpfrag"
-	// maxDescription bounds what is read of a server's answer.
+	// maxSDPSize bounds how much of a server's answer is read, in bytes.
 	maxSDPSize = 128 << 10
 )
 
-// A whepVisit is the WHIP or WHEP session of one person, or both.
+// A participant is one person's WHIP and WHEP sessions.
 type participant struct {
+	driver.UnsupportedParticipant
+
 	room *roomClient
 
 	mu        sync.Mutex
@@ -32,21 +34,22 @@ type participant struct {
 	leaveOnce sync.Once
 }
 
-// A whepSession is what a server calls one session.
+// A resource is one WHIP or WHEP session on the server (RFC 9725, section 4.2): its URL
+// and entity tag.
 type resource struct{ url, etag string }
 
-// Listen implements Visit.
+// Listen implements driver.Participant.
 func (v *participant) Listen(ctx context.Context, offer string) (string, error) {
 	return v.post(ctx, driver.Ear, v.room.driver.whep, offer)
 }
 
-// Publish implements Visit.
+// Publish implements driver.Participant.
 func (v *participant) Publish(ctx context.Context, offer string) (string, error) {
 	return v.post(ctx, driver.Mic, v.room.driver.whip, offer)
 }
 
-// post makes a session. A server that asks to be called again later is, as
-// often as it likes until ctx is done.
+// post creates a session. It tries again when the server says so with Retry-After, until
+// ctx is done.
 func (v *participant) post(ctx context.Context, of driver.Media, template, offer string) (string, error) {
 	at := v.room.expand(template)
 	for {
@@ -69,7 +72,7 @@ func (v *participant) post(ctx context.Context, of driver.Media, template, offer
 		if !ok {
 			return "", fmt.Errorf("offer to %s: %w", at, driver.Refusal(resp, []byte(body)))
 		}
-		late := fmt.Errorf("offer to %s: the server asks to come again in %v, which is too late: %w", at, wait, driver.Refusal(resp, []byte(body)))
+		late := fmt.Errorf("offer to %s: the server asks to retry in %v, which is too late: %w", at, wait, driver.Refusal(resp, []byte(body)))
 		if end, has := ctx.Deadline(); has && time.Until(end) < wait {
 			return "", late
 		}
@@ -81,8 +84,8 @@ func (v *participant) post(ctx context.Context, of driver.Media, template, offer
 	}
 }
 
-// opened notes the session that an answer names (RFC 9725 §4.2): its Location
-// may be relative.
+// addResource keeps the session that an answer names in its Location, which may be
+// relative (RFC 9725, section 4.2).
 func (v *participant) addResource(of driver.Media, resp *http.Response) (*resource, error) {
 	location, err := resp.Location()
 	if err != nil {
@@ -96,8 +99,8 @@ func (v *participant) addResource(of driver.Media, resp *http.Response) (*resour
 	return s, nil
 }
 
-// counter is the error for an offer that was answered with the server's own
-// (draft-ietf-wish-whep, Server Sends Counter-Offer).
+// counterOffer returns the error for an offer that the server answered with its own
+// (draft-ietf-wish-whep, "Server Sends Counter-Offer").
 func (v *participant) counterOffer(of driver.Media, at string, resp *http.Response, offer string) error {
 	s, err := v.addResource(of, resp)
 	if err != nil {
@@ -115,7 +118,7 @@ func (v *participant) counterOffer(of driver.Media, at string, resp *http.Respon
 	}}
 }
 
-// Trickle implements Trickler.
+// Trickle implements driver.Participant.
 func (v *participant) Trickle(ctx context.Context, of driver.Media, fragment string) (string, error) {
 	v.mu.Lock()
 	s := v.resources[of]
@@ -140,7 +143,7 @@ func (v *participant) Trickle(ctx context.Context, of driver.Media, fragment str
 
 var errNoResource = errors.New("there is no session")
 
-// Leave implements Visit.
+// Leave implements driver.Participant.
 func (v *participant) Leave(ctx context.Context) error {
 	v.leaveOnce.Do(func() { close(v.done) })
 	v.mu.Lock()
@@ -160,7 +163,7 @@ func (v *participant) Leave(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Gone implements Visit. A server has no way to tell.
+// Done implements driver.Participant. The server has no way to end it.
 func (v *participant) Done() <-chan struct{} { return v.done }
 
 // request makes a request and reads its answer.
@@ -198,9 +201,8 @@ func hasType(resp *http.Response, want string) bool {
 	return err == nil && is == want
 }
 
-// retryAfter is how long a server that can't take an offer now asks to wait
-// (RFC 9110 §10.2.3): draft-ietf-wish-whep has it with 409, while nobody
-// publishes.
+// retryAfter returns how long a server that can't take an offer now asks to wait (RFC
+// 9110, section 10.2.3). draft-ietf-wish-whep uses it with 409 while nobody publishes.
 func retryAfter(resp *http.Response, now time.Time) (time.Duration, bool) {
 	switch resp.StatusCode {
 	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -217,7 +219,7 @@ func retryAfter(resp *http.Response, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// at is the URL of a template.
+// expand fills the room's name into a URL template.
 func (r *roomClient) expand(template string) string {
 	return strings.ReplaceAll(template, roomField, url.PathEscape(r.name))
 }
