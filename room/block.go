@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// Bar keeps somebody out who was removed or banned.
+// Block keeps a person out who was removed or banned.
 type Block struct {
-	// Member and Name are what the person was called in the room.
+	// Member and Name are the id and the name that the person had in the room.
 	Member MemberID
 	Name   string
-	// Identity is what does not come in again: of who was removed the token, of
-	// who was banned the account, too.
+	// Identity is what is refused: the token of a person who was removed, and
+	// also the account of one who was banned.
 	Identity
 	By MemberID
 	At time.Time
 }
 
-// Remove puts a person out, and keeps the token out with which they came. Only a
-// host or the operator may, and nobody themselves: that is leaving.
+// Remove removes a person and blocks the token with which they joined. Only a
+// host or the operator may, and nobody can remove themselves: that is leaving.
 func (r *Room) Remove(by, id MemberID, now time.Time) ([]Event, error) {
 	return r.block(by, id, ReasonRemoved, now)
 }
 
-// Ban is [Room.Remove] for good: the person's account is kept out as well.
+// Ban is [Room.Remove], and blocks the person's account as well.
 func (r *Room) Ban(by, id MemberID, now time.Time) ([]Event, error) {
 	return r.block(by, id, ReasonBanned, now)
 }
@@ -41,16 +41,16 @@ func (r *Room) block(by, id MemberID, reason Reason, now time.Time) ([]Event, er
 	if reason == ReasonRemoved {
 		block.Account = ""
 	}
-	// Who came without a token can't be told from a newcomer.
+	// A person without a token or an account can't be recognised later.
 	if block.Identity != (Identity{}) {
 		r.blocks = append(r.blocks, block)
 	}
 	return r.leave(by, id, reason, now)
 }
 
-// Unban lets somebody come back who was removed or banned; id is what they had
-// in the room. Only a host or the operator may. [ErrNotMember]: nobody of that id
-// was put out.
+// Unban removes the block of a person who was removed or banned; id is the one
+// that they had in the room. Only a host or the operator may. The error is
+// [ErrNotMember] if nobody of that id is blocked.
 func (r *Room) Unban(by, id MemberID, now time.Time) ([]Event, error) {
 	if err := r.checkCall(now); err != nil {
 		return nil, err
@@ -67,10 +67,10 @@ func (r *Room) Unban(by, id MemberID, now time.Time) ([]Event, error) {
 	return []Event{{Kind: Unblocked, Room: r.cfg.Name, Block: block, By: by, At: now}}, nil
 }
 
-// Bars lists who is kept out, in the order in which they were put out.
+// Blocks lists the blocks, the oldest first.
 func (r *Room) Blocks() []Block { return slices.Clone(r.blocks) }
 
-// Barred reports whether somebody is kept out.
+// Blocked reports whether a person is blocked.
 func (r *Room) Blocked(identity Identity) bool {
 	return slices.ContainsFunc(r.blocks, func(b Block) bool {
 		return (b.TokenFamily != "" && b.TokenFamily == identity.TokenFamily) || (b.Account != "" && b.Account == identity.Account)

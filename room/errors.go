@@ -24,16 +24,16 @@ var (
 	// ErrOnStage: it can only be done to someone in the audience, or to someone
 	// in a lower role.
 	ErrOnStage = errors.New("already on stage")
-	// ErrHidden: to this person the room must look as if it did not exist.
+	// ErrHidden: for this person the room must look as if it did not exist.
 	ErrHidden = errors.New("there is no such room")
-	// ErrBarred: the person was removed or banned.
+	// ErrBlocked: the person was removed or banned.
 	ErrBlocked = errors.New("put out of this room")
-	// ErrHands: the hand policy does not let this person raise a hand.
+	// ErrHandPolicy: the hand policy does not let this person raise a hand.
 	ErrHandPolicy = errors.New("hands may not be raised")
-	// ErrNotAsked: no invitation to the stage waits for an answer.
+	// ErrNotInvited: no invitation to the stage waits for an answer.
 	ErrNotInvited = errors.New("not invited to the stage")
-	// ErrSolo: the person has no signaling, and so cannot be asked, govern, or
-	// come back.
+	// ErrMediaOnly: the person has no signaling, and so can't be invited to the
+	// stage, be host, or reconnect.
 	ErrMediaOnly = errors.New("has no signaling")
 	// ErrRole: the role is not one that the call can give.
 	ErrRole = errors.New("role is not valid here")

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Kind tells what an [Event] reports.
+// Kind is the kind of an [Event].
 type Kind uint8
 
 const (
-	// Joined: Member came in, in Member.Role.
+	// Joined: Member joined, in Member.Role.
 	Joined Kind = iota + 1
 	// Left: Member is gone, for Reason.
 	Left
-	// Promoted: Member rose from the role Was to Member.Role. If they came out of
-	// the audience their seat is free and their hand is down.
+	// Promoted: Member's role changed from Was to the higher Member.Role. If they
+	// were in the audience, their seat is free and their hand is down.
 	Promoted
 	// Demoted: Member went from the stage, where they were Was, to the audience.
 	// They are no longer muted, having no mic.
 	Demoted
-	// Muted: Member was muted, or a mute was taken over by someone who can hold
-	// it against the member's will (see [Rules.SelfUnmute]).
+	// Muted: Member was muted, or their own mute was replaced by a host's, which
+	// they may not be able to undo (see [Rules.SelfUnmute]).
 	Muted
 	// Unmuted: Member may be heard again.
 	Unmuted
@@ -28,25 +28,26 @@ const (
 	HandRaised
 	// HandLowered: Member's hand went down without their going on stage.
 	HandLowered
-	// Yielded: Member, a host, is a speaker now.
+	// SteppedDown: Member, a host, is a speaker now.
 	SteppedDown
-	// WentAway: Member's connection is lost and may come back.
+	// Disconnected: Member's connection is lost, and they may reconnect.
 	Disconnected
-	// CameBack: it has.
+	// Reconnected: Member is connected again.
 	Reconnected
-	// StageInvited: Member, in the audience, is asked on stage.
+	// StageInvited: Member, in the audience, is invited to the stage.
 	StageInvited
-	// StageInviteClosed: that is over; Outcome tells how.
+	// StageInviteClosed: the invitation is over; Outcome says how.
 	StageInviteClosed
 	// RulesSet: the rules are now Rules. Member is empty.
 	RulesSet
-	// Unbarred: who was put out may come in again; Bar tells who. Member is empty.
+	// Unblocked: the block in Block is removed. Member is empty.
 	Unblocked
-	// Held: a place on stage is held for Guest. Member is empty.
+	// PlaceReserved: a place on stage is reserved, see Reservation. Member is empty.
 	PlaceReserved
-	// Released: it is not held any more: Guest came, or the invite was revoked.
+	// ReservationReleased: the reservation is over: the guest joined, or the invite
+	// was revoked.
 	ReservationReleased
-	// GuestLapsed: it is not held any more, for Guest did not come in time.
+	// ReservationExpired: the reservation is over: the guest did not join in time.
 	ReservationExpired
 	// Ended: the room is over. It is the last event of a room, after a [Left]
 	// for everyone who was in it; Member is empty.
@@ -70,7 +71,7 @@ func (k Kind) String() string {
 	return "event(" + strconv.Itoa(int(k)) + ")"
 }
 
-// Reason tells why someone left, or how someone became host.
+// Reason is why someone left, or how someone became host.
 type Reason uint8
 
 const (
@@ -80,17 +81,17 @@ const (
 	ReasonRemoved
 	// ReasonBanned: a host or the operator banned them.
 	ReasonBanned
-	// ReasonReplaced: their account has come in elsewhere.
+	// ReasonReplaced: their account has joined elsewhere.
 	ReasonReplaced
-	// ReasonLost: their connection went and did not come back.
+	// ReasonLost: their connection was lost and they did not reconnect.
 	ReasonLost
 	// ReasonEnded: the room ended.
 	ReasonEnded
-	// ReasonUngoverned: the room ended because nobody was left to govern it.
+	// ReasonNoHost: the room ended because nobody was left who can be host.
 	ReasonNoHost
-	// ReasonPassed: a host passed the role on.
+	// ReasonTransferred: a host transferred the role.
 	ReasonTransferred
-	// ReasonSucceeded: the last host was gone.
+	// ReasonSucceeded: the last host was gone, and the member is the successor.
 	ReasonSucceeded
 )
 
@@ -118,18 +119,18 @@ type Event struct {
 	// Member is the person it concerns as they are after the change; for [Left],
 	// as they last were.
 	Member Member
-	// Was is the role before the change, for [Promoted], [Demoted] and [Yielded];
-	// else zero.
+	// Was is the role before the change, for [Promoted], [Demoted] and
+	// [SteppedDown]; else zero.
 	Was Role
 	// By is who did it: the member's own id, a host's, or [Operator]. A lost
 	// connection is the member's own.
 	By MemberID
-	// Reason is set for [Left] and [Ended], and for a [Promoted] that is none of a host's
-	// promotions: [ReasonPassed], [ReasonSucceeded].
+	// Reason is set for [Left] and [Ended], and for a [Promoted] that is not a
+	// promotion by a host: [ReasonTransferred], [ReasonSucceeded].
 	Reason Reason
 	// Outcome is set for [StageInviteClosed] only.
 	Outcome Outcome
-	// Rules, Bar and Guest are set for the kinds that say so.
+	// Rules, Block and Reservation are set for the kinds that say so.
 	Rules       Rules
 	Block       Block
 	Reservation Reservation

@@ -25,7 +25,7 @@ func (r *Room) freeHall() (int, error) {
 	return 0, fmt.Errorf("%w: all %d seats of %d halls are taken", ErrFull, r.cfg.Capacity*r.cfg.Halls, r.cfg.Halls)
 }
 
-// sit gives somebody a seat in a hall that has one.
+// takeSeat gives a member a seat in a hall that has one.
 func (r *Room) takeSeat(e *entry, hall int) {
 	if hall == len(r.halls) {
 		r.halls = append(r.halls, 0)
@@ -34,13 +34,14 @@ func (r *Room) takeSeat(e *entry, hall int) {
 	r.halls[hall]++
 }
 
-// stand frees the seat of somebody in the audience.
+// freeSeat frees the seat of a member in the audience.
 func (r *Room) freeSeat(e *entry) {
 	r.halls[e.Hall]--
 	e.Hall = 0
 }
 
-// stagePlace reports whether the stage has a place that is neither taken nor held.
+// checkFreePlace returns [ErrStageFull] if every place on stage is taken or
+// reserved.
 func (r *Room) checkFreePlace() error {
 	reserved := len(r.invited) + len(r.reservations)
 	if len(r.stage)+reserved < r.cfg.Stage {

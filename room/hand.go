@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// RaiseHand says that a listener asks to speak. On stage there is no need to:
-// [ErrOnStage]. [Rules.Hands] may not let them: [ErrHands]. A hand that is up keeps its place in the queue.
+// RaiseHand raises a listener's hand. The error is [ErrOnStage] for a person on
+// stage, and [ErrHandPolicy] if [Rules.Hands] does not allow it. A hand that is
+// up keeps its place in the queue.
 func (r *Room) RaiseHand(id MemberID, now time.Time) ([]Event, error) {
 	if err := r.checkCall(now); err != nil {
 		return nil, err
@@ -29,8 +30,8 @@ func (r *Room) RaiseHand(id MemberID, now time.Time) ([]Event, error) {
 	return []Event{r.event(HandRaised, e, id, now)}, nil
 }
 
-// LowerHand takes a listener's hand down: their own wish, a host's or the
-// operator's. A hand that is down stays so without an event.
+// LowerHand lowers a listener's hand, which they, a host or the operator may. A
+// hand that is down stays so without an event.
 func (r *Room) LowerHand(by, id MemberID, now time.Time) ([]Event, error) {
 	e, err := r.target(by, id, true, now)
 	if err != nil {
@@ -42,7 +43,7 @@ func (r *Room) LowerHand(by, id MemberID, now time.Time) ([]Event, error) {
 	return []Event{r.lower(e, by, now)}, nil
 }
 
-// lower takes a hand down that is up.
+// lower lowers a raised hand.
 func (r *Room) lower(e *entry, by MemberID, now time.Time) Event {
 	e.HandRaisedAt = time.Time{}
 	r.hands = without(r.hands, e)

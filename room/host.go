@@ -5,14 +5,13 @@ import (
 	"time"
 )
 
-// A room that has had a host is governed: a host is there, or the time of grace
-// runs after which somebody on stage becomes host, or else the room ends. A room
-// that nobody has governed yet waits for its host, under the operator; so does
-// one that everybody has left.
+// A room that has had a host always has one, or a grace period runs, after which
+// somebody on stage becomes host or the room ends. A room that has had no host
+// yet waits for one, and so does a room that everybody has left.
 
-// PassHost makes another member host, and the host who passes the role on a
-// speaker. From the audience it takes a place on stage. The operator gives the
-// role without losing one.
+// TransferHost makes another member host, and the host who does it a speaker. A
+// new host from the audience needs a free place on stage. If the operator does
+// it, nobody loses a role.
 func (r *Room) TransferHost(by, id MemberID, now time.Time) ([]Event, error) {
 	e, err := r.target(by, id, false, now)
 	if err != nil {
@@ -38,7 +37,7 @@ func (r *Room) TransferHost(by, id MemberID, now time.Time) ([]Event, error) {
 	return r.updateHost(now, events), nil
 }
 
-// Governed reports whether a host is there.
+// HasHost reports whether a host is connected.
 func (r *Room) HasHost() bool {
 	for _, e := range r.stage {
 		if e.canHost() && e.Role == Host {
@@ -48,13 +47,15 @@ func (r *Room) HasHost() bool {
 	return false
 }
 
-// Grace returns when the time of grace is over; zero: none runs.
+// Grace returns when the grace period ends; zero if none runs.
 func (r *Room) Grace() time.Time { return r.grace }
 
-// governs reports whether somebody could carry out what a host does.
+// canHost reports whether a member can act as host: they are connected and have
+// signaling.
 func (e *entry) canHost() bool { return e.Connected() && !e.MediaOnly }
 
-// settle adds what a change means for who governs the room.
+// updateHost adds what a change means for the role of host: a successor, or the
+// start or end of the grace period.
 func (r *Room) updateHost(now time.Time, events []Event) []Event {
 	switch {
 	case r.ended:
@@ -66,7 +67,7 @@ func (r *Room) updateHost(now time.Time, events []Event) []Event {
 	case r.hostAway():
 		r.grace = now.Add(r.cfg.Grace)
 	default:
-		// The last host went knowingly, and will not be waited for.
+		// The last host left on purpose, so the room does not wait.
 		if successor := r.successor(); successor != nil {
 			return append(events, r.promoteSuccessor(successor, now)...)
 		}
@@ -75,7 +76,7 @@ func (r *Room) updateHost(now time.Time, events []Event) []Event {
 	return events
 }
 
-// hostAway reports whether a host might come back.
+// hostAway reports whether a host might reconnect.
 func (r *Room) hostAway() bool {
 	for _, e := range r.stage {
 		if e.Role == Host && !e.Connected() {
@@ -85,7 +86,7 @@ func (r *Room) hostAway() bool {
 	return false
 }
 
-// heir returns who has been on stage longest of those who could govern.
+// successor returns who has been on stage longest of those who can be host.
 func (r *Room) successor() *entry {
 	for _, e := range r.stage {
 		if e.canHost() {
@@ -99,8 +100,8 @@ func (r *Room) promoteSuccessor(successor *entry, now time.Time) []Event {
 	return r.updateHost(now, r.promote(successor, Host, Operator, ReasonSucceeded, now))
 }
 
-// succeed ends the time of grace, if it is over: somebody becomes host, or, if
-// nobody on stage can or could come back in time, the room ends.
+// endGrace ends the grace period, if it is over: somebody becomes host, or, if
+// nobody on stage can and nobody may still reconnect, the room ends.
 func (r *Room) endGrace(now time.Time) []Event {
 	if r.ended || r.grace.IsZero() || r.grace.After(now) {
 		return nil
@@ -119,8 +120,8 @@ func (r *Room) endGrace(now time.Time) []Event {
 	return r.end(Operator, ReasonNoHost, now)
 }
 
-// Tick does what is due at a time: it takes out who has been away for too long,
-// lets invitations and holds lapse, and sees to it that somebody governs.
+// Tick does what is due at a time: it removes members who were disconnected for
+// too long, expires invitations and reservations, and ends the grace period.
 func (r *Room) Tick(now time.Time) []Event {
 	if r.checkCall(now) != nil {
 		return nil
@@ -131,8 +132,8 @@ func (r *Room) Tick(now time.Time) []Event {
 	return append(events, r.endGrace(now)...)
 }
 
-// Next returns the next time at which [Room.Tick] has something to do; zero:
-// there is none.
+// NextTick returns the next time at which [Room.Tick] has something to do; zero
+// if there is none.
 func (r *Room) NextTick() time.Time {
 	if r.ended {
 		return time.Time{}

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Invitation asks somebody in the audience on stage, and holds a place there.
+// Invitation invites a listener to the stage, and reserves a place there.
 type Invitation struct {
 	// Role is speaker or host.
 	Role Role
-	// By is who asks.
+	// By is who invites.
 	By MemberID
-	// Until is when it lapses.
+	// Until is when it expires.
 	Until time.Time
 }
 
-// Outcome tells what became of an [Invitation].
+// Outcome is how an [Invitation] ended.
 type Outcome uint8
 
 const (
@@ -24,7 +24,7 @@ const (
 	Declined
 	// Withdrawn: by a host, or because the person is gone.
 	Withdrawn
-	// Lapsed: there was no answer in time.
+	// Expired: there was no answer in time.
 	Expired
 )
 
@@ -39,8 +39,8 @@ func (o Outcome) String() string {
 	return "outcome(" + strconv.Itoa(int(o)) + ")"
 }
 
-// InviteToStage asks a person in the audience on stage, as speaker or host, and
-// holds a place for them until they answer or [Config.Answer] is over. Only a
+// InviteToStage invites a listener to the stage, as speaker or host, and reserves
+// a place for them until they answer or [Config.InvitationTimeout] is over. Only a
 // host or the operator may. A second invitation replaces the first.
 func (r *Room) InviteToStage(by, id MemberID, role Role, now time.Time) ([]Event, error) {
 	e, err := r.target(by, id, false, now)
@@ -67,7 +67,7 @@ func (r *Room) InviteToStage(by, id MemberID, role Role, now time.Time) ([]Event
 	return []Event{r.event(StageInvited, e, by, now)}, nil
 }
 
-// AcceptStage takes an invitation to the stage up; [ErrNotAsked] if there is
+// AcceptStage accepts an invitation to the stage; [ErrNotInvited] if there is
 // none.
 func (r *Room) AcceptStage(id MemberID, now time.Time) ([]Event, error) {
 	e, err := r.invitee(id, id, now)
@@ -76,12 +76,12 @@ func (r *Room) AcceptStage(id MemberID, now time.Time) ([]Event, error) {
 	}
 	in := e.Invitation
 	events := []Event{r.closeInvitation(e, Accepted, id, now)}
-	// The place that was held is free now, and nobody can have come in between.
+	// The reserved place is free now, and nobody can have taken it meanwhile.
 	return r.updateHost(now, append(events, r.promote(e, in.Role, in.By, 0, now)...)), nil
 }
 
 // DeclineStage turns an invitation down, or withdraws another's, which only a
-// host or the operator may. [ErrNotAsked] if there is none.
+// host or the operator may. [ErrNotInvited] if there is none.
 func (r *Room) DeclineStage(by, id MemberID, now time.Time) ([]Event, error) {
 	e, err := r.invitee(by, id, now)
 	if err != nil {
@@ -114,8 +114,8 @@ func (r *Room) closeInvitation(e *entry, outcome Outcome, by MemberID, now time.
 	return ev
 }
 
-// lapseInvitations ends the invitations that nobody has answered in time. They
-// lie in the order in which they lapse: all have the same time.
+// expireInvitations ends the invitations that were not answered in time. They are
+// in the order in which they expire, since all have the same timeout.
 func (r *Room) expireInvitations(now time.Time) (events []Event) {
 	for len(r.invited) > 0 && !r.invited[0].Invitation.Until.After(now) {
 		events = append(events, r.closeInvitation(r.invited[0], Expired, Operator, now))

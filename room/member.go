@@ -11,29 +11,30 @@ type MemberID string
 // in the room. The operator may do everything a host may.
 const Operator MemberID = ""
 
-// Newcomer is somebody who wants to come in. Whether they are who they say, and
+// JoinRequest describes a person who wants to join. Whether they are who they say, and
 // may have the role, is the caller's business (a token, an invite, open mode).
 type JoinRequest struct {
 	ID   MemberID
 	Name string
 	Role Role
 	Identity
-	// Club tells that they have an account of the club's.
+	// ClubMember reports whether they have an account of the club.
 	ClubMember bool
-	// Invited tells that an invite to this room brought them, or the operator did.
+	// Invited reports whether an invite to this room or the operator brought them.
 	Invited bool
-	// Solo tells that they have no signaling, only one media session: they hear or
-	// are heard, and cannot govern, be asked anything, or come back.
+	// MediaOnly reports whether they have no signaling, only one media session
+	// (WHIP, WHEP): they can't be host, be invited to the stage, or reconnect.
 	MediaOnly bool
-	// Hold is the key of the [Hold] that was made for them; empty: none.
+	// Reservation is the key of the [Reservation] made for them; empty if none.
 	Reservation string
 }
 
-// Identity is by what somebody is known again.
+// Identity is what a person is recognised by.
 type Identity struct {
 	// Account is the person's account; empty: none. An account is in a room once.
 	Account string
-	// Pass is the token they came with, over all of its refreshes; empty: none.
+	// TokenFamily identifies the token that they joined with and all its refreshes;
+	// empty if none.
 	TokenFamily string `json:"Pass"`
 }
 
@@ -53,23 +54,23 @@ type Member struct {
 	// are its overflow halls. It is 0 for those on stage.
 	Hall int
 
-	// Muted tells that the person's mic must not be heard. It is only ever true
-	// on stage: who leaves the stage leaves the mute there.
+	// Muted reports whether the person's mic must not be heard. It is only true on
+	// stage: leaving the stage ends a mute.
 	Muted bool
 	// MutedBy is who muted the person: their own id, a host's, or [Operator].
 	// It means nothing unless Muted is true.
 	MutedBy MemberID
 
-	// Hand is when the person raised their hand; zero while it is down. It is
+	// HandRaisedAt is when the person raised their hand; zero while it is down. It is
 	// only ever set in the audience.
 	HandRaisedAt time.Time `json:"Hand"`
 
-	// Invitation is what the person has been asked and has not answered. It is
-	// only ever set in the audience.
+	// Invitation is an invitation to the stage that the person has not answered. It
+	// is only set in the audience.
 	Invitation Invitation
 
-	// Away is when the person's connection was lost; zero while they are there.
-	// Their seat and their role are held for [Config.Window].
+	// DisconnectedAt is when the person's connection was lost; zero while they are
+	// connected. They keep their seat and role for [Config.ReconnectWindow].
 	DisconnectedAt time.Time `json:"Away"`
 
 	// JoinedAt is when the person came in. Changes of role leave it alone.
@@ -79,8 +80,8 @@ type Member struct {
 // HandUp reports whether the person's hand is raised.
 func (m Member) HandUp() bool { return !m.HandRaisedAt.IsZero() }
 
-// Asked reports whether an invitation to the stage waits for the person's answer.
+// HasInvitation reports whether an invitation to the stage waits for an answer.
 func (m Member) HasInvitation() bool { return m.Invitation != Invitation{} }
 
-// Present reports whether the person's connection is there.
+// Connected reports whether the person is connected.
 func (m Member) Connected() bool { return m.DisconnectedAt.IsZero() }

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Join lets a person in. Whether they may have the role is the caller's business
-// (a token, an invite, open mode); whether there is a place is the room's:
-// [ErrFull] for a listener without a seat, [ErrStageFull] for a speaker or host
-// without a place on stage. [ErrHidden] and [ErrBarred] tell that the room is not
-// for them, [ErrAlreadyMember] that the id or the account is present.
+// Join adds a person. Whether they may have the role is the caller's business (a
+// token, an invite, open mode); whether there is a place is the room's. The error
+// is [ErrFull] for a listener without a seat, [ErrStageFull] for a speaker or host
+// without a place on stage, [ErrHidden] or [ErrBlocked] if the person may not
+// enter, and [ErrAlreadyMember] if the id or the account is present.
 //
-// A hold that was made for the person is taken up, and ends with this.
+// It uses up the reservation that was made for the person.
 func (r *Room) Join(n JoinRequest, now time.Time) ([]Event, error) {
 	if err := r.checkCall(now); err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (r *Room) Join(n JoinRequest, now time.Time) ([]Event, error) {
 	return r.updateHost(now, append(events, r.event(Joined, e, n.ID, now))), nil
 }
 
-// seat enters somebody who has a place.
+// add adds a member who has a place.
 func (r *Room) add(e *entry) {
 	r.members[e.ID] = e
 	if e.Account != "" {
@@ -71,18 +71,18 @@ func (r *Room) add(e *entry) {
 	}
 }
 
-// Leave lets a person go of their own accord. A room without anyone goes on; one
+// Leave removes a person who leaves on purpose. An empty room goes on; a room
 // without a host gets another, see [Room.Tick].
 func (r *Room) Leave(id MemberID, now time.Time) ([]Event, error) {
 	return r.leave(id, id, ReasonLeft, now)
 }
 
-// Lose takes out a person whose connection went and will not come back.
+// TimeOut removes a person whose connection is lost for good.
 func (r *Room) TimeOut(id MemberID, now time.Time) ([]Event, error) {
 	return r.leave(id, id, ReasonLost, now)
 }
 
-// Replace takes out a person whose account has come in elsewhere.
+// Replace removes a person whose account has joined elsewhere.
 func (r *Room) Replace(id MemberID, now time.Time) ([]Event, error) {
 	return r.leave(id, id, ReasonReplaced, now)
 }
@@ -98,7 +98,7 @@ func (r *Room) leave(by, id MemberID, reason Reason, now time.Time) ([]Event, er
 	return r.remove(e, by, reason, now), nil
 }
 
-// drop takes somebody out who is in.
+// remove removes a member.
 func (r *Room) remove(e *entry, by MemberID, reason Reason, now time.Time) (events []Event) {
 	if e.HasInvitation() {
 		events = append(events, r.closeInvitation(e, Withdrawn, by, now))

@@ -129,9 +129,9 @@ func (s *roster) sight() sight {
 	}
 }
 
-// TestAnySequenceOfCalls holds what must be true of a room whatever is done to
+// TestRoomInvariantsUnderAnySequenceOfCalls holds what must be true of a room whatever is done to
 // it, in whatever order, by whomever.
-func TestAnySequenceOfCalls(t *testing.T) {
+func TestRoomInvariantsUnderAnySequenceOfCalls(t *testing.T) {
 	people := []MemberID{"a", "b", "c", "d", "e", "f", Operator, "never joins"}
 	rapid.Check(t, func(t *rapid.T) {
 		seconds := func(what string) time.Duration {

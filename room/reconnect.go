@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// absence is one stretch of somebody's being away.
+// disconnection is the time from the loss of a member's connection to its end.
 type disconnection struct {
 	member *entry
 	since  time.Time
 }
 
-// over tells that the person has come back, or is gone.
+// isOver reports whether the member has reconnected, or is gone.
 func (r *Room) isOver(a disconnection) bool {
 	return r.members[a.member.ID] != a.member || !a.member.DisconnectedAt.Equal(a.since)
 }
 
-// GoAway notes that a person's connection is lost. Their seat, their role and
-// their hand are held for [Config.Window]; then they are lost. Somebody who came
-// solo has nothing to come back with: [ErrSolo].
+// Disconnect records that a person's connection is lost. They keep their seat,
+// role and hand for [Config.ReconnectWindow]; then they are removed. A person
+// without signaling can't reconnect: [ErrMediaOnly].
 func (r *Room) Disconnect(id MemberID, now time.Time) ([]Event, error) {
 	if err := r.checkCall(now); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (r *Room) setDisconnected(e *entry, now time.Time) {
 	r.disconnections = append(r.disconnections, disconnection{e, now})
 }
 
-// ComeBack notes that a person who was away is there again.
+// Reconnect records that a person is connected again.
 func (r *Room) Reconnect(id MemberID, now time.Time) ([]Event, error) {
 	if err := r.checkCall(now); err != nil {
 		return nil, err
@@ -58,8 +58,8 @@ func (r *Room) Reconnect(id MemberID, now time.Time) ([]Event, error) {
 	return r.updateHost(now, []Event{r.event(Reconnected, e, id, now)}), nil
 }
 
-// Known returns the member whom somebody is: who has their account, or else a
-// person on stage who is away and came with their token.
+// Identify returns the member with an identity: the one with its account, or
+// else a disconnected person on stage who joined with its token.
 func (r *Room) Identify(identity Identity) (MemberID, bool) {
 	if e, ok := r.accounts[identity.Account]; ok && identity.Account != "" {
 		return e.ID, true
@@ -75,8 +75,8 @@ func (r *Room) Identify(identity Identity) (MemberID, bool) {
 	return "", false
 }
 
-// firstAbsence returns the absence that ends first. Those that are over are let
-// go: each was entered once, so this costs nothing in the long run.
+// firstDisconnection returns the disconnection that times out first. It removes
+// those that are over; each was added once, so this is amortised.
 func (r *Room) firstDisconnection() (disconnection, bool) {
 	for len(r.disconnections) > 0 && r.isOver(r.disconnections[0]) {
 		r.disconnections = r.disconnections[1:]
@@ -88,7 +88,7 @@ func (r *Room) firstDisconnection() (disconnection, bool) {
 	return r.disconnections[0], true
 }
 
-// loseAbsent takes out those who have been away for too long.
+// removeDisconnected removes members who were disconnected for too long.
 func (r *Room) removeDisconnected(now time.Time) (events []Event) {
 	for {
 		a, ok := r.firstDisconnection()

@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// Hold keeps a place on stage for a guest who is invited and has not come yet.
+// Reservation keeps a place on stage for an invited guest who has not joined yet.
 type Reservation struct {
-	// Key is what the guest brings, in [Newcomer.Hold]. It must not be empty.
+	// Key is what the guest brings, in [JoinRequest.Reservation]. It must not be empty.
 	Key string
 	// Name is what the invite calls the guest; it may be empty.
 	Name string
 	// Role is speaker or host.
 	Role Role
-	// Until is when the hold lapses.
+	// Until is when the reservation expires.
 	Until time.Time
 }
 
-// Hold keeps a place on stage: [ErrStageFull] if there is none, [ErrRole] if the
-// role needs none, [ErrTime] if it would have lapsed already. A hold of the same
-// key takes the earlier one's place.
+// Reserve reserves a place on stage. The error is [ErrStageFull] if none is free,
+// [ErrRole] if the role needs none, and [ErrTime] if the reservation would have
+// expired already. It replaces an earlier reservation of the same key.
 func (r *Room) Reserve(h Reservation, now time.Time) ([]Event, error) {
 	if err := r.checkCall(now); err != nil {
 		return nil, err
 	}
 	switch {
 	case h.Key == "":
-		return nil, fmt.Errorf("hold a place: %w", ErrID)
+		return nil, fmt.Errorf("reserve a place: %w", ErrID)
 	case !h.Role.OnStage() || !h.Role.Valid():
-		return nil, fmt.Errorf("hold a place for a %s: %w", h.Role, ErrRole)
+		return nil, fmt.Errorf("reserve a place for a %s: %w", h.Role, ErrRole)
 	case !h.Until.After(now):
-		return nil, fmt.Errorf("hold a place until %s: %w", h.Until, ErrTime)
+		return nil, fmt.Errorf("reserve a place until %s: %w", h.Until, ErrTime)
 	}
 	if i := r.findReservation(h.Key); i >= 0 {
 		r.reservations[i] = h
@@ -44,7 +44,7 @@ func (r *Room) Reserve(h Reservation, now time.Time) ([]Event, error) {
 	return []Event{r.reservationEvent(PlaceReserved, h, now)}, nil
 }
 
-// Release frees a place that is held. A key that holds none changes nothing.
+// ReleaseReservation ends a reservation. An unknown key changes nothing.
 func (r *Room) ReleaseReservation(key string, now time.Time) ([]Event, error) {
 	if err := r.checkCall(now); err != nil {
 		return nil, err
@@ -58,8 +58,7 @@ func (r *Room) ReleaseReservation(key string, now time.Time) ([]Event, error) {
 	return []Event{r.reservationEvent(ReservationReleased, h, now)}, nil
 }
 
-// Holds lists the places that are held for guests who have not come, in the order
-// in which they were made.
+// Reservations lists the reservations, the oldest first.
 func (r *Room) Reservations() []Reservation { return slices.Clone(r.reservations) }
 
 func (r *Room) findReservation(key string) int {
@@ -69,7 +68,7 @@ func (r *Room) findReservation(key string) int {
 	return slices.IndexFunc(r.reservations, func(h Reservation) bool { return h.Key == key })
 }
 
-// lapseHolds lets go of the holds whose time is over.
+// expireReservations ends the reservations whose time is over.
 func (r *Room) expireReservations(now time.Time) (events []Event) {
 	for i := 0; i < len(r.reservations); {
 		if h := r.reservations[i]; h.Until.After(now) {

@@ -35,14 +35,14 @@ type Config struct {
 	// Stage is the most people on stage at once; zero means [DefaultStage].
 	Stage int
 	Rules
-	// Window is for how long the seat and the role of somebody are held whose
-	// connection is lost; zero means [DefaultWindow].
+	// ReconnectWindow is for how long a disconnected person keeps seat and role;
+	// zero means [DefaultReconnectWindow].
 	ReconnectWindow time.Duration `json:"Window"`
-	// Grace is for how long a room waits for its last host's connection; zero
-	// means [DefaultGrace].
+	// Grace is for how long a room waits for its last host to reconnect; zero means
+	// [DefaultGrace].
 	Grace time.Duration
-	// Answer is how long somebody may take to answer an invitation to the stage;
-	// zero means [DefaultAnswer].
+	// InvitationTimeout is how long an invitation to the stage waits for an answer;
+	// zero means [DefaultInvitationTimeout].
 	InvitationTimeout time.Duration `json:"Answer"`
 }
 
@@ -64,19 +64,19 @@ type Room struct {
 	// calls within one tick of the clock.
 	stage []*entry
 	hands []*entry
-	// asked holds those with an invitation to the stage, the oldest first.
+	// invited lists those with an invitation to the stage, the oldest first.
 	invited []*entry
 	// accounts finds the members who have one.
 	accounts map[string]*entry
 	// halls counts the seats that are taken in each.
 	halls []int
-	// absences holds who went away, in that order; see firstAbsence.
+	// disconnections are in the order of their start; see firstDisconnection.
 	disconnections []disconnection
 	blocks         []Block
 	reservations   []Reservation
 
-	// hosted tells that the room has had a host since somebody came into it, and
-	// grace is when the time of grace is over; zero: none runs.
+	// hadHost reports whether the room has had a host since it was last empty, and
+	// grace is when the grace period ends; zero if none runs.
 	hadHost bool
 	grace   time.Time
 }
@@ -163,7 +163,7 @@ func (r *Room) Hands() []Member { return values(r.hands) }
 // HandCount returns how many hands are up.
 func (r *Room) HandCount() int { return len(r.hands) }
 
-// inOrder returns the entries in the order in which they came in.
+// byJoinOrder returns the entries in the order in which they joined.
 func (r *Room) byJoinOrder() []*entry {
 	all := make([]*entry, 0, len(r.members))
 	for _, e := range r.members {
@@ -181,7 +181,7 @@ func values(entries []*entry) []Member {
 	return out
 }
 
-// check refuses calls that nothing can come of.
+// checkCall refuses calls to an ended room or without a time.
 func (r *Room) checkCall(now time.Time) error {
 	if r.ended {
 		return fmt.Errorf("room %q: %w", r.cfg.Name, ErrEnded)
@@ -201,9 +201,9 @@ func (r *Room) find(id MemberID) (*entry, error) {
 	return e, nil
 }
 
-// allow reports whether by may moderate id. The actor is judged before it is
-// looked whether id is in the room, so that those who may not moderate cannot
-// probe who is.
+// checkModerator returns an error if by may not moderate id. The actor is checked
+// before it is looked up whether id is in the room, so that those who may not
+// moderate can't probe who is.
 func (r *Room) checkModerator(by, id MemberID, self bool) error {
 	if by == Operator {
 		return nil

@@ -42,7 +42,7 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-func TestEndedRoomRefusesEverything(t *testing.T) {
+func TestEndedRoomRefusesEveryCall(t *testing.T) {
 	for name, call := range map[string]func(*Room) ([]Event, error){
 		"join":          func(r *Room) ([]Event, error) { return r.Join(JoinRequest{ID: "x", Role: Listener}, at(2)) },
 		"leave":         func(r *Room) ([]Event, error) { return r.Leave("l", at(2)) },

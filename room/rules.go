@@ -11,7 +11,7 @@ type HandPolicy uint8
 const (
 	// HandsEveryone: everybody in the audience.
 	HandsEveryone HandPolicy = iota
-	// HandsInvited: those whom an invite to the room brought.
+	// HandsInvited: everybody who joined with an invite to the room.
 	HandsInvited
 	// HandsOff: nobody.
 	HandsOff
@@ -23,9 +23,10 @@ type Visibility uint8
 const (
 	// Open: everybody whom the caller lets in.
 	Open Visibility = iota
-	// MembersOnly: who has an account of the club's, and who is invited to the room.
+	// MembersOnly: everybody with an account of the club, and everybody with an
+	// invite to the room.
 	MembersOnly
-	// Closed: who is invited to the room.
+	// Closed: everybody with an invite to the room.
 	Closed
 )
 
@@ -73,7 +74,7 @@ func (s Rules) check() error {
 	return nil
 }
 
-// mayRaise reports whether the hand policy lets somebody raise a hand.
+// checkHandPolicy returns an error if a member may not raise a hand.
 func (r *Room) checkHandPolicy(e *entry) error {
 	switch {
 	case r.cfg.Hands == HandsOff:
@@ -84,7 +85,7 @@ func (r *Room) checkHandPolicy(e *entry) error {
 	return nil
 }
 
-// mayEnter reports whether the room exists for somebody.
+// checkVisibility returns [ErrHidden] if the room does not exist for a person.
 func (r *Room) checkVisibility(n JoinRequest) error {
 	switch {
 	case n.Invited, r.cfg.Visibility == Open:

@@ -27,7 +27,7 @@ func (r *Room) Promote(by, id MemberID, role Role, now time.Time) ([]Event, erro
 	return r.updateHost(now, r.promote(e, role, by, 0, now)), nil
 }
 
-// stageRole reports whether somebody can have a role on stage.
+// checkStageRole returns an error if a member can't have a role on stage.
 func (r *Room) checkStageRole(e *entry, role Role) error {
 	if !role.OnStage() || !role.Valid() {
 		return fmt.Errorf("bring to the stage as %s: %w: choose speaker or host", role, ErrRole)
@@ -38,8 +38,8 @@ func (r *Room) checkStageRole(e *entry, role Role) error {
 	return nil
 }
 
-// mayRise reports whether there is a place on stage for somebody: their own, the
-// one that is held for them, or a free one.
+// checkStagePlace returns an error if there is no place on stage for a member:
+// their own, a reserved one, or a free one.
 func (r *Room) checkStagePlace(e *entry) error {
 	if e.Role.OnStage() || e.HasInvitation() {
 		return nil
@@ -47,7 +47,7 @@ func (r *Room) checkStagePlace(e *entry) error {
 	return r.checkFreePlace()
 }
 
-// rise gives somebody for whom there is a place a higher role.
+// promote gives a higher role to a member for whom there is a place.
 func (r *Room) promote(e *entry, role Role, by MemberID, reason Reason, now time.Time) (events []Event) {
 	if e.HasInvitation() {
 		events = append(events, r.closeInvitation(e, Accepted, by, now))
@@ -92,8 +92,8 @@ func (r *Room) Demote(by, id MemberID, now time.Time) ([]Event, error) {
 }
 
 // Mute silences a person on stage. Everyone may mute themselves, a host or the
-// operator anyone. A host's mute takes over a person's own, so that it holds; a
-// person's own does not weaken a host's.
+// operator anyone. A host's mute replaces a person's own, but not the other way
+// round.
 func (r *Room) Mute(by, id MemberID, now time.Time) ([]Event, error) {
 	e, err := r.target(by, id, true, now)
 	if err != nil {

@@ -24,9 +24,10 @@ func (r *Room) State() State {
 	return State{Config: r.cfg, Created: r.created, Ended: r.ended, Stage: r.Stage(), Blocks: r.Blocks(), Reservations: r.Reservations()}
 }
 
-// Restore makes a room as it was. Who was on stage is away from now on, and has
-// [Config.Window] to come back; if there was a host among them, the time of grace
-// runs. Solo members are gone: what they were is a media session that has ended.
+// Restore makes a room from its state. The people on stage are disconnected from
+// now on, and have [Config.ReconnectWindow] to reconnect; if there was a host
+// among them, the grace period runs. Members without signaling are gone, since
+// their media session has ended.
 func Restore(s State, now time.Time) (*Room, error) {
 	r, err := New(s.Config, now)
 	if err != nil {

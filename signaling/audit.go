@@ -17,18 +17,18 @@ func (h *hub) audit(e room.Event) {
 	if e.By == room.Operator {
 		who = "server"
 	}
-	entry := store.Entry{At: e.At.UTC(), Who: who, Did: did, Room: e.Room, Whom: string(e.Member.ID), Detail: describe(e.Member)}
+	entry := store.AuditEntry{At: e.At.UTC(), Actor: who, Action: did, Room: e.Room, Target: string(e.Member.ID), Detail: describe(e.Member)}
 	switch e.Kind {
 	case room.Promoted, room.Demoted, room.Joined:
 		entry.Detail += " as " + e.Member.Role.String()
 	case room.PlaceReserved, room.ReservationReleased, room.ReservationExpired:
-		entry.Whom, entry.Detail = e.Reservation.Key, e.Reservation.Name
+		entry.Target, entry.Detail = e.Reservation.Key, e.Reservation.Name
 	case room.Unblocked:
-		entry.Whom, entry.Detail = string(e.Block.Member), e.Block.Name
+		entry.Target, entry.Detail = string(e.Block.Member), e.Block.Name
 	case room.Ended, room.RulesSet:
-		entry.Whom, entry.Detail = "", ""
+		entry.Target, entry.Detail = "", ""
 	}
-	h.cfg.Store.Note(entry)
+	h.cfg.Store.Audit(entry)
 }
 
 // deed names what an event is in the audit trail; empty: nothing to note.

@@ -35,7 +35,7 @@ func TestTokens(t *testing.T) {
 	assert.Equal(t, now.Add(24*time.Hour), pair.RefreshExpires)
 	mine, err := g.issue(claims{Room: "lobby", Role: wire.RoleSpeaker, Name: "Bo", Invite: "i", Pass: "q"}, g.ttl)
 	require.NoError(t, err)
-	member, _, err := g.store.Join(t.Context(), "Ada", "", 2, now)
+	member, _, err := g.store.CreateAccount(t.Context(), "Ada", "", 2, now)
 	require.NoError(t, err)
 	own := claims{Login: member.Login, Name: "Ada", Pass: "r"}
 	own.Subject = member.ID

@@ -207,7 +207,7 @@ type shelf struct {
 	broken bool
 }
 
-func (s *shelf) Keep(state room.State) error {
+func (s *shelf) PutRoom(state room.State) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken {

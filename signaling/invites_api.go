@@ -43,7 +43,7 @@ type inviteInfo struct {
 	Inviter string         `json:"inviter"`
 	Uses    int            `json:"uses"`
 	Used    int            `json:"used"`
-	State   store.Standing `json:"state"`
+	State   store.InviteStatus `json:"state"`
 	Created time.Time      `json:"created_at"`
 	Expires time.Time      `json:"expires_at"`
 }
@@ -69,7 +69,7 @@ type invitePreview struct {
 func showInvite(i store.Invite, now time.Time) inviteInfo {
 	info := inviteInfo{
 		Invite: i.ID, To: toClub, Room: i.Room, Name: i.Name, Inviter: i.InviterName,
-		Uses: i.Uses, Used: i.Used, State: i.Standing(now), Created: i.Created.UTC(), Expires: i.Expires.UTC(),
+		Uses: i.Uses, Used: i.Used, State: i.Status(now), Created: i.Created.UTC(), Expires: i.Expires.UTC(),
 	}
 	if i.Room != "" {
 		info.To, info.Role = toRoom, wireRole(i.Role)
@@ -154,19 +154,19 @@ func (s *Server) wanted(body inviteRequest, ttl time.Duration) (store.Invite, er
 // invite makes an invite and answers. One to the stage for a single guest keeps a
 // place there for as long as it is good.
 func (s *Server) invite(w http.ResponseWriter, r *http.Request, have grant, l *live, wanted store.Invite) {
-	wanted.InviterPass, wanted.InviterName = have.pass, s.holder(have).Name
+	wanted.InviterTokenFamily, wanted.InviterName = have.pass, s.holder(have).Name
 	if have.member {
 		wanted.Inviter = have.account
 	}
 	if have.operator {
 		wanted.InviterName = kindOperator
 	}
-	made, code, err := s.store.Invite(r.Context(), wanted)
+	made, code, err := s.store.CreateInvite(r.Context(), wanted)
 	if err == nil && l != nil && made.Role.OnStage() && made.Uses == 1 {
 		hold := room.Reservation{Key: made.ID, Name: made.Name, Role: made.Role, Until: made.Expires}
 		err = l.act(func(now time.Time) ([]room.Event, error) { return l.rules.Reserve(hold, now) }, nil)
 		if err != nil {
-			_, _ = s.store.Revoke(r.Context(), made.ID, s.cfg.Clock())
+			_, _ = s.store.RevokeInvite(r.Context(), made.ID, s.cfg.Clock())
 		}
 	}
 	if err == nil {
@@ -239,7 +239,7 @@ func madeBy(i store.Invite, have grant) bool {
 	if i.Inviter != "" {
 		return have.member && i.Inviter == have.account
 	}
-	return i.InviterPass != "" && i.InviterPass == have.pass
+	return i.InviterTokenFamily != "" && i.InviterTokenFamily == have.pass
 }
 
 // lookAtInvite serves GET /api/invites/{code}: what the code is good for.
@@ -247,7 +247,7 @@ func (s *Server) lookAtInvite(w http.ResponseWriter, r *http.Request) {
 	err := s.limits.signIn(s.limits.origin(r))
 	var i store.Invite
 	if err == nil {
-		i, err = s.store.Look(r.PathValue("code"), s.cfg.Clock())
+		i, err = s.store.PeekInvite(r.PathValue("code"), s.cfg.Clock())
 	}
 	preview := invitePreview{To: toClub, Inviter: i.InviterName, Expires: i.Expires.UTC()}
 	if err == nil && i.Room != "" {
@@ -274,7 +274,7 @@ func (s *Server) revokeInvite(w http.ResponseWriter, r *http.Request) {
 		i, err = s.revocable(have, r.PathValue("code"))
 	}
 	if err == nil {
-		i, err = s.store.Revoke(r.Context(), i.ID, s.cfg.Clock())
+		i, err = s.store.RevokeInvite(r.Context(), i.ID, s.cfg.Clock())
 	}
 	if err == nil && i.Role.OnStage() {
 		if l, gone := s.hub.find(i.Room); gone == nil {
@@ -294,7 +294,7 @@ func (s *Server) revokeInvite(w http.ResponseWriter, r *http.Request) {
 func (s *Server) revocable(have grant, code string) (store.Invite, error) {
 	id := code
 	if len(code) == store.CodeLength {
-		id = s.store.Code(code)
+		id = s.store.InviteID(code)
 	}
 	i, err := s.store.FindInvite(id)
 	if err == nil && (have.operator || madeBy(i, have)) {

@@ -160,7 +160,7 @@ func (l *live) keep(events []room.Event) error {
 	if keeper == nil || l.farewell == wire.GoodbyeShutdown || (!l.unkept && !lasting(events)) {
 		return nil
 	}
-	if err := keeper.Keep(l.rules.State()); err != nil {
+	if err := keeper.PutRoom(l.rules.State()); err != nil {
 		l.hub.log.Error("keep a room", "room", l.id, "err", err)
 		l.unkept = true
 		return errNotKept

@@ -96,7 +96,7 @@ func (s *Server) tryRedeem(w http.ResponseWriter, r *http.Request) (redeemAnswer
 	}
 	code, now := r.PathValue("code"), s.cfg.Clock()
 	if member.ID != "" {
-		if i, err := s.store.Look(code, now); err == nil && i.Room == "" {
+		if i, err := s.store.PeekInvite(code, now); err == nil && i.Room == "" {
 			return redeemAnswer{}, wire.NewError(wire.CodeConflict, "you are a member of the club")
 		}
 	}
@@ -110,7 +110,7 @@ func (s *Server) tryRedeem(w http.ResponseWriter, r *http.Request) (redeemAnswer
 	if i.Room == "" {
 		answer.To = toClub
 		var account store.Account
-		if account, answer.Key, err = s.store.Join(r.Context(), name, i.Inviter, s.cfg.Invites, now); err != nil {
+		if account, answer.Key, err = s.store.CreateAccount(r.Context(), name, i.Inviter, s.cfg.Invites, now); err != nil {
 			return redeemAnswer{}, err
 		}
 		c.Subject, c.Login, c.Invite = account.ID, account.Login, ""
@@ -244,6 +244,6 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 
 // noted writes an entry of the audit trail, and returns when it is safe.
 func (s *Server) noted(r *http.Request, have grant, did, room, whom, detail string) error {
-	s.store.Note(store.Entry{At: s.cfg.Clock().UTC(), Who: have.who(), Did: did, Room: room, Whom: whom, Detail: detail})
+	s.store.Audit(store.AuditEntry{At: s.cfg.Clock().UTC(), Actor: have.who(), Action: did, Room: room, Target: whom, Detail: detail})
 	return s.store.Flush(r.Context())
 }

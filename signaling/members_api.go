@@ -121,7 +121,7 @@ func describe(m room.Member) string {
 
 // note adds an entry to the audit trail, without waiting.
 func (s *Server) note(have grant, did, room, whom, detail string) {
-	s.store.Note(store.Entry{At: s.cfg.Clock().UTC(), Who: have.who(), Did: did, Room: room, Whom: whom, Detail: detail})
+	s.store.Audit(store.AuditEntry{At: s.cfg.Clock().UTC(), Actor: have.who(), Action: did, Room: room, Target: whom, Detail: detail})
 }
 
 // The number of audit entries that are shown if the request does not say.
@@ -157,16 +157,16 @@ func (s *Server) showTrail(w http.ResponseWriter, r *http.Request, room string, 
 			err = fieldError("limit", "must be from 1 to "+strconv.Itoa(store.MaxEntries))
 		}
 	}
-	var entries []store.Entry
+	var entries []store.AuditEntry
 	if err == nil {
-		entries, err = s.store.Trail(r.Context(), room, limit)
+		entries, err = s.store.AuditLog(r.Context(), room, limit)
 	}
 	if err != nil {
 		s.refuse(w, err)
 		return
 	}
 	if entries == nil {
-		entries = []store.Entry{}
+		entries = []store.AuditEntry{}
 	}
-	writeJSON(w, http.StatusOK, map[string][]store.Entry{"entries": entries})
+	writeJSON(w, http.StatusOK, map[string][]store.AuditEntry{"entries": entries})
 }

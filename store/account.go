@@ -21,16 +21,15 @@ type Account struct {
 	// Invites is how many people the account may still invite to the club.
 	Invites int       `json:"invites"`
 	Created time.Time `json:"created"`
-	// Login counts the logins. The tokens of earlier ones are not valid any more:
-	// an account is in one place.
+	// Login counts the logins. The tokens of earlier logins are invalid.
 	Login int64 `json:"login"`
 	// Since is when that login was.
 	Since time.Time `json:"since"`
 }
 
-// Join makes an account with the given budget of invites and returns it with its
-// login key, which is shown this once. Making it is its first login.
-func (s *Store) Join(ctx context.Context, name, inviter string, invites int, now time.Time) (made Account, key string, err error) {
+// CreateAccount makes an account with a budget of invites and returns it with its
+// login key, which is shown this once. It counts as the first login.
+func (s *Store) CreateAccount(ctx context.Context, name, inviter string, invites int, now time.Time) (made Account, key string, err error) {
 	id, secret := NewCode(), NewCode()
 	made, err = s.accounts.change(ctx, id, func(Account, bool) (Account, error) {
 		return Account{
@@ -41,10 +40,10 @@ func (s *Store) Join(ctx context.Context, name, inviter string, invites int, now
 	return made, id + "-" + secret, err
 }
 
-// Login logs an account in, which ends its earlier login: [ErrKey] if the key is
-// not one. It does the same work for an account that is not there. may is asked
-// when the key is right; its error is the end of it. (So whoever knows no more than
-// an account's id cannot use up what its owner may do.)
+// Login logs an account in, which ends its earlier login. The error is [ErrKey] if
+// the key is wrong. It does the same work for an account that does not exist. may
+// is called only if the key is right, and its error ends the login, so that nobody
+// who knows only an account's id can use up its owner's limits.
 func (s *Store) Login(ctx context.Context, key string, now time.Time, may func(account string) error) (Account, error) {
 	id, secret, _ := strings.Cut(key, "-")
 	given := digest(secret)

@@ -15,7 +15,7 @@ func BenchmarkKeep(b *testing.B) {
 	defer s.Close()
 	state := room.State{Config: room.Config{Name: "a", Capacity: 1}, Created: noon}
 	for b.Loop() {
-		require.NoError(b, s.Keep(state))
+		require.NoError(b, s.PutRoom(state))
 	}
 }
 

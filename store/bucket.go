@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// record is one stored value as it came from a bucket.
+// record is one stored value of a bucket.
 type record struct {
 	key      string
 	data     []byte
@@ -25,7 +25,7 @@ type bucket interface {
 	// put writes a record whose last revision is given (0: there must be none) and
 	// returns its new one. errConflict: the revision is another.
 	put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
-	// remove takes a record away. One that is not there is no error.
+	// remove removes a record. A missing one is no error.
 	remove(ctx context.Context, key string) error
 	// get reads one record. ErrNotFound: there is none.
 	get(ctx context.Context, key string) (record, error)
@@ -34,12 +34,12 @@ type bucket interface {
 	each(ctx context.Context, filter string, see func(record) error) error
 }
 
-// kv is a bucket of JetStream.
-type kv struct {
+// jetstreamBucket is a bucket in JetStream.
+type jetstreamBucket struct {
 	store jetstream.KeyValue
 }
 
-func (b kv) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+func (b jetstreamBucket) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	var now uint64
 	var err error
 	if revision == 0 {
@@ -54,9 +54,11 @@ func (b kv) put(ctx context.Context, key string, data []byte, revision uint64) (
 	return now, err
 }
 
-func (b kv) remove(ctx context.Context, key string) error { return b.store.Purge(ctx, key) }
+func (b jetstreamBucket) remove(ctx context.Context, key string) error {
+	return b.store.Purge(ctx, key)
+}
 
-func (b kv) get(ctx context.Context, key string) (record, error) {
+func (b jetstreamBucket) get(ctx context.Context, key string) (record, error) {
 	entry, err := b.store.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return record{}, ErrNotFound
@@ -67,7 +69,7 @@ func (b kv) get(ctx context.Context, key string) (record, error) {
 	return record{key: key, data: entry.Value(), revision: entry.Revision()}, nil
 }
 
-func (b kv) each(ctx context.Context, filter string, see func(record) error) error {
+func (b jetstreamBucket) each(ctx context.Context, filter string, see func(record) error) error {
 	if filter == "" {
 		filter = jetstream.AllKeys
 	}
@@ -94,9 +96,9 @@ func (b kv) each(ctx context.Context, filter string, see func(record) error) err
 	}
 }
 
-// memory is a bucket that ends with the process. If it has a limit, it forgets
-// the record that was made first when one more comes.
-type memory struct {
+// memoryBucket is a bucket that ends with the process. With a limit, it removes the
+// oldest record when one more is added.
+type memoryBucket struct {
 	limit int
 
 	mu      sync.Mutex
@@ -105,9 +107,11 @@ type memory struct {
 	made    []string // with a limit: the keys in the order of their making
 }
 
-func newMemory(limit int) *memory { return &memory{limit: limit, records: make(map[string]record)} }
+func newMemoryBucket(limit int) *memoryBucket {
+	return &memoryBucket{limit: limit, records: make(map[string]record)}
+}
 
-func (b *memory) put(_ context.Context, key string, data []byte, revision uint64) (uint64, error) {
+func (b *memoryBucket) put(_ context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.records[key].revision != revision {
@@ -124,14 +128,14 @@ func (b *memory) put(_ context.Context, key string, data []byte, revision uint64
 	return b.last, nil
 }
 
-func (b *memory) remove(_ context.Context, key string) error {
+func (b *memoryBucket) remove(_ context.Context, key string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.records, key)
 	return nil
 }
 
-func (b *memory) get(_ context.Context, key string) (record, error) {
+func (b *memoryBucket) get(_ context.Context, key string) (record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r, ok := b.records[key]
@@ -141,7 +145,7 @@ func (b *memory) get(_ context.Context, key string) (record, error) {
 	return r, nil
 }
 
-func (b *memory) each(_ context.Context, filter string, see func(record) error) error {
+func (b *memoryBucket) each(_ context.Context, filter string, see func(record) error) error {
 	prefix := strings.TrimSuffix(filter, ">")
 	b.mu.Lock()
 	found := make([]record, 0, len(b.records))

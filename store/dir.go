@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 )
 
-// headroom is how much of the disk must be free at the start, in bytes. A block
+// minFreeBytes is how much of the disk must be free at the start. A block
 // of a JetStream file is that large, and a server that starts with less would
 // soon stop.
-const headroom = 8 << 20
+const minFreeBytes = 8 << 20
 
-// prepare makes a data directory and shows that it can be written, by writing:
-// permissions, quotas, read-only file systems and full disks all show there.
-func prepare(dir string) error {
+// prepareDir makes a data directory and checks that it can be written, by writing:
+// that finds missing permissions, quotas, read-only file systems and full disks.
+func prepareDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
@@ -24,12 +24,12 @@ func prepare(dir string) error {
 		return fmt.Errorf("the data directory %s cannot be written: %w", dir, err)
 	}
 	block := make([]byte, 1<<20)
-	for written := 0; written < headroom && err == nil; written += len(block) {
+	for written := 0; written < minFreeBytes && err == nil; written += len(block) {
 		_, err = f.Write(block)
 	}
 	err = errors.Join(err, f.Sync(), f.Close(), os.Remove(path))
 	if err != nil {
-		return fmt.Errorf("the data directory %s has no room for %d MiB: free some, or choose another: %w", dir, headroom>>20, err)
+		return fmt.Errorf("the data directory %s has no room for %d MiB: free some, or choose another: %w", dir, minFreeBytes>>20, err)
 	}
 	return nil
 }

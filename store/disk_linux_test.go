@@ -35,7 +35,7 @@ func limitedChild() bool {
 	return true
 }
 
-func TestADirectoryWithoutRoomIsAClearErrorAtTheStart(t *testing.T) {
+func TestOpenOnADirectoryWithoutSpace(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -59,21 +59,21 @@ func small(t *testing.T, mib int, flags uintptr) string {
 	return dir
 }
 
-func TestAFullFileSystemIsAClearErrorAtTheStart(t *testing.T) {
+func TestOpenOnAFullFileSystem(t *testing.T) {
 	dir := small(t, 4, 0)
 	_, err := Open(t.Context(), Config{Dir: dir})
 	require.ErrorIs(t, err, unix.ENOSPC)
 	assert.ErrorContains(t, err, "has no room")
 }
 
-func TestAReadOnlyFileSystemIsAClearErrorAtTheStart(t *testing.T) {
+func TestOpenOnAReadOnlyFileSystem(t *testing.T) {
 	dir := small(t, 16, unix.MS_RDONLY)
 	_, err := Open(t.Context(), Config{Dir: dir})
 	require.ErrorIs(t, err, unix.EROFS)
 	assert.ErrorContains(t, err, "cannot be written")
 }
 
-func TestADirectoryOfSomebodyElsesIsAClearErrorAtTheStart(t *testing.T) {
+func TestOpenOnADirectoryWithoutPermission(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root can write everywhere; the read-only file system stands for it")
 	}
@@ -86,7 +86,7 @@ func TestADirectoryOfSomebodyElsesIsAClearErrorAtTheStart(t *testing.T) {
 // A disk that fills up while the server runs: what cannot be written is not
 // acknowledged, the store says that it is ill, and what was acknowledged is there
 // when there is room again.
-func TestADiskThatFillsUpLosesNothingThatWasAcknowledged(t *testing.T) {
+func TestFullDiskLosesNoAcknowledgedWrite(t *testing.T) {
 	dir := small(t, 12, 0)
 	s, err := Open(t.Context(), Config{Dir: dir})
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func TestADiskThatFillsUpLosesNothingThatWasAcknowledged(t *testing.T) {
 	fill := strings.Repeat("x", 50_000)
 	kept := 0
 	for err == nil && kept < 1000 {
-		if err = s.Keep(room.State{Config: room.Config{Name: fmt.Sprint(kept), Title: fill}, Created: noon}); err == nil {
+		if err = s.PutRoom(room.State{Config: room.Config{Name: fmt.Sprint(kept), Title: fill}, Created: noon}); err == nil {
 			kept++
 		}
 	}
@@ -118,12 +118,12 @@ func TestADiskThatFillsUpLosesNothingThatWasAcknowledged(t *testing.T) {
 	for n := range kept {
 		assert.True(t, rooms[fmt.Sprint(n)], "the acknowledged room %d of %d is lost", n, kept)
 	}
-	require.NoError(t, s.Keep(room.State{Config: room.Config{Name: "after"}, Created: noon}))
+	require.NoError(t, s.PutRoom(room.State{Config: room.Config{Name: "after"}, Created: noon}))
 }
 
 // Files that were damaged on the disk: the start fails, and says so; it does not go
 // on without what was kept. (What JetStream can mend without loss is no damage.)
-func TestADamagedDirectoryIsAClearErrorAtTheStart(t *testing.T) {
+func TestOpenOnADamagedDirectory(t *testing.T) {
 	for name, damage := range map[string]func(file string, data []byte) error{
 		"a block is cut short": func(file string, data []byte) error { return os.Truncate(file, int64(len(data)/2)) },
 		"a block is emptied":   func(file string, _ []byte) error { return os.Truncate(file, 0) },
@@ -145,7 +145,7 @@ func TestADamagedDirectoryIsAClearErrorAtTheStart(t *testing.T) {
 			s, err := Open(t.Context(), Config{Dir: dir})
 			require.NoError(t, err)
 			for _, id := range []string{"a", "b", "c", "d"} {
-				require.NoError(t, s.Keep(room.State{Config: room.Config{Name: id}, Created: noon}))
+				require.NoError(t, s.PutRoom(room.State{Config: room.Config{Name: id}, Created: noon}))
 			}
 			require.NoError(t, s.Close())
 			files, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "KV_earshot-rooms", "msgs", "*.blk"))
@@ -157,7 +157,7 @@ func TestADamagedDirectoryIsAClearErrorAtTheStart(t *testing.T) {
 			_, err = Open(t.Context(), Config{Dir: dir})
 			require.ErrorContains(t, err, "the data directory "+dir+" is damaged: some of its rooms are lost")
 
-			require.NoError(t, os.Remove(filepath.Join(dir, sealFile)))
+			require.NoError(t, os.Remove(filepath.Join(dir, checkpointFile)))
 			s, err = Open(t.Context(), Config{Dir: dir})
 			require.NoError(t, err, "whoever knows better goes on with what is left")
 			assert.Less(t, len(s.Rooms()), 4)

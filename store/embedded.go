@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	startWait = 30 * time.Second
-	// most is the largest size of all files: so large that the disk itself says
-	// when it is full.
-	most = 1 << 40
+	startTimeout = 30 * time.Second
+	// maxStoreBytes is the largest size of all files: so large that the disk is the
+	// limit.
+	maxStoreBytes = 1 << 40
 	// memoryLimit of JetStream in bytes: nothing here is kept in its memory.
 	memoryLimit = 16 << 20
 )
@@ -29,16 +29,16 @@ type embedded struct {
 
 // embed starts a server whose files are under dir.
 func embed(dir string, log *slog.Logger, h *health) (_ *embedded, err error) {
-	if err := prepare(dir); err != nil {
+	if err := prepareDir(dir); err != nil {
 		return nil, err
 	}
-	held, err := lockDir(dir)
+	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, held.close())
+			err = errors.Join(err, lock.close())
 		}
 	}()
 	ns, err := server.NewServer(&server.Options{
@@ -48,20 +48,20 @@ func embed(dir string, log *slog.Logger, h *health) (_ *embedded, err error) {
 		JetStream:          true,
 		StoreDir:           dir,
 		SyncAlways:         true,
-		JetStreamMaxStore:  most,
+		JetStreamMaxStore:  maxStoreBytes,
 		JetStreamMaxMemory: memoryLimit,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the embedded NATS server: %w", err)
 	}
-	words := &natsLog{log: log, health: h}
-	ns.SetLoggerV2(words, false, false, false)
+	logger := &natsLogger{log: log, health: h}
+	ns.SetLoggerV2(logger, false, false, false)
 	ns.Start()
 	switch {
 	case h.check() != nil:
-		err = fmt.Errorf("the data directory %s cannot be used: %w", dir, words.first())
-	case !ns.ReadyForConnections(startWait):
-		err = fmt.Errorf("the embedded NATS server did not start within %v", startWait)
+		err = fmt.Errorf("the data directory %s cannot be used: %w", dir, logger.first())
+	case !ns.ReadyForConnections(startTimeout):
+		err = fmt.Errorf("the embedded NATS server did not start within %v", startTimeout)
 	case !ns.JetStreamEnabled():
 		err = fmt.Errorf("the data directory %s cannot be used", dir)
 	}
@@ -70,7 +70,7 @@ func embed(dir string, log *slog.Logger, h *health) (_ *embedded, err error) {
 		ns.WaitForShutdown()
 		return nil, err
 	}
-	return &embedded{ns, held}, nil
+	return &embedded{ns, lock}, nil
 }
 
 func (e *embedded) connect() nats.Option { return nats.InProcessServer(e.server) }
@@ -81,40 +81,40 @@ func (e *embedded) close() error {
 	return e.lock.close()
 }
 
-// natsLog takes the embedded server's log: its warnings and errors go to ours, and
-// the first error, fatal or not, is the end of the store and not of the process.
-type natsLog struct {
+// natsLogger takes the embedded server's log. Warnings and errors are logged, and
+// the first error, fatal or not, fails the store instead of ending the process.
+type natsLogger struct {
 	log    *slog.Logger
 	health *health
 
-	mu    sync.Mutex
-	wrong error
+	mu       sync.Mutex
+	firstErr error
 }
 
-func (l *natsLog) Noticef(string, ...any) {}
-func (l *natsLog) Debugf(string, ...any)  {}
-func (l *natsLog) Tracef(string, ...any)  {}
+func (l *natsLogger) Noticef(string, ...any) {}
+func (l *natsLogger) Debugf(string, ...any)  {}
+func (l *natsLogger) Tracef(string, ...any)  {}
 
-func (l *natsLog) Warnf(format string, args ...any) {
+func (l *natsLogger) Warnf(format string, args ...any) {
 	l.log.Warn("store", "nats", strings.TrimSpace(fmt.Sprintf(format, args...)))
 }
 
-func (l *natsLog) Errorf(format string, args ...any) {
+func (l *natsLogger) Errorf(format string, args ...any) {
 	text := strings.TrimSpace(fmt.Sprintf(format, args...))
 	l.log.Error("store", "nats", text)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.wrong == nil {
-		l.wrong = errors.New(text)
+	if l.firstErr == nil {
+		l.firstErr = errors.New(text)
 	}
-	l.health.fail(l.wrong)
+	l.health.fail(l.firstErr)
 }
 
-func (l *natsLog) Fatalf(format string, args ...any) { l.Errorf(format, args...) }
+func (l *natsLogger) Fatalf(format string, args ...any) { l.Errorf(format, args...) }
 
 // first returns the first error.
-func (l *natsLog) first() error {
+func (l *natsLogger) first() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.wrong
+	return l.firstErr
 }

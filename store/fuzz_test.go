@@ -12,7 +12,7 @@ import (
 func FuzzCode(f *testing.F) {
 	s := Memory()
 	f.Cleanup(func() { require.NoError(f, s.Close()) })
-	made, code, err := s.Invite(f.Context(), Invite{Uses: 1, Expires: noon.Add(time.Hour), Created: noon})
+	made, code, err := s.CreateInvite(f.Context(), Invite{Uses: 1, Expires: noon.Add(time.Hour), Created: noon})
 	require.NoError(f, err)
 	f.Add(code)
 	f.Add(code[1:])
@@ -26,11 +26,11 @@ func FuzzCode(f *testing.F) {
 		}
 		_, err := s.Redeem(t.Context(), text, noon)
 		require.ErrorIs(t, err, ErrUnavailable)
-		_, err = s.Look(text, noon)
+		_, err = s.PeekInvite(text, noon)
 		require.ErrorIs(t, err, ErrUnavailable)
 		_, err = s.Login(t.Context(), text, noon, anybody)
 		require.Error(t, err)
-		left, err := s.Look(code, noon)
+		left, err := s.PeekInvite(code, noon)
 		require.NoError(t, err)
 		require.Equal(t, made, left, "it can still be redeemed")
 	})

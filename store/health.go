@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// health reports whether the server of a store can still be trusted. An embedded
-// one that has reported an error is not, until the process is started anew: after
-// a failed write JetStream takes no more, and does not answer. Safe for concurrent
-// use.
+// health is whether the server of a store works. An embedded server that has
+// reported an error does not, until the process is restarted: after a failed write
+// JetStream takes no more, and does not answer. It is safe for concurrent use.
 type health struct {
 	// failed ends with the first error, its cause.
 	failed context.Context
@@ -30,9 +29,9 @@ func (h *health) fail(err error) {
 // check returns what the server has reported, if anything.
 func (h *health) check() error { return context.Cause(h.failed) }
 
-// limit returns a context for one operation: it ends after a time, and as soon as
-// the store fails.
-func (h *health) limit(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+// withTimeout returns a context for one operation, which ends after a time, and as
+// soon as the store fails.
+func (h *health) withTimeout(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
 	ctx, expire := context.WithTimeout(ctx, after)
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(h.failed, func() { cancel(h.check()) })

@@ -10,26 +10,26 @@ import (
 	"github.com/earshot-audio/earshot/room"
 )
 
-// Invite is the right to come in, given to whoever holds its code: to a room in
-// a role, or to the club, as an account. It is a value. The code itself is not in
-// it: it is known to its holder alone.
+// Invite is the right to join, for whoever has its code: a room in a role, or the
+// club, as an account. It is a value. The code is not in it: only its holder knows
+// it.
 type Invite struct {
-	// ID is public: it names the invite without letting anybody in. It is the
-	// digest of the code.
+	// ID is public: it names the invite but lets nobody in. It is the digest of the
+	// code.
 	ID string `json:"id"`
 	// Room is the room's id; empty for an invite to the club.
 	Room string `json:"room,omitempty"`
 	// Role is the role in the room; zero for the club.
 	Role room.Role `json:"role,omitempty"`
-	// Name says for people whom it is for.
+	// Name is the name of the person whom it is for, to be shown.
 	Name string `json:"name,omitempty"`
 	// Inviter is the account that made it; empty for the operator and for a host
-	// without an account. InviterName is for people; InviterPass is the lineage of
-	// the token it was made with.
-	Inviter     string `json:"inviter,omitempty"`
-	InviterName string `json:"inviter_name,omitempty"`
-	InviterPass string `json:"inviter_pass,omitempty"`
-	// Uses is how many may come in by it, Used how many have.
+	// without an account. InviterName is to be shown; InviterTokenFamily
+	// identifies the token that it was made with.
+	Inviter            string `json:"inviter,omitempty"`
+	InviterName        string `json:"inviter_name,omitempty"`
+	InviterTokenFamily string `json:"inviter_pass,omitempty"`
+	// Uses is how many may join with it, Used how many have.
 	Uses    int       `json:"uses"`
 	Used    int       `json:"used"`
 	Created time.Time `json:"created"`
@@ -37,19 +37,19 @@ type Invite struct {
 	Revoked bool      `json:"revoked,omitempty"`
 }
 
-// Standing is what has become of an invite.
-type Standing string
+// InviteStatus is the status of an invite.
+type InviteStatus string
 
-// The standings. Only a live invite lets anybody in.
+// The statuses. Only a live invite lets anybody in.
 const (
-	Live    Standing = "live"
-	Spent   Standing = "spent"
-	Expired Standing = "expired"
-	Revoked Standing = "revoked"
+	Live    InviteStatus = "live"
+	Spent   InviteStatus = "spent"
+	Expired InviteStatus = "expired"
+	Revoked InviteStatus = "revoked"
 )
 
-// Standing tells what has become of the invite by the given time.
-func (i Invite) Standing(now time.Time) Standing {
+// Status returns the invite's status at a time.
+func (i Invite) Status(now time.Time) InviteStatus {
 	switch {
 	case i.Revoked:
 		return Revoked
@@ -61,18 +61,18 @@ func (i Invite) Standing(now time.Time) Standing {
 	return Live
 }
 
-// free returns how many more may come in.
-func (i Invite) free(now time.Time) int {
-	if i.Standing(now) != Live {
+// usesLeft returns how many more may join.
+func (i Invite) usesLeft(now time.Time) int {
+	if i.Status(now) != Live {
 		return 0
 	}
 	return i.Uses - i.Used
 }
 
-// Invite stores a new invite and returns it with its id, and its code, which is
-// shown this once. An invite to the club is taken from its inviter's budget
+// CreateInvite stores a new invite and returns it with its id, and its code, which
+// is shown this once. An invite to the club is taken from its inviter's budget
 // ([ErrBudget]); the operator (no inviter) has no limit.
-func (s *Store) Invite(ctx context.Context, i Invite) (made Invite, code string, err error) {
+func (s *Store) CreateInvite(ctx context.Context, i Invite) (made Invite, code string, err error) {
 	if i.Room == "" && i.Inviter != "" {
 		if _, err := s.spend(ctx, i.Inviter, i.Uses); err != nil {
 			return Invite{}, "", err
@@ -84,8 +84,9 @@ func (s *Store) Invite(ctx context.Context, i Invite) (made Invite, code string,
 	return made, code, err
 }
 
-// Code returns the id of the invite with this code, whether there is one or not.
-func (s *Store) Code(code string) (id string) { return digest(code) }
+// InviteID returns the id of the invite with this code, whether there is one or
+// not.
+func (s *Store) InviteID(code string) (id string) { return digest(code) }
 
 // FindInvite looks an invite up by its id.
 func (s *Store) FindInvite(id string) (Invite, error) {
@@ -96,12 +97,12 @@ func (s *Store) FindInvite(id string) (Invite, error) {
 	return i, nil
 }
 
-// Look returns the invite with a code, if it lets anybody in; else
+// PeekInvite returns the invite with a code, if it lets anybody in; else
 // [ErrUnavailable]. It does the same work for every code.
-func (s *Store) Look(code string, now time.Time) (Invite, error) {
+func (s *Store) PeekInvite(code string, now time.Time) (Invite, error) {
 	i, _ := s.invites.get(digest(code))
-	// What is not there is judged as an invite without uses.
-	if i.free(now) == 0 {
+	// A missing invite is treated as one without uses.
+	if i.usesLeft(now) == 0 {
 		return Invite{}, ErrUnavailable
 	}
 	return i, nil
@@ -116,15 +117,15 @@ func (s *Store) Invites() []Invite {
 	return all
 }
 
-// Revoke ends an invite. What is left of one to the club goes back to its
-// inviter's budget. One that has ended already is left as it is.
-func (s *Store) Revoke(ctx context.Context, id string, now time.Time) (Invite, error) {
+// RevokeInvite ends an invite. The uses left of one to the club go back to its
+// inviter's budget. An invite that has ended already stays as it is.
+func (s *Store) RevokeInvite(ctx context.Context, id string, now time.Time) (Invite, error) {
 	var back int
 	i, err := s.invites.change(ctx, id, func(i Invite, there bool) (Invite, error) {
 		if !there {
 			return i, fmt.Errorf("invite: %w", ErrNotFound)
 		}
-		back = i.free(now)
+		back = i.usesLeft(now)
 		if back > 0 {
 			i.Revoked = true
 		}
@@ -137,12 +138,12 @@ func (s *Store) Revoke(ctx context.Context, id string, now time.Time) (Invite, e
 	return i, err
 }
 
-// Forget removes the invites that ended before the given time.
-func (s *Store) Forget(ctx context.Context, before time.Time) error {
-	return s.forget(ctx, func(i Invite) bool { return i.Expires.Before(before) })
+// RemoveExpiredInvites removes the invites that expired before the given time.
+func (s *Store) RemoveExpiredInvites(ctx context.Context, before time.Time) error {
+	return s.removeInvites(ctx, func(i Invite) bool { return i.Expires.Before(before) })
 }
 
-func (s *Store) forget(ctx context.Context, which func(Invite) bool) error {
+func (s *Store) removeInvites(ctx context.Context, which func(Invite) bool) error {
 	for _, i := range s.invites.all() {
 		if which(i) {
 			if err := s.invites.remove(ctx, i.ID); err != nil {

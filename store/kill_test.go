@@ -56,13 +56,13 @@ func victim(dir string, out io.Writer) error {
 	for worker := range 4 {
 		all.Go(func() {
 			id := fmt.Sprintf("room-%d-%d", os.Getpid(), worker)
-			_, key, err := s.Join(ctx, "Ada", "", 2, begin)
+			_, key, err := s.CreateAccount(ctx, "Ada", "", 2, begin)
 			if err == nil {
 				say("! login %s 1", key)
 			}
 			for n := 1; err == nil; n++ {
 				var code string
-				if _, code, err = s.Invite(ctx, Invite{Room: "r", Role: room.Listener, Uses: 1, Created: begin, Expires: begin.Add(time.Hour)}); err != nil {
+				if _, code, err = s.CreateInvite(ctx, Invite{Room: "r", Role: room.Listener, Uses: 1, Created: begin, Expires: begin.Add(time.Hour)}); err != nil {
 					break
 				}
 				say("! invite %s", code)
@@ -70,7 +70,7 @@ func victim(dir string, out io.Writer) error {
 				if n%5 == 0 {
 					did = "revoke"
 					say("? revoke %s", code)
-					_, err = s.Revoke(ctx, s.Code(code), begin)
+					_, err = s.RevokeInvite(ctx, s.InviteID(code), begin)
 				} else if n%3 != 0 {
 					say("? redeem %s", code)
 					_, err = s.Redeem(ctx, code, begin)
@@ -79,10 +79,10 @@ func victim(dir string, out io.Writer) error {
 					say("! %s %s", did, code)
 				}
 				if err == nil {
-					s.Note(Entry{At: begin, Who: "victim", Did: strconv.Itoa(n), Room: id})
+					s.Audit(AuditEntry{At: begin, Actor: "victim", Action: strconv.Itoa(n), Room: id})
 					state := room.State{Config: room.Config{Name: id, Capacity: n}, Created: begin, Ended: n%7 == 0}
 					say("? room %s %d", id, n)
-					if err = s.Keep(state); err == nil {
+					if err = s.PutRoom(state); err == nil {
 						say("! room %s %d", id, n)
 						say("! note %s %d", id, n)
 					}
@@ -161,7 +161,7 @@ func (d told) check(t *testing.T, s *Store) {
 	ctx := t.Context()
 	assert.Empty(t, d.errors)
 	for code := range d.invited {
-		i, err := s.FindInvite(s.Code(code))
+		i, err := s.FindInvite(s.InviteID(code))
 		if !assert.NoError(t, err, "an acknowledged invite is lost") {
 			continue
 		}
@@ -199,10 +199,10 @@ func (d told) check(t *testing.T, s *Store) {
 		assert.Contains(t, may, kept[id], "the room %s: an acknowledged state is lost", id)
 	}
 	for id, last := range d.notes {
-		trail, err := s.Trail(ctx, id, MaxEntries)
+		trail, err := s.AuditLog(ctx, id, MaxEntries)
 		if assert.NoError(t, err) && assert.GreaterOrEqual(t, len(trail), last, "an acknowledged audit entry is lost") {
 			for n := range last {
-				assert.Equal(t, strconv.Itoa(n+1), trail[n].Did)
+				assert.Equal(t, strconv.Itoa(n+1), trail[n].Action)
 			}
 		}
 	}
@@ -235,7 +235,7 @@ func home(t *testing.T, lane int) string {
 // has acknowledged, and no one-use invite can be used twice. It is killed by
 // SIGKILL, hundreds of times, at random; every time the store is opened again and
 // asked for everything. Several victims work at once, each in its own directory.
-func TestKilledAtAnyInstantItLosesNothingItHasAcknowledged(t *testing.T) {
+func TestKillLosesNoAcknowledgedWrite(t *testing.T) {
 	const lanes = 4
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

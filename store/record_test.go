@@ -16,7 +16,7 @@ import (
 // so the names of their fields must not change, whatever the Go fields are
 // called.
 func TestRecordsKeepTheirFieldNames(t *testing.T) {
-	for name, record := range map[string]any{"room.json": &room.State{}, "audit.json": &Entry{}} {
+	for name, record := range map[string]any{"room.json": &room.State{}, "audit.json": &AuditEntry{}} {
 		t.Run(name, func(t *testing.T) {
 			want, err := os.ReadFile(filepath.Join("testdata", name))
 			require.NoError(t, err)

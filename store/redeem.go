@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// claim is one redemption that waits for its turn.
-type claim struct {
+// redemption is one redemption of an invite, which waits to be decided.
+type redemption struct {
 	now  time.Time
 	done chan struct{}
 	// The result, set before done is closed.
@@ -19,19 +19,19 @@ type claim struct {
 // used. A caller that gives up may leave a use used up that nobody has had; a use
 // is never given twice.
 //
-// Redemptions of one invite that come together are written together, so that
-// thousands at once cost a few writes. A code that lets nobody in takes the same
-// way as one that does up to the writing, whatever the reason.
+// Concurrent redemptions of one invite are written together, so that thousands at
+// once cost a few writes. A code that lets nobody in takes the same path as one
+// that does, up to the write, whatever the reason.
 func (s *Store) Redeem(ctx context.Context, code string, now time.Time) (Invite, error) {
 	id := digest(code)
-	c := &claim{now: now, done: make(chan struct{})}
-	s.counters.mu.Lock()
-	queue, busy := s.counters.queues[id]
-	s.counters.queues[id] = append(queue, c)
+	c := &redemption{now: now, done: make(chan struct{})}
+	s.redemptions.mu.Lock()
+	queue, busy := s.redemptions.queues[id]
+	s.redemptions.queues[id] = append(queue, c)
 	if !busy {
-		s.counters.running.Go(func() { s.serve(id) })
+		s.redemptions.running.Go(func() { s.redeemQueued(id) })
 	}
-	s.counters.mu.Unlock()
+	s.redemptions.mu.Unlock()
 	select {
 	case <-c.done:
 		return c.invite, c.err
@@ -40,33 +40,33 @@ func (s *Store) Redeem(ctx context.Context, code string, now time.Time) (Invite,
 	}
 }
 
-// serve redeems what is queued for an invite until nothing is.
-func (s *Store) serve(id string) {
+// redeemQueued redeems what is queued for an invite, until nothing is.
+func (s *Store) redeemQueued(id string) {
 	for {
-		s.counters.mu.Lock()
-		batch := s.counters.queues[id]
+		s.redemptions.mu.Lock()
+		batch := s.redemptions.queues[id]
 		if len(batch) == 0 {
-			delete(s.counters.queues, id)
-			s.counters.mu.Unlock()
+			delete(s.redemptions.queues, id)
+			s.redemptions.mu.Unlock()
 			return
 		}
-		s.counters.queues[id] = []*claim{}
-		s.counters.mu.Unlock()
+		s.redemptions.queues[id] = []*redemption{}
+		s.redemptions.mu.Unlock()
 		s.redeem(id, batch)
 	}
 }
 
-// redeem decides a batch of claims, first come first served, with one write.
-func (s *Store) redeem(id string, batch []*claim) {
+// redeem decides a batch of redemptions, first come first served, with one write.
+func (s *Store) redeem(id string, batch []*redemption) {
 	defer func() {
 		for _, c := range batch {
 			close(c.done)
 		}
 	}()
 	given := 0
-	// Not the callers' contexts: what one of them wants would decide for all.
+	// Not a caller's context: it would decide for all of them.
 	i, err := s.invites.change(context.Background(), id, func(i Invite, _ bool) (Invite, error) {
-		given = min(i.free(batch[0].now), len(batch))
+		given = min(i.usesLeft(batch[0].now), len(batch))
 		if given == 0 {
 			return i, ErrUnavailable
 		}

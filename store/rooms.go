@@ -8,30 +8,29 @@ import (
 	"github.com/earshot-audio/earshot/room"
 )
 
-// Keep writes a room in the place of what was kept under its name, together with
-// the audit entries that were noted before; one that has ended is forgotten, and
-// so are the invites to it. When it returns without an error all of it is on the
-// disk.
-func (s *Store) Keep(r room.State) error {
+// PutRoom writes a room's state in place of the stored one, and the audit entries
+// that were added before. A room that has ended is removed, with its invites. When
+// PutRoom returns without an error, all of it is on the disk.
+func (s *Store) PutRoom(r room.State) error {
 	ctx, id := context.Background(), r.Config.Name
 	if r.Ended {
-		return s.drop(ctx, id)
+		return s.deleteRoom(ctx, id)
 	}
 	_, err := s.rooms.change(ctx, keyOf(id), func(room.State, bool) (room.State, error) { return r, nil })
 	if err != nil {
 		return err
 	}
-	return s.trail.flush(ctx)
+	return s.audit.flush(ctx)
 }
 
-func (s *Store) drop(ctx context.Context, id string) error {
+func (s *Store) deleteRoom(ctx context.Context, id string) error {
 	if err := s.rooms.remove(ctx, keyOf(id)); err != nil {
 		return err
 	}
-	if err := s.forget(ctx, func(i Invite) bool { return i.Room == id }); err != nil {
+	if err := s.removeInvites(ctx, func(i Invite) bool { return i.Room == id }); err != nil {
 		return err
 	}
-	return s.trail.flush(ctx)
+	return s.audit.flush(ctx)
 }
 
 // Rooms returns the rooms that have not ended, the oldest first.

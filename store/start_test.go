@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAStoreHasOneOwner(t *testing.T) {
+func TestOpenRefusesASecondOwner(t *testing.T) {
 	lasting(t, func(t *testing.T, p place) {
 		s := p.open()
 		_, err := Open(t.Context(), p.cfg)
@@ -19,7 +19,7 @@ func TestAStoreHasOneOwner(t *testing.T) {
 	})
 }
 
-func TestADirectoryThatCannotBeUsedIsAClearError(t *testing.T) {
+func TestOpenOnAnUnusableDirectory(t *testing.T) {
 	for name, row := range map[string]struct {
 		make func(t *testing.T, dir string) string
 		text string
@@ -42,7 +42,7 @@ func TestADirectoryThatCannotBeUsedIsAClearError(t *testing.T) {
 	}
 }
 
-func TestAnExternalServerThatCannotBeUsedIsAClearError(t *testing.T) {
+func TestOpenOnAnUnusableExternalServer(t *testing.T) {
 	_, err := Open(t.Context(), Config{URL: "nats://127.0.0.1:1"})
 	require.ErrorContains(t, err, "reach the NATS server of the store")
 	_, err = Open(t.Context(), Config{URL: "::"})

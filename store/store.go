@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	openWait    = time.Minute
-	connectWait = 5 * time.Second
-	// auditFor is how long the audit trail is kept.
-	auditFor = 90 * 24 * time.Hour
+	openTimeout    = time.Minute
+	connectTimeout = 5 * time.Second
+	// auditRetention is how long audit entries are kept.
+	auditRetention = 90 * 24 * time.Hour
 	// ownerSubject is where the process that owns an external store answers.
 	ownerSubject = "earshot.store.owner"
-	ownerWait    = 300 * time.Millisecond
+	ownerTimeout = 300 * time.Millisecond
 )
 
 // Config says where a store is.
@@ -48,9 +48,9 @@ type Store struct {
 	rooms    *table[room.State]
 	invites  *table[Invite]
 	accounts *table[Account]
-	trail    *trail
+	audit    *auditLog
 
-	counters counters
+	redemptions redemptions
 }
 
 // Open opens a store, and makes it the first time. It fails, and says what to do,
@@ -61,7 +61,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	ctx, cancel := context.WithTimeout(ctx, openWait)
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	s := &Store{log: cfg.Log, health: newHealth(), buckets: map[string]jetstream.KeyValue{}}
 	defer func() {
@@ -72,7 +72,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err := s.connect(cfg); err != nil {
 		return nil, err
 	}
-	js, err := jetstream.New(s.conn, jetstream.WithDefaultTimeout(patience))
+	js, err := jetstream.New(s.conn, jetstream.WithDefaultTimeout(operationTimeout))
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
@@ -87,9 +87,9 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			err = fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
 		}
 		s.buckets[name] = store
-		return kv{store}
+		return jetstreamBucket{store}
 	}
-	rooms, invites, accounts, audit := open("rooms", 0), open("invites", 0), open("accounts", 0), open("audit", auditFor)
+	rooms, invites, accounts, audit := open("rooms", 0), open("invites", 0), open("accounts", 0), open("audit", auditRetention)
 	if err != nil {
 		return nil, err
 	}
@@ -97,20 +97,20 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		return nil, err
 	}
 	if s.embedded != nil {
-		if err := s.unseal(ctx, cfg.Dir); err != nil {
+		if err := s.verifyCheckpoint(ctx, cfg.Dir); err != nil {
 			return nil, err
 		}
-		s.dir = cfg.Dir // from now on it is ours to seal
+		s.dir = cfg.Dir // from now on Close writes a checkpoint there
 	}
 	return s, nil
 }
 
-// Memory returns a store that ends with the process, for a server that is to
-// forget.
+// Memory returns a store that ends with the process, for a server that keeps
+// nothing.
 func Memory() *Store {
 	s := &Store{log: slog.New(slog.DiscardHandler), health: newHealth()}
 	// Loading nothing from memory cannot fail.
-	_ = s.load(context.Background(), newMemory(0), newMemory(0), newMemory(0), newMemory(MaxEntries))
+	_ = s.load(context.Background(), newMemoryBucket(0), newMemoryBucket(0), newMemoryBucket(0), newMemoryBucket(MaxEntries))
 	return s
 }
 
@@ -124,14 +124,14 @@ func (s *Store) load(ctx context.Context, rooms, invites, accounts, audit bucket
 	if s.accounts, err = newTable[Account](ctx, "accounts", accounts, s.health); err != nil {
 		return err
 	}
-	s.trail = newTrail(audit, s.log, s.health)
-	s.counters.queues = make(map[string][]*claim)
+	s.audit = newAuditLog(audit, s.log, s.health)
+	s.redemptions.queues = make(map[string][]*redemption)
 	return nil
 }
 
 // connect reaches the server, an embedded one or the one at the URL.
 func (s *Store) connect(cfg Config) (err error) {
-	options := []nats.Option{nats.Name("earshot"), nats.Timeout(connectWait), nats.MaxReconnects(-1)}
+	options := []nats.Option{nats.Name("earshot"), nats.Timeout(connectTimeout), nats.MaxReconnects(-1)}
 	if cfg.URL == "" {
 		if s.embedded, err = embed(cfg.Dir, cfg.Log, s.health); err != nil {
 			return err
@@ -145,7 +145,7 @@ func (s *Store) connect(cfg Config) (err error) {
 		return nil // its directory is locked
 	}
 	// An owner answers. Two that ask within the same moment are not told apart.
-	if _, err := s.conn.Request(ownerSubject, nil, ownerWait); err == nil {
+	if _, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil {
 		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)
 	}
 	s.owner, err = s.conn.Subscribe(ownerSubject, func(m *nats.Msg) { _ = m.Respond(nil) })
@@ -155,7 +155,7 @@ func (s *Store) connect(cfg Config) (err error) {
 	return nil
 }
 
-// Healthy reports whether the store can be written to, and why not.
+// Healthy returns nil if the store can be written to, else the reason.
 func (s *Store) Healthy() error {
 	if s.conn != nil && !s.conn.IsConnected() {
 		return errors.New("the store's NATS server cannot be reached")
@@ -163,19 +163,19 @@ func (s *Store) Healthy() error {
 	return s.health.check()
 }
 
-// Close writes what is under way and closes the store. Nothing may use it any
-// more.
+// Close writes what is under way and closes the store. Nothing may use it after
+// that.
 func (s *Store) Close() error {
-	s.counters.running.Wait()
-	if s.trail != nil {
-		s.trail.close()
+	s.redemptions.running.Wait()
+	if s.audit != nil {
+		s.audit.close()
 	}
 	var err error
 	if s.dir != "" && s.health.check() == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
 		defer cancel()
-		var now seal
-		if now, err = s.marks(ctx); err == nil {
+		var now checkpoint
+		if now, err = s.takeCheckpoint(ctx); err == nil {
 			err = now.write(s.dir)
 		}
 	}
@@ -188,9 +188,9 @@ func (s *Store) Close() error {
 	return err
 }
 
-// counters are the redemptions under way, a queue an invite.
-type counters struct {
+// redemptions are the redemptions under way, with a queue for each invite.
+type redemptions struct {
 	mu      sync.Mutex
-	queues  map[string][]*claim
+	queues  map[string][]*redemption
 	running sync.WaitGroup
 }

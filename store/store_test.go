@@ -53,7 +53,7 @@ func external(t *testing.T) place {
 	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, SyncAlways: true})
 	require.NoError(t, err)
 	ns.Start()
-	require.True(t, ns.ReadyForConnections(startWait))
+	require.True(t, ns.ReadyForConnections(startTimeout))
 	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
 	return place{t, Config{URL: ns.ClientURL()}}
 }
@@ -78,7 +78,7 @@ func every(t *testing.T, test func(*testing.T, *Store)) {
 	})
 }
 
-func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
+func TestStoreSurvivesARestart(t *testing.T) {
 	lasting(t, func(t *testing.T, p place) {
 		ctx := t.Context()
 		s := p.open()
@@ -91,21 +91,21 @@ func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
 			Reservations: []room.Reservation{{Key: "k", Name: "Guest", Role: room.Speaker, Until: noon.Add(time.Hour)}},
 		}
 		for _, id := range []string{"b", "a.b..c-", "gone"} {
-			require.NoError(t, s.Keep(room.State{Config: room.Config{Name: id, Title: "The " + id}, Created: noon}))
+			require.NoError(t, s.PutRoom(room.State{Config: room.Config{Name: id, Title: "The " + id}, Created: noon}))
 		}
-		require.NoError(t, s.Keep(kept))
-		ada, key, err := s.Join(ctx, "Ada", "", 2, noon)
+		require.NoError(t, s.PutRoom(kept))
+		ada, key, err := s.CreateAccount(ctx, "Ada", "", 2, noon)
 		require.NoError(t, err)
-		club, clubCode, err := s.Invite(ctx, Invite{Inviter: ada.ID, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
+		club, clubCode, err := s.CreateInvite(ctx, Invite{Inviter: ada.ID, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
 		require.NoError(t, err)
-		stage, stageCode, err := s.Invite(ctx, Invite{Room: "b", Role: room.Speaker, Uses: 2, Created: noon, Expires: noon.Add(time.Hour)})
+		stage, stageCode, err := s.CreateInvite(ctx, Invite{Room: "b", Role: room.Speaker, Uses: 2, Created: noon, Expires: noon.Add(time.Hour)})
 		require.NoError(t, err)
-		lost, _, err := s.Invite(ctx, Invite{Room: "gone", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
+		lost, _, err := s.CreateInvite(ctx, Invite{Room: "gone", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
 		require.NoError(t, err)
 		_, err = s.Redeem(ctx, stageCode, noon)
 		require.NoError(t, err)
-		s.Note(Entry{At: noon, Who: "operator", Did: "room.end", Room: "gone"})
-		require.NoError(t, s.Keep(room.State{Config: room.Config{Name: "gone"}, Created: noon, Ended: true}))
+		s.Audit(AuditEntry{At: noon, Actor: "operator", Action: "room.end", Room: "gone"})
+		require.NoError(t, s.PutRoom(room.State{Config: room.Config{Name: "gone"}, Created: noon, Ended: true}))
 		require.NoError(t, s.Close())
 
 		s = p.open()
@@ -119,7 +119,7 @@ func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
 		assert.ElementsMatch(t, []Invite{club, stage}, s.Invites())
 		_, err = s.FindInvite(lost.ID)
 		assert.ErrorIs(t, err, ErrNotFound, "an invite ends with its room")
-		_, err = s.Look(clubCode, noon)
+		_, err = s.PeekInvite(clubCode, noon)
 		require.NoError(t, err)
 
 		account, err := s.Account(ada.ID)
@@ -129,34 +129,34 @@ func TestWhatIsKeptIsThereAfterARestart(t *testing.T) {
 		require.NoError(t, err)
 		assert.EqualValues(t, 2, again.Login)
 
-		trail, err := s.Trail(ctx, "gone", 10)
+		trail, err := s.AuditLog(ctx, "gone", 10)
 		require.NoError(t, err)
-		assert.Equal(t, []Entry{{At: noon, Who: "operator", Did: "room.end", Room: "gone"}}, trail, "the trail outlives the room")
+		assert.Equal(t, []AuditEntry{{At: noon, Actor: "operator", Action: "room.end", Room: "gone"}}, trail, "the trail outlives the room")
 	})
 }
 
-func TestACodeIsKeptHashedAndIsNowhereInTheRecord(t *testing.T) {
+func TestInviteCodeIsStoredHashed(t *testing.T) {
 	s := Memory()
 	defer func() { assert.NoError(t, s.Close()) }()
-	made, code, err := s.Invite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
+	made, code, err := s.CreateInvite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
 	require.NoError(t, err)
 	assert.Len(t, code, CodeLength)
 	raw, err := s.invites.bucket.get(t.Context(), made.ID)
 	require.NoError(t, err)
 	assert.NotContains(t, string(raw.data), code)
-	assert.Equal(t, made.ID, s.Code(code))
-	_, key, err := s.Join(t.Context(), "Ada", "", 2, noon)
+	assert.Equal(t, made.ID, s.InviteID(code))
+	_, key, err := s.CreateAccount(t.Context(), "Ada", "", 2, noon)
 	require.NoError(t, err)
 	for _, a := range s.accounts.all() {
 		assert.NotContains(t, fmt.Sprint(a), key[CodeLength+1:])
 	}
 }
 
-func TestWhatBecomesOfAnInvite(t *testing.T) {
+func TestInviteStatus(t *testing.T) {
 	every(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		invite := func(uses int, ttl time.Duration) (Invite, string) {
-			i, code, err := s.Invite(ctx, Invite{Room: "a", Role: room.Speaker, Uses: uses, Created: noon, Expires: noon.Add(ttl)})
+			i, code, err := s.CreateInvite(ctx, Invite{Room: "a", Role: room.Speaker, Uses: uses, Created: noon, Expires: noon.Add(ttl)})
 			require.NoError(t, err)
 			return i, code
 		}
@@ -169,9 +169,9 @@ func TestWhatBecomesOfAnInvite(t *testing.T) {
 		}
 		expired, expiredCode := invite(1, time.Second)
 		revoked, revokedCode := invite(1, time.Hour)
-		_, err := s.Revoke(ctx, revoked.ID, noon)
+		_, err := s.RevokeInvite(ctx, revoked.ID, noon)
 		require.NoError(t, err)
-		_, err = s.Revoke(ctx, NewCode(), noon)
+		_, err = s.RevokeInvite(ctx, NewCode(), noon)
 		require.ErrorIs(t, err, ErrNotFound)
 
 		later := noon.Add(time.Second)
@@ -181,26 +181,26 @@ func TestWhatBecomesOfAnInvite(t *testing.T) {
 		} {
 			_, err := s.Redeem(ctx, code, later)
 			assert.Equal(t, ErrUnavailable, err, "%s cannot be told from another", name)
-			_, err = s.Look(code, later)
+			_, err = s.PeekInvite(code, later)
 			assert.Equal(t, ErrUnavailable, err, name)
 		}
-		for id, want := range map[string]Standing{spent.ID: Spent, expired.ID: Expired, revoked.ID: Revoked} {
+		for id, want := range map[string]InviteStatus{spent.ID: Spent, expired.ID: Expired, revoked.ID: Revoked} {
 			i, err := s.FindInvite(id)
 			require.NoError(t, err)
-			assert.Equal(t, want, i.Standing(later))
+			assert.Equal(t, want, i.Status(later))
 		}
-		require.NoError(t, s.Forget(ctx, later.Add(time.Second)))
+		require.NoError(t, s.RemoveExpiredInvites(ctx, later.Add(time.Second)))
 		assert.Len(t, s.Invites(), 2, "what ended long ago is cleared away")
 	})
 }
 
-func TestTheBudgetOfInvites(t *testing.T) {
+func TestInviteBudget(t *testing.T) {
 	every(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		ada, _, err := s.Join(ctx, "Ada", "", 2, noon)
+		ada, _, err := s.CreateAccount(ctx, "Ada", "", 2, noon)
 		require.NoError(t, err)
 		give := func(uses int) (Invite, error) {
-			i, _, err := s.Invite(ctx, Invite{Inviter: ada.ID, Uses: uses, Created: noon, Expires: noon.Add(time.Hour)})
+			i, _, err := s.CreateInvite(ctx, Invite{Inviter: ada.ID, Uses: uses, Created: noon, Expires: noon.Add(time.Hour)})
 			return i, err
 		}
 		left := func() int {
@@ -218,19 +218,19 @@ func TestTheBudgetOfInvites(t *testing.T) {
 		_, err = give(1)
 		require.ErrorIs(t, err, ErrBudget)
 		for range 2 { // the second time it is revoked already
-			_, err = s.Revoke(ctx, first.ID, noon)
+			_, err = s.RevokeInvite(ctx, first.ID, noon)
 			require.NoError(t, err)
 			assert.Equal(t, 1, left(), "what is revoked unused comes back, once")
 		}
-		_, _, err = s.Invite(ctx, Invite{Inviter: "nobody", Uses: 1, Expires: noon})
+		_, _, err = s.CreateInvite(ctx, Invite{Inviter: "nobody", Uses: 1, Expires: noon})
 		require.ErrorIs(t, err, ErrNotFound)
 	})
 }
 
-func TestASecondLoginIsALaterOne(t *testing.T) {
+func TestLoginEndsTheEarlierLogin(t *testing.T) {
 	every(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		ada, key, err := s.Join(ctx, "Ada", "", 2, noon)
+		ada, key, err := s.CreateAccount(ctx, "Ada", "", 2, noon)
 		require.NoError(t, err)
 		for n := range 3 {
 			a, err := s.Login(ctx, key, noon.Add(time.Hour), anybody)
@@ -246,33 +246,33 @@ func TestASecondLoginIsALaterOne(t *testing.T) {
 	})
 }
 
-func TestTheAuditTrailKeepsItsOrder(t *testing.T) {
+func TestAuditLogKeepsItsOrder(t *testing.T) {
 	every(t, func(t *testing.T, s *Store) {
 		for n := range 30 {
 			// All at one instant, and one before the others: the order is that of noting.
-			s.Note(Entry{At: noon.Add(-time.Duration(n%2) * time.Second), Who: "operator", Did: fmt.Sprint(n), Room: []string{"a", "b", ""}[n%3]})
+			s.Audit(AuditEntry{At: noon.Add(-time.Duration(n%2) * time.Second), Actor: "operator", Action: fmt.Sprint(n), Room: []string{"a", "b", ""}[n%3]})
 		}
-		all, err := s.Trail(t.Context(), "", MaxEntries)
+		all, err := s.AuditLog(t.Context(), "", MaxEntries)
 		require.NoError(t, err)
 		require.Len(t, all, 30)
 		for n, e := range all {
-			assert.Equal(t, fmt.Sprint(n), e.Did)
+			assert.Equal(t, fmt.Sprint(n), e.Action)
 		}
-		some, err := s.Trail(t.Context(), "b", 3)
+		some, err := s.AuditLog(t.Context(), "b", 3)
 		require.NoError(t, err)
 		require.Len(t, some, 3)
-		assert.Equal(t, []string{"22", "25", "28"}, []string{some[0].Did, some[1].Did, some[2].Did})
+		assert.Equal(t, []string{"22", "25", "28"}, []string{some[0].Action, some[1].Action, some[2].Action})
 		for _, wrong := range []int{0, -1, MaxEntries + 1} {
-			_, err = s.Trail(t.Context(), "", wrong)
+			_, err = s.AuditLog(t.Context(), "", wrong)
 			assert.ErrorContains(t, err, "1 to 10000")
 		}
 	})
 }
 
-func TestTenThousandRedemptionsOfAOneUseInviteGiveOneSeat(t *testing.T) {
+func TestRedeemOneUseInviteTenThousandTimes(t *testing.T) {
 	every(t, func(t *testing.T, s *Store) {
 		for _, uses := range []int{1, 7} {
-			_, code, err := s.Invite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: uses, Created: noon, Expires: noon.Add(time.Hour)})
+			_, code, err := s.CreateInvite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: uses, Created: noon, Expires: noon.Add(time.Hour)})
 			require.NoError(t, err)
 			var seats, refused atomic.Int64
 			start := make(chan struct{})
@@ -294,7 +294,7 @@ func TestTenThousandRedemptionsOfAOneUseInviteGiveOneSeat(t *testing.T) {
 			all.Wait()
 			assert.EqualValues(t, uses, seats.Load())
 			assert.EqualValues(t, 10_000-uses, refused.Load())
-			i, err := s.FindInvite(s.Code(code))
+			i, err := s.FindInvite(s.InviteID(code))
 			require.NoError(t, err)
 			assert.Equal(t, uses, i.Used)
 		}
@@ -303,11 +303,11 @@ func TestTenThousandRedemptionsOfAOneUseInviteGiveOneSeat(t *testing.T) {
 
 // Two processes must not share a store; should they, the revision still keeps a
 // one-use invite to one use.
-func TestARevisionKeepsAnInviteToItsUsesAcrossProcesses(t *testing.T) {
+func TestRedeemFromTwoProcesses(t *testing.T) {
 	p := external(t)
 	a := p.open()
 	defer func() { assert.NoError(t, a.Close()) }()
-	_, code, err := a.Invite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
+	_, code, err := a.CreateInvite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
 	require.NoError(t, err)
 	require.NoError(t, a.owner.Unsubscribe(), "nobody owns it now")
 	b := p.open()
@@ -344,7 +344,7 @@ func (c *counting) get(ctx context.Context, key string) (record, error) {
 // A code that lets nobody in costs the same work whatever the reason: a hash, a look
 // into a map, one judgement. None of them gets as far as the disk, on which the
 // reasons would differ. BenchmarkRefusedCodes shows the times.
-func TestNoCodeThatLetsNobodyInReachesTheDisk(t *testing.T) {
+func TestRedeemUnusableCodeWritesNothing(t *testing.T) {
 	s := Memory()
 	defer func() { assert.NoError(t, s.Close()) }()
 	codes := refused(t, s)
@@ -353,7 +353,7 @@ func TestNoCodeThatLetsNobodyInReachesTheDisk(t *testing.T) {
 	for name, code := range codes {
 		_, err := s.Redeem(t.Context(), code, noon)
 		assert.Equal(t, ErrUnavailable, err, name)
-		_, err = s.Look(code, noon)
+		_, err = s.PeekInvite(code, noon)
 		assert.Equal(t, ErrUnavailable, err, name)
 	}
 	assert.Zero(t, disk.asked.Load())
@@ -373,7 +373,7 @@ func refused(t testing.TB, s *Store) map[string]string {
 		"revoked": {Uses: 1, Expires: noon.Add(time.Hour), Revoked: true},
 	} {
 		i.Room, i.Role, i.Created = "a", room.Listener, noon.Add(-time.Hour)
-		_, code, err := s.Invite(t.Context(), i)
+		_, code, err := s.CreateInvite(t.Context(), i)
 		require.NoError(t, err)
 		codes[name] = code
 	}

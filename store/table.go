@@ -14,16 +14,15 @@ import (
 )
 
 const (
-	// patience is how long one read or write of the store may take.
-	patience = 10 * time.Second
-	// contests is how often a change is tried anew because another write came
-	// between its reading and its writing.
-	contests = 20
+	// operationTimeout is how long one read or write of the store may take.
+	operationTimeout = 10 * time.Second
+	// maxAttempts is how often a change is tried, if other writes come between its
+	// read and its write.
+	maxAttempts = 20
 )
 
-// table is a bucket of values of one type, together with a copy in memory. Its
-// values are never changed in place: who changes one puts another. Safe for
-// concurrent use.
+// table is a bucket of values of one type, with a copy in memory. Values are never
+// changed in place: a change puts a new one. It is safe for concurrent use.
 type table[T any] struct {
 	name   string
 	bucket bucket
@@ -78,15 +77,14 @@ func (t *table[T]) all() []T {
 	return values
 }
 
-// change reads a value, lets the caller change it, and writes it, anew as often
-// as somebody else's write comes between. The change is told whether there is a
-// value; its error ends the attempt and nothing is written. The result is what
-// was written.
+// change reads a value, calls change with it and whether it exists, and writes the
+// result. It tries again if another write came between (compare and set). If change
+// returns an error, nothing is written. It returns what was written.
 func (t *table[T]) change(ctx context.Context, key string, change func(value T, there bool) (T, error)) (T, error) {
 	var none T
-	ctx, cancel := t.health.limit(ctx, patience)
+	ctx, cancel := t.health.withTimeout(ctx, operationTimeout)
 	defer cancel()
-	for range contests {
+	for range maxAttempts {
 		t.mu.RLock()
 		old, there := t.rows[key]
 		t.mu.RUnlock()
@@ -101,7 +99,7 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 		revision, err := t.bucket.put(ctx, key, data, old.revision)
 		switch {
 		case err == nil:
-			t.note(key, value, revision)
+			t.store(key, value, revision)
 			return value, nil
 		case errors.Is(err, errConflict):
 			if err := t.reload(ctx, key); err != nil {
@@ -111,11 +109,11 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 			return none, fmt.Errorf("write to the %s: %w", t.name, t.health.explain(err))
 		}
 	}
-	return none, fmt.Errorf("write to the %s: %w %d times in a row", t.name, errConflict, contests)
+	return none, fmt.Errorf("write to the %s: %w %d times in a row", t.name, errConflict, maxAttempts)
 }
 
-// note takes a written value into memory, unless a later one is there already.
-func (t *table[T]) note(key string, value T, revision uint64) {
+// store takes a written value into memory, unless a later one is there already.
+func (t *table[T]) store(key string, value T, revision uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.rows[key].revision < revision {
@@ -123,7 +121,7 @@ func (t *table[T]) note(key string, value T, revision uint64) {
 	}
 }
 
-// reload reads a value that is not what memory says.
+// reload reads a value that differs from the one in memory.
 func (t *table[T]) reload(ctx context.Context, key string) error {
 	r, err := t.bucket.get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
@@ -139,11 +137,11 @@ func (t *table[T]) reload(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	t.note(key, value, r.revision)
+	t.store(key, value, r.revision)
 	return nil
 }
 
-// digest sums up which keys there are, at which revisions.
+// digest is the digest of all keys and their revisions.
 func (t *table[T]) digest() string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -154,9 +152,9 @@ func (t *table[T]) digest() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// remove takes a value away.
+// remove removes a value.
 func (t *table[T]) remove(ctx context.Context, key string) error {
-	ctx, cancel := t.health.limit(ctx, patience)
+	ctx, cancel := t.health.withTimeout(ctx, operationTimeout)
 	defer cancel()
 	if err := t.bucket.remove(ctx, key); err != nil {
 		return fmt.Errorf("remove from the %s: %w", t.name, t.health.explain(err))

@@ -41,7 +41,7 @@ func (f serveFlags) keep(ctx context.Context, cfg *signaling.Config) (*store.Sto
 	if err != nil {
 		return fail(err)
 	}
-	if err := kept.Forget(ctx, time.Now().Add(-remembered)); err != nil {
+	if err := kept.RemoveExpiredInvites(ctx, time.Now().Add(-remembered)); err != nil {
 		return fail(err)
 	}
 	cfg.Key, cfg.Store, cfg.Keeper, cfg.Rooms = []byte(key), kept, kept, kept.Rooms()

@@ -35,7 +35,7 @@ func role(t *testing.T, r *Room, id MemberID) Role {
 	return m.Role
 }
 
-func TestWhenTheLastHostsConnectionDiesTheLongestStandingSpeakerSucceedsAfterTheGrace(t *testing.T) {
+func TestGraceEndsWithASuccessor(t *testing.T) {
 	r := cast(t, func(c *Config) { c.Stage, c.ReconnectWindow, c.Grace = 5, 60*time.Second, 30*time.Second })
 	do(t)(r.Join(JoinRequest{ID: "s2", Role: Speaker}, at(1)))
 	assert.Equal(t, []Kind{Disconnected}, kinds(do(t)(r.Disconnect("h", at(10)))))
@@ -53,7 +53,7 @@ func TestWhenTheLastHostsConnectionDiesTheLongestStandingSpeakerSucceedsAfterThe
 	assert.Equal(t, Host, role(t, r, "s"))
 }
 
-func TestAHostWhoComesBackWithinTheGraceStaysTheOnlyHost(t *testing.T) {
+func TestHostReconnectsWithinTheGrace(t *testing.T) {
 	r := cast(t, func(c *Config) { c.Grace = 30 * time.Second })
 	do(t)(r.Disconnect("h", at(10)))
 	do(t)(r.Reconnect("h", at(39)))
@@ -62,14 +62,14 @@ func TestAHostWhoComesBackWithinTheGraceStaysTheOnlyHost(t *testing.T) {
 	assert.Equal(t, Speaker, role(t, r, "s"))
 }
 
-func TestAnotherHostMakesNoGraceNeeded(t *testing.T) {
+func TestNoGraceWithAnotherHost(t *testing.T) {
 	r := cast(t)
 	do(t)(r.Promote("h", "s", Host, at(1)))
 	do(t)(r.Disconnect("h", at(2)))
 	assert.Zero(t, r.Grace())
 }
 
-func TestARoomWithNobodyOnStageWhoCouldGovernEnds(t *testing.T) {
+func TestRoomEndsWithoutASuccessor(t *testing.T) {
 	r := cast(t, func(c *Config) { c.ReconnectWindow, c.Grace = 10*time.Second, 30*time.Second })
 	do(t)(r.Leave("s", at(1)))
 	do(t)(r.Join(JoinRequest{ID: "w", Role: Speaker, MediaOnly: true}, at(1)))
@@ -82,7 +82,7 @@ func TestARoomWithNobodyOnStageWhoCouldGovernEnds(t *testing.T) {
 	assert.True(t, r.Ended())
 }
 
-func TestTheGraceWaitsForThoseWhoMayStillComeBack(t *testing.T) {
+func TestGraceWaitsForDisconnectedSpeakers(t *testing.T) {
 	r := cast(t, func(c *Config) { c.ReconnectWindow, c.Grace = 60*time.Second, 30*time.Second })
 	do(t)(r.Disconnect("h", at(0)))
 	do(t)(r.Disconnect("s", at(10)))
@@ -92,7 +92,7 @@ func TestTheGraceWaitsForThoseWhoMayStillComeBack(t *testing.T) {
 	assert.Equal(t, Host, role(t, r, "s"))
 }
 
-func TestARoomThatNobodyHasGovernedYetWaitsForItsHost(t *testing.T) {
+func TestRoomWaitsForItsFirstHost(t *testing.T) {
 	r, err := New(Config{Name: "r", Capacity: 9}, noon)
 	require.NoError(t, err)
 	do(t)(r.Join(JoinRequest{ID: "l", Role: Listener}, at(1)))
@@ -106,7 +106,7 @@ func TestARoomThatNobodyHasGovernedYetWaitsForItsHost(t *testing.T) {
 	assert.Zero(t, r.NextTick(), "and so does one that everybody has left")
 }
 
-func TestPassingTheHostRole(t *testing.T) {
+func TestTransferHost(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		by    MemberID
@@ -145,7 +145,7 @@ func TestPassingTheHostRole(t *testing.T) {
 	})
 }
 
-func TestAnInvitationToTheStageHoldsAPlace(t *testing.T) {
+func TestInviteToStageReservesAPlace(t *testing.T) {
 	setup := func(t *testing.T) *Room {
 		r := cast(t, func(c *Config) { c.Capacity, c.Stage, c.InvitationTimeout = 9, 3, 60*time.Second })
 		do(t)(r.Join(JoinRequest{ID: "l2", Role: Listener}, at(1)))
@@ -213,7 +213,7 @@ func TestAnInvitationToTheStageHoldsAPlace(t *testing.T) {
 	})
 }
 
-func TestAnInvitedGuestWhoNeverComesFreesThePlaceThatWasHeld(t *testing.T) {
+func TestReservationExpires(t *testing.T) {
 	r := cast(t)
 	guest := Reservation{Key: "k", Name: "Dr. No", Role: Speaker, Until: at(60)}
 	require.Equal(t, []Kind{PlaceReserved}, kinds(do(t)(r.Reserve(guest, at(1)))))
@@ -228,7 +228,7 @@ func TestAnInvitedGuestWhoNeverComesFreesThePlaceThatWasHeld(t *testing.T) {
 	do(t)(r.Join(JoinRequest{ID: "s2", Role: Speaker}, at(61)))
 }
 
-func TestAnInvitedGuestTakesTheirOwnPlace(t *testing.T) {
+func TestJoinUsesUpAReservation(t *testing.T) {
 	r := cast(t)
 	do(t)(r.Reserve(Reservation{Key: "k", Role: Speaker, Until: at(60)}, at(1)))
 	events := do(t)(r.Join(JoinRequest{ID: "g", Role: Speaker, Reservation: "k"}, at(2)))
@@ -239,7 +239,7 @@ func TestAnInvitedGuestTakesTheirOwnPlace(t *testing.T) {
 	assert.ErrorIs(t, err, ErrStageFull, "one hold is one place")
 }
 
-func TestWhoIsPutOutDoesNotComeBack(t *testing.T) {
+func TestRemoveAndBanBlock(t *testing.T) {
 	guest := JoinRequest{ID: "g", Role: Listener, Identity: Identity{Account: "a", TokenFamily: "p"}}
 	for _, row := range []struct {
 		name string
@@ -289,7 +289,7 @@ func TestWhoIsPutOutDoesNotComeBack(t *testing.T) {
 	})
 }
 
-func TestAnAccountIsInARoomOnce(t *testing.T) {
+func TestJoinRefusesASecondAccountSession(t *testing.T) {
 	r := cast(t, func(c *Config) { c.Capacity = 9 })
 	do(t)(r.Join(JoinRequest{ID: "g", Role: Listener, Identity: Identity{Account: "a"}}, at(1)))
 	again := JoinRequest{ID: "g2", Role: Listener, Identity: Identity{Account: "a"}}
@@ -342,7 +342,7 @@ func TestHandPolicies(t *testing.T) {
 	})
 }
 
-func TestWhoMayComeIn(t *testing.T) {
+func TestJoinVisibility(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		as      Visibility
@@ -367,7 +367,7 @@ func TestWhoMayComeIn(t *testing.T) {
 	}
 }
 
-func TestARoomAtItsCapOverflowsIntoTheNextHall(t *testing.T) {
+func TestJoinOverflowsIntoTheNextHall(t *testing.T) {
 	r, err := New(Config{Name: "r", Capacity: 2, Halls: 2}, noon)
 	require.NoError(t, err)
 	for _, row := range []struct {
@@ -391,7 +391,7 @@ func TestARoomAtItsCapOverflowsIntoTheNextHall(t *testing.T) {
 	assert.Equal(t, 1, events[0].Member.Hall, "who steps down sits where there is a seat")
 }
 
-func TestWhoIsAwayKeepsTheirSeatForTheWindow(t *testing.T) {
+func TestDisconnectedMemberKeepsTheirSeat(t *testing.T) {
 	r := cast(t, func(c *Config) { c.ReconnectWindow = 20 * time.Second })
 	do(t)(r.RaiseHand("l", at(1)))
 	do(t)(r.Disconnect("l", at(2)))
@@ -413,7 +413,7 @@ func TestWhoIsAwayKeepsTheirSeatForTheWindow(t *testing.T) {
 	})
 }
 
-func TestARestartBringsTheStageBack(t *testing.T) {
+func TestRestoreBringsTheStageBack(t *testing.T) {
 	r := cast(t, func(c *Config) {
 		c.Capacity, c.Stage, c.ReconnectWindow, c.Grace = 9, 9, 20*time.Second, 30*time.Second
 	})

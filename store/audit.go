@@ -1,0 +1,203 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// AuditEntry is one entry of the audit log: who did what, to whom, where.
+type AuditEntry struct {
+	At time.Time `json:"at"`
+	// Actor is the account or the member that did it, or "operator".
+	Actor string `json:"who"`
+	// Action is what was done, such as "invite.redeem" or "member.removed".
+	Action string `json:"did"`
+	// Room is the room's id; empty for what concerns the club.
+	Room string `json:"room,omitempty"`
+	// Target is the account, member or invite that it was done to.
+	Target string `json:"whom,omitempty"`
+	// Detail is for people.
+	Detail string `json:"detail,omitempty"`
+}
+
+const (
+	// MaxEntries is how many entries are read at once at most.
+	MaxEntries   = 10_000
+	clubAuditKey = "0" // where a room's key would be; no base32 text
+	auditWait    = 10 * time.Second
+)
+
+// auditLog writes the audit entries in order, from one goroutine that ends with
+// close. In memory, where writing does not wait, there is no goroutine. It is safe
+// for concurrent use.
+type auditLog struct {
+	bucket   bucket
+	log      *slog.Logger
+	inMemory bool
+	health   *health
+
+	mu        sync.Mutex
+	queue     []AuditEntry
+	added     uint64 // entries noted so far
+	written   uint64 // how many of them are done: written, or lost and logged
+	writeErr  error  // why the last lost one was lost
+	changed   *sync.Cond
+	closed    bool
+	lastStamp int64 // the time stamp of the last key; all differ
+	done      chan struct{}
+}
+
+func newAuditLog(b bucket, log *slog.Logger, h *health) *auditLog {
+	t := &auditLog{bucket: b, log: log, health: h, done: make(chan struct{})}
+	t.changed = sync.NewCond(&t.mu)
+	if _, t.inMemory = b.(*memoryBucket); t.inMemory {
+		close(t.done)
+	} else {
+		go t.run()
+	}
+	return t
+}
+
+// Audit adds an entry to the audit log. It does not wait: the entry is on the disk
+// after the next [Store.PutRoom] or [Store.Flush].
+func (s *Store) Audit(e AuditEntry) {
+	t := s.audit
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	t.added++
+	if t.inMemory {
+		t.lastStamp, _ = t.write(max(t.lastStamp+1, e.At.UnixNano()), e) // a record in memory cannot fail
+		t.written++
+		return
+	}
+	t.queue = append(t.queue, e)
+	t.changed.Broadcast()
+}
+
+// Flush returns when every added entry is on the disk.
+func (s *Store) Flush(ctx context.Context) error { return s.audit.flush(ctx) }
+
+func (t *auditLog) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, auditWait)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.changed.Broadcast()
+	})
+	defer stop()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	upTo := t.added
+	for t.written < upTo && ctx.Err() == nil {
+		t.changed.Wait()
+	}
+	switch {
+	case t.written < upTo:
+		return fmt.Errorf("write the audit log: %w", ctx.Err())
+	case t.writeErr != nil:
+		err := t.writeErr
+		t.writeErr = nil
+		return fmt.Errorf("write the audit log: %w", err)
+	}
+	return nil
+}
+
+func (t *auditLog) run() {
+	defer close(t.done)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for {
+		for len(t.queue) == 0 && !t.closed {
+			t.changed.Wait()
+		}
+		if len(t.queue) == 0 {
+			return
+		}
+		e := t.queue[0]
+		t.queue = t.queue[1:]
+		t.lastStamp = max(t.lastStamp+1, e.At.UnixNano())
+		stamp := t.lastStamp
+		t.mu.Unlock()
+		stamp, err := t.write(stamp, e)
+		t.mu.Lock()
+		t.lastStamp = stamp
+		if err != nil {
+			t.writeErr = err
+			t.log.Error("an audit entry was lost", "error", err, "actor", e.Actor, "action", e.Action, "room", e.Room, "target", e.Target)
+		}
+		t.written++
+		t.changed.Broadcast()
+	}
+}
+
+// write writes an entry under the given time stamp or the next free one, since a
+// clock may have been set back. It returns the one that it used.
+func (t *auditLog) write(stamp int64, e AuditEntry) (int64, error) {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return stamp, err
+	}
+	ctx, cancel := t.health.withTimeout(context.Background(), operationTimeout)
+	defer cancel()
+	for {
+		_, err := t.bucket.put(ctx, fmt.Sprintf("%s.%020d", auditKey(e.Room), stamp), data, 0)
+		if !errors.Is(err, errConflict) {
+			return stamp, t.health.explain(err)
+		}
+		stamp++
+	}
+}
+
+func (t *auditLog) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.changed.Broadcast()
+	t.mu.Unlock()
+	<-t.done
+}
+
+func auditKey(room string) string {
+	if room == "" {
+		return clubAuditKey
+	}
+	return keyOf(room)
+}
+
+// AuditLog returns the latest entries of a room, or of everything if no room is
+// given, the oldest first; at most limit.
+func (s *Store) AuditLog(ctx context.Context, room string, limit int) ([]AuditEntry, error) {
+	if limit < 1 || limit > MaxEntries {
+		return nil, fmt.Errorf("%d entries cannot be read at once: 1 to %d", limit, MaxEntries)
+	}
+	filter := ""
+	if room != "" {
+		filter = auditKey(room) + ".>"
+	}
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
+	var entries []AuditEntry
+	err := errors.Join(s.audit.flush(ctx), s.audit.bucket.each(ctx, filter, func(r record) error {
+		var e AuditEntry
+		if err := json.Unmarshal(r.data, &e); err != nil {
+			return fmt.Errorf("the audit entry %q: %w", r.key, err)
+		}
+		if entries = append(entries, e); len(entries) >= 2*limit {
+			entries = slices.Clone(entries[len(entries)-limit:])
+		}
+		return nil
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("read the audit log: %w", err)
+	}
+	return entries[max(0, len(entries)-limit):], nil
+}
