@@ -9,19 +9,18 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// An Abort is a threshold with abort_on_fail that was crossed, and so ended the
-// run.
+// An Abort is a threshold with abort_on_fail that was crossed and ended the run.
 type Abort struct {
 	Threshold metric.Threshold
-	// Result is what the threshold came to then.
+	// Result is the threshold's result at that time.
 	Result metric.Result
-	// At is when it was, since the run began.
+	// At counts from the beginning of the run.
 	At time.Duration
 }
 
-// A gate looks while a run goes on whether a threshold is crossed that ends it.
+// An abortGate ends a run as soon as a threshold with abort_on_fail is crossed.
 type abortGate struct {
-	start time.Duration // the beginning of the arrivals
+	start time.Duration // of the arrivals
 	abort context.CancelFunc
 
 	mu      sync.Mutex
@@ -34,8 +33,8 @@ func (g *abortGate) aborted() *Abort {
 	return g.crossed
 }
 
-// judge ends the run if one of its thresholds says so. What was received is
-// known some seconds late, since a packet may be.
+// checkAborts ends the run if a threshold says so. Received packets are known a few
+// seconds late, because packets may be late themselves.
 func (r *run) checkAborts() {
 	now := r.clock.Now()
 	var due []metric.Threshold
@@ -63,8 +62,8 @@ func (r *run) checkAborts() {
 	}
 }
 
-// early reports whether a threshold would be crossed by those alone who have
-// not come yet.
+// tooEarly reports whether a threshold would be crossed only because not all listeners
+// have arrived yet.
 func (r *run) tooEarly(t metric.Threshold) bool {
 	d, _ := metric.Lookup(t.Metric)
 	return d.Name == "joined" && r.phase.is(measure.Arrivals)

@@ -45,7 +45,7 @@ type frameSender struct {
 // openMic publishes the person's mic and begins to talk.
 func (p *person) openMic(ctx context.Context) error {
 	r := p.room.run
-	m, err := r.pion.NewPublisher(p.impairment)
+	m, err := r.clients.pion.NewPublisher(p.impairment)
 	if err != nil {
 		return err
 	}

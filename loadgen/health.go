@@ -8,15 +8,15 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// health is how well the generator itself did: what it did late, and what it
-// lost of what had reached its machine. It is safe for concurrent use.
+// generatorHealth measures the generator itself: how late it does things, and how many
+// packets its machine drops. It is safe for concurrent use.
 type generatorHealth struct {
 	sendLag       *metric.Stripes // how late frames were sent, in ms
-	joinLag       *metric.Stripes // how late joins and acts of the timeline began
-	readLag       *metric.Stripes // how long packets lay in the process's sockets and queues
+	joinLag       *metric.Stripes // how late joins and timeline events began, in ms
+	readLag       *metric.Stripes // how long packets waited in the process's sockets and queues, in ms
 	backlogBefore uint64          // the machine's drops before the run
-	backlogKnown  bool            // the machine tells its drops
-	clockSteps    atomic.Int64    // ns by which the wall clock was stepped in all
+	backlogKnown  bool            // the machine reports its drops
+	clockSteps    atomic.Int64    // total of the steps of the wall clock, in ns
 }
 
 func newHealth() *generatorHealth {
@@ -28,10 +28,10 @@ func newHealth() *generatorHealth {
 func (h *generatorHealth) recordSend(late time.Duration)  { h.sendLag.Record(ms(late)) }
 func (h *generatorHealth) recordStart(late time.Duration) { h.joinLag.Record(ms(late)) }
 
-// waited enters how long n packets lay in the process.
+// recordRead records how long n packets waited in the process.
 func (h *generatorHealth) recordRead(d time.Duration, n uint64) { h.readLag.RecordN(ms(d), n) }
 
-// lag is all of it together: the metric generator_lag.
+// lag returns all three together: the metric generator_lag.
 func (h *generatorHealth) lag() *metric.Trend {
 	all := h.sendLag.Snapshot()
 	all.Merge(h.joinLag.Snapshot())
@@ -39,7 +39,7 @@ func (h *generatorHealth) lag() *metric.Trend {
 	return all
 }
 
-// p99 is the 99th percentile of a part of the lag; 0 if there is none of it.
+// p99 returns the 99th percentile, or 0 if nothing was recorded.
 func p99(s *metric.Stripes) time.Duration {
 	t := s.Snapshot()
 	if t.Count() == 0 {
@@ -48,8 +48,8 @@ func p99(s *metric.Stripes) time.Duration {
 	return time.Duration(t.Quantile(99) * float64(time.Millisecond))
 }
 
-// machineDrops is how many packets the machine's receive backlog has dropped
-// since the run began: everybody's, since the kernel does not say whose.
+// machineDrops returns how many packets the machine's receive backlog has dropped since
+// the run began, of all processes: the kernel does not report them separately.
 func (h *generatorHealth) machineDrops() uint64 {
 	now, ok := host.BacklogDrops()
 	if !ok || !h.backlogKnown {
@@ -60,6 +60,6 @@ func (h *generatorHealth) machineDrops() uint64 {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// stepped enters a step of the wall clock, which makes the latencies of the
-// packets around it wrong by as much.
+// recordClockStep records a step of the wall clock. The latencies of the packets around
+// it are wrong by as much.
 func (h *generatorHealth) recordClockStep(d time.Duration) { h.clockSteps.Add(int64(d.Abs())) }

@@ -104,7 +104,7 @@ var errNothingHeard = errors.New("connected, but heard nothing before the join d
 // listen opens an ear and returns when its DTLS handshake was complete.
 func (p *person) subscribe(ctx context.Context, hear client.PacketFunc) (time.Duration, error) {
 	r := p.room.run
-	e, err := r.newSubscriber(p, hear)
+	e, err := r.clients.newSubscriber(p, hear)
 	if err != nil {
 		return 0, err
 	}
@@ -137,7 +137,7 @@ func (p *person) subscribe(ctx context.Context, hear client.PacketFunc) (time.Du
 
 // answer has another ear, which has made no offer, answer the server's.
 func (p *person) answerCounterOffer(ctx context.Context, counter *driver.CounterOffer, hear client.PacketFunc) error {
-	e, err := p.room.run.newSubscriber(p, hear)
+	e, err := p.room.run.clients.newSubscriber(p, hear)
 	if err != nil {
 		return err
 	}
@@ -182,4 +182,15 @@ func (p *person) leave(ctx context.Context) error {
 		errs = append(errs, e.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// losses returns how many packets the person's own socket dropped, and for how many
+// packets the receive time was lost.
+func (p *person) losses() (dropped, unstamped uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.subscriber == nil {
+		return 0, 0
+	}
+	return p.subscriber.Losses()
 }

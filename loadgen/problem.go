@@ -11,37 +11,36 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// A Problem is something that went wrong in a run without ending it, and how
-// often it did.
+// A Problem is an error that did not end the run, with the number of times it happened.
 type Problem struct {
-	// Doing is what was being done: "join", "connect", or a verb of the timeline.
+	// Doing is what failed: "join", "connect" or a verb of the timeline.
 	Doing string `json:"doing"`
-	// Act tells that an act of the timeline failed.
+	// Act means that an event of the timeline failed.
 	Act bool `json:"act,omitempty"`
-	// Own tells that the generator's machine was at a limit: the server had no
-	// part in it.
+	// Own means that the generator's machine was at a limit, so that the server was
+	// not the cause.
 	Own bool `json:"own,omitempty"`
-	// Error is what went wrong, as the first who met it was told.
+	// Error is the error's text.
 	Error string `json:"error"`
 	Count int    `json:"count"`
 }
 
-// problems counts problems by what was being done and what was said. It is
-// safe for concurrent use.
+// problems counts problems by what failed and the error's text. It is safe for
+// concurrent use.
 type problems struct {
 	mu     sync.Mutex
 	counts map[Problem]int
 }
 
-// kinds bounds how many different problems are told apart.
+// maxProblems is how many different problems are counted separately.
 const maxProblems = 100
 
 func newProblems() *problems { return &problems{counts: map[Problem]int{}} }
 
-// add counts an error; a nil one, and the end of an interrupted run, is none.
+// add counts an error. It ignores nil and the cancellation of an interrupted run.
 func (p *problems) add(doing string, err error) { p.count(Problem{Doing: doing}, err) }
 
-// act counts an error of an act of the timeline.
+// act counts an error of a timeline event.
 func (p *problems) act(verb scenario.Verb, err error) {
 	p.count(Problem{Doing: string(verb), Act: true}, err)
 }
@@ -60,7 +59,7 @@ func (p *problems) count(key Problem, err error) {
 	p.counts[key]++
 }
 
-// atLimit reports whether an error says that this machine has no descriptor,
+// atLimit reports whether an error means that this machine has no file descriptor,
 // port or buffer left.
 func atLimit(err error) bool {
 	return slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS}, func(limit error) bool {
@@ -68,7 +67,7 @@ func atLimit(err error) bool {
 	})
 }
 
-// list is the problems, the most frequent first.
+// list returns the problems, the most frequent first.
 func (p *problems) list() []Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -72,7 +72,7 @@ func (r *run) report() {
 	state := r.tally.State()
 	now := Progress{
 		Phase: name, Elapsed: time.Since(r.began), InPhase: time.Since(since),
-		Hold: r.steadyTime(), Cast: r.listenerCount(), Joined: state.Joined,
+		Hold: r.steadyTime(), Cast: r.rooms.listeners(), Joined: state.Joined,
 		Heard: state.Heard, Owed: state.Owed,
 	}
 	r.reporting.Lock()
@@ -101,27 +101,17 @@ func (r *run) liveValues() metric.Values {
 // held is how long the steady state is to last.
 func (r *run) steadyTime() time.Duration { return (r.Scenario.Hold - r.Scenario.WarmUp).Duration() }
 
-// cast is how many listeners the scenario has in all.
-func (r *run) listenerCount() (n int) {
-	for _, h := range r.rooms {
-		if h != nil {
-			n += len(h.listeners)
-		}
-	}
-	return n
-}
-
 // watch settles the accounts, keeps the series and tells of the run's progress,
 // about once a second, until ctx is done.
 func (r *run) watch(ctx context.Context) {
-	last := r.sample(ctx)
+	last := r.sampler.sample(ctx)
 	lost := r.lost()
 	for pause(ctx, time.Second) {
 		if step := r.clock.Sync(); step.Abs() > measure.BinLength/20 {
 			r.health.recordClockStep(step)
 		}
 		r.settle()
-		now, dropped := r.sample(ctx), r.lost()
+		now, dropped := r.sampler.sample(ctx), r.lost()
 		if now.server != nil && r.phase.is(measure.Steady) {
 			r.peak.Store(max(r.peak.Load(), now.server.Memory))
 		}
@@ -148,21 +138,9 @@ func (r *run) lost() uint64 {
 	return dropped + r.health.machineDrops()
 }
 
-// load is what both processes used between two samples.
-func load(a, b sample, drops uint64) measure.Load {
-	l := measure.Load{From: a.at, Until: b.at, GeneratorRSS: b.memory, Drops: drops}
-	time := (b.at - a.at).Seconds()
-	if time <= 0 {
-		return l
-	}
-	own := (b.own - a.own).Seconds() / time
-	l.GeneratorCPU = &own
-	if b.server != nil {
-		l.ServerRSS = b.server.Memory
-	}
-	if a.server != nil && b.server != nil {
-		cpu := (b.server.CPU - a.server.CPU).Seconds() / time
-		l.ServerCPU = &cpu
-	}
-	return l
+// drops returns how many packets the generator's sockets dropped, and for how many
+// packets the receive time was lost.
+func (r *run) drops() (dropped, unstamped uint64) {
+	dropped, unstamped = r.rooms.losses()
+	return dropped + r.clients.crowd.Dropped(), unstamped
 }

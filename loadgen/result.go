@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"context"
 	"runtime"
 	"time"
 
@@ -71,53 +70,27 @@ type Generator struct {
 // the steady state began and the steady state stopped.
 type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 
-// A sample is the use of both processes at one moment; server is nil if it
-// can't be known.
-type sample struct {
-	at     time.Duration
-	server *host.Usage
-	own    time.Duration // CPU of this process
-	wait   time.Duration // its threads' for a core; 0 if it can't be known
-	memory uint64        // of this process; 0 if it can't be known
-}
-
-func (r *run) sample(ctx context.Context) sample {
-	s := sample{at: r.clock.Now(), own: host.CPU(), memory: host.Memory()}
-	s.wait, _ = host.RunQueueWait()
-	if r.Server == nil {
-		return s
-	}
-	u, err := r.Server.Usage(ctx)
-	if err != nil {
-		r.problems.add("measure the server", err)
-		return s
-	}
-	s.server = &u
-	return s
-}
-
 // result gathers what was measured.
 func (r *run) result(interrupted bool, span Span, before, after sample) *Result {
 	drops, unstamped := r.drops()
 	machine := r.health.machineDrops()
 	totals := r.tally.Totals()
 	values := totals.Values
-	forged, copies := r.crowd.Refused()
-	forgedToo, copiesToo := r.pion.Refused()
+	unauthentic, replayed := r.clients.refused()
 	if duplicates, ok := values["duplicates"].(metric.Counter); ok {
 		// A copy of a packet does not get past SRTP's replay protection.
-		values.Set("duplicates", duplicates+metric.Counter(copies+copiesToo))
+		values.Set("duplicates", duplicates+metric.Counter(replayed))
 	}
-	if asked, recovered := r.nacks.Counts(); asked > 0 {
+	if asked, recovered := r.clients.nacks.Counts(); asked > 0 {
 		values.Set("recovered", metric.Rate{Passes: recovered, Total: asked})
 	}
 	r.moderation.values(values)
 	if r.Scenario.Invites() {
-		values.Set("no_shows", metric.Counter(r.noShows()))
+		values.Set("no_shows", metric.Counter(r.rooms.noShows()))
 	}
 	values.Set("generator_lag", r.health.lag())
 	values.Set("generator_drops", metric.Counter(drops+machine))
-	values.Set("unauthentic", metric.Counter(forged+forgedToo))
+	values.Set("unauthentic", metric.Counter(unauthentic))
 
 	window := (after.at - before.at).Seconds()
 	if before.server != nil && after.server != nil && window > 0 {
@@ -132,7 +105,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
 		Driver: r.Driver.Capabilities().Driver, Target: r.Driver.Target(),
-		Rooms: len(r.rooms), Seats: r.listenerCount(),
+		Rooms: len(r.rooms), Speakers: r.rooms.speakers(), Seats: r.rooms.listeners(),
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
 		Values: values, Series: r.tally.Series(), Marks: r.tally.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Generator: Generator{
@@ -147,34 +120,5 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		result.Generator.CPU = (after.own - before.own).Seconds() / window
 		result.Generator.CPUWait = max(0, (after.wait-before.wait).Seconds()/window)
 	}
-	for _, h := range r.rooms {
-		result.Speakers += len(h.speakers)
-	}
 	return result
-}
-
-// noShows counts the guests of whom the hosts were told that they did not come.
-func (r *run) noShows() (n uint64) {
-	for _, h := range r.rooms {
-		n += h.client.NoShows()
-	}
-	return n
-}
-
-// drops sums what everybody's sockets dropped, and the packets whose receive
-// time was lost.
-func (r *run) drops() (dropped, unstamped uint64) {
-	dropped = r.crowd.Dropped()
-	for _, h := range r.rooms {
-		for _, p := range h.people() {
-			p.mu.Lock()
-			if e := p.subscriber; e != nil {
-				d, u := e.Losses()
-				dropped += d
-				unstamped += u
-			}
-			p.mu.Unlock()
-		}
-	}
-	return dropped, unstamped
 }

@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -9,16 +8,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
-// A hall is one room of the run as the generator sees it: the room on the
-// server, the ledger of what was sent in it, and the part of the cast that is
-// in it.
+// A roomRun is one room of the run: the room on the server, the ledger of what was sent
+// in it, and the people of the cast who are in it.
 type roomRun struct {
 	run       *run
 	number    int
@@ -28,10 +25,11 @@ type roomRun struct {
 	listeners []*person // the cast's listeners
 
 	mu      sync.Mutex
-	sources int // mics ever opened, for their seeds
+	sources int // mics opened so far, which number their seeds
 }
 
-// newHall makes room number i, and brings in its speakers.
+// openRoom opens room number i and brings in its speakers. With an error it returns
+// the room, too, if there is one to close.
 func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 	room, err := r.Driver.Open(ctx, i, r.Scenario.Room)
 	if err != nil {
@@ -40,18 +38,7 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 	h := &roomRun{run: r, number: i, client: room, ledger: measure.NewLedger(r.tally)}
 	for g, group := range r.Scenario.Cast {
 		for n := range group.Count {
-			p := &person{room: h, group: g, number: n, role: group.Role, name: fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1)}
-			p.impairment = r.emulator.NewImpairment(group.Network, i, g, n)
-			if group.Role == scenario.Listener {
-				p.probe = r.isProbe(len(h.listeners)*r.Scenario.Rooms + i)
-				p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Network: group.NetworkName(), Probe: p.probe})
-				h.listeners = append(h.listeners, p)
-			} else {
-				if r.Driver.Capabilities().Moderation {
-					p.account = h.ledger.AddListener(r.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
-				}
-				h.speakers = append(h.speakers, p)
-			}
+			h.add(g, n)
 		}
 	}
 	for _, p := range h.speakers {
@@ -62,38 +49,32 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 	return h, nil
 }
 
-// sections is how many voices a group's ears have room for.
-func (r *run) sections(g scenario.Group) int {
-	return cmp.Or(g.Sections, r.Driver.Capabilities().Sections, r.Scenario.Room.Slots)
-}
-
-// Of the listeners, one in a hundred is a probe, and two at least.
-const (
-	listenersPerProbe = 100
-	minProbes         = 2
-)
-
-// probing tells whether listener number i of the run, over all rooms, is a
-// probe: they are spread evenly.
-func (r *run) isProbe(i int) bool {
-	all := r.Scenario.Listeners() * r.Scenario.Rooms
-	every := all / max(minProbes, all/listenersPerProbe)
-	return every == 0 || i%every == 0
-}
-
-// newEar makes a person's client.
-func (r *run) newSubscriber(p *person, hear client.PacketFunc) (client.Subscriber, error) {
-	sections := r.sections(r.Scenario.Cast[p.group])
-	if p.probe || r.Scenario.Cast[p.group].Role != scenario.Listener {
-		return r.pion.NewProbe(sections, p.impairment, hear)
+// add adds person n of a group of the cast.
+func (h *roomRun) add(g, n int) {
+	clients := h.run.clients
+	group := h.run.Scenario.Cast[g]
+	p := &person{
+		room: h, group: g, number: n, role: group.Role,
+		name:       fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1),
+		impairment: clients.emulator.NewImpairment(group.Network, h.number, g, n),
 	}
-	return r.crowd.NewClient(sections, p.impairment, p.account), nil
+	if group.Role == scenario.Listener {
+		p.probe = clients.isProbe(len(h.listeners)*h.run.Scenario.Rooms + h.number)
+		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Network: group.NetworkName(), Probe: p.probe})
+		h.listeners = append(h.listeners, p)
+		return
+	}
+	p.probe = true
+	if clients.capabilities.Moderation {
+		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
+	}
+	h.speakers = append(h.speakers, p)
 }
 
 func (h *roomRun) people() []*person { return slices.Concat(h.speakers, h.listeners) }
 
-// newMic enters one more mic into the ledger, at a seeded place in one of the
-// files and in the 20 ms.
+// addSource adds one more mic to the ledger. It starts at a seeded frame of one of the
+// files, and at a seeded offset within 20 ms.
 func (h *roomRun) addSource(files []*speech.Clip, number int) (*measure.Source, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -103,38 +84,82 @@ func (h *roomRun) addSource(files []*speech.Clip, number int) (*measure.Source, 
 	return h.ledger.AddSource(clip, seed.IntN(len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength))))
 }
 
-// A coming is a listener and how long after the start of a phase it comes, or
-// leaves.
+// rooms are a run's rooms; a room that could not be opened is nil.
+type rooms []*roomRun
+
+// opened returns the rooms that were opened.
+func (rs rooms) opened() rooms {
+	return slices.DeleteFunc(slices.Clone(rs), func(h *roomRun) bool { return h == nil })
+}
+
+// listeners returns how many listeners the cast of all rooms has.
+func (rs rooms) listeners() (n int) {
+	for _, h := range rs.opened() {
+		n += len(h.listeners)
+	}
+	return n
+}
+
+// speakers returns how many speakers and hosts the cast of all rooms has.
+func (rs rooms) speakers() (n int) {
+	for _, h := range rs.opened() {
+		n += len(h.speakers)
+	}
+	return n
+}
+
+// noShows returns how many guests the server has reported to the hosts as not coming.
+func (rs rooms) noShows() (n uint64) {
+	for _, h := range rs {
+		n += h.client.NoShows()
+	}
+	return n
+}
+
+// losses returns how many packets people's own sockets dropped, and for how many
+// packets the receive time was lost.
+func (rs rooms) losses() (dropped, unstamped uint64) {
+	for _, h := range rs {
+		for _, p := range h.people() {
+			d, u := p.losses()
+			dropped += d
+			unstamped += u
+		}
+	}
+	return dropped, unstamped
+}
+
+// A scheduledListener is a listener, and how long after the start of a phase they
+// arrive or leave.
 type scheduledListener struct {
 	after    time.Duration
 	listener *person
 }
 
-// schedule is everybody's arrival, in order.
-func (r *run) schedule() []scheduledListener {
-	return r.timesOf(0, func(g scenario.Group) *scenario.Arrivals { return &g.Arrive })
+// arrivals returns everybody's arrival, in order.
+func (rs rooms) arrivals(s *scenario.Scenario) []scheduledListener {
+	return rs.schedule(s, 0, func(g scenario.Group) *scenario.Arrivals { return &g.Arrive })
 }
 
-// departures is the leaving of those who leave after the hold, in order.
-func (r *run) departures() []scheduledListener {
-	return r.timesOf(1000, func(g scenario.Group) *scenario.Arrivals { return g.Depart })
+// departures returns who leaves after the hold, in order.
+func (rs rooms) departures(s *scenario.Scenario) []scheduledListener {
+	return rs.schedule(s, 1000, func(g scenario.Group) *scenario.Arrivals { return g.Depart })
 }
 
-// spread gives the listeners of each group their times, if it has any. They are
-// spread over all rooms: the groups of N rooms come like one group N times as
-// large.
-func (r *run) timesOf(seed int64, times func(scenario.Group) *scenario.Arrivals) []scheduledListener {
+// schedule returns the times of the listeners of each group that has times. They are
+// spread over all rooms: the groups of N rooms arrive like one group N times as large.
+func (rs rooms) schedule(s *scenario.Scenario, seed int64, times func(scenario.Group) *scenario.Arrivals) []scheduledListener {
 	var all []scheduledListener
-	for g, group := range r.Scenario.Cast {
+	for g, group := range s.Cast {
 		shape := times(group)
 		if group.Role != scenario.Listener || shape == nil {
 			continue
 		}
-		after := shape.Times(group.Count*len(r.rooms), r.Scenario.Seed+seed+int64(g))
-		for i, h := range r.rooms {
+		after := shape.Times(group.Count*len(rs), s.Seed+seed+int64(g))
+		for i, h := range rs {
 			for _, p := range h.listeners {
 				if p.group == g {
-					all = append(all, scheduledListener{after[p.number*len(r.rooms)+i], p})
+					all = append(all, scheduledListener{after[p.number*len(rs)+i], p})
 				}
 			}
 		}

@@ -11,49 +11,47 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
-	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
 const (
-	// together is how many rooms, or people, are brought in or seen out at the
-	// same time where the scenario does not say when.
+	// concurrency is how many rooms open, or people leave, at the same time where the
+	// scenario sets no times.
 	concurrency = 32
-	// settling is how long a run listens on after its last packet was due.
+	// settleTime is how long a run goes on listening after its last packet was due.
 	settleTime = time.Second
-	// parting is how long seeing everybody out may take.
+	// leaveTimeout is how long it may take until everybody has left.
 	leaveTimeout = 20 * time.Second
 )
 
-// Config is what a run needs.
+// Config configures a run.
 type Config struct {
-	// Scenario is what is played; it has been validated.
+	// Scenario is what is played. It must be valid.
 	Scenario *scenario.Scenario
-	// Driver gets people into rooms.
+	// Driver brings people into rooms.
 	Driver driver.Driver
-	// Server measures the server's process; nil if it can't be measured.
+	// Server measures the server's process; nil leaves it unmeasured.
 	Server host.Meter
 	// Progress, if not nil, is called about once a second and at each change of
-	// phase, from one goroutine at a time. It must return soon.
+	// phase, by one goroutine at a time. It must not block.
 	Progress func(Progress)
-	// Watch, if not nil, is called when Progress is, with more. What it is
-	// given is its own to keep.
+	// Watch, if not nil, is called together with Progress and gets more. It owns the
+	// snapshot that it gets.
 	Watch func(Snapshot)
-	// Log takes what the run has to say beside its result; nil for nothing.
+	// Log receives what the run reports beside its result; nil discards it.
 	Log *slog.Logger
 }
 
-// Run plays a scenario and returns what was measured. It returns an error, and
-// no result, if the scenario could not be played at all: the target did not
-// answer, or a speaker could not be heard.
+// Run plays a scenario and returns what it measured. It returns an error and no
+// result if the scenario could not be played at all, for example because the target
+// did not answer or a speaker could not connect.
 //
-// When ctx is cancelled the run ends early, and what it measured until then is
-// returned, marked as interrupted.
+// When ctx is cancelled, the run ends early and returns what it has measured so far,
+// marked as interrupted.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -71,7 +69,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	return r.play(ctx)
 }
 
-// supports refuses a scenario that the driver can't play, before anything
+// supports returns an error for a scenario that the driver can't play, before anything
 // starts.
 func supports(d driver.Driver, s *scenario.Scenario) error {
 	if c := d.Capabilities(); len(s.Timeline) > 0 && !c.Moderation {
@@ -84,55 +82,47 @@ func supports(d driver.Driver, s *scenario.Scenario) error {
 	return nil
 }
 
-// A run is one scenario being played.
+// A run plays one scenario.
 type run struct {
 	Config
 	clock    *measure.Clock
 	tally    *measure.Tally
-	pion     *client.PionFactory
-	crowd    *client.Crowd
-	emulator *netem.Emulator
-	nacks    *client.NACKCounter
+	clients  *clients
 	health   *generatorHealth
 	problems *problems
-	rooms    []*roomRun
-	// moderation is how the server carried out what its hosts did.
+	sampler  sampler
+	rooms    rooms
+	// moderation measures how the server carries out what the hosts do.
 	moderation moderationStats
 	began      time.Time
 
-	clips    [][]*speech.Clip // of each group of the cast, one after the other's
-	allClips []*speech.Clip   // all of them
+	clips    [][]*speech.Clip // by group of the cast
+	allClips []*speech.Clip   // of all groups
 
 	gate      abortGate
 	phase     phase
-	reporting sync.Mutex    // held while Progress is called
-	peak      atomic.Uint64 // the server's memory at its highest, in the steady state
+	reporting sync.Mutex    // held during calls of Progress and Watch
+	peak      atomic.Uint64 // highest memory of the server in the steady state, in bytes
 }
 
 func newRun(cfg Config) (*run, error) {
-	clock := measure.NewClock()
-	recovery, health := &client.NACKCounter{}, newHealth()
-	studio, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(cfg.Driver.Capabilities()), recovery, health.recordRead)
-	if err != nil {
-		return nil, err
-	}
-	crowd, err := client.NewCrowd(clock, recovery, health.recordRead, maxVoices(cfg.Scenario))
+	clock, health, problems := measure.NewClock(), newHealth(), newProblems()
+	clients, err := newClients(cfg, clock, health, problems)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{
-		Config: cfg, clock: clock, tally: measure.NewTally(), pion: studio, crowd: crowd, nacks: recovery,
-		health: health, problems: newProblems(), began: time.Now(),
+		Config: cfg, clock: clock, tally: measure.NewTally(), clients: clients, health: health, problems: problems,
+		sampler: sampler{clock: clock, server: cfg.Server, problems: problems}, began: time.Now(),
 	}
-	r.emulator = netem.NewEmulator(clock, cfg.Scenario.Seed, r.problems.add, func(d time.Duration) { health.recordRead(d, 1) })
 	if err := r.loadClips(); err != nil {
-		return nil, errors.Join(err, crowd.Close())
+		return nil, errors.Join(err, clients.Close())
 	}
 	r.tally.Follow(cfg.Scenario.Thresholds)
 	return r, nil
 }
 
-// load reads the cast's audio files, each once.
+// load reads the cast's audio files, each of them once.
 func (r *run) loadClips() error {
 	loaded := map[string]*speech.Clip{}
 	for _, g := range r.Scenario.Cast {
@@ -164,15 +154,15 @@ func (r *run) play(ctx context.Context) (*Result, error) {
 	return result, nil
 }
 
-// measure plays the scenario from the opening of its rooms to the end of its
-// hold; it leaves everybody in place.
+// measure plays the scenario from opening its rooms to the end of its hold. Everybody
+// who has not left by then stays.
 func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.enterPhase("opening")
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
-	// An interrupt, or a threshold that aborts, ends the arrivals and the hold,
-	// and not the measuring.
+	// An interrupt, or a threshold that aborts, ends the arrivals and the hold but
+	// not the measuring.
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	defer work.Wait()
@@ -186,11 +176,11 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	work.Go(func() { r.watch(background) })
 	r.arrive(playing)
 	span.Hold = r.clock.Now()
-	r.emulator.BeginSteady(span.Hold)
+	r.clients.emulator.BeginSteady(span.Hold)
 	before := r.holdSteady(playing, span.Hold)
 	span.Steady = before.at
 
-	after := r.sample(background)
+	after := r.sampler.sample(background)
 	span.Stop = after.at
 	if r.Scenario.Departs() && playing.Err() == nil {
 		span.Stop = r.begin(measure.Departures)
@@ -213,7 +203,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	return r.result(ctx.Err() != nil, span, before, after), nil
 }
 
-// begin begins a measured phase and returns when that was.
+// begin begins a measured phase and returns the time.
 func (r *run) begin(phase string) time.Duration {
 	now := r.clock.Now()
 	r.problems.act("begin "+scenario.Verb(phase), r.tally.Begin(phase, now))
@@ -221,10 +211,10 @@ func (r *run) begin(phase string) time.Duration {
 	return now
 }
 
-// open makes the rooms and brings their speakers in.
+// open opens the rooms and brings in their speakers.
 func (r *run) open(ctx context.Context) error {
 	s := r.Scenario
-	r.rooms = make([]*roomRun, s.Rooms)
+	r.rooms = make(rooms, s.Rooms)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
 	for i := range r.rooms {
@@ -237,12 +227,12 @@ func (r *run) open(ctx context.Context) error {
 	return group.Wait()
 }
 
-// arrive brings the listeners in at their times and returns when each has
-// heard something, or its time to do so is over.
+// arrive brings the listeners in at their times. It returns when each of them has
+// received audio or reached its join deadline.
 func (r *run) arrive(ctx context.Context) {
 	var joins sync.WaitGroup
 	start := r.clock.Now()
-	for _, a := range r.schedule() {
+	for _, a := range r.rooms.arrivals(r.Scenario) {
 		intended := start + a.after
 		if !r.sleepUntil(ctx, intended) {
 			break
@@ -254,8 +244,8 @@ func (r *run) arrive(ctx context.Context) {
 	joins.Wait()
 }
 
-// hold plays the timeline and returns when the scenario's time is over, with
-// the sample at the beginning of the steady state.
+// hold plays the timeline. It returns at the end of the hold, with the sample
+// from the beginning of the steady state.
 func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample) {
 	acting, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -273,28 +263,28 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 		}
 	}
 	if warm := r.Scenario.WarmUp.Duration(); warm > 0 && !r.sleepUntil(ctx, from+warm) {
-		return r.sample(ctx) // nothing was measured
+		return r.sampler.sample(ctx) // nothing was measured
 	}
 	r.begin(measure.Steady)
-	steady = r.sample(ctx)
+	steady = r.sampler.sample(ctx)
 	r.sleepUntil(ctx, from+r.Scenario.Hold.Duration())
 	return steady
 }
 
-// depart sees those out who leave after the hold, each at their time, and
-// returns when all have left.
+// depart has people leave after the hold, each at their time, and returns when all of
+// them have left.
 func (r *run) depart(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	start := r.clock.Now()
-	for _, d := range r.departures() {
+	for _, d := range r.rooms.departures(r.Scenario) {
 		intended := start + d.after
 		if !r.sleepUntil(ctx, intended) {
 			return
 		}
 		r.health.recordStart(r.clock.Now() - intended)
 		all.Go(func() {
-			// Who has begun to leave goes on, interrupted or not.
+			// A leave that has begun is finished even when interrupted.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 			defer cancel()
 			r.problems.add("leave", d.listener.depart(ctx))
@@ -302,12 +292,12 @@ func (r *run) depart(ctx context.Context) {
 	}
 }
 
-// sleepUntil returns at t, or before with false if ctx is done.
+// sleepUntil returns true at t, or false as soon as ctx is done.
 func (r *run) sleepUntil(ctx context.Context, t time.Duration) bool {
 	return pause(ctx, t-r.clock.Now())
 }
 
-// pause returns after d, or before with false if ctx is done.
+// pause returns true after d, or false as soon as ctx is done.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -322,18 +312,15 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// clear sees everybody out and closes the rooms. What goes wrong then is a
-// problem to report; the figures stand.
+// clear has everybody leave and closes the rooms. Errors become problems of the
+// result; the figures stay valid.
 func (r *run) cleanUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	r.enterPhase("leaving")
 	var group errgroup.Group
 	group.SetLimit(concurrency)
-	for _, h := range r.rooms {
-		if h == nil {
-			continue
-		}
+	for _, h := range r.rooms.opened() {
 		for _, p := range h.people() {
 			group.Go(func() error {
 				r.problems.add("leave", p.leave(ctx))
@@ -342,16 +329,12 @@ func (r *run) cleanUp() {
 		}
 	}
 	_ = group.Wait()
-	for _, h := range r.rooms {
-		if h == nil {
-			continue
-		}
+	for _, h := range r.rooms.opened() {
 		group.Go(func() error {
 			r.problems.add("close room", h.client.Close(ctx))
 			return nil
 		})
 	}
 	_ = group.Wait()
-	r.problems.add("close sockets", r.crowd.Close())
-	r.emulator.Close()
+	r.problems.add("close sockets", r.clients.Close())
 }

@@ -1,0 +1,82 @@
+package loadgen
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// clients makes the run's clients, and counts what they have in common. It is safe for
+// concurrent use. Close ends the crowd and the emulated networks.
+type clients struct {
+	scenario     *scenario.Scenario
+	capabilities driver.Capabilities
+	pion         *client.PionFactory
+	crowd        *client.Crowd
+	emulator     *netem.Emulator
+	nacks        *client.NACKCounter
+}
+
+func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, problems *problems) (*clients, error) {
+	capabilities := cfg.Driver.Capabilities()
+	nacks := &client.NACKCounter{}
+	pion, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(capabilities), nacks, health.recordRead)
+	if err != nil {
+		return nil, err
+	}
+	crowd, err := client.NewCrowd(clock, nacks, health.recordRead, maxVoices(cfg.Scenario))
+	if err != nil {
+		return nil, err
+	}
+	return &clients{
+		scenario: cfg.Scenario, capabilities: capabilities, pion: pion, crowd: crowd, nacks: nacks,
+		emulator: netem.NewEmulator(clock, cfg.Scenario.Seed, problems.add, func(d time.Duration) { health.recordRead(d, 1) }),
+	}, nil
+}
+
+// sections returns how many voices the listeners of a group offer to receive.
+func (c *clients) sections(g scenario.Group) int {
+	return cmp.Or(g.Sections, c.capabilities.Sections, c.scenario.Room.Slots)
+}
+
+// One listener in a hundred is a probe, and at least two are.
+const (
+	listenersPerProbe = 100
+	minProbes         = 2
+)
+
+// isProbe reports whether listener number i of the run, counted over all rooms, is a
+// probe. Probes are spread evenly.
+func (c *clients) isProbe(i int) bool {
+	all := c.scenario.Listeners() * c.scenario.Rooms
+	every := all / max(minProbes, all/listenersPerProbe)
+	return every == 0 || i%every == 0
+}
+
+// newSubscriber makes a person's receiving client: a probe, or a client of the crowd.
+func (c *clients) newSubscriber(p *person, receive client.PacketFunc) (client.Subscriber, error) {
+	sections := c.sections(c.scenario.Cast[p.group])
+	if p.probe {
+		return c.pion.NewProbe(sections, p.impairment, receive)
+	}
+	return c.crowd.NewClient(sections, p.impairment, p.account), nil
+}
+
+// refused returns how many packets failed authentication, and how many were replays.
+func (c *clients) refused() (unauthentic, replayed uint64) {
+	unauthentic, replayed = c.crowd.Refused()
+	u, r := c.pion.Refused()
+	return unauthentic + u, replayed + r
+}
+
+// Close ends the crowd and the emulated networks. People's own clients are closed
+// before.
+func (c *clients) Close() error {
+	defer c.emulator.Close()
+	return c.crowd.Close()
+}

@@ -1,0 +1,59 @@
+package loadgen
+
+import (
+	"context"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// A sample is what both processes have used at one moment.
+type sample struct {
+	at     time.Duration
+	server *host.Usage   // nil if it can't be measured
+	own    time.Duration // CPU of this process
+	wait   time.Duration // that its threads waited for a core; 0 if unknown
+	memory uint64        // of this process, in bytes; 0 if unknown
+}
+
+// A sampler measures both processes. It is safe for concurrent use.
+type sampler struct {
+	clock    *measure.Clock
+	server   host.Meter // or nil
+	problems *problems
+}
+
+func (m *sampler) sample(ctx context.Context) sample {
+	s := sample{at: m.clock.Now(), own: host.CPU(), memory: host.Memory()}
+	s.wait, _ = host.RunQueueWait()
+	if m.server == nil {
+		return s
+	}
+	u, err := m.server.Usage(ctx)
+	if err != nil {
+		m.problems.add("measure the server", err)
+		return s
+	}
+	s.server = &u
+	return s
+}
+
+// load returns what both processes used between two samples.
+func load(a, b sample, drops uint64) measure.Load {
+	l := measure.Load{From: a.at, Until: b.at, GeneratorRSS: b.memory, Drops: drops}
+	time := (b.at - a.at).Seconds()
+	if time <= 0 {
+		return l
+	}
+	own := (b.own - a.own).Seconds() / time
+	l.GeneratorCPU = &own
+	if b.server != nil {
+		l.ServerRSS = b.server.Memory
+	}
+	if a.server != nil && b.server != nil {
+		cpu := (b.server.CPU - a.server.CPU).Seconds() / time
+		l.ServerCPU = &cpu
+	}
+	return l
+}
