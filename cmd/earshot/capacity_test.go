@@ -15,13 +15,11 @@ import (
 // by the condition of the tests: a limit that no machine shifts.
 func crowded(t *testing.T) string {
 	t.Helper()
-	audio, err := filepath.Abs("../../scenarios/audio/speech.ogg")
-	require.NoError(t, err)
 	return file(t, "crowded.yaml", `
 name: twelve at the most
 room: {slots: 1}
 cast:
-  - {role: speaker, count: 1, audio: "`+audio+`"}
+  - {role: speaker, count: 1, audio: "`+voice(t)+`"}
   - {role: listener, count: 24, arrive: {within: 100ms}}
 hold: 500ms
 join_deadline: 2s

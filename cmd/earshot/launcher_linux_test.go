@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
@@ -45,8 +44,6 @@ func TestARunThatContendsForTheCoresGivesWayToEachServerOfItsOwn(t *testing.T) {
 	priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 	require.NoError(t, err)
 	ordinary := 20 - priority
-	audio, err := filepath.Abs("../../scenarios/audio/speech.ogg")
-	require.NoError(t, err)
 	// What it is expected to take counts, and nobody comes while it lasts.
 	listeners := 1600 * runtime.NumCPU()
 	path := file(t, "contended.yaml", fmt.Sprintf(`
@@ -58,7 +55,7 @@ cast:
 hold: 1s
 thresholds:
   generator_lag: [{threshold: "max > 90m", abort_on_fail: true, delay: 2s}]
-`, listeners, audio, listeners))
+`, listeners, voice(t), listeners))
 	var limit unix.Rlimit
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
 	if limit.Cur < uint64(3*listeners) {

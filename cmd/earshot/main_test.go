@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
 // asCommand makes the test binary behave as earshot, for a run's own server is
@@ -85,4 +87,12 @@ func file(t *testing.T, name, content string) string {
 func earshotProcess(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	return exec.CommandContext(t.Context(), os.Args[0], args...)
+}
+
+// voice is the path of a short audio file.
+func voice(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	testaudio.WriteShort(t, dir)
+	return filepath.Join(dir, "speech.ogg")
 }

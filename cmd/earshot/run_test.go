@@ -20,13 +20,11 @@ import (
 // small is a scenario of few listeners and seconds, with the thresholds given.
 func small(t *testing.T, thresholds string) string {
 	t.Helper()
-	audio, err := filepath.Abs("../../scenarios/audio/speech.ogg")
-	require.NoError(t, err)
 	return file(t, "small.yaml", `
 name: a small room
 room: {capacity: 10, slots: 3}
 cast:
-  - {role: speaker, count: 1, audio: "`+audio+`"}
+  - {role: speaker, count: 1, audio: "`+voice(t)+`"}
   - {role: listener, count: 3, arrive: {within: 200ms, shape: linear}}
 hold: 1s
 thresholds:

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/testaudio"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/driver/earshot"
@@ -18,7 +19,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// played plays a scenario of the committed voices against a driver.
+// played plays a scenario against a driver. Its audio are short clips of the
+// voices in scenarios/audio.
 func played(t *testing.T, d driver.Driver, yaml string) *loadgen.Result {
 	t.Helper()
 	s := written(t, yaml)
@@ -29,10 +31,9 @@ func played(t *testing.T, d driver.Driver, yaml string) *loadgen.Result {
 
 func written(t *testing.T, yaml string) *scenario.Scenario {
 	t.Helper()
-	audio, err := filepath.Abs("../../scenarios/audio")
-	require.NoError(t, err)
 	dir := t.TempDir()
-	require.NoError(t, os.Symlink(audio, filepath.Join(dir, "audio")))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "audio"), 0o700))
+	testaudio.WriteShort(t, filepath.Join(dir, "audio"))
 	path := filepath.Join(dir, "scenario.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(yaml), 0o644))
 	s, err := scenario.Load(path)

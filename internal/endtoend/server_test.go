@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/earshot-audio/earshot/internal/testaudio"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling"
@@ -100,18 +100,10 @@ func (w testWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// clips are the voices that were loaded: each is decoded to the end, which takes
-// seconds under the race detector.
-var clips sync.Map
-
 // frames are the first n frames of one of the committed voices.
 func frames(t *testing.T, voice string, n int) []speech.Frame {
 	t.Helper()
-	load, _ := clips.LoadOrStore(voice, sync.OnceValues(func() (*speech.Clip, error) {
-		return speech.Load("../../scenarios/audio/" + voice)
-	}))
-	clip, err := load.(func() (*speech.Clip, error))()
-	require.NoError(t, err)
+	clip := testaudio.Clip(t, voice)
 	require.GreaterOrEqual(t, len(clip.Frames), n)
 	return clip.Frames[:n]
 }

@@ -41,9 +41,10 @@ var layers = map[string][]string{
 	"loadgen/watch":          {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/capacity":       {"loadgen", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
 	"loadgen/compare":        {"loadgen/report", "loadgen/metric"},
-	"internal/endtoend":      {}, // tests alone
-	"internal/browser":       {}, // tests alone
-	"internal/chromium":      {}, // for tests alone
+	"internal/endtoend":      {},                 // tests alone
+	"internal/browser":       {},                 // tests alone
+	"internal/chromium":      {},                 // for tests alone
+	"internal/testaudio":     {"loadgen/speech"}, // for tests alone
 	"internal/packet":        {},
 	"internal/iceuri":        {},
 	"internal/prefetch":      {},
