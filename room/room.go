@@ -12,7 +12,7 @@ const DefaultStage = 20
 
 // The times where [Config] has none.
 const (
-	DefaultReconnectWindow   = 30 * time.Second
+	DefaultReconnectWindow   = 20 * time.Second
 	DefaultGrace             = 30 * time.Second
 	DefaultInvitationTimeout = time.Minute
 )

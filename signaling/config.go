@@ -12,6 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/wire"
 	"github.com/earshot-audio/earshot/store"
 )
 
@@ -118,14 +119,10 @@ type Config struct {
 	Clock func() time.Time
 }
 
-// Limits of the configuration and of what the creator of a room may ask for.
+// Limits of the configuration, beside those of [wire] that clients need to know.
 const (
 	minOperatorToken = 16
 	minKey           = 32
-	maxSlots         = 8
-	maxStage         = 100
-	maxCapacity      = 100_000
-	maxHalls         = 100
 )
 
 // withDefaults returns the configuration with its zero values filled in, or
@@ -169,11 +166,11 @@ func (c Config) withDefaults() (Config, error) {
 		value         *int
 		standard, max int
 	}{
-		{"slots", &c.Slots, 3, maxSlots},
-		{"stage", &c.Stage, 20, maxStage},
-		{"capacity", &c.Capacity, 10_000, maxCapacity},
-		{"halls", &c.Halls, 10, maxHalls},
-		{"most rooms", &c.MaxRooms, 10_000, 1_000_000},
+		{"slots", &c.Slots, wire.DefaultSlots, wire.MaxSlots},
+		{"stage", &c.Stage, wire.DefaultStage, wire.MaxStage},
+		{"capacity", &c.Capacity, wire.DefaultCapacity, wire.MaxCapacity},
+		{"halls", &c.Halls, 10, wire.MaxHalls},
+		{"most rooms", &c.MaxRooms, wire.MaxRooms, 1_000_000},
 		{"invites of a new member", &c.Invites, 2, 1000},
 		{"send queue", &c.SendQueue, 64, 65_536},
 		{"malformed messages in a row", &c.MaxMalformed, 20, 1_000_000},
@@ -191,8 +188,8 @@ func (c Config) withDefaults() (Config, error) {
 		standard time.Duration
 	}{
 		{"time until an empty room closes", &c.EmptyAfter, time.Minute},
-		{"window in which a session can be resumed", &c.ResumeWindow, 20 * time.Second},
-		{"time of grace for a room without a host", &c.Grace, 30 * time.Second},
+		{"window in which a session can be resumed", &c.ResumeWindow, room.DefaultReconnectWindow},
+		{"time of grace for a room without a host", &c.Grace, room.DefaultGrace},
 		{"wait for an answer to an invitation to the stage", &c.StageWait, time.Minute},
 		{"lifetime of session tokens", &c.TokenTTL, 15 * time.Minute},
 		{"time in which session tokens can be refreshed", &c.RefreshTTL, 30 * 24 * time.Hour},

@@ -165,18 +165,18 @@ func (s *Server) plan(body createRequest) (plan, error) {
 		p.visibility = as
 	}
 	if body.Capacity != nil {
-		if p.capacity = *body.Capacity; p.capacity < 1 || p.capacity > maxCapacity {
-			return plan{}, fieldError("capacity", fmt.Sprintf("must be from 1 to %d", maxCapacity))
+		if p.capacity = *body.Capacity; p.capacity < 1 || p.capacity > wire.MaxCapacity {
+			return plan{}, fieldError("capacity", fmt.Sprintf("must be from 1 to %d", wire.MaxCapacity))
 		}
 	}
 	if body.Halls != nil {
-		if p.halls = *body.Halls; p.halls < 1 || p.halls > maxHalls {
-			return plan{}, fieldError("halls", fmt.Sprintf("must be from 1 (no overflow) to %d", maxHalls))
+		if p.halls = *body.Halls; p.halls < 1 || p.halls > wire.MaxHalls {
+			return plan{}, fieldError("halls", fmt.Sprintf("must be from 1 (no overflow) to %d", wire.MaxHalls))
 		}
 	}
 	if body.Slots != nil {
-		if p.slots = *body.Slots; p.slots < 1 || p.slots > maxSlots {
-			return plan{}, fieldError("slots", fmt.Sprintf("must be from 1 to %d", maxSlots))
+		if p.slots = *body.Slots; p.slots < 1 || p.slots > wire.MaxSlots {
+			return plan{}, fieldError("slots", fmt.Sprintf("must be from 1 to %d", wire.MaxSlots))
 		}
 	}
 	return p, nil

@@ -26,7 +26,7 @@ var layers = map[string][]string{
 	"loadgen/metric":         {},
 	"loadgen/speech":         {},
 	"loadgen/network":        {},
-	"loadgen/scenario":       {"loadgen/metric", "loadgen/speech", "loadgen/network"},
+	"loadgen/scenario":       {"signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/neteq":          {},
 	"loadgen/measure":        {"loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
 	"loadgen/netem":          {"loadgen/measure", "loadgen/network"},

@@ -239,11 +239,7 @@ func choice[T ~string](r *reader, f field, what string, of ...T) T {
 	before := len(r.errs)
 	v := T(r.text(f, what))
 	if len(r.errs) == before && !slices.Contains(of, v) {
-		words := make([]string, len(of))
-		for i, w := range of {
-			words[i] = string(w)
-		}
-		r.fail(f.node, "%s is %q: it can be %s", what, v, strings.Join(words, ", "))
+		r.fail(f.node, "%s is %q: it can be %s", what, v, list(of))
 	}
 	return v
 }

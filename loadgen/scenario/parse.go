@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
 // Load reads a scenario file and checks that the recordings it names can be
@@ -166,20 +167,13 @@ func tooDeep(tokens token.Tokens) *token.Token {
 	return nil
 }
 
-// The bounds of numbers. A run with more people than that in all is refused
-// later, but before anything is allocated for them.
-const (
-	maxCount = 1_000_000
-	maxRooms = 10_000
-	maxSlots = 64
-	maxHalls = 100
-	// maxGuests is how many places a stage of the server has.
-	maxGuests = 20
-)
+// maxCount bounds the numbers of people. A run with more in all is refused later,
+// but before anything is allocated for them.
+const maxCount = 1_000_000
 
 func (r *reader) root(f field) *Scenario {
 	s := &Scenario{
-		Rooms: 1, Room: Room{Halls: 1, Slots: defaultSlots}, JoinDeadline: defaultJoinDeadline, Seed: defaultSeed,
+		Rooms: 1, Room: Room{Halls: 1, Slots: wire.DefaultSlots}, JoinDeadline: defaultJoinDeadline, Seed: defaultSeed,
 	}
 	fields := r.fields(f, "a scenario",
 		"name", "rooms", "room", "cast", "timeline", "hold", "warm_up", "join_deadline", "seed", "thresholds")
@@ -192,7 +186,7 @@ func (r *reader) root(f field) *Scenario {
 		case "name":
 			s.Name = r.text(f, key)
 		case "rooms":
-			s.Rooms = int(r.integer(f, key, 1, maxRooms))
+			s.Rooms = int(r.integer(f, key, 1, wire.MaxRooms))
 		case "room":
 			s.Room = r.room(f)
 		case "cast":
@@ -245,16 +239,16 @@ func (r *reader) failedAt(f field, key string) bool {
 }
 
 func (r *reader) room(f field) Room {
-	room := Room{Slots: defaultSlots, Halls: 1}
+	room := Room{Slots: wire.DefaultSlots, Halls: 1}
 	fields := r.fields(f, "room", "capacity", "halls", "slots")
 	if v, ok := fields["halls"]; ok {
-		room.Halls = int(r.integer(v, "halls", 1, maxHalls))
+		room.Halls = int(r.integer(v, "halls", 1, wire.MaxHalls))
 	}
 	if v, ok := fields["capacity"]; ok {
-		room.Capacity = int(r.integer(v, "capacity", 1, maxCount))
+		room.Capacity = int(r.integer(v, "capacity", 1, wire.MaxCapacity))
 	}
 	if v, ok := fields["slots"]; ok {
-		room.Slots = int(r.integer(v, "slots", 1, maxSlots))
+		room.Slots = int(r.integer(v, "slots", 1, wire.MaxSlots))
 	}
 	return room
 }
@@ -282,7 +276,7 @@ func (r *reader) group(f field) Group {
 		case "turns":
 			g.Turns = r.turns(f)
 		case "sections":
-			g.Sections = int(r.integer(f, key, 1, maxSlots))
+			g.Sections = int(r.integer(f, key, 1, wire.MaxSlots))
 		case "network":
 			g.Network = r.network(f)
 		}
@@ -361,7 +355,7 @@ func (r *reader) event(f field) Event {
 		case "count":
 			e.Count = int(r.integer(f, key, 1, maxCount))
 		case "do":
-			e.Do = choice(r, f, key, verbs...)
+			e.Do = choice(r, f, key, verbNames()...)
 		case "name":
 			e.Name = r.text(f, key)
 		case "for":
@@ -369,7 +363,7 @@ func (r *reader) event(f field) Event {
 		}
 	}
 	if _, given := fields["who"]; !given {
-		if e.Do.alone() {
+		if e.Do.Spec().OfRoom {
 			e.Who = Host
 		} else {
 			r.require(f, fields, "an entry of the timeline", "who")

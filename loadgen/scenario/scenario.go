@@ -152,48 +152,13 @@ func (e Event) String() string {
 	return fmt.Sprintf("%s %d %s%s", e.Do, e.Count, e.Who, plural)
 }
 
-// A Verb is what people do in an [Event], or what is done to them by the
-// room's moderator.
-type Verb string
-
-const (
-	RaiseHand Verb = "raise-hand"
-	LowerHand Verb = "lower-hand"
-	Promote   Verb = "promote"
-	Demote    Verb = "demote"
-	Mute      Verb = "mute"
-	Unmute    Verb = "unmute"
-	Leave     Verb = "leave"
-	End       Verb = "end" // the room; it has one host as its subject
-
-	InviteToStage Verb = "invite-to-stage"
-	AcceptStage   Verb = "accept-stage"
-	DeclineStage  Verb = "decline-stage"
-	PassHost      Verb = "pass-host"
-	Kick          Verb = "kick"
-	Ban           Verb = "ban"
-	Reconnect     Verb = "reconnect" // their signaling is lost, and taken up again
-	// InviteGuest invites people to the stage who never come; its subject is a host.
-	InviteGuest Verb = "invite-guest"
-)
-
-// verbs is all of them, in the order in which they are named to people.
-var verbs = []Verb{
-	RaiseHand, LowerHand, Promote, Demote, Mute, Unmute, Leave, End,
-	InviteToStage, AcceptStage, DeclineStage, PassHost, Kick, Ban, Reconnect, InviteGuest,
-}
-
-// alone tells that a verb is the moderator's alone and picks nobody of the cast.
-func (v Verb) alone() bool { return v == End || v == InviteGuest }
-
-// Invites tells that the timeline invites guests from outside.
+// Invites reports whether the timeline invites guests from outside.
 func (s *Scenario) Invites() bool {
 	return slices.ContainsFunc(s.Timeline, func(e Event) bool { return e.Do == InviteGuest })
 }
 
 // The values of what a file leaves out.
 const (
-	defaultSlots        = 3
 	defaultJoinDeadline = Duration(10 * time.Second)
 	defaultSeed         = 1
 )

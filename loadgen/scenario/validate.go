@@ -3,11 +3,13 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
 // A problem is something wrong with the field at a path.
@@ -56,10 +58,10 @@ func (s *Scenario) problems() []problem {
 	case !utf8.ValidString(s.Name) || strings.ContainsFunc(s.Name, unicode.IsControl):
 		c.add("name", "name %q has characters that can't be printed", s.Name)
 	}
-	c.within("rooms", s.Rooms, 1, maxRooms)
-	c.within("room.capacity", s.Room.Capacity, 1, maxCount)
-	c.within("room.halls", s.Room.Halls, 1, maxHalls)
-	c.within("room.slots", s.Room.Slots, 1, maxSlots)
+	c.within("rooms", s.Rooms, 1, wire.MaxRooms)
+	c.within("room.capacity", s.Room.Capacity, 1, wire.MaxCapacity)
+	c.within("room.halls", s.Room.Halls, 1, wire.MaxHalls)
+	c.within("room.slots", s.Room.Slots, 1, wire.MaxSlots)
 	if len(s.Cast) == 0 {
 		c.add("cast", "cast is empty")
 	}
@@ -172,27 +174,6 @@ func checkTurns(c *checker, path string, g Group) {
 	}
 }
 
-// subjects is the roles that can do each thing.
-var subjects = map[Verb][]Role{
-	RaiseHand: {Listener},
-	LowerHand: {Listener},
-	Promote:   {Listener},
-	Demote:    {Speaker, Host},
-	Mute:      {Speaker, Host},
-	Unmute:    {Speaker, Host},
-	Leave:     {Speaker, Listener, Host},
-	End:       {Host},
-
-	InviteToStage: {Listener},
-	AcceptStage:   {Listener},
-	DeclineStage:  {Listener},
-	PassHost:      {Listener, Speaker},
-	Kick:          {Speaker, Listener, Host},
-	Ban:           {Speaker, Listener, Host},
-	Reconnect:     {Speaker, Listener},
-	InviteGuest:   {Host},
-}
-
 func (s *Scenario) checkEvent(c *checker, i int, e Event) {
 	path := fmt.Sprintf("timeline[%d]", i)
 	if e.At < 0 || e.At > s.Hold {
@@ -201,31 +182,19 @@ func (s *Scenario) checkEvent(c *checker, i int, e Event) {
 	if e.Do == "" && e.Name != "" {
 		return
 	}
-	roles, known := subjects[e.Do]
-	fits := false
-	for _, role := range roles {
-		fits = fits || role == e.Who
-	}
+	spec := e.Do.Spec()
 	switch {
-	case !known:
-		words := make([]string, len(verbs))
-		for i, v := range verbs {
-			words[i] = string(v)
-		}
-		c.add(path+".do", "do is %q: it can be %s", e.Do, strings.Join(words, ", "))
-	case !fits:
-		words := make([]string, len(roles))
-		for i, role := range roles {
-			words[i] = string(role)
-		}
-		c.add(path+".who", "who is %q: %s is for %s", e.Who, e.Do, strings.Join(words, ", "))
+	case spec.Verb == "":
+		c.add(path+".do", "do is %q: it can be %s", e.Do, list(verbNames()))
+	case !slices.Contains(spec.Who, e.Who):
+		c.add(path+".who", "who is %q: %s is for %s", e.Who, e.Do, list(spec.Who))
 	case e.Do == End && e.Count != 1:
 		c.add(path+".count", "count is %d: a room ends once", e.Count)
-	case e.Do == InviteGuest && e.Count > maxGuests:
-		c.add(path+".count", "count is %d: a stage has at most %d places", e.Count, maxGuests)
-	case !e.Do.alone() && e.Count > s.most(e.Who, i):
+	case e.Do == InviteGuest && e.Count > spec.MaxCount:
+		c.add(path+".count", "count is %d: a stage has at most %d places", e.Count, spec.MaxCount)
+	case !spec.OfRoom && e.Count > s.most(e.Who, i):
 		c.add(path+".count", "count is %d: a room has at most %d with the role of %s then", e.Count, s.most(e.Who, i), e.Who)
-	case (e.Do == Promote || e.Do == AcceptStage) && !s.speaks():
+	case spec.Becomes == Speaker && !s.speaks():
 		c.add(path, "nobody in the cast has audio, so a promoted listener has nothing to say: give the listeners audio")
 	}
 	if e.Count < 1 {
@@ -242,15 +211,23 @@ func (s *Scenario) most(role Role, i int) int {
 		if j == i {
 			continue
 		}
-		rises := e.Do == Promote || e.Do == AcceptStage
-		if role == Speaker && rises || role == Host && e.Do == PassHost || role == Listener && e.Do == Demote {
+		if e.Do.Spec().Becomes == role {
 			n += min(max(e.Count, 0), maxCount)
 		}
 	}
 	return n
 }
 
-// speaks tells that somebody has a recording to speak.
+// list writes words with commas between them.
+func list[T ~string](words []T) string {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = string(w)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// speaks reports whether anybody has a recording to play.
 func (s *Scenario) speaks() bool {
 	for _, g := range s.Cast {
 		if len(g.Audio) > 0 {

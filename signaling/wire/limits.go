@@ -32,3 +32,26 @@ const (
 	// people, in bytes.
 	MaxText = 1024
 )
+
+// Limits of what the creator of a room may ask for. The server refuses more, and a
+// scenario that asks for more is refused before it runs.
+const (
+	// MaxSlots is the most voices that a room passes on at once.
+	MaxSlots = 8
+	// MaxStage is the most places of a stage, and DefaultStage what it has if
+	// nobody asks.
+	MaxStage     = 100
+	DefaultStage = 20
+	// MaxCapacity is the most audience seats of one hall.
+	MaxCapacity = 100_000
+	// MaxHalls is the most halls of a room.
+	MaxHalls = 100
+	// MaxRooms is the most rooms of a server that is not configured otherwise.
+	MaxRooms = 10_000
+)
+
+// Defaults of what the creator of a room leaves out.
+const (
+	DefaultSlots    = 3
+	DefaultCapacity = 10_000
+)
