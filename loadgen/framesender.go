@@ -13,36 +13,36 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// overtaken is how many frames a mute or a leave, which take another path to
-// the server, may overtake.
+// inFlight is how many frames a mute or a leave may overtake: signaling takes another
+// path to the server than media.
 const inFlight = 3
 
-// A talk is a person's time with an open mic. One goroutine sends the frames
-// of the person's clip, each on time or as late as it comes, never skipped;
-// Close stops it and closes the mic.
+// A frameSender sends a person's speech. One goroutine sends the frames of their clip,
+// each on time or as soon as possible, and skips none. Close stops it and closes the
+// publisher.
 type frameSender struct {
 	run       *run
 	publisher *client.Publisher
 	source    *measure.Source
-	turns     *scenario.Turns // nil: talks without a break
+	turns     *scenario.Turns // nil: always speaks
 	seed      int64
-	group     int // how many take turns
+	group     int // how many people take turns
 	number    int // which of them this is
 
 	sequence  uint16
 	timestamp uint32 // of bin 0
 
-	// mu is held while a frame is entered and sent, so that none follows a mute.
+	// mu is held while a frame is recorded and sent, so that no frame follows a mute.
 	mu    sync.Mutex
 	muted bool
-	// defiant: sends though it is not to be heard.
+	// ignoresMute sends frames that nobody should hear.
 	ignoresMute bool
 
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
 
-// openMic publishes the person's mic and begins to talk.
+// openMic connects the person's publisher and starts sending.
 func (p *person) openMic(ctx context.Context) error {
 	r := p.room.run
 	m, err := r.clients.pion.NewPublisher(p.impairment)
@@ -55,16 +55,16 @@ func (p *person) openMic(ctx context.Context) error {
 			return err
 		}
 		p.mu.Lock()
-		visit := p.participant
+		participant := p.participant
 		p.mu.Unlock()
-		answer, err := visit.Publish(ctx, offer)
+		answer, err := participant.Publish(ctx, offer)
 		if err != nil {
 			return err
 		}
 		if err := m.Accept(answer); err != nil {
 			return err
 		}
-		if err := p.trickleCandidates(ctx, visit, driver.Mic, offer, answer, m.AddCandidate); err != nil {
+		if err := p.trickleCandidates(ctx, participant, driver.Mic, offer, answer, m.AddCandidate); err != nil {
 			return err
 		}
 		return m.Wait(ctx)
@@ -75,18 +75,18 @@ func (p *person) openMic(ctx context.Context) error {
 	group := r.Scenario.Cast[p.group]
 	files := r.clips[p.group]
 	if len(files) == 0 {
-		files = r.allClips // a listener on stage speaks with the cast's voices
+		files = r.allClips // a promoted listener without audio speaks with the cast's
 	}
-	ledger, err := p.room.addSource(files, p.number)
+	source, err := p.room.addSource(files, p.number)
 	if err != nil {
 		return errors.Join(err, m.Close())
 	}
 	if p.account != nil {
-		p.account.Speaks(ledger)
+		p.account.Speaks(source)
 	}
 	seed := rand.New(rand.NewPCG(uint64(r.Scenario.Seed), uint64(p.room.number)))
 	t := &frameSender{
-		run: r, publisher: m, source: ledger, turns: group.Turns, seed: seed.Int64(),
+		run: r, publisher: m, source: source, turns: group.Turns, seed: seed.Int64(),
 		group: group.Count, number: p.number,
 		sequence: uint16(rand.Uint32() >> 17), timestamp: rand.Uint32(),
 	}
@@ -95,17 +95,17 @@ func (p *person) openMic(ctx context.Context) error {
 	if p.left {
 		return errors.Join(errLeftEarly, m.Close())
 	}
-	// The mic outlives the context in which it was opened; Close ends it.
-	talking, end := context.WithCancel(context.WithoutCancel(ctx))
-	t.stop = end
-	t.done.Go(func() { t.sendUntil(talking) })
+	// The sender outlives the context in which it was started; Close ends it.
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	t.stop = stop
+	t.done.Go(func() { t.sendUntil(sending) })
 	p.sender = t
 	return nil
 }
 
 var errLeftEarly = errors.New("left before the mic was open")
 
-// send sends until ctx is done.
+// sendUntil sends frames until ctx is done.
 func (t *frameSender) sendUntil(ctx context.Context) {
 	r := t.run
 	last := measure.Bin(-1)
@@ -142,8 +142,8 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	return true
 }
 
-// mute stops the sending, or takes it up again. After muting, the last frames
-// are not owed: the server may have been told before it had them.
+// mute stops or resumes sending. When muting, the last frames are not owed to anybody:
+// the mute may reach the server before them.
 func (t *frameSender) mute(muted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -155,17 +155,17 @@ func (t *frameSender) mute(muted bool) {
 	}
 }
 
-// defy goes on sending what nobody is owed any more, or ends that.
-func (t *frameSender) ignoreMute(defiant bool) {
+// ignoreMute starts or ends sending frames that nobody is owed.
+func (t *frameSender) ignoreMute(ignore bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ignoresMute = defiant
-	if defiant {
+	t.ignoresMute = ignore
+	if ignore {
 		t.source.Withdraw(inFlight)
 	}
 }
 
-// Close stops the sending and closes the mic.
+// Close stops sending and closes the publisher.
 func (t *frameSender) Close() error {
 	t.stop()
 	t.done.Wait()

@@ -11,12 +11,12 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// defiance is how long somebody whom the moderator silences goes on sending and
-// receiving, as if nobody had told them.
+// ignoreMuteFor is how long the client of a person who is muted, demoted or removed
+// goes on sending and receiving, as a client would that ignores the server.
 const ignoreMuteFor = time.Second
 
-// A moderation is how the server carried out what the timeline had its hosts do.
-// It is safe for concurrent use.
+// moderationStats measures how the server carries out what the timeline's hosts do. It
+// is safe for concurrent use.
 type moderationStats struct {
 	mu       sync.Mutex
 	promoted metric.Trend // ms
@@ -30,7 +30,7 @@ func (m *moderationStats) record(in *metric.Trend, v float64) {
 	in.Record(v)
 }
 
-// values enters what there was.
+// values adds the metrics that have values.
 func (m *moderationStats) values(into metric.Values) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -43,48 +43,48 @@ func (m *moderationStats) values(into metric.Values) {
 	}
 }
 
-// silence has the moderator mute a person, send them to the audience, or put them
-// out. Their client goes on sending and receiving for a while, and what passes of
-// that after the server's acknowledgement is counted.
+// silence has the moderator mute, demote or remove a person. The person's client ignores
+// that for a while, and the packets that still pass after the server's acknowledgement
+// are counted.
 func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 	r := p.room.run
 	p.mu.Lock()
-	visit, t := p.participant, p.sender
+	sender := p.sender
 	p.mu.Unlock()
-	out := verb == scenario.Kick || verb == scenario.Ban
-	if out {
-		// What is on its way to them still counts.
+	removed := verb == scenario.Kick || verb == scenario.Ban
+	if removed {
+		// Packets that are in flight to them still count.
 		if p.account != nil {
 			p.account.Left(r.clock.Now())
 		}
 		pause(ctx, leaveDelay)
 	}
-	if t != nil {
-		t.ignoreMute(true)
+	if sender != nil {
+		sender.ignoreMute(true)
 	}
-	if err := p.room.client.Act(ctx, verb, visit); err != nil {
-		if t != nil {
-			t.ignoreMute(false)
+	if err := p.request(ctx, verb); err != nil {
+		if sender != nil {
+			sender.ignoreMute(false)
 		}
 		return err
 	}
-	acked := r.clock.Now()
-	if t != nil {
-		t.source.ExpectSilence(acked)
+	acknowledged := r.clock.Now()
+	if sender != nil {
+		sender.source.ExpectSilence(acknowledged)
 	}
-	if out && p.account != nil {
-		p.account.ExpectSilence(acked)
+	if removed && p.account != nil {
+		p.account.ExpectSilence(acknowledged)
 	}
 	pause(ctx, ignoreMuteFor)
-	if t != nil {
-		t.mute(true)
+	if sender != nil {
+		sender.mute(true)
 	}
 	pause(ctx, leaveDelay)
 	passed := 0
-	if t != nil {
-		passed = t.source.HeardInSilence()
+	if sender != nil {
+		passed = sender.source.HeardInSilence()
 	}
-	if !out {
+	if !removed {
 		r.moderation.record(&r.moderation.muted, float64(passed))
 		return nil
 	}
@@ -95,36 +95,48 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 	return p.leave(ctx)
 }
 
-// rise takes a place on stage, opens the mic, and returns when somebody has heard
-// it.
+// joinStage gives a person a role on stage, opens their mic, and returns when somebody
+// has heard it.
 func (p *person) joinStage(ctx context.Context, role scenario.Role) error {
 	r := p.room.run
-	acked := r.clock.Now()
+	acknowledged := r.clock.Now()
 	p.mu.Lock()
 	p.role, p.handRaised, p.invited = role, false, false
-	t := p.sender
+	sender := p.sender
 	p.mu.Unlock()
-	if t != nil {
-		return nil // a speaker who is host now
+	if sender != nil {
+		return nil // a speaker who became host
 	}
 	if err := p.openMic(ctx); err != nil {
 		return err
 	}
 	p.mu.Lock()
-	ledger := p.sender.source
+	source := p.sender.source
 	p.mu.Unlock()
 	select {
-	case <-ledger.Reached():
-		r.moderation.record(&r.moderation.promoted, ms(ledger.FirstHeard()-acked))
+	case <-source.Reached():
+		r.moderation.record(&r.moderation.promoted, ms(source.FirstHeard()-acknowledged))
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("nobody heard the promoted: %w", ctx.Err())
 	}
 }
 
-// reconnect loses a person's signaling and has it back.
+// leaveStage takes a person back to the audience and closes their mic.
+func (p *person) leaveStage() error {
+	p.mu.Lock()
+	sender := p.sender
+	p.role, p.sender, p.muted = scenario.Listener, nil, false
+	p.mu.Unlock()
+	if sender == nil {
+		return nil
+	}
+	return sender.Close()
+}
+
+// reconnect drops a person's signaling connection and resumes on a new one.
 func (p *person) reconnect(ctx context.Context) error {
-	if !p.room.run.Driver.Capabilities().Resume {
+	if !p.room.run.clients.capabilities.Resume {
 		return fmt.Errorf("%w: reconnect", driver.ErrUnsupported)
 	}
 	p.mu.Lock()

@@ -14,46 +14,45 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// A person is one of the cast, with the clients they use: an ear, and on stage
-// a mic.
+// A person is one member of the cast, with the clients that they use: one that
+// receives, and on stage one that sends.
 //
-// A person joins once; what the timeline has them do may run at the same time
-// as their leaving.
+// A person joins once. Timeline events may run while they leave.
 type person struct {
 	room       *roomRun
 	group      int // index in the cast
 	number     int // within the group
 	name       string
-	account    *measure.Listener // nil for those on stage whose driver gives them no ear
-	probe      bool              // listens with a whole peer connection
-	impairment *netem.Impairment // their simulated network, or nil
+	account    *measure.Listener // nil for people on stage whose driver lets them only send
+	probe      bool              // receives with a Pion peer connection
+	impairment *netem.Impairment // the emulated network, or nil
 
 	mu          sync.Mutex
-	role        scenario.Role // as it is now
+	role        scenario.Role // at present
 	participant driver.Participant
 	subscriber  client.Subscriber
-	sender      *frameSender // the mic, while on stage
-	handRaised  bool         // is up
-	invited     bool         // on stage, and has not answered
-	muted       bool         // by the moderator
+	sender      *frameSender // while on stage
+	handRaised  bool
+	invited     bool // to the stage, without an answer yet
+	muted       bool // by the moderator
 	left        bool
 }
 
-// takeStage brings a speaker or host in with a mic that can send, and an ear if
-// the driver has sections for one.
+// takeStage brings in a speaker or host with a connected mic, and with a receiving
+// client if the driver lets people on stage listen.
 func (p *person) takeStage(ctx context.Context) error {
 	r := p.room.run
 	ctx, cancel := context.WithTimeout(ctx, r.Scenario.JoinDeadline.Duration())
 	defer cancel()
-	visit, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
+	participant, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
-	p.participant = visit
+	p.participant = participant
 	p.mu.Unlock()
 	if p.account != nil {
-		// What they hear is in the figures of their role, and in no listener's.
+		// What they receive counts for their role, not for listeners.
 		p.account.Expect(r.clock.Now())
 		connected, err := p.subscribe(ctx, p.account.Receive)
 		if err != nil {
@@ -67,24 +66,24 @@ func (p *person) takeStage(ctx context.Context) error {
 	return p.openMic(ctx)
 }
 
-// join brings a listener in, and returns when it has heard something or its
-// time to do so is over. Whatever goes wrong counts from then on as loss.
+// join brings a listener in. It returns when they have received audio or their join
+// deadline has passed. Whatever goes wrong counts as loss from then on.
 func (p *person) join(ctx context.Context, intended time.Duration) {
 	r := p.room.run
 	deadline := intended + r.Scenario.JoinDeadline.Duration()
 	p.account.Expect(intended)
-	// Only the first of these counts.
+	// Only the first call of Connected counts.
 	defer p.account.Connected(deadline)
 
 	ctx, cancel := context.WithDeadline(ctx, r.clock.Time(deadline))
 	defer cancel()
-	visit, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
+	participant, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
 	if err != nil {
 		r.problems.add("join", err)
 		return
 	}
 	p.mu.Lock()
-	p.participant = visit
+	p.participant = participant
 	p.mu.Unlock()
 	connected, err := p.subscribe(ctx, p.account.Receive)
 	if err != nil {
@@ -101,29 +100,30 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 
 var errNothingHeard = errors.New("connected, but heard nothing before the join deadline")
 
-// listen opens an ear and returns when its DTLS handshake was complete.
-func (p *person) subscribe(ctx context.Context, hear client.PacketFunc) (time.Duration, error) {
+// subscribe connects a receiving client and returns when its DTLS handshake was
+// complete.
+func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time.Duration, error) {
 	r := p.room.run
-	e, err := r.clients.newSubscriber(p, hear)
+	e, err := r.clients.newSubscriber(p, receive)
 	if err != nil {
 		return 0, err
 	}
 	p.mu.Lock()
 	p.subscriber = e
-	visit := p.participant
+	participant := p.participant
 	p.mu.Unlock()
 	offer, err := e.Offer(ctx)
 	if err != nil {
 		return 0, err
 	}
-	answer, err := visit.Listen(ctx, offer)
+	answer, err := participant.Listen(ctx, offer)
 	var counter *driver.CounterOffer
 	switch {
 	case errors.As(err, &counter):
-		err = p.answerCounterOffer(ctx, counter, hear)
+		err = p.answerCounterOffer(ctx, counter, receive)
 	case err == nil:
 		if err = e.Accept(answer); err == nil {
-			err = p.trickleCandidates(ctx, visit, driver.Ear, offer, answer, e.AddCandidate)
+			err = p.trickleCandidates(ctx, participant, driver.Ear, offer, answer, e.AddCandidate)
 		}
 	}
 	if err != nil {
@@ -135,14 +135,14 @@ func (p *person) subscribe(ctx context.Context, hear client.PacketFunc) (time.Du
 	return e.Wait(ctx)
 }
 
-// answer has another ear, which has made no offer, answer the server's.
-func (p *person) answerCounterOffer(ctx context.Context, counter *driver.CounterOffer, hear client.PacketFunc) error {
-	e, err := p.room.run.clients.newSubscriber(p, hear)
+// answerCounterOffer answers the server's offer with a new client that has made none.
+func (p *person) answerCounterOffer(ctx context.Context, counter *driver.CounterOffer, receive client.PacketFunc) error {
+	e, err := p.room.run.clients.newSubscriber(p, receive)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
-	old, visit := p.subscriber, p.participant
+	old, participant := p.subscriber, p.participant
 	p.subscriber = e
 	p.mu.Unlock()
 	if err := old.Close(); err != nil {
@@ -155,10 +155,10 @@ func (p *person) answerCounterOffer(ctx context.Context, counter *driver.Counter
 	if err := counter.Answer(ctx, answer); err != nil {
 		return err
 	}
-	return p.trickleCandidates(ctx, visit, driver.Ear, answer, counter.SDP, e.AddCandidate)
+	return p.trickleCandidates(ctx, participant, driver.Ear, answer, counter.SDP, e.AddCandidate)
 }
 
-// leave ends the visit and closes what the person has open.
+// leave ends the person's presence and closes their clients.
 func (p *person) leave(ctx context.Context) error {
 	p.mu.Lock()
 	if p.left {
@@ -166,15 +166,15 @@ func (p *person) leave(ctx context.Context) error {
 		return nil
 	}
 	p.left = true
-	visit, e, t := p.participant, p.subscriber, p.sender
+	participant, e, t := p.participant, p.subscriber, p.sender
 	p.mu.Unlock()
 
 	var errs []error
 	if t != nil {
 		errs = append(errs, t.Close())
 	}
-	if visit != nil {
-		if err := visit.Leave(ctx); err != nil {
+	if participant != nil {
+		if err := participant.Leave(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("leave: %w", err))
 		}
 	}
@@ -182,6 +182,27 @@ func (p *person) leave(ctx context.Context) error {
 		errs = append(errs, e.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// depart leaves in the middle of the run. Counting ends first, and leaving waits for
+// packets in flight.
+func (p *person) depart(ctx context.Context) error {
+	p.stopCounting()
+	pause(ctx, leaveDelay)
+	return p.leave(ctx)
+}
+
+// stopCounting ends what the person is owed, and what others are owed of them.
+func (p *person) stopCounting() {
+	p.mu.Lock()
+	sender := p.sender
+	p.mu.Unlock()
+	if sender != nil {
+		sender.mute(true)
+	}
+	if p.account != nil {
+		p.account.Left(p.room.run.clock.Now())
+	}
 }
 
 // losses returns how many packets the person's own socket dropped, and for how many

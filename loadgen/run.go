@@ -259,7 +259,7 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 	}
 	for i, e := range r.Scenario.Timeline {
 		if e.Do != "" {
-			acts.Go(func() { r.act(acting, i, e, from+e.At.Duration()) })
+			acts.Go(func() { r.playEvent(acting, i, e, from+e.At.Duration()) })
 		}
 	}
 	if warm := r.Scenario.WarmUp.Duration(); warm > 0 && !r.sleepUntil(ctx, from+warm) {

@@ -14,8 +14,94 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// act plays entry number i of the timeline in every room, at its time.
-func (r *run) act(ctx context.Context, i int, e scenario.Event, at time.Duration) {
+const (
+	// actTimeout is how long the server may take to acknowledge an event.
+	actTimeout = 10 * time.Second
+	// leaveDelay is how long a client that leaves goes on listening for packets that
+	// are in flight.
+	leaveDelay = 500 * time.Millisecond
+)
+
+// An action is how a verb of the timeline is played. Either room or person is set.
+type action struct {
+	// room plays the verb for a whole room; count is the event's.
+	room func(h *roomRun, ctx context.Context, count int) error
+	// person plays the verb for one person and returns when the server has
+	// acknowledged it.
+	person func(p *person, ctx context.Context) error
+	// allowed reports whether the verb makes sense for a person now; nil is always.
+	// The person's mu is held.
+	allowed func(p *person) bool
+}
+
+// actionOf returns how a verb is played.
+func actionOf(verb scenario.Verb) action {
+	switch verb {
+	case scenario.RaiseHand:
+		return action{person: signal(verb, func(p *person) { p.handRaised = true }), allowed: func(p *person) bool { return !p.handRaised }}
+	case scenario.LowerHand:
+		return action{person: signal(verb, func(p *person) { p.handRaised = false }), allowed: func(p *person) bool { return p.handRaised }}
+	case scenario.InviteToStage:
+		return action{person: signal(verb, func(p *person) { p.invited = true }), allowed: func(p *person) bool { return !p.invited }}
+	case scenario.DeclineStage:
+		return action{person: signal(verb, func(p *person) { p.invited = false }), allowed: func(p *person) bool { return p.invited }}
+	case scenario.AcceptStage:
+		return action{person: promote(verb, scenario.Speaker), allowed: func(p *person) bool { return p.invited }}
+	case scenario.Promote:
+		return action{person: promote(verb, scenario.Speaker)}
+	case scenario.PassHost:
+		return action{person: promote(verb, scenario.Host)}
+	case scenario.Demote:
+		return action{person: func(p *person, ctx context.Context) error {
+			return errors.Join(p.silence(ctx, verb), p.leaveStage())
+		}}
+	case scenario.Mute:
+		return action{person: func(p *person, ctx context.Context) error {
+			p.setMuted(true)
+			return p.silence(ctx, verb)
+		}, allowed: func(p *person) bool { return p.sender != nil && !p.muted }}
+	case scenario.Unmute:
+		return action{person: (*person).unmute, allowed: func(p *person) bool { return p.sender != nil && p.muted }}
+	case scenario.Kick, scenario.Ban:
+		return action{person: func(p *person, ctx context.Context) error { return p.silence(ctx, verb) }}
+	case scenario.Leave:
+		return action{person: (*person).depart}
+	case scenario.Reconnect:
+		return action{person: (*person).reconnect}
+	case scenario.End:
+		return action{room: (*roomRun).end}
+	case scenario.InviteGuest:
+		return action{room: (*roomRun).inviteGuests}
+	}
+	return action{person: signal(verb, func(*person) {})}
+}
+
+// signal returns an action that is only signaling: the server carries out the verb, and
+// then the generator's own record changes.
+func signal(verb scenario.Verb, record func(p *person)) func(*person, context.Context) error {
+	return func(p *person, ctx context.Context) error {
+		if err := p.request(ctx, verb); err != nil {
+			return err
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		record(p)
+		return nil
+	}
+}
+
+// promote returns an action by which a person gets a role on stage.
+func promote(verb scenario.Verb, to scenario.Role) func(*person, context.Context) error {
+	return func(p *person, ctx context.Context) error {
+		if err := p.request(ctx, verb); err != nil {
+			return err
+		}
+		return p.joinStage(ctx, to)
+	}
+}
+
+// playEvent plays event number i of the timeline in every room, at its time.
+func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Duration) {
 	if !r.sleepUntil(ctx, at) {
 		return
 	}
@@ -23,39 +109,43 @@ func (r *run) act(ctx context.Context, i int, e scenario.Event, at time.Duration
 	r.tally.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
 	var rooms sync.WaitGroup
 	for _, h := range r.rooms {
-		rooms.Go(func() {
-			switch e.Do {
-			case scenario.End:
-				r.problems.act(e.Do, h.end(ctx))
-				return
-			case scenario.InviteGuest:
-				r.problems.act(e.Do, h.inviteGuests(ctx, e.Count))
-				return
-			}
-			seed := rand.New(rand.NewPCG(uint64(r.Scenario.Seed), uint64(h.number)<<32|uint64(i)))
-			chosen := h.choose(e, seed)
-			if len(chosen) < e.Count {
-				r.problems.act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, len(chosen)))
-			}
-			var group errgroup.Group
-			group.SetLimit(concurrency)
-			for _, p := range chosen {
-				group.Go(func() error {
-					r.problems.act(e.Do, p.act(ctx, e.Do))
-					return nil
-				})
-			}
-			_ = group.Wait()
-		})
+		rooms.Go(func() { h.play(ctx, i, e) })
 	}
 	rooms.Wait()
 }
 
-// choose picks the people of the room that an entry of the timeline is for.
-func (h *roomRun) choose(e scenario.Event, seed *rand.Rand) []*person {
+// play plays event number i of the timeline in the room.
+func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
+	problems, action := h.run.problems, actionOf(e.Do)
+	if action.room != nil {
+		ctx, cancel := context.WithTimeout(ctx, actTimeout)
+		defer cancel()
+		problems.act(e.Do, action.room(h, ctx, e.Count))
+		return
+	}
+	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(i)))
+	chosen := h.choose(e, action, seed)
+	if len(chosen) < e.Count {
+		problems.act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, len(chosen)))
+	}
+	var group errgroup.Group
+	group.SetLimit(concurrency)
+	for _, p := range chosen {
+		group.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, actTimeout)
+			defer cancel()
+			problems.act(e.Do, action.person(p, ctx))
+			return nil
+		})
+	}
+	_ = group.Wait()
+}
+
+// choose picks the people of the room whom an event is for.
+func (h *roomRun) choose(e scenario.Event, a action, seed *rand.Rand) []*person {
 	var able []*person
 	for _, p := range h.people() {
-		if p.allows(e.Who, e.Do) {
+		if p.can(e.Who, a) {
 			able = append(able, p)
 		}
 	}
@@ -63,140 +153,54 @@ func (h *roomRun) choose(e scenario.Event, seed *rand.Rand) []*person {
 	return able[:min(e.Count, len(able))]
 }
 
-// can reports whether a person has the role now, and would do or undergo
-// something.
-func (p *person) allows(role scenario.Role, verb scenario.Verb) bool {
+// can reports whether a person has the role now and the action makes sense for them.
+func (p *person) can(role scenario.Role, a action) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.left || p.participant == nil || p.role != role {
 		return false
 	}
-	switch verb {
-	case scenario.RaiseHand:
-		return !p.handRaised
-	case scenario.LowerHand:
-		return p.handRaised
-	case scenario.Mute:
-		return p.sender != nil && !p.muted
-	case scenario.Unmute:
-		return p.sender != nil && p.muted
-	case scenario.InviteToStage:
-		return !p.invited
-	case scenario.AcceptStage, scenario.DeclineStage:
-		return p.invited
-	}
-	return true
+	return a.allowed == nil || a.allowed(p)
 }
 
-// actDeadline is how long the server has to acknowledge, and leaving how long
-// a client that leaves listens on for packets that are on their way.
-const (
-	actTimeout = 10 * time.Second
-	leaveDelay = 500 * time.Millisecond
-)
-
-// act does one thing of the timeline and returns when the server has
-// acknowledged it.
-func (p *person) act(ctx context.Context, verb scenario.Verb) error {
-	ctx, cancel := context.WithTimeout(ctx, actTimeout)
-	defer cancel()
-	if verb == scenario.Leave {
-		return p.depart(ctx)
-	}
-	switch verb {
-	case scenario.Reconnect:
-		return p.reconnect(ctx)
-	case scenario.Kick, scenario.Ban:
-		return p.silence(ctx, verb)
-	case scenario.Mute:
-		p.noteMuted(true)
-		return p.silence(ctx, verb)
-	case scenario.Demote:
-		return errors.Join(p.silence(ctx, verb), p.leaveStage())
-	}
+// request has the server carry out a verb and returns when it has acknowledged it.
+func (p *person) request(ctx context.Context, verb scenario.Verb) error {
 	p.mu.Lock()
-	visit, t := p.participant, p.sender
+	participant := p.participant
 	p.mu.Unlock()
-	if err := p.room.client.Act(ctx, verb, visit); err != nil {
+	return p.room.client.Act(ctx, verb, participant)
+}
+
+// unmute has the moderator unmute a person, who then sends again.
+func (p *person) unmute(ctx context.Context) error {
+	p.mu.Lock()
+	sender := p.sender
+	p.mu.Unlock()
+	if err := p.request(ctx, scenario.Unmute); err != nil {
 		return err
 	}
-	switch verb {
-	case scenario.Promote, scenario.AcceptStage:
-		return p.joinStage(ctx, scenario.Speaker)
-	case scenario.PassHost:
-		return p.joinStage(ctx, scenario.Host)
-	case scenario.RaiseHand, scenario.LowerHand:
-		p.mu.Lock()
-		p.handRaised = verb == scenario.RaiseHand
-		p.mu.Unlock()
-	case scenario.InviteToStage, scenario.DeclineStage:
-		p.mu.Lock()
-		p.invited = verb == scenario.InviteToStage
-		p.mu.Unlock()
-	case scenario.Unmute:
-		p.noteMuted(false)
-		t.mute(false)
-	}
+	p.setMuted(false)
+	sender.mute(false)
 	return nil
 }
 
-func (p *person) noteMuted(muted bool) {
+func (p *person) setMuted(muted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.muted = muted
 }
 
-// stepDown goes back to the audience and closes the mic.
-func (p *person) leaveStage() error {
-	p.mu.Lock()
-	t := p.sender
-	p.role, p.sender, p.muted = scenario.Listener, nil, false
-	p.mu.Unlock()
-	if t == nil {
-		return nil
-	}
-	return t.Close()
-}
-
-// depart leaves in the middle of the run. The counting ends first, and the
-// leaving waits for what is on its way.
-func (p *person) depart(ctx context.Context) error {
-	p.mu.Lock()
-	t := p.sender
-	p.mu.Unlock()
-	if t != nil {
-		t.mute(true)
-	}
-	if p.account != nil {
-		p.account.Left(p.room.run.clock.Now())
-	}
-	pause(ctx, leaveDelay)
-	return p.leave(ctx)
-}
-
 // end has the room's moderator end it, which makes everybody leave.
-func (h *roomRun) end(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, actTimeout)
-	defer cancel()
+func (h *roomRun) end(ctx context.Context, _ int) error {
 	for _, p := range h.people() {
-		p.mu.Lock()
-		t := p.sender
-		p.mu.Unlock()
-		if t != nil {
-			t.mute(true)
-		}
-		if p.account != nil {
-			p.account.Left(h.run.clock.Now())
-		}
+		p.stopCounting()
 	}
 	pause(ctx, leaveDelay)
 	return h.client.Act(ctx, scenario.End, nil)
 }
 
-// inviteGuests invites people to the stage from outside, who never come.
+// inviteGuests invites people from outside to the stage who never come.
 func (h *roomRun) inviteGuests(ctx context.Context, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, actTimeout)
-	defer cancel()
 	for range n {
 		if err := h.client.Act(ctx, scenario.InviteGuest, nil); err != nil {
 			return err
