@@ -7,27 +7,29 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// An ear is a listener's client, receive-only: a lean one of the crowd or a
-// probe. It is used once: offer, accept, wait, Close.
+// A Subscriber is a listener's client: a [LeanClient] of the crowd or a [Probe]. It is
+// used once: Offer or Answer, Accept, Wait, Close.
 type Subscriber interface {
 	Offer(ctx context.Context) (string, error)
-	// answer answers an offer of the server in place of its own.
+	// Answer answers an offer of the server, instead of making its own.
 	Answer(ctx context.Context, offer string) (string, error)
-	// accept takes the answer; the connection is made in the background.
+	// Accept sets the server's answer and connects in the background.
 	Accept(answer string) error
-	// candidate takes a candidate that the answer did not have, as an attribute.
+	// AddCandidate adds a candidate that the answer did not have, as an attribute
+	// without "a=".
 	AddCandidate(attribute string) error
-	// wait waits until the DTLS handshake is complete and returns when it was.
+	// Wait waits until the DTLS handshake is complete and returns the time of that.
 	Wait(ctx context.Context) (time.Duration, error)
-	// losses is how many packets the client's own sockets dropped, as far as
-	// they are its own, and how many packets' receive times were lost.
+	// Losses returns how many packets the client's own socket dropped (0 for a shared
+	// one), and for how many packets the receive time was lost.
 	Losses() (dropped, unstamped uint64)
 	Close() error
 }
 
-// hearing takes the packets of an ear. A section's come from one goroutine.
+// A PacketFunc receives a client's packets. All packets of one section come from one
+// goroutine.
 type PacketFunc func(p measure.Packet)
 
-// waiting takes how long n packets lay in the process before they were heard. It
-// may be called from any goroutine.
+// A QueueDelayFunc receives how long n packets waited in the process before they were
+// handled. It is called from any goroutine.
 type QueueDelayFunc func(d time.Duration, n uint64)

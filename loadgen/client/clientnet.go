@@ -12,18 +12,18 @@ import (
 	"github.com/pion/transport/v5/stdnet"
 )
 
-// A machine is what one client's ICE agent sees of the machine: interfaces
-// that were listed once for the whole run, and sockets that note receive times.
+// A clientNet is the network that one Pion client sees: interfaces that were listed once
+// for the whole run, and sockets that record receive times.
 type clientNet struct {
 	*stdnet.Net
 	interfaces []*transport.Interface
 	clock      *measure.Clock
 	times      *receiveTimes
-	impairment *netem.Impairment // the simulated network behind which they are, or nil
+	impairment *netem.Impairment // the emulated network, or nil
 }
 
-// listInterfaces lists the interfaces that clients offer candidates of: the
-// loopback alone when the target is on it, else all the others.
+// listInterfaces lists the interfaces that clients offer candidates of: the loopback
+// interface if the target is on it, otherwise all others.
 func listInterfaces(loopback bool) (*stdnet.Net, []*transport.Interface, error) {
 	system, err := stdnet.NewNet()
 	if err != nil {
@@ -72,7 +72,7 @@ func (n *clientNet) ListenPacket(proto, address string) (net.PacketConn, error) 
 	return n.ListenUDP(proto, at)
 }
 
-// listen opens a socket that notes receive times.
+// listen opens a socket that records receive times.
 func (n *clientNet) listen(proto string, at *net.UDPAddr) (*udpSocket, error) {
 	c, err := net.ListenUDP(proto, at)
 	if err != nil {

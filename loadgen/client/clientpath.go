@@ -11,10 +11,10 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/netem"
 )
 
-// A way is how one client reaches its server: a lane, and on a shared one an
+// A clientPath is how one client reaches its server: a socket and, on a shared one, an
 // address of its own.
 type clientPath struct {
-	// What a packet takes stands together.
+	// The fields that a received packet needs are next to each other.
 	client     atomic.Pointer[lite.Client]
 	ear        *LeanClient
 	crowd      *Crowd
@@ -23,7 +23,7 @@ type clientPath struct {
 	exclusive bool // the lane is this client's alone
 	group     int  // for its reports
 
-	// What a rebind changes; without a link nothing does.
+	// Fields that a rebind changes. Without an impairment nothing changes them.
 	socket        *crowdSocket // guarded by crowd.mu for all but the link's relay
 	local         netip.Addr   // guarded by lane.mu for all but the link's relay
 	droppedBefore uint64       // drops of former lanes; guarded by crowd.mu
@@ -32,10 +32,10 @@ type clientPath struct {
 	rebinds int // rebinds so far; the link's relay's
 }
 
-// begin lets the client have what comes in.
+// setClient makes packets go to the client.
 func (w *clientPath) setClient(c *lite.Client) { w.client.Store(c) }
 
-// prefetch asks for the memory that a packet to the client takes. w may be nil.
+// prefetch prefetches the memory that a packet to the client needs. w may be nil.
 func (w *clientPath) prefetch(step int) {
 	if w == nil {
 		return
@@ -50,12 +50,12 @@ func (w *clientPath) prefetch(step int) {
 	}
 }
 
-// take gives the client a packet that has arrived. It has one caller at a time:
-// the lane's reader or the link's relay.
+// handle gives the client a received packet. It has one caller at a time: the socket's
+// reader or the impairment's queue.
 func (w *clientPath) handle(b []byte, from netip.AddrPort, at time.Duration) {
 	client := w.client.Load()
 	if client == nil {
-		// The answer to its first check can be here before the client is.
+		// The answer to the first check can arrive before the client is set.
 		if client = w.ear.pendingClient(w); client == nil {
 			return
 		}
@@ -81,7 +81,7 @@ func (w *clientPath) write(b []byte, to netip.AddrPort) {
 	_, _ = w.socket.conn.WriteBatch(m[:])
 }
 
-// arrive implements addressee: a packet has come through the simulated network.
+// Deliver implements netem.Endpoint: a packet has come through the emulated network.
 func (w *clientPath) Deliver(p *netem.DelayedPacket) {
 	for ; w.rebinds < w.impairment.Rebinds(); w.rebinds++ {
 		w.impairment.ReportRebind(w.rebind())
@@ -93,8 +93,8 @@ func (w *clientPath) Deliver(p *netem.DelayedPacket) {
 	w.handle(p.Body, p.Peer, p.At)
 }
 
-// move goes on from another address, as behind a NAT that has forgotten its
-// mapping. What is sent to the old one is lost.
+// rebind continues from another address, as behind a NAT that has lost its mapping.
+// Packets to the old address are lost.
 func (w *clientPath) rebind() error {
 	c := w.crowd
 	if !w.exclusive {
@@ -118,8 +118,8 @@ func (w *clientPath) rebind() error {
 	return old.conn.Close()
 }
 
-// dropped is how many packets the socket has dropped, if it is the client's
-// own.
+// dropped returns how many packets the client's own socket has dropped; 0 for a shared
+// socket.
 func (w *clientPath) dropped() uint64 {
 	if !w.exclusive {
 		return 0
@@ -129,7 +129,7 @@ func (w *clientPath) dropped() uint64 {
 	return w.socket.dropped() + w.droppedBefore
 }
 
-// Close gives the way up.
+// Close releases the socket or the address.
 func (w *clientPath) Close() error {
 	w.crowd.removePath(w)
 	if w.exclusive {

@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// ticking is how often the crowd's timers are looked at.
+	// tickInterval is how often the crowd's timers run.
 	tickInterval = 10 * time.Millisecond
-	// reporting is how many groups the crowd is in for its receiver reports:
-	// one group each tick, everybody every 5 s.
+	// reportGroups is how many groups the crowd is divided into for receiver reports:
+	// one group reports each tick, and everybody every 5 s.
 	reportGroups = int(reportInterval / tickInterval)
 )
 
-// A crowd is the run's lean listeners: thousands of clients on a few sockets,
-// with one goroutine for their timers and one a socket. Close ends it.
+// A Crowd holds the run's lean listeners: thousands of clients on a few sockets. It has
+// one goroutine for their timers and one for each socket. Close ends it. It is safe for
+// concurrent use.
 type Crowd struct {
 	clock       *measure.Clock
 	recovery    *NACKCounter
@@ -47,7 +48,8 @@ type Crowd struct {
 	workers sync.WaitGroup
 }
 
-// newCrowd makes a crowd of listeners who hear so many voices at once at the most.
+// NewCrowd makes a crowd of listeners who receive at most the given number of voices at
+// once. delayed is called from any goroutine.
 func NewCrowd(clock *measure.Clock, r *NACKCounter, waited QueueDelayFunc, voices int) (*Crowd, error) {
 	certificate, err := lite.NewCertificate(time.Now())
 	if err != nil {
@@ -90,7 +92,7 @@ func (c *Crowd) tick(ctx context.Context) {
 		}
 		c.lite.Tick(c.clock.Time(now))
 		for _, e := range group {
-			// One that is not connected yet, or no more, has nothing to say.
+			// A client that is not connected has nothing to report.
 			_ = e.report()
 		}
 		for _, l := range lanes {
@@ -99,8 +101,8 @@ func (c *Crowd) tick(ctx context.Context) {
 	}
 }
 
-// due appends the ears whose reports are due after one moment and until another:
-// by the clock, since a ticker leaves turns out when the machine is late.
+// due appends the clients whose reports are due after one moment and until another. It
+// goes by the clock, since a ticker skips ticks when the machine is late.
 func (c *Crowd) due(group []*LeanClient, after, until time.Duration) []*LeanClient {
 	turn, end := int64(after/tickInterval), int64(until/tickInterval)
 	c.mu.Lock()
@@ -113,15 +115,16 @@ func (c *Crowd) due(group []*LeanClient, after, until time.Duration) []*LeanClie
 	return group
 }
 
-// lanes is the shared sockets so far.
+// sockets returns the shared sockets opened so far.
 func (c *Crowd) sockets() []*crowdSocket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.shared[:len(c.shared):len(c.shared)]
 }
 
-// way gives an ear a socket and an address to reach a server's address by: on
-// the loopback an address of its own on a shared socket, elsewhere a socket.
+// path gives a client a socket and an address from which to reach a server's address: on
+// the loopback interface an address of its own on a shared socket, elsewhere a socket of
+// its own.
 func (c *Crowd) path(to netip.AddrPort, e *LeanClient) (*clientPath, error) {
 	if to.Addr().Is4() && to.Addr().IsLoopback() && SharesSockets {
 		return c.share(e)
@@ -138,8 +141,7 @@ func (c *Crowd) path(to netip.AddrPort, e *LeanClient) (*clientPath, error) {
 	return w, nil
 }
 
-// share gives an ear the next address of 127.0.0.0/8 on one of the shared
-// sockets.
+// share gives a client the next address of 127.0.0.0/8 on one of the shared sockets.
 func (c *Crowd) share(e *LeanClient) (*clientPath, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -161,15 +163,15 @@ func (c *Crowd) share(e *LeanClient) (*clientPath, error) {
 	return w, nil
 }
 
-// firstHome is 127.1.0.1: from there on every client of a shared socket has an
-// address. All of that network are the host's own.
+// firstClientAddress is 127.1.0.1, the first address of clients on shared sockets. All
+// of 127.0.0.0/8 belongs to the host itself.
 const firstClientAddress = 0x7f01_0001
 
 func loopbackAddress(n uint32) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
-// known is 1 for an address of a server that has answered somebody.
+// answered returns 1 for an address of a server that has answered a client, else 0.
 func (c *Crowd) answered(a netip.Addr) int {
 	if _, ok := c.answering.Load(a); ok {
 		return 1
@@ -177,36 +179,36 @@ func (c *Crowd) answered(a netip.Addr) int {
 	return 0
 }
 
-// another is an address that no client has had.
+// nextMovedAddress returns an address that no client has had.
 func (c *Crowd) nextMovedAddress() netip.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// 127.128.0.1 and on, round and round: the addresses of clients end before.
+	// From 127.128.0.1 on, again and again: the clients' first addresses end before it.
 	n := 0x7f80_0001 + c.moved%0x7f_0000
 	c.moved++
 	return loopbackAddress(n)
 }
 
-// enter puts a way's ear into a group for its reports. c.mu is held.
+// addPath puts a client into a group for its reports. c.mu is held.
 func (c *Crowd) addPath(w *clientPath) {
 	w.group = c.count % reportGroups
 	c.groups[w.group][w] = struct{}{}
 	c.count++
 }
 
-// leave takes it out.
+// removePath takes the client out of its group.
 func (c *Crowd) removePath(w *clientPath) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.groups[w.group], w)
 }
 
-// refused is how many packets failed authentication, and how many came again.
+// Refused returns how many packets failed authentication, and how many were replays.
 func (c *Crowd) Refused() (unauthentic, replayed uint64) {
 	return c.unauthentic.Load(), c.replayed.Load()
 }
 
-// dropped is how many packets the shared sockets have dropped.
+// Dropped returns how many packets the shared sockets have dropped.
 func (c *Crowd) Dropped() (n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,21 +15,22 @@ import (
 )
 
 const (
-	// batch is how many packets one system call reads.
+	// readBatch is how many packets one system call reads.
 	readBatch = 256
-	// packetSize is room for a packet of the network's usual MTU.
+	// packetSize holds a packet of the usual MTU, in bytes.
 	packetSize = 1500
-	// gathering is how long a reader of a shared socket lets packets gather. The
-	// kernel stamps them, so that no latency is in it.
+	// gatherTime is how long the reader of a shared socket lets packets gather. The
+	// kernel timestamps them, so this adds no latency to the figures.
 	gatherTime = time.Millisecond
-	// resting is the same when there is nothing but the answers to checks, for
-	// attention after anything else came: to wake up costs as much as several of
-	// them, and nobody waits for them.
+	// idleGatherTime is the same while only answers to checks arrive, from idleAfter on
+	// after the last other packet: waking up costs as much as handling several checks,
+	// and nobody waits for their answers.
 	idleGatherTime = 5 * time.Millisecond
 	idleAfter      = 4 * time.Second
 )
 
-// A lane is a socket of the crowd, with the goroutine that reads it.
+// A crowdSocket is a socket of the crowd with the goroutine that reads it. Thousands of
+// clients share one on the loopback interface; elsewhere it belongs to one client.
 type crowdSocket struct {
 	crowd   *Crowd
 	conn    udpbatch.Conn
@@ -37,14 +38,14 @@ type crowdSocket struct {
 
 	exclusive atomic.Pointer[clientPath] // its one client, if it is not shared
 
-	// If it is shared, its clients by their local addresses: those that have
-	// moved apart from the rest.
+	// The clients of a shared socket by local address. Clients that have moved are kept
+	// apart.
 	first uint32
 	paths []atomic.Pointer[clientPath] // by address, from home on
 	batch *sendBatch
 
-	// When something came that is to be heard soon, and whether the socket rests
-	// since: the reader's alone.
+	// When the last urgent packet came, and whether the socket has been idle since. Only
+	// the reader uses them.
 	urgent time.Duration
 	idle   bool
 
@@ -52,8 +53,8 @@ type crowdSocket struct {
 	rebound map[netip.Addr]*clientPath
 }
 
-// laneOptions are those of a lane of one client or, with the first of its
-// clients' addresses, of a shared one.
+// socketOptions describe a socket of one client or, if first is set, a shared one whose
+// clients' addresses begin there.
 type socketOptions struct {
 	address string
 	first   uint32
@@ -61,7 +62,7 @@ type socketOptions struct {
 
 func (o socketOptions) shared() bool { return o.first != 0 }
 
-// open opens a socket and starts to read it.
+// open opens a socket and starts its reader.
 func (c *Crowd) open(o socketOptions) (*crowdSocket, error) {
 	options := udpbatch.Options{Timestamps: true, PacketInfo: o.shared()}
 	if o.shared() {
@@ -79,7 +80,7 @@ func (c *Crowd) open(o socketOptions) (*crowdSocket, error) {
 	return l, nil
 }
 
-// read hands packets to their clients until the socket is closed.
+// read dispatches packets until the socket is closed.
 func (l *crowdSocket) read(shared bool) {
 	size := readBatch
 	if !shared {
@@ -101,14 +102,14 @@ func (l *crowdSocket) read(shared bool) {
 	}
 }
 
-// While one packet is heard, the memory for later ones comes: each of its steps
-// this many packets before the next, which is time enough for it.
+// While one packet is handled, the memory for later packets is prefetched. Each step
+// runs this many packets before the next, which gives the memory enough time to arrive.
 const (
 	prefetchDistance = 4
 	prefetchSteps    = 5 // of way.prefetch
 )
 
-// hear hands packets to their clients.
+// dispatch passes packets to their clients.
 func (l *crowdSocket) dispatch(messages []udpbatch.Message) {
 	now := l.crowd.clock.Now()
 	wait := queueDelays{report: l.crowd.delayed}
@@ -134,7 +135,7 @@ func (l *crowdSocket) dispatch(messages []udpbatch.Message) {
 	l.adjustGather(now, urgent)
 }
 
-// take hands one packet to its client.
+// deliver passes one packet to its client.
 func (l *crowdSocket) deliver(w *clientPath, m *udpbatch.Message, now time.Duration, wait *queueDelays) {
 	at := now
 	if m.At != 0 {
@@ -148,7 +149,7 @@ func (l *crowdSocket) deliver(w *clientPath, m *udpbatch.Message, now time.Durat
 	w.handle(m.Buf[:m.N], m.Addr, at)
 }
 
-// pace has the socket rest when nothing urgent has come for a while.
+// adjustGather lets packets gather longer when nothing urgent has come for a while.
 func (l *crowdSocket) adjustGather(now time.Duration, urgent bool) {
 	if urgent {
 		l.urgent = now
@@ -163,7 +164,7 @@ func (l *crowdSocket) adjustGather(now time.Duration, urgent bool) {
 	}
 }
 
-// find is the way of a local address, or nil.
+// find returns the path of a local address, or nil.
 func (l *crowdSocket) find(local netip.Addr) *clientPath {
 	if w := l.exclusive.Load(); w != nil {
 		return w
@@ -176,7 +177,8 @@ func (l *crowdSocket) find(local netip.Addr) *clientPath {
 	return l.rebound[local]
 }
 
-// place is where the way with a local address stands, unless it has moved there.
+// place returns where the path of a local address is kept unless it has moved there, or
+// nil.
 func (l *crowdSocket) place(local netip.Addr) *atomic.Pointer[clientPath] {
 	if !local.Is4() {
 		return nil
@@ -188,8 +190,8 @@ func (l *crowdSocket) place(local netip.Addr) *atomic.Pointer[clientPath] {
 	return nil
 }
 
-// waits tells the waits of packets that came one after the other as one, as
-// far as they are the same to 100 µs: the longest of them.
+// queueDelays reports the delays of consecutive packets together as long as they differ
+// by less than 100 µs. All of them count as the longest.
 type queueDelays struct {
 	report  QueueDelayFunc
 	longest time.Duration
@@ -221,8 +223,7 @@ func (l *crowdSocket) removePath(w *clientPath) {
 	l.remove(w)
 }
 
-// remove takes a way away from where it stands; false if it is not there. l.mu is
-// held.
+// remove removes a path and reports whether it was there. l.mu is held.
 func (l *crowdSocket) remove(w *clientPath) bool {
 	if place := l.place(w.local); place != nil {
 		return place.CompareAndSwap(w, nil)
@@ -232,7 +233,7 @@ func (l *crowdSocket) remove(w *clientPath) bool {
 	return there
 }
 
-// move gives a way another address, from which on nothing reaches the old one.
+// rebind gives a path another address. Nothing reaches the old one from then on.
 func (l *crowdSocket) rebind(w *clientPath, to netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -248,7 +249,7 @@ func (l *crowdSocket) dropped() uint64 {
 	return n
 }
 
-// anyAddress is a free port on every address of the family.
+// anyAddress returns the unspecified address of the family, with a free port.
 func anyAddress(of netip.Addr) string {
 	if of.Is4() {
 		return "0.0.0.0:0"

@@ -12,15 +12,15 @@ import (
 	"github.com/pion/transport/v5/deadline"
 )
 
-// waitingPackets is how many packets wait for a linked socket's reader.
+// readQueueLength is how many packets wait for the socket's reader; more are dropped.
 const readQueueLength = 512
 
-// A linkedSocket is a client's UDP socket behind a simulated network. When the
-// network gives it another address it goes on from there, and goes by its old
-// one: a client behind a NAT does not see it change.
+// An impairedSocket is a Pion client's UDP socket behind an emulated network. When the
+// network rebinds, it continues on another socket but keeps its local address, as a
+// client behind a NAT does.
 //
-// It is safe for concurrent use as a *net.UDPConn is. Of its methods those that
-// are not its own bypass the network; an ICE agent uses none of them.
+// It is safe for concurrent use as a *net.UDPConn is. Methods that it does not implement
+// itself bypass the network; an ICE agent uses none of them.
 type impairedSocket struct {
 	*net.UDPConn // as it was opened
 	net          *clientNet
@@ -29,10 +29,10 @@ type impairedSocket struct {
 	arrivals     chan datagram
 	closing      chan struct{}
 	readers      sync.WaitGroup
-	rebinds      int // rebinds so far; the link's relay's
+	rebinds      int // so far; only the impairment's queue uses it
 
 	mu      sync.Mutex
-	current *udpSocket // where it is now
+	current *udpSocket // the socket in use
 	closed  bool
 }
 
@@ -50,7 +50,7 @@ func newImpairedSocket(n *clientNet, s *udpSocket) *impairedSocket {
 	return l
 }
 
-// read sends what a socket receives on its way, until it is closed.
+// read passes what a socket receives to the impairment until the socket is closed.
 func (l *impairedSocket) read(s *udpSocket) {
 	b := make([]byte, packetSize)
 	for {
@@ -64,7 +64,7 @@ func (l *impairedSocket) read(s *udpSocket) {
 	}
 }
 
-// arrive implements addressee.
+// Deliver implements netem.Endpoint.
 func (l *impairedSocket) Deliver(p *netem.DelayedPacket) {
 	for ; l.rebinds < l.impairment.Rebinds(); l.rebinds++ {
 		l.impairment.ReportRebind(l.rebind())
@@ -86,7 +86,7 @@ func (l *impairedSocket) Deliver(p *netem.DelayedPacket) {
 	}
 }
 
-// move goes on from another port. What is sent to the old one is lost.
+// rebind continues on another port. Packets to the old one are lost.
 func (l *impairedSocket) rebind() error {
 	at := l.UDPConn.LocalAddr().(*net.UDPAddr)
 	s, err := l.net.listen("udp", &net.UDPAddr{IP: at.IP, Zone: at.Zone})
@@ -154,7 +154,7 @@ func (l *impairedSocket) SetReadDeadline(t time.Time) error {
 // SetWriteDeadline implements net.PacketConn: writes do not block.
 func (l *impairedSocket) SetWriteDeadline(time.Time) error { return nil }
 
-// Close closes the socket and waits for its readers. What is on its way is lost.
+// Close closes the socket and waits for its readers. Packets in flight are lost.
 func (l *impairedSocket) Close() error {
 	l.mu.Lock()
 	if l.closed {

@@ -21,15 +21,15 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/netem"
 )
 
-// candidatePatience is how long one candidate of the server is tried before the next.
+// candidateTimeout is how long one candidate of the server is tried before the next.
 const candidateTimeout = 2 * time.Second
 
 var ErrNoCandidate = errors.New("the server's answer has no UDP candidate with an IP address")
 
-// A leanEar is one listener of the crowd: a lean WebRTC client without a
-// goroutine of its own.
+// A LeanClient is one listener of the crowd: a lean WebRTC client without a goroutine of
+// its own. It implements [Subscriber].
 type LeanClient struct {
-	// What a packet takes stands together.
+	// The fields that a received packet needs are next to each other.
 	crowd      *Crowd
 	remote     *sdp.Remote // what the server said; set before there is a client
 	account    *measure.Listener
@@ -55,9 +55,9 @@ type LeanClient struct {
 	err         error
 }
 
-// newEar makes an ear of so many sections, behind a simulated network unless l
-// is nil. One behind a network asks again for what it misses. What it hears goes
-// to the account.
+// NewClient makes a client that offers to receive the given number of voices. With an
+// impairment its packets go through the emulated network, and it requests lost packets
+// with NACKs. What it receives goes to the account.
 func (c *Crowd) NewClient(sections int, l *netem.Impairment, account *measure.Listener) *LeanClient {
 	e := &LeanClient{
 		crowd: c, sections: sections, account: account, local: sdp.NewCredentials(), impairment: l,
@@ -83,7 +83,7 @@ func (e *LeanClient) Accept(answer string) error {
 	return nil
 }
 
-// answer takes an offer of the server's own.
+// Answer implements Subscriber.
 func (e *LeanClient) Answer(_ context.Context, offer string) (string, error) {
 	r, sections, err := sdp.ReadServerOffer(offer, e.sections)
 	if err != nil {
@@ -93,13 +93,13 @@ func (e *LeanClient) Answer(_ context.Context, offer string) (string, error) {
 	return e.receiver(e.nacks != nil && r.NACK).Answer(sections), nil
 }
 
-// receiver writes the ear's descriptions.
+// receiver returns what writes the client's descriptions.
 func (e *LeanClient) receiver(nack bool) sdp.Receiver {
 	return sdp.Receiver{ICE: e.local, Fingerprint: e.crowd.certificate.Fingerprint(), NACK: nack}
 }
 
-// begin notes what the server said. Of its candidates those come first by which
-// others have reached it: not everybody has to find out again that one is
+// setRemote keeps the server's description. Candidates at which other clients have
+// reached a server come first, so that not every client has to find out that one is
 // behind a firewall.
 func (e *LeanClient) setRemote(r *sdp.Remote) {
 	e.mu.Lock()
@@ -111,7 +111,7 @@ func (e *LeanClient) setRemote(r *sdp.Remote) {
 	})
 }
 
-// candidate takes a candidate that the answer did not have.
+// AddCandidate implements Subscriber.
 func (e *LeanClient) AddCandidate(attribute string) error {
 	c, err := sdp.ParseCandidate(strings.TrimPrefix(attribute, "candidate:"))
 	if err != nil {
@@ -158,7 +158,7 @@ func (e *LeanClient) connect(to netip.AddrPort) error {
 	return nil
 }
 
-// wait tries the server's candidates one after the other.
+// Wait tries the server's candidates one after the other.
 func (e *LeanClient) Wait(ctx context.Context) (time.Duration, error) {
 	for tried := 0; ; {
 		if to, more := e.candidateAt(tried); more {
@@ -182,14 +182,15 @@ func (e *LeanClient) Wait(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// server is the address that was tried last.
+// server returns the address that was tried last.
 func (e *LeanClient) server() netip.AddrPort {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.to
 }
 
-// untried is the candidate of a number, if it is worth a try.
+// candidateAt returns the candidate with a number. It reports false if there is none or
+// the present one already works.
 func (e *LeanClient) candidateAt(number int) (netip.AddrPort, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -199,8 +200,8 @@ func (e *LeanClient) candidateAt(number int) (netip.AddrPort, bool) {
 	return e.candidates[number], true
 }
 
-// connecting is the client of a way that is just being made; nil if there will
-// be none.
+// pendingClient returns the client of a path that is being connected, or nil if there is
+// none.
 func (e *LeanClient) pendingClient(w *clientPath) *lite.Client {
 	e.mu.Lock() // which connect holds
 	defer e.mu.Unlock()
@@ -236,7 +237,7 @@ func (e *LeanClient) Close() error {
 	return nil
 }
 
-// report sends a receiver report, if there is something to report.
+// report sends a receiver report if there is something to report.
 func (e *LeanClient) report() error {
 	e.mu.Lock()
 	client := e.client
@@ -251,12 +252,12 @@ func (e *LeanClient) report() error {
 	return client.SendRTCP(packet)
 }
 
-// leanEvents is the ear as its client tells it of things; it keeps these
-// methods out of the ear's own.
+// leanClientEvents receives the events of a LeanClient's endpoint. It keeps these
+// methods out of LeanClient's own.
 type leanClientEvents LeanClient
 
-// prefetch asks for the memory that the next packet takes, as lite.Client's
-// Prefetch does.
+// prefetch prefetches the memory that the next packet needs, in steps like
+// lite.Client.Prefetch.
 func (e *LeanClient) prefetch(step int) {
 	switch step {
 	case 0:
@@ -302,7 +303,7 @@ func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now 
 	}
 }
 
-// askAgain asks for what the section of a packet misses.
+// askAgain requests the packets that the section of a packet misses.
 func (e *leanClientEvents) askAgain(c *lite.Client, ssrc uint32, p measure.Packet) {
 	sequences := e.nacks.receive(p.Section, ssrc, p.Sequence, p.At)
 	if len(sequences) == 0 {
@@ -337,8 +338,8 @@ func (e *leanClientEvents) Closed(_ *lite.Client, reason error) {
 	})
 }
 
-// readRTP reads a packet's header (RFC 3550 §5.1), skips what extends it, and
-// takes the padding off.
+// readRTP reads a packet's header (RFC 3550, section 5.1), skips header extensions and
+// removes the padding.
 func readRTP(b []byte) (p measure.Packet, ok bool) {
 	if len(b) < 12 || b[0]>>6 != 2 {
 		return p, false

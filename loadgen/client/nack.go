@@ -10,30 +10,30 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// The manners of libwebrtc (NackTracker, and ModuleRtpRtcpImpl's
-// TimeToSendFullNackList) where the round-trip time is not known, as it is not
-// to somebody who only listens.
+// NACKs are sent as libwebrtc sends them (NackTracker, and TimeToSendFullNackList of
+// ModuleRtpRtcpImpl) without a known round-trip time: a receive-only client does not
+// know it.
 const (
-	// askAgain is how long it waits for what it asked for.
+	// nackRetry is how long a requested packet may take before it is requested again.
 	nackRetry = 100 * time.Millisecond
-	// askWithin is how old a packet may be when it comes: older ones are not
-	// asked for, less the way there and back.
+	// nackMaxAge is the age up to which a packet is requested: it must still arrive
+	// within a second.
 	nackMaxAge = time.Second - nackRetry
-	// remember is how old it may be and still count as recovered if it comes.
+	// recoverMaxAge is the age up to which a packet counts as recovered.
 	recoverMaxAge = 2 * time.Second
 )
 
-// recovery counts what listeners asked for again and then got. It is safe for
-// concurrent use.
+// A NACKCounter counts the packets that listeners requested again and then received. It
+// is safe for concurrent use.
 type NACKCounter struct{ requested, recovered atomic.Uint64 }
 
-// counts is how many packets were asked for again, and how many of them came.
+// Counts returns how many packets were requested, and how many of them came.
 func (r *NACKCounter) Counts() (asked, recovered uint64) {
 	return r.requested.Load(), r.recovered.Load()
 }
 
-// nacks is what an ear misses of its sections, to ask for it again. It is safe
-// for concurrent use.
+// A nackTracker finds the packets that a client misses and when to request them. It is
+// safe for concurrent use.
 type nackTracker struct {
 	counter *NACKCounter
 
@@ -41,13 +41,13 @@ type nackTracker struct {
 	sections []sourceLosses
 }
 
-// misses is the packets that one source has left out so far.
+// sourceLosses are the packets that are missing from one source.
 type sourceLosses struct {
 	ssrc            uint32
 	started         bool
 	highest         uint64 // index of the latest packet: rollover count and sequence number
 	missing         []missingPacket
-	lastFullRequest time.Duration // when all that is missing was last asked for
+	lastFullRequest time.Duration // when all missing packets were last requested
 }
 
 type missingPacket struct {
@@ -55,8 +55,7 @@ type missingPacket struct {
 	requested bool
 }
 
-// received enters a packet and returns the sequence numbers to ask for, most
-// often none.
+// receive records a packet and returns the sequence numbers to request, usually none.
 func (n *nackTracker) receive(section int, ssrc uint32, sequence uint16, at time.Duration) []uint16 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -84,7 +83,7 @@ func (n *nackTracker) receive(section int, ssrc uint32, sequence uint16, at time
 	return n.request(m, at)
 }
 
-// late takes a packet that comes after later ones.
+// recover records a packet that comes after later ones.
 func (n *nackTracker) recover(m *sourceLosses, index uint64) {
 	for i, w := range m.missing {
 		if w.index != index {
@@ -98,7 +97,8 @@ func (n *nackTracker) recover(m *sourceLosses, index uint64) {
 	}
 }
 
-// ask is what has not been asked for yet and, when it is time to, what has.
+// request returns the packets that have not been requested yet and, after nackRetry, all
+// that are missing.
 func (n *nackTracker) request(m *sourceLosses, at time.Duration) (sequences []uint16) {
 	all := at-m.lastFullRequest > nackRetry
 	for i := range m.missing {
@@ -118,8 +118,8 @@ func (n *nackTracker) request(m *sourceLosses, at time.Duration) (sequences []ui
 	return sequences
 }
 
-// nack is the request for packets of a source (RFC 4585 §6.2.1), in a compound
-// packet that begins with a report (RFC 3550 §6.1).
+// nack returns a request for packets of a source (RFC 4585, section 6.2.1). It is a
+// compound packet, which must begin with a report (RFC 3550, section 6.1).
 func nack(own, ssrc uint32, sequences []uint16) []rtcp.Packet {
 	return []rtcp.Packet{
 		&rtcp.ReceiverReport{SSRC: own},

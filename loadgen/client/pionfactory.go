@@ -26,21 +26,20 @@ import (
 )
 
 const (
-	// Clients check that the peer is there (RFC 7675) and send receiver
-	// reports as often as browsers do.
+	// Clients check consent (RFC 7675) and send receiver reports as often as browsers
+	// do.
 	consentInterval = 2500 * time.Millisecond
 	reportInterval  = 5 * time.Second
 
-	// A connection that is lost stays lost in the figures; Pion shall not give
-	// up on it before the run ends.
+	// A lost connection counts as loss; Pion must not give up before the run ends.
 	disconnectedAfter = 10 * time.Second
 	failedAfter       = 30 * time.Second
 )
 
-// A studio makes the run's WebRTC clients, which are Pion peer connections. It
-// holds what they share: one certificate and one listing of the interfaces.
+// A PionFactory makes the run's Pion peer connections and holds what they share: one
+// certificate and one list of interfaces.
 //
-// A studio is safe for concurrent use.
+// It is safe for concurrent use.
 type PionFactory struct {
 	clock       *measure.Clock
 	certificate webrtc.Certificate
@@ -50,12 +49,12 @@ type PionFactory struct {
 	servers     func() []webrtc.ICEServer // by which clients gather candidates
 	delayed     QueueDelayFunc
 	unauthentic atomic.Uint64 // packets that failed authentication
-	replayed    atomic.Uint64 // packets that came again
+	replayed    atomic.Uint64 // packets that were replays
 }
 
-// newStudio makes a studio whose clients reach their target over the loopback
-// interface, or over all the others, and gather candidates by the servers that are
-// known when they are made.
+// NewPionFactory returns a factory whose clients reach their target over the loopback
+// interface, or over all other interfaces. servers returns the ICE servers for a new
+// client.
 func NewPionFactory(clock *measure.Clock, loopback bool, servers func() []webrtc.ICEServer, r *NACKCounter, waited QueueDelayFunc) (*PionFactory, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -72,14 +71,14 @@ func NewPionFactory(clock *measure.Clock, loopback bool, servers func() []webrtc
 	return &PionFactory{clock: clock, recovery: r, delayed: waited, servers: servers, certificate: *certificate, system: system, interfaces: interfaces}, nil
 }
 
-// refused is how many packets failed authentication, and how many came again.
+// Refused returns how many packets failed authentication, and how many were replays.
 func (s *PionFactory) Refused() (unauthentic, replayed uint64) {
 	return s.unauthentic.Load(), s.replayed.Load()
 }
 
-// connect makes a peer connection of its own sockets, whose receive times are
-// found in the arrivals. With a link its sockets are behind it, and lost packets
-// are asked for and sent again, where the server does so, too.
+// newConnection makes a peer connection with sockets of its own, and returns the receive
+// times of its packets. With an impairment its sockets are behind the emulated network,
+// and lost packets are requested and sent again if the server supports that.
 func (s *PionFactory) newConnection(l *netem.Impairment) (*webrtc.PeerConnection, *receiveTimes, error) {
 	arrived := &receiveTimes{}
 	media := &webrtc.MediaEngine{}
@@ -125,7 +124,7 @@ func (s *PionFactory) newConnection(l *netem.Impairment) (*webrtc.PeerConnection
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	settings.SetICETimeouts(disconnectedAfter, failedAfter, consentInterval)
 	settings.DisableActiveTCP(true)
-	settings.SetHandleUndeclaredSSRCWithoutAnswer(true) // servers need not name their sources
+	settings.SetHandleUndeclaredSSRCWithoutAnswer(true) // servers need not signal their SSRCs
 
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
@@ -139,7 +138,7 @@ func (s *PionFactory) newConnection(l *netem.Impairment) (*webrtc.PeerConnection
 	return pc, arrived, nil
 }
 
-// offer is the connection's offer with all its candidates.
+// offer returns the connection's offer with all its candidates.
 func offer(ctx context.Context, pc *webrtc.PeerConnection) (string, error) {
 	gathered := webrtc.GatheringCompletePromise(pc)
 	o, err := pc.CreateOffer(nil)
@@ -157,7 +156,7 @@ func offer(ctx context.Context, pc *webrtc.PeerConnection) (string, error) {
 	}
 }
 
-// accept takes the server's answer.
+// accept sets the server's answer.
 func accept(pc *webrtc.PeerConnection, answer string) error {
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
 		return fmt.Errorf("take the server's answer: %w", err)
@@ -165,8 +164,8 @@ func accept(pc *webrtc.PeerConnection, answer string) error {
 	return nil
 }
 
-// securityLog is Pion's log, cut down to a count of the packets that its SRTP
-// sessions refused: nothing else tells.
+// srtpLogFactory makes Pion's loggers. They only count packets that SRTP refused, which
+// Pion reports nowhere else.
 type srtpLogFactory struct{ factory *PionFactory }
 
 // NewLogger implements logging.LoggerFactory.
@@ -177,8 +176,7 @@ func (l *srtpLogFactory) NewLogger(scope string) logging.LeveledLogger {
 	return srtpLogger{}
 }
 
-// refusals counts what is logged at level info, where SRTP sessions say which
-// packets they refused.
+// An srtpLogger counts refused packets, which SRTP sessions log at level info.
 type srtpLogger struct{ factory *PionFactory }
 
 func (srtpLogger) Trace(string)          {}
@@ -188,7 +186,7 @@ func (srtpLogger) Debugf(string, ...any) {}
 func (r srtpLogger) Info(said string) {
 	switch {
 	case r.factory == nil:
-	case strings.Contains(said, "duplicated"): // and nothing but its text tells
+	case strings.Contains(said, "duplicated"): // only the text says it
 		r.factory.replayed.Add(1)
 	default:
 		r.factory.unauthentic.Add(1)

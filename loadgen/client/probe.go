@@ -18,19 +18,19 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/netem"
 )
 
-// A probe is a listener's client that is a whole Pion peer connection, so that
-// the measurement never rests on the crowd's own endpoint alone.
+// A Probe is a listener with a whole Pion peer connection, so that measurements do not
+// rest on the crowd's own endpoint alone. It implements [Subscriber].
 //
-// Close ends it and waits for its readers. What it receives goes to hear,
-// which is called by one goroutine a section.
+// Close ends it and waits for its readers. Each section's packets are delivered by one
+// goroutine.
 type Probe struct {
 	pc      *webrtc.PeerConnection
 	times   *receiveTimes
 	clock   *measure.Clock
 	deliver PacketFunc
 	delayed QueueDelayFunc
-	nacks   *nackTracker // behind a simulated network: what is to be asked for again
-	own     uint32       // the SSRC that it asks from
+	nacks   *nackTracker // only with an impairment
+	own     uint32       // the SSRC of its NACKs
 
 	connected   chan struct{}
 	connectOnce sync.Once
@@ -44,8 +44,8 @@ type Probe struct {
 	closed    bool
 }
 
-// newProbe makes a probe of so many sections, behind a simulated network unless
-// l is nil. One behind a network asks again for what it misses.
+// NewProbe makes a probe that offers to receive the given number of voices. With an
+// impairment its packets go through the emulated network, and it requests lost packets.
 func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFunc) (*Probe, error) {
 	pc, arrived, err := s.newConnection(l)
 	if err != nil {
@@ -80,7 +80,7 @@ func (e *Probe) AddCandidate(attribute string) error {
 	return e.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: attribute})
 }
 
-// answer answers the server's offer; the connection is made in the background.
+// Answer implements Subscriber.
 func (e *Probe) Answer(ctx context.Context, offer string) (string, error) {
 	if err := e.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
 		return "", fmt.Errorf("take the server's offer: %w", err)
@@ -102,15 +102,15 @@ func (e *Probe) Answer(ctx context.Context, offer string) (string, error) {
 	}
 }
 
-// accept takes the answer; the connection is made in the background.
+// Accept implements Subscriber.
 func (e *Probe) Accept(answer string) error {
 	e.watchDTLS()
 	return accept(e.pc, answer)
 }
 
-// watch notes when the DTLS handshake is complete.
+// watchDTLS records when the DTLS handshake is complete.
 func (e *Probe) watchDTLS() {
-	// Sections are bundled: all are over one DTLS transport.
+	// Sections are bundled: they share one DTLS transport.
 	if all := e.pc.GetTransceivers(); len(all) > 0 {
 		all[0].Receiver().Transport().OnStateChange(func(state webrtc.DTLSTransportState) {
 			if state == webrtc.DTLSTransportStateConnected {
@@ -123,7 +123,7 @@ func (e *Probe) watchDTLS() {
 	}
 }
 
-// wait waits until the DTLS handshake is complete and returns when it was.
+// Wait implements Subscriber.
 func (e *Probe) Wait(ctx context.Context) (time.Duration, error) {
 	select {
 	case <-e.connected:
@@ -135,7 +135,7 @@ func (e *Probe) Wait(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// listen reads one section until the connection closes.
+// readTrack reads one section until the connection closes.
 func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	section := slices.IndexFunc(e.pc.GetTransceivers(), func(t *webrtc.RTPTransceiver) bool {
 		return t.Receiver() == receiver
@@ -182,18 +182,18 @@ func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 		}
 		if e.nacks != nil && asksAgain(track) {
 			if sequences := e.nacks.receive(section, header.SSRC, p.Sequence, at); len(sequences) > 0 {
-				_ = e.pc.WriteRTCP(nack(e.own, header.SSRC, sequences)) // it ends with the connection
+				_ = e.pc.WriteRTCP(nack(e.own, header.SSRC, sequences)) // it fails only with the connection
 			}
 		}
 	}
 }
 
-// asksAgain tells that the server sends a track's lost packets again.
+// asksAgain reports whether the server retransmits a track's lost packets.
 func asksAgain(track *webrtc.TrackRemote) bool {
 	return slices.Contains(track.Codec().RTCPFeedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK})
 }
 
-// payload is a packet's payload without its padding (RFC 3550 §5.1).
+// payload returns a packet's payload without padding (RFC 3550, section 5.1).
 func payload(header *rtp.Header, body []byte) []byte {
 	if header.Padding && len(body) > 0 {
 		if padding := int(body[len(body)-1]); padding <= len(body) {
@@ -203,7 +203,7 @@ func payload(header *rtp.Header, body []byte) []byte {
 	return body
 }
 
-// losses implements ear.
+// Losses implements Subscriber.
 func (e *Probe) Losses() (dropped, unstamped uint64) {
 	return e.times.dropped.Load(), e.unstamped.Load()
 }

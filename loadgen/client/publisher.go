@@ -15,8 +15,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
-// A mic is a speaker's client: a send-only peer connection. One goroutine at a
-// time sends.
+// A Publisher is a speaker's client: a send-only Pion peer connection. One goroutine at
+// a time may call Send.
 type Publisher struct {
 	pc    *webrtc.PeerConnection
 	track *opusTrack
@@ -28,7 +28,7 @@ type Publisher struct {
 	rtcpReader  sync.WaitGroup // reads the sender's RTCP
 }
 
-// newMic makes a mic, behind a simulated network unless l is nil.
+// NewPublisher makes a publisher, behind an emulated network unless l is nil.
 func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
 	pc, _, err := s.newConnection(l)
 	if err != nil {
@@ -61,7 +61,8 @@ func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
 	return m, nil
 }
 
-// send sends a frame of a clip; marker tells that it is the first of a talkspurt.
+// Send sends a frame of a clip. marker means that it is the first of a talkspurt (RFC
+// 3551, section 4.1).
 func (m *Publisher) Send(f *speech.Frame, sequence uint16, timestamp uint32, marker bool) error {
 	return m.track.send(f, sequence, timestamp, marker)
 }
@@ -73,7 +74,7 @@ func (m *Publisher) AddCandidate(attribute string) error {
 	return m.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: attribute})
 }
 
-// wait waits until the mic can send.
+// Wait waits until the publisher can send.
 func (m *Publisher) Wait(ctx context.Context) error {
 	select {
 	case <-m.connected:
@@ -91,8 +92,8 @@ func (m *Publisher) Close() error {
 	return err
 }
 
-// voice is the mic's track: it sends frames of a clip as RTP, with their level
-// where the server takes it (RFC 6464).
+// An opusTrack sends frames of a clip as RTP, with their audio level if the server
+// negotiated it (RFC 6464).
 type opusTrack struct {
 	binding atomic.Pointer[trackBinding]
 }
@@ -106,8 +107,7 @@ type trackBinding struct {
 
 var errNotBound = errors.New("the mic is not connected")
 
-// send sends a frame; marker tells that it is the first of a talkspurt
-// (RFC 3551 §4.1).
+// send sends a frame; see Publisher.Send.
 func (v *opusTrack) send(f *speech.Frame, sequence uint16, timestamp uint32, marker bool) error {
 	b := v.binding.Load()
 	if b == nil {

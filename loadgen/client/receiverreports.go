@@ -12,8 +12,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// reports is the reception of an ear as its receiver reports tell it (RFC 3550
-// §6.4.1, appendix A.3), by section. It is safe for concurrent use.
+// receiverReports keeps the statistics of a client's receiver reports by section (RFC
+// 3550, section 6.4.1 and appendix A.3). It is safe for concurrent use.
 type receiverReports struct {
 	mu       sync.Mutex
 	ssrc     uint32
@@ -21,8 +21,8 @@ type receiverReports struct {
 	latest   atomic.Int32 // the section of the latest packet
 }
 
-// prefetch asks for the memory that the next packet takes, if it is of the same
-// section as the latest. The caller is the one of received, who alone makes sections.
+// prefetch prefetches the memory that the next packet needs if it is in the same section
+// as the latest. Only the goroutine that calls receive may call it.
 func (r *receiverReports) prefetch() {
 	if i := int(r.latest.Load()); i < len(r.sections) {
 		prefetch.Object(&r.sections[i])
@@ -37,21 +37,21 @@ type sourceReception struct {
 	expectedBefore uint64 // at the last report
 	receivedBefore uint64 // at the last report
 	transit        time.Duration
-	jitter         float64 // in units of the RTP clock
+	jitter         float64 // in RTP clock units
 	started        bool
-	lastSR         uint32 // the middle of the last sender report's NTP time
+	lastSR         uint32 // middle 32 bits of the last sender report's NTP timestamp
 	lastSRAt       time.Duration
 	haveSR         bool
 }
 
-// received enters a packet with its rollover count and sequence number.
+// receive records a packet with its extended sequence number.
 func (r *receiverReports) receive(section int, ssrc uint32, index uint64, timestamp uint32, at time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for len(r.sections) <= section {
 		r.sections = append(r.sections, sourceReception{})
 	}
-	if now := int32(section); r.latest.Load() != now { // seldom
+	if now := int32(section); r.latest.Load() != now { // rare
 		r.latest.Store(now)
 	}
 	s := &r.sections[section]
@@ -61,13 +61,13 @@ func (r *receiverReports) receive(section int, ssrc uint32, index uint64, timest
 	}
 	s.received++
 	s.highest = max(s.highest, index)
-	if d := (transit - s.transit).Abs(); d < time.Second { // else another talker's time
+	if d := (transit - s.transit).Abs(); d < time.Second { // otherwise the timestamps are from another talker
 		s.jitter += (d.Seconds()*48000 - s.jitter) / 16
 	}
 	s.transit = transit
 }
 
-// heard takes a compound packet of the server.
+// handleRTCP handles a compound packet from the server.
 func (r *receiverReports) handleRTCP(packet []byte, at time.Duration) {
 	all, err := rtcp.Unmarshal(packet)
 	if err != nil {
@@ -88,7 +88,7 @@ func (r *receiverReports) handleRTCP(packet []byte, at time.Duration) {
 	}
 }
 
-// source is the SSRC that the ear's reports and requests are from.
+// source returns the SSRC of the client's reports and requests.
 func (r *receiverReports) source() uint32 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,8 +102,8 @@ func (r *receiverReports) own() uint32 {
 	return r.ssrc
 }
 
-// build makes a receiver report of the sections that have received something;
-// nil if none has.
+// build returns a receiver report for the sections that have received packets, or nil if
+// there are none.
 func (r *receiverReports) build(now time.Duration) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

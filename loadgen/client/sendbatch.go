@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	// outboxRoom is how many datagrams go out at once.
+	// sendBatchLength is how many datagrams are sent together.
 	sendBatchLength = 64
-	// outboxSize is room for a check or a report. What is longer goes out by itself.
+	// sendBatchPacket holds a check or a report, in bytes. Longer datagrams are sent at
+	// once.
 	sendBatchPacket = 256
 )
 
-// An outbox gathers what the crowd's timers send by one socket, so that thousands
-// of checks and reports cost a system call for many of them. While it is open it
-// takes them from whoever sends; what else is sent has somebody who waits for it,
-// and goes out at once.
+// A sendBatch gathers what the crowd's timers send on one socket, so that many checks
+// and reports take one system call. It gathers while it is open, whoever sends. Other
+// packets are sent at once, because somebody waits for them.
 //
 // It is safe for concurrent use.
 type sendBatch struct {
@@ -30,14 +30,14 @@ type sendBatch struct {
 	count     int
 }
 
-// open begins to gather.
+// open starts gathering.
 func (o *sendBatch) open() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.gathering = true
 }
 
-// close sends what there is, and gathers no more.
+// close sends what was gathered and stops gathering.
 func (o *sendBatch) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -45,7 +45,8 @@ func (o *sendBatch) close() {
 	o.flush()
 }
 
-// add takes a copy of a datagram, or not if it is to go out at once.
+// add copies a datagram into the batch. It reports false if the datagram must be sent at
+// once.
 func (o *sendBatch) add(m udpbatch.Message) bool {
 	if len(m.Buf) > sendBatchPacket || !lite.IsPeriodic(m.Buf) {
 		return false
@@ -66,8 +67,8 @@ func (o *sendBatch) add(m udpbatch.Message) bool {
 	return true
 }
 
-// flush sends what there is. What the socket does not take is lost, as datagrams
-// are. o.mu is held.
+// flush sends the batch. What the socket does not take is lost, as datagrams are. o.mu
+// is held.
 func (o *sendBatch) flush() {
 	if o.count > 0 {
 		_, _ = o.conn.WriteBatch(o.messages[:o.count])

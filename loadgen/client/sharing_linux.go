@@ -1,4 +1,4 @@
 package client
 
-// sharing tells that a socket can have many local addresses (IP_PKTINFO).
+// SharesSockets means that a socket can have many local addresses (IP_PKTINFO).
 const SharesSockets = true

@@ -2,5 +2,5 @@
 
 package client
 
-// sharing tells that a socket can't have many local addresses here.
+// SharesSockets means that a socket can have many local addresses, which it can't here.
 const SharesSockets = false

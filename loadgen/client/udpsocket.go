@@ -10,13 +10,12 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// A socket is a client's UDP socket. It notes when the kernel received each
-// RTP packet: the headers are in the clear under SRTP (RFC 3711 §3.1), so the
-// note is found again by SSRC and sequence number once Pion has decrypted the
-// packet.
+// A udpSocket is a Pion client's UDP socket. It records when the kernel received each
+// RTP packet. SRTP leaves the header in the clear (RFC 3711, section 3.1), so the time
+// is found by SSRC and sequence number after Pion has decrypted the packet.
 //
-// A socket is safe for concurrent use as a *net.UDPConn is, but one goroutine
-// at a time reads.
+// It is safe for concurrent use as a *net.UDPConn is, but only one goroutine at a time
+// may read.
 type udpSocket struct {
 	*net.UDPConn
 	clock   *measure.Clock
@@ -43,7 +42,7 @@ func (s *udpSocket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	return n, addr, nil
 }
 
-// receive reads a packet with its receive time, which it does not note.
+// receive reads a packet with its receive time, without recording the time.
 func (s *udpSocket) receive(b []byte) (int, netip.AddrPort, time.Duration, error) {
 	n, oobn, _, addr, err := s.ReadMsgUDPAddrPort(b, s.oob)
 	if err != nil {
@@ -66,8 +65,9 @@ func (s *udpSocket) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) 
 	return s.WriteToUDPAddrPort(b, addr)
 }
 
-// rtpName is the SSRC and sequence number of an RTP packet, as told apart from
-// STUN, DTLS and RTCP by its first two bytes (RFC 7983 §7, RFC 5761 §4).
+// rtpID returns the SSRC and sequence number of an RTP packet. It reports false for
+// STUN, DTLS and RTCP, by the first two bytes (RFC 7983, section 7; RFC 5761, section
+// 4).
 func rtpID(b []byte) (ssrc uint32, sequence uint16, ok bool) {
 	if len(b) < 12 || b[0] < 128 || b[0] > 191 {
 		return 0, 0, false
@@ -79,23 +79,23 @@ func rtpID(b []byte) (ssrc uint32, sequence uint16, ok bool) {
 }
 
 const (
-	// remembered is how many receive times of an SSRC are kept until Pion has
-	// decrypted the packets: 2.5 seconds of them.
+	// timesPerSSRC is how many receive times of an SSRC are kept until Pion has
+	// decrypted the packets: 2.5 seconds of speech.
 	timesPerSSRC = 128
-	// senders is how many SSRCs are told apart.
+	// maxSSRCs is how many SSRCs are kept.
 	maxSSRCs = 16
 )
 
-// arrivals remembers the receive times of a client's latest packets. It is
-// safe for concurrent use.
+// receiveTimes holds the receive times of a client's latest packets. It is safe for
+// concurrent use.
 type receiveTimes struct {
 	mu      sync.Mutex
 	rings   []ssrcTimes
-	oldest  int           // the ring that gives way to one SSRC too many
+	oldest  int           // replaced when there are more than maxSSRCs
 	dropped atomic.Uint64 // by full socket buffers
 }
 
-// A ring is the latest receive times of one SSRC.
+// ssrcTimes holds the latest receive times of one SSRC.
 type ssrcTimes struct {
 	ssrc  uint32
 	times [timesPerSSRC]struct {

@@ -8,13 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controlSize is room for a socket's control messages: a time stamp and a drop
-// counter.
+// controlSize holds a socket's control messages: a timestamp and a drop counter.
 const controlSize = 128
 
-// prepare asks the kernel for the receive time of each packet
-// (SO_TIMESTAMPNS) and for the count of those that it dropped because the
-// socket's buffer was full (SO_RXQ_OVFL).
+// enableTimestamps asks the kernel for the receive time of each packet (SO_TIMESTAMPNS)
+// and for the number of packets dropped because the socket's buffer was full
+// (SO_RXQ_OVFL).
 func enableTimestamps(c *net.UDPConn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -36,8 +35,8 @@ func enableTimestamps(c *net.UDPConn) error {
 	return nil
 }
 
-// readControl finds the receive time, in nanoseconds since 1970 or 0, and the
-// drop count in a packet's control messages.
+// readControl returns the receive time (nanoseconds since 1970, or 0) and the drop count
+// of a packet's control messages.
 func readControl(oob []byte) (wall int64, dropped uint32) {
 	for len(oob) >= unix.CmsgLen(0) {
 		header, data, rest, err := unix.ParseOneSocketControlMessage(oob)

@@ -4,8 +4,8 @@ package client
 
 import "net"
 
-// Elsewhere the receive time is when the process read the packet, and drops
-// can't be seen.
+// On other systems the receive time is when the process reads the packet, and drops are
+// unknown.
 const controlSize = 0
 
 func enableTimestamps(*net.UDPConn) error { return nil }

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// backlogDrops sums the second column, dropped, of Linux's
-// /proc/net/softnet_stat, a line a CPU, in hexadecimal.
+// BacklogDrops returns how many packets the machine's receive backlog has dropped: the
+// sum of the second column of Linux's /proc/net/softnet_stat, in hexadecimal, one line a
+// CPU.
 func BacklogDrops() (total uint64, ok bool) {
 	data, err := os.ReadFile("/proc/net/softnet_stat")
 	if err != nil {

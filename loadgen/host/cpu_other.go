@@ -4,5 +4,5 @@ package host
 
 import "time"
 
-// CPU is not known here.
+// CPU is unknown here.
 func CPU() time.Duration { return 0 }

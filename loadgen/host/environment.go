@@ -7,13 +7,12 @@ import (
 	"slices"
 )
 
-// Environment is where the run took place: the generator's machine, and the
-// program.
+// Environment describes the generator's machine and the program.
 type Environment struct {
 	OS     string `json:"os"`
 	Arch   string `json:"arch"`
 	Kernel string `json:"kernel,omitempty"`
-	// CPU is the processor's name, and Memory the machine's, in bytes.
+	// CPU is the name of the processor. Memory is the machine's, in bytes.
 	CPU      string `json:"cpu,omitempty"`
 	CPUs     int    `json:"cpus"`
 	Memory   uint64 `json:"memory_bytes,omitempty"`
@@ -21,19 +20,19 @@ type Environment struct {
 
 	Go      string `json:"go"`
 	Version string `json:"version"`
-	// Revision is the commit that the program was built from, and Modified tells
-	// that there was more than it.
+	// Revision is the commit that the program was built from. Modified means that the
+	// source differed from it.
 	Revision string            `json:"revision,omitempty"`
 	Modified bool              `json:"modified,omitempty"`
 	Modules  map[string]string `json:"modules,omitempty"`
 }
 
-// told are the modules whose versions matter to what is measured.
+// reportedModules are the modules whose versions matter for what is measured.
 var reportedModules = []string{
 	"github.com/pion/webrtc/v4", "github.com/pion/dtls/v3", "github.com/pion/srtp/v3", "github.com/pion/ice/v4", "github.com/pion/opus",
 }
 
-// Here is where this process runs.
+// CurrentEnvironment describes where this process runs.
 func CurrentEnvironment() Environment {
 	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Modules: map[string]string{}}
 	e.Hostname, _ = os.Hostname()

@@ -5,8 +5,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine fills in what the system tells of the machine; what it does not stays
-// empty.
+// addMachine adds what the system reports about the machine. Unknown fields stay empty.
 func (e *Environment) addMachine() {
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {

@@ -2,5 +2,5 @@
 
 package host
 
-// machine fills in what the system tells of the machine: nothing, here.
+// addMachine adds what the system reports about the machine: nothing here.
 func (e *Environment) addMachine() {}

@@ -4,8 +4,8 @@ package host
 
 import "syscall"
 
-// openFiles is how many files this process may have open. (Go has raised the
-// soft limit to the hard one.)
+// openFiles returns how many files this process may have open. (Go has raised the soft
+// limit to the hard one.)
 func openFiles() (limit uint64, ok bool) {
 	var r syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {

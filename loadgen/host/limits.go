@@ -2,18 +2,18 @@ package host
 
 import "runtime"
 
-// A Machine is what a run may use of the machine it is on.
+// Limits are how much of its machine a process may use.
 type Limits struct {
-	// Files is how many a process may have open; 0 if there is no limit.
+	// Files is how many files the process may have open; 0 is no limit.
 	Files uint64
-	// Cores is how many may be used.
+	// Cores is how many cores it may use.
 	Cores int
-	// Buffer is the largest receive buffer, of those that the crowd asks for, that
-	// the system allows a socket, in bytes. 0 if it is the system's default.
+	// ReceiveBuffer is the largest receive buffer that the system allows a socket, among
+	// the sizes that the crowd requests, in bytes. 0 is the system's default.
 	ReceiveBuffer int
 }
 
-// ThisMachine is what this process may use.
+// CurrentLimits returns the limits of this process.
 func CurrentLimits() Limits {
 	m := Limits{Cores: runtime.GOMAXPROCS(0), ReceiveBuffer: ReceiveBuffer()}
 	m.Files, _ = openFiles()

@@ -14,21 +14,21 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// A ServerMeter measures the process of the server under load.
+// A Meter measures the process of the server under test. It is safe for concurrent use.
 type Meter interface {
 	Usage(ctx context.Context) (Usage, error)
 }
 
 // Usage is what a process has used.
 type Usage struct {
-	CPU    time.Duration // user and system, since the process began
-	Memory uint64        // resident bytes now
+	CPU    time.Duration // user and system time since the process began
+	Memory uint64        // resident memory now, in bytes
 }
 
-// A ProcessMeter measures a process of this machine by its number, from /proc.
+// A ProcessMeter measures a process of this machine, from /proc.
 type ProcessMeter struct{ PID int }
 
-// Usage implements ServerMeter.
+// Usage implements Meter.
 func (m ProcessMeter) Usage(context.Context) (Usage, error) {
 	p, err := procfs.NewProc(m.PID)
 	if err != nil {
@@ -48,8 +48,7 @@ func (m ProcessMeter) Usage(context.Context) (Usage, error) {
 	}, nil
 }
 
-// ownMemory is the resident memory of this process in bytes, or 0 where /proc
-// does not tell.
+// Memory returns the resident memory of this process in bytes, or 0 if it is unknown.
 func Memory() uint64 {
 	u, err := ProcessMeter{PID: os.Getpid()}.Usage(context.Background())
 	if err != nil {
@@ -58,8 +57,8 @@ func Memory() uint64 {
 	return u.Memory
 }
 
-// A MetricsMeter reads a server's own account of its process from its
-// Prometheus metrics, under the names that every Prometheus client library uses.
+// A MetricsMeter reads what a server reports about its process in its Prometheus
+// metrics, under the names that all Prometheus client libraries use.
 type MetricsMeter struct {
 	URL    string
 	Client *http.Client
@@ -67,7 +66,7 @@ type MetricsMeter struct {
 
 var errNoProcessMetrics = errors.New("the target's metrics have no process_cpu_seconds_total and process_resident_memory_bytes")
 
-// Usage implements ServerMeter.
+// Usage implements Meter.
 func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()

@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processCPU is the user and system time that a process has used, to the
-// nanosecond: /proc tells it in hundredths of a second, which are too coarse for
-// a server with little to do.
+// processCPU returns the user and system time that a process has used, in nanoseconds.
+// /proc has it in hundredths of a second, which is too coarse for a server with little
+// to do.
 func processCPU(pid int) (time.Duration, error) {
-	// The clock of a process, CPUCLOCK_SCHED: clock_getcpuclockid(3).
+	// The CPU clock of a process, CPUCLOCK_SCHED: clock_getcpuclockid(3).
 	const sched = 2
 	var t unix.Timespec
 	if err := unix.ClockGettime(int32(^pid<<3|sched), &t); err != nil {

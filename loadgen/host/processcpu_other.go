@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// processCPU is not known here.
+// processCPU is unknown here.
 func processCPU(int) (time.Duration, error) { return 0, errors.ErrUnsupported }

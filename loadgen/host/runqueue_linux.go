@@ -7,10 +7,10 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// ownWait is how long this process's threads have been ready to run and waited
-// for a core, all together: the run-queue delay of proc_pid_schedstat(5). ok is
-// false if the kernel does not tell. That of threads that have ended is lost, so
-// it can go down by a little.
+// RunQueueWait returns how long this process's threads have waited for a core while
+// ready to run, in total: the run-queue delay of proc_pid_schedstat(5). ok is false if
+// the kernel does not report it. The wait of threads that have ended is lost, so the
+// value can decrease a little.
 func RunQueueWait() (wait time.Duration, ok bool) {
 	proc, err := procfs.NewDefaultFS()
 	if err != nil {

@@ -4,5 +4,5 @@ package host
 
 import "time"
 
-// ownWait is not told here.
+// RunQueueWait is unknown here.
 func RunQueueWait() (wait time.Duration, ok bool) { return 0, false }

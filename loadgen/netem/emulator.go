@@ -11,8 +11,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
-// A link is the simulated network of one person: everything that their ear and
-// their mic send and receive goes through it. It is safe for concurrent use.
+// An Impairment is the emulated network of one person. Everything that their clients
+// send and receive goes through it. It is safe for concurrent use.
 type Impairment struct {
 	emulator *Emulator
 	queue    *delayQueue
@@ -22,13 +22,13 @@ type Impairment struct {
 	up, down *network.Path
 }
 
-// send takes a packet of a client on its way to the server.
+// Send takes a client's packet that is bound for the server.
 func (l *Impairment) Send(b []byte, to netip.AddrPort, from Endpoint) {
 	l.enqueue(l.up, DelayedPacket{At: l.emulator.clock.Now(), Up: true, Body: b, Peer: to, to: from})
 }
 
-// receive takes a packet of the server, which the kernel received at a time, on
-// its way to the client.
+// Receive takes a packet that is bound for the client, with the time at which the kernel
+// received it.
 func (l *Impairment) Receive(b []byte, from netip.AddrPort, at time.Duration, to Endpoint) {
 	l.enqueue(l.down, DelayedPacket{At: at, Body: b, Peer: from, to: to})
 }
@@ -47,11 +47,10 @@ func (l *Impairment) enqueue(path *network.Path, p DelayedPacket) {
 	l.queue.add(p)
 }
 
-// moved reports how a client's move to another address went.
+// ReportRebind reports the result of a client's rebind.
 func (l *Impairment) ReportRebind(err error) { l.emulator.report("rebind", err) }
 
-// rebinds is how many times the address of the person's clients should have
-// changed by now.
+// Rebinds returns how many times the clients' address should have changed by now.
 func (l *Impairment) Rebinds() int {
 	since, steady := l.emulator.sinceSteady(l.emulator.clock.Now())
 	if !steady || len(l.profile.Rebinds) == 0 {
@@ -60,30 +59,31 @@ func (l *Impairment) Rebinds() int {
 	return l.profile.Rebound(since)
 }
 
-// newLinks makes a run's links. problem and late are called from any goroutine.
+// NewEmulator makes a run's emulator. report is called with errors that do not end the
+// run, late with how late a packet left for the server; both from any goroutine.
 func NewEmulator(clock *measure.Clock, seed int64, problem func(doing string, err error), late func(time.Duration)) *Emulator {
 	return &Emulator{clock: clock, seed: seed, report: problem, late: late}
 }
 
-// links makes the links of a run, and holds the relays that they share. Close
-// ends them.
+// An Emulator makes the impairments of a run and holds the queues that they share. Close
+// ends the queues. It is safe for concurrent use.
 type Emulator struct {
 	clock  *measure.Clock
-	report func(doing string, err error) // takes what went wrong without ending the run
+	report func(doing string, err error)
 	seed   int64
-	steady atomic.Int64 // when the arrivals were over, on the run's clock; 0 is not yet
+	steady atomic.Int64 // when the steady state began, on the run's clock; 0: not yet
 	late   func(time.Duration)
 
 	mu     sync.Mutex
-	queues []*delayQueue // as many as are of use, from the first link on
+	queues []*delayQueue // one for each core, made with the first impairment
 	count  int
 }
 
-// begin begins the steady state, from which on outages and rebinds count.
+// BeginSteady begins the steady state, from which outages and rebinds count.
 func (n *Emulator) BeginSteady(at time.Duration) { n.steady.Store(int64(at)) }
 
-// of makes the link of a person, who is the given one of their group and room;
-// nil if they have no simulated network.
+// NewImpairment makes the impairment of a person, who is identified by their room, group
+// and number. It returns nil if p is nil.
 func (n *Emulator) NewImpairment(p *network.Profile, hall, group, person int) *Impairment {
 	if p == nil {
 		return nil
@@ -97,20 +97,21 @@ func (n *Emulator) NewImpairment(p *network.Profile, hall, group, person int) *I
 	}
 	l := &Impairment{emulator: n, profile: p, queue: n.queues[n.count%len(n.queues)]}
 	n.count++
-	// Rooms, groups and people are fewer than 2^20 each.
+	// There are fewer than 2^20 rooms, groups and people each.
 	who := uint64(hall)<<41 | uint64(group)<<21 | uint64(person)<<1
 	l.up = network.NewPath(p.Up, uint64(n.seed), who)
 	l.down = network.NewPath(p.Down, uint64(n.seed), who|1)
 	return l
 }
 
-// since is how long ago the arrivals were over; false if they are not.
+// sinceSteady returns the time since the steady state began. It reports false before
+// that.
 func (n *Emulator) sinceSteady(t time.Duration) (time.Duration, bool) {
 	steady := time.Duration(n.steady.Load())
 	return t - steady, steady != 0
 }
 
-// Close ends the relays and waits for them.
+// Close ends the queues and waits for them.
 func (n *Emulator) Close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -9,25 +9,25 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// bodySize is room for a packet of the network's usual MTU.
+// packetSize holds a packet of the usual MTU, in bytes.
 const packetSize = 1500
 
-// A parcel is a packet on its way through somebody's simulated network.
+// A DelayedPacket is a packet in flight through an emulated network.
 type DelayedPacket struct {
-	At    time.Duration // when it arrives, on the run's clock
-	order uint64        // of those that arrive together, the first sent comes first
+	At    time.Duration // arrival time, on the run's clock
+	order uint64        // packets that arrive together keep the order in which they were sent
 	Up    bool          // to the server
-	Body  []byte        // the relay's own, and read during arrive only
+	Body  []byte        // owned by the queue; valid only during Deliver
 	Peer  netip.AddrPort
 	to    Endpoint
 }
 
-// An addressee takes what arrives. Its parcels come one at a time, in the order
-// of their times; it must not block.
+// An Endpoint receives packets that have arrived, one at a time and in the order of
+// their times. It must not block.
 type Endpoint interface{ Deliver(p *DelayedPacket) }
 
-// A relay keeps packets until they arrive, with one goroutine for all that are
-// on their way. Close drops what is left, and waits.
+// A delayQueue holds packets until they arrive. It has one goroutine. Close drops the
+// packets that are left, and waits.
 //
 // It is safe for concurrent use.
 type delayQueue struct {
@@ -37,10 +37,10 @@ type delayQueue struct {
 	mu      sync.Mutex
 	packets packetHeap
 	order   uint64
-	free    [][]byte // bodies to be used again
+	free    [][]byte // bodies for reuse
 	closed  bool
 
-	wake chan struct{} // of one place: there is a parcel sooner than all others
+	wake chan struct{} // buffered by one: some packet is now due before all others
 	done sync.WaitGroup
 }
 
@@ -50,7 +50,7 @@ func newDelayQueue(clock *measure.Clock, late func(time.Duration)) *delayQueue {
 	return r
 }
 
-// keep takes a parcel, and a copy of its body.
+// add adds a packet with a copy of its body.
 func (r *delayQueue) add(p DelayedPacket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,7 +66,7 @@ func (r *delayQueue) add(p DelayedPacket) {
 	}
 }
 
-// body is an empty buffer for a packet.
+// newBody returns an empty buffer for a packet. r.mu is held.
 func (r *delayQueue) newBody() []byte {
 	if n := len(r.free); n > 0 {
 		b := r.free[n-1]
@@ -83,7 +83,7 @@ func (r *delayQueue) signal() {
 	}
 }
 
-// run hands parcels over as they are due, until the relay is closed.
+// run delivers packets when they are due, until the queue is closed.
 func (r *delayQueue) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -102,7 +102,7 @@ func (r *delayQueue) run() {
 			p.to.Deliver(p)
 		}
 		if len(due) > 0 {
-			continue // others may be due by now
+			continue // more packets may be due by now
 		}
 		timer.Reset(wait)
 		select {
@@ -112,8 +112,8 @@ func (r *delayQueue) run() {
 	}
 }
 
-// take takes what is due, into the place of what was; if there is none it tells
-// how long there will be none.
+// take returns the packets that are due, reusing the slice of those that were delivered.
+// If there are none, wait is the time until the next.
 func (r *delayQueue) take(done []DelayedPacket) (due []DelayedPacket, wait time.Duration, open bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,7 +135,7 @@ func (r *delayQueue) take(done []DelayedPacket) (due []DelayedPacket, wait time.
 	return due, r.packets[0].At - now, true
 }
 
-// Close ends the relay and waits for its goroutine.
+// Close ends the queue and waits for its goroutine.
 func (r *delayQueue) Close() {
 	r.mu.Lock()
 	r.closed = true
@@ -145,7 +145,7 @@ func (r *delayQueue) Close() {
 	r.done.Wait()
 }
 
-// parcels implements heap.Interface.
+// packetHeap implements heap.Interface.
 type packetHeap []DelayedPacket
 
 func (p packetHeap) Len() int { return len(p) }
