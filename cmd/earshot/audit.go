@@ -4,25 +4,16 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/earshot-audio/earshot/internal/operator"
 )
 
-// entryShown is one line of the audit trail.
-type entryShown struct {
-	At     time.Time `json:"at"`
-	Who    string    `json:"who"`
-	Did    string    `json:"did"`
-	Room   string    `json:"room,omitempty"`
-	Whom   string    `json:"whom,omitempty"`
-	Detail string    `json:"detail,omitempty"`
-}
-
-func entryRows(entries []entryShown) [][]string {
+func auditRows(entries []operator.AuditEntry) [][]string {
 	rows := [][]string{{"AT", "WHO", "DID", "TO", "DETAIL"}}
 	for _, e := range entries {
-		rows = append(rows, []string{when(e.At), e.Who, e.Did, e.Whom, e.Detail})
+		rows = append(rows, []string{formatTime(e.At), e.Actor, e.Action, e.Target, e.Detail})
 	}
 	return rows
 }
@@ -34,25 +25,25 @@ func auditCommand() *cobra.Command {
 		Use:   "audit [ROOM]",
 		Short: "Show who did what on a running server, or in a room",
 		Long: `Show who did what on a running server, or in a room, the latest last. The trail
-is kept for 90 days, and outlives the room.`,
+is kept for 90 days, also after the room has ended.`,
 		Example: `  earshot audit
   earshot audit q3zk2v7c5x4w6y5u4t3s2r1qpo --limit 1000 --json`,
 		Args: arguments(cobra.MaximumNArgs(1)),
-		RunE: f.operate(func(ctx context.Context, a *api, args []string) error {
+		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			path := "/api/audit"
 			if len(args) == 1 {
-				path = roomPath(args[0], "audit")
+				path = operator.RoomPath(args[0], "audit")
 			}
 			var trail struct {
-				Entries []entryShown `json:"entries"`
+				Entries []operator.AuditEntry `json:"entries"`
 			}
-			if err := a.call(ctx, http.MethodGet, path+"?limit="+strconv.Itoa(limit), nil, &trail); err != nil {
+			if err := s.Call(ctx, http.MethodGet, path+"?limit="+strconv.Itoa(limit), nil, &trail); err != nil {
 				return err
 			}
-			if a.json {
-				return a.raw(trail)
+			if s.json {
+				return s.printJSON(trail)
 			}
-			return table(a.out, entryRows(trail.Entries))
+			return s.printTable(auditRows(trail.Entries))
 		}),
 	}
 	f.bind(c)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen/capacity"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -17,32 +18,35 @@ import (
 
 // capacityFlags are the flags of earshot capacity.
 type capacityFlags struct {
-	runFlags
+	scenarioFlags
+	target   targetFlags
+	ca       string
 	vary     string
 	from, to int
 	within   string
 	until    []string
 	html     string
 	summary  string
+	quiet    bool
 }
 
 func capacityCommand() *cobra.Command {
 	var f capacityFlags
 	c := &cobra.Command{
 		Use:   "capacity SCENARIO --vary listeners --from N --to N",
-		Short: "Search for the largest load that a server bears",
-		Long: `Search for the largest load that passes: the scenario is played again and again,
-each step with another load, in fresh rooms, and on a fresh server unless --target
-names one. The load doubles until a step does not pass, and then closes in.
+		Short: "Search for the largest load that a server can carry",
+		Long: `Search for the largest load that passes. The scenario is played in steps, each
+with another load, in fresh rooms, and on a fresh server unless --target names
+one. The load doubles until a step does not pass; then a bisection closes in.
 
-What can be varied: listeners and speakers (in each room), rooms, and arrival-rate
-(listeners a second, over all rooms). A step passes if the conditions of --until
-hold, or, without any, the scenario's own thresholds.
+The load is the number of listeners or speakers (in each room), of rooms, or the
+arrival-rate (listeners a second, over all rooms). A step passes if the conditions
+of --until hold, or, without any, the scenario's own thresholds.
 
-A step that is invalid is played once more; if it is so again, the generator was
-the limit, and the search says so. Exit codes: 0 the largest load is known, or all
-of it passes; 1 could not run; 2 bad usage or scenario; 98 the generator was the
-limit, so the server may bear more; 99 not even the smallest load passes;
+An invalid step is played once more; if it is invalid again, the generator was the
+limit, and the search says so. Exit codes: 0 the largest load is known, or all
+loads pass; 1 could not run; 2 bad usage or scenario; 98 the generator was the
+limit, so the server may carry more; 99 not even the smallest load passes;
 130 interrupted.`,
 		Example: `  earshot capacity scenarios/one-speaker-500.yaml --vary listeners --from 500 --to 8000 --hold 10s --until 'latency: p(99) < 20ms' --until 'delivered: rate >= 0.9999'
   earshot capacity scenarios/smoke.yaml --vary arrival-rate --from 10 --to 1000 --until 'join_duration: p(95) < 1s'`,
@@ -53,19 +57,20 @@ limit, so the server may bear more; 99 not even the smallest load passes;
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.vary, "vary", string(capacity.Listeners), "`what` to vary: listeners, speakers, rooms or arrival-rate")
-	flags.IntVar(&f.from, "from", 0, "the smallest load, `N`, which is tried first")
+	flags.IntVar(&f.from, "from", 0, "the smallest load, `N`; it is tried first")
 	flags.IntVar(&f.to, "to", 0, "the largest load, `N`")
-	flags.StringVar(&f.within, "within", "5%", "come as near as this `share` of the load")
+	flags.StringVar(&f.within, "within", "5%", "stop within this `share` of the largest load")
 	flags.StringArrayVar(&f.until, "until", nil, "what must hold, as `'metric: expression'` (repeatable; default: the scenario's thresholds)")
-	f.targets(c)
-	f.changes(flags)
+	f.target.bind(c)
+	caFlag(flags, &f.ca)
+	f.bind(flags)
 	flags.StringVar(&f.summary, "summary", "", "write the search as JSON to this `file`")
-	flags.StringVar(&f.html, "html", "", "write the search with its curves as one HTML page to this `file`")
-	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the result alone, without the progress")
+	flags.StringVar(&f.html, "html", "", "write the search with its charts as one HTML page to this `file`")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the result, without the progress")
 	return c
 }
 
-// search carries the search out.
+// search runs the search and reports it.
 func (f capacityFlags) search(ctx context.Context, path string, changed func(string) bool, stdout, stderr io.Writer) error {
 	base, q, plan, err := f.plan(path, changed)
 	if err != nil {
@@ -76,11 +81,12 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 			return usage(err)
 		}
 	}
-	trust, err := f.trust()
+	roots, err := loadRoots(f.ca)
 	if err != nil {
 		return usage(err)
 	}
-	about := capacity.About{Scenario: base.Name, Target: f.targetName(), Vary: q, Until: base.Thresholds}
+	about := capacity.About{Scenario: base.Name, Target: f.target.name(), Vary: q, Until: base.Thresholds}
+	p := player{roots: roots, quiet: f.quiet, stderr: stderr}
 	played := 0
 	result, err := capacity.Search(ctx, plan, func(ctx context.Context, load int) (capacity.Step, error) {
 		s, err := q.Of(base, load)
@@ -89,8 +95,8 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 		}
 		played++
 		fmt.Fprintf(stderr, "step %d: %d %s\n", played, load, q.Unit())
-		measured, err := f.measure(ctx, s, trust, watchers{}, stderr)
-		if errors.Is(err, errServerDied) && ctx.Err() == nil {
+		measured, err := p.play(ctx, f.target, s)
+		if errors.Is(err, serverprocess.ErrDied) && ctx.Err() == nil {
 			step := capacity.Step{Verdict: report.Fail, Died: true}
 			if measured != nil {
 				step.Report = report.Judge(measured, s.Thresholds)
@@ -102,7 +108,7 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 		}
 		judged := report.Judge(measured, s.Thresholds)
 		if !f.quiet {
-			_ = judged.WriteVerdict(stderr) // which takes no part in the result
+			_ = judged.WriteVerdict(stderr) // only progress
 		}
 		return capacity.Step{Verdict: judged.Verdict, Report: judged}, nil
 	})
@@ -112,8 +118,7 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 	return errors.Join(f.report(result, about, stdout), err)
 }
 
-// report writes what a search came to and returns what its exit code is made
-// from.
+// report writes the result of a search, and returns its verdict as an error.
 func (f capacityFlags) report(result *capacity.Result, about capacity.About, stdout io.Writer) error {
 	err := result.WriteText(stdout, about)
 	if f.summary != "" {
@@ -126,18 +131,15 @@ func (f capacityFlags) report(result *capacity.Result, about capacity.About, std
 	case err != nil:
 		return err
 	case result.Limit == capacity.Interrupted:
-		return interrupted(errors.New("the search was interrupted; the report is about what was played"))
+		return interrupted(errors.New("the search was interrupted; the report covers what was played"))
 	case result.Limit == "": // an error ended it, which says why
 		return nil
-	case result.Verdict() != report.Pass:
-		return &verdictError{result.Verdict()}
 	}
-	return nil
+	return verdict(result.Verdict())
 }
 
-// plan reads the scenario and what the flags say of the search, and tries its
-// ends: a scenario that can't have them is bad usage, and not found out after an
-// hour.
+// plan reads the scenario and the flags of the search. It tries both ends of the
+// range, so that a load that the scenario can't have is refused at the start.
 func (f capacityFlags) plan(path string, changed func(string) bool) (*scenario.Scenario, capacity.Quantity, capacity.Plan, error) {
 	plan := capacity.Plan{From: f.from, To: f.to}
 	fail := func(err error) (*scenario.Scenario, capacity.Quantity, capacity.Plan, error) {
@@ -149,19 +151,19 @@ func (f capacityFlags) plan(path string, changed func(string) bool) (*scenario.S
 	}
 	for _, name := range []string{"from", "to"} {
 		if !changed(name) {
-			return fail(fmt.Errorf("--%s is missing: between which loads is to be searched?", name))
+			return fail(fmt.Errorf("--%s is missing: the search needs a smallest and a largest load", name))
 		}
 	}
 	number, percent := strings.CutSuffix(f.within, "%")
 	share, err := strconv.ParseFloat(number, 64)
 	if err != nil || !percent {
-		return fail(fmt.Errorf("--within %q is no share, like 5%%", f.within))
+		return fail(fmt.Errorf("--within %q is not a share like 5%%", f.within))
 	}
 	plan.Within = share / 100
 	if err := plan.Validate(); err != nil {
 		return fail(err)
 	}
-	s, err := f.runFlags.scenario(path, changed)
+	s, err := f.load(path, changed)
 	if err != nil {
 		return fail(err)
 	}

@@ -28,7 +28,7 @@ thresholds:
 `)
 }
 
-func TestASearchFindsTheLargestLoadThatPasses(t *testing.T) {
+func TestCapacityFindsLargestPassingLoad(t *testing.T) {
 	summary, page := filepath.Join(t.TempDir(), "capacity.json"), filepath.Join(t.TempDir(), "capacity.html")
 	stdout, stderr, code := honestly(t, "capacity", crowded(t), "--vary", "listeners", "--from", "12", "--to", "24", "--within", "50%",
 		"--until", "joined: count <= 12", "--summary", summary, "--html", page)
@@ -61,20 +61,20 @@ func TestASearchFindsTheLargestLoadThatPasses(t *testing.T) {
 	assert.True(t, strings.Contains(string(html), "12 listeners"))
 }
 
-func TestASearchThatFindsNothingExitsWith99(t *testing.T) {
+func TestCapacityExits99WhenNothingPasses(t *testing.T) {
 	stdout, _, code := honestly(t, "capacity", crowded(t), "--from", "16", "--to", "24", "--until", "joined: count <= 12", "-q")
 	assert.Equal(t, exitFail, code)
 	assert.Contains(t, stdout, "✗ not even 16 listeners pass")
 }
 
-func TestASearchWhoseFiguresCannotBeTrustedExitsWith98(t *testing.T) {
+func TestCapacityExits98WhenInvalid(t *testing.T) {
 	// Nobody speaks in turns, so there is no onset to measure.
 	stdout, _, code := command(t, "capacity", crowded(t), "--from", "3", "--to", "6", "--until", "onset_clip: max < 40ms", "-q")
 	assert.Equal(t, exitInvalid, code)
 	assert.Contains(t, stdout, "already at 3 listeners the figures can't be trusted")
 }
 
-func TestABadSearchIsRefusedBeforeAnythingStarts(t *testing.T) {
+func TestCapacityRejectsBadUsage(t *testing.T) {
 	path := crowded(t)
 	for _, c := range []struct {
 		name string
@@ -88,7 +88,7 @@ func TestABadSearchIsRefusedBeforeAnythingStarts(t *testing.T) {
 		{"something that can't be varied", []string{path, "--from", "3", "--to", "6", "--vary", "mood"}, "listeners, speakers, rooms, arrival-rate"},
 		{"a load that the scenario can't have", []string{path, "--from", "3", "--to", "2000000"}, "at a load of 2000000"},
 		{"a misspelt metric", []string{path, "--from", "3", "--to", "6", "--until", "latancy: p(99) < 20ms"}, "latency"},
-		{"no share", []string{path, "--from", "3", "--to", "6", "--within", "3"}, "is no share"},
+		{"no share", []string{path, "--from", "3", "--to", "6", "--within", "3"}, "is not a share"},
 		{"a file that can't be written", []string{path, "--from", "3", "--to", "6", "--summary", "/nowhere/s.json"}, "/nowhere/s.json"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

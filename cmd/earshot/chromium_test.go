@@ -11,7 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/chromium"
 )
 
-func TestTheOperatorWatchesAServerInABrowser(t *testing.T) {
+func TestOperatorPageInBrowser(t *testing.T) {
 	url, stop := served(t, "--operator-token", "a-token-for-the-operator", "--data", t.TempDir())
 	defer func() { assert.Zero(t, stop()) }()
 	status, body := get(t, http.MethodPost, url+"/api/rooms", "a-token-for-the-operator", `{"name":"Monday club"}`)

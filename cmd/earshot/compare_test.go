@@ -62,7 +62,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestBadUsageOfCompare(t *testing.T) {
+func TestCompareRejectsBadUsage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	summaries(t, "base", "pass", 5)
 	require.NoError(t, os.WriteFile("none.json", []byte("{}"), 0o644))

@@ -32,28 +32,36 @@ func usage(err error) error { return &exitError{exitUsage, err} }
 // interrupted marks a run that was ended early.
 func interrupted(err error) error { return &exitError{exitInterrupted, err} }
 
-// A verdictError is a run that did not pass. The report has told people so.
+// A verdictError is a verdict other than pass. The report has been printed.
 type verdictError struct{ verdict report.Verdict }
 
 func (e *verdictError) Error() string { return "the verdict is " + string(e.verdict) }
+
+// verdict is the error for a verdict; nil for pass.
+func verdict(v report.Verdict) error {
+	if v == report.Pass {
+		return nil
+	}
+	return &verdictError{v}
+}
 
 func isVerdict(err error) bool {
 	var v *verdictError
 	return errors.As(err, &v)
 }
 
-// exitCode is the process's exit code for what run returned.
+// exitCode is the exit code of the process for an error of run.
 func exitCode(err error) int {
 	var marked *exitError
-	var verdict *verdictError
+	var judged *verdictError
 	switch {
 	case err == nil:
 		return exitPass
 	case errors.As(err, &marked):
 		return marked.code
-	case errors.As(err, &verdict) && verdict.verdict == report.Fail:
+	case errors.As(err, &judged) && judged.verdict == report.Fail:
 		return exitFail
-	case errors.As(err, &verdict):
+	case errors.As(err, &judged):
 		return exitInvalid
 	case strings.HasPrefix(err.Error(), "unknown command"):
 		return exitUsage // cobra has no type for it

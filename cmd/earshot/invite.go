@@ -5,38 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/earshot-audio/earshot/internal/operator"
 )
 
-// inviteShown is an invite as the server shows it.
-type inviteShown struct {
-	Invite    string    `json:"invite"`
-	To        string    `json:"to"`
-	Room      string    `json:"room,omitempty"`
-	Role      string    `json:"role,omitempty"`
-	Name      string    `json:"name,omitempty"`
-	Inviter   string    `json:"inviter"`
-	Uses      int       `json:"uses"`
-	Used      int       `json:"used"`
-	State     string    `json:"state"`
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at"`
-	// Code and URL are shown once, to who makes it.
-	Code string `json:"code,omitempty"`
-	URL  string `json:"url,omitempty"`
-}
-
-func inviteRows(invites []inviteShown) [][]string {
+func inviteRows(invites []operator.Invite) [][]string {
 	rows := [][]string{{"INVITE", "TO", "AS", "FOR", "BY", "USED", "STATE", "EXPIRES"}}
 	for _, i := range invites {
 		to, as := i.Room, i.Role
 		if i.Room == "" {
 			to, as = "the club", "member"
 		}
-		rows = append(rows, []string{i.Invite, to, as, i.Name, i.Inviter, fmt.Sprintf("%d of %d", i.Used, i.Uses), i.State, when(i.ExpiresAt)})
+		rows = append(rows, []string{i.Invite, to, as, i.Name, i.Inviter, fmt.Sprintf("%d of %d", i.Used, i.Uses), i.State, formatTime(i.ExpiresAt)})
 	}
 	return rows
 }
@@ -47,8 +30,8 @@ func inviteCommand() *cobra.Command {
 		Use:   "invite",
 		Short: "Invite people to a running server",
 		Long: `Invite people to a running server, as its operator: to a room, as listener,
-speaker or host, or to the club, as a member with an account. An invite's code is
-shown once; the server keeps no more than a hash of it.`,
+speaker or host, or to the club, as a member with an account. The code of an
+invite is shown once; the server keeps only a hash of it.`,
 		Example: `  earshot invite create --for Ada
   earshot invite create q3zk2v7c5x4w6y5u4t3s2r1qpo --role speaker --for Bo
   earshot invite list`,
@@ -71,7 +54,7 @@ func inviteCreate(f *operatorFlags) *cobra.Command {
   earshot invite create q3zk2v7c5x4w6y5u4t3s2r1qpo --uses 500 --ttl 2h`,
 		Args: arguments(cobra.MaximumNArgs(1)),
 	}
-	c.RunE = f.operate(func(ctx context.Context, a *api, args []string) error {
+	c.RunE = f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 		body := map[string]any{"uses": uses, "name": name}
 		if c.Flags().Changed("ttl") {
 			if ttl < time.Second || ttl%time.Second != 0 {
@@ -81,24 +64,24 @@ func inviteCreate(f *operatorFlags) *cobra.Command {
 		}
 		path := "/api/invites"
 		if len(args) == 1 {
-			path, body["role"] = roomPath(args[0], "invites"), role
+			path, body["role"] = operator.RoomPath(args[0], "invites"), role
 		} else if c.Flags().Changed("role") {
 			return usage(errors.New("--role goes with a room"))
 		}
-		var i inviteShown
-		if err := a.call(ctx, http.MethodPost, path, body, &i); err != nil {
+		var i operator.Invite
+		if err := s.Call(ctx, http.MethodPost, path, body, &i); err != nil {
 			return err
 		}
-		if a.json {
-			return a.raw(i)
+		if s.json {
+			return s.printJSON(i)
 		}
-		_, err := fmt.Fprintf(a.out, "page     %s\ncode     %s\ninvite   %s\nexpires  %s\n", i.URL, i.Code, i.Invite, when(i.ExpiresAt))
+		_, err := fmt.Fprintf(s.out, "page     %s\ncode     %s\ninvite   %s\nexpires  %s\n", i.URL, i.Code, i.Invite, formatTime(i.ExpiresAt))
 		return err
 	})
 	c.Flags().StringVar(&role, "role", "listener", "`role` in the room: listener, speaker or host")
-	c.Flags().StringVar(&name, "for", "", "`name` of whom it is for")
-	c.Flags().IntVar(&uses, "uses", 1, "how `many` may come in by it")
-	c.Flags().DurationVar(&ttl, "ttl", 0, "`time` for which it is good (default: a day; to the club a week)")
+	c.Flags().StringVar(&name, "for", "", "`name` of the person it is for")
+	c.Flags().IntVar(&uses, "uses", 1, "how `many` people can use it")
+	c.Flags().DurationVar(&ttl, "ttl", 0, "`time` until it expires (default: a day; to the club a week)")
 	return c
 }
 
@@ -108,21 +91,21 @@ func inviteList(f *operatorFlags) *cobra.Command {
 		Short:   "List the invites, to a room or all",
 		Example: "  earshot invite list --json",
 		Args:    arguments(cobra.MaximumNArgs(1)),
-		RunE: f.operate(func(ctx context.Context, a *api, args []string) error {
+		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			path := "/api/invites"
 			if len(args) == 1 {
-				path = roomPath(args[0], "invites")
+				path = operator.RoomPath(args[0], "invites")
 			}
 			var list struct {
-				Invites []inviteShown `json:"invites"`
+				Invites []operator.Invite `json:"invites"`
 			}
-			if err := a.call(ctx, http.MethodGet, path, nil, &list); err != nil {
+			if err := s.Call(ctx, http.MethodGet, path, nil, &list); err != nil {
 				return err
 			}
-			if a.json {
-				return a.raw(list)
+			if s.json {
+				return s.printJSON(list)
 			}
-			return table(a.out, inviteRows(list.Invites))
+			return s.printTable(inviteRows(list.Invites))
 		}),
 	}
 }
@@ -133,8 +116,8 @@ func inviteRevoke(f *operatorFlags) *cobra.Command {
 		Short:   "End an invite, by its code or by its id",
 		Example: "  earshot invite revoke wlk4j5h6g7f2d3s2a3p4o5i6u7y2t3re",
 		Args:    arguments(cobra.ExactArgs(1)),
-		RunE: f.operate(func(ctx context.Context, a *api, args []string) error {
-			return a.done(a.call(ctx, http.MethodDelete, "/api/invites/"+url.PathEscape(args[0]), nil, nil), "revoked", args[0])
+		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
+			return s.printDone(s.Call(ctx, http.MethodDelete, operator.InvitePath(args[0]), nil, nil), "revoked", args[0])
 		}),
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // The commands of docs/invites.md are run as they are written, by a shell, against
 // a server of the test's. (Its earshot adds where that server is.)
-func TestTheCommandsOfTheInvitesDocument(t *testing.T) {
+func TestInvitesDocumentCommandsRun(t *testing.T) {
 	text, err := os.ReadFile("../../docs/invites.md")
 	require.NoError(t, err)
 	var script strings.Builder

@@ -1,5 +1,5 @@
-// Command earshot serves live-audio rooms and load-tests them, or anybody
-// else's. See the README, or earshot --help.
+// Command earshot serves live-audio rooms, and load-tests its own and other servers.
+// See the README, or earshot --help.
 package main
 
 import (
@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/earshot-audio/earshot/internal/serverprocess"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	err := run(withLauncher(ctx, newLauncher()), os.Args[1:], os.Stdout, os.Stderr)
+	err := run(serverprocess.WithLauncher(ctx, serverprocess.NewLauncher()), os.Args[1:], os.Stdout, os.Stderr)
 	os.Exit(exitCode(err))
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
@@ -10,18 +13,18 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
-// maxRepeat bounds --repeat: more runs than anyone means.
+// maxRepeat bounds --repeat, against typing errors.
 const maxRepeat = 1000
 
-// outputs are the files that a run's report is written to; an empty path is
+// outputs are the files that the report of a run is written to; an empty path is
 // none.
 type outputs struct{ summary, html, junit, csv string }
 
-func (o *outputs) flags(flags *pflag.FlagSet) {
+func (o *outputs) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&o.summary, "summary", "", "write the summary as JSON to this `file`")
 	flags.StringVar(&o.html, "html", "", "write the report as one HTML page to this `file`")
 	flags.StringVar(&o.junit, "junit", "", "write the thresholds as JUnit XML to this `file`, for CI")
-	flags.StringVar(&o.csv, "csv", "", "write the course of the run as CSV to this `file`")
+	flags.StringVar(&o.csv, "csv", "", "write the run's figures over time as CSV to this `file`")
 }
 
 // An output is one of the files and what writes it.
@@ -40,7 +43,7 @@ func (o *outputs) all() []output {
 	}
 }
 
-// check tells before the runs that their reports could not be written after
+// check returns an error before the runs if their reports could not be written after
 // them.
 func (o outputs) check(repeat int) error {
 	if repeat < 1 || repeat > maxRepeat {
@@ -66,8 +69,8 @@ func (o outputs) check(repeat int) error {
 	return nil
 }
 
-// of are the files of run i of several, counted from 0: with report.json, report-1.json
-// is the first run's.
+// of returns the files of run i of several, counted from 0: report.json becomes
+// report-1.json for the first.
 func (o outputs) of(i, repeat int) outputs {
 	if repeat == 1 {
 		return o
@@ -81,7 +84,7 @@ func (o outputs) of(i, repeat int) outputs {
 	return o
 }
 
-// write writes all of them.
+// write writes all files.
 func (o outputs) write(r *report.Report) (err error) {
 	for _, f := range o.all() {
 		if *f.path != "" {
@@ -89,4 +92,27 @@ func (o outputs) write(r *report.Report) (err error) {
 		}
 	}
 	return err
+}
+
+// writable returns an error if a file can't be written, so that a command can refuse
+// it before a long run. An empty path is none.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("%s can't be written: %w", path, err)
+	}
+	return f.Close()
+}
+
+// writeFile writes a file anew.
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	return errors.Join(write(w), w.Flush(), f.Close())
 }

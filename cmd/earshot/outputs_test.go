@@ -15,7 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
-func TestRunsThatAreRepeatedHaveTheirOwnFilesAndCanBeCompared(t *testing.T) {
+func TestRepeatWritesOneFileSetPerRun(t *testing.T) {
 	dir := t.TempDir()
 	summary, junit := filepath.Join(dir, "run.json"), filepath.Join(dir, "run.xml")
 	stdout, stderr, code := command(t, "run", small(t, `  onset_clip: ["max < 40ms"]`), "-q", "--repeat", "2", "--summary", summary, "--junit", junit)
@@ -39,7 +39,7 @@ func TestRunsThatAreRepeatedHaveTheirOwnFilesAndCanBeCompared(t *testing.T) {
 	assert.Equal(t, exitInvalid, code)
 }
 
-func TestTheExitCodeOfSeveralRunsIsTheOneThatOutweighsTheOthers(t *testing.T) {
+func TestRepeatExitCodePrecedence(t *testing.T) {
 	fail, invalid := &verdictError{report.Fail}, &verdictError{report.Invalid}
 	gone := errors.New("the target is gone")
 	for _, c := range []struct {
@@ -56,7 +56,7 @@ func TestTheExitCodeOfSeveralRunsIsTheOneThatOutweighsTheOthers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plays := 0
-			err := runFlags{repeat: len(c.runs)}.repeated(io.Discard, func(outputs) error {
+			err := repeated(len(c.runs), io.Discard, func(int) error {
 				plays++
 				return c.runs[plays-1]
 			})

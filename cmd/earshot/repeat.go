@@ -4,43 +4,35 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
-// precedence is the exit codes from the one that outweighs all others down.
+// precedence lists the exit codes, the one that outweighs all others first.
 var precedence = []int{exitInterrupted, exitUsage, exitCouldNotRun, exitInvalid, exitFail, exitPass}
 
-// repeated plays as often as --repeat says, and returns the error that outweighs
-// the others. It ends early when a run could not be played: the next one could
-// not be either.
-func (f runFlags) repeated(stdout io.Writer, once func(outputs) error) error {
-	if f.repeat == 1 {
-		return once(f.out)
+// repeated calls once n times, with 0, 1 and so on, and returns the error whose exit
+// code outweighs the others. It stops early when a run could not be played, since the
+// next one could not be either.
+func repeated(n int, stdout io.Writer, once func(i int) error) error {
+	if n == 1 {
+		return once(0)
 	}
 	codes := map[int]int{}
 	var worst error
-	for i := range f.repeat {
-		if _, err := fmt.Fprintf(stdout, "run %d of %d\n", i+1, f.repeat); err != nil {
+	for i := range n {
+		if _, err := fmt.Fprintf(stdout, "run %d of %d\n", i+1, n); err != nil {
 			return err
 		}
-		err := once(f.out.of(i, f.repeat))
+		err := once(i)
 		code := exitCode(err)
 		codes[code]++
-		if outweighs(code, exitCode(worst)) {
+		if slices.Index(precedence, code) < slices.Index(precedence, exitCode(worst)) {
 			worst = err
 		}
 		if err != nil && !isVerdict(err) {
 			break
 		}
 	}
-	_, err := fmt.Fprintf(stdout, "of %d runs, %d passed, %d failed, %d were invalid\n", f.repeat, codes[exitPass], codes[exitFail], codes[exitInvalid])
+	_, err := fmt.Fprintf(stdout, "of %d runs, %d passed, %d failed, %d were invalid\n", n, codes[exitPass], codes[exitFail], codes[exitInvalid])
 	return errors.Join(worst, err)
-}
-
-func outweighs(code, other int) bool {
-	for _, c := range precedence {
-		if c == code || c == other {
-			return c == code && c != other
-		}
-	}
-	return false
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/operator"
 )
 
 // scrub replaces what differs from run to run: ids by their order of appearance,
@@ -38,7 +40,7 @@ func (s scrub) text(text string) string {
 }
 
 // An evening of the operator's, against a real server, as it looks on the terminal.
-func TestWhatTheOperatorSees(t *testing.T) {
+func TestOperatorCommandsOutput(t *testing.T) {
 	data := t.TempDir()
 	url, stop := served(t, "--data", data)
 	defer func() { assert.Zero(t, stop()) }()
@@ -85,7 +87,7 @@ func TestWhatTheOperatorSees(t *testing.T) {
 	golden(t, "operator.txt", seen.String())
 }
 
-func TestTheOperatorsAnswersForScripts(t *testing.T) {
+func TestOperatorCommandsJSON(t *testing.T) {
 	data := t.TempDir()
 	url, stop := served(t, "--data", data)
 	defer func() { assert.Zero(t, stop()) }()
@@ -95,10 +97,10 @@ func TestTheOperatorsAnswersForScripts(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.NoError(t, json.Unmarshal([]byte(stdout), into), stdout)
 	}
-	var made, shown roomShown
+	var made, shown operator.Room
 	do(&made, "room", "create", "Lobby", "--slots", "2")
 	assert.NotEmpty(t, made.HostToken)
-	var invite inviteShown
+	var invite operator.Invite
 	do(&invite, "invite", "create", made.Room, "--uses", "3")
 	assert.Equal(t, url+"/#/i/"+invite.Code, invite.URL)
 	do(&shown, "room", "show", made.Room)
@@ -107,7 +109,7 @@ func TestTheOperatorsAnswersForScripts(t *testing.T) {
 	assert.Equal(t, invite.Invite, shown.Invites[0].Invite)
 	assert.Empty(t, shown.Invites[0].Code)
 	require.Len(t, shown.Audit, 2)
-	assert.Equal(t, []string{"room.create", "invite.create"}, []string{shown.Audit[0].Did, shown.Audit[1].Did})
+	assert.Equal(t, []string{"room.create", "invite.create"}, []string{shown.Audit[0].Action, shown.Audit[1].Action})
 	done := map[string]string{}
 	do(&done, "invite", "revoke", invite.Code)
 	do(&done, "room", "end", made.Room)
@@ -121,8 +123,9 @@ func TestTheOperatorsAnswersForScripts(t *testing.T) {
 	assert.Contains(t, stderr, "is a server running there?")
 }
 
-func TestATableHoldsNothingThatATerminalWouldActUpon(t *testing.T) {
+func TestOperatorTablesHaveNoControlCharacters(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, table(&out, [][]string{{"NAME", "ROLE"}, {"\x1b[31mBo\t\n", ""}, {"Ünïcødé 🎙", "host"}}))
+	s := operatorSession{out: &out}
+	require.NoError(t, s.printTable([][]string{{"NAME", "ROLE"}, {"\x1b[31mBo\t\n", ""}, {"Ünïcødé 🎙", "host"}}))
 	assert.Equal(t, "NAME       ROLE\n?[31mBo??  -\nÜnïcødé 🎙  host\n", out.String())
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// run is the program. What it prints for people goes to stdout, progress, logs
-// and errors to stderr; the error it returns has been printed and holds the
-// exit code.
+// run is the program. Results go to stdout; progress, logs and errors go to stderr.
+// It returns an error that has been printed and that has an exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := &cobra.Command{
 		Use:   "earshot",
@@ -31,7 +30,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), runCommand(), capacityCommand(), leagueCommand(), compareCommand(), scenarioCommand(), summaryCommand(),
+	root.AddCommand(serveCommand(), runCommand(), capacityCommand(), versusCommand(), leagueCommand(), compareCommand(), scenarioCommand(), summaryCommand(),
 		roomCommand(), inviteCommand(), auditCommand(), versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -45,8 +44,8 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 	return err
 }
 
-// args wraps cobra's check of a command's arguments, so that a wrong number of
-// them is bad usage.
+// arguments wraps cobra's check of a command's arguments, so that a wrong number of
+// arguments is bad usage.
 func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {

@@ -15,6 +15,8 @@ import (
 	"github.com/prometheus/procfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/serverprocess"
 )
 
 // small is a scenario of few listeners and seconds, with the thresholds given.
@@ -31,7 +33,7 @@ thresholds:
 `+thresholds)
 }
 
-func TestARunAgainstAServerOfInvitesTakesTheOperatorsToken(t *testing.T) {
+func TestRunNeedsOperatorToken(t *testing.T) {
 	const token = "an-operator-token-of-the-tests"
 	url, stop := served(t, "--data", t.TempDir(), "--operator-token", token, "--rate-limit-exempt", "127.0.0.0/8")
 	defer func() { assert.Zero(t, stop()) }()
@@ -46,7 +48,7 @@ func TestARunAgainstAServerOfInvitesTakesTheOperatorsToken(t *testing.T) {
 	assert.Contains(t, stderr, "unauthorized")
 }
 
-func TestARunThatHoldsItsThresholdsExitsWith0(t *testing.T) {
+func TestRunExits0WhenThresholdsHold(t *testing.T) {
 	summary := filepath.Join(t.TempDir(), "summary.json")
 	stdout, stderr, code := honestly(t, "run", small(t, `
   joined: ["rate == 1"]
@@ -81,7 +83,7 @@ func TestARunThatHoldsItsThresholdsExitsWith0(t *testing.T) {
 	assert.Positive(t, s.Metrics["server_rss"]["value"])
 }
 
-func TestARunWhoseThresholdMustFailExitsWith99(t *testing.T) {
+func TestRunExits99WhenThresholdIsCrossed(t *testing.T) {
 	stdout, _, code := honestly(t, "run", small(t, `
   latency: ["max < 1us"]
 `), "-q")
@@ -89,7 +91,7 @@ func TestARunWhoseThresholdMustFailExitsWith99(t *testing.T) {
 	assert.Equal(t, "✗ fail\n", stdout)
 }
 
-func TestARunWithAThresholdWithoutDataExitsWith98(t *testing.T) {
+func TestRunExits98WhenThresholdHasNoData(t *testing.T) {
 	stdout, _, code := command(t, "run", small(t, `
   onset_clip: ["max < 40ms"]
 `))
@@ -98,7 +100,7 @@ func TestARunWithAThresholdWithoutDataExitsWith98(t *testing.T) {
 	assert.Contains(t, stdout, "? invalid")
 }
 
-func TestARunWithoutMediaExitsWith98(t *testing.T) {
+func TestRunExits98WithoutMedia(t *testing.T) {
 	// Nobody speaks, so nobody is owed anything.
 	path := file(t, "mute.yaml", `
 name: nobody speaks
@@ -115,7 +117,7 @@ thresholds:
 	assert.Contains(t, stdout, "nothing was measured")
 }
 
-func TestAMisspeltMetricExitsWith2AndItsLine(t *testing.T) {
+func TestRunExits2OnMisspeltMetricWithItsLine(t *testing.T) {
 	path := small(t, `
   latncy: ["p(99) < 20ms"]
 `)
@@ -127,7 +129,7 @@ func TestAMisspeltMetricExitsWith2AndItsLine(t *testing.T) {
 	assert.Contains(t, stderr, "latency", "what was probably meant")
 }
 
-func TestATargetThatDoesNotAnswerExitsWith1(t *testing.T) {
+func TestRunExits1WhenTargetIsUnreachable(t *testing.T) {
 	// A port that was free a moment ago.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -153,7 +155,7 @@ func TestATargetThatDoesNotAnswerExitsWith1(t *testing.T) {
 	})
 }
 
-func TestAnInterruptedRunReportsWhatRanAndExitsWith130(t *testing.T) {
+func TestRunExits130WhenInterruptedAndReports(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	progress := watcher{seen: make(chan string, 1000)}
@@ -192,7 +194,7 @@ func (w watcher) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func TestARunWhoseServerDiesExitsWith1AndItsLastWords(t *testing.T) {
+func TestRunExits1WhenItsServerDiesWithTheServersLog(t *testing.T) {
 	progress := watcher{seen: make(chan string, 1000)}
 	done := make(chan error)
 	var stdout strings.Builder
@@ -212,7 +214,7 @@ func TestARunWhoseServerDiesExitsWith1AndItsLastWords(t *testing.T) {
 	case err := <-done:
 		assert.Equal(t, exitCouldNotRun, exitCode(err))
 		assert.ErrorContains(t, err, "the server died")
-		assert.ErrorContains(t, err, "room created", "its last words")
+		assert.ErrorContains(t, err, "room created", "the end of its log")
 		assert.Contains(t, stdout.String(), "✓ rate == 1  rate=100%", "what was measured until then")
 	case <-time.After(time.Minute):
 		t.Fatal("the run did not end")
@@ -233,13 +235,15 @@ func children(t *testing.T) (pids []int) {
 	return pids
 }
 
-func TestTheOwnServersDeathIsNoVerdict(t *testing.T) {
+func TestServerProcessReportsDeath(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	server, err := startServer(ctx, cancel)
+	server, err := serverprocess.Start(ctx, earshotProcess(t, "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--stop-with-stdin"), cancel)
 	require.NoError(t, err)
-	require.NoError(t, server.cmd.Process.Kill())
+	process, err := os.FindProcess(server.PID())
+	require.NoError(t, err)
+	require.NoError(t, process.Kill())
 	<-ctx.Done()
-	assert.ErrorIs(t, context.Cause(ctx), errServerDied)
+	assert.ErrorIs(t, context.Cause(ctx), serverprocess.ErrDied)
 	assert.Error(t, server.Close())
 }

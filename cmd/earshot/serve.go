@@ -12,18 +12,20 @@ import (
 	"net/http/pprof"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/internal/secrets"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling"
 	"github.com/earshot-audio/earshot/web"
 )
 
-// goodbyes is how long a stopping server waits for its clients.
-const goodbyes = 10 * time.Second
+// shutdownTimeout is how long a stopping server waits for its clients.
+const shutdownTimeout = 10 * time.Second
 
 // serveFlags are the flags of earshot serve.
 type serveFlags struct {
@@ -36,7 +38,7 @@ type serveFlags struct {
 	rateLimitExempt              []string
 	pprof                        string
 	stopWithStdin                bool
-	// changed tells which flags were given.
+	// changed reports whether a flag was given.
 	changed func(flag string) bool
 }
 
@@ -48,10 +50,10 @@ func serveCommand() *cobra.Command {
 		Long: `Serve live-audio rooms: signaling over WebSocket, WHIP and WHEP, and audio over
 one UDP port. Rooms are entered by invite; the operator's token, which is kept
 under --data, makes the first ones (see earshot invite and earshot room). Rooms,
-invites, accounts and who is on stage outlive the process.
+invites, accounts and who is on stage survive a restart.
 
-With --open, rooms spring up on first use, nobody needs a token, and nothing is
-kept: for demos and load tests on this machine. Then clients on the loopback are
+With --open, rooms are created on first use, nobody needs a token, and nothing is
+stored: for demos and load tests on this machine. Clients on the loopback are then
 exempt from the rate limits, unless --open-to-network is given.`,
 		Example: `  earshot serve
   earshot serve --open
@@ -66,8 +68,8 @@ exempt from the rate limits, unless --open-to-network is given.`,
 	flags.StringVar(&f.http, "http", "127.0.0.1:7080", "`address` of HTTP and WebSockets")
 	flags.StringVar(&f.media, "media", "127.0.0.1:7081", "UDP `address` of all audio")
 	flags.StringVar(&f.advertise, "advertise", "", "IP `address` to put in candidates, if clients reach --media at another than its own (NAT, containers)")
-	flags.StringVar(&f.data, "data", "./earshot-data", "`directory` of what outlives the process")
-	flags.StringVar(&f.nats, "nats", "", "`URL` of a NATS server with JetStream to keep it in instead (default: one embedded in the process, under --data)")
+	flags.StringVar(&f.data, "data", "./earshot-data", "`directory` for rooms, invites, accounts and secrets")
+	flags.StringVar(&f.nats, "nats", "", "`URL` of a NATS server with JetStream to keep rooms, invites and accounts in (default: one embedded in the process, under --data)")
 	flags.StringVar(&f.tlsCert, "tls-cert", "", "`file` of the certificate for HTTPS (PEM)")
 	flags.StringVar(&f.tlsKey, "tls-key", "", "`file` of its key (PEM)")
 	flags.BoolVar(&f.tlsSelfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here and kept under --data (browsers have to be told to trust it)")
@@ -78,7 +80,7 @@ exempt from the rate limits, unless --open-to-network is given.`,
 	flags.StringVar(&f.logFormat, "log-format", "text", "`format` of the log on standard error: text or json")
 	flags.StringVar(&f.pprof, "pprof", "", "`address` to serve profiles of this process on")
 	flags.BoolVar(&f.stopWithStdin, "stop-with-stdin", false, "stop when standard input ends")
-	_ = flags.MarkHidden("stop-with-stdin") // how a run's own server notices that the run has died
+	_ = flags.MarkHidden("stop-with-stdin") // how the server of a run notices that the run has ended
 	flags.Lookup("operator-token").DefValue = ""
 	return c
 }
@@ -97,7 +99,7 @@ func (f serveFlags) check() error {
 		text  string
 	}{
 		{(f.tlsCert == "") != (f.tlsKey == ""), "--tls-cert and --tls-key belong together"},
-		{f.tlsSelfSigned && f.tlsCert != "", "--tls-self-signed makes a certificate, and --tls-cert gives one: choose"},
+		{f.tlsSelfSigned && f.tlsCert != "", "--tls-self-signed and --tls-cert exclude each other: choose one"},
 		{f.open && (f.changed("data") || f.nats != ""), "--open keeps nothing: leave out --data and --nats"},
 		{f.openToNetwork && !f.open, "--open-to-network goes with --open"},
 	} {
@@ -114,7 +116,7 @@ func (f serveFlags) check() error {
 			return usage(fmt.Errorf("%s: %w; an address is like 127.0.0.1:7080", a.flag, err))
 		}
 		if f.open && !f.openToNetwork && !loopbackHost(host) {
-			return usage(fmt.Errorf("%s %s can be reached from the network, and --open asks nobody for a token: choose a loopback address, or add --open-to-network", a.flag, a.address))
+			return usage(fmt.Errorf("%s %s can be reached from the network, and --open needs no token: choose a loopback address, or add --open-to-network", a.flag, a.address))
 		}
 	}
 	return nil
@@ -140,17 +142,17 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	}
 	log := newLog(f.logFormat, stderr)
 
-	encryption, err := f.tls()
+	tlsConfig, err := f.tls()
 	if err != nil {
 		return err
 	}
 	cfg := signaling.Config{Open: f.open, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: version(), Page: web.Handler()}
 	cfg.Limits.Exempt, _ = f.exempt() // checked
-	kept, err := f.keep(ctx, &cfg)
+	state, err := f.openState(ctx, &cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, kept.Close()) }()
+	defer func() { err = errors.Join(err, state.Close()) }()
 	advertise, _ := netip.ParseAddr(f.advertise) // checked; zero if empty
 	media, err := rtc.New(rtc.Config{Media: f.media, Advertise: advertise, Log: log})
 	if err != nil {
@@ -168,8 +170,8 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	}
 	front := server.HTTP()
 	scheme := "http"
-	if encryption != nil {
-		scheme, listener = "https", tls.NewListener(listener, encryption)
+	if tlsConfig != nil {
+		scheme, listener = "https", tls.NewListener(listener, tlsConfig)
 	}
 	failed := make(chan error, 2)
 	go func() { failed <- front.Serve(listener) }()
@@ -188,9 +190,35 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 		err = fmt.Errorf("serve: %w", err)
 	}
 	log.Info("stopping")
-	stop, done := context.WithTimeout(context.WithoutCancel(ctx), goodbyes)
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer done()
 	return errors.Join(err, server.Shutdown(stop), front.Shutdown(stop))
+}
+
+// tls returns the TLS configuration of HTTP; nil without TLS.
+func (f serveFlags) tls() (*tls.Config, error) {
+	var pair tls.Certificate
+	var err error
+	switch {
+	case f.tlsSelfSigned:
+		host, _, _ := net.SplitHostPort(f.http) // checked
+		path := filepath.Join(f.data, certificateFile)
+		if f.open {
+			path = ""
+		}
+		pair, err = secrets.SelfSigned(host, path)
+	case f.tlsCert != "":
+		if pair, err = tls.LoadX509KeyPair(f.tlsCert, f.tlsKey); err != nil {
+			err = fmt.Errorf("--tls-cert, --tls-key: %w", err)
+		}
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	// WebSockets need HTTP/1.1 (RFC 6455), so HTTP/2 is not offered.
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
 }
 
 func newLog(format string, to io.Writer) *slog.Logger {

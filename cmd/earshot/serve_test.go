@@ -18,6 +18,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/secrets"
 )
 
 var address = regexp.MustCompile(`https?://\S+`)
@@ -61,7 +63,7 @@ func get(t *testing.T, method, url, token, body string) (int, string) {
 	return resp.StatusCode, string(data)
 }
 
-func TestAnOpenServerServesUntilItIsStopped(t *testing.T) {
+func TestServeOpen(t *testing.T) {
 	url, stop := served(t, "--open")
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/"} {
 		status, _ := get(t, http.MethodGet, url+path, "", "")
@@ -72,7 +74,7 @@ func TestAnOpenServerServesUntilItIsStopped(t *testing.T) {
 	assert.Zero(t, stop())
 }
 
-func TestAServerThatIsNotOpenTakesTheOperatorsKeptToken(t *testing.T) {
+func TestServeKeepsOperatorToken(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	url, stop := served(t, "--data", data)
 	status, _ := get(t, http.MethodPost, url+"/api/rooms", "", `{"name":"hello"}`)
@@ -91,12 +93,12 @@ func TestAServerThatIsNotOpenTakesTheOperatorsKeptToken(t *testing.T) {
 	assert.NotEmpty(t, made["host_token"])
 	assert.Zero(t, stop())
 
-	again, err := keepSecret(data, operatorFile)
+	again, err := secrets.LoadOrCreate(filepath.Join(data, operatorTokenFile))
 	require.NoError(t, err)
 	assert.Equal(t, strings.TrimSpace(string(token)), again)
 }
 
-func TestASecondServerOnTheMediaPortExitsWith1(t *testing.T) {
+func TestServeExits1WhenMediaPortIsTaken(t *testing.T) {
 	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
@@ -105,7 +107,7 @@ func TestASecondServerOnTheMediaPortExitsWith1(t *testing.T) {
 	assert.Contains(t, stderr, taken.LocalAddr().String())
 }
 
-func TestADataDirectoryHasOneServer(t *testing.T) {
+func TestServeLocksDataDirectory(t *testing.T) {
 	data := t.TempDir()
 	_, stop := served(t, "--data", data)
 	_, stderr, code := command(t, "serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data", data)
@@ -114,7 +116,7 @@ func TestADataDirectoryHasOneServer(t *testing.T) {
 	assert.Zero(t, stop())
 }
 
-func TestADataDirectoryThatCannotBeUsedIsSaidAtTheStart(t *testing.T) {
+func TestServeExits1OnUnusableDataDirectory(t *testing.T) {
 	path := file(t, "data", "a file")
 	_, stderr, code := command(t, "serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data", path)
 	assert.Equal(t, exitCouldNotRun, code)
@@ -124,7 +126,7 @@ func TestADataDirectoryThatCannotBeUsedIsSaidAtTheStart(t *testing.T) {
 	assert.Contains(t, stderr, "NATS")
 }
 
-func TestASelfSignedCertificateIsKeptAndCanBeTrusted(t *testing.T) {
+func TestServeKeepsSelfSignedCertificate(t *testing.T) {
 	data := t.TempDir()
 	path := filepath.Join(data, certificateFile)
 	var first []byte
@@ -158,26 +160,7 @@ func TestASelfSignedCertificateIsKeptAndCanBeTrusted(t *testing.T) {
 	assert.Contains(t, stderr, "nowhere.pem")
 }
 
-func TestACertificateIsMadeAnewForAnotherAddressAndInTime(t *testing.T) {
-	data, err := makeCertificate("0.0.0.0", time.Now())
-	require.NoError(t, err)
-	pair, err := tls.X509KeyPair(data, data)
-	require.NoError(t, err)
-	assert.True(t, covers(pair.Leaf, "127.0.0.1"))
-	assert.True(t, covers(pair.Leaf, ""), "all addresses of this machine")
-	assert.False(t, covers(pair.Leaf, "192.0.2.1"))
-	assert.False(t, covers(pair.Leaf, "club.example"))
-
-	dir := t.TempDir()
-	old, err := makeCertificate("127.0.0.1", time.Now().Add(-certificateFor))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, certificateFile), old, 0o600))
-	fresh, err := serveFlags{data: dir, http: "127.0.0.1:0"}.selfSigned()
-	require.NoError(t, err)
-	assert.True(t, time.Until(fresh.Leaf.NotAfter) > renewBefore)
-}
-
-func TestWhoIsExemptFromTheRateLimits(t *testing.T) {
+func TestServeRateLimitExemptions(t *testing.T) {
 	for name, row := range map[string]struct {
 		flags serveFlags
 		want  []string // nil: refused
@@ -206,7 +189,7 @@ func TestWhoIsExemptFromTheRateLimits(t *testing.T) {
 	}
 }
 
-func TestTheRoomsOutliveTheServer(t *testing.T) {
+func TestServeRestoresRoomsAfterRestart(t *testing.T) {
 	external, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, SyncAlways: true})
 	require.NoError(t, err)
 	external.Start()

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSIGTERMSaysGoodbyeToEverybodyAndExitsWith0(t *testing.T) {
+func TestServeSIGTERMSaysGoodbyeAndExits0(t *testing.T) {
 	// The test's own program, with asCommand in its environment, is earshot.
 	c := exec.Command(os.Args[0], "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0")
 	var errs bytes.Buffer
@@ -56,7 +56,7 @@ func TestSIGTERMSaysGoodbyeToEverybodyAndExitsWith0(t *testing.T) {
 	assert.NoError(t, c.Wait(), "%s", &errs)
 }
 
-func TestCtrlCEndsARunEarlyAndStillReports(t *testing.T) {
+func TestRunSIGINTStillReports(t *testing.T) {
 	c := exec.Command(os.Args[0], "run", small(t, `  joined: ["rate == 1"]`), "--hold", "10m")
 	var report bytes.Buffer
 	c.Stdout = &report

@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/driver/earshot"
@@ -28,8 +32,8 @@ type targetFlags struct {
 	serverPID int
 }
 
-// targets adds the flags that say what to play against.
-func (f *runFlags) targets(c *cobra.Command) {
+// bind adds the flags to a command.
+func (f *targetFlags) bind(c *cobra.Command) {
 	flags := c.Flags()
 	kinds := drivers()
 	f.values = map[string]string{}
@@ -41,7 +45,6 @@ func (f *runFlags) targets(c *cobra.Command) {
 	}
 	flags.StringVar(&f.token, "token", "", "bearer `token` for the target (the operator's, of an earshot server); {room} stands for the room with --driver whep")
 	flags.IntVar(&f.serverPID, "server-pid", 0, "measure CPU and memory of this process `number` of the machine as the target's")
-	f.trusted(flags)
 	// It fails only for a flag that is not there.
 	_ = c.RegisterFlagCompletionFunc("driver", cobra.FixedCompletions(kinds.Names(), cobra.ShellCompDirectiveNoFileComp))
 }
@@ -66,27 +69,14 @@ func (v driverFlag) Set(text string) error {
 // Type implements pflag.Value.
 func (v driverFlag) Type() string { return "string" }
 
-// set sets the value of a driver's own flag, and chooses the driver. The receiver's map
-// is its own from then on.
-func (f *targetFlags) set(kind driver.Kind, flag driver.Flag, value string) {
-	f.driver = kind.Name
-	values := map[string]string{flag.Name: value}
-	for name, v := range f.values {
-		if name != flag.Name {
-			values[name] = v
-		}
-	}
-	f.values = values
-}
-
 // ownServer reports whether the run starts a server of its own.
 func (f targetFlags) ownServer() bool {
 	kind, err := drivers().Find(f.driver)
 	return err == nil && kind.OwnServer && f.values[kind.TargetFlag] == ""
 }
 
-// targetName is what is played against, for people.
-func (f targetFlags) targetName() string {
+// name is the target, for people.
+func (f targetFlags) name() string {
 	kind, err := drivers().Find(f.driver)
 	if err != nil || f.ownServer() {
 		return "earshot's own server"
@@ -94,24 +84,25 @@ func (f targetFlags) targetName() string {
 	return f.values[kind.TargetFlag]
 }
 
-// connect makes the driver, and starts a server of the run's own if no target is
-// given. The caller closes what it returns.
-func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tls.Config, died context.CancelCauseFunc) (io.Closer, error) {
+// connect puts the driver and the meter of the server into the configuration, and
+// starts a server if no target is given. The caller closes what it returns. died is
+// called if that server ends early.
+func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, roots *tls.Config, died context.CancelCauseFunc) (io.Closer, error) {
 	kinds := drivers()
 	kind, err := kinds.Find(f.driver)
 	if err == nil {
 		err = kinds.CheckFlags(kind, f.values)
 	}
 	if err == nil && f.serverPID != 0 && f.ownServer() {
-		err = errors.New("--server-pid is a target's: the run's own server is measured anyway")
+		err = errors.New("--server-pid goes with a target: the run's own server is measured anyway")
 	}
 	if err != nil {
 		return nil, usage(err)
 	}
 	if f.ownServer() {
-		return f.startOwn(ctx, kind, cfg, trust, died)
+		return startServer(ctx, kind, cfg, roots, died)
 	}
-	d, err := kind.New(driver.Options{Flags: f.values, Token: f.token, TLS: trust})
+	d, err := kind.New(driver.Options{Flags: f.values, Token: f.token, TLS: roots})
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -122,19 +113,45 @@ func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, trust *tl
 	return io.NopCloser(nil), nil
 }
 
-// startOwn starts a server for the run and makes the driver for it.
-func (f targetFlags) startOwn(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, trust *tls.Config, died context.CancelCauseFunc) (io.Closer, error) {
-	server, err := startServer(ctx, died)
+// startServer starts this program's own server on free ports of the loopback, and
+// makes the driver for it.
+func startServer(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, roots *tls.Config, died context.CancelCauseFunc) (io.Closer, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program's own file: %w", err)
+	}
+	server, err := serverprocess.Start(ctx, exec.Command(self, "serve", "--open", "--rate-limit-exempt", "127.0.0.0/8",
+		"--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--stop-with-stdin"), died)
 	if err != nil {
 		return nil, fmt.Errorf("start a server for the run: %w", err)
 	}
-	d, err := kind.New(driver.Options{Flags: map[string]string{kind.TargetFlag: server.url}, TLS: trust})
+	d, err := kind.New(driver.Options{Flags: map[string]string{kind.TargetFlag: server.URL}, TLS: roots})
 	if err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
-	cfg.Driver, cfg.Server = d, host.ProcessMeter{PID: server.pid()}
+	cfg.Driver, cfg.Server = d, host.ProcessMeter{PID: server.PID()}
 	if loadgen.Contended(host.CurrentLimits(), cfg.Scenario) {
-		giveWay(ctx)
+		serverprocess.LowerPriority(ctx)
 	}
 	return server, nil
+}
+
+// loadRoots reads certificate authorities that are trusted beside the system's; nil
+// for the system's alone.
+func loadRoots(file string) (*tls.Config, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca: %s holds no PEM certificate", file)
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestAGeneratorWithoutItsShareOfTheOneCoreItHasIsInvalid(t *testing.T) {
+func TestRunInvalidWhenGeneratorLacksCPU(t *testing.T) {
 	url, stop := served(t, "--open")
 	defer func() { assert.Zero(t, stop()) }()
 	for _, c := range throttledThresholds {

@@ -60,7 +60,7 @@ var throttledThresholds = []struct{ name, text string }{
 	{"it does not pass", `  joined: ["rate == 1"]`},
 }
 
-func TestAGeneratorThatIsStoppedTimeAndAgainIsInvalid(t *testing.T) {
+func TestRunInvalidWhenGeneratorIsStoppedRepeatedly(t *testing.T) {
 	url, stop := served(t, "--open")
 	defer func() { assert.Zero(t, stop()) }()
 	for _, c := range throttledThresholds {

@@ -7,13 +7,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestHelpOfEveryCommand(t *testing.T) {
+func TestHelpGolden(t *testing.T) {
 	for _, c := range []struct{ name, args string }{
 		{"help.txt", "--help"},
 		{"help-run.txt", "run --help"},
 		{"help-compare.txt", "compare --help"},
 		{"help-capacity.txt", "capacity --help"},
-		{"help-league.txt", "league --help"},
+		{"help-versus.txt", "versus --help"},
 		{"help-serve.txt", "serve --help"},
 		{"help-scenario.txt", "scenario --help"},
 		{"help-scenario-check.txt", "scenario check --help"},
@@ -44,7 +44,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 	}
 }
 
-func TestBadUsageExitsWith2AndSaysWhatIsWrong(t *testing.T) {
+func TestBadUsageExits2(t *testing.T) {
 	const smoke = "../../scenarios/smoke.yaml"
 	for _, c := range []struct {
 		name string

@@ -14,22 +14,21 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/watch"
 )
 
-// watchFlags say where a run can be watched; an empty address is nowhere.
+// watchFlags say where a run can be watched; an empty address means nowhere.
 type watchFlags struct{ prometheus, dashboard string }
 
-func (f *watchFlags) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.prometheus, "prometheus", "", "serve the run's metrics to Prometheus on this `address` while it goes on, at /metrics")
+func (f *watchFlags) bind(flags *pflag.FlagSet) {
+	flags.StringVar(&f.prometheus, "prometheus", "", "serve the run's metrics to Prometheus on this `address` during the run, at /metrics")
 	flags.StringVar(&f.dashboard, "dashboard", "", "serve a page that follows the run on this `address`")
 }
 
-// watchers are those who watch the runs of one command. Nil fields watch
-// nothing.
+// watchers are the services that show the runs of one command. Nil fields are off.
 type watchers struct {
 	exporter  *watch.Exporter
 	dashboard *watch.Dashboard
 }
 
-// open serves what the flags ask for and says where.
+// open starts the services and prints their addresses.
 func (f watchFlags) open(stderr io.Writer) (w watchers, err error) {
 	if f.prometheus != "" {
 		if w.exporter, err = watch.NewExporter(f.prometheus); err != nil {
@@ -46,7 +45,8 @@ func (f watchFlags) open(stderr io.Writer) (w watchers, err error) {
 	return w, nil
 }
 
-// follow is what a run tells its course to; nil if nobody watches.
+// follow returns the function that a run reports its progress to; nil if nothing
+// watches.
 func (w watchers) follow(cfg *loadgen.Config) func(loadgen.Snapshot) {
 	if w.exporter == nil && w.dashboard == nil {
 		return nil
@@ -66,7 +66,7 @@ func (w watchers) follow(cfg *loadgen.Config) func(loadgen.Snapshot) {
 	}
 }
 
-// speakers is how many are cast for the stage of each room.
+// speakers is how many people are cast for the stage of each room.
 func speakers(s *scenario.Scenario) (n int) {
 	for _, g := range s.Cast {
 		if g.Role != scenario.Listener {
@@ -76,7 +76,7 @@ func speakers(s *scenario.Scenario) (n int) {
 	return n
 }
 
-// finish shows the report to those who watch.
+// finish shows the report.
 func (w watchers) finish(r *report.Report) {
 	if w.exporter != nil {
 		w.exporter.Finish(r.Result)
@@ -86,7 +86,7 @@ func (w watchers) finish(r *report.Report) {
 	}
 }
 
-// Close ends the watching.
+// Close stops the services.
 func (w watchers) Close() (err error) {
 	if w.exporter != nil {
 		err = w.exporter.Close()

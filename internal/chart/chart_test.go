@@ -56,7 +56,7 @@ func elements(t *testing.T, svg string) (all []xml.StartElement) {
 	}
 }
 
-func TestAPlotIsWellFormedAndHasNoScriptAndNoStyleOfItsOwn(t *testing.T) {
+func TestSVGIsWellFormedWithoutScriptOrStyle(t *testing.T) {
 	svg, err := sample().SVG()
 	require.NoError(t, err)
 	names := map[string]int{}
@@ -74,7 +74,7 @@ func TestAPlotIsWellFormedAndHasNoScriptAndNoStyleOfItsOwn(t *testing.T) {
 	assert.NotContains(t, svg, "NaN")
 }
 
-func TestEveryClassOfAPlotHasAColour(t *testing.T) {
+func TestCSSHasEveryClass(t *testing.T) {
 	c := sample()
 	c.Series = append(c.Series, Series{Style: Bars, Points: []Point{{1, 2}, {2, 3}}}, Series{Style: Dots, Points: []Point{{1, 2}}}, Series{Style: Area, Tone: Tones, Points: []Point{{1, 2}, {2, 2}}})
 	svg, err := c.Standalone()
@@ -86,7 +86,7 @@ func TestEveryClassOfAPlotHasAColour(t *testing.T) {
 	}
 }
 
-func TestWhatIsDrawn(t *testing.T) {
+func TestSVGContents(t *testing.T) {
 	line := func(points ...Point) Series { return Series{Name: "s", Points: points} }
 	count := func(svg, class string) int { return strings.Count(svg, `class="`+class+`"`) }
 	for _, c := range []struct {
@@ -120,7 +120,7 @@ func TestWhatIsDrawn(t *testing.T) {
 	}
 }
 
-func TestWhatCantBeDrawnIsRefused(t *testing.T) {
+func TestSVGRejectsBadCharts(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*Chart)
@@ -170,7 +170,7 @@ func TestTicks(t *testing.T) {
 	}
 }
 
-func TestManyMayDrawAtOnce(t *testing.T) {
+func TestSVGConcurrently(t *testing.T) {
 	want, err := sample().SVG()
 	require.NoError(t, err)
 	var drawing sync.WaitGroup
@@ -184,8 +184,8 @@ func TestManyMayDrawAtOnce(t *testing.T) {
 	drawing.Wait()
 }
 
-// TestShow writes the sample where EARSHOT_CHART_OUT says, to look at it.
-func TestShow(t *testing.T) {
+// TestWriteSample writes the sample where EARSHOT_CHART_OUT says, to look at it.
+func TestWriteSample(t *testing.T) {
 	dir := os.Getenv("EARSHOT_CHART_OUT")
 	if dir == "" {
 		t.Skip("nobody looks")

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestThePlotsOfTheDocsAreOfTheirFigures(t *testing.T) {
+func TestDocsPlotsAreUpToDate(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, run([]string{"-figures", "../../docs/growth.csv", "-out", dir}, io.Discard))
 	for name := range plots(nil) {
@@ -22,7 +22,7 @@ func TestThePlotsOfTheDocsAreOfTheirFigures(t *testing.T) {
 	}
 }
 
-func TestASummaryBecomesARow(t *testing.T) {
+func TestSummaryBecomesARow(t *testing.T) {
 	dir := t.TempDir()
 	summary, figures := filepath.Join(dir, "run.json"), filepath.Join(dir, "growth.csv")
 	require.NoError(t, os.WriteFile(summary, []byte(`{
@@ -38,7 +38,7 @@ func TestASummaryBecomesARow(t *testing.T) {
 		"1,1,1000,0.25,200000,1024,4.5,1\n1,1,1000,0.25,200000,1024,4.5,1\n", string(data))
 }
 
-func TestWhatAreNoFiguresIsAnError(t *testing.T) {
+func TestBadFiguresAreAnError(t *testing.T) {
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.csv")
 	for name, text := range map[string]string{

@@ -45,6 +45,11 @@ var layers = map[string][]string{
 	"internal/browser":       {},                 // tests alone
 	"internal/chromium":      {},                 // for tests alone
 	"internal/testaudio":     {"loadgen/speech"}, // for tests alone
+	"loadgen/versus":         {"loadgen/figure", "loadgen/report", "internal/table"},
+	"internal/operator":      {},
+	"internal/secrets":       {},
+	"internal/serverprocess": {},
+	"internal/table":         {},
 	"internal/packet":        {},
 	"internal/iceuri":        {},
 	"internal/prefetch":      {},
@@ -57,7 +62,7 @@ var layers = map[string][]string{
 	"ci":                     {}, // tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
-	"cmd/earshot":            {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
+	"cmd/earshot":            {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

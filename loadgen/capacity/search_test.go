@@ -27,7 +27,7 @@ func bears(most, own int, played *[]int) func(context.Context, int) (Step, error
 	}
 }
 
-func TestASearchDoublesAndThenClosesIn(t *testing.T) {
+func TestSearchDoublesThenBisects(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		most, own int
@@ -59,7 +59,7 @@ func TestASearchDoublesAndThenClosesIn(t *testing.T) {
 	}
 }
 
-func TestAStepThatIsInvalidOnceIsNoLimit(t *testing.T) {
+func TestSearchRetriesInvalidStep(t *testing.T) {
 	var played []int
 	honest := bears(1000, 1000, &played)
 	busy := true
@@ -78,7 +78,7 @@ func TestAStepThatIsInvalidOnceIsNoLimit(t *testing.T) {
 	assert.Len(t, r.Curve(), 3, "the curve has the last of them")
 }
 
-func TestAnErrorEndsTheSearchWithWhatIsKnown(t *testing.T) {
+func TestSearchReturnsPartialResultOnError(t *testing.T) {
 	broken := errors.New("broken")
 	var played []int
 	honest := bears(1000, 1000, &played)
@@ -93,7 +93,7 @@ func TestAnErrorEndsTheSearchWithWhatIsKnown(t *testing.T) {
 	assert.Equal(t, 20, r.Largest)
 }
 
-func TestAnInterruptEndsTheSearchWithWhatIsKnown(t *testing.T) {
+func TestSearchReturnsPartialResultOnInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var played []int
 	honest := bears(1000, 1000, &played)
@@ -109,7 +109,7 @@ func TestAnInterruptEndsTheSearchWithWhatIsKnown(t *testing.T) {
 	assert.Len(t, r.Steps, 2, "the step that was cut short does not count")
 }
 
-func TestAPlanThatCannotBeFollowedIsRefused(t *testing.T) {
+func TestSearchRejectsBadPlans(t *testing.T) {
 	for name, p := range map[string]Plan{
 		"from nothing": {From: 0, To: 10}, "backwards": {From: 10, To: 9},
 		"within more than all": {From: 1, To: 2, Within: 1.5}, "within less than nothing": {From: 1, To: 2, Within: -1},
@@ -121,7 +121,7 @@ func TestAPlanThatCannotBeFollowedIsRefused(t *testing.T) {
 
 // Whatever the server and the generator bear, the search comes as near as it
 // should, plays no load twice unless it is invalid, and takes few steps.
-func TestASearchFindsWhatThereIs(t *testing.T) {
+func TestSearchFindsTheLimit(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		from := rapid.IntRange(1, 1000).Draw(rt, "from")
 		to := rapid.IntRange(from, 20_000).Draw(rt, "to")

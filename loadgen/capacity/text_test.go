@@ -46,7 +46,7 @@ func step(t *testing.T, load int, latency, server, own float64, lag time.Duratio
 	return Step{Load: load, Verdict: r.Verdict, Report: r}
 }
 
-func TestTheTextSaysWhatPassesAndWhatRanOut(t *testing.T) {
+func TestResultOutputs(t *testing.T) {
 	about := About{Scenario: "one talk", Target: "earshot's own server", Vary: Listeners, Until: []metric.Threshold{condition(t, "latency", "p(99) < 20ms")}}
 	for _, c := range []struct {
 		golden string
@@ -103,7 +103,7 @@ func TestTheTextSaysWhatPassesAndWhatRanOut(t *testing.T) {
 	}
 }
 
-func TestEveryQuantityHasItsScenario(t *testing.T) {
+func TestParseQuantity(t *testing.T) {
 	for _, q := range Quantities() {
 		parsed, err := ParseQuantity(string(q))
 		require.NoError(t, err)

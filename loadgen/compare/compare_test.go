@@ -58,7 +58,7 @@ func latencies(t *testing.T, p99s ...float64) []*Run {
 	return runs(t, all...)
 }
 
-func TestAChangeIsToldFromNoise(t *testing.T) {
+func TestComparisonTellsChangeFromNoise(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		base, new    []float64
@@ -90,7 +90,7 @@ func TestAChangeIsToldFromNoise(t *testing.T) {
 	}
 }
 
-func TestLossIsComparedByWhatIsMissing(t *testing.T) {
+func TestComparisonOfLossUsesMissed(t *testing.T) {
 	var base, now []string
 	for i := range 5 {
 		base, now = append(base, summary(10, 100+i)), append(now, summary(10, 1000+i))
@@ -109,7 +109,7 @@ func TestLossIsComparedByWhatIsMissing(t *testing.T) {
 	})
 }
 
-func TestWhatAComparisonCantBeReliedOnFor(t *testing.T) {
+func TestComparisonInvalidAndNotes(t *testing.T) {
 	invalid := func(s map[string]any) { s["verdict"], s["reasons"] = "invalid", []string{"the generator was late"} }
 	without := func(s map[string]any) { delete(s["metrics"].(map[string]any), "latency") }
 	empty := func(s map[string]any) {
@@ -143,7 +143,7 @@ func TestWhatAComparisonCantBeReliedOnFor(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoSummaryIsRefused(t *testing.T) {
+func TestReadRejectsWhatIsNoSummary(t *testing.T) {
 	for _, c := range []struct{ name, text, says string }{
 		{"no JSON", "hello", "not a summary"},
 		{"another JSON", `{"a": 1}`, "no schema_version"},

@@ -130,3 +130,14 @@ func withoutSelector(name string) string {
 	name, _, _ = strings.Cut(name, " ")
 	return name
 }
+
+// Numbers are all figures of [All] that a run has, by their names.
+func Numbers(run Source) map[string]float64 {
+	numbers := map[string]float64{}
+	for _, f := range All() {
+		if v, ok := f.Of(run); ok {
+			numbers[f.Name()] = v
+		}
+	}
+	return numbers
+}

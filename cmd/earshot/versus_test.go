@@ -11,13 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestALeagueSetsServersSideBySide(t *testing.T) {
-	summary := filepath.Join(t.TempDir(), "league.json")
+func TestVersusComparesTargets(t *testing.T) {
+	summary := filepath.Join(t.TempDir(), "versus.json")
 	path := small(t, `  joined: ["rate == 1"]`)
-	stdout, stderr, code := honestly(t, "league", path, "--team", "one", "--team", "other", "--team",
+	stdout, stderr, code := honestly(t, "versus", path, "--target", "one", "--target", "other", "--target",
 		"gone whip=http://127.0.0.1:9/{room}/whip whep=http://127.0.0.1:9/{room}/whep", "--summary", summary)
 	assert.Equal(t, exitCouldNotRun, code)
-	assert.Contains(t, stderr, "team gone: ")
+	assert.Contains(t, stderr, "target gone: ")
 	assert.Contains(t, stderr, "cannot be reached")
 	lines := strings.Split(stdout, "\n")
 	require.Greater(t, len(lines), 5)
@@ -30,8 +30,8 @@ func TestALeagueSetsServersSideBySide(t *testing.T) {
 		}
 	}
 	var s struct {
-		Kind  string
-		Teams []struct {
+		Kind    string
+		Targets []struct {
 			Name, Verdict, Error string
 			Figures              map[string]float64
 		}
@@ -39,29 +39,29 @@ func TestALeagueSetsServersSideBySide(t *testing.T) {
 	data, err := os.ReadFile(summary)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &s))
-	assert.Equal(t, "league", s.Kind)
-	require.Len(t, s.Teams, 3)
-	assert.EqualValues(t, 1, s.Teams[1].Figures["joined"])
-	assert.NotEmpty(t, s.Teams[2].Error)
+	assert.Equal(t, "versus", s.Kind)
+	require.Len(t, s.Targets, 3)
+	assert.EqualValues(t, 1, s.Targets[1].Figures["joined"])
+	assert.NotEmpty(t, s.Targets[2].Error)
 }
 
-func TestABadLeagueIsRefusedBeforeAnythingStarts(t *testing.T) {
+func TestVersusRejectsBadUsage(t *testing.T) {
 	path := small(t, `  joined: ["rate == 1"]`)
 	for _, c := range []struct {
-		name  string
-		teams []string
-		says  string
+		name    string
+		targets []string
+		says    string
 	}{
-		{"one team", []string{"earshot"}, "two teams at least"},
-		{"no name", []string{"earshot", "whip=http://x/"}, "begins with no name"},
+		{"one target", []string{"earshot"}, "at least two targets"},
+		{"no name", []string{"earshot", "whip=http://x/"}, "does not begin with a name"},
 		{"a word that is no pair", []string{"earshot", "other http://x/"}, "key=value"},
 		{"an unknown key", []string{"earshot", "other url=http://x/"}, "it can have target, whip, whep, token, pid"},
-		{"a process that is none", []string{"earshot", "other whip=http://x/ whep=http://x/ pid=x"}, "no number of a process"},
+		{"a process that is none", []string{"earshot", "other whip=http://x/ whep=http://x/ pid=x"}, "pid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			args := []string{"league", path}
-			for _, team := range c.teams {
-				args = append(args, "--team", team)
+			args := []string{"versus", path}
+			for _, target := range c.targets {
+				args = append(args, "--target", target)
 			}
 			stdout, stderr, code := command(t, args...)
 			assert.Equal(t, exitUsage, code)
@@ -69,4 +69,14 @@ func TestABadLeagueIsRefusedBeforeAnythingStarts(t *testing.T) {
 			assert.Contains(t, stderr, c.says)
 		})
 	}
+}
+
+// The former name of the command and of its flag.
+func TestVersusHasTheAliasLeague(t *testing.T) {
+	_, stderr, code := command(t, "league", small(t, `  joined: ["rate == 1"]`), "--team", "one", "--team", "other url=http://x/")
+	assert.Equal(t, exitUsage, code)
+	assert.Contains(t, stderr, "it can have target, whip, whep, token, pid")
+	stdout, _, code := command(t, "--help")
+	assert.Zero(t, code)
+	assert.NotContains(t, stdout, "league")
 }

@@ -1,4 +1,4 @@
-package main
+package secrets
 
 import (
 	"bytes"
@@ -15,46 +15,21 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 )
 
 const (
-	// certificateFile is the self-signed certificate, with its key, under --data.
-	certificateFile = "tls-self-signed.pem"
-	certificateFor  = 365 * 24 * time.Hour
+	lifetime = 365 * 24 * time.Hour
 	// renewBefore is how long a kept certificate must still be valid.
 	renewBefore = 7 * 24 * time.Hour
 )
 
-// tls returns how HTTP is to be encrypted; nil: not at all.
-func (f serveFlags) tls() (*tls.Config, error) {
-	var pair tls.Certificate
-	var err error
-	switch {
-	case f.tlsSelfSigned:
-		pair, err = f.selfSigned()
-	case f.tlsCert != "":
-		if pair, err = tls.LoadX509KeyPair(f.tlsCert, f.tlsKey); err != nil {
-			err = fmt.Errorf("--tls-cert, --tls-key: %w", err)
-		}
-	default:
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	// WebSockets need HTTP/1.1 (RFC 6455), so HTTP/2 is not offered.
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
-}
-
-// selfSigned returns the certificate that is kept under --data, so that a browser
-// has to be told once to trust it, and makes one if there is none, or if it is not
-// for this address or not for long. An open server keeps none.
-func (f serveFlags) selfSigned() (tls.Certificate, error) {
-	host, _, _ := net.SplitHostPort(f.http) // checked
-	path := filepath.Join(f.data, certificateFile)
-	if !f.open {
+// SelfSigned returns a self-signed certificate for a host. It is kept, with its
+// key, in the file path, so that a browser has to be told only once to trust it;
+// it is renewed when it is not for this host or expires soon. With an empty path
+// nothing is kept.
+func SelfSigned(host, path string) (tls.Certificate, error) {
+	if path != "" {
 		data, err := os.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return tls.Certificate{}, fmt.Errorf("read the self-signed certificate: %w", err)
@@ -68,15 +43,15 @@ func (f serveFlags) selfSigned() (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("make a self-signed certificate: %w", err)
 	}
-	if !f.open {
-		if err := keepFile(path, data); err != nil {
-			return tls.Certificate{}, fmt.Errorf("keep the self-signed certificate: %w", err)
+	if path != "" {
+		if err := writeFile(path, data); err != nil {
+			return tls.Certificate{}, fmt.Errorf("write the self-signed certificate: %w", err)
 		}
 	}
 	return tls.X509KeyPair(data, data)
 }
 
-// covers tells whether a certificate is for all the names of a host.
+// covers reports whether a certificate is for all names and addresses of a host.
 func covers(c *x509.Certificate, host string) bool {
 	names, addresses := namesOf(host)
 	for _, n := range names {
@@ -92,8 +67,8 @@ func covers(c *x509.Certificate, host string) bool {
 	return true
 }
 
-// namesOf returns what clients may call the host of --http: itself, and for one
-// that stands for all addresses each that this machine has.
+// namesOf returns the names and addresses by which clients can reach a server that
+// listens on host. An empty or unspecified host is all addresses of this machine.
 func namesOf(host string) (names []string, addresses []net.IP) {
 	names = []string{"localhost"}
 	addresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
@@ -103,7 +78,7 @@ func namesOf(host string) (names []string, addresses []net.IP) {
 		if name, err := os.Hostname(); err == nil {
 			names = append(names, name)
 		}
-		own, _ := net.InterfaceAddrs() // without them the others are left
+		own, _ := net.InterfaceAddrs() // on an error, the loopback names remain
 		for _, a := range own {
 			if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() {
 				addresses = append(addresses, n.IP)
@@ -117,7 +92,7 @@ func namesOf(host string) (names []string, addresses []net.IP) {
 	return names, addresses
 }
 
-// makeCertificate makes a certificate that signs itself, and its key, both in PEM.
+// makeCertificate returns a self-signed certificate and its key in PEM.
 func makeCertificate(host string, now time.Time) ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -132,11 +107,11 @@ func makeCertificate(host string, now time.Time) ([]byte, error) {
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "earshot"},
 		DNSNames:     names, IPAddresses: addresses,
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateFor),
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(lifetime),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		// For itself alone, so that it can be trusted as an authority (--ca) without
-		// being one for others.
+		// Not a certificate authority: a client can add it to its roots (--ca) without
+		// trusting it for other hosts.
 		BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

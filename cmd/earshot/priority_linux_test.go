@@ -15,6 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// niceIncrement is the one of internal/serverprocess.
+const niceIncrement = 3
+
 // niceness is how nice the threads of a process are, and how many of each.
 func niceness(pid int) map[int]int {
 	n := map[int]int{}
@@ -40,7 +43,7 @@ func childOf(t *testing.T, pid int) int {
 	return 0
 }
 
-func TestARunThatContendsForTheCoresGivesWayToEachServerOfItsOwn(t *testing.T) {
+func TestRunLowersPriorityBelowItsServer(t *testing.T) {
 	priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 	require.NoError(t, err)
 	ordinary := 20 - priority
@@ -76,7 +79,7 @@ thresholds:
 				return false
 			}
 			servers, own = niceness(server), niceness(run.Process.Pid)
-			return own[ordinary+runNice] > 0 && own[ordinary] == 1
+			return own[ordinary+niceIncrement] > 0 && own[ordinary] == 1
 		}, time.Minute, 5*time.Millisecond, "all of the run's threads but the launcher's are nicer")
 		assert.Equal(t, []int{ordinary}, slices.Collect(maps.Keys(servers)), "its server's are as ever")
 	}

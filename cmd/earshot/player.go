@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"golang.org/x/term"
+
+	"github.com/earshot-audio/earshot/internal/serverprocess"
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/report"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// A player plays scenarios against targets and measures them.
+type player struct {
+	roots *tls.Config
+	watch watchers
+	quiet bool // no progress
+	// stderr takes the progress.
+	stderr io.Writer
+}
+
+// play plays a scenario against a target. Without a result, the error says why; with
+// one, it is about something beside the measurement.
+func (p player) play(ctx context.Context, f targetFlags, s *scenario.Scenario) (*loadgen.Result, error) {
+	defer relaxGC()()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	cfg := loadgen.Config{Scenario: s}
+	server, err := f.connect(ctx, &cfg, p.roots, cancel)
+	if err != nil {
+		return nil, err
+	}
+	progress := report.NewProgress(p.stderr, isTerminal(p.stderr))
+	if !p.quiet {
+		cfg.Progress = progress.Show
+	}
+	cfg.Watch = p.watch.follow(&cfg)
+	result, err := loadgen.Run(ctx, cfg)
+	progress.Done()
+	stopped := server.Close()
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, serverprocess.ErrDied):
+		return result, cause
+	case errors.Is(err, driver.ErrUnsupported):
+		return nil, usage(err)
+	case err != nil && ctx.Err() != nil:
+		return nil, interrupted(fmt.Errorf("interrupted before anything was measured: %w", err))
+	case err != nil:
+		return nil, errors.Join(err, stopped)
+	}
+	return result, stopped
+}
+
+// gcPercent is the GOGC of a generator: how much its heap may grow, in percent of
+// what is live, before garbage is collected.
+const gcPercent = 400
+
+// relaxGC makes garbage collections four times as rare as usual, and returns what
+// undoes it. While thousands of clients join, the generator would otherwise collect
+// every second and take CPU that the server beside it needs; its memory is not
+// measured. A GOGC in the environment takes precedence.
+func relaxGC() (undo func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(gcPercent)
+	return func() { debug.SetGCPercent(before) }
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

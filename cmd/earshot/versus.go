@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/earshot-audio/earshot/loadgen/report"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/versus"
+)
+
+// versusFlags are the flags of earshot versus.
+type versusFlags struct {
+	scenarioFlags
+	targets []string
+	ca      string
+	summary string
+	quiet   bool
+}
+
+func versusCommand() *cobra.Command {
+	var f versusFlags
+	c := &cobra.Command{
+		Use:   "versus SCENARIO --target NAME... --target 'NAME whip=URL whep=URL'...",
+		Short: "Play one scenario against several servers, and compare them side by side",
+		Long: `Play the same scenario against several servers, one after the other, and print
+their figures side by side, as ratios to the first.
+
+A target is a name, followed by what to play against: nothing for a server of
+earshot's own, target=URL for a running one, or whip=URL and whep=URL for any
+WHIP/WHEP server, where {room} stands for the room. Optional: token=TOKEN, and
+pid=NUMBER of the server's process if it is on this machine, for its CPU and memory.
+
+Exit codes are those of run, the worst of all targets. A server that could not be
+played against counts as 1, after the others have been played.`,
+		Example: `  earshot versus scenarios/smoke.yaml --target earshot --target 'mediamtx whip=http://127.0.0.1:8889/{room}/whip whep=http://127.0.0.1:8889/{room}/whep pid=4711'`,
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			return f.run(c.Context(), args[0], c.Flags().Changed, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	flags := c.Flags()
+	flags.StringArrayVar(&f.targets, "target", nil, "a server, as `'NAME key=value...'` (repeatable, at least two)")
+	flags.StringArrayVar(&f.targets, "team", nil, "")
+	_ = flags.MarkHidden("team") // what --target was called in earshot league
+	caFlag(flags, &f.ca)
+	f.bindListeners(flags)
+	f.bind(flags)
+	flags.StringVar(&f.summary, "summary", "", "write all targets' figures as JSON to this `file`")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the table, without the progress")
+	return c
+}
+
+// leagueCommand is the former name of versus, for one release.
+func leagueCommand() *cobra.Command {
+	c := versusCommand()
+	c.Use = strings.Replace(c.Use, "versus", "league", 1)
+	c.Hidden = true
+	return c
+}
+
+// parseTarget reads a --target. Its keys are those of the drivers' own flags, and
+// such a key chooses the driver.
+func parseTarget(text string) (name string, f targetFlags, err error) {
+	spec, err := versus.ParseSpec(text)
+	if err != nil {
+		return "", f, fmt.Errorf("--target %w", err)
+	}
+	kinds := drivers()
+	f = targetFlags{driver: kinds[0].Name, values: map[string]string{}}
+	for _, o := range spec.Options {
+		switch kind, flag, ok := kinds.Key(o.Key); {
+		case ok:
+			f.driver, f.values[flag.Name] = kind.Name, o.Value
+		case o.Key == "token":
+			f.token = o.Value
+		case o.Key == "pid":
+			if f.serverPID, err = strconv.Atoi(o.Value); err != nil || f.serverPID < 1 {
+				return "", f, fmt.Errorf("--target %s: pid=%s is not the number of a process", spec.Name, o.Value)
+			}
+		default:
+			return "", f, fmt.Errorf("--target %s has no %q: it can have %s, token, pid", spec.Name, o.Key, strings.Join(kinds.Keys(), ", "))
+		}
+	}
+	return spec.Name, f, nil
+}
+
+func (f versusFlags) run(ctx context.Context, path string, changed func(string) bool, stdout, stderr io.Writer) error {
+	s, err := f.load(path, changed)
+	if err != nil {
+		return usage(err)
+	}
+	var names []string
+	var targets []targetFlags
+	for _, text := range f.targets {
+		name, t, err := parseTarget(text)
+		if err != nil {
+			return usage(err)
+		}
+		names, targets = append(names, name), append(targets, t)
+	}
+	if len(targets) < 2 {
+		return usage(errors.New("give at least two targets, each with --target"))
+	}
+	if err := writable(f.summary); err != nil {
+		return usage(err)
+	}
+	roots, err := loadRoots(f.ca)
+	if err != nil {
+		return usage(err)
+	}
+	p := player{roots: roots, quiet: f.quiet, stderr: stderr}
+	result := &versus.Result{Scenario: s.Name, Seed: s.Seed}
+	result.Targets, err = versus.Play(ctx, names, func(ctx context.Context, i int) (*report.Report, error) {
+		fmt.Fprintf(stderr, "against %s\n", names[i])
+		return against(ctx, p, targets[i], s)
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.write(result, stdout), result.Err(), verdict(result.Verdict()))
+}
+
+// against plays against one target. Bad usage and an interrupt are fatal: they
+// concern the other targets, too.
+func against(ctx context.Context, p player, t targetFlags, s *scenario.Scenario) (*report.Report, error) {
+	measured, err := p.play(ctx, t, s)
+	if ctx.Err() != nil {
+		return nil, versus.Fatal{Err: interrupted(errors.New("the comparison was interrupted"))}
+	}
+	var marked *exitError
+	if errors.As(err, &marked) {
+		return nil, versus.Fatal{Err: err}
+	}
+	if measured == nil {
+		return nil, err
+	}
+	return report.Judge(measured, s.Thresholds), err
+}
+
+// write prints the result and writes the summary's file.
+func (f versusFlags) write(result *versus.Result, stdout io.Writer) error {
+	err := result.WriteText(stdout)
+	if f.summary != "" {
+		err = errors.Join(err, writeFile(f.summary, result.WriteJSON))
+	}
+	return err
+}

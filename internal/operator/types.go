@@ -1,0 +1,83 @@
+package operator
+
+import "time"
+
+// A Room is a room as the server shows it. HostToken and ExpiresAt are set in the
+// response to its creation; Members, Invites and Audit come from requests of their
+// own.
+type Room struct {
+	Room       string        `json:"room"`
+	Name       string        `json:"name"`
+	Visibility string        `json:"visibility"`
+	Capacity   int           `json:"capacity"`
+	Slots      int           `json:"slots"`
+	Audience   int           `json:"audience"`
+	Stage      []StageMember `json:"stage"`
+	CreatedAt  time.Time     `json:"created_at"`
+	HostToken  string        `json:"host_token,omitempty"`
+	ExpiresAt  *time.Time    `json:"expires_at,omitempty"`
+	Members    []Member      `json:"members,omitempty"`
+	Invites    []Invite      `json:"invites,omitempty"`
+	Audit      []AuditEntry  `json:"audit,omitempty"`
+}
+
+// A StageMember is somebody on stage.
+type StageMember struct {
+	Member string `json:"member"`
+	Name   string `json:"name"`
+	Role   string `json:"role"`
+	Muted  bool   `json:"muted"`
+}
+
+// A Member is somebody in a room.
+type Member struct {
+	Member   string    `json:"member"`
+	Name     string    `json:"name"`
+	Role     string    `json:"role"`
+	Account  string    `json:"account,omitempty"`
+	Muted    bool      `json:"muted,omitempty"`
+	Hand     bool      `json:"hand,omitempty"`
+	Away     bool      `json:"away,omitempty"`
+	JoinedAt time.Time `json:"joined_at"`
+}
+
+// State is what a member is doing, for people; empty if there is nothing to say.
+func (m Member) State() string {
+	switch {
+	case m.Away:
+		return "away"
+	case m.Muted:
+		return "muted"
+	case m.Hand:
+		return "hand up"
+	}
+	return ""
+}
+
+// An Invite is an invite as the server shows it. Code and URL are set only in the
+// response to its creation.
+type Invite struct {
+	Invite    string    `json:"invite"`
+	To        string    `json:"to"`
+	Room      string    `json:"room,omitempty"`
+	Role      string    `json:"role,omitempty"`
+	Name      string    `json:"name,omitempty"`
+	Inviter   string    `json:"inviter"`
+	Uses      int       `json:"uses"`
+	Used      int       `json:"used"`
+	State     string    `json:"state"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Code      string    `json:"code,omitempty"`
+	URL       string    `json:"url,omitempty"`
+}
+
+// An AuditEntry is one line of the audit trail: who did what to whom.
+type AuditEntry struct {
+	At     time.Time `json:"at"`
+	Actor  string    `json:"who"`
+	Action string    `json:"did"`
+	Room   string    `json:"room,omitempty"`
+	Target string    `json:"whom,omitempty"`
+	Detail string    `json:"detail,omitempty"`
+}

@@ -1,0 +1,49 @@
+package secrets
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// LoadOrCreate returns the secret in a file, and creates it with 260 random bits
+// in 52 characters if it does not exist. An empty file is an error.
+func LoadOrCreate(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	if err == nil {
+		if secret := strings.TrimSpace(string(data)); secret != "" {
+			return secret, nil
+		}
+		return "", fmt.Errorf("%s is empty: put a secret in it, or remove it to have one made", path)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read a secret: %w", err)
+	}
+	secret := rand.Text() + rand.Text()
+	if err := writeFile(path, []byte(secret+"\n")); err != nil {
+		return "", fmt.Errorf("write a secret: %w", err)
+	}
+	return secret, nil
+}
+
+// writeFile writes a file of mode 0600, atomically and synced, and makes its
+// directory if there is none.
+func writeFile(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails after the rename, as it should
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,110 @@
+package versus
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/earshot-audio/earshot/internal/table"
+	"github.com/earshot-audio/earshot/loadgen/figure"
+	"github.com/earshot-audio/earshot/loadgen/report"
+)
+
+// shown are the figures of the text's table.
+func shown() []figure.Figure {
+	return figure.ByName(
+		"joined", "join_duration p(50)", "join_duration p(95)", "delivered", "latency p(50)", "latency p(99)",
+		"audio_gap p(99)", "mos p(50)", "server_cpu", "server_rss", "packets_per_core",
+	)
+}
+
+// WriteText writes the targets side by side, for people.
+func (r *Result) WriteText(w io.Writer) error {
+	if _, err := fmt.Fprintf(w, "\n  %s\n\n", r.Scenario); err != nil {
+		return err
+	}
+	if err := table.Write(w, table.Options{Indent: "  ", Right: 2}, r.rows()); err != nil {
+		return err
+	}
+	text := "\n"
+	for _, t := range r.Targets {
+		if t.Report != nil {
+			for _, why := range t.Report.Reasons {
+				text += fmt.Sprintf("  %s is invalid: %s\n", t.Name, why)
+			}
+		}
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// rows are two columns a target: the figure, and its ratio to the first target's.
+func (r *Result) rows() [][]string {
+	rows := [][]string{{""}, {"verdict"}}
+	for _, t := range r.Targets {
+		verdict := "could not be played"
+		if t.Report != nil {
+			verdict = string(t.Report.Verdict)
+		}
+		rows[0] = append(rows[0], t.Name, "")
+		rows[1] = append(rows[1], verdict, "")
+	}
+	for _, f := range shown() {
+		row := []string{f.Name()}
+		first, comparable := f.Of(r.Targets[0].source())
+		for _, t := range r.Targets {
+			text, ratio := "–", ""
+			v, ok := f.Of(t.source())
+			if ok {
+				text = f.Format(v)
+			}
+			if ok && comparable && first != 0 {
+				ratio = fmt.Sprintf("%.2f×", v/first)
+			}
+			row = append(row, text, ratio)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// schemaVersion is the version of the JSON's form. It rises when a field changes
+// its meaning or goes away.
+const schemaVersion = 2
+
+type document struct {
+	SchemaVersion int              `json:"schema_version"`
+	Kind          string           `json:"kind"` // versus
+	Scenario      string           `json:"scenario"`
+	Seed          int64            `json:"seed"`
+	Targets       []targetDocument `json:"targets"`
+}
+
+type targetDocument struct {
+	Name    string         `json:"name"`
+	Target  string         `json:"target,omitempty"`
+	Verdict report.Verdict `json:"verdict,omitempty"`
+	Reasons []string       `json:"reasons,omitempty"`
+	Error   string         `json:"error,omitempty"`
+	// Figures are by their names, as in thresholds, in the metrics' units.
+	Figures map[string]float64 `json:"figures"`
+}
+
+// WriteJSON writes all figures of all targets, for programs.
+func (r *Result) WriteJSON(w io.Writer) error {
+	d := document{SchemaVersion: schemaVersion, Kind: "versus", Scenario: r.Scenario, Seed: r.Seed, Targets: []targetDocument{}}
+	for _, t := range r.Targets {
+		entry := targetDocument{Name: t.Name, Figures: figure.Numbers(t.source())}
+		if t.Report != nil {
+			entry.Target, entry.Verdict, entry.Reasons = t.Report.Result.Target, t.Report.Verdict, t.Report.Reasons
+		}
+		if t.Err != nil {
+			entry.Error = t.Err.Error()
+		}
+		d.Targets = append(d.Targets, entry)
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(d)
+}
