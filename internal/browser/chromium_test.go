@@ -2,6 +2,8 @@ package browser_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
@@ -11,19 +13,58 @@ import (
 	"github.com/earshot-audio/earshot/internal/chromium"
 )
 
-// A crew is a browser process with a microphone that plays one voice over and
-// over. Its people share nothing: each has a browser context of their own.
-type crew struct {
+// A testBrowser is a Chromium with a fake microphone. Its people share nothing:
+// each has a browser context of their own.
+type testBrowser struct {
 	t   *testing.T
 	ctx context.Context
 }
 
-// startChromium starts a browser. A page may use the microphone without asking
-// the person, but plays nothing before a tap, as any browser.
-func startChromium(t *testing.T, voice string, options ...chromium.Option) *crew {
+// browserOptions are those of a browser whose microphone plays one voice over and
+// over. A page may use the microphone without asking the person, but plays nothing
+// before a tap, as in any browser.
+func browserOptions(t *testing.T, voice string) []chromium.Option {
 	t.Helper()
-	all := append(chromium.Microphone(wave(t, t.TempDir(), voice)), chromedp.Flag("autoplay-policy", "user-gesture-required"))
-	return &crew{t, chromium.Start(t, append(all, options...)...)}
+	return append(chromium.Microphone(wave(t, voice)), chromedp.Flag("autoplay-policy", "user-gesture-required"))
+}
+
+// shared are the browsers that all tests use, by the voice of their microphones.
+var shared = struct {
+	sync.Mutex
+	browsers map[string]context.Context
+	stops    []func() error
+}{browsers: map[string]context.Context{}}
+
+// sharedChromium is a browser that other tests use as well, at the same time.
+func sharedChromium(t *testing.T, voice string) *testBrowser {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs a browser")
+	}
+	options := browserOptions(t, voice)
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.browsers[voice] == nil {
+		ctx, stop, err := chromium.Launch(options...)
+		require.NoError(t, err)
+		shared.browsers[voice] = ctx
+		shared.stops = append(shared.stops, stop)
+	}
+	return &testBrowser{t, shared.browsers[voice]}
+}
+
+// stopShared stops the shared browsers.
+func stopShared() (err error) {
+	for _, stop := range shared.stops {
+		err = errors.Join(err, stop())
+	}
+	return err
+}
+
+// ownChromium is a browser of the test's own, with options of its own.
+func ownChromium(t *testing.T, voice string, options ...chromium.Option) *testBrowser {
+	t.Helper()
+	return &testBrowser{t, chromium.Start(t, append(browserOptions(t, voice), options...)...)}
 }
 
 // prelude runs before the page's own script. It keeps the page's connections
@@ -70,20 +111,20 @@ async function inbound() {
 `
 
 // person opens a tab that shares nothing with others.
-func (c *crew) person(name string) *person {
+func (c *testBrowser) person(name string) *person {
 	c.t.Helper()
 	tab, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
 	return c.with(name, tab, cancel)
 }
 
 // tab opens another tab of the same person: it shares what the browser keeps.
-func (c *crew) tab(of *person) *person {
+func (c *testBrowser) tab(of *person) *person {
 	c.t.Helper()
 	tab, cancel := chromedp.NewContext(of.tab)
 	return c.with(of.name+"’s second tab", tab, cancel)
 }
 
-func (c *crew) with(name string, tab context.Context, cancel func()) *person {
+func (c *testBrowser) with(name string, tab context.Context, cancel func()) *person {
 	c.t.Helper()
 	p := &person{t: c.t, name: name, tab: tab}
 	_, err := chromedp.Call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: prelude})

@@ -11,10 +11,10 @@ import (
 const operatorToken = "the operator of these tests"
 
 // club is a server that asks for invites, and a person who holds its key.
-func club(t *testing.T) (s *server, c *crew, operator *person) {
+func club(t *testing.T) (s *server, c *testBrowser, operator *person) {
 	t.Helper()
 	s = serve(t, "--operator-token", operatorToken, "--data", t.TempDir())
-	c = startChromium(t, "speech.ogg")
+	c = sharedChromium(t, "speech.ogg")
 	operator = c.person("Ada")
 	operator.goTo(s.url)
 	operator.sees("This house is by invitation")
@@ -36,7 +36,8 @@ func (p *person) opensClosedRoom(title string) {
 	p.await("document.querySelector('.seat.talking')")
 }
 
-func TestAGuestComesInByInviteAndASecondTabEndsTheFirst(t *testing.T) {
+func TestInviteLetsGuestInAndSecondTabEndsFirst(t *testing.T) {
+	t.Parallel()
 	_, c, ada := club(t)
 	said := envelopeOf(clip(t, "speech.ogg"))
 	ada.opensClosedRoom("Board meeting")
@@ -62,7 +63,8 @@ func TestAGuestComesInByInviteAndASecondTabEndsTheFirst(t *testing.T) {
 	again.sees("You are listening somewhere else")
 }
 
-func TestAClosedRoomLooksLikeNone(t *testing.T) {
+func TestClosedRoomLooksLikeMissingRoom(t *testing.T) {
+	t.Parallel()
 	s, c, ada := club(t)
 	ada.opensClosedRoom("Board meeting")
 	room := strings.TrimPrefix(eval[string](ada, "location.hash"), "#/r/")
@@ -100,7 +102,8 @@ func TestAClosedRoomLooksLikeNone(t *testing.T) {
 	cy.sees("This invite is no longer good")
 }
 
-func TestAClubThatRestartsGetsItsPeopleBackIntoTheirRoles(t *testing.T) {
+func TestRestartedClubRestoresRoles(t *testing.T) {
+	t.Parallel()
 	s, c, ada := club(t)
 	said := envelopeOf(clip(t, "speech.ogg"))
 	ada.opensClosedRoom("Board meeting")

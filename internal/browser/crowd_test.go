@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crowd is how many listen along in [TestABrowserAmongACrowdHearsWithoutAGap];
+// crowd is how many listen along in [TestBrowserInCrowdHearsWithoutGaps];
 // $EARSHOT_BROWSER_CROWD sets another number, for a slow machine.
 func crowd(t *testing.T) int {
 	t.Helper()
@@ -27,9 +27,10 @@ func crowd(t *testing.T) int {
 	return n
 }
 
-func TestABrowserAmongACrowdHearsWithoutAGap(t *testing.T) {
+// It is not parallel: the crowd needs the machine's cores.
+func TestBrowserInCrowdHearsWithoutGaps(t *testing.T) {
 	s := serve(t, "--open")
-	c := startChromium(t, "reader.ogg")
+	c := ownChromium(t, "reader.ogg")
 	n := crowd(t)
 	s.play(fmt.Sprintf(`
 name: a browser among a crowd

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheSnippetForBrowsersRunsAsWritten(t *testing.T) {
+func TestDocumentedBrowserSnippetRuns(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../docs/interop.md")
 	require.NoError(t, err)
 	_, rest, found := strings.Cut(string(text), "```js\n")
@@ -17,7 +18,7 @@ func TestTheSnippetForBrowsersRunsAsWritten(t *testing.T) {
 	snippet, _, _ := strings.Cut(rest, "```")
 
 	s := serve(t, "--open")
-	c := startChromium(t, "speech.ogg")
+	c := sharedChromium(t, "speech.ogg")
 	p := c.person("somebody")
 	p.goTo(s.url)
 	p.sees("Open a room")

@@ -35,9 +35,10 @@ func (p *person) tabsTo(name string) {
 	assert.Fail(p.t, "out of reach of the keyboard", "%s; the focus is on %q", name, p.focus())
 }
 
-func TestEverythingIsWithinReachOfTheKeyboard(t *testing.T) {
+func TestKeyboardReachesEverything(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open")
-	c := startChromium(t, "speech.ogg")
+	c := ownChromium(t, "speech.ogg") // the focus is one window's
 	ada := c.person("Ada")
 	ada.goTo(s.url)
 	ada.sees("Open a room")
@@ -70,9 +71,10 @@ func TestEverythingIsWithinReachOfTheKeyboard(t *testing.T) {
 	assert.Equal(t, "You left quietly", ada.focus(), "a screen reader says what has happened")
 }
 
-func TestARefusedMicrophoneIsExplainedAndCanBeAllowedLater(t *testing.T) {
+func TestRefusedMicrophoneIsExplainedAndCanBeAllowedLater(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open")
-	c := startChromium(t, "speech.ogg", chromedp.Flag("use-fake-ui-for-media-stream", false))
+	c := ownChromium(t, "speech.ogg", chromedp.Flag("use-fake-ui-for-media-stream", false))
 	ada := c.person("Ada")
 	set := func(setting browser.PermissionSetting) {
 		_, err := chromedp.CallBrowser(ada.tab, browser.SetPermission, browser.SetPermissionParams{

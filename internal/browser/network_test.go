@@ -9,9 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLostPacketsAreAskedForAgainAndCome(t *testing.T) {
+func TestLostPacketsAreRetransmitted(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open", "--advertise", linkHost)
-	c := startChromium(t, "speech.ogg")
+	c := sharedChromium(t, "speech.ogg")
 	l := connect(t, s)
 	said := envelopeOf(clip(t, "speech.ogg"))
 	ada := c.person("Ada")
@@ -37,9 +38,10 @@ func TestLostPacketsAreAskedForAgainAndCome(t *testing.T) {
 	bo.hears(said)
 }
 
-func TestWhoeverLosesTheNetworkComesBackByThemselves(t *testing.T) {
+func TestNetworkLossReconnects(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open", "--advertise", linkHost)
-	c := startChromium(t, "speech.ogg")
+	c := sharedChromium(t, "speech.ogg")
 	said := envelopeOf(clip(t, "speech.ogg"))
 	ada := c.person("Ada")
 	ada.opensRoom(s.url, "Radio") // not over the link: she stays
@@ -58,9 +60,10 @@ func TestWhoeverLosesTheNetworkComesBackByThemselves(t *testing.T) {
 	ada.sees("1 person listening")
 }
 
-func TestAServerThatRestartsGetsItsPeopleBack(t *testing.T) {
+func TestServerRestartReconnects(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open")
-	c := startChromium(t, "speech.ogg")
+	c := sharedChromium(t, "speech.ogg")
 	said := envelopeOf(clip(t, "speech.ogg"))
 	ada := c.person("Ada")
 	ada.opensRoom(s.url, "Radio")
@@ -77,9 +80,10 @@ func TestAServerThatRestartsGetsItsPeopleBack(t *testing.T) {
 	assert.Greater(t, bo.hears(said), 0.0, "the microphone that was on is on again")
 }
 
-func TestAPersonWhoseNetworkBlocksUDPIsToldSo(t *testing.T) {
+func TestBlockedUDPIsExplained(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open", "--advertise", linkHost)
-	c := startChromium(t, "speech.ogg")
+	c := sharedChromium(t, "speech.ogg")
 	l := connect(t, s)
 	l.set(func(l *link) { l.noUDP = true })
 	bo := c.person("Bo")
@@ -91,9 +95,10 @@ func TestAPersonWhoseNetworkBlocksUDPIsToldSo(t *testing.T) {
 	bo.await("!document.querySelector('.banner.blocked:not([hidden])')")
 }
 
-func TestAMicrophoneThatNeedsHTTPSIsExplained(t *testing.T) {
+func TestMicrophoneWithoutHTTPSIsExplained(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open")
-	c := startChromium(t, "speech.ogg", chromedp.Flag("host-resolver-rules", "MAP earshot.test 127.0.0.1"))
+	c := ownChromium(t, "speech.ogg", chromedp.Flag("host-resolver-rules", "MAP earshot.test 127.0.0.1"))
 	ada := c.person("Ada")
 	at, err := url.Parse(s.url)
 	require.NoError(t, err)

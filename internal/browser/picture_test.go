@@ -89,9 +89,10 @@ func (p *person) fits(where string) {
 	require.LessOrEqual(p.t, eval[float64](p, "document.documentElement.scrollWidth - innerWidth"), 0.0, where)
 }
 
-func TestThePageIsFitToBeSeenAndRead(t *testing.T) {
+func TestPageIsAccessibleOnEveryScreen(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open")
-	c := startChromium(t, "speech.ogg")
+	c := ownChromium(t, "speech.ogg")
 	dir := artifacts(t)
 
 	ada := c.person("Ada Okafor")

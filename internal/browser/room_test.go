@@ -8,9 +8,10 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestANewcomerOpensARoomInvitesASecondWindowAndIsHeard(t *testing.T) {
+func TestNewRoomHostIsHeardByInvitedListener(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open")
-	c := startChromium(t, "speech.ogg")
+	c := sharedChromium(t, "speech.ogg")
 	said := envelopeOf(clip(t, "speech.ogg"))
 
 	ada := c.person("Ada")
@@ -32,9 +33,10 @@ func TestANewcomerOpensARoomInvitesASecondWindowAndIsHeard(t *testing.T) {
 	}
 }
 
-func TestABrowserThatWantsATapBeforeItPlaysGetsOne(t *testing.T) {
+func TestAutoplayBlockAsksForTap(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open")
-	c := startChromium(t, "speech.ogg")
+	c := sharedChromium(t, "speech.ogg")
 	ada := c.person("Ada")
 	ada.opensRoom(s.url, "Radio")
 	ada.do(chromedp.Reload()) // she goes straight back in, without a tap

@@ -18,36 +18,60 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
 // patience is how long a test waits for what must happen. The machine may be
 // busy with others.
 const patience = 40 * time.Second
 
-// earshot is the program, built once.
-var earshot string
+// work is a folder for what all tests share; TestMain removes it.
+var work string
 
-func TestMain(m *testing.M) {
-	code := 1
-	if dir, err := os.MkdirTemp("", "earshot-browser"); err == nil {
-		earshot = filepath.Join(dir, "earshot")
-		build := exec.Command("go", "build", "-o", earshot)
-		if raceEnabled {
-			build.Args = append(build.Args, "-race")
-		}
-		build.Args = append(build.Args, "github.com/earshot-audio/earshot/cmd/earshot")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			fmt.Fprintln(os.Stderr, "build earshot:", err)
-		} else if code = m.Run(); code == 0 {
-			if err := goleak.Find(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = 1
-			}
-		}
-		_ = os.RemoveAll(dir)
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) (code int) {
+	var err error
+	if work, err = os.MkdirTemp("", "earshot-browser"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	os.Exit(code)
+	defer os.RemoveAll(work)
+	code = m.Run()
+	if err := stopShared(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the shared browsers:", err)
+		code = 1
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	return code
+}
+
+// earshot builds the program once, as the test is built, and returns its path.
+var earshot = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(work, "earshot")
+	build := exec.Command("go", "build", "-o", path)
+	if raceEnabled {
+		build.Args = append(build.Args, "-race")
+	}
+	build.Args = append(build.Args, "github.com/earshot-audio/earshot/cmd/earshot")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build earshot: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// program is the path of earshot.
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := earshot()
+	require.NoError(t, err)
+	return path
 }
 
 // A server is an earshot serve of its own process.
@@ -67,6 +91,9 @@ var serving = regexp.MustCompile(`serving (https?)://(\S+) \(audio on UDP ([^)]+
 // serve starts a server with flags besides its addresses.
 func serve(t *testing.T, args ...string) *server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts a server and a browser")
+	}
 	s := &server{t: t, args: args}
 	s.start("127.0.0.1:0", "127.0.0.1:0")
 	t.Cleanup(s.stop)
@@ -76,7 +103,7 @@ func serve(t *testing.T, args ...string) *server {
 func (s *server) start(http, media string) {
 	s.t.Helper()
 	s.log = &tail{}
-	s.cmd = exec.Command(earshot, append([]string{"serve", "--http", http, "--media", media, "--stop-with-stdin"}, s.args...)...)
+	s.cmd = exec.Command(program(s.t), append([]string{"serve", "--http", http, "--media", media, "--stop-with-stdin"}, s.args...)...)
 	s.cmd.Stderr = s.log
 	stdin, err := s.cmd.StdinPipe() // it ends with this process, however that ends
 	require.NoError(s.t, err)
@@ -130,12 +157,10 @@ func (s *server) again() {
 // play runs a scenario against the server until the test ends, or stop is called.
 func (s *server) play(yaml string) (stop func()) {
 	s.t.Helper()
-	audio, err := filepath.Abs("../../scenarios/audio")
-	require.NoError(s.t, err)
 	file := filepath.Join(s.t.TempDir(), "scenario.yaml")
-	require.NoError(s.t, os.WriteFile(file, []byte(strings.ReplaceAll(yaml, "AUDIO", audio)), 0o600))
+	require.NoError(s.t, os.WriteFile(file, []byte(strings.ReplaceAll(yaml, "AUDIO", testaudio.Dir())), 0o600))
 	log := &tail{}
-	cmd := exec.Command(earshot, "run", file, "--target", s.url)
+	cmd := exec.Command(program(s.t), "run", file, "--target", s.url)
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(s.t, cmd.Start())
 	done := make(chan error, 1)

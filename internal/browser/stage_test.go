@@ -9,10 +9,10 @@ import (
 )
 
 // onAir is a room with a host who speaks and a listener who hears them.
-func onAir(t *testing.T) (s *server, c *crew, host, listener *person, said envelope) {
+func onAir(t *testing.T) (s *server, c *testBrowser, host, listener *person, said envelope) {
 	t.Helper()
 	s = serve(t, "--open")
-	c = startChromium(t, "speech.ogg")
+	c = sharedChromium(t, "speech.ogg")
 	said = envelopeOf(clip(t, "speech.ogg"))
 	host = c.person("Ada")
 	host.opensRoom(s.url, "Radio")
@@ -34,7 +34,8 @@ func (p *person) silence() {
 	assert.LessOrEqual(p.t, p.inbound().Packets-before.Packets, 5, "packets still come to %s", p.name)
 }
 
-func TestAMutedSpeakerIsSilent(t *testing.T) {
+func TestMuteSilencesSpeaker(t *testing.T) {
+	t.Parallel()
 	_, _, ada, bo, said := onAir(t)
 	ada.click("Mute your microphone")
 	bo.await("document.querySelector('.seat.muted')")
@@ -44,7 +45,8 @@ func TestAMutedSpeakerIsSilent(t *testing.T) {
 	bo.hears(said)
 }
 
-func TestAListenerRaisesAHandIsInvitedAndSpeaks(t *testing.T) {
+func TestRaisedHandLeadsToStage(t *testing.T) {
+	t.Parallel()
 	_, _, ada, bo, said := onAir(t)
 	ada.click("Mute your microphone") // so that only Bo is heard
 	before := eval[int](bo, "connections.length")
@@ -77,7 +79,8 @@ func TestAListenerRaisesAHandIsInvitedAndSpeaks(t *testing.T) {
 	assert.Equal(t, 1, eval[int](bo, "connections.filter((c) => c.signalingState !== 'closed').length"), "the microphone is off")
 }
 
-func TestWhoeverIsRemovedHearsNothingThoughTheirPageTriesToStay(t *testing.T) {
+func TestRemovedListenerHearsNothingFromKeptConnection(t *testing.T) {
+	t.Parallel()
 	_, _, ada, bo, _ := onAir(t)
 	bo.click("Raise your hand")
 	// Bo's page has been tampered with: it closes no connection.
@@ -96,9 +99,10 @@ func TestWhoeverIsRemovedHearsNothingThoughTheirPageTriesToStay(t *testing.T) {
 	assert.True(t, eval[bool](bo, "held.connectionState !== 'connected' || held.getReceivers()[0].transport.state === 'closed'"))
 }
 
-func TestThreeSpeakersAreHeardThroughThreeSections(t *testing.T) {
+func TestThreeSpeakersAreHeardInThreeSections(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--open")
-	c := startChromium(t, "speech.ogg")
+	c := sharedChromium(t, "speech.ogg")
 	s.play(`
 name: three at once
 room: {capacity: 10, slots: 3}

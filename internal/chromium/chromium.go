@@ -4,6 +4,8 @@ package chromium
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -24,15 +26,30 @@ type Option = chromedp.ExecAllocatorOption
 
 // Start starts a browser without a window and with one tab, which is what it
 // returns: tests hand it to chromedp and to the functions here. The browser has
-// nothing of anybody's in it, and ends with the test. It may connect to the
-// loopback by WebRTC.
+// an empty profile and ends with the test. WebRTC may use the loopback.
+//
+// With -short, the test is skipped.
 func Start(t testing.TB, options ...Option) context.Context {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts a browser")
+	}
+	tab, stop, err := Launch(options...)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, stop()) })
+	return tab
+}
+
+// Launch is [Start] for a browser that several tests share. Whoever calls it
+// calls stop after the last of them.
+func Launch(options ...Option) (tab context.Context, stop func() error, err error) {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		path, err = exec.LookPath("google-chrome")
 	}
-	require.NoError(t, err, "Chromium is missing: make tools installs it")
+	if err != nil {
+		return nil, nil, fmt.Errorf("start Chromium (make tools installs it): %w", err)
+	}
 	allocator, cancelBrowser := chromedp.NewExecAllocator(context.Background(), append(append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("allow-loopback-in-peer-connection", true),
@@ -40,14 +57,17 @@ func Start(t testing.TB, options ...Option) context.Context {
 		chromedp.Flag("disable-quic", true),
 	), options...)...)
 	tab, cancelTab := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		assert.NoError(t, chromedp.Cancel(tab))
+	stop = func() error {
+		err := chromedp.Cancel(tab)
 		cancelTab()
 		cancelBrowser()
-	})
+		return err
+	}
 	// The browser lives as long as the context of its first call.
-	require.NoError(t, chromedp.Do(tab))
-	return tab
+	if err := chromedp.Do(tab); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("start Chromium: %w", err), stop())
+	}
+	return tab, stop, nil
 }
 
 // NewTab opens another tab of a browser, and gives what closes it, as a person
