@@ -54,8 +54,10 @@ var (
 	errShuttingDown = wire.NewError(wire.CodeUnavailable, "the server is shutting down")
 )
 
+// newHub makes a hub. The caller restores rooms, if there are any, and then starts
+// sweep, which ends when stop is closed.
 func newHub(cfg *Config, m *metrics) *hub {
-	h := &hub{
+	return &hub{
 		cfg:      cfg,
 		log:      cfg.Log,
 		metrics:  m,
@@ -65,8 +67,6 @@ func newHub(cfg *Config, m *metrics) *hub {
 		stop:     make(chan struct{}),
 		swept:    make(chan struct{}),
 	}
-	go h.sweep()
-	return h
 }
 
 // sweep checks all rooms once a second, and closes those of an open server that
@@ -173,7 +173,7 @@ func (h *hub) open(rules *room.Room) (*live, error) {
 }
 
 // restore makes the rooms again that a keeper has kept. Nobody else knows the hub
-// yet. Times and limits are those of this process.
+// yet, and sweep has not been started. Times and limits are those of this process.
 func (h *hub) restore(states []room.State) error {
 	for _, s := range states {
 		if s.Ended {

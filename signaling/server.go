@@ -83,7 +83,9 @@ func New(cfg Config) (*Server, error) {
 		s.log.Debug("sessions that wait have a goroutine each", "err", err)
 	}
 	s.hub = newHub(&s.cfg, s.metrics)
-	if err := s.hub.restore(cfg.Rooms); err != nil {
+	err = s.hub.restore(cfg.Rooms)
+	go s.hub.sweep()
+	if err != nil {
 		return nil, fmt.Errorf("signaling: %w", errors.Join(err, s.Shutdown(context.Background())))
 	}
 	return s, nil
