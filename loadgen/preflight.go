@@ -9,25 +9,25 @@ import (
 )
 
 const (
-	// spareFiles is what a run opens besides its people: itself, its audio, its
-	// HTTP connections.
+	// spareFiles is how many files a run opens beside its people's: its own, its audio
+	// and its HTTP connections.
 	spareFiles = 128
 
-	// frames is how many of a second a voice has.
+	// framesPerSecond is how many frames a voice has each second.
 	framesPerSecond = 50
-	// readByCore and servedByCore are how many packets a second a core receives
-	// as the crowd, and serves as earshot's own server, with room for the joins:
-	// what docs/performance.md measures, rounded down.
+	// receivedPerCore and servedPerCore are how many packets a second one core receives
+	// as the crowd, and serves as earshot's server, with room for the joins. They are
+	// the figures of docs/performance.md, rounded down.
 	receivedPerCore, servedPerCore = 400_000, 250_000
-	// usable is the share of the cores that a run can be expected to get by with:
-	// beyond it, packets wait for a core longer than they may.
+	// maxCPUShare is the share of the cores that a run may need. Beyond it, packets wait
+	// too long for a core.
 	maxCPUShare = 0.9
 )
 
-// Preflight looks, before anything starts, for what of the machine is too small
-// for a scenario, and names it with what to do about it. What would make the run
-// impossible is an error. What would likely make it invalid is a warning: the run
-// itself will tell. own says that the run's own server is on the machine as well.
+// Preflight checks, before anything starts, whether the machine's limits are enough for
+// a scenario. It returns an error if the run is impossible, and warnings if it will
+// probably be invalid, each with what to do about it. own means that the run's own
+// server is on the same machine.
 func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string, err error) {
 	if err := checkFiles(m, s); err != nil {
 		return nil, err
@@ -40,14 +40,14 @@ func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string
 	return warnings, nil
 }
 
-// files refuses a run that needs more open files than are allowed.
+// checkFiles returns an error if a run needs more open files than are allowed.
 func checkFiles(m host.Limits, s *scenario.Scenario) error {
 	if m.Files == 0 {
 		return nil
 	}
 	need := uint64(spareFiles)
 	for _, g := range s.Cast {
-		// A signaling connection and a media socket; on stage a second one.
+		// A signaling connection and a media socket, and on stage a second media socket.
 		each := uint64(2)
 		if g.Role != scenario.Listener {
 			each = 3
@@ -60,8 +60,7 @@ func checkFiles(m host.Limits, s *scenario.Scenario) error {
 	return nil
 }
 
-// cores warns of a run whose packets are more than the cores can be expected to
-// carry.
+// warnOfCores warns if the cores can't be expected to carry the run's packets.
 func warnOfCores(m host.Limits, s *scenario.Scenario, own bool) string {
 	packets, need := estimateLoad(s, own)
 	if need <= maxCPUShare*float64(m.Cores) {
@@ -75,7 +74,8 @@ func warnOfCores(m host.Limits, s *scenario.Scenario, own bool) string {
 		packets, need, doing, m.Cores, map[bool]string{true: " or one more, with --target"}[own])
 }
 
-// demand is how many packets a second a run has, and how many cores they take.
+// estimateLoad returns how many packets a second a run has, and how many cores they
+// need.
 func estimateLoad(s *scenario.Scenario, own bool) (packets int, cores float64) {
 	for _, g := range s.Cast {
 		packets += g.Count * voicesHeard(s, g) * framesPerSecond * s.Rooms
@@ -87,18 +87,18 @@ func estimateLoad(s *scenario.Scenario, own bool) (packets int, cores float64) {
 	return packets, cores
 }
 
-// Contended reports whether a run and its own server can be expected to get into
-// each other's way: together they want more than half of the cores.
+// Contended reports whether a run and its own server are expected to compete for the
+// cores: together they need more than half of them.
 func Contended(m host.Limits, s *scenario.Scenario) bool {
 	_, need := estimateLoad(s, true)
 	return need > float64(m.Cores)/2
 }
 
-// crowded is how many sockets a core can be expected to read for the crowd.
+// maxSocketsPerCore is how many sockets one core can be expected to read for the crowd.
 const maxSocketsPerCore = 64
 
-// receiveBuffers warns of receive buffers so small that the clients have to be spread over
-// more sockets than the cores can read: each wakes its reader for a few packets.
+// warnOfBuffers warns if receive buffers are so small that the clients need more sockets
+// than the cores can read: each socket wakes its reader for only a few packets.
 func warnOfBuffers(m host.Limits, s *scenario.Scenario) string {
 	if !client.SharesSockets {
 		return ""
@@ -116,7 +116,7 @@ func warnOfBuffers(m host.Limits, s *scenario.Scenario) string {
 		max(m.ReceiveBuffer, host.DefaultReceiveBuffer), each, sockets, m.Cores, host.LargestReceiveBuffer)
 }
 
-// voices is how many voices at once anybody hears at the most.
+// maxVoices returns how many voices at once anybody hears at most.
 func maxVoices(s *scenario.Scenario) (most int) {
 	for _, g := range s.Cast {
 		most = max(most, voicesHeard(s, g))
@@ -124,7 +124,7 @@ func maxVoices(s *scenario.Scenario) (most int) {
 	return most
 }
 
-// heard is how many voices at once one of a group hears at the most.
+// voicesHeard returns how many voices at once a person of a group hears at most.
 func voicesHeard(s *scenario.Scenario, of scenario.Group) int {
 	voices := 0
 	for _, g := range s.Cast {

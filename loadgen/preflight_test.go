@@ -18,7 +18,7 @@ func room(rooms, speakers, listeners int) *scenario.Scenario {
 	}}
 }
 
-func TestWhatIsTooSmallIsNamedWithTheFix(t *testing.T) {
+func TestPreflightSaysWhatToChange(t *testing.T) {
 	large := host.Limits{Files: 1 << 20, Cores: 64, ReceiveBuffer: 8 << 20}
 	for _, c := range []struct {
 		name    string
@@ -57,7 +57,7 @@ func TestWhatIsTooSmallIsNamedWithTheFix(t *testing.T) {
 	}
 }
 
-func TestARunOfAsManyPeopleAsFilesIsRefusedHere(t *testing.T) {
+func TestPreflightRefusesMorePeopleThanOpenFiles(t *testing.T) {
 	m := host.CurrentLimits()
 	if m.Files == 0 {
 		t.Skip("the system has no limit of files")
@@ -66,7 +66,7 @@ func TestARunOfAsManyPeopleAsFilesIsRefusedHere(t *testing.T) {
 	assert.ErrorContains(t, err, "ulimit -n")
 }
 
-func TestARunContendsWithItsServerForCoresThatAreFew(t *testing.T) {
+func TestContendedOnFewCores(t *testing.T) {
 	two := host.Limits{Cores: 2}
 	assert.True(t, Contended(two, room(1, 1, 5000)))
 	assert.False(t, Contended(two, room(1, 1, 500)))

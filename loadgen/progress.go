@@ -10,23 +10,25 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// Progress is where a run stands.
+// Progress is the state of a run.
 type Progress struct {
 	// Phase is opening, arrivals, warm_up, steady, departures, settling or
 	// leaving.
 	Phase string
-	// Elapsed is the time since the run began, and InPhase since the phase did.
+	// Elapsed is the time since the run began, and InPhase the time since the phase
+	// began.
 	Elapsed, InPhase time.Duration
-	// Hold is how long the steady phase will take.
+	// Hold is how long the steady phase lasts.
 	Hold time.Duration
-	// Cast is how many listeners are to come, Joined how many have heard
-	// something.
+	// Cast is how many listeners the cast has, and Joined how many of them have received
+	// audio.
 	Cast, Joined int
-	// Heard and Owed are the packets of the accounts settled so far.
+	// Heard and Owed count the packets of the accounts settled so far.
 	Heard, Owed uint64
 }
 
-// A phase is the run's present phase, and since when.
+// A phase is the present phase of a run, with its beginning. It is safe for concurrent
+// use.
 type phase struct {
 	mu    sync.Mutex
 	name  string
@@ -44,7 +46,7 @@ func (p *phase) is(name string) bool {
 	return now == name
 }
 
-// enter begins a phase and tells of it.
+// enterPhase begins a phase and reports it.
 func (r *run) enterPhase(name string) {
 	r.phase.mu.Lock()
 	r.phase.name, r.phase.since = name, time.Now()
@@ -52,18 +54,18 @@ func (r *run) enterPhase(name string) {
 	r.report()
 }
 
-// A Snapshot is a run as it stands, for those who watch it.
+// A Snapshot is the state of a run with its figures so far.
 type Snapshot struct {
 	Progress
-	// Series and Marks are the run over time so far. Its points are some seconds
-	// behind, since a packet may be.
+	// Series and Marks are the run over time so far. They are a few seconds behind,
+	// since packets may be late.
 	Series measure.Series
 	Marks  []measure.Mark
-	// Values has the metrics that can be known before the end.
+	// Values holds the metrics that are known before the end.
 	Values metric.Values
 }
 
-// tell calls Progress and Watch.
+// report calls Progress and Watch.
 func (r *run) report() {
 	if r.Progress == nil && r.Watch == nil {
 		return
@@ -90,7 +92,7 @@ func (r *run) report() {
 	}
 }
 
-// present is the metrics as far as they can be known now.
+// liveValues returns the metrics as far as they are known now.
 func (r *run) liveValues() metric.Values {
 	values := r.tally.Present()
 	values.Set("generator_lag", r.health.lag())
@@ -98,11 +100,11 @@ func (r *run) liveValues() metric.Values {
 	return values
 }
 
-// held is how long the steady state is to last.
+// steadyTime returns how long the steady state lasts.
 func (r *run) steadyTime() time.Duration { return (r.Scenario.Hold - r.Scenario.WarmUp).Duration() }
 
-// watch settles the accounts, keeps the series and tells of the run's progress,
-// about once a second, until ctx is done.
+// watch settles the accounts, extends the series and reports progress about once a
+// second, until ctx is done.
 func (r *run) watch(ctx context.Context) {
 	last := r.sampler.sample(ctx)
 	lost := r.lost()
@@ -122,7 +124,7 @@ func (r *run) watch(ctx context.Context) {
 	}
 }
 
-// settle settles every room's accounts.
+// settle settles the accounts of all rooms.
 func (r *run) settle() {
 	now := r.clock.Now()
 	settled := measure.BinAt(now)
@@ -132,7 +134,7 @@ func (r *run) settle() {
 	r.tally.Drain(now, settled)
 }
 
-// lost is how many packets have been dropped on the generator's side.
+// lost returns how many packets the generator's side has dropped.
 func (r *run) lost() uint64 {
 	dropped, _ := r.drops()
 	return dropped + r.health.machineDrops()

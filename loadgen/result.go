@@ -16,61 +16,61 @@ type Result struct {
 	Driver   string
 	Target   string
 	Rooms    int
-	Speakers int // cast for the stage, in all rooms
-	Seats    int // listeners cast, in all rooms
+	Speakers int // speakers and hosts in the cast, in all rooms
+	Seats    int // listeners in the cast, in all rooms
 
 	Began time.Time
-	// Arrivals is from the first arrival until everybody had joined or their
-	// time to was over, and Steady the measured window after it.
+	// Arrivals lasted from the first arrival until everybody had joined or missed their
+	// join deadline. Steady is the measured window after it.
 	Arrivals, Steady time.Duration
 
-	// Values has the metrics for which there was something to measure.
+	// Values holds the metrics for which there was something to measure.
 	Values metric.Values
-	// Series is the run over time, and Marks what happened when. Both count from
-	// the run's beginning.
+	// Series is the run over time, and Marks are its events. Both count from the
+	// beginning of the run.
 	Series measure.Series
 	Marks  []measure.Mark
-	// Problems is what went wrong without ending the run.
+	// Problems are the errors that did not end the run.
 	Problems []Problem
-	// Aborted is the threshold that ended the run early, if one did.
+	// Aborted is the threshold that ended the run early, or nil.
 	Aborted *Abort
-	// Interrupted tells that the run was ended early.
+	// Interrupted means that ctx ended the run early.
 	Interrupted bool
-	// Crowd and Probes are the two kinds of listeners apart: the lean clients,
-	// and the whole peer connections beside them.
+	// Crowd and Probes are the two kinds of listeners separately: lean clients, and Pion
+	// peer connections.
 	Crowd, Probes measure.Share
 	Generator     Generator
 	Environment   host.Environment
 }
 
-// Generator is the health of the generator itself.
+// Generator describes how well the generator itself kept up.
 type Generator struct {
-	// CPU is how many cores it used in the steady state, and CPUs how many it
-	// may use: those that the system leaves it, and Go's scheduler with them.
+	// CPU is how many cores it used in the steady state. CPUs is how many it may use, by
+	// the system's and Go's limits.
 	CPU  float64
 	CPUs int
-	// CPUWait is how many of its threads were ready to run and waited for a core,
-	// on average over the steady state; 0 where the system does not tell.
+	// CPUWait is how many of its threads waited for a core while ready to run, on
+	// average over the steady state; 0 if the system does not report it.
 	CPUWait float64
-	// SendLag is how late its frames went out, JoinLag how late its joins and
-	// the acts of its timeline began, and ReadLag how long packets lay in its
-	// sockets and queues: of each the 99th percentile.
+	// SendLag is how late it sent frames, JoinLag how late joins and timeline events
+	// began, and ReadLag how long packets waited in its sockets and queues. Each is the
+	// 99th percentile.
 	SendLag, JoinLag, ReadLag time.Duration
 
-	SocketDrops  uint64 // packets that its sockets dropped
-	MachineDrops uint64 // packets that the machine's backlog dropped
-	// Unstamped counts packets whose receive time the process no longer knew
-	// when it came to read them; their latency counts from the reading.
+	SocketDrops  uint64 // packets dropped by its sockets
+	MachineDrops uint64 // packets dropped by the machine's backlog
+	// Unstamped counts packets whose receive time was lost before the process read them.
+	// Their latency counts from the reading.
 	Unstamped uint64
-	// ClockStep is by how much the wall clock was stepped during the run.
+	// ClockStep is the total of the wall clock's steps during the run.
 	ClockStep time.Duration
 }
 
-// Span is the times, on the run's clock, at which the arrivals, the hold and
-// the steady state began and the steady state stopped.
+// A Span holds the times, on the run's clock, at which the arrivals, the hold and the
+// steady state began and the steady state ended.
 type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 
-// result gathers what was measured.
+// result builds the result.
 func (r *run) result(interrupted bool, span Span, before, after sample) *Result {
 	drops, unstamped := r.drops()
 	machine := r.health.machineDrops()
@@ -78,7 +78,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	values := totals.Values
 	unauthentic, replayed := r.clients.refused()
 	if duplicates, ok := values["duplicates"].(metric.Counter); ok {
-		// A copy of a packet does not get past SRTP's replay protection.
+		// A duplicate does not pass SRTP's replay protection.
 		values.Set("duplicates", duplicates+metric.Counter(replayed))
 	}
 	if asked, recovered := r.clients.nacks.Counts(); asked > 0 {

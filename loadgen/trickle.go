@@ -28,7 +28,7 @@ func (p *person) trickleCandidates(ctx context.Context, to driver.Participant, o
 	for {
 		received, err := to.Trickle(ctx, of, fragment)
 		if err != nil {
-			return fmt.Errorf("%w, and it does not tell them later: %w", client.ErrNoCandidate, err)
+			return fmt.Errorf("%w, and it does not send them later: %w", client.ErrNoCandidate, err)
 		}
 		lines := sdp.CandidateLines(received)
 		for _, line := range lines {
@@ -40,7 +40,7 @@ func (p *person) trickleCandidates(ctx context.Context, to driver.Participant, o
 		case len(lines) > 0:
 			return nil
 		case !pause(ctx, candidatePollInterval):
-			return fmt.Errorf("%w, and told none later: %w", client.ErrNoCandidate, ctx.Err())
+			return fmt.Errorf("%w, and sent none later: %w", client.ErrNoCandidate, ctx.Err())
 		}
 	}
 }

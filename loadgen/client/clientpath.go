@@ -15,25 +15,25 @@ import (
 // address of its own.
 type clientPath struct {
 	// The fields that a received packet needs are next to each other.
-	client     atomic.Pointer[lite.Client]
-	ear        *LeanClient
+	endpoint   atomic.Pointer[lite.Client]
+	client     *LeanClient
 	crowd      *Crowd
-	impairment *netem.Impairment // the simulated network, or nil
+	impairment *netem.Impairment // the emulated network, or nil
 
-	exclusive bool // the lane is this client's alone
+	exclusive bool // the socket belongs to this client alone
 	group     int  // for its reports
 
 	// Fields that a rebind changes. Without an impairment nothing changes them.
-	socket        *crowdSocket // guarded by crowd.mu for all but the link's relay
-	local         netip.Addr   // guarded by lane.mu for all but the link's relay
-	droppedBefore uint64       // drops of former lanes; guarded by crowd.mu
+	socket        *crowdSocket // guarded by crowd.mu, except for the impairment's queue
+	local         netip.Addr   // guarded by socket.mu, except for the impairment's queue
+	droppedBefore uint64       // drops of former sockets; guarded by crowd.mu
 	closed        bool         // guarded by crowd.mu
 
-	rebinds int // rebinds so far; the link's relay's
+	rebinds int // so far; only the impairment's queue uses it
 }
 
 // setClient makes packets go to the client.
-func (w *clientPath) setClient(c *lite.Client) { w.client.Store(c) }
+func (w *clientPath) setEndpoint(c *lite.Client) { w.endpoint.Store(c) }
 
 // prefetch prefetches the memory that a packet to the client needs. w may be nil.
 func (w *clientPath) prefetch(step int) {
@@ -41,22 +41,22 @@ func (w *clientPath) prefetch(step int) {
 		return
 	}
 	if step == 0 {
-		prefetch.Span(&w.client, &w.impairment)
+		prefetch.Span(&w.endpoint, &w.impairment)
 		return
 	}
-	if client := w.client.Load(); client != nil && w.impairment == nil {
+	if client := w.endpoint.Load(); client != nil && w.impairment == nil {
 		client.Prefetch(step - 1)
-		w.ear.prefetch(step - 1)
+		w.client.prefetch(step - 1)
 	}
 }
 
 // handle gives the client a received packet. It has one caller at a time: the socket's
 // reader or the impairment's queue.
 func (w *clientPath) handle(b []byte, from netip.AddrPort, at time.Duration) {
-	client := w.client.Load()
+	client := w.endpoint.Load()
 	if client == nil {
 		// The answer to the first check can arrive before the client is set.
-		if client = w.ear.pendingClient(w); client == nil {
+		if client = w.client.pendingEndpoint(w); client == nil {
 			return
 		}
 	}

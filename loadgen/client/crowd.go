@@ -109,7 +109,7 @@ func (c *Crowd) due(group []*LeanClient, after, until time.Duration) []*LeanClie
 	defer c.mu.Unlock()
 	for turn = max(turn, end-int64(reportGroups)) + 1; turn <= end; turn++ {
 		for w := range c.groups[turn%int64(reportGroups)] {
-			group = append(group, w.ear)
+			group = append(group, w.client)
 		}
 	}
 	return group
@@ -133,7 +133,7 @@ func (c *Crowd) path(to netip.AddrPort, e *LeanClient) (*clientPath, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &clientPath{crowd: c, socket: l, exclusive: true, ear: e, impairment: e.impairment}
+	w := &clientPath{crowd: c, socket: l, exclusive: true, client: e, impairment: e.impairment}
 	l.exclusive.Store(w)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -156,7 +156,7 @@ func (c *Crowd) share(e *LeanClient) (*clientPath, error) {
 	n := firstClientAddress + c.next
 	c.next++
 	w := &clientPath{
-		crowd: c, socket: c.shared[i], ear: e, impairment: e.impairment, local: loopbackAddress(n),
+		crowd: c, socket: c.shared[i], client: e, impairment: e.impairment, local: loopbackAddress(n),
 	}
 	w.socket.add(w)
 	c.addPath(w)

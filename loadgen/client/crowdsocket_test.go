@@ -13,7 +13,7 @@ import (
 
 // However many packets come at once, each is heard that came to somebody's address,
 // in their order; what came to nobody's is passed over.
-func TestEachPacketOfABatchIsHeardThatIsForSomebody(t *testing.T) {
+func TestCrowdSocketDispatchesEachPacketOfABatch(t *testing.T) {
 	var waits []time.Duration
 	clock := measure.NewClock()
 	c := &Crowd{clock: clock, delayed: func(d time.Duration, n uint64) {
@@ -24,7 +24,7 @@ func TestEachPacketOfABatchIsHeardThatIsForSomebody(t *testing.T) {
 	const somebody = 3 // every third address is nobody's
 	for i := range uint32(readBatch) {
 		if i%somebody != 0 {
-			l.add(&clientPath{crowd: c, ear: &LeanClient{}, local: loopbackAddress(firstClientAddress + i)})
+			l.add(&clientPath{crowd: c, client: &LeanClient{}, local: loopbackAddress(firstClientAddress + i)})
 		}
 	}
 	for _, n := range []int{0, 1, 2, prefetchDistance, prefetchDistance*prefetchSteps - 1, prefetchDistance*prefetchSteps + 1, 31, 32, 33, readBatch} {
@@ -61,7 +61,7 @@ func TestEachPacketOfABatchIsHeardThatIsForSomebody(t *testing.T) {
 
 // A socket rests while only checks are answered, and hurries as soon as there is
 // something to hear.
-func TestASocketRestsWhenThereIsNothingToHear(t *testing.T) {
+func TestCrowdSocketGathersLongerWhenIdle(t *testing.T) {
 	conn := &ledgerConn{}
 	l := &crowdSocket{conn: conn}
 	for _, step := range []struct {

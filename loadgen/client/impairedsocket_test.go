@@ -47,7 +47,7 @@ func address(c interface{ LocalAddr() net.Addr }) netip.AddrPort {
 	return c.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
-func TestALinkedSocketSendsAndReceivesThroughItsNetwork(t *testing.T) {
+func TestImpairedSocketSendsAndReceivesThroughItsNetwork(t *testing.T) {
 	n, clock := steadyLinks(t)
 	l, server, arrived := pair(t, n, clock, &network.Profile{
 		Name: "x", Up: network.Direction{Delay: 20 * time.Millisecond}, Down: network.Direction{Delay: 40 * time.Millisecond},
@@ -77,7 +77,7 @@ func TestALinkedSocketSendsAndReceivesThroughItsNetwork(t *testing.T) {
 	assert.LessOrEqual(t, at, back)
 }
 
-func TestALinkedSocketGoesOnFromAnotherAddressAfterARebind(t *testing.T) {
+func TestImpairedSocketContinuesAfterRebind(t *testing.T) {
 	n, clock := steadyLinks(t)
 	n.BeginSteady(0) // not yet
 	l, server, _ := pair(t, n, clock, &network.Profile{Name: "x", Rebinds: []time.Duration{0}})
@@ -107,7 +107,7 @@ func TestALinkedSocketGoesOnFromAnotherAddressAfterARebind(t *testing.T) {
 	assert.Equal(t, "to the new address", string(b[:size]))
 }
 
-func TestALinkedSocketsReadEndsWithItsDeadlineAndItsLife(t *testing.T) {
+func TestImpairedSocketReadEndsWithDeadlineAndClose(t *testing.T) {
 	n, clock := steadyLinks(t)
 	l, _, _ := pair(t, n, clock, &network.Profile{Name: "x"})
 	require.NoError(t, l.SetDeadline(time.Now()))

@@ -33,8 +33,8 @@ type LeanClient struct {
 	crowd      *Crowd
 	remote     *sdp.Remote // what the server said; set before there is a client
 	account    *measure.Listener
-	impairment *netem.Impairment // the simulated network, or nil
-	nacks      *nackTracker      // with a link: what is to be asked for again
+	impairment *netem.Impairment // the emulated network, or nil
+	nacks      *nackTracker      // only with an impairment
 	reports    receiverReports
 
 	sections int
@@ -43,7 +43,7 @@ type LeanClient struct {
 	mu         sync.Mutex
 	candidates []netip.AddrPort // the server's
 	to         netip.AddrPort   // the one that is tried
-	client     *lite.Client
+	endpoint   *lite.Client
 	path       *clientPath // the socket and address that it goes by
 	closed     bool
 
@@ -138,8 +138,8 @@ func (e *LeanClient) connect(to netip.AddrPort) error {
 	if e.closed {
 		return errors.Join(errConnection, w.Close())
 	}
-	old, oldWay := e.client, e.path
-	e.client, e.path, e.to = nil, w, to
+	old, oldWay := e.endpoint, e.path
+	e.endpoint, e.path, e.to = nil, w, to
 	if old != nil {
 		old.CloseSilently()
 		if err := oldWay.Close(); err != nil {
@@ -153,8 +153,8 @@ func (e *LeanClient) connect(to netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	e.client = client
-	w.setClient(client)
+	e.endpoint = client
+	w.setEndpoint(client)
 	return nil
 }
 
@@ -194,7 +194,7 @@ func (e *LeanClient) server() netip.AddrPort {
 func (e *LeanClient) candidateAt(number int) (netip.AddrPort, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.client != nil && e.client.Mapped().IsValid() || number >= len(e.candidates) {
+	if e.endpoint != nil && e.endpoint.Mapped().IsValid() || number >= len(e.candidates) {
 		return netip.AddrPort{}, false
 	}
 	return e.candidates[number], true
@@ -202,10 +202,10 @@ func (e *LeanClient) candidateAt(number int) (netip.AddrPort, bool) {
 
 // pendingClient returns the client of a path that is being connected, or nil if there is
 // none.
-func (e *LeanClient) pendingClient(w *clientPath) *lite.Client {
+func (e *LeanClient) pendingEndpoint(w *clientPath) *lite.Client {
 	e.mu.Lock() // which connect holds
 	defer e.mu.Unlock()
-	return w.client.Load()
+	return w.endpoint.Load()
 }
 
 func (e *LeanClient) Losses() (dropped, unstamped uint64) {
@@ -224,8 +224,8 @@ func (e *LeanClient) Close() error {
 		return nil
 	}
 	e.closed = true
-	if e.client != nil {
-		e.client.Close()
+	if e.endpoint != nil {
+		e.endpoint.Close()
 	}
 	e.failOnce.Do(func() {
 		e.err = lite.ErrClosed
@@ -240,7 +240,7 @@ func (e *LeanClient) Close() error {
 // report sends a receiver report if there is something to report.
 func (e *LeanClient) report() error {
 	e.mu.Lock()
-	client := e.client
+	client := e.endpoint
 	e.mu.Unlock()
 	if client == nil {
 		return nil
@@ -292,7 +292,7 @@ func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now 
 	p.Section = section
 	p.At = e.crowd.clock.Since(now)
 	e.reports.receive(section, binary.BigEndian.Uint32(packet[8:]), index, p.Timestamp, p.At)
-	if e.impairment != nil { // else its lane has told
+	if e.impairment != nil { // otherwise the socket has reported it
 		e.crowd.delayed(e.crowd.clock.Now()-p.At, 1)
 	}
 	if len(p.Payload) > 0 {

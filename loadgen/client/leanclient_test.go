@@ -59,7 +59,7 @@ func reported(t *testing.T, r *receiverReports, now time.Duration) *rtcp.Receive
 	return rr
 }
 
-func TestAReceiverReportTellsWhatCameAndWhatDidNot(t *testing.T) {
+func TestReceiverReportCountsReceivedAndLost(t *testing.T) {
 	r := &receiverReports{}
 	b, err := r.build(0)
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func TestAReceiverReportTellsWhatCameAndWhatDidNot(t *testing.T) {
 	assert.Equal(t, first.SSRC, reported(t, r, 5*time.Second).SSRC)
 }
 
-func TestTheCrowdShowsOneCertificate(t *testing.T) {
+func TestCrowdUsesOneCertificate(t *testing.T) {
 	c, err := NewCrowd(measure.NewClock(), &NACKCounter{}, func(time.Duration, uint64) {}, 1)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, c.Close()) }()

@@ -20,7 +20,7 @@ func hears(n *nackTracker, at *time.Duration, sequences ...uint16) (asked [][]ui
 	return asked
 }
 
-func TestWhatIsMissingIsAskedForAtOnceAndAgainAfterAWhile(t *testing.T) {
+func TestNACKRequestsAtOnceAndAgainLater(t *testing.T) {
 	n := &nackTracker{counter: &NACKCounter{}}
 	var at time.Duration
 	asked := hears(n, &at, 65530, 65531, 65534, 65535, 0, 3, 4, 5, 6)
@@ -39,7 +39,7 @@ func TestWhatIsMissingIsAskedForAtOnceAndAgainAfterAWhile(t *testing.T) {
 	assert.Equal(t, [][]uint16{nil, nil, nil, {65532, 1}}, hears(n, &at, 7, 8, 9, 10))
 }
 
-func TestWhatWouldComeTooLateIsNotAskedFor(t *testing.T) {
+func TestNACKDoesNotRequestPacketsTooOld(t *testing.T) {
 	n := &nackTracker{counter: &NACKCounter{}}
 	var at time.Duration
 	hears(n, &at, 10)
@@ -57,7 +57,7 @@ func TestWhatWouldComeTooLateIsNotAskedFor(t *testing.T) {
 	assert.EqualValues(t, 1, n.counter.recovered.Load(), "one that is late is recovered still")
 }
 
-func TestASourceBeginsAnew(t *testing.T) {
+func TestNACKStartsAgainWithANewSource(t *testing.T) {
 	n := &nackTracker{counter: &NACKCounter{}}
 	var at time.Duration
 	hears(n, &at, 10, 12)
@@ -66,7 +66,7 @@ func TestASourceBeginsAnew(t *testing.T) {
 	assert.Equal(t, []uint16{101}, n.receive(1, 1, 102, at))
 }
 
-func TestARequestIsACompoundPacketThatNamesWhatIsMissing(t *testing.T) {
+func TestNACKIsACompoundPacket(t *testing.T) {
 	b, err := rtcp.Marshal(nack(7, 9, []uint16{65535, 0, 40}))
 	require.NoError(t, err)
 	all, err := rtcp.Unmarshal(b)
@@ -87,7 +87,7 @@ func TestARequestIsACompoundPacketThatNamesWhatIsMissing(t *testing.T) {
 
 // Whatever is lost and in whatever order the rest comes, only what has not come
 // is asked for, and nothing is recovered that was not.
-func TestOnlyWhatHasNotComeIsAskedFor(t *testing.T) {
+func TestNACKRequestsOnlyMissingPackets(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := &nackTracker{counter: &NACKCounter{}}
 		var at time.Duration

@@ -33,7 +33,7 @@ func (c *ledgerConn) WriteBatch(ms []udpbatch.Message) (int, error) {
 	return len(ms), nil
 }
 
-func TestWhatTheTimersSendGoesOutTogetherAndTheRestAtOnce(t *testing.T) {
+func TestSendBatchGathersOnlyPeriodicPackets(t *testing.T) {
 	conn := &ledgerConn{}
 	o := &sendBatch{conn: conn}
 	check, report := []byte{0, 1, 'c'}, []byte{0x81, 201, 'r'}
@@ -63,7 +63,7 @@ func TestWhatTheTimersSendGoesOutTogetherAndTheRestAtOnce(t *testing.T) {
 	assert.Len(t, conn.calls, 1, "no call for nothing")
 }
 
-func TestMoreThanAnOutboxHoldsGoesOutInItsOrder(t *testing.T) {
+func TestSendBatchKeepsOrderWhenFull(t *testing.T) {
 	conn := &ledgerConn{}
 	o := &sendBatch{conn: conn}
 	o.open()
@@ -79,7 +79,7 @@ func TestMoreThanAnOutboxHoldsGoesOutInItsOrder(t *testing.T) {
 }
 
 // However late the crowd's timers come, everybody reports once every 5 s.
-func TestEverybodyReportsEachFiveSecondsHoweverLateTheTimersAre(t *testing.T) {
+func TestCrowdReportsEveryFiveSecondsWithLateTimers(t *testing.T) {
 	c := &Crowd{}
 	ears := make([]*LeanClient, 3*reportGroups)
 	for i := range c.groups {
@@ -87,7 +87,7 @@ func TestEverybodyReportsEachFiveSecondsHoweverLateTheTimersAre(t *testing.T) {
 	}
 	for i := range ears {
 		ears[i] = &LeanClient{}
-		c.addPath(&clientPath{ear: ears[i]})
+		c.addPath(&clientPath{client: ears[i]})
 	}
 	const rounds = 3
 	for _, step := range []time.Duration{tickInterval, 35 * time.Millisecond, 777 * time.Millisecond, reportInterval} {
@@ -109,7 +109,7 @@ func TestEverybodyReportsEachFiveSecondsHoweverLateTheTimersAre(t *testing.T) {
 
 // A client's first check goes out at once or with the others', and is answered
 // by what comes to its own address.
-func TestAClientsChecksReachTheServerThroughItsLane(t *testing.T) {
+func TestLeanClientChecksReachTheServer(t *testing.T) {
 	if !SharesSockets {
 		t.Skip("clients share sockets on Linux alone")
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestAsManyClientsShareASocketAsItHoldsThePacketsOf(t *testing.T) {
+func TestClientsPerSocket(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		buffer, voices int

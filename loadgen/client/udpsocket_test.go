@@ -17,7 +17,7 @@ func rtpPacket(ssrc uint32, sequence uint16) []byte {
 		byte(ssrc >> 24), byte(ssrc >> 16), byte(ssrc >> 8), byte(ssrc), 1, 2, 3}
 }
 
-func TestOnlyRTPPacketsHaveAName(t *testing.T) {
+func TestRTPIDOnlyOfRTPPackets(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		packet []byte
@@ -44,7 +44,7 @@ func TestOnlyRTPPacketsHaveAName(t *testing.T) {
 
 // A packet that lies in the socket's buffer keeps the time at which the kernel
 // received it.
-func TestTheReceiveTimeIsTheKernels(t *testing.T) {
+func TestUDPSocketReportsKernelReceiveTime(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has SO_TIMESTAMPNS")
 	}
@@ -84,7 +84,7 @@ func TestTheReceiveTimeIsTheKernels(t *testing.T) {
 }
 
 // What a full socket buffer drops is counted, for it is the generator's loss.
-func TestDropsOfTheSocketAreCounted(t *testing.T) {
+func TestUDPSocketCountsDrops(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has SO_RXQ_OVFL")
 	}
@@ -121,7 +121,7 @@ func TestDropsOfTheSocketAreCounted(t *testing.T) {
 	assert.Positive(t, arrived.dropped.Load())
 }
 
-func TestReceiveTimesOfSeveralSendersAreKeptApart(t *testing.T) {
+func TestReceiveTimesOfSeveralSSRCs(t *testing.T) {
 	a := &receiveTimes{}
 	for ssrc := range uint32(maxSSRCs) {
 		for i := range uint16(200) {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestTheEnvironmentSaysWhereTheRunTookPlace(t *testing.T) {
+func TestCurrentEnvironment(t *testing.T) {
 	e := CurrentEnvironment()
 	assert.Equal(t, runtime.GOOS, e.OS)
 	assert.Equal(t, runtime.Version(), e.Go)

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestThisMachineIsWhatThisProcessMayUse(t *testing.T) {
+func TestCurrentLimits(t *testing.T) {
 	m := CurrentLimits()
 	assert.Positive(t, m.Cores)
 	assert.Contains(t, receiveBufferSizes, m.ReceiveBuffer)

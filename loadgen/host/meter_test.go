@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAProcessIsMeasuredFinerThanTheKernelsTicks(t *testing.T) {
+func TestProcessMeterIsFinerThanKernelTicks(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("there is no /proc")
 	}

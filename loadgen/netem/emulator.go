@@ -84,7 +84,7 @@ func (n *Emulator) BeginSteady(at time.Duration) { n.steady.Store(int64(at)) }
 
 // NewImpairment makes the impairment of a person, who is identified by their room, group
 // and number. It returns nil if p is nil.
-func (n *Emulator) NewImpairment(p *network.Profile, hall, group, person int) *Impairment {
+func (n *Emulator) NewImpairment(p *network.Profile, room, group, number int) *Impairment {
 	if p == nil {
 		return nil
 	}
@@ -98,7 +98,7 @@ func (n *Emulator) NewImpairment(p *network.Profile, hall, group, person int) *I
 	l := &Impairment{emulator: n, profile: p, queue: n.queues[n.count%len(n.queues)]}
 	n.count++
 	// There are fewer than 2^20 rooms, groups and people each.
-	who := uint64(hall)<<41 | uint64(group)<<21 | uint64(person)<<1
+	who := uint64(room)<<41 | uint64(group)<<21 | uint64(number)<<1
 	l.up = network.NewPath(p.Up, uint64(n.seed), who)
 	l.down = network.NewPath(p.Down, uint64(n.seed), who|1)
 	return l

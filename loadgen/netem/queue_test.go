@@ -46,7 +46,7 @@ func (m *testEndpoint) take(t *testing.T, n int) (got []delivery) {
 	return got
 }
 
-func TestARelayHandsOverInTheOrderOfTimeAndNothingTooSoon(t *testing.T) {
+func TestDelayQueueDeliversInOrderAndNotEarly(t *testing.T) {
 	clock := measure.NewClock()
 	late := make(chan time.Duration, 10)
 	r := newDelayQueue(clock, func(d time.Duration) { late <- d })
@@ -69,7 +69,7 @@ func TestARelayHandsOverInTheOrderOfTimeAndNothingTooSoon(t *testing.T) {
 	assert.GreaterOrEqual(t, <-late, time.Duration(0))
 }
 
-func TestAClosedRelayHandsNothingOver(t *testing.T) {
+func TestDelayQueueDeliversNothingAfterClose(t *testing.T) {
 	clock := measure.NewClock()
 	r := newDelayQueue(clock, func(time.Duration) {})
 	m := newTestEndpoint(clock)
@@ -87,7 +87,7 @@ func testEmulator(t *testing.T) *Emulator {
 	return n
 }
 
-func TestALinkDelaysEachDirectionAsItsProfileSays(t *testing.T) {
+func TestImpairmentDelaysEachDirection(t *testing.T) {
 	n := testEmulator(t)
 	l := n.NewImpairment(&network.Profile{Name: "x", Up: network.Direction{Delay: 30 * time.Millisecond}, Down: network.Direction{Delay: 70 * time.Millisecond}}, 0, 0, 0)
 	m := newTestEndpoint(n.clock)
@@ -104,7 +104,7 @@ func TestALinkDelaysEachDirectionAsItsProfileSays(t *testing.T) {
 	assert.Equal(t, delivery{"down", server, false, before + 70*time.Millisecond, got[1].now}, got[1], "counted from when the kernel had it")
 }
 
-func TestNothingPassesDuringAnOutage(t *testing.T) {
+func TestImpairmentDropsEverythingDuringOutage(t *testing.T) {
 	n := testEmulator(t)
 	l := n.NewImpairment(&network.Profile{Name: "x", Outages: []network.Outage{{At: time.Hour, For: time.Hour}}}, 0, 0, 0)
 	m := newTestEndpoint(n.clock)
@@ -120,7 +120,7 @@ func TestNothingPassesDuringAnOutage(t *testing.T) {
 	assert.Empty(t, m.got)
 }
 
-func TestEverybodysNetworkIsTheirOwnAndTheSameAgain(t *testing.T) {
+func TestImpairmentsDifferAndAreRepeatable(t *testing.T) {
 	p := &network.Profile{Name: "x", Up: network.Direction{Loss: 0.5}, Down: network.Direction{Loss: 0.5}}
 	fates := func(path *network.Path) (all []network.Fate) {
 		for range 200 {

@@ -80,7 +80,7 @@ func mean[T int | time.Duration](all []T) float64 {
 // within5 is five standard errors of a share that is estimated from n draws.
 func within5(share float64, n int) float64 { return 5 * math.Sqrt(share*(1-share)/float64(n)) }
 
-func TestRandomLossHasItsShareAndNoMemory(t *testing.T) {
+func TestPathRandomLoss(t *testing.T) {
 	for _, share := range []float64{0.002, 0.01, 0.05, 0.3} {
 		s := send(Direction{Loss: share}, many, 100, 20*time.Millisecond)
 		assert.InDelta(t, share, s.loss(), within5(share, many))
@@ -90,7 +90,7 @@ func TestRandomLossHasItsShareAndNoMemory(t *testing.T) {
 	}
 }
 
-func TestBurstsHaveTheirShareAndTheirLengths(t *testing.T) {
+func TestPathBurstLoss(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		b    Bursts
@@ -115,7 +115,7 @@ func TestBurstsHaveTheirShareAndTheirLengths(t *testing.T) {
 	}
 }
 
-func TestABurstOfLessDensityLosesSomeOfItsPackets(t *testing.T) {
+func TestPathBurstDensity(t *testing.T) {
 	d := Direction{Loss: 0.01, Bursts: Bursts{Every: 190, Length: 10, Density: 0.6}}
 	s := send(d, many, 100, 20*time.Millisecond)
 	assert.InDelta(t, 0.95*0.01+0.05*0.6, d.LossShare(), 1e-12)
@@ -133,7 +133,7 @@ func distance(sample []float64, f func(float64) float64) (d float64) {
 	return d
 }
 
-func TestJitterIsDistributedAsItsShapeSays(t *testing.T) {
+func TestPathJitterDistribution(t *testing.T) {
 	for _, c := range []struct {
 		shape Shape
 		f     func(x float64) float64 // of spreads, up to the cut
@@ -177,7 +177,7 @@ func TestJitterIsDistributedAsItsShapeSays(t *testing.T) {
 	}
 }
 
-func TestPacketsKeepTheirOrderUnlessTheyMayNot(t *testing.T) {
+func TestPathReordersOnlyIfAllowed(t *testing.T) {
 	for _, reorder := range []bool{false, true} {
 		p := NewPath(Direction{Jitter: Jitter{Spread: ms(50), Reorder: reorder}}, seed1, seed2)
 		overtook := 0
@@ -197,7 +197,7 @@ func TestPacketsKeepTheirOrderUnlessTheyMayNot(t *testing.T) {
 	}
 }
 
-func TestTheBandwidthIsACapAndTheQueueABound(t *testing.T) {
+func TestPathBandwidthAndQueueLimits(t *testing.T) {
 	d := Direction{Delay: ms(30), Bandwidth: 100e3, Queue: ms(200)}
 	// Twice as much as fits: 200 kbit/s, headers included.
 	const size = 222
@@ -217,7 +217,7 @@ func TestTheBandwidthIsACapAndTheQueueABound(t *testing.T) {
 	assert.Equal(t, ms(50), slices.Max(idle.delays), "what fits does not wait")
 }
 
-func TestEveryPresetDoesWhatItsFiguresSay(t *testing.T) {
+func TestPresetsMatchTheirFigures(t *testing.T) {
 	for _, name := range Presets() {
 		profile, ok := Preset(name)
 		require.True(t, ok)
@@ -240,14 +240,14 @@ func TestEveryPresetDoesWhatItsFiguresSay(t *testing.T) {
 	assert.False(t, ok)
 }
 
-func TestLossyLosesOneInTwenty(t *testing.T) {
+func TestPresetLossyLosesFivePercent(t *testing.T) {
 	p, _ := Preset("lossy")
 	assert.InDelta(t, 0.05, p.Down.LossShare(), 0.0005)
 }
 
 // Whatever the figures and the packets, a path is what its definition says, and
 // the same again for the same seed.
-func TestAPathIsAFunctionOfItsSeedAndPackets(t *testing.T) {
+func TestPathIsAFunctionOfSeedAndPackets(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		share := rapid.Float64Range(0, 1)
 		spread := rapid.IntRange(0, 100)
@@ -283,7 +283,7 @@ func TestAPathIsAFunctionOfItsSeedAndPackets(t *testing.T) {
 	})
 }
 
-func TestAChangeOfOneFigureLeavesTheOtherDice(t *testing.T) {
+func TestPathRandomnessOfEachFigureIsIndependent(t *testing.T) {
 	plain := send(Direction{Loss: 0.1}, 1000, 100, ms(20))
 	slow := send(Direction{Loss: 0.1, Delay: ms(100), Jitter: Jitter{Spread: ms(9)}}, 1000, 100, ms(20))
 	assert.Equal(t, plain.lost, slow.lost)

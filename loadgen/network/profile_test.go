@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestAProfileThatMakesNoSenseIsRefusedWithItsField(t *testing.T) {
+func TestProfileValidateNamesTheField(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		p    Profile
@@ -32,7 +32,7 @@ func TestAProfileThatMakesNoSenseIsRefusedWithItsField(t *testing.T) {
 	assert.NoError(t, (&Profile{Name: "nothing-special"}).Validate())
 }
 
-func TestOutagesAndRebindsHaveTheirTimes(t *testing.T) {
+func TestProfileOutagesAndRebinds(t *testing.T) {
 	p := Profile{Name: "x", Outages: []Outage{{At: time.Second, For: time.Second}}, Rebinds: []time.Duration{0, 3 * time.Second}}
 	assert.False(t, p.Out(999*time.Millisecond))
 	assert.True(t, p.Out(time.Second))

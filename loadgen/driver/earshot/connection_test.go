@@ -66,7 +66,7 @@ const (
 	presenceFormat = `{"type":"presence","audience":2,"rev":%d}`
 )
 
-func TestAnAnswerIsFoundAmongWhatEverybodyIsTold(t *testing.T) {
+func TestConnectionFindsAnswersAmongBroadcasts(t *testing.T) {
 	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
 		say(fmt.Sprintf(presenceFormat, 4))
 		say(`{"type":"talkers","talkers":[7]}`)
@@ -99,7 +99,7 @@ func TestAnAnswerIsFoundAmongWhatEverybodyIsTold(t *testing.T) {
 }
 
 // Whoever asks first after coming in reads what others wait for, too.
-func TestManyMayAskASessionAtOnce(t *testing.T) {
+func TestConnectionAllowsConcurrentRequests(t *testing.T) {
 	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
 		if !answerJoin(m, say) {
 			say(`{"type":"ok","id":"` + m.RequestID() + `"}`)
@@ -118,7 +118,7 @@ func TestManyMayAskASessionAtOnce(t *testing.T) {
 	require.NoError(t, visit.Leave(t.Context()))
 }
 
-func TestWhatAServerDoesNotAnswerEndsWithItsContext(t *testing.T) {
+func TestConnectionRequestEndsWithContext(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		answers func(m wire.ClientMessage) bool
@@ -145,7 +145,7 @@ func TestWhatAServerDoesNotAnswerEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestASessionThatTheServerEndsSaysWhy(t *testing.T) {
+func TestConnectionReportsWhyTheServerClosedIt(t *testing.T) {
 	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
 		if !answerJoin(m, say) {
 			say(`{"type":"goodbye","reason":"removed"}`)
@@ -161,7 +161,7 @@ func TestASessionThatTheServerEndsSaysWhy(t *testing.T) {
 }
 
 // The changes that were told last are what a session is taken up again from.
-func TestASessionResumesFromThePresenceThatItWasToldLast(t *testing.T) {
+func TestResumeUsesLastPresenceRevision(t *testing.T) {
 	from := make(chan uint64, 1)
 	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
 		switch m := m.(type) {

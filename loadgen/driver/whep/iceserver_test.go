@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestICEServersAreReadFromLinks(t *testing.T) {
+func TestICEServersFromLinkHeaders(t *testing.T) {
 	turn := driver.ICEServer{URL: "turn:turn.example.net?transport=udp", Username: "user", Credential: "myPassword"}
 	for _, c := range []struct {
 		name  string

@@ -1,0 +1,11 @@
+// Package loadgen plays a scenario against a server and measures what every listener
+// receives.
+//
+// [Run] does it: it opens the rooms, brings the cast in, plays the timeline and returns
+// a [Result]. Packages below it have the parts: driver knows the server's signaling,
+// client the WebRTC endpoints, netem the emulated networks, host the machine, measure
+// the accounts of packets, metric the figures. It never imports the server's packages.
+//
+// A run starts goroutines for its people, rooms and timeline, and waits for all of them
+// before it returns.
+package loadgen
