@@ -39,8 +39,8 @@ var layers = map[string][]string{
 	"loadgen/report":         {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/figure":         {"loadgen/report", "loadgen/metric"},
 	"loadgen/watch":          {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure", "loadgen/host"},
-	"loadgen/capacity":       {"loadgen", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
-	"loadgen/compare":        {"loadgen/report", "loadgen/metric"},
+	"loadgen/capacity":       {"internal/table", "loadgen/figure", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
+	"loadgen/compare":        {"internal/table", "loadgen/figure", "loadgen/report", "loadgen/metric"},
 	"internal/endtoend":      {},                 // tests alone
 	"internal/browser":       {},                 // tests alone
 	"internal/chromium":      {},                 // for tests alone

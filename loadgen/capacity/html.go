@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/earshot-audio/earshot/internal/chart"
+	"github.com/earshot-audio/earshot/loadgen/figure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
@@ -98,19 +99,17 @@ const generatorCPU = "generator CPU"
 
 // points is a figure against the load.
 func (r *Result) points(name string, factor float64) (points []chart.Point) {
-	for _, f := range Figures() {
-		if f.Name != name {
-			continue
-		}
-		for _, s := range r.Curve() {
-			if v, ok := f.Of(s); ok && !math.IsNaN(v) {
-				points = append(points, chart.Point{X: float64(s.Load), Y: v * factor})
-			}
-		}
-	}
 	for _, s := range r.Curve() {
-		if name == generatorCPU && s.Report != nil {
-			points = append(points, chart.Point{X: float64(s.Load), Y: s.Report.Result.Generator.CPU})
+		v, ok := 0.0, false
+		if name == generatorCPU {
+			if ok = s.Report != nil; ok {
+				v = s.Report.Result.Generator.CPU
+			}
+		} else if f := figure.ByName(name); len(f) == 1 {
+			v, ok = f[0].Of(s.source())
+		}
+		if ok && !math.IsNaN(v) {
+			points = append(points, chart.Point{X: float64(s.Load), Y: v * factor})
 		}
 	}
 	return points

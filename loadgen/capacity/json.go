@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"github.com/earshot-audio/earshot/loadgen/figure"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
@@ -59,12 +60,7 @@ func (r *Result) WriteJSON(w io.Writer, a About) error {
 		d.Until = append(d.Until, t.Metric+": "+t.Expression)
 	}
 	for _, s := range r.Steps {
-		step := stepDocument{Load: s.Load, Verdict: s.Verdict, Died: s.Died, Crossed: s.Crossed(), Figures: map[string]float64{}}
-		for _, f := range Figures() {
-			if v, ok := f.Of(s); ok {
-				step.Figures[f.Name] = v
-			}
-		}
+		step := stepDocument{Load: s.Load, Verdict: s.Verdict, Died: s.Died, Crossed: s.Crossed(), Figures: figure.Numbers(s.source())}
 		if s.Report != nil {
 			step.Reasons, step.GeneratorCPU = s.Report.Reasons, s.Report.Result.Generator.CPU
 			d.Environment = &s.Report.Result.Environment

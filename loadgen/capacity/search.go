@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/earshot-audio/earshot/loadgen/figure"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -43,6 +44,9 @@ type Step struct {
 	// Died tells that the server's process did not survive the load.
 	Died bool
 }
+
+// source is the figures of the step; nil if nothing was measured.
+func (s Step) source() figure.Source { return figure.OfReport(s.Report) }
 
 // A Limit is what ended a search.
 type Limit string

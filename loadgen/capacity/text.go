@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 
+	"github.com/earshot-audio/earshot/internal/table"
+	"github.com/earshot-audio/earshot/loadgen/figure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
@@ -49,20 +49,12 @@ func (r *Result) WriteText(w io.Writer, a About) error {
 }
 
 func (r *Result) writeTable(b *bytes.Buffer, a About) {
-	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	heads, rows := r.table(a)
-	for _, row := range append([][]string{heads}, rows...) {
-		fmt.Fprintln(table, strings.Join(row, "\t")+"\t")
-	}
-	_ = table.Flush() // of which only the buffer's errors come
+	_ = table.Write(b, table.Options{Indent: "  ", Right: 1}, append([][]string{heads}, rows...)) // a buffer has no errors
 }
 
 // table is the steps, the smallest load first, with what is most asked for.
 func (r *Result) table(a About) (heads []string, rows [][]string) {
-	figures := map[string]Figure{}
-	for _, f := range Figures() {
-		figures[f.Name] = f
-	}
 	heads = []string{string(a.Vary), ""}
 	for _, c := range columns {
 		heads = append(heads, c.name)
@@ -72,8 +64,9 @@ func (r *Result) table(a About) (heads []string, rows [][]string) {
 		row := []string{fmt.Sprint(s.Load), mark(s.Verdict)}
 		for _, c := range columns {
 			text := "–"
-			if v, ok := figures[c.figure].Of(s); ok {
-				text = figures[c.figure].Write(v)
+			f := figure.ByName(c.figure)[0]
+			if v, ok := f.Of(s.source()); ok {
+				text = f.Format(v)
 			}
 			row = append(row, text)
 		}
@@ -84,17 +77,6 @@ func (r *Result) table(a About) (heads []string, rows [][]string) {
 		rows = append(rows, append(row, own))
 	}
 	return heads, rows
-}
-
-// Write writes a value of the figure for people.
-func (f Figure) Write(v float64) string {
-	switch {
-	case f.Name == "joined" || f.Name == "delivered":
-		return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.3f", 100*v), "0"), ".") + "%"
-	case f.Unit == metric.Cores:
-		return fmt.Sprintf("%.2f", v)
-	}
-	return report.Figure(v, f.Unit)
 }
 
 func mark(v report.Verdict) string {

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"golang.org/x/perf/benchmath"
+
+	"github.com/earshot-audio/earshot/loadgen/figure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
 // confidence is that of the interval around a median.
@@ -25,7 +28,7 @@ type Comparison struct {
 
 // A Change is one figure on both sides.
 type Change struct {
-	Figure
+	figure.Figure
 	Base, New benchmath.Summary
 	// In how many runs of each side the figure is.
 	BaseN, NewN int
@@ -38,8 +41,8 @@ type Change struct {
 // Of compares the runs of two sides. Each has one at least.
 func Of(base, now []*Run) *Comparison {
 	c := &Comparison{Base: base, New: now}
-	for _, f := range Figures(append(slices.Clone(base), now...)) {
-		before, after := f.samples(base), f.samples(now)
+	for _, f := range figures(append(slices.Clone(base), now...)) {
+		before, after := samples(f, base), samples(f, now)
 		change := Change{Figure: f, BaseN: len(before), NewN: len(after)}
 		if len(before) > 0 && len(after) > 0 {
 			b, n := benchmath.NewSample(before, &benchmath.DefaultThresholds), benchmath.NewSample(after, &benchmath.DefaultThresholds)
@@ -59,9 +62,20 @@ func Of(base, now []*Run) *Comparison {
 	return c
 }
 
-func (f Figure) samples(runs []*Run) (values []float64) {
+// figures are what can be compared of the runs.
+func figures(runs []*Run) []figure.Figure {
+	names := map[string]bool{}
 	for _, r := range runs {
-		if v, ok := f.of(r); ok {
+		for name := range r.metrics {
+			names[name] = true
+		}
+	}
+	return figure.Compared(names)
+}
+
+func samples(f figure.Figure, runs []*Run) (values []float64) {
+	for _, r := range runs {
+		if v, ok := f.Of(r); ok {
 			values = append(values, v)
 		}
 	}
@@ -90,11 +104,11 @@ func (c *Comparison) check() {
 	}
 	for _, ch := range c.Changes {
 		switch {
-		case ch.Better == Neither:
+		case ch.Better == metric.Neither:
 		case ch.NewN < len(c.New) && ch.BaseN == len(c.Base):
-			c.Invalid = append(c.Invalid, fmt.Sprintf("%s is in %d of %s of the new side, and in all of the base", ch.title(), ch.NewN, plural(len(c.New), "run")))
+			c.Invalid = append(c.Invalid, fmt.Sprintf("%s is in %d of %s of the new side, and in all of the base", ch.Name(), ch.NewN, plural(len(c.New), "run")))
 		case ch.BaseN < len(c.Base):
-			c.Notes = append(c.Notes, fmt.Sprintf("%s is in %d of %s of the base", ch.title(), ch.BaseN, plural(len(c.Base), "run")))
+			c.Notes = append(c.Notes, fmt.Sprintf("%s is in %d of %s of the base", ch.Name(), ch.BaseN, plural(len(c.Base), "run")))
 		}
 	}
 	all := append(slices.Clone(c.Base), c.New...)
@@ -121,8 +135,6 @@ func (c *Comparison) check() {
 	}
 }
 
-func (ch Change) title() string { return ch.Metric + " " + ch.Name }
-
 // both tells that both sides have the figure.
 func (ch Change) both() bool { return ch.BaseN > 0 && ch.NewN > 0 }
 
@@ -134,11 +146,11 @@ func (ch Change) Significant() bool {
 // Worse is by what share of the base the new side is worse: 0.05 is 5 %. It is 0
 // if it is not, and +Inf if the base is 0.
 func (ch Change) Worse() float64 {
-	if !ch.both() || ch.Better == Neither {
+	if !ch.both() || ch.Better == metric.Neither {
 		return 0
 	}
 	by := ch.New.Center - ch.Base.Center
-	if ch.Better == Higher {
+	if ch.Better == metric.Higher {
 		by = -by
 	}
 	switch {

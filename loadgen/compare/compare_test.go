@@ -10,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
 // summary is the summary of a run with a latency and a share of lost packets.
@@ -81,7 +79,7 @@ func TestComparisonTellsChangeFromNoise(t *testing.T) {
 			assert.Len(t, sure, c.sure)
 			assert.Len(t, untold, c.untold)
 			for _, ch := range compared.Changes {
-				if ch.title() == "latency p(99)" {
+				if ch.Name() == "latency p(99)" {
 					assert.Equal(t, c.significant, ch.Significant())
 					assert.InDelta(t, c.worseBy, ch.Worse(), 0.01)
 				}
@@ -97,7 +95,7 @@ func TestComparisonOfLossUsesMissed(t *testing.T) {
 	}
 	sure, _ := Of(runs(t, base...), runs(t, now...)).Regressions(0.05)
 	require.Len(t, sure, 1, "of the rate it would be 0.09 %")
-	assert.Equal(t, "delivered missed", sure[0].title())
+	assert.Equal(t, "delivered missed", sure[0].Name())
 	assert.InDelta(t, 8.8, sure[0].Worse(), 0.1)
 
 	t.Run("and from none on, any is beyond every share", func(t *testing.T) {
@@ -156,39 +154,6 @@ func TestReadRejectsWhatIsNoSummary(t *testing.T) {
 			assert.ErrorContains(t, err, c.says)
 		})
 	}
-}
-
-// The catalogue grows; what is compared of a metric is a decision.
-func TestEveryMetricHasItsFigures(t *testing.T) {
-	for _, d := range metric.Definitions() {
-		assert.NotEmpty(t, aspects[d.Name], "%s: which figures are compared, and which way is better?", d.Name)
-	}
-	for name := range aspects {
-		_, ok := metric.Lookup(name)
-		assert.True(t, ok, name)
-	}
-}
-
-func TestPartsOfAMetricAreComparedAfterTheWhole(t *testing.T) {
-	s := summary(10, 0, func(s map[string]any) {
-		metrics := s["metrics"].(map[string]any)
-		metrics["latency{network:3g}"] = metrics["latency"]
-	})
-	var titles []string
-	for _, f := range Figures(runs(t, s)) {
-		titles = append(titles, f.Metric)
-	}
-	assert.Contains(t, titles, "latency{network:3g}")
-	assert.Less(t, index(titles, "latency"), index(titles, "latency{network:3g}"))
-}
-
-func index(all []string, want string) int {
-	for i, s := range all {
-		if s == want {
-			return i
-		}
-	}
-	return -1
 }
 
 // What is read is anybody's; no text makes it panic, and what it accepts can be

@@ -23,22 +23,24 @@ type Run struct {
 	CPUs        int
 	Arch        string
 	Version     string
-	metrics     map[string]figures
 	Reasons     []string
 	Interrupted bool
+	// metrics are the numbers of each metric by aggregation.
+	metrics map[string]map[string]any
 }
 
-// figures are a metric's numbers by the names of their aggregations.
-type figures map[string]any
-
-// number is one of them, if it is there and there were samples.
-func (f figures) number(name string) (float64, bool) {
+// Number implements [figure.Source]. A metric without samples has none.
+func (r *Run) Number(metric, stat string) (float64, bool) {
+	numbers, ok := r.metrics[metric]
+	if !ok {
+		return 0, false
+	}
 	for _, samples := range []string{"total", "count"} {
-		if n, ok := f[samples].(float64); ok && n == 0 && f["kind"] != "counter" {
+		if n, ok := numbers[samples].(float64); ok && n == 0 && numbers["kind"] != "counter" {
 			return 0, false
 		}
 	}
-	v, ok := f[name].(float64)
+	v, ok := numbers[stat].(float64)
 	return v, ok
 }
 
@@ -77,7 +79,7 @@ func Read(from io.Reader) (*Run, error) {
 			Arch    string `json:"arch"`
 			Version string `json:"version"`
 		} `json:"environment"`
-		Metrics map[string]figures `json:"metrics"`
+		Metrics map[string]map[string]any `json:"metrics"`
 	}
 	if err := json.NewDecoder(from).Decode(&s); err != nil {
 		return nil, fmt.Errorf("not a summary of earshot run: %w", err)

@@ -6,9 +6,9 @@ import (
 	"io"
 	"math"
 	"strings"
-	"text/tabwriter"
 
-	"github.com/earshot-audio/earshot/loadgen/report"
+	"github.com/earshot-audio/earshot/internal/table"
+	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
 // WriteText writes the comparison for people, in the layout that benchstat's
@@ -21,8 +21,7 @@ func (c *Comparison) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "  %s; %s driver, seed %d, %s with %d CPUs\n", s.Scenario, s.Driver, s.Seed, s.Arch, s.CPUs)
 	}
 	b.WriteString("\n")
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "    metric\t\tbase\tnew\tnew against base\t")
+	rows := [][]string{{"metric", "", "base", "new", "new against base"}}
 	last := ""
 	for _, ch := range c.Changes {
 		name := ch.Metric
@@ -30,9 +29,9 @@ func (c *Comparison) WriteText(w io.Writer) error {
 			name = ""
 		}
 		last = ch.Metric
-		fmt.Fprintf(t, "    %s\t%s\t%s\t%s\t%s\t\n", name, ch.Name, ch.side(ch.Base.Center, ch.Base.PctRangeString(), ch.BaseN), ch.side(ch.New.Center, ch.New.PctRangeString(), ch.NewN), ch.delta())
+		rows = append(rows, []string{name, ch.Stat, ch.side(ch.Base.Center, ch.Base.PctRangeString(), ch.BaseN), ch.side(ch.New.Center, ch.New.PctRangeString(), ch.NewN), ch.delta()})
 	}
-	if err := t.Flush(); err != nil {
+	if err := table.Write(&b, table.Options{Indent: "    "}, rows); err != nil {
 		return err
 	}
 	if text := c.few(); text != "" {
@@ -44,13 +43,8 @@ func (c *Comparison) WriteText(w io.Writer) error {
 	for _, reason := range c.Invalid {
 		fmt.Fprintf(&b, "  invalid: %s\n", reason)
 	}
-	// The table's last column leaves spaces behind it.
-	for line := range strings.Lines(b.String()) {
-		if _, err := io.WriteString(w, strings.TrimRight(line, " \n")+"\n"); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 // few says what the number of runs allows to tell.
@@ -87,20 +81,9 @@ func (ch Change) side(center float64, spread string, n int) string {
 	case 0:
 		return "no data"
 	case 1:
-		return ch.figure(center)
+		return ch.Format(center)
 	}
-	return ch.figure(center) + " ± " + spread
-}
-
-// figure writes a value of the change's figure.
-func (ch Change) figure(v float64) string {
-	if !ch.Share {
-		return report.Figure(v, ch.Unit)
-	}
-	if v > 0 && v < 0.0001 {
-		return fmt.Sprintf("%.3gppm", v*1e6)
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%.4g", v*100), ".") + "%"
+	return ch.Format(center) + " ± " + spread
 }
 
 // delta is the change in words: how much, how sure, and whether it is for the
@@ -128,7 +111,7 @@ func (ch Change) delta() string {
 	}
 	text := fmt.Sprintf("%s (p=%.3f %s)", percent, ch.Test.P, runs)
 	switch {
-	case ch.Better == Neither:
+	case ch.Better == metric.Neither:
 		return text
 	case ch.Worse() > 0:
 		return text + " worse"
@@ -139,7 +122,7 @@ func (ch Change) delta() string {
 // WriteRegressions writes the changes for the worse beyond a limit.
 func WriteRegressions(w io.Writer, all []Change) error {
 	for _, ch := range all {
-		if _, err := fmt.Fprintf(w, "  %s: %s, from %s to %s\n", ch.title(), ch.delta(), ch.figure(ch.Base.Center), ch.figure(ch.New.Center)); err != nil {
+		if _, err := fmt.Fprintf(w, "  %s: %s, from %s to %s\n", ch.Name(), ch.delta(), ch.Format(ch.Base.Center), ch.Format(ch.New.Center)); err != nil {
 			return err
 		}
 	}
