@@ -159,26 +159,16 @@ func TestRoomInvariantsUnderAnySequenceOfCalls(t *testing.T) {
 			return func(t *rapid.T) {
 				// Calls may share an instant: order must not rest on the clock.
 				now = now.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "later")) * time.Second)
-				// Most calls are by and about people who are there, or few would be
-				// allowed; the rest are by and about anyone.
-				by, id := rapid.SampledFrom(people).Draw(t, "by"), rapid.SampledFrom(people).Draw(t, "id")
-				if there := ids(r.Members()); len(there) > 0 && rapid.IntRange(0, 3).Draw(t, "there") > 0 {
-					by = rapid.SampledFrom(append(there, Operator, Operator)).Draw(t, "by one who is there")
-					id = rapid.SampledFrom(there).Draw(t, "one who is there")
-				}
-				events, err := call(by, id)
+				events, err := call(drawActorAndTarget(t, people, r))
 				if err != nil {
 					require.Empty(t, events, "a refused call reported events")
 					require.Equal(t, before, shape(r), "a refused call changed the room")
-					require.Equal(t, grace, r.Grace(), "a refused call changed the time of grace")
+					require.Equal(t, grace, r.Grace(), "a refused call changed the grace period")
 				}
-				for _, e := range events {
-					require.Equal(t, now, e.At)
-					require.NoError(t, replay.apply(e))
-				}
+				replay.applyAll(t, events, now)
 				hosted = r.Len() > 0 && (hosted || r.HasHost())
 				if hosted && !r.HasHost() {
-					require.False(t, r.Grace().IsZero(), "nobody governs, and nothing will change that")
+					require.False(t, r.Grace().IsZero(), "there is no host, and nothing will change that")
 				}
 				before, grace = shape(r), r.Grace()
 			}
@@ -200,7 +190,7 @@ func TestRoomInvariantsUnderAnySequenceOfCalls(t *testing.T) {
 				barred := r.Blocked(n.Identity)
 				step(func(_, _ MemberID) ([]Event, error) {
 					events, err := r.Join(n, now)
-					require.False(t, err == nil && barred, "who was put out came back")
+					require.False(t, err == nil && barred, "a blocked person joined")
 					return events, err
 				})(t)
 			},
@@ -302,6 +292,26 @@ func newcomer(t *rapid.T, id MemberID, as Role) JoinRequest {
 		Invited:     rapid.Bool().Draw(t, "invited"),
 		MediaOnly:   rapid.IntRange(0, 4).Draw(t, "solo") == 0,
 		Reservation: rapid.SampledFrom(keys).Draw(t, "held"),
+	}
+}
+
+// drawActorAndTarget draws by whom and about whom a call is. Most calls are by and
+// about people who are there, or few would be allowed; the rest are by and about
+// anyone.
+func drawActorAndTarget(t *rapid.T, people []MemberID, r *Room) (by, id MemberID) {
+	by, id = rapid.SampledFrom(people).Draw(t, "by"), rapid.SampledFrom(people).Draw(t, "id")
+	if there := ids(r.Members()); len(there) > 0 && rapid.IntRange(0, 3).Draw(t, "there") > 0 {
+		by = rapid.SampledFrom(append(there, Operator, Operator)).Draw(t, "by one who is there")
+		id = rapid.SampledFrom(there).Draw(t, "one who is there")
+	}
+	return by, id
+}
+
+// applyAll applies the events of a call that was made at a time.
+func (s *roster) applyAll(t *rapid.T, events []Event, now time.Time) {
+	for _, e := range events {
+		require.Equal(t, now, e.At)
+		require.NoError(t, s.apply(e))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 func BenchmarkKeep(b *testing.B) {
 	s, err := Open(b.Context(), Config{Dir: b.TempDir()})
 	require.NoError(b, err)
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	state := room.State{Config: room.Config{Name: "a", Capacity: 1}, Created: noon}
 	for b.Loop() {
 		require.NoError(b, s.PutRoom(state))
@@ -36,7 +36,7 @@ func BenchmarkOpenAndClose(b *testing.B) {
 func BenchmarkRefusedCodes(b *testing.B) {
 	s, err := Open(b.Context(), Config{Dir: b.TempDir()})
 	require.NoError(b, err)
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	for name, code := range refused(b, s) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

@@ -50,55 +50,95 @@ func victim(dir string, out io.Writer) error {
 		_, _ = fmt.Fprintf(out, format+"\n", args...)
 	}
 	say("! open")
-	ctx := context.Background()
 	begin := time.Now()
 	var all sync.WaitGroup
 	for worker := range 4 {
 		all.Go(func() {
-			id := fmt.Sprintf("room-%d-%d", os.Getpid(), worker)
-			_, key, err := s.CreateAccount(ctx, "Ada", "", 2, begin)
-			if err == nil {
-				say("! login %s 1", key)
-			}
-			for n := 1; err == nil; n++ {
-				var code string
-				if _, code, err = s.CreateInvite(ctx, Invite{Room: "r", Role: room.Listener, Uses: 1, Created: begin, Expires: begin.Add(time.Hour)}); err != nil {
-					break
-				}
-				say("! invite %s", code)
-				did := "redeem"
-				if n%5 == 0 {
-					did = "revoke"
-					say("? revoke %s", code)
-					_, err = s.RevokeInvite(ctx, s.InviteID(code), begin)
-				} else if n%3 != 0 {
-					say("? redeem %s", code)
-					_, err = s.Redeem(ctx, code, begin)
-				}
-				if err == nil && (n%5 == 0 || n%3 != 0) {
-					say("! %s %s", did, code)
-				}
-				if err == nil {
-					s.Audit(AuditEntry{At: begin, Actor: "victim", Action: strconv.Itoa(n), Room: id})
-					state := room.State{Config: room.Config{Name: id, Capacity: n}, Created: begin, Ended: n%7 == 0}
-					say("? room %s %d", id, n)
-					if err = s.PutRoom(state); err == nil {
-						say("! room %s %d", id, n)
-						say("! note %s %d", id, n)
-					}
-				}
-				if err == nil && n%4 == 0 {
-					var a Account
-					say("? login %s %d", key, n)
-					if a, err = s.Login(ctx, key, begin, anybody); err == nil {
-						say("! login %s %d", key, a.Login)
-					}
-				}
-			}
-			say("! error %v", err)
+			w := victimWorker{s: s, say: say, begin: begin, id: fmt.Sprintf("room-%d-%d", os.Getpid(), worker)}
+			say("! error %v", w.run(context.Background()))
 		})
 	}
 	all.Wait()
+	return nil
+}
+
+// victimWorker changes the store and says so, until a change fails.
+type victimWorker struct {
+	s       *Store
+	say     func(format string, args ...any)
+	begin   time.Time
+	id, key string // its room, and its account's login key
+}
+
+func (w *victimWorker) run(ctx context.Context) error {
+	_, key, err := w.s.CreateAccount(ctx, "Ada", "", 2, w.begin)
+	if err != nil {
+		return err
+	}
+	w.key = key
+	w.say("! login %s 1", key)
+	for n := 1; ; n++ {
+		if err := w.invite(ctx, n); err != nil {
+			return err
+		}
+		if err := w.putRoom(n); err != nil {
+			return err
+		}
+		if n%4 != 0 {
+			continue
+		}
+		if err := w.login(ctx, n); err != nil {
+			return err
+		}
+	}
+}
+
+// invite makes an invite, and mostly redeems or revokes it.
+func (w *victimWorker) invite(ctx context.Context, n int) error {
+	_, code, err := w.s.CreateInvite(ctx, Invite{Room: "r", Role: room.Listener, Uses: 1, Created: w.begin, Expires: w.begin.Add(time.Hour)})
+	if err != nil {
+		return err
+	}
+	w.say("! invite %s", code)
+	did := "redeem"
+	switch {
+	case n%5 == 0:
+		did = "revoke"
+		w.say("? revoke %s", code)
+		_, err = w.s.RevokeInvite(ctx, w.s.InviteID(code), w.begin)
+	case n%3 != 0:
+		w.say("? redeem %s", code)
+		_, err = w.s.Redeem(ctx, code, w.begin)
+	default:
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.say("! %s %s", did, code)
+	return nil
+}
+
+// putRoom writes the room and an audit entry.
+func (w *victimWorker) putRoom(n int) error {
+	w.s.Audit(AuditEntry{At: w.begin, Actor: "victim", Action: strconv.Itoa(n), Room: w.id})
+	w.say("? room %s %d", w.id, n)
+	state := room.State{Config: room.Config{Name: w.id, Capacity: n}, Created: w.begin, Ended: n%7 == 0}
+	if err := w.s.PutRoom(state); err != nil {
+		return err
+	}
+	w.say("! room %s %d", w.id, n)
+	w.say("! note %s %d", w.id, n)
+	return nil
+}
+
+func (w *victimWorker) login(ctx context.Context, n int) error {
+	w.say("? login %s %d", w.key, n)
+	a, err := w.s.Login(ctx, w.key, w.begin, anybody)
+	if err != nil {
+		return err
+	}
+	w.say("! login %s %d", w.key, a.Login)
 	return nil
 }
 

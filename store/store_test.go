@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -280,10 +281,10 @@ func TestRedeemOneUseInviteTenThousandTimes(t *testing.T) {
 			for range 10_000 {
 				all.Go(func() {
 					<-start
-					switch _, err := s.Redeem(context.Background(), code, noon); err {
-					case nil:
+					switch _, err := s.Redeem(context.Background(), code, noon); {
+					case err == nil:
 						seats.Add(1)
-					case ErrUnavailable:
+					case errors.Is(err, ErrUnavailable):
 						refused.Add(1)
 					default:
 						assert.NoError(t, err)

@@ -45,11 +45,10 @@ async function hangup() { window.pc.close(); return ''; }
 
 func TestServerWithChromium(t *testing.T) {
 	var present atomic.Pointer[testServer]
-	on := func(tune ...func(*ServerConfig)) *testServer {
+	on := func(tune ...func(*ServerConfig)) {
 		s := newTestServer(t, tune...)
 		every(t, s.Tick)
 		present.Store(s)
-		return s
 	}
 	on()
 	ears, peers := make(chan *peerRecorder, 2), make(chan *Peer, 2)

@@ -1,6 +1,7 @@
 package lite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,8 +56,8 @@ func NewClientGroup(cfg ClientGroupConfig) (*ClientGroup, error) {
 	if err := checkProfiles(&cfg.Profiles); err != nil {
 		return nil, err
 	}
-	cfg.Consent = orDefault(cfg.Consent, DefaultConsent)
-	cfg.HandshakeTimeout = orDefault(cfg.HandshakeTimeout, DefaultHandshakeTimeout)
+	cfg.Consent = cmp.Or(cfg.Consent, DefaultConsent)
+	cfg.HandshakeTimeout = cmp.Or(cfg.HandshakeTimeout, DefaultHandshakeTimeout)
 	if cfg.Limit == nil {
 		cfg.Limit = NewLimiter(DefaultHandshakes)
 	}

@@ -100,7 +100,7 @@ func BenchmarkMediaAmongHandshakes(b *testing.B) {
 		b.Run(row.name, func(b *testing.B) {
 			conn, err := net.ListenUDP("udp4", nil)
 			require.NoError(b, err)
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			stream := must(openStream(must(srtp.NewSealer(srtp.GCM128, randomBytes(16), randomBytes(12))), 9))
 			var worst, all time.Duration
 			var frames int

@@ -121,7 +121,7 @@ func TestServerHandleIsConcurrent(t *testing.T) {
 			}
 			if i%2 == 0 {
 				c.Close()
-				within(t, e.closed, "the peer's end")
+				_ = within(t, e.closed, "the peer's end")
 			}
 		})
 	}

@@ -60,7 +60,8 @@ func newPionPeer(t testing.TB, tune ...func(*webrtc.SettingEngine)) *pionPeer {
 // reach waits for a state.
 func (f *pionPeer) reach(t testing.TB, want webrtc.PeerConnectionState) {
 	t.Helper()
-	for within(t, f.states, "state "+want.String()) != want {
+	for reached := false; !reached; {
+		reached = within(t, f.states, "state "+want.String()) == want
 	}
 }
 
@@ -110,7 +111,7 @@ func litesdp(c sdp.Credentials, fingerprint sdp.Fingerprint, at netip.AddrPort, 
 }
 
 // listenWith connects a full client to a lite server.
-func listenWith(t testing.TB, s *testServer, f *pionPeer, ssrc uint32) (*Peer, *peerRecorder, <-chan *rtp.Packet) {
+func listenWith(t testing.TB, s *testServer, f *pionPeer) (*Peer, *peerRecorder, <-chan *rtp.Packet) {
 	t.Helper()
 	packets := make(chan *rtp.Packet, 1000)
 	f.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
@@ -129,7 +130,7 @@ func listenWith(t testing.TB, s *testServer, f *pionPeer, ssrc uint32) (*Peer, *
 	p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: fingerprint, Events: e}, time.Now())
 	require.NoError(t, err)
 	require.NoError(t, f.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer,
-		SDP: litesdp(local, s.cert.Fingerprint(), s.port.addr(), true, "passive", "sendonly", ssrc)}))
+		SDP: litesdp(local, s.cert.Fingerprint(), s.port.addr(), true, "passive", "sendonly", 42)}))
 	return p, e, packets
 }
 
@@ -140,7 +141,7 @@ func TestServerWithPionInEveryProfile(t *testing.T) {
 			f := newPionPeer(t, func(e *webrtc.SettingEngine) {
 				e.SetSRTPProtectionProfiles(dtls.SRTPProtectionProfile(p))
 			})
-			_, e, packets := listenWith(t, s, f, 42)
+			_, e, packets := listenWith(t, s, f)
 			f.reach(t, webrtc.PeerConnectionStateConnected)
 			within(t, e.ready, "the server's readiness")
 			st := e.stream(t, 42)
@@ -161,7 +162,7 @@ func TestServerWithPionInEveryProfile(t *testing.T) {
 
 func TestPeerCloseReachesPion(t *testing.T) {
 	s, f := newTestServer(t), newPionPeer(t)
-	p, e, _ := listenWith(t, s, f, 42)
+	p, e, _ := listenWith(t, s, f)
 	f.reach(t, webrtc.PeerConnectionStateConnected)
 	within(t, e.ready, "the server's readiness")
 	s.port.losing(func(b []byte) bool { return b[0] != recordAlert }) // nothing else can tell it
@@ -171,7 +172,7 @@ func TestPeerCloseReachesPion(t *testing.T) {
 
 func TestPeerEndsWithPionsCloseNotify(t *testing.T) {
 	s, f := newTestServer(t), newPionPeer(t)
-	_, e, _ := listenWith(t, s, f, 42)
+	_, e, _ := listenWith(t, s, f)
 	f.reach(t, webrtc.PeerConnectionStateConnected)
 	within(t, e.ready, "the server's readiness")
 	require.NoError(t, f.Close())
@@ -181,7 +182,7 @@ func TestPeerEndsWithPionsCloseNotify(t *testing.T) {
 
 func TestPionFollowsARolloverWithTenPacketsLost(t *testing.T) {
 	s, f := newTestServer(t), newPionPeer(t)
-	_, e, packets := listenWith(t, s, f, 42)
+	_, e, packets := listenWith(t, s, f)
 	f.reach(t, webrtc.PeerConnectionStateConnected)
 	within(t, e.ready, "the server's readiness")
 	st := e.stream(t, 42)
@@ -290,22 +291,15 @@ func TestServerReassemblesASplitClientHello(t *testing.T) {
 			p := openTestSocket(t)
 			seq, split := uint64(0), 0
 			p.losing(func(b []byte) bool {
-				if b[0] < 20 || b[0] > 63 {
+				if classify(b) != kindDTLS {
 					return false
 				}
 				parts := [][]byte{append([]byte(nil), b...)}
-				if b[0] == recordHandshake && b[recordHeader] == 1 { // a ClientHello
+				if b[0] == recordHandshake && b[recordHeader] == messageClientHello {
 					parts = splitHello(b)
 					split++
 				}
-				for _, datagram := range parts { // the split takes a sequence number
-					for r := range records(datagram) {
-						if r.epoch == 0 {
-							binary.BigEndian.PutUint64(r.raw[3:], seq)
-							seq++
-						}
-					}
-				}
+				seq = renumber(parts, seq) // the split takes a sequence number
 				if swapped {
 					slices.Reverse(parts)
 				}
@@ -322,6 +316,20 @@ func TestServerReassemblesASplitClientHello(t *testing.T) {
 			assert.Positive(t, split)
 		})
 	}
+}
+
+// renumber gives the records of epoch 0 sequence numbers from seq, and returns the
+// next one.
+func renumber(datagrams [][]byte, seq uint64) uint64 {
+	for _, datagram := range datagrams {
+		for r := range records(datagram) {
+			if r.epoch == 0 {
+				binary.BigEndian.PutUint64(r.raw[3:], seq)
+				seq++
+			}
+		}
+	}
+	return seq
 }
 
 // splitHello makes two records of one handshake message (RFC 6347, section 4.2.3).

@@ -1,6 +1,7 @@
 package lite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,8 +74,8 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if err := checkProfiles(&cfg.Profiles); err != nil {
 		return nil, err
 	}
-	cfg.Consent = orDefault(cfg.Consent, DefaultConsent)
-	cfg.HandshakeTimeout = orDefault(cfg.HandshakeTimeout, DefaultHandshakeTimeout)
+	cfg.Consent = cmp.Or(cfg.Consent, DefaultConsent)
+	cfg.HandshakeTimeout = cmp.Or(cfg.HandshakeTimeout, DefaultHandshakeTimeout)
 	if cfg.Limit == nil {
 		cfg.Limit = NewLimiter(DefaultHandshakes)
 	}
@@ -94,13 +95,6 @@ func checkProfiles(profiles *[]srtp.Profile) error {
 		}
 	}
 	return nil
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }
 
 // Add lets a peer connect.
