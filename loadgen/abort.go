@@ -46,10 +46,10 @@ func (r *run) checkAborts() {
 	if len(due) == 0 || r.gate.aborted() != nil {
 		return
 	}
-	values := r.liveValues()
-	r.tally.Answer(values, due)
+	values, best := r.liveValues()
+	r.tally.Answer(values, best, due)
 	for _, t := range due {
-		result := t.Evaluate(values)
+		result := t.EvaluateBetween(values, best)
 		if result.OK == nil || *result.OK {
 			continue
 		}

@@ -134,11 +134,14 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	intended := t.source.Intended(b)
 	late := t.run.clock.Now() - intended
 	t.run.health.recordSend(late)
-	t.run.tally.Sent(intended, late)
+	t.source.Sent(b, late)
 	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.ignoresMute {
 		t.run.problems.add("send", err)
 	}
 	t.sequence++
+	if left := t.run.clock.Now() - intended; left-late > measure.BinLength/20 {
+		t.source.Delayed(b, left) // the process was stopped in between
+	}
 	return true
 }
 

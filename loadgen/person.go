@@ -53,7 +53,8 @@ func (p *person) takeStage(ctx context.Context) error {
 	p.mu.Unlock()
 	if p.account != nil {
 		// What they receive counts for their role, not for listeners.
-		p.account.Expect(r.clock.Now())
+		now := r.clock.Now()
+		p.account.Expect(now, now, now+r.Scenario.JoinDeadline.Duration())
 		connected, err := p.subscribe(ctx, p.account.Receive)
 		if err != nil {
 			return err
@@ -71,14 +72,16 @@ func (p *person) takeStage(ctx context.Context) error {
 func (p *person) join(ctx context.Context, intended time.Duration) {
 	r := p.room.run
 	deadline := intended + r.Scenario.JoinDeadline.Duration()
-	p.account.Expect(intended)
-	// Only the first call of Connected counts.
+	p.account.Expect(intended, r.clock.Now(), deadline)
+	// Only the first call of Connected counts. One who is refused is owed what is
+	// sent from then on.
 	defer p.account.Connected(deadline)
 
 	ctx, cancel := context.WithDeadline(ctx, r.clock.Time(deadline))
 	defer cancel()
 	participant, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
 	if err != nil {
+		p.account.Connected(r.clock.Now())
 		r.problems.add("join", err)
 		return
 	}
@@ -87,6 +90,7 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 	p.mu.Unlock()
 	connected, err := p.subscribe(ctx, p.account.Receive)
 	if err != nil {
+		p.account.Connected(r.clock.Now())
 		r.problems.add("connect", err)
 		return
 	}

@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
@@ -61,8 +60,9 @@ type Snapshot struct {
 	// since packets may be late.
 	Series measure.Series
 	Marks  []measure.Mark
-	// Values holds the metrics that are known before the end.
-	Values metric.Values
+	// Values has the metrics that can be known before the end, and Best what those
+	// in doubt are at best: see [metric.Threshold.EvaluateBetween].
+	Values, Best metric.Values
 }
 
 // report calls Progress and Watch.
@@ -83,66 +83,22 @@ func (r *run) report() {
 		r.Progress(now)
 	}
 	if r.Watch != nil {
-		values := r.liveValues()
-		r.tally.Answer(values, slices.DeleteFunc(slices.Clone(r.Scenario.Thresholds), func(t metric.Threshold) bool {
+		values, best := r.liveValues()
+		r.tally.Answer(values, best, slices.DeleteFunc(slices.Clone(r.Scenario.Thresholds), func(t metric.Threshold) bool {
 			d, _ := metric.Lookup(t.Metric)
 			return !d.Parts.Live
 		}))
-		r.Watch(Snapshot{Progress: now, Series: r.tally.Series(), Marks: r.tally.Marks(), Values: values})
+		r.Watch(Snapshot{Progress: now, Series: r.tally.Series(), Marks: r.tally.Marks(), Values: values, Best: best})
 	}
 }
 
 // liveValues returns the metrics as far as they are known now.
-func (r *run) liveValues() metric.Values {
-	values := r.tally.Present()
+func (r *run) liveValues() (values, best metric.Values) {
+	values, best = r.tally.Present()
 	values.Set("generator_lag", r.health.lag())
 	values.Set("generator_drops", metric.Counter(r.lost()))
-	return values
+	return values, best
 }
 
 // steadyTime returns how long the steady state lasts.
 func (r *run) steadyTime() time.Duration { return (r.Scenario.Hold - r.Scenario.WarmUp).Duration() }
-
-// watch settles the accounts, extends the series and reports progress about once a
-// second, until ctx is done.
-func (r *run) watch(ctx context.Context) {
-	last := r.sampler.sample(ctx)
-	lost := r.lost()
-	for pause(ctx, time.Second) {
-		if step := r.clock.Sync(); step.Abs() > measure.BinLength/20 {
-			r.health.recordClockStep(step)
-		}
-		r.settle()
-		now, dropped := r.sampler.sample(ctx), r.lost()
-		if now.server != nil && r.phase.is(measure.Steady) {
-			r.peak.Store(max(r.peak.Load(), now.server.Memory))
-		}
-		r.tally.Load(load(last, now, dropped-lost))
-		last, lost = now, dropped
-		r.checkAborts()
-		r.report()
-	}
-}
-
-// settle settles the accounts of all rooms.
-func (r *run) settle() {
-	now := r.clock.Now()
-	settled := measure.BinAt(now)
-	for _, h := range r.rooms {
-		settled = min(settled, h.ledger.Settle(now))
-	}
-	r.tally.Drain(now, settled)
-}
-
-// lost returns how many packets the generator's side has dropped.
-func (r *run) lost() uint64 {
-	dropped, _ := r.drops()
-	return dropped + r.health.machineDrops()
-}
-
-// drops returns how many packets the generator's sockets dropped, and for how many
-// packets the receive time was lost.
-func (r *run) drops() (dropped, unstamped uint64) {
-	dropped, unstamped = r.rooms.losses()
-	return dropped + r.clients.crowd.Dropped(), unstamped
-}

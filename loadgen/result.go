@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"runtime"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -26,6 +25,13 @@ type Result struct {
 
 	// Values holds the metrics for which there was something to measure.
 	Values metric.Values
+	// Best has, of the metrics in Values that are in doubt, what they are if none of
+	// what is in doubt was the server's doing; Values has what they are if all of it
+	// was. Doubts sums up why.
+	Best   metric.Values
+	Doubts measure.Doubts
+	// Foreign is how many packets held audio that nobody in their room sent.
+	Foreign uint64
 	// Series is the run over time, and Marks are its events. Both count from the
 	// beginning of the run.
 	Series measure.Series
@@ -92,6 +98,9 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	values.Set("generator_drops", metric.Counter(drops+machine))
 	values.Set("unauthentic", metric.Counter(unauthentic))
 
+	if last := r.used.Load(); after.server == nil && last != nil {
+		after = *last // the server died; this is what it used until then
+	}
 	window := (after.at - before.at).Seconds()
 	if before.server != nil && after.server != nil && window > 0 {
 		cpu := (after.server.CPU - before.server.CPU).Seconds()
@@ -101,18 +110,19 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 			values.Set("packets_per_core", metric.Gauge(float64(totals.Received)/cpu))
 		}
 	}
-	r.tally.Answer(values, r.Scenario.Thresholds)
+	r.tally.Answer(values, totals.Best, r.Scenario.Thresholds)
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
 		Driver: r.Driver.Capabilities().Driver, Target: r.Driver.Target(),
 		Rooms: len(r.rooms), Speakers: r.rooms.speakers(), Seats: r.rooms.listeners(),
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
-		Values: values, Series: r.tally.Series(), Marks: r.tally.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
+		Values: values, Best: totals.Best, Doubts: r.tally.Doubts(), Foreign: totals.Foreign,
+		Series: r.tally.Series(), Marks: r.tally.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Generator: Generator{
 			SendLag: p99(r.health.sendLag), JoinLag: p99(r.health.joinLag), ReadLag: p99(r.health.readLag),
 			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,
 			ClockStep: time.Duration(r.health.clockSteps.Load()),
-			CPUs:      runtime.GOMAXPROCS(0),
+			CPUs:      r.cores,
 		},
 		Environment: host.CurrentEnvironment(),
 	}

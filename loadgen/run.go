@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,6 +104,10 @@ type run struct {
 	phase     phase
 	reporting sync.Mutex    // held during calls of Progress and Watch
 	peak      atomic.Uint64 // highest memory of the server in the steady state, in bytes
+	// used is the last sample with the server's use. cores is how many cores the
+	// generator may use.
+	used  atomic.Pointer[sample]
+	cores int
 }
 
 func newRun(cfg Config) (*run, error) {
@@ -113,7 +118,7 @@ func newRun(cfg Config) (*run, error) {
 	}
 	r := &run{
 		Config: cfg, clock: clock, tally: measure.NewTally(), clients: clients, health: health, problems: problems,
-		sampler: sampler{clock: clock, server: cfg.Server, problems: problems}, began: time.Now(),
+		sampler: sampler{clock: clock, server: cfg.Server, problems: problems}, began: time.Now(), cores: runtime.GOMAXPROCS(0),
 	}
 	if err := r.loadClips(); err != nil {
 		return nil, errors.Join(err, clients.Close())

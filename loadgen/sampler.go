@@ -15,6 +15,8 @@ type sample struct {
 	own    time.Duration // CPU of this process
 	wait   time.Duration // that its threads waited for a core; 0 if unknown
 	memory uint64        // of this process, in bytes; 0 if unknown
+
+	machine *host.CPUTimes // nil if unknown
 }
 
 // A sampler measures both processes. It is safe for concurrent use.
@@ -27,6 +29,9 @@ type sampler struct {
 func (m *sampler) sample(ctx context.Context) sample {
 	s := sample{at: m.clock.Now(), own: host.CPU(), memory: host.Memory()}
 	s.wait, _ = host.RunQueueWait()
+	if times, ok := host.MachineTimes(); ok {
+		s.machine = &times
+	}
 	if m.server == nil {
 		return s
 	}

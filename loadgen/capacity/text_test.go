@@ -40,7 +40,7 @@ func step(t *testing.T, load int, latency, server, own float64, lag time.Duratio
 			"server_cpu": metric.Gauge(server), "server_rss": metric.Gauge(float64(load) * 1e5),
 			"packets_per_core": metric.Gauge(150_000),
 		},
-		Generator:   loadgen.Generator{CPU: own, SendLag: lag},
+		Generator:   loadgen.Generator{CPU: own, JoinLag: lag},
 		Environment: host.Environment{CPUs: 2},
 	}, []metric.Threshold{condition(t, "latency", "p(99) < 20ms")})
 	return Step{Load: load, Verdict: r.Verdict, Report: r}
@@ -56,7 +56,7 @@ func TestResultOutputs(t *testing.T) {
 			step(t, 500, 2, 0.3, 0.2, 0), step(t, 1000, 8, 0.6, 0.4, 0), step(t, 2000, 45, 1.1, 0.75, 0),
 		}}},
 		{"generator.txt", &Result{Plan: Plan{From: 500, To: 8000}, Limit: Generator, Largest: 500, Beyond: 1000, Steps: []Step{
-			step(t, 500, 2, 0.3, 0.2, 0), step(t, 1000, 8, 0.4, 0.5, 60*time.Millisecond),
+			step(t, 500, 2, 0.3, 0.2, 0), step(t, 1000, 8, 0.4, 0.5, 300*time.Millisecond),
 		}}},
 		{"died.txt", &Result{Plan: Plan{From: 500, To: 8000}, Limit: Server, Largest: 500, Beyond: 1000, Steps: []Step{
 			step(t, 500, 2, 0.3, 0.2, 0), {Load: 1000, Verdict: report.Fail, Died: true},

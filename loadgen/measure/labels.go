@@ -30,7 +30,10 @@ type cell struct {
 	number int // among the cells, and in every slot
 
 	passes, owed   atomic.Uint64 // of the accounts settled so far
+	excused        atomic.Uint64 // of what is owed: lost, and perhaps by the generator's doing
 	known, unknown atomic.Uint64 // packets that were recognised, or not
+	foreign        atomic.Uint64 // of unknown: no source of the room ever sent such a payload
+	ambiguous      atomic.Uint64 // of unknown: they fit several frames
 	heard          atomic.Int64  // listeners who heard something
 	joins          *metric.Stripes
 
@@ -45,17 +48,36 @@ type cell struct {
 // trends.
 type closed struct {
 	received               uint64 // different packets in the measured window
+	listeners              []Heard
 	duplicates, outOfOrder uint64
 	onsets                 metric.Trend // a sample a turn
+	joinsBest              metric.Trend // of those who joined
+	lateJoins              uint64       // of them, those that were in doubt
+	worst, best            experiences
+}
+
+// experiences are what listeners heard, a sample each.
+type experiences struct {
 	jitters, gaps, quality metric.Trend
 	losses, concealed      metric.Trend // %
 	dropouts               metric.Trend // gaps a minute
 }
 
+func (e *experiences) merge(o *experiences) {
+	e.jitters.Merge(&o.jitters)
+	e.gaps.Merge(&o.gaps)
+	e.quality.Merge(&o.quality)
+	e.losses.Merge(&o.losses)
+	e.concealed.Merge(&o.concealed)
+	e.dropouts.Merge(&o.dropouts)
+}
+
 // A phaseSum is the figures of one phase.
 type phaseSum struct {
-	latency   metric.Trend // in ms
-	delivered metric.Rate
+	latency, fastest metric.Trend // in ms, at worst and at best
+	doubted          bool         // fastest is another
+	delivered        metric.Rate
+	excused          uint64
 }
 
 func (c *cell) recognised(n uint64)   { c.known.Add(n) }
@@ -86,20 +108,43 @@ func (c *cell) close(l *Listener) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.received += l.steady.received
+	if l.joined && l.steady.total > 0 {
+		c.listeners = append(c.listeners, l.heardShare())
+	}
 	c.duplicates += l.duplicates
 	c.outOfOrder += l.outOfOrder
 	if l.steady.jitters > 0 {
-		c.jitters.Record(l.steady.jitterSum / float64(l.steady.jitters) * 1000)
+		c.worst.jitters.Record(l.steady.jitterSum / float64(l.steady.jitters) * 1000)
+		c.best.jitters.Record(l.steady.jitterBest / float64(l.steady.jitters) * 1000)
 	}
 	if l.steady.total > 0 {
-		c.gaps.Record(ms(l.steady.gap))
-		q := l.quality()
-		c.quality.Record(q.mos())
-		c.concealed.Record(100 * q.concealment())
-		c.dropouts.Record(q.gapsPerMinute())
+		c.worst.gaps.Record(ms(l.steady.gap))
+		c.best.gaps.Record(ms(l.steady.gapBest))
+		worst, best := l.quality()
+		c.worst.enter(worst)
+		c.best.enter(best)
 	}
 	if l.life.total > 0 {
-		c.losses.Record(100 * float64(l.life.total-l.life.passes) / float64(l.life.total))
+		lost := l.life.total - l.life.passes
+		c.worst.losses.Record(100 * float64(lost) / float64(l.life.total))
+		c.best.losses.Record(100 * float64(lost-min(lost, l.life.excused)) / float64(l.life.total))
+	}
+}
+
+// enter adds one listener's quality.
+func (e *experiences) enter(q quality) {
+	e.quality.Record(q.mos())
+	e.concealed.Record(100 * q.concealment())
+	e.dropouts.Record(q.gapsPerMinute())
+}
+
+// join enters at the end how long a listener's join took at best.
+func (c *cell) join(d time.Duration, inDoubt bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.joinsBest.Record(ms(d))
+	if inDoubt {
+		c.lateJoins++
 	}
 }
 
@@ -108,7 +153,7 @@ func (c *cell) delivered() metric.Rate {
 }
 
 // add enters what a drained slot held of the cell, for each of its phases.
-func (c *cell) add(phases uint64, latency *metric.Frozen, delivered metric.Rate) {
+func (c *cell) add(phases uint64, closed closedCell) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for number := 0; phases != 0; number, phases = number+1, phases>>1 {
@@ -119,8 +164,11 @@ func (c *cell) add(phases uint64, latency *metric.Frozen, delivered metric.Rate)
 			c.phases = append(c.phases, phaseSum{})
 		}
 		p := &c.phases[number]
-		p.latency.Take(latency)
-		p.delivered.Passes += delivered.Passes
-		p.delivered.Total += delivered.Total
+		closed.latency.worstInto(&p.latency)
+		closed.latency.bestInto(&p.fastest)
+		p.doubted = p.doubted || closed.latency.doubted()
+		p.delivered.Passes += closed.delivered.Passes
+		p.delivered.Total += closed.delivered.Total
+		p.excused += closed.excused
 	}
 }

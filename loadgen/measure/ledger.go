@@ -31,7 +31,9 @@ type Ledger struct {
 	clips     map[*speech.Clip]*clip
 	listeners []*Listener
 
-	scratch []stretch // of whoever calls Settle
+	// Of whoever calls Settle.
+	scratch []stretch
+	settled time.Duration // when it was called last
 }
 
 // NewLedger makes the ledger of a room whose listeners' figures go to tally.
@@ -57,7 +59,7 @@ func (r *Ledger) AddSource(c *speech.Clip, first int, offset time.Duration) (*So
 		indexed = newClip(c)
 		r.clips[c] = indexed
 	}
-	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, reached: make(chan struct{})}
+	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, tally: r.tally, reached: make(chan struct{})}
 	m.last.Store(-1)
 	sources := append(append([]*Source{}, r.list()...), m)
 	r.sources.Store(&sources)
@@ -111,10 +113,14 @@ func (r *Ledger) settle(last, present int64) Bin {
 	r.mu.Lock()
 	listeners := r.listeners
 	r.mu.Unlock()
+	// What jitter buffers did since the last time may be in doubt.
+	now := Bin(present*wordBins).Start() + wordBins*BinLength
+	doubtful := r.tally.doubts.within(r.settled-aftermath, now)
+	r.settled = now
 	settled := last + 1
 	for _, l := range listeners {
 		var to int64
-		to, r.scratch = l.settle(sources, last, present, r.scratch)
+		to, r.scratch = l.settle(sources, last, present, r.scratch, doubtful)
 		settled = min(settled, to)
 	}
 	return Bin(max(settled, 0) * wordBins)

@@ -48,6 +48,8 @@ type Listener struct {
 	life     account // since counting began
 	steady   account // within the measured window
 	spoken   uint64  // bins of the measured window in which something was owed
+	played   played  // what the jitter buffers did until the last epoch
+	excused  played  // of it, what was in doubt
 
 	first [1][words]uint64 // where heard begins
 
@@ -59,8 +61,10 @@ type Listener struct {
 	from, until Bin
 	capacity    int // voices at once: the ear's sections
 
-	intended   time.Duration // when the join was to begin
-	heardFirst chan struct{}
+	// When the join was to begin, when it began, when its time was over, and when
+	// the first packet came.
+	intended, began, deadline, firstAt time.Duration
+	heardFirst                         chan struct{}
 
 	outOfOrder, duplicates uint64
 }
@@ -68,17 +72,22 @@ type Listener struct {
 // An account is a listener's sums over a stretch of time.
 type account struct {
 	passes, total uint64
+	excused       uint64  // of total: lost, and perhaps by the generator's doing
 	received      uint64  // different packets
 	jitterSum     float64 // seconds
+	jitterBest    float64 // the same, less what the generator sent late
 	jitters       uint64
-	gap           time.Duration
+	gap, gapBest  time.Duration
+	gapNow        time.Duration // gapBest of the present epoch, which may be in doubt
+	latencySum    time.Duration // of the packets received
 }
 
-// Expect tells when the listener meant to begin its join.
-func (l *Listener) Expect(intended time.Duration) {
+// Expect tells when the listener meant to begin its join, when it does, and when
+// its time to join is over.
+func (l *Listener) Expect(intended, began, deadline time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.intended = intended
+	l.intended, l.began, l.deadline = intended, began, deadline
 }
 
 // Connected starts the counting of what the listener is owed, with the first
@@ -159,7 +168,7 @@ func (l *Listener) Receive(p Packet) {
 	defer l.mu.Unlock()
 
 	if !l.joined {
-		l.joined = true
+		l.joined, l.firstAt = true, p.At
 		close(l.heardFirst)
 		l.ledger.tally.heard(l.cell, p.At, p.At-l.intended)
 	}
@@ -181,7 +190,7 @@ func (l *Listener) Receive(p Packet) {
 	}
 	switch len(s.places) {
 	case 0:
-		l.cell.unrecognised(1)
+		l.unrecognised(sources, p)
 	case 1:
 		l.resolve(sources, s)
 		l.credit(sources, s, s.places[0], p.At)
@@ -202,10 +211,11 @@ func (l *Listener) order(s *section, p Packet) {
 		return
 	}
 	if p.Talker != s.talker {
-		s.talker = p.Talker
+		s.talker, s.sequence = p.Talker, p.Sequence
 		l.abandon(s)
 		s.places = s.places[:0]
 		s.paced = false
+		return
 	}
 	if int16(p.Sequence-s.sequence) < 0 {
 		l.outOfOrder++
@@ -224,12 +234,29 @@ func (l *Listener) resolve(sources []*Source, s *section) {
 	s.pending = s.pending[:0]
 }
 
-// abandon gives up the packets that wait.
+// abandon gives up the packets that wait: they fit several frames.
 func (l *Listener) abandon(s *section) {
 	if n := len(s.pending); n > 0 {
 		l.cell.unrecognised(uint64(n))
+		l.cell.ambiguous.Add(uint64(n))
 		s.pending = s.pending[:0]
 	}
+}
+
+// unrecognised enters a packet that fits no frame of the last seconds. One whose
+// payload a source has is older than that. Any other is not what was sent.
+func (l *Listener) unrecognised(sources []*Source, p Packet) {
+	l.cell.unrecognised(1)
+	for _, source := range sources {
+		if !source.clip.knows(p.Payload) {
+			continue
+		}
+		if open := l.ledger.tally.record.at(BinAt(max(p.At-Lateness, 0))); open != nil {
+			open.cells[l.cell.number].latency.Record(Lateness)
+		}
+		return
+	}
+	l.cell.foreign.Add(1)
 }
 
 // credit enters a packet that has been identified.
@@ -258,30 +285,35 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	l.life.received++
 
 	steady := l.ledger.inSteady(p.bin)
-	latency := at - sent
+	latency, late := at-sent, sources[p.source].late(p.bin)
 	if open := l.ledger.tally.record.at(p.bin); open != nil {
-		open.cells[l.cell.number].latency.Record(latency)
+		open.cells[l.cell.number].heard(latency, late)
 	}
-	l.pace(s, latency, steady)
+	l.pace(s, latency, late, steady)
 	l.play(s, p, at-sources[p.source].offset)
 	if steady {
 		l.steady.received++
+		l.steady.latencySum += latency
 	}
-	l.silence(at)
+	l.silence(at, late)
 }
 
 // pace advances the interarrival jitter of RFC 3550 §6.4.1. The difference of
 // two packets' transit times is that of their latencies, since a source's RTP
 // timestamps and its intended send times advance together.
-func (l *Listener) pace(s *section, transit time.Duration, steady bool) {
+// Of the transit so much may be the generator's doing.
+func (l *Listener) pace(s *section, transit, late time.Duration, steady bool) {
+	actual := transit - late
 	if s.paced {
 		s.jitter += ((transit - s.transit).Abs().Seconds() - s.jitter) / 16
+		s.jitterBest += ((actual - s.actual).Abs().Seconds() - s.jitterBest) / 16
 		if steady {
 			l.steady.jitterSum += s.jitter
+			l.steady.jitterBest += min(s.jitter, s.jitterBest)
 			l.steady.jitters++
 		}
 	}
-	s.transit, s.paced = transit, true
+	s.transit, s.actual, s.paced = transit, actual, true
 }
 
 // play gives a frame to the section's jitter buffer. All sources share one grid of
@@ -302,8 +334,8 @@ func (l *Listener) due(source int, b Bin) bool {
 }
 
 // silence measures the stretch without a new packet that at ends, less the
-// time in which nobody spoke.
-func (l *Listener) silence(at time.Duration) {
+// time in which nobody spoke. The packet may be late by the generator's doing.
+func (l *Listener) silence(at, late time.Duration) {
 	from, until := l.ledger.tally.steady()
 	a, b := max(l.latest, from.Start()), min(at, until.Start())
 	// What a person on stage hears besides themselves is not told apart here.
@@ -316,6 +348,7 @@ func (l *Listener) silence(at time.Duration) {
 			gap -= time.Duration(quiet) * BinLength
 		}
 		l.steady.gap = max(l.steady.gap, gap)
+		l.steady.gapNow = max(l.steady.gapNow, gap-late)
 	}
 	if at > l.latest {
 		l.latest, l.quietTo, l.quietBins = at, 0, 0
@@ -348,10 +381,35 @@ func (l *Listener) giveUp() {
 func (l *Listener) finish(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.silence(min(now, l.until.Start()))
+	l.silence(min(now, l.until.Start()), 0)
 	for i := range l.sections {
 		l.sections[i].buffer.Advance(now)
 		l.sections[i].buffer.End()
 	}
+	doubts := &l.ledger.tally.doubts
+	l.epoch(doubts.within(l.ledger.settled-aftermath, now))
+	if l.cell.Role == Audience {
+		l.closeJoin(doubts, now)
+	}
 	l.cell.close(l)
+}
+
+// closeJoin enters how long the join took at best; of one that never came in, at
+// least how long it had.
+func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
+	if !l.joined {
+		if l.counting {
+			waited := min(l.deadline, now) - l.intended
+			l.cell.joins.Record(ms(waited))
+			l.cell.join(waited, false)
+		}
+		return
+	}
+	took := l.firstAt - l.intended
+	own := l.began - l.intended + doubts.stalled(l.began, l.firstAt)
+	inDoubt := own > joinDoubt
+	if inDoubt {
+		doubts.lateJoins.Add(1)
+	}
+	l.cell.join(max(0, took-own), inDoubt)
 }

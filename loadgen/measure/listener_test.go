@@ -190,7 +190,7 @@ func TestAListenerThatHearsNothingIsLossFromItsDeadline(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.ledger.AddListener(1, Labels{})
-	l.Expect(0)
+	l.Expect(0, 0, 0+10*time.Second)
 	l.Connected(Bin(50).Start())
 	s.steady(0)
 	for b := range Bin(600) {
@@ -200,7 +200,8 @@ func TestAListenerThatHearsNothingIsLossFromItsDeadline(t *testing.T) {
 	totals := s.finish()
 	assert.Equal(t, metric.Rate{Passes: 0, Total: 550}, rate(t, totals, "delivered"))
 	assert.Equal(t, metric.Rate{Passes: 0, Total: 1}, rate(t, totals, "joined"))
-	assert.Zero(t, trend(t, totals, "join_duration").Count)
+	assert.EqualValues(t, 1, trend(t, totals, "join_duration").Count, "they wait at least as long")
+	assert.InDelta(t, 10_000, trend(t, totals, "join_duration").Max, 1)
 	assert.InDelta(t, 550*20, trend(t, totals, "audio_gap").Max, 20)
 	assert.InDelta(t, 1, trend(t, totals, "mos").Max, 0.2)
 }

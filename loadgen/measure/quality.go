@@ -47,25 +47,78 @@ type quality struct {
 	delay     time.Duration
 }
 
-// quality sums up what the listener's sections played.
-func (l *Listener) quality() quality {
-	q := quality{owed: l.steady.total, bins: l.spoken}
-	var played uint64
-	var delay time.Duration
+// played is what the jitter buffers of a listener did.
+type played struct {
+	concealed, delay   time.Duration
+	runs, gaps, frames uint64
+}
+
+// sumPlayed sums up the listener's sections so far.
+func (l *Listener) sumPlayed() (p played) {
 	for i := range l.sections {
 		s := l.sections[i].buffer.Stats()
-		q.concealed += float64(s.Concealed) / float64(BinLength)
-		q.runs += s.Runs
-		q.gaps += s.Gaps
-		played += s.Played
-		delay += s.Delay
+		p.concealed += s.Concealed
+		p.delay += s.Delay
+		p.runs += s.Runs
+		p.gaps += s.Gaps
+		p.frames += s.Played
 	}
-	if played > 0 {
-		q.delay = delay / time.Duration(played)
+	return p
+}
+
+func (p played) less(o played) played {
+	return played{p.concealed - o.concealed, p.delay - o.delay, p.runs - o.runs, p.gaps - o.gaps, p.frames - o.frames}
+}
+
+func (p played) plus(o played) played {
+	return played{p.concealed + o.concealed, p.delay + o.delay, p.runs + o.runs, p.gaps + o.gaps, p.frames + o.frames}
+}
+
+// epoch ends an epoch of about a second, in which what the jitter buffers did may
+// be in doubt.
+func (l *Listener) epoch(doubtful bool) {
+	now := l.sumPlayed()
+	if doubtful {
+		l.excused = l.excused.plus(now.less(l.played))
+	} else {
+		l.steady.gapBest = max(l.steady.gapBest, l.steady.gapNow)
 	}
+	l.steady.gapNow = 0
+	l.played = now
+}
+
+// quality sums up what the listener's sections played, at worst and at best.
+func (l *Listener) quality() (worst, best quality) {
+	worst = l.qualityOf(l.played, 0)
+	if l.excused == (played{}) && l.steady.excused == 0 {
+		return worst, worst
+	}
+	// What was concealed in doubt may as well have been played, and what was played
+	// then may have come sooner.
+	sure := l.played.less(l.excused)
+	frames := sure.frames
+	sure.frames = l.played.frames + uint64(l.excused.concealed/BinLength)
+	best = l.qualityOf(sure, l.steady.excused)
+	best.delay = 0
+	if frames > 0 {
+		best.delay = min(worst.delay, sure.delay/time.Duration(frames))
+	}
+	return worst, best
+}
+
+// qualityOf is the quality of what was played, if so many lost frames had come.
+func (l *Listener) qualityOf(p played, excused uint64) quality {
+	q := quality{
+		owed: l.steady.total, bins: l.spoken, runs: p.runs, gaps: p.gaps,
+		concealed: max(0, float64(p.concealed)/float64(BinLength)-float64(excused)),
+	}
+	if p.frames > 0 {
+		q.delay = p.delay / time.Duration(p.frames)
+	}
+	q.gaps -= min(q.gaps, excused)
 	// A section on which nothing came yet, or which the server never used, has
 	// concealed nothing: what was owed and not played is silence all the same.
-	if silent := float64(q.owed) - float64(played) - q.concealed; silent > 0 {
+	if silent := float64(q.owed) - float64(p.frames+excused) - q.concealed; silent > 0 {
 		q.concealed += silent
 		q.runs++
 		if silent >= gapBins {

@@ -36,12 +36,47 @@ type slot struct {
 type slotEvents struct {
 	arrivals, joins, left atomic.Int64
 	sendLag               atomic.Int64 // ns, of the latest frame
+
+	drops     atomic.Uint64 // packets dropped on the generator's side
+	contended atomic.Bool   // others took the server's cores
+	uncertain atomic.Bool   // no latency is certain
+	stepped   atomic.Bool   // the wall clock was stepped
+}
+
+// excuses is how many of the packets lost in the slot may be the generator's doing.
+func (e *slotEvents) excuses(lost uint64) uint64 {
+	if e.contended.Load() {
+		return lost
+	}
+	return min(lost, e.drops.Load())
 }
 
 // A slotCell is what the listeners with the same labels received of a slot.
 type slotCell struct {
-	latency      metric.Counts
+	latency      metric.Counts // without doubt
+	doubtful     atomic.Pointer[doubtfulCounts]
 	passes, owed atomic.Uint64
+	excused      atomic.Uint64 // of owed, lost and perhaps by the generator's doing
+}
+
+// doubtfulCounts are latencies in doubt, as they may be at worst and at best.
+type doubtfulCounts struct{ worst, best metric.Counts }
+
+// heard enters a packet's latency, of which so much may be the generator's doing.
+func (c *slotCell) heard(latency, late time.Duration) {
+	if late == 0 {
+		c.latency.Record(latency)
+		return
+	}
+	d := c.doubtful.Load()
+	if d == nil {
+		d = new(doubtfulCounts)
+		if !c.doubtful.CompareAndSwap(nil, d) {
+			d = c.doubtful.Load()
+		}
+	}
+	d.worst.Record(latency)
+	d.best.Record(max(0, latency-late))
 }
 
 // A record keeps a run by its slots: the open ones, which packets still go
@@ -286,12 +321,9 @@ func (r *record) finish(now time.Duration) {
 func (r *record) take(s slot) {
 	taken := closedSlot{from: s.from, until: s.until, phases: s.phases, cells: make([]closedCell, len(s.cells))}
 	for i, sc := range s.cells {
-		c := closedCell{
-			latency:   sc.latency.Freeze(),
-			delivered: metric.Rate{Passes: sc.passes.Swap(0), Total: sc.owed.Swap(0)},
-		}
+		c := sc.close(s.events)
 		taken.cells[i] = c
-		r.cells[i].add(s.phases, c.latency, c.delivered)
+		r.cells[i].add(s.phases, c)
 		if r.cells[i].Role == Audience {
 			r.series.slot(s.from.Start(), c)
 		}
@@ -312,6 +344,43 @@ type closedSlot struct {
 }
 
 type closedCell struct {
-	latency   *metric.Frozen
+	latency   distribution
 	delivered metric.Rate
+	excused   uint64
 }
+
+// A distribution is what was measured of a trend in parts: what is certain, and
+// what is in doubt as it is at worst and at best.
+type distribution struct{ certain, worst, best *metric.Frozen }
+
+// close freezes what a slot holds, and empties it.
+func (c *slotCell) close(e *slotEvents) closedCell {
+	closed := closedCell{
+		latency:   distribution{certain: c.latency.Freeze()},
+		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
+		excused:   c.excused.Swap(0),
+	}
+	d := &closed.latency
+	if doubtful := c.doubtful.Load(); doubtful != nil {
+		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()
+	}
+	if e.uncertain.Load() {
+		// Nothing is known of any of them: a step back makes latencies small.
+		n := d.certain.Count() + d.worst.Count()
+		all := &metric.Trend{}
+		all.RecordN(ms(Lateness), n)
+		if !e.stepped.Load() {
+			all = &metric.Trend{}
+			d.worstInto(all)
+		}
+		d.certain, d.worst, d.best = nil, all.Frozen(), metric.Zeros(n)
+	}
+	return closed
+}
+
+// worstInto adds the worst case to a trend, and bestInto the best.
+func (d distribution) worstInto(t *metric.Trend) { t.Take(d.certain); t.Take(d.worst) }
+func (d distribution) bestInto(t *metric.Trend)  { t.Take(d.certain); t.Take(d.best) }
+
+// doubted reports whether there is any doubt.
+func (d distribution) doubted() bool { return d.best.Count() > 0 }

@@ -51,7 +51,7 @@ func (s *scene) source(c *speech.Clip, first int, offset time.Duration) *Source 
 // listener is one that joined at 0 and counts from bin 0.
 func (s *scene) listener(sections int) *Listener {
 	l := s.ledger.AddListener(sections, Labels{})
-	l.Expect(0)
+	l.Expect(0, 0, 0+10*time.Second)
 	l.Connected(0)
 	s.steady(0)
 	return l

@@ -44,6 +44,9 @@ type section struct {
 	transit time.Duration
 	jitter  float64 // in seconds
 	paced   bool    // transit is valid
+	// The same, less what the generator sent late.
+	actual     time.Duration
+	jitterBest float64
 
 	// buffer plays what comes, and source is whose frames they are at present.
 	buffer neteq.Buffer

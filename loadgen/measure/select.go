@@ -1,39 +1,69 @@
 package measure
 
 import (
+	"slices"
+	"time"
+
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// perListener is how each metric of listeners is read from their sums. A tally
-// knows it for all of them or for some.
-var perListener = map[string]func(*sums) metric.Value{
-	"joined":          func(s *sums) metric.Value { return s.joined },
-	"join_duration":   func(s *sums) metric.Value { return &s.joins },
-	"delivered":       func(s *sums) metric.Value { return s.delivered },
-	"onset_clip":      func(s *sums) metric.Value { return &s.onsets },
-	"latency":         func(s *sums) metric.Value { return s.latency },
-	"unrecognised":    func(s *sums) metric.Value { return metric.Rate{Passes: s.unknown, Total: s.unknown + s.known} },
-	"jitter":          func(s *sums) metric.Value { return &s.jitters },
-	"audio_gap":       func(s *sums) metric.Value { return &s.gaps },
-	"loss":            func(s *sums) metric.Value { return &s.losses },
-	"concealed":       func(s *sums) metric.Value { return &s.concealed },
-	"gaps_per_minute": func(s *sums) metric.Value { return &s.dropouts },
-	"mos":             func(s *sums) metric.Value { return &s.quality },
-	"duplicates":      func(s *sums) metric.Value { return metric.Counter(s.duplicates) },
-	"out_of_order":    func(s *sums) metric.Value { return metric.Counter(s.outOfOrder) },
+// A reading is how a metric of listeners is read from their sums: in the worst case,
+// and in the best. A nil best is a metric that is never in doubt.
+type reading struct{ worst, best func(*sums) metric.Value }
+
+// perListener is how each metric of listeners is read. A tally knows it for all of
+// them or for some.
+var perListener = map[string]reading{
+	"joined":       {worst: func(s *sums) metric.Value { return s.joined }},
+	"onset_clip":   {worst: func(s *sums) metric.Value { return &s.onsets }},
+	"duplicates":   {worst: func(s *sums) metric.Value { return metric.Counter(s.duplicates) }},
+	"out_of_order": {worst: func(s *sums) metric.Value { return metric.Counter(s.outOfOrder) }},
+	"join_duration": {
+		worst: func(s *sums) metric.Value { return &s.joins },
+		best:  (*sums).bestJoins,
+	},
+	"delivered": {
+		worst: func(s *sums) metric.Value { return s.delivered },
+		best:  func(s *sums) metric.Value { return s.delivered.Excuse(s.excused + s.ambiguous) },
+	},
+	"latency": {
+		worst: func(s *sums) metric.Value { return s.latencyWith(&s.latency, Lateness) },
+		best:  (*sums).bestLatency,
+	},
+	"unrecognised": {
+		worst: func(s *sums) metric.Value { return metric.Rate{Passes: s.unknown, Total: s.unknown + s.known} },
+		best: func(s *sums) metric.Value {
+			return metric.Rate{Passes: s.unknown - min(s.unknown, s.ambiguous), Total: s.unknown + s.known}
+		},
+	},
+	"jitter":          experienced(func(e *experiences) *metric.Trend { return &e.jitters }),
+	"audio_gap":       experienced(func(e *experiences) *metric.Trend { return &e.gaps }),
+	"loss":            experienced(func(e *experiences) *metric.Trend { return &e.losses }),
+	"concealed":       experienced(func(e *experiences) *metric.Trend { return &e.concealed }),
+	"gaps_per_minute": experienced(func(e *experiences) *metric.Trend { return &e.dropouts }),
+	"mos":             experienced(func(e *experiences) *metric.Trend { return &e.quality }),
+}
+
+// experienced is a metric of which each listener is a sample.
+func experienced(of func(*experiences) *metric.Trend) reading {
+	return reading{
+		worst: func(s *sums) metric.Value { return of(&s.worst) },
+		best:  func(s *sums) metric.Value { return of(&s.best) },
+	}
 }
 
 // Present is the metrics of all listeners that are known before the end: of the
-// joins as they are now, and of what was received as of some seconds ago.
-func (t *Tally) Present() metric.Values {
+// joins as they are now, and of what was received as of some seconds ago. Best has
+// what they are at best, where they are in doubt.
+func (t *Tally) Present() (values, best metric.Values) {
 	all := t.sum(metric.Selector{})
-	values := metric.Values{}
-	for name, value := range perListener {
+	values, best = metric.Values{}, metric.Values{}
+	for name := range perListener {
 		if d, _ := metric.Lookup(name); d.Parts.Live {
-			values.Set(name, value(all))
+			all.enter(name, name, values, best)
 		}
 	}
-	return values
+	return values, best
 }
 
 // choose is the cells of the selected listeners.
@@ -60,18 +90,32 @@ func selected(l Labels, s metric.Selector) bool {
 // sums is the figures of some listeners.
 type sums struct {
 	closed
-	delivered      metric.Rate
-	latency        *metric.Trend
-	joined         metric.Rate
-	joins          metric.Trend
-	known, unknown uint64
+	delivered        metric.Rate
+	excused          uint64
+	latency, fastest metric.Trend
+	doubted          bool // fastest is another than latency
+	joined           metric.Rate
+	joins            metric.Trend
+	known, unknown   uint64
+	foreign          uint64
+	ambiguous        uint64
 }
 
 // sum adds up the selected listeners.
 func (t *Tally) sum(s metric.Selector) *sums {
-	all := &sums{latency: &metric.Trend{}}
-	for _, c := range t.choose(s) {
+	all := &sums{}
+	chosen := t.choose(s)
+	crowd := slices.ContainsFunc(chosen, func(c *cell) bool { return !c.Probe })
+	for _, c := range chosen {
 		all.add(t.record, c, s.Phase)
+		if c.Probe && crowd {
+			continue // a join of theirs has the timers of their own stack in it
+		}
+		all.joins.Merge(c.joins.Snapshot())
+		c.mu.Lock()
+		all.joinsBest.Merge(&c.joinsBest)
+		all.lateJoins += c.lateJoins
+		c.mu.Unlock()
 	}
 	return all
 }
@@ -83,27 +127,26 @@ func (a *sums) add(r *record, c *cell, phase string) {
 	number, steady := r.number(phase), r.number(Steady)
 	r.mu.Unlock()
 	a.joined.Passes += uint64(c.heard.Load())
-	a.joins.Merge(c.joins.Snapshot())
 	a.known += c.known.Load()
 	a.unknown += c.unknown.Load()
+	a.foreign += c.foreign.Load()
+	a.ambiguous += c.ambiguous.Load()
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a.joined.Total += c.cast
 	a.received += c.received
+	a.listeners = append(a.listeners, c.listeners...)
 	a.duplicates += c.duplicates
 	a.outOfOrder += c.outOfOrder
 	a.onsets.Merge(&c.onsets)
-	a.jitters.Merge(&c.jitters)
-	a.gaps.Merge(&c.gaps)
-	a.quality.Merge(&c.quality)
-	a.losses.Merge(&c.losses)
-	a.concealed.Merge(&c.concealed)
-	a.dropouts.Merge(&c.dropouts)
+	a.worst.merge(&c.worst)
+	a.best.merge(&c.best)
 	if phase == "" {
 		d := c.delivered()
 		a.delivered.Passes += d.Passes
 		a.delivered.Total += d.Total
+		a.excused += c.excused.Load()
 		number = steady
 	}
 	if number < 0 || number >= len(c.phases) {
@@ -111,9 +154,12 @@ func (a *sums) add(r *record, c *cell, phase string) {
 	}
 	p := &c.phases[number]
 	a.latency.Merge(&p.latency)
+	a.fastest.Merge(&p.fastest)
+	a.doubted = a.doubted || p.doubted
 	if phase != "" {
 		a.delivered.Passes += p.delivered.Passes
 		a.delivered.Total += p.delivered.Total
+		a.excused += p.excused
 	}
 }
 
@@ -125,4 +171,66 @@ func (r *record) number(phase string) int {
 		}
 	}
 	return -1
+}
+
+// enter sets the value of a metric under a key, and in best what it is at best if it
+// is in doubt. It does nothing if the metric is not one of listeners.
+func (a *sums) enter(name, key string, values, best metric.Values) {
+	read, ok := perListener[name]
+	if !ok {
+		return
+	}
+	worst := read.worst(a)
+	values.Set(key, worst)
+	if read.best == nil {
+		return
+	}
+	if b := read.best(a); b != nil && differs(worst, b) {
+		best.Set(key, b)
+	}
+}
+
+// differs reports whether two values of a kind say something else.
+func differs(a, b metric.Value) bool {
+	x, ok := a.(*metric.Trend)
+	if !ok {
+		return a != b
+	}
+	y := b.(*metric.Trend)
+	return x.Summary() != y.Summary()
+}
+
+// maxAmbiguous is the share of packets that may stay without a latency.
+const maxAmbiguous = 0.001
+
+func (a *sums) muchAmbiguous() bool {
+	return a.known > 0 && float64(a.ambiguous) > maxAmbiguous*float64(a.known+a.unknown)
+}
+
+// latencyWith is a distribution with the packets that fit several frames, if they
+// are many: each may be as late as the oldest of them.
+func (a *sums) latencyWith(t *metric.Trend, ambiguous time.Duration) *metric.Trend {
+	if !a.muchAmbiguous() {
+		return t
+	}
+	all := &metric.Trend{}
+	all.Merge(t)
+	all.RecordN(ms(ambiguous), a.ambiguous)
+	return all
+}
+
+// bestLatency is the latency in the best case; nil if there is no doubt.
+func (a *sums) bestLatency() metric.Value {
+	if !a.doubted && !a.muchAmbiguous() {
+		return nil
+	}
+	return a.latencyWith(&a.fastest, 0)
+}
+
+// bestJoins is how long joins took in the best case; nil if there is no doubt.
+func (a *sums) bestJoins() metric.Value {
+	if a.lateJoins == 0 {
+		return nil
+	}
+	return &a.joinsBest
 }

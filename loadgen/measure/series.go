@@ -106,11 +106,11 @@ func (b *builder) slot(at time.Duration, c closedCell) {
 	}
 	p.Delivered.Passes += c.delivered.Passes
 	p.Delivered.Total += c.delivered.Total
-	if c.latency.Count() > 0 {
+	if c.latency.certain.Count()+c.latency.worst.Count() > 0 {
 		if p.Latency == nil {
 			p.Latency = metric.NewCoarseTrend()
 		}
-		p.Latency.Take(c.latency)
+		c.latency.worstInto(p.Latency)
 	}
 }
 

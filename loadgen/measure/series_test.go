@@ -77,7 +77,7 @@ func TestALongRunsSeriesIsThinnedOut(t *testing.T) {
 		e.arrivals.Store(2)
 		e.joins.Store(1)
 		b.events(at, &e)
-		b.slot(at, closedCell{latency: frozen(time.Millisecond), delivered: metric.Rate{Passes: 9, Total: 10}})
+		b.slot(at, closedCell{latency: distribution{certain: frozen(time.Millisecond)}, delivered: metric.Rate{Passes: 9, Total: 10}})
 		b.closed(at + time.Second)
 		require.LessOrEqual(t, len(b.open), 1)
 		require.LessOrEqual(t, len(b.points), maxPoints)
@@ -116,7 +116,7 @@ func TestTheSeriesOfManyListenersIsAsLongAsThatOfFew(t *testing.T) {
 			for i := range listeners {
 				c.Record(time.Duration(i%200) * 100 * time.Microsecond)
 			}
-			b.slot(at, closedCell{latency: c.Freeze(), delivered: metric.Rate{Passes: uint64(listeners), Total: uint64(listeners)}})
+			b.slot(at, closedCell{latency: distribution{certain: c.Freeze()}, delivered: metric.Rate{Passes: uint64(listeners), Total: uint64(listeners)}})
 			b.closed(at + time.Second)
 		}
 		b.finish(length)
@@ -177,9 +177,9 @@ func TestPhasesHaveTheirOwnSums(t *testing.T) {
 		assert.Zero(t, s.tally.sum(metric.Selector{Phase: phase, Network: "wifi"}).delivered, phase)
 		assert.Zero(t, s.tally.sum(metric.Selector{Phase: phase, Role: "speaker"}).delivered, phase)
 	}
-	assert.EqualValues(t, 154, s.tally.sum(metric.Selector{Phase: Arrivals}).latency.Count(), "the turn's onset, too")
-	assert.EqualValues(t, 390, s.tally.sum(metric.Selector{}).latency.Count(), "the measured window's")
-	assert.EqualValues(t, 90, s.tally.sum(metric.Selector{Phase: "storm"}).latency.Count())
+	assert.EqualValues(t, 154, latencies(s, metric.Selector{Phase: Arrivals}), "the turn's onset, too")
+	assert.EqualValues(t, 390, latencies(s, metric.Selector{}), "the measured window's")
+	assert.EqualValues(t, 90, latencies(s, metric.Selector{Phase: "storm"}))
 	assert.Error(t, s.tally.Begin(Steady, time.Minute), "it has been")
 }
 
@@ -224,4 +224,9 @@ func TestMemoryDoesNotGrowWithTheLengthOfARun(t *testing.T) {
 	assert.EqualValues(t, 4*(hour-onsetBins), delivered.Total)
 	assert.LessOrEqual(t, len(s.tally.Series().Points), maxPoints)
 	runtime.KeepAlive(listeners)
+}
+
+func latencies(s *scene, of metric.Selector) uint64 {
+	all := s.tally.sum(of)
+	return all.latency.Count()
 }

@@ -25,9 +25,11 @@ type onset struct {
 // and including last, and returns the first word that is not settled. While
 // packets wait for their place it holds back, as long as the ring allows: now
 // is the word of the present.
-func (l *Listener) settle(sources []*Source, last, now int64, scratch []stretch) (int64, []stretch) {
+// Doubtful is whether what the jitter buffers did since the last call is in doubt.
+func (l *Listener) settle(sources []*Source, last, now int64, scratch []stretch, doubtful bool) (int64, []stretch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.epoch(doubtful)
 	if !l.counting {
 		if l.joined {
 			return min(last+1, now-(words-2)), scratch // it may count these yet
@@ -47,6 +49,7 @@ func (l *Listener) settle(sources []*Source, last, now int64, scratch []stretch)
 	}
 	l.cell.passes.Add(l.life.passes - before.passes)
 	l.cell.owed.Add(l.life.total - before.total)
+	l.cell.excused.Add(l.life.excused - before.excused)
 	return l.settled, scratch
 }
 
@@ -85,6 +88,13 @@ func (l *Listener) settleWord(w int64, said []stretch) {
 			c := open.cells[l.cell.number]
 			c.passes.Add(uint64(p))
 			c.owed.Add(uint64(o))
+			if n := open.events.excuses(uint64(o - p)); n > 0 {
+				c.excused.Add(n)
+				l.life.excused += n
+				if steady != 0 {
+					l.steady.excused += n
+				}
+			}
 		}
 		first = until
 	}

@@ -48,8 +48,13 @@ type Source struct {
 	owed  bitRing      // every listener with a free section is owed it
 	onset bitRing      // is in the first 100 ms of a turn
 
+	// lateness is how late the frames of the ring went out, in µs.
+	lateness [ringBins]atomic.Int32
+
 	// The bin in which the present turn began. Used by the sender alone.
 	turn Bin
+
+	tally *Tally
 
 	silence    silence
 	firstHeard atomic.Int64  // 0: by nobody yet
@@ -80,6 +85,7 @@ func (m *Source) Sending(b Bin) {
 		m.owed[i].Store(0)
 		m.onset[i].Store(0)
 	}
+	m.lateness[b%ringBins].Store(0)
 	if last < 0 || b != last+1 {
 		m.turn = b
 	}
@@ -89,6 +95,31 @@ func (m *Source) Sending(b Bin) {
 	m.owed.set(b)
 	m.sent.set(b)
 	m.last.Store(int64(b))
+}
+
+// Sent enters how late the frame of bin b goes out. It is called after Sending and
+// before the packet goes out.
+func (m *Source) Sent(b Bin, late time.Duration) {
+	m.tally.sent(m.Intended(b), late)
+	m.setLate(b, late)
+}
+
+// Delayed enters that the frame of bin b went out later than [Source.Sent] said.
+func (m *Source) Delayed(b Bin, late time.Duration) {
+	m.tally.delayed(m.Intended(b), late)
+	m.setLate(b, late)
+}
+
+func (m *Source) setLate(b Bin, late time.Duration) {
+	if late > lateDoubt {
+		m.lateness[b%ringBins].Store(int32(min(late, time.Minute) / time.Microsecond))
+	}
+}
+
+// late is how late the frame of bin b went out, as far as that puts its latency in
+// doubt.
+func (m *Source) late(b Bin) time.Duration {
+	return time.Duration(m.lateness[b%ringBins].Load()) * time.Microsecond
 }
 
 // Withdraw takes back what listeners are owed of the last n frames sent: the
@@ -127,6 +158,12 @@ func (m *Source) spoke(w int64) (owed, onset uint64) {
 type clip struct {
 	frames []speech.Frame
 	at     map[string][]int
+}
+
+// knows reports whether a payload is one of the clip's.
+func (c *clip) knows(payload []byte) bool {
+	_, ok := c.at[string(payload)]
+	return ok
 }
 
 func newClip(c *speech.Clip) *clip {

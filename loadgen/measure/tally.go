@@ -22,6 +22,7 @@ const (
 // use, except that one goroutine at a time calls Drain and Finish.
 type Tally struct {
 	record *record
+	doubts doubts
 
 	steadyFrom, steadyUntil atomic.Int64 // bins
 	phase                   atomic.Pointer[string]
@@ -92,8 +93,20 @@ func (t *Tally) Arrival(at time.Duration) {
 	}
 }
 
-// Sent enters how late the frame was sent that was to be sent at a moment.
-func (t *Tally) Sent(at, late time.Duration) {
+// sent enters how late the frame went out that was to go out at a moment.
+func (t *Tally) sent(at, late time.Duration) {
+	t.doubts.sent(at, late)
+	t.lag(at, late)
+}
+
+// delayed enters that a frame went out later than sent was told.
+func (t *Tally) delayed(at, late time.Duration) {
+	t.doubts.delayed(at, late)
+	t.lag(at, late)
+}
+
+// lag keeps the latest frame of each slot.
+func (t *Tally) lag(at, late time.Duration) {
 	e := t.record.events(at)
 	if e == nil {
 		return
@@ -168,7 +181,11 @@ func (t *Tally) State() (s State) {
 
 // Totals is what a tally comes to once it is finished.
 type Totals struct {
-	Values metric.Values
+	// Values is what was measured, and Best what the figures that are in doubt are
+	// at best: see [metric.Threshold.EvaluateBetween].
+	Values, Best metric.Values
+	// Foreign is how many packets held audio that no source of their room sent.
+	Foreign uint64
 	// Received counts the different media packets of the measured window, over
 	// all listeners.
 	Received uint64
@@ -181,14 +198,16 @@ type Totals struct {
 type Share struct {
 	Delivered metric.Rate
 	Latency   *metric.Trend // in ms
+	// Listeners is what each of them who joined received.
+	Listeners []Heard
 }
 
 // Totals sums up the metrics of all listeners.
 func (t *Tally) Totals() Totals {
 	all := t.sum(metric.Selector{})
-	totals := Totals{Values: metric.Values{}, Received: all.received}
-	for name, value := range perListener {
-		totals.Values.Set(name, value(all))
+	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign}
+	for name := range perListener {
+		all.enter(name, name, totals.Values, totals.Best)
 	}
 	totals.Crowd, totals.Probes = t.share(false), t.share(true)
 	return totals
@@ -197,13 +216,13 @@ func (t *Tally) Totals() Totals {
 // share sums up the crowd or the probes. An impaired network says nothing of
 // how well our own endpoint measures.
 func (t *Tally) share(probes bool) Share {
-	all := &sums{latency: &metric.Trend{}}
+	all := &sums{}
 	for _, c := range t.choose(metric.Selector{}) {
 		if c.Probe == probes && c.Network == "" {
 			all.add(t.record, c, "")
 		}
 	}
-	return Share{Delivered: all.delivered, Latency: all.latency}
+	return Share{Delivered: all.delivered, Latency: &all.latency, Listeners: all.listeners}
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

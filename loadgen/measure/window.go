@@ -24,7 +24,8 @@ type window struct {
 type part struct {
 	from, until time.Duration
 	delivered   metric.Rate
-	latency     []*metric.Frozen
+	excused     uint64
+	latency     []distribution
 	load        Load
 }
 
@@ -74,6 +75,7 @@ func (w *window) slot(s closedSlot) {
 		if selected(w.record.cells[i].Labels, w.selector) {
 			p.delivered.Passes += c.delivered.Passes
 			p.delivered.Total += c.delivered.Total
+			p.excused += c.excused
 			if w.metric == "latency" {
 				p.latency = append(p.latency, c.latency)
 			}
@@ -109,23 +111,29 @@ func (w *window) enter(p part, phases uint64) {
 	if p.until-w.recent[0].from < w.length {
 		return
 	}
-	value, owed := w.value()
+	worst, best, owed := w.value()
 	w.values.Count()
 	for _, t := range w.thresholds {
-		w.values.Enter(t, value, nil, owed, w.recent[0].from, p.until)
+		w.values.Enter(t, worst, best, owed, w.recent[0].from, p.until)
 	}
 }
 
-// value is what the window holds, and whether it should hold something.
-func (w *window) value() (v metric.Value, owed bool) {
+// value is what the window holds at worst and at best, and whether it should hold
+// something. Best is nil if there is no doubt.
+func (w *window) value() (worst, best metric.Value, owed bool) {
 	var delivered metric.Rate
-	latency := &metric.Trend{}
+	var excused uint64
+	doubted := false
+	latency, fastest := &metric.Trend{}, &metric.Trend{}
 	var cpu, seconds, rss float64
 	for _, p := range w.recent {
 		delivered.Passes += p.delivered.Passes
 		delivered.Total += p.delivered.Total
-		for _, f := range p.latency {
-			latency.Take(f)
+		excused += p.excused
+		for _, d := range p.latency {
+			d.worstInto(latency)
+			d.bestInto(fastest)
+			doubted = doubted || d.doubted()
 		}
 		if p.load.ServerCPU != nil {
 			s := (p.until - p.from).Seconds()
@@ -135,18 +143,25 @@ func (w *window) value() (v metric.Value, owed bool) {
 	}
 	switch w.metric {
 	case "delivered":
-		return delivered, false
+		if excused > 0 {
+			best = delivered.Excuse(excused)
+		}
+		return delivered, best, false
 	case "latency":
-		return latency, delivered.Total > 0
+		if doubted {
+			best = fastest
+		}
+		return latency, best, delivered.Total > 0
 	case "server_cpu":
-		return metric.Gauge(cpu / seconds), false // no seconds are no data
+		return metric.Gauge(cpu / seconds), nil, false // no seconds are no data
 	}
-	return metric.Gauge(rss), false
+	return metric.Gauge(rss), nil, false
 }
 
 // Answer enters the values that the thresholds are on and that are of parts of
-// metrics: of some people, of a phase, or over a window.
-func (t *Tally) Answer(values metric.Values, thresholds []metric.Threshold) {
+// metrics: of some people, of a phase, or over a window; and into best what they
+// are at best, where they are in doubt.
+func (t *Tally) Answer(values, best metric.Values, thresholds []metric.Threshold) {
 	for _, th := range thresholds {
 		d, _ := metric.Lookup(th.Metric)
 		switch {
@@ -164,9 +179,7 @@ func (t *Tally) Answer(values metric.Values, thresholds []metric.Threshold) {
 				values.Set(th.Metric, v)
 			}
 		default:
-			if value, ok := perListener[d.Name]; ok {
-				values.Set(th.Metric, value(t.sum(th.Selector)))
-			}
+			t.sum(th.Selector).enter(d.Name, th.Metric, values, best)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func answers(t *testing.T, thresholds ...metric.Threshold) metric.Values {
 	poor := s.ledger.AddListener(1, Labels{Network: "3g"})
 	stage := s.ledger.AddListener(1, Labels{Role: "speaker"})
 	for _, l := range []*Listener{good, poor, stage} {
-		l.Expect(0)
+		l.Expect(0, 0, 0+10*time.Second)
 		l.Connected(0)
 	}
 	require.NoError(t, s.tally.Begin(Arrivals, 0))
@@ -60,7 +60,7 @@ func answers(t *testing.T, thresholds ...metric.Threshold) metric.Values {
 		}
 	}
 	values := s.finish().Values
-	s.tally.Answer(values, thresholds)
+	s.tally.Answer(values, metric.Values{}, thresholds)
 	return values
 }
 

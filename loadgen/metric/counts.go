@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"math"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -121,8 +122,29 @@ type Frozen struct {
 	outside       *Trend
 }
 
-// Count is the number of samples.
+// Zeros are n samples of 0.
+func Zeros(n uint64) *Frozen {
+	f := &Frozen{count: n}
+	for n > 0 {
+		part := min(n, math.MaxUint32)
+		f.index, f.counts = append(f.index, 0), append(f.counts, uint32(part))
+		n -= part
+	}
+	return f
+}
+
+// Frozen is a copy of what t holds that does not change any more.
+func (t *Trend) Frozen() *Frozen {
+	f := &Frozen{outside: new(Trend)}
+	f.outside.Merge(t)
+	return f
+}
+
+// Count is the number of samples; a nil Frozen has none.
 func (f *Frozen) Count() uint64 {
+	if f == nil {
+		return 0
+	}
 	n := f.count
 	if f.outside != nil {
 		n += f.outside.count
@@ -130,8 +152,11 @@ func (f *Frozen) Count() uint64 {
 	return n
 }
 
-// Take adds all that f holds.
+// Take adds all that f holds; of a nil Frozen nothing.
 func (t *Trend) Take(f *Frozen) {
+	if f == nil {
+		return
+	}
 	if f.outside != nil {
 		t.Merge(f.outside)
 	}

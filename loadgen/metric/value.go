@@ -30,6 +30,11 @@ func (r Rate) Share() float64 {
 	return float64(r.Passes) / float64(r.Total)
 }
 
+// Excuse is the rate if n of those that did not pass had passed.
+func (r Rate) Excuse(n uint64) Rate {
+	return Rate{Passes: r.Passes + min(n, r.Total-r.Passes), Total: r.Total}
+}
+
 func (r Rate) empty() bool { return r.Total == 0 }
 
 // A Counter is a number of events. None of them is data, too.

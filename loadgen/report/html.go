@@ -99,7 +99,7 @@ func (r *Report) page(live *Live) (*page, error) {
 	}
 	p.Held, p.HeldTone = r.held()
 	if live != nil && p.HeldTone == "doubt" {
-		p.Held, p.HeldTone = strings.Replace(p.Held, "the others have no data", "the others wait for data", 1), "live"
+		p.Held, p.HeldTone = strings.Replace(p.Held, "the others are undecided or have no data", "the others wait for data", 1), "live"
 	}
 	for _, t := range r.Thresholds {
 		p.Thresholds = append(p.Thresholds, row(t, live != nil, run.Aborted != nil))
@@ -152,6 +152,8 @@ func (r *Report) held() (text, tone string) {
 func row(t Judgement, live, aborted bool) thresholdRow {
 	shown := thresholdRow{Metric: t.Metric, Expression: t.Expression}
 	switch {
+	case t.Undecided:
+		shown.Tone, shown.Sign, shown.Word, shown.Was = "doubt", "?", "undecided", thresholdValue(t)
 	case t.OK == nil && live:
 		shown.Tone, shown.Sign, shown.Word, shown.Was = "live", "…", "waiting", "no data yet"
 		return shown

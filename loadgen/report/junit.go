@@ -89,12 +89,20 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 	}
 	whole := junitCase{Name: validity, Class: suite.Name, Time: took}
 	if len(r.Reasons) > 0 {
-		whole.Error = &junitProblem{Type: "invalid", Message: printable(r.Reasons[0]), Text: printable(strings.Join(r.Reasons, "\n"))}
+		said := &junitProblem{Type: string(r.Verdict), Message: printable(r.Reasons[0]), Text: printable(strings.Join(r.Reasons, "\n"))}
+		if r.Verdict == Fail {
+			whole.Failure = said
+		} else {
+			whole.Error = said
+		}
 	}
 	suite.Cases = append(suite.Cases, whole)
 	for _, t := range r.Thresholds {
 		c := junitCase{Name: printable(t.Metric + ": " + t.Expression), Class: suite.Name, Time: took}
 		switch {
+		case t.Undecided:
+			said := "undecided: " + thresholdValue(t)
+			c.Error = &junitProblem{Type: "undecided", Message: said, Text: fmt.Sprintf("%s: wanted %s, and it is %s", t.Metric, t.Expression, said)}
 		case t.OK == nil && run.Aborted != nil:
 			c.Skipped = &junitProblem{Type: "not judged", Message: notJudged, Text: notJudged}
 		case t.OK == nil:

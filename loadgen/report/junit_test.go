@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
 // A node is an element of any document.
@@ -125,7 +126,11 @@ func TestJUnitFailsWhatTheRunFails(t *testing.T) {
 		{"a run without thresholds has a test all the same", nil, nil, "1", "0", "0"},
 		{"a threshold crossed is a failure", []string{"delivered", "rate >= 0.999", "latency", "p(99) < 2ms"}, nil, "3", "1", "0"},
 		{"a threshold without data is an error, and the run another", []string{"jitter", "p(99) < 20ms"}, nil, "2", "0", "2"},
-		{"a generator that was the bottleneck is an error", nil, func(r *loadgen.Result) { r.Generator.SocketDrops = 1000 }, "1", "0", "1"},
+		{"a generator that was the bottleneck is an error", nil, func(r *loadgen.Result) { r.Generator.CPU = 1.9 }, "1", "0", "1"},
+		{"an undecided threshold is an error, and the run another", []string{"delivered", "rate == 1"}, func(r *loadgen.Result) {
+			r.Best = metric.Values{"delivered": metric.Rate{Passes: 1, Total: 1}}
+		}, "2", "0", "2"},
+		{"audio that nobody sent is a failure", nil, func(r *loadgen.Result) { r.Foreign = 500_000 }, "1", "1", "0"},
 		{"an interrupted run is an error", []string{"latency", "p(99) < 2ms"}, func(r *loadgen.Result) { r.Interrupted = true }, "2", "1", "1"},
 		{"what an aborted run did not judge is skipped", []string{"jitter", "p(99) < 20ms", "latency", "p(99) < 2ms"}, func(r *loadgen.Result) {
 			r.Aborted = &loadgen.Abort{At: 12 * time.Second}

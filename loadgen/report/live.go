@@ -22,7 +22,7 @@ type Live struct {
 func (l Live) WriteBody(w io.Writer) error {
 	r := &Report{Result: l.Result}
 	for _, t := range l.Thresholds {
-		r.Thresholds = append(r.Thresholds, Judgement{t, t.Evaluate(l.Result.Values)})
+		r.Thresholds = append(r.Thresholds, Judgement{t, t.EvaluateBetween(l.Result.Values, l.Result.Best)})
 	}
 	return r.writePage(w, "body", &l)
 }

@@ -26,10 +26,14 @@ type summary struct {
 	Environment   host.Environment   `json:"environment"`
 	Thresholds    []thresholdSummary `json:"thresholds"`
 	Metrics       metric.Values      `json:"metrics"`
-	Generator     generatorSummary   `json:"generator"`
-	Crowd         *shareSummary      `json:"crowd,omitempty"`
-	Probes        *shareSummary      `json:"probes,omitempty"`
-	Problems      []loadgen.Problem  `json:"problems"`
+	// Best has what those metrics that are in doubt are at best, and Doubts what put
+	// them in doubt.
+	Best      metric.Values     `json:"best,omitempty"`
+	Doubts    *doubtsSummary    `json:"doubts,omitempty"`
+	Generator generatorSummary  `json:"generator"`
+	Crowd     *shareSummary     `json:"crowd,omitempty"`
+	Probes    *shareSummary     `json:"probes,omitempty"`
+	Problems  []loadgen.Problem `json:"problems"`
 }
 
 type scenarioSummary struct {
@@ -50,6 +54,11 @@ type thresholdSummary struct {
 	Expression string   `json:"expression"`
 	OK         *bool    `json:"ok"`
 	Value      *float64 `json:"value"`
+	// Worst and Best are the ends of the figure's doubt, if it has any, and
+	// Undecided is whether the threshold holds at one of them alone.
+	Worst     *float64 `json:"worst,omitempty"`
+	Best      *float64 `json:"best,omitempty"`
+	Undecided bool     `json:"undecided,omitempty"`
 	// FromS and UntilS are the window that did worst, if the threshold is over
 	// one, and Reason says why there is no value.
 	FromS  float64 `json:"from_s,omitempty"`
@@ -82,6 +91,30 @@ func summarize(s measure.Share) *shareSummary {
 	}
 }
 
+// A doubtsSummary is what put figures in doubt, by what gave rise to it.
+type doubtsSummary struct {
+	LateFrames   uint64  `json:"late_frames"`
+	LatestMS     float64 `json:"latest_ms"`
+	Stalls       int     `json:"stalls"`
+	StalledMS    float64 `json:"stalled_ms"`
+	ContendedS   float64 `json:"contended_s"`
+	Drops        uint64  `json:"drops"`
+	ClockSteps   int     `json:"clock_steps"`
+	Ambiguous    uint64  `json:"ambiguous"`
+	DelayedJoins uint64  `json:"delayed_joins"`
+}
+
+func summarizeDoubts(d measure.Doubts) *doubtsSummary {
+	s := doubtsSummary{
+		LateFrames: d.LateFrames, LatestMS: d.Latest.Seconds() * 1000, Stalls: d.Stalls, StalledMS: d.Stalled.Seconds() * 1000,
+		ContendedS: d.Contended.Seconds(), Drops: d.Drops, ClockSteps: d.Steps, Ambiguous: d.Ambiguous, DelayedJoins: d.LateJoins,
+	}
+	if s == (doubtsSummary{}) {
+		return nil
+	}
+	return &s
+}
+
 type generatorSummary struct {
 	CPU          float64 `json:"cpu"`
 	CPUs         int     `json:"cpus,omitempty"`
@@ -108,6 +141,8 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		Environment: run.Environment,
 		Thresholds:  []thresholdSummary{},
 		Metrics:     run.Values,
+		Best:        run.Best,
+		Doubts:      summarizeDoubts(run.Doubts),
 		Generator: generatorSummary{
 			CPU: run.Generator.CPU, CPUs: run.Generator.CPUs, CPUWait: run.Generator.CPUWait,
 			SendLagMS: run.Generator.SendLag.Seconds() * 1000, JoinLagMS: run.Generator.JoinLag.Seconds() * 1000, ReadLagMS: run.Generator.ReadLag.Seconds() * 1000,
@@ -119,10 +154,14 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		Problems: run.Problems,
 	}
 	for _, t := range r.Thresholds {
-		s.Thresholds = append(s.Thresholds, thresholdSummary{
-			Metric: t.Metric, Expression: t.Expression, OK: t.OK, Value: t.Value,
+		one := thresholdSummary{
+			Metric: t.Metric, Expression: t.Expression, OK: t.OK, Value: t.Value, Undecided: t.Undecided,
 			FromS: t.From.Seconds(), UntilS: t.Until.Seconds(), Reason: t.Reason,
-		})
+		}
+		if t.Best != nil {
+			one.Worst, one.Best = t.Value, t.Best
+		}
+		s.Thresholds = append(s.Thresholds, one)
 	}
 	if a := run.Aborted; a != nil {
 		s.Aborted = &abortSummary{a.Threshold.Metric, a.Threshold.Expression, a.At.Seconds()}

@@ -64,6 +64,8 @@ func (r *Report) writeThresholds(b *bytes.Buffer) {
 			last = t.Metric
 		}
 		switch {
+		case t.Undecided:
+			fmt.Fprintf(b, "    ? %s  undecided: %s\n", t.Expression, thresholdValue(t))
 		case t.OK == nil && r.Result.Aborted != nil:
 			fmt.Fprintf(b, "    - %s  not judged: the run was aborted\n", t.Expression)
 		case t.OK == nil:
@@ -93,10 +95,20 @@ func aggregated(t Judgement) string {
 	if t.Aggregation == metric.AggregatePercentile {
 		name = fmt.Sprintf("p(%s)", strconv.FormatFloat(t.Percentile, 'f', -1, 64))
 	}
-	if t.Aggregation == metric.AggregateRate {
-		return name + "=" + percent(*t.Value)
+	text := func(v float64) string {
+		if t.Aggregation == metric.AggregateRate {
+			return percent(v)
+		}
+		return figure(v, t.LimitUnit())
 	}
-	return name + "=" + figure(*t.Value, t.LimitUnit())
+	if t.Best == nil {
+		return name + "=" + text(*t.Value)
+	}
+	low, high := text(min(*t.Value, *t.Best)), text(max(*t.Value, *t.Best))
+	if low == high {
+		return name + "=" + low
+	}
+	return name + "=" + low + "…" + high
 }
 
 // nameWidth is the width of a metric's name with the dots that lead to its value:
@@ -216,6 +228,9 @@ func (r *Report) writeGenerator(b *bytes.Buffer) {
 func lag(d time.Duration) string { return figure(d.Seconds()*1000, metric.Milliseconds) }
 
 func (r *Report) writeProblems(b *bytes.Buffer) {
+	if joined, _ := r.Result.Values["joined"].(metric.Rate); joined.Passes < joined.Total {
+		fmt.Fprintf(b, "  %s of %s listeners never got in\n", thousands(joined.Total-joined.Passes), thousands(joined.Total))
+	}
 	problems := r.Result.Problems
 	for i, p := range problems {
 		if i == maxProblems {

@@ -98,7 +98,7 @@ func (d *Dashboard) URL() string { return d.site.url() }
 // Show shows a run as it stands. about has what is known of it beforehand.
 func (d *Dashboard) Show(about *loadgen.Result, s loadgen.Snapshot, thresholds []metric.Threshold) {
 	so := *about
-	so.Series, so.Marks, so.Values = s.Series, s.Marks, present(s)
+	so.Series, so.Marks, so.Values, so.Best = s.Series, s.Marks, present(s), s.Best
 	d.set(report.Live{Result: &so, Progress: s.Progress, Thresholds: thresholds})
 }
 

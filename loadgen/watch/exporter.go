@@ -63,7 +63,7 @@ func (e *Exporter) Show(about *loadgen.Result, s loadgen.Snapshot, thresholds []
 func (e *Exporter) Finish(run *loadgen.Result) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.snapshot.Values, e.snapshot.Series, e.snapshot.Marks, e.snapshot.Phase = run.Values, run.Series, run.Marks, "ended"
+	e.snapshot.Values, e.snapshot.Best, e.snapshot.Series, e.snapshot.Marks, e.snapshot.Phase = run.Values, run.Best, run.Series, run.Marks, "ended"
 }
 
 // Close stops serving.
@@ -87,7 +87,7 @@ func (e *Exporter) Collect(to chan<- prometheus.Metric) {
 		c.point(s.Series.Points[n-1])
 	}
 	for _, t := range thresholds {
-		if r := t.Evaluate(s.Values); r.OK != nil {
+		if r := t.EvaluateBetween(s.Values, s.Best); r.OK != nil {
 			c.gauge("run_threshold_ok", "Whether a threshold holds with the figures so far: 1 or 0. Without data it is missing.", one(*r.OK),
 				"metric", t.Metric, "expression", t.Expression)
 		}

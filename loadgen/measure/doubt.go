@@ -1,0 +1,230 @@
+package measure
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A DoubtKind is a reason why a figure may be the generator's or its machine's
+// doing, and not the server's.
+type DoubtKind int
+
+const (
+	// Late is a frame that the generator sent late.
+	Late DoubtKind = iota
+	// Stalled is a time in which the generator's process did not run.
+	Stalled
+	// Contended is a time in which others than the server took its machine's cores.
+	Contended
+	// Dropped is a time in which the generator's side dropped packets.
+	Dropped
+	// Stepped is a time in which the wall clock was stepped, on which receive
+	// stamps are.
+	Stepped
+	doubtKinds
+)
+
+const (
+	// lateDoubt is how late a frame goes out before its latency is in doubt. A
+	// figure is not given to less.
+	lateDoubt = 250 * time.Microsecond
+	// playDoubt is how late a frame goes out before what a jitter buffer makes of
+	// it is in doubt: half a tick of NetEQ's clock.
+	playDoubt = 5 * time.Millisecond
+	// aftermath is for how long a jitter buffer acts on what it learnt from a
+	// doubtful moment.
+	aftermath = 5 * time.Second
+	// maxDoubts bounds the list of doubtful times. Beyond, neighbours become one.
+	maxDoubts = 1024
+	// joinDoubt is how much of a join's duration has to be the generator's before
+	// the duration is in doubt.
+	joinDoubt = time.Millisecond
+)
+
+// A doubtful time.
+type doubt struct {
+	kind        DoubtKind
+	from, until time.Duration
+}
+
+// Doubts sums up what is in doubt in a run, by what gave rise to it.
+type Doubts struct {
+	// LateFrames is how many frames went out more than 250 µs late, of Frames, and
+	// Latest the greatest lateness.
+	LateFrames, Frames uint64
+	Latest             time.Duration
+	// Stalls is how often the generator did not run, and Stalled how long in all.
+	Stalls  int
+	Stalled time.Duration
+	// Contended is how long others took the server's cores.
+	Contended time.Duration
+	// Drops is how many packets the generator's side dropped.
+	Drops uint64
+	// Steps is how often the wall clock was stepped.
+	Steps int
+	// Ambiguous is how many packets fit several frames, and so have no latency.
+	Ambiguous uint64
+	// LateJoins is how many joins took longer by the generator's doing.
+	LateJoins uint64
+}
+
+// doubts books what is in doubt. It is safe for concurrent use.
+type doubts struct {
+	frames, late, latest atomic.Int64
+	drops                atomic.Uint64
+	lateJoins            atomic.Uint64
+	any                  atomic.Bool // a join or a jitter buffer may be in doubt
+
+	mu     sync.Mutex
+	list   []doubt
+	counts [doubtKinds]int
+}
+
+// Doubt books a time in which what is measured is in doubt. It is told of within a
+// second.
+func (t *Tally) Doubt(kind DoubtKind, from, until time.Duration) {
+	d := &t.doubts
+	d.mu.Lock()
+	d.counts[kind]++
+	d.enter(doubt{kind, from, until})
+	d.mu.Unlock()
+	d.any.Store(true)
+	if kind == Contended || kind == Stepped {
+		for b := BinAt(max(from, 0)); b <= BinAt(until); {
+			s := t.record.at(b)
+			if s == nil {
+				return
+			}
+			s.events.uncertain.Store(true)
+			if kind == Contended {
+				s.events.contended.Store(true)
+			} else {
+				s.events.stepped.Store(true)
+			}
+			b = max(s.until, b+1)
+		}
+	}
+}
+
+// Drop books packets that the generator's side dropped.
+func (t *Tally) Drop(n uint64, from, until time.Duration) {
+	if n == 0 {
+		return
+	}
+	t.doubts.drops.Add(n)
+	t.Doubt(Dropped, from, until)
+	// It is not known which of the packets of that time they were.
+	for b := BinAt(max(from, 0)); b <= BinAt(until); {
+		s := t.record.at(b)
+		if s == nil {
+			return
+		}
+		s.events.drops.Add(n)
+		b = max(s.until, b+1)
+	}
+}
+
+// enter adds a doubtful time, as one with the last of its kind where they touch.
+// d.mu is held.
+func (d *doubts) enter(next doubt) {
+	for i := len(d.list) - 1; i >= 0; i-- {
+		last := &d.list[i]
+		if last.kind != next.kind {
+			continue
+		}
+		if next.from <= last.until || len(d.list) >= maxDoubts {
+			last.from, last.until = min(last.from, next.from), max(last.until, next.until)
+			return
+		}
+		break
+	}
+	d.list = append(d.list, next)
+}
+
+// sent books how late a frame went out.
+func (d *doubts) sent(at, late time.Duration) {
+	d.frames.Add(1)
+	if late > lateDoubt {
+		d.late.Add(1)
+		d.delayed(at, late)
+	}
+}
+
+// delayed books that a frame went out late, or later than was known.
+func (d *doubts) delayed(at, late time.Duration) {
+	for {
+		latest := d.latest.Load()
+		if int64(late) <= latest || d.latest.CompareAndSwap(latest, int64(late)) {
+			break
+		}
+	}
+	if late > playDoubt {
+		d.mu.Lock()
+		d.enter(doubt{Late, at, at + late})
+		d.mu.Unlock()
+		d.any.Store(true)
+	}
+}
+
+// within reports whether something in [from, until) is in doubt.
+func (d *doubts) within(from, until time.Duration) bool {
+	if !d.any.Load() {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, one := range d.list {
+		if one.from < until && one.until > from {
+			return true
+		}
+	}
+	return false
+}
+
+// stalled is for how much of [from, until) the generator did not run.
+func (d *doubts) stalled(from, until time.Duration) (sum time.Duration) {
+	if !d.any.Load() {
+		return 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, one := range d.list {
+		if one.kind == Stalled || one.kind == Contended {
+			sum += max(0, min(until, one.until)-max(from, one.from))
+		}
+	}
+	return min(sum, until-from)
+}
+
+// Stalled is for how much of [from, until) the generator's process did not run, or
+// others took the server's cores.
+func (t *Tally) Stalled(from, until time.Duration) time.Duration {
+	return t.doubts.stalled(from, until)
+}
+
+// Doubts sums up what is in doubt so far.
+func (t *Tally) Doubts() Doubts {
+	d := &t.doubts
+	sum := Doubts{
+		LateFrames: uint64(d.late.Load()), Frames: uint64(d.frames.Load()), Latest: time.Duration(d.latest.Load()),
+		Drops: d.drops.Load(), LateJoins: d.lateJoins.Load(),
+	}
+	t.record.mu.Lock()
+	for _, c := range t.record.cells {
+		sum.Ambiguous += c.ambiguous.Load()
+	}
+	t.record.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sum.Stalls, sum.Steps = d.counts[Stalled], d.counts[Stepped]
+	for _, one := range d.list {
+		switch one.kind {
+		case Stalled:
+			sum.Stalled += one.until - one.from
+		case Contended:
+			sum.Contended += one.until - one.from
+		}
+	}
+	return sum
+}

@@ -1,0 +1,123 @@
+package loadgen
+
+import (
+	"context"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+const (
+	// othersBusy is from which share of the machine's cores on others than the
+	// server and the generator are in the way, if idleLeft of it or less is idle.
+	othersBusy = 0.1
+	idleLeft   = 0.15
+	// maxCPU is the share of the cores that it may use that the generator may use
+	// up beside a server on its own machine: beyond, it is in the server's way.
+	maxCPU = 0.9
+	// maxCPUWait is how many of the generator's threads may wait for a core, for
+	// each core that it may use.
+	maxCPUWait = 1.0
+	// clockSlack is by how much the wall clock may be stepped.
+	clockSlack = time.Millisecond
+)
+
+// An observer looks about once a second at what both processes and their machine
+// do, and books what puts figures in doubt. It is for one goroutine.
+type observer struct {
+	run  *run
+	last sample
+	lost uint64
+}
+
+// watch settles the accounts, keeps the series and tells of the run's progress,
+// about once a second, until ctx is done.
+func (r *run) watch(ctx context.Context) {
+	o := &observer{run: r, last: r.sampler.sample(ctx), lost: r.lost()}
+	stalls := &host.Watchdog{Report: func(from, until time.Time) {
+		r.tally.Doubt(measure.Stalled, r.clock.Since(from), r.clock.Since(until))
+	}}
+	stalls.Start()
+	defer stalls.Close()
+	for pause(ctx, time.Second) {
+		o.observe(ctx)
+		r.settle()
+		r.checkAborts()
+		r.report()
+	}
+	// What was dropped last is in doubt, too.
+	o.observe(context.WithoutCancel(ctx))
+}
+
+// observe books what happened since the last time.
+func (o *observer) observe(ctx context.Context) {
+	r, before := o.run, o.last
+	now, lost := r.sampler.sample(ctx), r.lost()
+	from := max(0, before.at-time.Second) // a drop is known with the next packet
+	if step := r.clock.Sync(); step.Abs() > clockSlack {
+		r.health.recordClockStep(step)
+		r.tally.Doubt(measure.Stepped, from, now.at)
+	}
+	r.tally.Drop(lost-o.lost, from, now.at)
+	if r.contended(before, now) {
+		r.tally.Doubt(measure.Contended, before.at, now.at)
+	}
+	if now.server != nil {
+		r.used.Store(&now)
+		if r.phase.is(measure.Steady) {
+			r.peak.Store(max(r.peak.Load(), now.server.Memory))
+		}
+	}
+	r.tally.Load(load(before, now, lost-o.lost))
+	o.last, o.lost = now, lost
+}
+
+// contended reports whether others than the server took the cores of its machine
+// between two samples. Of a server elsewhere nothing is known.
+func (r *run) contended(a, b sample) bool {
+	elapsed := (b.at - a.at).Seconds()
+	if !r.Driver.Loopback() || elapsed <= 0 {
+		return false
+	}
+	mine := float64(r.cores)
+	if own := (b.own - a.own).Seconds() / elapsed; own > maxCPU*mine {
+		return true
+	}
+	if (b.wait-a.wait).Seconds()/elapsed > maxCPUWait*mine {
+		return true
+	}
+	if a.machine == nil || b.machine == nil || a.server == nil || b.server == nil {
+		return false
+	}
+	machine := b.machine.Sub(*a.machine)
+	all := machine.All().Seconds()
+	if all <= 0 {
+		return false
+	}
+	others := machine.Busy - (b.own - a.own) - (b.server.CPU - a.server.CPU) + machine.Steal
+	return others.Seconds() > othersBusy*all && machine.Idle.Seconds() < idleLeft*all
+}
+
+// settle settles every room's accounts.
+func (r *run) settle() {
+	now := r.clock.Now()
+	settled := measure.BinAt(now)
+	for _, h := range r.rooms {
+		settled = min(settled, h.ledger.Settle(now))
+	}
+	r.tally.Drain(now, settled)
+}
+
+// lost is how many packets have been dropped on the generator's side.
+func (r *run) lost() uint64 {
+	dropped, _ := r.drops()
+	return dropped + r.health.machineDrops()
+}
+
+// drops returns how many packets the generator's sockets dropped, and for how many
+// packets the receive time was lost.
+func (r *run) drops() (dropped, unstamped uint64) {
+	dropped, unstamped = r.rooms.losses()
+	return dropped + r.clients.crowd.Dropped(), unstamped
+}

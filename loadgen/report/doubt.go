@@ -1,0 +1,124 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// describeDoubts names what puts a run's figures in doubt, with its size and what
+// to do about it.
+func describeDoubts(run *loadgen.Result) (all []string) {
+	add := func(format string, args ...any) { all = append(all, "in doubt: "+fmt.Sprintf(format, args...)) }
+	d := run.Doubts
+	if d.LateFrames > 0 {
+		add("the generator sent %s of %s frames late, the latest by %s; give it more CPU, or a smaller scenario",
+			thousands(d.LateFrames), thousands(d.Frames), lag(d.Latest))
+	}
+	if d.Stalls > 0 {
+		add("the generator's process did not run for %s in all (%s); look for what stops or throttles it", lag(d.Stalled), count(d.Stalls, "time"))
+	}
+	if d.Contended > 0 {
+		add("others took the cores of the server's machine for %s; stop what else runs, or play from another machine", seconds(d.Contended))
+	}
+	if d.Drops > 0 {
+		add("the generator's sockets and machine dropped %s packets; raise net.core.rmem_max and net.core.netdev_max_backlog", thousands(d.Drops))
+	}
+	if d.LateJoins > 0 {
+		add("%s joins took longer by the generator's doing", thousands(d.LateJoins))
+	}
+	if d.Steps > 0 {
+		add("the wall clock was stepped by %v in all; keep it from being set during a run", run.Generator.ClockStep)
+	}
+	if d.Ambiguous > 0 {
+		add("%s packets fit several frames, so that they have no latency: does an audio file repeat within %v, or is it silent?", thousands(d.Ambiguous), measure.Lateness)
+	}
+	return all
+}
+
+// heardNothing reports whether listeners were owed packets and nothing reached
+// them, whatever is in doubt.
+func heardNothing(run *loadgen.Result) bool {
+	if joined, ok := run.Values["joined"].(metric.Rate); ok && joined.Total > 0 && joined.Passes == 0 {
+		return true
+	}
+	delivered, _ := run.Values["delivered"].(metric.Rate)
+	if best, doubted := run.Best["delivered"].(metric.Rate); doubted {
+		delivered = best
+	}
+	return delivered.Total > 0 && delivered.Passes == 0
+}
+
+const (
+	// maxDeliveredApart and maxLatencyApart are by how much the probes' figures may
+	// differ from the crowd's before it matters, if chance does not explain it.
+	maxDeliveredApart = 0.001
+	maxLatencyApart   = 5.0 // ms
+)
+
+// apart reports whether probes and crowd received another share, or at another
+// latency, than chance explains.
+func apart(run *loadgen.Result) (delivered, latency bool) {
+	crowd, probes := run.Crowd, run.Probes
+	values := func(of []measure.Heard, value func(measure.Heard) float64) (all []float64) {
+		for _, h := range of {
+			all = append(all, value(h))
+		}
+		return all
+	}
+	share := func(h measure.Heard) float64 { return h.Delivered }
+	mean := func(h measure.Heard) float64 { return float64(h.Latency) / float64(time.Millisecond) }
+	a, b := values(crowd.Listeners, share), values(probes.Listeners, share)
+	delivered = math.Abs(average(a)-average(b)) > maxDeliveredApart && measure.Apart(a, b)
+	a, b = values(crowd.Listeners, mean), values(probes.Listeners, mean)
+	latency = math.Abs(average(a)-average(b)) > maxLatencyApart && measure.Apart(a, b)
+	return delivered, latency
+}
+
+func average(all []float64) float64 {
+	var sum float64
+	for _, v := range all {
+		sum += v
+	}
+	return sum / math.Max(1, float64(len(all)))
+}
+
+// disagreement says how probes and crowd differ, if chance does not explain it.
+func disagreement(run *loadgen.Result) string {
+	crowd, probes := run.Crowd, run.Probes
+	delivered, latency := apart(run)
+	switch {
+	case delivered:
+		return fmt.Sprintf("the probes disagree with the crowd: delivered %s and %s", percent(probes.Delivered.Share()), percent(crowd.Delivered.Share()))
+	case latency:
+		return fmt.Sprintf("the probes disagree with the crowd: latency p(50) %s and %s",
+			figure(probes.Latency.Quantile(50), metric.Milliseconds), figure(crowd.Latency.Quantile(50), metric.Milliseconds))
+	}
+	return ""
+}
+
+// probesContradict reports whether the probes, which are whole peer connections,
+// hold a threshold that all listeners together cross, and chance does not explain
+// the difference: then the crowd's own endpoint may be to blame.
+func (r *Report) probesContradict(t metric.Threshold) bool {
+	if !t.Selector.IsZero() || t.Over != 0 {
+		return false
+	}
+	delivered, latency := apart(r.Result)
+	d, _ := metric.Lookup(t.Metric)
+	var of metric.Value
+	switch {
+	case d.Name == "delivered" && delivered:
+		of = r.Result.Probes.Delivered
+	case d.Name == "latency" && latency:
+		of = r.Result.Probes.Latency
+	default:
+		return false
+	}
+	one := t.Evaluate(metric.Values{d.Name: of})
+	return one.OK != nil && *one.OK
+}
