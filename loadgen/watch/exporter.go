@@ -15,7 +15,6 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-
 // An Exporter lets Prometheus read a run while it goes on, at /metrics.
 //
 // The metrics of the catalogue have their names and units (a trend is a summary
