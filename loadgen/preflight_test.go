@@ -11,7 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// room is a scenario of so many rooms with speakers and listeners.
+// room returns a scenario with rooms of speakers and listeners.
 func room(rooms, speakers, listeners int) *scenario.Scenario {
 	return &scenario.Scenario{Rooms: rooms, Room: scenario.Room{Slots: 3}, Cast: []scenario.Group{
 		{Role: scenario.Speaker, Count: speakers, Audio: []string{"speech.ogg"}}, {Role: scenario.Listener, Count: listeners},
@@ -28,17 +28,17 @@ func TestPreflightSaysWhatToChange(t *testing.T) {
 		warning string // "" is none
 		refusal string
 	}{
-		{"a large machine has nothing to say", large, room(1, 3, 5000), true, "", ""},
+		{"a large machine gives no warning", large, room(1, 3, 5000), true, "", ""},
 		{"two cores carry 5,000 listeners and their server", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 4 << 20}, room(1, 1, 5000), true, "", ""},
-		{"and not 8,000", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 4 << 20}, room(1, 1, 8000), true, "about 2.6 cores to serve and receive, and this process may use 2", ""},
-		{"unless the server is elsewhere", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 4 << 20}, room(1, 1, 8000), false, "", ""},
-		{"three voices are three times as much", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 8 << 20}, room(1, 3, 5000), false, "the run has 750450 packets a second", ""},
-		{"no more voices are passed on than there are slots", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 8 << 20}, room(1, 6, 5000), false, "the run has 750900 packets a second", ""},
-		{"rooms count", host.Limits{Files: 1 << 20, Cores: 1, ReceiveBuffer: 8 << 20}, room(100, 1, 99), false, "about 1.2 cores to receive", ""},
-		{"a buffer of the system's default is enough for 5,000 listeners", host.Limits{Files: 1 << 20, Cores: 2}, room(1, 1, 5000), true, "", ""},
-		{"and not for three voices on one core", host.Limits{Files: 1 << 20, Cores: 1}, room(1, 3, 2000), false, "enough for 23 clients: 88 sockets take more to read than 1 cores may have, which makes the run invalid; run: sysctl -w net.core.rmem_max=8388608", ""},
-		{"too few files are a refusal", host.Limits{Files: 1024, Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 500), true, "", "this process may have 1024: raise the limit with ulimit -n 1131"},
-		{"a system without a limit of files has none to raise", host.Limits{Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 5000), true, "", ""},
+		{"two cores do not carry 8,000 listeners and their server", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 4 << 20}, room(1, 1, 8000), true, "about 2.6 cores to serve and receive, and this process may use 2", ""},
+		{"two cores carry 8,000 listeners of a server elsewhere", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 4 << 20}, room(1, 1, 8000), false, "", ""},
+		{"three voices make three times as many packets", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 8 << 20}, room(1, 3, 5000), false, "the run has 750450 packets a second", ""},
+		{"only as many voices count as there are slots", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 8 << 20}, room(1, 6, 5000), false, "the run has 750900 packets a second", ""},
+		{"the packets of all rooms count", host.Limits{Files: 1 << 20, Cores: 1, ReceiveBuffer: 8 << 20}, room(100, 1, 99), false, "about 1.2 cores to receive", ""},
+		{"a default buffer is enough for 5,000 listeners", host.Limits{Files: 1 << 20, Cores: 2}, room(1, 1, 5000), true, "", ""},
+		{"a default buffer is too small for three voices on one core", host.Limits{Files: 1 << 20, Cores: 1}, room(1, 3, 2000), false, "enough for 23 clients: 88 sockets take more to read than 1 cores may have, which makes the run invalid; run: sysctl -w net.core.rmem_max=8388608", ""},
+		{"too few open files are an error", host.Limits{Files: 1024, Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 500), true, "", "this process may have 1024: raise the limit with ulimit -n 1131"},
+		{"no limit of open files is no error", host.Limits{Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 5000), true, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			warnings, err := Preflight(c.machine, c.what, c.own)

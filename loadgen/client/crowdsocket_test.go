@@ -11,17 +11,17 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// However many packets come at once, each is heard that came to somebody's address,
-// in their order; what came to nobody's is passed over.
+// Packets to known addresses are dispatched in order, however many arrive at once.
+// Packets to unknown addresses are ignored.
 func TestCrowdSocketDispatchesEachPacketOfABatch(t *testing.T) {
 	var waits []time.Duration
 	clock := measure.NewClock()
 	c := &Crowd{clock: clock, delayed: func(d time.Duration, n uint64) {
-		assert.EqualValues(t, 1, n, "packets so far apart are told one by one")
+		assert.EqualValues(t, 1, n, "packets so far apart are reported one by one")
 		waits = append(waits, d)
 	}}
 	l := &crowdSocket{crowd: c, conn: &ledgerConn{}, first: firstClientAddress, paths: make([]atomic.Pointer[clientPath], maxClientsPerSocket)}
-	const somebody = 3 // every third address is nobody's
+	const somebody = 3 // every third address is unknown
 	for i := range uint32(readBatch) {
 		if i%somebody != 0 {
 			l.add(&clientPath{crowd: c, client: &LeanClient{}, local: loopbackAddress(firstClientAddress + i)})
@@ -41,7 +41,7 @@ func TestCrowdSocketDispatchesEachPacketOfABatch(t *testing.T) {
 			}
 		}
 		if n > 1 {
-			messages[1].N = 0 // it was too long for the buffer
+			messages[1].N = 0 // longer than the buffer
 			known--
 		}
 		waits = nil
@@ -59,8 +59,8 @@ func TestCrowdSocketDispatchesEachPacketOfABatch(t *testing.T) {
 	}
 }
 
-// A socket rests while only checks are answered, and hurries as soon as there is
-// something to hear.
+// A socket gathers longer while only checks are answered, and shorter as soon as media
+// arrives.
 func TestCrowdSocketGathersLongerWhenIdle(t *testing.T) {
 	conn := &ledgerConn{}
 	l := &crowdSocket{conn: conn}

@@ -15,7 +15,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
-// steadyLinks makes networks that are in their steady state, and where nothing may go wrong.
+// steadyLinks returns an emulator in its steady state. The test fails if it reports an
+// error.
 func steadyLinks(t *testing.T) (*netem.Emulator, *measure.Clock) {
 	clock := measure.NewClock()
 	n := netem.NewEmulator(clock, 7, func(doing string, err error) { assert.NoError(t, err, doing) }, func(time.Duration) {})
@@ -24,7 +25,7 @@ func steadyLinks(t *testing.T) (*netem.Emulator, *measure.Clock) {
 	return n, clock
 }
 
-// pair is a socket behind a network, and one of its server's.
+// pair returns a socket behind a network, and a server's socket.
 func pair(t *testing.T, n *netem.Emulator, clock *measure.Clock, p *network.Profile) (*impairedSocket, *net.UDPConn, *receiveTimes) {
 	t.Helper()
 	arrived := &receiveTimes{}
@@ -37,7 +38,7 @@ func pair(t *testing.T, n *netem.Emulator, clock *measure.Clock, p *network.Prof
 	require.NoError(t, err)
 	require.NoError(t, server.SetDeadline(time.Now().Add(time.Minute)))
 	t.Cleanup(func() {
-		_ = l.Close() // which the test may have done
+		_ = l.Close() // the test may have closed it
 		require.NoError(t, server.Close())
 	})
 	return l, server, arrived

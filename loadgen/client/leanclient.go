@@ -24,6 +24,7 @@ import (
 // candidateTimeout is how long one candidate of the server is tried before the next.
 const candidateTimeout = 2 * time.Second
 
+// ErrNoCandidate means that the server gave no address to connect to.
 var ErrNoCandidate = errors.New("the server's answer has no UDP candidate with an IP address")
 
 // A LeanClient is one listener of the crowd: a lean WebRTC client without a goroutine of
@@ -70,10 +71,12 @@ func (c *Crowd) NewClient(sections int, l *netem.Impairment, account *measure.Li
 	return e
 }
 
+// Offer implements Subscriber.
 func (e *LeanClient) Offer(context.Context) (string, error) {
 	return e.receiver(e.nacks != nil).Offer(e.sections), nil
 }
 
+// Accept implements Subscriber.
 func (e *LeanClient) Accept(answer string) error {
 	r, err := sdp.ReadAnswer(answer, e.sections)
 	if err != nil {
@@ -208,6 +211,7 @@ func (e *LeanClient) pendingEndpoint(w *clientPath) *lite.Client {
 	return w.endpoint.Load()
 }
 
+// Losses implements Subscriber.
 func (e *LeanClient) Losses() (dropped, unstamped uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -217,6 +221,7 @@ func (e *LeanClient) Losses() (dropped, unstamped uint64) {
 	return e.path.dropped(), 0
 }
 
+// Close closes the connection and releases the address.
 func (e *LeanClient) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

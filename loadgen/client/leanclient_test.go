@@ -13,7 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// Whatever the bytes, readRTP agrees with Pion's reader on what a packet is.
+// For any bytes, readRTP agrees with Pion's parser about what a packet is.
 func FuzzReadRTP(f *testing.F) {
 	for _, h := range []rtp.Header{
 		{Version: 2, PayloadType: 111, SequenceNumber: 7, Timestamp: 960, SSRC: 1},
@@ -29,10 +29,10 @@ func FuzzReadRTP(f *testing.F) {
 		got, ok := readRTP(b)
 		var want rtp.Packet
 		if want.Unmarshal(b) != nil || want.Version != 2 {
-			return // ours may be more lenient with extensions that it skips
+			return // readRTP may be more lenient with the extensions that it skips
 		}
 		if !ok {
-			assert.True(t, want.Padding, "only padding that is longer than the packet")
+			assert.True(t, want.Padding, "refused only if the padding is longer than the packet")
 			return
 		}
 		assert.Equal(t, want.SequenceNumber, got.Sequence)

@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// hears enters packets by their sequence numbers, each 20 ms after the one
-// before it, and returns what is asked for after each.
+// hears receives packets by sequence number, 20 ms apart, and returns what is requested
+// after each.
 func hears(n *nackTracker, at *time.Duration, sequences ...uint16) (asked [][]uint16) {
 	for _, s := range sequences {
 		*at += 20 * time.Millisecond
@@ -54,7 +54,7 @@ func TestNACKDoesNotRequestPacketsTooOld(t *testing.T) {
 	}
 	assert.Equal(t, [][]uint16{nil, nil, nil, nil, nil, nil}, hears(n, &at, 205, 206, 207, 208, 209, 210), "it gives up")
 	assert.Nil(t, n.receive(0, 1, 159, at))
-	assert.EqualValues(t, 1, n.counter.recovered.Load(), "one that is late is recovered still")
+	assert.EqualValues(t, 1, n.counter.recovered.Load(), "a late packet still counts as recovered")
 }
 
 func TestNACKStartsAgainWithANewSource(t *testing.T) {
@@ -85,8 +85,8 @@ func TestNACKIsACompoundPacket(t *testing.T) {
 	assert.Equal(t, []uint16{65535, 0, 40}, named)
 }
 
-// Whatever is lost and in whatever order the rest comes, only what has not come
-// is asked for, and nothing is recovered that was not.
+// For any loss and order, only packets that have not come are requested, and only
+// requested ones are recovered.
 func TestNACKRequestsOnlyMissingPackets(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := &nackTracker{counter: &NACKCounter{}}

@@ -74,8 +74,10 @@ func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFun
 	return e, nil
 }
 
+// Offer implements Subscriber.
 func (e *Probe) Offer(ctx context.Context) (string, error) { return offer(ctx, e.pc) }
 
+// AddCandidate implements Subscriber.
 func (e *Probe) AddCandidate(attribute string) error {
 	return e.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: attribute})
 }
@@ -208,6 +210,7 @@ func (e *Probe) Losses() (dropped, unstamped uint64) {
 	return e.times.dropped.Load(), e.unstamped.Load()
 }
 
+// Close closes the connection and waits for its readers.
 func (e *Probe) Close() error {
 	e.closing.Lock()
 	e.closed = true

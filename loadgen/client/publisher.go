@@ -67,9 +67,13 @@ func (m *Publisher) Send(f *speech.Frame, sequence uint16, timestamp uint32, mar
 	return m.track.send(f, sequence, timestamp, marker)
 }
 
+// Offer returns an offer with all candidates.
 func (m *Publisher) Offer(ctx context.Context) (string, error) { return offer(ctx, m.pc) }
-func (m *Publisher) Accept(answer string) error                { return accept(m.pc, answer) }
 
+// Accept sets the server's answer and connects in the background.
+func (m *Publisher) Accept(answer string) error { return accept(m.pc, answer) }
+
+// AddCandidate adds a candidate that the answer did not have, as an attribute.
 func (m *Publisher) AddCandidate(attribute string) error {
 	return m.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: attribute})
 }
@@ -86,6 +90,7 @@ func (m *Publisher) Wait(ctx context.Context) error {
 	}
 }
 
+// Close closes the connection and waits for its reader.
 func (m *Publisher) Close() error {
 	err := m.pc.Close()
 	m.rtcpReader.Wait()

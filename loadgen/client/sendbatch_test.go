@@ -15,7 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// A ledgerConn notes what is written, a call after the other, and how it gathers.
+// A ledgerConn records each write call and each change of the gather time.
 type ledgerConn struct {
 	udpbatch.Conn
 	calls   [][]string
@@ -53,7 +53,7 @@ func TestSendBatchGathersOnlyPeriodicPackets(t *testing.T) {
 	} {
 		assert.False(t, post(b), name)
 	}
-	check[2] = 'x' // the sender's memory is its own again
+	check[2] = 'x' // the caller may reuse its memory
 	assert.Empty(t, conn.calls)
 	o.close()
 	assert.Equal(t, [][]string{{"\x00\x01c", "\x81\xc9r"}}, conn.calls)
@@ -78,7 +78,7 @@ func TestSendBatchKeepsOrderWhenFull(t *testing.T) {
 	assert.Equal(t, sent, slices.Concat(conn.calls...))
 }
 
-// However late the crowd's timers come, everybody reports once every 5 s.
+// However late the crowd's timers run, every client reports once every 5 s.
 func TestCrowdReportsEveryFiveSecondsWithLateTimers(t *testing.T) {
 	c := &Crowd{}
 	ears := make([]*LeanClient, 3*reportGroups)
@@ -107,8 +107,8 @@ func TestCrowdReportsEveryFiveSecondsWithLateTimers(t *testing.T) {
 	assert.Len(t, c.due(nil, 0, time.Hour), len(ears), "what was missed for an hour is not made up for")
 }
 
-// A client's first check goes out at once or with the others', and is answered
-// by what comes to its own address.
+// A client's first check is sent at once or in a batch, and comes from the client's own
+// address.
 func TestLeanClientChecksReachTheServer(t *testing.T) {
 	if !SharesSockets {
 		t.Skip("clients share sockets on Linux alone")

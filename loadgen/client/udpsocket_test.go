@@ -42,8 +42,7 @@ func TestRTPIDOnlyOfRTPPackets(t *testing.T) {
 	}
 }
 
-// A packet that lies in the socket's buffer keeps the time at which the kernel
-// received it.
+// A packet that waits in the socket's buffer keeps the kernel's receive time.
 func TestUDPSocketReportsKernelReceiveTime(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has SO_TIMESTAMPNS")
@@ -55,13 +54,13 @@ func TestUDPSocketReportsKernelReceiveTime(t *testing.T) {
 	n := &clientNet{interfaces: interfaces, clock: clock, times: arrived}
 	conn, err := n.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	defer conn.Close()
+	defer func() { assert.NoError(t, conn.Close()) }()
 	sender, err := net.Dial("udp4", conn.LocalAddr().String())
 	require.NoError(t, err)
 	defer sender.Close()
 
-	// The kernel begins to stamp a moment after the first socket has asked for
-	// it, and until then stamps packets when they are read.
+	// The kernel starts timestamping a moment after the first socket asks for it. Until
+	// then it timestamps packets when they are read.
 	b := make([]byte, 100)
 	for sequence := uint16(0); ; sequence++ {
 		before := clock.Now()
@@ -83,7 +82,7 @@ func TestUDPSocketReportsKernelReceiveTime(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// What a full socket buffer drops is counted, for it is the generator's loss.
+// Packets dropped by a full socket buffer are counted as the generator's loss.
 func TestUDPSocketCountsDrops(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has SO_RXQ_OVFL")
@@ -92,7 +91,7 @@ func TestUDPSocketCountsDrops(t *testing.T) {
 	n := &clientNet{clock: measure.NewClock(), times: arrived}
 	conn, err := n.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	defer conn.Close()
+	defer func() { assert.NoError(t, conn.Close()) }()
 	require.NoError(t, conn.SetReadBuffer(4096))
 	sender, err := net.Dial("udp4", conn.LocalAddr().String())
 	require.NoError(t, err)
@@ -102,7 +101,7 @@ func TestUDPSocketCountsDrops(t *testing.T) {
 		_, err = sender.Write(rtpPacket(7, i))
 		require.NoError(t, err)
 	}
-	// The count comes with packets that are queued after a drop.
+	// The count comes with a packet that was queued after a drop.
 	received := 0
 	b := make([]byte, 100)
 	for {
@@ -137,7 +136,7 @@ func TestReceiveTimesOfSeveralSSRCs(t *testing.T) {
 	}
 	a.note(maxSSRCs, 1, time.Second)
 	_, ok := a.find(maxSSRCs, 1)
-	assert.True(t, ok, "one sender too many takes the place of the oldest")
+	assert.True(t, ok, "one SSRC too many replaces the oldest")
 	_, ok = a.find(0, 163)
 	assert.False(t, ok)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
-// A mailbox is an addressee that notes what arrives, and when.
+// A testEndpoint records what is delivered, and when.
 type testEndpoint struct {
 	clock *measure.Clock
 	got   chan delivery
@@ -64,8 +64,8 @@ func TestDelayQueueDeliversInOrderAndNotEarly(t *testing.T) {
 		text += d.body
 		assert.GreaterOrEqual(t, d.now, d.at)
 	}
-	assert.Equal(t, "abcd", text, "what arrives together does so in the order of its sending")
-	assert.Len(t, late, 1, "the generator's lateness is that of what leaves")
+	assert.Equal(t, "abcd", text, "packets that arrive together keep their order")
+	assert.Len(t, late, 1, "only packets to the server are reported as late")
 	assert.GreaterOrEqual(t, <-late, time.Duration(0))
 }
 
@@ -79,7 +79,7 @@ func TestDelayQueueDeliversNothingAfterClose(t *testing.T) {
 	assert.Empty(t, m.got)
 }
 
-// testLinks are the links of a run whose arrivals are over.
+// testEmulator returns an emulator in its steady state.
 func testEmulator(t *testing.T) *Emulator {
 	n := NewEmulator(measure.NewClock(), 7, func(doing string, err error) { assert.NoError(t, err, doing) }, func(time.Duration) {})
 	n.BeginSteady(n.clock.Now() | 1)
@@ -101,7 +101,7 @@ func TestImpairmentDelaysEachDirection(t *testing.T) {
 	assert.True(t, got[0].up)
 	assert.GreaterOrEqual(t, got[0].at, before+30*time.Millisecond)
 	assert.LessOrEqual(t, got[0].at, after+30*time.Millisecond)
-	assert.Equal(t, delivery{"down", server, false, before + 70*time.Millisecond, got[1].now}, got[1], "counted from when the kernel had it")
+	assert.Equal(t, delivery{"down", server, false, before + 70*time.Millisecond, got[1].now}, got[1], "the delay counts from the receive time")
 }
 
 func TestImpairmentDropsEverythingDuringOutage(t *testing.T) {
@@ -148,5 +148,5 @@ func TestImpairmentsDifferAndAreRepeatable(t *testing.T) {
 		}
 	}
 	assert.Len(t, seen, 16)
-	assert.Nil(t, n.NewImpairment(nil, 0, 0, 0), "nobody else has one")
+	assert.Nil(t, n.NewImpairment(nil, 0, 0, 0), "no profile, no impairment")
 }

@@ -1,13 +1,12 @@
-// Package network is a model of the networks that people listen over: how long
-// a packet takes, and whether it arrives.
+// Package network models the networks that people listen over: how long each packet
+// takes, and whether it arrives.
 //
-// A [Path] is one direction of one person's network. What becomes of its nth
-// packet follows from the path's seed, n, and when and how large the packets up
-// to it were; there is no clock, no socket and no goroutine in here. Every
-// packet costs the same three draws, so that a change of one figure leaves the
-// rest of the dice as they fell.
+// A [Path] is one direction of one person's network. The fate of its nth packet depends
+// only on the path's seed, n, and the times and sizes of the packets up to it. There is
+// no clock, socket or goroutine here. Each packet draws the same number of random
+// values, so that changing one figure of a profile does not change the random values of
+// the others.
 //
-// A packet meets, in this order, a bottleneck of a bandwidth with a queue before
-// it that drops what does not fit; loss, at random and in bursts; and a delay
-// that varies.
+// A packet passes, in this order: a bottleneck with a limited bandwidth and a queue that
+// drops what does not fit; loss, random and in bursts; and a varying delay.
 package network

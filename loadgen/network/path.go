@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-// headers is what IPv4 and UDP add to a packet, in bytes.
+// headers is the size of the IPv4 and UDP headers, in bytes.
 const headers = 20 + 8
 
-// A Fate is what became of a packet.
+// A Fate is what happens to a packet.
 type Fate uint8
 
 const (
 	Delivered Fate = iota
-	Lost           // on the way
-	Dropped        // by a full queue
+	Lost           // in the network
+	Dropped        // because the queue was full
 )
 
-// A Path is one direction of one person's network, as it is now. One goroutine
-// at a time may use it.
+// A Path is the present state of one direction of one person's network. It is not safe
+// for concurrent use.
 type Path struct {
 	is   Direction
 	dice *rand.Rand
-	bad  bool          // within a burst
-	free time.Duration // when the bottleneck has sent all that it took
+	bad  bool          // in a burst of losses
+	free time.Duration // when the bottleneck will have sent all queued packets
 	last time.Duration // the latest arrival
 }
 
-// NewPath makes a path that is idle, in its good state. Two paths of different
-// seeds have nothing to do with each other.
+// NewPath returns an idle path in the good state. Paths with different seeds are
+// independent.
 func NewPath(d Direction, seed1, seed2 uint64) *Path {
 	d.Queue = cmp.Or(d.Queue, DefaultQueue)
 	d.Jitter.Shape = cmp.Or(d.Jitter.Shape, Normal)
 	return &Path{is: d, dice: rand.New(rand.NewPCG(seed1, seed2))}
 }
 
-// Pass sends a packet of so many bytes of UDP payload, at a time that is not
-// before the last packet's, and returns when it arrives, if it does.
+// Pass sends a packet with size bytes of UDP payload. at must not be before that of the
+// last packet. Pass returns the packet's fate and, if it is Delivered, the arrival time.
 func (p *Path) Pass(at time.Duration, size int) (arrives time.Duration, fate Fate) {
 	change, loss, jitter := p.dice.Float64(), p.dice.Float64(), p.dice.Float64()
 	p.change(change)
@@ -57,8 +57,8 @@ func (p *Path) Pass(at time.Duration, size int) (arrives time.Duration, fate Fat
 	return arrives, Delivered
 }
 
-// change moves the channel between its states: it leaves the good one with the
-// probability 1/Every after each packet, and the bad one with 1/Length.
+// change moves the channel between its states: after each packet it leaves the good
+// state with probability 1/Every, and the bad one with 1/Length.
 func (p *Path) change(draw float64) {
 	b := p.is.Bursts
 	if b.Length == 0 {
@@ -71,7 +71,7 @@ func (p *Path) change(draw float64) {
 	}
 }
 
-// risk is the probability with which the present packet is lost.
+// risk returns the probability that the present packet is lost.
 func (p *Path) risk() float64 {
 	if p.bad {
 		return p.is.Bursts.density()
@@ -79,8 +79,8 @@ func (p *Path) risk() float64 {
 	return p.is.Loss
 }
 
-// queue is when the bottleneck has sent a packet that comes at a time; false if
-// the queue has no room for it.
+// queue returns when the bottleneck will have sent a packet that arrives at the given
+// time. It reports false if the queue has no room for it.
 func (p *Path) queue(at time.Duration, size int) (time.Duration, bool) {
 	if p.is.Bandwidth == 0 {
 		return at, true
@@ -94,13 +94,13 @@ func (p *Path) queue(at time.Duration, size int) (time.Duration, bool) {
 	return p.free, true
 }
 
-// Where the unbounded shapes are cut off, in spreads.
+// Where the unbounded shapes are truncated, in multiples of the spread.
 const (
-	cutNormal = 3  // N_STD of RFC 8868 §4.5.3
+	cutNormal = 3  // N_STD of RFC 8868, section 4.5.3
 	cutPareto = 20 // one in (1+20/2)³
 )
 
-// draw is the jitter of a draw from [0, 1): the inverse of the shape's
+// draw returns the jitter for a uniform value from [0, 1): the inverse of the shape's
 // distribution function.
 func (j Jitter) draw(u float64) time.Duration {
 	if j.Spread == 0 {
@@ -112,7 +112,7 @@ func (j Jitter) draw(u float64) time.Duration {
 		spreads = u
 	case Exponential:
 		spreads = -math.Log1p(-u)
-	case Pareto: // of Lomax with a shape of 3 the scale is twice the mean
+	case Pareto: // a Lomax distribution with shape 3 has a scale of twice its mean
 		spreads = min(2*(math.Pow(1-u, -1.0/3)-1), cutPareto)
 	default:
 		spreads = min(math.Sqrt2*math.Erfinv(u), cutNormal)

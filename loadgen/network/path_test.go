@@ -11,17 +11,17 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The seeds are fixed: these tests say that the model's dice are those of its
-// definition, and not that chance was kind.
+// The seeds are fixed: these tests check the model's distributions against their
+// definitions and do not depend on chance.
 const (
 	seed1, seed2 = 1, 2
 	many         = 400_000
 )
 
-// sent is what became of packets that are sent one after the other.
+// sent is what happened to packets sent one after the other.
 type sent struct {
 	delays []time.Duration // of those that arrived
-	lost   []bool          // by chance, of all
+	lost   []bool          // by chance, of all packets
 	dropped,
 	arrived int
 }
@@ -44,7 +44,7 @@ func send(d Direction, n, size int, every time.Duration) sent {
 	return s
 }
 
-// runs is the lengths of the runs of losses.
+// runs returns the lengths of consecutive losses.
 func (s sent) runs() (runs []int) {
 	run := 0
 	for _, lost := range append(s.lost, false) {
@@ -77,7 +77,7 @@ func mean[T int | time.Duration](all []T) float64 {
 	return sum / float64(len(all))
 }
 
-// within5 is five standard errors of a share that is estimated from n draws.
+// within5 returns five standard errors of a share that is estimated from n draws.
 func within5(share float64, n int) float64 { return 5 * math.Sqrt(share*(1-share)/float64(n)) }
 
 func TestPathRandomLoss(t *testing.T) {
@@ -122,8 +122,8 @@ func TestPathBurstDensity(t *testing.T) {
 	assert.InDelta(t, d.LossShare(), s.loss(), 0.05*d.LossShare())
 }
 
-// distance is the largest difference between a sample's distribution and the
-// one that it should be of (Kolmogorov and Smirnov).
+// distance is the largest difference between a sample's distribution and the expected
+// one (Kolmogorov-Smirnov).
 func distance(sample []float64, f func(float64) float64) (d float64) {
 	slices.Sort(sample)
 	for i, x := range sample {
@@ -136,7 +136,7 @@ func distance(sample []float64, f func(float64) float64) (d float64) {
 func TestPathJitterDistribution(t *testing.T) {
 	for _, c := range []struct {
 		shape Shape
-		f     func(x float64) float64 // of spreads, up to the cut
+		f     func(x float64) float64 // of multiples of the spread, up to the cut
 		cut   float64
 		mean  float64
 	}{
@@ -148,7 +148,7 @@ func TestPathJitterDistribution(t *testing.T) {
 	} {
 		t.Run("shape "+string(c.shape), func(t *testing.T) {
 			const n = 20_000
-			// Packets are a minute apart, so that none waits for the one before it.
+			// Packets are a minute apart, so that none waits for another.
 			s := send(Direction{Delay: ms(40), Jitter: Jitter{Spread: ms(10), Shape: c.shape}}, n, 100, time.Minute)
 			require.Equal(t, n, s.arrived)
 			assert.GreaterOrEqual(t, slices.Min(s.delays), ms(40), "the delay is the least")
@@ -231,7 +231,8 @@ func TestPresetsMatchTheirFigures(t *testing.T) {
 				assert.InDelta(t, d.LossShare(), s.loss(), 5*deviation)
 				assert.GreaterOrEqual(t, slices.Min(s.delays), d.Delay)
 				assert.LessOrEqual(t, slices.Max(s.delays), d.Delay+3*d.Jitter.Spread+ms(4), "and the packet's own time")
-				// |N| has a mean of 0.8 spreads; what keeps its order is later than that.
+				// The mean of |N| is 0.8 spreads; packets that keep their order are
+				// later than that.
 				assert.Greater(t, mean(s.delays), float64(d.Delay)+0.79*float64(d.Jitter.Spread))
 			})
 		}
@@ -245,8 +246,8 @@ func TestPresetLossyLosesFivePercent(t *testing.T) {
 	assert.InDelta(t, 0.05, p.Down.LossShare(), 0.0005)
 }
 
-// Whatever the figures and the packets, a path is what its definition says, and
-// the same again for the same seed.
+// For any figures and packets, a path keeps its definition and gives the same results
+// for the same seed.
 func TestPathIsAFunctionOfSeedAndPackets(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		share := rapid.Float64Range(0, 1)

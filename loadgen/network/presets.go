@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The presets. docs/network.md says where each figure is from.
+// The presets. docs/network.md has the source of each figure.
 var presets = [...]Profile{
 	{
 		Name: "wifi",
@@ -36,7 +36,7 @@ var presets = [...]Profile{
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// Preset finds a preset by its name. The caller owns it.
+// Preset returns the preset with a name. The caller owns it.
 func Preset(name string) (*Profile, bool) {
 	for _, p := range presets {
 		if p.Name == name {
@@ -46,7 +46,7 @@ func Preset(name string) (*Profile, bool) {
 	return nil, false
 }
 
-// Presets lists the presets' names.
+// Presets returns the presets' names.
 func Presets() []string {
 	var names []string
 	for _, p := range presets {

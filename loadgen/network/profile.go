@@ -8,91 +8,90 @@ import (
 	"time"
 )
 
-// A Profile is a network as one person has it. The zero value delivers
-// everything at once. It is not changed once it is in use.
+// A Profile describes one person's network. The zero value delivers everything at once.
+// A profile must not change while it is in use.
 type Profile struct {
-	// Name is what thresholds and reports call it.
+	// Name identifies the network in thresholds and reports.
 	Name string
 	// Up is from the person to the server, Down from the server to the person.
 	Up, Down Direction
-	// Outages are when nothing passes in either direction, and Rebinds when the
-	// person's address changes, as behind a NAT that has forgotten its mapping.
-	// What is sent to the old address from then on is lost.
+	// Outages are times in which nothing passes in either direction. Rebinds are the
+	// times at which the person's address changes, as behind a NAT that has lost its
+	// mapping: packets to the old address are lost from then on.
 	Outages []Outage
 	Rebinds []time.Duration
 }
 
-// A Direction is one half of a network.
+// A Direction is one direction of a network.
 type Direction struct {
-	// Delay is how long a packet takes at the least.
+	// Delay is the least time that a packet takes.
 	Delay time.Duration
-	// Jitter is what is added to the delay, by chance.
+	// Jitter is random and is added to the delay.
 	Jitter Jitter
-	// Loss is the share of packets that are lost each by itself, from 0 to 1,
-	// outside of bursts.
+	// Loss is the share of packets that are lost independently, from 0 to 1, outside of
+	// bursts.
 	Loss float64
-	// Bursts are losses in a row.
+	// Bursts are consecutive losses.
 	Bursts Bursts
-	// Bandwidth is in bits a second, with 28 bytes of IPv4 and UDP header for
-	// each packet; 0 is unlimited.
+	// Bandwidth is in bits per second and includes 28 bytes of IPv4 and UDP header per
+	// packet; 0 is unlimited.
 	Bandwidth float64
-	// Queue is how long a packet may wait for the bandwidth. One that would wait
+	// Queue is how long a packet may wait for the bandwidth. A packet that would wait
 	// longer is dropped (drop-tail). 0 is [DefaultQueue].
 	Queue time.Duration
 }
 
-// DefaultQueue is the shortest queue that RFC 8868 §4.3 calls nominal.
+// DefaultQueue is the shortest queue that RFC 8868, section 4.3, calls nominal.
 const DefaultQueue = 300 * time.Millisecond
 
-// A Jitter is the distribution of what is added to each packet's delay, drawn
-// for each packet anew.
+// Jitter is the distribution of the time that is added to each packet's delay, drawn for
+// each packet.
 type Jitter struct {
 	// Spread is the scale of the shape; 0 is no jitter.
 	Spread time.Duration
 	// Shape says what Spread means; "" is Normal.
 	Shape Shape
-	// Reorder lets a packet overtake those before it. Without, one that would
-	// arrives together with the last of them, as in RFC 8868 §4.5.2.
+	// Reorder lets a packet overtake earlier ones. Without it, a packet that would
+	// overtake arrives together with the last earlier one, as in RFC 8868, section
+	// 4.5.2.
 	Reorder bool
 }
 
-// A Shape is a form of jitter.
+// A Shape is a distribution of jitter.
 type Shape string
 
 const (
-	// Normal is |N(0, Spread²)|, cut off at 3·Spread: RFC 8868 §4.5.3.
+	// Normal is |N(0, Spread²)|, truncated at 3·Spread (RFC 8868, section 4.5.3).
 	Normal Shape = "normal"
-	// Uniform is evenly between 0 and Spread.
+	// Uniform is uniform between 0 and Spread.
 	Uniform Shape = "uniform"
 	// Exponential has a mean of Spread.
 	Exponential Shape = "exponential"
-	// Pareto has a heavy tail: Lomax with a shape of 3 and a mean of Spread, cut
-	// off at 20·Spread, which one packet in 1,331 would exceed.
+	// Pareto has a heavy tail: a Lomax distribution with shape 3 and a mean of Spread,
+	// truncated at 20·Spread, which one packet in 1,331 would exceed.
 	Pareto Shape = "pareto"
 )
 
-// Shapes lists the shapes of jitter.
+// Shapes returns the shapes of jitter.
 func Shapes() []Shape { return []Shape{Normal, Uniform, Exponential, Pareto} }
 
-// Bursts is the bad state of a Gilbert-Elliott channel (E. N. Gilbert, 1960;
-// E. O. Elliott, 1963): the network changes between a good state, in which
-// Loss applies, and a bad one. The number of packets that it stays in either is
-// geometrically distributed.
+// Bursts is the bad state of a Gilbert-Elliott channel (E. N. Gilbert, 1960; E. O.
+// Elliott, 1963). The channel alternates between a good state, in which Loss applies,
+// and a bad one. The number of packets in each state is geometrically distributed.
 type Bursts struct {
-	// Every is the mean number of packets from one burst to the next, and Length
-	// that of a burst; each is 1 or more, or both are 0: no bursts.
+	// Every is the mean number of packets between bursts, and Length the mean number in
+	// a burst. Both are at least 1, or both are 0 for no bursts.
 	Every, Length float64
-	// Density is the share of packets that are lost within a burst; 0 is all.
+	// Density is the share of packets that are lost in a burst; 0 means all.
 	Density float64
 }
 
 func (b Bursts) density() float64 { return cmp.Or(b.Density, 1) }
 
-// An Outage is a time without any network, counted from the end of the
-// arrivals.
+// An Outage is a time without network. At counts from the end of the arrivals.
 type Outage struct{ At, For time.Duration }
 
-// Out tells that t, counted from the end of the arrivals, is in an outage.
+// Out reports whether t, counted from the end of the arrivals, is in an outage.
 func (p *Profile) Out(t time.Duration) bool {
 	for _, o := range p.Outages {
 		if t >= o.At && t < o.At+o.For {
@@ -102,8 +101,8 @@ func (p *Profile) Out(t time.Duration) bool {
 	return false
 }
 
-// Rebound is how many times the address has changed by t, counted from the end
-// of the arrivals.
+// Rebound returns how many times the address has changed by t, counted from the end of
+// the arrivals.
 func (p *Profile) Rebound(t time.Duration) (n int) {
 	for _, at := range p.Rebinds {
 		if t >= at {
@@ -113,8 +112,8 @@ func (p *Profile) Rebound(t time.Duration) (n int) {
 	return n
 }
 
-// LossShare is the share of packets that the direction loses in the long run,
-// besides those that its queue drops.
+// LossShare returns the share of packets that the direction loses in the long run, not
+// counting drops by its queue.
 func (d Direction) LossShare() float64 {
 	if d.Bursts.Length == 0 {
 		return d.Loss
@@ -123,29 +122,28 @@ func (d Direction) LossShare() float64 {
 	return (1-bad)*d.Loss + bad*d.Bursts.density()
 }
 
-// The bounds of a profile's figures.
+// Limits of a profile's figures.
 const (
-	// MaxDelay bounds delays, jitter and queues. What is over 5 s late counts as
-	// lost whatever the network.
+	// MaxDelay limits delays, jitter and queues. A packet that is more than 5 s late
+	// counts as lost on every network.
 	MaxDelay = 10 * time.Second
-	// MinBandwidth and MaxBandwidth are in bits a second.
+	// MinBandwidth and MaxBandwidth are in bits per second.
 	MinBandwidth = 1e3
 	MaxBandwidth = 1e11
-	// MaxPackets bounds the means of bursts.
+	// MaxPackets limits the means of bursts.
 	MaxPackets = 1e6
 )
 
 // Names are used in selectors, {network:NAME}.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$`)
 
-// A Problem is a field of a profile that makes no sense.
+// A Problem is an invalid field of a profile.
 type Problem struct {
-	// Field is named as a scenario writes it, like down.loss.
+	// Field is the field's name in a scenario, like down.loss.
 	Field, Message string
 }
 
-// Validate returns an error for a profile that makes no sense. Each mistake in
-// it begins with its field.
+// Validate returns an error for an invalid profile. It names each invalid field.
 func (p *Profile) Validate() error {
 	var errs []error
 	for _, w := range p.Problems() {
@@ -154,7 +152,7 @@ func (p *Profile) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Problems is everything that is wrong with the profile.
+// Problems returns everything that is wrong with the profile.
 func (p *Profile) Problems() []Problem {
 	var c checker
 	if !nameForm.MatchString(p.Name) {

@@ -19,7 +19,7 @@ import (
 
 const testTimeout = 10 * time.Second
 
-// talking is a server of WebSockets that says what reply has for each message.
+// fakeServer is a WebSocket server that answers each message by reply.
 func fakeServer(t *testing.T, reply func(m wire.ClientMessage, say func(string))) *roomClient {
 	t.Helper()
 	upgrader := websocket.Upgrader{}
@@ -47,7 +47,7 @@ func fakeServer(t *testing.T, reply func(m wire.ClientMessage, say func(string))
 	return &roomClient{driver: d, name: "room"}
 }
 
-// welcoming answers what brings somebody in, and leaves the rest to others.
+// answerJoin answers the messages of joining, and reports whether it was one.
 func answerJoin(m wire.ClientMessage, say func(string)) bool {
 	switch m.(type) {
 	case wire.Hello:
@@ -98,7 +98,7 @@ func TestConnectionFindsAnswersAmongBroadcasts(t *testing.T) {
 	}
 }
 
-// Whoever asks first after coming in reads what others wait for, too.
+// The first request after joining also reads the answers of others.
 func TestConnectionAllowsConcurrentRequests(t *testing.T) {
 	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
 		if !answerJoin(m, say) {
@@ -123,9 +123,9 @@ func TestConnectionRequestEndsWithContext(t *testing.T) {
 		name    string
 		answers func(m wire.ClientMessage) bool
 	}{
-		{"a server that says nothing to a hello", func(m wire.ClientMessage) bool { return false }},
-		{"one that lets nobody in", func(m wire.ClientMessage) bool { _, ok := m.(wire.Hello); return ok }},
-		{"one that answers no offer", func(wire.ClientMessage) bool { return true }},
+		{"a server that does not answer hello", func(wire.ClientMessage) bool { return false }},
+		{"a server that does not answer join", func(m wire.ClientMessage) bool { _, ok := m.(wire.Hello); return ok }},
+		{"a server that does not answer an offer", func(wire.ClientMessage) bool { return true }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
@@ -138,7 +138,7 @@ func TestConnectionRequestEndsWithContext(t *testing.T) {
 			visit, err := room.Join(ctx, "name", scenario.Listener)
 			if err == nil {
 				_, err = visit.Listen(ctx, "v=0\r\n")
-				assert.NoError(t, visit.Leave(t.Context()), "the server has been told so, and answers no more")
+				assert.NoError(t, visit.Leave(t.Context()), "leaving a closed connection is no error")
 			}
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 		})
@@ -149,7 +149,7 @@ func TestConnectionReportsWhyTheServerClosedIt(t *testing.T) {
 	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
 		if !answerJoin(m, say) {
 			say(`{"type":"goodbye","reason":"removed"}`)
-			say(strings.Repeat("x", 2*wire.MaxMessage)) // which nobody reads on after
+			say(strings.Repeat("x", 2*wire.MaxMessage)) // nobody reads this
 		}
 	})
 	visit, err := room.Join(t.Context(), "name", scenario.Listener)
@@ -160,7 +160,7 @@ func TestConnectionReportsWhyTheServerClosedIt(t *testing.T) {
 	assert.NoError(t, visit.Leave(t.Context()))
 }
 
-// The changes that were told last are what a session is taken up again from.
+// A connection resumes from the last revision that it was sent.
 func TestResumeUsesLastPresenceRevision(t *testing.T) {
 	from := make(chan uint64, 1)
 	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
@@ -183,7 +183,7 @@ func TestResumeUsesLastPresenceRevision(t *testing.T) {
 	require.NoError(t, err)
 	next, err := visit.Resume(t.Context())
 	require.NoError(t, err)
-	assert.EqualValues(t, 3, <-from, "of the room as it was entered")
+	assert.EqualValues(t, 3, <-from, "the revision when joining")
 	require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, next))
 	last, err := next.Resume(t.Context())
 	require.NoError(t, err)

@@ -40,7 +40,7 @@ func TestICEServersFromLinkHeaders(t *testing.T) {
 	}
 }
 
-// Whatever the header, what comes of it can be used.
+// For any header, the returned servers can be used.
 func FuzzICEServers(f *testing.F) {
 	f.Add(`<stun:stun.example.net>; rel="ice-server", <turn:x>; rel="ice-server"; username="u"; credential="c"`)
 	f.Add(`<stun:a`)
