@@ -28,7 +28,8 @@ func requireHeard(t *testing.T, sent []speech.Frame, heard []*rtp.Packet) {
 	}
 }
 
-func TestAWHEPListenerHearsExactlyTheFramesThatAWHIPPublisherSent(t *testing.T) {
+func TestWHEPListenerHearsWHIPPublisherByteForByte(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	ear := listen(t, 1, byHTTP(t, url+"/rooms/hall/whep"))
 	mic := publish(t, byHTTP(t, url+"/rooms/hall/whip"))
@@ -37,7 +38,8 @@ func TestAWHEPListenerHearsExactlyTheFramesThatAWHIPPublisherSent(t *testing.T) 
 	requireHeard(t, sent, ear.wait(t, len(sent)))
 }
 
-func TestAWebSocketListenerHearsExactlyTheFramesThatAWebSocketSpeakerSent(t *testing.T) {
+func TestWebSocketListenerHearsWebSocketSpeakerByteForByte(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	listener := enter(t, url, "hall", "listener")
 	ear := listen(t, 3, listener.exchange("ear"))
@@ -48,7 +50,8 @@ func TestAWebSocketListenerHearsExactlyTheFramesThatAWebSocketSpeakerSent(t *tes
 	requireHeard(t, sent, ear.wait(t, len(sent)))
 }
 
-func TestAChangeOfSpeakersKeepsTheSectionsSequenceUnbroken(t *testing.T) {
+func TestSpeakerChangeKeepsSequenceUnbroken(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	ear := listen(t, 1, byHTTP(t, url+"/rooms/hall/whep"))
 	first := publish(t, byHTTP(t, url+"/rooms/hall/whip"))
@@ -82,7 +85,8 @@ func TestAChangeOfSpeakersKeepsTheSectionsSequenceUnbroken(t *testing.T) {
 	}
 }
 
-func TestASpeakersEarCarriesNoneOfTheirOwnFrames(t *testing.T) {
+func TestSpeakersEarOmitsOwnFrames(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	speaker := enter(t, url, "hall", "speaker")
 	ear := listen(t, 3, speaker.exchange("ear"))
@@ -99,7 +103,8 @@ func TestASpeakersEarCarriesNoneOfTheirOwnFrames(t *testing.T) {
 	requireHeard(t, theirs, ear.wait(t, 100))
 }
 
-func TestAMutedSpeakerIsSilencedByTheServer(t *testing.T) {
+func TestMuteIsEnforcedByServer(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	host := enter(t, url, "hall", "host")
 	speaker := enter(t, url, "hall", "speaker")

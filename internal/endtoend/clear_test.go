@@ -13,7 +13,8 @@ import (
 
 // What the media port is sent and sends is read by whoever sits in between. It
 // must not say who talks to whom, in which room.
-func TestNoNameAccountOrRoomIsInAnyPacketOutsideTLS(t *testing.T) {
+func TestMediaPacketsRevealNoIdentity(t *testing.T) {
+	t.Parallel()
 	url := serveClosed(t)
 	room, host, tokens := guests(t, url, "speaker", "listener")
 	secrets := map[string]string{"the room's id": room, "the room's name": "hall", "the host's token": host}

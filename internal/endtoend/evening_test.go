@@ -18,7 +18,8 @@ func trendOf(t *testing.T, values metric.Values, name string) *metric.Trend {
 
 // What the timeline can have people do is done on the server, and measured: the
 // promoted are heard, the silenced are silent, and nobody else loses anything.
-func TestAnEveningAtTheClubIsPlayedAndMeasured(t *testing.T) {
+func TestTimelineOfClubEveningIsPlayedAndMeasured(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("plays for a quarter of a minute")
 	}

@@ -22,7 +22,8 @@ func judged(r *loadgen.Result, s *scenario.Scenario) map[string]report.Judgement
 	return all
 }
 
-func TestThresholdsAreJudgedOnPartsOfARealRun(t *testing.T) {
+func TestThresholdsOnPartsOfRealRun(t *testing.T) {
+	t.Parallel()
 	s := written(t, `
 name: parts
 room: {capacity: 8, slots: 3}
@@ -84,7 +85,8 @@ thresholds:
 	assert.Equal(t, metric.Rate{Passes: 6, Total: 6}, complete, "listeners alone")
 }
 
-func TestAThresholdThatIsCrossedEndsTheRun(t *testing.T) {
+func TestAbortOnFailEndsRun(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	s := written(t, `
 name: the room is gone

@@ -33,7 +33,8 @@ func every(moments []time.Time) time.Duration {
 // In every run each client costs the server what a browser does: it checks
 // consent each 2.5 s and sends a receiver report each 5 s, as somebody counts
 // who stands between the two. The averages are given room for a busy machine.
-func TestEachClientChecksConsentAndReportsAsOftenAsABrowser(t *testing.T) {
+func TestClientsSendConsentChecksAndReportsLikeBrowser(t *testing.T) {
+	t.Parallel()
 	for _, driver := range []string{"earshot", "whep"} {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel() // most of it is waiting
@@ -79,7 +80,7 @@ hold: 22s
 
 // Somebody floods the sockets of the generator until they overflow. What is lost
 // there is not the server's loss: the run counts it as its own, and is invalid.
-func TestWhatTheGeneratorsSocketsDropIsReportedAsItsOwn(t *testing.T) {
+func TestGeneratorSocketDropsMakeRunInvalid(t *testing.T) {
 	url, toll := serveBehindToll(t)
 	s := written(t, `
 name: flooded

@@ -66,7 +66,8 @@ func (g *ghost) heard(since time.Time) (spoke, overheard int) {
 // What "What went wrong in the real app" calls ghosts and banshees: whatever ends
 // somebody's time on stage, or in the room, stops their packets in both
 // directions, counted at a third party and at a client that obeys nobody.
-func TestNobodyLingersAndNothingLeaksAfterTheAcknowledgement(t *testing.T) {
+func TestGhostIsCutOffInBothDirections(t *testing.T) {
+	t.Parallel()
 	kick := func(what string) func(*testing.T, *ghost) {
 		return func(_ *testing.T, g *ghost) { g.host.ask(map[string]any{"type": what, "member": g.self.id}) }
 	}
@@ -155,7 +156,8 @@ func guests(t *testing.T, url string, roles ...string) (room, host string, token
 	return room, host, tokens
 }
 
-func TestASecondLoginEndsTheFirstInBothDirections(t *testing.T) {
+func TestSecondLoginCutsOffFirst(t *testing.T) {
+	t.Parallel()
 	for _, dead := range []bool{false, true} {
 		t.Run(fmt.Sprintf("its WebSocket dead: %t", dead), func(t *testing.T) {
 			url := serveClosed(t)
@@ -188,7 +190,8 @@ func TestASecondLoginEndsTheFirstInBothDirections(t *testing.T) {
 
 // Removal revokes: the token lets nobody in any more, by whatever door, nor does
 // the ticket of the session.
-func TestAKickSticksAgainstATokenThatIsStillValid(t *testing.T) {
+func TestKickRevokesValidToken(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"remove", "ban"} {
 		t.Run(how, func(t *testing.T) {
 			url := serveClosed(t)
@@ -217,7 +220,8 @@ func TestAKickSticksAgainstATokenThatIsStillValid(t *testing.T) {
 	}
 }
 
-func TestAMicThatIsPublishedAnewStaysMuted(t *testing.T) {
+func TestMuteSurvivesNewMic(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	g := haunt(t, url, "hall", "", "", "")
 	g.host.ask(map[string]any{"type": "mute", "member": g.self.id, "muted": true})
@@ -231,7 +235,8 @@ func TestAMicThatIsPublishedAnewStaysMuted(t *testing.T) {
 }
 
 // Signaling is lost and back: the session is the same, and so is the ear.
-func TestALostWebSocketLeavesTheEarUntouched(t *testing.T) {
+func TestResumeKeepsEarUntouched(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	g := haunt(t, url, "hall", "", "", "")
 	g.host.ask(map[string]any{"type": "mute", "member": g.self.id, "muted": true})
@@ -257,7 +262,8 @@ func TestALostWebSocketLeavesTheEarUntouched(t *testing.T) {
 }
 
 // Media is lost and back by a new offer, in the same seat.
-func TestMediaThatIsOfferedAnewTakesNoSecondSeat(t *testing.T) {
+func TestNewOfferKeepsSeat(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	g := haunt(t, url, "hall", "", "", "")
 	before := time.Now()

@@ -39,7 +39,7 @@ func requireHungUp(t *testing.T, conn net.Conn, who string) string {
 	return string(said)
 }
 
-func TestHalfOpenConnectionsAreClosedByTheServer(t *testing.T) {
+func TestHalfOpenConnectionsAreClosed(t *testing.T) {
 	f := fortify(t, func(c *signaling.Config) { c.RequestWait = 500 * time.Millisecond })
 	f.undisturbed(t, func() {
 		open := map[net.Conn]string{}
@@ -66,7 +66,7 @@ func TestHalfOpenConnectionsAreClosedByTheServer(t *testing.T) {
 	})
 }
 
-func TestABodyThatDripsIsCutOff(t *testing.T) {
+func TestSlowRequestBodyIsCutOff(t *testing.T) {
 	f := fortify(t, func(c *signaling.Config) { c.RequestWait = 500 * time.Millisecond })
 	f.undisturbed(t, func() {
 		conn := f.dial(t)
@@ -82,7 +82,7 @@ func TestABodyThatDripsIsCutOff(t *testing.T) {
 	})
 }
 
-func TestHalfOpenTLSIsClosedByTheServer(t *testing.T) {
+func TestHalfOpenTLSIsClosed(t *testing.T) {
 	f := fortify(t, func(c *signaling.Config) { c.RequestWait = 500 * time.Millisecond })
 	certificate := selfSigned(t)
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}})
@@ -109,7 +109,7 @@ func TestHalfOpenTLSIsClosedByTheServer(t *testing.T) {
 	}
 }
 
-func TestBodiesThatCannotBeMeantGetACodedErrorAndMakeNothing(t *testing.T) {
+func TestBadBodiesAreRefusedAndLeaveNothing(t *testing.T) {
 	f := fortify(t, nil)
 	const whip, whep, rooms = "/rooms/calm/whip", "/rooms/calm/whep", "/api/rooms"
 	sdp, json := "application/sdp", "application/json"
@@ -176,7 +176,7 @@ func TestBodiesThatCannotBeMeantGetACodedErrorAndMakeNothing(t *testing.T) {
 
 // An offer may be as long as it may be, and hold as many candidates as fit: they
 // are no use to an ICE-lite server and leave nothing behind.
-func TestAnOfferFullOfCandidatesIsAnsweredAndLeavesNothing(t *testing.T) {
+func TestOfferWithManyCandidatesLeavesNothing(t *testing.T) {
 	f := fortify(t, nil)
 	f.undisturbed(t, func() {
 		listen(t, 1, func(offer string) string {
@@ -189,7 +189,7 @@ func TestAnOfferFullOfCandidatesIsAnsweredAndLeavesNothing(t *testing.T) {
 	})
 }
 
-func TestRequestsThatNoHTTPClientSendsAreRefused(t *testing.T) {
+func TestMalformedRequestsAreRefused(t *testing.T) {
 	f := fortify(t, func(c *signaling.Config) { c.RequestWait = 2 * time.Second })
 	f.undisturbed(t, func() {
 		for name, text := range map[string]string{

@@ -234,7 +234,7 @@ func (s *socket) replay(b []byte) {
 	_, _ = s.WriteToUDPAddrPort(b, to)
 }
 
-func TestAFloodOfDatagramsFromStrangersIsSilenceAndCostsNothing(t *testing.T) {
+func TestDatagramFloodFromStrangersIsIgnored(t *testing.T) {
 	f := fortify(t, nil)
 	clientHello := hello(t)
 	report, err := (&rtcp.ReceiverReport{SSRC: 1}).Marshal()
@@ -284,7 +284,7 @@ func TestAFloodOfDatagramsFromStrangersIsSilenceAndCostsNothing(t *testing.T) {
 	})
 }
 
-func TestWhoGuessesAnICENameAndNotItsPasswordGetsNothing(t *testing.T) {
+func TestGuessedICEUfragGetsNothing(t *testing.T) {
 	f := fortify(t, nil)
 	var names []string
 	noting := func(by exchange) exchange {
@@ -370,7 +370,7 @@ func TestForgedAndReplayedMediaIsNotHeard(t *testing.T) {
 	assert.Len(t, ear.all(), len(sent), "nor later")
 }
 
-func TestTagsThatAreWrongAtRateCostNobodyElseAPacket(t *testing.T) {
+func TestWrongAuthenticationTagsCostOthersNoPacket(t *testing.T) {
 	f := fortify(t, nil)
 	tapped := tap(t)
 	mic := publish(t, byHTTP(t, f.url+"/rooms/hall/whip"), tapped.mux)
@@ -399,7 +399,7 @@ func TestTagsThatAreWrongAtRateCostNobodyElseAPacket(t *testing.T) {
 	})
 }
 
-func TestHandshakesThatComeAgainDoNotDisturbAConnectedEar(t *testing.T) {
+func TestRepeatedHandshakesLeaveEarUndisturbed(t *testing.T) {
 	f := fortify(t, nil)
 	tapped := tap(t)
 	ear := listen(t, 1, byHTTP(t, f.url+"/rooms/hall/whep"), tapped.mux)
@@ -439,7 +439,7 @@ func TestHandshakesThatComeAgainDoNotDisturbAConnectedEar(t *testing.T) {
 	})
 }
 
-func TestMediaBeforeItsHandshakeIsNotHeard(t *testing.T) {
+func TestMediaBeforeHandshakeIsNotHeard(t *testing.T) {
 	f := fortify(t, nil)
 	ear := listen(t, 1, byHTTP(t, f.url+"/rooms/hall/whep"))
 	f.undisturbed(t, func() {
@@ -461,7 +461,7 @@ func TestMediaBeforeItsHandshakeIsNotHeard(t *testing.T) {
 	assert.Empty(t, ear.all())
 }
 
-func TestAWrongFingerprintEndsTheSessionBeforeAnyMedia(t *testing.T) {
+func TestWrongFingerprintEndsSessionBeforeMedia(t *testing.T) {
 	f := fortify(t, nil)
 	for _, way := range []string{"whip", "whep"} {
 		t.Run(way, func(t *testing.T) {
@@ -497,7 +497,7 @@ func fingerprintOf(text string) (string, bool) {
 	return value, found
 }
 
-func TestHandshakesThatAreBegunAndLeftKeepNobodyOut(t *testing.T) {
+func TestAbandonedHandshakesKeepNobodyOut(t *testing.T) {
 	f := fortify(t, nil)
 	clientHello := hello(t)
 	f.undisturbed(t, func() {
@@ -515,7 +515,7 @@ func TestHandshakesThatAreBegunAndLeftKeepNobodyOut(t *testing.T) {
 	})
 }
 
-func TestASpeakerWhoFloodsTheRoomIsPassedOnAtTheRateOfSpeech(t *testing.T) {
+func TestFloodingSpeakerIsForwardedAtSpeechRate(t *testing.T) {
 	f := fortify(t, nil)
 	ear := listen(t, 1, byHTTP(t, f.url+"/rooms/hall/whep"))
 	mic := publish(t, byHTTP(t, f.url+"/rooms/hall/whip"))

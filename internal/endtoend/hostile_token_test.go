@@ -76,7 +76,7 @@ func (f *fortress) withToken(t *testing.T, path, token string, session *string) 
 	}
 }
 
-func TestASessionsURLIsOfNoUseToAnotherToken(t *testing.T) {
+func TestSessionURLIsUselessToOtherToken(t *testing.T) {
 	f := fortify(t, closed)
 	room, host := f.room(t)
 	elsewhere, otherHost := f.room(t)
@@ -133,7 +133,7 @@ func unsigned(t *testing.T, token string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + parts[1] + "."
 }
 
-func TestATokenOpensOneRoomInOneRole(t *testing.T) {
+func TestTokenOpensOneRoomInOneRole(t *testing.T) {
 	f := fortify(t, closed)
 	room, host := f.room(t)
 	elsewhere, _ := f.room(t)

@@ -101,7 +101,7 @@ func (s *stranger) requireClosed(codes ...int) {
 	}
 }
 
-func TestMessagesThatCannotBeMeantGetACodedErrorAndTheSessionLives(t *testing.T) {
+func TestBadMessagesGetCodedErrorAndSessionLives(t *testing.T) {
 	f := fortify(t, nil)
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters("calm", "listener")
@@ -164,7 +164,7 @@ func fields(n int) string {
 	return b.String()
 }
 
-func TestNothingButBadMessagesEndsTheSession(t *testing.T) {
+func TestOnlyBadMessagesEndSession(t *testing.T) {
 	f := fortify(t, nil)
 	f.undisturbed(t, func() {
 		s := f.stranger(t)
@@ -175,7 +175,7 @@ func TestNothingButBadMessagesEndsTheSession(t *testing.T) {
 	})
 }
 
-func TestFramesThatBreakTheRulesEndTheConnectionAndNoOther(t *testing.T) {
+func TestMalformedFramesEndOnlyTheirConnection(t *testing.T) {
 	f := fortify(t, nil)
 	long := make([]byte, 1<<16)
 	f.undisturbed(t, func() {
@@ -217,7 +217,7 @@ func TestFramesThatBreakTheRulesEndTheConnectionAndNoOther(t *testing.T) {
 	})
 }
 
-func TestAMessageInThousandsOfPartsIsOneMessage(t *testing.T) {
+func TestMessageInThousandsOfFragmentsIsOneMessage(t *testing.T) {
 	f := fortify(t, nil)
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters("calm", "listener")
@@ -234,7 +234,7 @@ func TestAMessageInThousandsOfPartsIsOneMessage(t *testing.T) {
 	})
 }
 
-func TestAFloodOfPingsIsAnsweredToNobodyWhoDoesNotRead(t *testing.T) {
+func TestPingFloodEndsClientThatDoesNotRead(t *testing.T) {
 	f := fortify(t, func(c *signaling.Config) {
 		c.WriteWait, c.PingEvery, c.PongWait = 500*time.Millisecond, 200*time.Millisecond, 2*time.Second
 	})
@@ -253,7 +253,7 @@ func TestAFloodOfPingsIsAnsweredToNobodyWhoDoesNotRead(t *testing.T) {
 	})
 }
 
-func TestAClientThatAsksAndDoesNotReadIsPutOut(t *testing.T) {
+func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
 	f := fortify(t, func(c *signaling.Config) { c.WriteWait = 500 * time.Millisecond })
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters("calm", "listener")
@@ -270,7 +270,7 @@ func TestAClientThatAsksAndDoesNotReadIsPutOut(t *testing.T) {
 	})
 }
 
-func TestAFloodOfOffersIsOneEarAtATime(t *testing.T) {
+func TestOfferFloodKeepsOneEar(t *testing.T) {
 	f := fortify(t, unlimited) // else most would be refused
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters("calm", "listener")
@@ -290,7 +290,7 @@ func TestAFloodOfOffersIsOneEarAtATime(t *testing.T) {
 	})
 }
 
-func TestWhoSendsTooManyMessagesIsToldSoAndThenNotListenedTo(t *testing.T) {
+func TestMessageFloodIsRefusedThenDisconnected(t *testing.T) {
 	f := fortify(t, nil)
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters("calm", "listener")
@@ -318,7 +318,7 @@ func TestWhoSendsTooManyMessagesIsToldSoAndThenNotListenedTo(t *testing.T) {
 	})
 }
 
-func TestAFloodOfOffersOverHTTPLeavesNothing(t *testing.T) {
+func TestHTTPOfferFloodLeavesNothing(t *testing.T) {
 	f := fortify(t, nil)
 	offer := bareOffer("recvonly")
 	f.undisturbed(t, func() {

@@ -70,7 +70,8 @@ func requireComplete(t *testing.T, r *loadgen.Result) {
 	assert.Positive(t, latency.Summary().Min, "nothing is heard before it was sent")
 }
 
-func TestATimelineIsPlayedAndNothingIsLostByIt(t *testing.T) {
+func TestTimelineLosesNothing(t *testing.T) {
+	t.Parallel()
 	r := played(t, native(t, serve(t)), `
 name: an evening in short
 room: {capacity: 8, slots: 3}
@@ -113,7 +114,8 @@ hold: 4500ms
 	}, marks)
 }
 
-func TestARoomThatIsTooSmallLeavesTheRestOutAndCountsThemAsLoss(t *testing.T) {
+func TestFullRoomCountsRefusedListenersAsLoss(t *testing.T) {
+	t.Parallel()
 	r := played(t, native(t, serve(t)), `
 name: too small
 room: {capacity: 3, slots: 1}
@@ -132,7 +134,8 @@ join_deadline: 1s
 	assert.Less(t, delivered.Share(), 0.85)
 }
 
-func TestAServerThatGoesAwayIsLossToTheEndOfTheRun(t *testing.T) {
+func TestRoomEndIsLossUntilEndOfRun(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	d := native(t, url)
 	s := written(t, `
@@ -163,7 +166,8 @@ hold: 3s
 	assert.NotZero(t, delivered.Passes)
 }
 
-func TestTheWHEPDriverLosesNothingOnOurServer(t *testing.T) {
+func TestWHEPDriverLosesNothingOnOwnServer(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	d, err := whep.New(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
 	require.NoError(t, err)
@@ -180,7 +184,8 @@ hold: 2s
 `))
 }
 
-func TestTheWHEPDriverLosesNothingOnSomebodyElsesServer(t *testing.T) {
+func TestWHEPDriverLosesNothingOnForeignServer(t *testing.T) {
+	t.Parallel()
 	url := foreign(t)
 	d, err := whep.New(url+"/whip/{room}", url+"/whep/{room}", "secret", nil)
 	require.NoError(t, err)
@@ -194,7 +199,7 @@ hold: 2s
 `))
 }
 
-func TestAScenarioThatTheDriverCannotPlayIsRefusedBeforeAnythingStarts(t *testing.T) {
+func TestUnsupportedScenarioIsRefusedBeforeStart(t *testing.T) {
 	d, err := whep.New("http://127.0.0.1:9/whip", "http://127.0.0.1:9/whep", "", nil)
 	require.NoError(t, err)
 	_, err = loadgen.Run(t.Context(), loadgen.Config{Driver: d, Scenario: written(t, `
@@ -210,7 +215,8 @@ hold: 2s
 	assert.ErrorIs(t, err, driver.ErrUnsupported)
 }
 
-func TestSimulatedNetworksShowInTheFiguresAndAreNoFaultOfTheGenerator(t *testing.T) {
+func TestSimulatedNetworkShowsInFigures(t *testing.T) {
+	t.Parallel()
 	r := played(t, native(t, serve(t)), `
 name: far away
 room: {capacity: 8, slots: 1}
@@ -235,7 +241,8 @@ hold: 5s
 	assert.Zero(t, r.Generator.SocketDrops)
 }
 
-func TestAListenerWhoseAddressChangesIsHeardOfAgain(t *testing.T) {
+func TestListenerWithNewAddressIsFollowed(t *testing.T) {
+	t.Parallel()
 	r := played(t, native(t, serve(t)), `
 name: from the WLAN into the street
 room: {capacity: 8, slots: 1}

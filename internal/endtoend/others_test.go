@@ -94,7 +94,8 @@ func call[T any](t *testing.T, tab context.Context, function string, argument an
 	return chromium.Eval[T](t, tab, fmt.Sprintf("%s(%#v)", function, argument))
 }
 
-func TestABrowserPageThatIsNotOursPublishesAndListens(t *testing.T) {
+func TestForeignBrowserPagePublishesAndListens(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	// The page is of another origin than the server, as somebody else's is.
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

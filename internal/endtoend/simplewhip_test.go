@@ -51,7 +51,8 @@ func ownAddress(t *testing.T) string {
 	return ""
 }
 
-func TestDebiansSimpleWHIPClientIsHeard(t *testing.T) {
+func TestSimpleWHIPClientIsHeard(t *testing.T) {
+	t.Parallel()
 	client := program(t, "whip-client")
 	url := serveOn(t, net.JoinHostPort(ownAddress(t), "0"))
 	ear := listen(t, 1, byHTTP(t, url+"/rooms/hall/whep"))

@@ -389,7 +389,8 @@ func requireServed(t *testing.T, r *loadgen.Result) {
 	assert.Zero(t, rateOf(t, r, "unrecognised").Passes)
 }
 
-func TestTheWHEPDriverGetsOnWithServersOfAllManners(t *testing.T) {
+func TestWHEPDriverWorksWithAllServerVariants(t *testing.T) {
+	t.Parallel()
 	without := func(attribute string) func(string) string {
 		return func(sdp string) string {
 			var kept []string
@@ -452,7 +453,8 @@ func TestTheWHEPDriverGetsOnWithServersOfAllManners(t *testing.T) {
 	}
 }
 
-func TestTheWHEPDriverUsesTheTURNServersThatAServerNames(t *testing.T) {
+func TestWHEPDriverUsesTURNServersFromLink(t *testing.T) {
+	t.Parallel()
 	server := relayed(t, "user", "pass,word")
 	s := serveTheirs(t, manners{links: []string{
 		`<` + server + `>; rel="ice-server"; username="user"; credential="pass,word"; credential-type="password"`,
@@ -462,7 +464,8 @@ func TestTheWHEPDriverUsesTheTURNServersThatAServerNames(t *testing.T) {
 	assert.Contains(t, s.offers[0], "typ relay", "the mic has a candidate of the TURN server")
 }
 
-func TestAServerWithoutCandidatesIsAProblemWithItsReason(t *testing.T) {
+func TestServerWithoutCandidatesIsReported(t *testing.T) {
+	t.Parallel()
 	s := serveTheirs(t, manners{late: true, noPatch: true})
 	d := s.driver()
 	_, err := loadgen.Run(t.Context(), loadgen.Config{Driver: d, Scenario: written(t, audience(1))})
@@ -471,7 +474,7 @@ func TestAServerWithoutCandidatesIsAProblemWithItsReason(t *testing.T) {
 }
 
 // Somebody's real server is played against where there is one.
-func TestAForeignServerLosesNothing(t *testing.T) {
+func TestForeignServerLosesNothing(t *testing.T) {
 	publish, listen := os.Getenv("EARSHOT_TARGET_WHIP"), os.Getenv("EARSHOT_TARGET_WHEP")
 	if publish == "" || listen == "" {
 		t.Skip("no server is named in EARSHOT_TARGET_WHIP and EARSHOT_TARGET_WHEP")
