@@ -154,6 +154,7 @@ func (c *cell) delivered() metric.Rate {
 
 // add enters what a drained slot held of the cell, for each of its phases.
 func (c *cell) add(phases uint64, closed closedCell) {
+	c.excused.Add(closed.excused)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for number := 0; phases != 0; number, phases = number+1, phases>>1 {

@@ -56,7 +56,6 @@ type slotCell struct {
 	latency      metric.Counts // without doubt
 	doubtful     atomic.Pointer[doubtfulCounts]
 	passes, owed atomic.Uint64
-	excused      atomic.Uint64 // of owed, lost and perhaps by the generator's doing
 }
 
 // doubtfulCounts are latencies in doubt, as they may be at worst and at best.
@@ -358,8 +357,8 @@ func (c *slotCell) close(e *slotEvents) closedCell {
 	closed := closedCell{
 		latency:   distribution{certain: c.latency.Freeze()},
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
-		excused:   c.excused.Swap(0),
 	}
+	closed.excused = e.excuses(closed.delivered.Total - closed.delivered.Passes)
 	d := &closed.latency
 	if doubtful := c.doubtful.Load(); doubtful != nil {
 		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()

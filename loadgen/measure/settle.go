@@ -49,7 +49,6 @@ func (l *Listener) settle(sources []*Source, last, now int64, scratch []stretch,
 	}
 	l.cell.passes.Add(l.life.passes - before.passes)
 	l.cell.owed.Add(l.life.total - before.total)
-	l.cell.excused.Add(l.life.excused - before.excused)
 	return l.settled, scratch
 }
 
@@ -88,8 +87,8 @@ func (l *Listener) settleWord(w int64, said []stretch) {
 			c := open.cells[l.cell.number]
 			c.passes.Add(uint64(p))
 			c.owed.Add(uint64(o))
+			// Any of the packets dropped may have been this listener's.
 			if n := open.events.excuses(uint64(o - p)); n > 0 {
-				c.excused.Add(n)
 				l.life.excused += n
 				if steady != 0 {
 					l.steady.excused += n

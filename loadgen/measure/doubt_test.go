@@ -1,0 +1,210 @@
+package measure
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+func bestTrend(t *testing.T, totals Totals, name string) metric.Summary {
+	t.Helper()
+	v, ok := totals.Best[name].(*metric.Trend)
+	require.True(t, ok, "%s is not in doubt", name)
+	return v.Summary()
+}
+
+// play has a listener receive n frames of a source, each after the same time; of each
+// frame change may say how late the source sent it, and whether it is lost.
+func (s *scene) play(m *Source, l *Listener, n Bin, change func(Bin) (late time.Duration, lost bool)) {
+	for b := range n {
+		p := s.say(m, b)
+		late, lost := change(b)
+		m.Sent(b, late)
+		p.At += late
+		if !lost {
+			l.Receive(p)
+		}
+		if b%50 == 49 {
+			s.settle((b + 1).Start())
+		}
+	}
+}
+
+func onTime(Bin) (time.Duration, bool) { return 0, false }
+
+func TestDoubtNothingIsInDoubtWithoutReason(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	s.play(m, s.listener(1), 600, onTime)
+	assert.Empty(t, s.finish().Best)
+}
+
+func TestDoubtAFrameSentLate(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l := s.listener(1)
+	s.play(m, l, 300, onTime)
+	var held []Packet // by a stall of 200 ms, after which all goes out at once
+	for b := Bin(300); b < 310; b++ {
+		p, late := s.say(m, b), time.Duration(310-b)*BinLength
+		m.Sent(b, late)
+		p.At += late
+		held = append(held, p)
+	}
+	for _, p := range held {
+		l.Receive(p)
+	}
+	for b := Bin(310); b < 600; b++ {
+		l.Receive(s.say(m, b))
+	}
+	totals := s.finish()
+	assert.InDelta(t, 200, trend(t, totals, "latency").Max, 25)
+	assert.Less(t, bestTrend(t, totals, "latency").Max, 25.0, "the server was not late")
+	assert.Greater(t, trend(t, totals, "audio_gap").Max, 150.0)
+	assert.Less(t, bestTrend(t, totals, "audio_gap").Max, 60.0)
+	assert.Less(t, bestTrend(t, totals, "jitter").Max, trend(t, totals, "jitter").Max)
+	assert.Greater(t, trend(t, totals, "concealed").Max, bestTrend(t, totals, "concealed").Max)
+	assert.NotContains(t, totals.Best, "delivered", "each frame came")
+	assert.NotContains(t, totals.Best, "loss")
+	d := s.tally.Doubts()
+	assert.EqualValues(t, 10, d.LateFrames)
+	assert.Equal(t, 200*time.Millisecond, d.Latest)
+}
+
+func TestDoubtALateServerStaysLate(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(600) {
+		p := s.say(m, b)
+		late := time.Duration(0)
+		if b%100 < 5 {
+			late = 50 * time.Millisecond
+		}
+		m.Sent(b, late)
+		p.At += late + 300*time.Millisecond
+		l.Receive(p)
+		if b%50 == 49 {
+			s.settle((b + 1).Start())
+		}
+	}
+	totals := s.finish()
+	assert.Greater(t, bestTrend(t, totals, "latency").Med, 290.0)
+	assert.Greater(t, bestTrend(t, totals, "latency").P99, 290.0)
+}
+
+func TestDoubtDropsExcuseAsManyPacketsAsWereDropped(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		dropped  uint64
+		passes   uint64
+	}{
+		{"all that is missing may have been dropped", 30, 600},
+		{"a server that loses more than was dropped is not excused", 10, 580},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.listener(1)
+			s.tally.Drop(c.dropped, 6*time.Second, 7*time.Second-BinLength)
+			s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b >= 310 && b < 340 })
+			totals := s.finish()
+			worst := rate(t, totals, "delivered")
+			best, ok := totals.Best["delivered"].(metric.Rate)
+			require.True(t, ok)
+			assert.EqualValues(t, 570, worst.Passes)
+			assert.Equal(t, c.passes, best.Passes)
+			assert.Equal(t, worst.Total, best.Total)
+			assert.Less(t, bestTrend(t, totals, "loss").Max, trend(t, totals, "loss").Max)
+		})
+	}
+}
+
+func TestDoubtContentionExcusesWhatHappenedMeanwhile(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l := s.listener(1)
+	s.tally.Doubt(Contended, 0, 20*time.Second)
+	s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b%10 == 9 })
+	totals := s.finish()
+	assert.Less(t, rate(t, totals, "delivered").Share(), 0.95)
+	assert.InDelta(t, 1, totals.Best["delivered"].(metric.Rate).Share(), 1e-9)
+	assert.Zero(t, bestTrend(t, totals, "latency").Max)
+	assert.Greater(t, bestTrend(t, totals, "mos").Min, 4.0)
+	assert.Zero(t, bestTrend(t, totals, "loss").Max)
+}
+
+func TestDoubtAClockStepLeavesNoLatencyCertain(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l := s.listener(1)
+	s.tally.Doubt(Stepped, 0, 20*time.Second)
+	s.play(m, l, 600, onTime)
+	totals := s.finish()
+	assert.Zero(t, bestTrend(t, totals, "latency").Max)
+	assert.InDelta(t, ms(Lateness), trend(t, totals, "latency").P99, 10)
+	assert.NotContains(t, totals.Best, "delivered")
+}
+
+func TestDoubtALateJoin(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l := s.ledger.AddListener(1, Labels{})
+	l.Expect(0, 150*time.Millisecond, 10*time.Second)
+	s.tally.Doubt(Stalled, 200*time.Millisecond, 300*time.Millisecond)
+	l.Connected(400 * time.Millisecond)
+	s.steady(0)
+	s.play(m, l, 600, func(b Bin) (time.Duration, bool) { return 0, b < 25 })
+	totals := s.finish()
+	worst, best := trend(t, totals, "join_duration").Max, bestTrend(t, totals, "join_duration").Max
+	assert.InDelta(t, 500, worst, 25)
+	assert.InDelta(t, worst-250, best, 1, "150 ms to begin, and a stall of 100 ms")
+}
+
+func TestDoubtPacketsOlderThanTheLedgerAreLate(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(900) {
+		p := s.say(m, b)
+		p.At += 6 * time.Second
+		if b < 600 {
+			l.Receive(p)
+		}
+	}
+	totals := s.finish()
+	assert.GreaterOrEqual(t, trend(t, totals, "latency").P99, ms(Lateness))
+	assert.Zero(t, totals.Foreign)
+}
+
+func TestDoubtAudioThatNobodySentIsForeign(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l := s.listener(1)
+	for b := range Bin(200) {
+		p := s.say(m, b)
+		p.Payload = []byte("something else")
+		l.Receive(p)
+	}
+	totals := s.finish()
+	assert.EqualValues(t, 200, totals.Foreign)
+	assert.NotContains(t, totals.Best, "delivered", "that is no doubt")
+}
+
+func TestApartTakesListenersAsTheUnit(t *testing.T) {
+	same := func(n int, v float64) (all []float64) {
+		for range n {
+			all = append(all, v)
+		}
+		return all
+	}
+	assert.False(t, Apart(same(198, 1), same(2, 1)), "no difference")
+	assert.False(t, Apart(append(same(178, 1), same(20, 0.8)...), same(2, 1)), "two probes that a fault spared")
+	assert.False(t, Apart(append(same(179, 1), same(19, 0.8)...), append(same(1, 1), same(1, 0.8)...)), "one that it struck")
+	assert.True(t, Apart(same(190, 1), same(10, 0.99)), "all of them")
+	assert.False(t, Apart(same(5, 1), same(1, 0)), "one alone says nothing")
+}
