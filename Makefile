@@ -2,7 +2,12 @@
 
 GO ?= go
 
-.PHONY: help run gate test tools lint portable bench dist clean
+# The tests of these packages need the machine for themselves. The others mostly
+# compute or wait, and run side by side.
+ALONE := ./cmd/earshot ./internal/browser ./internal/endtoend ./room/rtc
+alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE)))
+
+.PHONY: help run gate check test soak fuzz tools lint portable bench dist clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,8 +18,23 @@ run: ## play the smoke scenario
 gate: ## play the scenario that every change must keep, as CI does
 	@ci/gate
 
-test: tools lint portable ## install what the tests need, and run them all under the race detector, a package at a time
-	$(GO) test -race -p 1 -timeout 20m ./...
+check: lint ## lint, build, and the unit tests: no race detector, no browser, nothing that plays in real time
+	$(GO) build ./...
+	$(GO) test -short -vet=off ./...
+
+# The linters include vet. Both halves are run even if the first fails.
+test: tools lint ## install what the tests need, and run them all under the race detector, with the browser
+	code=0; \
+	$(GO) test -race -vet=off -timeout 20m $$($(GO) list ./... | grep -vE '$(alone)') || code=1; \
+	$(GO) test -race -vet=off -timeout 20m -p 1 $(ALONE) || code=1; \
+	exit $$code
+
+SOAK ?= 10
+soak: tools ## all tests, SOAK times over (default: 10), in random order: finds those that fail now and then
+	$(GO) test -race -p 1 -count $(SOAK) -shuffle on -timeout 0 ./...
+
+fuzz: ## every fuzz test, each for FUZZTIME (default: 10m)
+	@ci/fuzz
 
 tools: ## install what the tests need (Chromium, simple-whip-client)
 	@ci/install-tools

@@ -29,6 +29,7 @@ thresholds:
 }
 
 func TestCapacityFindsLargestPassingLoad(t *testing.T) {
+	realTime(t)
 	summary, page := filepath.Join(t.TempDir(), "capacity.json"), filepath.Join(t.TempDir(), "capacity.html")
 	stdout, stderr, code := honestly(t, "capacity", crowded(t), "--vary", "listeners", "--from", "12", "--to", "24", "--within", "50%",
 		"--until", "joined: count <= 12", "--summary", summary, "--html", page)
@@ -62,12 +63,14 @@ func TestCapacityFindsLargestPassingLoad(t *testing.T) {
 }
 
 func TestCapacityExits99WhenNothingPasses(t *testing.T) {
+	realTime(t)
 	stdout, _, code := honestly(t, "capacity", crowded(t), "--from", "16", "--to", "24", "--until", "joined: count <= 12", "-q")
 	assert.Equal(t, exitFail, code)
 	assert.Contains(t, stdout, "✗ not even 16 listeners pass")
 }
 
 func TestCapacityExits98WhenInvalid(t *testing.T) {
+	realTime(t)
 	// Nobody speaks in turns, so there is no onset to measure.
 	stdout, _, code := command(t, "capacity", crowded(t), "--from", "3", "--to", "6", "--until", "onset_clip: max < 40ms", "-q")
 	assert.Equal(t, exitInvalid, code)

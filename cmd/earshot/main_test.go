@@ -96,3 +96,11 @@ func voice(t *testing.T) string {
 	testaudio.WriteShort(t, dir)
 	return filepath.Join(dir, "speech.ogg")
 }
+
+// realTime skips a test that plays a scenario if tests are to be quick (-short).
+func realTime(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it plays a scenario in real time")
+	}
+}

@@ -44,6 +44,7 @@ func childOf(t *testing.T, pid int) int {
 }
 
 func TestRunLowersPriorityBelowItsServer(t *testing.T) {
+	realTime(t)
 	priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 	require.NoError(t, err)
 	ordinary := 20 - priority

@@ -34,6 +34,7 @@ thresholds:
 }
 
 func TestRunNeedsOperatorToken(t *testing.T) {
+	realTime(t)
 	const token = "an-operator-token-of-the-tests"
 	url, stop := served(t, "--data", t.TempDir(), "--operator-token", token, "--rate-limit-exempt", "127.0.0.0/8")
 	defer func() { assert.Zero(t, stop()) }()
@@ -49,6 +50,7 @@ func TestRunNeedsOperatorToken(t *testing.T) {
 }
 
 func TestRunExits0WhenThresholdsHold(t *testing.T) {
+	realTime(t)
 	summary := filepath.Join(t.TempDir(), "summary.json")
 	stdout, stderr, code := honestly(t, "run", small(t, `
   joined: ["rate == 1"]
@@ -84,6 +86,7 @@ func TestRunExits0WhenThresholdsHold(t *testing.T) {
 }
 
 func TestRunExits99WhenThresholdIsCrossed(t *testing.T) {
+	realTime(t)
 	stdout, _, code := honestly(t, "run", small(t, `
   latency: ["max < 1us"]
 `), "-q")
@@ -92,6 +95,7 @@ func TestRunExits99WhenThresholdIsCrossed(t *testing.T) {
 }
 
 func TestRunExits98WhenThresholdHasNoData(t *testing.T) {
+	realTime(t)
 	stdout, _, code := command(t, "run", small(t, `
   onset_clip: ["max < 40ms"]
 `))
@@ -101,6 +105,7 @@ func TestRunExits98WhenThresholdHasNoData(t *testing.T) {
 }
 
 func TestRunExits98WithoutMedia(t *testing.T) {
+	realTime(t)
 	// Nobody speaks, so nobody is owed anything.
 	path := file(t, "mute.yaml", `
 name: nobody speaks
@@ -156,6 +161,7 @@ func TestRunExits1WhenTargetIsUnreachable(t *testing.T) {
 }
 
 func TestRunExits130WhenInterruptedAndReports(t *testing.T) {
+	realTime(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	progress := watcher{seen: make(chan string, 1000)}
@@ -195,6 +201,7 @@ func (w watcher) Write(b []byte) (int, error) {
 }
 
 func TestRunExits1WhenItsServerDiesWithTheServersLog(t *testing.T) {
+	realTime(t)
 	progress := watcher{seen: make(chan string, 1000)}
 	done := make(chan error)
 	var stdout strings.Builder

@@ -12,6 +12,7 @@ import (
 )
 
 func TestRunInvalidWhenGeneratorLacksCPU(t *testing.T) {
+	realTime(t)
 	url, stop := served(t, "--open")
 	defer func() { assert.Zero(t, stop()) }()
 	for _, c := range throttledThresholds {

@@ -61,6 +61,7 @@ var throttledThresholds = []struct{ name, text string }{
 }
 
 func TestRunInvalidWhenGeneratorIsStoppedRepeatedly(t *testing.T) {
+	realTime(t)
 	url, stop := served(t, "--open")
 	defer func() { assert.Zero(t, stop()) }()
 	for _, c := range throttledThresholds {

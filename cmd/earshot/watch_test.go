@@ -40,6 +40,7 @@ func announced(t *testing.T, stderr watcher, what string) string {
 // Whatever the verdict is on a busy machine, everybody who watches sees the run,
 // and all of its reports are written.
 func TestRunDashboardPrometheusAndReports(t *testing.T) {
+	realTime(t)
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	stderr := watcher{seen: make(chan string, 1000)}

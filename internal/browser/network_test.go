@@ -21,6 +21,7 @@ func TestLostPacketsAreRetransmitted(t *testing.T) {
 
 	bo := c.person("Bo")
 	bo.follows(l.url+"/#/r/radio", "Listen in")
+	bo.connected()
 	offer := eval[string](bo, "ear().localDescription.sdp")
 	assert.Regexp(t, `a=rtcp-fb:\d+ nack\r\n`, offer)
 	bo.hears(said)

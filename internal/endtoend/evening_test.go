@@ -20,9 +20,6 @@ func trendOf(t *testing.T, values metric.Values, name string) *metric.Trend {
 // promoted are heard, the silenced are silent, and nobody else loses anything.
 func TestTimelineOfClubEveningIsPlayedAndMeasured(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("plays for a quarter of a minute")
-	}
 	url := serve(t)
 	r := played(t, native(t, url), `
 name: an evening

@@ -11,6 +11,9 @@ import (
 // Whether packets get through there is tested on this system, with the portable
 // code of room/rtc and internal/udpbatch.
 func TestTreeBuildsForOtherSystems(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds everything twice")
+	}
 	for _, system := range []string{"darwin", "windows"} {
 		t.Run(system, func(t *testing.T) {
 			build := exec.CommandContext(t.Context(), "go", "build", "./...")
