@@ -1,25 +1,21 @@
 package chart
 
-import (
-	"math"
-
-	"gonum.org/v1/plot"
-)
+import "math"
 
 // A Scale is how an axis spreads its values.
 type Scale int
 
 const (
 	Linear Scale = iota
-	// Log gives every power of ten the same room. It has no place for 0.
+	// Log gives every power of ten the same length. It can't show 0.
 	Log
-	// Tail gives every nine of a share the same room: 0, 90 %, 99 %, 99.9 %. It
-	// has no place for 1.
+	// Tail gives every nine of a share the same length: 0, 90 %, 99 %, 99.9 %. It
+	// can't show 1.
 	Tail
 )
 
-// takes tells whether a value has a place on the scale.
-func (s Scale) takes(v float64) bool {
+// shows reports whether a value has a place on the scale.
+func (s Scale) shows(v float64) bool {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return false
@@ -31,7 +27,7 @@ func (s Scale) takes(v float64) bool {
 	return true
 }
 
-func (s Scale) stretch(v float64) float64 {
+func (s Scale) transform(v float64) float64 {
 	switch s {
 	case Log:
 		return math.Log10(v)
@@ -41,20 +37,12 @@ func (s Scale) stretch(v float64) float64 {
 	return v
 }
 
-// Normalize implements plot.Normalizer.
-func (s Scale) Normalize(low, high, v float64) float64 {
-	if !s.takes(v) {
-		return 0
-	}
-	return (s.stretch(v) - s.stretch(low)) / (s.stretch(high) - s.stretch(low))
-}
-
 // A span is the range of an axis.
 type span struct{ min, max float64 }
 
 func (r *span) add(v float64, s Scale) *span {
 	switch {
-	case !s.takes(v):
+	case !s.shows(v):
 		return r
 	case r == nil:
 		return &span{v, v}
@@ -62,17 +50,23 @@ func (r *span) add(v float64, s Scale) *span {
 	return &span{min(r.min, v), max(r.max, v)}
 }
 
-// ranges are those of the axes; nil where there is nothing to show.
+// share is where a value is in the range of an axis: 0 at the minimum, 1 at the
+// maximum.
+func (r span) share(v float64, s Scale) float64 {
+	return (s.transform(v) - s.transform(r.min)) / (s.transform(r.max) - s.transform(r.min))
+}
+
+// ranges are those of both axes; nil if there is nothing to show.
 func (c Chart) ranges() (x, y *span) {
 	for _, s := range c.Series {
 		for _, p := range s.Points {
-			if c.X.Scale.takes(p.X) && c.Y.Scale.takes(p.Y) {
+			if c.X.Scale.shows(p.X) && c.Y.Scale.shows(p.Y) {
 				x, y = x.add(p.X, c.X.Scale), y.add(p.Y, c.Y.Scale)
 			}
 		}
 		if s.Style == Bars && len(s.Points) > 0 && c.X.Scale == Linear {
-			left, _ := bars{points: s.Points}.edges(0)
-			_, right := bars{points: s.Points}.edges(len(s.Points) - 1)
+			left, _ := barEdges(s.Points, 0)
+			_, right := barEdges(s.Points, len(s.Points)-1)
 			x = x.add(left, Linear).add(right, Linear)
 		}
 	}
@@ -80,16 +74,16 @@ func (c Chart) ranges() (x, y *span) {
 		return nil, nil
 	}
 	for _, l := range c.Limits {
-		// A limit far above all that was measured would only flatten the lines.
+		// A limit far above all data would flatten the lines.
 		if l.Y <= 3*y.max {
 			y = y.add(l.Y, c.Y.Scale)
 		}
 	}
-	return c.X.settle(*x, false), c.Y.settle(*y, true)
+	return c.X.extend(*x, false), c.Y.extend(*y, true)
 }
 
-// settle makes the range of an axis from that of the data. Room is left above.
-func (a Axis) settle(r span, room bool) *span {
+// extend makes the range of an axis from that of its data, with headroom if asked.
+func (a Axis) extend(r span, headroom bool) *span {
 	if a.Min < a.Max {
 		return &span{a.Min, a.Max}
 	}
@@ -108,21 +102,29 @@ func (a Axis) settle(r span, room bool) *span {
 	if !a.Fit && r.min > 0 && len(a.Names) == 0 {
 		r.min = 0
 	}
-	if r.max <= r.min {
+	switch {
+	case a.Unit == Share && a.Fit && r.max <= r.min:
+		r.min = max(r.min-0.01, 0) // all of 100 %, mostly
+	case r.max <= r.min:
 		r.max = r.min + 1
-	} else if room {
+	case headroom && a.Unit != Share:
 		r.max += (r.max - r.min) * 0.08
 	}
 	return &r
 }
 
-// ticks are about n of an axis, at round values.
-func (a Axis) ticks(r span, n int) plot.ConstantTicks {
-	ticks := plot.ConstantTicks{}
-	add := func(v float64) { ticks = append(ticks, plot.Tick{Value: v, Label: a.Unit.Format(v)}) }
+// A tick is a labelled value of an axis.
+type tick struct {
+	value float64
+	label string
+}
+
+// ticks are about n labelled values of an axis, at round numbers.
+func (a Axis) ticks(r span, n int) (ticks []tick) {
+	add := func(v float64) { ticks = append(ticks, tick{v, a.Unit.Format(v)}) }
 	if a.Names != nil {
 		for i, name := range a.Names {
-			ticks = append(ticks, plot.Tick{Value: float64(i), Label: name})
+			ticks = append(ticks, tick{float64(i), name})
 		}
 		return ticks
 	}

@@ -104,6 +104,10 @@ func TestSVGContents(t *testing.T) {
 		{"a limit near the data shows", Chart{Series: []Series{line(Point{0, 1}, Point{1, 9})}, Limits: []Limit{{10, "limit"}}}, func(t *testing.T, svg string) { assert.Contains(t, svg, ">limit<") }},
 		{"a limit far above does not flatten the data", Chart{Series: []Series{line(Point{0, 1}, Point{1, 9})}, Limits: []Limit{{1000, "limit"}}}, func(t *testing.T, svg string) { assert.NotContains(t, svg, ">limit<") }},
 		{"a mark outside does not show", Chart{Series: []Series{line(Point{0, 1}, Point{1, 9})}, Marks: []Mark{{5, "mark"}}}, func(t *testing.T, svg string) { assert.NotContains(t, svg, ">mark<") }},
+		{"a share that is always 1 ends at 100 %", Chart{Y: Axis{Unit: Share, Fit: true}, Series: []Series{line(Point{0, 1}, Point{1, 1})}}, func(t *testing.T, svg string) {
+			assert.Contains(t, svg, ">100%<")
+			assert.NotContains(t, svg, ">200%<")
+		}},
 		{"a bar of nothing is not drawn", Chart{Series: []Series{{Style: Bars, Points: []Point{{0, 0}, {1, 5}}}}}, func(t *testing.T, svg string) { assert.Equal(t, 1, count(svg, "f-s1")) }},
 		{"names stand in place of numbers", Chart{X: Axis{Names: []string{"ours", "theirs"}, Min: -0.5, Max: 1.5}, Series: []Series{{Style: Bars, Points: []Point{{0, 4}, {1, 5}}}}}, func(t *testing.T, svg string) { assert.Contains(t, svg, ">theirs<") }},
 		{"words are escaped", Chart{Series: []Series{{Name: "<script>&", Points: []Point{{0, 1}, {1, 1}}}}}, func(t *testing.T, svg string) { assert.Contains(t, svg, "&lt;script&gt;&amp;") }},
@@ -163,7 +167,7 @@ func TestTicks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
 			for _, tick := range c.axis.ticks(span{c.min, c.max}, 5) {
-				got = append(got, tick.Label)
+				got = append(got, tick.label)
 			}
 			assert.Equal(t, c.want, strings.Join(got, " "))
 		})

@@ -1,7 +1,8 @@
-// Package chart draws plots as SVG that needs no script: for reports, pages and
-// documentation. gonum.org/v1/plot lays them out; what is written are elements
-// with classes and no style of their own, so that a page under a strict
-// Content-Security-Policy can show them, and [CSS] gives them colours for light
-// and dark. Every plot carries its title and a description for those who can't
-// see it.
+// Package chart draws charts as SVG without scripts: for reports, pages and
+// documents. Elements have classes and no style of their own, so that a page with a
+// strict Content-Security-Policy can show them; [CSS] gives the classes colours, in
+// light and dark. Every chart has a title and a description for screen readers.
+//
+// A [Chart] is data, and drawing it changes nothing, so charts may be drawn
+// concurrently. The package imports nothing of the project.
 package chart

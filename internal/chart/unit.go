@@ -17,7 +17,7 @@ const (
 	Share             // from 0 to 1, written in per cent
 )
 
-// A scale is a factor and the word for it.
+// A prefix is a factor and its name.
 type prefix struct {
 	from float64
 	by   float64
