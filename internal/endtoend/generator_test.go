@@ -38,7 +38,7 @@ func TestClientsSendConsentChecksAndReportsLikeBrowser(t *testing.T) {
 	for _, driver := range []string{"earshot", "whep"} {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel() // most of it is waiting
-			url, toll := serveBehindToll(t)
+			url, proxy := serveBehindUDPProxy(t)
 			d := native(t, url)
 			if driver == "whep" {
 				var err error
@@ -56,7 +56,7 @@ hold: 22s
 			joined := rateOf(t, r, "joined")
 			assert.Equal(t, joined.Total, joined.Passes, "joined")
 			crowd, full := 0, 0
-			for from, p := range toll.all() {
+			for from, p := range proxy.all() {
 				if !ofCrowd(from) {
 					// A full client tries each of its addresses, and goes on from one.
 					if len(p.checks) >= 6 && len(p.reports) >= 3 {
@@ -81,7 +81,7 @@ hold: 22s
 // Somebody floods the sockets of the generator until they overflow. What is lost
 // there is not the server's loss: the run counts it as its own, and is invalid.
 func TestGeneratorSocketDropsMakeRunInvalid(t *testing.T) {
-	url, toll := serveBehindToll(t)
+	url, proxy := serveBehindUDPProxy(t)
 	s := written(t, `
 name: flooded
 room: {capacity: 12, slots: 1}
@@ -110,7 +110,7 @@ thresholds:
 			flood.Go(func() {
 				junk := make([]byte, 32<<10)
 				for !over.Load() {
-					for at := range toll.all() {
+					for at := range proxy.all() {
 						if ofCrowd(at) {
 							_, _ = conn.WriteToUDPAddrPort(junk, at)
 						}

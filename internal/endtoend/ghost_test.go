@@ -32,9 +32,9 @@ type ghost struct {
 	hostToken string
 }
 
-// haunt brings a host who talks, a third party who listens, and the ghost into a
+// startGhost brings a talking host, a listening third party and the ghost into a
 // room.
-func haunt(t *testing.T, url, room, hostToken, ghostToken, thirdToken string) *ghost {
+func startGhost(t *testing.T, url, room, hostToken, ghostToken, thirdToken string) *ghost {
 	t.Helper()
 	g := &ghost{url: url, room: room, token: ghostToken, hostToken: hostToken}
 	in := func(token, role string) *member {
@@ -103,7 +103,7 @@ func TestGhostIsCutOffInBothDirections(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				url := serve(t)
-				g := haunt(t, url, "hall", "", "", "")
+				g := startGhost(t, url, "hall", "", "", "")
 				if dead {
 					require.NoError(t, g.self.conn.Close())
 				}
@@ -162,7 +162,7 @@ func TestSecondLoginCutsOffFirst(t *testing.T) {
 		t.Run(fmt.Sprintf("its WebSocket dead: %t", dead), func(t *testing.T) {
 			url := serveClosed(t)
 			room, host, tokens := guests(t, url, "speaker", "listener")
-			g := haunt(t, url, room, host, tokens[0], tokens[1])
+			g := startGhost(t, url, room, host, tokens[0], tokens[1])
 			if dead {
 				require.NoError(t, g.self.conn.Close())
 			}
@@ -223,7 +223,7 @@ func TestKickRevokesValidToken(t *testing.T) {
 func TestMuteSurvivesNewMic(t *testing.T) {
 	t.Parallel()
 	url := serve(t)
-	g := haunt(t, url, "hall", "", "", "")
+	g := startGhost(t, url, "hall", "", "", "")
 	g.host.ask(map[string]any{"type": "mute", "member": g.self.id, "muted": true})
 	acked := time.Now()
 	again := chat(t, g.self.exchange("mic"))
@@ -238,7 +238,7 @@ func TestMuteSurvivesNewMic(t *testing.T) {
 func TestResumeKeepsEarUntouched(t *testing.T) {
 	t.Parallel()
 	url := serve(t)
-	g := haunt(t, url, "hall", "", "", "")
+	g := startGhost(t, url, "hall", "", "", "")
 	g.host.ask(map[string]any{"type": "mute", "member": g.self.id, "muted": true})
 	lost := time.Now()
 	require.NoError(t, g.self.conn.Close())
@@ -265,7 +265,7 @@ func TestResumeKeepsEarUntouched(t *testing.T) {
 func TestNewOfferKeepsSeat(t *testing.T) {
 	t.Parallel()
 	url := serve(t)
-	g := haunt(t, url, "hall", "", "", "")
+	g := startGhost(t, url, "hall", "", "", "")
 	before := time.Now()
 	ear := listen(t, 3, g.self.exchange("ear"))
 	acked := time.Now()
