@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crowded is a scenario of which more than twelve listeners will be too many,
-// by the condition of the tests: a limit that no machine shifts.
+// crowded is a scenario for searches whose condition limits it to twelve listeners, a
+// limit that does not depend on the machine.
 func crowded(t *testing.T) string {
 	t.Helper()
 	return file(t, "crowded.yaml", `

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// summaries writes those of runs with these 99th percentiles of the latency, in
-// ms, and returns their files.
+// summaries writes summary files with these 99th percentiles of the latency in ms,
+// and returns their names.
 func summaries(t *testing.T, name, verdict string, p99s ...float64) (files []string) {
 	t.Helper()
 	for i, p := range p99s {

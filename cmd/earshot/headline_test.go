@@ -14,13 +14,13 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// BenchmarkHeadline is how near the server comes to what this machine can do at
-// all: one speaker and 5,000 listeners, the server and the load each in a process
-// of its own, with the ceiling of internal/udpbatch measured right before and right
-// after. What it tells are packets received by listeners a core-second of the
-// server, the mean of the two ceilings, and the one as a share of the other.
+// BenchmarkHeadline measures how close the server comes to this machine's ceiling.
+// One speaker and 5,000 listeners run with the server and the load in separate
+// processes; the ceiling of internal/udpbatch is measured before and after. The
+// results are packets that listeners received for each core-second of the server,
+// the mean of the two ceilings, and the share of the first in the second.
 //
-// It takes a minute, and means something only on a machine that does nothing else:
+// It takes a minute and needs a machine that does nothing else:
 //
 //	go test ./cmd/earshot -run '^$' -bench Headline
 func BenchmarkHeadline(b *testing.B) {
@@ -49,7 +49,7 @@ func BenchmarkHeadline(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // which would be how long a run is
 }
 
-// measureCeiling is the packets a core that the sealed ceiling comes to.
+// measureCeiling returns the ceiling for sealed packets, in packets a core.
 func measureCeiling(b *testing.B, program string) float64 {
 	b.Helper()
 	c := exec.CommandContext(b.Context(), program, "-test.run", "^$", "-test.bench", "^BenchmarkCeiling$/^sealed$", "-test.benchtime", "3s")
@@ -73,13 +73,13 @@ func measureCeiling(b *testing.B, program string) float64 {
 	return 0
 }
 
-// runMetrics is what is read of the summary of a run.
+// runMetrics are the metrics that are read from a summary.
 type runMetrics struct {
 	PacketsPerCore struct{ Value float64 } `json:"packets_per_core"`
 	Delivered      struct{ Rate float64 }  `json:"delivered"`
 }
 
-// measureRun plays a scenario and gives what it measured, whether it passed or not.
+// measureRun plays a scenario and returns its metrics, whatever the verdict.
 func measureRun(b *testing.B, args ...string) runMetrics {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "summary.json")

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The commands of docs/invites.md are run as they are written, by a shell, against
-// a server of the test's. (Its earshot adds where that server is.)
+// A shell runs the commands of docs/invites.md as they are written. A wrapper named
+// earshot adds the address of the test's server.
 func TestInvitesDocumentCommandsRun(t *testing.T) {
 	text, err := os.ReadFile("../../docs/invites.md")
 	require.NoError(t, err)

@@ -16,13 +16,13 @@ import (
 	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
-// asCommand makes the test binary behave as earshot, for a run's own server is
-// a child process of the same program.
+// asCommand makes the test binary behave as earshot: a run starts its own server as a
+// child process of the same program.
 const asCommand = "EARSHOT_TEST_AS_COMMAND"
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// testdata is where the goldens are, wherever a test runs.
+// testdata is the directory of the golden files, from any working directory.
 var testdata, _ = filepath.Abs("testdata")
 
 func TestMain(m *testing.M) {
@@ -49,8 +49,8 @@ func commandIn(ctx context.Context, args ...string) (stdout, stderr string, code
 	return out.String(), errs.String(), exitCode(err)
 }
 
-// honestly repeats a command whose answer is that this machine was too busy to
-// say: that is a right answer, and not the one that is tested.
+// honestly repeats a command while its answer is that this machine was too busy,
+// which is correct and not what is tested.
 func honestly(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	for range 5 {
@@ -62,7 +62,7 @@ func honestly(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return stdout, stderr, code
 }
 
-// golden compares a text with a file of testdata.
+// golden compares text with a file of testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join(testdata, name)
@@ -74,7 +74,7 @@ func golden(t *testing.T, name, got string) {
 	require.Equal(t, string(want), got)
 }
 
-// file writes a file of the test's own.
+// file writes a temporary file and returns its path.
 func file(t *testing.T, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -82,8 +82,8 @@ func file(t *testing.T, name, content string) string {
 	return path
 }
 
-// earshotProcess is a process of earshot: the test's own program, with
-// asCommand in its environment.
+// earshotProcess is earshot as a child process: this program, with asCommand in its
+// environment.
 func earshotProcess(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	return exec.CommandContext(t.Context(), os.Args[0], args...)

@@ -18,10 +18,10 @@ import (
 // niceIncrement is the one of internal/serverprocess.
 const niceIncrement = 3
 
-// niceness is how nice the threads of a process are, and how many of each.
-func niceness(pid int) map[int]int {
+// niceValues counts the threads of a process by their nice value.
+func niceValues(pid int) map[int]int {
 	n := map[int]int{}
-	threads, _ := procfs.AllThreads(pid) // none of one that has ended
+	threads, _ := procfs.AllThreads(pid) // an error means that it has ended
 	for _, t := range threads {
 		if stat, err := t.Stat(); err == nil {
 			n[stat.Nice]++
@@ -30,7 +30,7 @@ func niceness(pid int) map[int]int {
 	return n
 }
 
-// childOf is the first child of a process; 0 if it has none.
+// childOf returns the first child of a process; 0 if it has none.
 func childOf(t *testing.T, pid int) int {
 	t.Helper()
 	all, err := procfs.AllProcs()
@@ -79,7 +79,7 @@ thresholds:
 			if server = childOf(t, run.Process.Pid); server == 0 || server == before {
 				return false
 			}
-			servers, own = niceness(server), niceness(run.Process.Pid)
+			servers, own = niceValues(server), niceValues(run.Process.Pid)
 			return own[ordinary+niceIncrement] > 0 && own[ordinary] == 1
 		}, time.Minute, 5*time.Millisecond, "all of the run's threads but the launcher's are nicer")
 		assert.Equal(t, []int{ordinary}, slices.Collect(maps.Keys(servers)), "its server's are as ever")

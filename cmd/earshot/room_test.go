@@ -14,8 +14,8 @@ import (
 	"github.com/earshot-audio/earshot/internal/operator"
 )
 
-// scrub replaces what differs from run to run: ids by their order of appearance,
-// times, tokens and ports.
+// A scrub replaces what differs between runs: ids by their order of appearance, times,
+// tokens and ports.
 type scrub map[string]string
 
 var (
@@ -39,7 +39,7 @@ func (s scrub) text(text string) string {
 	})
 }
 
-// An evening of the operator's, against a real server, as it looks on the terminal.
+// The operator's commands against a real server, as they look on a terminal.
 func TestOperatorCommandsOutput(t *testing.T) {
 	data := t.TempDir()
 	url, stop := served(t, "--data", data)

@@ -19,7 +19,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 )
 
-// small is a scenario of few listeners and seconds, with the thresholds given.
+// small is a short scenario with few listeners and the given thresholds.
 func small(t *testing.T, thresholds string) string {
 	t.Helper()
 	return file(t, "small.yaml", `
@@ -189,7 +189,7 @@ func TestRunExits130WhenInterruptedAndReports(t *testing.T) {
 	assert.Contains(t, stdout.String(), "the run was interrupted")
 }
 
-// A watcher hands on what is written to it.
+// A watcher sends what is written to it on a channel.
 type watcher struct{ seen chan string }
 
 func (w watcher) Write(b []byte) (int, error) {
@@ -228,7 +228,7 @@ func TestRunExits1WhenItsServerDiesWithTheServersLog(t *testing.T) {
 	}
 }
 
-// children are the processes that this one has started.
+// children are the child processes of this process.
 func children(t *testing.T) (pids []int) {
 	t.Helper()
 	all, err := procfs.AllProcs()

@@ -24,8 +24,8 @@ import (
 
 var address = regexp.MustCompile(`https?://\S+`)
 
-// served starts earshot serve in this process and returns its URL, and what
-// stops it and returns its exit code.
+// served starts earshot serve in this process. It returns the server's URL, and a
+// function that stops the server and returns its exit code.
 func served(t *testing.T, args ...string) (url string, stop func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

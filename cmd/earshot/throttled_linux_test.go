@@ -25,7 +25,7 @@ func TestRunInvalidWhenGeneratorLacksCPU(t *testing.T) {
 	}
 }
 
-// startLast starts a command on the first core alone, behind all others there.
+// startLast starts a command on the first core only, with the lowest priority.
 func startLast(c *exec.Cmd) error {
 	started := make(chan error)
 	go func() {
@@ -52,8 +52,8 @@ func pin() error {
 	return unix.SchedSetaffinity(0, &one)
 }
 
-// hog uses the first core up until over is closed, with a thread whose niceness
-// is the usual one.
+// hog keeps the first core busy until over is closed, with a thread of normal
+// priority.
 func hog(_ *exec.Cmd, over <-chan struct{}) {
 	var end atomic.Bool
 	done := make(chan error, 1)

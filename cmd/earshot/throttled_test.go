@@ -15,10 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// throttled plays a scenario in a process of its own against a server of this
-// one, which goes on undisturbed while slow slows the generator down: from the
-// beginning of the steady state until over is closed, at its end. It returns the
-// report and the exit code.
+// throttled plays a scenario in a child process against a server in this process.
+// slow disturbs the child during the steady state, until over is closed. It returns
+// the report and the exit code.
 func throttled(t *testing.T, c *exec.Cmd, start func(*exec.Cmd) error, slow func(generator *exec.Cmd, over <-chan struct{})) (text string, code int) {
 	t.Helper()
 	var report strings.Builder
@@ -53,8 +52,8 @@ func throttled(t *testing.T, c *exec.Cmd, start func(*exec.Cmd) error, slow func
 	return report.String(), c.ProcessState.ExitCode()
 }
 
-// thresholds of a throttled run: with the first it would fail, since what the
-// generator holds back comes late, and with the second it would pass.
+// throttledThresholds are thresholds of a throttled run. The first would fail, since
+// packets are late that the generator held back; the second would pass.
 var throttledThresholds = []struct{ name, text string }{
 	{"it does not fail", `  latency: ["p(99) < 20ms"]`},
 	{"it does not pass", `  joined: ["rate == 1"]`},

@@ -72,7 +72,7 @@ func TestVersusRejectsBadUsage(t *testing.T) {
 	}
 }
 
-// The former name of the command and of its flag.
+// The command and its flag have a former name.
 func TestVersusHasTheAliasLeague(t *testing.T) {
 	_, stderr, code := command(t, "league", small(t, `  joined: ["rate == 1"]`), "--team", "one", "--team", "other url=http://x/")
 	assert.Equal(t, exitUsage, code)

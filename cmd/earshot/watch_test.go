@@ -37,8 +37,8 @@ func announced(t *testing.T, stderr watcher, what string) string {
 	}
 }
 
-// Whatever the verdict is on a busy machine, everybody who watches sees the run,
-// and all of its reports are written.
+// Whatever the verdict is on a busy machine, the dashboard and Prometheus show the run
+// and all reports are written.
 func TestRunDashboardPrometheusAndReports(t *testing.T) {
 	realTime(t)
 	dir := t.TempDir()
@@ -102,7 +102,7 @@ func TestRunDashboardPrometheusAndReports(t *testing.T) {
 	assert.Contains(t, string(junit), `name="delivered: rate &gt;= 0.5"`)
 }
 
-// fitsSchema checks a real summary against the published schema.
+// fitsSchema checks a summary against the published schema.
 func fitsSchema(t *testing.T, summary []byte) {
 	t.Helper()
 	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.Schema()))

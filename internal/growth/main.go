@@ -1,6 +1,6 @@
-// Growth draws the plots of docs/performance.md: what listeners, voices and
-// rooms cost the server. Its figures are docs/growth.csv, a run a row, to which
-// it adds those of the summaries that are named:
+// Growth draws the plots of docs/performance.md: how the server's cost grows with
+// listeners, voices and rooms. It reads docs/growth.csv, one run a row, and adds a row
+// for each summary in its arguments:
 //
 //	earshot run SCENARIO --summary run.json
 //	go run ./internal/growth run.json
@@ -42,7 +42,7 @@ func run(args []string, stderr io.Writer) error {
 		return err
 	}
 	for _, path := range flags.Args() {
-		r, err := summarized(path)
+		r, err := readSummary(path)
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func run(args []string, stderr io.Writer) error {
 	return nil
 }
 
-// columns are the fields of a row, each the index of a measured's value.
+// columns are the names of the values of a [row].
 var columns = []string{"rooms", "speakers", "listeners", "server_cpu", "packets_per_core", "server_rss", "latency_p99_ms", "delivered"}
 
 const (
@@ -79,12 +79,12 @@ const (
 	delivered
 )
 
-// A measured is one run: what was played, in all rooms together, and what it
-// cost the server's process, in cores and bytes.
-type measured [8]float64
+// A row is one run: what was played, in all rooms together, and what it cost the
+// server's process, in cores and bytes.
+type row [8]float64
 
-// summarized is the run of a summary's file.
-func summarized(path string) (m measured, err error) {
+// readSummary reads the row of a summary file.
+func readSummary(path string) (m row, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return m, err
@@ -99,13 +99,13 @@ func summarized(path string) (m measured, err error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return m, fmt.Errorf("read %s: %w", path, err)
 	}
-	return measured{
+	return row{
 		s.Scenario.Rooms, s.Scenario.Speakers, s.Scenario.Listeners, s.Metrics["server_cpu"].Value,
 		s.Metrics["packets_per_core"].Value, s.Metrics["server_rss"].Value, s.Metrics["latency"].P99, s.Metrics["delivered"].Rate,
 	}, nil
 }
 
-func read(path string) (runs []measured, err error) {
+func read(path string) (runs []row, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -118,9 +118,9 @@ func read(path string) (runs []measured, err error) {
 	if len(rows) == 0 || !slices.Equal(rows[0], columns) {
 		return nil, fmt.Errorf("%s: its first row is not %v", path, columns)
 	}
-	for n, row := range rows[1:] {
-		var m measured
-		for i, text := range row {
+	for n, fields := range rows[1:] {
+		var m row
+		for i, text := range fields {
 			if m[i], err = strconv.ParseFloat(text, 64); err != nil {
 				return nil, fmt.Errorf("%s: row %d: %w", path, n+2, err)
 			}
@@ -130,7 +130,7 @@ func read(path string) (runs []measured, err error) {
 	return runs, nil
 }
 
-func write(path string, runs []measured) error {
+func write(path string, runs []row) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -138,20 +138,20 @@ func write(path string, runs []measured) error {
 	w := csv.NewWriter(f)
 	rows := [][]string{columns}
 	for _, m := range runs {
-		var row []string
+		var fields []string
 		for _, v := range m {
-			row = append(row, strconv.FormatFloat(v, 'f', -1, 64))
+			fields = append(fields, strconv.FormatFloat(v, 'f', -1, 64))
 		}
-		rows = append(rows, row)
+		rows = append(rows, fields)
 	}
 	return errors.Join(w.WriteAll(rows), f.Close())
 }
 
-// plots are the plots by their files' names.
-func plots(runs []measured) map[string]chart.Chart {
-	one := func(m measured) bool { return m[rooms] == 1 && m[speakers] == 1 }
-	many := func(m measured) bool { return m[rooms] > 1 && m[listeners] == 100*m[rooms] && m[speakers] == m[rooms] }
-	voices := func(m measured) bool { return m[rooms] == 1 && m[listeners] == 1000 && m[speakers] > 0 }
+// plots are the plots by file name.
+func plots(runs []row) map[string]chart.Chart {
+	one := func(m row) bool { return m[rooms] == 1 && m[speakers] == 1 }
+	many := func(m row) bool { return m[rooms] > 1 && m[listeners] == 100*m[rooms] && m[speakers] == m[rooms] }
+	voices := func(m row) bool { return m[rooms] == 1 && m[listeners] == 1000 && m[speakers] > 0 }
 	return map[string]chart.Chart{
 		"growth-packets.svg": {
 			Title: "Packets a core", Description: "Packets that listeners received, for each core-second of the server, by the number of listeners, in one room or in rooms of 100 with a speaker each.",
@@ -177,8 +177,8 @@ func plots(runs []measured) map[string]chart.Chart {
 	}
 }
 
-// points are the medians of y over the runs with the same x, in the order of x.
-func points(runs []measured, x, y int, of func(measured) bool) (all []chart.Point) {
+// points are the medians of y over the runs with the same x, ordered by x.
+func points(runs []row, x, y int, of func(row) bool) (all []chart.Point) {
 	same := map[float64][]float64{}
 	for _, m := range runs {
 		if of(m) {
