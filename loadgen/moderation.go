@@ -46,13 +46,12 @@ func (m *moderationStats) values(into metric.Values) {
 // silence has the moderator mute, demote or remove a person. The person's client ignores
 // that for a while, and the packets that still pass after the server's acknowledgement
 // are counted.
-func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
+func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	r := p.room.run
 	p.mu.Lock()
 	sender := p.sender
 	p.mu.Unlock()
-	removed := verb == scenario.Kick || verb == scenario.Ban
-	if removed {
+	if spec.Removes {
 		// Packets that are in flight to them still count.
 		if p.account != nil {
 			p.account.Left(r.clock.Now())
@@ -62,7 +61,7 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 	if sender != nil {
 		sender.ignoreMute(true)
 	}
-	if err := p.request(ctx, verb); err != nil {
+	if err := p.request(ctx, spec.Verb); err != nil {
 		if sender != nil {
 			sender.ignoreMute(false)
 		}
@@ -72,7 +71,7 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 	if sender != nil {
 		sender.source.ExpectSilence(acknowledged)
 	}
-	if removed && p.account != nil {
+	if spec.Removes && p.account != nil {
 		p.account.ExpectSilence(acknowledged)
 	}
 	pause(ctx, ignoreMuteFor)
@@ -84,7 +83,7 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 	if sender != nil {
 		passed = sender.source.HeardInSilence()
 	}
-	if !removed {
+	if !spec.Removes {
 		r.moderation.record(&r.moderation.muted, float64(passed))
 		return nil
 	}
@@ -97,11 +96,11 @@ func (p *person) silence(ctx context.Context, verb scenario.Verb) error {
 
 // joinStage gives a person a role on stage, opens their mic, and returns when somebody
 // has heard it.
-func (p *person) joinStage(ctx context.Context, role scenario.Role) error {
+func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec) error {
 	r := p.room.run
 	acknowledged := r.clock.Now()
 	p.mu.Lock()
-	p.role, p.handRaised, p.invited = role, false, false
+	p.role, p.state = spec.Becomes, p.state&^spec.Clears
 	sender := p.sender
 	p.mu.Unlock()
 	if sender != nil {
@@ -126,7 +125,7 @@ func (p *person) joinStage(ctx context.Context, role scenario.Role) error {
 func (p *person) leaveStage() error {
 	p.mu.Lock()
 	sender := p.sender
-	p.role, p.sender, p.muted = scenario.Listener, nil, false
+	p.role, p.sender, p.state = scenario.Listener, nil, p.state&^scenario.Muted
 	p.mu.Unlock()
 	if sender == nil {
 		return nil

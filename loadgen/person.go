@@ -31,10 +31,8 @@ type person struct {
 	role        scenario.Role // at present
 	participant driver.Participant
 	subscriber  client.Subscriber
-	sender      *frameSender // while on stage
-	handRaised  bool
-	invited     bool // to the stage, without an answer yet
-	muted       bool // by the moderator
+	sender      *frameSender   // while on stage
+	state       scenario.State // all but Publishing, which sender says
 	left        bool
 }
 

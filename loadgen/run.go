@@ -75,7 +75,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 func supports(d driver.Driver, s *scenario.Scenario) error {
 	if c := d.Capabilities(); len(s.Timeline) > 0 && !c.Moderation {
 		for _, e := range s.Timeline {
-			if e.Do != scenario.Leave {
+			if e.Do != "" && !e.Do.Spec().Local {
 				return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only leave", driver.ErrUnsupported, e.Do, c.Driver)
 			}
 		}

@@ -29,41 +29,15 @@ type action struct {
 	// person plays the verb for one person and returns when the server has
 	// acknowledged it.
 	person func(p *person, ctx context.Context) error
-	// allowed reports whether the verb makes sense for a person now; nil is always.
-	// The person's mu is held.
-	allowed func(p *person) bool
 }
 
-// actionOf returns how a verb is played.
-func actionOf(verb scenario.Verb) action {
-	switch verb {
-	case scenario.RaiseHand:
-		return action{person: signal(verb, func(p *person) { p.handRaised = true }), allowed: func(p *person) bool { return !p.handRaised }}
-	case scenario.LowerHand:
-		return action{person: signal(verb, func(p *person) { p.handRaised = false }), allowed: func(p *person) bool { return p.handRaised }}
-	case scenario.InviteToStage:
-		return action{person: signal(verb, func(p *person) { p.invited = true }), allowed: func(p *person) bool { return !p.invited }}
-	case scenario.DeclineStage:
-		return action{person: signal(verb, func(p *person) { p.invited = false }), allowed: func(p *person) bool { return p.invited }}
-	case scenario.AcceptStage:
-		return action{person: promote(verb, scenario.Speaker), allowed: func(p *person) bool { return p.invited }}
-	case scenario.Promote:
-		return action{person: promote(verb, scenario.Speaker)}
-	case scenario.PassHost:
-		return action{person: promote(verb, scenario.Host)}
-	case scenario.Demote:
-		return action{person: func(p *person, ctx context.Context) error {
-			return errors.Join(p.silence(ctx, verb), p.leaveStage())
-		}}
-	case scenario.Mute:
-		return action{person: func(p *person, ctx context.Context) error {
-			p.setMuted(true)
-			return p.silence(ctx, verb)
-		}, allowed: func(p *person) bool { return p.sender != nil && !p.muted }}
+// actionOf returns how a verb is played. Only a verb for which a client does more than
+// signaling, or the room does, has a case of its own: scenario's table of verbs says of
+// the others what they change.
+func actionOf(spec scenario.VerbSpec) action {
+	switch spec.Verb {
 	case scenario.Unmute:
-		return action{person: (*person).unmute, allowed: func(p *person) bool { return p.sender != nil && p.muted }}
-	case scenario.Kick, scenario.Ban:
-		return action{person: func(p *person, ctx context.Context) error { return p.silence(ctx, verb) }}
+		return action{person: (*person).unmute}
 	case scenario.Leave:
 		return action{person: (*person).depart}
 	case scenario.Reconnect:
@@ -73,31 +47,31 @@ func actionOf(verb scenario.Verb) action {
 	case scenario.InviteGuest:
 		return action{room: (*roomRun).inviteGuests}
 	}
-	return action{person: signal(verb, func(*person) {})}
-}
-
-// signal returns an action that is only signaling: the server carries out the verb, and
-// then the generator's own record changes.
-func signal(verb scenario.Verb, record func(p *person)) func(*person, context.Context) error {
-	return func(p *person, ctx context.Context) error {
-		if err := p.request(ctx, verb); err != nil {
+	switch {
+	case spec.Silences:
+		return action{person: func(p *person, ctx context.Context) error {
+			p.change(spec)
+			err := p.silence(ctx, spec)
+			if spec.Becomes == scenario.Listener {
+				err = errors.Join(err, p.leaveStage())
+			}
+			return err
+		}}
+	case spec.Becomes != "":
+		return action{person: func(p *person, ctx context.Context) error {
+			if err := p.request(ctx, spec.Verb); err != nil {
+				return err
+			}
+			return p.joinStage(ctx, spec)
+		}}
+	}
+	return action{person: func(p *person, ctx context.Context) error {
+		if err := p.request(ctx, spec.Verb); err != nil {
 			return err
 		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		record(p)
+		p.change(spec)
 		return nil
-	}
-}
-
-// promote returns an action by which a person gets a role on stage.
-func promote(verb scenario.Verb, to scenario.Role) func(*person, context.Context) error {
-	return func(p *person, ctx context.Context) error {
-		if err := p.request(ctx, verb); err != nil {
-			return err
-		}
-		return p.joinStage(ctx, to)
-	}
+	}}
 }
 
 // playEvent plays event number i of the timeline in every room, at its time.
@@ -116,7 +90,7 @@ func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Du
 
 // play plays event number i of the timeline in the room.
 func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
-	problems, action := h.run.problems, actionOf(e.Do)
+	problems, action := h.run.problems, actionOf(e.Do.Spec())
 	if action.room != nil {
 		ctx, cancel := context.WithTimeout(ctx, actTimeout)
 		defer cancel()
@@ -124,7 +98,7 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 		return
 	}
 	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(i)))
-	chosen := h.choose(e, action, seed)
+	chosen := h.choose(e, seed)
 	if len(chosen) < e.Count {
 		problems.act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, len(chosen)))
 	}
@@ -142,10 +116,10 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 }
 
 // choose picks the people of the room whom an event is for.
-func (h *roomRun) choose(e scenario.Event, a action, seed *rand.Rand) []*person {
+func (h *roomRun) choose(e scenario.Event, seed *rand.Rand) []*person {
 	var able []*person
 	for _, p := range h.people() {
-		if p.can(e.Who, a) {
+		if p.can(e.Who, e.Do.Spec()) {
 			able = append(able, p)
 		}
 	}
@@ -153,14 +127,26 @@ func (h *roomRun) choose(e scenario.Event, a action, seed *rand.Rand) []*person 
 	return able[:min(e.Count, len(able))]
 }
 
-// can reports whether a person has the role now and the action makes sense for them.
-func (p *person) can(role scenario.Role, a action) bool {
+// can reports whether a person has the role now and is in the state that the verb
+// needs.
+func (p *person) can(role scenario.Role, spec scenario.VerbSpec) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.left || p.participant == nil || p.role != role {
 		return false
 	}
-	return a.allowed == nil || a.allowed(p)
+	state := p.state
+	if p.sender != nil {
+		state |= scenario.Publishing
+	}
+	return state&spec.Needs == spec.Needs && state&spec.Lacks == 0
+}
+
+// change records what a verb sets and clears of the person's state.
+func (p *person) change(spec scenario.VerbSpec) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state = p.state&^spec.Clears | spec.Sets
 }
 
 // request has the server carry out a verb and returns when it has acknowledged it.
@@ -179,15 +165,9 @@ func (p *person) unmute(ctx context.Context) error {
 	if err := p.request(ctx, scenario.Unmute); err != nil {
 		return err
 	}
-	p.setMuted(false)
+	p.change(scenario.Unmute.Spec())
 	sender.mute(false)
 	return nil
-}
-
-func (p *person) setMuted(muted bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.muted = muted
 }
 
 // end has the room's moderator end it, which makes everybody leave.

@@ -55,52 +55,48 @@ func (r *roomClient) Act(ctx context.Context, verb scenario.Verb, who driver.Par
 	if !ok && who != nil {
 		return fmt.Errorf("%w: the participant is from another driver", driver.ErrUnsupported)
 	}
-	switch verb {
-	case scenario.RaiseHand:
-		return s.requestOK(ctx, func(id string) wire.Message { return wire.RaiseHand{ID: id} })
-	case scenario.LowerHand:
-		return s.requestOK(ctx, func(id string) wire.Message { return wire.LowerHand{ID: id} })
-	case scenario.AcceptStage:
-		return s.requestOK(ctx, func(id string) wire.Message { return wire.AcceptStage{ID: id} })
-	case scenario.DeclineStage:
-		return s.requestOK(ctx, func(id string) wire.Message { return wire.DeclineStage{ID: id} })
+	asks := s
+	if verb.Spec().Actor == scenario.Moderator {
+		host, err := r.moderator.get(ctx, r)
+		if err != nil {
+			return fmt.Errorf("bring in the room's moderator: %w", err)
+		}
+		asks = host
 	}
-	host, err := r.moderator.get(ctx, r)
-	if err != nil {
-		return fmt.Errorf("bring in the room's moderator: %w", err)
+	if verb == scenario.InviteGuest {
+		return r.inviteGuest(ctx)
 	}
-	return r.moderate(ctx, host, verb, s)
+	request, ok := requests[verb]
+	if !ok {
+		return fmt.Errorf("%w: %s", driver.ErrUnsupported, verb)
+	}
+	member := ""
+	if s != nil {
+		member = s.member
+	}
+	err := asks.requestOK(ctx, func(id string) wire.Message { return request(id, member) })
+	if err == nil && verb == scenario.PassHost {
+		r.moderator.handOver(s)
+	}
+	return err
 }
 
-// moderate has the host do something to a person, or to the room.
-func (r *roomClient) moderate(ctx context.Context, host *connection, verb scenario.Verb, s *connection) error {
-	switch verb {
-	case scenario.Promote:
-		return host.requestOK(ctx, func(id string) wire.Message { return wire.Promote{ID: id, Member: s.member} })
-	case scenario.Demote:
-		return host.requestOK(ctx, func(id string) wire.Message { return wire.Demote{ID: id, Member: s.member} })
-	case scenario.Mute, scenario.Unmute:
-		return host.requestOK(ctx, func(id string) wire.Message {
-			return wire.Mute{ID: id, Member: s.member, Muted: verb == scenario.Mute}
-		})
-	case scenario.Kick:
-		return host.requestOK(ctx, func(id string) wire.Message { return wire.Remove{ID: id, Member: s.member} })
-	case scenario.Ban:
-		return host.requestOK(ctx, func(id string) wire.Message { return wire.Ban{ID: id, Member: s.member} })
-	case scenario.InviteToStage:
-		return host.requestOK(ctx, func(id string) wire.Message { return wire.InviteToStage{ID: id, Member: s.member} })
-	case scenario.PassHost:
-		err := host.requestOK(ctx, func(id string) wire.Message { return wire.PassHost{ID: id, Member: s.member} })
-		if err == nil {
-			r.moderator.handOver(s)
-		}
-		return err
-	case scenario.InviteGuest:
-		return r.inviteGuest(ctx)
-	case scenario.End:
-		return host.requestOK(ctx, func(id string) wire.Message { return wire.End{ID: id} })
-	}
-	return fmt.Errorf("%w: %s", driver.ErrUnsupported, verb)
+// requests are the messages that carry out verbs. Member is the person whom the
+// verb is about.
+var requests = map[scenario.Verb]func(id, member string) wire.Message{
+	scenario.RaiseHand:     func(id, _ string) wire.Message { return wire.RaiseHand{ID: id} },
+	scenario.LowerHand:     func(id, _ string) wire.Message { return wire.LowerHand{ID: id} },
+	scenario.AcceptStage:   func(id, _ string) wire.Message { return wire.AcceptStage{ID: id} },
+	scenario.DeclineStage:  func(id, _ string) wire.Message { return wire.DeclineStage{ID: id} },
+	scenario.Promote:       func(id, member string) wire.Message { return wire.Promote{ID: id, Member: member} },
+	scenario.Demote:        func(id, member string) wire.Message { return wire.Demote{ID: id, Member: member} },
+	scenario.Mute:          func(id, member string) wire.Message { return wire.Mute{ID: id, Member: member, Muted: true} },
+	scenario.Unmute:        func(id, member string) wire.Message { return wire.Mute{ID: id, Member: member} },
+	scenario.Kick:          func(id, member string) wire.Message { return wire.Remove{ID: id, Member: member} },
+	scenario.Ban:           func(id, member string) wire.Message { return wire.Ban{ID: id, Member: member} },
+	scenario.InviteToStage: func(id, member string) wire.Message { return wire.InviteToStage{ID: id, Member: member} },
+	scenario.PassHost:      func(id, member string) wire.Message { return wire.PassHost{ID: id, Member: member} },
+	scenario.End:           func(id, _ string) wire.Message { return wire.End{ID: id} },
 }
 
 // guestInviteTTL is for how many seconds the invite of a guest who never comes is valid.
