@@ -13,7 +13,7 @@ import (
 
 // room returns a scenario with rooms of speakers and listeners.
 func room(rooms, speakers, listeners int) *scenario.Scenario {
-	return &scenario.Scenario{Rooms: rooms, Room: scenario.Room{Slots: 3}, Cast: []scenario.Group{
+	return &scenario.Scenario{Rooms: rooms, Room: scenario.RoomSpec{Slots: 3}, Cast: []scenario.Group{
 		{Role: scenario.Speaker, Count: speakers, Audio: []string{"speech.ogg"}}, {Role: scenario.Listener, Count: listeners},
 	}}
 }

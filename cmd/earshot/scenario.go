@@ -43,7 +43,11 @@ func scenarioCommand() *cobra.Command {
 		Example: "  earshot scenario schema > schema.json",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := c.OutOrStdout().Write(scenario.Schema())
+			schema, err := scenario.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = c.OutOrStdout().Write(schema)
 			return err
 		},
 	})

@@ -19,7 +19,7 @@ type Driver interface {
 	// Capabilities does not change while the driver is in use.
 	Capabilities() Capabilities
 	// Open creates room number i of the run, counted from 0.
-	Open(ctx context.Context, i int, room scenario.Room) (RoomClient, error)
+	Open(ctx context.Context, i int, room scenario.RoomSpec) (RoomClient, error)
 }
 
 // Capabilities says what a driver can do beyond exchanging offers and answers. The

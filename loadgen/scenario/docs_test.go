@@ -1,8 +1,10 @@
 package scenario
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,7 +60,7 @@ func TestDocsOfNetworks(t *testing.T) {
 	assert.Empty(t, parsed.Warnings)
 	assert.NoError(t, fits(t, compiled(t), []byte(src)))
 	assert.Equal(t, "train", parsed.Cast[3].NetworkName())
-	words := append(append([]string{"profile", "name", "up", "down", "outages", "rebinds"}, directionFields...), network.Presets()...)
+	words := append(fieldNames(networkForm()), network.Presets()...)
 	for _, shape := range network.Shapes() {
 		words = append(words, string(shape))
 	}
@@ -71,13 +73,50 @@ func TestDocsOfNetworks(t *testing.T) {
 func TestDocsNameEveryField(t *testing.T) {
 	docs, err := os.ReadFile("../../docs/scenario.md")
 	require.NoError(t, err)
-	for _, word := range []string{
-		"name", "rooms", "room", "cast", "timeline", "hold", "join_deadline", "seed", "thresholds",
-		"capacity", "slots", "role", "count", "audio", "arrive", "turns", "sections", "within", "shape",
-		"network", "talk", "overlap", "at", "who", "do", "warm_up", "depart", "name", "for", "threshold", "abort_on_fail", "delay", string(Linear), string(Poisson), string(SCurve), string(Burst),
-		string(RaiseHand), string(LowerHand), string(Promote), string(Demote), string(Mute), string(Unmute),
-		string(Leave), string(End), string(Speaker), string(Listener), string(Host),
-	} {
+	words := slices.Concat(fieldNames(scenarioForm()), fieldNames(roomForm()), fieldNames(groupForm()), fieldNames(arrivalsForm("")),
+		fieldNames(turnsForm()), fieldNames(eventForm()), []string{"threshold", "abort_on_fail", "delay"},
+		[]string{string(Linear), string(Poisson), string(SCurve), string(Burst), string(Speaker), string(Listener), string(Host)})
+	for _, word := range words {
 		assert.Contains(t, string(docs), "`"+word+"`")
 	}
+}
+
+func fieldNames[T any](m form[T]) (names []string) {
+	for _, f := range m.fields {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// verbsTable is the table of verbs of docs/scenario.md.
+func verbsTable() string {
+	var b strings.Builder
+	b.WriteString("| `do` | who | what happens |\n|---|---|---|\n")
+	for _, v := range Verbs() {
+		who := strings.ReplaceAll(list(v.Who), ",", "s,") + "s"
+		switch {
+		case v.OfRoom:
+			who = ""
+		case len(v.Who) == len(everybody):
+			who = "anybody"
+		}
+		fmt.Fprintf(&b, "| `%s` |%s | %s |\n", v.Verb, strings.TrimRight(" "+who, " "), v.Help)
+	}
+	return b.String()
+}
+
+func TestDocsTableOfVerbsIsGenerated(t *testing.T) {
+	const path = "../../docs/scenario.md"
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before, after, ok := strings.Cut(string(text), "| `do` | who |")
+	require.True(t, ok)
+	_, after, ok = strings.Cut(after, "\n\n")
+	require.True(t, ok)
+	want := before + verbsTable() + "\n" + after
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
+		return
+	}
+	assert.Equal(t, want, string(text), "run go generate ./loadgen/scenario")
 }

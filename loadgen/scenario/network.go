@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
@@ -15,127 +16,159 @@ import (
 // ownNetwork is the name of a network that has none.
 const ownNetwork = "own"
 
-// directionFields are what a direction of a network can have; on the network
-// itself they are of both.
-var directionFields = []string{"delay", "jitter", "shape", "reorder", "loss", "bursts", "bandwidth", "queue"}
+// networks is a preset's name, or a network's own figures.
+var networks = named("network", value[*network.Profile]{
+	read: func(r *reader, f field, what string) *network.Profile {
+		if _, mapping := f.node.(ast.MapNode); !mapping {
+			return preset.read(r, f, what)
+		}
+		p := &network.Profile{Name: ownNetwork}
+		networkForm().read(r, f, p)
+		return p
+	},
+	schema: func() *jsonschema.Schema {
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Enum: enum(network.Presets()...)}, networkForm().schema()}}
+	},
+})
 
-// network reads a preset's name, or a network's own figures.
-func (r *reader) network(f field) *network.Profile {
-	if _, mapping := f.node.(ast.MapNode); !mapping {
-		return r.preset(f, "network")
-	}
-	fields := r.fields(f, "network", append([]string{"name", "profile", "up", "down", "outages", "rebinds"}, directionFields...)...)
-	p := &network.Profile{Name: ownNetwork}
-	if v, ok := fields["profile"]; ok {
-		p = r.preset(v, "profile")
-	}
-	if v, ok := fields["name"]; ok {
-		p.Name = r.text(v, "name")
-	}
-	r.direction(fields, &p.Up)
-	r.direction(fields, &p.Down)
-	for key, d := range map[string]*network.Direction{"up": &p.Up, "down": &p.Down} {
-		if v, ok := fields[key]; ok {
-			r.direction(r.fields(v, key, directionFields...), d)
+// preset is the name of a preset.
+var preset = value[*network.Profile]{
+	read: func(r *reader, f field, what string) *network.Profile {
+		p, ok := network.Preset(choice(r, f, what, network.Presets()...))
+		if !ok { // the error is there already
+			return &network.Profile{Name: ownNetwork}
 		}
-	}
-	if v, ok := fields["outages"]; ok {
-		for _, item := range r.items(v, "outages") {
-			p.Outages = append(p.Outages, r.outage(item))
-		}
-	}
-	if v, ok := fields["rebinds"]; ok {
-		for _, item := range r.items(v, "rebinds") {
-			p.Rebinds = append(p.Rebinds, r.duration(item, "a rebind").Duration())
-		}
-	}
-	return p
+		return p
+	},
+	schema: func() *jsonschema.Schema { return &jsonschema.Schema{Enum: enum(network.Presets()...)} },
 }
 
-// preset reads the name of a preset.
-func (r *reader) preset(f field, what string) *network.Profile {
-	p, ok := network.Preset(choice(r, f, what, network.Presets()...))
-	if !ok { // which has been told
-		return &network.Profile{Name: ownNetwork}
+func networkForm() form[network.Profile] {
+	direction := named("direction", formed(directionForm(), network.Direction{}))
+	fields := []member[network.Profile]{
+		{
+			name: "profile", help: "The preset that the other fields change.", schema: preset.schema,
+			read: func(r *reader, f field, p *network.Profile) { *p = *preset.read(r, f, "profile") },
+		},
+		put("name", words("^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$", 32), func(p *network.Profile) *string { return &p.Name },
+			"What thresholds call it: latency{network:NAME}. Left out: the profile's, or own."),
 	}
-	return p
+	for _, m := range directionForm().fields {
+		fields = append(fields, member[network.Profile]{
+			name: m.name, help: m.help, standard: m.standard, schema: m.schema,
+			read: func(r *reader, f field, p *network.Profile) {
+				m.read(r, f, &p.Up)
+				once := len(r.errs) // a mistake is reported once
+				m.read(r, f, &p.Down)
+				r.errs = r.errs[:once]
+			},
+		})
+	}
+	return form[network.Profile]{what: "network", fields: append(fields,
+		member[network.Profile]{
+			name: "up", help: "From the person to the server.", schema: direction.schema,
+			read: func(r *reader, f field, p *network.Profile) { directionForm().named("up").read(r, f, &p.Up) },
+		},
+		member[network.Profile]{
+			name: "down", help: "From the server to the person.", schema: direction.schema,
+			read: func(r *reader, f field, p *network.Profile) { directionForm().named("down").read(r, f, &p.Down) },
+		},
+		put("outages", many(formed(outageForm(), network.Outage{}), ""), func(p *network.Profile) *[]network.Outage { return &p.Outages },
+			"When nothing passes."),
+		put("rebinds", many(moment, "a rebind"), func(p *network.Profile) *[]time.Duration { return &p.Rebinds },
+			"When their address changes, as behind a NAT, counted from the end of the arrivals."),
+	)}
 }
 
-// direction reads what is there of a direction's fields into d. Both
-// directions may be read from the same fields, whose mistakes are told once.
-func (r *reader) direction(fields map[string]field, d *network.Direction) {
-	before := len(r.errs)
-	for key, f := range fields {
-		switch key {
-		case "delay":
-			d.Delay = r.delay(f, key)
-		case "jitter":
-			d.Jitter.Spread = r.delay(f, key)
-		case "shape":
-			d.Jitter.Shape = choice(r, f, key, network.Shapes()...)
-		case "reorder":
-			d.Jitter.Reorder = r.truth(f, key)
-		case "loss":
-			d.Loss = r.number(f, key, 0, 1)
-		case "bursts":
-			d.Bursts = r.bursts(f)
-		case "bandwidth":
-			d.Bandwidth = r.bandwidth(f, key)
-		case "queue":
-			d.Queue = r.delay(f, key)
-		}
-		if len(r.errs) > before {
-			delete(fields, key)
-			before = len(r.errs)
-		}
+// directionForm is the figures of one direction. On the network itself they are of
+// both.
+func directionForm() form[network.Direction] {
+	return form[network.Direction]{
+		what: "a direction",
+		fields: []member[network.Direction]{
+			put("delay", delay, func(d *network.Direction) *time.Duration { return &d.Delay },
+				"How long a packet takes at the least: 10s at the most."),
+			put("jitter", delay, func(d *network.Direction) *time.Duration { return &d.Jitter.Spread },
+				"The spread of what is added to the delay by chance."),
+			put("shape", oneOf(network.Shapes()...), func(d *network.Direction) *network.Shape { return &d.Jitter.Shape },
+				"What the spread means: the deviation of a half normal distribution, the width of a uniform one, or the mean.").or(network.Normal),
+			put("reorder", yes, func(d *network.Direction) *bool { return &d.Jitter.Reorder },
+				"Whether jitter lets packets overtake each other.").or(false),
+			put("loss", fraction(0, 1), func(d *network.Direction) *float64 { return &d.Loss },
+				"The share of packets that are lost each by itself."),
+			put("bursts", formed(burstsForm(), network.Bursts{Density: 1}), func(d *network.Direction) *network.Bursts { return &d.Bursts },
+				"Losses in a row (Gilbert-Elliott)."),
+			put("bandwidth", bandwidth, func(d *network.Direction) *float64 { return &d.Bandwidth },
+				"What fits through, headers included. Left out: all."),
+			put("queue", delay, func(d *network.Direction) *time.Duration { return &d.Queue },
+				"How long a packet may wait for the bandwidth before it is dropped.").or(network.DefaultQueue.String()),
+		},
 	}
 }
 
-func (r *reader) bursts(f field) network.Bursts {
-	b := network.Bursts{Density: 1}
-	fields := r.fields(f, "bursts", "every", "length", "density")
-	if fields == nil {
-		return network.Bursts{}
-	}
-	r.require(f, fields, "bursts", "every", "length")
-	for key, f := range fields {
-		switch key {
-		case "every":
-			b.Every = r.number(f, key, 1, network.MaxPackets)
-		case "length":
-			b.Length = r.number(f, key, 1, network.MaxPackets)
-		case "density":
-			b.Density = r.number(f, key, 0, 1)
-			if b.Density == 0 {
+func burstsForm() form[network.Bursts] {
+	packets := fraction(1, network.MaxPackets)
+	density := value[float64]{
+		read: func(r *reader, f field, what string) float64 {
+			v := r.number(f, what, 0, 1)
+			if v == 0 {
 				r.fail(f.node, "density is 0, and a burst loses something: leave the bursts out")
 			}
+			return v
+		},
+		schema: func() *jsonschema.Schema {
+			return &jsonschema.Schema{Type: "number", ExclusiveMinimum: new(0.0), Maximum: new(1.0)}
+		},
+	}
+	return form[network.Bursts]{
+		what: "bursts",
+		fields: []member[network.Bursts]{
+			put("every", packets, func(b *network.Bursts) *float64 { return &b.Every },
+				"The mean number of packets from one burst to the next.").need(),
+			put("length", packets, func(b *network.Bursts) *float64 { return &b.Length },
+				"The mean number of packets in a burst.").need(),
+			put("density", density, func(b *network.Bursts) *float64 { return &b.Density },
+				"The share of a burst's packets that are lost.").or(1),
+		},
+	}
+}
+
+func outageForm() form[network.Outage] {
+	return form[network.Outage]{
+		what: "an outage",
+		fields: []member[network.Outage]{
+			put("at", moment, func(o *network.Outage) *time.Duration { return &o.At }, "When, counted from the end of the arrivals.").need(),
+			put("for", moment, func(o *network.Outage) *time.Duration { return &o.For }, "For how long.").need(),
+		},
+	}
+}
+
+// delay is a length of time within a network's bounds.
+var delay = value[time.Duration]{
+	read: func(r *reader, f field, what string) time.Duration {
+		d := r.duration(f, what).Duration()
+		if d > network.MaxDelay {
+			r.fail(f.node, "%s is %s: the longest is %s", what, d, network.MaxDelay)
 		}
-	}
-	return b
+		return d
+	},
+	schema: length.schema,
 }
 
-func (r *reader) outage(f field) (o network.Outage) {
-	fields := r.fields(f, "an outage", "at", "for")
-	if fields == nil {
-		return o
-	}
-	r.require(f, fields, "an outage", "at", "for")
-	if v, ok := fields["at"]; ok {
-		o.At = r.duration(v, "at").Duration()
-	}
-	if v, ok := fields["for"]; ok {
-		o.For = r.duration(v, "for").Duration()
-	}
-	return o
+// yes is true or false.
+var yes = value[bool]{
+	read:   (*reader).truth,
+	schema: func() *jsonschema.Schema { return &jsonschema.Schema{Type: "boolean"} },
 }
 
-// delay reads a length of time within a network's bounds.
-func (r *reader) delay(f field, what string) time.Duration {
-	d := r.duration(f, what).Duration()
-	if d > network.MaxDelay {
-		r.fail(f.node, "%s is %s: the longest is %s", what, d, network.MaxDelay)
-	}
-	return d
+// bandwidth is bits a second.
+var bandwidth = value[float64]{
+	read: (*reader).bandwidth,
+	schema: func() *jsonschema.Schema {
+		return &jsonschema.Schema{
+			Type: "string", Pattern: `^\s*[0-9]+(\.[0-9]+)?(kbps|Mbps|Gbps)\s*$`, Examples: []any{"1.5Mbps"},
+		}
+	},
 }
 
 // truth reads true or false.

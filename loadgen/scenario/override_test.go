@@ -39,7 +39,7 @@ func TestWithListenersKeepsProportions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		counts := rapid.SliceOfN(rapid.IntRange(1, 5000), 1, 6).Draw(t, "counts")
 		n := rapid.IntRange(len(counts), 50_000).Draw(t, "n")
-		s := &Scenario{Name: "x", Rooms: 1, Room: Room{Capacity: 1, Halls: 1, Slots: 1}, Hold: 1, JoinDeadline: 1}
+		s := &Scenario{Name: "x", Rooms: 1, Room: RoomSpec{Capacity: 1, Halls: 1, Slots: 1}, Hold: 1, JoinDeadline: 1}
 		sum := 0
 		for _, c := range counts {
 			s.Cast = append(s.Cast, Group{Role: Listener, Count: c})

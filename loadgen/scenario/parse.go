@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
@@ -15,7 +13,6 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/earshot-audio/earshot/loadgen/speech"
-	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
 // Load reads a scenario file and checks that the recordings it names can be
@@ -172,43 +169,8 @@ func tooDeep(tokens token.Tokens) *token.Token {
 const maxCount = 1_000_000
 
 func (r *reader) root(f field) *Scenario {
-	s := &Scenario{
-		Rooms: 1, Room: Room{Halls: 1, Slots: wire.DefaultSlots}, JoinDeadline: defaultJoinDeadline, Seed: defaultSeed,
-	}
-	fields := r.fields(f, "a scenario",
-		"name", "rooms", "room", "cast", "timeline", "hold", "warm_up", "join_deadline", "seed", "thresholds")
-	if fields == nil {
-		return s
-	}
-	r.require(f, fields, "a scenario", "name", "cast", "hold")
-	for key, f := range fields {
-		switch key {
-		case "name":
-			s.Name = r.text(f, key)
-		case "rooms":
-			s.Rooms = int(r.integer(f, key, 1, wire.MaxRooms))
-		case "room":
-			s.Room = r.room(f)
-		case "cast":
-			for _, item := range r.items(f, key) {
-				s.Cast = append(s.Cast, r.group(item))
-			}
-		case "timeline":
-			for _, item := range r.items(f, key) {
-				s.Timeline = append(s.Timeline, r.event(item))
-			}
-		case "hold":
-			s.Hold = r.duration(f, key)
-		case "warm_up":
-			s.WarmUp = r.duration(f, key)
-		case "join_deadline":
-			s.JoinDeadline = r.duration(f, key)
-		case "seed":
-			s.Seed = r.integer(f, key, math.MinInt64, math.MaxInt64)
-		case "thresholds":
-			s.Thresholds = r.thresholds(f)
-		}
-	}
+	s := defaults()
+	scenarioForm().read(r, f, s)
 	if s.Room.Capacity == 0 {
 		s.Room.Capacity = max(s.Listeners(), 1)
 	}
@@ -236,155 +198,4 @@ func (r *reader) failedAt(f field, key string) bool {
 		}
 	}
 	return false
-}
-
-func (r *reader) room(f field) Room {
-	room := Room{Slots: wire.DefaultSlots, Halls: 1}
-	fields := r.fields(f, "room", "capacity", "halls", "slots")
-	if v, ok := fields["halls"]; ok {
-		room.Halls = int(r.integer(v, "halls", 1, wire.MaxHalls))
-	}
-	if v, ok := fields["capacity"]; ok {
-		room.Capacity = int(r.integer(v, "capacity", 1, wire.MaxCapacity))
-	}
-	if v, ok := fields["slots"]; ok {
-		room.Slots = int(r.integer(v, "slots", 1, wire.MaxSlots))
-	}
-	return room
-}
-
-func (r *reader) group(f field) Group {
-	var g Group
-	fields := r.fields(f, "an entry of the cast", "role", "count", "audio", "arrive", "depart", "turns", "sections", "network")
-	if fields == nil {
-		return g
-	}
-	r.require(f, fields, "an entry of the cast", "role", "count")
-	for key, f := range fields {
-		switch key {
-		case "role":
-			g.Role = choice(r, f, key, Speaker, Listener, Host)
-		case "count":
-			g.Count = int(r.integer(f, key, 1, maxCount))
-		case "audio":
-			g.Audio = r.audio(f)
-		case "arrive":
-			g.Arrive = r.arrivals(f, key)
-		case "depart":
-			depart := r.arrivals(f, key)
-			g.Depart = &depart
-		case "turns":
-			g.Turns = r.turns(f)
-		case "sections":
-			g.Sections = int(r.integer(f, key, 1, wire.MaxSlots))
-		case "network":
-			g.Network = r.network(f)
-		}
-	}
-	return g
-}
-
-// audio reads one path or a list of them.
-func (r *reader) audio(f field) (paths []string) {
-	items := []field{f}
-	if _, list := f.node.(*ast.SequenceNode); list {
-		items = r.items(f, "audio")
-	}
-	for _, item := range items {
-		path := r.text(item, "audio")
-		if path != "" && !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(r.file), filepath.FromSlash(path))
-		}
-		paths = append(paths, path)
-	}
-	return paths
-}
-
-// arrivals reads when a group comes, or leaves.
-func (r *reader) arrivals(f field, what string) Arrivals {
-	a := Arrivals{Shape: Linear}
-	fields := r.fields(f, what, "within", "shape")
-	if fields == nil {
-		return a
-	}
-	if v, ok := fields["shape"]; ok {
-		a.Shape = choice(r, v, "shape", Linear, Poisson, SCurve, Burst)
-	}
-	if v, ok := fields["within"]; ok {
-		a.Within = r.duration(v, "within")
-	} else if a.Shape != Burst {
-		r.require(f, fields, what, "within")
-	}
-	return a
-}
-
-func (r *reader) turns(f field) *Turns {
-	t := &Turns{Overlap: 1}
-	fields := r.fields(f, "turns", "talk", "overlap")
-	if fields == nil {
-		return t
-	}
-	r.require(f, fields, "turns", "talk")
-	if v, ok := fields["talk"]; ok {
-		t.Talk = r.duration(v, "talk")
-	}
-	if v, ok := fields["overlap"]; ok {
-		t.Overlap = int(r.integer(v, "overlap", 1, maxCount))
-	}
-	return t
-}
-
-func (r *reader) event(f field) Event {
-	e := Event{Count: 1}
-	fields := r.fields(f, "an entry of the timeline", "at", "who", "count", "do", "name", "for")
-	if fields == nil {
-		return e
-	}
-	_, named := fields["name"]
-	r.require(f, fields, "an entry of the timeline", "at")
-	if _, given := fields["do"]; !given && named {
-		return r.span(f, fields)
-	}
-	r.require(f, fields, "an entry of the timeline", "do")
-	for key, f := range fields {
-		switch key {
-		case "at":
-			e.At = r.duration(f, key)
-		case "who":
-			e.Who = choice(r, f, key, Speaker, Listener, Host)
-		case "count":
-			e.Count = int(r.integer(f, key, 1, maxCount))
-		case "do":
-			e.Do = choice(r, f, key, verbNames()...)
-		case "name":
-			e.Name = r.text(f, key)
-		case "for":
-			e.For = r.duration(f, key)
-		}
-	}
-	if _, given := fields["who"]; !given {
-		if e.Do.Spec().OfRoom {
-			e.Who = Host
-		} else {
-			r.require(f, fields, "an entry of the timeline", "who")
-		}
-	}
-	return e
-}
-
-// span reads an entry of the timeline in which nothing is done.
-func (r *reader) span(f field, fields map[string]field) (e Event) {
-	for key, v := range fields {
-		switch key {
-		case "at":
-			e.At = r.duration(v, key)
-		case "name":
-			e.Name = r.text(v, key)
-		case "for":
-			e.For = r.duration(v, key)
-		default:
-			r.fail(f.node, "an entry of the timeline has %s and nothing to do: give it the field do", key)
-		}
-	}
-	return e
 }

@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 	assert.Equal(t, &Scenario{
 		Name:  "everything there is",
 		Rooms: 2,
-		Room:  Room{Capacity: 300, Halls: 1, Slots: 2},
+		Room:  RoomSpec{Capacity: 300, Halls: 1, Slots: 2},
 		Cast: []Group{
 			{Role: Host, Count: 1},
 			{Role: Speaker, Count: 4, Audio: []string{"dir/audio/a.ogg", "/b.ogg"}, Turns: &Turns{Talk: Duration(8 * time.Second), Overlap: 2}},
@@ -77,7 +77,7 @@ func TestDefaults(t *testing.T) {
 	s, err := Parse("x.yaml", []byte("name: x\nhold: 1s\ncast:\n- {role: speaker, count: 1, audio: a.ogg, turns: {talk: 1s}}\n- {role: listener, count: 9, arrive: {within: 1s}}"))
 	require.NoError(t, err)
 	assert.Equal(t, 1, s.Rooms)
-	assert.Equal(t, Room{Capacity: 9, Halls: 1, Slots: 3}, s.Room, "a seat for each listener")
+	assert.Equal(t, RoomSpec{Capacity: 9, Halls: 1, Slots: 3}, s.Room, "a seat for each listener")
 	assert.Equal(t, Duration(10*time.Second), s.JoinDeadline)
 	assert.EqualValues(t, 1, s.Seed)
 	assert.Equal(t, 1, s.Cast[0].Turns.Overlap)

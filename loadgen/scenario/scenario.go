@@ -21,7 +21,7 @@ type Scenario struct {
 	// Rooms is how many rooms there are. Each has the whole cast and plays the
 	// whole timeline.
 	Rooms    int
-	Room     Room
+	Room     RoomSpec
 	Cast     []Group
 	Timeline []Event
 	// Hold is how long the steady state lasts, and WarmUp how much of its
@@ -39,8 +39,8 @@ type Scenario struct {
 	Warnings []string
 }
 
-// Room is what every room is created with.
-type Room struct {
+// A RoomSpec is what every room is created with.
+type RoomSpec struct {
 	Capacity int // audience seats of one hall
 	Halls    int // how many halls it may have, itself included; who finds one full sits in the next
 	Slots    int // voices passed on at once

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,9 @@ import (
 const folder = "../../scenarios"
 
 func compiled(t *testing.T) *jsonschema.Schema {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
+	text, err := Schema()
+	require.NoError(t, err)
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	require.NoError(t, err)
 	c := jsonschema.NewCompiler()
 	require.NoError(t, c.AddResource("schema.json", doc))
@@ -38,12 +41,19 @@ func fits(t *testing.T, s *jsonschema.Schema, src []byte) error {
 	return s.Validate(doc)
 }
 
-func TestSchemaIsTheEditorsCopy(t *testing.T) {
-	copied, err := os.ReadFile(filepath.Join(folder, "schema.json"))
+var update = flag.Bool("update", false, "write scenarios/schema.json and the table of verbs anew")
+
+func TestSchemaFileIsGenerated(t *testing.T) {
+	path := filepath.Join(folder, "schema.json")
+	want, err := Schema()
 	require.NoError(t, err)
-	assert.Equal(t, string(Schema()), string(copied), "copy loadgen/scenario/schema.json to scenarios/")
-	Schema()[0] = 'x'
-	assert.Equal(t, string(copied), string(Schema()), "a caller can't change it")
+	if *update {
+		require.NoError(t, os.WriteFile(path, want, 0o644))
+		return
+	}
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(file), "run go generate ./loadgen/scenario")
 }
 
 func TestSchemaAndParserAgree(t *testing.T) {
@@ -122,7 +132,7 @@ func TestSchemaAndParserAgreeOnThresholds(t *testing.T) {
 	}
 }
 
-func TestScenariosOfTheProject(t *testing.T) {
+func TestScenarioFilesFitTheSchemaAndLoad(t *testing.T) {
 	s := compiled(t)
 	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
 	require.NoError(t, err)
@@ -152,7 +162,7 @@ func TestScenariosOfTheProject(t *testing.T) {
 	}
 }
 
-func TestSmokeTakesLessThan15Seconds(t *testing.T) {
+func TestSmokeScenarioTakesLessThan15Seconds(t *testing.T) {
 	s, err := Load(filepath.Join(folder, "smoke.yaml"))
 	require.NoError(t, err)
 	var arrivals time.Duration
@@ -163,7 +173,7 @@ func TestSmokeTakesLessThan15Seconds(t *testing.T) {
 	assert.LessOrEqual(t, arrivals+s.Hold.Duration(), 10*time.Second, "and five for the beginning and the end")
 }
 
-func TestTheGateTakesLessThanHalfAMinute(t *testing.T) {
+func TestCIScenarioTakesLessThanHalfAMinute(t *testing.T) {
 	s, err := Load(filepath.Join(folder, "ci.yaml"))
 	require.NoError(t, err)
 	var arrivals, departures time.Duration
@@ -179,7 +189,7 @@ func TestTheGateTakesLessThanHalfAMinute(t *testing.T) {
 	}
 }
 
-func TestRecordingsOfTheProject(t *testing.T) {
+func TestScenarioRecordingsAreSpeech(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(folder, "audio", "*.ogg"))
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, len(files), 3)

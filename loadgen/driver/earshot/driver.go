@@ -84,7 +84,7 @@ func (d *Driver) Capabilities() driver.Capabilities {
 }
 
 // Open implements driver.Driver.
-func (d *Driver) Open(ctx context.Context, i int, spec scenario.Room) (driver.RoomClient, error) {
+func (d *Driver) Open(ctx context.Context, i int, spec scenario.RoomSpec) (driver.RoomClient, error) {
 	body, err := json.Marshal(map[string]any{
 		"name": fmt.Sprintf("%s-%d", d.prefix, i+1), "visibility": "open", "capacity": spec.Capacity, "halls": max(spec.Halls, 1), "slots": spec.Slots,
 	})

@@ -150,7 +150,7 @@ func (d *Driver) Capabilities() driver.Capabilities {
 }
 
 // Open implements driver.Driver. With several rooms the templates need {room}.
-func (d *Driver) Open(ctx context.Context, i int, _ scenario.Room) (driver.RoomClient, error) {
+func (d *Driver) Open(ctx context.Context, i int, _ scenario.RoomSpec) (driver.RoomClient, error) {
 	if i > 0 && !strings.Contains(d.whep, roomField) {
 		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to distinguish them", d.whep, roomField)
 	}
