@@ -87,12 +87,10 @@ func BenchmarkHeap(b *testing.B) {
 			owners[i].h = nil
 		}
 		servers := heap()
-		w.server.mu.Lock()
-		for _, p := range w.server.byUfrag {
+		for _, p := range w.server.demux.appendPeers(nil) {
 			p.cfg.Events = nil
 			p.cfg.Fingerprint = p.cfg.Fingerprint[:0]
 		}
-		w.server.mu.Unlock()
 		b.ReportMetric((withStreams-all)/n, "B/stream")
 		b.ReportMetric((withStreams-servers)/n, "B/client+its-test")
 		w.server.Close()

@@ -1,6 +1,143 @@
 package lite
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
+)
+
+// maxAddresses is how many addresses a peer may be reached from at a time: a
+// browser checks from every interface that it has.
+const maxAddresses = 4
+
+// demux finds the peer or the external agent that a datagram is for: an ICE check
+// by the user name fragment in it, everything else by its source address. An
+// address is bound to whoever an authentic check from there has named, so that a
+// client may have one session after another on one socket, and so that whoever
+// has learned or guessed a fragment, without its password, cannot push out the
+// client's own addresses. Its methods may be called from any goroutine.
+type demux struct {
+	mu      sync.RWMutex // taken after a peer's, never before
+	closed  bool
+	byUfrag map[string]*route
+	byAddr  map[netip.AddrPort]*route
+}
+
+// route is an entry of the demultiplexer.
+type route struct {
+	local    sdp.Credentials // this side's
+	peer     *Peer           // either this
+	external *External       // or this
+
+	// The demultiplexer's lock guards these.
+	removed   bool
+	addresses []netip.AddrPort // the oldest first
+}
+
+func newDemux() demux {
+	return demux{byUfrag: map[string]*route{}, byAddr: map[netip.AddrPort]*route{}}
+}
+
+// add makes a route known by its user name fragment.
+func (d *demux) add(r *route) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return fmt.Errorf("server: %w", ErrClosed)
+	}
+	if d.byUfrag[r.local.Ufrag] != nil {
+		return fmt.Errorf("ICE user name fragment %q is in use", r.local.Ufrag)
+	}
+	d.byUfrag[r.local.Ufrag] = r
+	return nil
+}
+
+// lookup finds the route that an address is bound to; nil: none.
+func (d *demux) lookup(from netip.AddrPort) *route {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.byAddr[from]
+}
+
+// lookupCheck finds the route that an ICE check names, and the one that the
+// check's source address is bound to; nil: none.
+func (d *demux) lookupCheck(ufrag []byte, from netip.AddrPort) (named, bound *route) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.byUfrag[string(ufrag)], d.byAddr[from]
+}
+
+// bind makes an address a route's, of which it keeps the latest few. It returns
+// false if the route has been removed.
+func (d *demux) bind(r *route, from netip.AddrPort) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r.removed {
+		return false
+	}
+	if i := slices.Index(r.addresses, from); i >= 0 { // another's in between
+		r.addresses = slices.Delete(r.addresses, i, i+1)
+	} else if len(r.addresses) == maxAddresses {
+		d.unbind(r, r.addresses[0])
+		r.addresses = slices.Delete(r.addresses, 0, 1)
+	}
+	r.addresses = append(r.addresses, from)
+	d.byAddr[from] = r
+	return true
+}
+
+// unbind forgets an address, unless another route has it. d.mu is held.
+func (d *demux) unbind(r *route, a netip.AddrPort) {
+	if d.byAddr[a] == r {
+		delete(d.byAddr, a)
+	}
+}
+
+// remove forgets a route and its addresses. It returns false if that was done
+// before.
+func (d *demux) remove(r *route) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r.removed {
+		return false
+	}
+	r.removed = true
+	delete(d.byUfrag, r.local.Ufrag)
+	for _, a := range r.addresses {
+		d.unbind(r, a)
+	}
+	r.addresses = nil
+	return true
+}
+
+// appendPeers appends all peers to a list.
+func (d *demux) appendPeers(list []*Peer) []*Peer {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, r := range d.byUfrag {
+		if r.peer != nil {
+			list = append(list, r.peer)
+		}
+	}
+	return list
+}
+
+// size returns how many routes there are, and how many addresses are bound.
+func (d *demux) size() (routes, addresses int) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return len(d.byUfrag), len(d.byAddr)
+}
+
+// close lets no route in any more.
+func (d *demux) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+}
 
 // Sender sends a datagram. It may not keep b after it returns, nor block for
 // long, nor call back into the endpoint; what cannot be sent is lost, as

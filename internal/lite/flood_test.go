@@ -111,9 +111,9 @@ func TestPeerKeepsItsLatestAddresses(t *testing.T) {
 	other, otherRemote := sdp.NewCredentials(), sdp.NewCredentials()
 	q := must(s.Add(PeerConfig{Local: other, Remote: otherRemote, Fingerprint: s.cfg.Certificate.Fingerprint(), Events: newPeerRecorder(nil)}, now))
 	s.Handle(pionCheck(t, other.Ufrag, otherRemote.Ufrag, other.Pwd, ice.AttrControlling(1)), at(8), now, nil)
-	assert.Same(t, q, s.byAddr[at(8)])
+	assert.Same(t, q, s.demux.lookup(at(8)).peer)
 	p.Close()
-	assert.Same(t, q, s.byAddr[at(8)], "it stays the other's")
+	assert.Same(t, q, s.demux.lookup(at(8)).peer, "it stays the other's")
 	q.Close()
 	assert.Zero(t, s.Stats().Addresses)
 }

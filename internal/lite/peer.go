@@ -12,14 +12,9 @@ import (
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
-const (
-	// maxAddresses is how many addresses a peer may be reached from at a time:
-	// a browser checks from every interface that it has.
-	maxAddresses = 4
-	// addressTimeout is how long the chosen address may go without a check until
-	// any other with one is chosen: two check intervals.
-	addressTimeout = 5 * time.Second
-)
+// addressTimeout is how long the chosen address may go without a check until
+// any other with one is chosen: two check intervals.
+const addressTimeout = 5 * time.Second
 
 // PeerEvents is what the owner of a peer is told, from the goroutines that call
 // Handle and Tick and from handshakes; one call at a time for each peer, Ready
@@ -64,10 +59,9 @@ func (c *PeerConfig) validate() error {
 // Peer is one listener of a server. All methods may be called from any
 // goroutine.
 type Peer struct {
-	server    *Server
-	cfg       PeerConfig
-	removed   bool             // guarded by server.mu
-	addresses []netip.AddrPort // guarded by server.mu; the oldest first
+	server *Server
+	cfg    PeerConfig
+	route  route
 
 	mu          sync.Mutex
 	closed      bool
@@ -269,7 +263,7 @@ func (p *Peer) overdue(now time.Time) error {
 
 // end forgets the peer and tells its owner.
 func (p *Peer) end(reason error) {
-	if !p.server.remove(p) {
+	if !p.server.demux.remove(&p.route) {
 		return
 	}
 	p.stop(!errors.Is(reason, ErrPeerClosed))
@@ -283,7 +277,7 @@ func (p *Peer) end(reason error) {
 // still be running when Close returns, and so may Closed, if the peer was at its
 // end already.
 func (p *Peer) Close() {
-	if p.server.remove(p) {
+	if p.server.demux.remove(&p.route) {
 		p.stop(true)
 	}
 }

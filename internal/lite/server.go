@@ -39,7 +39,8 @@ type ServerConfig struct {
 	HandshakeTimeout time.Duration
 }
 
-// Server is the ICE-lite, DTLS server side of many peers on one address. All
+// Server is the ICE-lite, DTLS server side of many peers on one address, and the
+// demultiplexer of that address: see AddExternal for what is not a peer. All
 // its methods may be called from any goroutine, Handle from many at a time. It
 // has no clock: it goes by the times that Handle and Tick are given.
 type Server struct {
@@ -50,10 +51,10 @@ type Server struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup // handshakes
 
-	mu      sync.RWMutex // taken after a peer's, never before
-	closed  bool
-	byUfrag map[string]*Peer
-	byAddr  map[netip.AddrPort]*Peer
+	demux demux
+
+	mu     sync.RWMutex // taken after a peer's, never before
+	closed bool
 
 	ticking   sync.Mutex
 	tickPeers []*Peer // scratch of Tick
@@ -79,7 +80,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if cfg.Limit == nil {
 		cfg.Limit = NewLimiter(DefaultHandshakes)
 	}
-	s := &Server{cfg: cfg, options: newDTLSOptions(cfg.Certificate, cfg.Profiles), byUfrag: map[string]*Peer{}, byAddr: map[netip.AddrPort]*Peer{}}
+	s := &Server{cfg: cfg, options: newDTLSOptions(cfg.Certificate, cfg.Profiles), demux: newDemux()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -103,15 +104,10 @@ func (s *Server) Add(cfg PeerConfig, now time.Time) (*Peer, error) {
 		return nil, err
 	}
 	p := &Peer{server: s, cfg: cfg, lastSeen: now}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, fmt.Errorf("server: %w", ErrClosed)
+	p.route = route{local: cfg.Local, peer: p}
+	if err := s.demux.add(&p.route); err != nil {
+		return nil, err
 	}
-	if s.byUfrag[cfg.Local.Ufrag] != nil {
-		return nil, fmt.Errorf("ICE user name fragment %q is in use", cfg.Local.Ufrag)
-	}
-	s.byUfrag[cfg.Local.Ufrag] = p
 	return p, nil
 }
 
@@ -119,60 +115,91 @@ func (s *Server) Add(cfg PeerConfig, now time.Time) (*Peer, error) {
 // place) and keeps nothing of it. What is not from a known peer costs no memory.
 // What answers it goes to reply before Handle returns, so that whoever reads many
 // datagrams at a time can answer many at a time; nil stands for
-// ServerConfig.Send.
-func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time, reply Sender) {
+// ServerConfig.Send. It reports whether the datagram went to an external agent.
+func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time, reply Sender) (external bool) {
 	if reply == nil {
 		reply = s.cfg.Send
 	}
 	from = unmap(from)
 	k := classify(b)
 	if k == kindSTUN {
-		s.handleSTUN(b, from, now, reply)
-		return
+		return s.handleSTUN(b, from, now, reply)
 	}
-	if k == kindOther {
+	r := s.demux.lookup(from)
+	switch {
+	case r != nil && r.external != nil:
+		r.external.receive(b, from)
+		return true
+	case k == kindOther:
 		s.malformed.Add(1)
-		return
-	}
-	s.mu.RLock()
-	p := s.byAddr[from]
-	s.mu.RUnlock()
-	if p == nil {
+	case r == nil:
 		s.unknown.Add(1)
-		return
+	case k == kindDTLS:
+		r.peer.handleDTLS(b, now, reply)
+	case k == kindRTCP:
+		r.peer.handleRTCP(b, now)
+	case k == kindRTP: // peers listen only
 	}
-	switch k {
-	case kindDTLS:
-		p.handleDTLS(b, now, reply)
-	case kindRTCP:
-		p.handleRTCP(b, now)
-	case kindRTP: // peers listen only
-	}
+	return false
 }
 
-// handleSTUN answers an authentic Binding request (RFC 8445, section 7.3) and
-// leaves everything else without an answer.
-func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply Sender) {
+// handleSTUN handles STUN: Binding requests by whom they name, and everything
+// else by where it comes from, which is for external agents alone.
+func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply Sender) (external bool) {
 	var m stunMessage
-	if !m.parse(b) || m.kind != bindingRequest {
-		s.malformed.Add(1)
-		return
+	var to, by []byte
+	ok := m.parse(b) && m.kind == bindingRequest
+	if ok {
+		to, by, ok = m.usernames()
 	}
-	to, by, ok := m.usernames()
 	if !ok {
+		if r := s.demux.lookup(from); r != nil && r.external != nil {
+			r.external.receive(b, from)
+			return true
+		}
 		s.malformed.Add(1)
-		return
+		return false
 	}
-	s.mu.RLock()
-	p, bound := s.byUfrag[string(to)], s.byAddr[from]
-	s.mu.RUnlock()
-	if p == nil || p.cfg.Remote.Ufrag != string(by) {
+	named, bound := s.demux.lookupCheck(to, from)
+	switch {
+	case named == nil:
 		s.unknown.Add(1)
-		return
+		return false
+	case named.external != nil:
+		return s.passCheck(&m, named, bound, from)
+	case named.peer.cfg.Remote.Ufrag != string(by):
+		s.unknown.Add(1)
+		return false
 	}
+	s.answerCheck(&m, named.peer, bound, from, now, reply)
+	return false
+}
+
+// passCheck passes a check on to the external agent that it names, which answers
+// it. A check from a new address has to be authentic.
+func (s *Server) passCheck(m *stunMessage, named, bound *route, from netip.AddrPort) bool {
+	if named != bound {
+		h := s.hmacs.get()
+		authentic := m.authentic(h, named.local.Pwd)
+		s.hmacs.put(h)
+		if !authentic {
+			s.unauthentic.Add(1)
+			return false
+		}
+		if !s.demux.bind(named, from) {
+			return false // removed meanwhile
+		}
+	}
+	named.external.receive(m.raw, from)
+	return true
+}
+
+// answerCheck answers an authentic Binding request for a peer (RFC 8445, section
+// 7.3) and leaves any other without an answer.
+func (s *Server) answerCheck(m *stunMessage, p *Peer, bound *route, from netip.AddrPort, now time.Time, reply Sender) {
 	h := s.hmacs.get()
 	defer s.hmacs.put(h)
-	pwd := p.cfg.Local.Pwd
+	pwd := p.route.local.Pwd
 	if !m.authentic(h, pwd) {
 		s.unauthentic.Add(1)
 		return
@@ -185,46 +212,11 @@ func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply 
 		reply.Send(appendBindingError(h.out[:0], h, m.transaction, codeRoleConflict, 0, pwd), from)
 		return
 	}
-	if bound != p && !s.bind(p, from) {
+	if bound != &p.route && !s.demux.bind(&p.route, from) {
 		return // closed meanwhile
 	}
 	reply.Send(appendBindingSuccess(h.out[:0], h, m.transaction, from, pwd), from)
 	p.handleCheck(from, m.useCandidate, now)
-}
-
-// bind makes an address a peer's, of which it keeps the last few.
-func (s *Server) bind(p *Peer, from netip.AddrPort) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.removed {
-		return false
-	}
-	if len(p.addresses) == maxAddresses {
-		if s.byAddr[p.addresses[0]] == p {
-			delete(s.byAddr, p.addresses[0])
-		}
-		p.addresses = append(p.addresses[:0], p.addresses[1:]...)
-	}
-	p.addresses = append(p.addresses, from)
-	s.byAddr[from] = p
-	return true
-}
-
-// remove forgets a peer; false if it was forgotten before.
-func (s *Server) remove(p *Peer) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.removed {
-		return false
-	}
-	p.removed = true
-	delete(s.byUfrag, p.cfg.Local.Ufrag)
-	for _, a := range p.addresses {
-		if s.byAddr[a] == p {
-			delete(s.byAddr, a)
-		}
-	}
-	return true
 }
 
 // startWorker runs a handshake in a goroutine, unless the server is closed.
@@ -242,11 +234,7 @@ func (s *Server) startWorker(f func()) bool {
 func (s *Server) Tick(now time.Time) {
 	s.ticking.Lock()
 	defer s.ticking.Unlock()
-	s.mu.RLock()
-	for _, p := range s.byUfrag {
-		s.tickPeers = append(s.tickPeers, p)
-	}
-	s.mu.RUnlock()
+	s.tickPeers = s.demux.appendPeers(s.tickPeers)
 	for _, p := range s.tickPeers {
 		if err := p.overdue(now); err != nil {
 			p.end(err)
@@ -258,7 +246,7 @@ func (s *Server) Tick(now time.Time) {
 
 // ServerStats are counts since the start, except Peers.
 type ServerStats struct {
-	Peers       int    // that are there now
+	Peers       int    // that are there now, external agents included
 	Addresses   int    // that are known now
 	Unknown     uint64 // datagrams of no known peer
 	Unauthentic uint64 // checks and packets that failed their authentication
@@ -267,23 +255,20 @@ type ServerStats struct {
 
 // Stats gives the counts.
 func (s *Server) Stats() ServerStats {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return ServerStats{Peers: len(s.byUfrag), Addresses: len(s.byAddr),
+	peers, addresses := s.demux.size()
+	return ServerStats{Peers: peers, Addresses: addresses,
 		Unknown: s.unknown.Load(), Unauthentic: s.unauthentic.Load(), Malformed: s.malformed.Load()}
 }
 
-// Close closes all peers, as Peer.Close does, and waits for what runs. It must
+// Close closes all peers, as Peer.Close does, and waits for what runs. External
+// agents are their owners' to remove. It must
 // not be called from a callback.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
-	peers := make([]*Peer, 0, len(s.byUfrag))
-	for _, p := range s.byUfrag {
-		peers = append(peers, p)
-	}
 	s.mu.Unlock()
-	for _, p := range peers {
+	s.demux.close()
+	for _, p := range s.demux.appendPeers(nil) {
 		p.Close()
 	}
 	s.cancel()

@@ -11,14 +11,14 @@ import (
 	"github.com/earshot-audio/earshot/internal/packet"
 )
 
-func TestAnArenaTooSmallForOnePacketIsRefused(t *testing.T) {
+func TestNewArenaRefusesLessThanOnePacket(t *testing.T) {
 	for _, n := range []int{-1, 0, packet.Size - 1} {
 		_, err := packet.NewArena(n)
 		require.Error(t, err)
 	}
 }
 
-func TestAnArenaHandsOutDisjointBytesUntilItIsFull(t *testing.T) {
+func TestArenaTakesDisjointBytesUntilFull(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, err := packet.NewArena(packet.Size)
 		require.NoError(t, err)

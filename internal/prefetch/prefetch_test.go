@@ -9,7 +9,7 @@ import (
 
 // Whatever is asked for, nothing is read or written: what lies at the end of
 // memory, or nowhere, is no harm.
-func TestNothingComesOfAHint(t *testing.T) {
+func TestPrefetchReadsAndWritesNothing(t *testing.T) {
 	s := make([]uint64, 1000)
 	for i := range s {
 		s[i] = uint64(i)

@@ -73,7 +73,7 @@ func runChild(t *testing.T, as string) (string, error) {
 	return string(out), err
 }
 
-func TestASandboxThatRefusesBatchesIsLivedWith(t *testing.T) {
+func TestListenFallsBackWhenASandboxRefusesBatches(t *testing.T) {
 	out, err := runChild(t, "seccomp")
 	require.NoError(t, err, out)
 	assert.Equal(t, "*udpbatch.portable", out)
@@ -94,7 +94,7 @@ func group(t *testing.T, address string, n int, o Options) []Conn {
 	return g
 }
 
-func TestAGroupSharesOnePortAndAPeerStaysWithOneSocket(t *testing.T) {
+func TestListenGroupKeepsAPeerAtOneSocket(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::]:0"} {
 		everyWay(t, func(t *testing.T, o Options) {
 			g := group(t, address, 3, o)
@@ -152,7 +152,7 @@ func TestAGroupSharesOnePortAndAPeerStaysWithOneSocket(t *testing.T) {
 	}
 }
 
-func TestAPortIsLockedAgainstASecondServer(t *testing.T) {
+func TestListenLocksThePort(t *testing.T) {
 	everyWay(t, func(t *testing.T, o Options) {
 		g := group(t, "127.0.0.1:0", 2, o)
 		address := g[0].LocalAddr().String()
@@ -178,7 +178,7 @@ func TestAPortIsLockedAgainstASecondServer(t *testing.T) {
 	})
 }
 
-func TestDropsAreCountedToTheLast(t *testing.T) {
+func TestDropsCountsToTheLast(t *testing.T) {
 	everyWay(t, func(t *testing.T, o Options) {
 		a := listen(t, "127.0.0.1:0", o)
 		o.ReadBuffer = 32 << 10
@@ -211,7 +211,7 @@ func TestDropsAreCountedToTheLast(t *testing.T) {
 	})
 }
 
-func TestPacketInfoTellsWhereADatagramWasSentTo(t *testing.T) {
+func TestPacketInfoReportsTheDestination(t *testing.T) {
 	rows := []struct{ name, listen, target string }{
 		{"IPv4", "0.0.0.0:0", "127.3.2.1"},
 		{"IPv4 on a socket of both", "[::]:0", "127.3.2.1"},
@@ -243,7 +243,7 @@ func TestPacketInfoTellsWhereADatagramWasSentTo(t *testing.T) {
 	}
 }
 
-func TestLinkLocalAddressesCanBeAnswered(t *testing.T) {
+func TestWriteBatchReachesLinkLocalAddresses(t *testing.T) {
 	var local netip.Addr
 	interfaces, err := net.Interfaces()
 	require.NoError(t, err)
@@ -300,7 +300,7 @@ func nobody(t *testing.T) netip.Addr {
 	return netip.Addr{}
 }
 
-func TestAFullSendBufferDropsAndDoesNotWait(t *testing.T) {
+func TestWriteBatchDoesNotWaitForAFullBuffer(t *testing.T) {
 	target := netip.AddrPortFrom(nobody(t), 9)
 	everyWay(t, func(t *testing.T, o Options) {
 		o.WriteBuffer = 4 << 10
@@ -329,7 +329,7 @@ func threadTime() time.Duration {
 	return time.Duration(t.Nano())
 }
 
-func TestHowLongDatagramsGatherCanBeChanged(t *testing.T) {
+func TestSetGatherChangesTheWait(t *testing.T) {
 	c := listen(t, "127.0.0.1:0", Options{Gather: time.Millisecond})
 	g := c.(*batching).gather
 	assert.EqualValues(t, time.Millisecond, g.every.Load())

@@ -86,7 +86,7 @@ func to(c Conn, loopback string) netip.AddrPort {
 	return a
 }
 
-func TestBatchesArriveIntact(t *testing.T) {
+func TestWriteBatchArrivesIntact(t *testing.T) {
 	families := []struct{ name, listen, loopback string }{
 		{"IPv4", "127.0.0.1:0", "127.0.0.1"},
 		{"IPv4 on every address", "0.0.0.0:0", "127.0.0.1"},
@@ -146,7 +146,7 @@ func TestBatchesArriveIntact(t *testing.T) {
 	}
 }
 
-func TestABatchLongerThanOneSystemCallGoesOutWhole(t *testing.T) {
+func TestWriteBatchLongerThanOneSystemCallIsSentWhole(t *testing.T) {
 	everyWay(t, func(t *testing.T, o Options) {
 		a := listen(t, "127.0.0.1:0", o)
 		const n, receivers = 700, 5 // a default buffer holds some 270 of the smallest
@@ -178,7 +178,7 @@ func TestABatchLongerThanOneSystemCallGoesOutWhole(t *testing.T) {
 	})
 }
 
-func TestWhatTheKernelRefusesDoesNotStopTheRest(t *testing.T) {
+func TestWriteBatchPassesOverRefusedDatagrams(t *testing.T) {
 	refusals := []struct {
 		name string
 		make func(m *Message)
@@ -212,7 +212,7 @@ func TestWhatTheKernelRefusesDoesNotStopTheRest(t *testing.T) {
 	})
 }
 
-func TestAPeerThatIsGoneHurtsNobody(t *testing.T) {
+func TestWriteBatchSurvivesAnUnreachablePeer(t *testing.T) {
 	everyWay(t, func(t *testing.T, o Options) {
 		gone, err := Listen(t.Context(), "127.0.0.1:0", o)
 		require.NoError(t, err)
@@ -231,7 +231,7 @@ func TestAPeerThatIsGoneHurtsNobody(t *testing.T) {
 	})
 }
 
-func TestADatagramLongerThanItsBufferIsToldAsEmpty(t *testing.T) {
+func TestReadBatchReportsTooLongDatagramsAsEmpty(t *testing.T) {
 	everyWay(t, func(t *testing.T, o Options) {
 		a, b := listen(t, "127.0.0.1:0", o), listen(t, "127.0.0.1:0", o)
 		_, err := a.WriteBatch([]Message{{Buf: make([]byte, 2049), Addr: b.LocalAddr()}, {Buf: make([]byte, 2048), Addr: b.LocalAddr()}})
@@ -286,7 +286,7 @@ func TestCloseEndsAWaitingRead(t *testing.T) {
 	})
 }
 
-func TestAReadGivesUpAtItsDeadline(t *testing.T) {
+func TestReadBatchEndsAtItsDeadline(t *testing.T) {
 	everyWay(t, func(t *testing.T, o Options) {
 		c := listen(t, "127.0.0.1:0", o)
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(time.Millisecond)))
@@ -301,7 +301,7 @@ func TestAReadGivesUpAtItsDeadline(t *testing.T) {
 	})
 }
 
-func TestAnEmptyBatchIsNothingToDo(t *testing.T) {
+func TestEmptyBatchesDoNothing(t *testing.T) {
 	everyWay(t, func(t *testing.T, o Options) {
 		c := listen(t, "127.0.0.1:0", o)
 		n, err := c.ReadBatch(nil)
@@ -313,7 +313,7 @@ func TestAnEmptyBatchIsNothingToDo(t *testing.T) {
 	})
 }
 
-func TestManyWritersAndReadersOfOneSocket(t *testing.T) {
+func TestConnIsSafeForConcurrentUse(t *testing.T) {
 	everyWay(t, func(t *testing.T, o Options) {
 		const writers, batches, size = 4, 30, 8
 		a, b := listen(t, "127.0.0.1:0", o), listen(t, "127.0.0.1:0", o)
@@ -388,7 +388,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	})
 }
 
-func TestWhatCannotBeHadIsRefused(t *testing.T) {
+func TestListenRefusesWhatCannotBeHad(t *testing.T) {
 	rows := []struct {
 		name string
 		open func(ctx context.Context) error

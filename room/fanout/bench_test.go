@@ -9,14 +9,14 @@ import (
 // countingEar does as little as an ear can.
 type countingEar struct{ n, sum uint64 }
 
-func (e *countingEar) Send(_ Outbox, section int, p Packet) error {
+func (e *countingEar) Send(_ SendBatch, section int, p Packet) error {
 	e.n++
 	e.sum += uint64(p.Seq) + uint64(len(p.Payload))
 	return nil
 }
 
 // BenchmarkFanOut is one frame of one mic to N ears that do nothing: what the
-// hall itself costs. ns/packet is the figure that matters.
+// router itself costs. ns/packet is the figure that matters.
 func BenchmarkFanOut(b *testing.B) {
 	for _, ears := range []int{1, 100, 5000} {
 		for _, shards := range []int{1, 2} {
@@ -27,11 +27,11 @@ func BenchmarkFanOut(b *testing.B) {
 				}
 				defer h.Close()
 				for range ears {
-					if _, err := h.AddEar(&countingEar{}, Listening{Sections: 3}); err != nil {
+					if _, err := h.Subscribe(&countingEar{}, SubscribeOptions{Sections: 3}); err != nil {
 						b.Fatal(err)
 					}
 				}
-				m, err := h.AddMic(1)
+				m, err := h.Publish(1)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -60,7 +60,7 @@ func BenchmarkFanOut(b *testing.B) {
 }
 
 // backlogged is how many jobs wait in the fullest shard.
-func (h *Hall) backlogged() int32 {
+func (h *Router) backlogged() int32 {
 	var n int32
 	for _, s := range h.shards {
 		n = max(n, s.queue.jobs.Load())

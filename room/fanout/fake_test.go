@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds the wait for what must happen.
 const patience = 10 * time.Second
 
-// clock is a hall's time under the test's control.
+// clock is a router's time under the test's control.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -54,7 +54,7 @@ type fakeEar struct {
 
 var errDeaf = errors.New("deaf")
 
-func (e *fakeEar) Send(_ Outbox, section int, p Packet) error {
+func (e *fakeEar) Send(_ SendBatch, section int, p Packet) error {
 	e.mu.Lock()
 	e.entered++
 	block, deaf := e.block, e.deaf
@@ -67,7 +67,7 @@ func (e *fakeEar) Send(_ Outbox, section int, p Packet) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p.sub = nil // a failed assertion would print the hall
+	p.sub = nil // a failed assertion would print the router
 	e.packets = append(e.packets, heard{section, p})
 	return nil
 }
@@ -111,11 +111,11 @@ func (e *fakeEar) talkers() map[uint32]int {
 	return count
 }
 
-// stage is a hall with a clock, for tests that push frames tick by tick.
+// stage is a router with a clock, for tests that push frames tick by tick.
 type stage struct {
-	t     *testing.T
-	hall  *Hall
-	clock *clock
+	t      *testing.T
+	router *Router
+	clock  *clock
 }
 
 func newStage(t *testing.T, cfg Config) *stage {
@@ -131,13 +131,13 @@ func newStage(t *testing.T, cfg Config) *stage {
 	h, err := New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(h.Close)
-	return &stage{t: t, hall: h, clock: c}
+	return &stage{t: t, router: h, clock: c}
 }
 
 // flush waits until the shards have done all that was given to them.
 func (s *stage) flush() {
 	s.t.Helper()
-	for _, shard := range s.hall.shards {
+	for _, shard := range s.router.shards {
 		done := make(chan struct{})
 		require.True(s.t, shard.queue.do(func() { close(done) }))
 		select {
@@ -151,10 +151,10 @@ func (s *stage) flush() {
 // tick lets 20 ms pass.
 func (s *stage) tick() { s.clock.advance(frameDuration) }
 
-func (s *stage) ear(l Listening) *fakeEar {
+func (s *stage) ear(o SubscribeOptions) *fakeEar {
 	s.t.Helper()
 	e := &fakeEar{}
-	_, err := s.hall.AddEar(e, l)
+	_, err := s.router.Subscribe(e, o)
 	require.NoError(s.t, err)
 	return e
 }
@@ -162,14 +162,14 @@ func (s *stage) ear(l Listening) *fakeEar {
 // voice is a mic that counts its own packets.
 type voice struct {
 	s   *stage
-	mic *Mic
+	mic *Publisher
 	seq uint16
 	ts  uint32
 }
 
 func (s *stage) voice(talker uint32) *voice {
 	s.t.Helper()
-	m, err := s.hall.AddMic(talker)
+	m, err := s.router.Publish(talker)
 	require.NoError(s.t, err)
 	// Start near the end of both ranges: every test goes through a wrap.
 	return &voice{s: s, mic: m, seq: uint16(65530 + talker), ts: uint32(1<<32 - 3*960)}

@@ -2,7 +2,7 @@ package fanout
 
 import "time"
 
-// Opus in RTP counts at 48 kHz whatever its real sampling rate (RFC 7587
+// Opus in RTP counts at 48 kHz whatever its real sampling rate (RFC 7587,
 // section 4.1), and the project's frames last 20 ms.
 const (
 	clockRate     = 48000
@@ -10,31 +10,31 @@ const (
 	frameDuration = 20 * time.Millisecond
 )
 
-// Silence is the level of a frame in which nothing can be heard (RFC 6464
+// Silence is the level of a frame in which nothing can be heard (RFC 6464,
 // section 3: 127 stands for digital silence as well as for -127 dBov).
 const Silence uint8 = 127
 
 // Frame is one packet of a mic: 20 ms of Opus as a rule. It must not be changed
-// once it was given to [Mic.Push]; every ear reads the same one.
+// once it was given to [Publisher.Push]; every ear reads the same one.
 type Frame struct {
-	// Talker names the person, on the wire as the only entry of the CSRC list.
-	// Push fills it in.
+	// Talker identifies the person who talks (the word is RFC 3550's), on the wire as
+	// the only entry of the CSRC list. Push fills it in.
 	Talker uint32
 	// Seq and Timestamp are the mic's own, as they came in. The timestamp
 	// counts at 48 kHz.
 	Seq       uint16
 	Timestamp uint32
 	// Marker is the RTP marker bit: the first packet after a silence
-	// (RFC 3551 section 4.1).
+	// (RFC 3551, section 4.1).
 	Marker bool
 	// Level is the loudness in -dBov, 0 (loudest) to 127 (silence), as in
 	// RFC 6464.
 	Level uint8
-	// Voice says that the sender believes the frame to hold speech.
+	// Voice is true if the sender believes the frame to hold speech.
 	Voice bool
 	// Payload is the Opus packet. It is shared by every ear and immutable.
 	Payload []byte
-	// Arrived is when the packet came in. Zero means the hall's clock at the
+	// Arrived is when the packet came in. Zero means the router's clock at the
 	// call of Push.
 	Arrived time.Time
 }
@@ -43,7 +43,7 @@ type Frame struct {
 type Packet struct {
 	// Seq and Timestamp are the slot's timeline. It starts at zero with the
 	// room and is the same for every ear of the mix, so an ear adds offsets of
-	// its own (at random, RFC 3550 section 5.1). The difference between two
+	// its own (at random, RFC 3550, section 5.1). The difference between two
 	// packets of a section is what counts: it is never broken by a change of
 	// talker, and no two packets of a section have the same Seq within 2^16.
 	Seq       uint16
@@ -56,41 +56,38 @@ type Packet struct {
 	sub *Subscription // whose copy it is, during Send
 }
 
-// Again finds a packet that the same ear was given lately, by its section and by
-// the Seq that it had: exactly as it was, for a listener who has missed it. It
-// may be called during Send alone, of any packet of the ear. It is false for one
-// that is not remembered: older than the newest 32 of its slot or than a second,
-// or from before the ear last changed its mix. It may be true for one that the
-// ear was never given, by the number that it would have had.
-func (p *Packet) Again(section int, seq uint16) (Packet, bool) {
+// Lookup finds a packet that the same ear was given lately, by its section and its
+// Seq, exactly as it was: for a listener who has missed it. It may be called only
+// during Send, of any packet of the ear. It returns false for a packet that is no
+// longer kept: older than the newest 32 of its slot or than a second, or from
+// before the ear last changed its mix. It may return a packet that the ear was
+// never given, with the Seq that it would have had.
+func (p *Packet) Lookup(section int, seq uint16) (Packet, bool) {
 	if p.sub == nil {
 		return Packet{}, false
 	}
-	return p.sub.again(section, seq)
+	return p.sub.lookup(section, seq)
 }
 
-// Ear takes the packets of one listener.
+// Sink takes the packets of one ear.
 //
-// All calls for one ear come from one goroutine, one after the other. Send must
-// not block, must not call the hall or the ear's subscription, and must not
+// All calls for one sink come from one goroutine, one after the other. Send must
+// not block, must not call the router or the sink's subscription, and must not
 // keep or change what p points to beyond the call, except the payload, which
 // may be kept but never changed.
-type Ear interface {
+type Sink interface {
 	// Send passes one packet on in the given section, 0 to sections-1. What
-	// can't be sent now is dropped and reported as an error; the hall counts
-	// it and goes on with the next ear. out is what Config.NewOutbox made for
+	// can't be sent now is dropped and reported as an error; the router counts
+	// it and goes on with the next ear. batch is what Config.NewSendBatch made for
 	// the shard, and nil without it.
-	Send(out Outbox, section int, p Packet) error
+	Send(batch SendBatch, section int, p Packet) error
 }
 
-// Outbox is where the ears of a shard may gather what they send, so that it
-// goes out many packets at a time. Its shard's goroutine alone uses it, and all
-// that ears have put in is flushed before anything else is done: when
-// Subscription.Close returns, nothing of the ear is in it.
-type Outbox interface {
-	// Prepare tells which ears come next, a few of them, with a packet in that
-	// section: a chance to bring their memory near. An ear may be left out.
-	Prepare(section int, ears []Ear)
+// SendBatch gathers what the ears of a shard send, so that many packets leave in
+// one system call. Only its shard's goroutine uses it. Everything that ears have
+// put in is flushed before anything else is done: when Subscription.Close returns,
+// nothing of the ear is in it.
+type SendBatch interface {
 	// Flush sends what was gathered. It must not block: what can't be sent now
 	// is dropped. It returns how many packets were dropped since the last
 	// Flush after their Send had succeeded.

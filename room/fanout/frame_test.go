@@ -9,11 +9,11 @@ import (
 
 // Ears of several shards, sections and owners get references to the one frame,
 // and to its one payload.
-func TestAPacketIsMadeReadyOnceForAllItsListeners(t *testing.T) {
+func TestPacketIsPreparedOnceForAllEars(t *testing.T) {
 	s := newStage(t, Config{Slots: 3, Shards: 3})
 	var ears []*fakeEar
 	for i := range 12 {
-		ears = append(ears, s.ear(Listening{Sections: 1 + i%3, Owner: uint32(i%2) * 9}))
+		ears = append(ears, s.ear(SubscribeOptions{Sections: 1 + i%3, Owner: uint32(i%2) * 9}))
 	}
 	a := s.voice(1)
 	a.say("one for all", 20)

@@ -12,9 +12,9 @@ const (
 	// gap between two words (0.2 s) costs less than the margin that another
 	// mic must have over this one.
 	release = 20.0
-	// faintest is the level, in -dBov, from which a frame is too quiet to take
-	// anyone's place.
-	faintest uint8 = 90
+	// inaudible is the level, in -dBov, from which a frame is too quiet to take a
+	// slot from another mic.
+	inaudible uint8 = 90
 )
 
 // loudness follows how loud a mic is: up fast, down slowly, so that the gaps

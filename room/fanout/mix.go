@@ -3,26 +3,26 @@ package fanout
 import "time"
 
 const (
-	// stale is the silence after which a holder's slot is anybody's: three
-	// frames.
-	stale = 3 * frameDuration
-	// margin is how much louder, in dB, a mic must be to take a slot whose
-	// holder still talks, and tenure how long the holder has it before that.
-	margin = 6.0
-	tenure = 300 * time.Millisecond
-	// remembered is how many packets a slot and a mic keep for those who are
-	// just joining: 640 ms.
-	remembered = 32
+	// slotIdleTimeout is the silence after which any mic may take a holder's slot:
+	// three frames.
+	slotIdleTimeout = 3 * frameDuration
+	// takeoverMargin is how much louder, in dB, a mic must be to take a slot whose
+	// holder still talks, and minHold how long the holder has it before that.
+	takeoverMargin = 6.0
+	minHold        = 300 * time.Millisecond
+	// historySize is how many packets a slot and a mic keep for those who are just
+	// joining: 640 ms.
+	historySize = 32
 )
 
-// mixKey says what a mix is: its number of slots, and who is left out of it
-// (0: nobody).
+// mixKey identifies a mix: its number of slots, and the talker who is left out of
+// it (0: nobody).
 type mixKey struct {
 	slots    int
 	excluded uint32
 }
 
-// mix assigns the mics to its slots and keeps the slots' timelines. The hall's
+// mix assigns the mics to its slots and keeps the slots' timelines. The router's
 // lock guards it.
 type mix struct {
 	key   mixKey
@@ -34,12 +34,12 @@ type mix struct {
 
 // slot is one voice of a mix.
 type slot struct {
-	holder *Mic
+	holder *Publisher
 	// epoch is the holder's epoch at its last packet; a new one is a new hold.
 	epoch    uint32
 	since    time.Time
 	last     time.Time
-	timeline timeline
+	timeline rtpTimeline
 	recent   ring[Packet]
 }
 
@@ -47,10 +47,10 @@ func newMix(key mixKey, shards int) *mix {
 	return &mix{key: key, slots: make([]slot, key.slots), ears: make([]int, shards)}
 }
 
-// offer gives a frame of a mic its slot and its place there. It is false where
-// the mic has no slot or the packet came too late. changed says that the slot
-// has another holder now.
-func (x *mix) offer(m *Mic, f *Frame) (index int, p Packet, changed, ok bool) {
+// offer gives a frame of a mic its slot and its place there. ok is false if the
+// mic has no slot or the packet came too late. changed is true if the slot has
+// another holder now.
+func (x *mix) offer(m *Publisher, f *Frame) (index int, p Packet, changed, ok bool) {
 	if x.key.excluded != 0 && x.key.excluded == m.talker {
 		return 0, Packet{}, false, false
 	}
@@ -77,10 +77,10 @@ func (x *mix) offer(m *Mic, f *Frame) (index int, p Packet, changed, ok bool) {
 	return index, p, changed, true
 }
 
-// find says which slot a frame of the mic goes to: the one the mic has; else an
+// find returns the slot that a frame of the mic goes to: the one the mic has; else an
 // empty one; else that of the longest silent holder; else that of the quietest
 // holder, if the mic is louder by the margin.
-func (x *mix) find(m *Mic, f *Frame) (int, bool) {
+func (x *mix) find(m *Publisher, f *Frame) (int, bool) {
 	empty, idle, quiet := -1, -1, -1
 	for i := range x.slots {
 		s := &x.slots[i]
@@ -93,7 +93,7 @@ func (x *mix) find(m *Mic, f *Frame) (int, bool) {
 			}
 			continue
 		}
-		if f.Arrived.Sub(s.last) > stale && (idle < 0 || s.last.Before(x.slots[idle].last)) {
+		if f.Arrived.Sub(s.last) > slotIdleTimeout && (idle < 0 || s.last.Before(x.slots[idle].last)) {
 			idle = i
 		}
 		if quiet < 0 || s.holder.loud.db < x.slots[quiet].holder.loud.db {
@@ -106,11 +106,11 @@ func (x *mix) find(m *Mic, f *Frame) (int, bool) {
 	case idle >= 0:
 		return idle, true
 	}
-	if quiet < 0 || f.Level >= faintest {
+	if quiet < 0 || f.Level >= inaudible {
 		return 0, false
 	}
 	s := &x.slots[quiet]
-	if m.loud.db-s.holder.loud.db < margin || f.Arrived.Sub(s.since) < tenure {
+	if m.loud.db-s.holder.loud.db < takeoverMargin || f.Arrived.Sub(s.since) < minHold {
 		return 0, false
 	}
 	return quiet, true
@@ -118,7 +118,7 @@ func (x *mix) find(m *Mic, f *Frame) (int, bool) {
 
 // release takes the mic's slot away. It reports whether it had one. With
 // forget, whoever joins now hears nothing of what the slot carried lately.
-func (x *mix) release(m *Mic, forget bool) bool {
+func (x *mix) release(m *Publisher, forget bool) bool {
 	for i := range x.slots {
 		s := &x.slots[i]
 		if s.holder == m {
@@ -149,18 +149,18 @@ func (x *mix) backlog(since time.Time) []job {
 
 // ring keeps the newest few of something.
 type ring[T any] struct {
-	items [remembered]T
+	items [historySize]T
 	n     int
 }
 
 func (r *ring[T]) add(v T) {
-	r.items[r.n%remembered] = v
+	r.items[r.n%historySize] = v
 	r.n++
 }
 
 // each calls f for what is kept, oldest first.
 func (r *ring[T]) each(f func(T)) {
-	for i := max(0, r.n-remembered); i < r.n; i++ {
-		f(r.items[i%remembered])
+	for i := max(0, r.n-historySize); i < r.n; i++ {
+		f(r.items[i%historySize])
 	}
 }

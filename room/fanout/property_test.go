@@ -16,9 +16,9 @@ func TestMixHoldsItsInvariants(t *testing.T) {
 		t.Run(fmt.Sprint("lossy ", lossy), func(t *testing.T) {
 			rapid.Check(t, func(r *rapid.T) {
 				s := newStage(t, Config{Slots: rapid.IntRange(1, 4).Draw(r, "slots"), Shards: 1})
-				defer s.hall.Close()
-				ears := map[*fakeEar]Listening{}
-				for _, l := range []Listening{{Sections: 1}, {Sections: 2}, {Sections: 4}, {Sections: 4, Owner: 1}, {Sections: 1, Owner: 2}} {
+				defer s.router.Close()
+				ears := map[*fakeEar]SubscribeOptions{}
+				for _, l := range []SubscribeOptions{{Sections: 1}, {Sections: 2}, {Sections: 4}, {Sections: 4, Owner: 1}, {Sections: 1, Owner: 2}} {
 					ears[s.ear(l)] = l
 				}
 				var voices [mics]*voice
@@ -33,7 +33,7 @@ func TestMixHoldsItsInvariants(t *testing.T) {
 					switch what := rapid.IntRange(0, 19).Draw(r, "what"); {
 					case what == 0:
 						muted[i] = !muted[i]
-						s.hall.Mute(uint32(i+1), muted[i])
+						s.router.Mute(uint32(i+1), muted[i])
 					case what == 1:
 						v.mic.Close()
 						voices[i] = s.voice(uint32(i + 1))
@@ -60,7 +60,7 @@ func TestMixHoldsItsInvariants(t *testing.T) {
 						}
 						v.say(text, rapid.SampledFrom([]uint8{10, 30, 50, 80, 110, 127}).Draw(r, "level"))
 					}
-					checkMixes(r, s.hall)
+					checkMixes(r, s.router)
 				}
 				s.flush()
 				for ear, l := range ears {
@@ -71,11 +71,11 @@ func TestMixHoldsItsInvariants(t *testing.T) {
 	}
 }
 
-func checkMixes(r *rapid.T, h *Hall) {
+func checkMixes(r *rapid.T, h *Router) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, x := range h.mixes {
-		holders := map[*Mic]bool{}
+		holders := map[*Publisher]bool{}
 		for i := range x.slots {
 			m := x.slots[i].holder
 			switch {
@@ -93,15 +93,15 @@ func checkMixes(r *rapid.T, h *Hall) {
 	}
 }
 
-func checkHeard(r *rapid.T, ear *fakeEar, l Listening, lossy bool) {
-	for section := range l.Sections {
+func checkHeard(r *rapid.T, ear *fakeEar, o SubscribeOptions, lossy bool) {
+	for section := range o.Sections {
 		seen := map[uint16]bool{}
 		list := ear.in(section)
 		for i, p := range list {
 			if string(p.Payload) == "secret" {
 				r.Fatalf("a muted mic was heard")
 			}
-			if l.Owner != 0 && p.Talker == l.Owner {
+			if o.Owner != 0 && p.Talker == o.Owner {
 				r.Fatalf("talker %d hears themselves", p.Talker)
 			}
 			if seen[p.Seq] {

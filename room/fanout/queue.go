@@ -12,7 +12,7 @@ type job struct {
 	packet Packet
 }
 
-// item is what waits in a shard's queue: a command if there is one, else a job.
+// item is an element of a shard's queue: a command if there is one, else a job.
 type item struct {
 	job
 	command func()
@@ -50,7 +50,7 @@ func (q *queue) push(j job) {
 	q.put(item{job: j})
 }
 
-// do takes a command. It is false if the queue is closed and the command will
+// do takes a command. It returns false if the queue is closed and the command will
 // never run.
 func (q *queue) do(command func()) bool { return q.put(item{command: command}) }
 
@@ -66,7 +66,7 @@ func (q *queue) put(it item) bool {
 }
 
 // take waits for items and returns all there are, in exchange for an empty
-// slice to fill next. It is false once the queue is closed.
+// slice to fill next. It returns false once the queue is closed.
 func (q *queue) take(empty []item) ([]item, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

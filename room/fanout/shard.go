@@ -4,14 +4,9 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"github.com/earshot-audio/earshot/internal/prefetch"
 )
 
-// stride is how many ears an outbox is told of before they are sent to.
-const stride = 16
-
-// shard sends to its share of a hall's ears, in a goroutine of its own. The
+// shard sends to its share of a router's ears, in a goroutine of its own. The
 // queue is the only way in; everything else belongs to the goroutine.
 type shard struct {
 	index  int
@@ -20,30 +15,32 @@ type shard struct {
 	queue  *queue
 	ended  chan struct{}
 	groups map[*mix]*group
-	out    Outbox // nil: none
+	batch  SendBatch // nil: none
+	// prefetchSinks is Config.Prefetch.
+	prefetchSinks func(section int, sinks []Sink)
 
 	sent   atomic.Uint64
 	failed atomic.Uint64
 
-	// ears is how many ears the hall gave this shard; the hall's lock guards
+	// ears is how many ears the router gave this shard; the router's lock guards
 	// it.
 	ears int
 }
 
 // group is the ears of the shard that hear one mix.
 type group struct {
-	subs []*Subscription
-	ears []Ear // theirs, in the same order
+	subs  []*Subscription
+	sinks []Sink // theirs, in the same order
 	// last is the newest packet of each slot that went out.
 	last []Packet
-	// past is what went out to each slot lately.
-	past []past
+	// history is what went out to each slot lately.
+	history []history
 }
 
 func newShard(index int, cfg Config) *shard {
-	s := &shard{index: index, now: cfg.Now, maxAge: cfg.MaxAge, queue: newQueue(cfg.Queue), ended: make(chan struct{}), groups: map[*mix]*group{}}
-	if cfg.NewOutbox != nil {
-		s.out = cfg.NewOutbox(index)
+	s := &shard{index: index, now: cfg.Now, maxAge: cfg.MaxAge, queue: newQueue(cfg.Queue), ended: make(chan struct{}), groups: map[*mix]*group{}, prefetchSinks: cfg.Prefetch}
+	if cfg.NewSendBatch != nil {
+		s.batch = cfg.NewSendBatch(index)
 	}
 	return s
 }
@@ -83,27 +80,22 @@ func (s *shard) send(j *job) {
 	if g == nil {
 		return
 	}
-	g.note(j)
-	var t tally
-	for from := 0; from < len(g.subs); from += stride {
-		to := min(from+stride, len(g.subs))
+	g.record(j)
+	var t sendCounts
+	for from := 0; from < len(g.subs); from += prefetchStride {
+		to := min(from+prefetchStride, len(g.subs))
+		s.prefetch(j.slot, g.subs[from:to], g.sinks[from:to])
 		for _, sub := range g.subs[from:to] {
-			prefetch.Object(sub)
-		}
-		if s.out != nil {
-			s.out.Prepare(j.slot, g.ears[from:to])
-		}
-		for _, sub := range g.subs[from:to] {
-			t.count(sub.send(s.out, j.slot, &j.packet))
+			t.count(sub.send(s.batch, j.slot, &j.packet))
 		}
 	}
-	s.settle(t)
+	s.flush(t)
 }
 
-// tally counts what became of packets.
-type tally struct{ sent, failed uint64 }
+// sendCounts counts the outcomes of Send.
+type sendCounts struct{ sent, failed uint64 }
 
-func (t *tally) count(o outcome) {
+func (t *sendCounts) count(o outcome) {
 	switch o {
 	case sendDone:
 		t.sent++
@@ -113,10 +105,10 @@ func (t *tally) count(o outcome) {
 	}
 }
 
-// settle sends what is in the outbox, and books the tally of what was put there.
-func (s *shard) settle(t tally) {
-	if s.out != nil {
-		lost := min(uint64(max(s.out.Flush(), 0)), t.sent)
+// flush sends what is in the batch, and counts what was put there.
+func (s *shard) flush(t sendCounts) {
+	if s.batch != nil {
+		lost := min(uint64(max(s.batch.Flush(), 0)), t.sent)
 		t.sent -= lost
 		t.failed += lost
 	}
@@ -124,27 +116,27 @@ func (s *shard) settle(t tally) {
 	s.failed.Add(t.failed)
 }
 
-// note remembers the newest packets of a slot.
-func (g *group) note(j *job) {
+// record keeps the newest packets of a slot.
+func (g *group) record(j *job) {
 	last := &g.last[j.slot]
 	if last.Frame == nil || int16(j.packet.Seq-last.Seq) > 0 {
 		*last = j.packet
 	}
-	g.past[j.slot].add(&j.packet)
+	g.history[j.slot].add(&j.packet)
 }
 
-// add gives the shard an ear, after the packets that it should have had.
+// add adds an ear, and sends it the packets that it should have had.
 func (s *shard) add(sub *Subscription, x *mix, backlog []job) {
 	g := s.join(sub, x)
-	var t tally
+	var t sendCounts
 	for i := range backlog {
-		g.note(&backlog[i])
-		t.count(sub.send(s.out, backlog[i].slot, &backlog[i].packet))
+		g.record(&backlog[i])
+		t.count(sub.send(s.batch, backlog[i].slot, &backlog[i].packet))
 	}
-	s.settle(t)
+	s.flush(t)
 }
 
-// move lets an ear hear another mix. Its sections go on where they are.
+// move lets an ear hear another mix. Its sections go on unbroken.
 func (s *shard) move(sub *Subscription, from, to *mix) {
 	if old := s.groups[from]; old != nil {
 		sub.carryOver(old.last)
@@ -156,16 +148,16 @@ func (s *shard) move(sub *Subscription, from, to *mix) {
 func (s *shard) join(sub *Subscription, x *mix) *group {
 	g := s.groups[x]
 	if g == nil {
-		g = &group{last: make([]Packet, len(x.slots)), past: make([]past, len(x.slots))}
+		g = &group{last: make([]Packet, len(x.slots)), history: make([]history, len(x.slots))}
 		s.groups[x] = g
 	}
 	g.subs = append(g.subs, sub)
-	g.ears = append(g.ears, sub.ear)
+	g.sinks = append(g.sinks, sub.sink)
 	sub.group = g
 	return g
 }
 
-// leave takes an ear away from a mix.
+// leave removes an ear from a mix.
 func (s *shard) leave(sub *Subscription, x *mix) {
 	g := s.groups[x]
 	if g == nil {
@@ -177,9 +169,9 @@ func (s *shard) leave(sub *Subscription, x *mix) {
 		g.subs[i] = g.subs[n]
 		g.subs[n] = nil
 		g.subs = g.subs[:n]
-		g.ears[i] = g.ears[n]
-		g.ears[n] = nil
-		g.ears = g.ears[:n]
+		g.sinks[i] = g.sinks[n]
+		g.sinks[n] = nil
+		g.sinks = g.sinks[:n]
 	}
 	if len(g.subs) == 0 {
 		delete(s.groups, x)

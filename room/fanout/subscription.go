@@ -11,27 +11,27 @@ const (
 	sendSkipped
 )
 
-// Subscription is an ear's place in a hall. Its methods may be called from any
-// goroutine except from within the ear's own Send.
+// Subscription is an ear's place in a router. Its methods may be called from any
+// goroutine except from within the sink's own Send.
 type Subscription struct {
-	hall     *Hall
+	router   *Router
 	shard    *shard
-	ear      Ear
+	sink     Sink
 	sections int
 	closed   atomic.Bool
 
-	// The hall's lock guards mix: what the ear was last told to hear.
+	// The router's lock guards mix: what the ear was last told to hear.
 	mix *mix
 
 	// The rest belongs to the shard. group is where the ear is; rebased is nil
 	// until the ear first changes its mix, then the timelines that keep its
 	// sections unbroken.
 	group   *group
-	rebased []timeline
+	rebased []rtpTimeline
 }
 
 // send passes a packet on, at the ear's own place in time if it has one.
-func (s *Subscription) send(out Outbox, section int, given *Packet) outcome {
+func (s *Subscription) send(batch SendBatch, section int, given *Packet) outcome {
 	if s.closed.Load() {
 		return sendSkipped
 	}
@@ -45,7 +45,7 @@ func (s *Subscription) send(out Outbox, section int, given *Packet) outcome {
 		p.Seq, p.Timestamp = at.seq, at.ts
 		p.Marker = p.Marker || at.first
 	}
-	if s.ear.Send(out, section, p) != nil {
+	if s.sink.Send(batch, section, p) != nil {
 		return sendFailed
 	}
 	return sendDone
@@ -59,7 +59,7 @@ func (s *Subscription) carryOver(last []Packet) {
 		}
 		return
 	}
-	s.rebased = make([]timeline, s.sections)
+	s.rebased = make([]rtpTimeline, s.sections)
 	for i, p := range last {
 		if p.Frame != nil {
 			s.rebased[i].resume(p.Seq, p.Timestamp, p.Arrived)
@@ -67,45 +67,45 @@ func (s *Subscription) carryOver(last []Packet) {
 	}
 }
 
-// SetOwner says whose ear this is: the talker with that mic is left out from
-// the next packet on (0: nobody is). The sections' timelines stay unbroken.
+// SetOwner sets whose ear this is: that talker is left out from the next packet on
+// (0: nobody is). The sections' timelines stay unbroken.
 // After Close it does nothing.
 func (s *Subscription) SetOwner(talker uint32) {
-	h := s.hall
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed || s.closed.Load() {
+	r := s.router
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || s.closed.Load() {
 		return
 	}
-	to := h.mixFor(mixKey{slots: s.mix.key.slots, excluded: talker})
+	to := r.mixFor(mixKey{slots: s.mix.key.slots, excluded: talker})
 	from := s.mix
 	if to == from {
 		return
 	}
 	shard := s.shard
-	h.use(to, shard)
-	h.unuse(from, shard)
+	r.use(to, shard)
+	r.unuse(from, shard)
 	s.mix = to
 	shard.queue.do(func() { shard.move(s, from, to) })
 }
 
-// Hush lets the ear have nothing more, but for a packet that is under way. It
-// does not wait; Close still has to follow.
-func (s *Subscription) Hush() { s.closed.Store(true) }
+// Detach stops sending, but for a packet that is under way. It does not wait, and
+// Close still has to follow.
+func (s *Subscription) Detach() { s.closed.Store(true) }
 
-// Close takes the ear out of the hall. When it returns, no Send is under way
+// Close ends the subscription. When it returns, no Send is under way
 // and none will follow. It may be called more than once.
 func (s *Subscription) Close() {
-	h := s.hall
-	h.mu.Lock()
+	r := s.router
+	r.mu.Lock()
 	s.closed.Store(true)
 	gone := make(chan struct{})
 	x := s.mix
 	if x != nil {
 		s.mix = nil
 		s.shard.ears--
-		h.ears--
-		h.unuse(x, s.shard)
+		r.ears--
+		r.unuse(x, s.shard)
 	}
 	queued := s.shard.queue.do(func() {
 		if x != nil {
@@ -113,7 +113,7 @@ func (s *Subscription) Close() {
 		}
 		close(gone)
 	})
-	h.mu.Unlock()
+	r.mu.Unlock()
 	if queued {
 		select {
 		case <-gone:

@@ -31,7 +31,7 @@ func (d *discard) WriteBatch(ms []udpbatch.Message) (int, error) {
 }
 
 // sealedEar is a lean ear with keys and without a connection.
-func sealedEar(t testing.TB, profile srtp.Profile, to netip.AddrPort, sections int) *lean {
+func sealedEar(t testing.TB, profile srtp.Profile, to netip.AddrPort, sections int) *leanEndpoint {
 	t.Helper()
 	key, salt := make([]byte, profile.KeyLen()), make([]byte, profile.SaltLen())
 	_, _ = rand.Read(key)
@@ -42,12 +42,12 @@ func sealedEar(t testing.TB, profile srtp.Profile, to netip.AddrPort, sections i
 }
 
 // linked is a lean ear's link with the given keys.
-func linked(t testing.TB, sealer *srtp.Sealer, to netip.AddrPort, sections int) *lean {
+func linked(t testing.TB, sealer *srtp.Sealer, to netip.AddrPort, sections int) *leanEndpoint {
 	t.Helper()
-	l := &lean{name: "bench", to: to, sealer: sealer, voices: make([]voice, sections)}
-	for i := range l.voices {
-		v := &l.voices[i]
-		*v = voice{ssrc: l.newSSRC(), payload: 111, level: 1}
+	l := &leanEndpoint{cname: "bench", to: to, sealer: sealer, streams: make([]outboundStream, sections)}
+	for i := range l.streams {
+		v := &l.streams[i]
+		*v = outboundStream{ssrc: l.newSSRC(), payload: 111, level: 1}
 		require.NoError(t, sealer.Stream(&v.stream, v.ssrc))
 		v.stream.Remember()
 	}
@@ -71,25 +71,26 @@ func BenchmarkShard(b *testing.B) {
 	}{{"discarded", &discard{}}, {"sent", p.of(0)}} {
 		for _, profile := range srtp.DefaultProfiles() {
 			b.Run(fmt.Sprintf("%s/%s", row.name, profile), func(b *testing.B) {
-				spare := &batches{}
-				var outs []*outbox
-				hall, err := fanout.New(fanout.Config{
+				spare := &batchPool{}
+				var outs []*sendBatch
+				router, err := fanout.New(fanout.Config{
 					Shards: 1, Queue: 1 << 20, MaxAge: time.Hour,
-					NewOutbox: func(int) fanout.Outbox {
-						outs = append(outs, &outbox{writer: row.writer, spare: spare, clock: time.Now})
+					Prefetch: prefetchEars,
+					NewSendBatch: func(int) fanout.SendBatch {
+						outs = append(outs, &sendBatch{writer: row.writer, spare: spare, clock: time.Now})
 						return outs[len(outs)-1]
 					},
 				})
 				require.NoError(b, err)
-				defer hall.Close()
+				defer router.Close()
 				for range ears {
-					_, err := hall.AddEar(sealedEar(b, profile, to, 1), fanout.Listening{Sections: 1})
+					_, err := router.Subscribe(sealedEar(b, profile, to, 1), fanout.SubscribeOptions{Sections: 1})
 					require.NoError(b, err)
 				}
-				m, err := hall.AddMic(1)
+				m, err := router.Publish(1)
 				require.NoError(b, err)
 				payload := make([]byte, 80)
-				done := func() uint64 { s := hall.Stats(); return s.Sent + s.Failed }
+				done := func() uint64 { s := router.Stats(); return s.Sent + s.Failed }
 				say := func(i int) {
 					m.Push(fanout.Frame{Seq: uint16(i), Timestamp: uint32(960 * i), Level: 30, Payload: payload})
 					for want := uint64(i+1) * ears; done() < want; {
@@ -104,7 +105,7 @@ func BenchmarkShard(b *testing.B) {
 				}
 				b.StopTimer()
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*ears), "ns/packet")
-				if row.name == "discarded" && hall.Stats().Failed > 0 {
+				if row.name == "discarded" && router.Stats().Failed > 0 {
 					b.Fatal("packets failed")
 				}
 			})

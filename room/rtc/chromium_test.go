@@ -46,14 +46,14 @@ async function hear(packets) {
 type audience struct {
 	*wire
 	t    *testing.T
-	room *MediaRoom
+	room *testRoom
 	url  string
-	ears chan *Ear
+	ears chan *testEar
 }
 
-func newAudience(t *testing.T, r *MediaRoom) *audience {
+func newAudience(t *testing.T, r *testRoom) *audience {
 	t.Helper()
-	a := &audience{wire: newWire(t, r.engine), t: t, room: r, ears: make(chan *Ear, 1)}
+	a := &audience{wire: newWire(t, r.engine), t: t, room: r, ears: make(chan *testEar, 1)}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path != "/offer" {
 			w.Header().Set("Content-Type", "text/html")
@@ -75,7 +75,7 @@ func newAudience(t *testing.T, r *MediaRoom) *audience {
 }
 
 // listens opens a page that listens, and returns once the room is heard there.
-func (a *audience) listens(tab context.Context, s *speaker) *Ear {
+func (a *audience) listens(tab context.Context, s *speaker) *testEar {
 	a.t.Helper()
 	browser.Open(a.t, tab, a.url)
 	browser.Eval[string](a.t, tab, "listen()")
@@ -130,7 +130,7 @@ func (h *hellos) pass(b []byte) [][]byte {
 
 func TestChromiumCannotTellALeanEarFromAFullOne(t *testing.T) {
 	chromium := browser.Start(t)
-	overBoth(t, func(t *testing.T, ears earsOf) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 1)
 		s := newSpeaker(t, r, 1, withLevel)
 		a := newAudience(t, r)

@@ -54,23 +54,19 @@ func (c *clock) advance(d time.Duration) {
 // show is a room whose packets come when the test says so, however slow the
 // machine is.
 type show struct {
-	*MediaRoom
+	*testRoom
 	t     *testing.T
 	clock *clock
 }
 
-func newShow(t *testing.T, ears earsOf, slots int) *show {
+func newShow(t *testing.T, ears earKind, slots int) *show {
 	t.Helper()
-	e, err := New(Config{Media: "127.0.0.1:0", portable: ears == portableEars})
-	require.NoError(t, err)
-	e.shortest = 0
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	e := newEngine(t, ears, Config{})
 	c := &clock{now: time.Unix(1_000_000, 0)}
 	e.now = c.Now
-	ears.use(t, e)
 	r, err := e.NewRoom(MediaRoomConfig{Slots: slots})
 	require.NoError(t, err)
-	return &show{MediaRoom: r, t: t, clock: c}
+	return &show{testRoom: &testRoom{MediaRoom: r, ears: ears}, t: t, clock: c}
 }
 
 // say lets a speaker say one frame, and waits until it is in the hall.
@@ -87,21 +83,12 @@ func (s *show) waitEars(n int) {
 	eventually(s.t, func() bool { return s.Stats().Ears == n }, "the ears hear the room")
 }
 
-// newTestRoom opens an engine on a free loopback port and a room in it.
-func newTestRoom(t *testing.T, ears earsOf, cfg Config, slots int) *MediaRoom {
+// newTestRoom opens an engine and a room in it.
+func newTestRoom(t *testing.T, ears earKind, cfg Config, slots int) *testRoom {
 	t.Helper()
-	if cfg.Media == "" {
-		cfg.Media = "127.0.0.1:0"
-	}
-	cfg.portable = ears == portableEars
-	e, err := New(cfg)
+	r, err := newEngine(t, ears, cfg).NewRoom(MediaRoomConfig{Slots: slots})
 	require.NoError(t, err)
-	e.shortest = 0 // speakers here are in a hurry
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	ears.use(t, e)
-	r, err := e.NewRoom(MediaRoomConfig{Slots: slots})
-	require.NoError(t, err)
-	return r
+	return &testRoom{MediaRoom: r, ears: ears}
 }
 
 // chromium is an offer as Chromium 156 made it; see the README beside it.
@@ -194,7 +181,7 @@ func (c *client) waitConnected() {
 // listener is a client with an ear.
 type listener struct {
 	*client
-	ear *Ear
+	ear *testEar
 
 	mu      sync.Mutex
 	packets map[string][]rtp.Packet // by mid
@@ -221,7 +208,7 @@ func newListener(t *testing.T, options ...clientOption) *listener {
 }
 
 // openEar opens an ear with that many sections.
-func openEar(t *testing.T, r *MediaRoom, sections int, owner uint32, options ...clientOption) *listener {
+func openEar(t *testing.T, r *testRoom, sections int, owner uint32, options ...clientOption) *listener {
 	t.Helper()
 	l := newListener(t, options...)
 	for range sections {
@@ -233,7 +220,7 @@ func openEar(t *testing.T, r *MediaRoom, sections int, owner uint32, options ...
 	return l
 }
 
-func (l *listener) open(r *MediaRoom, owner uint32) {
+func (l *listener) open(r *testRoom, owner uint32) {
 	l.t.Helper()
 	ear, err := r.OpenEar(context.Background(), owner, l.offer())
 	require.NoError(l.t, err)
@@ -272,7 +259,7 @@ type speaker struct {
 	ts    uint32
 }
 
-func newSpeaker(t *testing.T, r *MediaRoom, talker uint32, options ...clientOption) *speaker {
+func newSpeaker(t *testing.T, r *testRoom, talker uint32, options ...clientOption) *speaker {
 	t.Helper()
 	s := &speaker{client: newClient(t, options...), seq: 65500, ts: 4294960000}
 	track, err := webrtc.NewTrackLocalStaticRTP(opusCodec().RTPCodecCapability, "audio", "mic")

@@ -18,7 +18,7 @@ import (
 )
 
 // opened opens an ear for a listener, whose packets go by a wire.
-func (l *listener) opened(r *MediaRoom, w *wire) {
+func (l *listener) opened(r *testRoom, w *wire) {
 	l.t.Helper()
 	_, err := l.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	require.NoError(l.t, err)
@@ -33,8 +33,8 @@ func (l *listener) opened(r *MediaRoom, w *wire) {
 // (RFC 5764 section 4.1.1): type 14, five bytes, two of them the profile.
 var useSRTP = []byte{0, 14, 0, 5, 0, 2}
 
-func TestTheServerChoosesTheProfile(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestEarNegotiatesTheServersFavouriteProfile(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 1)
 		s := newSpeaker(t, r, 1, withLevel)
 		const one, two, three = dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80
@@ -73,11 +73,11 @@ func TestTheServerChoosesTheProfile(t *testing.T) {
 
 // When the room has talked so long that the slot's own count is about to roll
 // over, somebody joins, and a bad network takes their first ten packets.
-func TestWhoJoinsAtTheSlotsRolloverAndLosesTenPacketsHearsTheRest(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestEarJoiningAtTheSlotsRolloverSurvivesLoss(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		const joinsAt, lost, frames = 65530, 10, 40
 		r := newTestRoom(t, ears, Config{}, 1)
-		m, err := r.hall.AddMic(7)
+		m, err := r.router.Publish(7)
 		require.NoError(t, err)
 		said := 0
 		say := func() {
@@ -114,8 +114,8 @@ func TestWhoJoinsAtTheSlotsRolloverAndLosesTenPacketsHearsTheRest(t *testing.T) 
 // A client that has moved is heard of by whichever of the port's sockets the
 // system now gives its packets to; its ear stays with its shard, which sends by
 // its own.
-func TestAClientThatMovesIsFollowedToAnySocketOfThePort(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestEarFollowsAClientToAnySocketOfThePort(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{Shards: 4}, 3)
 		sockets := 4
 		if ears == portableEars {
@@ -154,8 +154,8 @@ func (o *one) answered() bool {
 	return o.local[o.socket.LocalAddr().String()] > 0
 }
 
-func TestEveryAnswerIsSignedWithTheOneCertificateOfTheProcess(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestAnswersShareOneCertificate(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		other, err := r.engine.NewRoom(MediaRoomConfig{})
 		require.NoError(t, err)

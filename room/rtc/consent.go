@@ -1,29 +1,73 @@
 package rtc
 
 import (
-	"strings"
+	"sync"
 	"time"
-
-	"github.com/pion/ice/v4"
-	"github.com/pion/stun/v4"
 )
 
-// checked takes note of an authenticated ICE check; Pion calls it after it has
-// verified the check's integrity.
-func (e *Engine) checked(m *stun.Message, _, _ ice.Candidate, _ *ice.CandidatePair) bool {
-	user, err := m.Get(stun.AttrUsername)
-	if err != nil {
-		return false
-	}
-	ufrag, _, _ := strings.Cut(string(user), ":")
-	if c := e.routes.find(ufrag); c != nil {
-		c.lastCheck.Store(time.Now().UnixNano())
-	}
-	return false // the choice of the pair is Pion's
+// consents knows the sessions whose clients the engine has to watch: Pion's
+// connections, and ears whose clients have not come yet. An ear whose client has
+// come and then falls silent is the lean server's business. Its methods may be
+// called from any goroutine.
+type consents struct {
+	mu          sync.Mutex
+	connections map[*pionEndpoint]struct{}
+	pending     map[*session]struct{}
 }
 
-// watchConsent ends the sessions whose clients are gone, or never came. An ear
-// whose client has come and then falls silent is the lean server's business.
+func newConsents() *consents {
+	return &consents{connections: map[*pionEndpoint]struct{}{}, pending: map[*session]struct{}{}}
+}
+
+func (c *consents) addConnection(e *pionEndpoint) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.connections[e] = struct{}{}
+}
+
+func (c *consents) removeConnection(e *pionEndpoint) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.connections, e)
+}
+
+// addPending notes an ear whose client has yet to come.
+func (c *consents) addPending(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending[s] = struct{}{}
+}
+
+// removePending notes that an ear's client has come, or that the ear has ended.
+func (c *consents) removePending(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.pending, s)
+}
+
+// expired returns the sessions whose clients are gone or never came, with the
+// reason.
+func (c *consents) expired(now time.Time, timeout time.Duration) map[*session]error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	expired := map[*session]error{}
+	for e := range c.connections {
+		switch {
+		case e.connected.Load() && now.Sub(time.Unix(0, e.lastCheck.Load())) > timeout:
+			expired[e.session] = ErrConsentLost
+		case !e.connected.Load() && now.Sub(e.opened) > timeout:
+			expired[e.session] = ErrNeverConnected
+		}
+	}
+	for s := range c.pending {
+		if now.Sub(s.opened) > timeout {
+			expired[s] = ErrNeverConnected
+		}
+	}
+	return expired
+}
+
+// watchConsent ends the sessions whose clients are gone, or never came.
 func (e *Engine) watchConsent() {
 	ticker := time.NewTicker(min(max(e.consent/8, time.Millisecond), time.Second))
 	defer ticker.Stop()
@@ -32,31 +76,10 @@ func (e *Engine) watchConsent() {
 		case <-e.stop:
 			return
 		case now := <-ticker.C:
-			for s, reason := range e.lost(now) {
+			for s, reason := range e.consents.expired(now, e.consent) {
 				s.end(reason)
 			}
 			e.lite.Tick(now)
 		}
 	}
-}
-
-// lost lists the sessions to end, with the reason.
-func (e *Engine) lost(now time.Time) map[*session]error {
-	lost := map[*session]error{}
-	for _, c := range e.routes.all() {
-		switch {
-		case c.connected.Load() && now.Sub(time.Unix(0, c.lastCheck.Load())) > e.consent:
-			lost[c.session] = ErrConsentLost
-		case !c.connected.Load() && now.Sub(c.opened) > e.consent:
-			lost[c.session] = ErrNeverConnected
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for s := range e.awaited {
-		if now.Sub(s.opened) > e.consent {
-			lost[s] = ErrNeverConnected
-		}
-	}
-	return lost
 }

@@ -71,7 +71,7 @@ func (c *crowd) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Lo
 type one struct {
 	crowd  *crowd
 	client *lite.Client
-	ear    *Ear
+	ear    *testEar
 	ready  chan struct{}
 	closed chan error
 
@@ -175,7 +175,7 @@ func attribute(t *testing.T, sdp, name string) string {
 }
 
 // join opens an ear for a new client and connects it.
-func (c *crowd) join(r *MediaRoom) *one {
+func (c *crowd) join(r *testRoom) *one {
 	t := c.t
 	t.Helper()
 	local := sdp.NewCredentials()
@@ -206,7 +206,7 @@ func (c *crowd) join(r *MediaRoom) *one {
 }
 
 func TestTwoHundredListenersLoseNothing(t *testing.T) {
-	for _, ears := range []earsOf{leanEars, portableEars} {
+	for _, ears := range []earKind{leanEars, portableEars} {
 		t.Run(string(ears), func(t *testing.T) {
 			const listeners, frames = 200, 100
 			r := newTestRoom(t, ears, Config{}, 3)
@@ -244,11 +244,11 @@ func TestTwoHundredListenersLoseNothing(t *testing.T) {
 	}
 }
 
-func TestAnEarReportsOnWhatItSends(t *testing.T) {
+func TestEarSendsSenderReports(t *testing.T) {
 	r := newShow(t, leanEars, 1)
-	s := newSpeaker(t, r.MediaRoom, 1, withLevel)
+	s := newSpeaker(t, r.testRoom, 1, withLevel)
 	c := newCrowd(t)
-	o := c.join(r.MediaRoom)
+	o := c.join(r.testRoom)
 	r.waitEars(1)
 	const frames = 800 // 16 s
 	for range frames {
@@ -295,7 +295,7 @@ func TestAnEarReportsOnWhatItSends(t *testing.T) {
 	assert.Equal(t, len(list), named)
 }
 
-func TestWhatAListenerAsksForIsSentAgain(t *testing.T) {
+func TestEarRetransmitsOnNACK(t *testing.T) {
 	r := newTestRoom(t, leanEars, Config{}, 1)
 	s := newSpeaker(t, r, 1, withLevel)
 	c := newCrowd(t)
@@ -336,8 +336,8 @@ func TestWhatAListenerAsksForIsSentAgain(t *testing.T) {
 	assert.Equal(t, uint64(42), o.ear.Stats().Packets, "what is sent again counts once")
 }
 
-func TestAListenersReportsAreCounted(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestEarCountsReceiverReports(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 1)
 		c := newCrowd(t)
 		o := c.join(r)

@@ -2,7 +2,7 @@
 //
 // An [Engine] owns the port, the certificate and everything else that a process
 // has once. A [MediaRoom] is one room's media: its [Mic] sessions feed a
-// fanout.Hall, and its [Ear] sessions are fed by it. Both answer an SDP offer
+// fanout.Router, and its [Ear] sessions are fed by it. Both answer an SDP offer
 // and are then on their own: the caller learns from Done when a session has
 // ended, and ends one with Close.
 //

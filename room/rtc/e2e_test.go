@@ -10,7 +10,7 @@ import (
 )
 
 func TestEarHearsExactlyTheBytesSentInOrder(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		s := newSpeaker(t, r, 7, withLevel)
 		l := openEar(t, r, 1, 0, withLevel)

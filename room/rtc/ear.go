@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"sync"
 	"time"
 
 	"github.com/earshot-audio/earshot/room/fanout"
@@ -13,58 +14,71 @@ const airTime = 20 * time.Millisecond
 // Ear is one listener's downlink. It hears the room from the moment DTLS is up.
 type Ear struct {
 	*session
-	sections int
-	mouth    fanout.Ear // what the hall gives packets to
-
-	// The session's lock guards these.
-	owner  uint32
-	hushed bool
-	sub    *fanout.Subscription
+	subscriber subscriber
 }
 
-// subscribe lets the ear hear the room, once packets can be sent. A frame that
-// was in the air when DTLS came up is sent first.
-func (e *Ear) subscribe(up time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ended || e.hushed || e.sub != nil {
+// Detach implements Session.
+func (e *Ear) Detach() { e.subscriber.detach() }
+
+// subscriber subscribes an ear to its room once packets can be sent. Its methods
+// may be called from any goroutine.
+type subscriber struct {
+	router   *fanout.Router
+	sink     fanout.Sink
+	sections int
+
+	mu       sync.Mutex
+	owner    uint32
+	detached bool
+	sub      *fanout.Subscription
+}
+
+// subscribe lets the ear hear the room. A frame that was in the air when DTLS came
+// up is sent first. It does nothing the second time, or once the ear is detached.
+func (s *subscriber) subscribe(up time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.detached || s.sub != nil {
 		return
 	}
-	sub, err := e.room.hall.AddEar(e.mouth, fanout.Listening{
-		Sections: e.sections,
-		Owner:    e.owner,
+	sub, err := s.router.Subscribe(s.sink, fanout.SubscribeOptions{
+		Sections: s.sections,
+		Owner:    s.owner,
 		Since:    up.Add(-airTime),
 	})
 	if err != nil {
 		return // the room is closing, and this session with it
 	}
-	e.sub = sub
+	s.sub = sub
 }
 
-func (e *Ear) unsubscribe() {
-	e.mu.Lock()
-	sub := e.sub
-	e.mu.Unlock()
+// detach stops packets, but for one that is under way, and does not wait.
+func (s *subscriber) detach() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detached = true
+	if s.sub != nil {
+		s.sub.Detach()
+	}
+}
+
+// unsubscribe stops packets. When it returns, none is under way.
+func (s *subscriber) unsubscribe() {
+	s.detach()
+	s.mu.Lock()
+	sub := s.sub
+	s.mu.Unlock()
 	if sub != nil {
 		sub.Close()
 	}
 }
 
-// Detach implements Session.
-func (e *Ear) Detach() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.hushed = true
-	if e.sub != nil {
-		e.sub.Hush()
-	}
-}
-
-func (e *Ear) setOwner(talker uint32) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.owner = talker
-	if e.sub != nil {
-		e.sub.SetOwner(talker)
+// setOwner sets the talker who is left out; 0: nobody.
+func (s *subscriber) setOwner(talker uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owner = talker
+	if s.sub != nil {
+		s.sub.SetOwner(talker)
 	}
 }

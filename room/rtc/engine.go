@@ -1,25 +1,14 @@
 package rtc
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/pion/ice/v4"
-	"github.com/pion/webrtc/v4"
 
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
@@ -27,10 +16,10 @@ import (
 )
 
 // DefaultConsentTimeout is how long a session lives without an authenticated
-// ICE check (RFC 7675 section 5.1).
+// ICE check (RFC 7675, section 5.1).
 const DefaultConsentTimeout = 30 * time.Second
 
-// Config says how an engine works.
+// Config configures an engine.
 type Config struct {
 	// Media is the UDP address to listen on, as "127.0.0.1:7081". Port 0 takes
 	// any free one. An unspecified address (0.0.0.0) stands for every address
@@ -39,7 +28,7 @@ type Config struct {
 	// Advertise, if it is valid, stands in candidates instead of the addresses
 	// listened on: the outside of a NAT or a container.
 	Advertise netip.Addr
-	// Log takes what is worth knowing; nil: nothing is logged.
+	// Log takes messages; nil: nothing is logged.
 	Log *slog.Logger
 	// Shards is how many goroutines a room sends with; 0: GOMAXPROCS.
 	Shards int
@@ -53,29 +42,22 @@ type Config struct {
 // Engine owns a process's media port. All methods may be called from any
 // goroutine.
 type Engine struct {
-	log       *slog.Logger
-	addr      netip.AddrPort
-	advertise netip.Addr
-	shards    int
-	consent   time.Duration
-	now       func() time.Time // when packets arrive; tests have their own
-	shortest  time.Duration    // frames of mics; tests send faster than speech
-	excess    atomic.Uint64    // packets of mics that came faster than that
-	alarms    atomic.Uint64    // times that something came up that readers must hurry for
+	log      *slog.Logger
+	shards   int
+	consent  time.Duration
+	now      func() time.Time // when packets arrive; tests have their own
+	minFrame time.Duration    // the shortest frame of a mic; tests send faster than speech
+	excess   atomic.Uint64    // packets of mics that came faster than that
+	urgent   atomic.Uint64    // events after which port readers must not wait long
 
 	port        *port
-	routes      *routes
-	branch      *branch // Pion's part of the port
-	mux         ice.UDPMux
-	lite        *lite.Server // the ears' part
-	flights     flights
-	certificate tls.Certificate
-	fingerprint sdp.Fingerprint
-	candidates  []string // of a lean ear
-	mics        *webrtc.API
-	pionCert    webrtc.Certificate
-	// newEar answers an ear's offer. Tests put Pion's ear in its place.
-	newEar func(context.Context, *MediaRoom, uint32, *sdp.Offer) (*Ear, error)
+	hosts       []netip.AddrPort // where clients can reach the port
+	candidates  []string         // of every answer
+	fingerprint sdp.Fingerprint  // of the certificate
+	lite        *lite.Server     // the demultiplexer, and the ears' connections
+	handshakes  handshakeTimes   // of ears
+	pion        *pionConfig      // of the mics' connections
+	consents    *consents
 
 	stop    chan struct{}
 	workers sync.WaitGroup
@@ -83,8 +65,6 @@ type Engine struct {
 	mu     sync.Mutex
 	closed bool
 	rooms  map[*MediaRoom]struct{}
-	// awaited are the lean ears whose clients have not come yet.
-	awaited map[*session]struct{}
 }
 
 // New binds the media port and makes what every session shares. Close frees it.
@@ -96,17 +76,14 @@ func New(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("shards must not be negative, they are %d", cfg.Shards)
 	}
 	e := &Engine{
-		log:       cfg.Log,
-		advertise: cfg.Advertise.Unmap(),
-		shards:    cfg.Shards,
-		consent:   cfg.ConsentTimeout,
-		now:       time.Now,
-		shortest:  shortestFrame,
-		stop:      make(chan struct{}),
-		rooms:     map[*MediaRoom]struct{}{},
-		awaited:   map[*session]struct{}{},
-		routes:    newRoutes(),
-		newEar:    newLeanEar,
+		log:      cfg.Log,
+		shards:   cfg.Shards,
+		consent:  cfg.ConsentTimeout,
+		now:      time.Now,
+		minFrame: minFrame,
+		stop:     make(chan struct{}),
+		rooms:    map[*MediaRoom]struct{}{},
+		consents: newConsents(),
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -114,39 +91,46 @@ func New(cfg Config) (*Engine, error) {
 	if e.consent == 0 {
 		e.consent = DefaultConsentTimeout
 	}
-	if err := e.makeCertificate(); err != nil {
-		return nil, fmt.Errorf("make the DTLS certificate: %w", err)
-	}
 	var err error
 	if e.port, err = openPort(cfg.Media, e.sockets(), cfg.portable); err != nil {
 		return nil, err
 	}
-	if err := e.serve(); err != nil {
+	if err := e.setUp(cfg.Advertise.Unmap()); err != nil {
 		return nil, errors.Join(fmt.Errorf("set up WebRTC: %w", err), e.port.close())
 	}
-	return e, nil
-}
-
-// serve starts what works on the port.
-func (e *Engine) serve() error {
-	e.addr = e.port.addr()
-	server, err := e.newLiteServer()
-	if err != nil {
-		return err
-	}
-	e.lite = server
-	logs := pionLogs{log: e.log}
-	e.branch = newBranch(e.port)
-	e.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: e.branch, Logger: logs.NewLogger("mux")})
-	if e.mics, err = newMicAPI(e, logs); err != nil {
-		return errors.Join(err, e.mux.Close())
-	}
-	e.candidates = e.hostCandidates()
 	for _, conn := range e.port.conns {
 		e.workers.Go(func() { e.receive(conn) })
 	}
 	e.workers.Go(e.watchConsent)
-	return nil
+	return e, nil
+}
+
+// setUp makes what works on the port. advertise may be invalid.
+func (e *Engine) setUp(advertise netip.Addr) error {
+	certificate, pionCertificate, err := newCertificate()
+	if err != nil {
+		return fmt.Errorf("make the DTLS certificate: %w", err)
+	}
+	if e.pion, err = newPionConfig(pionLogs{log: e.log}, pionCertificate); err != nil {
+		return err
+	}
+	if e.hosts, err = hostAddresses(e.port.addr()); err != nil {
+		return err
+	}
+	e.candidates = hostCandidates(e.hosts)
+	if advertise.IsValid() {
+		e.candidates = hostCandidates([]netip.AddrPort{netip.AddrPortFrom(advertise, e.Addr().Port())})
+	}
+	shown, err := lite.CertificateFrom(certificate)
+	if err != nil {
+		return err
+	}
+	e.fingerprint = shown.Fingerprint()
+	e.lite, err = lite.NewServer(lite.ServerConfig{
+		Certificate: shown, Send: lite.SenderFunc(e.sendForEar),
+		Consent: e.consent, HandshakeTimeout: e.consent,
+	})
+	return err
 }
 
 // sockets is how many sockets the port wants: one for each shard of a room.
@@ -157,9 +141,9 @@ func (e *Engine) sockets() int {
 	return min(runtime.GOMAXPROCS(0), maxSockets)
 }
 
-// receive gives every datagram to whom it is for, until the port is closed.
+// receive reads one socket of the port until the port is closed.
 func (e *Engine) receive(conn udpbatch.Conn) {
-	r := newReader(e, conn)
+	r := newPortReader(e, conn)
 	for {
 		err := r.run()
 		if err == nil {
@@ -174,35 +158,31 @@ func (e *Engine) receive(conn udpbatch.Conn) {
 	}
 }
 
-// makeCertificate makes the one certificate of the process.
-func (e *Engine) makeCertificate() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "WebRTC"},
-		NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(1, 0, 0),
-	}, &x509.Certificate{Subject: pkix.Name{CommonName: "WebRTC"}}, key.Public(), key)
-	if err != nil {
-		return err
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		return err
-	}
-	e.certificate = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	e.pionCert = webrtc.CertificateFromX509(key, parsed)
-	return nil
+// Addr is the address that the engine listens on.
+func (e *Engine) Addr() netip.AddrPort { return e.port.addr() }
+
+// EngineStats are an engine's figures: what it knows of the other side of its
+// port, and what it has turned down there since its start.
+type EngineStats struct {
+	// Peers are the ears and mics that are open or waited for, Addresses where
+	// authentic checks for them come from: a few for each.
+	Peers, Addresses int
+	// Unknown counts datagrams from and for nobody, Unauthentic those that
+	// failed their authentication, Malformed those that are nothing of WebRTC,
+	// Overrun those for mics that came faster than they could be taken, and
+	// Excess packets of mics that were authentic and came faster than any speech.
+	Unknown, Unauthentic, Malformed, Overrun, Excess uint64
 }
 
-// Addr is the address that the engine listens on.
-func (e *Engine) Addr() netip.AddrPort { return e.addr }
+// Stats reads the figures. Pion authenticates what mics send, and does not count.
+func (e *Engine) Stats() EngineStats {
+	s := e.lite.Stats()
+	return EngineStats{
+		Peers: s.Peers, Addresses: s.Addresses,
+		Unknown: s.Unknown, Unauthentic: s.Unauthentic, Malformed: s.Malformed,
+		Overrun: e.pion.queues.dropped.Load(), Excess: e.excess.Load(),
+	}
+}
 
 // Close closes every room and session, and frees the port. It waits until all
 // of it is done.
@@ -225,7 +205,7 @@ func (e *Engine) Close() error {
 	}
 	close(e.stop)
 	e.lite.Close()
-	errs = append(errs, e.mux.Close(), e.port.close())
+	errs = append(errs, e.port.close())
 	e.workers.Wait()
 	return errors.Join(errs...)
 }

@@ -16,22 +16,22 @@ import (
 
 // studio is a hall of one slot whose ears send to a tape, packet by packet.
 type studio struct {
-	t    *testing.T
-	hall *fanout.Hall
-	tape *tape
-	mic  *fanout.Mic
-	next uint16 // the mic's
-	said int
+	t      *testing.T
+	router *fanout.Router
+	tape   *tape
+	mic    *fanout.Publisher
+	next   uint16 // the mic's
+	said   int
 }
 
 func newStudio(t *testing.T, sink batchWriter) *studio {
 	t.Helper()
 	c := &clock{now: time.Unix(1_000_000, 0)}
-	hall, err := fanout.New(fanout.Config{Slots: 1, Shards: 1, Queue: 1 << 20, Now: c.Now,
-		NewOutbox: func(int) fanout.Outbox { return &outbox{writer: sink, spare: &batches{}, clock: c.Now} }})
+	router, err := fanout.New(fanout.Config{Slots: 1, Shards: 1, Queue: 1 << 20, Now: c.Now,
+		NewSendBatch: func(int) fanout.SendBatch { return &sendBatch{writer: sink, spare: &batchPool{}, clock: c.Now} }})
 	require.NoError(t, err)
-	t.Cleanup(hall.Close)
-	s := &studio{t: t, hall: hall}
+	t.Cleanup(router.Close)
+	s := &studio{t: t, router: router}
 	s.tape, _ = sink.(*tape)
 	s.enter(1)
 	return s
@@ -44,7 +44,7 @@ func (s *studio) enter(talker uint32) {
 		s.mic.Close()
 	}
 	var err error
-	s.mic, err = s.hall.AddMic(talker)
+	s.mic, err = s.router.Publish(talker)
 	require.NoError(s.t, err)
 }
 
@@ -56,13 +56,13 @@ func (s *studio) say(frames int) {
 		s.next++
 		s.said++
 	}
-	s.settle()
+	s.flush()
 }
 
-// settle waits until the shard has nothing left to do.
-func (s *studio) settle() {
+// flush waits until the shard has nothing left to do.
+func (s *studio) flush() {
 	s.t.Helper()
-	sub, err := s.hall.AddEar(nil, fanout.Listening{Sections: 1, Owner: 99, Since: time.Unix(2_000_000, 0)})
+	sub, err := s.router.Subscribe(nil, fanout.SubscribeOptions{Sections: 1, Owner: 99, Since: time.Unix(2_000_000, 0)})
 	require.NoError(s.t, err)
 	sub.Close()
 }
@@ -78,9 +78,9 @@ func (s *studio) media() (list [][]byte) {
 }
 
 // asking makes a link's client one that may ask for packets again.
-func asking(l *lean) {
-	for i := range l.voices {
-		l.voices[i].asks = true
+func asking(l *leanEndpoint) {
+	for i := range l.streams {
+		l.streams[i].nack = true
 	}
 	l.ear = &Ear{session: &session{room: &MediaRoom{engine: &Engine{}}}}
 }
@@ -89,24 +89,24 @@ func sequence(b []byte) uint16 { return uint16(b[2])<<8 | uint16(b[3]) }
 
 // A listener who joins late and loses ten packets asks for them, gets the very
 // datagrams again, and hears everything.
-func TestAnEarThatLosesTenPacketsAsksAndHearsEverything(t *testing.T) {
+func TestRetransmissionRepairsTenLostPackets(t *testing.T) {
 	const lost, after = 10, 12
 	for _, row := range []struct {
 		name   string
-		before int                  // frames that were said before it joined
-		lead   func(first int) int  // how many it hears before it loses some, by the first number
-		amid   func(s *studio)      // what happens after half of those lost
-		change func(*lean, *studio) // what happens before it asks
-		again  int                  // how many it gets again
+		before int                          // frames that were said before it joined
+		lead   func(first int) int          // how many it hears before it loses some, by the first number
+		amid   func(s *studio)              // what happens after half of those lost
+		change func(*leanEndpoint, *studio) // what happens before it asks
+		again  int                          // how many it gets again
 	}{
 		{name: "from the slot's packet 65,530 on", before: 65_530, lead: func(int) int { return 1 }, again: lost},
 		{name: "the first of all", before: 3, lead: func(int) int { return 0 }, again: lost},
 		{name: "through a rollover of its own", lead: func(first int) int { return 65_531 - first }, again: lost},
 		{name: "with another talker in between", before: 40, lead: func(int) int { return 5 }, amid: func(s *studio) { s.enter(2) }, again: lost},
 		{name: "longer ago than is remembered", before: 40, lead: func(int) int { return 5 },
-			change: func(_ *lean, s *studio) { s.say(32) }, again: 0},
+			change: func(_ *leanEndpoint, s *studio) { s.say(32) }, again: 0},
 		{name: "partly longer ago", before: 40, lead: func(int) int { return 5 },
-			change: func(_ *lean, s *studio) { s.say(32 - after - 4) }, again: 4 - 1},
+			change: func(_ *leanEndpoint, s *studio) { s.say(32 - after - 4) }, again: 4 - 1},
 	} {
 		for _, p := range srtp.DefaultProfiles() {
 			t.Run(fmt.Sprint(row.name, ", ", p), func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestAnEarThatLosesTenPacketsAsksAndHearsEverything(t *testing.T) {
 				s.say(row.before)
 				l, opener := keyed(t, p)
 				asking(l)
-				_, err := s.hall.AddEar(l, fanout.Listening{Sections: 1, Since: time.Unix(2_000_000, 0)})
+				_, err := s.router.Subscribe(l, fanout.SubscribeOptions{Sections: 1, Since: time.Unix(2_000_000, 0)})
 				require.NoError(t, err)
 				s.say(1)
 				s.say(row.lead(int(sequence(s.media()[0]))))
@@ -138,7 +138,7 @@ func TestAnEarThatLosesTenPacketsAsksAndHearsEverything(t *testing.T) {
 				if row.name == "through a rollover of its own" {
 					require.Contains(t, ask, uint16(0))
 				}
-				l.note(nackFor(t, l.voices[0].ssrc, append(ask, ask[0]-40)...))
+				l.requestRetransmissions(nackFor(t, l.streams[0].ssrc, append(ask, ask[0]-40)...))
 				s.say(1)
 				got := s.media()[len(sent):]
 				require.Len(t, got, row.again+1)
@@ -162,43 +162,43 @@ func TestAnEarThatLosesTenPacketsAsksAndHearsEverything(t *testing.T) {
 // forger is an ear that answers what it is asked for with a voice that is not
 // what it was.
 type forger struct {
-	*lean
-	forge func(v *voice)
+	*leanEndpoint
+	forge func(v *outboundStream)
 }
 
-func (f *forger) Send(out fanout.Outbox, section int, p fanout.Packet) error {
+func (f *forger) Send(out fanout.SendBatch, section int, p fanout.Packet) error {
 	if f.forge != nil {
-		v := &f.voices[section]
+		v := &f.streams[section]
 		payload, level, seq, ts := v.payload, v.level, v.sequence, v.timestamp
 		f.forge(v)
-		f.readMail(out.(*outbox), &p)
+		f.applyUpdates(out.(*sendBatch), &p)
 		v.payload, v.level, v.sequence, v.timestamp = payload, level, seq, ts
 	}
-	return f.lean.Send(out, section, p)
+	return f.leanEndpoint.Send(out, section, p)
 }
 
-func TestWhatIsSentAgainIsNeverAnotherPacket(t *testing.T) {
+func TestRetransmissionIsNeverAnotherPacket(t *testing.T) {
 	for _, row := range []struct {
 		name  string
-		forge func(v *voice)
+		forge func(v *outboundStream)
 		again int
 	}{
-		{"nothing is changed", func(*voice) {}, 1},
-		{"the timestamp", func(v *voice) { v.timestamp++ }, 0},
-		{"the payload type", func(v *voice) { v.payload++ }, 0},
-		{"the extension's id", func(v *voice) { v.level++ }, 0},
-		{"the extension is left out", func(v *voice) { v.level = 0 }, 0},
+		{"nothing is changed", func(*outboundStream) {}, 1},
+		{"the timestamp", func(v *outboundStream) { v.timestamp++ }, 0},
+		{"the payload type", func(v *outboundStream) { v.payload++ }, 0},
+		{"the extension's id", func(v *outboundStream) { v.level++ }, 0},
+		{"the extension is left out", func(v *outboundStream) { v.level = 0 }, 0},
 	} {
 		for _, p := range srtp.DefaultProfiles() {
 			t.Run(fmt.Sprint(row.name, ", ", p), func(t *testing.T) {
 				s := newStudio(t, &tape{})
 				l, _ := keyed(t, p)
 				asking(l)
-				f := &forger{lean: l}
-				_, err := s.hall.AddEar(f, fanout.Listening{Sections: 1})
+				f := &forger{leanEndpoint: l}
+				_, err := s.router.Subscribe(f, fanout.SubscribeOptions{Sections: 1})
 				require.NoError(t, err)
 				s.say(3)
-				l.note(nackFor(t, l.voices[0].ssrc, sequence(s.media()[1])))
+				l.requestRetransmissions(nackFor(t, l.streams[0].ssrc, sequence(s.media()[1])))
 				f.forge = row.forge
 				s.say(1)
 				assert.Len(t, s.media(), 4+row.again)
@@ -209,7 +209,7 @@ func TestWhatIsSentAgainIsNeverAnotherPacket(t *testing.T) {
 
 // What a room remembers it remembers once: an ear whose client may ask costs no
 // more than one whose client may not.
-func TestWhatIsRememberedDoesNotGrowWithTheListeners(t *testing.T) {
+func TestHistoryDoesNotGrowWithEars(t *testing.T) {
 	const ears = 1000
 	cost := func(asks bool) float64 {
 		heap := func() uint64 {
@@ -220,11 +220,11 @@ func TestWhatIsRememberedDoesNotGrowWithTheListeners(t *testing.T) {
 		}
 		s := newStudio(t, &discard{})
 		before := heap()
-		list := make([]*lean, ears)
+		list := make([]*leanEndpoint, ears)
 		for i := range list {
 			list[i], _ = keyed(t, srtp.GCM128)
-			list[i].voices[0].asks = asks
-			_, err := s.hall.AddEar(list[i], fanout.Listening{Sections: 1})
+			list[i].streams[0].nack = asks
+			_, err := s.router.Subscribe(list[i], fanout.SubscribeOptions{Sections: 1})
 			require.NoError(t, err)
 		}
 		s.say(100)

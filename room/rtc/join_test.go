@@ -62,8 +62,8 @@ func (m *metronome) count() int {
 
 // Every listener who joins a running talk hears each frame that set out after
 // their own DTLS was done, and in order.
-func TestWhoJoinsARunningTalkMissesNoFrame(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestEarJoiningATalkMissesNoFrame(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		s := newSpeaker(t, r, 1, withLevel)
 		m := startMetronome(s, 2*time.Millisecond)

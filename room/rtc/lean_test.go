@@ -37,8 +37,8 @@ func (s *tape) WriteBatch(ms []udpbatch.Message) (int, error) {
 	return len(ms), nil
 }
 
-func outboxTo(w batchWriter) *outbox {
-	return &outbox{writer: w, spare: &batches{}, clock: time.Now}
+func outboxTo(w batchWriter) *sendBatch {
+	return &sendBatch{writer: w, spare: &batchPool{}, clock: time.Now}
 }
 
 func packetAt(seq uint16) fanout.Packet {
@@ -48,7 +48,7 @@ func packetAt(seq uint16) fanout.Packet {
 }
 
 // keyed makes an ear's link and what opens its packets.
-func keyed(t *testing.T, p srtp.Profile) (*lean, *srtp.Opener) {
+func keyed(t *testing.T, p srtp.Profile) (*leanEndpoint, *srtp.Opener) {
 	t.Helper()
 	key, salt := make([]byte, p.KeyLen()), make([]byte, p.SaltLen())
 	_, _ = rand.Read(key)
@@ -62,7 +62,7 @@ func keyed(t *testing.T, p srtp.Profile) (*lean, *srtp.Opener) {
 
 // Wherever the room's own count stands when an ear joins, and though it loses
 // its first packets, it hears the rest, through any rollover.
-func TestAnEarThatJoinsAnywhereAndLosesItsFirstPacketsHearsTheRest(t *testing.T) {
+func TestEarJoiningAnywhereSurvivesLossOfItsFirstPackets(t *testing.T) {
 	for _, p := range srtp.DefaultProfiles() {
 		for _, start := range []uint16{0, 1, 32767, 32768, 65530} {
 			t.Run(fmt.Sprint(p, " from ", start), func(t *testing.T) {
@@ -111,9 +111,9 @@ func TestAnEarThatJoinsAnywhereAndLosesItsFirstPacketsHearsTheRest(t *testing.T)
 	}
 }
 
-func TestAnEarWithoutTheExtensionSendsNone(t *testing.T) {
+func TestEarWithoutAudioLevelSendsNone(t *testing.T) {
 	l, opener := keyed(t, srtp.GCM128)
-	l.voices[0].level = 0
+	l.streams[0].level = 0
 	sink := &tape{}
 	out := outboxTo(sink)
 	p := packetAt(5)
@@ -129,11 +129,11 @@ func TestAnEarWithoutTheExtensionSendsNone(t *testing.T) {
 	assert.Equal(t, "frame 5", string(r.Payload))
 }
 
-func TestAFullSocketDropsAndCountsAndNobodyWaits(t *testing.T) {
+func TestSendBatchDropsWhenTheSocketIsFull(t *testing.T) {
 	const taken = batchPackets - 20
 	sink := &tape{room: taken}
 	out := outboxTo(sink)
-	ears := make([]*lean, batchPackets+taken/2)
+	ears := make([]*leanEndpoint, batchPackets+taken/2)
 	for i := range ears {
 		ears[i], _ = keyed(t, srtp.GCM128)
 		require.NoError(t, ears[i].Send(out, 0, packetAt(1)))
@@ -155,7 +155,7 @@ func TestAFullSocketDropsAndCountsAndNobodyWaits(t *testing.T) {
 	assert.Len(t, out.spare.idle, 1, "the batch is back")
 }
 
-func TestLongPacketsFillABatchSooner(t *testing.T) {
+func TestSendBatchFillsSoonerWithLongPackets(t *testing.T) {
 	sink := &tape{}
 	out := outboxTo(sink)
 	l, _ := keyed(t, srtp.GCM128)
@@ -168,11 +168,11 @@ func TestLongPacketsFillABatchSooner(t *testing.T) {
 	assert.Zero(t, out.Flush())
 	assert.Len(t, sink.packets, 100)
 	p.Seq, p.Frame.Payload = 100, make([]byte, batchBytes)
-	assert.ErrorIs(t, l.Send(out, 0, p), errNoRoom)
+	assert.ErrorIs(t, l.Send(out, 0, p), errTooLong)
 	assert.Zero(t, out.Flush())
 }
 
-func TestSealingAndSendingAllocatesNothing(t *testing.T) {
+func TestSendAllocatesNothing(t *testing.T) {
 	for _, profile := range srtp.DefaultProfiles() {
 		l, _ := keyed(t, profile)
 		out := outboxTo(&discard{})

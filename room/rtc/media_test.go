@@ -62,11 +62,11 @@ func checkUnbroken(t *testing.T, packets []rtp.Packet) {
 	}
 }
 
-func TestAChangeOfSpeakerLeavesTheSectionUnbroken(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestSectionStaysUnbrokenWhenTheTalkerChanges(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newShow(t, ears, 1)
-		l := openEar(t, r.MediaRoom, 1, 0, withLevel)
-		a, b := newSpeaker(t, r.MediaRoom, 11, withLevel), newSpeaker(t, r.MediaRoom, 22, withLevel)
+		l := openEar(t, r.testRoom, 1, 0, withLevel)
+		a, b := newSpeaker(t, r.testRoom, 11, withLevel), newSpeaker(t, r.testRoom, 22, withLevel)
 		r.waitEars(1)
 		for range 3 {
 			r.talk(20, part{a, 30})
@@ -86,10 +86,10 @@ func TestAChangeOfSpeakerLeavesTheSectionUnbroken(t *testing.T) {
 }
 
 func TestNobodyHearsTheirOwnMic(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newShow(t, ears, 2)
-		own, other := openEar(t, r.MediaRoom, 2, 1, withLevel), openEar(t, r.MediaRoom, 2, 0, withLevel)
-		a, b := newSpeaker(t, r.MediaRoom, 1, withLevel), newSpeaker(t, r.MediaRoom, 2, withLevel)
+		own, other := openEar(t, r.testRoom, 2, 1, withLevel), openEar(t, r.testRoom, 2, 0, withLevel)
+		a, b := newSpeaker(t, r.testRoom, 1, withLevel), newSpeaker(t, r.testRoom, 2, withLevel)
 		r.waitEars(2)
 		r.talk(50, part{a, 20}, part{b, 50})
 		own.waitHeard(50)
@@ -100,11 +100,11 @@ func TestNobodyHearsTheirOwnMic(t *testing.T) {
 	})
 }
 
-func TestPromotionChangesWhatAnEarHearsAndNothingElse(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestSetOwnerChangesWhatAnEarHearsAndNothingElse(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newShow(t, ears, 1)
-		l := openEar(t, r.MediaRoom, 1, 0, withLevel)
-		a, b := newSpeaker(t, r.MediaRoom, 1, withLevel), newSpeaker(t, r.MediaRoom, 2, withLevel)
+		l := openEar(t, r.testRoom, 1, 0, withLevel)
+		a, b := newSpeaker(t, r.testRoom, 1, withLevel), newSpeaker(t, r.testRoom, 2, withLevel)
 		r.waitEars(1)
 		for _, owner := range []uint32{0, 1, 0} {
 			r.SetOwner(l.ear, owner)
@@ -119,11 +119,11 @@ func TestPromotionChangesWhatAnEarHearsAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestAOneSectionEarHearsTheLoudest(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestEarOfOneSectionHearsTheLoudest(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newShow(t, ears, 3)
-		one, two := openEar(t, r.MediaRoom, 1, 0, withLevel), openEar(t, r.MediaRoom, 2, 0, withLevel)
-		a, b := newSpeaker(t, r.MediaRoom, 1, withLevel), newSpeaker(t, r.MediaRoom, 2, withLevel)
+		one, two := openEar(t, r.testRoom, 1, 0, withLevel), openEar(t, r.testRoom, 2, 0, withLevel)
+		a, b := newSpeaker(t, r.testRoom, 1, withLevel), newSpeaker(t, r.testRoom, 2, withLevel)
 		r.waitEars(2)
 		r.talk(50, part{a, 50}, part{b, 20})
 		eventually(t, func() bool { return len(two.payloads()) == 100 }, "two sections hear both")
@@ -134,8 +134,8 @@ func TestAOneSectionEarHearsTheLoudest(t *testing.T) {
 	})
 }
 
-func TestTheServerSilencesAMutedMic(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestMuteSilencesAMicAtTheServer(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		l := openEar(t, r, 3, 0)
 		a, b := newSpeaker(t, r, 1), newSpeaker(t, r, 2)
@@ -161,8 +161,8 @@ func TestTheServerSilencesAMutedMic(t *testing.T) {
 	})
 }
 
-func TestAQuietMicWithoutTheExtensionNeverDisplacesALouderOne(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestMicWithoutAudioLevelDoesNotDisplaceALouderOne(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		loud, quiet := opusFile(t, "speech-loud.ogg"), opusFile(t, "speech-quiet.ogg")
 		for _, row := range []struct {
 			name    string
@@ -173,10 +173,10 @@ func TestAQuietMicWithoutTheExtensionNeverDisplacesALouderOne(t *testing.T) {
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				r := newShow(t, ears, 1)
-				l := openEar(t, r.MediaRoom, 1, 0)
-				holder, challenger := newSpeaker(t, r.MediaRoom, 1, row.options...), newSpeaker(t, r.MediaRoom, 2)
+				l := openEar(t, r.testRoom, 1, 0)
+				holder, challenger := newSpeaker(t, r.testRoom, 1, row.options...), newSpeaker(t, r.testRoom, 2)
 				r.waitEars(1)
-				meter := newMeter()
+				meter := newLoudnessMeter()
 				// The quiet one talks where the loud one pauses between words.
 				for i := range loud {
 					r.say(holder, loud[i], meter.measure(loud[i]))
@@ -190,12 +190,12 @@ func TestAQuietMicWithoutTheExtensionNeverDisplacesALouderOne(t *testing.T) {
 	})
 }
 
-func TestALouderMicWithoutTheExtensionTakesAQuietOnesPlace(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestMicWithoutAudioLevelDisplacesAQuieterOne(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		loud, quiet := opusFile(t, "speech-loud.ogg"), opusFile(t, "speech-quiet.ogg")
 		r := newShow(t, ears, 1)
-		l := openEar(t, r.MediaRoom, 1, 0)
-		holder, challenger := newSpeaker(t, r.MediaRoom, 1), newSpeaker(t, r.MediaRoom, 2)
+		l := openEar(t, r.testRoom, 1, 0)
+		holder, challenger := newSpeaker(t, r.testRoom, 1), newSpeaker(t, r.testRoom, 2)
 		r.waitEars(1)
 		for i := range loud {
 			r.say(holder, quiet[i], 0)
@@ -244,8 +244,8 @@ func moveDataFirst(offer string) string {
 	return strings.Join(moved, "\r\nm=") + "\r\n"
 }
 
-func TestOffersWithVideoAndDataComeUpAndAreHeard(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestEarConnectsDespiteVideoAndDataSections(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 2)
 		s := newSpeaker(t, r, 1, withLevel)
 		for _, order := range []string{"a", "avd", "vad", "vda", "dva", "avavd", "vvaad", "aaa"} {
@@ -266,7 +266,7 @@ func TestOffersWithVideoAndDataComeUpAndAreHeard(t *testing.T) {
 	})
 }
 
-func TestAnOfferWithDataAtTheHeadIsAnswered(t *testing.T) {
+func TestAnswerRejectsADataSectionAtTheHead(t *testing.T) {
 	c := newClient(t)
 	sections(t, c, "avd", webrtc.RTPTransceiverDirectionRecvonly)
 	o, err := sdp.ReadOffer(moveDataFirst(c.offer()), sdp.ClientReceives, 3)
@@ -280,8 +280,8 @@ func TestAnOfferWithDataAtTheHeadIsAnswered(t *testing.T) {
 	assert.Equal(t, []string{"application 0 2 false false\n", "audio 9 0 true false\n", "video 0 1 false false\n"}, got)
 }
 
-func TestAMicOfferWithVideoBeforeTheAudioIsHeard(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestMicConnectsDespiteVideoBeforeTheAudio(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 2)
 		l := openEar(t, r, 1, 0)
 		eventually(t, func() bool { return r.Stats().Ears == 1 }, "the ear hears")
@@ -299,7 +299,7 @@ func TestAMicOfferWithVideoBeforeTheAudioIsHeard(t *testing.T) {
 }
 
 // newSpeakerAfter is a speaker whose audio section comes after others.
-func newSpeakerAfter(t *testing.T, r *MediaRoom, talker uint32, order string) *speaker {
+func newSpeakerAfter(t *testing.T, r *testRoom, talker uint32, order string) *speaker {
 	t.Helper()
 	s := &speaker{client: newClient(t)}
 	sections(t, s.client, order, webrtc.RTPTransceiverDirectionSendonly)
@@ -331,8 +331,8 @@ func (r *rawTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 	return r.TrackLocalStaticRTP.Bind(ctx)
 }
 
-func TestAMicThatGoesOnWithAnotherSourceStaysUnbroken(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestMicThatChangesItsSSRCStaysUnbroken(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 1)
 		l := openEar(t, r, 1, 0)
 		eventually(t, func() bool { return r.Stats().Ears == 1 }, "the ear hears")

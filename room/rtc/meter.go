@@ -12,7 +12,7 @@ const (
 	// meterRate is the rate, in Hz, at which packets are decoded to be
 	// measured: speech is loud below 8 kHz.
 	meterRate = 16000
-	// maxPacket is the longest Opus packet, 120 ms (RFC 6716 section 2), in
+	// maxPacket is the longest Opus packet, 120 ms (RFC 6716, section 2), in
 	// samples at meterRate.
 	maxPacket = meterRate * 120 / 1000
 	// voiceLevel is the level, in -dBov, below which a measured packet counts
@@ -20,29 +20,29 @@ const (
 	voiceLevel = 60
 )
 
-// meter measures the loudness of a mic that sends no level, by decoding every
+// loudnessMeter measures the loudness of a mic that sends no level, by decoding every
 // packet in order. It belongs to one goroutine.
-type meter struct {
+type loudnessMeter struct {
 	decoder opus.Decoder
 	broken  bool
 	samples [maxPacket]float32
 }
 
-func newMeter() *meter {
-	m := &meter{}
+func newLoudnessMeter() *loudnessMeter {
+	m := &loudnessMeter{}
 	m.reset()
 	return m
 }
 
-func (m *meter) reset() {
+func (m *loudnessMeter) reset() {
 	decoder, err := opus.NewDecoderWithOutput(meterRate, 1)
 	m.decoder, m.broken = decoder, err != nil
 }
 
-// measure is the loudness of a packet in -dBov (RFC 6464): the root mean square
+// measure returns the loudness of a packet in -dBov (RFC 6464): the root mean square
 // of its samples against the largest that a sample can be, rounded. Silence and
 // what can't be decoded are 127.
-func (m *meter) measure(packet []byte) (level uint8) {
+func (m *loudnessMeter) measure(packet []byte) (level uint8) {
 	if m.broken {
 		return fanout.Silence
 	}

@@ -38,7 +38,7 @@ func opusFile(t testing.TB, name string) [][]byte {
 }
 
 // energy is the mean level of packets, by their power, in -dBov.
-func energy(m *meter, packets [][]byte) float64 {
+func energy(m *loudnessMeter, packets [][]byte) float64 {
 	var sum float64
 	for _, p := range packets {
 		sum += math.Pow(10, -float64(m.measure(p))/10)
@@ -46,15 +46,15 @@ func energy(m *meter, packets [][]byte) float64 {
 	return -10 * math.Log10(sum/float64(len(packets)))
 }
 
-func TestSpeechIsMeasured(t *testing.T) {
-	loud := energy(newMeter(), opusFile(t, "speech-loud.ogg"))
-	quiet := energy(newMeter(), opusFile(t, "speech-quiet.ogg"))
+func TestLoudnessMeterMeasuresSpeech(t *testing.T) {
+	loud := energy(newLoudnessMeter(), opusFile(t, "speech-loud.ogg"))
+	quiet := energy(newLoudnessMeter(), opusFile(t, "speech-quiet.ogg"))
 	assert.InDelta(t, 20, loud, 6, "speech at a usual level")
 	assert.InDelta(t, 30, quiet-loud, 2, "one file is 30 dB quieter than the other")
 }
 
-func TestWhatCantBeDecodedIsSilence(t *testing.T) {
-	m := newMeter()
+func TestLoudnessMeterTakesGarbageForSilence(t *testing.T) {
+	m := newLoudnessMeter()
 	for _, p := range [][]byte{{}, {0xff}, {0x03}, bytes.Repeat([]byte{0xaa}, 1400), {0xfc, 0xff, 0xfe}} {
 		assert.NotPanics(t, func() { m.measure(p) })
 	}
@@ -63,7 +63,7 @@ func TestWhatCantBeDecodedIsSilence(t *testing.T) {
 	assert.Less(t, energy(m, opusFile(t, "speech-loud.ogg")), 30.0)
 }
 
-func TestLevelsOfSamples(t *testing.T) {
+func TestLoudnessOfSamples(t *testing.T) {
 	sine := make([]float32, 480)
 	for i := range sine {
 		sine[i] = float32(math.Sin(2 * math.Pi * float64(i) / 48))
@@ -83,13 +83,13 @@ func TestLevelsOfSamples(t *testing.T) {
 	assert.Equal(t, fanout.Silence, dbov([]float32{float32(math.NaN())}))
 }
 
-func FuzzMeter(f *testing.F) {
+func FuzzLoudnessMeter(f *testing.F) {
 	packets := opusFile(f, "speech-loud.ogg")
 	for i := 0; i < len(packets); i += 20 {
 		f.Add(packets[i], packets[0])
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		m := newMeter()
+		m := newLoudnessMeter()
 		for _, p := range [][]byte{first, second, first} {
 			require.LessOrEqual(t, m.measure(p), fanout.Silence)
 		}
@@ -97,9 +97,9 @@ func FuzzMeter(f *testing.F) {
 	})
 }
 
-func BenchmarkMeter(b *testing.B) {
+func BenchmarkLoudnessMeter(b *testing.B) {
 	packets := opusFile(b, "speech-loud.ogg")
-	m := newMeter()
+	m := newLoudnessMeter()
 	b.ReportAllocs()
 	for i := range b.N {
 		m.measure(packets[i%len(packets)])

@@ -16,11 +16,11 @@ import (
 
 // Mic is one talker's uplink.
 type Mic struct {
-	*connection
-	talker  uint32
-	payload uint8 // the payload type of Opus
-	level   uint8 // the id of the loudness extension, 0: none
-	hall    *fanout.Mic
+	*pionEndpoint
+	talker    uint32
+	payload   uint8 // the payload type of Opus
+	level     uint8 // the id of the audio level extension, 0: none
+	publisher *fanout.Publisher
 	// tracks counts the sources that the client has had, and source is the one
 	// that is heard, by that count; 0: none yet.
 	tracks atomic.Int64
@@ -29,12 +29,12 @@ type Mic struct {
 
 // newMic answers an offer.
 func newMic(ctx context.Context, r *MediaRoom, talker uint32, o *sdp.Offer) (*Mic, error) {
-	c, err := connect(r, o, r.engine.mics)
+	c, err := newPionEndpoint(r, o, r.engine.pion)
 	if err != nil {
 		return nil, err
 	}
-	voice := o.Active()[0]
-	m := &Mic{connection: c, talker: talker, payload: uint8(voice.Opus), level: voice.AudioLevel}
+	section := o.Active()[0]
+	m := &Mic{pionEndpoint: c, talker: talker, payload: uint8(section.Opus), level: section.AudioLevel}
 	if err := m.start(ctx); err != nil {
 		c.end(err)
 		<-c.finished
@@ -45,18 +45,20 @@ func newMic(ctx context.Context, r *MediaRoom, talker uint32, o *sdp.Offer) (*Mi
 
 func (m *Mic) start(ctx context.Context) error {
 	m.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
-		m.read(func() { m.listen(t, m.tracks.Add(1)) })
-		m.read(func() {
-			m.drain(func(b []byte) error {
+		m.startReader(func() { m.readTrack(t, m.tracks.Add(1)) })
+		m.startReader(func() {
+			m.readRTCP(func(b []byte) error {
 				_, _, err := r.Read(b)
 				return err
 			})
 		})
 	})
-	if err := m.negotiate(ctx, func() []sdp.Source { return nil }); err != nil {
+	local, err := m.negotiate(ctx)
+	if err != nil {
 		return err
 	}
-	hall, err := m.room.hall.AddMic(m.talker)
+	m.answer = m.offer.Answer(randomUint64(), local, nil)
+	publisher, err := m.room.router.Publish(m.talker)
 	switch {
 	case errors.Is(err, fanout.ErrClosed):
 		return fmt.Errorf("room: %w", ErrClosed)
@@ -64,7 +66,7 @@ func (m *Mic) start(ctx context.Context) error {
 		return err
 	}
 	m.mu.Lock()
-	m.hall, m.detach = hall, hall.Close
+	m.publisher, m.stopMedia = publisher, publisher.Close
 	m.mu.Unlock()
 	return m.admit()
 }
@@ -72,16 +74,16 @@ func (m *Mic) start(ctx context.Context) error {
 // Detach implements Session.
 func (m *Mic) Detach() {
 	m.mu.Lock()
-	hall := m.hall
+	publisher := m.publisher
 	m.mu.Unlock()
-	hall.Close()
+	publisher.Close()
 }
 
-// listen passes a track's packets on until the connection ends, or until the
+// readTrack passes a track's packets on until the connection ends, or until the
 // client sends Opus on a later track.
-func (m *Mic) listen(t *webrtc.TrackRemote, number int64) {
-	meter := newMeter()
-	pace := pace{frame: m.room.engine.shortest}
+func (m *Mic) readTrack(t *webrtc.TrackRemote, number int64) {
+	meter := newLoudnessMeter()
+	limiter := rateLimiter{frame: m.room.engine.minFrame}
 	var packet rtp.Packet
 	b := make([]byte, receiveMTU)
 	for {
@@ -95,21 +97,21 @@ func (m *Mic) listen(t *webrtc.TrackRemote, number int64) {
 		if packet.Unmarshal(b[:n]) != nil || packet.PayloadType != m.payload || len(packet.Payload) == 0 {
 			continue
 		}
-		if !m.takesOver(number) {
+		if !m.claim(number) {
 			continue
 		}
 		now := m.room.engine.now()
-		if !pace.allows(now) {
+		if !limiter.allow(now) {
 			m.room.engine.excess.Add(1)
 			continue
 		}
-		m.hear(&packet, meter, now)
+		m.forward(&packet, meter, now)
 	}
 }
 
-// takesOver says whether a track is the one to be heard: the latest that sent
+// claim reports whether a track is the one to be heard: the latest that sent
 // anything.
-func (m *Mic) takesOver(number int64) bool {
+func (m *Mic) claim(number int64) bool {
 	for {
 		heard := m.source.Load()
 		switch {
@@ -118,14 +120,14 @@ func (m *Mic) takesOver(number int64) bool {
 		case heard > number:
 			return false
 		case m.source.CompareAndSwap(heard, number):
-			m.hall.Restart()
+			m.publisher.Restart()
 			return true
 		}
 	}
 }
 
-// hear measures a packet that came at a time and gives it to the hall.
-func (m *Mic) hear(p *rtp.Packet, meter *meter, at time.Time) {
+// forward measures the loudness of a packet and gives it to the router.
+func (m *Mic) forward(p *rtp.Packet, meter *loudnessMeter, at time.Time) {
 	f := fanout.Frame{
 		Seq:       p.SequenceNumber,
 		Timestamp: p.Timestamp,
@@ -142,5 +144,5 @@ func (m *Mic) hear(p *rtp.Packet, meter *meter, at time.Time) {
 	}
 	m.packets.Add(1)
 	m.bytes.Add(uint64(len(f.Payload)))
-	m.hall.Push(f)
+	m.publisher.Push(f)
 }

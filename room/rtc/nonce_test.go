@@ -47,8 +47,8 @@ func isReport(b []byte) bool { return b[1] >= 192 && b[1] < 224 }
 // pad is one mic of the property test, whose frames come as a network may bring
 // them.
 type pad struct {
-	hall   *fanout.Hall
-	mic    *fanout.Mic
+	router *fanout.Router
+	mic    *fanout.Publisher
 	talker uint32
 	seq    uint16
 	said   int
@@ -56,7 +56,7 @@ type pad struct {
 
 func (p *pad) open(t require.TestingT) {
 	var err error
-	p.mic, err = p.hall.AddMic(p.talker)
+	p.mic, err = p.router.Publish(p.talker)
 	require.NoError(t, err)
 }
 
@@ -70,7 +70,7 @@ func (p *pad) say(seq uint16, level uint8) {
 
 // subscribed is an ear of the property test.
 type subscribed struct {
-	*lean
+	*leanEndpoint
 	opener *srtp.Opener
 	sub    *fanout.Subscription
 }
@@ -80,27 +80,27 @@ type subscribed struct {
 // muted and publish anew, packets come late or not at all, the listener's own
 // mic is left out and let in again, and listeners ask again for what they missed.
 // What is sent again is the same packet to the last bit.
-func TestNoNonceIsUsedTwiceWhateverTheRoomDoes(t *testing.T) {
+func TestEarsUseNoNonceTwice(t *testing.T) {
 	var resent, switched, reports int
 	rapid.Check(t, func(t *rapid.T) {
 		now := &clock{now: time.Unix(1_000_000, 0)}
 		tape := &record{sent: map[netip.AddrPort][][]byte{}}
-		hall, err := fanout.New(fanout.Config{
+		router, err := fanout.New(fanout.Config{
 			Slots: rapid.IntRange(1, 3).Draw(t, "slots"), Shards: 2, Queue: 1 << 20, MaxAge: time.Hour, Now: now.Now,
-			NewOutbox: func(int) fanout.Outbox { return &outbox{writer: tape, spare: &batches{}, clock: now.Now} },
+			NewSendBatch: func(int) fanout.SendBatch { return &sendBatch{writer: tape, spare: &batchPool{}, clock: now.Now} },
 		})
 		require.NoError(t, err)
-		defer hall.Close()
+		defer router.Close()
 		var pads [4]*pad
 		for i := range pads {
-			pads[i] = &pad{hall: hall, talker: uint32(i + 1), seq: rapid.Uint16().Draw(t, "seq")}
+			pads[i] = &pad{router: router, talker: uint32(i + 1), seq: rapid.Uint16().Draw(t, "seq")}
 			pads[i].open(t)
 		}
 		var all []*subscribed
 		for i := range 4 {
 			profile := srtp.DefaultProfiles()[i%3]
 			s := keyedFor(t, profile, address(i), 1+i%2)
-			s.sub, err = hall.AddEar(s.lean, fanout.Listening{Sections: 1 + i%2, Owner: uint32(i)})
+			s.sub, err = router.Subscribe(s.leanEndpoint, fanout.SubscribeOptions{Sections: 1 + i%2, Owner: uint32(i)})
 			require.NoError(t, err)
 			all = append(all, s)
 		}
@@ -109,7 +109,7 @@ func TestNoNonceIsUsedTwiceWhateverTheRoomDoes(t *testing.T) {
 			ear := rapid.SampledFrom(all).Draw(t, "ear")
 			switch rapid.IntRange(0, 15).Draw(t, "what") {
 			case 0:
-				hall.Mute(p.talker, rapid.Bool().Draw(t, "muted"))
+				router.Mute(p.talker, rapid.Bool().Draw(t, "muted"))
 			case 1:
 				p.mic.Close()
 				p.open(t)
@@ -124,7 +124,10 @@ func TestNoNonceIsUsedTwiceWhateverTheRoomDoes(t *testing.T) {
 			case 5:
 				ear.sub.SetOwner(uint32(rapid.IntRange(0, len(pads)).Draw(t, "owner")))
 			case 6, 7, 8:
-				ear.asks(t, tape.to(ear.lean.to))
+				if rapid.Bool().Draw(t, "flushed") {
+					flushShards(t, router, 2)
+				}
+				ear.requestSome(t, tape.to(ear.leanEndpoint.to))
 			default:
 				p.say(p.seq, uint8(rapid.IntRange(10, 90).Draw(t, "level")))
 				p.seq++
@@ -134,13 +137,27 @@ func TestNoNonceIsUsedTwiceWhateverTheRoomDoes(t *testing.T) {
 		}
 		for _, s := range all {
 			s.sub.Close() // its shard is done with all that came before
-			r, w, n := s.check(t, tape.to(s.lean.to))
+			r, w, n := s.check(t, tape.to(s.leanEndpoint.to))
 			resent, switched, reports = resent+r, switched+w, reports+n
 		}
 	})
 	assert.Positive(t, resent, "packets were sent again")
 	assert.Positive(t, switched, "talkers changed in the middle of a section")
 	assert.Positive(t, reports, "and there were reports")
+}
+
+// flushShards waits until every shard of a router, whose ears are spread evenly,
+// has sent what it was given.
+func flushShards(t require.TestingT, router *fanout.Router, shards int) {
+	subs := make([]*fanout.Subscription, shards)
+	for i := range subs {
+		var err error
+		subs[i], err = router.Subscribe(nil, fanout.SubscribeOptions{Sections: 1, Owner: 99, Since: time.Unix(2_000_000, 0)})
+		require.NoError(t, err)
+	}
+	for _, sub := range subs {
+		sub.Close()
+	}
 }
 
 func keyedFor(t require.TestingT, p srtp.Profile, to netip.AddrPort, sections int) *subscribed {
@@ -152,23 +169,23 @@ func keyedFor(t require.TestingT, p srtp.Profile, to netip.AddrPort, sections in
 	require.NoError(t, err)
 	opener, err := srtp.NewOpener(p, key, salt)
 	require.NoError(t, err)
-	l := &lean{
-		ear:  &Ear{session: &session{room: &MediaRoom{engine: &Engine{}}}}, // whose readers would be told to hurry
-		name: "x", to: to, sealer: sealer, voices: make([]voice, sections),
+	l := &leanEndpoint{
+		ear:   &Ear{session: &session{room: &MediaRoom{engine: &Engine{}}}}, // whose readers would be told to hurry
+		cname: "x", to: to, sealer: sealer, streams: make([]outboundStream, sections),
 	}
-	for i := range l.voices {
-		v := &l.voices[i]
-		*v = voice{ssrc: l.newSSRC(), payload: 111, level: 1}
+	for i := range l.streams {
+		v := &l.streams[i]
+		*v = outboundStream{ssrc: l.newSSRC(), payload: 111, level: 1}
 		require.NoError(t, sealer.Stream(&v.stream, v.ssrc))
 		v.stream.Remember()
 	}
 	asking(l)
-	return &subscribed{lean: l, opener: opener}
+	return &subscribed{leanEndpoint: l, opener: opener}
 }
 
-// asks has the listener miss some of what it was sent, or what it was not.
-func (s *subscribed) asks(t *rapid.T, sent [][]byte) {
-	nack := &rtcp.TransportLayerNack{SenderSSRC: 1, MediaSSRC: s.voices[0].ssrc}
+// requestSome has the listener miss some of what it was sent, or what it was not.
+func (s *subscribed) requestSome(t *rapid.T, sent [][]byte) {
+	nack := &rtcp.TransportLayerNack{SenderSSRC: 1, MediaSSRC: s.streams[0].ssrc}
 	for i := range rapid.IntRange(1, 5).Draw(t, "asked") {
 		pair := rtcp.NackPair{PacketID: rapid.Uint16().Draw(t, "number")}
 		if at := len(sent) - 1 - rapid.IntRange(0, 40).Draw(t, "ago"); i > 0 && at >= 0 && !isReport(sent[at]) {
@@ -179,7 +196,7 @@ func (s *subscribed) asks(t *rapid.T, sent [][]byte) {
 	}
 	compound, err := nack.Marshal()
 	require.NoError(t, err)
-	s.note(compound)
+	s.requestRetransmissions(compound)
 }
 
 // nonce is what tells two packets under one key apart.

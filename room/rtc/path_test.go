@@ -17,7 +17,7 @@ import (
 // From the frame that a mic gives the hall to the datagrams that the kernel takes
 // from its shards' sockets, what is allocated is the room's, and none of it a
 // listener's.
-func TestAFrameAllocatesNothingForItsListeners(t *testing.T) {
+func TestFrameAllocatesNothingPerEar(t *testing.T) {
 	sink, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	defer sink.Close()
@@ -26,26 +26,27 @@ func TestAFrameAllocatesNothingForItsListeners(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.close()) }()
 	allocations := func(ears int) float64 {
-		hall, err := fanout.New(fanout.Config{
+		router, err := fanout.New(fanout.Config{
 			Shards: 2, Queue: 1 << 20, MaxAge: time.Hour,
-			NewOutbox: func(shard int) fanout.Outbox {
-				return &outbox{writer: p.of(shard), spare: &p.spare, clock: time.Now}
+			Prefetch: prefetchEars,
+			NewSendBatch: func(shard int) fanout.SendBatch {
+				return &sendBatch{writer: p.of(shard), spare: &p.spare, clock: time.Now}
 			},
 		})
 		require.NoError(t, err)
-		defer hall.Close()
+		defer router.Close()
 		for range ears {
-			_, err := hall.AddEar(sealedEar(t, srtp.GCM128, to, 1), fanout.Listening{Sections: 1})
+			_, err := router.Subscribe(sealedEar(t, srtp.GCM128, to, 1), fanout.SubscribeOptions{Sections: 1})
 			require.NoError(t, err)
 		}
-		m, err := hall.AddMic(1)
+		m, err := router.Publish(1)
 		require.NoError(t, err)
 		payload := make([]byte, 80)
 		said := 0
 		say := func() {
 			m.Push(fanout.Frame{Seq: uint16(said), Timestamp: uint32(960 * said), Level: 30, Payload: payload})
 			said++
-			for s := hall.Stats(); s.Sent+s.Failed < uint64(said*ears); s = hall.Stats() {
+			for s := router.Stats(); s.Sent+s.Failed < uint64(said*ears); s = router.Stats() {
 				runtime.Gosched()
 			}
 		}
@@ -60,9 +61,9 @@ func TestAFrameAllocatesNothingForItsListeners(t *testing.T) {
 }
 
 // Whatever signaling has in hand, packets flow.
-func TestPacketsWaitForNoLockThatSignalingTakes(t *testing.T) {
+func TestPacketsTakeNoLockOfSignaling(t *testing.T) {
 	r := newTestRoom(t, leanEars, Config{}, 3)
-	m, err := r.hall.AddMic(7)
+	m, err := r.router.Publish(7)
 	require.NoError(t, err)
 	c := newCrowd(t)
 	var all []*one
@@ -73,11 +74,12 @@ func TestPacketsWaitForNoLockThatSignalingTakes(t *testing.T) {
 
 	r.engine.mu.Lock()
 	r.mu.Lock()
-	r.engine.routes.mu.Lock()
-	r.engine.flights.mu.Lock()
+	r.engine.consents.mu.Lock()
+	r.engine.handshakes.mu.Lock()
 	for _, o := range all {
 		o.ear.mu.Lock()
-		o.ear.link.(*lean).mu.Lock()
+		o.ear.subscriber.mu.Lock()
+		o.ear.endpoint.(*leanEndpoint).mu.Lock()
 	}
 	const frames = 50
 	for i := range frames {
@@ -86,20 +88,21 @@ func TestPacketsWaitForNoLockThatSignalingTakes(t *testing.T) {
 	}
 	for _, o := range all {
 		assert.Eventually(t, func() bool { return o.count() == frames }, patience, 2*time.Millisecond, "every frame arrives")
-		o.ear.link.(*lean).mu.Unlock()
+		o.ear.endpoint.(*leanEndpoint).mu.Unlock()
+		o.ear.subscriber.mu.Unlock()
 		o.ear.mu.Unlock()
 	}
-	r.engine.flights.mu.Unlock()
-	r.engine.routes.mu.Unlock()
+	r.engine.handshakes.mu.Unlock()
+	r.engine.consents.mu.Unlock()
 	r.mu.Unlock()
 	r.engine.mu.Unlock()
 }
 
-func TestEachShardHasASocketOfItsOwnOnTheOnePort(t *testing.T) {
+func TestShardsHaveSocketsOfTheirOwnOnOnePort(t *testing.T) {
 	r := newTestRoom(t, leanEars, Config{Shards: 3}, 1)
 	writers := map[batchWriter]bool{}
 	for shard := range 3 {
-		writers[r.engine.newOutbox(shard).(*outbox).writer] = true
+		writers[r.engine.newSendBatch(shard).(*sendBatch).writer] = true
 	}
 	assert.Len(t, writers, 3)
 	for _, conn := range r.engine.port.conns {
@@ -107,7 +110,7 @@ func TestEachShardHasASocketOfItsOwnOnTheOnePort(t *testing.T) {
 	}
 }
 
-func TestAConnectedEarHasNoGoroutineOfItsOwn(t *testing.T) {
+func TestConnectedEarHasNoGoroutine(t *testing.T) {
 	const ears = 40
 	r := newTestRoom(t, leanEars, Config{}, 3)
 	c := newCrowd(t)
@@ -122,7 +125,7 @@ func TestAConnectedEarHasNoGoroutineOfItsOwn(t *testing.T) {
 
 // A crowd whose clock stands still repeats nothing and waits for nothing: each
 // step of a join is the answer to the one before.
-func TestAJoinWaitsForNoTimer(t *testing.T) {
+func TestJoinWaitsForNoTimer(t *testing.T) {
 	r := newTestRoom(t, leanEars, Config{}, 3)
 	c := newStillCrowd(t)
 	for range 50 {

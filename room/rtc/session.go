@@ -14,25 +14,24 @@ import (
 type Session interface {
 	// ID is a name that can't be guessed.
 	ID() string
-	// Answer is the SDP answer to the offer, until Answered.
+	// Answer is the SDP answer to the offer; empty after ReleaseAnswer.
 	Answer() string
-	// ReleaseAnswer lets go of the answer: it is long, and a session may last for hours.
+	// ReleaseAnswer frees the answer: it is long, and a session may last for hours.
 	ReleaseAnswer()
 	// Done is closed when the session has ended, for whatever reason. From then
 	// on no packet passes in either direction.
 	Done() <-chan struct{}
-	// OnEnd has f called after Done is closed, in a goroutine of its own; at once, if
-	// that has been. Only the last f that was given is called.
+	// OnEnd sets the function that is called, in a goroutine of its own, once Done
+	// is closed; at once, if it is already.
 	OnEnd(f func())
-	// Reason says why the session has ended: ErrClosed, ErrHangup,
+	// Reason is why the session has ended: ErrClosed, ErrHangup,
 	// ErrConsentLost, ErrNeverConnected or ErrHandshake. It is nil before Done.
 	Reason() error
 	// AddCandidate takes a trickle-ICE fragment of the client (RFC 8840). It is
 	// checked, and has no effect: see ErrBadFragment and ErrRestart.
 	AddCandidate(fragment string) error
-	// Detach lets no further packet pass in either direction, but for one that is
-	// under way. It does not wait, and may be called with any lock held; Close has
-	// to follow.
+	// Detach stops packets in either direction, but for one that is under way. It
+	// does not wait, and may be called with any lock held. Close has to follow.
 	Detach()
 	// Close ends the session and tells the client (DTLS close_notify). It waits
 	// until everything is stopped, and may be called more than once.
@@ -43,7 +42,7 @@ type Session interface {
 
 // Stats are a session's figures since it was opened.
 type Stats struct {
-	// Connected says whether ICE and DTLS have completed.
+	// Connected is true once ICE and DTLS have completed.
 	Connected bool
 	// Packets and Bytes count media: what a mic received and what an ear sent,
 	// without RTP headers.
@@ -54,25 +53,26 @@ type Stats struct {
 	LastCheck time.Time
 }
 
-// link is how a session's packets pass: a connection of Pion's, or a lean ear.
-type link interface {
-	// stats fills in what the link knows.
+// endpoint is this side's end of a session's connection: Pion's, or an ear's lean
+// one.
+type endpoint interface {
+	// stats fills in what the endpoint knows.
 	stats(*Stats)
-	// disconnect takes the link down, tells the client, and calls finish when
-	// that is done, from whatever goroutine. It is called once, without locks.
+	// disconnect ends the connection, tells the client, and calls finish when that
+	// is done, from any goroutine. It is called once, without locks.
 	disconnect(finish func(error))
 }
 
 // session is what mics and ears have in common.
 type session struct {
-	id     string
-	room   *MediaRoom
-	link   link
-	offer  *sdp.Offer
-	opened time.Time
-	// detach takes the session out of the hall. When it returns, no packet
+	id       string
+	room     *MediaRoom
+	endpoint endpoint
+	offer    *sdp.Offer
+	opened   time.Time
+	// stopMedia takes the session out of the router. When it returns, no packet
 	// passes any more.
-	detach func()
+	stopMedia func()
 
 	connected atomic.Bool
 	reports   atomic.Uint64
@@ -87,11 +87,11 @@ type session struct {
 	closeErr error
 }
 
-func newSession(r *MediaRoom, o *sdp.Offer, l link) *session {
-	r.engine.alarms.Add(1) // its client is to come
+func newSession(r *MediaRoom, o *sdp.Offer, e endpoint) *session {
+	r.engine.urgent.Add(1) // its client is to come
 	return &session{
-		id: rand.Text(), room: r, link: l, offer: o, opened: time.Now(),
-		done: make(chan struct{}), finished: make(chan struct{}), detach: func() {},
+		id: rand.Text(), room: r, endpoint: e, offer: o, opened: time.Now(),
+		done: make(chan struct{}), finished: make(chan struct{}), stopMedia: func() {},
 	}
 }
 
@@ -158,7 +158,7 @@ func (s *session) Close() error {
 // Stats implements Session.
 func (s *session) Stats() Stats {
 	st := Stats{Connected: s.connected.Load(), Reports: s.reports.Load()}
-	s.link.stats(&st)
+	s.endpoint.stats(&st)
 	return st
 }
 
@@ -182,12 +182,12 @@ func (s *session) end(reason error) {
 	onEnd := s.onEnd
 	s.mu.Unlock()
 
-	s.detach()
+	s.stopMedia()
 	close(s.done)
 	if onEnd != nil {
 		go onEnd()
 	}
-	s.link.disconnect(func(err error) {
+	s.endpoint.disconnect(func(err error) {
 		s.closeErr = err
 		s.room.remove(s)
 		close(s.finished)

@@ -28,8 +28,8 @@ func waitDone(t *testing.T, s Session) error {
 	}
 }
 
-func TestClosingAnEarStopsItsPacketsAndTellsTheClient(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestEarCloseStopsPacketsAndNotifiesTheClient(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		s := newSpeaker(t, r, 1, withLevel)
 		kicked, stays := openEar(t, r, 1, 0), openEar(t, r, 1, 0)
@@ -54,8 +54,8 @@ func TestClosingAnEarStopsItsPacketsAndTellsTheClient(t *testing.T) {
 	})
 }
 
-func TestClosingAMicSilencesIt(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestMicCloseSilencesIt(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		s := newSpeaker(t, r, 1, withLevel)
 		l := openEar(t, r, 1, 0)
@@ -74,8 +74,8 @@ func TestClosingAMicSilencesIt(t *testing.T) {
 	})
 }
 
-func TestAClientThatHangsUpEndsItsSessionAtOnce(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestSessionEndsAtOnceWhenTheClientHangsUp(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		// The consent timeout of 30 s is out of reach here.
 		r := newTestRoom(t, ears, Config{}, 3)
 		s := newSpeaker(t, r, 1)
@@ -94,7 +94,7 @@ func TestAClientThatHangsUpEndsItsSessionAtOnce(t *testing.T) {
 	})
 }
 
-func TestAClientMayHangUpBeforeTheEndOfItsHandshakeIsSeen(t *testing.T) {
+func TestSessionEndsWhenTheClientHangsUpDuringTheHandshake(t *testing.T) {
 	r := newTestRoom(t, leanEars, Config{}, 3)
 	for range 20 {
 		l := openEar(t, r, 2, 0)
@@ -131,8 +131,8 @@ func withCut(t *testing.T) (*cutConn, clientOption) {
 	}
 }
 
-func TestAClientThatVanishesIsClosedAfterTheConsentTimeout(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestSessionEndsAfterTheConsentTimeout(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{ConsentTimeout: 500 * time.Millisecond}, 3)
 		lost, cutIt := withCut(t)
 		_, keepIt := withCut(t)
@@ -148,8 +148,8 @@ func TestAClientThatVanishesIsClosedAfterTheConsentTimeout(t *testing.T) {
 	})
 }
 
-func TestOnlyAuthenticatedChecksKeepASessionAlive(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestConsentCountsAuthenticatedChecksOnly(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{ConsentTimeout: 400 * time.Millisecond}, 3)
 		cut, option := withCut(t)
 		l := openEar(t, r, 1, 0, option)
@@ -173,8 +173,8 @@ func TestOnlyAuthenticatedChecksKeepASessionAlive(t *testing.T) {
 	})
 }
 
-func TestAClientThatNeverComesIsClosed(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestSessionEndsWhenTheClientNeverConnects(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{ConsentTimeout: 200 * time.Millisecond}, 3)
 		l := newListener(t)
 		_, err := l.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
@@ -186,8 +186,8 @@ func TestAClientThatNeverComesIsClosed(t *testing.T) {
 	})
 }
 
-func TestAClientWithAnotherCertificateIsTurnedAway(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestSessionRefusesAnotherCertificate(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		l := newListener(t)
 		_, err := l.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
@@ -210,10 +210,10 @@ func flip(digit string) string {
 	return "0"
 }
 
-func TestClosingARoomEndsItsSessionsAndNoOthers(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestMediaRoomCloseEndsItsSessionsAndNoOthers(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
-		other, err := r.engine.NewRoom(MediaRoomConfig{})
+		other, err := r.newSibling(MediaRoomConfig{})
 		require.NoError(t, err)
 		l, o := openEar(t, r, 1, 0), openEar(t, other, 1, 0)
 		s := newSpeaker(t, r, 1)
@@ -231,7 +231,7 @@ func TestClosingARoomEndsItsSessionsAndNoOthers(t *testing.T) {
 	})
 }
 
-func TestAClosedEngineRefusesAndFreesThePort(t *testing.T) {
+func TestEngineCloseFreesThePort(t *testing.T) {
 	e, err := New(Config{Media: "127.0.0.1:0"})
 	require.NoError(t, err)
 	addr := e.Addr()
@@ -261,8 +261,8 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 	assert.Error(t, err)
 }
 
-func TestTheAdvertisedAddressStandsInTheCandidate(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestAdvertiseReplacesTheCandidates(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{Advertise: netip.MustParseAddr("203.0.113.9")}, 3)
 		ear, err := r.OpenEar(context.Background(), 0, chromium(t, "ear3"))
 		require.NoError(t, err)
@@ -272,8 +272,8 @@ func TestTheAdvertisedAddressStandsInTheCandidate(t *testing.T) {
 	})
 }
 
-func TestEveryAddressIsACandidateOfAnUnspecifiedOne(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestUnspecifiedAddressOffersEveryInterface(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{Media: "0.0.0.0:0"}, 3)
 		l := openEar(t, r, 1, 0)
 		l.waitConnected()
@@ -282,8 +282,8 @@ func TestEveryAddressIsACandidateOfAnUnspecifiedOne(t *testing.T) {
 	})
 }
 
-func TestTrickledFragmentsAreCheckedAndForgotten(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestAddCandidateChecksFragments(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		ear, err := r.OpenEar(context.Background(), 0, chromium(t, "ear3"))
 		require.NoError(t, err)
@@ -296,8 +296,8 @@ func TestTrickledFragmentsAreCheckedAndForgotten(t *testing.T) {
 	})
 }
 
-func TestSessionNamesAndSecretsDiffer(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestSessionIDsAndSecretsDiffer(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		seen := map[string]bool{}
 		for range 20 {
@@ -319,8 +319,8 @@ func TestSessionNamesAndSecretsDiffer(t *testing.T) {
 	})
 }
 
-func TestACancelledOfferLeavesNothingBehind(t *testing.T) {
-	overBoth(t, func(t *testing.T, ears earsOf) {
+func TestCancelledOfferLeavesNothingBehind(t *testing.T) {
+	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		r := newTestRoom(t, ears, Config{}, 3)
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -333,8 +333,8 @@ func TestACancelledOfferLeavesNothingBehind(t *testing.T) {
 			assert.ErrorIs(t, err, context.Canceled)
 		}
 		assert.Empty(t, r.sessions)
-		assert.Empty(t, r.engine.routes.byUfrag)
-		assert.Empty(t, r.engine.awaited)
+		assert.Empty(t, r.engine.consents.connections)
+		assert.Empty(t, r.engine.consents.pending)
 		assert.Zero(t, r.engine.lite.Stats().Peers)
 	})
 }

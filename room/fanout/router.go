@@ -1,0 +1,331 @@
+package fanout
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// DefaultSlots is how many voices a room passes on unless told otherwise,
+// DefaultQueue how many packets may wait for a shard, and DefaultMaxAge for how
+// long.
+const (
+	DefaultSlots  = 3
+	DefaultQueue  = 256
+	DefaultMaxAge = 10 * frameDuration
+)
+
+// maxSlots bounds the slots: more voices at once than anybody can follow.
+const maxSlots = 64
+
+// ErrClosed says that the router is closed.
+var ErrClosed = errors.New("the router is closed")
+
+// Config configures a router. The zero value of a field takes its default.
+type Config struct {
+	// Slots is the number of voices passed on at once.
+	Slots int
+	// Shards is the number of goroutines that send, by default GOMAXPROCS.
+	Shards int
+	// Queue is how many packets may wait for one shard before it drops some.
+	Queue int
+	// MaxAge is the age, since its arrival, at which a packet is dropped instead
+	// of sent: a listener's jitter buffer has long played something in its
+	// place. A shard that is behind catches up by leaving packets out, and is
+	// not late for ever.
+	MaxAge time.Duration
+	// Now is the clock, by default time.Now.
+	Now func() time.Time
+	// OnActiveSpeakers is called with the talkers who have the audience's slots, in
+	// ascending order, whenever that changes. It is called from one goroutine,
+	// without any lock; changes that come while it runs are reported together. It
+	// must not close the router.
+	OnActiveSpeakers func([]uint32)
+	// NewSendBatch, if there is one, makes the batch of each shard, 0 to Shards-1.
+	NewSendBatch func(shard int) SendBatch
+	// Prefetch, if there is one, is called with a few sinks just before they are
+	// sent a packet in that section, to ask for their memory. It is a hint: a sink
+	// may be left out.
+	Prefetch func(section int, sinks []Sink)
+}
+
+// Router carries frames from the mics of a room to its ears. All methods may be
+// called from any goroutine.
+type Router struct {
+	slots    int
+	now      func() time.Time
+	shards   []*shard
+	notifier *activeSpeakerNotifier
+
+	mu         sync.Mutex
+	closed     bool
+	publishers map[uint32]*Publisher
+	muted      map[uint32]bool
+	// mixes holds the audience's mix first, which is always there, then every
+	// other one that an ear hears.
+	mixes []*mix
+	ears  int
+	stats counters
+}
+
+// counters are the part of Stats that the router's lock guards.
+type counters struct {
+	pushed, muted, unheard uint64
+}
+
+// New makes a router and starts its goroutines; Close stops them. A negative
+// number, or more than 64 slots, is an error.
+func New(cfg Config) (*Router, error) {
+	if cfg.Slots < 0 || cfg.Slots > maxSlots {
+		return nil, fmt.Errorf("slots must be 1 to %d, not %d", maxSlots, cfg.Slots)
+	}
+	if cfg.Shards < 0 || cfg.Queue < 0 || cfg.MaxAge < 0 {
+		return nil, fmt.Errorf("shards, queue and age must not be negative, they are %d, %d and %v", cfg.Shards, cfg.Queue, cfg.MaxAge)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Queue = orDefault(cfg.Queue, DefaultQueue)
+	cfg.MaxAge = orDefault(cfg.MaxAge, DefaultMaxAge)
+	r := &Router{
+		slots:      orDefault(cfg.Slots, DefaultSlots),
+		now:        cfg.Now,
+		publishers: map[uint32]*Publisher{},
+		muted:      map[uint32]bool{},
+	}
+	for i := range orDefault(cfg.Shards, runtime.GOMAXPROCS(0)) {
+		s := newShard(i, cfg)
+		r.shards = append(r.shards, s)
+		go s.run()
+	}
+	r.mixes = []*mix{newMix(mixKey{slots: r.slots}, len(r.shards))}
+	r.notifier = newActiveSpeakerNotifier(r, cfg.OnActiveSpeakers)
+	return r, nil
+}
+
+func orDefault[T int | time.Duration](n, def T) T {
+	if n == 0 {
+		return def
+	}
+	return n
+}
+
+// Slots is how many voices the router passes on at once.
+func (r *Router) Slots() int { return r.slots }
+
+// Publish lets a talker, a number other than 0, be heard. An earlier publisher of
+// the same talker is closed: one person has one mic.
+func (r *Router) Publish(talker uint32) (*Publisher, error) {
+	if talker == 0 {
+		return nil, errors.New("talker 0 stands for nobody and can't have a mic")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	if old := r.publishers[talker]; old != nil {
+		r.drop(old)
+	}
+	m := &Publisher{router: r, talker: talker}
+	r.publishers[talker] = m
+	return m, nil
+}
+
+// Mute silences a talker, or lets it be heard again, from the next frame on. It
+// holds for a mic opened later too, and until it is undone: a muted mic that is
+// published anew stays muted.
+func (r *Router) Mute(talker uint32, muted bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !muted {
+		delete(r.muted, talker)
+		return
+	}
+	r.muted[talker] = true
+	if m := r.publishers[talker]; m != nil {
+		m.recent = ring[*Frame]{}
+		r.release(m, true)
+	}
+}
+
+// Muted reports whether a talker is silenced.
+func (r *Router) Muted(talker uint32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.muted[talker]
+}
+
+// SubscribeOptions says what a subscriber hears.
+type SubscribeOptions struct {
+	// Sections is how many packets at once the ear can take, 1 or more. An ear
+	// with more sections than the router has slots leaves the rest empty.
+	Sections int
+	// Owner is the talker whose ear this is, who is left out of it; 0: nobody.
+	Owner uint32
+	// Since lets the ear have what came since then and is still historySize
+	// (640 ms at most), before anything else: a listener who became ready
+	// between two frames doesn't miss the one in the air. Zero stands for 20 ms
+	// ago.
+	Since time.Time
+}
+
+// Subscribe sends the room's packets to a sink until the subscription is closed.
+func (r *Router) Subscribe(sink Sink, o SubscribeOptions) (*Subscription, error) {
+	if o.Sections < 1 {
+		return nil, fmt.Errorf("an ear needs at least one section, not %d", o.Sections)
+	}
+	since := o.Since
+	if since.IsZero() {
+		since = r.now().Add(-frameDuration)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	x := r.mixFor(mixKey{slots: min(o.Sections, r.slots), excluded: o.Owner})
+	s := slices.MinFunc(r.shards, func(a, b *shard) int { return a.ears - b.ears })
+	sub := &Subscription{router: r, shard: s, sink: sink, sections: o.Sections, mix: x}
+	s.ears++
+	r.ears++
+	r.use(x, s)
+	backlog := x.backlog(since)
+	s.queue.do(func() { s.add(sub, x, backlog) })
+	return sub, nil
+}
+
+// Stats are a router's figures since it was made.
+type Stats struct {
+	Mics, Ears int
+	// Pushed counts the frames from mics, Muted those dropped because the talker
+	// was muted, Unheard those that got none of the audience's slots.
+	Pushed, Muted, Unheard uint64
+	// Sent counts the packets that ears took, Failed those that an ear could not
+	// take, Overflow the packets that a shard dropped for all of its ears because it
+	// was too far behind: its queue was full, or the packet too old when its turn
+	// came.
+	Sent, Failed, Overflow uint64
+}
+
+// Stats reads the figures.
+func (r *Router) Stats() Stats {
+	r.mu.Lock()
+	st := Stats{
+		Mics: len(r.publishers), Ears: r.ears,
+		Pushed: r.stats.pushed, Muted: r.stats.muted, Unheard: r.stats.unheard,
+	}
+	r.mu.Unlock()
+	for _, s := range r.shards {
+		st.Sent += s.sent.Load()
+		st.Failed += s.failed.Load()
+		st.Overflow += s.queue.dropped.Load()
+	}
+	return st
+}
+
+// Close stops the router and waits for its goroutines; packets that wait are
+// discarded. Publishers and subscriptions may still be closed afterwards.
+func (r *Router) Close() {
+	r.mu.Lock()
+	r.closed = true
+	for _, m := range r.publishers {
+		m.gone = true
+	}
+	clear(r.publishers)
+	r.mu.Unlock()
+	for _, s := range r.shards {
+		s.queue.close()
+	}
+	for _, s := range r.shards {
+		<-s.ended
+	}
+	r.notifier.close()
+}
+
+// The rest is called with the router's lock held.
+
+// distribute offers a frame to a mix and queues it for the shards that have
+// ears there.
+func (r *Router) distribute(x *mix, m *Publisher, f *Frame) {
+	index, p, changed, ok := x.offer(m, f)
+	audience := x == r.mixes[0]
+	if audience && (changed || ok) {
+		r.notifier.wakeUp(changed)
+	}
+	if !ok {
+		if audience {
+			r.stats.unheard++
+		}
+		return
+	}
+	for i, n := range x.ears {
+		if n > 0 {
+			r.shards[i].queue.push(job{mix: x, slot: index, packet: p})
+		}
+	}
+}
+
+// mixFor finds or makes a mix. A new one starts with the recent frames of all
+// publishers, so that it sounds as if it had been there before.
+func (r *Router) mixFor(key mixKey) *mix {
+	for _, x := range r.mixes {
+		if x.key == key {
+			return x
+		}
+	}
+	x := newMix(key, len(r.shards))
+	type offered struct {
+		from  *Publisher
+		frame *Frame
+	}
+	var recent []offered
+	for _, m := range r.publishers {
+		m.recent.each(func(f *Frame) { recent = append(recent, offered{m, f}) })
+	}
+	slices.SortStableFunc(recent, func(a, b offered) int { return a.frame.Arrived.Compare(b.frame.Arrived) })
+	for _, o := range recent {
+		x.offer(o.from, o.frame)
+	}
+	r.mixes = append(r.mixes, x)
+	return x
+}
+
+func (r *Router) use(x *mix, s *shard) {
+	x.refs++
+	x.ears[s.index]++
+}
+
+// unuse forgets a mix that nobody hears any more, except the audience's.
+func (r *Router) unuse(x *mix, s *shard) {
+	x.refs--
+	x.ears[s.index]--
+	if x.refs > 0 || x == r.mixes[0] {
+		return
+	}
+	r.mixes = slices.DeleteFunc(r.mixes, func(o *mix) bool { return o == x })
+}
+
+// drop removes a publisher.
+func (r *Router) drop(m *Publisher) {
+	if m.gone {
+		return
+	}
+	m.gone = true
+	if r.publishers[m.talker] == m {
+		delete(r.publishers, m.talker)
+	}
+	r.release(m, false)
+}
+
+// release frees the publisher's slots in every mix.
+func (r *Router) release(m *Publisher, forget bool) {
+	for i, x := range r.mixes {
+		if x.release(m, forget) && i == 0 {
+			r.notifier.wakeUp(true)
+		}
+	}
+}

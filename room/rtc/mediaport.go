@@ -1,0 +1,151 @@
+package rtc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+)
+
+const (
+	// socketBuffer is what the media socket's buffers are asked to hold, in
+	// bytes each, and smallestBuffer what is asked for at least; below that it
+	// is the system's default.
+	socketBuffer   = 8 << 20
+	smallestBuffer = 128 << 10
+	// maxSockets bounds the sockets on the port.
+	maxSockets = 64
+)
+
+// port is the media port: one socket or, where the system spreads what comes in
+// over several, one for each shard. Its methods may be called from any
+// goroutine.
+type port struct {
+	conns []udpbatch.Conn
+	ones  sync.Pool // of *[1]udpbatch.Message: batches of one
+	spare batchPool
+}
+
+// openPort binds the media port with up to so many sockets. If portable is true
+// it does as on systems that have neither batches nor several sockets on a port.
+func openPort(address string, sockets int, portable bool) (*port, error) {
+	want, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, fmt.Errorf("media address %q: %w; give it as 127.0.0.1:7081", address, err)
+	}
+	if want.IP != nil {
+		address = want.AddrPort().String()
+	}
+	conns, err := listen(address, sockets, portable)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("listen for media on UDP port %d: %w; another server has it: stop that one or choose another port", want.Port, err)
+	case err != nil:
+		return nil, fmt.Errorf("listen for media on UDP %s: %w", address, err)
+	}
+	return &port{conns: conns, ones: sync.Pool{New: func() any { return new([1]udpbatch.Message) }}}, nil
+}
+
+// listen opens the sockets with the largest buffers that the system grants.
+func listen(address string, sockets int, portable bool) ([]udpbatch.Conn, error) {
+	if portable {
+		sockets = 1
+	}
+	for size := socketBuffer; ; size /= 2 {
+		if size < smallestBuffer {
+			size = 0
+		}
+		o := udpbatch.Options{ReadBuffer: size, WriteBuffer: size, Gather: busyGather, Portable: portable}
+		conns, err := udpbatch.ListenGroup(context.Background(), address, sockets, o)
+		if errors.Is(err, errors.ErrUnsupported) && sockets > 1 {
+			conns, err = udpbatch.ListenGroup(context.Background(), address, 1, o)
+		}
+		if err == nil || size == 0 || errors.Is(err, syscall.EADDRINUSE) {
+			return conns, err
+		}
+	}
+}
+
+// of returns the socket of a shard. Whichever socket a packet leaves by, it comes
+// from the same address.
+func (p *port) of(shard int) udpbatch.Conn { return p.conns[shard%len(p.conns)] }
+
+// write sends one datagram. What can't be sent now is lost.
+func (p *port) write(b []byte, to netip.AddrPort) error {
+	one := p.ones.Get().(*[1]udpbatch.Message)
+	one[0] = udpbatch.Message{Buf: b, Addr: to}
+	_, err := p.conns[0].WriteBatch(one[:])
+	one[0] = udpbatch.Message{}
+	p.ones.Put(one)
+	return err
+}
+
+// addr is the address that the port listens on.
+func (p *port) addr() netip.AddrPort { return p.conns[0].LocalAddr() }
+
+// close frees the port.
+func (p *port) close() error {
+	var err error
+	for _, c := range p.conns {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
+
+// hostAddresses lists the addresses that clients can reach a port at: its own, or
+// every address of the machine's interfaces that it listens on.
+func hostAddresses(port netip.AddrPort) ([]netip.AddrPort, error) {
+	if !port.Addr().IsUnspecified() {
+		return []netip.AddrPort{port}, nil
+	}
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("list the network interfaces: %w", err)
+	}
+	var list []netip.AddrPort
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		addresses, err := i.Addrs()
+		if err != nil {
+			continue // it is gone
+		}
+		for _, a := range addresses {
+			prefix, err := netip.ParsePrefix(a.String())
+			if err != nil {
+				continue
+			}
+			if ip := prefix.Addr().Unmap(); isCandidate(ip) && (ip.Is4() || port.Addr().Is6()) {
+				list = append(list, netip.AddrPortFrom(ip, port.Port()))
+			}
+		}
+	}
+	return list, nil
+}
+
+var (
+	ipv4Compatible = netip.MustParsePrefix("::/96")
+	siteLocal      = netip.MustParsePrefix("fec0::/10")
+)
+
+// isCandidate reports whether an address may stand in a candidate (RFC 8445,
+// section 5.1.1.1): a link-local one needs a zone, which clients don't know.
+func isCandidate(ip netip.Addr) bool {
+	return ip.Is4() || !ip.IsLinkLocalUnicast() && !siteLocal.Contains(ip) && !ipv4Compatible.Contains(ip)
+}
+
+// hostCandidates describes addresses for the answers.
+func hostCandidates(addresses []netip.AddrPort) []string {
+	list := make([]string, len(addresses))
+	for i, a := range addresses {
+		list[i] = sdp.HostCandidate(i, a)
+	}
+	return list
+}

@@ -1,0 +1,92 @@
+package rtc
+
+import (
+	"github.com/pion/dtls/v3"
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/stun/v4"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
+)
+
+// clockRate is that of Opus in RTP (RFC 7587, section 4.1).
+const clockRate = 48000
+
+// pionConfig is what all of Pion's connections share.
+type pionConfig struct {
+	logs         pionLogs
+	certificate  webrtc.Certificate
+	media        *webrtc.MediaEngine
+	interceptors *interceptor.Registry
+	queues       *pionQueues
+}
+
+// newPionConfig sets Pion up for mics. The only interceptor lets a mic report on
+// what it receives (RFC 3550, section 6.4).
+func newPionConfig(logs pionLogs, certificate webrtc.Certificate) (*pionConfig, error) {
+	receiver, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(logs))
+	if err != nil {
+		return nil, err
+	}
+	c := &pionConfig{
+		logs: logs, certificate: certificate, media: &webrtc.MediaEngine{},
+		interceptors: &interceptor.Registry{}, queues: newPionQueues(),
+	}
+	c.interceptors.Add(receiver)
+	if err := c.media.RegisterCodec(opusCodec(), webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, err
+	}
+	level := webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}
+	return c, c.media.RegisterHeaderExtension(level, webrtc.RTPCodecTypeAudio)
+}
+
+// newPeerConnection makes a connection that has the ICE credentials local and
+// uses mux. checked is called for each authenticated ICE check.
+func (c *pionConfig) newPeerConnection(local sdp.Credentials, mux ice.UDPMux, checked func()) (*webrtc.PeerConnection, error) {
+	s := webrtc.SettingEngine{LoggerFactory: c.logs}
+	s.SetLite(true)
+	s.SetICEUDPMux(mux)
+	s.SetICECredentials(local.Ufrag, local.Pwd)
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	// A mic is one as soon as it sends, whatever its first packet holds.
+	s.SetFireOnTrackBeforeFirstRTP(true)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	s.SetIncludeLoopbackCandidate(true)
+	// Pion counts any packet from the right address as a sign of life, and anybody
+	// could send one. Its timers are off; watchConsent counts checks.
+	s.SetICETimeouts(0, 0, 0)
+	s.SetICEBindingRequestHandler(func(*stun.Message, ice.Candidate, ice.Candidate, *ice.CandidatePair) bool {
+		checked()    // Pion has verified the integrity
+		return false // the choice of the pair is Pion's
+	})
+	// The client has proved its address by ICE before DTLS starts: the cookie
+	// exchange (RFC 6347, section 4.2.1) would only cost a round trip.
+	s.SetDTLSInsecureSkipHelloVerify(true)
+	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM,
+		dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
+		return nil, err
+	}
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(c.media), webrtc.WithSettingEngine(s),
+		webrtc.WithInterceptorRegistry(c.interceptors))
+	return api.NewPeerConnection(webrtc.Configuration{
+		Certificates: []webrtc.Certificate{c.certificate},
+		BundlePolicy: webrtc.BundlePolicyMaxBundle,
+	})
+}
+
+// opusCodec is Opus as Pion describes it. The payload type is a default; the
+// one that the client offered is used.
+func opusCodec() webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType:    webrtc.MimeTypeOpus,
+			ClockRate:   clockRate,
+			Channels:    2,
+			SDPFmtpLine: sdp.OpusParameters,
+		},
+		PayloadType: 111,
+	}
+}
