@@ -81,13 +81,13 @@ func TestSendBatchKeepsOrderWhenFull(t *testing.T) {
 // However late the crowd's timers run, every client reports once every 5 s.
 func TestCrowdReportsEveryFiveSecondsWithLateTimers(t *testing.T) {
 	c := &Crowd{}
-	ears := make([]*LeanClient, 3*reportGroups)
+	clients := make([]*LeanClient, 3*reportGroups)
 	for i := range c.groups {
 		c.groups[i] = map[*clientPath]struct{}{}
 	}
-	for i := range ears {
-		ears[i] = &LeanClient{}
-		c.addPath(&clientPath{client: ears[i]})
+	for i := range clients {
+		clients[i] = &LeanClient{}
+		c.addPath(&clientPath{client: clients[i]})
 	}
 	const rounds = 3
 	for _, step := range []time.Duration{tickInterval, 35 * time.Millisecond, 777 * time.Millisecond, reportInterval} {
@@ -99,12 +99,12 @@ func TestCrowdReportsEveryFiveSecondsWithLateTimers(t *testing.T) {
 			}
 			at = next
 		}
-		require.Len(t, reports, len(ears))
-		for _, e := range ears {
+		require.Len(t, reports, len(clients))
+		for _, e := range clients {
 			require.Equal(t, rounds, reports[e], "with timers each %v", step)
 		}
 	}
-	assert.Len(t, c.due(nil, 0, time.Hour), len(ears), "what was missed for an hour is not made up for")
+	assert.Len(t, c.due(nil, 0, time.Hour), len(clients), "reports missed for an hour are not sent later")
 }
 
 // A client's first check is sent at once or in a batch, and comes from the client's own

@@ -131,10 +131,10 @@ func TestImpairmentsDifferAndAreRepeatable(t *testing.T) {
 	}
 	n, again := testEmulator(t), testEmulator(t)
 	seen := map[string]bool{}
-	for hall := range 2 {
+	for room := range 2 {
 		for group := range 2 {
 			for person := range 2 {
-				a, b := n.NewImpairment(p, hall, group, person), again.NewImpairment(p, hall, group, person)
+				a, b := n.NewImpairment(p, room, group, person), again.NewImpairment(p, room, group, person)
 				for _, pair := range [][2]*network.Path{{a.up, b.up}, {a.down, b.down}} {
 					one := fates(pair[0])
 					require.Equal(t, one, fates(pair[1]))
