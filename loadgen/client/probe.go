@@ -173,7 +173,7 @@ func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 		}
 		p := measure.Packet{
 			Section: section, Sequence: header.SequenceNumber, Timestamp: header.Timestamp,
-			Payload: payload(&header, buffer[size:n]), At: at, Talker: header.SSRC,
+			Payload: payload(&header, buffer[size:n]), At: at, Unstamped: !ok, Talker: header.SSRC,
 		}
 		if len(header.CSRC) > 0 {
 			p.Talker = header.CSRC[0]

@@ -32,6 +32,9 @@ const (
 	// playDoubt is how late a frame goes out before what a jitter buffer makes of
 	// it is in doubt: half a tick of NetEQ's clock.
 	playDoubt = 5 * time.Millisecond
+	// lateLoss is how late a frame goes out before it is in doubt whose fault its loss
+	// is: a server may well drop what is late.
+	lateLoss = 100 * time.Millisecond
 	// aftermath is for how long a jitter buffer acts on what it learnt from a
 	// doubtful moment.
 	aftermath = 5 * time.Second

@@ -17,6 +17,9 @@ type Packet struct {
 	Talker    uint32 // the first CSRC, or the SSRC
 	Payload   []byte
 	At        time.Duration // the kernel's receive time on the run's clock
+	// Unstamped is set where the kernel's receive time was lost, and At is when the
+	// packet was read.
+	Unstamped bool
 }
 
 // A Listener is the account of one listener: for each frame that its room's
@@ -193,12 +196,12 @@ func (l *Listener) Receive(p Packet) {
 		l.unrecognised(sources, p)
 	case 1:
 		l.resolve(sources, s)
-		l.credit(sources, s, s.places[0], p.At)
+		l.credit(sources, s, s.places[0], p.At, p.Unstamped)
 	default:
 		if len(s.pending) == maxPending {
 			l.abandon(s)
 		}
-		s.pending = append(s.pending, pending{p.Timestamp, p.At})
+		s.pending = append(s.pending, pending{p.Timestamp, p.At, p.Unstamped})
 	}
 }
 
@@ -229,7 +232,7 @@ func (l *Listener) resolve(sources []*Source, s *section) {
 	here := s.places[0]
 	for _, w := range s.pending {
 		b := here.bin + Bin(int32(w.timestamp-s.timestamp)/SamplesPerBin)
-		l.credit(sources, s, place{here.source, b}, w.at)
+		l.credit(sources, s, place{here.source, b}, w.at, w.unstamped)
 	}
 	s.pending = s.pending[:0]
 }
@@ -252,7 +255,11 @@ func (l *Listener) unrecognised(sources []*Source, p Packet) {
 			continue
 		}
 		if open := l.ledger.tally.record.at(BinAt(max(p.At-Lateness, 0))); open != nil {
-			open.cells[l.cell.number].latency.Record(Lateness)
+			late := time.Duration(l.ledger.tally.doubts.latest.Load())
+			if p.Unstamped {
+				late = Lateness
+			}
+			open.cells[l.cell.number].heard(Lateness, late)
 		}
 		return
 	}
@@ -260,7 +267,7 @@ func (l *Listener) unrecognised(sources []*Source, p Packet) {
 }
 
 // credit enters a packet that has been identified.
-func (l *Listener) credit(sources []*Source, s *section, p place, at time.Duration) {
+func (l *Listener) credit(sources []*Source, s *section, p place, at time.Duration, unstamped bool) {
 	l.cell.recognised(1)
 	sent := sources[p.source].Intended(p.bin)
 	sources[p.source].heard(p, sent, at)
@@ -286,6 +293,9 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 
 	steady := l.ledger.inSteady(p.bin)
 	latency, late := at-sent, sources[p.source].late(p.bin)
+	if unstamped {
+		late = latency // it may have come at any time since it was sent
+	}
 	if open := l.ledger.tally.record.at(p.bin); open != nil {
 		open.cells[l.cell.number].heard(latency, late)
 	}

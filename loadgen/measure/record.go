@@ -56,6 +56,7 @@ type slotCell struct {
 	latency      metric.Counts // without doubt
 	doubtful     atomic.Pointer[doubtfulCounts]
 	passes, owed atomic.Uint64
+	late         atomic.Uint64 // of owed, lost and sent late
 }
 
 // doubtfulCounts are latencies in doubt, as they may be at worst and at best.
@@ -358,7 +359,8 @@ func (c *slotCell) close(e *slotEvents) closedCell {
 		latency:   distribution{certain: c.latency.Freeze()},
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
 	}
-	closed.excused = e.excuses(closed.delivered.Total - closed.delivered.Passes)
+	lost := closed.delivered.Total - closed.delivered.Passes
+	closed.excused = min(lost, e.excuses(lost)+c.late.Swap(0))
 	d := &closed.latency
 	if doubtful := c.doubtful.Load(); doubtful != nil {
 		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()

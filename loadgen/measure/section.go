@@ -24,6 +24,7 @@ type place struct {
 type pending struct {
 	timestamp uint32
 	at        time.Duration
+	unstamped bool
 }
 
 // A section follows the packets of one audio m-line of an ear: it knows where

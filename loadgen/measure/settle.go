@@ -88,7 +88,13 @@ func (l *Listener) settleWord(w int64, said []stretch) {
 			c.passes.Add(uint64(p))
 			c.owed.Add(uint64(o))
 			// Any of the packets dropped may have been this listener's.
-			if n := open.events.excuses(uint64(o - p)); n > 0 {
+			n := open.events.excuses(uint64(o - p))
+			if o > p {
+				late := l.lostLate(said, counted&within(w, first, until), Bin(w*wordBins))
+				c.late.Add(late)
+				n = max(n, late)
+			}
+			if n > 0 {
 				l.life.excused += n
 				if steady != 0 {
 					l.steady.excused += n
@@ -132,6 +138,23 @@ func (l *Listener) compare(said []stretch, mask uint64) (passes, total int) {
 		passes, total = passes+p, total+t
 	}
 	return passes, total
+}
+
+// lostLate is how many of the frames lost in mask went out so late that their loss
+// may be the generator's doing.
+func (l *Listener) lostLate(said []stretch, mask uint64, first Bin) (n uint64) {
+	if !l.ledger.tally.doubts.any.Load() {
+		return 0
+	}
+	sources := l.ledger.list()
+	for _, s := range said {
+		for lost := s.speech &^ s.heard & mask; lost != 0; lost &= lost - 1 {
+			if sources[s.source].late(first+Bin(bits.TrailingZeros64(lost))) > lateLoss {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // settleBin is what a listener with room for capacity voices got, and was

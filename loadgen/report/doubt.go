@@ -43,9 +43,6 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 // heardNothing reports whether listeners were owed packets and nothing reached
 // them, whatever is in doubt.
 func heardNothing(run *loadgen.Result) bool {
-	if joined, ok := run.Values["joined"].(metric.Rate); ok && joined.Total > 0 && joined.Passes == 0 {
-		return true
-	}
 	delivered, _ := run.Values["delivered"].(metric.Rate)
 	if best, doubted := run.Best["delivered"].(metric.Rate); doubted {
 		delivered = best

@@ -154,6 +154,8 @@ func TestTheVerdict(t *testing.T) {
 		{"a generator without descriptors is invalid", func(r *loadgen.Result) {
 			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
 		}, nil, Invalid, "at a limit: join: socket: too many open files (2 times)"},
+		{"a generator that sends in bursts is invalid", func(r *loadgen.Result) { r.Generator.SendLag = 101 * time.Millisecond }, nil, Invalid, "it sent its frames late"},
+		{"a generator that sends some frames late is judged by its intervals", func(r *loadgen.Result) { r.Generator.SendLag = 100 * time.Millisecond }, nil, Pass, ""},
 		{"a generator that joins late is invalid", func(r *loadgen.Result) { r.Generator.JoinLag = 251 * time.Millisecond }, nil, Invalid, "it began its joins and acts late"},
 		{"a generator that joins just in time is not", func(r *loadgen.Result) { r.Generator.JoinLag = 250 * time.Millisecond }, nil, Pass, ""},
 		{"a generator that reads late is invalid", func(r *loadgen.Result) { r.Generator.ReadLag = 251 * time.Millisecond }, nil, Invalid, "it read its packets late"},

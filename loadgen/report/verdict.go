@@ -26,6 +26,9 @@ const (
 const (
 	// maxForeign is the share of packets that may hold audio that nobody sent.
 	maxForeign = 0.001
+	// maxSendLag is how late frames may go out and still be a stream: five frames'
+	// length. Beyond, the server gets bursts.
+	maxSendLag = 100 * time.Millisecond
 	// maxJoinLag is how late joins may begin and still be the storm that the
 	// scenario asked for.
 	maxJoinLag = 250 * time.Millisecond
@@ -158,6 +161,7 @@ func (r *Report) shortcomings() (all []string) {
 		what     string
 		is, most time.Duration
 	}{
+		{"sent its frames", g.SendLag, maxSendLag},
 		{"began its joins and acts", g.JoinLag, maxJoinLag},
 		{"read its packets", g.ReadLag, maxReadLag},
 	} {
