@@ -16,10 +16,10 @@ type Problem struct {
 	// Doing is what failed: "join", "connect" or a verb of the timeline.
 	Doing string `json:"doing"`
 	// Act means that an event of the timeline failed.
-	Act bool `json:"act,omitempty"`
+	Act bool `json:"act,omitempty" jsonschema:"An entry of the timeline could not be played."`
 	// Own means that the generator's machine was at a limit, so that the server was
 	// not the cause.
-	Own bool `json:"own,omitempty"`
+	Own bool `json:"own,omitempty" jsonschema:"The generator's machine was at a limit."`
 	// Error is the error's text.
 	Error string `json:"error"`
 	Count int    `json:"count"`

@@ -20,7 +20,11 @@ func summaryCommand() *cobra.Command {
 		Example: "  earshot summary schema > summary.schema.json",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := c.OutOrStdout().Write(report.Schema())
+			schema, err := report.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = c.OutOrStdout().Write(schema)
 			return err
 		},
 	})

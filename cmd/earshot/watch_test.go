@@ -105,7 +105,9 @@ func TestRunDashboardPrometheusAndReports(t *testing.T) {
 // fitsSchema checks a summary against the published schema.
 func fitsSchema(t *testing.T, summary []byte) {
 	t.Helper()
-	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.Schema()))
+	text, err := report.Schema()
+	require.NoError(t, err)
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	require.NoError(t, err)
 	c := jsonschema.NewCompiler()
 	require.NoError(t, c.AddResource("summary.schema.json", schema))

@@ -13,18 +13,18 @@ type Environment struct {
 	Arch   string `json:"arch"`
 	Kernel string `json:"kernel,omitempty"`
 	// CPU is the name of the processor. Memory is the machine's, in bytes.
-	CPU      string `json:"cpu,omitempty"`
+	CPU      string `json:"cpu,omitempty" jsonschema:"The processor's name."`
 	CPUs     int    `json:"cpus"`
-	Memory   uint64 `json:"memory_bytes,omitempty"`
+	Memory   uint64 `json:"memory_bytes,omitempty" jsonschema:"The machine's."`
 	Hostname string `json:"hostname,omitempty"`
 
 	Go      string `json:"go"`
-	Version string `json:"version"`
+	Version string `json:"version" jsonschema:"Of earshot."`
 	// Revision is the commit that the program was built from. Modified means that the
 	// source differed from it.
-	Revision string            `json:"revision,omitempty"`
-	Modified bool              `json:"modified,omitempty"`
-	Modules  map[string]string `json:"modules,omitempty"`
+	Revision string            `json:"revision,omitempty" jsonschema:"The commit that earshot was built from."`
+	Modified bool              `json:"modified,omitempty" jsonschema:"It was built from more than that commit."`
+	Modules  map[string]string `json:"modules,omitempty" jsonschema:"Versions of the libraries that matter to what is measured."`
 }
 
 // reportedModules are the modules whose versions matter for what is measured.

@@ -1,7 +1,6 @@
 package metric
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -89,74 +88,4 @@ func fits(name string, value Value) error {
 		return fmt.Errorf("metric %s is a %s, and its value a %s", name, d.Kind, value.Kind())
 	}
 	return nil
-}
-
-// MarshalJSON writes an object of the values by name, each with its kind and
-// its unit. Where there were no samples, the count (or total) and all figures
-// are 0. A gauge without data is left out, and so are windows.
-func (v Values) MarshalJSON() ([]byte, error) {
-	object := make(map[string]any, len(v))
-	for name, value := range v {
-		if err := fits(name, value); err != nil {
-			return nil, err
-		}
-		d, _ := Lookup(name)
-		encoded, ok, err := encode(d, value)
-		if err != nil {
-			return nil, fmt.Errorf("metric %s: %w", name, err)
-		}
-		if ok {
-			object[name] = encoded
-		}
-	}
-	return json.Marshal(object)
-}
-
-type head struct {
-	Kind Kind `json:"kind"`
-	Unit Unit `json:"unit,omitempty"`
-}
-
-func encode(d Definition, value Value) (any, bool, error) {
-	h := head{d.Kind, d.Unit}
-	switch value := value.(type) {
-	case *Trend:
-		if value == nil {
-			return nil, false, nil
-		}
-		s := value.Summary()
-		histogram, err := value.Histogram()
-		return struct {
-			head
-			Count uint64  `json:"count"`
-			Avg   float64 `json:"avg"`
-			Min   float64 `json:"min"`
-			Med   float64 `json:"med"`
-			P90   float64 `json:"p(90)"`
-			P95   float64 `json:"p(95)"`
-			P99   float64 `json:"p(99)"`
-			P999  float64 `json:"p(99.9)"`
-			Max   float64 `json:"max"`
-			// See [Trend.Histogram].
-			Histogram string `json:"histogram,omitempty"`
-		}{h, s.Count, s.Avg, s.Min, s.Med, s.P90, s.P95, s.P99, s.P999, s.Max, histogram}, true, err
-	case Rate:
-		return struct {
-			head
-			Rate   float64 `json:"rate"`
-			Passes uint64  `json:"passes"`
-			Total  uint64  `json:"total"`
-		}{h, value.Share(), value.Passes, value.Total}, true, nil
-	case Counter:
-		return struct {
-			head
-			Count uint64 `json:"count"`
-		}{h, uint64(value)}, true, nil
-	case Gauge:
-		return struct {
-			head
-			Value float64 `json:"value"`
-		}{h, float64(value)}, !value.empty(), nil
-	}
-	return nil, false, nil
 }

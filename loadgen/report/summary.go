@@ -15,68 +15,73 @@ import (
 // changes its meaning or goes away.
 const schemaVersion = 1
 
+type (
+	version int
+	portion float64 // from 0 to 1
+)
+
 // A summary is the JSON form of a report.
 type summary struct {
-	SchemaVersion int                `json:"schema_version"`
-	Verdict       Verdict            `json:"verdict"`
-	Reasons       []string           `json:"reasons,omitempty"`
-	Interrupted   bool               `json:"interrupted,omitempty"`
-	Aborted       *abortSummary      `json:"aborted,omitempty"`
+	SchemaVersion version            `json:"schema_version" jsonschema:"Rises when a field changes its meaning or goes away."`
+	Verdict       Verdict            `json:"verdict" jsonschema:"invalid says nothing of the server: there was no data, or the data can't be trusted."`
+	Reasons       []string           `json:"reasons,omitempty" jsonschema:"Why the verdict is invalid."`
+	Interrupted   bool               `json:"interrupted,omitempty" jsonschema:"The run was ended early; the figures are of what ran."`
+	Aborted       *abortSummary      `json:"aborted,omitempty" jsonschema:"The threshold with abort_on_fail that ended the run."`
 	Scenario      scenarioSummary    `json:"scenario"`
-	Environment   host.Environment   `json:"environment"`
+	Environment   host.Environment   `json:"environment" jsonschema:"The generator's machine, and the program."`
 	Thresholds    []thresholdSummary `json:"thresholds"`
-	Metrics       metric.Values      `json:"metrics"`
+	Metrics       metric.Values      `json:"metrics" jsonschema:"By name. One that was not measured is left out."`
 	// Best has what those metrics that are in doubt are at best, and Doubts what put
 	// them in doubt.
-	Best      metric.Values     `json:"best,omitempty"`
-	Doubts    *doubtsSummary    `json:"doubts,omitempty"`
-	Generator generatorSummary  `json:"generator"`
-	Crowd     *shareSummary     `json:"crowd,omitempty"`
-	Probes    *shareSummary     `json:"probes,omitempty"`
-	Problems  []loadgen.Problem `json:"problems"`
+	Best      metric.Values     `json:"best,omitempty" jsonschema:"What those metrics that are in doubt are if none of what is in doubt was the server's doing, by name."`
+	Doubts    *doubtsSummary    `json:"doubts,omitempty" jsonschema:"What put figures in doubt, by what gave rise to it."`
+	Generator generatorSummary  `json:"generator" jsonschema:"The health of the generator itself."`
+	Crowd     *shareSummary     `json:"crowd,omitempty" jsonschema:"The lean clients apart."`
+	Probes    *shareSummary     `json:"probes,omitempty" jsonschema:"The whole WebRTC clients beside them."`
+	Problems  []loadgen.Problem `json:"problems" jsonschema:"What went wrong without ending the run."`
 }
 
 type scenarioSummary struct {
 	Name      string    `json:"name"`
 	Seed      int64     `json:"seed"`
-	Driver    string    `json:"driver"`
-	Target    string    `json:"target"`
+	Driver    string    `json:"driver" jsonschema:"earshot or whep."`
+	Target    string    `json:"target" jsonschema:"The server's address."`
 	Rooms     int       `json:"rooms"`
-	Speakers  int       `json:"speakers"`
-	Listeners int       `json:"listeners"`
+	Speakers  int       `json:"speakers" jsonschema:"Cast for the stage, in all rooms."`
+	Listeners int       `json:"listeners" jsonschema:"Cast, in all rooms."`
 	Began     time.Time `json:"began"`
-	ArrivalsS float64   `json:"arrivals_s"`
-	SteadyS   float64   `json:"steady_s"`
+	ArrivalsS float64   `json:"arrivals_s" jsonschema:"From the first arrival until everybody had joined or their time to was over, in seconds."`
+	SteadyS   float64   `json:"steady_s" jsonschema:"The measured window, in seconds."`
 }
 
 type thresholdSummary struct {
-	Metric     string   `json:"metric"`
+	Metric     string   `json:"metric" jsonschema:"With its selector, if it has one."`
 	Expression string   `json:"expression"`
-	OK         *bool    `json:"ok"`
-	Value      *float64 `json:"value"`
+	OK         *bool    `json:"ok" jsonschema:"null if there was no data or the threshold is undecided; the verdict is not pass then."`
+	Value      *float64 `json:"value" jsonschema:"The figure that was compared, in the metric's unit. Where it is in doubt it is the worst case."`
 	// Worst and Best are the ends of the figure's doubt, if it has any, and
 	// Undecided is whether the threshold holds at one of them alone.
-	Worst     *float64 `json:"worst,omitempty"`
-	Best      *float64 `json:"best,omitempty"`
-	Undecided bool     `json:"undecided,omitempty"`
+	Worst     *float64 `json:"worst,omitempty" jsonschema:"What the figure is if all that is in doubt was the server's doing. Left out where there is no doubt."`
+	Best      *float64 `json:"best,omitempty" jsonschema:"What the figure is if none of what is in doubt was the server's doing. Left out where there is no doubt."`
+	Undecided bool     `json:"undecided,omitempty" jsonschema:"Whether the threshold holds at one end of the doubt and not at the other."`
 	// FromS and UntilS are the window that did worst, if the threshold is over
 	// one, and Reason says why there is no value.
-	FromS  float64 `json:"from_s,omitempty"`
-	UntilS float64 `json:"until_s,omitempty"`
-	Reason string  `json:"reason,omitempty"`
+	FromS  float64 `json:"from_s,omitempty" jsonschema:"Of a condition over a window: when the worst one began, since the run did."`
+	UntilS float64 `json:"until_s,omitempty" jsonschema:"When it ended."`
+	Reason string  `json:"reason,omitempty" jsonschema:"Why there is no value."`
 }
 
 // An abortSummary is the threshold that ended a run.
 type abortSummary struct {
 	Metric     string  `json:"metric"`
 	Expression string  `json:"expression"`
-	AtS        float64 `json:"at_s"`
+	AtS        float64 `json:"at_s" jsonschema:"When, since the run began."`
 }
 
 // A shareSummary is one kind of listeners apart from the other.
 type shareSummary struct {
-	Delivered    float64 `json:"delivered"`
-	Packets      uint64  `json:"packets"`
+	Delivered    portion `json:"delivered"`
+	Packets      uint64  `json:"packets" jsonschema:"Owed."`
 	LatencyP50MS float64 `json:"latency_p50_ms"`
 	LatencyP99MS float64 `json:"latency_p99_ms"`
 }
@@ -86,22 +91,22 @@ func summarize(s measure.Share) *shareSummary {
 		return nil
 	}
 	return &shareSummary{
-		Delivered: s.Delivered.Share(), Packets: s.Delivered.Total,
+		Delivered: portion(s.Delivered.Share()), Packets: s.Delivered.Total,
 		LatencyP50MS: s.Latency.Quantile(50), LatencyP99MS: s.Latency.Quantile(99),
 	}
 }
 
 // A doubtsSummary is what put figures in doubt, by what gave rise to it.
 type doubtsSummary struct {
-	LateFrames   uint64  `json:"late_frames"`
-	LatestMS     float64 `json:"latest_ms"`
-	Stalls       int     `json:"stalls"`
-	StalledMS    float64 `json:"stalled_ms"`
-	ContendedS   float64 `json:"contended_s"`
-	Drops        uint64  `json:"drops"`
-	ClockSteps   int     `json:"clock_steps"`
-	Ambiguous    uint64  `json:"ambiguous"`
-	DelayedJoins uint64  `json:"delayed_joins"`
+	LateFrames   uint64  `json:"late_frames" jsonschema:"Frames that the generator sent more than 250 µs late."`
+	LatestMS     float64 `json:"latest_ms" jsonschema:"How late the latest frame went out."`
+	Stalls       int     `json:"stalls" jsonschema:"How often the generator's process did not run."`
+	StalledMS    float64 `json:"stalled_ms" jsonschema:"For how long in all."`
+	ContendedS   float64 `json:"contended_s" jsonschema:"For how long others took the cores of the server's machine."`
+	Drops        uint64  `json:"drops" jsonschema:"Packets that the generator's side dropped."`
+	ClockSteps   int     `json:"clock_steps" jsonschema:"How often the wall clock was stepped."`
+	Ambiguous    uint64  `json:"ambiguous" jsonschema:"Packets that fit several frames."`
+	DelayedJoins uint64  `json:"delayed_joins" jsonschema:"Joins that took longer by the generator's doing."`
 }
 
 func summarizeDoubts(d measure.Doubts) *doubtsSummary {
@@ -116,16 +121,16 @@ func summarizeDoubts(d measure.Doubts) *doubtsSummary {
 }
 
 type generatorSummary struct {
-	CPU          float64 `json:"cpu"`
-	CPUs         int     `json:"cpus,omitempty"`
-	CPUWait      float64 `json:"cpu_wait,omitempty"`
-	SendLagMS    float64 `json:"send_lag_p99_ms"`
-	JoinLagMS    float64 `json:"join_lag_p99_ms"`
-	ReadLagMS    float64 `json:"read_lag_p99_ms"`
-	SocketDrops  uint64  `json:"socket_drops"`
-	MachineDrops uint64  `json:"machine_drops"`
-	Unstamped    uint64  `json:"unstamped"`
-	ClockStepMS  float64 `json:"clock_step_ms"`
+	CPU          float64 `json:"cpu" jsonschema:"Cores used in the steady state."`
+	CPUs         int     `json:"cpus,omitempty" jsonschema:"Cores that it may use."`
+	CPUWait      float64 `json:"cpu_wait,omitempty" jsonschema:"How many of its threads waited for a core in the steady state, on average."`
+	SendLagMS    float64 `json:"send_lag_p99_ms" jsonschema:"How late frames went out."`
+	JoinLagMS    float64 `json:"join_lag_p99_ms" jsonschema:"How late joins and acts of the timeline began."`
+	ReadLagMS    float64 `json:"read_lag_p99_ms" jsonschema:"How long packets lay in its process."`
+	SocketDrops  uint64  `json:"socket_drops" jsonschema:"Packets that its sockets dropped."`
+	MachineDrops uint64  `json:"machine_drops" jsonschema:"Packets that its machine's backlog dropped."`
+	Unstamped    uint64  `json:"unstamped" jsonschema:"Packets whose receive time the process no longer knew."`
+	ClockStepMS  float64 `json:"clock_step_ms" jsonschema:"By how much the wall clock was stepped during the run."`
 }
 
 // WriteJSON writes the summary.
