@@ -92,7 +92,7 @@ func (p *Process) wait(stdout io.Reader, ready chan<- string, died context.Cance
 	closing := p.closing
 	p.mu.Unlock()
 	if !closing {
-		died(fmt.Errorf("%w (%v); the end of its log:\n%s", ErrDied, err, p.log))
+		died(fmt.Errorf("%w (%w); the end of its log:\n%s", ErrDied, err, p.log))
 	}
 }
 

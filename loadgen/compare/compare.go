@@ -106,9 +106,9 @@ func (c *Comparison) check() {
 		switch {
 		case ch.Better == metric.Neither:
 		case ch.NewN < len(c.New) && ch.BaseN == len(c.Base):
-			c.Invalid = append(c.Invalid, fmt.Sprintf("%s is in %d of %s of the new side, and in all of the base", ch.Name(), ch.NewN, plural(len(c.New), "run")))
+			c.Invalid = append(c.Invalid, fmt.Sprintf("%s is in %d of %s of the new side, and in all of the base", ch.Name(), ch.NewN, countRuns(len(c.New))))
 		case ch.BaseN < len(c.Base):
-			c.Notes = append(c.Notes, fmt.Sprintf("%s is in %d of %s of the base", ch.Name(), ch.BaseN, plural(len(c.Base), "run")))
+			c.Notes = append(c.Notes, fmt.Sprintf("%s is in %d of %s of the base", ch.Name(), ch.BaseN, countRuns(len(c.Base))))
 		}
 	}
 	all := append(slices.Clone(c.Base), c.New...)

@@ -52,7 +52,7 @@ func (c *Comparison) few() string {
 	n := min(len(c.Base), len(c.New))
 	if leastP(len(c.Base), len(c.New)) > 0.05 {
 		return fmt.Sprintf("too few runs to tell a change from noise (%s against %s): play each side 4 times, with --repeat 4",
-			plural(len(c.Base), "run"), plural(len(c.New), "run"))
+			countRuns(len(c.Base)), countRuns(len(c.New)))
 	}
 	if n < 6 {
 		return "± ∞: 6 runs a side give the median an interval at 95 % confidence"
@@ -65,14 +65,14 @@ func side(runs []*Run) string {
 	for _, r := range runs {
 		files = append(files, r.File)
 	}
-	return fmt.Sprintf("%s: %s", plural(len(runs), "run"), strings.Join(files, ", "))
+	return fmt.Sprintf("%s: %s", countRuns(len(runs)), strings.Join(files, ", "))
 }
 
-func plural(n int, noun string) string {
+func countRuns(n int) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 run"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d runs", n)
 }
 
 // side is a median and its spread.

@@ -143,12 +143,12 @@ func (r *Ledger) Finish(now time.Duration) {
 }
 
 // speakers is a bit for each bin of word w in which a source spoke.
-func speakers(sources []*Source, w int64) (any uint64) {
+func speakers(sources []*Source, w int64) (spoke uint64) {
 	for _, m := range sources {
 		owed, _ := m.spoke(w)
-		any |= owed
+		spoke |= owed
 	}
-	return any
+	return spoke
 }
 
 // quiet is in how many of the bins in [from, until) nobody spoke, as far as the

@@ -43,7 +43,7 @@ func (r *reordering) enter(bucket int) {
 		for i := range r.weights {
 			r.weights[i] *= r.scale * keep
 		}
-		r.scale, keep = 1, 1
+		r.scale = 1
 		r.weights[bucket] += 1 - forgetting(r.count, reorderForget)
 		return
 	}

@@ -176,8 +176,8 @@ func row(t Judgement, live, aborted bool) thresholdRow {
 func (r *Report) tiles() []tile {
 	v := r.Result.Values
 	return []tile{
-		rateTile("Joined", v, "joined", "of the listeners cast"),
-		rateTile("Delivered", v, "delivered", "of the packets owed"),
+		rateTile("Joined", v, "joined"),
+		rateTile("Delivered", v, "delivered"),
 		trendTile("Latency", v, "latency", metric.Milliseconds, 99, "p(99)", 50, "median"),
 		trendTile("Longest gap", v, "audio_gap", metric.Milliseconds, 99, "p(99) of listeners", 50, "median"),
 		trendTile("Quality (MOS, estimated)", v, "mos", metric.None, 50, "median listener", 1, "worst 1 %"),
@@ -185,7 +185,7 @@ func (r *Report) tiles() []tile {
 	}
 }
 
-func rateTile(name string, values metric.Values, key, of string) tile {
+func rateTile(name string, values metric.Values, key string) tile {
 	v, _ := values[key].(metric.Rate)
 	if v.Total == 0 {
 		return tile{name, "–", noData}

@@ -177,15 +177,15 @@ func (c course) packets() chart.Chart {
 
 // known is a series of what may not be known; nil if it is not known anywhere.
 func (c course) known(name string, tone int, value func(measure.Point) (float64, bool)) []chart.Series {
-	any := false
+	found := false
 	s := c.middle(name, func(p measure.Point) float64 {
 		v, ok := value(p)
-		if any = any || ok; !ok {
+		if found = found || ok; !ok {
 			return math.NaN()
 		}
 		return v
 	})
-	if s.Tone = tone; !any {
+	if s.Tone = tone; !found {
 		return nil
 	}
 	return []chart.Series{s}

@@ -36,11 +36,11 @@ func (c *checker) add(path, format string, args ...any) {
 	*c = append(*c, problem{path, fmt.Sprintf(format, args...)})
 }
 
-// within tells of a number that is out of its bounds.
-func (c *checker) within(path string, v, low, high int) {
+// within adds a problem if a number is less than 1 or more than high.
+func (c *checker) within(path string, v, high int) {
 	name := path[strings.LastIndexByte(path, '.')+1:]
-	if v < low {
-		c.add(path, "%s is %d: the smallest is %d", name, v, low)
+	if v < 1 {
+		c.add(path, "%s is %d: the smallest is 1", name, v)
 	}
 	if v > high {
 		c.add(path, "%s is %d: the largest is %d", name, v, high)
@@ -58,10 +58,10 @@ func (s *Scenario) problems() []problem {
 	case !utf8.ValidString(s.Name) || strings.ContainsFunc(s.Name, unicode.IsControl):
 		c.add("name", "name %q has characters that can't be printed", s.Name)
 	}
-	c.within("rooms", s.Rooms, 1, wire.MaxRooms)
-	c.within("room.capacity", s.Room.Capacity, 1, wire.MaxCapacity)
-	c.within("room.halls", s.Room.Halls, 1, wire.MaxHalls)
-	c.within("room.slots", s.Room.Slots, 1, wire.MaxSlots)
+	c.within("rooms", s.Rooms, wire.MaxRooms)
+	c.within("room.capacity", s.Room.Capacity, wire.MaxCapacity)
+	c.within("room.halls", s.Room.Halls, wire.MaxHalls)
+	c.within("room.slots", s.Room.Slots, wire.MaxSlots)
 	if len(s.Cast) == 0 {
 		c.add("cast", "cast is empty")
 	}
@@ -98,7 +98,7 @@ func (s *Scenario) problems() []problem {
 }
 
 func (s *Scenario) checkGroup(c *checker, path string, g Group) {
-	c.within(path+".count", g.Count, 1, maxCount)
+	c.within(path+".count", g.Count, maxCount)
 	switch g.Role {
 	case Speaker:
 		if len(g.Audio) == 0 {
@@ -124,7 +124,7 @@ func (s *Scenario) checkGroup(c *checker, path string, g Group) {
 		checkArrivals(c, path+".depart", *g.Depart)
 	}
 	if g.Sections != 0 {
-		c.within(path+".sections", g.Sections, 1, s.Room.Slots)
+		c.within(path+".sections", g.Sections, s.Room.Slots)
 	}
 	if g.Turns != nil {
 		checkTurns(c, path+".turns", g)

@@ -51,14 +51,14 @@ func (r *Result) rows() [][]string {
 	}
 	for _, f := range shown() {
 		row := []string{f.Name()}
-		first, comparable := f.Of(r.Targets[0].source())
+		first, known := f.Of(r.Targets[0].source())
 		for _, t := range r.Targets {
 			text, ratio := "–", ""
 			v, ok := f.Of(t.source())
 			if ok {
 				text = f.Format(v)
 			}
-			if ok && comparable && first != 0 {
+			if ok && known && first != 0 {
 				ratio = fmt.Sprintf("%.2f×", v/first)
 			}
 			row = append(row, text, ratio)

@@ -165,7 +165,7 @@ func TestNobodyWhoLooksCostsNothing(t *testing.T) {
 func BenchmarkBody(b *testing.B) {
 	d, err := NewDashboard("127.0.0.1:0")
 	require.NoError(b, err)
-	defer d.Close()
+	defer func() { assert.NoError(b, d.Close()) }()
 	s := snapshot(240)
 	for b.Loop() {
 		d.Show(about(), s, nil)
