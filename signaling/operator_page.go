@@ -58,7 +58,7 @@ func fromLoopback(r *http.Request) bool {
 
 // panelSample is what the server does now. The figures are those of /metrics.
 func (s *Server) panelSample() panel.Sample {
-	sample := panel.Sample{Rooms: []panel.Room{}}
+	sample := panel.Sample{Rooms: []panel.RoomSample{}}
 	families, _ := s.metrics.registry.Gather() // what could be gathered is there beside an error
 	for _, f := range families {
 		switch f.GetName() {
@@ -106,11 +106,11 @@ func total(f *dto.MetricFamily, values ...string) (sum float64) {
 }
 
 // panelRoom is the room as the operator sees it.
-func (l *live) panelRoom() panel.Room {
+func (l *live) panelRoom() panel.RoomSample {
 	sent := l.mediaStats().sent
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := panel.Room{
+	r := panel.RoomSample{
 		ID: l.id, Name: l.title, Visibility: string(wireVisibility[l.rules.Rules().Visibility]),
 		Created: l.created, Halls: append([]int(nil), l.rules.Halls()...), Sent: sent,
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/operator"
 )
 
-func inviteRows(invites []operator.Invite) [][]string {
+func inviteRows(invites []operator.InviteInfo) [][]string {
 	rows := [][]string{{"INVITE", "TO", "AS", "FOR", "BY", "USED", "STATE", "EXPIRES"}}
 	for _, i := range invites {
 		to, as := i.Room, i.Role
@@ -68,7 +68,7 @@ func inviteCreate(f *operatorFlags) *cobra.Command {
 		} else if c.Flags().Changed("role") {
 			return usage(errors.New("--role goes with a room"))
 		}
-		var i operator.Invite
+		var i operator.InviteInfo
 		if err := s.Call(ctx, http.MethodPost, path, body, &i); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func inviteList(f *operatorFlags) *cobra.Command {
 				path = operator.RoomPath(args[0], "invites")
 			}
 			var list struct {
-				Invites []operator.Invite `json:"invites"`
+				Invites []operator.InviteInfo `json:"invites"`
 			}
 			if err := s.Call(ctx, http.MethodGet, path, nil, &list); err != nil {
 				return err

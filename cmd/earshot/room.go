@@ -37,7 +37,7 @@ func roomList(f *operatorFlags) *cobra.Command {
 		Args:    arguments(cobra.NoArgs),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, _ []string) error {
 			var list struct {
-				Rooms []operator.Room `json:"rooms"`
+				Rooms []operator.RoomInfo `json:"rooms"`
 			}
 			if err := s.Call(ctx, http.MethodGet, "/api/rooms", nil, &list); err != nil {
 				return err
@@ -63,7 +63,7 @@ func roomShow(f *operatorFlags) *cobra.Command {
 		Example: "  earshot room show q3zk2v7c5x4w6y5u4t3s2r1qpo",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
-			var r operator.Room
+			var r operator.RoomInfo
 			trail := operator.RoomPath(args[0], "audit") + "?limit=" + strconv.Itoa(limit)
 			for _, part := range []struct {
 				path string
@@ -71,7 +71,7 @@ func roomShow(f *operatorFlags) *cobra.Command {
 			}{
 				{operator.RoomPath(args[0]), &r},
 				{operator.RoomPath(args[0], "members"), &struct{ Members *[]operator.Member }{&r.Members}},
-				{operator.RoomPath(args[0], "invites"), &struct{ Invites *[]operator.Invite }{&r.Invites}},
+				{operator.RoomPath(args[0], "invites"), &struct{ Invites *[]operator.InviteInfo }{&r.Invites}},
 				{trail, &struct{ Entries *[]operator.AuditEntry }{&r.Audit}},
 			} {
 				if err := s.Call(ctx, http.MethodGet, part.path, nil, part.into); err != nil {
@@ -89,7 +89,7 @@ func roomShow(f *operatorFlags) *cobra.Command {
 }
 
 // printRoom prints a room for people.
-func (s *operatorSession) printRoom(r operator.Room) error {
+func (s *operatorSession) printRoom(r operator.RoomInfo) error {
 	fmt.Fprintf(s.out, "%s  %s\n%s, %d slots, %d of %d seats taken, since %s\n",
 		r.Room, table.Printable(r.Name), r.Visibility, r.Slots, r.Audience, r.Capacity, formatTime(r.CreatedAt))
 	rows := [][]string{{"MEMBER", "NAME", "ROLE", "STATE", "ACCOUNT", "CAME"}}
@@ -131,7 +131,7 @@ func roomCreate(f *operatorFlags) *cobra.Command {
 				body[name] = value
 			}
 		}
-		var r operator.Room
+		var r operator.RoomInfo
 		if err := s.Call(ctx, http.MethodPost, "/api/rooms", body, &r); err != nil {
 			return err
 		}

@@ -97,10 +97,10 @@ func TestOperatorCommandsJSON(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.NoError(t, json.Unmarshal([]byte(stdout), into), stdout)
 	}
-	var made, shown operator.Room
+	var made, shown operator.RoomInfo
 	do(&made, "room", "create", "Lobby", "--slots", "2")
 	assert.NotEmpty(t, made.HostToken)
-	var invite operator.Invite
+	var invite operator.InviteInfo
 	do(&invite, "invite", "create", made.Room, "--uses", "3")
 	assert.Equal(t, url+"/#/i/"+invite.Code, invite.URL)
 	do(&shown, "room", "show", made.Room)

@@ -56,16 +56,15 @@ func pin() error {
 // priority.
 func hog(_ *exec.Cmd, over <-chan struct{}) {
 	var end atomic.Bool
-	done := make(chan error, 1)
+	done := make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // and so the core: the thread ends with the goroutine
-		err := pin()
-		for busy := err == nil; busy; {
+		defer close(done)
+		for busy := pin() == nil; busy; {
 			busy = !end.Load()
 		}
-		done <- err
 	}()
 	<-over
 	end.Store(true)
-	_ = <-done // without the core it hogs nothing, and the run is not invalid
+	<-done
 }

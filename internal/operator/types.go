@@ -2,10 +2,10 @@ package operator
 
 import "time"
 
-// A Room is a room as the server shows it. HostToken and ExpiresAt are set in the
+// A RoomInfo is a room as the server shows it. HostToken and ExpiresAt are set in the
 // response to its creation; Members, Invites and Audit come from requests of their
 // own.
-type Room struct {
+type RoomInfo struct {
 	Room       string        `json:"room"`
 	Name       string        `json:"name"`
 	Visibility string        `json:"visibility"`
@@ -17,7 +17,7 @@ type Room struct {
 	HostToken  string        `json:"host_token,omitempty"`
 	ExpiresAt  *time.Time    `json:"expires_at,omitempty"`
 	Members    []Member      `json:"members,omitempty"`
-	Invites    []Invite      `json:"invites,omitempty"`
+	Invites    []InviteInfo      `json:"invites,omitempty"`
 	Audit      []AuditEntry  `json:"audit,omitempty"`
 }
 
@@ -54,9 +54,9 @@ func (m Member) State() string {
 	return ""
 }
 
-// An Invite is an invite as the server shows it. Code and URL are set only in the
+// An InviteInfo is an invite as the server shows it. Code and URL are set only in the
 // response to its creation.
-type Invite struct {
+type InviteInfo struct {
 	Invite    string    `json:"invite"`
 	To        string    `json:"to"`
 	Room      string    `json:"room,omitempty"`

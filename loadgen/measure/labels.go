@@ -27,7 +27,7 @@ type Labels struct {
 // It is safe for concurrent use.
 type cell struct {
 	Labels
-	number int // among the cells, and in every slot
+	number int // among the cells, and in every bucket
 
 	passes, owed   atomic.Uint64 // of the accounts settled so far
 	excused        atomic.Uint64 // of what is owed: lost, and perhaps by the generator's doing
@@ -40,7 +40,7 @@ type cell struct {
 	mu     sync.Mutex
 	cast   uint64 // accounts
 	closed        // of the accounts that are closed
-	// What the drained slots held, by the number of their phase.
+	// What the drained buckets held, by the number of their phase.
 	phases []phaseSum
 }
 
@@ -152,7 +152,7 @@ func (c *cell) delivered() metric.Rate {
 	return metric.Rate{Passes: c.passes.Load(), Total: c.owed.Load()}
 }
 
-// add enters what a drained slot held of the cell, for each of its phases.
+// add enters what a drained bucket held of the cell, for each of its phases.
 func (c *cell) add(phases uint64, closed closedCell) {
 	c.excused.Add(closed.excused)
 	c.mu.Lock()

@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// slotLength is how finely a run is kept at first, before its series is
+	// bucketLength is how finely a run is kept at first, before its series is
 	// thinned out.
-	slotLength = time.Second
-	slotBins   = Bin(slotLength / BinLength)
-	// ahead is how far into the future slots are made, so that no packet has to
+	bucketLength = time.Second
+	bucketBins   = Bin(bucketLength / BinLength)
+	// ahead is how far into the future buckets are made, so that no packet has to
 	// wait for one.
-	ahead = 2 * slotBins
+	ahead = 2 * bucketBins
 	// MaxPhases bounds the phases and named spans of a run.
 	MaxPhases = 64
 )
 
-// A slot is a second of the run, or less where a phase begins or ends within
+// A bucket is a second of the run, or less where a phase begins or ends within
 // it: all of it is in the same phases. Its figures are of the frames that were
 // sent in it, whenever they came.
-type slot struct {
+type bucket struct {
 	from, until Bin
 	phases      uint64 // a bit each, by number
-	cells       []*slotCell
-	events      *slotEvents
+	cells       []*bucketCell
+	events      *bucketEvents
 }
 
-// slotEvents is what happened in a slot besides the receiving.
-type slotEvents struct {
+// bucketEvents is what happened in a bucket besides the receiving.
+type bucketEvents struct {
 	arrivals, joins, left atomic.Int64
 	sendLag               atomic.Int64 // ns, of the latest frame
 
@@ -43,16 +43,16 @@ type slotEvents struct {
 	stepped   atomic.Bool   // the wall clock was stepped
 }
 
-// excuses is how many of the packets lost in the slot may be the generator's doing.
-func (e *slotEvents) excuses(lost uint64) uint64 {
+// excuses is how many of the packets lost in the bucket may be the generator's doing.
+func (e *bucketEvents) excuses(lost uint64) uint64 {
 	if e.contended.Load() {
 		return lost
 	}
 	return min(lost, e.drops.Load())
 }
 
-// A slotCell is what the listeners with the same labels received of a slot.
-type slotCell struct {
+// A bucketCell is what the listeners with the same labels received of a bucket.
+type bucketCell struct {
 	latency      metric.Counts // without doubt
 	doubtful     atomic.Pointer[doubtfulCounts]
 	passes, owed atomic.Uint64
@@ -63,7 +63,7 @@ type slotCell struct {
 type doubtfulCounts struct{ worst, best metric.Counts }
 
 // heard enters a packet's latency, of which so much may be the generator's doing.
-func (c *slotCell) heard(latency, late time.Duration) {
+func (c *bucketCell) heard(latency, late time.Duration) {
 	if late == 0 {
 		c.latency.Record(latency)
 		return
@@ -79,27 +79,27 @@ func (c *slotCell) heard(latency, late time.Duration) {
 	d.best.Record(max(0, latency-late))
 }
 
-// A record keeps a run by its slots: the open ones, which packets still go
+// A record keeps a run by its buckets: the open ones, which packets still go
 // into, and what the others came to. Its memory does not grow with the length
 // of the run.
 //
 // Entering is safe for concurrent use; one goroutine at a time calls drain and
 // finish.
 type record struct {
-	table atomic.Pointer[[]slot] // open, in order and without a hole
+	table atomic.Pointer[[]bucket] // open, in order and without a hole
 
 	mu     sync.Mutex // changes the table and what follows
 	cells  []*cell
-	spare  []*slotCell
-	spans  []span // by number: the bits of slot.phases
+	spare  []*bucketCell
+	spans  []span // by number: the bits of bucket.phases
 	marks  []Mark
 	until  Bin // where the table ends
 	ended  bool
 	series builder
 
-	// Slots that no packet should go into any more, and in which nobody has
+	// Buckets that no packet should go into any more, and in which nobody has
 	// looked for a second.
-	retired []slot
+	retired []bucket
 	windows []*window
 	loads   []loadSum // by phase
 }
@@ -112,7 +112,7 @@ type span struct {
 
 func newRecord() *record {
 	r := &record{}
-	r.table.Store(&[]slot{})
+	r.table.Store(&[]bucket{})
 	return r
 }
 
@@ -138,19 +138,19 @@ func (r *record) cell(labels Labels) *cell {
 	return c
 }
 
-// newCell is an empty slot's cell, a used one if there is any. r.mu is held.
-func (r *record) newCell() *slotCell {
+// newCell is an empty bucket's cell, a used one if there is any. r.mu is held.
+func (r *record) newCell() *bucketCell {
 	if n := len(r.spare); n > 0 {
 		c := r.spare[n-1]
 		r.spare = r.spare[:n-1]
 		return c
 	}
-	return new(slotCell)
+	return new(bucketCell)
 }
 
-// at is the slot of a bin: of the frames so late that their slot is closed, the
+// at is the bucket of a bin: of the frames so late that their bucket is closed, the
 // oldest that is open. It is nil once the record has ended.
-func (r *record) at(b Bin) *slot {
+func (r *record) at(b Bin) *bucket {
 	if s := find(*r.table.Load(), b); s != nil {
 		return s
 	}
@@ -163,7 +163,7 @@ func (r *record) at(b Bin) *slot {
 	return find(*r.table.Load(), b)
 }
 
-func find(table []slot, b Bin) *slot {
+func find(table []bucket, b Bin) *bucket {
 	if len(table) == 0 || b >= table[len(table)-1].until {
 		return nil
 	}
@@ -175,14 +175,14 @@ func find(table []slot, b Bin) *slot {
 	return &table[0]
 }
 
-// extend makes slots up to a bin. r.mu is held.
+// extend makes buckets up to a bin. r.mu is held.
 func (r *record) extend(to Bin) {
 	if r.until >= to {
 		return
 	}
 	table := slices.Clone(*r.table.Load())
 	for r.until < to {
-		end := (r.until/slotBins + 1) * slotBins
+		end := (r.until/bucketBins + 1) * bucketBins
 		for _, p := range r.spans {
 			for _, edge := range []Bin{p.from, p.until} {
 				if edge > r.until && edge < end {
@@ -190,7 +190,7 @@ func (r *record) extend(to Bin) {
 				}
 			}
 		}
-		s := slot{from: r.until, until: end, phases: r.phasesAt(r.until), events: new(slotEvents)}
+		s := bucket{from: r.until, until: end, phases: r.phasesAt(r.until), events: new(bucketEvents)}
 		for range r.cells {
 			s.cells = append(s.cells, r.newCell())
 		}
@@ -210,7 +210,7 @@ func (r *record) phasesAt(b Bin) (bits uint64) {
 }
 
 // events is what happens at a moment; nil once the record has ended.
-func (r *record) events(at time.Duration) *slotEvents {
+func (r *record) events(at time.Duration) *bucketEvents {
 	if s := r.at(BinAt(max(at, 0))); s != nil {
 		return s.events
 	}
@@ -246,15 +246,15 @@ func (r *record) end(name string, b Bin) {
 	}
 }
 
-// cut makes a slot begin with bin b, and tells the open slots their phases
+// cut makes a bucket begin with bin b, and tells the open buckets their phases
 // anew. r.mu is held.
 func (r *record) cut(b Bin) {
-	var table []slot
+	var table []bucket
 	for _, s := range *r.table.Load() {
 		if b > s.from && b < s.until {
 			// What came of the second half already stays in the first; it is a
 			// packet at most, since a phase begins when it is told of.
-			later := slot{from: b, until: s.until, events: new(slotEvents)}
+			later := bucket{from: b, until: s.until, events: new(bucketEvents)}
 			for range r.cells {
 				later.cells = append(later.cells, r.newCell())
 			}
@@ -277,7 +277,7 @@ func (r *record) mark(m Mark) {
 	slices.SortStableFunc(r.marks, func(a, b Mark) int { return int(a.At - b.At) })
 }
 
-// drain closes the slots that are settled, which are those before bin settled,
+// drain closes the buckets that are settled, which are those before bin settled,
 // and makes new ones up to now. What it closes is taken into account with the
 // next drain, so that nobody is still at it.
 func (r *record) drain(now time.Duration, settled Bin) {
@@ -304,7 +304,7 @@ func (r *record) finish(now time.Duration) {
 	r.extend(BinAt(now) + 1)
 	r.ended = true
 	table := *r.table.Load()
-	r.table.Store(&[]slot{})
+	r.table.Store(&[]bucket{})
 	for _, s := range r.retired {
 		r.take(s)
 	}
@@ -317,27 +317,27 @@ func (r *record) finish(now time.Duration) {
 	r.series.finish(now)
 }
 
-// take enters a slot into the sums, the series and the windows. r.mu is held.
-func (r *record) take(s slot) {
-	taken := closedSlot{from: s.from, until: s.until, phases: s.phases, cells: make([]closedCell, len(s.cells))}
+// take enters a bucket into the sums, the series and the windows. r.mu is held.
+func (r *record) take(s bucket) {
+	taken := closedBucket{from: s.from, until: s.until, phases: s.phases, cells: make([]closedCell, len(s.cells))}
 	for i, sc := range s.cells {
 		c := sc.close(s.events)
 		taken.cells[i] = c
 		r.cells[i].add(s.phases, c)
 		if r.cells[i].Role == Audience {
-			r.series.slot(s.from.Start(), c)
+			r.series.bucket(s.from.Start(), c)
 		}
 		r.spare = append(r.spare, sc)
 	}
 	r.series.events(s.from.Start(), s.events)
 	r.series.closed(s.until.Start())
 	for _, w := range r.windows {
-		w.slot(taken)
+		w.bucket(taken)
 	}
 }
 
-// A closedSlot is a slot whose figures do not change any more.
-type closedSlot struct {
+// A closedBucket is a bucket whose figures do not change any more.
+type closedBucket struct {
 	from, until Bin
 	phases      uint64
 	cells       []closedCell
@@ -353,8 +353,8 @@ type closedCell struct {
 // what is in doubt as it is at worst and at best.
 type distribution struct{ certain, worst, best *metric.Frozen }
 
-// close freezes what a slot holds, and empties it.
-func (c *slotCell) close(e *slotEvents) closedCell {
+// close freezes what a bucket holds, and empties it.
+func (c *bucketCell) close(e *bucketEvents) closedCell {
 	closed := closedCell{
 		latency:   distribution{certain: c.latency.Freeze()},
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},

@@ -70,8 +70,8 @@ type Load struct {
 	Drops                   uint64
 }
 
-// A builder makes a series of slots and loads. Slots come some seconds after
-// the loads of the same time, and a point is added when its slots have come.
+// A builder makes a series of buckets and loads. Buckets come some seconds after
+// the loads of the same time, and a point is added when its buckets have come.
 type builder struct {
 	open   []Point // a second each, in order and without a hole, not all there yet
 	points []Point
@@ -84,11 +84,11 @@ type builder struct {
 
 // second is the open point of a moment, nil if it is closed already.
 func (b *builder) second(at time.Duration) *Point {
-	i := int64(at / slotLength)
+	i := int64(at / bucketLength)
 	first := b.seconds()
 	for int64(len(b.open)) <= i-first {
-		from := time.Duration(first+int64(len(b.open))) * slotLength
-		b.open = append(b.open, Point{At: from, Until: from + slotLength})
+		from := time.Duration(first+int64(len(b.open))) * bucketLength
+		b.open = append(b.open, Point{At: from, Until: from + bucketLength})
 	}
 	if i < first {
 		return nil
@@ -99,7 +99,7 @@ func (b *builder) second(at time.Duration) *Point {
 // seconds is how many seconds are closed.
 func (b *builder) seconds() int64 { return int64(len(b.points))*max(b.span, 1) + b.parts }
 
-func (b *builder) slot(at time.Duration, c closedCell) {
+func (b *builder) bucket(at time.Duration, c closedCell) {
 	p := b.second(at)
 	if p == nil {
 		return
@@ -130,7 +130,7 @@ func (b *builder) load(l Load) {
 	p.Drops += l.Drops
 }
 
-func (b *builder) events(at time.Duration, e *slotEvents) {
+func (b *builder) events(at time.Duration, e *bucketEvents) {
 	p := b.second(at)
 	if p == nil {
 		return
@@ -241,5 +241,5 @@ func meanCPU(a, b Point, x, y *float64) *float64 {
 
 // series is what there is so far; the points are shared, and not changed.
 func (b *builder) series() Series {
-	return Series{Interval: time.Duration(max(b.span, 1)) * slotLength, Points: slices.Clone(b.points)}
+	return Series{Interval: time.Duration(max(b.span, 1)) * bucketLength, Points: slices.Clone(b.points)}
 }

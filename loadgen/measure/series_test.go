@@ -73,11 +73,11 @@ func TestALongRunsSeriesIsThinnedOut(t *testing.T) {
 		at := time.Duration(i) * time.Second
 		cpu := float64(i % 2)
 		b.load(Load{From: at, Until: at + time.Second, ServerCPU: &cpu})
-		var e slotEvents
+		var e bucketEvents
 		e.arrivals.Store(2)
 		e.joins.Store(1)
 		b.events(at, &e)
-		b.slot(at, closedCell{latency: distribution{certain: frozen(time.Millisecond)}, delivered: metric.Rate{Passes: 9, Total: 10}})
+		b.bucket(at, closedCell{latency: distribution{certain: frozen(time.Millisecond)}, delivered: metric.Rate{Passes: 9, Total: 10}})
 		b.closed(at + time.Second)
 		require.LessOrEqual(t, len(b.open), 1)
 		require.LessOrEqual(t, len(b.points), maxPoints)
@@ -116,7 +116,7 @@ func TestTheSeriesOfManyListenersIsAsLongAsThatOfFew(t *testing.T) {
 			for i := range listeners {
 				c.Record(time.Duration(i%200) * 100 * time.Microsecond)
 			}
-			b.slot(at, closedCell{latency: distribution{certain: c.Freeze()}, delivered: metric.Rate{Passes: uint64(listeners), Total: uint64(listeners)}})
+			b.bucket(at, closedCell{latency: distribution{certain: c.Freeze()}, delivered: metric.Rate{Passes: uint64(listeners), Total: uint64(listeners)}})
 			b.closed(at + time.Second)
 		}
 		b.finish(length)
@@ -150,7 +150,7 @@ func TestPhasesHaveTheirOwnSums(t *testing.T) {
 	require.NoError(t, s.tally.Begin(Arrivals, 0))
 	for b := range Bin(600) {
 		switch b {
-		case 155: // within a slot
+		case 155: // within a bucket
 			require.NoError(t, s.tally.Begin(Steady, b.Start()))
 			require.NoError(t, s.tally.Span("storm", Bin(205).Start(), Bin(305).Start()))
 		case 555:

@@ -105,7 +105,7 @@ func (t *Tally) delayed(at, late time.Duration) {
 	t.lag(at, late)
 }
 
-// lag keeps the latest frame of each slot.
+// lag keeps the latest frame of each bucket.
 func (t *Tally) lag(at, late time.Duration) {
 	e := t.record.events(at)
 	if e == nil {

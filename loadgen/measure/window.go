@@ -6,8 +6,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// A window slides over a run, a slot at a time, and tells the thresholds that
-// are over it what was in it. It covers whole slots, and so up to a slot more
+// A window slides over a run, a bucket at a time, and tells the thresholds that
+// are over it what was in it. It covers whole buckets, and so up to a bucket more
 // than its length where a phase does not begin with a whole second. It lies in
 // one phase, or without one in the time that its metric is measured.
 type window struct {
@@ -20,7 +20,7 @@ type window struct {
 	recent     []part // within the window, oldest first and without a hole
 }
 
-// A part of a window is what one slot, or one load, holds of it.
+// A part of a window is what one bucket, or one load, holds of it.
 type part struct {
 	from, until time.Duration
 	delivered   metric.Rate
@@ -65,8 +65,8 @@ func (w *window) wants(phases uint64) bool {
 	return n >= 0 && phases&(1<<n) != 0
 }
 
-// slot is told of every slot once, in order, with the record's lock held.
-func (w *window) slot(s closedSlot) {
+// bucket is told of every bucket once, in order, with the record's lock held.
+func (w *window) bucket(s closedBucket) {
 	if w.metric != "delivered" && w.metric != "latency" {
 		return
 	}

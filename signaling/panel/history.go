@@ -26,11 +26,11 @@ type Sample struct {
 	Memory uint64
 
 	Stage, Audience, Mics, Ears int
-	Rooms                       []Room
+	Rooms                       []RoomSample
 }
 
-// A Room is one of the server's.
-type Room struct {
+// A RoomSample is one of the server's.
+type RoomSample struct {
 	ID, Name, Visibility string
 	Created              time.Time
 	Stage                []string

@@ -20,7 +20,7 @@ func serving(at time.Time) Sample {
 	return Sample{
 		Sent: uint64(1000 * seconds), Received: uint64(50 * seconds), CPU: time.Duration(seconds/2*float64(time.Second)) + 1, Memory: 60 << 20,
 		Stage: 2, Audience: 5013, Mics: 2, Ears: 5015,
-		Rooms: []Room{
+		Rooms: []RoomSample{
 			{ID: "r1", Name: "Monday", Visibility: "open", Created: noon, Stage: []string{"Ada", "<Bo>"}, Halls: []int{5000, 10}, Sent: uint64(900 * seconds)},
 			{ID: "r2", Name: "r2", Visibility: "closed", Created: noon, Halls: []int{3}, Sent: uint64(100 * seconds)},
 		},
@@ -75,7 +75,7 @@ func TestManyRoomsAreCut(t *testing.T) {
 	v := h.Add(func() Sample {
 		s := Sample{}
 		for i := range maxRooms + 7 {
-			s.Rooms = append(s.Rooms, Room{ID: fmt.Sprint(i), Name: "room", Halls: []int{0}})
+			s.Rooms = append(s.Rooms, RoomSample{ID: fmt.Sprint(i), Name: "room", Halls: []int{0}})
 		}
 		return s
 	}, noon)

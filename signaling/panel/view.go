@@ -79,7 +79,7 @@ func (v View) Write(w io.Writer) error {
 		}
 		data.Plots = append(data.Plots, template.HTML(svg)) // ours, and its words are escaped
 	}
-	rooms := slices.SortedFunc(slices.Values(now.Rooms), func(a, b Room) int {
+	rooms := slices.SortedFunc(slices.Values(now.Rooms), func(a, b RoomSample) int {
 		return cmp.Or(cmp.Compare(people(b), people(a)), cmp.Compare(a.ID, b.ID))
 	})
 	data.More = max(0, len(rooms)-maxRooms)
@@ -89,14 +89,14 @@ func (v View) Write(w io.Writer) error {
 	return t.Execute(w, data)
 }
 
-func people(r Room) (n int) {
+func people(r RoomSample) (n int) {
 	for _, h := range r.Halls {
 		n += h
 	}
 	return n + len(r.Stage)
 }
 
-func (v View) row(r Room, now time.Time) row {
+func (v View) row(r RoomSample, now time.Time) row {
 	shown := row{Name: r.Name, ID: r.ID, Visibility: r.Visibility, Since: now.Sub(r.Created).Truncate(time.Second).String()}
 	if shown.Name == shown.ID {
 		shown.ID = ""
@@ -147,7 +147,7 @@ func (v View) tiles(now Sample) []tile {
 	return append(all, tile{"Dropped", thousands(int(now.Dropped)), "packets, since it began"})
 }
 
-func halls(rooms []Room) (n int) {
+func halls(rooms []RoomSample) (n int) {
 	for _, r := range rooms {
 		n += len(r.Halls)
 	}
