@@ -57,7 +57,7 @@ func prepare(fd int, v6 bool, o Options, shared bool) error {
 		size(fd, o.WriteBuffer, "send buffer", "net.core.wmem_max", unix.SO_SNDBUF, unix.SO_SNDBUFFORCE))
 }
 
-// keepWhole sends datagrams that nobody may fragment (RFC 8899 section 3). None
+// keepWhole sends datagrams that nobody may fragment (RFC 8899, section 3). None
 // of ours is as long as a path's MTU, and the kernel need not number each of them
 // for its fragments, by a counter that all of its destinations share.
 func keepWhole(fd int, v6 bool) error {

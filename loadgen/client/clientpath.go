@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/lite"
-	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 )
@@ -34,21 +33,6 @@ type clientPath struct {
 
 // setClient makes packets go to the client.
 func (w *clientPath) setEndpoint(c *lite.Client) { w.endpoint.Store(c) }
-
-// prefetch prefetches the memory that a packet to the client needs. w may be nil.
-func (w *clientPath) prefetch(step int) {
-	if w == nil {
-		return
-	}
-	if step == 0 {
-		prefetch.Span(&w.endpoint, &w.impairment)
-		return
-	}
-	if client := w.endpoint.Load(); client != nil && w.impairment == nil {
-		client.Prefetch(step - 1)
-		w.client.prefetch(step - 1)
-	}
-}
 
 // handle gives the client a received packet. It has one caller at a time: the socket's
 // reader or the impairment's queue.

@@ -14,7 +14,6 @@ import (
 	"github.com/pion/rtcp"
 
 	"github.com/earshot-audio/earshot/internal/lite"
-	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -260,21 +259,6 @@ func (e *LeanClient) report() error {
 // leanClientEvents receives the events of a LeanClient's endpoint. It keeps these
 // methods out of LeanClient's own.
 type leanClientEvents LeanClient
-
-// prefetch prefetches the memory that the next packet needs, in steps like
-// lite.Client.Prefetch.
-func (e *LeanClient) prefetch(step int) {
-	switch step {
-	case 0:
-		prefetch.Span(&e.crowd, &e.reports)
-	case 1:
-		prefetch.Span(&e.remote.SSRCs, &e.remote.NACK)
-		e.reports.prefetch()
-		e.account.Prefetch(0)
-	case 2:
-		e.account.Prefetch(1)
-	}
-}
 
 // Ready implements lite.ClientEvents.
 func (e *leanClientEvents) Ready(*lite.Client) {

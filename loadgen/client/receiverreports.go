@@ -8,7 +8,6 @@ import (
 
 	"github.com/pion/rtcp"
 
-	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
@@ -19,14 +18,6 @@ type receiverReports struct {
 	ssrc     uint32
 	sections []sourceReception
 	latest   atomic.Int32 // the section of the latest packet
-}
-
-// prefetch prefetches the memory that the next packet needs if it is in the same section
-// as the latest. Only the goroutine that calls receive may call it.
-func (r *receiverReports) prefetch() {
-	if i := int(r.latest.Load()); i < len(r.sections) {
-		prefetch.Object(&r.sections[i])
-	}
 }
 
 type sourceReception struct {

@@ -111,7 +111,7 @@ func (h *hellos) pass(b []byte) [][]byte {
 	if b[0] != handshakeRecord || len(b) < 25 || b[13] != clientHello {
 		return [][]byte{b}
 	}
-	// RFC 6347 section 4.2.2: type, length, sequence, offset and length of the
+	// RFC 6347, section 4.2.2: type, length, sequence, offset and length of the
 	// fragment.
 	offset := int(b[19])<<16 | int(b[20])<<8 | int(b[21])
 	h.parts[offset] = true

@@ -30,7 +30,7 @@ func (l *listener) opened(r *testRoom, w *wire) {
 }
 
 // useSRTP is how the extension of a ServerHello begins that names one profile
-// (RFC 5764 section 4.1.1): type 14, five bytes, two of them the profile.
+// (RFC 5764, section 4.1.1): type 14, five bytes, two of them the profile.
 var useSRTP = []byte{0, 14, 0, 5, 0, 2}
 
 func TestEarNegotiatesTheServersFavouriteProfile(t *testing.T) {

@@ -3,20 +3,42 @@
 // An [Engine] owns the port, the certificate and everything else that a process
 // has once. A [MediaRoom] is one room's media: its [Mic] sessions feed a
 // fanout.Router, and its [Ear] sessions are fed by it. Both answer an SDP offer
-// and are then on their own: the caller learns from Done when a session has
-// ended, and ends one with Close.
+// and then need no more calls: Done of a session is closed when it has ended, and
+// Close ends it.
 //
 // A mic is a pion/webrtc PeerConnection. An ear is a lean endpoint (internal/lite)
-// with no goroutine of its own: its packets are sealed by the shard of the hall
-// that it belongs to and leave in batches, by a socket that the shard has to
-// itself. All are on the one port; see routes for who gets what comes in.
+// without a goroutine of its own.
 //
-// Sessions are ICE-lite (RFC 8445 section 2.5): they gather nothing, wait for
+// The way of a packet, from a mic's client to a listener's:
+//
+//  1. portreader.go, mediaport.go: a reader takes it from one of the port's sockets
+//     (internal/udpbatch) and hands it to the lite.Server of the engine. That is
+//     the only demultiplexer of the port: one table, by ICE user name fragment and
+//     by address, of ears and of Pion's connections.
+//  2. pionconn.go: it goes into the queue of the net.PacketConn that is this mic's.
+//     Pion authenticates and decrypts it.
+//  3. mic.go: the mic reads it, measures its loudness if it has no level, and gives
+//     it to the room's fanout.Publisher.
+//  4. room/fanout: the router gives it a slot and queues it for each shard. A shard
+//     calls Send of each of its ears.
+//  5. leansend.go, outboundstream.go: the ear writes its own RTP header and seals the
+//     packet (internal/srtp) into the shard's batch.
+//  6. sendbatch.go: the batch leaves in one system call, by the socket of the shard
+//     (internal/udpbatch).
+//
+// Between the two sockets no package is visited twice but this one, which is
+// fanout's caller and its sink. Ears' checks, handshakes and reports end at step 1,
+// in lite, whose replies leave by the same reader's socket.
+//
+// Sessions are ICE-lite (RFC 8445, section 2.5): they gather nothing, wait for
 // nothing and answer checks. A session that has had no authenticated check for
 // the consent timeout is closed (RFC 7675, seen from the lite side).
 //
-// Offers never reach Pion as they came in. They are read ([ErrBadOffer] says
-// what is wrong with one), a mic's section is described to Pion anew, and the
-// answer is written for every section of the offer in its
-// order: video, data and whatever else there is are rejected.
+// Offers do not reach Pion as they came in. internal/sdp reads them ([ErrBadOffer]
+// names what is wrong with one), a mic's section is described to Pion anew, and the
+// answer is written for every section of the offer in its order: video, data and
+// everything else is rejected.
+//
+// It imports room/fanout, internal/lite, internal/srtp, internal/sdp,
+// internal/udpbatch, internal/packet and internal/prefetch of the project.
 package rtc

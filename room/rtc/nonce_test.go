@@ -41,7 +41,7 @@ func (r *record) to(a netip.AddrPort) [][]byte {
 	return slices.Clone(r.sent[a])
 }
 
-// isReport tells SRTCP from SRTP (RFC 5761 section 4).
+// isReport tells SRTCP from SRTP (RFC 5761, section 4).
 func isReport(b []byte) bool { return b[1] >= 192 && b[1] < 224 }
 
 // pad is one mic of the property test, whose frames come as a network may bring
@@ -76,7 +76,7 @@ type subscribed struct {
 }
 
 // Whatever the room does, no two packets to a listener are sealed under one key
-// and nonce (RFC 3711 section 9.1, RFC 7714 section 8.1): talkers change, are
+// and nonce (RFC 3711, section 9.1, RFC 7714, section 8.1): talkers change, are
 // muted and publish anew, packets come late or not at all, the listener's own
 // mic is left out and let in again, and listeners ask again for what they missed.
 // What is sent again is the same packet to the last bit.

@@ -1,10 +1,15 @@
 package rtc
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
+
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/logging"
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 
@@ -90,3 +95,37 @@ func opusCodec() webrtc.RTPCodecParameters {
 		PayloadType: 111,
 	}
 }
+
+// pionLogs lets Pion log to slog. Pion warns of much that is normal (a client that
+// left, a packet that came late), so that its warnings are debug messages here, and
+// its errors warnings.
+type pionLogs struct{ log *slog.Logger }
+
+// NewLogger implements logging.LoggerFactory.
+func (p pionLogs) NewLogger(scope string) logging.LeveledLogger {
+	return pionLog{p.log.With("pion", scope)}
+}
+
+type pionLog struct{ log *slog.Logger }
+
+func (p pionLog) put(level slog.Level, msg string) { p.log.Log(context.Background(), level, msg) }
+
+func (p pionLog) putf(level slog.Level, format string, args []any) {
+	if p.log.Enabled(context.Background(), level) {
+		p.put(level, fmt.Sprintf(format, args...))
+	}
+}
+
+// Trace and Debug are one message per packet in places: they are left out.
+
+func (pionLog) Trace(string)          {}
+func (pionLog) Tracef(string, ...any) {}
+func (pionLog) Debug(string)          {}
+func (pionLog) Debugf(string, ...any) {}
+
+func (p pionLog) Info(msg string)                   { p.put(slog.LevelDebug, msg) }
+func (p pionLog) Infof(format string, args ...any)  { p.putf(slog.LevelDebug, format, args) }
+func (p pionLog) Warn(msg string)                   { p.put(slog.LevelDebug, msg) }
+func (p pionLog) Warnf(format string, args ...any)  { p.putf(slog.LevelDebug, format, args) }
+func (p pionLog) Error(msg string)                  { p.put(slog.LevelWarn, msg) }
+func (p pionLog) Errorf(format string, args ...any) { p.putf(slog.LevelWarn, format, args) }

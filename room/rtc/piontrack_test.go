@@ -75,7 +75,7 @@ func (v *pionTrack) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio
 
 // send passes a packet on. The first has a random sequence number below 2^15,
 // so that a receiver who misses some can still tell the rollover count
-// (RFC 3711 section 3.3.1), but not so low that a late packet would come before
+// (RFC 3711, section 3.3.1), but not so low that a late packet would come before
 // zero.
 func (v *pionTrack) send(p fanout.Packet) error {
 	if !v.begun {
