@@ -174,7 +174,7 @@ func TestGitHubActionPlaysScenario(t *testing.T) {
 		_, _ = play(t, dir, map[string]string{"EARSHOT_SCENARIO": path, "EARSHOT_OUT": "base"})
 		out, code := play(t, dir, map[string]string{"EARSHOT_SCENARIO": path, "EARSHOT_BASE": "base/summary*.json\n", "EARSHOT_REPEAT": "2"})
 		assert.Equal(t, 98, code, "both are invalid")
-		assert.Contains(t, out, "is of an invalid run")
+		assert.Contains(t, out, "is an invalid run")
 		assert.Contains(t, read(t, filepath.Join(dir, "earshot-report", "compare.txt")), "new:  2 runs")
 		assert.FileExists(t, filepath.Join(dir, "earshot-report", "report-2.html"))
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,24 +18,26 @@ import (
 type compareFlags struct {
 	base, new        []string
 	failOnRegression string
+	allow            []string
 }
 
 func compareCommand() *cobra.Command {
 	var f compareFlags
 	c := &cobra.Command{
 		Use:   "compare BASE.json NEW.json | compare --base FILE... --new FILE...",
-		Short: "Tell what changed between runs, and whether it is more than noise",
-		Long: `Compare the summaries of runs of two sides: what changed, and whether it is more
-than noise. Medians of the runs are compared; a change is called one when the
-Mann-Whitney U test gives chance alone 5 % or less, and is ~ otherwise. That takes
-4 runs a side at least: earshot run --repeat 4 --summary base.json makes them.
+		Short: "Say whether the runs of a new version are worse than those of a base",
+		Long: `Compare the summaries of runs of two sides. Figures that have a threshold are
+judged, by the interval of the ratio of new to base; all others are only shown.
+Make the runs with earshot run --repeat 5 --summary base.json, at least 3 a side.
+Best play them in turn (base, new, base, new …): then neighbours are compared.
 
-With --fail-on-regression, exit codes: 0 no figure is worse by more, or chance may
-have made it so; 98 invalid: a run was, a figure is missing, or one is worse by
-more and there are too few runs to tell; 99 a figure is worse by more, and that is
-more than noise.`,
+With --fail-on-regression, exit codes: 0 no judged figure is worse by more than
+the limit; 99 one is, and that is more than noise (the chance of a false alarm is
+under 5 %, over all figures together); 98 invalid, or the runs can't decide: then
+the report says how many more would. Runs of different machines, versions of
+earshot or scenarios are 98, too, unless --allow names the difference.`,
 		Example: `  earshot compare base.json new.json
-  earshot compare --base base-*.json --new new-*.json --fail-on-regression 5%`,
+  earshot compare --base base-*.json --new new-*.json --fail-on-regression 5% --allow version`,
 		// pflag gives a flag one value; the shell makes many of base-*.json.
 		DisableFlagParsing: true,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -49,13 +52,14 @@ more than noise.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringArrayVar(&f.base, "base", nil, "summary `files` of the side to compare with")
-	flags.StringArrayVar(&f.new, "new", nil, "summary `files` of the side that is compared")
-	flags.StringVar(&f.failOnRegression, "fail-on-regression", "", "exit with 99 if a figure is worse by more than this `share`, like 5%, and more than noise")
+	flags.StringArrayVar(&f.base, "base", nil, "summary `files` of the base")
+	flags.StringArrayVar(&f.new, "new", nil, "summary `files` of the new side")
+	flags.StringVar(&f.failOnRegression, "fail-on-regression", "", "exit with 99 if a judged figure is worse by more than this `share`, like 5%")
+	flags.StringSliceVar(&f.allow, "allow", nil, "compare runs that differ in this: `"+strings.Join(compare.Differences(), ", ")+"` (repeatable)")
 	return c
 }
 
-// parse reads the flags and the files.
+// parse reads the flags and the arguments.
 func (f *compareFlags) parse(c *cobra.Command, args []string) error {
 	if err := c.Flags().Parse(spread(args)); err != nil {
 		return err
@@ -87,7 +91,7 @@ func spread(args []string) (all []string) {
 			if i+1 == len(args) || strings.HasPrefix(args[i+1], "-") {
 				all = append(all, arg) // pflag says what is missing
 			}
-		case arg == "--fail-on-regression":
+		case arg == "--fail-on-regression" || arg == "--allow":
 			all = append(all, arg)
 			if i++; i < len(args) {
 				all = append(all, args[i])
@@ -109,64 +113,45 @@ func (f *compareFlags) limit() (float64, error) {
 	number, ok := strings.CutSuffix(f.failOnRegression, "%")
 	v, err := strconv.ParseFloat(number, 64)
 	if !ok || err != nil || v < 0 || v > 1e6 {
-		return 0, fmt.Errorf("--fail-on-regression %q is no share: write it like 5%%", f.failOnRegression)
+		return 0, fmt.Errorf("--fail-on-regression %q is not a share: write it like 5%%", f.failOnRegression)
 	}
 	return v / 100, nil
 }
 
 func (f *compareFlags) compare(stdout io.Writer) error {
+	o := compare.Options{Allow: f.allow}
+	for _, name := range f.allow {
+		if !slices.Contains(compare.Differences(), name) {
+			return usage(fmt.Errorf("--allow %q is none of %s", name, strings.Join(compare.Differences(), ", ")))
+		}
+	}
 	gate := f.failOnRegression != ""
-	var limit float64
-	var err error
 	if gate {
-		if limit, err = f.limit(); err != nil {
+		limit, err := f.limit()
+		if err != nil {
 			return usage(err)
 		}
+		o.Limit = limit
 	}
 	base, err := loadRuns(f.base)
 	now, err2 := loadRuns(f.new)
 	if err := errors.Join(err, err2); err != nil {
 		return usage(err)
 	}
-	c := compare.Of(base, now)
+	c := compare.Of(base, now, o)
 	if err := c.WriteText(stdout); err != nil {
 		return err
 	}
-	if !gate {
-		if len(c.Invalid) > 0 {
-			return &verdictError{report.Invalid}
+	if gate {
+		if err := c.WriteOutcome(stdout); err != nil {
+			return err
 		}
-		return nil
 	}
-	return gateOn(c, limit, f.failOnRegression, stdout)
-}
-
-// gateOn says whether the new side is worse, and returns what the exit code is
-// made from.
-func gateOn(c *compare.Comparison, limit float64, text string, stdout io.Writer) error {
-	sure, untold := c.Regressions(limit)
-	var err error
-	verdict := report.Pass
-	switch {
-	case len(c.Invalid) > 0:
-		verdict = report.Invalid
-		_, err = fmt.Fprintln(stdout, "\n? invalid: no regression can be told or ruled out")
-	case len(untold) > 0:
-		verdict = report.Invalid
-		_, err = fmt.Fprintf(stdout, "\n? invalid: worse by more than %s, and too few runs to tell that from noise\n", text)
-		err = errors.Join(err, compare.WriteRegressions(stdout, untold))
-	case len(sure) > 0:
-		verdict = report.Fail
-		_, err = fmt.Fprintf(stdout, "\n✗ worse by more than %s\n", text)
-		err = errors.Join(err, compare.WriteRegressions(stdout, sure))
-	default:
-		_, err = fmt.Fprintf(stdout, "\n✓ nothing is worse by more than %s\n", text)
-	}
-	if err != nil {
-		return err
-	}
-	if verdict != report.Pass {
-		return &verdictError{verdict}
+	switch outcome := c.Outcome(); {
+	case len(c.Invalid) > 0 || gate && outcome == compare.Unclear:
+		return verdict(report.Invalid)
+	case gate && outcome == compare.Worse:
+		return verdict(report.Fail)
 	}
 	return nil
 }

@@ -1,76 +1,243 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
-	"golang.org/x/perf/benchmath"
-
 	"github.com/earshot-audio/earshot/loadgen/figure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
-// confidence is that of the interval around a median.
-const confidence = 0.95
+// An Outcome is what a comparison says of one figure or of all.
+type Outcome int
 
-// A Comparison is two sides and what differs.
+const (
+	// Unclear: the runs can't decide.
+	Unclear Outcome = iota
+	// Within: the new side is not worse by more than the limit.
+	Within
+	// Worse: the new side is worse by more than the limit.
+	Worse
+)
+
+// Options say how to compare.
+type Options struct {
+	// Limit is by what share the new side may be worse: 0.05 is 5 %.
+	Limit float64
+	// Allow are the differences between runs that don't make the comparison invalid:
+	// see [Differences].
+	Allow []string
+}
+
+// Differences are what runs may differ in beside what is compared.
+func Differences() []string { return []string{"machine", "version", "scenario"} }
+
+// A Comparison is two sides and how they differ.
 type Comparison struct {
 	Base, New []*Run
-	Changes   []Change
-	// Notes are reasons to take the comparison with care: the sides were not
-	// played alike.
-	Notes []string
-	// Invalid are reasons not to take it at all.
-	Invalid []string
+	Options   Options
+	// Judged are the figures that have thresholds.
+	Judged []Change
+	// Shown are the other figures. They decide nothing.
+	Shown []Change
+	// Paired means that the runs were played in turn, and that neighbours are compared.
+	Paired bool
+	// Notes are what to know about the comparison, and Invalid are reasons not to rely
+	// on it.
+	Notes, Invalid []string
 }
 
 // A Change is one figure on both sides.
 type Change struct {
 	figure.Figure
-	Base, New benchmath.Summary
-	// In how many runs of each side the figure is.
-	BaseN, NewN int
-	Test        benchmath.Comparison
-	// Told tells that so many runs could tell a change from noise, if there were
-	// one.
-	Told bool
+	Name string // with the window, if it is over one
+	// Base and New are the values of the sides, and BaseRuns and NewRuns those of their
+	// runs.
+	Base, New         float64
+	BaseRuns, NewRuns []float64
+	// Estimate is by how much the new side's value differs, as a share of the base's, and
+	// Low and High are its interval. They are NaN for a figure that is only shown.
+	Estimate, Low, High float64
+	Outcome             Outcome
+	// RunsNeeded is about how many runs a side would decide, if it is unclear; 0 if that
+	// can't be said.
+	RunsNeeded int
 }
 
-// Of compares the runs of two sides. Each has one at least.
-func Of(base, now []*Run) *Comparison {
-	c := &Comparison{Base: base, New: now}
-	for _, f := range figures(append(slices.Clone(base), now...)) {
-		before, after := samples(f, base), samples(f, now)
-		change := Change{Figure: f, BaseN: len(before), NewN: len(after)}
-		if len(before) > 0 && len(after) > 0 {
-			b, n := benchmath.NewSample(before, &benchmath.DefaultThresholds), benchmath.NewSample(after, &benchmath.DefaultThresholds)
-			change.Base, change.New = benchmath.AssumeNothing.Summary(b, confidence), benchmath.AssumeNothing.Summary(n, confidence)
-			change.Test = benchmath.AssumeNothing.Compare(b, n)
-			change.Told = leastP(len(before), len(after)) <= change.Test.Alpha
-		} else if len(before) > 0 {
-			change.Base = benchmath.AssumeNothing.Summary(benchmath.NewSample(before, &benchmath.DefaultThresholds), confidence)
-		} else if len(after) > 0 {
-			change.New = benchmath.AssumeNothing.Summary(benchmath.NewSample(after, &benchmath.DefaultThresholds), confidence)
-		}
-		if len(before)+len(after) > 0 {
-			c.Changes = append(c.Changes, change)
-		}
+// Of compares the runs of two sides, each of at least one run.
+func Of(base, now []*Run, o Options) *Comparison {
+	c := &Comparison{Base: base, New: now, Options: o}
+	all := append(slices.Clone(base), now...)
+	pairs := c.pairs()
+	c.Paired = len(pairs) >= minPairs
+	if !c.Paired {
+		pairs = nil
 	}
-	c.check()
+	c.judge(all, labelings(len(base), len(now), pairs))
+	c.show(all)
+	c.check(all)
 	return c
 }
 
-// figures are what can be compared of the runs.
-func figures(runs []*Run) []figure.Figure {
-	names := map[string]bool{}
+// Outcome is what the comparison says: worse if any figure is, and within if all are.
+// It is unclear if the comparison is invalid or if nothing is judged.
+func (c *Comparison) Outcome() Outcome {
+	if len(c.Invalid) > 0 || len(c.Judged) == 0 {
+		return Unclear
+	}
+	outcome := Within
+	for _, ch := range c.Judged {
+		switch ch.Outcome {
+		case Worse:
+			return Worse
+		case Unclear:
+			outcome = Unclear
+		}
+	}
+	return outcome
+}
+
+// With returns the judged figures of an outcome.
+func (c *Comparison) With(o Outcome) (some []Change) {
+	for _, ch := range c.Judged {
+		if ch.Outcome == o {
+			some = append(some, ch)
+		}
+	}
+	return some
+}
+
+// judge decides on the figures that have thresholds.
+func (c *Comparison) judge(all []*Run, l []labeling) {
+	// The end of the doubt of each run that speaks against calling the new side worse,
+	// and that speaks against calling it within the limit.
+	notWorse, notWithin := make([]end, len(all)), make([]end, len(all))
+	for i := range all {
+		if i < len(c.Base) {
+			notWorse[i], notWithin[i] = worst, best
+		} else {
+			notWorse[i], notWithin[i] = best, worst
+		}
+	}
+	var figures []judgedFigure
+	var optimistic, pessimistic []statistic
+	var limits []float64
+	for _, f := range judged(all) {
+		low, ok := f.statistic(all, notWorse)
+		high, okay := f.statistic(all, notWithin)
+		if !ok || !okay {
+			c.missing(f)
+			continue
+		}
+		figures, optimistic, pessimistic = append(figures, f), append(optimistic, low), append(pessimistic, high)
+		limits = append(limits, shift(c.Options.Limit, f.Better))
+	}
+	forWorse, forWithin := newTest(optimistic, limits, l), newTest(pessimistic, limits, l)
+	for k, f := range figures {
+		ch := c.change(f)
+		ch.decide(forWorse, forWithin, k, min(len(c.Base), len(c.New)))
+		c.Judged = append(c.Judged, ch)
+	}
+}
+
+// shift is the limit as a difference of logarithms.
+func shift(limit float64, better metric.Direction) float64 {
+	if better == metric.Higher {
+		return -math.Log(max(1-limit, 1e-9)) // a value can't fall by more than all of it
+	}
+	return math.Log(1 + limit)
+}
+
+// decide sets the interval and the outcome.
+func (ch *Change) decide(forWorse, forWithin *test, k, runs int) {
+	s, real := sign(ch.Better), forWorse.labelings[0]
+	low, _ := forWorse.interval(k)
+	_, high := forWithin.interval(k)
+	worse, _ := forWorse.outcome(k)
+	_, within := forWithin.outcome(k)
+	if forWorse.constant(k) && forWithin.constant(k) {
+		low, high, within = 0, 0, true
+	}
+	switch {
+	case worse:
+		ch.Outcome = Worse
+	case within:
+		ch.Outcome = Within
+	default:
+		ch.RunsNeeded = max(forWorse.runsNeeded(k, runs), forWithin.runsNeeded(k, runs))
+	}
+	estimate := (forWorse.statistics[k].estimate(real) + forWithin.statistics[k].estimate(real)) / 2
+	ch.Estimate, ch.Low, ch.High = math.Expm1(s*estimate), math.Expm1(s*low), math.Expm1(s*high)
+	if s < 0 {
+		ch.Low, ch.High = ch.High, ch.Low
+	}
+}
+
+// change has the values of a figure.
+func (c *Comparison) change(f judgedFigure) Change {
+	ch := Change{Figure: f.Figure, Name: f.Name(), BaseRuns: f.values(c.Base), NewRuns: f.values(c.New)}
+	ch.Base, ch.New = center(ch.BaseRuns), center(ch.NewRuns)
+	all := append(slices.Clone(c.Base), c.New...)
+	if s, ok := f.statistic(all, make([]end, len(all))); ok {
+		real := labelings(len(c.Base), len(c.New), nil)[0]
+		switch s := s.(type) {
+		case pooledRate:
+			events, exposure := s.sums(real)
+			ch.Base, ch.New = events[0]/exposure[0], events[1]/exposure[1]
+		case pooledQuantile:
+			q := s.quantiles(real)
+			ch.Base, ch.New = q[0], q[1]
+		}
+	}
+	return ch
+}
+
+func (f judgedFigure) values(runs []*Run) (values []float64) {
 	for _, r := range runs {
+		if v, ok := f.value(r, worst); ok {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// center is the geometric mean of values, or their mean if one is not positive.
+func center(values []float64) float64 {
+	sum, logs := 0.0, 0.0
+	for _, v := range values {
+		sum += v
+		logs += math.Log(v)
+	}
+	n := float64(len(values))
+	if math.IsNaN(logs) || math.IsInf(logs, 0) {
+		return sum / n
+	}
+	return math.Exp(logs / n)
+}
+
+// show lists the figures that are not judged.
+func (c *Comparison) show(all []*Run) {
+	names := map[string]bool{}
+	for _, r := range all {
 		for name := range r.metrics {
 			names[name] = true
 		}
 	}
-	return figure.Compared(names)
+	for _, f := range figure.Compared(names) {
+		if slices.ContainsFunc(c.Judged, func(ch Change) bool { return ch.Name == f.Name() }) {
+			continue
+		}
+		ch := Change{Figure: f, Name: f.Name(), BaseRuns: samples(f, c.Base), NewRuns: samples(f, c.New), Low: math.NaN(), High: math.NaN()}
+		if len(ch.BaseRuns)+len(ch.NewRuns) > 0 {
+			ch.Base, ch.New = median(ch.BaseRuns), median(ch.NewRuns)
+			ch.Estimate = (ch.New - ch.Base) / math.Abs(ch.Base)
+			c.Shown = append(c.Shown, ch)
+		}
+	}
 }
 
 func samples(f figure.Figure, runs []*Run) (values []float64) {
@@ -82,97 +249,100 @@ func samples(f figure.Figure, runs []*Run) (values []float64) {
 	return values
 }
 
-// leastP is the least p-value that the two-sided U test can come to with so many
-// samples: that of two sides of which one is all above the other, which is one
-// of the ways to deal the ranks, or its mirror.
-func leastP(n1, n2 int) float64 {
-	ways := 1.0
-	for k := 1; k <= n1; k++ {
-		ways *= float64(n2+k) / float64(k)
+// median is NaN for no values.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
 	}
-	return min(1, 2/ways)
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// missing says where a judged figure is missing.
+func (c *Comparison) missing(f judgedFigure) {
+	for _, s := range []struct {
+		name string
+		runs []*Run
+	}{{"base", c.Base}, {"new side", c.New}} {
+		if n := len(f.values(s.runs)); n < len(s.runs) {
+			c.Invalid = append(c.Invalid, fmt.Sprintf("%s has data in only %d of %s of the %s", f.Name(), n, plural(len(s.runs), "run"), s.name))
+		}
+	}
+}
+
+// pairs are the runs that were played next to each other, one of each side; nil if the
+// sides were not played in turn.
+func (c *Comparison) pairs() (pairs [][2]int) {
+	all := append(slices.Clone(c.Base), c.New...)
+	order := make([]int, len(all))
+	for i, r := range all {
+		if order[i] = i; r.Scenario.Began.IsZero() {
+			return nil
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return all[a].Scenario.Began.Compare(all[b].Scenario.Began) })
+	if len(order)%2 != 0 {
+		return nil
+	}
+	for i := 0; i < len(order); i += 2 {
+		a, b := order[i], order[i+1]
+		if a > b {
+			a, b = b, a
+		}
+		if a >= len(c.Base) || b < len(c.Base) {
+			return nil
+		}
+		pairs = append(pairs, [2]int{a, b})
+	}
+	return pairs
 }
 
 // check finds what the comparison can't be relied on for.
-func (c *Comparison) check() {
-	for _, side := range [][]*Run{c.Base, c.New} {
-		for _, r := range side {
-			if r.Verdict == "invalid" {
-				c.Invalid = append(c.Invalid, fmt.Sprintf("%s is of an invalid run: %s", r.File, strings.Join(r.Reasons, "; ")))
-			}
+func (c *Comparison) check(all []*Run) {
+	for _, r := range all {
+		if r.Verdict == report.Invalid {
+			c.Invalid = append(c.Invalid, fmt.Sprintf("%s is an invalid run: %s", r.File, strings.Join(r.Reasons, "; ")))
 		}
 	}
-	for _, ch := range c.Changes {
-		switch {
-		case ch.Better == metric.Neither:
-		case ch.NewN < len(c.New) && ch.BaseN == len(c.Base):
-			c.Invalid = append(c.Invalid, fmt.Sprintf("%s is in %d of %s of the new side, and in all of the base", ch.Name(), ch.NewN, countRuns(len(c.New))))
-		case ch.BaseN < len(c.Base):
-			c.Notes = append(c.Notes, fmt.Sprintf("%s is in %d of %s of the base", ch.Name(), ch.BaseN, countRuns(len(c.Base))))
-		}
-	}
-	all := append(slices.Clone(c.Base), c.New...)
 	for _, property := range []struct {
-		name string
-		of   func(*Run) string
+		difference, name string
+		of               func(*Run) string
 	}{
-		{"scenario", func(r *Run) string { return r.Scenario }},
-		{"driver", func(r *Run) string { return r.Driver }},
-		{"rooms", func(r *Run) string { return fmt.Sprint(r.Rooms) }},
-		{"listeners", func(r *Run) string { return fmt.Sprint(r.Listeners) }},
-		{"seed", func(r *Run) string { return fmt.Sprint(r.Seed) }},
-		{"machine", func(r *Run) string { return fmt.Sprintf("%s with %d CPUs", r.Arch, r.CPUs) }},
+		{"scenario", "scenario", func(r *Run) string { return r.Scenario.Name }},
+		{"scenario", "driver", func(r *Run) string { return r.Scenario.Driver }},
+		{"scenario", "number of rooms", func(r *Run) string { return fmt.Sprint(r.Scenario.Rooms) }},
+		{"scenario", "number of speakers", func(r *Run) string { return fmt.Sprint(r.Scenario.Speakers) }},
+		{"scenario", "number of listeners", func(r *Run) string { return fmt.Sprint(r.Scenario.Listeners) }},
+		{"scenario", "seed", func(r *Run) string { return fmt.Sprint(r.Scenario.Seed) }},
+		{"machine", "machine", func(r *Run) string { return r.Machine.String() }},
+		{"version", "version of earshot", func(r *Run) string { return cmp.Or(r.Version, "unknown") }},
 	} {
-		var kinds []string
+		var values []string
 		for _, r := range all {
-			if k := property.of(r); !slices.Contains(kinds, k) {
-				kinds = append(kinds, k)
+			if v := property.of(r); !slices.Contains(values, v) {
+				values = append(values, v)
 			}
 		}
-		if len(kinds) > 1 {
-			c.Notes = append(c.Notes, fmt.Sprintf("the runs differ in their %s: %s", property.name, strings.Join(kinds, ", ")))
+		if len(values) < 2 {
+			continue
+		}
+		text := fmt.Sprintf("the runs differ in their %s: %s", property.name, strings.Join(values, ", "))
+		if slices.Contains(c.Options.Allow, property.difference) {
+			c.Notes = append(c.Notes, text)
+		} else {
+			c.Invalid = append(c.Invalid, fmt.Sprintf("%s; --allow %s compares them anyway", text, property.difference))
 		}
 	}
+	if len(c.Judged) == 0 && len(c.Invalid) == 0 {
+		c.Notes = append(c.Notes, "no figure has a threshold in every run, so nothing is judged: give the scenario thresholds")
+	}
+	if n := min(len(c.Base), len(c.New)); n > 1 && c.pairs() == nil && !c.Base[0].Scenario.Began.IsZero() {
+		c.Notes = append(c.Notes, "the sides were not played in turn (base, new, base, new …), so a change of the machine in between would look like one of the server")
+	}
 }
 
-// both tells that both sides have the figure.
-func (ch Change) both() bool { return ch.BaseN > 0 && ch.NewN > 0 }
-
-// Significant tells that chance alone would hardly have made the change.
-func (ch Change) Significant() bool {
-	return ch.both() && ch.Told && ch.Test.P <= ch.Test.Alpha && ch.Base.Center != ch.New.Center
-}
-
-// Worse is by what share of the base the new side is worse: 0.05 is 5 %. It is 0
-// if it is not, and +Inf if the base is 0.
-func (ch Change) Worse() float64 {
-	if !ch.both() || ch.Better == metric.Neither {
-		return 0
-	}
-	by := ch.New.Center - ch.Base.Center
-	if ch.Better == metric.Higher {
-		by = -by
-	}
-	switch {
-	case by <= 0:
-		return 0
-	case ch.Base.Center == 0:
-		return math.Inf(1)
-	}
-	return by / math.Abs(ch.Base.Center)
-}
-
-// Regressions are the changes for the worse by more than limit (0.05 is 5 %): those
-// that are more than noise, and those of which there are too few runs to tell.
-func (c *Comparison) Regressions(limit float64) (sure, untold []Change) {
-	for _, ch := range c.Changes {
-		switch {
-		case ch.Worse() <= limit:
-		case !ch.Told:
-			untold = append(untold, ch)
-		case ch.Significant():
-			sure = append(sure, ch)
-		}
-	}
-	return sure, untold
+// String is the machine for people.
+func (m Machine) String() string {
+	return fmt.Sprintf("%s with %s", strings.TrimSpace(m.Arch+" "+m.CPU), plural(m.CPUs, "CPU"))
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -15,34 +17,86 @@ type Run struct {
 	// File is where it was read from.
 	File        string
 	Verdict     report.Verdict
-	Scenario    string
-	Seed        int64
-	Driver      string
-	Rooms       int
-	Listeners   int
-	CPUs        int
-	Arch        string
-	Version     string
 	Reasons     []string
 	Interrupted bool
-	// metrics are the numbers of each metric by aggregation.
-	metrics map[string]map[string]any
+	Scenario    Scenario
+	Machine     Machine
+	Version     string
+	// Thresholds are those of the run, with their values.
+	Thresholds []Threshold
+
+	metrics numbers
+	// best has the metrics that are in doubt, at their better end.
+	best numbers
 }
 
+// Scenario is what was played.
+type Scenario struct {
+	Name      string    `json:"name"`
+	Seed      int64     `json:"seed"`
+	Driver    string    `json:"driver"`
+	Rooms     int       `json:"rooms"`
+	Speakers  int       `json:"speakers"`
+	Listeners int       `json:"listeners"`
+	Began     time.Time `json:"began"`
+}
+
+// Machine is where it was played.
+type Machine struct {
+	CPUs int    `json:"cpus"`
+	CPU  string `json:"cpu"`
+	Arch string `json:"arch"`
+}
+
+// Threshold is a threshold of a run. Value is nil if the run had no data for it; Worst
+// and Best are the ends of a value in doubt.
+type Threshold struct {
+	metric.Threshold
+	Value, Worst, Best *float64
+}
+
+// numbers are by metric and by aggregation.
+type numbers map[string]map[string]any
+
 // Number implements [figure.Source]. A metric without samples has none.
-func (r *Run) Number(metric, stat string) (float64, bool) {
-	numbers, ok := r.metrics[metric]
+func (n numbers) Number(name, stat string) (float64, bool) {
+	all, ok := n[name]
 	if !ok {
 		return 0, false
 	}
 	for _, samples := range []string{"total", "count"} {
-		if n, ok := numbers[samples].(float64); ok && n == 0 && numbers["kind"] != "counter" {
+		if n, ok := all[samples].(float64); ok && n == 0 && all["kind"] != "counter" {
 			return 0, false
 		}
 	}
-	v, ok := numbers[stat].(float64)
+	v, ok := all[stat].(float64)
 	return v, ok
 }
+
+// An end is which end of the figures in doubt is meant.
+type end int
+
+const (
+	worst end = iota
+	best
+)
+
+// at are the metrics at one end of their doubt.
+func (r *Run) at(e end) numbers {
+	if e == worst || len(r.best) == 0 {
+		return r.metrics
+	}
+	all := numbers{}
+	for _, from := range []numbers{r.metrics, r.best} {
+		for name, metric := range from {
+			all[name] = metric
+		}
+	}
+	return all
+}
+
+// Number implements [figure.Source], at the worse end of what is in doubt.
+func (r *Run) Number(name, stat string) (float64, bool) { return r.metrics.Number(name, stat) }
 
 // Load reads the summary that earshot run --summary wrote to a file.
 func Load(path string) (*Run, error) {
@@ -59,27 +113,28 @@ func Load(path string) (*Run, error) {
 	return r, nil
 }
 
-// Read reads a summary. It refuses what is none, and one of another version of
-// the form.
+// Read reads a summary. It rejects what is no summary, and other versions of its form.
 func Read(from io.Reader) (*Run, error) {
 	var s struct {
 		SchemaVersion *int           `json:"schema_version"`
 		Verdict       report.Verdict `json:"verdict"`
 		Reasons       []string       `json:"reasons"`
 		Interrupted   bool           `json:"interrupted"`
-		Scenario      struct {
-			Name      string `json:"name"`
-			Seed      int64  `json:"seed"`
-			Driver    string `json:"driver"`
-			Rooms     int    `json:"rooms"`
-			Listeners int    `json:"listeners"`
-		} `json:"scenario"`
-		Environment struct {
-			CPUs    int    `json:"cpus"`
-			Arch    string `json:"arch"`
-			Version string `json:"version"`
+		Scenario      Scenario       `json:"scenario"`
+		Environment   struct {
+			Machine
+			Version  string `json:"version"`
+			Revision string `json:"revision"`
 		} `json:"environment"`
-		Metrics map[string]map[string]any `json:"metrics"`
+		Thresholds []struct {
+			Metric     string   `json:"metric"`
+			Expression string   `json:"expression"`
+			Value      *float64 `json:"value"`
+			Worst      *float64 `json:"worst"`
+			Best       *float64 `json:"best"`
+		} `json:"thresholds"`
+		Metrics numbers `json:"metrics"`
+		Best    numbers `json:"best"`
 	}
 	if err := json.NewDecoder(from).Decode(&s); err != nil {
 		return nil, fmt.Errorf("not a summary of earshot run: %w", err)
@@ -95,10 +150,25 @@ func Read(from io.Reader) (*Run, error) {
 	default:
 		return nil, fmt.Errorf("the summary's verdict %q is none of pass, fail and invalid", s.Verdict)
 	}
-	return &Run{
+	r := &Run{
 		Verdict: s.Verdict, Reasons: s.Reasons, Interrupted: s.Interrupted,
-		Scenario: s.Scenario.Name, Seed: s.Scenario.Seed, Driver: s.Scenario.Driver, Rooms: s.Scenario.Rooms, Listeners: s.Scenario.Listeners,
-		CPUs: s.Environment.CPUs, Arch: s.Environment.Arch, Version: s.Environment.Version,
-		metrics: s.Metrics,
-	}, nil
+		Scenario: s.Scenario, Machine: s.Environment.Machine, Version: version(s.Environment.Version, s.Environment.Revision),
+		metrics: s.Metrics, best: s.Best,
+	}
+	for _, t := range s.Thresholds {
+		parsed, err := metric.ParseThreshold(t.Metric, t.Expression)
+		if err != nil {
+			return nil, fmt.Errorf("the summary has a threshold that this earshot does not know: %w", err)
+		}
+		r.Thresholds = append(r.Thresholds, Threshold{parsed, t.Value, t.Worst, t.Best})
+	}
+	return r, nil
+}
+
+// version adds the revision to a version that does not say it.
+func version(version, revision string) string {
+	if version == "(devel)" && revision != "" {
+		return version + " " + revision
+	}
+	return version
 }

@@ -5,37 +5,45 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/earshot-audio/earshot/internal/table"
-	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// WriteText writes the comparison for people, in the layout that benchstat's
-// users know: medians with the spread of their runs, then the change, or ~ where
-// chance alone may have made it.
+// WriteText writes the comparison for people: the judged figures with the interval of
+// their change, then the others, then what to know about it.
 func (c *Comparison) WriteText(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "\n  base: %s\n  new:  %s\n", side(c.Base), side(c.New))
-	if s := c.New[0]; len(c.Notes) == 0 {
-		fmt.Fprintf(&b, "  %s; %s driver, seed %d, %s with %d CPUs\n", s.Scenario, s.Driver, s.Seed, s.Arch, s.CPUs)
+	fmt.Fprintf(&b, "\n  base: %s\n  new:  %s\n", files(c.Base), files(c.New))
+	if len(c.Invalid) == 0 && len(c.Notes) == 0 {
+		r := c.New[0]
+		fmt.Fprintf(&b, "  %s; %s driver, seed %d, %s\n", r.Scenario.Name, r.Scenario.Driver, r.Scenario.Seed, r.Machine)
+	}
+	if len(c.Judged) > 0 {
+		rows := [][]string{{"judged", "base", "new", "change", "interval"}}
+		for _, ch := range c.Judged {
+			rows = append(rows, []string{ch.Name, ch.Format(ch.Base), ch.Format(ch.New), percent(ch.Estimate), ch.interval()})
+		}
+		b.WriteString("\n")
+		if err := table.Write(&b, table.Options{Indent: "    ", Right: 2}, rows); err != nil {
+			return err
+		}
+	}
+	if len(c.Shown) > 0 {
+		rows := [][]string{{"not judged", "base", "", "new", "", "change"}}
+		for _, ch := range c.Shown {
+			rows = append(rows, []string{ch.Name, ch.value(ch.BaseRuns, ch.Base), ch.spread(ch.BaseRuns), ch.value(ch.NewRuns, ch.New), ch.spread(ch.NewRuns), percent(ch.Estimate)})
+		}
+		b.WriteString("\n")
+		if err := table.Write(&b, table.Options{Indent: "    ", Right: 2}, rows); err != nil {
+			return err
+		}
 	}
 	b.WriteString("\n")
-	rows := [][]string{{"metric", "", "base", "new", "new against base"}}
-	last := ""
-	for _, ch := range c.Changes {
-		name := ch.Metric
-		if name == last {
-			name = ""
-		}
-		last = ch.Metric
-		rows = append(rows, []string{name, ch.Stat, ch.side(ch.Base.Center, ch.Base.PctRangeString(), ch.BaseN), ch.side(ch.New.Center, ch.New.PctRangeString(), ch.NewN), ch.delta()})
-	}
-	if err := table.Write(&b, table.Options{Indent: "    "}, rows); err != nil {
-		return err
-	}
-	if text := c.few(); text != "" {
-		fmt.Fprintf(&b, "\n  %s\n", text)
+	if c.Paired {
+		b.WriteString("  the runs were played in turn, and neighbours are compared\n")
 	}
 	for _, note := range c.Notes {
 		fmt.Fprintf(&b, "  note: %s\n", note)
@@ -43,88 +51,116 @@ func (c *Comparison) WriteText(w io.Writer) error {
 	for _, reason := range c.Invalid {
 		fmt.Fprintf(&b, "  invalid: %s\n", reason)
 	}
-	_, err := w.Write(b.Bytes())
+	_, err := w.Write(bytes.TrimRight(b.Bytes(), "\n"))
+	if err == nil {
+		_, err = io.WriteString(w, "\n")
+	}
 	return err
 }
 
-// few says what the number of runs allows to tell.
-func (c *Comparison) few() string {
-	n := min(len(c.Base), len(c.New))
-	if leastP(len(c.Base), len(c.New)) > 0.05 {
-		return fmt.Sprintf("too few runs to tell a change from noise (%s against %s): play each side 4 times, with --repeat 4",
-			countRuns(len(c.Base)), countRuns(len(c.New)))
+// WriteOutcome writes what the comparison says about a limit, and what would decide it
+// if it is unclear.
+func (c *Comparison) WriteOutcome(w io.Writer) error {
+	limit := strconv.FormatFloat(100*c.Options.Limit, 'g', 6, 64) + "%"
+	var b strings.Builder
+	switch c.Outcome() {
+	case Within:
+		fmt.Fprintf(&b, "\n✓ nothing is worse by more than %s\n", limit)
+	case Worse:
+		fmt.Fprintf(&b, "\n✗ worse by more than %s\n", limit)
+		for _, ch := range c.With(Worse) {
+			fmt.Fprintf(&b, "  %s\n", ch.sentence())
+		}
+	case Unclear:
+		switch {
+		case len(c.Invalid) > 0:
+			b.WriteString("\n? invalid: a regression can be neither shown nor ruled out\n")
+		case len(c.Judged) == 0:
+			b.WriteString("\n? unclear: nothing is judged\n")
+		default:
+			fmt.Fprintf(&b, "\n? unclear: the runs don't show whether these are worse by more than %s\n", limit)
+		}
+		for _, ch := range c.With(Unclear) {
+			if len(c.Invalid) == 0 {
+				fmt.Fprintf(&b, "  %s; %s\n", ch.sentence(), c.more(ch))
+			}
+		}
 	}
-	if n < 6 {
-		return "± ∞: 6 runs a side give the median an interval at 95 % confidence"
-	}
-	return ""
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-func side(runs []*Run) string {
-	var files []string
-	for _, r := range runs {
-		files = append(files, r.File)
+// minRuns is how many runs a side have a labeling less likely than alpha.
+const minRuns = 3
+
+// manyRuns is what nobody plays.
+const manyRuns = 200
+
+// more is how many more runs would decide.
+func (c *Comparison) more(ch Change) string {
+	have := min(len(c.Base), len(c.New))
+	switch {
+	case have < minRuns:
+		return fmt.Sprintf("play each side at least %d times (--repeat %d)", minRuns, minRuns)
+	case ch.RunsNeeded == 0 || ch.RunsNeeded > manyRuns:
+		return "more runs would hardly decide it: allow more, or make the runs longer and the machine quieter"
 	}
-	return fmt.Sprintf("%s: %s", countRuns(len(runs)), strings.Join(files, ", "))
+	return fmt.Sprintf("about %d more runs a side would decide it", ch.RunsNeeded-have)
 }
 
-func countRuns(n int) string {
-	if n == 1 {
-		return "1 run"
-	}
-	return fmt.Sprintf("%d runs", n)
+func (ch Change) sentence() string {
+	return fmt.Sprintf("%s: %s (%s), from %s to %s", ch.Name, percent(ch.Estimate), ch.interval(), ch.Format(ch.Base), ch.Format(ch.New))
 }
 
-// side is a median and its spread.
-func (ch Change) side(center float64, spread string, n int) string {
-	switch n {
-	case 0:
+// interval is unknown with too few runs to rule out anything.
+func (ch Change) interval() string {
+	if ch.Low <= -1 && math.IsInf(ch.High, 1) {
+		return "unknown"
+	}
+	return percent(ch.Low) + " … " + percent(ch.High)
+}
+
+func (ch Change) value(runs []float64, v float64) string {
+	if len(runs) == 0 {
 		return "no data"
-	case 1:
-		return ch.Format(center)
 	}
-	return ch.Format(center) + " ± " + spread
+	return ch.Format(v)
 }
 
-// delta is the change in words: how much, how sure, and whether it is for the
-// worse.
-func (ch Change) delta() string {
-	if !ch.both() {
+// spread is the range of the runs' values.
+func (ch Change) spread(runs []float64) string {
+	if len(runs) < 2 {
 		return ""
 	}
-	percent := "0.00%"
-	if b, n := ch.Base.Center, ch.New.Center; b != n {
-		percent = "from 0"
-		if b != 0 {
-			percent = fmt.Sprintf("%+.2f%%", 100*(n-b)/math.Abs(b))
-		}
-	}
-	runs := fmt.Sprintf("n=%d", ch.BaseN)
-	if ch.BaseN != ch.NewN {
-		runs = fmt.Sprintf("n=%d+%d", ch.BaseN, ch.NewN)
-	}
-	switch {
-	case !ch.Told:
-		return fmt.Sprintf("%s (%s, noise unknown)", percent, runs)
-	case !ch.Significant():
-		return fmt.Sprintf("~ (p=%.3f %s)", ch.Test.P, runs)
-	}
-	text := fmt.Sprintf("%s (p=%.3f %s)", percent, ch.Test.P, runs)
-	switch {
-	case ch.Better == metric.Neither:
-		return text
-	case ch.Worse() > 0:
-		return text + " worse"
-	}
-	return text + " better"
+	return ch.Format(slices.Min(runs)) + "…" + ch.Format(slices.Max(runs))
 }
 
-// WriteRegressions writes the changes for the worse beyond a limit.
-func WriteRegressions(w io.Writer, all []Change) error {
-	for _, ch := range all {
-		if _, err := fmt.Fprintf(w, "  %s: %s, from %s to %s\n", ch.Name(), ch.delta(), ch.Format(ch.Base.Center), ch.Format(ch.New.Center)); err != nil {
-			return err
-		}
+// percent writes a change as a share of the base.
+func percent(share float64) string {
+	switch {
+	case math.IsNaN(share):
+		return "–"
+	case share > 1e6:
+		return "+∞"
+	case share <= -1:
+		return "-100%"
+	case share >= 10:
+		return fmt.Sprintf("+%.0f%%", 100*share)
 	}
-	return nil
+	return fmt.Sprintf("%+.1f%%", 100*share)
+}
+
+func files(runs []*Run) string {
+	var names []string
+	for _, r := range runs {
+		names = append(names, r.File)
+	}
+	return fmt.Sprintf("%s: %s", plural(len(runs), "run"), strings.Join(names, ", "))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

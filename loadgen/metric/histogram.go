@@ -1,6 +1,10 @@
 package metric
 
-import hdr "github.com/HdrHistogram/hdrhistogram-go"
+import (
+	"fmt"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
+)
 
 // Histogram is the trend's histogram of thousandths of the unit, in the
 // compressed V2 encoding of HdrHistogram (https://hdrhistogram.org) as base64,
@@ -13,4 +17,33 @@ func (t *Trend) Histogram() (string, error) {
 	}
 	text, err := t.histogram.Encode(hdr.V2CompressedEncodingCookieBase)
 	return string(text), err
+}
+
+// A Bucket is how many samples of a histogram have about one value, in the metric's
+// unit.
+type Bucket struct {
+	Value float64
+	Count uint64
+}
+
+// maxHistogramBytes bounds the text of a histogram that is read. [Trend.Histogram]
+// writes far less.
+const maxHistogramBytes = 256 << 10
+
+// ParseHistogram reads the text of [Trend.Histogram], the lowest bucket first.
+func ParseHistogram(text string) ([]Bucket, error) {
+	if len(text) > maxHistogramBytes {
+		return nil, fmt.Errorf("a histogram of %d bytes is too long", len(text))
+	}
+	h, err := hdr.Decode([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("read a histogram: %w", err)
+	}
+	var buckets []Bucket
+	for _, b := range h.Distribution() {
+		if b.Count > 0 {
+			buckets = append(buckets, Bucket{float64(b.To) / trendScale, uint64(b.Count)})
+		}
+	}
+	return buckets, nil
 }

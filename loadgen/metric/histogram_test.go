@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"strings"
 	"testing"
 
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
@@ -39,4 +40,23 @@ func TestHistogramsOfSeveralRunsAddUp(t *testing.T) {
 			assert.Equal(rt, all.histogram.ValueAtPercentile(p), sum.ValueAtPercentile(p))
 		}
 	})
+}
+
+func TestParseHistogramReadsWhatHistogramWrites(t *testing.T) {
+	trend := &Trend{}
+	trend.RecordN(0.25, 3)
+	trend.RecordN(20, 2)
+	text, err := trend.Histogram()
+	require.NoError(t, err)
+	buckets, err := ParseHistogram(text)
+	require.NoError(t, err)
+	require.Len(t, buckets, 2)
+	assert.InDelta(t, 0.25, buckets[0].Value, 0.001)
+	assert.EqualValues(t, 3, buckets[0].Count)
+	assert.InDelta(t, 20, buckets[1].Value, 0.02)
+	assert.EqualValues(t, 2, buckets[1].Count)
+	for _, bad := range []string{"", "x", "AAAA", strings.Repeat("A", maxHistogramBytes+1)} {
+		_, err := ParseHistogram(bad)
+		assert.Error(t, err)
+	}
 }
