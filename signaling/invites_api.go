@@ -35,17 +35,17 @@ type inviteRequest struct {
 
 // inviteInfo is how the API shows an invite to those who may see it.
 type inviteInfo struct {
-	Invite  string         `json:"invite"`
-	To      string         `json:"to"`
-	Room    string         `json:"room,omitempty"`
-	Role    wire.Role      `json:"role,omitempty"`
-	Name    string         `json:"name,omitempty"`
-	Inviter string         `json:"inviter"`
-	Uses    int            `json:"uses"`
-	Used    int            `json:"used"`
+	Invite  string             `json:"invite"`
+	To      string             `json:"to"`
+	Room    string             `json:"room,omitempty"`
+	Role    wire.Role          `json:"role,omitempty"`
+	Name    string             `json:"name,omitempty"`
+	Inviter string             `json:"inviter"`
+	Uses    int                `json:"uses"`
+	Used    int                `json:"used"`
 	State   store.InviteStatus `json:"state"`
-	Created time.Time      `json:"created_at"`
-	Expires time.Time      `json:"expires_at"`
+	Created time.Time          `json:"created_at"`
+	Expires time.Time          `json:"expires_at"`
 }
 
 // inviteAnswer is the answer to the one who makes an invite.
