@@ -39,7 +39,8 @@ func under(path, folder string) bool {
 
 // drawn returns the layers as a Mermaid flowchart. An import that follows from
 // others is left out: if a may import b and c, and b may import c, there is no
-// arrow from a to c.
+// arrow from a to c. What a package imports of internal is under its name, because
+// arrows to there would cross all others.
 func drawn(layers map[string][]string) string {
 	reach := map[string]map[string]bool{}
 	var visit func(string) map[string]bool
@@ -70,13 +71,16 @@ func drawn(layers map[string][]string) string {
 		fmt.Fprintf(&b, "  subgraph group%d [%s]\n", i, g.name)
 		for _, p := range names {
 			if g.has(p) {
-				fmt.Fprintf(&b, "    %s[\"%s\"]\n", id(p), p)
+				fmt.Fprintf(&b, "    %s[\"%s\"]\n", id(p), strings.Join(append([]string{p}, shared(p, layers[p])...), "<br/>"))
 			}
 		}
 		b.WriteString("  end\n")
 	}
 	for _, p := range names {
 		for _, i := range slices.Sorted(slices.Values(layers[p])) {
+			if under(i, "internal") && !under(p, "internal") {
+				continue
+			}
 			implied := slices.ContainsFunc(layers[p], func(other string) bool { return reach[other][i] })
 			if !implied {
 				fmt.Fprintf(&b, "  %s --> %s\n", id(p), id(i))
@@ -85,6 +89,24 @@ func drawn(layers map[string][]string) string {
 	}
 	b.WriteString("```\n")
 	return b.String()
+}
+
+// shared returns what a package outside of internal imports from there, in lines of
+// three names.
+func shared(p string, imports []string) (lines []string) {
+	if under(p, "internal") {
+		return nil
+	}
+	var names []string
+	for _, i := range slices.Sorted(slices.Values(imports)) {
+		if name, ok := strings.CutPrefix(i, "internal/"); ok {
+			names = append(names, name)
+		}
+	}
+	for line := range slices.Chunk(names, 3) {
+		lines = append(lines, "+ "+strings.Join(line, ", "))
+	}
+	return lines
 }
 
 func TestArchitectureDrawsTheLayers(t *testing.T) {
@@ -103,10 +125,11 @@ func TestArchitectureDrawsTheLayers(t *testing.T) {
 }
 
 func TestDrawingLeavesOutImportsThatFollowFromOthers(t *testing.T) {
-	got := drawn(map[string][]string{"cmd": {"loadgen", "room", "internal/a"}, "loadgen": {"room"}, "room": {"internal/a"}, "internal/a": {}})
+	got := drawn(map[string][]string{"cmd": {"loadgen", "room", "internal/a"}, "loadgen": {"room"}, "room": {"internal/a", "internal/b"}, "internal/a": {"internal/b"}, "internal/b": {}})
 	assert.Contains(t, got, "cmd --> loadgen\n")
 	assert.Contains(t, got, "loadgen --> room\n")
-	assert.Contains(t, got, "room --> internal_a\n")
+	assert.Contains(t, got, "internal_a --> internal_b\n")
+	assert.Contains(t, got, `room["room<br/>+ a, b"]`)
 	assert.NotContains(t, got, "cmd --> room")
-	assert.NotContains(t, got, "cmd --> internal_a")
+	assert.NotContains(t, got, "room --> internal")
 }

@@ -19,19 +19,19 @@ type Run struct {
 	Verdict     report.Verdict
 	Reasons     []string
 	Interrupted bool
-	Scenario    Scenario
+	Scenario    PlayedScenario
 	Machine     Machine
 	Version     string
 	// Thresholds are those of the run, with their values.
-	Thresholds []Threshold
+	Thresholds []RunThreshold
 
 	metrics numbers
 	// best has the metrics that are in doubt, at their better end.
 	best numbers
 }
 
-// Scenario is what was played.
-type Scenario struct {
+// A PlayedScenario says what was played.
+type PlayedScenario struct {
 	Name      string    `json:"name"`
 	Seed      int64     `json:"seed"`
 	Driver    string    `json:"driver"`
@@ -48,9 +48,9 @@ type Machine struct {
 	Arch string `json:"arch"`
 }
 
-// Threshold is a threshold of a run. Value is nil if the run had no data for it; Worst
+// A RunThreshold is a threshold of a run. Value is nil if the run had no data for it; Worst
 // and Best are the ends of a value in doubt.
-type Threshold struct {
+type RunThreshold struct {
 	metric.Threshold
 	Value, Worst, Best *float64
 }
@@ -120,7 +120,7 @@ func Read(from io.Reader) (*Run, error) {
 		Verdict       report.Verdict `json:"verdict"`
 		Reasons       []string       `json:"reasons"`
 		Interrupted   bool           `json:"interrupted"`
-		Scenario      Scenario       `json:"scenario"`
+		Scenario      PlayedScenario `json:"scenario"`
 		Environment   struct {
 			Machine
 			Version  string `json:"version"`
@@ -160,7 +160,7 @@ func Read(from io.Reader) (*Run, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the summary has a threshold that this earshot does not know: %w", err)
 		}
-		r.Thresholds = append(r.Thresholds, Threshold{parsed, t.Value, t.Worst, t.Best})
+		r.Thresholds = append(r.Thresholds, RunThreshold{parsed, t.Value, t.Worst, t.Best})
 	}
 	return r, nil
 }
