@@ -5,6 +5,6 @@
 package packet
 
 // Size is the room that one datagram needs at the most, in bytes: more than an
-// Ethernet frame carries (1,500), so that a datagram that does not fit is none
-// of ours.
+// Ethernet frame carries (1,500), so that a datagram that does not fit is not
+// ours.
 const Size = 2048

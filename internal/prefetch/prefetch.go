@@ -3,7 +3,7 @@
 // The state of thousands of listeners is many times what a processor's cache
 // holds, and is gone from it when a frame later the next packet comes. One
 // object takes as long to come from memory as a dozen do that are asked for
-// together: whoever goes through many asks for the next few first.
+// together: code that goes through many asks for the next few first.
 //
 // It is a hint. It reads nothing, is no access in the sense of Go's memory model,
 // and does nothing on processors that it has no code for.

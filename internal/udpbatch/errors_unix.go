@@ -4,11 +4,11 @@ package udpbatch
 
 import "syscall"
 
-// truncated tells whether a datagram was longer than its buffer, by the flags or
+// truncated reports whether a datagram was longer than its buffer, by the flags or
 // the error of the read.
 func truncated(flags int, _ error) bool { return flags&syscall.MSG_TRUNC != 0 }
 
-// full tells whether a send failed for want of buffer space.
+// full reports whether a send failed for want of buffer space.
 func full(errno syscall.Errno) bool {
 	return errno == syscall.EAGAIN || errno == syscall.ENOBUFS || errno == syscall.ENOMEM
 }

@@ -12,9 +12,9 @@ const (
 	wsaNoBuffers   syscall.Errno = 10055
 )
 
-// truncated tells whether a datagram was longer than its buffer, by the flags or
+// truncated reports whether a datagram was longer than its buffer, by the flags or
 // the error of the read.
 func truncated(_ int, err error) bool { return errors.Is(err, wsaMessageSize) }
 
-// full tells whether a send failed for want of buffer space.
+// full reports whether a send failed for want of buffer space.
 func full(errno syscall.Errno) bool { return errno == wsaWouldBlock || errno == wsaNoBuffers }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handle is a batching Conn's way to its socket, and to wait for it.
-type handle interface {
+// socket is what a batching Conn needs of its socket.
+type socket interface {
 	// Control calls f with the descriptor.
 	Control(f func(fd uintptr)) error
 	// Read calls f until it is true, waiting for a datagram before each further
@@ -22,24 +22,24 @@ type handle interface {
 	Close() error
 }
 
-// woken is a socket in the hands of Go's poller, which the kernel wakes for
-// every datagram that comes in, and for every one that leaves.
-type woken struct {
+// polledSocket is a socket that Go's poller waits for: the kernel wakes the poller
+// for every datagram that comes in, and for every one that leaves.
+type polledSocket struct {
 	syscall.RawConn
 	udp *net.UDPConn
 }
 
-func (w *woken) SetReadDeadline(t time.Time) error { return w.udp.SetReadDeadline(t) }
-func (w *woken) Close() error                      { return w.udp.Close() }
+func (s *polledSocket) SetReadDeadline(t time.Time) error { return s.udp.SetReadDeadline(t) }
+func (s *polledSocket) Close() error                      { return s.udp.Close() }
 
-// gathering is a socket that Go's poller does not know. The kernel has nobody to
-// wake while packets flow: whoever reads looks again after a while, and only
-// when there is nothing for that long has itself woken by the next.
+// gatheringSocket is a socket that Go's poller does not wait for. While packets flow
+// the kernel wakes nobody: the reader looks again after a while, and only if there
+// is nothing for that long does it ask to be woken by the next datagram.
 //
-// That is worth it. A wake-up a datagram costs whoever sends it several times
-// what the datagram itself does, and Go's poller is woken as well by each that
-// leaves, since the send buffer has room again.
-type gathering struct {
+// A wake-up for each datagram would cost its sender several times what the datagram
+// itself does, and Go's poller is woken by each datagram that leaves too, since the
+// send buffer has room again.
+type gatheringSocket struct {
 	every  atomic.Int64 // ns
 	file   *os.File     // the socket, in blocking mode, which keeps the poller away
 	socket syscall.RawConn
@@ -49,11 +49,11 @@ type gathering struct {
 	closed   atomic.Bool
 	deadline atomic.Int64 // ns since 1970; 0: none
 
-	// What follows is the reader's. The functions are made once, as a closure a call would be
-	// an allocation a call.
+	// What follows belongs to the reader. The functions are made once, because a
+	// closure for each call would be an allocation for each call.
 	more   bool                  // the last look left some: no need to wait
 	call   func(fd uintptr) bool // what Read was given
-	done   bool                  // what it said
+	done   bool                  // what it returned
 	failed error
 	look   func(fd uintptr)
 	arm    func(fd uintptr)
@@ -61,8 +61,8 @@ type gathering struct {
 	adding int // EPOLL_CTL_ADD or EPOLL_CTL_DEL
 }
 
-// newGathering takes the socket over from package net.
-func newGathering(u *net.UDPConn, every time.Duration) (*gathering, error) {
+// newGatheringSocket takes the socket over from package net.
+func newGatheringSocket(u *net.UDPConn, every time.Duration) (*gatheringSocket, error) {
 	raw, err := u.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -76,13 +76,13 @@ func newGathering(u *net.UDPConn, every time.Duration) (*gathering, error) {
 		if epoll, failed = unix.EpollCreate1(unix.EPOLL_CLOEXEC); failed != nil {
 			return
 		}
-		// Calls say MSG_DONTWAIT themselves.
+		// Calls pass MSG_DONTWAIT themselves.
 		failed = errors.Join(unix.SetNonblock(fd, false), unix.SetNonblock(epoll, true))
 	})
 	if err = errors.Join(err, os.NewSyscallError("set the socket up to be polled", failed)); err != nil {
 		return nil, errors.Join(err, closeAll(fd, epoll))
 	}
-	g := &gathering{file: os.NewFile(uintptr(fd), "udp"), epoll: os.NewFile(uintptr(epoll), "epoll")}
+	g := &gatheringSocket{file: os.NewFile(uintptr(fd), "udp"), epoll: os.NewFile(uintptr(epoll), "epoll")}
 	g.every.Store(int64(every))
 	g.socket, err = g.file.SyscallConn()
 	if err == nil {
@@ -119,44 +119,44 @@ func closeAll(fds ...int) (err error) {
 	return err
 }
 
-func (g *gathering) Control(f func(fd uintptr)) error { return g.told(g.socket.Control(f)) }
+func (g *gatheringSocket) Control(f func(fd uintptr)) error { return g.netError(g.socket.Control(f)) }
 
-// Read implements handle.
-func (g *gathering) Read(f func(fd uintptr) bool) error {
+// Read implements socket.
+func (g *gatheringSocket) Read(f func(fd uintptr) bool) error {
 	g.call, g.done, g.failed = f, false, nil
-	for rested := false; ; {
+	for waited := false; ; {
 		if at := g.deadline.Load(); at != 0 && time.Now().UnixNano() >= at {
 			return os.ErrDeadlineExceeded
 		}
-		if g.more || rested {
+		if g.more || waited {
 			if err := g.socket.Control(g.look); err != nil || g.done {
-				return g.told(err)
+				return g.netError(err)
 			}
 		}
-		if rested {
+		if waited {
 			break
 		}
 		time.Sleep(time.Duration(g.every.Load()))
-		rested = true
+		waited = true
 	}
 	g.adding = unix.EPOLL_CTL_ADD
 	if err := g.control(); err != nil {
 		return err
 	}
-	err := g.told(errors.Join(g.waiter.Read(g.wait), g.failed))
+	err := g.netError(errors.Join(g.waiter.Read(g.wait), g.failed))
 	g.adding = unix.EPOLL_CTL_DEL
 	return errors.Join(err, g.control())
 }
 
-func (g *gathering) control() error {
+func (g *gatheringSocket) control() error {
 	if err := errors.Join(g.socket.Control(g.arm), g.failed); err != nil {
-		return g.told(os.NewSyscallError("epoll_ctl", err))
+		return g.netError(os.NewSyscallError("epoll_ctl", err))
 	}
 	return nil
 }
 
-// told is an error in the terms of package net.
-func (g *gathering) told(err error) error {
+// netError translates an error into the terms of package net.
+func (g *gatheringSocket) netError(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -166,16 +166,16 @@ func (g *gathering) told(err error) error {
 	return err
 }
 
-func (g *gathering) SetReadDeadline(t time.Time) error {
+func (g *gatheringSocket) SetReadDeadline(t time.Time) error {
 	var at int64
 	if !t.IsZero() {
 		at = t.UnixNano()
 	}
 	g.deadline.Store(at)
-	return g.told(g.epoll.SetReadDeadline(t))
+	return g.netError(g.epoll.SetReadDeadline(t))
 }
 
-func (g *gathering) Close() error {
+func (g *gatheringSocket) Close() error {
 	if g.closed.Swap(true) {
 		return net.ErrClosed
 	}

@@ -16,21 +16,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostAtOnce is how many datagrams one system call takes. What a call costs is
+// maxBatch is how many datagrams one system call takes. What a call costs is
 // spread thin enough by then, and headers for more would only cost memory.
-const mostAtOnce = 256
+const maxBatch = 256
 
-// leastAsked is how many datagrams a read asks for at least. It asks for twice as
-// many as long as it gets them all: to make headers ready for 256 that don't
-// come costs a reader more than the call.
-const leastAsked = 16
+// minRead is how many datagrams a read asks for at least. It asks for twice as many
+// as long as it gets them all: preparing the headers of 256 datagrams that don't
+// come costs more than the call.
+const minRead = 16
 
 // batching is a Conn that makes one system call for many datagrams.
 type batching struct {
-	socket   handle
+	socket   socket
 	platform *platform
 	addr     netip.AddrPort
-	gather   *gathering // the socket again, if it is one
+	gather   *gatheringSocket // the socket again, if it is one
 	refused  atomic.Uint64
 
 	rmu sync.Mutex // guards in, and lets one reader in at a time
@@ -52,8 +52,8 @@ func newBatching(u *net.UDPConn, o Options) (Conn, bool, error) {
 		return nil, false, err
 	}
 	addr := plain(u.LocalAddr().(*net.UDPAddr).AddrPort())
-	// With no datagrams the calls do nothing, and say so or that they can't:
-	// ENOSYS, or what a seccomp filter answers.
+	// With no datagrams the calls do nothing and succeed, or fail with ENOSYS or
+	// what a seccomp filter answers.
 	var refused bool
 	err = p.raw.Control(func(fd uintptr) {
 		for _, call := range []uintptr{unix.SYS_RECVMMSG, unix.SYS_SENDMMSG} {
@@ -65,9 +65,9 @@ func newBatching(u *net.UDPConn, o Options) (Conn, bool, error) {
 	if err != nil || refused {
 		return nil, false, err
 	}
-	c := &batching{socket: &woken{raw, u}, platform: p, addr: addr, in: new(headers)}
+	c := &batching{socket: &polledSocket{raw, u}, platform: p, addr: addr, in: new(headers)}
 	if o.Gather > 0 {
-		if c.gather, err = newGathering(u, o.Gather); err != nil {
+		if c.gather, err = newGatheringSocket(u, o.Gather); err != nil {
 			return nil, false, err
 		}
 		c.socket, p.raw = c.gather, c.gather
@@ -85,8 +85,8 @@ type headers struct {
 	names    []unix.RawSockaddrInet6 // or RawSockaddrInet4 in the same place
 	controls []byte
 
-	// A call works on messages[from:to]. The functions are made once, as a
-	// closure a call would be an allocation a call.
+	// A call works on messages[from:to]. The functions are made once, because a
+	// closure for each call would be an allocation for each call.
 	from, to int
 	errno    syscall.Errno
 	ask      int // how many a read asks for
@@ -98,7 +98,7 @@ func (h *headers) grow(n int) {
 	if n <= len(h.messages) {
 		return
 	}
-	n = min(mostAtOnce, max(n, 2*len(h.messages)))
+	n = min(maxBatch, max(n, 2*len(h.messages)))
 	h.messages, h.vectors, h.names, h.controls = make([]unix.Mmsghdr, n), make([]unix.Iovec, n), make([]unix.RawSockaddrInet6, n), make([]byte, n*controlSize)
 	for i := range h.messages {
 		m := &h.messages[i].Hdr
@@ -117,14 +117,14 @@ func (h *headers) buffer(i int, b []byte) {
 }
 
 func (c *batching) ReadBatch(ms []Message) (int, error) {
-	ms = ms[:min(len(ms), mostAtOnce)]
+	ms = ms[:min(len(ms), maxBatch)]
 	if len(ms) == 0 {
 		return 0, nil
 	}
 	c.rmu.Lock()
 	defer c.rmu.Unlock()
 	h := c.in
-	ms = ms[:min(len(ms), max(h.ask, leastAsked))]
+	ms = ms[:min(len(ms), max(h.ask, minRead))]
 	h.grow(len(ms))
 	room := 0
 	if c.platform.control {
@@ -185,7 +185,7 @@ func (h *headers) receive(fd uintptr) bool {
 func (c *batching) WriteBatch(ms []Message) (int, error) {
 	h := c.take()
 	defer c.put(h)
-	h.grow(min(len(ms), mostAtOnce))
+	h.grow(min(len(ms), maxBatch))
 	done := 0
 	for done < len(ms) {
 		h.from, h.to = 0, c.encode(h, ms[done:])
@@ -208,7 +208,7 @@ func (c *batching) WriteBatch(ms []Message) (int, error) {
 			}
 		}
 		done += h.to
-		if done < len(ms) && h.to < mostAtOnce {
+		if done < len(ms) && h.to < maxBatch {
 			c.refuse(&ms[done])
 			done++
 		}
@@ -217,7 +217,7 @@ func (c *batching) WriteBatch(ms []Message) (int, error) {
 }
 
 // transmit sends messages[from:to] up to the first that fails and moves from to
-// it. The kernel tells why it failed only to a call that begins with it.
+// it. The kernel gives the reason only to a call that begins with it.
 func (h *headers) transmit(fd uintptr) {
 	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&h.messages[h.from])), uintptr(h.to-h.from), unix.MSG_DONTWAIT, 0, 0)
 	if errno == 0 {
@@ -229,7 +229,7 @@ func (h *headers) transmit(fd uintptr) {
 // encode prepares the sending of ms as far as one call goes and returns how many
 // that is. It stops before a message that the socket can't even express.
 func (c *batching) encode(h *headers, ms []Message) int {
-	ms = ms[:min(len(ms), mostAtOnce)]
+	ms = ms[:min(len(ms), maxBatch)]
 	for i := range ms {
 		m, header := &ms[i], &h.messages[i].Hdr
 		if header.Namelen = setAddress(&h.names[i], m.Addr, c.platform.v6); header.Namelen == 0 {
@@ -327,11 +327,11 @@ func address(s *unix.RawSockaddrInet6) netip.AddrPort {
 	return netip.AddrPortFrom(ip, port)
 }
 
-// zoneName is an interface's zone by its number: asking for its name would be a
-// system call a datagram.
+// zoneName returns an interface's zone by its number: to ask for its name would be a
+// system call for each datagram.
 func zoneName(index uint32) string { return strconv.FormatUint(uint64(index), 10) }
 
-// zoneIndex is the number of an interface, or 0 if there is none of that name.
+// zoneIndex returns the number of an interface, or 0 if there is none with that name.
 func zoneIndex(zone string) uint32 {
 	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
 		return uint32(n)

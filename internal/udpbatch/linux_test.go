@@ -94,6 +94,49 @@ func group(t *testing.T, address string, n int, o Options) []Conn {
 	return g
 }
 
+// readUntilAll reads the sockets of a group until so many datagrams have come, and
+// counts those of each socket. The first byte names the peer, which must always
+// come to one socket.
+func readUntilAll(t *testing.T, g []Conn, want int) (mine []int, total int) {
+	t.Helper()
+	// Each socket is read until all have come: an empty socket says nothing
+	// of when the last of its datagrams will be there.
+	var mu sync.Mutex
+	at := map[byte]int{}
+	mine = make([]int, len(g))
+	var readers sync.WaitGroup
+	for i, c := range g {
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(patient)))
+		readers.Go(func() {
+			for {
+				ms := room(64)
+				n, err := c.ReadBatch(ms)
+				if err != nil {
+					assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+					return
+				}
+				mu.Lock()
+				for _, m := range ms[:n] {
+					if before, ok := at[m.Buf[0]]; ok {
+						assert.Equal(t, before, i, "peer %d", m.Buf[0])
+					}
+					at[m.Buf[0]] = i
+				}
+				mine[i] += n
+				total += n
+				if total == want {
+					for _, c := range g {
+						assert.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond))) // for one too many
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	readers.Wait()
+	return mine, total
+}
+
 func TestListenGroupKeepsAPeerAtOneSocket(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::]:0"} {
 		everyWay(t, func(t *testing.T, o Options) {
@@ -110,40 +153,7 @@ func TestListenGroupKeepsAPeerAtOneSocket(t *testing.T) {
 					require.NoError(t, err)
 				}
 			}
-			// Each socket is read until all have come: an empty socket says nothing
-			// of when the last of its datagrams will be there.
-			var mu sync.Mutex
-			at, total, mine := map[byte]int{}, 0, make([]int, len(g))
-			var readers sync.WaitGroup
-			for i, c := range g {
-				require.NoError(t, c.SetReadDeadline(time.Now().Add(patient)))
-				readers.Go(func() {
-					for {
-						ms := room(64)
-						n, err := c.ReadBatch(ms)
-						if err != nil {
-							assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
-							return
-						}
-						mu.Lock()
-						for _, m := range ms[:n] {
-							if before, ok := at[m.Buf[0]]; ok {
-								assert.Equal(t, before, i, "peer %d", m.Buf[0])
-							}
-							at[m.Buf[0]] = i
-						}
-						mine[i] += n
-						total += n
-						if total == peers*each {
-							for _, c := range g {
-								assert.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond))) // for one too many
-							}
-						}
-						mu.Unlock()
-					}
-				})
-			}
-			readers.Wait()
+			mine, total := readUntilAll(t, g, peers*each)
 			for i, n := range mine {
 				assert.Positive(t, n, "socket %d: 60 peers miss one of three once in 10^10 runs", i)
 			}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controlSize is the room for what the kernel tells of a datagram: a time stamp
+// controlSize is the room for what the kernel reports on a datagram: a time stamp
 // and a packet info, 72 bytes on 64-bit systems. Multiples of it are aligned for
 // a Cmsghdr.
 const controlSize = 128
@@ -73,10 +73,10 @@ func size(fd, bytes int, what, limit string, option, force int) error {
 	if bytes <= 0 {
 		return nil
 	}
-	for _, way := range []int{option, force} {
-		// The kernel says nothing when it sets less, and doubles the size for
+	for _, attempt := range []int{option, force} {
+		// The kernel reports nothing when it sets less, and doubles the size for
 		// its own bookkeeping (socket(7)).
-		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, way, bytes) == nil {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, attempt, bytes) == nil {
 			if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option); err == nil && got/2 >= bytes {
 				return nil
 			}
@@ -98,8 +98,8 @@ func share(u *net.UDPConn) error {
 	return errors.Join(err, os.NewSyscallError("set SO_REUSEPORT", set))
 }
 
-// A platform is what Linux tells of a socket and of its datagrams, whichever way
-// they are read. Its methods may be called concurrently.
+// A platform is what Linux reports on a socket and on its datagrams, however they
+// are read. Its methods may be called concurrently.
 type platform struct {
 	raw     interface{ Control(func(fd uintptr)) error }
 	v6      bool
@@ -137,8 +137,8 @@ func newPlatform(u *net.UDPConn, o Options) (*platform, error) {
 }
 
 // drops asks for the socket's own counter (SO_MEMINFO, Linux 4.12). The control
-// message SO_RXQ_OVFL tells the same counter, but only as of when a datagram was
-// queued that is read later: it never tells of those dropped after the last.
+// message SO_RXQ_OVFL has the same counter, but as of when a datagram was queued that
+// is read later: it misses those dropped after the last.
 func (p *platform) drops() (uint64, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

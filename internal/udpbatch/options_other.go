@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// controlSize is the room for what the kernel tells of a datagram.
+// controlSize is the room for what the kernel reports on a datagram.
 const controlSize = 0
 
 // open opens and binds a socket.
 func open(ctx context.Context, address string, o Options, _ bool) (*net.UDPConn, error) {
 	if o.PacketInfo {
-		return nil, fmt.Errorf("listen on %s: the address that a datagram was sent to can't be told on this system; bind that address instead: %w", address, errors.ErrUnsupported)
+		return nil, fmt.Errorf("listen on %s: the address that a datagram was sent to is not known on this system; bind that address instead: %w", address, errors.ErrUnsupported)
 	}
 	c, err := new(net.ListenConfig).ListenPacket(ctx, family(address), address)
 	if err != nil {
@@ -42,7 +42,7 @@ func share(*net.UDPConn) error { return errors.ErrUnsupported }
 // newBatching reports that there is nothing faster than the portable way.
 func newBatching(*net.UDPConn, Options) (Conn, bool, error) { return nil, false, nil }
 
-// A platform is what this system can tell of a socket: nothing.
+// A platform is what this system reports on a socket: nothing.
 type platform struct{ timestamps bool }
 
 func newPlatform(_ *net.UDPConn, o Options) (*platform, error) {

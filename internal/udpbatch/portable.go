@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// patience is how long the portable way waits for room in the send buffer:
-// package net can't merely try. A full buffer thus costs a batch two of these,
-// and no other batch.
-const patience = time.Millisecond
+// writeTimeout is how long a portable Conn waits for room in the send buffer:
+// package net can't just try. So a full buffer costs a batch two of these, and no
+// other batch.
+const writeTimeout = time.Millisecond
 
-// portable is a Conn with package net alone: a system call a datagram, and
+// portable is a Conn on package net alone: a system call for each datagram, and
 // batches of one when reading.
 type portable struct {
 	udp      *net.UDPConn
@@ -67,7 +67,7 @@ func (c *portable) ReadBatch(ms []Message) (int, error) {
 func (c *portable) WriteBatch(ms []Message) (int, error) {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	if err := c.patience(); err != nil {
+	if err := c.setDeadline(); err != nil {
 		return 0, err
 	}
 	waited := false // for the message at hand, with a deadline of its own
@@ -82,7 +82,7 @@ func (c *portable) WriteBatch(ms []Message) (int, error) {
 			}
 			// The deadline may have passed for no other reason than that the
 			// batch is long or the machine busy.
-			if err := c.patience(); err != nil {
+			if err := c.setDeadline(); err != nil {
 				return i, err
 			}
 			waited = true
@@ -99,7 +99,7 @@ func (c *portable) WriteBatch(ms []Message) (int, error) {
 	return len(ms), nil
 }
 
-func (c *portable) patience() error { return c.udp.SetWriteDeadline(time.Now().Add(patience)) }
+func (c *portable) setDeadline() error { return c.udp.SetWriteDeadline(time.Now().Add(writeTimeout)) }
 
 func (c *portable) write(m *Message) error {
 	oob, err := c.platform.source(c.woob, m.Local)

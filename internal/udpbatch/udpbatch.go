@@ -20,7 +20,7 @@ var ErrFull = errors.New("send buffer of the socket is full")
 
 // A Message is one datagram.
 //
-// IPv4 addresses may be given as such or mapped into IPv6, and are told as
+// IPv4 addresses may be given as such or mapped into IPv6, and are reported as
 // such. The zone of a link-local address is an interface's name or number.
 type Message struct {
 	// Buf is the datagram to send, all of it, or the room to receive one. It
@@ -28,7 +28,7 @@ type Message struct {
 	// may keep it from being garbage collected until a later call.
 	Buf []byte
 	// N is how many bytes of Buf were received. A datagram longer than Buf is
-	// told as an empty one: no part of it can be mistaken for a whole.
+	// reported as an empty one: no part of it can be mistaken for a whole.
 	// WriteBatch sets N to how many bytes were sent, or to -1 if the kernel
 	// refused the datagram.
 	N int
@@ -56,7 +56,7 @@ type Conn interface {
 	// It does not wait: if the send buffer is full it returns n < len(ms) and
 	// [ErrFull]. A datagram that the kernel refuses for itself (no route, a
 	// firewall, an address of the wrong family, too long) is passed over and
-	// counted, and does not keep the rest from going out. Any other error says
+	// counted, and does not keep the rest from going out. Any other error means
 	// that the socket is of no use any more: [net.ErrClosed] once it is closed.
 	WriteBatch(ms []Message) (int, error)
 
@@ -82,7 +82,7 @@ type Conn interface {
 	Close() error
 }
 
-// Options is how a socket is made.
+// Options configures a socket.
 type Options struct {
 	// ReadBuffer and WriteBuffer are the sizes of the kernel's buffers in bytes
 	// as setsockopt counts them; 0 leaves the system's default. If the system
@@ -91,7 +91,7 @@ type Options struct {
 	// Timestamps asks for [Message.At].
 	Timestamps bool
 	// PacketInfo asks for [Message.Local], for sockets bound to an unspecified
-	// address. Only Linux can tell.
+	// address. Only on Linux.
 	PacketInfo bool
 	// Gather, if it is not 0, is how long ReadBatch lets datagrams gather when it
 	// finds none, before it looks again: for a socket that thousands come in at
@@ -127,8 +127,8 @@ func Listen(ctx context.Context, address string, o Options) (Conn, error) {
 // closed, peers move to others, so close all or none. Sending is free: any socket
 // of the group reaches any peer, from the same address.
 //
-// The port is locked: whoever opens it first, with Listen or with ListenGroup,
-// in this or another process, keeps anyone else from doing so. The first socket
+// The port is locked: once it is open, by Listen or by ListenGroup, in this or
+// another process, it can't be opened again. The first socket
 // of the group is bound *without* SO_REUSEPORT, which fails if anything is bound
 // to the port, and is opened to its siblings only then. A lock so made needs no
 // file and no privilege, has no window in which two that start at once both
@@ -202,7 +202,7 @@ func family(address string) string {
 	return "udp"
 }
 
-// plain is an address as a Message tells it.
+// plain returns an address as a Message has it.
 func plain(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

@@ -107,42 +107,46 @@ func TestWriteBatchArrivesIntact(t *testing.T) {
 				for range 3 {
 					receivers = append(receivers, listen(t, f.listen, o))
 				}
-				from := netip.AddrPortFrom(netip.MustParseAddr(f.loopback).Unmap(), sender.LocalAddr().Port())
-				rapid.Check(t, func(t *rapid.T) {
-					want := make([][][]byte, len(receivers))
-					var ms []Message
-					for i := range rapid.IntRange(1, 80).Draw(t, "messages") {
-						r := rapid.IntRange(0, len(receivers)-1).Draw(t, "receiver")
-						b := make([]byte, rapid.OneOf(rapid.IntRange(0, 300), rapid.IntRange(0, 2048)).Draw(t, "size"))
-						for j := range b {
-							b[j] = byte(i + j)
-						}
-						want[r] = append(want[r], b)
-						address := receivers[r].LocalAddr()
-						if address.Addr().IsUnspecified() || netip.MustParseAddr(f.loopback).Is4In6() {
-							address = netip.AddrPortFrom(netip.MustParseAddr(f.loopback), address.Port())
-						}
-						ms = append(ms, Message{Buf: b, Addr: address})
-					}
-					n, err := sender.WriteBatch(ms)
-					require.NoError(t, err)
-					require.Equal(t, len(ms), n)
-					for _, m := range ms {
-						require.Equal(t, len(m.Buf), m.N)
-					}
-					batch := rapid.IntRange(1, 100).Draw(t, "read batch")
-					for r, want := range want {
-						for i, m := range receive(t, receivers[r], len(want), batch) {
-							require.Equal(t, want[i], m.Buf[:m.N])
-							require.Equal(t, from, m.Addr)
-							require.False(t, m.Local.IsValid(), "not asked for")
-							require.Zero(t, m.At, "not asked for")
-						}
-					}
-				})
+				rapid.Check(t, func(t *rapid.T) { checkBatch(t, sender, receivers, netip.MustParseAddr(f.loopback)) })
 				assert.Zero(t, sender.Refused())
 			})
 		})
+	}
+}
+
+// checkBatch holds that a batch of datagrams to receivers at a loopback address
+// arrives as it was sent.
+func checkBatch(t *rapid.T, sender Conn, receivers []Conn, loopback netip.Addr) {
+	from := netip.AddrPortFrom(loopback.Unmap(), sender.LocalAddr().Port())
+	want := make([][][]byte, len(receivers))
+	var ms []Message
+	for i := range rapid.IntRange(1, 80).Draw(t, "messages") {
+		r := rapid.IntRange(0, len(receivers)-1).Draw(t, "receiver")
+		b := make([]byte, rapid.OneOf(rapid.IntRange(0, 300), rapid.IntRange(0, 2048)).Draw(t, "size"))
+		for j := range b {
+			b[j] = byte(i + j)
+		}
+		want[r] = append(want[r], b)
+		address := receivers[r].LocalAddr()
+		if address.Addr().IsUnspecified() || loopback.Is4In6() {
+			address = netip.AddrPortFrom(loopback, address.Port())
+		}
+		ms = append(ms, Message{Buf: b, Addr: address})
+	}
+	n, err := sender.WriteBatch(ms)
+	require.NoError(t, err)
+	require.Equal(t, len(ms), n)
+	for _, m := range ms {
+		require.Equal(t, len(m.Buf), m.N)
+	}
+	batch := rapid.IntRange(1, 100).Draw(t, "read batch")
+	for r, want := range want {
+		for i, m := range receive(t, receivers[r], len(want), batch) {
+			require.Equal(t, want[i], m.Buf[:m.N])
+			require.Equal(t, from, m.Addr)
+			require.False(t, m.Local.IsValid(), "not asked for")
+			require.Zero(t, m.At, "not asked for")
+		}
 	}
 }
 
@@ -313,6 +317,40 @@ func TestEmptyBatchesDoNothing(t *testing.T) {
 	})
 }
 
+// readAll reads datagrams with two readers until so many different ones have come,
+// and closes the socket then. It takes a token for each so many of them.
+func readAll(t *testing.T, c Conn, want, size int, tokens <-chan struct{}) map[string]bool {
+	t.Helper()
+	var mu sync.Mutex
+	var readers sync.WaitGroup
+	seen := map[string]bool{}
+	read := func() {
+		for {
+			ms := room(size)
+			n, err := c.ReadBatch(ms)
+			if err != nil {
+				assert.ErrorIs(t, err, net.ErrClosed)
+				return
+			}
+			mu.Lock()
+			for _, m := range ms[:n] {
+				seen[string(m.Buf[:m.N])] = true
+				if len(seen)%size == 0 {
+					<-tokens
+				}
+			}
+			if len(seen) == want {
+				assert.NoError(t, c.Close())
+			}
+			mu.Unlock()
+		}
+	}
+	readers.Go(read)
+	readers.Go(read)
+	readers.Wait()
+	return seen
+}
+
 func TestConnIsSafeForConcurrentUse(t *testing.T) {
 	everyWay(t, func(t *testing.T, o Options) {
 		const writers, batches, size = 4, 30, 8
@@ -334,31 +372,8 @@ func TestConnIsSafeForConcurrentUse(t *testing.T) {
 				}
 			})
 		}
-		var mu sync.Mutex
-		seen := map[string]bool{}
-		for range 2 {
-			wg.Go(func() {
-				for {
-					ms := room(size)
-					n, err := b.ReadBatch(ms)
-					if err != nil {
-						assert.ErrorIs(t, err, net.ErrClosed)
-						return
-					}
-					mu.Lock()
-					for _, m := range ms[:n] {
-						seen[string(m.Buf[:m.N])] = true
-						if len(seen)%size == 0 {
-							<-tokens
-						}
-					}
-					if len(seen) == writers*batches*size {
-						assert.NoError(t, b.Close())
-					}
-					mu.Unlock()
-				}
-			})
-		}
+		var seen map[string]bool
+		wg.Go(func() { seen = readAll(t, b, writers*batches*size, size, tokens) })
 		wg.Wait()
 		assert.Len(t, seen, writers*batches*size)
 	})

@@ -9,7 +9,7 @@ import (
 // countingEar does as little as an ear can.
 type countingEar struct{ n, sum uint64 }
 
-func (e *countingEar) Send(_ SendBatch, section int, p Packet) error {
+func (e *countingEar) Send(_ SendBatch, _ int, p Packet) error {
 	e.n++
 	e.sum += uint64(p.Seq) + uint64(len(p.Payload))
 	return nil
@@ -20,43 +20,46 @@ func (e *countingEar) Send(_ SendBatch, section int, p Packet) error {
 func BenchmarkFanOut(b *testing.B) {
 	for _, ears := range []int{1, 100, 5000} {
 		for _, shards := range []int{1, 2} {
-			b.Run(fmt.Sprintf("ears=%d/shards=%d", ears, shards), func(b *testing.B) {
-				h, err := New(Config{Shards: shards, Queue: 1 << 20, MaxAge: time.Hour})
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer h.Close()
-				for range ears {
-					if _, err := h.Subscribe(&countingEar{}, SubscribeOptions{Sections: 3}); err != nil {
-						b.Fatal(err)
-					}
-				}
-				m, err := h.Publish(1)
-				if err != nil {
-					b.Fatal(err)
-				}
-				payload := make([]byte, 80)
-				at := time.Now()
-				b.ReportAllocs()
-				b.ResetTimer()
-				for i := range b.N {
-					m.Push(Frame{Seq: uint16(i), Timestamp: uint32(i * frameTicks), Level: 30, Payload: payload, Arrived: at})
-					for h.backlogged() > 64 {
-						time.Sleep(10 * time.Microsecond)
-					}
-				}
-				for h.backlogged() > 0 {
-					time.Sleep(10 * time.Microsecond)
-				}
-				b.StopTimer()
-				sent := h.Stats().Sent
-				if sent != uint64(b.N*ears) {
-					b.Fatalf("%d packets sent, %d expected", sent, b.N*ears)
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(sent), "ns/packet")
-			})
+			b.Run(fmt.Sprintf("ears=%d/shards=%d", ears, shards), func(b *testing.B) { benchmarkFanOut(b, ears, shards) })
 		}
 	}
+}
+
+func benchmarkFanOut(b *testing.B, ears, shards int) {
+	b.Helper()
+	h, err := New(Config{Shards: shards, Queue: 1 << 20, MaxAge: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer h.Close()
+	for range ears {
+		if _, err := h.Subscribe(&countingEar{}, SubscribeOptions{Sections: 3}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	m, err := h.Publish(1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	payload := make([]byte, 80)
+	at := time.Now()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		m.Push(Frame{Seq: uint16(i), Timestamp: uint32(i * frameTicks), Level: 30, Payload: payload, Arrived: at})
+		for h.backlogged() > 64 {
+			time.Sleep(10 * time.Microsecond)
+		}
+	}
+	for h.backlogged() > 0 {
+		time.Sleep(10 * time.Microsecond)
+	}
+	b.StopTimer()
+	sent := h.Stats().Sent
+	if sent != uint64(b.N*ears) {
+		b.Fatalf("%d packets sent, %d expected", sent, b.N*ears)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(sent), "ns/packet")
 }
 
 // backlogged is how many jobs wait in the fullest shard.

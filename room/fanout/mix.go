@@ -117,7 +117,7 @@ func (x *mix) find(m *Publisher, f *Frame) (int, bool) {
 }
 
 // release takes the mic's slot away. It reports whether it had one. With
-// forget, whoever joins now hears nothing of what the slot carried lately.
+// forget, a listener who joins now hears nothing of what the slot carried lately.
 func (x *mix) release(m *Publisher, forget bool) bool {
 	for i := range x.slots {
 		s := &x.slots[i]

@@ -26,40 +26,9 @@ func TestMixHoldsItsInvariants(t *testing.T) {
 				for i := range voices {
 					voices[i] = s.voice(uint32(i + 1))
 				}
-				secret := "secret"
 				for range rapid.IntRange(1, 150).Draw(r, "steps") {
 					i := rapid.IntRange(0, mics-1).Draw(r, "mic")
-					v := voices[i]
-					switch what := rapid.IntRange(0, 19).Draw(r, "what"); {
-					case what == 0:
-						muted[i] = !muted[i]
-						s.router.Mute(uint32(i+1), muted[i])
-					case what == 1:
-						v.mic.Close()
-						voices[i] = s.voice(uint32(i + 1))
-					case what == 2:
-						v.mic.Restart()
-						v.seq = rapid.Uint16().Draw(r, "seq")
-					case what == 3 && lossy:
-						v.lose()
-					case what == 4 && lossy:
-						late := *v
-						back := rapid.IntRange(0, 70).Draw(r, "back")
-						late.seq -= uint16(back)
-						late.ts -= uint32(back * frameTicks)
-						late.say("late", 30)
-					case what < 9:
-						s.tick()
-						for _, v := range voices {
-							v.pause()
-						}
-					default:
-						text := "ok"
-						if muted[i] {
-							text = secret
-						}
-						v.say(text, rapid.SampledFrom([]uint8{10, 30, 50, 80, 110, 127}).Draw(r, "level"))
-					}
+					step(r, s, voices[:], muted[:], i, lossy)
 					checkMixes(r, s.router)
 				}
 				s.flush()
@@ -68,6 +37,41 @@ func TestMixHoldsItsInvariants(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// step lets one mic, or the room, do something at random.
+func step(r *rapid.T, s *stage, voices []*voice, muted []bool, i int, lossy bool) {
+	v := voices[i]
+	switch what := rapid.IntRange(0, 19).Draw(r, "what"); {
+	case what == 0:
+		muted[i] = !muted[i]
+		s.router.Mute(uint32(i+1), muted[i])
+	case what == 1:
+		v.mic.Close()
+		voices[i] = s.voice(uint32(i + 1))
+	case what == 2:
+		v.mic.Restart()
+		v.seq = rapid.Uint16().Draw(r, "seq")
+	case what == 3 && lossy:
+		v.lose()
+	case what == 4 && lossy:
+		late := *v
+		back := rapid.IntRange(0, 70).Draw(r, "back")
+		late.seq -= uint16(back)
+		late.ts -= uint32(back * frameTicks)
+		late.say("late", 30)
+	case what < 9:
+		s.tick()
+		for _, v := range voices {
+			v.pause()
+		}
+	default:
+		text := "ok"
+		if muted[i] {
+			text = "secret"
+		}
+		v.say(text, rapid.SampledFrom([]uint8{10, 30, 50, 80, 110, 127}).Draw(r, "level"))
 	}
 }
 

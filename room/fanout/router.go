@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// DefaultSlots is how many voices a room passes on unless told otherwise,
+// DefaultSlots is how many voices a room passes on by default,
 // DefaultQueue how many packets may wait for a shard, and DefaultMaxAge for how
 // long.
 const (

@@ -3,7 +3,7 @@ package fanout
 import "time"
 
 const (
-	// dropout and misorder tell a gap and a late packet from a source that
+	// dropout and misorder distinguish a gap and a late packet from a source that
 	// started anew (RFC 3550, appendix A.1; misorder is bounded by the window
 	// of the duplicate check instead of the RFC's 100).
 	dropout  = 3000
@@ -54,7 +54,7 @@ type place struct {
 
 // next returns the place of a packet of the source that holds the timeline. It
 // returns false for a packet to be dropped: one seen before, one from before the
-// hold, or one too late to be told from either.
+// hold, or one too late to be distinguished from either.
 func (t *rtpTimeline) next(seq uint16, ts uint32, at time.Time) (place, bool) {
 	if !t.holding {
 		return t.begin(seq, ts, at), true

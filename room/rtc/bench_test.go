@@ -41,7 +41,7 @@ func sealedEar(t testing.TB, profile srtp.Profile, to netip.AddrPort, sections i
 	return linked(t, sealer, to, sections)
 }
 
-// linked is a lean ear's link with the given keys.
+// linked is a lean endpoint with the given keys.
 func linked(t testing.TB, sealer *srtp.Sealer, to netip.AddrPort, sections int) *leanEndpoint {
 	t.Helper()
 	l := &leanEndpoint{cname: "bench", to: to, sealer: sealer, streams: make([]outboundStream, sections)}
@@ -55,16 +55,16 @@ func linked(t testing.TB, sealer *srtp.Sealer, to netip.AddrPort, sections int) 
 }
 
 // BenchmarkShard is one frame of one mic for 5,000 lean ears on one shard:
-// sealed into a discarded outbox, and sent to a socket that nobody reads.
+// sealed into a discarded batch, and sent to a socket that nobody reads.
 func BenchmarkShard(b *testing.B) {
 	const ears = 5000
 	sink, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(b, err)
-	defer sink.Close()
+	defer func() { _ = sink.Close() }()
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
 	p, err := openPort("127.0.0.1:0", 1, false)
 	require.NoError(b, err)
-	defer p.close()
+	defer func() { _ = p.close() }()
 	for _, row := range []struct {
 		name   string
 		writer batchWriter

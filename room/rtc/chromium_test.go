@@ -80,7 +80,7 @@ func (a *audience) listens(tab context.Context, s *speaker) *testEar {
 	browser.Open(a.t, tab, a.url)
 	browser.Eval[string](a.t, tab, "listen()")
 	ear := <-a.ears
-	eventually(a.t, func() bool { return a.room.Stats().Ears == 1 }, "the page's ear is in the hall")
+	eventually(a.t, func() bool { return a.room.Stats().Ears == 1 }, "the page's ear is subscribed")
 	for range 100 {
 		s.say([]byte{0xf8, 0xff, 0xfe}, 30) // 20 ms of silence
 		time.Sleep(2 * time.Millisecond)

@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -69,12 +70,12 @@ func newShow(t *testing.T, ears earKind, slots int) *show {
 	return &show{testRoom: &testRoom{MediaRoom: r, ears: ears}, t: t, clock: c}
 }
 
-// say lets a speaker say one frame, and waits until it is in the hall.
+// say lets a speaker say one frame, and waits until the router has it.
 func (s *show) say(who *speaker, payload []byte, level uint8) {
 	s.t.Helper()
 	pushed := s.Stats().Pushed
 	who.say(payload, level)
-	eventually(s.t, func() bool { return s.Stats().Pushed == pushed+1 }, "the frame is in the hall")
+	eventually(s.t, func() bool { return s.Stats().Pushed == pushed+1 }, "the router has the frame")
 }
 
 // waitEars waits until that many ears hear the room.
@@ -228,11 +229,11 @@ func (l *listener) open(r *testRoom, owner uint32) {
 	l.accept(ear.Answer())
 }
 
-// all lists the packets of a section in the order in which they came.
-func (l *listener) all(mid string) []rtp.Packet {
+// first lists the packets of the first section in the order in which they came.
+func (l *listener) first() []rtp.Packet {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]rtp.Packet(nil), l.packets[mid]...)
+	return append([]rtp.Packet(nil), l.packets["0"]...)
 }
 
 // payloads lists what came in any section.
@@ -297,7 +298,7 @@ func (s *speaker) say(payload []byte, level uint8) {
 	s.seq++
 	s.ts += 960
 	err := s.track.WriteRTP(p)
-	if err != nil && err != io.ErrClosedPipe {
+	if !errors.Is(err, io.ErrClosedPipe) {
 		require.NoError(s.t, err)
 	}
 	s.sent.Add(1)

@@ -26,7 +26,7 @@ func (l *listener) opened(r *testRoom, w *wire) {
 	require.NoError(l.t, err)
 	l.accept(w.over(l.ear.Answer()))
 	l.waitConnected()
-	eventually(l.t, func() bool { return r.Stats().Ears == 1 }, "it is in the hall")
+	eventually(l.t, func() bool { return r.Stats().Ears == 1 }, "it is subscribed")
 }
 
 // useSRTP is how the extension of a ServerHello begins that names one profile
@@ -105,7 +105,7 @@ func TestEarJoiningAtTheSlotsRolloverSurvivesLoss(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		eventually(t, func() bool { return len(l.payloads()) == frames-lost }, "it hears the rest")
-		for i, p := range l.all("0") {
+		for i, p := range l.first() {
 			require.Equal(t, uint32(joinsAt+lost+i), binary.BigEndian.Uint32(p.Payload))
 		}
 	})
@@ -125,7 +125,7 @@ func TestEarFollowsAClientToAnySocketOfThePort(t *testing.T) {
 		s := newSpeaker(t, r, 1, withLevel)
 		c := newCrowd(t)
 		o := c.join(r)
-		eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is in the hall")
+		eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is subscribed")
 		const moves = 12 // all of which come by one of four sockets once in 4 million runs
 		for i := range moves {
 			s.say(fmt.Append(nil, i), 30)

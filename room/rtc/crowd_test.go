@@ -216,7 +216,7 @@ func TestTwoHundredListenersLoseNothing(t *testing.T) {
 			for i := range all {
 				all[i] = c.join(r)
 			}
-			eventually(t, func() bool { return r.Stats().Ears == listeners }, "all are in the hall")
+			eventually(t, func() bool { return r.Stats().Ears == listeners }, "all are subscribed")
 			for i := range frames {
 				s.say(binary.BigEndian.AppendUint32(nil, uint32(i)), 30)
 				time.Sleep(10 * time.Millisecond)
@@ -301,7 +301,7 @@ func TestEarRetransmitsOnNACK(t *testing.T) {
 	c := newCrowd(t)
 	o := c.join(r)
 	assert.Contains(t, o.ear.Answer(), "a=rtcp-fb:111 nack\r\n")
-	eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is in the hall")
+	eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is subscribed")
 	o.deaf.Store(true)
 	for i := range 40 {
 		s.say(fmt.Append(nil, i), 30)
@@ -342,7 +342,7 @@ func TestEarCountsReceiverReports(t *testing.T) {
 		c := newCrowd(t)
 		o := c.join(r)
 		<-o.ready
-		eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is in the hall")
+		eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is subscribed")
 		report, err := (&rtcp.ReceiverReport{SSRC: 1, Reports: []rtcp.ReceptionReport{{SSRC: o.source()}}}).Marshal()
 		require.NoError(t, err)
 		for range 3 {

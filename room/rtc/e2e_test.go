@@ -15,7 +15,7 @@ func TestEarHearsExactlyTheBytesSentInOrder(t *testing.T) {
 		s := newSpeaker(t, r, 7, withLevel)
 		l := openEar(t, r, 1, 0, withLevel)
 		l.waitConnected()
-		eventually(t, func() bool { return r.Stats().Ears == 1 }, "the ear is in the hall")
+		eventually(t, func() bool { return r.Stats().Ears == 1 }, "the ear is subscribed")
 
 		const frames = 200
 		var want []string
@@ -25,8 +25,8 @@ func TestEarHearsExactlyTheBytesSentInOrder(t *testing.T) {
 			s.say([]byte(frame), 30)
 			time.Sleep(time.Millisecond)
 		}
-		eventually(t, func() bool { return len(l.all("0")) == frames }, "every frame arrives")
-		got := l.all("0")
+		eventually(t, func() bool { return len(l.first()) == frames }, "every frame arrives")
+		got := l.first()
 		for i, p := range got {
 			require.Equal(t, want[i], string(p.Payload))
 			assert.Equal(t, []uint32{7}, p.CSRC)

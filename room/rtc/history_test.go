@@ -14,7 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
-// studio is a hall of one slot whose ears send to a tape, packet by packet.
+// studio is a router of one slot whose ears send to a tape, packet by packet.
 type studio struct {
 	t      *testing.T
 	router *fanout.Router
@@ -159,7 +159,7 @@ func TestRetransmissionRepairsTenLostPackets(t *testing.T) {
 	}
 }
 
-// forger is an ear that answers what it is asked for with a voice that is not
+// forger is an ear that answers what it is asked for with a stream that is not
 // what it was.
 type forger struct {
 	*leanEndpoint

@@ -91,7 +91,7 @@ func TestEarJoiningATalkMissesNoFrame(t *testing.T) {
 			last := m.count() - 1
 			heard := func() []int {
 				var numbers []int
-				for _, p := range l.all("0") {
+				for _, p := range l.first() {
 					numbers = append(numbers, int(binary.BigEndian.Uint32(p.Payload)))
 				}
 				return numbers

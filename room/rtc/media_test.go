@@ -75,7 +75,7 @@ func TestSectionStaysUnbrokenWhenTheTalkerChanges(t *testing.T) {
 			r.clock.advance(80 * time.Millisecond)
 		}
 		l.waitHeard(120)
-		packets := l.all("0")
+		packets := l.first()
 		checkUnbroken(t, packets)
 		assert.Equal(t, uint32(960*(119+5*4)), packets[119].Timestamp-packets[0].Timestamp, "media time is real time")
 		for i, p := range packets {
@@ -111,7 +111,7 @@ func TestSetOwnerChangesWhatAnEarHearsAndNothingElse(t *testing.T) {
 			r.talk(30, part{a, 20}, part{b, 50})
 		}
 		l.waitHeard(90)
-		packets := l.all("0")
+		packets := l.first()
 		checkUnbroken(t, packets)
 		for i, p := range packets {
 			assert.Equal(t, []uint32{1, 2, 1}[i/30], p.CSRC[0], "packet %d", i)
@@ -127,10 +127,10 @@ func TestEarOfOneSectionHearsTheLoudest(t *testing.T) {
 		r.waitEars(2)
 		r.talk(50, part{a, 50}, part{b, 20})
 		eventually(t, func() bool { return len(two.payloads()) == 100 }, "two sections hear both")
-		heard := talkers(one.all("0"))
+		heard := talkers(one.first())
 		assert.GreaterOrEqual(t, heard[1], 15, "who was first has it for 300 ms: %v", heard)
 		assert.GreaterOrEqual(t, heard[2], 30, "then the loudest: %v", heard)
-		checkUnbroken(t, one.all("0"))
+		checkUnbroken(t, one.first())
 	})
 }
 
@@ -184,7 +184,7 @@ func TestMicWithoutAudioLevelDoesNotDisplaceALouderOne(t *testing.T) {
 					r.clock.advance(20 * time.Millisecond)
 				}
 				l.waitHeard(len(loud))
-				assert.Equal(t, map[uint32]int{1: len(loud)}, talkers(l.all("0")))
+				assert.Equal(t, map[uint32]int{1: len(loud)}, talkers(l.first()))
 			})
 		}
 	})
@@ -204,7 +204,7 @@ func TestMicWithoutAudioLevelDisplacesAQuieterOne(t *testing.T) {
 		}
 		// In the frame of the change both are heard.
 		l.waitHeard(len(loud) + 1)
-		packets := l.all("0")
+		packets := l.first()
 		checkUnbroken(t, packets)
 		changes := 0
 		for i := 1; i < len(packets); i++ {
@@ -254,7 +254,7 @@ func TestEarConnectsDespiteVideoAndDataSections(t *testing.T) {
 				sections(t, l.client, order, webrtc.RTPTransceiverDirectionRecvonly)
 				l.open(r, 0)
 				l.waitConnected()
-				eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is in the hall")
+				eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is subscribed")
 				for i := range 10 {
 					s.say(fmt.Append(nil, order, i), 30)
 					time.Sleep(time.Millisecond)
@@ -372,7 +372,7 @@ func TestMicThatChangesItsSSRCStaysUnbroken(t *testing.T) {
 		send(track.ssrc+1, 0, 110, "not Opus")
 		send(track.ssrc+1, 111, 111, "last")
 		eventually(t, func() bool { return len(l.payloads()) == 41 }, "Opus again")
-		packets := l.all("0")
+		packets := l.first()
 		checkUnbroken(t, packets[:40])
 		assert.Equal(t, "last", string(packets[40].Payload))
 		assert.Equal(t, map[uint32]int{5: 41}, talkers(packets))

@@ -40,7 +40,7 @@ type outboundStream struct {
 
 // begin fixes where the section's own timeline starts. The first packet has a
 // random sequence number below 2^15, so that a receiver who misses some can
-// still tell the rollover count (RFC 3711, section 3.3.1), but not so low that a
+// still know the rollover count (RFC 3711, section 3.3.1), but not so low that a
 // late packet would come before zero. The first report comes after a random
 // time, so that a thousand listeners who came together don't report together.
 func (s *outboundStream) begin(p *fanout.Packet, now time.Time) {

@@ -14,13 +14,13 @@ import (
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
-// From the frame that a mic gives the hall to the datagrams that the kernel takes
+// From the frame that a mic gives the router to the datagrams that the kernel takes
 // from its shards' sockets, what is allocated is the room's, and none of it a
 // listener's.
 func TestFrameAllocatesNothingPerEar(t *testing.T) {
 	sink, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	defer sink.Close()
+	defer func() { _ = sink.Close() }()
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
 	p, err := openPort("127.0.0.1:0", 2, false)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestPacketsTakeNoLockOfSignaling(t *testing.T) {
 	for range 5 {
 		all = append(all, c.join(r))
 	}
-	eventually(t, func() bool { return r.Stats().Ears == len(all) }, "all are in the hall")
+	eventually(t, func() bool { return r.Stats().Ears == len(all) }, "all are subscribed")
 
 	r.engine.mu.Lock()
 	r.mu.Lock()
@@ -118,7 +118,7 @@ func TestConnectedEarHasNoGoroutine(t *testing.T) {
 	for range ears {
 		c.join(r) // whose test client has one
 	}
-	eventually(t, func() bool { return r.Stats().Ears == ears }, "all are in the hall")
+	eventually(t, func() bool { return r.Stats().Ears == ears }, "all are subscribed")
 	// The condition has one as well, while it is looked at.
 	eventually(t, func() bool { return runtime.NumGoroutine() <= before+ears+1 }, "the handshakes have left nothing")
 }
@@ -131,5 +131,5 @@ func TestJoinWaitsForNoTimer(t *testing.T) {
 	for range 50 {
 		c.join(r)
 	}
-	eventually(t, func() bool { return r.Stats().Ears == 50 }, "all are in the hall")
+	eventually(t, func() bool { return r.Stats().Ears == 50 }, "all are subscribed")
 }

@@ -58,7 +58,7 @@ func (v *pionTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 	return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
 }
 
-// Unbind implements webrtc.TrackLocal. The ear has left the hall before.
+// Unbind implements webrtc.TrackLocal. The ear has left the router before.
 func (v *pionTrack) Unbind(webrtc.TrackLocalContext) error { return nil }
 
 // ID implements webrtc.TrackLocal.

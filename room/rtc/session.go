@@ -34,7 +34,7 @@ type Session interface {
 	// Detach stops packets in either direction, but for one that is under way. It
 	// does not wait, and may be called with any lock held. Close has to follow.
 	Detach()
-	// Close ends the session and tells the client (DTLS close_notify). It waits
+	// Close ends the session and notifies the client (DTLS close_notify). It waits
 	// until everything is stopped, and may be called more than once.
 	Close() error
 	// Stats reads the session's figures.
@@ -59,7 +59,7 @@ type Stats struct {
 type endpoint interface {
 	// stats fills in what the endpoint knows.
 	stats(*Stats)
-	// disconnect ends the connection, tells the client, and calls finish when that
+	// disconnect ends the connection, notifies the client, and calls finish when that
 	// is done, from any goroutine. It is called once, without locks.
 	disconnect(finish func(error))
 }
