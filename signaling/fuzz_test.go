@@ -123,7 +123,7 @@ func FuzzHTTP(f *testing.F) {
 			info, known := refusal.Error.Code.Info()
 			require.True(t, known)
 			require.Equal(t, w.Code, info.Status)
-			require.NoError(t, wire.Error{Code: refusal.Error.Code, Message: refusal.Error.Message}.Validate(), "it can be told over a WebSocket, too")
+			require.NoError(t, wire.Validate(wire.Error{Code: refusal.Error.Code, Message: refusal.Error.Message}), "it can be told over a WebSocket, too")
 			return
 		}
 		path, _, _ := strings.Cut(target, "?")
@@ -226,7 +226,7 @@ func FuzzTicket(f *testing.F) {
 	f.Add("lobby", "m1", "")
 	f.Fuzz(func(t *testing.T, room, member, key string) {
 		m := wire.Resume{Room: room, Member: member, Key: key}
-		if key == "" || m.Validate() != nil {
+		if key == "" || wire.Validate(m) != nil {
 			return
 		}
 		if fits(testKey, m) {

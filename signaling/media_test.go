@@ -141,7 +141,7 @@ func TestASecondOfferReplacesTheFirst(t *testing.T) {
 	h.awaitMedia(1, 1)
 	c.ask2(wire.Leave{})
 	for _, m := range c.rest() {
-		assert.NotEqual(t, wire.TypeMediaClosed, m.Type(), "a client knows what it has replaced")
+		assert.NotEqual(t, wire.TypeMediaClosed, wire.TypeOf(m), "a client knows what it has replaced")
 	}
 }
 

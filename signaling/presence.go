@@ -165,7 +165,7 @@ func (l *live) broadcast(m wire.ServerMessage, to []*sender) {
 	}
 	p, err := pack(m)
 	if err != nil {
-		l.hub.log.Error("encode a broadcast", "room", l.id, "type", m.Type(), "err", err)
+		l.hub.log.Error("encode a broadcast", "room", l.id, "type", wire.TypeOf(m), "err", err)
 		return
 	}
 	for i, out := range to {

@@ -115,7 +115,7 @@ func hear(t *testing.T, conn net.Conn, in *bufio.Reader, want []string) {
 		require.EqualValues(t, websocket.TextMessage, opcode)
 		m, err := wire.DecodeServer(payload)
 		require.NoError(t, err)
-		answers = append(answers, string(m.Type())+" "+m.RequestID())
+		answers = append(answers, string(wire.TypeOf(m))+" "+wire.RequestID(m))
 	}
 	assert.Equal(t, wantPongs, pongs)
 	assert.Equal(t, wantAnswers, answers)

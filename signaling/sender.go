@@ -26,7 +26,7 @@ func pack(m wire.ServerMessage) (*parcel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &parcel{kind: m.Type(), data: data}, nil
+	return &parcel{kind: wire.TypeOf(m), data: data}, nil
 }
 
 // sender is the writing half of a session: a bounded queue, and a goroutine of

@@ -81,17 +81,17 @@ func (s *session) request(kind int, data []byte) {
 		s.refuseMalformed(refuse(s.logger(), err))
 		return
 	}
-	s.server.metrics.received(m.Type())
+	s.server.metrics.received(wire.TypeOf(m))
 	if err := s.server.limits.message(s.from, s.id); err != nil {
 		refusal := refuse(s.logger(), err)
-		refusal.ID = m.RequestID()
+		refusal.ID = wire.RequestID(m)
 		s.refuseMalformed(refusal) // who goes on regardless is not listened to
 		return
 	}
 	s.malformed = 0
 	if err := s.handle(m); err != nil {
 		refusal := refuse(s.logger(), err)
-		refusal.ID = m.RequestID()
+		refusal.ID = wire.RequestID(m)
 		s.reply(refusal)
 	}
 }
@@ -111,7 +111,7 @@ func (s *session) refuseMalformed(refusal wire.Error) {
 func (s *session) reply(m wire.ServerMessage) {
 	p, err := pack(m)
 	if err != nil {
-		s.logger().Error("encode a reply", "type", m.Type(), "err", err)
+		s.logger().Error("encode a reply", "type", wire.TypeOf(m), "err", err)
 		return
 	}
 	s.out.push(p)
@@ -135,7 +135,7 @@ func (s *session) handle(m wire.ClientMessage) error {
 		return wire.NewError(wire.CodeConflict, "join a room first")
 	}
 
-	ok := func() { s.reply(wire.OK{ID: m.RequestID()}) }
+	ok := func() { s.reply(wire.OK{ID: wire.RequestID(m)}) }
 	switch m := m.(type) {
 	case wire.Offer:
 		return s.offer(m)

@@ -5,6 +5,7 @@ import "encoding/json"
 // Hello opens the conversation; nothing else is accepted before it. The answer
 // is [Welcome].
 type Hello struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 	// Version is the protocol version the client speaks: [Version].
 	Version int `json:"version"`
@@ -16,6 +17,7 @@ type Hello struct {
 
 // Join enters a room. The answer is [Joined]. A session joins once.
 type Join struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 	// Room is the room's id (see [ValidRoom]).
 	Room string `json:"room"`
@@ -28,6 +30,7 @@ type Join struct {
 // Offer opens the ear or the mic, or replaces the one that is open. The answer
 // is [Answer]. A mic is for those on stage.
 type Offer struct {
+	fromClient
 	ID    string `json:"id,omitempty"`
 	Media Media  `json:"media"`
 	// SDP is a whole offer, with all of its candidates or none: the server is
@@ -37,6 +40,7 @@ type Offer struct {
 
 // Hangup closes the ear or the mic. The answer is [OK], also if it was not open.
 type Hangup struct {
+	fromClient
 	ID    string `json:"id,omitempty"`
 	Media Media  `json:"media"`
 }
@@ -44,11 +48,13 @@ type Hangup struct {
 // Leave leaves the room. The answer is [OK]; then the server says [Goodbye] and
 // closes.
 type Leave struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 }
 
 // Mute silences a mic, or lets it be heard again. The answer is [OK].
 type Mute struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 	// Member is whose mic. Empty: one's own.
 	Member string `json:"member,omitempty"`
@@ -76,6 +82,7 @@ func (m *Mute) UnmarshalJSON(data []byte) error {
 // Promote brings a member onto the stage, or makes a speaker a host. The answer
 // is [OK]. Hosts only.
 type Promote struct {
+	fromClient
 	ID     string `json:"id,omitempty"`
 	Member string `json:"member"`
 	// Role is speaker (the default, if empty) or host.
@@ -85,6 +92,7 @@ type Promote struct {
 // Demote sends a member back to the audience. The answer is [OK]. Hosts only,
 // or oneself stepping down.
 type Demote struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 	// Member is who. Empty: oneself.
 	Member string `json:"member,omitempty"`
@@ -92,17 +100,20 @@ type Demote struct {
 
 // Remove puts a member out of the room. The answer is [OK]. Hosts only.
 type Remove struct {
+	fromClient
 	ID     string `json:"id,omitempty"`
 	Member string `json:"member"`
 }
 
 // RaiseHand asks for the stage. The answer is [OK]. Listeners only.
 type RaiseHand struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 }
 
 // LowerHand takes a raised hand down. The answer is [OK].
 type LowerHand struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 	// Member is whose hand; hosts only. Empty: one's own.
 	Member string `json:"member,omitempty"`
@@ -111,90 +122,6 @@ type LowerHand struct {
 // End ends the room for everybody. The answer is [OK]; then all get [Goodbye].
 // Hosts only.
 type End struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 }
-
-// Type returns [TypeHello].
-func (Hello) Type() Type { return TypeHello }
-
-// Type returns [TypeJoin].
-func (Join) Type() Type { return TypeJoin }
-
-// Type returns [TypeOffer].
-func (Offer) Type() Type { return TypeOffer }
-
-// Type returns [TypeHangup].
-func (Hangup) Type() Type { return TypeHangup }
-
-// Type returns [TypeLeave].
-func (Leave) Type() Type { return TypeLeave }
-
-// Type returns [TypeMute].
-func (Mute) Type() Type { return TypeMute }
-
-// Type returns [TypePromote].
-func (Promote) Type() Type { return TypePromote }
-
-// Type returns [TypeDemote].
-func (Demote) Type() Type { return TypeDemote }
-
-// Type returns [TypeRemove].
-func (Remove) Type() Type { return TypeRemove }
-
-// Type returns [TypeRaiseHand].
-func (RaiseHand) Type() Type { return TypeRaiseHand }
-
-// Type returns [TypeLowerHand].
-func (LowerHand) Type() Type { return TypeLowerHand }
-
-// Type returns [TypeEnd].
-func (End) Type() Type { return TypeEnd }
-
-// RequestID returns the client's id for the request.
-func (m Hello) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m Join) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m Offer) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m Hangup) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m Leave) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m Mute) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m Promote) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m Demote) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m Remove) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m RaiseHand) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m LowerHand) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m End) RequestID() string { return m.ID }
-
-func (Hello) fromClient()     {}
-func (Join) fromClient()      {}
-func (Offer) fromClient()     {}
-func (Hangup) fromClient()    {}
-func (Leave) fromClient()     {}
-func (Mute) fromClient()      {}
-func (Promote) fromClient()   {}
-func (Demote) fromClient()    {}
-func (Remove) fromClient()    {}
-func (RaiseHand) fromClient() {}
-func (LowerHand) fromClient() {}
-func (End) fromClient()       {}

@@ -106,6 +106,7 @@ func (c Code) Message() string {
 //	var refusal wire.Error
 //	if errors.As(err, &refusal) && refusal.Code == wire.CodeRoomFull { … }
 type Error struct {
+	fromServer
 	// ID is the id of the request it answers; empty for one without an id.
 	ID string `json:"id,omitempty"`
 	// Code is what programs decide by.

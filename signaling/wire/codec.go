@@ -9,73 +9,25 @@ import (
 	"unicode/utf8"
 )
 
-// decoder reads one type of message.
-type decoder[M Message] struct {
-	name   Type
-	decode func([]byte) (M, error)
-}
-
-var clientDecoders = []decoder[ClientMessage]{
-	{TypeHello, read[Hello, ClientMessage]},
-	{TypeJoin, read[Join, ClientMessage]},
-	{TypeOffer, read[Offer, ClientMessage]},
-	{TypeHangup, read[Hangup, ClientMessage]},
-	{TypeLeave, read[Leave, ClientMessage]},
-	{TypeMute, read[Mute, ClientMessage]},
-	{TypePromote, read[Promote, ClientMessage]},
-	{TypeDemote, read[Demote, ClientMessage]},
-	{TypeRemove, read[Remove, ClientMessage]},
-	{TypeRaiseHand, read[RaiseHand, ClientMessage]},
-	{TypeLowerHand, read[LowerHand, ClientMessage]},
-	{TypeEnd, read[End, ClientMessage]},
-	{TypeResume, read[Resume, ClientMessage]},
-	{TypeSetRules, read[SetRules, ClientMessage]},
-	{TypeInviteToStage, read[InviteToStage, ClientMessage]},
-	{TypeAcceptStage, read[AcceptStage, ClientMessage]},
-	{TypeDeclineStage, read[DeclineStage, ClientMessage]},
-	{TypePassHost, read[PassHost, ClientMessage]},
-	{TypeBan, read[Ban, ClientMessage]},
-	{TypeUnban, read[Unban, ClientMessage]},
-}
-
-var serverDecoders = []decoder[ServerMessage]{
-	{TypeWelcome, read[Welcome, ServerMessage]},
-	{TypeJoined, read[Joined, ServerMessage]},
-	{TypeAnswer, read[Answer, ServerMessage]},
-	{TypeOK, read[OK, ServerMessage]},
-	{TypePresence, read[Presence, ServerMessage]},
-	{TypeTalkers, read[Talkers, ServerMessage]},
-	{TypeRole, read[RoleChanged, ServerMessage]},
-	{TypeMuted, read[Muted, ServerMessage]},
-	{TypeMediaClosed, read[MediaClosed, ServerMessage]},
-	{TypeError, read[Error, ServerMessage]},
-	{TypeGoodbye, read[Goodbye, ServerMessage]},
-	{TypeResumed, read[Resumed, ServerMessage]},
-	{TypeStageInvite, read[StageInvite, ServerMessage]},
-	{TypeStageInviteClosed, read[StageInviteClosed, ServerMessage]},
-	{TypeGuestLapsed, read[GuestLapsed, ServerMessage]},
-	{TypeHostChanged, read[HostChanged, ServerMessage]},
-}
-
 // Encode writes a message of either direction as one JSON object with its type.
 // It refuses one that does not validate, so that what was encoded can be
 // decoded. The bytes are the caller's own.
 func Encode(m Message) ([]byte, error) {
-	if err := m.Validate(); err != nil {
-		return nil, fmt.Errorf("encode %s: %w", m.Type(), err)
+	if err := Validate(m); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", TypeOf(m), err)
 	}
 	out := drafts.Get().(*bytes.Buffer)
 	defer drafts.Put(out)
 	out.Reset()
 	out.WriteString(`{"type":"`)
-	out.WriteString(string(m.Type()))
+	out.WriteString(string(TypeOf(m)))
 	out.WriteByte('"')
 	head := out.Len()
 	enc := json.NewEncoder(out)
 	// SDP and names are no HTML, and escaping them could triple their length.
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(tidy(m)); err != nil {
-		return nil, fmt.Errorf("encode %s: %w", m.Type(), err)
+		return nil, fmt.Errorf("encode %s: %w", TypeOf(m), err)
 	}
 	data := bytes.TrimRight(out.Bytes(), "\n")
 	if len(data) == head+len("{}") {
@@ -98,12 +50,12 @@ var drafts = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // read: [CodeTooLarge], [CodeBadRequest], [CodeUnknownType] or
 // [CodeUnsupportedVersion]. data is not kept.
 func DecodeClient(data []byte) (ClientMessage, error) {
-	m, err := decode(data, clientDecoders)
+	m, err := decode(data, clientMessages)
 	if err != nil {
 		return nil, err
 	}
 	if err := CheckFields(data); err != nil {
-		return nil, withID(err, m.RequestID())
+		return nil, withID(err, RequestID(m))
 	}
 	return m, nil
 }
@@ -112,7 +64,7 @@ func DecodeClient(data []byte) (ClientMessage, error) {
 // client. A client should skip a message whose error has [CodeUnknownType]: it
 // comes from a newer server.
 func DecodeServer(data []byte) (ServerMessage, error) {
-	return decode(data, serverDecoders)
+	return decode(data, serverMessages)
 }
 
 // Decode reads a message of either direction. Servers and clients use
@@ -132,7 +84,7 @@ func Decode(data []byte) (Message, error) {
 	return reply, nil
 }
 
-func decode[M Message](data []byte, table []decoder[M]) (M, error) {
+func decode[M Message](data []byte, kinds []messageKind[M]) (M, error) {
 	var none M
 	if len(data) > MaxMessage {
 		return none, NewError(CodeTooLarge, fmt.Sprintf("the message is longer than %d bytes", MaxMessage))
@@ -140,10 +92,10 @@ func decode[M Message](data []byte, table []decoder[M]) (M, error) {
 	if err := checkShape(data); err != nil {
 		return none, err
 	}
-	if row := begins(data, table); row != nil {
-		if m, err := row.decode(data); err == nil {
+	if k := kindAtStart(data, kinds); k != nil {
+		if m, err := k.read(data); err == nil {
 			return m, nil
-		} // else the error is told below, with the id
+		} // the error is made below, with the id
 	}
 	var head struct {
 		Type Type            `json:"type"`
@@ -160,11 +112,11 @@ func decode[M Message](data []byte, table []decoder[M]) (M, error) {
 	if head.Type == "" {
 		return none, withID(badField("type", "is missing"), id)
 	}
-	for _, row := range table {
-		if row.name != head.Type {
+	for _, k := range kinds {
+		if k.name != head.Type {
 			continue
 		}
-		m, err := row.decode(data)
+		m, err := k.read(data)
 		if err != nil {
 			return none, withID(err, id)
 		}
@@ -173,9 +125,9 @@ func decode[M Message](data []byte, table []decoder[M]) (M, error) {
 	return none, Error{ID: id, Code: CodeUnknownType, Message: fmt.Sprintf("no message type %.64q from this side", head.Type)}
 }
 
-// begins is the row of a message that begins with its type, as [Encode] writes it,
-// so that it need not be read twice; nil: the type is still to be found.
-func begins[M Message](data []byte, table []decoder[M]) *decoder[M] {
+// kindAtStart returns the kind of a message that begins with its type, as [Encode]
+// writes it, so that it need not be read twice; nil if the type is elsewhere.
+func kindAtStart[M Message](data []byte, kinds []messageKind[M]) *messageKind[M] {
 	rest, ok := bytes.CutPrefix(data, []byte(`{"type":"`))
 	if !ok {
 		return nil
@@ -184,23 +136,33 @@ func begins[M Message](data []byte, table []decoder[M]) *decoder[M] {
 	if !ok || len(rest) == 0 || rest[0] != ',' && rest[0] != '}' {
 		return nil
 	}
-	for i := range table {
-		if string(name) == string(table[i].name) {
-			return &table[i]
+	for i := range kinds {
+		if string(name) == string(kinds[i].name) {
+			return &kinds[i]
 		}
 	}
 	return nil
 }
 
-// read decodes and validates one struct.
-func read[T Message, M Message](data []byte) (M, error) {
+// read decodes and validates a message of the kind.
+func (k messageKind[M]) read(data []byte) (M, error) {
 	var none M
+	m, err := k.decode(data)
+	if err != nil {
+		return none, err
+	}
+	if err := Validate(m); err != nil {
+		return none, err
+	}
+	return m, nil
+}
+
+// unmarshal decodes one struct.
+func unmarshal[T Message, M Message](data []byte) (M, error) {
 	var m T
 	if err := json.Unmarshal(data, &m); err != nil {
+		var none M
 		return none, jsonError(err)
-	}
-	if err := m.Validate(); err != nil {
-		return none, err
 	}
 	return tidy(Message(m)).(M), nil
 }

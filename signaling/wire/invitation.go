@@ -4,6 +4,7 @@ package wire
 // place for them there. The answer is [OK]; the member gets a [StageInvite].
 // Hosts only. A second invitation of the same member takes the first one's place.
 type InviteToStage struct {
+	fromClient
 	ID     string `json:"id,omitempty"`
 	Member string `json:"member"`
 	// Role is speaker (the default, if empty) or host.
@@ -13,12 +14,14 @@ type InviteToStage struct {
 // AcceptStage takes up an invitation to the stage. The answer is [OK], then
 // comes [RoleChanged].
 type AcceptStage struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 }
 
 // DeclineStage turns an invitation to the stage down, or withdraws one. The
 // answer is [OK].
 type DeclineStage struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 	// Member is whose invitation is withdrawn; hosts only. Empty: one's own.
 	Member string `json:"member,omitempty"`
@@ -27,12 +30,14 @@ type DeclineStage struct {
 // PassHost makes another member host, and oneself a speaker. The answer is [OK].
 // Hosts only. A member of the audience comes on stage for it.
 type PassHost struct {
+	fromClient
 	ID     string `json:"id,omitempty"`
 	Member string `json:"member"`
 }
 
 // StageInvite asks whether one wants to come on stage.
 type StageInvite struct {
+	fromServer
 	// Role is speaker or host.
 	Role Role `json:"role"`
 	// By is the member who asks; empty for the operator.
@@ -55,6 +60,7 @@ const (
 // StageInviteClosed tells the hosts, and whom it was for, that an invitation to
 // the stage is over. The place that was held for it is free, or taken.
 type StageInviteClosed struct {
+	fromServer
 	Member  string       `json:"member"`
 	Name    string       `json:"name"`
 	Outcome StageOutcome `json:"outcome"`
@@ -63,6 +69,7 @@ type StageInviteClosed struct {
 // GuestLapsed tells the hosts that a guest who was invited to the stage from
 // outside has not come in time: the place that was held for them is free.
 type GuestLapsed struct {
+	fromServer
 	// Name is what the invite calls the guest; it may be empty.
 	Name string `json:"name"`
 	// Role is speaker or host.
@@ -82,6 +89,7 @@ const (
 
 // HostChanged tells everybody that the room has another host.
 type HostChanged struct {
+	fromServer
 	Member string     `json:"member"`
 	Name   string     `json:"name"`
 	Reason HostReason `json:"reason"`
@@ -89,104 +97,38 @@ type HostChanged struct {
 	By string `json:"by,omitempty"`
 }
 
-// Type returns [TypeInviteToStage].
-func (InviteToStage) Type() Type { return TypeInviteToStage }
-
-// Type returns [TypeAcceptStage].
-func (AcceptStage) Type() Type { return TypeAcceptStage }
-
-// Type returns [TypeDeclineStage].
-func (DeclineStage) Type() Type { return TypeDeclineStage }
-
-// Type returns [TypePassHost].
-func (PassHost) Type() Type { return TypePassHost }
-
-// Type returns [TypeStageInvite].
-func (StageInvite) Type() Type { return TypeStageInvite }
-
-// Type returns [TypeStageInviteClosed].
-func (StageInviteClosed) Type() Type { return TypeStageInviteClosed }
-
-// Type returns [TypeGuestLapsed].
-func (GuestLapsed) Type() Type { return TypeGuestLapsed }
-
-// Type returns [TypeHostChanged].
-func (HostChanged) Type() Type { return TypeHostChanged }
-
-// RequestID returns the client's id for the request.
-func (m InviteToStage) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m AcceptStage) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m DeclineStage) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m PassHost) RequestID() string { return m.ID }
-
-// RequestID returns "": it answers nothing.
-func (StageInvite) RequestID() string { return "" }
-
-// RequestID returns "": it answers nothing.
-func (StageInviteClosed) RequestID() string { return "" }
-
-// RequestID returns "": it answers nothing.
-func (GuestLapsed) RequestID() string { return "" }
-
-// RequestID returns "": it answers nothing.
-func (HostChanged) RequestID() string { return "" }
-
-// Validate checks the fields.
-func (m InviteToStage) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true),
+func (m InviteToStage) validate() error {
+	return first(checkWord("member", m.Member, MaxMember, true),
 		checkRole(m.Role, "", RoleSpeaker, RoleHost))
 }
 
-// Validate checks the fields.
-func (m AcceptStage) Validate() error { return checkWord("id", m.ID, MaxID, false) }
-
-// Validate checks the fields.
-func (m DeclineStage) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, false))
+func (m DeclineStage) validate() error {
+	return checkWord("member", m.Member, MaxMember, false)
 }
 
-// Validate checks the fields.
-func (m PassHost) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true))
+func (m PassHost) validate() error {
+	return checkWord("member", m.Member, MaxMember, true)
 }
 
-// Validate checks the fields.
-func (m StageInvite) Validate() error {
+func (m StageInvite) validate() error {
 	return first(checkRole(m.Role, RoleSpeaker, RoleHost), checkWord("by", m.By, MaxMember, false),
 		checkCount("expires_s", m.ExpiresS))
 }
 
-// Validate checks the fields. An outcome this package does not know is accepted:
+// validate checks the fields. An outcome this package does not know is accepted:
 // a newer server may have more.
-func (m StageInviteClosed) Validate() error {
+func (m StageInviteClosed) validate() error {
 	return first(checkWord("member", m.Member, MaxMember, true), checkName("name", m.Name),
 		checkWord("outcome", string(m.Outcome), MaxID, true))
 }
 
-// Validate checks the fields.
-func (m GuestLapsed) Validate() error {
+func (m GuestLapsed) validate() error {
 	return first(checkName("name", m.Name), checkRole(m.Role, RoleSpeaker, RoleHost))
 }
 
-// Validate checks the fields. A reason this package does not know is accepted: a
+// validate checks the fields. A reason this package does not know is accepted: a
 // newer server may have more.
-func (m HostChanged) Validate() error {
+func (m HostChanged) validate() error {
 	return first(checkWord("member", m.Member, MaxMember, true), checkName("name", m.Name),
 		checkWord("reason", string(m.Reason), MaxID, true), checkWord("by", m.By, MaxMember, false))
 }
-
-func (InviteToStage) fromClient() {}
-func (AcceptStage) fromClient()   {}
-func (DeclineStage) fromClient()  {}
-func (PassHost) fromClient()      {}
-
-func (StageInvite) fromServer()       {}
-func (StageInviteClosed) fromServer() {}
-func (GuestLapsed) fromServer()       {}
-func (HostChanged) fromServer()       {}

@@ -1,33 +1,36 @@
 package wire
 
+import "reflect"
+
 // Type is the name of a message, the "type" of its JSON object.
 type Type string
 
 // Message is one message of either direction. The implementations are the
 // structs of this package, by value.
-type Message interface {
-	// Type returns the message's name.
-	Type() Type
-	// RequestID returns the id the message carries: a client's own name for its
-	// request, or in an answer the id of the request. Empty: none.
-	RequestID() string
-	// Validate tells what is wrong with the fields, as an [Error] with
-	// [CodeBadRequest] (or [CodeUnsupportedVersion]) that names the field, or
-	// returns nil. Decoding has already called it.
-	Validate() error
-}
+type Message interface{ message() }
 
 // ClientMessage is what a client sends.
 type ClientMessage interface {
 	Message
-	fromClient()
+	clientMessage()
 }
 
 // ServerMessage is what the server sends.
 type ServerMessage interface {
 	Message
-	fromServer()
+	serverMessage()
 }
+
+// The structs of messages embed their direction.
+type (
+	fromClient struct{}
+	fromServer struct{}
+)
+
+func (fromClient) message()       {}
+func (fromClient) clientMessage() {}
+func (fromServer) message()       {}
+func (fromServer) serverMessage() {}
 
 // Role is a person's role in a room.
 type Role string
@@ -94,18 +97,122 @@ const (
 	TypeHostChanged       Type = "host-changed"
 )
 
+// clientMessages and serverMessages are the messages of each direction.
+var (
+	clientMessages = []messageKind[ClientMessage]{
+		kind[Hello, ClientMessage](TypeHello),
+		kind[Join, ClientMessage](TypeJoin),
+		kind[Offer, ClientMessage](TypeOffer),
+		kind[Hangup, ClientMessage](TypeHangup),
+		kind[Leave, ClientMessage](TypeLeave),
+		kind[Mute, ClientMessage](TypeMute),
+		kind[Promote, ClientMessage](TypePromote),
+		kind[Demote, ClientMessage](TypeDemote),
+		kind[Remove, ClientMessage](TypeRemove),
+		kind[RaiseHand, ClientMessage](TypeRaiseHand),
+		kind[LowerHand, ClientMessage](TypeLowerHand),
+		kind[End, ClientMessage](TypeEnd),
+		kind[Resume, ClientMessage](TypeResume),
+		kind[SetRules, ClientMessage](TypeSetRules),
+		kind[InviteToStage, ClientMessage](TypeInviteToStage),
+		kind[AcceptStage, ClientMessage](TypeAcceptStage),
+		kind[DeclineStage, ClientMessage](TypeDeclineStage),
+		kind[PassHost, ClientMessage](TypePassHost),
+		kind[Ban, ClientMessage](TypeBan),
+		kind[Unban, ClientMessage](TypeUnban),
+	}
+	serverMessages = []messageKind[ServerMessage]{
+		kind[Welcome, ServerMessage](TypeWelcome),
+		kind[Joined, ServerMessage](TypeJoined),
+		kind[Answer, ServerMessage](TypeAnswer),
+		kind[OK, ServerMessage](TypeOK),
+		kind[Presence, ServerMessage](TypePresence),
+		kind[Talkers, ServerMessage](TypeTalkers),
+		kind[RoleChanged, ServerMessage](TypeRole),
+		kind[Muted, ServerMessage](TypeMuted),
+		kind[MediaClosed, ServerMessage](TypeMediaClosed),
+		kind[Error, ServerMessage](TypeError),
+		kind[Goodbye, ServerMessage](TypeGoodbye),
+		kind[Resumed, ServerMessage](TypeResumed),
+		kind[StageInvite, ServerMessage](TypeStageInvite),
+		kind[StageInviteClosed, ServerMessage](TypeStageInviteClosed),
+		kind[GuestLapsed, ServerMessage](TypeGuestLapsed),
+		kind[HostChanged, ServerMessage](TypeHostChanged),
+	}
+)
+
+// messageKind is one kind of message of a direction.
+type messageKind[M Message] struct {
+	name   Type
+	goType reflect.Type
+	decode func([]byte) (M, error)
+}
+
+func kind[T Message, M Message](name Type) messageKind[M] {
+	return messageKind[M]{name, reflect.TypeFor[T](), unmarshal[T, M]}
+}
+
+// A structInfo is what is known of a message by its Go type.
+type structInfo struct {
+	name Type
+	id   int // the index of the field ID; -1 is none
+}
+
+var structs = func() map[reflect.Type]structInfo {
+	all := map[reflect.Type]structInfo{}
+	add := func(t reflect.Type, name Type) {
+		info := structInfo{name, -1}
+		if f, ok := t.FieldByName("ID"); ok {
+			info.id = f.Index[0]
+		}
+		all[t] = info
+	}
+	for _, k := range clientMessages {
+		add(k.goType, k.name)
+	}
+	for _, k := range serverMessages {
+		add(k.goType, k.name)
+	}
+	return all
+}()
+
+// TypeOf returns the message's name.
+func TypeOf(m Message) Type { return structs[reflect.TypeOf(m)].name }
+
+// RequestID returns the id that the message carries: a client's own name for its
+// request, or in an answer the id of the request. Empty: none.
+func RequestID(m Message) string {
+	info := structs[reflect.TypeOf(m)]
+	if info.id < 0 {
+		return ""
+	}
+	return reflect.ValueOf(m).Field(info.id).String()
+}
+
+// Validate returns an [Error] with [CodeBadRequest] (or [CodeUnsupportedVersion])
+// that names the first wrong field, or nil. Decoding has already called it.
+func Validate(m Message) error {
+	if err := checkWord("id", RequestID(m), MaxID, false); err != nil {
+		return err
+	}
+	if m, ok := m.(interface{ validate() error }); ok {
+		return m.validate()
+	}
+	return nil
+}
+
 // ClientTypes returns the types of the messages a client may send. The slice is
 // the caller's own.
-func ClientTypes() []Type { return typesOf(clientDecoders) }
+func ClientTypes() []Type { return namesOf(clientMessages) }
 
 // ServerTypes returns the types of the messages the server may send. The slice
 // is the caller's own.
-func ServerTypes() []Type { return typesOf(serverDecoders) }
+func ServerTypes() []Type { return namesOf(serverMessages) }
 
-func typesOf[M Message](table []decoder[M]) []Type {
-	types := make([]Type, 0, len(table))
-	for _, row := range table {
-		types = append(types, row.name)
+func namesOf[M Message](kinds []messageKind[M]) []Type {
+	names := make([]Type, 0, len(kinds))
+	for _, k := range kinds {
+		names = append(names, k.name)
 	}
-	return types
+	return names
 }

@@ -19,6 +19,7 @@ func (t Ticket) validate() error {
 // the place of [Join]. The answer is [Resumed]. If the old WebSocket is still
 // there it is ended ([GoodbyeReplaced]).
 type Resume struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 	// Room, Member and Key are those of [Joined].
 	Room   string `json:"room"`
@@ -31,6 +32,7 @@ type Resume struct {
 
 // Resumed answers [Resume] with what the client has missed.
 type Resumed struct {
+	fromServer
 	ID     string `json:"id,omitempty"`
 	Room   string `json:"room"`
 	Member string `json:"member"`
@@ -65,26 +67,12 @@ type Resumed struct {
 	Resume Ticket `json:"resume,omitzero"`
 }
 
-// Type returns [TypeResume].
-func (Resume) Type() Type { return TypeResume }
-
-// Type returns [TypeResumed].
-func (Resumed) Type() Type { return TypeResumed }
-
-// RequestID returns the client's id for the request.
-func (m Resume) RequestID() string { return m.ID }
-
-// RequestID returns the id of the request it answers.
-func (m Resumed) RequestID() string { return m.ID }
-
-// Validate checks the fields.
-func (m Resume) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkRoom(m.Room),
+func (m Resume) validate() error {
+	return first(checkRoom(m.Room),
 		checkWord("member", m.Member, MaxMember, true), checkWord("key", m.Key, MaxKey, true))
 }
 
-// Validate checks the fields.
-func (m Resumed) Validate() error {
+func (m Resumed) validate() error {
 	for _, member := range m.Stage {
 		if err := member.validate(); err != nil {
 			return err
@@ -96,15 +84,12 @@ func (m Resumed) Validate() error {
 		}
 	}
 	if m.Invite != nil {
-		if err := m.Invite.Validate(); err != nil {
+		if err := m.Invite.validate(); err != nil {
 			return err
 		}
 	}
-	return first(checkWord("id", m.ID, MaxID, false), checkRoom(m.Room), checkWord("member", m.Member, MaxMember, true),
+	return first(checkRoom(m.Room), checkWord("member", m.Member, MaxMember, true),
 		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost), checkCount("slots", m.Slots), checkCount("hall", m.Hall),
 		checkCount("audience", m.Audience), checkCount("total", m.Total), checkHands(m.Hands, m.HandCount),
 		m.Rules.validate(), m.Resume.validate())
 }
-
-func (Resume) fromClient()  {}
-func (Resumed) fromServer() {}

@@ -49,6 +49,7 @@ func (r Rules) validate() error {
 // SetRules changes the rules that it names. The answer is [OK]; then a
 // [Presence] tells everybody. Hosts only.
 type SetRules struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 	// Hands is the new hand policy; empty: as it was. Hands of those who may no
 	// longer raise one go down.
@@ -60,27 +61,18 @@ type SetRules struct {
 	Visibility Visibility `json:"visibility,omitempty"`
 }
 
-// Type returns [TypeSetRules].
-func (SetRules) Type() Type { return TypeSetRules }
-
-// RequestID returns the client's id for the request.
-func (m SetRules) RequestID() string { return m.ID }
-
-// Validate checks the fields.
-func (m SetRules) Validate() error {
+func (m SetRules) validate() error {
 	if m.Hands == "" && m.SelfUnmute == nil && m.Visibility == "" {
 		return NewError(CodeBadRequest, `one of "hands", "self_unmute" and "visibility" must be given`)
 	}
-	return first(checkWord("id", m.ID, MaxID, false),
-		checkChoice("hands", m.Hands, "", HandsOff, HandsEveryone, HandsInvited),
+	return first(checkChoice("hands", m.Hands, "", HandsOff, HandsEveryone, HandsInvited),
 		checkChoice("visibility", m.Visibility, "", VisibleOpen, VisibleMembers, VisibleClosed))
 }
-
-func (SetRules) fromClient() {}
 
 // Ban puts a member out and keeps them out: neither their token nor their
 // account comes back into this room. The answer is [OK]. Hosts only.
 type Ban struct {
+	fromClient
 	ID     string `json:"id,omitempty"`
 	Member string `json:"member"`
 }
@@ -88,32 +80,16 @@ type Ban struct {
 // Unban lets somebody who was removed or banned come back. The answer is [OK].
 // Hosts only.
 type Unban struct {
+	fromClient
 	ID string `json:"id,omitempty"`
 	// Member is the id that the person had in the room.
 	Member string `json:"member"`
 }
 
-// Type returns [TypeBan].
-func (Ban) Type() Type { return TypeBan }
-
-// Type returns [TypeUnban].
-func (Unban) Type() Type { return TypeUnban }
-
-// RequestID returns the client's id for the request.
-func (m Ban) RequestID() string { return m.ID }
-
-// RequestID returns the client's id for the request.
-func (m Unban) RequestID() string { return m.ID }
-
-// Validate checks the fields.
-func (m Ban) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true))
+func (m Ban) validate() error {
+	return checkWord("member", m.Member, MaxMember, true)
 }
 
-// Validate checks the fields.
-func (m Unban) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true))
+func (m Unban) validate() error {
+	return checkWord("member", m.Member, MaxMember, true)
 }
-
-func (Ban) fromClient()   {}
-func (Unban) fromClient() {}

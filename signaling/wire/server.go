@@ -31,6 +31,7 @@ type Hand struct {
 
 // Welcome answers [Hello].
 type Welcome struct {
+	fromServer
 	ID string `json:"id,omitempty"`
 	// Session names this connection, for people who read logs.
 	Session string `json:"session"`
@@ -43,6 +44,7 @@ type Welcome struct {
 // Joined answers [Join] with the picture of the room at that moment. Later
 // [Presence] and [Talkers] messages bring the changes.
 type Joined struct {
+	fromServer
 	ID   string `json:"id,omitempty"`
 	Room string `json:"room"`
 	// Member is one's own id in the room.
@@ -81,6 +83,7 @@ type Joined struct {
 
 // Answer answers [Offer].
 type Answer struct {
+	fromServer
 	ID    string `json:"id,omitempty"`
 	Media Media  `json:"media"`
 	// SDP is a whole answer, candidates included.
@@ -89,12 +92,14 @@ type Answer struct {
 
 // OK answers a request that has nothing to tell.
 type OK struct {
+	fromServer
 	ID string `json:"id,omitempty"`
 }
 
 // Presence tells what changed in the room since the last one. The server
 // gathers changes and sends at most one every 250 ms.
 type Presence struct {
+	fromServer
 	// Audience is how many people sit in one's hall; for those on stage, in the
 	// room itself.
 	Audience int `json:"audience"`
@@ -117,12 +122,14 @@ type Presence struct {
 // Talkers tells who holds the room's slots, whenever that changes (gathered, at
 // most one message every 100 ms). The order says nothing.
 type Talkers struct {
+	fromServer
 	Talkers []uint32 `json:"talkers"`
 }
 
 // RoleChanged tells that one's own role changed. After a promotion the client
 // may open its mic; a demotion has closed it.
 type RoleChanged struct {
+	fromServer
 	Role Role `json:"role"`
 	// By is the member who did it; empty for the operator.
 	By string `json:"by,omitempty"`
@@ -130,6 +137,7 @@ type RoleChanged struct {
 
 // Muted tells that one's own mic was muted or unmuted.
 type Muted struct {
+	fromServer
 	Muted bool `json:"muted"`
 	// MayUnmute tells whether one may undo the mute oneself.
 	MayUnmute bool `json:"may_unmute,omitempty"`
@@ -151,6 +159,7 @@ const (
 // MediaClosed tells that an ear or a mic was closed other than by the client's own
 // [Hangup] or by a later [Offer] in its place. The member is still in the room.
 type MediaClosed struct {
+	fromServer
 	Media  Media       `json:"media"`
 	Reason CloseReason `json:"reason"`
 }
@@ -183,83 +192,6 @@ const (
 
 // Goodbye is the last message before the server closes the WebSocket.
 type Goodbye struct {
+	fromServer
 	Reason GoodbyeReason `json:"reason"`
 }
-
-// Type returns [TypeWelcome].
-func (Welcome) Type() Type { return TypeWelcome }
-
-// Type returns [TypeJoined].
-func (Joined) Type() Type { return TypeJoined }
-
-// Type returns [TypeAnswer].
-func (Answer) Type() Type { return TypeAnswer }
-
-// Type returns [TypeOK].
-func (OK) Type() Type { return TypeOK }
-
-// Type returns [TypePresence].
-func (Presence) Type() Type { return TypePresence }
-
-// Type returns [TypeTalkers].
-func (Talkers) Type() Type { return TypeTalkers }
-
-// Type returns [TypeRole].
-func (RoleChanged) Type() Type { return TypeRole }
-
-// Type returns [TypeMuted].
-func (Muted) Type() Type { return TypeMuted }
-
-// Type returns [TypeMediaClosed].
-func (MediaClosed) Type() Type { return TypeMediaClosed }
-
-// Type returns [TypeError].
-func (Error) Type() Type { return TypeError }
-
-// Type returns [TypeGoodbye].
-func (Goodbye) Type() Type { return TypeGoodbye }
-
-// RequestID returns the id of the request it answers.
-func (m Welcome) RequestID() string { return m.ID }
-
-// RequestID returns the id of the request it answers.
-func (m Joined) RequestID() string { return m.ID }
-
-// RequestID returns the id of the request it answers.
-func (m Answer) RequestID() string { return m.ID }
-
-// RequestID returns the id of the request it answers.
-func (m OK) RequestID() string { return m.ID }
-
-// RequestID returns "": it answers nothing.
-func (Presence) RequestID() string { return "" }
-
-// RequestID returns "": it answers nothing.
-func (Talkers) RequestID() string { return "" }
-
-// RequestID returns "": it answers nothing.
-func (RoleChanged) RequestID() string { return "" }
-
-// RequestID returns "": it answers nothing.
-func (Muted) RequestID() string { return "" }
-
-// RequestID returns "": it answers nothing.
-func (MediaClosed) RequestID() string { return "" }
-
-// RequestID returns the id of the request it answers, if it answers one.
-func (e Error) RequestID() string { return e.ID }
-
-// RequestID returns "": it answers nothing.
-func (Goodbye) RequestID() string { return "" }
-
-func (Welcome) fromServer()     {}
-func (Joined) fromServer()      {}
-func (Answer) fromServer()      {}
-func (OK) fromServer()          {}
-func (Presence) fromServer()    {}
-func (Talkers) fromServer()     {}
-func (RoleChanged) fromServer() {}
-func (Muted) fromServer()       {}
-func (MediaClosed) fromServer() {}
-func (Error) fromServer()       {}
-func (Goodbye) fromServer()     {}

@@ -142,69 +142,51 @@ func first(errs ...error) error {
 	return nil
 }
 
-// Validate checks the fields.
-func (m Hello) Validate() error {
+func (m Hello) validate() error {
 	if m.Version != Version {
 		return NewError(CodeUnsupportedVersion,
 			fmt.Sprintf("protocol version %d is not supported; this side speaks version %d", m.Version, Version))
 	}
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("token", m.Token, MaxToken, false), checkName("name", m.Name))
+	return first(checkWord("token", m.Token, MaxToken, false), checkName("name", m.Name))
 }
 
-// Validate checks the fields.
-func (m Join) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkRoom(m.Room),
+func (m Join) validate() error {
+	return first(checkRoom(m.Room),
 		checkRole(m.Role, "", RoleListener, RoleSpeaker, RoleHost), checkName("name", m.Name))
 }
 
-// Validate checks the fields; the SDP itself is not parsed.
-func (m Offer) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkMedia(m.Media), checkSDP(m.SDP))
+// validate checks the fields; the SDP itself is not parsed.
+func (m Offer) validate() error {
+	return first(checkMedia(m.Media), checkSDP(m.SDP))
 }
 
-// Validate checks the fields.
-func (m Hangup) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkMedia(m.Media))
+func (m Hangup) validate() error {
+	return checkMedia(m.Media)
 }
 
-// Validate checks the fields.
-func (m Leave) Validate() error { return checkWord("id", m.ID, MaxID, false) }
-
-// Validate checks the fields.
-func (m Mute) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, false))
+func (m Mute) validate() error {
+	return checkWord("member", m.Member, MaxMember, false)
 }
 
-// Validate checks the fields.
-func (m Promote) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true),
+func (m Promote) validate() error {
+	return first(checkWord("member", m.Member, MaxMember, true),
 		checkRole(m.Role, "", RoleSpeaker, RoleHost))
 }
 
-// Validate checks the fields.
-func (m Demote) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, false))
+func (m Demote) validate() error {
+	return checkWord("member", m.Member, MaxMember, false)
 }
 
-// Validate checks the fields.
-func (m Remove) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, true))
+func (m Remove) validate() error {
+	return checkWord("member", m.Member, MaxMember, true)
 }
 
-// Validate checks the fields.
-func (m RaiseHand) Validate() error { return checkWord("id", m.ID, MaxID, false) }
-
-// Validate checks the fields.
-func (m LowerHand) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("member", m.Member, MaxMember, false))
+func (m LowerHand) validate() error {
+	return checkWord("member", m.Member, MaxMember, false)
 }
 
-// Validate checks the fields.
-func (m End) Validate() error { return checkWord("id", m.ID, MaxID, false) }
-
-// Validate checks the fields.
-func (m Welcome) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkWord("session", m.Session, MaxID, true),
+func (m Welcome) validate() error {
+	return first(checkWord("session", m.Session, MaxID, true),
 		checkCount("version", m.Version), checkText("server", m.Server))
 }
 
@@ -225,29 +207,24 @@ func checkHands(hands []Hand, count int) error {
 	return checkCount("hand_count", count)
 }
 
-// Validate checks the fields.
-func (m Joined) Validate() error {
+func (m Joined) validate() error {
 	for _, member := range m.Stage {
 		if err := member.validate(); err != nil {
 			return err
 		}
 	}
-	return first(checkWord("id", m.ID, MaxID, false), checkRoom(m.Room), checkWord("member", m.Member, MaxMember, true),
+	return first(checkRoom(m.Room), checkWord("member", m.Member, MaxMember, true),
 		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost), checkCount("slots", m.Slots), checkCount("hall", m.Hall),
 		checkCount("audience", m.Audience), checkCount("total", m.Total), checkHands(m.Hands, m.HandCount),
 		m.Rules.validate(), m.Resume.validate())
 }
 
-// Validate checks the fields; the SDP itself is not parsed.
-func (m Answer) Validate() error {
-	return first(checkWord("id", m.ID, MaxID, false), checkMedia(m.Media), checkSDP(m.SDP))
+// validate checks the fields; the SDP itself is not parsed.
+func (m Answer) validate() error {
+	return first(checkMedia(m.Media), checkSDP(m.SDP))
 }
 
-// Validate checks the fields.
-func (m OK) Validate() error { return checkWord("id", m.ID, MaxID, false) }
-
-// Validate checks the fields.
-func (m Presence) Validate() error {
+func (m Presence) validate() error {
 	for _, change := range m.StageChanges {
 		if err := change.validate(); err != nil {
 			return err
@@ -261,30 +238,25 @@ func (m Presence) Validate() error {
 	return first(checkCount("audience", m.Audience), checkCount("total", m.Total), checkHands(m.Hands, m.HandCount))
 }
 
-// Validate checks the fields.
-func (m Talkers) Validate() error { return nil }
-
-// Validate checks the fields.
-func (m RoleChanged) Validate() error {
+func (m RoleChanged) validate() error {
 	return first(checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost), checkWord("by", m.By, MaxMember, false))
 }
 
-// Validate checks the fields.
-func (m Muted) Validate() error { return checkWord("by", m.By, MaxMember, false) }
+func (m Muted) validate() error { return checkWord("by", m.By, MaxMember, false) }
 
-// Validate checks the fields. A reason this package does not know is accepted:
+// validate checks the fields. A reason this package does not know is accepted:
 // a newer server may have more.
-func (m MediaClosed) Validate() error {
+func (m MediaClosed) validate() error {
 	return first(checkMedia(m.Media), checkWord("reason", string(m.Reason), MaxID, true))
 }
 
-// Validate checks the fields. A code this package does not know is accepted: a
+// validate checks the fields. A code this package does not know is accepted: a
 // newer server may have more.
-func (e Error) Validate() error {
-	return first(checkWord("id", e.ID, MaxID, false), checkWord("code", string(e.Code), MaxID, true),
+func (e Error) validate() error {
+	return first(checkWord("code", string(e.Code), MaxID, true),
 		checkText("message", e.Message))
 }
 
-// Validate checks the fields. A reason this package does not know is accepted:
+// validate checks the fields. A reason this package does not know is accepted:
 // a newer server may have more.
-func (m Goodbye) Validate() error { return checkWord("reason", string(m.Reason), MaxID, true) }
+func (m Goodbye) validate() error { return checkWord("reason", string(m.Reason), MaxID, true) }

@@ -96,7 +96,7 @@ func (s *connection) join(ctx context.Context, room, name string, role wire.Role
 	}
 	joined, ok := answer.(wire.Joined)
 	if !ok {
-		return fmt.Errorf("join: the server answered %q", answer.Type())
+		return fmt.Errorf("join: the server answered %q", wire.TypeOf(answer))
 	}
 	s.member, s.room, s.resumeKey, s.revision = joined.Member, joined.Room, joined.Resume.Key, joined.Rev
 	s.joining = false
@@ -136,7 +136,7 @@ func (s *connection) Resume(ctx context.Context) (driver.Participant, error) {
 	}
 	resumed, ok := answer.(wire.Resumed)
 	if !ok {
-		return nil, errors.Join(fmt.Errorf("resume: the server answered %q", answer.Type()), next.Close())
+		return nil, errors.Join(fmt.Errorf("resume: the server answered %q", wire.TypeOf(answer)), next.Close())
 	}
 	next.member, next.room, next.resumeKey, next.revision = resumed.Member, resumed.Room, resumed.Resume.Key, resumed.Rev
 	next.noShows.Store(s.noShows.Load())
@@ -174,7 +174,7 @@ func (s *connection) offer(ctx context.Context, media wire.Media, offer string) 
 	}
 	a, ok := answer.(wire.Answer)
 	if !ok {
-		return "", fmt.Errorf("offer the %s: the server answered %q", media, answer.Type())
+		return "", fmt.Errorf("offer the %s: the server answered %q", media, wire.TypeOf(answer))
 	}
 	return a.SDP, nil
 }
@@ -351,8 +351,8 @@ func (s *connection) handleMessage(data []byte) {
 	case wire.GuestLapsed:
 		s.noShows.Add(1)
 	}
-	if answer := s.pending[m.RequestID()]; answer != nil {
-		delete(s.pending, m.RequestID())
+	if answer := s.pending[wire.RequestID(m)]; answer != nil {
+		delete(s.pending, wire.RequestID(m))
 		answer <- m // the channel holds one
 	}
 }

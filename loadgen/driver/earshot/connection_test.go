@@ -51,9 +51,9 @@ func fakeServer(t *testing.T, reply func(m wire.ClientMessage, say func(string))
 func answerJoin(m wire.ClientMessage, say func(string)) bool {
 	switch m.(type) {
 	case wire.Hello:
-		say(`{"type":"welcome","id":"` + m.RequestID() + `","session":"s","version":1,"server":"test"}`)
+		say(`{"type":"welcome","id":"` + wire.RequestID(m) + `","session":"s","version":1,"server":"test"}`)
 	case wire.Join:
-		say(`{"type":"joined","id":"` + m.RequestID() + `","room":"room","member":"m","role":"listener","talker":7,"slots":3,
+		say(`{"type":"joined","id":"` + wire.RequestID(m) + `","room":"room","member":"m","role":"listener","talker":7,"slots":3,
 			"audience":1,"stage":[],"talkers":[],"rev":3,"resume":{"key":"key","window_s":5}}`)
 	default:
 		return false
@@ -77,10 +77,10 @@ func TestConnectionFindsAnswersAmongBroadcasts(t *testing.T) {
 			return
 		}
 		if _, ok := m.(wire.Offer); ok {
-			say(fmt.Sprintf(answerFormat, m.RequestID()))
+			say(fmt.Sprintf(answerFormat, wire.RequestID(m)))
 			return
 		}
-		say(`{"type":"ok","id":"` + m.RequestID() + `"}`)
+		say(`{"type":"ok","id":"` + wire.RequestID(m) + `"}`)
 	})
 	for _, role := range []scenario.Role{scenario.Listener, scenario.Speaker} {
 		visit, err := room.Join(t.Context(), "name", role)
@@ -102,7 +102,7 @@ func TestConnectionFindsAnswersAmongBroadcasts(t *testing.T) {
 func TestConnectionAllowsConcurrentRequests(t *testing.T) {
 	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
 		if !answerJoin(m, say) {
-			say(`{"type":"ok","id":"` + m.RequestID() + `"}`)
+			say(`{"type":"ok","id":"` + wire.RequestID(m) + `"}`)
 		}
 	})
 	visit, err := room.Join(t.Context(), "name", scenario.Listener)
