@@ -17,7 +17,7 @@ type RoomInfo struct {
 	HostToken  string        `json:"host_token,omitempty"`
 	ExpiresAt  *time.Time    `json:"expires_at,omitempty"`
 	Members    []Member      `json:"members,omitempty"`
-	Invites    []InviteInfo      `json:"invites,omitempty"`
+	Invites    []InviteInfo  `json:"invites,omitempty"`
 	Audit      []AuditEntry  `json:"audit,omitempty"`
 }
 
