@@ -137,6 +137,69 @@ func TestOnesOwnMicIsNotOwed(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 100, Total: 100}, rate(t, s.finish(), "delivered"))
 }
 
+// A turnTaker is a source that talks and pauses by chance, and what a plain count makes
+// of what it says.
+type turnTaker struct {
+	source   *Source
+	number   int
+	speaking bool
+	since    Bin // when the turn began
+}
+
+// spokenBin is what was said in a bin, and received of it.
+type spokenBin struct {
+	speech, onsets, heard int
+	received              uint64
+	held                  []Packet // to come a bin late
+}
+
+// say has the source say a bin to a listener, by chance lost, late or twice.
+func (k *turnTaker) say(rt *rapid.T, s *scene, l *Listener, b Bin, into *spokenBin) {
+	if rapid.IntRange(0, 49).Draw(rt, "switch") == 0 || b == 0 {
+		k.speaking, k.since = !k.speaking, b
+	}
+	if !k.speaking {
+		return
+	}
+	p := s.say(k.source, b)
+	p.Section, p.Talker = k.number, uint32(k.number+1)
+	onset := b < k.since+onsetBins
+	if onset {
+		into.onsets++
+	} else {
+		into.speech++
+	}
+	if rapid.IntRange(0, 19).Draw(rt, "lost") == 0 {
+		return
+	}
+	into.received++
+	if !onset {
+		into.heard++
+	}
+	switch rapid.IntRange(0, 9).Draw(rt, "how") {
+	case 0:
+		p.At += BinLength
+		into.held = append(into.held, p)
+	case 1:
+		l.Receive(p)
+		l.Receive(p)
+	default:
+		l.Receive(p)
+	}
+}
+
+// receiveHeld receives the packets that come in bin b, and returns the others.
+func receiveHeld(l *Listener, held []Packet, b Bin) (waiting []Packet) {
+	for _, p := range held {
+		if BinAt(p.At) <= b {
+			l.Receive(p)
+		} else {
+			waiting = append(waiting, p)
+		}
+	}
+	return waiting
+}
+
 // Whatever is lost, late, doubled or reordered, and however the sources take
 // turns, the account is that of a plain count.
 func TestTheAccountIsThatOfAPlainCount(t *testing.T) {
@@ -145,63 +208,23 @@ func TestTheAccountIsThatOfAPlainCount(t *testing.T) {
 		sources := rapid.IntRange(1, 4).Draw(rt, "sources")
 		sections := rapid.IntRange(1, 4).Draw(rt, "sections")
 		length := Bin(rapid.IntRange(100, 700).Draw(rt, "bins"))
-		var all []*Source
+		var all []*turnTaker
 		for i := range sources {
-			all = append(all, s.source(speechClip(900), i*150, time.Duration(i)*time.Millisecond))
+			all = append(all, &turnTaker{source: s.source(speechClip(900), i*150, time.Duration(i)*time.Millisecond), number: i})
 		}
 		l := s.listener(sections)
-		turn := make([]Bin, sources) // since when each speaks
-		speaking := make([]bool, sources)
-		var held []Packet // to come a bin late
+		var held []Packet
 		var passes, total, received uint64
 		for b := range length {
-			var speech, onsets, heard int
-			for i, m := range all {
-				if rapid.IntRange(0, 49).Draw(rt, "switch") == 0 || b == 0 {
-					speaking[i] = !speaking[i]
-					turn[i] = b
-				}
-				if !speaking[i] {
-					continue
-				}
-				p := s.say(m, b)
-				p.Section, p.Talker = i, uint32(i+1)
-				lost := rapid.IntRange(0, 19).Draw(rt, "lost") == 0
-				if b < turn[i]+onsetBins {
-					onsets++
-				} else {
-					speech++
-				}
-				if lost {
-					continue
-				}
-				received++
-				if b >= turn[i]+onsetBins {
-					heard++
-				}
-				switch rapid.IntRange(0, 9).Draw(rt, "how") {
-				case 0:
-					p.At += BinLength
-					held = append(held, p)
-				case 1:
-					l.Receive(p)
-					l.Receive(p)
-				default:
-					l.Receive(p)
-				}
+			var said spokenBin
+			for _, k := range all {
+				k.say(rt, s, l, b, &said)
 			}
-			owed := min(speech, max(sections-onsets, 0))
+			owed := min(said.speech, max(sections-said.onsets, 0))
 			total += uint64(owed)
-			passes += uint64(min(heard, owed))
-			var waiting []Packet
-			for _, p := range held {
-				if BinAt(p.At) <= b {
-					l.Receive(p)
-				} else {
-					waiting = append(waiting, p)
-				}
-			}
-			held = waiting
+			passes += uint64(min(said.heard, owed))
+			received += said.received
+			held = receiveHeld(l, append(held, said.held...), b)
 			if b%50 == 0 {
 				s.settle(b.Start())
 			}
