@@ -47,6 +47,16 @@ type Result struct {
 	Crowd, Probes measure.Share
 	Generator     Generator
 	Environment   host.Environment
+	// Server is what is known about the server's machine.
+	Server Server
+}
+
+// Server describes the machine of the server under test.
+type Server struct {
+	// Cores is how many cores the server may use; 0 if that is unknown.
+	Cores int
+	// Local means that it is the generator's machine.
+	Local bool
 }
 
 // Generator describes how well the generator itself kept up.
@@ -125,6 +135,12 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 			CPUs:      r.cores,
 		},
 		Environment: host.CurrentEnvironment(),
+	}
+	_, process := r.Server.(host.ProcessMeter)
+	if result.Server.Local = process || r.Driver.Loopback(); result.Server.Local {
+		result.Server.Cores = result.Environment.CPUs
+	} else if after.server != nil {
+		result.Server.Cores = after.server.Cores
 	}
 	if window > 0 {
 		result.Generator.CPU = (after.own - before.own).Seconds() / window

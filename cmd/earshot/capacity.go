@@ -25,6 +25,7 @@ type capacityFlags struct {
 	from, to int
 	within   string
 	until    []string
+	cores    int
 	html     string
 	summary  string
 	quiet    bool
@@ -41,10 +42,11 @@ one. The load doubles until a step does not pass; then a bisection closes in.
 
 The load is the number of listeners or speakers (in each room), of rooms, or the
 arrival-rate (listeners a second, over all rooms). A step passes if the conditions
-of --until hold, or, without any, the scenario's own thresholds.
+of --until hold, or, without any, the scenario's own thresholds. Besides, 99 % must
+join, unless there is a condition on joined.
 
-An invalid step is played once more; if it is invalid again, the generator was the
-limit, and the search says so. Exit codes: 0 the largest load is known, or all
+The loads on both sides of the limit are played up to three times, and the majority
+decides. If it says invalid, the generator was the limit. Exit codes: 0 the largest load is known, or all
 loads pass; 1 could not run; 2 bad usage or scenario; 98 the generator was the
 limit, so the server may carry more; 99 not even the smallest load passes;
 130 interrupted.`,
@@ -61,6 +63,7 @@ limit, so the server may carry more; 99 not even the smallest load passes;
 	flags.IntVar(&f.to, "to", 0, "the largest load, `N`")
 	flags.StringVar(&f.within, "within", "5%", "stop within this `share` of the largest load")
 	flags.StringArrayVar(&f.until, "until", nil, "what must hold, as `'metric: expression'` (repeatable; default: the scenario's thresholds)")
+	flags.IntVar(&f.cores, "server-cores", 0, "`N` cores that a server on another machine may use (default: as its /metrics says)")
 	f.target.bind(c)
 	caFlag(flags, &f.ca)
 	f.bind(flags)
@@ -96,6 +99,9 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 		played++
 		fmt.Fprintf(stderr, "step %d: %d %s\n", played, load, q.Unit())
 		measured, err := p.play(ctx, f.target, s)
+		if measured != nil && f.cores > 0 {
+			measured.Server.Cores = f.cores
+		}
 		if errors.Is(err, serverprocess.ErrDied) && ctx.Err() == nil {
 			step := capacity.Step{Verdict: report.Fail, Died: true}
 			if measured != nil {
@@ -174,6 +180,12 @@ func (f capacityFlags) plan(path string, changed func(string) bool) (*scenario.S
 	}
 	if len(s.Thresholds) == 0 {
 		return fail(errors.New("there is nothing to search for: give --until, or a scenario with thresholds"))
+	}
+	if f.cores < 0 {
+		return fail(fmt.Errorf("--server-cores %d is below 0", f.cores))
+	}
+	if s, err = capacity.WithJoined(s); err != nil {
+		return fail(err)
 	}
 	for _, load := range []int{plan.From, plan.To} {
 		if _, err := q.Of(s, load); err != nil {

@@ -36,7 +36,7 @@ func TestCapacityFindsLargestPassingLoad(t *testing.T) {
 	require.Zero(t, code, "%s\n%s", stdout, stderr)
 	assert.Contains(t, stdout, "✓ the largest load that passes: 12 listeners (18 do not)")
 	assert.Contains(t, stdout, "at 18, joined: count <= 12, and is 18")
-	assert.Contains(t, stdout, "what ran out: none that was measured")
+	assert.Contains(t, stdout, "what ran out: nothing that was measured")
 	assert.Contains(t, stderr, "step 1: 12 listeners")
 
 	var s struct {

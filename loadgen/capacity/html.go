@@ -1,11 +1,13 @@
 package capacity
 
 import (
+	"cmp"
 	_ "embed" // for the page
 	"fmt"
 	"html/template"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/earshot-audio/earshot/internal/chart"
 	"github.com/earshot-audio/earshot/loadgen/figure"
@@ -20,14 +22,14 @@ var pageTemplate string
 type page struct {
 	Title, What, Conclusion, Tone string
 	Crossed, RanOut               []string
+	Tries                         string
 	Plots                         []template.HTML
 	Heads                         []string
 	Rows                          [][]string
 	Style                         template.CSS
 }
 
-// WriteHTML writes the result with its curves as one page that needs nothing
-// else.
+// WriteHTML writes the result with its curves as one page that loads nothing.
 func (r *Result) WriteHTML(w io.Writer, a About) error {
 	t, err := template.New("page").Parse(pageTemplate)
 	if err != nil {
@@ -36,9 +38,9 @@ func (r *Result) WriteHTML(w io.Writer, a About) error {
 	p := page{
 		Title:      "Capacity of " + a.Target,
 		What:       fmt.Sprintf("%s from %d to %d, of %q", a.Vary.Unit(), r.Plan.From, r.Plan.To, a.Scenario),
-		Conclusion: r.conclusion(a), Style: template.CSS(report.Style()), // ours, and no one's input
+		Conclusion: r.conclusion(a), Style: template.CSS(report.Style()), // a constant of ours
 		Tone:   map[report.Verdict]string{report.Pass: "good", report.Fail: "bad", report.Invalid: "doubt"}[r.Verdict()],
-		RanOut: r.RanOut(),
+		RanOut: r.RanOut(), Tries: r.triesText(),
 	}
 	if beyond, ok := r.at(r.Beyond); ok {
 		p.Crossed = beyond.Crossed()
@@ -48,13 +50,14 @@ func (r *Result) WriteHTML(w io.Writer, a About) error {
 		if err != nil {
 			return err
 		}
-		p.Plots = append(p.Plots, template.HTML(svg)) // made by us, and all words in it escaped
+		p.Plots = append(p.Plots, template.HTML(svg)) // made by chart, which escapes all text
 	}
 	p.Heads, p.Rows = r.table(a)
 	return t.Execute(w, p)
 }
 
-// curves are the figures against the load.
+// curves are the figures against the load: a line through the medians of each load, and
+// a dot for every try if a load was played more than once.
 func (r *Result) curves(a About) (all []chart.Chart) {
 	for _, plot := range []struct {
 		title, description string
@@ -64,7 +67,7 @@ func (r *Result) curves(a About) (all []chart.Chart) {
 		series             []string
 	}{
 		{"Latency", "Latency of every packet", chart.Milliseconds, 1, "latency", []string{"latency p(50)", "latency p(95)", "latency p(99)"}},
-		{"Delivered", "The share of packets that came", chart.Share, 1, "delivered", []string{"delivered", "joined"}},
+		{"Delivered", "The share of packets that were received", chart.Share, 1, "delivered", []string{"delivered", "joined"}},
 		{"Joining", "From the intended start of a join to the first packet", chart.Milliseconds, 1, "join_duration", []string{"join_duration p(50)", "join_duration p(95)"}},
 		{"CPU", "Cores that the server and the generator used", chart.Number, 1, "server_cpu", []string{"server_cpu", generatorCPU}},
 		{"Memory", "Resident memory of the server", chart.Bytes, 1, "server_rss", []string{"server_rss"}},
@@ -74,9 +77,15 @@ func (r *Result) curves(a About) (all []chart.Chart) {
 			Title: plot.title, Description: fmt.Sprintf("%s, against %s.", plot.description, a.Vary.Unit()),
 			X: chart.Axis{Label: a.Vary.Unit(), Unit: chart.Number}, Y: chart.Axis{Unit: plot.unit, Fit: plot.unit == chart.Share},
 		}
-		for _, name := range plot.series {
-			if points := r.points(name, plot.factor); len(points) > 0 {
-				c.Series = append(c.Series, chart.Series{Name: name, Points: points})
+		for i, name := range plot.series {
+			points := r.points(name, plot.factor)
+			if len(points) == 0 {
+				continue
+			}
+			medians := medians(points)
+			c.Series = append(c.Series, chart.Series{Name: name, Tone: i + 1, Points: medians})
+			if len(points) > len(medians) {
+				c.Series = append(c.Series, chart.Series{Style: chart.Dots, Tone: i + 1, Points: points})
 			}
 		}
 		for _, t := range a.Until {
@@ -97,7 +106,7 @@ func (r *Result) curves(a About) (all []chart.Chart) {
 // generatorCPU is a figure beside those of the metrics.
 const generatorCPU = "generator CPU"
 
-// points is a figure against the load.
+// points are a figure of all tries against the load.
 func (r *Result) points(name string, factor float64) (points []chart.Point) {
 	for _, s := range r.Curve() {
 		v, ok := 0.0, false
@@ -113,4 +122,18 @@ func (r *Result) points(name string, factor float64) (points []chart.Point) {
 		}
 	}
 	return points
+}
+
+// medians are the points with the median of the points of each X.
+func medians(points []chart.Point) (all []chart.Point) {
+	for len(points) > 0 {
+		n := 1
+		for n < len(points) && points[n].X == points[0].X {
+			n++
+		}
+		same := slices.SortedFunc(slices.Values(points[:n]), func(a, b chart.Point) int { return cmp.Compare(a.Y, b.Y) })
+		all = append(all, chart.Point{X: same[0].X, Y: (same[(n-1)/2].Y + same[n/2].Y) / 2})
+		points = points[n:]
+	}
+	return all
 }

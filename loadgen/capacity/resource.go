@@ -3,27 +3,28 @@ package capacity
 import (
 	"fmt"
 
+	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
-// full is the share of a machine's cores at which they count as used up: what is
-// left goes to the kernel's own work, which no process is charged with.
+// full is the share of a machine's cores at which they count as used up: the rest goes
+// to the kernel's own work, which is charged to no process.
 const full = 0.85
 
-// RanOut is what the step beyond the largest load says about why it did not
-// pass, the most telling first.
+// RanOut is why the load beyond the largest did not pass, as far as it was measured,
+// the most likely reason first.
 func (r *Result) RanOut() (reasons []string) {
-	if r.Limit == Nothing {
-		r = &Result{Beyond: r.Plan.From, Steps: r.Steps}
+	beyond := r.Beyond
+	if beyond == 0 {
+		return nil
 	}
-	step, ok := r.at(r.Beyond)
+	step, ok := r.at(beyond)
 	if !ok {
 		return nil
 	}
-	say := func(format string, args ...any) { reasons = append(reasons, fmt.Sprintf(format, args...)) }
 	if step.Died {
-		say("the server's process died")
+		reasons = append(reasons, "the server's process died")
 	}
 	if step.Report == nil {
 		return reasons
@@ -31,37 +32,53 @@ func (r *Result) RanOut() (reasons []string) {
 	run := step.Report.Result
 	if step.Verdict == report.Invalid {
 		for _, why := range step.Report.Reasons {
-			say("the generator, not the server: %s", why)
+			reasons = append(reasons, "the generator, not the server: "+why)
 		}
 	}
-	server, known := run.Values["server_cpu"].(metric.Gauge)
-	cores := float64(run.Environment.CPUs)
-	if known && run.Environment.CPUs > 0 {
-		switch used := float64(server) + run.Generator.CPU; {
-		case float64(server) >= full*cores:
-			say("CPU of the server: it used %.2f of %.0f cores", float64(server), cores)
-		case used >= full*cores:
-			say("CPU of the machine: the server used %.2f and the generator %.2f of %.0f cores; put them on two machines to tell them apart",
-				float64(server), run.Generator.CPU, cores)
-		}
-	}
+	reasons = append(reasons, cpu(run)...)
 	for _, t := range step.Report.Thresholds {
 		if t.OK != nil && !*t.OK && t.Metric == "server_rss" {
-			say("memory of the server: %s", crossed(t))
+			reasons = append(reasons, "memory of the server: "+crossed(t))
 		}
 	}
 	if drops := run.Generator.SocketDrops + run.Generator.MachineDrops; drops > 0 {
-		say("receive buffers of this machine: %d packets were dropped at the listeners' sockets, %d of the machine's backlog", drops, run.Generator.MachineDrops)
+		reasons = append(reasons, fmt.Sprintf("receive buffers of the generator's machine: %d packets were dropped at the listeners' sockets, %d of them by the machine's backlog", drops, run.Generator.MachineDrops))
 	}
 	for _, p := range run.Problems {
 		if !p.Act && (p.Doing == "join" || p.Doing == "connect" || p.Doing == "hear") {
-			say("admission: %d could not %s: %s", p.Count, p.Doing, p.Error)
+			reasons = append(reasons, fmt.Sprintf("admission: %d could not %s: %s", p.Count, p.Doing, p.Error))
 		}
 	}
-	if len(reasons) == 0 && known {
-		say("none that was measured: the server used %.2f of %.0f cores; look at what it waits for", float64(server), cores)
+	if server, known := run.Values["server_cpu"].(metric.Gauge); len(reasons) == 0 && known {
+		reasons = append(reasons, fmt.Sprintf("nothing that was measured: the server used %s; look at what it waits for", ofCores(float64(server), run.Server.Cores)))
 	}
 	return reasons
+}
+
+// cpu says whether the server's cores were used up, by the server alone or together
+// with the generator on the same machine. Nothing is said about a machine whose cores
+// are not known.
+func cpu(run *loadgen.Result) []string {
+	server, known := run.Values["server_cpu"].(metric.Gauge)
+	cores := float64(run.Server.Cores)
+	if !known || cores <= 0 {
+		return nil
+	}
+	switch used := float64(server); {
+	case used >= full*cores:
+		return []string{fmt.Sprintf("CPU of the server: it used %s", ofCores(used, run.Server.Cores))}
+	case run.Server.Local && used+run.Generator.CPU >= full*cores:
+		return []string{fmt.Sprintf("CPU of the machine: the server used %.2f and the generator %.2f of %.0f cores; put them on two machines to measure the server alone",
+			used, run.Generator.CPU, cores)}
+	}
+	return nil
+}
+
+func ofCores(used float64, cores int) string {
+	if cores <= 0 {
+		return fmt.Sprintf("%.2f cores of a machine whose number of cores is unknown (--server-cores)", used)
+	}
+	return fmt.Sprintf("%.2f of %d cores", used, cores)
 }
 
 // Crossed are the thresholds that a step did not hold, each with its figure.
@@ -81,6 +98,9 @@ func crossed(t report.Judgement) string {
 	is := "no data"
 	if t.Value != nil {
 		is = report.Figure(*t.Value, t.LimitUnit())
+	}
+	if t.Value != nil && t.Best != nil { // it is in doubt
+		is += " … " + report.Figure(*t.Best, t.LimitUnit())
 	}
 	return fmt.Sprintf("%s: %s, and is %s", t.Metric, t.Expression, is)
 }

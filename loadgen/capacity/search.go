@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -16,9 +15,8 @@ type Plan struct {
 	// From and To are the smallest and the largest load that is tried:
 	// 1 ≤ From ≤ To.
 	From, To int
-	// Within is how near the search comes: it ends when the largest load that
-	// passes and the smallest that does not are no further apart than this share
-	// of the former, or 1. It is from 0 to 1.
+	// Within ends the search: the largest load that passes and the smallest that does
+	// not are no further apart than this share of the former, or 1. It is from 0 to 1.
 	Within float64
 }
 
@@ -30,18 +28,18 @@ func (p Plan) Validate() error {
 	case p.To < p.From:
 		return fmt.Errorf("the search ends at %d, before it begins at %d", p.To, p.From)
 	case !(p.Within >= 0 && p.Within <= 1):
-		return fmt.Errorf("%v is no share to come within: it can be 0 to 1", p.Within)
+		return fmt.Errorf("%v is not a share to come within: it can be 0 to 1", p.Within)
 	}
 	return nil
 }
 
-// A Step is one load that was played.
+// A Step is one load that was played once.
 type Step struct {
 	Load    int
 	Verdict report.Verdict
 	// Report is the run's; nil if the server died before anything was measured.
 	Report *report.Report
-	// Died tells that the server's process did not survive the load.
+	// Died means that the server's process did not survive the load.
 	Died bool
 }
 
@@ -52,10 +50,10 @@ func (s Step) source() figure.Source { return figure.OfReport(s.Report) }
 type Limit string
 
 const (
-	// Server: a load was found that passes, and a larger one that fails.
+	// Server: a load passes, and a larger one fails.
 	Server Limit = "server"
-	// Generator: a load was found that passes, and the next larger one was
-	// invalid. The server may bear more.
+	// Generator: a load passes, and the next larger one is invalid. The server may
+	// carry more.
 	Generator Limit = "generator"
 	// Range: the largest load of the plan passes.
 	Range Limit = "range"
@@ -65,7 +63,7 @@ const (
 	Interrupted Limit = "interrupted"
 )
 
-// A Result is what a search came to.
+// A Result is the outcome of a search.
 type Result struct {
 	Plan  Plan
 	Limit Limit
@@ -74,125 +72,189 @@ type Result struct {
 	// Beyond is the smallest load above it that was tried, which did not pass; 0
 	// if there is none.
 	Beyond int
-	// Steps are all that were played, in their order. An invalid step is played
-	// once more, so a load may stand here twice.
+	// Steps are all that were played, in their order. A load that was played more than
+	// once is there as often.
 	Steps []Step
 }
 
-// Search plays steps until it knows the largest load that passes. Play plays one
-// from nothing: a fresh room and, if it is its own, a fresh server. An error of
-// play ends the search, and Search returns what it knows together with it; with
-// ctx done, play's step is not counted and the limit is Interrupted.
+// majority is how many equal verdicts decide about a load: best of three. If all three
+// differ, a fourth decides, as there are three verdicts.
+const majority = 2
+
+// Search plays steps until it knows the largest load that passes. Play plays one from
+// nothing: a fresh room and, if it is its own, a fresh server. An error of play ends
+// the search, and Search returns what it knows together with the error; when ctx is
+// done, the step being played does not count and the limit is Interrupted.
 func Search(ctx context.Context, p Plan, play func(ctx context.Context, load int) (Step, error)) (*Result, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	s := &search{Result: Result{Plan: p}, play: play}
-	err := s.run(ctx)
-	if ctx.Err() != nil && errors.Is(err, errInterrupted) {
-		s.Limit, err = Interrupted, nil
-	}
-	return &s.Result, err
-}
-
-var errInterrupted = errors.New("the search was interrupted")
-
-type search struct {
-	Result
-	play func(ctx context.Context, load int) (Step, error)
-}
-
-func (s *search) run(ctx context.Context) error {
-	// Doubling finds the magnitude without many steps under too great a load.
-	for load := s.Plan.From; ; load = min(2*load, s.Plan.To) {
-		passed, err := s.try(ctx, load)
-		if err != nil {
-			return err
+	r := &Result{Plan: p}
+	for {
+		load, ok := r.next()
+		if !ok {
+			return r, nil
 		}
-		if !passed {
-			break
-		}
-		if load == s.Plan.To {
-			s.Limit = Range
-			return nil
-		}
-	}
-	if s.Largest == 0 {
-		s.Limit = Nothing
-		return nil
-	}
-	for s.Beyond-s.Largest > max(1, int(math.Floor(s.Plan.Within*float64(s.Largest)))) {
-		if _, err := s.try(ctx, s.Largest+(s.Beyond-s.Largest)/2); err != nil {
-			return err
-		}
-	}
-	s.Limit = Server
-	if last, _ := s.at(s.Beyond); last.Verdict == report.Invalid {
-		s.Limit = Generator
-	}
-	return nil
-}
-
-// try plays a step, and once more if it is invalid: a busy moment of the machine
-// shall not decide.
-func (s *search) try(ctx context.Context, load int) (passed bool, err error) {
-	for range 2 {
-		step, err := s.play(ctx, load)
+		step, err := play(ctx, load)
 		switch {
 		case ctx.Err() != nil:
-			return false, errInterrupted
+			r.Limit = Interrupted
+			return r, nil
 		case err != nil:
-			return false, fmt.Errorf("at a load of %d: %w", load, err)
+			r.Limit = "" // the error says why nothing is known
+			return r, fmt.Errorf("at a load of %d: %w", load, err)
 		}
 		step.Load = load
-		s.Steps = append(s.Steps, step)
-		if step.Verdict != report.Invalid {
-			break
-		}
+		r.Steps = append(r.Steps, step)
+		r.bracket()
 	}
-	if last := s.Steps[len(s.Steps)-1]; last.Verdict == report.Pass {
-		s.Largest = load
-		return true, nil
-	}
-	s.Beyond = load
-	return false, nil
 }
 
-// at is the last step of a load.
-func (r *Result) at(load int) (Step, bool) {
-	for _, s := range slices.Backward(r.Steps) {
+// next is the load to play next; false, with the limit set, when all is known. The
+// load doubles until one does not pass, which finds the magnitude with few steps under
+// too great a load. A bisection follows. Last, the loads on both sides of the limit
+// are played until a majority of verdicts decides; if that turns one over, the search
+// goes on from there.
+func (r *Result) next() (load int, ok bool) {
+	switch {
+	case len(r.Steps) == 0:
+		return r.Plan.From, true
+	case r.unsettled(r.Beyond):
+		// An invalid load, or the end of the doubling: what follows depends on it.
+		return r.Beyond, true
+	case r.Beyond == 0 && r.Largest < r.Plan.To:
+		return min(2*r.Largest, r.Plan.To), true
+	case r.Beyond == 0:
+		r.Limit = Range
+		return r.Largest, !r.decided(r.Largest)
+	case r.Largest == 0:
+		r.Limit = Nothing
+		return r.Beyond, !r.decided(r.Beyond)
+	case r.Beyond-r.Largest > max(1, int(math.Floor(r.Plan.Within*float64(r.Largest)))):
+		return r.Largest + (r.Beyond-r.Largest)/2, true
+	}
+	r.Limit = Server
+	if r.verdict(r.Beyond) == report.Invalid {
+		r.Limit = Generator
+	}
+	for _, load := range []int{r.Beyond, r.Largest} {
+		if !r.decided(load) {
+			return load, true
+		}
+	}
+	return 0, false
+}
+
+// unsettled reports whether a load is to be played again before anything else: one that
+// was invalid once, as the machine may have been busy for a moment; one whose tries
+// differ; and the first load that failed, since all that follows stays below it.
+func (r *Result) unsettled(load int) bool {
+	if load == 0 || r.decided(load) {
+		return false
+	}
+	tries := r.tries(load)
+	return len(tries) > 1 || tries[0].Verdict == report.Invalid || r.onlyFailed(load)
+}
+
+// onlyFailed reports whether a load is the only one that did not pass.
+func (r *Result) onlyFailed(load int) bool {
+	return !slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Load != load && s.Verdict != report.Pass })
+}
+
+// bracket finds the smallest load that does not pass, and the largest below it that
+// does.
+func (r *Result) bracket() {
+	r.Largest, r.Beyond = 0, 0
+	for _, load := range r.loads() {
+		if r.verdict(load) != report.Pass {
+			r.Beyond = load
+			return
+		}
+		r.Largest = load
+	}
+}
+
+// loads are those that were played, the smallest first.
+func (r *Result) loads() (loads []int) {
+	for _, s := range r.Steps {
+		loads = append(loads, s.Load)
+	}
+	slices.Sort(loads)
+	return slices.Compact(loads)
+}
+
+// tries are the steps of one load, in their order.
+func (r *Result) tries(load int) (tries []Step) {
+	for _, s := range r.Steps {
 		if s.Load == load {
+			tries = append(tries, s)
+		}
+	}
+	return tries
+}
+
+// count is how many tries of a load had each verdict.
+func (r *Result) count(load int) map[report.Verdict]int {
+	n := map[report.Verdict]int{}
+	for _, s := range r.tries(load) {
+		n[s.Verdict]++
+	}
+	return n
+}
+
+// decided reports whether the tries of a load have a majority.
+func (r *Result) decided(load int) bool {
+	for _, n := range r.count(load) {
+		if n >= majority {
+			return true
+		}
+	}
+	return false
+}
+
+// verdict is that of a load so far: of the majority of its tries, or of a single one
+// that is not invalid. While tries differ it is invalid.
+func (r *Result) verdict(load int) report.Verdict {
+	n := r.count(load)
+	for v, times := range n {
+		if times >= majority {
+			return v
+		}
+	}
+	switch {
+	case n[report.Pass] > 0 && n[report.Fail] == 0:
+		return report.Pass
+	case n[report.Fail] > 0 && n[report.Pass] == 0:
+		return report.Fail
+	}
+	return report.Invalid
+}
+
+// at is the last try of a load that had the load's verdict.
+func (r *Result) at(load int) (Step, bool) {
+	verdict := r.verdict(load)
+	for _, s := range slices.Backward(r.tries(load)) {
+		if s.Verdict == verdict {
 			return s, true
 		}
 	}
 	return Step{}, false
 }
 
-// Curve is the last step of each load, the smallest first.
-func (r *Result) Curve() (steps []Step) {
-	for _, s := range r.Steps {
-		i := slices.IndexFunc(steps, func(have Step) bool { return have.Load == s.Load })
-		if i < 0 {
-			steps = append(steps, s)
-		} else {
-			steps[i] = s
-		}
-	}
-	slices.SortFunc(steps, func(a, b Step) int { return a.Load - b.Load })
-	return steps
+// Curve is all tries, the smallest load first, and those of one load in their order.
+func (r *Result) Curve() []Step {
+	return slices.SortedStableFunc(slices.Values(r.Steps), func(a, b Step) int { return a.Load - b.Load })
 }
 
-// Verdict is that of the search as of a run: pass if it found how much the
-// server bears within its plan, fail if that is less than the smallest load, and
-// invalid if the generator was at its limit first or the search was interrupted.
+// Verdict is that of the search as of a run: pass if it found how much the server can
+// carry within its plan, fail if that is less than the smallest load, and invalid if
+// the generator was at its limit first or the search was interrupted.
 func (r *Result) Verdict() report.Verdict {
 	switch r.Limit {
 	case Server, Range:
 		return report.Pass
 	case Nothing:
-		if first, ok := r.at(r.Plan.From); ok {
-			return first.Verdict
-		}
+		return r.verdict(r.Plan.From)
 	}
 	return report.Invalid
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
-// bears is a server that bears loads up to most, in front of a generator that
-// bears them up to own.
+// bears plays a server that carries loads up to most, by a generator that carries them
+// up to own.
 func bears(most, own int, played *[]int) func(context.Context, int) (Step, error) {
 	return func(_ context.Context, load int) (Step, error) {
 		*played = append(*played, load)
@@ -27,7 +27,7 @@ func bears(most, own int, played *[]int) func(context.Context, int) (Step, error
 	}
 }
 
-func TestSearchDoublesThenBisects(t *testing.T) {
+func TestSearchDoublesThenBisectsThenConfirms(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		most, own int
@@ -37,45 +37,63 @@ func TestSearchDoublesThenBisects(t *testing.T) {
 		largest   int
 		verdict   report.Verdict
 	}{
-		{"to the last", 41, 1000, 0, []int{10, 20, 40, 80, 60, 50, 45, 42, 41}, Server, 41, report.Pass},
-		{"within a tenth", 41, 1000, 0.1, []int{10, 20, 40, 80, 60, 50, 45, 42}, Server, 40, report.Pass},
-		{"everything passes", 1000, 1000, 0, []int{10, 20, 40, 80, 100}, Range, 100, report.Pass},
-		{"nothing passes", 9, 1000, 0, []int{10}, Nothing, 0, report.Fail},
-		{"the generator is the limit", 1000, 44, 0.2, []int{10, 20, 40, 80, 80, 60, 60, 50, 50, 45, 45}, Generator, 40, report.Invalid},
+		{"to the last", 41, 1000, 0, []int{10, 20, 40, 80, 80, 60, 50, 45, 42, 41, 42, 41}, Server, 41, report.Pass},
+		{"within a tenth", 41, 1000, 0.1, []int{10, 20, 40, 80, 80, 60, 50, 45, 42, 42, 40}, Server, 40, report.Pass},
+		{"everything passes", 1000, 1000, 0, []int{10, 20, 40, 80, 100, 100}, Range, 100, report.Pass},
+		{"nothing passes", 9, 1000, 0, []int{10, 10}, Nothing, 0, report.Fail},
+		{"the generator is the limit", 1000, 44, 0.2, []int{10, 20, 40, 80, 80, 60, 60, 50, 50, 45, 45, 40}, Generator, 40, report.Invalid},
 		{"the generator can't even begin", 1000, 5, 0, []int{10, 10}, Nothing, 0, report.Invalid},
-		{"the generator fails first, and then the server", 30, 50, 0.1, []int{10, 20, 40, 30, 35, 32}, Server, 30, report.Pass},
+		{"the generator is the limit first, and then the server", 30, 50, 0.1, []int{10, 20, 40, 40, 30, 35, 32, 32, 30}, Server, 30, report.Pass},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var played []int
 			r, err := Search(t.Context(), Plan{From: 10, To: 100, Within: c.within}, bears(c.most, c.own, &played))
 			require.NoError(t, err)
-			if c.name != "the generator is the limit" {
-				assert.Equal(t, c.played, played)
-			}
+			assert.Equal(t, c.played, played)
 			assert.Equal(t, c.limit, r.Limit)
 			assert.Equal(t, c.largest, r.Largest)
 			assert.Equal(t, c.verdict, r.Verdict())
+			assert.Len(t, r.Curve(), len(played), "the curve has every try")
 		})
 	}
 }
 
-func TestSearchRetriesInvalidStep(t *testing.T) {
-	var played []int
-	honest := bears(1000, 1000, &played)
-	busy := true
-	r, err := Search(t.Context(), Plan{From: 10, To: 40}, func(ctx context.Context, load int) (Step, error) {
-		if load == 20 && busy {
-			busy = false
-			played = append(played, load)
-			return Step{Verdict: report.Invalid}, nil
+// unlucky is a server that bears loads up to most, of which given tries have another
+// verdict than they should.
+func unlucky(most int, wrong map[int]report.Verdict, played *[]int) func(context.Context, int) (Step, error) {
+	honest := bears(most, 1_000_000, played)
+	return func(ctx context.Context, load int) (Step, error) {
+		step, err := honest(ctx, load)
+		if v, ok := wrong[len(*played)]; ok { // counted from 1
+			step.Verdict = v
 		}
-		return honest(ctx, load)
-	})
-	require.NoError(t, err)
-	assert.Equal(t, []int{10, 20, 20, 40}, played)
-	assert.Equal(t, Range, r.Limit)
-	assert.Len(t, r.Steps, 4)
-	assert.Len(t, r.Curve(), 3, "the curve has the last of them")
+		return step, err
+	}
+}
+
+func TestSearchIsNotDecidedByOneUnluckyStep(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		most    int
+		wrong   map[int]report.Verdict
+		played  []int
+		largest int
+	}{
+		{"a failure in the doubling", 1000, map[int]report.Verdict{2: report.Fail}, []int{10, 20, 20, 20, 40, 80, 100, 100}, 100},
+		{"an invalid step in the doubling", 1000, map[int]report.Verdict{2: report.Invalid}, []int{10, 20, 20, 40, 80, 100, 100}, 100},
+		{"a failure in the bisection", 70, map[int]report.Verdict{6: report.Fail}, []int{10, 20, 40, 80, 80, 60, 50, 55, 57, 58, 60, 60, 70, 75, 72, 72, 70}, 70},
+		{"a load that passes by luck", 40, map[int]report.Verdict{6: report.Pass}, []int{10, 20, 40, 80, 80, 60, 70, 65, 62, 62, 60, 60, 50, 45, 42, 42, 40}, 40},
+		{"a failure of the smallest load", 1000, map[int]report.Verdict{1: report.Fail}, []int{10, 10, 10, 20, 40, 80, 100, 100}, 100},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var played []int
+			r, err := Search(t.Context(), Plan{From: 10, To: 100, Within: 0.05}, unlucky(c.most, c.wrong, &played))
+			require.NoError(t, err)
+			assert.Equal(t, c.played, played)
+			assert.InDelta(t, c.largest, r.Largest, 2)
+			assert.Equal(t, report.Pass, r.Verdict())
+		})
+	}
 }
 
 func TestSearchReturnsPartialResultOnError(t *testing.T) {
@@ -119,8 +137,8 @@ func TestSearchRejectsBadPlans(t *testing.T) {
 	}
 }
 
-// Whatever the server and the generator bear, the search comes as near as it
-// should, plays no load twice unless it is invalid, and takes few steps.
+// Whatever the server and the generator can carry, the search comes as near as it
+// should, plays no load more than twice if its verdicts agree, and takes few steps.
 func TestSearchFindsTheLimit(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		from := rapid.IntRange(1, 1000).Draw(rt, "from")
@@ -137,11 +155,7 @@ func TestSearchFindsTheLimit(t *testing.T) {
 			seen[load]++
 			require.GreaterOrEqual(rt, load, from)
 			require.LessOrEqual(rt, load, to)
-			if load <= own {
-				require.Equal(rt, 1, seen[load])
-			} else {
-				require.LessOrEqual(rt, seen[load], 2)
-			}
+			require.LessOrEqual(rt, seen[load], majority)
 		}
 		require.LessOrEqual(rt, len(seen), 32)
 		switch {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/earshot-audio/earshot/internal/table"
 	"github.com/earshot-audio/earshot/loadgen/figure"
@@ -18,7 +19,7 @@ var columns = []struct{ name, figure string }{
 	{"server CPU", "server_cpu"}, {"memory", "server_rss"}, {"packets/core", "packets_per_core"},
 }
 
-// About is what a search was of.
+// About describes a search.
 type About struct {
 	Scenario string
 	Target   string
@@ -41,6 +42,9 @@ func (r *Result) WriteText(w io.Writer, a About) error {
 			fmt.Fprintf(&b, "  at %d, %s\n", beyond.Load, c)
 		}
 	}
+	if text := r.triesText(); text != "" {
+		fmt.Fprintf(&b, "  %s\n", text)
+	}
 	for _, why := range r.RanOut() {
 		fmt.Fprintf(&b, "  what ran out: %s\n", why)
 	}
@@ -48,12 +52,23 @@ func (r *Result) WriteText(w io.Writer, a About) error {
 	return err
 }
 
+// triesText is how often the loads on both sides of the limit passed.
+func (r *Result) triesText() string {
+	var parts []string
+	for _, load := range []int{r.Largest, r.Beyond} {
+		if n := len(r.tries(load)); load > 0 && n > 1 {
+			parts = append(parts, fmt.Sprintf("%d passed %d of %d tries", load, r.count(load)[report.Pass], n))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 func (r *Result) writeTable(b *bytes.Buffer, a About) {
 	heads, rows := r.table(a)
 	_ = table.Write(b, table.Options{Indent: "  ", Right: 1}, append([][]string{heads}, rows...)) // a buffer has no errors
 }
 
-// table is the steps, the smallest load first, with what is most asked for.
+// table is all tries, the smallest load first, with their most important figures.
 func (r *Result) table(a About) (heads []string, rows [][]string) {
 	heads = []string{string(a.Vary), ""}
 	for _, c := range columns {
@@ -92,7 +107,7 @@ func (r *Result) conclusion(a About) string {
 	case Range:
 		return fmt.Sprintf("✓ all of it passes: %d %s, the largest that was asked for", r.Largest, unit)
 	case Generator:
-		return fmt.Sprintf("? the generator was the limit: %d %s pass, and at %d the figures can't be trusted. The server may bear more", r.Largest, unit, r.Beyond)
+		return fmt.Sprintf("? the generator was the limit: %d %s pass, and at %d the figures can't be trusted. The server may carry more", r.Largest, unit, r.Beyond)
 	case Interrupted:
 		if r.Largest > 0 {
 			return fmt.Sprintf("? interrupted; up to then the largest load that passes: %d %s", r.Largest, unit)

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -26,7 +28,7 @@ func condition(t *testing.T, name, expression string) metric.Threshold {
 	return c
 }
 
-// step is a run of so many listeners on a machine of two cores.
+// step is a run of so many listeners on one machine of two cores.
 func step(t *testing.T, load int, latency, server, own float64, lag time.Duration) Step {
 	trend := &metric.Trend{}
 	for range 100 {
@@ -42,6 +44,7 @@ func step(t *testing.T, load int, latency, server, own float64, lag time.Duratio
 		},
 		Generator:   loadgen.Generator{CPU: own, JoinLag: lag},
 		Environment: host.Environment{CPUs: 2},
+		Server:      loadgen.Server{Cores: 2, Local: true},
 	}, []metric.Threshold{condition(t, "latency", "p(99) < 20ms")})
 	return Step{Load: load, Verdict: r.Verdict, Report: r}
 }
@@ -54,6 +57,7 @@ func TestResultOutputs(t *testing.T) {
 	}{
 		{"server.txt", &Result{Plan: Plan{From: 500, To: 8000, Within: 0.05}, Limit: Server, Largest: 1000, Beyond: 2000, Steps: []Step{
 			step(t, 500, 2, 0.3, 0.2, 0), step(t, 1000, 8, 0.6, 0.4, 0), step(t, 2000, 45, 1.1, 0.75, 0),
+			step(t, 2000, 19, 1.0, 0.7, 0), step(t, 2000, 38, 1.1, 0.7, 0), step(t, 1000, 9, 0.6, 0.4, 0),
 		}}},
 		{"generator.txt", &Result{Plan: Plan{From: 500, To: 8000}, Limit: Generator, Largest: 500, Beyond: 1000, Steps: []Step{
 			step(t, 500, 2, 0.3, 0.2, 0), step(t, 1000, 8, 0.4, 0.5, 300*time.Millisecond),
@@ -112,4 +116,39 @@ func TestParseQuantity(t *testing.T) {
 	}
 	_, err := ParseQuantity("lisners")
 	assert.ErrorContains(t, err, "listeners, speakers, rooms, arrival-rate")
+}
+
+// The generator's cores say nothing about a server on another machine.
+func TestRanOutKnowsTheServersMachine(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		server      loadgen.Server
+		serverCPU   float64
+		says, never string
+	}{
+		{"the same machine", loadgen.Server{Cores: 2, Local: true}, 1.1, "CPU of the machine: the server used 1.10 and the generator 0.75 of 2 cores", "CPU of the server"},
+		{"another machine with cores to spare", loadgen.Server{Cores: 8}, 1.9, "nothing that was measured: the server used 1.90 of 8 cores", "of 2 cores"},
+		{"another machine that is full", loadgen.Server{Cores: 8}, 7.5, "CPU of the server: it used 7.50 of 8 cores", "of 2 cores"},
+		{"another machine whose cores are unknown", loadgen.Server{}, 1.9, "1.90 cores of a machine whose number of cores is unknown", "of 2 cores"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fails := step(t, 1000, 45, c.serverCPU, 0.75, 0)
+			fails.Report.Result.Server = c.server
+			r := &Result{Limit: Server, Largest: 500, Beyond: 1000, Steps: []Step{step(t, 500, 2, 0.3, 0.2, 0), fails}}
+			said := strings.Join(r.RanOut(), "\n")
+			assert.Contains(t, said, c.says)
+			assert.NotContains(t, said, c.never)
+		})
+	}
+}
+
+func TestWithJoinedImpliesACondition(t *testing.T) {
+	s := &scenario.Scenario{}
+	implied, err := WithJoined(s)
+	require.NoError(t, err)
+	require.Len(t, implied.Thresholds, 1)
+	assert.Equal(t, "joined", implied.Thresholds[0].Metric)
+	again, err := WithJoined(implied)
+	require.NoError(t, err)
+	assert.Len(t, again.Thresholds, 1, "a condition on joined overrides it")
 }

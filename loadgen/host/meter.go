@@ -23,6 +23,7 @@ type Meter interface {
 type Usage struct {
 	CPU    time.Duration // user and system time since the process began
 	Memory uint64        // resident memory now, in bytes
+	Cores  int           // how many cores it may use, as it says itself; 0 if unknown
 }
 
 // A ProcessMeter measures a process of this machine, from /proc.
@@ -92,7 +93,8 @@ func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
 	if !ok || !okay {
 		return Usage{}, errNoProcessMetrics
 	}
-	return Usage{CPU: time.Duration(cpu * float64(time.Second)), Memory: uint64(memory)}, nil
+	cores, _ := single(families["go_sched_gomaxprocs_threads"]) // of a program in Go
+	return Usage{CPU: time.Duration(cpu * float64(time.Second)), Memory: uint64(memory), Cores: int(cores)}, nil
 }
 
 const scrapeTimeout = 5 * time.Second
