@@ -47,7 +47,7 @@ func (r *run) checkAborts() {
 		return
 	}
 	values, best := r.liveValues()
-	r.tally.Answer(values, best, due)
+	r.aggregator.Answer(values, best, due)
 	for _, t := range due {
 		result := t.EvaluateBetween(values, best)
 		if result.OK == nil || *result.OK {
@@ -56,7 +56,7 @@ func (r *run) checkAborts() {
 		r.gate.mu.Lock()
 		r.gate.crossed = &Abort{Threshold: t, Result: result, At: now}
 		r.gate.mu.Unlock()
-		r.tally.Mark(measure.Mark{At: now, Kind: measure.MarkEvent, Name: "abort: " + t.Source() + ": " + t.Expression})
+		r.aggregator.Mark(measure.Mark{At: now, Kind: measure.MarkEvent, Name: "abort: " + t.Source() + ": " + t.Expression})
 		r.gate.abort()
 		return
 	}

@@ -36,7 +36,7 @@ type observer struct {
 func (r *run) watch(ctx context.Context) {
 	o := &observer{run: r, last: r.sampler.sample(ctx), lost: r.lost()}
 	stalls := &host.Watchdog{Report: func(from, until time.Time) {
-		r.tally.Doubt(measure.Stalled, r.clock.Since(from), r.clock.Since(until))
+		r.aggregator.Doubt(measure.Stalled, r.clock.Since(from), r.clock.Since(until))
 	}}
 	stalls.Start()
 	defer stalls.Close()
@@ -57,11 +57,11 @@ func (o *observer) observe(ctx context.Context) {
 	from := max(0, before.at-time.Second) // a drop is known with the next packet
 	if step := r.clock.Sync(); step.Abs() > clockSlack {
 		r.health.recordClockStep(step)
-		r.tally.Doubt(measure.Stepped, from, now.at)
+		r.aggregator.Doubt(measure.Stepped, from, now.at)
 	}
-	r.tally.Drop(lost-o.lost, from, now.at)
+	r.aggregator.Drop(lost-o.lost, from, now.at)
 	if r.contended(before, now) {
-		r.tally.Doubt(measure.Contended, before.at, now.at)
+		r.aggregator.Doubt(measure.Contended, before.at, now.at)
 	}
 	if now.server != nil {
 		r.used.Store(&now)
@@ -69,7 +69,7 @@ func (o *observer) observe(ctx context.Context) {
 			r.peak.Store(max(r.peak.Load(), now.server.Memory))
 		}
 	}
-	r.tally.Load(load(before, now, lost-o.lost))
+	r.aggregator.Load(load(before, now, lost-o.lost))
 	o.last, o.lost = now, lost
 }
 
@@ -106,7 +106,7 @@ func (r *run) settle() {
 	for _, h := range r.rooms {
 		settled = min(settled, h.ledger.Settle(now))
 	}
-	r.tally.Drain(now, settled)
+	r.aggregator.Drain(now, settled)
 }
 
 // lost is how many packets have been dropped on the generator's side.

@@ -71,7 +71,7 @@ func (r *run) report() {
 		return
 	}
 	name, since := r.phase.get()
-	state := r.tally.State()
+	state := r.aggregator.State()
 	now := Progress{
 		Phase: name, Elapsed: time.Since(r.began), InPhase: time.Since(since),
 		Hold: r.steadyTime(), Cast: r.rooms.listeners(), Joined: state.Joined,
@@ -84,17 +84,17 @@ func (r *run) report() {
 	}
 	if r.Watch != nil {
 		values, best := r.liveValues()
-		r.tally.Answer(values, best, slices.DeleteFunc(slices.Clone(r.Scenario.Thresholds), func(t metric.Threshold) bool {
+		r.aggregator.Answer(values, best, slices.DeleteFunc(slices.Clone(r.Scenario.Thresholds), func(t metric.Threshold) bool {
 			d, _ := metric.Lookup(t.Metric)
 			return !d.Parts.Live
 		}))
-		r.Watch(Snapshot{Progress: now, Series: r.tally.Series(), Marks: r.tally.Marks(), Values: values, Best: best})
+		r.Watch(Snapshot{Progress: now, Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Values: values, Best: best})
 	}
 }
 
 // liveValues returns the metrics as far as they are known now.
 func (r *run) liveValues() (values, best metric.Values) {
-	values, best = r.tally.Present()
+	values, best = r.aggregator.Present()
 	values.Set("generator_lag", r.health.lag())
 	values.Set("generator_drops", metric.Counter(r.lost()))
 	return values, best

@@ -90,7 +90,7 @@ type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 func (r *run) result(interrupted bool, span Span, before, after sample) *Result {
 	drops, unstamped := r.drops()
 	machine := r.health.machineDrops()
-	totals := r.tally.Totals()
+	totals := r.aggregator.Totals()
 	values := totals.Values
 	unauthentic, replayed := r.clients.refused()
 	if duplicates, ok := values["duplicates"].(metric.Counter); ok {
@@ -120,14 +120,14 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 			values.Set("packets_per_core", metric.Gauge(float64(totals.Received)/cpu))
 		}
 	}
-	r.tally.Answer(values, totals.Best, r.Scenario.Thresholds)
+	r.aggregator.Answer(values, totals.Best, r.Scenario.Thresholds)
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
 		Driver: r.Driver.Capabilities().Driver, Target: r.Driver.Target(),
 		Rooms: len(r.rooms), Speakers: r.rooms.speakers(), Seats: r.rooms.listeners(),
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
-		Values: values, Best: totals.Best, Doubts: r.tally.Doubts(), Foreign: totals.Foreign,
-		Series: r.tally.Series(), Marks: r.tally.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
+		Values: values, Best: totals.Best, Doubts: r.aggregator.Doubts(), Foreign: totals.Foreign,
+		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Generator: Generator{
 			SendLag: p99(r.health.sendLag), JoinLag: p99(r.health.joinLag), ReadLag: p99(r.health.readLag),
 			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,

@@ -35,7 +35,7 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &roomRun{run: r, number: i, client: room, ledger: measure.NewLedger(r.tally)}
+	h := &roomRun{run: r, number: i, client: room, ledger: measure.NewLedger(r.aggregator)}
 	for g, group := range r.Scenario.Cast {
 		for n := range group.Count {
 			h.add(g, n)

@@ -86,13 +86,13 @@ func supports(d driver.Driver, s *scenario.Scenario) error {
 // A run plays one scenario.
 type run struct {
 	Config
-	clock    *measure.Clock
-	tally    *measure.Tally
-	clients  *clients
-	health   *generatorHealth
-	problems *problems
-	sampler  sampler
-	rooms    rooms
+	clock      *measure.Clock
+	aggregator *measure.Aggregator
+	clients    *clients
+	health     *generatorHealth
+	problems   *problems
+	sampler    sampler
+	rooms      rooms
 	// moderation measures how the server carries out what the hosts do.
 	moderation moderationStats
 	began      time.Time
@@ -117,13 +117,13 @@ func newRun(cfg Config) (*run, error) {
 		return nil, err
 	}
 	r := &run{
-		Config: cfg, clock: clock, tally: measure.NewTally(), clients: clients, health: health, problems: problems,
+		Config: cfg, clock: clock, aggregator: measure.NewAggregator(), clients: clients, health: health, problems: problems,
 		sampler: sampler{clock: clock, server: cfg.Server, problems: problems}, began: time.Now(), cores: runtime.GOMAXPROCS(0),
 	}
 	if err := r.loadClips(); err != nil {
 		return nil, errors.Join(err, clients.Close())
 	}
-	r.tally.Follow(cfg.Scenario.Thresholds)
+	r.aggregator.Follow(cfg.Scenario.Thresholds)
 	return r, nil
 }
 
@@ -193,7 +193,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	}
 	r.enterPhase("settling")
 	now := r.clock.Now()
-	r.tally.Stop(now)
+	r.aggregator.Stop(now)
 	for _, h := range r.rooms {
 		h.ledger.Stop(now)
 	}
@@ -204,14 +204,14 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	for _, h := range r.rooms {
 		h.ledger.Finish(now)
 	}
-	r.tally.Finish(now)
+	r.aggregator.Finish(now)
 	return r.result(ctx.Err() != nil, span, before, after), nil
 }
 
 // begin begins a measured phase and returns the time.
 func (r *run) begin(phase string) time.Duration {
 	now := r.clock.Now()
-	r.problems.act("begin "+scenario.Verb(phase), r.tally.Begin(phase, now))
+	r.problems.act("begin "+scenario.Verb(phase), r.aggregator.Begin(phase, now))
 	r.enterPhase(phase)
 	return now
 }
@@ -243,7 +243,7 @@ func (r *run) arrive(ctx context.Context) {
 			break
 		}
 		r.health.recordStart(r.clock.Now() - intended)
-		r.tally.Arrival(intended)
+		r.aggregator.Arrival(intended)
 		joins.Go(func() { a.listener.join(ctx, intended) })
 	}
 	joins.Wait()
@@ -260,7 +260,7 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 		r.begin(measure.WarmUp)
 	}
 	for _, s := range r.Scenario.Spans() {
-		r.problems.act("name "+scenario.Verb(s.Name), r.tally.Span(s.Name, from+s.From.Duration(), from+s.Until.Duration()))
+		r.problems.act("name "+scenario.Verb(s.Name), r.aggregator.Span(s.Name, from+s.From.Duration(), from+s.Until.Duration()))
 	}
 	for i, e := range r.Scenario.Timeline {
 		if e.Do != "" {

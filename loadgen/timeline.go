@@ -80,7 +80,7 @@ func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Du
 		return
 	}
 	r.health.recordStart(r.clock.Now() - at)
-	r.tally.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
+	r.aggregator.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
 	var rooms sync.WaitGroup
 	for _, h := range r.rooms {
 		rooms.Go(func() { h.play(ctx, i, e) })

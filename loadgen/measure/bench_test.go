@@ -8,8 +8,8 @@ import (
 // BenchmarkReceive is what one packet costs the account of its listener, with
 // 1,000 listeners in the room, each of which gets every packet.
 func BenchmarkReceive(b *testing.B) {
-	tally := NewTally()
-	room := NewLedger(tally)
+	aggregator := NewAggregator()
+	room := NewLedger(aggregator)
 	m, err := room.AddSource(speechClip(1500), 0, 0)
 	if err != nil {
 		b.Fatal(err)
@@ -19,7 +19,7 @@ func BenchmarkReceive(b *testing.B) {
 		listeners[i] = room.AddListener(3, Labels{})
 		listeners[i].Connected(0)
 	}
-	if err := tally.Begin(Steady, 0); err != nil {
+	if err := aggregator.Begin(Steady, 0); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
@@ -29,7 +29,7 @@ func BenchmarkReceive(b *testing.B) {
 			bin++
 			m.Sending(bin)
 			if bin%50 == 0 {
-				tally.Drain(bin.Start(), room.Settle(bin.Start()))
+				aggregator.Drain(bin.Start(), room.Settle(bin.Start()))
 			}
 		}
 		listeners[i%len(listeners)].Receive(Packet{

@@ -86,8 +86,8 @@ type doubts struct {
 
 // Doubt books a time in which what is measured is in doubt. It is told of within a
 // second.
-func (t *Tally) Doubt(kind DoubtKind, from, until time.Duration) {
-	d := &t.doubts
+func (a *Aggregator) Doubt(kind DoubtKind, from, until time.Duration) {
+	d := &a.doubts
 	d.mu.Lock()
 	d.counts[kind]++
 	d.enter(doubt{kind, from, until})
@@ -95,7 +95,7 @@ func (t *Tally) Doubt(kind DoubtKind, from, until time.Duration) {
 	d.any.Store(true)
 	if kind == Contended || kind == Stepped {
 		for b := BinAt(max(from, 0)); b <= BinAt(until); {
-			s := t.record.at(b)
+			s := a.record.at(b)
 			if s == nil {
 				return
 			}
@@ -111,15 +111,15 @@ func (t *Tally) Doubt(kind DoubtKind, from, until time.Duration) {
 }
 
 // Drop books packets that the generator's side dropped.
-func (t *Tally) Drop(n uint64, from, until time.Duration) {
+func (a *Aggregator) Drop(n uint64, from, until time.Duration) {
 	if n == 0 {
 		return
 	}
-	t.doubts.drops.Add(n)
-	t.Doubt(Dropped, from, until)
+	a.doubts.drops.Add(n)
+	a.Doubt(Dropped, from, until)
 	// It is not known which of the packets of that time they were.
 	for b := BinAt(max(from, 0)); b <= BinAt(until); {
-		s := t.record.at(b)
+		s := a.record.at(b)
 		if s == nil {
 			return
 		}
@@ -202,22 +202,22 @@ func (d *doubts) stalled(from, until time.Duration) (sum time.Duration) {
 
 // Stalled is for how much of [from, until) the generator's process did not run, or
 // others took the server's cores.
-func (t *Tally) Stalled(from, until time.Duration) time.Duration {
-	return t.doubts.stalled(from, until)
+func (a *Aggregator) Stalled(from, until time.Duration) time.Duration {
+	return a.doubts.stalled(from, until)
 }
 
 // Doubts sums up what is in doubt so far.
-func (t *Tally) Doubts() Doubts {
-	d := &t.doubts
+func (a *Aggregator) Doubts() Doubts {
+	d := &a.doubts
 	sum := Doubts{
 		LateFrames: uint64(d.late.Load()), Frames: uint64(d.frames.Load()), Latest: time.Duration(d.latest.Load()),
 		Drops: d.drops.Load(), LateJoins: d.lateJoins.Load(),
 	}
-	t.record.mu.Lock()
-	for _, c := range t.record.cells {
+	a.record.mu.Lock()
+	for _, c := range a.record.cells {
 		sum.Ambiguous += c.ambiguous.Load()
 	}
-	t.record.mu.Unlock()
+	a.record.mu.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	sum.Stalls, sum.Steps = d.counts[Stalled], d.counts[Stepped]

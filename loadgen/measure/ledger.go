@@ -24,7 +24,7 @@ const never = Bin(math.MaxInt64 / int64(BinLength) / 2)
 // A Ledger is safe for concurrent use, except that one goroutine at a time calls
 // Settle and Finish.
 type Ledger struct {
-	tally *Tally
+	aggregator *Aggregator
 
 	sources   atomic.Pointer[[]*Source]
 	mu        sync.Mutex // adds to what follows
@@ -36,9 +36,9 @@ type Ledger struct {
 	settled time.Duration // when it was called last
 }
 
-// NewLedger makes the ledger of a room whose listeners' figures go to tally.
-func NewLedger(tally *Tally) *Ledger {
-	r := &Ledger{tally: tally, clips: map[*speech.Clip]*clip{}}
+// NewLedger makes the ledger of a room whose listeners' figures go to aggregator.
+func NewLedger(aggregator *Aggregator) *Ledger {
+	r := &Ledger{aggregator: aggregator, clips: map[*speech.Clip]*clip{}}
 	r.sources.Store(&[]*Source{})
 	return r
 }
@@ -59,7 +59,7 @@ func (r *Ledger) AddSource(c *speech.Clip, first int, offset time.Duration) (*So
 		indexed = newClip(c)
 		r.clips[c] = indexed
 	}
-	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, tally: r.tally, reached: make(chan struct{})}
+	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, aggregator: r.aggregator, reached: make(chan struct{})}
 	m.last.Store(-1)
 	sources := append(append([]*Source{}, r.list()...), m)
 	r.sources.Store(&sources)
@@ -70,7 +70,7 @@ func (r *Ledger) AddSource(c *speech.Clip, first int, offset time.Duration) (*So
 // voices at once.
 func (r *Ledger) AddListener(sections int, labels Labels) *Listener {
 	l := &Listener{
-		ledger: r, cell: r.tally.record.cell(labels), capacity: sections,
+		ledger: r, cell: r.aggregator.record.cell(labels), capacity: sections,
 		own: -1, until: never, heardFirst: make(chan struct{}),
 		sections: make([]section, sections),
 	}
@@ -98,7 +98,7 @@ func (r *Ledger) Stop(t time.Duration) {
 }
 
 func (r *Ledger) inSteady(b Bin) bool {
-	from, until := r.tally.steady()
+	from, until := r.aggregator.steady()
 	return b >= from && b < until
 }
 
@@ -115,7 +115,7 @@ func (r *Ledger) settle(last, present int64) Bin {
 	r.mu.Unlock()
 	// What jitter buffers did since the last time may be in doubt.
 	now := Bin(present*wordBins).Start() + wordBins*BinLength
-	doubtful := r.tally.doubts.within(r.settled-aftermath, now)
+	doubtful := r.aggregator.doubts.within(r.settled-aftermath, now)
 	r.settled = now
 	settled := last + 1
 	for _, l := range listeners {

@@ -121,7 +121,7 @@ func (l *Listener) forget(w int64) {
 // that were on their way may still come.
 func (l *Listener) Left(t time.Duration) {
 	if first := l.stop(t); first && l.cell.Role == Audience {
-		l.ledger.tally.departure(t)
+		l.ledger.aggregator.departure(t)
 	}
 }
 
@@ -173,7 +173,7 @@ func (l *Listener) Receive(p Packet) {
 	if !l.joined {
 		l.joined, l.firstAt = true, p.At
 		close(l.heardFirst)
-		l.ledger.tally.heard(l.cell, p.At, p.At-l.intended)
+		l.ledger.aggregator.heard(l.cell, p.At, p.At-l.intended)
 	}
 	for len(l.sections) <= p.Section {
 		l.sections = append(l.sections, section{index: len(l.sections)})
@@ -254,8 +254,8 @@ func (l *Listener) unrecognised(sources []*Source, p Packet) {
 		if !source.clip.knows(p.Payload) {
 			continue
 		}
-		if open := l.ledger.tally.record.at(BinAt(max(p.At-Lateness, 0))); open != nil {
-			late := time.Duration(l.ledger.tally.doubts.latest.Load())
+		if open := l.ledger.aggregator.record.at(BinAt(max(p.At-Lateness, 0))); open != nil {
+			late := time.Duration(l.ledger.aggregator.doubts.latest.Load())
 			if p.Unstamped {
 				late = Lateness
 			}
@@ -296,7 +296,7 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	if unstamped {
 		late = latency // it may have come at any time since it was sent
 	}
-	if open := l.ledger.tally.record.at(p.bin); open != nil {
+	if open := l.ledger.aggregator.record.at(p.bin); open != nil {
 		open.cells[l.cell.number].heard(latency, late)
 	}
 	l.pace(s, latency, late, steady)
@@ -346,7 +346,7 @@ func (l *Listener) due(source int, b Bin) bool {
 // silence measures the stretch without a new packet that at ends, less the
 // time in which nobody spoke. The packet may be late by the generator's doing.
 func (l *Listener) silence(at, late time.Duration) {
-	from, until := l.ledger.tally.steady()
+	from, until := l.ledger.aggregator.steady()
 	a, b := max(l.latest, from.Start()), min(at, until.Start())
 	// What a person on stage hears besides themselves is not told apart here.
 	if l.counting && l.own < 0 && b > a {
@@ -368,7 +368,7 @@ func (l *Listener) silence(at, late time.Duration) {
 // remember counts the bins before b of the present silence in which nobody
 // spoke: the sources' ledgers forget them.
 func (l *Listener) remember(b Bin) {
-	from, until := l.ledger.tally.steady()
+	from, until := l.ledger.aggregator.steady()
 	b = min(b, until)
 	first := max(BinAt(max(l.latest, from.Start()))+1, l.quietTo)
 	if l.own >= 0 || b <= first {
@@ -396,7 +396,7 @@ func (l *Listener) finish(now time.Duration) {
 		l.sections[i].buffer.Advance(now)
 		l.sections[i].buffer.End()
 	}
-	doubts := &l.ledger.tally.doubts
+	doubts := &l.ledger.aggregator.doubts
 	l.epoch(doubts.within(l.ledger.settled-aftermath, now))
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)

@@ -9,7 +9,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-func TestEveryPacketOfOneTalkerIsDeliveredWithItsLatency(t *testing.T) {
+func TestListenerCountsEveryPacketWithItsLatency(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 600, 3*time.Millisecond) // loops after 100 frames
 	l := s.listener(3)
@@ -28,7 +28,7 @@ func TestEveryPacketOfOneTalkerIsDeliveredWithItsLatency(t *testing.T) {
 	assert.InDelta(t, 0, trend(t, totals, "jitter").Max, 0.001)
 }
 
-func TestLossAndDuplicatesAreCountedOnce(t *testing.T) {
+func TestListenerCountsLossAndDuplicatesOnce(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
@@ -50,7 +50,7 @@ func TestLossAndDuplicatesAreCountedOnce(t *testing.T) {
 	assert.InDelta(t, 220, trend(t, totals, "audio_gap").Max, 0.01, "ten frames missing make a gap of eleven")
 }
 
-func TestReorderedPacketsAreDeliveredAndCounted(t *testing.T) {
+func TestListenerCountsReorderedPackets(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
@@ -65,7 +65,7 @@ func TestReorderedPacketsAreDeliveredAndCounted(t *testing.T) {
 	assert.Equal(t, metric.Counter(0), totals.Values["duplicates"])
 }
 
-func TestAListenerThatComesInSilenceIsMeasuredOnceSpeechTellsWhereItIs(t *testing.T) {
+func TestListenerJoiningInSilenceIsMeasuredOnceSpeechIdentifiesTheFrame(t *testing.T) {
 	s := newScene(t)
 	m := s.source(withSilence(speechClip(700), 0, 150), 0, 0)
 	l := s.listener(1)
@@ -81,7 +81,7 @@ func TestAListenerThatComesInSilenceIsMeasuredOnceSpeechTellsWhereItIs(t *testin
 	assert.InDelta(t, 5, latency.Max, 0.01)
 }
 
-func TestSilenceThatIsLongerThanPacketsMayBeLateIsStillCredited(t *testing.T) {
+func TestLongSilenceIsCredited(t *testing.T) {
 	s := newScene(t)
 	m := s.source(withSilence(speechClip(2000), 0, 600), 0, 0)
 	l := s.listener(1)
@@ -94,7 +94,7 @@ func TestSilenceThatIsLongerThanPacketsMayBeLateIsStillCredited(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 0, Total: 800}, rate(t, totals, "unrecognised"))
 }
 
-func TestSpeechAroundLoopedSilenceKeepsItsLatency(t *testing.T) {
+func TestLatencyAroundLoopedSilence(t *testing.T) {
 	s := newScene(t)
 	m := s.source(withSilence(speechClip(400), 100, 350), 0, 0)
 	l := s.listener(1)
@@ -110,7 +110,7 @@ func TestSpeechAroundLoopedSilenceKeepsItsLatency(t *testing.T) {
 	assert.InDelta(t, 305, latency.Max, 0.5)
 }
 
-func TestSilenceAloneIsNeverTakenForAMeasurement(t *testing.T) {
+func TestSilenceAloneHasNoLatency(t *testing.T) {
 	s := newScene(t)
 	m := s.source(withSilence(speechClip(400), 0, 400), 0, 0)
 	l := s.listener(1)
@@ -126,7 +126,7 @@ func TestSilenceAloneIsNeverTakenForAMeasurement(t *testing.T) {
 	assert.Zero(t, rate(t, totals, "delivered").Passes)
 }
 
-func TestAClipShorterThanThePermittedLatenessCannotTellItsLoopsApart(t *testing.T) {
+func TestClipShorterThanLatenessIsAmbiguous(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(100), 0, 0)
 	l := s.listener(1)
@@ -140,7 +140,7 @@ func TestAClipShorterThanThePermittedLatenessCannotTellItsLoopsApart(t *testing.
 	assert.Equal(t, metric.Rate{Passes: 100, Total: 100}, rate(t, totals, "unrecognised"))
 }
 
-func TestTwoMicsWithTheSameSilenceAreKeptApartByTheTalker(t *testing.T) {
+func TestSourcesWithTheSameSilenceAreSeparatedByTalker(t *testing.T) {
 	s := newScene(t)
 	silent := withSilence(speechClip(700), 100, 200)
 	first, second := s.source(silent, 0, 0), s.source(silent, 20, 10*time.Millisecond)
@@ -160,7 +160,7 @@ func TestTwoMicsWithTheSameSilenceAreKeptApartByTheTalker(t *testing.T) {
 	assert.InDelta(t, 5, latency.Max, 0.01)
 }
 
-func TestAPayloadThatNobodySentIsUnrecognised(t *testing.T) {
+func TestUnknownPayloadIsUnrecognised(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
@@ -176,7 +176,7 @@ func TestAPayloadThatNobodySentIsUnrecognised(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 94, Total: 95}, rate(t, totals, "delivered"))
 }
 
-func TestAFrameFromTheFutureIsUnrecognised(t *testing.T) {
+func TestFrameFromTheFutureIsUnrecognised(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
@@ -186,7 +186,7 @@ func TestAFrameFromTheFutureIsUnrecognised(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 1, Total: 1}, rate(t, s.finish(), "unrecognised"))
 }
 
-func TestAListenerThatHearsNothingIsLossFromItsDeadline(t *testing.T) {
+func TestSilentListenerIsLossFromItsDeadline(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.ledger.AddListener(1, Labels{})
@@ -206,7 +206,7 @@ func TestAListenerThatHearsNothingIsLossFromItsDeadline(t *testing.T) {
 	assert.InDelta(t, 1, trend(t, totals, "mos").Max, 0.2)
 }
 
-func TestPacketsBeforeTheConnectionIsReportedStillCount(t *testing.T) {
+func TestListenerCountsPacketsBeforeConnected(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.ledger.AddListener(1, Labels{})
@@ -218,7 +218,7 @@ func TestPacketsBeforeTheConnectionIsReportedStillCount(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 90, Total: 90}, rate(t, s.finish(), "delivered"))
 }
 
-func TestCountingEndsWhenTheScenarioMakesAListenerLeave(t *testing.T) {
+func TestListenerStopsCountingWhenItLeaves(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
@@ -234,7 +234,7 @@ func TestCountingEndsWhenTheScenarioMakesAListenerLeave(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 95, Total: 95}, rate(t, s.finish(), "delivered"))
 }
 
-func TestOnlyTheMeasuredWindowHasLatencies(t *testing.T) {
+func TestLatencyIsOfTheMeasuredWindowOnly(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.ledger.AddListener(1, Labels{})

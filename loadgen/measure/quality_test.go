@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestTheScoreFollowsTheEModel(t *testing.T) {
+func TestMOSFollowsTheEModel(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		rating float64
@@ -25,13 +25,13 @@ func TestTheScoreFollowsTheEModel(t *testing.T) {
 	}
 }
 
-func TestDelayImpairsOnlyBeyond100Milliseconds(t *testing.T) {
+func TestMOSIsImpairedByDelayBeyond100Milliseconds(t *testing.T) {
 	assert.Zero(t, delayed(100*time.Millisecond))
 	assert.InDelta(t, 3.0, delayed(200*time.Millisecond), 0.2, "G.107 figure: about 3 at 200 ms")
 	assert.Greater(t, delayed(400*time.Millisecond), 20.0)
 }
 
-func TestLossAndDelayLowerTheScore(t *testing.T) {
+func TestMOSFallsWithLossAndDelay(t *testing.T) {
 	played := func(concealed, runs uint64, delay time.Duration) float64 {
 		return quality{owed: 1000, bins: 1000, concealed: float64(concealed), runs: runs, delay: delay}.mos()
 	}
@@ -74,7 +74,7 @@ func listened(t *testing.T, change func(Bin, *Packet) bool) Totals {
 	return s.finish()
 }
 
-func TestWhatIsConcealedAndWhereTheGapsAre(t *testing.T) {
+func TestConcealedFramesAndGaps(t *testing.T) {
 	for _, c := range []struct {
 		name                  string
 		change                func(Bin, *Packet) bool
@@ -113,7 +113,7 @@ func TestWhatIsConcealedAndWhereTheGapsAre(t *testing.T) {
 	}
 }
 
-func TestAVoiceThatIsMissingAmongOthersIsConcealed(t *testing.T) {
+func TestConcealedCountsOneMissingVoiceAmongSeveral(t *testing.T) {
 	s := newScene(t)
 	one, other := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 300, 0)
 	third := s.source(speechClip(700), 500, 0)

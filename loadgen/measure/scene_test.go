@@ -31,15 +31,15 @@ func withSilence(c *speech.Clip, from, until int) *speech.Clip {
 // A scene is a room of the ledger without a network: what is sent reaches whom
 // the test says, after as long as the test says.
 type scene struct {
-	t      *testing.T
-	tally  *Tally
-	ledger *Ledger
-	end    Bin
+	t          *testing.T
+	aggregator *Aggregator
+	ledger     *Ledger
+	end        Bin
 }
 
 func newScene(t *testing.T) *scene {
-	tally := NewTally()
-	return &scene{t: t, tally: tally, ledger: NewLedger(tally)}
+	aggregator := NewAggregator()
+	return &scene{t: t, aggregator: aggregator, ledger: NewLedger(aggregator)}
 }
 
 func (s *scene) source(c *speech.Clip, first int, offset time.Duration) *Source {
@@ -59,13 +59,13 @@ func (s *scene) listener(sections int) *Listener {
 
 // steady begins the measured window, once.
 func (s *scene) steady(t time.Duration) {
-	if from, _ := s.tally.steady(); from == never {
-		require.NoError(s.t, s.tally.Begin(Steady, t))
+	if from, _ := s.aggregator.steady(); from == never {
+		require.NoError(s.t, s.aggregator.Begin(Steady, t))
 	}
 }
 
 // settle does what a run does once a second.
-func (s *scene) settle(now time.Duration) { s.tally.Drain(now, s.ledger.Settle(now)) }
+func (s *scene) settle(now time.Duration) { s.aggregator.Drain(now, s.ledger.Settle(now)) }
 
 // say enters the frame of bin b and returns its packet, as a section carries
 // it 5 ms later.
@@ -81,10 +81,10 @@ func (s *scene) say(m *Source, b Bin) Packet {
 // finish closes the run after the last bin.
 func (s *scene) finish() Totals {
 	s.ledger.Stop(s.end.Start())
-	s.tally.Stop(s.end.Start())
+	s.aggregator.Stop(s.end.Start())
 	s.ledger.Finish(s.end.Start() + time.Second)
-	s.tally.Finish(s.end.Start() + time.Second)
-	return s.tally.Totals()
+	s.aggregator.Finish(s.end.Start() + time.Second)
+	return s.aggregator.Totals()
 }
 
 func rate(t *testing.T, totals Totals, name string) metric.Rate {

@@ -11,7 +11,7 @@ import (
 // and in the best. A nil best is a metric that is never in doubt.
 type reading struct{ worst, best func(*sums) metric.Value }
 
-// perListener is how each metric of listeners is read. A tally knows it for all of
+// perListener is how each metric of listeners is read. An aggregator knows it for all of
 // them or for some.
 var perListener = map[string]reading{
 	"joined":       {worst: func(s *sums) metric.Value { return s.joined }},
@@ -55,8 +55,8 @@ func experienced(of func(*experiences) *metric.Trend) reading {
 // Present is the metrics of all listeners that are known before the end: of the
 // joins as they are now, and of what was received as of some seconds ago. Best has
 // what they are at best, where they are in doubt.
-func (t *Tally) Present() (values, best metric.Values) {
-	all := t.sum(metric.Selector{})
+func (a *Aggregator) Present() (values, best metric.Values) {
+	all := a.sum(metric.Selector{})
 	values, best = metric.Values{}, metric.Values{}
 	for name := range perListener {
 		if d, _ := metric.Lookup(name); d.Parts.Live {
@@ -67,10 +67,10 @@ func (t *Tally) Present() (values, best metric.Values) {
 }
 
 // choose is the cells of the selected listeners.
-func (t *Tally) choose(s metric.Selector) (chosen []*cell) {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	for _, c := range t.record.cells {
+func (a *Aggregator) choose(s metric.Selector) (chosen []*cell) {
+	a.record.mu.Lock()
+	defer a.record.mu.Unlock()
+	for _, c := range a.record.cells {
 		if selected(c.Labels, s) {
 			chosen = append(chosen, c)
 		}
@@ -102,12 +102,12 @@ type sums struct {
 }
 
 // sum adds up the selected listeners.
-func (t *Tally) sum(s metric.Selector) *sums {
+func (a *Aggregator) sum(s metric.Selector) *sums {
 	all := &sums{}
-	chosen := t.choose(s)
+	chosen := a.choose(s)
 	crowd := slices.ContainsFunc(chosen, func(c *cell) bool { return !c.Probe })
 	for _, c := range chosen {
-		all.add(t.record, c, s.Phase)
+		all.add(a.record, c, s.Phase)
 		if c.Probe && crowd {
 			continue // a join of theirs has the timers of their own stack in it
 		}

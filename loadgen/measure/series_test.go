@@ -11,16 +11,16 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-func TestTheSeriesSaysWhenThingsHappened(t *testing.T) {
+func TestSeriesHasEventsAtTheirTimes(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(1200), 0, 0)
 	l := s.listener(1)
-	s.tally.Arrival(0)
+	s.aggregator.Arrival(0)
 	for b := range Bin(500) { // ten seconds
 		if b%50 == 49 {
 			s.settle(b.Start())
 			cpu, own := float64(b/50), 0.5
-			s.tally.Load(Load{From: (b - 49).Start(), Until: (b + 1).Start(), ServerCPU: &cpu, GeneratorCPU: &own, ServerRSS: uint64(1000 + b), Drops: 1})
+			s.aggregator.Load(Load{From: (b - 49).Start(), Until: (b + 1).Start(), ServerCPU: &cpu, GeneratorCPU: &own, ServerRSS: uint64(1000 + b), Drops: 1})
 		}
 		p := s.say(m, b)
 		if b >= 200 && b < 250 {
@@ -32,7 +32,7 @@ func TestTheSeriesSaysWhenThingsHappened(t *testing.T) {
 		l.Receive(p)
 	}
 	s.finish()
-	series := s.tally.Series()
+	series := s.aggregator.Series()
 	assert.Equal(t, time.Second, series.Interval)
 	require.Len(t, series.Points, 11, "the time until the end of the listening is in it")
 	for i, p := range series.Points[:10] {
@@ -64,10 +64,10 @@ func TestTheSeriesSaysWhenThingsHappened(t *testing.T) {
 	assert.Equal(t, 1, series.Points[0].Arrivals)
 	assert.Equal(t, 1, series.Points[0].Joins)
 	assert.Zero(t, series.Points[1].Joins)
-	assert.Equal(t, []Mark{{At: 0, Kind: MarkPhase, Name: Steady}}, s.tally.Marks())
+	assert.Equal(t, []Mark{{At: 0, Kind: MarkPhase, Name: Steady}}, s.aggregator.Marks())
 }
 
-func TestALongRunsSeriesIsThinnedOut(t *testing.T) {
+func TestSeriesOfALongRunIsThinnedOut(t *testing.T) {
 	var b builder
 	for i := range 3600 {
 		at := time.Duration(i) * time.Second
@@ -108,7 +108,7 @@ func TestALongRunsSeriesIsThinnedOut(t *testing.T) {
 // What a run of 5,000 listeners hands to its report after ten minutes is at most
 // what the full series of any run is, and of ten seconds it is a part of that:
 // neither grows with the listeners.
-func TestTheSeriesOfManyListenersIsAsLongAsThatOfFew(t *testing.T) {
+func TestSeriesLengthDoesNotDependOnListeners(t *testing.T) {
 	points := func(listeners int, length time.Duration) (n int, samples uint64) {
 		var b builder
 		for at := time.Duration(0); at < length; at += time.Second {
@@ -147,14 +147,14 @@ func TestPhasesHaveTheirOwnSums(t *testing.T) {
 	m := s.source(speechClip(1200), 0, 0)
 	l := s.ledger.AddListener(1, Labels{Network: "3g"})
 	l.Connected(0)
-	require.NoError(t, s.tally.Begin(Arrivals, 0))
+	require.NoError(t, s.aggregator.Begin(Arrivals, 0))
 	for b := range Bin(600) {
 		switch b {
 		case 155: // within a bucket
-			require.NoError(t, s.tally.Begin(Steady, b.Start()))
-			require.NoError(t, s.tally.Span("storm", Bin(205).Start(), Bin(305).Start()))
+			require.NoError(t, s.aggregator.Begin(Steady, b.Start()))
+			require.NoError(t, s.aggregator.Span("storm", Bin(205).Start(), Bin(305).Start()))
 		case 555:
-			require.NoError(t, s.tally.Begin(Departures, b.Start()))
+			require.NoError(t, s.aggregator.Begin(Departures, b.Start()))
 		}
 		p := s.say(m, b)
 		if b >= 205 && b < 215 || b == 100 {
@@ -172,19 +172,19 @@ func TestPhasesHaveTheirOwnSums(t *testing.T) {
 		"":         {Passes: 584, Total: 595},
 		"none":     {},
 	} {
-		assert.Equal(t, want, s.tally.sum(metric.Selector{Phase: phase}).delivered, phase)
-		assert.Equal(t, want, s.tally.sum(metric.Selector{Phase: phase, Network: "3g"}).delivered, phase)
-		assert.Zero(t, s.tally.sum(metric.Selector{Phase: phase, Network: "wifi"}).delivered, phase)
-		assert.Zero(t, s.tally.sum(metric.Selector{Phase: phase, Role: "speaker"}).delivered, phase)
+		assert.Equal(t, want, s.aggregator.sum(metric.Selector{Phase: phase}).delivered, phase)
+		assert.Equal(t, want, s.aggregator.sum(metric.Selector{Phase: phase, Network: "3g"}).delivered, phase)
+		assert.Zero(t, s.aggregator.sum(metric.Selector{Phase: phase, Network: "wifi"}).delivered, phase)
+		assert.Zero(t, s.aggregator.sum(metric.Selector{Phase: phase, Role: "speaker"}).delivered, phase)
 	}
 	assert.EqualValues(t, 154, latencies(s, metric.Selector{Phase: Arrivals}), "the turn's onset, too")
 	assert.EqualValues(t, 390, latencies(s, metric.Selector{}), "the measured window's")
 	assert.EqualValues(t, 90, latencies(s, metric.Selector{Phase: "storm"}))
-	assert.Error(t, s.tally.Begin(Steady, time.Minute), "it has been")
+	assert.Error(t, s.aggregator.Begin(Steady, time.Minute), "it has been")
 }
 
 // An hour of a run, compressed: what it keeps is what a minute keeps.
-func TestMemoryDoesNotGrowWithTheLengthOfARun(t *testing.T) {
+func TestAggregatorMemoryDoesNotGrowWithTheRun(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(1500), 0, 0)
 	var listeners []*Listener
@@ -209,7 +209,7 @@ func TestMemoryDoesNotGrowWithTheLengthOfARun(t *testing.T) {
 		}
 		if b%50 == 0 {
 			s.settle(b.Start())
-			s.tally.Load(Load{From: b.Start(), Until: (b + 50).Start()})
+			s.aggregator.Load(Load{From: b.Start(), Until: (b + 50).Start()})
 		}
 		// The series has 225 points then, as it has after an hour.
 		if b == hour/8 {
@@ -222,11 +222,11 @@ func TestMemoryDoesNotGrowWithTheLengthOfARun(t *testing.T) {
 	totals := s.finish()
 	delivered := rate(t, totals, "delivered")
 	assert.EqualValues(t, 4*(hour-onsetBins), delivered.Total)
-	assert.LessOrEqual(t, len(s.tally.Series().Points), maxPoints)
+	assert.LessOrEqual(t, len(s.aggregator.Series().Points), maxPoints)
 	runtime.KeepAlive(listeners)
 }
 
 func latencies(s *scene, of metric.Selector) uint64 {
-	all := s.tally.sum(of)
+	all := s.aggregator.sum(of)
 	return all.latency.Count()
 }

@@ -72,12 +72,12 @@ func (l *Listener) take(sources []*Source, w int64, into []stretch) []stretch {
 
 func (l *Listener) settleWord(w int64, said []stretch) {
 	counted := within(w, l.from, l.until)
-	from, until := l.ledger.tally.steady()
+	from, until := l.ledger.aggregator.steady()
 	steady := counted & within(w, from, until)
 
 	var passes, total int
 	for first, end := Bin(w*wordBins), Bin((w+1)*wordBins); first < end; {
-		open, until := l.ledger.tally.record.at(first), end
+		open, until := l.ledger.aggregator.record.at(first), end
 		if open != nil {
 			until = min(end, open.until)
 		}
@@ -143,7 +143,7 @@ func (l *Listener) compare(said []stretch, mask uint64) (passes, total int) {
 // lostLate is how many of the frames lost in mask went out so late that their loss
 // may be the generator's doing.
 func (l *Listener) lostLate(said []stretch, mask uint64, first Bin) (n uint64) {
-	if !l.ledger.tally.doubts.any.Load() {
+	if !l.ledger.aggregator.doubts.any.Load() {
 		return 0
 	}
 	sources := l.ledger.list()

@@ -11,7 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-func TestAnEarIsOwedAsManyVoicesAsItHasSections(t *testing.T) {
+func TestDeliveredOwesAsManyVoicesAsSections(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		sections, heard int
@@ -46,7 +46,7 @@ func TestAnEarIsOwedAsManyVoicesAsItHasSections(t *testing.T) {
 	}
 }
 
-func TestTheStartOfATurnCountsInOnsetClip(t *testing.T) {
+func TestOnsetClipHasTheStartOfATurn(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		missed Bin
@@ -77,7 +77,7 @@ func TestTheStartOfATurnCountsInOnsetClip(t *testing.T) {
 	}
 }
 
-func TestANewTalkerMayTakeASectionFromTheOthersForItsOnset(t *testing.T) {
+func TestDeliveredAllowsANewTalkerToTakeASection(t *testing.T) {
 	s := newScene(t)
 	old, young := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 300, 0)
 	l := s.listener(1)
@@ -94,7 +94,7 @@ func TestANewTalkerMayTakeASectionFromTheOthersForItsOnset(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 90, Total: 90}, rate(t, s.finish(), "delivered"))
 }
 
-func TestWhenNobodySpeaksThereIsNoGap(t *testing.T) {
+func TestAudioGapIgnoresSilence(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
@@ -110,7 +110,7 @@ func TestWhenNobodySpeaksThereIsNoGap(t *testing.T) {
 	assert.EqualValues(t, 5, trend(t, totals, "onset_clip").Count)
 }
 
-func TestWithdrawnFramesAreNotOwed(t *testing.T) {
+func TestDeliveredOwesNoWithdrawnFrames(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
@@ -125,7 +125,7 @@ func TestWithdrawnFramesAreNotOwed(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 92, Total: 92}, rate(t, s.finish(), "delivered"))
 }
 
-func TestOnesOwnMicIsNotOwed(t *testing.T) {
+func TestDeliveredOwesNothingOfOnesOwn(t *testing.T) {
 	s := newScene(t)
 	other, own := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 300, 0)
 	l := s.listener(3)
@@ -202,7 +202,7 @@ func receiveHeld(l *Listener, held []Packet, b Bin) (waiting []Packet) {
 
 // Whatever is lost, late, doubled or reordered, and however the sources take
 // turns, the account is that of a plain count.
-func TestTheAccountIsThatOfAPlainCount(t *testing.T) {
+func TestDeliveredEqualsAPlainCount(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newScene(t)
 		sources := rapid.IntRange(1, 4).Draw(rt, "sources")
@@ -240,7 +240,7 @@ func TestTheAccountIsThatOfAPlainCount(t *testing.T) {
 	})
 }
 
-func TestAGapLongerThanTheLedgersRememberHoldsTheSpeechAlone(t *testing.T) {
+func TestAudioGapLongerThanTheLedgerCountsSpeechOnly(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)

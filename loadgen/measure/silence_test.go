@@ -8,7 +8,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-func TestWhatPassesAfterASilenceBeganIsCountedOnceAndOwedToNobody(t *testing.T) {
+func TestMuteSilenceCountsEachPacketOnceAndOwesNone(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	one, other := s.listener(1), s.listener(1)
@@ -40,7 +40,7 @@ func TestWhatPassesAfterASilenceBeganIsCountedOnceAndOwedToNobody(t *testing.T) 
 	assert.NotZero(t, delivered.Total)
 }
 
-func TestWhatSomebodyWhoWasPutOutStillHearsIsCounted(t *testing.T) {
+func TestKickSilenceCountsWhatARemovedPersonReceives(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l, stays := s.listener(1), s.listener(1)
@@ -60,7 +60,7 @@ func TestWhatSomebodyWhoWasPutOutStillHearsIsCounted(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 45 + 95, Total: 45 + 95}, rate(t, s.finish(), "delivered"))
 }
 
-func TestWhenAMicIsFirstHeardIsKnown(t *testing.T) {
+func TestSourceFirstHeard(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)

@@ -54,7 +54,7 @@ type Source struct {
 	// The bin in which the present turn began. Used by the sender alone.
 	turn Bin
 
-	tally *Tally
+	aggregator *Aggregator
 
 	silence    silence
 	firstHeard atomic.Int64  // 0: by nobody yet
@@ -100,13 +100,13 @@ func (m *Source) Sending(b Bin) {
 // Sent enters how late the frame of bin b goes out. It is called after Sending and
 // before the packet goes out.
 func (m *Source) Sent(b Bin, late time.Duration) {
-	m.tally.sent(m.Intended(b), late)
+	m.aggregator.sent(m.Intended(b), late)
 	m.setLate(b, late)
 }
 
 // Delayed enters that the frame of bin b went out later than [Source.Sent] said.
 func (m *Source) Delayed(b Bin, late time.Duration) {
-	m.tally.delayed(m.Intended(b), late)
+	m.aggregator.delayed(m.Intended(b), late)
 	m.setLate(b, late)
 }
 

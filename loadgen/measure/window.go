@@ -29,11 +29,11 @@ type part struct {
 	load        Load
 }
 
-// Follow tells the tally of the thresholds that will be asked of it. It is
+// Follow tells the aggregator of the thresholds that will be asked of it. It is
 // called once, before anything is measured.
-func (t *Tally) Follow(thresholds []metric.Threshold) {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
+func (a *Aggregator) Follow(thresholds []metric.Threshold) {
+	a.record.mu.Lock()
+	defer a.record.mu.Unlock()
 	windows := map[string]*window{}
 	for _, th := range thresholds {
 		if th.Over == 0 {
@@ -42,9 +42,9 @@ func (t *Tally) Follow(thresholds []metric.Threshold) {
 		w, ok := windows[th.Source()]
 		if !ok {
 			d, _ := metric.Lookup(th.Metric)
-			w = &window{record: t.record, metric: d.Name, selector: th.Selector, length: th.Over, values: metric.NewWindows()}
+			w = &window{record: a.record, metric: d.Name, selector: th.Selector, length: th.Over, values: metric.NewWindows()}
 			windows[th.Source()] = w
-			t.record.windows = append(t.record.windows, w)
+			a.record.windows = append(a.record.windows, w)
 		}
 		w.thresholds = append(w.thresholds, th)
 	}
@@ -161,25 +161,25 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 // Answer enters the values that the thresholds are on and that are of parts of
 // metrics: of some people, of a phase, or over a window; and into best what they
 // are at best, where they are in doubt.
-func (t *Tally) Answer(values, best metric.Values, thresholds []metric.Threshold) {
+func (a *Aggregator) Answer(values, best metric.Values, thresholds []metric.Threshold) {
 	for _, th := range thresholds {
 		d, _ := metric.Lookup(th.Metric)
 		switch {
 		case th.Over > 0:
-			t.record.mu.Lock()
-			for _, w := range t.record.windows {
+			a.record.mu.Lock()
+			for _, w := range a.record.windows {
 				if w.thresholds[0].Source() == th.Source() {
 					values.Set(th.Source(), w.values.Clone())
 				}
 			}
-			t.record.mu.Unlock()
+			a.record.mu.Unlock()
 		case th.Selector.IsZero():
 		case d.Name == "server_cpu" || d.Name == "server_rss":
-			if v, ok := t.loadOf(d.Name, th.Selector.Phase); ok {
+			if v, ok := a.loadOf(d.Name, th.Selector.Phase); ok {
 				values.Set(th.Metric, v)
 			}
 		default:
-			t.sum(th.Selector).enter(d.Name, th.Metric, values, best)
+			a.sum(th.Selector).enter(d.Name, th.Metric, values, best)
 		}
 	}
 }
@@ -215,8 +215,8 @@ func (r *record) enterLoad(l Load) {
 }
 
 // loadOf is the server's use in a phase, if it is known.
-func (t *Tally) loadOf(name, phase string) (metric.Gauge, bool) {
-	r := t.record
+func (a *Aggregator) loadOf(name, phase string) (metric.Gauge, bool) {
+	r := a.record
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := r.number(phase)

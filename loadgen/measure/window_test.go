@@ -21,7 +21,7 @@ func threshold(t *testing.T, name, expression string) metric.Threshold {
 // next 10 s are slow for all. It begins between two seconds.
 func answers(t *testing.T, thresholds ...metric.Threshold) metric.Values {
 	s := newScene(t)
-	s.tally.Follow(thresholds)
+	s.aggregator.Follow(thresholds)
 	m := s.source(speechClip(1500), 0, 0)
 	good := s.ledger.AddListener(1, Labels{})
 	poor := s.ledger.AddListener(1, Labels{Network: "3g"})
@@ -30,13 +30,13 @@ func answers(t *testing.T, thresholds ...metric.Threshold) metric.Values {
 		l.Expect(0, 0, 0+10*time.Second)
 		l.Connected(0)
 	}
-	require.NoError(t, s.tally.Begin(Arrivals, 0))
+	require.NoError(t, s.aggregator.Begin(Arrivals, 0))
 	const start = Bin(3020) // 60.4 s
 	for b := range Bin(6020) {
 		switch b {
 		case start:
-			require.NoError(t, s.tally.Begin(Steady, b.Start()))
-			require.NoError(t, s.tally.Span("storm", (b+1500).Start(), (b+2000).Start()))
+			require.NoError(t, s.aggregator.Begin(Steady, b.Start()))
+			require.NoError(t, s.aggregator.Span("storm", (b+1500).Start(), (b+2000).Start()))
 		}
 		p := s.say(m, b)
 		lost := b >= start+1500 && b < start+2000
@@ -56,15 +56,15 @@ func answers(t *testing.T, thresholds ...metric.Threshold) metric.Values {
 			if lost {
 				cpu = 0.9
 			}
-			s.tally.Load(Load{From: (b - 50).Start(), Until: b.Start(), ServerCPU: &cpu, ServerRSS: 1 << 20})
+			s.aggregator.Load(Load{From: (b - 50).Start(), Until: b.Start(), ServerCPU: &cpu, ServerRSS: 1 << 20})
 		}
 	}
 	values := s.finish().Values
-	s.tally.Answer(values, metric.Values{}, thresholds)
+	s.aggregator.Answer(values, metric.Values{}, thresholds)
 	return values
 }
 
-func TestThresholdsOnPartsAndWindows(t *testing.T) {
+func TestAggregatorAnswersPartsAndWindows(t *testing.T) {
 	for _, c := range []struct {
 		name, metric, expression string
 		ok                       any // nil: no data

@@ -12,7 +12,7 @@ import (
 )
 
 // What many goroutines counted is what one recorded, to the last quantile.
-func TestCountsHoldWhatATrendHolds(t *testing.T) {
+func TestCountsEqualATrend(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		ns := rapid.SliceOf(rapid.OneOf(
 			rapid.Int64Range(0, 5_000_000), rapid.Int64Range(0, 61_000_000_000), rapid.Int64Range(-1_000_000, 0),
@@ -42,14 +42,14 @@ func TestCountsHoldWhatATrendHolds(t *testing.T) {
 	})
 }
 
-func TestEveryCounterHasItsValue(t *testing.T) {
+func TestCountsKeepTheValueOfEveryCounter(t *testing.T) {
 	for i := range countsLen {
 		require.Equal(t, i, countIndex(countValue(i)))
 	}
 	assert.Less(t, countIndex(trendMax), countsLen)
 }
 
-func TestCountsLoseNothingOfManyGoroutines(t *testing.T) {
+func TestCountsAreSafeForConcurrentUse(t *testing.T) {
 	var c Counts
 	var all sync.WaitGroup
 	for g := range 8 {
@@ -63,7 +63,7 @@ func TestCountsLoseNothingOfManyGoroutines(t *testing.T) {
 	assert.EqualValues(t, 80_000, c.Freeze().Count())
 }
 
-func TestACoarseTrendIsWithinOnePercent(t *testing.T) {
+func TestCoarseTrendIsWithinOnePercent(t *testing.T) {
 	fine, coarse := new(Trend), NewCoarseTrend()
 	for i := range 10_000 {
 		v := float64(i*i) / 10_000

@@ -12,7 +12,7 @@ import (
 
 // Whoever has the histograms of several runs and adds them, with the library of
 // any language, has that of all their samples.
-func TestHistogramsOfSeveralRunsAddUp(t *testing.T) {
+func TestHistogramsAddUp(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		all := new(Trend)
 		sum := hdr.New(1, trendMax, trendDigits)

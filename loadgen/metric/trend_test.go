@@ -91,7 +91,7 @@ func TestQuantileIsNearestRank(t *testing.T) {
 	})
 }
 
-func TestMergedTrendsAreOneTrend(t *testing.T) {
+func TestTrendMergeEqualsOneTrend(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.Float64Range(-5, 100), rapid.Float64Range(50_000, 70_000), rapid.Just(math.NaN()))
 		a := rapid.SliceOf(value).Draw(t, "a")

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestTheWorstWindowCounts(t *testing.T) {
+func TestWindowsReportTheWorst(t *testing.T) {
 	rates := []Rate{{99, 100}, {100, 100}, {90, 100}, {95, 100}}
 	for name, tt := range map[string]struct {
 		expression string
@@ -42,7 +42,7 @@ func TestTheWorstWindowCounts(t *testing.T) {
 	}
 }
 
-func TestAWindowInWhichNothingCameDoesNotHold(t *testing.T) {
+func TestWindowsWithoutArrivalsDoNotHold(t *testing.T) {
 	th := parsed(t, "latency", "p(99) < 20ms over 10s")
 	fast := new(Trend)
 	fast.Record(1)
@@ -75,7 +75,7 @@ func TestWindowsWithoutDataAreNoData(t *testing.T) {
 
 // Whatever the windows and the operator: the threshold holds if and only if it
 // holds in every window.
-func TestAWindowedThresholdHoldsIfItHoldsInEach(t *testing.T) {
+func TestWindowsHoldIfEachHolds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		op := rapid.SampledFrom([]string{"<", "<=", ">", ">=", "==", "!="}).Draw(rt, "operator")
 		th := parsed(rt, "delivered", "rate "+op+" 0.5 over 3s")
@@ -93,7 +93,7 @@ func TestAWindowedThresholdHoldsIfItHoldsInEach(t *testing.T) {
 	})
 }
 
-func TestWhatCanEndARun(t *testing.T) {
+func TestAbortingNeedsALiveMetric(t *testing.T) {
 	for _, ok := range []Threshold{
 		parsed(t, "delivered", "rate > 0.9"), parsed(t, "latency{phase:steady}", "p(99) < 1s over 3s"), parsed(t, "generator_drops", "count == 0"),
 		parsed(t, "latency", "count > 100 over 3s"), parsed(t, "unrecognised", "count < 3"),

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheDocumentedColumnsAreTheCSVs(t *testing.T) {
+func TestCSVColumnsAreDocumented(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/reports.md")
 	require.NoError(t, err)
 	var names []string

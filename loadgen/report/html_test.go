@@ -56,7 +56,7 @@ func htmlOf(t *testing.T, r *Report) string {
 	return b.String()
 }
 
-func TestTheHTMLSaysWhatTheRunCameTo(t *testing.T) {
+func TestHTMLShowsTheResult(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		change     func(*loadgen.Result)
@@ -93,7 +93,7 @@ func TestTheHTMLSaysWhatTheRunCameTo(t *testing.T) {
 	}
 }
 
-func TestTheHTMLNeedsNothingElse(t *testing.T) {
+func TestHTMLIsSelfContained(t *testing.T) {
 	html := htmlOf(t, Judge(watched(), thresholds(t, "latency", "p(99) < 20ms")))
 	assert.NotContains(t, html, "<script")
 	assert.NotContains(t, html, "javascript:")
@@ -105,7 +105,7 @@ func TestTheHTMLNeedsNothingElse(t *testing.T) {
 	assert.Contains(t, html, `default-src 'none'`)
 }
 
-func TestALiveBodyWaitsForWhatHasNoDataYet(t *testing.T) {
+func TestLiveBodyWaitsForData(t *testing.T) {
 	result := watched()
 	delete(result.Values, "audio_gap")
 	var b bytes.Buffer
@@ -119,7 +119,7 @@ func TestALiveBodyWaitsForWhatHasNoDataYet(t *testing.T) {
 	assert.NotContains(t, b.String(), "<html")
 }
 
-func TestTheCSVIsTheCourse(t *testing.T) {
+func TestCSVHasTheSeries(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, Judge(watched(), nil).WriteCSV(&b))
 	lines, err := csv.NewReader(&b).ReadAll()
@@ -150,7 +150,7 @@ func TestTheCSVIsTheCourse(t *testing.T) {
 	})
 }
 
-func TestADistributionCountsEveryListenerOnce(t *testing.T) {
+func TestDistributionCountsEveryListenerOnce(t *testing.T) {
 	trend := &metric.Trend{}
 	for i := range 500 {
 		trend.Record(float64(i%7) * 10)
@@ -170,7 +170,7 @@ func TestADistributionCountsEveryListenerOnce(t *testing.T) {
 	assert.EqualValues(t, 500, atMost(trend, 1000))
 }
 
-func TestACumulativePlotGoesAsFarAsThereAreSamples(t *testing.T) {
+func TestCumulativePlotEndsWithTheSamples(t *testing.T) {
 	few, many := shares(10), shares(1_000_000)
 	assert.LessOrEqual(t, few[len(few)-1], 0.9+1e-9)
 	assert.Greater(t, many[len(many)-1], 0.99999)

@@ -115,7 +115,7 @@ func junit(t *testing.T, r *Report) node {
 	return root
 }
 
-func TestJUnitFailsWhatTheRunFails(t *testing.T) {
+func TestJUnitFailsWithTheVerdict(t *testing.T) {
 	for _, c := range []struct {
 		name                    string
 		thresholds              []string
@@ -153,7 +153,7 @@ func TestJUnitFailsWhatTheRunFails(t *testing.T) {
 	}
 }
 
-func TestJUnitSaysWhatWasCrossed(t *testing.T) {
+func TestJUnitNamesTheThreshold(t *testing.T) {
 	root := junit(t, Judge(measured(), thresholds(t, "latency", "p(99) < 2ms")))
 	var found bool
 	for _, n := range root.Nodes[0].Nodes {

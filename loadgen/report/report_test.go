@@ -76,7 +76,7 @@ func thresholds(t *testing.T, pairs ...string) (all []metric.Threshold) {
 	return all
 }
 
-func TestTheVerdict(t *testing.T) {
+func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		change  func(*loadgen.Result)
@@ -197,7 +197,7 @@ func TestTheVerdict(t *testing.T) {
 	}
 }
 
-func TestTheTextAndTheSummary(t *testing.T) {
+func TestTextAndSummaryGolden(t *testing.T) {
 	result := measured()
 	result.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full: the room has no seat left", Count: 3}}
 	r := Judge(result, thresholds(t, "delivered", "rate >= 0.9999", "latency", "p(99) < 20ms", "latency", "max < 5ms", "jitter", "p(99) < 20ms"))
@@ -228,7 +228,7 @@ func TestTheTextAndTheSummary(t *testing.T) {
 	}
 }
 
-func TestAThresholdWithoutDataIsNullInTheSummary(t *testing.T) {
+func TestSummaryThresholdWithoutDataIsNull(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, Judge(measured(), thresholds(t, "jitter", "p(99) < 20ms")).WriteJSON(&b))
 	var s struct {
@@ -241,7 +241,7 @@ func TestAThresholdWithoutDataIsNullInTheSummary(t *testing.T) {
 	assert.Nil(t, ok)
 }
 
-func TestAShareUnderOneNeverReadsAsAll(t *testing.T) {
+func TestPercentUnderOneIsNever100(t *testing.T) {
 	for share, want := range map[float64]string{
 		1: "100%", 0.999999999: "99.999%", 0.9999: "99.99%", 0.5: "50%", 0: "0%", 0.12345: "12.345%",
 	} {

@@ -42,7 +42,7 @@ func TestArrivalsAreInOrderAndInTime(t *testing.T) {
 	})
 }
 
-func TestCountFitsTimes(t *testing.T) {
+func TestArrivalsCountFitsTimes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := drawArrivals(t)
 		if a.Shape == Poisson {
@@ -96,7 +96,7 @@ func TestArrivalShapes(t *testing.T) {
 
 // Exponential gaps have a standard deviation as large as their mean; even ones
 // have none.
-func TestPoissonGapsAreExponential(t *testing.T) {
+func TestArrivalsPoissonGapsAreExponential(t *testing.T) {
 	const n = 20_000
 	times := Arrivals{Within: Duration(time.Hour), Shape: Poisson}.Times(n, 3)
 	mean := time.Hour.Seconds() / n
@@ -114,7 +114,7 @@ func TestPoissonGapsAreExponential(t *testing.T) {
 	assert.NotEqual(t, times, Arrivals{Within: Duration(time.Hour), Shape: Poisson}.Times(n, 4))
 }
 
-func TestNoArrivals(t *testing.T) {
+func TestArrivalsOfNobody(t *testing.T) {
 	assert.Empty(t, Arrivals{Shape: Linear}.Times(-1, 1))
 	assert.Zero(t, Arrivals{Shape: Linear}.Count(time.Hour, 0))
 	assert.Equal(t, make([]time.Duration, 5), Arrivals{}.Times(5, 1), "the zero value is a burst")

@@ -13,7 +13,7 @@ import (
 // on is the good file with its listeners on a network.
 func on(text string) string { return edit("count: 9", "count: 9, network: "+text) }
 
-func TestANetworkIsAPresetOrFigures(t *testing.T) {
+func TestNetworkIsAPresetOrFigures(t *testing.T) {
 	preset := func(name string) network.Profile {
 		p, ok := network.Preset(name)
 		require.True(t, ok)
@@ -54,7 +54,7 @@ func TestANetworkIsAPresetOrFigures(t *testing.T) {
 	}
 }
 
-func TestABadNetworkIsRefusedWithItsPlace(t *testing.T) {
+func TestBadNetworkIsRefusedWithItsPlace(t *testing.T) {
 	s := compiled(t)
 	for _, c := range []struct {
 		name, text, at, says string

@@ -120,7 +120,7 @@ func TestPromotedListenersCountAsSpeakers(t *testing.T) {
 	assert.ErrorContains(t, err, "count is 4: a room has at most 3 with the role of speaker then")
 }
 
-func TestMoreSpeakersRoomsAndFasterArrivals(t *testing.T) {
+func TestWithSpeakersRoomsAndArrivalRate(t *testing.T) {
 	s, err := Parse("x.yaml", []byte(whole))
 	require.NoError(t, err)
 
@@ -154,7 +154,7 @@ func TestMoreSpeakersRoomsAndFasterArrivals(t *testing.T) {
 	assert.ErrorContains(t, err, "burst")
 }
 
-func TestOtherThresholdsTakeThePlaceOfItsOwn(t *testing.T) {
+func TestWithThresholdsReplacesTheOwn(t *testing.T) {
 	s, err := Parse("x.yaml", []byte(whole))
 	require.NoError(t, err)
 	other, err := s.WithThresholds([]string{"joined: rate == 1"})
@@ -166,7 +166,7 @@ func TestOtherThresholdsTakeThePlaceOfItsOwn(t *testing.T) {
 	assert.Error(t, err)
 }
 
-func TestThresholdsOfTheCommandLine(t *testing.T) {
+func TestAddThresholdText(t *testing.T) {
 	base, err := Parse("x.yaml", []byte(edit("count: 9", "count: 9, network: 3g")+"timeline: [{at: 2s, name: storm}]"))
 	require.NoError(t, err)
 	for name, tt := range map[string]struct {

@@ -85,7 +85,7 @@ func TestDefaults(t *testing.T) {
 	assert.Empty(t, s.Warnings)
 }
 
-func TestAnchorsAreFollowed(t *testing.T) {
+func TestParseFollowsAnchors(t *testing.T) {
 	s, err := Parse("x.yaml", []byte("name: x\nhold: &long 9s\njoin_deadline: *long\ncast:\n- &one {role: listener, count: 9}\n- *one"))
 	require.NoError(t, err)
 	assert.Equal(t, s.Hold, s.JoinDeadline)
@@ -248,7 +248,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func TestErrorsShowTheText(t *testing.T) {
+func TestParseErrorsShowTheSource(t *testing.T) {
 	_, err := Parse("bad.yaml", []byte(edit("count: 9", "count: 0")))
 	assert.EqualError(t, err, `bad.yaml:5:29: count is 0: the smallest is 1
    2 | hold: 9s
@@ -258,7 +258,7 @@ func TestErrorsShowTheText(t *testing.T) {
                                    ^`)
 }
 
-func TestAllMistakesAreToldInOrder(t *testing.T) {
+func TestParseReportsAllMistakesInOrder(t *testing.T) {
 	_, err := Parse("bad.yaml", []byte("thresholds: {mos: avg}\nhold: 3\ncast: [{role: x, count: 0}]"))
 	require.Error(t, err)
 	var places []string

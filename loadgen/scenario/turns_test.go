@@ -17,7 +17,7 @@ func speaking(t Turns, seed int64, count, bin int) (who []int) {
 	return who
 }
 
-func TestExactlyOverlapSpeakInEveryBin(t *testing.T) {
+func TestTurnsHaveExactlyOverlapSpeakers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		count := rapid.IntRange(1, 12).Draw(t, "count")
 		turns := Turns{
@@ -84,7 +84,7 @@ func TestTurnsDependOnTheSeed(t *testing.T) {
 	assert.Len(t, first, 6, "each of six begins with some seed")
 }
 
-func TestSpeakingOfNobody(t *testing.T) {
+func TestTurnsOfNobody(t *testing.T) {
 	turns := Turns{Talk: Duration(time.Second), Overlap: 2}
 	assert.False(t, turns.Speaking(1, 3, -1, 0))
 	assert.False(t, turns.Speaking(1, 3, 3, 0))

@@ -34,7 +34,7 @@ func TestLoad(t *testing.T) {
 	assert.Less(t, voice, len(c.Frames), "and the end is not")
 }
 
-func TestStereoIsTaken(t *testing.T) {
+func TestLoadAcceptsStereo(t *testing.T) {
 	c, err := Load("testdata/stereo.ogg")
 	require.NoError(t, err)
 	assert.Zero(t, c.Undecoded)
@@ -44,7 +44,7 @@ func TestStereoIsTaken(t *testing.T) {
 	assert.True(t, middle.Voice)
 }
 
-func TestSilenceIsLevel127(t *testing.T) {
+func TestLevelOfSilenceIs127(t *testing.T) {
 	c, err := Load("testdata/silence.ogg")
 	require.NoError(t, err)
 	for i, f := range c.Frames {
@@ -73,7 +73,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-func TestParseTakes(t *testing.T) {
+func TestParseAccepts(t *testing.T) {
 	audio := [][]byte{silk(40), silk(300), {0x08}, silk(255), silk(510)}
 	surround := append(opusHead(), 1, 1, 0, 1)
 	surround[9], surround[18] = 2, 1

@@ -28,7 +28,7 @@ func browser(t *testing.T, folder string, options ...chromium.Option) context.Co
 	return tab
 }
 
-func TestChromiumFollowsARunAndKeepsItWhenTheServerIsGone(t *testing.T) {
+func TestDashboardInChromiumFollowsARunAndKeepsItAfterwards(t *testing.T) {
 	folder := t.TempDir()
 	tab := browser(t, folder)
 	d := dashboard(t)
@@ -71,7 +71,7 @@ func TestChromiumFollowsARunAndKeepsItWhenTheServerIsGone(t *testing.T) {
 	chromium.Until(t, tab, `getComputedStyle(document.querySelector('.k-s1')).stroke !== 'none' && document.querySelector('figure').offsetWidth > 100`)
 }
 
-func TestChromiumWithoutScriptReadsThePage(t *testing.T) {
+func TestDashboardInChromiumWithoutScript(t *testing.T) {
 	tab := browser(t, t.TempDir(), chromedp.Flag("blink-settings", "scriptEnabled=false"))
 	d := dashboard(t)
 	defer func() { assert.NoError(t, d.Close()) }()

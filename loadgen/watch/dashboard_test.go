@@ -83,7 +83,7 @@ func await(t *testing.T, updates <-chan update, name, text string) update {
 	}
 }
 
-func TestAPageFollowsARunToItsEnd(t *testing.T) {
+func TestDashboardFollowsARunToItsEnd(t *testing.T) {
 	d := dashboard(t)
 	updates := follow(t, d)
 	await(t, updates, "body", "STARTING")
@@ -108,7 +108,7 @@ func TestAPageFollowsARunToItsEnd(t *testing.T) {
 	}
 }
 
-func TestThePageStandsUnderAStrictPolicy(t *testing.T) {
+func TestDashboardHasAStrictContentSecurityPolicy(t *testing.T) {
 	d := dashboard(t)
 	defer func() { assert.NoError(t, d.Close()) }()
 	d.Show(about(), snapshot(3), thresholds(t, "latency", "p(99) < 20ms"))
@@ -130,7 +130,7 @@ func TestThePageStandsUnderAStrictPolicy(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode)
 }
 
-func TestAReaderWhoDoesNotReadHoldsUpNobody(t *testing.T) {
+func TestDashboardSlowReaderBlocksNobody(t *testing.T) {
 	d := dashboard(t)
 	resp, err := client.Get(d.URL() + "/events")
 	require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestAReaderWhoDoesNotReadHoldsUpNobody(t *testing.T) {
 	}
 }
 
-func TestNobodyWhoLooksCostsNothing(t *testing.T) {
+func TestDashboardWithoutReadersRendersNothing(t *testing.T) {
 	d := dashboard(t)
 	defer func() { assert.NoError(t, d.Close()) }()
 	for range 10 {

@@ -64,7 +64,7 @@ func find(f *dto.MetricFamily, want string) *dto.Metric {
 	return nil
 }
 
-func TestPrometheusReadsARunWhileItGoesOn(t *testing.T) {
+func TestExporterShowsALiveRun(t *testing.T) {
 	e := exporter(t)
 	assert.Empty(t, scrape(t, e), "nothing is known yet")
 	e.Show(about(), snapshot(10), thresholds(t, "latency", "p(99) < 20ms", "latency", "p(99) < 1ms", "mos", "min > 4"))
@@ -98,7 +98,7 @@ func TestPrometheusReadsARunWhileItGoesOn(t *testing.T) {
 	})
 }
 
-func TestEveryMetricOfTheCatalogueCanBeRead(t *testing.T) {
+func TestExporterHasEveryMetric(t *testing.T) {
 	e := exporter(t)
 	e.Show(about(), complete(), nil)
 	f := scrape(t, e)
@@ -125,7 +125,7 @@ func complete() loadgen.Snapshot {
 	return s
 }
 
-func TestAnAddressThatIsTakenIsRefused(t *testing.T) {
+func TestListenRefusesATakenAddress(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
@@ -138,7 +138,7 @@ func TestAnAddressThatIsTakenIsRefused(t *testing.T) {
 var metricName = regexp.MustCompile(`earshot_[a-z0-9_]+`)
 
 // The Grafana dashboard draws what the exporter has, by its names.
-func TestTheGrafanaDashboardNamesWhatIsExported(t *testing.T) {
+func TestGrafanaDashboardNamesExportedMetrics(t *testing.T) {
 	data, err := os.ReadFile("../../docs/grafana/earshot.json")
 	require.NoError(t, err)
 	var dashboard struct {

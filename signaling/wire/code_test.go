@@ -37,7 +37,7 @@ func declaredCodes(t *testing.T) map[wire.Code]int {
 	return codes
 }
 
-func TestTheTableHasOneRowACode(t *testing.T) {
+func TestCodesHaveOneRowEach(t *testing.T) {
 	declared := declaredCodes(t)
 	require.NotEmpty(t, declared)
 	shape := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
@@ -59,14 +59,14 @@ func TestTheTableHasOneRowACode(t *testing.T) {
 	}
 }
 
-func TestAnUnknownCodeIsAnInternalError(t *testing.T) {
+func TestUnknownCodeIsInternal(t *testing.T) {
 	row, ok := wire.Code("nonsense").Info()
 	assert.False(t, ok)
 	assert.Equal(t, wire.CodeInternal, row.Code)
 	assert.Equal(t, 500, wire.Code("nonsense").Status())
 }
 
-func TestErrorsAreToldApartByCode(t *testing.T) {
+func TestErrorIsComparesCodes(t *testing.T) {
 	err := fmt.Errorf("join: %w", wire.NewError(wire.CodeRoomFull, ""))
 	assert.ErrorIs(t, err, wire.Error{Code: wire.CodeRoomFull})
 	assert.NotErrorIs(t, err, wire.Error{Code: wire.CodeStageFull})

@@ -63,7 +63,7 @@ func samples() []wire.Message {
 	}
 }
 
-func TestEveryTypeHasASampleThatSurvivesTheRoundTrip(t *testing.T) {
+func TestEncodeDecodeRoundTripOfEveryType(t *testing.T) {
 	seen := map[wire.Type]bool{}
 	for _, m := range samples() {
 		seen[wire.TypeOf(m)] = true
@@ -91,7 +91,7 @@ func TestEveryTypeHasASampleThatSurvivesTheRoundTrip(t *testing.T) {
 	assert.Len(t, seen, len(wire.ClientTypes())+len(wire.ServerTypes()))
 }
 
-func TestFieldsThatAreAlwaysThere(t *testing.T) {
+func TestEncodeKeepsRequiredEmptyFields(t *testing.T) {
 	for want, m := range map[string]wire.Message{
 		`{"type":"talkers","talkers":[]}`:                     wire.Talkers{},
 		`{"type":"presence","audience":0,"rev":0}`:            wire.Presence{},

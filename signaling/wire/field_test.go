@@ -38,7 +38,7 @@ func manyFields(n int) string {
 	return strings.Join(fields, ",")
 }
 
-func TestRepeatedFieldsAreFound(t *testing.T) {
+func TestCheckFieldsFindsRepeatedFields(t *testing.T) {
 	for _, row := range repetitions {
 		require.True(t, json.Valid([]byte(row.text)), row.why)
 		name, twice := repeatedField([]byte(row.text))
@@ -53,7 +53,7 @@ func TestRepeatedFieldsAreFound(t *testing.T) {
 	}
 }
 
-func TestTheQuickLookAsksForNoMemory(t *testing.T) {
+func TestCheckFieldsAllocatesNothingForSmallMessages(t *testing.T) {
 	data := []byte(`{"type":"offer","id":"3","media":"ear","sdp":"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"}`)
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		if CheckFields(data) != nil {

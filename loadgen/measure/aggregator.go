@@ -17,10 +17,10 @@ const (
 	Departures = "departures"
 )
 
-// A Tally gathers the figures of all listeners of a run, in all its rooms, in
+// An Aggregator gathers the figures of all listeners of a run, in all its rooms, in
 // memory that does not grow with the run's length. It is safe for concurrent
 // use, except that one goroutine at a time calls Drain and Finish.
-type Tally struct {
+type Aggregator struct {
 	record *record
 	doubts doubts
 
@@ -28,9 +28,9 @@ type Tally struct {
 	phase                   atomic.Pointer[string]
 }
 
-// NewTally makes an empty tally.
-func NewTally() *Tally {
-	t := &Tally{record: newRecord()}
+// NewAggregator makes an empty aggregator.
+func NewAggregator() *Aggregator {
+	t := &Aggregator{record: newRecord()}
 	t.steadyFrom.Store(int64(never))
 	t.steadyUntil.Store(int64(never))
 	return t
@@ -38,76 +38,76 @@ func NewTally() *Tally {
 
 // Begin ends the phase that there is and begins another with the first bin that
 // starts at or after t. It returns an error if the phase has been already.
-func (t *Tally) Begin(phase string, at time.Duration) error {
+func (a *Aggregator) Begin(phase string, at time.Duration) error {
 	b := BinAt(at + BinLength - 1)
-	t.endPhase(b)
+	a.endPhase(b)
 	if phase == Steady {
-		t.steadyFrom.Store(int64(b))
+		a.steadyFrom.Store(int64(b))
 	}
-	if err := t.record.phase(phase, b, never); err != nil {
+	if err := a.record.phase(phase, b, never); err != nil {
 		return err
 	}
-	t.phase.Store(&phase)
-	t.record.mark(Mark{At: at, Kind: MarkPhase, Name: phase})
+	a.phase.Store(&phase)
+	a.record.mark(Mark{At: at, Kind: MarkPhase, Name: phase})
 	return nil
 }
 
 // Stop ends the last phase with the last bin that ends by t.
-func (t *Tally) Stop(at time.Duration) { t.endPhase(BinAt(at)) }
+func (a *Aggregator) Stop(at time.Duration) { a.endPhase(BinAt(at)) }
 
-func (t *Tally) endPhase(b Bin) {
-	now := t.phase.Swap(nil)
+func (a *Aggregator) endPhase(b Bin) {
+	now := a.phase.Swap(nil)
 	if now == nil {
 		return
 	}
-	t.record.end(*now, b)
+	a.record.end(*now, b)
 	if *now == Steady {
-		t.steadyUntil.Store(int64(b))
+		a.steadyUntil.Store(int64(b))
 	}
 }
 
 // Span names a stretch of the run, which may lie within a phase or over
 // several. It returns an error if the name is taken.
-func (t *Tally) Span(name string, from, until time.Duration) error {
-	if err := t.record.phase(name, BinAt(from+BinLength-1), BinAt(until)); err != nil {
+func (a *Aggregator) Span(name string, from, until time.Duration) error {
+	if err := a.record.phase(name, BinAt(from+BinLength-1), BinAt(until)); err != nil {
 		return err
 	}
-	t.record.mark(Mark{At: from, Kind: MarkSpan, Name: name, For: until - from})
+	a.record.mark(Mark{At: from, Kind: MarkSpan, Name: name, For: until - from})
 	return nil
 }
 
 // Mark enters a mark for the run's series.
-func (t *Tally) Mark(m Mark) { t.record.mark(m) }
+func (a *Aggregator) Mark(m Mark) { a.record.mark(m) }
 
 // Load enters what both processes used.
-func (t *Tally) Load(l Load) {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	t.record.enterLoad(l)
+func (a *Aggregator) Load(l Load) {
+	a.record.mu.Lock()
+	defer a.record.mu.Unlock()
+	a.record.enterLoad(l)
 }
 
 // Arrival enters that a listener's join was to begin.
-func (t *Tally) Arrival(at time.Duration) {
-	if e := t.record.events(at); e != nil {
+func (a *Aggregator) Arrival(at time.Duration) {
+	if e := a.record.events(at); e != nil {
 		e.arrivals.Add(1)
 	}
 }
 
 // sent enters how late the frame went out that was to go out at a moment.
-func (t *Tally) sent(at, late time.Duration) {
-	t.doubts.sent(at, late)
-	t.lag(at, late)
+func (a *Aggregator) sent(at, late time.Duration) {
+	a.doubts.sent(at, late)
+	a.lag(at, late)
 }
 
 // delayed enters that a frame went out later than sent was told.
-func (t *Tally) delayed(at, late time.Duration) {
-	t.doubts.delayed(at, late)
-	t.lag(at, late)
+func (a *Aggregator) delayed(at, late time.Duration) {
+	a.doubts.delayed(at, late)
+	a.lag(at, late)
 }
 
 // lag keeps the latest frame of each bucket.
-func (t *Tally) lag(at, late time.Duration) {
-	e := t.record.events(at)
+func (a *Aggregator) lag(at, late time.Duration) {
+	e := a.record.events(at)
 	if e == nil {
 		return
 	}
@@ -120,46 +120,46 @@ func (t *Tally) lag(at, late time.Duration) {
 }
 
 // departure enters that the scenario made a listener leave.
-func (t *Tally) departure(at time.Duration) {
-	if e := t.record.events(at); e != nil {
+func (a *Aggregator) departure(at time.Duration) {
+	if e := a.record.events(at); e != nil {
 		e.left.Add(1)
 	}
 }
 
 // heard enters that a listener heard its first packet at a moment, so long
 // after the intended start of its join.
-func (t *Tally) heard(c *cell, at, since time.Duration) {
+func (a *Aggregator) heard(c *cell, at, since time.Duration) {
 	c.joined(since)
-	if e := t.record.events(at); e != nil && c.Role == Audience {
+	if e := a.record.events(at); e != nil && c.Role == Audience {
 		e.joins.Add(1)
 	}
 }
 
-func (t *Tally) steady() (from, until Bin) {
-	return Bin(t.steadyFrom.Load()), Bin(t.steadyUntil.Load())
+func (a *Aggregator) steady() (from, until Bin) {
+	return Bin(a.steadyFrom.Load()), Bin(a.steadyUntil.Load())
 }
 
 // Drain takes what is settled in every room, which is the bins before settled,
 // out of the record and into the sums and the series. It is called about once a
 // second.
-func (t *Tally) Drain(now time.Duration, settled Bin) { t.record.drain(now, settled) }
+func (a *Aggregator) Drain(now time.Duration, settled Bin) { a.record.drain(now, settled) }
 
 // Finish takes into account what is left, once every room is finished.
-func (t *Tally) Finish(now time.Duration) { t.record.finish(now) }
+func (a *Aggregator) Finish(now time.Duration) { a.record.finish(now) }
 
 // Series is the run over time so far. Its points are some seconds behind, since
 // packets may be.
-func (t *Tally) Series() Series {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	return t.record.series.series()
+func (a *Aggregator) Series() Series {
+	a.record.mu.Lock()
+	defer a.record.mu.Unlock()
+	return a.record.series.series()
 }
 
 // Marks is the moments of the run that have a name, in order.
-func (t *Tally) Marks() []Mark {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	return slices.Clone(t.record.marks)
+func (a *Aggregator) Marks() []Mark {
+	a.record.mu.Lock()
+	defer a.record.mu.Unlock()
+	return slices.Clone(a.record.marks)
 }
 
 // State is how far a run has come.
@@ -168,9 +168,9 @@ type State struct {
 	Heard, Owed uint64 // packets of the accounts settled so far
 }
 
-// State is the tally's present state.
-func (t *Tally) State() (s State) {
-	for _, c := range t.choose(metric.Selector{}) {
+// State is the aggregator's present state.
+func (a *Aggregator) State() (s State) {
+	for _, c := range a.choose(metric.Selector{}) {
 		s.Joined += int(c.heard.Load())
 		d := c.delivered()
 		s.Heard += d.Passes
@@ -179,7 +179,7 @@ func (t *Tally) State() (s State) {
 	return s
 }
 
-// Totals is what a tally comes to once it is finished.
+// Totals is what an aggregator comes to once it is finished.
 type Totals struct {
 	// Values is what was measured, and Best what the figures that are in doubt are
 	// at best: see [metric.Threshold.EvaluateBetween].
@@ -203,23 +203,23 @@ type Share struct {
 }
 
 // Totals sums up the metrics of all listeners.
-func (t *Tally) Totals() Totals {
-	all := t.sum(metric.Selector{})
+func (a *Aggregator) Totals() Totals {
+	all := a.sum(metric.Selector{})
 	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign}
 	for name := range perListener {
 		all.enter(name, name, totals.Values, totals.Best)
 	}
-	totals.Crowd, totals.Probes = t.share(false), t.share(true)
+	totals.Crowd, totals.Probes = a.share(false), a.share(true)
 	return totals
 }
 
 // share sums up the crowd or the probes. An impaired network says nothing of
 // how well our own endpoint measures.
-func (t *Tally) share(probes bool) Share {
+func (a *Aggregator) share(probes bool) Share {
 	all := &sums{}
-	for _, c := range t.choose(metric.Selector{}) {
+	for _, c := range a.choose(metric.Selector{}) {
 		if c.Probe == probes && c.Network == "" {
-			all.add(t.record, c, "")
+			all.add(a.record, c, "")
 		}
 	}
 	return Share{Delivered: all.delivered, Latency: &all.latency, Listeners: all.listeners}
