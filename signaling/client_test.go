@@ -22,10 +22,10 @@ type client struct {
 }
 
 // dial opens a WebSocket to a test server.
-func (h *house) dial() *client { return h.dialWith(func(*websocket.Conn) {}) }
+func (h *testServer) dial() *client { return h.dialWith(func(*websocket.Conn) {}) }
 
 // dialWith opens a WebSocket on which change is called before it is read.
-func (h *house) dialWith(change func(*websocket.Conn)) *client {
+func (h *testServer) dialWith(change func(*websocket.Conn)) *client {
 	h.t.Helper()
 	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(h.http.URL, "http")+"/ws", nil)
 	require.NoError(h.t, err)
@@ -33,12 +33,12 @@ func (h *house) dialWith(change func(*websocket.Conn)) *client {
 	change(conn)
 	c := &client{t: h.t, conn: conn, inbox: make(chan wire.ServerMessage, 4096)}
 	go c.read()
-	h.t.Cleanup(func() { c.hangUp(); c.rest() })
+	h.t.Cleanup(func() { c.hangUp(); c.drain() })
 	return c
 }
 
 // greet opens a WebSocket and says hello.
-func (h *house) greet() *client {
+func (h *testServer) greet() *client {
 	h.t.Helper()
 	c := h.dial()
 	c.hello()
@@ -52,7 +52,7 @@ func (c *client) hello() {
 }
 
 // enter opens a WebSocket and joins.
-func (h *house) enter(room string, role wire.Role, name string) (*client, wire.Joined) {
+func (h *testServer) enter(room string, role wire.Role, name string) (*client, wire.Joined) {
 	h.t.Helper()
 	c := h.greet()
 	return c, c.join(room, role, name)
@@ -135,14 +135,14 @@ func await[M wire.ServerMessage](c *client) M {
 }
 
 // ask sends a request and returns its OK.
-func (c *client) ask(m wire.ClientMessage) {
+func (c *client) expectOK(m wire.ClientMessage) {
 	c.t.Helper()
 	c.send(m)
 	await[wire.OK](c)
 }
 
 // refused sends a request and checks that it is refused with the code.
-func (c *client) refused(m wire.ClientMessage, code wire.Code) wire.Error {
+func (c *client) expectError(m wire.ClientMessage, code wire.Code) wire.Error {
 	c.t.Helper()
 	c.send(m)
 	refusal := await[wire.Error](c)
@@ -163,7 +163,7 @@ func (c *client) presence(fits func(wire.Presence) bool) wire.Presence {
 }
 
 // rest reads until the end of the connection and returns what came.
-func (c *client) rest() []wire.ServerMessage {
+func (c *client) drain() []wire.ServerMessage {
 	c.t.Helper()
 	var all []wire.ServerMessage
 	for {
@@ -179,7 +179,7 @@ func (c *client) rest() []wire.ServerMessage {
 // code with which the server closed.
 func (c *client) goodbye() (wire.GoodbyeReason, int) {
 	c.t.Helper()
-	all := c.rest()
+	all := c.drain()
 	require.NotEmpty(c.t, all)
 	last, ok := all[len(all)-1].(wire.Goodbye)
 	require.True(c.t, ok, "last message: %#v", all[len(all)-1])
@@ -189,7 +189,7 @@ func (c *client) goodbye() (wire.GoodbyeReason, int) {
 }
 
 // part closes the WebSocket in good order.
-func (c *client) part() {
+func (c *client) closeClean() {
 	c.t.Helper()
 	text := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	require.NoError(c.t, c.conn.WriteControl(websocket.CloseMessage, text, time.Now().Add(eventually)))
@@ -199,7 +199,7 @@ func (c *client) part() {
 func (c *client) hangUp() { _ = c.conn.Close() }
 
 // call makes an HTTP request and decodes the JSON answer into a map.
-func (h *house) call(method, path, token, body string) (*http.Response, map[string]any) {
+func (h *testServer) call(method, path, token, body string) (*http.Response, map[string]any) {
 	h.t.Helper()
 	request, err := http.NewRequest(method, h.http.URL+path, strings.NewReader(body))
 	require.NoError(h.t, err)
@@ -212,7 +212,7 @@ func (h *house) call(method, path, token, body string) (*http.Response, map[stri
 	return h.do(request)
 }
 
-func (h *house) do(request *http.Request) (*http.Response, map[string]any) {
+func (h *testServer) do(request *http.Request) (*http.Response, map[string]any) {
 	h.t.Helper()
 	response, err := h.http.Client().Do(request)
 	require.NoError(h.t, err)

@@ -12,7 +12,10 @@ import (
 
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/auth"
+	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/signaling/wire"
+	"github.com/earshot-audio/earshot/signaling/ws"
 	"github.com/earshot-audio/earshot/store"
 )
 
@@ -75,7 +78,7 @@ type Config struct {
 	// Invites is how many people a new member may invite to the club; default 2.
 	Invites int
 	// Limits are how often clients may do things.
-	Limits Limits
+	Limits auth.Limits
 
 	// RequestWait is how long an HTTP request may take to come in, its body
 	// included; default 10 s. See [Server.HTTP].
@@ -110,10 +113,11 @@ type Config struct {
 	// Store keeps invites, accounts and the audit trail. Default: one in memory.
 	// The caller closes it, after Shutdown.
 	Store *store.Store
-	// Keeper keeps what must outlive the process, and Rooms is what it has kept:
-	// the rooms that New makes again. Without one all ends with the process.
-	Keeper Keeper
-	Rooms  []room.State
+	// Persister saves the rooms that must outlive the process, and Rooms is what it
+	// has saved: the rooms that New makes again. Without one they end with the
+	// process.
+	Persister liveroom.Persister
+	Rooms     []room.State
 
 	// Clock tells the time. Default time.Now.
 	Clock func() time.Time
@@ -156,6 +160,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
 	}
 	if c.Store == nil {
 		c.Store = store.Memory()
@@ -210,7 +217,7 @@ func (c Config) withDefaults() (Config, error) {
 			refuse("%s is %s: must be positive", d.name, *d.value)
 		}
 	}
-	c.Limits = c.Limits.withDefaults(refuse)
+	c.Limits = c.Limits.WithDefaults(refuse)
 	if c.PingEvery >= c.PongWait {
 		refuse("the ping interval %s must be shorter than the wait for a pong %s", c.PingEvery, c.PongWait)
 	}
@@ -218,4 +225,23 @@ func (c Config) withDefaults() (Config, error) {
 		return Config{}, fmt.Errorf("signaling: %w", err)
 	}
 	return c, nil
+}
+
+// rooms returns the configuration of the live rooms.
+func (c Config) rooms() liveroom.Config {
+	return liveroom.Config{
+		Open: c.Open, EmptyAfter: c.EmptyAfter, Media: c.Media, Key: c.Key,
+		Slots: c.Slots, Capacity: c.Capacity, Halls: c.Halls, Stage: c.Stage, MaxRooms: c.MaxRooms,
+		ResumeWindow: c.ResumeWindow, Grace: c.Grace, StageWait: c.StageWait, OfferWait: c.OfferWait,
+		PresenceEvery: c.PresenceEvery, TalkersEvery: c.TalkersEvery,
+		Store: c.Store, Persister: c.Persister, Clock: c.Clock, Log: c.Log, Metrics: c.Registry,
+	}
+}
+
+// connections returns the configuration of the WebSocket connections.
+func (c Config) connections(metrics *ws.Metrics) ws.Config {
+	return ws.Config{
+		SendQueue: c.SendQueue, HelloWait: c.HelloWait, PingEvery: c.PingEvery, PongWait: c.PongWait,
+		WriteWait: c.WriteWait, CloseWait: c.CloseWait, Log: c.Log, Metrics: metrics,
+	}
 }

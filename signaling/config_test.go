@@ -12,7 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/room/rtc"
 )
 
-func TestConfigurationsThatCannotBeMeantAreRefused(t *testing.T) {
+func TestNewRefusesBadConfig(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(*Config)
 		text   string
@@ -38,7 +38,7 @@ func TestConfigurationsThatCannotBeMeantAreRefused(t *testing.T) {
 	}
 }
 
-func TestTheRegistryMayHaveTheProcessCollectorsAlready(t *testing.T) {
+func TestNewWithSharedMetricsRegistry(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector())
 	h := open(t, func(c *Config) { c.Registry = registry })

@@ -1,18 +1,22 @@
-// Package signaling serves rooms to the outside: a WebSocket for people with
-// the whole protocol (docs/protocol.md), WHIP and WHEP for those with one media
-// session and nothing else, and an HTTP API for creating, looking at and ending
-// rooms, with metrics and health beside it.
+// Package signaling puts the signaling server of a process together: it checks the
+// [Config], makes the parts, and lays out the paths. The parts are packages of their
+// own:
 //
-// The rules are those of package room, the media that of room/rtc. This package
-// holds the two together: a live room is a rules.Room and an rtc.Room under one
-// lock, and every change of the rules is carried out on the media at once. The
-// lock is never held while a media session is being set up or torn down.
+//	ws        WebSocket connections: reading, writing, keep-alive
+//	wire      the messages of the WebSocket protocol
+//	protocol  the WebSocket protocol: what each message does
+//	whip      WHIP and WHEP over HTTP
+//	api       the HTTP API for rooms, invites, sign-in and members
+//	club      transactions over store, rooms and audit log
+//	access    who may see, join and manage which room
+//	auth      tokens and rate limits
+//	liveroom  rooms with people in them: rules and media under one lock
+//	apierr    the table from errors to codes
+//	panel     the operator's page
 //
-// Goroutines: a WebSocket has none while nothing comes and nothing goes. What
-// comes is told by a poller (over TLS, and on other systems than Linux, one
-// goroutine for each session waits instead), what goes waits in a bounded queue,
-// and a crew of goroutines that is as large as it has to be at the moment does the
-// work. A media session tells its end by a call. The server has one goroutine that
-// checks rooms and closes those nobody is in. Broadcasts run on a timer, only while
-// something has changed.
+// A request comes in by protocol, whip or api, is authenticated by auth, admitted by
+// access, and carried out by liveroom.
+//
+// A [Server] has no goroutines of its own. Those of ws and liveroom end with
+// [Server.Shutdown].
 package signaling

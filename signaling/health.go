@@ -3,23 +3,24 @@ package signaling
 import (
 	"net/http"
 
+	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// healthz tells that the process answers.
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok", "version": s.cfg.Version})
+// healthz serves liveness: the process answers.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
+	apierr.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok", "version": s.cfg.Version})
+	return nil
 }
 
-// readyz tells whether the server takes new people.
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if s.draining.Load() {
-		writeError(w, errShuttingDown)
-		return
+// readyz serves readiness: whether the server takes new people.
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) error {
+	if s.requests.isClosed() {
+		return apierr.ErrShuttingDown
 	}
-	if err := s.store.Healthy(); err != nil {
-		writeError(w, wire.NewError(wire.CodeUnavailable, "the server's store has failed; its log says why"))
-		return
+	if err := s.cfg.Store.Healthy(); err != nil {
+		return wire.NewError(wire.CodeUnavailable, "the server's store has failed; its log says why")
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	apierr.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +14,7 @@ import (
 
 // A storm of N joins must cost each person a few messages and not N: what is
 // sent grows with the time it takes, not with N².
-func TestPresenceOfAJoinStormIsGathered(t *testing.T) {
+func TestPresenceInAJoinStorm(t *testing.T) {
 	const people = 200
 	const every = 250 * time.Millisecond
 	h := open(t, func(cfg *Config) { cfg.PresenceEvery = every })
@@ -43,12 +42,12 @@ func TestPresenceOfAJoinStormIsGathered(t *testing.T) {
 		}
 	}
 	bound := int(time.Since(start)/every) + 2
-	sent := testutil.ToFloat64(h.server.metrics.out[wire.TypePresence])
+	sent := h.metric("earshot_ws_messages_total", "out", string(wire.TypePresence))
 	assert.LessOrEqual(t, sent, float64(people*bound))
 	assert.Positive(t, sent)
 }
 
-func TestPresenceTellsTheLatestState(t *testing.T) {
+func TestPresenceSendsTheLatestState(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.PresenceEvery = 100 * time.Millisecond })
 	host, ada := h.enter("a", wire.RoleHost, "Ada")
 	c, me := h.enter("a", "", "Bo")
@@ -56,13 +55,13 @@ func TestPresenceTellsTheLatestState(t *testing.T) {
 	require.Equal(t, []wire.StageMember{{Member: ada.Member, Name: "Ada", Role: wire.RoleHost, Talker: ada.Talker}}, seen.Stage)
 
 	// Up, muted, unmuted, and down again, faster than the interval or not.
-	host.ask(wire.Promote{Member: me.Member})
-	host.ask(wire.Mute{Member: me.Member, Muted: true})
-	host.ask(wire.Mute{Member: me.Member})
-	host.ask(wire.Demote{Member: me.Member})
+	host.expectOK(wire.Promote{Member: me.Member})
+	host.expectOK(wire.Mute{Member: me.Member, Muted: true})
+	host.expectOK(wire.Mute{Member: me.Member})
+	host.expectOK(wire.Demote{Member: me.Member})
 	// Promoted for good, so that the last state is to be on stage and muted.
-	host.ask(wire.Promote{Member: me.Member, Role: wire.RoleHost})
-	c.ask2(wire.Mute{Muted: true})
+	host.expectOK(wire.Promote{Member: me.Member, Role: wire.RoleHost})
+	c.awaitOK(wire.Mute{Muted: true})
 
 	// Whoever applies the changes by member has the right picture.
 	want := []wire.StageMember{
@@ -86,25 +85,25 @@ func TestPresenceTellsTheLatestState(t *testing.T) {
 
 // A newcomer is shown a count that changes back to what all others were told
 // last: it must still learn that.
-func TestANewcomerIsNotLeftWithAnOldCount(t *testing.T) {
+func TestPresenceCorrectsANewcomer(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.PresenceEvery = 300 * time.Millisecond })
 	gone, _ := h.enter("a", "", "")
 	gone.presence(func(p wire.Presence) bool { return p.Audience == 1 })
 	c, joined := h.enter("a", "", "")
 	require.Equal(t, 2, joined.Audience)
-	gone.ask(wire.Leave{})
+	gone.expectOK(wire.Leave{})
 	c.presence(func(p wire.Presence) bool { return p.Audience == 1 })
 }
 
-func TestNobodyIsToldWhatHasNotChanged(t *testing.T) {
+func TestPresenceWithoutAChange(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.PresenceEvery = time.Millisecond })
 	host, _ := h.enter("a", wire.RoleHost, "Ada")
 	c, _ := h.enter("a", "", "Bo")
 	c.presence(func(p wire.Presence) bool { return p.Audience == 1 })
-	c.ask2(wire.RaiseHand{})
+	c.awaitOK(wire.RaiseHand{})
 	host.presence(func(p wire.Presence) bool { return len(p.Hands) == 1 })
-	c.ask2(wire.RaiseHand{})
-	c.ask2(wire.LowerHand{})
+	c.awaitOK(wire.RaiseHand{})
+	c.awaitOK(wire.LowerHand{})
 	next := host.presence(func(wire.Presence) bool { return true })
 	assert.NotNil(t, next.Hands)
 	assert.Empty(t, next.Hands, "raising a raised hand tells nobody")

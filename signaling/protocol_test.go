@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/signaling/wire"
+	"github.com/earshot-audio/earshot/signaling/ws"
 )
 
 // document is docs/protocol.md as the tests read it.
@@ -102,7 +103,7 @@ func strictly(t *testing.T, text string, fromClient bool) wire.Message {
 	return m
 }
 
-func TestTheProtocolHasAnExampleOfEveryMessage(t *testing.T) {
+func TestProtocolDocumentHasEveryMessage(t *testing.T) {
 	d := readProtocol(t)
 	want := map[string]bool{}
 	for _, name := range wire.ClientTypes() {
@@ -123,7 +124,7 @@ func TestTheProtocolHasAnExampleOfEveryMessage(t *testing.T) {
 	}
 }
 
-func TestTheProtocolsExamplesShowEveryField(t *testing.T) {
+func TestProtocolDocumentHasEveryField(t *testing.T) {
 	d := readProtocol(t)
 	for name, text := range d.examples {
 		m := strictly(t, text, slices.Contains(wire.ClientTypes(), wire.Type(name)))
@@ -142,7 +143,7 @@ func TestTheProtocolsExamplesShowEveryField(t *testing.T) {
 
 var tableRow = regexp.MustCompile("(?m)^\\| `?([^|`]+?)`? \\| ([^|]+?) \\|(?: ([^|]+?) \\|)?$")
 
-func TestTheProtocolsTables(t *testing.T) {
+func TestProtocolDocumentTables(t *testing.T) {
 	d := readProtocol(t)
 	rows := map[string][]string{}
 	for _, m := range tableRow.FindAllStringSubmatch(d.text, -1) {
@@ -171,7 +172,7 @@ func TestTheProtocolsTables(t *testing.T) {
 	for _, reason := range []wire.GoodbyeReason{wire.GoodbyeLeft, wire.GoodbyeRemoved, wire.GoodbyeBanned, wire.GoodbyeReplaced, wire.GoodbyeEnded,
 		wire.GoodbyeShutdown, wire.GoodbyeSlow, wire.GoodbyeTimeout, wire.GoodbyeProtocol} {
 		if assert.Contains(t, rows, string(reason)) {
-			assert.Equal(t, fmt.Sprint(closeCode(reason)), rows[string(reason)][0], reason)
+			assert.Equal(t, fmt.Sprint(ws.CloseCode(reason)), rows[string(reason)][0], reason)
 		}
 	}
 	for _, reason := range []wire.CloseReason{wire.CloseLost, wire.CloseDemoted} {
@@ -195,7 +196,7 @@ func TestTheProtocolsTables(t *testing.T) {
 	}
 }
 
-func TestTheProtocolsHTTPExamples(t *testing.T) {
+func TestProtocolDocumentHTTPExamples(t *testing.T) {
 	d := readProtocol(t)
 	requests, responses := d.of("http-request"), d.of("http-response")
 	require.Len(t, requests, 1)
@@ -214,7 +215,7 @@ func TestTheProtocolsHTTPExamples(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-func TestTheProtocolsConversations(t *testing.T) {
+func TestProtocolDocumentConversations(t *testing.T) {
 	d := readProtocol(t)
 	talks := 0
 	for i, b := range d.blocks {
@@ -243,7 +244,7 @@ func TestTheProtocolsConversations(t *testing.T) {
 // replay plays one conversation against a real server.
 type replay struct {
 	t      *testing.T
-	house  *house
+	house  *testServer
 	names  map[string]string // what $names stand for
 	people map[string]*client
 	peers  map[string]*peer // the sessions being negotiated, by person and media

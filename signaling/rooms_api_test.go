@@ -9,10 +9,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/signaling/api"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-func TestCreatingARoomOnAnOpenServer(t *testing.T) {
+func TestCreateRoomOnAnOpenServer(t *testing.T) {
 	h := open(t, nil)
 	response, answer := h.call(http.MethodPost, "/api/rooms", "", `{"name":"lobby","capacity":7,"slots":2}`)
 	require.Equal(t, http.StatusCreated, response.StatusCode, answer)
@@ -35,7 +36,7 @@ func TestCreatingARoomOnAnOpenServer(t *testing.T) {
 	assert.Equal(t, wire.CodeConflict, code(answer))
 }
 
-func TestWhatIsWrongWithARequestForARoom(t *testing.T) {
+func TestCreateRoomRefusesBadRequests(t *testing.T) {
 	h := open(t, nil)
 	for name, row := range map[string]struct {
 		body string
@@ -55,7 +56,7 @@ func TestWhatIsWrongWithARequestForARoom(t *testing.T) {
 		"too many seats are refused":            {`{"name":"a","capacity":100001}`, wire.CodeBadRequest, `"capacity"`},
 		"half a seat is refused":                {`{"name":"a","capacity":1.5}`, wire.CodeBadRequest, `"capacity"`},
 		"too many slots are refused":            {`{"name":"a","slots":9}`, wire.CodeBadRequest, `"slots"`},
-		"a body that is too long is refused":    {`{"name":"` + strings.Repeat("a", maxBody) + `"}`, wire.CodeTooLarge, "longer"},
+		"a body that is too long is refused":    {`{"name":"` + strings.Repeat("a", api.MaxBody) + `"}`, wire.CodeTooLarge, "longer"},
 		"a name of control characters is wrong": {`{"name":"\u0007"}`, wire.CodeBadRequest, `"name"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +74,7 @@ func TestWhatIsWrongWithARequestForARoom(t *testing.T) {
 	assert.Equal(t, wire.CodeUnsupportedMediaType, code(answer))
 }
 
-func TestEndingARoom(t *testing.T) {
+func TestEndRoomByAPI(t *testing.T) {
 	h := open(t, nil)
 	c, _ := h.enter("a", "", "")
 	response, _ := h.call(http.MethodDelete, "/api/rooms/a", "", "")
@@ -87,21 +88,21 @@ func TestEndingARoom(t *testing.T) {
 	}
 }
 
-func TestAnEmptyRoomOfAnOpenServerCloses(t *testing.T) {
+func TestEmptyRoomOfAnOpenServerCloses(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.EmptyAfter = 20 * time.Millisecond })
 	stays, _ := h.enter("b", "", "")
 	c, _ := h.enter("a", "", "")
-	c.ask(wire.Leave{})
-	require.Eventually(t, func() bool { _, err := h.server.hub.find("a"); return err != nil }, eventually, often)
-	_, err := h.server.hub.find("b")
+	c.expectOK(wire.Leave{})
+	require.Eventually(t, func() bool { _, err := h.server.rooms.Find("a"); return err != nil }, eventually, often)
+	_, err := h.server.rooms.Find("b")
 	assert.NoError(t, err, "one with somebody in it stays")
-	stays.ask(wire.RaiseHand{})
+	stays.expectOK(wire.RaiseHand{})
 }
 
-func TestMostRooms(t *testing.T) {
+func TestMaxRooms(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.MaxRooms = 1 })
 	h.enter("a", "", "")
-	h.greet().refused(wire.Join{Room: "b"}, wire.CodeUnavailable)
+	h.greet().expectError(wire.Join{Room: "b"}, wire.CodeUnavailable)
 }
 
 func TestPathsAndMethods(t *testing.T) {
@@ -141,7 +142,7 @@ func TestPathsAndMethods(t *testing.T) {
 	}
 }
 
-func TestWithoutATokenAClosedServerShowsNothing(t *testing.T) {
+func TestClosedServerNeedsAToken(t *testing.T) {
 	h := closed(t, nil)
 	response, answer := h.call(http.MethodPost, "/api/rooms", operatorToken, `{"name":"The Lobby"}`)
 	require.Equal(t, http.StatusCreated, response.StatusCode, answer)
@@ -188,12 +189,12 @@ func TestWithoutATokenAClosedServerShowsNothing(t *testing.T) {
 
 	// Over the WebSocket the same.
 	c := h.dial()
-	c.refused(wire.Hello{Version: wire.Version}, wire.CodeUnauthorized)
-	c.refused(wire.Hello{Version: wire.Version, Token: "nonsense"}, wire.CodeUnauthorized)
+	c.expectError(wire.Hello{Version: wire.Version}, wire.CodeUnauthorized)
+	c.expectError(wire.Hello{Version: wire.Version, Token: "nonsense"}, wire.CodeUnauthorized)
 	c.send(wire.Hello{Version: wire.Version, Token: token})
 	await[wire.Welcome](c)
-	missing := c.refused(wire.Join{Room: "no-such"}, wire.CodeNotFound)
-	hidden := c.refused(wire.Join{Room: other}, wire.CodeNotFound)
+	missing := c.expectError(wire.Join{Room: "no-such"}, wire.CodeNotFound)
+	hidden := c.expectError(wire.Join{Room: other}, wire.CodeNotFound)
 	assert.Equal(t, missing, hidden)
 	joined := c.join(id, "", "Ada")
 	assert.Equal(t, wire.RoleHost, joined.Role)
@@ -205,7 +206,7 @@ func TestWithoutATokenAClosedServerShowsNothing(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, response.StatusCode, "an ended room looks as if it had never been")
 }
 
-func TestAClosedRoomOfAnOpenServerIsShownToItsTokenAlone(t *testing.T) {
+func TestClosedRoomOfAnOpenServer(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.OperatorToken = operatorToken })
 	_, answer := h.call(http.MethodPost, "/api/rooms", "", `{"name":"den","visibility":"closed"}`)
 	token := answer["host_token"].(string)

@@ -7,197 +7,168 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/earshot-audio/earshot/signaling/access"
+	"github.com/earshot-audio/earshot/signaling/api"
+	"github.com/earshot-audio/earshot/signaling/apierr"
+	"github.com/earshot-audio/earshot/signaling/auth"
+	"github.com/earshot-audio/earshot/signaling/club"
+	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/signaling/panel"
-	"github.com/earshot-audio/earshot/signaling/wire"
-	"github.com/earshot-audio/earshot/store"
+	"github.com/earshot-audio/earshot/signaling/protocol"
+	"github.com/earshot-audio/earshot/signaling/ws"
 )
 
-// cutGrace is how long Shutdown waits for connections that it has cut.
-const cutGrace = time.Second
-
 // Server is the signaling of one process. Make it with [New], serve its
-// [Server.Handler], and end it with [Server.Shutdown].
+// [Server.Handler], and end it with [Server.Shutdown]. It is safe for concurrent
+// use.
 type Server struct {
-	cfg      Config
-	log      *slog.Logger
-	gate     *gate
-	limits   *limits
-	store    *store.Store
-	hub      *hub
-	metrics  *metrics
-	panel    panel.History
-	handler  http.Handler
-	upgrader websocket.Upgrader
-	// crew runs the halves of the sessions while they have something to do, and
-	// poller, where there is one, tells when that is.
-	crew   crew
-	poller *poller
+	cfg Config
+	log *slog.Logger
 
-	draining atomic.Bool
-	mu       sync.Mutex
-	sessions map[*session]struct{}
-	running  sync.WaitGroup
+	rooms       *liveroom.Registry
+	connections *ws.Server
+	protocol    *protocol.Service
+	media       mediaEndpoint
+	api         *api.API
+	panel       panel.History
+	handler     http.Handler
+	requests    requests
 }
 
-// New makes a server. It opens no socket: the caller serves its Handler. The
-// error joins everything that is wrong with the configuration.
+// New makes a server. It opens no socket: the caller serves its Handler. The error
+// joins everything that is wrong with the configuration.
 func New(cfg Config) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{
-		cfg:      cfg,
-		log:      cfg.Log,
-		gate:     newGate(&cfg),
-		limits:   newLimits(&cfg),
-		store:    cfg.Store,
-		sessions: make(map[*session]struct{}),
+	s := &Server{cfg: cfg, log: cfg.Log}
+	if err := s.registerProcess(); err != nil {
+		return nil, fmt.Errorf("signaling: register metrics: %w", err)
 	}
-	s.upgrader = websocket.Upgrader{
-		HandshakeTimeout: cfg.WriteWait,
-		WriteBufferSize:  4096,
-		// Thousands of sessions write now and then: they need no buffer each.
-		WriteBufferPool: &sync.Pool{},
-		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-			code := wire.CodeBadRequest
-			if status == http.StatusForbidden {
-				code = wire.CodeForbidden
-			}
-			writeError(w, wire.NewError(code, reason.Error()))
-		},
-	}
-	s.metrics, err = newMetrics(s)
+	metrics, err := ws.NewMetrics(cfg.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("signaling: register metrics: %w", err)
 	}
+	if s.rooms, err = liveroom.NewRegistry(cfg.rooms(), cfg.Rooms); err != nil {
+		return nil, fmt.Errorf("signaling: %w", err)
+	}
+	s.connections = ws.NewServer(cfg.connections(metrics))
+
+	authenticator := auth.New(auth.Config{
+		Open: cfg.Open, OperatorToken: cfg.OperatorToken, Key: cfg.Key,
+		TokenTTL: cfg.TokenTTL, RefreshTTL: cfg.RefreshTTL, Store: cfg.Store, Clock: cfg.Clock,
+	})
+	limiter := auth.NewLimiter(cfg.Limits, cfg.Clock)
+	policy := &access.Policy{Open: cfg.Open, Rooms: s.rooms}
+	s.protocol = &protocol.Service{
+		Connections: s.connections, Metrics: metrics, Auth: authenticator, Limiter: limiter, Access: policy, Rooms: s.rooms,
+		Version: cfg.Version, MaxMalformed: cfg.MaxMalformed, Log: cfg.Log,
+	}
+	s.media = mediaEndpoint{auth: authenticator, limiter: limiter, access: policy, rooms: s.rooms, log: cfg.Log}
+	s.api = &api.API{
+		Open: cfg.Open, Auth: authenticator, Limiter: limiter, Access: policy, Rooms: s.rooms, Log: cfg.Log,
+		Club: &club.Club{
+			Store: cfg.Store, Rooms: s.rooms, Auth: authenticator, Access: policy, Limiter: limiter,
+			Invites: cfg.Invites, Clock: cfg.Clock,
+		},
+	}
 	if s.handler, err = s.routes(); err != nil {
-		return nil, err
-	}
-	if s.poller, err = newPoller(); err != nil {
-		s.log.Debug("sessions that wait have a goroutine each", "err", err)
-	}
-	s.hub = newHub(&s.cfg, s.metrics)
-	err = s.hub.restore(cfg.Rooms)
-	go s.hub.sweep()
-	if err != nil {
-		return nil, fmt.Errorf("signaling: %w", errors.Join(err, s.Shutdown(context.Background())))
+		return nil, errors.Join(err, s.Shutdown(context.Background()))
 	}
 	return s, nil
 }
 
-// Handler returns what the server answers HTTP with: every path, unknown ones
-// included.
-func (s *Server) Handler() http.Handler { return s.handler }
-
-// Shutdown ends the server: readiness turns to 503 and every resource refuses,
-// everybody gets a goodbye, all media is closed, and all goroutines have ended
-// when it returns nil. If ctx is over before, the connections that are left are
-// cut, and the error says so; then some goroutines may take a moment longer. The media engine and the HTTP server are the
-// caller's to close, in this order: Shutdown, HTTP server, engine.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.draining.Store(true)
-	err := s.hub.shutdown(ctx)
-
-	s.mu.Lock()
-	for session := range s.sessions {
-		session.out.finish(wire.GoodbyeShutdown)
+// registerProcess registers the metrics of Go and the process. A registry that was
+// given may have them already.
+func (s *Server) registerProcess() error {
+	for _, c := range []prometheus.Collector{
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		var already prometheus.AlreadyRegisteredError
+		if err := s.cfg.Registry.Register(c); err != nil && !errors.As(err, &already) {
+			return err
+		}
 	}
-	s.mu.Unlock()
-
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.running.Wait()
-	}()
-	defer s.disband()
-	select {
-	case <-done:
-		s.disband()
-		s.crew.hands.Wait() // they have nothing to do any more
-		return err
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	left := len(s.sessions)
-	for session := range s.sessions {
-		session.out.abort()
-	}
-	s.mu.Unlock()
-	// Cut connections end at once; what a slow HTTP request still holds up is not
-	// waited for.
-	grace := time.NewTimer(cutGrace)
-	defer grace.Stop()
-	select {
-	case <-done:
-	case <-grace.C:
-	}
-	return errors.Join(err, fmt.Errorf("%d connections were cut: %w", left, ctx.Err()))
-}
-
-// disband lets the goroutines go that served the sessions.
-func (s *Server) disband() {
-	if s.poller != nil {
-		s.poller.close()
-	}
-	s.crew.close()
-}
-
-// begin counts a request that Shutdown waits for. It fails while shutting down;
-// otherwise the caller calls s.running.Done.
-func (s *Server) begin() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.draining.Load() {
-		return errShuttingDown
-	}
-	s.running.Add(1)
 	return nil
 }
 
-// websocket serves GET /ws.
-func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
-	if !websocket.IsWebSocketUpgrade(r) {
-		writeError(w, wire.NewError(wire.CodeBadRequest, "this is a WebSocket; see docs/protocol.md"))
-		return
-	}
-	from := s.limits.origin(r)
-	if err := s.limits.connect(from); err != nil {
-		s.refuse(w, err)
-		return
-	}
-	upgraded := &hijacker{ResponseWriter: w}
-	conn, err := s.upgrader.Upgrade(upgraded, r, nil)
-	if err != nil {
-		// The upgrader has answered.
-		s.log.Debug("websocket upgrade refused", "err", err)
-		return
-	}
-	// The session outlives the handler, for as long as which net/http would keep
-	// its goroutine's stack and 8 KB of buffers.
-	session := newSession(s, conn, upgraded.buffer, from)
-	s.running.Add(1) // while the request still counts, too: Shutdown waits for both
-	s.mu.Lock()
-	s.sessions[session] = struct{}{}
-	if s.draining.Load() {
-		session.out.finish(wire.GoodbyeShutdown)
-	}
-	s.mu.Unlock()
-	s.metrics.sessions.Inc()
-	session.begin()
+// Handler returns the handler of all paths, unknown ones included.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Shutdown ends the server: readiness turns to 503 and every resource refuses,
+// everybody gets a goodbye and all media is closed. When it returns nil, all
+// goroutines have ended. If ctx is over before, the connections that are left are
+// cut, and the error says so; some goroutines may then take a moment longer.
+//
+// The caller closes the HTTP server after Shutdown, and then the media engine.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.requests.close()
+	err := s.rooms.Shutdown(ctx)
+	return errors.Join(err, s.connections.Shutdown(ctx), s.requests.wait(ctx))
 }
 
-// sessionOver forgets a session that has ended.
-func (s *Server) sessionOver(session *session) {
-	s.mu.Lock()
-	delete(s.sessions, session)
-	s.mu.Unlock()
-	s.metrics.sessions.Dec()
-	session.logger().Debug("session over", "after", time.Since(session.start))
-	s.running.Done()
+// requestGrace is how long a shutdown that has run out of time waits for requests
+// whose connections have been cut.
+const requestGrace = time.Second
+
+// requests counts the HTTP requests under way, for Shutdown. It is safe for
+// concurrent use.
+type requests struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+// begin counts a request, for which the caller calls end. It fails after close.
+func (r *requests) begin() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return apierr.ErrShuttingDown
+	}
+	r.running.Add(1)
+	return nil
+}
+
+func (r *requests) end() { r.running.Done() }
+
+func (r *requests) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+}
+
+func (r *requests) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
+// wait waits until no request is under way, and a moment longer than ctx at most.
+func (r *requests) wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.running.Wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(requestGrace)
+	defer grace.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-grace.C:
+		return fmt.Errorf("requests are still under way: %w", ctx.Err())
+	}
 }

@@ -53,7 +53,7 @@ func (f serveFlags) openState(ctx context.Context, cfg *signaling.Config) (*stor
 	if err := state.RemoveExpiredInvites(ctx, time.Now().Add(-expiredInviteRetention)); err != nil {
 		return fail(err)
 	}
-	cfg.Key, cfg.Store, cfg.Keeper, cfg.Rooms = []byte(key), state, state, state.Rooms()
+	cfg.Key, cfg.Store, cfg.Persister, cfg.Rooms = []byte(key), state, state, state.Rooms()
 	return state, nil
 }
 

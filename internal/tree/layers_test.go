@@ -20,9 +20,17 @@ var layers = map[string][]string{
 	"room/rtc":               {"room/fanout", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
 	"store":                  {"room"},
 	"signaling/wire":         {},
+	"signaling/ws":           {"signaling/wire"},
+	"signaling/auth":         {"signaling/wire", "store"},
+	"signaling/apierr":       {"signaling/wire", "signaling/auth", "room", "room/rtc", "store"},
+	"signaling/liveroom":     {"signaling/wire", "signaling/apierr", "room", "room/rtc", "room/fanout", "store"},
+	"signaling/access":       {"signaling/wire", "signaling/apierr", "signaling/auth", "signaling/liveroom", "room"},
+	"signaling/club":         {"signaling/wire", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/liveroom", "room", "store"},
+	"signaling/api":          {"signaling/wire", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/club", "signaling/liveroom", "room", "store"},
+	"signaling/protocol":     {"signaling/wire", "signaling/ws", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/liveroom", "room", "room/rtc"},
 	"signaling/whip":         {"signaling/wire", "internal/iceuri", "internal/sdp"},
 	"signaling/panel":        {"internal/chart"},
-	"signaling":              {"signaling/wire", "signaling/whip", "signaling/panel", "room", "room/rtc", "room/fanout", "store"},
+	"signaling":              {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "room", "room/rtc", "store"},
 	"loadgen/metric":         {},
 	"loadgen/speech":         {},
 	"loadgen/network":        {},
@@ -71,6 +79,7 @@ var foreign = map[string][]string{
 	"room":           {"net", "net/http", "encoding/json", "github.com/pion/"},
 	"room/fanout":    {"net", "net/http", "encoding/json", "github.com/pion/webrtc"},
 	"signaling/wire": {"github.com/pion/", "github.com/gorilla/"},
+	"signaling/ws":   {"github.com/pion/"},
 }
 
 func list(t *testing.T, args ...string) []string {

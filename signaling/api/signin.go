@@ -1,0 +1,106 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/earshot-audio/earshot/signaling/apierr"
+	"github.com/earshot-audio/earshot/signaling/auth"
+	"github.com/earshot-audio/earshot/signaling/club"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// redeemed is the answer to a redemption.
+type redeemed struct {
+	club.SignedIn
+	// To is "room" or "club".
+	To string `json:"to"`
+	// Key is the login key of a new account. It is shown this once.
+	Key string `json:"key,omitempty"`
+}
+
+// signInHandlers serve what gives somebody a token, and shows whose it is.
+type signInHandlers struct{ *API }
+
+// redeem serves POST /api/invites/{code}/redeem. What can be wrong with the request
+// itself is checked first. From there on every code that admits nobody takes the
+// same path to the same answer.
+func (a signInHandlers) redeem(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Name string `json:"name"`
+	}
+	if err := a.read(w, r, &body); err != nil {
+		return err
+	}
+	var who auth.Principal
+	token, err := auth.Bearer(r)
+	if err == nil && token != "" {
+		who, err = a.Auth.Authenticate(token)
+	}
+	if err != nil {
+		return err
+	}
+	if !wire.ValidName(body.Name) {
+		return apierr.NameField()
+	}
+	got, err := a.Club.Redeem(r.Context(), who, r.PathValue("code"), strings.TrimSpace(body.Name))
+	if err != nil {
+		return err
+	}
+	answer := redeemed{SignedIn: got.SignedIn, To: toRoom, Key: got.Key}
+	if got.ToClub {
+		answer.To = toClub
+	}
+	apierr.WriteJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// read counts a sign-in and reads its body.
+func (a signInHandlers) read(w http.ResponseWriter, r *http.Request, body any) error {
+	if err := a.Limiter.SignIn(a.Limiter.Origin(r)); err != nil {
+		return err
+	}
+	return readBody(w, r, body)
+}
+
+// login serves POST /api/login.
+func (a signInHandlers) login(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Key string `json:"key"`
+	}
+	if err := a.read(w, r, &body); err != nil {
+		return err
+	}
+	signedIn, err := a.Club.Login(r.Context(), body.Key, a.Limiter.Origin(r))
+	if err != nil {
+		return err
+	}
+	apierr.WriteJSON(w, http.StatusOK, signedIn)
+	return nil
+}
+
+// refresh serves POST /api/refresh.
+func (a signInHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Token string `json:"refresh_token"`
+	}
+	if err := a.read(w, r, &body); err != nil {
+		return err
+	}
+	signedIn, err := a.Club.Refresh(body.Token, a.Limiter.Origin(r))
+	if err != nil {
+		return err
+	}
+	apierr.WriteJSON(w, http.StatusOK, signedIn)
+	return nil
+}
+
+// me serves GET /api/me: whose the token is.
+func (a signInHandlers) me(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.Principal(r)
+	if err != nil {
+		return err
+	}
+	apierr.WriteJSON(w, http.StatusOK, a.Club.Holder(who))
+	return nil
+}

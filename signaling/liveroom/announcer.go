@@ -1,0 +1,110 @@
+package liveroom
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// A message to thousands of connections goes to burst of them at a time, with a
+// pause after each, so that it does not hold up the audio: each wakes a goroutine
+// and takes a system call.
+const (
+	burst      = 64
+	burstPause = 2 * time.Millisecond
+)
+
+// Each participant adds this much to the time between two messages of a kind. One
+// presence message to one client costs as much as some 20 packets of audio, so a
+// room sends at most a thousand of them a second in all. Talkers are of use only
+// when they come soon.
+const (
+	presenceShare = time.Millisecond
+	talkersShare  = presenceShare / 5
+)
+
+// announcer sends what changes in a room to everybody with a WebSocket: presence
+// and talkers, each at most once an interval. A broadcast is encoded once. It has
+// a lock of its own, so that the media can report talkers at any time.
+type announcer struct {
+	room *LiveRoom
+	// participants is how many there were at the last presence message.
+	participants               atomic.Int64
+	presence, talkersThrottled *throttle
+
+	mu   sync.Mutex
+	list []uint32 // the talkers, as the media reported them
+}
+
+func newAnnouncer(room *LiveRoom) *announcer {
+	a := &announcer{room: room}
+	a.presence = newThrottle(func() time.Duration {
+		return a.interval(room.registry.cfg.PresenceEvery, presenceShare)
+	}, a.sendPresence)
+	a.talkersThrottled = newThrottle(func() time.Duration {
+		return a.interval(room.registry.cfg.TalkersEvery, talkersShare)
+	}, a.sendTalkers)
+	return a
+}
+
+// interval returns the least time between two messages of a kind.
+func (a *announcer) interval(least, share time.Duration) time.Duration {
+	return max(least, time.Duration(a.participants.Load())*share)
+}
+
+// setTalkers takes a report of the media. It returns at once.
+func (a *announcer) setTalkers(list []uint32) {
+	a.mu.Lock()
+	a.list = slices.Clone(list)
+	a.mu.Unlock()
+	a.talkersThrottled.trigger()
+}
+
+// talkers returns the talkers in ascending order, never nil.
+func (a *announcer) talkers() []uint32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := append([]uint32{}, a.list...)
+	slices.Sort(list)
+	return list
+}
+
+func (a *announcer) sendPresence() {
+	l := a.room
+	l.mu.Lock()
+	a.participants.Store(int64(len(l.roster.participants)))
+	updates := l.takePresence()
+	l.mu.Unlock()
+	for _, u := range updates {
+		a.broadcast(u.message, u.to)
+	}
+}
+
+func (a *announcer) sendTalkers() {
+	l := a.room
+	l.mu.Lock()
+	list, to := l.takeTalkers()
+	l.mu.Unlock()
+	a.broadcast(wire.Talkers{Talkers: list}, to)
+}
+
+// broadcast encodes a message once and queues it for all of the connections.
+func (a *announcer) broadcast(m wire.ServerMessage, to []Connection) {
+	if len(to) == 0 {
+		return
+	}
+	encoded, err := wire.NewEncoded(m)
+	if err != nil {
+		a.room.registry.cfg.Log.Error("encode a broadcast", "room", a.room.id, "type", wire.TypeOf(m), "error", err)
+		return
+	}
+	for i, conn := range to {
+		if i > 0 && i%burst == 0 {
+			time.Sleep(burstPause)
+		}
+		conn.Send(encoded)
+	}
+}

@@ -1,0 +1,195 @@
+package liveroom
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// LiveRoom is a room with people in it. Its methods may be called from any
+// goroutine, but not with the room's lock held, as in the callbacks of
+// [LiveRoom.Change]. A [Registry] makes it. It is over when it has ended and its
+// media is closed.
+type LiveRoom struct {
+	registry *Registry
+	id       string
+	title    string
+	owner    string
+	slots    int
+	created  time.Time
+
+	// Media are the mics and ears.
+	Media     *MediaSessions
+	announcer *announcer
+	// timer runs when the rules have something to do.
+	timer *timer
+	// down is closed when an ended room has been torn down.
+	down chan struct{}
+
+	mu      sync.Mutex // guards all below, Media, and the participants
+	rules   *room.Room
+	roster  roster
+	log     changeLog
+	pending pendingPresence
+	saver   saver
+	// touched reports that anything of this may have changed since the last check.
+	touched    bool
+	lastCheck  checkResult
+	emptySince time.Time
+	// endReason is the goodbye of those who are in when the room ends.
+	endReason wire.GoodbyeReason
+}
+
+// newLiveRoom gives rules their media. The caller adds the room to the registry.
+func newLiveRoom(registry *Registry, rules *room.Room) (*LiveRoom, error) {
+	cfg, now := rules.Config(), registry.cfg.Clock()
+	l := &LiveRoom{
+		registry:   registry,
+		id:         cfg.Name,
+		title:      cfg.Title,
+		owner:      cfg.Owner,
+		slots:      cfg.Slots,
+		created:    rules.Created(),
+		down:       make(chan struct{}),
+		rules:      rules,
+		roster:     newRoster(),
+		log:        newChangeLog(uint64(max(now.UnixMilli(), 0))),
+		saver:      saver{persister: registry.cfg.Persister, log: registry.cfg.Log},
+		emptySince: now,
+		endReason:  wire.GoodbyeEnded,
+	}
+	l.announcer = newAnnouncer(l)
+	l.timer = newTimer(l.tick)
+	media, err := registry.cfg.Media.NewRoom(rtc.MediaRoomConfig{Slots: cfg.Slots, OnActiveSpeakers: l.announcer.setTalkers})
+	if err != nil {
+		return nil, err
+	}
+	l.Media = &MediaSessions{live: l, room: media, byID: make(map[string]*Participant)}
+	return l, nil
+}
+
+// ID returns the room's ID.
+func (l *LiveRoom) ID() string { return l.id }
+
+// Title returns the room's name, to be shown.
+func (l *LiveRoom) Title() string { return l.title }
+
+// OwnedBy reports whether an account made the room.
+func (l *LiveRoom) OwnedBy(account string) bool { return account != "" && l.owner == account }
+
+// Visibility returns who may see the room and join it without an invite.
+func (l *LiveRoom) Visibility() room.Visibility {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rules.Rules().Visibility
+}
+
+// Blocked reports whether somebody is kept out of the room.
+func (l *LiveRoom) Blocked(who room.Identity) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rules.Blocked(who)
+}
+
+// Info is what a room is at one moment.
+type Info struct {
+	ID, Title  string
+	Visibility wire.Visibility
+	Capacity   int // of each hall
+	Slots      int
+	// MaxHalls is how many halls the room may have, and Halls the audience of each it
+	// has.
+	MaxHalls int
+	Halls    []int
+	Audience int
+	Stage    []wire.StageMember
+	Created  time.Time
+	// PacketsSent counts the media packets that ears were sent.
+	PacketsSent uint64
+}
+
+// Info returns what the room is now.
+func (l *LiveRoom) Info() Info {
+	sent := l.Media.stats().Sent
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Info{
+		ID:          l.id,
+		Title:       l.title,
+		Visibility:  wireVisibility[l.rules.Rules().Visibility],
+		Capacity:    l.rules.Config().Capacity,
+		Slots:       l.slots,
+		MaxHalls:    l.rules.Config().Halls,
+		Halls:       append([]int(nil), l.rules.Halls()...),
+		Audience:    l.rules.Audience(),
+		Stage:       view{l}.stage(),
+		Created:     l.created,
+		PacketsSent: sent,
+	}
+}
+
+// Members returns everybody in the room, in the order in which they joined.
+func (l *LiveRoom) Members() []room.Member {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rules.Members()
+}
+
+// End ends the room on behalf of a member or of [room.Operator], and returns when
+// all of it is torn down.
+func (l *LiveRoom) End(by room.MemberID, reply func()) error {
+	err := l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) { return rules.End(by, now) }, reply)
+	if err == nil || errors.Is(err, errNotSaved) {
+		<-l.down
+	}
+	return err
+}
+
+// close ends the room on the server's behalf. It does not wait for the teardown.
+func (l *LiveRoom) close(reason wire.GoodbyeReason) {
+	_ = l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+		l.endReason = reason
+		return rules.Close(now), nil
+	}, nil)
+}
+
+// closeIfEmpty ends the room if nobody has been in it for the given time.
+func (l *LiveRoom) closeIfEmpty(after time.Duration) {
+	_ = l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+		if rules.Ended() || rules.Len() > 0 || now.Sub(l.emptySince) < after {
+			return nil, nil
+		}
+		return rules.Close(now), nil
+	}, nil)
+}
+
+// saveNew saves a room that has just been made.
+func (l *LiveRoom) saveNew() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.saver.unsaved = true
+	return l.saver.save(l.rules, nil)
+}
+
+// setTimer sets the timer to what the rules have to do next. The caller holds the
+// lock, or is alone.
+func (l *LiveRoom) setTimer(now time.Time) { l.timer.set(l.saver.next(l.rules.NextTick(), now), now) }
+
+// tick does what the rules have to do now.
+func (l *LiveRoom) tick() {
+	_ = l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) { return rules.Tick(now), nil }, nil)
+}
+
+// tearDown ends what belongs to an ended room. It runs once.
+func (l *LiveRoom) tearDown() {
+	defer l.registry.teardowns.Done()
+	defer close(l.down)
+	l.timer.close()
+	l.announcer.presence.close()
+	l.Media.closeAll(l.announcer.talkersThrottled.close)
+	l.registry.retire(l)
+}

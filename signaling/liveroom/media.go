@@ -1,0 +1,208 @@
+package liveroom
+
+import (
+	"context"
+	"sync"
+
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// MediaSessions are the mics and ears of a live room. The room's lock guards it.
+//
+// All halls of a room hang on the one media room: ears of a hall on another node
+// would hang on a media room there that is fed by this one.
+type MediaSessions struct {
+	live *LiveRoom
+	room *rtc.MediaRoom
+	// byID holds the participants by the IDs of their open sessions. opening and
+	// closing count the sessions that belong to nobody yet, or no more.
+	byID             map[string]*Participant
+	opening, closing int
+	// watched counts the sessions whose end has not been handled.
+	watched sync.WaitGroup
+}
+
+// Open answers an offer of a participant's mic or ear, which replaces the open one.
+// Setting up a session takes milliseconds and is done without the lock. If the
+// participant has left, or left the stage, when it is done, the session is closed
+// again and the error says why.
+//
+// A participant's offers must come one after the other. reply, if not nil, is
+// called with the new session and the lock held, before any message that follows
+// from it is queued. Afterwards the session does not hold its answer any more.
+func (s *MediaSessions) Open(ctx context.Context, p *Participant, media wire.Media, offer string, reply func(rtc.Session)) (rtc.Session, error) {
+	l := s.live
+	ctx, cancel := context.WithTimeout(ctx, l.registry.cfg.OfferWait)
+	defer cancel()
+
+	l.mu.Lock()
+	err := s.mayOpen(p, media)
+	ownTalker := p.ownTalker()
+	if err == nil {
+		s.opening++
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		s.opening--
+		l.touched = true
+	}()
+
+	session, err := s.negotiate(ctx, p, media, ownTalker, offer)
+	if err != nil {
+		return nil, err
+	}
+
+	l.mu.Lock()
+	if err := s.mayOpen(p, media); err != nil {
+		l.mu.Unlock()
+		s.closeSession(session)
+		return nil, err
+	}
+	replaced := s.detach(p, media)
+	p.setSession(session)
+	if now := p.ownTalker(); p.ear == session && now != ownTalker {
+		s.room.SetOwner(p.ear, now)
+	}
+	s.byID[session.ID()] = p
+	if reply != nil {
+		reply(session)
+	}
+	session.ReleaseAnswer()
+	s.watched.Add(1)
+	session.OnEnd(func() {
+		defer s.watched.Done()
+		s.ended(p, media, session)
+	})
+	l.mu.Unlock()
+	if len(replaced) > 0 {
+		s.close(replaced...)
+	}
+	return session, nil
+}
+
+func (s *MediaSessions) negotiate(ctx context.Context, p *Participant, media wire.Media, ownTalker uint32, offer string) (rtc.Session, error) {
+	// Two returns each, because a nil *rtc.Mic in the interface would not be nil.
+	if media == wire.MediaMic {
+		mic, err := s.room.OpenMic(ctx, p.talker, offer)
+		if err != nil {
+			return nil, err
+		}
+		return mic, nil
+	}
+	ear, err := s.room.OpenEar(ctx, ownTalker, offer)
+	if err != nil {
+		return nil, err
+	}
+	return ear, nil
+}
+
+// mayOpen reports why the participant may not have the media now. The caller holds
+// the lock.
+func (s *MediaSessions) mayOpen(p *Participant, media wire.Media) error {
+	switch {
+	case s.live.rules.Ended():
+		return room.ErrEnded
+	case !p.joined:
+		return room.ErrNotMember
+	case media == wire.MediaMic && !p.onStage:
+		return wire.NewError(wire.CodeForbidden, "a mic is for those on stage")
+	}
+	return nil
+}
+
+// HangUp closes a participant's mic or ear, if it is open.
+func (s *MediaSessions) HangUp(p *Participant, media wire.Media) {
+	s.live.mu.Lock()
+	open := s.detach(p, media)
+	s.live.mu.Unlock()
+	if len(open) > 0 {
+		s.close(open...)
+	}
+}
+
+// Find returns the open session with an ID of a participant who came over WHIP or
+// WHEP.
+func (s *MediaSessions) Find(id string, media wire.Media) (*Participant, rtc.Session, bool) {
+	s.live.mu.Lock()
+	defer s.live.mu.Unlock()
+	p, ok := s.byID[id]
+	if !ok || p.mediaOnly != media {
+		return nil, nil, false
+	}
+	return p, p.session(media), true
+}
+
+// ended handles the end of a session. If it was lost, or closed by the client, a
+// participant with a WebSocket is told, and one without leaves.
+func (s *MediaSessions) ended(p *Participant, media wire.Media, session rtc.Session) {
+	l := s.live
+	l.registry.metrics.mediaEnded(media, session.Reason())
+	l.mu.Lock()
+	if p.session(media) != session {
+		l.mu.Unlock()
+		return
+	}
+	if p.mediaOnly != "" {
+		l.mu.Unlock()
+		_ = l.Lost(p) // closes the session, too
+		return
+	}
+	lost := s.detach(p, media)
+	p.send(wire.MediaClosed{Media: media, Reason: wire.CloseLost})
+	l.mu.Unlock()
+	s.close(lost...)
+}
+
+// detach takes a participant's open sessions off the packet path, and counts them
+// as closing. The caller holds the lock, and closes them afterwards.
+func (s *MediaSessions) detach(p *Participant, media ...wire.Media) (detached []rtc.Session) {
+	for _, kind := range media {
+		if open := p.takeSession(kind); open != nil {
+			open.Detach()
+			delete(s.byID, open.ID())
+			s.closing++
+			s.live.touched = true
+			detached = append(detached, open)
+		}
+	}
+	return detached
+}
+
+// close closes detached sessions. It takes the lock.
+func (s *MediaSessions) close(detached ...rtc.Session) {
+	for _, session := range detached {
+		s.closeSession(session)
+	}
+	s.live.mu.Lock()
+	defer s.live.mu.Unlock()
+	s.closing -= len(detached)
+	s.live.touched = true
+}
+
+// closeSession closes a session; it may have ended already.
+func (s *MediaSessions) closeSession(session rtc.Session) {
+	if err := session.Close(); err != nil {
+		s.live.registry.cfg.Log.Debug("closing a media session", "error", err)
+	}
+}
+
+// stats returns what the media has counted so far.
+func (s *MediaSessions) stats() fanout.Stats { return s.room.Stats() }
+
+// closeAll closes all media of an ended room and waits until the end of each
+// session has been handled.
+func (s *MediaSessions) closeAll(stopTalkers func()) {
+	if err := s.room.Close(); err != nil {
+		s.live.registry.cfg.Log.Warn("closing the media of a room", "room", s.live.id, "error", err)
+	}
+	stopTalkers()
+	s.watched.Wait()
+}

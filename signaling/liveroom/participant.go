@@ -1,0 +1,111 @@
+package liveroom
+
+import (
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// Connection is a participant's WebSocket, as a room uses it. Its methods are
+// called with the room's lock held and must not block. Two connections are the same
+// if they are equal (==).
+type Connection interface {
+	// Send queues a message.
+	Send(*wire.EncodedMessage)
+	// Finish ends the connection with a goodbye. Only the first end counts.
+	Finish(wire.GoodbyeReason) bool
+}
+
+// Participant is a member of a live room with what connects them: a WebSocket and
+// the mic and ear that were opened over it, or a single media session over WHIP or
+// WHEP. ID and Identity never change; the room's lock guards all else.
+type Participant struct {
+	ID room.MemberID
+	room.Identity
+	// mediaOnly is the only media of somebody who came over WHIP or WHEP; empty for
+	// somebody with a WebSocket.
+	mediaOnly wire.Media
+
+	talker uint32
+	// conn is nil for somebody who came over WHIP or WHEP, and while the WebSocket is
+	// lost.
+	conn Connection
+	// restored reports that the participant was on stage before a restart, and has
+	// not come back yet.
+	restored bool
+
+	onStage bool
+	// hall is the index of the hall in which the participant sits, in the audience.
+	hall int
+	// joined reports that the participant is in the room: false before the join and
+	// after the leave.
+	joined bool
+	mic    *rtc.Mic
+	ear    *rtc.Ear
+}
+
+// NewParticipant returns a participant with a WebSocket, to join a room.
+func NewParticipant(id string, who room.Identity, conn Connection) *Participant {
+	return &Participant{ID: room.MemberID(id), Identity: who, conn: conn}
+}
+
+// NewMediaParticipant returns a participant who has nothing but a mic or an ear, to
+// join a room.
+func NewMediaParticipant(id string, who room.Identity, media wire.Media) *Participant {
+	return &Participant{ID: room.MemberID(id), Identity: who, mediaOnly: media}
+}
+
+// disconnected reports whether the participant's WebSocket is lost.
+func (p *Participant) disconnected() bool { return p.conn == nil && p.mediaOnly == "" }
+
+// send queues a message for a participant with a WebSocket. (Encoding cannot fail:
+// what is sent was made here, or was validated when it was received.)
+func (p *Participant) send(m wire.ServerMessage) {
+	if p.conn == nil {
+		return
+	}
+	if encoded, err := wire.NewEncoded(m); err == nil {
+		p.conn.Send(encoded)
+	}
+}
+
+// session returns the open mic or ear; nil if there is none.
+func (p *Participant) session(media wire.Media) rtc.Session {
+	switch {
+	case media == wire.MediaMic && p.mic != nil:
+		return p.mic
+	case media == wire.MediaEar && p.ear != nil:
+		return p.ear
+	}
+	return nil
+}
+
+// setSession sets the open mic or ear.
+func (p *Participant) setSession(session rtc.Session) {
+	switch opened := session.(type) {
+	case *rtc.Mic:
+		p.mic = opened
+	case *rtc.Ear:
+		p.ear = opened
+	}
+}
+
+// takeSession removes the open mic or ear and returns it; nil if there was none.
+func (p *Participant) takeSession(media wire.Media) rtc.Session {
+	open := p.session(media)
+	if media == wire.MediaMic {
+		p.mic = nil
+	} else {
+		p.ear = nil
+	}
+	return open
+}
+
+// ownTalker returns the talker that the participant's ear must not carry: their
+// own, on stage; 0 in the audience.
+func (p *Participant) ownTalker() uint32 {
+	if p.onStage {
+		return p.talker
+	}
+	return 0
+}
