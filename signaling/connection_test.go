@@ -393,7 +393,9 @@ func TestConnectionEndLeavesNothing(t *testing.T) {
 			c.hangUp()
 		},
 		func(_ *client, me room.MemberID) {
-			_ = l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) { return rules.Remove(room.Operator, me, now) }, nil)
+			_ = l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+				return rules.Remove(room.Operator, me, now)
+			}, nil)
 		},
 	}
 	var all sync.WaitGroup

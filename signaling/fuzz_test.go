@@ -21,15 +21,11 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// FuzzHTTP holds that whatever is asked of a server that is not open, the answer
-// is what was asked for or an error in the form that all have, with a code that
-// goes with its status, and never the server's own failure; that no header takes
-// a line break along; and that without a token nothing is shown but what is for
-// everybody. In a target, ROOM stands for a room that there is.
-func FuzzHTTP(f *testing.F) {
+// seedHTTP adds a request of each kind.
+func seedHTTP(f *testing.F) {
 	const sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=recvonly\r\n" +
 		"a=rtpmap:111 opus/48000/2\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\n"
-	print := "a=fingerprint:sha-256 " + strings.TrimSuffix(strings.Repeat("AB:", 32), ":") + "\r\n"
+	fingerprint := "a=fingerprint:sha-256 " + strings.TrimSuffix(strings.Repeat("AB:", 32), ":") + "\r\n"
 	for _, seed := range [][5]string{
 		{"POST", "/api/rooms", "application/json", "operator", `{"name":"a","visibility":"closed","capacity":5,"slots":2}`},
 		{"POST", "/api/rooms", "application/json; charset=\"\xff", "operator", `{"name":"a","NAME":"b"}`},
@@ -52,10 +48,10 @@ func FuzzHTTP(f *testing.F) {
 		{"GET", "/api/audit?limit=-1", "", "operator", ""},
 		{"GET", "/metrics", "", "", ""},
 		{"GET", "/ws", "", "", ""},
-		{"POST", "/rooms/ROOM/whep?name=%0d%0aX:y", "application/sdp", "operator", sdp + print},
-		{"POST", "/rooms/ROOM/whep", "application/sdp", "operator", sdp + print},
+		{"POST", "/rooms/ROOM/whep?name=%0d%0aX:y", "application/sdp", "operator", sdp + fingerprint},
+		{"POST", "/rooms/ROOM/whep", "application/sdp", "operator", sdp + fingerprint},
 		{"POST", "/rooms/ROOM/whip", "application/sdp", "operator", sdp},
-		{"POST", "/rooms/%2e%2e/whep", "application/sdp", "operator", sdp + print},
+		{"POST", "/rooms/%2e%2e/whep", "application/sdp", "operator", sdp + fingerprint},
 		{"PATCH", "/rooms/ROOM/whep/a.b", "application/trickle-ice-sdpfrag", "operator", "m=audio 9 X 0\r\na=mid:0\r\n"},
 		{"OPTIONS", "/rooms/ROOM/whip", "", "", ""},
 		{"BREW", "/api/rooms", "", "", ""},
@@ -63,6 +59,15 @@ func FuzzHTTP(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4])
 	}
+}
+
+// FuzzHTTP holds that whatever is asked of a server that is not open, the answer
+// is what was asked for or an error in the form that all have, with a code that
+// goes with its status, and never the server's own failure; that no header takes
+// a line break along; and that without a token nothing is shown but what is for
+// everybody. In a target, ROOM stands for a room that there is.
+func FuzzHTTP(f *testing.F) {
+	seedHTTP(f)
 	engine, err := rtc.New(rtc.Config{Media: "127.0.0.1:0"})
 	require.NoError(f, err)
 	cfg := Config{OperatorToken: operatorToken, Key: testKey, Media: engine}
@@ -105,13 +110,7 @@ func FuzzHTTP(f *testing.F) {
 		if w == nil {
 			return
 		}
-		for name, values := range w.Header() {
-			for _, v := range append(values, name) {
-				require.NotContains(t, v, "\r")
-				require.NotContains(t, v, "\n")
-				require.NotContains(t, v, "\x00")
-			}
-		}
+		requireSafeHeaders(t, w.Header())
 		require.Less(t, w.Code, 600)
 		if w.Code >= 400 {
 			require.NotEqual(t, http.StatusInternalServerError, w.Code, "%s", w.Body)
@@ -144,4 +143,16 @@ func FuzzHTTP(f *testing.F) {
 			}
 		}
 	})
+}
+
+// requireSafeHeaders requires that no header takes a line break along.
+func requireSafeHeaders(t *testing.T, headers http.Header) {
+	t.Helper()
+	for name, values := range headers {
+		for _, v := range append(values, name) {
+			require.NotContains(t, v, "\r")
+			require.NotContains(t, v, "\n")
+			require.NotContains(t, v, "\x00")
+		}
+	}
 }

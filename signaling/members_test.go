@@ -244,7 +244,7 @@ func TestRemovedMemberStaysOut(t *testing.T) {
 			assert.Equal(t, http.StatusForbidden, status)
 		})
 	}
-	t.Run("a member who is banned comes back with no login", func(t *testing.T) {
+	t.Run("a member who is banned comes back with no login", func(*testing.T) {
 		ada := h.member("Ada")
 		c := h.as(ada.token)
 		joined := c.join(room, "", "Ada")

@@ -41,7 +41,7 @@ func TestResumeSendsMissedChanges(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.PresenceEvery = 5 * time.Millisecond })
 	host, ada := h.enter("a", wire.RoleHost, "Ada")
 	c, bo := h.enter("a", wire.RoleSpeaker, "Bo")
-	seen := awaitMatch(c, func(p wire.Presence) bool { return true }).Rev
+	seen := awaitMatch(c, func(wire.Presence) bool { return true }).Rev
 	c.hangUp()
 	away := host.presence(func(p wire.Presence) bool { return len(p.StageChanges) == 1 && p.StageChanges[0].Away })
 	assert.Equal(t, bo.Member, away.StageChanges[0].Member, "the stage sees who is away")
@@ -67,7 +67,7 @@ func TestResumeSendsMissedChanges(t *testing.T) {
 		assert.Equal(t, wire.GoodbyeReplaced, reason, "the WebSocket that was still there is ended")
 		c.awaitOK(wire.Leave{})
 	})
-	t.Run("who has left has nothing to resume", func(t *testing.T) {
+	t.Run("who has left has nothing to resume", func(*testing.T) {
 		h.greet().expectError(wire.Resume{Room: "a", Member: bo.Member, Key: bo.Resume.Key}, wire.CodeNotFound)
 	})
 }

@@ -2,7 +2,6 @@ package browser_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 
@@ -28,37 +27,36 @@ func browserOptions(t *testing.T, voice string) []chromium.Option {
 	return append(chromium.Microphone(wave(t, voice)), chromedp.Flag("autoplay-policy", "user-gesture-required"))
 }
 
-// shared are the browsers that all tests use, by the voice of their microphones.
-var shared = struct {
+// shared is the browser that all tests use, once one has asked for it.
+var shared struct {
 	sync.Mutex
-	browsers map[string]context.Context
-	stops    []func() error
-}{browsers: map[string]context.Context{}}
+	browser context.Context
+	stop    func() error
+}
 
 // sharedChromium is a browser that other tests use as well, at the same time.
-func sharedChromium(t *testing.T, voice string) *testBrowser {
+func sharedChromium(t *testing.T) *testBrowser {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("it needs a browser")
 	}
-	options := browserOptions(t, voice)
+	options := browserOptions(t, "speech.ogg")
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.browsers[voice] == nil {
+	if shared.browser == nil {
 		ctx, stop, err := chromium.Launch(options...)
 		require.NoError(t, err)
-		shared.browsers[voice] = ctx
-		shared.stops = append(shared.stops, stop)
+		shared.browser, shared.stop = ctx, stop
 	}
-	return &testBrowser{t, shared.browsers[voice]}
+	return &testBrowser{t, shared.browser}
 }
 
-// stopShared stops the shared browsers.
-func stopShared() (err error) {
-	for _, stop := range shared.stops {
-		err = errors.Join(err, stop())
+// stopShared stops the shared browser, if there is one.
+func stopShared() error {
+	if shared.stop == nil {
+		return nil
 	}
-	return err
+	return shared.stop()
 }
 
 // ownChromium is a browser of the test's own, with options of its own.
@@ -114,17 +112,17 @@ async function inbound() {
 func (c *testBrowser) person(name string) *person {
 	c.t.Helper()
 	tab, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
-	return c.with(name, tab, cancel)
+	return c.with(tab, name, cancel)
 }
 
 // tab opens another tab of the same person: it shares what the browser keeps.
 func (c *testBrowser) tab(of *person) *person {
 	c.t.Helper()
 	tab, cancel := chromedp.NewContext(of.tab)
-	return c.with(of.name+"’s second tab", tab, cancel)
+	return c.with(tab, of.name+"’s second tab", cancel)
 }
 
-func (c *testBrowser) with(name string, tab context.Context, cancel func()) *person {
+func (c *testBrowser) with(tab context.Context, name string, cancel func()) *person {
 	c.t.Helper()
 	p := &person{t: c.t, name: name, tab: tab}
 	_, err := chromedp.Call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: prelude})

@@ -14,7 +14,7 @@ const operatorToken = "the operator of these tests"
 func club(t *testing.T) (s *server, c *testBrowser, operator *person) {
 	t.Helper()
 	s = serve(t, "--operator-token", operatorToken, "--data", t.TempDir())
-	c = sharedChromium(t, "speech.ogg")
+	c = sharedChromium(t)
 	operator = c.person("Ada")
 	operator.goTo(s.url)
 	operator.sees("This house is by invitation")

@@ -10,7 +10,7 @@ import (
 
 // attend has somebody sit in a room of an open server, without a browser and
 // without audio, until the test ends. They answer nothing.
-func attend(t *testing.T, s *server, room, role, name string) *websocket.Conn {
+func attend(t *testing.T, s *server, room, role, name string) {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial(strings.Replace(s.url, "http", "ws", 1)+"/ws", nil)
 	require.NoError(t, err)
@@ -39,5 +39,4 @@ func attend(t *testing.T, s *server, room, role, name string) *websocket.Conn {
 	case <-ended:
 		require.FailNow(t, "the server let nobody in", "%s as %s", name, role)
 	}
-	return conn
 }

@@ -18,7 +18,7 @@ func TestDocumentedBrowserSnippetRuns(t *testing.T) {
 	snippet, _, _ := strings.Cut(rest, "```")
 
 	s := serve(t, "--open")
-	c := sharedChromium(t, "speech.ogg")
+	c := sharedChromium(t)
 	p := c.person("somebody")
 	p.goTo(s.url)
 	p.sees("Open a room")

@@ -12,7 +12,7 @@ import (
 func TestLostPacketsAreRetransmitted(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open", "--advertise", linkHost)
-	c := sharedChromium(t, "speech.ogg")
+	c := sharedChromium(t)
 	l := connect(t, s)
 	said := envelopeOf(clip(t, "speech.ogg"))
 	ada := c.person("Ada")
@@ -42,7 +42,7 @@ func TestLostPacketsAreRetransmitted(t *testing.T) {
 func TestNetworkLossReconnects(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open", "--advertise", linkHost)
-	c := sharedChromium(t, "speech.ogg")
+	c := sharedChromium(t)
 	said := envelopeOf(clip(t, "speech.ogg"))
 	ada := c.person("Ada")
 	ada.opensRoom(s.url, "Radio") // not over the link: she stays
@@ -64,7 +64,7 @@ func TestNetworkLossReconnects(t *testing.T) {
 func TestServerRestartReconnects(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open")
-	c := sharedChromium(t, "speech.ogg")
+	c := sharedChromium(t)
 	said := envelopeOf(clip(t, "speech.ogg"))
 	ada := c.person("Ada")
 	ada.opensRoom(s.url, "Radio")
@@ -84,7 +84,7 @@ func TestServerRestartReconnects(t *testing.T) {
 func TestBlockedUDPIsExplained(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open", "--advertise", linkHost)
-	c := sharedChromium(t, "speech.ogg")
+	c := sharedChromium(t)
 	l := connect(t, s)
 	l.set(func(l *link) { l.noUDP = true })
 	bo := c.person("Bo")

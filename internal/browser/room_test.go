@@ -11,7 +11,7 @@ import (
 func TestNewRoomHostIsHeardByInvitedListener(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open")
-	c := sharedChromium(t, "speech.ogg")
+	c := sharedChromium(t)
 	said := envelopeOf(clip(t, "speech.ogg"))
 
 	ada := c.person("Ada")
@@ -36,7 +36,7 @@ func TestNewRoomHostIsHeardByInvitedListener(t *testing.T) {
 func TestAutoplayBlockAsksForTap(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open")
-	c := sharedChromium(t, "speech.ogg")
+	c := sharedChromium(t)
 	ada := c.person("Ada")
 	ada.opensRoom(s.url, "Radio")
 	ada.do(chromedp.Reload()) // she goes straight back in, without a tap

@@ -37,7 +37,7 @@ func runTests(m *testing.M) (code int) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	code = m.Run()
 	if err := stopShared(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop the shared browsers:", err)
@@ -154,8 +154,8 @@ func (s *server) again() {
 	s.start(strings.SplitN(s.url, "://", 2)[1], s.media)
 }
 
-// play runs a scenario against the server until the test ends, or stop is called.
-func (s *server) play(yaml string) (stop func()) {
+// play runs a scenario against the server until the test ends.
+func (s *server) play(yaml string) {
 	s.t.Helper()
 	file := filepath.Join(s.t.TempDir(), "scenario.yaml")
 	require.NoError(s.t, os.WriteFile(file, []byte(strings.ReplaceAll(yaml, "AUDIO", testaudio.Dir())), 0o600))
@@ -165,18 +165,13 @@ func (s *server) play(yaml string) (stop func()) {
 	require.NoError(s.t, cmd.Start())
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			_ = cmd.Process.Signal(os.Interrupt) // it may have ended by itself
-			<-done
-			if s.t.Failed() {
-				s.t.Logf("the run:\n%s", log)
-			}
-		})
-	}
-	s.t.Cleanup(stop)
-	return stop
+	s.t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt) // it may have ended by itself
+		_ = <-done                           // it was interrupted
+		if s.t.Failed() {
+			s.t.Logf("the run:\n%s", log)
+		}
+	})
 }
 
 // tail keeps the last of what is written. Safe for concurrent use.

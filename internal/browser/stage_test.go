@@ -9,10 +9,10 @@ import (
 )
 
 // onAir is a room with a host who speaks and a listener who hears them.
-func onAir(t *testing.T) (s *server, c *testBrowser, host, listener *person, said envelope) {
+func onAir(t *testing.T) (host, listener *person, said envelope) {
 	t.Helper()
-	s = serve(t, "--open")
-	c = sharedChromium(t, "speech.ogg")
+	s := serve(t, "--open")
+	c := sharedChromium(t)
 	said = envelopeOf(clip(t, "speech.ogg"))
 	host = c.person("Ada")
 	host.opensRoom(s.url, "Radio")
@@ -20,7 +20,7 @@ func onAir(t *testing.T) (s *server, c *testBrowser, host, listener *person, sai
 	listener = c.person("Bo")
 	listener.follows(s.url+"/#/r/radio", "Listen in")
 	listener.hears(said)
-	return s, c, host, listener, said
+	return host, listener, said
 }
 
 // silence requires that nothing comes in any more, once what was on its way has.
@@ -36,7 +36,7 @@ func (p *person) silence() {
 
 func TestMuteSilencesSpeaker(t *testing.T) {
 	t.Parallel()
-	_, _, ada, bo, said := onAir(t)
+	ada, bo, said := onAir(t)
 	ada.click("Mute your microphone")
 	bo.await("document.querySelector('.seat.muted')")
 	bo.silence()
@@ -47,7 +47,7 @@ func TestMuteSilencesSpeaker(t *testing.T) {
 
 func TestRaisedHandLeadsToStage(t *testing.T) {
 	t.Parallel()
-	_, _, ada, bo, said := onAir(t)
+	ada, bo, said := onAir(t)
 	ada.click("Mute your microphone") // so that only Bo is heard
 	before := eval[int](bo, "connections.length")
 	bo.click("Raise your hand")
@@ -81,7 +81,7 @@ func TestRaisedHandLeadsToStage(t *testing.T) {
 
 func TestRemovedListenerHearsNothingFromKeptConnection(t *testing.T) {
 	t.Parallel()
-	_, _, ada, bo, _ := onAir(t)
+	ada, bo, _ := onAir(t)
 	bo.click("Raise your hand")
 	// Bo's page has been tampered with: it closes no connection.
 	ear := eval[bool](bo, "(window.stubborn = true, window.held = ear(), true)")
@@ -102,7 +102,7 @@ func TestRemovedListenerHearsNothingFromKeptConnection(t *testing.T) {
 func TestThreeSpeakersAreHeardInThreeSections(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open")
-	c := sharedChromium(t, "speech.ogg")
+	c := sharedChromium(t)
 	s.play(`
 name: three at once
 room: {capacity: 10, slots: 3}

@@ -91,7 +91,7 @@ func TestHalfOpenTLSIsClosed(t *testing.T) {
 	go func() { ended <- f.front.Serve(listener) }()
 	defer func() {
 		_ = listener.Close()
-		<-ended
+		assert.ErrorIs(t, <-ended, net.ErrClosed)
 	}()
 	for name, begun := range map[string][]byte{
 		"says nothing":                nil,

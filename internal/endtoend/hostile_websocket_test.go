@@ -72,12 +72,12 @@ func (s *stranger) hears() map[string]any {
 	}
 }
 
-// enters says hello and joins a room.
-func (s *stranger) enters(room, role string) *stranger {
+// enters says hello and joins the room calm as a listener.
+func (s *stranger) enters() *stranger {
 	s.t.Helper()
 	s.says(`{"type":"hello","version":1}`)
 	require.Equal(s.t, "welcome", s.hears()["type"])
-	s.says(fmt.Sprintf(`{"type":"join","room":%q,"role":%q,"name":"x"}`, room, role))
+	s.says(`{"type":"join","room":"calm","role":"listener","name":"x"}`)
 	require.Equal(s.t, "joined", s.hears()["type"])
 	return s
 }
@@ -104,7 +104,7 @@ func (s *stranger) requireClosed(codes ...int) {
 func TestBadMessagesGetCodedErrorAndSessionLives(t *testing.T) {
 	f := fortify(t, nil)
 	f.undisturbed(t, func() {
-		s := f.stranger(t).enters("calm", "listener")
+		s := f.stranger(t).enters()
 		for name, row := range map[string]struct{ text, code string }{
 			"nothing":                        {``, "bad_request"},
 			"no JSON":                        {`hello?`, "bad_request"},
@@ -220,7 +220,7 @@ func TestMalformedFramesEndOnlyTheirConnection(t *testing.T) {
 func TestMessageInThousandsOfFragmentsIsOneMessage(t *testing.T) {
 	f := fortify(t, nil)
 	f.undisturbed(t, func() {
-		s := f.stranger(t).enters("calm", "listener")
+		s := f.stranger(t).enters()
 		require.NoError(t, s.frame(0x01, []byte(`{"type":"mute","id":"slow"`)))
 		for range 5_000 {
 			require.NoError(t, s.frame(0x00, nil), "empty parts cost nothing")
@@ -239,7 +239,7 @@ func TestPingFloodEndsClientThatDoesNotRead(t *testing.T) {
 		c.WriteWait, c.PingEvery, c.PongWait = 500*time.Millisecond, 200*time.Millisecond, 2*time.Second
 	})
 	f.undisturbed(t, func() {
-		s := f.stranger(t).enters("calm", "listener")
+		s := f.stranger(t).enters()
 		require.NoError(t, s.conn.NetConn().(*net.TCPConn).SetReadBuffer(4096))
 		require.NoError(t, s.conn.NetConn().SetWriteDeadline(time.Now().Add(patience)))
 		payload := make([]byte, 125)
@@ -256,7 +256,7 @@ func TestPingFloodEndsClientThatDoesNotRead(t *testing.T) {
 func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
 	f := fortify(t, func(c *signaling.Config) { c.WriteWait = 500 * time.Millisecond })
 	f.undisturbed(t, func() {
-		s := f.stranger(t).enters("calm", "listener")
+		s := f.stranger(t).enters()
 		require.NoError(t, s.conn.NetConn().(*net.TCPConn).SetReadBuffer(4096))
 		require.NoError(t, s.conn.NetConn().SetWriteDeadline(time.Now().Add(patience)))
 		question := []byte(`{"type":"` + strings.Repeat("x", 900) + `"}`)
@@ -273,7 +273,7 @@ func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
 func TestOfferFloodKeepsOneEar(t *testing.T) {
 	f := fortify(t, unlimited) // else most would be refused
 	f.undisturbed(t, func() {
-		s := f.stranger(t).enters("calm", "listener")
+		s := f.stranger(t).enters()
 		offer, err := json.Marshal(map[string]any{"type": "offer", "id": "o", "media": "ear", "sdp": bareOffer("recvonly")})
 		require.NoError(t, err)
 		ears := f.figure(t, "earshot_ears")
@@ -293,7 +293,7 @@ func TestOfferFloodKeepsOneEar(t *testing.T) {
 func TestMessageFloodIsRefusedThenDisconnected(t *testing.T) {
 	f := fortify(t, nil)
 	f.undisturbed(t, func() {
-		s := f.stranger(t).enters("calm", "listener")
+		s := f.stranger(t).enters()
 		answers := map[any]int{}
 		for answers["goodbye"] == 0 {
 			for range 40 { // which the queue for a client has room for

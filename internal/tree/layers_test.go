@@ -47,7 +47,7 @@ var layers = map[string][]string{
 	"loadgen/report":         {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/figure":         {"loadgen/report", "loadgen/metric"},
 	"loadgen/watch":          {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
-	"loadgen/capacity":       {"internal/table", "loadgen/figure", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
+	"loadgen/capacity":       {"loadgen", "internal/table", "loadgen/figure", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
 	"loadgen/compare":        {"internal/table", "loadgen/figure", "loadgen/report", "loadgen/metric"},
 	"internal/endtoend":      {},                 // tests alone
 	"internal/browser":       {},                 // tests alone

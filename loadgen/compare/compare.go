@@ -154,7 +154,7 @@ func shift(limit float64, better metric.Direction) float64 {
 
 // decide sets the interval and the outcome.
 func (ch *Change) decide(forWorse, forWithin *test, k, runs int) {
-	s, real := sign(ch.Better), forWorse.labelings[0]
+	s, actual := sign(ch.Better), forWorse.labelings[0]
 	low, _ := forWorse.interval(k)
 	_, high := forWithin.interval(k)
 	worse, _ := forWorse.outcome(k)
@@ -170,7 +170,7 @@ func (ch *Change) decide(forWorse, forWithin *test, k, runs int) {
 	default:
 		ch.RunsNeeded = max(forWorse.runsNeeded(k, runs), forWithin.runsNeeded(k, runs))
 	}
-	estimate := (forWorse.statistics[k].estimate(real) + forWithin.statistics[k].estimate(real)) / 2
+	estimate := (forWorse.statistics[k].estimate(actual) + forWithin.statistics[k].estimate(actual)) / 2
 	ch.Estimate, ch.Low, ch.High = math.Expm1(s*estimate), math.Expm1(s*low), math.Expm1(s*high)
 	if s < 0 {
 		ch.Low, ch.High = ch.High, ch.Low
@@ -183,13 +183,13 @@ func (c *Comparison) change(f judgedFigure) Change {
 	ch.Base, ch.New = center(ch.BaseRuns), center(ch.NewRuns)
 	all := append(slices.Clone(c.Base), c.New...)
 	if s, ok := f.statistic(all, make([]end, len(all))); ok {
-		real := labelings(len(c.Base), len(c.New), nil)[0]
+		actual := labelings(len(c.Base), len(c.New), nil)[0]
 		switch s := s.(type) {
 		case pooledRate:
-			events, exposure := s.sums(real)
+			events, exposure := s.sums(actual)
 			ch.Base, ch.New = events[0]/exposure[0], events[1]/exposure[1]
 		case pooledQuantile:
-			q := s.quantiles(real)
+			q := s.quantiles(actual)
 			ch.Base, ch.New = q[0], q[1]
 		}
 	}

@@ -25,26 +25,26 @@ type labeling []bool
 // did not differ, the real one first. pairs are the indices of runs that belong
 // together; without pairs, all runs are exchangeable.
 func labelings(base, now int, pairs [][2]int) []labeling {
-	real := make(labeling, base+now)
-	for i := base; i < len(real); i++ {
-		real[i] = true
+	actual := make(labeling, base+now)
+	for i := base; i < len(actual); i++ {
+		actual[i] = true
 	}
-	all := []labeling{real}
+	all := []labeling{actual}
 	random := rand.New(rand.NewPCG(1, 2)) // the same for everybody, so that results can be repeated
 	switch {
 	case len(pairs) > 0 && 1<<min(len(pairs), 30) <= maxLabelings:
 		for flips := 1; flips < 1<<len(pairs); flips++ {
-			all = append(all, flipped(real, pairs, func(i int) bool { return flips>>i&1 == 1 }))
+			all = append(all, flipped(actual, pairs, func(i int) bool { return flips>>i&1 == 1 }))
 		}
 	case len(pairs) > 0:
 		for len(all) < maxLabelings {
-			all = append(all, flipped(real, pairs, func(int) bool { return random.IntN(2) == 1 }))
+			all = append(all, flipped(actual, pairs, func(int) bool { return random.IntN(2) == 1 }))
 		}
 	case choose(base+now, now) <= maxLabelings:
-		all = append(all, combinations(real, now)...)
+		all = append(all, combinations(actual, now)...)
 	default:
 		for len(all) < maxLabelings {
-			l := slices.Clone(real)
+			l := slices.Clone(actual)
 			random.Shuffle(len(l), func(i, k int) { l[i], l[k] = l[k], l[i] })
 			all = append(all, l)
 		}
@@ -53,8 +53,8 @@ func labelings(base, now int, pairs [][2]int) []labeling {
 }
 
 // flipped swaps the sides of some pairs.
-func flipped(real labeling, pairs [][2]int, flip func(i int) bool) labeling {
-	l := slices.Clone(real)
+func flipped(actual labeling, pairs [][2]int, flip func(i int) bool) labeling {
+	l := slices.Clone(actual)
 	for i, p := range pairs {
 		if flip(i) {
 			l[p[0]], l[p[1]] = l[p[1]], l[p[0]]
@@ -64,15 +64,15 @@ func flipped(real labeling, pairs [][2]int, flip func(i int) bool) labeling {
 }
 
 // combinations are all labelings with as many new runs as the real one, but for it.
-func combinations(real labeling, now int) (all []labeling) {
-	l := make(labeling, len(real))
+func combinations(actual labeling, now int) (all []labeling) {
+	l := make(labeling, len(actual))
 	var fill func(i, left int)
 	fill = func(i, left int) {
 		switch {
 		case left > len(l)-i:
 			return
 		case i == len(l):
-			if !slices.Equal(l, real) {
+			if !slices.Equal(l, actual) {
 				all = append(all, slices.Clone(l))
 			}
 			return

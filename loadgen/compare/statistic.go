@@ -14,7 +14,7 @@ import (
 type statistic interface {
 	// shifted returns the statistic of labelings of the runs after those that are new in
 	// real have been made better by shift.
-	shifted(real labeling, shift float64) func(labeling) float64
+	shifted(actual labeling, shift float64) func(labeling) float64
 	// estimate is the statistic of the labeling, without a shift.
 	estimate(labeling) float64
 }
@@ -41,10 +41,10 @@ func newMeans(values []float64, floor, sign float64) means {
 	return m
 }
 
-func (m means) shifted(real labeling, shift float64) func(labeling) float64 {
+func (m means) shifted(actual labeling, shift float64) func(labeling) float64 {
 	logs := slices.Clone(m.logs)
 	for i := range logs {
-		if real[i] {
+		if actual[i] {
 			logs[i] -= shift
 		}
 	}
@@ -69,10 +69,10 @@ type pooledRate struct {
 	floor            float64 // rates below it count as it
 }
 
-func (p pooledRate) shifted(real labeling, shift float64) func(labeling) float64 {
+func (p pooledRate) shifted(actual labeling, shift float64) func(labeling) float64 {
 	events := slices.Clone(p.events)
 	for i := range events {
-		if real[i] {
+		if actual[i] {
 			events[i] *= math.Exp(-shift)
 		}
 	}
@@ -130,10 +130,10 @@ func (p pooledQuantile) sort() {
 	slices.SortFunc(p.samples, func(a, b sample) int { return cmp.Compare(a.value, b.value) })
 }
 
-func (p pooledQuantile) shifted(real labeling, shift float64) func(labeling) float64 {
+func (p pooledQuantile) shifted(actual labeling, shift float64) func(labeling) float64 {
 	p.samples = slices.Clone(p.samples)
 	for i := range p.samples {
-		if real[p.samples[i].run] {
+		if actual[p.samples[i].run] {
 			p.samples[i].value *= math.Exp(-p.sign * shift)
 		}
 	}

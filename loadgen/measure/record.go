@@ -366,15 +366,16 @@ func (c *bucketCell) close(e *bucketEvents) closedCell {
 		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()
 	}
 	if e.uncertain.Load() {
-		// Nothing is known of any of them: a step back makes latencies small.
-		n := d.certain.Count() + d.worst.Count()
 		all := &metric.Trend{}
-		all.RecordN(ms(Lateness), n)
-		if !e.stepped.Load() {
-			all = &metric.Trend{}
-			d.worstInto(all)
+		d.worstInto(all)
+		if e.stepped.Load() {
+			// Nothing is known of any of them: a step back makes latencies small.
+			d.worst, d.best = metric.Constant(ms(Lateness), all.Count()), metric.Constant(0, all.Count())
+		} else {
+			// At best all of them would have been as fast as the fastest.
+			d.worst, d.best = all.Frozen(), metric.Constant(max(0, all.Summary().Min), all.Count())
 		}
-		d.certain, d.worst, d.best = nil, all.Frozen(), metric.Zeros(n)
+		d.certain = nil
 	}
 	return closed
 }

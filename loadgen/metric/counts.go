@@ -1,7 +1,6 @@
 package metric
 
 import (
-	"math"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -122,15 +121,11 @@ type Frozen struct {
 	outside       *Trend
 }
 
-// Zeros are n samples of 0.
-func Zeros(n uint64) *Frozen {
-	f := &Frozen{count: n}
-	for n > 0 {
-		part := min(n, math.MaxUint32)
-		f.index, f.counts = append(f.index, 0), append(f.counts, uint32(part))
-		n -= part
-	}
-	return f
+// Constant is n samples of one value.
+func Constant(v float64, n uint64) *Frozen {
+	t := &Trend{}
+	t.RecordN(v, n)
+	return t.Frozen()
 }
 
 // Frozen is a copy of what t holds that does not change any more.

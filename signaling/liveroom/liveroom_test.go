@@ -138,9 +138,9 @@ func TestOpenRacesWithLeave(t *testing.T) {
 func TestMismatches(t *testing.T) {
 	for name, spoil := range map[string]func(l *LiveRoom, p *Participant){
 		"media of nobody":                 func(l *LiveRoom, p *Participant) { delete(l.Media.byID, p.mic.ID()) },
-		"media of somebody who is out":    func(l *LiveRoom, p *Participant) { p.joined = false },
+		"media of somebody who is out":    func(_ *LiveRoom, p *Participant) { p.joined = false },
 		"somebody who is not in the room": func(l *LiveRoom, p *Participant) { delete(l.roster.participants, p.ID) },
-		"a mic in the audience":           func(l *LiveRoom, p *Participant) { p.onStage = false },
+		"a mic in the audience":           func(_ *LiveRoom, p *Participant) { p.onStage = false },
 		"a mute that does not hold": func(l *LiveRoom, p *Participant) {
 			_, err := l.rules.Mute(p.ID, p.ID, time.Now())
 			require.NoError(t, err)

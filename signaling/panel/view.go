@@ -184,9 +184,9 @@ func (v View) intervals() (all []interval) {
 
 func (v View) plots() []chart.Chart {
 	began, last := v.Samples[0].At, v.Samples[len(v.Samples)-1].At
-	over := func(title, description string, unit chart.Unit, series ...chart.Series) chart.Chart {
+	over := func(title, description string, series ...chart.Series) chart.Chart {
 		x := chart.Axis{Unit: chart.Seconds, Label: "since this page was opened", Min: 0, Max: max(last.Sub(began).Seconds(), 10)}
-		return chart.Chart{Title: title, Description: description + ", over the time in which somebody looked.", X: x, Y: chart.Axis{Unit: unit}, Series: series}
+		return chart.Chart{Title: title, Description: description + ", over the time in which somebody looked.", X: x, Y: chart.Axis{}, Series: series}
 	}
 	rates := func(name string, style chart.Style, of func(interval) float64) chart.Series {
 		s := chart.Series{Name: name, Style: style}
@@ -203,18 +203,18 @@ func (v View) plots() []chart.Chart {
 		return s
 	}
 	return []chart.Chart{
-		over("Packets a second", "Media packets that mics sent and that ears took, a second", chart.Number,
+		over("Packets a second", "Media packets that mics sent and that ears took, a second",
 			rates("to ears", chart.Area, func(i interval) float64 { return i.sent }), rates("from mics", chart.Lines, func(i interval) float64 { return i.received })),
-		over("Packets per core", "Media packets that ears took for each second of CPU", chart.Number,
+		over("Packets per core", "Media packets that ears took for each second of CPU",
 			rates("", chart.Lines, func(i interval) float64 {
 				if !(i.cores > 0.001) {
 					return math.NaN()
 				}
 				return i.sent / i.cores
 			})),
-		over("People", "People in the audiences and on the stages of all rooms", chart.Number,
+		over("People", "People in the audiences and on the stages of all rooms",
 			counts("audience", chart.Area, func(s Sample) int { return s.Audience }), counts("on stage", chart.Lines, func(s Sample) int { return s.Stage })),
-		over("CPU", "Cores that the server used", chart.Number, rates("", chart.Area, func(i interval) float64 { return i.cores })),
+		over("CPU", "Cores that the server used", rates("", chart.Area, func(i interval) float64 { return i.cores })),
 	}
 }
 

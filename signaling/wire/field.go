@@ -33,57 +33,92 @@ const (
 	fewFields = 24 // in all objects that are open at once
 )
 
+// fieldScan follows the objects and arrays of a message, and the names of those
+// objects that are open.
+type fieldScan struct {
+	names  [fewFields][]byte // of the objects around, the outermost's first
+	first  [fewLevels]int    // where each of these begins; below zero: an array
+	depth  int
+	n      int
+	isName bool // a string that comes next is a name
+}
+
+// open enters an object or an array; false if there are too many levels.
+func (s *fieldScan) open(object bool) bool {
+	if s.depth == fewLevels {
+		return false
+	}
+	s.first[s.depth] = -1
+	if object {
+		s.first[s.depth] = s.n
+	}
+	s.isName = object
+	s.depth++
+	return true
+}
+
+// close leaves an object or an array; false if none is open.
+func (s *fieldScan) close() bool {
+	if s.depth == 0 {
+		return false
+	}
+	s.depth--
+	s.isName = false
+	if s.first[s.depth] >= 0 {
+		s.n = s.first[s.depth]
+	}
+	return true
+}
+
+// comma goes on to the next name or value.
+func (s *fieldScan) comma() { s.isName = s.depth > 0 && s.first[s.depth-1] >= 0 }
+
+// name enters a name of the object that is open. It reports whether the object has it
+// already, and whether that is sure.
+func (s *fieldScan) name(text []byte) (twice, sure bool) {
+	s.isName = false
+	if s.n == fewFields || bytes.IndexByte(text, '\\') >= 0 {
+		return false, false
+	}
+	for _, had := range s.names[s.first[s.depth-1]:s.n] {
+		if bytes.EqualFold(had, text) {
+			return true, true
+		}
+	}
+	s.names[s.n] = text
+	s.n++
+	return false, true
+}
+
 // repeatedFew is repeatedField for what messages mostly are: small objects whose
 // names are written as they are. For others it is not sure.
 func repeatedFew(data []byte) (name string, twice, sure bool) {
-	var (
-		names  [fewFields][]byte // of the objects around, the outermost's first
-		first  [fewLevels]int    // where each of these begins; below zero: an array
-		depth  int
-		n      int
-		isName bool
-	)
+	var s fieldScan
 	for at := 0; at < len(data); at++ {
 		switch data[at] {
 		case '{', '[':
-			if depth == fewLevels {
+			if !s.open(data[at] == '{') {
 				return "", false, false
 			}
-			if isName = data[at] == '{'; isName {
-				first[depth] = n
-			} else {
-				first[depth] = -1
-			}
-			depth++
 		case '}', ']':
-			if depth == 0 {
+			if !s.close() {
 				return "", false, true // no valid JSON
 			}
-			depth--
-			isName = false
-			if first[depth] >= 0 {
-				n = first[depth]
-			}
 		case ',':
-			isName = depth > 0 && first[depth-1] >= 0
+			s.comma()
 		case '"':
 			end := closing(data, at)
 			if end < 0 {
 				return "", false, true
 			}
-			if isName {
-				isName = false
+			if s.isName {
 				text := data[at+1 : end]
-				if n == fewFields || bytes.IndexByte(text, '\\') >= 0 {
+				switch twice, sure := s.name(text); {
+				case !sure:
 					return "", false, false
+				case twice:
+					return string(text), true, true
 				}
-				for _, had := range names[first[depth-1]:n] {
-					if bytes.EqualFold(had, text) {
-						return string(text), true, true
-					}
-				}
-				names[n] = text
-				n++
 			}
 			at = end
 		}

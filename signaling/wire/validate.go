@@ -66,9 +66,9 @@ func checkWord(field, value string, limit int, required bool) error {
 	return nil
 }
 
-func checkName(field, name string) error {
+func checkName(name string) error {
 	if !ValidName(name) {
-		return badField(field, "is longer than %d characters or holds control characters", MaxName)
+		return badField("name", "is longer than %d characters or holds control characters", MaxName)
 	}
 	return nil
 }
@@ -147,12 +147,12 @@ func (m Hello) validate() error {
 		return NewError(CodeUnsupportedVersion,
 			fmt.Sprintf("protocol version %d is not supported; this side speaks version %d", m.Version, Version))
 	}
-	return first(checkWord("token", m.Token, MaxToken, false), checkName("name", m.Name))
+	return first(checkWord("token", m.Token, MaxToken, false), checkName(m.Name))
 }
 
 func (m Join) validate() error {
 	return first(checkRoom(m.Room),
-		checkRole(m.Role, "", RoleListener, RoleSpeaker, RoleHost), checkName("name", m.Name))
+		checkRole(m.Role, "", RoleListener, RoleSpeaker, RoleHost), checkName(m.Name))
 }
 
 // validate checks the fields; the SDP itself is not parsed.
@@ -191,7 +191,7 @@ func (m Welcome) validate() error {
 }
 
 func (m StageMember) validate() error {
-	return first(checkWord("member", m.Member, MaxMember, true), checkName("name", m.Name),
+	return first(checkWord("member", m.Member, MaxMember, true), checkName(m.Name),
 		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost))
 }
 
@@ -200,7 +200,7 @@ func checkHands(hands []Hand, count int) error {
 		return badField("hands", "lists more than %d", MaxHands)
 	}
 	for _, hand := range hands {
-		if err := first(checkWord("member", hand.Member, MaxMember, true), checkName("name", hand.Name)); err != nil {
+		if err := first(checkWord("member", hand.Member, MaxMember, true), checkName(hand.Name)); err != nil {
 			return err
 		}
 	}
