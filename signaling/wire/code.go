@@ -38,7 +38,7 @@ type CodeInfo struct {
 	Code Code
 	// Status is the HTTP status an HTTP answer with this code has.
 	Status int
-	// Message is a text that is safe to show to anybody: it tells nothing about
+	// Message is a text that is safe to show to anybody: it says nothing about
 	// the server or other people.
 	Message string
 }
@@ -127,7 +127,7 @@ func NewError(code Code, text string) Error {
 // Error returns "code: message".
 func (e Error) Error() string { return string(e.Code) + ": " + e.Message }
 
-// Is tells that two refusals with the same code are the same error, whatever
+// Is reports whether two refusals have the same code, whatever
 // their text, for errors.Is.
 func (e Error) Is(target error) bool {
 	other, ok := target.(Error)

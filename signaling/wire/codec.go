@@ -46,7 +46,7 @@ var drafts = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // DecodeClient reads a message from a client. It is strict about what it knows
 // (types of values, lengths, required fields), ignores fields it does not know,
-// and refuses a field that stands twice (see [CheckFields]). The error is an [Error] which carries the request's id if that could be
+// and refuses a field that occurs twice (see [CheckFields]). The error is an [Error] which carries the request's id if that could be
 // read: [CodeTooLarge], [CodeBadRequest], [CodeUnknownType] or
 // [CodeUnsupportedVersion]. data is not kept.
 func DecodeClient(data []byte) (ClientMessage, error) {

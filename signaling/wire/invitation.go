@@ -1,6 +1,6 @@
 package wire
 
-// InviteToStage asks a member of the audience to come on stage, and holds a
+// InviteToStage asks a member of the audience to come on stage, and reserves a
 // place for them there. The answer is [OK]; the member gets a [StageInvite].
 // Hosts only. A second invitation of the same member takes the first one's place.
 type InviteToStage struct {
@@ -46,7 +46,7 @@ type StageInvite struct {
 	ExpiresS int `json:"expires_s"`
 }
 
-// StageOutcome tells what became of an invitation to the stage.
+// StageOutcome is the result of an invitation to the stage.
 type StageOutcome string
 
 // The outcomes of a [StageInviteClosed].
@@ -57,8 +57,8 @@ const (
 	StageLapsed    StageOutcome = "lapsed"
 )
 
-// StageInviteClosed tells the hosts, and whom it was for, that an invitation to
-// the stage is over. The place that was held for it is free, or taken.
+// StageInviteClosed is sent to the hosts and to the invited member when an invitation
+// to the stage is over. The place that was held for it is free, or taken.
 type StageInviteClosed struct {
 	fromServer
 	Member  string       `json:"member"`
@@ -66,7 +66,7 @@ type StageInviteClosed struct {
 	Outcome StageOutcome `json:"outcome"`
 }
 
-// GuestLapsed tells the hosts that a guest who was invited to the stage from
+// GuestLapsed is sent to the hosts when a guest who was invited to the stage from
 // outside has not come in time: the place that was held for them is free.
 type GuestLapsed struct {
 	fromServer
@@ -76,7 +76,7 @@ type GuestLapsed struct {
 	Role Role `json:"role"`
 }
 
-// HostReason tells how somebody became host.
+// HostReason is how somebody became host.
 type HostReason string
 
 // The reasons for a [HostChanged].
@@ -87,7 +87,7 @@ const (
 	HostSucceeded HostReason = "succeeded"
 )
 
-// HostChanged tells everybody that the room has another host.
+// HostChanged is sent to everybody when the room has another host.
 type HostChanged struct {
 	fromServer
 	Member string     `json:"member"`

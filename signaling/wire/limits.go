@@ -26,7 +26,7 @@ const (
 	// MaxSDP is the longest session description in bytes.
 	MaxSDP = 32 << 10
 	// MaxHands is how many raised hands a message lists, the oldest first;
-	// hand_count tells how many there are.
+	// hand_count is how many there are.
 	MaxHands = 50
 	// MaxText is the longest text of an error, or of another field meant for
 	// people, in bytes.

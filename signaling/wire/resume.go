@@ -38,7 +38,7 @@ type Resumed struct {
 	Member string `json:"member"`
 	Role   Role   `json:"role"`
 	Talker uint32 `json:"talker"`
-	// Muted tells whether one's own mic is muted.
+	// Muted reports whether one's own mic is muted.
 	Muted bool `json:"muted"`
 	Slots int  `json:"slots"`
 	// Hall, Audience and Total are as in [Joined].
@@ -50,14 +50,14 @@ type Resumed struct {
 	// it is absent (nil) and StageChanges has the changes.
 	Stage        []StageMember `json:"stage,omitzero"`
 	StageChanges []StageChange `json:"stage_changes,omitempty"`
-	// Rev is the number of the last change that this message tells of.
+	// Rev is the number of the last change in this message.
 	Rev     uint64   `json:"rev"`
 	Talkers []uint32 `json:"talkers"`
 	// Hands and HandCount are as in [Joined].
 	Hands     []Hand `json:"hands,omitempty"`
 	HandCount int    `json:"hand_count,omitempty"`
 	Rules     Rules  `json:"rules,omitzero"`
-	// Ear and Mic tell which media the server still holds. What is missing may be
+	// Ear and Mic report which media the server still holds. What is missing may be
 	// offered anew.
 	Ear bool `json:"ear"`
 	Mic bool `json:"mic"`

@@ -47,7 +47,7 @@ func (r Rules) validate() error {
 }
 
 // SetRules changes the rules that it names. The answer is [OK]; then a
-// [Presence] tells everybody. Hosts only.
+// [Presence] informs everybody. Hosts only.
 type SetRules struct {
 	fromClient
 	ID string `json:"id,omitempty"`

@@ -10,7 +10,7 @@ type StageMember struct {
 	// packets, and the entries of [Talkers]. Unique in the room, never 0.
 	Talker uint32 `json:"talker"`
 	Muted  bool   `json:"muted"`
-	// Away tells that the person's WebSocket is lost and may come back.
+	// Away means that the person's WebSocket is lost and may come back.
 	Away bool `json:"away,omitempty"`
 }
 
@@ -19,7 +19,7 @@ type StageMember struct {
 // the latest of several, gives the right picture.
 type StageChange struct {
 	StageMember
-	// Gone tells that the person is no longer on stage.
+	// Gone means that the person has left the stage.
 	Gone bool `json:"gone,omitempty"`
 }
 
@@ -90,13 +90,13 @@ type Answer struct {
 	SDP string `json:"sdp"`
 }
 
-// OK answers a request that has nothing to tell.
+// OK answers a request that has no other answer.
 type OK struct {
 	fromServer
 	ID string `json:"id,omitempty"`
 }
 
-// Presence tells what changed in the room since the last one. The server
+// Presence has what changed in the room since the last one. The server
 // gathers changes and sends at most one every 250 ms.
 type Presence struct {
 	fromServer
@@ -105,7 +105,7 @@ type Presence struct {
 	Audience int `json:"audience"`
 	// Total is how many people sit in all halls. Only for those on stage.
 	Total int `json:"total,omitempty"`
-	// Rev is the number of the last change of the stage that was told; see
+	// Rev is the number of the last change of the stage that was sent; see
 	// [Resume].
 	Rev uint64 `json:"rev"`
 	// StageChanges are the people whose place on stage changed.
@@ -119,14 +119,14 @@ type Presence struct {
 	Rules *Rules `json:"rules,omitempty"`
 }
 
-// Talkers tells who holds the room's slots, whenever that changes (gathered, at
+// Talkers has who holds the room's slots. It is sent whenever that changes (gathered, at
 // most one message every 100 ms). The order says nothing.
 type Talkers struct {
 	fromServer
 	Talkers []uint32 `json:"talkers"`
 }
 
-// RoleChanged tells that one's own role changed. After a promotion the client
+// RoleChanged is sent when one's own role changed. After a promotion the client
 // may open its mic; a demotion has closed it.
 type RoleChanged struct {
 	fromServer
@@ -135,17 +135,17 @@ type RoleChanged struct {
 	By string `json:"by,omitempty"`
 }
 
-// Muted tells that one's own mic was muted or unmuted.
+// Muted is sent when one's own mic was muted or unmuted.
 type Muted struct {
 	fromServer
 	Muted bool `json:"muted"`
-	// MayUnmute tells whether one may undo the mute oneself.
+	// MayUnmute reports whether one may undo the mute oneself.
 	MayUnmute bool `json:"may_unmute,omitempty"`
 	// By is the member who did it; empty for the operator.
 	By string `json:"by,omitempty"`
 }
 
-// CloseReason tells why the server closed an ear or a mic.
+// CloseReason is why the server closed an ear or a mic.
 type CloseReason string
 
 // The reasons for a [MediaClosed].
@@ -156,7 +156,7 @@ const (
 	CloseDemoted CloseReason = "demoted"
 )
 
-// MediaClosed tells that an ear or a mic was closed other than by the client's own
+// MediaClosed is sent when an ear or a mic was closed other than by the client's own
 // [Hangup] or by a later [Offer] in its place. The member is still in the room.
 type MediaClosed struct {
 	fromServer
@@ -164,7 +164,7 @@ type MediaClosed struct {
 	Reason CloseReason `json:"reason"`
 }
 
-// GoodbyeReason tells why the server ends a session.
+// GoodbyeReason is why the server ends a session.
 type GoodbyeReason string
 
 // The reasons for a [Goodbye].

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// ValidRoom tells whether id can name a room: 1 to [MaxRoom] of A–Z a–z 0–9
+// ValidRoom reports whether id can name a room: 1 to [MaxRoom] of A–Z a–z 0–9
 // '.', '_' and '-', and not only dots (those mean something in a URL's path).
 func ValidRoom(id string) bool {
 	if id == "" || len(id) > MaxRoom {
@@ -26,7 +26,7 @@ func ValidRoom(id string) bool {
 	return dots < len(id)
 }
 
-// ValidName tells whether a person or a room may be called name: valid UTF-8 of
+// ValidName reports whether a person or a room may be called name: valid UTF-8 of
 // at most [MaxName] runes without control characters, line separators, or the
 // characters that reorder the text around them. The empty name is valid.
 func ValidName(name string) bool {
