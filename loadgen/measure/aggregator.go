@@ -99,7 +99,7 @@ func (a *Aggregator) sent(at, late time.Duration) {
 	a.lag(at, late)
 }
 
-// delayed enters that a frame went out later than sent was told.
+// delayed enters that a frame went out later than sent was given.
 func (a *Aggregator) delayed(at, late time.Duration) {
 	a.doubts.delayed(at, late)
 	a.lag(at, late)

@@ -84,7 +84,7 @@ type doubts struct {
 	counts [doubtKinds]int
 }
 
-// Doubt books a time in which what is measured is in doubt. It is told of within a
+// Doubt books a time in which what is measured is in doubt. It is called within a
 // second.
 func (a *Aggregator) Doubt(kind DoubtKind, from, until time.Duration) {
 	d := &a.doubts

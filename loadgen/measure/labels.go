@@ -9,16 +9,16 @@ import (
 )
 
 // Audience is the role of those whose figures are the run's: the listeners. The
-// ears of the people on stage are told apart by their roles.
+// ears of the people on stage have their roles as labels.
 const Audience = "listener"
 
-// Labels is what tells listeners apart in a run's figures.
+// Labels is what a run's figures group listeners by.
 type Labels struct {
 	// Role is the role that they were cast for; "" is [Audience].
 	Role string
 	// Network is the name of their network's profile, or "".
 	Network string
-	// Probe is for a listener that stands beside the crowd, to be compared with
+	// Probe is for a listener beside the crowd, to be compared with
 	// it.
 	Probe bool
 }
@@ -44,7 +44,7 @@ type cell struct {
 	phases []phaseSum
 }
 
-// closed is what listeners come to at the end of the run: a sample each in the
+// closed is the results of listeners at the end of the run: a sample each in the
 // trends.
 type closed struct {
 	received               uint64 // different packets in the measured window

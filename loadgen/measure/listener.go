@@ -28,7 +28,7 @@ type Packet struct {
 // A Listener is safe for concurrent use. Its room settles it; nothing needs to
 // be closed.
 type Listener struct {
-	// What a packet takes stands together, in as few lines of the cache as may be:
+	// The fields that a packet needs are together, in as few lines of the cache as may be:
 	// thousands of listeners take turns. usual is where sections begins, and talking
 	// the one of the latest packet.
 	ledger   *Ledger
@@ -85,7 +85,7 @@ type account struct {
 	latencySum    time.Duration // of the packets received
 }
 
-// Expect tells when the listener meant to begin its join, when it does, and when
+// Expect sets when the listener meant to begin its join, when it does, and when
 // its time to join is over.
 func (l *Listener) Expect(intended, began, deadline time.Duration) {
 	l.mu.Lock()
@@ -134,7 +134,7 @@ func (l *Listener) stop(t time.Duration) bool {
 	return first
 }
 
-// Speaks tells that the listener has come on stage with a source of its own,
+// Speaks records that the listener has come on stage with a source of its own,
 // which it is not owed. It is called before the source sends.
 func (l *Listener) Speaks(m *Source) {
 	sources := l.ledger.list()
@@ -163,7 +163,7 @@ func (l *Listener) Prefetch(step int) {
 	}
 }
 
-// Receive enters a packet. A packet whose frame can't be told yet is kept
+// Receive enters a packet. A packet whose frame is not identified yet is kept
 // until it can; one that fits nothing is counted as unrecognised.
 func (l *Listener) Receive(p Packet) {
 	sources := l.ledger.list()
@@ -308,7 +308,7 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	l.silence(at, late)
 }
 
-// pace advances the interarrival jitter of RFC 3550 §6.4.1. The difference of
+// pace advances the interarrival jitter of RFC 3550, section 6.4.1. The difference of
 // two packets' transit times is that of their latencies, since a source's RTP
 // timestamps and its intended send times advance together.
 // Of the transit so much may be the generator's doing.
@@ -348,7 +348,7 @@ func (l *Listener) due(source int, b Bin) bool {
 func (l *Listener) silence(at, late time.Duration) {
 	from, until := l.ledger.aggregator.steady()
 	a, b := max(l.latest, from.Start()), min(at, until.Start())
-	// What a person on stage hears besides themselves is not told apart here.
+	// What a person on stage hears besides themselves is not separated here.
 	if l.counting && l.own < 0 && b > a {
 		gap := b - a
 		// Speech is known by the bin, so only a longer gap can hold silence.

@@ -28,7 +28,7 @@ const (
 	robustness = 11.28
 
 	// What is added to the delay from the intended sending to the play-out: the
-	// frame itself, and the codec's look-ahead of 6.5 ms (RFC 6716 §2).
+	// frame itself, and the codec's look-ahead of 6.5 ms (RFC 6716, section 2).
 	framing = BinLength + 6500*time.Microsecond
 
 	// gapBins is from how many concealed frames in a row on it is a gap: 60 ms,

@@ -80,7 +80,7 @@ func (c *bucketCell) heard(latency, late time.Duration) {
 }
 
 // A record keeps a run by its buckets: the open ones, which packets still go
-// into, and what the others came to. Its memory does not grow with the length
+// into, and the sums of the others. Its memory does not grow with the length
 // of the run.
 //
 // Entering is safe for concurrent use; one goroutine at a time calls drain and
@@ -246,14 +246,14 @@ func (r *record) end(name string, b Bin) {
 	}
 }
 
-// cut makes a bucket begin with bin b, and tells the open buckets their phases
+// cut makes a bucket begin with bin b, and sets the open buckets' phases
 // anew. r.mu is held.
 func (r *record) cut(b Bin) {
 	var table []bucket
 	for _, s := range *r.table.Load() {
 		if b > s.from && b < s.until {
 			// What came of the second half already stays in the first; it is a
-			// packet at most, since a phase begins when it is told of.
+			// packet at most, since a phase begins when Begin is called.
 			later := bucket{from: b, until: s.until, events: new(bucketEvents)}
 			for range r.cells {
 				later.cells = append(later.cells, r.newCell())

@@ -7,7 +7,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/neteq"
 )
 
-// SamplesPerBin is a frame's length on the RTP clock of Opus, 48 kHz (RFC 7587 §4.1).
+// SamplesPerBin is a frame's length on the RTP clock of Opus, 48 kHz (RFC 7587, section 4.1).
 const SamplesPerBin = 960
 
 // maxPending is how many packets of one section may wait for the frame that
@@ -41,7 +41,7 @@ type section struct {
 	first   [1]place // where places begins
 	pending []pending
 
-	// For RFC 3550 §6.4.1, over packets of one talker.
+	// For RFC 3550, section 6.4.1, over packets of one talker.
 	transit time.Duration
 	jitter  float64 // in seconds
 	paced   bool    // transit is valid

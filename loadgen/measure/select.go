@@ -44,7 +44,7 @@ var perListener = map[string]reading{
 	"mos":             experienced(func(e *experiences) *metric.Trend { return &e.quality }),
 }
 
-// experienced is a metric of which each listener is a sample.
+// experienced reads a metric with one sample per listener.
 func experienced(of func(*experiences) *metric.Trend) reading {
 	return reading{
 		worst: func(s *sums) metric.Value { return of(&s.worst) },

@@ -61,7 +61,7 @@ func (m *Source) SendIgnored(b Bin) {
 }
 
 // Reached is closed when the first of the source's frames has been heard by anybody,
-// and FirstHeard tells when that was.
+// and FirstHeard is when that was.
 func (m *Source) Reached() <-chan struct{} { return m.reached }
 
 // FirstHeard is when the first of the source's frames reached anybody; it is for

@@ -6,7 +6,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// A window slides over a run, a bucket at a time, and tells the thresholds that
+// A window slides over a run, a bucket at a time, and gives the thresholds that
 // are over it what was in it. It covers whole buckets, and so up to a bucket more
 // than its length where a phase does not begin with a whole second. It lies in
 // one phase, or without one in the time that its metric is measured.
@@ -29,7 +29,7 @@ type part struct {
 	load        Load
 }
 
-// Follow tells the aggregator of the thresholds that will be asked of it. It is
+// Follow sets the thresholds that [Aggregator.Answer] will be asked for. It is
 // called once, before anything is measured.
 func (a *Aggregator) Follow(thresholds []metric.Threshold) {
 	a.record.mu.Lock()
@@ -65,7 +65,7 @@ func (w *window) wants(phases uint64) bool {
 	return n >= 0 && phases&(1<<n) != 0
 }
 
-// bucket is told of every bucket once, in order, with the record's lock held.
+// bucket is called with every bucket once, in order, with the record's lock held.
 func (w *window) bucket(s closedBucket) {
 	if w.metric != "delivered" && w.metric != "latency" {
 		return
@@ -84,7 +84,7 @@ func (w *window) bucket(s closedBucket) {
 	w.enter(p, s.phases)
 }
 
-// load is told of every load once, in order, with the record's lock held.
+// load is called with every load once, in order, with the record's lock held.
 func (w *window) load(l Load, phases uint64) {
 	if w.metric != "server_cpu" && w.metric != "server_rss" || l.ServerRSS == 0 {
 		return

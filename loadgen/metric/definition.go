@@ -66,7 +66,7 @@ const (
 
 // An Aspect is one number of a metric and which way it gets better.
 type Aspect struct {
-	// Stat is the aggregation as it stands in thresholds and summaries, or [Missed].
+	// Stat is the aggregation as thresholds and summaries write it, or [Missed].
 	Stat   string
 	Better Direction
 }

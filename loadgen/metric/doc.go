@@ -1,7 +1,7 @@
 // Package metric holds the metrics of a run: what there is to measure, the
 // values that were measured, and the thresholds that decide on them.
 //
-// The catalogue is closed. The same names stand in scenarios, in the summary's
+// The catalogue is closed. The same names are used in scenarios, in the summary's
 // JSON and, with a prefix, in Prometheus, so that a misspelt one is found
 // before anything starts. Absent data is never zero: a threshold over a metric
 // that was not measured has no verdict.

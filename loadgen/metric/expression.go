@@ -136,7 +136,7 @@ func written(a Aggregation) string {
 // very number that a sample of 9 µs has, which multiplying by 0.001 does not.
 type ratio struct{ times, by float64 }
 
-// The units of limits. Two letters stand for micro in Unicode.
+// The units of limits. Unicode has two letters for micro.
 var (
 	durationUnits = map[string]ratio{
 		"us": {1, 1e3}, "\u00b5s": {1, 1e3}, "\u03bcs": {1, 1e3}, "ms": {1, 1}, "s": {1e3, 1}, "m": {60e3, 1},

@@ -19,7 +19,7 @@ type Selector struct {
 // IsZero reports whether nothing is selected.
 func (s Selector) IsZero() bool { return s == Selector{} }
 
-// String is the selector as it stands after a metric's name: "{network:3g}",
+// String is the selector as it is written after a metric's name: "{network:3g}",
 // its keys in order. It is empty for the zero Selector.
 func (s Selector) String() string {
 	var pairs []string
@@ -128,7 +128,7 @@ func (d Definition) allows(s Selector) error {
 	return nil
 }
 
-// having lists the metrics of which some part can be asked for.
+// having lists the metrics that have a part.
 func (Definition) having(part func(Parts) bool) string {
 	var names []string
 	for _, d := range catalogue {

@@ -63,7 +63,7 @@ type Threshold struct {
 	Delay       time.Duration
 }
 
-// A Result is what a threshold came to.
+// A Result is the outcome of a threshold.
 type Result struct {
 	// OK is whether the threshold holds, or nil if there was no data or it is
 	// undecided.

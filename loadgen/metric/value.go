@@ -11,7 +11,7 @@ import (
 type Value interface {
 	// Kind is the kind of metric that the value can be of.
 	Kind() Kind
-	// empty tells that nothing was measured.
+	// empty reports whether nothing was measured.
 	empty() bool
 }
 

@@ -11,7 +11,7 @@ import (
 const KindWindows Kind = "windows"
 
 // Windows has the results of thresholds over a window as the window slid over a
-// run. It stands in [Values] under the thresholds' [Threshold.Source].
+// run. [Values] has it under the thresholds' [Threshold.Source].
 //
 // It is for one goroutine at a time.
 type Windows struct {

@@ -29,7 +29,7 @@ type page struct {
 	Tone, Sign, Word string
 	// Held says how many thresholds hold.
 	Held, HeldTone string
-	// Now is where the run stands, if it is still going on.
+	// Now is the state of a run that is still going on.
 	Now         string
 	Reasons     []string
 	Thresholds  []thresholdRow
@@ -52,7 +52,7 @@ type (
 )
 
 const (
-	// noData stands where nothing was measured.
+	// noData is shown where nothing was measured.
 	noData    = "no data"
 	notJudged = "not judged: the run was aborted"
 )

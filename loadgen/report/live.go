@@ -17,7 +17,7 @@ type Live struct {
 	Thresholds []metric.Threshold
 }
 
-// WriteBody writes where the run stands, as the body of a page that has [Style].
+// WriteBody writes the state of the run as the body of a page that has [Style].
 // A threshold without data is still waiting for it.
 func (l Live) WriteBody(w io.Writer) error {
 	r := &Report{Result: l.Result}

@@ -50,7 +50,7 @@ func marks(run *loadgen.Result) (all []chart.Mark) {
 	return all
 }
 
-// events are the marks that a reader is told of, in the order of time.
+// events are the marks that the report lists, in the order of time.
 func events(run *loadgen.Result) (all []measure.Mark) {
 	for _, m := range run.Marks {
 		if m.Kind != measure.MarkPhase {

@@ -15,7 +15,7 @@ const every = 5 * time.Second
 // width is that of the bar.
 const width = 24
 
-// A Progress shows where a run stands: a bar that is drawn over itself on a
+// A Progress shows the state of a run: a bar that is drawn over itself on a
 // terminal, and a line every few seconds elsewhere. It is for one goroutine at
 // a time.
 type Progress struct {
@@ -31,7 +31,7 @@ func NewProgress(w io.Writer, terminal bool) *Progress {
 	return &Progress{w: w, terminal: terminal}
 }
 
-// Show shows where the run stands now.
+// Show shows the present state of the run.
 func (p *Progress) Show(s loadgen.Progress) {
 	if p.terminal {
 		fmt.Fprintf(p.w, "\r\x1b[K%s %s", bar(share(s)), line(s))

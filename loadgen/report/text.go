@@ -142,7 +142,7 @@ func (r *Report) writeMetrics(b *bytes.Buffer) {
 	}
 }
 
-// led is a name with dots up to where the values stand.
+// led is a name with dots up to the column of the values.
 func led(name string) string {
 	return name + strings.Repeat(".", nameWidth()-len(name)) + ":"
 }

@@ -58,7 +58,7 @@ func (a Arrivals) Times(n int, seed int64) []time.Duration {
 	return times
 }
 
-// arrivalsStream tells the arrivals' chance apart from others of one seed.
+// arrivalsStream keeps the random numbers of arrivals apart from others of the seed.
 const arrivalsStream = 0xa221
 
 // Count is how many of n have come when the time elapsed has passed since the

@@ -167,7 +167,7 @@ func many[V any](item value[V], what string) value[[]V] {
 	}
 }
 
-// named is a value whose schema stands under $defs.
+// named is a value whose schema is a definition under $defs.
 func named[V any](name string, v value[V]) value[V] {
 	v.schema = func() *jsonschema.Schema { return ref(name) }
 	return v

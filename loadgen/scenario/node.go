@@ -10,7 +10,7 @@ import (
 )
 
 // A reader takes values out of the nodes of a file. It keeps every mistake
-// and goes on with a zero value, so that all of them can be told at once, and
+// and goes on with a zero value, so that all of them can be reported at once, and
 // every value's place by its path, like cast[1].count.
 type reader struct {
 	file    string
@@ -52,7 +52,7 @@ func (r *reader) Visit(node ast.Node) ast.Visitor {
 // maxAliases bounds a chain of aliases, which could be a circle.
 const maxAliases = 16
 
-// resolve is the node that stands behind anchors and aliases.
+// resolve returns the node that anchors and aliases lead to.
 func (r *reader) resolve(node ast.Node) (ast.Node, bool) {
 	for range maxAliases {
 		switch n := node.(type) {
@@ -244,7 +244,7 @@ func choice[T ~string](r *reader, f field, what string, of ...T) T {
 	return v
 }
 
-// wrong tells of a value of the wrong type.
+// wrong reports a value of the wrong type.
 func (r *reader) wrong(node ast.Node, what, want string) {
 	is := "something else"
 	switch n := node.(type) {

@@ -17,7 +17,7 @@ import (
 
 // Load reads a scenario file and checks that the recordings it names can be
 // played. Every mistake in it is an [*Error] with its line and column; several
-// are joined, in the order in which they stand in the file.
+// are joined, in the order of the file.
 func Load(path string) (*Scenario, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -177,7 +177,7 @@ func (r *reader) root(f field) *Scenario {
 	return s
 }
 
-// require tells of fields that are missing.
+// require reports missing fields.
 func (r *reader) require(f field, fields map[string]field, what string, keys ...string) {
 	for _, key := range keys {
 		if _, ok := fields[key]; !ok && !r.failedAt(f, key) {
@@ -186,7 +186,7 @@ func (r *reader) require(f field, fields map[string]field, what string, keys ...
 	}
 }
 
-// failedAt tells that a key is there after all, and its value is what is wrong.
+// failedAt reports whether the key is there and only its value is wrong.
 func (r *reader) failedAt(f field, key string) bool {
 	mapping, ok := f.node.(ast.MapNode)
 	if !ok {

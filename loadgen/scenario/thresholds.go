@@ -123,8 +123,7 @@ func cutName(text string) (name, expression string, ok bool) {
 	return strings.TrimSpace(text[:start+colon]), strings.TrimSpace(text[start+colon+1:]), true
 }
 
-// checkThreshold tells of what a threshold selects and the scenario does not
-// have.
+// checkThreshold reports what a threshold selects and the scenario does not have.
 func (s *Scenario) checkThreshold(c *checker, path string, t metric.Threshold) {
 	sel := t.Selector
 	if phases := s.phases(); sel.Phase != "" && !slices.Contains(phases, sel.Phase) {
@@ -205,13 +204,13 @@ func (s *Scenario) length(phase, name string) (Duration, bool) {
 	return 0, false
 }
 
-// The bounds of the names of spans, which stand in selectors.
+// The bounds of the names of spans, which selectors use.
 const (
 	maxSpanName = 40
 	maxSpans    = 32
 )
 
-// checkSpans tells of names that can't be told apart or written.
+// checkSpans reports names that are taken or can't be written.
 func (s *Scenario) checkSpans(c *checker) {
 	taken := []string{phaseArrivals, phaseWarmUp, phaseSteady, phaseDepartures, "settling"}
 	for i, e := range s.Timeline {

@@ -53,5 +53,5 @@ func (t Turns) Speaking(seed int64, count, i, bin int) bool {
 	return ago < overlap
 }
 
-// turnsStream tells the turns' chance apart from others of one seed.
+// turnsStream keeps the random numbers of turns apart from others of the seed.
 const turnsStream = 0x7025

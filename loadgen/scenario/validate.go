@@ -26,7 +26,7 @@ func (s *Scenario) Validate() error {
 	return errors.Join(errs...)
 }
 
-// maxName bounds the scenario's name, which stands in every report.
+// maxName bounds the scenario's name, which every report shows.
 const maxName = 200
 
 // A checker collects problems.

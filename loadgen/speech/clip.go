@@ -19,7 +19,7 @@ type Frame struct {
 	// Payload is the packet as it goes into RTP.
 	Payload []byte
 	// Level is its loudness in -dBov from 0, the loudest, to 127, silence
-	// (RFC 6464), and Voice tells that somebody speaks in it.
+	// (RFC 6464), and Voice reports whether somebody speaks in it.
 	Level uint8
 	Voice bool
 	// Hash is the FNV-1a hash of the payload.

@@ -2,7 +2,7 @@ package speech
 
 import "bytes"
 
-// reencode tells how to make a file that can be read.
+// reencode is the advice on how to make a file that can be read.
 const reencode = "make one with opusenc --framesize 20 IN.wav OUT.ogg"
 
 // codecs are the magics of the first packet of what else is found in Ogg

@@ -5,6 +5,6 @@
 // the serial numbers and the flags of pages to itself: with it, a file that
 // multiplexes or chains several streams gives their packets in one mixture, a
 // file that was cut short ends like a whole one, and a file of another codec is
-// refused without being told which. Decoding, for the frames' loudness, is
+// refused without naming which. Decoding, for the frames' loudness, is
 // pion/opus's.
 package speech

@@ -47,7 +47,7 @@ func measure(frames []Frame) (undecoded int, err error) {
 	return undecoded, nil
 }
 
-// level is the root mean square of samples in -dBov (RFC 6464 §3): 0 is that of
+// level is the root mean square of samples in -dBov (RFC 6464, section 3): 0 is that of
 // the loudest square wave, 127 that of silence.
 func level(samples []float32) uint8 {
 	var sum float64

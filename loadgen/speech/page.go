@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// The page header of RFC 3533 §6.
+// The page header of RFC 3533, section 6.
 const (
 	pageHeaderSize = 27
 	flagContinued  = 0x01
@@ -109,7 +109,7 @@ func notOgg(begin []byte) error {
 	return fmt.Errorf("it is no Ogg file: %s", reencode)
 }
 
-// A crcTable is the remainders of all bytes for the checksum of RFC 3533 §6:
+// A crcTable is the remainders of all bytes for the checksum of RFC 3533, section 6:
 // polynomial 04c11db7, from the highest bit on, nothing inverted, which none of
 // hash/crc32's tables is.
 type crcTable [256]uint32

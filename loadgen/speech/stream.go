@@ -6,10 +6,10 @@ import (
 	"io"
 )
 
-// maxPacket bounds an audio packet of one stream (RFC 7845 §6).
+// maxPacket bounds an audio packet of one stream (RFC 7845, section 6).
 const maxPacket = 61_440
 
-// maxTags bounds the comment header (RFC 7845 §5.2).
+// maxTags bounds the comment header (RFC 7845, section 5.2).
 const maxTags = 125_829_120
 
 // readPackets reads the audio packets of an Ogg Opus file that holds one
@@ -119,9 +119,9 @@ func (s *stream) split(p *page) error {
 	}
 	switch {
 	case s.seen == 1 && (s.packets != 1 || s.open):
-		return errors.New("its first page holds not just the identification header (RFC 7845 §3)")
+		return errors.New("its first page holds not just the identification header (RFC 7845, section 3)")
 	case before == 1 && (s.packets > 2 || s.packets == 2 && s.open):
-		return errors.New("its comment header shares a page with audio (RFC 7845 §3)")
+		return errors.New("its comment header shares a page with audio (RFC 7845, section 3)")
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (s *stream) packet(data []byte) error {
 }
 
 // position checks the granule position: the samples at 48 kHz up to the end of
-// the page's last complete packet (RFC 7845 §4).
+// the page's last complete packet (RFC 7845, section 4).
 func (s *stream) position(p *page, packets int) error {
 	if s.packets < 3 {
 		return nil
@@ -162,7 +162,7 @@ func (s *stream) position(p *page, packets int) error {
 	case p.granule < 0:
 		return fmt.Errorf("page %d has no valid granule position", p.sequence)
 	case first && p.granule < samples && !p.has(flagEnd):
-		return fmt.Errorf("page %d ends at sample %d, before the end of its %d packets (RFC 7845 §4.5)", p.sequence, p.granule, packets)
+		return fmt.Errorf("page %d ends at sample %d, before the end of its %d packets (RFC 7845, section 4.5)", p.sequence, p.granule, packets)
 	case p.granule < s.granule:
 		return fmt.Errorf("the granule position goes back from %d to %d on page %d", s.granule, p.granule, p.sequence)
 	}
@@ -188,7 +188,7 @@ func (s *stream) finish() ([][]byte, error) {
 
 const opusMagic = "OpusHead"
 
-// checkHead reads the identification header (RFC 7845 §5.1) and refuses what
+// checkHead reads the identification header (RFC 7845, section 5.1) and refuses what
 // can't go into an RTP stream of Opus, which is mono or stereo (RFC 7587).
 func checkHead(head []byte) error {
 	if len(head) < len(opusMagic) || string(head[:len(opusMagic)]) != opusMagic {

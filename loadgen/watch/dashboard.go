@@ -95,7 +95,7 @@ func asset(kind string, data []byte) http.HandlerFunc {
 // URL is where the dashboard is.
 func (d *Dashboard) URL() string { return d.site.url() }
 
-// Show shows a run as it stands. about has what is known of it beforehand.
+// Show shows the present state of a run. about has what is known of it beforehand.
 func (d *Dashboard) Show(about *loadgen.Result, s loadgen.Snapshot, thresholds []metric.Threshold) {
 	so := *about
 	so.Series, so.Marks, so.Values, so.Best = s.Series, s.Marks, present(s), s.Best
@@ -118,7 +118,7 @@ func (d *Dashboard) wake() {
 	for reader := range d.readers {
 		select {
 		case reader <- struct{}{}:
-		default: // it has not yet come to look at the last
+		default: // it has not yet read the last one
 		}
 	}
 }
@@ -195,7 +195,7 @@ func event(name string, data []byte) []byte {
 	return b.Bytes()
 }
 
-// Close tells everybody who watches that the run has ended, and stops serving.
+// Close sends readers the end of the run and stops serving.
 func (d *Dashboard) Close() error {
 	d.mu.Lock()
 	d.ended = true

@@ -51,7 +51,7 @@ func NewExporter(address string) (*Exporter, error) {
 // URL is where Prometheus reads.
 func (e *Exporter) URL() string { return e.site.url() + "/metrics" }
 
-// Show takes a run as it stands. about has what is known of it beforehand.
+// Show takes the present state of a run. about has what is known of it beforehand.
 func (e *Exporter) Show(about *loadgen.Result, s loadgen.Snapshot, thresholds []metric.Threshold) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
