@@ -13,7 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// client is a person's side of a WebSocket in a test: it reads all the time.
+// client is the client's side of a WebSocket. It reads all the time.
 type client struct {
 	t     *testing.T
 	conn  *websocket.Conn
@@ -100,7 +100,7 @@ func (c *client) next() wire.ServerMessage {
 	return c.nextOr("no message came")
 }
 
-// nextOr is next with words for the case that none comes.
+// nextOr is next with a message for the case that none comes.
 func (c *client) nextOr(problem string, args ...any) wire.ServerMessage {
 	c.t.Helper()
 	select {
@@ -134,23 +134,35 @@ func await[M wire.ServerMessage](c *client) M {
 	return m
 }
 
-// ask sends a request and returns its OK.
+// expectOK sends a request and expects its OK.
 func (c *client) expectOK(m wire.ClientMessage) {
 	c.t.Helper()
 	c.send(m)
 	await[wire.OK](c)
 }
 
-// refused sends a request and checks that it is refused with the code.
-func (c *client) expectError(m wire.ClientMessage, code wire.Code) wire.Error {
+// expectError sends a request and expects an error with the code.
+func (c *client) expectError(m wire.ClientMessage, code wire.Code) {
 	c.t.Helper()
-	c.send(m)
-	refusal := await[wire.Error](c)
-	require.Equal(c.t, code, refusal.Code, refusal.Message)
-	return refusal
+	c.errorOf(m, code)
 }
 
-// presence returns the next presence message that fits.
+// refusal is an error message of the server.
+type refusal struct {
+	id, text string
+	code     wire.Code
+}
+
+// errorOf is expectError, and returns the error.
+func (c *client) errorOf(m wire.ClientMessage, code wire.Code) refusal {
+	c.t.Helper()
+	c.send(m)
+	got := await[wire.Error](c)
+	require.Equal(c.t, code, got.Code, got.Message)
+	return refusal{got.ID, got.Message, got.Code}
+}
+
+// presence returns the next presence message that fits accepts.
 func (c *client) presence(fits func(wire.Presence) bool) wire.Presence {
 	c.t.Helper()
 	for {
@@ -162,7 +174,7 @@ func (c *client) presence(fits func(wire.Presence) bool) wire.Presence {
 	}
 }
 
-// rest reads until the end of the connection and returns what came.
+// drain reads until the end of the connection and returns what came.
 func (c *client) drain() []wire.ServerMessage {
 	c.t.Helper()
 	var all []wire.ServerMessage
@@ -188,14 +200,14 @@ func (c *client) goodbye() (wire.GoodbyeReason, int) {
 	return last.Reason, closing.Code
 }
 
-// part closes the WebSocket in good order.
+// closeClean closes the WebSocket with the closing handshake.
 func (c *client) closeClean() {
 	c.t.Helper()
 	text := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	require.NoError(c.t, c.conn.WriteControl(websocket.CloseMessage, text, time.Now().Add(eventually)))
 }
 
-// hangUp cuts the connection without a word.
+// hangUp closes the connection without a closing handshake.
 func (c *client) hangUp() { _ = c.conn.Close() }
 
 // call makes an HTTP request and decodes the JSON answer into a map.

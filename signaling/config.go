@@ -25,23 +25,22 @@ type Config struct {
 	// Open lets everybody in without a token, in the role they ask for, and lets
 	// rooms spring up on first use. For demonstrations and load tests.
 	Open bool
-	// OperatorToken is the secret of the operator, at least 16 bytes. Needed
-	// unless Open; on an open server without one nobody is the operator.
+	// OperatorToken is the operator's secret, at least 16 bytes. It is required unless
+	// Open is set; an open server without one has no operator.
 	OperatorToken string
-	// Key signs session tokens (HMAC-SHA-256), at least 32 bytes. Without one the
-	// server makes a key of its own, and its tokens end with the process, as its
-	// rooms do.
+	// Key signs session tokens (HMAC-SHA-256), at least 32 bytes. Default: a random
+	// key, with which tokens end with the process.
 	Key []byte
-	// Media carries the audio. Needed. The server opens rooms on it and closes
-	// them; the engine itself stays the caller's to close, after Shutdown.
+	// Media carries the audio. It is required. The server opens rooms on it and closes
+	// them. The caller closes the engine, after Shutdown.
 	Media *rtc.Engine
 	// Log is where the server writes its log. Default: nowhere.
 	Log *slog.Logger
 	// Registry is where the server's metrics are registered, and what /metrics
 	// shows. Default: one of its own, with the Go and process collectors.
 	Registry *prometheus.Registry
-	// Page is what people get at "/" and below "/app/"; it sets its own security
-	// headers over the server's. Default: a line of text that says what this is.
+	// Page serves "/" and below "/app/"; it may replace the
+	// security headers that the server sets. Default: a line of text that says what this is.
 	Page http.Handler
 	// Version of the software, shown to clients. Default "dev".
 	Version string
@@ -51,7 +50,7 @@ type Config struct {
 	Slots int
 	// Stage is how many people may be on a room's stage; 1 to 100, default 20.
 	Stage int
-	// Capacity is a room's audience seats, if its creator does not say; 1 to
+	// Capacity is the audience seats of a room's hall, if its creator does not say; 1 to
 	// 100,000, default 10,000.
 	Capacity int
 	// Halls is how many halls of that capacity a room may have, if its creator does
@@ -63,11 +62,11 @@ type Config struct {
 	// EmptyAfter is how long a room of an open server stays after the last person
 	// has left; default 60 s.
 	EmptyAfter time.Duration
-	// ResumeWindow is for how long the seat, the role and the media of somebody are
-	// held whose WebSocket is lost; default 20 s.
+	// ResumeWindow is for how long the seat, role and media of somebody are held whose
+	// WebSocket is lost; default [room.DefaultReconnectWindow].
 	ResumeWindow time.Duration
 	// Grace is for how long a room waits for its last host, whose WebSocket is
-	// lost, before somebody else on stage becomes host; default 30 s.
+	// lost, before somebody else on stage becomes host; default [room.DefaultGrace].
 	Grace time.Duration
 	// StageWait is how long somebody may take to answer an invitation to the stage;
 	// default 60 s.
@@ -77,7 +76,7 @@ type Config struct {
 	TokenTTL, RefreshTTL time.Duration
 	// Invites is how many people a new member may invite to the club; default 2.
 	Invites int
-	// Limits are how often clients may do things.
+	// Limits are the rate limits of clients.
 	Limits auth.Limits
 
 	// RequestWait is how long an HTTP request may take to come in, its body
@@ -102,15 +101,14 @@ type Config struct {
 	CloseWait time.Duration
 	// OfferWait is how long the answer to an offer may take; default 10 s.
 	OfferWait time.Duration
-	// PresenceEvery is the least time between two presence messages of a room with
-	// few people; one of N has a millisecond for each of them at least;
-	// default 250 ms.
+	// PresenceEvery is the least time between two presence messages of a room. It is a
+	// millisecond for each person in it, if that is more. Default 250 ms.
 	PresenceEvery time.Duration
 	// TalkersEvery is the least time between two talkers messages of a room;
 	// default 100 ms.
 	TalkersEvery time.Duration
 
-	// Store keeps invites, accounts and the audit trail. Default: one in memory.
+	// Store holds invites, accounts and the audit log. Default: one in memory.
 	// The caller closes it, after Shutdown.
 	Store *store.Store
 	// Persister saves the rooms that must outlive the process, and Rooms is what it
@@ -119,7 +117,7 @@ type Config struct {
 	Persister liveroom.Persister
 	Rooms     []room.State
 
-	// Clock tells the time. Default time.Now.
+	// Clock returns the time. Default time.Now.
 	Clock func() time.Time
 }
 

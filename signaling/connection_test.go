@@ -101,7 +101,7 @@ func TestManyMalformedMessagesEndTheConnection(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.MaxMalformed = 3 })
 	c, _ := h.enter("a", "", "")
 	for range 5 {
-		// A good one in between starts the count anew.
+		// A valid message resets the count.
 		c.raw("x")
 		c.raw("x")
 		c.awaitOK(wire.RaiseHand{})
@@ -115,7 +115,7 @@ func TestManyMalformedMessagesEndTheConnection(t *testing.T) {
 	require.Eventually(t, func() bool { return h.audience("a") == 0 }, eventually, often)
 }
 
-// ask2 sends a request and skips errors until its OK.
+// awaitOK sends a request and skips errors until its OK.
 func (c *client) awaitOK(m wire.ClientMessage) {
 	c.t.Helper()
 	c.send(m)
@@ -186,7 +186,7 @@ func TestListenerMayNotModerate(t *testing.T) {
 		wire.Promote{Member: me.Member}, wire.Demote{Member: hosted.Member}, wire.Remove{Member: hosted.Member},
 		wire.Mute{Member: hosted.Member, Muted: true}, wire.End{}, wire.LowerHand{Member: hosted.Member},
 		wire.Offer{Media: wire.MediaMic, SDP: "v=0"},
-		// Who is there and who is not looks the same to someone who may not act.
+		// Present and absent members look the same to somebody who may not act.
 		wire.Remove{Member: "nobody"},
 	} {
 		c.expectError(m, wire.CodeForbidden)
@@ -209,7 +209,7 @@ func TestRemove(t *testing.T) {
 	gone := host.presence(func(p wire.Presence) bool { return len(p.StageChanges) == 1 }).StageChanges[0]
 	assert.Equal(t, wire.StageChange{Gone: true, StageMember: wire.StageMember{
 		Member: me.Member, Name: "Bo", Role: wire.RoleSpeaker, Talker: me.Talker}}, gone)
-	// The room goes on, and the person may come back as somebody new.
+	// The room goes on, and the person may join again as another member.
 	_, again := h.enter("a", "", "Bo")
 	assert.NotEqual(t, me.Member, again.Member)
 	assert.NotEqual(t, me.Talker, again.Talker)
@@ -267,8 +267,8 @@ func TestHandsAreSentToTheStageOnly(t *testing.T) {
 	assert.GreaterOrEqual(t, told, 2, "of two who came to the stage it is")
 }
 
-// A reader that does not read must cost the others nothing: it is cut off and
-// counted while they go on.
+// A client that does not read must not affect the others: it is disconnected and
+// counted.
 func TestSlowClientIsDisconnected(t *testing.T) {
 	h := open(t, func(cfg *Config) {
 		cfg.SendQueue, cfg.CloseWait, cfg.ResumeWindow = 8, 50*time.Millisecond, time.Millisecond
@@ -288,8 +288,8 @@ func TestSlowClientIsDisconnected(t *testing.T) {
 	require.NoError(t, say(wire.Join{Room: "a"}))
 	require.Eventually(t, func() bool { return h.audience("a") == 2 }, eventually, often)
 
-	// It asks and asks and never reads the answers, until the socket's buffers
-	// and then its queue are full.
+	// It sends requests and never reads the answers, until the socket's buffers and
+	// then its queue are full.
 	long := wire.Mute{ID: strings.Repeat("x", wire.MaxID), Muted: true}
 	for say(long) == nil && h.metric("earshot_ws_slow_disconnects_total") == 0 {
 		continue

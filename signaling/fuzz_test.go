@@ -21,8 +21,11 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// seedHTTP adds a request of each kind.
-func seedHTTP(f *testing.F) {
+// FuzzHTTP checks a server that is not open. Every request gets what it asks for, or
+// an error in the form that all errors have, with a code that goes with its status;
+// the server never fails. No header contains a line break. Without a token nothing is
+// shown but what is public. In a target, ROOM stands for an existing room.
+func FuzzHTTP(f *testing.F) {
 	const sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=recvonly\r\n" +
 		"a=rtpmap:111 opus/48000/2\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\n"
 	fingerprint := "a=fingerprint:sha-256 " + strings.TrimSuffix(strings.Repeat("AB:", 32), ":") + "\r\n"
@@ -59,15 +62,6 @@ func seedHTTP(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4])
 	}
-}
-
-// FuzzHTTP holds that whatever is asked of a server that is not open, the answer
-// is what was asked for or an error in the form that all have, with a code that
-// goes with its status, and never the server's own failure; that no header takes
-// a line break along; and that without a token nothing is shown but what is for
-// everybody. In a target, ROOM stands for a room that there is.
-func FuzzHTTP(f *testing.F) {
-	seedHTTP(f)
 	engine, err := rtc.New(rtc.Config{Media: "127.0.0.1:0"})
 	require.NoError(f, err)
 	cfg := Config{OperatorToken: operatorToken, Key: testKey, Media: engine}
@@ -110,16 +104,7 @@ func FuzzHTTP(f *testing.F) {
 		if w == nil {
 			return
 		}
-		requireSafeHeaders(t, w.Header())
-		require.Less(t, w.Code, 600)
-		if w.Code >= 400 {
-			require.NotEqual(t, http.StatusInternalServerError, w.Code, "%s", w.Body)
-			var refusal wire.ErrorBody
-			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &refusal), "%s", w.Body)
-			info, known := refusal.Error.Code.Info()
-			require.True(t, known)
-			require.Equal(t, w.Code, info.Status)
-			require.NoError(t, wire.Validate(wire.Error{Code: refusal.Error.Code, Message: refusal.Error.Message}), "it can be told over a WebSocket, too")
+		if requireWellFormed(t, w); w.Code >= 400 {
 			return
 		}
 		path, _, _ := strings.Cut(target, "?")
@@ -127,13 +112,13 @@ func FuzzHTTP(f *testing.F) {
 			switch path {
 			case "/", "/metrics", "/healthz", "/readyz":
 			default:
-				// WHIP and WHEP endpoints say what they are (RFC 9725 section 4.1).
+				// WHIP and WHEP endpoints say what they are (RFC 9725, section 4.1).
 				require.True(t, (method == http.MethodGet || method == http.MethodHead) && strings.HasPrefix(path, "/rooms/") && w.Body.Len() == 0,
 					"%s %s was answered with %d: %s", method, target, w.Code, w.Body)
 			}
 		}
 		if at := w.Header().Get("Location"); w.Code == http.StatusCreated && at != "" {
-			// What was made goes again, and can be found until then.
+			// What was created can be found and deleted.
 			gone := ask("DELETE", at, "", "operator", "")
 			require.Less(t, gone.Code, 300, "%s: %s", at, gone.Body)
 		}
@@ -145,14 +130,26 @@ func FuzzHTTP(f *testing.F) {
 	})
 }
 
-// requireSafeHeaders requires that no header takes a line break along.
-func requireSafeHeaders(t *testing.T, headers http.Header) {
+// requireWellFormed checks that no header contains a line break, and that an error has
+// the form that all errors have and is not the server's own failure.
+func requireWellFormed(t *testing.T, w *httptest.ResponseRecorder) {
 	t.Helper()
-	for name, values := range headers {
+	for name, values := range w.Header() {
 		for _, v := range append(values, name) {
 			require.NotContains(t, v, "\r")
 			require.NotContains(t, v, "\n")
 			require.NotContains(t, v, "\x00")
 		}
 	}
+	require.Less(t, w.Code, 600)
+	if w.Code < 400 {
+		return
+	}
+	require.NotEqual(t, http.StatusInternalServerError, w.Code, "%s", w.Body)
+	var refusal wire.ErrorBody
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &refusal), "%s", w.Body)
+	info, known := refusal.Error.Code.Info()
+	require.True(t, known)
+	require.Equal(t, w.Code, info.Status)
+	require.NoError(t, wire.Validate(wire.Error{Code: refusal.Error.Code, Message: refusal.Error.Message}), "it can be sent over a WebSocket, too")
 }

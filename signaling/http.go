@@ -17,11 +17,11 @@ const (
 	answerWaits = 6
 )
 
-// HTTP returns the HTTP server that the handler is meant to be served by: one
-// on which a client that says nothing, or little, or does not read, holds a
-// connection for a bounded time. WebSockets have deadlines of their own. An
-// answer that goes on for longer than six times RequestWait lifts its deadline
-// by http.ResponseController. The caller serves and closes it.
+// HTTP returns an HTTP server for the handler, which the caller serves and closes. Its
+// time limits bound how long a client can hold a connection that sends nothing, or
+// little, or does not read. WebSockets have deadlines of their own. A response that
+// takes longer than six times RequestWait has to extend its deadline with an
+// http.ResponseController.
 func (s *Server) HTTP() *http.Server {
 	wait := s.cfg.RequestWait
 	return &http.Server{

@@ -27,7 +27,7 @@ func TestRateLimitOfInviteGuesses(t *testing.T) {
 		assert.Equal(t, wire.CodeRateLimited, code(answer))
 		assert.NotEmpty(t, response.Header.Get("Retry-After"))
 	}
-	// All the ways of signing in are one kind.
+	// All ways to sign in count as one kind.
 	for path, body := range map[string]string{"/api/login": `{"key":"x-y"}`, "/api/refresh": `{"refresh_token":"x"}`} {
 		_, answer := h.call(http.MethodPost, path, "", body)
 		assert.Equal(t, wire.CodeRateLimited, code(answer), path)
@@ -92,8 +92,8 @@ func TestRateLimitOfMessages(t *testing.T) {
 	await[wire.Welcome](c)
 	c.expectError(wire.Join{Room: "no-such"}, wire.CodeNotFound)
 	c.expectError(wire.Join{Room: "no-such"}, wire.CodeNotFound)
-	refusal := c.expectError(wire.Join{ID: "7", Room: "no-such"}, wire.CodeRateLimited)
-	assert.Equal(t, "7", refusal.ID)
+	limited := c.errorOf(wire.Join{ID: "7", Room: "no-such"}, wire.CodeRateLimited)
+	assert.Equal(t, "7", limited.id)
 	for range h.server.cfg.MaxMalformed {
 		c.send(wire.RaiseHand{})
 	}

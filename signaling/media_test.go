@@ -53,8 +53,8 @@ func TestMuteStopsTheMic(t *testing.T) {
 
 	host.awaitOK(wire.Mute{Muted: true})
 	assert.Equal(t, wire.Muted{Muted: true, MayUnmute: true, By: ada.Member}, host.answer())
-	// What is sent from here on must not pass, but for what is still under way
-	// when the mute ends.
+	// What is sent from here on must not pass, except what is in flight when the mute
+	// ends.
 	const silent, underway = 10, 40
 	from := mic.sent.Load()
 	to := from + silent
@@ -91,7 +91,7 @@ func TestPromoteAndDemoteMic(t *testing.T) {
 	h.awaitMedia(1, 2)
 	ear.awaitFrame(ada.Talker, last(ear.all()))
 
-	// Up again, with a new mic.
+	// On stage again, with a new mic.
 	host.awaitOK(wire.Promote{Member: bo.Member})
 	c.answer()
 	heardBefore := len(hostEar.all())

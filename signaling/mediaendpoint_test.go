@@ -30,7 +30,7 @@ func (h *testServer) post(path, token, offer string) (int, string, string) {
 	return response.StatusCode, response.Header.Get("Location"), string(body)
 }
 
-// whep opens an ear over WHEP, whip a mic over WHIP.
+// openSession opens an ear over WHEP, or a mic over WHIP, and returns its URL.
 func (h *testServer) openSession(path, token string, media wire.Media) (*peer, string) {
 	h.t.Helper()
 	p := newPeer(h.t, media, 3)
@@ -52,7 +52,7 @@ func TestWHIPToWHEP(t *testing.T) {
 	ear.awaitFrame(info.Stage[0].Talker, 0)
 	assert.EqualValues(t, 1, h.metric("earshot_joins_total", "ok", "whip"))
 
-	// People with a WebSocket are told of them.
+	// They are shown to people with a WebSocket.
 	_, joined := h.enter("a", wire.RoleHost, "Bo")
 	assert.Equal(t, info.Stage[0], joined.Stage[0])
 

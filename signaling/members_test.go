@@ -30,7 +30,7 @@ func signedIn(answer map[string]any) credentials {
 	return credentials{text("token"), text("refresh_token"), text("account"), text("key"), text("room")}
 }
 
-// must makes a request that has to be answered with a status.
+// must makes a request and expects a status.
 func (h *testServer) must(status int, method, path, token, body string) map[string]any {
 	h.t.Helper()
 	response, answer := h.call(method, path, token, body)
@@ -38,14 +38,14 @@ func (h *testServer) must(status int, method, path, token, body string) map[stri
 	return answer
 }
 
-// room makes a room as the operator, and returns its id and its host token.
+// room makes a room as the operator, and returns its ID and its host token.
 func (h *testServer) room(body string) (id, token string) {
 	h.t.Helper()
 	answer := h.must(http.StatusCreated, http.MethodPost, "/api/rooms", operatorToken, body)
 	return answer["room"].(string), answer["host_token"].(string)
 }
 
-// invite makes an invite to a room, and returns its code and its id.
+// invite makes an invite to a room, and returns its code and its ID.
 func (h *testServer) invite(room, body string) (code, id string) {
 	h.t.Helper()
 	path := "/api/invites"
@@ -56,7 +56,7 @@ func (h *testServer) invite(room, body string) (code, id string) {
 	return answer["code"].(string), answer["invite"].(string)
 }
 
-// redeem comes in by a code; token may be a member's.
+// redeem redeems a code; token may be a member's.
 func (h *testServer) redeem(code, token, name string) credentials {
 	h.t.Helper()
 	return signedIn(h.must(http.StatusOK, http.MethodPost, "/api/invites/"+code+"/redeem", token, `{"name":"`+name+`"}`))
@@ -85,7 +85,7 @@ func (h *testServer) as(token string) *client {
 	return c
 }
 
-// upgrade asks for a WebSocket and returns the answer.
+// upgrade requests a WebSocket and returns the response.
 func (h *testServer) upgrade(header http.Header) *http.Response {
 	h.t.Helper()
 	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(h.http.URL, "http")+"/ws", header)
@@ -244,7 +244,7 @@ func TestRemovedMemberStaysOut(t *testing.T) {
 			assert.Equal(t, http.StatusForbidden, status)
 		})
 	}
-	t.Run("a member who is banned comes back with no login", func(*testing.T) {
+	t.Run("a member who is banned comes back with no login", func(_ *testing.T) {
 		ada := h.member("Ada")
 		c := h.as(ada.token)
 		joined := c.join(room, "", "Ada")
@@ -258,8 +258,8 @@ func TestRemovedMemberStaysOut(t *testing.T) {
 	})
 }
 
-// Who sees a room, and gets in, by its visibility. To all others it is as if it
-// were not there.
+// A room's visibility says who sees it and may join. To all others it looks as if it
+// did not exist.
 func TestHiddenRoomLooksLikeNoRoom(t *testing.T) {
 	h := closed(t, nil)
 	elsewhere, _ := h.room(`{"name":"elsewhere"}`)
@@ -294,8 +294,8 @@ func TestHiddenRoomLooksLikeNoRoom(t *testing.T) {
 				assert.Equal(t, missing, shown)
 				assert.False(t, listed)
 				for _, role := range []wire.Role{"", wire.RoleListener, wire.RoleSpeaker, wire.RoleHost} {
-					assert.Equal(t, c.expectError(wire.Join{Room: auth.NewID(), Role: role}, wire.CodeNotFound),
-						c.expectError(wire.Join{Room: room, Role: role}, wire.CodeNotFound))
+					assert.Equal(t, c.errorOf(wire.Join{Room: auth.NewID(), Role: role}, wire.CodeNotFound),
+						c.errorOf(wire.Join{Room: room, Role: role}, wire.CodeNotFound))
 				}
 				for end, media := range map[string]wire.Media{"/whip": wire.MediaMic, "/whep": wire.MediaEar} {
 					offer := newPeer(t, media, 1).offer()
@@ -343,7 +343,7 @@ func TestStageInviteReservesAPlace(t *testing.T) {
 	assert.Len(t, h.must(http.StatusOK, http.MethodGet, path, host, "")["invites"], 2, "what held no place is revoked at once")
 	h.must(http.StatusNoContent, http.MethodDelete, "/api/invites/"+id, host, "")
 
-	// Revoked, it holds no longer. This one is redeemed by a guest who never comes.
+	// A revoked invite reserves nothing. This one is redeemed by a guest who never joins.
 	h.redeem(h.codeOf(h.must(http.StatusCreated, http.MethodPost, path, host, `{"role":"speaker","name":"Cy","ttl_s":1}`)), "", "Cy")
 	h.must(http.StatusConflict, http.MethodPost, path, host, `{"role":"speaker"}`)
 	lapsed := await[wire.GuestLapsed](c)

@@ -18,7 +18,7 @@ import (
 const levelURI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 
 // peer is a real WebRTC client with one session: a mic that talks all the time
-// once it is connected, or an ear that takes down what it hears.
+// once it is connected, or an ear that records what it hears.
 type peer struct {
 	t    *testing.T
 	pc   *webrtc.PeerConnection
@@ -31,7 +31,7 @@ type peer struct {
 	work  sync.WaitGroup
 }
 
-// heard is one packet that an ear got.
+// heard is one packet that an ear received.
 type heard struct{ talker, frame uint32 }
 
 func newPeer(t *testing.T, media wire.Media, sections int) *peer {

@@ -12,8 +12,8 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// A storm of N joins must cost each person a few messages and not N: what is
-// sent grows with the time it takes, not with N².
+// N joins at once must cost each participant a few messages and not N: the number of
+// messages grows with the time that it takes, not with N².
 func TestPresenceInAJoinStorm(t *testing.T) {
 	const people = 200
 	const every = 250 * time.Millisecond
@@ -54,16 +54,16 @@ func TestPresenceSendsTheLatestState(t *testing.T) {
 	watcher, seen := h.enter("a", "", "Cy")
 	require.Equal(t, []wire.StageMember{{Member: ada.Member, Name: "Ada", Role: wire.RoleHost, Talker: ada.Talker}}, seen.Stage)
 
-	// Up, muted, unmuted, and down again, faster than the interval or not.
+	// Promoted, muted, unmuted and demoted, faster than the interval or not.
 	host.expectOK(wire.Promote{Member: me.Member})
 	host.expectOK(wire.Mute{Member: me.Member, Muted: true})
 	host.expectOK(wire.Mute{Member: me.Member})
 	host.expectOK(wire.Demote{Member: me.Member})
-	// Promoted for good, so that the last state is to be on stage and muted.
+	// The last state is: on stage and muted.
 	host.expectOK(wire.Promote{Member: me.Member, Role: wire.RoleHost})
 	c.awaitOK(wire.Mute{Muted: true})
 
-	// Whoever applies the changes by member has the right picture.
+	// A client that applies the changes by member has the right state.
 	want := []wire.StageMember{
 		{Member: ada.Member, Name: "Ada", Role: wire.RoleHost, Talker: ada.Talker},
 		{Member: me.Member, Name: "Bo", Role: wire.RoleHost, Talker: me.Talker, Muted: true},
@@ -83,8 +83,8 @@ func TestPresenceSendsTheLatestState(t *testing.T) {
 	}
 }
 
-// A newcomer is shown a count that changes back to what all others were told
-// last: it must still learn that.
+// A newcomer is shown a count that then changes back to what all others were sent
+// last. The newcomer must be sent it, too.
 func TestPresenceCorrectsANewcomer(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.PresenceEvery = 300 * time.Millisecond })
 	gone, _ := h.enter("a", "", "")

@@ -70,11 +70,11 @@ func (d document) of(kind string) []string {
 }
 
 // strictly decodes an example with the decoder of its direction, and then again
-// into the same type with no unknown field allowed: a field that the document
-// has and the type has not must not go unnoticed.
+// into the same type with no unknown field allowed, to find fields that only the
+// document has.
 func strictly(t *testing.T, text string, fromClient bool) wire.Message {
 	t.Helper()
-	// What stands for the rest of an id must be possible in one.
+	// The placeholder for the rest of an ID must be valid in one.
 	text = strings.NewReplacer("…", "...", "$", "").Replace(text)
 	var m wire.Message
 	var err error
@@ -206,7 +206,7 @@ func TestProtocolDocumentHTTPExamples(t *testing.T) {
 	require.Equal(t, http.StatusCreated, response.StatusCode)
 	var want map[string]any
 	require.NoError(t, json.Unmarshal([]byte(responses[0]), &want))
-	// Times and tokens are what they are; all else is as shown.
+	// Times and tokens differ; all else is as shown.
 	for _, key := range []string{"created_at", "expires_at", "host_token", "refresh_token", "refresh_expires_at"} {
 		assert.IsType(t, want[key], got[key], key)
 		delete(want, key)
@@ -322,12 +322,12 @@ func (r *replay) hear(who string, c *client, text string) {
 	}
 }
 
-// leaveOut takes out of a message what a conversation may leave out.
+// leaveOut removes from a message what a conversation may leave out.
 func leaveOut(name wire.Type, got, want map[string]any) {
 	switch name {
 	case wire.TypePresence:
-		// Changes that are gathered into one message depend on the time, so a
-		// presence message may have more fields than are shown.
+		// Which changes come in one presence message depends on the time, so it may have
+		// more fields than are shown.
 		maps.DeleteFunc(got, func(key string, _ any) bool { return want[key] == nil })
 	case wire.TypeJoined, wire.TypeResumed:
 		for _, key := range []string{"rev", "rules", "resume"} {
@@ -338,8 +338,8 @@ func leaveOut(name wire.Type, got, want map[string]any) {
 	}
 }
 
-// fits compares a decoded message with that of the document. Names that are met
-// for the first time are put into names.
+// fits compares a decoded message with that of the document. New names are added to
+// names.
 func (r *replay) fits(want, got any, names map[string]string) bool {
 	switch want := want.(type) {
 	case map[string]any:

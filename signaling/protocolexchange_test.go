@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The HTTP exchanges of the document are what the server does: each block is
-// played from its first line to its last against a server of its own.
+// Each block of HTTP exchanges in the document is replayed against a server of its
+// own.
 func TestProtocolDocumentExchanges(t *testing.T) {
 	blocks := readProtocol(t).of("exchange")
 	assert.Len(t, blocks, 2)
@@ -68,7 +68,7 @@ func (r *replay) exchange(request, answer string) {
 	}
 }
 
-// fill puts what names stand for in their places.
+// fill replaces names by their values.
 func (r *replay) fill(text string) string {
 	for name, value := range r.names {
 		text = strings.ReplaceAll(text, name, value)

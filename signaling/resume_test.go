@@ -15,7 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// resume says hello on a new WebSocket and takes a session up.
+// resume says hello on a new WebSocket and resumes as a member.
 func (h *testServer) resume(was wire.Joined, rev uint64) (*client, wire.Resumed) {
 	h.t.Helper()
 	c := h.greet()
@@ -23,7 +23,7 @@ func (h *testServer) resume(was wire.Joined, rev uint64) (*client, wire.Resumed)
 	return c, await[wire.Resumed](c)
 }
 
-// until reads until a message fits.
+// awaitMatch reads until a message that fits accepts.
 func awaitMatch[M wire.ServerMessage](c *client, fits func(M) bool) M {
 	c.t.Helper()
 	for {
@@ -67,7 +67,7 @@ func TestResumeSendsMissedChanges(t *testing.T) {
 		assert.Equal(t, wire.GoodbyeReplaced, reason, "the WebSocket that was still there is ended")
 		c.awaitOK(wire.Leave{})
 	})
-	t.Run("who has left has nothing to resume", func(*testing.T) {
+	t.Run("who has left has nothing to resume", func(_ *testing.T) {
 		h.greet().expectError(wire.Resume{Room: "a", Member: bo.Member, Key: bo.Resume.Key}, wire.CodeNotFound)
 	})
 }
@@ -82,7 +82,7 @@ func TestResumeNeedsTheTicket(t *testing.T) {
 		"no such member":          {Room: "a", Member: "nobody", Key: bo.Resume.Key},
 		"a room that there isn't": {Room: "b", Member: bo.Member, Key: bo.Resume.Key},
 	} {
-		assert.Equal(t, liveroom.ErrNothingToResume.Message, c.expectError(m, wire.CodeNotFound).Message, name)
+		assert.Equal(t, liveroom.ErrNothingToResume.Message, c.errorOf(m, wire.CodeNotFound).text, name)
 	}
 	c.join("c", "", "Cy")
 	c.expectError(wire.Resume{Room: "a", Member: bo.Member, Key: bo.Resume.Key}, wire.CodeConflict)

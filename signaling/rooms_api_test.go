@@ -164,7 +164,7 @@ func TestClosedServerNeedsAToken(t *testing.T) {
 		{http.MethodPost, "/api/rooms", "", 401, wire.CodeUnauthorized},
 		{http.MethodGet, "/api/rooms", "nonsense", 401, wire.CodeUnauthorized},
 		{http.MethodPost, "/api/rooms", token, 403, wire.CodeForbidden},
-		// A room that is there and one that is not look the same.
+		// An existing room and one that does not exist look the same.
 		{http.MethodGet, "/api/rooms/" + other, token, 404, wire.CodeNotFound},
 		{http.MethodGet, "/api/rooms/no-such", token, 404, wire.CodeNotFound},
 		{http.MethodDelete, "/api/rooms/" + other, token, 404, wire.CodeNotFound},
@@ -187,14 +187,14 @@ func TestClosedServerNeedsAToken(t *testing.T) {
 	_, answer = h.call(http.MethodGet, "/api/rooms", operatorToken, "")
 	assert.Len(t, answer["rooms"], 2)
 
-	// Over the WebSocket the same.
+	// The same over the WebSocket.
 	c := h.dial()
 	c.expectError(wire.Hello{Version: wire.Version}, wire.CodeUnauthorized)
 	c.expectError(wire.Hello{Version: wire.Version, Token: "nonsense"}, wire.CodeUnauthorized)
 	c.send(wire.Hello{Version: wire.Version, Token: token})
 	await[wire.Welcome](c)
-	missing := c.expectError(wire.Join{Room: "no-such"}, wire.CodeNotFound)
-	hidden := c.expectError(wire.Join{Room: other}, wire.CodeNotFound)
+	missing := c.errorOf(wire.Join{Room: "no-such"}, wire.CodeNotFound)
+	hidden := c.errorOf(wire.Join{Room: other}, wire.CodeNotFound)
 	assert.Equal(t, missing, hidden)
 	joined := c.join(id, "", "Ada")
 	assert.Equal(t, wire.RoleHost, joined.Role)

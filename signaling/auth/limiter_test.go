@@ -39,8 +39,8 @@ func TestBucketSetDropsOnlyUnusedKeys(t *testing.T) {
 	for second := range 35 {
 		at := now.Add(time.Duration(second+1) * time.Second)
 		assert.Zero(t, b.take("busy", at))
-		for wait := b.take("busy", at); wait == 0; wait = b.take("busy", at) {
-			continue // until the bucket is empty
+		for allowed := true; allowed; {
+			allowed = b.take("busy", at) == 0
 		}
 	}
 	assert.Len(t, b.current, 1)
@@ -82,5 +82,3 @@ func TestLimitsRefuseValuesOutOfRange(t *testing.T) {
 		assert.Contains(t, refusals[0], "offers by account")
 	}
 }
-
-// limited makes a server with tight limits, for which nobody is exempt.

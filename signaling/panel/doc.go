@@ -1,4 +1,4 @@
-// Package panel is the page that shows an operator what a server does: its
-// rooms and halls, packets a second and per core. It draws what it is given and
-// keeps the little history that its plots need; it asks nobody.
+// Package panel is the page that shows an operator what a server does: its rooms and
+// halls, packets per second and per core. It renders the samples that it is given and
+// holds the short history that its charts need. It starts no goroutines.
 package panel

@@ -6,22 +6,22 @@ import (
 )
 
 const (
-	// least is the least time between two samples: more of them tell no more.
-	least = time.Second
-	// apart is a time without samples that is a hole and not an interval: nobody
-	// looked.
-	apart = 15 * time.Second
-	// kept is how many samples there are at most.
-	kept = 300
+	// minInterval is the least time between two samples.
+	minInterval = time.Second
+	// maxInterval is the time after which two samples have a gap between them, in which
+	// nobody watched.
+	maxInterval = 15 * time.Second
+	// maxSamples is how many samples are held.
+	maxSamples = 300
 )
 
-// A Sample is what a server has counted so far, and holds now.
+// Sample is what a server has counted so far, and holds at one moment.
 type Sample struct {
 	At time.Time
-	// Received, Sent and Dropped count media packets since the server began.
+	// Received, Sent and Dropped count media packets since the server started.
 	Received, Sent, Dropped uint64
-	// CPU is the time that the process has used, and Memory its resident bytes;
-	// 0 if they can't be known.
+	// CPU is the time that the process has used, and Memory its resident bytes; 0 if
+	// they are unknown.
 	CPU    time.Duration
 	Memory uint64
 
@@ -29,26 +29,26 @@ type Sample struct {
 	Rooms                       []RoomSample
 }
 
-// A RoomSample is one of the server's.
+// RoomSample is a room of a [Sample].
 type RoomSample struct {
 	ID, Name, Visibility string
 	Created              time.Time
 	Stage                []string
-	// Halls is the people in each.
+	// Halls is the audience of each hall.
 	Halls []int
-	// Sent counts the packets that its ears took since it was made.
+	// Sent counts the packets sent to its ears since it was created.
 	Sent uint64
 }
 
-// An interval is what happened between two samples, a second.
+// interval is what happened between two samples, per second.
 type interval struct {
 	until          time.Time
-	received, sent float64 // packets; NaN if nobody looked
-	cores          float64 // NaN if it can't be known
+	received, sent float64 // packets; NaN if nobody watched
+	cores          float64 // NaN if it is unknown
 }
 
-// A History is the samples of the last minutes in which somebody looked. It is
-// safe for concurrent use.
+// History holds the samples of the last minutes in which somebody watched. It is safe
+// for concurrent use.
 type History struct {
 	mu      sync.Mutex
 	samples []Sample
@@ -56,19 +56,19 @@ type History struct {
 	rates map[string]float64
 }
 
-// Add enters a sample, unless the last has only just come, and returns the
-// history with it.
+// Add adds a sample, unless the last one is too recent, and returns a view of the
+// history.
 func (h *History) Add(take func() Sample, now time.Time) View {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := len(h.samples)
-	if n > 0 && now.Sub(h.samples[n-1].At) < least {
+	if n > 0 && now.Sub(h.samples[n-1].At) < minInterval {
 		return h.view()
 	}
 	s := take()
 	s.At = now
 	h.rates = map[string]float64{}
-	if n > 0 && now.Sub(h.samples[n-1].At) < apart {
+	if n > 0 && now.Sub(h.samples[n-1].At) < maxInterval {
 		last := h.samples[n-1]
 		before := map[string]uint64{}
 		for _, r := range last.Rooms {
@@ -84,7 +84,7 @@ func (h *History) Add(take func() Sample, now time.Time) View {
 		h.samples[n-1].Rooms = nil // only the last one's are shown
 	}
 	h.samples = append(h.samples, s)
-	if over := len(h.samples) - kept; over > 0 {
+	if over := len(h.samples) - maxSamples; over > 0 {
 		h.samples = append(h.samples[:0], h.samples[over:]...)
 	}
 	return h.view()

@@ -13,7 +13,7 @@ import (
 
 var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
-// serving is a server that sends 1,000 packets for each second since noon, with
+// serving returns the sample of a server that sends 1,000 packets for each second since noon, with
 // half a core.
 func serving(at time.Time) Sample {
 	seconds := at.Sub(noon).Seconds()
@@ -35,7 +35,7 @@ func shown(t *testing.T, h *History, at time.Time) string {
 	return b.String()
 }
 
-func TestThePanelShowsRoomsHallsAndPacketsPerCore(t *testing.T) {
+func TestViewShowsRoomsAndPacketsPerCore(t *testing.T) {
 	h := &History{}
 	first := shown(t, h, noon)
 	assert.Contains(t, first, "<dt>Packets a second</dt><dd>–</dd>", "one sample is no rate")
@@ -50,17 +50,17 @@ func TestThePanelShowsRoomsHallsAndPacketsPerCore(t *testing.T) {
 	assert.Less(t, strings.Index(html, "Monday"), strings.Index(html, "r2"), "the fullest room is first")
 }
 
-func TestTheHistoryIsBoundedAndKnowsItsHoles(t *testing.T) {
+func TestHistoryIsBoundedAndHasGaps(t *testing.T) {
 	h := &History{}
-	for i := range 2 * kept {
+	for i := range 2 * maxSamples {
 		at := noon.Add(time.Duration(i) * 2 * time.Second)
 		h.Add(func() Sample { return serving(at) }, at)
 	}
-	assert.Len(t, h.samples, kept)
-	again := h.samples[kept-1].At
-	v := h.Add(func() Sample { t.Fatal("asked again at once"); return Sample{} }, again.Add(least/2))
-	assert.Len(t, v.Samples, kept)
-	for _, s := range v.Samples[:kept-1] {
+	assert.Len(t, h.samples, maxSamples)
+	again := h.samples[maxSamples-1].At
+	v := h.Add(func() Sample { t.Fatal("asked again at once"); return Sample{} }, again.Add(minInterval/2))
+	assert.Len(t, v.Samples, maxSamples)
+	for _, s := range v.Samples[:maxSamples-1] {
 		assert.Nil(t, s.Rooms, "only the last one's rooms are kept")
 	}
 	late := again.Add(time.Hour)
@@ -70,7 +70,7 @@ func TestTheHistoryIsBoundedAndKnowsItsHoles(t *testing.T) {
 	assert.Empty(t, v.Rates)
 }
 
-func TestManyRoomsAreCut(t *testing.T) {
+func TestViewListsALimitedNumberOfRooms(t *testing.T) {
 	h := &History{}
 	v := h.Add(func() Sample {
 		s := Sample{}

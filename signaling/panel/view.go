@@ -28,8 +28,8 @@ var (
 // Policy is the Content-Security-Policy of the page.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// File is one of the page's own, by its name: "" is the page itself. It holds
-// nothing of the server's.
+// File returns a file of the page by its name, and its content type; "" is the page
+// itself. It contains nothing about the server.
 func File(name string) (data []byte, kind string, ok bool) {
 	switch name {
 	case "":
@@ -45,9 +45,9 @@ func File(name string) (data []byte, kind string, ok bool) {
 // maxRooms is how many rooms are listed.
 const maxRooms = 100
 
-// A View is a history to be shown.
+// View is a history, to be shown.
 type View struct {
-	Samples []Sample // in the order of time; one at least
+	Samples []Sample // in the order of time, at least one
 	// Rates is how many packets a second each room sends, by its ID.
 	Rates map[string]float64
 }
@@ -77,7 +77,7 @@ func (v View) Write(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		data.Plots = append(data.Plots, template.HTML(svg)) // ours, and its words are escaped
+		data.Plots = append(data.Plots, template.HTML(svg)) // made by package chart, which escapes texts
 	}
 	rooms := slices.SortedFunc(slices.Values(now.Rooms), func(a, b RoomSample) int {
 		return cmp.Or(cmp.Compare(people(b), people(a)), cmp.Compare(a.ID, b.ID))
@@ -164,12 +164,12 @@ func figure(v float64, format string) string {
 	return fmt.Sprintf(format, v)
 }
 
-// intervals are those between samples that are not a hole apart.
+// intervals returns the intervals between samples, without the gaps.
 func (v View) intervals() (all []interval) {
 	for i := 1; i < len(v.Samples); i++ {
 		a, b := v.Samples[i-1], v.Samples[i]
 		seconds := b.At.Sub(a.At).Seconds()
-		if seconds <= 0 || b.At.Sub(a.At) >= apart {
+		if seconds <= 0 || b.At.Sub(a.At) >= maxInterval {
 			all = append(all, interval{until: b.At, received: math.NaN(), sent: math.NaN(), cores: math.NaN()})
 			continue
 		}
@@ -186,7 +186,7 @@ func (v View) plots() []chart.Chart {
 	began, last := v.Samples[0].At, v.Samples[len(v.Samples)-1].At
 	over := func(title, description string, series ...chart.Series) chart.Chart {
 		x := chart.Axis{Unit: chart.Seconds, Label: "since this page was opened", Min: 0, Max: max(last.Sub(began).Seconds(), 10)}
-		return chart.Chart{Title: title, Description: description + ", over the time in which somebody looked.", X: x, Y: chart.Axis{}, Series: series}
+		return chart.Chart{Title: title, Description: description + ", over the time in which somebody looked.", X: x, Y: chart.Axis{Unit: chart.Number}, Series: series}
 	}
 	rates := func(name string, style chart.Style, of func(interval) float64) chart.Series {
 		s := chart.Series{Name: name, Style: style}
@@ -218,7 +218,7 @@ func (v View) plots() []chart.Chart {
 	}
 }
 
-// thousands writes a number in groups of three digits.
+// thousands formats a number in groups of three digits.
 func thousands(n int) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {

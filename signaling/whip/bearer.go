@@ -7,9 +7,9 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// bearer returns the token of the Authorization header (RFC 6750 §2.1), empty if
-// the request has none. A header of another scheme counts as none, so that an
-// endpoint that asks no token is not closed to clients that always send one.
+// bearer returns the token of the Authorization header (RFC 6750, section 2.1), or
+// "" if the request has none. A header of another scheme counts as none, so that a
+// server that needs no token admits clients that always send such a header.
 func bearer(r *http.Request) (string, error) {
 	values := r.Header.Values("Authorization")
 	if len(values) == 0 {
@@ -29,7 +29,7 @@ func bearer(r *http.Request) (string, error) {
 	return token, nil
 }
 
-// tokenSyntax tells whether s is a b64token (RFC 6750 §2.1), or empty.
+// tokenSyntax reports whether s is a b64token (RFC 6750, section 2.1), or empty.
 func tokenSyntax(s string) bool {
 	for _, c := range []byte(strings.TrimRight(s, "=")) {
 		switch {
@@ -42,8 +42,8 @@ func tokenSyntax(s string) bool {
 	return true
 }
 
-// challenge writes WWW-Authenticate. Only who sent a token is told that it is
-// not valid (RFC 6750 §3.1).
+// challenge returns WWW-Authenticate. Only a request with a token is told that the
+// token is not valid (RFC 6750, section 3.1).
 func challenge(realm string, r *http.Request) string {
 	c := "Bearer realm=" + quote(realm)
 	scheme, _, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")

@@ -20,19 +20,19 @@ const (
 
 // Config is what a [Handler] is made with.
 type Config struct {
-	// Endpoint makes and finds the sessions. It is needed.
+	// Endpoint makes and finds the sessions. It is required.
 	Endpoint Endpoint
-	// ICEServers are told to clients in Link headers of the 201 (RFC 9725 §4.6).
+	// ICEServers are told to clients in Link headers of the 201 (RFC 9725, section 4.6).
 	ICEServers []ICEServer
 	// MaxOffer is the longest offer in bytes; 0 means [wire.MaxSDP].
 	MaxOffer int
-	// RetryAfter is what clients are told to wait on 429 and 503 where the error
-	// does not say; 0 means 2 s. It is sent in whole seconds, rounded up.
+	// RetryAfter is how long clients are told to wait on 429 and 503 if the error does
+	// not say; 0 means 2 s. It is sent in whole seconds, rounded up.
 	RetryAfter time.Duration
 	// Realm names the protection space in WWW-Authenticate; empty means
 	// "earshot".
 	Realm string
-	// Log takes errors that clients are not told; nil means none.
+	// Log is where errors go that clients are not told; nil: nowhere.
 	Log *slog.Logger
 }
 
@@ -40,12 +40,12 @@ type Config struct {
 type ICEServer struct {
 	// URL is a stun:, stuns:, turn: or turns: URI (RFC 7064, RFC 7065).
 	URL string
-	// Username and Credential are long-term credentials (RFC 8489 §9.2): needed
+	// Username and Credential are long-term credentials (RFC 8489, section 9.2): needed
 	// for TURN, absent for STUN. Printable ASCII.
 	Username, Credential string
 }
 
-// link writes the server as a Link header field (RFC 9725 §4.6).
+// link formats the server as a Link header field (RFC 9725, section 4.6).
 func (s ICEServer) link() (string, error) {
 	uri, err := iceuri.Parse(s.URL)
 	if err != nil {
@@ -81,12 +81,12 @@ func printable(s string) bool {
 	return true
 }
 
-// quote writes a quoted-string (RFC 9110 §5.6.4) of printable ASCII.
+// quote formats a quoted-string (RFC 9110, section 5.6.4) of printable ASCII.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
-// check fills in the defaults and refuses what cannot be meant.
+// check fills in the defaults and refuses what is out of range.
 func (c Config) check() (Config, error) {
 	switch {
 	case c.Endpoint == nil:

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDocument holds that docs/whip-whep.md lists the requirements that are
-// tested, and no others.
+// TestDocument checks that docs/whip-whep.md lists exactly the requirements that are
+// tested.
 func TestDocument(t *testing.T) {
 	text, err := os.ReadFile("../../docs/whip-whep.md")
 	require.NoError(t, err)

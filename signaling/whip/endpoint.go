@@ -36,12 +36,12 @@ func (k Kind) String() string {
 // error that also has a method RetryAfter() time.Duration sets Retry-After.
 type Endpoint interface {
 	// Open makes a session from an offer. The offer parsed as SDP, has ICE
-	// credentials and a section in which media can flow in the direction of kind;
-	// all else is for Open to judge. bearer is the token of the Authorization
+	// credentials and a section in which media can flow in the direction of kind; Open
+	// checks the rest. bearer is the token of the Authorization
 	// header, empty if there was none. r is the request, for its query and its
 	// remote address; its body has been read.
 	//
-	// The answer must hold all of the server's candidates (RFC 9725 §4.3.2).
+	// The answer must hold all of the server's candidates (RFC 9725, section 4.3.2).
 	// A session whose client is gone before it could be told of it is closed.
 	Open(ctx context.Context, kind Kind, room, bearer string, r *http.Request, offer string) (Resource, error)
 
@@ -53,21 +53,20 @@ type Endpoint interface {
 
 // Resource is one session. Its methods are called from many goroutines at once.
 type Resource interface {
-	// ID names the session in its URL. It must be unguessable, as it is all that
-	// stands between a session and whoever would end it where no token is asked
-	// (RFC 9725 §5), must be unique for the life of the server, and must not
-	// change.
+	// ID names the session in its URL. It is unguessable, because on a server that
+	// needs no token it is all that protects a session from being ended by others (RFC
+	// 9725, section 5). It is unique for the life of the server and does not change.
 	ID() string
-	// Answer is the SDP answer. It is asked for once, after Open.
+	// Answer is the SDP answer. It is called once, after Open.
 	Answer() string
-	// AddCandidate takes in ICE candidates that the client found later, as an
-	// application/trickle-ice-sdpfrag (RFC 8840 §9) whose syntax has been checked
-	// and from which the candidates that are of no use here have been taken.
+	// AddCandidate adds ICE candidates that the client found later, as an
+	// application/trickle-ice-sdpfrag (RFC 8840, section 9). Its syntax has been
+	// checked, and candidates that are of no use here have been removed.
 	AddCandidate(sdpFragment string) error
-	// Close ends the session and frees what it holds. Closing what has ended is
-	// no error.
+	// Close ends the session and frees what it holds. It is no error if the session
+	// has ended.
 	Close(ctx context.Context) error
 }
 
-// retrier is an error that knows when to try again.
+// retrier is an error that says when to try again.
 type retrier interface{ RetryAfter() time.Duration }

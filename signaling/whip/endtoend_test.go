@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience is how long a thing may take that has to happen.
-const patience = 30 * time.Second
+// timeout is how long tests wait for what must happen.
+const timeout = 30 * time.Second
 
-// client is one that knows nothing of this package: net/http and pion/webrtc.
+// client is an independent client: net/http and pion/webrtc.
 type client struct {
 	t    *testing.T
 	http *http.Client
@@ -34,7 +34,7 @@ type client struct {
 
 // connect serves an endpoint of PeerConnections and makes a client for it. A
 // lite client is only reached by who knows its candidates.
-func connect(t *testing.T, lite bool) (*peers, *client) {
+func connect(t *testing.T, lite bool) (*pionEndpoint, *client) {
 	t.Helper()
 	p := newPeers(t)
 	h, err := New(Config{Endpoint: p})
@@ -87,7 +87,7 @@ func (c *client) open(path string, trickle bool) {
 }
 
 // session is the server's end of the client's session.
-func (c *client) session(p *peers) *peer {
+func (c *client) session(p *pionEndpoint) *peer {
 	c.t.Helper()
 	name := c.location[strings.LastIndexByte(c.location, '/')+1:]
 	s := p.session(name[:strings.LastIndexByte(name, '.')])
@@ -98,13 +98,13 @@ func (c *client) session(p *peers) *peer {
 func (c *client) connected() {
 	c.t.Helper()
 	require.Eventually(c.t, func() bool { return c.pc.ConnectionState() == webrtc.PeerConnectionStateConnected },
-		patience, 5*time.Millisecond)
+		timeout, 5*time.Millisecond)
 }
 
 // write sends numbered packets on a track until stop returns true.
 func write(t *testing.T, track *webrtc.TrackLocalStaticRTP, stop func() bool) (sent [][]byte) {
 	t.Helper()
-	for n := range uint32(patience / (5 * time.Millisecond)) {
+	for n := range uint32(timeout / (5 * time.Millisecond)) {
 		if stop() {
 			return sent
 		}
@@ -201,15 +201,15 @@ func TestTrickleEndToEnd(t *testing.T) {
 	ended(t, p, c)
 }
 
-// ended deletes the session and holds that its media ended with it.
-func ended(t *testing.T, p *peers, c *client) {
+// ended deletes the session and checks that its media ends with it.
+func ended(t *testing.T, p *pionEndpoint, c *client) {
 	t.Helper()
 	s := c.session(p)
 	res, _ := c.request("DELETE", c.location, "")
 	assert.Equal(t, 200, res.StatusCode)
 	assert.Equal(t, webrtc.PeerConnectionStateClosed, s.pc.ConnectionState())
 	require.Eventually(t, func() bool { return c.pc.ConnectionState() == webrtc.PeerConnectionStateClosed },
-		patience, 5*time.Millisecond, "the client learns of it from DTLS")
+		timeout, 5*time.Millisecond, "the client learns of it from DTLS")
 	res, _ = c.request("DELETE", c.location, "")
 	assert.Equal(t, 404, res.StatusCode)
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// FuzzBearer holds that a bearer token is of the syntax of RFC 6750 section 2.1
-// and stands in its header as it is, and that a header that is malformed is told
-// from one that is of another scheme.
+// FuzzBearer checks that a bearer token has the syntax of RFC 6750, section 2.1, and is
+// in its header as it is, and that a malformed header is not taken for one of another
+// scheme.
 func FuzzBearer(f *testing.F) {
 	for _, seed := range []string{"Bearer a.b.c", "bearer  x= ", "Basic eA==", "Bearer", "Bearer x\x00", "Bearer a b"} {
 		f.Add(seed)
@@ -31,8 +31,7 @@ func FuzzBearer(f *testing.F) {
 	})
 }
 
-// FuzzPrecondition holds that only the session's own tag, or the one that stands
-// for any, fulfils If-Match.
+// FuzzPrecondition checks that only the session's own tag, or "*", matches.
 func FuzzPrecondition(f *testing.F) {
 	const tag = `"abcdefghijkl"`
 	const space = " \t" // all that HTTP calls so (RFC 9110 section 5.6.3)

@@ -53,7 +53,7 @@ func TestNew(t *testing.T) {
 			}, "printable"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			cfg := Config{Endpoint: &desk{}}
+			cfg := Config{Endpoint: &fakeEndpoint{}}
 			row.change(&cfg)
 			h, err := New(cfg)
 			if row.want != "" {
@@ -69,7 +69,7 @@ func TestNew(t *testing.T) {
 
 func TestRouting(t *testing.T) {
 	t.Run("methods that have no meaning are refused with those that do", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		location, _ := g.open(t, Play)
 		for path, allow := range map[string]string{"/rooms/a/whep": endpointMethods, "/rooms/a/whip": endpointMethods, location: sessionMethods} {
 			for _, method := range []string{"PUT", "TRACE", "BREW"} {
@@ -82,13 +82,13 @@ func TestRouting(t *testing.T) {
 		refused(t, g.do("POST", location, "", asSDP), wire.CodeMethodNotAllowed)
 	})
 	t.Run("other paths are not found, in the form of all errors", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		for _, path := range []string{"/", "/rooms", "/rooms/a", "/rooms/a/whap", "/rooms/a/whip/b/c"} {
 			refused(t, g.do("POST", path, goodOffer(Publish), asSDP), wire.CodeNotFound)
 		}
 	})
 	t.Run("a session is found under its own room and kind only", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		location, tag := g.open(t, Play)
 		for _, other := range []string{
 			strings.Replace(location, "lobby", "hall", 1),
@@ -105,7 +105,7 @@ func TestRouting(t *testing.T) {
 		assert.Equal(t, 1, g.count())
 	})
 	t.Run("a room's name is unescaped on the way in and escaped on the way out", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		got := g.do("POST", "/rooms/a%2Fb%20c/whip", goodOffer(Publish), asSDP)
 		require.Equal(t, 201, got.status)
 		assert.Equal(t, "a/b c", g.room)
@@ -113,7 +113,7 @@ func TestRouting(t *testing.T) {
 		assert.Equal(t, 200, g.do("DELETE", got.header.Get("Location"), "").status)
 	})
 	t.Run("the routes can be registered on another mux", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		mux := http.NewServeMux()
 		g.h.Register(mux)
 		w := httptest.NewRecorder()
@@ -124,23 +124,23 @@ func TestRouting(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	t.Run("an offer may be as long as the limit, and not one byte longer", func(t *testing.T) {
-		g := newRig(t, func(c *Config) { c.MaxOffer = len(goodOffer(Play)) })
+		g := newTestHandler(t, func(c *Config) { c.MaxOffer = len(goodOffer(Play)) })
 		assert.Equal(t, 201, g.do("POST", "/rooms/a/whep", goodOffer(Play), asSDP).status)
 		refused(t, g.do("POST", "/rooms/a/whep", goodOffer(Play)+"\n", asSDP), wire.CodeTooLarge)
 	})
 	t.Run("the default limit is that of the protocol", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		long := goodOffer(Play) + strings.Repeat("a=x\r\n", wire.MaxSDP/5)
 		refused(t, g.do("POST", "/rooms/a/whep", long, asSDP), wire.CodeTooLarge)
 	})
 	t.Run("a fragment is limited", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		location, tag := g.open(t, Play)
 		long := goodFragment + strings.Repeat("a=x\r\n", sdp.MaxFragment/5)
 		refused(t, g.do("PATCH", location, long, asFragment, "If-Match: "+tag), wire.CodeTooLarge)
 	})
 	t.Run("a body that breaks off is a bad request", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		r := httptest.NewRequest("POST", "/rooms/a/whep", brokenBody{})
 		r.Header.Set("Content-Type", "application/sdp")
 		refused(t, g.serve(r), wire.CodeBadRequest)
@@ -170,7 +170,7 @@ func TestBearer(t *testing.T) {
 		{"two headers are a bad request", []string{"Authorization: Bearer a", "Authorization: Bearer b"}, "", wire.CodeBadRequest},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			g := newRig(t)
+			g := newTestHandler(t)
 			got := g.do("POST", "/rooms/a/whep", goodOffer(Play), append(row.headers, asSDP)...)
 			if row.code != "" {
 				refused(t, got, row.code)
@@ -186,7 +186,7 @@ func TestBearer(t *testing.T) {
 func TestErrorsOfTheEndpoint(t *testing.T) {
 	for _, row := range wire.Codes() {
 		t.Run("a refusal with "+string(row.Code)+" is answered as such", func(t *testing.T) {
-			g := newRig(t)
+			g := newTestHandler(t)
 			g.fail = errors.Join(errors.New("context"), wire.NewError(row.Code, "why"))
 			got := g.do("POST", "/rooms/a/whip", goodOffer(Publish), asSDP)
 			refused(t, got, row.Code)
@@ -198,7 +198,7 @@ func TestErrorsOfTheEndpoint(t *testing.T) {
 	}
 	t.Run("any other error is logged, and the client is not told of it", func(t *testing.T) {
 		var logged bytes.Buffer
-		g := newRig(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&logged, nil)) })
+		g := newTestHandler(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&logged, nil)) })
 		g.fail = errors.New("disk on fire")
 		got := g.do("POST", "/rooms/a/whip", goodOffer(Publish), asSDP)
 		refused(t, got, wire.CodeInternal)
@@ -206,13 +206,13 @@ func TestErrorsOfTheEndpoint(t *testing.T) {
 		assert.Contains(t, logged.String(), "disk on fire")
 	})
 	t.Run("a candidate that the session refuses is refused", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		location, tag := g.open(t, Play)
 		g.only(t).fail = wire.NewError(wire.CodeConflict, "")
 		refused(t, g.do("PATCH", location, goodFragment, asFragment, "If-Match: "+tag), wire.CodeConflict)
 	})
 	t.Run("a session that does not close says so", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		location, _ := g.open(t, Play)
 		g.only(t).fail = errors.New("stuck")
 		refused(t, g.do("DELETE", location, ""), wire.CodeInternal)
@@ -221,7 +221,7 @@ func TestErrorsOfTheEndpoint(t *testing.T) {
 
 func TestClientThatIsGone(t *testing.T) {
 	t.Run("a session whose client left meanwhile is closed", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		ctx, leave := context.WithCancel(t.Context())
 		g.opening = leave
 		r := httptest.NewRequestWithContext(ctx, "POST", "/rooms/a/whep", strings.NewReader(goodOffer(Play)))
@@ -232,15 +232,15 @@ func TestClientThatIsGone(t *testing.T) {
 		assert.Zero(t, g.count())
 	})
 	t.Run("a session that the client could not be told of is closed", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		r := httptest.NewRequest("POST", "/rooms/a/whep", strings.NewReader(goodOffer(Play)))
 		r.Header.Set("Content-Type", "application/sdp")
-		g.h.ServeHTTP(deafWriter{httptest.NewRecorder()}, r)
+		g.h.ServeHTTP(failingWriter{httptest.NewRecorder()}, r)
 		assert.Equal(t, 1, g.opened)
 		assert.Zero(t, g.count())
 	})
 	t.Run("a DELETE whose client left is carried out", func(t *testing.T) {
-		g := newRig(t)
+		g := newTestHandler(t)
 		location, _ := g.open(t, Play)
 		ctx, leave := context.WithCancel(t.Context())
 		leave()
@@ -249,13 +249,13 @@ func TestClientThatIsGone(t *testing.T) {
 	})
 }
 
-// deafWriter takes headers but no body, as a connection that has gone does.
-type deafWriter struct{ *httptest.ResponseRecorder }
+// failingWriter takes headers but no body, as a connection that has gone does.
+type failingWriter struct{ *httptest.ResponseRecorder }
 
-func (deafWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestAnswersAreNotCached(t *testing.T) {
-	g := newRig(t)
+	g := newTestHandler(t)
 	location, _ := g.open(t, Play)
 	for _, path := range []string{"/rooms/lobby/whep", "/rooms/lobby/whip", location, "/nowhere"} {
 		assert.Equal(t, "no-store", g.do("GET", path, "").header.Get("Cache-Control"))

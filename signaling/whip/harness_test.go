@@ -51,22 +51,22 @@ const goodFragment = "a=ice-ufrag:" + testUfrag + "\r\na=ice-pwd:" + testPwd + "
 	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n" +
 	"a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 ufrag EsAw network-id 1\r\n"
 
-// desk is an Endpoint that keeps sessions in a map. Where token is set it must
+// fakeEndpoint is an Endpoint that keeps sessions in a map. Where token is set it must
 // be shown.
-type desk struct {
+type fakeEndpoint struct {
 	token   string
 	fail    error  // what Open answers, if set
 	opening func() // called by Open before it returns
 
 	mu       sync.Mutex
-	sessions map[string]*seat
+	sessions map[string]*fakeSession
 	opened   int
 	room     string
 	bearer   string
 }
 
-type seat struct {
-	desk      *desk
+type fakeSession struct {
+	endpoint  *fakeEndpoint
 	kind      Kind
 	room, id  string
 	offer     string
@@ -74,14 +74,14 @@ type seat struct {
 	fail      error // what AddCandidate and Close answer, if set
 }
 
-func (d *desk) allow(bearer string) error {
+func (d *fakeEndpoint) allow(bearer string) error {
 	if d.token != "" && bearer != d.token {
 		return wire.NewError(wire.CodeUnauthorized, "")
 	}
 	return nil
 }
 
-func (d *desk) Open(_ context.Context, kind Kind, room, bearer string, _ *http.Request, offer string) (Resource, error) {
+func (d *fakeEndpoint) Open(_ context.Context, kind Kind, room, bearer string, _ *http.Request, offer string) (Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.allow(bearer); err != nil {
@@ -95,15 +95,15 @@ func (d *desk) Open(_ context.Context, kind Kind, room, bearer string, _ *http.R
 	}
 	d.opened++
 	d.room, d.bearer = room, bearer
-	s := &seat{desk: d, kind: kind, room: room, id: fmt.Sprintf("id.%d", d.opened), offer: offer}
+	s := &fakeSession{endpoint: d, kind: kind, room: room, id: fmt.Sprintf("id.%d", d.opened), offer: offer}
 	if d.sessions == nil {
-		d.sessions = map[string]*seat{}
+		d.sessions = map[string]*fakeSession{}
 	}
 	d.sessions[s.id] = s
 	return s, nil
 }
 
-func (d *desk) Find(kind Kind, room, id, bearer string) (Resource, error) {
+func (d *fakeEndpoint) Find(kind Kind, room, id, bearer string) (Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.allow(bearer); err != nil {
@@ -116,14 +116,14 @@ func (d *desk) Find(kind Kind, room, id, bearer string) (Resource, error) {
 	return s, nil
 }
 
-func (d *desk) count() int {
+func (d *fakeEndpoint) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.sessions)
 }
 
 // only returns the one session there is.
-func (d *desk) only(t *testing.T) *seat {
+func (d *fakeEndpoint) only(t *testing.T) *fakeSession {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -134,12 +134,12 @@ func (d *desk) only(t *testing.T) *seat {
 	return nil
 }
 
-func (s *seat) ID() string     { return s.id }
-func (s *seat) Answer() string { return testAnswer }
+func (s *fakeSession) ID() string     { return s.id }
+func (s *fakeSession) Answer() string { return testAnswer }
 
-func (s *seat) AddCandidate(f string) error {
-	s.desk.mu.Lock()
-	defer s.desk.mu.Unlock()
+func (s *fakeSession) AddCandidate(f string) error {
+	s.endpoint.mu.Lock()
+	defer s.endpoint.mu.Unlock()
 	if s.fail != nil {
 		return s.fail
 	}
@@ -147,32 +147,32 @@ func (s *seat) AddCandidate(f string) error {
 	return nil
 }
 
-func (s *seat) Close(ctx context.Context) error {
-	s.desk.mu.Lock()
-	defer s.desk.mu.Unlock()
+func (s *fakeSession) Close(ctx context.Context) error {
+	s.endpoint.mu.Lock()
+	defer s.endpoint.mu.Unlock()
 	if s.fail != nil {
 		return s.fail
 	}
-	delete(s.desk.sessions, s.id)
+	delete(s.endpoint.sessions, s.id)
 	return ctx.Err()
 }
 
-// rig is a handler on a desk.
-type rig struct {
-	*desk
+// testHandler is a handler on a fakeEndpoint.
+type testHandler struct {
+	*fakeEndpoint
 	h *Handler
 }
 
-func newRig(t *testing.T, change ...func(*Config)) rig {
+func newTestHandler(t *testing.T, change ...func(*Config)) testHandler {
 	t.Helper()
-	d := &desk{}
+	d := &fakeEndpoint{}
 	cfg := Config{Endpoint: d}
 	for _, c := range change {
 		c(&cfg)
 	}
 	h, err := New(cfg)
 	require.NoError(t, err)
-	return rig{d, h}
+	return testHandler{d, h}
 }
 
 // reply is an answer, read to its end.
@@ -183,7 +183,7 @@ type reply struct {
 }
 
 // do sends a request; headers are "Name: value".
-func (g rig) do(method, path, body string, headers ...string) reply {
+func (g testHandler) do(method, path, body string, headers ...string) reply {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
@@ -192,7 +192,7 @@ func (g rig) do(method, path, body string, headers ...string) reply {
 	return g.serve(r)
 }
 
-func (g rig) serve(r *http.Request) reply {
+func (g testHandler) serve(r *http.Request) reply {
 	w := httptest.NewRecorder()
 	g.h.ServeHTTP(w, r)
 	res := w.Result()
@@ -207,7 +207,7 @@ const (
 )
 
 // opened posts a good offer and returns the session's URL and entity-tag.
-func (g rig) open(t *testing.T, kind Kind, headers ...string) (location, tag string) {
+func (g testHandler) open(t *testing.T, kind Kind, headers ...string) (location, tag string) {
 	t.Helper()
 	got := g.do("POST", "/rooms/lobby/"+kind.String(), goodOffer(kind), append(headers, asSDP)...)
 	require.Equal(t, 201, got.status, got.body)

@@ -14,7 +14,7 @@ import (
 type must struct {
 	id    string // as docs/whip-whep.md names it
 	words string
-	check func(*testing.T, rig)
+	check func(*testing.T, testHandler)
 }
 
 // sharedMusts are the requirements that stand in both texts, with "WHIP client"
@@ -23,7 +23,7 @@ func sharedMusts(kind Kind) []must {
 	at := "/rooms/lobby/" + kind.String()
 	return []must{
 		{"get", "endpoints and sessions MUST return a 2xx successful response with no content when a GET request is received",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, _ := g.open(t, kind)
 				for _, path := range []string{at, location} {
 					for _, method := range []string{"GET", "HEAD"} {
@@ -34,7 +34,7 @@ func sharedMusts(kind Kind) []must {
 				}
 			}},
 		{"created", `return a "201 Created" response with a content type of "application/sdp", the SDP answer as the body, and a Location header field pointing to the newly created session`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				got := g.do("POST", at, goodOffer(kind), asSDP)
 				require.Equal(t, 201, got.status, got.body)
 				assert.Equal(t, "application/sdp", got.header.Get("Content-Type"))
@@ -45,7 +45,7 @@ func sharedMusts(kind Kind) []must {
 				assert.Equal(t, 200, g.do("DELETE", location, "").status, "the Location is the session's")
 			}},
 		{"post-type", `If the HTTP POST has a content type different than "application/sdp" [...] MUST reject with an appropriate 4xx error response`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				for _, as := range []string{"", "text/plain", "application/json", "application/trickle-ice-sdpfrag", "application/sdpx", ";"} {
 					got := g.do("POST", at, goodOffer(kind), "Content-Type: "+as)
 					refused(t, got, wire.CodeUnsupportedMediaType)
@@ -56,7 +56,7 @@ func sharedMusts(kind Kind) []must {
 				assert.Equal(t, 201, g.do("POST", at, goodOffer(kind), "Content-Type: Application/SDP; charset=utf-8").status)
 			}},
 		{"post-malformed", "or the SDP is malformed, the endpoint MUST reject the HTTP POST request with an appropriate 4xx error response",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				for _, text := range []string{"", "  \r\n", "hello", "v=0\r\n", offerOf(), "{}",
 					strings.ReplaceAll(goodOffer(kind), "a=ice-pwd:"+testPwd+"\r\n", ""),
 					strings.ReplaceAll(goodOffer(kind), "a=ice-ufrag:"+testUfrag, "a=ice-ufrag:a b")} {
@@ -65,7 +65,7 @@ func sharedMusts(kind Kind) []must {
 				assert.Zero(t, g.count())
 			}},
 		{"delete", "Upon receiving the HTTP DELETE request, the session will be removed and the resources freed",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, _ := g.open(t, kind)
 				got := g.do("DELETE", location, "")
 				assert.Equal(t, 200, got.status)
@@ -74,7 +74,7 @@ func sharedMusts(kind Kind) []must {
 				refused(t, g.do("DELETE", location, ""), wire.CodeNotFound)
 			}},
 		{"options", "endpoints MUST support OPTIONS requests for Cross-Origin Resource Sharing (CORS)",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, _ := g.open(t, kind)
 				for path, methods := range map[string]string{at: "POST", location: "PATCH"} {
 					got := g.do("OPTIONS", path, "", "Origin: https://page.example",
@@ -95,13 +95,13 @@ func sharedMusts(kind Kind) []must {
 				}
 			}},
 		{"accept-post", `The "200 OK" response to any OPTIONS request SHOULD include an "Accept-Post" header with a media type value of "application/sdp"`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				got := g.do("OPTIONS", at, "")
 				assert.Equal(t, 200, got.status)
 				assert.Equal(t, "application/sdp", got.header.Get("Accept-Post"))
 			}},
 		{"patch-type", `If the HTTP PATCH has a content type different than "application/trickle-ice-sdpfrag" [...] the session MUST reject the HTTP PATCH with an appropriate 4xx error response`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, tag := g.open(t, kind)
 				got := g.do("PATCH", location, goodFragment, asSDP, "If-Match: "+tag)
 				refused(t, got, wire.CodeUnsupportedMediaType)
@@ -110,7 +110,7 @@ func sharedMusts(kind Kind) []must {
 				assert.Empty(t, g.only(t).fragments)
 			}},
 		{"patch-malformed", "or the SDP fragment is malformed, the session MUST reject the HTTP PATCH with an appropriate 4xx error response",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, tag := g.open(t, kind)
 				for _, text := range []string{"", "candidate:1 1 udp 1 192.0.2.1 1 typ host", "{}",
 					strings.Replace(goodFragment, "a=mid:0\r\n", "", 1),
@@ -120,7 +120,7 @@ func sharedMusts(kind Kind) []must {
 				assert.Empty(t, g.only(t).fragments)
 			}},
 		{"either-not-both", `If the session supports either Trickle ICE or ICE restarts, but not both, it MUST return a "422 Unprocessable Content" error response for the HTTP PATCH requests that are not supported`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, tag := g.open(t, kind)
 				restart := strings.NewReplacer(testUfrag, "ysXw", testPwd, "vw5LmwG4y/e6dPP/zAP9Gp5k").Replace(goodFragment)
 				for _, match := range []string{"*", `"*"`, tag} {
@@ -128,7 +128,7 @@ func sharedMusts(kind Kind) []must {
 				}
 			}},
 		{"restart-refused", "If the ICE restart request cannot be satisfied [...] MUST NOT terminate the session immediately and keep the existing ICE session",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, tag := g.open(t, kind)
 				restart := strings.NewReplacer(testUfrag, "ysXw", testPwd, "vw5LmwG4y/e6dPP/zAP9Gp5k").Replace(goodFragment)
 				refused(t, g.do("PATCH", location, restart, asFragment, "If-Match: *"), wire.CodeUnprocessable)
@@ -137,26 +137,26 @@ func sharedMusts(kind Kind) []must {
 				assert.Len(t, g.only(t).fragments, 1)
 			}},
 		{"etag", "The initial value of the entity-tag identifying the initial ICE session MUST be returned in an ETag header field in the \"201 Created\" response",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				_, one := g.open(t, kind)
 				_, two := g.open(t, kind)
 				assert.Regexp(t, `^"[!#-~]+"$`, one, "a strong tag")
 				assert.NotEqual(t, one, two, "a unique tag")
 			}},
 		{"delete-etag", "sessions MUST ignore any entity-tag value sent by the client when ICE session matching is not required, as in the HTTP DELETE request",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, _ := g.open(t, kind)
 				assert.Equal(t, 200, g.do("DELETE", location, "", `If-Match: "stale"`).status)
 				assert.Zero(t, g.count())
 			}},
 		{"428", `a "428 Precondition Required" response for a missing entity tag`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, _ := g.open(t, kind)
 				refused(t, g.do("PATCH", location, goodFragment, asFragment), wire.CodePreconditionRequired)
 				assert.Empty(t, g.only(t).fragments)
 			}},
 		{"412", `a "412 Precondition Failed" response for a non-matching entity tag`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, tag := g.open(t, kind)
 				for _, stale := range []string{`"stale"`, "W/" + tag, strings.Trim(tag, `"`), `""`, ""} {
 					refused(t, g.do("PATCH", location, goodFragment, asFragment, "If-Match: "+stale), wire.CodePreconditionFailed)
@@ -167,7 +167,7 @@ func sharedMusts(kind Kind) []must {
 				}
 			}},
 		{"204", `PATCH request that adds new ICE candidates without performing an ICE restart [...] MUST return a "204 No Content" response without a body and MUST NOT include an ETag header`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, tag := g.open(t, kind)
 				got := g.do("PATCH", location, goodFragment, asFragment, "If-Match: "+tag)
 				assert.Equal(t, 204, got.status)
@@ -181,7 +181,7 @@ func sharedMusts(kind Kind) []must {
 				assert.Equal(t, []string{goodFragment, bare}, g.only(t).fragments)
 			}},
 		{"discard", "does not support a candidate transport or is not able to resolve the connection address, it MUST silently discard the candidate and continue processing the rest of the request normally",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, tag := g.open(t, kind)
 				mixed := goodFragment +
 					"a=candidate:473322822 1 tcp 1518280447 192.0.2.1 9 typ host tcptype active\r\n" +
@@ -197,12 +197,12 @@ func sharedMusts(kind Kind) []must {
 				assert.Len(t, g.only(t).fragments, 1, "a fragment with nothing left is not handed on")
 			}},
 		{"rtcp-mux-only", `clients and endpoints MUST include the "rtcp-mux-only" attribute in each bundled "m=" section`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				got := g.do("POST", at, goodOffer(kind), asSDP)
 				assert.Equal(t, 1, strings.Count(got.body, "a=rtcp-mux-only\r\n"), got.body)
 			}},
 		{"redirect", "status codes 301 and 302 MUST NOT be used",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				for _, path := range []string{"/rooms/lobby//" + kind.String(), "/rooms/./lobby/" + kind.String(), at + "/"} {
 					got := g.do("POST", path, goodOffer(kind), asSDP)
 					assert.NotContains(t, []int{301, 302}, got.status, path)
@@ -210,7 +210,7 @@ func sharedMusts(kind Kind) []must {
 				}
 			}},
 		{"bearer", "bearer token authentication [...] MUST be supported by all entities",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				g.token = "s3cret"
 				got := g.do("POST", at, goodOffer(kind), asSDP)
 				refused(t, got, wire.CodeUnauthorized)
@@ -228,7 +228,7 @@ func sharedMusts(kind Kind) []must {
 				assert.Equal(t, 200, g.do("DELETE", location, "", "Authorization: Bearer s3cret").status)
 			}},
 		{"preflight-auth", "send the HTTP Authorization header field in all HTTP requests [...] except the preflight OPTIONS requests for CORS",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				location, _ := g.open(t, kind)
 				g.token = "s3cret"
 				for _, path := range []string{at, location} {
@@ -236,13 +236,13 @@ func sharedMusts(kind Kind) []must {
 				}
 			}},
 		{"extensions", "Protocol extensions supported MUST be advertised [...] in the \"201 Created\" response: there are none, so no Link tells of one",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				got := g.do("POST", at, goodOffer(kind), asSDP)
 				assert.Empty(t, got.header.Values("Link"))
 			}},
 		{"ice-servers", `Each STUN/TURN server will be returned using the "Link" header field with a "rel" attribute value of "ice-server"`,
-			func(t *testing.T, _ rig) {
-				g := newRig(t, func(c *Config) {
+			func(t *testing.T, _ testHandler) {
+				g := newTestHandler(t, func(c *Config) {
 					c.ICEServers = []ICEServer{{URL: "stun:stun.example.net"},
 						{URL: "turn:turn.example.net?transport=udp", Username: "user", Credential: `my"Pass\word`}}
 				})
@@ -258,7 +258,7 @@ func whipMusts() []must {
 	at := "/rooms/lobby/whip"
 	return []must{
 		{"direction", `"inactive" and "recvonly" attributes MUST NOT be used [in the offer]`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				for _, direction := range []string{"inactive", "recvonly"} {
 					refused(t, g.do("POST", at, offerOf(section("audio", "0", direction)), asSDP), wire.CodeUnprocessable)
 				}
@@ -267,7 +267,7 @@ func whipMusts() []must {
 				}
 			}},
 		{"one-stream", `if the number of audio and or video MediaStreamTracks or number of MediaStreams are not supported by the WHIP endpoint, it MUST reject the HTTP POST request with an "422 Unprocessable Content" or "400 Bad Request" error response`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				two := offerOf(section("audio", "0", "sendonly", "a=msid:s t"), section("audio", "1", "sendonly", "a=msid:s u"))
 				refused(t, g.do("POST", at, two, asSDP), wire.CodeUnprocessable)
 				streams := offerOf(section("audio", "0", "sendonly", "a=msid:s t", "a=msid:z t"))
@@ -276,7 +276,7 @@ func whipMusts() []must {
 				assert.Equal(t, 201, g.do("POST", at, idle, asSDP).status)
 			}},
 		{"busy", `In case of high load [...] "503 Service Unavailable" [...] Retry-After header field`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				g.fail = wire.NewError(wire.CodeUnavailable, "")
 				got := g.do("POST", at, goodOffer(Publish), asSDP)
 				refused(t, got, wire.CodeUnavailable)
@@ -289,7 +289,7 @@ func whepMusts() []must {
 	at := "/rooms/lobby/whep"
 	return []must{
 		{"direction", `The "inactive" and "sendonly" attributes MUST NOT be used [in the offer]`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				for _, direction := range []string{"inactive", "sendonly"} {
 					refused(t, g.do("POST", at, offerOf(section("audio", "0", direction)), asSDP), wire.CodeUnprocessable)
 				}
@@ -298,7 +298,7 @@ func whepMusts() []must {
 				}
 			}},
 		{"head", `When a WHEP endpoint receives a HEAD request, it SHOULD respond with a "200 OK" status code and include a Content-Type header field with the value application/sdp`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				got := g.do("HEAD", at, "")
 				assert.Equal(t, 200, got.status)
 				assert.Equal(t, "application/sdp", got.header.Get("Content-Type"))
@@ -307,18 +307,18 @@ func whepMusts() []must {
 					"a WHIP endpoint must not look like one for players")
 			}},
 		{"head-as-get", "The HEAD response MUST include the same headers that would be returned in response to a GET request",
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				assert.Equal(t, g.do("GET", at, "").header, g.do("HEAD", at, "").header)
 			}},
 		{"no-counter-offer", `the WHEP endpoint can choose to either accept the client's offer or reject it in favor of sending its own: "406 Not Acceptable" would be read as a counter-offer and is never sent`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				for _, accept := range []string{"application/json", "text/html", "application/sdp;q=0"} {
 					assert.Equal(t, 201, g.do("POST", at, goodOffer(Play), asSDP, "Accept: "+accept).status)
 				}
 				refused(t, g.do("POST", at, "", asSDP), wire.CodeBadRequest)
 			}},
 		{"conflict", `"409 Conflict" response with a "Retry-After" header indicating the number of seconds before sending a new request`,
-			func(t *testing.T, g rig) {
+			func(t *testing.T, g testHandler) {
 				g.fail = later{wire.NewError(wire.CodeConflict, "nobody speaks yet"), 1500}
 				got := g.do("POST", at, goodOffer(Play), asSDP)
 				refused(t, got, wire.CodeConflict)
@@ -333,6 +333,6 @@ func TestWHEPDraft04(t *testing.T) { holdMusts(t, append(sharedMusts(Play), whep
 
 func holdMusts(t *testing.T, rows []must) {
 	for _, row := range rows {
-		t.Run(row.id+": "+row.words, func(t *testing.T) { row.check(t, newRig(t)) })
+		t.Run(row.id+": "+row.words, func(t *testing.T) { row.check(t, newTestHandler(t)) })
 	}
 }

@@ -56,8 +56,8 @@ func TestCheckOffer(t *testing.T) {
 	}
 }
 
-// FuzzOffer holds that an offer is either refused with a client's error or
-// yields credentials that can be used, and that the answer's patching is stable.
+// FuzzOffer checks that an offer is either refused with a client error or yields valid
+// credentials, and that the answer's patching is stable.
 func FuzzOffer(f *testing.F) {
 	for _, seed := range []string{"", "v=0\r\n", goodOffer(Publish), goodOffer(Play), testAnswer,
 		offerOf(section("video", "0", "sendonly"), section("application", "1", ""))} {

@@ -9,38 +9,34 @@ import (
 	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
-// open answers POST on an endpoint: an offer in, a session and its answer out.
+// open serves POST on an endpoint: an offer in, a session and its answer out.
 //
-// Accept is not looked at, as RFC 9110 §12.5.1 allows: the answer is SDP or
-// nothing. A 406 would say something else to a WHEP player, which must read its
+// Accept is ignored, as RFC 9110, section 12.5.1, allows: the answer is SDP or
+// nothing. A 406 would mean something else to a WHEP player, which must read its
 // body as the server's counter-offer.
-func (h *Handler) open(kind Kind, w http.ResponseWriter, r *http.Request) {
+func (h *Handler) open(kind Kind, w http.ResponseWriter, r *http.Request) error {
 	token, err := bearer(r)
 	if err != nil {
-		h.refuse(w, r, err)
-		return
+		return err
 	}
 	text, err := body(w, r, typeSDP, h.cfg.MaxOffer)
 	if err != nil {
-		h.refuse(w, r, err)
-		return
+		return err
 	}
 	ice, err := checkOffer(kind, text)
 	if err != nil {
-		h.refuse(w, r, err)
-		return
+		return err
 	}
 	room := r.PathValue("room")
 	res, err := h.cfg.Endpoint.Open(r.Context(), kind, room, token, r, text)
 	if err != nil {
-		h.refuse(w, r, err)
-		return
+		return err
 	}
 	if r.Context().Err() != nil {
-		// The client will never learn the session's URL: without this, its seat
-		// would stay taken until the media times out.
-		h.drop(r, res)
-		return
+		// The client will never learn the session's URL. Its seat would stay taken until
+		// the media times out.
+		h.discard(r, res)
+		return nil
 	}
 
 	answer := sdp.ExclusiveMux(res.Answer())
@@ -55,12 +51,13 @@ func (h *Handler) open(kind Kind, w http.ResponseWriter, r *http.Request) {
 	head.Set("Content-Length", strconv.Itoa(len(answer)))
 	w.WriteHeader(http.StatusCreated)
 	if _, err := w.Write([]byte(answer)); err != nil {
-		h.drop(r, res)
+		h.discard(r, res)
 	}
+	return nil
 }
 
-// drop closes a session of which the client could not be told.
-func (h *Handler) drop(r *http.Request, res Resource) {
+// discard closes a session that the client could not be told of.
+func (h *Handler) discard(r *http.Request, res Resource) {
 	if err := res.Close(context.WithoutCancel(r.Context())); err != nil {
 		h.cfg.Log.ErrorContext(r.Context(), "whip session not closed", "session", res.ID(), "error", err)
 	}

@@ -31,10 +31,10 @@ func newAPI(t *testing.T, lite bool) *webrtc.API {
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(s))
 }
 
-// peers is an Endpoint whose sessions are pion PeerConnections. What publishers
+// pionEndpoint is an Endpoint whose sessions are pion PeerConnections. What publishers
 // send comes out of heard; players are sent what is written to the session's
 // track.
-type peers struct {
+type pionEndpoint struct {
 	api   *webrtc.API
 	heard chan []byte
 
@@ -44,18 +44,18 @@ type peers struct {
 }
 
 type peer struct {
-	peers  *peers
-	pc     *webrtc.PeerConnection
-	id     string
-	answer string
-	track  *webrtc.TrackLocalStaticRTP // of a player
+	endpoint *pionEndpoint
+	pc       *webrtc.PeerConnection
+	id       string
+	answer   string
+	track    *webrtc.TrackLocalStaticRTP // of a player
 
 	mu         sync.Mutex
 	candidates int
 }
 
-func newPeers(t *testing.T) *peers {
-	p := &peers{api: newAPI(t, false), heard: make(chan []byte, 1000), sessions: map[string]*peer{}}
+func newPeers(t *testing.T) *pionEndpoint {
+	p := &pionEndpoint{api: newAPI(t, false), heard: make(chan []byte, 1000), sessions: map[string]*peer{}}
 	t.Cleanup(func() {
 		p.mu.Lock()
 		open := p.sessions
@@ -69,12 +69,12 @@ func newPeers(t *testing.T) *peers {
 	return p
 }
 
-func (p *peers) Open(ctx context.Context, kind Kind, _, _ string, _ *http.Request, offer string) (Resource, error) {
+func (p *pionEndpoint) Open(ctx context.Context, kind Kind, _, _ string, _ *http.Request, offer string) (Resource, error) {
 	pc, err := p.api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return nil, err
 	}
-	s := &peer{peers: p, pc: pc, id: rand.Text()}
+	s := &peer{endpoint: p, pc: pc, id: rand.Text()}
 	if err := s.negotiate(ctx, kind, offer); err != nil {
 		_ = pc.GracefulClose()
 		return nil, wire.NewError(wire.CodeBadRequest, err.Error())
@@ -85,7 +85,7 @@ func (p *peers) Open(ctx context.Context, kind Kind, _, _ string, _ *http.Reques
 	return s, nil
 }
 
-func (p *peers) Find(_ Kind, _, id, _ string) (Resource, error) {
+func (p *pionEndpoint) Find(_ Kind, _, id, _ string) (Resource, error) {
 	s := p.session(id)
 	if s == nil {
 		return nil, wire.NewError(wire.CodeNotFound, "")
@@ -93,7 +93,7 @@ func (p *peers) Find(_ Kind, _, id, _ string) (Resource, error) {
 	return s, nil
 }
 
-func (p *peers) session(id string) *peer {
+func (p *pionEndpoint) session(id string) *peer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.sessions[id]
@@ -111,13 +111,13 @@ func (s *peer) negotiate(ctx context.Context, kind Kind, offer string) error {
 		s.track = track
 	} else {
 		s.pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-			s.peers.readers.Go(func() {
+			s.endpoint.readers.Go(func() {
 				for {
 					packet, _, err := track.ReadRTP()
 					if err != nil {
 						return
 					}
-					s.peers.heard <- packet.Payload
+					s.endpoint.heard <- packet.Payload
 				}
 			})
 		})
@@ -170,9 +170,9 @@ func (s *peer) trickled() int {
 }
 
 func (s *peer) Close(context.Context) error {
-	s.peers.mu.Lock()
-	delete(s.peers.sessions, s.id)
-	s.peers.mu.Unlock()
+	s.endpoint.mu.Lock()
+	delete(s.endpoint.sessions, s.id)
+	s.endpoint.mu.Unlock()
 	return s.pc.GracefulClose()
 }
 

@@ -10,10 +10,10 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// refuse answers with an error in the form that all of the server's errors have.
-// What is not a wire.Error is logged, and the client learns only that the server
-// failed.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+// writeError answers with an error in the form that all of the server's errors have.
+// An error that is no wire.Error is logged, and the client learns only that the
+// server failed.
+func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	var refusal wire.Error
 	if !errors.As(err, &refusal) {
 		refusal = wire.NewError(wire.CodeInternal, "")
@@ -29,7 +29,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		head.Set("Retry-After", seconds(h.cfg.RetryAfter))
 	case http.StatusUnsupportedMediaType:
-		// What would have been supported (RFC 9110 §15.5.16, RFC 5789 §2.2).
+		// What is supported (RFC 9110, section 15.5.16; RFC 5789, section 2.2).
 		if r.Method == http.MethodPatch {
 			head.Set("Accept-Patch", typeFragment)
 		} else {
@@ -43,7 +43,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 	body, err := json.Marshal(wire.ErrorBody{Error: wire.ErrorDetail{Code: refusal.Code, Message: refusal.Message}})
 	if err != nil {
-		// Two strings always marshal; should that ever change, the status stands.
+		// Two strings always marshal. If not, the status is still right.
 		h.cfg.Log.ErrorContext(r.Context(), "whip error not written", "error", err)
 		w.WriteHeader(status)
 		return
@@ -51,10 +51,10 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	head.Set("Content-Type", "application/json")
 	head.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may be gone; there is nobody else to tell
+	_, _ = w.Write(body) // the client may be gone
 }
 
-// seconds writes a delay as Retry-After has it (RFC 9110 §10.2.3), at least 1.
+// seconds formats a delay for Retry-After (RFC 9110, section 10.2.3), at least 1.
 func seconds(d time.Duration) string {
 	n := int64((d + time.Second - 1) / time.Second)
 	return strconv.FormatInt(max(n, 1), 10)
