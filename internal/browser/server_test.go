@@ -163,11 +163,14 @@ func (s *server) play(yaml string) {
 	cmd := exec.Command(program(s.t), "run", file, "--target", s.url)
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(s.t, cmd.Start())
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = cmd.Wait() // it is interrupted in the end
+	}()
 	s.t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt) // it may have ended by itself
-		_ = <-done                           // it was interrupted
+		<-done
 		if s.t.Failed() {
 			s.t.Logf("the run:\n%s", log)
 		}
