@@ -22,7 +22,7 @@ import (
 )
 
 // ShortDuration is how long the clips of [WriteShort] are at most.
-const ShortDuration = 4 * time.Second
+const ShortDuration = 8 * time.Second
 
 // Dir is the folder of the voices, as an absolute path.
 func Dir() string {

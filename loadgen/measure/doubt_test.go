@@ -133,7 +133,7 @@ func TestDoubtContentionExcusesWhatHappenedMeanwhile(t *testing.T) {
 	totals := s.finish()
 	assert.Less(t, rate(t, totals, "delivered").Share(), 0.95)
 	assert.InDelta(t, 1, totals.Best["delivered"].(metric.Rate).Share(), 1e-9)
-	assert.InDelta(t, 5, bestTrend(t, totals, "latency").Max, 0.1, "as fast as the fastest")
+	assert.NotContains(t, totals.Best, "latency", "all of them were as fast as the fastest")
 	assert.Greater(t, bestTrend(t, totals, "mos").Min, 4.0)
 	assert.Zero(t, bestTrend(t, totals, "loss").Max)
 }
