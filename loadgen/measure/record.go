@@ -102,6 +102,8 @@ type record struct {
 	retired []bucket
 	windows []*window
 	loads   []loadSum // by phase
+	// fastest is the least latency of the run so far, at best, in ms.
+	fastest float64
 }
 
 // A span is when a phase lasts. A phase has one at most.
@@ -111,7 +113,7 @@ type span struct {
 }
 
 func newRecord() *record {
-	r := &record{}
+	r := &record{fastest: ms(Lateness)}
 	r.table.Store(&[]bucket{})
 	return r
 }
@@ -321,7 +323,7 @@ func (r *record) finish(now time.Duration) {
 func (r *record) take(s bucket) {
 	taken := closedBucket{from: s.from, until: s.until, phases: s.phases, cells: make([]closedCell, len(s.cells))}
 	for i, sc := range s.cells {
-		c := sc.close(s.events)
+		c := sc.close(s.events, &r.fastest)
 		taken.cells[i] = c
 		r.cells[i].add(s.phases, c)
 		if r.cells[i].Role == Audience {
@@ -354,7 +356,7 @@ type closedCell struct {
 type distribution struct{ certain, worst, best *metric.Frozen }
 
 // close freezes what a bucket holds, and empties it.
-func (c *bucketCell) close(e *bucketEvents) closedCell {
+func (c *bucketCell) close(e *bucketEvents, fastest *float64) closedCell {
 	closed := closedCell{
 		latency:   distribution{certain: c.latency.Freeze()},
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
@@ -365,6 +367,11 @@ func (c *bucketCell) close(e *bucketEvents) closedCell {
 	if doubtful := c.doubtful.Load(); doubtful != nil {
 		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()
 	}
+	fast := &metric.Trend{}
+	d.bestInto(fast)
+	if fast.Count() > 0 {
+		*fastest = min(*fastest, max(0, fast.Summary().Min))
+	}
 	if e.uncertain.Load() {
 		all := &metric.Trend{}
 		d.worstInto(all)
@@ -372,8 +379,8 @@ func (c *bucketCell) close(e *bucketEvents) closedCell {
 			// Nothing is known of any of them: a step back makes latencies small.
 			d.worst, d.best = metric.Constant(ms(Lateness), all.Count()), metric.Constant(0, all.Count())
 		} else {
-			// At best all of them would have been as fast as the fastest.
-			d.worst, d.best = all.Frozen(), metric.Constant(max(0, all.Summary().Min), all.Count())
+			// At best all of them would have been as fast as the fastest of the run.
+			d.worst, d.best = all.Frozen(), metric.Constant(*fastest, all.Count())
 		}
 		d.certain = nil
 	}
