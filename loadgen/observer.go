@@ -13,12 +13,12 @@ const (
 	// server and the generator are in the way, if idleLeft of it or less is idle.
 	othersBusy = 0.1
 	idleLeft   = 0.15
-	// maxCPU is the share of the cores that it may use that the generator may use
+	// MaxCPU is the share of the cores that it may use that the generator may use
 	// up beside a server on its own machine: beyond, it is in the server's way.
-	maxCPU = 0.9
-	// maxCPUWait is how many of the generator's threads may wait for a core, for
+	MaxCPU = 0.9
+	// MaxCPUWait is how many of the generator's threads may wait for a core, for
 	// each core that it may use.
-	maxCPUWait = 1.0
+	MaxCPUWait = 1.0
 	// clockSlack is by how much the wall clock may be stepped.
 	clockSlack = time.Millisecond
 )
@@ -81,10 +81,10 @@ func (r *run) contended(a, b sample) bool {
 		return false
 	}
 	mine := float64(r.cores)
-	if own := (b.own - a.own).Seconds() / elapsed; own > maxCPU*mine {
+	if own := (b.own - a.own).Seconds() / elapsed; own > MaxCPU*mine {
 		return true
 	}
-	if (b.wait-a.wait).Seconds()/elapsed > maxCPUWait*mine {
+	if (b.wait-a.wait).Seconds()/elapsed > MaxCPUWait*mine {
 		return true
 	}
 	if a.machine == nil || b.machine == nil || a.server == nil || b.server == nil {

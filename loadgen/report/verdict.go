@@ -36,13 +36,6 @@ const (
 	// does not suffer, as the kernel stamps them; but a process that is this far
 	// behind is no audience.
 	maxReadLag = 250 * time.Millisecond
-	// maxCPU is the share of the cores that it may use that the generator may
-	// use up: beyond, what it does is late as soon as anything comes together.
-	maxCPU = 0.9
-	// maxCPUWait is how many of its threads may wait for a core, for each core
-	// that it may use: on average, all its cores are taken by others then, and
-	// something of its own waits for each.
-	maxCPUWait = 1.0
 )
 
 // A Report is a run with its verdict. It is not changed after [Judge].
@@ -171,13 +164,13 @@ func (r *Report) shortcomings() (all []string) {
 		}
 	}
 	if cores := float64(g.CPUs); cores > 0 {
-		if g.CPU > maxCPU*cores {
+		if g.CPU > loadgen.MaxCPU*cores {
 			add("the generator was the bottleneck: its process used %.2f of the %s that it may use (the limit is %.0f%%); give it more CPU, or a smaller scenario",
-				g.CPU, count(g.CPUs, "core"), maxCPU*100)
+				g.CPU, count(g.CPUs, "core"), loadgen.MaxCPU*100)
 		}
-		if g.CPUWait > maxCPUWait*cores {
+		if g.CPUWait > loadgen.MaxCPUWait*cores {
 			add("the generator was the bottleneck: others kept it from the CPU, so that on average %.2f of its threads waited for a core (the limit is %.0f for %s); stop what else runs, or give it more CPU",
-				g.CPUWait, maxCPUWait*cores, count(g.CPUs, "core"))
+				g.CPUWait, loadgen.MaxCPUWait*cores, count(g.CPUs, "core"))
 		}
 	}
 	if why := disagreement(run); why != "" {
