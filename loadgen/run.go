@@ -83,7 +83,8 @@ func supports(d driver.Driver, s *scenario.Scenario) error {
 	return nil
 }
 
-// A run plays one scenario.
+// A run plays one scenario. Its methods are the steps of playing, in the order of this
+// file, and what runs beside them once a second: observer.go, progress.go, abort.go.
 type run struct {
 	Config
 	clock      *measure.Clock
@@ -127,7 +128,7 @@ func newRun(cfg Config) (*run, error) {
 	return r, nil
 }
 
-// load reads the cast's audio files, each of them once.
+// loadClips reads the cast's audio files, each of them once.
 func (r *run) loadClips() error {
 	loaded := map[string]*speech.Clip{}
 	for _, g := range r.Scenario.Cast {
@@ -249,7 +250,7 @@ func (r *run) arrive(ctx context.Context) {
 	joins.Wait()
 }
 
-// hold plays the timeline. It returns at the end of the hold, with the sample
+// holdSteady plays the timeline. It returns at the end of the hold, with the sample
 // from the beginning of the steady state.
 func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample) {
 	acting, cancel := context.WithCancel(ctx)
@@ -317,7 +318,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// clear has everybody leave and closes the rooms. Errors become problems of the
+// cleanUp has everybody leave and closes the rooms. Errors become problems of the
 // result; the figures stay valid.
 func (r *run) cleanUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)

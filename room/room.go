@@ -52,6 +52,9 @@ type Config struct {
 // Every changing call takes the time it happens at and returns the events it
 // caused, none if it changed nothing (muting the muted is no error). An error
 // means that nothing changed.
+//
+// It has many methods because each rule is one: what people may ask for, and what the
+// rest has to know. They share one state, and a rule often needs all of it.
 type Room struct {
 	cfg     Config
 	created time.Time

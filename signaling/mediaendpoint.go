@@ -63,7 +63,7 @@ func (e mediaEndpoint) Open(ctx context.Context, kind whip.Kind, id, bearer stri
 	var answer string
 	session, err := l.Media.Open(ctx, p, media, offer, func(opened rtc.Session) { answer = opened.Answer() })
 	if err != nil {
-		_ = l.Lost(p)
+		_ = l.Membership.Lost(p)
 		return nil, e.refusal(err)
 	}
 	return &mediaResource{room: l, participant: p, session: session, answer: answer, log: e.log}, nil
@@ -139,7 +139,7 @@ func (r *mediaResource) AddCandidate(fragment string) error {
 
 // Close lets the participant leave, which closes the media.
 func (r *mediaResource) Close(context.Context) error {
-	err := r.room.Leave(r.participant, nil)
+	err := r.room.Membership.Leave(r.participant, nil)
 	if errors.Is(err, room.ErrNotMember) || errors.Is(err, room.ErrEnded) {
 		return nil
 	}

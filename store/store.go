@@ -35,7 +35,9 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Store is safe for concurrent use. Close it after everything that uses it.
+// Store is safe for concurrent use. Close it after everything that uses it. Its
+// methods are grouped by file: rooms, invites, their redemption, accounts, the audit
+// log. They share the connection and the checkpoint.
 type Store struct {
 	log      *slog.Logger
 	embedded *embedded // nil with an external server

@@ -37,7 +37,8 @@ type ClientEvents interface {
 }
 
 // Client is one receive-only client. Handle has one caller at a time; all other
-// methods may be called from any goroutine.
+// methods may be called from any goroutine. Its private methods are one for each kind of
+// datagram and each step of ICE and DTLS: they share one lock.
 type Client struct {
 	// What a packet takes stands in one line of the cache: these, and what is first
 	// of the configuration.

@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	"loadgen/speech":         {},
 	"loadgen/network":        {},
 	"loadgen/scenario":       {"signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
-	"loadgen/neteq":          {},
+	"loadgen/neteq":          {"internal/prefetch"},
 	"loadgen/measure":        {"loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
 	"loadgen/netem":          {"loadgen/measure", "loadgen/network"},
 	"loadgen/host":           {"internal/udpbatch"},

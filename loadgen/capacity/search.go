@@ -63,7 +63,8 @@ const (
 	Interrupted Limit = "interrupted"
 )
 
-// A Result is the outcome of a search.
+// A Result is the outcome of a search. Its methods ask the tries of one load or of all
+// (search.go), and write them, one file for each format.
 type Result struct {
 	Plan  Plan
 	Limit Limit

@@ -38,7 +38,8 @@ const (
 	maxReadLag = 250 * time.Millisecond
 )
 
-// A Report is a run with its verdict. It is not changed after [Judge].
+// A Report is a run with its verdict. It is not changed after [Judge]. Its methods write
+// it, one file for each format.
 type Report struct {
 	Result     *loadgen.Result
 	Thresholds []Judgement

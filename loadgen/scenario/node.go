@@ -11,7 +11,8 @@ import (
 
 // A reader takes values out of the nodes of a file. It keeps every mistake
 // and goes on with a zero value, so that all of them can be reported at once, and
-// every value's place by its path, like cast[1].count.
+// every value's place by its path, like cast[1].count. It has one method for each kind of
+// value, besides those that report mistakes.
 type reader struct {
 	file    string
 	anchors map[string]ast.Node

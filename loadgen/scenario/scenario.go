@@ -15,7 +15,8 @@ import (
 
 // A Scenario is what is played in each of its rooms. One that [Load] or [Parse]
 // returned is valid and has all defaults filled in; treat it as read-only, and
-// use the With methods for a changed copy.
+// use the With methods for a changed copy. Most of its other methods check one part of
+// it against the rest.
 type Scenario struct {
 	Name string
 	// Rooms is how many rooms there are. Each has the whole cast and plays the

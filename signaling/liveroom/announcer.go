@@ -76,7 +76,7 @@ func (a *announcer) sendPresence() {
 	l := a.room
 	l.mu.Lock()
 	a.participants.Store(int64(len(l.roster.participants)))
-	updates := l.takePresence()
+	updates := a.takePresence()
 	l.mu.Unlock()
 	for _, u := range updates {
 		a.broadcast(u.message, u.to)
@@ -86,9 +86,69 @@ func (a *announcer) sendPresence() {
 func (a *announcer) sendTalkers() {
 	l := a.room
 	l.mu.Lock()
-	list, to := l.takeTalkers()
+	list, to := a.takeTalkers()
 	l.mu.Unlock()
 	a.broadcast(wire.Talkers{Talkers: list}, to)
+}
+
+// takePresence returns the presence updates that are due and resets what is
+// pending: the stage's update first, then one for each hall. The caller holds the
+// lock.
+func (a *announcer) takePresence() []presenceUpdate {
+	l := a.room
+	halls := l.rules.Halls()
+	n := &l.pending
+	audience, total := n.audienceChanges(halls)
+	common := wire.Presence{Rev: l.log.revision, StageChanges: n.stage}
+	if n.rules {
+		rules := wireRules(l.rules.Rules())
+		common.Rules = &rules
+	}
+	all, hands := len(n.stage) > 0 || n.rules, n.hands
+	n.stage, n.hands, n.rules = nil, false, false
+	n.sentAudience = halls
+	clear(n.resendAudience)
+	if l.rules.Ended() || (!total && !all && !hands && !slices.Contains(audience, true)) {
+		return nil
+	}
+
+	updates := make([]presenceUpdate, 1+len(halls))
+	stage := common
+	stage.Audience, stage.Total = halls[0], l.rules.Audience()
+	if hands {
+		stage.Hands, stage.HandCount = view{l}.hands()
+	}
+	updates[0].message = stage
+	due := make([]bool, 1+len(halls))
+	due[0] = total || all || hands
+	for hall, taken := range halls {
+		updates[1+hall].message = common
+		updates[1+hall].message.Audience = taken
+		if due[1+hall] = audience[hall] || all; due[1+hall] {
+			updates[1+hall].to = make([]Connection, 0, taken)
+		}
+	}
+	for _, p := range l.roster.participants {
+		if at := recipients(p); p.conn != nil && due[at] {
+			updates[at].to = append(updates[at].to, p.conn)
+		}
+	}
+	return updates
+}
+
+// takeTalkers returns the talkers and the connections that must be sent them; none
+// if that is not due. The caller holds the lock.
+func (a *announcer) takeTalkers() ([]uint32, []Connection) {
+	l := a.room
+	if l.rules.Ended() {
+		return nil, nil
+	}
+	list := a.talkers()
+	if slices.Equal(list, l.pending.sentTalkers) && !l.pending.resendTalkers {
+		return nil, nil
+	}
+	l.pending.sentTalkers, l.pending.resendTalkers = list, false
+	return list, l.roster.connections()
 }
 
 // broadcast encodes a message once and queues it for all of the connections.

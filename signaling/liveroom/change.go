@@ -37,7 +37,7 @@ func (l *LiveRoom) Change(apply func(rules *room.Room, now time.Time) ([]room.Ev
 		l.mu.Unlock()
 		return err
 	}
-	l.touched = true
+	l.checker.touched = true
 	c := change{room: l}
 	c.detachMedia(events)
 	if l.endReason != wire.GoodbyeShutdown {

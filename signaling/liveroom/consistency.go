@@ -13,6 +13,14 @@ const checkEvery = time.Second
 // change has not been noted.
 const maxSkips = 9
 
+// checker checks that a room's media, its roster and its rules agree. The room's
+// lock guards it.
+type checker struct {
+	// touched reports that anything of this may have changed since the last check.
+	touched bool
+	last    checkResult
+}
+
 // checkResult is what a room looked like at the last full check.
 type checkResult struct {
 	mics, ears int // that the fan-out serves
@@ -71,17 +79,17 @@ func (l *LiveRoom) Mismatches() (n int) {
 func (l *LiveRoom) check() int {
 	served := l.Media.stats()
 	l.mu.Lock()
-	last := &l.lastCheck
-	if !l.touched && last.mics == served.Mics && last.ears == served.Ears && last.mismatches == 0 && last.skips < maxSkips {
+	last := &l.checker.last
+	if !l.checker.touched && last.mics == served.Mics && last.ears == served.Ears && last.mismatches == 0 && last.skips < maxSkips {
 		last.skips++
 		l.mu.Unlock()
 		return 0
 	}
-	l.touched = false
+	l.checker.touched = false
 	l.mu.Unlock()
 	wrong := l.Mismatches()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lastCheck = checkResult{mics: served.Mics, ears: served.Ears, mismatches: wrong}
+	l.checker.last = checkResult{mics: served.Mics, ears: served.Ears, mismatches: wrong}
 	return wrong
 }

@@ -22,23 +22,22 @@ type LiveRoom struct {
 	slots    int
 	created  time.Time
 
-	// Media are the mics and ears.
-	Media     *MediaSessions
-	announcer *announcer
+	// Membership brings people in and out. Media are the mics and ears.
+	Membership *Membership
+	Media      *MediaSessions
+	announcer  *announcer
 	// timer runs when the rules have something to do.
 	timer *timer
 	// down is closed when an ended room has been torn down.
 	down chan struct{}
 
-	mu      sync.Mutex // guards all below, Media, and the participants
-	rules   *room.Room
-	roster  roster
-	log     changeLog
-	pending pendingPresence
-	saver   saver
-	// touched reports that anything of this may have changed since the last check.
-	touched    bool
-	lastCheck  checkResult
+	mu         sync.Mutex // guards all below, Media, and the participants
+	rules      *room.Room
+	roster     roster
+	log        changeLog
+	pending    pendingPresence
+	saver      saver
+	checker    checker
 	emptySince time.Time
 	// endReason is the goodbye of those who are in when the room ends.
 	endReason wire.GoodbyeReason
@@ -62,6 +61,7 @@ func newLiveRoom(registry *Registry, rules *room.Room) (*LiveRoom, error) {
 		emptySince: now,
 		endReason:  wire.GoodbyeEnded,
 	}
+	l.Membership = &Membership{room: l}
 	l.announcer = newAnnouncer(l)
 	l.timer = newTimer(l.tick)
 	media, err := registry.cfg.Media.NewRoom(rtc.MediaRoomConfig{Slots: cfg.Slots, OnActiveSpeakers: l.announcer.setTalkers})

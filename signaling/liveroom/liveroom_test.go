@@ -90,8 +90,8 @@ func TestOpenRacesWithLeave(t *testing.T) {
 		offers[media] = newOffer(t, media)
 	}
 	for name, out := range map[string]func(l *LiveRoom, p *Participant) error{
-		"leaves":  func(l *LiveRoom, p *Participant) error { return l.Leave(p, nil) },
-		"is lost": func(l *LiveRoom, p *Participant) error { return l.Lost(p) },
+		"leaves":  func(l *LiveRoom, p *Participant) error { return l.Membership.Leave(p, nil) },
+		"is lost": func(l *LiveRoom, p *Participant) error { return l.Membership.Lost(p) },
 		"is removed": func(l *LiveRoom, p *Participant) error {
 			return l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
 				return rules.Remove(room.Operator, p.ID, now)
@@ -119,7 +119,7 @@ func TestOpenRacesWithLeave(t *testing.T) {
 					opening.Wait()
 					if name == "is demoted" && media == wire.MediaEar {
 						// An ear stays open through a demotion.
-						require.NoError(t, l.Leave(p, nil))
+						require.NoError(t, l.Membership.Leave(p, nil))
 					}
 					if session != nil {
 						select {

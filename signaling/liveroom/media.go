@@ -52,7 +52,7 @@ func (s *MediaSessions) Open(ctx context.Context, p *Participant, media wire.Med
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		s.opening--
-		l.touched = true
+		l.checker.touched = true
 	}()
 
 	session, err := s.negotiate(ctx, p, media, ownTalker, offer)
@@ -152,7 +152,7 @@ func (s *MediaSessions) ended(p *Participant, media wire.Media, session rtc.Sess
 	}
 	if p.mediaOnly != "" {
 		l.mu.Unlock()
-		_ = l.Lost(p) // closes the session, too
+		_ = l.Membership.Lost(p) // closes the session, too
 		return
 	}
 	lost := s.detach(p, media)
@@ -169,7 +169,7 @@ func (s *MediaSessions) detach(p *Participant, media ...wire.Media) (detached []
 			open.Detach()
 			delete(s.byID, open.ID())
 			s.closing++
-			s.live.touched = true
+			s.live.checker.touched = true
 			detached = append(detached, open)
 		}
 	}
@@ -184,7 +184,7 @@ func (s *MediaSessions) close(detached ...rtc.Session) {
 	s.live.mu.Lock()
 	defer s.live.mu.Unlock()
 	s.closing -= len(detached)
-	s.live.touched = true
+	s.live.checker.touched = true
 }
 
 // closeSession closes a session; it may have ended already.

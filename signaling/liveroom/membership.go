@@ -11,46 +11,50 @@ import (
 // ErrNothingToResume refuses to resume where there is no such room, member or key.
 var ErrNothingToResume = wire.NewError(wire.CodeNotFound, "there is nothing to resume: join")
 
+// Membership brings people into a room and out of it. Its methods may be called
+// from any goroutine, like those of its [LiveRoom].
+type Membership struct{ room *LiveRoom }
+
 // join admits a newcomer, or reconnects a participant whom the room knows and whose
 // WebSocket is lost. It returns who they are: p, or the participant they were.
 // reply is called with a snapshot of the room, with the lock held, before any
 // broadcast can reach them.
-func (l *LiveRoom) join(p *Participant, request room.JoinRequest, reply func(wire.Joined)) (*Participant, error) {
+func (m *Membership) join(p *Participant, request room.JoinRequest, reply func(wire.Joined)) (*Participant, error) {
 	me := p
 	request.ID, request.Identity, request.MediaOnly = p.ID, p.Identity, p.mediaOnly != ""
-	err := l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
-		if old := l.roster.reconnecting(rules, p); old != nil {
+	err := m.room.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+		if old := m.room.roster.reconnecting(rules, p); old != nil {
 			me = old
-			return l.reconnect(old, p.conn, now)
+			return m.reconnect(old, p.conn, now)
 		}
 		events, err := rules.Join(request, now)
 		if err != nil {
 			return nil, err
 		}
-		l.admit(p)
+		m.admit(p)
 		return events, nil
 	}, func() {
 		if reply != nil {
-			reply(view{l}.joined(me))
+			reply(view{m.room}.joined(me))
 		}
 	})
 	if errors.Is(err, errNotSaved) {
-		_ = l.Lost(me) // nobody has been told that they are in
+		_ = m.Lost(me) // nobody has been told that they are in
 	}
 	return me, err
 }
 
 // admit adds a participant whom the rules have let in. The caller holds the lock.
-func (l *LiveRoom) admit(p *Participant) {
-	m, _ := l.rules.Member(p.ID)
-	l.roster.add(p, m)
-	l.registry.accounts.add(p.Account, seat{l, p})
+func (m *Membership) admit(p *Participant) {
+	member, _ := m.room.rules.Member(p.ID)
+	m.room.roster.add(p, member)
+	m.room.registry.accounts.add(p.Account, seat{m.room, p})
 }
 
 // reconnect gives a participant a new WebSocket, in place of one that may still be
 // there. The caller holds the lock.
-func (l *LiveRoom) reconnect(p *Participant, conn Connection, now time.Time) ([]room.Event, error) {
-	events, err := l.rules.Reconnect(p.ID, now)
+func (m *Membership) reconnect(p *Participant, conn Connection, now time.Time) ([]room.Event, error) {
+	events, err := m.room.rules.Reconnect(p.ID, now)
 	if err != nil {
 		return nil, err
 	}
@@ -64,38 +68,38 @@ func (l *LiveRoom) reconnect(p *Participant, conn Connection, now time.Time) ([]
 // Resume reconnects a participant over a new WebSocket. The request needs the key
 // of the participant's ticket. reply is called with what they have missed, with the
 // lock held, before any broadcast can reach them.
-func (l *LiveRoom) Resume(m wire.Resume, who room.Identity, conn Connection, reply func(wire.Resumed)) (*Participant, error) {
-	if !validResumeKey(l.registry.cfg.Key, m) {
+func (m *Membership) Resume(request wire.Resume, who room.Identity, conn Connection, reply func(wire.Resumed)) (*Participant, error) {
+	if !validResumeKey(m.room.registry.cfg.Key, request) {
 		return nil, ErrNothingToResume
 	}
 	var me *Participant
-	err := l.Change(func(_ *room.Room, now time.Time) ([]room.Event, error) {
-		p, ok := l.roster.participants[room.MemberID(m.Member)]
+	err := m.room.Change(func(_ *room.Room, now time.Time) ([]room.Event, error) {
+		p, ok := m.room.roster.participants[room.MemberID(request.Member)]
 		if !ok || p.mediaOnly != "" || p.Account != who.Account {
 			return nil, ErrNothingToResume
 		}
 		me = p
-		return l.reconnect(p, conn, now)
-	}, func() { reply(view{l}.resumed(me, m.Rev)) })
+		return m.reconnect(p, conn, now)
+	}, func() { reply(view{m.room}.resumed(me, request.Rev)) })
 	return me, err
 }
 
 // Leave removes a participant at their own request. It is [room.ErrNotMember] if
 // they have left already.
-func (l *LiveRoom) Leave(p *Participant, reply func()) error {
-	return l.remove(p, (*room.Room).Leave, reply)
+func (m *Membership) Leave(p *Participant, reply func()) error {
+	return m.remove(p, (*room.Room).Leave, reply)
 }
 
 // Lost removes a participant whose connection is lost for good. It is
 // [room.ErrNotMember] if they have left already.
-func (l *LiveRoom) Lost(p *Participant) error { return l.remove(p, (*room.Room).TimeOut, nil) }
+func (m *Membership) Lost(p *Participant) error { return m.remove(p, (*room.Room).TimeOut, nil) }
 
 // replace removes a participant whose account has joined elsewhere. That they have
 // left already is no failure.
-func (l *LiveRoom) replace(p *Participant) { _ = l.remove(p, (*room.Room).Replace, nil) }
+func (m *Membership) replace(p *Participant) { _ = m.remove(p, (*room.Room).Replace, nil) }
 
-func (l *LiveRoom) remove(p *Participant, how func(*room.Room, room.MemberID, time.Time) ([]room.Event, error), reply func()) error {
-	return l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+func (m *Membership) remove(p *Participant, how func(*room.Room, room.MemberID, time.Time) ([]room.Event, error), reply func()) error {
+	return m.room.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
 		if !p.joined {
 			return nil, room.ErrNotMember
 		}
@@ -106,8 +110,8 @@ func (l *LiveRoom) remove(p *Participant, how func(*room.Room, room.MemberID, ti
 // Disconnect notes that a participant's WebSocket is lost. They may reconnect,
 // unless final is true. If they have another WebSocket by now, or have left,
 // nothing happens.
-func (l *LiveRoom) Disconnect(p *Participant, conn Connection, final bool) {
-	_ = l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+func (m *Membership) Disconnect(p *Participant, conn Connection, final bool) {
+	_ = m.room.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
 		switch {
 		case !p.joined || p.conn != conn:
 			return nil, nil
@@ -123,19 +127,19 @@ func (l *LiveRoom) Disconnect(p *Participant, conn Connection, final bool) {
 }
 
 // mayReconnect reports whether a participant is in and their WebSocket is lost.
-func (l *LiveRoom) mayReconnect(p *Participant) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (m *Membership) mayReconnect(p *Participant) bool {
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
 	return p.joined && p.disconnected()
 }
 
 // restoreStage adds those who were on stage before a restart. The room is not
 // visible to others yet.
-func (l *LiveRoom) restoreStage() {
-	for _, m := range l.rules.Stage() {
-		p := &Participant{ID: m.ID, Identity: m.Identity, restored: true}
-		l.admit(p)
-		l.Media.room.Mute(p.talker, m.Muted)
+func (m *Membership) restoreStage() {
+	for _, member := range m.room.rules.Stage() {
+		p := &Participant{ID: member.ID, Identity: member.Identity, restored: true}
+		m.admit(p)
+		m.room.Media.room.Mute(p.talker, member.Muted)
 	}
-	l.setTimer(l.registry.cfg.Clock())
+	m.room.setTimer(m.room.registry.cfg.Clock())
 }

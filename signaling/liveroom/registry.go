@@ -67,7 +67,8 @@ type Spec struct {
 	Slots      int
 }
 
-// Registry holds all live rooms. It is safe for concurrent use.
+// Registry holds all live rooms. It is safe for concurrent use. Besides the methods of
+// this file, it writes the audit log (audit.go) and counts (metrics.go, collector.go).
 type Registry struct {
 	cfg      Config
 	metrics  metrics
@@ -221,7 +222,7 @@ func (r *Registry) restore(saved []room.State) error {
 		if err != nil {
 			return fmt.Errorf("restore room %q: %w", s.Config.Name, err)
 		}
-		l.restoreStage()
+		l.Membership.restoreStage()
 		r.mu.Lock()
 		r.addLocked(l)
 		r.mu.Unlock()
@@ -276,7 +277,7 @@ func (r *Registry) join(id string, p *Participant, request room.JoinRequest, rep
 			return nil, nil, err
 		}
 		r.replaceElsewhere(p, id)
-		me, err := l.join(p, request, reply)
+		me, err := l.Membership.join(p, request, reply)
 		switch {
 		case errors.Is(err, room.ErrAlreadyMember):
 			// The account has joined by another request at the same moment. One of the two
@@ -295,8 +296,8 @@ func (r *Registry) join(id string, p *Participant, request room.JoinRequest, rep
 // participant of that room whose WebSocket is lost is left, to be reconnected.
 func (r *Registry) replaceElsewhere(p *Participant, id string) {
 	for _, s := range r.accounts.find(p.Account) {
-		if s.room.id != id || p.mediaOnly != "" || !s.room.mayReconnect(s.participant) {
-			s.room.replace(s.participant)
+		if s.room.id != id || p.mediaOnly != "" || !s.room.Membership.mayReconnect(s.participant) {
+			s.room.Membership.replace(s.participant)
 		}
 	}
 }
@@ -306,7 +307,7 @@ func (r *Registry) replaceElsewhere(p *Participant, id string) {
 func (r *Registry) EndAccount(account, keep string) {
 	for _, s := range r.accounts.find(account) {
 		if keep == "" || s.participant.TokenFamily != keep {
-			s.room.replace(s.participant)
+			s.room.Membership.replace(s.participant)
 		}
 	}
 }

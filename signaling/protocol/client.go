@@ -69,7 +69,7 @@ func (c *client) HandleBinary() {
 // HandleClose tells the room that the WebSocket is gone.
 func (c *client) HandleClose(clean bool) {
 	if c.room != nil {
-		c.room.Disconnect(c.me, c.conn, clean || c.expelled)
+		c.room.Membership.Disconnect(c.me, c.conn, clean || c.expelled)
 	}
 }
 
@@ -121,7 +121,7 @@ func (c *client) handle(m wire.ClientMessage) error {
 		ok()
 		return nil
 	case wire.Leave:
-		return c.room.Leave(c.me, ok)
+		return c.room.Membership.Leave(c.me, ok)
 	case wire.End:
 		return c.room.End(c.me.ID, ok)
 	}
@@ -182,7 +182,7 @@ func (c *client) resume(m wire.Resume) error {
 	if err != nil {
 		return liveroom.ErrNothingToResume
 	}
-	me, err := l.Resume(m, access.Identity(who), c.conn, func(resumed wire.Resumed) {
+	me, err := l.Membership.Resume(m, access.Identity(who), c.conn, func(resumed wire.Resumed) {
 		resumed.ID = m.ID
 		c.reply(resumed)
 	})
