@@ -19,7 +19,8 @@ const (
 
 // An Aggregator gathers the figures of all listeners of a run, in all its rooms, in
 // memory that does not grow with the run's length. It is safe for concurrent
-// use, except that one goroutine at a time calls Drain and Finish.
+// use, except that one goroutine at a time calls Drain and Finish. Its methods take what
+// happens (this file, doubt.go) and answer thresholds (select.go, window.go).
 type Aggregator struct {
 	record *record
 	doubts doubts

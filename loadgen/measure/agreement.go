@@ -14,8 +14,8 @@ type Heard struct {
 
 func (l *Listener) heardShare() Heard {
 	h := Heard{Delivered: float64(l.steady.passes) / float64(l.steady.total)}
-	if l.steady.received > 0 {
-		h.Latency = l.steady.latencySum / time.Duration(l.steady.received)
+	if l.received.packets > 0 {
+		h.Latency = l.received.latency / time.Duration(l.received.packets)
 	}
 	return h
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // BenchmarkReceive is what one packet costs the account of its listener, with
-// 1,000 listeners in the room, each of which gets every packet.
+// 5,000 listeners in the room, each of which gets every packet.
 func BenchmarkReceive(b *testing.B) {
 	aggregator := NewAggregator()
 	room := NewLedger(aggregator)
@@ -14,7 +14,7 @@ func BenchmarkReceive(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	listeners := make([]*Listener, 1000)
+	listeners := make([]*Listener, 5000)
 	for i := range listeners {
 		listeners[i] = room.AddListener(3, Labels{})
 		listeners[i].Connected(0)

@@ -107,19 +107,19 @@ func (c *cell) joined(d time.Duration) {
 func (c *cell) close(l *Listener) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.received += l.steady.received
+	c.received += l.received.packets
 	if l.joined && l.steady.total > 0 {
 		c.listeners = append(c.listeners, l.heardShare())
 	}
 	c.duplicates += l.duplicates
 	c.outOfOrder += l.outOfOrder
-	if l.steady.jitters > 0 {
-		c.worst.jitters.Record(l.steady.jitterSum / float64(l.steady.jitters) * 1000)
-		c.best.jitters.Record(l.steady.jitterBest / float64(l.steady.jitters) * 1000)
+	if l.received.jitters > 0 {
+		c.worst.jitters.Record(l.received.jitterSum / float64(l.received.jitters) * 1000)
+		c.best.jitters.Record(l.received.jitterBest / float64(l.received.jitters) * 1000)
 	}
 	if l.steady.total > 0 {
-		c.worst.gaps.Record(ms(l.steady.gap))
-		c.best.gaps.Record(ms(l.steady.gapBest))
+		c.worst.gaps.Record(ms(l.received.gap))
+		c.best.gaps.Record(ms(l.received.gapBest))
 		worst, best := l.quality()
 		c.worst.enter(worst)
 		c.best.enter(best)

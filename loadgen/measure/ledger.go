@@ -72,11 +72,8 @@ func (r *Ledger) AddListener(sections int, labels Labels) *Listener {
 	l := &Listener{
 		ledger: r, cell: r.aggregator.record.cell(labels), capacity: sections,
 		own: -1, until: never, heardFirst: make(chan struct{}),
-		sections: make([]section, sections),
 	}
-	for i := range l.sections {
-		l.sections[i].index = i
-	}
+	l.addSections(sections)
 	l.usual = l.sections
 	l.heard = l.first[:0]
 	l.cell.enter()

@@ -26,7 +26,8 @@ type Packet struct {
 // sources sent, whether it came.
 //
 // A Listener is safe for concurrent use. Its room settles it; nothing needs to
-// be closed.
+// be closed. Its methods share one lock and lines of the cache: each file has those of
+// one step, from a packet's arrival (here) to the listener's quality (quality.go).
 type Listener struct {
 	// The fields that a packet needs are together, in as few lines of the cache as may be:
 	// thousands of listeners take turns. usual is where sections begins, and talking
@@ -47,22 +48,24 @@ type Listener struct {
 	quietTo   Bin           // the silence since then is counted up to this bin, if it is not 0,
 	quietBins int           // and held so many bins in which nobody spoke
 
+	// What the listener is owed: the bins in [from, until), on as many
+	// sections as it has, of every source but its own.
+	from, until Bin
+	capacity    int // voices at once: the ear's sections
+
 	silenced silence
-	life     account // since counting began
-	steady   account // within the measured window
-	spoken   uint64  // bins of the measured window in which something was owed
-	played   played  // what the jitter buffers did until the last epoch
-	excused  played  // of it, what was in doubt
+	received reception
 
 	first [1][words]uint64 // where heard begins
 
 	// From here on it is not every packet's.
 	onsets []onset // by source
 
-	// What the listener is owed: the bins in [from, until), on as many
-	// sections as it has, of every source but its own.
-	from, until Bin
-	capacity    int // voices at once: the ear's sections
+	life    debt   // since counting began
+	steady  debt   // within the measured window
+	spoken  uint64 // bins of the measured window in which something was owed
+	played  played // what the jitter buffers did until the last epoch
+	excused played // of it, what was in doubt
 
 	// When the join was to begin, when it began, when its time was over, and when
 	// the first packet came.
@@ -72,17 +75,22 @@ type Listener struct {
 	outOfOrder, duplicates uint64
 }
 
-// An account is a listener's sums over a stretch of time.
-type account struct {
+// A debt is how many packets a listener was owed over a stretch of time, and how many
+// of them came.
+type debt struct {
 	passes, total uint64
-	excused       uint64  // of total: lost, and perhaps by the generator's doing
-	received      uint64  // different packets
-	jitterSum     float64 // seconds
-	jitterBest    float64 // the same, less what the generator sent late
-	jitters       uint64
-	gap, gapBest  time.Duration
-	gapNow        time.Duration // gapBest of the present epoch, which may be in doubt
-	latencySum    time.Duration // of the packets received
+	excused       uint64 // of total: lost, and perhaps by the generator's doing
+}
+
+// A reception is a listener's sums over the packets received in the measured window.
+type reception struct {
+	packets      uint64 // different ones
+	latency      time.Duration
+	jitterSum    float64 // seconds
+	jitterBest   float64 // the same, less what the generator sent late
+	jitters      uint64
+	gap, gapBest time.Duration
+	gapNow       time.Duration // gapBest of the present epoch, which may be in doubt
 }
 
 // Expect sets when the listener meant to begin its join, when it does, and when
@@ -159,7 +167,9 @@ func (l *Listener) Prefetch(step int) {
 		return
 	}
 	if i := int(l.talking.Load()); i < len(l.usual) {
-		prefetch.Object(&l.usual[i])
+		s := &l.usual[i]
+		prefetch.Span(&s.open, &s.jitterBest)
+		s.buffer.Prefetch()
 	}
 }
 
@@ -175,8 +185,8 @@ func (l *Listener) Receive(p Packet) {
 		close(l.heardFirst)
 		l.ledger.aggregator.heard(l.cell, p.At, p.At-l.intended)
 	}
-	for len(l.sections) <= p.Section {
-		l.sections = append(l.sections, section{index: len(l.sections)})
+	if p.Section >= len(l.sections) {
+		l.addSections(p.Section + 1)
 	}
 	if now := int32(p.Section); l.talking.Load() != now { // seldom
 		l.talking.Store(now)
@@ -202,6 +212,15 @@ func (l *Listener) Receive(p Packet) {
 			l.abandon(s)
 		}
 		s.pending = append(s.pending, pending{p.Timestamp, p.At, p.Unstamped})
+	}
+}
+
+// addSections makes the listener have n sections.
+func (l *Listener) addSections(n int) {
+	l.sections = append(l.sections, make([]section, n-len(l.sections))...)
+	for i := range l.sections {
+		s := &l.sections[i]
+		s.listener, s.buffer.Schedule = l, s // which may have moved
 	}
 }
 
@@ -289,7 +308,6 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 		return
 	}
 	l.heard[p.source][w] |= bit
-	l.life.received++
 
 	steady := l.ledger.inSteady(p.bin)
 	latency, late := at-sent, sources[p.source].late(p.bin)
@@ -302,8 +320,8 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	l.pace(s, latency, late, steady)
 	l.play(s, p, at-sources[p.source].offset)
 	if steady {
-		l.steady.received++
-		l.steady.latencySum += latency
+		l.received.packets++
+		l.received.latency += latency
 	}
 	l.silence(at, late)
 }
@@ -318,9 +336,9 @@ func (l *Listener) pace(s *section, transit, late time.Duration, steady bool) {
 		s.jitter += ((transit - s.transit).Abs().Seconds() - s.jitter) / 16
 		s.jitterBest += ((actual - s.actual).Abs().Seconds() - s.jitterBest) / 16
 		if steady {
-			l.steady.jitterSum += s.jitter
-			l.steady.jitterBest += min(s.jitter, s.jitterBest)
-			l.steady.jitters++
+			l.received.jitterSum += s.jitter
+			l.received.jitterBest += min(s.jitter, s.jitterBest)
+			l.received.jitters++
 		}
 	}
 	s.transit, s.actual, s.paced = transit, actual, true
@@ -330,12 +348,12 @@ func (l *Listener) pace(s *section, transit, late time.Duration, steady bool) {
 // bins, so that a bin is the frame's media time, whoever talks.
 func (l *Listener) play(s *section, p place, at time.Duration) {
 	s.source = p.source
-	if s.buffer.Due == nil {
-		i := s.index
-		s.buffer.Due = func(frame int64) bool { return l.due(l.sections[i].source, Bin(frame)) }
-	}
 	s.buffer.Arrive(int64(p.bin), at)
 }
+
+// Due reports whether the listener is owed the frame of the section's present source,
+// in the measured window.
+func (s *section) Due(frame int64) bool { return s.listener.due(s.source, Bin(frame)) }
 
 // due reports whether the listener is owed a source's frame, in the measured
 // window.
@@ -357,8 +375,8 @@ func (l *Listener) silence(at, late time.Duration) {
 			quiet := l.quietBins + l.ledger.quiet(max(BinAt(a)+1, l.quietTo), BinAt(b))
 			gap -= time.Duration(quiet) * BinLength
 		}
-		l.steady.gap = max(l.steady.gap, gap)
-		l.steady.gapNow = max(l.steady.gapNow, gap-late)
+		l.received.gap = max(l.received.gap, gap)
+		l.received.gapNow = max(l.received.gapNow, gap-late)
 	}
 	if at > l.latest {
 		l.latest, l.quietTo, l.quietBins = at, 0, 0

@@ -81,9 +81,9 @@ func (l *Listener) epoch(doubtful bool) {
 	if doubtful {
 		l.excused = l.excused.plus(now.less(l.played))
 	} else {
-		l.steady.gapBest = max(l.steady.gapBest, l.steady.gapNow)
+		l.received.gapBest = max(l.received.gapBest, l.received.gapNow)
 	}
-	l.steady.gapNow = 0
+	l.received.gapNow = 0
 	l.played = now
 }
 

@@ -37,9 +37,11 @@ type section struct {
 
 	// places holds one place when the section is identified, several while
 	// packets are pending, and none before the first packet that fits.
-	places  []place
-	first   [1]place // where places begins
-	pending []pending
+	places   []place
+	first    [1]place // where places begins
+	listener *Listener
+	source   int // whose frames buffer plays at present
+	pending  []pending
 
 	// For RFC 3550, section 6.4.1, over packets of one talker.
 	transit time.Duration
@@ -49,10 +51,7 @@ type section struct {
 	actual     time.Duration
 	jitterBest float64
 
-	// buffer plays what comes, and source is whose frames they are at present.
-	buffer neteq.Buffer
-	source int
-	index  int // of the section in its ear
+	buffer neteq.Buffer // plays what comes
 }
 
 // follow moves the section's places on to the packet's timestamp and keeps

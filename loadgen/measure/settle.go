@@ -223,7 +223,7 @@ func within(w int64, from, until Bin) uint64 {
 	return ^uint64(0) << uint(a) & (^uint64(0) >> uint(wordBins-b))
 }
 
-func (a *account) enter(passes, total int) {
-	a.passes += uint64(passes)
-	a.total += uint64(total)
+func (d *debt) enter(passes, total int) {
+	d.passes += uint64(passes)
+	d.total += uint64(total)
 }

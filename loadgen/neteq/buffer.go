@@ -1,6 +1,10 @@
 package neteq
 
-import "time"
+import (
+	"time"
+
+	"github.com/earshot-audio/earshot/internal/prefetch"
+)
 
 // FrameLength is the length of a frame of the stream: 20 ms of Opus.
 const FrameLength = 20 * time.Millisecond
@@ -39,48 +43,56 @@ const (
 
 // Stats are what a buffer did with its stream.
 type Stats struct {
+	// Played is the number of frames that were played, and Delay the sum over
+	// them of the time from their media time to their play-out.
+	Delay  time.Duration
+	Played uint64
 	// Concealed is how long the buffer invented sound while a frame was due.
 	Concealed time.Duration
 	// Runs is the number of stretches of concealment, and Gaps of those of 60 ms
 	// and more.
 	Runs, Gaps uint64
-	// Played is the number of frames that were played, and Delay the sum over
-	// them of the time from their media time to their play-out.
-	Played uint64
-	Delay  time.Duration
 	// Late is the number of frames that came after their place had been passed.
 	Late uint64
 	// Inserted and Removed are what time stretching added and took away.
 	Inserted, Removed time.Duration
 }
 
+// A Schedule knows which frames count. It is an interface and not a function, since the
+// memory of a function's variables is one more to wait for.
+type Schedule interface {
+	// Due reports whether a frame counts: whether somebody spoke in it, and it lies in
+	// the measured time.
+	Due(frame int64) bool
+}
+
 // A Buffer is the jitter buffer of one RTP stream. The zero Buffer is empty and
 // ready for use.
 type Buffer struct {
-	// Due reports whether a frame counts: whether somebody spoke in it, and it lies
-	// in the measured time. It is called for frames that the buffer plays or
-	// conceals. A nil Due counts all.
-	Due func(frame int64) bool
+	// Schedule says which of the frames that the buffer plays or conceals count. If it
+	// is nil, all do.
+	Schedule Schedule
 
-	stats Stats
-
-	started bool
-	now     int64         // ticks done
-	target  int64         // the next frame to decode
-	decoded time.Duration // sound that is decoded and not played yet
-	held    [ringFrames / 64]uint64
-	count   int   // frames held
-	newest  int64 // of the frames held
-	// arrived is the tick at which the newest frame came.
-	arrived int64
-
+	// The fields that every frame needs are next to each other: see Prefetch.
+	started    bool
 	concealing bool
-	generated  time.Duration // sound invented in the present stretch
-	run        time.Duration // of it, while a frame was due
-	pause      int           // ticks until the next time stretching
-
-	delays delays
+	now        int64         // ticks done
+	target     int64         // the next frame to decode
+	decoded    time.Duration // sound that is decoded and not played yet
+	count      int           // frames held
+	newest     int64         // of the frames held
+	// arrived is the tick at which the newest frame came.
+	arrived   int64
+	generated time.Duration // sound invented in the present stretch
+	run       time.Duration // of it, while a frame was due
+	pause     int           // ticks until the next time stretching
+	held      [ringFrames / 64]uint64
+	delays    delays
+	stats     Stats
 }
+
+// Prefetch asks for the memory that the next frame takes.
+func (b *Buffer) Prefetch() { prefetch.Span(&b.Schedule, &b.stats.Played) }
 
 // Stats returns what the buffer did so far.
 func (b *Buffer) Stats() Stats { return b.stats }
@@ -121,8 +133,7 @@ func (b *Buffer) Arrive(frame int64, at time.Duration) {
 
 // start begins a stream with a frame.
 func (b *Buffer) start(frame int64, at time.Duration) {
-	due, stats := b.Due, b.stats
-	*b = Buffer{Due: due, stats: stats, started: true, now: int64(at / tick), target: frame}
+	*b = Buffer{Schedule: b.Schedule, stats: b.stats, started: true, now: int64(at / tick), target: frame}
 }
 
 // skip passes over a pause of the talker.
@@ -269,7 +280,7 @@ func (b *Buffer) conceal() {
 	b.concealing = true
 	frame := b.target + int64(b.generated/FrameLength)
 	b.generated += tick
-	if b.Due != nil && !b.Due(frame) {
+	if b.Schedule != nil && !b.Schedule.Due(frame) {
 		b.endRun()
 		return
 	}
@@ -281,7 +292,7 @@ func (b *Buffer) conceal() {
 func (b *Buffer) decode() {
 	b.held[b.target/64%int64(len(b.held))] &^= 1 << uint(b.target%64)
 	b.count--
-	if b.Due == nil || b.Due(b.target) {
+	if b.Schedule == nil || b.Schedule.Due(b.target) {
 		b.stats.Played++
 		b.stats.Delay += time.Duration(b.now)*tick + b.decoded - time.Duration(b.target)*FrameLength
 	}

@@ -137,9 +137,13 @@ func TestBufferDropsAFrameWhosePlaceHasPassed(t *testing.T) {
 	assert.Zero(t, s.Gaps)
 }
 
+type schedule func(frame int64) bool
+
+func (s schedule) Due(frame int64) bool { return s(frame) }
+
 func TestBufferSilenceOfTheTalkerIsNotConcealment(t *testing.T) {
 	due := func(f int64) bool { return f < 100 || f >= 1000 }
-	b := Buffer{Due: due}
+	b := Buffer{Schedule: schedule(due)}
 	feed(&b, stream(1100, func(f int64) time.Duration {
 		if !due(f) {
 			return -1

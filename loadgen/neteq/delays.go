@@ -40,7 +40,15 @@ const (
 // historyReach is how many parts before the newest belong to the history.
 const historyReach = int64(historyLength/FrameLength+partFrames-1)/partFrames - 1
 
-const unknown = time.Duration(math.MaxInt64)
+const (
+	unknown = time.Duration(math.MaxInt64)
+	// nothing is the extremes of a part without frames.
+	nothing = math.MaxInt32
+)
+
+// extremes are the least and the greatest delay of the frames of one part, in ticks.
+// They are small because thousands of buffers share a processor's cache.
+type extremes struct{ least, most int32 }
 
 // delays finds the target delay from how late frames arrive: DelayManager and
 // PacketArrivalHistory in NetEQ. The delay of a frame is the time from its media
@@ -51,8 +59,7 @@ type delays struct {
 	arrivals int
 	newest   int64 // the latest frame in media time
 	part     int64 // the newest part of the history
-	least    [historyParts]time.Duration
-	most     [historyParts]time.Duration
+	history  [historyParts]extremes
 	min, max time.Duration // of the whole history
 
 	// The underrun optimizer.
@@ -94,15 +101,15 @@ func (d *delays) greatest() time.Duration {
 	return d.max - d.min
 }
 
-// arrive enters a frame.
+// arrive enters a frame, at a whole number of ticks.
 func (d *delays) arrive(frame int64, at time.Duration) {
 	delay := at - time.Duration(frame)*FrameLength
 	part := frame >> partShift
 	reordered := d.begun && frame < d.newest
 	if !d.begun {
 		d.begun, d.newest, d.part, d.since = true, frame, part, at
-		for i := range d.least {
-			d.least[i], d.most[i] = unknown, -unknown
+		for i := range d.history {
+			d.history[i] = extremes{nothing, -nothing}
 		}
 		d.min, d.max = unknown, -unknown
 	}
@@ -111,16 +118,18 @@ func (d *delays) arrive(frame int64, at time.Duration) {
 	}
 	if part > d.part {
 		for p := max(d.part+1, part-historyParts+1); p <= part; p++ {
-			d.least[p%historyParts], d.most[p%historyParts] = unknown, -unknown
+			d.history[p%historyParts] = extremes{nothing, -nothing}
 		}
 		d.part = part
 		d.min, d.max = unknown, -unknown
 		for p := max(0, part-historyReach); p <= part; p++ {
-			d.min, d.max = min(d.min, d.least[p%historyParts]), max(d.max, d.most[p%historyParts])
+			if e := d.history[p%historyParts]; e.least != nothing {
+				d.min, d.max = min(d.min, time.Duration(e.least)*tick), max(d.max, time.Duration(e.most)*tick)
+			}
 		}
 	}
-	i := part % historyParts
-	d.least[i], d.most[i] = min(d.least[i], delay), max(d.most[i], delay)
+	e, ticks := &d.history[part%historyParts], int32(delay/tick)
+	e.least, e.most = min(e.least, ticks), max(e.most, ticks)
 	d.min, d.max = min(d.min, delay), max(d.max, delay)
 	d.newest = max(d.newest, frame)
 	if d.arrivals++; d.arrivals < 2 {
