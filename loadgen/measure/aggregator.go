@@ -188,8 +188,8 @@ type Totals struct {
 	// Foreign is how many packets held audio that no source of their room sent.
 	Foreign uint64
 	// Received counts the different media packets of the measured window, over
-	// all listeners.
-	Received uint64
+	// all listeners, and Excused those lost that the generator's side may have lost.
+	Received, Excused uint64
 	// Crowd and Probes are the two kinds of listeners apart: those without a
 	// network profile, whose figures must agree.
 	Crowd, Probes Share
@@ -207,6 +207,8 @@ type Share struct {
 func (a *Aggregator) Totals() Totals {
 	all := a.sum(metric.Selector{})
 	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign}
+	measured := a.sum(metric.Selector{Phase: Steady})
+	totals.Excused = measured.delivered.Excuse(measured.excused).Passes - measured.delivered.Passes
 	for name := range perListener {
 		all.enter(name, name, totals.Values, totals.Best)
 	}

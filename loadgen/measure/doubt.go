@@ -68,15 +68,16 @@ type Doubts struct {
 	Steps int
 	// Ambiguous is how many packets fit several frames, and so have no latency.
 	Ambiguous uint64
-	// LateJoins is how many joins took longer by the generator's doing.
-	LateJoins uint64
+	// LateJoins is how many joins took longer by the generator's doing, and LostJoins
+	// how many failed for which it held things up half of their time or more.
+	LateJoins, LostJoins uint64
 }
 
 // doubts books what is in doubt. It is safe for concurrent use.
 type doubts struct {
 	frames, late, latest atomic.Int64
 	drops                atomic.Uint64
-	lateJoins            atomic.Uint64
+	lateJoins, lostJoins atomic.Uint64
 	any                  atomic.Bool // a join or a jitter buffer may be in doubt
 
 	mu     sync.Mutex
@@ -186,18 +187,28 @@ func (d *doubts) within(from, until time.Duration) bool {
 }
 
 // stalled is for how much of [from, until) the generator did not run.
-func (d *doubts) stalled(from, until time.Duration) (sum time.Duration) {
+func (d *doubts) stalled(from, until time.Duration) time.Duration {
+	t := d.times(from, until)
+	return min(t[Stalled]+t[Contended], until-from)
+}
+
+// hindered is for how much of [from, until) the generator's side was in the way of
+// connecting: it did not run, or dropped packets.
+func (d *doubts) hindered(from, until time.Duration) time.Duration {
+	return max(d.stalled(from, until), d.times(from, until)[Dropped])
+}
+
+// times is how much of [from, until) is in doubt, by kind.
+func (d *doubts) times(from, until time.Duration) (sums [doubtKinds]time.Duration) {
 	if !d.any.Load() {
-		return 0
+		return sums
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, one := range d.list {
-		if one.kind == Stalled || one.kind == Contended {
-			sum += max(0, min(until, one.until)-max(from, one.from))
-		}
+		sums[one.kind] += max(0, min(until, one.until)-max(from, one.from))
 	}
-	return min(sum, until-from)
+	return sums
 }
 
 // Stalled is for how much of [from, until) the generator's process did not run, or
@@ -211,7 +222,7 @@ func (a *Aggregator) Doubts() Doubts {
 	d := &a.doubts
 	sum := Doubts{
 		LateFrames: uint64(d.late.Load()), Frames: uint64(d.frames.Load()), Latest: time.Duration(d.latest.Load()),
-		Drops: d.drops.Load(), LateJoins: d.lateJoins.Load(),
+		Drops: d.drops.Load(), LateJoins: d.lateJoins.Load(), LostJoins: d.lostJoins.Load(),
 	}
 	a.record.mu.Lock()
 	for _, c := range a.record.cells {

@@ -165,6 +165,40 @@ func TestDoubtALateJoin(t *testing.T) {
 	assert.InDelta(t, worst-250, best, 1, "150 ms to begin, and a stall of 100 ms")
 }
 
+func TestDoubtAJoinThatTheGeneratorHeldUp(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		kind  DoubtKind
+		until time.Duration
+		from  time.Duration // what the listener is owed
+		best  uint64
+	}{
+		{"dropped packets for half of the time: the handshake may have been among them", Dropped, 5 * time.Second, 10 * time.Second, 1},
+		{"no core for half of the time", Contended, 5 * time.Second, 10 * time.Second, 1},
+		{"a short stall of the generator explains no failed join", Stalled, time.Second, 10 * time.Second, 0},
+		{"the server refused it", Contended, 10 * time.Second, time.Second, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.ledger.AddListener(1, Labels{})
+			l.Expect(0, 0, 10*time.Second)
+			s.aggregator.Doubt(c.kind, 0, c.until)
+			l.Connected(c.from)
+			s.steady(0)
+			s.play(m, l, 600, func(Bin) (time.Duration, bool) { return 0, true })
+			totals := s.finish()
+			assert.Equal(t, metric.Rate{Total: 1}, totals.Values["joined"])
+			if c.best == 0 {
+				assert.NotContains(t, totals.Best, "joined")
+				return
+			}
+			assert.Equal(t, metric.Rate{Passes: 1, Total: 1}, totals.Best["joined"])
+			assert.EqualValues(t, 1, s.aggregator.Doubts().LostJoins)
+		})
+	}
+}
+
 func TestDoubtPacketsOlderThanTheLedgerAreLate(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)

@@ -35,6 +35,7 @@ type cell struct {
 	foreign        atomic.Uint64 // of unknown: no source of the room ever sent such a payload
 	ambiguous      atomic.Uint64 // of unknown: they fit several frames
 	heard          atomic.Int64  // listeners who heard something
+	lostJoins      atomic.Uint64 // listeners who heard nothing, perhaps by the generator's doing
 	joins          *metric.Stripes
 
 	mu     sync.Mutex

@@ -429,7 +429,19 @@ func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
 		if l.counting {
 			waited := min(l.deadline, now) - l.intended
 			l.cell.joins.Record(ms(waited))
-			l.cell.join(waited, false)
+			// Who was refused is owed packets from then on, and who was not from their
+			// deadline on.
+			timedOut := l.from >= BinAt(l.deadline)
+			hindered := doubts.hindered(l.began, l.deadline)
+			lost := timedOut && 2*hindered >= l.deadline-l.began
+			if !lost {
+				hindered = 0
+			}
+			l.cell.join(waited-hindered, lost)
+			if lost {
+				doubts.lostJoins.Add(1)
+				l.cell.lostJoins.Add(1)
+			}
 		}
 		return
 	}

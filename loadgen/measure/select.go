@@ -14,7 +14,10 @@ type reading struct{ worst, best func(*sums) metric.Value }
 // perListener is how each metric of listeners is read. An aggregator knows it for all of
 // them or for some.
 var perListener = map[string]reading{
-	"joined":       {worst: func(s *sums) metric.Value { return s.joined }},
+	"joined": {
+		worst: func(s *sums) metric.Value { return s.joined },
+		best:  func(s *sums) metric.Value { return s.joined.Excuse(s.lostJoins) },
+	},
 	"onset_clip":   {worst: func(s *sums) metric.Value { return &s.onsets }},
 	"duplicates":   {worst: func(s *sums) metric.Value { return metric.Counter(s.duplicates) }},
 	"out_of_order": {worst: func(s *sums) metric.Value { return metric.Counter(s.outOfOrder) }},
@@ -95,6 +98,7 @@ type sums struct {
 	latency, fastest metric.Trend
 	doubted          bool // fastest is another than latency
 	joined           metric.Rate
+	lostJoins        uint64
 	joins            metric.Trend
 	known, unknown   uint64
 	foreign          uint64
@@ -127,6 +131,7 @@ func (a *sums) add(r *record, c *cell, phase string) {
 	number, steady := r.number(phase), r.number(Steady)
 	r.mu.Unlock()
 	a.joined.Passes += uint64(c.heard.Load())
+	a.lostJoins += c.lostJoins.Load()
 	a.known += c.known.Load()
 	a.unknown += c.unknown.Load()
 	a.foreign += c.foreign.Load()

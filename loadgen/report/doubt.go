@@ -31,6 +31,9 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 	if d.LateJoins > 0 {
 		add("%s joins took longer by the generator's doing", thousands(d.LateJoins))
 	}
+	if d.LostJoins > 0 {
+		add("%s listeners did not get in while the generator or its machine was busy or dropped packets; give it more CPU, or a smaller scenario", thousands(d.LostJoins))
+	}
 	if d.Steps > 0 {
 		add("the wall clock was stepped by %v in all; keep it from being set during a run", run.Generator.ClockStep)
 	}

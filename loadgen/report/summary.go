@@ -107,12 +107,14 @@ type doubtsSummary struct {
 	ClockSteps   int     `json:"clock_steps" jsonschema:"How often the wall clock was stepped."`
 	Ambiguous    uint64  `json:"ambiguous" jsonschema:"Packets that fit several frames."`
 	DelayedJoins uint64  `json:"delayed_joins" jsonschema:"Joins that took longer by the generator's doing."`
+	LostJoins    uint64  `json:"lost_joins" jsonschema:"Joins that failed and that the generator held up for half of their time or more."`
 }
 
 func summarizeDoubts(d measure.Doubts) *doubtsSummary {
 	s := doubtsSummary{
 		LateFrames: d.LateFrames, LatestMS: d.Latest.Seconds() * 1000, Stalls: d.Stalls, StalledMS: d.Stalled.Seconds() * 1000,
 		ContendedS: d.Contended.Seconds(), Drops: d.Drops, ClockSteps: d.Steps, Ambiguous: d.Ambiguous, DelayedJoins: d.LateJoins,
+		LostJoins: d.LostJoins,
 	}
 	if s == (doubtsSummary{}) {
 		return nil
