@@ -1,7 +1,6 @@
 package browser_test
 
 import (
-	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/udpproxy"
 )
 
 // A link is a network between a browser and a server that can lose packets and
@@ -20,9 +21,7 @@ type link struct {
 	t    *testing.T
 	url  string
 	tcp  net.Listener
-	udp  *net.UDPConn
 	from string // the server's HTTP address
-	to   netip.AddrPort
 
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -30,7 +29,6 @@ type link struct {
 	down    bool // nothing passes
 	noUDP   bool // no audio passes
 	conns   map[net.Conn]struct{}
-	ways    map[netip.AddrPort]*net.UDPConn
 
 	// dropEvery is which of the audio packets to a browser are lost: one in so
 	// many; 0: none. lost are those that were, by SSRC and number, and resent
@@ -49,13 +47,10 @@ func connect(t *testing.T, s *server) *link {
 	to := netip.MustParseAddrPort(s.media)
 	tcp, err := net.Listen("tcp", linkHost+":0")
 	require.NoError(t, err)
-	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(linkHost), to.Port())))
-	require.NoError(t, err)
-	l := &link{t: t, url: "http://" + tcp.Addr().String(), tcp: tcp, udp: udp, from: strings.TrimPrefix(s.url, "http://"), to: to,
-		conns: map[net.Conn]struct{}{}, ways: map[netip.AddrPort]*net.UDPConn{}, lost: map[[6]byte]bool{}}
-	l.running.Add(2)
-	go l.accept()
-	go l.carry()
+	l := &link{t: t, url: "http://" + tcp.Addr().String(), tcp: tcp, from: strings.TrimPrefix(s.url, "http://"),
+		conns: map[net.Conn]struct{}{}, lost: map[[6]byte]bool{}}
+	udpproxy.Start(t, netip.AddrPortFrom(netip.MustParseAddr(linkHost), to.Port()), to).Filter(l.up, l.toBrowser)
+	l.running.Go(l.accept)
 	t.Cleanup(l.close)
 	return l
 }
@@ -65,12 +60,7 @@ func (l *link) close() {
 	l.closed = true
 	l.mu.Unlock()
 	l.cut()
-	assert.NoError(l.t, errors.Join(l.tcp.Close(), l.udp.Close()))
-	l.mu.Lock()
-	for _, way := range l.ways {
-		_ = way.Close()
-	}
-	l.mu.Unlock()
+	assert.NoError(l.t, l.tcp.Close())
 	l.running.Wait()
 }
 
@@ -102,7 +92,6 @@ func (l *link) losses() (lost, resent int) {
 }
 
 func (l *link) accept() {
-	defer l.running.Done()
 	for {
 		near, err := l.tcp.Accept()
 		if err != nil {
@@ -133,51 +122,25 @@ func (l *link) pump(to, from net.Conn) {
 	l.set(func(l *link) { delete(l.conns, to) })
 }
 
-// carry passes on what comes from browsers, each by a socket of its own.
-func (l *link) carry() {
-	defer l.running.Done()
-	b := make([]byte, 2048)
-	for {
-		n, from, err := l.udp.ReadFromUDPAddrPort(b)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			continue // an ICMP error of another packet
-		}
-		l.mu.Lock()
-		way := l.ways[from]
-		if way == nil && !l.closed {
-			if way, err = net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(l.to)); err == nil {
-				l.ways[from] = way
-				l.running.Add(1)
-				go l.back(way, from)
-			}
-		}
-		blocked := l.down || l.noUDP || way == nil
-		l.mu.Unlock()
-		if !blocked {
-			_, _ = way.Write(b[:n])
-		}
+// up filters what browsers send.
+func (l *link) up(_ netip.AddrPort, b []byte) [][]byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down || l.noUDP {
+		return nil
 	}
+	return [][]byte{b}
 }
 
-// back passes on what comes for one browser.
-func (l *link) back(way *net.UDPConn, to netip.AddrPort) {
-	defer l.running.Done()
-	b := make([]byte, 2048)
-	for {
-		n, err := way.Read(b)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err == nil && !l.drops(b[:n]) {
-			_, _ = l.udp.WriteToUDPAddrPort(b[:n], to)
-		}
+// toBrowser filters what the server sends.
+func (l *link) toBrowser(_ netip.AddrPort, b []byte) [][]byte {
+	if l.drops(b) {
+		return nil
 	}
+	return [][]byte{b}
 }
 
-// drops tells whether a packet to a browser is lost.
+// drops reports whether a packet to a browser is lost.
 func (l *link) drops(b []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -38,7 +38,7 @@ func TestClientsSendConsentChecksAndReportsLikeBrowser(t *testing.T) {
 	for _, driver := range []string{"earshot", "whep"} {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel() // most of it is waiting
-			url, proxy := serveBehindUDPProxy(t)
+			url, sent := serveBehindUDPProxy(t)
 			d := native(t, url)
 			if driver == "whep" {
 				var err error
@@ -56,7 +56,7 @@ hold: 22s
 			joined := rateOf(t, r, "joined")
 			assert.Equal(t, joined.Total, joined.Passes, "joined")
 			crowd, full := 0, 0
-			for from, p := range proxy.all() {
+			for from, p := range sent.all() {
 				if !ofCrowd(from) {
 					// A full client tries each of its addresses, and goes on from one.
 					if len(p.checks) >= 6 && len(p.reports) >= 3 {
@@ -82,7 +82,7 @@ hold: 22s
 // there is not the server's loss: the run counts it as its own, so that a threshold on
 // what was delivered is undecided.
 func TestGeneratorSocketDropsMakeRunInvalid(t *testing.T) {
-	url, proxy := serveBehindUDPProxy(t)
+	url, sent := serveBehindUDPProxy(t)
 	s := written(t, `
 name: flooded
 room: {capacity: 12, slots: 1}
@@ -111,7 +111,7 @@ thresholds:
 			flood.Go(func() {
 				junk := make([]byte, 32<<10)
 				for !over.Load() {
-					for at := range proxy.all() {
+					for at := range sent.all() {
 						if ofCrowd(at) {
 							_, _ = conn.WriteToUDPAddrPort(junk, at)
 						}

@@ -1,122 +1,59 @@
 package endtoend_test
 
 import (
-	"errors"
-	"net"
+	"maps"
 	"net/netip"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
+	"github.com/earshot-audio/earshot/internal/udpproxy"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling"
 )
 
-// udpProxyIP is the address of a udpProxy.
-const udpProxyIP = "127.0.0.2"
+// proxyHost is the address of a proxy.
+const proxyHost = "127.0.0.2"
 
-// A udpProxy is between clients and the media port of a server, forwards everything,
-// and counts what each client sends.
-type udpProxy struct {
-	near   *net.UDPConn
-	server netip.AddrPort
-	tasks  sync.WaitGroup
-
-	mu     sync.Mutex
-	closed bool
-	flows  map[netip.AddrPort]*flow
+// A traffic records what each client sends to a server's media port.
+type traffic struct {
+	mu      sync.Mutex
+	clients map[netip.AddrPort]clientTraffic
 }
 
-// A flow is what one client has sent.
-type flow struct {
-	upstream        *net.UDPConn
+// clientTraffic is when one address sent STUN checks and RTCP reports.
+type clientTraffic struct {
 	checks, reports []time.Time
 }
 
-// serveBehindUDPProxy starts an open server that clients can reach only through a udpProxy.
-func serveBehindUDPProxy(t *testing.T) (string, *udpProxy) {
+// serveBehindUDPProxy starts an open server that can be reached by a proxy alone,
+// which records what passes.
+func serveBehindUDPProxy(t *testing.T) (string, *traffic) {
 	t.Helper()
-	url, media := serveMedia(t, rtc.Config{Media: "127.0.0.1:0", Advertise: netip.MustParseAddr(udpProxyIP)}, signaling.Config{Open: true})
-	near, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(udpProxyIP), media.Port())))
-	require.NoError(t, err)
-	_ = near.SetReadBuffer(4 << 20) // as much as the system gives
-	proxy := &udpProxy{near: near, server: media, flows: map[netip.AddrPort]*flow{}}
-	proxy.tasks.Go(proxy.forward)
-	t.Cleanup(func() {
-		proxy.mu.Lock()
-		proxy.closed = true
-		_ = near.Close()
-		for _, f := range proxy.flows {
-			_ = f.upstream.Close()
-		}
-		proxy.mu.Unlock()
-		proxy.tasks.Wait()
-	})
-	return url, proxy
+	host := netip.MustParseAddr(proxyHost)
+	url, media := serveMedia(t, rtc.Config{Media: "127.0.0.1:0", Advertise: host}, signaling.Config{Open: true})
+	recorded := &traffic{clients: map[netip.AddrPort]clientTraffic{}}
+	udpproxy.Start(t, netip.AddrPortFrom(host, media.Port()), media).Filter(recorded.record, nil)
+	return url, recorded
 }
 
-func (p *udpProxy) forward() {
-	b := make([]byte, 2048)
-	for {
-		n, from, err := p.near.ReadFromUDPAddrPort(b)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		} else if err != nil {
-			continue // an ICMP error of another packet
-		}
-		if upstream := p.record(b[:n], from); upstream != nil {
-			_, _ = upstream.Write(b[:n])
-		}
-	}
-}
-
-// record counts a datagram and returns the client's socket to the server; nil after
-// the proxy has been closed.
-func (p *udpProxy) record(b []byte, from netip.AddrPort) *net.UDPConn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f := p.flows[from]
-	if f == nil && !p.closed {
-		upstream, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(p.server))
-		if err != nil {
-			return nil
-		}
-		f = &flow{upstream: upstream}
-		p.flows[from] = f
-		p.tasks.Go(func() { p.backward(upstream, from) })
-	}
+func (r *traffic) record(client netip.AddrPort, b []byte) [][]byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.clients[client]
 	switch {
-	case f == nil:
-		return nil
 	case isCheck(b):
-		f.checks = append(f.checks, time.Now())
+		c.checks = append(c.checks, time.Now())
 	case isReport(b):
-		f.reports = append(f.reports, time.Now())
+		c.reports = append(c.reports, time.Now())
 	}
-	return f.upstream
+	r.clients[client] = c
+	return [][]byte{b}
 }
 
-func (p *udpProxy) backward(upstream *net.UDPConn, to netip.AddrPort) {
-	b := make([]byte, 2048)
-	for {
-		n, err := upstream.Read(b)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		} else if err == nil {
-			_, _ = p.near.WriteToUDPAddrPort(b[:n], to)
-		}
-	}
-}
-
-// all returns the flows so far, by the client's address.
-func (p *udpProxy) all() map[netip.AddrPort]flow {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := map[netip.AddrPort]flow{}
-	for from, f := range p.flows {
-		all[from] = *f
-	}
-	return all
+// all is what has come so far, by the client's address.
+func (r *traffic) all() map[netip.AddrPort]clientTraffic {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.clients)
 }

@@ -1,9 +1,6 @@
 package lite
 
 import (
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,31 +15,6 @@ import (
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
-const chromiumPage = `<!doctype html><title>ear</title><script>
-async function listen() {
-  const pc = window.pc = new RTCPeerConnection();
-  pc.addTransceiver('audio', {direction: 'recvonly'});
-  await pc.setLocalDescription();
-  const answer = await fetch('/offer', {method: 'POST', body: pc.localDescription.sdp});
-  await pc.setRemoteDescription({type: 'answer', sdp: await answer.text()});
-  return reach('connected');
-}
-async function reach(state) { // of DTLS: the connection's own state stays as it is when DTLS closes (W3C WebRTC 4.3.3)
-  while (window.pc.getReceivers()[0].transport?.state !== state) await new Promise((resolve) => setTimeout(resolve, 10));
-  return state;
-}
-async function hear(packets) {
-  for (;;) {
-    const all = [...(await window.pc.getStats()).values()];
-    const inbound = all.find((s) => s.type === 'inbound-rtp'), transport = all.find((s) => s.type === 'transport');
-    if (inbound?.packetsReceived >= packets)
-      return [inbound.packetsReceived, inbound.packetsLost, transport.srtpCipher, transport.dtlsCipher, transport.tlsVersion].join(' ');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-async function hangup() { window.pc.close(); return ''; }
-</script>`
-
 func TestServerWithChromium(t *testing.T) {
 	var present atomic.Pointer[testServer]
 	on := func(tune ...func(*ServerConfig)) {
@@ -52,33 +24,24 @@ func TestServerWithChromium(t *testing.T) {
 	}
 	on()
 	ears, peers := make(chan *peerRecorder, 2), make(chan *Peer, 2)
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/offer" {
-			w.Header().Set("Content-Type", "text/html")
-			_, _ = io.WriteString(w, chromiumPage)
-			return
-		}
+	url := chromium.ServeListeningPage(t, func(text string) (string, error) {
 		s := present.Load()
-		body, _ := io.ReadAll(r.Body)
 		var offer pionsdp.SessionDescription
-		if err := offer.Unmarshal(body); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+		if err := offer.UnmarshalString(text); err != nil {
+			return "", err
 		}
 		remote, fingerprint := identity(t, &offer)
 		local, e := sdp.NewCredentials(), newPeerRecorder(s.port)
 		p, err := s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: fingerprint, Events: e}, time.Now())
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
+			return "", err
 		}
 		ears <- e
 		peers <- p
-		_, _ = io.WriteString(w, litesdp(local, s.cert.Fingerprint(), s.port.addr(), true, "passive", "sendonly", 42))
-	}))
-	defer web.Close()
+		return litesdp(local, s.cert.Fingerprint(), s.port.addr(), true, "passive", "sendonly", 42), nil
+	})
 	tab := chromium.Start(t)
-	chromium.Open(t, tab, web.URL)
+	chromium.Open(t, tab, url)
 	call := func(expression string) string {
 		t.Helper()
 		return chromium.Eval[string](t, tab, expression)

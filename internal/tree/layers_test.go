@@ -52,6 +52,7 @@ var layers = map[string][]string{
 	"internal/endtoend":      {},                 // tests alone
 	"internal/browser":       {},                 // tests alone
 	"internal/chromium":      {},                 // for tests alone
+	"internal/udpproxy":      {},                 // for tests alone
 	"internal/testaudio":     {"loadgen/speech"}, // for tests alone
 	"loadgen/versus":         {"loadgen/figure", "loadgen/report", "internal/table"},
 	"internal/operator":      {},

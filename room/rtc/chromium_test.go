@@ -2,9 +2,7 @@ package rtc
 
 import (
 	"context"
-	"io"
-	"net/http"
-	"net/http/httptest"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -13,38 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	browser "github.com/earshot-audio/earshot/internal/chromium"
+	"github.com/earshot-audio/earshot/internal/udpproxy"
 )
 
-// listeningPage is a page with an ear.
-const listeningPage = `<!doctype html><title>ear</title><script>
-async function listen() {
-  const pc = window.pc = new RTCPeerConnection();
-  pc.addTransceiver('audio', {direction: 'recvonly'});
-  await pc.setLocalDescription();
-  const answer = await fetch('/offer', {method: 'POST', body: pc.localDescription.sdp});
-  if (!answer.ok) throw new Error(await answer.text());
-  await pc.setRemoteDescription({type: 'answer', sdp: await answer.text()});
-  return reach('connected');
-}
-addEventListener('pagehide', () => window.pc?.close()); // as the room page does: else it may just be killed
-async function reach(state) { // of DTLS: the connection's own state stays as it is when DTLS closes (W3C WebRTC 4.3.3)
-  while (window.pc.getReceivers()[0].transport?.state !== state) await new Promise((resolve) => setTimeout(resolve, 10));
-  return state;
-}
-async function hear(packets) {
-  for (;;) {
-    const all = [...(await window.pc.getStats()).values()];
-    const inbound = all.find((s) => s.type === 'inbound-rtp'), transport = all.find((s) => s.type === 'transport');
-    if (inbound?.packetsReceived >= packets)
-      return [inbound.packetsReceived, inbound.packetsLost, transport.srtpCipher, transport.dtlsCipher, transport.tlsVersion].join(' ');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-</script>`
-
-// audience is pages of a real Chromium that have ears in a room, over a wire.
+// audience is pages of a real Chromium that have ears in a room, over a proxy.
 type audience struct {
-	*wire
+	*udpproxy.Proxy
 	t    *testing.T
 	room *testRoom
 	url  string
@@ -53,24 +25,15 @@ type audience struct {
 
 func newAudience(t *testing.T, r *testRoom) *audience {
 	t.Helper()
-	a := &audience{wire: newWire(t, r.engine), t: t, room: r, ears: make(chan *testEar, 1)}
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.URL.Path != "/offer" {
-			w.Header().Set("Content-Type", "text/html")
-			_, _ = io.WriteString(w, listeningPage)
-			return
-		}
-		offer, _ := io.ReadAll(req.Body)
-		ear, err := r.OpenEar(req.Context(), 0, string(offer))
+	a := &audience{Proxy: startProxy(t, r.engine), t: t, room: r, ears: make(chan *testEar, 1)}
+	a.url = browser.ServeListeningPage(t, func(offer string) (string, error) {
+		ear, err := r.OpenEar(context.Background(), 0, offer)
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+			return "", err
 		}
 		a.ears <- ear
-		_, _ = io.WriteString(w, a.over(ear.Answer()))
-	}))
-	t.Cleanup(web.Close)
-	a.url = web.URL
+		return viaProxy(a.Proxy, ear.Answer()), nil
+	})
 	return a
 }
 
@@ -104,8 +67,8 @@ type hellos struct {
 
 const handshakeRecord, clientHello = 22, 1
 
-// pass is what a wire passes in place of a datagram to the engine.
-func (h *hellos) pass(b []byte) [][]byte {
+// pass is the proxy's filter towards the engine.
+func (h *hellos) pass(_ netip.AddrPort, b []byte) [][]byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if b[0] != handshakeRecord || len(b) < 25 || b[13] != clientHello {
@@ -139,15 +102,15 @@ func TestChromiumCannotTellALeanEarFromAFullOne(t *testing.T) {
 			tab, leave := browser.NewTab(t, chromium)
 			ear := a.listens(tab, s)
 			eventually(t, func() bool { return ear.Stats().Reports > 0 }, "its receiver reports are counted")
-			a.passing(alerts, nothing)
+			a.Filter(onlyAlerts, udpproxy.Drop)
 			leave()
 			assert.ErrorIs(t, waitDone(t, ear), ErrHangup)
 			assert.Zero(t, r.Stats().Ears)
 		})
 		t.Run("a kick closes the page's connection at once, by one datagram", func(t *testing.T) {
-			a.passing(nil, nil)
+			a.Filter(nil, nil)
 			ear := a.listens(chromium, s)
-			a.passing(nothing, alerts)
+			a.Filter(udpproxy.Drop, onlyAlerts)
 			require.NoError(t, ear.Close())
 			browser.Eval[string](t, chromium, "reach('closed')")
 			assert.Zero(t, r.Stats().Ears)
@@ -161,7 +124,7 @@ func TestChromiumCannotTellALeanEarFromAFullOne(t *testing.T) {
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				h := &hellos{swap: row.swap, parts: map[int]bool{}}
-				a.passing(h.pass, nil)
+				a.Filter(h.pass, nil)
 				require.NoError(t, a.listens(chromium, s).Close())
 				h.mu.Lock()
 				defer h.mu.Unlock()

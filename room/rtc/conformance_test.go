@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,17 +16,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/udpproxy"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
-// opened opens an ear for a listener, whose packets go by a wire.
-func (l *listener) opened(r *testRoom, w *wire) {
+// opened opens an ear for a listener, whose packets go through a proxy.
+func (l *listener) opened(r *testRoom, p *udpproxy.Proxy) {
 	l.t.Helper()
 	_, err := l.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	require.NoError(l.t, err)
 	l.ear, err = r.OpenEar(context.Background(), 0, l.offer())
 	require.NoError(l.t, err)
-	l.accept(w.over(l.ear.Answer()))
+	l.accept(viaProxy(p, l.ear.Answer()))
 	l.waitConnected()
 	eventually(l.t, func() bool { return r.Stats().Ears == 1 }, "it is subscribed")
 }
@@ -51,21 +54,19 @@ func TestEarNegotiatesTheServersFavouriteProfile(t *testing.T) {
 				l := newListener(t, func(e *webrtc.SettingEngine, _ *webrtc.MediaEngine) {
 					e.SetSRTPProtectionProfiles(row.offered...)
 				})
-				w := newWire(t, r.engine)
-				var chosen dtls.SRTPProtectionProfile // guarded by the wire
-				w.passing(nil, func(b []byte) [][]byte {
+				p := startProxy(t, r.engine)
+				var chosen atomic.Uint32
+				p.Filter(nil, func(_ netip.AddrPort, b []byte) [][]byte {
 					if at := bytes.Index(b, useSRTP); b[0] == handshakeRecord && at >= 0 {
-						chosen = dtls.SRTPProtectionProfile(binary.BigEndian.Uint16(b[at+len(useSRTP):]))
+						chosen.Store(uint32(binary.BigEndian.Uint16(b[at+len(useSRTP):])))
 					}
 					return [][]byte{b}
 				})
-				l.opened(r, w)
+				l.opened(r, p)
 				s.say([]byte(row.name), 30)
 				eventually(t, func() bool { return len(l.payloads()) == 1 }, "it hears")
 				require.NoError(t, l.ear.Close())
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				assert.Equal(t, row.want, chosen)
+				assert.Equal(t, row.want, dtls.SRTPProtectionProfile(chosen.Load()))
 			})
 		}
 	})
@@ -89,9 +90,9 @@ func TestEarJoiningAtTheSlotsRolloverSurvivesLoss(t *testing.T) {
 		}
 		time.Sleep(2 * airTime) // else the last of them would still be in the air
 
-		w := newWire(t, r.engine)
+		p := startProxy(t, r.engine)
 		gone := 0
-		w.passing(nil, func(b []byte) [][]byte {
+		p.Filter(nil, func(_ netip.AddrPort, b []byte) [][]byte {
 			if b[0] >= 128 && b[1]&0x7f == 111 && gone < lost {
 				gone++
 				return nil
@@ -99,7 +100,7 @@ func TestEarJoiningAtTheSlotsRolloverSurvivesLoss(t *testing.T) {
 			return [][]byte{b}
 		})
 		l := newListener(t)
-		l.opened(r, w)
+		l.opened(r, p)
 		for range frames {
 			say()
 			time.Sleep(time.Millisecond)
