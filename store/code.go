@@ -22,7 +22,7 @@ func NewCode() string {
 
 // digest is what is kept of a secret, and an invite's public id: 160 bits of its
 // SHA-256, in lower-case base32, 32 characters. A secret of 128 random bits needs
-// no slow hash: there is nothing to guess (NIST SP 800-63B §5.1.2.2 asks for
+// no slow hash: there is nothing to guess (NIST SP 800-63B, section 5.1.2.2, asks for
 // one only of look-up secrets below 112 bits).
 func digest(secret string) string {
 	sum := sha256.Sum256([]byte(secret))

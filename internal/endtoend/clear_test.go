@@ -27,13 +27,13 @@ func TestMediaPacketsRevealNoIdentity(t *testing.T) {
 		return m
 	}
 	speaker, audience := in("Zebulon", tokens[0]), in("Wilhelmina", tokens[1])
-	mic := chat(t, speaker.exchange("mic"))
-	ear, earSocket := eavesdrop(t, audience.exchange("ear"))
+	mic := openNumberedMic(t, speaker.exchange("mic"))
+	ear, earSocket := listenRecorded(t, audience.exchange("ear"))
 	require.Eventually(t, func() bool { return mic.after(ear.all(), speaker.talker(), time.Time{}) > 50 }, patience, 10*time.Millisecond)
 	audience.ask(map[string]any{"type": "leave"})
 	speaker.ask(map[string]any{"type": "leave"})
 
-	for name, s := range map[string]*wiretap{"the mic": mic.out, "the ear": earSocket} {
+	for name, s := range map[string]*recordingSocket{"the mic": mic.out, "the ear": earSocket} {
 		s.mu.Lock()
 		s.keep = false
 		seen := s.seen

@@ -23,9 +23,9 @@ const settled = time.Second
 type ghost struct {
 	url, room string
 	host      *member
-	hostMic   *chatter
+	hostMic   *numberedMic
 	self      *member
-	mic       *chatter
+	mic       *numberedMic
 	ear       *listener
 	third     *listener // somebody else's ear
 	token     string    // the ghost's, where the server wants one
@@ -45,12 +45,12 @@ func startGhost(t *testing.T, url, room, hostToken, ghostToken, thirdToken strin
 		return enterAs(t, url, hello, map[string]any{"room": room, "role": role, "name": role})
 	}
 	g.host = in(hostToken, "host")
-	g.hostMic = chat(t, g.host.exchange("mic"))
+	g.hostMic = openNumberedMic(t, g.host.exchange("mic"))
 	third := in(thirdToken, "listener")
 	g.third = listen(t, 3, third.exchange("ear"))
 	g.self = in(ghostToken, "speaker")
-	g.mic = chat(t, g.self.exchange("mic"))
-	g.ear, _ = eavesdrop(t, g.self.exchange("ear"))
+	g.mic = openNumberedMic(t, g.self.exchange("mic"))
+	g.ear, _ = listenRecorded(t, g.self.exchange("ear"))
 	// Both hear each other before anything happens.
 	require.Eventually(t, func() bool { return g.mic.after(g.third.all(), g.self.talker(), time.Time{}) > 5 }, patience, 10*time.Millisecond)
 	require.Eventually(t, func() bool { return g.hostMic.after(g.ear.all(), g.host.talker(), time.Time{}) > 5 }, patience, 10*time.Millisecond)
@@ -177,7 +177,7 @@ func TestSecondLoginCutsOffFirst(t *testing.T) {
 				return
 			}
 			// Over WHIP a person can't take up what they had, so it ends.
-			byWHIP := chat(t, byHTTPAs(t, url+"/rooms/"+room+"/whip", g.token))
+			byWHIP := openNumberedMic(t, byHTTPAs(t, url+"/rooms/"+room+"/whip", g.token))
 			acked := time.Now()
 			time.Sleep(settled)
 			spoke, overheard := g.heard(acked)
@@ -226,7 +226,7 @@ func TestMuteSurvivesNewMic(t *testing.T) {
 	g := startGhost(t, url, "hall", "", "", "")
 	g.host.ask(map[string]any{"type": "mute", "member": g.self.id, "muted": true})
 	acked := time.Now()
-	again := chat(t, g.self.exchange("mic"))
+	again := openNumberedMic(t, g.self.exchange("mic"))
 	time.Sleep(settled)
 	assert.LessOrEqual(t, g.mic.after(g.third.all(), g.self.talker(), acked), mostAfter)
 	assert.Zero(t, again.after(g.third.all(), g.self.talker(), time.Time{}), "the new mic is muted as the old one was")

@@ -21,7 +21,7 @@ import (
 )
 
 // dial opens a TCP connection that the test closes.
-func (f *fortress) dial(t *testing.T) net.Conn {
+func (f *isolatedServer) dial(t *testing.T) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", f.address)
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func requireHungUp(t *testing.T, conn net.Conn, who string) string {
 }
 
 func TestHalfOpenConnectionsAreClosed(t *testing.T) {
-	f := fortify(t, func(c *signaling.Config) { c.RequestWait = 500 * time.Millisecond })
+	f := serveIsolated(t, func(c *signaling.Config) { c.RequestWait = 500 * time.Millisecond })
 	f.undisturbed(t, func() {
 		open := map[net.Conn]string{}
 		for name, begun := range map[string]string{
@@ -67,7 +67,7 @@ func TestHalfOpenConnectionsAreClosed(t *testing.T) {
 }
 
 func TestSlowRequestBodyIsCutOff(t *testing.T) {
-	f := fortify(t, func(c *signaling.Config) { c.RequestWait = 500 * time.Millisecond })
+	f := serveIsolated(t, func(c *signaling.Config) { c.RequestWait = 500 * time.Millisecond })
 	f.undisturbed(t, func() {
 		conn := f.dial(t)
 		_, err := conn.Write([]byte("POST /rooms/calm/whip HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nContent-Length: 30000\r\n\r\n"))
@@ -83,7 +83,7 @@ func TestSlowRequestBodyIsCutOff(t *testing.T) {
 }
 
 func TestHalfOpenTLSIsClosed(t *testing.T) {
-	f := fortify(t, func(c *signaling.Config) { c.RequestWait = 500 * time.Millisecond })
+	f := serveIsolated(t, func(c *signaling.Config) { c.RequestWait = 500 * time.Millisecond })
 	certificate := selfSigned(t)
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}})
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestHalfOpenTLSIsClosed(t *testing.T) {
 }
 
 func TestBadBodiesAreRefusedAndLeaveNothing(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	const whip, whep, rooms = "/rooms/calm/whip", "/rooms/calm/whep", "/api/rooms"
 	sdp, json := "application/sdp", "application/json"
 	section := "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:%d\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-mux\r\na=sendrecv\r\n" +
@@ -177,7 +177,7 @@ func TestBadBodiesAreRefusedAndLeaveNothing(t *testing.T) {
 // An offer may be as long as it may be, and hold as many candidates as fit: they
 // are no use to an ICE-lite server and leave nothing behind.
 func TestOfferWithManyCandidatesLeavesNothing(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	f.undisturbed(t, func() {
 		listen(t, 1, func(offer string) string {
 			for i := 0; len(offer) < 32<<10-100; i++ {
@@ -190,7 +190,7 @@ func TestOfferWithManyCandidatesLeavesNothing(t *testing.T) {
 }
 
 func TestMalformedRequestsAreRefused(t *testing.T) {
-	f := fortify(t, func(c *signaling.Config) { c.RequestWait = 2 * time.Second })
+	f := serveIsolated(t, func(c *signaling.Config) { c.RequestWait = 2 * time.Second })
 	f.undisturbed(t, func() {
 		for name, text := range map[string]string{
 			"two lengths":                  "POST /api/rooms HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}\r\n",

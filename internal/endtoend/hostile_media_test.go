@@ -49,7 +49,7 @@ type intruder struct {
 }
 
 // intruder makes one that was not let in.
-func (f *fortress) intruder(t *testing.T) *intruder {
+func (f *isolatedServer) intruder(t *testing.T) *intruder {
 	t.Helper()
 	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(f.media))
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func (f *fortress) intruder(t *testing.T) *intruder {
 }
 
 // intruderIn makes one that was let in: "whip" or "whep".
-func (f *fortress) intruderIn(t *testing.T, room, way string) *intruder {
+func (f *isolatedServer) intruderIn(t *testing.T, room, way string) *intruder {
 	t.Helper()
 	i := f.intruder(t)
 	direction := map[string]string{"whip": "sendonly", "whep": "recvonly"}[way]
@@ -124,7 +124,7 @@ func (i *intruder) checks() {
 // hello is the DTLS ClientHello of a client that is not there any more.
 func hello(t *testing.T) []byte {
 	t.Helper()
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	tapped := tap(t)
 	listen(t, 1, byHTTP(t, f.url+"/rooms/hello/whep"), tapped.mux).close(t)
 	for _, b := range tapped.all() {
@@ -232,7 +232,7 @@ func (s *socket) replay(b []byte) {
 }
 
 func TestDatagramFloodFromStrangersIsIgnored(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	clientHello := hello(t)
 	report, err := (&rtcp.ReceiverReport{SSRC: 1}).Marshal()
 	require.NoError(t, err)
@@ -282,7 +282,7 @@ func TestDatagramFloodFromStrangersIsIgnored(t *testing.T) {
 }
 
 func TestGuessedICEUfragGetsNothing(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	var names []string
 	noting := func(by exchange) exchange {
 		return func(offer string) string {
@@ -322,7 +322,7 @@ func TestGuessedICEUfragGetsNothing(t *testing.T) {
 }
 
 func TestForgedAndReplayedMediaIsNotHeard(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	ear := listen(t, 1, byHTTP(t, f.url+"/rooms/hall/whep"))
 	tapped := tap(t)
 	mic := publish(t, byHTTP(t, f.url+"/rooms/hall/whip"), tapped.mux)
@@ -368,7 +368,7 @@ func TestForgedAndReplayedMediaIsNotHeard(t *testing.T) {
 }
 
 func TestWrongAuthenticationTagsCostOthersNoPacket(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	tapped := tap(t)
 	mic := publish(t, byHTTP(t, f.url+"/rooms/hall/whip"), tapped.mux)
 	heard := tap(t)
@@ -397,7 +397,7 @@ func TestWrongAuthenticationTagsCostOthersNoPacket(t *testing.T) {
 }
 
 func TestRepeatedHandshakesLeaveEarUndisturbed(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	tapped := tap(t)
 	ear := listen(t, 1, byHTTP(t, f.url+"/rooms/hall/whep"), tapped.mux)
 	mic := publish(t, byHTTP(t, f.url+"/rooms/hall/whip"))
@@ -437,7 +437,7 @@ func TestRepeatedHandshakesLeaveEarUndisturbed(t *testing.T) {
 }
 
 func TestMediaBeforeHandshakeIsNotHeard(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	ear := listen(t, 1, byHTTP(t, f.url+"/rooms/hall/whep"))
 	f.undisturbed(t, func() {
 		early := f.intruderIn(t, "hall", "whip")
@@ -459,7 +459,7 @@ func TestMediaBeforeHandshakeIsNotHeard(t *testing.T) {
 }
 
 func TestWrongFingerprintEndsSessionBeforeMedia(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	for _, way := range []string{"whip", "whep"} {
 		t.Run(way, func(t *testing.T) {
 			f.undisturbed(t, func() {
@@ -495,7 +495,7 @@ func fingerprintOf(text string) (string, bool) {
 }
 
 func TestAbandonedHandshakesKeepNobodyOut(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	clientHello := hello(t)
 	f.undisturbed(t, func() {
 		var stalled []*intruder
@@ -513,7 +513,7 @@ func TestAbandonedHandshakesKeepNobodyOut(t *testing.T) {
 }
 
 func TestFloodingSpeakerIsForwardedAtSpeechRate(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	ear := listen(t, 1, byHTTP(t, f.url+"/rooms/hall/whep"))
 	mic := publish(t, byHTTP(t, f.url+"/rooms/hall/whip"))
 	speech := frames(t, "reader.ogg", 1)[0].Payload

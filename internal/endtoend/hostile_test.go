@@ -27,10 +27,10 @@ import (
 	"github.com/earshot-audio/earshot/signaling"
 )
 
-// A fortress is a server on ports of its own, behind the HTTP server that
+// An isolatedServer is a server on ports of its own, behind the HTTP server that
 // earshot serve has, for hostile clients to be let loose on. The files
 // hostile_*_test.go do that; docs/security.md says what they hold.
-type fortress struct {
+type isolatedServer struct {
 	url      string // http://127.0.0.1:port
 	address  string // 127.0.0.1:port
 	media    netip.AddrPort
@@ -38,16 +38,16 @@ type fortress struct {
 	registry *prometheus.Registry
 }
 
-// operator is the token of a fortress's operator.
+// operator is the token of an isolatedServer's operator.
 const operator = "a token that only the operator has"
 
-// fortify starts one, open unless change says otherwise.
-func fortify(t *testing.T, change func(*signaling.Config)) *fortress {
+// serveIsolated starts one, open unless change says otherwise.
+func serveIsolated(t *testing.T, change func(*signaling.Config)) *isolatedServer {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
 	engine, err := rtc.New(rtc.Config{Media: "127.0.0.1:0", Log: log})
 	require.NoError(t, err)
-	f := &fortress{registry: prometheus.NewRegistry(), media: engine.Addr()}
+	f := &isolatedServer{registry: prometheus.NewRegistry(), media: engine.Addr()}
 	cfg := signaling.Config{Open: true, Media: engine, Log: log, Registry: f.registry, Version: "test",
 		ResumeWindow: 500 * time.Millisecond} // after which the seats of connections that died are free
 	if change != nil {
@@ -73,17 +73,17 @@ func fortify(t *testing.T, change func(*signaling.Config)) *fortress {
 	return f
 }
 
-// closed makes a fortress ask for tokens.
+// closed makes an isolatedServer ask for tokens.
 func closed(c *signaling.Config) { c.Open, c.OperatorToken = false, operator }
 
-// unlimited lets a fortress's clients do what they like as often as they like.
+// unlimited lets an isolatedServer's clients do what they like as often as they like.
 func unlimited(c *signaling.Config) {
 	c.Limits.Exempt = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 }
 
 // figure is the value of a metric, summed over its labels, or those of the
 // label value given, which may be one that has not occurred yet.
-func (f *fortress) figure(t *testing.T, name string, label ...string) (sum float64) {
+func (f *isolatedServer) figure(t *testing.T, name string, label ...string) (sum float64) {
 	t.Helper()
 	families, err := f.registry.Gather()
 	require.NoError(t, err)
@@ -107,7 +107,7 @@ func (f *fortress) figure(t *testing.T, name string, label ...string) (sum float
 }
 
 // entries is all that a server keeps for its clients.
-func (f *fortress) entries(t *testing.T) map[string]float64 {
+func (f *isolatedServer) entries(t *testing.T) map[string]float64 {
 	t.Helper()
 	all := map[string]float64{}
 	for _, name := range []string{"earshot_rooms", "earshot_members", "earshot_ws_sessions",
@@ -121,7 +121,7 @@ func (f *fortress) entries(t *testing.T) map[string]float64 {
 // listener over WHEP and one over the WebSocket hear every frame all the same,
 // that nothing of the attack stays behind in the server, and that its goroutines
 // are gone. It returns how many frames were spoken.
-func (f *fortress) undisturbed(t *testing.T, attack func()) {
+func (f *isolatedServer) undisturbed(t *testing.T, attack func()) {
 	t.Helper()
 	ears := []*listener{
 		listen(t, 1, byHTTP(t, f.url+"/rooms/calm/whep")),

@@ -13,7 +13,7 @@ import (
 )
 
 // ask makes a request with a token and returns the answer's JSON, if it has any.
-func (f *fortress) ask(t *testing.T, method, path, token, body string, headers ...string) (*http.Response, map[string]any) {
+func (f *isolatedServer) ask(t *testing.T, method, path, token, body string, headers ...string) (*http.Response, map[string]any) {
 	t.Helper()
 	target := path
 	if !strings.HasPrefix(path, "http") {
@@ -49,7 +49,7 @@ func code(answer map[string]any) any {
 }
 
 // room makes a closed room and returns its id and its host's token.
-func (f *fortress) room(t *testing.T) (id, host string) {
+func (f *isolatedServer) room(t *testing.T) (id, host string) {
 	t.Helper()
 	resp, made := f.ask(t, http.MethodPost, "/api/rooms", operator, `{"name":"hall","visibility":"closed"}`)
 	require.Equal(t, http.StatusCreated, resp.StatusCode, made)
@@ -57,7 +57,7 @@ func (f *fortress) room(t *testing.T) (id, host string) {
 }
 
 // guest lets somebody into a room by an invite and returns their token.
-func (f *fortress) guest(t *testing.T, room, host, role string) (token string) {
+func (f *isolatedServer) guest(t *testing.T, room, host, role string) (token string) {
 	t.Helper()
 	resp, invite := f.ask(t, http.MethodPost, "/api/rooms/"+room+"/invites", host, `{"role":"`+role+`"}`)
 	require.Equal(t, http.StatusCreated, resp.StatusCode, invite)
@@ -67,7 +67,7 @@ func (f *fortress) guest(t *testing.T, room, host, role string) (token string) {
 }
 
 // withToken exchanges by WHIP or WHEP, and tells the session's URL.
-func (f *fortress) withToken(t *testing.T, path, token string, session *string) exchange {
+func (f *isolatedServer) withToken(t *testing.T, path, token string, session *string) exchange {
 	return func(offer string) string {
 		resp, answer := f.ask(t, http.MethodPost, path, token, offer, "Content-Type", "application/sdp")
 		require.Equal(t, http.StatusCreated, resp.StatusCode, answer)
@@ -77,7 +77,7 @@ func (f *fortress) withToken(t *testing.T, path, token string, session *string) 
 }
 
 func TestSessionURLIsUselessToOtherToken(t *testing.T) {
-	f := fortify(t, closed)
+	f := serveIsolated(t, closed)
 	room, host := f.room(t)
 	elsewhere, otherHost := f.room(t)
 	speaker, listener := f.guest(t, room, host, "speaker"), f.guest(t, room, host, "listener")
@@ -134,7 +134,7 @@ func unsigned(t *testing.T, token string) string {
 }
 
 func TestTokenOpensOneRoomInOneRole(t *testing.T) {
-	f := fortify(t, closed)
+	f := serveIsolated(t, closed)
 	room, host := f.room(t)
 	elsewhere, _ := f.room(t)
 	listener := f.guest(t, room, host, "listener")

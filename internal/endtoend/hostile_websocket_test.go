@@ -26,7 +26,7 @@ type stranger struct {
 }
 
 // stranger opens one.
-func (f *fortress) stranger(t *testing.T) *stranger {
+func (f *isolatedServer) stranger(t *testing.T) *stranger {
 	t.Helper()
 	conn, resp, err := websocket.DefaultDialer.Dial("ws://"+f.address+"/ws",
 		http.Header{"Sec-WebSocket-Extensions": {"permessage-deflate; client_max_window_bits"}})
@@ -102,7 +102,7 @@ func (s *stranger) requireClosed(codes ...int) {
 }
 
 func TestBadMessagesGetCodedErrorAndSessionLives(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters()
 		for name, row := range map[string]struct{ text, code string }{
@@ -165,7 +165,7 @@ func fields(n int) string {
 }
 
 func TestOnlyBadMessagesEndSession(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	f.undisturbed(t, func() {
 		s := f.stranger(t)
 		for range 25 {
@@ -176,7 +176,7 @@ func TestOnlyBadMessagesEndSession(t *testing.T) {
 }
 
 func TestMalformedFramesEndOnlyTheirConnection(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	long := make([]byte, 1<<16)
 	f.undisturbed(t, func() {
 		for name, write := range map[string]func(*stranger){
@@ -218,7 +218,7 @@ func TestMalformedFramesEndOnlyTheirConnection(t *testing.T) {
 }
 
 func TestMessageInThousandsOfFragmentsIsOneMessage(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters()
 		require.NoError(t, s.frame(0x01, []byte(`{"type":"mute","id":"slow"`)))
@@ -235,7 +235,7 @@ func TestMessageInThousandsOfFragmentsIsOneMessage(t *testing.T) {
 }
 
 func TestPingFloodEndsClientThatDoesNotRead(t *testing.T) {
-	f := fortify(t, func(c *signaling.Config) {
+	f := serveIsolated(t, func(c *signaling.Config) {
 		c.WriteWait, c.PingEvery, c.PongWait = 500*time.Millisecond, 200*time.Millisecond, 2*time.Second
 	})
 	f.undisturbed(t, func() {
@@ -254,7 +254,7 @@ func TestPingFloodEndsClientThatDoesNotRead(t *testing.T) {
 }
 
 func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
-	f := fortify(t, func(c *signaling.Config) { c.WriteWait = 500 * time.Millisecond })
+	f := serveIsolated(t, func(c *signaling.Config) { c.WriteWait = 500 * time.Millisecond })
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters()
 		require.NoError(t, s.conn.NetConn().(*net.TCPConn).SetReadBuffer(4096))
@@ -271,7 +271,7 @@ func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
 }
 
 func TestOfferFloodKeepsOneEar(t *testing.T) {
-	f := fortify(t, unlimited) // else most would be refused
+	f := serveIsolated(t, unlimited) // else most would be refused
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters()
 		offer, err := json.Marshal(map[string]any{"type": "offer", "id": "o", "media": "ear", "sdp": bareOffer("recvonly")})
@@ -291,7 +291,7 @@ func TestOfferFloodKeepsOneEar(t *testing.T) {
 }
 
 func TestMessageFloodIsRefusedThenDisconnected(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	f.undisturbed(t, func() {
 		s := f.stranger(t).enters()
 		answers := map[any]int{}
@@ -319,7 +319,7 @@ func TestMessageFloodIsRefusedThenDisconnected(t *testing.T) {
 }
 
 func TestHTTPOfferFloodLeavesNothing(t *testing.T) {
-	f := fortify(t, nil)
+	f := serveIsolated(t, nil)
 	offer := bareOffer("recvonly")
 	f.undisturbed(t, func() {
 		for range 200 {

@@ -14,7 +14,7 @@ const samplesPerFrame = 960
 
 // Duration is how much audio an Opus packet holds, by its first one or two
 // bytes: the length of a frame, from the configuration number, times the
-// number of frames (RFC 6716, section 3.1 and §3.2). The packet's other bytes are not
+// number of frames (RFC 6716, sections 3.1 and 3.2). The packet's other bytes are not
 // looked at.
 func Duration(packet []byte) (time.Duration, error) {
 	if len(packet) == 0 {

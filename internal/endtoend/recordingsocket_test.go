@@ -22,13 +22,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The content type of a DTLS alert (RFC 5246 §6.2.1), which stands in the clear.
+// The content type of a DTLS alert (RFC 5246, section 6.2.1), which stands in the clear.
 const dtlsAlert = 21
 
-// A wiretap is a client's UDP socket that keeps what passes, and does not let the
+// A recordingSocket is a client's UDP socket that keeps what passes, and does not let the
 // server's farewells (close_notify) through: its client goes on as if nothing had
 // been said.
-type wiretap struct {
+type recordingSocket struct {
 	*net.UDPConn
 	mu   sync.Mutex
 	seen [][]byte // copies of all datagrams, both ways
@@ -37,7 +37,7 @@ type wiretap struct {
 	media atomic.Int64
 }
 
-func (s *wiretap) note(b []byte) {
+func (s *recordingSocket) note(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.keep {
@@ -46,7 +46,7 @@ func (s *wiretap) note(b []byte) {
 }
 
 // WriteTo implements net.PacketConn.
-func (s *wiretap) WriteTo(b []byte, to net.Addr) (int, error) {
+func (s *recordingSocket) WriteTo(b []byte, to net.Addr) (int, error) {
 	addr, err := netip.ParseAddrPort(to.String())
 	if err != nil {
 		return 0, err
@@ -55,7 +55,7 @@ func (s *wiretap) WriteTo(b []byte, to net.Addr) (int, error) {
 }
 
 // WriteToAddrPort implements ice.AddrPortReaderWriter.
-func (s *wiretap) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+func (s *recordingSocket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	s.note(b)
 	if len(b) > 0 && b[0] >= 128 {
 		s.media.Add(1)
@@ -64,7 +64,7 @@ func (s *wiretap) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 }
 
 // ReadFromAddrPort implements ice.AddrPortReaderWriter.
-func (s *wiretap) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+func (s *recordingSocket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := s.ReadFromUDPAddrPort(b)
 		if err != nil {
@@ -79,7 +79,7 @@ func (s *wiretap) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 }
 
 // ReadFrom implements net.PacketConn.
-func (s *wiretap) ReadFrom(b []byte) (int, net.Addr, error) {
+func (s *recordingSocket) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := s.ReadFromAddrPort(b)
 	if err != nil {
 		return n, nil, err
@@ -87,30 +87,30 @@ func (s *wiretap) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, net.UDPAddrFromAddrPort(from), nil
 }
 
-// stubborn makes a peer connection use such a socket.
-func stubborn(t *testing.T) (func(*webrtc.SettingEngine), *wiretap) {
+// recordSocket makes a peer connection use such a socket.
+func recordSocket(t *testing.T) (func(*webrtc.SettingEngine), *recordingSocket) {
 	t.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	s := &wiretap{UDPConn: conn, keep: true}
+	s := &recordingSocket{UDPConn: conn, keep: true}
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: s})
 	t.Cleanup(func() { assert.NoError(t, mux.Close()); _ = conn.Close() })
 	return func(e *webrtc.SettingEngine) { e.SetICEUDPMux(mux) }, s
 }
 
-// A chatter is a mic that sends a numbered packet every 20 ms until its test ends,
+// A numberedMic is a mic that sends a numbered packet every 20 ms until its test ends,
 // whatever anybody tells it.
-type chatter struct {
+type numberedMic struct {
 	mu   sync.Mutex
 	sent []time.Time // the intended send time of each number
-	out  *wiretap
+	out  *recordingSocket
 	tag  [3]byte // tells this mic's packets from another's
 }
 
-// chat opens a mic that never stops.
-func chat(t *testing.T, by exchange) *chatter {
+// openNumberedMic opens a mic that never stops.
+func openNumberedMic(t *testing.T, by exchange) *numberedMic {
 	t.Helper()
-	change, out := stubborn(t)
+	change, out := recordSocket(t)
 	pc := plain(t, change)
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "a", "b")
 	require.NoError(t, err)
@@ -123,7 +123,7 @@ func chat(t *testing.T, by exchange) *chatter {
 			level = uint8(e.ID)
 		}
 	}
-	c := &chatter{out: out}
+	c := &numberedMic{out: out}
 	_, _ = rand.Read(c.tag[:])
 	stop, done := make(chan struct{}), make(chan struct{})
 	t.Cleanup(func() { close(stop); <-done })
@@ -155,7 +155,7 @@ func chat(t *testing.T, by exchange) *chatter {
 
 // after counts the packets of this mic among those heard that were to be sent
 // after a moment.
-func (c *chatter) after(heard []*rtp.Packet, talker uint32, moment time.Time) (n int) {
+func (c *numberedMic) after(heard []*rtp.Packet, talker uint32, moment time.Time) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range heard {
@@ -169,10 +169,10 @@ func (c *chatter) after(heard []*rtp.Packet, talker uint32, moment time.Time) (n
 	return n
 }
 
-// eavesdrop opens an ear that nobody's farewell closes.
-func eavesdrop(t *testing.T, by exchange) (*listener, *wiretap) {
+// listenRecorded opens an ear that nobody's farewell closes.
+func listenRecorded(t *testing.T, by exchange) (*listener, *recordingSocket) {
 	t.Helper()
-	change, in := stubborn(t)
+	change, in := recordSocket(t)
 	return listen(t, 3, by, change), in
 }
 

@@ -23,8 +23,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 )
 
-// manners are how a server differs from the next one.
-type manners struct {
+// behavior is how one server differs from the next.
+type behavior struct {
 	// publishing and listening are the tokens that it asks for; {room} stands for
 	// the room.
 	publishing, listening string
@@ -46,15 +46,15 @@ type manners struct {
 	links []string
 }
 
-// A theirs is a WHIP and WHEP server of somebody else's, with manners.
-type theirs struct {
-	t       *testing.T
-	manners manners
-	url     string
+// A foreignServer is a WHIP and WHEP server of somebody else's, with a behavior of its own.
+type foreignServer struct {
+	t        *testing.T
+	behavior behavior
+	url      string
 
 	mu       sync.Mutex
 	rooms    map[string]*stand
-	sessions map[string]*theirSession
+	sessions map[string]*foreignSession
 	offers   []string // of publishers
 	answers  []string // to its own offers
 	patches  int
@@ -62,15 +62,15 @@ type theirs struct {
 	ended    int
 }
 
-type theirSession struct {
+type foreignSession struct {
 	pc         *webrtc.PeerConnection
 	candidates []string
 	asked      int
 }
 
-func serveTheirs(t *testing.T, m manners) *theirs {
+func serveForeign(t *testing.T, m behavior) *foreignServer {
 	t.Helper()
-	s := &theirs{t: t, manners: m, rooms: map[string]*stand{}, sessions: map[string]*theirSession{}}
+	s := &foreignServer{t: t, behavior: m, rooms: map[string]*stand{}, sessions: map[string]*foreignSession{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("OPTIONS /{kind}/{room}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Link"] = m.links
@@ -92,10 +92,10 @@ type stand struct {
 }
 
 // driver drives the server.
-func (s *theirs) driver() driver.Driver {
+func (s *foreignServer) driver() driver.Driver {
 	d, err := whep.New(s.url+"/whip/{room}", s.url+"/whep/{room}", "", nil)
 	require.NoError(s.t, err)
-	d.Tokens(s.manners.publishing, s.manners.listening)
+	d.Tokens(s.behavior.publishing, s.behavior.listening)
 	return d
 }
 
@@ -119,7 +119,7 @@ func relayed(t *testing.T, user, password string) string {
 	return "turn:" + conn.LocalAddr().String() + "?transport=udp"
 }
 
-func (s *theirs) room(name string) *stand {
+func (s *foreignServer) room(name string) *stand {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.rooms[name] == nil {
@@ -187,7 +187,7 @@ func renumber(sdp string) string {
 
 // connection is a peer connection of the server's: Opus as 111 and as 96, RED,
 // and transport-cc.
-func (s *theirs) connection() *webrtc.PeerConnection {
+func (s *foreignServer) connection() *webrtc.PeerConnection {
 	media := &webrtc.MediaEngine{}
 	feedback := []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}, {Type: webrtc.TypeRTCPFBNACK}}
 	for _, c := range []struct {
@@ -205,8 +205,8 @@ func (s *theirs) connection() *webrtc.PeerConnection {
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" || name == "lo0" })
-	if s.manners.change != nil {
-		s.manners.change(&settings)
+	if s.behavior.change != nil {
+		s.behavior.change(&settings)
 	}
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings)).
 		NewPeerConnection(webrtc.Configuration{})
@@ -215,7 +215,7 @@ func (s *theirs) connection() *webrtc.PeerConnection {
 	return pc
 }
 
-func (s *theirs) allowed(w http.ResponseWriter, r *http.Request, token string) bool {
+func (s *foreignServer) allowed(w http.ResponseWriter, r *http.Request, token string) bool {
 	if token == "" || r.Header.Get("Authorization") == "Bearer "+strings.ReplaceAll(token, "{room}", r.PathValue("room")) {
 		return true
 	}
@@ -223,8 +223,8 @@ func (s *theirs) allowed(w http.ResponseWriter, r *http.Request, token string) b
 	return false
 }
 
-func (s *theirs) publish(w http.ResponseWriter, r *http.Request) {
-	if !s.allowed(w, r, s.manners.publishing) {
+func (s *foreignServer) publish(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r, s.behavior.publishing) {
 		return
 	}
 	room := s.room(r.PathValue("room"))
@@ -246,12 +246,12 @@ func (s *theirs) publish(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, pc, string(offer))
 }
 
-func (s *theirs) listen(w http.ResponseWriter, r *http.Request) {
-	if !s.allowed(w, r, s.manners.listening) {
+func (s *foreignServer) listen(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r, s.behavior.listening) {
 		return
 	}
 	s.mu.Lock()
-	busy := s.manners.busy > s.away
+	busy := s.behavior.busy > s.away
 	if busy {
 		s.away++
 	}
@@ -274,7 +274,7 @@ func (s *theirs) listen(w http.ResponseWriter, r *http.Request) {
 	}()
 	offer, err := io.ReadAll(r.Body)
 	assert.NoError(s.t, err)
-	if !s.manners.counter {
+	if !s.behavior.counter {
 		s.reply(w, pc, string(offer))
 		return
 	}
@@ -286,8 +286,8 @@ func (s *theirs) listen(w http.ResponseWriter, r *http.Request) {
 }
 
 // reply answers an offer.
-func (s *theirs) reply(w http.ResponseWriter, pc *webrtc.PeerConnection, offer string) {
-	if s.manners.renumbered {
+func (s *foreignServer) reply(w http.ResponseWriter, pc *webrtc.PeerConnection, offer string) {
+	if s.behavior.renumbered {
 		offer = renumber(offer)
 	}
 	assert.NoError(s.t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}))
@@ -297,13 +297,13 @@ func (s *theirs) reply(w http.ResponseWriter, pc *webrtc.PeerConnection, offer s
 }
 
 // describe sends the server's description as of a session.
-func (s *theirs) describe(w http.ResponseWriter, pc *webrtc.PeerConnection, d webrtc.SessionDescription, status int) {
+func (s *foreignServer) describe(w http.ResponseWriter, pc *webrtc.PeerConnection, d webrtc.SessionDescription, status int) {
 	gathered := webrtc.GatheringCompletePromise(pc)
 	assert.NoError(s.t, pc.SetLocalDescription(d))
 	<-gathered
 	text := pc.LocalDescription().SDP
-	session := &theirSession{pc: pc}
-	if s.manners.late {
+	session := &foreignSession{pc: pc}
+	if s.behavior.late {
 		var rest []string
 		for line := range strings.Lines(text) {
 			if strings.HasPrefix(line, "a=candidate") || strings.HasPrefix(line, "a=end-of-candidates") {
@@ -314,8 +314,8 @@ func (s *theirs) describe(w http.ResponseWriter, pc *webrtc.PeerConnection, d we
 		}
 		text = strings.Join(rest, "")
 	}
-	if s.manners.answer != nil {
-		text = s.manners.answer(text)
+	if s.behavior.answer != nil {
+		text = s.behavior.answer(text)
 	}
 	s.mu.Lock()
 	id := fmt.Sprint(len(s.sessions))
@@ -328,10 +328,10 @@ func (s *theirs) describe(w http.ResponseWriter, pc *webrtc.PeerConnection, d we
 	_, _ = io.WriteString(w, text)
 }
 
-func (s *theirs) patch(w http.ResponseWriter, r *http.Request) {
+func (s *foreignServer) patch(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.manners.noPatch {
+	if s.behavior.noPatch {
 		http.Error(w, "no", http.StatusMethodNotAllowed)
 		return
 	}
@@ -359,7 +359,7 @@ func (s *theirs) patch(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *theirs) end(http.ResponseWriter, *http.Request) {
+func (s *foreignServer) end(http.ResponseWriter, *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended++
@@ -404,44 +404,44 @@ func TestWHEPDriverWorksWithAllServerVariants(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name  string
-		m     manners
+		m     behavior
 		rooms int
-		holds func(t *testing.T, s *theirs)
+		holds func(t *testing.T, s *foreignServer)
 	}{
-		{"a full ICE agent", manners{}, 1, nil},
-		{"ICE-lite", manners{change: func(e *webrtc.SettingEngine) { e.SetLite(true) }}, 1, nil},
-		{"many rooms, each with its own token", manners{publishing: "mic-of-{room}", listening: "secret"}, 3, func(t *testing.T, s *theirs) {
+		{"a full ICE agent", behavior{}, 1, nil},
+		{"ICE-lite", behavior{change: func(e *webrtc.SettingEngine) { e.SetLite(true) }}, 1, nil},
+		{"many rooms, each with its own token", behavior{publishing: "mic-of-{room}", listening: "secret"}, 3, func(t *testing.T, s *foreignServer) {
 			assert.Len(t, s.rooms, 3)
 		}},
-		{"candidates that come late, by PATCH", manners{late: true}, 1, func(t *testing.T, s *theirs) {
+		{"candidates that come late, by PATCH", behavior{late: true}, 1, func(t *testing.T, s *foreignServer) {
 			assert.GreaterOrEqual(t, s.patches, 2*7, "everybody asked twice")
 		}},
-		{"another number for Opus", manners{renumbered: true}, 1, nil},
-		{"406 and an offer of its own, with RED and transport-cc", manners{counter: true}, 1, func(t *testing.T, s *theirs) {
+		{"another number for Opus", behavior{renumbered: true}, 1, nil},
+		{"406 and an offer of its own, with RED and transport-cc", behavior{counter: true}, 1, func(t *testing.T, s *foreignServer) {
 			assert.Len(t, s.answers, 6)
 			for _, a := range s.answers {
 				assert.NotContains(t, a, "red/48000")
 				assert.NotContains(t, a, "transport-cc")
 			}
 		}},
-		{"406, and candidates that come late", manners{counter: true, late: true}, 1, nil},
-		{"409 until it is ready", manners{busy: 3}, 1, func(t *testing.T, s *theirs) {
+		{"406, and candidates that come late", behavior{counter: true, late: true}, 1, nil},
+		{"409 until it is ready", behavior{busy: 3}, 1, func(t *testing.T, s *foreignServer) {
 			assert.Equal(t, 3, s.away)
 		}},
-		{"RED and transport-cc in its answers, unasked", manners{answer: func(sdp string) string {
+		{"RED and transport-cc in its answers, unasked", behavior{answer: func(sdp string) string {
 			sdp = strings.ReplaceAll(sdp, "SAVPF 111", "SAVPF 63 111")
 			return strings.ReplaceAll(sdp, "a=rtpmap:111", "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtcp-fb:111 transport-cc\r\n"+
 				"a=extmap:7 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\na=rtpmap:111")
 		}}, 1, nil},
-		{"no header extensions at all", manners{answer: without("extmap")}, 1, nil},
-		{"no word of its sources", manners{answer: without("ssrc")}, 1, nil},
-		{"a first candidate that leads nowhere", manners{answer: func(sdp string) string {
+		{"no header extensions at all", behavior{answer: without("extmap")}, 1, nil},
+		{"no word of its sources", behavior{answer: without("ssrc")}, 1, nil},
+		{"a first candidate that leads nowhere", behavior{answer: func(sdp string) string {
 			return strings.Replace(sdp, "a=candidate:", "a=candidate:99 1 udp 4294967295 127.9.9.9 9 typ host\r\na=candidate:", 1)
 		}}, 1, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel() // they mostly wait
-			s := serveTheirs(t, c.m)
+			s := serveForeign(t, c.m)
 			requireServed(t, played(t, s.driver(), audience(c.rooms)))
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -456,7 +456,7 @@ func TestWHEPDriverWorksWithAllServerVariants(t *testing.T) {
 func TestWHEPDriverUsesTURNServersFromLink(t *testing.T) {
 	t.Parallel()
 	server := relayed(t, "user", "pass,word")
-	s := serveTheirs(t, manners{links: []string{
+	s := serveForeign(t, behavior{links: []string{
 		`<` + server + `>; rel="ice-server"; username="user"; credential="pass,word"; credential-type="password"`,
 	}})
 	requireServed(t, played(t, s.driver(), audience(1)))
@@ -466,7 +466,7 @@ func TestWHEPDriverUsesTURNServersFromLink(t *testing.T) {
 
 func TestServerWithoutCandidatesIsReported(t *testing.T) {
 	t.Parallel()
-	s := serveTheirs(t, manners{late: true, noPatch: true})
+	s := serveForeign(t, behavior{late: true, noPatch: true})
 	d := s.driver()
 	_, err := loadgen.Run(t.Context(), loadgen.Config{Driver: d, Scenario: written(t, audience(1))})
 	assert.ErrorContains(t, err, "no UDP candidate")
