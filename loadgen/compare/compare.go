@@ -64,8 +64,10 @@ type Change struct {
 	Estimate, Low, High float64
 	Outcome             Outcome
 	// RunsNeeded is about how many runs a side would decide, if it is unclear; 0 if that
-	// can't be said.
+	// can't be said. Doubted means that the doubt in the runs' figures is too large for any
+	// number of runs.
 	RunsNeeded int
+	Doubted    bool
 }
 
 // Of compares the runs of two sides, each of at least one run.
@@ -138,7 +140,7 @@ func (c *Comparison) judge(all []*Run, l []labeling) {
 	}
 	forWorse, forWithin := newTest(optimistic, limits, l), newTest(pessimistic, limits, l)
 	for k, f := range figures {
-		ch := c.change(f)
+		ch := c.change(f, all)
 		ch.decide(forWorse, forWithin, k, min(len(c.Base), len(c.New)))
 		c.Judged = append(c.Judged, ch)
 	}
@@ -167,23 +169,24 @@ func (ch *Change) decide(forWorse, forWithin *test, k, runs int) {
 		ch.Outcome = Worse
 	case within:
 		ch.Outcome = Within
+	case forWorse.statistics[k].estimate(actual) <= forWorse.limits[k] && forWithin.statistics[k].estimate(actual) > forWithin.limits[k]:
+		ch.Doubted = true
 	default:
 		ch.RunsNeeded = max(forWorse.runsNeeded(k, runs), forWithin.runsNeeded(k, runs))
 	}
-	estimate := (forWorse.statistics[k].estimate(actual) + forWithin.statistics[k].estimate(actual)) / 2
-	ch.Estimate, ch.Low, ch.High = math.Expm1(s*estimate), math.Expm1(s*low), math.Expm1(s*high)
+	ch.Low, ch.High = math.Expm1(s*low), math.Expm1(s*high)
 	if s < 0 {
 		ch.Low, ch.High = ch.High, ch.Low
 	}
 }
 
-// change has the values of a figure.
-func (c *Comparison) change(f judgedFigure) Change {
+// change has the values of a figure, at the worse end of what is in doubt.
+func (c *Comparison) change(f judgedFigure, all []*Run) Change {
 	ch := Change{Figure: f.Figure, Name: f.Name(), BaseRuns: f.values(c.Base), NewRuns: f.values(c.New)}
 	ch.Base, ch.New = center(ch.BaseRuns), center(ch.NewRuns)
-	all := append(slices.Clone(c.Base), c.New...)
 	if s, ok := f.statistic(all, make([]end, len(all))); ok {
-		actual := labelings(len(c.Base), len(c.New), nil)[0]
+		actual := actualLabeling(len(c.Base), len(c.New))
+		ch.Estimate = math.Expm1(sign(f.Better) * s.estimate(actual))
 		switch s := s.(type) {
 		case pooledRate:
 			events, exposure := s.sums(actual)

@@ -225,7 +225,12 @@ func TestComparisonOfFiguresInDoubt(t *testing.T) {
 	}
 	sound := func() []*Run { return latencies(t, 10, 10.1, 10.2, 9.9) }
 	now := runs(t, doubted(20, 10), doubted(21, 10.1), doubted(20, 10), doubted(22, 9.9))
-	assert.Equal(t, Unclear, Of(sound(), now, limit5).Outcome(), "at its best it is the same")
+	unclear := Of(sound(), now, limit5)
+	assert.Equal(t, Unclear, unclear.Outcome(), "at its best it is the same")
+	assert.True(t, change(t, unclear, "latency p(99)").Doubted)
+	var b bytes.Buffer
+	require.NoError(t, unclear.WriteOutcome(&b))
+	assert.Contains(t, b.String(), "in doubt")
 	now = runs(t, doubted(20, 15), doubted(21, 15.1), doubted(20, 15), doubted(22, 14.9))
 	assert.Equal(t, Worse, Of(sound(), now, limit5).Outcome(), "even at its best it is worse")
 }

@@ -134,7 +134,7 @@ func (f judgedFigure) unit() float64 {
 // pooledRate is for shares and for counters, whose events and exposure add up.
 func (f judgedFigure) pooledRate(runs []*Run, ends []end) (statistic, bool) {
 	d, _ := metric.Lookup(f.Metric)
-	p := pooledRate{floor: f.floor()}
+	var events, exposure []float64
 	for i, r := range runs {
 		at := r.at(ends[i])
 		switch d.Kind {
@@ -147,18 +147,18 @@ func (f judgedFigure) pooledRate(runs []*Run, ends []end) (statistic, bool) {
 			if f.Stat == metric.Missed {
 				passes = total - passes
 			}
-			p.events, p.exposure = append(p.events, max(passes, 0)), append(p.exposure, total)
+			events, exposure = append(events, max(passes, 0)), append(exposure, total)
 		case metric.KindCounter:
 			count, ok := at.Number(f.Metric, "count")
 			if !ok {
 				return nil, false
 			}
-			p.events, p.exposure = append(p.events, max(count, 0)), append(p.exposure, 1)
+			events, exposure = append(events, max(count, 0)), append(exposure, 1)
 		default:
 			return nil, false
 		}
 	}
-	return p, true
+	return newPooledRate(events, exposure, f.floor()), true
 }
 
 // pooledQuantile is for quantiles that a run has too few samples for.

@@ -12,7 +12,7 @@ const (
 	alpha = 0.05
 	// maxLabelings bounds how many ways of dividing the runs into two sides are tried.
 	// More are sampled at random.
-	maxLabelings = 4000
+	maxLabelings = 2000
 	// minPairs is how many pairs a paired test needs: 2⁵ labelings, the fewest of which
 	// one is less than alpha.
 	minPairs = 5
@@ -22,13 +22,10 @@ const (
 type labeling []bool
 
 // labelings returns the ways of dividing runs that were equally likely if the sides
-// did not differ, the real one first. pairs are the indices of runs that belong
+// did not differ, the actual one first. pairs are the indices of runs that belong
 // together; without pairs, all runs are exchangeable.
 func labelings(base, now int, pairs [][2]int) []labeling {
-	actual := make(labeling, base+now)
-	for i := base; i < len(actual); i++ {
-		actual[i] = true
-	}
+	actual := actualLabeling(base, now)
 	all := []labeling{actual}
 	random := rand.New(rand.NewPCG(1, 2)) // the same for everybody, so that results can be repeated
 	switch {
@@ -52,6 +49,15 @@ func labelings(base, now int, pairs [][2]int) []labeling {
 	return all
 }
 
+// actualLabeling is that of runs whose first ones are the base.
+func actualLabeling(base, now int) labeling {
+	l := make(labeling, base+now)
+	for i := base; i < len(l); i++ {
+		l[i] = true
+	}
+	return l
+}
+
 // flipped swaps the sides of some pairs.
 func flipped(actual labeling, pairs [][2]int, flip func(i int) bool) labeling {
 	l := slices.Clone(actual)
@@ -63,7 +69,7 @@ func flipped(actual labeling, pairs [][2]int, flip func(i int) bool) labeling {
 	return l
 }
 
-// combinations are all labelings with as many new runs as the real one, but for it.
+// combinations are all labelings with as many new runs as the actual one, but for it.
 func combinations(actual labeling, now int) (all []labeling) {
 	l := make(labeling, len(actual))
 	var fill func(i, left int)
@@ -97,28 +103,46 @@ func choose(n, k int) float64 {
 	return ways
 }
 
-// differences are the statistic of a figure for each labeling, after the runs of the
-// real new side have been shifted down by shift: if the figure is worse by exactly
-// that, all labelings are equally likely. They are divided by their standard
-// deviation, so that figures can be set against each other.
-func differences(s statistic, all []labeling, shift float64) (d []float64, deviation float64) {
-	at := s.shifted(all[0], shift)
-	d = make([]float64, len(all))
-	sum, squares := 0.0, 0.0
+// studentized are the statistic of a figure for each labeling, after the runs of the
+// actual new side have been shifted down by shift: if the figure is worse by exactly
+// that, all labelings are equally likely. Each is divided by its standard error, so that
+// figures can be set against each other. As in SAM (Tusher, Tibshirani and Chu, 2001), a
+// constant is added to the error, so that runs that happen to be alike do not blow it up.
+func studentized(s statistic, all []labeling, shift float64) []float64 {
+	at, logs := s.shifted(all[0], shift)
+	d, errors := make([]float64, len(all)), make([]float64, len(all))
 	for i, l := range all {
-		d[i] = at(l)
-		sum += d[i]
-		squares += d[i] * d[i]
+		d[i], errors[i] = at(l), standardError(logs, l)
 	}
-	n := float64(len(all))
-	deviation = math.Sqrt(max(0, squares/n-sum/n*sum/n))
-	if deviation < 1e-12 {
-		return make([]float64, len(all)), 0 // nothing varies: there is no evidence either way
+	constant := fudge * median(errors)
+	if constant < 1e-12 {
+		constant = 1e-12 // the runs are all alike
 	}
 	for i := range d {
-		d[i] /= deviation
+		d[i] /= errors[i] + constant
 	}
-	return d, deviation
+	return d
+}
+
+// fudge is the constant in the error, as a share of the median error.
+const fudge = 0.2
+
+// standardError is that of a difference of means, from the runs' deviations from the
+// mean of their side.
+func standardError(logs []float64, l labeling) float64 {
+	var sums, counts [2]float64
+	for i, v := range logs {
+		k := side(l, i)
+		sums[k] += v
+		counts[k]++
+	}
+	squares := 0.0
+	for i, v := range logs {
+		k := side(l, i)
+		squares += (v - sums[k]/counts[k]) * (v - sums[k]/counts[k])
+	}
+	n := counts[0] + counts[1]
+	return math.Sqrt(squares / max(n-2, 1) * (1/counts[0] + 1/counts[1]))
 }
 
 // atLeast is the share of values that are not below the first, the p-value of a large
@@ -158,8 +182,7 @@ type test struct {
 func newTest(statistics []statistic, limits []float64, all []labeling) *test {
 	t := &test{statistics: statistics, limits: limits, labelings: all}
 	for i, s := range statistics {
-		d, _ := differences(s, all, limits[i])
-		t.atLimit = append(t.atLimit, d)
+		t.atLimit = append(t.atLimit, studentized(s, all, limits[i]))
 	}
 	t.greatest = t.maxOfOthers(-1)
 	return t
@@ -194,7 +217,7 @@ func (t *test) outcome(k int) (worse, within bool) {
 
 // worse is the adjusted p-value of figure k not being worse by more than shift.
 func (t *test) worse(k int, shift float64, others []float64) float64 {
-	d, _ := differences(t.statistics[k], t.labelings, shift)
+	d := studentized(t.statistics[k], t.labelings, shift)
 	first := d[0]
 	for i := range d {
 		d[i] = max(d[i], others[i])
@@ -206,7 +229,7 @@ func (t *test) worse(k int, shift float64, others []float64) float64 {
 // adjustment: the sides are called alike only if all figures are, and the chance of
 // a wrong call is at most that of each.
 func (t *test) within(k int, shift float64) float64 {
-	d, _ := differences(t.statistics[k], t.labelings, shift)
+	d := studentized(t.statistics[k], t.labelings, shift)
 	return atMost(d, d[0])
 }
 
@@ -242,8 +265,13 @@ func boundary(estimate, direction float64, ruledOut func(float64) bool) float64 
 // constant reports whether figure k is the same in every run, and there are runs enough
 // to say so.
 func (t *test) constant(k int) bool {
-	_, deviation := differences(t.statistics[k], t.labelings, 0)
-	return deviation == 0 && 1/float64(len(t.labelings)) <= alpha
+	at, logs := t.statistics[k].shifted(t.labelings[0], 0)
+	for _, v := range logs {
+		if v != logs[0] {
+			return false
+		}
+	}
+	return at(t.labelings[0]) == 0 && 1/float64(len(t.labelings)) <= alpha
 }
 
 // The quantiles of the normal distribution for 5 % on one side and for a power of 80 %.
@@ -253,9 +281,10 @@ const zAlpha, zPower = 1.645, 0.842
 // goes on as it did. It is 0 if that can't be said.
 func (t *test) runsNeeded(k, now int) int {
 	estimate := t.statistics[k].estimate(t.labelings[0])
-	_, deviation := differences(t.statistics[k], t.labelings, estimate)
+	_, logs := t.statistics[k].shifted(t.labelings[0], estimate)
+	deviation := standardError(logs, t.labelings[0])
 	distance := math.Abs(estimate - t.limits[k])
-	if deviation == 0 || distance == 0 || math.IsInf(distance, 0) {
+	if now < minRuns || deviation == 0 || distance == 0 || math.IsInf(distance, 0) {
 		return 0
 	}
 	z := zAlpha + zPower
@@ -263,7 +292,8 @@ func (t *test) runsNeeded(k, now int) int {
 		z = normalQuantile(1-alpha/float64(len(t.statistics))) + zPower
 	}
 	ratio := z * deviation / distance
-	return max(now+1, int(math.Ceil(float64(now)*ratio*ratio)))
+	// The last term is for the error of a deviation that is estimated (Guenther, 1981).
+	return max(now+1, int(math.Ceil(float64(now)*ratio*ratio+z*z/4)))
 }
 
 // normalQuantile is that of the standard normal distribution.

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-var trials = flag.Int("trials", 100, "how many comparisons a row of the simulation has")
+var trials = flag.Int("trials", 60, "how many comparisons a row of the simulation has")
 
 // A world is what runs are drawn from: figures that share half of their noise.
 type world struct {

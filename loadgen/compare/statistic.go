@@ -13,8 +13,9 @@ import (
 // packets: what differs from run to run is the same for all packets of one.
 type statistic interface {
 	// shifted returns the statistic of labelings of the runs after those that are new in
-	// real have been made better by shift.
-	shifted(actual labeling, shift float64) func(labeling) float64
+	// actual have been made better by shift, and the logarithms of the runs' own values
+	// then, whose spread is the noise.
+	shifted(actual labeling, shift float64) (of func(labeling) float64, logs []float64)
 	// estimate is the statistic of the labeling, without a shift.
 	estimate(labeling) float64
 }
@@ -41,14 +42,19 @@ func newMeans(values []float64, floor, sign float64) means {
 	return m
 }
 
-func (m means) shifted(actual labeling, shift float64) func(labeling) float64 {
-	logs := slices.Clone(m.logs)
+func (m means) shifted(actual labeling, shift float64) (func(labeling) float64, []float64) {
+	logs := shiftedLogs(m.logs, actual, shift)
+	return means{logs}.estimate, logs
+}
+
+func shiftedLogs(logs []float64, actual labeling, shift float64) []float64 {
+	logs = slices.Clone(logs)
 	for i := range logs {
 		if actual[i] {
 			logs[i] -= shift
 		}
 	}
-	return means{logs}.estimate
+	return logs
 }
 
 func (m means) estimate(l labeling) float64 {
@@ -69,14 +75,26 @@ type pooledRate struct {
 	floor            float64 // rates below it count as it
 }
 
-func (p pooledRate) shifted(actual labeling, shift float64) func(labeling) float64 {
-	events := slices.Clone(p.events)
-	for i := range events {
-		if actual[i] {
-			events[i] *= math.Exp(-shift)
-		}
+// newPooledRate makes one whose floor is at least one event of all the exposure, as less
+// can't be told from none.
+func newPooledRate(events, exposure []float64, floor float64) pooledRate {
+	all := 0.0
+	for _, e := range exposure {
+		all += e
 	}
-	return pooledRate{events, p.exposure, p.floor}.estimate
+	return pooledRate{events, exposure, max(floor, 1/all)}
+}
+
+func (p pooledRate) shifted(actual labeling, shift float64) (func(labeling) float64, []float64) {
+	shifted := pooledRate{slices.Clone(p.events), p.exposure, p.floor}
+	logs := make([]float64, len(p.events))
+	for i := range logs {
+		if actual[i] {
+			shifted.events[i] *= math.Exp(-shift)
+		}
+		logs[i] = math.Log(shifted.rate(shifted.events[i], shifted.exposure[i]))
+	}
+	return shifted.estimate, logs
 }
 
 func (p pooledRate) estimate(l labeling) float64 {
@@ -93,16 +111,14 @@ func (p pooledRate) sums(l labeling) (events, exposure [2]float64) {
 	return events, exposure
 }
 
-// rate is events of exposure, of which half an event is the least that can be told.
-func (p pooledRate) rate(events, exposure float64) float64 {
-	return max(max(events, 0.5)/exposure, p.floor)
-}
+func (p pooledRate) rate(events, exposure float64) float64 { return max(events/exposure, p.floor) }
 
 // pooledQuantile compares a quantile of all samples of a side together: for quantiles
 // that a run by itself has too few samples for.
 type pooledQuantile struct {
 	samples     []sample  // of all runs, the lowest first
 	totals      []float64 // how many samples each run has
+	logs        []float64 // of the runs' own quantiles
 	quantile    float64   // from 0 to 1
 	floor, sign float64
 }
@@ -123,6 +139,11 @@ func newPooledQuantile(runs [][]metric.Bucket, quantile, floor, sign float64) po
 		}
 	}
 	p.sort()
+	for run := range runs {
+		own := make(labeling, len(runs))
+		own[run] = true
+		p.logs = append(p.logs, sign*math.Log(max(p.quantiles(own)[1], floor)))
+	}
 	return p
 }
 
@@ -130,7 +151,7 @@ func (p pooledQuantile) sort() {
 	slices.SortFunc(p.samples, func(a, b sample) int { return cmp.Compare(a.value, b.value) })
 }
 
-func (p pooledQuantile) shifted(actual labeling, shift float64) func(labeling) float64 {
+func (p pooledQuantile) shifted(actual labeling, shift float64) (func(labeling) float64, []float64) {
 	p.samples = slices.Clone(p.samples)
 	for i := range p.samples {
 		if actual[p.samples[i].run] {
@@ -138,7 +159,7 @@ func (p pooledQuantile) shifted(actual labeling, shift float64) func(labeling) f
 		}
 	}
 	p.sort()
-	return p.estimate
+	return p.estimate, shiftedLogs(p.logs, actual, shift)
 }
 
 func (p pooledQuantile) estimate(l labeling) float64 {

@@ -102,10 +102,12 @@ func (c *Comparison) more(ch Change) string {
 	switch {
 	case have < minRuns:
 		return fmt.Sprintf("play each side at least %d times (--repeat %d)", minRuns, minRuns)
+	case ch.Doubted:
+		return "the runs' own figures are in doubt (their reports say why), which more runs don't change"
 	case ch.RunsNeeded == 0 || ch.RunsNeeded > manyRuns:
 		return "more runs would hardly decide it: allow more, or make the runs longer and the machine quieter"
 	}
-	return fmt.Sprintf("about %d more runs a side would decide it", ch.RunsNeeded-have)
+	return fmt.Sprintf("about %s a side would decide it", plural(ch.RunsNeeded-have, "more run"))
 }
 
 func (ch Change) sentence() string {
