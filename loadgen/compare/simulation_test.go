@@ -75,7 +75,7 @@ func (w world) simulate(n int, limit float64) (worse, within float64) {
 // where all of them are worse by exactly the limit, which is the hardest case, at 5 %.
 // The table of docs/statistics.md is from
 //
-//	go test ./loadgen/compare -run TestSimulation -v -trials 4000
+//	go test ./loadgen/compare -run TestSimulation -v -trials 2000
 func TestSimulationOfFalseAlarmsAndPower(t *testing.T) {
 	const limit = 0.05
 	atMost := 0.05 + 3*math.Sqrt(0.05*0.95/float64(*trials)) // three standard errors of the simulation
