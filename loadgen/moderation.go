@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -22,6 +23,31 @@ type moderationStats struct {
 	promoted metric.Trend // ms
 	muted    metric.Trend // packets
 	kicked   metric.Trend // packets
+	// reconnects are when signaling connections were lost and resumed.
+	reconnects []interval
+}
+
+type interval struct{ from, until time.Duration }
+
+// reconnected records a reconnection.
+func (m *moderationStats) reconnected(from, until time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reconnects = append(m.reconnects, interval{from, until})
+}
+
+// reconnectDurations returns how long reconnections took, at worst and at best: without
+// the time for which the generator did not run.
+func (m *moderationStats) reconnectDurations(stalled func(from, until time.Duration) time.Duration) (worst, best *metric.Trend) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	worst, best = &metric.Trend{}, &metric.Trend{}
+	for _, i := range m.reconnects {
+		took := i.until - i.from
+		worst.Record(ms(took))
+		best.Record(ms(took - stalled(i.from, i.until)))
+	}
+	return worst, best
 }
 
 func (m *moderationStats) record(in *metric.Trend, v float64) {
@@ -141,10 +167,17 @@ func (p *person) reconnect(ctx context.Context) error {
 	p.mu.Lock()
 	participant := p.participant
 	p.mu.Unlock()
+	stats, clock := &p.room.run.moderation, p.room.run.clock
+	lost := clock.Now()
 	next, err := participant.Resume(ctx)
 	if err != nil {
+		// It took at least as long as it had: a server that refuses is not fast.
+		if !errors.Is(ctx.Err(), context.Canceled) { // by the end of the run
+			stats.reconnected(lost, lost+actTimeout)
+		}
 		return err
 	}
+	stats.reconnected(lost, clock.Now())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.participant = next

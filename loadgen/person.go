@@ -77,6 +77,8 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 
 	ctx, cancel := context.WithDeadline(ctx, r.clock.Time(deadline))
 	defer cancel()
+	p.account.StepBegan(measure.StepSignaling, r.clock.Now())
+	ctx = traceConnection(ctx, r.clock, p.account)
 	participant, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
 	if err != nil {
 		p.account.Connected(r.clock.Now())
@@ -134,7 +136,10 @@ func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time
 	p.mu.Lock()
 	e = p.subscriber
 	p.mu.Unlock()
-	return e.Wait(ctx)
+	answered := r.clock.Now()
+	connected, err := e.Wait(ctx)
+	p.recordSteps(answered, connected)
+	return connected.DTLS, err
 }
 
 // answerCounterOffer answers the server's offer with a new client that has made none.

@@ -101,6 +101,12 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		values.Set("recovered", metric.Rate{Passes: recovered, Total: asked})
 	}
 	r.moderation.values(values)
+	if worst, best := r.moderation.reconnectDurations(r.aggregator.Stalled); worst.Count() > 0 {
+		values.Set("reconnect_duration", worst)
+		if worst.Summary() != best.Summary() {
+			totals.Best.Set("reconnect_duration", best)
+		}
+	}
 	if r.Scenario.Invites() {
 		values.Set("no_shows", metric.Counter(r.rooms.noShows()))
 	}

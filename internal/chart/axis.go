@@ -58,13 +58,16 @@ func (r span) share(v float64, s Scale) float64 {
 
 // ranges are those of both axes; nil if there is nothing to show.
 func (c Chart) ranges() (x, y *span) {
-	for _, s := range c.Series {
-		for _, p := range s.Points {
+	for i, s := range c.Series {
+		for k, p := range s.Points {
+			if s.Style == Stack {
+				p.Y += c.below(i, k)
+			}
 			if c.X.Scale.shows(p.X) && c.Y.Scale.shows(p.Y) {
 				x, y = x.add(p.X, c.X.Scale), y.add(p.Y, c.Y.Scale)
 			}
 		}
-		if s.Style == Bars && len(s.Points) > 0 && c.X.Scale == Linear {
+		if (s.Style == Bars || s.Style == Stack) && len(s.Points) > 0 && c.X.Scale == Linear {
 			left, _ := barEdges(s.Points, 0)
 			_, right := barEdges(s.Points, len(s.Points)-1)
 			x = x.add(left, Linear).add(right, Linear)

@@ -8,7 +8,7 @@ import (
 )
 
 // Tones is how many colours series can have.
-const Tones = 6
+const Tones = 8
 
 // CSS is the style sheet of charts, for light and dark. A page may set the variables
 // that it uses (--chart-text, --chart-s1 and so on).
@@ -55,6 +55,7 @@ const (
 	Area               // joined by lines, and filled below
 	Dots               // one by one
 	Bars               // from the bottom, each up to half way to its neighbours
+	Stack              // as bars, on top of the stacks before; all have the same X
 )
 
 // A Series is one set of points.
@@ -106,7 +107,14 @@ func (c Chart) check() error {
 			return fmt.Errorf("an axis can't go from %v to %v", a.Min, a.Max)
 		}
 	}
+	stacked := 0
 	for _, s := range c.Series {
+		if s.Style == Stack {
+			if stacked != 0 && stacked != len(s.Points) || c.Y.Scale != Linear {
+				return errors.New("stacks have as many points as each other, and a linear axis")
+			}
+			stacked = len(s.Points)
+		}
 		for _, p := range s.Points {
 			if math.IsNaN(p.X) || math.IsInf(p.X, 0) || math.IsInf(p.Y, 0) {
 				return fmt.Errorf("a point of series %q is at (%v, %v)", s.Name, p.X, p.Y)
@@ -122,6 +130,16 @@ func (c Chart) tone(i int) int {
 		return (t-1)%Tones + 1
 	}
 	return i%Tones + 1
+}
+
+// below is the height of the stacks before series i at its point k.
+func (c Chart) below(i, k int) (sum float64) {
+	for _, s := range c.Series[:i] {
+		if s.Style == Stack && !math.IsNaN(s.Points[k].Y) {
+			sum += s.Points[k].Y
+		}
+	}
+	return sum
 }
 
 // barEdges are half way to the neighbours of point i; a single bar is one wide.

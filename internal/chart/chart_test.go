@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +110,19 @@ func TestSVGContents(t *testing.T) {
 			assert.NotContains(t, svg, ">200%<")
 		}},
 		{"a bar of nothing is not drawn", Chart{Series: []Series{{Style: Bars, Points: []Point{{0, 0}, {1, 5}}}}}, func(t *testing.T, svg string) { assert.Equal(t, 1, count(svg, "f-s1")) }},
+		{"stacks stand on each other", Chart{Y: Axis{Min: 0, Max: 10}, Series: []Series{{Style: Stack, Points: []Point{{0, 4}, {1, 0}}}, {Style: Stack, Points: []Point{{0, 5}, {1, 1}}}}}, func(t *testing.T, svg string) {
+			assert.Equal(t, 1, count(svg, "f-s1"))
+			assert.Equal(t, 2, count(svg, "f-s2"))
+			edges := regexp.MustCompile(`class="f-s[12]" [^>]*y="([0-9.]+)" [^>]*height="([0-9.]+)"`).FindAllStringSubmatch(svg, -1)
+			require.Len(t, edges, 3, svg)
+			number := func(text string) float64 {
+				v, err := strconv.ParseFloat(text, 64)
+				require.NoError(t, err)
+				return v
+			}
+			assert.InDelta(t, number(edges[0][1]), number(edges[1][1])+number(edges[1][2]), 0.2, "the second begins where the first ends")
+			assert.InDelta(t, 1.25, number(edges[1][2])/number(edges[0][2]), 0.02)
+		}},
 		{"names stand in place of numbers", Chart{X: Axis{Names: []string{"ours", "theirs"}, Min: -0.5, Max: 1.5}, Series: []Series{{Style: Bars, Points: []Point{{0, 4}, {1, 5}}}}}, func(t *testing.T, svg string) { assert.Contains(t, svg, ">theirs<") }},
 		{"words are escaped", Chart{Series: []Series{{Name: "<script>&", Points: []Point{{0, 1}, {1, 1}}}}}, func(t *testing.T, svg string) { assert.Contains(t, svg, "&lt;script&gt;&amp;") }},
 	} {

@@ -91,7 +91,7 @@ func (d *drawing) plot() {
 	d.axes(xTicks, yTicks)
 	for i, s := range d.Series {
 		switch s.Style {
-		case Bars:
+		case Bars, Stack:
 			d.bars(i)
 		case Dots:
 			d.dots(i, s.Points)
@@ -190,11 +190,16 @@ func (d *drawing) dots(i int, points []Point) {
 func (d *drawing) bars(i int) {
 	points := d.Series[i].Points
 	for k, p := range points {
-		if math.IsNaN(p.Y) || d.py(p.Y) >= d.bottom {
+		bottom := d.bottom
+		if d.Series[i].Style == Stack {
+			bottom = d.py(d.below(i, k))
+			p.Y += d.below(i, k)
+		}
+		if math.IsNaN(p.Y) || d.py(p.Y) >= bottom {
 			continue
 		}
 		left, right := barEdges(points, k)
-		d.rect(d.fill(i), max(d.px(left), d.left)+0.5, d.py(p.Y), min(d.px(right), d.right)-0.5, d.bottom)
+		d.rect(d.fill(i), max(d.px(left), d.left)+0.5, d.py(p.Y), min(d.px(right), d.right)-0.5, bottom)
 	}
 }
 

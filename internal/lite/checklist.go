@@ -33,6 +33,7 @@ type checklist struct {
 	rto           time.Duration    // of the current check
 	connected     bool             // a check was answered
 	consent       time.Time        // the last answer
+	first         time.Time        // the first answer
 }
 
 // tick does what is due and sets the next deadline.
@@ -152,7 +153,7 @@ func (c *Client) handleResponse(m *stunMessage, now time.Time) {
 			c.mapped = a
 		}
 		if !l.connected {
-			l.connected = true
+			l.connected, l.first = true, now
 			l.next = now.Add(consentInterval)
 			c.startHandshake(now)
 		}

@@ -81,6 +81,13 @@ func (c *Client) Mapped() netip.AddrPort {
 	return c.mapped
 }
 
+// Checked is when the first check was answered; zero before that.
+func (c *Client) Checked() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ice.first
+}
+
 // Handle takes a datagram that came in for this client. It writes into b
 // (packets are opened in place) and keeps nothing of it, but for the few packets
 // that come before the client has its keys: those are heard, with the times of

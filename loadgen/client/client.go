@@ -18,13 +18,18 @@ type Subscriber interface {
 	// AddCandidate adds a candidate that the answer did not have, as an attribute
 	// without "a=".
 	AddCandidate(attribute string) error
-	// Wait waits until the DTLS handshake is complete and returns the time of that.
-	Wait(ctx context.Context) (time.Duration, error)
+	// Wait waits until the DTLS handshake is complete. With an error it returns how far
+	// the client got.
+	Wait(ctx context.Context) (Connected, error)
 	// Losses returns how many packets the client's own socket dropped (0 for a shared
 	// one), and for how many packets the receive time was lost.
 	Losses() (dropped, unstamped uint64)
 	Close() error
 }
+
+// Connected is when ICE and DTLS were complete, on the run's clock. A zero time is that
+// of a step that is not.
+type Connected struct{ ICE, DTLS time.Duration }
 
 // A PacketFunc receives a client's packets. All packets of one section come from one
 // goroutine.

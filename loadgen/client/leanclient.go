@@ -161,27 +161,37 @@ func (e *LeanClient) connect(to netip.AddrPort) error {
 }
 
 // Wait tries the server's candidates one after the other.
-func (e *LeanClient) Wait(ctx context.Context) (time.Duration, error) {
+func (e *LeanClient) Wait(ctx context.Context) (Connected, error) {
 	for tried := 0; ; {
 		if to, more := e.candidateAt(tried); more {
 			if err := e.connect(to); err != nil {
-				return 0, err
+				return Connected{}, err
 			}
 			tried++
 		} else if tried == 0 {
-			return 0, ErrNoCandidate
+			return Connected{}, ErrNoCandidate
 		}
 		select {
 		case <-e.connected:
 			e.crowd.answering.Store(e.server().Addr(), true)
-			return e.at, nil
+			return Connected{ICE: e.iceAt(), DTLS: e.at}, nil
 		case <-e.failed:
-			return 0, fmt.Errorf("%w: %w", errConnection, e.err)
+			return Connected{ICE: e.iceAt()}, fmt.Errorf("%w: %w", errConnection, e.err)
 		case <-ctx.Done():
-			return 0, fmt.Errorf("connect: %w", ctx.Err())
+			return Connected{ICE: e.iceAt()}, fmt.Errorf("connect: %w", ctx.Err())
 		case <-time.After(candidateTimeout):
 		}
 	}
+}
+
+// iceAt returns when the first check was answered, or 0 if none was.
+func (e *LeanClient) iceAt() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.endpoint == nil || e.endpoint.Checked().IsZero() {
+		return 0
+	}
+	return e.crowd.clock.Since(e.endpoint.Checked())
 }
 
 // server returns the address that was tried last.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type Probe struct {
 	connected   chan struct{}
 	connectOnce sync.Once
 	at          time.Duration // when the DTLS handshake was complete
+	ice         atomic.Int64  // when ICE was, as a time.Duration; 0: not yet
 	failed      chan struct{}
 	failOnce    sync.Once
 
@@ -66,6 +68,11 @@ func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFun
 		}
 	}
 	pc.OnTrack(e.readTrack)
+	pc.OnICEConnectionStateChange(func(state webrtc.ICEConnectionState) {
+		if state == webrtc.ICEConnectionStateConnected {
+			e.ice.CompareAndSwap(0, int64(e.clock.Now()))
+		}
+	})
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		if state == webrtc.PeerConnectionStateFailed || state == webrtc.PeerConnectionStateClosed {
 			e.failOnce.Do(func() { close(e.failed) })
@@ -126,14 +133,15 @@ func (e *Probe) watchDTLS() {
 }
 
 // Wait implements Subscriber.
-func (e *Probe) Wait(ctx context.Context) (time.Duration, error) {
+func (e *Probe) Wait(ctx context.Context) (Connected, error) {
 	select {
 	case <-e.connected:
-		return e.at, nil
+		// The callback for ICE may come after that for DTLS, which cannot be first.
+		return Connected{ICE: min(cmp.Or(time.Duration(e.ice.Load()), e.at), e.at), DTLS: e.at}, nil
 	case <-e.failed:
-		return 0, errConnection
+		return Connected{ICE: time.Duration(e.ice.Load())}, errConnection
 	case <-ctx.Done():
-		return 0, fmt.Errorf("connect: %w", ctx.Err())
+		return Connected{ICE: time.Duration(e.ice.Load())}, fmt.Errorf("connect: %w", ctx.Err())
 	}
 }
 

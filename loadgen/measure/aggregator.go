@@ -212,6 +212,11 @@ func (a *Aggregator) Totals() Totals {
 	for name := range perListener {
 		all.enter(name, name, totals.Values, totals.Best)
 	}
+	for _, step := range metric.JoinSteps {
+		if all.step = step; all.steps.of(step).worst.Count() > 0 {
+			all.enter("join_step", "join_step"+metric.Selector{Step: step}.String(), totals.Values, totals.Best)
+		}
+	}
 	totals.Crowd, totals.Probes = a.share(false), a.share(true)
 	return totals
 }

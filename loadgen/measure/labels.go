@@ -54,6 +54,7 @@ type closed struct {
 	onsets                 metric.Trend // a sample a turn
 	joinsBest              metric.Trend // of those who joined
 	lateJoins              uint64       // of them, those that were in doubt
+	steps                  stepTrends
 	worst, best            experiences
 }
 
@@ -147,6 +148,13 @@ func (c *cell) join(d time.Duration, inDoubt bool) {
 	if inDoubt {
 		c.lateJoins++
 	}
+}
+
+// joinSteps enters at the end how long the steps of a listener's join took.
+func (c *cell) joinSteps(d stepDurations) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.steps.enter(d)
 }
 
 func (c *cell) delivered() metric.Rate {

@@ -40,9 +40,11 @@ type Listener struct {
 	sections []section
 	heard    [][words]uint64 // by source; bits of the ring
 	joined   bool
-	counting bool // what it is owed: see from
-	own      int  // index of its own source, or -1
-	settled  int64
+	// recognised is set once a packet has been recognised.
+	recognised bool
+	counting   bool // what it is owed: see from
+	own        int  // index of its own source, or -1
+	settled    int64
 
 	latest    time.Duration // arrival of the latest new packet
 	quietTo   Bin           // the silence since then is counted up to this bin, if it is not 0,
@@ -71,6 +73,8 @@ type Listener struct {
 	// the first packet came.
 	intended, began, deadline, firstAt time.Duration
 	heardFirst                         chan struct{}
+	recognisedAt                       time.Duration // when the first packet came that was recognised
+	steps                              [joinSteps]stepTimes
 
 	outOfOrder, duplicates uint64
 }
@@ -291,6 +295,9 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	sent := sources[p.source].Intended(p.bin)
 	sources[p.source].heard(p, sent, at)
 	l.silenced.pass(p, sent)
+	if !l.recognised {
+		l.recognised, l.recognisedAt = true, at
+	}
 	for len(l.heard) <= p.source {
 		l.heard = append(l.heard, [words]uint64{})
 		l.onsets = append(l.onsets, onset{})
@@ -422,18 +429,20 @@ func (l *Listener) finish(now time.Duration) {
 	l.cell.close(l)
 }
 
+// timedOut reports whether the join was not refused: who is refused is owed packets
+// from then on, and who is not from their deadline on.
+func (l *Listener) timedOut() bool { return l.from >= BinAt(l.deadline) }
+
 // closeJoin enters how long the join took at best; of one that never came in, at
 // least how long it had.
 func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
+	l.cell.joinSteps(l.joinSteps(doubts, now))
 	if !l.joined {
 		if l.counting {
 			waited := min(l.deadline, now) - l.intended
 			l.cell.joins.Record(ms(waited))
-			// Who was refused is owed packets from then on, and who was not from their
-			// deadline on.
-			timedOut := l.from >= BinAt(l.deadline)
 			hindered := doubts.hindered(l.began, l.deadline)
-			lost := timedOut && 2*hindered >= l.deadline-l.began
+			lost := l.timedOut() && 2*hindered >= l.deadline-l.began
 			if !lost {
 				hindered = 0
 			}

@@ -25,6 +25,10 @@ var perListener = map[string]reading{
 		worst: func(s *sums) metric.Value { return &s.joins },
 		best:  (*sums).bestJoins,
 	},
+	"join_step": {
+		worst: func(s *sums) metric.Value { return &s.steps.of(s.step).worst },
+		best:  func(s *sums) metric.Value { return &s.steps.of(s.step).best },
+	},
 	"delivered": {
 		worst: func(s *sums) metric.Value { return s.delivered },
 		best:  func(s *sums) metric.Value { return s.delivered.Excuse(s.excused + s.ambiguous) },
@@ -103,11 +107,12 @@ type sums struct {
 	known, unknown   uint64
 	foreign          uint64
 	ambiguous        uint64
+	step             string // which is asked for; "" is the slowest
 }
 
 // sum adds up the selected listeners.
 func (a *Aggregator) sum(s metric.Selector) *sums {
-	all := &sums{}
+	all := &sums{step: s.Step}
 	chosen := a.choose(s)
 	crowd := slices.ContainsFunc(chosen, func(c *cell) bool { return !c.Probe })
 	for _, c := range chosen {
@@ -119,6 +124,7 @@ func (a *Aggregator) sum(s metric.Selector) *sums {
 		c.mu.Lock()
 		all.joinsBest.Merge(&c.joinsBest)
 		all.lateJoins += c.lateJoins
+		all.steps.merge(&c.steps)
 		c.mu.Unlock()
 	}
 	return all

@@ -18,6 +18,17 @@ var catalogue = [...]Definition{
 		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
 	},
 	{
+		Name: "join_step", Kind: KindTrend, Unit: Milliseconds,
+		Help:    "how long the slowest step of a join took, or the selected one",
+		Parts:   Parts{People: true, Steps: JoinSteps},
+		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
+	},
+	{
+		Name: "reconnect_duration", Kind: KindTrend, Unit: Milliseconds,
+		Help:    "from the loss of a signaling connection to the server's answer that the session is resumed",
+		Compare: []Aspect{{"med", Lower}, {"max", Lower}},
+	},
+	{
 		Name: "delivered", Kind: KindRate,
 		Help:    "media packets received, of those due to each listener in each 20 ms",
 		Parts:   Parts{People: true, Phases: true, Windows: true, Live: true},
@@ -149,3 +160,6 @@ var catalogue = [...]Definition{
 		Compare: []Aspect{{"count", Neither}},
 	},
 }
+
+// JoinSteps are the steps of a join, in their order.
+var JoinSteps = []string{"dns", "tcp", "tls", "signaling", "ice", "dtls", "first_packet", "first_audio"}

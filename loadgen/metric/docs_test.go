@@ -31,6 +31,9 @@ func docsTable() string {
 		if d.Parts.Windows {
 			selectors = append(selectors, "window")
 		}
+		if d.Parts.Steps != nil {
+			selectors = append(selectors, "step")
+		}
 		live := ""
 		if d.Parts.Live {
 			live = "yes"

@@ -44,18 +44,27 @@ func (d Definition) ThresholdPattern() string {
 // NamePattern is a regular expression for the metric's name with a selector; "" if
 // it has no parts to select.
 func (d Definition) NamePattern() string {
-	var keys []string
+	var keys, pairs []string
 	if d.Parts.People {
 		keys = append(keys, "network", "role")
 	}
 	if d.Parts.Phases {
 		keys = append(keys, "phase")
 	}
-	if keys == nil {
-		return ""
+	if keys != nil {
+		pairs = append(pairs, fmt.Sprintf(`(%s)\s*:\s*%s`, strings.Join(keys, "|"), selectorCharacter))
 	}
-	pair := fmt.Sprintf(`\s*(%s)\s*:\s*%s`, strings.Join(keys, "|"), selectorCharacter)
-	return fmt.Sprintf(`^\s*%s\s*\{%s(,%s){0,%d}\}\s*$`, d.Name, pair, pair, len(selectorKeys)-1)
+	if d.Parts.Steps != nil {
+		pairs = append(pairs, fmt.Sprintf(`step\s*:\s*(%s)\s*`, strings.Join(d.Parts.Steps, "|")))
+	}
+	switch len(pairs) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(`^\s*%s\s*\{\s*%s(,\s*%s){0,2}\}\s*$`, d.Name, pairs[0], pairs[0])
+	}
+	pair := "(" + strings.Join(pairs, "|") + ")"
+	return fmt.Sprintf(`^\s*%s\s*\{\s*%s(,\s*%s){0,3}\}\s*$`, d.Name, pair, pair)
 }
 
 // Example is a threshold of the metric.

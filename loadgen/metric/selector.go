@@ -14,6 +14,7 @@ type Selector struct {
 	Network string // the name of a network profile of the cast
 	Phase   string // of the run, or a span that the timeline names
 	Role    string // those who were cast for it; "" is the listeners
+	Step    string // of a join, one of [JoinSteps]
 }
 
 // IsZero reports whether nothing is selected.
@@ -34,7 +35,7 @@ func (s Selector) String() string {
 	return "{" + strings.Join(pairs, ",") + "}"
 }
 
-var selectorKeys = []string{"network", "phase", "role"}
+var selectorKeys = []string{"network", "phase", "role", "step"}
 
 func (s *Selector) field(key string) *string {
 	switch key {
@@ -44,6 +45,8 @@ func (s *Selector) field(key string) *string {
 		return &s.Phase
 	case "role":
 		return &s.Role
+	case "step":
+		return &s.Step
 	}
 	return nil
 }
@@ -54,6 +57,8 @@ type Parts struct {
 	Phases  bool // those of a phase or a named span
 	Windows bool // windows of time
 	Live    bool // what there is of it while the run goes on
+	// Steps are the values that the key step can have; nil if it has no steps.
+	Steps []string
 }
 
 // ParseName reads a metric's name with a selector, if it has one: "latency", or
@@ -125,7 +130,16 @@ func (d Definition) allows(s Selector) error {
 	if s.Phase != "" && !p.Phases {
 		return fmt.Errorf("%s is not kept by phase: only %s are", d.Name, d.having(func(p Parts) bool { return p.Phases }))
 	}
-	return nil
+	switch {
+	case s.Step == "" || slices.Contains(p.Steps, s.Step):
+		return nil
+	case p.Steps == nil:
+		return fmt.Errorf("%s has no steps: only %s has", d.Name, d.having(func(p Parts) bool { return p.Steps != nil }))
+	}
+	if near := nearest(s.Step, p.Steps); near != "" {
+		return fmt.Errorf("unknown step %q: did you mean %s?", s.Step, near)
+	}
+	return fmt.Errorf("unknown step %q: there are %s", s.Step, strings.Join(p.Steps, ", "))
 }
 
 // having lists the metrics that have a part.

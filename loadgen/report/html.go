@@ -220,11 +220,11 @@ func (r *Report) facts() (all []fact) {
 		}
 		all = append(all, fact{d.Name, text})
 	}
-	for _, name := range slices.Sorted(maps.Keys(map[string]metric.Value(r.Result.Values))) {
-		base, _, _ := strings.Cut(name, "{")
-		d, _ := metric.Lookup(base)
-		if text := valueLine(r.Result.Values[name], d.Unit); text != "" && d.Name != name {
-			all = append(all, fact{name, text})
+	for _, d := range metric.Definitions() {
+		for _, name := range partsOf(d, r.Result.Values) {
+			if text := valueLine(r.Result.Values[name], d.Unit); text != "" {
+				all = append(all, fact{name, text})
+			}
 		}
 	}
 	return all

@@ -23,7 +23,7 @@ func (r *Report) plots() []chart.Chart {
 	run := r.Result
 	over := course{run.Series, marks(run), steadySpan(run)}
 	plots := []chart.Chart{
-		over.joins(), over.delivered(), over.latency(r.Thresholds), latencyCDF(run.Values),
+		over.joins(), joinSteps(run.Values), over.delivered(), over.latency(r.Thresholds), latencyCDF(run.Values),
 		distribution(run.Values, "audio_gap", "Longest gap of each listener", "how many listeners had a longest gap of so much", chart.Milliseconds, 0),
 		distribution(run.Values, "mos", "Estimated quality of each listener", "how many listeners had an opinion score of so much, from 1 to 4.5; an estimate by the E-model", chart.Number, 4.5),
 		over.packets(), over.cpu(run.Environment.CPUs), over.memory(),
@@ -32,6 +32,45 @@ func (r *Report) plots() []chart.Chart {
 		plots = append(plots, p)
 	}
 	return plots
+}
+
+// joinSteps is what a join's time went to.
+func joinSteps(values metric.Values) chart.Chart {
+	figures := []string{"average", "median", "p(95)", "p(99)"}
+	p := chart.Chart{
+		Title: "Joins, step by step",
+		Description: "How long each step of a join took. The averages add up to the average join; the percentiles are each step's own, " +
+			"and are stacked to show which step is slow.",
+		X: chart.Axis{Names: figures, Min: -0.5, Max: float64(len(figures)) - 0.5}, Y: chart.Axis{Unit: chart.Milliseconds},
+	}
+	var joins uint64
+	for _, step := range metric.JoinSteps {
+		if t := stepOf(values, step); t != nil {
+			joins = max(joins, t.Count())
+		}
+	}
+	for i, step := range metric.JoinSteps {
+		t := stepOf(values, step)
+		if t == nil {
+			continue
+		}
+		s := t.Summary()
+		series := chart.Series{Name: strings.ReplaceAll(step, "_", " "), Style: chart.Stack, Tone: i + 1}
+		for x, v := range []float64{s.Avg * float64(s.Count) / float64(joins), s.Med, s.P95, s.P99} {
+			series.Points = append(series.Points, chart.Point{X: float64(x), Y: max(0, v)})
+		}
+		p.Series = append(p.Series, series)
+	}
+	return p
+}
+
+// stepOf is the trend of a step of joins; nil if it has no samples.
+func stepOf(values metric.Values, step string) *metric.Trend {
+	t, _ := values["join_step"+metric.Selector{Step: step}.String()].(*metric.Trend)
+	if t == nil || t.Count() == 0 {
+		return nil
+	}
+	return t
 }
 
 // A course is a run over time, for plots.

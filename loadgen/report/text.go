@@ -2,9 +2,9 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,16 +130,32 @@ func (r *Report) writeMetrics(b *bytes.Buffer) {
 		} else {
 			fmt.Fprintf(b, "    %s %s\n", led(d.Name), line)
 		}
-		for _, name := range slices.Sorted(maps.Keys(r.Result.Values)) {
+		for _, name := range partsOf(d, r.Result.Values) {
 			// The parts of it that thresholds are on, as k6 shows them.
-			if part, ok := strings.CutPrefix(name, d.Name+"{"); ok && !strings.Contains(name, "} over ") {
-				fmt.Fprintf(b, "      {%s: %s\n", part, orNoData(metricLine(d, r.Result.Values[name])))
-			}
+			fmt.Fprintf(b, "      %s: %s\n", strings.TrimPrefix(name, d.Name), orNoData(metricLine(d, r.Result.Values[name])))
 		}
 	}
 	if len(without) > 0 {
 		fmt.Fprintf(b, "    %s %s\n", led("no data"), strings.Join(without, ", "))
 	}
+}
+
+// partsOf are the names of a metric's parts, steps in their order.
+func partsOf(d metric.Definition, values metric.Values) (names []string) {
+	for name := range values {
+		if strings.HasPrefix(name, d.Name+"{") && !strings.Contains(name, "} over ") {
+			names = append(names, name)
+		}
+	}
+	step := func(name string) int {
+		_, selector, err := metric.ParseName(name)
+		if err != nil {
+			return -1
+		}
+		return slices.Index(d.Parts.Steps, selector.Step)
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(step(a), step(b)), cmp.Compare(a, b)) })
+	return names
 }
 
 // led is a name with dots up to the column of the values.
