@@ -15,10 +15,7 @@ import (
 // $EARSHOT_BROWSER_CROWD sets another number, for a slow machine.
 func crowd(t *testing.T) int {
 	t.Helper()
-	n := 1000
-	if raceEnabled {
-		n = 200 // the server under the race detector is ten times as slow
-	}
+	n := 500
 	if text := os.Getenv("EARSHOT_BROWSER_CROWD"); text != "" {
 		var err error
 		n, err = strconv.Atoi(text)

@@ -52,14 +52,12 @@ func runTests(m *testing.M) (code int) {
 	return code
 }
 
-// earshot builds the program once, as the test is built, and returns its path.
+// earshot builds the program once and returns its path. It is the program as people run
+// it: under the race detector it is ten times as slow, and leaves a browser and a crowd
+// too little of the machine. The tests of each package run its parts under it.
 var earshot = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(work, "earshot")
-	build := exec.Command("go", "build", "-o", path)
-	if raceEnabled {
-		build.Args = append(build.Args, "-race")
-	}
-	build.Args = append(build.Args, "github.com/earshot-audio/earshot/cmd/earshot")
+	build := exec.Command("go", "build", "-o", path, "github.com/earshot-audio/earshot/cmd/earshot")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build earshot: %w\n%s", err, out)
 	}

@@ -1,6 +1,0 @@
-//go:build !race
-
-package browser_test
-
-// raceEnabled: the server is built as the test is.
-const raceEnabled = false
