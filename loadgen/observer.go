@@ -63,6 +63,10 @@ func (o *observer) observe(ctx context.Context) {
 	if r.contended(before, now) {
 		r.aggregator.Doubt(measure.Contended, before.at, now.at)
 	}
+	if wait := r.deprived(before, now); wait > 0 {
+		// What a thread waits is known when it runs again.
+		r.aggregator.Deprive(max(0, before.at-time.Second), now.at, wait)
+	}
 	if now.server != nil {
 		r.used.Store(&now)
 		if r.phase.is(measure.Steady) {
@@ -73,30 +77,55 @@ func (o *observer) observe(ctx context.Context) {
 	o.last, o.lost = now, lost
 }
 
-// contended reports whether others than the server took the cores of its machine
-// between two samples. Of a server elsewhere nothing is known.
+// contended reports whether the cores of the server's machine were taken between two
+// samples, by others than the server or by the generator itself, or whether the
+// generator had to wait for one. Of a server elsewhere nothing is known.
 func (r *run) contended(a, b sample) bool {
 	elapsed := (b.at - a.at).Seconds()
 	if !r.Driver.Loopback() || elapsed <= 0 {
 		return false
 	}
-	mine := float64(r.cores)
-	if own := (b.own - a.own).Seconds() / elapsed; own > MaxCPU*mine {
-		return true
+	taken, _ := r.taken(a, b)
+	return taken || (b.wait-a.wait).Seconds()/elapsed > MaxCPUWait*float64(r.cores)
+}
+
+// deprived returns for how long the server may have waited between two samples for
+// cores that others took. What the server's own work costs it is not among that.
+func (r *run) deprived(a, b sample) time.Duration {
+	if !r.contended(a, b) {
+		return 0
 	}
-	if (b.wait-a.wait).Seconds()/elapsed > MaxCPUWait*mine {
-		return true
+	taken, known := r.taken(a, b)
+	switch {
+	case !known:
+		return measure.Lateness // it is not known who took them
+	case !taken:
+		return 0 // the server itself
+	}
+	if a.server != nil && b.server != nil {
+		if wait, ok := b.server.WaitSince(*a.server); ok {
+			return min(wait, measure.Lateness)
+		}
+	}
+	return measure.Lateness
+}
+
+// taken reports whether the generator, or others than the server, took the machine's
+// cores between two samples; known is false if it can't be said who did.
+func (r *run) taken(a, b sample) (taken, known bool) {
+	if own := (b.own - a.own).Seconds(); own > MaxCPU*float64(r.cores)*(b.at-a.at).Seconds() {
+		return true, true
 	}
 	if a.machine == nil || b.machine == nil || a.server == nil || b.server == nil {
-		return false
+		return false, false
 	}
 	machine := b.machine.Sub(*a.machine)
 	all := machine.All().Seconds()
 	if all <= 0 {
-		return false
+		return false, false
 	}
 	others := machine.Busy - (b.own - a.own) - (b.server.CPU - a.server.CPU) + machine.Steal
-	return others.Seconds() > othersBusy*all && machine.Idle.Seconds() < idleLeft*all
+	return others.Seconds() > othersBusy*all && machine.Idle.Seconds() < idleLeft*all, true
 }
 
 // settle settles every room's accounts.

@@ -81,8 +81,7 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 	ctx = traceConnection(ctx, r.clock, p.account)
 	participant, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
 	if err != nil {
-		p.account.Connected(r.clock.Now())
-		r.problems.add("join", err)
+		p.notIn("join", err)
 		return
 	}
 	p.mu.Lock()
@@ -90,8 +89,7 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 	p.mu.Unlock()
 	connected, err := p.subscribe(ctx, p.account.Receive)
 	if err != nil {
-		p.account.Connected(r.clock.Now())
-		r.problems.add("connect", err)
+		p.notIn("connect", err)
 		return
 	}
 	p.account.Connected(connected)
@@ -100,6 +98,17 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 	case <-ctx.Done():
 		r.problems.add("hear", errNothingHeard)
 	}
+}
+
+// notIn records that a listener did not get in. From then on they are owed what is sent.
+func (p *person) notIn(doing string, err error) {
+	r := p.room.run
+	if driver.Refused(err) {
+		p.account.Connected(r.clock.Now())
+	} else {
+		p.account.Failed(r.clock.Now())
+	}
+	r.problems.add(doing, err)
 }
 
 var errNothingHeard = errors.New("connected, but heard nothing before the join deadline")

@@ -3,6 +3,7 @@ package driver
 import (
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -50,6 +51,25 @@ func Refusal(resp *http.Response, body []byte) error {
 	if json.Unmarshal(body, &e) == nil && e.Error.Code != "" {
 		return wire.Error{Code: e.Error.Code, Message: e.Error.Message}
 	}
-	text := strings.TrimSpace(string(body[:min(len(body), 200)]))
-	return fmt.Errorf("the server answered %s: %q", resp.Status, text)
+	return refusal{resp.StatusCode, fmt.Sprintf("the server answered %s: %q", resp.Status, strings.TrimSpace(string(body[:min(len(body), 200)])))}
+}
+
+// A refusal is an HTTP answer with an error status.
+type refusal struct {
+	status int
+	text   string
+}
+
+// Error implements error.
+func (r refusal) Error() string { return r.text }
+
+// Refused reports whether an error is the server's answer that somebody can't come in,
+// and not something that went wrong on the way or took too long.
+func Refused(err error) bool {
+	var answer refusal
+	if errors.As(err, &answer) {
+		return answer.status != http.StatusRequestTimeout
+	}
+	var coded wire.Error
+	return errors.As(err, &coded)
 }

@@ -24,6 +24,28 @@ type Usage struct {
 	CPU    time.Duration // user and system time since the process began
 	Memory uint64        // resident memory now, in bytes
 	Cores  int           // how many cores it may use, as it says itself; 0 if unknown
+
+	// Waits is how long each thread was ready and waited for a core since it began, by its
+	// number; nil if unknown.
+	Waits map[int]time.Duration
+}
+
+// WaitSince returns for how long the process's threads were ready and waited for a core
+// since an earlier use, all of them together. It is false if that is not known: the
+// wait of a thread that has ended is lost.
+func (u Usage) WaitSince(before Usage) (wait time.Duration, ok bool) {
+	if u.Waits == nil || before.Waits == nil {
+		return 0, false
+	}
+	for thread := range before.Waits {
+		if _, lives := u.Waits[thread]; !lives {
+			return 0, false
+		}
+	}
+	for thread, w := range u.Waits {
+		wait += max(0, w-before.Waits[thread])
+	}
+	return wait, true
 }
 
 // A ProcessMeter measures a process of this machine, from /proc.
@@ -46,6 +68,7 @@ func (m ProcessMeter) Usage(context.Context) (Usage, error) {
 	return Usage{
 		CPU:    cpu,
 		Memory: uint64(stat.ResidentMemory()),
+		Waits:  runQueueWaits(m.PID),
 	}, nil
 }
 

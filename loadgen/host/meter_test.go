@@ -32,3 +32,24 @@ func TestProcessMeterIsFinerThanKernelTicks(t *testing.T) {
 	_, err = ProcessMeter{PID: 1 << 30}.Usage(t.Context())
 	assert.Error(t, err)
 }
+
+func TestUsageWaitSinceSumsTheThreads(t *testing.T) {
+	before := Usage{Waits: map[int]time.Duration{1: time.Second, 2: 2 * time.Second}}
+	for _, c := range []struct {
+		sentence string
+		after    Usage
+		wait     time.Duration
+		known    bool
+	}{
+		{"both waited", Usage{Waits: map[int]time.Duration{1: 3 * time.Second, 2: 2500 * time.Millisecond}}, 2500 * time.Millisecond, true},
+		{"a thread is new", Usage{Waits: map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: time.Millisecond}}, time.Millisecond, true},
+		{"a thread has ended, and what it waited is lost", Usage{Waits: map[int]time.Duration{1: 3 * time.Second}}, 0, false},
+		{"nothing is known", Usage{}, 0, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			wait, known := c.after.WaitSince(before)
+			assert.Equal(t, c.wait, wait)
+			assert.Equal(t, c.known, known)
+		})
+	}
+}

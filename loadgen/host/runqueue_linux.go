@@ -12,19 +12,28 @@ import (
 // the kernel does not report it. The wait of threads that have ended is lost, so the
 // value can decrease a little.
 func RunQueueWait() (wait time.Duration, ok bool) {
-	proc, err := procfs.NewDefaultFS()
-	if err != nil {
-		return 0, false
-	}
-	threads, err := proc.AllThreads(os.Getpid())
-	if err != nil {
-		return 0, false
-	}
-	for _, t := range threads {
-		if s, err := t.Schedstat(); err == nil {
-			wait += time.Duration(s.WaitingNanoseconds)
-			ok = true
-		}
+	for _, w := range runQueueWaits(os.Getpid()) {
+		wait, ok = wait+w, true
 	}
 	return wait, ok
+}
+
+// runQueueWaits returns how long each thread of a process has waited so, by the thread's
+// number; nil if it is not known.
+func runQueueWaits(pid int) map[int]time.Duration {
+	proc, err := procfs.NewDefaultFS()
+	if err != nil {
+		return nil
+	}
+	threads, err := proc.AllThreads(pid)
+	if err != nil {
+		return nil
+	}
+	waits := make(map[int]time.Duration, len(threads))
+	for _, t := range threads {
+		if s, err := t.Schedstat(); err == nil {
+			waits[t.PID] = time.Duration(s.WaitingNanoseconds)
+		}
+	}
+	return waits
 }

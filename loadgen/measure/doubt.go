@@ -15,7 +15,9 @@ const (
 	Late DoubtKind = iota
 	// Stalled is a time in which the generator's process did not run.
 	Stalled
-	// Contended is a time in which others than the server took its machine's cores.
+	// Contended is a time in which others than the server took its machine's cores, so
+	// that joins may have taken longer. What the server itself did not do for want of a
+	// core is booked by [Aggregator.Deprive].
 	Contended
 	// Dropped is a time in which the generator's side dropped packets.
 	Dropped
@@ -35,6 +37,9 @@ const (
 	// lateLoss is how late a frame goes out before it is in doubt whose fault its loss
 	// is: a server may well drop what is late.
 	lateLoss = 100 * time.Millisecond
+	// deprivedLoss is for how long a server has to have waited for a core before it is
+	// in doubt whose fault its losses are. Its buffers hold more.
+	deprivedLoss = 100 * time.Millisecond
 	// aftermath is for how long a jitter buffer acts on what it learnt from a
 	// doubtful moment.
 	aftermath = 5 * time.Second
@@ -77,7 +82,7 @@ type Doubts struct {
 type doubts struct {
 	frames, late, latest atomic.Int64
 	drops                atomic.Uint64
-	lateJoins, lostJoins atomic.Uint64
+	lateJoins            atomic.Uint64
 	any                  atomic.Bool // a join or a jitter buffer may be in doubt
 
 	mu     sync.Mutex
@@ -94,20 +99,31 @@ func (a *Aggregator) Doubt(kind DoubtKind, from, until time.Duration) {
 	d.enter(doubt{kind, from, until})
 	d.mu.Unlock()
 	d.any.Store(true)
-	if kind == Contended || kind == Stepped {
-		for b := BinAt(max(from, 0)); b <= BinAt(until); {
-			s := a.record.at(b)
-			if s == nil {
-				return
-			}
-			s.events.uncertain.Store(true)
-			if kind == Contended {
-				s.events.contended.Store(true)
-			} else {
-				s.events.stepped.Store(true)
-			}
-			b = max(s.until, b+1)
+	if kind == Stepped {
+		a.eachBucket(from, until, func(e *bucketEvents) { e.stepped.Store(true) })
+	}
+}
+
+// Deprive books that the server waited for its machine's cores, since others took them,
+// for so long in all: by no more can a packet of that time be late through them. It is
+// called within a second.
+func (a *Aggregator) Deprive(from, until, wait time.Duration) {
+	a.eachBucket(from, until, func(e *bucketEvents) {
+		// What a thread has waited is known when it runs again, so that two
+		// neighbours may both have a part of it.
+		e.deprived.Add(int64(wait))
+	})
+}
+
+// eachBucket does something to the open buckets of a time.
+func (a *Aggregator) eachBucket(from, until time.Duration, do func(*bucketEvents)) {
+	for b := BinAt(max(from, 0)); b <= BinAt(until); {
+		s := a.record.at(b)
+		if s == nil {
+			return
 		}
+		do(s.events)
+		b = max(s.until, b+1)
 	}
 }
 
@@ -119,14 +135,7 @@ func (a *Aggregator) Drop(n uint64, from, until time.Duration) {
 	a.doubts.drops.Add(n)
 	a.Doubt(Dropped, from, until)
 	// It is not known which of the packets of that time they were.
-	for b := BinAt(max(from, 0)); b <= BinAt(until); {
-		s := a.record.at(b)
-		if s == nil {
-			return
-		}
-		s.events.drops.Add(n)
-		b = max(s.until, b+1)
-	}
+	a.eachBucket(from, until, func(e *bucketEvents) { e.drops.Add(n) })
 }
 
 // enter adds a doubtful time, as one with the last of its kind where they touch.
@@ -222,11 +231,12 @@ func (a *Aggregator) Doubts() Doubts {
 	d := &a.doubts
 	sum := Doubts{
 		LateFrames: uint64(d.late.Load()), Frames: uint64(d.frames.Load()), Latest: time.Duration(d.latest.Load()),
-		Drops: d.drops.Load(), LateJoins: d.lateJoins.Load(), LostJoins: d.lostJoins.Load(),
+		Drops: d.drops.Load(), LateJoins: d.lateJoins.Load(),
 	}
 	a.record.mu.Lock()
 	for _, c := range a.record.cells {
 		sum.Ambiguous += c.ambiguous.Load()
+		sum.LostJoins += uint64(max(0, c.lostJoins.Load()))
 	}
 	a.record.mu.Unlock()
 	d.mu.Lock()

@@ -129,6 +129,7 @@ func TestDoubtContentionExcusesWhatHappenedMeanwhile(t *testing.T) {
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	s.aggregator.Doubt(Contended, 0, 20*time.Second)
+	s.aggregator.Deprive(0, 20*time.Second, Lateness)
 	s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b%10 == 9 })
 	totals := s.finish()
 	assert.Less(t, rate(t, totals, "delivered").Share(), 0.95)
@@ -136,6 +137,140 @@ func TestDoubtContentionExcusesWhatHappenedMeanwhile(t *testing.T) {
 	assert.NotContains(t, totals.Best, "latency", "all of them were as fast as the fastest")
 	assert.Greater(t, bestTrend(t, totals, "mos").Min, 4.0)
 	assert.Zero(t, bestTrend(t, totals, "loss").Max)
+}
+
+func TestDoubtWaitingForACoreExcusesNoMoreThanItTook(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		wait     time.Duration
+		latency  float64 // at best, in ms
+		lost     bool    // at best
+	}{
+		{"a server that waited for 50 ms was not 300 ms late for it, and lost nothing for it", 50 * time.Millisecond, 255, true},
+		{"one that waited for 150 ms may have lost packets for it", 150 * time.Millisecond, 155, false},
+		{"one that waited for a second may be as fast as ever", time.Second, 5, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(1000), 0, 0)
+			l := s.listener(1)
+			s.aggregator.Deprive(5*time.Second, 20*time.Second, c.wait)
+			for b := range Bin(805) {
+				p := s.say(m, b)
+				m.Sent(b, 0)
+				if b > 250 {
+					p.At += 300 * time.Millisecond
+				}
+				if b%10 != 9 || b < 250 {
+					l.Receive(p)
+				}
+				if b%50 == 49 {
+					s.settle((b + 1).Start())
+				}
+			}
+			totals := s.finish()
+			assert.InDelta(t, c.latency, bestTrend(t, totals, "latency").P99, 1)
+			if c.lost {
+				assert.NotContains(t, totals.Best, "delivered")
+			} else {
+				assert.InDelta(t, 1, totals.Best["delivered"].(metric.Rate).Share(), 1e-9)
+			}
+		})
+	}
+}
+
+func TestDoubtSilenceIsExcusedWhereItIsInDoubt(t *testing.T) {
+	for _, c := range []struct {
+		sentence    string
+		from, until time.Duration // of the doubt
+		excused     bool
+	}{
+		{"nothing came while others took the cores", 0, 20 * time.Second, true},
+		{"nothing came, and others took the cores long after", 10 * time.Second, 20 * time.Second, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(1000), 0, 0)
+			l := s.listener(1)
+			s.aggregator.Doubt(Contended, c.from, c.until)
+			s.play(m, l, 800, func(b Bin) (time.Duration, bool) { return 0, b < 250 })
+			totals := s.finish()
+			assert.Less(t, trend(t, totals, "mos").Min, 3.0)
+			if c.excused {
+				assert.Greater(t, bestTrend(t, totals, "mos").Min, 4.0)
+				assert.Zero(t, bestTrend(t, totals, "concealed").Max)
+			} else {
+				assert.NotContains(t, totals.Best, "mos")
+			}
+		})
+	}
+}
+
+func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
+	const deadline = 2 * time.Second
+	for _, c := range []struct {
+		sentence string
+		stalled  time.Duration // of the time to join
+		refused  bool
+		first    Bin // the first packet that comes; 0 is never
+		joined   uint64
+		excused  bool // what was lost, at best
+	}{
+		{"the generator hardly ran until the deadline", 1500 * time.Millisecond, false, 0, 1, true},
+		{"the generator did not run for a moment", 190 * time.Millisecond, false, 0, 0, false},
+		{"the server said no, however slow the generator was", 1500 * time.Millisecond, true, 0, 0, false},
+		{"it came in after the deadline", 1500 * time.Millisecond, false, 150, 1, true},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.ledger.AddListener(1, Labels{})
+			l.Expect(0, 0, deadline)
+			s.aggregator.Doubt(Stalled, 0, c.stalled)
+			s.steady(0)
+			for b := range Bin(600) {
+				p := s.say(m, b)
+				m.Sent(b, 0)
+				if b == 99 {
+					if c.refused {
+						l.Connected(b.Start())
+					} else {
+						l.Failed(b.Start())
+					}
+				}
+				if c.first > 0 && b >= c.first {
+					l.Receive(p)
+				}
+				if b%50 == 49 {
+					s.settle((b + 1).Start())
+				}
+			}
+			totals := s.finish()
+			best, doubted := totals.Best["joined"].(metric.Rate)
+			if !doubted {
+				best = rate(t, totals, "joined")
+			}
+			assert.Equal(t, metric.Rate{Passes: c.joined, Total: 1}, best)
+			if c.excused {
+				assert.InDelta(t, 1, totals.Best["delivered"].(metric.Rate).Share(), 1e-9)
+			} else {
+				assert.NotContains(t, totals.Best, "delivered")
+			}
+			if c.first == 0 {
+				assert.Equal(t, c.excused, bestOf(totals, "mos").Min > 4, "%v", bestOf(totals, "mos"))
+				assert.Equal(t, c.excused, bestOf(totals, "join_duration").Max < 1000)
+			}
+		})
+	}
+}
+
+// bestOf is a trend at best, in doubt or not.
+func bestOf(totals Totals, name string) metric.Summary {
+	v, ok := totals.Best[name].(*metric.Trend)
+	if !ok {
+		v = totals.Values[name].(*metric.Trend)
+	}
+	return v.Summary()
 }
 
 func TestDoubtAClockStepLeavesNoLatencyCertain(t *testing.T) {

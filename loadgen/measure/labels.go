@@ -35,7 +35,7 @@ type cell struct {
 	foreign        atomic.Uint64 // of unknown: no source of the room ever sent such a payload
 	ambiguous      atomic.Uint64 // of unknown: they fit several frames
 	heard          atomic.Int64  // listeners who heard something
-	lostJoins      atomic.Uint64 // listeners who heard nothing, perhaps by the generator's doing
+	lostJoins      atomic.Int64  // listeners who are not in, perhaps by the generator's doing
 	joins          *metric.Stripes
 
 	mu     sync.Mutex
@@ -103,6 +103,16 @@ func (c *cell) enter() {
 func (c *cell) joined(d time.Duration) {
 	c.joins.Record(ms(d))
 	c.heard.Add(1)
+}
+
+// lostJoin counts a listener who is not in, perhaps by the generator's doing, or who
+// is no longer one.
+func (c *cell) lostJoin(is bool) {
+	if is {
+		c.lostJoins.Add(1)
+	} else {
+		c.lostJoins.Add(-1)
+	}
 }
 
 // close enters a listener's closed account.

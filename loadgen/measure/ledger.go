@@ -102,16 +102,16 @@ func (r *Ledger) inSteady(b Bin) bool {
 // Settle accounts for the words that are old enough at now, and returns the bin
 // up to which all accounts are settled. It is called at least once a second.
 func (r *Ledger) Settle(now time.Duration) Bin {
-	return r.settle(int64(BinAt(max(now-Lateness, 0)))/wordBins-1, int64(BinAt(now))/wordBins)
+	return r.settle(int64(BinAt(max(now-Lateness, 0)))/wordBins-1, BinAt(now))
 }
 
-func (r *Ledger) settle(last, present int64) Bin {
+func (r *Ledger) settle(last int64, present Bin) Bin {
 	sources := r.list()
 	r.mu.Lock()
 	listeners := r.listeners
 	r.mu.Unlock()
 	// What jitter buffers did since the last time may be in doubt.
-	now := Bin(present*wordBins).Start() + wordBins*BinLength
+	now := ((present/wordBins + 1) * wordBins).Start()
 	doubtful := r.aggregator.doubts.within(r.settled-aftermath, now)
 	r.settled = now
 	settled := last + 1
@@ -133,7 +133,7 @@ func (r *Ledger) Finish(now time.Duration) {
 	for _, l := range listeners {
 		l.giveUp()
 	}
-	r.settle(w, w)
+	r.settle(w, BinAt(now))
 	for _, l := range listeners {
 		l.finish(now)
 	}

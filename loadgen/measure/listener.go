@@ -43,6 +43,8 @@ type Listener struct {
 	// recognised is set once a packet has been recognised.
 	recognised bool
 	counting   bool // what it is owed: see from
+	answered   bool // the server let it connect, or said no, before its deadline
+	lostJoin   bool // see countLostJoin
 	own        int  // index of its own source, or -1
 	settled    int64
 
@@ -68,6 +70,10 @@ type Listener struct {
 	spoken  uint64 // bins of the measured window in which something was owed
 	played  played // what the jitter buffers did until the last epoch
 	excused played // of it, what was in doubt
+	// Where the present epoch began, and how many frames were owed in epochs that
+	// were in doubt.
+	epochFrom   Bin
+	excusedOwed uint64
 
 	// When the join was to begin, when it began, when its time was over, and when
 	// the first packet came.
@@ -103,21 +109,6 @@ func (l *Listener) Expect(intended, began, deadline time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.intended, l.began, l.deadline = intended, began, deadline
-}
-
-// Connected starts the counting of what the listener is owed, with the first
-// bin that begins at or after t: when its DTLS completed, or at its join
-// deadline if that comes first. Only the first call counts.
-func (l *Listener) Connected(t time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.counting {
-		return
-	}
-	l.counting = true
-	l.from = BinAt(t + BinLength - 1)
-	l.latest = t
-	l.forget(int64(l.from / wordBins))
 }
 
 // forget moves on to word w without counting what lies before it.
@@ -421,44 +412,11 @@ func (l *Listener) finish(now time.Duration) {
 		l.sections[i].buffer.Advance(now)
 		l.sections[i].buffer.End()
 	}
+	l.countLostJoin(now)
 	doubts := &l.ledger.aggregator.doubts
-	l.epoch(doubts.within(l.ledger.settled-aftermath, now))
+	l.epoch(BinAt(now), l.lostJoin || doubts.within(l.ledger.settled-aftermath, now))
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)
 	}
 	l.cell.close(l)
-}
-
-// timedOut reports whether the join was not refused: who is refused is owed packets
-// from then on, and who is not from their deadline on.
-func (l *Listener) timedOut() bool { return l.from >= BinAt(l.deadline) }
-
-// closeJoin enters how long the join took at best; of one that never came in, at
-// least how long it had.
-func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
-	l.cell.joinSteps(l.joinSteps(doubts, now))
-	if !l.joined {
-		if l.counting {
-			waited := min(l.deadline, now) - l.intended
-			l.cell.joins.Record(ms(waited))
-			hindered := doubts.hindered(l.began, l.deadline)
-			lost := l.timedOut() && 2*hindered >= l.deadline-l.began
-			if !lost {
-				hindered = 0
-			}
-			l.cell.join(waited-hindered, lost)
-			if lost {
-				doubts.lostJoins.Add(1)
-				l.cell.lostJoins.Add(1)
-			}
-		}
-		return
-	}
-	took := l.firstAt - l.intended
-	own := l.began - l.intended + doubts.stalled(l.began, l.firstAt)
-	inDoubt := own > joinDoubt
-	if inDoubt {
-		doubts.lateJoins.Add(1)
-	}
-	l.cell.join(max(0, took-own), inDoubt)
 }

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -74,31 +75,55 @@ func (p played) plus(o played) played {
 	return played{p.concealed + o.concealed, p.delay + o.delay, p.runs + o.runs, p.gaps + o.gaps, p.frames + o.frames}
 }
 
-// epoch ends an epoch of about a second, in which what the jitter buffers did may
+// epoch ends an epoch of about a second before bin end, in which what the jitter buffers did may
 // be in doubt.
-func (l *Listener) epoch(doubtful bool) {
-	now := l.sumPlayed()
+func (l *Listener) epoch(end Bin, doubtful bool) {
+	played := l.sumPlayed()
 	if doubtful {
-		l.excused = l.excused.plus(now.less(l.played))
+		l.excused = l.excused.plus(played.less(l.played))
+		l.excusedOwed += l.owedBetween(l.epochFrom, end)
 	} else {
 		l.received.gapBest = max(l.received.gapBest, l.received.gapNow)
 	}
 	l.received.gapNow = 0
-	l.played = now
+	l.played, l.epochFrom = played, max(l.epochFrom, end)
+}
+
+// owedBetween is how many frames of [from, until) the listener is owed in the measured
+// window, as far as the ledger remembers.
+func (l *Listener) owedBetween(from, until Bin) (n uint64) {
+	if !l.counting {
+		return 0
+	}
+	begin, end := l.ledger.aggregator.steady()
+	from, until = max(from, l.from, begin), min(until, l.until, end)
+	if from >= until {
+		return 0
+	}
+	for i, m := range l.ledger.list() {
+		if i == l.own {
+			continue
+		}
+		for w := int64(from / wordBins); w <= int64((until-1)/wordBins); w++ {
+			owed, onset := m.spoke(w)
+			n += uint64(bits.OnesCount64(owed &^ onset & within(w, from, until)))
+		}
+	}
+	return min(n, uint64(until-from)*uint64(l.capacity))
 }
 
 // quality sums up what the listener's sections played, at worst and at best.
 func (l *Listener) quality() (worst, best quality) {
-	worst = l.qualityOf(l.played, 0)
-	if l.excused == (played{}) && l.steady.excused == 0 {
+	worst = l.qualityOf(l.played, 0, l.silent(l.played, 0))
+	if l.excused == (played{}) && l.steady.excused == 0 && l.excusedOwed == 0 {
 		return worst, worst
 	}
 	// What was concealed in doubt may as well have been played, and what was played
 	// then may have come sooner.
 	sure := l.played.less(l.excused)
-	frames := sure.frames
+	frames, silent := sure.frames, l.silent(sure, max(l.excusedOwed, l.steady.excused))
 	sure.frames = l.played.frames + uint64(l.excused.concealed/BinLength)
-	best = l.qualityOf(sure, l.steady.excused)
+	best = l.qualityOf(sure, l.steady.excused, silent)
 	best.delay = 0
 	if frames > 0 {
 		best.delay = min(worst.delay, sure.delay/time.Duration(frames))
@@ -106,8 +131,16 @@ func (l *Listener) quality() (worst, best quality) {
 	return worst, best
 }
 
-// qualityOf is the quality of what was played, if so many lost frames had come.
-func (l *Listener) qualityOf(p played, excused uint64) quality {
+// silent is how many of the frames owed were neither played nor concealed, but for so
+// many of which it is not known. A section on which nothing came yet, or which the
+// server never used, has concealed nothing, and is silent all the same.
+func (l *Listener) silent(p played, unknown uint64) float64 {
+	return max(0, float64(l.steady.total)-float64(unknown)-float64(p.frames)-float64(p.concealed)/float64(BinLength))
+}
+
+// qualityOf is the quality of what was played, if so many lost frames had come and so
+// many had been silent.
+func (l *Listener) qualityOf(p played, excused uint64, silent float64) quality {
 	q := quality{
 		owed: l.steady.total, bins: l.spoken, runs: p.runs, gaps: p.gaps,
 		concealed: max(0, float64(p.concealed)/float64(BinLength)-float64(excused)),
@@ -116,9 +149,7 @@ func (l *Listener) qualityOf(p played, excused uint64) quality {
 		q.delay = p.delay / time.Duration(p.frames)
 	}
 	q.gaps -= min(q.gaps, excused)
-	// A section on which nothing came yet, or which the server never used, has
-	// concealed nothing: what was owed and not played is silence all the same.
-	if silent := float64(q.owed) - float64(p.frames+excused) - q.concealed; silent > 0 {
+	if silent > 0 {
 		q.concealed += silent
 		q.runs++
 		if silent >= gapBins {

@@ -37,15 +37,14 @@ type bucketEvents struct {
 	arrivals, joins, left atomic.Int64
 	sendLag               atomic.Int64 // ns, of the latest frame
 
-	drops     atomic.Uint64 // packets dropped on the generator's side
-	contended atomic.Bool   // others took the server's cores
-	uncertain atomic.Bool   // no latency is certain
-	stepped   atomic.Bool   // the wall clock was stepped
+	drops    atomic.Uint64 // packets dropped on the generator's side
+	deprived atomic.Int64  // ns that the server waited for cores that others took
+	stepped  atomic.Bool   // the wall clock was stepped
 }
 
 // excuses is how many of the packets lost in the bucket may be the generator's doing.
 func (e *bucketEvents) excuses(lost uint64) uint64 {
-	if e.contended.Load() {
+	if time.Duration(e.deprived.Load()) >= deprivedLoss {
 		return lost
 	}
 	return min(lost, e.drops.Load())
@@ -372,17 +371,19 @@ func (c *bucketCell) close(e *bucketEvents, fastest *float64) closedCell {
 	if fast.Count() > 0 {
 		*fastest = min(*fastest, max(0, fast.Summary().Min))
 	}
-	if e.uncertain.Load() {
+	deprived := time.Duration(e.deprived.Load())
+	switch {
+	case e.stepped.Load():
+		// Nothing is known of any of them: a step back makes latencies small.
 		all := &metric.Trend{}
 		d.worstInto(all)
-		if e.stepped.Load() {
-			// Nothing is known of any of them: a step back makes latencies small.
-			d.worst, d.best = metric.Constant(ms(Lateness), all.Count()), metric.Constant(0, all.Count())
-		} else {
-			// At best all of them would have been as fast as the fastest of the run.
-			d.worst, d.best = all.Frozen(), metric.Constant(*fastest, all.Count())
-		}
-		d.certain = nil
+		*d = distribution{worst: metric.Constant(ms(Lateness), all.Count()), best: metric.Constant(0, all.Count())}
+	case deprived > 0:
+		// At best none of them would have waited, and was as fast as the fastest of
+		// the run.
+		all := &metric.Trend{}
+		d.worstInto(all)
+		*d = distribution{worst: all.Frozen(), best: fast.Sooner(ms(deprived), *fastest)}
 	}
 	return closed
 }

@@ -137,7 +137,7 @@ func (a *sums) add(r *record, c *cell, phase string) {
 	number, steady := r.number(phase), r.number(Steady)
 	r.mu.Unlock()
 	a.joined.Passes += uint64(c.heard.Load())
-	a.lostJoins += c.lostJoins.Load()
+	a.lostJoins += uint64(max(0, c.lostJoins.Load()))
 	a.known += c.known.Load()
 	a.unknown += c.unknown.Load()
 	a.foreign += c.foreign.Load()

@@ -24,21 +24,23 @@ type onset struct {
 // settle compares what came with what was owed in the listener's words up to
 // and including last, and returns the first word that is not settled. While
 // packets wait for their place it holds back, as long as the ring allows: now
-// is the word of the present.
+// is the present.
 // Doubtful is whether what the jitter buffers did since the last call is in doubt.
-func (l *Listener) settle(sources []*Source, last, now int64, scratch []stretch, doubtful bool) (int64, []stretch) {
+func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stretch, doubtful bool) (int64, []stretch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.epoch(doubtful)
+	l.countLostJoin(now.Start())
+	l.epoch(now, l.lostJoin || doubtful)
+	oldest := int64(now/wordBins) - (words - 2)
 	if !l.counting {
 		if l.joined {
-			return min(last+1, now-(words-2)), scratch // it may count these yet
+			return min(last+1, oldest), scratch // it may count these yet
 		}
 		return last + 1, scratch
 	}
 	for i := range l.sections {
 		if len(l.sections[i].pending) > 0 {
-			last = min(last, now-(words-2))
+			last = min(last, oldest)
 		}
 	}
 	l.remember(Bin((last + 1) * wordBins))
@@ -75,6 +77,7 @@ func (l *Listener) settleWord(w int64, said []stretch) {
 	from, until := l.ledger.aggregator.steady()
 	steady := counted & within(w, from, until)
 
+	heldUp := l.heldUp(l.deadline)
 	var passes, total int
 	for first, end := Bin(w*wordBins), Bin((w+1)*wordBins); first < end; {
 		open, until := l.ledger.aggregator.record.at(first), end
@@ -91,6 +94,9 @@ func (l *Listener) settleWord(w int64, said []stretch) {
 			n := open.events.excuses(uint64(o - p))
 			if o > p {
 				late := l.lostLate(said, counted&within(w, first, until), Bin(w*wordBins))
+				if heldUp && (!l.joined || first < BinAt(l.firstAt)) {
+					late = uint64(o - p)
+				}
 				c.late.Add(late)
 				n = max(n, late)
 			}

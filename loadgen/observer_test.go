@@ -1,0 +1,83 @@
+package loadgen
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// here is a driver of a server on this machine, or elsewhere.
+type here struct {
+	driver.Driver
+	loopback bool
+}
+
+// Loopback implements driver.Driver.
+func (d here) Loopback() bool { return d.loopback }
+
+// A second of a machine with two cores is told by what its processes used, in ms.
+type second struct {
+	own, ownWait, server, others, idle float64
+	serverWaits                        map[int]time.Duration // nil: unknown
+	unmeasured, elsewhere              bool                  // the server
+}
+
+func (s second) samples() (a, b sample) {
+	took := func(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
+	a = sample{server: &host.Usage{}, machine: &host.CPUTimes{}}
+	if s.serverWaits != nil {
+		a.server.Waits = map[int]time.Duration{}
+		for thread := range s.serverWaits {
+			a.server.Waits[thread] = time.Second
+		}
+	}
+	b = sample{
+		at: time.Second, own: took(s.own), wait: took(s.ownWait),
+		server:  &host.Usage{CPU: took(s.server), Waits: map[int]time.Duration{}},
+		machine: &host.CPUTimes{Busy: took(s.own + s.server + s.others), Idle: took(s.idle)},
+	}
+	for thread, wait := range s.serverWaits {
+		b.server.Waits[thread] = time.Second + wait
+	}
+	if s.serverWaits == nil {
+		b.server.Waits = nil
+	}
+	if s.unmeasured {
+		a.server, b.server = nil, nil
+	}
+	return a, b
+}
+
+func TestContentionExcusesTheServerForWhatOthersTookFromIt(t *testing.T) {
+	waited := map[int]time.Duration{1: 30 * time.Millisecond, 2: 20 * time.Millisecond}
+	for _, c := range []struct {
+		sentence  string
+		second    second
+		contended bool
+		deprived  time.Duration
+	}{
+		{"an idle machine", second{own: 100, server: 100, idle: 1800, serverWaits: waited}, false, 0},
+		{"neighbours on a machine with cores left", second{own: 100, server: 100, others: 900, idle: 900, serverWaits: waited}, false, 0},
+		{"neighbours who took the cores, and for whom the server waited", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: waited}, true, 50 * time.Millisecond},
+		{"neighbours who took the cores, and for whom the server did not wait", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: map[int]time.Duration{1: 0}}, true, 0},
+		{"neighbours, and a server whose waiting is not known", second{own: 100, server: 100, others: 1790, idle: 10}, true, measure.Lateness},
+		{"a generator that took the cores itself", second{own: 1850, server: 140, idle: 10, serverWaits: waited}, true, 50 * time.Millisecond},
+		{"a server that took the cores, so that the generator waited", second{own: 100, ownWait: 2500, server: 1890, idle: 10, serverWaits: waited}, true, 0},
+		{"a server that took the cores, and a generator that could do with the rest", second{own: 100, ownWait: 500, server: 1890, idle: 10, serverWaits: waited}, false, 0},
+		{"a generator that was throttled beside an idle server", second{own: 100, ownWait: 2500, server: 20, idle: 1880, serverWaits: waited}, true, 0},
+		{"a generator that waited, and a server that can't be measured", second{own: 100, ownWait: 2500, others: 1890, idle: 10, unmeasured: true}, true, measure.Lateness},
+		{"a server on another machine", second{own: 1850, ownWait: 2500, others: 140, idle: 10, elsewhere: true}, false, 0},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			r := &run{Config: Config{Driver: here{loopback: !c.second.elsewhere}}, cores: 2}
+			a, b := c.second.samples()
+			assert.Equal(t, c.contended, r.contended(a, b))
+			assert.Equal(t, c.deprived, r.deprived(a, b))
+		})
+	}
+}
