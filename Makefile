@@ -4,7 +4,7 @@ GO ?= go
 
 # The tests of these packages need the machine for themselves. The others mostly
 # compute or wait, and run side by side.
-ALONE := ./cmd/earshot ./internal/browser ./internal/endtoend ./room/rtc
+ALONE := ./cmd/earshot ./internal/browser ./internal/endtoend ./internal/faults ./room/rtc
 alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE)))
 
 .PHONY: help run gate check test soak fuzz tools lint portable bench dist clean

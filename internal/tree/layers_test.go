@@ -49,11 +49,13 @@ var layers = map[string][]string{
 	"loadgen/watch":          {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
 	"loadgen/capacity":       {"loadgen", "internal/table", "loadgen/figure", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
 	"loadgen/compare":        {"internal/table", "loadgen/figure", "loadgen/report", "loadgen/metric"},
-	"internal/endtoend":      {},                 // tests alone
-	"internal/browser":       {},                 // tests alone
-	"internal/chromium":      {},                 // for tests alone
-	"internal/udpproxy":      {},                 // for tests alone
-	"internal/testaudio":     {"loadgen/speech"}, // for tests alone
+	"internal/endtoend":      {},                                    // tests alone
+	"internal/faults":        {"loadgen/speech"},                    // for tests alone
+	"internal/faults/server": {"internal/faults", "loadgen/speech"}, // for tests alone
+	"internal/browser":       {},                                    // tests alone
+	"internal/chromium":      {},                                    // for tests alone
+	"internal/udpproxy":      {},                                    // for tests alone
+	"internal/testaudio":     {"loadgen/speech"},                    // for tests alone
 	"loadgen/versus":         {"loadgen/figure", "loadgen/report", "internal/table"},
 	"internal/operator":      {},
 	"internal/secrets":       {},

@@ -1,0 +1,160 @@
+package faults
+
+import (
+	"slices"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// Foreign stands in [Fault.Crosses] for audio that nobody in the room sent, which
+// fails a run without a threshold.
+const Foreign = "foreign audio"
+
+// A Fault is a row of the table: what a server does wrong.
+type Fault struct {
+	// Does is the row's sentence, without its subject: the server.
+	Does string
+	// Crosses lists the metrics of which a run against it must cross a threshold, one
+	// at least. A server that crosses none is sound.
+	Crosses []string
+	// Plain is set for what no fault of a generator looks like, so that the run fails
+	// whatever the generator does.
+	Plain bool
+
+	// forward makes of packet number n of a listener what is sent; nil sends it as it
+	// is. The server's lock is held.
+	forward func(l *track, n int, payload []byte) []outgoing
+	// refuses reports whether the listener with this number is answered 404.
+	refuses func(number int) bool
+	// hangs leaves the listeners' offers without an answer.
+	hangs bool
+	// diesAfter is how long after the first listener's offer the server dies; 0 is
+	// never.
+	diesAfter time.Duration
+	// spins is for how long it computes for each packet that it sends.
+	spins time.Duration
+}
+
+// Sound reports whether the server does nothing wrong.
+func (f Fault) Sound() bool { return len(f.Crosses) == 0 }
+
+// A Run is what a server has to know of the run that it is for.
+type Run struct {
+	// Listeners is how many there are, and Middle the middle of the hold, from the
+	// first listener's offer.
+	Listeners int
+	Middle    time.Duration
+	// Elsewhere is what is said in another room; nil if it is not needed.
+	Elsewhere *speech.Clip
+}
+
+const (
+	frame = 20 * time.Millisecond
+	// lossShare is the share of the packets that a server loses that loses some.
+	lossShare = 0.2
+	// lastInTurn is how late the last listener is served, of those served in turn.
+	lastInTurn = 12 * time.Millisecond
+	// standstill is for how long a server sends nothing that stands still.
+	standstill = 1200 * time.Millisecond
+)
+
+// silentFrame is 20 ms of Opus without sound.
+var silentFrame = []byte{0xf8, 0xff, 0xfe}
+
+// Faults are the rows of the table, the sound servers first.
+func Faults(run Run) []Fault {
+	third := func(number int) bool { return number%3 == 2 }
+	all := func(int) bool { return true }
+	return []Fault{
+		{Does: "forwards every packet"},
+		{Does: "sends every packet twice", forward: func(_ *track, _ int, payload []byte) []outgoing {
+			return []outgoing{{payload: payload}, {payload: payload}}
+		}},
+		{Does: "serves its listeners in turn, the last 12 ms after the first", forward: delays(func(number, _ int) time.Duration {
+			return lastInTurn * time.Duration(number) / time.Duration(max(run.Listeners-1, 1))
+		})},
+
+		{Does: "loses a fifth of a tenth of the listeners' packets", Crosses: []string{"delivered"}, forward: loses(func(number int) bool { return number%10 == 9 })},
+		{Does: "loses a fifth of a third of the listeners' packets", Crosses: []string{"delivered"}, forward: loses(third)},
+		{Does: "loses a fifth of all packets", Crosses: []string{"delivered"}, forward: loses(all)},
+		{Does: "sends every packet 300 ms late", Crosses: []string{"latency"}, forward: delays(func(int, int) time.Duration { return 300 * time.Millisecond })},
+		{Does: "sends a third of the listeners' packets 300 ms late", Crosses: []string{"latency"}, forward: delays(func(number, _ int) time.Duration {
+			if third(number) {
+				return 300 * time.Millisecond
+			}
+			return 0
+		})},
+		{Does: "gets slower and slower", Crosses: []string{"latency"}, forward: delays(func(_, n int) time.Duration { return time.Duration(n) * frame / 5 })},
+		{Does: "is 3 s behind", Crosses: []string{"joined", "latency", "delivered", "join_duration", "mos"}, forward: delays(func(int, int) time.Duration { return 3 * time.Second })},
+		{Does: "stands still for 1.2 s", Crosses: []string{"latency", "audio_gap"}, forward: delays(func(_, n int) time.Duration {
+			// It begins in the middle of the hold, as far as the packets tell.
+			first := int(run.Middle / frame)
+			return max(0, standstill-time.Duration(max(0, n-first))*frame) * time.Duration(min(1, n/max(first, 1)))
+		})},
+		{Does: "sends every tenth packet 300 ms late, after later ones", Crosses: []string{"latency"}, forward: delays(func(_, n int) time.Duration {
+			if n%10 == 0 {
+				return 300 * time.Millisecond
+			}
+			return 0
+		})},
+		{Does: "spoils a byte of every tenth packet", Crosses: []string{Foreign}, Plain: true, forward: replaces(func(_ *track, n int, payload []byte) []byte {
+			if n%10 != 0 || len(payload) == 0 {
+				return payload
+			}
+			spoilt := slices.Clone(payload)
+			spoilt[len(spoilt)/2] ^= 0xff
+			return spoilt
+		})},
+		{Does: "transcodes", Crosses: []string{Foreign}, Plain: true, forward: replaces(func(l *track, _ int, payload []byte) []byte {
+			other := make([]byte, len(payload))
+			for i := range other {
+				other[i] = byte(l.random.Uint32())
+			}
+			return other
+		})},
+		{Does: "plays silence", Crosses: []string{Foreign}, Plain: true, forward: replaces(func(*track, int, []byte) []byte { return silentFrame })},
+		{Does: "plays what is said in another room", Crosses: []string{Foreign}, Plain: true, forward: replaces(func(_ *track, n int, payload []byte) []byte {
+			if run.Elsewhere == nil {
+				return payload
+			}
+			return run.Elsewhere.Frames[n%len(run.Elsewhere.Frames)].Payload
+		})},
+		{Does: "connects and forwards nothing", Crosses: []string{"joined", "delivered"}, forward: func(*track, int, []byte) []outgoing { return nil }},
+		{Does: "refuses everybody", Crosses: []string{"joined"}, Plain: true, refuses: all},
+		{Does: "refuses three of four", Crosses: []string{"joined"}, Plain: true, refuses: func(number int) bool { return number%4 != 3 }},
+		{Does: "never answers", Crosses: []string{"joined"}, hangs: true},
+		{Does: "dies in the middle of the hold", Crosses: []string{"delivered"}, diesAfter: run.Middle},
+	}
+}
+
+// BusyServer is a server that computes so long for each packet that it falls behind
+// with both cores of a small machine. It stands outside of the table, as no other
+// cell can be played beside it.
+func BusyServer() Fault {
+	return Fault{Does: "computes 6 ms for each packet", Crosses: []string{"latency", "delivered"}, spins: 6 * time.Millisecond}
+}
+
+// loses drops a part of the packets of some listeners.
+func loses(some func(number int) bool) func(*track, int, []byte) []outgoing {
+	return func(l *track, _ int, payload []byte) []outgoing {
+		if some(l.number) && l.random.Float64() < lossShare {
+			return nil
+		}
+		return []outgoing{{payload: payload}}
+	}
+}
+
+// delays sends packet n of listener number so much later.
+func delays(by func(number, n int) time.Duration) func(*track, int, []byte) []outgoing {
+	return func(l *track, n int, payload []byte) []outgoing {
+		return []outgoing{{payload: payload, after: by(l.number, n)}}
+	}
+}
+
+// replaces sends another payload.
+func replaces(by func(l *track, n int, payload []byte) []byte) func(*track, int, []byte) []outgoing {
+	return func(l *track, n int, payload []byte) []outgoing {
+		return []outgoing{{payload: by(l, n, payload)}}
+	}
+}

@@ -1,0 +1,215 @@
+//go:build unix
+
+package faults
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A generatorFault is a column of the table: what goes wrong with the generator or on
+// its machine. The zero generatorFault is none.
+type generatorFault struct {
+	// sentence says it; its subject is the generator.
+	sentence string
+	// strike goes wrong while a generator runs. It returns when the generator has
+	// ended, or before.
+	strike func(*generator) error
+	// around goes wrong while the whole column is played.
+	around func(*testing.T)
+	// environment is the patched generator's.
+	environment []string
+	// brief is set where the fault puts moments in doubt, so that a faulty server
+	// fails all the same.
+	brief bool
+	// leaves lists which of the doubts that a run reports the fault gives rise to.
+	leaves []string
+}
+
+func (f generatorFault) sound() bool {
+	return f.strike == nil && f.around == nil && f.environment == nil
+}
+
+// generatorFaults are the columns of the table, the sound generator first.
+func generatorFaults(s size) []generatorFault {
+	return []generatorFault{
+		{sentence: "is sound", brief: true},
+		{sentence: "is stopped for 190 ms once", brief: true, leaves: []string{"stalls"}, strike: func(g *generator) error {
+			if g.in("steady", s.hold/2) {
+				g.stop(190 * time.Millisecond)
+			}
+			return nil
+		}},
+		{sentence: "is stopped for 60 ms four times a second", leaves: []string{"stalls"}, strike: func(g *generator) error {
+			for run := g.in("arrivals", 0); run && !g.has("leaving"); run = g.sleep(190 * time.Millisecond) {
+				g.stop(60 * time.Millisecond)
+			}
+			return nil
+		}},
+		{sentence: "is throttled to a tenth of a core", leaves: []string{"stalls"}, strike: throttle},
+		{sentence: "is stopped while listeners arrive", brief: true, leaves: []string{"delayed_joins", "stalls"}, strike: func(g *generator) error {
+			if g.in("arrivals", s.arrivals/5) {
+				g.stop(s.arrivals * 3 / 5)
+			}
+			return nil
+		}},
+		{sentence: "has small receive buffers and is stopped for 100 ms now and then", leaves: []string{"drops"},
+			environment: []string{receiveBuffer + "=4096"}, strike: func(g *generator) error {
+				for run := g.in("steady", 200*time.Millisecond); run && !g.has("settling"); run = g.sleep(600 * time.Millisecond) {
+					g.stop(100 * time.Millisecond)
+				}
+				return nil
+			}},
+		{sentence: "has sockets that strangers flood", leaves: []string{"drops"}, environment: []string{receiveBuffer + "=4096"}, strike: flood},
+		{sentence: "has its clock stepped by 400 ms", brief: true, leaves: []string{"clock_steps"},
+			environment: []string{fmt.Sprintf("%s=%v", stepAfter, s.middle()+400*time.Millisecond)}},
+		{sentence: "has neighbours who take the cores", leaves: []string{"contended_s", "late_frames", "stalls"}, around: neighbours},
+	}
+}
+
+// stop has the generator not run for a time.
+func (g *generator) stop(d time.Duration) {
+	// It may have ended, which is no matter.
+	_ = g.process.Signal(syscall.SIGSTOP)
+	g.sleep(d)
+	_ = g.process.Signal(syscall.SIGCONT)
+}
+
+const (
+	// quota is the share of a core that a throttled generator gets, in periods of
+	// quotaPeriod.
+	quota       = 0.1
+	quotaPeriod = 100 * time.Millisecond
+)
+
+// throttle gives the generator a small share of a core from its first arrival to the
+// end of the hold: by a control group where one can be made, else by stopping it.
+func throttle(g *generator) error {
+	if !g.in("arrivals", 0) {
+		return nil
+	}
+	group, err := controlGroup(fmt.Sprint("earshot-faults-", g.process.Pid))
+	if err == nil {
+		defer func() {
+			<-g.exited
+			_ = os.Remove(group) // an empty group costs nothing
+		}()
+		if err = join(group, g.process.Pid); err == nil {
+			g.until("settling")
+			return join(filepath.Dir(group), g.process.Pid)
+		}
+	}
+	g.log("throttled by stopping and continuing, as no control group can be made:", err)
+	running := time.Duration(quota * float64(quotaPeriod))
+	for g.sleep(running) && !g.has("settling") {
+		g.stop(quotaPeriod - running)
+	}
+	return nil
+}
+
+// join puts a process into a control group.
+func join(group string, pid int) error {
+	err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o600)
+	if errors.Is(err, syscall.ESRCH) {
+		return nil // it has ended
+	}
+	return err
+}
+
+// controlGroup makes a control group with the quota, of version 2 or 1.
+func controlGroup(name string) (path string, err error) {
+	share, period := int(quota*float64(quotaPeriod.Microseconds())), int(quotaPeriod.Microseconds())
+	path = filepath.Join("/sys/fs/cgroup", name)
+	files := [][2]string{{"cpu.max", fmt.Sprint(share, " ", period)}}
+	if v2, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers"); !strings.Contains(string(v2), "cpu") {
+		path = filepath.Join("/sys/fs/cgroup/cpu", name)
+		files = [][2]string{{"cpu.cfs_period_us", strconv.Itoa(period)}, {"cpu.cfs_quota_us", strconv.Itoa(share)}}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return "", err
+	}
+	for _, f := range files {
+		if err := os.WriteFile(filepath.Join(path, f[0]), []byte(f[1]), 0o600); err != nil {
+			return "", errors.Join(err, os.Remove(path))
+		}
+	}
+	return path, nil
+}
+
+// flood sends junk to where the generator's clients receive, faster than it is read.
+func flood(g *generator) error {
+	if !g.in("steady", 0) {
+		return nil
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(g.server + "/clients")
+	if err != nil {
+		return nil // the server has died
+	}
+	defer resp.Body.Close()
+	var clients []string
+	if err := json.NewDecoder(resp.Body).Decode(&clients); err != nil {
+		return err
+	}
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	junk := make([]byte, 1200)
+	for g.sleep(5*time.Millisecond) && !g.has("settling") {
+		for _, c := range clients {
+			to, err := net.ResolveUDPAddr("udp4", c)
+			if err != nil {
+				return err
+			}
+			for range 10 {
+				_, _ = conn.WriteTo(junk, to)
+			}
+		}
+	}
+	return nil
+}
+
+// asNeighbour makes the test's program burn the CPU until its input ends.
+const asNeighbour = "EARSHOT_FAULTS_NEIGHBOUR"
+
+// burn takes what it can of every core until the standard input ends.
+func burn() {
+	for range 2 * runtime.GOMAXPROCS(4*runtime.NumCPU()) {
+		go func() {
+			for { //nolint:revive // it is to burn
+			}
+		}()
+	}
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// neighbours has another process take the cores until the test ends.
+func neighbours(t *testing.T) {
+	t.Helper()
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), asNeighbour+"=1")
+	input, err := c.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, c.Start())
+	t.Cleanup(func() {
+		assert.NoError(t, input.Close())
+		assert.NoError(t, c.Wait())
+	})
+}
