@@ -9,7 +9,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/room/fanout"
 	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
 func TestNewRefusesBadConfig(t *testing.T) {
@@ -55,4 +58,10 @@ func TestNewWithSharedMetricsRegistry(t *testing.T) {
 	}
 	_, err = New(Config{Open: true, Media: h.server.cfg.Media, Registry: registry})
 	assert.ErrorContains(t, err, "metrics", "two servers cannot share a registry")
+}
+
+// The rules and the fan-out know nothing of messages, so they have defaults of their own.
+func TestDefaultsOfRulesAndFanOutAreThoseOfTheProtocol(t *testing.T) {
+	assert.EqualValues(t, wire.DefaultStage, room.DefaultStage)
+	assert.EqualValues(t, wire.DefaultSlots, fanout.DefaultSlots)
 }

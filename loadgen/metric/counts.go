@@ -63,13 +63,6 @@ func raise(most *atomic.Int64, v int64) {
 	}
 }
 
-// Empty reports whether there is nothing in it.
-func (c *Counts) Empty() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.most.Load() == 0 && c.outside.count == 0
-}
-
 func countIndex(v int64) int {
 	shift := bits.Len64(uint64(v)|(2*countsHalf-1)) - countsBits
 	return (shift+1)<<10 + int(v>>shift) - countsHalf
