@@ -29,6 +29,8 @@ type observer struct {
 	run  *run
 	last sample
 	lost uint64
+	// backlog is by how much the server may be behind through others.
+	backlog time.Duration
 }
 
 // watch settles the accounts, keeps the series and tells of the run's progress,
@@ -61,7 +63,11 @@ func (o *observer) observe(ctx context.Context) {
 	}
 	r.aggregator.Drop(lost-o.lost, from, now.at)
 	if r.contended(before, now) {
-		r.aggregator.Doubt(measure.Contended, before.at, now.at)
+		r.aggregator.Contend(before.at, now.at, r.waited(before, now))
+	}
+	if o.backlog = r.backlog(o.backlog, before, now); o.backlog > 0 {
+		// What a thread waits is known when it runs again.
+		r.aggregator.Deprive(max(0, before.at-time.Second), now.at, o.backlog)
 	}
 	if wait := r.deprived(before, now); wait > 0 {
 		// What a thread waits is known when it runs again.
@@ -110,10 +116,35 @@ func (r *run) deprived(a, b sample) time.Duration {
 	return measure.Lateness
 }
 
+// backlog returns by how much the server may be behind through others after a sample,
+// if it was behind by was before. It can't catch up until a core is free.
+func (r *run) backlog(was time.Duration, a, b sample) time.Duration {
+	wait := r.deprived(a, b)
+	if wait == 0 && a.machine != nil && b.machine != nil {
+		machine := b.machine.Sub(*a.machine)
+		if machine.Idle.Seconds() >= idleLeft*machine.All().Seconds() {
+			return 0
+		}
+	}
+	return min(was+wait, measure.Lateness)
+}
+
+// waited returns for how long threads of generator and server waited for a core between
+// two samples, all of them together; all the time if that is not known, or if the
+// generator used up its cores.
+func (r *run) waited(a, b sample) time.Duration {
+	if a.server != nil && b.server != nil && b.wait > 0 && !r.saturated(a, b) {
+		if wait, ok := b.server.WaitSince(*a.server); ok {
+			return wait + max(0, b.wait-a.wait)
+		}
+	}
+	return b.at - a.at
+}
+
 // taken reports whether the generator, or others than the server, took the machine's
 // cores between two samples; known is false if it can't be said who did.
 func (r *run) taken(a, b sample) (taken, known bool) {
-	if own := (b.own - a.own).Seconds(); own > MaxCPU*float64(r.cores)*(b.at-a.at).Seconds() {
+	if r.saturated(a, b) {
 		return true, true
 	}
 	if a.machine == nil || b.machine == nil || a.server == nil || b.server == nil {
@@ -126,6 +157,11 @@ func (r *run) taken(a, b sample) (taken, known bool) {
 	}
 	others := machine.Busy - (b.own - a.own) - (b.server.CPU - a.server.CPU) + machine.Steal
 	return others.Seconds() > othersBusy*all && machine.Idle.Seconds() < idleLeft*all, true
+}
+
+// saturated reports whether the generator used up the cores that it may use.
+func (r *run) saturated(a, b sample) bool {
+	return (b.own - a.own).Seconds() > MaxCPU*float64(r.cores)*(b.at-a.at).Seconds()
 }
 
 // settle settles every room's accounts.

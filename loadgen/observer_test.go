@@ -53,6 +53,28 @@ func (s second) samples() (a, b sample) {
 	return a, b
 }
 
+func TestBacklogLastsUntilACoreIsFree(t *testing.T) {
+	r := &run{Config: Config{Driver: here{loopback: true}}, cores: 2}
+	waited := map[int]time.Duration{1: 50 * time.Millisecond}
+	backlog := time.Duration(0)
+	for _, c := range []struct {
+		sentence string
+		second   second
+		backlog  time.Duration
+	}{
+		{"others take the cores", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: waited}, 50 * time.Millisecond},
+		{"and go on: what waits adds up", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: waited}, 100 * time.Millisecond},
+		{"they are gone, and the server works off what has waited", second{own: 100, server: 1850, idle: 50, serverWaits: waited}, 100 * time.Millisecond},
+		{"it is done", second{own: 100, server: 100, idle: 1800, serverWaits: waited}, 0},
+		{"it is not known how long it waited", second{own: 100, server: 100, others: 1790, idle: 10}, measure.Lateness},
+		{"nor more", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: waited}, measure.Lateness},
+	} {
+		a, b := c.second.samples()
+		backlog = r.backlog(backlog, a, b)
+		assert.Equal(t, c.backlog, backlog, c.sentence)
+	}
+}
+
 func TestContentionExcusesTheServerForWhatOthersTookFromIt(t *testing.T) {
 	waited := map[int]time.Duration{1: 30 * time.Millisecond, 2: 20 * time.Millisecond}
 	for _, c := range []struct {

@@ -104,7 +104,7 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 func (p *person) notIn(doing string, err error) {
 	r := p.room.run
 	if driver.Refused(err) {
-		p.account.Connected(r.clock.Now())
+		p.account.Refused(r.clock.Now())
 	} else {
 		p.account.Failed(r.clock.Now())
 	}

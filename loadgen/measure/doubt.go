@@ -54,6 +54,7 @@ const (
 type doubt struct {
 	kind        DoubtKind
 	from, until time.Duration
+	took        time.Duration // of it, what something may have taken longer for it
 }
 
 // Doubts sums up what is in doubt in a run, by what gave rise to it.
@@ -93,15 +94,25 @@ type doubts struct {
 // Doubt books a time in which what is measured is in doubt. It is called within a
 // second.
 func (a *Aggregator) Doubt(kind DoubtKind, from, until time.Duration) {
-	d := &a.doubts
-	d.mu.Lock()
-	d.counts[kind]++
-	d.enter(doubt{kind, from, until})
-	d.mu.Unlock()
-	d.any.Store(true)
+	a.book(doubt{kind, from, until, until - from})
 	if kind == Stepped {
 		a.eachBucket(from, until, func(e *bucketEvents) { e.stepped.Store(true) })
 	}
+}
+
+// Contend books a time in which others took the cores, and for how long in all threads
+// of generator and server waited for them: a join took no more longer than that.
+func (a *Aggregator) Contend(from, until, waited time.Duration) {
+	a.book(doubt{Contended, from, until, min(waited, until-from)})
+}
+
+func (a *Aggregator) book(one doubt) {
+	d := &a.doubts
+	d.mu.Lock()
+	d.counts[one.kind]++
+	d.enter(one)
+	d.mu.Unlock()
+	d.any.Store(true)
 }
 
 // Deprive books that the server waited for its machine's cores, since others took them,
@@ -146,8 +157,9 @@ func (d *doubts) enter(next doubt) {
 		if last.kind != next.kind {
 			continue
 		}
-		if next.from <= last.until || len(d.list) >= maxDoubts {
+		if next.from <= last.until && next.kind != Contended || len(d.list) >= maxDoubts {
 			last.from, last.until = min(last.from, next.from), max(last.until, next.until)
+			last.took = min(last.took+next.took, last.until-last.from)
 			return
 		}
 		break
@@ -174,7 +186,7 @@ func (d *doubts) delayed(at, late time.Duration) {
 	}
 	if late > playDoubt {
 		d.mu.Lock()
-		d.enter(doubt{Late, at, at + late})
+		d.enter(doubt{Late, at, at + late, late})
 		d.mu.Unlock()
 		d.any.Store(true)
 	}
@@ -215,7 +227,9 @@ func (d *doubts) times(from, until time.Duration) (sums [doubtKinds]time.Duratio
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, one := range d.list {
-		sums[one.kind] += max(0, min(until, one.until)-max(from, one.from))
+		if overlap := min(until, one.until) - max(from, one.from); overlap > 0 {
+			sums[one.kind] += min(overlap, one.took)
+		}
 	}
 	return sums
 }

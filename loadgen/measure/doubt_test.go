@@ -206,6 +206,35 @@ func TestDoubtSilenceIsExcusedWhereItIsInDoubt(t *testing.T) {
 	}
 }
 
+func TestDoubtBestCaseIsNoMoreSilentThanTheWorst(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(1000), 0, 0)
+	l := s.listener(1)
+	var onTheWay []Packet
+	for b := range Bin(500) {
+		p := s.say(m, b)
+		m.Sent(b, 0)
+		p.At += 300 * time.Millisecond // so that what is owed before the doubt is played in it
+		onTheWay = append(onTheWay, p)
+		for len(onTheWay) > 0 && onTheWay[0].At <= b.Start() {
+			l.Receive(onTheWay[0])
+			onTheWay = onTheWay[1:]
+		}
+		if b == 310 {
+			s.aggregator.Doubt(Stalled, b.Start(), b.Start()+BinLength)
+		}
+		if b%50 == 49 {
+			s.settle((b + 1).Start())
+		}
+	}
+	for _, p := range onTheWay {
+		l.Receive(p)
+	}
+	totals := s.finish()
+	assert.GreaterOrEqual(t, bestOf(totals, "mos").Min, trend(t, totals, "mos").Min)
+	assert.LessOrEqual(t, bestOf(totals, "concealed").Max, trend(t, totals, "concealed").Max)
+}
+
 func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
 	const deadline = 2 * time.Second
 	for _, c := range []struct {
@@ -226,17 +255,17 @@ func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
 			m := s.source(speechClip(700), 0, 0)
 			l := s.ledger.AddListener(1, Labels{})
 			l.Expect(0, 0, deadline)
+			end := (*Listener).Failed
+			if c.refused {
+				end = (*Listener).Connected
+			}
 			s.aggregator.Doubt(Stalled, 0, c.stalled)
 			s.steady(0)
 			for b := range Bin(600) {
 				p := s.say(m, b)
 				m.Sent(b, 0)
 				if b == 99 {
-					if c.refused {
-						l.Connected(b.Start())
-					} else {
-						l.Failed(b.Start())
-					}
+					end(l, b.Start())
 				}
 				if c.first > 0 && b >= c.first {
 					l.Receive(p)
@@ -251,17 +280,30 @@ func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
 				best = rate(t, totals, "joined")
 			}
 			assert.Equal(t, metric.Rate{Passes: c.joined, Total: 1}, best)
-			if c.excused {
-				assert.InDelta(t, 1, totals.Best["delivered"].(metric.Rate).Share(), 1e-9)
-			} else {
-				assert.NotContains(t, totals.Best, "delivered")
-			}
+			heard, doubted := totals.Best["delivered"].(metric.Rate)
+			assert.Equal(t, c.excused, doubted && heard.Passes == heard.Total)
 			if c.first == 0 {
 				assert.Equal(t, c.excused, bestOf(totals, "mos").Min > 4, "%v", bestOf(totals, "mos"))
 				assert.Equal(t, c.excused, bestOf(totals, "join_duration").Max < 1000)
 			}
 		})
 	}
+}
+
+func TestDoubtWhoWasRefusedIsOwedAllThatIsSent(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l, refused := s.listener(1), s.ledger.AddListener(1, Labels{})
+	refused.Expect(0, 0, 10*time.Second)
+	refused.Refused(0)
+	s.aggregator.Doubt(Contended, 0, 20*time.Second)
+	s.aggregator.Deprive(0, 20*time.Second, Lateness)
+	s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b%10 == 9 })
+	totals := s.finish()
+	assert.InDelta(t, 0.5, totals.Best["delivered"].(metric.Rate).Share(), 1e-9, "contention may have cost the other one its packets")
+	assert.InDelta(t, 1, bestOf(totals, "mos").Min, 1e-9)
+	assert.InDelta(t, 100, bestOf(totals, "loss").Max, 1e-9)
+	assert.NotContains(t, totals.Best, "joined")
 }
 
 // bestOf is a trend at best, in doubt or not.

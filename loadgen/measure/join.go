@@ -7,12 +7,21 @@ import "time"
 const lostJoinShare = 0.5
 
 // Connected starts the counting of what the listener is owed, with the first bin that
-// begins at or after t: when its DTLS completed or the server refused it, or at its join
-// deadline if that comes first. Only the first call of Connected and Failed counts.
+// begins at or after t: when its DTLS completed, or at its join deadline if that comes
+// first. Only the first call of Connected, Refused and Failed counts.
 func (l *Listener) Connected(t time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.answered = l.answered || !l.counting && t < l.deadline
+	l.connected = l.connected || !l.counting && t < l.deadline
+	l.count(t)
+}
+
+// Refused starts the counting, too, of a listener to whom the server said no at t.
+// Nothing that happens on the generator's side is an excuse for what it does not hear.
+func (l *Listener) Refused(t time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused = l.refused || !l.counting
 	l.count(t)
 }
 
@@ -23,6 +32,9 @@ func (l *Listener) Failed(t time.Duration) {
 	defer l.mu.Unlock()
 	l.count(t)
 }
+
+// timedOut reports whether the listener's time ran out, as far as is known now.
+func (l *Listener) timedOut() bool { return !l.refused && !l.connected }
 
 func (l *Listener) count(t time.Duration) {
 	if l.counting {
@@ -37,9 +49,22 @@ func (l *Listener) count(t time.Duration) {
 // heldUp reports whether the listener was not in by its deadline, and the generator held
 // it up for so much of its time that it may be to blame.
 func (l *Listener) heldUp(now time.Duration) bool {
-	if l.answered || !l.counting || now < l.deadline || l.joined && l.firstAt <= l.deadline {
-		return false
-	}
+	return l.timedOut() && l.late(now) && l.hinderedMuch()
+}
+
+// keptOut reports whether the listener is not in, by the server's doing whatever else
+// is in doubt: it said no, or the listener's time passed and the generator was not in the
+// way for much of it.
+func (l *Listener) keptOut(now time.Duration) bool {
+	return l.refused || !l.joined && l.late(now) && !l.hinderedMuch()
+}
+
+// late reports whether the listener was not in by its deadline.
+func (l *Listener) late(now time.Duration) bool {
+	return l.counting && now >= l.deadline && !(l.joined && l.firstAt <= l.deadline)
+}
+
+func (l *Listener) hinderedMuch() bool {
 	lost := l.began - l.intended + l.ledger.aggregator.doubts.hindered(l.began, l.deadline)
 	return float64(lost) >= lostJoinShare*float64(l.deadline-l.intended)
 }

@@ -43,7 +43,8 @@ type Listener struct {
 	// recognised is set once a packet has been recognised.
 	recognised bool
 	counting   bool // what it is owed: see from
-	answered   bool // the server let it connect, or said no, before its deadline
+	connected  bool // its DTLS completed before its deadline
+	refused    bool // the server said no
 	lostJoin   bool // see countLostJoin
 	own        int  // index of its own source, or -1
 	settled    int64
@@ -414,7 +415,7 @@ func (l *Listener) finish(now time.Duration) {
 	}
 	l.countLostJoin(now)
 	doubts := &l.ledger.aggregator.doubts
-	l.epoch(BinAt(now), l.lostJoin || doubts.within(l.ledger.settled-aftermath, now))
+	l.epoch(BinAt(now), l.lostJoin || !l.keptOut(now) && doubts.within(l.ledger.settled-aftermath, now))
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)
 	}

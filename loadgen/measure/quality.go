@@ -114,14 +114,16 @@ func (l *Listener) owedBetween(from, until Bin) (n uint64) {
 
 // quality sums up what the listener's sections played, at worst and at best.
 func (l *Listener) quality() (worst, best quality) {
-	worst = l.qualityOf(l.played, 0, l.silent(l.played, 0))
+	silence := l.silent(l.played, 0)
+	worst = l.qualityOf(l.played, 0, silence)
 	if l.excused == (played{}) && l.steady.excused == 0 && l.excusedOwed == 0 {
 		return worst, worst
 	}
 	// What was concealed in doubt may as well have been played, and what was played
 	// then may have come sooner.
 	sure := l.played.less(l.excused)
-	frames, silent := sure.frames, l.silent(sure, max(l.excusedOwed, l.steady.excused))
+	// A frame may be owed in one epoch and played in the next.
+	frames, silent := sure.frames, min(silence, l.silent(sure, max(l.excusedOwed, l.steady.excused)))
 	sure.frames = l.played.frames + uint64(l.excused.concealed/BinLength)
 	best = l.qualityOf(sure, l.steady.excused, silent)
 	best.delay = 0

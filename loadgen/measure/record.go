@@ -56,6 +56,7 @@ type bucketCell struct {
 	doubtful     atomic.Pointer[doubtfulCounts]
 	passes, owed atomic.Uint64
 	late         atomic.Uint64 // of owed, lost and sent late
+	certain      atomic.Uint64 // of owed, lost without an excuse
 }
 
 // doubtfulCounts are latencies in doubt, as they may be at worst and at best.
@@ -361,7 +362,7 @@ func (c *bucketCell) close(e *bucketEvents, fastest *float64) closedCell {
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
 	}
 	lost := closed.delivered.Total - closed.delivered.Passes
-	closed.excused = min(lost, e.excuses(lost)+c.late.Swap(0))
+	closed.excused = min(lost, e.excuses(lost-min(lost, c.certain.Swap(0)))+c.late.Swap(0))
 	d := &closed.latency
 	if doubtful := c.doubtful.Load(); doubtful != nil {
 		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()

@@ -30,7 +30,7 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.countLostJoin(now.Start())
-	l.epoch(now, l.lostJoin || doubtful)
+	l.epoch(now, l.lostJoin || doubtful && !l.keptOut(now.Start()))
 	oldest := int64(now/wordBins) - (words - 2)
 	if !l.counting {
 		if l.joined {
@@ -47,7 +47,7 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 	before := l.life
 	for ; l.settled <= last; l.settled++ {
 		scratch = l.take(sources, l.settled, scratch[:0])
-		l.settleWord(l.settled, scratch)
+		l.settleWord(l.settled, now, scratch)
 	}
 	l.cell.passes.Add(l.life.passes - before.passes)
 	l.cell.owed.Add(l.life.total - before.total)
@@ -72,12 +72,12 @@ func (l *Listener) take(sources []*Source, w int64, into []stretch) []stretch {
 	return into
 }
 
-func (l *Listener) settleWord(w int64, said []stretch) {
+func (l *Listener) settleWord(w int64, now Bin, said []stretch) {
 	counted := within(w, l.from, l.until)
 	from, until := l.ledger.aggregator.steady()
 	steady := counted & within(w, from, until)
 
-	heldUp := l.heldUp(l.deadline)
+	heldUp, keptOut := l.heldUp(l.deadline), l.keptOut(now.Start())
 	var passes, total int
 	for first, end := Bin(w*wordBins), Bin((w+1)*wordBins); first < end; {
 		open, until := l.ledger.aggregator.record.at(first), end
@@ -92,7 +92,14 @@ func (l *Listener) settleWord(w int64, said []stretch) {
 			c.owed.Add(uint64(o))
 			// Any of the packets dropped may have been this listener's.
 			n := open.events.excuses(uint64(o - p))
-			if o > p {
+			switch {
+			case keptOut:
+				c.certain.Add(uint64(o - p))
+				n = 0
+			case heldUp && (!l.joined || first < BinAt(l.firstAt)):
+				n = uint64(o - p)
+				c.late.Add(n)
+			case o > p:
 				late := l.lostLate(said, counted&within(w, first, until), Bin(w*wordBins))
 				if heldUp && (!l.joined || first < BinAt(l.firstAt)) {
 					late = uint64(o - p)

@@ -112,7 +112,7 @@ func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations
 		took, stalled := t.until-t.from, time.Duration(0)
 		if t.ended {
 			stalled = doubts.stalled(t.from, t.until)
-		} else if hindered := doubts.hindered(t.from, t.until); !l.answered && 2*hindered >= took {
+		} else if hindered := doubts.hindered(t.from, t.until); l.timedOut() && 2*hindered >= took {
 			stalled = hindered // see heldUp
 		}
 		switch {
