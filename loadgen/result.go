@@ -116,6 +116,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 
 	if last := r.used.Load(); after.server == nil && last != nil {
 		after = *last // the server died; this is what it used until then
+		values.Set("server_rss", metric.Gauge(after.server.Memory))
 	}
 	window := (after.at - before.at).Seconds()
 	if before.server != nil && after.server != nil && window > 0 {
