@@ -30,8 +30,8 @@ test: tools lint ## install what the tests need, and run them all under the race
 	exit $$code
 
 SOAK ?= 10
-soak: tools ## all tests, SOAK times over (default: 10), in random order: finds those that fail now and then
-	$(GO) test -race -p 1 -count $(SOAK) -shuffle on -timeout 0 ./...
+soak: tools ## all tests, SOAK times over (default: 10), in random order, and the fault table at real length: finds those that fail now and then
+	EARSHOT_SOAK=1 $(GO) test -race -p 1 -count $(SOAK) -shuffle on -timeout 0 ./...
 
 fuzz: ## every fuzz test, each for FUZZTIME (default: 10m)
 	@ci/fuzz

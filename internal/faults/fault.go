@@ -59,6 +59,9 @@ const (
 	standstill = 1200 * time.Millisecond
 )
 
+// Elsewhere is what a server does that mixes rooms up: it needs [Run.Elsewhere].
+const Elsewhere = "plays what is said in another room"
+
 // silentFrame is 20 ms of Opus without sound.
 var silentFrame = []byte{0xf8, 0xff, 0xfe}
 
@@ -75,24 +78,24 @@ func Faults(run Run) []Fault {
 			return lastInTurn * time.Duration(number) / time.Duration(max(run.Listeners-1, 1))
 		})},
 
-		{Does: "loses a fifth of a tenth of the listeners' packets", Crosses: []string{"delivered"}, forward: loses(func(number int) bool { return number%10 == 9 })},
+		{Does: "loses a fifth of a sixth of the listeners' packets", Crosses: []string{"delivered"}, forward: loses(func(number int) bool { return number%6 == 5 })},
 		{Does: "loses a fifth of a third of the listeners' packets", Crosses: []string{"delivered"}, forward: loses(third)},
 		{Does: "loses a fifth of all packets", Crosses: []string{"delivered"}, forward: loses(all)},
-		{Does: "sends every packet 300 ms late", Crosses: []string{"latency"}, forward: delays(func(int, int) time.Duration { return 300 * time.Millisecond })},
-		{Does: "sends a third of the listeners' packets 300 ms late", Crosses: []string{"latency"}, forward: delays(func(number, _ int) time.Duration {
+		{Does: "sends every packet 300 ms late", Crosses: []string{"latency", "mos"}, forward: delays(func(int, int) time.Duration { return 300 * time.Millisecond })},
+		{Does: "sends a third of the listeners' packets 300 ms late", Crosses: []string{"latency", "mos"}, forward: delays(func(number, _ int) time.Duration {
 			if third(number) {
 				return 300 * time.Millisecond
 			}
 			return 0
 		})},
-		{Does: "gets slower and slower", Crosses: []string{"latency"}, forward: delays(func(_, n int) time.Duration { return time.Duration(n) * frame / 5 })},
+		{Does: "gets slower and slower", Crosses: []string{"latency", "mos"}, forward: delays(func(_, n int) time.Duration { return time.Duration(n) * frame / 5 })},
 		{Does: "is 3 s behind", Crosses: []string{"joined", "latency", "delivered", "join_duration", "mos"}, forward: delays(func(int, int) time.Duration { return 3 * time.Second })},
-		{Does: "stands still for 1.2 s", Crosses: []string{"latency", "audio_gap"}, forward: delays(func(_, n int) time.Duration {
+		{Does: "stands still for 1.2 s", Crosses: []string{"latency", "audio_gap", "mos"}, forward: delays(func(_, n int) time.Duration {
 			// It begins in the middle of the hold, as far as the packets tell.
 			first := int(run.Middle / frame)
 			return max(0, standstill-time.Duration(max(0, n-first))*frame) * time.Duration(min(1, n/max(first, 1)))
 		})},
-		{Does: "sends every tenth packet 300 ms late, after later ones", Crosses: []string{"latency"}, forward: delays(func(_, n int) time.Duration {
+		{Does: "sends every tenth packet 300 ms late, after later ones", Crosses: []string{"latency", "mos"}, forward: delays(func(_, n int) time.Duration {
 			if n%10 == 0 {
 				return 300 * time.Millisecond
 			}
@@ -114,7 +117,7 @@ func Faults(run Run) []Fault {
 			return other
 		})},
 		{Does: "plays silence", Crosses: []string{Foreign}, Plain: true, forward: replaces(func(*track, int, []byte) []byte { return silentFrame })},
-		{Does: "plays what is said in another room", Crosses: []string{Foreign}, Plain: true, forward: replaces(func(_ *track, n int, payload []byte) []byte {
+		{Does: Elsewhere, Crosses: []string{Foreign}, Plain: true, forward: replaces(func(_ *track, n int, payload []byte) []byte {
 			if run.Elsewhere == nil {
 				return payload
 			}
@@ -128,11 +131,40 @@ func Faults(run Run) []Fault {
 	}
 }
 
-// BusyServer is a server that computes so long for each packet that it falls behind
-// with both cores of a small machine. It stands outside of the table, as no other
-// cell can be played beside it.
-func BusyServer() Fault {
-	return Fault{Does: "computes 6 ms for each packet", Crosses: []string{"latency", "delivered"}, spins: 6 * time.Millisecond}
+// The servers that stand outside of the table.
+const (
+	// Busy computes so much that it falls behind with both cores of a small machine:
+	// no other cell can be played beside it.
+	Busy = "computes 6 ms for each packet"
+	// Overloaded has one queue for all listeners, and works off too little of it.
+	Overloaded = "forwards one packet in eight, 3 s late"
+	// UnfairToFew spares most of a large audience, and perhaps all probes.
+	UnfairToFew = "loses a fifth of a tenth of the listeners' packets"
+)
+
+// Others are the servers that stand outside of the table.
+func Others(run Run) []Fault {
+	const (
+		share   = 0.12
+		longest = 3300 * time.Millisecond // that a packet waits
+	)
+	each := time.Duration(float64(frame) / float64(max(run.Listeners, 1)) / share)
+	var free time.Time // when the queue is worked off; the server's lock is held
+	return []Fault{
+		{Does: UnfairToFew, Crosses: []string{"delivered"}, forward: loses(func(number int) bool { return number%10 == 9 })},
+		{Does: Busy, Crosses: []string{"latency", "delivered"}, spins: 6 * time.Millisecond},
+		{Does: Overloaded, Crosses: []string{"latency", "delivered"}, forward: func(_ *track, _ int, payload []byte) []outgoing {
+			now := time.Now()
+			if free.Before(now) {
+				free = now.Add(longest - each) // as if it had been behind for long
+			}
+			if free.Sub(now) > longest {
+				return nil
+			}
+			free = free.Add(each)
+			return []outgoing{{payload: payload, after: free.Sub(now)}}
+		}},
+	}
 }
 
 // loses drops a part of the packets of some listeners.

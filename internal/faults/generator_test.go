@@ -36,7 +36,7 @@ func tableSize() size {
 	if atFullLength() {
 		return size{listeners: 20, arrivals: time.Second, hold: 22 * time.Second, join: 5 * time.Second}
 	}
-	return size{listeners: 10, arrivals: 400 * time.Millisecond, hold: 2500 * time.Millisecond, join: 1500 * time.Millisecond}
+	return size{listeners: 6, arrivals: 300 * time.Millisecond, hold: 2 * time.Second, join: 1500 * time.Millisecond}
 }
 
 // atFullLength reports whether runs are as long as real ones, as make soak has them.
@@ -46,10 +46,11 @@ func atFullLength() bool { return os.Getenv("EARSHOT_SOAK") != "" }
 func (s size) middle() time.Duration { return s.arrivals + s.hold/2 }
 
 // tableThresholds are such that every fault of the table crosses one of them, and a
-// busy machine does not.
+// busy machine does not. A Pion server may miss some packets between the end of a
+// listener's handshake and its own; that is not what is tested, and before the hold.
 const tableThresholds = `
   joined: ["rate == 1"]
-  delivered: ["rate >= 0.99"]
+  delivered{phase:steady}: ["rate >= 0.99"]
   latency: ["p(99) < 200ms"]
   join_duration: ["p(95) < 1400ms"]
   audio_gap: ["max < 1s"]
@@ -61,7 +62,10 @@ func (s size) scenario(t *testing.T, thresholds string) string {
 	t.Helper()
 	dir := t.TempDir()
 	testaudio.WriteShort(t, dir)
-	path := filepath.Join(dir, "scenario.yaml")
+	path, asked := filepath.Join(dir, "scenario.yaml"), ""
+	if thresholds != "" {
+		asked = "thresholds:\n" + thresholds
+	}
 	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `
 name: a cell of the fault table
 room: {capacity: %d, slots: 1}
@@ -70,8 +74,7 @@ cast:
   - {role: listener, count: %d, arrive: {within: %v, shape: linear}}
 join_deadline: %v
 hold: %v
-thresholds:
-%s`, s.listeners, s.listeners, s.arrivals, s.join, s.hold, thresholds), 0o600))
+%s`, s.listeners, s.listeners, s.arrivals, s.join, s.hold, asked), 0o600))
 	return path
 }
 
@@ -176,7 +179,7 @@ func (o *outcome) crossed(metric string) bool {
 		return strings.Contains(strings.Join(o.Reasons, "\n"), "audio that is not what was sent")
 	}
 	for _, t := range o.Thresholds {
-		if t.Metric == metric && t.OK != nil && !*t.OK {
+		if name, _, _ := strings.Cut(t.Metric, "{"); name == metric && t.OK != nil && !*t.OK {
 			return true
 		}
 	}
@@ -198,9 +201,11 @@ func serve(t *testing.T, f Fault, s size) *serverprocess.Process {
 	t.Helper()
 	program, err := faultyServer()
 	require.NoError(t, err)
-	c := exec.Command(program, "-does", f.Does, "-listeners", fmt.Sprint(s.listeners), "-middle", s.middle().String(),
-		"-elsewhere", filepath.Join(testaudio.Dir(), "guest.ogg"))
-	p, err := serverprocess.Start(context.Background(), c, func(error) {})
+	args := []string{"-does", f.Does, "-listeners", fmt.Sprint(s.listeners), "-middle", s.middle().String()}
+	if f.Does == Elsewhere {
+		args = append(args, "-elsewhere", filepath.Join(testaudio.Dir(), "guest.ogg"))
+	}
+	p, err := serverprocess.Start(context.Background(), exec.Command(program, args...), func(error) {})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close() }) // it may have died, as it should
 	return p

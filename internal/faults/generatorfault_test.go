@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -36,7 +37,8 @@ type generatorFault struct {
 	// environment is the patched generator's.
 	environment []string
 	// brief is set where the fault puts moments in doubt, so that a faulty server
-	// fails all the same.
+	// fails all the same. A step of the clock has in doubt the latencies of two
+	// seconds, which are all of a compressed run.
 	brief bool
 	// leaves lists which of the doubts that a run reports the fault gives rise to.
 	leaves []string
@@ -77,7 +79,7 @@ func generatorFaults(s size) []generatorFault {
 				return nil
 			}},
 		{sentence: "has sockets that strangers flood", leaves: []string{"drops"}, environment: []string{receiveBuffer + "=4096"}, strike: flood},
-		{sentence: "has its clock stepped by 400 ms", brief: true, leaves: []string{"clock_steps"},
+		{sentence: "has its clock stepped by 400 ms", brief: atFullLength(), leaves: []string{"clock_steps"},
 			environment: []string{fmt.Sprintf("%s=%v", stepAfter, s.middle()+400*time.Millisecond)}},
 		{sentence: "has neighbours who take the cores", leaves: []string{"contended_s", "late_frames", "stalls"}, around: neighbours},
 	}
@@ -191,13 +193,16 @@ const asNeighbour = "EARSHOT_FAULTS_NEIGHBOUR"
 
 // burn takes what it can of every core until the standard input ends.
 func burn() {
-	for range 2 * runtime.GOMAXPROCS(4*runtime.NumCPU()) {
+	var over atomic.Bool
+	for range runtime.GOMAXPROCS(4 * runtime.NumCPU()) {
 		go func() {
-			for { //nolint:revive // it is to burn
+			for n := 0; !over.Load(); {
+				n++
 			}
 		}()
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
+	over.Store(true)
 }
 
 // neighbours has another process take the cores until the test ends.

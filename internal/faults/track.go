@@ -102,7 +102,11 @@ func (l *track) send() {
 
 // spin computes for a time.
 func spin(d time.Duration) {
-	for end := time.Now().Add(d); d > 0 && time.Now().Before(end); {
+	if d == 0 {
+		return
+	}
+	for end, now := time.Now().Add(d), time.Now(); now.Before(end); now = time.Now() {
+		continue
 	}
 }
 
