@@ -29,6 +29,7 @@ type checklist struct {
 	check         check
 	transmissions int              // sendings of the current check
 	recent        [4]transactionID // of checks whose answers count
+	sent          [4]time.Time     // when these were sent, if only once
 	next          time.Time        // when something is due
 	rto           time.Duration    // of the current check
 	connected     bool             // a check was answered
@@ -86,6 +87,7 @@ func (c *Client) sendCheck(now time.Time) {
 	switch {
 	case l.connected:
 		l.renew()
+		l.sent[0] = now
 		l.next = now.Add(time.Duration((0.8 + 0.4*mathrand.Float64()) * float64(consentInterval)))
 	case l.transmissions == 0:
 		l.renew()
@@ -106,18 +108,20 @@ func (c *Client) sendCheck(now time.Time) {
 // renew begins a new transaction.
 func (l *checklist) renew() {
 	copy(l.recent[1:], l.recent[:])
+	copy(l.sent[1:], l.sent[:])
+	l.sent[0] = time.Time{}
 	_, _ = rand.Read(l.check.id[:]) // never fails (crypto/rand)
 	l.recent[0] = l.check.id
 }
 
-// isRecent reports whether id is of one of the recent checks.
-func (l *checklist) isRecent(id transactionID) bool {
-	for _, r := range l.recent {
+// recentCheck returns which of the recent checks id is of; false if it is of none.
+func (l *checklist) recentCheck(id transactionID) (int, bool) {
+	for i, r := range l.recent {
 		if r == id && id != (transactionID{}) {
-			return true
+			return i, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 func (c *Client) handleSTUN(b []byte, from netip.AddrPort, now time.Time) {
@@ -142,13 +146,16 @@ func (c *Client) handleSTUN(b []byte, from netip.AddrPort, now time.Time) {
 func (c *Client) handleResponse(m *stunMessage, now time.Time) {
 	c.mu.Lock()
 	l := &c.ice
-	if c.closed || !l.isRecent(m.transaction) {
+	number, recent := l.recentCheck(m.transaction)
+	if c.closed || !recent {
 		c.mu.Unlock()
 		return
 	}
+	var sent time.Time // if it is to be told
 	switch {
 	case m.kind == bindingSuccess:
 		l.consent = now
+		sent, l.sent[number] = l.sent[number], time.Time{}
 		if a, ok := m.mappedAddress(); ok {
 			c.mapped = a
 		}
@@ -167,6 +174,9 @@ func (c *Client) handleResponse(m *stunMessage, now time.Time) {
 	}
 	next := l.next
 	c.mu.Unlock()
+	if !sent.IsZero() && c.cfg.RoundTrip != nil {
+		c.cfg.RoundTrip(sent, now)
+	}
 	c.group.timers.set(c, next)
 	if c.isClosed() {
 		c.group.timers.set(c, time.Time{})

@@ -148,6 +148,9 @@ type ClientConfig struct {
 	Local       sdp.Credentials // of the SDP offer
 	Remote      sdp.Credentials // of the SDP answer
 	Fingerprint sdp.Fingerprint // of the SDP answer
+	// RoundTrip, if not nil, is told when a consent check was sent, by the time given to
+	// Tick, and when its answer came. It is called like the events.
+	RoundTrip func(sent, received time.Time)
 }
 
 func (c *ClientConfig) validate() error {

@@ -43,9 +43,23 @@ type Crowd struct {
 	moved  uint32         // and of those that are given out for a rebind
 	groups [reportGroups]map[*clientPath]struct{}
 	count  int
+	// ticks are how long the latest ticks took, in ns, by their number.
+	ticks [recentTicks]atomic.Int64
 
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
+}
+
+// recentTicks is how many ticks' lengths are known: 5 s of them.
+const recentTicks = 512
+
+// tickTime returns how long the tick took that sent something at a time, or has taken if
+// it still lasts: so much later the packet may have left.
+func (c *Crowd) tickTime(at time.Duration) time.Duration {
+	if took := c.ticks[at/tickInterval%recentTicks].Load(); took > 0 {
+		return time.Duration(took)
+	}
+	return c.clock.Now() - at
 }
 
 // NewCrowd makes a crowd of listeners who receive at most the given number of voices at
@@ -86,6 +100,8 @@ func (c *Crowd) tick(ctx context.Context) {
 		now := c.clock.Now()
 		group = c.due(group[:0], last, now)
 		last = now
+		took := &c.ticks[now/tickInterval%recentTicks]
+		took.Store(0)
 		lanes := c.sockets()
 		for _, l := range lanes {
 			l.batch.open()
@@ -98,6 +114,7 @@ func (c *Crowd) tick(ctx context.Context) {
 		for _, l := range lanes {
 			l.batch.close()
 		}
+		took.Store(int64(max(c.clock.Now()-now, 1)))
 	}
 }
 

@@ -150,7 +150,7 @@ func (e *LeanClient) connect(to netip.AddrPort) error {
 	}
 	client, err := e.crowd.lite.Connect(lite.ClientConfig{
 		Local: e.local, Remote: e.remote.ICE, Fingerprint: e.remote.Fingerprint,
-		Server: to, Send: w, Events: (*leanClientEvents)(e),
+		Server: to, Send: w, Events: (*leanClientEvents)(e), RoundTrip: e.roundTrip,
 	}, time.Now())
 	if err != nil {
 		return err
@@ -182,6 +182,12 @@ func (e *LeanClient) Wait(ctx context.Context) (Connected, error) {
 		case <-time.After(candidateTimeout):
 		}
 	}
+}
+
+// roundTrip enters the round trip of a check.
+func (e *LeanClient) roundTrip(sent, received time.Time) {
+	at := e.crowd.clock.Since(sent)
+	e.account.RoundTrip(at, e.crowd.clock.Since(received), e.crowd.tickTime(at))
 }
 
 // iceAt returns when the first check was answered, or 0 if none was.

@@ -63,6 +63,8 @@ type experiences struct {
 	jitters, gaps, quality metric.Trend
 	losses, concealed      metric.Trend // %
 	dropouts               metric.Trend // gaps a minute
+	latencies, frozen      metric.Trend // ms
+	trips                  metric.Trend // ms
 }
 
 func (e *experiences) merge(o *experiences) {
@@ -72,6 +74,9 @@ func (e *experiences) merge(o *experiences) {
 	e.losses.Merge(&o.losses)
 	e.concealed.Merge(&o.concealed)
 	e.dropouts.Merge(&o.dropouts)
+	e.latencies.Merge(&o.latencies)
+	e.frozen.Merge(&o.frozen)
+	e.trips.Merge(&o.trips)
 }
 
 // A phaseSum is the figures of one phase.
@@ -135,6 +140,13 @@ func (c *cell) close(l *Listener) {
 		worst, best := l.quality()
 		c.worst.enter(worst)
 		c.best.enter(best)
+		slow, fast := l.p99()
+		c.worst.latencies.Record(ms(slow))
+		c.best.latencies.Record(ms(fast))
+	}
+	if worst, best, ok := l.roundTrip(&l.ledger.aggregator.doubts); ok {
+		c.worst.trips.Record(ms(worst))
+		c.best.trips.Record(ms(best))
 	}
 	if l.life.total > 0 {
 		lost := l.life.total - l.life.passes
@@ -148,6 +160,7 @@ func (e *experiences) enter(q quality) {
 	e.quality.Record(q.mos())
 	e.concealed.Record(100 * q.concealment())
 	e.dropouts.Record(q.gapsPerMinute())
+	e.frozen.Record(ms(q.frozen))
 }
 
 // join enters at the end how long a listener's join took at best.

@@ -34,6 +34,8 @@ type Ledger struct {
 	// Of whoever calls Settle.
 	scratch []stretch
 	settled time.Duration // when it was called last
+	// uncertain is what is in doubt of the latencies of what came since then.
+	uncertain uncertainty
 }
 
 // NewLedger makes the ledger of a room whose listeners' figures go to aggregator.
@@ -113,6 +115,8 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 	// What jitter buffers did since the last time may be in doubt.
 	now := ((present/wordBins + 1) * wordBins).Start()
 	doubtful := r.aggregator.doubts.within(r.settled-aftermath, now)
+	since := r.settled - bucketLength
+	r.uncertain = uncertainty{r.aggregator.doubts.deprived(since, now), r.aggregator.doubts.times(since, now)[Stepped] > 0}
 	r.settled = now
 	settled := last + 1
 	for _, l := range listeners {

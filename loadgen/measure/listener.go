@@ -76,6 +76,9 @@ type Listener struct {
 	epochFrom   Bin
 	excusedOwed uint64
 
+	latencies latencySpread
+	trips     trips
+
 	// When the join was to begin, when it began, when its time was over, and when
 	// the first packet came.
 	intended, began, deadline, firstAt time.Duration
@@ -102,6 +105,7 @@ type reception struct {
 	jitters      uint64
 	gap, gapBest time.Duration
 	gapNow       time.Duration // gapBest of the present epoch, which may be in doubt
+	recent       []int32       // latencies of the present epoch without doubt of their own, in µs
 }
 
 // Expect sets when the listener meant to begin its join, when it does, and when
@@ -321,6 +325,7 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	if steady {
 		l.received.packets++
 		l.received.latency += latency
+		l.enterLatency(latency, late)
 	}
 	l.silence(at, late)
 }

@@ -43,15 +43,16 @@ type quality struct {
 	owed      uint64 // voices' frames
 	bins      uint64 // bins in which something was owed
 	concealed float64
-	runs      uint64 // stretches of concealment
-	gaps      uint64 // of the runs, those of gapBins and more
+	runs      uint64        // stretches of concealment
+	gaps      uint64        // of the runs, those of gapBins and more
+	frozen    time.Duration // in gaps
 	delay     time.Duration
 }
 
 // played is what the jitter buffers of a listener did.
 type played struct {
-	concealed, delay   time.Duration
-	runs, gaps, frames uint64
+	concealed, frozen, delay time.Duration
+	runs, gaps, frames       uint64
 }
 
 // sumPlayed sums up the listener's sections so far.
@@ -59,6 +60,7 @@ func (l *Listener) sumPlayed() (p played) {
 	for i := range l.sections {
 		s := l.sections[i].buffer.Stats()
 		p.concealed += s.Concealed
+		p.frozen += s.Frozen
 		p.delay += s.Delay
 		p.runs += s.Runs
 		p.gaps += s.Gaps
@@ -68,11 +70,11 @@ func (l *Listener) sumPlayed() (p played) {
 }
 
 func (p played) less(o played) played {
-	return played{p.concealed - o.concealed, p.delay - o.delay, p.runs - o.runs, p.gaps - o.gaps, p.frames - o.frames}
+	return played{p.concealed - o.concealed, p.frozen - o.frozen, p.delay - o.delay, p.runs - o.runs, p.gaps - o.gaps, p.frames - o.frames}
 }
 
 func (p played) plus(o played) played {
-	return played{p.concealed + o.concealed, p.delay + o.delay, p.runs + o.runs, p.gaps + o.gaps, p.frames + o.frames}
+	return played{p.concealed + o.concealed, p.frozen + o.frozen, p.delay + o.delay, p.runs + o.runs, p.gaps + o.gaps, p.frames + o.frames}
 }
 
 // epoch ends an epoch of about a second before bin end, in which what the jitter buffers did may
@@ -86,6 +88,8 @@ func (l *Listener) epoch(end Bin, doubtful bool) {
 		l.received.gapBest = max(l.received.gapBest, l.received.gapNow)
 	}
 	l.received.gapNow = 0
+	l.latencies.endEpoch(l.received.recent, l.ledger.uncertain)
+	l.received.recent = l.received.recent[:0]
 	l.played, l.epochFrom = played, max(l.epochFrom, end)
 }
 
@@ -151,13 +155,17 @@ func (l *Listener) qualityOf(p played, excused uint64, silent float64) quality {
 		q.delay = p.delay / time.Duration(p.frames)
 	}
 	q.gaps -= min(q.gaps, excused)
+	// One frame in the middle makes a gap of five into two stretches that are none.
+	q.frozen = max(0, p.frozen-time.Duration(min(excused, math.MaxInt32))*5*BinLength)
 	if silent > 0 {
 		q.concealed += silent
 		q.runs++
 		if silent >= gapBins {
 			q.gaps++
+			q.frozen += time.Duration(silent * float64(BinLength))
 		}
 	}
+	q.frozen = min(q.frozen, time.Duration(q.owed)*BinLength)
 	q.concealed = min(q.concealed, float64(q.owed))
 	return q
 }

@@ -43,12 +43,15 @@ var perListener = map[string]reading{
 			return metric.Rate{Passes: s.unknown - min(s.unknown, s.ambiguous), Total: s.unknown + s.known}
 		},
 	},
-	"jitter":          experienced(func(e *experiences) *metric.Trend { return &e.jitters }),
-	"audio_gap":       experienced(func(e *experiences) *metric.Trend { return &e.gaps }),
-	"loss":            experienced(func(e *experiences) *metric.Trend { return &e.losses }),
-	"concealed":       experienced(func(e *experiences) *metric.Trend { return &e.concealed }),
-	"gaps_per_minute": experienced(func(e *experiences) *metric.Trend { return &e.dropouts }),
-	"mos":             experienced(func(e *experiences) *metric.Trend { return &e.quality }),
+	"jitter":           experienced(func(e *experiences) *metric.Trend { return &e.jitters }),
+	"audio_gap":        experienced(func(e *experiences) *metric.Trend { return &e.gaps }),
+	"loss":             experienced(func(e *experiences) *metric.Trend { return &e.losses }),
+	"concealed":        experienced(func(e *experiences) *metric.Trend { return &e.concealed }),
+	"gaps_per_minute":  experienced(func(e *experiences) *metric.Trend { return &e.dropouts }),
+	"latency_listener": experienced(func(e *experiences) *metric.Trend { return &e.latencies }),
+	"frozen_time":      experienced(func(e *experiences) *metric.Trend { return &e.frozen }),
+	"rtt":              experienced(func(e *experiences) *metric.Trend { return &e.trips }),
+	"mos":              experienced(func(e *experiences) *metric.Trend { return &e.quality }),
 }
 
 // experienced reads a metric with one sample per listener.

@@ -52,6 +52,18 @@ var catalogue = [...]Definition{
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}, {"p(99.9)", Lower}},
 	},
 	{
+		Name: "latency_listener", Kind: KindTrend, Unit: Milliseconds,
+		Help:    "the 99th percentile of the latency of each listener's packets",
+		Parts:   Parts{People: true},
+		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
+	},
+	{
+		Name: "rtt", Kind: KindTrend, Unit: Milliseconds,
+		Help:    "mean round trip of a lean client's connectivity checks to the server, per listener",
+		Parts:   Parts{People: true},
+		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
+	},
+	{
 		Name: "unrecognised", Kind: KindRate,
 		Help:    "packets received that match no single sent frame, of all received",
 		Parts:   Parts{People: true, Live: true},
@@ -84,6 +96,12 @@ var catalogue = [...]Definition{
 	{
 		Name: "gaps_per_minute", Kind: KindTrend,
 		Help:    "gaps of 60 ms or more in what could be played, per minute of speech, per listener",
+		Parts:   Parts{People: true},
+		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
+	},
+	{
+		Name: "frozen_time", Kind: KindTrend, Unit: Milliseconds,
+		Help:    "total length of the gaps of 60 ms or more in what could be played, per listener",
 		Parts:   Parts{People: true},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},

@@ -50,8 +50,9 @@ type Stats struct {
 	// Concealed is how long the buffer invented sound while a frame was due.
 	Concealed time.Duration
 	// Runs is the number of stretches of concealment, and Gaps of those of 60 ms
-	// and more.
+	// and more, which together lasted Frozen.
 	Runs, Gaps uint64
+	Frozen     time.Duration
 	// Late is the number of frames that came after their place had been passed.
 	Late uint64
 	// Inserted and Removed are what time stretching added and took away.
@@ -308,6 +309,7 @@ func (b *Buffer) endRun() {
 	b.stats.Runs++
 	if b.run >= gapLength {
 		b.stats.Gaps++
+		b.stats.Frozen += b.run
 	}
 	b.run = 0
 }

@@ -73,7 +73,7 @@ func TestHTMLShowsTheResult(t *testing.T) {
 			r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 3}}
 		}, nil, []string{"What went wrong on the way", "join: room_full (3 times)"}},
 		{"the events, in the order of time", nil, nil, []string{`15.0 s</span> promote 1 listener</li><li><span class="at">25.0 s</span> leave 60 listeners`}},
-		{"every plot", nil, nil, []string{"Arrivals and joins", "Joins, step by step", ">first packet<", "Delivered", "Latency, cumulative", "Longest gap of each listener", "Estimated quality of each listener", "Packets a second", "CPU", "Memory", "Generator&#39;s own lateness"}},
+		{"every plot", nil, nil, []string{"Arrivals and joins", "Joins, step by step", ">first packet<", "Delivered", "Latency, cumulative", "Latency of each listener, p(99)", "Longest gap of each listener", "Estimated quality of each listener", "Packets a second", "CPU", "Memory", "Generator&#39;s own lateness"}},
 		{"where it took place", func(r *loadgen.Result) { r.Environment.CPU = "a fast one" }, nil, []string{"2 CPUs, a fast one", "2026-11-24 12:00:00 UTC", "<th scope=\"row\">seed</th><td>1</td>"}},
 		{"a part of a metric, by its selector", func(r *loadgen.Result) { r.Values.Set("latency{network:3g}", latencies(80)) }, nil, []string{"latency{network:3g}", ">network:3g<"}},
 		{"words of others, as words", func(r *loadgen.Result) { r.Scenario = `<script>alert("x")</script>` }, nil, []string{"&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;"}},

@@ -24,6 +24,7 @@ func (r *Report) plots() []chart.Chart {
 	over := course{run.Series, marks(run), steadySpan(run)}
 	plots := []chart.Chart{
 		over.joins(), joinSteps(run.Values), over.delivered(), over.latency(r.Thresholds), latencyCDF(run.Values),
+		distribution(run.Values, "latency_listener", "Latency of each listener, p(99)", "how many listeners had a 99th percentile of so much", chart.Milliseconds, 0),
 		distribution(run.Values, "audio_gap", "Longest gap of each listener", "how many listeners had a longest gap of so much", chart.Milliseconds, 0),
 		distribution(run.Values, "mos", "Estimated quality of each listener", "how many listeners had an opinion score of so much, from 1 to 4.5; an estimate by the E-model", chart.Number, 4.5),
 		over.packets(), over.cpu(run.Environment.CPUs), over.memory(),

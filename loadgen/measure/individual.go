@@ -1,0 +1,202 @@
+package measure
+
+import (
+	"math"
+	"math/bits"
+	"time"
+)
+
+const (
+	// stepBits is how finely a spread keeps values: 2⁶ steps to a doubling, so that a
+	// value is at most 1.6 % too high.
+	stepBits = 6
+	steps    = 1 << stepBits
+	// doublings is how many there are, to 8 s.
+	doublings = 23 - stepBits + 1
+)
+
+// A spread is a histogram of one listener's latencies. Its parts are made as they are
+// needed, since most listeners' latencies are within a few doublings: 256 bytes each.
+type spread struct {
+	samples uint64
+	most    int32
+	parts   [doublings]*[steps]uint32
+}
+
+// add enters a latency in µs.
+func (s *spread) add(v int32) {
+	s.samples++
+	s.most = max(s.most, v)
+	part := max(0, bits.Len32(uint32(v))-stepBits)
+	place := int(v >> max(0, part-1) & (steps - 1))
+	if part >= doublings {
+		part, place = doublings-1, steps-1
+	}
+	if s.parts[part] == nil {
+		s.parts[part] = new([steps]uint32)
+	}
+	s.parts[part][place]++
+}
+
+// p99 is the least latency that at least 99 % of the samples do not exceed; there has to
+// be a sample.
+func (s *spread) p99() time.Duration {
+	beyond := s.samples - (s.samples*99+99)/100
+	for part := doublings - 1; part >= 0; part-- {
+		if s.parts[part] == nil {
+			continue
+		}
+		for place := steps - 1; place >= 0; place-- {
+			n := uint64(s.parts[part][place])
+			if n <= beyond {
+				beyond -= n
+				continue
+			}
+			top := int32(place) // of the values with this place
+			if part > 0 {
+				top = (int32(steps+place)+1)<<(part-1) - 1
+			}
+			return time.Duration(min(top, s.most)) * time.Microsecond
+		}
+	}
+	return 0
+}
+
+func (s *spread) clone() *spread {
+	c := *s
+	for i, part := range s.parts {
+		if part != nil {
+			copied := *part
+			c.parts[i] = &copied
+		}
+	}
+	return &c
+}
+
+// A doubtfulLatency may be less by the generator's doing, both in µs.
+type doubtfulLatency struct{ worst, best int32 }
+
+// latencySpread is one listener's latencies in the measured window.
+type latencySpread struct {
+	worst   spread
+	best    *spread // nil as long as it is the same
+	fastest int32   // of those without doubt, in µs; 0 before there are any
+	late    []doubtfulLatency
+}
+
+// enterLatency keeps a packet's latency until the end of the epoch, when it is known
+// whether the time was in doubt.
+func (l *Listener) enterLatency(latency, late time.Duration) {
+	if late == 0 {
+		l.received.recent = append(l.received.recent, inMicroseconds(latency))
+		return
+	}
+	l.latencies.late = append(l.latencies.late, doubtfulLatency{inMicroseconds(latency), inMicroseconds(max(0, latency-late))})
+}
+
+func inMicroseconds(d time.Duration) int32 {
+	return int32(min(max((d+500*time.Nanosecond)/time.Microsecond, 0), math.MaxInt32))
+}
+
+// An uncertainty is what is in doubt of the latencies of an epoch.
+type uncertainty struct {
+	deprived time.Duration // for so long the server waited for a core
+	stepped  bool          // the wall clock was stepped
+}
+
+// endEpoch enters the latencies of an epoch.
+func (a *latencySpread) endEpoch(recent []int32, u uncertainty) {
+	switch {
+	case u.stepped: // nothing is known of any of them
+		for range len(recent) + len(a.late) {
+			a.enter(inMicroseconds(Lateness), 0)
+		}
+	case u.deprived > 0: // at best none of them waited, and was as fast as the fastest
+		sooner := func(v int32) int32 { return min(v, max(v-inMicroseconds(u.deprived), a.fastest)) }
+		for _, v := range recent {
+			a.enter(v, sooner(v))
+		}
+		for _, v := range a.late {
+			a.enter(v.worst, sooner(v.best))
+		}
+	default:
+		for _, v := range recent {
+			if a.fastest == 0 || v < a.fastest {
+				a.fastest = max(v, 1)
+			}
+			a.enter(v, v)
+		}
+		for _, v := range a.late {
+			a.enter(v.worst, v.best)
+		}
+	}
+	a.late = a.late[:0]
+}
+
+func (a *latencySpread) enter(worst, best int32) {
+	if best != worst && a.best == nil {
+		a.best = a.worst.clone()
+	}
+	a.worst.add(worst)
+	if a.best != nil {
+		a.best.add(best)
+	}
+}
+
+// p99 is the listener's 99th percentile at worst and at best. Who received nothing has
+// none: of them it is at least what is still called late.
+func (l *Listener) p99() (worst, best time.Duration) {
+	a := &l.latencies
+	switch {
+	case a.worst.samples == 0 && l.steady.excused > 0:
+		return Lateness, 0
+	case a.worst.samples == 0:
+		return Lateness, Lateness
+	case a.best == nil:
+		worst = a.worst.p99()
+		return worst, worst
+	}
+	return a.worst.p99(), a.best.p99()
+}
+
+// firstCheck is how long at most a client waits until it checks its consent again.
+const firstCheck = 3 * time.Second
+
+// trips are the round trips of a listener's consent checks in the measured window.
+type trips struct {
+	count int
+	worst time.Duration // their sum
+	best  time.Duration // the same, less what the generator may have added
+}
+
+// RoundTrip enters that a check of the listener's consent (RFC 7675) was sent and its
+// answer received. Of the time between so much may be the generator's own.
+func (l *Listener) RoundTrip(sent, received, own time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b := BinAt(max(sent, 0)); !l.ledger.inSteady(b) || b >= l.until {
+		return
+	}
+	l.trips.count++
+	l.trips.worst += received - sent
+	l.trips.best += max(0, received-sent-own)
+}
+
+// roundTrip is the listener's mean, at worst and at best; false if nothing is known. Of a
+// listener whose checks in the measured window were never answered it is at least how long
+// they waited.
+func (l *Listener) roundTrip(doubts *doubts) (worst, best time.Duration, ok bool) {
+	if n := time.Duration(l.trips.count); n > 0 {
+		return l.trips.worst / n, l.trips.best / n, true
+	}
+	from, until := l.ledger.aggregator.steady()
+	until = min(until, l.until)
+	waited := until.Start() - from.Start() - firstCheck
+	if l.cell.Probe || !l.joined || l.firstAt > from.Start() || waited < firstCheck {
+		return 0, 0, false
+	}
+	if best = waited; doubts.hindered(from.Start(), until.Start()) > 0 {
+		best = 0
+	}
+	return waited, best, true
+}
