@@ -81,6 +81,7 @@ type latencySpread struct {
 	worst   spread
 	best    *spread // nil as long as it is the same
 	fastest int32   // of those without doubt, in µs; 0 before there are any
+	epoch   []int32 // of the present epoch without doubt of their own, in µs
 	late    []doubtfulLatency
 }
 
@@ -88,10 +89,20 @@ type latencySpread struct {
 // whether the time was in doubt.
 func (l *Listener) enterLatency(latency, late time.Duration) {
 	if late == 0 {
-		l.received.recent = append(l.received.recent, inMicroseconds(latency))
+		r := &l.received
+		r.recent[r.held] = inMicroseconds(latency)
+		if r.held++; int(r.held) == len(r.recent) {
+			l.spillLatencies()
+		}
 		return
 	}
 	l.latencies.late = append(l.latencies.late, doubtfulLatency{inMicroseconds(latency), inMicroseconds(max(0, latency-late))})
+}
+
+// spillLatencies moves the recent latencies to those of the epoch.
+func (l *Listener) spillLatencies() {
+	l.latencies.epoch = append(l.latencies.epoch, l.received.recent[:l.received.held]...)
+	l.received.held = 0
 }
 
 func inMicroseconds(d time.Duration) int32 {
@@ -105,7 +116,8 @@ type uncertainty struct {
 }
 
 // endEpoch enters the latencies of an epoch.
-func (a *latencySpread) endEpoch(recent []int32, u uncertainty) {
+func (a *latencySpread) endEpoch(u uncertainty) {
+	recent := a.epoch
 	switch {
 	case u.stepped: // nothing is known of any of them
 		for range len(recent) + len(a.late) {
@@ -130,7 +142,7 @@ func (a *latencySpread) endEpoch(recent []int32, u uncertainty) {
 			a.enter(v.worst, v.best)
 		}
 	}
-	a.late = a.late[:0]
+	a.epoch, a.late = a.epoch[:0], a.late[:0]
 }
 
 func (a *latencySpread) enter(worst, best int32) {

@@ -105,7 +105,10 @@ type reception struct {
 	jitters      uint64
 	gap, gapBest time.Duration
 	gapNow       time.Duration // gapBest of the present epoch, which may be in doubt
-	recent       []int32       // latencies of the present epoch without doubt of their own, in µs
+	// recent are the last held latencies of the present epoch, in µs: so few are close by,
+	// and go to the others' cold memory together.
+	recent [7]int32
+	held   uint32
 }
 
 // Expect sets when the listener meant to begin its join, when it does, and when

@@ -88,8 +88,8 @@ func (l *Listener) epoch(end Bin, doubtful bool) {
 		l.received.gapBest = max(l.received.gapBest, l.received.gapNow)
 	}
 	l.received.gapNow = 0
-	l.latencies.endEpoch(l.received.recent, l.ledger.uncertain)
-	l.received.recent = l.received.recent[:0]
+	l.spillLatencies()
+	l.latencies.endEpoch(l.ledger.uncertain)
 	l.played, l.epochFrom = played, max(l.epochFrom, end)
 }
 
