@@ -99,6 +99,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	}
 	if asked, recovered := r.clients.nacks.Counts(); asked > 0 {
 		values.Set("recovered", metric.Rate{Passes: recovered, Total: asked})
+		values.Set("recovered"+metric.Selector{By: "nack"}.String(), metric.Rate{Passes: recovered, Total: asked})
 	}
 	r.moderation.values(values)
 	if worst, best := r.moderation.reconnectDurations(r.aggregator.Stalled); worst.Count() > 0 {

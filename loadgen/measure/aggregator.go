@@ -217,6 +217,13 @@ func (a *Aggregator) Totals() Totals {
 			all.enter("join_step", "join_step"+metric.Selector{Step: step}.String(), totals.Values, totals.Best)
 		}
 	}
+	if all.fecWorst.Passes > 0 { // a stream without copies recovers nothing
+		name := "recovered" + metric.Selector{By: "fec"}.String()
+		totals.Values.Set(name, all.fecWorst)
+		if all.fecBest != all.fecWorst {
+			totals.Best.Set(name, all.fecBest)
+		}
+	}
 	totals.Crowd, totals.Probes = a.share(false), a.share(true)
 	return totals
 }

@@ -56,6 +56,7 @@ type closed struct {
 	lateJoins              uint64       // of them, those that were in doubt
 	steps                  stepTrends
 	worst, best            experiences
+	fecWorst, fecBest      metric.Rate
 }
 
 // experiences are what listeners heard, a sample each.
@@ -140,6 +141,8 @@ func (c *cell) close(l *Listener) {
 		worst, best := l.quality()
 		c.worst.enter(worst)
 		c.best.enter(best)
+		worstFEC, bestFEC := l.fec()
+		c.fecWorst, c.fecBest = c.fecWorst.Plus(worstFEC), c.fecBest.Plus(bestFEC)
 		slow, fast := l.p99()
 		c.worst.latencies.Record(ms(slow))
 		c.best.latencies.Record(ms(fast))

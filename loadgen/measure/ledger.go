@@ -27,7 +27,8 @@ type Ledger struct {
 	aggregator *Aggregator
 
 	sources   atomic.Pointer[[]*Source]
-	mu        sync.Mutex // adds to what follows
+	codec     atomic.Pointer[codecFactors] // see factors
+	mu        sync.Mutex                   // adds to what follows
 	clips     map[*speech.Clip]*clip
 	listeners []*Listener
 
@@ -65,6 +66,7 @@ func (r *Ledger) AddSource(c *speech.Clip, first int, offset time.Duration) (*So
 	m.last.Store(-1)
 	sources := append(append([]*Source{}, r.list()...), m)
 	r.sources.Store(&sources)
+	r.mixFactors()
 	return m, nil
 }
 

@@ -324,7 +324,7 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 		open.cells[l.cell.number].heard(latency, late)
 	}
 	l.pace(s, latency, late, steady)
-	l.play(s, p, at-sources[p.source].offset)
+	l.play(sources, s, p, at-sources[p.source].offset)
 	if steady {
 		l.received.packets++
 		l.received.latency += latency
@@ -353,9 +353,12 @@ func (l *Listener) pace(s *section, transit, late time.Duration, steady bool) {
 
 // play gives a frame to the section's jitter buffer. All sources share one grid of
 // bins, so that a bin is the frame's media time, whoever talks.
-func (l *Listener) play(s *section, p place, at time.Duration) {
+func (l *Listener) play(sources []*Source, s *section, p place, at time.Duration) {
 	s.source = p.source
 	s.buffer.Arrive(int64(p.bin), at)
+	if c := sources[p.source].clip; c.fec && sources[p.source].Frame(p.bin).FEC {
+		s.buffer.ArriveCopy(int64(p.bin) - 1)
+	}
 }
 
 // Due reports whether the listener is owed the frame of the section's present source,

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/bits"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
 // The E-model in its fullband form, ITU-T G.107.2 (2019), whose ratings go to
@@ -19,15 +21,6 @@ const (
 	// clause 7.5.
 	totalLoss = 132
 
-	// Equipment impairment of Opus at 25 kbit/s with variable bit rate in its
-	// super-wideband mode, which is the nearest to our recordings, and its
-	// robustness against random loss. ITU-T G.113 has none for Opus; these are
-	// of M. Alahmadi, P. Pocta and H. Melvin, "An Adaptive Bitrate Switching
-	// Algorithm for Speech Applications in Context of WebRTC", ACM TOMM 17(4),
-	// 2021, doi:10.1145/3458751. So the score is an estimate.
-	impairment = 20.21
-	robustness = 11.28
-
 	// What is added to the delay from the intended sending to the play-out: the
 	// frame itself, and the codec's look-ahead of 6.5 ms (RFC 6716, section 2).
 	framing = BinLength + 6500*time.Microsecond
@@ -40,6 +33,7 @@ const (
 // A quality is what a listener's jitter buffers made of the measured window, in
 // frames of 20 ms.
 type quality struct {
+	codec     codecFactors
 	owed      uint64 // voices' frames
 	bins      uint64 // bins in which something was owed
 	concealed float64
@@ -53,6 +47,7 @@ type quality struct {
 type played struct {
 	concealed, frozen, delay time.Duration
 	runs, gaps, frames       uint64
+	copies                   uint64 // of the frames, those from the copies in others
 }
 
 // sumPlayed sums up the listener's sections so far.
@@ -65,16 +60,17 @@ func (l *Listener) sumPlayed() (p played) {
 		p.runs += s.Runs
 		p.gaps += s.Gaps
 		p.frames += s.Played
+		p.copies += s.Copies
 	}
 	return p
 }
 
 func (p played) less(o played) played {
-	return played{p.concealed - o.concealed, p.frozen - o.frozen, p.delay - o.delay, p.runs - o.runs, p.gaps - o.gaps, p.frames - o.frames}
+	return played{p.concealed - o.concealed, p.frozen - o.frozen, p.delay - o.delay, p.runs - o.runs, p.gaps - o.gaps, p.frames - o.frames, p.copies - o.copies}
 }
 
 func (p played) plus(o played) played {
-	return played{p.concealed + o.concealed, p.frozen + o.frozen, p.delay + o.delay, p.runs + o.runs, p.gaps + o.gaps, p.frames + o.frames}
+	return played{p.concealed + o.concealed, p.frozen + o.frozen, p.delay + o.delay, p.runs + o.runs, p.gaps + o.gaps, p.frames + o.frames, p.copies + o.copies}
 }
 
 // epoch ends an epoch of about a second before bin end, in which what the jitter buffers did may
@@ -148,7 +144,7 @@ func (l *Listener) silent(p played, unknown uint64) float64 {
 // many had been silent.
 func (l *Listener) qualityOf(p played, excused uint64, silent float64) quality {
 	q := quality{
-		owed: l.steady.total, bins: l.spoken, runs: p.runs, gaps: p.gaps,
+		codec: l.ledger.factors(), owed: l.steady.total, bins: l.spoken, runs: p.runs, gaps: p.gaps,
 		concealed: max(0, float64(p.concealed)/float64(BinLength)-float64(excused)),
 	}
 	if p.frames > 0 {
@@ -168,6 +164,16 @@ func (l *Listener) qualityOf(p played, excused uint64, silent float64) quality {
 	q.frozen = min(q.frozen, time.Duration(q.owed)*BinLength)
 	q.concealed = min(q.concealed, float64(q.owed))
 	return q
+}
+
+// fec is how many of the frames that did not come in time were played from copies in
+// others, at worst and at best.
+func (l *Listener) fec() (worst, best metric.Rate) {
+	missed := func(p played) uint64 { return uint64(p.concealed / BinLength) }
+	worst = metric.Rate{Passes: l.played.copies, Total: l.played.copies + missed(l.played)}
+	best = worst
+	best.Total -= min(missed(l.excused), missed(l.played))
+	return worst, best
 }
 
 // concealment is the share of what was owed that was concealed.
@@ -196,8 +202,7 @@ func (q quality) mos() float64 {
 		return 1 // the model has some quality left in silence
 	}
 	loss := 100 * q.concealment() // in percent
-	effective := impairment + (totalLoss-impairment)*loss/(loss/q.burstRatio()+robustness)
-	return score((clearRating-effective)/fullband - delayed(framing+q.delay))
+	return score((clearRating-q.codec.effective(loss, q.burstRatio()))/fullband - delayed(framing+q.delay))
 }
 
 // delayed is the impairment by absolute delay, Idd of ITU-T G.107 (7-27) and

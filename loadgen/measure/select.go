@@ -154,6 +154,7 @@ func (a *sums) add(r *record, c *cell, phase string) {
 	a.duplicates += c.duplicates
 	a.outOfOrder += c.outOfOrder
 	a.onsets.Merge(&c.onsets)
+	a.fecWorst, a.fecBest = a.fecWorst.Plus(c.fecWorst), a.fecBest.Plus(c.fecBest)
 	a.worst.merge(&c.worst)
 	a.best.merge(&c.best)
 	if phase == "" {

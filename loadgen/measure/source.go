@@ -156,8 +156,10 @@ func (m *Source) spoke(w int64) (owed, onset uint64) {
 
 // A clip is a speech file with the index that finds a payload's positions.
 type clip struct {
-	frames []speech.Frame
-	at     map[string][]int
+	frames  []speech.Frame
+	factors codecFactors
+	fec     bool // some frames carry a copy of the one before
+	at      map[string][]int
 }
 
 // knows reports whether a payload is one of the clip's.
@@ -167,8 +169,9 @@ func (c *clip) knows(payload []byte) bool {
 }
 
 func newClip(c *speech.Clip) *clip {
-	n := &clip{frames: c.Frames, at: make(map[string][]int, len(c.Frames))}
+	n := &clip{frames: c.Frames, factors: factorsOf(c), at: make(map[string][]int, len(c.Frames))}
 	for i, f := range c.Frames {
+		n.fec = n.fec || f.FEC
 		n.at[string(f.Payload)] = append(n.at[string(f.Payload)], i)
 	}
 	return n

@@ -174,6 +174,7 @@ func (a *Aggregator) Answer(values, best metric.Values, thresholds []metric.Thre
 			}
 			a.record.mu.Unlock()
 		case th.Selector.IsZero():
+		case d.Name == "recovered": // whatever there is of it is there
 		case d.Name == "server_cpu" || d.Name == "server_rss":
 			if v, ok := a.loadOf(d.Name, th.Selector.Phase); ok {
 				values.Set(th.Metric, v)

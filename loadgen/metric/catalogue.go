@@ -37,6 +37,7 @@ var catalogue = [...]Definition{
 	{
 		Name: "recovered", Kind: KindRate,
 		Help:    "packets that came after a retransmission request (NACK), of those requested",
+		Parts:   Parts{By: RecoveredBy},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
@@ -181,3 +182,7 @@ var catalogue = [...]Definition{
 
 // JoinSteps are the steps of a join, in their order.
 var JoinSteps = []string{"dns", "tcp", "tls", "signaling", "ice", "dtls", "first_packet", "first_audio"}
+
+// RecoveredBy is what can make up for a lost packet: a retransmission, or the copy of its
+// frame in the next (RFC 7587, section 3.3).
+var RecoveredBy = []string{"nack", "fec"}

@@ -34,6 +34,9 @@ func docsTable() string {
 		if d.Parts.Steps != nil {
 			selectors = append(selectors, "step")
 		}
+		if d.Parts.By != nil {
+			selectors = append(selectors, "by")
+		}
 		live := ""
 		if d.Parts.Live {
 			live = "yes"

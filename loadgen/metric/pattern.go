@@ -57,6 +57,9 @@ func (d Definition) NamePattern() string {
 	if d.Parts.Steps != nil {
 		pairs = append(pairs, fmt.Sprintf(`step\s*:\s*(%s)\s*`, strings.Join(d.Parts.Steps, "|")))
 	}
+	if d.Parts.By != nil {
+		pairs = append(pairs, fmt.Sprintf(`by\s*:\s*(%s)\s*`, strings.Join(d.Parts.By, "|")))
+	}
 	switch len(pairs) {
 	case 0:
 		return ""

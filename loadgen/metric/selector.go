@@ -15,6 +15,7 @@ type Selector struct {
 	Phase   string // of the run, or a span that the timeline names
 	Role    string // those who were cast for it; "" is the listeners
 	Step    string // of a join, one of [JoinSteps]
+	By      string // what recovered packets, one of [RecoveredBy]
 }
 
 // IsZero reports whether nothing is selected.
@@ -35,7 +36,7 @@ func (s Selector) String() string {
 	return "{" + strings.Join(pairs, ",") + "}"
 }
 
-var selectorKeys = []string{"network", "phase", "role", "step"}
+var selectorKeys = []string{"network", "phase", "role", "step", "by"}
 
 func (s *Selector) field(key string) *string {
 	switch key {
@@ -47,6 +48,8 @@ func (s *Selector) field(key string) *string {
 		return &s.Role
 	case "step":
 		return &s.Step
+	case "by":
+		return &s.By
 	}
 	return nil
 }
@@ -59,6 +62,8 @@ type Parts struct {
 	Live    bool // what there is of it while the run goes on
 	// Steps are the values that the key step can have; nil if it has no steps.
 	Steps []string
+	// By are the values that the key by can have; nil if it does not have it.
+	By []string
 }
 
 // ParseName reads a metric's name with a selector, if it has one: "latency", or
@@ -130,16 +135,26 @@ func (d Definition) allows(s Selector) error {
 	if s.Phase != "" && !p.Phases {
 		return fmt.Errorf("%s is not kept by phase: only %s are", d.Name, d.having(func(p Parts) bool { return p.Phases }))
 	}
-	switch {
-	case s.Step == "" || slices.Contains(p.Steps, s.Step):
-		return nil
-	case p.Steps == nil:
-		return fmt.Errorf("%s has no steps: only %s has", d.Name, d.having(func(p Parts) bool { return p.Steps != nil }))
+	for _, c := range []struct {
+		key, value string
+		of         func(Parts) []string
+	}{
+		{"step", s.Step, func(p Parts) []string { return p.Steps }},
+		{"by", s.By, func(p Parts) []string { return p.By }},
+	} {
+		values := c.of(p)
+		switch {
+		case c.value == "" || slices.Contains(values, c.value):
+			continue
+		case values == nil:
+			return fmt.Errorf("%s has no %s: only %s has", d.Name, c.key, d.having(func(p Parts) bool { return c.of(p) != nil }))
+		}
+		if near := nearest(c.value, values); near != "" {
+			return fmt.Errorf("unknown %s %q: did you mean %s?", c.key, c.value, near)
+		}
+		return fmt.Errorf("unknown %s %q: there are %s", c.key, c.value, strings.Join(values, ", "))
 	}
-	if near := nearest(s.Step, p.Steps); near != "" {
-		return fmt.Errorf("unknown step %q: did you mean %s?", s.Step, near)
-	}
-	return fmt.Errorf("unknown step %q: there are %s", s.Step, strings.Join(p.Steps, ", "))
+	return nil
 }
 
 // having lists the metrics that have a part.

@@ -29,6 +29,9 @@ func (r Rate) Share() float64 {
 	return float64(r.Passes) / float64(r.Total)
 }
 
+// Plus is the rate of both.
+func (r Rate) Plus(o Rate) Rate { return Rate{r.Passes + o.Passes, r.Total + o.Total} }
+
 // Excuse is the rate if n of those that did not pass had passed.
 func (r Rate) Excuse(n uint64) Rate {
 	return Rate{Passes: r.Passes + min(n, r.Total-r.Passes), Total: r.Total}

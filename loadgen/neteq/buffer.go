@@ -53,6 +53,8 @@ type Stats struct {
 	// and more, which together lasted Frozen.
 	Runs, Gaps uint64
 	Frozen     time.Duration
+	// Copies is how many of the frames played came as the copy in the next one only.
+	Copies uint64
 	// Late is the number of frames that came after their place had been passed.
 	Late uint64
 	// Inserted and Removed are what time stretching added and took away.
@@ -90,6 +92,9 @@ type Buffer struct {
 	held      [ringFrames / 64]uint64
 	delays    delays
 	stats     Stats
+
+	copied [ringFrames / 64]uint64 // of held, those of which there is a copy only
+	copies int
 }
 
 // Prefetch asks for the memory that the next frame takes.
@@ -123,6 +128,10 @@ func (b *Buffer) Arrive(frame int64, at time.Duration) {
 	}
 	word, bit := frame/64%int64(len(b.held)), uint64(1)<<uint(frame%64)
 	if b.held[word]&bit != 0 {
+		if b.copied[word]&bit != 0 { // the frame itself is better
+			b.copied[word] &^= bit
+			b.copies--
+		}
 		return
 	}
 	b.held[word] |= bit
@@ -130,6 +139,23 @@ func (b *Buffer) Arrive(frame int64, at time.Duration) {
 		b.newest, b.arrived = frame, b.now
 	}
 	b.count++
+}
+
+// ArriveCopy enters a frame of which the one that arrived last held a copy: in-band
+// forward error correction. NetEQ keeps it as it keeps a frame, unless it has the frame
+// itself, and learns nothing of delays from it.
+func (b *Buffer) ArriveCopy(frame int64) {
+	if !b.started || frame < b.target || frame >= b.target+ringFrames || b.count == 0 || frame >= b.newest {
+		return
+	}
+	word, bit := frame/64%int64(len(b.held)), uint64(1)<<uint(frame%64)
+	if b.held[word]&bit != 0 {
+		return
+	}
+	b.held[word] |= bit
+	b.copied[word] |= bit
+	b.count++
+	b.copies++
 }
 
 // start begins a stream with a frame.
@@ -140,6 +166,7 @@ func (b *Buffer) start(frame int64, at time.Duration) {
 // skip passes over a pause of the talker.
 func (b *Buffer) skip(to int64) {
 	b.held, b.count = [len(b.held)]uint64{}, 0
+	b.copied, b.copies = [len(b.copied)]uint64{}, 0
 	b.generated += time.Duration(to-b.target)*FrameLength - b.generated
 	b.target = to
 }
@@ -291,9 +318,18 @@ func (b *Buffer) conceal() {
 
 // decode takes the target frame out of the buffer.
 func (b *Buffer) decode() {
-	b.held[b.target/64%int64(len(b.held))] &^= 1 << uint(b.target%64)
+	word, bit := b.target/64%int64(len(b.held)), uint64(1)<<uint(b.target%64)
+	b.held[word] &^= bit
 	b.count--
+	copied := b.copies > 0 && b.copied[word]&bit != 0
+	if copied {
+		b.copied[word] &^= bit
+		b.copies--
+	}
 	if b.Schedule == nil || b.Schedule.Due(b.target) {
+		if copied {
+			b.stats.Copies++
+		}
 		b.stats.Played++
 		b.stats.Delay += time.Duration(b.now)*tick + b.decoded - time.Duration(b.target)*FrameLength
 	}

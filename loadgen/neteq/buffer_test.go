@@ -220,3 +220,61 @@ func BenchmarkBuffer(b *testing.B) {
 		buffer.Arrive(i, time.Duration(i)*FrameLength+time.Duration(i%7)*millisecond)
 	}
 }
+
+func TestBufferPlaysCopiesOfLostFrames(t *testing.T) {
+	lost := func(f int64) bool { return f >= 100 && f%7 == 0 }
+	for _, c := range []struct {
+		name      string
+		delay     func(f int64) time.Duration
+		copies    func(f int64) bool // whether frame f holds one
+		concealed time.Duration
+		played    uint64 // from copies
+	}{
+		{"each frame has one", func(f int64) time.Duration {
+			if lost(f) {
+				return -1
+			}
+			return 0
+		}, func(int64) bool { return true }, 0, 129},
+		{"none has", func(f int64) time.Duration {
+			if lost(f) {
+				return -1
+			}
+			return 0
+		}, func(int64) bool { return false }, 129 * FrameLength, 0},
+		{"two in a row are lost, of which the second has a copy", func(f int64) time.Duration {
+			if f == 500 || f == 501 {
+				return -1
+			}
+			return 0
+		}, func(int64) bool { return true }, FrameLength, 1},
+		{"the frame comes after its copy", func(f int64) time.Duration {
+			if f == 500 {
+				return 30 * millisecond
+			}
+			return 0
+		}, func(int64) bool { return true }, 0, 0},
+		{"nothing is lost", func(int64) time.Duration { return 0 }, func(int64) bool { return true }, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var b Buffer
+			all := stream(1000, c.delay)
+			for len(all) > 0 {
+				first := 0
+				if len(all) > 1 && all[1].at < all[0].at {
+					first = 1
+				}
+				a := all[first]
+				b.Arrive(a.frame, a.at)
+				if c.copies(a.frame) {
+					b.ArriveCopy(a.frame - 1)
+				}
+				b.Advance(a.at)
+				all = append(all[:first:first], all[first+1:]...)
+			}
+			s := b.Stats()
+			assert.InDelta(t, c.concealed, s.Concealed, float64(4*FrameLength))
+			assert.InDelta(t, c.played, s.Copies, 2)
+		})
+	}
+}

@@ -152,7 +152,7 @@ func partsOf(d metric.Definition, values metric.Values) (names []string) {
 		if err != nil {
 			return -1
 		}
-		return slices.Index(d.Parts.Steps, selector.Step)
+		return max(slices.Index(d.Parts.Steps, selector.Step), slices.Index(d.Parts.By, selector.By))
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(step(a), step(b)), cmp.Compare(a, b)) })
 	return names

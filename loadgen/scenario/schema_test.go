@@ -124,7 +124,7 @@ func TestSchemaAndParserAgreeOnThresholds(t *testing.T) {
 		e := map[metric.Kind]string{metric.KindRate: "rate > 0.1", metric.KindTrend: "count > 1", metric.KindCounter: "count > 1", metric.KindGauge: "value > 1"}[d.Kind]
 		for _, selector := range []string{
 			"{network:3g}", "{role:speaker}", "{phase:steady}", "{phase:steady,network:own}", " { role : host , network:4g,phase:arrivals } ",
-			"{step:dns}", "{network:3g, step : ice }", "{step:icing}", "{step:first_audio,step:}",
+			"{step:dns}", "{by:fec}", "{ by : nack }", "{by:red}", "{network:3g, step : ice }", "{step:icing}", "{step:first_audio,step:}",
 			"{}", "{phase}", "{phase:}", "{phases:steady}", "{network:a:b}", "{network:3g", "network:3g}",
 		} {
 			_, err := metric.ParseThreshold(d.Name+selector, e)

@@ -22,6 +22,8 @@ type Frame struct {
 	// (RFC 6464), and Voice reports whether somebody speaks in it.
 	Level uint8
 	Voice bool
+	// FEC reports whether the packet holds a copy of the frame before it.
+	FEC bool
 	// Hash is the FNV-1a hash of the payload.
 	Hash uint64
 }
@@ -115,7 +117,7 @@ func NewClip(name string, packets [][]byte) (*Clip, error) {
 		}
 		h := fnv.New64a()
 		h.Write(p)
-		c.Frames[i] = Frame{Payload: p, Hash: h.Sum64()}
+		c.Frames[i] = Frame{Payload: p, Hash: h.Sum64(), FEC: HasFEC(p)}
 	}
 	undecoded, err := measure(c.Frames)
 	if err != nil {

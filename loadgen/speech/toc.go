@@ -45,6 +45,21 @@ func Duration(packet []byte) (time.Duration, error) {
 	return total, nil
 }
 
+// HasFEC reports whether a packet of 20 ms holds a coarser copy of the frame before it,
+// which SILK calls LBRR (RFC 6716, section 4.2.4): the bit after that for the voice
+// activity, of each channel. Packets of several frames are taken to have none.
+func HasFEC(packet []byte) bool {
+	const hybridEnd = 16 // from this configuration on there is no SILK
+	if len(packet) < 2 || packet[0]>>3 >= hybridEnd || packet[0]&3 != 0 {
+		return false
+	}
+	if d, err := Duration(packet); err != nil || d != FrameLength {
+		return false
+	}
+	stereo := packet[0]&4 != 0
+	return packet[1]&0x40 != 0 || stereo && packet[1]&0x10 != 0
+}
+
 // checkDuration refuses a packet that is not 20 ms long. Its errors go on after
 // the packet's name.
 func checkDuration(packet []byte) error {
