@@ -70,7 +70,7 @@ type Schedule interface {
 }
 
 // A Buffer is the jitter buffer of one RTP stream. The zero Buffer is empty and
-// ready for use.
+// ready for use. Most of its methods are a step of NetEQ's decision each.
 type Buffer struct {
 	// Schedule says which of the frames that the buffer plays or conceals count. If it
 	// is nil, all do.
