@@ -65,6 +65,7 @@ type experiences struct {
 	losses, concealed      metric.Trend // %
 	dropouts               metric.Trend // gaps a minute
 	latencies, frozen      metric.Trend // ms
+	lowest                 metric.Trend // quality of the worst window
 	trips                  metric.Trend // ms
 }
 
@@ -77,6 +78,7 @@ func (e *experiences) merge(o *experiences) {
 	e.dropouts.Merge(&o.dropouts)
 	e.latencies.Merge(&o.latencies)
 	e.frozen.Merge(&o.frozen)
+	e.lowest.Merge(&o.lowest)
 	e.trips.Merge(&o.trips)
 }
 
@@ -141,6 +143,10 @@ func (c *cell) close(l *Listener) {
 		worst, best := l.quality()
 		c.worst.enter(worst)
 		c.best.enter(best)
+		if lowest := l.windowed.lowest; l.windowed.any {
+			c.worst.lowest.Record(lowest[0])
+			c.best.lowest.Record(lowest[1])
+		}
 		worstFEC, bestFEC := l.fec()
 		c.fecWorst, c.fecBest = c.fecWorst.Plus(worstFEC), c.fecBest.Plus(bestFEC)
 		slow, fast := l.p99()

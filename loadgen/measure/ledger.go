@@ -137,7 +137,7 @@ func (r *Ledger) Finish(now time.Duration) {
 	listeners := r.listeners
 	r.mu.Unlock()
 	for _, l := range listeners {
-		l.giveUp()
+		l.giveUp(now)
 	}
 	r.settle(w, BinAt(now))
 	for _, l := range listeners {

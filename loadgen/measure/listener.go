@@ -77,6 +77,7 @@ type Listener struct {
 	excusedOwed uint64
 
 	latencies latencySpread
+	windowed  windowed
 	trips     trips
 
 	// When the join was to begin, when it began, when its time was over, and when
@@ -407,11 +408,12 @@ func (l *Listener) remember(b Bin) {
 }
 
 // giveUp counts the packets that still wait as unrecognised.
-func (l *Listener) giveUp() {
+func (l *Listener) giveUp(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.sections {
 		l.abandon(&l.sections[i])
+		l.sections[i].buffer.Advance(now)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/neteq"
 )
 
 // The E-model in its fullband form, ITU-T G.107.2 (2019), whose ratings go to
@@ -50,17 +51,15 @@ type played struct {
 	copies                   uint64 // of the frames, those from the copies in others
 }
 
+// playedOf is what one buffer did.
+func playedOf(s neteq.Stats) played {
+	return played{s.Concealed, s.Frozen, s.Delay, s.Runs, s.Gaps, s.Played, s.Copies}
+}
+
 // sumPlayed sums up the listener's sections so far.
 func (l *Listener) sumPlayed() (p played) {
 	for i := range l.sections {
-		s := l.sections[i].buffer.Stats()
-		p.concealed += s.Concealed
-		p.frozen += s.Frozen
-		p.delay += s.Delay
-		p.runs += s.Runs
-		p.gaps += s.Gaps
-		p.frames += s.Played
-		p.copies += s.Copies
+		p = p.plus(playedOf(l.sections[i].buffer.Stats()))
 	}
 	return p
 }
@@ -114,56 +113,7 @@ func (l *Listener) owedBetween(from, until Bin) (n uint64) {
 
 // quality sums up what the listener's sections played, at worst and at best.
 func (l *Listener) quality() (worst, best quality) {
-	silence := l.silent(l.played, 0)
-	worst = l.qualityOf(l.played, 0, silence)
-	if l.excused == (played{}) && l.steady.excused == 0 && l.excusedOwed == 0 {
-		return worst, worst
-	}
-	// What was concealed in doubt may as well have been played, and what was played
-	// then may have come sooner.
-	sure := l.played.less(l.excused)
-	// A frame may be owed in one epoch and played in the next.
-	frames, silent := sure.frames, min(silence, l.silent(sure, max(l.excusedOwed, l.steady.excused)))
-	sure.frames = l.played.frames + uint64(l.excused.concealed/BinLength)
-	best = l.qualityOf(sure, l.steady.excused, silent)
-	best.delay = 0
-	if frames > 0 {
-		best.delay = min(worst.delay, sure.delay/time.Duration(frames))
-	}
-	return worst, best
-}
-
-// silent is how many of the frames owed were neither played nor concealed, but for so
-// many of which it is not known. A section on which nothing came yet, or which the
-// server never used, has concealed nothing, and is silent all the same.
-func (l *Listener) silent(p played, unknown uint64) float64 {
-	return max(0, float64(l.steady.total)-float64(unknown)-float64(p.frames)-float64(p.concealed)/float64(BinLength))
-}
-
-// qualityOf is the quality of what was played, if so many lost frames had come and so
-// many had been silent.
-func (l *Listener) qualityOf(p played, excused uint64, silent float64) quality {
-	q := quality{
-		codec: l.ledger.factors(), owed: l.steady.total, bins: l.spoken, runs: p.runs, gaps: p.gaps,
-		concealed: max(0, float64(p.concealed)/float64(BinLength)-float64(excused)),
-	}
-	if p.frames > 0 {
-		q.delay = p.delay / time.Duration(p.frames)
-	}
-	q.gaps -= min(q.gaps, excused)
-	// One frame in the middle makes a gap of five into two stretches that are none.
-	q.frozen = max(0, p.frozen-time.Duration(min(excused, math.MaxInt32))*5*BinLength)
-	if silent > 0 {
-		q.concealed += silent
-		q.runs++
-		if silent >= gapBins {
-			q.gaps++
-			q.frozen += time.Duration(silent * float64(BinLength))
-		}
-	}
-	q.frozen = min(q.frozen, time.Duration(q.owed)*BinLength)
-	q.concealed = min(q.concealed, float64(q.owed))
-	return q
+	return hearing{l.steady.total, l.spoken, l.steady.excused, l.played, l.excused, l.excusedOwed}.quality(l.ledger.factors())
 }
 
 // fec is how many of the frames that did not come in time were played from copies in

@@ -101,7 +101,10 @@ type record struct {
 	// looked for a second.
 	retired []bucket
 	windows []*window
-	loads   []loadSum // by phase
+	// qualities are those of thresholds on mos; they do not change once there are
+	// listeners.
+	qualities []*qualityWindow
+	loads     []loadSum // by phase
 	// fastest is the least latency of the run so far, at best, in ms.
 	fastest float64
 }
@@ -289,6 +292,7 @@ func (r *record) drain(now time.Duration, settled Bin) {
 	for _, s := range r.retired {
 		r.take(s)
 	}
+	r.settleQualities(settled)
 	table := *r.table.Load()
 	n := 0
 	for n < len(table) && table[n].until <= settled {
@@ -317,6 +321,18 @@ func (r *record) finish(now time.Duration) {
 	}
 	r.retired = nil
 	r.series.finish(now)
+	r.settleQualities(never)
+}
+
+// settleQualities judges the windows that are settled. r.mu is held.
+func (r *record) settleQualities(settled Bin) {
+	until := never
+	if n := r.number(Steady); n >= 0 {
+		until = r.spans[n].until
+	}
+	for _, q := range r.qualities {
+		q.settle(settled, until)
+	}
 }
 
 // take enters a bucket into the sums, the series and the windows. r.mu is held.

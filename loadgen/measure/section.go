@@ -52,6 +52,8 @@ type section struct {
 	jitterBest float64
 
 	buffer neteq.Buffer // plays what comes
+	word   int64        // of the bins that it is in
+	passed played       // what it had done when it came there
 }
 
 // follow moves the section's places on to the packet's timestamp and keeps

@@ -50,6 +50,7 @@ var perListener = map[string]reading{
 	"gaps_per_minute":  experienced(func(e *experiences) *metric.Trend { return &e.dropouts }),
 	"latency_listener": experienced(func(e *experiences) *metric.Trend { return &e.latencies }),
 	"frozen_time":      experienced(func(e *experiences) *metric.Trend { return &e.frozen }),
+	"mos_worst":        experienced(func(e *experiences) *metric.Trend { return &e.lowest }),
 	"rtt":              experienced(func(e *experiences) *metric.Trend { return &e.trips }),
 	"mos":              experienced(func(e *experiences) *metric.Trend { return &e.quality }),
 }

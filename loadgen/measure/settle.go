@@ -44,6 +44,7 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 		}
 	}
 	l.remember(Bin((last + 1) * wordBins))
+	l.advance(last, now.Start())
 	before := l.life
 	for ; l.settled <= last; l.settled++ {
 		scratch = l.take(sources, l.settled, scratch[:0])
@@ -78,6 +79,7 @@ func (l *Listener) settleWord(w int64, now Bin, said []stretch) {
 	steady := counted & within(w, from, until)
 
 	heldUp, keptOut := l.heldUp(l.deadline), l.keptOut(now.Start())
+	excusedBefore := l.steady.excused
 	var passes, total int
 	for first, end := Bin(w*wordBins), Bin((w+1)*wordBins); first < end; {
 		open, until := l.ledger.aggregator.record.at(first), end
@@ -132,7 +134,14 @@ func (l *Listener) settleWord(w int64, now Bin, said []stretch) {
 	for _, s := range said {
 		owed |= s.speech & steady
 	}
-	l.spoken += uint64(bits.OnesCount64(owed))
+	spoken := uint64(bits.OnesCount64(owed))
+	l.spoken += spoken
+	if steady != 0 {
+		l.hearWord(wordHearing{
+			word: w, covered: bits.OnesCount64(steady),
+			hearing: hearing{owed: uint64(total), bins: spoken, excused: min(l.steady.excused-excusedBefore, uint64(total))},
+		})
+	}
 }
 
 // compare is what the listener got, and was owed, of the bins in mask.

@@ -45,6 +45,9 @@ func (a *Aggregator) Follow(thresholds []metric.Threshold) {
 			w = &window{record: a.record, metric: d.Name, selector: th.Selector, length: th.Over, values: metric.NewWindows()}
 			windows[th.Source()] = w
 			a.record.windows = append(a.record.windows, w)
+			if w.metric == "mos" {
+				a.record.qualities = append(a.record.qualities, &qualityWindow{w, map[int64]*wordScores{}})
+			}
 		}
 		w.thresholds = append(w.thresholds, th)
 	}

@@ -110,6 +110,13 @@ var catalogue = [...]Definition{
 		Name: "mos", Kind: KindTrend,
 		Help:     "estimated opinion score from 1 to 4.5 by the E-model, per listener",
 		Estimate: true,
+		Parts:    Parts{People: true, Windows: true},
+		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
+	},
+	{
+		Name: "mos_worst", Kind: KindTrend,
+		Help:     "the lowest opinion score of any 10 s of the measured window, per listener",
+		Estimate: true,
 		Parts:    Parts{People: true},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},

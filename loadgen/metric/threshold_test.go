@@ -93,7 +93,7 @@ func TestParseThresholdRefuses(t *testing.T) {
 		"a key twice":                    {"latency{role:host,role:speaker}", "p(99) < 20ms", `the key role stands there twice`},
 		"k6's quotes":                    {`latency{role:"host"}`, "p(99) < 20ms", `"\"host\"" can't be a value`},
 		"a part that is not kept":        {"mos{phase:steady}", "avg > 4", `mos is not kept by phase: only delivered, latency, server_cpu, server_rss are`},
-		"a window of what is not kept":   {"jitter", "avg < 4ms over 3s", `jitter is not kept over time: only delivered, latency, server_cpu, server_rss are`},
+		"a window of what is not kept":   {"jitter", "avg < 4ms over 3s", `jitter is not kept over time: only delivered, latency, mos, server_cpu, server_rss are`},
 		"a window without a length":      {"latency", "avg < 4ms over", `over is followed by the length of a window`},
 		"a window without a unit":        {"latency", "avg < 4ms over 3", `"3" is no length of a window`},
 		"a window of part of a second":   {"latency", "avg < 4ms over 1.5s", `a window of 1.5s: it can have whole seconds from 1s to 10m0s`},

@@ -67,7 +67,13 @@ type Schedule interface {
 	// Due reports whether a frame counts: whether somebody spoke in it, and it lies in
 	// the measured time.
 	Due(frame int64) bool
+	// Passed is told when the buffer comes to the first frame of another part of
+	// [PartFrames] frames, and what it has done up to then.
+	Passed(frame int64, s Stats)
 }
+
+// PartFrames is how many frames belong to a part of the stream: 1.28 s.
+const PartFrames = 64
 
 // A Buffer is the jitter buffer of one RTP stream. The zero Buffer is empty and
 // ready for use. Most of its methods are a step of NetEQ's decision each.
@@ -81,6 +87,7 @@ type Buffer struct {
 	concealing bool
 	now        int64         // ticks done
 	target     int64         // the next frame to decode
+	nextPart   int64         // where the next part begins
 	decoded    time.Duration // sound that is decoded and not played yet
 	count      int           // frames held
 	newest     int64         // of the frames held
@@ -308,12 +315,24 @@ func (b *Buffer) conceal() {
 	b.concealing = true
 	frame := b.target + int64(b.generated/FrameLength)
 	b.generated += tick
-	if b.Schedule != nil && !b.Schedule.Due(frame) {
+	if !b.due(frame) {
 		b.endRun()
 		return
 	}
 	b.run += tick
 	b.stats.Concealed += tick
+}
+
+// due reports whether a frame counts that is played or concealed now.
+func (b *Buffer) due(frame int64) bool {
+	if b.Schedule == nil {
+		return true
+	}
+	if frame >= b.nextPart {
+		b.nextPart = (frame/PartFrames + 1) * PartFrames
+		b.Schedule.Passed(frame, b.stats)
+	}
+	return b.Schedule.Due(frame)
 }
 
 // decode takes the target frame out of the buffer.
@@ -326,7 +345,7 @@ func (b *Buffer) decode() {
 		b.copied[word] &^= bit
 		b.copies--
 	}
-	if b.Schedule == nil || b.Schedule.Due(b.target) {
+	if b.due(b.target) {
 		if copied {
 			b.stats.Copies++
 		}

@@ -140,6 +140,7 @@ func TestBufferDropsAFrameWhosePlaceHasPassed(t *testing.T) {
 type schedule func(frame int64) bool
 
 func (s schedule) Due(frame int64) bool { return s(frame) }
+func (schedule) Passed(int64, Stats)    {}
 
 func TestBufferSilenceOfTheTalkerIsNotConcealment(t *testing.T) {
 	due := func(f int64) bool { return f < 100 || f >= 1000 }

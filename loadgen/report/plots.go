@@ -27,6 +27,7 @@ func (r *Report) plots() []chart.Chart {
 		distribution(run.Values, "latency_listener", "Latency of each listener, p(99)", "how many listeners had a 99th percentile of so much", chart.Milliseconds, 0),
 		distribution(run.Values, "audio_gap", "Longest gap of each listener", "how many listeners had a longest gap of so much", chart.Milliseconds, 0),
 		distribution(run.Values, "mos", "Estimated quality of each listener", "how many listeners had an opinion score of so much, from 1 to 4.5; an estimate by the E-model", chart.Number, 4.5),
+		distribution(run.Values, "mos_worst", "Estimated quality of each listener's worst 10 s", "how many listeners had 10 s whose opinion score was as low as so much", chart.Number, 4.5),
 		over.packets(), over.cpu(run.Environment.CPUs), over.memory(),
 	}
 	if p := over.lag(); p.Series != nil {

@@ -197,7 +197,7 @@ var bad = map[string]struct {
 	"a network of a server's figure":  {good + "thresholds:\n  server_cpu{network:3g}: value < 4", "7:3", "server_cpu is not kept by network or role: only joined, ", true},
 	"a window that does not fit":      {good + "thresholds:\n  latency: p(99) < 1s over 10s", "7:12", "a window of 10s does not fit: there are 9s to measure in", false},
 	"a window of half a second":       {good + "thresholds:\n  latency: p(99) < 1s over 500ms", "7:12", "a window of 500ms: it can have whole seconds from 1s to 10m0s", false},
-	"a window of one figure":          {good + "thresholds:\n  mos: avg > 4 over 3s", "7:8", "mos is not kept over time: only delivered, latency, server_cpu, server_rss are", true},
+	"a window of one figure":          {good + "thresholds:\n  jitter: avg < 4ms over 3s", "7:11", "jitter is not kept over time: only delivered, latency, mos, server_cpu, server_rss are", true},
 	"a long threshold of nothing":     {good + "thresholds:\n  latency: {abort_on_fail: true}", "7:13", "a threshold of latency needs the field threshold", true},
 	"a long threshold of too much":    {good + "thresholds:\n  latency: {threshold: max < 1s, abortOnFail: true}", "7:34", `a threshold of latency has no field "abortOnFail": it has threshold, abort_on_fail, delay`, true},
 	"an abort by text":                {good + "thresholds:\n  latency: {threshold: max < 1s, abort_on_fail: soon}", "7:49", "abort_on_fail must be true or false", true},

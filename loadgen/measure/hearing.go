@@ -1,0 +1,233 @@
+package measure
+
+import (
+	"math"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/neteq"
+)
+
+// A hearing is what a listener was owed, and what their jitter buffers made of it, over a
+// stretch of the measured window.
+type hearing struct {
+	owed    uint64 // voices' frames
+	bins    uint64 // bins in which something was owed
+	excused uint64 // of owed: lost, and perhaps by the generator's doing
+	played  played
+	// What of it is in doubt.
+	doubted     played
+	doubtedOwed uint64
+}
+
+func (h hearing) plus(o hearing) hearing {
+	return hearing{h.owed + o.owed, h.bins + o.bins, h.excused + o.excused, h.played.plus(o.played), h.doubted.plus(o.doubted), h.doubtedOwed + o.doubtedOwed}
+}
+
+// quality sums up what was played, at worst and at best.
+func (h hearing) quality(c codecFactors) (worst, best quality) {
+	silence := h.silent(h.played, 0)
+	worst = h.qualityOf(c, h.played, 0, silence)
+	if h.doubted == (played{}) && h.excused == 0 && h.doubtedOwed == 0 {
+		return worst, worst
+	}
+	// What was concealed in doubt may as well have been played, and what was played
+	// then may have come sooner.
+	sure := h.played.less(h.doubted)
+	// A frame may be owed in one epoch and played in the next.
+	frames, silent := sure.frames, min(silence, h.silent(sure, max(h.doubtedOwed, h.excused)))
+	sure.frames = h.played.frames + uint64(h.doubted.concealed/BinLength)
+	best = h.qualityOf(c, sure, h.excused, silent)
+	best.delay = 0
+	if frames > 0 {
+		best.delay = min(worst.delay, sure.delay/time.Duration(frames))
+	}
+	return worst, best
+}
+
+// silent is how many of the frames owed were neither played nor concealed, but for so
+// many of which it is not known. A section on which nothing came yet, or which the
+// server never used, has concealed nothing, and is silent all the same.
+func (h hearing) silent(p played, unknown uint64) float64 {
+	return max(0, float64(h.owed)-float64(unknown)-float64(p.frames)-float64(p.concealed)/float64(BinLength))
+}
+
+// qualityOf is the quality of what was played, if so many lost frames had come and so
+// many had been silent.
+func (h hearing) qualityOf(c codecFactors, p played, excused uint64, silent float64) quality {
+	q := quality{
+		codec: c, owed: h.owed, bins: h.bins, runs: p.runs, gaps: p.gaps,
+		concealed: max(0, float64(p.concealed)/float64(BinLength)-float64(excused)),
+	}
+	if p.frames > 0 {
+		q.delay = p.delay / time.Duration(p.frames)
+	}
+	q.gaps -= min(q.gaps, excused)
+	// One frame in the middle makes a gap of five into two stretches that are none.
+	q.frozen = max(0, p.frozen-time.Duration(min(excused, math.MaxInt32))*5*BinLength)
+	if silent > 0 {
+		q.concealed += silent
+		q.runs++
+		if silent >= gapBins {
+			q.gaps++
+			q.frozen += time.Duration(silent * float64(BinLength))
+		}
+	}
+	q.frozen = min(q.frozen, time.Duration(q.owed)*BinLength)
+	q.concealed = min(q.concealed, float64(q.owed))
+	return q
+}
+
+const (
+	// playedBy is how long after a word of bins it has been played: a jitter buffer's
+	// delay is less. Words are settled later still.
+	playedBy = 3 * time.Second
+	// worstWindow is the length of the windows of which mos_worst has the worst.
+	worstWindow = 10 * time.Second
+)
+
+// wordPlayed is what a listener's buffers did with the frames of a word of bins.
+type wordPlayed struct {
+	word   int64
+	played played
+}
+
+// A wordHearing is the hearing of one word of bins, of which so many lie in the measured
+// window and the listener's time.
+type wordHearing struct {
+	word    int64
+	covered int
+	hearing
+}
+
+// windowed is what a listener's windows are made of.
+type windowed struct {
+	words  [words]wordPlayed // by the word
+	recent []wordHearing     // without a hole, the oldest first
+	lowest [2]float64        // the lowest opinion score of any worstWindow, at worst and at best
+	any    bool              // there was such a window
+}
+
+// Passed implements [neteq.Schedule].
+func (s *section) Passed(frame int64, stats neteq.Stats) {
+	s.flush(stats)
+	s.word = frame / wordBins
+}
+
+// flush enters what the buffer did since the last time into the word that it was in.
+func (s *section) flush(stats neteq.Stats) {
+	now := playedOf(stats)
+	e := &s.listener.windowed.words[s.word%words]
+	if e.word < s.word {
+		*e = wordPlayed{word: s.word}
+	}
+	if e.word == s.word {
+		e.played = e.played.plus(now.less(s.passed))
+	}
+	s.passed = now
+}
+
+// advance has the buffers play what they must have played by now of the words up to and
+// including last, and ends those words. l.mu is held.
+func (l *Listener) advance(last int64, now time.Duration) {
+	for i := range l.sections {
+		s := &l.sections[i]
+		s.buffer.Advance(min(Bin((last+1)*wordBins).Start()+playedBy, now))
+		if s.word <= last {
+			s.flush(s.buffer.Stats())
+			s.word = last + 1
+		}
+	}
+}
+
+// hearWord enters a settled word into the windows that end with it.
+func (l *Listener) hearWord(w wordHearing) {
+	a := &l.windowed
+	if e := a.words[w.word%words]; e.word == w.word {
+		w.played = e.played
+	}
+	start := Bin(w.word * wordBins).Start()
+	if l.lostJoin || l.ledger.aggregator.doubts.within(start-aftermath, start+wordBins*BinLength+bucketLength) {
+		w.doubted, w.doubtedOwed = w.played, w.owed
+	}
+	if n := len(a.recent); n > 0 && a.recent[n-1].word != w.word-1 {
+		a.recent = a.recent[:0]
+	}
+	a.recent = append(a.recent, w)
+	record, longest := l.ledger.aggregator.record, worstWindow
+	if worst, best, ok := l.window(worstWindow); ok {
+		if !a.any {
+			a.any, a.lowest = true, [2]float64{worst, best}
+		}
+		a.lowest = [2]float64{min(a.lowest[0], worst), min(a.lowest[1], best)}
+	}
+	for _, window := range record.qualities {
+		longest = max(longest, window.length)
+		if !selected(l.cell.Labels, window.selector) {
+			continue
+		}
+		if worst, best, ok := l.window(window.length); ok {
+			window.hear(w.word, worst, best)
+		}
+	}
+	if keep := int(longest/BinLength)/wordBins + 3; len(a.recent) >= 2*keep {
+		a.recent = append(a.recent[:0], a.recent[len(a.recent)-keep:]...)
+	}
+}
+
+// window is the listener's opinion score, at worst and at best, of the last words that
+// together have at least a length; false if there are not so many, or nothing was owed.
+func (l *Listener) window(length time.Duration) (worst, best float64, ok bool) {
+	var sum hearing
+	covered := 0
+	all := l.windowed.recent
+	for i := len(all) - 1; i >= 0 && covered < int(length/BinLength); i-- {
+		sum = sum.plus(all[i].hearing)
+		covered += all[i].covered
+	}
+	if covered < int(length/BinLength) || sum.owed == 0 {
+		return 0, 0, false
+	}
+	w, b := sum.quality(l.ledger.factors())
+	return w.mos(), b.mos(), true
+}
+
+// qualityWindow gathers listeners' opinion scores in the windows of thresholds.
+type qualityWindow struct {
+	*window
+	words map[int64]*wordScores
+}
+
+// wordScores are those of the windows that end with a word, a sample a listener.
+type wordScores struct{ worst, best metric.Trend }
+
+// hear enters one listener's. It is called by whoever settles.
+func (q *qualityWindow) hear(word int64, worst, best float64) {
+	s, ok := q.words[word]
+	if !ok {
+		s = &wordScores{}
+		q.words[word] = s
+	}
+	s.worst.Record(worst)
+	s.best.Record(best)
+}
+
+// settle judges the windows that end before a bin, in order. The record's lock is held.
+func (q *qualityWindow) settle(before Bin, steadyUntil Bin) {
+	for {
+		first := int64(math.MaxInt64)
+		for w := range q.words {
+			first = min(first, w)
+		}
+		if first == math.MaxInt64 || Bin(first+1)*wordBins > before {
+			return
+		}
+		s := q.words[first]
+		delete(q.words, first)
+		until := min(Bin(first+1)*wordBins, steadyUntil).Start()
+		q.values.Count()
+		for _, t := range q.thresholds {
+			q.values.Enter(t, &s.worst, &s.best, false, until-q.length, until)
+		}
+	}
+}
