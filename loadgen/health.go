@@ -11,18 +11,19 @@ import (
 // generatorHealth measures the generator itself: how late it does things, and how many
 // packets its machine drops. It is safe for concurrent use.
 type generatorHealth struct {
-	sendLag       *metric.Stripes // how late frames were sent, in ms
-	joinLag       *metric.Stripes // how late joins and timeline events began, in ms
-	readLag       *metric.Stripes // how long packets waited in the process's sockets and queues, in ms
-	backlogBefore uint64          // the machine's drops before the run
-	backlogKnown  bool            // the machine reports its drops
-	clockSteps    atomic.Int64    // total of the steps of the wall clock, in ns
+	sendLag     *metric.Stripes // how late frames were sent, in ms
+	joinLag     *metric.Stripes // how late joins and timeline events began, in ms
+	readLag     *metric.Stripes // how long packets waited in the process's sockets and queues, in ms
+	dropsBefore host.Drops      // the machine's before the run
+	local       bool            // the server is on the same machine
+	clockSteps  atomic.Int64    // total of the steps of the wall clock, in ns
 }
 
-func newHealth() *generatorHealth {
-	h := &generatorHealth{sendLag: metric.NewStripes(), joinLag: metric.NewStripes(), readLag: metric.NewStripes()}
-	h.backlogBefore, h.backlogKnown = host.BacklogDrops()
-	return h
+func newHealth(local bool) *generatorHealth {
+	return &generatorHealth{
+		sendLag: metric.NewStripes(), joinLag: metric.NewStripes(), readLag: metric.NewStripes(),
+		dropsBefore: host.MachineDrops(), local: local,
+	}
 }
 
 func (h *generatorHealth) recordSend(late time.Duration)  { h.sendLag.Record(ms(late)) }
@@ -48,14 +49,15 @@ func p99(s *metric.Stripes) time.Duration {
 	return time.Duration(t.Quantile(99) * float64(time.Millisecond))
 }
 
-// machineDrops returns how many packets the machine's receive backlog has dropped since
-// the run began, of all processes: the kernel does not report them separately.
-func (h *generatorHealth) machineDrops() uint64 {
-	now, ok := host.BacklogDrops()
-	if !ok || !h.backlogKnown {
-		return 0
+// machineDrops returns how many packets the machine has dropped since the run began, of
+// all processes: the kernel does not report them separately. Beside a server on the same
+// machine, which uses no interface to reach us, those of sockets may as well be its own.
+func (h *generatorHealth) machineDrops() host.Drops {
+	d := host.MachineDrops().Sub(h.dropsBefore)
+	if h.local {
+		d.Interfaces, d.Sockets = 0, 0
 	}
-	return now - h.backlogBefore
+	return d
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -74,7 +74,8 @@ type Generator struct {
 	SendLag, JoinLag, ReadLag time.Duration
 
 	SocketDrops  uint64 // packets dropped by its sockets
-	MachineDrops uint64 // packets dropped by the machine's backlog
+	// MachineDrops is how many packets the machine dropped, by where.
+	MachineDrops host.Drops
 	// Unstamped counts packets whose receive time was lost before the process read them.
 	// Their latency counts from the reading.
 	Unstamped uint64
@@ -112,7 +113,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		values.Set("no_shows", metric.Counter(r.rooms.noShows()))
 	}
 	values.Set("generator_lag", r.health.lag())
-	values.Set("generator_drops", metric.Counter(drops+machine))
+	values.Set("generator_drops", metric.Counter(drops+machine.Total()))
 	values.Set("unauthentic", metric.Counter(unauthentic))
 
 	if last := r.used.Load(); after.server == nil && last != nil {

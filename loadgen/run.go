@@ -112,7 +112,7 @@ type run struct {
 }
 
 func newRun(cfg Config) (*run, error) {
-	clock, health, problems := measure.NewClock(), newHealth(), newProblems()
+	clock, health, problems := measure.NewClock(), newHealth(cfg.Driver.Loopback()), newProblems()
 	clients, err := newClients(cfg, clock, health, problems)
 	if err != nil {
 		return nil, err

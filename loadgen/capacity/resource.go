@@ -41,8 +41,8 @@ func (r *Result) RanOut() (reasons []string) {
 			reasons = append(reasons, "memory of the server: "+crossed(t))
 		}
 	}
-	if drops := run.Generator.SocketDrops + run.Generator.MachineDrops; drops > 0 {
-		reasons = append(reasons, fmt.Sprintf("receive buffers of the generator's machine: %d packets were dropped at the listeners' sockets, %d of them by the machine's backlog", drops, run.Generator.MachineDrops))
+	if drops := run.Generator.SocketDrops + run.Generator.MachineDrops.Total(); drops > 0 {
+		reasons = append(reasons, fmt.Sprintf("receive buffers of the generator's machine: %d packets were dropped at the listeners' sockets, %d of them by the machine itself", drops, run.Generator.MachineDrops.Total()))
 	}
 	for _, p := range run.Problems {
 		if !p.Act && (p.Doing == "join" || p.Doing == "connect" || p.Doing == "hear") {

@@ -181,7 +181,7 @@ var catalogue = [...]Definition{
 	},
 	{
 		Name: "generator_drops", Kind: KindCounter, Unit: Packets,
-		Help:    "packets that the generator's sockets or its machine's receive backlog dropped",
+		Help:    "packets that the generator's sockets or its machine dropped",
 		Parts:   Parts{Live: true},
 		Compare: []Aspect{{"count", Neither}},
 	},

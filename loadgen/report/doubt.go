@@ -26,7 +26,7 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 		add("others took the cores of the server's machine for %s; stop what else runs, or play from another machine", seconds(d.Contended))
 	}
 	if d.Drops > 0 {
-		add("the generator's sockets and machine dropped %s packets; raise net.core.rmem_max and net.core.netdev_max_backlog", thousands(d.Drops))
+		add("the generator's sockets and machine dropped %s packets%s", thousands(d.Drops), dropRemedies(run.Generator))
 	}
 	if d.LateJoins > 0 {
 		add("%s joins took longer by the generator's doing", thousands(d.LateJoins))
@@ -41,6 +41,28 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 		add("%s packets fit several frames, so that they have no latency: does an audio file repeat within %v, or is it silent?", thousands(d.Ambiguous), measure.Lateness)
 	}
 	return all
+}
+
+// dropRemedies says where packets were dropped, and what to do about each.
+func dropRemedies(g loadgen.Generator) (text string) {
+	for _, at := range []struct {
+		packets      uint64
+		what, remedy string
+	}{
+		{g.SocketDrops, "its sockets", "raise net.core.rmem_max"},
+		{g.MachineDrops.Backlog, "the machine's backlog", "raise net.core.netdev_max_backlog"},
+		{g.MachineDrops.Conntrack, "the firewall's table of connections", "raise net.netfilter.nf_conntrack_max, or exempt the ports from tracking"},
+		{g.MachineDrops.Interfaces, "its network interfaces", "enlarge their rings (ethtool -G), or use a faster one"},
+		{g.MachineDrops.Sockets, "sockets without a buffer or memory", "raise net.core.wmem_max and net.ipv4.udp_mem"},
+	} {
+		if at.packets > 0 {
+			text += fmt.Sprintf("; %s of them by %s: %s", thousands(at.packets), at.what, at.remedy)
+		}
+	}
+	if text == "" {
+		return "; raise net.core.rmem_max and net.core.netdev_max_backlog"
+	}
+	return text
 }
 
 // heardNothing reports whether listeners were owed packets and nothing reached

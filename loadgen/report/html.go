@@ -234,7 +234,7 @@ func (r *Report) generator() []fact {
 	g := r.Result.Generator
 	all := []fact{
 		{"lag sending, p(99)", lag(g.SendLag)}, {"lag joining, p(99)", lag(g.JoinLag)}, {"lag reading, p(99)", lag(g.ReadLag)},
-		{"packets dropped", fmt.Sprintf("%s by its sockets, %s by its machine", thousands(g.SocketDrops), thousands(g.MachineDrops))},
+		{"packets dropped", fmt.Sprintf("%s by its sockets, %s by its machine", thousands(g.SocketDrops), thousands(g.MachineDrops.Total()))},
 		{"CPU", fmt.Sprintf("%.2f cores of %d, %.2f waited for", g.CPU, g.CPUs, g.CPUWait)},
 	}
 	if c, p := r.Result.Crowd, r.Result.Probes; p.Latency != nil && c.Latency != nil && p.Latency.Count() > 0 && c.Latency.Count() > 0 {

@@ -130,7 +130,7 @@ type generatorSummary struct {
 	JoinLagMS    float64 `json:"join_lag_p99_ms" jsonschema:"How late joins and acts of the timeline began."`
 	ReadLagMS    float64 `json:"read_lag_p99_ms" jsonschema:"How long packets lay in its process."`
 	SocketDrops  uint64  `json:"socket_drops" jsonschema:"Packets that its sockets dropped."`
-	MachineDrops uint64  `json:"machine_drops" jsonschema:"Packets that its machine's backlog dropped."`
+	MachineDrops uint64  `json:"machine_drops" jsonschema:"Packets that its machine dropped: by its backlog, its table of connections, and for a server elsewhere its interfaces and sockets."`
 	Unstamped    uint64  `json:"unstamped" jsonschema:"Packets whose receive time the process no longer knew."`
 	ClockStepMS  float64 `json:"clock_step_ms" jsonschema:"By how much the wall clock was stepped during the run."`
 }
@@ -153,7 +153,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		Generator: generatorSummary{
 			CPU: run.Generator.CPU, CPUs: run.Generator.CPUs, CPUWait: run.Generator.CPUWait,
 			SendLagMS: run.Generator.SendLag.Seconds() * 1000, JoinLagMS: run.Generator.JoinLag.Seconds() * 1000, ReadLagMS: run.Generator.ReadLag.Seconds() * 1000,
-			SocketDrops: run.Generator.SocketDrops, MachineDrops: run.Generator.MachineDrops,
+			SocketDrops: run.Generator.SocketDrops, MachineDrops: run.Generator.MachineDrops.Total(),
 			Unstamped: run.Generator.Unstamped, ClockStepMS: run.Generator.ClockStep.Seconds() * 1000,
 		},
 		Crowd:    summarize(run.Crowd),

@@ -227,7 +227,7 @@ func trendLine(t *metric.Trend, unit metric.Unit) string {
 func (r *Report) writeGenerator(b *bytes.Buffer) {
 	g := r.Result.Generator
 	fmt.Fprintf(b, "\n  generator: p(99) of its lag sending %s, joining %s, reading %s; dropped %s, its machine %s; %.2f cores of %d, %.2f waited for\n",
-		lag(g.SendLag), lag(g.JoinLag), lag(g.ReadLag), thousands(g.SocketDrops), thousands(g.MachineDrops), g.CPU, g.CPUs, g.CPUWait)
+		lag(g.SendLag), lag(g.JoinLag), lag(g.ReadLag), thousands(g.SocketDrops), thousands(g.MachineDrops.Total()), g.CPU, g.CPUs, g.CPUWait)
 	if c, p := r.Result.Crowd, r.Result.Probes; p.Latency != nil && p.Latency.Count() > 0 && c.Latency.Count() > 0 {
 		fmt.Fprintf(b, "  probes: delivered %s, latency p(50)=%s p(99)=%s; the crowd: %s, %s, %s\n",
 			percent(p.Delivered.Share()), figure(p.Latency.Quantile(50), metric.Milliseconds), figure(p.Latency.Quantile(99), metric.Milliseconds),
