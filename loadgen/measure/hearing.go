@@ -142,7 +142,7 @@ func (l *Listener) advance(last int64, now time.Duration) {
 
 // hearWord enters a settled word into the windows that end with it.
 func (l *Listener) hearWord(w wordHearing) {
-	a := &l.windowed
+	a := l.windowed
 	if e := a.words[w.word%words]; e.word == w.word {
 		w.played = e.played
 	}
@@ -153,8 +153,19 @@ func (l *Listener) hearWord(w wordHearing) {
 	if n := len(a.recent); n > 0 && a.recent[n-1].word != w.word-1 {
 		a.recent = a.recent[:0]
 	}
-	a.recent = append(a.recent, w)
 	record, longest := l.ledger.aggregator.record, worstWindow
+	for _, window := range record.qualities {
+		longest = max(longest, window.length)
+	}
+	// The oldest are dropped when there are twice as many as the longest window needs.
+	keep := int(longest/BinLength)/wordBins + 3
+	switch {
+	case a.recent == nil:
+		a.recent = make([]wordHearing, 0, 2*keep)
+	case len(a.recent) == cap(a.recent):
+		a.recent = append(a.recent[:0], a.recent[len(a.recent)-keep:]...)
+	}
+	a.recent = append(a.recent, w)
 	if worst, best, ok := l.window(worstWindow); ok {
 		if !a.any {
 			a.any, a.lowest = true, [2]float64{worst, best}
@@ -162,16 +173,12 @@ func (l *Listener) hearWord(w wordHearing) {
 		a.lowest = [2]float64{min(a.lowest[0], worst), min(a.lowest[1], best)}
 	}
 	for _, window := range record.qualities {
-		longest = max(longest, window.length)
 		if !selected(l.cell.Labels, window.selector) {
 			continue
 		}
 		if worst, best, ok := l.window(window.length); ok {
 			window.hear(w.word, worst, best)
 		}
-	}
-	if keep := int(longest/BinLength)/wordBins + 3; len(a.recent) >= 2*keep {
-		a.recent = append(a.recent[:0], a.recent[len(a.recent)-keep:]...)
 	}
 }
 

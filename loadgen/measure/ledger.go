@@ -76,6 +76,7 @@ func (r *Ledger) AddListener(sections int, labels Labels) *Listener {
 	l := &Listener{
 		ledger: r, cell: r.aggregator.record.cell(labels), capacity: sections,
 		own: -1, until: never, heardFirst: make(chan struct{}),
+		latencies: &latencySpread{}, windowed: &windowed{}, steps: &[joinSteps]stepTimes{},
 	}
 	l.addSections(sections)
 	l.usual = l.sections

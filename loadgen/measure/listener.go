@@ -76,8 +76,9 @@ type Listener struct {
 	epochFrom   Bin
 	excusedOwed uint64
 
-	latencies latencySpread
-	windowed  windowed
+	// Apart, so that listeners lie closer together.
+	latencies *latencySpread
+	windowed  *windowed
 	trips     trips
 
 	// When the join was to begin, when it began, when its time was over, and when
@@ -85,7 +86,7 @@ type Listener struct {
 	intended, began, deadline, firstAt time.Duration
 	heardFirst                         chan struct{}
 	recognisedAt                       time.Duration // when the first packet came that was recognised
-	steps                              [joinSteps]stepTimes
+	steps                              *[joinSteps]stepTimes
 
 	outOfOrder, duplicates uint64
 }

@@ -91,7 +91,7 @@ func (d *stepDurations) slowest() (worst, best time.Duration) {
 // join failed took at least as long as the listener had for it: otherwise figures would
 // get better by failing. Of the steps after it there is nothing.
 func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations) {
-	times := l.steps
+	times := *l.steps
 	if dtls := times[StepDTLS]; dtls.ended {
 		times[StepFirstPacket] = stepTimes{true, l.joined, dtls.until, max(dtls.until, l.firstAt)}
 	}
