@@ -9,6 +9,7 @@ import (
 // 5,000 listeners in the room, each of which gets every packet.
 func BenchmarkReceive(b *testing.B) {
 	aggregator := NewAggregator()
+	aggregator.Follow(nil)
 	room := NewLedger(aggregator)
 	m, err := room.AddSource(speechClip(1500), 0, 0)
 	if err != nil {

@@ -104,6 +104,9 @@ type record struct {
 	// qualities are those of thresholds on mos; they do not change once there are
 	// listeners.
 	qualities []*qualityWindow
+	// noWindows means that nobody asks for listeners' quality in windows: to have it of
+	// thousands takes as long as all else that their packets take.
+	noWindows bool
 	loads     []loadSum // by phase
 	// fastest is the least latency of the run so far, at best, in ms.
 	fastest float64

@@ -148,14 +148,14 @@ type stepTrends struct {
 }
 
 func (t *stepTrends) enter(d stepDurations) {
-	any := false
+	entered := false
 	for s, took := range d.took {
 		if took {
-			any = true
+			entered = true
 			t.each[s].enter(d.worst[s], d.best[s])
 		}
 	}
-	if any {
+	if entered {
 		t.slowest.enter(d.slowest())
 	}
 }

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -35,6 +36,10 @@ func (a *Aggregator) Follow(thresholds []metric.Threshold) {
 	a.record.mu.Lock()
 	defer a.record.mu.Unlock()
 	windows := map[string]*window{}
+	a.record.noWindows = !slices.ContainsFunc(thresholds, func(th metric.Threshold) bool {
+		d, _ := metric.Lookup(th.Metric)
+		return d.Name == "mos_worst" || d.Name == "mos" && th.Over != 0
+	})
 	for _, th := range thresholds {
 		if th.Over == 0 {
 			continue

@@ -115,7 +115,7 @@ var catalogue = [...]Definition{
 	},
 	{
 		Name: "mos_worst", Kind: KindTrend,
-		Help:     "the lowest opinion score of any 10 s of the measured window, per listener",
+		Help:     "the lowest opinion score of any 10 s of the measured window, per listener; only where a threshold asks for it, or for mos over windows",
 		Estimate: true,
 		Parts:    Parts{People: true},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
