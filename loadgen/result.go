@@ -73,7 +73,7 @@ type Generator struct {
 	// 99th percentile.
 	SendLag, JoinLag, ReadLag time.Duration
 
-	SocketDrops  uint64 // packets dropped by its sockets
+	SocketDrops uint64 // packets dropped by its sockets
 	// MachineDrops is how many packets the machine dropped, by where.
 	MachineDrops host.Drops
 	// Unstamped counts packets whose receive time was lost before the process read them.

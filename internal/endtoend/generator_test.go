@@ -121,10 +121,10 @@ thresholds:
 		}
 	}})
 	require.NoError(t, err)
-	assert.Positive(t, r.Generator.SocketDrops+r.Generator.MachineDrops)
+	assert.Positive(t, r.Generator.SocketDrops+r.Generator.MachineDrops.Total())
 	drops, ok := r.Values["generator_drops"].(metric.Counter)
 	require.True(t, ok)
-	assert.EqualValues(t, r.Generator.SocketDrops+r.Generator.MachineDrops, drops)
+	assert.EqualValues(t, r.Generator.SocketDrops+r.Generator.MachineDrops.Total(), drops)
 	judged := report.Judge(r, s.Thresholds)
 	assert.Equal(t, report.Invalid, judged.Verdict)
 	assert.Contains(t, strings.Join(judged.Reasons, "\n"), "in doubt: the generator's sockets and machine dropped")
