@@ -140,8 +140,12 @@ func (l *Listener) advance(last int64, now time.Duration) {
 	}
 }
 
-// hearWord enters a settled word into the windows that end with it.
+// hearWord enters a settled word into the windows that end with it, if anybody asks for
+// windows.
 func (l *Listener) hearWord(w wordHearing) {
+	if l.ledger.aggregator.record.noWindows {
+		return
+	}
 	a := l.windowed
 	if e := a.words[w.word%words]; e.word == w.word {
 		w.played = e.played

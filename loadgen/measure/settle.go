@@ -136,7 +136,7 @@ func (l *Listener) settleWord(w int64, now Bin, said []stretch) {
 	}
 	spoken := uint64(bits.OnesCount64(owed))
 	l.spoken += spoken
-	if steady != 0 && !l.ledger.aggregator.record.noWindows {
+	if steady != 0 {
 		l.hearWord(wordHearing{
 			word: w, covered: bits.OnesCount64(steady),
 			hearing: hearing{owed: uint64(total), bins: spoken, excused: min(l.steady.excused-excusedBefore, uint64(total))},
