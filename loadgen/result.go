@@ -57,6 +57,8 @@ type Server struct {
 	Cores int
 	// Local means that it is the generator's machine.
 	Local bool
+	// Died means that its process, which was measured, ended during the run.
+	Died bool
 }
 
 // Generator describes how well the generator itself kept up.
@@ -116,8 +118,11 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	values.Set("generator_drops", metric.Counter(drops+machine.Total()))
 	values.Set("unauthentic", metric.Counter(unauthentic))
 
+	_, process := r.Server.(host.ProcessMeter)
+	died := false
 	if last := r.used.Load(); after.server == nil && last != nil {
-		after = *last // the server died; this is what it used until then
+		died = process
+		after = *last // this is what it used until then
 		values.Set("server_rss", metric.Gauge(after.server.Memory))
 	}
 	window := (after.at - before.at).Seconds()
@@ -148,7 +153,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		},
 		Environment: host.CurrentEnvironment(),
 	}
-	_, process := r.Server.(host.ProcessMeter)
+	result.Server.Died = died
 	if result.Server.Local = process || r.Driver.Loopback(); result.Server.Local {
 		result.Server.Cores = result.Environment.CPUs
 	} else if after.server != nil {

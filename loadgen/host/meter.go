@@ -61,6 +61,9 @@ func (m ProcessMeter) Usage(context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, fmt.Errorf("measure process %d: %w", m.PID, err)
 	}
+	if stat.State == "Z" || stat.State == "X" {
+		return Usage{}, fmt.Errorf("measure process %d: it has ended", m.PID)
+	}
 	cpu, err := processCPU(m.PID)
 	if err != nil {
 		cpu = time.Duration(stat.CPUTime() * float64(time.Second))

@@ -2,6 +2,7 @@ package host
 
 import (
 	"os"
+	"os/exec"
 	"runtime"
 	"testing"
 	"time"
@@ -31,6 +32,24 @@ func TestProcessMeterIsFinerThanKernelTicks(t *testing.T) {
 
 	_, err = ProcessMeter{PID: 1 << 30}.Usage(t.Context())
 	assert.Error(t, err)
+}
+
+// Nobody has waited for a child that is a zombie.
+func TestProcessMeterKnowsAProcessThatEnded(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no /proc")
+	}
+	child := exec.Command("sleep", "60")
+	require.NoError(t, child.Start())
+	meter := ProcessMeter{PID: child.Process.Pid}
+	_, err := meter.Usage(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, child.Process.Kill())
+	require.Eventually(t, func() bool {
+		_, err := meter.Usage(t.Context())
+		return err != nil
+	}, 10*time.Second, time.Millisecond)
+	require.Error(t, child.Wait())
 }
 
 func TestUsageWaitSinceSumsTheThreads(t *testing.T) {

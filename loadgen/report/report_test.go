@@ -113,6 +113,8 @@ func TestJudge(t *testing.T) {
 		{"a little of it does not", func(r *loadgen.Result) {
 			r.Values["unrecognised"], r.Foreign = metric.Rate{Passes: 1000, Total: 1_000_000}, 1000
 		}, nil, Pass, ""},
+		{"a server that died fails, whatever the thresholds ask", func(r *loadgen.Result) { r.Server.Died = true },
+			[]string{"server_rss", "value < 1GiB"}, Fail, "the server's process ended during the run"},
 		{"nothing owed is invalid", func(r *loadgen.Result) {
 			r.Values["delivered"] = metric.Rate{}
 		}, nil, Invalid, "nothing was measured"},

@@ -80,6 +80,10 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		r.Verdict = Fail
 		faults = append(faults, fault)
 	}
+	if result.Server.Died {
+		r.Verdict = Fail
+		faults = append(faults, "the server's process ended during the run")
+	}
 	if undecided {
 		doubts = append(doubts, describeDoubts(result)...)
 	}
