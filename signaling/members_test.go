@@ -473,7 +473,11 @@ func TestAuditLog(t *testing.T) {
 	ada.expectOK(wire.Remove{Member: member})
 	ada.expectOK(wire.End{})
 	ada.goodbye()
-	h.must(http.StatusNotFound, http.MethodGet, "/api/rooms/"+room+"/audit", host, "")
+	// The room is gone a moment after its people.
+	require.Eventually(t, func() bool {
+		response, _ := h.call(http.MethodGet, "/api/rooms/"+room+"/audit", host, "")
+		return response.StatusCode == http.StatusNotFound
+	}, eventually, often)
 	var lines []string
 	for _, e := range h.must(http.StatusOK, http.MethodGet, "/api/rooms/"+room+"/audit", operatorToken, "")["entries"].([]any) {
 		e := e.(map[string]any)

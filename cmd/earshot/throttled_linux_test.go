@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os/exec"
 	"runtime"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,13 +25,19 @@ func TestRunInvalidWhenGeneratorLacksCPU(t *testing.T) {
 }
 
 // startLast starts a command on the first core only, with the lowest priority.
-func startLast(c *exec.Cmd) error {
+func startLast(c *exec.Cmd) error { return startOnFirstCore(c, 19) }
+
+func startOnFirstCore(c *exec.Cmd, niceness int) error {
 	started := make(chan error)
 	go func() {
 		// What is started inherits the thread's core and its niceness, which the
 		// thread can't lower again: it ends with the goroutine.
 		runtime.LockOSThread()
-		started <- errors.Join(pin(), unix.Setpriority(unix.PRIO_PROCESS, 0, 19), c.Start())
+		err := pin()
+		if niceness != 0 {
+			err = errors.Join(err, unix.Setpriority(unix.PRIO_PROCESS, 0, niceness))
+		}
+		started <- errors.Join(err, c.Start())
 	}()
 	return <-started
 }
@@ -52,19 +57,14 @@ func pin() error {
 	return unix.SchedSetaffinity(0, &one)
 }
 
-// hog keeps the first core busy until over is closed, with a thread of normal
-// priority.
+// hog keeps the first core busy until over is closed. It is a process of its own: the
+// server is in the test's.
 func hog(_ *exec.Cmd, over <-chan struct{}) {
-	var end atomic.Bool
-	done := make(chan struct{})
-	go func() {
-		runtime.LockOSThread() // and so the core: the thread ends with the goroutine
-		defer close(done)
-		for busy := pin() == nil; busy; {
-			busy = !end.Load()
-		}
-	}()
+	c := exec.Command("sh", "-c", "ulimit -t 60; while :; do :; done") // ends by itself, too
+	if startOnFirstCore(c, 0) != nil {
+		return // then nothing is throttled, which the test sees
+	}
 	<-over
-	end.Store(true)
-	<-done
+	_ = c.Process.Kill()
+	_ = c.Wait() // it was killed
 }

@@ -53,9 +53,10 @@ func throttled(t *testing.T, c *exec.Cmd, start func(*exec.Cmd) error, slow func
 }
 
 // throttledThresholds are thresholds of a throttled run. The first would fail, since
-// packets are late that the generator held back; the second would pass.
+// packets are late that the generator held back; the second would pass. The server,
+// under the race detector, needs tens of milliseconds of its own.
 var throttledThresholds = []struct{ name, text string }{
-	{"it does not fail", `  latency: ["p(99) < 20ms"]`},
+	{"it does not fail", `  latency: ["p(99) < 200ms"]`},
 	{"it does not pass", `  joined: ["rate == 1"]`},
 }
 
