@@ -107,7 +107,7 @@ thresholds:
 		if now.Phase != "steady" || begun.Swap(true) {
 			return
 		}
-		for range 2 {
+		for range 8 {
 			flood.Go(func() {
 				junk := make([]byte, 32<<10)
 				for !over.Load() {
@@ -126,6 +126,11 @@ thresholds:
 	require.True(t, ok)
 	assert.EqualValues(t, r.Generator.SocketDrops+r.Generator.MachineDrops.Total(), drops)
 	judged := report.Judge(r, s.Thresholds)
+	if delivered, _ := r.Values["delivered"].(metric.Rate); delivered.Passes == delivered.Total {
+		// Chance had it that only junk was dropped. The fault table has more of this.
+		assert.Equal(t, report.Pass, judged.Verdict)
+		return
+	}
 	assert.Equal(t, report.Invalid, judged.Verdict)
 	assert.Contains(t, strings.Join(judged.Reasons, "\n"), "in doubt: the generator's sockets and machine dropped")
 }
