@@ -109,11 +109,12 @@ func TestVerdictThatWasWrongOnce(t *testing.T) {
 }
 
 // A server that is slow since it computes much takes the cores from the generator. That
-// is no excuse for it: see run.deprived in loadgen.
+// is no excuse for it: see run.deprived in loadgen. Of its packets every second is 13 ms
+// late and more, even if the machine does nothing else.
 func TestBusyServerIsNotExcused(t *testing.T) {
 	s := tableSize()
 	share(t, sideBySide, func() {
-		o := generate(t, serve(t, Fault{Does: Busy}, s), generatorFault{}, s.scenario(t, "  latency: [\"p(99) < 200ms\"]\n  delivered: [\"rate >= 0.99\"]\n"))
+		o := generate(t, serve(t, Fault{Does: Busy}, s), generatorFault{}, s.scenario(t, "  latency: [\"p(50) < 5ms\"]\n"))
 		assert.Equal(t, fail, o.Verdict, "%v", o)
 	})
 }
