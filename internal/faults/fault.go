@@ -11,6 +11,9 @@ import (
 // fails a run without a threshold.
 const Foreign = "foreign audio"
 
+// Died stands there for a server whose process ended, which fails a run, too.
+const Died = "died"
+
 // A Fault is a row of the table: what a server does wrong.
 type Fault struct {
 	// Does is the row's sentence, without its subject: the server.
@@ -127,7 +130,7 @@ func Faults(run Run) []Fault {
 		{Does: "refuses everybody", Crosses: []string{"joined"}, Plain: true, refuses: all},
 		{Does: "refuses three of four", Crosses: []string{"joined"}, Plain: true, refuses: func(number int) bool { return number%4 != 3 }},
 		{Does: "never answers", Crosses: []string{"joined"}, hangs: true},
-		{Does: "dies in the middle of the hold", Crosses: []string{"delivered"}, diesAfter: run.Middle},
+		{Does: "dies in the middle of the hold", Crosses: []string{"delivered", Died}, diesAfter: run.Middle},
 	}
 }
 

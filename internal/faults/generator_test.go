@@ -175,8 +175,9 @@ func (o *outcome) String() string {
 
 // crossed reports whether a threshold of the metric is crossed.
 func (o *outcome) crossed(metric string) bool {
-	if metric == Foreign {
-		return strings.Contains(strings.Join(o.Reasons, "\n"), "audio that is not what was sent")
+	without := map[string]string{Foreign: "audio that is not what was sent", Died: "the server's process ended"}
+	if reason, ok := without[metric]; ok {
+		return strings.Contains(strings.Join(o.Reasons, "\n"), reason)
 	}
 	for _, t := range o.Thresholds {
 		if name, _, _ := strings.Cut(t.Metric, "{"); name == metric && t.OK != nil && !*t.OK {
