@@ -69,10 +69,6 @@ func (o *observer) observe(ctx context.Context) {
 		// What a thread waits is known when it runs again.
 		r.aggregator.Deprive(max(0, before.at-time.Second), now.at, o.backlog)
 	}
-	if wait := r.deprived(before, now); wait > 0 {
-		// What a thread waits is known when it runs again.
-		r.aggregator.Deprive(max(0, before.at-time.Second), now.at, wait)
-	}
 	if now.server != nil {
 		r.used.Store(&now)
 		if r.phase.is(measure.Steady) {
