@@ -3,6 +3,7 @@ package signaling
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,18 @@ func (c *client) presence(fits func(wire.Presence) bool) wire.Presence {
 			return p
 		}
 	}
+}
+
+// stageChange returns the next change on stage that fits accepts, whatever else the
+// same presence message tells: how many changes one has depends on the machine.
+func (c *client) stageChange(fits func(wire.StageChange) bool) wire.StageChange {
+	c.t.Helper()
+	at := -1
+	p := c.presence(func(p wire.Presence) bool {
+		at = slices.IndexFunc(p.StageChanges, fits)
+		return at >= 0
+	})
+	return p.StageChanges[at]
 }
 
 // drain reads until the end of the connection and returns what came.

@@ -202,12 +202,12 @@ func TestRemove(t *testing.T) {
 	h := open(t, nil)
 	host, _ := h.enter("a", wire.RoleHost, "Ada")
 	c, me := h.enter("a", wire.RoleSpeaker, "Bo")
-	host.presence(func(p wire.Presence) bool { return len(p.StageChanges) == 1 && p.StageChanges[0].Member == me.Member })
+	host.stageChange(func(c wire.StageChange) bool { return c.Member == me.Member })
 	host.expectOK(wire.Remove{ID: "1", Member: me.Member})
 	reason, code := c.goodbye()
 	assert.Equal(t, wire.GoodbyeRemoved, reason)
 	assert.Equal(t, websocket.ClosePolicyViolation, code)
-	gone := host.presence(func(p wire.Presence) bool { return len(p.StageChanges) == 1 }).StageChanges[0]
+	gone := host.stageChange(func(c wire.StageChange) bool { return c.Gone })
 	assert.Equal(t, wire.StageChange{Gone: true, StageMember: wire.StageMember{
 		Member: me.Member, Name: "Bo", Role: wire.RoleSpeaker, Talker: me.Talker}}, gone)
 	// The room goes on, and the person may join again as another member.

@@ -117,8 +117,7 @@ func TestWHIPPublisherCanBeModerated(t *testing.T) {
 	h := open(t, nil)
 	host, _ := h.enter("a", wire.RoleHost, "Ada")
 	mic, _ := h.openSession("/rooms/a/whip?name=Bo", "", wire.MediaMic)
-	joined := host.presence(func(p wire.Presence) bool { return len(p.StageChanges) > 0 && p.StageChanges[0].Name == "Bo" })
-	member := joined.StageChanges[0].Member
+	member := host.stageChange(func(c wire.StageChange) bool { return c.Name == "Bo" }).Member
 	host.awaitOK(wire.Mute{Member: member, Muted: true})
 	host.awaitOK(wire.Remove{Member: member})
 	mic.awaitEnd()

@@ -43,8 +43,8 @@ func TestResumeSendsMissedChanges(t *testing.T) {
 	c, bo := h.enter("a", wire.RoleSpeaker, "Bo")
 	seen := awaitMatch(c, func(wire.Presence) bool { return true }).Rev
 	c.hangUp()
-	away := host.presence(func(p wire.Presence) bool { return len(p.StageChanges) == 1 && p.StageChanges[0].Away })
-	assert.Equal(t, bo.Member, away.StageChanges[0].Member, "the stage sees who is away")
+	away := host.stageChange(func(c wire.StageChange) bool { return c.Away })
+	assert.Equal(t, bo.Member, away.Member, "the stage sees who is away")
 	host.awaitOK(wire.Mute{Member: bo.Member, Muted: true})
 	_, cy := h.enter("a", wire.RoleSpeaker, "Cy")
 	again, resumed := h.resume(bo, seen)
