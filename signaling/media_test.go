@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -186,7 +187,7 @@ func TestLeavingEndsMedia(t *testing.T) {
 		"room is ended": func(_ *testServer, host, _ *client, _ string) { host.awaitOK(wire.End{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := open(t, nil)
+			h := open(t, func(cfg *Config) { cfg.ResumeWindow = time.Second })
 			host, _ := h.enter("a", wire.RoleHost, "Ada")
 			c, bo := h.enter("a", wire.RoleSpeaker, "Bo")
 			mic, ear := c.openMedia(wire.MediaMic), c.openMedia(wire.MediaEar)
@@ -204,7 +205,7 @@ func TestLeavingEndsMedia(t *testing.T) {
 // Opening a session takes a while, and the participant may have left when it is done:
 // nothing may be left open. See TestOpenRacesWithLeave in package liveroom.
 func TestOfferRacesWithRemoval(t *testing.T) {
-	h := open(t, nil)
+	h := open(t, func(cfg *Config) { cfg.ResumeWindow = 10 * time.Millisecond })
 	host, _ := h.enter("a", wire.RoleHost, "Ada")
 	for i := range 8 {
 		c, me := h.enter("a", wire.RoleSpeaker, "Bo")

@@ -25,7 +25,7 @@ import (
 // directory that the variable names.
 const asVictim = "EARSHOT_TEST_STORE_VICTIM"
 
-var kills = flag.Int("kills", 200, "how often the store's process is killed")
+var kills = flag.Int("kills", 80, "how often the store's process is killed")
 
 // What a victim does is one line when it begins ("? ...") and one when it has been
 // acknowledged ("! ..."). A line is one write to a pipe, so that it is there or
@@ -273,7 +273,7 @@ func home(t *testing.T, lane int) string {
 
 // The promise: a process that is killed at any instant has lost nothing that it
 // has acknowledged, and no one-use invite can be used twice. It is killed by
-// SIGKILL, hundreds of times, at random; every time the store is opened again and
+// SIGKILL, many times (-kills), at random; every time the store is opened again and
 // asked for everything. Several victims work at once, each in its own directory.
 func TestKillLosesNoAcknowledgedWrite(t *testing.T) {
 	const lanes = 4

@@ -19,7 +19,7 @@ func threshold(t *testing.T, name, expression string) metric.Threshold {
 // answers plays two minutes, of which the middle minute is steady: 10 s of it
 // are lost by the listeners of one network, from its 30th second on, and the
 // next 10 s are slow for all. It begins between two seconds.
-func answers(t *testing.T, thresholds ...metric.Threshold) metric.Values {
+func answers(t *testing.T, thresholds []metric.Threshold) metric.Values {
 	s := newScene(t)
 	s.aggregator.Follow(thresholds)
 	m := s.source(speechClip(1500), 0, 0)
@@ -65,7 +65,7 @@ func answers(t *testing.T, thresholds ...metric.Threshold) metric.Values {
 }
 
 func TestAggregatorAnswersPartsAndWindows(t *testing.T) {
-	for _, c := range []struct {
+	cases := []struct {
 		name, metric, expression string
 		ok                       any // nil: no data
 		value                    float64
@@ -93,10 +93,15 @@ func TestAggregatorAnswersPartsAndWindows(t *testing.T) {
 		{"its memory", "server_rss{phase:steady}", "value == 1MiB", true, 1 << 20, 0, 0},
 		{"a gap of those on one network", "audio_gap{network:3g}", "max > 10s", true, 10_020, 0, 0},
 		{"who joined of them", "joined{network:3g}", "count == 1", true, 1, 0, 0},
-	} {
+	}
+	var thresholds []metric.Threshold
+	for _, c := range cases {
+		thresholds = append(thresholds, threshold(t, c.metric, c.expression))
+	}
+	values := answers(t, thresholds)
+	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			th := threshold(t, c.metric, c.expression)
-			got := th.Evaluate(answers(t, th))
+			got := thresholds[i].Evaluate(values)
 			if c.ok == nil {
 				assert.Nil(t, got.OK)
 				assert.NotEmpty(t, got.Reason)
