@@ -71,6 +71,7 @@ func TestCapacityExits99WhenNothingPasses(t *testing.T) {
 
 func TestCapacityExits98WhenInvalid(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	// Nobody speaks in turns, so there is no onset to measure.
 	stdout, _, code := command(t, "capacity", crowded(t), "--from", "3", "--to", "6", "--until", "onset_clip: max < 40ms", "-q")
 	assert.Equal(t, exitInvalid, code)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestOperatorPageInBrowser(t *testing.T) {
+	t.Parallel()
 	url, stop := served(t, "--operator-token", "a-token-for-the-operator", "--data", t.TempDir())
 	defer func() { assert.Zero(t, stop()) }()
 	status, body := get(t, http.MethodPost, url+"/api/rooms", "a-token-for-the-operator", `{"name":"Monday club"}`)

@@ -17,6 +17,7 @@ import (
 // A shell runs the commands of docs/invites.md as they are written. A wrapper named
 // earshot adds the address of the test's server.
 func TestInvitesDocumentCommandsRun(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../docs/invites.md")
 	require.NoError(t, err)
 	var script strings.Builder

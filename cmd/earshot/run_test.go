@@ -35,6 +35,7 @@ thresholds:
 
 func TestRunNeedsOperatorToken(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	const token = "an-operator-token-of-the-tests"
 	url, stop := served(t, "--data", t.TempDir(), "--operator-token", token, "--rate-limit-exempt", "127.0.0.0/8")
 	defer func() { assert.Zero(t, stop()) }()
@@ -96,6 +97,7 @@ func TestRunExits99WhenThresholdIsCrossed(t *testing.T) {
 
 func TestRunExits98WhenThresholdHasNoData(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	stdout, _, code := command(t, "run", small(t, `
   onset_clip: ["max < 40ms"]
 `))
@@ -106,6 +108,7 @@ func TestRunExits98WhenThresholdHasNoData(t *testing.T) {
 
 func TestRunExits98WithoutMedia(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	// Nobody speaks, so nobody is owed anything.
 	path := file(t, "mute.yaml", `
 name: nobody speaks
@@ -162,6 +165,7 @@ func TestRunExits1WhenTargetIsUnreachable(t *testing.T) {
 
 func TestRunExits130WhenInterruptedAndReports(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	progress := watcher{seen: make(chan string, 1000)}

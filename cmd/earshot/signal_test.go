@@ -58,6 +58,7 @@ func TestServeSIGTERMSaysGoodbyeAndExits0(t *testing.T) {
 
 func TestRunSIGINTStillReports(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	c := exec.Command(os.Args[0], "run", small(t, `  joined: ["rate == 1"]`), "--hold", "10m")
 	var report bytes.Buffer
 	c.Stdout = &report

@@ -41,6 +41,7 @@ func announced(t *testing.T, stderr watcher, what string) string {
 // and all reports are written.
 func TestRunDashboardPrometheusAndReports(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	stderr := watcher{seen: make(chan string, 1000)}
