@@ -2,10 +2,11 @@
 
 GO ?= go
 
-# The tests of these packages need the machine for themselves. The others mostly
-# compute or wait, and run side by side.
-ALONE := ./cmd/earshot ./internal/browser ./internal/endtoend ./internal/faults ./room/rtc
-alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE)))
+# The tests of these packages need the machine for themselves, those of PAIR with
+# one another. The others mostly compute, and run side by side.
+ALONE := ./cmd/earshot ./internal/browser ./internal/faults
+PAIR := ./internal/endtoend ./room/rtc
+alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 
 # The race detector makes the Opus decoder twenty times as slow and has nothing to
 # find in it: it is arithmetic, without a goroutine. Tests decode minutes of audio.
@@ -26,10 +27,11 @@ check: lint ## lint, build, and the unit tests: no race detector, no browser, no
 	$(GO) build ./...
 	$(GO) test -short -vet=off ./...
 
-# The linters include vet. Both halves are run even if the first fails.
+# The linters include vet. All parts are run even if one fails.
 test: tools lint ## install what the tests need, and run them all under the race detector, with the browser
 	code=0; \
 	$(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -vE '$(alone)') || code=1; \
+	$(GO) test $(RACE) -timeout 20m $(PAIR) || code=1; \
 	$(GO) test $(RACE) -timeout 20m -p 1 $(ALONE) || code=1; \
 	exit $$code
 
