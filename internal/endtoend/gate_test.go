@@ -1,7 +1,9 @@
 package endtoend_test
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,10 +52,19 @@ thresholds:
   latency{role:speaker,phase:first}: p(50) < 10s
   latency: p(50) < 10s over 2s
 `)
-	r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, serve(t))})
-	require.NoError(t, err)
-	assert.Empty(t, r.Problems)
-	all := judged(r, s)
+	url := serve(t)
+	var r *loadgen.Result
+	var all map[string]report.Judgement
+	for range 3 { // a machine that is too busy leaves thresholds undecided
+		var err error
+		r, err = loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, url)})
+		require.NoError(t, err)
+		assert.Empty(t, r.Problems)
+		all = judged(r, s)
+		if !slices.ContainsFunc(slices.Collect(maps.Values(all)), func(j report.Judgement) bool { return j.Undecided }) {
+			break
+		}
+	}
 	for name, j := range all {
 		if assert.NotNil(t, j.OK, "%s: %s", name, j.Reason) {
 			assert.True(t, *j.OK, "%s: %v", name, j.Value)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,11 +27,17 @@ import (
 	"github.com/earshot-audio/earshot/signaling"
 )
 
+// sideBySide is how many parallel tests run at the same time. They mostly wait.
+const sideBySide = 3
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if testing.Short() {
 		fmt.Println("skipped: these tests play in real time")
 		return
+	}
+	if err := flag.Set("test.parallel", strconv.Itoa(sideBySide)); err != nil {
+		panic(err) // the testing package has no such flag any more
 	}
 	goleak.VerifyTestMain(m)
 }
