@@ -12,14 +12,16 @@ type Block struct {
 	Member MemberID
 	Name   string
 	// Identity is what is refused: the token of a person who was removed, and
-	// also the account of one who was banned.
+	// also the account of one who was banned. The invite by which they came admits
+	// nobody any more.
 	Identity
 	By MemberID
 	At time.Time
 }
 
-// Remove removes a person and blocks the token with which they joined. Only a
-// host or the operator may, and nobody can remove themselves: that is leaving.
+// Remove removes a person and blocks the token with which they joined, and the
+// invite by which they came. What they have offered others ends. Only a host or the
+// operator may, and nobody can remove themselves: that is leaving.
 func (r *Room) Remove(by, id MemberID, now time.Time) ([]Event, error) {
 	return r.block(by, id, ReasonRemoved, now)
 }
@@ -34,7 +36,7 @@ func (r *Room) block(by, id MemberID, reason Reason, now time.Time) ([]Event, er
 	if err != nil {
 		return nil, err
 	}
-	if by == id {
+	if by == id || r.samePerson(by, e) {
 		return nil, fmt.Errorf("member %q: %w: leave instead", string(id), ErrForbidden)
 	}
 	block := Block{Member: id, Name: e.Name, Identity: e.Identity, By: by, At: now}
@@ -45,7 +47,13 @@ func (r *Room) block(by, id MemberID, reason Reason, now time.Time) ([]Event, er
 	if block.Identity != (Identity{}) {
 		r.blocks = append(r.blocks, block)
 	}
-	return r.leave(by, id, reason, now)
+	events := r.endInvites(e, by, now)
+	others := r.sessions(e)
+	events = append(events, r.remove(e, by, reason, now)...)
+	for _, other := range others {
+		events = append(events, r.remove(other, by, ReasonReplaced, now)...)
+	}
+	return events, nil
 }
 
 // Unban removes the block of a person who was removed or banned; id is the one

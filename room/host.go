@@ -20,6 +20,9 @@ func (r *Room) TransferHost(by, id MemberID, now time.Time) ([]Event, error) {
 	if e.Role == Host {
 		return nil, fmt.Errorf("member %q is host: %w", string(id), ErrOnStage)
 	}
+	if r.samePerson(by, e) {
+		return nil, fmt.Errorf("member %q is host in another session: %w", string(id), ErrOnStage)
+	}
 	if err := r.checkStageRole(e, Host); err != nil {
 		return nil, err
 	}
@@ -29,10 +32,15 @@ func (r *Room) TransferHost(by, id MemberID, now time.Time) ([]Event, error) {
 	events := r.promote(e, Host, by, ReasonTransferred, now)
 	if by != Operator {
 		host := r.members[by]
-		host.Role = Speaker
-		ev := r.event(SteppedDown, host, by, now)
-		ev.Was = Host
-		events = append(events, ev)
+		for _, h := range append([]*entry{host}, r.sessions(host)...) {
+			if h.Role != Host || h == e {
+				continue
+			}
+			r.setRole(h, Speaker, h.ID, now)
+			ev := r.event(SteppedDown, h, by, now)
+			ev.Was = Host
+			events = append(events, ev)
+		}
 	}
 	return r.updateHost(now, events), nil
 }

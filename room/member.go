@@ -27,6 +27,13 @@ type JoinRequest struct {
 	MediaOnly bool
 	// Reservation is the key of the [Reservation] made for them; empty if none.
 	Reservation string
+	// Owner reports whether they made the room.
+	Owner bool
+	// InvitedBy lists who invited them, and who invited those: accounts and token
+	// families, with spaces between them. Empty: nobody, or the operator.
+	InvitedBy string
+	// OrListener reports whether a seat in the audience will do if the stage is full.
+	OrListener bool
 }
 
 // Identity is what a person is recognised by.
@@ -36,6 +43,8 @@ type Identity struct {
 	// TokenFamily identifies the token that they joined with and all its refreshes;
 	// empty if none.
 	TokenFamily string `json:"Pass"`
+	// Invite is the invite by which they came; empty if none.
+	Invite string `json:",omitempty"`
 }
 
 // Member is a person in a room at one moment. It is a value: changing it changes

@@ -7,7 +7,9 @@ import (
 )
 
 // Join adds a person. Whether they may have the role is the caller's business (a
-// token, an invite, open mode); whether there is a place is the room's. The error
+// token, an invite, open mode), but what the room has decided about them counts more:
+// it takes a role above the one that they were left with for [ErrForbidden], and a mute
+// is there again. Whether there is a place is the room's. The error
 // is [ErrFull] for a listener without a seat, [ErrStageFull] for a speaker or host
 // without a place on stage, [ErrHidden] or [ErrBlocked] if the person may not
 // enter, and [ErrAlreadyMember] if the id or the account is present.
@@ -26,11 +28,16 @@ func (r *Room) Join(n JoinRequest, now time.Time) ([]Event, error) {
 	if n.Role == Host && n.MediaOnly {
 		return nil, fmt.Errorf("join as host: %w", ErrMediaOnly)
 	}
+	s := r.standing(n.Identity)
+	n.Invited = n.Invited || s.Role.OnStage()
 	if err := r.checkVisibility(n); err != nil {
 		return nil, err
 	}
-	if r.Blocked(n.Identity) {
+	if r.Blocked(n.Identity) || r.cutOff(n.Identity, n.InvitedBy) {
 		return nil, fmt.Errorf("member %q: %w", string(n.ID), ErrBlocked)
+	}
+	if s.Role != 0 && n.Role > s.Role && !(Claim{Owner: n.Owner}).keeps(s) {
+		return nil, fmt.Errorf("join as %s, being %s here: %w", n.Role, s.Role, ErrForbidden)
 	}
 	if _, ok := r.members[n.ID]; ok || (n.Account != "" && r.accounts[n.Account] != nil) {
 		return nil, fmt.Errorf("member %q: %w", string(n.ID), ErrAlreadyMember)
@@ -39,7 +46,10 @@ func (r *Room) Join(n JoinRequest, now time.Time) ([]Event, error) {
 		ID: n.ID, Name: n.Name, Role: n.Role, Identity: n.Identity, Invited: n.Invited, MediaOnly: n.MediaOnly, JoinedAt: now,
 	}, seq: r.nextSeq}
 	reserved := r.findReservation(n.Reservation)
-	if !n.Role.OnStage() {
+	if n.OrListener && reserved < 0 && r.checkFreePlace() != nil {
+		e.Role = Listener
+	}
+	if !e.Role.OnStage() {
 		hall, err := r.freeHall()
 		if err != nil {
 			return nil, err
@@ -54,6 +64,12 @@ func (r *Room) Join(n JoinRequest, now time.Time) ([]Event, error) {
 	if reserved >= 0 {
 		events = append(events, r.reservationEvent(ReservationReleased, r.reservations[reserved], now))
 		r.reservations = slices.Delete(r.reservations, reserved, reserved+1)
+	}
+	if s.Muted && e.Role.OnStage() {
+		e.Muted, e.MutedBy = true, s.MutedBy
+	}
+	if n.InvitedBy != "" && s.Person != "" {
+		r.seen[s.Person] = struct{}{}
 	}
 	r.nextSeq++
 	r.add(e)

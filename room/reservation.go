@@ -16,6 +16,8 @@ type Reservation struct {
 	Role Role
 	// Until is when the reservation expires.
 	Until time.Time
+	// Inviter is who invited the guest; zero: the operator.
+	Inviter Identity `json:",omitzero"`
 }
 
 // Reserve reserves a place on stage. The error is [ErrStageFull] if none is free,

@@ -77,6 +77,12 @@ type Room struct {
 	disconnections []disconnection
 	blocks         []Block
 	reservations   []Reservation
+	// standings is what outlives a member's stay, by person, and decided when the last
+	// of it was decided in this process. seen are the people who have been in the room
+	// by another's invite.
+	standings map[string]Standing
+	decided   map[string]time.Time
+	seen      map[string]struct{}
 
 	// hadHost reports whether the room has had a host since it was last empty, and
 	// grace is when the grace period ends; zero if none runs.
@@ -119,6 +125,7 @@ func New(cfg Config, now time.Time) (*Room, error) {
 	return &Room{
 		cfg: cfg, created: now,
 		members: make(map[MemberID]*entry), accounts: make(map[string]*entry), halls: make([]int, 1),
+		standings: make(map[string]Standing), decided: make(map[string]time.Time), seen: make(map[string]struct{}),
 	}, nil
 }
 

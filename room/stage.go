@@ -58,8 +58,10 @@ func (r *Room) promote(e *entry, role Role, by MemberID, reason Reason, now time
 		r.stage = append(r.stage, e)
 		r.hands = without(r.hands, e)
 		e.HandRaisedAt = time.Time{}
+		// Who brings somebody to the stage wants to hear them.
+		r.remember(e.Identity, now, func(s *Standing) { s.Muted, s.MutedBy = false, Operator })
 	}
-	e.Role = role
+	r.setRole(e, role, by, now)
 	ev := r.event(Promoted, e, by, now)
 	ev.Was, ev.Reason = was, reason
 	return append(events, ev)
@@ -68,7 +70,9 @@ func (r *Room) promote(e *entry, role Role, by MemberID, reason Reason, now time
 // Demote sends a person from the stage to the audience. A host or the operator
 // may, and everyone may step down themselves. It takes a seat: if all halls are
 // full it is refused with [ErrFull], and the person can be removed, or
-// leave, instead. A mute ends with the time on stage.
+// leave, instead. A mute ends with the time on stage; only if they step down
+// themselves, one by somebody else is there again when they join on stage. Other
+// sessions of the same token on stage end.
 func (r *Room) Demote(by, id MemberID, now time.Time) ([]Event, error) {
 	e, err := r.target(by, id, true, now)
 	if err != nil {
@@ -81,14 +85,28 @@ func (r *Room) Demote(by, id MemberID, now time.Time) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	was := e.Role
+	was, own := e.Role, r.samePerson(by, e)
 	r.stage = without(r.stage, e)
-	e.Role = Listener
 	e.Muted, e.MutedBy = false, Operator
+	if own && by != id {
+		e.Role = Listener // another session of their own, which decides nothing
+	} else {
+		r.setRole(e, Listener, by, now)
+	}
 	r.takeSeat(e, hall)
 	ev := r.event(Demoted, e, by, now)
 	ev.Was = was
-	return r.updateHost(now, []Event{ev}), nil
+	events := []Event{ev}
+	if own {
+		return r.updateHost(now, events), nil
+	}
+	r.remember(e.Identity, now, func(s *Standing) { s.Muted, s.MutedBy = false, Operator })
+	for _, other := range r.sessions(e) {
+		if other.Role.OnStage() {
+			events = append(events, r.remove(other, by, ReasonReplaced, now)...)
+		}
+	}
+	return r.updateHost(now, append(events, r.endInvites(e, by, now)...)), nil
 }
 
 // Mute silences a person on stage. Everyone may mute themselves, a host or the
@@ -105,8 +123,7 @@ func (r *Room) Mute(by, id MemberID, now time.Time) ([]Event, error) {
 	if e.Muted && (by == id || e.MutedBy != id) {
 		return nil, nil
 	}
-	e.Muted, e.MutedBy = true, by
-	return []Event{r.event(Muted, e, by, now)}, nil
+	return r.muteAll(e, true, by, now), nil
 }
 
 // Unmute lets a person on stage be heard again. A host or the operator may
@@ -126,8 +143,27 @@ func (r *Room) Unmute(by, id MemberID, now time.Time) ([]Event, error) {
 	if by == id && !r.mayUnmute(e.Member) {
 		return nil, fmt.Errorf("muted by another: %w: ask a host", ErrForbidden)
 	}
-	e.Muted, e.MutedBy = false, Operator
-	return []Event{r.event(Unmuted, e, by, now)}, nil
+	return r.muteAll(e, false, by, now), nil
+}
+
+// muteAll mutes or unmutes a member, and what somebody else does, in all sessions of
+// the same token.
+func (r *Room) muteAll(e *entry, muted bool, by MemberID, now time.Time) []Event {
+	kind, all := Unmuted, []*entry{e}
+	if muted {
+		kind = Muted
+	}
+	if !r.samePerson(by, e) {
+		all = append(all, r.sessions(e)...)
+	}
+	var events []Event
+	for _, s := range all {
+		if s.Role.OnStage() && (s == e || s.Muted != muted) {
+			r.setMuted(s, muted, by, now)
+			events = append(events, r.event(kind, s, by, now))
+		}
+	}
+	return events
 }
 
 // MayUnmute reports whether a person who is muted may undo it themselves.

@@ -17,11 +17,13 @@ type State struct {
 	Stage        []Member
 	Blocks       []Block       `json:"Bars"`
 	Reservations []Reservation `json:"Holds"`
+	// Standings is what the room remembers of people, present or not.
+	Standings []Standing `json:",omitempty"`
 }
 
 // State returns the state as it is now.
 func (r *Room) State() State {
-	return State{Config: r.cfg, Created: r.created, Ended: r.ended, Stage: r.Stage(), Blocks: r.Blocks(), Reservations: r.Reservations()}
+	return State{Config: r.cfg, Created: r.created, Ended: r.ended, Stage: r.Stage(), Blocks: r.Blocks(), Reservations: r.Reservations(), Standings: r.Standings()}
 }
 
 // Restore makes a room from its state. The people on stage are disconnected from
@@ -38,6 +40,9 @@ func Restore(s State, now time.Time) (*Room, error) {
 	}
 	r.created, r.ended = s.Created, s.Ended
 	r.blocks, r.reservations = slices.Clone(s.Blocks), slices.Clone(s.Reservations)
+	for _, known := range s.Standings {
+		r.standings[known.Person], r.decided[known.Person] = known, now
+	}
 	for _, m := range s.Stage {
 		switch {
 		case m.MediaOnly:

@@ -49,13 +49,13 @@ func mediaOf(kind whip.Kind) (wire.Media, wire.Role) {
 // again.
 func (e mediaEndpoint) Open(ctx context.Context, kind whip.Kind, id, bearer string, r *http.Request, offer string) (whip.Resource, error) {
 	media, role := mediaOf(kind)
-	who, err := e.admit(id, bearer, role, r)
+	admitted, err := e.admit(id, bearer, role, r)
 	if err != nil {
 		e.rooms.CountJoin(kind.String(), err)
 		return nil, e.refusal(err)
 	}
-	p := liveroom.NewMediaParticipant(auth.NewID(), access.Identity(who), media)
-	request := access.JoinRequest(who, id, r.URL.Query().Get("name"), role)
+	p := liveroom.NewMediaParticipant(auth.NewID(), access.Identity(admitted.Who), media)
+	request := admitted.JoinRequest(r.URL.Query().Get("name"))
 	l, _, err := e.rooms.Join(id, p, request, kind.String(), nil)
 	if err != nil {
 		return nil, e.refusal(err)
@@ -70,21 +70,22 @@ func (e mediaEndpoint) Open(ctx context.Context, kind whip.Kind, id, bearer stri
 }
 
 // admit authenticates, admits and counts a request to join.
-func (e mediaEndpoint) admit(id, bearer string, role wire.Role, r *http.Request) (auth.Principal, error) {
+func (e mediaEndpoint) admit(id, bearer string, role wire.Role, r *http.Request) (access.Admission, error) {
 	who, err := e.auth.Authenticate(bearer)
 	if err != nil {
-		return auth.Principal{}, err
+		return access.Admission{}, err
 	}
 	if !wire.ValidRoom(id) {
-		return auth.Principal{}, apierr.ErrNoRoom
+		return access.Admission{}, apierr.ErrNoRoom
 	}
-	if _, who, err = e.access.Admit(who, id, role); err != nil {
-		return auth.Principal{}, err
+	admitted, err := e.access.Admit(who, id, role)
+	if err != nil {
+		return access.Admission{}, err
 	}
 	if !wire.ValidName(r.URL.Query().Get("name")) {
-		return auth.Principal{}, apierr.NameField()
+		return access.Admission{}, apierr.NameField()
 	}
-	return who, e.limiter.Offer(e.limiter.Origin(r), who.Account)
+	return admitted, e.limiter.Offer(e.limiter.Origin(r), who.Account)
 }
 
 // Find returns an open session to the token that opened it, a host of the room and
@@ -94,7 +95,7 @@ func (e mediaEndpoint) Find(kind whip.Kind, id, session, bearer string) (whip.Re
 	if err != nil {
 		return nil, err
 	}
-	if _, who, err = e.access.Admit(who, id, ""); err != nil {
+	if _, err := e.access.Admit(who, id, ""); err != nil {
 		return nil, err
 	}
 	l, err := e.rooms.Find(id)
@@ -103,7 +104,7 @@ func (e mediaEndpoint) Find(kind whip.Kind, id, session, bearer string) (whip.Re
 	}
 	media, _ := mediaOf(kind)
 	p, open, ok := l.Media.Find(session, media)
-	if !ok || (p.TokenFamily != who.TokenFamily && !e.access.ManagesSession(who, id)) {
+	if !ok || (p.TokenFamily != who.TokenFamily && !e.access.Manages(who, l)) {
 		return nil, errNoSession
 	}
 	return &mediaResource{room: l, participant: p, session: open, log: e.log}, nil

@@ -29,6 +29,11 @@ type Invite struct {
 	Inviter            string `json:"inviter,omitempty"`
 	InviterName        string `json:"inviter_name,omitempty"`
 	InviterTokenFamily string `json:"inviter_pass,omitempty"`
+	// InviterAs is the account by which a room knows who made it, which a guest has
+	// too. InvitedBy lists them, and who invited them: accounts and token families,
+	// with spaces between them.
+	InviterAs string `json:"inviter_as,omitempty"`
+	InvitedBy string `json:"invited_by,omitempty"`
 	// Uses is how many may join with it, Used how many have.
 	Uses    int       `json:"uses"`
 	Used    int       `json:"used"`

@@ -7,7 +7,6 @@ import (
 
 	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/auth"
-	"github.com/earshot-audio/earshot/signaling/club"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/signaling/wire"
 	"github.com/earshot-audio/earshot/store"
@@ -69,10 +68,10 @@ type invitePreview struct {
 	Expires time.Time `json:"expires_at"`
 }
 
-func inviteInfoOf(i store.Invite, now time.Time) inviteInfo {
+func inviteInfoOf(i store.Invite, status store.InviteStatus) inviteInfo {
 	info := inviteInfo{
 		Invite: i.ID, To: toClub, Room: i.Room, Name: i.Name, Inviter: i.InviterName,
-		Uses: i.Uses, Used: i.Used, State: i.Status(now), Created: i.Created.UTC(), Expires: i.Expires.UTC(),
+		Uses: i.Uses, Used: i.Used, State: status, Created: i.Created.UTC(), Expires: i.Expires.UTC(),
 	}
 	if i.Room != "" {
 		info.To, info.Role = toRoom, liveroom.WireRole(i.Role)
@@ -154,7 +153,7 @@ func (a inviteHandlers) create(w http.ResponseWriter, r *http.Request, who auth.
 		return err
 	}
 	apierr.WriteJSON(w, http.StatusCreated, inviteCreated{
-		inviteInfo: inviteInfoOf(made, made.Created), Code: code,
+		inviteInfo: inviteInfoOf(made, store.Live), Code: code,
 		URL: baseURL(r) + "/#/i/" + code, Invites: a.Club.Holder(who).Invites,
 	})
 	return nil
@@ -179,7 +178,7 @@ func (a inviteHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	if who == (auth.Principal{}) {
 		return wire.NewError(wire.CodeUnauthorized, "")
 	}
-	a.write(w, func(i store.Invite) bool { return who.Operator || club.MadeInvite(who, i) })
+	a.write(w, func(i store.Invite) bool { return who.Operator || a.Club.MadeInvite(who, i) })
 	return nil
 }
 
@@ -195,11 +194,10 @@ func (a inviteHandlers) listOfRoom(w http.ResponseWriter, r *http.Request) error
 
 // write answers with the invites that are included.
 func (a inviteHandlers) write(w http.ResponseWriter, include func(store.Invite) bool) {
-	now := a.Club.Clock()
 	list := []inviteInfo{}
 	for _, i := range a.Club.Store.Invites() {
 		if include(i) {
-			list = append(list, inviteInfoOf(i, now))
+			list = append(list, inviteInfoOf(i, a.Club.Status(i)))
 		}
 	}
 	apierr.WriteJSON(w, http.StatusOK, map[string][]inviteInfo{"invites": list})

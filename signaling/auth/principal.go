@@ -27,6 +27,9 @@ type Principal struct {
 	Invited bool
 	// Reservation is the invite's ID, under which a place on stage may be reserved.
 	Reservation string
+	// InvitedBy lists who invited the principal, and who invited those: accounts and
+	// token families, with spaces between them.
+	InvitedBy string
 	// Name is the display name in the token, if there is one.
 	Name string
 }

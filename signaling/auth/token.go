@@ -37,6 +37,8 @@ type Claims struct {
 	Login int64 `json:"login,omitempty"`
 	// Invite is the ID of the invite that the token was issued for.
 	Invite string `json:"inv,omitempty"`
+	// InvitedBy is who invited the holder, see [Principal].
+	InvitedBy string `json:"by,omitempty"`
 	jwt.RegisteredClaims
 }
 
@@ -58,7 +60,7 @@ func (c Claims) Principal() Principal {
 	p := Principal{
 		Room: c.Room, Role: c.Role, Name: c.Name, TokenFamily: c.TokenFamily,
 		Account: c.Subject, Member: c.Subject != "",
-		Reservation: c.Invite, Invited: c.Room != "",
+		Reservation: c.Invite, Invited: c.Room != "", InvitedBy: c.InvitedBy,
 	}
 	if p.TokenFamily == "" {
 		p.TokenFamily = c.ID

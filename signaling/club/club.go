@@ -71,17 +71,25 @@ func (c *Club) hostTokens(who auth.Principal, room string) (auth.Tokens, error) 
 	return c.Auth.Issue(claims)
 }
 
-// EndRoom ends a room with the operator's authority, and returns when it is torn
+// EndRoom ends a room for a principal who manages it, and returns when it is torn
 // down.
 func (c *Club) EndRoom(who auth.Principal, l *liveroom.LiveRoom) error {
-	c.Audit(who, "room.end", l.ID(), "", "")
-	return l.End(room.Operator, nil)
+	return l.EndIf(func(rules *room.Room) error {
+		err := c.Access.CheckManages(who, l, rules)
+		if err == nil {
+			c.Audit(who, "room.end", l.ID(), "", "")
+		}
+		return err
+	})
 }
 
-// Moderate changes a member with the operator's authority. The audit log has whose
-// token it was, under the given action.
+// Moderate changes a member for a principal who manages the room. The audit log has
+// whose token it was, under the given action.
 func (c *Club) Moderate(who auth.Principal, l *liveroom.LiveRoom, action, member string, change func(rules *room.Room, by, id room.MemberID, now time.Time) ([]room.Event, error)) error {
 	return l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+		if err := c.Access.CheckManages(who, l, rules); err != nil {
+			return nil, err
+		}
 		id := room.MemberID(member)
 		m, _ := rules.Member(id)
 		events, err := change(rules, room.Operator, id, now)

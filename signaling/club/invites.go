@@ -1,11 +1,14 @@
 package club
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/signaling/access"
 	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/auth"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
@@ -13,11 +16,21 @@ import (
 	"github.com/earshot-audio/earshot/store"
 )
 
+// maxInviters bounds how many accounts and tokens an invite names from who made it
+// back to the first who invited.
+const maxInviters = 16
+
 // CreateInvite makes an invite by the principal and returns it with its code. l is
 // its room; nil: the club. An invite to the stage for one person reserves a place
 // there until it expires.
 func (c *Club) CreateInvite(ctx context.Context, who auth.Principal, l *liveroom.LiveRoom, wanted store.Invite) (store.Invite, string, error) {
 	wanted.InviterTokenFamily, wanted.InviterName = who.TokenFamily, c.Holder(who).Name
+	if l != nil {
+		wanted.InviterAs, wanted.InvitedBy = who.Account, access.Inviters(who)
+		if len(strings.Fields(wanted.InvitedBy)) > maxInviters {
+			return store.Invite{}, "", wire.NewError(wire.CodeForbidden, "too many have invited one another from one to the next: ask who made the room, a member or the operator")
+		}
+	}
 	if who.Member {
 		wanted.Inviter = who.Account
 	}
@@ -30,7 +43,15 @@ func (c *Club) CreateInvite(ctx context.Context, who auth.Principal, l *liveroom
 	}
 	if l != nil && made.Role.OnStage() && made.Uses == 1 {
 		place := room.Reservation{Key: made.ID, Name: made.Name, Role: made.Role, Until: made.Expires}
-		err := l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) { return rules.Reserve(place, now) }, nil)
+		if !who.Operator {
+			place.Inviter = access.Identity(who)
+		}
+		err := l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+			if err := c.Access.CheckManages(who, l, rules); err != nil {
+				return nil, err
+			}
+			return rules.Reserve(place, now)
+		}, nil)
 		if err != nil {
 			_, _ = c.Store.RevokeInvite(ctx, made.ID, c.Clock())
 			return store.Invite{}, "", err
@@ -74,7 +95,7 @@ func (c *Club) findRevocable(who auth.Principal, codeOrID string) (store.Invite,
 		id = c.Store.InviteID(codeOrID)
 	}
 	invite, err := c.Store.FindInvite(id)
-	if err == nil && (who.Operator || MadeInvite(who, invite)) {
+	if err == nil && (who.Operator || c.MadeInvite(who, invite)) {
 		return invite, nil
 	}
 	if err == nil && invite.Room != "" {
@@ -86,8 +107,47 @@ func (c *Club) findRevocable(who auth.Principal, codeOrID string) (store.Invite,
 }
 
 // MadeInvite reports whether an invite was made with the principal's account or
-// token.
-func MadeInvite(who auth.Principal, invite store.Invite) bool {
+// token, and they have not been put out of its room since.
+func (c *Club) MadeInvite(who auth.Principal, invite store.Invite) bool {
+	if !madeInvite(who, invite) {
+		return false
+	}
+	l, err := c.Rooms.Find(invite.Room)
+	return err != nil || c.Access.MaySee(who, l)
+}
+
+// Status returns the status of an invite: one that its room lets nobody in by any
+// more counts as revoked.
+func (c *Club) Status(invite store.Invite) store.InviteStatus {
+	status := invite.Status(c.Clock())
+	if status == store.Live && c.inviteEnded(invite) {
+		return store.Revoked
+	}
+	return status
+}
+
+// inviteEnded asks the room of an invite whether it still lets anybody in.
+func (c *Club) inviteEnded(invite store.Invite) bool {
+	if invite.Room == "" {
+		return false
+	}
+	l, err := c.Rooms.Find(invite.Room)
+	if err != nil {
+		return false // the caller finds that, too
+	}
+	maker := room.Claim{
+		Identity:  room.Identity{Account: cmp.Or(invite.InviterAs, invite.Inviter), TokenFamily: invite.InviterTokenFamily},
+		InvitedBy: invite.InvitedBy,
+	}
+	ended := false
+	_ = l.Ask(func(rules *room.Room) error {
+		ended = rules.InviteEnded(invite.ID, maker, invite.Role)
+		return nil
+	})
+	return ended
+}
+
+func madeInvite(who auth.Principal, invite store.Invite) bool {
 	if invite.Inviter != "" {
 		return who.Member && invite.Inviter == who.Account
 	}
@@ -102,7 +162,7 @@ func (c *Club) PeekInvite(code string) (store.Invite, *liveroom.LiveRoom, error)
 		return invite, nil, err
 	}
 	l, err := c.Rooms.Find(invite.Room)
-	if err != nil {
+	if err != nil || c.inviteEnded(invite) {
 		return store.Invite{}, nil, apierr.ErrInviteUnavailable
 	}
 	return invite, l, nil

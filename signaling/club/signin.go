@@ -70,9 +70,12 @@ func (c *Club) Redeem(ctx context.Context, who auth.Principal, code, name string
 		name = member.Name
 	}
 	now := c.Clock()
-	if member.ID != "" {
-		if invite, err := c.Store.PeekInvite(code, now); err == nil && invite.Room == "" {
+	if invite, err := c.Store.PeekInvite(code, now); err == nil {
+		if member.ID != "" && invite.Room == "" {
 			return Redeemed{}, wire.NewError(wire.CodeConflict, "you are a member of the club")
+		}
+		if c.inviteEnded(invite) {
+			code = "" // an unknown code, to take the same path to the same answer
 		}
 	}
 	invite, err := c.Store.Redeem(ctx, code, now)
@@ -80,7 +83,7 @@ func (c *Club) Redeem(ctx context.Context, who auth.Principal, code, name string
 		return Redeemed{}, err
 	}
 	redeemed := Redeemed{ToClub: invite.Room == ""}
-	claims := auth.Claims{Name: name, Invite: invite.ID, TokenFamily: auth.NewID()}
+	claims := auth.Claims{Name: name, Invite: invite.ID, TokenFamily: auth.NewID(), InvitedBy: invite.InvitedBy}
 	claims.Subject, claims.Login = member.ID, member.Login
 	if redeemed.ToClub {
 		var account store.Account
@@ -88,9 +91,14 @@ func (c *Club) Redeem(ctx context.Context, who auth.Principal, code, name string
 			return Redeemed{}, err
 		}
 		claims.Subject, claims.Login, claims.Invite = account.ID, account.Login, ""
+		claims.InvitedBy = "" // an account stands for itself
 	} else {
-		if _, err := c.Rooms.Find(invite.Room); err != nil {
+		l, err := c.Rooms.Find(invite.Room)
+		if err != nil {
 			return Redeemed{}, apierr.ErrInviteUnavailable
+		}
+		if err := l.Regrant(room.Identity{Account: member.ID}, invite.Role, invite.Created); err != nil {
+			return Redeemed{}, err
 		}
 		claims.Room, claims.Role = invite.Room, liveroom.WireRole(invite.Role)
 	}
@@ -139,7 +147,7 @@ func (c *Club) Refresh(token string, from auth.Origin) (SignedIn, error) {
 	if claims.Room != "" {
 		who := claims.Principal()
 		l, err := c.Rooms.Find(who.Room)
-		if err != nil || l.Blocked(room.Identity{Account: who.Account, TokenFamily: who.TokenFamily}) {
+		if err != nil || !c.Access.MaySee(who, l) {
 			return SignedIn{}, wire.NewError(wire.CodeUnauthorized, "the token cannot be refreshed")
 		}
 	}

@@ -81,18 +81,12 @@ func (l *LiveRoom) Title() string { return l.title }
 // OwnedBy reports whether an account made the room.
 func (l *LiveRoom) OwnedBy(account string) bool { return account != "" && l.owner == account }
 
-// Visibility returns who may see the room and join it without an invite.
-func (l *LiveRoom) Visibility() room.Visibility {
+// Ask asks the room's rules something, with the lock held. ask changes nothing, and
+// keeps nothing.
+func (l *LiveRoom) Ask(ask func(rules *room.Room) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.rules.Rules().Visibility
-}
-
-// Blocked reports whether somebody is kept out of the room.
-func (l *LiveRoom) Blocked(who room.Identity) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.rules.Blocked(who)
+	return ask(l.rules)
 }
 
 // Info is what a room is at one moment.
@@ -139,10 +133,33 @@ func (l *LiveRoom) Members() []room.Member {
 	return l.rules.Members()
 }
 
+// Regrant gives a person the role of an invite that was made after the room gave
+// them a lower one, see [room.Room.Regrant].
+func (l *LiveRoom) Regrant(who room.Identity, role room.Role, made time.Time) error {
+	return l.Change(func(rules *room.Room, _ time.Time) ([]room.Event, error) {
+		l.saver.unsaved = rules.Regrant(who, role, made) || l.saver.unsaved
+		return nil, nil
+	}, nil)
+}
+
 // End ends the room on behalf of a member or of [room.Operator], and returns when
 // all of it is torn down.
 func (l *LiveRoom) End(by room.MemberID, reply func()) error {
-	err := l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) { return rules.End(by, now) }, reply)
+	return l.end(func(rules *room.Room, now time.Time) ([]room.Event, error) { return rules.End(by, now) }, reply)
+}
+
+// EndIf ends the room with the operator's authority, unless may refuses.
+func (l *LiveRoom) EndIf(may func(rules *room.Room) error) error {
+	return l.end(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+		if err := may(rules); err != nil {
+			return nil, err
+		}
+		return rules.End(room.Operator, now)
+	}, nil)
+}
+
+func (l *LiveRoom) end(how func(rules *room.Room, now time.Time) ([]room.Event, error), reply func()) error {
+	err := l.Change(how, reply)
 	if err == nil || errors.Is(err, errNotSaved) {
 		<-l.down
 	}

@@ -49,6 +49,9 @@ func (m *Membership) admit(p *Participant) {
 	member, _ := m.room.rules.Member(p.ID)
 	m.room.roster.add(p, member)
 	m.room.registry.accounts.add(p.Account, seat{m.room, p})
+	if member.Muted {
+		m.room.Media.room.Mute(p.talker, true)
+	}
 }
 
 // reconnect gives a participant a new WebSocket, in place of one that may still be
@@ -73,9 +76,9 @@ func (m *Membership) Resume(request wire.Resume, who room.Identity, conn Connect
 		return nil, ErrNothingToResume
 	}
 	var me *Participant
-	err := m.room.Change(func(_ *room.Room, now time.Time) ([]room.Event, error) {
+	err := m.room.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
 		p, ok := m.room.roster.participants[room.MemberID(request.Member)]
-		if !ok || p.mediaOnly != "" || p.Account != who.Account {
+		if !ok || p.mediaOnly != "" || p.Account != who.Account || rules.Blocked(who) {
 			return nil, ErrNothingToResume
 		}
 		me = p
@@ -139,7 +142,6 @@ func (m *Membership) restoreStage() {
 	for _, member := range m.room.rules.Stage() {
 		p := &Participant{ID: member.ID, Identity: member.Identity, restored: true}
 		m.admit(p)
-		m.room.Media.room.Mute(p.talker, member.Muted)
 	}
 	m.room.setTimer(m.room.registry.cfg.Clock())
 }

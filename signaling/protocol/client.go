@@ -149,16 +149,16 @@ func (c *client) join(m wire.Join) error {
 	}
 	// The token may have expired or been revoked since hello.
 	who, err := c.service.Auth.Authenticate(c.token)
-	var role wire.Role
+	var admitted access.Admission
 	if err == nil {
-		role, who, err = c.service.Access.Admit(who, m.Room, m.Role)
+		admitted, err = c.service.Access.Admit(who, m.Room, m.Role)
 	}
 	if err != nil {
 		c.service.Rooms.CountJoin("ws", err)
 		return err
 	}
-	p := liveroom.NewParticipant(auth.NewID(), access.Identity(who), c.conn)
-	request := access.JoinRequest(who, m.Room, cmp.Or(m.Name, c.name), role)
+	p := liveroom.NewParticipant(auth.NewID(), access.Identity(admitted.Who), c.conn)
+	request := admitted.JoinRequest(cmp.Or(m.Name, c.name))
 	l, me, err := c.service.Rooms.Join(m.Room, p, request, "ws", func(joined wire.Joined) {
 		joined.ID = m.ID
 		c.reply(joined)
