@@ -24,6 +24,8 @@ type demux struct {
 	closed  bool
 	byUfrag map[string]*route
 	byAddr  map[netip.AddrPort]*route
+	// challenges are the server's own checks that are not answered.
+	challenges map[transactionID]*route
 }
 
 // route is an entry of the demultiplexer.
@@ -35,10 +37,13 @@ type route struct {
 	// The demultiplexer's lock guards these.
 	removed   bool
 	addresses []netip.AddrPort // the oldest first
+	// challenges are the latest of the server's own checks: of the address that the
+	// peer has, and of one that it wants.
+	challenges [2]transactionID
 }
 
 func newDemux() demux {
-	return demux{byUfrag: map[string]*route{}, byAddr: map[netip.AddrPort]*route{}}
+	return demux{byUfrag: map[string]*route{}, byAddr: map[netip.AddrPort]*route{}, challenges: map[transactionID]*route{}}
 }
 
 // add makes a route known by its user name fragment.
@@ -110,7 +115,44 @@ func (d *demux) remove(r *route) bool {
 		d.unbind(r, a)
 	}
 	r.addresses = nil
+	for _, id := range r.challenges {
+		delete(d.challenges, id)
+	}
 	return true
+}
+
+// addChallenge notes a check of the server's own, in place of the last but one. It
+// returns false if the route has been removed.
+func (d *demux) addChallenge(r *route, id transactionID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case r.removed:
+		return false
+	case d.challenges[id] == r:
+		return true
+	}
+	delete(d.challenges, r.challenges[0])
+	r.challenges[0], r.challenges[1] = r.challenges[1], id
+	d.challenges[id] = r
+	return true
+}
+
+// challenged finds the peer that a check of the server's own was for; nil: none.
+func (d *demux) challenged(id transactionID) *Peer {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if r := d.challenges[id]; r != nil {
+		return r.peer
+	}
+	return nil
+}
+
+// removeChallenge forgets a check that is answered.
+func (d *demux) removeChallenge(id transactionID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.challenges, id)
 }
 
 // appendPeers appends all peers to a list.

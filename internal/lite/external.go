@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
 )
@@ -14,6 +16,52 @@ type External struct {
 	server  *Server
 	route   route
 	receive func(b []byte, from netip.AddrPort)
+
+	received atomic.Uint64 // bytes
+
+	mu      sync.Mutex
+	sent    uint64         // bytes, to addresses that are not proven
+	flights netip.AddrPort // where the flights of the handshake go
+	moved   bool           // they went to different addresses
+	proven  netip.AddrPort
+}
+
+// deliver hands the agent a datagram.
+func (x *External) deliver(b []byte, from netip.AddrPort) {
+	x.received.Add(uint64(len(b)))
+	x.receive(b, from)
+}
+
+// MaySend reports whether the agent may send a datagram to an address, and counts it:
+// anything, if the address is proven; otherwise less than maxAmplification times the
+// bytes of all that came in for the agent. Answers to checks count, but are never held
+// back: they are not longer than the checks.
+func (x *External) MaySend(b []byte, to netip.AddrPort) bool {
+	k, to := classify(b), unmap(to)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if to == x.proven {
+		return true
+	}
+	n := uint64(len(b))
+	if k != kindSTUN && x.sent+n >= maxAmplification*x.received.Load() {
+		return false
+	}
+	x.sent += n
+	if k == kindDTLS && x.proven == (netip.AddrPort{}) {
+		x.flights, x.moved = to, x.moved || x.flights.IsValid() && x.flights != to
+	}
+	return true
+}
+
+// HandshakeDone says that the agent's handshake has completed: the address that all
+// its flights went to has answered them.
+func (x *External) HandshakeDone() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.moved {
+		x.proven = x.flights
+	}
 }
 
 // AddExternal lets an external agent with these credentials have its datagrams:

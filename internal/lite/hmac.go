@@ -35,7 +35,7 @@ func (p *stunHMACPool) put(h *stunHMAC) { p.pool.Put(h) }
 
 // integrity is the MESSAGE-INTEGRITY of a STUN message up to that attribute
 // (RFC 8489, section 14.5): over the message with a length that takes the
-// attribute in. The key is at most a block long. The result is h's memory.
+// attribute in. The result is h's memory.
 func (h *stunHMAC) integrity(key string, message []byte) []byte {
 	copy(h.head[:], message)
 	putLength(h.head[:], len(message)+4+sha1.Size)
@@ -54,7 +54,12 @@ func (h *stunHMAC) integrity(key string, message []byte) []byte {
 
 func (h *stunHMAC) setPad(key string, with byte) {
 	clear(h.pad[:])
-	copy(h.pad[:], key)
+	if len(key) > len(h.pad) { // a client's password may be that long
+		sum := sha1.Sum([]byte(key))
+		copy(h.pad[:], sum[:])
+	} else {
+		copy(h.pad[:], key)
+	}
 	for i := range h.pad {
 		h.pad[i] ^= with
 	}

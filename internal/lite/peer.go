@@ -65,12 +65,15 @@ type Peer struct {
 
 	mu          sync.Mutex
 	closed      bool
-	addr        netip.AddrPort    // where it is to be reached
-	addrChecked time.Time         // the last check from there
+	current     path              // where it is to be reached
+	next        path              // where it wants to be, or another that it has
+	addrChecked time.Time         // the last check from the current address
 	lastSeen    time.Time         // the last check at all
 	handshake   *pendingHandshake // while a handshake runs
 	dtls        *dtlsState        // once it is done
 	opener      *srtp.Opener
+	sealer      *srtp.Sealer // until Ready
+	held        [][]byte     // of the handshake, until the address is proven
 
 	events    sync.Mutex // held during callbacks
 	announced netip.AddrPort
@@ -81,6 +84,7 @@ type pendingHandshake struct {
 	pipe   *pipe
 	since  time.Time
 	cancel context.CancelFunc
+	moved  bool // parts of it went to different addresses
 }
 
 // LastSeen is when the last authenticated check came; before the first, when
@@ -95,47 +99,28 @@ func (p *Peer) LastSeen() time.Time {
 func (p *Peer) Addr() netip.AddrPort {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.addr
+	return p.current.addr
 }
 
 // Local gives the credentials that the peer knows the server by.
 func (p *Peer) Local() sdp.Credentials { return p.cfg.Local }
 
-// handleCheck takes an authenticated check. The address is the one that the
-// controlling side nominates last (RFC 8445, section 8.1.1; RFC 8863 for one that
-// nominates again), or any that checks if that one has fallen silent.
-func (p *Peer) handleCheck(from netip.AddrPort, nominated bool, now time.Time) {
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return
-	}
-	if now.After(p.lastSeen) {
-		p.lastSeen = now
-	}
-	moved := false
-	switch {
-	case from == p.addr:
-		p.addrChecked = now
-	case nominated, !p.addr.IsValid(), now.Sub(p.addrChecked) > addressTimeout:
-		moved = p.dtls != nil
-		p.addr, p.addrChecked = from, now
-	}
-	p.mu.Unlock()
-	if moved {
-		p.announce(nil)
-	}
-}
-
-// announce calls Ready, if there is a sealer, or Moved, if the address changed.
+// announce calls Ready, if there is a sealer, or Moved, if the address changed: both
+// once the address is proven.
 func (p *Peer) announce(s *srtp.Sealer) {
 	p.events.Lock()
 	defer p.events.Unlock()
 	p.mu.Lock()
-	to, closed := p.addr, p.closed
+	if s == nil {
+		s = p.sealer
+	}
+	to, closed, proven := p.current.addr, p.closed, p.current.proven
+	if p.sealer = nil; !proven {
+		p.sealer = s
+	}
 	p.mu.Unlock()
 	switch {
-	case closed:
+	case closed || !proven:
 	case s != nil:
 		p.announced = to
 		p.cfg.Events.Ready(p, to, s)
@@ -145,16 +130,16 @@ func (p *Peer) announce(s *srtp.Sealer) {
 	}
 }
 
-func (p *Peer) handleDTLS(b []byte, now time.Time, reply Sender) {
+func (p *Peer) handleDTLS(b []byte, from netip.AddrPort, now time.Time, reply Sender) {
 	p.mu.Lock()
+	p.count(from, len(b))
 	switch {
 	case p.closed:
 	case p.dtls != nil:
 		closed, answer := p.dtls.handle(b, now)
-		to := p.addr
 		p.mu.Unlock()
 		if len(answer) > 0 {
-			reply.Send(answer, to)
+			p.send(answer, reply)
 		}
 		if closed {
 			p.end(ErrPeerClosed)
@@ -171,7 +156,7 @@ func (p *Peer) handleDTLS(b []byte, now time.Time, reply Sender) {
 // startHandshake starts a handshake with its first datagram. p.mu is held.
 func (p *Peer) startHandshake(first []byte, now time.Time) {
 	s := p.server
-	pipe := newPipe(false, s.cfg.Limit, func(b []byte) { s.cfg.Send.Send(b, p.Addr()) })
+	pipe := newPipe(false, s.cfg.Limit, func(b []byte) { p.send(b, s.cfg.Send) })
 	pipe.put(first)
 	ctx, cancel := context.WithCancel(s.ctx)
 	h := handshake{pipe: pipe, options: s.options, fingerprint: p.cfg.Fingerprint, limit: s.cfg.Limit}
@@ -208,11 +193,15 @@ func (p *Peer) completeHandshake(s *handshakeResult, err error) error {
 		return nil
 	}
 	rest, now := p.handshake.pipe.drain(), p.lastSeen
-	p.handshake, p.dtls, p.opener = nil, s.dtls, opener
+	if !p.handshake.moved {
+		p.current.proven = true // it has answered what went there
+	}
+	from := p.current.addr
+	p.handshake, p.dtls, p.opener, p.held = nil, s.dtls, opener, nil
 	p.mu.Unlock()
 	p.announce(sealer)
 	for _, b := range rest {
-		p.handleDTLS(b, now, p.server.cfg.Send)
+		p.handleDTLS(b, from, now, p.server.cfg.Send)
 	}
 	if s.peerClosed {
 		return ErrPeerClosed
@@ -294,9 +283,8 @@ func (p *Peer) stop(notify bool) {
 	if notify && p.dtls != nil {
 		alert = p.dtls.closeNotify()
 	}
-	to := p.addr
 	p.mu.Unlock()
 	if alert != nil {
-		p.server.cfg.Send.Send(alert, to)
+		p.send(alert, p.server.cfg.Send)
 	}
 }

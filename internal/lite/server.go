@@ -128,14 +128,14 @@ func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time, reply Send
 	r := s.demux.lookup(from)
 	switch {
 	case r != nil && r.external != nil:
-		r.external.receive(b, from)
+		r.external.deliver(b, from)
 		return true
 	case k == kindOther:
 		s.malformed.Add(1)
 	case r == nil:
 		s.unknown.Add(1)
 	case k == kindDTLS:
-		r.peer.handleDTLS(b, now, reply)
+		r.peer.handleDTLS(b, from, now, reply)
 	case k == kindRTCP:
 		r.peer.handleRTCP(b, now)
 	case k == kindRTP: // peers listen only
@@ -148,13 +148,19 @@ func (s *Server) Handle(b []byte, from netip.AddrPort, now time.Time, reply Send
 func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply Sender) (external bool) {
 	var m stunMessage
 	var to, by []byte
-	ok := m.parse(b) && m.kind == bindingRequest
-	if ok {
+	ok := m.parse(b)
+	if ok && m.kind == bindingSuccess {
+		if p := s.demux.challenged(m.transaction); p != nil {
+			s.takeProof(&m, p, from, now)
+			return false
+		}
+	}
+	if ok = ok && m.kind == bindingRequest; ok {
 		to, by, ok = m.usernames()
 	}
 	if !ok {
 		if r := s.demux.lookup(from); r != nil && r.external != nil {
-			r.external.receive(b, from)
+			r.external.deliver(b, from)
 			return true
 		}
 		s.malformed.Add(1)
@@ -166,7 +172,7 @@ func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply 
 		s.unknown.Add(1)
 		return false
 	case named.external != nil:
-		return s.passCheck(&m, named, bound, from)
+		return s.passCheck(&m, named, bound, from, now)
 	case named.peer.cfg.Remote.Ufrag != string(by):
 		s.unknown.Add(1)
 		return false
@@ -177,7 +183,7 @@ func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply 
 
 // passCheck passes a check on to the external agent that it names, which answers
 // it. A check from a new address has to be authentic.
-func (s *Server) passCheck(m *stunMessage, named, bound *route, from netip.AddrPort) bool {
+func (s *Server) passCheck(m *stunMessage, named, bound *route, from netip.AddrPort, now time.Time) bool {
 	if named != bound {
 		h := s.hmacs.get()
 		authentic := m.authentic(h, named.local.Pwd)
@@ -186,11 +192,11 @@ func (s *Server) passCheck(m *stunMessage, named, bound *route, from netip.AddrP
 			s.unauthentic.Add(1)
 			return false
 		}
-		if !s.demux.bind(named, from) {
-			return false // removed meanwhile
+		if taken(bound, from, now) || !s.demux.bind(named, from) {
+			return false // an ear's, or removed meanwhile
 		}
 	}
-	named.external.receive(m.raw, from)
+	named.external.deliver(m.raw, from)
 	return true
 }
 
@@ -212,11 +218,34 @@ func (s *Server) answerCheck(m *stunMessage, p *Peer, bound *route, from netip.A
 		reply.Send(appendBindingError(h.out[:0], h, m.transaction, codeRoleConflict, 0, pwd), from)
 		return
 	}
-	if bound != &p.route && !s.demux.bind(&p.route, from) {
+	others := bound != &p.route && taken(bound, from, now)
+	if bound != &p.route && !others && !s.demux.bind(&p.route, from) {
 		return // closed meanwhile
 	}
+	c := p.handleCheck(from, m.useCandidate, others, len(m.raw), successSize(from), now)
+	// The challenge goes first, so that a client answers it before all else.
+	if c.send && s.demux.addChallenge(&p.route, c.id) {
+		reply.Send(p.appendChallenge(h.out[:0], h, c.id), from)
+	}
 	reply.Send(appendBindingSuccess(h.out[:0], h, m.transaction, from, pwd), from)
-	p.handleCheck(from, m.useCandidate, now)
+}
+
+// taken reports whether an address is proven to be another ear's.
+func taken(bound *route, from netip.AddrPort, now time.Time) bool {
+	return bound != nil && bound.peer != nil && bound.peer.holds(from, now)
+}
+
+// takeProof takes a response to a check of the server's own.
+func (s *Server) takeProof(m *stunMessage, p *Peer, from netip.AddrPort, now time.Time) {
+	h := s.hmacs.get()
+	proven := p.handleProof(m, h, from, now)
+	s.hmacs.put(h)
+	if !proven {
+		s.unauthentic.Add(1)
+		return
+	}
+	s.demux.removeChallenge(m.transaction)
+	s.demux.bind(&p.route, from)
 }
 
 // startWorker runs a handshake in a goroutine, unless the server is closed.

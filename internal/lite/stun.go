@@ -246,6 +246,15 @@ func appendBindingSuccess(b []byte, h *stunHMAC, id transactionID, addr netip.Ad
 	return appendIntegrity(b, h, key)
 }
 
+// successSize is the length of what appendBindingSuccess appends.
+func successSize(addr netip.AddrPort) int {
+	mapped := 8
+	if addr.Addr().Unmap().Is6() {
+		mapped = 20
+	}
+	return stunHeader + (4 + mapped) + (4 + 20) + (4 + 4)
+}
+
 // appendBindingError refuses a request. unknown is the attribute that code 420
 // is about.
 func appendBindingError(b []byte, h *stunHMAC, id transactionID, code int, unknown uint16, key string) []byte {

@@ -138,6 +138,7 @@ func TestEarFollowsAClientToAnySocketOfThePort(t *testing.T) {
 			c.ahead.Add(int64(10 * time.Second)) // a check is due
 			eventually(t, func() bool { return o.ear.Stats().LastCheck.After(seen) }, "it checks from elsewhere")
 			eventually(t, func() bool { return o.answered() }, "and is answered there")
+			eventually(t, func() bool { return o.followed() }, "and has answered the server")
 		}
 		s.say([]byte("at last"), 30)
 		eventually(t, func() bool { return o.count() == moves+1 }, "it hears everywhere")
@@ -153,6 +154,18 @@ func (o *one) answered() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.local[o.socket.LocalAddr().String()] > 0
+}
+
+// followed says whether the ear is to be sent to the client's present socket. Pion's
+// decides at once.
+func (o *one) followed() bool {
+	l, ok := o.ear.subscriber.sink.(*leanEndpoint)
+	if !ok {
+		return true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return l.getPeer().Addr().String() == o.socket.LocalAddr().String()
 }
 
 func TestAnswersShareOneCertificate(t *testing.T) {

@@ -234,3 +234,28 @@ func TestHistoryDoesNotGrowWithEars(t *testing.T) {
 	}
 	assert.Less(t, cost(true)-cost(false), 100.0, "bytes an ear: 32 packets would be 1,024")
 }
+
+// TestResendsCostNoMoreThanTheEar has a client that asks for the same packets all the
+// time: it gets no more than twice what it would get anyway, and what is kept once.
+func TestResendsCostNoMoreThanTheEar(t *testing.T) {
+	s := newStudio(t, &tape{})
+	l, _ := keyed(t, srtp.GCM128)
+	asking(l)
+	_, err := s.router.Subscribe(l, fanout.SubscribeOptions{Sections: 1})
+	require.NoError(t, err)
+	const frames = 400
+	for range frames {
+		s.say(1)
+		last := sequence(s.media()[len(s.media())-1])
+		var ask []uint16
+		for i := range uint16(17) {
+			ask = append(ask, last-i)
+		}
+		for range 5 {
+			l.requestRetransmissions(nackFor(t, l.streams[0].ssrc, ask...))
+		}
+	}
+	again := len(s.media()) - frames
+	assert.LessOrEqual(t, again, frames)
+	assert.Greater(t, again, frames/2, "it is not refused what is its due")
+}

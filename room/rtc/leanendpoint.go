@@ -42,7 +42,11 @@ type leanEndpoint struct {
 	// missed is what the client asks for again, and resending the memory of what it
 	// asked for before.
 	missed, resending []missedPacket
-	peer              *lite.Peer
+	// resends is how many packets the client may still be sent again, and paid how
+	// many of those that it was sent have been counted for that.
+	resends int
+	paid    uint64
+	peer    *lite.Peer
 }
 
 // sendForEar sends a datagram of an ear's connection.
@@ -180,6 +184,18 @@ func (l *leanEndpoint) RTCP(_ *lite.Peer, compound []byte, _ time.Time) {
 	l.requestRetransmissions(compound)
 }
 
+// mayResend reports whether a client may be sent one more packet again, and counts
+// it: what it asks for costs at most as much as what it gets anyway. l.mu is held.
+func (l *leanEndpoint) mayResend() bool {
+	sent := l.packets.Load()
+	l.resends, l.paid = min(l.resends+int(sent-l.paid), maxResends), sent
+	if l.resends == 0 {
+		return false
+	}
+	l.resends--
+	return true
+}
+
 // requestRetransmissions leaves what a client asks for to the shard.
 func (l *leanEndpoint) requestRetransmissions(compound []byte) {
 	forEachNACK(compound, func(ssrc uint32, seq uint16) {
@@ -187,7 +203,7 @@ func (l *leanEndpoint) requestRetransmissions(compound []byte) {
 			if s := &l.streams[i]; s.ssrc == ssrc && s.nack {
 				l.ear.room.engine.urgent.Add(1)
 				l.mu.Lock()
-				if len(l.missed) < maxMissed {
+				if len(l.missed) < maxMissed && l.mayResend() {
 					l.missed = append(l.missed, missedPacket{i, seq})
 					l.updated.Store(true)
 				}

@@ -11,6 +11,10 @@ import (
 // beyond, it has to ask for again.
 const maxMissed = 32
 
+// maxResends is how many packets a client may ask for at once after it has asked for
+// nothing for a while: a second of three voices, which is all that is kept.
+const maxResends = 150
+
 // errTooLong says that a packet is longer than a batch.
 var errTooLong = errors.New("packet is too long to be sent")
 

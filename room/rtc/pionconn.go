@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/packet"
 )
 
@@ -45,10 +46,11 @@ func newPionQueues() *pionQueues {
 // net.PacketConn that reads what the demultiplexer gives it and writes to the
 // port. Its methods may be called from any goroutine.
 type pionConn struct {
-	port   *port
-	local  *net.UDPAddr
-	queues *pionQueues
-	queue  chan *datagram
+	port    *port
+	local   *net.UDPAddr
+	maySend func(b []byte, to netip.AddrPort) bool // nil: anything
+	queues  *pionQueues
+	queue   chan *datagram
 
 	closing sync.Once
 	closed  chan struct{}
@@ -103,8 +105,11 @@ func (c *pionConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// WriteToAddrPort implements ice.AddrPortReaderWriter.
+// WriteToAddrPort implements ice.AddrPortReaderWriter. What may not be sent is lost.
 func (c *pionConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if c.maySend != nil && !c.maySend(b, to) {
+		return len(b), nil
+	}
 	if err := c.port.write(b, to); err != nil {
 		return 0, err
 	}
@@ -165,6 +170,14 @@ func (c *pionConn) discard() {
 // The demultiplexer of the port finds the agent's datagrams.
 type pionMux struct {
 	conns []*pionConn // the first of IPv4, if there are both
+	agent atomic.Pointer[lite.External]
+}
+
+// maySend reports whether the agent may send a datagram, and counts it: nothing, until
+// the demultiplexer knows it.
+func (m *pionMux) maySend(b []byte, to netip.AddrPort) bool {
+	agent := m.agent.Load()
+	return agent != nil && agent.MaySend(b, to)
 }
 
 // newPionMux makes the connections at the first of the port's host addresses of
@@ -174,7 +187,9 @@ func newPionMux(p *port, hosts []netip.AddrPort, queues *pionQueues) *pionMux {
 	for _, v4 := range []bool{true, false} {
 		for _, a := range hosts {
 			if a.Addr().Is4() == v4 {
-				m.conns = append(m.conns, newPionConn(p, net.UDPAddrFromAddrPort(a), queues))
+				c := newPionConn(p, net.UDPAddrFromAddrPort(a), queues)
+				c.maySend = m.maySend
+				m.conns = append(m.conns, c)
 				break
 			}
 		}

@@ -97,6 +97,7 @@ func (c *pionEndpoint) listen() error {
 		return err
 	}
 	c.agent = agent
+	c.mux.agent.Store(agent)
 	e.consents.addConnection(c)
 	return nil
 }
@@ -144,6 +145,9 @@ func (c *pionEndpoint) transportChanged(state webrtc.DTLSTransportState) {
 	if state == webrtc.DTLSTransportStateConnected {
 		c.lastCheck.CompareAndSwap(0, time.Now().UnixNano())
 		c.connected.Store(true)
+		if agent := c.mux.agent.Load(); agent != nil {
+			agent.HandshakeDone()
+		}
 	}
 }
 

@@ -1,0 +1,186 @@
+package lite
+
+import (
+	"bytes"
+	"crypto/rand"
+	"net/netip"
+	"time"
+)
+
+// maxAmplification is how many bytes an address may get for each that came from it,
+// at most, before it is proven: as in QUIC (RFC 9000, section 8).
+const maxAmplification = 3
+
+// path is an address of a peer. Anybody who knows the peer's password can write a
+// check with the address of somebody else as its source. So an address counts only
+// when it is proven: it has answered a check of the server's own, which it cannot
+// have seen elsewhere (return routability), or a handshake was completed with it.
+// Until then it gets less than maxAmplification times what came from it. The lock of
+// its peer guards it.
+type path struct {
+	addr           netip.AddrPort
+	proven         bool
+	nominated      bool
+	challenged     bool
+	challenge      transactionID // of the server's checks
+	received, sent int           // bytes, until it is proven
+}
+
+func newPath(addr netip.AddrPort) path {
+	p := path{addr: addr}
+	_, _ = rand.Read(p.challenge[:]) // never fails
+	return p
+}
+
+// spend reports whether n more bytes may go to the address, with so many left, and
+// counts them.
+func (p *path) spend(n, left int) bool {
+	switch {
+	case p.proven:
+		return true
+	case p.sent+n+left >= maxAmplification*p.received:
+		return false
+	}
+	p.sent += n
+	return true
+}
+
+// challenge is a check of the server's own, to prove an address.
+type challenge struct {
+	id   transactionID
+	send bool
+}
+
+// challengeTo returns the check that is to go to an address now, if it needs one and
+// may get it. p.mu is held.
+func (p *Peer) challengeTo(at *path) challenge {
+	if at.proven || p.cfg.Remote.Pwd == "" || !at.spend(p.challengeSize(), 0) {
+		return challenge{}
+	}
+	at.challenged = true
+	return challenge{at.challenge, true}
+}
+
+func (p *Peer) challengeSize() int {
+	username := (len(p.cfg.Remote.Ufrag) + 1 + len(p.cfg.Local.Ufrag) + 3) &^ 3
+	return stunHeader + 4 + username + (4 + 8) + (4 + 4) + (4 + 20) + (4 + 4)
+}
+
+// appendChallenge writes the check.
+func (p *Peer) appendChallenge(b []byte, h *stunHMAC, id transactionID) []byte {
+	c := check{id: id, to: p.cfg.Remote.Ufrag, from: p.cfg.Local.Ufrag, key: p.cfg.Remote.Pwd, priority: hostPriority}
+	return c.append(b, h) // its tie-breaker is zero: the client controls
+}
+
+// handleCheck takes an authenticated check of n bytes, whose answer has reply bytes.
+// The address is the one that the controlling side nominates last (RFC 8445, section
+// 8.1.1; RFC 8863 for one that nominates again), or any that checks if that one has
+// fallen silent. The first is proven by the handshake, unless it is another's: then,
+// as for each that comes later, handleCheck returns what proves it.
+func (p *Peer) handleCheck(from netip.AddrPort, nominated, taken bool, n, reply int, now time.Time) (c challenge) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return challenge{}
+	}
+	if now.After(p.lastSeen) {
+		p.lastSeen = now
+	}
+	silent := now.Sub(p.addrChecked) > addressTimeout
+	at := &p.current
+	switch {
+	case from == at.addr:
+		p.addrChecked = now
+	case !at.addr.IsValid(), !at.proven && (nominated || silent):
+		*at, p.addrChecked = newPath(from), now
+		if p.handshake != nil {
+			p.handshake.moved = true
+		}
+	case !at.proven || !nominated && !silent:
+		return challenge{}
+	default:
+		at = &p.next
+		if at.addr != from {
+			*at = newPath(from)
+		}
+		at.nominated = at.nominated || nominated
+	}
+	at.received += n
+	at.spend(reply, 0)
+	if at == &p.next || taken {
+		return p.challengeTo(at)
+	}
+	return challenge{}
+}
+
+// handleProof takes a response to a check of the server's own. It reports whether it
+// proves the address it came from.
+func (p *Peer) handleProof(m *stunMessage, h *stunHMAC, from netip.AddrPort, now time.Time) bool {
+	p.mu.Lock()
+	at := &p.current
+	if at.addr != from || at.challenge != m.transaction {
+		at = &p.next
+	}
+	if p.closed || at.addr != from || at.challenge != m.transaction || at.proven || !m.authentic(h, p.cfg.Remote.Pwd) {
+		p.mu.Unlock()
+		return false
+	}
+	at.proven = true
+	if at == &p.next && (at.nominated || now.Sub(p.addrChecked) > addressTimeout) {
+		p.current, p.next, p.addrChecked = p.next, path{}, now
+	}
+	held := p.held
+	p.held = nil
+	p.mu.Unlock()
+	for _, b := range held {
+		p.send(b, p.server.cfg.Send)
+	}
+	p.announce(nil)
+	return true
+}
+
+// holds reports whether an address is proven to be the peer's, and checks came from
+// there lately: checks for others that claim to come from there do not take it.
+func (p *Peer) holds(from netip.AddrPort, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current.addr == from && p.current.proven && now.Sub(p.addrChecked) <= addressTimeout
+}
+
+// count counts a datagram from an address that is not proven. p.mu is held.
+func (p *Peer) count(from netip.AddrPort, n int) {
+	for _, at := range []*path{&p.current, &p.next} {
+		if at.addr == from && !at.proven {
+			at.received += n
+		}
+	}
+}
+
+// maxHeld is how many datagrams of a handshake may wait until an address is proven.
+const maxHeld = 8
+
+// send sends a datagram to where the peer is. One that the address may not get yet is
+// held until the address has answered a check of the server's own.
+func (p *Peer) send(b []byte, by Sender) {
+	p.mu.Lock()
+	to, left := p.current.addr, 0
+	if !p.current.challenged {
+		left = p.challengeSize()
+	}
+	may := p.current.spend(len(b), left)
+	var c challenge
+	if !may {
+		if c = p.challengeTo(&p.current); len(p.held) < maxHeld && p.handshake != nil {
+			p.held = append(p.held, bytes.Clone(b))
+		}
+	}
+	p.mu.Unlock()
+	switch {
+	case may:
+		by.Send(b, to)
+	case c.send && p.server.demux.addChallenge(&p.route, c.id):
+		h := p.server.hmacs.get()
+		by.Send(p.appendChallenge(h.out[:0], h, c.id), to)
+		p.server.hmacs.put(h)
+	}
+}
