@@ -36,6 +36,17 @@ func TestCreateRoomOnAnOpenServer(t *testing.T) {
 	assert.Equal(t, wire.CodeConflict, code(answer))
 }
 
+// TestBodiesAsToolsWriteThem sends bodies as editors and shells leave them.
+func TestBodiesAsToolsWriteThem(t *testing.T) {
+	h := open(t, nil)
+	for name, body := range map[string]string{
+		"a": `{"name":"a"}`, "b": "{\"name\":\"b\"}\n", "c": "\ufeff{\"name\":\"c\"}\r\n", "d": "\n {\"name\":\"d\"}",
+	} {
+		response, answer := h.call(http.MethodPost, "/api/rooms", "", body)
+		assert.Equal(t, http.StatusCreated, response.StatusCode, "%s: %v", name, answer)
+	}
+}
+
 func TestCreateRoomRefusesBadRequests(t *testing.T) {
 	h := open(t, nil)
 	for name, row := range map[string]struct {

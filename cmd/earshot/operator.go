@@ -7,12 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/earshot-audio/earshot/internal/operator"
+	"github.com/earshot-audio/earshot/internal/secrets"
 	"github.com/earshot-audio/earshot/internal/table"
 )
 
@@ -47,11 +47,9 @@ func (f *operatorFlags) session(c *cobra.Command) (*operatorSession, error) {
 	}
 	token := f.token
 	if token == "" {
-		data, err := os.ReadFile(filepath.Join(f.data, operatorTokenFile))
-		if err != nil {
+		if token, err = secrets.Load(filepath.Join(f.data, operatorTokenFile)); err != nil {
 			return nil, usage(fmt.Errorf("no operator's token: give --token, or --data with the server's data directory: %w", err))
 		}
-		token = strings.TrimSpace(string(data))
 	}
 	client, err := operator.New(f.target, token, roots)
 	if err != nil {

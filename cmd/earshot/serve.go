@@ -164,7 +164,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", f.http)
+	listener, err := net.Listen(tcpFamily(f.http), f.http)
 	if err != nil {
 		return fmt.Errorf("listen on --http %s: %w; is another server running there?", f.http, err)
 	}
@@ -193,6 +193,15 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer done()
 	return errors.Join(err, server.Shutdown(stop), front.Shutdown(stop))
+}
+
+// tcpFamily returns the network to listen on an address in: net listens on all IPv6
+// addresses, too, if it is told 0.0.0.0.
+func tcpFamily(address string) string {
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // tls returns the TLS configuration of HTTP; nil without TLS.
@@ -230,7 +239,7 @@ func newLog(format string, to io.Writer) *slog.Logger {
 
 // serveProfiles serves the profiles of net/http/pprof on an address of their own.
 func serveProfiles(address string, failed chan<- error) (*http.Server, error) {
-	listener, err := net.Listen("tcp", address)
+	listener, err := net.Listen(tcpFamily(address), address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on --pprof %s: %w", address, err)
 	}

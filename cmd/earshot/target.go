@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -150,6 +151,7 @@ func loadRoots(file string) (*tls.Config, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
+	pem = bytes.TrimPrefix(pem, []byte("\xef\xbb\xbf")) // some editors begin files so
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("--ca: %s holds no PEM certificate", file)
 	}

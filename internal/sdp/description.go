@@ -32,7 +32,7 @@ func Parse(text string) (*Description, error) {
 		return nil, fmt.Errorf("it is longer than %d bytes", maxLength)
 	}
 	var desc pion.SessionDescription
-	if err := desc.UnmarshalString(text); err != nil {
+	if err := desc.UnmarshalString(completeLines(text)); err != nil {
 		return nil, fmt.Errorf("not SDP: %w", err)
 	}
 	n := len(desc.MediaDescriptions)
@@ -101,4 +101,14 @@ func (d *description) line(parts ...string) {
 		d.WriteString(p)
 	}
 	d.WriteString("\r\n")
+}
+
+// completeLines removes the byte order mark with which some editors begin a file, and
+// ends the last line, which others leave out.
+func completeLines(text string) string {
+	text = strings.TrimPrefix(text, "\ufeff")
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\r\n"
+	}
+	return text
 }

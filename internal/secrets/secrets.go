@@ -10,18 +10,26 @@ import (
 	"strings"
 )
 
-// LoadOrCreate returns the secret in a file, and creates it with 260 random bits
-// in 52 characters if it does not exist. An empty file is an error.
-func LoadOrCreate(path string) (string, error) {
+// Load returns the secret in a file, however an editor has ended it. An empty file is
+// an error.
+func Load(path string) (string, error) {
 	data, err := os.ReadFile(path)
-	if err == nil {
-		if secret := strings.TrimSpace(string(data)); secret != "" {
-			return secret, nil
-		}
+	if err != nil {
+		return "", fmt.Errorf("read a secret: %w", err)
+	}
+	secret := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
+	if secret == "" {
 		return "", fmt.Errorf("%s is empty: put a secret in it, or remove it to have one made", path)
 	}
+	return secret, nil
+}
+
+// LoadOrCreate is Load, and creates the secret with 260 random bits in 52 characters
+// if the file does not exist.
+func LoadOrCreate(path string) (string, error) {
+	loaded, err := Load(path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read a secret: %w", err)
+		return loaded, err
 	}
 	secret := rand.Text() + rand.Text()
 	if err := writeFile(path, []byte(secret+"\n")); err != nil {

@@ -28,3 +28,13 @@ func TestLoadOrCreateRejectsAnEmptyFile(t *testing.T) {
 	_, err := LoadOrCreate(path)
 	assert.ErrorContains(t, err, "is empty")
 }
+
+func TestLoadTakesASecretAsEditorsWriteIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	for _, text := range []string{"secret", "secret\n", "secret\r\n", "\ufeffsecret\r\n"} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		got, err := Load(path)
+		require.NoError(t, err)
+		assert.Equal(t, "secret", got)
+	}
+}

@@ -36,13 +36,34 @@ func listInterfaces(loopback bool) (*stdnet.Net, []*transport.Interface, error) 
 	var chosen []*transport.Interface
 	for _, i := range all {
 		if i.Flags&net.FlagUp != 0 && (i.Flags&net.FlagLoopback != 0) == loopback {
-			chosen = append(chosen, i)
+			chosen = append(chosen, withStandIn(i))
 		}
 	}
 	if len(chosen) == 0 {
 		return nil, nil, fmt.Errorf("no network interface is up to reach the target with (target on loopback: %t)", loopback)
 	}
 	return system, chosen, nil
+}
+
+// standIn is what a client calls ::1. Pion takes that for an IPv4-compatible address,
+// which cannot be a candidate (RFC 8445, section 5.1.1.1). The server learns the address
+// from the client's checks.
+var standIn = net.ParseIP("fd00::1")
+
+// withStandIn returns an interface that has the stand-in in place of ::1.
+func withStandIn(i *transport.Interface) *transport.Interface {
+	addresses, err := i.Addrs()
+	if err != nil {
+		return i // it has none
+	}
+	other := transport.NewInterface(i.Interface)
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(net.IPv6loopback) {
+			a = &net.IPNet{IP: standIn, Mask: n.Mask}
+		}
+		other.AddAddress(a)
+	}
+	return other
 }
 
 // Interfaces implements transport.Net.
@@ -74,6 +95,9 @@ func (n *clientNet) ListenPacket(proto, address string) (net.PacketConn, error) 
 
 // listen opens a socket that records receive times.
 func (n *clientNet) listen(proto string, at *net.UDPAddr) (*udpSocket, error) {
+	if at != nil && at.IP.Equal(standIn) {
+		at = &net.UDPAddr{IP: net.IPv6loopback, Port: at.Port}
+	}
 	c, err := net.ListenUDP(proto, at)
 	if err != nil {
 		return nil, err

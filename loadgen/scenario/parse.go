@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func Load(path string) (*Scenario, error) {
 		return nil, fmt.Errorf("read scenario: %w", err)
 	}
 	r := newReader(path)
-	s, err := r.scenario(src)
+	s, err := r.scenario(bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))) // some editors begin files so
 	if err != nil {
 		return nil, err
 	}

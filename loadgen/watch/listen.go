@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -21,7 +22,11 @@ type site struct {
 
 // listen serves a handler on an address until close.
 func listen(address string, handler http.Handler) (*site, error) {
-	l, err := net.Listen("tcp", address)
+	network := "tcp"
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
+		network = "tcp4" // otherwise 0.0.0.0 is all IPv6 addresses, too
+	}
+	l, err := net.Listen(network, address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,9 @@ import (
 // MaxBody is the longest JSON body in bytes.
 const MaxBody = 16 << 10
 
+// byteOrderMark is what some editors begin a file with, in UTF-8.
+const byteOrderMark = "\xef\xbb\xbf"
+
 // readBody decodes a JSON body strictly: its type, its size, its fields.
 func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -24,7 +28,11 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 		return wire.NewError(wire.CodeUnsupportedMediaType, "the Content-Type must be application/json")
 	}
 	var text bytes.Buffer
-	dec := json.NewDecoder(io.TeeReader(http.MaxBytesReader(w, r.Body, MaxBody), &text))
+	body := bufio.NewReader(http.MaxBytesReader(w, r.Body, MaxBody))
+	if mark, _ := body.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		_, _ = body.Discard(len(byteOrderMark)) // it has been read
+	}
+	dec := json.NewDecoder(io.TeeReader(body, &text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return bodyError(err)
