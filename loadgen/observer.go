@@ -62,6 +62,10 @@ func (o *observer) observe(ctx context.Context) {
 		r.aggregator.Doubt(measure.Stepped, from, now.at)
 	}
 	r.aggregator.Drop(lost-o.lost, from, now.at)
+	if stolen, idle := stolen(before, now); stolen > 0 {
+		r.aggregator.Steal(before.at, now.at, stolen, idle)
+	}
+	r.aggregator.Throttle(before.at, now.at, now.group.Since(before.group))
 	if r.contended(before, now) {
 		r.aggregator.Contend(before.at, now.at, r.waited(before, now))
 	}
@@ -91,9 +95,42 @@ func (r *run) contended(a, b sample) bool {
 	return taken || (b.wait-a.wait).Seconds()/elapsed > MaxCPUWait*float64(r.cores)
 }
 
+// stolen returns for how long a hypervisor took the machine's cores between two samples,
+// summed over them, and which share of the time they were idle.
+func stolen(a, b sample) (took time.Duration, idle float64) {
+	if a.machine == nil || b.machine == nil {
+		return 0, 0
+	}
+	machine := b.machine.Sub(*a.machine)
+	if machine.All() <= 0 {
+		return 0, 0
+	}
+	return max(0, machine.Steal), machine.Idle.Seconds() / machine.All().Seconds()
+}
+
+// throttled returns for how long a quota that the server shares with the generator kept
+// the server from running between two samples. If nearly all that was used was the
+// server's, that is its own work.
+func throttled(a, b sample) time.Duration {
+	if !a.shared || !b.shared || a.server == nil || b.server == nil {
+		return 0
+	}
+	own, server := b.own-a.own, b.server.CPU-a.server.CPU
+	if own.Seconds() <= othersBusy*(own+server).Seconds() {
+		return 0
+	}
+	return min(b.group.Since(a.group), measure.Lateness)
+}
+
 // deprived returns for how long the server may have waited between two samples for
-// cores that others took. What the server's own work costs it is not among that.
+// cores that others took, or for a quota that they used up. What the server's own work
+// costs it is not among that.
 func (r *run) deprived(a, b sample) time.Duration {
+	return min(throttled(a, b)+r.outrun(a, b), measure.Lateness)
+}
+
+// outrun returns for how long it may have waited for cores that others took.
+func (r *run) outrun(a, b sample) time.Duration {
 	if !r.contended(a, b) {
 		return 0
 	}

@@ -103,3 +103,42 @@ func TestContentionExcusesTheServerForWhatOthersTookFromIt(t *testing.T) {
 		})
 	}
 }
+
+func TestSharedQuotaExcusesTheServerForWhatTheGeneratorUsed(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		shared   bool
+		own      time.Duration
+		moved    bool
+		deprived time.Duration
+	}{
+		{"both used the quota up", true, 60 * time.Millisecond, false, 400 * time.Millisecond},
+		{"the server used nearly all of it", true, 4 * time.Millisecond, false, 0},
+		{"the server is in another group", false, 60 * time.Millisecond, false, 0},
+		{"they were moved, and what the other group did before is not known", true, 60 * time.Millisecond, true, 0},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			r := &run{Config: Config{Driver: here{loopback: true}}, cores: 2}
+			a, b := second{own: 60, server: 60, idle: 1880, serverWaits: map[int]time.Duration{1: 0}}.samples()
+			b.own = c.own
+			a.shared, b.shared = c.shared, c.shared
+			a.group = host.ControlGroup{Path: "a", Throttled: time.Second}
+			b.group = host.ControlGroup{Path: "a", Throttled: 1400 * time.Millisecond}
+			if c.moved {
+				b.group.Path = "b"
+			}
+			assert.Equal(t, c.deprived, r.deprived(a, b))
+		})
+	}
+}
+
+func TestStolenTimeIsOfAllCores(t *testing.T) {
+	a, b := sample{machine: &host.CPUTimes{Idle: time.Second, Steal: time.Second}}, sample{machine: &host.CPUTimes{Idle: 2500 * time.Millisecond, Busy: 440 * time.Millisecond, Steal: 1060 * time.Millisecond}}
+	took, idle := stolen(a, b)
+	assert.Equal(t, 60*time.Millisecond, took)
+	assert.InDelta(t, 0.75, idle, 1e-9)
+	for _, unknown := range [][2]sample{{a, {}}, {{}, b}, {a, a}} {
+		took, _ := stolen(unknown[0], unknown[1])
+		assert.Zero(t, took)
+	}
+}

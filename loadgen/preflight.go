@@ -63,15 +63,15 @@ func checkFiles(m host.Limits, s *scenario.Scenario) error {
 // warnOfCores warns if the cores can't be expected to carry the run's packets.
 func warnOfCores(m host.Limits, s *scenario.Scenario, own bool) string {
 	packets, need := estimateLoad(s, own)
-	if need <= maxCPUShare*float64(m.Cores) {
+	if need <= maxCPUShare*m.Usable() {
 		return ""
 	}
 	doing := "receive"
 	if own {
 		doing = "serve and receive"
 	}
-	return fmt.Sprintf("the run has %d packets a second, which take about %.1f cores to %s, and this process may use %d: it is likely to be invalid; cast fewer people, or use a larger machine%s",
-		packets, need, doing, m.Cores, map[bool]string{true: " or one more, with --target"}[own])
+	return fmt.Sprintf("the run has %d packets a second, which take about %.1f cores to %s, and this process may use %.4g: it is likely to be invalid; cast fewer people, or use a larger machine%s",
+		packets, need, doing, m.Usable(), map[bool]string{true: " or one more, with --target"}[own])
 }
 
 // estimateLoad returns how many packets a second a run has, and how many cores they
@@ -91,7 +91,7 @@ func estimateLoad(s *scenario.Scenario, own bool) (packets int, cores float64) {
 // cores: together they need more than half of them.
 func Contended(m host.Limits, s *scenario.Scenario) bool {
 	_, need := estimateLoad(s, true)
-	return need > float64(m.Cores)/2
+	return need > m.Usable()/2
 }
 
 // maxSocketsPerCore is how many sockets one core can be expected to read for the crowd.

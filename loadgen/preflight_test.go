@@ -31,6 +31,7 @@ func TestPreflightSaysWhatToChange(t *testing.T) {
 		{"a large machine gives no warning", large, room(1, 3, 5000), true, "", ""},
 		{"two cores carry 5,000 listeners and their server", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 4 << 20}, room(1, 1, 5000), true, "", ""},
 		{"two cores do not carry 8,000 listeners and their server", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 4 << 20}, room(1, 1, 8000), true, "about 2.6 cores to serve and receive, and this process may use 2", ""},
+		{"a quota of half a core does not", host.Limits{Files: 1 << 20, Cores: 2, Quota: 0.5, ReceiveBuffer: 4 << 20}, room(1, 1, 5000), false, "and this process may use 0.5", ""},
 		{"two cores carry 8,000 listeners of a server elsewhere", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 4 << 20}, room(1, 1, 8000), false, "", ""},
 		{"three voices make three times as many packets", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 8 << 20}, room(1, 3, 5000), false, "the run has 750450 packets a second", ""},
 		{"only as many voices count as there are slots", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 8 << 20}, room(1, 6, 5000), false, "the run has 750900 packets a second", ""},

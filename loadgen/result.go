@@ -67,6 +67,8 @@ type Generator struct {
 	// the system's and Go's limits.
 	CPU  float64
 	CPUs int
+	// Quota is how many cores the quota of its control group allows; 0 is all.
+	Quota float64
 	// CPUWait is how many of its threads waited for a core while ready to run, on
 	// average over the steady state; 0 if the system does not report it.
 	CPUWait float64
@@ -83,6 +85,14 @@ type Generator struct {
 	Unstamped uint64
 	// ClockStep is the total of the wall clock's steps during the run.
 	ClockStep time.Duration
+}
+
+// Cores is how many cores it may use, by its quota, too.
+func (g Generator) Cores() float64 {
+	if cores := float64(g.CPUs); g.Quota == 0 || cores < g.Quota {
+		return cores
+	}
+	return g.Quota
 }
 
 // A Span holds the times, on the run's clock, at which the arrivals, the hold and the
@@ -149,7 +159,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 			SendLag: p99(r.health.sendLag), JoinLag: p99(r.health.joinLag), ReadLag: p99(r.health.readLag),
 			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,
 			ClockStep: time.Duration(r.health.clockSteps.Load()),
-			CPUs:      r.cores,
+			CPUs:      r.cores, Quota: after.group.Quota,
 		},
 		Environment: host.CurrentEnvironment(),
 	}

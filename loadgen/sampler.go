@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -17,6 +18,9 @@ type sample struct {
 	memory uint64        // of this process, in bytes; 0 if unknown
 
 	machine *host.CPUTimes // nil if unknown
+	group   host.ControlGroup
+	// shared means that the server is in the generator's control group.
+	shared bool
 }
 
 // A sampler measures both processes. It is safe for concurrent use.
@@ -27,7 +31,7 @@ type sampler struct {
 }
 
 func (m *sampler) sample(ctx context.Context) sample {
-	s := sample{at: m.clock.Now(), own: host.CPU(), memory: host.Memory()}
+	s := sample{at: m.clock.Now(), own: host.CPU(), memory: host.Memory(), group: host.ControlGroupOf(os.Getpid())}
 	s.wait, _ = host.RunQueueWait()
 	if times, ok := host.MachineTimes(); ok {
 		s.machine = &times
@@ -41,6 +45,9 @@ func (m *sampler) sample(ctx context.Context) sample {
 		return s
 	}
 	s.server = &u
+	if p, here := m.server.(host.ProcessMeter); here && s.group.Quota > 0 {
+		s.shared = host.ControlGroupOf(p.PID).Path == s.group.Path
+	}
 	return s
 }
 

@@ -64,7 +64,7 @@ func generatorFaults(s size) []generatorFault {
 			}
 			return nil
 		}},
-		{sentence: "is throttled to a tenth of a core", leaves: []string{"stalls"}, strike: throttle},
+		{sentence: "is throttled to a tenth of a core", leaves: []string{"stalls", "throttled_ms"}, strike: throttle},
 		{sentence: "is stopped while listeners arrive", brief: true, leaves: []string{"delayed_joins", "stalls"}, strike: func(g *generator) error {
 			if g.in("arrivals", s.arrivals/5) {
 				g.stop(s.arrivals * 3 / 5)

@@ -4,6 +4,8 @@ package faults
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -175,4 +177,55 @@ func playUntilDecided(t *testing.T, may []string, play func() *outcome) (o *outc
 		places = sideBySide
 	}
 	return o
+}
+
+// A quota that the generator and the server share is not the server's doing.
+func TestQuotaSharedWithTheServer(t *testing.T) {
+	s := tableSize()
+	for _, c := range []struct {
+		does string
+		may  []string
+	}{
+		{"forwards every packet", []string{pass, invalid}},
+		{"loses a fifth of all packets", []string{fail, invalid}},
+	} {
+		t.Run("a server that "+c.does, func(t *testing.T) {
+			server := serve(t, Fault{Does: c.does}, s)
+			shared := false
+			share(t, sideBySide, func() {
+				o := generate(t, server, generatorFault{strike: func(g *generator) (err error) {
+					shared, err = throttleBoth(g, server.PID())
+					return err
+				}}, s.scenario(t, tableThresholds))
+				if !shared {
+					t.Skip("no control group can be made")
+				}
+				t.Log(o.Verdict, o.Reasons, o.Doubts)
+				assert.Contains(t, c.may, o.Verdict, "%v", o)
+				assert.Positive(t, o.Doubts["throttled_ms"], "%v", o)
+			})
+		})
+	}
+}
+
+// throttleBoth has a generator and a server share a quota until the end of the hold, and
+// reports whether it could.
+func throttleBoth(g *generator, server int) (bool, error) {
+	if !g.in("arrivals", 0) {
+		return false, nil
+	}
+	group, err := controlGroup(fmt.Sprint("earshot-faults-", g.process.Pid))
+	if err != nil {
+		return false, nil
+	}
+	defer func() {
+		<-g.exited
+		_ = os.Remove(group) // an empty group costs nothing
+	}()
+	both := func(group string) error {
+		return errors.Join(join(group, g.process.Pid), join(group, server))
+	}
+	err = both(group)
+	g.until("settling")
+	return err == nil, errors.Join(err, both(filepath.Dir(group)))
 }

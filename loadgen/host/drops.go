@@ -2,9 +2,10 @@ package host
 
 import (
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/prometheus/procfs"
 )
 
 // Drops are how many packets a machine has dropped since it started, of all its processes,
@@ -12,12 +13,13 @@ import (
 type Drops struct {
 	// Backlog is those of the receive backlog (the second column of Linux's
 	// /proc/net/softnet_stat), and Conntrack those of a full table of connections
-	// (/proc/net/stat/nf_conntrack).
+	// (/proc/net/stat/nf_conntrack), which drops packets of the loopback interface, too.
 	Backlog, Conntrack uint64
-	// Interfaces is what its network interfaces dropped, but for the loopback one, and
-	// Sockets what its UDP sockets could not send for want of a buffer, or receive for
-	// want of memory (/proc/net/snmp). Those that a full receive buffer drops are the
-	// sockets' own to tell, since another process's are no concern of ours.
+	// Interfaces is what its network interfaces dropped, but for the loopback one
+	// (/proc/net/dev), and Sockets what its UDP sockets could not send for want of a
+	// buffer, or receive for want of memory (/proc/net/snmp). Those that a full receive
+	// buffer drops are the sockets' own to tell, since another process's are no concern of
+	// ours.
 	Interfaces, Sockets uint64
 }
 
@@ -37,51 +39,36 @@ func (d Drops) Sub(o Drops) Drops {
 func (d Drops) Total() uint64 { return d.Backlog + d.Conntrack + d.Interfaces + d.Sockets }
 
 // MachineDrops reads what the machine has dropped.
-func MachineDrops() Drops {
-	const proc = "/proc/net/"
-	return Drops{
-		Backlog:    sumColumn(read(proc+"softnet_stat"), 1, 0),
-		Conntrack:  conntrackDrops(read(proc + "stat/nf_conntrack")),
-		Interfaces: interfaceDrops("/sys/class/net"),
-		Sockets:    udpErrors(read(proc + "snmp")),
-	}
-}
+func MachineDrops() Drops { return dropsIn(procfs.DefaultMountPoint) }
 
-func read(path string) string {
-	data, err := os.ReadFile(path)
+// dropsIn reads it from a directory like /proc.
+func dropsIn(proc string) (d Drops) {
+	fs, err := procfs.NewFS(proc)
 	if err != nil {
-		return ""
+		return d
 	}
-	return string(data)
-}
-
-// sumColumn sums a column of hexadecimal numbers, of the lines after so many.
-func sumColumn(text string, column, skip int) (total uint64) {
-	for line := range strings.Lines(text) {
-		if skip--; skip >= 0 {
-			continue
+	if cpus, err := fs.NetSoftnetStat(); err == nil {
+		for _, cpu := range cpus {
+			d.Backlog += uint64(cpu.Dropped)
 		}
-		if fields := strings.Fields(line); len(fields) > column {
-			n, err := strconv.ParseUint(fields[column], 16, 64)
-			if err != nil {
-				return 0
+	}
+	if cpus, err := fs.ConntrackStat(); err == nil {
+		for _, cpu := range cpus {
+			d.Conntrack += cpu.Drop + cpu.InsertFailed
+		}
+	}
+	if interfaces, err := fs.NetDev(); err == nil {
+		for _, i := range interfaces {
+			if i.Name != "lo" {
+				d.Interfaces += i.RxDropped + i.TxDropped // rx_missed_errors is in the first
 			}
-			total += n
 		}
 	}
-	return total
-}
-
-// conntrackDrops sums up drop and insert_failed: packets for which there was no room in
-// the table.
-func conntrackDrops(text string) (total uint64) {
-	head, _, _ := strings.Cut(text, "\n")
-	for i, name := range strings.Fields(head) {
-		if name == "drop" || name == "insert_failed" {
-			total += sumColumn(text, i, 1)
-		}
+	// procfs's own reader does not know MemErrors.
+	if text, err := os.ReadFile(proc + "/net/snmp"); err == nil {
+		d.Sockets = udpErrors(string(text))
 	}
-	return total
+	return d
 }
 
 // udpErrors sums up SndbufErrors and MemErrors of UDP.
@@ -101,25 +88,6 @@ func udpErrors(text string) (total uint64) {
 				if n, err := strconv.ParseUint(fields[i], 10, 64); err == nil {
 					total += n
 				}
-			}
-		}
-	}
-	return total
-}
-
-// interfaceDrops sums up what the interfaces that have a directory have dropped.
-func interfaceDrops(directory string) (total uint64) {
-	for _, counter := range []string{"rx_dropped", "rx_missed_errors", "tx_dropped"} {
-		paths, err := filepath.Glob(filepath.Join(directory, "*", "statistics", counter))
-		if err != nil {
-			continue
-		}
-		for _, path := range paths {
-			if filepath.Base(filepath.Dir(filepath.Dir(path))) == "lo" {
-				continue
-			}
-			if n, err := strconv.ParseUint(strings.TrimSpace(read(path)), 10, 64); err == nil {
-				total += n
 			}
 		}
 	}

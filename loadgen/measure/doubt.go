@@ -24,6 +24,10 @@ const (
 	// Stepped is a time in which the wall clock was stepped, on which receive
 	// stamps are.
 	Stepped
+	// Withheld is a time in which the generator did not have its cores for a while, since
+	// a hypervisor or a quota kept them from it. What that did to packets is booked by
+	// [Aggregator.Steal].
+	Withheld
 	doubtKinds
 )
 
@@ -72,6 +76,9 @@ type Doubts struct {
 	Drops uint64
 	// Steps is how often the wall clock was stepped.
 	Steps int
+	// Stolen is for how long a hypervisor took the machine's cores, and Throttled for how
+	// long a quota kept the generator's threads from running, both summed over cores.
+	Stolen, Throttled time.Duration
 	// Ambiguous is how many packets fit several frames, and so have no latency.
 	Ambiguous uint64
 	// LateJoins is how many joins took longer by the generator's doing, and LostJoins
@@ -89,7 +96,10 @@ type doubts struct {
 	mu     sync.Mutex
 	list   []doubt
 	waits  []deprivation
+	thefts []theft
 	counts [doubtKinds]int
+	// For how long cores were taken in all, and threads kept from running.
+	stolen, throttled time.Duration
 }
 
 // Doubt books a time in which what is measured is in doubt. It is called within a
@@ -183,7 +193,8 @@ func (d *doubts) enter(next doubt) {
 		if last.kind != next.kind {
 			continue
 		}
-		if next.from <= last.until && next.kind != Contended || len(d.list) >= maxDoubts {
+		apart := next.kind == Contended || next.kind == Withheld // each has a size
+		if next.from <= last.until && !apart || len(d.list) >= maxDoubts {
 			last.from, last.until = min(last.from, next.from), max(last.until, next.until)
 			last.took = min(last.took+next.took, last.until-last.from)
 			return
@@ -219,6 +230,8 @@ func (d *doubts) delayed(at, late time.Duration) {
 }
 
 // within reports whether something in [from, until) is in doubt.
+//
+// Time that was withheld is not among that: what it may have done is counted by the frame.
 func (d *doubts) within(from, until time.Duration) bool {
 	if !d.any.Load() {
 		return false
@@ -226,7 +239,7 @@ func (d *doubts) within(from, until time.Duration) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, one := range d.list {
-		if one.from < until && one.until > from {
+		if one.kind != Withheld && one.from < until && one.until > from {
 			return true
 		}
 	}
@@ -236,7 +249,8 @@ func (d *doubts) within(from, until time.Duration) bool {
 // stalled is for how much of [from, until) the generator did not run.
 func (d *doubts) stalled(from, until time.Duration) time.Duration {
 	t := d.times(from, until)
-	return min(t[Stalled]+t[Contended], until-from)
+	// Time withheld that is long enough is seen as a stall, too.
+	return min(max(t[Stalled], t[Withheld])+t[Contended], until-from)
 }
 
 // hindered is for how much of [from, until) the generator's side was in the way of
@@ -282,6 +296,7 @@ func (a *Aggregator) Doubts() Doubts {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	sum.Stalls, sum.Steps = d.counts[Stalled], d.counts[Stepped]
+	sum.Stolen, sum.Throttled = d.stolen, d.throttled
 	for _, one := range d.list {
 		switch one.kind {
 		case Stalled:

@@ -13,7 +13,7 @@ import (
 type hearing struct {
 	owed    uint64 // voices' frames
 	bins    uint64 // bins in which something was owed
-	excused uint64 // of owed: lost, and perhaps by the generator's doing
+	excused uint64 // of owed: lost or late, and perhaps by the generator's doing
 	played  played
 	// What of it is in doubt.
 	doubted     played
@@ -154,6 +154,8 @@ func (l *Listener) hearWord(w wordHearing) {
 	if l.lostJoin || l.ledger.aggregator.doubts.within(start-aftermath, start+wordBins*BinLength+bucketLength) {
 		w.doubted, w.doubtedOwed = w.played, w.owed
 	}
+	stolen, _ := l.ledger.aggregator.doubts.taken(start-bucketLength, start+wordBins*BinLength+bucketLength)
+	w.excused = min(w.excused+takenFrames(stolen), w.owed)
 	if n := len(a.recent); n > 0 && a.recent[n-1].word != w.word-1 {
 		a.recent = a.recent[:0]
 	}

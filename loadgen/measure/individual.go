@@ -1,8 +1,10 @@
 package measure
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -113,6 +115,8 @@ func inMicroseconds(d time.Duration) int32 {
 type uncertainty struct {
 	deprived time.Duration // for so long the server waited for a core
 	stepped  bool          // the wall clock was stepped
+	stolen   time.Duration // for so long a hypervisor took the cores,
+	reach    float64       // and that may have reached this share of the packets
 }
 
 // endEpoch enters the latencies of an epoch.
@@ -123,13 +127,21 @@ func (a *latencySpread) endEpoch(u uncertainty) {
 		for range len(recent) + len(a.late) {
 			a.enter(inMicroseconds(Lateness), 0)
 		}
-	case u.deprived > 0: // at best none of them waited, and was as fast as the fastest
-		sooner := func(v int32) int32 { return min(v, max(v-inMicroseconds(u.deprived), a.fastest)) }
+	case u.deprived > 0 || u.stolen > 0: // at best none of them waited, and was as fast as the fastest
 		for _, v := range recent {
-			a.enter(v, sooner(v))
+			a.late = append(a.late, doubtfulLatency{v, v})
 		}
-		for _, v := range a.late {
-			a.enter(v.worst, sooner(v.best))
+		slices.SortFunc(a.late, func(x, y doubtfulLatency) int { return cmp.Compare(y.best, x.best) })
+		if n := len(a.late); n > 0 && u.deprived == 0 && u.reach < 1 && (a.fastest == 0 || a.late[n-1].best < a.fastest) {
+			a.fastest = max(a.late[n-1].best, 1)
+		}
+		reached := int(share(uint64(len(a.late)), u.reach)) // the slowest
+		for i, v := range a.late {
+			waited := u.deprived
+			if i < reached {
+				waited += u.stolen
+			}
+			a.enter(v.worst, min(v.best, max(v.best-inMicroseconds(waited), a.fastest)))
 		}
 	default:
 		for _, v := range recent {

@@ -135,11 +135,11 @@ func (c *cell) close(l *Listener) {
 	c.outOfOrder += l.outOfOrder
 	if l.received.jitters > 0 {
 		c.worst.jitters.Record(l.received.jitterSum / float64(l.received.jitters) * 1000)
-		c.best.jitters.Record(l.received.jitterBest / float64(l.received.jitters) * 1000)
+		c.best.jitters.Record(max(0, l.received.jitterBest) / float64(l.received.jitters) * 1000)
 	}
 	if l.steady.total > 0 {
 		c.worst.gaps.Record(ms(l.received.gap))
-		c.best.gaps.Record(ms(l.received.gapBest))
+		c.best.gaps.Record(ms(max(0, l.received.gapBest)))
 		worst, best := l.quality()
 		c.worst.enter(worst)
 		c.best.enter(best)

@@ -119,7 +119,8 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 	now := ((present/wordBins + 1) * wordBins).Start()
 	doubtful := r.aggregator.doubts.within(r.settled-aftermath, now)
 	since := r.settled - bucketLength
-	r.uncertain = uncertainty{r.aggregator.doubts.deprived(since, now), r.aggregator.doubts.times(since, now)[Stepped] > 0}
+	stolen, reach := r.aggregator.doubts.taken(since, now)
+	r.uncertain = uncertainty{r.aggregator.doubts.deprived(since, now), r.aggregator.doubts.times(since, now)[Stepped] > 0, stolen, reach}
 	r.settled = now
 	settled := last + 1
 	for _, l := range listeners {

@@ -75,6 +75,7 @@ type Listener struct {
 	// were in doubt.
 	epochFrom   Bin
 	excusedOwed uint64
+	stolen      uint64 // frames that may be late for cores that a hypervisor took
 
 	// Apart, so that listeners lie closer together.
 	latencies *latencySpread

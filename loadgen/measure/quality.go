@@ -75,13 +75,16 @@ func (p played) plus(o played) played {
 // epoch ends an epoch of about a second before bin end, in which what the jitter buffers did may
 // be in doubt.
 func (l *Listener) epoch(end Bin, doubtful bool) {
-	played := l.sumPlayed()
+	played, stolen := l.sumPlayed(), l.ledger.uncertain.stolen
 	if doubtful {
 		l.excused = l.excused.plus(played.less(l.played))
 		l.excusedOwed += l.owedBetween(l.epochFrom, end)
 	} else {
-		l.received.gapBest = max(l.received.gapBest, l.received.gapNow)
+		l.received.gapBest = max(l.received.gapBest, l.received.gapNow-stolen)
+		l.stolen += min(takenFrames(stolen), l.owedBetween(l.epochFrom, end))
 	}
+	// So much does a stretch of late packets that is caught up with add to the sum.
+	l.received.jitterBest -= 2 * stolen.Seconds()
 	l.received.gapNow = 0
 	l.spillLatencies()
 	l.latencies.endEpoch(l.ledger.uncertain)
@@ -113,7 +116,7 @@ func (l *Listener) owedBetween(from, until Bin) (n uint64) {
 
 // quality sums up what the listener's sections played, at worst and at best.
 func (l *Listener) quality() (worst, best quality) {
-	return hearing{l.steady.total, l.spoken, l.steady.excused, l.played, l.excused, l.excusedOwed}.quality(l.ledger.factors())
+	return hearing{l.steady.total, l.spoken, l.steady.excused + l.stolen, l.played, l.excused, l.excusedOwed}.quality(l.ledger.factors())
 }
 
 // fec is how many of the frames that did not come in time were played from copies in

@@ -40,14 +40,19 @@ type bucketEvents struct {
 	drops    atomic.Uint64 // packets dropped on the generator's side
 	deprived atomic.Int64  // ns that the server waited for cores that others took
 	stepped  atomic.Bool   // the wall clock was stepped
+	stolen   atomic.Int64  // ns that a hypervisor took the cores
+	// The share of the packets that may have been late for it, and that may have been lost, in
+	// millionths.
+	reach, lossReach atomic.Int64
 }
 
-// excuses is how many of the packets lost in the bucket may be the generator's doing.
-func (e *bucketEvents) excuses(lost uint64) uint64 {
+// excuses is how many of the packets lost in the bucket, of those owed, may be the
+// generator's or its machine's doing.
+func (e *bucketEvents) excuses(lost, owed uint64) uint64 {
 	if time.Duration(e.deprived.Load()) >= deprivedLoss {
 		return lost
 	}
-	return min(lost, e.drops.Load())
+	return min(lost, e.drops.Load()+share(owed, float64(e.lossReach.Load())/reachScale))
 }
 
 // A bucketCell is what the listeners with the same labels received of a bucket.
@@ -381,7 +386,7 @@ func (c *bucketCell) close(e *bucketEvents, fastest *float64) closedCell {
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
 	}
 	lost := closed.delivered.Total - closed.delivered.Passes
-	closed.excused = min(lost, e.excuses(lost-min(lost, c.certain.Swap(0)))+c.late.Swap(0))
+	closed.excused = min(lost, e.excuses(lost-min(lost, c.certain.Swap(0)), closed.delivered.Total)+c.late.Swap(0))
 	d := &closed.latency
 	if doubtful := c.doubtful.Load(); doubtful != nil {
 		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()
@@ -391,19 +396,21 @@ func (c *bucketCell) close(e *bucketEvents, fastest *float64) closedCell {
 	if fast.Count() > 0 {
 		*fastest = min(*fastest, max(0, fast.Summary().Min))
 	}
-	deprived := time.Duration(e.deprived.Load())
+	deprived, stolen := time.Duration(e.deprived.Load()), time.Duration(e.stolen.Load())
 	switch {
 	case e.stepped.Load():
 		// Nothing is known of any of them: a step back makes latencies small.
 		all := &metric.Trend{}
 		d.worstInto(all)
 		*d = distribution{worst: metric.Constant(ms(Lateness), all.Count()), best: metric.Constant(0, all.Count())}
-	case deprived > 0:
+	case deprived > 0 || stolen > 0:
 		// At best none of them would have waited, and was as fast as the fastest of
 		// the run.
 		all := &metric.Trend{}
 		d.worstInto(all)
-		*d = distribution{worst: all.Frozen(), best: fast.Sooner(ms(deprived), *fastest)}
+		best := fast.Sooner(ms(deprived), *fastest, fast.Count())
+		best = best.Sooner(ms(stolen), *fastest, share(best.Count(), float64(e.reach.Load())/reachScale))
+		*d = distribution{worst: all.Frozen(), best: best.Frozen()}
 	}
 	return closed
 }

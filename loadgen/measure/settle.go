@@ -93,7 +93,7 @@ func (l *Listener) settleWord(w int64, now Bin, said []stretch) {
 			c.passes.Add(uint64(p))
 			c.owed.Add(uint64(o))
 			// Any of the packets dropped may have been this listener's.
-			n := open.events.excuses(uint64(o - p))
+			n := open.events.excuses(uint64(o-p), uint64(o))
 			switch {
 			case keptOut:
 				c.certain.Add(uint64(o - p))

@@ -1,17 +1,24 @@
 package metric
 
-// Sooner is t as it would be if every value were smaller by by, except that no value
-// falls below least. Values that are below it already stay.
-func (t *Trend) Sooner(by, least float64) *Frozen {
-	smaller := func(v float64) float64 { return max(min(v, least), v-by) }
+import "slices"
+
+// Sooner is t as it would be if its n greatest values were smaller by by, except that no
+// value falls below least. Values that are below it already stay.
+func (t *Trend) Sooner(by, least float64, n uint64) *Trend {
 	all := &Trend{coarse: t.coarse}
+	record := func(v float64, count uint64) {
+		smaller := min(count, n)
+		n -= smaller
+		all.RecordN(max(min(v, least), v-by), smaller)
+		all.RecordN(v, count-smaller)
+	}
+	record(t.max, t.over)
 	if t.histogram != nil {
-		for _, b := range t.histogram.Distribution() {
+		for _, b := range slices.Backward(t.histogram.Distribution()) {
 			if b.Count > 0 {
-				all.RecordN(smaller(float64(b.From)/trendScale), uint64(b.Count))
+				record(float64(b.From)/trendScale, uint64(b.Count))
 			}
 		}
 	}
-	all.RecordN(smaller(t.max), t.over)
-	return all.Frozen()
+	return all
 }

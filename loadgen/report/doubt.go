@@ -22,6 +22,13 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 	if d.Stalls > 0 {
 		add("the generator's process did not run for %s in all (%s); look for what stops or throttles it", lag(d.Stalled), count(d.Stalls, "time"))
 	}
+	if d.Throttled > 0 {
+		add("the quota of its control group (%.2f cores) kept the generator's threads from running for %s in all; raise it (cpu.max; --cpus or limits.cpu of a container), or play a smaller scenario",
+			run.Generator.Quota, lag(d.Throttled))
+	}
+	if d.Stolen > 0 {
+		add("the hypervisor took the machine's cores for %s in all; play from a machine whose cores are its own", lag(d.Stolen))
+	}
 	if d.Contended > 0 {
 		add("others took the cores of the server's machine for %s; stop what else runs, or play from another machine", seconds(d.Contended))
 	}

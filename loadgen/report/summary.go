@@ -102,6 +102,8 @@ type doubtsSummary struct {
 	LatestMS     float64 `json:"latest_ms" jsonschema:"How late the latest frame went out."`
 	Stalls       int     `json:"stalls" jsonschema:"How often the generator's process did not run."`
 	StalledMS    float64 `json:"stalled_ms" jsonschema:"For how long in all."`
+	ThrottledMS  float64 `json:"throttled_ms" jsonschema:"For how long the quota of its control group kept the generator's threads from running, summed over them."`
+	StolenMS     float64 `json:"stolen_ms" jsonschema:"For how long the hypervisor took the machine's cores, summed over them."`
 	ContendedS   float64 `json:"contended_s" jsonschema:"For how long others took the cores of the server's machine."`
 	Drops        uint64  `json:"drops" jsonschema:"Packets that the generator's side dropped."`
 	ClockSteps   int     `json:"clock_steps" jsonschema:"How often the wall clock was stepped."`
@@ -114,7 +116,7 @@ func summarizeDoubts(d measure.Doubts) *doubtsSummary {
 	s := doubtsSummary{
 		LateFrames: d.LateFrames, LatestMS: d.Latest.Seconds() * 1000, Stalls: d.Stalls, StalledMS: d.Stalled.Seconds() * 1000,
 		ContendedS: d.Contended.Seconds(), Drops: d.Drops, ClockSteps: d.Steps, Ambiguous: d.Ambiguous, DelayedJoins: d.LateJoins,
-		LostJoins: d.LostJoins,
+		LostJoins: d.LostJoins, ThrottledMS: d.Throttled.Seconds() * 1000, StolenMS: d.Stolen.Seconds() * 1000,
 	}
 	if s == (doubtsSummary{}) {
 		return nil
@@ -125,6 +127,7 @@ func summarizeDoubts(d measure.Doubts) *doubtsSummary {
 type generatorSummary struct {
 	CPU          float64 `json:"cpu" jsonschema:"Cores used in the steady state."`
 	CPUs         int     `json:"cpus,omitempty" jsonschema:"Cores that it may use."`
+	Quota        float64 `json:"cpu_quota,omitempty" jsonschema:"Cores that the quota of its control group allows."`
 	CPUWait      float64 `json:"cpu_wait,omitempty" jsonschema:"How many of its threads waited for a core in the steady state, on average."`
 	SendLagMS    float64 `json:"send_lag_p99_ms" jsonschema:"How late frames went out."`
 	JoinLagMS    float64 `json:"join_lag_p99_ms" jsonschema:"How late joins and acts of the timeline began."`
@@ -151,7 +154,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		Best:        run.Best,
 		Doubts:      summarizeDoubts(run.Doubts),
 		Generator: generatorSummary{
-			CPU: run.Generator.CPU, CPUs: run.Generator.CPUs, CPUWait: run.Generator.CPUWait,
+			CPU: run.Generator.CPU, CPUs: run.Generator.CPUs, Quota: run.Generator.Quota, CPUWait: run.Generator.CPUWait,
 			SendLagMS: run.Generator.SendLag.Seconds() * 1000, JoinLagMS: run.Generator.JoinLag.Seconds() * 1000, ReadLagMS: run.Generator.ReadLag.Seconds() * 1000,
 			SocketDrops: run.Generator.SocketDrops, MachineDrops: run.Generator.MachineDrops.Total(),
 			Unstamped: run.Generator.Unstamped, ClockStepMS: run.Generator.ClockStep.Seconds() * 1000,

@@ -168,12 +168,16 @@ func (r *Report) shortcomings() (all []string) {
 				lag.what, lag.is.Round(time.Millisecond), lag.most)
 		}
 	}
-	if cores := float64(g.CPUs); cores > 0 {
-		if g.CPU > loadgen.MaxCPU*cores {
-			add("the generator was the bottleneck: its process used %.2f of the %s that it may use (the limit is %.0f%%); give it more CPU, or a smaller scenario",
-				g.CPU, count(g.CPUs, "core"), loadgen.MaxCPU*100)
+	if g.CPUs > 0 {
+		if g.CPU > loadgen.MaxCPU*g.Cores() {
+			may, remedy := count(g.CPUs, "core"), "give it more CPU"
+			if g.Cores() < float64(g.CPUs) {
+				may, remedy = fmt.Sprintf("%.2f cores", g.Quota), "raise the quota of its control group"
+			}
+			add("the generator was the bottleneck: its process used %.2f of the %s that it may use (the limit is %.0f%%); %s, or a smaller scenario",
+				g.CPU, may, loadgen.MaxCPU*100, remedy)
 		}
-		if g.CPUWait > loadgen.MaxCPUWait*cores {
+		if cores := float64(g.CPUs); g.CPUWait > loadgen.MaxCPUWait*cores {
 			add("the generator was the bottleneck: others kept it from the CPU, so that on average %.2f of its threads waited for a core (the limit is %.0f for %s); stop what else runs, or give it more CPU",
 				g.CPUWait, loadgen.MaxCPUWait*cores, count(g.CPUs, "core"))
 		}

@@ -1,0 +1,80 @@
+package host
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestControlGroupOf(t *testing.T) {
+	const (
+		unified = "30 24 0:26 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw\n"
+		split   = "33 30 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n" +
+			"34 30 0:31 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" +
+			"35 30 0:32 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+		throttled = "usage_usec 5\nnr_periods 40\nnr_throttled 11\nthrottled_usec 1500000\n"
+	)
+	for _, c := range []struct {
+		sentence       string
+		groups, mounts string
+		files          map[string]string
+		is             ControlGroup
+	}{
+		{"a group of version 2 with a quota", "0::/a/b\n", unified,
+			map[string]string{"a/b/cpu.stat": throttled, "a/b/cpu.max": "150000 100000\n"},
+			ControlGroup{"/sys/fs/cgroup/a/b", 1.5, 1500 * time.Millisecond, 11}},
+		{"the groups around it limit it, too", "0::/a/b\n", unified,
+			map[string]string{"a/b/cpu.stat": throttled, "a/b/cpu.max": "max 100000\n", "a/cpu.stat": throttled, "a/cpu.max": "50000 100000\n", "cpu.stat": "usage_usec 5\n"},
+			ControlGroup{"/sys/fs/cgroup/a/b", 0.5, 3 * time.Second, 22}},
+		{"a container sees its own group as the root", "0::/\n", unified,
+			map[string]string{"cpu.stat": throttled, "cpu.max": "200000 100000\n"},
+			ControlGroup{"/sys/fs/cgroup", 2, 1500 * time.Millisecond, 11}},
+		{"version 1 has another unit", "4:memory:/m\n2:cpu,cpuacct:/a\n0::/u\n", split,
+			map[string]string{"cpu,cpuacct/a/cpu.stat": "nr_periods 40\nnr_throttled 11\nthrottled_time 1015210420\n",
+				"cpu,cpuacct/a/cpu.cfs_quota_us": "10000\n", "cpu,cpuacct/a/cpu.cfs_period_us": "100000\n", "unified/u/cpu.stat": "usage_usec 5\n"},
+			ControlGroup{"/sys/fs/cgroup/cpu,cpuacct/a /sys/fs/cgroup/unified/u", 0.1, 1015210420, 11}},
+		{"version 1 without a quota", "2:cpu:/\n", "34 30 0:31 / /sys/fs/cgroup rw - cgroup cgroup rw,cpu\n",
+			map[string]string{"cpu.stat": "nr_throttled 0\nthrottled_time 0\n", "cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"},
+			ControlGroup{Path: "/sys/fs/cgroup"}},
+		{"a mount that begins at the group", "2:cpu:/docker/abc\n", "34 30 0:31 /docker/abc /sys/fs/cgroup rw - cgroup cgroup rw,cpu\n",
+			map[string]string{"cpu.stat": "nr_throttled 1\nthrottled_time 5\n"},
+			ControlGroup{Path: "/sys/fs/cgroup", Throttled: 5, Periods: 1}},
+		{"no control groups", "", unified, nil, ControlGroup{}},
+		{"nonsense", "0::/\n", unified, map[string]string{"cpu.stat": "nr_throttled many\nthrottled_usec\n", "cpu.max": "0 0"}, ControlGroup{Path: "/sys/fs/cgroup"}},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			proc := writeFiles(t, map[string]string{"7/cgroup": c.groups, "7/mountinfo": c.mounts})
+			files := map[string]string{}
+			for path, text := range c.files {
+				files["sys/fs/cgroup/"+path] = text
+			}
+			is := controlGroupIn(proc, writeFiles(t, files), 7)
+			assert.InDelta(t, c.is.Quota, is.Quota, 1e-9)
+			c.is.Quota = is.Quota
+			assert.Equal(t, c.is, is)
+		})
+	}
+	assert.Zero(t, controlGroupIn("/nowhere", "/", 7))
+	if _, err := os.Stat("/proc/self/cgroup"); err == nil {
+		require.NotPanics(t, func() { ControlGroupOf(os.Getpid()) })
+	}
+}
+
+func TestControlGroupSinceAnEarlierReading(t *testing.T) {
+	before := ControlGroup{Path: "a", Throttled: time.Second}
+	for _, c := range []struct {
+		sentence string
+		now      ControlGroup
+		since    time.Duration
+	}{
+		{"it was throttled", ControlGroup{Path: "a", Throttled: 3 * time.Second}, 2 * time.Second},
+		{"it was not", before, 0},
+		{"the process was moved, and what the other group did before is not known", ControlGroup{Path: "b", Throttled: 9 * time.Second}, 0},
+		{"a group around it is gone", ControlGroup{Path: "a"}, 0},
+	} {
+		assert.Equal(t, c.since, c.now.Since(before), c.sentence)
+	}
+}

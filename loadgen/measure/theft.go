@@ -1,0 +1,83 @@
+package measure
+
+import (
+	"math"
+	"time"
+)
+
+// A theft is that a hypervisor kept cores from the machine within a time: for how long,
+// summed over cores, and from which share of what happened then on it had nothing to do
+// with it.
+type theft struct {
+	from, until, took time.Duration
+	reach             float64
+}
+
+// reachScale is one in which a share can be added up without a lock.
+const reachScale = 1e6
+
+// Steal books that a hypervisor took the machine's cores for so long in [from, until), in
+// which they were idle for a share of the time. While a core is taken nothing runs on it,
+// nor are packets stamped that come; then it has to catch up. So it is in doubt whose
+// fault the latest packets are, for no longer than that, and for no more of them than came
+// until it had. It is called within a second.
+func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
+	if took <= 0 || until <= from {
+		return
+	}
+	// A core that is idle half of the time takes as long again to catch up as it was taken.
+	reach := min(1, took.Seconds()/(until-from).Seconds()/max(idle, 1/reachScale))
+	d := &a.doubts
+	d.mu.Lock()
+	if len(d.thefts) == maxWaits {
+		d.thefts = append(d.thefts[:0], d.thefts[1:]...)
+	}
+	d.thefts = append(d.thefts, theft{from, until, took, reach})
+	d.stolen += took
+	d.mu.Unlock()
+	a.book(doubt{Withheld, from, until, min(took, until-from)})
+	a.eachBucket(from, until-1, func(e *bucketEvents) {
+		e.stolen.Add(int64(took))
+		e.reach.Add(int64(math.Ceil(reach * reachScale)))
+		if took >= deprivedLoss {
+			e.lossReach.Add(int64(math.Ceil(reach * reachScale)))
+		}
+	})
+}
+
+// Throttle books that a quota kept the generator's threads from running for so long in
+// [from, until), summed over cores: joins may have taken longer. The kernel stamps packets
+// all the same, and what was sent late is booked by the frame.
+func (a *Aggregator) Throttle(from, until, took time.Duration) {
+	if took <= 0 || until <= from {
+		return
+	}
+	a.doubts.mu.Lock()
+	a.doubts.throttled += took
+	a.doubts.mu.Unlock()
+	a.book(doubt{Withheld, from, until, min(took, until-from)})
+}
+
+// taken sums up for how long cores were taken in [from, until), and whom that reached.
+func (d *doubts) taken(from, until time.Duration) (took time.Duration, reach float64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range d.thefts {
+		if t.from < until && t.until > from {
+			took, reach = took+t.took, reach+t.reach
+		}
+	}
+	return took, min(reach, 1)
+}
+
+// share is how many of n packets that is.
+func share(n uint64, of float64) uint64 { return min(n, uint64(math.Ceil(float64(n)*of))) }
+
+// takenFrames is how many frames a jitter buffer may have concealed since packets were
+// late for so long: those that were due meanwhile, and one at each end.
+func takenFrames(took time.Duration) uint64 {
+	if took <= 0 {
+		return 0
+	}
+	return uint64((took+BinLength-1)/BinLength) + 1
+}
