@@ -1,6 +1,7 @@
 package udpbatch
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"runtime"
@@ -26,6 +27,7 @@ const (
 // peers: an undrained figure means nothing, as most packets then end at a full
 // buffer. drained tells how many packets were read.
 func sinks(b *testing.B, o Options) (addresses []netip.AddrPort, drained func() uint64) {
+	const segments = 64 // messages of MaxMessage that are read at once
 	o.ReadBuffer, o.PacketInfo, o.Timestamps, o.Gather = 4<<20, true, true, time.Millisecond
 	const n = 8
 	var sinks []Conn
@@ -39,10 +41,16 @@ func sinks(b *testing.B, o Options) (addresses []netip.AddrPort, drained func() 
 		sinks = append(sinks, c)
 		wg.Go(func() {
 			ms := room(256)
+			if o.Segments {
+				ms = roomForSegments(segments)
+			}
 			for {
 				n, err := c.ReadBatch(ms)
 				if err != nil {
 					return
+				}
+				for _, m := range ms[:n] {
+					n += max(0, m.N-1) / max(1, cmp.Or(m.Segment, m.N))
 				}
 				read.Add(uint64(n))
 			}
@@ -139,6 +147,53 @@ func BenchmarkRead(b *testing.B) {
 				}
 				rounds := (b.N + len(out) - 1) / len(out)
 				b.ReportMetric(float64(spent.Nanoseconds())/float64(rounds*len(out)), "cpu-ns/packet")
+			})
+		}
+	}
+}
+
+// BenchmarkSegments is nanoseconds of processor time a packet, of the sending thread
+// and of the whole process with those who read, for one, two and more packets to a
+// peer at a time.
+func BenchmarkSegments(b *testing.B) {
+	for _, o := range []struct {
+		name string
+		read Options
+	}{{"gro", Options{Segments: true}}, {"plain", Options{}}} {
+		for _, each := range []int{1, 2, 3, 5, 10} {
+			b.Run(fmt.Sprintf("%s/%d", o.name, each), func(b *testing.B) {
+				const size = 64
+				addresses, drained := sinks(b, o.read)
+				c := listen(b, "127.0.0.1:0", Options{Gather: time.Millisecond})
+				arena, err := packet.NewArena(size * 10 * payload)
+				require.NoError(b, err)
+				ms := make([]Message, size)
+				next := 0
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				b.ReportAllocs()
+				b.ResetTimer()
+				start, all := threadTime(), processTime()
+				sent := 0
+				for sent < b.N {
+					arena.Reset()
+					for i := range ms {
+						ms[i].Buf, ms[i].Addr = arena.Take(each*payload), addresses[next]
+						if each > 1 {
+							ms[i].Segment = payload
+						}
+						next = (next + 1) % peers
+					}
+					n, err := c.WriteBatch(ms)
+					if err != nil {
+						b.Fatal(err)
+					}
+					sent += n * each
+				}
+				b.StopTimer()
+				b.ReportMetric(float64(threadTime()-start)/float64(sent), "cpu-ns/packet")
+				b.ReportMetric(float64(processTime()-all)/float64(sent), "both-ns/packet")
+				b.ReportMetric(float64(drained())/float64(sent), "drained")
 			})
 		}
 	}

@@ -32,6 +32,8 @@ type batching struct {
 	addr     netip.AddrPort
 	gather   *gatheringSocket // the socket again, if it is one
 	refused  atomic.Uint64
+	single   atomic.Bool // the kernel does not cut messages into datagrams
+	fallback func(error) // Options.OnUnsegmented
 
 	rmu sync.Mutex // guards in, and lets one reader in at a time
 	in  *headers
@@ -65,7 +67,7 @@ func newBatching(u *net.UDPConn, o Options) (Conn, bool, error) {
 	if err != nil || refused {
 		return nil, false, err
 	}
-	c := &batching{socket: &polledSocket{raw, u}, platform: p, addr: addr, in: new(headers)}
+	c := &batching{socket: &polledSocket{raw, u}, platform: p, addr: addr, in: new(headers), fallback: o.OnUnsegmented}
 	if o.Gather > 0 {
 		if c.gather, err = newGatheringSocket(u, o.Gather); err != nil {
 			return nil, false, err
@@ -73,6 +75,9 @@ func newBatching(u *net.UDPConn, o Options) (Conn, bool, error) {
 		c.socket, p.raw = c.gather, c.gather
 	}
 	c.in.call = c.in.receive
+	if err := canSegment(p.raw.Control); err != nil {
+		c.unsegmented(err)
+	}
 	return c, true, nil
 }
 
@@ -81,6 +86,7 @@ func newBatching(u *net.UDPConn, o Options) (Conn, bool, error) {
 // stays small.
 type headers struct {
 	messages []unix.Mmsghdr
+	places   []place // where what is sent lies
 	vectors  []unix.Iovec
 	names    []unix.RawSockaddrInet6 // or RawSockaddrInet4 in the same place
 	controls []byte
@@ -100,6 +106,7 @@ func (h *headers) grow(n int) {
 	}
 	n = min(maxBatch, max(n, 2*len(h.messages)))
 	h.messages, h.vectors, h.names, h.controls = make([]unix.Mmsghdr, n), make([]unix.Iovec, n), make([]unix.RawSockaddrInet6, n), make([]byte, n*controlSize)
+	h.places = make([]place, n)
 	for i := range h.messages {
 		m := &h.messages[i].Hdr
 		m.Name = (*byte)(unsafe.Pointer(&h.names[i]))
@@ -182,40 +189,6 @@ func (h *headers) receive(fd uintptr) bool {
 	}
 }
 
-func (c *batching) WriteBatch(ms []Message) (int, error) {
-	h := c.take()
-	defer c.put(h)
-	h.grow(min(len(ms), maxBatch))
-	done := 0
-	for done < len(ms) {
-		h.from, h.to = 0, c.encode(h, ms[done:])
-		for h.from < h.to {
-			h.errno = 0
-			// Control and not Write: that would let one writer in at a time, and
-			// wait for the other's call.
-			if err := c.socket.Control(h.send); err != nil {
-				return done + h.from, err
-			}
-			switch {
-			case h.errno == 0 || h.errno == unix.EINTR:
-			case full(h.errno):
-				return done + h.from, ErrFull
-			case h.errno == unix.EBADF || h.errno == unix.ENOTSOCK || h.errno == unix.EFAULT || h.errno == unix.ENOSYS:
-				return done + h.from, os.NewSyscallError("sendmmsg", h.errno)
-			default:
-				c.refuse(&ms[done+h.from])
-				h.from++
-			}
-		}
-		done += h.to
-		if done < len(ms) && h.to < maxBatch {
-			c.refuse(&ms[done])
-			done++
-		}
-	}
-	return done, nil
-}
-
 // transmit sends messages[from:to] up to the first that fails and moves from to
 // it. The kernel gives the reason only to a call that begins with it.
 func (h *headers) transmit(fd uintptr) {
@@ -224,31 +197,6 @@ func (h *headers) transmit(fd uintptr) {
 		h.from += int(n)
 	}
 	h.errno = errno
-}
-
-// encode prepares the sending of ms as far as one call goes and returns how many
-// that is. It stops before a message that the socket can't even express.
-func (c *batching) encode(h *headers, ms []Message) int {
-	ms = ms[:min(len(ms), maxBatch)]
-	for i := range ms {
-		m, header := &ms[i], &h.messages[i].Hdr
-		if header.Namelen = setAddress(&h.names[i], m.Addr, c.platform.v6); header.Namelen == 0 {
-			return i
-		}
-		control, err := c.platform.source(h.control(i), m.Local)
-		if err != nil {
-			return i
-		}
-		header.SetControllen(len(control))
-		h.buffer(i, m.Buf)
-		m.N = len(m.Buf)
-	}
-	return len(ms)
-}
-
-func (c *batching) refuse(m *Message) {
-	m.N = -1
-	c.refused.Add(1)
 }
 
 // take lends a writer headers of its own.

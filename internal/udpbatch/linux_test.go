@@ -21,7 +21,8 @@ import (
 )
 
 // childEnv makes the test binary a second process: "seccomp" for one that may
-// not batch, or an address for one that wants it too.
+// not batch, "old" for one whose kernel seems not to know UDP_SEGMENT and UDP_GRO, or
+// an address for one that wants it too.
 const childEnv = "EARSHOT_UDPBATCH_CHILD"
 
 func child(as string) int {
@@ -31,6 +32,9 @@ func child(as string) int {
 			return 1
 		}
 		as = "127.0.0.1:0"
+	}
+	if as == "old" {
+		return childOfOldKernel()
 	}
 	c, err := ListenGroup(context.Background(), as, 2, Options{})
 	if err != nil {
@@ -54,6 +58,11 @@ func refuseBatches() error {
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
 	}
+	return install(filter)
+}
+
+// install makes a filter hold for all of this process.
+func install(filter []unix.SockFilter) error {
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
@@ -334,6 +343,15 @@ func TestWriteBatchDoesNotWaitForAFullBuffer(t *testing.T) {
 func threadTime() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		panic(err)
+	}
+	return time.Duration(t.Nano())
+}
+
+// processTime is the same for all threads.
+func processTime() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
 		panic(err)
 	}
 	return time.Duration(t.Nano())

@@ -16,9 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controlSize is the room for what the kernel reports on a datagram: a time stamp
-// and a packet info, 72 bytes on 64-bit systems. Multiples of it are aligned for
-// a Cmsghdr.
+// controlSize is the room for what the kernel reports on a datagram: a time stamp,
+// a packet info and the length of segments, 96 bytes on 64-bit systems. Multiples of
+// it are aligned for a Cmsghdr.
 const controlSize = 128
 
 // open opens and binds a socket; if shared, on a port that others have.
@@ -51,6 +51,10 @@ func prepare(fd int, v6 bool, o Options, shared bool) error {
 		err = errors.Join(err, set("IPV6_RECVPKTINFO", unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO))
 	} else if o.PacketInfo {
 		err = errors.Join(err, set("IP_PKTINFO", unix.IPPROTO_IP, unix.IP_PKTINFO))
+	}
+	if o.Segments {
+		// Where the option is not known, each datagram is a message.
+		_ = unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1)
 	}
 	return errors.Join(err,
 		size(fd, o.ReadBuffer, "receive buffer", "net.core.rmem_max", unix.SO_RCVBUF, unix.SO_RCVBUFFORCE),
@@ -117,7 +121,7 @@ func newPlatform(u *net.UDPConn, o Options) (*platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &platform{raw: raw, control: o.Timestamps || o.PacketInfo}
+	p := &platform{raw: raw, control: o.Timestamps || o.PacketInfo || o.Segments}
 	var domain int
 	var asked error
 	err = raw.Control(func(fd uintptr) {
@@ -151,7 +155,7 @@ func (p *platform) drops() (uint64, bool) {
 
 // read completes a message by its control messages.
 func (p *platform) read(oob []byte, m *Message) {
-	m.Local, m.At = netip.Addr{}, 0
+	m.Local, m.At, m.Segment = netip.Addr{}, 0, 0
 	for len(oob) >= unix.SizeofCmsghdr {
 		header, data, rest, err := unix.ParseOneSocketControlMessage(oob)
 		if err != nil {
@@ -161,6 +165,10 @@ func (p *platform) read(oob []byte, m *Message) {
 		switch {
 		case header.Level == unix.SOL_SOCKET && header.Type == unix.SCM_TIMESTAMPNS && len(data) >= int(unsafe.Sizeof(unix.Timespec{})):
 			m.At = (*unix.Timespec)(unsafe.Pointer(&data[0])).Nano()
+		case header.Level == unix.SOL_UDP && header.Type == unix.UDP_GRO && len(data) >= 4:
+			if size := int(binary.NativeEndian.Uint32(data)); size < m.N {
+				m.Segment = size
+			}
 		case header.Level == unix.IPPROTO_IP && header.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
 			// Addr is where the datagram was sent to; Spec_dst differs from it
 			// for broadcasts alone, which have no address to answer from.
@@ -175,10 +183,10 @@ func (p *platform) read(oob []byte, m *Message) {
 }
 
 // source writes to b the control message that sets a datagram's source address,
-// and returns what it wrote: nothing for the zero address.
-func (p *platform) source(b []byte, local netip.Addr) ([]byte, error) {
+// and returns how much it wrote: nothing for the zero address.
+func (p *platform) source(b []byte, local netip.Addr) (int, error) {
 	if !local.IsValid() {
-		return nil, nil
+		return 0, nil
 	}
 	header, data := (*unix.Cmsghdr)(unsafe.Pointer(&b[0])), b[unix.CmsgLen(0):]
 	if p.v6 {
@@ -187,11 +195,11 @@ func (p *platform) source(b []byte, local netip.Addr) ([]byte, error) {
 		a := local.As16()
 		copy(data, a[:])
 		clear(data[16:20]) // any interface
-		return b[:unix.CmsgSpace(unix.SizeofInet6Pktinfo)], nil
+		return unix.CmsgSpace(unix.SizeofInet6Pktinfo), nil
 	}
 	local = local.Unmap()
 	if !local.Is4() {
-		return nil, errFamily
+		return 0, errFamily
 	}
 	header.Level, header.Type = unix.IPPROTO_IP, unix.IP_PKTINFO
 	header.SetLen(unix.CmsgLen(unix.SizeofInet4Pktinfo))
@@ -199,7 +207,7 @@ func (p *platform) source(b []byte, local netip.Addr) ([]byte, error) {
 	clear(data[:4]) // any interface
 	copy(data[4:], a[:])
 	clear(data[8:12])
-	return b[:unix.CmsgSpace(unix.SizeofInet4Pktinfo)], nil
+	return unix.CmsgSpace(unix.SizeofInet4Pktinfo), nil
 }
 
 // errFamily refuses a datagram between families.

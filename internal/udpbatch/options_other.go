@@ -51,18 +51,18 @@ func newPlatform(_ *net.UDPConn, o Options) (*platform, error) {
 
 // read completes a message.
 func (p *platform) read(_ []byte, m *Message) {
-	m.Local, m.At = netip.Addr{}, 0
+	m.Local, m.At, m.Segment = netip.Addr{}, 0, 0
 	if p.timestamps {
 		m.At = time.Now().UnixNano()
 	}
 }
 
 // source is a control message that sets a datagram's source address.
-func (p *platform) source(_ []byte, local netip.Addr) ([]byte, error) {
+func (p *platform) source(_ []byte, local netip.Addr) (int, error) {
 	if local.IsValid() {
-		return nil, fmt.Errorf("send from %s: %w", local, errors.ErrUnsupported)
+		return 0, fmt.Errorf("send from %s: %w", local, errors.ErrUnsupported)
 	}
-	return nil, nil
+	return 0, nil
 }
 
 func (p *platform) drops() (uint64, bool) { return 0, false }

@@ -2,7 +2,10 @@
 
 package udpbatch
 
-import "time"
+import (
+	"testing"
+	"time"
+)
 
 // childEnv is for tests on Linux alone.
 const childEnv = "EARSHOT_UDPBATCH_CHILD"
@@ -13,3 +16,8 @@ func child(string) int { return 1 }
 var began = time.Now()
 
 func threadTime() time.Duration { return time.Since(began) }
+
+func processTime() time.Duration { return time.Since(began) }
+
+// refuseSegments has nothing to refuse: no other system takes them.
+func refuseSegments(testing.TB, Conn) {}

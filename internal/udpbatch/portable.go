@@ -2,6 +2,7 @@ package udpbatch
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -35,6 +36,9 @@ func newPortable(u *net.UDPConn, o Options) (*portable, error) {
 	p, err := newPlatform(u, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.OnUnsegmented != nil {
+		o.OnUnsegmented(fmt.Errorf("messages of several datagrams: %w", errors.ErrUnsupported))
 	}
 	return &portable{
 		udp:      u,
@@ -70,46 +74,79 @@ func (c *portable) WriteBatch(ms []Message) (int, error) {
 	if err := c.setDeadline(); err != nil {
 		return 0, err
 	}
-	waited := false // for the message at hand, with a deadline of its own
-	for i := 0; i < len(ms); {
-		switch err := c.write(&ms[i]); {
-		case err == nil:
-		case errors.Is(err, net.ErrClosed):
+	for i := range ms {
+		if err := c.writeAll(&ms[i]); err != nil {
 			return i, err
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if waited {
-				return i, ErrFull
-			}
-			// The deadline may have passed for no other reason than that the
-			// batch is long or the machine busy.
-			if err := c.setDeadline(); err != nil {
-				return i, err
-			}
-			waited = true
-			continue
-		default:
-			if errno := syscall.Errno(0); errors.As(err, &errno) && full(errno) {
-				return i, ErrFull
-			}
-			ms[i].N = -1
-			c.refused.Add(1)
 		}
-		i, waited = i+1, false
 	}
 	return len(ms), nil
 }
 
-func (c *portable) setDeadline() error { return c.udp.SetWriteDeadline(time.Now().Add(writeTimeout)) }
+// writeAll sends the datagrams of one message. It fails if the rest can't be sent now.
+func (c *portable) writeAll(m *Message) error {
+	step := m.Segment
+	if step <= 0 {
+		step = len(m.Buf)
+	}
+	m.N = 0
+	refused := 0
+	for at := 0; ; {
+		b := m.Buf[at:min(at+step, len(m.Buf))]
+		switch err := c.write(b, m); {
+		case err == nil:
+			m.N += len(b)
+		case errors.Is(err, net.ErrClosed), errors.Is(err, ErrFull):
+			return err
+		default:
+			c.refused.Add(1)
+			refused++
+		}
+		if at += len(b); at >= len(m.Buf) {
+			break
+		}
+	}
+	if refused == m.datagrams() {
+		m.N = -1
+	}
+	return nil
+}
 
-func (c *portable) write(m *Message) error {
-	oob, err := c.platform.source(c.woob, m.Local)
+// write sends one datagram of a message.
+func (c *portable) write(b []byte, m *Message) error {
+	oob, err := c.source(m)
 	if err != nil {
 		return err
 	}
-	n, _, err := c.udp.WriteMsgUDPAddrPort(m.Buf, oob, plain(m.Addr))
-	m.N = n
+	for waited := false; ; waited = true { // with a deadline of its own
+		_, _, err = c.udp.WriteMsgUDPAddrPort(b, oob, plain(m.Addr))
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if waited {
+			return ErrFull
+		}
+		// The deadline may have passed for no other reason than that the
+		// batch is long or the machine busy.
+		if err := c.setDeadline(); err != nil {
+			return err
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	if errno := syscall.Errno(0); errors.As(err, &errno) && full(errno) {
+		return ErrFull
+	}
 	return err
 }
+
+// source is the control message that sets a message's source address.
+func (c *portable) source(m *Message) ([]byte, error) {
+	n, err := c.platform.source(c.woob, m.Local)
+	return c.woob[:n], err
+}
+
+func (c *portable) setDeadline() error { return c.udp.SetWriteDeadline(time.Now().Add(writeTimeout)) }
 
 func (c *portable) Drops() (uint64, bool)             { return c.platform.drops() }
 func (c *portable) Refused() uint64                   { return c.refused.Load() }

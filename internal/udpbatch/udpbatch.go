@@ -18,7 +18,7 @@ import (
 // the rest of the batch was not sent, and is the caller's to drop and count.
 var ErrFull = errors.New("send buffer of the socket is full")
 
-// A Message is one datagram.
+// A Message is one datagram, or several of one length for or from one peer.
 //
 // IPv4 addresses may be given as such or mapped into IPv6, and are reported as
 // such. The zone of a link-local address is an interface's name or number.
@@ -30,8 +30,15 @@ type Message struct {
 	// N is how many bytes of Buf were received. A datagram longer than Buf is
 	// reported as an empty one: no part of it can be mistaken for a whole.
 	// WriteBatch sets N to how many bytes were sent, or to -1 if the kernel
-	// refused the datagram.
+	// refused the datagram, or each of several. If the send buffer fills up after
+	// some of several, N of the first message that WriteBatch is not done with is
+	// how many bytes of it were sent.
 	N int
+	// Segment, if it is not 0, is the length of the datagrams that lie end to end in
+	// Buf; only the last may be shorter. Where the kernel can do so, it takes
+	// them as one (UDP_SEGMENT), which costs hardly more than one datagram. ReadBatch
+	// sets it if [Options.Segments] asks.
+	Segment int
 	// Addr is the other end.
 	Addr netip.AddrPort
 	// Local is this end's address. ReadBatch sets it if [Options.PacketInfo]
@@ -41,6 +48,17 @@ type Message struct {
 	// [Options.Timestamps] asks. On Linux it is the kernel's time
 	// (SO_TIMESTAMPNS), elsewhere that of the read.
 	At int64
+}
+
+// MaxMessage is the room that a message of several datagrams may need.
+const MaxMessage = 64 << 10
+
+// datagrams is how many datagrams a message to send is.
+func (m *Message) datagrams() int {
+	if m.Segment <= 0 || m.Segment >= len(m.Buf) {
+		return 1
+	}
+	return (len(m.Buf) + m.Segment - 1) / m.Segment
 }
 
 // A Conn is a UDP socket. All its methods are safe for concurrent use, and none
@@ -60,8 +78,9 @@ type Conn interface {
 	// that the socket is of no use any more: [net.ErrClosed] once it is closed.
 	WriteBatch(ms []Message) (int, error)
 
-	// Drops is how many datagrams the kernel has dropped because the receive
-	// buffer was full, up to now, including those after the last one read. It is
+	// Drops is how many messages the kernel has dropped because the receive
+	// buffer was full, up to now, including those after the last one read: with
+	// [Options.Segments], each may have been several datagrams. It is
 	// not known on every system. After Close it stands still.
 	Drops() (n uint64, known bool)
 
@@ -100,6 +119,17 @@ type Options struct {
 	// the socket for so long. When none has come for that long, the next one ends
 	// the wait at once. Only Linux has such a socket, and others read as ever.
 	Gather time.Duration
+	// Segments lets ReadBatch report datagrams that the system has received
+	// together as one message (UDP_GRO, Linux 5.0), with [Message.Segment]. They
+	// have one time stamp. Each Buf should have room for MaxMessage bytes: a
+	// message that is longer is lost whole.
+	Segments bool
+	// OnUnsegmented, if there is one, is called with the reason once messages of
+	// several datagrams cost as much as the datagrams do: when the socket is opened,
+	// because the system can do no better, or when the kernel first refuses such a
+	// message for what it is, since it is not tried again. It is called at most once
+	// for each socket, and must not use it.
+	OnUnsegmented func(reason error)
 	// Portable asks for the code path of other systems, to test it on Linux. It
 	// can still do what the options ask.
 	Portable bool
