@@ -135,6 +135,17 @@ func TestEarsUseNoNonceTwice(t *testing.T) {
 			// Now and then so long that a report is due.
 			now.advance(rapid.SampledFrom([]time.Duration{0, 20, 20, 300, 6000}).Draw(t, "ms") * time.Millisecond)
 		}
+		// However the steps fell, each listener misses the last packet that it got, and
+		// is sent it again with the next.
+		for i := range uint16(2) {
+			for _, p := range pads {
+				p.say(p.seq+i, 10)
+			}
+			flushShards(t, router, 2)
+			for _, s := range all {
+				s.requestLast(t, tape.to(s.leanEndpoint.to))
+			}
+		}
 		for _, s := range all {
 			s.sub.Close() // its shard is done with all that came before
 			r, w, n := s.check(t, tape.to(s.leanEndpoint.to))
@@ -197,6 +208,21 @@ func (s *subscribed) requestSome(t *rapid.T, sent [][]byte) {
 	compound, err := nack.Marshal()
 	require.NoError(t, err)
 	s.requestRetransmissions(compound)
+}
+
+// requestLast has the listener ask for the last packet that it was sent.
+func (s *subscribed) requestLast(t require.TestingT, sent [][]byte) {
+	for _, b := range slices.Backward(sent) {
+		if isReport(b) {
+			continue
+		}
+		nack := &rtcp.TransportLayerNack{SenderSSRC: 1, MediaSSRC: binary.BigEndian.Uint32(b[8:]),
+			Nacks: []rtcp.NackPair{{PacketID: binary.BigEndian.Uint16(b[2:])}}}
+		compound, err := nack.Marshal()
+		require.NoError(t, err)
+		s.requestRetransmissions(compound)
+		return
+	}
 }
 
 // nonce is what tells two packets under one key apart.
