@@ -8,9 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
+
+// stallTimeout is how long the next record may take to be read. JetStream stops without
+// a word at one whose bytes are damaged.
+const stallTimeout = 5 * time.Second
 
 // record is one stored value of a bucket.
 type record struct {
@@ -79,10 +84,15 @@ func (b jetstreamBucket) each(ctx context.Context, filter string, see func(recor
 	}
 	defer func() { _ = watcher.Stop() }()
 	for {
+		stalled := time.NewTimer(stallTimeout)
 		select {
+		case <-stalled.C:
+			return errStalled
 		case <-ctx.Done():
+			stalled.Stop()
 			return ctx.Err()
 		case entry, ok := <-watcher.Updates():
+			stalled.Stop()
 			if !ok {
 				return errors.New("the connection to the store was lost")
 			}

@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -48,29 +51,121 @@ func (s *Store) takeCheckpoint(ctx context.Context) (checkpoint, error) {
 	return now, nil
 }
 
-// verifyCheckpoint compares the buckets with the last checkpoint, and writes a new
-// one.
-func (s *Store) verifyCheckpoint(ctx context.Context, dir string) error {
+// verify holds what was read against the ledger and the last checkpoint, and writes new
+// ones. What is wrong is an error, or with [Config.Repair] logged.
+func (s *Store) verify(ctx context.Context, cfg Config) error {
+	wrong, read, err := s.findDamage(ctx, cfg.Dir)
+	if err != nil {
+		return err
+	}
+	if len(wrong) > 0 && !cfg.Repair {
+		return damaged(cfg.Dir, firstFew(wrong)...)
+	}
+	for _, w := range wrong {
+		s.log.Warn("repaired the data directory", "damage", w)
+	}
+	if s.ledger, err = newLedger(cfg.Dir, read); err != nil {
+		return err
+	}
+	s.rooms.ledger, s.invites.ledger, s.accounts.ledger = s.ledger, s.ledger, s.ledger
 	now, err := s.takeCheckpoint(ctx)
 	if err != nil {
 		return err
 	}
-	var before checkpoint
+	return now.write(cfg.Dir)
+}
+
+// damaged returns the error of a directory with damage, in words.
+func damaged(dir string, wrong ...string) error {
+	return fmt.Errorf("the data directory %s is damaged: %s; restore it from a copy, or let earshot serve --repair go on with what is left",
+		dir, strings.Join(wrong, "; "))
+}
+
+// findDamage returns what is wrong with the records in words, and what was read.
+func (s *Store) findDamage(ctx context.Context, dir string) (wrong []string, read map[string]mark, err error) {
+	noted, unread, err := readLedger(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	read = map[string]mark{}
+	s.rooms.marks(read)
+	s.invites.marks(read)
+	s.accounts.marks(read)
+	now, err := s.takeCheckpoint(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	before, err := readCheckpoint(dir)
+	if err != nil {
+		wrong, before = append(wrong, err.Error()), checkpoint{}
+	}
+	if before == nil {
+		return nil, read, nil // a new directory, or somebody who has removed it knows better
+	}
+	for name, was := range before {
+		is, there := now[name]
+		if !there || is.Last < was.Last || is.Last == was.Last && is.Digest != was.Digest {
+			wrong = append(wrong, fmt.Sprintf("some of its %s are lost (%d writes, there were %d)", name, is.Last, was.Last))
+		}
+	}
+	wrong = append(wrong, compare(noted, read)...)
+	if unread > 0 {
+		wrong = append(wrong, fmt.Sprintf("%d lines of its ledger cannot be read", unread))
+	}
+	return wrong, read, nil
+}
+
+// firstFew shortens a long list.
+func firstFew(list []string) []string {
+	const few = 10
+	if len(list) <= few {
+		return list
+	}
+	return append(slices.Clone(list[:few]), fmt.Sprintf("and %d more", len(list)-few))
+}
+
+func readCheckpoint(dir string) (before checkpoint, err error) {
 	data, err := os.ReadFile(filepath.Join(dir, checkpointFile))
 	if err == nil {
 		err = json.Unmarshal(data, &before)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read the checkpoint of the data directory %s: %w", dir, err)
+		return nil, fmt.Errorf("its checkpoint cannot be read: %w", err)
 	}
-	for name, was := range before {
-		is, there := now[name]
-		if !there || is.Last < was.Last || is.Last == was.Last && is.Digest != was.Digest {
-			return fmt.Errorf("the data directory %s is damaged: some of its %s are lost (%d writes, there were %d); restore it from a copy, or remove %s in it to go on with what is left",
-				dir, name, is.Last, was.Last, checkpointFile)
+	return before, nil
+}
+
+// prepareRepair copies the records of a directory that is to be repaired into it. Then it
+// removes the indexes, so that JetStream reads the records themselves.
+func prepareRepair(cfg Config) error {
+	to := filepath.Join(cfg.Dir, "damaged-"+time.Now().UTC().Format("20060102-150405"))
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return fmt.Errorf("copy the damaged records: %w", err)
+	}
+	for _, name := range []string{"jetstream", ledgerFile, checkpointFile} {
+		from := filepath.Join(cfg.Dir, name)
+		info, err := os.Stat(from)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err == nil && info.IsDir():
+			err = os.CopyFS(filepath.Join(to, name), os.DirFS(from))
+		case err == nil:
+			var data []byte
+			if data, err = os.ReadFile(from); err == nil {
+				err = os.WriteFile(filepath.Join(to, name), data, 0o600)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("copy the damaged records: %w", err)
 		}
 	}
-	return now.write(dir)
+	cfg.Log.Warn("kept a copy of the records before the repair", "directory", to)
+	indexes, err := filepath.Glob(filepath.Join(cfg.Dir, "jetstream", "*", "streams", "*", "msgs", "index.db"))
+	for _, path := range indexes {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 func (c checkpoint) write(dir string) error {

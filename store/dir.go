@@ -34,6 +34,24 @@ func prepareDir(dir string) error {
 	return nil
 }
 
+// probeBytes is how much probeDir writes.
+const probeBytes = 4 << 10
+
+// probeDir returns why a little cannot be written to a data directory: a full disk, a
+// quota, a file system that has become read-only.
+func probeDir(dir string) error {
+	path := filepath.Join(dir, ".probe")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err == nil {
+		_, err = f.Write(make([]byte, probeBytes))
+		err = errors.Join(err, f.Sync(), f.Close(), os.Remove(path))
+	}
+	if err != nil {
+		return fmt.Errorf("the data directory %s cannot be written: %w", dir, err)
+	}
+	return nil
+}
+
 // lock keeps a data directory from being used by two servers at once.
 type lock struct {
 	file *os.File

@@ -16,6 +16,8 @@ var (
 	// ErrBusy: another process owns this store.
 	ErrBusy = errors.New("another server uses this store")
 
+	// errStalled: reading stopped at a record that cannot be read.
+	errStalled = errors.New("a record cannot be read, and those after it")
 	// errConflict: the record has changed since it was read.
 	errConflict = errors.New("the record has changed")
 )

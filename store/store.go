@@ -31,6 +31,9 @@ type Config struct {
 	// URL is that of an external NATS server with JetStream; then Dir is not
 	// used. It may hold credentials: it is never logged.
 	URL string
+	// Repair opens a damaged directory with what is left in it, after a copy of it has
+	// been made in it.
+	Repair bool
 	// Log is where the store writes what goes wrong. Default: nowhere.
 	Log *slog.Logger
 }
@@ -46,6 +49,7 @@ type Store struct {
 
 	dir      string // of the embedded server; empty: there is none
 	health   *health
+	ledger   *ledger
 	buckets  map[string]jetstream.KeyValue
 	rooms    *table[room.State]
 	invites  *table[Invite]
@@ -71,6 +75,11 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if cfg.Repair && cfg.URL == "" {
+		if err := prepareRepair(cfg); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.connect(cfg); err != nil {
 		return nil, err
 	}
@@ -96,10 +105,13 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		return nil, err
 	}
 	if err := s.load(ctx, rooms, invites, accounts, audit); err != nil {
+		if errors.Is(err, errStalled) && s.embedded != nil {
+			err = damaged(cfg.Dir, err.Error())
+		}
 		return nil, err
 	}
 	if s.embedded != nil {
-		if err := s.verifyCheckpoint(ctx, cfg.Dir); err != nil {
+		if err := s.verify(ctx, cfg); err != nil {
 			return nil, err
 		}
 		s.dir = cfg.Dir // from now on Close writes a checkpoint there
@@ -162,7 +174,17 @@ func (s *Store) Healthy() error {
 	if s.conn != nil && !s.conn.IsConnected() {
 		return errors.New("the store's NATS server cannot be reached")
 	}
-	return s.health.check()
+	if err := s.health.check(); err != nil {
+		return err
+	}
+	if err := s.ledger.check(); err != nil {
+		s.health.fail(err)
+		return s.health.check()
+	}
+	if s.dir != "" {
+		return probeDir(s.dir)
+	}
+	return nil
 }
 
 // Close writes what is under way and closes the store. Nothing may use it after
@@ -173,7 +195,7 @@ func (s *Store) Close() error {
 		s.audit.close()
 	}
 	var err error
-	if s.dir != "" && s.health.check() == nil {
+	if s.dir != "" && s.health.check() == nil && s.ledger.check() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
 		defer cancel()
 		var now checkpoint
@@ -185,7 +207,7 @@ func (s *Store) Close() error {
 		s.conn.Close()
 	}
 	if s.embedded != nil {
-		err = errors.Join(err, s.embedded.close())
+		err = errors.Join(err, s.embedded.close(), s.ledger.close())
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"slices"
 	"sync"
@@ -27,6 +28,7 @@ type table[T any] struct {
 	name   string
 	bucket bucket
 	health *health
+	ledger *ledger // nil: there is none
 
 	mu   sync.RWMutex
 	rows map[string]row[T]
@@ -35,6 +37,7 @@ type table[T any] struct {
 type row[T any] struct {
 	value    T
 	revision uint64
+	sum      uint32 // of the record
 }
 
 // newTable makes a table and reads all that the bucket holds.
@@ -42,7 +45,7 @@ func newTable[T any](ctx context.Context, name string, b bucket, h *health) (*ta
 	t := &table[T]{name: name, bucket: b, health: h, rows: make(map[string]row[T])}
 	err := b.each(ctx, "", func(r record) error {
 		value, err := t.decode(r)
-		t.rows[r.key] = row[T]{value, r.revision}
+		t.rows[r.key] = row[T]{value, r.revision, crc32.ChecksumIEEE(r.data)}
 		return err
 	})
 	if err != nil {
@@ -99,7 +102,11 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 		revision, err := t.bucket.put(ctx, key, data, old.revision)
 		switch {
 		case err == nil:
-			t.store(key, value, revision)
+			sum := crc32.ChecksumIEEE(data)
+			t.store(key, row[T]{value, revision, sum})
+			if err := t.note(key, mark{kind: written, revision: revision, sum: sum}); err != nil {
+				return none, fmt.Errorf("write to the %s: %w", t.name, err)
+			}
 			return value, nil
 		case errors.Is(err, errConflict):
 			if err := t.reload(ctx, key); err != nil {
@@ -113,11 +120,20 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 }
 
 // store takes a written value into memory, unless a later one is there already.
-func (t *table[T]) store(key string, value T, revision uint64) {
+func (t *table[T]) store(key string, r row[T]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.rows[key].revision < revision {
-		t.rows[key] = row[T]{value, revision}
+	if t.rows[key].revision < r.revision {
+		t.rows[key] = r
+	}
+}
+
+// marks adds what the ledger has to say of the records.
+func (t *table[T]) marks(into map[string]mark) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for key, r := range t.rows {
+		into[t.name+" "+key] = mark{kind: written, revision: r.revision, sum: r.sum}
 	}
 }
 
@@ -137,7 +153,7 @@ func (t *table[T]) reload(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	t.store(key, value, r.revision)
+	t.store(key, row[T]{value, r.revision, crc32.ChecksumIEEE(r.data)})
 	return nil
 }
 
@@ -156,11 +172,29 @@ func (t *table[T]) digest() string {
 func (t *table[T]) remove(ctx context.Context, key string) error {
 	ctx, cancel := t.health.withTimeout(ctx, operationTimeout)
 	defer cancel()
+	t.mu.RLock()
+	last := t.rows[key].revision
+	t.mu.RUnlock()
+	if err := t.note(key, mark{kind: removing, revision: last}); err != nil {
+		return fmt.Errorf("remove from the %s: %w", t.name, err)
+	}
 	if err := t.bucket.remove(ctx, key); err != nil {
 		return fmt.Errorf("remove from the %s: %w", t.name, t.health.explain(err))
 	}
 	t.mu.Lock()
 	delete(t.rows, key)
 	t.mu.Unlock()
+	if err := t.note(key, mark{kind: removed, revision: last}); err != nil {
+		return fmt.Errorf("remove from the %s: %w", t.name, err)
+	}
 	return nil
+}
+
+// note notes a record in the ledger. If that fails, the store has failed.
+func (t *table[T]) note(key string, m mark) error {
+	err := t.ledger.note(t.name, key, m)
+	if err != nil {
+		t.health.fail(err)
+	}
+	return err
 }

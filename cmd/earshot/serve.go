@@ -31,6 +31,7 @@ const shutdownTimeout = 10 * time.Second
 type serveFlags struct {
 	http, media, advertise, data string
 	nats                         string
+	repair                       bool
 	open, openToNetwork          bool
 	tlsCert, tlsKey              string
 	tlsSelfSigned                bool
@@ -70,6 +71,7 @@ exempt from the rate limits, unless --open-to-network is given.`,
 	flags.StringVar(&f.advertise, "advertise", "", "IP `address` for candidates, if clients reach the server at another address (NAT, containers)")
 	flags.StringVar(&f.data, "data", "./earshot-data", "`directory` for rooms, invites, accounts and secrets")
 	flags.StringVar(&f.nats, "nats", "", "`URL` of a NATS server with JetStream to keep rooms, invites and accounts in (default: one embedded in the process, under --data)")
+	flags.BoolVar(&f.repair, "repair", false, "start on a damaged --data with what is left in it, and keep a copy of it there")
 	flags.StringVar(&f.tlsCert, "tls-cert", "", "`file` of the certificate for HTTPS (PEM)")
 	flags.StringVar(&f.tlsKey, "tls-key", "", "`file` of its key (PEM)")
 	flags.BoolVar(&f.tlsSelfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here and kept under --data (browsers have to be told to trust it)")
@@ -101,6 +103,7 @@ func (f serveFlags) check() error {
 		{(f.tlsCert == "") != (f.tlsKey == ""), "--tls-cert and --tls-key belong together"},
 		{f.tlsSelfSigned && f.tlsCert != "", "--tls-self-signed and --tls-cert exclude each other: choose one"},
 		{f.open && (f.changed("data") || f.nats != ""), "--open keeps nothing: leave out --data and --nats"},
+		{f.repair && (f.open || f.nats != ""), "--repair is for --data: leave out --open and --nats"},
 		{f.openToNetwork && !f.open, "--open-to-network goes with --open"},
 	} {
 		if row.wrong {

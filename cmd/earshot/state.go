@@ -33,7 +33,7 @@ func (f serveFlags) openState(ctx context.Context, cfg *signaling.Config) (*stor
 		return cfg.Store, nil
 	}
 	// Before the secrets, because its errors explain best what is wrong with a directory.
-	state, err := store.Open(ctx, store.Config{Dir: f.data, URL: f.nats, Log: cfg.Log})
+	state, err := store.Open(ctx, store.Config{Dir: f.data, URL: f.nats, Repair: f.repair, Log: cfg.Log})
 	if err != nil {
 		return nil, err
 	}
