@@ -39,6 +39,9 @@ func (r *Room) block(by, id MemberID, reason Reason, now time.Time) ([]Event, er
 	if by == id || r.samePerson(by, e) {
 		return nil, fmt.Errorf("member %q: %w: leave instead", string(id), ErrForbidden)
 	}
+	if len(r.blocks) >= MaxRemembered && e.Identity != (Identity{}) {
+		return nil, fmt.Errorf("member %q: %w", string(id), ErrRemembered)
+	}
 	block := Block{Member: id, Name: e.Name, Identity: e.Identity, By: by, At: now}
 	if reason == ReasonRemoved {
 		block.Account = ""

@@ -28,6 +28,8 @@ var (
 	ErrHidden = errors.New("there is no such room")
 	// ErrBlocked: the person was removed or banned.
 	ErrBlocked = errors.New("put out of this room")
+	// ErrRemembered: the room remembers as many people as it can.
+	ErrRemembered = errors.New("the room cannot remember more people")
 	// ErrHandPolicy: the hand policy does not let this person raise a hand.
 	ErrHandPolicy = errors.New("hands may not be raised")
 	// ErrNotInvited: no invitation to the stage waits for an answer.

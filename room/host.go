@@ -13,7 +13,7 @@ import (
 // new host from the audience needs a free place on stage. If the operator does
 // it, nobody loses a role.
 func (r *Room) TransferHost(by, id MemberID, now time.Time) ([]Event, error) {
-	e, err := r.target(by, id, false, now)
+	e, err := r.remembered(by, id, false, now)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (o Outcome) String() string {
 // a place for them until they answer or [Config.InvitationTimeout] is over. Only a
 // host or the operator may. A second invitation replaces the first.
 func (r *Room) InviteToStage(by, id MemberID, role Role, now time.Time) ([]Event, error) {
-	e, err := r.target(by, id, false, now)
+	e, err := r.remembered(by, id, false, now)
 	if err != nil {
 		return nil, err
 	}

@@ -239,6 +239,15 @@ func (r *Room) target(by, id MemberID, self bool, now time.Time) (*entry, error)
 	return r.find(id)
 }
 
+// remembered is target for a change that the room remembers.
+func (r *Room) remembered(by, id MemberID, self bool, now time.Time) (*entry, error) {
+	e, err := r.target(by, id, self, now)
+	if err == nil && by != id {
+		err = r.checkMemory(e)
+	}
+	return e, err
+}
+
 // event makes the event of one member's change.
 func (r *Room) event(kind Kind, e *entry, by MemberID, now time.Time) Event {
 	return Event{Kind: kind, Room: r.cfg.Name, Member: e.Member, By: by, At: now}

@@ -11,7 +11,7 @@ import (
 // that is not above the present one is refused with [ErrOnStage], one that is
 // not on stage with [ErrRole].
 func (r *Room) Promote(by, id MemberID, role Role, now time.Time) ([]Event, error) {
-	e, err := r.target(by, id, false, now)
+	e, err := r.remembered(by, id, false, now)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (r *Room) promote(e *entry, role Role, by MemberID, reason Reason, now time
 // themselves, one by somebody else is there again when they join on stage. Other
 // sessions of the same token on stage end.
 func (r *Room) Demote(by, id MemberID, now time.Time) ([]Event, error) {
-	e, err := r.target(by, id, true, now)
+	e, err := r.remembered(by, id, true, now)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (r *Room) Demote(by, id MemberID, now time.Time) ([]Event, error) {
 // operator anyone. A host's mute replaces a person's own, but not the other way
 // round.
 func (r *Room) Mute(by, id MemberID, now time.Time) ([]Event, error) {
-	e, err := r.target(by, id, true, now)
+	e, err := r.remembered(by, id, true, now)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,11 @@ import (
 	"time"
 )
 
+// MaxRemembered is how many people a room remembers of each kind: those who were put
+// out, and those whose role or mute somebody has changed. What it remembers is one record
+// of the store.
+const MaxRemembered = 8_000
+
 // Claim is what somebody shows who may be in the room or not: who they are, and what
 // their token or their account gives them. What they may do now, the room says.
 type Claim struct {
@@ -117,6 +122,16 @@ func (r *Room) cutOff(who Identity, invitedBy string) bool {
 	})
 }
 
+// checkMemory returns [ErrRemembered] if the room cannot remember what somebody else
+// decides about a member.
+func (r *Room) checkMemory(e *entry) error {
+	person := e.person()
+	if _, known := r.standings[person]; known || person == "" || len(r.standings) < MaxRemembered {
+		return nil
+	}
+	return fmt.Errorf("member %q: %w", string(e.ID), ErrRemembered)
+}
+
 // standing returns what the room remembers of a person; its Person is empty if they
 // cannot be recognised.
 func (r *Room) standing(who Identity) Standing {
@@ -128,8 +143,8 @@ func (r *Room) standing(who Identity) Standing {
 // remember changes what the room remembers of a person.
 func (r *Room) remember(who Identity, now time.Time, change func(*Standing)) {
 	s := r.standing(who)
-	if s.Person == "" {
-		return
+	if _, known := r.standings[s.Person]; s.Person == "" || !known && len(r.standings) >= MaxRemembered {
+		return // only what people do themselves: others were refused
 	}
 	change(&s)
 	r.standings[s.Person], r.decided[s.Person] = s, now

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -178,4 +179,28 @@ func TestPromotedListenerWithoutAPlaceSits(t *testing.T) {
 	n.OrListener = true
 	do(r.Join(n, at(2)))
 	assert.Equal(t, Listener, role(t, r, "p"))
+}
+
+// TestRoomRemembersSoManyAndNoMore fills what a room remembers: what it could not
+// remember is refused, and not forgotten.
+func TestRoomRemembersSoManyAndNoMore(t *testing.T) {
+	r, do := cast(t, func(cfg *Config) { cfg.Capacity, cfg.Stage = 9, 9 }), do(t)
+	do(r.Join(known("p", Speaker), noon))
+	do(r.Join(known("q", Speaker), noon))
+	do(r.Mute("h", "q", noon))
+	for n := range MaxRemembered {
+		r.blocks = append(r.blocks, Block{Member: "gone", Identity: Identity{Account: fmt.Sprint(n)}})
+		r.standings[fmt.Sprint(n)] = Standing{Person: fmt.Sprint(n), Role: Listener}
+	}
+	_, err := r.Ban("h", "p", noon)
+	require.ErrorIs(t, err, ErrRemembered)
+	_, err = r.Mute("h", "p", noon)
+	require.ErrorIs(t, err, ErrRemembered)
+	_, err = r.Demote("h", "p", noon)
+	require.ErrorIs(t, err, ErrRemembered)
+	do(r.Demote("h", "q", noon)) // who is remembered already
+	do(r.Demote("p", "p", noon))
+	do(r.Unban("h", "gone", noon))
+	do(r.Ban("h", "p", noon))
+	assert.LessOrEqual(t, len(r.Standings()), MaxRemembered+1)
 }

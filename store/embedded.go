@@ -19,6 +19,9 @@ const (
 	maxStoreBytes = 1 << 40
 	// memoryLimit of JetStream in bytes: nothing here is kept in its memory.
 	memoryLimit = 16 << 20
+	// maxRecord is the longest record in bytes, with its subject: a room that remembers
+	// as many people as it can ([room.MaxRemembered]). NATS takes no more.
+	maxRecord = 8 << 20
 )
 
 // embedded is a NATS server in this process, reached without a port.
@@ -48,6 +51,7 @@ func embed(dir string, log *slog.Logger, h *health) (_ *embedded, err error) {
 		JetStream:          true,
 		StoreDir:           dir,
 		SyncAlways:         true,
+		MaxPayload:         maxRecord,
 		JetStreamMaxStore:  maxStoreBytes,
 		JetStreamMaxMemory: memoryLimit,
 	})

@@ -158,6 +158,9 @@ func (s *Store) connect(cfg Config) (err error) {
 	if cfg.URL == "" {
 		return nil // its directory is locked
 	}
+	if s.conn.MaxPayload() < maxRecord {
+		s.log.Warn("the NATS server takes no record of a room with very many bans: give it max_payload: 8MB", "max_payload", s.conn.MaxPayload())
+	}
 	// An owner answers. Two that ask within the same moment are not told apart.
 	if _, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil {
 		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)

@@ -277,10 +277,14 @@ func TestOfferFloodKeepsOneEar(t *testing.T) {
 		offer, err := json.Marshal(map[string]any{"type": "offer", "id": "o", "media": "ear", "sdp": bareOffer("recvonly")})
 		require.NoError(t, err)
 		ears := f.figure(t, "earshot_ears")
-		for range 300 {
-			s.says(string(offer))
-		}
-		for range 300 {
+		const offers, ahead = 300, 20 // as many answers as the queue for a client has room for, at least
+		for n := range offers + ahead {
+			if n < offers {
+				s.says(string(offer))
+			}
+			if n < ahead {
+				continue
+			}
 			answer := s.hears()
 			require.Equal(t, "answer", answer["type"], "%v", answer)
 			assert.LessOrEqual(t, f.figure(t, "earshot_ears"), ears+1)

@@ -41,6 +41,7 @@ var table = []struct {
 	{room.ErrForbidden, wire.CodeForbidden, ""},
 	{room.ErrHidden, wire.CodeNotFound, ErrNoRoom.Message},
 	{room.ErrBlocked, wire.CodeBarred, ""},
+	{room.ErrRemembered, wire.CodeConflict, "this room remembers as many people who were put out, muted, promoted or demoted as it can; make another"},
 	{room.ErrHandPolicy, wire.CodeForbidden, "hands may not be raised here"},
 	{room.ErrNotInvited, wire.CodeConflict, "no invitation to the stage waits for an answer"},
 	{room.ErrMediaOnly, wire.CodeUnprocessable, "a member without signaling cannot do that"},
