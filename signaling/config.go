@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,6 +80,12 @@ type Config struct {
 	Invites int
 	// Limits are the rate limits of clients.
 	Limits auth.Limits
+	// TrustedProxies are the reverse proxies whose X-Forwarded-For says who the client
+	// is. Default: none, and the header means nothing.
+	TrustedProxies []netip.Prefix
+	// PublicURL is the URL by which clients reach the server, with scheme and host.
+	// Default: what each request says.
+	PublicURL *url.URL
 
 	// RequestWait is how long an HTTP request may take to come in, its body
 	// included; default 10 s. See [Server.HTTP].

@@ -11,8 +11,10 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +39,8 @@ type serveFlags struct {
 	tlsSelfSigned                bool
 	operatorToken, logFormat     string
 	rateLimitExempt              []string
+	trustedProxy                 []string
+	publicURL                    string
 	pprof                        string
 	stopWithStdin                bool
 	// changed reports whether a flag was given.
@@ -76,6 +80,8 @@ exempt from the rate limits, unless --open-to-network is given.`,
 	flags.StringVar(&f.tlsKey, "tls-key", "", "`file` of its key (PEM)")
 	flags.BoolVar(&f.tlsSelfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here and kept under --data (browsers have to be told to trust it)")
 	flags.StringSliceVar(&f.rateLimitExempt, "rate-limit-exempt", nil, "`CIDR` of load generators, which are exempt from the rate limits (repeatable)")
+	flags.StringSliceVar(&f.trustedProxy, "trusted-proxy", nil, "`CIDR` of reverse proxies, whose X-Forwarded-For is believed (repeatable)")
+	flags.StringVar(&f.publicURL, "public-url", "", "`URL` by which clients reach the server, if a proxy is in front of it")
 	flags.BoolVar(&f.open, "open", false, "create rooms on first use and ask for no token")
 	flags.BoolVar(&f.openToNetwork, "open-to-network", false, "allow --open on an address that others can reach")
 	flags.StringVar(&f.operatorToken, "operator-token", os.Getenv("EARSHOT_OPERATOR_TOKEN"), "`token` of the operator (or $EARSHOT_OPERATOR_TOKEN; default: made once and kept under --data)")
@@ -113,6 +119,14 @@ func (f serveFlags) check() error {
 	if _, err := f.exempt(); err != nil {
 		return usage(err)
 	}
+	if _, err := prefixes("--trusted-proxy", f.trustedProxy); err != nil {
+		return usage(err)
+	}
+	if f.publicURL != "" {
+		if _, err := parsePublicURL(f.publicURL); err != nil {
+			return usage(err)
+		}
+	}
 	for _, a := range []struct{ flag, address string }{{"--http", f.http}, {"--media", f.media}} {
 		host, _, err := net.SplitHostPort(a.address)
 		if err != nil {
@@ -123,6 +137,15 @@ func (f serveFlags) check() error {
 		}
 	}
 	return nil
+}
+
+// parsePublicURL reads an http or https URL of a host alone.
+func parsePublicURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("--public-url %q is not a URL like https://rooms.example.org", text)
+	}
+	return u, nil
 }
 
 func loopbackHost(host string) bool {
@@ -150,7 +173,11 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 		return err
 	}
 	cfg := signaling.Config{Open: f.open, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: version(), Page: web.Handler()}
-	cfg.Limits.Exempt, _ = f.exempt() // checked
+	cfg.Limits.Exempt, _ = f.exempt() // checked, as what follows is
+	cfg.TrustedProxies, _ = prefixes("--trusted-proxy", f.trustedProxy)
+	if f.publicURL != "" {
+		cfg.PublicURL, _ = parsePublicURL(f.publicURL)
+	}
 	state, err := f.openState(ctx, &cfg)
 	if err != nil {
 		return err

@@ -63,13 +63,17 @@ func (f serveFlags) exempt() ([]netip.Prefix, error) {
 	if f.open && !f.openToNetwork {
 		texts = append(texts, loopback...)
 	}
-	var prefixes []netip.Prefix
+	return prefixes("--rate-limit-exempt", texts)
+}
+
+// prefixes reads the ranges of addresses of a flag.
+func prefixes(flag string, texts []string) (list []netip.Prefix, err error) {
 	for _, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil || p != p.Masked() {
-			return nil, fmt.Errorf("--rate-limit-exempt %q is not a range of addresses like 127.0.0.0/8", text)
+			return nil, fmt.Errorf("%s %q is not a range of addresses like 127.0.0.0/8", flag, text)
 		}
-		prefixes = append(prefixes, p)
+		list = append(list, p)
 	}
-	return prefixes, nil
+	return list, nil
 }

@@ -74,6 +74,8 @@ func TestBadUsageExits2(t *testing.T) {
 		{"a certificate without its key", []string{"serve", "--tls-cert", "x.pem"}, "belong together"},
 		{"two certificates", []string{"serve", "--tls-cert", "x", "--tls-key", "x", "--tls-self-signed"}, "choose"},
 		{"an open server that keeps", []string{"serve", "--open", "--data", "x"}, "--open keeps nothing"},
+		{"a proxy that is no range", []string{"serve", "--trusted-proxy", "10.0.0.1"}, "--trusted-proxy"},
+		{"a public URL with a path", []string{"serve", "--public-url", "https://x.example/y"}, "--public-url"},
 		{"a repair of nothing", []string{"serve", "--open", "--repair"}, "--repair is for --data"},
 		{"an open server that keeps elsewhere", []string{"serve", "--open", "--nats", "nats://x"}, "--open keeps nothing"},
 		{"the network for a server that is not open", []string{"serve", "--open-to-network"}, "goes with --open"},

@@ -3,6 +3,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"github.com/earshot-audio/earshot/signaling/access"
 	"github.com/earshot-audio/earshot/signaling/auth"
@@ -10,7 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 )
 
-// API serves the HTTP API. All fields are required. It is safe for concurrent use.
+// API serves the HTTP API. All fields but PublicURL are required. It is safe for concurrent use.
 type API struct {
 	// Open lets everybody create rooms, under IDs that they choose.
 	Open    bool
@@ -19,7 +20,9 @@ type API struct {
 	Access  *access.Policy
 	Rooms   *liveroom.Registry
 	Club    *club.Club
-	Log     *slog.Logger
+	// PublicURL is the server's, in links; nil: what the request says.
+	PublicURL *url.URL
+	Log       *slog.Logger
 }
 
 // Routes returns the handlers of the API by their paths, as patterns of an

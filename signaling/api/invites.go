@@ -154,13 +154,16 @@ func (a inviteHandlers) create(w http.ResponseWriter, r *http.Request, who auth.
 	}
 	apierr.WriteJSON(w, http.StatusCreated, inviteCreated{
 		inviteInfo: inviteInfoOf(made, store.Live), Code: code,
-		URL: baseURL(r) + "/#/i/" + code, Invites: a.Club.Holder(who).Invites,
+		URL: a.baseURL(r) + "/#/i/" + code, Invites: a.Club.Holder(who).Invites,
 	})
 	return nil
 }
 
-// baseURL returns the URL at which the client has reached the server.
-func baseURL(r *http.Request) string {
+// baseURL returns the URL at which clients reach the server.
+func (a inviteHandlers) baseURL(r *http.Request) string {
+	if a.PublicURL != nil {
+		return a.PublicURL.Scheme + "://" + a.PublicURL.Host
+	}
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"
@@ -205,12 +208,12 @@ func (a inviteHandlers) write(w http.ResponseWriter, include func(store.Invite) 
 
 // peek serves GET /api/invites/{code}: what the code admits to.
 func (a inviteHandlers) peek(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Limiter.SignIn(a.Limiter.Origin(r)); err != nil {
+	if err := a.Limiter.Request(a.Limiter.Origin(r)); err != nil {
 		return err
 	}
 	invite, l, err := a.Club.PeekInvite(r.PathValue("code"))
 	if err != nil {
-		return err
+		return a.countFailure(r, err)
 	}
 	preview := invitePreview{To: toClub, Inviter: invite.InviterName, Expires: invite.Expires.UTC()}
 	if l != nil {

@@ -45,7 +45,7 @@ func (a signInHandlers) redeem(w http.ResponseWriter, r *http.Request) error {
 	}
 	got, err := a.Club.Redeem(r.Context(), who, r.PathValue("code"), strings.TrimSpace(body.Name))
 	if err != nil {
-		return err
+		return a.countFailure(r, err)
 	}
 	answer := redeemed{SignedIn: got.SignedIn, To: toRoom, Key: got.Key}
 	if got.ToClub {
@@ -55,12 +55,25 @@ func (a signInHandlers) redeem(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// read counts a sign-in and reads its body.
+// read counts a request and reads its body.
 func (a signInHandlers) read(w http.ResponseWriter, r *http.Request, body any) error {
-	if err := a.Limiter.SignIn(a.Limiter.Origin(r)); err != nil {
+	if err := a.Limiter.Request(a.Limiter.Origin(r)); err != nil {
 		return err
 	}
 	return readBody(w, r, body)
+}
+
+// countFailure counts a sign-in by a code, a key or a token that is no good, by address,
+// and returns the error to answer with. What is good is not counted so: many people may
+// be behind one address, and one who guesses must not lock out the others.
+func (a *API) countFailure(r *http.Request, err error) error {
+	if refusal, _ := apierr.Lookup(err); refusal.Code != wire.CodeInviteUnavailable && refusal.Code != wire.CodeUnauthorized {
+		return err
+	}
+	if limited := a.Limiter.SignIn(a.Limiter.Origin(r)); limited != nil {
+		return limited
+	}
+	return err
 }
 
 // login serves POST /api/login.
@@ -73,7 +86,7 @@ func (a signInHandlers) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	signedIn, err := a.Club.Login(r.Context(), body.Key, a.Limiter.Origin(r))
 	if err != nil {
-		return err
+		return a.countFailure(r, err)
 	}
 	apierr.WriteJSON(w, http.StatusOK, signedIn)
 	return nil
@@ -89,7 +102,7 @@ func (a signInHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
 	}
 	signedIn, err := a.Club.Refresh(body.Token, a.Limiter.Origin(r))
 	if err != nil {
-		return err
+		return a.countFailure(r, err)
 	}
 	apierr.WriteJSON(w, http.StatusOK, signedIn)
 	return nil

@@ -129,7 +129,7 @@ func (l *Limiter) count(from Origin, byAddress *bucketSet, account string, byAcc
 	return nil
 }
 
-// SignIn counts a sign-in by address, before the request is read.
+// SignIn counts a sign-in that has failed, by address.
 func (l *Limiter) SignIn(from Origin) error { return l.count(from, l.signInByAddress, "", nil) }
 
 // SignInAs counts a sign-in by account, once the account is known.

@@ -16,13 +16,14 @@ type Limit struct {
 // counted by their account, others by their token. A zero value stands for the
 // default given here.
 type Limits struct {
-	// SignIn counts redeeming and looking up invites, logins and refreshes.
+	// SignIn counts, by address, redeeming and looking up invites, logins and refreshes
+	// that fail, for what they bring is no good; by account, logins and refreshes.
 	// Default by address 5/s, 100 at once; by account 0.2/s, 20 at once.
 	SignInByAddress, SignInByAccount Limit
 	// Create counts new rooms and invites. The operator is not counted. Default by
 	// address 2/s, 60 at once; by account 0.1/s, 20 at once.
 	CreateByAddress, CreateByAccount Limit
-	// Request counts all other requests to the API. Default by address 50/s, 500
+	// Request counts all requests to the API but new rooms and invites, sign-ins included. Default by address 50/s, 500
 	// at once.
 	RequestByAddress Limit
 	// Connect counts WebSocket connections. Default by address 20/s, 300 at once.
