@@ -71,7 +71,7 @@ func TestSealMatchesRFC7714(t *testing.T) {
 		t.Run(row.profile.String(), func(t *testing.T) {
 			tr, err := newTransform(row.profile, unhex(t, row.key), nil, unhex(t, `517569642070726f2071756f`))
 			require.NoError(t, err)
-			assert.Equal(t, unhex(t, row.sealedRTP), tr.sealRTP(nil, plain[:12], plain[12:], 0x5501a0b2, 0xf17b))
+			assert.Equal(t, unhex(t, row.sealedRTP), tr.sealRTP(nil, plain[:12], plain[12:], 0, 0x5501a0b2, 0xf17b))
 			assert.Equal(t, unhex(t, row.sealed), tr.sealRTCP(nil, plainRTCP, 0x4d617273, 0x5d4))
 			got, err := tr.openRTP(unhex(t, row.sealedRTP), 12, 0x5501a0b2, 0xf17b)
 			require.NoError(t, err)
@@ -214,6 +214,39 @@ func TestResealTakesOnlyTheSamePacket(t *testing.T) {
 		require.NoError(t, err)
 		_, err = forgetful.Reseal(make([]byte, 0, 300), h, nil)
 		assert.ErrorIs(t, err, ErrIndexUnknown, "sealed, and not to be remembered")
+	}
+}
+
+// Padding is part of what is encrypted, and pion takes it off again. A packet that is
+// sealed again has what it had.
+func TestPaddingIsSealedAndSealedAgain(t *testing.T) {
+	for _, p := range DefaultProfiles() {
+		key, salt := randomBytes(p.KeyLen()), randomBytes(p.SaltLen())
+		sealer, pions := must(NewSealer(p, key, salt)), pionContext(t, p, key, salt)
+		st := must(open(sealer, 9))
+		for i, padding := range []int{1, 0, 2, 7, 100, MaxPadding, 0} {
+			payload := randomBytes(i * 13)
+			h, plain := testPacket(t, uint16(i+1), 9, payload)
+			room := len(h) + len(payload) + padding + sealer.Overhead()
+			short, err := st.SealPadded(make([]byte, 0, room-1), h, payload, padding)
+			require.ErrorIs(t, err, ErrShortBuffer)
+			require.Empty(t, short)
+			sealed, err := st.SealPadded(make([]byte, 0, room), h, payload, padding)
+			require.NoError(t, err)
+			require.Len(t, sealed, room)
+			require.Equal(t, padding, st.Padding(uint16(i+1)))
+			again, err := st.Reseal(make([]byte, 0, room), h, payload)
+			require.NoError(t, err)
+			require.Equal(t, sealed, again)
+
+			opened, err := pions.DecryptRTP(nil, sealed, nil)
+			require.NoError(t, err)
+			var got rtp.Packet
+			require.NoError(t, got.Unmarshal(opened))
+			require.Equal(t, payload, append([]byte{}, got.Payload...))
+			require.Equal(t, padding > 0, got.Padding)
+			require.Equal(t, plain[1:len(h)], opened[1:len(h)], "the rest of the header is as it was")
+		}
 	}
 }
 

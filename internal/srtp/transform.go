@@ -117,12 +117,19 @@ func (t *transform) nonce(ssrc uint32, index uint64) []byte {
 	return t.iv[:]
 }
 
-// sealRTP appends header, sealed payload and tag to dst, which has to have the
-// room.
-func (t *transform) sealRTP(dst, header, payload []byte, ssrc uint32, index uint64) []byte {
+// sealRTP appends header, sealed payload with its padding, and tag to dst, which has
+// to have the room.
+func (t *transform) sealRTP(dst, header, payload []byte, padding int, ssrc uint32, index uint64) []byte {
 	start := len(dst)
 	iv := t.nonce(ssrc, index)
 	dst = append(dst, header...)
+	if padding > 0 {
+		dst[start] |= paddingFlag
+		body := dst[len(dst) : len(dst)+len(payload)+padding]
+		clear(body[copy(body, payload):])
+		body[len(body)-1] = byte(padding)
+		payload = body // sealed in place
+	}
 	if t.aead != nil {
 		return t.aead.Seal(dst, iv, payload, dst[start:])
 	}

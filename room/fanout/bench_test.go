@@ -9,10 +9,12 @@ import (
 // countingEar does as little as an ear can.
 type countingEar struct{ n, sum uint64 }
 
-func (e *countingEar) Send(_ SendBatch, _ int, p Packet) error {
-	e.n++
-	e.sum += uint64(p.Seq) + uint64(len(p.Payload))
-	return nil
+func (e *countingEar) Send(_ SendBatch, packets []Packet) int {
+	for i := range packets {
+		e.n++
+		e.sum += uint64(packets[i].Seq) + uint64(len(packets[i].Payload))
+	}
+	return 0
 }
 
 // BenchmarkFanOut is one frame of one mic to N ears that do nothing: what the

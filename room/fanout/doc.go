@@ -15,7 +15,7 @@
 // The way of a frame: [Publisher.Push], in the goroutine of the mic, gives it a
 // slot and a place in every mix (mix.go, rtptimeline.go) and queues it for each
 // shard (queue.go). The shard (shard.go) walks its ears and calls Send of each
-// [Sink] with the shard's [SendBatch], then flushes the batch. Nothing of it takes
+// [Sink] with all that waits and the shard's [SendBatch], then flushes the batch. Nothing of it takes
 // a lock that is held while something else waits, and a frame costs no memory for
 // an ear.
 //

@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -45,6 +44,7 @@ type heard struct {
 type fakeEar struct {
 	mu      sync.Mutex
 	packets []heard
+	bundles []int // how many packets each call of Send had
 	deaf    bool
 	// block, if set, is waited for in every Send.
 	block chan struct{}
@@ -52,9 +52,7 @@ type fakeEar struct {
 	entered int
 }
 
-var errDeaf = errors.New("deaf")
-
-func (e *fakeEar) Send(_ SendBatch, section int, p Packet) error {
+func (e *fakeEar) Send(_ SendBatch, packets []Packet) (failed int) {
 	e.mu.Lock()
 	e.entered++
 	block, deaf := e.block, e.deaf
@@ -63,13 +61,16 @@ func (e *fakeEar) Send(_ SendBatch, section int, p Packet) error {
 		<-block
 	}
 	if deaf {
-		return errDeaf
+		return len(packets)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p.sub = nil // a failed assertion would print the router
-	e.packets = append(e.packets, heard{section, p})
-	return nil
+	e.bundles = append(e.bundles, len(packets))
+	for _, p := range packets {
+		p.sub = nil // a failed assertion would print the router
+		e.packets = append(e.packets, heard{p.Section, p})
+	}
+	return 0
 }
 
 func (e *fakeEar) began() int {

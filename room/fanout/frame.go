@@ -41,6 +41,8 @@ type Frame struct {
 
 // Packet is a frame at its place in a slot.
 type Packet struct {
+	// Section is that of the ear, 0 to sections-1, which has the number of its slot.
+	Section int
 	// Seq and Timestamp are the slot's timeline. It starts at zero with the
 	// room and is the same for every ear of the mix, so an ear adds offsets of
 	// its own (at random, RFC 3550, section 5.1). The difference between two
@@ -73,14 +75,14 @@ func (p *Packet) Lookup(section int, seq uint16) (Packet, bool) {
 //
 // All calls for one sink come from one goroutine, one after the other. Send must
 // not block, must not call the router or the sink's subscription, and must not
-// keep or change what p points to beyond the call, except the payload, which
-// may be kept but never changed.
+// keep the packets or change what they point to; their payloads may be kept but never
+// changed.
 type Sink interface {
-	// Send passes one packet on in the given section, 0 to sections-1. What
-	// can't be sent now is dropped and reported as an error; the router counts
-	// it and goes on with the next ear. batch is what Config.NewSendBatch made for
-	// the shard, and nil without it.
-	Send(batch SendBatch, section int, p Packet) error
+	// Send passes packets on, in their order: one, or as many as have come in since the
+	// shard last came by. What can't be sent now is dropped. Send returns how many
+	// packets those were; the router counts them and goes on with the next ear. batch
+	// is what Config.NewSendBatch made for the shard, and nil without it.
+	Send(batch SendBatch, packets []Packet) (failed int)
 }
 
 // SendBatch gathers what the ears of a shard send, so that many packets leave in

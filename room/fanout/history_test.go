@@ -45,7 +45,14 @@ type rememberingEar struct {
 	again int
 }
 
-func (e *rememberingEar) Send(_ SendBatch, section int, p Packet) error {
+func (e *rememberingEar) Send(_ SendBatch, packets []Packet) int {
+	for _, p := range packets {
+		e.take(p.Section, p)
+	}
+	return 0
+}
+
+func (e *rememberingEar) take(section int, p Packet) {
 	if _, there := e.since[section]; !there {
 		e.since[section] = p.Seq
 	}
@@ -69,7 +76,6 @@ func (e *rememberingEar) Send(_ SendBatch, section int, p Packet) error {
 			}
 		}
 	}
-	return nil
 }
 
 func TestLookupReturnsPacketsExactlyAsTheyWereSent(t *testing.T) {
@@ -134,7 +140,9 @@ func TestLookupFindsNothingOlderThanASecond(t *testing.T) {
 // askingEar calls a function with each packet.
 type askingEar func(p *Packet)
 
-func (f askingEar) Send(_ SendBatch, _ int, p Packet) error {
-	f(&p)
-	return nil
+func (f askingEar) Send(_ SendBatch, packets []Packet) int {
+	for i := range packets {
+		f(&packets[i])
+	}
+	return 0
 }

@@ -50,13 +50,13 @@ func newMix(key mixKey, shards int) *mix {
 // offer gives a frame of a mic its slot and its place there. ok is false if the
 // mic has no slot or the packet came too late. changed is true if the slot has
 // another holder now.
-func (x *mix) offer(m *Publisher, f *Frame) (index int, p Packet, changed, ok bool) {
+func (x *mix) offer(m *Publisher, f *Frame) (p Packet, changed, ok bool) {
 	if x.key.excluded != 0 && x.key.excluded == m.talker {
-		return 0, Packet{}, false, false
+		return Packet{}, false, false
 	}
-	index, ok = x.find(m, f)
+	index, ok := x.find(m, f)
 	if !ok {
-		return 0, Packet{}, false, false
+		return Packet{}, false, false
 	}
 	s := &x.slots[index]
 	changed = s.holder != m
@@ -70,11 +70,11 @@ func (x *mix) offer(m *Publisher, f *Frame) (index int, p Packet, changed, ok bo
 	s.last = later(s.last, f.Arrived)
 	at, ok := s.timeline.next(f.Seq, f.Timestamp, f.Arrived)
 	if !ok {
-		return 0, Packet{}, changed, false
+		return Packet{}, changed, false
 	}
-	p = Packet{Seq: at.seq, Timestamp: at.ts, Marker: f.Marker || at.first, Frame: f}
+	p = Packet{Section: index, Seq: at.seq, Timestamp: at.ts, Marker: f.Marker || at.first, Frame: f}
 	s.recent.add(p)
-	return index, p, changed, true
+	return p, changed, true
 }
 
 // find returns the slot that a frame of the mic goes to: the one the mic has; else an
@@ -135,16 +135,16 @@ func (x *mix) release(m *Publisher, forget bool) bool {
 
 // backlog lists the packets that came at or after the given time, slot by slot
 // in their order.
-func (x *mix) backlog(since time.Time) []job {
-	var jobs []job
+func (x *mix) backlog(since time.Time) []Packet {
+	var list []Packet
 	for i := range x.slots {
 		x.slots[i].recent.each(func(p Packet) {
 			if !p.Arrived.Before(since) {
-				jobs = append(jobs, job{mix: x, slot: i, packet: p})
+				list = append(list, p)
 			}
 		})
 	}
-	return jobs
+	return list
 }
 
 // ring keeps the newest few of something.

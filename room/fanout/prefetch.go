@@ -6,13 +6,13 @@ import "github.com/earshot-audio/earshot/internal/prefetch"
 // objects take as long to come from memory as one (see internal/prefetch).
 const prefetchStride = 16
 
-// prefetch asks for the memory of the subscriptions that are sent to next, with a
-// packet in that section, and of their sinks.
-func (s *shard) prefetch(section int, subs []*Subscription, sinks []Sink) {
+// prefetch asks for the memory of the subscriptions that are sent to next, with
+// packets in those sections, and of their sinks.
+func (s *shard) prefetch(sections uint64, subs []*Subscription, sinks []Sink) {
 	for _, sub := range subs {
 		prefetch.Object(sub)
 	}
 	if s.prefetchSinks != nil {
-		s.prefetchSinks(section, sinks)
+		s.prefetchSinks(sections, sinks)
 	}
 }

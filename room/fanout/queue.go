@@ -8,7 +8,6 @@ import (
 // job is one packet for every ear of a mix.
 type job struct {
 	mix    *mix
-	slot   int
 	packet Packet
 }
 
@@ -16,6 +15,7 @@ type job struct {
 type item struct {
 	job
 	command func()
+	amid    bool // the command may run before what came before it has been sent
 }
 
 // queue keeps jobs and commands in the order in which they came. Jobs are
@@ -32,6 +32,7 @@ type queue struct {
 	wake   sync.Cond
 	items  []item
 	closed bool
+	due    bool // what is held is to be sent
 }
 
 func newQueue(limit int) *queue {
@@ -50,9 +51,13 @@ func (q *queue) push(j job) {
 	q.put(item{job: j})
 }
 
-// do takes a command. It returns false if the queue is closed and the command will
-// never run.
+// do takes a command that runs when all that came before has been sent. It returns
+// false if the queue is closed and the command will never run.
 func (q *queue) do(command func()) bool { return q.put(item{command: command}) }
+
+// doAmid takes a command that may run before what came before it has been sent: else
+// those who come and go would keep the shard from sending much at once.
+func (q *queue) doAmid(command func()) bool { return q.put(item{command: command, amid: true}) }
 
 func (q *queue) put(it item) bool {
 	q.mu.Lock()
@@ -65,14 +70,15 @@ func (q *queue) put(it item) bool {
 	return true
 }
 
-// take waits for items and returns all there are, in exchange for an empty
-// slice to fill next. It returns false once the queue is closed.
+// take waits for items, or until something is due, and returns all there are, in
+// exchange for an empty slice to fill next. It returns false once the queue is closed.
 func (q *queue) take(empty []item) ([]item, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.items) == 0 && !q.closed {
+	for len(q.items) == 0 && !q.closed && !q.due {
 		q.wake.Wait()
 	}
+	q.due = false
 	if q.closed {
 		return nil, false
 	}
@@ -81,8 +87,16 @@ func (q *queue) take(empty []item) ([]item, bool) {
 	return items, true
 }
 
-// done counts a job as finished.
-func (q *queue) done() { q.jobs.Add(-1) }
+// ring lets take return.
+func (q *queue) ring() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.due = true
+	q.wake.Signal()
+}
+
+// done counts so many jobs as finished.
+func (q *queue) done(n int) { q.jobs.Add(-int32(n)) }
 
 // close lets take return; what waits is discarded.
 func (q *queue) close() {

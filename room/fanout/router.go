@@ -47,9 +47,13 @@ type Config struct {
 	// NewSendBatch, if there is one, makes the batch of each shard, 0 to Shards-1.
 	NewSendBatch func(shard int) SendBatch
 	// Prefetch, if there is one, is called with a few sinks just before they are
-	// sent a packet in that section, to ask for their memory. It is a hint: a sink
-	// may be left out.
-	Prefetch func(section int, sinks []Sink)
+	// sent packets in the sections whose bits are set (bit 0 is section 0), to ask for
+	// their memory. It is a hint: a sink may be left out.
+	Prefetch func(sections uint64, sinks []Sink)
+	// Hold is how long the packets of ears that nobody owns (the audience) may be
+	// held, so that several leave together; 0: not at all. What is held is not older
+	// for it, as far as MaxAge goes.
+	Hold time.Duration
 }
 
 // Router carries frames from the mics of a room to its ears. All methods may be
@@ -82,8 +86,8 @@ func New(cfg Config) (*Router, error) {
 	if cfg.Slots < 0 || cfg.Slots > maxSlots {
 		return nil, fmt.Errorf("slots must be 1 to %d, not %d", maxSlots, cfg.Slots)
 	}
-	if cfg.Shards < 0 || cfg.Queue < 0 || cfg.MaxAge < 0 {
-		return nil, fmt.Errorf("shards, queue and age must not be negative, they are %d, %d and %v", cfg.Shards, cfg.Queue, cfg.MaxAge)
+	if cfg.Shards < 0 || cfg.Queue < 0 || cfg.MaxAge < 0 || cfg.Hold < 0 {
+		return nil, fmt.Errorf("shards, queue, age and hold must not be negative, they are %d, %d, %v and %v", cfg.Shards, cfg.Queue, cfg.MaxAge, cfg.Hold)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -194,7 +198,7 @@ func (r *Router) Subscribe(sink Sink, o SubscribeOptions) (*Subscription, error)
 	r.ears++
 	r.use(x, s)
 	backlog := x.backlog(since)
-	s.queue.do(func() { s.add(sub, x, backlog) })
+	s.queue.doAmid(func() { s.add(sub, x, backlog) })
 	return sub, nil
 }
 
@@ -251,7 +255,7 @@ func (r *Router) Close() {
 // distribute offers a frame to a mix and queues it for the shards that have
 // ears there.
 func (r *Router) distribute(x *mix, m *Publisher, f *Frame) {
-	index, p, changed, ok := x.offer(m, f)
+	p, changed, ok := x.offer(m, f)
 	audience := x == r.mixes[0]
 	if audience && (changed || ok) {
 		r.notifier.wakeUp(changed)
@@ -264,7 +268,7 @@ func (r *Router) distribute(x *mix, m *Publisher, f *Frame) {
 	}
 	for i, n := range x.ears {
 		if n > 0 {
-			r.shards[i].queue.push(job{mix: x, slot: index, packet: p})
+			r.shards[i].queue.push(job{mix: x, packet: p})
 		}
 	}
 }

@@ -207,8 +207,8 @@ func TestSubscriptionCloseStopsPackets(t *testing.T) {
 	sub, err := s.router.Subscribe(ear, SubscribeOptions{Sections: 1})
 	require.NoError(t, err)
 	a.say("1", 30)
-	a.say("2", 30)
 	require.Eventually(t, func() bool { return ear.began() == 1 }, patience, time.Millisecond)
+	a.say("2", 30)
 	closed := make(chan struct{})
 	go func() { sub.Close(); sub.Close(); close(closed) }()
 	select {

@@ -35,12 +35,12 @@ func (o *fakeBatch) all() []int {
 // batchingEar sends through its shard's batch.
 type batchingEar struct{}
 
-func (batchingEar) Send(out SendBatch, _ int, _ Packet) error {
+func (batchingEar) Send(out SendBatch, packets []Packet) int {
 	o := out.(*fakeBatch)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.waiting++
-	return nil
+	o.waiting += len(packets)
+	return 0
 }
 
 // withBatches is a stage whose shards have a batch each.
@@ -65,8 +65,8 @@ func TestShardFlushesItsBatchOncePerPacket(t *testing.T) {
 	for i := range 3 {
 		v.say(fmt.Sprint(i), 30)
 		s.tick()
+		s.flush()
 	}
-	s.flush()
 	assert.Equal(t, []int{5, 5, 5}, batches[0].all()[before:])
 	assert.Equal(t, []int{5, 5, 5}, batches[1].all()[before:])
 	assert.Equal(t, uint64(30), s.router.Stats().Sent)
@@ -100,8 +100,8 @@ func TestSubscribeFlushesTheBacklogAtOnce(t *testing.T) {
 func TestPrefetchPrecedesEverySend(t *testing.T) {
 	const ears = 3*prefetchStride + 1
 	prefetched, sent := 0, 0 // by the only shard
-	s := newStage(t, Config{Slots: 2, Shards: 1, Prefetch: func(section int, sinks []Sink) {
-		assert.Zero(t, section)
+	s := newStage(t, Config{Slots: 2, Shards: 1, Prefetch: func(sections uint64, sinks []Sink) {
+		assert.EqualValues(t, 1, sections)
 		assert.Equal(t, prefetched, sent)
 		assert.LessOrEqual(t, len(sinks), prefetchStride)
 		prefetched += len(sinks)
@@ -119,7 +119,7 @@ func TestPrefetchPrecedesEverySend(t *testing.T) {
 // sentCounter counts its packets.
 type sentCounter struct{ sent *int }
 
-func (e sentCounter) Send(SendBatch, int, Packet) error {
+func (e sentCounter) Send(SendBatch, []Packet) int {
 	*e.sent++
-	return nil
+	return 0
 }

@@ -2,15 +2,6 @@ package fanout
 
 import "sync/atomic"
 
-// outcome of one Send.
-type outcome uint8
-
-const (
-	sendDone outcome = iota
-	sendFailed
-	sendSkipped
-)
-
 // Subscription is an ear's place in a router. Its methods may be called from any
 // goroutine except from within the sink's own Send.
 type Subscription struct {
@@ -25,30 +16,45 @@ type Subscription struct {
 
 	// The rest belongs to the shard. group is where the ear is; rebased is nil
 	// until the ear first changes its mix, then the timelines that keep its
-	// sections unbroken.
+	// sections unbroken. from is where what the ear is to have of what waits begins:
+	// it has joined only then.
 	group   *group
 	rebased []rtpTimeline
+	from    int
 }
 
-// send passes a packet on, at the ear's own place in time if it has one.
-func (s *Subscription) send(batch SendBatch, section int, given *Packet) outcome {
+// send passes packets on, at the ear's own place in time if it has one. It uses the
+// memory of the given ones, or of scratch.
+func (s *Subscription) send(batch SendBatch, packets []Packet, scratch *[]Packet) (t sendCounts) {
 	if s.closed.Load() {
-		return sendSkipped
+		return t
 	}
-	p := *given
-	p.sub = s
 	if s.rebased != nil {
-		at, ok := s.rebased[section].next(p.Seq, p.Timestamp, p.Arrived)
+		packets = s.rebase(packets, (*scratch)[:0])
+		*scratch = packets
+	}
+	if len(packets) == 0 {
+		return t
+	}
+	for i := range packets {
+		packets[i].sub = s
+	}
+	failed := min(max(s.sink.Send(batch, packets), 0), len(packets))
+	return sendCounts{sent: uint64(len(packets) - failed), failed: uint64(failed)}
+}
+
+// rebase appends packets at the ear's own place in time.
+func (s *Subscription) rebase(packets, to []Packet) []Packet {
+	for _, p := range packets {
+		at, ok := s.rebased[p.Section].next(p.Seq, p.Timestamp, p.Arrived)
 		if !ok {
-			return sendSkipped
+			continue
 		}
 		p.Seq, p.Timestamp = at.seq, at.ts
 		p.Marker = p.Marker || at.first
+		to = append(to, p)
 	}
-	if s.sink.Send(batch, section, p) != nil {
-		return sendFailed
-	}
-	return sendDone
+	return to
 }
 
 // carryOver prepares for packets of another mix, given the last of the old one.
@@ -89,7 +95,7 @@ func (s *Subscription) SetOwner(talker uint32) {
 	shard.queue.do(func() { shard.move(s, from, to) })
 }
 
-// Detach stops sending, but for a packet that is under way. It does not wait, and
+// Detach stops sending, but for packets that are under way. It does not wait, and
 // Close still has to follow.
 func (s *Subscription) Detach() { s.closed.Store(true) }
 
@@ -107,7 +113,7 @@ func (s *Subscription) Close() {
 		r.ears--
 		r.unuse(x, s.shard)
 	}
-	queued := s.shard.queue.do(func() {
+	queued := s.shard.queue.doAmid(func() {
 		if x != nil {
 			s.shard.leave(s, x)
 		}

@@ -62,7 +62,7 @@ func BenchmarkShard(b *testing.B) {
 	require.NoError(b, err)
 	defer func() { _ = sink.Close() }()
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
-	p, err := openPort("127.0.0.1:0", 1, false)
+	p, err := openPort("127.0.0.1:0", 1, false, func(error) {})
 	require.NoError(b, err)
 	defer func() { _ = p.close() }()
 	for _, row := range []struct {

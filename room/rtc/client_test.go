@@ -87,7 +87,7 @@ func (s *show) waitEars(n int) {
 // newTestRoom opens an engine and a room in it.
 func newTestRoom(t *testing.T, ears earKind, cfg Config, slots int) *testRoom {
 	t.Helper()
-	r, err := newEngine(t, ears, cfg).NewRoom(MediaRoomConfig{Slots: slots})
+	r, err := newEngine(t, ears, cfg).NewRoom(MediaRoomConfig{Slots: slots, AudienceHold: ears.hold()})
 	require.NoError(t, err)
 	return &testRoom{MediaRoom: r, ears: ears}
 }

@@ -206,7 +206,7 @@ func (c *crowd) join(r *testRoom) *one {
 }
 
 func TestTwoHundredListenersLoseNothing(t *testing.T) {
-	for _, ears := range []earKind{leanEars, portableEars} {
+	for _, ears := range []earKind{leanEars, portableEars, bundledEars} {
 		t.Run(string(ears), func(t *testing.T) {
 			const listeners, frames = 200, 100
 			r := newTestRoom(t, ears, Config{}, 3)

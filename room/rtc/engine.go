@@ -92,7 +92,7 @@ func New(cfg Config) (*Engine, error) {
 		e.consent = DefaultConsentTimeout
 	}
 	var err error
-	if e.port, err = openPort(cfg.Media, e.sockets(), cfg.portable); err != nil {
+	if e.port, err = openPort(cfg.Media, e.sockets(), cfg.portable, e.unsegmented); err != nil {
 		return nil, err
 	}
 	if err := e.setUp(cfg.Advertise.Unmap()); err != nil {
@@ -131,6 +131,11 @@ func (e *Engine) setUp(advertise netip.Addr) error {
 		Consent: e.consent, HandshakeTimeout: e.consent,
 	})
 	return err
+}
+
+// unsegmented says that packets leave one by one, which costs more under load.
+func (e *Engine) unsegmented(reason error) {
+	e.log.Info("packets are sent one by one: this system cuts no messages into datagrams (UDP_SEGMENT)", "reason", reason)
 }
 
 // sockets is how many sockets the port wants: one for each shard of a room.

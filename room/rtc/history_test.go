@@ -62,9 +62,7 @@ func (s *studio) say(frames int) {
 // flush waits until the shard has nothing left to do.
 func (s *studio) flush() {
 	s.t.Helper()
-	sub, err := s.router.Subscribe(nil, fanout.SubscribeOptions{Sections: 1, Owner: 99, Since: time.Unix(2_000_000, 0)})
-	require.NoError(s.t, err)
-	sub.Close()
+	flushShards(s.t, s.router, 1)
 }
 
 // media are the RTP packets on the tape.
@@ -166,15 +164,15 @@ type forger struct {
 	forge func(v *outboundStream)
 }
 
-func (f *forger) Send(out fanout.SendBatch, section int, p fanout.Packet) error {
+func (f *forger) Send(out fanout.SendBatch, packets []fanout.Packet) int {
 	if f.forge != nil {
-		v := &f.streams[section]
+		v := &f.streams[packets[0].Section]
 		payload, level, seq, ts := v.payload, v.level, v.sequence, v.timestamp
 		f.forge(v)
-		f.applyUpdates(out.(*sendBatch), &p)
+		f.applyUpdates(out.(*sendBatch), &packets[0])
 		v.payload, v.level, v.sequence, v.timestamp = payload, level, seq, ts
 	}
-	return f.leanEndpoint.Send(out, section, p)
+	return f.leanEndpoint.Send(out, packets)
 }
 
 func TestRetransmissionIsNeverAnotherPacket(t *testing.T) {

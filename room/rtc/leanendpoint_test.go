@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,12 +31,25 @@ func (s *tape) WriteBatch(ms []udpbatch.Message) (int, error) {
 		if s.room > 0 && i == s.room {
 			return i, udpbatch.ErrFull
 		}
-		s.packets = append(s.packets, append([]byte(nil), ms[i].Buf...))
-		s.to = append(s.to, ms[i].Addr)
+		for _, b := range datagrams(ms[i]) {
+			s.packets = append(s.packets, slices.Clone(b))
+			s.to = append(s.to, ms[i].Addr)
+		}
 		ms[i].N = len(ms[i].Buf)
 	}
 	return len(ms), nil
 }
+
+// datagrams is what a message consists of.
+func datagrams(m udpbatch.Message) [][]byte {
+	if m.Segment == 0 {
+		return [][]byte{m.Buf}
+	}
+	return slices.Collect(slices.Chunk(m.Buf, m.Segment))
+}
+
+// single is what a shard gives an ear when nothing else waits.
+func single(p fanout.Packet) []fanout.Packet { return []fanout.Packet{p} }
 
 func batchTo(w batchWriter) *sendBatch {
 	return &sendBatch{writer: w, spare: &batchPool{}, clock: time.Now}
@@ -82,7 +96,7 @@ func testJoinWithLoss(t *testing.T, p srtp.Profile, start uint16) {
 		sent = 70_000 // through a rollover of the ear's own
 	}
 	for i := range sent {
-		require.NoError(t, l.Send(out, 0, packetAt(start+uint16(i))))
+		require.Zero(t, l.Send(out, single(packetAt(start+uint16(i)))))
 		if i%100 == 99 {
 			require.Zero(t, out.Flush())
 		}
@@ -122,7 +136,7 @@ func TestEarWithoutAudioLevelSendsNone(t *testing.T) {
 	out := batchTo(sink)
 	p := packetAt(5)
 	p.Marker = true
-	require.NoError(t, l.Send(out, 0, p))
+	require.Zero(t, l.Send(out, single(p)))
 	out.Flush()
 	plain, _, err := opener.OpenRTP(sink.packets[0])
 	require.NoError(t, err)
@@ -134,19 +148,19 @@ func TestEarWithoutAudioLevelSendsNone(t *testing.T) {
 }
 
 func TestSendBatchDropsWhenTheSocketIsFull(t *testing.T) {
-	const taken = batchPackets - 20
+	const taken = batchMessages - 20
 	sink := &tape{room: taken}
 	out := batchTo(sink)
-	ears := make([]*leanEndpoint, batchPackets+taken/2)
+	ears := make([]*leanEndpoint, batchMessages+taken/2)
 	for i := range ears {
 		ears[i], _ = keyed(t, srtp.GCM128)
-		require.NoError(t, ears[i].Send(out, 0, packetAt(1)))
+		require.Zero(t, ears[i].Send(out, single(packetAt(1))))
 	}
-	assert.Equal(t, batchPackets-taken, out.Flush(), "all of the second batch fits")
+	assert.Equal(t, batchMessages-taken, out.Flush(), "all of the second batch fits")
 	assert.Equal(t, 2, sink.calls)
 	for i, l := range ears {
 		want := uint64(1)
-		if i >= taken && i < batchPackets {
+		if i >= taken && i < batchMessages {
 			want = 0
 		}
 		assert.Equal(t, want, l.packets.Load(), "ear %d", i)
@@ -154,7 +168,7 @@ func TestSendBatchDropsWhenTheSocketIsFull(t *testing.T) {
 	}
 	assert.Zero(t, out.Flush(), "nothing is left")
 	sink.room = 0
-	require.NoError(t, ears[0].Send(out, 0, packetAt(2)))
+	require.Zero(t, ears[0].Send(out, single(packetAt(2))))
 	assert.Zero(t, out.Flush())
 	assert.Len(t, out.spare.idle, 1, "the batch is back")
 }
@@ -167,12 +181,12 @@ func TestSendBatchFillsSoonerWithLongPackets(t *testing.T) {
 	p.Frame.Payload = make([]byte, 1200)
 	for i := range 100 {
 		p.Seq = uint16(i)
-		require.NoError(t, l.Send(out, 0, p))
+		require.Zero(t, l.Send(out, single(p)))
 	}
 	assert.Zero(t, out.Flush())
 	assert.Len(t, sink.packets, 100)
 	p.Seq, p.Frame.Payload = 100, make([]byte, batchBytes)
-	assert.ErrorIs(t, l.Send(out, 0, p), errTooLong)
+	assert.Equal(t, 1, l.Send(out, single(p)), "longer than a batch")
 	assert.Zero(t, out.Flush())
 }
 
@@ -181,9 +195,13 @@ func TestSendAllocatesNothing(t *testing.T) {
 		l, _ := keyed(t, profile)
 		out := batchTo(&discard{})
 		p := packetAt(0)
+		packets := make([]fanout.Packet, 3)
 		send := func() {
-			p.Seq++
-			if l.Send(out, 0, p) != nil || out.Flush() != 0 {
+			for i := range packets { // one, and three
+				p.Seq++
+				packets[i] = p
+			}
+			if l.Send(out, packets[:1])+l.Send(out, packets[1:]) != 0 || out.Flush() != 0 {
 				t.Fail()
 			}
 		}

@@ -1,9 +1,10 @@
 package rtc
 
 import (
-	"errors"
+	"math/bits"
 
 	"github.com/earshot-audio/earshot/internal/prefetch"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
 
@@ -15,41 +16,101 @@ const maxMissed = 32
 // nothing for a while: a second of three voices, which is all that is kept.
 const maxResends = 150
 
-// errTooLong says that a packet is longer than a batch.
-var errTooLong = errors.New("packet is too long to be sent")
-
 // missedPacket is a packet that a client has missed.
 type missedPacket struct {
 	section int
 	seq     uint16 // on the wire
 }
 
-// Send implements fanout.Sink: it seals a packet into the shard's batch.
-func (l *leanEndpoint) Send(batch fanout.SendBatch, section int, p fanout.Packet) error {
-	b, s := batch.(*sendBatch), &l.streams[section]
+// Send implements fanout.Sink: it seals packets into the shard's batch, as few messages
+// as they make.
+func (l *leanEndpoint) Send(batch fanout.SendBatch, packets []fanout.Packet) (failed int) {
+	b := batch.(*sendBatch)
+	b.open()
 	if l.updated.Load() {
-		l.applyUpdates(b, &p)
+		l.applyUpdates(b, &packets[0])
 	}
-	memory := b.reserve(s.headerSize() + len(p.Payload) + l.sealer.Overhead())
+	for len(packets) > 0 {
+		n, segment := 1, 0
+		if len(packets) > 1 && b.bundles() {
+			n, segment = l.bundle(packets)
+		}
+		failed += l.seal(b, packets[:n], segment)
+		for i := range packets[:n] {
+			p := &packets[i]
+			if s := &l.streams[p.Section]; s.begun && b.nanos > s.due {
+				l.report(b, s, p)
+			}
+		}
+		packets = packets[n:]
+	}
+	return failed
+}
+
+// size is how long a packet is when it is sealed, without padding.
+func (l *leanEndpoint) size(p *fanout.Packet) int {
+	return l.streams[p.Section].headerSize() + len(p.Payload) + l.sealer.Overhead()
+}
+
+// bundle is how many of several packets leave as one message, and the length that all
+// of them but the last are padded to; 0 if it is one.
+func (l *leanEndpoint) bundle(packets []fanout.Packet) (n, segment int) {
+	shortest := l.size(&packets[0])
+	segment = shortest
+	for n = 1; n < min(len(packets), maxBundle); n++ {
+		next := l.size(&packets[n])
+		longest := max(segment, next)
+		if longest > maxSegment || longest-shortest > srtp.MaxPadding {
+			break
+		}
+		segment, shortest = longest, min(shortest, next)
+	}
+	if n == 1 {
+		return 1, 0
+	}
+	return n, segment
+}
+
+// seal seals packets into one message. All of several have the length of segment, but
+// for the last, which may be shorter.
+func (l *leanEndpoint) seal(b *sendBatch, packets []fanout.Packet, segment int) (failed int) {
+	last := len(packets) - 1
+	memory := b.reserve(last*segment + l.size(&packets[last]))
 	if memory == nil {
-		return errTooLong
+		return len(packets) // longer than a batch
 	}
-	if !s.begun {
-		s.begin(&p, b.now)
+	out, used, octets := b.next(l), 0, 0
+	for i := range packets {
+		p := &packets[i]
+		s := &l.streams[p.Section]
+		if !s.begun {
+			s.begin(p, b.now)
+		}
+		padding := 0
+		if i < last {
+			padding = segment - l.size(p)
+		}
+		room := memory[used:]
+		sealed, err := s.stream.SealPadded(room[:0], s.header(room, p), p.Payload, padding)
+		if err != nil {
+			failed++
+			continue
+		}
+		used += len(sealed)
+		out.sizes[out.count] = uint16(len(p.Payload))
+		out.count++
+		octets += len(p.Payload)
+		s.packets++
+		s.octets += uint32(len(p.Payload))
 	}
-	sealed, err := s.stream.Seal(memory[:0], s.header(memory, &p), p.Payload)
-	if err != nil {
-		return err
+	if out.count == 0 {
+		out.owner = nil
+		return failed
 	}
-	b.add(sealed, l.to, l, len(p.Payload))
-	l.packets.Add(1)
-	l.bytes.Add(uint64(len(p.Payload)))
-	s.packets++
-	s.octets += uint32(len(p.Payload))
-	if b.nanos > s.due {
-		l.report(b, s, &p)
-	}
-	return nil
+	b.addBundle(memory[:used:used], l.to, segment)
+	l.packets.Add(uint64(out.count))
+	l.bytes.Add(uint64(octets))
+	return failed
 }
 
 // report adds a sender report to the batch. Only a section that sends reports
@@ -61,7 +122,7 @@ func (l *leanEndpoint) report(b *sendBatch, s *outboundStream, p *fanout.Packet)
 	plain := r.append(scratch[:0])
 	memory := b.reserve(len(plain) + l.sealer.OverheadRTCP())
 	if sealed, err := l.sealer.SealRTCP(memory[:0], plain); err == nil {
-		b.add(sealed, l.to, nil, 0)
+		b.add(sealed, l.to)
 	}
 }
 
@@ -87,9 +148,10 @@ func (l *leanEndpoint) retransmit(b *sendBatch, sending *fanout.Packet, missed [
 		if !ok {
 			continue
 		}
-		memory := b.reserve(s.headerSize() + len(p.Payload) + l.sealer.Overhead())
+		p.Section = m.section
+		memory := b.reserve(l.size(&p) + s.stream.Padding(m.seq))
 		if sealed, err := s.stream.Reseal(memory[:0], s.header(memory, &p), p.Payload); err == nil {
-			b.add(sealed, l.to, nil, 0)
+			b.add(sealed, l.to)
 		}
 	}
 }
@@ -98,7 +160,7 @@ func (l *leanEndpoint) retransmit(b *sendBatch, sending *fanout.Packet, missed [
 // ears of a room are many times what a processor's cache holds, and each packet
 // finds them gone from it. Each step finds its way in what the one before has
 // asked for.
-func prefetchEars(section int, sinks []fanout.Sink) {
+func prefetchEars(sections uint64, sinks []fanout.Sink) {
 	for step := range 3 {
 		for _, sink := range sinks {
 			l, ok := sink.(*leanEndpoint)
@@ -109,9 +171,11 @@ func prefetchEars(section int, sinks []fanout.Sink) {
 			case 0:
 				prefetch.Object(l)
 			case 1:
-				prefetch.Object(&l.streams[section])
-			case 2:
-				l.streams[section].stream.Prefetch()
+				for left := sections; left != 0; left &= left - 1 {
+					prefetch.Object(&l.streams[bits.TrailingZeros64(left)])
+				}
+			case 2: // all of an ear's streams have the same keys
+				l.streams[bits.TrailingZeros64(sections)].stream.Prefetch()
 			}
 		}
 	}

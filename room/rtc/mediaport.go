@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
@@ -28,13 +29,17 @@ const (
 // goroutine.
 type port struct {
 	conns []udpbatch.Conn
-	ones  sync.Pool // of *[1]udpbatch.Message: batches of one
-	spare batchPool
+	// single is true once a socket sends packets one by one, whatever it is given.
+	single atomic.Bool
+	ones   sync.Pool // of *[1]udpbatch.Message: batches of one
+	spare  batchPool
 }
 
 // openPort binds the media port with up to so many sockets. If portable is true
 // it does as on systems that have neither batches nor several sockets on a port.
-func openPort(address string, sockets int, portable bool) (*port, error) {
+// unsegmented is called once with the reason if packets can't leave as bundles, now or
+// from some time on.
+func openPort(address string, sockets int, portable bool, unsegmented func(error)) (*port, error) {
 	want, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, fmt.Errorf("media address %q: %w; give it as 127.0.0.1:7081", address, err)
@@ -42,26 +47,32 @@ func openPort(address string, sockets int, portable bool) (*port, error) {
 	if want.IP != nil {
 		address = want.AddrPort().String()
 	}
-	conns, err := listen(address, sockets, portable)
+	p := &port{ones: sync.Pool{New: func() any { return new([1]udpbatch.Message) }}}
+	o := udpbatch.Options{Gather: busyGather, Portable: portable, OnUnsegmented: func(reason error) {
+		if !p.single.Swap(true) {
+			unsegmented(reason)
+		}
+	}}
+	p.conns, err = listen(address, sockets, o)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("listen for media on UDP port %d: %w; another server has it: stop that one or choose another port", want.Port, err)
 	case err != nil:
 		return nil, fmt.Errorf("listen for media on UDP %s: %w", address, err)
 	}
-	return &port{conns: conns, ones: sync.Pool{New: func() any { return new([1]udpbatch.Message) }}}, nil
+	return p, nil
 }
 
 // listen opens the sockets with the largest buffers that the system grants.
-func listen(address string, sockets int, portable bool) ([]udpbatch.Conn, error) {
-	if portable {
+func listen(address string, sockets int, o udpbatch.Options) ([]udpbatch.Conn, error) {
+	if o.Portable {
 		sockets = 1
 	}
 	for size := socketBuffer; ; size /= 2 {
 		if size < smallestBuffer {
 			size = 0
 		}
-		o := udpbatch.Options{ReadBuffer: size, WriteBuffer: size, Gather: busyGather, Portable: portable}
+		o.ReadBuffer, o.WriteBuffer = size, size
 		conns, err := udpbatch.ListenGroup(context.Background(), address, sockets, o)
 		if errors.Is(err, errors.ErrUnsupported) && sockets > 1 {
 			conns, err = udpbatch.ListenGroup(context.Background(), address, 1, o)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/room/fanout"
@@ -14,6 +15,9 @@ import (
 type MediaRoomConfig struct {
 	// Slots is how many voices are passed on at once; 0: fanout.DefaultSlots.
 	Slots int
+	// AudienceHold is how long packets for the audience may be held, so that several
+	// leave together; 0: not at all. People on stage never wait for it.
+	AudienceHold time.Duration
 	// OnActiveSpeakers is called with the talkers who have the slots whenever that
 	// changes, as in fanout.Config. It must not close the room.
 	OnActiveSpeakers func([]uint32)
@@ -38,7 +42,7 @@ func (e *Engine) NewRoom(cfg MediaRoomConfig) (*MediaRoom, error) {
 	}
 	router, err := fanout.New(fanout.Config{
 		Slots: cfg.Slots, Shards: e.shards, Now: e.now, OnActiveSpeakers: cfg.OnActiveSpeakers,
-		NewSendBatch: e.newSendBatch, Prefetch: prefetchEars,
+		NewSendBatch: e.newSendBatch, Prefetch: prefetchEars, Hold: cfg.AudienceHold,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("new room: %w", err)

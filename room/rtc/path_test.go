@@ -22,7 +22,7 @@ func TestFrameAllocatesNothingPerEar(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = sink.Close() }()
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
-	p, err := openPort("127.0.0.1:0", 2, false)
+	p, err := openPort("127.0.0.1:0", 2, false, func(error) {})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.close()) }()
 	allocations := func(ears int) float64 {

@@ -20,7 +20,7 @@ func testConn(p *port, queues *pionQueues) *pionConn {
 }
 
 func TestPionConnThatIsFloodedLeavesPlacesToOthers(t *testing.T) {
-	p, err := openPort("127.0.0.1:0", 1, false)
+	p, err := openPort("127.0.0.1:0", 1, false, func(error) {})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.close()) }()
 	queues := newPionQueues()
@@ -47,7 +47,7 @@ func TestPionConnThatIsFloodedLeavesPlacesToOthers(t *testing.T) {
 }
 
 func TestPionConnsShareOneBound(t *testing.T) {
-	p, err := openPort("127.0.0.1:0", 2, false)
+	p, err := openPort("127.0.0.1:0", 2, false, func(error) {})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.close()) }()
 	queues := newPionQueues()
@@ -85,7 +85,7 @@ func TestPionConnsShareOneBound(t *testing.T) {
 }
 
 func TestPionMuxHasOneConnPerAddressFamily(t *testing.T) {
-	p, err := openPort("127.0.0.1:0", 1, false)
+	p, err := openPort("127.0.0.1:0", 1, false, func(error) {})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.close()) }()
 	var hosts []netip.AddrPort

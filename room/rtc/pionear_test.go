@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/report"
@@ -24,15 +25,26 @@ const (
 	pionEars earKind = "pion"
 	// portableEars are lean, on a port as other systems have it.
 	portableEars earKind = "portable"
+	// bundledEars are lean, in rooms that hold the audience's packets: these come in
+	// bundles.
+	bundledEars earKind = "bundled"
 )
 
 // forEachEarKind runs a test that can't tell a lean ear from a full one, whatever
 // the system.
 func forEachEarKind(t *testing.T, test func(t *testing.T, ears earKind)) {
 	t.Helper()
-	for _, ears := range []earKind{leanEars, pionEars, portableEars} {
+	for _, ears := range []earKind{leanEars, pionEars, portableEars, bundledEars} {
 		t.Run(string(ears), func(t *testing.T) { test(t, ears) })
 	}
+}
+
+// hold is how long rooms of ears of the kind hold packets: two frames or three.
+func (k earKind) hold() time.Duration {
+	if k == bundledEars {
+		return 50 * time.Millisecond
+	}
+	return 0
 }
 
 // testRoom is a room whose ears are of one kind.
@@ -43,6 +55,7 @@ type testRoom struct {
 
 // newSibling opens another room of the same engine.
 func (r *testRoom) newSibling(cfg MediaRoomConfig) (*testRoom, error) {
+	cfg.AudienceHold = r.ears.hold()
 	other, err := r.engine.NewRoom(cfg)
 	return &testRoom{MediaRoom: other, ears: r.ears}, err
 }
@@ -161,13 +174,16 @@ func (p *pionEar) sources() []sdp.Source {
 }
 
 // Send implements fanout.Sink.
-func (p *pionEar) Send(_ fanout.SendBatch, section int, packet fanout.Packet) error {
-	if err := p.tracks[section].send(packet); err != nil {
-		return err
+func (p *pionEar) Send(_ fanout.SendBatch, packets []fanout.Packet) (failed int) {
+	for _, packet := range packets {
+		if err := p.tracks[packet.Section].send(packet); err != nil {
+			failed++
+			continue
+		}
+		p.packets.Add(1)
+		p.bytes.Add(uint64(len(packet.Payload)))
 	}
-	p.packets.Add(1)
-	p.bytes.Add(uint64(len(packet.Payload)))
-	return nil
+	return failed
 }
 
 // newEngine opens an engine on a free loopback port, unless the configuration

@@ -80,7 +80,7 @@ func (r *portReader) handle(b []byte, from netip.AddrPort, now time.Time) {
 // Send implements lite.Sender.
 func (r *portReader) Send(b []byte, to netip.AddrPort) {
 	if memory := r.replies.reserve(len(b)); memory != nil {
-		r.replies.add(append(memory[:0], b...), to, nil, 0)
+		r.replies.add(append(memory[:0], b...), to)
 	}
 }
 

@@ -1,8 +1,10 @@
 package rtc
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/packet"
@@ -11,11 +13,18 @@ import (
 )
 
 const (
-	// batchPackets is how many datagrams go out in one system call, and
+	// batchMessages is how many messages go out in one system call, and
 	// batchBytes the memory for them: speech takes about 150 bytes a packet. More
 	// would not make a packet cheaper, and no longer fit into the nearest cache.
-	batchPackets = 64
-	batchBytes   = 16 << 10
+	batchMessages = 64
+	batchBytes    = 16 << 10
+	// maxBundle is how many packets leave as one message at most: half of what one
+	// costs is saved with two, and nine tenths with ten. A bundle that is lost is
+	// lost whole, and clients rely on the bound.
+	maxBundle = 10
+	// maxSegment is how long a packet in a bundle may be, in bytes: it must fit any
+	// path's MTU by itself.
+	maxSegment = 1200
 )
 
 // batchWriter is what a send batch needs of a socket.
@@ -26,11 +35,17 @@ type batchWriter interface {
 // batchBuffer holds sealed packets that wait to be sent.
 type batchBuffer struct {
 	arena    *packet.Arena
-	messages [batchPackets]udpbatch.Message
-	// owners are the ears of media packets; nil for anything else.
-	owners [batchPackets]*leanEndpoint
-	sizes  [batchPackets]int // of the payloads
-	n      int
+	messages [batchMessages]udpbatch.Message
+	bundles  [batchMessages]bundle
+	n        int
+}
+
+// A bundle is what a message of media packets holds. owner is the ear, and nil if the
+// message is something else; sizes are those of the payloads.
+type bundle struct {
+	owner *leanEndpoint
+	count int
+	sizes [maxBundle]uint16
 }
 
 func newBatchBuffer() *batchBuffer {
@@ -67,7 +82,7 @@ func (bs *batchPool) put(b *batchBuffer) {
 
 // newSendBatch makes the batch of a shard of a room.
 func (e *Engine) newSendBatch(shard int) fanout.SendBatch {
-	return &sendBatch{writer: e.port.of(shard), spare: &e.port.spare, clock: e.now}
+	return &sendBatch{writer: e.port.of(shard), spare: &e.port.spare, single: &e.port.single, clock: e.now}
 }
 
 // sendBatch gathers what the ears of one shard of one room send. It belongs to the
@@ -75,6 +90,7 @@ func (e *Engine) newSendBatch(shard int) fanout.SendBatch {
 type sendBatch struct {
 	writer batchWriter
 	spare  *batchPool
+	single *atomic.Bool // bundles save nothing; nil: they do
 	clock  func() time.Time
 
 	buffer *batchBuffer // nil: nothing was added since the last Flush
@@ -83,13 +99,21 @@ type sendBatch struct {
 	failed int
 }
 
-// reserve returns memory for a packet of at most n bytes, to be added next.
-func (b *sendBatch) reserve(n int) []byte {
+// open begins a batch, unless there is one.
+func (b *sendBatch) open() {
 	if b.buffer == nil {
 		b.buffer, b.now = b.spare.get(), b.clock()
 		b.nanos = b.now.UnixNano()
 	}
-	if b.buffer.n == batchPackets {
+}
+
+// bundles reports whether it saves anything to send several packets as one message.
+func (b *sendBatch) bundles() bool { return b.single == nil || !b.single.Load() }
+
+// reserve returns memory for a message of at most n bytes, to be added next.
+func (b *sendBatch) reserve(n int) []byte {
+	b.open()
+	if b.buffer.n == batchMessages {
 		b.send()
 	}
 	memory := b.buffer.arena.Take(n)
@@ -100,13 +124,23 @@ func (b *sendBatch) reserve(n int) []byte {
 	return memory
 }
 
-// add adds a datagram that was written to the reserved memory. owner is the ear of
-// a media packet with so many bytes of payload; nil for anything else.
-func (b *sendBatch) add(datagram []byte, to netip.AddrPort, owner *leanEndpoint, payload int) {
-	i := b.buffer.n
-	m := &b.buffer.messages[i]
-	m.Buf, m.Addr = datagram, to
-	b.buffer.owners[i], b.buffer.sizes[i] = owner, payload
+// add adds a datagram that was written to the reserved memory, and no media packet.
+func (b *sendBatch) add(datagram []byte, to netip.AddrPort) {
+	b.buffer.messages[b.buffer.n] = udpbatch.Message{Buf: datagram, Addr: to}
+	b.buffer.n++
+}
+
+// next is the bundle to be added next, which is empty. Memory has been reserved for it.
+func (b *sendBatch) next(owner *leanEndpoint) *bundle {
+	p := &b.buffer.bundles[b.buffer.n]
+	p.owner, p.count = owner, 0
+	return p
+}
+
+// addBundle adds the next bundle, whose packets have the length of segment, but for the
+// last.
+func (b *sendBatch) addBundle(packets []byte, to netip.AddrPort, segment int) {
+	b.buffer.messages[b.buffer.n] = udpbatch.Message{Buf: packets, Addr: to, Segment: segment}
 	b.buffer.n++
 }
 
@@ -115,15 +149,40 @@ func (b *sendBatch) send() {
 	buf := b.buffer
 	done, err := b.writer.WriteBatch(buf.messages[:buf.n])
 	for i := range buf.n {
-		if owner := buf.owners[i]; owner != nil && (i >= done && err != nil || buf.messages[i].N < 0) {
-			owner.packets.Add(^uint64(0))
-			owner.bytes.Add(-uint64(buf.sizes[i]))
-			b.failed++
+		m, p := &buf.messages[i], &buf.bundles[i]
+		if p.owner == nil {
+			continue
 		}
-		buf.owners[i] = nil
+		sent := 0
+		if err == nil || i < done || i == done && errors.Is(err, udpbatch.ErrFull) {
+			sent = sentOf(m)
+		}
+		b.failed += p.lose(p.count - sent)
+		p.owner = nil
 	}
 	buf.n = 0
 	buf.arena.Reset()
+}
+
+// sentOf is how many datagrams of a message were sent.
+func sentOf(m *udpbatch.Message) int {
+	switch {
+	case m.N <= 0:
+		return 0
+	case m.Segment == 0:
+		return 1
+	}
+	return (m.N + m.Segment - 1) / m.Segment
+}
+
+// lose takes the last n packets from what the ear was sent.
+func (p *bundle) lose(n int) int {
+	n = min(max(n, 0), p.count)
+	for _, size := range p.sizes[p.count-n : p.count] {
+		p.owner.packets.Add(^uint64(0))
+		p.owner.bytes.Add(-uint64(size))
+	}
+	return n
 }
 
 // Flush implements fanout.SendBatch.
