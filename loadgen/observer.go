@@ -210,7 +210,7 @@ func (r *run) settle() {
 // lost is how many packets have been dropped on the generator's side.
 func (r *run) lost() uint64 {
 	dropped, _ := r.drops()
-	return dropped + r.health.machineDrops().Total()
+	return dropped + r.health.machineDrops().Total()*r.clients.crowd.PacketsPerDrop()
 }
 
 // drops returns how many packets the generator's sockets dropped, and for how many

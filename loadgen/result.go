@@ -125,7 +125,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		values.Set("no_shows", metric.Counter(r.rooms.noShows()))
 	}
 	values.Set("generator_lag", r.health.lag())
-	values.Set("generator_drops", metric.Counter(drops+machine.Total()))
+	values.Set("generator_drops", metric.Counter(drops+machine.Total()*r.clients.crowd.PacketsPerDrop()))
 	values.Set("unauthentic", metric.Counter(unauthentic))
 
 	_, process := r.Server.(host.ProcessMeter)

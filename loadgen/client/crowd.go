@@ -33,6 +33,8 @@ type Crowd struct {
 	unauthentic atomic.Uint64
 	replayed    atomic.Uint64
 	answering   sync.Map // the addresses of servers that answered
+	// bundle is the most packets that have come, or may come, as one message.
+	bundle atomic.Int32
 
 	buffer  int // of a shared socket's datagrams, in bytes; 0: the system's default
 	sharers int // clients that share a socket
@@ -225,15 +227,30 @@ func (c *Crowd) Refused() (unauthentic, replayed uint64) {
 	return c.unauthentic.Load(), c.replayed.Load()
 }
 
-// Dropped returns how many packets the shared sockets have dropped.
+// noteBundle records that so many packets came as one message.
+func (c *Crowd) noteBundle(packets int) {
+	for n := max(int32(packets), maxBundle); ; {
+		before := c.bundle.Load()
+		if before >= n || c.bundle.CompareAndSwap(before, n) {
+			return
+		}
+	}
+}
+
+// Dropped returns how many packets the shared sockets have dropped at most: the kernel
+// counts messages, and each may have been a bundle if any was.
 func (c *Crowd) Dropped() (n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range c.shared {
 		n += l.dropped()
 	}
-	return n
+	return n * c.PacketsPerDrop()
 }
+
+// PacketsPerDrop returns how many packets the crowd loses at most where the kernel
+// counts one drop.
+func (c *Crowd) PacketsPerDrop() uint64 { return uint64(max(c.bundle.Load(), 1)) }
 
 // Close closes every client and socket and waits for the crowd's goroutines.
 func (c *Crowd) Close() error {

@@ -15,8 +15,14 @@ import (
 )
 
 const (
-	// readBatch is how many packets one system call reads.
-	readBatch = 256
+	// readBatch is how many messages one system call reads: packets or bundles of them.
+	readBatch = 64
+	// bufferStride is how far apart the buffers for messages are. It is a little more
+	// than one takes, so that they do not all fall into the same few sets of the
+	// processor's cache.
+	bufferStride = udpbatch.MaxMessage + 5*64
+	// maxBundle is how many packets a server sends as one message at most.
+	maxBundle = 10
 	// packetSize holds a packet of the usual MTU, in bytes.
 	packetSize = 1500
 	// gatherTime is how long the reader of a shared socket lets packets gather. The
@@ -64,7 +70,7 @@ func (o socketOptions) shared() bool { return o.first != 0 }
 
 // open opens a socket and starts its reader.
 func (c *Crowd) open(o socketOptions) (*crowdSocket, error) {
-	options := udpbatch.Options{Timestamps: true, PacketInfo: o.shared()}
+	options := udpbatch.Options{Timestamps: true, PacketInfo: o.shared(), Segments: o.shared()}
 	if o.shared() {
 		options.Gather, options.ReadBuffer = gatherTime, c.buffer
 	}
@@ -82,13 +88,15 @@ func (c *Crowd) open(o socketOptions) (*crowdSocket, error) {
 
 // read dispatches packets until the socket is closed.
 func (l *crowdSocket) read(shared bool) {
-	size := readBatch
+	size, stride, length := readBatch, bufferStride, udpbatch.MaxMessage
 	if !shared {
-		size = 8
+		size, stride, length = 8, packetSize, packetSize
 	}
+	// Memory that is never written to takes no room: most of it.
+	memory := make([]byte, size*stride)
 	messages := make([]udpbatch.Message, size)
 	for i := range messages {
-		messages[i].Buf = make([]byte, packetSize)
+		messages[i].Buf = memory[i*stride:][:length:length]
 	}
 	for {
 		n, err := l.conn.ReadBatch(messages)
@@ -102,19 +110,19 @@ func (l *crowdSocket) read(shared bool) {
 	}
 }
 
-// While one packet is handled, the memory for later packets is prefetched. Each step
-// runs this many packets before the next, which gives the memory enough time to arrive.
+// While one message is handled, the memory for later ones is prefetched. Each step
+// runs this many messages before the next, which gives the memory enough time to arrive.
 const (
 	prefetchDistance = 4
 	prefetchSteps    = 5 // of way.prefetch
 )
 
-// dispatch passes packets to their clients.
+// dispatch passes messages to their clients.
 func (l *crowdSocket) dispatch(messages []udpbatch.Message) {
 	now := l.crowd.clock.Now()
 	wait := queueDelays{report: l.crowd.delayed}
 	urgent := false
-	var ways [32]*clientPath // of the packets on their way through the steps
+	var ways [32]*clientPath // of the messages on their way through the steps
 	for i := range len(messages) + prefetchDistance*prefetchSteps {
 		if i < len(messages) {
 			ways[i%len(ways)] = l.find(messages[i].Local)
@@ -126,7 +134,7 @@ func (l *crowdSocket) dispatch(messages []udpbatch.Message) {
 		}
 		if j := i - prefetchDistance*prefetchSteps; j >= 0 {
 			if m, w := &messages[j], ways[j%len(ways)]; w != nil && m.N > 0 {
-				urgent = urgent || !lite.IsPeriodic(m.Buf[:m.N])
+				urgent = urgent || m.Segment > 0 || !lite.IsPeriodic(m.Buf[:m.N])
 				l.deliver(w, m, now, &wait)
 			}
 		}
@@ -135,18 +143,27 @@ func (l *crowdSocket) dispatch(messages []udpbatch.Message) {
 	l.adjustGather(now, urgent)
 }
 
-// deliver passes one packet to its client.
+// deliver passes a message to its client: a packet, or the packets of a bundle. All of
+// these arrived together, so that they have one time stamp.
 func (l *crowdSocket) deliver(w *clientPath, m *udpbatch.Message, now time.Duration, wait *queueDelays) {
 	at := now
 	if m.At != 0 {
 		at = l.crowd.clock.FromWall(m.At)
 	}
-	if w.impairment != nil {
-		w.impairment.Receive(m.Buf[:m.N], m.Addr, at, w)
-		return
+	packet := m.N
+	if m.Segment > 0 {
+		packet = m.Segment
+		l.crowd.noteBundle((m.N + packet - 1) / packet)
 	}
-	wait.add(now - at)
-	w.handle(m.Buf[:m.N], m.Addr, at)
+	for from := 0; from < m.N; from += packet {
+		b := m.Buf[from:min(from+packet, m.N):min(from+packet, m.N)]
+		if w.impairment != nil {
+			w.impairment.Receive(b, m.Addr, at, w)
+			continue
+		}
+		wait.add(now - at)
+		w.handle(b, m.Addr, at)
+	}
 }
 
 // adjustGather lets packets gather longer when nothing urgent has come for a while.
