@@ -110,8 +110,7 @@ func (m *rightsModel) leave(p *someone) {
 	}
 }
 
-// call makes a request to the API with somebody's token, and returns the code of the
-// error; "" if it was done.
+// call makes a request to the API with somebody's token, and returns the error's code.
 func (m *rightsModel) call(p *someone, method, path, body string) wire.Code {
 	response, answer := m.h.call(method, "/api/rooms/"+m.room+path, p.who.token, body)
 	if response.StatusCode < 300 {
@@ -258,11 +257,11 @@ func (m *rightsModel) agree(p *someone) {
 }
 
 func (m *rightsModel) redeemable(code string, may bool, why string) {
-	want := map[bool]int{true: http.StatusOK, false: http.StatusGone}[may]
+	status := map[bool]int{true: http.StatusOK, false: http.StatusGone}[may]
 	response, _ := m.h.call(http.MethodGet, "/api/invites/"+code, "", "")
-	require.Equal(m, want, response.StatusCode, why)
+	require.Equal(m, status, response.StatusCode, "look at an invite: %s", why)
 	response, _ = m.h.call(http.MethodPost, "/api/invites/"+code+"/redeem", "", `{"name":"again"}`)
-	require.Equal(m, want, response.StatusCode, why)
+	require.Equal(m, status, response.StatusCode, "redeem an invite: %s", why)
 }
 
 // callMedia makes a request for a media session and returns its status.
@@ -302,6 +301,8 @@ func TestAllWaysInAgreeOnRights(t *testing.T) {
 			guest("a host", wire.RoleHost), guest("a speaker", wire.RoleSpeaker), guest("a listener", wire.RoleListener),
 		}
 		m.enter(m.people[0])
+		m.alone(first, "invite")
+		m.alone(m.people[2], "invite")
 		people := rapid.SampledFrom(m.people)
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {
 			by, to := people.Draw(t, "by"), rapid.SampledFrom(m.people[1:]).Draw(t, "to")
