@@ -65,10 +65,12 @@ func TestPublicURLIsInLinks(t *testing.T) {
 // TestManyPeopleBehindOneAddress has 500 people redeem a link at once from one address,
 // from which somebody else guesses codes all the time.
 func TestManyPeopleBehindOneAddress(t *testing.T) {
-	h := closed(t, func(cfg *Config) { cfg.Limits = auth.Limits{
+	h := closed(t, func(cfg *Config) {
+		cfg.Limits = auth.Limits{
 			RequestByAddress: auth.Limit{Rate: 50, Burst: 1000},
 			SignInByAddress:  auth.Limit{Rate: 0.001, Burst: 100}, // as good as none comes back on a slow machine
-		} })
+		}
+	})
 	room, _ := h.room(`{"name":"x"}`)
 	code, _ := h.invite(room, `{"role":"listener","uses":500}`)
 	redeem := func(code string) int {
