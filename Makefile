@@ -8,9 +8,9 @@ ALONE := ./cmd/earshot ./internal/browser ./internal/faults
 PAIR := ./internal/endtoend ./room/rtc
 alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 
-# The race detector makes the Opus decoder twenty times as slow and has nothing to
-# find in it: it is arithmetic, without a goroutine. Tests decode minutes of audio.
-RACE := -race -vet=off -gcflags='github.com/pion/opus/...=-race=false'
+# The race detector makes the Opus codecs twenty times as slow and has nothing to
+# find in them: they are arithmetic, without a goroutine. Tests decode minutes of audio.
+RACE := -race -vet=off $(patsubst %,-gcflags='%=-race=false',github.com/pion/opus/... github.com/thesyncim/gopus/...)
 
 .PHONY: help run gate check test soak fuzz tools lint portable bench dist clean
 

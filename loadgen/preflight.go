@@ -19,6 +19,8 @@ const (
 	// as the crowd, and serves as earshot's server, with room for the joins. They are
 	// the figures of docs/performance.md, rounded down.
 	receivedPerCore, servedPerCore = 400_000, 250_000
+	// markedPerCore is how many packets a second one core decodes and finds the mark in.
+	markedPerCore = 8_000
 	// maxCPUShare is the share of the cores that a run may need. Beyond it, packets wait
 	// too long for a core.
 	maxCPUShare = 0.9
@@ -81,6 +83,9 @@ func estimateLoad(s *scenario.Scenario, own bool) (packets int, cores float64) {
 		packets += g.Count * voicesHeard(s, g) * framesPerSecond * s.Rooms
 	}
 	cores = float64(packets) / receivedPerCore
+	if s.AudioCheck == scenario.CheckMarker {
+		cores += float64(packets) / markedPerCore
+	}
 	if own {
 		cores += float64(packets) / servedPerCore
 	}

@@ -32,6 +32,8 @@ type Result struct {
 	Doubts measure.Doubts
 	// Foreign is how many packets held audio that nobody in their room sent.
 	Foreign uint64
+	// Marked means that the audio had marks, by which it was recognised.
+	Marked bool
 	// Series is the run over time, and Marks are its events. Both count from the
 	// beginning of the run.
 	Series measure.Series
@@ -153,7 +155,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		Driver: r.Driver.Capabilities().Driver, Target: r.Driver.Target(),
 		Rooms: len(r.rooms), Speakers: r.rooms.speakers(), Seats: r.rooms.listeners(),
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
-		Values: values, Best: totals.Best, Doubts: r.aggregator.Doubts(), Foreign: totals.Foreign,
+		Values: values, Best: totals.Best, Doubts: r.aggregator.Doubts(), Foreign: totals.Foreign, Marked: r.marked(),
 		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Generator: Generator{
 			SendLag: p99(r.health.sendLag), JoinLag: p99(r.health.joinLag), ReadLag: p99(r.health.readLag),

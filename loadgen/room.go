@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
@@ -36,6 +37,9 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 		return nil, err
 	}
 	h := &roomRun{run: r, number: i, client: room, ledger: measure.NewLedger(r.aggregator)}
+	if r.marked() {
+		h.ledger = measure.NewMarkedLedger(r.aggregator)
+	}
 	for g, group := range r.Scenario.Cast {
 		for n := range group.Count {
 			h.add(g, n)
@@ -81,8 +85,21 @@ func (h *roomRun) addSource(files []*speech.Clip, number int) (*measure.Source, 
 	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(h.sources)))
 	h.sources++
 	clip := files[number%len(files)]
-	return h.ledger.AddSource(clip, seed.IntN(len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength))))
+	first, offset := seed.IntN(len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength)))
+	if !h.run.marked() {
+		return h.ledger.AddSource(clip, first, offset)
+	}
+	// No other mic of the run has the same mark.
+	code := mark.NewCode(uint64(h.number)<<32 | uint64(h.sources))
+	marked, err := code.Mark(clip, first)
+	if err != nil {
+		return nil, err
+	}
+	return h.ledger.AddMarkedSource(marked, code, offset)
 }
+
+// marked reports whether the audio is marked.
+func (r *run) marked() bool { return r.Scenario.AudioCheck == scenario.CheckMarker }
 
 // rooms are a run's rooms; a room that could not be opened is nil.
 type rooms []*roomRun

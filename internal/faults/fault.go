@@ -37,6 +37,10 @@ type Fault struct {
 	diesAfter time.Duration
 	// spins is for how long it computes for each packet that it sends.
 	spins time.Duration
+	// mixes has it decode what it gets, and send everybody the sum, encoded again; forward
+	// gets that. It hears nothing of so large a share of what it gets.
+	mixes bool
+	deaf  float64
 }
 
 // Sound reports whether the server does nothing wrong.
@@ -143,6 +147,11 @@ const (
 	Overloaded = "forwards one packet in eight, 3 s late"
 	// UnfairToFew spares most of a large audience, and perhaps all probes.
 	UnfairToFew = "loses a fifth of a tenth of the listeners' packets"
+	// Mixes and those that follow it need marked audio.
+	Mixes      = "mixes its speakers, at 16 kbit/s"
+	MixesDeaf  = "mixes its speakers, and makes up for a fifth of what it gets"
+	MixesLate  = "mixes its speakers, and sends the mix 300 ms late"
+	MixesLossy = "mixes its speakers, and loses a fifth of the mix"
 )
 
 // Others are the servers that stand outside of the table.
@@ -155,6 +164,10 @@ func Others(run Run) []Fault {
 	var free time.Time // when the queue is worked off; the server's lock is held
 	return []Fault{
 		{Does: UnfairToFew, Crosses: []string{"delivered"}, forward: loses(func(number int) bool { return number%10 == 9 })},
+		{Does: Mixes, mixes: true},
+		{Does: MixesDeaf, Crosses: []string{"delivered"}, mixes: true, deaf: lossShare},
+		{Does: MixesLate, Crosses: []string{"latency"}, mixes: true, forward: delays(func(int, int) time.Duration { return 300 * time.Millisecond })},
+		{Does: MixesLossy, Crosses: []string{"delivered"}, mixes: true, forward: loses(func(int) bool { return true })},
 		{Does: Busy, Crosses: []string{"latency", "delivered"}, spins: 6 * time.Millisecond},
 		{Does: Overloaded, Crosses: []string{"latency", "delivered"}, forward: func(_ *track, _ int, payload []byte) []outgoing {
 			now := time.Now()

@@ -38,6 +38,7 @@ type Server struct {
 	offers    int // of listeners, so far
 	sessions  int
 	addresses map[string]struct{} // of the clients
+	mixers    map[string]*mixer   // by room
 }
 
 // NewServer starts a server with a fault. If the fault is to die, it calls die when
@@ -53,7 +54,7 @@ func NewServer(f Fault, die func()) (*Server, error) {
 	}
 	s := &Server{
 		URL: "http://" + front.Addr().String(), fault: f, die: die,
-		rooms: map[string][]*track{}, addresses: map[string]struct{}{}, closed: make(chan struct{}),
+		rooms: map[string][]*track{}, mixers: map[string]*mixer{}, addresses: map[string]struct{}{}, closed: make(chan struct{}),
 	}
 	s.media = &watchedConn{PacketConn: media, server: s}
 	if s.api, err = newAPI(s.media); err != nil {
@@ -141,7 +142,11 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
 				if err != nil {
 					return
 				}
-				s.pass(room, p)
+				if s.fault.mixes {
+					s.mix(room, p)
+				} else {
+					s.pass(room, p)
+				}
 			}
 		})
 		return nil

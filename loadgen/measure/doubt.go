@@ -81,6 +81,8 @@ type Doubts struct {
 	Stolen, Throttled time.Duration
 	// Ambiguous is how many packets fit several frames, and so have no latency.
 	Ambiguous uint64
+	// WeakMarks is how many frames had a mark so weak that they may have been lost.
+	WeakMarks uint64
 	// LateJoins is how many joins took longer by the generator's doing, and LostJoins
 	// how many failed for which it held things up half of their time or more.
 	LateJoins, LostJoins uint64
@@ -290,6 +292,7 @@ func (a *Aggregator) Doubts() Doubts {
 	a.record.mu.Lock()
 	for _, c := range a.record.cells {
 		sum.Ambiguous += c.ambiguous.Load()
+		sum.WeakMarks += c.weakMarks.Load()
 		sum.LostJoins += uint64(max(0, c.lostJoins.Load()))
 	}
 	a.record.mu.Unlock()

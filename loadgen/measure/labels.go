@@ -34,6 +34,7 @@ type cell struct {
 	known, unknown atomic.Uint64 // packets that were recognised, or not
 	foreign        atomic.Uint64 // of unknown: no source of the room ever sent such a payload
 	ambiguous      atomic.Uint64 // of unknown: they fit several frames
+	weakMarks      atomic.Uint64 // frames that may have come: their mark is weak
 	heard          atomic.Int64  // listeners who heard something
 	lostJoins      atomic.Int64  // listeners who are not in, perhaps by the generator's doing
 	joins          *metric.Stripes

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
@@ -25,6 +26,7 @@ const never = Bin(math.MaxInt64 / int64(BinLength) / 2)
 // Settle and Finish.
 type Ledger struct {
 	aggregator *Aggregator
+	marked     bool // the sources' audio is, and packets are not recognised by what they hold
 
 	sources   atomic.Pointer[[]*Source]
 	codec     atomic.Pointer[codecFactors] // see factors
@@ -46,9 +48,20 @@ func NewLedger(aggregator *Aggregator) *Ledger {
 	return r
 }
 
+// NewMarkedLedger makes the ledger of a room whose sources' audio is marked.
+func NewMarkedLedger(aggregator *Aggregator) *Ledger {
+	r := NewLedger(aggregator)
+	r.marked = true
+	return r
+}
+
 // AddSource adds a source that plays a clip from frame first on, offset into each
 // bin: 0 ≤ offset < 20 ms.
 func (r *Ledger) AddSource(c *speech.Clip, first int, offset time.Duration) (*Source, error) {
+	return r.addSource(c, nil, first, offset)
+}
+
+func (r *Ledger) addSource(c *speech.Clip, code *mark.Code, first int, offset time.Duration) (*Source, error) {
 	if len(c.Frames) == 0 {
 		return nil, fmt.Errorf("clip %s has no frames", c.Name)
 	}
@@ -62,12 +75,18 @@ func (r *Ledger) AddSource(c *speech.Clip, first int, offset time.Duration) (*So
 		indexed = newClip(c)
 		r.clips[c] = indexed
 	}
-	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, aggregator: r.aggregator, reached: make(chan struct{})}
+	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, aggregator: r.aggregator, code: code, reached: make(chan struct{})}
 	m.last.Store(-1)
 	sources := append(append([]*Source{}, r.list()...), m)
 	r.sources.Store(&sources)
 	r.mixFactors()
 	return m, nil
+}
+
+// AddMarkedSource adds a source that plays a clip that is marked with a code, from its
+// first frame on. A marked ledger has no others.
+func (r *Ledger) AddMarkedSource(c *speech.Clip, code *mark.Code, offset time.Duration) (*Source, error) {
+	return r.addSource(c, code, 0, offset)
 }
 
 // AddListener opens the account of a listener whose ear has room for so many
@@ -84,6 +103,9 @@ func (r *Ledger) AddListener(sections int, labels Labels) *Listener {
 	l.cell.enter()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.marked {
+		l.marked = &markedListener{}
+	}
 	r.listeners = append(r.listeners, l)
 	return l
 }

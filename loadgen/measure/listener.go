@@ -81,6 +81,7 @@ type Listener struct {
 	latencies *latencySpread
 	windowed  *windowed
 	trips     trips
+	marked    *markedListener // where the audio is marked, or nil
 
 	// When the join was to begin, when it began, when its time was over, and when
 	// the first packet came.
@@ -127,6 +128,7 @@ func (l *Listener) forget(w int64) {
 	for ; l.settled < w; l.settled++ {
 		for i := range l.heard {
 			l.heard[i][l.settled%words] = 0
+			l.weakOf(i, l.settled)
 		}
 	}
 }
@@ -199,6 +201,10 @@ func (l *Listener) Receive(p Packet) {
 	}
 	s := &l.sections[p.Section]
 	l.order(s, p)
+	if l.ledger.marked {
+		l.hearMarks(p)
+		return
+	}
 
 	if len(s.places) > 0 {
 		s.follow(sources, p.Timestamp, p.Payload)
@@ -413,6 +419,7 @@ func (l *Listener) remember(b Bin) {
 func (l *Listener) giveUp(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.endMarks()
 	for i := range l.sections {
 		l.abandon(&l.sections[i])
 		l.sections[i].buffer.Advance(now)

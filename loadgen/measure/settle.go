@@ -12,6 +12,7 @@ type stretch struct {
 	speech uint64 // owed, and past the first 100 ms of the turn
 	onset  uint64 // in the first 100 ms
 	heard  uint64
+	weak   uint64 // perhaps heard
 }
 
 // An onset follows the first 100 ms of one source's turn as one listener heard it.
@@ -63,6 +64,7 @@ func (l *Listener) take(sources []*Source, w int64, into []stretch) []stretch {
 			s.heard = l.heard[i][w%words]
 			l.heard[i][w%words] = 0
 		}
+		s.weak = l.weakOf(i, w)
 		owed, onset := m.spoke(w)
 		if owed == 0 || i == l.own {
 			continue
@@ -102,7 +104,7 @@ func (l *Listener) settleWord(w int64, now Bin, said []stretch) {
 				n = uint64(o - p)
 				c.late.Add(n)
 			case o > p:
-				late := l.lostLate(said, counted&within(w, first, until), Bin(w*wordBins))
+				late := min(uint64(o-p), l.lostLate(said, counted&within(w, first, until), Bin(w*wordBins))+perhapsHeard(said, counted&within(w, first, until)))
 				if heldUp && (!l.joined || first < BinAt(l.firstAt)) {
 					late = uint64(o - p)
 				}
@@ -175,6 +177,14 @@ func (l *Listener) lostLate(said []stretch, mask uint64, first Bin) (n uint64) {
 				n++
 			}
 		}
+	}
+	return n
+}
+
+// perhapsHeard is how many of the frames lost in mask may have come.
+func perhapsHeard(said []stretch, mask uint64) (n uint64) {
+	for _, s := range said {
+		n += uint64(bits.OnesCount64(s.speech & s.weak &^ s.heard & mask))
 	}
 	return n
 }

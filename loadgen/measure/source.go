@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
@@ -55,6 +56,7 @@ type Source struct {
 	turn Bin
 
 	aggregator *Aggregator
+	code       *mark.Code // that its clip is marked with, or nil
 
 	silence    silence
 	firstHeard atomic.Int64  // 0: by nobody yet

@@ -35,6 +35,9 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 	if d.Drops > 0 {
 		add("the generator's sockets and machine dropped %s packets%s", thousands(d.Drops), dropRemedies(run.Generator))
 	}
+	if d.WeakMarks > 0 {
+		add("the mark was so weak in %s frames that the server may have lost them, or its codec the mark; at a higher bit rate of the server it is to be seen which", thousands(d.WeakMarks))
+	}
 	if d.LateJoins > 0 {
 		add("%s joins took longer by the generator's doing", thousands(d.LateJoins))
 	}

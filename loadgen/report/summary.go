@@ -107,6 +107,7 @@ type doubtsSummary struct {
 	ContendedS   float64 `json:"contended_s" jsonschema:"For how long others took the cores of the server's machine."`
 	Drops        uint64  `json:"drops" jsonschema:"Packets that the generator's side dropped."`
 	ClockSteps   int     `json:"clock_steps" jsonschema:"How often the wall clock was stepped."`
+	WeakMarks    uint64  `json:"weak_marks" jsonschema:"Frames whose mark was so weak that they may have been lost."`
 	Ambiguous    uint64  `json:"ambiguous" jsonschema:"Packets that fit several frames."`
 	DelayedJoins uint64  `json:"delayed_joins" jsonschema:"Joins that took longer by the generator's doing."`
 	LostJoins    uint64  `json:"lost_joins" jsonschema:"Joins that failed and that the generator held up for half of their time or more."`
@@ -116,7 +117,7 @@ func summarizeDoubts(d measure.Doubts) *doubtsSummary {
 	s := doubtsSummary{
 		LateFrames: d.LateFrames, LatestMS: d.Latest.Seconds() * 1000, Stalls: d.Stalls, StalledMS: d.Stalled.Seconds() * 1000,
 		ContendedS: d.Contended.Seconds(), Drops: d.Drops, ClockSteps: d.Steps, Ambiguous: d.Ambiguous, DelayedJoins: d.LateJoins,
-		LostJoins: d.LostJoins, ThrottledMS: d.Throttled.Seconds() * 1000, StolenMS: d.Stolen.Seconds() * 1000,
+		LostJoins: d.LostJoins, WeakMarks: d.WeakMarks, ThrottledMS: d.Throttled.Seconds() * 1000, StolenMS: d.Stolen.Seconds() * 1000,
 	}
 	if s == (doubtsSummary{}) {
 		return nil

@@ -129,7 +129,11 @@ func (r *Report) foreign() string {
 	if share.Share() <= maxForeign {
 		return ""
 	}
-	return fmt.Sprintf("the server plays audio that is not what was sent: %s of the packets (the limit is 0.1%%); a server that mixes or transcodes can't be measured by its packets", percent(share.Share()))
+	text := fmt.Sprintf("the server plays audio that is not what was sent: %s of the packets (the limit is 0.1%%)", percent(share.Share()))
+	if !r.Result.Marked {
+		text += "; a server that mixes or transcodes can't be measured by its packets, but with audio_check: marker in the scenario"
+	}
+	return text
 }
 
 // limits is what the generator could not do since its own machine was at a limit,

@@ -187,6 +187,8 @@ func scenarioForm() form[Scenario] {
 				"How much of the beginning of the hold is not measured.").or("0s"),
 			put("join_deadline", length, func(s *Scenario) *Duration { return &s.JoinDeadline },
 				"How long after the intended start of its join a listener may take to hear something.").or(defaultJoinDeadline.String()),
+			put("audio_check", oneOf(CheckPackets, CheckMarker), func(s *Scenario) *AudioCheck { return &s.AudioCheck },
+				"How a listener's audio is recognised: by its packets, or by a mark in the audio, for servers that mix or transcode.").or(string(CheckPackets)),
 			put("seed", seed, func(s *Scenario) *int64 { return &s.Seed }, "Decides everything that is left to chance.").or(defaultSeed),
 			put("thresholds", conditions, func(s *Scenario) *[]metric.Threshold { return &s.Thresholds },
 				"What must hold for the run to pass, by metric. A name may select a part: latency{network:3g}, delivered{phase:steady}."),
@@ -204,7 +206,7 @@ var seed = func() value[int64] {
 // defaults is a scenario in which nothing is given.
 func defaults() *Scenario {
 	return &Scenario{
-		Rooms: 1, Room: RoomSpec{Halls: 1, Slots: wire.DefaultSlots}, JoinDeadline: defaultJoinDeadline, Seed: defaultSeed,
+		Rooms: 1, Room: RoomSpec{Halls: 1, Slots: wire.DefaultSlots}, JoinDeadline: defaultJoinDeadline, AudioCheck: CheckPackets, Seed: defaultSeed,
 	}
 }
 

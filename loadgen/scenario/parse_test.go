@@ -64,6 +64,7 @@ func TestParse(t *testing.T) {
 		},
 		Hold:         Duration(30 * time.Second),
 		JoinDeadline: Duration(2500 * time.Millisecond),
+		AudioCheck:   CheckPackets,
 		Seed:         -7,
 		Thresholds: []metric.Threshold{
 			threshold(t, "latency", "p(99) < 20ms"), threshold(t, "latency", "max < 1s"), threshold(t, "delivered", "rate >= 0.9999"),
@@ -159,6 +160,8 @@ var bad = map[string]struct {
 	"a hold of nothing":               {edit("hold: 9s", "hold: 0s"), "2:7", "hold is 0s, and nothing would be measured", false},
 	"a hold of two days":              {edit("hold: 9s", "hold: 48h"), "2:7", "hold: 48h is longer than 24h0m0s", false},
 	"a hold that overflows":           {edit("hold: 9s", "hold: 9999999999h"), "2:7", "is no duration", false},
+	"an unknown audio check":          {good + "audio_check: ears", "6:14", `audio_check is "ears": it can be packets, marker`, true},
+	"marks and moderation":            {good + "audio_check: marker\ntimeline: [{at: 1s, who: listener, do: raise-hand}]", "7:40", "raise-hand is not for them", false},
 	"no time to join":                 {good + "join_deadline: 0s", "6:16", "join_deadline is 0s, and nobody could join", false},
 	"an empty timeline":               {good + "timeline: []", "6:11", "timeline is an empty list", true},
 	"an event without a time":         {good + "timeline: [{who: listener, do: leave}]", "6:13", "an entry of the timeline needs the field at", true},

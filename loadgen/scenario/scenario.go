@@ -31,6 +31,8 @@ type Scenario struct {
 	// JoinDeadline is how long after the intended start of its join a listener
 	// may take to hear something.
 	JoinDeadline Duration
+	// AudioCheck is how a listener's audio is recognised.
+	AudioCheck AudioCheck
 	// Seed decides everything that is left to chance.
 	Seed       int64
 	Thresholds []metric.Threshold
@@ -39,6 +41,16 @@ type Scenario struct {
 	// in the file.
 	Warnings []string
 }
+
+// An AudioCheck is how a run recognises what a listener gets.
+type AudioCheck string
+
+const (
+	// CheckPackets knows packets by what they hold: the server passes them on as they are.
+	CheckPackets AudioCheck = "packets"
+	// CheckMarker puts a mark into the audio, which survives mixing and transcoding.
+	CheckMarker AudioCheck = "marker"
+)
 
 // A RoomSpec is what every room is created with.
 type RoomSpec struct {

@@ -76,6 +76,13 @@ func (s *Scenario) problems() []problem {
 	for i, e := range s.Timeline {
 		s.checkEvent(&c, i, e)
 	}
+	if s.AudioCheck == CheckMarker {
+		for i, e := range s.Timeline {
+			if e.Do != "" && !e.Do.Spec().Local {
+				c.add(fmt.Sprintf("timeline[%d].do", i), "audio_check: marker is for servers that mix or transcode, and %s is not for them: leave out one of the two", e.Do)
+			}
+		}
+	}
 	s.checkSpans(&c)
 	if s.Hold <= 0 {
 		c.add("hold", "hold is %s, and nothing would be measured: give it a time", s.Hold)

@@ -1,0 +1,77 @@
+//go:build unix
+
+package faults
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/testaudio"
+)
+
+// markedScenario is one whose audio is marked, with so many speakers.
+func (s size) markedScenario(t *testing.T, speakers int, delivered string) string {
+	t.Helper()
+	dir := t.TempDir()
+	testaudio.WriteShort(t, dir)
+	path := filepath.Join(dir, "scenario.yaml")
+	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `
+name: a server that mixes
+room: {capacity: %d, slots: 1}
+cast:
+  - {role: speaker, count: %d, audio: [speech.ogg, guest.ogg]}
+  - {role: listener, count: %d, arrive: {within: %v, shape: linear}}
+audio_check: marker
+join_deadline: %v
+hold: %v
+thresholds:
+  joined: ["rate == 1"]
+  delivered{phase:steady}: ["%s"]
+  latency: ["p(99) < 250ms"]
+`, s.listeners, speakers, s.listeners, s.arrivals, s.join, s.hold, delivered), 0o600))
+	return path
+}
+
+func TestMarkerMeasuresServersThatMixAndTranscode(t *testing.T) {
+	s := tableSize()
+	s.listeners, s.hold = 4, max(s.hold, 4*time.Second)
+	for _, c := range []struct {
+		sentence string
+		does     string
+		speakers int
+		asks     string
+		may      []string
+		crosses  string
+	}{
+		{"a server that passes packets on", "forwards every packet", 1, "rate >= 0.95", []string{pass}, ""},
+		{"one that transcodes", Mixes, 1, "rate >= 0.85", []string{pass}, ""},
+		{"one that mixes two speakers", Mixes, 2, "rate >= 0.85", []string{pass}, ""},
+		{"one that is late", MixesLate, 2, "rate >= 0.5", []string{fail}, "latency"},
+		{"one that loses some of the mix", MixesLossy, 1, "rate >= 0.95", []string{fail}, "delivered"},
+		{"one that conceals what it does not get is not passed", MixesDeaf, 1, "rate >= 0.97", []string{fail, invalid}, "delivered"},
+		{"one that plays what nobody in the room said", Elsewhere, 1, "rate >= 0.95", []string{fail}, Foreign},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			t.Parallel()
+			o := playUntilDecided(t, c.may, func() *outcome {
+				return generate(t, serve(t, Fault{Does: c.does}, s), generatorFault{}, s.markedScenario(t, c.speakers, c.asks))
+			})
+			t.Log(o.Verdict, o.Reasons, o.Doubts)
+			for _, threshold := range o.Thresholds {
+				if threshold.Value != nil {
+					t.Log(threshold.Metric, *threshold.Value)
+				}
+			}
+			assert.Contains(t, c.may, o.Verdict, "%v", o)
+			if o.Verdict == fail {
+				assert.True(t, o.crossed(c.crosses), "%s is not crossed: %v", c.crosses, o)
+			}
+		})
+	}
+}

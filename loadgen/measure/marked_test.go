@@ -1,0 +1,130 @@
+package measure
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/testaudio"
+	"github.com/earshot-audio/earshot/loadgen/mark"
+)
+
+// markedScene is a room whose one source's audio is marked.
+func markedScene(t *testing.T) (*scene, *Source) {
+	t.Helper()
+	aggregator := NewAggregator()
+	s := &scene{t: t, aggregator: aggregator, ledger: NewMarkedLedger(aggregator)}
+	code := mark.NewCode(7)
+	clip, err := code.Mark(testaudio.Clip(t, "speech.ogg"), 0)
+	require.NoError(t, err)
+	m, err := s.ledger.AddMarkedSource(clip, code, 3*time.Millisecond)
+	require.NoError(t, err)
+	return s, m
+}
+
+func TestMarkedAudioIsRecognisedWhateverThePacketsSay(t *testing.T) {
+	other := testaudio.Clip(t, "guest.ogg")
+	for _, c := range []struct {
+		sentence string
+		// change makes of a packet of 20 ms what comes, and says how much later.
+		change  func(b Bin, p *Packet) (come bool, late time.Duration)
+		share   float64 // delivered
+		latency float64 // p(50), in ms
+		foreign bool
+	}{
+		{"all of it came", func(Bin, *Packet) (bool, time.Duration) { return true, 0 }, 1, 5, false},
+		{"it came late", func(Bin, *Packet) (bool, time.Duration) { return true, 500 * time.Millisecond }, 1, 505, false},
+		{"a tenth did not come", func(b Bin, _ *Packet) (bool, time.Duration) { return b%10 != 9, 0 }, 0.9, 5, false},
+		{"pairs of packets came in the wrong order", func(b Bin, _ *Packet) (bool, time.Duration) {
+			return true, time.Duration(1-b%2) * 25 * time.Millisecond
+		}, 1, 5, false},
+		{"it is what nobody said", func(b Bin, p *Packet) (bool, time.Duration) {
+			p.Payload = other.Frames[int(b)%len(other.Frames)].Payload
+			return true, 0
+		}, 0, 0, true},
+		{"it is silent", func(_ Bin, p *Packet) (bool, time.Duration) {
+			p.Payload = []byte{0xf8, 0xff, 0xfe}
+			return true, 0
+		}, 0, 0, false},
+		{"it is no Opus", func(_ Bin, p *Packet) (bool, time.Duration) {
+			p.Payload = []byte{3}
+			return true, 0
+		}, 0, 0, true},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			totals := playMarked(t, c.change)
+			assert.InDelta(t, c.share, rate(t, totals, "delivered").Share(), 0.015)
+			if c.share > 0 {
+				assert.InDelta(t, c.latency, trend(t, totals, "latency").Med, 26)
+			}
+			assert.Equal(t, c.foreign, totals.Foreign > 150, "%d", totals.Foreign)
+			if !c.foreign {
+				assert.Zero(t, totals.Foreign)
+			}
+		})
+	}
+}
+
+// playMarked plays 8 s of marked audio to a listener, and some more that is not counted.
+func playMarked(t *testing.T, change func(b Bin, p *Packet) (come bool, late time.Duration)) Totals {
+	t.Helper()
+	s, m := markedScene(t)
+	l := s.listener(1)
+	const counted, all = 400, 440
+	var onTheWay []Packet
+	for b := range Bin(all) {
+		p := s.say(m, b)
+		m.Sent(b, 0)
+		p.Sequence += 65_500 // which soon begins anew
+		if come, late := change(b, &p); come {
+			p.At += late
+			onTheWay = append(onTheWay, p)
+		}
+		onTheWay = slices.DeleteFunc(onTheWay, func(p Packet) bool {
+			came := p.At <= b.Start()+BinLength || b == all-1
+			if came {
+				l.Receive(p)
+			}
+			return came
+		})
+		if b%50 == 49 {
+			s.settle((b + 1).Start())
+		}
+	}
+	s.end = counted
+	return s.finish()
+}
+
+func TestWeakMarksAreInDoubt(t *testing.T) {
+	s, m := markedScene(t)
+	l := s.listener(1)
+	for b := range Bin(600) {
+		p := s.say(m, b)
+		m.Sent(b, 0)
+		if b%10 != 9 {
+			l.Receive(p)
+		} else {
+			l.mu.Lock()
+			l.perhaps(0, b)
+			l.mu.Unlock()
+		}
+		if b%50 == 49 {
+			s.settle((b + 1).Start())
+		}
+	}
+	totals := s.finish()
+	assert.InDelta(t, 0.9, rate(t, totals, "delivered").Share(), 0.012)
+	assert.Greater(t, bestRate(t, totals, "delivered"), 0.985)
+	assert.Greater(t, bestTrend(t, totals, "mos").Min, trend(t, totals, "mos").Min)
+	assert.GreaterOrEqual(t, s.aggregator.Doubts().WeakMarks, uint64(60))
+}
+
+func bestRate(t *testing.T, totals Totals, name string) float64 {
+	t.Helper()
+	r, ok := totals.Best[name]
+	require.True(t, ok, "%s is not in doubt", name)
+	return r.(interface{ Share() float64 }).Share()
+}
