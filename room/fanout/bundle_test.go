@@ -213,3 +213,41 @@ func TestBundlesChangeNothingOfWhatIsHeard(t *testing.T) {
 		require.Equal(t, play(true, 0), play(false, 100*time.Millisecond), "seed %d, held", seed)
 	}
 }
+
+// slowEar takes a while of the test's clock for each call.
+type slowEar struct {
+	fakeEar
+	clock *clock
+	takes time.Duration
+}
+
+func (e *slowEar) Send(b SendBatch, packets []Packet) int {
+	e.clock.advance(e.takes)
+	return e.fakeEar.Send(b, packets)
+}
+
+// A shard that was busy for a while gathers packets for as long: else it would take all
+// of a machine that others need for what it sends. Who is on stage does not wait.
+func TestBusyShardRestsForAsLong(t *testing.T) {
+	for _, row := range []struct{ busy, rest time.Duration }{
+		{10 * time.Millisecond, 10 * time.Millisecond}, {time.Second, maxRest},
+	} {
+		s := newStage(t, Config{Slots: 1, Shards: 1})
+		ear := &slowEar{clock: s.clock, takes: row.busy}
+		_, err := s.router.Subscribe(ear, SubscribeOptions{Sections: 1})
+		require.NoError(t, err)
+		own := s.ear(SubscribeOptions{Sections: 1, Owner: 9})
+		v := s.voice(1)
+		v.say("0", 30)
+		require.Eventually(t, func() bool { return len(ear.all()) == 1 && s.router.backlogged() == 0 }, patience, time.Millisecond)
+		v.say("1", 30)
+		require.Eventually(t, func() bool { return len(own.all()) == 2 }, patience, time.Millisecond)
+		s.clock.advance(row.rest - time.Microsecond)
+		v.say("2", 30)
+		require.Eventually(t, func() bool { return len(own.all()) == 3 }, patience, time.Millisecond)
+		assert.Len(t, ear.all(), 1, "it rests")
+		s.clock.advance(time.Microsecond)
+		require.Eventually(t, func() bool { return len(ear.all()) == 3 }, patience, time.Millisecond)
+		assert.Equal(t, []int{1, 2}, ear.bundles)
+	}
+}

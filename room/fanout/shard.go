@@ -21,6 +21,10 @@ type shard struct {
 	hold          time.Duration
 	timer         *time.Timer // rings when what is held is due; nil: never needed so far
 
+	// resting is until when the audience's packets wait for others, since the shard has
+	// been busy for as long.
+	resting time.Time
+
 	waiting []*group // those with packets to be sent, in the order of their first
 	scratch []Packet // of one ear
 
@@ -40,7 +44,8 @@ type group struct {
 	waiting []Packet
 	joined  []*Subscription
 	// hold is how long packets may be held.
-	hold time.Duration
+	hold    time.Duration
+	mayWait bool // they are audience, and not on stage
 	// last is the newest packet of each slot that went out.
 	last []Packet
 	// history is what went out to each slot lately.
@@ -55,9 +60,13 @@ func newShard(index int, cfg Config) *shard {
 	return s
 }
 
+// maxRest is how long a shard rests at most: two frames, however long it was busy.
+const maxRest = 2 * frameDuration
+
 // run works until the queue is closed. All packets that wait are sent together: each
 // ear is gone to once, and given what there is for it. So a shard that is behind pays
-// less for a packet, and catches up.
+// less for a packet, and catches up. It also rests for as long as it was busy: the machine
+// may need that time to receive what is sent.
 func (s *shard) run() {
 	defer close(s.ended)
 	defer s.stopTimer()
@@ -107,8 +116,8 @@ func (s *shard) sendWaiting(hold bool) bool {
 		if len(g.waiting) == 0 {
 			continue // everybody has left
 		}
-		if hold && g.hold > 0 {
-			if left := g.waiting[0].Arrived.Add(g.hold).Sub(s.now()); left > 0 {
+		if hold && g.mayWait {
+			if left := max(g.waiting[0].Arrived.Add(g.hold).Sub(s.now()), s.resting.Sub(s.now())); left > 0 {
 				if held == 0 || left < next {
 					next = left
 				}
@@ -125,7 +134,7 @@ func (s *shard) sendWaiting(hold bool) bool {
 	clear(s.waiting[held:])
 	s.waiting = s.waiting[:held]
 	if held > 0 {
-		s.ringAfter(min(next, s.hold))
+		s.ringAfter(min(next, s.hold+maxRest))
 	}
 	return true
 }
@@ -147,6 +156,7 @@ func (s *shard) stopTimer() {
 
 // send gives every ear of a group what waits for it.
 func (s *shard) send(g *group) {
+	began := s.now()
 	s.dropOld(g)
 	sections := uint64(0)
 	for i := range g.waiting {
@@ -165,6 +175,9 @@ func (s *shard) send(g *group) {
 	}
 	s.flush(t)
 	s.clear(g)
+	if now := s.now(); g.mayWait {
+		s.resting = now.Add(min(now.Sub(began), maxRest))
+	}
 }
 
 // dropOld drops the packets that wait and are too old.
@@ -255,9 +268,9 @@ func (s *shard) move(sub *Subscription, from, to *mix) {
 func (s *shard) join(sub *Subscription, x *mix) *group {
 	g := s.groups[x]
 	if g == nil {
-		g = &group{hold: s.hold, last: make([]Packet, len(x.slots)), history: make([]history, len(x.slots))}
+		g = &group{hold: s.hold, mayWait: x.key.excluded == 0, last: make([]Packet, len(x.slots)), history: make([]history, len(x.slots))}
 		if x.key.excluded != 0 {
-			g.hold = 0 // they are on stage
+			g.hold = 0
 		}
 		s.groups[x] = g
 	}
