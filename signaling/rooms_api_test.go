@@ -15,12 +15,12 @@ import (
 
 func TestCreateRoomOnAnOpenServer(t *testing.T) {
 	h := open(t, nil)
-	response, answer := h.call(http.MethodPost, "/api/rooms", "", `{"name":"lobby","capacity":7,"slots":2}`)
+	response, answer := h.call(http.MethodPost, "/api/rooms", "", `{"name":"lobby","capacity":7,"slots":2,"audience_hold_ms":40}`)
 	require.Equal(t, http.StatusCreated, response.StatusCode, answer)
 	assert.Equal(t, "/api/rooms/lobby", response.Header.Get("Location"))
 	assert.Equal(t, "application/json", response.Header.Get("Content-Type"))
 	assert.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
-	for key, want := range map[string]any{"room": "lobby", "name": "lobby", "visibility": "open", "capacity": 7.0, "slots": 2.0, "audience": 0.0, "stage": []any{}} {
+	for key, want := range map[string]any{"room": "lobby", "name": "lobby", "visibility": "open", "capacity": 7.0, "slots": 2.0, "audience_hold_ms": 40.0, "audience": 0.0, "stage": []any{}} {
 		assert.Equal(t, want, answer[key], key)
 	}
 	assert.NotEmpty(t, answer["host_token"])
@@ -67,6 +67,8 @@ func TestCreateRoomRefusesBadRequests(t *testing.T) {
 		"too many seats are refused":            {`{"name":"a","capacity":100001}`, wire.CodeBadRequest, `"capacity"`},
 		"half a seat is refused":                {`{"name":"a","capacity":1.5}`, wire.CodeBadRequest, `"capacity"`},
 		"too many slots are refused":            {`{"name":"a","slots":9}`, wire.CodeBadRequest, `"slots"`},
+		"a hold that is too long is refused":    {`{"name":"a","audience_hold_ms":201}`, wire.CodeBadRequest, `"audience_hold_ms"`},
+		"a negative hold is refused":            {`{"name":"a","audience_hold_ms":-1}`, wire.CodeBadRequest, `"audience_hold_ms"`},
 		"a body that is too long is refused":    {`{"name":"` + strings.Repeat("a", api.MaxBody) + `"}`, wire.CodeTooLarge, "longer"},
 		"a name of control characters is wrong": {`{"name":"\u0007"}`, wire.CodeBadRequest, `"name"`},
 	} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -92,6 +93,9 @@ func roomShow(f *operatorFlags) *cobra.Command {
 func (s *operatorSession) printRoom(r operator.RoomInfo) error {
 	fmt.Fprintf(s.out, "%s  %s\n%s, %d slots, %d of %d seats taken, since %s\n",
 		r.Room, table.Printable(r.Name), r.Visibility, r.Slots, r.Audience, r.Capacity, formatTime(r.CreatedAt))
+	if r.AudienceHold > 0 {
+		fmt.Fprintf(s.out, "packets for the audience wait for up to %d ms\n", r.AudienceHold)
+	}
 	rows := [][]string{{"MEMBER", "NAME", "ROLE", "STATE", "ACCOUNT", "CAME"}}
 	for _, m := range r.Members {
 		rows = append(rows, []string{m.Member, m.Name, m.Role, m.State(), m.Account, formatTime(m.JoinedAt)})
@@ -117,6 +121,7 @@ func (s *operatorSession) printRoom(r operator.RoomInfo) error {
 func roomCreate(f *operatorFlags) *cobra.Command {
 	var visibility string
 	var capacity, slots int
+	var hold time.Duration
 	c := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Create a room",
@@ -131,6 +136,12 @@ func roomCreate(f *operatorFlags) *cobra.Command {
 				body[name] = value
 			}
 		}
+		if c.Flags().Changed("audience-hold") {
+			if hold%time.Millisecond != 0 {
+				return usage(fmt.Errorf("--audience-hold is %s: give it whole milliseconds", hold))
+			}
+			body["audience_hold_ms"] = hold.Milliseconds()
+		}
 		var r operator.RoomInfo
 		if err := s.Call(ctx, http.MethodPost, "/api/rooms", body, &r); err != nil {
 			return err
@@ -144,6 +155,7 @@ func roomCreate(f *operatorFlags) *cobra.Command {
 	c.Flags().StringVar(&visibility, "visibility", "open", "who sees it: `open`, members or closed")
 	c.Flags().IntVar(&capacity, "capacity", 0, "`seats` in the audience (default: the server's)")
 	c.Flags().IntVar(&slots, "slots", 0, "how many `voices` it forwards at once (default: the server's)")
+	c.Flags().DurationVar(&hold, "audience-hold", 0, "how long packets for the audience may wait for others, to leave as one message; up to 200ms")
 	return c
 }
 

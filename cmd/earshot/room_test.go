@@ -98,13 +98,14 @@ func TestOperatorCommandsJSON(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(stdout), into), stdout)
 	}
 	var made, shown operator.RoomInfo
-	do(&made, "room", "create", "Lobby", "--slots", "2")
+	do(&made, "room", "create", "Lobby", "--slots", "2", "--audience-hold", "40ms")
 	assert.NotEmpty(t, made.HostToken)
 	var invite operator.InviteInfo
 	do(&invite, "invite", "create", made.Room, "--uses", "3")
 	assert.Equal(t, url+"/#/i/"+invite.Code, invite.URL)
 	do(&shown, "room", "show", made.Room)
 	assert.Equal(t, 2, shown.Slots)
+	assert.EqualValues(t, 40, shown.AudienceHold)
 	require.Len(t, shown.Invites, 1)
 	assert.Equal(t, invite.Invite, shown.Invites[0].Invite)
 	assert.Empty(t, shown.Invites[0].Code)

@@ -262,3 +262,31 @@ hold: 8s
 	assert.Greater(t, delivered.Share(), 0.55)
 	assert.Less(t, delivered.Share(), 1.0)
 }
+
+// A room that holds its audience's packets delivers all of them, later; people on
+// stage get theirs at once.
+func TestAudienceHoldDelaysTheAudienceAlone(t *testing.T) {
+	t.Parallel()
+	s := written(t, `
+name: held
+room: {capacity: 8, slots: 1, audience_hold: 200ms}
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: host, count: 1}
+  - {role: listener, count: 4}
+hold: 3s
+thresholds:
+  latency{role:host}: p(50) < 10s
+`)
+	r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, serve(t))})
+	require.NoError(t, err)
+	delivered := rateOf(t, r, "delivered")
+	assert.Positive(t, delivered.Total)
+	assert.Equal(t, delivered.Total, delivered.Passes)
+	audience, ok := r.Values["latency"].(*metric.Trend)
+	require.True(t, ok)
+	stage, ok := r.Values["latency{role:host}"].(*metric.Trend)
+	require.True(t, ok)
+	assert.Greater(t, audience.Summary().Max, 190.0, "the first of ten frames waits for nine others")
+	assert.Less(t, stage.Quantile(0.5), audience.Quantile(0.5))
+}

@@ -6,19 +6,21 @@ import "time"
 // response to its creation; Members, Invites and Audit come from requests of their
 // own.
 type RoomInfo struct {
-	Room       string        `json:"room"`
-	Name       string        `json:"name"`
-	Visibility string        `json:"visibility"`
-	Capacity   int           `json:"capacity"`
-	Slots      int           `json:"slots"`
-	Audience   int           `json:"audience"`
-	Stage      []StageMember `json:"stage"`
-	CreatedAt  time.Time     `json:"created_at"`
-	HostToken  string        `json:"host_token,omitempty"`
-	ExpiresAt  *time.Time    `json:"expires_at,omitempty"`
-	Members    []Member      `json:"members,omitempty"`
-	Invites    []InviteInfo  `json:"invites,omitempty"`
-	Audit      []AuditEntry  `json:"audit,omitempty"`
+	Room       string `json:"room"`
+	Name       string `json:"name"`
+	Visibility string `json:"visibility"`
+	Capacity   int    `json:"capacity"`
+	Slots      int    `json:"slots"`
+	// AudienceHold is how long packets for the audience may wait, in milliseconds.
+	AudienceHold int64         `json:"audience_hold_ms,omitempty"`
+	Audience     int           `json:"audience"`
+	Stage        []StageMember `json:"stage"`
+	CreatedAt    time.Time     `json:"created_at"`
+	HostToken    string        `json:"host_token,omitempty"`
+	ExpiresAt    *time.Time    `json:"expires_at,omitempty"`
+	Members      []Member      `json:"members,omitempty"`
+	Invites      []InviteInfo  `json:"invites,omitempty"`
+	Audit        []AuditEntry  `json:"audit,omitempty"`
 }
 
 // A StageMember is somebody on stage.

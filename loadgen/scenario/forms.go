@@ -36,6 +36,8 @@ func roomForm() form[RoomSpec] {
 				"How many halls of that capacity the room may have, itself included. Who finds one full sits in the next and hears the same stage.").or(1),
 			put("slots", integer[int](1, wire.MaxSlots), func(s *RoomSpec) *int { return &s.Slots },
 				"How many voices the room passes on at once: the loudest.").or(wire.DefaultSlots),
+			put("audience_hold", length, func(s *RoomSpec) *Duration { return &s.AudienceHold },
+				"How long packets for the audience may wait for others, to leave as one message: 200ms at most. It costs as much latency, and saves work.").or("0s"),
 		},
 	}
 }

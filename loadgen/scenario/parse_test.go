@@ -133,6 +133,8 @@ var bad = map[string]struct {
 	"a truth for a number":            {good + "rooms: true", "6:8", "rooms must be a whole number, and is true", true},
 	"no seats":                        {good + "room: {capacity: 0}", "6:18", "capacity is 0: the smallest is 1", true},
 	"too many slots":                  {good + "room: {slots: 9}", "6:15", "slots is 9: the largest is 8", true},
+	"packets held for too long":       {good + "room: {audience_hold: 201ms}", "6:23", "audience_hold is 201ms: it is a number of milliseconds, 200ms at most", false},
+	"packets held for half a moment":  {good + "room: {audience_hold: 0.5ms}", "6:23", "audience_hold is 500µs: it is a number of milliseconds, 200ms at most", false},
 	"more seats than a hall can have": {good + "room: {capacity: 100001}", "6:18", "capacity is 100001: the largest is 100000", true},
 	"an empty cast":                   {"name: x\nhold: 9s\ncast: []", "3:7", "cast is an empty list", true},
 	"a cast that is no list":          {"name: x\nhold: 9s\ncast: {role: host}", "3:8", "cast must be a list, and is fields and values", true},

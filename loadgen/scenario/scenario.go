@@ -57,6 +57,9 @@ type RoomSpec struct {
 	Capacity int // audience seats of one hall
 	Halls    int // how many halls it may have, itself included; who finds one full sits in the next
 	Slots    int // voices passed on at once
+	// AudienceHold is how long packets for the audience may wait for others, to leave
+	// as one message; people on stage get theirs at once.
+	AudienceHold Duration
 }
 
 // A Role is what a part of the cast comes as.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -62,6 +63,9 @@ func (s *Scenario) problems() []problem {
 	c.within("room.capacity", s.Room.Capacity, wire.MaxCapacity)
 	c.within("room.halls", s.Room.Halls, wire.MaxHalls)
 	c.within("room.slots", s.Room.Slots, wire.MaxSlots)
+	if hold := s.Room.AudienceHold.Duration(); hold < 0 || hold > wire.MaxAudienceHold || hold%time.Millisecond != 0 {
+		c.add("room.audience_hold", "audience_hold is %s: it is a number of milliseconds, %s at most", hold, wire.MaxAudienceHold)
+	}
 	if len(s.Cast) == 0 {
 		c.add("cast", "cast is empty")
 	}

@@ -20,19 +20,23 @@ type createRoom struct {
 	Capacity   *int            `json:"capacity"`
 	Halls      *int            `json:"halls"`
 	Slots      *int            `json:"slots"`
+	// AudienceHold is in milliseconds.
+	AudienceHold *int `json:"audience_hold_ms"`
 }
 
 // roomInfo is how the API shows a room.
 type roomInfo struct {
-	Room       string             `json:"room"`
-	Name       string             `json:"name"`
-	Visibility wire.Visibility    `json:"visibility"`
-	Capacity   int                `json:"capacity"`
-	Halls      int                `json:"halls"`
-	Slots      int                `json:"slots"`
-	Audience   int                `json:"audience"`
-	Stage      []wire.StageMember `json:"stage"`
-	CreatedAt  time.Time          `json:"created_at"`
+	Room       string          `json:"room"`
+	Name       string          `json:"name"`
+	Visibility wire.Visibility `json:"visibility"`
+	Capacity   int             `json:"capacity"`
+	Halls      int             `json:"halls"`
+	Slots      int             `json:"slots"`
+	// AudienceHold is in milliseconds, and left out if nothing is held.
+	AudienceHold int64              `json:"audience_hold_ms,omitempty"`
+	Audience     int                `json:"audience"`
+	Stage        []wire.StageMember `json:"stage"`
+	CreatedAt    time.Time          `json:"created_at"`
 }
 
 // roomCreated is the answer to POST /api/rooms.
@@ -48,7 +52,8 @@ func infoOf(l *liveroom.LiveRoom) roomInfo {
 	i := l.Info()
 	return roomInfo{
 		Room: i.ID, Name: i.Title, Visibility: i.Visibility, Capacity: i.Capacity, Halls: i.MaxHalls, Slots: i.Slots,
-		Audience: i.Audience, Stage: i.Stage, CreatedAt: i.Created.UTC(),
+		AudienceHold: i.AudienceHold.Milliseconds(),
+		Audience:     i.Audience, Stage: i.Stage, CreatedAt: i.Created.UTC(),
 	}
 }
 
@@ -127,6 +132,12 @@ func (a roomHandlers) spec(body createRoom) (liveroom.Spec, error) {
 			return liveroom.Spec{}, apierr.Field(field.name, fmt.Sprintf(field.problem, field.max))
 		}
 		*field.into = *field.given
+	}
+	if hold := body.AudienceHold; hold != nil {
+		if *hold < 0 || int64(*hold) > wire.MaxAudienceHold.Milliseconds() {
+			return liveroom.Spec{}, apierr.Field("audience_hold_ms", fmt.Sprintf("must be from 0 to %d", wire.MaxAudienceHold.Milliseconds()))
+		}
+		spec.AudienceHold = time.Duration(*hold) * time.Millisecond
 	}
 	return spec, nil
 }

@@ -64,7 +64,9 @@ func newLiveRoom(registry *Registry, rules *room.Room) (*LiveRoom, error) {
 	l.Membership = &Membership{room: l}
 	l.announcer = newAnnouncer(l)
 	l.timer = newTimer(l.tick)
-	media, err := registry.cfg.Media.NewRoom(rtc.MediaRoomConfig{Slots: cfg.Slots, OnActiveSpeakers: l.announcer.setTalkers})
+	media, err := registry.cfg.Media.NewRoom(rtc.MediaRoomConfig{
+		Slots: cfg.Slots, AudienceHold: cfg.AudienceHold, OnActiveSpeakers: l.announcer.setTalkers,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +97,8 @@ type Info struct {
 	Visibility wire.Visibility
 	Capacity   int // of each hall
 	Slots      int
+	// AudienceHold is how long packets for the audience may wait for others.
+	AudienceHold time.Duration
 	// MaxHalls is how many halls the room may have, and Halls the audience of each it
 	// has.
 	MaxHalls int
@@ -112,17 +116,18 @@ func (l *LiveRoom) Info() Info {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return Info{
-		ID:          l.id,
-		Title:       l.title,
-		Visibility:  wireVisibility[l.rules.Rules().Visibility],
-		Capacity:    l.rules.Config().Capacity,
-		Slots:       l.slots,
-		MaxHalls:    l.rules.Config().Halls,
-		Halls:       append([]int(nil), l.rules.Halls()...),
-		Audience:    l.rules.Audience(),
-		Stage:       view{l}.stage(),
-		Created:     l.created,
-		PacketsSent: sent,
+		ID:           l.id,
+		Title:        l.title,
+		Visibility:   wireVisibility[l.rules.Rules().Visibility],
+		Capacity:     l.rules.Config().Capacity,
+		Slots:        l.slots,
+		AudienceHold: l.rules.Config().AudienceHold,
+		MaxHalls:     l.rules.Config().Halls,
+		Halls:        append([]int(nil), l.rules.Halls()...),
+		Audience:     l.rules.Audience(),
+		Stage:        view{l}.stage(),
+		Created:      l.created,
+		PacketsSent:  sent,
 	}
 }
 

@@ -65,6 +65,9 @@ type Spec struct {
 	Capacity   int // of each hall
 	Halls      int
 	Slots      int
+	// AudienceHold is how long packets for the audience may wait for others, to leave
+	// as one message; people on stage get theirs at once.
+	AudienceHold time.Duration
 }
 
 // Registry holds all live rooms. It is safe for concurrent use. Besides the methods of
@@ -171,7 +174,7 @@ func (r *Registry) NewSpec(id, title string) Spec {
 // rules returns the configuration of a room's rules.
 func (r *Registry) rules(s Spec) room.Config {
 	return room.Config{
-		Name: s.ID, Title: s.Title, Owner: s.Owner, Slots: s.Slots,
+		Name: s.ID, Title: s.Title, Owner: s.Owner, Slots: s.Slots, AudienceHold: s.AudienceHold,
 		Capacity: s.Capacity, Halls: s.Halls, Stage: r.cfg.Stage,
 		Rules:           room.Rules{Visibility: s.Visibility},
 		ReconnectWindow: r.cfg.ResumeWindow, Grace: r.cfg.Grace, InvitationTimeout: r.cfg.StageWait,

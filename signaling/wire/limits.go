@@ -1,5 +1,7 @@
 package wire
 
+import "time"
+
 // Version is the protocol version a client states in [Hello]. It changes only
 // when an old client could misread a message; new fields and new server message
 // types do not change it, and clients ignore the ones they do not know.
@@ -38,6 +40,8 @@ const (
 const (
 	// MaxSlots is the most voices that a room passes on at once.
 	MaxSlots = 8
+	// MaxAudienceHold is the longest that the audience's packets may wait for others.
+	MaxAudienceHold = 200 * time.Millisecond
 	// MaxStage is the most places of a stage, and DefaultStage what it has if
 	// nobody asks.
 	MaxStage     = 100

@@ -85,9 +85,13 @@ func (d *Driver) Capabilities() driver.Capabilities {
 
 // Open implements driver.Driver.
 func (d *Driver) Open(ctx context.Context, i int, spec scenario.RoomSpec) (driver.RoomClient, error) {
-	body, err := json.Marshal(map[string]any{
+	wanted := map[string]any{
 		"name": fmt.Sprintf("%s-%d", d.prefix, i+1), "visibility": "open", "capacity": spec.Capacity, "halls": max(spec.Halls, 1), "slots": spec.Slots,
-	})
+	}
+	if hold := spec.AudienceHold.Duration(); hold > 0 { // servers before v0.2 do not know it
+		wanted["audience_hold_ms"] = hold.Milliseconds()
+	}
+	body, err := json.Marshal(wanted)
 	if err != nil {
 		return nil, err
 	}
