@@ -96,7 +96,7 @@ func (e mediaEndpoint) Find(kind whip.Kind, id, session, bearer string) (whip.Re
 		return nil, err
 	}
 	if _, err := e.access.Admit(who, id, ""); err != nil {
-		return nil, err
+		return nil, e.refusal(err)
 	}
 	l, err := e.rooms.Find(id)
 	if err != nil {

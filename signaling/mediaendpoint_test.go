@@ -117,6 +117,7 @@ func TestWHIPPublisherCanBeModerated(t *testing.T) {
 	h := open(t, nil)
 	host, _ := h.enter("a", wire.RoleHost, "Ada")
 	mic, _ := h.openSession("/rooms/a/whip?name=Bo", "", wire.MediaMic)
+	mic.awaitConnected()
 	member := host.stageChange(func(c wire.StageChange) bool { return c.Name == "Bo" }).Member
 	host.awaitOK(wire.Mute{Member: member, Muted: true})
 	host.awaitOK(wire.Remove{Member: member})
