@@ -27,7 +27,7 @@ type Config struct {
 	// are part of what the room is.
 	Title, Owner string
 	Slots        int
-	AudienceHold time.Duration
+	AudienceHold time.Duration `json:",omitempty"`
 	// Capacity is the number of audience seats of one hall, at least 1. People on
 	// stage take none.
 	Capacity int
