@@ -83,16 +83,16 @@ func (b jetstreamBucket) each(ctx context.Context, filter string, see func(recor
 		return err
 	}
 	defer func() { _ = watcher.Stop() }()
+	stalled := time.NewTimer(stallTimeout)
+	defer stalled.Stop()
 	for {
-		stalled := time.NewTimer(stallTimeout)
+		stalled.Reset(stallTimeout)
 		select {
 		case <-stalled.C:
 			return errStalled
 		case <-ctx.Done():
-			stalled.Stop()
 			return ctx.Err()
 		case entry, ok := <-watcher.Updates():
-			stalled.Stop()
 			if !ok {
 				return errors.New("the connection to the store was lost")
 			}

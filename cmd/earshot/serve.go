@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/earshot-audio/earshot/internal/secrets"
+	"github.com/earshot-audio/earshot/loadgen/watch"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling"
 	"github.com/earshot-audio/earshot/web"
@@ -194,7 +195,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen(tcpFamily(f.http), f.http)
+	listener, err := net.Listen(watch.TCPNetwork(f.http), f.http)
 	if err != nil {
 		return fmt.Errorf("listen on --http %s: %w; is another server running there?", f.http, err)
 	}
@@ -223,15 +224,6 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer done()
 	return errors.Join(err, server.Shutdown(stop), front.Shutdown(stop))
-}
-
-// tcpFamily returns the network to listen on an address in: net listens on all IPv6
-// addresses, too, if it is told 0.0.0.0.
-func tcpFamily(address string) string {
-	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
-		return "tcp4"
-	}
-	return "tcp"
 }
 
 // tls returns the TLS configuration of HTTP; nil without TLS.
@@ -269,7 +261,7 @@ func newLog(format string, to io.Writer) *slog.Logger {
 
 // serveProfiles serves the profiles of net/http/pprof on an address of their own.
 func serveProfiles(address string, failed chan<- error) (*http.Server, error) {
-	listener, err := net.Listen(tcpFamily(address), address)
+	listener, err := net.Listen(watch.TCPNetwork(address), address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on --pprof %s: %w", address, err)
 	}

@@ -53,12 +53,26 @@ type Message struct {
 // MaxMessage is the room that a message of several datagrams may need.
 const MaxMessage = 64 << 10
 
+// MaxBundle is how many packets for one peer a server sends as one message at most.
+const MaxBundle = 10
+
+// Datagrams returns how many datagrams were received or sent: what N bytes are.
+func (m *Message) Datagrams() int {
+	if m.N <= 0 {
+		return 0
+	}
+	return m.count(m.N)
+}
+
 // datagrams is how many datagrams a message to send is.
-func (m *Message) datagrams() int {
-	if m.Segment <= 0 || m.Segment >= len(m.Buf) {
+func (m *Message) datagrams() int { return m.count(len(m.Buf)) }
+
+// count is how many datagrams so many bytes of the message are.
+func (m *Message) count(size int) int {
+	if m.Segment <= 0 || m.Segment >= size {
 		return 1
 	}
-	return (len(m.Buf) + m.Segment - 1) / m.Segment
+	return (size + m.Segment - 1) / m.Segment
 }
 
 // A Conn is a UDP socket. All its methods are safe for concurrent use, and none

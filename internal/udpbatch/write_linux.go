@@ -112,7 +112,7 @@ func (w *writing) place(m *Message) place {
 			step = m.Segment
 		}
 		p.size = min(p.size, step)
-		p.datagrams = (p.size + m.Segment - 1) / m.Segment
+		p.datagrams = m.count(p.size)
 	}
 	return p
 }

@@ -22,7 +22,7 @@ const (
 	// processor's cache.
 	bufferStride = udpbatch.MaxMessage + 5*64
 	// maxBundle is how many packets a server sends as one message at most.
-	maxBundle = 10
+	maxBundle = udpbatch.MaxBundle
 	// packetSize holds a packet of the usual MTU, in bytes.
 	packetSize = 1500
 	// gatherTime is how long the reader of a shared socket lets packets gather. The
@@ -153,7 +153,7 @@ func (l *crowdSocket) deliver(w *clientPath, m *udpbatch.Message, now time.Durat
 	packet := m.N
 	if m.Segment > 0 {
 		packet = m.Segment
-		l.crowd.noteBundle((m.N + packet - 1) / packet)
+		l.crowd.noteBundle(m.Datagrams())
 	}
 	for from := 0; from < m.N; from += packet {
 		b := m.Buf[from:min(from+packet, m.N):min(from+packet, m.N)]

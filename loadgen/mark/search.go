@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"math/cmplx"
+	"sync"
 )
 
 const (
@@ -56,7 +57,7 @@ func find(hops []*whiteHop, c *Code, from, places int) (place int, found bool) {
 // transform is the discrete Fourier transform, in place, of as many values as a power of
 // two.
 func transform(x []complex128) {
-	n := len(x)
+	n, twiddles := len(x), roots()
 	shift := 64 - bits.Len(uint(n-1))
 	for i := range x {
 		if j := int(bits.Reverse64(uint64(i)) >> shift); j > i {
@@ -74,11 +75,11 @@ func transform(x []complex128) {
 	}
 }
 
-// twiddles are the roots of unity for a transform of window values.
-var twiddles = func() []complex128 {
+// roots returns the roots of unity for a transform of window values.
+var roots = sync.OnceValue(func() []complex128 {
 	w := make([]complex128, window/2)
 	for i := range w {
 		w[i] = cmplx.Rect(1, -2*math.Pi*float64(i)/window)
 	}
 	return w
-}()
+})

@@ -20,13 +20,18 @@ type site struct {
 	served chan error
 }
 
+// TCPNetwork returns the network to listen on an address in, for net.Listen: told
+// 0.0.0.0 in "tcp", it listens on all IPv6 addresses, too.
+func TCPNetwork(address string) string {
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
 // listen serves a handler on an address until close.
 func listen(address string, handler http.Handler) (*site, error) {
-	network := "tcp"
-	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
-		network = "tcp4" // otherwise 0.0.0.0 is all IPv6 addresses, too
-	}
-	l, err := net.Listen(network, address)
+	l, err := net.Listen(TCPNetwork(address), address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}

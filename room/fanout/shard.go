@@ -43,8 +43,6 @@ type group struct {
 	// waiting is what is to be sent next to all of them, and joined who joined amid it.
 	waiting []Packet
 	joined  []*Subscription
-	// hold is how long packets may be held.
-	hold    time.Duration
 	mayWait bool // they are audience, and not on stage
 	// last is the newest packet of each slot that went out.
 	last []Packet
@@ -117,7 +115,7 @@ func (s *shard) sendWaiting(hold bool) bool {
 			continue // everybody has left
 		}
 		if hold && g.mayWait {
-			if left := max(g.waiting[0].Arrived.Add(g.hold).Sub(s.now()), s.resting.Sub(s.now())); left > 0 {
+			if left := max(g.waiting[0].Arrived.Add(s.hold).Sub(s.now()), s.resting.Sub(s.now())); left > 0 {
 				if held == 0 || left < next {
 					next = left
 				}
@@ -182,9 +180,12 @@ func (s *shard) send(g *group) {
 
 // dropOld drops the packets that wait and are too old.
 func (s *shard) dropOld(g *group) {
-	now, kept := s.now(), 0
+	now, oldest, kept := s.now(), s.maxAge, 0
+	if g.mayWait {
+		oldest += s.hold
+	}
 	for _, p := range g.waiting {
-		if now.Sub(p.Arrived) <= s.maxAge+g.hold {
+		if now.Sub(p.Arrived) <= oldest {
 			g.waiting[kept] = p
 			kept++
 			continue
@@ -268,10 +269,7 @@ func (s *shard) move(sub *Subscription, from, to *mix) {
 func (s *shard) join(sub *Subscription, x *mix) *group {
 	g := s.groups[x]
 	if g == nil {
-		g = &group{hold: s.hold, mayWait: x.key.excluded == 0, last: make([]Packet, len(x.slots)), history: make([]history, len(x.slots))}
-		if x.key.excluded != 0 {
-			g.hold = 0
-		}
+		g = &group{mayWait: x.key.excluded == 0, last: make([]Packet, len(x.slots)), history: make([]history, len(x.slots))}
 		s.groups[x] = g
 	}
 	g.subs = append(g.subs, sub)

@@ -21,7 +21,7 @@ const (
 	// maxBundle is how many packets leave as one message at most: half of what one
 	// costs is saved with two, and nine tenths with ten. A bundle that is lost is
 	// lost whole, and clients rely on the bound.
-	maxBundle = 10
+	maxBundle = udpbatch.MaxBundle
 	// maxSegment is how long a packet in a bundle may be, in bytes: it must fit any
 	// path's MTU by itself.
 	maxSegment = 1200
@@ -155,24 +155,13 @@ func (b *sendBatch) send() {
 		}
 		sent := 0
 		if err == nil || i < done || i == done && errors.Is(err, udpbatch.ErrFull) {
-			sent = sentOf(m)
+			sent = m.Datagrams()
 		}
 		b.failed += p.lose(p.count - sent)
 		p.owner = nil
 	}
 	buf.n = 0
 	buf.arena.Reset()
-}
-
-// sentOf is how many datagrams of a message were sent.
-func sentOf(m *udpbatch.Message) int {
-	switch {
-	case m.N <= 0:
-		return 0
-	case m.Segment == 0:
-		return 1
-	}
-	return (m.N + m.Segment - 1) / m.Segment
 }
 
 // lose takes the last n packets from what the ear was sent.
