@@ -95,10 +95,16 @@ func (c *client) session(p *pionEndpoint) *peer {
 	return s
 }
 
-func (c *client) connected() {
+// connected waits for both ends. The client is connected when it has sent the
+// last flight of DTLS; a server that closes before it has read that flight can
+// not tell the client of the end.
+func (c *client) connected(p *pionEndpoint) {
 	c.t.Helper()
-	require.Eventually(c.t, func() bool { return c.pc.ConnectionState() == webrtc.PeerConnectionStateConnected },
-		timeout, 5*time.Millisecond)
+	server := c.session(p).pc
+	require.Eventually(c.t, func() bool {
+		return c.pc.ConnectionState() == webrtc.PeerConnectionStateConnected &&
+			server.ConnectionState() == webrtc.PeerConnectionStateConnected
+	}, timeout, 5*time.Millisecond)
 }
 
 // write sends numbered packets on a track until stop returns true.
@@ -128,7 +134,7 @@ func TestWHIPEndToEnd(t *testing.T) {
 	require.NoError(t, err)
 
 	c.open("/rooms/lobby/whip", false)
-	c.connected()
+	c.connected(p)
 	var heard [][]byte
 	sent := write(t, track, func() bool {
 		for len(p.heard) > 0 {
@@ -167,7 +173,7 @@ func TestWHEPEndToEnd(t *testing.T) {
 	require.NoError(t, err)
 
 	c.open("/rooms/lobby/whep", false)
-	c.connected()
+	c.connected(p)
 	var got [][]byte
 	sent := write(t, c.session(p).track, func() bool {
 		for len(heard) > 0 {
@@ -196,7 +202,7 @@ func TestTrickleEndToEnd(t *testing.T) {
 		"Content-Type", "application/trickle-ice-sdpfrag", "If-Match", c.tag)
 	require.Equal(t, 204, res.StatusCode, text)
 	require.Positive(t, c.session(p).trickled())
-	c.connected()
+	c.connected(p)
 
 	ended(t, p, c)
 }
