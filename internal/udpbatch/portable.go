@@ -12,10 +12,14 @@ import (
 	"time"
 )
 
-// writeTimeout is how long a portable Conn waits for room in the send buffer:
-// package net can't just try. So a full buffer costs a batch two of these, and no
-// other batch.
-const writeTimeout = time.Millisecond
+// A portable Conn waits for room in the send buffer, since package net can't just
+// try. A deadline may also pass before the try is made, for no other reason than
+// that the batch is long or the machine busy. So the buffer is full when
+// fullAfter deadlines have passed in a row, which holds up one batch for that long.
+const (
+	writeTimeout = time.Millisecond
+	fullAfter    = 4
+)
 
 // portable is a Conn on package net alone: a system call for each datagram, and
 // batches of one when reading.
@@ -117,16 +121,14 @@ func (c *portable) write(b []byte, m *Message) error {
 	if err != nil {
 		return err
 	}
-	for waited := false; ; waited = true { // with a deadline of its own
+	for passed := 0; ; {
 		_, _, err = c.udp.WriteMsgUDPAddrPort(b, oob, plain(m.Addr))
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
-		if waited {
+		if passed++; passed == fullAfter {
 			return ErrFull
 		}
-		// The deadline may have passed for no other reason than that the
-		// batch is long or the machine busy.
 		if err := c.setDeadline(); err != nil {
 			return err
 		}
