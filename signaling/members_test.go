@@ -163,7 +163,7 @@ func TestRedeemOnceUnderConcurrency(t *testing.T) {
 	diskStore{t, store.Config{Dir: t.TempDir()}}.serve(func(h *testServer) {
 		room, _ := h.room(`{"name":"x"}`)
 		code, _ := h.invite(room, `{"role":"speaker"}`)
-		var seats, refused atomic.Int64
+		var seats, refused, late atomic.Int64
 		start := make(chan struct{})
 		var all sync.WaitGroup
 		for range 10_000 {
@@ -179,13 +179,21 @@ func TestRedeemOnceUnderConcurrency(t *testing.T) {
 					seats.Add(1)
 				case http.StatusGone:
 					refused.Add(1)
+				case http.StatusServiceUnavailable: // the store had too much to do: ask again
+					late.Add(1)
+				default:
+					assert.Fail(h.t, "unexpected answer", "%d %s", answer.Code, answer.Body)
 				}
 			})
 		}
 		close(start)
 		all.Wait()
-		assert.EqualValues(h.t, 1, seats.Load())
-		assert.EqualValues(h.t, 9_999, refused.Load())
+		if late.Load() == 0 {
+			assert.EqualValues(h.t, 1, seats.Load())
+		}
+		assert.LessOrEqual(h.t, seats.Load(), int64(1))
+		assert.EqualValues(h.t, 10_000, seats.Load()+refused.Load()+late.Load())
+		h.must(http.StatusGone, http.MethodPost, "/api/invites/"+code+"/redeem", "", `{"name":"Bo"}`)
 	})
 }
 

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // patient is how long a test waits for what must happen.
-const patient = 10 * time.Second
+const patient = 30 * time.Second
 
 // everyWay runs a test with batches, woken for each datagram and not, and with
 // the portable way.

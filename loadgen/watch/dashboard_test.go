@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func dashboard(t *testing.T) *Dashboard {
 	t.Helper()

@@ -12,7 +12,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds the wait for what must happen.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // clock is a router's time under the test's control.
 type clock struct {

@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds the wait for what must happen.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 func eventually(t *testing.T, condition func() bool, what string) {
 	t.Helper()

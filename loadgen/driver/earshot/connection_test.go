@@ -17,7 +17,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-const testTimeout = 10 * time.Second
+const testTimeout = 30 * time.Second
 
 // fakeServer is a WebSocket server that answers each message by reply.
 func fakeServer(t *testing.T, reply func(m wire.ClientMessage, say func(string))) *roomClient {
