@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -143,7 +142,7 @@ func (t *auditLog) run() {
 // write writes an entry under the given time stamp or the next free one, since a
 // clock may have been set back. It returns the one that it used.
 func (t *auditLog) write(stamp int64, e AuditEntry) (int64, error) {
-	data, err := json.Marshal(e)
+	data, err := encode(e)
 	if err != nil {
 		return stamp, err
 	}
@@ -188,7 +187,7 @@ func (s *Store) AuditLog(ctx context.Context, room string, limit int) ([]AuditEn
 	var entries []AuditEntry
 	err := errors.Join(s.audit.flush(ctx), s.audit.bucket.each(ctx, filter, func(r record) error {
 		var e AuditEntry
-		if err := json.Unmarshal(r.data, &e); err != nil {
+		if err := decode(r.data, &e); err != nil {
 			return fmt.Errorf("the audit entry %q: %w", r.key, err)
 		}
 		if entries = append(entries, e); len(entries) >= 2*limit {

@@ -25,6 +25,11 @@ const checkpointFile = "seal.json"
 // else is written, and when it is closed.
 type checkpoint map[string]bucketMark
 
+// checkpointVersion is the name under which a checkpoint has the version of the records,
+// as its last sequence number. v0.1.0 takes it for a bucket, and would drop what it does
+// not know from the records: so it refuses the directory, with these words.
+const checkpointVersion = "records that a newer earshot wrote (run that version)"
+
 // bucketMark is what one bucket held.
 type bucketMark struct {
 	// Last is the bucket's last sequence number, which never decreases.
@@ -48,6 +53,7 @@ func (s *Store) takeCheckpoint(ctx context.Context) (checkpoint, error) {
 		}
 		now[name] = bucketMark{held.StreamInfo().State.LastSeq, digests[name]}
 	}
+	now[checkpointVersion] = bucketMark{Last: recordVersion}
 	return now, nil
 }
 
@@ -101,6 +107,9 @@ func (s *Store) findDamage(ctx context.Context, dir string) (wrong []string, rea
 	}
 	if before == nil {
 		return nil, read, nil // a new directory, or somebody who has removed it knows better
+	}
+	if _, versioned := before[checkpointVersion]; versioned && noted == nil {
+		wrong = append(wrong, "its ledger is lost") // v0.1.0 had none, and no version
 	}
 	for name, was := range before {
 		is, there := now[name]
@@ -166,6 +175,16 @@ func prepareRepair(cfg Config) error {
 		err = errors.Join(err, os.Remove(path))
 	}
 	return err
+}
+
+// checkVersion refuses a directory that a newer program has written to, before anything in
+// it is touched. What else is wrong with its checkpoint is found later.
+func checkVersion(dir string) error {
+	before, _ := readCheckpoint(dir)
+	if wrote := before[checkpointVersion].Last; wrote > recordVersion {
+		return fmt.Errorf("the data directory %s: %w (its records are version %d, this one knows %d)", dir, ErrNewer, wrote, recordVersion)
+	}
+	return nil
 }
 
 func (c checkpoint) write(dir string) error {

@@ -16,6 +16,10 @@ var (
 	// ErrBusy: another process owns this store.
 	ErrBusy = errors.New("another server uses this store")
 
+	// ErrNewer: a newer program has written to the store, and this one would misread it
+	// or drop something from it.
+	ErrNewer = errors.New("written by a newer earshot: run that version")
+
 	// errStalled: reading stopped at a record that cannot be read.
 	errStalled = errors.New("a record cannot be read, and those after it")
 	// errConflict: the record has changed since it was read.

@@ -75,6 +75,11 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if cfg.URL == "" {
+		if err := checkVersion(cfg.Dir); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.Repair && cfg.URL == "" {
 		if err := prepareRepair(cfg); err != nil {
 			return nil, err

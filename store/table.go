@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -55,8 +54,8 @@ func newTable[T any](ctx context.Context, name string, b bucket, h *health) (*ta
 }
 
 func (t *table[T]) decode(r record) (value T, err error) {
-	if err := json.Unmarshal(r.data, &value); err != nil {
-		return value, fmt.Errorf("the record %q of the %s is not what this version writes: %w", r.key, t.name, err)
+	if err := decode(r.data, &value); err != nil {
+		return value, fmt.Errorf("the record %s of the %s: %w", readableKey(r.key), t.name, err)
 	}
 	return value, nil
 }
@@ -95,7 +94,7 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 		if err != nil {
 			return none, err
 		}
-		data, err := json.Marshal(value)
+		data, err := encode(value)
 		if err != nil {
 			return none, fmt.Errorf("encode a record of the %s: %w", t.name, err)
 		}
