@@ -103,14 +103,3 @@ func assertClosed(c *websocket.Conn, resp *http.Response) error {
 	}
 	return c.Close()
 }
-
-func TestReconnectDurationsAreWithoutStallsAtBest(t *testing.T) {
-	var m moderationStats
-	m.reconnected(time.Second, 2*time.Second)
-	worst, best := m.reconnectDurations(func(from, until time.Duration) time.Duration {
-		assert.Equal(t, time.Second, until-from)
-		return 400 * time.Millisecond
-	})
-	assert.InDelta(t, 1000, worst.Summary().Max, 0.01)
-	assert.InDelta(t, 600, best.Summary().Max, 0.01)
-}

@@ -19,35 +19,66 @@ const ignoreMuteFor = time.Second
 // moderationStats measures how the server carries out what the timeline's hosts do. It
 // is safe for concurrent use.
 type moderationStats struct {
-	mu       sync.Mutex
-	promoted metric.Trend // ms
-	muted    metric.Trend // packets
-	kicked   metric.Trend // packets
+	mu sync.Mutex
+	// promotions are when a person was promoted and first heard.
+	promotions []interval
+	muted      metric.Trend // packets
+	kicked     metric.Trend // packets
 	// reconnects are when signaling connections were lost and resumed.
 	reconnects []interval
 }
 
-type interval struct{ from, until time.Duration }
-
-// reconnected records a reconnection.
-func (m *moderationStats) reconnected(from, until time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.reconnects = append(m.reconnects, interval{from, until})
+// An interval is when something began and ended. It may have failed, when it would have had
+// longer.
+type interval struct {
+	from, until time.Duration
+	failed      bool
+	had         time.Duration
 }
 
-// reconnectDurations returns how long reconnections took, at worst and at best: without
-// the time for which the generator did not run.
-func (m *moderationStats) reconnectDurations(stalled func(from, until time.Duration) time.Duration) (worst, best *metric.Trend) {
+// reconnected records a reconnection.
+func (m *moderationStats) reconnected(i interval) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	worst, best = &metric.Trend{}, &metric.Trend{}
-	for _, i := range m.reconnects {
-		took := i.until - i.from
-		worst.Record(ms(took))
-		best.Record(ms(took - stalled(i.from, i.until)))
+	m.reconnects = append(m.reconnects, i)
+}
+
+// promoted records a promotion.
+func (m *moderationStats) promoted(i interval) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.promotions = append(m.promotions, i)
+}
+
+// A stallCounter knows for how long the generator was in the way.
+type stallCounter interface {
+	Stalled(from, until time.Duration) time.Duration
+	AtBest(from, failed, had time.Duration) time.Duration
+}
+
+// durations adds how long promotions and reconnections took, at worst and at best: without
+// the time for which the generator did not run.
+func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Values) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, all := range map[string][]interval{"promote_duration": m.promotions, "reconnect_duration": m.reconnects} {
+		slow, fast := &metric.Trend{}, &metric.Trend{}
+		for _, i := range all {
+			slowest := i.until - i.from
+			fastest := slowest - stalls.Stalled(i.from, i.until)
+			if i.failed {
+				slowest, fastest = i.had, stalls.AtBest(i.from, i.until, i.had)
+			}
+			slow.Record(ms(slowest))
+			fast.Record(ms(fastest))
+		}
+		if len(all) > 0 {
+			worst.Set(name, slow)
+			if slow.Summary() != fast.Summary() {
+				best.Set(name, fast)
+			}
+		}
 	}
-	return worst, best
 }
 
 func (m *moderationStats) record(in *metric.Trend, v float64) {
@@ -61,7 +92,7 @@ func (m *moderationStats) values(into metric.Values) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, t := range map[string]*metric.Trend{
-		"promote_duration": &m.promoted, "mute_silence": &m.muted, "kick_silence": &m.kicked,
+		"mute_silence": &m.muted, "kick_silence": &m.kicked,
 	} {
 		if t.Count() > 0 {
 			into.Set(name, t)
@@ -140,7 +171,7 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec) error {
 	p.mu.Unlock()
 	select {
 	case <-source.Reached():
-		r.moderation.record(&r.moderation.promoted, ms(source.FirstHeard()-acknowledged))
+		r.moderation.promoted(interval{from: acknowledged, until: source.FirstHeard()})
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("nobody heard the promoted: %w", ctx.Err())
@@ -173,11 +204,11 @@ func (p *person) reconnect(ctx context.Context) error {
 	if err != nil {
 		// It took at least as long as it had: a server that refuses is not fast.
 		if !errors.Is(ctx.Err(), context.Canceled) { // by the end of the run
-			stats.reconnected(lost, lost+actTimeout)
+			stats.reconnected(interval{from: lost, until: clock.Now(), failed: true, had: actTimeout})
 		}
 		return err
 	}
-	stats.reconnected(lost, clock.Now())
+	stats.reconnected(interval{from: lost, until: clock.Now()})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.participant = next

@@ -66,6 +66,7 @@ func (o *observer) observe(ctx context.Context) {
 		r.aggregator.Steal(before.at, now.at, stolen, idle)
 	}
 	r.aggregator.Throttle(before.at, now.at, now.group.Since(before.group))
+	r.aggregator.Starve(before.at, now.at, r.starved(before, now))
 	if r.contended(before, now) {
 		r.aggregator.Contend(before.at, now.at, r.waited(before, now))
 	}
@@ -172,6 +173,26 @@ func (r *run) waited(a, b sample) time.Duration {
 		}
 	}
 	return b.at - a.at
+}
+
+// starved returns for how long the generator's threads waited for a core between two
+// samples, all of them together, and not since the server itself had it: of what ran
+// instead, as much was the server's as of all that ran. Who uses up a quota waited all the
+// time.
+func (r *run) starved(a, b sample) time.Duration {
+	elapsed := b.at - a.at
+	if quota := b.group.Quota; quota > 0 && (b.own-a.own).Seconds() > MaxCPU*quota*elapsed.Seconds() {
+		return elapsed
+	}
+	wait := max(0, b.wait-a.wait)
+	if !r.Driver.Loopback() || a.machine == nil || b.machine == nil || a.server == nil || b.server == nil {
+		return wait
+	}
+	busy, server := b.machine.Sub(*a.machine).Busy.Seconds(), (b.server.CPU - a.server.CPU).Seconds()
+	if busy <= 0 {
+		return wait
+	}
+	return time.Duration(float64(wait) * max(0, 1-server/busy))
 }
 
 // taken reports whether the generator, or others than the server, took the machine's

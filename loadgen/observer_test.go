@@ -132,6 +132,32 @@ func TestSharedQuotaExcusesTheServerForWhatTheGeneratorUsed(t *testing.T) {
 	}
 }
 
+func TestStarvedIsWhatTheGeneratorWaitedAndNotForTheServer(t *testing.T) {
+	ms := func(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }
+	for _, c := range []struct {
+		sentence string
+		second   second
+		quota    float64
+		starved  time.Duration
+	}{
+		{"its threads did not wait", second{own: 100, server: 100, idle: 1800}, 0, 0},
+		{"they waited on a machine with idle cores", second{own: 100, ownWait: 600, others: 900, idle: 1000}, 0, ms(600)},
+		{"they waited for others, and for the server", second{own: 100, ownWait: 600, server: 500, others: 1400}, 0, ms(450)},
+		{"they waited for the server", second{ownWait: 600, server: 2000}, 0, 0},
+		{"the server's use is not known", second{own: 100, ownWait: 600, others: 1900, unmeasured: true}, 0, ms(600)},
+		{"the server is elsewhere", second{own: 100, ownWait: 600, server: 1900, elsewhere: true}, 0, ms(600)},
+		{"a quota was used up", second{own: 95, idle: 1900}, 0.1, time.Second},
+		{"a quota was not used up", second{own: 60, idle: 1900}, 0.1, 0},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			r := &run{Config: Config{Driver: here{loopback: !c.second.elsewhere}}, cores: 2}
+			a, b := c.second.samples()
+			b.group.Quota = c.quota
+			assert.Equal(t, c.starved, r.starved(a, b))
+		})
+	}
+}
+
 func TestStolenTimeIsOfAllCores(t *testing.T) {
 	a, b := sample{machine: &host.CPUTimes{Idle: time.Second, Steal: time.Second}}, sample{machine: &host.CPUTimes{Idle: 2500 * time.Millisecond, Busy: 440 * time.Millisecond, Steal: 1060 * time.Millisecond}}
 	took, idle := stolen(a, b)

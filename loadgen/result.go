@@ -117,12 +117,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		values.Set("recovered"+metric.Selector{By: "nack"}.String(), metric.Rate{Passes: recovered, Total: asked})
 	}
 	r.moderation.values(values)
-	if worst, best := r.moderation.reconnectDurations(r.aggregator.Stalled); worst.Count() > 0 {
-		values.Set("reconnect_duration", worst)
-		if worst.Summary() != best.Summary() {
-			totals.Best.Set("reconnect_duration", best)
-		}
-	}
+	r.moderation.durations(r.aggregator, values, totals.Best)
 	if r.Scenario.Invites() {
 		values.Set("no_shows", metric.Counter(r.rooms.noShows()))
 	}

@@ -25,9 +25,12 @@ const (
 	// stamps are.
 	Stepped
 	// Withheld is a time in which the generator did not have its cores for a while, since
-	// a hypervisor or a quota kept them from it. What that did to packets is booked by
+	// a hypervisor, a quota or others kept them from it. What that did to packets is booked by
 	// [Aggregator.Steal].
 	Withheld
+	// Starved is a time in which the generator's threads waited for a core, whoever had it,
+	// so that what it gives up by its own clock may have come to nothing for that.
+	Starved
 	doubtKinds
 )
 
@@ -44,11 +47,19 @@ const (
 	// deprivedLoss is for how long a server has to have waited for a core before it is
 	// in doubt whose fault its losses are. Its buffers hold more.
 	deprivedLoss = 100 * time.Millisecond
+	// lostShare is for which share of the time that something had the generator has to have
+	// held it up, so that it may be to blame if it came to nothing.
+	lostShare = 0.5
+	// leastTimeout is less than any timeout of a client or a server: what fails sooner has not
+	// been too slow.
+	leastTimeout = time.Second
 	// aftermath is for how long a jitter buffer acts on what it learnt from a
 	// doubtful moment.
 	aftermath = 5 * time.Second
 	// maxDoubts bounds the list of doubtful times. Beyond, neighbours become one.
 	maxDoubts = 1024
+	// bookedWithin is how late a doubt may be booked.
+	bookedWithin = time.Second
 	// joinDoubt is how much of a join's duration has to be the generator's before
 	// the duration is in doubt.
 	joinDoubt = time.Millisecond
@@ -128,6 +139,22 @@ func (a *Aggregator) book(one doubt) {
 	d.any.Store(true)
 }
 
+// Starve books for how long in all the generator's threads waited for a core, as was
+// known with the end of a time. A wait that was over by then may have begun before it, by
+// as much. From half of the time on it may have made a join longer; less adds up over many
+// threads, and says something of what took long alone.
+func (a *Aggregator) Starve(from, until, waited time.Duration) {
+	if waited <= 0 || until <= from {
+		return
+	}
+	much := 2*waited >= until-from
+	from = max(0, from-min(waited, bookedWithin))
+	if much {
+		a.book(doubt{Withheld, from, until, min(waited, until-from)})
+	}
+	a.book(doubt{Starved, from, until, min(waited, until-from)})
+}
+
 // Deprive books that the server waited for its machine's cores, since others took them,
 // for so long in all: by no more can a packet of that time be late through them. It is
 // called within a second.
@@ -195,7 +222,7 @@ func (d *doubts) enter(next doubt) {
 		if last.kind != next.kind {
 			continue
 		}
-		apart := next.kind == Contended || next.kind == Withheld // each has a size
+		apart := next.kind == Contended || next.kind == Withheld || next.kind == Starved // each has a size
 		if next.from <= last.until && !apart || len(d.list) >= maxDoubts {
 			last.from, last.until = min(last.from, next.from), max(last.until, next.until)
 			last.took = min(last.took+next.took, last.until-last.from)
@@ -233,7 +260,8 @@ func (d *doubts) delayed(at, late time.Duration) {
 
 // within reports whether something in [from, until) is in doubt.
 //
-// Time that was withheld is not among that: what it may have done is counted by the frame.
+// Time that was withheld, or for which threads waited, is not among that: what it may have
+// done is counted by the frame.
 func (d *doubts) within(from, until time.Duration) bool {
 	if !d.any.Load() {
 		return false
@@ -241,7 +269,7 @@ func (d *doubts) within(from, until time.Duration) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, one := range d.list {
-		if one.kind != Withheld && one.from < until && one.until > from {
+		if one.kind != Withheld && one.kind != Starved && one.from < until && one.until > from {
 			return true
 		}
 	}
@@ -250,15 +278,29 @@ func (d *doubts) within(from, until time.Duration) bool {
 
 // stalled is for how much of [from, until) the generator did not run.
 func (d *doubts) stalled(from, until time.Duration) time.Duration {
-	t := d.times(from, until)
+	return stalledIn(d.times(from, until), until-from)
+}
+
+// stalledIn is that of doubtful times within one so long.
+func stalledIn(t [doubtKinds]time.Duration, length time.Duration) time.Duration {
 	// Time withheld that is long enough is seen as a stall, too.
-	return min(max(t[Stalled], t[Withheld])+t[Contended], until-from)
+	return max(0, min(max(t[Stalled], t[Withheld])+t[Contended], length))
 }
 
 // hindered is for how much of [from, until) the generator's side was in the way of
-// connecting: it did not run, or dropped packets.
+// connecting at most: it did not run, its threads waited, or it dropped packets.
 func (d *doubts) hindered(from, until time.Duration) time.Duration {
-	return max(d.stalled(from, until), d.times(from, until)[Dropped])
+	t := d.times(from, until)
+	// What the generator waited in contended time is among both.
+	t[Contended] = max(t[Contended], t[Starved])
+	return max(stalledIn(t, until-from), t[Dropped])
+}
+
+// toBlame reports whether the generator's side was in the way for so much of a time at
+// whose end something had not come to pass that it may be to blame for that.
+func (d *doubts) toBlame(from, until, late time.Duration) bool {
+	lost := late + d.hindered(from+late, until)
+	return lost > 0 && float64(lost) >= lostShare*float64(until-from)
 }
 
 // times is how much of [from, until) is in doubt, by kind.
@@ -280,6 +322,16 @@ func (d *doubts) times(from, until time.Duration) (sums [doubtKinds]time.Duratio
 // others took the server's cores.
 func (a *Aggregator) Stalled(from, until time.Duration) time.Duration {
 	return a.doubts.stalled(from, until)
+}
+
+// AtBest is how long something took at best that came to nothing at a time: as long as it
+// had, unless the generator may be to blame.
+func (a *Aggregator) AtBest(from, failed, had time.Duration) time.Duration {
+	until := max(failed, from+leastTimeout)
+	if d := &a.doubts; d.toBlame(from, until, 0) {
+		return until - from - d.hindered(from, until)
+	}
+	return had
 }
 
 // Doubts sums up what is in doubt so far.

@@ -237,34 +237,68 @@ func TestDoubtBestCaseIsNoMoreSilentThanTheWorst(t *testing.T) {
 
 func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
 	const deadline = 2 * time.Second
+	stall := func(until time.Duration) func(*Aggregator) {
+		return func(a *Aggregator) { a.Doubt(Stalled, 0, until) }
+	}
+	// Each second up to the deadline is as told.
+	seconds := func(book func(a *Aggregator, from, until time.Duration)) func(*Aggregator) {
+		return func(a *Aggregator) {
+			for s := range deadline / time.Second {
+				book(a, s*time.Second, (s+1)*time.Second)
+			}
+		}
+	}
 	for _, c := range []struct {
 		sentence string
-		stalled  time.Duration // of the time to join
+		happens  func(*Aggregator)
 		refused  bool
+		ends     Bin // when the join is given up; 0 is just before the deadline
 		first    Bin // the first packet that comes; 0 is never
 		joined   uint64
 		excused  bool // what was lost, at best
 	}{
-		{"the generator hardly ran until the deadline", 1500 * time.Millisecond, false, 0, 1, true},
-		{"the generator did not run for a moment", 190 * time.Millisecond, false, 0, 0, false},
-		{"the server said no, however slow the generator was", 1500 * time.Millisecond, true, 0, 0, false},
-		{"it came in after the deadline", 1500 * time.Millisecond, false, 150, 1, true},
+		{"the generator hardly ran until the deadline", stall(1500 * time.Millisecond), false, 0, 0, 1, true},
+		{"the generator did not run for a moment", stall(190 * time.Millisecond), false, 0, 0, 0, false},
+		{"the server said no, however slow the generator was", stall(1500 * time.Millisecond), true, 0, 0, 0, false},
+		{"it came in after the deadline", stall(1500 * time.Millisecond), false, 0, 150, 1, true},
+		{"a quota kept it from running half of the time", seconds(func(a *Aggregator, from, until time.Duration) {
+			a.Throttle(from, until, 500*time.Millisecond)
+		}), false, 0, 0, 1, true},
+		{"it waited for cores in moments too short for a stall, on a machine that was not all taken", seconds(func(a *Aggregator, from, until time.Duration) {
+			a.Starve(from, until, 600*time.Millisecond)
+		}), false, 0, 0, 1, true},
+		{"a quota kept it from running for a third of the time, and for another it waited for cores", seconds(func(a *Aggregator, from, until time.Duration) {
+			a.Throttle(from, until, 300*time.Millisecond)
+			a.Starve(from, until, 300*time.Millisecond)
+		}), false, 0, 0, 1, true},
+		{"what it waited at last was known after the deadline", func(a *Aggregator) {
+			a.Starve(time.Second, 2*time.Second, 300*time.Millisecond)
+			a.Starve(2*time.Second, 3*time.Second, 900*time.Millisecond)
+		}, false, 0, 0, 1, true},
+		{"its threads waited now and then", seconds(func(a *Aggregator, from, until time.Duration) {
+			a.Starve(from, until, 200*time.Millisecond)
+		}), false, 0, 0, 0, false},
+		{"it waited after the deadline only", func(a *Aggregator) { a.Starve(4*time.Second, 6*time.Second, 2*time.Second) }, false, 0, 0, 0, false},
+		{"something ran out long before the deadline, by when the generator had hardly run", stall(900 * time.Millisecond), false, 60, 0, 1, true},
+		{"what failed at once was not too slow, though the generator did not run meanwhile", stall(40 * time.Millisecond), false, 2, 0, 0, false},
+		{"its machine dropped packets most of the time", func(a *Aggregator) { a.Drop(3, 0, 1500*time.Millisecond) }, false, 0, 0, 1, true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(700), 0, 0)
 			l := s.ledger.AddListener(1, Labels{})
 			l.Expect(0, 0, deadline)
+			l.StepBegan(StepSignaling, 0)
 			end := (*Listener).Failed
 			if c.refused {
-				end = (*Listener).Connected
+				end = (*Listener).Refused
 			}
-			s.aggregator.Doubt(Stalled, 0, c.stalled)
+			c.happens(s.aggregator)
 			s.steady(0)
 			for b := range Bin(600) {
 				p := s.say(m, b)
 				m.Sent(b, 0)
-				if b == 99 {
+				if b == c.ends && b > 0 || b == 99 {
 					end(l, b.Start())
 				}
 				if c.first > 0 && b >= c.first {
@@ -284,8 +318,58 @@ func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
 			assert.Equal(t, c.excused, doubted && heard.Passes == heard.Total)
 			if c.first == 0 {
 				assert.Equal(t, c.excused, bestOf(totals, "mos").Min > 4, "%v", bestOf(totals, "mos"))
-				assert.Equal(t, c.excused, bestOf(totals, "join_duration").Max < 1000)
+				assert.Equal(t, c.excused, bestOf(totals, "join_duration").Max <= 1000, "%v", bestOf(totals, "join_duration"))
+				assert.Equal(t, c.excused, bestOf(totals, "join_step").Max <= 1000, "%v", bestOf(totals, "join_step"))
 			}
+		})
+	}
+}
+
+func TestDoubtAJoinWhileTheGeneratorWaitedForCores(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		waited   time.Duration
+		best     float64
+	}{
+		{"for much of the time, on all its threads", 800 * time.Millisecond, 200},
+		{"for less than half of it", 400 * time.Millisecond, 1000},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.ledger.AddListener(1, Labels{})
+			l.Expect(0, 0, 10*time.Second)
+			l.Connected(985 * time.Millisecond)
+			s.steady(0)
+			s.aggregator.Starve(0, time.Second, c.waited)
+			for b := range Bin(300) {
+				if p := s.say(m, b); p.At >= time.Second {
+					p.At = max(p.At, time.Second)
+					l.Receive(p)
+				}
+			}
+			assert.InDelta(t, c.best, bestOf(s.finish(), "join_duration").Max, 10)
+		})
+	}
+}
+
+func TestAtBestWhatFailedTookAsLongAsItHadUnlessTheGeneratorMayBeToBlame(t *testing.T) {
+	const had = 10 * time.Second
+	for _, c := range []struct {
+		sentence      string
+		stalled, best time.Duration
+		failed        time.Duration
+	}{
+		{"the generator ran", 0, had, had},
+		{"it did not for a while", 2 * time.Second, had, had},
+		{"it hardly ran", 8 * time.Second, 2 * time.Second, had},
+		{"it hardly ran until a timeout", 2 * time.Second, time.Second, 3 * time.Second},
+		{"it did not run, but the server said no at once", 10 * time.Millisecond, had, 10 * time.Millisecond},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			a := NewAggregator()
+			a.Doubt(Stalled, time.Second, time.Second+c.stalled)
+			assert.Equal(t, c.best, a.AtBest(time.Second, time.Second+c.failed, had))
 		})
 	}
 }

@@ -2,10 +2,6 @@ package measure
 
 import "time"
 
-// lostJoinShare is for which share of a listener's time to join the generator has to have
-// held it up, so that it may be to blame if the listener never got in.
-const lostJoinShare = 0.5
-
 // Connected starts the counting of what the listener is owed, with the first bin that
 // begins at or after t: when its DTLS completed, or at its join deadline if that comes
 // first. Only the first call of Connected, Refused and Failed counts.
@@ -41,6 +37,10 @@ func (l *Listener) count(t time.Duration) {
 		return
 	}
 	l.counting = true
+	l.triedUntil = min(max(t, l.intended+leastTimeout), l.deadline)
+	if l.connected {
+		l.triedUntil = l.deadline // by which it has to have heard something
+	}
 	l.from = BinAt(t + BinLength - 1)
 	l.latest = t
 	l.forget(int64(l.from / wordBins))
@@ -64,9 +64,10 @@ func (l *Listener) late(now time.Duration) bool {
 	return l.counting && now >= l.deadline && !(l.joined && l.firstAt <= l.deadline)
 }
 
+// hinderedMuch reports whether the generator held the join up for much of the time until
+// it was given up, which may be long before the deadline.
 func (l *Listener) hinderedMuch() bool {
-	lost := l.began - l.intended + l.ledger.aggregator.doubts.hindered(l.began, l.deadline)
-	return float64(lost) >= lostJoinShare*float64(l.deadline-l.intended)
+	return l.ledger.aggregator.doubts.toBlame(l.intended, l.triedUntil, l.began-l.intended)
 }
 
 // countLostJoin has the cell know whether the listener is not in and the generator may be
@@ -87,7 +88,7 @@ func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
 			waited := min(l.deadline, now) - l.intended
 			l.cell.joins.Record(ms(waited))
 			if l.lostJoin {
-				waited -= min(waited, l.began-l.intended+doubts.hindered(l.began, l.deadline))
+				waited = max(0, l.triedUntil-l.began-doubts.hindered(l.began, l.triedUntil))
 			}
 			l.cell.join(waited, l.lostJoin)
 		}

@@ -86,6 +86,7 @@ type Listener struct {
 	// When the join was to begin, when it began, when its time was over, and when
 	// the first packet came.
 	intended, began, deadline, firstAt time.Duration
+	triedUntil                         time.Duration // until when it tried to join, if it is counting
 	heardFirst                         chan struct{}
 	recognisedAt                       time.Duration // when the first packet came that was recognised
 	steps                              *[joinSteps]stepTimes

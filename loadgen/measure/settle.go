@@ -31,7 +31,9 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.countLostJoin(now.Start())
-	l.epoch(now, l.lostJoin || doubtful && !l.keptOut(now.Start()))
+	// What was in the way of the join is booked a little later.
+	booked := now.Start() - bookedWithin
+	l.epoch(now, l.lostJoin || doubtful && !l.keptOut(booked))
 	oldest := int64(now/wordBins) - (words - 2)
 	if !l.counting {
 		if l.joined {
@@ -49,7 +51,7 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 	before := l.life
 	for ; l.settled <= last; l.settled++ {
 		scratch = l.take(sources, l.settled, scratch[:0])
-		l.settleWord(l.settled, now, scratch)
+		l.settleWord(l.settled, booked, scratch)
 	}
 	l.cell.passes.Add(l.life.passes - before.passes)
 	l.cell.owed.Add(l.life.total - before.total)
@@ -75,12 +77,12 @@ func (l *Listener) take(sources []*Source, w int64, into []stretch) []stretch {
 	return into
 }
 
-func (l *Listener) settleWord(w int64, now Bin, said []stretch) {
+func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 	counted := within(w, l.from, l.until)
 	from, until := l.ledger.aggregator.steady()
 	steady := counted & within(w, from, until)
 
-	heldUp, keptOut := l.heldUp(l.deadline), l.keptOut(now.Start())
+	heldUp, keptOut := l.heldUp(l.deadline), l.keptOut(booked)
 	excusedBefore := l.steady.excused
 	var passes, total int
 	for first, end := Bin(w*wordBins), Bin((w+1)*wordBins); first < end; {

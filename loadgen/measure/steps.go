@@ -112,8 +112,11 @@ func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations
 		took, stalled := t.until-t.from, time.Duration(0)
 		if t.ended {
 			stalled = doubts.stalled(t.from, t.until)
-		} else if hindered := doubts.hindered(t.from, t.until); l.timedOut() && 2*hindered >= took {
-			stalled = hindered // see heldUp
+		} else if l.timedOut() {
+			tried := max(t.from, min(t.until, l.triedUntil))
+			if l.hinderedMuch() || doubts.toBlame(t.from, tried, 0) {
+				stalled = took - max(0, tried-t.from-doubts.hindered(t.from, tried))
+			}
 		}
 		switch {
 		case s < StepSignaling:

@@ -1,0 +1,45 @@
+package loadgen
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
+	const second = time.Second
+	for _, c := range []struct {
+		sentence    string
+		took        interval
+		stalled     [2]time.Duration
+		worst, best float64
+	}{
+		{"nothing was in the way", interval{from: second, until: 2 * second}, [2]time.Duration{}, 1000, 1000},
+		{"the generator did not run meanwhile", interval{from: second, until: 2 * second}, [2]time.Duration{1300 * time.Millisecond, 1700 * time.Millisecond}, 1000, 600},
+		{"it did not run before", interval{from: second, until: 2 * second}, [2]time.Duration{0, 900 * time.Millisecond}, 1000, 1000},
+		{"it came to nothing by the server's doing", interval{from: second, until: 1010 * time.Millisecond, failed: true, had: actTimeout}, [2]time.Duration{0, 1020 * time.Millisecond}, 10_000, 10_000},
+		{"it came to nothing while the generator hardly ran", interval{from: second, until: 11 * second, failed: true, had: actTimeout}, [2]time.Duration{2 * second, 10 * second}, 10_000, 2000},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			for name, record := range map[string]func(*moderationStats, interval){
+				"promote_duration": (*moderationStats).promoted, "reconnect_duration": (*moderationStats).reconnected,
+			} {
+				a := measure.NewAggregator()
+				a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
+				m, worst, best := &moderationStats{}, metric.Values{}, metric.Values{}
+				record(m, c.took)
+				m.durations(a, worst, best)
+				assert.InDelta(t, c.worst, worst[name].(*metric.Trend).Summary().Max, 0.01)
+				if c.best == c.worst {
+					assert.NotContains(t, best, name)
+				} else {
+					assert.InDelta(t, c.best, best[name].(*metric.Trend).Summary().Max, 0.01)
+				}
+			}
+		})
+	}
+}
