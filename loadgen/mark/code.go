@@ -42,6 +42,7 @@ const (
 // A Code is one source's mark.
 type Code struct {
 	samples []float32 // period, whose mean square is 1
+	spectra spectra
 }
 
 // NewCode makes the code with a number. Two of them have nothing in common.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type Ledger struct {
 	marked     bool // the sources' audio is, and packets are not recognised by what they hold
 
 	sources   atomic.Pointer[[]*Source]
+	codes     atomic.Pointer[[]*mark.Code] // of the sources, in their order; set after them
 	codec     atomic.Pointer[codecFactors] // see factors
 	mu        sync.Mutex                   // adds to what follows
 	clips     map[*speech.Clip]*clip
@@ -45,6 +47,7 @@ type Ledger struct {
 func NewLedger(aggregator *Aggregator) *Ledger {
 	r := &Ledger{aggregator: aggregator, clips: map[*speech.Clip]*clip{}}
 	r.sources.Store(&[]*Source{})
+	r.codes.Store(&[]*mark.Code{})
 	return r
 }
 
@@ -79,6 +82,8 @@ func (r *Ledger) addSource(c *speech.Clip, code *mark.Code, first int, offset ti
 	m.last.Store(-1)
 	sources := append(append([]*Source{}, r.list()...), m)
 	r.sources.Store(&sources)
+	codes := append(slices.Clone(*r.codes.Load()), code)
+	r.codes.Store(&codes)
 	r.mixFactors()
 	return m, nil
 }

@@ -109,12 +109,8 @@ func (s *markedSection) take(p Packet) {
 		}
 		gap = 0
 	}
-	sources := l.ledger.list()
-	codes := make([]*mark.Code, len(sources))
-	for i, m := range sources {
-		codes[i] = m.code
-	}
-	s.detector.Codes(codes)
+	s.detector.Codes(*l.ledger.codes.Load())
+	sources := l.ledger.list() // no fewer than codes
 	expected := func(code int) (place int, sends bool) {
 		m, now := sources[code], BinAt(max(p.At, 0))
 		last := Bin(m.last.Load())
