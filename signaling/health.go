@@ -19,6 +19,9 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) error {
 		return apierr.ErrShuttingDown
 	}
 	if err := s.cfg.Store.Healthy(); err != nil {
+		if refusal, known := apierr.Lookup(err); known {
+			return refusal
+		}
 		return wire.NewError(wire.CodeUnavailable, "the server's store has failed; its log says why")
 	}
 	apierr.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})

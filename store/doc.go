@@ -8,6 +8,8 @@
 // write returns when it is on the disk, and the memory is changed after that and
 // never before.
 //
-// One process at a time owns a store. Writes are compare-and-set on the record's
-// revision all the same, so that a one-use invite stays one whatever else writes.
+// One process at a time owns a store: it holds the lock of the directory, or the lease of
+// the external server, and then each write is refused that comes after another owner's
+// first. Writes are compare-and-set on the record's revision besides, so that a one-use
+// invite stays one whatever goes on at once.
 package store

@@ -23,7 +23,7 @@ func newHealth() *health {
 
 // fail takes the first error.
 func (h *health) fail(err error) {
-	h.end(fmt.Errorf("the store has failed, and needs a restart when that is mended: %w", err))
+	h.end(fmt.Errorf("%w: %w", ErrFailed, err))
 }
 
 // check returns what the server has reported, if anything.

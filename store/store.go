@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,10 @@ const (
 	// ownerSubject is where the process that owns an external store answers.
 	ownerSubject = "earshot.store.owner"
 	ownerTimeout = 300 * time.Millisecond
+	// reconnectWait and pingInterval are how soon an external server is noticed that is
+	// back, or gone.
+	reconnectWait = 250 * time.Millisecond
+	pingInterval  = 2 * time.Second
 )
 
 // Config says where a store is.
@@ -36,6 +41,8 @@ type Config struct {
 	Repair bool
 	// Log is where the store writes what goes wrong. Default: nowhere.
 	Log *slog.Logger
+	// leaseTTL is how long the lease of an external store lasts; zero: [leaseTTL].
+	leaseTTL time.Duration
 }
 
 // Store is safe for concurrent use. Close it after everything that uses it. Its
@@ -45,8 +52,7 @@ type Store struct {
 	log      *slog.Logger
 	embedded *embedded // nil with an external server
 	conn     *nats.Conn
-	owner    *nats.Subscription
-
+	lease    *lease // nil: the directory is locked
 	dir      string // of the embedded server; empty: there is none
 	health   *health
 	ledger   *ledger
@@ -75,23 +81,11 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if cfg.URL == "" {
-		if err := checkVersion(cfg.Dir); err != nil {
-			return nil, err
-		}
-	}
-	if cfg.Repair && cfg.URL == "" {
-		if err := prepareRepair(cfg); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.connect(cfg); err != nil {
+	js, err := s.connect(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
-	js, err := jetstream.New(s.conn, jetstream.WithDefaultTimeout(operationTimeout))
-	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
-	}
+	var fences []*fenced
 	open := func(name string, keep time.Duration) bucket {
 		if err != nil {
 			return nil
@@ -103,11 +97,21 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			err = fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
 		}
 		s.buckets[name] = store
-		return jetstreamBucket{store}
+		if s.lease == nil {
+			return jetstreamBucket{store}
+		}
+		var b *fenced
+		if b, err = fence(ctx, js, name, store, s.lease); err == nil {
+			fences = append(fences, b)
+		}
+		return b
 	}
 	rooms, invites, accounts, audit := open("rooms", 0), open("invites", 0), open("accounts", 0), open("audit", auditRetention)
 	if err != nil {
 		return nil, err
+	}
+	if s.lease != nil {
+		s.lease.keep(s.inspector(fences))
 	}
 	if err := s.load(ctx, rooms, invites, accounts, audit); err != nil {
 		if errors.Is(err, errStalled) && s.embedded != nil {
@@ -148,33 +152,87 @@ func (s *Store) load(ctx context.Context, rooms, invites, accounts, audit bucket
 	return nil
 }
 
-// connect reaches the server, an embedded one or the one at the URL.
-func (s *Store) connect(cfg Config) (err error) {
-	options := []nats.Option{nats.Name("earshot"), nats.Timeout(connectTimeout), nats.MaxReconnects(-1)}
+// connect reaches the server, an embedded one or the one at the URL, and becomes the
+// owner of what it keeps.
+func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream, err error) {
+	if cfg.URL == "" {
+		if err := checkVersion(cfg.Dir); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Repair && cfg.URL == "" {
+		if err := prepareRepair(cfg); err != nil {
+			return nil, err
+		}
+	}
+	options := []nats.Option{
+		nats.Name("earshot"), nats.Timeout(connectTimeout), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
+		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2),
+		// What cannot be sent now is refused now, and does not come late.
+		nats.ReconnectBufSize(-1),
+	}
 	if cfg.URL == "" {
 		if s.embedded, err = embed(cfg.Dir, cfg.Log, s.health); err != nil {
-			return err
+			return nil, err
 		}
 		options = append(options, s.embedded.connect())
 	}
 	if s.conn, err = nats.Connect(cfg.URL, options...); err != nil {
-		return fmt.Errorf("reach the NATS server of the store: %w", err)
+		return nil, fmt.Errorf("reach the NATS server of the store: %w", err)
+	}
+	if js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(operationTimeout)); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	if cfg.URL == "" {
-		return nil // its directory is locked
+		return js, nil // its directory is locked
 	}
 	if s.conn.MaxPayload() < maxRecord {
 		s.log.Warn("the NATS server takes no record of a room with very many bans: give it max_payload: 8MB", "max_payload", s.conn.MaxPayload())
 	}
-	// An owner answers. Two that ask within the same moment are not told apart.
+	return js, s.own(ctx, js, cfg)
+}
+
+// own makes this server the owner of an external store. An owner answers a request, so
+// that another that starts is refused at once, also one of v0.1.0, which knows no lease.
+func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) error {
 	if _, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil {
 		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)
 	}
-	s.owner, err = s.conn.Subscribe(ownerSubject, func(m *nats.Msg) { _ = m.Respond(nil) })
+	bucket, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "earshot-owner", History: 1, Storage: jetstream.FileStorage})
+	if err != nil {
+		return fmt.Errorf("open the lease of the store: %w; it needs a NATS server with JetStream, and room on its disk", err)
+	}
+	if s.lease, err = acquire(ctx, bucket, cmp.Or(cfg.leaseTTL, leaseTTL), s.health, cfg.Log); err != nil {
+		return err
+	}
+	_, err = s.conn.Subscribe(ownerSubject, func(m *nats.Msg) {
+		if s.lease.check() == nil {
+			_ = m.Respond(nil)
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("own the store: %w", err)
 	}
 	return nil
+}
+
+// inspector returns a function that holds what the server has against what it
+// acknowledged, if it has been away since the last call.
+func (s *Store) inspector(buckets []*fenced) func(context.Context) {
+	seen := s.conn.Stats().Reconnects
+	return func(ctx context.Context) {
+		now := s.conn.Stats().Reconnects
+		if now == seen {
+			return
+		}
+		for _, b := range buckets {
+			if err := b.inspect(ctx); err != nil {
+				s.log.Error("the NATS server of the store is back", "error", err)
+				return // and it is looked at again
+			}
+		}
+		seen = now
+	}
 }
 
 // Healthy returns nil if the store can be written to, else the reason.
@@ -183,6 +241,9 @@ func (s *Store) Healthy() error {
 		return errors.New("the store's NATS server cannot be reached")
 	}
 	if err := s.health.check(); err != nil {
+		return err
+	}
+	if err := s.lease.check(); err != nil {
 		return err
 	}
 	if err := s.ledger.check(); err != nil {
@@ -211,6 +272,7 @@ func (s *Store) Close() error {
 			err = now.write(s.dir)
 		}
 	}
+	err = errors.Join(err, s.lease.close())
 	if s.conn != nil {
 		s.conn.Close()
 	}

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -51,12 +50,7 @@ func (p place) open() *Store {
 
 // external starts a NATS server with a port, as one that somebody else runs.
 func external(t *testing.T) place {
-	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, SyncAlways: true})
-	require.NoError(t, err)
-	ns.Start()
-	require.True(t, ns.ReadyForConnections(startTimeout))
-	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	return place{t, Config{URL: ns.ClientURL()}}
+	return place{t, Config{URL: startNATS(t).url()}}
 }
 
 // lasting runs a test against an embedded server and an external one.
@@ -300,30 +294,6 @@ func TestRedeemOneUseInviteTenThousandTimes(t *testing.T) {
 			assert.Equal(t, uses, i.Used)
 		}
 	})
-}
-
-// Two processes must not share a store; should they, the revision still keeps a
-// one-use invite to one use.
-func TestRedeemFromTwoProcesses(t *testing.T) {
-	p := external(t)
-	a := p.open()
-	defer func() { assert.NoError(t, a.Close()) }()
-	_, code, err := a.CreateInvite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
-	require.NoError(t, err)
-	require.NoError(t, a.owner.Unsubscribe(), "nobody owns it now")
-	b := p.open()
-	defer func() { assert.NoError(t, b.Close()) }()
-	var seats atomic.Int64
-	var all sync.WaitGroup
-	for n := range 1000 {
-		all.Go(func() {
-			if _, err := []*Store{a, b}[n%2].Redeem(context.Background(), code, noon); err == nil {
-				seats.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	assert.EqualValues(t, 1, seats.Load())
 }
 
 // counting is a bucket that counts what is asked of it.

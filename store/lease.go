@@ -1,0 +1,233 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// leaseKey is the key of the lease in its bucket, "earshot-owner".
+	leaseKey = "owner"
+	// leaseTTL is how long a lease lasts after its last renewal.
+	leaseTTL = 10 * time.Second
+	// renewals is how often a lease is renewed within its TTL.
+	renewals = 5
+)
+
+// lease is the right of one server to write to an external store. It keeps two servers
+// from taking it from one another; what keeps the records safe is that each write names
+// its epoch (see [fenced]). No two machines' clocks are compared: who wants a lease
+// watches it for as long as it lasts, and its holder counts from before it asked for the
+// renewal. It is safe for concurrent use.
+type lease struct {
+	bucket jetstream.KeyValue
+	ttl    time.Duration
+	health *health
+	log    *slog.Logger
+	id     string // of this server, new at each start
+	// epoch is greater than that of all earlier holders.
+	epoch uint64
+
+	stop, stopped chan struct{} // stopped is nil until it is kept
+
+	mu       sync.Mutex
+	revision uint64
+	until    time.Time
+	problem  error // why the last renewal failed
+	lost     bool
+}
+
+// leaseRecord is what is stored of a lease.
+type leaseRecord struct {
+	Version int    `json:"version"`
+	Holder  string `json:"holder"`
+	Epoch   uint64 `json:"epoch"`
+	// Free reports that the holder has given it back.
+	Free bool `json:"free,omitempty"`
+}
+
+// acquire takes the lease, once its holder has given it back or let it run out. The error
+// is [ErrBusy] if somebody renews it.
+func acquire(ctx context.Context, bucket jetstream.KeyValue, ttl time.Duration, h *health, log *slog.Logger) (*lease, error) {
+	l := &lease{bucket: bucket, ttl: ttl, health: h, log: log, id: NewCode(), stop: make(chan struct{})}
+	var seen uint64
+	var since time.Time
+	for {
+		begun := time.Now()
+		old, revision, err := l.read(ctx)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("read the lease of the store: %w", err)
+		case old.Version > recordVersion:
+			return nil, fmt.Errorf("the store: %w", ErrNewer)
+		case revision == 0 || old.Free || revision == seen && begun.Sub(since) >= ttl:
+			// A clock that was set back cannot make an epoch smaller than the last.
+			l.epoch = max(old.Epoch+1, uint64(begun.UnixNano()))
+			err := l.write(ctx, revision, false)
+			if err == nil {
+				return l, nil
+			}
+			if !conflicts(err) {
+				return nil, fmt.Errorf("take the lease of the store: %w", err)
+			}
+			seen = 0 // somebody else was first
+		case seen != 0 && revision != seen:
+			return nil, fmt.Errorf("the NATS server of the store: %w", ErrBusy)
+		case seen == 0:
+			log.Info("another server had the store, and may come back: waiting for its lease to run out", "at_most", ttl)
+			seen, since = revision, begun
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the lease of the store: %w", ctx.Err())
+		case <-time.After(ttl / 20):
+		}
+	}
+}
+
+// read returns the stored lease; revision 0: there is none.
+func (l *lease) read(ctx context.Context) (record leaseRecord, revision uint64, err error) {
+	entry, err := l.bucket.Get(ctx, leaseKey)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return record, 0, nil
+	}
+	if err != nil {
+		return record, 0, err
+	}
+	return record, entry.Revision(), json.Unmarshal(entry.Value(), &record)
+}
+
+// write writes the lease over a revision.
+func (l *lease) write(ctx context.Context, over uint64, free bool) error {
+	begun := time.Now()
+	data, err := json.Marshal(leaseRecord{Version: recordVersion, Holder: l.id, Epoch: l.epoch, Free: free})
+	if err != nil {
+		return err
+	}
+	revision, err := jetstreamBucket{l.bucket}.put(ctx, leaseKey, data, over)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.revision, l.until, l.problem = revision, begun.Add(l.ttl), nil
+	return nil
+}
+
+// keep renews the lease until it is lost or given back, and calls renewed after each time.
+func (l *lease) keep(renewed func(context.Context)) {
+	l.stopped = make(chan struct{})
+	go l.run(renewed)
+}
+
+func (l *lease) run(renewed func(context.Context)) {
+	defer close(l.stopped)
+	tick := time.NewTicker(l.ttl / renewals)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), l.ttl/renewals)
+		err := l.renew(ctx)
+		cancel()
+		switch {
+		case errors.Is(err, ErrLost):
+			l.lose()
+			return
+		case err != nil:
+			l.mu.Lock()
+			l.problem = err
+			l.mu.Unlock()
+			l.log.Warn("the lease of the store could not be renewed", "error", err)
+		default:
+			ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
+			renewed(ctx)
+			cancel()
+		}
+	}
+}
+
+func (l *lease) renew(ctx context.Context) error {
+	l.mu.Lock()
+	over := l.revision
+	l.mu.Unlock()
+	err := l.write(ctx, over, false)
+	if !conflicts(err) {
+		return err
+	}
+	// Somebody else's, or a renewal of this server's whose answer was lost.
+	is, revision, err := l.read(ctx)
+	switch {
+	case err != nil:
+		return err
+	case is.Holder == l.id:
+		return l.write(ctx, revision, false)
+	}
+	return ErrLost
+}
+
+func conflicts(err error) bool { return errors.Is(err, errConflict) }
+
+// lose ends the store: it takes no more writes.
+func (l *lease) lose() {
+	l.mu.Lock()
+	first := !l.lost
+	l.lost = true
+	l.mu.Unlock()
+	if first {
+		l.log.Error("another server has taken over the store: this one keeps nothing any more, and is not ready; stop it")
+		l.health.fail(ErrLost)
+	}
+}
+
+// check returns why nothing may be written now: [ErrLost] or [ErrLapsed]. A nil lease may
+// always write.
+func (l *lease) check() error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.lost:
+		return ErrLost
+	case time.Now().After(l.until) && l.problem != nil:
+		return fmt.Errorf("%w: %w", ErrLapsed, l.problem)
+	case time.Now().After(l.until):
+		return ErrLapsed
+	}
+	return nil
+}
+
+// close gives the lease back, so that the next server need not wait.
+func (l *lease) close() error {
+	if l == nil {
+		return nil
+	}
+	if l.stopped != nil {
+		close(l.stop)
+		<-l.stopped
+	}
+	if l.check() != nil {
+		return nil // it is somebody else's, or cannot be reached
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), l.ttl/renewals)
+	defer cancel()
+	l.mu.Lock()
+	over := l.revision
+	l.mu.Unlock()
+	if err := l.write(ctx, over, true); err != nil && !conflicts(err) {
+		return fmt.Errorf("give the lease of the store back: %w", err)
+	}
+	return nil
+}
