@@ -61,6 +61,8 @@ type Config struct {
 	Halls int
 	// MaxRooms is how many rooms there may be at once; default 10,000.
 	MaxRooms int
+	// MaxRoomsByAccount is how many of them a member may own at once; default 20.
+	MaxRoomsByAccount int
 	// EmptyAfter is how long a room of an open server stays after the last person
 	// has left; default 60 s.
 	EmptyAfter time.Duration
@@ -184,6 +186,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"capacity", &c.Capacity, wire.DefaultCapacity, wire.MaxCapacity},
 		{"halls", &c.Halls, 10, wire.MaxHalls},
 		{"most rooms", &c.MaxRooms, wire.MaxRooms, 1_000_000},
+		{"most rooms of a member", &c.MaxRoomsByAccount, wire.MaxRoomsByAccount, 1_000_000},
 		{"invites of a new member", &c.Invites, 2, 1000},
 		{"send queue", &c.SendQueue, 64, 65_536},
 		{"malformed messages in a row", &c.MaxMalformed, 20, 1_000_000},
@@ -237,7 +240,7 @@ func (c Config) withDefaults() (Config, error) {
 func (c Config) rooms() liveroom.Config {
 	return liveroom.Config{
 		Open: c.Open, EmptyAfter: c.EmptyAfter, Media: c.Media, Key: c.Key,
-		Slots: c.Slots, Capacity: c.Capacity, Halls: c.Halls, Stage: c.Stage, MaxRooms: c.MaxRooms,
+		Slots: c.Slots, Capacity: c.Capacity, Halls: c.Halls, Stage: c.Stage, MaxRooms: c.MaxRooms, MaxRoomsByAccount: c.MaxRoomsByAccount,
 		ResumeWindow: c.ResumeWindow, Grace: c.Grace, StageWait: c.StageWait, OfferWait: c.OfferWait,
 		PresenceEvery: c.PresenceEvery, TalkersEvery: c.TalkersEvery,
 		Store: c.Store, Persister: c.Persister, Clock: c.Clock, Log: c.Log, Metrics: c.Registry,

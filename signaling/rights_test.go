@@ -275,7 +275,7 @@ func (h *testServer) callMedia(method, location, token string) int {
 // over the WebSocket and over HTTP, and checks that for everybody the WebSocket, HTTP,
 // WHIP, WHEP, refreshes and invites allow exactly what a model of the rights allows.
 func TestAllWaysInAgreeOnRights(t *testing.T) {
-	h := closed(t, func(cfg *Config) { cfg.MaxRooms = 1000 })
+	h := closed(t, func(cfg *Config) { cfg.MaxRooms, cfg.MaxRoomsByAccount = 1000, 1000 })
 	mic, ear := newPeer(t, wire.MediaMic, 1).offer(), newPeer(t, wire.MediaEar, 1).offer()
 	ada := h.member("Ada")
 	rapid.Check(t, func(t *rapid.T) {

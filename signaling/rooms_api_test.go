@@ -9,8 +9,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/signaling/api"
 	"github.com/earshot-audio/earshot/signaling/wire"
+	"github.com/earshot-audio/earshot/store"
 )
 
 func TestCreateRoomOnAnOpenServer(t *testing.T) {
@@ -116,6 +118,55 @@ func TestMaxRooms(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.MaxRooms = 1 })
 	h.enter("a", "", "")
 	h.greet().expectError(wire.Join{Room: "b"}, wire.CodeUnavailable)
+}
+
+// TestRoomsOfAMemberAreLimited makes more rooms than a member may have: the others make
+// theirs, and when one has ended there may be another.
+func TestRoomsOfAMemberAreLimited(t *testing.T) {
+	h := closed(t, func(cfg *Config) { cfg.MaxRoomsByAccount, cfg.MaxRooms = 2, 5 })
+	ada, bo := h.member("Ada"), h.member("Bo")
+	create := func(token string, status int, want wire.Code) (id string) {
+		response, answer := h.call(http.MethodPost, "/api/rooms", token, `{"name":"x"}`)
+		assert.Equal(t, status, response.StatusCode)
+		assert.Equal(t, want, code(answer))
+		id, _ = answer["room"].(string)
+		return id
+	}
+	create(ada.token, http.StatusCreated, "")
+	second := create(ada.token, http.StatusCreated, "")
+	for range 3 {
+		create(ada.token, http.StatusConflict, wire.CodeAccountLimit)
+	}
+	create(bo.token, http.StatusCreated, "")
+	for range 2 {
+		create(operatorToken, http.StatusCreated, "") // has no ceiling but the server's
+	}
+	create(operatorToken, http.StatusServiceUnavailable, wire.CodeUnavailable)
+	create(ada.token, http.StatusConflict, wire.CodeAccountLimit)
+	h.must(http.StatusNoContent, http.MethodDelete, "/api/rooms/"+second, ada.token, "")
+	create(ada.token, http.StatusCreated, "")
+}
+
+// TestInvitesToARoomAreLimited makes one invite more than may be good at once.
+func TestInvitesToARoomAreLimited(t *testing.T) {
+	kept := store.Memory()
+	defer func() { assert.NoError(t, kept.Close()) }()
+	h := closed(t, func(cfg *Config) { cfg.Store = kept })
+	ada := h.member("Ada")
+	id := h.must(http.StatusCreated, http.MethodPost, "/api/rooms", ada.token, `{"name":"x"}`)["room"].(string)
+	last := ""
+	for range wire.MaxLiveInvites {
+		made, _, err := kept.CreateInvite(t.Context(), store.Invite{Room: id, Role: room.Listener, Uses: 1, Expires: time.Now().Add(time.Hour)})
+		require.NoError(t, err)
+		last = made.ID
+	}
+	_, answer := h.call(http.MethodPost, "/api/rooms/"+id+"/invites", ada.token, `{"role":"listener"}`)
+	assert.Equal(t, wire.CodeAccountLimit, code(answer))
+	_, more := h.invite(id, `{"role":"listener"}`) // the operator's
+	for _, invite := range []string{last, more} {
+		h.must(http.StatusNoContent, http.MethodDelete, "/api/invites/"+invite, ada.token, "")
+	}
+	h.must(http.StatusCreated, http.MethodPost, "/api/rooms/"+id+"/invites", ada.token, `{"role":"listener"}`)
 }
 
 func TestPathsAndMethods(t *testing.T) {

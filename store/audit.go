@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // AuditEntry is one entry of the audit log: who did what, to whom, where.
@@ -30,6 +31,9 @@ const (
 	MaxEntries   = 10_000
 	clubAuditKey = "0" // where a room's key would be; no base32 text
 	auditWait    = 10 * time.Second
+	// maxAuditBytes is how large the log may be on the disk, some 200,000 entries. Then
+	// its oldest eighth is dropped.
+	maxAuditBytes = 64 << 20
 )
 
 // auditLog writes the audit entries in order, from one goroutine that ends with
@@ -40,6 +44,11 @@ type auditLog struct {
 	log      *slog.Logger
 	inMemory bool
 	health   *health
+	// drop drops the oldest entries of a log that is too large, and returns how many; nil
+	// in memory. It is asked each time that a 64th of that has been written.
+	drop     func(context.Context) (dropped uint64, err error)
+	maxBytes int
+	unseen   int // bytes written since it was asked
 
 	mu        sync.Mutex
 	queue     []AuditEntry
@@ -52,8 +61,8 @@ type auditLog struct {
 	done      chan struct{}
 }
 
-func newAuditLog(b bucket, log *slog.Logger, h *health) *auditLog {
-	t := &auditLog{bucket: b, log: log, health: h, done: make(chan struct{})}
+func newAuditLog(b bucket, log *slog.Logger, h *health, maxBytes int, drop func(context.Context) (uint64, error)) *auditLog {
+	t := &auditLog{bucket: b, log: log, health: h, maxBytes: maxBytes, drop: drop, unseen: maxBytes, done: make(chan struct{})}
 	t.changed = sync.NewCond(&t.mu)
 	if _, t.inMemory = b.(*memoryBucket); t.inMemory {
 		close(t.done)
@@ -136,7 +145,44 @@ func (t *auditLog) run() {
 		}
 		t.written++
 		t.changed.Broadcast()
+		if t.unseen > t.maxBytes/64 {
+			t.mu.Unlock()
+			t.bound()
+			t.mu.Lock()
+		}
 	}
+}
+
+// bound drops the oldest entries if the log is too large, and says so in the log. Only
+// the goroutine that writes calls it.
+func (t *auditLog) bound() {
+	t.unseen = 0
+	ctx, cancel := t.health.operation(context.Background())
+	defer cancel()
+	dropped, err := t.drop(ctx)
+	if err != nil {
+		t.log.Error("the audit log may grow too large", "error", err)
+	}
+	if dropped > 0 {
+		t.log.Warn("dropped the oldest entries of the audit log, which is as large as it may be", "dropped", dropped, "bytes", t.maxBytes)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.added++
+		t.queue = append(t.queue, AuditEntry{At: time.Now().UTC(), Actor: "server", Action: "audit.drop", Detail: fmt.Sprintf("the %d oldest entries", dropped)})
+	}
+}
+
+// dropOldest drops the oldest eighth of a log that is larger than maxBytes.
+func dropOldest(ctx context.Context, b jetstreamBucket, maxBytes int) (dropped uint64, err error) {
+	state, err := b.state(ctx)
+	if err != nil || state.Bytes <= uint64(maxBytes) {
+		return 0, err
+	}
+	if err := b.stream.Purge(ctx, jetstream.WithPurgeSequence(state.FirstSeq+(state.LastSeq-state.FirstSeq)/8+1)); err != nil {
+		return 0, err
+	}
+	left, err := b.state(ctx)
+	return state.Msgs - min(left.Msgs, state.Msgs), err
 }
 
 // write writes an entry under the given time stamp or the next free one, since a
@@ -146,7 +192,8 @@ func (t *auditLog) write(stamp int64, e AuditEntry) (int64, error) {
 	if err != nil {
 		return stamp, err
 	}
-	ctx, cancel := t.health.withTimeout(context.Background(), operationTimeout)
+	t.unseen += len(data)
+	ctx, cancel := t.health.operation(context.Background())
 	defer cancel()
 	for {
 		_, err := t.bucket.put(ctx, fmt.Sprintf("%s.%020d", auditKey(e.Room), stamp), data, 0)
@@ -184,19 +231,18 @@ func (s *Store) AuditLog(ctx context.Context, room string, limit int) ([]AuditEn
 	}
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
-	var entries []AuditEntry
-	err := errors.Join(s.audit.flush(ctx), s.audit.bucket.each(ctx, filter, func(r record) error {
-		var e AuditEntry
-		if err := decode(r.data, &e); err != nil {
-			return fmt.Errorf("the audit entry %q: %w", r.key, err)
-		}
-		if entries = append(entries, e); len(entries) >= 2*limit {
-			entries = slices.Clone(entries[len(entries)-limit:])
-		}
-		return nil
-	}))
+	if err := s.audit.flush(ctx); err != nil {
+		return nil, err
+	}
+	records, err := s.audit.bucket.latest(ctx, filter, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}
-	return entries[max(0, len(entries)-limit):], nil
+	entries := make([]AuditEntry, len(records))
+	for n, r := range records {
+		if err := decode(r.data, &entries[n]); err != nil {
+			return nil, fmt.Errorf("read the audit log: the entry %q: %w", r.key, err)
+		}
+	}
+	return entries, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -34,15 +35,22 @@ type bucket interface {
 	remove(ctx context.Context, key string) error
 	// get reads one record. ErrNotFound: there is none.
 	get(ctx context.Context, key string) (record, error)
-	// each calls see for all records, or for those whose key begins with a prefix
-	// ("prefix.>"), in the order of their last writing.
-	each(ctx context.Context, filter string, see func(record) error) error
+	// each calls see for all records, in the order of their last writing.
+	each(ctx context.Context, see func(record) error) error
+	// latest returns the last records, or those whose key begins with a prefix
+	// ("prefix.>"), in the order of their last writing. What it costs follows the limit.
+	latest(ctx context.Context, filter string, limit int) ([]record, error)
 }
 
 // jetstreamBucket is a bucket in JetStream.
 type jetstreamBucket struct {
-	store jetstream.KeyValue
+	store  jetstream.KeyValue
+	stream jetstream.Stream // holds the bucket
 }
+
+// walkMost is how many messages are read one by one from the end of a bucket. A consumer
+// reads many at once, but the server looks at all keys to make one.
+const walkMost = 64
 
 func (b jetstreamBucket) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	var now uint64
@@ -74,11 +82,87 @@ func (b jetstreamBucket) get(ctx context.Context, key string) (record, error) {
 	return record{key: key, data: entry.Value(), revision: entry.Revision()}, nil
 }
 
-func (b jetstreamBucket) each(ctx context.Context, filter string, see func(record) error) error {
+func (b jetstreamBucket) each(ctx context.Context, see func(record) error) error {
+	return b.from(ctx, 0, jetstream.AllKeys, see)
+}
+
+func (b jetstreamBucket) latest(ctx context.Context, filter string, limit int) ([]record, error) {
+	state, err := b.state(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, complete, err := b.walk(ctx, strings.TrimSuffix(filter, ">"), state, limit)
+	if complete || err != nil {
+		return found, err
+	}
 	if filter == "" {
 		filter = jetstream.AllKeys
 	}
-	watcher, err := b.store.Watch(ctx, filter, jetstream.IgnoreDeletes())
+	// Those of one room may lie far apart: the window grows until it holds enough.
+	for window := uint64(limit); ; window *= 4 {
+		start := state.FirstSeq
+		if state.LastSeq > window {
+			start = max(start, state.LastSeq-window+1)
+		}
+		var found []record
+		err := b.from(ctx, start, filter, func(r record) error {
+			if found = append(found, r); len(found) >= 2*limit {
+				found = slices.Clone(found[len(found)-limit:])
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(found) >= limit || start == state.FirstSeq {
+			return found[max(0, len(found)-limit):], nil
+		}
+	}
+}
+
+// walk reads the last records one by one, and reports whether they are all that was asked
+// for.
+func (b jetstreamBucket) walk(ctx context.Context, prefix string, state jetstream.StreamState, limit int) (found []record, complete bool, err error) {
+	if limit > walkMost {
+		return nil, false, nil
+	}
+	for seq := state.LastSeq; seq >= max(state.FirstSeq, 1) && state.LastSeq-seq < walkMost; seq-- {
+		m, err := b.stream.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil, false, nil // it was removed, or a replica does not have it yet
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		key := strings.TrimPrefix(m.Subject, "$KV."+b.store.Bucket()+".")
+		if !strings.HasPrefix(key, prefix) || m.Header.Get(operationHeader) != "" {
+			continue
+		}
+		if found = append(found, record{key: key, data: m.Data, revision: seq}); len(found) == limit {
+			slices.Reverse(found)
+			return found, true, nil
+		}
+	}
+	slices.Reverse(found)
+	return found, state.LastSeq-state.FirstSeq < walkMost, nil
+}
+
+// state returns the state of the stream that holds the bucket.
+func (b jetstreamBucket) state(ctx context.Context) (jetstream.StreamState, error) {
+	now, err := b.stream.Info(ctx)
+	if err != nil {
+		return jetstream.StreamState{}, err
+	}
+	return now.State, nil
+}
+
+// from calls see for the records from a revision on (0: from the first).
+func (b jetstreamBucket) from(ctx context.Context, revision uint64, filter string, see func(record) error) error {
+	options := []jetstream.WatchOpt{jetstream.IgnoreDeletes()}
+	if revision > 0 {
+		options = append(options, jetstream.ResumeFromRevision(revision))
+	}
+	watcher, err := b.store.Watch(ctx, filter, options...)
 	if err != nil {
 		return err
 	}
@@ -155,15 +239,25 @@ func (b *memoryBucket) get(_ context.Context, key string) (record, error) {
 	return r, nil
 }
 
-func (b *memoryBucket) each(_ context.Context, filter string, see func(record) error) error {
+func (b *memoryBucket) latest(_ context.Context, filter string, limit int) (found []record, err error) {
 	prefix := strings.TrimSuffix(filter, ">")
 	b.mu.Lock()
-	found := make([]record, 0, len(b.records))
-	for key, r := range b.records {
+	defer b.mu.Unlock()
+	for _, key := range slices.Backward(b.made) {
 		if strings.HasPrefix(key, prefix) {
-			found = append(found, r)
+			found = append(found, b.records[key])
+		}
+		if len(found) == limit {
+			break
 		}
 	}
+	slices.Reverse(found)
+	return found, nil
+}
+
+func (b *memoryBucket) each(_ context.Context, see func(record) error) error {
+	b.mu.Lock()
+	found := slices.Collect(maps.Values(b.records))
 	b.mu.Unlock()
 	slices.SortFunc(found, func(a, b record) int { return cmp.Compare(a.revision, b.revision) })
 	for _, r := range found {

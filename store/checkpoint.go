@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // checkpointFile is the file in a data directory that holds its last checkpoint.
@@ -43,15 +41,11 @@ func (s *Store) takeCheckpoint(ctx context.Context) (checkpoint, error) {
 	digests := map[string]string{"rooms": s.rooms.digest(), "invites": s.invites.digest(), "accounts": s.accounts.digest()}
 	now := checkpoint{}
 	for name, b := range s.buckets {
-		status, err := b.Status(ctx)
+		state, err := b.state(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("look at the %s of the store: %w", name, err)
 		}
-		held, ok := status.(*jetstream.KeyValueBucketStatus)
-		if !ok {
-			return nil, fmt.Errorf("look at the %s of the store: no state in %T", name, status)
-		}
-		now[name] = bucketMark{held.StreamInfo().State.LastSeq, digests[name]}
+		now[name] = bucketMark{state.LastSeq, digests[name]}
 	}
 	now[checkpointVersion] = bucketMark{Last: recordVersion}
 	return now, nil

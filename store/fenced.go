@@ -38,8 +38,8 @@ type fenced struct {
 }
 
 // fence takes a bucket over from its last owner.
-func fence(ctx context.Context, js jetstream.JetStream, name string, store jetstream.KeyValue, l *lease) (*fenced, error) {
-	b := &fenced{jetstreamBucket: jetstreamBucket{store}, name: name, js: js, lease: l, writing: make(chan struct{}, 1)}
+func fence(ctx context.Context, js jetstream.JetStream, name string, held jetstreamBucket, l *lease) (*fenced, error) {
+	b := &fenced{jetstreamBucket: held, name: name, js: js, lease: l, writing: make(chan struct{}, 1)}
 	for {
 		last, epoch, err := b.lastMessage(ctx)
 		switch {
@@ -99,11 +99,7 @@ func (b *fenced) write(ctx context.Context, key string, data []byte, h nats.Head
 	if !first {
 		return 0, errConflict
 	}
-	stream, err := b.js.Stream(ctx, b.stream())
-	if err != nil {
-		return 0, err
-	}
-	m, err := stream.GetLastMsgForSubject(ctx, b.subject(key))
+	m, err := b.stream.GetLastMsgForSubject(ctx, b.subject(key))
 	if err != nil || m.Header.Get(operationHeader) == "" {
 		return 0, errConflict
 	}
@@ -166,12 +162,12 @@ func (b *fenced) inspect(ctx context.Context) error {
 // lastMessage returns the sequence number of the stream's last message, and its writer's
 // epoch: 0 for one that was written without, or has expired.
 func (b *fenced) lastMessage(ctx context.Context) (last, epoch uint64, err error) {
-	stream, err := b.js.Stream(ctx, b.stream())
+	now, err := b.stream.Info(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
-	last = stream.CachedInfo().State.LastSeq
-	m, err := stream.GetMsg(ctx, last)
+	last = now.State.LastSeq
+	m, err := b.stream.GetMsg(ctx, last)
 	if errors.Is(err, jetstream.ErrMsgNotFound) || last == 0 {
 		return last, 0, nil
 	}
@@ -182,6 +178,4 @@ func (b *fenced) lastMessage(ctx context.Context) (last, epoch uint64, err error
 	return last, epoch, nil
 }
 
-func (b *fenced) stream() string { return "KV_earshot-" + b.name }
-
-func (b *fenced) subject(key string) string { return "$KV.earshot-" + b.name + "." + key }
+func (b *fenced) subject(key string) string { return "$KV." + b.store.Bucket() + "." + key }

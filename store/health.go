@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // health is whether the server of a store works. An embedded server that has
@@ -29,10 +28,10 @@ func (h *health) fail(err error) {
 // check returns what the server has reported, if anything.
 func (h *health) check() error { return context.Cause(h.failed) }
 
-// withTimeout returns a context for one operation, which ends after a time, and as
-// soon as the store fails.
-func (h *health) withTimeout(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
-	ctx, expire := context.WithTimeout(ctx, after)
+// operation returns a context for one operation, which ends after [operationTimeout], and
+// as soon as the store fails.
+func (h *health) operation(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, expire := context.WithTimeout(ctx, operationTimeout)
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(h.failed, func() { cancel(h.check()) })
 	return ctx, func() {

@@ -122,6 +122,16 @@ func (s *Store) Invites() []Invite {
 	return all
 }
 
+// LiveInvites counts the invites to a room that let somebody in.
+func (s *Store) LiveInvites(room string, now time.Time) (count int) {
+	s.invites.each(func(i Invite) {
+		if i.Room == room && i.Status(now) == Live {
+			count++
+		}
+	})
+	return count
+}
+
 // RevokeInvite ends an invite. The uses left of one to the club go back to its
 // inviter's budget. An invite that has ended already stays as it is.
 func (s *Store) RevokeInvite(ctx context.Context, id string, now time.Time) (Invite, error) {

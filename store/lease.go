@@ -111,7 +111,7 @@ func (l *lease) write(ctx context.Context, over uint64, free bool) error {
 	if err != nil {
 		return err
 	}
-	revision, err := jetstreamBucket{l.bucket}.put(ctx, leaseKey, data, over)
+	revision, err := jetstreamBucket{store: l.bucket}.put(ctx, leaseKey, data, over)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,8 @@ type Config struct {
 	Log *slog.Logger
 	// leaseTTL is how long the lease of an external store lasts; zero: [leaseTTL].
 	leaseTTL time.Duration
+	// maxAuditBytes is how large the audit log may be; zero: [maxAuditBytes].
+	maxAuditBytes int
 }
 
 // Store is safe for concurrent use. Close it after everything that uses it. Its
@@ -56,7 +58,7 @@ type Store struct {
 	dir      string // of the embedded server; empty: there is none
 	health   *health
 	ledger   *ledger
-	buckets  map[string]jetstream.KeyValue
+	buckets  map[string]jetstreamBucket
 	rooms    *table[room.State]
 	invites  *table[Invite]
 	accounts *table[Account]
@@ -75,7 +77,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	s := &Store{log: cfg.Log, health: newHealth(), buckets: map[string]jetstream.KeyValue{}}
+	s := &Store{log: cfg.Log, health: newHealth(), buckets: map[string]jetstreamBucket{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -96,12 +98,17 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		}); err != nil {
 			err = fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
 		}
-		s.buckets[name] = store
+		var stream jetstream.Stream
+		if stream, err = js.Stream(ctx, "KV_"+store.Bucket()); err != nil {
+			return nil
+		}
+		held := jetstreamBucket{store, stream}
+		s.buckets[name] = held
 		if s.lease == nil {
-			return jetstreamBucket{store}
+			return held
 		}
 		var b *fenced
-		if b, err = fence(ctx, js, name, store, s.lease); err == nil {
+		if b, err = fence(ctx, js, name, held, s.lease); err == nil {
 			fences = append(fences, b)
 		}
 		return b
@@ -113,7 +120,11 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if s.lease != nil {
 		s.lease.keep(s.inspector(fences))
 	}
-	if err := s.load(ctx, rooms, invites, accounts, audit); err != nil {
+	largest := cmp.Or(cfg.maxAuditBytes, maxAuditBytes)
+	s.audit = newAuditLog(audit, s.log, s.health, largest, func(ctx context.Context) (uint64, error) {
+		return dropOldest(ctx, s.buckets["audit"], largest)
+	})
+	if err := s.load(ctx, rooms, invites, accounts); err != nil {
 		if errors.Is(err, errStalled) && s.embedded != nil {
 			err = damaged(cfg.Dir, err.Error())
 		}
@@ -133,11 +144,12 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 func Memory() *Store {
 	s := &Store{log: slog.New(slog.DiscardHandler), health: newHealth()}
 	// Loading nothing from memory cannot fail.
-	_ = s.load(context.Background(), newMemoryBucket(0), newMemoryBucket(0), newMemoryBucket(0), newMemoryBucket(MaxEntries))
+	_ = s.load(context.Background(), newMemoryBucket(0), newMemoryBucket(0), newMemoryBucket(0))
+	s.audit = newAuditLog(newMemoryBucket(MaxEntries), s.log, s.health, maxAuditBytes, nil)
 	return s
 }
 
-func (s *Store) load(ctx context.Context, rooms, invites, accounts, audit bucket) (err error) {
+func (s *Store) load(ctx context.Context, rooms, invites, accounts bucket) (err error) {
 	if s.rooms, err = newTable[room.State](ctx, "rooms", rooms, s.health); err != nil {
 		return err
 	}
@@ -147,7 +159,6 @@ func (s *Store) load(ctx context.Context, rooms, invites, accounts, audit bucket
 	if s.accounts, err = newTable[Account](ctx, "accounts", accounts, s.health); err != nil {
 		return err
 	}
-	s.audit = newAuditLog(audit, s.log, s.health)
 	s.redemptions.queues = make(map[string][]*redemption)
 	return nil
 }

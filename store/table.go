@@ -42,7 +42,7 @@ type row[T any] struct {
 // newTable makes a table and reads all that the bucket holds.
 func newTable[T any](ctx context.Context, name string, b bucket, h *health) (*table[T], error) {
 	t := &table[T]{name: name, bucket: b, health: h, rows: make(map[string]row[T])}
-	err := b.each(ctx, "", func(r record) error {
+	err := b.each(ctx, func(r record) error {
 		value, err := t.decode(r)
 		t.rows[r.key] = row[T]{value, r.revision, crc32.ChecksumIEEE(r.data)}
 		return err
@@ -68,14 +68,19 @@ func (t *table[T]) get(key string) (T, bool) {
 	return r.value, ok
 }
 
-// all returns every value, in no order.
-func (t *table[T]) all() []T {
+// each calls see for every value, in no order. see must not use the table.
+func (t *table[T]) each(see func(T)) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	values := make([]T, 0, len(t.rows))
 	for _, r := range t.rows {
-		values = append(values, r.value)
+		see(r.value)
 	}
+}
+
+// all returns every value, in no order.
+func (t *table[T]) all() []T {
+	var values []T
+	t.each(func(value T) { values = append(values, value) })
 	return values
 }
 
@@ -84,7 +89,7 @@ func (t *table[T]) all() []T {
 // returns an error, nothing is written. It returns what was written.
 func (t *table[T]) change(ctx context.Context, key string, change func(value T, there bool) (T, error)) (T, error) {
 	var none T
-	ctx, cancel := t.health.withTimeout(ctx, operationTimeout)
+	ctx, cancel := t.health.operation(ctx)
 	defer cancel()
 	for range maxAttempts {
 		t.mu.RLock()
@@ -169,7 +174,7 @@ func (t *table[T]) digest() string {
 
 // remove removes a value.
 func (t *table[T]) remove(ctx context.Context, key string) error {
-	ctx, cancel := t.health.withTimeout(ctx, operationTimeout)
+	ctx, cancel := t.health.operation(ctx)
 	defer cancel()
 	t.mu.RLock()
 	last := t.rows[key].revision

@@ -183,7 +183,7 @@ func TestNewerRecordIsRefused(t *testing.T) {
 		t.Run(bucketName, func(t *testing.T) {
 			lasting(t, func(t *testing.T, p place) {
 				s := p.open()
-				_, err := jetstreamBucket{s.buckets[bucketName]}.put(t.Context(), keyOf("new"), newer, 0)
+				_, err := s.buckets[bucketName].put(t.Context(), keyOf("new"), newer, 0)
 				require.NoError(t, err)
 				require.NoError(t, s.Close())
 				for _, repair := range []bool{false, true} {

@@ -34,6 +34,9 @@ func (c *Club) CreateInvite(ctx context.Context, who auth.Principal, l *liveroom
 	if who.Member {
 		wanted.Inviter = who.Account
 	}
+	if l != nil && !who.Operator && c.Store.LiveInvites(l.ID(), c.Clock()) >= wire.MaxLiveInvites {
+		return store.Invite{}, "", wire.NewError(wire.CodeAccountLimit, fmt.Sprintf("%d invites to this room are good, as many as may be: revoke one, or make one with more uses", wire.MaxLiveInvites))
+	}
 	if who.Operator {
 		wanted.InviterName = auth.KindOperator
 	}

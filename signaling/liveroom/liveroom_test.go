@@ -37,7 +37,7 @@ func newTestRegistry(t *testing.T) *Registry {
 	require.NoError(t, err)
 	r, err := NewRegistry(Config{
 		Open: true, EmptyAfter: time.Minute, Media: engine, Key: testKey,
-		Slots: 3, Capacity: 100, Halls: 1, Stage: 20, MaxRooms: 100,
+		Slots: 3, Capacity: 100, Halls: 1, Stage: 20, MaxRooms: 100, MaxRoomsByAccount: 100,
 		ResumeWindow: time.Minute, Grace: time.Minute, StageWait: time.Minute, OfferWait: time.Minute,
 		PresenceEvery: time.Millisecond, TalkersEvery: time.Millisecond,
 		Store: store.Memory(), Clock: time.Now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),

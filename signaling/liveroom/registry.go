@@ -37,6 +37,8 @@ type Config struct {
 	Stage int
 	// MaxRooms is how many rooms there may be at once.
 	MaxRooms int
+	// MaxRoomsByAccount is how many of them an account may own.
+	MaxRoomsByAccount int
 	// ResumeWindow is for how long the seat, role and media of somebody are held whose
 	// WebSocket is lost. Grace is how long a room waits for its last host. StageWait is
 	// how long an invitation to the stage is open.
@@ -187,6 +189,8 @@ func (r *Registry) createLocked(spec Spec) (*LiveRoom, error) {
 		return nil, apierr.ErrShuttingDown
 	case r.rooms[spec.ID] != nil:
 		return nil, wire.NewError(wire.CodeConflict, "there is a room with this name")
+	case spec.Owner != "" && r.ownedLocked(spec.Owner) >= r.cfg.MaxRoomsByAccount:
+		return nil, wire.NewError(wire.CodeAccountLimit, fmt.Sprintf("you have as many rooms as a member may have, %d: end one of them first", r.cfg.MaxRoomsByAccount))
 	case len(r.rooms) >= r.cfg.MaxRooms:
 		return nil, wire.NewError(wire.CodeUnavailable, "the server has as many rooms as it may have")
 	}
@@ -201,6 +205,16 @@ func (r *Registry) createLocked(spec Spec) (*LiveRoom, error) {
 	r.addLocked(l)
 	r.cfg.Log.Info("room created", "room", spec.ID, "capacity", spec.Capacity, "slots", spec.Slots)
 	return l, nil
+}
+
+// ownedLocked returns how many rooms an account owns.
+func (r *Registry) ownedLocked(account string) (count int) {
+	for _, l := range r.rooms {
+		if l.owner == account {
+			count++
+		}
+	}
+	return count
 }
 
 func (r *Registry) addLocked(l *LiveRoom) {

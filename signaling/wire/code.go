@@ -20,6 +20,7 @@ const (
 	CodeConflict             Code = "conflict"
 	CodeRoomFull             Code = "room_full"
 	CodeStageFull            Code = "stage_full"
+	CodeAccountLimit         Code = "account_limit"
 	CodeRoomEnded            Code = "room_ended"
 	CodeInviteUnavailable    Code = "invite_unavailable"
 	CodePreconditionFailed   Code = "precondition_failed"
@@ -57,6 +58,7 @@ var codeTable = []CodeInfo{
 	{CodeConflict, http.StatusConflict, "the request does not fit the present state"},
 	{CodeRoomFull, http.StatusConflict, "the room has no seat left"},
 	{CodeStageFull, http.StatusConflict, "the stage has no place left"},
+	{CodeAccountLimit, http.StatusConflict, "you have as many of these as you may have"},
 	{CodeRoomEnded, http.StatusGone, "the room has ended"},
 	{CodeInviteUnavailable, http.StatusGone, "the invite is not available"},
 	{CodePreconditionFailed, http.StatusPreconditionFailed, "the state has changed since"},

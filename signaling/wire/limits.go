@@ -52,6 +52,12 @@ const (
 	MaxHalls = 100
 	// MaxRooms is the most rooms of a server that is not configured otherwise.
 	MaxRooms = 10_000
+	// MaxRoomsByAccount is the most rooms of a member at once, on a server that is not
+	// configured otherwise.
+	MaxRoomsByAccount = 20
+	// MaxLiveInvites is the most invites to a room that are good at once, but for the
+	// operator's.
+	MaxLiveInvites = 1_000
 )
 
 // Defaults of what the creator of a room leaves out.

@@ -27,6 +27,7 @@ const endings = {
   },
   room_ended: { title: "The room has ended", text: "It was closed while you came in." },
   room_full: { title: "The room is full", text: "Every seat is taken. Try again in a moment: people come and go." },
+  account_limit: { title: "You have as many as you may have", text: "End or take back one of them first." },
   stage_full: { title: "The stage is full", text: "Somebody has to step down first." },
   unauthorized: {
     title: "You need an invite",
