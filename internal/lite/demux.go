@@ -138,14 +138,11 @@ func (d *demux) addChallenge(r *route, id transactionID) bool {
 	return true
 }
 
-// challenged finds the peer that a check of the server's own was for; nil: none.
-func (d *demux) challenged(id transactionID) *Peer {
+// challenged finds the route that a check of the server's own was for; nil: none.
+func (d *demux) challenged(id transactionID) *route {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if r := d.challenges[id]; r != nil {
-		return r.peer
-	}
-	return nil
+	return d.challenges[id]
 }
 
 // removeChallenge forgets a check that is answered.

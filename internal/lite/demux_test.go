@@ -27,7 +27,7 @@ type externalAgent struct {
 func addAgent(t testing.TB, s *Server, ufrag string) *externalAgent {
 	t.Helper()
 	a := &externalAgent{}
-	x, err := s.AddExternal(sdp.Credentials{Ufrag: ufrag, Pwd: password}, func(b []byte, _ netip.AddrPort) {
+	x, err := s.AddExternal(sdp.Credentials{Ufrag: ufrag, Pwd: password}, sdp.Credentials{}, func(b []byte, _ netip.AddrPort) {
 		a.received++
 		a.last = append(a.last[:0], b...)
 	})
@@ -113,17 +113,17 @@ func TestDemuxDeliversToPeersAndExternalAgents(t *testing.T) {
 func TestAddExternalRefuses(t *testing.T) {
 	s := newQuietServer(t)
 	receive := func([]byte, netip.AddrPort) {}
-	_, err := s.AddExternal(sdp.Credentials{Ufrag: "mic", Pwd: password}, receive)
+	_, err := s.AddExternal(sdp.Credentials{Ufrag: "mic", Pwd: password}, sdp.Credentials{}, receive)
 	require.Error(t, err, "a fragment that is too short")
-	_, err = s.AddExternal(sdp.NewCredentials(), nil)
+	_, err = s.AddExternal(sdp.NewCredentials(), sdp.Credentials{}, nil)
 	require.Error(t, err, "no receiver")
 	local := sdp.NewCredentials()
-	_, err = s.AddExternal(local, receive)
+	_, err = s.AddExternal(local, sdp.Credentials{}, receive)
 	require.NoError(t, err)
-	_, err = s.AddExternal(local, receive)
+	_, err = s.AddExternal(local, sdp.Credentials{}, receive)
 	require.ErrorContains(t, err, "in use")
 	s.Close()
-	_, err = s.AddExternal(sdp.NewCredentials(), receive)
+	_, err = s.AddExternal(sdp.NewCredentials(), sdp.Credentials{}, receive)
 	require.ErrorIs(t, err, ErrClosed)
 }
 
@@ -169,7 +169,7 @@ func TestForgedChecksBindNoAddressToAnExternalAgent(t *testing.T) {
 func TestDemuxAllocatesNothing(t *testing.T) {
 	s := newQuietServer(t)
 	received := 0
-	_, err := s.AddExternal(sdp.Credentials{Ufrag: "micc", Pwd: password}, func([]byte, netip.AddrPort) { received++ })
+	_, err := s.AddExternal(sdp.Credentials{Ufrag: "micc", Pwd: password}, sdp.Credentials{}, func([]byte, netip.AddrPort) { received++ })
 	require.NoError(t, err)
 	mic, forged, ear, now := checkFor(t, "micc:x"), checkFor(t, "micc:x", "guessed"), checkFor(t, "earr:x"), time.Now()
 	if allocs := testing.AllocsPerRun(100, func() {

@@ -2,8 +2,9 @@
 // of thousands of receive-only peers, and a [ClientGroup] of thousands of clients
 // in one process.
 //
-// It is made of ICE (RFC 8445; the server is ICE-lite), DTLS 1.2 (pion/dtls, for
-// the handshake only) and SRTP (internal/srtp). What makes it lean: when the
+// It is made of ICE (RFC 8445; the server is ICE-lite, with checks of its own that
+// prove an address or make a client nominate), DTLS 1.2 (pion/dtls, for the
+// handshake only) and SRTP (internal/srtp). What makes it lean: when the
 // handshake has completed, its connection object and goroutines are dropped
 // without a close_notify. What remains of a peer is its keys, counters and
 // addresses. From then on no goroutine and no timer belongs to a peer.

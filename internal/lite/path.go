@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"net/netip"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // maxAmplification is how many bytes an address may get for each that came from it,
@@ -45,10 +47,12 @@ func (p *path) spend(n, left int) bool {
 	return true
 }
 
-// challenge is a check of the server's own, to prove an address.
+// challenge is a check of the server's own: to prove an address, and to give a client
+// cause to nominate (see handleCheck).
 type challenge struct {
-	id   transactionID
-	send bool
+	id    transactionID
+	send  bool
+	first bool // before the answer to the client's check
 }
 
 // challengeTo returns the check that is to go to an address now, if it needs one and
@@ -58,46 +62,63 @@ func (p *Peer) challengeTo(at *path) challenge {
 		return challenge{}
 	}
 	at.challenged = true
-	return challenge{at.challenge, true}
+	return challenge{id: at.challenge, send: true}
 }
 
-func (p *Peer) challengeSize() int {
-	username := (len(p.cfg.Remote.Ufrag) + 1 + len(p.cfg.Local.Ufrag) + 3) &^ 3
+func (p *Peer) challengeSize() int { return challengeSize(p.cfg.Local.Ufrag, p.cfg.Remote.Ufrag) }
+
+func challengeSize(from, to string) int {
+	username := (len(to) + 1 + len(from) + 3) &^ 3
 	return stunHeader + 4 + username + (4 + 8) + (4 + 4) + (4 + 20) + (4 + 4)
 }
 
 // appendChallenge writes the check.
 func (p *Peer) appendChallenge(b []byte, h *stunHMAC, id transactionID) []byte {
-	c := check{id: id, to: p.cfg.Remote.Ufrag, from: p.cfg.Local.Ufrag, key: p.cfg.Remote.Pwd, priority: hostPriority}
+	return appendChallenge(b, h, id, p.cfg.Local.Ufrag, p.cfg.Remote)
+}
+
+func appendChallenge(b []byte, h *stunHMAC, id transactionID, from string, to sdp.Credentials) []byte {
+	c := check{id: id, to: to.Ufrag, from: from, key: to.Pwd, priority: hostPriority}
 	return c.append(b, h) // its tie-breaker is zero: the client controls
 }
 
 // handleCheck takes an authenticated check of n bytes, whose answer has reply bytes.
 // The address is the one that the controlling side nominates last (RFC 8445, section
 // 8.1.1; RFC 8863 for one that nominates again), or any that checks if that one has
-// fallen silent. The first is proven by the handshake, unless it is another's: then,
-// as for each that comes later, handleCheck returns what proves it.
-func (p *Peer) handleCheck(from netip.AddrPort, nominated, taken bool, n, reply int, now time.Time) (c challenge) {
+// fallen silent. The first is proven by the handshake at the latest, unless it is
+// another's: then, as for each that comes later, handleCheck returns what proves it.
+//
+// It also returns it for a client that checks and does not nominate, until it shakes
+// hands. Such a client waits for its next round of checks, unless a check from this
+// side comes for a pair that it knows to work: pion/webrtc would wait 200 ms.
+//
+// moved says that the peer is to be reached elsewhere now.
+func (p *Peer) handleCheck(from netip.AddrPort, nominated, taken bool, n, reply int, now time.Time) (c challenge, moved bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return challenge{}
+		return challenge{}, false
 	}
 	if now.After(p.lastSeen) {
 		p.lastSeen = now
 	}
 	silent := now.Sub(p.addrChecked) > addressTimeout
+	joins := p.handshake == nil && p.dtls == nil
 	at := &p.current
 	switch {
 	case from == at.addr:
 		p.addrChecked = now
 	case !at.addr.IsValid(), !at.proven && (nominated || silent):
-		*at, p.addrChecked = newPath(from), now
-		if p.handshake != nil {
+		if p.next.addr == from { // which it is known by already
+			p.current, p.next = p.next, path{}
+		} else {
+			p.current = newPath(from)
+		}
+		if p.addrChecked = now; p.handshake != nil {
 			p.handshake.moved = true
 		}
-	case !at.proven || !nominated && !silent:
-		return challenge{}
+	case !joins && (!at.proven || !nominated && !silent):
+		return challenge{}, false
 	default:
 		at = &p.next
 		if at.addr != from {
@@ -107,10 +128,17 @@ func (p *Peer) handleCheck(from netip.AddrPort, nominated, taken bool, n, reply 
 	}
 	at.received += n
 	at.spend(reply, 0)
-	if at == &p.next || taken {
-		return p.challengeTo(at)
+	switch {
+	case at == &p.next && at.proven && (nominated || silent):
+		p.current, p.next, p.addrChecked = p.next, path{}, now
+		return challenge{}, true
+	case at == &p.next || taken || joins && !nominated:
+		c = p.challengeTo(at)
+		// A client that moves, or has begun another session on its socket, may send
+		// what needs the proof as soon as it has the answer.
+		c.first = taken || !joins || nominated
 	}
-	return challenge{}
+	return c, false
 }
 
 // handleProof takes a response to a check of the server's own. It reports whether it

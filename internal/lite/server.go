@@ -150,8 +150,8 @@ func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply 
 	var to, by []byte
 	ok := m.parse(b)
 	if ok && m.kind == bindingSuccess {
-		if p := s.demux.challenged(m.transaction); p != nil {
-			s.takeProof(&m, p, from, now)
+		if r := s.demux.challenged(m.transaction); r != nil {
+			s.takeProof(&m, r, from, now)
 			return false
 		}
 	}
@@ -196,6 +196,9 @@ func (s *Server) passCheck(m *stunMessage, named, bound *route, from netip.AddrP
 			return false // an ear's, or removed meanwhile
 		}
 	}
+	if m.useCandidate {
+		named.external.nominated.Store(true)
+	}
 	named.external.deliver(m.raw, from)
 	return true
 }
@@ -222,12 +225,18 @@ func (s *Server) answerCheck(m *stunMessage, p *Peer, bound *route, from netip.A
 	if bound != &p.route && !others && !s.demux.bind(&p.route, from) {
 		return // closed meanwhile
 	}
-	c := p.handleCheck(from, m.useCandidate, others, len(m.raw), successSize(from), now)
-	// The challenge goes first, so that a client answers it before all else.
-	if c.send && s.demux.addChallenge(&p.route, c.id) {
+	c, moved := p.handleCheck(from, m.useCandidate, others, len(m.raw), successSize(from), now)
+	send := c.send && s.demux.addChallenge(&p.route, c.id)
+	if send && c.first {
 		reply.Send(p.appendChallenge(h.out[:0], h, c.id), from)
 	}
 	reply.Send(appendBindingSuccess(h.out[:0], h, m.transaction, from, pwd), from)
+	if send && !c.first {
+		reply.Send(p.appendChallenge(h.out[:0], h, c.id), from)
+	}
+	if moved {
+		p.announce(nil)
+	}
 }
 
 // taken reports whether an address is proven to be another ear's.
@@ -236,16 +245,21 @@ func taken(bound *route, from netip.AddrPort, now time.Time) bool {
 }
 
 // takeProof takes a response to a check of the server's own.
-func (s *Server) takeProof(m *stunMessage, p *Peer, from netip.AddrPort, now time.Time) {
+func (s *Server) takeProof(m *stunMessage, r *route, from netip.AddrPort, now time.Time) {
 	h := s.hmacs.get()
-	proven := p.handleProof(m, h, from, now)
+	var proven bool
+	if r.external != nil {
+		proven = r.external.handleProof(m, h, from)
+	} else {
+		proven = r.peer.handleProof(m, h, from, now)
+	}
 	s.hmacs.put(h)
 	if !proven {
 		s.unauthentic.Add(1)
 		return
 	}
 	s.demux.removeChallenge(m.transaction)
-	s.demux.bind(&p.route, from)
+	s.demux.bind(r, from)
 }
 
 // startWorker runs a handshake in a goroutine, unless the server is closed.

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds the wait for what must happen.
 const patience = 30 * time.Second
 
-func eventually(t *testing.T, condition func() bool, what string) {
+func eventually(t testing.TB, condition func() bool, what string) {
 	t.Helper()
 	require.Eventually(t, condition, patience, 2*time.Millisecond, what)
 }
@@ -85,7 +85,7 @@ func (s *show) waitEars(n int) {
 }
 
 // newTestRoom opens an engine and a room in it.
-func newTestRoom(t *testing.T, ears earKind, cfg Config, slots int) *testRoom {
+func newTestRoom(t testing.TB, ears earKind, cfg Config, slots int) *testRoom {
 	t.Helper()
 	r, err := newEngine(t, ears, cfg).NewRoom(MediaRoomConfig{Slots: slots, AudienceHold: ears.hold()})
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func chromium(t testing.TB, name string) string {
 
 // client is a plain pion/webrtc client, as a user of Pion would write it.
 type client struct {
-	t  *testing.T
+	t  testing.TB
 	pc *webrtc.PeerConnection
 	// connected is closed when ICE and DTLS are up.
 	connected chan struct{}
@@ -117,7 +117,7 @@ func withLevel(_ *webrtc.SettingEngine, m *webrtc.MediaEngine) {
 	_ = m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio)
 }
 
-func newClient(t *testing.T, options ...clientOption) *client {
+func newClient(t testing.TB, options ...clientOption) *client {
 	t.Helper()
 	var settings webrtc.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
@@ -189,7 +189,7 @@ type listener struct {
 	times   []time.Time
 }
 
-func newListener(t *testing.T, options ...clientOption) *listener {
+func newListener(t testing.TB, options ...clientOption) *listener {
 	t.Helper()
 	l := &listener{client: newClient(t, options...), packets: map[string][]rtp.Packet{}}
 	l.pc.OnTrack(func(track *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
@@ -209,7 +209,7 @@ func newListener(t *testing.T, options ...clientOption) *listener {
 }
 
 // openEar opens an ear with that many sections.
-func openEar(t *testing.T, r *testRoom, sections int, owner uint32, options ...clientOption) *listener {
+func openEar(t testing.TB, r *testRoom, sections int, owner uint32, options ...clientOption) *listener {
 	t.Helper()
 	l := newListener(t, options...)
 	for range sections {
@@ -249,6 +249,21 @@ func (l *listener) payloads() []string {
 	return all
 }
 
+// heard reports whether all of these came in any section, once each. Before them there
+// may be a frame that was in the air when the listener joined.
+func (l *listener) heard(said []string) bool {
+	times := map[string]int{}
+	for _, p := range l.payloads() {
+		times[p]++
+	}
+	for _, p := range said {
+		if times[p] != 1 {
+			return false
+		}
+	}
+	return true
+}
+
 // speaker is a client with a mic.
 type speaker struct {
 	*client
@@ -260,7 +275,7 @@ type speaker struct {
 	ts    uint32
 }
 
-func newSpeaker(t *testing.T, r *testRoom, talker uint32, options ...clientOption) *speaker {
+func newSpeaker(t testing.TB, r *testRoom, talker uint32, options ...clientOption) *speaker {
 	t.Helper()
 	s := &speaker{client: newClient(t, options...), seq: 65500, ts: 4294960000}
 	track, err := webrtc.NewTrackLocalStaticRTP(opusCodec().RTPCodecCapability, "audio", "mic")

@@ -64,7 +64,7 @@ func TestEarNegotiatesTheServersFavouriteProfile(t *testing.T) {
 				})
 				l.opened(r, p)
 				s.say([]byte(row.name), 30)
-				eventually(t, func() bool { return len(l.payloads()) == 1 }, "it hears")
+				eventually(t, func() bool { return l.heard([]string{row.name}) }, "it hears")
 				require.NoError(t, l.ear.Close())
 				assert.Equal(t, row.want, dtls.SRTPProtectionProfile(chosen.Load()))
 			})

@@ -31,7 +31,8 @@
 // in lite, whose replies leave by the same reader's socket.
 //
 // Sessions are ICE-lite (RFC 8445, section 2.5): they gather nothing, wait for
-// nothing and answer checks. A session that has had no authenticated check for
+// nothing and answer checks, with a check of the server's own behind an answer
+// while the client has nominated no pair. A session that has had no authenticated check for
 // the consent timeout is closed (RFC 7675, seen from the lite side).
 //
 // Offers do not reach Pion as they came in. internal/sdp reads them ([ErrBadOffer]

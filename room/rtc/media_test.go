@@ -255,11 +255,13 @@ func TestEarConnectsDespiteVideoAndDataSections(t *testing.T) {
 				l.open(r, 0)
 				l.waitConnected()
 				eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is subscribed")
+				var said []string
 				for i := range 10 {
-					s.say(fmt.Append(nil, order, i), 30)
+					said = append(said, fmt.Sprint(order, i))
+					s.say([]byte(said[i]), 30)
 					time.Sleep(time.Millisecond)
 				}
-				eventually(t, func() bool { return len(l.payloads()) == 10 }, "it hears")
+				eventually(t, func() bool { return l.heard(said) }, "it hears")
 				require.NoError(t, l.ear.Close())
 			})
 		}

@@ -46,11 +46,11 @@ func newPionQueues() *pionQueues {
 // net.PacketConn that reads what the demultiplexer gives it and writes to the
 // port. Its methods may be called from any goroutine.
 type pionConn struct {
-	port    *port
-	local   *net.UDPAddr
-	maySend func(b []byte, to netip.AddrPort) bool // nil: anything
-	queues  *pionQueues
-	queue   chan *datagram
+	port   *port
+	local  *net.UDPAddr
+	agent  *atomic.Pointer[lite.External] // nil: it may send anything
+	queues *pionQueues
+	queue  chan *datagram
 
 	closing sync.Once
 	closed  chan struct{}
@@ -107,14 +107,27 @@ func (c *pionConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 
 // WriteToAddrPort implements ice.AddrPortReaderWriter. What may not be sent is lost.
 func (c *pionConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	if c.maySend != nil && !c.maySend(b, to) {
+	if c.agent == nil {
+		return c.write(b, to)
+	}
+	agent := c.agent.Load() // nil until the demultiplexer knows it
+	if agent == nil || !agent.MaySend(b, to) {
 		return len(b), nil
 	}
+	n, err := c.write(b, to)
+	agent.Answered(b, to, c)
+	return n, err
+}
+
+func (c *pionConn) write(b []byte, to netip.AddrPort) (int, error) {
 	if err := c.port.write(b, to); err != nil {
 		return 0, err
 	}
 	return len(b), nil
 }
+
+// Send implements lite.Sender.
+func (c *pionConn) Send(b []byte, to netip.AddrPort) { _ = c.port.write(b, to) } // what can't be sent is lost
 
 // ReadFrom implements net.PacketConn.
 func (c *pionConn) ReadFrom(b []byte) (int, net.Addr, error) {
@@ -173,13 +186,6 @@ type pionMux struct {
 	agent atomic.Pointer[lite.External]
 }
 
-// maySend reports whether the agent may send a datagram, and counts it: nothing, until
-// the demultiplexer knows it.
-func (m *pionMux) maySend(b []byte, to netip.AddrPort) bool {
-	agent := m.agent.Load()
-	return agent != nil && agent.MaySend(b, to)
-}
-
 // newPionMux makes the connections at the first of the port's host addresses of
 // each family.
 func newPionMux(p *port, hosts []netip.AddrPort, queues *pionQueues) *pionMux {
@@ -188,7 +194,7 @@ func newPionMux(p *port, hosts []netip.AddrPort, queues *pionQueues) *pionMux {
 		for _, a := range hosts {
 			if a.Addr().Is4() == v4 {
 				c := newPionConn(p, net.UDPAddrFromAddrPort(a), queues)
-				c.maySend = m.maySend
+				c.agent = &m.agent
 				m.conns = append(m.conns, c)
 				break
 			}

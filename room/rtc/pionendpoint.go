@@ -90,7 +90,7 @@ func (c *pionEndpoint) listen() error {
 		return fmt.Errorf("session: %w", ErrClosed)
 	}
 	e := c.room.engine
-	agent, err := e.lite.AddExternal(c.local, c.mux.receive)
+	agent, err := e.lite.AddExternal(c.local, c.offer.ICE, c.mux.receive)
 	if errors.Is(err, lite.ErrClosed) {
 		return fmt.Errorf("engine: %w", ErrClosed)
 	} else if err != nil {

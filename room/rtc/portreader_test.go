@@ -90,7 +90,7 @@ func TestPortReaderGathersLongerWhenIdle(t *testing.T) {
 		{"a handshake's", func(_ *testing.T, r *portReader, at time.Time) { r.handle(handshake, address(1), at) }, true},
 		{"a check for a mic", func(t *testing.T, r *portReader, at time.Time) {
 			local := sdp.NewCredentials()
-			_, err := r.engine.lite.AddExternal(local, func([]byte, netip.AddrPort) {})
+			_, err := r.engine.lite.AddExternal(local, sdp.Credentials{}, func([]byte, netip.AddrPort) {})
 			require.NoError(t, err)
 			m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(local.Ufrag+":x"),
 				stun.NewShortTermIntegrity(local.Pwd), stun.Fingerprint)
