@@ -38,6 +38,8 @@ type Result struct {
 	// beginning of the run.
 	Series measure.Series
 	Marks  []measure.Mark
+	// Losses is where packets were lost, as far as RTCP tells.
+	Losses Losses
 	// Problems are the errors that did not end the run.
 	Problems []Problem
 	// Aborted is the threshold that ended the run early, or nil.
@@ -151,7 +153,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		Rooms: len(r.rooms), Speakers: r.rooms.speakers(), Seats: r.rooms.listeners(),
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
 		Values: values, Best: totals.Best, Doubts: r.aggregator.Doubts(), Foreign: totals.Foreign, Marked: r.marked(),
-		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
+		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Losses: r.rooms.placeLosses(drops + machine.Total()*r.clients.crowd.PacketsPerDrop()), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Generator: Generator{
 			SendLag: p99(r.health.sendLag), JoinLag: p99(r.health.joinLag), ReadLag: p99(r.health.readLag),
 			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,

@@ -41,7 +41,14 @@ type Fault struct {
 	// gets that. It hears nothing of so large a share of what it gets.
 	mixes bool
 	deaf  float64
+	// reports has it send RTCP reports, and way loses so large a share of the packets on the
+	// way to it or from it.
+	reports bool
+	way     lossyWay
 }
+
+// A lossyWay loses a share of the packets in a direction.
+type lossyWay struct{ in, out float64 }
 
 // Sound reports whether the server does nothing wrong.
 func (f Fault) Sound() bool { return len(f.Crosses) == 0 }
@@ -152,6 +159,11 @@ const (
 	MixesDeaf  = "mixes its speakers, and makes up for a fifth of what it gets"
 	MixesLate  = "mixes its speakers, and sends the mix 300 ms late"
 	MixesLossy = "mixes its speakers, and loses a fifth of the mix"
+	// These send RTCP reports.
+	Reports        = "sends RTCP reports"
+	ReportsLossyIn = "sends RTCP reports, and a fifth is lost on the way to it"
+	ReportsLossy   = "sends RTCP reports, and loses a fifth of all packets"
+	ReportsLossOut = "sends RTCP reports, and a fifth is lost on the way from it"
 )
 
 // Others are the servers that stand outside of the table.
@@ -168,6 +180,10 @@ func Others(run Run) []Fault {
 		{Does: MixesDeaf, Crosses: []string{"delivered"}, mixes: true, deaf: lossShare},
 		{Does: MixesLate, Crosses: []string{"latency"}, mixes: true, forward: delays(func(int, int) time.Duration { return 300 * time.Millisecond })},
 		{Does: MixesLossy, Crosses: []string{"delivered"}, mixes: true, forward: loses(func(int) bool { return true })},
+		{Does: Reports, reports: true},
+		{Does: ReportsLossyIn, Crosses: []string{"delivered"}, reports: true, way: lossyWay{in: lossShare}},
+		{Does: ReportsLossy, Crosses: []string{"delivered"}, reports: true, forward: loses(func(int) bool { return true })},
+		{Does: ReportsLossOut, Crosses: []string{"delivered"}, reports: true, way: lossyWay{out: lossShare}},
 		{Does: Busy, Crosses: []string{"latency", "delivered"}, spins: 6 * time.Millisecond},
 		{Does: Overloaded, Crosses: []string{"latency", "delivered"}, forward: func(_ *track, _ int, payload []byte) []outgoing {
 			now := time.Now()

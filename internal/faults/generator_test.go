@@ -164,13 +164,22 @@ type outcome struct {
 	Metrics   map[string]map[string]any `json:"metrics"`
 	Doubts    map[string]float64        `json:"doubts"`
 	Generator map[string]float64        `json:"generator"`
+	Losses    struct {
+		Lost                     uint64
+		Uplink, Server, Downlink packets
+		MicsReported             int `json:"mics_reported"`
+		EarsReported             int `json:"ears_reported"`
+	} `json:"losses"`
 	// text is what was printed.
 	text string
 }
 
+// packets is how many packets were lost at a place.
+type packets struct{ Least, Most uint64 }
+
 // String implements fmt.Stringer.
 func (o *outcome) String() string {
-	return fmt.Sprintf("%s\ndoubts: %v\ngenerator: %v", o.text, o.Doubts, o.Generator)
+	return fmt.Sprintf("%s\ndoubts: %v\ngenerator: %v\nlosses: %+v", o.text, o.Doubts, o.Generator, o.Losses)
 }
 
 // crossed reports whether a threshold of the metric is crossed.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -56,8 +57,8 @@ func NewServer(f Fault, die func()) (*Server, error) {
 		URL: "http://" + front.Addr().String(), fault: f, die: die,
 		rooms: map[string][]*track{}, mixers: map[string]*mixer{}, addresses: map[string]struct{}{}, closed: make(chan struct{}),
 	}
-	s.media = &watchedConn{PacketConn: media, server: s}
-	if s.api, err = newAPI(s.media); err != nil {
+	s.media = &watchedConn{PacketConn: media, server: s, random: rand.New(rand.NewPCG(2, 2))}
+	if s.api, err = newAPI(s.media, f.reports); err != nil {
 		return nil, errors.Join(err, media.Close(), front.Close())
 	}
 	mux := http.NewServeMux()
@@ -70,13 +71,18 @@ func NewServer(f Fault, die func()) (*Server, error) {
 	return s, nil
 }
 
-// newAPI makes peer connections that share a socket, and know Opus and no feedback.
-func newAPI(conn net.PacketConn) (*webrtc.API, error) {
+// newAPI makes peer connections that share a socket, and know Opus and no feedback but
+// perhaps reports.
+func newAPI(conn net.PacketConn, reports bool) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
 	err := media.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2},
 		PayloadType:        111,
 	}, webrtc.RTPCodecTypeAudio)
+	interceptors := &interceptor.Registry{}
+	if reports {
+		err = errors.Join(err, webrtc.ConfigureRTCPReports(interceptors))
+	}
 	settings := webrtc.SettingEngine{}
 	settings.SetLite(true)
 	settings.SetIncludeLoopbackCandidate(true)
@@ -86,25 +92,51 @@ func newAPI(conn net.PacketConn) (*webrtc.API, error) {
 	settings.LoggerFactory = log
 	settings.SetICEUDPMux(webrtc.NewICEUDPMux(log.NewLogger("mux"), conn))
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings),
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{})), err
+		webrtc.WithInterceptorRegistry(interceptors)), err
 }
 
-// A watchedConn notes the addresses of a server's clients.
+// A watchedConn notes the addresses of a server's clients, and loses packets.
 type watchedConn struct {
 	net.PacketConn
 
 	server *Server
+
+	mu     sync.Mutex
+	random *rand.Rand
 }
 
 // ReadFrom implements net.PacketConn.
 func (c *watchedConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, from, err := c.PacketConn.ReadFrom(b)
-	if err == nil {
-		c.server.mu.Lock()
-		c.server.addresses[from.String()] = struct{}{}
-		c.server.mu.Unlock()
+	for {
+		n, from, err := c.PacketConn.ReadFrom(b)
+		if err == nil {
+			c.server.mu.Lock()
+			c.server.addresses[from.String()] = struct{}{}
+			c.server.mu.Unlock()
+			if c.loses(b[:n], c.server.fault.way.in) {
+				continue
+			}
+		}
+		return n, from, err
 	}
-	return n, from, err
+}
+
+// WriteTo implements net.PacketConn.
+func (c *watchedConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	if c.loses(b, c.server.fault.way.out) {
+		return len(b), nil
+	}
+	return c.PacketConn.WriteTo(b, to)
+}
+
+// loses reports whether a packet is lost, if it is media (RFC 7983, RFC 5761).
+func (c *watchedConn) loses(packet []byte, share float64) bool {
+	if share == 0 || len(packet) < 2 || packet[0]>>6 != 2 || packet[1] >= 192 && packet[1] < 224 {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.random.Float64() < share
 }
 
 // clients answers with the addresses at which the clients receive, as JSON.

@@ -236,6 +236,9 @@ func (e *LeanClient) Losses() (dropped, unstamped uint64) {
 	return e.path.dropped(), 0
 }
 
+// Downstream returns what the server says to have sent; false if it does not say.
+func (e *LeanClient) Downstream() (Downstream, bool) { return e.reports.downstream() }
+
 // Close closes the connection and releases the address.
 func (e *LeanClient) Close() error {
 	e.mu.Lock()

@@ -53,9 +53,11 @@ func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
 	m.rtcpReader.Go(func() {
 		b := make([]byte, 1500)
 		for {
-			if _, _, err := transceiver.Sender().Read(b); err != nil {
+			n, _, err := transceiver.Sender().Read(b)
+			if err != nil {
 				return
 			}
+			m.track.reported(b[:n])
 		}
 	})
 	return m, nil
@@ -90,6 +92,9 @@ func (m *Publisher) Wait(ctx context.Context) error {
 	}
 }
 
+// Upstream returns what the server says to have received.
+func (m *Publisher) Upstream() Upstream { return m.track.upstream() }
+
 // Close closes the connection and waits for its reader.
 func (m *Publisher) Close() error {
 	err := m.pc.Close()
@@ -101,6 +106,7 @@ func (m *Publisher) Close() error {
 // negotiated it (RFC 6464).
 type opusTrack struct {
 	binding atomic.Pointer[trackBinding]
+	report  upstreamReport
 }
 
 type trackBinding struct {
@@ -131,9 +137,19 @@ func (v *opusTrack) send(f *speech.Frame, sequence uint16, timestamp uint32, mar
 			return fmt.Errorf("encode the audio level: %w", err)
 		}
 	}
+	v.report.sent(sequence)
 	_, err := b.out.WriteRTP(&h, f.Payload)
 	return err
 }
+
+// reported takes a compound packet from the server.
+func (v *opusTrack) reported(compound []byte) {
+	if b := v.binding.Load(); b != nil {
+		v.report.take(compound, b.ssrc)
+	}
+}
+
+func (v *opusTrack) upstream() Upstream { return v.report.upstream() }
 
 // Bind implements webrtc.TrackLocal.
 func (v *opusTrack) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {

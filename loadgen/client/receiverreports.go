@@ -18,6 +18,7 @@ type receiverReports struct {
 	ssrc     uint32
 	sections []sourceReception
 	latest   atomic.Int32 // the section of the latest packet
+	past     Downstream   // of the sources that sections had before
 }
 
 type sourceReception struct {
@@ -33,6 +34,29 @@ type sourceReception struct {
 	lastSR         uint32 // middle 32 bits of the last sender report's NTP timestamp
 	lastSRAt       time.Duration
 	haveSR         bool
+	// How many packets the server had sent by the last sender report, as it says, and how
+	// many had come by then.
+	sentSR, receivedSR uint64
+}
+
+// Downstream is what a server says to have sent to a client, by its last sender reports
+// (RFC 3550, section 6.4.1), and what of it had come when they did.
+type Downstream struct{ Sent, Received uint64 }
+
+// downstream returns the sums over the sections. It is false without reports, and where
+// they say that fewer packets were sent than came.
+func (r *receiverReports) downstream() (d Downstream, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d = r.past
+	for i := range r.sections {
+		s := &r.sections[i]
+		if s.started && !s.haveSR {
+			return d, false // it sends something and does not say how much
+		}
+		d.Sent, d.Received = d.Sent+s.sentSR, d.Received+s.receivedSR
+	}
+	return d, d.Sent > 0 && d.Received <= d.Sent
 }
 
 // receive records a packet with its extended sequence number.
@@ -48,6 +72,7 @@ func (r *receiverReports) receive(section int, ssrc uint32, index uint64, timest
 	s := &r.sections[section]
 	transit := at - time.Duration(timestamp)*measure.BinLength/measure.SamplesPerBin
 	if !s.started || s.ssrc != ssrc {
+		r.past.Sent, r.past.Received = r.past.Sent+s.sentSR, r.past.Received+s.receivedSR
 		*s = sourceReception{ssrc: ssrc, first: index, highest: index, started: true, transit: transit}
 	}
 	s.received++
@@ -74,6 +99,7 @@ func (r *receiverReports) handleRTCP(packet []byte, at time.Duration) {
 		for i := range r.sections {
 			if s := &r.sections[i]; s.ssrc == sr.SSRC {
 				s.lastSR, s.lastSRAt, s.haveSR = uint32(sr.NTPTime>>16), at, true
+				s.sentSR, s.receivedSR = uint64(sr.PacketCount), s.received
 			}
 		}
 	}

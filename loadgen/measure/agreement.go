@@ -20,6 +20,14 @@ func (l *Listener) heardShare() Heard {
 	return h
 }
 
+// Owed returns how many packets the listener was due, and how many of them did not come. It
+// is false for one that is not in.
+func (l *Listener) Owed() (due, lost uint64, in bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.life.total, l.life.total - l.life.passes, l.joined
+}
+
 // surelyApart is how unlikely it has to be that two groups of listeners heard
 // figures this far apart by chance.
 const surelyApart = 0.001

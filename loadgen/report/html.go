@@ -241,6 +241,9 @@ func (r *Report) generator() []fact {
 		all = append(all, fact{"probes against the crowd", fmt.Sprintf("delivered %s and %s; latency p(99) %s and %s", percent(p.Delivered.Share()), percent(c.Delivered.Share()),
 			figure(p.Latency.Quantile(99), metric.Milliseconds), figure(c.Latency.Quantile(99), metric.Milliseconds))})
 	}
+	if text := lossesText(r.Result.Losses); text != "" {
+		all = append(all, fact{"where packets were lost", text})
+	}
 	if g.ClockStep >= time.Millisecond {
 		all = append(all, fact{"wall clock", "stepped by " + g.ClockStep.String()})
 	}

@@ -38,6 +38,7 @@ type summary struct {
 	Generator generatorSummary  `json:"generator" jsonschema:"The health of the generator itself."`
 	Crowd     *shareSummary     `json:"crowd,omitempty" jsonschema:"The lean clients apart."`
 	Probes    *shareSummary     `json:"probes,omitempty" jsonschema:"The whole WebRTC clients beside them."`
+	Losses    *lossesSummary    `json:"losses,omitempty" jsonschema:"Where packets were lost, as far as the server's RTCP reports tell. Left out if none were. No verdict rests on it."`
 	Problems  []loadgen.Problem `json:"problems" jsonschema:"What went wrong without ending the run."`
 }
 
@@ -162,6 +163,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		},
 		Crowd:    summarize(run.Crowd),
 		Probes:   summarize(run.Probes),
+		Losses:   summarizeLosses(run.Losses),
 		Problems: run.Problems,
 	}
 	for _, t := range r.Thresholds {

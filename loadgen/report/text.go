@@ -244,6 +244,9 @@ func (r *Report) writeGenerator(b *bytes.Buffer) {
 func lag(d time.Duration) string { return figure(d.Seconds()*1000, metric.Milliseconds) }
 
 func (r *Report) writeProblems(b *bytes.Buffer) {
+	if text := lossesText(r.Result.Losses); text != "" {
+		fmt.Fprintf(b, "  lost: %s\n", text)
+	}
 	if joined, _ := r.Result.Values["joined"].(metric.Rate); joined.Passes < joined.Total {
 		fmt.Fprintf(b, "  %s of %s listeners never got in\n", thousands(joined.Total-joined.Passes), thousands(joined.Total))
 	}

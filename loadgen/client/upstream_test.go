@@ -1,0 +1,106 @@
+package client
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestUpstreamIsWhatTheServerReportsOfTheMic(t *testing.T) {
+	const mic = 7
+	block := func(ssrc, last, lost uint32) []rtcp.ReceptionReport {
+		return []rtcp.ReceptionReport{{SSRC: ssrc, LastSequenceNumber: last, TotalLost: lost}}
+	}
+	for _, c := range []struct {
+		sentence string
+		first    uint16
+		sent     int
+		reports  []rtcp.Packet
+		want     Upstream
+	}{
+		{"no report", 100, 50, nil, Upstream{Sent: 50}},
+		{"all came", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 0)}}, Upstream{Sent: 50, Covered: 50}},
+		{"some were lost, and the last are on their way", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 139, 4)}}, Upstream{Sent: 50, Covered: 40, Lost: 4}},
+		{"the latest report counts", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 119, 1)}, &rtcp.ReceiverReport{Reports: block(mic, 149, 2)}}, Upstream{Sent: 50, Covered: 50, Lost: 2}},
+		{"a server that sends, too, reports with what it sends", 100, 50, []rtcp.Packet{&rtcp.SenderReport{Reports: block(mic, 149, 3)}}, Upstream{Sent: 50, Covered: 50, Lost: 3}},
+		{"the numbers begin anew", 65_500, 100, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 1<<16|63, 3)}}, Upstream{Sent: 100, Covered: 100, Lost: 3}},
+		{"they did so twice", 100, 140_000, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 2<<16|(140_099-2<<16), 3)}}, Upstream{Sent: 140_000, Covered: 140_000, Lost: 3}},
+		{"copies came, so that fewer than none were lost", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 1<<24-2)}}, Upstream{Sent: 50, Covered: 50}},
+		{"another source", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic+1, 149, 3)}}, Upstream{Sent: 50}},
+		{"more lost than sent", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 51)}}, Upstream{Sent: 50}},
+		{"packets that were not sent yet", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 150, 0)}}, Upstream{Sent: 50}},
+		{"nothing was sent", 0, 0, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 0)}}, Upstream{}},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			u := &upstreamReport{}
+			for i := range c.sent {
+				u.sent(c.first + uint16(i))
+			}
+			for _, r := range c.reports {
+				compound, err := r.Marshal()
+				require.NoError(t, err)
+				u.take(compound, mic)
+			}
+			u.take([]byte("no RTCP"), mic)
+			assert.Equal(t, c.want, u.upstream())
+		})
+	}
+}
+
+func TestDownstreamIsWhatTheServerReportsToHaveSent(t *testing.T) {
+	report := func(r *receiverReports, ssrc, sent uint32) {
+		compound, err := (&rtcp.SenderReport{SSRC: ssrc, PacketCount: sent}).Marshal()
+		require.NoError(t, err)
+		r.handleRTCP(compound, 0)
+	}
+	receive := func(r *receiverReports, section int, ssrc uint32, from, n uint64) {
+		for i := range n {
+			r.receive(section, ssrc, from+i, uint32(i)*960, time.Duration(i)*20*time.Millisecond)
+		}
+	}
+	for _, c := range []struct {
+		sentence string
+		play     func(r *receiverReports)
+		want     Downstream
+		ok       bool
+	}{
+		{"nothing came", func(*receiverReports) {}, Downstream{}, false},
+		{"no report", func(r *receiverReports) { receive(r, 0, 7, 0, 40) }, Downstream{}, false},
+		{"all came", func(r *receiverReports) { receive(r, 0, 7, 0, 40); report(r, 7, 40) }, Downstream{40, 40}, true},
+		{"a fifth did not", func(r *receiverReports) { receive(r, 0, 7, 0, 40); report(r, 7, 50) }, Downstream{50, 40}, true},
+		{"what came after the report is not in it", func(r *receiverReports) {
+			receive(r, 0, 7, 0, 40)
+			report(r, 7, 50)
+			receive(r, 0, 7, 50, 30)
+		}, Downstream{50, 40}, true},
+		{"two sections", func(r *receiverReports) {
+			receive(r, 0, 7, 0, 40)
+			receive(r, 1, 8, 0, 10)
+			report(r, 7, 40)
+			report(r, 8, 12)
+		}, Downstream{52, 50}, true},
+		{"one of two has no report", func(r *receiverReports) {
+			receive(r, 0, 7, 0, 40)
+			receive(r, 1, 8, 0, 10)
+			report(r, 7, 40)
+		}, Downstream{40, 40}, false},
+		{"another source took the section over", func(r *receiverReports) {
+			receive(r, 0, 7, 0, 40)
+			report(r, 7, 50)
+			receive(r, 0, 9, 0, 20)
+			report(r, 9, 21)
+		}, Downstream{71, 60}, true},
+		{"fewer sent than came", func(r *receiverReports) { receive(r, 0, 7, 0, 40); report(r, 7, 30) }, Downstream{30, 40}, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			r := &receiverReports{}
+			c.play(r)
+			got, ok := r.downstream()
+			assert.Equal(t, c.ok, ok)
+			assert.Equal(t, c.want, got)
+		})
+	}
+}

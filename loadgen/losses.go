@@ -1,0 +1,102 @@
+package loadgen
+
+import (
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// Losses is where packets were lost that the listeners who got in were due, as the server's
+// RTCP reports tell. They may be missing, late or wrong, so that no verdict rests on it.
+type Losses struct {
+	Due, Lost uint64
+	// Uplink is what was lost on the way from the mics to the server, Server within it,
+	// Downlink on the way to the listeners, and Generator by its sockets and its machine.
+	Uplink, Server, Downlink, Generator Range
+	// Mics and Ears are how many there were, and how many of them the server reported on.
+	Mics, MicsReported, Ears, EarsReported int
+}
+
+// A Range is how many packets something was, at least and at most.
+type Range struct{ Least, Most uint64 }
+
+func (r Range) plus(o Range) Range { return Range{r.Least + o.Least, r.Most + o.Most} }
+
+// An ear is what one listener lost.
+type ear struct {
+	due, lost uint64
+	sent      client.Downstream // as the server says
+	reported  bool
+}
+
+// placeLosses sums up where the listeners' packets were lost, of which the generator's side
+// dropped so many at most.
+func (rs rooms) placeLosses(dropped uint64) (all Losses) {
+	for _, h := range rs {
+		var mics []client.Upstream
+		var ears []ear
+		for _, p := range h.people() {
+			p.mu.Lock()
+			sender, subscriber, listens := p.sender, p.subscriber, p.cast() == scenario.Listener
+			p.mu.Unlock()
+			if sender != nil {
+				mics = append(mics, sender.publisher.Upstream())
+			}
+			if !listens || p.account == nil {
+				continue
+			}
+			due, lost, in := p.account.Owed()
+			if !in {
+				continue
+			}
+			e := ear{due: due, lost: lost}
+			if lean, ok := subscriber.(*client.LeanClient); ok {
+				e.sent, e.reported = lean.Downstream()
+			}
+			ears = append(ears, e)
+		}
+		all.place(mics, ears)
+	}
+	// What the generator's side dropped was on the way to somebody, or not for the listeners.
+	after := all.Downlink
+	all.Generator.Most = min(dropped, after.Most)
+	all.Downlink.Least -= min(after.Least, all.Generator.Most)
+	return all
+}
+
+// place adds a room. What the server says to have sent, and did not come, was lost after
+// it; of the rest the mics' packets that it says it missed are the uplink's.
+func (l *Losses) place(mics []client.Upstream, ears []ear) {
+	var sent, missed, unknown uint64
+	for _, m := range mics {
+		l.Mics++
+		if m.Covered > 0 {
+			l.MicsReported++
+		}
+		sent, missed, unknown = sent+m.Sent, missed+m.Lost, unknown+m.Sent-m.Covered
+	}
+	share := func(n, of uint64) float64 { return float64(n) / float64(max(1, of)) }
+	least, most := share(missed, sent), share(missed+unknown, sent)
+	if sent == 0 {
+		most = 1 // by mics that are gone
+	}
+	for _, e := range ears {
+		l.Ears++
+		l.Due, l.Lost = l.Due+e.due, l.Lost+e.lost
+		after := Range{0, e.lost}
+		if e.reported {
+			l.EarsReported++
+			n := min(e.sent.Sent-e.sent.Received, e.lost)
+			after = Range{n, n}
+		}
+		uplink := Range{
+			min(uint64(least*float64(e.due)), e.lost-after.Most),
+			min(uint64(most*float64(e.due)+0.5), e.lost-after.Least),
+		}
+		known := after.Most + uplink.Most
+		l.Downlink, l.Uplink = l.Downlink.plus(after), l.Uplink.plus(uplink)
+		l.Server = l.Server.plus(Range{e.lost - min(e.lost, known), e.lost - after.Least - uplink.Least})
+	}
+}
+
+// cast is the role that the person was cast for.
+func (p *person) cast() scenario.Role { return p.room.run.Scenario.Cast[p.group].Role }

@@ -1,0 +1,47 @@
+package loadgen
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/client"
+)
+
+func TestLossesArePlacedByWhatTheServerReports(t *testing.T) {
+	mic := func(covered, lost uint64) []client.Upstream {
+		return []client.Upstream{{Sent: 1000, Covered: covered, Lost: lost}}
+	}
+	heard := func(lost, sent, received uint64) []ear {
+		return []ear{{due: 1000, lost: lost, sent: client.Downstream{Sent: sent, Received: received}, reported: true}}
+	}
+	silent := []ear{{due: 1000, lost: 200}}
+	for _, c := range []struct {
+		sentence                 string
+		mics                     []client.Upstream
+		ears                     []ear
+		uplink, server, downlink Range
+	}{
+		{"nothing was lost", mic(1000, 0), heard(0, 1000, 1000), Range{}, Range{}, Range{}},
+		{"the server did not receive it", mic(1000, 200), heard(200, 800, 800), Range{200, 200}, Range{}, Range{}},
+		{"it received it, and did not send it", mic(1000, 0), heard(200, 800, 800), Range{}, Range{200, 200}, Range{}},
+		{"it sent it, and it did not come", mic(1000, 0), heard(200, 1000, 800), Range{}, Range{}, Range{200, 200}},
+		{"a bit everywhere", mic(1000, 50), heard(200, 900, 850), Range{50, 50}, Range{100, 100}, Range{50, 50}},
+		{"its report on the mic is 100 packets old", mic(900, 0), heard(200, 800, 800), Range{0, 100}, Range{100, 200}, Range{}},
+		{"it does not report on mics", mic(0, 0), heard(200, 800, 800), Range{0, 200}, Range{0, 200}, Range{}},
+		{"it does not report what it sends", mic(1000, 50), silent, Range{0, 50}, Range{0, 200}, Range{0, 200}},
+		{"it reports nothing", mic(0, 0), silent, Range{0, 200}, Range{0, 200}, Range{0, 200}},
+		{"it says that it sent more than was lost can account for", mic(1000, 0), heard(200, 5000, 800), Range{}, Range{}, Range{200, 200}},
+		{"it says that it missed more than was lost", mic(1000, 900), heard(200, 800, 800), Range{200, 200}, Range{}, Range{}},
+		{"the mic is gone", nil, heard(200, 800, 800), Range{0, 200}, Range{0, 200}, Range{}},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			var l Losses
+			l.place(c.mics, c.ears)
+			assert.Equal(t, c.uplink, l.Uplink, "uplink")
+			assert.Equal(t, c.server, l.Server, "server")
+			assert.Equal(t, c.downlink, l.Downlink, "downlink")
+			assert.EqualValues(t, len(c.ears), l.Ears)
+		})
+	}
+}
