@@ -21,8 +21,8 @@ type Range struct{ Least, Most uint64 }
 
 func (r Range) plus(o Range) Range { return Range{r.Least + o.Least, r.Most + o.Most} }
 
-// An ear is what one listener lost.
-type ear struct {
+// A listenerLoss is what one listener lost.
+type listenerLoss struct {
 	due, lost uint64
 	sent      client.Downstream // as the server says
 	reported  bool
@@ -33,10 +33,10 @@ type ear struct {
 func (rs rooms) placeLosses(dropped uint64) (all Losses) {
 	for _, h := range rs {
 		var mics []client.Upstream
-		var ears []ear
+		var ears []listenerLoss
 		for _, p := range h.people() {
 			p.mu.Lock()
-			sender, subscriber, listens := p.sender, p.subscriber, p.cast() == scenario.Listener
+			sender, subscriber, listens := p.sender, p.subscriber, p.room.run.Scenario.Cast[p.group].Role == scenario.Listener
 			p.mu.Unlock()
 			if sender != nil {
 				mics = append(mics, sender.publisher.Upstream())
@@ -48,7 +48,7 @@ func (rs rooms) placeLosses(dropped uint64) (all Losses) {
 			if !in {
 				continue
 			}
-			e := ear{due: due, lost: lost}
+			e := listenerLoss{due: due, lost: lost}
 			if lean, ok := subscriber.(*client.LeanClient); ok {
 				e.sent, e.reported = lean.Downstream()
 			}
@@ -65,7 +65,7 @@ func (rs rooms) placeLosses(dropped uint64) (all Losses) {
 
 // place adds a room. What the server says to have sent, and did not come, was lost after
 // it; of the rest the mics' packets that it says it missed are the uplink's.
-func (l *Losses) place(mics []client.Upstream, ears []ear) {
+func (l *Losses) place(mics []client.Upstream, ears []listenerLoss) {
 	var sent, missed, unknown uint64
 	for _, m := range mics {
 		l.Mics++
@@ -97,6 +97,3 @@ func (l *Losses) place(mics []client.Upstream, ears []ear) {
 		l.Server = l.Server.plus(Range{e.lost - min(e.lost, known), e.lost - after.Least - uplink.Least})
 	}
 }
-
-// cast is the role that the person was cast for.
-func (p *person) cast() scenario.Role { return p.room.run.Scenario.Cast[p.group].Role }

@@ -12,14 +12,14 @@ func TestLossesArePlacedByWhatTheServerReports(t *testing.T) {
 	mic := func(covered, lost uint64) []client.Upstream {
 		return []client.Upstream{{Sent: 1000, Covered: covered, Lost: lost}}
 	}
-	heard := func(lost, sent, received uint64) []ear {
-		return []ear{{due: 1000, lost: lost, sent: client.Downstream{Sent: sent, Received: received}, reported: true}}
+	heard := func(lost, sent, received uint64) []listenerLoss {
+		return []listenerLoss{{due: 1000, lost: lost, sent: client.Downstream{Sent: sent, Received: received}, reported: true}}
 	}
-	silent := []ear{{due: 1000, lost: 200}}
+	silent := []listenerLoss{{due: 1000, lost: 200}}
 	for _, c := range []struct {
 		sentence                 string
 		mics                     []client.Upstream
-		ears                     []ear
+		ears                     []listenerLoss
 		uplink, server, downlink Range
 	}{
 		{"nothing was lost", mic(1000, 0), heard(0, 1000, 1000), Range{}, Range{}, Range{}},
