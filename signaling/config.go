@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling/auth"
+	"github.com/earshot-audio/earshot/signaling/front"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/signaling/wire"
 	"github.com/earshot-audio/earshot/signaling/ws"
@@ -82,9 +82,16 @@ type Config struct {
 	Invites int
 	// Limits are the rate limits of clients.
 	Limits auth.Limits
-	// TrustedProxies are the reverse proxies whose X-Forwarded-For says who the client
-	// is. Default: none, and the header means nothing.
-	TrustedProxies []netip.Prefix
+	// TrustedProxies are the reverse proxies whose Forwarded or X-Forwarded-For says who
+	// the client is. Default: none, and the headers mean nothing.
+	TrustedProxies front.Proxies
+	// ProxyProtocol makes their connections begin with a header of the PROXY protocol. It
+	// is about connections that come by [Server.Listen].
+	ProxyProtocol bool
+	// MaxConnections is how many HTTP connections and WebSockets there may be at once, of
+	// those that come by [Server.Listen]. Default: what the limit of open files allows, and
+	// 65,536 at most.
+	MaxConnections int
 	// PublicURL is the URL by which clients reach the server, with scheme and host.
 	// Default: what each request says.
 	PublicURL *url.URL
@@ -227,6 +234,13 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	c.Limits = c.Limits.WithDefaults(refuse)
+	var err error
+	if c.MaxConnections, err = front.Limit(c.MaxConnections); err != nil {
+		refuse("%w", err)
+	}
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		refuse("the PROXY protocol is for trusted proxies, and none was given")
+	}
 	if c.PingEvery >= c.PongWait {
 		refuse("the ping interval %s must be shorter than the wait for a pong %s", c.PingEvery, c.PongWait)
 	}

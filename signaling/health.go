@@ -14,9 +14,12 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // readyz serves readiness: whether the server takes new people.
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	if s.requests.isClosed() {
 		return apierr.ErrShuttingDown
+	}
+	if s.front.Full(r) {
+		return wire.NewError(wire.CodeUnavailable, "the server has as many connections as it can hold")
 	}
 	if err := s.cfg.Store.Healthy(); err != nil {
 		if refusal, known := apierr.Lookup(err); known {

@@ -2,7 +2,13 @@ package signaling
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
+
+	"github.com/earshot-audio/earshot/signaling/apierr"
+	"github.com/earshot-audio/earshot/signaling/auth"
+	"github.com/earshot-audio/earshot/signaling/front"
 )
 
 const (
@@ -24,7 +30,7 @@ const (
 // http.ResponseController.
 func (s *Server) HTTP() *http.Server {
 	wait := s.cfg.RequestWait
-	return &http.Server{
+	server := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: wait, // the TLS handshake has as long
 		ReadTimeout:       wait,
@@ -33,4 +39,40 @@ func (s *Server) HTTP() *http.Server {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	s.front.Attach(server)
+	return server
+}
+
+// Listen returns a listener for [Server.HTTP], which bounds how many connections there are
+// and learns from proxies who the clients are.
+func (s *Server) Listen(l *net.TCPListener) net.Listener { return s.front.Listen(l) }
+
+// limited refuses a request if there are too many connections. What watches the server
+// and the operator get in when nobody else does.
+func (s *Server) limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		end, err := s.front.Begin(r, s.class)
+		if err != nil {
+			w.Header().Set("Connection", "close")
+			w.Header().Set("Retry-After", "10")
+			apierr.Write(w, s.log, err)
+			return
+		}
+		defer end()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// class returns what a request may use of the connections.
+func (s *Server) class(r *http.Request) front.Class {
+	if token, err := auth.Bearer(r); err == nil && token != "" {
+		if who, err := s.api.Auth.Authenticate(token); err == nil && who.Operator {
+			return front.Operator
+		}
+	}
+	switch path, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); path {
+	case "healthz", "readyz", "metrics", "operator":
+		return front.Monitoring
+	}
+	return front.Anybody
 }

@@ -3,22 +3,30 @@ package signaling
 import (
 	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/earshot-audio/earshot/signaling/apierr"
 )
 
 // behindProxies lets requests that trusted proxies pass on look like those of the clients
-// themselves: everything after it goes by the request's remote address. A proxy adds the
-// address that it was reached from to X-Forwarded-For, so the client is the last one
-// there that is no trusted proxy; what stands before it, anybody may have written.
+// themselves: everything after it goes by the request's remote address.
 func (s *Server) behindProxies(next http.Handler) http.Handler {
 	if len(s.cfg.TrustedProxies) == 0 {
 		return next
 	}
+	refused := rate.Sometimes{Interval: time.Minute} // anybody can cause it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && s.trusts(from.Addr()) {
+		if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && s.cfg.TrustedProxies.Trusts(from.Addr()) {
+			client, known, err := s.cfg.TrustedProxies.Client(r.Header)
+			if err != nil {
+				refused.Do(func() { s.log.Warn("a proxy does not say who the client is", "proxy", from, "error", err) })
+				apierr.Write(w, s.log, err)
+				return
+			}
 			r = r.Clone(r.Context())
-			if client, ok := s.forwardedFor(r.Header.Values("X-Forwarded-For")); ok {
+			if known {
 				r.RemoteAddr = netip.AddrPortFrom(client, from.Port()).String()
 			}
 			if s.cfg.PublicURL != nil {
@@ -27,34 +35,4 @@ func (s *Server) behindProxies(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (s *Server) trusts(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	return slices.ContainsFunc(s.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
-}
-
-// forwardedFor returns the last address of the header fields that is no trusted proxy's;
-// false if there is none, or it is no address: then the request counts as the proxy's.
-func (s *Server) forwardedFor(fields []string) (netip.Addr, bool) {
-	list := strings.Split(strings.Join(fields, ","), ",")
-	for _, text := range slices.Backward(list) {
-		a, ok := parseForwarded(strings.TrimSpace(text))
-		if !ok {
-			return netip.Addr{}, false
-		}
-		if !s.trusts(a) {
-			return a, true
-		}
-	}
-	return netip.Addr{}, false
-}
-
-// parseForwarded reads an address, which some proxies give a port.
-func parseForwarded(text string) (netip.Addr, bool) {
-	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return a.Unmap().WithZone(""), true
-	}
-	a, err := netip.ParseAddrPort(text)
-	return a.Addr().Unmap().WithZone(""), err == nil
 }

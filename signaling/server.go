@@ -17,6 +17,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/auth"
 	"github.com/earshot-audio/earshot/signaling/club"
+	"github.com/earshot-audio/earshot/signaling/front"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/signaling/panel"
 	"github.com/earshot-audio/earshot/signaling/protocol"
@@ -36,6 +37,7 @@ type Server struct {
 	media       mediaEndpoint
 	api         *api.API
 	panel       panel.History
+	front       *front.Front
 	handler     http.Handler
 	requests    requests
 }
@@ -50,6 +52,12 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log}
 	if err := s.registerProcess(); err != nil {
 		return nil, fmt.Errorf("signaling: register metrics: %w", err)
+	}
+	if s.front, err = front.New(front.Config{
+		Max: cfg.MaxConnections, Proxies: cfg.TrustedProxies, ProxyProtocol: cfg.ProxyProtocol, HeaderWait: cfg.RequestWait,
+		Log: cfg.Log, Registry: cfg.Registry,
+	}); err != nil {
+		return nil, fmt.Errorf("signaling: %w", err)
 	}
 	metrics, err := ws.NewMetrics(cfg.Registry)
 	if err != nil {

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"context"
+	"net"
 	"net/http/httptest"
 	"net/netip"
 	"slices"
@@ -59,7 +60,9 @@ func build(t *testing.T, cfg Config, change func(*Config)) *testServer {
 	}
 	server, err := New(cfg)
 	require.NoError(t, err)
-	h := &testServer{t: t, server: server, http: httptest.NewServer(server.Handler())}
+	h := &testServer{t: t, server: server, http: httptest.NewUnstartedServer(nil)}
+	h.http.Config, h.http.Listener = server.HTTP(), server.Listen(h.http.Listener.(*net.TCPListener))
+	h.http.Start()
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	h.unwatch = sync.OnceFunc(func() { close(stop); <-stopped })
 	go h.watch(stop, stopped)

@@ -24,6 +24,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/watch"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling"
+	"github.com/earshot-audio/earshot/signaling/front"
 	"github.com/earshot-audio/earshot/web"
 )
 
@@ -41,6 +42,8 @@ type serveFlags struct {
 	operatorToken, logFormat     string
 	rateLimitExempt              []string
 	trustedProxy                 []string
+	proxyProtocol                bool
+	maxConnections               int
 	publicURL                    string
 	pprof                        string
 	stopWithStdin                bool
@@ -81,8 +84,10 @@ exempt from the rate limits, unless --open-to-network is given.`,
 	flags.StringVar(&f.tlsKey, "tls-key", "", "`file` of its key (PEM)")
 	flags.BoolVar(&f.tlsSelfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here and kept under --data (browsers have to be told to trust it)")
 	flags.StringSliceVar(&f.rateLimitExempt, "rate-limit-exempt", nil, "`CIDR` of load generators, which are exempt from the rate limits (repeatable)")
-	flags.StringSliceVar(&f.trustedProxy, "trusted-proxy", nil, "`CIDR` of reverse proxies, whose X-Forwarded-For is believed (repeatable)")
+	flags.StringSliceVar(&f.trustedProxy, "trusted-proxy", nil, "`CIDR` of reverse proxies, whose Forwarded or X-Forwarded-For is believed (repeatable)")
+	flags.BoolVar(&f.proxyProtocol, "proxy-protocol", false, "connections of --trusted-proxy begin with a header of the PROXY protocol, version 1 or 2; refuse those that do not")
 	flags.StringVar(&f.publicURL, "public-url", "", "`URL` by which clients reach the server, if a proxy is in front of it")
+	flags.IntVar(&f.maxConnections, "max-connections", 0, "`number` of HTTP connections and WebSockets at once (default: what the limit of open files allows, 65536 at most)")
 	flags.BoolVar(&f.open, "open", false, "create rooms on first use and ask for no token")
 	flags.BoolVar(&f.openToNetwork, "open-to-network", false, "allow --open on an address that others can reach")
 	flags.StringVar(&f.operatorToken, "operator-token", os.Getenv("EARSHOT_OPERATOR_TOKEN"), "`token` of the operator (or $EARSHOT_OPERATOR_TOKEN; default: made once and kept under --data)")
@@ -111,6 +116,7 @@ func (f serveFlags) check() error {
 		{f.tlsSelfSigned && f.tlsCert != "", "--tls-self-signed and --tls-cert exclude each other: choose one"},
 		{f.open && (f.changed("data") || f.nats != ""), "--open keeps nothing: leave out --data and --nats"},
 		{f.repair && (f.open || f.nats != ""), "--repair is for --data: leave out --open and --nats"},
+		{f.proxyProtocol && len(f.trustedProxy) == 0, "--proxy-protocol goes with --trusted-proxy: anybody could say to be anybody"},
 		{f.openToNetwork && !f.open, "--open-to-network goes with --open"},
 	} {
 		if row.wrong {
@@ -126,6 +132,11 @@ func (f serveFlags) check() error {
 	if f.publicURL != "" {
 		if _, err := parsePublicURL(f.publicURL); err != nil {
 			return usage(err)
+		}
+	}
+	if f.maxConnections != 0 {
+		if _, err := front.Limit(f.maxConnections); err != nil {
+			return usage(fmt.Errorf("--max-connections: %w", err))
 		}
 	}
 	for _, a := range []struct{ flag, address string }{{"--http", f.http}, {"--media", f.media}} {
@@ -176,6 +187,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	cfg := signaling.Config{Open: f.open, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: version(), Page: web.Handler()}
 	cfg.Limits.Exempt, _ = f.exempt() // checked, as what follows is
 	cfg.TrustedProxies, _ = prefixes("--trusted-proxy", f.trustedProxy)
+	cfg.ProxyProtocol, cfg.MaxConnections = f.proxyProtocol, f.maxConnections
 	if f.publicURL != "" {
 		cfg.PublicURL, _ = parsePublicURL(f.publicURL)
 	}
@@ -199,17 +211,17 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return fmt.Errorf("listen on --http %s: %w; is another server running there?", f.http, err)
 	}
-	front := server.HTTP()
-	scheme := "http"
+	scheme, httpServer := "http", server.HTTP()
+	listener = server.Listen(listener.(*net.TCPListener)) // for that is what TCP has
 	if tlsConfig != nil {
 		scheme, listener = "https", tls.NewListener(listener, tlsConfig)
 	}
 	failed := make(chan error, 2)
-	go func() { failed <- front.Serve(listener) }()
+	go func() { failed <- httpServer.Serve(listener) }()
 	if f.pprof != "" {
 		profiles, err := serveProfiles(f.pprof, failed)
 		if err != nil {
-			return errors.Join(err, front.Close())
+			return errors.Join(err, httpServer.Close())
 		}
 		defer func() { err = errors.Join(err, profiles.Close()) }()
 	}
@@ -223,7 +235,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	log.Info("stopping")
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer done()
-	return errors.Join(err, server.Shutdown(stop), front.Shutdown(stop))
+	return errors.Join(err, server.Shutdown(stop), httpServer.Shutdown(stop))
 }
 
 // tls returns the TLS configuration of HTTP; nil without TLS.

@@ -35,7 +35,7 @@ func New(target, token string, roots *tls.Config) (*Client, error) {
 		return nil, fmt.Errorf("%q is not an http or https URL", target)
 	}
 	return &Client{base: base, token: token, http: &http.Client{Timeout: timeout, Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: roots, DisableKeepAlives: true,
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: roots.Clone(), DisableKeepAlives: true,
 	}}}, nil
 }
 

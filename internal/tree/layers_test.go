@@ -28,9 +28,10 @@ var layers = map[string][]string{
 	"signaling/club":         {"signaling/wire", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/liveroom", "room", "store"},
 	"signaling/api":          {"signaling/wire", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/club", "signaling/liveroom", "room", "store"},
 	"signaling/protocol":     {"signaling/wire", "signaling/ws", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/liveroom", "room", "room/rtc"},
+	"signaling/front":        {"signaling/wire"},
 	"signaling/whip":         {"signaling/wire", "internal/iceuri", "internal/sdp"},
 	"signaling/panel":        {"internal/chart"},
-	"signaling":              {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "room", "room/rtc", "store"},
+	"signaling":              {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "room", "room/rtc", "store"},
 	"loadgen/metric":         {},
 	"loadgen/speech":         {},
 	"loadgen/network":        {},
@@ -74,7 +75,7 @@ var layers = map[string][]string{
 	"ci":                     {}, // tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
-	"cmd/earshot":            {"web", "room/rtc", "signaling", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
+	"cmd/earshot":            {"web", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

@@ -61,10 +61,16 @@ func New(base, token string, trust *tls.Config) (*Driver, error) {
 	}
 	socket := u.JoinPath("/ws")
 	socket.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
+	sockets := &tls.Config{MinVersion: tls.VersionTLS12}
+	if trust != nil {
+		sockets = trust.Clone()
+	}
+	// A proxy that is offered HTTP/2 takes it, and WebSockets need HTTP/1.1 (RFC 6455).
+	sockets.NextProtos = []string{"http/1.1"}
 	return &Driver{
 		base: u, socket: socket.String(), prefix: "run-" + strings.ToLower(rand.Text()[:8]), token: token,
 		client: driver.HTTPClient(trust),
-		dialer: &websocket.Dialer{TLSClientConfig: trust, HandshakeTimeout: dialTimeout,
+		dialer: &websocket.Dialer{TLSClientConfig: sockets, HandshakeTimeout: dialTimeout,
 			ReadBufferSize: 1024, WriteBufferSize: writeBuffer, WriteBufferPool: &sync.Pool{}},
 	}, nil
 }
