@@ -27,6 +27,10 @@ type Config struct {
 	// Open lets everybody in without a token, in the role they ask for, and lets
 	// rooms spring up on first use. For demonstrations and load tests.
 	Open bool
+	// LoopbackOnly says that only this machine can reach the server. An open one then
+	// refuses requests under another name than this machine's or PublicURL's, and those of
+	// pages from elsewhere.
+	LoopbackOnly bool
 	// OperatorToken is the operator's secret, at least 16 bytes. It is required unless
 	// Open is set; an open server without one has no operator.
 	OperatorToken string

@@ -43,7 +43,7 @@ func (s *Server) routes() (http.Handler, error) {
 	for _, path := range []string{"/", "/rooms", "/app"} {
 		mux.HandleFunc(path, s.notFound)
 	}
-	return s.guarded(s.limited(s.behindProxies(mux))), nil
+	return s.guarded(s.limited(s.forThisMachine(s.behindProxies(mux)))), nil
 }
 
 func (s *Server) notFound(w http.ResponseWriter, _ *http.Request) {
