@@ -339,6 +339,8 @@ func TestHandPolicies(t *testing.T) {
 	t.Run("a rule that there is not is refused", func(t *testing.T) {
 		_, err := cast(t).SetRules("h", Rules{Visibility: Closed + 1}, at(1))
 		require.ErrorIs(t, err, ErrConfig)
+		_, err = cast(t).SetRules("h", Rules{AudienceHold: -1}, at(1))
+		require.ErrorIs(t, err, ErrConfig)
 	})
 }
 

@@ -277,7 +277,8 @@ func rules(t *rapid.T) Rules {
 		Hands:      rapid.SampledFrom([]HandPolicy{HandsEveryone, HandsInvited, HandsOff}).Draw(t, "hands"),
 		SelfUnmute: rapid.Bool().Draw(t, "self unmute"),
 		// Mostly open, or few would come in.
-		Visibility: rapid.SampledFrom([]Visibility{Open, Open, Open, MembersOnly, Closed}).Draw(t, "visibility"),
+		Visibility:   rapid.SampledFrom([]Visibility{Open, Open, Open, MembersOnly, Closed}).Draw(t, "visibility"),
+		AudienceHold: rapid.SampledFrom([]time.Duration{0, 0, 40 * time.Millisecond}).Draw(t, "audience hold"),
 	}
 }
 

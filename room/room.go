@@ -22,12 +22,10 @@ type Config struct {
 	// Name is the room's id, repeated in its events. It must not be empty.
 	Name string
 	// Title, Owner and Slots are what people call the room, whose account made it
-	// (empty: nobody's), and how many voices are passed on. AudienceHold is how long
-	// the audience's packets may wait for others. The rules make nothing of them; they
-	// are part of what the room is.
+	// (empty: nobody's), and how many voices are passed on. The rules make nothing of
+	// them; they are part of what the room is.
 	Title, Owner string
 	Slots        int
-	AudienceHold time.Duration `json:",omitempty"`
 	// Capacity is the number of audience seats of one hall, at least 1. People on
 	// stage take none.
 	Capacity int

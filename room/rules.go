@@ -37,6 +37,9 @@ type Rules struct {
 	// them. Hosts always can; anyone can undo their own.
 	SelfUnmute bool
 	Visibility Visibility
+	// AudienceHold is how long the audience's packets may wait for others, to leave
+	// together; 0: not at all.
+	AudienceHold time.Duration `json:",omitempty"`
 }
 
 // Rules returns the rules as they are now.
@@ -70,6 +73,9 @@ func (r *Room) SetRules(by MemberID, rules Rules, now time.Time) ([]Event, error
 func (s Rules) check() error {
 	if s.Hands > HandsOff || s.Visibility > Closed {
 		return fmt.Errorf("%w: there is no such rule", ErrConfig)
+	}
+	if s.AudienceHold < 0 {
+		return fmt.Errorf("%w: packets can't be held for %v", ErrConfig, s.AudienceHold)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -65,6 +66,64 @@ func TestMuteStopsTheMic(t *testing.T) {
 	for _, got := range ear.all() {
 		assert.False(t, got.frame > from && got.frame <= to, "frame %d was sent while muted (%d to %d)", got.frame, from, to)
 	}
+}
+
+// pauses counts how often nothing came for 10 ms, amid the last 50 frames that the
+// peer has heard since a time. It returns false if there are fewer yet.
+func (p *peer) pauses(since time.Time) (n int, ok bool) {
+	all := p.all()
+	const frames = 50
+	if len(all) < frames || all[len(all)-frames].at.Before(since) {
+		return 0, false
+	}
+	all = all[len(all)-frames:]
+	for i := 1; i < frames; i++ {
+		if all[i].at.Sub(all[i-1].at) > 10*time.Millisecond {
+			n++
+		}
+	}
+	return n, true
+}
+
+// A host has the audience's packets come in bundles, and at once again; people on stage
+// never wait.
+func TestHostChangesTheAudienceHold(t *testing.T) {
+	h := open(t, nil)
+	_, answer := h.call(http.MethodPost, "/api/rooms", "", `{"name":"a","audience_hold_ms":200}`)
+	assert.Equal(t, 200.0, answer["audience_hold_ms"])
+	host, ada := h.enter("a", wire.RoleHost, "Ada")
+	speaker, _ := h.enter("a", wire.RoleSpeaker, "Cy")
+	c, bo := h.enter("a", "", "Bo")
+	assert.Equal(t, 200, bo.Rules.AudienceHold)
+	ear, onStage := c.openMedia(wire.MediaEar), speaker.openMedia(wire.MediaEar)
+	host.openMedia(wire.MediaMic)
+	awaitPauses := func(p *peer, fits func(int) bool, why string) {
+		t.Helper()
+		from := time.Now()
+		require.Eventually(t, func() bool {
+			n, ok := p.pauses(from)
+			return ok && fits(n)
+		}, eventually, often, why)
+	}
+	few, many := func(n int) bool { return n < 15 }, func(n int) bool { return n > 25 }
+	ear.awaitFrame(ada.Talker, 0)
+	awaitPauses(ear, few, "ten frames leave at a time")
+	awaitPauses(onStage, many, "on stage they come one by one")
+
+	none := 0
+	c.expectError(wire.SetRules{AudienceHold: &none}, wire.CodeForbidden)
+	host.awaitOK(wire.SetRules{AudienceHold: &none})
+	p := c.presence(func(p wire.Presence) bool { return p.Rules != nil })
+	assert.Zero(t, p.Rules.AudienceHold)
+	awaitPauses(ear, many, "one by one")
+	_, answer = h.call(http.MethodGet, "/api/rooms/a", "", "")
+	assert.NotContains(t, answer, "audience_hold_ms")
+
+	some := 120
+	host.awaitOK(wire.SetRules{AudienceHold: &some})
+	awaitPauses(ear, few, "in bundles again")
+	_, answer = h.call(http.MethodGet, "/api/rooms/a", "", "")
+	assert.Equal(t, 120.0, answer["audience_hold_ms"])
 }
 
 func TestPromoteAndDemoteMic(t *testing.T) {

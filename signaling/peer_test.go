@@ -32,7 +32,10 @@ type peer struct {
 }
 
 // heard is one packet that an ear received.
-type heard struct{ talker, frame uint32 }
+type heard struct {
+	talker, frame uint32
+	at            time.Time
+}
 
 func newPeer(t *testing.T, media wire.Media, sections int) *peer {
 	t.Helper()
@@ -150,7 +153,7 @@ func (p *peer) listen(track *webrtc.TrackRemote) {
 			continue
 		}
 		p.mu.Lock()
-		p.heard = append(p.heard, heard{packet.CSRC[0], binary.BigEndian.Uint32(packet.Payload[1:])})
+		p.heard = append(p.heard, heard{packet.CSRC[0], binary.BigEndian.Uint32(packet.Payload[1:]), time.Now()})
 		p.mu.Unlock()
 	}
 }

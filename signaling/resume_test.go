@@ -231,7 +231,8 @@ func TestRestartRestoresRoomsAndRoles(t *testing.T) {
 	host.awaitOK(wire.Promote{Member: bo.Member})
 	host.awaitOK(wire.Mute{Member: bo.Member, Muted: true})
 	host.awaitOK(wire.Ban{Member: cy.Member})
-	host.awaitOK(wire.SetRules{Hands: wire.HandsOff})
+	hold := 40
+	host.awaitOK(wire.SetRules{Hands: wire.HandsOff, AudienceHold: &hold})
 	require.NoError(t, before.liveRoom("gone").End(room.Operator, nil))
 	require.NoError(t, before.server.Shutdown(t.Context()))
 
@@ -243,6 +244,7 @@ func TestRestartRestoresRoomsAndRoles(t *testing.T) {
 	assert.Equal(t, wire.RoleSpeaker, resumed.Role)
 	assert.True(t, resumed.Muted)
 	assert.Equal(t, wire.HandsOff, resumed.Rules.Hands)
+	assert.Equal(t, hold, resumed.Rules.AudienceHold)
 	assert.Len(t, resumed.Stage, 2, "what was known is of another time")
 	_, resumed = after.resume(ada, 0)
 	assert.Equal(t, wire.RoleHost, resumed.Role)

@@ -99,12 +99,13 @@ async function record(ms) {
   await context.close();
   return taps;
 }
-// inbound is what the ear's sections have received so far.
+// inbound is what the ear's sections have received so far. The waits are in seconds.
 async function inbound() {
   const all = [...(await ear().getStats()).values()].filter((s) => s.type === 'inbound-rtp');
   const sum = (field) => all.reduce((n, s) => n + (s[field] ?? 0), 0);
   return {packets: sum('packetsReceived'), lost: sum('packetsLost'), nacks: sum('nackCount'), concealed: sum('concealedSamples'),
-    silent: sum('silentConcealedSamples'), samples: sum('totalSamplesReceived'), energy: sum('totalAudioEnergy')};
+    silent: sum('silentConcealedSamples'), samples: sum('totalSamplesReceived'), slowed: sum('insertedSamplesForDeceleration'),
+    waited: sum('jitterBufferDelay'), emitted: sum('jitterBufferEmittedCount'), jitter: Math.max(...all.map((s) => s.jitter ?? 0)), energy: sum('totalAudioEnergy')};
 }
 `
 

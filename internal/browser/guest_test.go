@@ -9,8 +9,8 @@ import (
 )
 
 // attend has somebody sit in a room of an open server, without a browser and
-// without audio, until the test ends. They answer nothing.
-func attend(t *testing.T, s *server, room, role, name string) {
+// without audio, until the test ends. They answer nothing, and send what they are given.
+func attend(t *testing.T, s *server, room, role, name string) (send func(message map[string]any)) {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial(strings.Replace(s.url, "http", "ws", 1)+"/ws", nil)
 	require.NoError(t, err)
@@ -39,4 +39,5 @@ func attend(t *testing.T, s *server, room, role, name string) {
 	case <-ended:
 		require.FailNow(t, "the server let nobody in", "%s as %s", name, role)
 	}
+	return func(message map[string]any) { require.NoError(t, conn.WriteJSON(message)) }
 }

@@ -198,6 +198,9 @@ func (p *person) records(d time.Duration) []envelope {
 type flow struct {
 	Packets, Lost, Nacks, Concealed, Silent, Samples int
 	Energy                                           float64
+
+	Slowed, Emitted int     // samples that were inserted to play slower, and all that were played
+	Waited, Jitter  float64 // in seconds
 }
 
 func (p *person) inbound() flow {

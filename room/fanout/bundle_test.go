@@ -146,6 +146,34 @@ func TestHoldGathersTheAudiencesPackets(t *testing.T) {
 	assert.Less(t, len(ear.bundles), len(own.bundles))
 }
 
+func TestHoldCanChangeWhilePacketsAreHeld(t *testing.T) {
+	s := newStage(t, Config{Slots: 1, Shards: 1})
+	ear := s.ear(SubscribeOptions{Sections: 1})
+	v := s.voice(1)
+	heard := func(n int, why string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return len(ear.all()) == n }, patience, time.Millisecond, why)
+	}
+	v.say("1", 30)
+	heard(1, "nothing is held at first")
+	s.router.SetHold(100 * time.Millisecond)
+	v.say("2", 30) // the clock stands still, so this is held for ever
+	v.say("3", 30)
+	s.router.SetHold(200 * time.Millisecond)
+	heard(3, "what was held leaves with the change")
+	v.say("4", 30)
+	s.clock.advance(150 * time.Millisecond)
+	v.say("5", 30)
+	s.router.SetHold(0)
+	heard(5, "and when holding ends")
+	v.say("6", 30)
+	heard(6, "nothing is held any more")
+	s.flush()
+	assert.Equal(t, []string{"1", "2", "3", "4", "5", "6"}, ear.payloads())
+	assert.Equal(t, []int{1, 2, 2, 1}, ear.bundles)
+	assert.Zero(t, s.router.backlogged())
+}
+
 // Hold never takes the place of being old: what was held for a while and then waited
 // for a shard is still heard.
 func TestHeldPacketsAreNotOlderForIt(t *testing.T) {

@@ -52,7 +52,7 @@ type Config struct {
 	Prefetch func(sections uint64, sinks []Sink)
 	// Hold is how long the packets of ears that nobody owns (the audience) may be
 	// held, so that several leave together; 0: not at all. What is held is not older
-	// for it, as far as MaxAge goes.
+	// for it, as far as MaxAge goes. SetHold changes it.
 	Hold time.Duration
 }
 
@@ -161,6 +161,14 @@ func (r *Router) Muted(talker uint32) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.muted[talker]
+}
+
+// SetHold changes how long the audience's packets may be held; what is held leaves at
+// once. The time must not be negative.
+func (r *Router) SetHold(d time.Duration) {
+	for _, s := range r.shards {
+		s.queue.do(func() { s.hold = d })
+	}
 }
 
 // SubscribeOptions says what a subscriber hears.

@@ -65,9 +65,15 @@ func newShow(t *testing.T, ears earKind, slots int) *show {
 	e := newEngine(t, ears, Config{})
 	c := &clock{now: time.Unix(1_000_000, 0)}
 	e.now = c.Now
-	r, err := e.NewRoom(MediaRoomConfig{Slots: slots})
+	r, err := e.NewRoom(MediaRoomConfig{Slots: slots, AudienceHold: ears.hold()})
 	require.NoError(t, err)
 	return &show{testRoom: &testRoom{MediaRoom: r, ears: ears}, t: t, clock: c}
+}
+
+// release lets those packets leave that are held until the clock goes on.
+func (s *show) release() {
+	s.SetAudienceHold(0)
+	s.SetAudienceHold(s.ears.hold())
 }
 
 // say lets a speaker say one frame, and waits until the router has it.

@@ -30,6 +30,7 @@ func (s *show) talk(frames int, parts ...part) {
 		}
 		s.clock.advance(20 * time.Millisecond)
 	}
+	s.release()
 }
 
 // waitHeard waits until a listener has that many packets.
@@ -183,6 +184,7 @@ func TestMicWithoutAudioLevelDoesNotDisplaceALouderOne(t *testing.T) {
 					r.say(challenger, quiet[(i+7)%len(quiet)], 0)
 					r.clock.advance(20 * time.Millisecond)
 				}
+				r.release()
 				l.waitHeard(len(loud))
 				assert.Equal(t, map[uint32]int{1: len(loud)}, talkers(l.first()))
 			})
@@ -202,6 +204,7 @@ func TestMicWithoutAudioLevelDisplacesAQuieterOne(t *testing.T) {
 			r.say(challenger, loud[i], 0)
 			r.clock.advance(20 * time.Millisecond)
 		}
+		r.release()
 		// In the frame of the change both are heard.
 		l.waitHeard(len(loud) + 1)
 		packets := l.first()
@@ -246,22 +249,21 @@ func moveDataFirst(offer string) string {
 
 func TestEarConnectsDespiteVideoAndDataSections(t *testing.T) {
 	forEachEarKind(t, func(t *testing.T, ears earKind) {
-		r := newTestRoom(t, ears, Config{}, 2)
-		s := newSpeaker(t, r, 1, withLevel)
+		r := newShow(t, ears, 2)
+		s := newSpeaker(t, r.testRoom, 1, withLevel)
 		for _, order := range []string{"a", "avd", "vad", "vda", "dva", "avavd", "vvaad", "aaa"} {
 			t.Run(order, func(t *testing.T) {
+				r.clock.advance(time.Second) // what the last one heard is no longer in the air
 				l := newListener(t, withLevel)
 				sections(t, l.client, order, webrtc.RTPTransceiverDirectionRecvonly)
-				l.open(r, 0)
+				l.open(r.testRoom, 0)
 				l.waitConnected()
-				eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is subscribed")
-				var said []string
+				r.waitEars(1)
 				for i := range 10 {
-					said = append(said, fmt.Sprint(order, i))
-					s.say([]byte(said[i]), 30)
-					time.Sleep(time.Millisecond)
+					r.say(s, fmt.Append(nil, order, i), 30)
 				}
-				eventually(t, func() bool { return l.heard(said) }, "it hears")
+				r.release()
+				l.waitHeard(10)
 				require.NoError(t, l.ear.Close())
 			})
 		}

@@ -17,6 +17,7 @@ type MediaRoomConfig struct {
 	Slots int
 	// AudienceHold is how long packets for the audience may be held, so that several
 	// leave together; 0: not at all. People on stage never wait for it.
+	// [MediaRoom.SetAudienceHold] changes it.
 	AudienceHold time.Duration
 	// OnActiveSpeakers is called with the talkers who have the slots whenever that
 	// changes, as in fanout.Config. It must not close the room.
@@ -94,6 +95,10 @@ func (r *MediaRoom) Mute(talker uint32, muted bool) { r.router.Mute(talker, mute
 // SetOwner sets whose ear it is: from the next packet on it leaves out that
 // talker (0: nobody). Its sections run on unbroken.
 func (r *MediaRoom) SetOwner(ear *Ear, talker uint32) { ear.subscriber.setOwner(talker) }
+
+// SetAudienceHold changes how long packets for the audience may be held. What is held
+// leaves.
+func (r *MediaRoom) SetAudienceHold(d time.Duration) { r.router.SetHold(d) }
 
 // Muted reports whether a talker is silenced.
 func (r *MediaRoom) Muted(talker uint32) bool { return r.router.Muted(talker) }

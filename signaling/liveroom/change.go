@@ -85,6 +85,7 @@ func (c *change) apply(events []room.Event) {
 			l.registry.teardowns.Add(1)
 		case room.RulesSet:
 			l.pending.rules = true
+			l.Media.room.SetAudienceHold(e.Rules.AudienceHold)
 		case room.ReservationExpired:
 			l.roster.sendHosts(l.rules, wire.GuestLapsed{Name: e.Reservation.Name, Role: WireRole(e.Reservation.Role)})
 		default:

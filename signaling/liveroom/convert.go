@@ -1,6 +1,8 @@
 package liveroom
 
 import (
+	"time"
+
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -40,7 +42,10 @@ var goodbyes = map[room.Reason]wire.GoodbyeReason{
 
 // wireRules returns rules in the protocol's form.
 func wireRules(r room.Rules) wire.Rules {
-	return wire.Rules{Hands: wireHands[r.Hands], SelfUnmute: r.SelfUnmute, Visibility: wireVisibility[r.Visibility]}
+	return wire.Rules{
+		Hands: wireHands[r.Hands], SelfUnmute: r.SelfUnmute, Visibility: wireVisibility[r.Visibility],
+		AudienceHold: int(r.AudienceHold.Milliseconds()),
+	}
 }
 
 // UpdateRules returns rules with those replaced that a valid request names.
@@ -55,6 +60,9 @@ func UpdateRules(rules room.Rules, m wire.SetRules) room.Rules {
 	}
 	if v, ok := RoomVisibility(m.Visibility); ok {
 		rules.Visibility = v
+	}
+	if m.AudienceHold != nil {
+		rules.AudienceHold = time.Duration(*m.AudienceHold) * time.Millisecond
 	}
 	return rules
 }

@@ -121,7 +121,7 @@ func (l *LiveRoom) Info() Info {
 		Visibility:   wireVisibility[l.rules.Rules().Visibility],
 		Capacity:     l.rules.Config().Capacity,
 		Slots:        l.slots,
-		AudienceHold: l.rules.Config().AudienceHold,
+		AudienceHold: l.rules.Rules().AudienceHold,
 		MaxHalls:     l.rules.Config().Halls,
 		Halls:        append([]int(nil), l.rules.Halls()...),
 		Audience:     l.rules.Audience(),

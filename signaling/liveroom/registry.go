@@ -176,9 +176,9 @@ func (r *Registry) NewSpec(id, title string) Spec {
 // rules returns the configuration of a room's rules.
 func (r *Registry) rules(s Spec) room.Config {
 	return room.Config{
-		Name: s.ID, Title: s.Title, Owner: s.Owner, Slots: s.Slots, AudienceHold: s.AudienceHold,
+		Name: s.ID, Title: s.Title, Owner: s.Owner, Slots: s.Slots,
 		Capacity: s.Capacity, Halls: s.Halls, Stage: r.cfg.Stage,
-		Rules:           room.Rules{Visibility: s.Visibility},
+		Rules:           room.Rules{Visibility: s.Visibility, AudienceHold: s.AudienceHold},
 		ReconnectWindow: r.cfg.ResumeWindow, Grace: r.cfg.Grace, InvitationTimeout: r.cfg.StageWait,
 	}
 }

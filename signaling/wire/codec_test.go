@@ -14,8 +14,8 @@ import (
 // samples has one message of each type, every field filled.
 func samples() []wire.Message {
 	ada := wire.StageMember{Member: "m1", Name: "Ada", Role: wire.RoleHost, Talker: 1, Muted: true, Away: true}
-	yes := true
-	rules := wire.Rules{Hands: wire.HandsOff, SelfUnmute: true, Visibility: wire.VisibleClosed}
+	yes, none := true, 0
+	rules := wire.Rules{Hands: wire.HandsOff, SelfUnmute: true, Visibility: wire.VisibleClosed, AudienceHold: 40}
 	ticket := wire.Ticket{Key: "k", WindowS: 20}
 	return []wire.Message{
 		wire.Hello{ID: "1", Version: wire.Version, Token: "a.b.c", Name: "Zoë"},
@@ -31,7 +31,7 @@ func samples() []wire.Message {
 		wire.LowerHand{ID: "11", Member: "m2"},
 		wire.End{ID: "12"},
 		wire.Resume{ID: "13", Room: "lobby", Member: "m2", Key: "k", Rev: 3},
-		wire.SetRules{ID: "14", Hands: wire.HandsInvited, SelfUnmute: &yes, Visibility: wire.VisibleMembers},
+		wire.SetRules{ID: "14", Hands: wire.HandsInvited, SelfUnmute: &yes, Visibility: wire.VisibleMembers, AudienceHold: &none},
 		wire.InviteToStage{ID: "15", Member: "m2", Role: wire.RoleSpeaker},
 		wire.AcceptStage{ID: "16"},
 		wire.DeclineStage{ID: "17", Member: "m2"},
@@ -159,6 +159,10 @@ func TestDecodeClient(t *testing.T) {
 		"rules that change nothing are refused":      {in: `{"type":"set-rules","id":"a"}`, code: wire.CodeBadRequest, id: "a", text: `must be given`},
 		"an unknown hand policy is refused":          {in: `{"type":"set-rules","hands":"some"}`, code: wire.CodeBadRequest, text: `"off" "everyone" "invited"`},
 		"one rule is enough":                         {in: `{"type":"set-rules","hands":"off"}`, want: wire.SetRules{Hands: wire.HandsOff}},
+		"to hold nothing is a rule":                  {in: `{"type":"set-rules","audience_hold_ms":0}`, want: wire.SetRules{AudienceHold: new(int)}},
+		"a hold that is too long is refused":         {in: `{"type":"set-rules","audience_hold_ms":201}`, code: wire.CodeBadRequest, text: `"audience_hold_ms" must be from 0 to 200`},
+		"a negative hold is refused":                 {in: `{"type":"set-rules","audience_hold_ms":-1}`, code: wire.CodeBadRequest, text: `"audience_hold_ms" must be`},
+		"a hold of half a millisecond is refused":    {in: `{"type":"set-rules","audience_hold_ms":0.5}`, code: wire.CodeBadRequest, text: `"audience_hold_ms"`},
 		"a resume without a key is refused":          {in: `{"type":"resume","room":"a","member":"m"}`, code: wire.CodeBadRequest, text: `"key" is missing`},
 		"an invitation of nobody is refused":         {in: `{"type":"invite-to-stage"}`, code: wire.CodeBadRequest, text: `"member" is missing`},
 		"an invitation to listen is refused":         {in: `{"type":"invite-to-stage","member":"m","role":"listener"}`, code: wire.CodeBadRequest, text: `"role"`},

@@ -34,6 +34,9 @@ type Rules struct {
 	// SelfUnmute lets speakers undo a mute that a host has put on them.
 	SelfUnmute bool       `json:"self_unmute"`
 	Visibility Visibility `json:"visibility"`
+	// AudienceHold is how long packets for the audience may wait for others, to leave
+	// together, in milliseconds.
+	AudienceHold int `json:"audience_hold_ms,omitempty"`
 }
 
 // validate checks the fields. The zero value is valid: a server that is older
@@ -43,7 +46,8 @@ func (r Rules) validate() error {
 		return nil
 	}
 	return first(checkChoice("hands", r.Hands, HandsOff, HandsEveryone, HandsInvited),
-		checkChoice("visibility", r.Visibility, VisibleOpen, VisibleMembers, VisibleClosed))
+		checkChoice("visibility", r.Visibility, VisibleOpen, VisibleMembers, VisibleClosed),
+		checkHold(r.AudienceHold))
 }
 
 // SetRules changes the rules that it names. The answer is [OK]; then a
@@ -59,14 +63,29 @@ type SetRules struct {
 	// Visibility is who may come in from now on; empty: as it was. Who is in
 	// stays.
 	Visibility Visibility `json:"visibility,omitempty"`
+	// AudienceHold is how long packets for the audience may wait from now on, in
+	// milliseconds; nil: as it was.
+	AudienceHold *int `json:"audience_hold_ms,omitempty"`
 }
 
 func (m SetRules) validate() error {
-	if m.Hands == "" && m.SelfUnmute == nil && m.Visibility == "" {
-		return NewError(CodeBadRequest, `one of "hands", "self_unmute" and "visibility" must be given`)
+	if m.Hands == "" && m.SelfUnmute == nil && m.Visibility == "" && m.AudienceHold == nil {
+		return NewError(CodeBadRequest, `one of "hands", "self_unmute", "visibility" and "audience_hold_ms" must be given`)
+	}
+	if m.AudienceHold != nil {
+		if err := checkHold(*m.AudienceHold); err != nil {
+			return err
+		}
 	}
 	return first(checkChoice("hands", m.Hands, "", HandsOff, HandsEveryone, HandsInvited),
 		checkChoice("visibility", m.Visibility, "", VisibleOpen, VisibleMembers, VisibleClosed))
+}
+
+func checkHold(ms int) error {
+	if ms < 0 || int64(ms) > MaxAudienceHold.Milliseconds() {
+		return badField("audience_hold_ms", "must be from 0 to %d", MaxAudienceHold.Milliseconds())
+	}
+	return nil
 }
 
 // Ban puts a member out and keeps them out: neither their token nor their

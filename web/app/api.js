@@ -63,7 +63,7 @@ export const listRooms = async (token) => (await request("GET", "/api/rooms", { 
 export const showRoom = (id, token) => request("GET", room(id), { token });
 
 /**
- * @param {{name: string, visibility?: string}} body
+ * @param {{name: string, visibility?: string, audience_hold_ms?: number}} body
  * @param {string} token
  * @returns {Promise<RoomInfo & {host_token: string, expires_at: string, refresh_token?: string}>}
  */

@@ -22,6 +22,7 @@
  * @property {"off" | "everyone" | "invited"} hands
  * @property {boolean} self_unmute
  * @property {"open" | "members" | "closed"} visibility
+ * @property {number} [audience_hold_ms] for how long the audience's packets may wait for others
  *
  * @typedef {object} Joined
  * @property {string} room

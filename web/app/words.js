@@ -110,6 +110,14 @@ export function count(n, one, many = one + "s") {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 }
 
+/**
+ * Whether the audience's packets wait for one another, in words that fit on a phone.
+ * @param {number} ms for how long at most
+ */
+export function bundling(ms) {
+  return ms > 0 ? `In bundles, up to ${ms} ms later` : "At once";
+}
+
 /** @param {string} text */
 function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");

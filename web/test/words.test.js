@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { read, slug, titleOf, write } from "../app/route.js";
 import { initials } from "../app/view/avatar.js";
 import { reach, talks } from "../app/voices.js";
-import { aside, count, ending } from "../app/words.js";
+import { aside, bundling, count, ending } from "../app/words.js";
 
 test("a place on the page survives being written and read", () => {
   for (const route of [{ at: "home" }, { at: "room", room: "a b/ü" }, { at: "invite", code: "x_-9" }]) {
@@ -45,4 +45,9 @@ test("an address that was made of a title is read back as one", () => {
   assert.equal(titleOf({ room: "friday-night", name: "friday-night" }), "Friday night");
   assert.equal(titleOf({ room: "x7", name: "the-thing" }), "the-thing", "a name of its own stays as it is");
   assert.equal(titleOf({ room: "Hall_2", name: "Hall_2" }), "Hall_2");
+});
+
+test("a room says what bundles cost", () => {
+  assert.equal(bundling(0), "At once");
+  assert.equal(bundling(60), "In bundles, up to 60 ms later");
 });

@@ -1,4 +1,5 @@
 import { h, say } from "../dom.js";
+import { bundling } from "../words.js";
 import { plot } from "./plot.js";
 
 /** @typedef {import("../meter.js").Reading} Reading */
@@ -33,6 +34,7 @@ export function connection(call) {
     ["bitrate", "Receiving"],
     ["sending", "Sending"],
     ["cipher", "Encrypted with"],
+    ["bundles", "Sent to you"],
   ].map(([name = "", label = ""]) => {
     const value = (values[name] = h("dd", {}, "–"));
     return h("div", { class: "fact" }, h("dt", {}, label), value);
@@ -55,6 +57,8 @@ export function connection(call) {
     element,
     update() {
       set("state", call.state === "live" ? ears[call.hearing.state] : states[call.state]);
+      // Nobody on stage waits: they talk to one another.
+      set("bundles", bundling(call.roster.onStage ? 0 : call.roster.rules.audience_hold_ms ?? 0));
     },
     /** @param {Reading[]} readings a second apart, oldest first */
     readings(readings) {

@@ -6,6 +6,7 @@ import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
 import { count, ending } from "../words.js";
 import { avatar } from "./avatar.js";
+import { bundles } from "./bundles.js";
 import { icon, mark } from "./icon.js";
 import { clubInvite } from "./share.js";
 
@@ -67,6 +68,7 @@ function opening(go, token) {
     h("option", { value: "members" }, "Members of the club"),
     h("option", { value: "open" }, "Everybody in this house"),
   );
+  const sending = bundles("bundles");
   const submit = h("button", { class: "primary big" }, "Open the room");
   return h(
     "form",
@@ -78,7 +80,7 @@ function opening(go, token) {
         problem.textContent = "";
         vault.name.set(name.value.trim());
         try {
-          go({ at: "room", room: await create(title.value, open, who.value, token) });
+          go({ at: "room", room: await create(title.value, open, { visibility: who.value, audience_hold_ms: sending.value() }, token) });
         } catch (e) {
           const { code, message } = refusalOf(e);
           problem.textContent = code === "conflict" ? "There is a room of that name already. Choose another." : ending(code, message).text;
@@ -94,6 +96,8 @@ function opening(go, token) {
     name,
     !open && h("label", { for: "visibility" }, "Who may come in?"),
     !open && who,
+    sending.label,
+    sending.select,
     problem,
     submit,
   );
@@ -103,18 +107,18 @@ function opening(go, token) {
  * Opens a room and takes the host's seat in it.
  * @param {string} title
  * @param {boolean} open whether the server is
- * @param {string} visibility
+ * @param {{visibility: string, audience_hold_ms: number}} how
  * @param {string} token
  * @returns {Promise<string>} the room's id
  */
-async function create(title, open, visibility, token) {
+async function create(title, open, { visibility, audience_hold_ms }, token) {
   if (open) {
     // On an open server the name is the room's address.
-    const made = await api.createRoom({ name: slug(title) }, "");
+    const made = await api.createRoom({ name: slug(title), audience_hold_ms }, "");
     vault.role.set(made.room, "host");
     return made.room;
   }
-  const { room, host_token: seat, expires_at, refresh_token } = await api.createRoom({ name: title.trim(), visibility }, token);
+  const { room, host_token: seat, expires_at, refresh_token } = await api.createRoom({ name: title.trim(), visibility, audience_hold_ms }, token);
   vault.seat.set(room, { token: seat, expires_at, refresh_token, role: "host" });
   return room;
 }

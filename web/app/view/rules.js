@@ -1,4 +1,5 @@
 import { apply, h, say } from "../dom.js";
+import { bundles } from "./bundles.js";
 
 /**
  * The rules of the room, for hosts to change and speakers to read.
@@ -13,6 +14,7 @@ export function rules(call) {
     h("option", { value: "off" }, "Nobody"),
   );
   const unmute = h("input", { id: "rule-unmute", type: "checkbox", onchange: () => call.request({ type: "set-rules", self_unmute: unmute.checked }) });
+  const sending = bundles("rule-bundles", (ms) => call.request({ type: "set-rules", audience_hold_ms: ms }));
   const note = h("p", { class: "quiet" });
   const element = h(
     "div",
@@ -20,6 +22,8 @@ export function rules(call) {
     h("label", { for: "rule-hands" }, "Who may raise a hand"),
     hands,
     h("div", { class: "check" }, unmute, h("label", { for: "rule-unmute" }, "Speakers may undo a host’s mute")),
+    sending.label,
+    sending.select,
     note,
   );
   return {
@@ -28,7 +32,8 @@ export function rules(call) {
       const { rules: now, hosting } = call.roster;
       hands.value = now.hands;
       unmute.checked = now.self_unmute;
-      for (const control of [hands, unmute]) apply(control, { disabled: !hosting });
+      sending.show(now.audience_hold_ms ?? 0);
+      for (const control of [hands, unmute, sending.select]) apply(control, { disabled: !hosting });
       say(note, hosting ? "" : "Only hosts change the rules.");
       note.hidden = hosting;
     },
