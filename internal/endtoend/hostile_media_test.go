@@ -459,9 +459,9 @@ func TestMediaBeforeHandshakeIsNotHeard(t *testing.T) {
 }
 
 func TestWrongFingerprintEndsSessionBeforeMedia(t *testing.T) {
-	f := serveIsolated(t, nil)
 	for _, way := range []string{"whip", "whep"} {
 		t.Run(way, func(t *testing.T) {
+			f := serveIsolated(t, nil) // whose sessions of before are not still ending
 			f.undisturbed(t, func() {
 				ended := f.figure(t, "earshot_media_sessions_ended_total", "handshake_failed")
 				direction := map[string]webrtc.RTPTransceiverDirection{
