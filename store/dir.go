@@ -3,8 +3,10 @@ package store
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // minFreeBytes is how much of the disk must be free at the start. A block
@@ -32,6 +34,16 @@ func prepareDir(dir string) error {
 		return fmt.Errorf("the data directory %s has no room for %d MiB: free some, or choose another: %w", dir, minFreeBytes>>20, err)
 	}
 	return nil
+}
+
+// warnLoose warns of a data directory into which everybody can put files, so that they can
+// replace its keys. It is no error: systems that give a container a volume make such ones.
+func warnLoose(dir string, log *slog.Logger) {
+	info, err := os.Stat(dir)
+	if err == nil && info.Mode().Perm()&0o002 != 0 && runtime.GOOS != "windows" { // where it says nothing
+		log.Warn("everybody on this machine can put files into the data directory, and so replace its keys: chmod 700 it, or choose another",
+			"directory", dir, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+	}
 }
 
 // probeBytes is how much probeDir writes.

@@ -35,6 +35,7 @@ func embed(dir string, log *slog.Logger, h *health) (_ *embedded, err error) {
 	if err := prepareDir(dir); err != nil {
 		return nil, err
 	}
+	warnLoose(dir, log)
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err

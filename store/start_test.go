@@ -1,8 +1,12 @@
 package store
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -39,6 +43,23 @@ func TestOpenOnAnUnusableDirectory(t *testing.T) {
 			require.Error(t, err)
 			assert.ErrorContains(t, err, row.text)
 		})
+	}
+}
+
+// TestLooseDirectoryIsSaid opens directories into which everybody can put files, or not.
+func TestLooseDirectoryIsSaid(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes say nothing here")
+	}
+	for mode, loose := range map[os.FileMode]bool{0o700: false, 0o755: false, 0o770: false, 0o777: true, 0o702: true, 0o777 | os.ModeSticky: true} {
+		dir := filepath.Join(t.TempDir(), "data")
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		require.NoError(t, os.Chmod(dir, mode))
+		var said bytes.Buffer
+		s, err := Open(t.Context(), Config{Dir: dir, Log: slog.New(slog.NewTextHandler(&said, nil))})
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		assert.Equal(t, loose, strings.Contains(said.String(), "replace its keys"), "%v: %s", mode, said.String())
 	}
 }
 

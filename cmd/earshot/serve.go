@@ -184,6 +184,11 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return err
 	}
+	if f.tlsKey != "" {
+		if err := secrets.CheckMode(f.tlsKey); err != nil { // made elsewhere, by tools of many kinds
+			log.Warn("the key of HTTPS is no secret", "error", err)
+		}
+	}
 	cfg := signaling.Config{Open: f.open, LoopbackOnly: !f.openToNetwork, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: version(), Page: web.Handler()}
 	cfg.Limits.Exempt, _ = f.exempt() // checked, as what follows is
 	cfg.TrustedProxies, _ = prefixes("--trusted-proxy", f.trustedProxy)

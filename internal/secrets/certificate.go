@@ -36,7 +36,7 @@ func SelfSigned(host, path string) (tls.Certificate, error) {
 		}
 		pair, bad := tls.X509KeyPair(data, data)
 		if err == nil && bad == nil && time.Until(pair.Leaf.NotAfter) > renewBefore && covers(pair.Leaf, host) {
-			return pair, nil
+			return pair, CheckMode(path)
 		}
 	}
 	data, err := makeCertificate(host, time.Now())

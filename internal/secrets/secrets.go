@@ -7,13 +7,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
 // Load returns the secret in a file, however an editor has ended it. An empty file is
-// an error.
+// an error, and so is one that [CheckMode] refuses.
 func Load(path string) (string, error) {
 	data, err := os.ReadFile(path)
+	if err == nil {
+		err = CheckMode(path)
+	}
 	if err != nil {
 		return "", fmt.Errorf("read a secret: %w", err)
 	}
@@ -22,6 +26,19 @@ func Load(path string) (string, error) {
 		return "", fmt.Errorf("%s is empty: put a secret in it, or remove it to have one made", path)
 	}
 	return secret, nil
+}
+
+// CheckMode returns an error if everybody on this machine can read or change the file of a
+// secret, or whatever its name leads to. A group may: some systems give files to one.
+func CheckMode(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if mode := info.Mode().Perm(); mode&0o006 != 0 && runtime.GOOS != "windows" { // where it says nothing
+		return fmt.Errorf("everybody on this machine can read or change %s (mode %04o): it is a secret no more if somebody has; remove it to have another made, or else: chmod 600 %s", path, mode, path)
+	}
+	return nil
 }
 
 // LoadOrCreate is Load, and creates the secret with 260 random bits in 52 characters
