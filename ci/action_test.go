@@ -144,7 +144,7 @@ func TestGitHubActionPlaysScenario(t *testing.T) {
 
 	t.Run("and keeps its reports, whatever the verdict", func(t *testing.T) {
 		dir := t.TempDir()
-		out, code := play(t, dir, map[string]string{"EARSHOT_SCENARIO": played(t, dir, "  latency: [\"max < 1us\"]\n"), "EARSHOT_ARGS": "--seed=7\n\n--hold=1500ms\n"})
+		out, code := play(t, dir, map[string]string{"EARSHOT_SCENARIO": played(t, dir, "  joined: [\"rate > 1\"]\n"), "EARSHOT_ARGS": "--seed=7\n\n--hold=1500ms\n"})
 		kept := filepath.Join(dir, "earshot-report")
 		checked(t, filepath.Join(kept, "summary.json"), code)
 		assert.NotZero(t, code)
@@ -152,8 +152,8 @@ func TestGitHubActionPlaysScenario(t *testing.T) {
 			assert.FileExists(t, filepath.Join(kept, name))
 		}
 		assert.Contains(t, read(t, filepath.Join(kept, "report.txt")), "seed 7", "the arguments were given")
-		assert.Contains(t, out, "::error title=earshot::latency: max < 1us  max=", "GitHub shows it where one looks")
-		assert.Contains(t, read(t, filepath.Join(dir, "summary.md")), "✗ max < 1us")
+		assert.Contains(t, out, "::error title=earshot::joined: rate > 1  rate=", "GitHub shows it where one looks")
+		assert.Contains(t, read(t, filepath.Join(dir, "summary.md")), "✗ rate > 1")
 		assert.Contains(t, read(t, filepath.Join(dir, "output")), "report=earshot-report\n")
 	})
 	t.Run("and a threshold without data is 98", func(t *testing.T) {

@@ -249,21 +249,22 @@ func moveDataFirst(offer string) string {
 
 func TestEarConnectsDespiteVideoAndDataSections(t *testing.T) {
 	forEachEarKind(t, func(t *testing.T, ears earKind) {
-		r := newShow(t, ears, 2)
-		s := newSpeaker(t, r.testRoom, 1, withLevel)
+		r := newTestRoom(t, ears, Config{}, 2)
+		s := newSpeaker(t, r, 1, withLevel)
 		for _, order := range []string{"a", "avd", "vad", "vda", "dva", "avavd", "vvaad", "aaa"} {
 			t.Run(order, func(t *testing.T) {
-				r.clock.advance(time.Second) // what the last one heard is no longer in the air
 				l := newListener(t, withLevel)
 				sections(t, l.client, order, webrtc.RTPTransceiverDirectionRecvonly)
-				l.open(r.testRoom, 0)
+				l.open(r, 0)
 				l.waitConnected()
-				r.waitEars(1)
+				eventually(t, func() bool { return r.Stats().Ears == 1 }, "it is subscribed")
+				var said []string
 				for i := range 10 {
-					r.say(s, fmt.Append(nil, order, i), 30)
+					said = append(said, fmt.Sprint(order, i))
+					s.say([]byte(said[i]), 30)
+					time.Sleep(time.Millisecond)
 				}
-				r.release()
-				l.waitHeard(10)
+				eventually(t, func() bool { return l.heard(said) }, "it hears")
 				require.NoError(t, l.ear.Close())
 			})
 		}
