@@ -98,7 +98,7 @@ func TestBlockedUDPIsExplained(t *testing.T) {
 
 func TestMicrophoneWithoutHTTPSIsExplained(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "--open")
+	s := serve(t, "--open", "--open-to-network") // on the loopback it takes no other name
 	c := ownChromium(t, "speech.ogg", chromedp.Flag("host-resolver-rules", "MAP earshot.test 127.0.0.1"))
 	ada := c.person("Ada")
 	at, err := url.Parse(s.url)

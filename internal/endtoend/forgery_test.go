@@ -71,7 +71,7 @@ cast:
   - {role: listener, count: 6, arrive: {shape: burst}}
 hold: 1s
 `)
-	requireComplete(t, r)
+	requireDelivered(t, r, ofForeign)
 	counted, ok := r.Values["unauthentic"].(metric.Counter)
 	require.True(t, ok)
 	forged := out.forged.Load()

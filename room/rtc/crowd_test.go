@@ -87,16 +87,21 @@ type one struct {
 	refused int
 }
 
-// open opens a socket, from which the client sends from now on.
+// open opens a socket at an address that the client has not had, from which it
+// sends from now on.
 func (o *one) open() *net.UDPConn {
 	t := o.crowd.t
-	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = socket.Close() })
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.socket = socket
-	return socket
+	for {
+		socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = socket.Close() })
+		if o.local[socket.LocalAddr().String()] == 0 {
+			o.socket = socket
+			return socket
+		} // the system has given the port of a closed one
+	}
 }
 
 // read gives the client what comes in at a socket.
