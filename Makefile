@@ -12,7 +12,7 @@ alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 # find in them: they are arithmetic, without a goroutine. Tests decode minutes of audio.
 RACE := -race -vet=off $(patsubst %,-gcflags='%=-race=false',github.com/pion/opus/... github.com/thesyncim/gopus/...)
 
-.PHONY: help run gate check test soak fuzz tools lint portable bench dist clean
+.PHONY: help run gate check test soak fuzz tools lint vulnerabilities portable bench dist sbom clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,14 @@ tools: ## install what the tests need (Chromium, simple-whip-client)
 lint: ## golangci-lint, with the linters of .golangci.yml
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 
+# Versions of commands that need not be in a module of ours: go run checks what it
+# downloads against the checksum database.
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+vulnerabilities: ## known vulnerabilities in code that is called (asks vuln.go.dev; VULNDB=file:///... for a copy)
+	$(GO) run $(GOVULNCHECK) $(if $(VULNDB),-db $(VULNDB)) ./...
+
 portable: ## build for the systems that CI does not run on
 	GOOS=darwin $(GO) build ./...
 	GOOS=windows $(GO) build ./...
@@ -60,6 +68,12 @@ dist: ## the binaries of a release, and their checksums, in dist
 	for system in linux/amd64 linux/arm64 darwin/arm64; do \
 		CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/} \
 			$(GO) build -trimpath -buildvcs=true -o dist/earshot-$${system%/*}-$${system#*/} ./cmd/earshot || exit 1; \
+	done
+	cd dist && sha256sum earshot-* > SHA256SUMS
+
+sbom: ## what the binaries in dist are made of, with licences, as CycloneDX beside them
+	for binary in $(filter-out %.json,$(wildcard dist/earshot-*)); do \
+		$(GO) run $(CYCLONEDX) bin -json -licenses -output $$binary.cdx.json $$binary || exit 1; \
 	done
 	cd dist && sha256sum earshot-* > SHA256SUMS
 
