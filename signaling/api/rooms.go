@@ -134,8 +134,8 @@ func (a roomHandlers) spec(body createRoom) (liveroom.Spec, error) {
 		*field.into = *field.given
 	}
 	if hold := body.AudienceHold; hold != nil {
-		if *hold < 0 || int64(*hold) > wire.MaxAudienceHold.Milliseconds() {
-			return liveroom.Spec{}, apierr.Field("audience_hold_ms", fmt.Sprintf("must be from 0 to %d", wire.MaxAudienceHold.Milliseconds()))
+		if err := wire.CheckAudienceHold(*hold); err != nil {
+			return liveroom.Spec{}, err
 		}
 		spec.AudienceHold = time.Duration(*hold) * time.Millisecond
 	}

@@ -47,7 +47,7 @@ func (r Rules) validate() error {
 	}
 	return first(checkChoice("hands", r.Hands, HandsOff, HandsEveryone, HandsInvited),
 		checkChoice("visibility", r.Visibility, VisibleOpen, VisibleMembers, VisibleClosed),
-		checkHold(r.AudienceHold))
+		CheckAudienceHold(r.AudienceHold))
 }
 
 // SetRules changes the rules that it names. The answer is [OK]; then a
@@ -73,7 +73,7 @@ func (m SetRules) validate() error {
 		return NewError(CodeBadRequest, `one of "hands", "self_unmute", "visibility" and "audience_hold_ms" must be given`)
 	}
 	if m.AudienceHold != nil {
-		if err := checkHold(*m.AudienceHold); err != nil {
+		if err := CheckAudienceHold(*m.AudienceHold); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,9 @@ func (m SetRules) validate() error {
 		checkChoice("visibility", m.Visibility, "", VisibleOpen, VisibleMembers, VisibleClosed))
 }
 
-func checkHold(ms int) error {
+// CheckAudienceHold checks how long the audience's packets may wait, in milliseconds, as
+// the field "audience_hold_ms" of messages and of the HTTP API.
+func CheckAudienceHold(ms int) error {
 	if ms < 0 || int64(ms) > MaxAudienceHold.Milliseconds() {
 		return badField("audience_hold_ms", "must be from 0 to %d", MaxAudienceHold.Milliseconds())
 	}
