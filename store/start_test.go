@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -68,4 +70,18 @@ func TestOpenOnAnUnusableExternalServer(t *testing.T) {
 	require.ErrorContains(t, err, "reach the NATS server of the store")
 	_, err = Open(t.Context(), Config{URL: "::"})
 	require.Error(t, err)
+}
+
+// TestOpenOnAServerThatRefusesABucket has a stream in the way that is no bucket.
+func TestOpenOnAServerThatRefusesABucket(t *testing.T) {
+	n := startNATS(t)
+	conn, err := nats.Connect(n.url())
+	require.NoError(t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "KV_earshot-rooms", Subjects: []string{"other"}, Storage: jetstream.MemoryStorage})
+	require.NoError(t, err)
+	_, err = Open(t.Context(), Config{URL: n.url()})
+	require.ErrorContains(t, err, "open the rooms of the store")
 }

@@ -93,13 +93,15 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			return nil
 		}
 		var store jetstream.KeyValue
-		if store, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		store, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: "earshot-" + name, History: 1, TTL: keep, Storage: jetstream.FileStorage,
-		}); err != nil {
-			err = fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
-		}
+		})
 		var stream jetstream.Stream
-		if stream, err = js.Stream(ctx, "KV_"+store.Bucket()); err != nil {
+		if err == nil {
+			stream, err = js.Stream(ctx, "KV_"+store.Bucket())
+		}
+		if err != nil {
+			err = fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
 			return nil
 		}
 		held := jetstreamBucket{store, stream}
