@@ -40,7 +40,9 @@ func sharedChromium(t *testing.T) *testBrowser {
 	if testing.Short() {
 		t.Skip("it needs a browser")
 	}
-	options := browserOptions(t, "speech.ogg")
+	// Nothing moves on its pages: drawing is most of what a page costs here. The tests
+	// of how pages look have browsers of their own.
+	options := append(browserOptions(t, "speech.ogg"), chromedp.Flag("force-prefers-reduced-motion", true))
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.browser == nil {
