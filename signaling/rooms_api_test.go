@@ -38,6 +38,29 @@ func TestCreateRoomOnAnOpenServer(t *testing.T) {
 	assert.Equal(t, wire.CodeConflict, code(answer))
 }
 
+// TestCreateRoomKeepsTitle creates rooms on an open server whose titles can't be ids.
+func TestCreateRoomKeepsTitle(t *testing.T) {
+	h := open(t, nil)
+	ids := map[string]bool{}
+	for _, title := range []string{"Über-Ärger in Straße", "مرحبا", "日本語", "🎈", "C++", "C#", "a/b"} {
+		response, answer := h.call(http.MethodPost, "/api/rooms", "", `{"name":"`+title+`"}`)
+		require.Equal(t, http.StatusCreated, response.StatusCode, "%s: %v", title, answer)
+		assert.Equal(t, title, answer["name"])
+		id := answer["room"].(string)
+		assert.True(t, wire.ValidRoom(id), id)
+		ids[id] = true
+		_, answer = h.call(http.MethodGet, "/api/rooms/"+id, "", "")
+		assert.Equal(t, title, answer["name"])
+	}
+	assert.Len(t, ids, 7, "each has an id of its own")
+
+	response, answer := h.call(http.MethodPost, "/api/rooms", "", `{"name":"C++","room":"c"}`)
+	require.Equal(t, http.StatusCreated, response.StatusCode, answer)
+	assert.Equal(t, "/api/rooms/c", response.Header.Get("Location"))
+	response, answer = h.call(http.MethodPost, "/api/rooms", "", `{"name":"C#","room":"c"}`)
+	assert.Equal(t, http.StatusConflict, response.StatusCode, answer)
+}
+
 // TestBodiesAsToolsWriteThem sends bodies as editors and shells leave them.
 func TestBodiesAsToolsWriteThem(t *testing.T) {
 	h := open(t, nil)
@@ -63,7 +86,7 @@ func TestCreateRoomRefusesBadRequests(t *testing.T) {
 		"an unknown field is refused by name":   {`{"name":"a","colour":"red"}`, wire.CodeBadRequest, `"colour"`},
 		"a field of another type is refused":    {`{"name":7}`, wire.CodeBadRequest, `"name" must not be a JSON number`},
 		"a missing name is refused":             {`{}`, wire.CodeBadRequest, `"name" is missing`},
-		"a name with a slash is refused":        {`{"name":"a/b"}`, wire.CodeBadRequest, `"name"`},
+		"an id with a slash is refused":         {`{"name":"a","room":"a/b"}`, wire.CodeBadRequest, `"room"`},
 		"an unknown visibility is refused":      {`{"name":"a","visibility":"dim"}`, wire.CodeBadRequest, `"visibility"`},
 		"no seats are refused":                  {`{"name":"a","capacity":0}`, wire.CodeBadRequest, `"capacity"`},
 		"too many seats are refused":            {`{"name":"a","capacity":100001}`, wire.CodeBadRequest, `"capacity"`},

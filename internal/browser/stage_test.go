@@ -88,6 +88,8 @@ func TestRemovedListenerHearsNothingFromKeptConnection(t *testing.T) {
 	require.True(t, ear)
 	ada.click("Raised hands: 1")
 	ada.click("Remove Bo from the room")
+	ada.sees("Remove Bo?")
+	ada.click("Remove")
 	bo.sees("You were put out of this room")
 	ada.sees("1 on stage · 0 listeners")
 

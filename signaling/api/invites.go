@@ -64,6 +64,7 @@ type invitePreview struct {
 	To      string    `json:"to"`
 	Room    string    `json:"room_name,omitempty"`
 	Role    wire.Role `json:"role,omitempty"`
+	Name    string    `json:"name,omitempty"`
 	Inviter string    `json:"inviter,omitempty"`
 	Expires time.Time `json:"expires_at"`
 }
@@ -215,7 +216,7 @@ func (a inviteHandlers) peek(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return a.countFailure(r, err)
 	}
-	preview := invitePreview{To: toClub, Inviter: invite.InviterName, Expires: invite.Expires.UTC()}
+	preview := invitePreview{To: toClub, Name: invite.Name, Inviter: invite.InviterName, Expires: invite.Expires.UTC()}
 	if l != nil {
 		preview.To, preview.Room, preview.Role = toRoom, l.Title(), liveroom.WireRole(invite.Role)
 	}

@@ -12,10 +12,11 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// createRoom is the body of POST /api/rooms. On an open server the name is the
-// room's ID.
+// createRoom is the body of POST /api/rooms. Room is the ID that somebody wants on an
+// open server.
 type createRoom struct {
 	Name       string          `json:"name"`
+	Room       string          `json:"room"`
 	Visibility wire.Visibility `json:"visibility"`
 	Capacity   *int            `json:"capacity"`
 	Halls      *int            `json:"halls"`
@@ -95,18 +96,17 @@ func (a roomHandlers) create(w http.ResponseWriter, r *http.Request) error {
 
 // spec checks a request for a room.
 func (a roomHandlers) spec(body createRoom) (liveroom.Spec, error) {
-	spec := a.Rooms.NewSpec(body.Name, body.Name)
 	switch {
 	case strings.TrimSpace(body.Name) == "":
 		return liveroom.Spec{}, apierr.Field("name", "is missing")
-	case a.Open && !wire.ValidRoom(body.Name):
-		return liveroom.Spec{}, apierr.Field("name", fmt.Sprintf("must be 1 to %d of A-Z a-z 0-9 . _ - and not only dots, for on an open server it is part of the address", wire.MaxRoom))
 	case !wire.ValidName(body.Name):
 		return liveroom.Spec{}, apierr.NameField()
+	case body.Room != "" && !a.Open:
+		return liveroom.Spec{}, apierr.Field("room", "is for open servers: here the server chooses the id")
+	case body.Room != "" && !wire.ValidRoom(body.Room):
+		return liveroom.Spec{}, apierr.Field("room", fmt.Sprintf("must be 1 to %d of A-Z a-z 0-9 . _ - and not only dots, for it is part of the address", wire.MaxRoom))
 	}
-	if !a.Open {
-		spec.ID = auth.NewID()
-	}
+	spec := a.Rooms.NewSpec(a.newID(body), body.Name)
 	if body.Visibility != "" {
 		visibility, ok := liveroom.RoomVisibility(body.Visibility)
 		if !ok {
@@ -140,6 +140,18 @@ func (a roomHandlers) spec(body createRoom) (liveroom.Spec, error) {
 		spec.AudienceHold = time.Duration(*hold) * time.Millisecond
 	}
 	return spec, nil
+}
+
+// newID returns the ID of a new room. On an open server it is the one that was asked
+// for, or the name if that can be an ID. Everywhere else nobody can guess it.
+func (a roomHandlers) newID(body createRoom) string {
+	switch {
+	case body.Room != "":
+		return body.Room
+	case a.Open && wire.ValidRoom(body.Name):
+		return body.Name
+	}
+	return auth.NewID()
 }
 
 // list serves GET /api/rooms: all rooms that the principal may see.

@@ -26,6 +26,9 @@ const maxInviters = 16
 func (c *Club) CreateInvite(ctx context.Context, who auth.Principal, l *liveroom.LiveRoom, wanted store.Invite) (store.Invite, string, error) {
 	wanted.InviterTokenFamily, wanted.InviterName = who.TokenFamily, c.Holder(who).Name
 	if l != nil {
+		if wanted.InviterName == "" {
+			wanted.InviterName = nameOnStage(l, who)
+		}
 		wanted.InviterAs, wanted.InvitedBy = who.Account, access.Inviters(who)
 		if len(strings.Fields(wanted.InvitedBy)) > maxInviters {
 			return store.Invite{}, "", wire.NewError(wire.CodeForbidden, "too many have invited one another from one to the next: ask who made the room, a member or the operator")
@@ -66,6 +69,20 @@ func (c *Club) CreateInvite(ctx context.Context, who auth.Principal, l *liveroom
 	}
 	detail := fmt.Sprintf("as %s, uses %d, for %q", becomes, made.Uses, made.Name)
 	return made, code, c.audited(ctx, who, "invite.create", made.Room, made.ID, detail)
+}
+
+// nameOnStage returns the name that somebody goes by on stage, where hosts are; empty:
+// they are not there. The token of a room's host has no name.
+func nameOnStage(l *liveroom.LiveRoom, who auth.Principal) (name string) {
+	_ = l.Ask(func(rules *room.Room) error {
+		for _, m := range rules.Stage() {
+			if m.TokenFamily == who.TokenFamily && who.TokenFamily != "" {
+				name = m.Name
+			}
+		}
+		return nil
+	})
+	return name
 }
 
 // RevokeInvite revokes an invite, named by its code or its ID, and frees the place

@@ -126,9 +126,9 @@ func (v View) row(r RoomSample, now time.Time) row {
 
 func (v View) tiles(now Sample) []tile {
 	all := []tile{
-		{"Rooms", thousands(len(now.Rooms)), fmt.Sprintf("%s halls", thousands(halls(now.Rooms)))},
-		{"On stage", thousands(now.Stage), thousands(now.Mics) + " mics"},
-		{"Audience", thousands(now.Audience), thousands(now.Ears) + " ears"},
+		{"Rooms", thousands(len(now.Rooms)), count(halls(now.Rooms), "hall")},
+		{"On stage", thousands(now.Stage), count(now.Mics, "mic")},
+		{"Audience", thousands(now.Audience), count(now.Ears, "ear")},
 	}
 	sent, cores := math.NaN(), math.NaN()
 	if all := v.intervals(); len(all) > 0 {
@@ -152,6 +152,14 @@ func halls(rooms []RoomSample) (n int) {
 		n += len(r.Halls)
 	}
 	return n
+}
+
+// count is a number of things, such as "1 hall" and "2 halls".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return thousands(n) + " " + thing
 }
 
 func figure(v float64, format string) string {

@@ -17,6 +17,7 @@ import { Refusal } from "./types.js";
  * @property {"room" | "club"} to
  * @property {string} [room_name]
  * @property {Role} [role]
+ * @property {string} [name] whom it is for
  * @property {string} [inviter]
  */
 
@@ -63,7 +64,7 @@ export const listRooms = async (token) => (await request("GET", "/api/rooms", { 
 export const showRoom = (id, token) => request("GET", room(id), { token });
 
 /**
- * @param {{name: string, visibility?: string, audience_hold_ms?: number}} body
+ * @param {{name: string, room?: string, visibility?: string, audience_hold_ms?: number}} body
  * @param {string} token
  * @returns {Promise<RoomInfo & {host_token: string, expires_at: string, refresh_token?: string}>}
  */

@@ -60,7 +60,8 @@ async function roomDoor(to) {
   if (to.at !== "room") return undefined;
   const token = await keyring.roomToken(to.room);
   const about = await look(to.room, token);
-  const title = route.titleOf(about);
+  if (!about) return absentDoor(to.room);
+  const title = about.name;
   const host = vault.role.get(to.room) === "host" || vault.seat.get(to.room)?.role === "host";
   const name = vault.name.get();
   const enter = (/** @type {string} */ called) => comeIn(to.room, title, called, token === "");
@@ -82,6 +83,19 @@ async function roomDoor(to) {
 }
 
 /**
+ * The door to a room that an open server would make when somebody comes in.
+ * @param {string} id
+ */
+function absentDoor(id) {
+  const { title, text } = ending("absent");
+  return gate({ over: id, title, text, yes: "Open it" }, (name) => {
+    vault.role.set(id, "host");
+    return comeIn(id, id, name, true);
+  });
+}
+
+/**
+ * What there is to see of a room; undefined if an open server has none of that id.
  * @param {string} id
  * @param {string} token
  */
@@ -89,11 +103,8 @@ async function look(id, token) {
   try {
     return await api.showRoom(id, token);
   } catch (problem) {
-    // On an open server a room springs up when somebody comes in.
     const { code } = refusalOf(problem);
-    if (code === "not_found" && token === "" && (await api.listRooms("").catch(() => undefined))) {
-      return { room: id, name: id, stage: [], audience: 0 };
-    }
+    if (code === "not_found" && token === "" && (await api.listRooms("").catch(() => undefined))) return undefined;
     throw problem;
   }
 }
@@ -123,6 +134,7 @@ async function inviteDoor(to) {
           ? "A place on stage is held for you. Your microphone stays off until you turn it on."
           : "You come in as a listener, with your microphone off. Leave whenever you like.",
       yes: club ? "Become a member" : "Come in",
+      name: preview.name ?? "",
     },
     (name) => follow(to.code, name),
   );
@@ -142,7 +154,7 @@ async function follow(code, name) {
   const id = session.room ?? "";
   vault.redeemed.set(code, session);
   vault.seat.set(id, session);
-  const title = route.titleOf(await api.showRoom(id, session.token));
+  const title = (await api.showRoom(id, session.token)).name;
   // The code is used; the address keeps only the room.
   history.replaceState(null, "", route.write({ at: "room", room: id }));
   await comeIn(id, title, name, false);

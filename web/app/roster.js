@@ -35,6 +35,8 @@ export class Roster {
   total = 0;
   /** @type {Rules} */
   rules = { hands: "everyone", self_unmute: false, visibility: "open" };
+  /** Who was the last host to leave, while there is no host. */
+  lastHost = "";
   /** The number of the last change of the stage, and the secret to come back with. */
   rev = 0;
   key = "";
@@ -68,6 +70,7 @@ export class Roster {
    */
   joined(m) {
     this.stage = m.stage;
+    this.lastHost = "";
     this.rev = 0;
     this.hands = [];
     this.handCount = 0;
@@ -142,6 +145,7 @@ export class Roster {
       const at = this.stage.findIndex((s) => s.member === member.member);
       if (gone) {
         if (at >= 0) went.push(...this.stage.splice(at, 1));
+        if (went.at(-1)?.role === "host") this.lastHost = went.at(-1)?.name ?? "";
       } else if (at >= 0) {
         this.stage[at] = member;
       } else {
@@ -149,6 +153,7 @@ export class Roster {
         came.push(member);
       }
     }
+    if (this.stage.some((m) => m.role === "host")) this.lastHost = "";
     return { came, went };
   }
 }

@@ -45,21 +45,19 @@ export function link(route) {
 }
 
 /**
- * Makes a title fit for an address.
+ * An address made of a title, as far as its letters go; titles without any get
+ * one of their own.
  * @param {string} title
  */
 export function slug(title) {
-  const plain = title.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
-  return plain || `room-${Math.random().toString(36).slice(2, 8)}`;
+  const plain = title.toLowerCase().replaceAll("ß", "ss").normalize("NFKD").replace(/\p{M}/gu, "");
+  return plain.replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 60) || chance();
 }
 
 /**
- * What a room is called. On an open server the address is the name: it is read
- * back as the title it was made of.
- * @param {{room?: string, name: string}} about
+ * Another address for the same title, since the first is taken.
+ * @param {string} id
  */
-export function titleOf({ room, name }) {
-  if (room !== name || !/^[a-z0-9-]+$/.test(name)) return name;
-  const words = name.replaceAll("-", " ").trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
+export const another = (id) => `${id.slice(0, 50)}-${chance()}`;
+
+const chance = () => Math.random().toString(36).slice(2, 8).padEnd(6, "0");

@@ -31,7 +31,7 @@ const endings = {
   stage_full: { title: "The stage is full", text: "Somebody has to step down first." },
   unauthorized: {
     title: "You need an invite",
-    text: "This room takes an invite link, and yours has run out or was not for here.",
+    text: "Ask somebody in the room for a link. If you had one, it has expired or was for another room.",
   },
   forbidden: { title: "That is not yours to do", text: "Only a host can do this." },
   unreachable: {
@@ -53,6 +53,10 @@ const endings = {
   NotReadableError: {
     title: "The microphone is busy",
     text: "Another program seems to use it. Close that one, then tap the microphone again.",
+  },
+  absent: {
+    title: "This room isn’t open",
+    text: "It has ended, or the link is not complete. You can open it, as its host.",
   },
   barred: { title: "You can’t come back in", text: "A host put you out of this room." },
   insecure_clipboard: { title: "Copy the link by hand", text: "The browser does not let this page copy." },

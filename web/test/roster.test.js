@@ -25,6 +25,14 @@ test("presence is applied by member: who came, who changed, who went", () => {
   assert.equal(roster.rev, 8);
 });
 
+test("the last host to leave is known until another comes", () => {
+  const roster = seated({ stage: [ada, bo] });
+  roster.presence({ audience: 5, stage_changes: [{ ...ada, gone: true }] });
+  assert.equal(roster.lastHost, "Ada");
+  roster.presence({ audience: 5, stage_changes: [{ ...bo, role: "host" }] });
+  assert.equal(roster.lastHost, "");
+});
+
 test("hands stay as they are when a presence does not speak of them", () => {
   const roster = seated({ role: "host", hands: [{ member: "c", name: "Cy" }], hand_count: 1 });
   roster.presence({ audience: 5 });

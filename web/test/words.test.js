@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { read, slug, titleOf, write } from "../app/route.js";
+import { another, read, slug, write } from "../app/route.js";
 import { initials } from "../app/view/avatar.js";
 import { reach, talks } from "../app/voices.js";
 import { aside, bundling, count, ending } from "../app/words.js";
@@ -15,7 +15,10 @@ test("a place on the page survives being written and read", () => {
 test("a title becomes an address that the server takes", () => {
   for (const title of ["Friday Night!", "Über uns", "..", "日本語", "a".repeat(60)]) {
     assert.match(slug(title), /^[a-z0-9][a-z0-9-]{0,63}$/, title);
+    assert.match(another(slug(title)), /^[a-z0-9][a-z0-9-]{0,63}$/, title);
   }
+  assert.equal(slug("Über-Ärger in Straße"), "uber-arger-in-strasse");
+  assert.notEqual(another("c"), "c");
 });
 
 test("initials are those of the first and the last word", () => {
@@ -39,12 +42,6 @@ test("there are words for what the server says, and its own where there are none
   assert.equal(aside("came", { name: "Ada" }), "Ada came to the stage");
   assert.equal(count(1, "person", "people"), "1 person");
   assert.equal(count(1200, "listener"), "1,200 listeners");
-});
-
-test("an address that was made of a title is read back as one", () => {
-  assert.equal(titleOf({ room: "friday-night", name: "friday-night" }), "Friday night");
-  assert.equal(titleOf({ room: "x7", name: "the-thing" }), "the-thing", "a name of its own stays as it is");
-  assert.equal(titleOf({ room: "Hall_2", name: "Hall_2" }), "Hall_2");
 });
 
 test("a room says what bundles cost", () => {

@@ -6,10 +6,10 @@ import { icon } from "./icon.js";
 /**
  * The bar with the user's own actions.
  * @param {Call} call
- * @param {{share: () => void, hands: () => void, end: () => void}} on
+ * @param {{leave: () => void, share: () => void, hands: () => void, end: () => void}} on
  */
 export function bar(call, on) {
-  const leave = h("button", { type: "button", class: "leave", onclick: () => call.leave() }, icon("leave"), h("span", {}, "Leave", h("span", { class: "spare" }, " quietly")));
+  const leave = h("button", { type: "button", class: "leave", onclick: on.leave }, icon("leave"), h("span", {}, "Leave", h("span", { class: "spare" }, " quietly")));
   const end = h("button", { type: "button", class: "ghost danger end", onclick: able(on.end) }, icon("stop"), h("span", { class: "spare" }, "End"));
   const share = h("button", { type: "button", class: "round", "aria-label": "Invite people", onclick: on.share }, icon("share"));
   const number = h("span", { class: "count" });

@@ -35,9 +35,10 @@ export function dialog(title, ...content) {
  * @param {string} title
  * @param {string} text
  * @param {string} yes the words on the button
+ * @param {boolean} [danger] whether somebody loses something
  * @returns {Promise<boolean>}
  */
-export function confirm(title, text, yes) {
+export function confirm(title, text, yes, danger = true) {
   return new Promise((resolve) => {
     const answer = (/** @type {boolean} */ value) => {
       resolve(value);
@@ -50,7 +51,7 @@ export function confirm(title, text, yes) {
         "div",
         { class: "dialog-actions" },
         h("button", { type: "button", onclick: () => answer(false) }, "Cancel"),
-        h("button", { type: "button", class: "danger solid", onclick: () => answer(true) }, yes),
+        h("button", { type: "button", class: danger ? "danger solid" : "primary", onclick: () => answer(true) }, yes),
       ),
     );
     box.addEventListener("close", () => resolve(false));

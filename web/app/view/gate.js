@@ -14,6 +14,7 @@ import { icon, mark } from "./icon.js";
  * @property {import("../types.js").StageMember[]} [stage]
  * @property {number} [audience]
  * @property {string} yes the words on the button
+ * @property {string} [name] whom an invite is for
  */
 
 /**
@@ -24,7 +25,7 @@ import { icon, mark } from "./icon.js";
  */
 export function gate(sight, enter) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: "Ada", value: vault.name.get() });
+  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: "Ada", value: vault.name.get() || (sight.name ?? "") });
   const button = h("button", { class: "primary big" }, icon("ear"), sight.yes);
   const { stage = [], audience = 0 } = sight;
   return h(

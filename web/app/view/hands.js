@@ -2,6 +2,7 @@ import { h, reconcile, say } from "../dom.js";
 import { count } from "../words.js";
 import { avatar } from "./avatar.js";
 import { icon } from "./icon.js";
+import { remove } from "./member.js";
 
 /** @typedef {import("../types.js").Hand} Hand */
 
@@ -25,7 +26,7 @@ export function hands(call) {
         { class: "hand-actions" },
         h("button", { type: "button", class: "small primary", onclick: () => call.request({ type: "invite-to-stage", member }) }, icon("up"), h("span", { class: "hand-invite" }), h("span", { class: "sr-only" }, ` ${name} to the stage`)),
         h("button", { type: "button", class: "small ghost", onclick: () => call.request({ type: "lower-hand", member }), "aria-label": `Lower ${name}’s hand` }, icon("close")),
-        h("button", { type: "button", class: "small ghost danger", onclick: () => call.request({ type: "remove", member }), "aria-label": `Remove ${name} from the room` }, icon("out")),
+        h("button", { type: "button", class: "small ghost danger", onclick: () => remove(call, member, name), "aria-label": `Remove ${name} from the room` }, icon("out")),
       ),
     );
   return {

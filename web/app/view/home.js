@@ -1,7 +1,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
-import { slug, titleOf } from "../route.js";
+import { another, slug } from "../route.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
 import { count, ending } from "../words.js";
@@ -83,7 +83,7 @@ function opening(go, token) {
           go({ at: "room", room: await create(title.value, open, { visibility: who.value, audience_hold_ms: sending.value() }, token) });
         } catch (e) {
           const { code, message } = refusalOf(e);
-          problem.textContent = code === "conflict" ? "There is a room of that name already. Choose another." : ending(code, message).text;
+          problem.textContent = ending(code, message).text;
         } finally {
           submit.disabled = false;
         }
@@ -113,8 +113,11 @@ function opening(go, token) {
  */
 async function create(title, open, { visibility, audience_hold_ms }, token) {
   if (open) {
-    // On an open server the name is the room's address.
-    const made = await api.createRoom({ name: slug(title), audience_hold_ms }, "");
+    const about = { name: title.trim(), audience_hold_ms };
+    const made = await api.createRoom({ ...about, room: slug(title) }, "").catch((problem) => {
+      if (refusalOf(problem).code !== "conflict") throw problem;
+      return api.createRoom({ ...about, room: another(slug(title)) }, "");
+    });
     vault.role.set(made.room, "host");
     return made.room;
   }
@@ -141,7 +144,7 @@ function listing(list, go) {
         h(
           "span",
           { class: "room-item-text" },
-          h("strong", {}, titleOf(room)),
+          h("strong", {}, room.name),
           h("span", { class: "quiet" }, `${names ? names + " · " : ""}${count(room.audience, "listener")}`),
         ),
         room.stage.length > 0 && faces,

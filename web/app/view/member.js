@@ -9,6 +9,50 @@ import { icon } from "./icon.js";
  */
 
 /**
+ * What is asked before something that can't be taken back on the page.
+ * @typedef {{title: string, text: string, yes: string, danger: boolean}} Sure
+ */
+
+/**
+ * Sends a request, if need be once the user is sure.
+ * @param {Call} call
+ * @param {{type: string, [field: string]: any}} request
+ * @param {Sure} [sure]
+ */
+async function ask(call, request, sure) {
+  if (!sure || (await confirm(sure.title, sure.text, sure.yes, sure.danger))) await call.request(request);
+}
+
+const passing = (/** @type {string} */ name) => ({
+  title: `Make ${name} host instead of you?`,
+  text: "You stay on stage as a speaker. Only a host can give the role back.",
+  yes: "Pass it on",
+  danger: false,
+});
+
+const removal = (/** @type {string} */ name) => ({
+  title: `Remove ${name}?`,
+  text: "They are put out at once, and can’t come back by the way they came.",
+  yes: "Remove",
+  danger: true,
+});
+
+const banning = (/** @type {string} */ name) => ({
+  title: `Ban ${name}?`,
+  text: "They are put out and can’t come back into this room.",
+  yes: "Ban",
+  danger: true,
+});
+
+/**
+ * Removes somebody, once the user is sure.
+ * @param {Call} call
+ * @param {string} member
+ * @param {string} name
+ */
+export const remove = (call, member, name) => ask(call, { type: "remove", member }, removal(name));
+
+/**
  * The actions on somebody on stage.
  * @param {Call} call
  * @param {StageMember} who
@@ -20,53 +64,35 @@ export function memberMenu(call, who) {
    * @param {import("./icon.js").IconName} picture
    * @param {string} label
    * @param {{type: string, [field: string]: any}} request
-   * @param {string} [kind]
+   * @param {Sure} [sure] what is asked before
    */
-  const action = (picture, label, request, kind = "") =>
+  const action = (picture, label, request, sure) =>
     h(
       "button",
       {
         type: "button",
-        class: `menu-item ${kind}`,
+        class: `menu-item ${sure?.danger ? "danger" : ""}`,
         onclick: () => {
           box.close();
-          void call.request(request);
+          void ask(call, request, sure);
         },
       },
       icon(picture),
       label,
     );
-  const ban = h(
-    "button",
-    {
-      type: "button",
-      class: "menu-item danger",
-      onclick: async () => {
-        box.close();
-        if (await confirm(`Ban ${name}?`, "They are put out and can’t come back into this room.", "Ban")) await call.request({ type: "ban", member });
-      },
-    },
-    icon("stop"),
-    "Ban from the room",
-  );
   const items = own
     ? [action("down", "Go back to the audience", { type: "demote" })]
     : [
         action(who.muted ? "mic" : "mic-off", who.muted ? "Unmute" : "Mute", { type: "mute", member, muted: !who.muted }),
         action("down", "Move to the audience", { type: "demote", member }),
         ...(who.role === "host" ? [] : [action("star", "Make a host too", { type: "promote", member, role: "host" })]),
-        ...(who.role === "host" ? [] : [action("star", "Pass the host role on", { type: "pass-host", member })]),
-        action("out", "Remove from the room", { type: "remove", member }, "danger"),
-        ban,
+        ...(who.role === "host" ? [] : [action("pass", "Pass the host role on", { type: "pass-host", member }, passing(name))]),
+        action("out", "Remove from the room", { type: "remove", member }, removal(name)),
+        action("stop", "Ban from the room", { type: "ban", member }, banning(name)),
       ];
   const box = dialog(
     name,
     h("div", { class: "menu-face" }, avatar(name), h("span", { class: "quiet" }, who.role === "host" ? "Host" : "Speaker")),
     h("div", { class: "menu" }, ...items),
   );
-}
-
-/** @param {Call} call */
-export async function endRoom(call) {
-  if (await confirm("End the room for everybody?", "Everybody is sent home, and the room is gone.", "End the room")) await call.request({ type: "end" });
 }

@@ -7,7 +7,8 @@ import { bar } from "./bar.js";
 import { connection } from "./connection.js";
 import { hands } from "./hands.js";
 import { icon, mark } from "./icon.js";
-import { endRoom, memberMenu } from "./member.js";
+import { endRoom, leaveRoom } from "./leave.js";
+import { memberMenu } from "./member.js";
 import { rules } from "./rules.js";
 import { roomInvite } from "./share.js";
 import { stage } from "./stage.js";
@@ -36,7 +37,7 @@ export function room(call, { title, open }) {
     connection: panel("connection", "Your connection", link.element),
   };
   const side = h("aside", { class: "side", "aria-label": "Details" }, panels.hands, panels.connection);
-  const tools = bar(call, { share, hands: () => toggle("hands"), end: () => endRoom(call) });
+  const tools = bar(call, { leave: () => leaveRoom(call), share, hands: () => toggle("hands"), end: () => endRoom(call) });
   const element = h(
     "main",
     { class: "room" },

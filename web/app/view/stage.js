@@ -15,7 +15,7 @@ import { icon } from "./icon.js";
  */
 export function stage(call, onPick) {
   const list = h("ul", { class: "stage", "aria-label": "On stage" });
-  const nobody = h("p", { class: "quiet", hidden: true }, "Nobody is on stage yet. Stay: it starts when a host arrives.");
+  const nobody = h("p", { class: "quiet", hidden: true });
   const element = h("section", { class: "stage-card" }, list, nobody);
 
   /** @param {StageMember} member */
@@ -59,6 +59,8 @@ export function stage(call, onPick) {
     update() {
       // People you can act on are buttons; others are not.
       reconcile(list, call.roster.stage, (m) => (acts(call, m) ? "button " : "") + m.member, make, update);
+      const { lastHost } = call.roster;
+      say(nobody, lastHost ? `${lastHost} left. The room waits for a host.` : "Nobody is on stage yet. Stay: it starts when a host arrives.");
       nobody.hidden = call.roster.stage.length > 0;
     },
     /** Updates the rings to the voice levels. */
