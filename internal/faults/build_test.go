@@ -32,7 +32,7 @@ func built(name, of string, overlay map[string]patch) func() (string, error) {
 		path := filepath.Join(folder, name)
 		args := []string{"build", "-o", path}
 		if overlay != nil {
-			file, err := writeOverlay(overlay)
+			file, err := writeOverlay(name, overlay)
 			if err != nil {
 				return "", err
 			}
@@ -107,8 +107,8 @@ var receiveBufferSizes = func() []int {
 	},
 }
 
-// writeOverlay writes the patched files and the list that go build reads.
-func writeOverlay(patches map[string]patch) (string, error) {
+// writeOverlay writes the patched files of a program and the list that go build reads.
+func writeOverlay(program string, patches map[string]patch) (string, error) {
 	list := struct{ Replace map[string]string }{map[string]string{}}
 	for name, p := range patches {
 		original := filepath.Join(root(), name)
@@ -123,7 +123,7 @@ func writeOverlay(patches map[string]patch) (string, error) {
 			}
 			text = strings.Replace(text, old, replacement, 1)
 		}
-		patched := filepath.Join(folder, strings.ReplaceAll(name, "/", "_"))
+		patched := filepath.Join(folder, program+"_"+strings.ReplaceAll(name, "/", "_"))
 		if err := os.WriteFile(patched, []byte(text+p.add), 0o600); err != nil {
 			return "", err
 		}
@@ -133,6 +133,6 @@ func writeOverlay(patches map[string]patch) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(folder, "overlay.json")
+	path := filepath.Join(folder, program+".json")
 	return path, os.WriteFile(path, data, 0o600)
 }

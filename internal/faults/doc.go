@@ -8,7 +8,8 @@
 //
 // The package itself is the faulty server, a WHIP and WHEP server on pion/webrtc. The
 // rest is in its tests: the faults of the generator, the table, and the verdicts that
-// were wrong once. Both sides are processes of their own, so that each can be stopped,
+// were wrong once. They also have earshot's own server recover from what its machine,
+// its link and its listeners do to it. Both sides are processes of their own, so that each can be stopped,
 // starved and measured apart.
 //
 // A [Server] is safe for concurrent use; whoever makes it closes it.
