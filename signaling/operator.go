@@ -2,13 +2,12 @@ package signaling
 
 import (
 	"bytes"
-	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/signaling/panel"
 	"github.com/earshot-audio/earshot/signaling/wire"
@@ -34,7 +33,7 @@ func (s *Server) operatorView(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !who.Operator && !(s.cfg.Open && fromLoopback(r)) {
+	if !who.Operator && !(s.cfg.Open && !reach.Outside(r.RemoteAddr)) {
 		return wire.NewError(wire.CodeForbidden, "the operator's page takes the operator's token")
 	}
 	var body bytes.Buffer
@@ -44,15 +43,6 @@ func (s *Server) operatorView(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write(body.Bytes())
 	return nil
-}
-
-func fromLoopback(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
 
 // panelSample returns the server's figures now. They are those of /metrics.

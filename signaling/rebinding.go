@@ -1,12 +1,11 @@
 package signaling
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -42,13 +41,7 @@ func ownName(host string, public *url.URL) bool {
 	if public != nil && strings.EqualFold(host, public.Host) {
 		return true
 	}
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	} else {
-		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	}
-	ip, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
+	return !reach.Outside(host)
 }
 
 // ownOrigin reports whether a request comes from no page, or from one of this machine or

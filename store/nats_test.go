@@ -1,12 +1,18 @@
 package store
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -14,6 +20,7 @@ import (
 type natsServer struct {
 	t    *testing.T
 	dir  string
+	host string
 	port int
 	ns   *server.Server // nil: it is stopped
 }
@@ -21,7 +28,13 @@ type natsServer struct {
 // startNATS starts a server that ends with the test.
 func startNATS(t *testing.T) *natsServer {
 	t.Helper()
-	n := &natsServer{t: t, dir: t.TempDir(), port: server.RANDOM_PORT}
+	return startNATSOn(t, "127.0.0.1")
+}
+
+// startNATSOn is startNATS for another address of this machine.
+func startNATSOn(t *testing.T, host string) *natsServer {
+	t.Helper()
+	n := &natsServer{t: t, dir: t.TempDir(), host: host, port: server.RANDOM_PORT}
 	n.start()
 	t.Cleanup(n.stop)
 	return n
@@ -30,7 +43,7 @@ func startNATS(t *testing.T) *natsServer {
 func (n *natsServer) start() {
 	n.t.Helper()
 	require.Eventually(n.t, func() bool {
-		ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: n.port, JetStream: true, StoreDir: n.dir, NoSigs: true, SyncAlways: true})
+		ns, err := server.NewServer(&server.Options{Host: n.host, Port: n.port, JetStream: true, StoreDir: n.dir, NoSigs: true, SyncAlways: true})
 		require.NoError(n.t, err)
 		ns.Start()
 		if !ns.ReadyForConnections(startTimeout) { // somebody else has its port for a moment
@@ -133,4 +146,31 @@ func (r *relay) close() {
 	}
 	r.mu.Unlock()
 	r.all.Wait()
+}
+
+// What goes to a NATS server on another machine goes over its network.
+func TestPlainNATSElsewhereIsSaid(t *testing.T) {
+	addresses, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	i := slices.IndexFunc(addresses, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.To4() != nil && !n.IP.IsLoopback()
+	})
+	if i < 0 {
+		t.Skip("this machine has no address but the loopback")
+	}
+	for _, c := range []struct {
+		name, host string
+		says       bool
+	}{
+		{"a server on this machine's loopback is reached over no network", "127.0.0.1", false},
+		{"one on another address is", addresses[i].(*net.IPNet).IP.String(), true},
+	} {
+		var log bytes.Buffer
+		n := startNATSOn(t, c.host)
+		s, err := Open(t.Context(), Config{URL: fmt.Sprintf("nats://%s:%d", c.host, n.port), Log: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err, c.name)
+		require.NoError(t, s.Close())
+		assert.Equal(t, c.says, strings.Contains(log.String(), "is not encrypted"), "%s: %s", c.name, log.String())
+	}
 }

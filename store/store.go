@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/room"
 )
 
@@ -198,6 +199,9 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 	}
 	if cfg.URL == "" {
 		return js, nil // its directory is locked
+	}
+	if _, err := s.conn.TLSConnectionState(); err != nil && reach.Outside(s.conn.ConnectedAddr()) {
+		s.log.Warn("the connection to the NATS server is not encrypted: whoever is on the way reads and changes rooms, accounts and invites; use TLS (--nats tls://...)")
 	}
 	if s.conn.MaxPayload() < maxRecord {
 		s.log.Warn("the NATS server takes no record of a room with very many bans: give it max_payload: 8MB", "max_payload", s.conn.MaxPayload())

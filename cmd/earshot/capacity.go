@@ -88,6 +88,7 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 	if err != nil {
 		return usage(err)
 	}
+	warn(stderr, f.target.exposed())
 	about := capacity.About{Scenario: base.Name, Target: f.target.name(), Vary: q, Until: base.Thresholds}
 	p := player{roots: roots, quiet: f.quiet, stderr: stderr}
 	played := 0

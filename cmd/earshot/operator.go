@@ -41,15 +41,17 @@ type operatorSession struct {
 }
 
 func (f *operatorFlags) session(c *cobra.Command) (*operatorSession, error) {
-	roots, err := loadRoots(f.ca)
-	if err != nil {
-		return nil, usage(err)
-	}
+	var err error
 	token := f.token
 	if token == "" {
 		if token, err = secrets.Load(filepath.Join(f.data, operatorTokenFile)); err != nil {
 			return nil, usage(fmt.Errorf("no operator's token: give --token, or --data with the server's data directory: %w", err))
 		}
+	}
+	warn(c.ErrOrStderr(), plainToken(token, []string{f.target}))
+	roots, err := loadRoots(f.ca)
+	if err != nil {
+		return nil, usage(err)
 	}
 	client, err := operator.New(f.target, token, roots)
 	if err != nil {

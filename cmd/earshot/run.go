@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -65,13 +64,11 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 	if err != nil {
 		return usage(err)
 	}
-	for _, w := range s.Warnings {
-		fmt.Fprintln(stderr, "earshot: warning:", w)
-	}
+	warn(stderr, s.Warnings)
+	warn(stderr, f.watch.exposed())
+	warn(stderr, f.target.exposed())
 	warnings, err := loadgen.Preflight(host.CurrentLimits(), s, f.target.ownServer())
-	for _, w := range warnings {
-		fmt.Fprintln(stderr, "earshot: warning:", w)
-	}
+	warn(stderr, warnings)
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/secrets"
-	"github.com/earshot-audio/earshot/loadgen/watch"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling"
 	"github.com/earshot-audio/earshot/signaling/front"
@@ -69,11 +70,14 @@ exempt from the rate limits, unless --open-to-network is given.`,
   earshot serve --http 0.0.0.0:7443 --media 0.0.0.0:7081 --advertise 192.0.2.7 --tls-self-signed`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			f.changed = c.Flags().Changed
 			return serve(c.Context(), f, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	flags := c.Flags()
+	f.bind(c.Flags())
+	return c
+}
+
+func (f *serveFlags) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&f.http, "http", "127.0.0.1:7080", "`address` of HTTP and WebSockets")
 	flags.StringVar(&f.media, "media", "127.0.0.1:7081", "UDP `address` of all audio")
 	flags.StringVar(&f.advertise, "advertise", "", "IP `address` for candidates, if clients reach the server at another address (NAT, containers)")
@@ -96,7 +100,7 @@ exempt from the rate limits, unless --open-to-network is given.`,
 	flags.BoolVar(&f.stopWithStdin, "stop-with-stdin", false, "stop when standard input ends")
 	_ = flags.MarkHidden("stop-with-stdin") // how the server of a run notices that the run has ended
 	flags.Lookup("operator-token").DefValue = ""
-	return c
+	f.changed = flags.Changed
 }
 
 func (f serveFlags) check() error {
@@ -134,17 +138,19 @@ func (f serveFlags) check() error {
 			return usage(err)
 		}
 	}
+	if f.pprof != "" && reach.Outside(f.pprof) {
+		return usage(fmt.Errorf("--pprof %s can be reached from the network, where anybody could stop and read this process with it: choose a loopback address, and reach it through a tunnel (ssh -L)", f.pprof))
+	}
 	if f.maxConnections != 0 {
 		if _, err := front.Limit(f.maxConnections); err != nil {
 			return usage(fmt.Errorf("--max-connections: %w", err))
 		}
 	}
 	for _, a := range []struct{ flag, address string }{{"--http", f.http}, {"--media", f.media}} {
-		host, _, err := net.SplitHostPort(a.address)
-		if err != nil {
+		if _, _, err := net.SplitHostPort(a.address); err != nil {
 			return usage(fmt.Errorf("%s: %w; an address is like 127.0.0.1:7080", a.flag, err))
 		}
-		if f.open && !f.openToNetwork && !loopbackHost(host) {
+		if f.open && !f.openToNetwork && reach.Outside(a.address) {
 			return usage(fmt.Errorf("%s %s can be reached from the network, and --open needs no token: choose a loopback address, or add --open-to-network", a.flag, a.address))
 		}
 	}
@@ -158,11 +164,6 @@ func parsePublicURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("--public-url %q is not a URL like https://rooms.example.org", text)
 	}
 	return u, nil
-}
-
-func loopbackHost(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // serve runs the server until ctx is done.
@@ -212,7 +213,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen(watch.TCPNetwork(f.http), f.http)
+	listener, err := net.Listen(reach.TCPNetwork(f.http), f.http)
 	if err != nil {
 		return fmt.Errorf("listen on --http %s: %w; is another server running there?", f.http, err)
 	}
@@ -231,6 +232,10 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 		defer func() { err = errors.Join(err, profiles.Close()) }()
 	}
 	fmt.Fprintf(stdout, "earshot is serving %s://%s (audio on UDP %s); stop with Ctrl-C\n", scheme, listener.Addr(), media.Addr())
+
+	for _, w := range f.exposed() {
+		log.Warn(w)
+	}
 
 	select {
 	case <-ctx.Done():
@@ -278,7 +283,7 @@ func newLog(format string, to io.Writer) *slog.Logger {
 
 // serveProfiles serves the profiles of net/http/pprof on an address of their own.
 func serveProfiles(address string, failed chan<- error) (*http.Server, error) {
-	listener, err := net.Listen(watch.TCPNetwork(address), address)
+	listener, err := net.Listen(reach.TCPNetwork(address), address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on --pprof %s: %w", address, err)
 	}
@@ -286,7 +291,7 @@ func serveProfiles(address string, failed chan<- error) (*http.Server, error) {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	s := &http.Server{Handler: reach.Guard(address, mux), ReadHeaderTimeout: 10 * time.Second}
 	go func() { failed <- s.Serve(listener) }()
 	return s, nil
 }

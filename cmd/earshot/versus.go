@@ -104,6 +104,7 @@ func (f versusFlags) run(ctx context.Context, path string, changed func(string) 
 			return usage(err)
 		}
 		names, targets = append(names, name), append(targets, t)
+		warn(stderr, t.exposed())
 	}
 	if len(targets) < 2 {
 		return usage(errors.New("give at least two targets, each with --target"))

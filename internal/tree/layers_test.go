@@ -18,7 +18,7 @@ var layers = map[string][]string{
 	"room":                   {},
 	"room/fanout":            {"internal/prefetch"},
 	"room/rtc":               {"room/fanout", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
-	"store":                  {"room"},
+	"store":                  {"internal/reach", "room"},
 	"signaling/wire":         {},
 	"signaling/ws":           {"signaling/wire"},
 	"signaling/auth":         {"signaling/wire", "store"},
@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"signaling/front":        {"signaling/wire"},
 	"signaling/whip":         {"signaling/wire", "internal/iceuri", "internal/sdp"},
 	"signaling/panel":        {"internal/chart"},
-	"signaling":              {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "room", "room/rtc", "store"},
+	"signaling":              {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "internal/reach", "room", "room/rtc", "store"},
 	"loadgen/metric":         {},
 	"loadgen/speech":         {},
 	"loadgen/network":        {},
@@ -42,13 +42,13 @@ var layers = map[string][]string{
 	"loadgen/netem":          {"loadgen/measure", "loadgen/network"},
 	"loadgen/host":           {"internal/udpbatch"},
 	"loadgen/client":         {"loadgen/netem", "loadgen/host", "loadgen/measure", "loadgen/speech", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/prefetch"},
-	"loadgen/driver":         {"loadgen/scenario", "loadgen/host", "signaling/wire"},
+	"loadgen/driver":         {"internal/reach", "loadgen/scenario", "loadgen/host", "signaling/wire"},
 	"loadgen/driver/earshot": {"loadgen/driver", "loadgen/host", "loadgen/scenario", "signaling/wire"},
 	"loadgen/driver/whep":    {"loadgen/driver", "loadgen/scenario", "internal/iceuri"},
 	"loadgen":                {"loadgen/mark", "loadgen/driver", "loadgen/client", "loadgen/netem", "loadgen/host", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "internal/sdp"},
 	"loadgen/report":         {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/figure":         {"loadgen/report", "loadgen/metric"},
-	"loadgen/watch":          {"loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
+	"loadgen/watch":          {"internal/reach", "loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
 	"loadgen/capacity":       {"loadgen", "internal/table", "loadgen/figure", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
 	"loadgen/compare":        {"internal/table", "loadgen/figure", "loadgen/report", "loadgen/metric"},
 	"internal/endtoend":      {},                                    // tests alone
@@ -66,6 +66,7 @@ var layers = map[string][]string{
 	"internal/packet":        {},
 	"internal/iceuri":        {},
 	"internal/prefetch":      {},
+	"internal/reach":         {},
 	"internal/udpbatch":      {},
 	"internal/lite":          {"internal/sdp", "internal/srtp", "internal/prefetch"},
 	"internal/srtp":          {"internal/prefetch"},
@@ -75,7 +76,7 @@ var layers = map[string][]string{
 	"ci":                     {}, // tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
-	"cmd/earshot":            {"web", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
+	"cmd/earshot":            {"web", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -37,12 +37,7 @@ func HTTPClient(trust *tls.Config) *http.Client {
 
 // OnLoopback reports whether a URL's host is the loopback interface of this machine.
 func OnLoopback(u *url.URL) bool {
-	host := u.Hostname()
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return !reach.Outside(u.Host)
 }
 
 // Refusal returns the error in an HTTP answer: a [wire.Error] if it is one, else the

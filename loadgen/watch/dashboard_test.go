@@ -172,3 +172,21 @@ func BenchmarkBody(b *testing.B) {
 		d.body()
 	}
 }
+
+// A page that was led to this machine by its own name (DNS rebinding) reads nothing.
+func TestDashboardIsForThisMachine(t *testing.T) {
+	d := dashboard(t)
+	defer func() { require.NoError(t, d.Close()) }()
+	e, err := NewExporter("127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, e.Close()) }()
+	for _, url := range []string{d.URL() + "/", d.URL() + "/events", e.URL()} {
+		r, err := http.NewRequest(http.MethodGet, url, nil)
+		require.NoError(t, err)
+		r.Host = "evil.example"
+		resp, err := client.Do(r)
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusForbidden, resp.StatusCode, url)
+		require.NoError(t, resp.Body.Close())
+	}
+}

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/reach"
 )
 
 // goodbyes is how long an ending server waits for what it is about to send.
@@ -20,22 +21,14 @@ type site struct {
 	served chan error
 }
 
-// TCPNetwork returns the network to listen on an address in, for net.Listen: told
-// 0.0.0.0 in "tcp", it listens on all IPv6 addresses, too.
-func TCPNetwork(address string) string {
-	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
-		return "tcp4"
-	}
-	return "tcp"
-}
-
-// listen serves a handler on an address until close.
+// listen serves a handler on an address until close. If that is this machine's alone, so
+// are its names.
 func listen(address string, handler http.Handler) (*site, error) {
-	l, err := net.Listen(TCPNetwork(address), address)
+	l, err := net.Listen(reach.TCPNetwork(address), address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
-	s := &site{server: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}, addr: l.Addr(), served: make(chan error, 1)}
+	s := &site{server: &http.Server{Handler: reach.Guard(address, handler), ReadHeaderTimeout: 10 * time.Second}, addr: l.Addr(), served: make(chan error, 1)}
 	go func() { s.served <- s.server.Serve(l) }() // ends with close
 	return s, nil
 }

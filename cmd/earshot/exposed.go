@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+
+	"github.com/earshot-audio/earshot/internal/reach"
+)
+
+// exposed says what others than this machine can read or do by the way the server is
+// started, a warning for each, in the order of their weight. The flags have been checked.
+func (f serveFlags) exposed() (warnings []string) {
+	add := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
+	public, _ := parsePublicURL(f.publicURL) // nil without one
+	plain := f.tlsCert == "" && !f.tlsSelfSigned
+	switch {
+	case f.open && reach.Outside(f.http):
+		add("--open-to-network: whoever reaches --http %s can make rooms, enter them as host and end them, without a token", f.http)
+	case f.open && public != nil && reach.Outside(public.Host):
+		add("--open: whoever reaches %s can make rooms, enter them as host and end them, without a token", f.publicURL)
+	case plain && reach.Outside(f.http) && public != nil && public.Scheme == "https":
+		add("--http %s is not encrypted and can be reached from the network: let nobody but the proxy of --public-url reach it, over a network that nobody listens to", f.http)
+	case plain && reach.Outside(f.http):
+		add("--http %s is not encrypted and can be reached from the network: whoever is on the way reads every token, the operator's too, and browsers have no microphone there; "+
+			"add --tls-self-signed or --tls-cert and --tls-key, or --public-url with https if a proxy ends TLS", f.http)
+	}
+	if public != nil && public.Scheme == "http" && !f.open && reach.Outside(public.Host) {
+		add("--public-url %s is not encrypted: whoever is on the way reads every token and invite, and browsers have no microphone there", f.publicURL)
+	}
+	for _, ranges := range []struct {
+		flag, then string
+		texts      []string
+	}{
+		{"--trusted-proxy", "anybody can claim to be anybody, and no rate limit by address holds; name the proxies alone", f.trustedProxy},
+		{"--rate-limit-exempt", "nobody is held to the rate limits, so codes can be guessed as fast as the network allows", f.rateLimitExempt},
+	} {
+		list, _ := prefixes(ranges.flag, ranges.texts)
+		for _, p := range list {
+			if p.Bits() == 0 {
+				add("%s %s is everybody: %s", ranges.flag, p, ranges.then)
+			}
+		}
+	}
+	return warnings
+}
+
+// warn prints warnings on standard error.
+func warn(stderr io.Writer, warnings []string) {
+	for _, w := range warnings {
+		fmt.Fprintln(stderr, "earshot: warning:", w)
+	}
+}
+
+// exposed says what others than this machine can read of a run.
+func (f watchFlags) exposed() (warnings []string) {
+	for _, s := range []struct{ flag, address string }{{"--prometheus", f.prometheus}, {"--dashboard", f.dashboard}} {
+		if s.address != "" && reach.Outside(s.address) {
+			warnings = append(warnings, fmt.Sprintf("%s %s can be reached from the network: whoever does reads the run's figures and its target, without a password", s.flag, s.address))
+		}
+	}
+	return warnings
+}
+
+// plainToken says that a token would go to a URL of another machine in the open; nothing
+// if there is none, or it is encrypted.
+func plainToken(token string, urls []string) (warnings []string) {
+	if token == "" {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" || !reach.Outside(u.Host) || seen[u.Host] {
+			continue
+		}
+		seen[u.Host] = true
+		warnings = append(warnings, fmt.Sprintf("the token goes to http://%s unencrypted: whoever is on the way can read and use it; give an https URL", u.Host))
+	}
+	return warnings
+}
+
+// exposed says that the target's token would be sent in the open.
+func (f targetFlags) exposed() []string {
+	return plainToken(f.token, slices.Sorted(maps.Values(f.values)))
+}
