@@ -12,7 +12,7 @@ alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 # find in them: they are arithmetic, without a goroutine. Tests decode minutes of audio.
 RACE := -race -vet=off $(patsubst %,-gcflags='%=-race=false',github.com/pion/opus/... github.com/thesyncim/gopus/...)
 
-.PHONY: help run gate check test soak fuzz tools lint vulnerabilities portable bench dist sbom clean
+.PHONY: help run gate check test soak repeat fuzz tools lint vulnerabilities portable bench dist sbom clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,9 +35,13 @@ test: tools lint ## install what the tests need, and run them all under the race
 	$(GO) test $(RACE) -timeout 20m -p 1 $(ALONE) || code=1; \
 	exit $$code
 
-SOAK ?= 10
-soak: tools ## all tests, SOAK times over (default: 10), in random order, and the fault table at real length: finds those that fail now and then
-	EARSHOT_SOAK=1 $(GO) test $(RACE) -p 1 -count $(SOAK) -shuffle on -timeout 0 ./...
+SOAK ?= 1h
+soak: ## people, moderators, restarts and bad networks on one server, for SOAK (default: 1h): everything must be back at the end
+	$(GO) test -v -vet=off -timeout 0 -run TestSoak ./internal/soak -soak $(SOAK)
+
+TIMES ?= 10
+repeat: tools ## all tests, TIMES over (default: 10), in random order, and the fault table at real length: finds those that fail now and then
+	EARSHOT_SOAK=1 $(GO) test $(RACE) -p 1 -count $(TIMES) -shuffle on -timeout 0 ./...
 
 fuzz: ## every fuzz test, each for FUZZTIME (default: 10m)
 	@ci/fuzz

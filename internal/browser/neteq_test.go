@@ -104,7 +104,7 @@ func (d deviations) enter(h heardStream, s *impairedStream) {
 
 // The model of the jitter buffer conceals, stretches and waits as Chromium's NetEQ does
 // with the same packets at the same times. A page that did not get to play in time, since
-// the machine was busy, conceals more: so there is another try, and only make soak plays it.
+// the machine was busy, conceals more: so there is another try, and only make repeat plays it.
 func TestNetEQModelAgainstChromium(t *testing.T) {
 	if os.Getenv("EARSHOT_SOAK") == "" {
 		t.Skip("it needs a machine that does nothing else: set EARSHOT_SOAK=1")

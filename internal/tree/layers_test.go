@@ -73,6 +73,7 @@ var layers = map[string][]string{
 	"internal/sdp":           {},
 	"internal/chart":         {},
 	"internal/tree":          {}, // tests alone
+	"internal/soak":          {}, // tests alone
 	"ci":                     {}, // tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
