@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -98,6 +99,29 @@ func TestOperatorGetsInWhenConnectionsRunOut(t *testing.T) {
 		return status == http.StatusOK
 	}, eventually, often, "it takes people again")
 	h.dial()
+}
+
+// Who asks for figures and does not read them keeps no figures from others for long, and
+// health from nobody.
+func TestReadersWhoDoNotReadKeepNoHealthFromOthers(t *testing.T) {
+	h := fewConnections(t)
+	for range ordinary {
+		h.dial()
+	}
+	ask := bytes.Repeat([]byte("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), 200)
+	for n := range 5 * few {
+		conn := h.silent().(*net.TCPConn)
+		require.NoError(t, conn.SetReadBuffer(1))
+		_, _ = conn.Write(ask) // it may have been closed to make place
+		if n%20 == 0 {
+			status, _ := h.once("/healthz", "")
+			assert.Equal(t, http.StatusOK, status, "with %d", n)
+		}
+	}
+	require.Eventually(t, func() bool {
+		status, _ := h.once("/metrics", "")
+		return status == http.StatusOK
+	}, eventually, often, "their time is over")
 }
 
 // Who sends nothing, or the beginning of something, makes place for who does.

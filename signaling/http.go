@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/auth"
@@ -21,6 +22,9 @@ const (
 	// answerWaits is how many times RequestWait there is for a request and its
 	// answer in all: ending a room waits until its media is closed.
 	answerWaits = 6
+	// lastWait is how long who watches the server may take to read an answer while there
+	// are no connections left.
+	lastWait = time.Second
 )
 
 // HTTP returns an HTTP server for the handler, which the caller serves and closes. Its
@@ -48,10 +52,15 @@ func (s *Server) HTTP() *http.Server {
 func (s *Server) Listen(l *net.TCPListener) net.Listener { return s.front.Listen(l) }
 
 // limited refuses a request if there are too many connections. What watches the server
-// and the operator get in when nobody else does.
+// and the operator get in when nobody else does. What watches it needs no token, so it
+// gets one answer a connection then, and no time in which not to read it.
 func (s *Server) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		end, err := s.front.Begin(r, s.class)
+		class := front.Anybody // which is not asked while there are enough
+		end, err := s.front.Begin(r, func(r *http.Request) front.Class {
+			class = s.class(r)
+			return class
+		})
 		if err != nil {
 			w.Header().Set("Connection", "close")
 			w.Header().Set("Retry-After", "10")
@@ -59,6 +68,11 @@ func (s *Server) limited(next http.Handler) http.Handler {
 			return
 		}
 		defer end()
+		if class == front.Monitoring || class == front.Health {
+			w.Header().Set("Connection", "close")
+			// Writers that support no deadline are tests' own.
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(lastWait))
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -71,7 +85,9 @@ func (s *Server) class(r *http.Request) front.Class {
 		}
 	}
 	switch path, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); path {
-	case "healthz", "readyz", "metrics", "operator":
+	case "healthz", "readyz":
+		return front.Health
+	case "metrics", "operator":
 		return front.Monitoring
 	}
 	return front.Anybody

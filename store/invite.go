@@ -86,7 +86,37 @@ func (s *Store) CreateInvite(ctx context.Context, i Invite) (made Invite, code s
 	code = NewCode()
 	i.ID = digest(code)
 	made, err = s.invites.change(ctx, i.ID, func(Invite, bool) (Invite, error) { return i, nil })
+	if err == nil {
+		err = s.forgetEnded(ctx, made)
+	}
 	return made, code, err
+}
+
+// MaxEndedInvites is how many invites are listed that admit nobody any more, of a room or,
+// to the club, of an inviter. Beyond it the oldest are forgotten, so that nobody fills the
+// store with invites that they revoke again.
+const MaxEndedInvites = 1000
+
+// forgetEnded bounds the ended invites that are listed with a new one.
+func (s *Store) forgetEnded(ctx context.Context, made Invite) error {
+	s.forgetting.Lock()
+	defer s.forgetting.Unlock()
+	var ended []Invite
+	s.invites.each(func(i Invite) {
+		if i.Room == made.Room && (i.Room != "" || i.Inviter == made.Inviter) && i.Status(made.Created) != Live {
+			ended = append(ended, i)
+		}
+	})
+	if len(ended) <= MaxEndedInvites {
+		return nil
+	}
+	slices.SortFunc(ended, func(a, b Invite) int { return a.Created.Compare(b.Created) })
+	for _, i := range ended[:len(ended)-MaxEndedInvites] {
+		if err := s.invites.remove(ctx, i.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // InviteID returns the id of the invite with this code, whether there is one or

@@ -66,6 +66,7 @@ type Store struct {
 	audit    *auditLog
 
 	redemptions redemptions
+	forgetting  sync.Mutex // held while ended invites are forgotten
 }
 
 // Open opens a store, and makes it the first time. It fails, and says what to do,

@@ -44,6 +44,9 @@ const (
 	Anybody Class = iota
 	// Monitoring may use half of the reserve, too: it needs no token.
 	Monitoring
+	// Health may use three quarters. Its answers are a few bytes, so nobody can hold it up by
+	// not reading.
+	Health
 	// Operator may use all.
 	Operator
 )
@@ -81,7 +84,7 @@ func New(cfg Config) (*Front, error) {
 	reserve := min(cfg.Max/4, 64)
 	f := &Front{
 		cfg: cfg, waiting: list.New(),
-		limits:   [...]int{Anybody: cfg.Max - reserve, Monitoring: cfg.Max - reserve/2, Operator: cfg.Max},
+		limits:   [...]int{Anybody: cfg.Max - reserve, Monitoring: cfg.Max - reserve/2, Health: cfg.Max - reserve/4, Operator: cfg.Max},
 		noHeader: rate.Sometimes{Interval: time.Minute}, full: rate.Sometimes{Interval: time.Minute},
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "earshot_http_refused_total",
