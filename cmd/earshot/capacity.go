@@ -52,8 +52,10 @@ limit, so the server may carry more; 99 not even the smallest load passes;
 130 interrupted.`,
 		Example: `  earshot capacity scenarios/one-speaker-500.yaml --vary listeners --from 500 --to 8000 --hold 10s --until 'latency: p(99) < 20ms' --until 'delivered: rate >= 0.9999'
   earshot capacity scenarios/smoke.yaml --vary arrival-rate --from 10 --to 1000 --until 'join_duration: p(95) < 1s'`,
-		Args: arguments(cobra.ExactArgs(1)),
+		Args:              scenarioArgument,
+		ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
+			f.stdin = c.InOrStdin()
 			return f.search(c.Context(), args[0], c.Flags().Changed, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}

@@ -85,7 +85,7 @@ func TestCapacityRejectsBadUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		{"no scenario", []string{}, "accepts 1 arg(s)"},
+		{"no scenario", []string{}, "capacity takes a scenario"},
 		{"no bounds", []string{path}, "--from is missing"},
 		{"no upper bound", []string{path, "--from", "3"}, "--to is missing"},
 		{"backwards", []string{path, "--from", "3", "--to", "2"}, "before it begins"},

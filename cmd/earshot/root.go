@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/earshot-audio/earshot/internal/spelling"
 )
 
 // run is the program. Results go to stdout; progress, logs and errors go to stderr.
@@ -17,11 +21,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Long: `earshot plays load scenarios against live-audio servers with real WebRTC
 clients, measures what every listener received, and says pass, fail or invalid.
 It has a server of its own, and plays against any WHIP/WHEP server as well.`,
-		Example: `  earshot run scenarios/smoke.yaml
+		Example: `  earshot run smoke
   earshot serve --open`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return c.Help()
 		},
@@ -29,17 +33,54 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), runCommand(), capacityCommand(), versusCommand(), leagueCommand(), compareCommand(), scenarioCommand(), summaryCommand(),
+	root.Version = version()
+	root.SetVersionTemplate("earshot {{.Version}}\n")
+	root.AddCommand(serveCommand(), runCommand(), initCommand(), capacityCommand(), versusCommand(), leagueCommand(), compareCommand(), scenarioCommand(), summaryCommand(),
 		roomCommand(), inviteCommand(), auditCommand(), versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-			return usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
+			return usage(fmt.Errorf("%w (see %s --help)", meantFlag(c, err), c.CommandPath()))
 		})
 	}
 	err := root.ExecuteContext(ctx)
 	if err != nil && !isVerdict(err) {
 		fmt.Fprintln(stderr, "earshot:", err)
+	}
+	return err
+}
+
+// noCommand refuses a word that is no command, and says which was meant.
+func noCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, known := range c.Commands() {
+		if known.IsAvailableCommand() {
+			names = append(names, known.Name())
+		}
+	}
+	err := fmt.Errorf("unknown command %q", args[0])
+	if near := spelling.Nearest(args[0], names); near != "" {
+		err = fmt.Errorf("%w: did you mean %s?", err, near)
+	}
+	return usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
+}
+
+// meantFlag adds to the error over an unknown flag which one was meant.
+func meantFlag(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if near := spelling.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		return fmt.Errorf("%w: did you mean --%s?", err, near)
 	}
 	return err
 }

@@ -37,11 +37,14 @@ Without --target, a server of its own is started in a child process and stopped
 at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 98 invalid (a threshold had no data, or the figures can't be trusted),
 99 thresholds crossed, 130 interrupted.`,
-		Example: `  earshot run scenarios/smoke.yaml
-  earshot run scenarios/smoke.yaml --target http://127.0.0.1:7080
-  earshot run scenarios/smoke.yaml --driver whep --whip-url http://127.0.0.1:8889/{room}/whip --whep-url http://127.0.0.1:8889/{room}/whep`,
-		Args: arguments(cobra.ExactArgs(1)),
+		Example: `  earshot run smoke
+  earshot run scenario.yaml --html report.html
+  earshot run smoke --target http://127.0.0.1:7080
+  earshot run smoke --driver whep --whip-url http://127.0.0.1:8889/{room}/whip --whep-url http://127.0.0.1:8889/{room}/whep`,
+		Args:              scenarioArgument,
+		ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
+			f.stdin = c.InOrStdin()
 			return f.run(c.Context(), args[0], c.Flags().Changed, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}

@@ -3,21 +3,46 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/scenarios"
 )
 
 func scenarioCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "scenario",
-		Short:   "Check scenario files, or print their schema",
-		Example: "  earshot scenario check scenarios/smoke.yaml\n  earshot scenario schema",
-		Args:    arguments(cobra.NoArgs),
+		Short:   "List, show and check scenarios, or print their schema",
+		Example: "  earshot scenario list\n  earshot scenario show smoke > my.yaml\n  earshot scenario check my.yaml",
+		Args:    noCommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(&cobra.Command{
+		Use:     "list",
+		Short:   "List the scenarios that come with earshot, and what each asks",
+		Example: "  earshot scenario list",
+		Args:    arguments(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprint(c.OutOrStdout(), builtIns())
+			return err
+		},
+	}, &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Print a scenario that comes with earshot, to change and to play",
+		Example:           "  earshot scenario show smoke",
+		Args:              arguments(cobra.ExactArgs(1)),
+		ValidArgsFunction: completeScenario,
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := scenarios.Read(strings.TrimPrefix(args[0], scenario.BuiltIn))
+			if err != nil {
+				return usage(err)
+			}
+			_, err = fmt.Fprint(c.OutOrStdout(), standalone(string(text)))
+			return err
+		},
+	}, &cobra.Command{
 		Use:     "check FILE...",
 		Short:   "Validate scenario files without running them",
 		Example: "  earshot scenario check scenarios/smoke.yaml",
@@ -25,7 +50,7 @@ func scenarioCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, files []string) error {
 			var errs []error
 			for _, f := range files {
-				s, err := scenario.Load(f)
+				s, err := loadScenario(f, c.InOrStdin())
 				if err != nil {
 					errs = append(errs, err)
 					continue

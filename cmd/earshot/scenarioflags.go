@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -11,6 +12,8 @@ import (
 
 // scenarioFlags override parts of a scenario.
 type scenarioFlags struct {
+	stdin io.Reader // where a scenario named - comes from
+
 	listeners  int
 	hold       time.Duration
 	seed       int64
@@ -35,9 +38,9 @@ func caFlag(flags *pflag.FlagSet, ca *string) {
 	flags.StringVar(ca, "ca", "", "`file` of certificate authorities (PEM) to trust beside the system's")
 }
 
-// load reads a scenario file and applies the flags that were given.
-func (f scenarioFlags) load(path string, changed func(string) bool) (*scenario.Scenario, error) {
-	s, err := scenario.Load(path)
+// load reads a scenario and applies the flags that were given.
+func (f scenarioFlags) load(name string, changed func(string) bool) (*scenario.Scenario, error) {
+	s, err := loadScenario(name, f.stdin)
 	if err != nil {
 		return nil, err
 	}

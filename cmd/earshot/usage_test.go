@@ -16,6 +16,9 @@ func TestHelpGolden(t *testing.T) {
 		{"help-versus.txt", "versus --help"},
 		{"help-serve.txt", "serve --help"},
 		{"help-scenario.txt", "scenario --help"},
+		{"help-init.txt", "init --help"},
+		{"help-scenario-list.txt", "scenario list --help"},
+		{"help-scenario-show.txt", "scenario show --help"},
 		{"help-scenario-check.txt", "scenario check --help"},
 		{"help-scenario-schema.txt", "scenario schema --help"},
 		{"help-summary.txt", "summary --help"},
@@ -51,9 +54,9 @@ func TestBadUsageExits2(t *testing.T) {
 		args []string
 		says string
 	}{
-		{"an unknown command", []string{"rnu"}, `unknown command "rnu"`},
-		{"no scenario", []string{"run"}, "accepts 1 arg(s), received 0"},
-		{"an unknown flag", []string{"run", smoke, "--lisners", "5"}, "unknown flag: --lisners"},
+		{"an unknown command", []string{"rnu"}, `unknown command "rnu": did you mean run?`},
+		{"no scenario", []string{"run"}, "run takes a scenario"},
+		{"an unknown flag", []string{"run", smoke, "--lisners", "5"}, "unknown flag: --lisners: did you mean --listeners?"},
 		{"a scenario that is not there", []string{"run", "nowhere.yaml"}, "nowhere.yaml"},
 		{"a threshold without a colon", []string{"run", smoke, "--threshold", "latency"}, "is not of the form"},
 		{"a threshold on a misspelt metric", []string{"run", smoke, "--threshold", "latancy: p(99) < 20ms"}, "latency"},

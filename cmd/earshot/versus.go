@@ -39,9 +39,11 @@ pid=NUMBER of the server's process if it is on this machine, for its CPU and mem
 
 Exit codes are those of run, the worst of all targets. A server that could not be
 played against counts as 1, after the others have been played.`,
-		Example: `  earshot versus scenarios/smoke.yaml --target earshot --target 'mediamtx whip=http://127.0.0.1:8889/{room}/whip whep=http://127.0.0.1:8889/{room}/whep pid=4711'`,
-		Args:    arguments(cobra.ExactArgs(1)),
+		Example:           `  earshot versus scenarios/smoke.yaml --target earshot --target 'mediamtx whip=http://127.0.0.1:8889/{room}/whip whep=http://127.0.0.1:8889/{room}/whep pid=4711'`,
+		Args:              scenarioArgument,
+		ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
+			f.stdin = c.InOrStdin()
 			return f.run(c.Context(), args[0], c.Flags().Changed, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}

@@ -32,10 +32,10 @@ var layers = map[string][]string{
 	"signaling/whip":         {"signaling/wire", "internal/iceuri", "internal/sdp"},
 	"signaling/panel":        {"internal/chart"},
 	"signaling":              {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "internal/reach", "room", "room/rtc", "store"},
-	"loadgen/metric":         {},
-	"loadgen/speech":         {},
+	"loadgen/metric":         {"internal/spelling"},
+	"loadgen/speech":         {"scenarios"},
 	"loadgen/network":        {},
-	"loadgen/scenario":       {"signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
+	"loadgen/scenario":       {"scenarios", "signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/neteq":          {"internal/prefetch"},
 	"loadgen/mark":           {"loadgen/speech"},
 	"loadgen/measure":        {"loadgen/mark", "loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
@@ -63,6 +63,8 @@ var layers = map[string][]string{
 	"internal/secrets":       {},
 	"internal/serverprocess": {},
 	"internal/table":         {},
+	"internal/spelling":      {},
+	"scenarios":              {},
 	"internal/packet":        {},
 	"internal/iceuri":        {},
 	"internal/prefetch":      {},
@@ -77,7 +79,7 @@ var layers = map[string][]string{
 	"ci":                     {}, // tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
-	"cmd/earshot":            {"web", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
+	"cmd/earshot":            {"web", "scenarios", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/earshot-audio/earshot/internal/spelling"
 )
 
 // ParseThreshold reads a condition on a metric: an aggregation, an operator and
@@ -55,7 +57,7 @@ func unknownMetric(name string) error {
 	for i, d := range catalogue {
 		names[i] = d.Name
 	}
-	if near := nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		return fmt.Errorf("unknown metric %q: did you mean %s?", name, near)
 	}
 	return fmt.Errorf("unknown metric %q: there are %s", name, strings.Join(names, ", "))
@@ -119,7 +121,7 @@ func wrongAggregation(d Definition, text string, name Aggregation) error {
 	case slices.Contains(known, written(name)):
 		return fmt.Errorf("%s does not fit %s, which is a %s: use %s", text, d.Name, d.Kind, list)
 	}
-	if near := nearest(text, fit); near != "" {
+	if near := spelling.Nearest(text, fit); near != "" {
 		return fmt.Errorf("unknown aggregation %q: did you mean %s?", text, near)
 	}
 	return fmt.Errorf("unknown aggregation %q: a %s has %s", text, d.Kind, list)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/spelling"
 )
 
 // A Selector is a part of a run's people and time. The zero Selector is all of
@@ -120,7 +122,7 @@ func parseSelector(list string) (s Selector, err error) {
 }
 
 func unknownKey(key string) error {
-	if near := nearest(key, selectorKeys); near != "" {
+	if near := spelling.Nearest(key, selectorKeys); near != "" {
 		return fmt.Errorf("unknown key %q: did you mean %s?", key, near)
 	}
 	return fmt.Errorf("unknown key %q: there are %s", key, strings.Join(selectorKeys, ", "))
@@ -149,7 +151,7 @@ func (d Definition) allows(s Selector) error {
 		case values == nil:
 			return fmt.Errorf("%s has no %s: only %s has", d.Name, c.key, d.having(func(p Parts) bool { return c.of(p) != nil }))
 		}
-		if near := nearest(c.value, values); near != "" {
+		if near := spelling.Nearest(c.value, values); near != "" {
 			return fmt.Errorf("unknown %s %q: did you mean %s?", c.key, c.value, near)
 		}
 		return fmt.Errorf("unknown %s %q: there are %s", c.key, c.value, strings.Join(values, ", "))

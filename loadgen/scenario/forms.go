@@ -1,7 +1,9 @@
 package scenario
 
 import (
+	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -219,13 +221,32 @@ func readAudio(r *reader, f field, what string) (paths []string) {
 		items = r.items(f, what)
 	}
 	for _, item := range items {
-		path := r.text(item, what)
-		if path != "" && !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(r.file), filepath.FromSlash(path))
-		}
-		paths = append(paths, path)
+		paths = append(paths, audioPath(r.file, r.audioName(item, what)))
 	}
 	return paths
+}
+
+// audioName reads the name of a recording. In a list in brackets the YAML parser takes
+// builtin:speech for a field, which YAML 1.2 does not (section 7.3.3).
+func (r *reader) audioName(f field, what string) string {
+	if m, ok := f.node.(*ast.MappingNode); ok && len(m.Values) == 1 {
+		f.node = m.Values[0]
+	}
+	if m, ok := f.node.(*ast.MappingValueNode); ok && m.Key.String()+":" == BuiltIn {
+		return BuiltIn + r.text(field{f.path, m.Value}, what)
+	}
+	return r.text(f, what)
+}
+
+// audioPath returns where the recording is that a scenario file names.
+func audioPath(file, name string) string {
+	switch {
+	case name == "", filepath.IsAbs(name), strings.HasPrefix(name, BuiltIn):
+		return name
+	case strings.HasPrefix(file, BuiltIn): // its recordings come with earshot, too
+		return BuiltIn + strings.TrimSuffix(path.Base(name), path.Ext(name))
+	}
+	return filepath.Join(filepath.Dir(file), filepath.FromSlash(name))
 }
 
 // moment is a length of time that the network package keeps.

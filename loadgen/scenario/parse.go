@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
@@ -14,16 +15,32 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/scenarios"
 )
 
-// Load reads a scenario file and checks that the recordings it names can be
-// played. Every mistake in it is an [*Error] with its line and column; several
-// are joined, in the order of the file.
+// BuiltIn begins the path of a scenario that comes with earshot, such as
+// "builtin:smoke".
+const BuiltIn = speech.BuiltIn
+
+// Load reads a scenario file, or one that comes with earshot (see [BuiltIn]), and
+// checks that the recordings it names can be played. Every mistake in it is an
+// [*Error] with its line and column; several are joined, in the order of the file.
 func Load(path string) (*Scenario, error) {
-	src, err := os.ReadFile(path)
+	var src []byte
+	var err error
+	if name, ok := strings.CutPrefix(path, BuiltIn); ok {
+		src, err = scenarios.Read(name)
+	} else {
+		src, err = os.ReadFile(path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read scenario: %w", err)
 	}
+	return LoadText(path, src)
+}
+
+// LoadText is [Load] for a text that was read already, from what path names.
+func LoadText(path string, src []byte) (*Scenario, error) {
 	r := newReader(path)
 	s, err := r.scenario(bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))) // some editors begin files so
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/scenarios"
 )
 
 //go:generate go test -run IsGenerated$ . -update
@@ -29,7 +30,7 @@ func Schema() ([]byte, error) {
 		},
 		"audioFile": {
 			Type: "string", Pattern: `\S`,
-			Description: "Path of an Ogg Opus file with packets of 20 ms, relative to the scenario file.",
+			Description: "Path of an Ogg Opus file with packets of 20 ms, relative to the scenario file; or a recording that comes with earshot: " + BuiltIn + strings.Join(scenarios.Recordings(), ", "+BuiltIn) + ".",
 		},
 		"role": {Enum: enum(Speaker, Listener, Host)},
 		"network": {

@@ -2,13 +2,17 @@ package speech
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"github.com/earshot-audio/earshot/scenarios"
 )
 
 // maxFile bounds the size of a file: an hour and a half at 96 kbit/s.
@@ -39,12 +43,21 @@ type Clip struct {
 	Undecoded int
 }
 
-// Load reads an Ogg Opus file whose packets are 20 ms long. Its errors name the
-// file, what is wrong with it and, where that helps, how to make a better one.
+// BuiltIn begins the path of a recording that comes with earshot, such as
+// "builtin:speech".
+const BuiltIn = "builtin:"
+
+// Load reads an Ogg Opus file whose packets are 20 ms long, or a recording that comes
+// with earshot (see [BuiltIn]). Its errors name the file, what is wrong with it and,
+// where that helps, how to make a better one.
 func Load(path string) (*Clip, error) {
 	var clip *Clip
+	name := filepath.Base(path)
+	if own, ok := strings.CutPrefix(path, BuiltIn); ok {
+		name = own + ".ogg"
+	}
 	err := open(path, func(f io.Reader) (err error) {
-		clip, err = Parse(filepath.Base(path), f)
+		clip, err = Parse(name, f)
 		return err
 	})
 	return clip, err
@@ -61,6 +74,13 @@ func Check(path string) error {
 
 // open has a file read and names it in any error.
 func open(path string, read func(io.Reader) error) error {
+	if own, ok := strings.CutPrefix(path, BuiltIn); ok {
+		data, err := scenarios.Recording(own)
+		if err != nil {
+			return err
+		}
+		return read(bytes.NewReader(data))
+	}
 	// Before it is opened: to open a pipe would wait for its other end.
 	info, err := os.Stat(path)
 	if err != nil {

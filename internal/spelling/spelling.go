@@ -1,13 +1,14 @@
-package metric
+// Package spelling finds the word that a misspelt one most likely meant.
+package spelling
 
 import "strings"
 
 // longestWord bounds the work that a word of no sense can cause.
 const longestWord = 64
 
-// nearest is the candidate that a misspelt word most likely meant, or "" if
+// Nearest returns the candidate that a misspelt word most likely meant, or "" if
 // none is near.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	if len(word) > longestWord {
 		return ""
 	}
