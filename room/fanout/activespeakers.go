@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,6 +22,7 @@ type activeSpeakerNotifier struct {
 	notify func([]uint32) // nil: nobody wants to know
 	wake   chan struct{}
 	stop   chan struct{}
+	ending sync.Once // closes stop
 	done   chan struct{}
 	// idle is true while nobody talks and the notifier waits for the next frame.
 	idle atomic.Bool
@@ -81,7 +83,7 @@ func (n *activeSpeakerNotifier) run() {
 
 func (n *activeSpeakerNotifier) close() {
 	if n.notify != nil {
-		close(n.stop)
+		n.ending.Do(func() { close(n.stop) })
 	}
 	<-n.done
 }

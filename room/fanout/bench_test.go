@@ -29,11 +29,7 @@ func BenchmarkFanOut(b *testing.B) {
 
 func benchmarkFanOut(b *testing.B, ears, shards int) {
 	b.Helper()
-	h, err := New(Config{Shards: shards, Queue: 1 << 20, MaxAge: time.Hour})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer h.Close()
+	h := newRouter(b, Config{Queue: 1 << 20, MaxAge: time.Hour}, ShardsConfig{Count: shards})
 	for range ears {
 		if _, err := h.Subscribe(&countingEar{}, SubscribeOptions{Sections: 3}); err != nil {
 			b.Fatal(err)
@@ -64,11 +60,11 @@ func benchmarkFanOut(b *testing.B, ears, shards int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(sent), "ns/packet")
 }
 
-// backlogged is how many jobs wait in the fullest shard.
+// backlogged is how many jobs wait in the fullest lane.
 func (h *Router) backlogged() int32 {
 	var n int32
-	for _, s := range h.shards {
-		n = max(n, s.queue.jobs.Load())
+	for _, l := range h.lanes {
+		n = max(n, l.jobs.Load())
 	}
 	return n
 }

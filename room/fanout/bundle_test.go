@@ -12,10 +12,12 @@ import (
 
 // blocked is a stage with one shard that is at work on the frame "0" for an ear, until
 // go on is called: what happens meanwhile is a backlog.
-func blocked(t *testing.T, cfg Config) (s *stage, first *fakeEar, v *voice, goOn func()) {
+func blocked(t *testing.T, cfg Config, shards ...ShardsConfig) (s *stage, first *fakeEar, v *voice, goOn func()) {
 	t.Helper()
-	cfg.Slots, cfg.Shards = max(cfg.Slots, 1), 1
-	s = newStage(t, cfg)
+	cfg.Slots = max(cfg.Slots, 1)
+	shards = append(shards, ShardsConfig{})
+	shards[0].Count = 1
+	s = newStage(t, cfg, shards[0])
 	first = &fakeEar{block: make(chan struct{})}
 	_, err := s.router.Subscribe(first, SubscribeOptions{Sections: cfg.Slots})
 	require.NoError(t, err)
@@ -127,7 +129,7 @@ func TestGroupThatIsLeftByAllForgetsWhatWaits(t *testing.T) {
 }
 
 func TestHoldGathersTheAudiencesPackets(t *testing.T) {
-	s := newStage(t, Config{Slots: 1, Shards: 1, Hold: 60 * time.Millisecond})
+	s := newStage(t, Config{Slots: 1, Hold: 60 * time.Millisecond}, ShardsConfig{Count: 1})
 	ear, own := s.ear(SubscribeOptions{Sections: 1}), s.ear(SubscribeOptions{Sections: 1, Owner: 9})
 	v := s.voice(1)
 	for i := range 7 {
@@ -147,7 +149,7 @@ func TestHoldGathersTheAudiencesPackets(t *testing.T) {
 }
 
 func TestHoldCanChangeWhilePacketsAreHeld(t *testing.T) {
-	s := newStage(t, Config{Slots: 1, Shards: 1})
+	s := newStage(t, Config{Slots: 1}, ShardsConfig{Count: 1})
 	ear := s.ear(SubscribeOptions{Sections: 1})
 	v := s.voice(1)
 	heard := func(n int, why string) {
@@ -177,7 +179,7 @@ func TestHoldCanChangeWhilePacketsAreHeld(t *testing.T) {
 // Hold never takes the place of being old: what was held for a while and then waited
 // for a shard is still heard.
 func TestHeldPacketsAreNotOlderForIt(t *testing.T) {
-	s := newStage(t, Config{Slots: 1, Shards: 1, Hold: 200 * time.Millisecond, MaxAge: 100 * time.Millisecond})
+	s := newStage(t, Config{Slots: 1, Hold: 200 * time.Millisecond, MaxAge: 100 * time.Millisecond}, ShardsConfig{Count: 1})
 	ear := s.ear(SubscribeOptions{Sections: 1})
 	v := s.voice(1)
 	for i := range 12 {
@@ -194,7 +196,7 @@ func TestBundlesChangeNothingOfWhatIsHeard(t *testing.T) {
 	for seed := range uint64(30) {
 		play := func(flushEach bool, hold time.Duration) [][]heard {
 			r := rand.New(rand.NewPCG(seed, 1))
-			s := newStage(t, Config{Slots: 2, Shards: 1, Hold: hold})
+			s := newStage(t, Config{Slots: 2, Hold: hold}, ShardsConfig{Count: 1})
 			var ears []*fakeEar
 			var subs []*Subscription
 			voices := []*voice{s.voice(1), s.voice(2), s.voice(3)}
@@ -260,7 +262,7 @@ func TestBusyShardRestsForAsLong(t *testing.T) {
 	for _, row := range []struct{ busy, rest time.Duration }{
 		{10 * time.Millisecond, 10 * time.Millisecond}, {time.Second, maxRest},
 	} {
-		s := newStage(t, Config{Slots: 1, Shards: 1})
+		s := newStage(t, Config{Slots: 1}, ShardsConfig{Count: 1})
 		ear := &slowEar{clock: s.clock, takes: row.busy}
 		_, err := s.router.Subscribe(ear, SubscribeOptions{Sections: 1})
 		require.NoError(t, err)

@@ -112,6 +112,21 @@ func (e *fakeEar) talkers() map[uint32]int {
 	return count
 }
 
+// newRouter makes a router with shards of its own.
+func newRouter(t testing.TB, cfg Config, shards ShardsConfig) *Router {
+	t.Helper()
+	var err error
+	cfg.Shards, err = NewShards(shards)
+	require.NoError(t, err)
+	r, err := New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		r.Close()
+		cfg.Shards.Close()
+	})
+	return r
+}
+
 // stage is a router with a clock, for tests that push frames tick by tick.
 type stage struct {
 	t      *testing.T
@@ -119,28 +134,26 @@ type stage struct {
 	clock  *clock
 }
 
-func newStage(t *testing.T, cfg Config) *stage {
+func newStage(t *testing.T, cfg Config, shards ...ShardsConfig) *stage {
 	t.Helper()
+	shards = append(shards, ShardsConfig{})
 	c := newClock()
-	cfg.Now = c.Now
+	cfg.Now, shards[0].Now = c.Now, c.Now
 	if cfg.Queue == 0 {
 		cfg.Queue = 1 << 20 // time is not real here, and ticks come all at once
 	}
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = time.Hour
 	}
-	h, err := New(cfg)
-	require.NoError(t, err)
-	t.Cleanup(h.Close)
-	return &stage{t: t, router: h, clock: c}
+	return &stage{t: t, router: newRouter(t, cfg, shards[0]), clock: c}
 }
 
 // flush waits until the shards have done all that was given to them.
 func (s *stage) flush() {
 	s.t.Helper()
-	for _, shard := range s.router.shards {
+	for _, l := range s.router.lanes {
 		done := make(chan struct{})
-		require.True(s.t, shard.queue.do(func() { close(done) }))
+		require.True(s.t, l.shard.queue.do(l, func() { close(done) }))
 		select {
 		case <-done:
 		case <-time.After(patience):

@@ -81,17 +81,19 @@ type Sink interface {
 	// Send passes packets on, in their order: one, or as many as have come in since the
 	// shard last came by. What can't be sent now is dropped. Send returns how many
 	// packets those were; the router counts them and goes on with the next ear. batch
-	// is what Config.NewSendBatch made for the shard, and nil without it.
+	// is what ShardsConfig.NewSendBatch made for the shard, and nil without it.
 	Send(batch SendBatch, packets []Packet) (failed int)
 }
 
-// SendBatch gathers what the ears of a shard send, so that many packets leave in
-// one system call. Only its shard's goroutine uses it. Everything that ears have
+// SendBatch gathers what the ears of a shard send, of all rooms, so that many packets
+// leave in one system call. Only its shard's goroutine uses it. Everything that ears have
 // put in is flushed before anything else is done: when Subscription.Close returns,
 // nothing of the ear is in it.
 type SendBatch interface {
+	// CountLost says where packets are counted that are put in from now on and then
+	// dropped after their Send had succeeded. It is written to until the next Flush.
+	CountLost(lost *uint64)
 	// Flush sends what was gathered. It must not block: what can't be sent now
-	// is dropped. It returns how many packets were dropped since the last
-	// Flush after their Send had succeeded.
-	Flush() (failed int)
+	// is dropped.
+	Flush()
 }

@@ -10,7 +10,7 @@ import (
 // Ears of several shards, sections and owners get references to the one frame,
 // and to its one payload.
 func TestPacketIsPreparedOnceForAllEars(t *testing.T) {
-	s := newStage(t, Config{Slots: 3, Shards: 3})
+	s := newStage(t, Config{Slots: 3}, ShardsConfig{Count: 3})
 	var ears []*fakeEar
 	for i := range 12 {
 		ears = append(ears, s.ear(SubscribeOptions{Sections: 1 + i%3, Owner: uint32(i%2) * 9}))

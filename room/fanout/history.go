@@ -35,7 +35,7 @@ func (s *Subscription) lookup(section int, seq uint16) (Packet, bool) {
 	if s.group == nil || section >= len(s.group.history) {
 		return Packet{}, false
 	}
-	since := s.shard.now().Add(-retransmissionWindow)
+	since := s.lane.shard.now().Add(-retransmissionWindow)
 	if s.rebased == nil {
 		return s.group.history[section].lookup(seq, since)
 	}

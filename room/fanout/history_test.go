@@ -82,7 +82,7 @@ func TestLookupReturnsPacketsExactlyAsTheyWereSent(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
-			s := newStage(t, Config{Slots: 2, Shards: 1})
+			s := newStage(t, Config{Slots: 2}, ShardsConfig{Count: 1})
 			ear := &rememberingEar{t: t, given: map[[2]uint16]Packet{}, since: map[int]uint16{}}
 			sub, err := s.router.Subscribe(ear, SubscribeOptions{Sections: 2})
 			require.NoError(t, err)
@@ -118,7 +118,7 @@ func TestLookupReturnsPacketsExactlyAsTheyWereSent(t *testing.T) {
 }
 
 func TestLookupFindsNothingOlderThanASecond(t *testing.T) {
-	s := newStage(t, Config{Slots: 1, Shards: 1})
+	s := newStage(t, Config{Slots: 1}, ShardsConfig{Count: 1})
 	var answers []bool
 	ask := askingEar(func(p *Packet) {
 		_, ok := p.Lookup(0, 0)

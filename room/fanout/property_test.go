@@ -15,7 +15,7 @@ func TestMixHoldsItsInvariants(t *testing.T) {
 	for _, lossy := range []bool{false, true} {
 		t.Run(fmt.Sprint("lossy ", lossy), func(t *testing.T) {
 			rapid.Check(t, func(r *rapid.T) {
-				s := newStage(t, Config{Slots: rapid.IntRange(1, 4).Draw(r, "slots"), Shards: 1})
+				s := newStage(t, Config{Slots: rapid.IntRange(1, 4).Draw(r, "slots")}, ShardsConfig{Count: 1})
 				defer s.router.Close()
 				ears := map[*fakeEar]SubscribeOptions{}
 				for _, l := range []SubscribeOptions{{Sections: 1}, {Sections: 2}, {Sections: 4}, {Sections: 4, Owner: 1}, {Sections: 1, Owner: 2}} {

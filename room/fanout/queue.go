@@ -7,25 +7,23 @@ import (
 
 // job is one packet for every ear of a mix.
 type job struct {
+	lane   *lane
 	mix    *mix
 	packet Packet
 }
 
-// item is an element of a shard's queue: a command if there is one, else a job.
+// item is an element of a shard's queue: a command if there is one, else a job. What
+// came before a command with a lane is sent before it, in that lane.
 type item struct {
 	job
 	command func()
-	amid    bool // the command may run before what came before it has been sent
 }
 
-// queue keeps jobs and commands in the order in which they came. Jobs are
+// queue keeps jobs and commands in the order in which they came. The jobs of a lane are
 // bounded, and those past the bound are dropped; commands are always taken, so
 // that adding and removing an ear can't be lost. Nobody waits to put something
 // in.
 type queue struct {
-	limit   int32
-	jobs    atomic.Int32 // waiting and under way
-	dropped atomic.Uint64
 	closing atomic.Bool
 
 	mu     sync.Mutex
@@ -35,29 +33,31 @@ type queue struct {
 	due    bool // what is held is to be sent
 }
 
-func newQueue(limit int) *queue {
-	q := &queue{limit: int32(limit)}
+func newQueue() *queue {
+	q := &queue{}
 	q.wake.L = &q.mu
 	return q
 }
 
 // push takes a job, or drops and counts it.
 func (q *queue) push(j job) {
-	if q.jobs.Load() >= q.limit {
-		q.dropped.Add(1)
+	if j.lane.jobs.Load() >= j.lane.limit {
+		j.lane.dropped.Add(1)
 		return
 	}
-	q.jobs.Add(1)
+	j.lane.jobs.Add(1)
 	q.put(item{job: j})
 }
 
-// do takes a command that runs when all that came before has been sent. It returns
-// false if the queue is closed and the command will never run.
-func (q *queue) do(command func()) bool { return q.put(item{command: command}) }
+// do takes a command that runs when all that came before in a lane has been sent. It
+// returns false if the queue is closed and the command will never run.
+func (q *queue) do(l *lane, command func()) bool {
+	return q.put(item{job: job{lane: l}, command: command})
+}
 
 // doAmid takes a command that may run before what came before it has been sent: else
 // those who come and go would keep the shard from sending much at once.
-func (q *queue) doAmid(command func()) bool { return q.put(item{command: command, amid: true}) }
+func (q *queue) doAmid(command func()) bool { return q.put(item{command: command}) }
 
 func (q *queue) put(it item) bool {
 	q.mu.Lock()
@@ -94,9 +94,6 @@ func (q *queue) ring() {
 	q.due = true
 	q.wake.Signal()
 }
-
-// done counts so many jobs as finished.
-func (q *queue) done(n int) { q.jobs.Add(-int32(n)) }
 
 // close lets take return; what waits is discarded.
 func (q *queue) close() {

@@ -1,9 +1,9 @@
 package fanout
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -28,8 +28,8 @@ var ErrClosed = errors.New("the router is closed")
 type Config struct {
 	// Slots is the number of voices passed on at once.
 	Slots int
-	// Shards is the number of goroutines that send, by default GOMAXPROCS.
-	Shards int
+	// Shards send for the router. They must be there, and outlive it.
+	Shards *Shards
 	// Queue is how many packets may wait for one shard before it drops some.
 	Queue int
 	// MaxAge is the age, since its arrival, at which a packet is dropped instead
@@ -44,12 +44,6 @@ type Config struct {
 	// without any lock; changes that come while it runs are reported together. It
 	// must not close the router.
 	OnActiveSpeakers func([]uint32)
-	// NewSendBatch, if there is one, makes the batch of each shard, 0 to Shards-1.
-	NewSendBatch func(shard int) SendBatch
-	// Prefetch, if there is one, is called with a few sinks just before they are
-	// sent packets in the sections whose bits are set (bit 0 is section 0), to ask for
-	// their memory. It is a hint: a sink may be left out.
-	Prefetch func(sections uint64, sinks []Sink)
 	// Hold is how long the packets of ears that nobody owns (the audience) may be
 	// held, so that several leave together; 0: not at all. What is held is not older
 	// for it, as far as MaxAge goes. SetHold changes it.
@@ -61,7 +55,7 @@ type Config struct {
 type Router struct {
 	slots    int
 	now      func() time.Time
-	shards   []*shard
+	lanes    []*lane // one for each shard
 	notifier *activeSpeakerNotifier
 
 	mu         sync.Mutex
@@ -80,14 +74,17 @@ type counters struct {
 	pushed, muted, unheard uint64
 }
 
-// New makes a router and starts its goroutines; Close stops them. A negative
-// number, or more than 64 slots, is an error.
+// New makes a router, which Close ends. A negative number, or more than 64 slots, is an
+// error.
 func New(cfg Config) (*Router, error) {
 	if cfg.Slots < 0 || cfg.Slots > maxSlots {
 		return nil, fmt.Errorf("slots must be 1 to %d, not %d", maxSlots, cfg.Slots)
 	}
-	if cfg.Shards < 0 || cfg.Queue < 0 || cfg.MaxAge < 0 || cfg.Hold < 0 {
-		return nil, fmt.Errorf("shards, queue, age and hold must not be negative, they are %d, %d, %v and %v", cfg.Shards, cfg.Queue, cfg.MaxAge, cfg.Hold)
+	if cfg.Shards == nil {
+		return nil, errors.New("a router needs shards")
+	}
+	if cfg.Queue < 0 || cfg.MaxAge < 0 || cfg.Hold < 0 {
+		return nil, fmt.Errorf("queue, age and hold must not be negative, they are %d, %v and %v", cfg.Queue, cfg.MaxAge, cfg.Hold)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -100,12 +97,10 @@ func New(cfg Config) (*Router, error) {
 		publishers: map[uint32]*Publisher{},
 		muted:      map[uint32]bool{},
 	}
-	for i := range orDefault(cfg.Shards, runtime.GOMAXPROCS(0)) {
-		s := newShard(i, cfg)
-		r.shards = append(r.shards, s)
-		go s.run()
+	for _, s := range cfg.Shards.list {
+		r.lanes = append(r.lanes, newLane(s, cfg))
 	}
-	r.mixes = []*mix{newMix(mixKey{slots: r.slots}, len(r.shards))}
+	r.mixes = []*mix{newMix(mixKey{slots: r.slots}, len(r.lanes))}
 	r.notifier = newActiveSpeakerNotifier(r, cfg.OnActiveSpeakers)
 	return r, nil
 }
@@ -166,8 +161,8 @@ func (r *Router) Muted(talker uint32) bool {
 // SetHold changes how long the audience's packets may be held; what is held leaves at
 // once. The time must not be negative.
 func (r *Router) SetHold(d time.Duration) {
-	for _, s := range r.shards {
-		s.queue.do(func() { s.hold = d })
+	for _, l := range r.lanes {
+		l.shard.queue.do(l, func() { l.hold = d })
 	}
 }
 
@@ -200,13 +195,16 @@ func (r *Router) Subscribe(sink Sink, o SubscribeOptions) (*Subscription, error)
 		return nil, ErrClosed
 	}
 	x := r.mixFor(mixKey{slots: min(o.Sections, r.slots), excluded: o.Owner})
-	s := slices.MinFunc(r.shards, func(a, b *shard) int { return a.ears - b.ears })
-	sub := &Subscription{router: r, shard: s, sink: sink, sections: o.Sections, mix: x}
-	s.ears++
+	l := slices.MinFunc(r.lanes, func(a, b *lane) int {
+		return cmp.Or(a.ears-b.ears, int(a.shard.ears.Load()-b.shard.ears.Load()))
+	})
+	sub := &Subscription{router: r, lane: l, sink: sink, sections: o.Sections, mix: x}
+	l.ears++
+	l.shard.ears.Add(1)
 	r.ears++
-	r.use(x, s)
+	r.use(x, l)
 	backlog := x.backlog(since)
-	s.queue.doAmid(func() { s.add(sub, x, backlog) })
+	l.shard.queue.doAmid(func() { l.shard.add(sub, x, backlog) })
 	return sub, nil
 }
 
@@ -231,16 +229,17 @@ func (r *Router) Stats() Stats {
 		Pushed: r.stats.pushed, Muted: r.stats.muted, Unheard: r.stats.unheard,
 	}
 	r.mu.Unlock()
-	for _, s := range r.shards {
-		st.Sent += s.sent.Load()
-		st.Failed += s.failed.Load()
-		st.Overflow += s.queue.dropped.Load()
+	for _, l := range r.lanes {
+		st.Sent += l.sent.Load()
+		st.Failed += l.failed.Load()
+		st.Overflow += l.dropped.Load()
 	}
 	return st
 }
 
-// Close stops the router and waits for its goroutines; packets that wait are
-// discarded. Publishers and subscriptions may still be closed afterwards.
+// Close stops the router: when it returns, no Send is under way and none will follow.
+// Packets that wait are discarded. Publishers and subscriptions may still be closed
+// afterwards. It may be called more than once.
 func (r *Router) Close() {
 	r.mu.Lock()
 	r.closed = true
@@ -249,11 +248,16 @@ func (r *Router) Close() {
 	}
 	clear(r.publishers)
 	r.mu.Unlock()
-	for _, s := range r.shards {
-		s.queue.close()
+	gone := make([]chan struct{}, len(r.lanes))
+	for i, l := range r.lanes {
+		gone[i] = make(chan struct{})
+		l.close(gone[i])
 	}
-	for _, s := range r.shards {
-		<-s.ended
+	for i, l := range r.lanes {
+		select {
+		case <-gone[i]:
+		case <-l.shard.ended:
+		}
 	}
 	r.notifier.close()
 }
@@ -276,7 +280,8 @@ func (r *Router) distribute(x *mix, m *Publisher, f *Frame) {
 	}
 	for i, n := range x.ears {
 		if n > 0 {
-			r.shards[i].queue.push(job{mix: x, packet: p})
+			l := r.lanes[i]
+			l.shard.queue.push(job{lane: l, mix: x, packet: p})
 		}
 	}
 }
@@ -289,7 +294,7 @@ func (r *Router) mixFor(key mixKey) *mix {
 			return x
 		}
 	}
-	x := newMix(key, len(r.shards))
+	x := newMix(key, len(r.lanes))
 	type offered struct {
 		from  *Publisher
 		frame *Frame
@@ -306,15 +311,15 @@ func (r *Router) mixFor(key mixKey) *mix {
 	return x
 }
 
-func (r *Router) use(x *mix, s *shard) {
+func (r *Router) use(x *mix, l *lane) {
 	x.refs++
-	x.ears[s.index]++
+	x.ears[l.shard.index]++
 }
 
 // unuse forgets a mix that nobody hears any more, except the audience's.
-func (r *Router) unuse(x *mix, s *shard) {
+func (r *Router) unuse(x *mix, l *lane) {
 	x.refs--
-	x.ears[s.index]--
+	x.ears[l.shard.index]--
 	if x.refs > 0 || x == r.mixes[0] {
 		return
 	}

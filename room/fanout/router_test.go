@@ -200,7 +200,7 @@ func TestRestartLeavesSectionsUnbroken(t *testing.T) {
 }
 
 func TestSubscriptionCloseStopsPackets(t *testing.T) {
-	s := newStage(t, Config{Slots: 1, Shards: 1})
+	s := newStage(t, Config{Slots: 1}, ShardsConfig{Count: 1})
 	ear, a := &fakeEar{block: make(chan struct{})}, s.voice(1)
 	unblock := sync.OnceFunc(func() { close(ear.block) })
 	defer unblock()
@@ -227,7 +227,7 @@ func TestSubscriptionCloseStopsPackets(t *testing.T) {
 }
 
 func TestFullShardDropsAndNeverBlocksTheMic(t *testing.T) {
-	s := newStage(t, Config{Slots: 1, Shards: 2, Queue: 10})
+	s := newStage(t, Config{Slots: 1, Queue: 10}, ShardsConfig{Count: 2})
 	stuck, free := &fakeEar{block: make(chan struct{})}, &fakeEar{}
 	unblock := sync.OnceFunc(func() { close(stuck.block) })
 	defer unblock()
@@ -257,7 +257,7 @@ func TestFullShardDropsAndNeverBlocksTheMic(t *testing.T) {
 }
 
 func TestShardDropsPacketsThatAreTooOld(t *testing.T) {
-	s := newStage(t, Config{Slots: 1, Shards: 1, MaxAge: 100 * time.Millisecond})
+	s := newStage(t, Config{Slots: 1, MaxAge: 100 * time.Millisecond}, ShardsConfig{Count: 1})
 	slow := &fakeEar{block: make(chan struct{})}
 	_, err := s.router.Subscribe(slow, SubscribeOptions{Sections: 1})
 	require.NoError(t, err)
@@ -276,7 +276,7 @@ func TestShardDropsPacketsThatAreTooOld(t *testing.T) {
 }
 
 func TestFailingEarIsCountedAndHarmsNobody(t *testing.T) {
-	s := newStage(t, Config{Slots: 1, Shards: 1})
+	s := newStage(t, Config{Slots: 1}, ShardsConfig{Count: 1})
 	good := s.ear(SubscribeOptions{Sections: 1})
 	_, err := s.router.Subscribe(&fakeEar{deaf: true}, SubscribeOptions{Sections: 1})
 	require.NoError(t, err)
@@ -288,12 +288,12 @@ func TestFailingEarIsCountedAndHarmsNobody(t *testing.T) {
 }
 
 func TestSubscribeSpreadsEarsEvenly(t *testing.T) {
-	s := newStage(t, Config{Shards: 4})
+	s := newStage(t, Config{}, ShardsConfig{Count: 4})
 	for range 42 {
 		s.ear(SubscribeOptions{Sections: 1})
 	}
-	for _, shard := range s.router.shards {
-		assert.Contains(t, []int{10, 11}, shard.ears)
+	for _, l := range s.router.lanes {
+		assert.Contains(t, []int{10, 11}, l.ears)
 	}
 }
 
@@ -335,21 +335,23 @@ func TestOnActiveSpeakersReportsChanges(t *testing.T) {
 }
 
 func TestBadConfigurationIsRefused(t *testing.T) {
-	for _, cfg := range []Config{{Slots: -1}, {Slots: 65}, {Shards: -1}, {Queue: -1}, {MaxAge: -1}} {
+	s := newStage(t, Config{})
+	shards := &Shards{list: []*shard{s.router.lanes[0].shard}}
+	for _, cfg := range []Config{{}, {Slots: -1, Shards: shards}, {Slots: 65, Shards: shards}, {Queue: -1, Shards: shards}, {MaxAge: -1, Shards: shards}, {Hold: -1, Shards: shards}} {
 		_, err := New(cfg)
 		assert.Error(t, err, "%+v", cfg)
 	}
-	s := newStage(t, Config{})
+	_, err := NewShards(ShardsConfig{Count: -1})
+	assert.Error(t, err)
 	assert.Equal(t, DefaultSlots, s.router.Slots())
-	_, err := s.router.Publish(0)
+	_, err = s.router.Publish(0)
 	assert.Error(t, err)
 	_, err = s.router.Subscribe(&fakeEar{}, SubscribeOptions{})
 	assert.Error(t, err)
 }
 
 func TestRouterCloseStopsEverything(t *testing.T) {
-	h, err := New(Config{OnActiveSpeakers: func([]uint32) {}})
-	require.NoError(t, err)
+	h := newRouter(t, Config{OnActiveSpeakers: func([]uint32) {}}, ShardsConfig{})
 	ear := &fakeEar{}
 	sub, err := h.Subscribe(ear, SubscribeOptions{Sections: 3})
 	require.NoError(t, err)
@@ -368,9 +370,7 @@ func TestRouterCloseStopsEverything(t *testing.T) {
 }
 
 func TestSubscribeAndCloseDuringABurstSkipNobody(t *testing.T) {
-	h, err := New(Config{Slots: 1, Shards: 3, Queue: 1 << 20})
-	require.NoError(t, err)
-	defer h.Close()
+	h := newRouter(t, Config{Slots: 1, Queue: 1 << 20}, ShardsConfig{Count: 3})
 	m, err := h.Publish(1)
 	require.NoError(t, err)
 	const frames = 2000

@@ -13,17 +13,25 @@ import (
 type fakeBatch struct {
 	mu      sync.Mutex
 	waiting int
-	flushed []int // how many packets each Flush found
-	room    int   // how many packets one Flush can send
+	flushed []int     // how many packets each Flush found
+	room    int       // how many packets one Flush can send
+	lost    []*uint64 // of each packet that waits
+	counter *uint64
 }
 
-func (o *fakeBatch) Flush() int {
+func (o *fakeBatch) CountLost(lost *uint64) { o.counter = lost }
+
+func (o *fakeBatch) Flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := o.waiting
-	o.waiting = 0
-	o.flushed = append(o.flushed, n)
-	return max(0, n-o.room)
+	if o.waiting == 0 {
+		return
+	}
+	o.flushed = append(o.flushed, o.waiting)
+	for _, lost := range o.lost[min(o.room, o.waiting):] {
+		*lost++
+	}
+	o.waiting, o.lost = 0, nil
 }
 
 func (o *fakeBatch) all() []int {
@@ -39,7 +47,10 @@ func (batchingEar) Send(out SendBatch, packets []Packet) int {
 	o := out.(*fakeBatch)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.waiting += len(packets)
+	for range packets {
+		o.waiting++
+		o.lost = append(o.lost, o.counter)
+	}
 	return 0
 }
 
@@ -47,7 +58,7 @@ func (batchingEar) Send(out SendBatch, packets []Packet) int {
 func withBatches(t *testing.T, shards, room int) (*stage, []*fakeBatch) {
 	t.Helper()
 	batches := make([]*fakeBatch, shards)
-	return newStage(t, Config{Slots: 2, Shards: shards, NewSendBatch: func(shard int) SendBatch {
+	return newStage(t, Config{Slots: 2}, ShardsConfig{Count: shards, NewSendBatch: func(shard int) SendBatch {
 		batches[shard] = &fakeBatch{room: room}
 		return batches[shard]
 	}}), batches
@@ -100,7 +111,7 @@ func TestSubscribeFlushesTheBacklogAtOnce(t *testing.T) {
 func TestPrefetchPrecedesEverySend(t *testing.T) {
 	const ears = 3*prefetchStride + 1
 	prefetched, sent := 0, 0 // by the only shard
-	s := newStage(t, Config{Slots: 2, Shards: 1, Prefetch: func(sections uint64, sinks []Sink) {
+	s := newStage(t, Config{Slots: 2}, ShardsConfig{Count: 1, Prefetch: func(sections uint64, sinks []Sink) {
 		assert.EqualValues(t, 1, sections)
 		assert.Equal(t, prefetched, sent)
 		assert.LessOrEqual(t, len(sinks), prefetchStride)

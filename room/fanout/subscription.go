@@ -6,7 +6,7 @@ import "sync/atomic"
 // goroutine except from within the sink's own Send.
 type Subscription struct {
 	router   *Router
-	shard    *shard
+	lane     *lane
 	sink     Sink
 	sections int
 	closed   atomic.Bool
@@ -88,11 +88,11 @@ func (s *Subscription) SetOwner(talker uint32) {
 	if to == from {
 		return
 	}
-	shard := s.shard
-	r.use(to, shard)
-	r.unuse(from, shard)
+	l := s.lane
+	r.use(to, l)
+	r.unuse(from, l)
 	s.mix = to
-	shard.queue.do(func() { shard.move(s, from, to) })
+	l.shard.queue.do(l, func() { l.move(s, from, to) })
 }
 
 // Detach stops sending, but for packets that are under way. It does not wait, and
@@ -109,13 +109,14 @@ func (s *Subscription) Close() {
 	x := s.mix
 	if x != nil {
 		s.mix = nil
-		s.shard.ears--
+		s.lane.ears--
+		s.lane.shard.ears.Add(-1)
 		r.ears--
-		r.unuse(x, s.shard)
+		r.unuse(x, s.lane)
 	}
-	queued := s.shard.queue.doAmid(func() {
+	queued := s.lane.shard.queue.doAmid(func() {
 		if x != nil {
-			s.shard.leave(s, x)
+			s.lane.leave(s, x)
 		}
 		close(gone)
 	})
@@ -123,9 +124,9 @@ func (s *Subscription) Close() {
 	if queued {
 		select {
 		case <-gone:
-		case <-s.shard.ended:
+		case <-s.lane.shard.ended:
 		}
 		return
 	}
-	<-s.shard.ended
+	<-s.lane.shard.ended
 }

@@ -71,18 +71,10 @@ func BenchmarkShard(b *testing.B) {
 	}{{"discarded", &discard{}}, {"sent", p.of(0)}} {
 		for _, profile := range srtp.DefaultProfiles() {
 			b.Run(fmt.Sprintf("%s/%s", row.name, profile), func(b *testing.B) {
-				spare := &batchPool{}
-				var outs []*sendBatch
-				router, err := fanout.New(fanout.Config{
-					Shards: 1, Queue: 1 << 20, MaxAge: time.Hour,
-					Prefetch: prefetchEars,
-					NewSendBatch: func(int) fanout.SendBatch {
-						outs = append(outs, &sendBatch{writer: row.writer, spare: spare, clock: time.Now})
-						return outs[len(outs)-1]
-					},
+				router := newRouter(b, fanout.Config{Queue: 1 << 20, MaxAge: time.Hour}, fanout.ShardsConfig{
+					Count: 1, Prefetch: prefetchEars,
+					NewSendBatch: func(int) fanout.SendBatch { return newSendBatch(row.writer, time.Now) },
 				})
-				require.NoError(b, err)
-				defer router.Close()
 				for range ears {
 					_, err := router.Subscribe(sealedEar(b, profile, to, 1), fanout.SubscribeOptions{Sections: 1})
 					require.NoError(b, err)

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/room/fanout"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,6 +33,21 @@ const patience = 30 * time.Second
 func eventually(t testing.TB, condition func() bool, what string) {
 	t.Helper()
 	require.Eventually(t, condition, patience, 2*time.Millisecond, what)
+}
+
+// newRouter makes a router with shards of its own.
+func newRouter(t testing.TB, cfg fanout.Config, shards fanout.ShardsConfig) *fanout.Router {
+	t.Helper()
+	var err error
+	cfg.Shards, err = fanout.NewShards(shards)
+	require.NoError(t, err)
+	r, err := fanout.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		r.Close()
+		cfg.Shards.Close()
+	})
+	return r
 }
 
 // clock is the time of a room's packets under the test's control.

@@ -13,6 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
+	"github.com/earshot-audio/earshot/room/fanout"
 )
 
 // DefaultConsentTimeout is how long a session lives without an authenticated
@@ -30,7 +31,7 @@ type Config struct {
 	Advertise netip.Addr
 	// Log takes messages; nil: nothing is logged.
 	Log *slog.Logger
-	// Shards is how many goroutines a room sends with; 0: GOMAXPROCS.
+	// Shards is how many goroutines send, for all rooms; 0: GOMAXPROCS.
 	Shards int
 	// ConsentTimeout is how long a session may go without an authenticated ICE
 	// check, and how long it may take to connect; 0: DefaultConsentTimeout.
@@ -43,7 +44,7 @@ type Config struct {
 // goroutine.
 type Engine struct {
 	log      *slog.Logger
-	shards   int
+	shards   *fanout.Shards // of all rooms
 	consent  time.Duration
 	now      func() time.Time // when packets arrive; tests have their own
 	minFrame time.Duration    // the shortest frame of a mic; tests send faster than speech
@@ -77,7 +78,6 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		log:      cfg.Log,
-		shards:   cfg.Shards,
 		consent:  cfg.ConsentTimeout,
 		now:      time.Now,
 		minFrame: minFrame,
@@ -92,11 +92,19 @@ func New(cfg Config) (*Engine, error) {
 		e.consent = DefaultConsentTimeout
 	}
 	var err error
-	if e.port, err = openPort(cfg.Media, e.sockets(), cfg.portable, e.unsegmented); err != nil {
+	if e.port, err = openPort(cfg.Media, sockets(cfg.Shards), cfg.portable, e.unsegmented); err != nil {
 		return nil, err
 	}
 	if err := e.setUp(cfg.Advertise.Unmap()); err != nil {
 		return nil, errors.Join(fmt.Errorf("set up WebRTC: %w", err), e.port.close())
+	}
+	e.shards, err = fanout.NewShards(fanout.ShardsConfig{
+		Count: cfg.Shards, Now: func() time.Time { return e.now() },
+		NewSendBatch: e.newSendBatch, Prefetch: prefetchEars,
+	})
+	if err != nil {
+		e.lite.Close()
+		return nil, errors.Join(err, e.port.close())
 	}
 	for _, conn := range e.port.conns {
 		e.workers.Go(func() { e.receive(conn) })
@@ -138,10 +146,10 @@ func (e *Engine) unsegmented(reason error) {
 	e.log.Info("packets are sent one by one: this system cuts no messages into datagrams (UDP_SEGMENT)", "reason", reason)
 }
 
-// sockets is how many sockets the port wants: one for each shard of a room.
-func (e *Engine) sockets() int {
-	if e.shards > 0 {
-		return min(e.shards, maxSockets)
+// sockets is how many sockets the port wants: one for each shard.
+func sockets(shards int) int {
+	if shards > 0 {
+		return min(shards, maxSockets)
 	}
 	return min(runtime.GOMAXPROCS(0), maxSockets)
 }
@@ -208,6 +216,7 @@ func (e *Engine) Close() error {
 	for _, r := range rooms {
 		errs = append(errs, r.Close())
 	}
+	e.shards.Close()
 	close(e.stop)
 	e.lite.Close()
 	errs = append(errs, e.port.close())

@@ -27,10 +27,8 @@ type studio struct {
 func newStudio(t *testing.T, sink batchWriter) *studio {
 	t.Helper()
 	c := &clock{now: time.Unix(1_000_000, 0)}
-	router, err := fanout.New(fanout.Config{Slots: 1, Shards: 1, Queue: 1 << 20, Now: c.Now,
-		NewSendBatch: func(int) fanout.SendBatch { return &sendBatch{writer: sink, spare: &batchPool{}, clock: c.Now} }})
-	require.NoError(t, err)
-	t.Cleanup(router.Close)
+	router := newRouter(t, fanout.Config{Slots: 1, Queue: 1 << 20, Now: c.Now}, fanout.ShardsConfig{Count: 1, Now: c.Now,
+		NewSendBatch: func(int) fanout.SendBatch { return newSendBatch(sink, c.Now) }})
 	s := &studio{t: t, router: router}
 	s.tape, _ = sink.(*tape)
 	s.enter(1)

@@ -32,7 +32,6 @@ type port struct {
 	// single is true once a socket sends packets one by one, whatever it is given.
 	single atomic.Bool
 	ones   sync.Pool // of *[1]udpbatch.Message: batches of one
-	spare  batchPool
 }
 
 // openPort binds the media port with up to so many sockets. If portable is true

@@ -43,7 +43,7 @@ func (e *Engine) NewRoom(cfg MediaRoomConfig) (*MediaRoom, error) {
 	}
 	router, err := fanout.New(fanout.Config{
 		Slots: cfg.Slots, Shards: e.shards, Now: e.now, OnActiveSpeakers: cfg.OnActiveSpeakers,
-		NewSendBatch: e.newSendBatch, Prefetch: prefetchEars, Hold: cfg.AudienceHold,
+		Hold: cfg.AudienceHold,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("new room: %w", err)

@@ -92,9 +92,12 @@ func TestEarsUseNoNonceTwice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := &clock{now: time.Unix(1_000_000, 0)}
 		tape := &record{sent: map[netip.AddrPort][][]byte{}}
+		shards, err := fanout.NewShards(fanout.ShardsConfig{Count: 2, Now: now.Now,
+			NewSendBatch: func(int) fanout.SendBatch { return newSendBatch(tape, now.Now) }})
+		require.NoError(t, err)
+		defer shards.Close()
 		router, err := fanout.New(fanout.Config{
-			Slots: rapid.IntRange(1, 3).Draw(t, "slots"), Shards: 2, Queue: 1 << 20, MaxAge: time.Hour, Now: now.Now,
-			NewSendBatch: func(int) fanout.SendBatch { return &sendBatch{writer: tape, spare: &batchPool{}, clock: now.Now} },
+			Slots: rapid.IntRange(1, 3).Draw(t, "slots"), Shards: shards, Queue: 1 << 20, MaxAge: time.Hour, Now: now.Now,
 		})
 		require.NoError(t, err)
 		defer router.Close()

@@ -26,15 +26,10 @@ func TestFrameAllocatesNothingPerEar(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.close()) }()
 	allocations := func(ears int) float64 {
-		router, err := fanout.New(fanout.Config{
-			Shards: 2, Queue: 1 << 20, MaxAge: time.Hour,
-			Prefetch: prefetchEars,
-			NewSendBatch: func(shard int) fanout.SendBatch {
-				return &sendBatch{writer: p.of(shard), spare: &p.spare, clock: time.Now}
-			},
+		router := newRouter(t, fanout.Config{Queue: 1 << 20, MaxAge: time.Hour}, fanout.ShardsConfig{
+			Count: 2, Prefetch: prefetchEars,
+			NewSendBatch: func(shard int) fanout.SendBatch { return newSendBatch(p.of(shard), time.Now) },
 		})
-		require.NoError(t, err)
-		defer router.Close()
 		for range ears {
 			_, err := router.Subscribe(sealedEar(t, srtp.GCM128, to, 1), fanout.SubscribeOptions{Sections: 1})
 			require.NoError(t, err)

@@ -39,7 +39,7 @@ type portReader struct {
 }
 
 func newPortReader(e *Engine, conn udpbatch.Conn) *portReader {
-	return &portReader{engine: e, conn: conn, replies: &sendBatch{writer: conn, spare: &e.port.spare, clock: time.Now}}
+	return &portReader{engine: e, conn: conn, replies: newSendBatch(conn, time.Now)}
 }
 
 // run reads until the port is closed. All of one client's datagrams come by one

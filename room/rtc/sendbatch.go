@@ -3,7 +3,6 @@ package rtc
 import (
 	"errors"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +43,7 @@ type batchBuffer struct {
 // message is something else; sizes are those of the payloads.
 type bundle struct {
 	owner *leanEndpoint
+	lost  *uint64 // where it is counted what can't be sent
 	count int
 	sizes [maxBundle]uint16
 }
@@ -56,53 +56,38 @@ func newBatchBuffer() *batchBuffer {
 	return &batchBuffer{arena: arena}
 }
 
-// batchPool keeps the idle buffers of a process: as many as there ever were shards
-// at work at the same time, however many rooms there are.
-type batchPool struct {
-	mu   sync.Mutex
-	idle []*batchBuffer
-}
-
-func (bs *batchPool) get() *batchBuffer {
-	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	if last := len(bs.idle) - 1; last >= 0 {
-		b := bs.idle[last]
-		bs.idle = bs.idle[:last]
-		return b
-	}
-	return newBatchBuffer()
-}
-
-func (bs *batchPool) put(b *batchBuffer) {
-	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	bs.idle = append(bs.idle, b)
-}
-
-// newSendBatch makes the batch of a shard of a room.
+// newSendBatch makes the batch of a shard.
 func (e *Engine) newSendBatch(shard int) fanout.SendBatch {
-	return &sendBatch{writer: e.port.of(shard), spare: &e.port.spare, single: &e.port.single, clock: e.now}
+	b := newSendBatch(e.port.of(shard), func() time.Time { return e.now() })
+	b.single = &e.port.single
+	return b
 }
 
-// sendBatch gathers what the ears of one shard of one room send. It belongs to the
-// shard's goroutine.
+// sendBatch gathers what the ears of one shard send. It belongs to the shard's
+// goroutine.
 type sendBatch struct {
 	writer batchWriter
-	spare  *batchPool
 	single *atomic.Bool // bundles save nothing; nil: they do
 	clock  func() time.Time
 
-	buffer *batchBuffer // nil: nothing was added since the last Flush
+	buffer *batchBuffer
+	opened bool // something was added since the last Flush
 	now    time.Time
 	nanos  int64 // the same, since 1970
-	failed int
+	lost   *uint64
 }
 
-// open begins a batch, unless there is one.
+func newSendBatch(writer batchWriter, clock func() time.Time) *sendBatch {
+	return &sendBatch{writer: writer, clock: clock, buffer: newBatchBuffer(), lost: new(uint64)}
+}
+
+// CountLost implements fanout.SendBatch.
+func (b *sendBatch) CountLost(lost *uint64) { b.lost = lost }
+
+// open begins a batch, unless it has begun.
 func (b *sendBatch) open() {
-	if b.buffer == nil {
-		b.buffer, b.now = b.spare.get(), b.clock()
+	if !b.opened {
+		b.opened, b.now = true, b.clock()
 		b.nanos = b.now.UnixNano()
 	}
 }
@@ -133,7 +118,7 @@ func (b *sendBatch) add(datagram []byte, to netip.AddrPort) {
 // next is the bundle to be added next, which is empty. Memory has been reserved for it.
 func (b *sendBatch) next(owner *leanEndpoint) *bundle {
 	p := &b.buffer.bundles[b.buffer.n]
-	p.owner, p.count = owner, 0
+	p.owner, p.count, p.lost = owner, 0, b.lost
 	return p
 }
 
@@ -157,7 +142,7 @@ func (b *sendBatch) send() {
 		if err == nil || i < done || i == done && errors.Is(err, udpbatch.ErrFull) {
 			sent = m.Datagrams()
 		}
-		b.failed += p.lose(p.count - sent)
+		p.lose(p.count - sent)
 		p.owner = nil
 	}
 	buf.n = 0
@@ -165,24 +150,19 @@ func (b *sendBatch) send() {
 }
 
 // lose takes the last n packets from what the ear was sent.
-func (p *bundle) lose(n int) int {
+func (p *bundle) lose(n int) {
 	n = min(max(n, 0), p.count)
 	for _, size := range p.sizes[p.count-n : p.count] {
 		p.owner.packets.Add(^uint64(0))
 		p.owner.bytes.Add(-uint64(size))
 	}
-	return n
+	*p.lost += uint64(n)
 }
 
 // Flush implements fanout.SendBatch.
-func (b *sendBatch) Flush() int {
-	if b.buffer == nil {
-		return 0
+func (b *sendBatch) Flush() {
+	if b.opened {
+		b.send()
+		b.opened = false
 	}
-	b.send()
-	b.spare.put(b.buffer)
-	b.buffer = nil
-	failed := b.failed
-	b.failed = 0
-	return failed
 }
