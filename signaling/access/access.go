@@ -215,7 +215,7 @@ func Inviters(who auth.Principal) string {
 // JoinRequest returns the request to join the room. An empty name is replaced by the
 // token's.
 func (a Admission) JoinRequest(name string) room.JoinRequest {
-	if name == "" {
+	if name = strings.TrimSpace(name); name == "" {
 		name = a.Who.Name
 	}
 	return room.JoinRequest{

@@ -70,7 +70,7 @@ func Field(field, problem string) error {
 // NameField refuses a person's or a room's name that [wire.ValidName] does not
 // accept.
 func NameField() error {
-	return Field("name", fmt.Sprintf("is longer than %d characters or holds control characters", wire.MaxName))
+	return Field("name", wire.NameProblem)
 }
 
 // Convert returns the error that a client is told. An error that has no code is

@@ -118,17 +118,17 @@ func (m StageInvite) validate() error {
 // validate checks the fields. An outcome this package does not know is accepted:
 // a newer server may have more.
 func (m StageInviteClosed) validate() error {
-	return first(checkWord("member", m.Member, MaxMember, true), checkName(m.Name),
+	return first(checkWord("member", m.Member, MaxMember, true), checkShown(m.Name),
 		checkWord("outcome", string(m.Outcome), MaxID, true))
 }
 
 func (m GuestLapsed) validate() error {
-	return first(checkName(m.Name), checkRole(m.Role, RoleSpeaker, RoleHost))
+	return first(checkShown(m.Name), checkRole(m.Role, RoleSpeaker, RoleHost))
 }
 
 // validate checks the fields. A reason this package does not know is accepted: a
 // newer server may have more.
 func (m HostChanged) validate() error {
-	return first(checkWord("member", m.Member, MaxMember, true), checkName(m.Name),
+	return first(checkWord("member", m.Member, MaxMember, true), checkShown(m.Name),
 		checkWord("reason", string(m.Reason), MaxID, true), checkWord("by", m.By, MaxMember, false))
 }

@@ -3,8 +3,6 @@ package wire
 import (
 	"fmt"
 	"slices"
-	"unicode"
-	"unicode/utf8"
 )
 
 // ValidRoom reports whether id can name a room: 1 to [MaxRoom] of A–Z a–z 0–9
@@ -24,25 +22,6 @@ func ValidRoom(id string) bool {
 		}
 	}
 	return dots < len(id)
-}
-
-// ValidName reports whether a person or a room may be called name: valid UTF-8 of
-// at most [MaxName] runes without control characters, line separators, or the
-// characters that reorder the text around them. The empty name is valid.
-func ValidName(name string) bool {
-	return utf8.ValidString(name) && utf8.RuneCountInString(name) <= MaxName && !hasControl(name)
-}
-
-func hasControl(s string) bool {
-	for _, r := range s {
-		switch {
-		case unicode.IsControl(r), r == 0x2028, r == 0x2029:
-			return true
-		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-			return true
-		}
-	}
-	return false
 }
 
 // badField returns the refusal of one field.
@@ -66,9 +45,18 @@ func checkWord(field, value string, limit int, required bool) error {
 	return nil
 }
 
+// checkName is for names that people choose.
 func checkName(name string) error {
 	if !ValidName(name) {
-		return badField("name", "is longer than %d characters or holds control characters", MaxName)
+		return badField("name", "%s", NameProblem)
+	}
+	return nil
+}
+
+// checkShown is for names that a server shows: an earlier one was less strict.
+func checkShown(name string) error {
+	if !readable(name) {
+		return badField("name", "%s", NameProblem)
 	}
 	return nil
 }
@@ -191,7 +179,7 @@ func (m Welcome) validate() error {
 }
 
 func (m StageMember) validate() error {
-	return first(checkWord("member", m.Member, MaxMember, true), checkName(m.Name),
+	return first(checkWord("member", m.Member, MaxMember, true), checkShown(m.Name),
 		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost))
 }
 
@@ -200,7 +188,7 @@ func checkHands(hands []Hand, count int) error {
 		return badField("hands", "lists more than %d", MaxHands)
 	}
 	for _, hand := range hands {
-		if err := first(checkWord("member", hand.Member, MaxMember, true), checkName(hand.Name)); err != nil {
+		if err := first(checkWord("member", hand.Member, MaxMember, true), checkShown(hand.Name)); err != nil {
 			return err
 		}
 	}
