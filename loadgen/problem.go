@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/earshot-audio/earshot/internal/table"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -49,7 +50,7 @@ func (p *problems) count(key Problem, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	key.Error = err.Error()
+	key.Error = table.Printable(err.Error()) // it may quote the target
 	key.Own = atLimit(err)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -45,8 +45,9 @@ type auditLog struct {
 	inMemory bool
 	health   *health
 	// drop drops the oldest entries of a log that is too large, and returns how many; nil
-	// in memory. It is asked each time that a 64th of that has been written.
-	drop     func(context.Context) (dropped uint64, err error)
+	// in memory. It is asked each time that a 64th of that has been written. announce is
+	// called before anything is dropped.
+	drop     func(ctx context.Context, announce func(entries uint64) error) (dropped uint64, err error)
 	maxBytes int
 	unseen   int // bytes written since it was asked
 
@@ -61,7 +62,7 @@ type auditLog struct {
 	done      chan struct{}
 }
 
-func newAuditLog(b bucket, log *slog.Logger, h *health, maxBytes int, drop func(context.Context) (uint64, error)) *auditLog {
+func newAuditLog(b bucket, log *slog.Logger, h *health, maxBytes int, drop func(context.Context, func(uint64) error) (uint64, error)) *auditLog {
 	t := &auditLog{bucket: b, log: log, health: h, maxBytes: maxBytes, drop: drop, unseen: maxBytes, done: make(chan struct{})}
 	t.changed = sync.NewCond(&t.mu)
 	if _, t.inMemory = b.(*memoryBucket); t.inMemory {
@@ -153,36 +154,45 @@ func (t *auditLog) run() {
 	}
 }
 
-// bound drops the oldest entries if the log is too large, and says so in the log. Only
+// bound drops the oldest entries if the log is too large, and says so in the log first: if
+// that cannot be written, because another server owns the log now, nothing is dropped. Only
 // the goroutine that writes calls it.
 func (t *auditLog) bound() {
 	t.unseen = 0
 	ctx, cancel := t.health.operation(context.Background())
 	defer cancel()
-	dropped, err := t.drop(ctx)
-	if err != nil {
-		t.log.Error("the audit log may grow too large", "error", err)
-	}
-	if dropped > 0 {
-		t.log.Warn("dropped the oldest entries of the audit log, which is as large as it may be", "dropped", dropped, "bytes", t.maxBytes)
+	dropped, err := t.drop(ctx, func(entries uint64) error {
+		e := AuditEntry{At: time.Now().UTC(), Actor: "server", Action: "audit.drop", Detail: fmt.Sprintf("the %d oldest entries", entries)}
 		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.added++
-		t.queue = append(t.queue, AuditEntry{At: time.Now().UTC(), Actor: "server", Action: "audit.drop", Detail: fmt.Sprintf("the %d oldest entries", dropped)})
+		stamp := max(t.lastStamp+1, e.At.UnixNano())
+		t.mu.Unlock()
+		stamp, err := t.write(stamp, e)
+		t.mu.Lock()
+		t.lastStamp = stamp
+		t.mu.Unlock()
+		return err
+	})
+	switch {
+	case err != nil:
+		t.log.Error("the audit log may grow too large", "error", err)
+	case dropped > 0:
+		t.log.Warn("dropped the oldest entries of the audit log, which is as large as it may be", "dropped", dropped, "bytes", t.maxBytes)
 	}
 }
 
-// dropOldest drops the oldest eighth of a log that is larger than maxBytes.
-func dropOldest(ctx context.Context, b jetstreamBucket, maxBytes int) (dropped uint64, err error) {
+// dropOldest drops the oldest eighth of a log that is larger than maxBytes, after announce
+// has said how many entries that is. It names the last of them, so that one that comes late
+// drops nothing else.
+func dropOldest(ctx context.Context, b jetstreamBucket, maxBytes int, announce func(entries uint64) error) (dropped uint64, err error) {
 	state, err := b.state(ctx)
 	if err != nil || state.Bytes <= uint64(maxBytes) {
 		return 0, err
 	}
-	if err := b.stream.Purge(ctx, jetstream.WithPurgeSequence(state.FirstSeq+(state.LastSeq-state.FirstSeq)/8+1)); err != nil {
+	entries := (state.LastSeq-state.FirstSeq)/8 + 1
+	if err := announce(entries); err != nil {
 		return 0, err
 	}
-	left, err := b.state(ctx)
-	return state.Msgs - min(left.Msgs, state.Msgs), err
+	return entries, b.stream.Purge(ctx, jetstream.WithPurgeSequence(state.FirstSeq+entries))
 }
 
 // write writes an entry under the given time stamp or the next free one, since a

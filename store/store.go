@@ -125,8 +125,8 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		s.lease.keep(s.inspector(fences))
 	}
 	largest := cmp.Or(cfg.maxAuditBytes, maxAuditBytes)
-	s.audit = newAuditLog(audit, s.log, s.health, largest, func(ctx context.Context) (uint64, error) {
-		return dropOldest(ctx, s.buckets["audit"], largest)
+	s.audit = newAuditLog(audit, s.log, s.health, largest, func(ctx context.Context, announce func(uint64) error) (uint64, error) {
+		return dropOldest(ctx, s.buckets["audit"], largest, announce)
 	})
 	if err := s.load(ctx, rooms, invites, accounts); err != nil {
 		if errors.Is(err, errStalled) && s.embedded != nil {

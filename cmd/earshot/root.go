@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/earshot-audio/earshot/internal/spelling"
+	"github.com/earshot-audio/earshot/internal/table"
 )
 
 // run is the program. Results go to stdout; progress, logs and errors go to stderr.
@@ -44,7 +45,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 	}
 	err := root.ExecuteContext(ctx)
 	if err != nil && !isVerdict(err) {
-		fmt.Fprintln(stderr, "earshot:", err)
+		fmt.Fprintln(stderr, "earshot:", table.PrintableLines(err.Error())) // it may quote the target
 	}
 	return err
 }

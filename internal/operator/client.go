@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/table"
 )
 
 const (
@@ -72,7 +74,7 @@ func (c *Client) Call(ctx context.Context, method, path string, body, result any
 		return fmt.Errorf("read the server's response: %w", err)
 	}
 	if resp.StatusCode/100 != 2 {
-		return responseError(resp.Status, data)
+		return responseError(resp.StatusCode, data)
 	}
 	if result == nil {
 		return nil
@@ -84,14 +86,14 @@ func (c *Client) Call(ctx context.Context, method, path string, body, result any
 }
 
 // responseError makes an error of a response other than 2xx.
-func responseError(status string, data []byte) error {
+func responseError(status int, data []byte) error {
 	var body struct {
 		Error struct{ Code, Message string } `json:"error"`
 	}
 	if json.Unmarshal(data, &body) != nil || body.Error.Code == "" {
-		return fmt.Errorf("the server answered %s", status)
+		return fmt.Errorf("the server answered %d %s", status, http.StatusText(status))
 	}
-	return errors.New("the server refused: " + body.Error.Message + " (" + body.Error.Code + ")")
+	return errors.New("the server refused: " + table.Printable(body.Error.Message+" ("+body.Error.Code+")"))
 }
 
 // RoomPath is the path of a room, or of something in it.

@@ -50,6 +50,16 @@ func Write(w io.Writer, o Options, rows [][]string) error {
 	return err
 }
 
+// PrintableLines is [Printable] for each line of a text, which may have tabs.
+func PrintableLines(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) && r != '\n' && r != '\t' {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
 // Printable replaces every rune that is not graphic by a question mark, so that a
 // terminal acts on none of them, and blank text by a dash. Text from other people
 // goes through it.

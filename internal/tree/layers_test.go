@@ -45,7 +45,7 @@ var layers = map[string][]string{
 	"loadgen/driver":         {"internal/reach", "loadgen/scenario", "loadgen/host", "signaling/wire"},
 	"loadgen/driver/earshot": {"loadgen/driver", "loadgen/host", "loadgen/scenario", "signaling/wire"},
 	"loadgen/driver/whep":    {"loadgen/driver", "loadgen/scenario", "internal/iceuri"},
-	"loadgen":                {"loadgen/mark", "loadgen/driver", "loadgen/client", "loadgen/netem", "loadgen/host", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "internal/sdp"},
+	"loadgen":                {"loadgen/mark", "loadgen/driver", "loadgen/client", "loadgen/netem", "loadgen/host", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "internal/sdp", "internal/table"},
 	"loadgen/report":         {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/figure":         {"loadgen/report", "loadgen/metric"},
 	"loadgen/watch":          {"internal/reach", "loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
@@ -59,7 +59,7 @@ var layers = map[string][]string{
 	"internal/udpproxy":      {},                                    // for tests alone
 	"internal/testaudio":     {"loadgen/speech"},                    // for tests alone
 	"loadgen/versus":         {"loadgen/figure", "loadgen/report", "internal/table"},
-	"internal/operator":      {},
+	"internal/operator":      {"internal/table"},
 	"internal/secrets":       {},
 	"internal/serverprocess": {},
 	"internal/table":         {},

@@ -47,7 +47,7 @@ func Refusal(resp *http.Response, body []byte) error {
 	if json.Unmarshal(body, &e) == nil && e.Error.Code != "" {
 		return wire.Error{Code: e.Error.Code, Message: e.Error.Message}
 	}
-	return refusal{resp.StatusCode, fmt.Sprintf("the server answered %s: %q", resp.Status, strings.TrimSpace(string(body[:min(len(body), 200)])))}
+	return refusal{resp.StatusCode, fmt.Sprintf("the server answered %d %s: %q", resp.StatusCode, http.StatusText(resp.StatusCode), strings.TrimSpace(string(body[:min(len(body), 200)])))}
 }
 
 // A refusal is an HTTP answer with an error status.

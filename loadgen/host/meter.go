@@ -107,7 +107,7 @@ func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return Usage{}, fmt.Errorf("read the target's metrics: %s answered %s", m.URL, resp.Status)
+		return Usage{}, fmt.Errorf("read the target's metrics: %s answered %d %s", m.URL, resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(resp.Body)

@@ -101,7 +101,7 @@ func (m *Mic) readTrack(t *webrtc.TrackRemote, number int64) {
 			continue
 		}
 		now := m.room.engine.now()
-		if !limiter.allow(now) {
+		if !limiter.allow(now, len(packet.Payload)) {
 			m.room.engine.excess.Add(1)
 			continue
 		}
@@ -153,25 +153,29 @@ const (
 	// rateBurst is how many packets may come at once, after a network held them up:
 	// a second of the shortest.
 	rateBurst = 100
+	// maxOpusRate is the highest rate of Opus, 510 kbit/s, in bytes a second (RFC 6716,
+	// section 2.1.1).
+	maxOpusRate = 510_000 / 8
 )
 
-// rateLimiter limits how fast a mic's packets are passed on, since each is sent
-// once for every listener. What the answer allows is within the limit. It belongs
+// rateLimiter limits how fast a mic's packets and their bytes are passed on, since each
+// is sent once for every listener. What the answer allows is within the limit. It belongs
 // to one goroutine.
 type rateLimiter struct {
 	frame time.Duration // the shortest
 	due   time.Time
 }
 
-// allow reports whether a packet that came at that time is within the limit, and
-// counts it if so.
-func (l *rateLimiter) allow(at time.Time) bool {
+// allow reports whether a payload of so many bytes that came at that time is within the
+// limit, and counts it if so: for the shortest frame, or for as long as Opus at its highest
+// rate takes to fill it.
+func (l *rateLimiter) allow(at time.Time, size int) bool {
 	if earliest := at.Add(-rateBurst * l.frame); l.due.Before(earliest) {
 		l.due = earliest
 	}
 	if l.due.After(at) {
 		return false
 	}
-	l.due = l.due.Add(l.frame)
+	l.due = l.due.Add(max(l.frame, time.Duration(size)*time.Second/maxOpusRate))
 	return true
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+	"unicode"
+)
 
 // Code is the stable name of an error, the same over WebSocket and HTTP.
 // Programs decide by the code; the message beside it is for people.
@@ -127,7 +131,18 @@ func NewError(code Code, text string) Error {
 }
 
 // Error returns "code: message".
-func (e Error) Error() string { return string(e.Code) + ": " + e.Message }
+func (e Error) Error() string { return onOneLine(string(e.Code) + ": " + e.Message) }
+
+// onOneLine replaces what is not to be seen, and what would begin another line, by question
+// marks: the text may be somebody else's, and is shown on a terminal or in a log.
+func onOneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
 
 // Is reports whether two refusals have the same code, whatever
 // their text, for errors.Is.

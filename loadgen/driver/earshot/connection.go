@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -57,7 +58,7 @@ func dial(ctx context.Context, d *Driver) (*connection, error) {
 	conn, resp, err := d.dialer.DialContext(ctx, d.socket, nil)
 	if err != nil {
 		if resp != nil {
-			return nil, fmt.Errorf("open the WebSocket: the server answered %s", resp.Status)
+			return nil, fmt.Errorf("open the WebSocket: the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 		}
 		return nil, fmt.Errorf("open the WebSocket: %w: %w", driver.ErrUnreachable, err)
 	}
