@@ -250,8 +250,11 @@ func (s *Store) AuditLog(ctx context.Context, room string, limit int) ([]AuditEn
 	}
 	entries := make([]AuditEntry, len(records))
 	for n, r := range records {
-		if err := decode(r.data, &entries[n]); err != nil {
+		switch err := decode(r.data, &entries[n]); {
+		case errors.Is(err, ErrNewer):
 			return nil, fmt.Errorf("read the audit log: the entry %q: %w", r.key, err)
+		case err != nil: // the others can be read
+			entries[n] = AuditEntry{Actor: "server", Action: "audit.unreadable", Detail: "the entry " + r.key}
 		}
 	}
 	return entries, nil

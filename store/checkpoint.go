@@ -75,6 +75,29 @@ func (s *Store) verify(ctx context.Context, cfg Config) error {
 	return now.write(cfg.Dir)
 }
 
+// dropUnreadable returns an error for records that nobody can read, or with Repair drops
+// them.
+func (s *Store) dropUnreadable(ctx context.Context, cfg Config) error {
+	var texts []string
+	for _, u := range slices.Concat(s.rooms.unreadable, s.invites.unreadable, s.accounts.unreadable) {
+		if s.embedded == nil {
+			return fmt.Errorf("the NATS server of the store is damaged: %w; restore it from a copy", u.err)
+		}
+		texts = append(texts, u.err.Error())
+		if !cfg.Repair {
+			continue
+		}
+		if err := u.bucket.remove(ctx, u.key); err != nil {
+			return fmt.Errorf("drop a record that cannot be read: %w", err)
+		}
+		s.log.Warn("repaired the data directory", "damage", u.err)
+	}
+	if len(texts) > 0 && !cfg.Repair {
+		return damaged(cfg.Dir, firstFew(texts)...)
+	}
+	return nil
+}
+
 // damaged returns the error of a directory with damage, in words.
 func damaged(dir string, wrong ...string) error {
 	return fmt.Errorf("the data directory %s is damaged: %s; restore it from a copy, or let earshot serve --repair go on with what is left",

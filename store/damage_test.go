@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"testing"
@@ -112,6 +113,58 @@ func TestUnreadableRecordAfterAStopIsSaid(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEmpty(t, s.Rooms())
 	require.NoError(t, s.Close())
+}
+
+// TestRecordThatSaysNothingIsSaid puts a record where JetStream and the ledger find it in
+// order, and nobody can read it: the start says so, and a repair goes on without it, for
+// good.
+func TestRecordThatSaysNothingIsSaid(t *testing.T) {
+	for what, data := range map[string]string{
+		"no JSON":                     "{",
+		"nothing":                     "",
+		"zeroes":                      string(make([]byte, 64)),
+		"a list":                      "[]",
+		"a field of another type":     `{"version":1,"config":"x","created":7,"id":[],"room":[],"name":{}}`,
+		"a version that is no number": `{"version":"x"}`,
+	} {
+		for _, bucket := range []string{"rooms", "invites", "accounts", "audit"} {
+			t.Run(bucket+": "+what, func(t *testing.T) {
+				dir, _ := keptDirs(t)
+				s, err := Open(t.Context(), Config{Dir: dir})
+				require.NoError(t, err)
+				s.Audit(AuditEntry{At: noon, Actor: "operator", Action: "kept"})
+				require.NoError(t, s.Flush(t.Context()))
+				key := keyOf("hostile")
+				if bucket == "audit" {
+					key = clubAuditKey + ".1"
+				}
+				revision, err := s.buckets[bucket].put(t.Context(), key, []byte(data), 0)
+				require.NoError(t, err)
+				if bucket != "audit" {
+					require.NoError(t, s.ledger.note(bucket, key, mark{kind: written, revision: revision, sum: crc32.ChecksumIEEE([]byte(data))}))
+				}
+				require.NoError(t, s.Close())
+
+				cfg := Config{Dir: dir}
+				if bucket != "audit" {
+					_, err = Open(t.Context(), cfg)
+					require.ErrorContains(t, err, "the data directory "+dir+" is damaged: the record hostile of the "+bucket)
+					require.ErrorContains(t, err, "--repair")
+					cfg.Repair = true
+				}
+				for range 2 {
+					s, err = Open(t.Context(), cfg)
+					require.NoError(t, err)
+					assert.Len(t, s.Rooms(), keptRooms)
+					trail, err := s.AuditLog(t.Context(), "", 10)
+					require.NoError(t, err)
+					assert.Contains(t, trail, AuditEntry{At: noon, Actor: "operator", Action: "kept"})
+					require.NoError(t, s.Close())
+					cfg.Repair = false
+				}
+			})
+		}
+	}
 }
 
 // TestDamagedLedgerIsSaid damages a line of the ledger.

@@ -134,6 +134,9 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		}
 		return nil, err
 	}
+	if err := s.dropUnreadable(ctx, cfg); err != nil {
+		return nil, err
+	}
 	if s.embedded != nil {
 		if err := s.verify(ctx, cfg); err != nil {
 			return nil, err

@@ -31,6 +31,16 @@ type table[T any] struct {
 
 	mu   sync.RWMutex
 	rows map[string]row[T]
+
+	// unreadable are the records that the bucket held and that make no value.
+	unreadable []unreadable
+}
+
+// unreadable is a record that is whole and says nothing.
+type unreadable struct {
+	bucket bucket
+	key    string
+	err    error
 }
 
 type row[T any] struct {
@@ -39,13 +49,21 @@ type row[T any] struct {
 	sum      uint32 // of the record
 }
 
-// newTable makes a table and reads all that the bucket holds.
+// newTable makes a table and reads all that the bucket holds. What a newer version wrote is
+// an error; what nobody can read is noted.
 func newTable[T any](ctx context.Context, name string, b bucket, h *health) (*table[T], error) {
 	t := &table[T]{name: name, bucket: b, health: h, rows: make(map[string]row[T])}
 	err := b.each(ctx, func(r record) error {
 		value, err := t.decode(r)
-		t.rows[r.key] = row[T]{value, r.revision, crc32.ChecksumIEEE(r.data)}
-		return err
+		switch {
+		case errors.Is(err, ErrNewer):
+			return err
+		case err != nil:
+			t.unreadable = append(t.unreadable, unreadable{b, r.key, err})
+		default:
+			t.rows[r.key] = row[T]{value, r.revision, crc32.ChecksumIEEE(r.data)}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the %s: %w", name, err)
