@@ -79,6 +79,12 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 	defer cancel()
 	p.account.StepBegan(measure.StepSignaling, r.clock.Now())
 	ctx = traceConnection(ctx, r.clock, p.account)
+	turn := r.turns.Turn(func(waited time.Duration) {
+		now := r.clock.Now()
+		p.account.HeldUp(now-waited, now)
+	})
+	defer turn.End()
+	ctx = driver.WithTurn(ctx, turn)
 	participant, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
 	if err != nil {
 		p.notIn("join", err)
@@ -145,6 +151,7 @@ func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time
 	p.mu.Lock()
 	e = p.subscriber
 	p.mu.Unlock()
+	driver.TurnOf(ctx).End()
 	answered := r.clock.Now()
 	connected, err := e.Wait(ctx)
 	p.recordSteps(answered, connected)

@@ -109,6 +109,7 @@ type run struct {
 	// generator may use.
 	used  atomic.Pointer[sample]
 	cores int
+	turns *driver.Turns // of the joins
 }
 
 func newRun(cfg Config) (*run, error) {
@@ -124,6 +125,7 @@ func newRun(cfg Config) (*run, error) {
 	if err := r.loadClips(); err != nil {
 		return nil, errors.Join(err, clients.Close())
 	}
+	r.turns = driver.NewTurns(r.cores)
 	r.aggregator.Follow(cfg.Scenario.Thresholds)
 	return r, nil
 }

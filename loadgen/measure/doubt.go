@@ -63,6 +63,8 @@ const (
 	// joinDoubt is how much of a join's duration has to be the generator's before
 	// the duration is in doubt.
 	joinDoubt = time.Millisecond
+	// leastWait is the least time that a join waits for the generator that is worth an entry.
+	leastWait = joinDoubt / 10
 )
 
 // A doubtful time.
@@ -297,9 +299,10 @@ func (d *doubts) hindered(from, until time.Duration) time.Duration {
 }
 
 // toBlame reports whether the generator's side was in the way for so much of a time at
-// whose end something had not come to pass that it may be to blame for that.
-func (d *doubts) toBlame(from, until, late time.Duration) bool {
-	lost := late + d.hindered(from+late, until)
+// whose end something had not come to pass that it may be to blame for that. It began so
+// late, and then waited for so long.
+func (d *doubts) toBlame(from, until, late, waited time.Duration) bool {
+	lost := late + waited + d.hindered(from+late, until)
 	return lost > 0 && float64(lost) >= lostShare*float64(until-from)
 }
 
@@ -328,7 +331,7 @@ func (a *Aggregator) Stalled(from, until time.Duration) time.Duration {
 // had, unless the generator may be to blame.
 func (a *Aggregator) AtBest(from, failed, had time.Duration) time.Duration {
 	until := max(failed, from+leastTimeout)
-	if d := &a.doubts; d.toBlame(from, until, 0) {
+	if d := &a.doubts; d.toBlame(from, until, 0, 0) {
 		return until - from - d.hindered(from, until)
 	}
 	return had

@@ -432,6 +432,75 @@ func TestDoubtALateJoin(t *testing.T) {
 	assert.InDelta(t, worst-250, best, 1, "150 ms to begin, and a stall of 100 ms")
 }
 
+func TestDoubtAJoinThatWaitedForTheGenerator(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		from, until time.Duration // that it waited
+		stalled     time.Duration // of it, from its beginning, the process did not run
+		doubt       time.Duration
+	}{
+		{"it waited for its turn", at(100), at(300), 0, at(200)},
+		{"so short a time that nobody looks", at(100), at(100) + 50*time.Microsecond, 0, 0},
+		{"what is booked otherwise counts once", at(100), at(300), at(50), at(200)},
+		{"after the first packet it is no wait of the join", at(600), at(900), 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.ledger.AddListener(1, Labels{})
+			l.Expect(0, 0, 10*time.Second)
+			l.StepBegan(StepSignaling, 0)
+			l.HeldUp(c.from, c.until)
+			l.StepEnded(StepSignaling, at(400))
+			if c.stalled > 0 {
+				s.aggregator.Doubt(Stalled, c.from, c.from+c.stalled)
+			}
+			l.Connected(at(400))
+			s.steady(0)
+			s.play(m, l, 600, func(b Bin) (time.Duration, bool) { return 0, b < 25 })
+			totals := s.finish()
+			worst := trend(t, totals, "join_duration").Max
+			assert.InDelta(t, 500, worst, 25, "at worst all of it was the server's doing")
+			assert.InDelta(t, worst-ms(c.doubt), bestOf(totals, "join_duration").Max, 1)
+			took, _ := step(t, totals.Values, "signaling")
+			assert.InDelta(t, 400, took, 1)
+			if best, ok := step(t, totals.Best, "signaling"); ok {
+				took = best
+			}
+			assert.InDelta(t, 400-ms(c.doubt), took, 1)
+		})
+	}
+}
+
+func TestDoubtAJoinThatWaitedForTheGeneratorMostOfItsTime(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		waited time.Duration
+		best   uint64
+	}{
+		{"for more than half of its time: the generator may be to blame", 6 * time.Second, 1},
+		{"for less: the server is", 4 * time.Second, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.ledger.AddListener(1, Labels{})
+			l.Expect(0, 0, 10*time.Second)
+			l.HeldUp(time.Second, time.Second+c.waited)
+			l.Failed(10 * time.Second)
+			s.steady(0)
+			s.play(m, l, 600, func(Bin) (time.Duration, bool) { return 0, true })
+			totals := s.finish()
+			assert.Equal(t, metric.Rate{Total: 1}, totals.Values["joined"])
+			if c.best == 0 {
+				assert.NotContains(t, totals.Best, "joined")
+				return
+			}
+			assert.Equal(t, metric.Rate{Passes: c.best, Total: 1}, totals.Best["joined"])
+		})
+	}
+}
+
 func TestDoubtAJoinThatTheGeneratorHeldUp(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -67,7 +67,32 @@ func (l *Listener) late(now time.Duration) bool {
 // hinderedMuch reports whether the generator held the join up for much of the time until
 // it was given up, which may be long before the deadline.
 func (l *Listener) hinderedMuch() bool {
-	return l.ledger.aggregator.doubts.toBlame(l.intended, l.triedUntil, l.began-l.intended)
+	d := &l.ledger.aggregator.doubts
+	return d.toBlame(l.intended, l.triedUntil, l.began-l.intended, l.waited(l.began, l.triedUntil, d.hindered))
+}
+
+// A wait is a time in which a join that had begun waited for the generator.
+type wait struct{ from, until time.Duration }
+
+// HeldUp enters that the generator itself held the join up for a while.
+func (l *Listener) HeldUp(from, until time.Duration) {
+	if until-from < leastWait {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waits = append(l.waits, wait{from, until})
+}
+
+// waited returns for how long of a time the join waited for the generator, except for what
+// is booked otherwise.
+func (l *Listener) waited(from, until time.Duration, booked func(from, until time.Duration) time.Duration) (sum time.Duration) {
+	for _, w := range l.waits {
+		if a, b := max(w.from, from), min(w.until, until); a < b {
+			sum += max(0, b-a-booked(a, b))
+		}
+	}
+	return sum
 }
 
 // countLostJoin has the cell know whether the listener is not in and the generator may be
@@ -88,14 +113,14 @@ func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
 			waited := min(l.deadline, now) - l.intended
 			l.cell.joins.Record(ms(waited))
 			if l.lostJoin {
-				waited = max(0, l.triedUntil-l.began-doubts.hindered(l.began, l.triedUntil))
+				waited = max(0, l.triedUntil-l.began-doubts.hindered(l.began, l.triedUntil)-l.waited(l.began, l.triedUntil, doubts.hindered))
 			}
 			l.cell.join(waited, l.lostJoin)
 		}
 		return
 	}
 	took := l.firstAt - l.intended
-	own := l.began - l.intended + doubts.stalled(l.began, l.firstAt)
+	own := l.began - l.intended + doubts.stalled(l.began, l.firstAt) + l.waited(l.began, l.firstAt, doubts.stalled)
 	inDoubt := own > joinDoubt
 	if inDoubt {
 		doubts.lateJoins.Add(1)

@@ -90,6 +90,7 @@ type Listener struct {
 	heardFirst                         chan struct{}
 	recognisedAt                       time.Duration // when the first packet came that was recognised
 	steps                              *[joinSteps]stepTimes
+	waits                              []wait // for the generator, while it joined
 
 	outOfOrder, duplicates uint64
 }

@@ -32,6 +32,7 @@ type connection struct {
 
 	conn      *websocket.Conn
 	driver    *Driver
+	turn      *driver.Turn // while joining
 	member    string
 	helloSent wire.Hello
 	room      string
@@ -55,6 +56,8 @@ type connection struct {
 }
 
 func dial(ctx context.Context, d *Driver) (*connection, error) {
+	turn := driver.TurnOf(ctx)
+	turn.Take(ctx)
 	conn, resp, err := d.dialer.DialContext(ctx, d.socket, nil)
 	if err != nil {
 		if resp != nil {
@@ -63,7 +66,7 @@ func dial(ctx context.Context, d *Driver) (*connection, error) {
 		return nil, fmt.Errorf("open the WebSocket: %w: %w", driver.ErrUnreachable, err)
 	}
 	conn.SetReadLimit(wire.MaxMessage)
-	return &connection{conn: conn, driver: d, joining: true, pending: map[string]chan wire.ServerMessage{}, done: make(chan struct{})}, nil
+	return &connection{conn: conn, driver: d, turn: turn, joining: true, pending: map[string]chan wire.ServerMessage{}, done: make(chan struct{})}, nil
 }
 
 // startReading starts the reader, unless somebody reads already.
@@ -75,6 +78,7 @@ func (s *connection) startReading() {
 
 // startReader starts the reader. The caller has set reading.
 func (s *connection) startReader() {
+	s.turn.End() // the reader's waiting is not the join's
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -70,7 +70,7 @@ func New(base, token string, trust *tls.Config) (*Driver, error) {
 	return &Driver{
 		base: u, socket: socket.String(), prefix: "run-" + strings.ToLower(rand.Text()[:8]), token: token,
 		client: driver.HTTPClient(trust),
-		dialer: &websocket.Dialer{TLSClientConfig: sockets, HandshakeTimeout: dialTimeout,
+		dialer: &websocket.Dialer{NetDialContext: dialInTurn, TLSClientConfig: sockets, HandshakeTimeout: dialTimeout,
 			ReadBufferSize: 1024, WriteBufferSize: writeBuffer, WriteBufferPool: &sync.Pool{}},
 	}, nil
 }
