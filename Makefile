@@ -8,9 +8,10 @@ ALONE := ./cmd/earshot ./internal/browser ./internal/faults
 PAIR := ./internal/endtoend ./room/rtc
 alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 
-# The race detector makes the Opus codecs twenty times as slow and has nothing to
-# find in them: they are arithmetic, without a goroutine. Tests decode minutes of audio.
-RACE := -race -vet=off $(patsubst %,-gcflags='%=-race=false',github.com/pion/opus/... github.com/thesyncim/gopus/...)
+# The race detector makes the Opus codecs twenty times as slow, and what compares audio, and
+# has nothing to find in them: they are arithmetic, without a goroutine. Tests decode minutes of audio.
+ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... $(addprefix github.com/earshot-audio/earshot/,internal/fourier loadgen/score)
+RACE := -race -vet=off $(patsubst %,-gcflags='%=-race=false',$(ARITHMETIC))
 
 .PHONY: help run gate check test soak repeat fuzz tools lint vulnerabilities portable bench dist sbom clean
 

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
@@ -31,7 +32,7 @@ const (
 // probably be invalid, each with what to do about it. own means that the run's own
 // server is on the same machine.
 func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string, err error) {
-	if err := checkFiles(m, s); err != nil {
+	if err := errors.Join(checkFiles(m, s), checkScoring(m, s)); err != nil {
 		return nil, err
 	}
 	for _, warning := range []string{warnOfCores(m, s, own), warnOfBuffers(m, s)} {

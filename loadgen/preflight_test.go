@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -56,6 +57,19 @@ func TestPreflightSaysWhatToChange(t *testing.T) {
 			assert.Contains(t, warnings[0], c.warning)
 		})
 	}
+}
+
+func TestPreflightRefusesToScoreMoreThanItCan(t *testing.T) {
+	two, many := host.Limits{Cores: 2}, room(1, 1, 20_000)
+	many.Hold = scenario.Duration(time.Minute)
+	_, err := Preflight(two, many, false)
+	require.NoError(t, err)
+	many.AudioScore = true
+	_, err = Preflight(two, many, false)
+	require.ErrorContains(t, err, "to score what 200 probes hear would take about 4m0s after the run, and 2m0s is the most: cast fewer listeners")
+	many.Hold = scenario.Duration(10 * time.Second)
+	_, err = Preflight(two, many, false)
+	assert.NoError(t, err, "a short hold is soon scored")
 }
 
 func TestPreflightRefusesMorePeopleThanOpenFiles(t *testing.T) {

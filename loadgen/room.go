@@ -40,6 +40,9 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 	if r.marked() {
 		h.ledger = measure.NewMarkedLedger(r.aggregator)
 	}
+	if r.Scenario.AudioScore {
+		h.ledger.Score()
+	}
 	for g, group := range r.Scenario.Cast {
 		for n := range group.Count {
 			h.add(g, n)

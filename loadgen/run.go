@@ -60,7 +60,8 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
 		return nil, err
 	}
-	if err := checkFiles(host.CurrentLimits(), cfg.Scenario); err != nil {
+	limits := host.CurrentLimits()
+	if err := errors.Join(checkFiles(limits, cfg.Scenario), checkScoring(limits, cfg.Scenario)); err != nil {
 		return nil, err
 	}
 	r, err := newRun(cfg)
@@ -208,6 +209,9 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 		h.ledger.Finish(now)
 	}
 	r.aggregator.Finish(now)
+	if r.Scenario.AudioScore && ctx.Err() == nil {
+		r.score(ctx)
+	}
 	return r.result(ctx.Err() != nil, span, before, after), nil
 }
 
@@ -274,6 +278,7 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 		return r.sampler.sample(ctx) // nothing was measured
 	}
 	r.begin(measure.Steady)
+	r.aggregator.Excerpts(r.clock.Now(), from+r.Scenario.Hold.Duration())
 	steady = r.sampler.sample(ctx)
 	r.sleepUntil(ctx, from+r.Scenario.Hold.Duration())
 	return steady

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/thesyncim/gopus"
 
+	"github.com/earshot-audio/earshot/internal/fourier"
 	"github.com/earshot-audio/earshot/internal/testaudio"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
@@ -226,11 +227,11 @@ func TestMarkOfPacketsThatDidNotCome(t *testing.T) {
 func TestTransformIsItsOwnInverse(t *testing.T) {
 	x := make([]complex128, window)
 	x[3], x[1000] = 1, 2i
-	transform(x)
+	fourier.Transform(x)
 	for i := range x {
 		x[i] = complex(real(x[i]), -imag(x[i]))
 	}
-	transform(x)
+	fourier.Transform(x)
 	assert.InDelta(t, window, real(x[3]), 1e-6)
 	assert.InDelta(t, -2*window, imag(x[1000]), 1e-6)
 	assert.InDelta(t, 0, real(x[4]), 1e-6)

@@ -2,10 +2,10 @@ package mark
 
 import (
 	"math"
-	"math/bits"
 	"math/cmplx"
-	"sync"
 	"sync/atomic"
+
+	"github.com/earshot-audio/earshot/internal/fourier"
 )
 
 const (
@@ -37,7 +37,7 @@ func (c *Code) spectrum(number int) *[window]complex64 {
 	for i := range part {
 		part[i] = complex(c.at(number*grid-order+i), 0)
 	}
-	transform(part)
+	fourier.Transform(part)
 	spectrum := new([window]complex64)
 	for i, v := range part {
 		spectrum[i] = complex64(v)
@@ -59,7 +59,7 @@ func find(hops []*whiteHop, c *Code, from, places int) (place int, found bool) {
 			block[i*Hop+j] += complex(v*scale, 0)
 		}
 	}
-	transform(block)
+	fourier.Transform(block)
 	best, sum, n := 0.0, 0.0, 0
 	try := func(at int, v float64) {
 		if at < from || at >= from+places {
@@ -81,7 +81,7 @@ func find(hops []*whiteHop, c *Code, from, places int) (place int, found bool) {
 			v := complex128(a[i]) + 1i*complex128(b[i])
 			both[i] = cmplx.Conj(v * cmplx.Conj(block[i]))
 		}
-		transform(both) // of the conjugate, which is the inverse's but for the scale, and conjugate
+		fourier.Transform(both) // of the conjugate, which is the inverse's but for the scale, and conjugate
 		for i := range tried {
 			try(begin+i, real(both[i]))
 		}
@@ -91,33 +91,3 @@ func find(hops []*whiteHop, c *Code, from, places int) (place int, found bool) {
 	}
 	return place, n > 0 && best > standsOut*math.Sqrt(sum/float64(n))
 }
-
-// transform is the discrete Fourier transform, in place, of as many values as a power of
-// two.
-func transform(x []complex128) {
-	n, twiddles := len(x), roots()
-	shift := 64 - bits.Len(uint(n-1))
-	for i := range x {
-		if j := int(bits.Reverse64(uint64(i)) >> shift); j > i {
-			x[i], x[j] = x[j], x[i]
-		}
-	}
-	for size := 2; size <= n; size *= 2 {
-		half, stride := size/2, window/size
-		for from := 0; from < n; from += size {
-			for k := range half {
-				t := twiddles[k*stride] * x[from+half+k]
-				x[from+k], x[from+half+k] = x[from+k]+t, x[from+k]-t
-			}
-		}
-	}
-}
-
-// roots returns the roots of unity for a transform of window values.
-var roots = sync.OnceValue(func() []complex128 {
-	w := make([]complex128, window/2)
-	for i := range w {
-		w[i] = cmplx.Rect(1, -2*math.Pi*float64(i)/window)
-	}
-	return w
-})

@@ -27,6 +27,7 @@ type Aggregator struct {
 
 	steadyFrom, steadyUntil atomic.Int64 // bins
 	phase                   atomic.Pointer[string]
+	excerpts                atomic.Pointer[[]*excerpt] // nil before they are known
 }
 
 // NewAggregator makes an empty aggregator.

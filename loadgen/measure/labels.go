@@ -68,6 +68,7 @@ type experiences struct {
 	latencies, frozen      metric.Trend // ms
 	lowest                 metric.Trend // quality of the worst window
 	trips                  metric.Trend // ms
+	scores                 metric.Trend // of the audio
 }
 
 func (e *experiences) merge(o *experiences) {
@@ -81,6 +82,7 @@ func (e *experiences) merge(o *experiences) {
 	e.frozen.Merge(&o.frozen)
 	e.lowest.Merge(&o.lowest)
 	e.trips.Merge(&o.trips)
+	e.scores.Merge(&o.scores)
 }
 
 // A phaseSum is the figures of one phase.
@@ -163,6 +165,14 @@ func (c *cell) close(l *Listener) {
 		c.worst.losses.Record(100 * float64(lost) / float64(l.life.total))
 		c.best.losses.Record(100 * float64(lost-min(lost, l.life.excused)) / float64(l.life.total))
 	}
+}
+
+// scored enters what a probe's audio scores.
+func (c *cell) scored(worst, best float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.worst.scores.Record(worst)
+	c.best.scores.Record(best)
 }
 
 // enter adds one listener's quality.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/mark"
+	"github.com/earshot-audio/earshot/loadgen/score"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
@@ -28,6 +29,7 @@ const never = Bin(math.MaxInt64 / int64(BinLength) / 2)
 type Ledger struct {
 	aggregator *Aggregator
 	marked     bool // the sources' audio is, and packets are not recognised by what they hold
+	scored     bool // what probes hear is
 
 	sources   atomic.Pointer[[]*Source]
 	codes     atomic.Pointer[[]*mark.Code] // of the sources, in their order; set after them
@@ -39,6 +41,8 @@ type Ledger struct {
 	// Of whoever calls Settle.
 	scratch []stretch
 	settled time.Duration // when it was called last
+	said    said
+	kept    int64 // the next word to be kept there
 	// uncertain is what is in doubt of the latencies of what came since then.
 	uncertain uncertainty
 }
@@ -111,6 +115,9 @@ func (r *Ledger) AddListener(sections int, labels Labels) *Listener {
 	if r.marked {
 		l.marked = &markedListener{}
 	}
+	if r.scored && labels.Probe && l.cell.Role == Audience {
+		l.listening = &listening{taken: map[*excerpt][]score.Packet{}}
+	}
 	r.listeners = append(r.listeners, l)
 	return l
 }
@@ -149,6 +156,9 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 	stolen, reach := r.aggregator.doubts.taken(since, now)
 	r.uncertain = uncertainty{r.aggregator.doubts.deprived(since, now), r.aggregator.doubts.times(since, now)[Stepped] > 0, stolen, reach}
 	r.settled = now
+	for ; r.scored && r.kept <= last; r.kept++ {
+		r.keepSaid(sources, r.kept)
+	}
 	settled := last + 1
 	for _, l := range listeners {
 		var to int64

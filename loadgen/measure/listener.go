@@ -82,6 +82,7 @@ type Listener struct {
 	windowed  *windowed
 	trips     trips
 	marked    *markedListener // where the audio is marked, or nil
+	listening *listening      // of a probe that is scored, or nil
 
 	// When the join was to begin, when it began, when its time was over, and when
 	// the first packet came.
@@ -203,6 +204,9 @@ func (l *Listener) Receive(p Packet) {
 	}
 	s := &l.sections[p.Section]
 	l.order(s, p)
+	if l.ledger.scored {
+		l.listen(p)
+	}
 	if l.ledger.marked {
 		l.hearMarks(p)
 		return

@@ -155,7 +155,7 @@ func (q quality) mos() float64 {
 		return 1 // the model has some quality left in silence
 	}
 	loss := 100 * q.concealment() // in percent
-	return score((clearRating-q.codec.effective(loss, q.burstRatio()))/fullband - delayed(framing+q.delay))
+	return opinion((clearRating-q.codec.effective(loss, q.burstRatio()))/fullband - delayed(framing+q.delay))
 }
 
 // delayed is the impairment by absolute delay, Idd of ITU-T G.107 (7-27) and
@@ -169,8 +169,8 @@ func delayed(d time.Duration) float64 {
 	return 25 * (math.Pow(1+math.Pow(x, 6), 1.0/6) - 3*math.Pow(1+math.Pow(x/3, 6), 1.0/6) + 2)
 }
 
-// score turns a rating into an opinion score: ITU-T G.107 annex B, (B-4).
-func score(r float64) float64 {
+// opinion turns a rating into an opinion score: ITU-T G.107 annex B, (B-4).
+func opinion(r float64) float64 {
 	switch {
 	case r <= 0:
 		return 1

@@ -20,7 +20,7 @@ func TestMOSFollowsTheEModel(t *testing.T) {
 		{"beyond the best is 4.5", 101, 4.5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			assert.InDelta(t, c.score, score(c.rating), 0.01)
+			assert.InDelta(t, c.score, opinion(c.rating), 0.01)
 		})
 	}
 }

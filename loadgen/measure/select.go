@@ -53,6 +53,7 @@ var perListener = map[string]reading{
 	"mos_worst":        experienced(func(e *experiences) *metric.Trend { return &e.lowest }),
 	"rtt":              experienced(func(e *experiences) *metric.Trend { return &e.trips }),
 	"mos":              experienced(func(e *experiences) *metric.Trend { return &e.quality }),
+	"audio_score":      experienced(func(e *experiences) *metric.Trend { return &e.scores }),
 }
 
 // experienced reads a metric with one sample per listener.

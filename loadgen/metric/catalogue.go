@@ -121,6 +121,13 @@ var catalogue = [...]Definition{
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
+		Name: "audio_score", Kind: KindTrend,
+		Help:     "how much what a probe heard sounds like what was said, from 1 to 5, by ViSQOL's method, per probe; only with audio_score in the scenario",
+		Estimate: true,
+		Parts:    Parts{People: true},
+		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
+	},
+	{
 		Name: "promote_duration", Kind: KindTrend, Unit: Milliseconds,
 		Help:    "from the acknowledgement of a promotion to the first packet of the new speaker that anybody received",
 		Compare: []Aspect{{"med", Lower}, {"max", Lower}},

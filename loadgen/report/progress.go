@@ -59,7 +59,7 @@ func share(s loadgen.Progress) float64 {
 		return float64(s.Joined) / float64(s.Cast)
 	case s.Phase == "steady" && s.Hold > 0:
 		return min(1, s.InPhase.Seconds()/s.Hold.Seconds())
-	case s.Phase == "settling" || s.Phase == "leaving":
+	case s.Phase == "settling" || s.Phase == "scoring" || s.Phase == "leaving":
 		return 1
 	}
 	return 0

@@ -193,6 +193,8 @@ func scenarioForm() form[Scenario] {
 				"How long after the intended start of its join a listener may take to hear something.").or(defaultJoinDeadline.String()),
 			put("audio_check", oneOf(CheckPackets, CheckMarker), func(s *Scenario) *AudioCheck { return &s.AudioCheck },
 				"How a listener's audio is recognised: by its packets, or by a mark in the audio, for servers that mix or transcode.").or(string(CheckPackets)),
+			put("audio_score", yes, func(s *Scenario) *bool { return &s.AudioScore },
+				"Whether what probes hear is decoded after the run and scored, as audio_score.").or(false),
 			put("seed", seed, func(s *Scenario) *int64 { return &s.Seed }, "Decides everything that is left to chance.").or(defaultSeed),
 			put("thresholds", conditions, func(s *Scenario) *[]metric.Threshold { return &s.Thresholds },
 				"What must hold for the run to pass, by metric. A name may select a part: latency{network:3g}, delivered{phase:steady}."),

@@ -33,6 +33,8 @@ type Scenario struct {
 	JoinDeadline Duration
 	// AudioCheck is how a listener's audio is recognised.
 	AudioCheck AudioCheck
+	// AudioScore has what probes hear scored.
+	AudioScore bool
 	// Seed decides everything that is left to chance.
 	Seed       int64
 	Thresholds []metric.Threshold

@@ -126,6 +126,9 @@ func cutName(text string) (name, expression string, ok bool) {
 // checkThreshold reports what a threshold selects and the scenario does not have.
 func (s *Scenario) checkThreshold(c *checker, path string, t metric.Threshold) {
 	sel := t.Selector
+	if d, _ := metric.Lookup(t.Metric); d.Name == "audio_score" && !s.AudioScore {
+		c.add(path, "audio_score is not measured: give the scenario audio_score: true")
+	}
 	if phases := s.phases(); sel.Phase != "" && !slices.Contains(phases, sel.Phase) {
 		switch sel.Phase {
 		case phaseWarmUp:

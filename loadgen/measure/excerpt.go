@@ -1,0 +1,115 @@
+package measure
+
+import (
+	"slices"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/score"
+)
+
+const (
+	// MostExcerpts is how many excerpts of the measured window are scored at most, and
+	// ExcerptLength how long each is at most.
+	MostExcerpts  = 6
+	ExcerptLength = 10 * time.Second
+
+	// preroll is for how long before an excerpt a jitter buffer is played, so that it knows the
+	// stream: its histogram forgets in a few seconds.
+	preroll = 8 * time.Second
+	// runIn is for how long before it a source is decoded.
+	runIn = time.Second
+)
+
+// An excerpt is a stretch of the measured window in which it is scored what probes hear.
+type excerpt struct {
+	from, until time.Duration
+}
+
+// A saidWord is what was said in a word of bins, by source.
+type saidWord struct {
+	speech, onset []uint64
+	doubtful      bool // what came of it, or when, may be the generator's doing
+}
+
+// Excerpts sets which stretches of the measured window are scored: all of it if it is so
+// long at most, else so many that lie evenly in it.
+func (a *Aggregator) Excerpts(from, until time.Duration) {
+	n := int((until - from + ExcerptLength - 1) / ExcerptLength)
+	each := (until - from) / time.Duration(max(n, 1))
+	if n > MostExcerpts {
+		n, each = MostExcerpts, ExcerptLength
+	}
+	var all []*excerpt
+	for i := range n {
+		begin := from
+		if n > 1 {
+			begin += (until - from - each) * time.Duration(i) / time.Duration(n-1)
+		}
+		all = append(all, &excerpt{from: begin, until: begin + each})
+	}
+	a.excerpts.Store(&all)
+}
+
+// said is what was said in the excerpts of a room, by excerpt. It is for whoever settles.
+type said map[*excerpt]map[int64]saidWord
+
+// keepSaid keeps what was said in a word that belongs to an excerpt. It is called before
+// the sources forget it.
+func (r *Ledger) keepSaid(sources []*Source, w int64) {
+	excerpts := r.aggregator.excerpts.Load()
+	if excerpts == nil {
+		return
+	}
+	begin, end := Bin(w*wordBins).Start(), Bin((w+1)*wordBins).Start()
+	for _, e := range *excerpts {
+		if end <= e.from-runIn || begin >= e.until {
+			continue
+		}
+		one := saidWord{doubtful: r.aggregator.doubts.within(begin-aftermath, end+bucketLength)}
+		if stolen, _ := r.aggregator.doubts.taken(begin-bucketLength, end+bucketLength); stolen > 0 {
+			one.doubtful = true
+		}
+		for _, m := range sources {
+			owed, onset := m.spoke(w)
+			one.speech, one.onset = append(one.speech, owed), append(one.onset, onset)
+		}
+		if r.said[e] == nil {
+			r.said[e] = map[int64]saidWord{}
+		}
+		r.said[e][w] = one
+	}
+}
+
+// A listening keeps what a probe received around the excerpts. The listener's lock guards it.
+type listening struct {
+	recent []score.Packet // of the last preroll
+	taken  map[*excerpt][]score.Packet
+}
+
+// listen keeps a packet.
+func (l *Listener) listen(p Packet) {
+	if l.listening == nil {
+		return
+	}
+	a, one := l.listening, score.Packet{Section: p.Section, Timestamp: p.Timestamp, At: p.At, Payload: slices.Clone(p.Payload)}
+	excerpts := l.ledger.aggregator.excerpts.Load()
+	if excerpts != nil {
+		for _, e := range *excerpts {
+			if p.At < e.from-preroll || p.At >= e.until+Lateness {
+				continue
+			}
+			if a.taken[e] == nil {
+				// Of the others only what came in the preroll.
+				i := slices.IndexFunc(a.recent, func(o score.Packet) bool { return o.At >= e.from-preroll })
+				if i >= 0 {
+					a.taken[e] = slices.Clone(a.recent[i:])
+				}
+			}
+			a.taken[e] = append(a.taken[e], one)
+		}
+	}
+	for len(a.recent) > 0 && a.recent[0].At < p.At-preroll {
+		a.recent = a.recent[1:]
+	}
+	a.recent = append(a.recent, one)
+}

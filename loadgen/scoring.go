@@ -1,0 +1,48 @@
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+const (
+	// scoringShare is how much of a core's time it takes to score what a probe hears, as a
+	// share of how long it hears: measured, and rounded up.
+	scoringShare = 0.04
+	// longestScoring is how long the scoring after a run may take.
+	longestScoring = 2 * time.Minute
+)
+
+// score scores what the rooms' probes heard, on as many cores as there are. Nothing is
+// measured any more.
+func (r *run) score(ctx context.Context) {
+	r.enterPhase("scoring")
+	for _, h := range r.rooms {
+		r.problems.add("score what probes heard", h.ledger.ScoreProbes(r.cores, func() bool { return ctx.Err() != nil }))
+	}
+}
+
+// probesOf returns how many probes a scenario has.
+func probesOf(s *scenario.Scenario) int {
+	all := s.Listeners() * s.Rooms
+	return min(all, max(minProbes, all/listenersPerProbe))
+}
+
+// checkScoring returns an error if what probes hear takes too long to score.
+func checkScoring(m host.Limits, s *scenario.Scenario) error {
+	if !s.AudioScore {
+		return nil
+	}
+	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), measure.MostExcerpts*measure.ExcerptLength)
+	takes := time.Duration(float64(probesOf(s)) * scoringShare * float64(heard) / m.Usable())
+	if takes <= longestScoring {
+		return nil
+	}
+	return fmt.Errorf("audio_score: to score what %d probes hear would take about %v after the run, and %v is the most: cast fewer listeners, or leave it out",
+		probesOf(s), takes.Round(time.Second), longestScoring)
+}
