@@ -108,7 +108,7 @@ func TestAudioScoreOfThoseWhoNeverGotIn(t *testing.T) {
 	}{
 		{"the server refused it", func(_ *scene, l *Listener) { l.Refused(500 * time.Millisecond) }, 1},
 		{"it was never answered", func(*scene, *Listener) {}, 1},
-		{"the generator held it up", func(s *scene, l *Listener) {
+		{"the generator held it up", func(s *scene, _ *Listener) {
 			s.aggregator.Doubt(Stalled, 100*time.Millisecond, 900*time.Millisecond)
 		}, 5},
 	} {
