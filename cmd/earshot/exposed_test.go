@@ -92,7 +92,7 @@ func TestProfilesAreForThisMachine(t *testing.T) {
 	s.Handler.ServeHTTP(w, r)
 	assert.Equal(t, http.StatusForbidden, w.Code)
 	require.NoError(t, s.Close())
-	<-failed
+	assert.ErrorIs(t, <-failed, http.ErrServerClosed)
 }
 
 func TestRunSaysWhatIsExposed(t *testing.T) {

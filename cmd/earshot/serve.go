@@ -138,13 +138,19 @@ func (f serveFlags) check() error {
 			return usage(err)
 		}
 	}
-	if f.pprof != "" && reach.Outside(f.pprof) {
-		return usage(fmt.Errorf("--pprof %s can be reached from the network, where anybody could stop and read this process with it: choose a loopback address, and reach it through a tunnel (ssh -L)", f.pprof))
-	}
 	if f.maxConnections != 0 {
 		if _, err := front.Limit(f.maxConnections); err != nil {
 			return usage(fmt.Errorf("--max-connections: %w", err))
 		}
+	}
+	return f.checkAddresses()
+}
+
+// checkAddresses refuses addresses that are none, and those of others' reach that
+// should not be.
+func (f serveFlags) checkAddresses() error {
+	if f.pprof != "" && reach.Outside(f.pprof) {
+		return usage(fmt.Errorf("--pprof %s can be reached from the network, where anybody could stop and read this process with it: choose a loopback address, and reach it through a tunnel (ssh -L)", f.pprof))
 	}
 	for _, a := range []struct{ flag, address string }{{"--http", f.http}, {"--media", f.media}} {
 		if _, _, err := net.SplitHostPort(a.address); err != nil {
