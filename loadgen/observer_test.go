@@ -89,6 +89,7 @@ func TestContentionExcusesTheServerForWhatOthersTookFromIt(t *testing.T) {
 		{"neighbours who took the cores, and for whom the server did not wait", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: map[int]time.Duration{1: 0}}, true, 0},
 		{"neighbours, and a server whose waiting is not known", second{own: 100, server: 100, others: 1790, idle: 10}, true, measure.Lateness},
 		{"a generator that took the cores itself", second{own: 1850, server: 140, idle: 10, serverWaits: waited}, true, 50 * time.Millisecond},
+		{"a generator and a server that took the cores together", second{own: 800, ownWait: 500, server: 1190, idle: 10, serverWaits: waited}, false, 0},
 		{"a server that took the cores, so that the generator waited", second{own: 100, ownWait: 2500, server: 1890, idle: 10, serverWaits: waited}, true, 0},
 		{"a server that took the cores, and a generator that could do with the rest", second{own: 100, ownWait: 500, server: 1890, idle: 10, serverWaits: waited}, false, 0},
 		{"a generator that was throttled beside an idle server", second{own: 100, ownWait: 2500, server: 20, idle: 1880, serverWaits: waited}, true, 0},

@@ -64,6 +64,8 @@ const (
 	// stepAfter is how long after its start a patched generator's wall clock is
 	// stepped, as a duration.
 	stepAfter = "EARSHOT_FAULTS_STEP_AFTER"
+	// stepBy is by how much, as a duration; it may be back.
+	stepBy = "EARSHOT_FAULTS_STEP_BY"
 	// receiveBuffer is how large its receive buffers are, in bytes.
 	receiveBuffer = "EARSHOT_FAULTS_RECEIVE_BUFFER"
 )
@@ -80,12 +82,13 @@ var patches = map[string]patch{
 		add: `
 var (
 	stepAfter, _ = time.ParseDuration(os.Getenv("` + stepAfter + `"))
+	stepBy, _    = time.ParseDuration(os.Getenv("` + stepBy + `"))
 	stepAt       = time.Now().UnixNano() + int64(stepAfter)
 )
 
 func stepped(ns int64) int64 {
 	if stepAfter > 0 && ns >= stepAt {
-		return ns + int64(400*time.Millisecond)
+		return ns + int64(stepBy)
 	}
 	return ns
 }

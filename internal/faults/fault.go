@@ -35,6 +35,13 @@ type Fault struct {
 	// diesAfter is how long after the first listener's offer the server dies; 0 is
 	// never.
 	diesAfter time.Duration
+	// closesAfter is how long after the first listener's offer it ends everybody's session;
+	// 0 is never.
+	closesAfter time.Duration
+	// slowDTLS is how late it sends each datagram of a listener's handshake.
+	slowDTLS time.Duration
+	// lies has it say in RTCP what is not so.
+	lies bool
 	// spins is for how long it computes for each packet that it sends.
 	spins time.Duration
 	// mixes has it decode what it gets, and send everybody the sum, encoded again; forward
@@ -124,11 +131,7 @@ func Faults(run Run) []Fault {
 			return spoilt
 		})},
 		{Does: "transcodes", Crosses: []string{Foreign}, Plain: true, forward: replaces(func(l *track, _ int, payload []byte) []byte {
-			other := make([]byte, len(payload))
-			for i := range other {
-				other[i] = byte(l.random.Uint32())
-			}
-			return other
+			return l.noise(len(payload))
 		})},
 		{Does: "plays silence", Crosses: []string{Foreign}, Plain: true, forward: replaces(func(*track, int, []byte) []byte { return silentFrame })},
 		{Does: Elsewhere, Crosses: []string{Foreign}, Plain: true, forward: replaces(func(_ *track, n int, payload []byte) []byte {

@@ -80,8 +80,35 @@ func generatorFaults(s size) []generatorFault {
 			}},
 		{sentence: "has sockets that strangers flood", leaves: []string{"drops"}, environment: []string{receiveBuffer + "=4096"}, strike: flood},
 		{sentence: "has its clock stepped by 400 ms", brief: atFullLength(), leaves: []string{"clock_steps"},
-			environment: []string{fmt.Sprintf("%s=%v", stepAfter, s.middle()+400*time.Millisecond)}},
+			environment: stepped(s, 400*time.Millisecond)},
 		{sentence: "has neighbours who take the cores", leaves: []string{"contended_s", "late_frames", "stalls"}, around: neighbours},
+	}
+}
+
+// stepped has the generator's clock stepped in the middle of the hold.
+func stepped(s size, by time.Duration) []string {
+	return []string{fmt.Sprintf("%s=%v", stepAfter, s.middle()+400*time.Millisecond), fmt.Sprintf("%s=%v", stepBy, by)}
+}
+
+// generatorFaultsBeside are played against a few servers only.
+func generatorFaultsBeside(s size) []generatorFault {
+	return []generatorFault{
+		{sentence: "has its clock stepped back by 400 ms", leaves: []string{"clock_steps"}, environment: stepped(s, -400*time.Millisecond)},
+		{sentence: "may open no more files while listeners arrive", strike: func(g *generator) error {
+			if !g.in("arrivals", 0) {
+				return nil
+			}
+			defer func() { _ = allowFiles(g.process.Pid, 4096) }() // it may have ended
+			err := allowFiles(g.process.Pid, 8)
+			g.until("settling") // then it writes what it measured
+			return err
+		}},
+		{sentence: "is stopped for a second while it settles", strike: func(g *generator) error {
+			if g.in("settling", 0) {
+				g.stop(time.Second)
+			}
+			return nil
+		}},
 	}
 }
 

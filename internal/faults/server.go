@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,6 +127,11 @@ func (c *watchedConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if c.loses(b, c.server.fault.way.out) {
 		return len(b), nil
 	}
+	if late := c.server.fault.slowDTLS; late > 0 && len(b) > 0 && b[0] >= 20 && b[0] < 64 && c.server.hasListeners() { // RFC 7983
+		datagram := slices.Clone(b)
+		time.AfterFunc(late, func() { _, _ = c.PacketConn.WriteTo(datagram, to) }) // the server may have ended
+		return len(b), nil
+	}
 	return c.PacketConn.WriteTo(b, to)
 }
 
@@ -163,6 +169,23 @@ func (s *Server) Close() error {
 	err = errors.Join(err, s.media.Close())
 	s.work.Wait()
 	return err
+}
+
+// hasListeners reports whether a listener has made an offer.
+func (s *Server) hasListeners() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.offers > 0
+}
+
+// endAll ends the sessions of all listeners and publishers.
+func (s *Server) endAll() {
+	s.mu.Lock()
+	peers := slices.Clone(s.peers)
+	s.mu.Unlock()
+	for _, pc := range peers {
+		_ = pc.Close() // Close asks again
+	}
 }
 
 func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
@@ -209,6 +232,15 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request) {
 			}
 		})
 	}
+	if number == 0 && s.fault.closesAfter > 0 {
+		s.work.Go(func() {
+			select {
+			case <-s.closed:
+			case <-time.After(s.fault.closesAfter):
+				s.endAll()
+			}
+		})
+	}
 	switch {
 	case s.fault.refuses != nil && s.fault.refuses(number):
 		http.Error(w, "no such room", http.StatusNotFound)
@@ -236,6 +268,9 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request) {
 			}
 		})
 		s.work.Go(l.send)
+		if s.fault.lies {
+			s.work.Go(func() { l.lie(pc) })
+		}
 		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -32,6 +33,10 @@ type track struct {
 type outgoing struct {
 	payload []byte
 	after   time.Duration
+	// By how much the packet's numbers are others than those with which it came.
+	sequence  uint16
+	timestamp uint32
+	ssrc      uint32
 }
 
 // A packet is to be sent at a moment.
@@ -59,7 +64,10 @@ func (l *track) take(p *rtp.Packet, now time.Time) {
 	for _, out := range all {
 		select {
 		case l.queue <- packet{
-			header:  rtp.Header{Version: 2, Marker: p.Marker, SequenceNumber: p.SequenceNumber, Timestamp: p.Timestamp, SSRC: l.ssrc, PayloadType: l.format},
+			header: rtp.Header{
+				Version: 2, Marker: p.Marker, SequenceNumber: p.SequenceNumber + out.sequence, Timestamp: p.Timestamp + out.timestamp,
+				SSRC: l.ssrc + out.ssrc, PayloadType: l.format,
+			},
 			payload: out.payload, at: now.Add(out.after),
 		}:
 		default:
@@ -97,6 +105,27 @@ func (l *track) send() {
 		if len(waiting) > 0 {
 			timer.Reset(time.Until(waiting[0].at))
 		}
+	}
+}
+
+// lie says several times a second that a thousand times as many packets were sent as were,
+// and that half of what came was lost, until the connection ends.
+func (l *track) lie(pc *webrtc.PeerConnection) {
+	for {
+		select {
+		case <-l.gone:
+			return
+		case <-l.server.closed:
+			return
+		case <-time.After(300 * time.Millisecond):
+		}
+		l.server.mu.Lock()
+		ssrc, sent := l.ssrc, uint32(l.taken)
+		l.server.mu.Unlock()
+		_ = pc.WriteRTCP([]rtcp.Packet{ // the listener may have gone
+			&rtcp.SenderReport{SSRC: ssrc, PacketCount: 1000 * sent, OctetCount: 100_000 * sent},
+			&rtcp.ReceiverReport{SSRC: ssrc, Reports: []rtcp.ReceptionReport{{SSRC: 1, FractionLost: 128, TotalLost: sent / 2}}},
+		})
 	}
 }
 

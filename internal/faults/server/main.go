@@ -41,7 +41,7 @@ func run() error {
 		}
 		about.Elsewhere = clip
 	}
-	all := append(faults.Faults(about), faults.Others(about)...)
+	all := slices.Concat(faults.Faults(about), faults.Others(about), faults.Beside(about))
 	i := slices.IndexFunc(all, func(f faults.Fault) bool { return f.Does == *does })
 	if i < 0 {
 		return fmt.Errorf("no server %q", *does)
