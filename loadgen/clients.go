@@ -20,6 +20,7 @@ type clients struct {
 	crowd        *client.Crowd
 	emulator     *netem.Emulator
 	nacks        *client.NACKCounter
+	names        hostNames
 }
 
 func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, problems *problems) (*clients, error) {

@@ -61,6 +61,9 @@ func (p *person) openMic(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if answer, err = r.clients.names.canonical(ctx, answer); err != nil {
+			return err
+		}
 		if err := m.Accept(answer); err != nil {
 			return err
 		}

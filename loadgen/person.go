@@ -3,7 +3,6 @@ package loadgen
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -117,7 +116,7 @@ func (p *person) notIn(doing string, err error) {
 	r.problems.add(doing, err)
 }
 
-var errNothingHeard = errors.New("connected, but heard nothing before the join deadline")
+var errNothingHeard = errors.New("connected by ICE and DTLS, but heard nothing before the join deadline: the server sent no audio that could be decrypted")
 
 // subscribe connects a receiving client and returns when its DTLS handshake was
 // complete.
@@ -141,7 +140,10 @@ func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time
 	case errors.As(err, &counter):
 		err = p.answerCounterOffer(ctx, counter, receive)
 	case err == nil:
-		if err = e.Accept(answer); err == nil {
+		if answer, err = r.clients.names.canonical(ctx, answer); err == nil {
+			err = e.Accept(answer)
+		}
+		if err == nil {
 			err = p.trickleCandidates(ctx, participant, driver.Ear, offer, answer, e.AddCandidate)
 		}
 	}
@@ -160,7 +162,12 @@ func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time
 
 // answerCounterOffer answers the server's offer with a new client that has made none.
 func (p *person) answerCounterOffer(ctx context.Context, counter *driver.CounterOffer, receive client.PacketFunc) error {
-	e, err := p.room.run.clients.newSubscriber(p, receive)
+	clients := p.room.run.clients
+	offer, err := clients.names.canonical(ctx, counter.SDP)
+	if err != nil {
+		return err
+	}
+	e, err := clients.newSubscriber(p, receive)
 	if err != nil {
 		return err
 	}
@@ -171,14 +178,14 @@ func (p *person) answerCounterOffer(ctx context.Context, counter *driver.Counter
 	if err := old.Close(); err != nil {
 		return err
 	}
-	answer, err := e.Answer(ctx, counter.SDP)
+	answer, err := e.Answer(ctx, offer)
 	if err != nil {
 		return err
 	}
 	if err := counter.Answer(ctx, answer); err != nil {
 		return err
 	}
-	return p.trickleCandidates(ctx, participant, driver.Ear, answer, counter.SDP, e.AddCandidate)
+	return p.trickleCandidates(ctx, participant, driver.Ear, answer, offer, e.AddCandidate)
 }
 
 // leave ends the person's presence and closes their clients.
@@ -197,9 +204,7 @@ func (p *person) leave(ctx context.Context) error {
 		errs = append(errs, t.Close())
 	}
 	if participant != nil {
-		if err := participant.Leave(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("leave: %w", err))
-		}
+		errs = append(errs, participant.Leave(ctx))
 	}
 	if e != nil {
 		errs = append(errs, e.Close())

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -21,22 +24,51 @@ type Problem struct {
 	// Own means that the generator's machine was at a limit, so that the server was
 	// not the cause.
 	Own bool `json:"own,omitempty" jsonschema:"The generator's machine was at a limit."`
-	// Error is the error's text.
+	// Error is the text of the first error of its kind.
 	Error string `json:"error"`
 	Count int    `json:"count"`
+	// Variants is how many texts there were, if more than one: they differ in addresses,
+	// names and times.
+	Variants int `json:"variants,omitempty" jsonschema:"How many texts the errors had that differ in addresses, names and times; absent if all are alike."`
 }
 
-// problems counts problems by what failed and the error's text. It is safe for
+// String is the error, and how often it happened.
+func (p Problem) String() string {
+	text := fmt.Sprintf("%s: %s (%d time", p.Doing, p.Error, p.Count)
+	if p.Count != 1 {
+		text += "s"
+	}
+	if p.Variants > 1 {
+		text += ", with other addresses, names or times"
+	}
+	return text + ")"
+}
+
+// problems counts problems by what failed and the kind of the error. It is safe for
 // concurrent use.
 type problems struct {
-	mu     sync.Mutex
-	counts map[Problem]int
+	mu    sync.Mutex
+	kinds map[Problem]*Problem // by what they have in common
+	texts map[Problem]*Problem // by their own text
 }
 
-// maxProblems is how many different problems are counted separately.
-const maxProblems = 100
+// maxProblems is how many kinds of problems are counted separately, and maxTexts how many
+// texts are known of all of them.
+const maxProblems, maxTexts = 100, 1000
 
-func newProblems() *problems { return &problems{counts: map[Problem]int{}} }
+// others stands for the kinds beyond maxProblems.
+const others = "(other errors)"
+
+func newProblems() *problems {
+	return &problems{kinds: map[Problem]*Problem{}, texts: map[Problem]*Problem{}}
+}
+
+// varying matches what differs between errors of one kind: URLs, addresses, people,
+// rooms, identifiers and times. Bare numbers, such as HTTP statuses, are no such thing.
+var varying = regexp.MustCompile(`https?://[^\s"]+` +
+	`|\[[0-9a-fA-F:.%a-z]+\](:\d+)?|\b\d+\.\d+\.\d+\.\d+(:\d+)?` +
+	`|\b(speaker|listener|host) \d+\.\d+|\bearshot-\d+` +
+	`|\b[0-9a-fA-F]{8}[0-9a-fA-F-]*\b|\b(\d+(\.\d+)?(h|m|s|ms|µs|ns))+\b`)
 
 // add counts an error. It ignores nil and the cancellation of an interrupted run.
 func (p *problems) add(doing string, err error) { p.count(Problem{Doing: doing}, err) }
@@ -50,14 +82,60 @@ func (p *problems) count(key Problem, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
+	if all := joined(err); len(all) > 0 {
+		for _, one := range all {
+			p.count(key, one)
+		}
+		return
+	}
 	key.Error = table.Printable(err.Error()) // it may quote the target
 	key.Own = atLimit(err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := p.counts[key]; !ok && len(p.counts) >= maxProblems {
-		key.Error = "(other errors)"
+	kind := p.texts[key]
+	if kind == nil {
+		kind = p.kind(key)
 	}
-	p.counts[key]++
+	kind.Count++
+}
+
+// kind returns the kind of a problem whose text is new. p.mu is held.
+func (p *problems) kind(key Problem) *Problem {
+	group := key
+	group.Error = varying.ReplaceAllString(key.Error, "…")
+	kind := p.kinds[group]
+	if kind == nil {
+		first := key
+		if len(p.kinds) >= maxProblems {
+			first.Error, group.Error = others, others
+			if rest := p.kinds[group]; rest != nil {
+				return rest
+			}
+		}
+		kind = &first
+		p.kinds[group] = kind
+	}
+	kind.Variants++
+	if len(p.texts) < maxTexts {
+		p.texts[key] = kind
+	}
+	return kind
+}
+
+// joined returns the errors of which [errors.Join] made one.
+func joined(err error) []error {
+	all, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	var texts []string
+	for _, one := range all.Unwrap() {
+		texts = append(texts, one.Error())
+	}
+	if strings.Join(texts, "\n") != err.Error() {
+		return nil // one error that wraps several
+	}
+	return all.Unwrap()
 }
 
 // atLimit reports whether an error means that this machine has no file descriptor,
@@ -72,10 +150,13 @@ func atLimit(err error) bool {
 func (p *problems) list() []Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	list := make([]Problem, 0, len(p.counts))
-	for key, n := range p.counts {
-		key.Count = n
-		list = append(list, key)
+	list := make([]Problem, 0, len(p.kinds))
+	for _, kind := range p.kinds {
+		one := *kind
+		if one.Variants == 1 {
+			one.Variants = 0
+		}
+		list = append(list, one)
 	}
 	slices.SortFunc(list, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Doing, b.Doing), cmp.Compare(a.Error, b.Error))

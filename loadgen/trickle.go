@@ -30,6 +30,11 @@ func (p *person) trickleCandidates(ctx context.Context, to driver.Participant, o
 		if err != nil {
 			return fmt.Errorf("%w, and it does not send them later: %w", client.ErrNoCandidate, err)
 		}
+		if received != "" {
+			if received, err = p.room.run.clients.names.canonical(ctx, received); err != nil {
+				return err
+			}
+		}
 		lines := sdp.CandidateLines(received)
 		for _, line := range lines {
 			if err := add(line); err != nil {

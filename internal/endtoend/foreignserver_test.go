@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,8 +41,9 @@ type behavior struct {
 	noPatch bool
 	// counter has it make listeners an offer of its own, with RED and transport-cc.
 	counter bool
-	// busy is how many listeners it sends away at first.
-	busy int
+	// busy is how many listeners it sends away at first: with the status away and no word
+	// of when to come again, or with 409 and Retry-After.
+	busy, away int
 	// links are the ICE servers that it names with OPTIONS.
 	links []string
 }
@@ -257,6 +259,10 @@ func (s *foreignServer) listen(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	if busy {
+		if s.behavior.away != 0 {
+			http.Error(w, "no stream is available", s.behavior.away)
+			return
+		}
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "nobody publishes yet", http.StatusConflict)
 		return
@@ -389,6 +395,21 @@ func requireServed(t *testing.T, r *loadgen.Result) {
 	assert.Zero(t, rateOf(t, r, "unrecognised").Passes)
 }
 
+// sessionLevel moves a description's role, fingerprint and ICE options up to the session.
+func sessionLevel(sdp string) string {
+	var session, rest []string
+	for line := range strings.Lines(sdp) {
+		if strings.HasPrefix(line, "a=setup:") || strings.HasPrefix(line, "a=fingerprint:") {
+			if !slices.Contains(session, line) {
+				session = append(session, line)
+			}
+			continue
+		}
+		rest = append(rest, line)
+	}
+	return strings.Replace(strings.Join(rest, ""), "m=audio", strings.Join(session, "")+"m=audio", 1)
+}
+
 func TestWHEPDriverWorksWithAllServerVariants(t *testing.T) {
 	t.Parallel()
 	without := func(attribute string) func(string) string {
@@ -435,6 +456,18 @@ func TestWHEPDriverWorksWithAllServerVariants(t *testing.T) {
 		}}, 1, nil},
 		{"no header extensions at all", behavior{answer: without("extmap")}, 1, nil},
 		{"no word of its sources", behavior{answer: without("ssrc")}, 1, nil},
+		{"attributes of the transport for the whole session", behavior{answer: sessionLevel}, 1, nil},
+		{"OPUS in capitals", behavior{answer: func(sdp string) string { return strings.ReplaceAll(sdp, "opus/48000/2", "OPUS/48000/2") }}, 1, nil},
+		{"fingerprints by several hashes", behavior{answer: func(sdp string) string {
+			return strings.ReplaceAll(sdp, "a=fingerprint:", "a=fingerprint:sha-1 "+strings.Repeat("AB:", 19)+"AB\r\na=fingerprint:")
+		}}, 1, nil},
+		{"no end of the last line", behavior{answer: strings.TrimSpace}, 1, nil},
+		{"candidates with host names", behavior{answer: func(sdp string) string {
+			return strings.ReplaceAll(sdp, " 127.0.0.1 ", " localhost ")
+		}}, 1, nil},
+		{"404 until its stream is ready", behavior{busy: 3, away: http.StatusNotFound}, 1, func(t *testing.T, s *foreignServer) {
+			assert.Equal(t, 3, s.away)
+		}},
 		{"a first candidate that leads nowhere", behavior{answer: func(sdp string) string {
 			return strings.Replace(sdp, "a=candidate:", "a=candidate:99 1 udp 4294967295 127.9.9.9 9 typ host\r\na=candidate:", 1)
 		}}, 1, nil},

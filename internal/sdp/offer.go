@@ -196,7 +196,7 @@ func (o *Offer) readTransport() error {
 	}
 	// The server is the passive side (RFC 8842, section 5.3).
 	if setup == "passive" || setup == "holdconn" {
-		return fmt.Errorf("a=setup:%s: this server waits for the client's DTLS hello, offer actpass", setup)
+		return fmt.Errorf("a=setup:%s: this server waits for the client's DTLS hello: offer actpass or active (FFmpeg's WHIP muxer: -whip_flags dtls_active)", setup)
 	}
 	var err error
 	o.Fingerprint, err = ParseFingerprint(fingerprint)

@@ -81,8 +81,31 @@ func readSection(desc *pion.SessionDescription, m *pion.MediaDescription) (Secti
 		return v
 	}
 	s.ICE = Credentials{Ufrag: inherit("ice-ufrag"), Pwd: inherit("ice-pwd")}
-	s.Fingerprint, s.Setup = inherit("fingerprint"), inherit(pion.AttrKeyConnectionSetup)
+	s.Fingerprint, s.Setup = usableFingerprint(m.Attributes, desc.Attributes), inherit(pion.AttrKeyConnectionSetup)
 	return s, nil
+}
+
+// usableFingerprint returns the first fingerprint of a section, else of the session, whose
+// hash can be checked: there may be several of one certificate (RFC 8122, section 5). If
+// none can, it is the first.
+func usableFingerprint(section, session []pion.Attribute) (first string) {
+	for _, attributes := range [][]pion.Attribute{section, session} {
+		for _, a := range attributes {
+			if a.Key != "fingerprint" {
+				continue
+			}
+			if _, err := ParseFingerprint(a.Value); err == nil {
+				return a.Value
+			}
+			if first == "" {
+				first = a.Value
+			}
+		}
+		if first != "" {
+			return first
+		}
+	}
+	return first
 }
 
 // isToken reports whether s can stand as one word in an SDP line.

@@ -178,7 +178,7 @@ func (e *LeanClient) Wait(ctx context.Context) (Connected, error) {
 		case <-e.failed:
 			return Connected{ICE: e.iceAt()}, fmt.Errorf("%w: %w", errConnection, e.err)
 		case <-ctx.Done():
-			return Connected{ICE: e.iceAt()}, fmt.Errorf("connect: %w", ctx.Err())
+			return Connected{ICE: e.iceAt()}, e.stalled(ctx.Err())
 		case <-time.After(candidateTimeout):
 		}
 	}

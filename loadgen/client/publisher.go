@@ -21,6 +21,7 @@ type Publisher struct {
 	pc    *webrtc.PeerConnection
 	track *opusTrack
 
+	ice         atomic.Bool // was complete
 	connected   chan struct{}
 	connectOnce sync.Once
 	failed      chan struct{}
@@ -41,6 +42,11 @@ func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("add a track: %w", err), pc.Close())
 	}
+	pc.OnICEConnectionStateChange(func(state webrtc.ICEConnectionState) {
+		if state == webrtc.ICEConnectionStateConnected {
+			m.ice.Store(true)
+		}
+	})
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		switch state {
 		case webrtc.PeerConnectionStateConnected:
@@ -86,9 +92,9 @@ func (m *Publisher) Wait(ctx context.Context) error {
 	case <-m.connected:
 		return nil
 	case <-m.failed:
-		return errConnection
+		return stalledPion(m.pc, m.ice.Load(), errConnection)
 	case <-ctx.Done():
-		return fmt.Errorf("connect: %w", ctx.Err())
+		return stalledPion(m.pc, m.ice.Load(), ctx.Err())
 	}
 }
 

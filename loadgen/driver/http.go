@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,6 +50,21 @@ func Refusal(resp *http.Response, body []byte) error {
 		return wire.Error{Code: e.Error.Code, Message: e.Error.Message}
 	}
 	return refusal{resp.StatusCode, fmt.Sprintf("the server answered %d %s: %q", resp.StatusCode, http.StatusText(resp.StatusCode), strings.TrimSpace(string(body[:min(len(body), 200)])))}
+}
+
+// NoAnswer is the error of a request that got no answer: [ErrUnreachable] if it did not
+// even get a connection. A server that takes a request and ends the connection can be
+// reached.
+func NoAnswer(err error) error {
+	var resolve *net.DNSError
+	var connect *net.OpError
+	if errors.As(err, &resolve) || errors.As(err, &connect) && connect.Op == "dial" {
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("the server ended the connection without an answer: %w", err)
+	}
+	return fmt.Errorf("the server gave no answer: %w", err)
 }
 
 // A refusal is an HTTP answer with an error status.

@@ -118,7 +118,7 @@ func (r *Report) page(live *Live) (*page, error) {
 		p.Events = append(p.Events, eventRow{seconds(e.At), e.Name})
 	}
 	for _, problem := range run.Problems {
-		p.Problems = append(p.Problems, fmt.Sprintf("%s: %s (%s)", problem.Doing, problem.Error, count(problem.Count, "time")))
+		p.Problems = append(p.Problems, problem.String())
 	}
 	return p, nil
 }

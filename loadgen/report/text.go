@@ -256,7 +256,7 @@ func (r *Report) writeProblems(b *bytes.Buffer) {
 			fmt.Fprintf(b, "  and %d other kinds of problems\n", len(problems)-i)
 			return
 		}
-		fmt.Fprintf(b, "  %s: %s (%s)\n", p.Doing, p.Error, count(p.Count, "time"))
+		fmt.Fprintf(b, "  %s\n", p)
 	}
 }
 

@@ -141,7 +141,7 @@ func (r *Report) foreign() string {
 func (r *Report) limits() (all []string) {
 	for _, p := range r.Result.Problems {
 		if p.Own {
-			all = append(all, fmt.Sprintf("the generator's machine was at a limit: %s: %s (%s)", p.Doing, p.Error, count(p.Count, "time")))
+			all = append(all, fmt.Sprintf("the generator's machine was at a limit: %s", p))
 		}
 	}
 	if r.Result.Interrupted {
@@ -191,7 +191,7 @@ func (r *Report) shortcomings() (all []string) {
 	}
 	for _, p := range run.Problems {
 		if p.Act {
-			add("the timeline could not be played as written: %s: %s (%s)", p.Doing, p.Error, count(p.Count, "time"))
+			add("the timeline could not be played as written: %s", p)
 		}
 	}
 	return all

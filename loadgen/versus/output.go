@@ -28,14 +28,45 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	text := "\n"
 	for _, t := range r.Targets {
-		if t.Report != nil {
-			for _, why := range t.Report.Reasons {
-				text += fmt.Sprintf("  %s is invalid: %s\n", t.Name, why)
-			}
-		}
+		text += t.why()
 	}
 	_, err := io.WriteString(w, text)
 	return err
+}
+
+// maxProblems is how many kinds of problems are named of each target.
+const maxProblems = 3
+
+// why says, for people, what kept a target from passing: why its figures can't decide, or
+// which thresholds it crossed, and what went wrong meanwhile.
+func (t Target) why() (text string) {
+	if t.Report == nil || t.Report.Verdict == report.Pass {
+		return ""
+	}
+	for _, why := range t.Report.Reasons {
+		text += fmt.Sprintf("  %s is %s: %s\n", t.Name, t.Report.Verdict, why)
+	}
+	for _, threshold := range t.Report.Thresholds {
+		if threshold.OK != nil && !*threshold.OK {
+			text += fmt.Sprintf("  %s fails %s: %s (it is %s)\n", t.Name, threshold.Metric, threshold.Expression, shownValue(threshold))
+		}
+	}
+	for i, p := range t.Report.Result.Problems {
+		if i == maxProblems {
+			text += fmt.Sprintf("  %s: and %d other kinds of problems\n", t.Name, len(t.Report.Result.Problems)-i)
+			break
+		}
+		text += fmt.Sprintf("  %s: %s\n", t.Name, p)
+	}
+	return text
+}
+
+// shownValue is what a threshold's metric came to.
+func shownValue(t report.Judgement) string {
+	if t.Value == nil {
+		return "not known"
+	}
+	return report.Figure(*t.Value, t.LimitUnit())
 }
 
 // rows are two columns a target: the figure, and its ratio to the first target's.

@@ -81,6 +81,24 @@ func TestVerdictIsTheWorst(t *testing.T) {
 	}
 }
 
+func TestWriteTextExplainsWhatFails(t *testing.T) {
+	threshold, err := metric.ParseThreshold("joined", "rate > 0.99")
+	require.NoError(t, err)
+	failed := judged(report.Fail, 1)
+	failed.Result.Values["joined"] = metric.Rate{Passes: 1, Total: 2}
+	failed.Result.Problems = []loadgen.Problem{
+		{Doing: "join", Error: "404", Count: 2}, {Doing: "hear", Error: "nothing", Count: 1}, {Doing: "leave", Error: "405", Count: 1}, {Doing: "send", Error: "x", Count: 1},
+	}
+	failed.Thresholds = []report.Judgement{{Threshold: threshold, Result: threshold.Evaluate(failed.Result.Values)}}
+	passed := judged(report.Pass, 1)
+	passed.Result.Problems = failed.Result.Problems
+	var b bytes.Buffer
+	require.NoError(t, (&Result{Targets: []Target{{Name: "good", Report: passed}, {Name: "bad", Report: failed}}}).WriteText(&b))
+	assert.Contains(t, b.String(), "  bad fails joined: rate > 0.99 (it is 0.50)\n  bad: join: 404 (2 times)\n  bad: hear: nothing (1 time)\n"+
+		"  bad: leave: 405 (1 time)\n  bad: and 1 other kinds of problems\n")
+	assert.NotContains(t, b.String(), "good: join")
+}
+
 func TestWriteTextAndJSON(t *testing.T) {
 	invalid := judged(report.Invalid, 1.5)
 	invalid.Reasons = []string{"the generator was late"}

@@ -63,7 +63,7 @@ func dial(ctx context.Context, d *Driver) (*connection, error) {
 		if resp != nil {
 			return nil, fmt.Errorf("open the WebSocket: the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 		}
-		return nil, fmt.Errorf("open the WebSocket: %w: %w", driver.ErrUnreachable, err)
+		return nil, fmt.Errorf("open the WebSocket: %w", driver.NoAnswer(err))
 	}
 	conn.SetReadLimit(wire.MaxMessage)
 	return &connection{conn: conn, driver: d, turn: turn, joining: true, pending: map[string]chan wire.ServerMessage{}, done: make(chan struct{})}, nil

@@ -125,7 +125,7 @@ func (d *Driver) call(ctx context.Context, method, path, token string, body []by
 	}
 	resp, err := d.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w: %w", driver.ErrUnreachable, err)
+		return driver.NoAnswer(err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxMessage))

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -23,8 +24,8 @@ const roomField = "{room}"
 //
 // Servers differ in much that the drafts leave open. A server may be full ICE or
 // ICE-lite, send its candidates after its answer, number its payload types unlike the
-// offer, answer 406 with an offer of its own or 409 until somebody publishes, or name
-// ICE servers.
+// offer, answer 406 with an offer of its own or 404 or 409 until somebody publishes, or
+// name ICE servers.
 type Driver struct {
 	whip, whep           string // URL templates
 	whipToken, whepToken string
@@ -74,7 +75,9 @@ func New(whip, whep, token string, trust *tls.Config) (*Driver, error) {
 			return nil, fmt.Errorf("--%s: %w", name, err)
 		}
 	}
-	return &Driver{whip: whip, whep: whep, whipToken: token, whepToken: token, client: driver.HTTPClient(trust)}, nil
+	client := driver.HTTPClient(trust)
+	client.CheckRedirect = keepMethod
+	return &Driver{whip: whip, whep: whep, whipToken: token, whepToken: token, client: client}, nil
 }
 
 // Tokens sets separate bearer tokens for publishers and listeners. Call it before the
@@ -168,6 +171,16 @@ type roomClient struct {
 
 	driver *Driver
 	name   string
+	// published and listened say that the server has taken a first mic and ear.
+	published, listened atomic.Bool
+}
+
+// taken says whether the server has taken a first one of this kind.
+func (r *roomClient) taken(of driver.Media) *atomic.Bool {
+	if of == driver.Mic {
+		return &r.published
+	}
+	return &r.listened
 }
 
 // Name implements driver.RoomClient.

@@ -9,10 +9,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 const (
@@ -46,42 +44,6 @@ func (v *participant) Listen(ctx context.Context, offer string) (string, error) 
 // Publish implements driver.Participant.
 func (v *participant) Publish(ctx context.Context, offer string) (string, error) {
 	return v.post(ctx, driver.Mic, v.room.driver.whip, offer)
-}
-
-// post creates a session. It tries again when the server says so with Retry-After, until
-// ctx is done.
-func (v *participant) post(ctx context.Context, of driver.Media, template, offer string) (string, error) {
-	at := v.room.expand(template)
-	for {
-		resp, body, err := v.request(ctx, http.MethodPost, at, of, sdpType, offer)
-		if err != nil {
-			return "", fmt.Errorf("offer to %s: %w", at, err)
-		}
-		switch resp.StatusCode {
-		case http.StatusCreated:
-			if _, err := v.addResource(of, resp); err != nil {
-				return "", fmt.Errorf("offer to %s: %w", at, err)
-			}
-			return body, nil
-		case http.StatusNotAcceptable:
-			if hasType(resp, sdpType) {
-				return "", v.counterOffer(of, at, resp, body)
-			}
-		}
-		wait, ok := retryAfter(resp, time.Now())
-		if !ok {
-			return "", fmt.Errorf("offer to %s: %w", at, driver.Refusal(resp, []byte(body)))
-		}
-		late := fmt.Errorf("offer to %s: the server asks to retry in %v, which is too late: %w", at, wait, driver.Refusal(resp, []byte(body)))
-		if end, has := ctx.Deadline(); has && time.Until(end) < wait {
-			return "", late
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return "", late
-		}
-	}
 }
 
 // addResource keeps the session that an answer names in its Location, which may be
@@ -186,7 +148,7 @@ func (v *participant) request(ctx context.Context, method, at string, of driver.
 	v.room.driver.authorize(req, of, v.room.name)
 	resp, err := v.room.driver.client.Do(req)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", driver.ErrUnreachable, err)
+		return nil, "", driver.NoAnswer(err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxSDPSize))
@@ -199,24 +161,6 @@ func (v *participant) request(ctx context.Context, method, at string, of driver.
 func hasType(resp *http.Response, want string) bool {
 	is, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	return err == nil && is == want
-}
-
-// retryAfter returns how long a server that can't take an offer now asks to wait (RFC
-// 9110, section 10.2.3). draft-ietf-wish-whep uses it with 409 while nobody publishes.
-func retryAfter(resp *http.Response, now time.Time) (time.Duration, bool) {
-	switch resp.StatusCode {
-	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable:
-	default:
-		return 0, false
-	}
-	value := strings.TrimSpace(resp.Header.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0), true
-	}
-	return 0, false
 }
 
 // expand fills the room's name into a URL template.
