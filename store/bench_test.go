@@ -1,21 +1,45 @@
 package store
 
 import (
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/room"
 )
 
+// What keeping a room costs, with the ledger's second sync and without it, for one who
+// writes and for many at once.
 func BenchmarkKeep(b *testing.B) {
-	s, err := Open(b.Context(), Config{Dir: b.TempDir()})
-	require.NoError(b, err)
-	defer func() { _ = s.Close() }()
-	state := room.State{Config: room.Config{Name: "a", Capacity: 1}, Created: noon}
-	for b.Loop() {
-		require.NoError(b, s.PutRoom(state))
+	for _, writers := range []int{1, 16} {
+		for _, noted := range []bool{true, false} {
+			b.Run(fmt.Sprintf("writers=%d/ledger=%t", writers, noted), func(b *testing.B) {
+				s, err := Open(b.Context(), Config{Dir: b.TempDir()})
+				require.NoError(b, err)
+				defer func() { _ = s.Close() }()
+				if !noted {
+					s.rooms.ledger = nil
+				}
+				var all sync.WaitGroup
+				var left atomic.Int64
+				left.Store(int64(b.N))
+				b.ResetTimer()
+				for n := range writers {
+					all.Go(func() {
+						state := room.State{Config: room.Config{Name: fmt.Sprint("room-", n), Capacity: 1}, Created: noon}
+						for left.Add(-1) >= 0 {
+							assert.NoError(b, s.PutRoom(state))
+						}
+					})
+				}
+				all.Wait()
+			})
+		}
 	}
 }
 
