@@ -24,9 +24,6 @@ const (
 	// ownerSubject is where the process that owns an external store answers.
 	ownerSubject = "earshot.store.owner"
 	ownerTimeout = 300 * time.Millisecond
-	// clusterReplicas is how many nodes keep what is new in a cluster; fewer cannot decide
-	// when one is gone.
-	clusterReplicas = 3
 	// reconnectWait and pingInterval are how soon an external server is noticed that is
 	// back, or gone.
 	reconnectWait = 250 * time.Millisecond
@@ -99,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		}
 		var store jetstream.KeyValue
 		store, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: "earshot-" + name, History: 1, TTL: keep, Storage: jetstream.FileStorage, Replicas: s.replicas(ctx, js, "earshot-"+name),
+			Bucket: "earshot-" + name, History: 1, TTL: keep, Storage: jetstream.FileStorage,
 		})
 		var stream jetstream.Stream
 		if err == nil {
@@ -216,25 +213,13 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 	return js, s.own(ctx, js, cfg)
 }
 
-// replicas is how many nodes of a cluster keep a bucket: as many as its operator has chosen,
-// and at first three, so that it outlives a node.
-func (s *Store) replicas(ctx context.Context, js jetstream.JetStream, bucket string) int {
-	if s.conn.ConnectedClusterName() == "" {
-		return 1
-	}
-	if there, err := js.Stream(ctx, "KV_"+bucket); err == nil {
-		return there.CachedInfo().Config.Replicas
-	}
-	return clusterReplicas
-}
-
 // own makes this server the owner of an external store. An owner answers a request, so
 // that another that starts is refused at once, also one of v0.1.0, which knows no lease.
 func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) error {
 	if _, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil {
 		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)
 	}
-	bucket, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "earshot-owner", History: 1, Storage: jetstream.FileStorage, Replicas: s.replicas(ctx, js, "earshot-owner")})
+	bucket, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "earshot-owner", History: 1, Storage: jetstream.FileStorage})
 	if err != nil {
 		return fmt.Errorf("open the lease of the store: %w; it needs a NATS server with JetStream, and room on its disk", err)
 	}
