@@ -117,7 +117,7 @@ func TestBadMessagesGetCodedErrorAndSessionLives(t *testing.T) {
 			"a field in two cases":           {`{"type":"raise-hand","Type":"leave"}`, "bad_request"},
 			"30,000 fields, the last twice":  {`{"type":"raise-hand"` + fields(10_000) + `,"f9999":1}`, "bad_request"},
 			"bytes that are not UTF-8":       {"{\"type\":\"raise-hand\",\"x\":\"\xc0\xaf\"}", "bad_request"},
-			"half a surrogate for a name":    {`{"type":"join","room":"calm","name":"\ud800"}`, "conflict"},
+			"half a surrogate for a name":    {`{"type":"join","room":"calm","name":"\ud800"}`, "bad_request"},
 			"a NUL in a name":                {`{"type":"hello","version":1,"name":"a\u0000b"}`, "bad_request"},
 			"a line break in a name":         {`{"type":"hello","version":1,"name":"a\r\nb"}`, "bad_request"},
 			"a name that reverses the text":  {`{"type":"hello","version":1,"name":"a\u202eb"}`, "bad_request"},

@@ -176,6 +176,6 @@ func (l *rateLimiter) allow(at time.Time, size int) bool {
 	if l.due.After(at) {
 		return false
 	}
-	l.due = l.due.Add(max(l.frame, time.Duration(size)*time.Second/maxOpusRate))
+	l.due = l.due.Add(max(l.frame, time.Duration(size)*rateBurst*l.frame/maxOpusRate))
 	return true
 }
