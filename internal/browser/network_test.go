@@ -88,7 +88,7 @@ func TestBlockedUDPIsExplained(t *testing.T) {
 	l := connect(t, s)
 	l.set(func(l *link) { l.noUDP = true })
 	bo := c.person("Bo")
-	bo.follows(l.url+"/#/r/radio", "Listen in")
+	bo.follows(l.url+"/#/r/radio", "Open it") // nobody has opened it
 	bo.sees("No audio gets through")
 	bo.sees("It travels by UDP, which your network seems to block")
 	l.set(func(l *link) { l.noUDP = false })

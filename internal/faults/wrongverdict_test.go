@@ -66,7 +66,8 @@ func wrongVerdicts() []wrongVerdict {
 			"refuses three of four", patient, generatorFault{}, all, []string{fail}, crosses("delivered", "mos")},
 		{"15 of 20 listeners are refused, and no threshold asks for it", "pass without a word",
 			"refuses three of four", patient, generatorFault{}, "  latency: [\"p(99) < 200ms\"]\n", []string{pass}, func(t *testing.T, o *outcome) {
-				assert.Contains(t, o.text, "15 of 20 listeners never got in")
+				// Some of those who were refused before anybody got in try again, and get in.
+				assert.Regexp(t, `\b1[0-5] of 20 listeners never got in`, o.text)
 			}},
 		{"the generator is stopped for 190 ms once", "fail: p(99.9), audio_gap, gaps, mos",
 			"forwards every packet", short, generatorFaults(short)[1],
