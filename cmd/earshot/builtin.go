@@ -35,19 +35,12 @@ func loadScenario(name string, stdin io.Reader) (*scenario.Scenario, error) {
 	if isFile(name) {
 		return scenario.Load(name)
 	}
-	own := strings.TrimPrefix(name, scenario.BuiltIn)
-	s, err := scenario.Load(scenario.BuiltIn + own)
-	if slices.Contains(scenarios.Names(), own) {
-		return s, err
+	own, long := strings.CutPrefix(name, scenario.BuiltIn)
+	if !long && !slices.Contains(scenarios.Names(), own) {
+		err := fmt.Errorf("there is no file %s, and no scenario of that name comes with earshot (see earshot scenario list)", name)
+		return nil, spelling.Meant(err, name, scenarios.Names())
 	}
-	if own != name { // nothing else can be meant
-		return nil, err
-	}
-	err = fmt.Errorf("there is no file %s, and no scenario of that name comes with earshot (see earshot scenario list)", name)
-	if near := spelling.Nearest(name, scenarios.Names()); near != "" {
-		err = fmt.Errorf("%w: did you mean %s?", err, near)
-	}
-	return nil, err
+	return scenario.Load(scenario.BuiltIn + own)
 }
 
 // isFile reports whether a scenario's name is a file's: of one that exists, or that a

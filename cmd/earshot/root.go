@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/internal/printable"
 	"github.com/earshot-audio/earshot/internal/spelling"
-	"github.com/earshot-audio/earshot/internal/table"
 )
 
 // run is the program. Results go to stdout; progress, logs and errors go to stderr.
@@ -45,7 +45,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 	}
 	err := root.ExecuteContext(ctx)
 	if err != nil && !isVerdict(err) {
-		fmt.Fprintln(stderr, "earshot:", table.PrintableLines(err.Error())) // it may quote the target
+		fmt.Fprintln(stderr, "earshot:", printable.Lines(err.Error())) // it may quote the target
 	}
 	return err
 }
@@ -61,10 +61,7 @@ func noCommand(c *cobra.Command, args []string) error {
 			names = append(names, known.Name())
 		}
 	}
-	err := fmt.Errorf("unknown command %q", args[0])
-	if near := spelling.Nearest(args[0], names); near != "" {
-		err = fmt.Errorf("%w: did you mean %s?", err, near)
-	}
+	err := spelling.Meant(fmt.Errorf("unknown command %q", args[0]), args[0], names)
 	return usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
 }
 

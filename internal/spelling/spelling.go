@@ -1,7 +1,10 @@
 // Package spelling finds the word that a misspelt one most likely meant.
 package spelling
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // longestWord bounds the work that a word of no sense can cause.
 const longestWord = 64
@@ -23,6 +26,15 @@ func Nearest(word string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// Meant adds to the error over an unknown word which of the candidates was meant, if one
+// is near.
+func Meant(err error, word string, candidates []string) error {
+	if near := Nearest(word, candidates); near != "" {
+		return fmt.Errorf("%w: did you mean %s?", err, near)
+	}
+	return err
 }
 
 // distance is the number of letters to insert, delete, replace or swap with

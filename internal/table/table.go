@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/earshot-audio/earshot/internal/printable"
 )
 
 // Options say how a table is laid out. The zero value aligns all columns to the
@@ -50,27 +51,10 @@ func Write(w io.Writer, o Options, rows [][]string) error {
 	return err
 }
 
-// PrintableLines is [Printable] for each line of a text, which may have tabs.
-func PrintableLines(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsGraphic(r) && r != '\n' && r != '\t' {
-			return '?'
-		}
-		return r
-	}, text)
-}
-
-// Printable replaces every rune that is not graphic by a question mark, so that a
-// terminal acts on none of them, and blank text by a dash. Text from other people
-// goes through it.
+// Printable is a cell of other people's text, safe to show: see [printable.Line]. Blank
+// text is a dash.
 func Printable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsGraphic(r) {
-			return '?'
-		}
-		return r
-	}, text)
-	if strings.TrimSpace(text) == "" {
+	if text = printable.Line(text); strings.TrimSpace(text) == "" {
 		return "-"
 	}
 	return text

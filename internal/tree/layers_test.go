@@ -19,7 +19,7 @@ var layers = map[string][]string{
 	"room/fanout":            {"internal/prefetch"},
 	"room/rtc":               {"room/fanout", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
 	"store":                  {"internal/reach", "room"},
-	"signaling/wire":         {},
+	"signaling/wire":         {"internal/printable"},
 	"signaling/ws":           {"signaling/wire"},
 	"signaling/auth":         {"signaling/wire", "store"},
 	"signaling/apierr":       {"signaling/wire", "signaling/auth", "room", "room/rtc", "store"},
@@ -63,7 +63,8 @@ var layers = map[string][]string{
 	"internal/operator":      {"internal/table"},
 	"internal/secrets":       {},
 	"internal/serverprocess": {},
-	"internal/table":         {},
+	"internal/printable":     {},
+	"internal/table":         {"internal/printable"},
 	"internal/spelling":      {},
 	"scenarios":              {},
 	"internal/packet":        {},
@@ -81,7 +82,7 @@ var layers = map[string][]string{
 	"ci":                     {}, // tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
-	"cmd/earshot":            {"web", "scenarios", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
+	"cmd/earshot":            {"web", "scenarios", "internal/printable", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

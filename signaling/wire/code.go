@@ -2,8 +2,8 @@ package wire
 
 import (
 	"net/http"
-	"strings"
-	"unicode"
+
+	"github.com/earshot-audio/earshot/internal/printable"
 )
 
 // Code is the stable name of an error, the same over WebSocket and HTTP.
@@ -130,19 +130,8 @@ func NewError(code Code, text string) Error {
 	return Error{Code: code, Message: text}
 }
 
-// Error returns "code: message".
-func (e Error) Error() string { return onOneLine(string(e.Code) + ": " + e.Message) }
-
-// onOneLine replaces what is not to be seen, and what would begin another line, by question
-// marks: the text may be somebody else's, and is shown on a terminal or in a log.
-func onOneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsGraphic(r) {
-			return '?'
-		}
-		return r
-	}, text)
-}
+// Error returns "code: message" on one line: the text may be somebody else's.
+func (e Error) Error() string { return printable.Line(string(e.Code) + ": " + e.Message) }
 
 // Is reports whether two refusals have the same code, whatever
 // their text, for errors.Is.
