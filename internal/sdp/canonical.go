@@ -41,23 +41,21 @@ type canonical struct {
 
 // block writes the session's lines, or those of one section.
 func (c *canonical) block(lines []string) {
-	usable := ""
+	var fingerprints []string
 	for _, line := range lines {
-		if value, ok := strings.CutPrefix(line, "a=fingerprint:"); ok && usable == "" {
-			if _, err := ParseFingerprint(value); err == nil {
-				usable = line
-			}
+		if value, ok := strings.CutPrefix(line, "a=fingerprint:"); ok {
+			fingerprints = append(fingerprints, value)
 		}
 	}
-	written := false
+	usable, seen := usableFingerprint(fingerprints), 0
 	for _, line := range lines {
 		name, value, _ := strings.Cut(line, ":")
 		switch {
-		case name == "a=fingerprint" && usable != "":
-			if line == usable && !written {
+		case name == "a=fingerprint" && usable >= 0:
+			if seen == usable {
 				c.line(line)
-				written = true
 			}
+			seen++
 		case name == "a=rtpmap":
 			format, codec, _ := strings.Cut(value, " ")
 			if strings.EqualFold(strings.TrimSpace(codec), opusMap) {

@@ -81,31 +81,37 @@ func readSection(desc *pion.SessionDescription, m *pion.MediaDescription) (Secti
 		return v
 	}
 	s.ICE = Credentials{Ufrag: inherit("ice-ufrag"), Pwd: inherit("ice-pwd")}
-	s.Fingerprint, s.Setup = usableFingerprint(m.Attributes, desc.Attributes), inherit(pion.AttrKeyConnectionSetup)
+	s.Fingerprint, s.Setup = inheritFingerprint(m.Attributes, desc.Attributes), inherit(pion.AttrKeyConnectionSetup)
 	return s, nil
 }
 
-// usableFingerprint returns the first fingerprint of a section, else of the session, whose
-// hash can be checked: there may be several of one certificate (RFC 8122, section 5). If
-// none can, it is the first.
-func usableFingerprint(section, session []pion.Attribute) (first string) {
+// inheritFingerprint returns the usable fingerprint of a section, else of the session. If there
+// is none, it is the first that there is.
+func inheritFingerprint(section, session []pion.Attribute) string {
 	for _, attributes := range [][]pion.Attribute{section, session} {
+		var all []string
 		for _, a := range attributes {
-			if a.Key != "fingerprint" {
-				continue
-			}
-			if _, err := ParseFingerprint(a.Value); err == nil {
-				return a.Value
-			}
-			if first == "" {
-				first = a.Value
+			if a.Key == "fingerprint" {
+				all = append(all, a.Value)
 			}
 		}
-		if first != "" {
-			return first
+		if i := usableFingerprint(all); i >= 0 {
+			return all[i]
+		}
+		if len(all) > 0 {
+			return all[0]
 		}
 	}
-	return first
+	return ""
+}
+
+// usableFingerprint returns the index of the first fingerprint whose hash can be checked,
+// or -1: there may be several of one certificate (RFC 8122, section 5).
+func usableFingerprint(all []string) int {
+	return slices.IndexFunc(all, func(value string) bool {
+		_, err := ParseFingerprint(value)
+		return err == nil
+	})
 }
 
 // isToken reports whether s can stand as one word in an SDP line.
