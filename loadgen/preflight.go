@@ -32,7 +32,7 @@ const (
 // probably be invalid, each with what to do about it. own means that the run's own
 // server is on the same machine.
 func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string, err error) {
-	if err := errors.Join(checkFiles(m, s), checkScoring(m, s)); err != nil {
+	if err := check(m, s); err != nil {
 		return nil, err
 	}
 	for _, warning := range []string{warnOfCores(m, s, own), warnOfBuffers(m, s)} {
@@ -41,6 +41,11 @@ func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string
 		}
 	}
 	return warnings, nil
+}
+
+// check returns an error for what a machine cannot do for a scenario.
+func check(m host.Limits, s *scenario.Scenario) error {
+	return errors.Join(checkFiles(m, s), checkScoring(m, s))
 }
 
 // checkFiles returns an error if a run needs more open files than are allowed.

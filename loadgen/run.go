@@ -60,8 +60,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
 		return nil, err
 	}
-	limits := host.CurrentLimits()
-	if err := errors.Join(checkFiles(limits, cfg.Scenario), checkScoring(limits, cfg.Scenario)); err != nil {
+	if err := check(host.CurrentLimits(), cfg.Scenario); err != nil {
 		return nil, err
 	}
 	r, err := newRun(cfg)

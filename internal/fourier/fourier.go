@@ -9,10 +9,10 @@ import (
 )
 
 // largest is the largest transform.
-const largest = 1 << 16
+const largest = 1 << 14
 
 // Transform is the discrete Fourier transform, in place, of as many values as a power of
-// two, 65,536 at most. It is safe for concurrent use of different values.
+// two, 16,384 at most. It is safe for concurrent use of different values.
 func Transform(x []complex128) {
 	n, twiddles := len(x), roots()
 	shift := 64 - bits.Len(uint(n-1))

@@ -60,7 +60,7 @@ type scores struct{ patches, worst, best float64 }
 
 // voices is what was said in an excerpt, by all together.
 func (r *Ledger) voices(e *excerpt) ([]float64, error) {
-	all := make([]float64, samples(e.until-e.from))
+	all := make([]float64, score.SamplesIn(e.until-e.from))
 	first := BinAt(max(0, e.from-runIn))
 	for i, m := range r.list() {
 		d, err := score.NewDecoder()
@@ -72,7 +72,7 @@ func (r *Ledger) voices(e *excerpt) ([]float64, error) {
 			if i >= len(w.speech) || w.speech[i]>>uint(b%wordBins)&1 == 0 {
 				continue
 			}
-			at := samples(m.Intended(b) - e.from)
+			at := score.SamplesIn(m.Intended(b) - e.from)
 			for j, v := range d.Frame(m.Frame(b).Payload) {
 				if at+j >= 0 && at+j < len(all) {
 					all[at+j] += v
@@ -82,9 +82,6 @@ func (r *Ledger) voices(e *excerpt) ([]float64, error) {
 	}
 	return all, nil
 }
-
-// samples is how many samples a time has.
-func samples(d time.Duration) int { return int(d * score.SampleRate / time.Second) }
 
 // score adds the patches of an excerpt to a listener's.
 func (l *Listener) score(e *excerpt, voices []float64, into *scores) error {
@@ -119,7 +116,7 @@ func (l *Listener) score(e *excerpt, voices []float64, into *scores) error {
 		}
 		return true
 	}
-	for _, p := range score.Compare(voices, heard, samples(Lateness), usable) {
+	for _, p := range score.Compare(voices, heard, score.SamplesIn(Lateness), usable) {
 		best := p.Similarity
 		first, end := bins(p.From, p.From+score.PatchLength)
 		if lost || heldUp && first < joinedAt ||

@@ -86,11 +86,8 @@ type listening struct {
 	taken  map[*excerpt][]score.Packet
 }
 
-// listen keeps a packet.
+// listen keeps a packet of a probe that is scored.
 func (l *Listener) listen(p Packet) {
-	if l.listening == nil {
-		return
-	}
 	a, one := l.listening, score.Packet{Section: p.Section, Timestamp: p.Timestamp, At: p.At, Payload: slices.Clone(p.Payload)}
 	excerpts := l.ledger.aggregator.excerpts.Load()
 	if excerpts != nil {

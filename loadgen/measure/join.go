@@ -95,6 +95,12 @@ func (l *Listener) waited(from, until time.Duration, booked func(from, until tim
 	return sum
 }
 
+// ownTime returns how much of a time was the generator's doing: what is booked, and the
+// join's waits beside it.
+func (l *Listener) ownTime(from, until time.Duration, booked func(from, until time.Duration) time.Duration) time.Duration {
+	return booked(from, until) + l.waited(from, until, booked)
+}
+
 // countLostJoin has the cell know whether the listener is not in and the generator may be
 // to blame.
 func (l *Listener) countLostJoin(now time.Duration) {
@@ -113,14 +119,14 @@ func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
 			waited := min(l.deadline, now) - l.intended
 			l.cell.joins.Record(ms(waited))
 			if l.lostJoin {
-				waited = max(0, l.triedUntil-l.began-doubts.hindered(l.began, l.triedUntil)-l.waited(l.began, l.triedUntil, doubts.hindered))
+				waited = max(0, l.triedUntil-l.began-l.ownTime(l.began, l.triedUntil, doubts.hindered))
 			}
 			l.cell.join(waited, l.lostJoin)
 		}
 		return
 	}
 	took := l.firstAt - l.intended
-	own := l.began - l.intended + doubts.stalled(l.began, l.firstAt) + l.waited(l.began, l.firstAt, doubts.stalled)
+	own := l.began - l.intended + l.ownTime(l.began, l.firstAt, doubts.stalled)
 	inDoubt := own > joinDoubt
 	if inDoubt {
 		doubts.lateJoins.Add(1)

@@ -204,7 +204,7 @@ func (l *Listener) Receive(p Packet) {
 	}
 	s := &l.sections[p.Section]
 	l.order(s, p)
-	if l.ledger.scored {
+	if l.listening != nil {
 		l.listen(p)
 	}
 	if l.ledger.marked {

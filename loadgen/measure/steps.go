@@ -111,11 +111,11 @@ func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations
 		}
 		took, stalled := t.until-t.from, time.Duration(0)
 		if t.ended {
-			stalled = doubts.stalled(t.from, t.until) + l.waited(t.from, t.until, doubts.stalled)
+			stalled = l.ownTime(t.from, t.until, doubts.stalled)
 		} else if l.timedOut() {
 			tried := max(t.from, min(t.until, l.triedUntil))
 			if l.hinderedMuch() || doubts.toBlame(t.from, tried, 0, l.waited(t.from, tried, doubts.hindered)) {
-				stalled = took - max(0, tried-t.from-doubts.hindered(t.from, tried)-l.waited(t.from, tried, doubts.hindered))
+				stalled = took - max(0, tried-t.from-l.ownTime(t.from, tried, doubts.hindered))
 			}
 		}
 		switch {

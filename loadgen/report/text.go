@@ -250,14 +250,22 @@ func (r *Report) writeProblems(b *bytes.Buffer) {
 	if joined, _ := r.Result.Values["joined"].(metric.Rate); joined.Passes < joined.Total {
 		fmt.Fprintf(b, "  %s of %s listeners never got in\n", thousands(joined.Total-joined.Passes), thousands(joined.Total))
 	}
-	problems := r.Result.Problems
-	for i, p := range problems {
-		if i == maxProblems {
-			fmt.Fprintf(b, "  and %d other kinds of problems\n", len(problems)-i)
-			return
-		}
-		fmt.Fprintf(b, "  %s\n", p)
+	for _, line := range r.ProblemLines(maxProblems) {
+		fmt.Fprintf(b, "  %s\n", line)
 	}
+}
+
+// ProblemLines says what went wrong, a kind of problem a line, and after so many how many
+// kinds there are besides.
+func (r *Report) ProblemLines(most int) (lines []string) {
+	problems := r.Result.Problems
+	for _, p := range problems[:min(most, len(problems))] {
+		lines = append(lines, p.String())
+	}
+	if others := len(problems) - most; others > 0 {
+		lines = append(lines, fmt.Sprintf("and %d other kinds of problems", others))
+	}
+	return lines
 }
 
 // figure writes a value with its unit.

@@ -36,7 +36,7 @@ func (l *line) pop(n int) []float64 {
 // at which it is most like itself, with one blended into the other. Its jitter buffer
 // reckons with the same length each time.
 func (l *line) stretch(by time.Duration) {
-	n, known := len(l.samples), samplesIn(by)
+	n, known := len(l.samples), SamplesIn(by)
 	best, period := math.Inf(-1), 0
 	for length := shortestPitch; length <= min(longestPitch, n/2); length++ {
 		debt := l.debt + length - known

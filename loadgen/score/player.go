@@ -36,7 +36,7 @@ type Packet struct {
 // they had, each as its jitter buffer plays it, in the order in which they came. What is to be
 // heard begins to be decoded some time before.
 func Play(packets []Packet, from, until time.Duration) ([]float64, error) {
-	heard := make([]float64, samplesIn(until-from))
+	heard := make([]float64, SamplesIn(until-from))
 	streams := map[int][]Packet{}
 	for _, p := range packets {
 		streams[p.Section] = append(streams[p.Section], p)
@@ -54,8 +54,8 @@ func Play(packets []Packet, from, until time.Duration) ([]float64, error) {
 	return heard, nil
 }
 
-// samplesIn is how many samples there are in a time.
-func samplesIn(d time.Duration) int { return int(d * SampleRate / time.Second) }
+// SamplesIn is how many samples there are in a time.
+func SamplesIn(d time.Duration) int { return int(d * SampleRate / time.Second) }
 
 // A player plays one stream.
 type player struct {
@@ -163,7 +163,7 @@ func (p *player) tick() {
 		p.conceal(tickSamples, audible)
 	}
 	sound := p.line.pop(tickSamples)
-	at := samplesIn(time.Duration(p.ticks)*tick - p.from)
+	at := SamplesIn(time.Duration(p.ticks)*tick - p.from)
 	for i, v := range sound {
 		if at+i >= 0 && at+i < len(p.into) {
 			p.into[at+i] += v

@@ -51,12 +51,8 @@ func (t Target) why() (text string) {
 			text += fmt.Sprintf("  %s fails %s: %s (it is %s)\n", t.Name, threshold.Metric, threshold.Expression, shownValue(threshold))
 		}
 	}
-	for i, p := range t.Report.Result.Problems {
-		if i == maxProblems {
-			text += fmt.Sprintf("  %s: and %d other kinds of problems\n", t.Name, len(t.Report.Result.Problems)-i)
-			break
-		}
-		text += fmt.Sprintf("  %s: %s\n", t.Name, p)
+	for _, line := range t.Report.ProblemLines(maxProblems) {
+		text += fmt.Sprintf("  %s: %s\n", t.Name, line)
 	}
 	return text
 }
