@@ -31,6 +31,27 @@ export function dialog(title, ...content) {
 }
 
 /**
+ * A choice in a dialog, which closes it.
+ * @param {() => unknown} act
+ * @param {boolean} danger whether somebody loses something
+ * @param {...import("../dom.js").Child} content
+ */
+export function choice(act, danger, ...content) {
+  return h(
+    "button",
+    {
+      type: "button",
+      class: `menu-item ${danger ? "danger" : ""}`,
+      onclick: (/** @type {MouseEvent} */ { currentTarget }) => {
+        /** @type {HTMLElement} */ (currentTarget).closest("dialog")?.close();
+        void act();
+      },
+    },
+    ...content,
+  );
+}
+
+/**
  * Asks before an action that cannot be undone.
  * @param {string} title
  * @param {string} text

@@ -1,6 +1,6 @@
 import { h } from "../dom.js";
 import { count } from "../words.js";
-import { confirm, dialog } from "./dialog.js";
+import { choice, confirm, dialog } from "./dialog.js";
 
 /**
  * @typedef {import("../call.js").Call} Call
@@ -8,7 +8,7 @@ import { confirm, dialog } from "./dialog.js";
  */
 
 /** How many speakers a host who leaves can choose from. */
-const choices = 5;
+const mostChoices = 5;
 
 /**
  * Leaves the room. A host whom others depend on is asked first what is to become of it.
@@ -30,38 +30,20 @@ export function leaveRoom(call) {
  * @param {StageMember[]} speakers those longest on stage first
  */
 function askHost(call, speakers) {
-  /**
-   * @param {string} label
-   * @param {() => Promise<unknown>} act
-   * @param {string} [kind]
-   */
-  const choice = (label, act, kind = "") =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: `menu-item ${kind}`,
-        onclick: () => {
-          box.close();
-          void act();
-        },
-      },
-      label,
-    );
   const handOver = (/** @type {StageMember} */ to) =>
-    choice(`Make ${to.name} host and leave`, async () => {
+    choice(async () => {
       if (await call.request({ type: "pass-host", member: to.member })) await call.leave();
-    });
+    }, false, `Make ${to.name} host and leave`);
   const first = speakers[0];
-  const box = dialog(
+  dialog(
     "You are the only host",
     h("p", {}, first ? `If you just leave, ${first.name} becomes host.` : `${count(call.roster.listeners, "person listens", "people listen")}. If you just leave, the room waits half a minute for a host, and then it ends.`),
     h(
       "div",
       { class: "menu" },
-      ...speakers.slice(0, choices).map(handOver),
-      choice("Just leave", () => call.leave()),
-      choice("End the room for everybody", () => call.request({ type: "end" }), "danger"),
+      ...speakers.slice(0, mostChoices).map(handOver),
+      choice(() => call.leave(), false, "Just leave"),
+      choice(() => call.request({ type: "end" }), true, "End the room for everybody"),
     ),
   );
 }

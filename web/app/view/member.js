@@ -1,6 +1,6 @@
 import { h } from "../dom.js";
 import { avatar } from "./avatar.js";
-import { confirm, dialog } from "./dialog.js";
+import { choice, confirm, dialog } from "./dialog.js";
 import { icon } from "./icon.js";
 
 /**
@@ -66,20 +66,7 @@ export function memberMenu(call, who) {
    * @param {{type: string, [field: string]: any}} request
    * @param {Sure} [sure] what is asked before
    */
-  const action = (picture, label, request, sure) =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: `menu-item ${sure?.danger ? "danger" : ""}`,
-        onclick: () => {
-          box.close();
-          void ask(call, request, sure);
-        },
-      },
-      icon(picture),
-      label,
-    );
+  const action = (picture, label, request, sure) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(picture), label);
   const items = own
     ? [action("down", "Go back to the audience", { type: "demote" })]
     : [
@@ -90,7 +77,7 @@ export function memberMenu(call, who) {
         action("out", "Remove from the room", { type: "remove", member }, removal(name)),
         action("stop", "Ban from the room", { type: "ban", member }, banning(name)),
       ];
-  const box = dialog(
+  dialog(
     name,
     h("div", { class: "menu-face" }, avatar(name), h("span", { class: "quiet" }, who.role === "host" ? "Host" : "Speaker")),
     h("div", { class: "menu" }, ...items),
