@@ -66,8 +66,11 @@ func wrongVerdicts() []wrongVerdict {
 			"refuses three of four", patient, generatorFault{}, all, []string{fail}, crosses("delivered", "mos")},
 		{"15 of 20 listeners are refused, and no threshold asks for it", "pass without a word",
 			"refuses three of four", patient, generatorFault{}, "  latency: [\"p(99) < 200ms\"]\n", []string{pass}, func(t *testing.T, o *outcome) {
-				// Some of those who were refused before anybody got in try again, and get in.
-				assert.Regexp(t, `\b1[0-5] of 20 listeners never got in`, o.text)
+				// Who was refused before anybody got in tries again, and may get in.
+				got := int(o.Metrics["joined"]["passes"].(float64))
+				assert.GreaterOrEqual(t, got, 5)
+				assert.Contains(t, o.text, fmt.Sprintf("%d of 20 listeners never got in", 20-got))
+				assert.Less(t, got, 20)
 			}},
 		{"the generator is stopped for 190 ms once", "fail: p(99.9), audio_gap, gaps, mos",
 			"forwards every packet", short, generatorFaults(short)[1],
