@@ -34,4 +34,7 @@ var (
 	// ErrHandshake is the reason of a session whose DTLS handshake failed, or
 	// was broken off by the client.
 	ErrHandshake = errors.New("the DTLS handshake failed")
+	// ErrTooManySources is the reason of a mic whose client has sent, or reported on,
+	// more SSRCs than a mic has use for.
+	ErrTooManySources = errors.New("the client used too many SSRCs")
 )

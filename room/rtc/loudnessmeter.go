@@ -20,8 +20,8 @@ const (
 	voiceLevel = 60
 )
 
-// loudnessMeter measures the loudness of a mic that sends no level, by decoding every
-// packet in order. It belongs to one goroutine.
+// loudnessMeter measures the loudness of packets by decoding them in order. It belongs to
+// one goroutine.
 type loudnessMeter struct {
 	decoder opus.Decoder
 	broken  bool

@@ -82,7 +82,7 @@ func (m *Mic) Detach() {
 // readTrack passes a track's packets on until the connection ends, or until the
 // client sends Opus on a later track.
 func (m *Mic) readTrack(t *webrtc.TrackRemote, number int64) {
-	meter := newLoudnessMeter()
+	loud := newLoudness()
 	limiter := rateLimiter{frame: m.room.engine.minFrame}
 	var packet rtp.Packet
 	b := make([]byte, receiveMTU)
@@ -105,7 +105,7 @@ func (m *Mic) readTrack(t *webrtc.TrackRemote, number int64) {
 			m.room.engine.excess.Add(1)
 			continue
 		}
-		m.forward(&packet, meter, now)
+		m.forward(&packet, loud, now)
 	}
 }
 
@@ -127,7 +127,7 @@ func (m *Mic) claim(number int64) bool {
 }
 
 // forward measures the loudness of a packet and gives it to the router.
-func (m *Mic) forward(p *rtp.Packet, meter *loudnessMeter, at time.Time) {
+func (m *Mic) forward(p *rtp.Packet, loud *loudness, at time.Time) {
 	f := fanout.Frame{
 		Seq:       p.SequenceNumber,
 		Timestamp: p.Timestamp,
@@ -135,13 +135,11 @@ func (m *Mic) forward(p *rtp.Packet, meter *loudnessMeter, at time.Time) {
 		Payload:   append([]byte(nil), p.Payload...),
 		Arrived:   at,
 	}
-	var level rtp.AudioLevelExtension
-	if m.level != 0 && level.Unmarshal(p.GetExtension(m.level)) == nil {
-		f.Level, f.Voice = level.Level, level.Voice
-	} else {
-		f.Level = meter.measure(f.Payload)
-		f.Voice = f.Level < voiceLevel
+	var claim *rtp.AudioLevelExtension
+	if level := (rtp.AudioLevelExtension{}); m.level != 0 && level.Unmarshal(p.GetExtension(m.level)) == nil {
+		claim = &level
 	}
+	f.Level, f.Voice = loud.of(f.Payload, claim)
 	m.packets.Add(1)
 	m.bytes.Add(uint64(len(f.Payload)))
 	m.publisher.Push(f)

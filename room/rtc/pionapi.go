@@ -49,8 +49,8 @@ func newPionConfig(logs pionLogs, certificate webrtc.Certificate) (*pionConfig, 
 
 // newPeerConnection makes a connection that has the ICE credentials local and
 // uses mux. checked is called for each authenticated ICE check.
-func (c *pionConfig) newPeerConnection(local sdp.Credentials, mux ice.UDPMux, checked func()) (*webrtc.PeerConnection, error) {
-	s := webrtc.SettingEngine{LoggerFactory: c.logs}
+func (c *pionConfig) newPeerConnection(local sdp.Credentials, mux ice.UDPMux, sources *sources, checked func()) (*webrtc.PeerConnection, error) {
+	s := webrtc.SettingEngine{LoggerFactory: c.logs, BufferFactory: sources.buffer}
 	s.SetLite(true)
 	s.SetICEUDPMux(mux)
 	s.SetICECredentials(local.Ufrag, local.Pwd)

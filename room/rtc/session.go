@@ -26,7 +26,7 @@ type Session interface {
 	// is closed; at once, if it is already.
 	OnEnd(f func())
 	// Reason is why the session has ended: ErrClosed, ErrHangup,
-	// ErrConsentLost, ErrNeverConnected or ErrHandshake. It is nil before Done.
+	// ErrConsentLost, ErrNeverConnected, ErrHandshake or ErrTooManySources. It is nil before Done.
 	Reason() error
 	// AddCandidate takes a trickle-ICE fragment of the client (RFC 8840). It is
 	// checked, and has no effect: see ErrBadFragment and ErrRestart.

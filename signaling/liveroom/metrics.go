@@ -26,7 +26,7 @@ func newMetrics() metrics {
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "earshot_media_sessions_ended_total",
 			Help: "Mics and ears that have ended, by media (mic, ear) and reason: closed by the server, hangup by the client, " +
-				"consent_lost, never_connected, handshake_failed."}, []string{"media", "reason"}),
+				"consent_lost, never_connected, handshake_failed, too_many_sources."}, []string{"media", "reason"}),
 		mismatches: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "earshot_roster_mismatches_total",
 			Help: "Times that a room's media, roster and rules did not agree, found by the check that runs every second: always 0."}),
@@ -45,6 +45,8 @@ func (m *metrics) mediaEnded(media wire.Media, reason error) {
 		label = "never_connected"
 	case errors.Is(reason, rtc.ErrHandshake):
 		label = "handshake_failed"
+	case errors.Is(reason, rtc.ErrTooManySources):
+		label = "too_many_sources"
 	}
 	m.ended.WithLabelValues(string(media), label).Inc()
 }
