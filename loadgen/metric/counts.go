@@ -79,7 +79,7 @@ func countValue(index int) int64 {
 // Freeze returns what c holds in little memory, and empties it. Nobody may
 // record meanwhile.
 func (c *Counts) Freeze() *Frozen {
-	f := &Frozen{sum: float64(c.sum.Swap(0)) / float64(time.Millisecond)}
+	f := &Frozen{sum: c.sum.Swap(0)}
 	for i := range c.counts {
 		if c.counts[i].Load() == 0 {
 			continue
@@ -107,11 +107,12 @@ func (c *Counts) Freeze() *Frozen {
 // Frozen is a distribution that has been recorded, in memory by the number of
 // its different values. It is not changed any more and safe for concurrent use.
 type Frozen struct {
-	index         []uint16
-	counts        []uint32
-	count         uint64
-	sum, min, max float64
-	outside       *Trend
+	index    []uint16
+	counts   []uint32
+	count    uint64
+	sum      int64 // ns
+	min, max float64
+	outside  *Trend
 }
 
 // Constant is n samples of one value.
@@ -153,7 +154,7 @@ func (t *Trend) Take(f *Frozen) {
 	}
 	t.extend(f.min, f.max)
 	t.count += f.count
-	t.sum += f.sum
+	t.sum.addWhole(f.sum)
 	t.open()
 	for i, index := range f.index {
 		// It is in range, so it can only be refused beyond 2⁶³ samples.

@@ -170,7 +170,7 @@ func (t Threshold) aggregateTrend(trend *Trend) (float64, bool) {
 	case AggregateCount:
 		return float64(trend.count), true
 	case AggregateAvg:
-		return trend.sum / float64(trend.count), true
+		return trend.average(), true
 	case AggregateMin:
 		return trend.min, true
 	case AggregateMax:

@@ -12,6 +12,8 @@ const (
 	trendScale  = 1000
 	trendMax    = 60_000 * trendScale
 	trendDigits = 3
+	// sumScale is what sums are kept in parts of.
+	sumScale = 1_000_000
 	// A coarse trend keeps two digits, in 21 KB.
 	coarseDigits = 2
 )
@@ -32,7 +34,7 @@ type Trend struct {
 	histogram *hdr.Histogram // of the values up to trendMax; nil while there are none
 	coarse    bool
 	count     uint64
-	sum       float64
+	sum       exactSum // in millionths of the unit: ns, for the metrics in ms
 	min, max  float64
 
 	over, negative, invalid uint64
@@ -58,13 +60,13 @@ func (t *Trend) RecordN(v float64, n uint64) {
 	if n == 0 {
 		return
 	}
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	if math.IsNaN(v) || math.IsInf(v*sumScale, 0) {
 		t.invalid += n
 		return
 	}
 	t.extend(v, v)
 	t.count += n
-	t.sum += v * float64(n)
+	t.sum.addTimes(v*sumScale, n)
 	if v < 0 {
 		t.negative += n
 		v = 0
@@ -88,7 +90,7 @@ func (t *Trend) Merge(o *Trend) {
 	}
 	t.extend(o.min, o.max)
 	t.count += o.count
-	t.sum += o.sum
+	t.sum.merge(o.sum)
 	if o.histogram != nil {
 		t.open()
 		t.histogram.Merge(o.histogram) // drops nothing: all have one range
@@ -167,11 +169,14 @@ func (t *Trend) Summary() Summary {
 	}
 	return Summary{
 		Count: t.count,
-		Avg:   t.sum / float64(t.count),
+		Avg:   t.average(),
 		Min:   t.min, Max: t.max,
 		Med: t.Quantile(50), P90: t.Quantile(90), P95: t.Quantile(95),
 		P99: t.Quantile(99), P999: t.Quantile(99.9),
 	}
 }
+
+// average is the mean; there has to be a sample.
+func (t *Trend) average() float64 { return t.sum.value() / sumScale / float64(t.count) }
 
 func (t *Trend) empty() bool { return t == nil || t.count == 0 }

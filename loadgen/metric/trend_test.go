@@ -17,10 +17,9 @@ func TestTrendSummary(t *testing.T) {
 		trend.Record(float64(i) / 1000) // 1 µs to 1 ms: exact in the histogram
 	}
 	assert.Equal(t, Summary{
-		Count: 1000, Avg: trend.sum / 1000, Min: 0.001, Med: 0.5,
+		Count: 1000, Avg: 0.5005, Min: 0.001, Med: 0.5,
 		P90: 0.9, P95: 0.95, P99: 0.99, P999: 0.999, Max: 1,
 	}, trend.Summary())
-	assert.InDelta(t, 0.5005, trend.Summary().Avg, 1e-9)
 }
 
 func TestEmptyTrend(t *testing.T) {
@@ -108,10 +107,6 @@ func TestTrendMergeEqualsOneTrend(t *testing.T) {
 		before := right.Summary()
 		left.Merge(&right)
 		want, got := all.Summary(), left.Summary()
-		if math.Abs(want.Avg-got.Avg) > 1e-9*(1+math.Abs(want.Avg)) {
-			t.Fatalf("average %v, not %v", got.Avg, want.Avg)
-		}
-		want.Avg, got.Avg = 0, 0
 		if got != want {
 			t.Fatalf("merged %+v, not %+v", got, want)
 		}
