@@ -27,6 +27,8 @@ type Aggregator struct {
 
 	steadyFrom, steadyUntil atomic.Int64 // bins
 	phase                   atomic.Pointer[string]
+	clockBound              atomic.Int64               // see [Aggregator.ClockBound]
+	apart                   atomic.Bool                // the clock of another process may be wrong
 	excerpts                atomic.Pointer[[]*excerpt] // nil before they are known
 }
 

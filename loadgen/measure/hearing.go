@@ -130,6 +130,9 @@ func (s *section) flush(stats neteq.Stats) {
 // advance has the buffers play what they must have played by now of the words up to and
 // including last, and ends those words. l.mu is held.
 func (l *Listener) advance(last int64, now time.Duration) {
+	if last < 0 {
+		return // what is on the way has yet to come
+	}
 	for i := range l.sections {
 		s := &l.sections[i]
 		s.buffer.Advance(min(Bin((last+1)*wordBins).Start()+playedBy, now))
@@ -237,6 +240,10 @@ func (q *qualityWindow) settle(before Bin, steadyUntil Bin) {
 		}
 		s := q.words[first]
 		delete(q.words, first)
+		if out := q.record.outbox; out != nil {
+			out.words = append(out.words, heardWord{q, first, s})
+			continue
+		}
 		until := min(Bin(first+1)*wordBins, steadyUntil).Start()
 		q.values.Count()
 		for _, t := range q.thresholds {

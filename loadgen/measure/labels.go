@@ -42,6 +42,7 @@ type cell struct {
 	mu     sync.Mutex
 	cast   uint64 // accounts
 	closed        // of the accounts that are closed
+	told   told   // see [Aggregator.Export]
 	// What the drained buckets held, by the number of their phase.
 	phases []phaseSum
 }
@@ -71,18 +72,20 @@ type experiences struct {
 	scores                 metric.Trend // of the audio
 }
 
-func (e *experiences) merge(o *experiences) {
-	e.jitters.Merge(&o.jitters)
-	e.gaps.Merge(&o.gaps)
-	e.quality.Merge(&o.quality)
-	e.losses.Merge(&o.losses)
-	e.concealed.Merge(&o.concealed)
-	e.dropouts.Merge(&o.dropouts)
-	e.latencies.Merge(&o.latencies)
-	e.frozen.Merge(&o.frozen)
-	e.lowest.Merge(&o.lowest)
-	e.trips.Merge(&o.trips)
-	e.scores.Merge(&o.scores)
+// all are the trends in a fixed order.
+func (e *experiences) all() []*metric.Trend {
+	return []*metric.Trend{
+		&e.jitters, &e.gaps, &e.quality, &e.losses, &e.concealed, &e.dropouts, &e.latencies, &e.frozen, &e.lowest, &e.trips, &e.scores,
+	}
+}
+
+func (e *experiences) merge(o *experiences) { mergeAll(e.all(), o.all()) }
+
+// mergeAll adds trends to others, each to the one in its place.
+func mergeAll(into, of []*metric.Trend) {
+	for i, t := range of {
+		into[i].Merge(t)
+	}
 }
 
 // A phaseSum is the figures of one phase.

@@ -31,7 +31,11 @@ type Ledger struct {
 	marked     bool // the sources' audio is, and packets are not recognised by what they hold
 	scored     bool // what probes hear is
 
-	sources   atomic.Pointer[[]*Source]
+	sources atomic.Pointer[[]*Source]
+	// awaits means that others than this process have sources of the room, too. All that
+	// was sent before bin horizon is known then.
+	awaits    bool
+	horizon   atomic.Int64
 	codes     atomic.Pointer[[]*mark.Code] // of the sources, in their order; set after them
 	codec     atomic.Pointer[codecFactors] // see factors
 	mu        sync.Mutex                   // adds to what follows
@@ -41,8 +45,10 @@ type Ledger struct {
 	// Of whoever calls Settle.
 	scratch []stretch
 	settled time.Duration // when it was called last
-	said    said
-	kept    int64 // the next word to be kept there
+	// processed is the bin up to which what came had been looked at then, if it awaits.
+	processed atomic.Int64
+	said      said
+	kept      int64 // the next word to be kept there
 	// uncertain is what is in doubt of the latencies of what came since then.
 	uncertain uncertainty
 }
@@ -82,8 +88,9 @@ func (r *Ledger) addSource(c *speech.Clip, code *mark.Code, first int, offset ti
 		indexed = newClip(c)
 		r.clips[c] = indexed
 	}
-	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, aggregator: r.aggregator, code: code, reached: make(chan struct{})}
+	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, aggregator: r.aggregator, code: code, index: len(r.list()), reached: make(chan struct{})}
 	m.last.Store(-1)
+	m.next.Store(int64(never))
 	sources := append(append([]*Source{}, r.list()...), m)
 	r.sources.Store(&sources)
 	codes := append(slices.Clone(*r.codes.Load()), code)
@@ -109,6 +116,9 @@ func (r *Ledger) AddListener(sections int, labels Labels) *Listener {
 	l.addSections(sections)
 	l.usual = l.sections
 	l.heard = l.first[:0]
+	if r.awaits {
+		l.held = &heldPackets{}
+	}
 	l.cell.enter()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,8 +161,15 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 	r.mu.Unlock()
 	// What jitter buffers did since the last time may be in doubt.
 	now := ((present/wordBins + 1) * wordBins).Start()
-	doubtful := r.aggregator.doubts.within(r.settled-aftermath, now)
-	since := r.settled - bucketLength
+	since := r.settled
+	if r.awaits {
+		since = min(since, r.Processed()) // what came since then is looked at now
+		horizon := Bin(r.horizon.Load())
+		last = min(last, int64(horizon/wordBins)-1)
+		defer r.processed.Store(int64(horizon))
+	}
+	doubtful := r.aggregator.doubts.within(since-aftermath, now)
+	since -= bucketLength
 	stolen, reach := r.aggregator.doubts.taken(since, now)
 	r.uncertain = uncertainty{r.aggregator.doubts.deprived(since, now), r.aggregator.doubts.times(since, now)[Stepped] > 0, stolen, reach}
 	r.settled = now
@@ -175,6 +192,7 @@ func (r *Ledger) Finish(now time.Duration) {
 	r.mu.Lock()
 	listeners := r.listeners
 	r.mu.Unlock()
+	r.horizon.Store(int64(never))
 	for _, l := range listeners {
 		l.giveUp(now)
 	}

@@ -63,6 +63,8 @@ type Listener struct {
 
 	first [1][words]uint64 // where heard begins
 
+	held *heldPackets // where the ledger awaits what others send, or nil
+
 	// From here on it is not every packet's.
 	onsets []onset // by source
 
@@ -196,6 +198,16 @@ func (l *Listener) Receive(p Packet) {
 		close(l.heardFirst)
 		l.ledger.aggregator.heard(l.cell, p.At, p.At-l.intended)
 	}
+	if l.held != nil {
+		l.hold(p)
+		l.processHeld()
+		return
+	}
+	l.enter(sources, p)
+}
+
+// enter looks at a packet when it is known what had been sent by the time that it came.
+func (l *Listener) enter(sources []*Source, p Packet) {
 	if p.Section >= len(l.sections) {
 		l.addSections(p.Section + 1)
 	}
@@ -332,6 +344,9 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 
 	steady := l.ledger.inSteady(p.bin)
 	latency, late := at-sent, sources[p.source].late(p.bin)
+	if apart := sources[p.source].clockBound(); apart > 0 {
+		latency, late = latency+apart, late+2*apart // the clocks may be so far apart
+	}
 	if unstamped {
 		late = latency // it may have come at any time since it was sent
 	}
@@ -425,6 +440,7 @@ func (l *Listener) remember(b Bin) {
 func (l *Listener) giveUp(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.processHeld()
 	l.endMarks()
 	for i := range l.sections {
 		l.abandon(&l.sections[i])

@@ -115,6 +115,9 @@ type record struct {
 	loads     []loadSum // by phase
 	// fastest is the least latency of the run so far, at best, in ms.
 	fastest float64
+	// outbox has what is to be told to another process, which enters it into a record of
+	// its own; nil if there is none.
+	outbox *outbox
 }
 
 // A span is when a phase lasts. A phase has one at most.
@@ -301,6 +304,9 @@ func (r *record) drain(now time.Duration, settled Bin) {
 		r.take(s)
 	}
 	r.settleQualities(settled)
+	if r.outbox != nil {
+		r.outbox.before = min(settled, r.closedUntil())
+	}
 	table := *r.table.Load()
 	n := 0
 	for n < len(table) && table[n].until <= settled {
@@ -328,8 +334,21 @@ func (r *record) finish(now time.Duration) {
 		}
 	}
 	r.retired = nil
-	r.series.finish(now)
 	r.settleQualities(never)
+	if r.outbox != nil {
+		r.outbox.before, r.outbox.ended = never, now
+		return
+	}
+	r.series.finish(now)
+}
+
+// closedUntil is where the first bucket begins that has not been taken into account. r.mu
+// is held, and nothing is retired.
+func (r *record) closedUntil() Bin {
+	if table := *r.table.Load(); len(table) > 0 {
+		return table[0].from
+	}
+	return r.until
 }
 
 // settleQualities judges the windows that are settled. r.mu is held.
@@ -343,33 +362,56 @@ func (r *record) settleQualities(settled Bin) {
 	}
 }
 
-// take enters a bucket into the sums, the series and the windows. r.mu is held.
+// take closes a bucket and enters it. r.mu is held.
 func (r *record) take(s bucket) {
-	taken := closedBucket{from: s.from, until: s.until, phases: s.phases, cells: make([]closedCell, len(s.cells))}
+	taken := closedBucket{from: s.from, until: s.until, phases: s.phases, cells: make([]closedCell, len(s.cells)), events: closedEvents{
+		arrivals: int(s.events.arrivals.Load()), joins: int(s.events.joins.Load()), left: int(s.events.left.Load()),
+		sendLag: time.Duration(s.events.sendLag.Load()),
+	}}
 	for i, sc := range s.cells {
-		c := sc.close(s.events, &r.fastest)
-		taken.cells[i] = c
-		r.cells[i].add(s.phases, c)
-		if r.cells[i].Role == Audience {
-			r.series.bucket(s.from.Start(), c)
-		}
+		taken.cells[i] = sc.close(s.events, &r.fastest)
+		taken.cells[i].number = i
 		r.spare = append(r.spare, sc)
 	}
-	r.series.events(s.from.Start(), s.events)
-	r.series.closed(s.until.Start())
+	if r.outbox != nil {
+		r.outbox.buckets = append(r.outbox.buckets, taken)
+		return
+	}
+	r.enter(taken)
+}
+
+// enter enters a closed bucket into the sums, the series and the windows. r.mu is held.
+func (r *record) enter(taken closedBucket) {
+	for _, c := range taken.cells {
+		r.cells[c.number].add(taken.phases, c)
+		if r.cells[c.number].Role == Audience {
+			r.series.bucket(taken.from.Start(), c)
+		}
+	}
+	r.series.events(taken.from.Start(), taken.events)
+	r.series.closed(taken.until.Start())
 	for _, w := range r.windows {
 		w.bucket(taken)
 	}
 }
 
-// A closedBucket is a bucket whose figures do not change any more.
+// A closedBucket is a bucket whose figures do not change any more. Where several processes
+// have played it, there are several cells of a number.
 type closedBucket struct {
 	from, until Bin
 	phases      uint64
 	cells       []closedCell
+	events      closedEvents
+}
+
+// closedEvents is what happened in a closed bucket besides the receiving.
+type closedEvents struct {
+	arrivals, joins, left int
+	sendLag               time.Duration // of the latest frame
 }
 
 type closedCell struct {
+	number    int // of the cell
 	latency   distribution
 	delivered metric.Rate
 	excused   uint64

@@ -130,15 +130,15 @@ func (b *builder) load(l Load) {
 	p.Drops += l.Drops
 }
 
-func (b *builder) events(at time.Duration, e *bucketEvents) {
+func (b *builder) events(at time.Duration, e closedEvents) {
 	p := b.second(at)
 	if p == nil {
 		return
 	}
-	p.Arrivals += int(e.arrivals.Load())
-	p.Joins += int(e.joins.Load())
-	p.Left += int(e.left.Load())
-	p.SendLag = max(p.SendLag, time.Duration(e.sendLag.Load()))
+	p.Arrivals += e.arrivals
+	p.Joins += e.joins
+	p.Left += e.left
+	p.SendLag = max(p.SendLag, e.sendLag)
 }
 
 // closed adds the points of the seconds that end by until.

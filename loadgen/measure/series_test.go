@@ -73,10 +73,7 @@ func TestSeriesOfALongRunIsThinnedOut(t *testing.T) {
 		at := time.Duration(i) * time.Second
 		cpu := float64(i % 2)
 		b.load(Load{From: at, Until: at + time.Second, ServerCPU: &cpu})
-		var e bucketEvents
-		e.arrivals.Store(2)
-		e.joins.Store(1)
-		b.events(at, &e)
+		b.events(at, closedEvents{arrivals: 2, joins: 1})
 		b.bucket(at, closedCell{latency: distribution{certain: frozen(time.Millisecond)}, delivered: metric.Rate{Passes: 9, Total: 10}})
 		b.closed(at + time.Second)
 		require.LessOrEqual(t, len(b.open), 1)

@@ -30,6 +30,7 @@ type onset struct {
 func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stretch, doubtful bool) (int64, []stretch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.processHeld()
 	l.countLostJoin(now.Start())
 	// What was in the way of the join is booked a little later.
 	booked := now.Start() - bookedWithin

@@ -37,6 +37,22 @@ func (s *silence) pass(p place, sent time.Duration) {
 	s.passed[p] = struct{}{}
 }
 
+// since is when the silence began; 0 if it has not.
+func (s *silence) since() time.Duration { return time.Duration(s.cutoff.Load()) }
+
+// enter enters what passed elsewhere since the silence began at a moment, if it is still
+// that one.
+func (s *silence) enter(source int, since time.Duration, bins []Bin) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since() != since {
+		return
+	}
+	for _, b := range bins {
+		s.passed[place{source, b}] = struct{}{}
+	}
+}
+
 func (s *silence) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -54,6 +54,16 @@ type Source struct {
 
 	// The bin in which the present turn began. Used by the sender alone.
 	turn Bin
+	// next is the first bin of which it is not decided whether the source sends in it; never
+	// while it does not send.
+	next atomic.Int64
+	// told is what has been told of the ring, by whoever tells.
+	told toldWords
+	// apart is by how much the clock of the process that sends may be wrong, in ns; only of
+	// a source that another process sends.
+	apart   atomic.Int64
+	replica bool
+	index   int // among the ledger's sources
 
 	aggregator *Aggregator
 	code       *mark.Code // that its clip is marked with, or nil

@@ -168,17 +168,15 @@ func (t *stepTrend) enter(worst, best time.Duration) {
 	t.best.Record(ms(best))
 }
 
-func (t *stepTrends) merge(o *stepTrends) {
+// all are the trends in a fixed order.
+func (t *stepTrends) all() (all []*metric.Trend) {
 	for s := range t.each {
-		t.each[s].merge(&o.each[s])
+		all = append(all, &t.each[s].worst, &t.each[s].best)
 	}
-	t.slowest.merge(&o.slowest)
+	return append(all, &t.slowest.worst, &t.slowest.best)
 }
 
-func (t *stepTrend) merge(o *stepTrend) {
-	t.worst.Merge(&o.worst)
-	t.best.Merge(&o.best)
-}
+func (t *stepTrends) merge(o *stepTrends) { mergeAll(t.all(), o.all()) }
 
 // of returns the trend of a step by its name; "" is the slowest.
 func (t *stepTrends) of(name string) *stepTrend {

@@ -79,8 +79,8 @@ func (w *window) bucket(s closedBucket) {
 		return
 	}
 	p := part{from: s.from.Start(), until: s.until.Start()}
-	for i, c := range s.cells {
-		if selected(w.record.cells[i].Labels, w.selector) {
+	for _, c := range s.cells {
+		if selected(w.record.cells[c.number].Labels, w.selector) {
 			p.delivered.Passes += c.delivered.Passes
 			p.delivered.Total += c.delivered.Total
 			p.excused += c.excused

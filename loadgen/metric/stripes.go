@@ -50,3 +50,24 @@ func (s *Stripes) Snapshot() *Trend {
 	}
 	return all
 }
+
+// Merge adds all that o holds.
+func (s *Stripes) Merge(o *Trend) {
+	p := &s.stripes[0]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trend.Merge(o)
+}
+
+// Take is everything recorded since the last Take, merged. The caller owns it.
+func (s *Stripes) Take() *Trend {
+	all := new(Trend)
+	for i := range s.stripes {
+		p := &s.stripes[i]
+		p.mu.Lock()
+		all.Merge(&p.trend)
+		p.trend = Trend{}
+		p.mu.Unlock()
+	}
+	return all
+}

@@ -1,0 +1,51 @@
+package measure
+
+// heldPackets are those of one listener, in their order, that came before it was known what
+// other processes had sent by then. Slots are used again, so that nothing is allocated once
+// there are as many as come within that time.
+type heldPackets struct {
+	slots []heldPacket // a ring
+	first int
+	n     int
+}
+
+type heldPacket struct {
+	Packet
+	payload []byte // the slot's own
+}
+
+// hold keeps a packet. l.mu is held.
+func (l *Listener) hold(p Packet) {
+	h := l.held
+	if h.n == len(h.slots) {
+		slots := make([]heldPacket, max(16, 2*len(h.slots)))
+		for i := range h.n {
+			slots[i] = h.slots[(h.first+i)%len(h.slots)]
+		}
+		h.slots, h.first = slots, 0
+	}
+	s := &h.slots[(h.first+h.n)%len(h.slots)]
+	s.payload = append(s.payload[:0], p.Payload...)
+	s.Packet = p
+	s.Payload = s.payload
+	h.n++
+}
+
+// processHeld looks at the packets that came before the ledger's horizon. l.mu is held.
+func (l *Listener) processHeld() {
+	h := l.held
+	if h == nil || h.n == 0 {
+		return
+	}
+	horizon := Bin(l.ledger.horizon.Load())
+	sources := l.ledger.list() // those that the horizon covers are among them
+	for h.n > 0 {
+		s := &h.slots[h.first]
+		if BinAt(max(s.At, 0)) >= horizon {
+			return
+		}
+		l.enter(sources, s.Packet)
+		h.first = (h.first + 1) % len(h.slots)
+		h.n--
+	}
+}

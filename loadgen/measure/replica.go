@@ -1,0 +1,234 @@
+package measure
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/mark"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// A room's sources may be spread over processes. Each process has all of them in its
+// ledger: those that it sends, and replicas of the others, which are told what was sent. A
+// packet of a listener waits until all have told what they sent before it came. So it is
+// tied to its frame as in one process, wherever that was sent.
+
+// A Told is what a source sent, as it goes to the other processes: of each word of bins
+// that has changed what it holds.
+type Told struct {
+	Last  Bin         `json:"last"` // the latest bin that was sent in
+	Words []ToldWord  `json:"words,omitempty"`
+	Late  []ToldFrame `json:"late,omitempty"`
+	// Silent is since when the source is not to be heard; 0 is not so.
+	Silent time.Duration `json:"silent,omitempty"`
+}
+
+// A ToldWord is a word of bins, a bit each.
+type ToldWord struct {
+	Word  int64  `json:"w"`
+	Sent  uint64 `json:"s"`
+	Owed  uint64 `json:"o"`
+	Onset uint64 `json:"n"`
+}
+
+// A ToldFrame is how late a frame went out.
+type ToldFrame struct {
+	Bin  Bin   `json:"b"`
+	Late int32 `json:"us"`
+}
+
+const (
+	// tellWords is how many words back what a source sent may still change.
+	tellWords = 8
+	// undecided is how many bins before the present one are not told yet: a mute takes
+	// back the last frames.
+	undecided = 10
+)
+
+// toldWords are those of the ring that have been told.
+type toldWords struct {
+	words  [words]ToldWord
+	late   [ringBins]int32
+	silent time.Duration
+}
+
+// Await has the ledger's listeners wait for what other processes send. It is called before
+// there are any.
+func (r *Ledger) Await() { r.awaits = true }
+
+// Confirm enters that all processes have told what they sent before a bin.
+func (r *Ledger) Confirm(horizon Bin) {
+	r.horizon.Store(max(r.horizon.Load(), int64(horizon)))
+}
+
+// Processed is the time before which whatever came has been looked at.
+func (r *Ledger) Processed() time.Duration {
+	return Bin(r.processed.Load()).Start()
+}
+
+// AddReplica adds a source that another process sends.
+func (r *Ledger) AddReplica(c *speech.Clip, code *mark.Code, first int, offset time.Duration) (*Source, error) {
+	if !r.awaits {
+		return nil, errors.New("the ledger does not await other processes")
+	}
+	m, err := r.addSource(c, code, first, offset)
+	if err == nil {
+		m.replica = true
+	}
+	return m, err
+}
+
+// Decided enters that the source sends nothing more before bin next. Whoever sends calls
+// it, with rising bins, and with [Never] at the end.
+func (m *Source) Decided(next Bin) { m.next.Store(int64(next)) }
+
+// Never is a bin after every run.
+const Never = never
+
+// Horizon is the bin before which it is decided, at a time, what the sources of this
+// process send: those that begin to send later do so with later bins.
+func Horizon(sources []*Source, now time.Duration) Bin {
+	horizon := BinAt(max(now, 0))
+	for _, m := range sources {
+		horizon = min(horizon, Bin(m.next.Load()))
+	}
+	return max(horizon-undecided, 0)
+}
+
+// Tell returns what the source has sent, and has not been told yet; false if there is
+// nothing. It is called by one goroutine at a time.
+func (m *Source) Tell() (t Told, any bool) {
+	t.Last = Bin(m.last.Load())
+	t.Silent = m.silence.since()
+	if t.Silent != m.told.silent {
+		m.told.silent, any = t.Silent, true
+	}
+	if t.Last < 0 {
+		return t, any
+	}
+	last := int64(t.Last / wordBins)
+	for w := max(last-tellWords+1, 0); w <= last; w++ {
+		i := int(w % words)
+		now := ToldWord{w, m.sent[i].Load(), m.owed[i].Load(), m.onset[i].Load()}
+		if m.told.words[i] != now {
+			m.told.words[i] = now
+			t.Words = append(t.Words, now)
+		}
+	}
+	for b := max(t.Last-2*wordBins, 0); b <= t.Last; b++ {
+		late := m.lateness[b%ringBins].Load()
+		if known := &m.told.late[b%ringBins]; *known != late {
+			*known = late
+			t.Late = append(t.Late, ToldFrame{b, late})
+		}
+	}
+	return t, any || len(t.Words)+len(t.Late) > 0
+}
+
+// Hear enters what another process tells of a replica, whose clock may be wrong by so
+// much. One goroutine at a time calls it.
+func (m *Source) Hear(t Told, apart time.Duration) error {
+	last := Bin(m.last.Load())
+	if t.Last < last || t.Last >= never {
+		return fmt.Errorf("what a source sent goes back from bin %d to %d", last, t.Last)
+	}
+	m.apart.Store(int64(apart))
+	if apart > 0 {
+		m.aggregator.apart.Store(true)
+	}
+	newest := t.Last / wordBins
+	for w := max(last/wordBins+1, newest-words+1); w <= newest; w++ {
+		i := int(w % words)
+		m.sent[i].Store(0)
+		m.owed[i].Store(0)
+		m.onset[i].Store(0)
+	}
+	for b := max(last+1, t.Last-ringBins+1); b <= t.Last; b++ {
+		m.lateness[b%ringBins].Store(0)
+	}
+	for _, w := range t.Words {
+		if w.Word < 0 || w.Word > int64(t.Last/wordBins) || w.Word <= int64(t.Last/wordBins)-words {
+			return fmt.Errorf("what a source sent is of word %d, and its last bin is %d", w.Word, t.Last)
+		}
+		i := int(w.Word % words)
+		m.sent[i].Store(w.Sent)
+		m.owed[i].Store(w.Owed)
+		m.onset[i].Store(w.Onset)
+	}
+	for _, f := range t.Late {
+		if f.Bin < 0 || f.Bin > t.Last || f.Bin <= t.Last-ringBins {
+			return fmt.Errorf("what a source sent has bin %d, and its last is %d", f.Bin, t.Last)
+		}
+		late := time.Duration(f.Late) * time.Microsecond
+		if f.Late > 0 {
+			m.aggregator.doubts.delayed(m.Intended(f.Bin), late)
+		}
+		m.lateness[f.Bin%ringBins].Store(f.Late)
+	}
+	m.last.Store(int64(t.Last))
+	if t.Silent != m.silence.since() {
+		m.silence.from(t.Silent)
+	}
+	return nil
+}
+
+// HeardAt enters that a frame of the source reached somebody in another process.
+func (m *Source) HeardAt(at time.Duration) {
+	for {
+		now := m.firstHeard.Load()
+		if now != 0 && now <= int64(at) {
+			return
+		}
+		if m.firstHeard.CompareAndSwap(now, int64(max(at, 1))) {
+			if now == 0 {
+				close(m.reached)
+			}
+			return
+		}
+	}
+}
+
+// SilencedBins are the bins of the frames heard by somebody of this process that should not
+// have been, so far.
+func (m *Source) SilencedBins() []Bin { return m.silence.bins() }
+
+// HeardSilenced enters those that another process heard since the source was to be silent.
+func (m *Source) HeardSilenced(since time.Duration, bins []Bin) {
+	m.silence.enter(m.index, since, bins)
+}
+
+// clockBound is by how much the latency of a frame of the source may be wrong, since
+// sender and listener do not have the same clock.
+func (m *Source) clockBound() time.Duration {
+	if !m.replica {
+		return 0
+	}
+	return time.Duration(m.apart.Load() + m.aggregator.clockBound.Load())
+}
+
+// ClockBound enters by how much this process's clock may be wrong.
+func (a *Aggregator) ClockBound(d time.Duration) { a.clockBound.Store(int64(d)) }
+
+// maxAhead is by how much a sender's clock may be ahead of a listener's.
+const maxAhead = 50 * time.Millisecond
+
+// ahead is by how much senders' clocks may be ahead of this process's.
+func (a *Aggregator) ahead() time.Duration {
+	if a.clockBound.Load() == 0 && !a.apart.Load() {
+		return 0
+	}
+	return maxAhead
+}
+
+// bins are those in which something passed, in order.
+func (s *silence) bins() (bins []Bin) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.passed {
+		bins = append(bins, p.bin)
+	}
+	slices.Sort(bins)
+	return bins
+}
