@@ -34,6 +34,7 @@ var layers = map[string][]string{
 	"signaling":              {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "internal/reach", "room", "room/rtc", "store"},
 	"loadgen/metric":         {"internal/spelling"},
 	"loadgen/speech":         {"scenarios"},
+	"loadgen/clock":          {},
 	"loadgen/network":        {},
 	"loadgen/scenario":       {"scenarios", "signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/neteq":          {"internal/prefetch"},
