@@ -81,10 +81,8 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 	if err != nil {
 		return usage(err)
 	}
-	for _, file := range []string{f.summary, f.html} {
-		if err := writable(file); err != nil {
-			return usage(err)
-		}
+	if err := checkNames(f.files()...); err != nil {
+		return usage(err)
 	}
 	roots, err := loadRoots(f.ca)
 	if err != nil {
@@ -124,23 +122,26 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 	if result == nil || err != nil && len(result.Steps) == 0 {
 		return err
 	}
-	return errors.Join(f.report(result, about, stdout), err)
+	return errors.Join(f.report(result, about, stdout, stderr), err)
+}
+
+// files are what the search is written to.
+func (f capacityFlags) files() []named {
+	return []named{{"--summary", f.summary}, {"--html", f.html}}
 }
 
 // report writes the result of a search, and returns its verdict as an error.
-func (f capacityFlags) report(result *capacity.Result, about capacity.About, stdout io.Writer) error {
-	err := result.WriteText(stdout, about)
-	if f.summary != "" {
-		err = errors.Join(err, writeFile(f.summary, func(w io.Writer) error { return result.WriteJSON(w, about) }))
-	}
-	if f.html != "" {
-		err = errors.Join(err, writeFile(f.html, func(w io.Writer) error { return result.WriteHTML(w, about) }))
-	}
+func (f capacityFlags) report(result *capacity.Result, about capacity.About, stdout, stderr io.Writer) error {
+	files := f.files()
+	err := errors.Join(
+		files[0].write(stdout, func(w io.Writer) error { return result.WriteJSON(w, about) }),
+		files[1].write(stdout, func(w io.Writer) error { return result.WriteHTML(w, about) }),
+		result.WriteText(forPeople(stdout, stderr, files...), about))
 	switch {
+	case result.Limit == capacity.Interrupted:
+		return errors.Join(interrupted(errors.New("the search was interrupted; the report covers what was played")), err)
 	case err != nil:
 		return err
-	case result.Limit == capacity.Interrupted:
-		return interrupted(errors.New("the search was interrupted; the report covers what was played"))
 	case result.Limit == "": // an error ended it, which says why
 		return nil
 	}

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/earshot-audio/earshot/internal/wholefile"
 )
 
 // template is the scenario that earshot init writes.
@@ -39,13 +40,9 @@ plays as it is. A file that exists is left alone.`,
 
 // writeNew writes a file that must not exist.
 func writeNew(file string, data []byte) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	err := wholefile.New(file, data)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s exists: give another name, as in earshot init talk.yaml", file)
 	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
+	return err
 }

@@ -5,16 +5,13 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the process at once.
-	context.AfterFunc(ctx, stop)
-	err := run(serverprocess.WithLauncher(ctx, serverprocess.NewLauncher()), os.Args[1:], os.Stdout, os.Stderr)
+	stdout, stderr := keepPipes()
+	ctx := untilSignal(context.Background())
+	err := run(serverprocess.WithLauncher(ctx, serverprocess.NewLauncher()), os.Args[1:], stdout, stderr)
 	os.Exit(exitCode(err))
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
@@ -21,7 +19,7 @@ const maxRepeat = 1000
 type outputs struct{ summary, html, junit, csv string }
 
 func (o *outputs) bind(flags *pflag.FlagSet) {
-	flags.StringVar(&o.summary, "summary", "", "write the summary as JSON to this `file`")
+	flags.StringVar(&o.summary, "summary", "", "write the summary as JSON to this `file` (- for standard output)")
 	flags.StringVar(&o.html, "html", "", "write the report as one HTML page to this `file`")
 	flags.StringVar(&o.junit, "junit", "", "write the thresholds as JUnit XML to this `file`, for CI")
 	flags.StringVar(&o.csv, "csv", "", "write the run's figures over time as CSV to this `file`")
@@ -31,16 +29,24 @@ func (o *outputs) bind(flags *pflag.FlagSet) {
 type output struct {
 	flag  string
 	path  *string
-	write func(*report.Report, string) error
+	write func(*report.Report, io.Writer) error
 }
 
 func (o *outputs) all() []output {
 	return []output{
-		{"--summary", &o.summary, func(r *report.Report, path string) error { return writeFile(path, r.WriteJSON) }},
-		{"--html", &o.html, func(r *report.Report, path string) error { return writeFile(path, r.WriteHTML) }},
-		{"--junit", &o.junit, func(r *report.Report, path string) error { return writeFile(path, r.WriteJUnit) }},
-		{"--csv", &o.csv, func(r *report.Report, path string) error { return writeFile(path, r.WriteCSV) }},
+		{"--summary", &o.summary, (*report.Report).WriteJSON},
+		{"--html", &o.html, (*report.Report).WriteHTML},
+		{"--junit", &o.junit, (*report.Report).WriteJUnit},
+		{"--csv", &o.csv, (*report.Report).WriteCSV},
 	}
+}
+
+// names are the files by the flags that name them.
+func (o outputs) names() (all []named) {
+	for _, f := range o.all() {
+		all = append(all, named{f.flag, *f.path})
+	}
+	return all
 }
 
 // check returns an error before the runs if their reports could not be written after
@@ -49,24 +55,14 @@ func (o outputs) check(repeat int) error {
 	if repeat < 1 || repeat > maxRepeat {
 		return fmt.Errorf("--repeat %d is not from 1 to %d", repeat, maxRepeat)
 	}
-	taken := map[string]string{}
+	var all []named
 	for i := range repeat {
-		run := o.of(i, repeat)
-		for _, f := range run.all() {
-			if *f.path == "" {
-				continue
-			}
-			path := filepath.Clean(*f.path)
-			if other, twice := taken[path]; twice {
-				return fmt.Errorf("%s and %s both write to %s", other, f.flag, path)
-			}
-			taken[path] = f.flag
-			if err := writable(path); err != nil {
-				return fmt.Errorf("%s: %w", f.flag, err)
-			}
-		}
+		all = append(all, o.of(i, repeat).names()...)
 	}
-	return nil
+	if repeat > 1 && toStdout(all...) {
+		return errors.New("with --repeat each report needs a file of its own, not standard output")
+	}
+	return checkNames(all...)
 }
 
 // of returns the files of run i of several, counted from 0: report.json becomes
@@ -76,7 +72,7 @@ func (o outputs) of(i, repeat int) outputs {
 		return o
 	}
 	for _, f := range o.all() {
-		if *f.path != "" {
+		if *f.path != "" && !isStdout(*f.path) {
 			extension := filepath.Ext(*f.path)
 			*f.path = fmt.Sprintf("%s-%d%s", (*f.path)[:len(*f.path)-len(extension)], i+1, extension)
 		}
@@ -84,35 +80,11 @@ func (o outputs) of(i, repeat int) outputs {
 	return o
 }
 
-// write writes all files.
-func (o outputs) write(r *report.Report) (err error) {
+// write writes all files, also those that come after one that can't be written.
+func (o outputs) write(r *report.Report, stdout io.Writer) (err error) {
 	for _, f := range o.all() {
-		if *f.path != "" {
-			err = errors.Join(err, f.write(r, *f.path))
-		}
+		write := func(w io.Writer) error { return f.write(r, w) }
+		err = errors.Join(err, named{f.flag, *f.path}.write(stdout, write))
 	}
 	return err
-}
-
-// writable returns an error if a file can't be written, so that a command can refuse
-// it before a long run. An empty path is none.
-func writable(path string) error {
-	if path == "" {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
-	if err != nil {
-		return fmt.Errorf("%s can't be written: %w", path, err)
-	}
-	return f.Close()
-}
-
-// writeFile writes a file anew.
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
-	return errors.Join(write(w), w.Flush(), f.Close())
 }

@@ -87,7 +87,7 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 		return err
 	}
 	p := player{roots: roots, watch: watching, quiet: f.quiet, stderr: stderr}
-	err = repeated(f.repeat, stdout, func(i int) error {
+	err = repeated(f.repeat, forPeople(stdout, stderr, f.out.names()...), func(i int) error {
 		return f.once(ctx, s, p, f.out.of(i, f.repeat), stdout)
 	})
 	return errors.Join(err, watching.Close())
@@ -101,14 +101,14 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, p player, out 
 	}
 	r := report.Judge(result, s.Thresholds)
 	p.watch.finish(r)
-	written := errors.Join(f.print(r, stdout), out.write(r))
+	// The files come first: standard output may be a pipe that nobody reads.
+	written := out.write(r, stdout)
+	written = errors.Join(written, f.print(r, forPeople(stdout, p.stderr, out.names()...)))
 	switch {
-	case errors.Is(err, serverprocess.ErrDied):
-		return err // what was measured until then is shown, and is no verdict
-	case written != nil:
+	case result.Interrupted && !errors.Is(err, serverprocess.ErrDied):
+		return errors.Join(interrupted(errors.New("the run was interrupted; the report covers what was played")), written, err)
+	case errors.Is(err, serverprocess.ErrDied), written != nil: // what was measured until then is shown, and is no verdict
 		return errors.Join(written, err)
-	case result.Interrupted:
-		return errors.Join(interrupted(errors.New("the run was interrupted; the report covers what was played")), err)
 	}
 	return errors.Join(verdict(r.Verdict), err)
 }

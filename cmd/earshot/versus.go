@@ -111,7 +111,8 @@ func (f versusFlags) run(ctx context.Context, path string, changed func(string) 
 	if len(targets) < 2 {
 		return usage(errors.New("give at least two targets, each with --target"))
 	}
-	if err := writable(f.summary); err != nil {
+	summary := named{"--summary", f.summary}
+	if err := checkNames(summary); err != nil {
 		return usage(err)
 	}
 	roots, err := loadRoots(f.ca)
@@ -124,10 +125,11 @@ func (f versusFlags) run(ctx context.Context, path string, changed func(string) 
 		fmt.Fprintf(stderr, "against %s\n", names[i])
 		return against(ctx, p, targets[i], s)
 	})
-	if err != nil {
+	if len(result.Targets) == 0 {
 		return err
 	}
-	return errors.Join(f.write(result, stdout), result.Err(), verdict(result.Verdict()))
+	written := errors.Join(summary.write(stdout, result.WriteJSON), result.WriteText(forPeople(stdout, stderr, summary)))
+	return errors.Join(err, written, result.Err(), verdict(result.Verdict()))
 }
 
 // against plays against one target. Bad usage and an interrupt are fatal: they
@@ -145,13 +147,4 @@ func against(ctx context.Context, p player, t targetFlags, s *scenario.Scenario)
 		return nil, err
 	}
 	return report.Judge(measured, s.Thresholds), err
-}
-
-// write prints the result and writes the summary's file.
-func (f versusFlags) write(result *versus.Result, stdout io.Writer) error {
-	err := result.WriteText(stdout)
-	if f.summary != "" {
-		err = errors.Join(err, writeFile(f.summary, result.WriteJSON))
-	}
-	return err
 }

@@ -67,6 +67,7 @@ var layers = map[string][]string{
 	"internal/printable":     {},
 	"internal/table":         {"internal/printable"},
 	"internal/spelling":      {},
+	"internal/wholefile":     {},
 	"scenarios":              {},
 	"internal/packet":        {},
 	"internal/fourier":       {},
@@ -83,7 +84,7 @@ var layers = map[string][]string{
 	"ci":                     {}, // tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
-	"cmd/earshot":            {"web", "scenarios", "internal/printable", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
+	"cmd/earshot":            {"web", "scenarios", "internal/printable", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

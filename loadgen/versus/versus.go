@@ -54,14 +54,14 @@ type Result struct {
 
 // Play plays against each named target in turn. An error of play belongs to its
 // target, and the next one is played, unless the error is a [Fatal] one, which
-// Play returns at once.
+// Play returns at once, with the targets before.
 func Play(ctx context.Context, names []string, play func(ctx context.Context, i int) (*report.Report, error)) ([]Target, error) {
 	var targets []Target
 	for i, name := range names {
 		r, err := play(ctx, i)
 		var fatal Fatal
 		if errors.As(err, &fatal) {
-			return nil, fmt.Errorf("target %s: %w", name, fatal.Err)
+			return targets, fmt.Errorf("target %s: %w", name, fatal.Err)
 		}
 		targets = append(targets, Target{name, r, err})
 	}
