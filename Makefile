@@ -13,7 +13,7 @@ alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... $(addprefix github.com/earshot-audio/earshot/,internal/fourier loadgen/score)
 RACE := -race -vet=off $(patsubst %,-gcflags='%=-race=false',$(ARITHMETIC))
 
-.PHONY: help run gate check test soak repeat fuzz tools lint vulnerabilities portable bench dist sbom clean
+.PHONY: help run gate check test soak repeat fuzz tools lint manifests vulnerabilities portable bench dist sbom clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ check: lint ## lint, build, and the unit tests: no race detector, no browser, no
 	$(GO) test -short -vet=off ./...
 
 # The linters include vet. All parts are run even if one fails.
-test: tools lint ## install what the tests need, and run them all under the race detector, with the browser
+test: tools lint manifests ## install what the tests need, and run them all under the race detector, with the browser
 	code=0; \
 	$(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -vE '$(alone)') || code=1; \
 	$(GO) test $(RACE) -timeout 20m $(PAIR) || code=1; \
@@ -52,6 +52,10 @@ tools: ## install what the tests need (Chromium, simple-whip-client)
 
 lint: ## golangci-lint, with the linters of .golangci.yml
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+
+# In a module of their own: nobody who builds earshot shall need Kubernetes' types.
+manifests: ## what is in deploy: built by kustomize, decoded strictly into the types of Kubernetes' API
+	cd tools/deploy && $(GO) test ./...
 
 # Versions of commands that need not be in a module of ours: go run checks what it
 # downloads against the checksum database.
