@@ -71,7 +71,9 @@ func TestReportsAreKept(t *testing.T) {
 			}
 			lines := bufio.NewScanner(progress)
 			signalled := false
+			var said strings.Builder
 			for lines.Scan() {
+				said.WriteString(lines.Text() + "\n")
 				if c.end != nil && !signalled && strings.Contains(lines.Text(), "steady") {
 					signalled = true
 					require.NoError(t, run.Process.Signal(c.end))
@@ -85,7 +87,7 @@ func TestReportsAreKept(t *testing.T) {
 			}
 			_ = run.Wait() // its code says it
 			if c.code == exitPass {
-				assert.Contains(t, []int{exitPass, exitInvalid}, run.ProcessState.ExitCode(), "invalid: the machine was too busy")
+				assert.Contains(t, []int{exitPass, exitInvalid}, run.ProcessState.ExitCode(), "98: the machine was too busy; %s", &said)
 			} else {
 				assert.Equal(t, c.code, run.ProcessState.ExitCode())
 			}

@@ -5,17 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"runtime/debug"
-
-	"golang.org/x/term"
-
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"io"
+	"os"
+	"runtime/debug"
 )
 
 // A player plays scenarios against targets and measures them.
@@ -38,7 +35,11 @@ func (p player) play(ctx context.Context, f targetFlags, s *scenario.Scenario) (
 	if err != nil {
 		return nil, err
 	}
-	progress := report.NewProgress(p.stderr, isTerminal(p.stderr))
+	width := terminalWidth(p.stderr)
+	if dumb() {
+		width = 0
+	}
+	progress := report.NewProgress(p.stderr, width)
 	if !p.quiet {
 		cfg.Progress = progress.Show
 	}
@@ -74,9 +75,4 @@ func relaxGC() (undo func()) {
 	}
 	before := debug.SetGCPercent(gcPercent)
 	return func() { debug.SetGCPercent(before) }
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -22,6 +22,7 @@ type runFlags struct {
 	repeat int
 	out    outputs
 	watch  watchFlags
+	term   terminalFlags
 	quiet  bool
 }
 
@@ -57,6 +58,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 	flags.IntVar(&f.repeat, "repeat", 1, "play `N` times; the files of run i get -i before their extension")
 	f.out.bind(flags)
 	f.watch.bind(flags)
+	f.term.bind(c)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the verdict")
 	return c
 }
@@ -75,7 +77,7 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 	if err != nil {
 		return err
 	}
-	if err := f.out.check(f.repeat); err != nil {
+	if err := errors.Join(f.out.check(f.repeat), f.term.check()); err != nil {
 		return usage(err)
 	}
 	roots, err := loadRoots(f.ca)
@@ -115,7 +117,7 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, p player, out 
 
 func (f runFlags) print(r *report.Report, stdout io.Writer) error {
 	if f.quiet {
-		return r.WriteVerdict(stdout)
+		return r.WriteTerminalVerdict(stdout, f.term.of(stdout))
 	}
-	return r.WriteText(stdout)
+	return r.WriteTerminal(stdout, f.term.of(stdout))
 }

@@ -93,7 +93,7 @@ func TestRunExits99WhenThresholdIsCrossed(t *testing.T) {
   joined: ["rate > 1"]
 `), "-q")
 	assert.Equal(t, exitFail, code)
-	assert.Equal(t, "✗ fail\n", stdout)
+	assert.Equal(t, "✗ fail  joined 100 % (needs > 100 %)\n", stdout)
 }
 
 func TestRunExits98WhenThresholdHasNoData(t *testing.T) {
@@ -146,6 +146,12 @@ func TestRunExits1WhenTargetIsUnreachable(t *testing.T) {
 	require.NoError(t, l.Close())
 	t.Run("an earshot server", func(t *testing.T) {
 		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--target", dead)
+		assert.Equal(t, exitCouldNotRun, code)
+		assert.Contains(t, stderr, "cannot be reached")
+		assert.Equal(t, 1, strings.Count(stderr, "\n"), "and nothing else: %s", stderr)
+	})
+	t.Run("a host and port", func(t *testing.T) {
+		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--target", strings.TrimPrefix(dead, "http://"))
 		assert.Equal(t, exitCouldNotRun, code)
 		assert.Contains(t, stderr, "cannot be reached")
 	})

@@ -36,11 +36,14 @@ func untilSignal(parent context.Context) context.Context {
 // An openPipe is standard output or standard error. When its reader has gone, as head does,
 // what is written is let go, and nothing ends: the run's files are still to be written, and
 // its verdict is the exit code.
-type openPipe struct{ *os.File }
+type openPipe struct{ file *os.File }
+
+// Fd says which terminal it is, if it is one.
+func (p openPipe) Fd() uintptr { return p.file.Fd() }
 
 // Write implements io.Writer.
 func (p openPipe) Write(b []byte) (int, error) {
-	n, err := p.File.Write(b)
+	n, err := p.file.Write(b)
 	if errors.Is(err, syscall.EPIPE) {
 		return len(b), nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
@@ -63,6 +64,9 @@ func (v driverFlag) String() string { return v.values[v.name] }
 
 // Set implements pflag.Value.
 func (v driverFlag) Set(text string) error {
+	if v.name == drivers()[0].TargetFlag {
+		text = reach.WithScheme(text)
+	}
 	v.values[v.name] = text
 	return nil
 }

@@ -64,6 +64,7 @@ func TestBadUsageExits2(t *testing.T) {
 		{"the whep driver without URLs", []string{"run", smoke, "--driver", "whep"}, "needs --wh"},
 		{"a target that is no URL", []string{"run", smoke, "--target", "localhost"}, "is not an http or https URL"},
 		{"WHIP URLs for the other driver", []string{"run", smoke, "--whip-url", "http://x/"}, "go with --driver whep"},
+		{"a colour that is none", []string{"run", smoke, "--color", "blue"}, "neither auto, always nor never"},
 		{"no listeners", []string{"run", smoke, "--listeners", "-1"}, "--listeners"},
 		{"a summary that can't be written", []string{"run", smoke, "--summary", "/nowhere/s.json"}, "can't be written"},
 		{"two reports in one file", []string{"run", smoke, "--summary", "/dev/null", "--junit", "/dev/null"}, "both write to"},

@@ -79,7 +79,8 @@ func parseTarget(text string) (name string, f targetFlags, err error) {
 	for _, o := range spec.Options {
 		switch kind, flag, ok := kinds.Key(o.Key); {
 		case ok:
-			f.driver, f.values[flag.Name] = kind.Name, o.Value
+			f.driver = kind.Name
+			_ = driverFlag{f.values, flag.Name}.Set(o.Value) // it takes any text
 		case o.Key == "token":
 			f.token = o.Value
 		case o.Key == "pid":

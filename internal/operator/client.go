@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/table"
 )
 
@@ -30,9 +31,9 @@ type Client struct {
 	http  *http.Client
 }
 
-// New makes a client of the server at an http or https URL. roots may be nil.
+// New makes a client of the server at an http or https URL, or at a host and port. roots may be nil.
 func New(target, token string, roots *tls.Config) (*Client, error) {
-	base, err := url.Parse(target)
+	base, err := url.Parse(reach.WithScheme(target))
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("%q is not an http or https URL", target)
 	}

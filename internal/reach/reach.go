@@ -51,3 +51,16 @@ func Guard(address string, next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// WithScheme returns the URL that people mean by an address such as 127.0.0.1:7080: of
+// plain HTTP. Anything else is returned as it is.
+func WithScheme(target string) string {
+	host, _, _ := strings.Cut(target, "/")
+	if strings.Contains(target, "://") {
+		return target
+	}
+	if _, port, err := net.SplitHostPort(host); err != nil || port == "" || strings.Trim(port, "0123456789") != "" {
+		return target
+	}
+	return "http://" + target
+}

@@ -82,3 +82,19 @@ func TestGuard(t *testing.T) {
 		assert.Equal(t, c.status, w.Code, c.name)
 	}
 }
+
+func TestWithScheme(t *testing.T) {
+	for given, want := range map[string]string{
+		"127.0.0.1:7080":         "http://127.0.0.1:7080",
+		"localhost:7080/":        "http://localhost:7080/",
+		"[::1]:7080":             "http://[::1]:7080",
+		"https://example.org":    "https://example.org",
+		"http://127.0.0.1:7080/": "http://127.0.0.1:7080/",
+		"localhost":              "localhost", // what runs on port 80 is named
+		"localhost:":             "localhost:",
+		"mailto:someone":         "mailto:someone",
+		"":                       "",
+	} {
+		assert.Equal(t, want, reach.WithScheme(given))
+	}
+}

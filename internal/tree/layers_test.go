@@ -61,7 +61,7 @@ var layers = map[string][]string{
 	"internal/udpproxy":      {},                                    // for tests alone
 	"internal/testaudio":     {"loadgen/speech"},                    // for tests alone
 	"loadgen/versus":         {"loadgen/figure", "loadgen/report", "internal/table"},
-	"internal/operator":      {"internal/table"},
+	"internal/operator":      {"internal/reach", "internal/table"},
 	"internal/secrets":       {},
 	"internal/serverprocess": {},
 	"internal/printable":     {},

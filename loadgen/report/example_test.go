@@ -24,5 +24,5 @@ func ExampleJudge() {
 		fmt.Println(err)
 	}
 	// Output:
-	// ✗ fail
+	// ✗ fail  joined 95 % (needs ≥ 99 %)
 }

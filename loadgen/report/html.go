@@ -235,7 +235,7 @@ func (r *Report) generator() []fact {
 	all := []fact{
 		{"lag sending, p(99)", lag(g.SendLag)}, {"lag joining, p(99)", lag(g.JoinLag)}, {"lag reading, p(99)", lag(g.ReadLag)},
 		{"packets dropped", fmt.Sprintf("%s by its sockets, %s by its machine", thousands(g.SocketDrops), thousands(g.MachineDrops.Total()))},
-		{"CPU", fmt.Sprintf("%.2f cores of %d, %.2f waited for", g.CPU, g.CPUs, g.CPUWait)},
+		{"CPU", fmt.Sprintf("%.2f of %s, waiting %.2f", g.CPU, count(g.CPUs, "core"), g.CPUWait)},
 	}
 	if c, p := r.Result.Crowd, r.Result.Probes; p.Latency != nil && c.Latency != nil && p.Latency.Count() > 0 && c.Latency.Count() > 0 {
 		all = append(all, fact{"probes against the crowd", fmt.Sprintf("delivered %s and %s; latency p(99) %s and %s", percent(p.Delivered.Share()), percent(c.Delivered.Share()),

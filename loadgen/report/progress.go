@@ -19,22 +19,28 @@ const width = 24
 // terminal, and a line every few seconds elsewhere. It is for one goroutine at
 // a time.
 type Progress struct {
-	w        io.Writer
-	terminal bool
-	drawn    bool
-	phase    string
-	last     time.Duration
+	w     io.Writer
+	width int // of the terminal; 0 is none
+	drawn bool
+	phase string
+	last  time.Duration
 }
 
-// NewProgress makes a progress that is written to w.
-func NewProgress(w io.Writer, terminal bool) *Progress {
-	return &Progress{w: w, terminal: terminal}
+// NewProgress makes a progress that is written to w: a terminal of so many columns, or
+// something else if width is 0.
+func NewProgress(w io.Writer, width int) *Progress {
+	return &Progress{w: w, width: width}
 }
 
 // Show shows the present state of the run.
 func (p *Progress) Show(s loadgen.Progress) {
-	if p.terminal {
-		fmt.Fprintf(p.w, "\r\x1b[K%s %s", bar(share(s)), line(s))
+	if s.Cast == 0 {
+		return // nobody is in, and the target may not even be there
+	}
+	if p.width > 0 {
+		text := []rune(bar(share(s)) + " " + line(s))
+		// A line that is full would go on in the next.
+		fmt.Fprintf(p.w, "\r\x1b[K%s", string(text[:min(len(text), p.width-1)]))
 		p.drawn = true
 		return
 	}

@@ -260,7 +260,7 @@ func TestProgress(t *testing.T) {
 	}
 	t.Run("elsewhere it is a line a phase and a line every few seconds", func(t *testing.T) {
 		var b bytes.Buffer
-		p := NewProgress(&b, false)
+		p := NewProgress(&b, 0)
 		for _, s := range steps {
 			p.Show(s)
 		}
@@ -272,13 +272,16 @@ func TestProgress(t *testing.T) {
 	})
 	t.Run("on a terminal it is a bar that is taken away in the end", func(t *testing.T) {
 		var b bytes.Buffer
-		p := NewProgress(&b, true)
+		p := NewProgress(&b, 80)
 		for _, s := range steps {
 			p.Show(s)
 		}
 		p.Done()
 		assert.Contains(t, b.String(), "[============            ]   1.0s  arrivals")
 		assert.NotContains(t, b.String(), "\n")
+		for _, drawn := range strings.Split(b.String(), "\r\x1b[K") {
+			assert.Less(t, len([]rune(drawn)), 80)
+		}
 		assert.True(t, bytes.HasSuffix(b.Bytes(), []byte("\r\x1b[K")))
 	})
 }

@@ -16,40 +16,27 @@ import (
 // maxProblems is how many kinds of problems the text names.
 const maxProblems = 8
 
-// WriteText writes the report for people, in the layout of k6's summary:
+// WriteText writes the whole report for people, in the layout of k6's summary:
 // the thresholds first, a line each.
-func (r *Report) WriteText(w io.Writer) error {
-	var b bytes.Buffer
+func (r *Report) WriteText(w io.Writer) error { return r.WriteTerminal(w, Terminal{Full: true}) }
+
+// WriteVerdict writes the verdict and why it is not pass, if it is not.
+func (r *Report) WriteVerdict(w io.Writer) error { return r.WriteTerminalVerdict(w, Terminal{}) }
+
+// writeHead says what was played, and against what.
+func (r *Report) writeHead(b *bytes.Buffer) {
 	run := r.Result
-	fmt.Fprintf(&b, "\n  %s\n", run.Scenario)
-	fmt.Fprintf(&b, "  %s, %s, %s; arrivals %s, measured %s; seed %d\n",
+	fmt.Fprintf(b, "\n  %s\n", run.Scenario)
+	fmt.Fprintf(b, "  %s, %s, %s; arrivals %s, measured %s; seed %d\n",
 		count(run.Rooms, "room"), count(run.Speakers, "speaker"), count(run.Seats, "listener"),
 		seconds(run.Arrivals), seconds(run.Steady), run.Seed)
-	fmt.Fprintf(&b, "  %s driver at %s\n", run.Driver, run.Target)
-	r.writeThresholds(&b)
-	r.writeMetrics(&b)
-	if a := run.Aborted; a != nil {
-		fmt.Fprintf(&b, "\n  aborted %s into the run: %s: %s was crossed\n", seconds(a.At), a.Threshold.Metric, a.Threshold.Expression)
-	}
-	r.writeGenerator(&b)
-	r.writeProblems(&b)
-	b.WriteString("\n")
-	if err := r.WriteVerdict(&b); err != nil {
-		return err
-	}
-	_, err := w.Write(b.Bytes())
-	return err
+	fmt.Fprintf(b, "  %s driver at %s\n", run.Driver, run.Target)
 }
 
-// WriteVerdict writes the verdict, and why it is invalid, if it is.
-func (r *Report) WriteVerdict(w io.Writer) error {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s\n", map[Verdict]string{Pass: "✓", Fail: "✗", Invalid: "?"}[r.Verdict], r.Verdict)
-	for _, reason := range r.Reasons {
-		fmt.Fprintf(&b, "  %s\n", reason)
+func (r *Report) writeAborted(b *bytes.Buffer) {
+	if a := r.Result.Aborted; a != nil {
+		fmt.Fprintf(b, "\n  aborted %s into the run: %s: %s was crossed\n", seconds(a.At), a.Threshold.Metric, a.Threshold.Expression)
 	}
-	_, err := w.Write(b.Bytes())
-	return err
 }
 
 func (r *Report) writeThresholds(b *bytes.Buffer) {
@@ -226,8 +213,8 @@ func trendLine(t *metric.Trend, unit metric.Unit) string {
 // writeGenerator says in a line how well the generator itself did.
 func (r *Report) writeGenerator(b *bytes.Buffer) {
 	g := r.Result.Generator
-	fmt.Fprintf(b, "\n  generator: p(99) of its lag sending %s, joining %s, reading %s; dropped %s, its machine %s; %.2f cores of %d, %.2f waited for\n",
-		lag(g.SendLag), lag(g.JoinLag), lag(g.ReadLag), thousands(g.SocketDrops), thousands(g.MachineDrops.Total()), g.CPU, g.CPUs, g.CPUWait)
+	fmt.Fprintf(b, "\n  generator: p(99) of its lag sending %s, joining %s, reading %s; dropped %s, its machine %s; CPU %.2f of %s, waiting %.2f\n",
+		lag(g.SendLag), lag(g.JoinLag), lag(g.ReadLag), thousands(g.SocketDrops), thousands(g.MachineDrops.Total()), g.CPU, count(g.CPUs, "core"), g.CPUWait)
 	if c, p := r.Result.Crowd, r.Result.Probes; p.Latency != nil && p.Latency.Count() > 0 && c.Latency.Count() > 0 {
 		fmt.Fprintf(b, "  probes: delivered %s, latency p(50)=%s p(99)=%s; the crowd: %s, %s, %s\n",
 			percent(p.Delivered.Share()), figure(p.Latency.Quantile(50), metric.Milliseconds), figure(p.Latency.Quantile(99), metric.Milliseconds),

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/earshot-audio/earshot/loadgen/report"
+)
+
+// terminalFlags say how a report is printed.
+type terminalFlags struct {
+	full   bool
+	colour string
+}
+
+// bind adds the flags to a command.
+func (f *terminalFlags) bind(c *cobra.Command) {
+	flags := c.Flags()
+	flags.BoolVar(&f.full, "full", false, "print every metric, and more of the generator")
+	flags.StringVar(&f.colour, "color", "auto", "`when` to print in colour: auto, always or never")
+	// It fails only for a flag that is not there.
+	_ = c.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (f terminalFlags) check() error {
+	switch f.colour {
+	case "auto", "always", "never":
+		return nil
+	}
+	return fmt.Errorf("--color %q is neither auto, always nor never", f.colour)
+}
+
+// of is what w is, as the flags and the environment have it: NO_COLOR and TERM=dumb.
+func (f terminalFlags) of(w io.Writer) report.Terminal {
+	width := terminalWidth(w)
+	_, plain := os.LookupEnv("NO_COLOR")
+	auto := f.colour == "auto" && width > 0 && !plain && !dumb()
+	return report.Terminal{Width: width, Colour: f.colour == "always" || auto, Full: f.full}
+}
+
+// dumb reports whether the terminal can't draw over a line.
+func dumb() bool { return os.Getenv("TERM") == "dumb" }
+
+// terminalWidth is the number of columns of a terminal; 0 if w is none.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(interface{ Fd() uintptr })
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	const usual = 80
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return usual
+}
