@@ -13,7 +13,7 @@ alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... $(addprefix github.com/earshot-audio/earshot/,internal/fourier loadgen/score)
 RACE := -race -vet=off $(patsubst %,-gcflags='%=-race=false',$(ARITHMETIC))
 
-.PHONY: help run gate check test soak repeat fuzz tools lint manifests vulnerabilities portable bench dist sbom clean
+.PHONY: help run gate check test soak repeat fuzz peers interop tools lint manifests vulnerabilities portable bench dist sbom clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,13 @@ repeat: tools ## all tests, TIMES over (default: 10), in random order, and the f
 
 fuzz: ## every fuzz test, each for FUZZTIME (default: 10m)
 	@ci/fuzz
+
+PEERS ?= $(or $(EARSHOT_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/earshot/peers)
+peers: ## fetch and build the servers of others for make interop, into PEERS (default: ~/.cache/earshot/peers)
+	@EARSHOT_PEERS=$(PEERS) ci/peers
+
+interop: peers ## play a matrix of scenarios against the servers of others (Linux); UPDATE=1 writes it into docs/targets.md
+	$(GO) test -v -count 1 -vet=off -timeout 30m ./internal/interop -peers $(PEERS) $(if $(UPDATE),-update)
 
 tools: ## install what the tests need (Chromium, simple-whip-client)
 	@ci/install-tools

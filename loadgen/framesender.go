@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
@@ -23,6 +24,7 @@ const inFlight = 3
 type frameSender struct {
 	run       *run
 	publisher *client.Publisher
+	uplink    *uplink
 	source    *measure.Source
 	turns     *scenario.Turns // nil: always speaks
 	seed      int64
@@ -37,15 +39,27 @@ type frameSender struct {
 	muted bool
 	// ignoresMute sends frames that nobody should hear.
 	ignoresMute bool
+	// lateness is that of the last frame.
+	lateness lateness
 
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
 
-// openMic connects the person's publisher and starts sending.
-func (p *person) openMic(ctx context.Context) error {
+// openMic connects the person's publisher and starts sending. from is when the mic was to
+// begin to open.
+func (p *person) openMic(ctx context.Context, from time.Duration) error {
+	u := p.room.run.uplinks.add(from)
+	err := p.connectMic(ctx, u)
+	if err != nil {
+		u.failed(p.room.run.clock.Now(), err)
+	}
+	return err
+}
+
+func (p *person) connectMic(ctx context.Context, u *uplink) error {
 	r := p.room.run
-	m, err := r.clients.pion.NewPublisher(p.impairment)
+	m, err := r.clients.pion.NewPublisher(p.impairment, r.aggregator.LossInDoubt)
 	if err != nil {
 		return err
 	}
@@ -75,6 +89,7 @@ func (p *person) openMic(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the mic: %w", err), m.Close())
 	}
+	u.opened(r.clock.Now())
 	group := r.Scenario.Cast[p.group]
 	files := r.clips[p.group]
 	if len(files) == 0 {
@@ -89,7 +104,7 @@ func (p *person) openMic(ctx context.Context) error {
 	}
 	seed := rand.New(rand.NewPCG(uint64(r.Scenario.Seed), uint64(p.room.number)))
 	t := &frameSender{
-		run: r, publisher: m, source: source, turns: group.Turns, seed: seed.Int64(),
+		run: r, publisher: m, uplink: u, source: source, turns: group.Turns, seed: seed.Int64(),
 		group: group.Count, number: p.number,
 		sequence: uint16(rand.Uint32() >> 17), timestamp: rand.Uint32(),
 	}
@@ -139,10 +154,17 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	t.run.health.recordSend(late)
 	t.source.Sent(b, late)
 	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.ignoresMute {
-		t.run.problems.add("send", err)
+		if _, lost := t.publisher.Lost(); !lost { // which is said once
+			t.run.problems.add("send", err)
+		}
 	}
 	t.sequence++
-	if left := t.run.clock.Now() - intended; left-late > measure.BinLength/20 {
+	left := t.run.clock.Now() - intended
+	t.lateness.enter(late, left)
+	if left >= measure.LateLoss {
+		t.publisher.SentLate()
+	}
+	if left-late > measure.BinLength/20 {
 		t.source.Delayed(b, left) // the process was stopped in between
 	}
 	return true
@@ -171,8 +193,18 @@ func (t *frameSender) ignoreMute(ignore bool) {
 	}
 }
 
+// release enters what became of the mic, unless that is done already: from now on the server
+// may end it. It is called before the client leaves, and before the server is told to.
+func (t *frameSender) release() {
+	t.mu.Lock()
+	own := t.lateness.jitter()
+	t.mu.Unlock()
+	t.uplink.release(t.run.clock.Now(), t.publisher, own)
+}
+
 // Close stops sending and closes the publisher.
 func (t *frameSender) Close() error {
+	t.release()
 	t.stop()
 	t.done.Wait()
 	t.source.Withdraw(inFlight)

@@ -117,6 +117,9 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	}
 	if sender != nil {
 		sender.ignoreMute(true)
+		if spec.Removes || spec.Becomes == scenario.Listener {
+			sender.release()
+		}
 	}
 	if err := p.request(ctx, spec.Verb); err != nil {
 		if sender != nil {
@@ -163,7 +166,7 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec) error {
 	if sender != nil {
 		return nil // a speaker who became host
 	}
-	if err := p.openMic(ctx); err != nil {
+	if err := p.openMic(ctx, acknowledged); err != nil {
 		return err
 	}
 	p.mu.Lock()

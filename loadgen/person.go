@@ -16,7 +16,8 @@ import (
 // A person is one member of the cast, with the clients that they use: one that
 // receives, and on stage one that sends.
 //
-// A person joins once. Timeline events may run while they leave.
+// A person joins once. Timeline events may run while they leave. The methods are what
+// a person does: come, publish, listen, act, and leave.
 type person struct {
 	room       *roomRun
 	group      int // index in the cast
@@ -36,11 +37,25 @@ type person struct {
 }
 
 // takeStage brings in a speaker or host with a connected mic, and with a receiving
-// client if the driver lets people on stage listen.
-func (p *person) takeStage(ctx context.Context) error {
+// client if the driver lets people on stage listen. from is when they were to come.
+func (p *person) takeStage(ctx context.Context, from time.Duration) error {
 	r := p.room.run
-	ctx, cancel := context.WithTimeout(ctx, r.Scenario.JoinDeadline.Duration())
+	ctx, cancel := context.WithDeadline(ctx, r.clock.Time(from+r.Scenario.JoinDeadline.Duration()))
 	defer cancel()
+	err := p.comeOnStage(ctx)
+	switch {
+	case len(r.clips[p.group]) == 0: // a host without a mic
+		return err
+	case err != nil:
+		r.uplinks.add(from).failed(r.clock.Now(), err)
+		return err
+	}
+	return p.openMic(ctx, from)
+}
+
+// comeOnStage is all of takeStage but the mic.
+func (p *person) comeOnStage(ctx context.Context) error {
+	r := p.room.run
 	participant, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
 	if err != nil {
 		return err
@@ -58,15 +73,21 @@ func (p *person) takeStage(ctx context.Context) error {
 		}
 		p.account.Connected(connected)
 	}
-	if len(r.clips[p.group]) == 0 {
-		return nil // a host without a mic
-	}
-	return p.openMic(ctx)
+	return nil
 }
 
-// join brings a listener in. It returns when they have received audio or their join
-// deadline has passed. Whatever goes wrong counts as loss from then on.
+// join brings a person in who was to come at a time.
 func (p *person) join(ctx context.Context, intended time.Duration) {
+	if p.room.run.Scenario.Cast[p.group].Role == scenario.Listener {
+		p.joinAudience(ctx, intended)
+		return
+	}
+	p.room.run.problems.add("publish", p.takeStage(ctx, intended))
+}
+
+// joinAudience brings a listener in. It returns when they have received audio or their join
+// deadline has passed. Whatever goes wrong counts as loss from then on.
+func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 	r := p.room.run
 	deadline := intended + r.Scenario.JoinDeadline.Duration()
 	p.account.Expect(intended, r.clock.Now(), deadline)
@@ -227,6 +248,7 @@ func (p *person) stopCounting() {
 	p.mu.Unlock()
 	if sender != nil {
 		sender.mute(true)
+		sender.release()
 	}
 	if p.account != nil {
 		p.account.Left(p.room.run.clock.Now())

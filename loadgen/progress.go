@@ -22,6 +22,8 @@ type Progress struct {
 	// Cast is how many listeners the cast has, and Joined how many of them have received
 	// audio.
 	Cast, Joined int
+	// Mics is how many mics are to open or were, and Published how many did.
+	Mics, Published int
 	// Heard and Owed count the packets of the accounts settled so far.
 	Heard, Owed uint64
 }
@@ -72,9 +74,10 @@ func (r *run) report() {
 	}
 	name, since := r.phase.get()
 	state := r.aggregator.State()
+	mics, published := r.uplinks.counts()
 	now := Progress{
 		Phase: name, Elapsed: time.Since(r.began), InPhase: time.Since(since),
-		Hold: r.steadyTime(), Cast: r.rooms.listeners(), Joined: state.Joined,
+		Hold: r.steadyTime(), Cast: r.rooms.listeners(), Joined: state.Joined, Mics: max(mics, r.rooms.mics()), Published: published,
 		Heard: state.Heard, Owed: state.Owed,
 	}
 	r.reporting.Lock()

@@ -38,6 +38,8 @@ type Result struct {
 	// beginning of the run.
 	Series measure.Series
 	Marks  []measure.Mark
+	// Mics counts the mics.
+	Mics Mics
 	// Losses is where packets were lost, as far as RTCP tells.
 	Losses Losses
 	// Problems are the errors that did not end the run.
@@ -118,6 +120,8 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		values.Set("recovered", metric.Rate{Passes: recovered, Total: asked})
 		values.Set("recovered"+metric.Selector{By: "nack"}.String(), metric.Rate{Passes: recovered, Total: asked})
 	}
+	r.rooms.release()
+	mics := r.uplinks.values(r.aggregator, drops+machine.Total(), values, totals.Best)
 	r.moderation.values(values)
 	r.moderation.durations(r.aggregator, values, totals.Best)
 	if r.Scenario.Invites() {
@@ -139,7 +143,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		cpu := (after.server.CPU - before.server.CPU).Seconds()
 		values.Set("server_cpu", metric.Gauge(cpu/window))
 		values.Set("server_rss", metric.Gauge(max(before.server.Memory, after.server.Memory, r.peak.Load())))
-		if cpu > 0 {
+		if cpu > 0 && r.rooms.listeners() > 0 {
 			values.Set("packets_per_core", metric.Gauge(float64(totals.Received)/cpu))
 			if totals.Excused > 0 { // the server sent them all the same
 				totals.Best.Set("packets_per_core", metric.Gauge(float64(totals.Received+totals.Excused)/cpu))
@@ -150,7 +154,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
 		Driver: r.Driver.Capabilities().Driver, Target: r.Driver.Target(),
-		Rooms: len(r.rooms), Speakers: r.rooms.speakers(), Seats: r.rooms.listeners(),
+		Rooms: len(r.rooms), Speakers: r.rooms.speakers(), Seats: r.rooms.listeners(), Mics: mics,
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
 		Values: values, Best: totals.Best, Doubts: r.aggregator.Doubts(), Foreign: totals.Foreign, Marked: r.marked(),
 		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Losses: r.rooms.placeLosses(drops + machine.Total()*r.clients.crowd.PacketsPerDrop()), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,

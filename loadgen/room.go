@@ -48,8 +48,11 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 			h.add(g, n)
 		}
 	}
+	if r.Scenario.Listeners() == 0 {
+		return h, nil
+	}
 	for _, p := range h.speakers {
-		if err := p.takeStage(ctx); err != nil {
+		if err := p.takeStage(ctx, r.clock.Now()); err != nil {
 			return h, fmt.Errorf("bring %s into room %s: %w", p.name, room.Name(), err)
 		}
 	}
@@ -128,6 +131,18 @@ func (rs rooms) speakers() (n int) {
 	return n
 }
 
+// mics returns how many of the cast of all rooms have a mic.
+func (rs rooms) mics() (n int) {
+	for _, h := range rs.opened() {
+		for _, p := range h.speakers {
+			if len(h.run.clips[p.group]) > 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // noShows returns how many guests the server has reported to the hosts as not coming.
 func (rs rooms) noShows() (n uint64) {
 	for _, h := range rs {
@@ -149,41 +164,57 @@ func (rs rooms) losses() (dropped, unstamped uint64) {
 	return dropped, unstamped
 }
 
-// A scheduledListener is a listener, and how long after the start of a phase they
-// arrive or leave.
-type scheduledListener struct {
-	after    time.Duration
-	listener *person
+// release enters what has become of the mics that are still open.
+func (rs rooms) release() {
+	for _, h := range rs {
+		for _, p := range h.people() {
+			p.mu.Lock()
+			sender := p.sender
+			p.mu.Unlock()
+			if sender != nil {
+				sender.release()
+			}
+		}
+	}
+}
+
+// A scheduledPerson is a person, and how long after the start of a phase they arrive or
+// leave.
+type scheduledPerson struct {
+	after  time.Duration
+	person *person
 }
 
 // arrivals returns everybody's arrival, in order.
-func (rs rooms) arrivals(s *scenario.Scenario) []scheduledListener {
+func (rs rooms) arrivals(s *scenario.Scenario) []scheduledPerson {
 	return rs.schedule(s, 0, func(g scenario.Group) *scenario.Arrivals { return &g.Arrive })
 }
 
 // departures returns who leaves after the hold, in order.
-func (rs rooms) departures(s *scenario.Scenario) []scheduledListener {
+func (rs rooms) departures(s *scenario.Scenario) []scheduledPerson {
 	return rs.schedule(s, 1000, func(g scenario.Group) *scenario.Arrivals { return g.Depart })
 }
 
-// schedule returns the times of the listeners of each group that has times. They are
-// spread over all rooms: the groups of N rooms arrive like one group N times as large.
-func (rs rooms) schedule(s *scenario.Scenario, seed int64, times func(scenario.Group) *scenario.Arrivals) []scheduledListener {
-	var all []scheduledListener
+// schedule returns the times of the people of each group that has times: of listeners, or of
+// those on stage where nobody is cast to listen. They are spread over all rooms: the groups of
+// N rooms arrive like one group N times as large.
+func (rs rooms) schedule(s *scenario.Scenario, seed int64, times func(scenario.Group) *scenario.Arrivals) []scheduledPerson {
+	var all []scheduledPerson
+	listen := s.Listeners() > 0
 	for g, group := range s.Cast {
 		shape := times(group)
-		if group.Role != scenario.Listener || shape == nil {
+		if (group.Role == scenario.Listener) != listen || shape == nil {
 			continue
 		}
 		after := shape.Times(group.Count*len(rs), s.Seed+seed+int64(g))
 		for i, h := range rs {
-			for _, p := range h.listeners {
+			for _, p := range h.people() {
 				if p.group == g {
-					all = append(all, scheduledListener{after[p.number*len(rs)+i], p})
+					all = append(all, scheduledPerson{after[p.number*len(rs)+i], p})
 				}
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b scheduledListener) int { return int(a.after - b.after) })
+	slices.SortStableFunc(all, func(a, b scheduledPerson) int { return int(a.after - b.after) })
 	return all
 }

@@ -73,7 +73,11 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 // supports returns an error for a scenario that the driver can't play, before anything
 // starts.
 func supports(d driver.Driver, s *scenario.Scenario) error {
-	if c := d.Capabilities(); len(s.Timeline) > 0 && !c.Moderation {
+	c := d.Capabilities()
+	if n := s.Listeners() * s.Rooms; n > 0 && c.PublishOnly != "" {
+		return fmt.Errorf("%w: the scenario casts %d listeners; %s", driver.ErrUnsupported, n, c.PublishOnly)
+	}
+	if len(s.Timeline) > 0 && !c.Moderation {
 		for _, e := range s.Timeline {
 			if e.Do != "" && !e.Do.Spec().Local {
 				return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only leave", driver.ErrUnsupported, e.Do, c.Driver)
@@ -94,6 +98,7 @@ type run struct {
 	problems   *problems
 	sampler    sampler
 	rooms      rooms
+	uplinks    *uplinks
 	// moderation measures how the server carries out what the hosts do.
 	moderation moderationStats
 	began      time.Time
@@ -120,7 +125,7 @@ func newRun(cfg Config) (*run, error) {
 	}
 	r := &run{
 		Config: cfg, clock: clock, aggregator: measure.NewAggregator(), clients: clients, health: health, problems: problems,
-		sampler: sampler{clock: clock, server: cfg.Server, problems: problems}, began: time.Now(), cores: runtime.GOMAXPROCS(0),
+		sampler: sampler{clock: clock, server: cfg.Server, problems: problems}, began: time.Now(), uplinks: &uplinks{had: cfg.Scenario.JoinDeadline.Duration()}, cores: runtime.GOMAXPROCS(0),
 	}
 	if err := r.loadClips(); err != nil {
 		return nil, errors.Join(err, clients.Close())
@@ -183,6 +188,9 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.gate.start = span.Arrivals
 	work.Go(func() { r.watch(background) })
 	r.arrive(playing)
+	if err := r.uplinks.unreachable(); err != nil && playing.Err() == nil {
+		return nil, err
+	}
 	span.Hold = r.clock.Now()
 	r.clients.emulator.BeginSteady(span.Hold)
 	before := r.holdSteady(playing, span.Hold)
@@ -222,7 +230,8 @@ func (r *run) begin(phase string) time.Duration {
 	return now
 }
 
-// open opens the rooms and brings in their speakers.
+// open opens the rooms and brings in their speakers, before there are listeners. Where there
+// will be none, the speakers arrive themselves.
 func (r *run) open(ctx context.Context) error {
 	s := r.Scenario
 	r.rooms = make(rooms, s.Rooms)
@@ -238,8 +247,9 @@ func (r *run) open(ctx context.Context) error {
 	return group.Wait()
 }
 
-// arrive brings the listeners in at their times. It returns when each of them has
-// received audio or reached its join deadline.
+// arrive brings the listeners in at their times, or the speakers if nobody listens. It
+// returns when each of them has received audio, or can send it, or has reached its join
+// deadline.
 func (r *run) arrive(ctx context.Context) {
 	var joins sync.WaitGroup
 	start := r.clock.Now()
@@ -250,7 +260,7 @@ func (r *run) arrive(ctx context.Context) {
 		}
 		r.health.recordStart(r.clock.Now() - intended)
 		r.aggregator.Arrival(intended)
-		joins.Go(func() { a.listener.join(ctx, intended) })
+		joins.Go(func() { a.person.join(ctx, intended) })
 	}
 	joins.Wait()
 }
@@ -299,7 +309,7 @@ func (r *run) depart(ctx context.Context) {
 			// A leave that has begun is finished even when interrupted.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 			defer cancel()
-			r.problems.add("leave", d.listener.depart(ctx))
+			r.problems.add("leave", d.person.depart(ctx))
 		})
 	}
 }

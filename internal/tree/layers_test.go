@@ -56,6 +56,7 @@ var layers = map[string][]string{
 	"internal/endtoend":      {},                                    // tests alone
 	"internal/faults":        {"loadgen/speech"},                    // for tests alone
 	"internal/faults/server": {"internal/faults", "loadgen/speech"}, // for tests alone
+	"internal/interop":       {},                                    // tests alone
 	"internal/browser":       {},                                    // tests alone
 	"internal/chromium":      {},                                    // for tests alone
 	"internal/udpproxy":      {},                                    // for tests alone

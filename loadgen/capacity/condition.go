@@ -7,15 +7,19 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// impliedJoined is the condition on joined that a search has besides its own: a server
-// that lets few in may serve those few well.
+// impliedJoined is the condition on joined, or where nobody is cast to listen on published,
+// that a search has besides its own: a server that lets few in may serve those few well.
 const impliedJoined = "rate >= 0.99"
 
-// WithJoined returns the scenario with the implied condition on joined, unless it has a
-// threshold on joined itself.
+// WithJoined returns the scenario with the implied condition, unless it has a threshold on the
+// same metric itself.
 func WithJoined(s *scenario.Scenario) (*scenario.Scenario, error) {
-	if slices.ContainsFunc(s.Thresholds, func(t metric.Threshold) bool { return t.Metric == "joined" }) {
+	in := "joined"
+	if s.Listeners() == 0 {
+		in = "published"
+	}
+	if slices.ContainsFunc(s.Thresholds, func(t metric.Threshold) bool { return t.Metric == in }) {
 		return s, nil
 	}
-	return s.AddThreshold("joined", impliedJoined)
+	return s.AddThreshold(in, impliedJoined)
 }

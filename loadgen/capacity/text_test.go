@@ -143,12 +143,22 @@ func TestRanOutKnowsTheServersMachine(t *testing.T) {
 }
 
 func TestWithJoinedImpliesACondition(t *testing.T) {
-	s := &scenario.Scenario{}
-	implied, err := WithJoined(s)
-	require.NoError(t, err)
-	require.Len(t, implied.Thresholds, 1)
-	assert.Equal(t, "joined", implied.Thresholds[0].Metric)
-	again, err := WithJoined(implied)
-	require.NoError(t, err)
-	assert.Len(t, again.Thresholds, 1, "a condition on joined overrides it")
+	for _, c := range []struct {
+		sentence string
+		role     scenario.Role
+		metric   string
+	}{
+		{"people listen", scenario.Listener, "joined"},
+		{"people only publish", scenario.Speaker, "published"},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			implied, err := WithJoined(&scenario.Scenario{Cast: []scenario.Group{{Role: c.role, Count: 1}}})
+			require.NoError(t, err)
+			require.Len(t, implied.Thresholds, 1)
+			assert.Equal(t, c.metric, implied.Thresholds[0].Metric)
+			again, err := WithJoined(implied)
+			require.NoError(t, err)
+			assert.Len(t, again.Thresholds, 1, "a condition of its own overrides it")
+		})
+	}
 }

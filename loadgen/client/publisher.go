@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
@@ -21,7 +23,9 @@ type Publisher struct {
 	pc    *webrtc.PeerConnection
 	track *opusTrack
 
-	ice         atomic.Bool // was complete
+	clock       *measure.Clock
+	lost        atomic.Int64 // when the connection was lost, on the clock; 0 while there is one
+	ice         atomic.Bool  // was complete
 	connected   chan struct{}
 	connectOnce sync.Once
 	failed      chan struct{}
@@ -30,12 +34,13 @@ type Publisher struct {
 }
 
 // NewPublisher makes a publisher, behind an emulated network unless l is nil.
-func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
+func (s *PionFactory) NewPublisher(l *netem.Impairment, doubt LossDoubtFunc) (*Publisher, error) {
 	pc, _, err := s.newConnection(l)
 	if err != nil {
 		return nil, err
 	}
-	m := &Publisher{pc: pc, track: &opusTrack{}, connected: make(chan struct{}), failed: make(chan struct{})}
+	m := &Publisher{pc: pc, clock: s.clock, track: &opusTrack{}, connected: make(chan struct{}), failed: make(chan struct{})}
+	m.track.report.doubt, m.track.report.at = doubt, s.clock.Now()
 	transceiver, err := pc.AddTransceiverFromTrack(m.track, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
 	})
@@ -48,6 +53,12 @@ func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
 		}
 	})
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			m.lost.Store(0)
+		case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+			m.lost.CompareAndSwap(0, int64(m.clock.Now()))
+		}
 		switch state {
 		case webrtc.PeerConnectionStateConnected:
 			m.connectOnce.Do(func() { close(m.connected) })
@@ -63,7 +74,7 @@ func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
 			if err != nil {
 				return
 			}
-			m.track.reported(b[:n])
+			m.track.reported(b[:n], s.clock.Now())
 		}
 	})
 	return m, nil
@@ -74,6 +85,9 @@ func (s *PionFactory) NewPublisher(l *netem.Impairment) (*Publisher, error) {
 func (m *Publisher) Send(f *speech.Frame, sequence uint16, timestamp uint32, marker bool) error {
 	return m.track.send(f, sequence, timestamp, marker)
 }
+
+// SentLate enters that a frame went out so late that it is in doubt whose fault its loss is.
+func (m *Publisher) SentLate() { m.track.report.late(m.clock.Now()) }
 
 // Offer returns an offer with all candidates.
 func (m *Publisher) Offer(ctx context.Context) (string, error) { return offer(ctx, m.pc) }
@@ -96,6 +110,29 @@ func (m *Publisher) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return stalledPion(m.pc, m.ice.Load(), ctx.Err())
 	}
+}
+
+// Lost returns when the server ended the connection, or was last known to be there, and
+// whether it did. Without a word from the server that is known after [PatienceOfMics].
+func (m *Publisher) Lost() (time.Duration, bool) {
+	at := time.Duration(m.lost.Load())
+	return at, at != 0
+}
+
+// PatienceOfMics is for how long the server may be silent before a mic's connection counts
+// as lost.
+const PatienceOfMics = disconnectedAfter
+
+// RTT returns the mean round trip of the connectivity checks, and how many there were.
+func (m *Publisher) RTT() (mean time.Duration, checks uint64) {
+	for _, sender := range m.pc.GetSenders() {
+		stats, ok := sender.Transport().ICETransport().GetSelectedCandidatePairStats()
+		if ok && stats.ResponsesReceived > 0 {
+			checks = uint64(stats.ResponsesReceived)
+			return time.Duration(stats.TotalRoundTripTime / float64(checks) * float64(time.Second)), checks
+		}
+	}
+	return 0, 0
 }
 
 // Upstream returns what the server says to have received.
@@ -149,9 +186,9 @@ func (v *opusTrack) send(f *speech.Frame, sequence uint16, timestamp uint32, mar
 }
 
 // reported takes a compound packet from the server.
-func (v *opusTrack) reported(compound []byte) {
+func (v *opusTrack) reported(compound []byte, now time.Duration) {
 	if b := v.binding.Load(); b != nil {
-		v.report.take(compound, b.ssrc)
+		v.report.take(compound, b.ssrc, now)
 	}
 }
 

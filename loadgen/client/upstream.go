@@ -1,7 +1,9 @@
 package client
 
 import (
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtcp"
 )
@@ -14,14 +16,52 @@ type Upstream struct {
 	// of those the server did not receive, as it says. Both are 0 if there was no report, or
 	// none that can be true.
 	Covered, Lost uint64
+	// Jitter is what its reports say of the interarrival jitter, on average.
+	Jitter time.Duration
+	// Excused is how many of the lost may be the doing of the generator or its machine.
+	Excused uint64
+	// NACKs is how many packets it has asked for again.
+	NACKs uint64
 }
 
-// An upstreamReport keeps what a mic sent and the last report on it. One goroutine calls
-// sent, and one take.
+// StaleAfter is how many packets a mic may have sent since those that the server last
+// reported on: in ten seconds, twice as long as between reports (RFC 3550, section 6.2).
+const StaleAfter = 500
+
+// Reported reports whether the server has said lately what it received.
+func (u Upstream) Reported() bool { return u.Covered > 0 && u.Sent-u.Covered <= StaleAfter }
+
+// A LossDoubtFunc reports whether packets that the server lost within a time may be the doing
+// of the generator or its machine. It knows all of a time that ended bookedWithin ago.
+type LossDoubtFunc func(from, until time.Duration) bool
+
+// bookedWithin is how much later it is known what was in doubt at a time.
+const bookedWithin = 2 * time.Second
+
+// An upstreamReport keeps what a mic sent and the server's reports on it. One goroutine calls
+// sent; the rest is safe for concurrent use.
 type upstreamReport struct {
+	doubt LossDoubtFunc
+
 	count  atomic.Uint64
 	first  atomic.Uint32 // the first packet's sequence number
-	latest atomic.Pointer[Upstream]
+	lateAt atomic.Int64  // when the last frame went out too late
+
+	mu     sync.Mutex
+	latest Upstream // of the last report; nothing if that can't be true
+	nacks  uint64
+	// Of the reports that can be true:
+	at               time.Duration // the last, or the mic's beginning
+	lost             uint64        // in all
+	reports, jitters uint64        // jitters are their sum, in samples
+	losses           []uplinkLoss  // of which is not known yet whether they are in doubt
+	excused          uint64
+}
+
+// An uplinkLoss is how many packets were lost between two reports.
+type uplinkLoss struct {
+	from, until time.Duration
+	packets     uint64
 }
 
 // sent enters that a packet goes out.
@@ -32,12 +72,17 @@ func (u *upstreamReport) sent(sequence uint16) {
 	u.count.Add(1)
 }
 
+// late enters that a frame went out so late that it is in doubt whose fault its loss is.
+func (u *upstreamReport) late(at time.Duration) { u.lateAt.Store(int64(at)) }
+
 // take reads a compound packet for a report on a mic.
-func (u *upstreamReport) take(compound []byte, mic uint32) {
+func (u *upstreamReport) take(compound []byte, mic uint32, now time.Duration) {
 	all, err := rtcp.Unmarshal(compound)
 	if err != nil {
 		return
 	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	for _, p := range all {
 		var blocks []rtcp.ReceptionReport
 		switch p := p.(type) {
@@ -45,21 +90,29 @@ func (u *upstreamReport) take(compound []byte, mic uint32) {
 			blocks = p.Reports
 		case *rtcp.SenderReport:
 			blocks = p.Reports
+		case *rtcp.TransportLayerNack:
+			if p.MediaSSRC == mic {
+				for _, pair := range p.Nacks {
+					u.nacks += uint64(len(pair.PacketList()))
+				}
+			}
 		}
 		for _, block := range blocks {
 			if block.SSRC == mic {
-				u.enter(block)
+				u.enter(block, now)
 			}
 		}
 	}
 }
 
 // enter keeps a report. One on packets that were not sent, or that lost more than were, is
-// not true.
-func (u *upstreamReport) enter(block rtcp.ReceptionReport) {
+// not true. u.mu is held.
+func (u *upstreamReport) enter(block rtcp.ReceptionReport, now time.Duration) {
 	const (
 		negative = 1 << 23 // the sign of 24 bits: copies came
 		recent   = 1 << 14
+		// clockRate is that of Opus (RFC 7587, section 4.1).
+		clockRate = 48_000
 	)
 	sent := u.count.Load()
 	behind := uint64(uint16(u.first.Load()) + uint16(sent) - 1 - uint16(block.LastSequenceNumber))
@@ -68,16 +121,38 @@ func (u *upstreamReport) enter(block rtcp.ReceptionReport) {
 		lost = 0
 	}
 	if behind > recent || behind >= sent || lost > sent-behind {
-		u.latest.Store(nil)
+		u.latest = Upstream{}
 		return
 	}
-	u.latest.Store(&Upstream{Covered: sent - behind, Lost: lost})
+	u.reports++
+	u.jitters += uint64(block.Jitter)
+	jitter := time.Duration(u.jitters/u.reports) * time.Second / clockRate
+	u.latest = Upstream{Covered: sent - behind, Lost: lost, Jitter: jitter}
+	u.excuse(now - bookedWithin)
+	if lost > u.lost {
+		u.losses = append(u.losses, uplinkLoss{u.at, now, lost - u.lost})
+	}
+	u.at, u.lost = now, lost
 }
 
-func (u *upstreamReport) upstream() (is Upstream) {
-	if latest := u.latest.Load(); latest != nil {
-		is = *latest
+// excuse settles which of the losses that were known at a time are in doubt. u.mu is held.
+func (u *upstreamReport) excuse(known time.Duration) {
+	for len(u.losses) > 0 && u.losses[0].until <= known {
+		l := u.losses[0]
+		u.losses = u.losses[1:]
+		// A frame is late to a moment before the report that misses it.
+		if late := time.Duration(u.lateAt.Load()); late > 0 && late >= l.from-bookedWithin || u.doubt(l.from, l.until) {
+			u.excused += l.packets
+		}
 	}
-	is.Sent = u.count.Load()
+}
+
+// upstream returns what is known in the end.
+func (u *upstreamReport) upstream() Upstream {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.excuse(u.at)
+	is := u.latest
+	is.Sent, is.NACKs, is.Excused = u.count.Load(), u.nacks, min(u.excused, is.Lost)
 	return is
 }

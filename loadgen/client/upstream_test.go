@@ -32,20 +32,60 @@ func TestUpstreamIsWhatTheServerReportsOfTheMic(t *testing.T) {
 		{"another source", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic+1, 149, 3)}}, Upstream{Sent: 50}},
 		{"more lost than sent", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 51)}}, Upstream{Sent: 50}},
 		{"packets that were not sent yet", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 150, 0)}}, Upstream{Sent: 50}},
+		{"the jitter is the average of the reports'", 100, 50, []rtcp.Packet{
+			&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: mic, LastSequenceNumber: 119, Jitter: 48}}},
+			&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: mic, LastSequenceNumber: 149, Jitter: 144}}},
+		}, Upstream{Sent: 50, Covered: 50, Jitter: 2 * time.Millisecond}},
+		{"packets are asked for again", 100, 50, []rtcp.Packet{
+			&rtcp.TransportLayerNack{MediaSSRC: mic, Nacks: []rtcp.NackPair{{PacketID: 110, LostPackets: 0b101}}},
+			&rtcp.TransportLayerNack{MediaSSRC: mic + 1, Nacks: []rtcp.NackPair{{PacketID: 110}}},
+		}, Upstream{Sent: 50, NACKs: 3}},
 		{"nothing was sent", 0, 0, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 0)}}, Upstream{}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			u := &upstreamReport{}
+			u := &upstreamReport{doubt: func(_, _ time.Duration) bool { return false }}
 			for i := range c.sent {
 				u.sent(c.first + uint16(i))
 			}
 			for _, r := range c.reports {
 				compound, err := r.Marshal()
 				require.NoError(t, err)
-				u.take(compound, mic)
+				u.take(compound, mic, 0)
 			}
-			u.take([]byte("no RTCP"), mic)
+			u.take([]byte("no RTCP"), mic, 0)
 			assert.Equal(t, c.want, u.upstream())
+		})
+	}
+}
+
+func TestUpstreamLossesMayBeTheGenerators(t *testing.T) {
+	const mic = 7
+	for _, c := range []struct {
+		sentence string
+		lateAt   time.Duration // of the generator
+		doubtful [2]time.Duration
+		excused  uint64
+	}{
+		{"nothing is in doubt", 0, [2]time.Duration{}, 0},
+		{"the time of the second report is", 0, [2]time.Duration{6 * time.Second, 7 * time.Second}, 5},
+		{"the time of the last, too", 0, [2]time.Duration{6 * time.Second, 12 * time.Second}, 7},
+		{"a frame was late before the last report", 12 * time.Second, [2]time.Duration{}, 2},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			u := &upstreamReport{doubt: func(from, until time.Duration) bool { return from < c.doubtful[1] && until > c.doubtful[0] }}
+			for i := range 750 {
+				u.sent(uint16(i))
+			}
+			for i, lost := range []uint32{3, 8, 10} {
+				if c.lateAt > 0 && i == 2 {
+					u.excuse(10 * time.Second) // what is known by then
+					u.late(c.lateAt)
+				}
+				compound, err := (&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: mic, LastSequenceNumber: uint32(i*250 + 249), TotalLost: lost}}}).Marshal()
+				require.NoError(t, err)
+				u.take(compound, mic, time.Duration(i+1)*5*time.Second)
+			}
+			assert.Equal(t, Upstream{Sent: 750, Covered: 750, Lost: 10, Excused: c.excused}, u.upstream())
 		})
 	}
 }

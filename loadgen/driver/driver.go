@@ -30,6 +30,8 @@ type Capabilities struct {
 	// Moderation means that [RoomClient.Act] carries out the verbs of a timeline, and
 	// that people on stage listen, too. Without it, people can only leave.
 	Moderation bool
+	// PublishOnly says why nobody can listen, and what to do about it; "" if people can.
+	PublishOnly string
 	// Resume means that [Participant.Resume] works.
 	Resume bool
 	// Trickle means that the server may send its candidates after its answer:

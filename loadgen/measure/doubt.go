@@ -41,9 +41,9 @@ const (
 	// playDoubt is how late a frame goes out before what a jitter buffer makes of
 	// it is in doubt: half a tick of NetEQ's clock.
 	playDoubt = 5 * time.Millisecond
-	// lateLoss is how late a frame goes out before it is in doubt whose fault its loss
+	// LateLoss is how late a frame goes out before it is in doubt whose fault its loss
 	// is: a server may well drop what is late.
-	lateLoss = 100 * time.Millisecond
+	LateLoss = 100 * time.Millisecond
 	// deprivedLoss is for how long a server has to have waited for a core before it is
 	// in doubt whose fault its losses are. Its buffers hold more.
 	deprivedLoss = 100 * time.Millisecond
@@ -319,6 +319,14 @@ func (d *doubts) times(from, until time.Duration) (sums [doubtKinds]time.Duratio
 		}
 	}
 	return sums
+}
+
+// LossInDoubt reports whether what was lost on the way to the server in [from, until) may be
+// the doing of the generator or its machine: it did not run, it dropped packets, or others
+// took the server's cores. Late frames are for the caller to know.
+func (a *Aggregator) LossInDoubt(from, until time.Duration) bool {
+	t := a.doubts.times(from, until)
+	return t[Dropped] > 0 || t[Stalled] >= LateLoss || a.doubts.deprived(from, until) >= deprivedLoss
 }
 
 // Stalled is for how much of [from, until) the generator's process did not run, or

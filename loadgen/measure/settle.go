@@ -176,7 +176,7 @@ func (l *Listener) lostLate(said []stretch, mask uint64, first Bin) (n uint64) {
 	sources := l.ledger.list()
 	for _, s := range said {
 		for lost := s.speech &^ s.heard & mask; lost != 0; lost &= lost - 1 {
-			if sources[s.source].late(first+Bin(bits.TrailingZeros64(lost))) > lateLoss {
+			if sources[s.source].late(first+Bin(bits.TrailingZeros64(lost))) > LateLoss {
 				n++
 			}
 		}

@@ -148,6 +148,36 @@ var catalogue = [...]Definition{
 		Compare: []Aspect{{"count", Neither}},
 	},
 	{
+		Name: "published", Kind: KindRate, OfMics: true,
+		Help:    "mics that the server took, and kept until the end or until they left, of those that were to open",
+		Compare: []Aspect{{Missed, Lower}},
+	},
+	{
+		Name: "publish_duration", Kind: KindTrend, Unit: Milliseconds, OfMics: true,
+		Help:    "from the intended start of a publisher's join to the end of its DTLS handshake",
+		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
+	},
+	{
+		Name: "mic_rtt", Kind: KindTrend, Unit: Milliseconds, OfMics: true,
+		Help:    "mean round trip of a mic's connectivity checks to the server, per mic",
+		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
+	},
+	{
+		Name: "mic_loss", Kind: KindTrend, Unit: Percent, OfMics: true, Reported: true,
+		Help:    "share of a mic's packets that the server did not receive, as its receiver reports say, per mic",
+		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
+	},
+	{
+		Name: "mic_jitter", Kind: KindTrend, Unit: Milliseconds, OfMics: true, Reported: true,
+		Help:    "interarrival jitter of a mic's packets at the server, as its receiver reports say on average, per mic",
+		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
+	},
+	{
+		Name: "mic_nacks", Kind: KindCounter, Unit: Packets, OfMics: true,
+		Help:    "packets of mics that the server asked for again (NACK), which only mics behind a simulated network offer",
+		Compare: []Aspect{{"count", Lower}},
+	},
+	{
 		Name: "duplicates", Kind: KindCounter, Unit: Packets,
 		Help:    "packets that a listener received again",
 		Compare: []Aspect{{"count", Lower}},

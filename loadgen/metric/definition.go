@@ -37,6 +37,9 @@ type Definition struct {
 	Help string
 	// Estimate marks a metric that is derived from a model and not counted.
 	Estimate bool
+	// OfMics marks a metric of those who publish, and Reported one that rests on what the
+	// server reports to have received of them.
+	OfMics, Reported bool
 	// Parts is which parts of the metric thresholds can select.
 	Parts Parts
 	// Compare is the numbers of the metric that are compared between two versions.

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
@@ -83,6 +84,24 @@ func heardNothing(run *loadgen.Result) bool {
 		delivered = best
 	}
 	return delivered.Total > 0 && delivered.Passes == 0
+}
+
+// publishedNothing reports whether mics were to open and the server took and kept none,
+// whatever is in doubt.
+func publishedNothing(run *loadgen.Result) bool {
+	published, _ := run.Values["published"].(metric.Rate)
+	if best, doubted := run.Best["published"].(metric.Rate); doubted {
+		published = best
+	}
+	return published.Total > 0 && published.Passes == 0
+}
+
+// asksForReports reports whether a threshold is on what the server reports of mics.
+func (r *Report) asksForReports() bool {
+	return slices.ContainsFunc(r.Thresholds, func(t Judgement) bool {
+		d, _ := metric.Lookup(t.Metric)
+		return d.Reported
+	})
 }
 
 const (

@@ -29,7 +29,8 @@ func (l Live) WriteBody(w io.Writer) error {
 
 func (l Live) now() string {
 	p := l.Progress
-	text := fmt.Sprintf("%s · %s: %s of %s joined", seconds(p.Elapsed), p.Phase, thousands(uint64(p.Joined)), thousands(uint64(p.Cast)))
+	is, of, in := in(p)
+	text := fmt.Sprintf("%s · %s: %s of %s %s", seconds(p.Elapsed), p.Phase, thousands(uint64(is)), thousands(uint64(of)), in)
 	if p.Phase == "steady" && p.Hold > 0 {
 		text += fmt.Sprintf(" · %s of %s measured", seconds(min(p.InPhase, p.Hold)), seconds(p.Hold))
 	}

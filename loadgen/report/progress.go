@@ -61,8 +61,9 @@ func (p *Progress) Done() {
 // share is how much of the phase is done.
 func share(s loadgen.Progress) float64 {
 	switch {
-	case s.Phase == "arrivals" && s.Cast > 0:
-		return float64(s.Joined) / float64(s.Cast)
+	case s.Phase == "arrivals":
+		is, of, _ := in(s)
+		return float64(is) / float64(max(1, of))
 	case s.Phase == "steady" && s.Hold > 0:
 		return min(1, s.InPhase.Seconds()/s.Hold.Seconds())
 	case s.Phase == "settling" || s.Phase == "scoring" || s.Phase == "leaving":
@@ -77,7 +78,8 @@ func bar(share float64) string {
 }
 
 func line(s loadgen.Progress) string {
-	text := fmt.Sprintf("%5.1fs  %-8s  %d of %d joined", s.Elapsed.Seconds(), s.Phase, s.Joined, s.Cast)
+	is, of, in := in(s)
+	text := fmt.Sprintf("%5.1fs  %-8s  %d of %d %s", s.Elapsed.Seconds(), s.Phase, is, of, in)
 	if s.Phase == "steady" {
 		text += fmt.Sprintf("  %.0f of %.0f s", min(s.InPhase, s.Hold).Seconds(), s.Hold.Seconds())
 	}
@@ -85,6 +87,15 @@ func line(s loadgen.Progress) string {
 		text += fmt.Sprintf("  delivered %s", percent(float64(s.Heard)/float64(s.Owed)))
 	}
 	return text
+}
+
+// in is how many of how many are in: of the listeners, or of the mics where nobody is cast
+// to listen.
+func in(s loadgen.Progress) (is, of int, how string) {
+	if s.Cast == 0 && s.Mics > 0 {
+		return s.Published, s.Mics, "published"
+	}
+	return s.Joined, s.Cast, "joined"
 }
 
 // percent writes a share so that 99.99 % and less never read 100 %.

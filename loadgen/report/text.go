@@ -245,6 +245,13 @@ func (r *Report) writeProblems(b *bytes.Buffer) {
 // ProblemLines says what went wrong, a kind of problem a line, and after so many how many
 // kinds there are besides.
 func (r *Report) ProblemLines(most int) (lines []string) {
+	if m := r.Result.Mics; m.Ended > 0 {
+		line := fmt.Sprintf("%s of %s were ended by the server", thousands(uint64(m.Ended)), count(m.Connected, "publisher"))
+		if r.Result.Speakers > r.Result.Rooms {
+			line += ": does it take one in a room?"
+		}
+		lines = append(lines, line)
+	}
 	problems := r.Result.Problems
 	for _, p := range problems[:min(most, len(problems))] {
 		lines = append(lines, p.String())

@@ -112,9 +112,14 @@ func (r *Report) judge(t metric.Threshold) Judgement {
 	if a := run.Aborted; a != nil && a.Threshold.String() == t.String() {
 		j.Result = a.Result // it stays crossed, whatever came after
 	}
-	if d, _ := metric.Lookup(t.Metric); j.OK == nil && !j.Undecided && d.Parts.People && heardNothing(run) {
+	d, _ := metric.Lookup(t.Metric)
+	if j.OK == nil && !j.Undecided && d.Parts.People && heardNothing(run) {
 		crossed := false
 		j.OK, j.Reason = &crossed, "listeners were owed packets and received none"
+	}
+	if j.OK == nil && !j.Undecided && d.OfMics && publishedNothing(run) {
+		crossed := false
+		j.OK, j.Reason = &crossed, "mics were to open and none did"
 	}
 	if j.OK != nil && !*j.OK && r.probesContradict(t) {
 		j.OK, j.Undecided = nil, true
@@ -156,7 +161,16 @@ func (r *Report) shortcomings() (all []string) {
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	run := r.Result
 	if d, _ := run.Values["delivered"].(metric.Rate); d.Total == 0 && run.Aborted == nil {
-		add("no listener was owed a packet, so nothing was measured")
+		switch {
+		case run.Seats > 0:
+			add("no listener was owed a packet, so nothing was measured")
+		case run.Mics.Connected == 0:
+			add("nobody was cast to listen, and no mic got in, so nothing was measured")
+		}
+	}
+	if m := run.Mics; m.Reported < m.Connected && r.asksForReports() {
+		add("of %s, the server sent no receiver reports on %s that were true and lasted to the end, so that mic_loss and mic_jitter say nothing of them; leave out their thresholds if it sends none",
+			count(m.Connected, "mic"), thousands(uint64(m.Connected-m.Reported)))
 	}
 	g := run.Generator
 	for _, lag := range []struct {

@@ -90,7 +90,7 @@ func groupForm() form[Group] {
 			put("audio", audio, func(g *Group) *[]string { return &g.Audio },
 				"What they say, looped: one recording, or a list that they take in turn."),
 			put("arrive", arrivals("arrive"), func(g *Group) *Arrivals { return &g.Arrive },
-				"When the listeners come. Left out: all at once."),
+				"When the listeners come, or the speakers where nobody is cast to listen. Left out: all at once."),
 			put("depart", pointer(arrivals("depart")), func(g *Group) **Arrivals { return &g.Depart },
 				"When the listeners leave, after the hold. Left out: they stay to the end."),
 			put("turns", pointer(formed(turnsForm(), Turns{Overlap: 1})), func(g *Group) **Turns { return &g.Turns },
@@ -107,7 +107,7 @@ func groupForm() form[Group] {
 				{
 					If:   is("role", Listener),
 					Then: &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"turns": never()}},
-					Else: &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"arrive": never(), "depart": never()}},
+					Else: &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"depart": never()}},
 				},
 			}
 		},

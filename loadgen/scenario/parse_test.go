@@ -145,7 +145,7 @@ var bad = map[string]struct {
 	"a speaker with nothing to say":   {edit(", audio: a.ogg", ""), "4:6", "speakers need audio", true},
 	"an empty list of audio":          {edit("audio: a.ogg", "audio: []"), "4:38", "audio is an empty list", true},
 	"audio that is empty":             {edit("audio: a.ogg", `audio: [a.ogg, ""]`), "4:46", "audio is empty", true},
-	"a speaker who arrives":           {edit("audio: a.ogg", "audio: a.ogg, arrive: {within: 3s}"), "4:54", "arrive is for listeners: a speaker is there before the first of them", true},
+	"a speaker who arrives":           {edit("audio: a.ogg", "audio: a.ogg, arrive: {within: 3s}"), "4:54", "arrive is for listeners: a speaker is there before the first of them", false},
 	"arrivals without a time":         {edit("count: 9", "count: 9, arrive: {shape: linear}"), "5:41", "arrive needs the field within", true},
 	"arrivals of nothing":             {edit("count: 9", "count: 9, arrive: {}"), "5:40", "arrive needs the field within", true},
 	"an unknown shape":                {edit("count: 9", "count: 9, arrive: {within: 3s, shape: sigmoid}"), "5:60", `shape is "sigmoid": it can be linear, poisson, s-curve, burst`, true},
@@ -280,7 +280,7 @@ func TestParseReportsAllMistakesInOrder(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	for name, tt := range map[string]struct{ src, warning string }{
 		"fewer seats than listeners": {good + "room: {capacity: 7}", "x.yaml:6:18: capacity is 7 and 9 listeners are cast: 2 of them will be refused"},
-		"nobody listens":             {edit("  - {role: listener, count: 9}\n", ""), "x.yaml:4:3: no listeners are cast"},
+		"nobody listens or speaks":   {strings.Replace(edit("  - {role: listener, count: 9}\n", ""), "role: speaker, count: 1, audio: a.ogg", "role: host, count: 1", 1), "x.yaml:4:3: nobody listens, and nobody on stage has audio"},
 		"nobody speaks":              {edit("  - {role: speaker, count: 1, audio: a.ogg}\n", ""), "x.yaml:4:3: nobody on stage has audio"},
 		"a slow burst":               {edit("count: 9", "count: 9, arrive: {within: 3s, shape: burst}"), "x.yaml:5:49: a burst comes all at once: within 3s has no effect"},
 	} {
@@ -328,4 +328,11 @@ func FuzzParse(f *testing.F) {
 			require.Equal(t, s.Listeners()+1, more.Listeners())
 		}
 	})
+}
+
+func TestSpeakersArriveWhereNobodyListens(t *testing.T) {
+	s, err := Parse("x.yaml", []byte(strings.Replace(edit("  - {role: listener, count: 9}\n", ""), "audio: a.ogg", "audio: a.ogg, arrive: {within: 3s}", 1)))
+	require.NoError(t, err)
+	assert.Empty(t, s.Warnings)
+	assert.Equal(t, Duration(3*time.Second), s.Cast[0].Arrive.Within)
 }

@@ -82,7 +82,7 @@ type Group struct {
 	// has no mic.
 	Audio []string
 	// Arrive is when the listeners of the group come. The stage is there before
-	// the first of them.
+	// the first of them. Where nobody is cast to listen, it is when the speakers come.
 	Arrive Arrivals
 	// Depart is when the listeners of the group leave, after the hold; nil if
 	// they stay to the end.

@@ -153,7 +153,11 @@ func TestScenarioFilesFitTheSchemaAndLoad(t *testing.T) {
 			for _, th := range parsed.Thresholds {
 				measured[th.Metric] = true
 			}
-			for _, name := range []string{"joined", "delivered", "latency", "join_duration"} {
+			must := []string{"joined", "delivered", "latency", "join_duration"}
+			if parsed.Listeners() == 0 {
+				must = []string{"published", "publish_duration", "mic_rtt", "mic_loss", "mic_jitter"}
+			}
+			for _, name := range must {
 				assert.True(t, measured[name], "it has a threshold of %s", name)
 			}
 		})

@@ -124,7 +124,7 @@ func (s *Scenario) checkGroup(c *checker, path string, g Group) {
 			c.add(fmt.Sprintf("%s.audio[%d]", path, i), "audio is empty")
 		}
 	}
-	if g.Role != Listener && g.Arrive != (Arrivals{}) {
+	if g.Role != Listener && g.Arrive != (Arrivals{}) && s.Listeners() > 0 {
 		c.add(path+".arrive", "arrive is for listeners: a %s is there before the first of them", g.Role)
 	}
 	if g.Role != Listener && g.Depart != nil {
@@ -255,9 +255,6 @@ func (s *Scenario) doubts() []problem {
 	if seats := s.Room.Capacity * max(s.Room.Halls, 1); listeners > seats {
 		c.add("room.capacity", "capacity is %d and %d listeners are cast: %d of them will be refused", seats, listeners, listeners-seats)
 	}
-	if listeners == 0 {
-		c.add("cast", "no listeners are cast: nothing will be measured")
-	}
 	onStage := false
 	for i, g := range s.Cast {
 		onStage = onStage || g.Role != Listener && len(g.Audio) > 0
@@ -265,7 +262,10 @@ func (s *Scenario) doubts() []problem {
 			c.add(fmt.Sprintf("cast[%d].arrive.within", i), "a burst comes all at once: within %s has no effect", g.Arrive.Within)
 		}
 	}
-	if !onStage {
+	switch {
+	case !onStage && listeners == 0:
+		c.add("cast", "nobody listens, and nobody on stage has audio: nothing will be measured")
+	case !onStage:
 		c.add("cast", "nobody on stage has audio: nobody will be owed anything unless somebody is promoted")
 	}
 	return c

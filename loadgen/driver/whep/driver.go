@@ -15,9 +15,6 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
-// roomField stands for the room's name in URL templates and tokens.
-const roomField = "{room}"
-
 // A Driver drives any server that takes publishers by WHIP (RFC 9725) and listeners by
 // WHEP (draft-ietf-wish-whep). There is no other signaling: rooms are names, and
 // nobody can be promoted or muted.
@@ -47,8 +44,8 @@ func Kind() driver.Kind {
 	return driver.Kind{
 		Name: "whep", Servers: "any WHIP/WHEP server", TargetFlag: whepURL,
 		Flags: []driver.Flag{
-			{Name: whipURL, Key: "whip", Usage: "`URL` to publish to with --driver whep; {room} stands for the room"},
-			{Name: whepURL, Key: "whep", Usage: "`URL` to listen to with --driver whep; {room} stands for the room"},
+			{Name: whipURL, Key: "whip", Usage: "`URL` to publish to with --driver whep; {room} stands for the room, {speaker} for the publisher"},
+			{Name: whepURL, Key: "whep", Usage: "`URL` to listen to with --driver whep; {room} stands for the room, {listener} for the listener; not needed where nobody is cast to listen"},
 			{Name: whipToken, Usage: "another `token` for publishers, with --driver whep"},
 			{Name: whepToken, Usage: "another `token` for listeners, with --driver whep"},
 		},
@@ -64,15 +61,22 @@ func Kind() driver.Kind {
 }
 
 // New returns a driver from two URL templates, in which {room} stands for the room's
-// name. The token, which may be empty, is sent as a bearer token; it may hold {room},
+// name, and {speaker} or {listener} for the person's. Without one to listen to, people can
+// only publish. The token, which may be empty, is sent as a bearer token; it may hold them,
 // too. [Driver.Tokens] sets different ones.
 func New(whip, whep, token string, trust *tls.Config) (*Driver, error) {
-	for name, template := range map[string]string{whipURL: whip, whepURL: whep} {
-		if template == "" {
-			return nil, fmt.Errorf("the whep driver needs --%s, like http://127.0.0.1:8889/%s/whip", name, roomField)
+	if whip == "" {
+		return nil, fmt.Errorf("the whep driver needs --%s, like http://127.0.0.1:8889/%s/whip", whipURL, roomField)
+	}
+	for of, flag := range map[driver.Media]struct{ name, template string }{driver.Mic: {whipURL, whip}, driver.Ear: {whepURL, whep}} {
+		if flag.template == "" {
+			continue // nobody listens
 		}
-		if _, err := driver.ParseTarget(strings.ReplaceAll(template, roomField, "room")); err != nil {
-			return nil, fmt.Errorf("--%s: %w", name, err)
+		if err := checkTemplate(flag.name, flag.template, of); err != nil {
+			return nil, err
+		}
+		if _, err := driver.ParseTarget(expandURL(flag.template, "room", "person")); err != nil {
+			return nil, fmt.Errorf("--%s: %w", flag.name, err)
 		}
 	}
 	client := driver.HTTPClient(trust)
@@ -85,13 +89,13 @@ func New(whip, whep, token string, trust *tls.Config) (*Driver, error) {
 func (d *Driver) Tokens(whip, whep string) { d.whipToken, d.whepToken = whip, whep }
 
 // authorize adds the bearer token to a request.
-func (d *Driver) authorize(req *http.Request, of driver.Media, room string) {
+func (d *Driver) authorize(req *http.Request, of driver.Media, room, person string) {
 	token := d.whepToken
 	if of == driver.Mic {
 		token = d.whipToken
 	}
 	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+strings.ReplaceAll(token, roomField, room))
+		req.Header.Set("Authorization", "Bearer "+expand(token, room, person))
 	}
 }
 
@@ -123,12 +127,16 @@ func (d *Driver) queryICEServers(ctx context.Context, room *roomClient) {
 	if asked {
 		return
 	}
+	const someone = "earshot" // nobody of the cast
 	for of, template := range map[driver.Media]string{driver.Mic: d.whip, driver.Ear: d.whep} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodOptions, room.expand(template), nil)
+		if template == "" {
+			continue
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodOptions, expandURL(template, room.name, someone), nil)
 		if err != nil {
 			continue
 		}
-		d.authorize(req, of, room.name)
+		d.authorize(req, of, room.name, someone)
 		resp, err := d.client.Do(req)
 		if err != nil {
 			continue // the offer that follows reports it
@@ -139,26 +147,29 @@ func (d *Driver) queryICEServers(ctx context.Context, room *roomClient) {
 }
 
 // Target implements driver.Driver.
-func (d *Driver) Target() string { return d.whep }
+func (d *Driver) Target() string { return cmp.Or(d.whep, d.whip) }
 
 // Loopback implements driver.Driver.
 func (d *Driver) Loopback() bool {
-	u, err := url.Parse(strings.ReplaceAll(d.whep, roomField, "room"))
+	u, err := url.Parse(expandURL(d.Target(), "room", "person"))
 	return err == nil && driver.OnLoopback(u)
 }
 
 // Capabilities implements driver.Driver.
 func (d *Driver) Capabilities() driver.Capabilities {
-	return driver.Capabilities{Driver: "whep", Trickle: true, Sections: 1, ICEServers: d.knownICEServers}
+	c := driver.Capabilities{Driver: "whep", Trickle: true, Sections: 1, ICEServers: d.knownICEServers}
+	if d.whep == "" {
+		c.PublishOnly = fmt.Sprintf("give --%s, where they listen", whepURL)
+	}
+	return c
 }
 
 // Open implements driver.Driver. With several rooms the templates need {room}.
 func (d *Driver) Open(ctx context.Context, i int, _ scenario.RoomSpec) (driver.RoomClient, error) {
-	if i > 0 && !strings.Contains(d.whep, roomField) {
-		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to distinguish them", d.whep, roomField)
-	}
-	if i > 0 && !strings.Contains(d.whip, roomField) {
-		return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to distinguish them", d.whip, roomField)
+	for _, template := range []string{d.whep, d.whip} {
+		if i > 0 && template != "" && !strings.Contains(template, roomField) {
+			return nil, fmt.Errorf("the scenario has several rooms, and the URL %s has no %s to distinguish them", template, roomField)
+		}
 	}
 	room := &roomClient{driver: d, name: fmt.Sprintf("earshot-%d", i+1)}
 	d.queryICEServers(ctx, room)
@@ -188,8 +199,8 @@ func (r *roomClient) Name() string { return r.name }
 
 // Join implements driver.RoomClient. The server knows the person from their first
 // offer on.
-func (r *roomClient) Join(context.Context, string, scenario.Role) (driver.Participant, error) {
-	return &participant{room: r, resources: map[driver.Media]*resource{}, done: make(chan struct{})}, nil
+func (r *roomClient) Join(_ context.Context, name string, _ scenario.Role) (driver.Participant, error) {
+	return &participant{room: r, name: nameOf(name), resources: map[driver.Media]*resource{}, done: make(chan struct{})}, nil
 }
 
 // Act implements driver.RoomClient.

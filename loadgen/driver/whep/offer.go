@@ -20,7 +20,7 @@ const firstRetry, lastRetry = 100 * time.Millisecond, 2 * time.Second
 // post creates a session. It tries again, until ctx is done, when the server says so with
 // Retry-After, and when it says that the room is not there yet.
 func (v *participant) post(ctx context.Context, of driver.Media, template, offer string) (string, error) {
-	at := v.room.expand(template)
+	at := expandURL(template, v.room.name, v.name)
 	var last error // how the server refused before
 	for pace := firstRetry; ; pace = min(2*pace, lastRetry) {
 		// An answer that comes after somebody else's success may be older than that.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 )
@@ -25,6 +24,7 @@ type participant struct {
 	driver.UnsupportedParticipant
 
 	room *roomClient
+	name string // as one part of a path
 
 	mu        sync.Mutex
 	resources map[driver.Media]*resource
@@ -145,7 +145,7 @@ func (v *participant) request(ctx context.Context, method, at string, of driver.
 		}
 		v.mu.Unlock()
 	}
-	v.room.driver.authorize(req, of, v.room.name)
+	v.room.driver.authorize(req, of, v.room.name, v.name)
 	resp, err := v.room.driver.client.Do(req)
 	if err != nil {
 		return nil, "", driver.NoAnswer(err)
@@ -161,9 +161,4 @@ func (v *participant) request(ctx context.Context, method, at string, of driver.
 func hasType(resp *http.Response, want string) bool {
 	is, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	return err == nil && is == want
-}
-
-// expand fills the room's name into a URL template.
-func (r *roomClient) expand(template string) string {
-	return strings.ReplaceAll(template, roomField, url.PathEscape(r.name))
 }

@@ -1,0 +1,219 @@
+package interop_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	built  = flag.String("peers", "", "the `folder` with what make peers has built; nothing is played without it")
+	update = flag.Bool("update", false, "write the matrix into docs/targets.md")
+)
+
+// A game is a scenario, and what comes of it.
+type game struct {
+	title, scenario string
+	publishes       bool // and nobody listens
+	// fails has the peers that do not do what the scenario asks, and what the report
+	// then says. All others pass.
+	fails map[string]string
+	// without has the peers that can't be asked, and why.
+	without map[string]string
+}
+
+var games = []game{
+	{title: "smoke", scenario: "../../scenarios/smoke.yaml"},
+	{title: "200 listeners", scenario: "testdata/crowd.yaml"},
+	{
+		title: "10 rooms of 10 listeners", scenario: "testdata/rooms.yaml",
+		without: map[string]string{"whip-whep": "it has one room"},
+	},
+	{
+		title: "panel of 3 speakers", scenario: "testdata/panel.yaml",
+		fails: map[string]string{
+			"mediamtx":  "2 of 3 publishers were ended by the server", // a path has one publisher
+			"whip-whep": "✗ rate >= 0.99",                             // it mixes the publishers' packets up in one track
+		},
+	},
+	{
+		title: "50 publishers in rooms of their own", scenario: "testdata/publishers.yaml", publishes: true,
+		without: map[string]string{"whip-whep": "it has one room"},
+	},
+	{
+		title: "20 listeners who lose 5 %", scenario: "testdata/lossy.yaml",
+		fails: map[string]string{ // they do not send audio again
+			"mediamtx":  "✗ rate >= 0.99",
+			"whip-whep": "✗ rate >= 0.99",
+		},
+	},
+}
+
+// inOwnNetwork is set in a test that runs in a network of its own.
+const inOwnNetwork = "EARSHOT_INTEROP_NETWORK"
+
+// TestInterop plays every scenario against every server, and requires the verdicts. The
+// servers run in a network of the test's own: their ports are free there, nothing of it
+// gets out, and it has an address that is not of the loopback.
+func TestInterop(t *testing.T) {
+	if *built == "" {
+		t.Skip("plays against the servers of others for some minutes: make interop")
+	}
+	if os.Getenv(inOwnNetwork) == "" {
+		again := exec.Command(os.Args[0], append(os.Args[1:], "-test.v")...)
+		again.Env = append(os.Environ(), inOwnNetwork+"=1")
+		again.Stdout, again.Stderr = os.Stdout, os.Stderr
+		again.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+		}
+		require.NoError(t, again.Run(), "in a network of its own")
+		return
+	}
+	for _, words := range []string{
+		"ip link set lo up", "ip link add here type veth peer name there",
+		"ip address add " + address + "/24 dev here", "ip link set here up", "ip link set there up",
+	} {
+		command := strings.Fields(words)
+		out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+		require.NoError(t, err, "%s: %s", words, out)
+	}
+	earshot := filepath.Join(t.TempDir(), "earshot")
+	out, err := exec.Command("go", "build", "-o", earshot, "../../cmd/earshot").CombinedOutput()
+	require.NoError(t, err, string(out))
+
+	matrix := table{}
+	for _, p := range peers {
+		for _, g := range games {
+			t.Run(p.name+"/"+g.title, func(t *testing.T) {
+				if why := g.without[p.name]; why != "" {
+					matrix.enter(g, p, "not played: "+why)
+					return
+				}
+				is := g.play(t, earshot, p)
+				want := "pass"
+				if says := g.fails[p.name]; says != "" {
+					want = "fail"
+					assert.Contains(t, is.text, says)
+				}
+				if !assert.Equal(t, want, is.Verdict) {
+					t.Log(is.text)
+				}
+				matrix.enter(g, p, is.String())
+			})
+		}
+	}
+	t.Logf("\n%s", matrix)
+	if *update && !t.Failed() {
+		matrix.write(t, "../../docs/targets.md")
+	}
+}
+
+// A played game is what a run says of itself.
+type played struct {
+	Verdict string
+	Metrics map[string]struct {
+		Rate, Value, Max float64
+		Passes, Total    uint64
+		P50              float64 `json:"med"`
+		P99              float64 `json:"p(99)"`
+	}
+	text string // the report
+}
+
+// play plays against a server of its own. A run that is invalid says nothing of the server,
+// so that it is played again, twice at most.
+func (g game) play(t *testing.T, earshot string, p peer) (is played) {
+	t.Helper()
+	server := p.start(t, earshot)
+	target := p.target
+	if g.publishes {
+		target = target[:2] // where to publish
+	}
+	for range 3 {
+		summary := filepath.Join(t.TempDir(), "summary.json")
+		run := exec.Command(earshot, append([]string{
+			"run", g.scenario, "--driver", "whep", "--server-pid", strconv.Itoa(server.Pid), "--summary", summary,
+		}, target...)...)
+		out, err := run.CombinedOutput()
+		var ended *exec.ExitError
+		if err != nil {
+			require.ErrorAs(t, err, &ended, "%s", out)
+		}
+		text, err := os.ReadFile(summary)
+		require.NoError(t, err, "%s", out)
+		is = played{text: string(out)}
+		require.NoError(t, json.Unmarshal(text, &is))
+		if is.Verdict != "invalid" {
+			break
+		}
+		t.Logf("invalid: %s", out)
+	}
+	return is
+}
+
+// String is the cell of a game: the verdict and the figures behind it.
+func (is played) String() string {
+	joined, delivered := is.Metrics["joined"], is.Metrics["delivered"]
+	if published := is.Metrics["published"]; joined.Total == 0 {
+		return fmt.Sprintf("%s: %d of %d published, loss at most %.2f %%, jitter p(50) %.1f ms, p(99) %.0f ms", is.Verdict, published.Passes, published.Total,
+			is.Metrics["mic_loss"].Max, is.Metrics["mic_jitter"].P50, is.Metrics["mic_jitter"].P99)
+	}
+	text := fmt.Sprintf("%s: %d of %d joined, %.2f %% delivered", is.Verdict, joined.Passes, joined.Total, 100*delivered.Rate)
+	if latency := is.Metrics["latency"]; latency.P99 > 0 {
+		text += fmt.Sprintf(", latency p(50) %.1f ms, p(99) %.0f ms", latency.P50, latency.P99)
+	}
+	if cores := is.Metrics["packets_per_core"]; cores.Value > 0 {
+		text += fmt.Sprintf(", %.0f packets a core", cores.Value)
+	}
+	return text
+}
+
+// A table has a cell for each game and peer.
+type table map[string]string
+
+func (m table) enter(g game, p peer, cell string) { m[g.title+"/"+p.name] = cell }
+
+// String is the table in Markdown, with what was not played left empty.
+func (m table) String() string {
+	var b bytes.Buffer
+	b.WriteString("| scenario |")
+	for _, p := range peers {
+		fmt.Fprintf(&b, " %s |", strings.TrimSpace(p.name+" "+p.version))
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(peers)) + "\n")
+	for _, g := range games {
+		fmt.Fprintf(&b, "| %s |", g.title)
+		for _, p := range peers {
+			fmt.Fprintf(&b, " %s |", m[g.title+"/"+p.name])
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// The table's place in the document.
+const begin, end = "<!-- make interop UPDATE=1 writes this table -->\n", "<!-- end of the table -->"
+
+// write puts the table into a document.
+func (m table) write(t *testing.T, document string) {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(text), begin)
+	_, after, ends := strings.Cut(rest, end)
+	require.True(t, ok && ends, "%s has no place for the table", document)
+	require.NoError(t, os.WriteFile(document, []byte(before+begin+"\n"+m.String()+"\n"+end+after), 0o644))
+}

@@ -1,0 +1,79 @@
+package interop_test
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A peer is a server to play against.
+type peer struct {
+	name, version string // no version is this tree's
+	arguments     []string
+	configuration string // the file peer.conf beside it
+	ready         string // answers when the server is up
+	target        []string
+}
+
+// The address of the network that the tests play in, beside the loopback.
+const address = "10.99.0.1"
+
+// peers are this tree's own server, which shows that the scenarios can be passed, and the
+// servers of others, at the versions that ci/peers builds.
+var peers = []peer{
+	{
+		name: "earshot", ready: "http://127.0.0.1:7080/readyz",
+		arguments: []string{"serve", "--open", "--rate-limit-exempt", "127.0.0.0/8"},
+		target:    []string{"--whip-url", "http://127.0.0.1:7080/rooms/{room}/whip", "--whep-url", "http://127.0.0.1:7080/rooms/{room}/whep"},
+	},
+	{
+		name: "mediamtx", version: "v1.20.1", arguments: []string{"peer.conf"}, ready: "http://127.0.0.1:8889/",
+		configuration: `{rtsp: no, rtmp: no, hls: no, srt: no, moq: no, webrtc: yes, webrtcAddress: "127.0.0.1:8889",
+			webrtcLocalUDPAddress: "127.0.0.1:8189", webrtcAdditionalHosts: [127.0.0.1], paths: {all_others: }}`,
+		target: []string{"--whip-url", "http://127.0.0.1:8889/{room}/whip", "--whep-url", "http://127.0.0.1:8889/{room}/whep"},
+	},
+	{
+		// It names no loopback candidates.
+		name: "whip-whep", version: "v4.2.26", ready: "http://" + address + ":8080/",
+		target: []string{"--whip-url", "http://" + address + ":8080/whip", "--whep-url", "http://" + address + ":8080/whep"},
+	},
+}
+
+// start starts a peer and returns its process when it is ready. The test ends it.
+func (p peer) start(t *testing.T, earshot string) *os.Process {
+	t.Helper()
+	program, err := filepath.Abs(filepath.Join(*built, p.name+"-"+p.version))
+	require.NoError(t, err)
+	if p.version == "" {
+		program = earshot
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "peer.conf"), []byte(p.configuration), 0o600))
+	log, err := os.Create(filepath.Join(dir, "log"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = log.Close() })
+	server := exec.Command(program, p.arguments...)
+	server.Dir, server.Stdout, server.Stderr = dir, log, log
+	require.NoError(t, server.Start(), "make peers builds it")
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait() // killed
+		if t.Failed() {
+			text, _ := os.ReadFile(log.Name())
+			t.Logf("the end of what %s said: %s", p.name, text[max(0, len(text)-2000):])
+		}
+	})
+	require.Eventually(t, func() bool {
+		resp, err := http.Get(p.ready)
+		if err == nil {
+			_ = resp.Body.Close() // whatever it says, it is there
+		}
+		return err == nil
+	}, time.Minute, 100*time.Millisecond, "%s is ready", p.name)
+	return server.Process
+}

@@ -1,0 +1,256 @@
+package loadgen
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// uplinks measures the run's mics: whether the server takes them and keeps them, and what it
+// reports to have received. It is safe for concurrent use.
+type uplinks struct {
+	had time.Duration // how long a mic may take to open
+
+	mu  sync.Mutex
+	all []*uplink
+}
+
+// An uplink is one mic, from when it was to open until the client closes it, or has the
+// server end it.
+type uplink struct {
+	from time.Duration // when it was to open
+
+	mu     sync.Mutex
+	until  time.Duration // when it had opened, or failed to
+	err    error         // why it did not open
+	open   bool
+	closed *ending
+}
+
+// An ending is what is known of a mic at its end.
+type ending struct {
+	at        time.Duration
+	lost      bool          // the server had ended it before
+	lostAt    time.Duration // when
+	upstream  client.Upstream
+	rtt       time.Duration
+	checks    uint64        // of which rtt is the mean
+	ownJitter time.Duration // the generator's own, at most
+}
+
+func (us *uplinks) add(from time.Duration) *uplink {
+	u := &uplink{from: from}
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	us.all = append(us.all, u)
+	return u
+}
+
+func (u *uplink) opened(at time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.open, u.until = true, at
+}
+
+// failed enters that the mic did not open. What fails after it has opened is not the
+// server's doing.
+func (u *uplink) failed(at time.Duration, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.open {
+		u.until, u.err = at, err
+	}
+}
+
+// release enters the mic's end. Only the first call counts.
+func (u *uplink) release(now time.Duration, m *client.Publisher, ownJitter time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed != nil {
+		return
+	}
+	e := &ending{at: now, upstream: m.Upstream(), ownJitter: ownJitter}
+	e.lostAt, e.lost = m.Lost()
+	e.rtt, e.checks = m.RTT()
+	u.closed = e
+}
+
+// counts returns how many mics there are, and how many have opened.
+func (us *uplinks) counts() (all, open int) {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	for _, u := range us.all {
+		u.mu.Lock()
+		if u.open {
+			open++
+		}
+		u.mu.Unlock()
+	}
+	return len(us.all), open
+}
+
+// unreachable returns an error if no mic opened since the target did not answer any of them.
+func (us *uplinks) unreachable() error {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	var last error
+	for _, u := range us.all {
+		u.mu.Lock()
+		open, err := u.open, u.err
+		u.mu.Unlock()
+		if open || !errors.Is(err, driver.ErrUnreachable) {
+			return nil
+		}
+		last = err
+	}
+	return last
+}
+
+// Mics counts the mics of a run.
+type Mics struct {
+	// Opened is how many were to open, Connected how many did, and Ended how many of those
+	// the server ended.
+	Opened, Connected, Ended int
+	// Reported is on how many of those that connected the server sent receiver reports
+	// to the end that can be true.
+	Reported int
+}
+
+// values adds the metrics of mics, at worst and at best. The generator's machine has
+// dropped so many packets, any of which may have been a mic's.
+func (us *uplinks) values(stalls stallCounter, dropped uint64, worst, best metric.Values) (mics Mics) {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	mics.Opened = len(us.all)
+	if mics.Opened == 0 {
+		return mics
+	}
+	f := newUplinkFigures()
+	for _, u := range us.all {
+		u.mu.Lock()
+		open, lost, reported := f.enter(u, us.had, stalls, dropped)
+		u.mu.Unlock()
+		for into, is := range map[*int]bool{&mics.Connected: open, &mics.Ended: lost, &mics.Reported: reported} {
+			if is {
+				*into++
+			}
+		}
+	}
+	f.publish(worst, best)
+	return mics
+}
+
+// uplinkFigures are the metrics of mics; each trend and rate has a worst and a best case.
+type uplinkFigures struct {
+	published [2]metric.Rate
+	trends    map[string]*[2]metric.Trend
+	nacks     uint64
+	open      bool // any
+}
+
+func newUplinkFigures() *uplinkFigures {
+	f := &uplinkFigures{trends: map[string]*[2]metric.Trend{}}
+	for _, name := range []string{"publish_duration", "mic_rtt", "mic_loss", "mic_jitter"} {
+		f.trends[name] = &[2]metric.Trend{}
+	}
+	return f
+}
+
+func (f *uplinkFigures) record(name string, worst, best float64) {
+	f.trends[name][0].Record(worst)
+	f.trends[name][1].Record(max(0, best))
+}
+
+// enter enters a mic that may take so long to open.
+func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter, dropped uint64) (open, lost, reported bool) {
+	kept, excused := u.open, false
+	f.published[0].Total++
+	f.published[1].Total++
+	if u.open {
+		took := u.until - u.from
+		f.record("publish_duration", ms(took), ms(took-stalls.Stalled(u.from, u.until)))
+	} else {
+		// It would have taken at least as long as it had.
+		atBest := had
+		if !driver.Refused(u.err) {
+			atBest = stalls.AtBest(u.from, u.until, had)
+		}
+		excused = atBest != had
+		f.record("publish_duration", ms(had), ms(atBest))
+	}
+	if e := u.closed; u.open && e != nil {
+		f.open = true
+		if lost = e.lost; lost {
+			kept = false
+			silent := max(0, e.lostAt-client.PatienceOfMics)
+			excused = stalls.AtBest(silent, e.lostAt, client.PatienceOfMics) != client.PatienceOfMics
+		}
+		reported = e.upstream.Reported()
+		f.enterEnding(e, u.from, stalls, dropped)
+	}
+	if kept {
+		f.published[0].Passes++
+	}
+	if kept || excused {
+		f.published[1].Passes++
+	}
+	return u.open, lost, reported
+}
+
+// enterEnding enters the figures of a mic that began to open at a time.
+func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallCounter, dropped uint64) {
+	f.nacks += e.upstream.NACKs
+	if e.checks > 0 {
+		f.record("mic_rtt", ms(e.rtt), ms(e.rtt-stalls.Stalled(from, e.at)/time.Duration(e.checks)))
+	}
+	if s := e.upstream; s.Reported() {
+		share := func(lost uint64) float64 { return 100 * float64(lost) / float64(s.Covered) }
+		f.record("mic_loss", share(s.Lost), share(s.Lost-min(s.Lost, s.Excused+dropped)))
+		f.record("mic_jitter", ms(s.Jitter), ms(s.Jitter-e.ownJitter))
+	}
+}
+
+// publish sets the metrics that have values.
+func (f *uplinkFigures) publish(worst, best metric.Values) {
+	worst.Set("published", f.published[0])
+	if f.published[0] != f.published[1] {
+		best.Set("published", f.published[1])
+	}
+	for name, t := range f.trends {
+		if t[0].Count() == 0 {
+			continue
+		}
+		worst.Set(name, &t[0])
+		if t[0].Summary() != t[1].Summary() {
+			best.Set(name, &t[1])
+		}
+	}
+	if f.open {
+		worst.Set("mic_nacks", metric.Counter(f.nacks))
+	}
+}
+
+// A lateness is how late a mic's frames go out, of which the server sees jitter. Its jitter is
+// that of RFC 3550, section 6.4.1, at its greatest.
+type lateness struct {
+	began         bool
+	earliest      time.Duration // when the last frame may have left
+	latest        time.Duration
+	now, greatest time.Duration
+}
+
+// enter enters a frame that left between two moments after it was due.
+func (l *lateness) enter(earliest, latest time.Duration) {
+	if l.began {
+		apart := max(latest-l.earliest, l.latest-earliest)
+		l.now += (apart - l.now) / 16
+		l.greatest = max(l.greatest, l.now)
+	}
+	l.began, l.earliest, l.latest = true, earliest, latest
+}
+
+func (l *lateness) jitter() time.Duration { return l.greatest }

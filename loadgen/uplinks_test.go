@@ -1,0 +1,140 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/signaling/wire"
+)
+
+// What a mic comes to if all that is in doubt was the server's doing, and if none of it was.
+func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
+	const second = time.Second
+	timeout, refusal := errors.New("nothing came"), fmt.Errorf("offer: %w", wire.Error{Code: "room_full"})
+	reported := client.Upstream{Sent: 1000, Covered: 1000, Lost: 20, Jitter: 8 * time.Millisecond, NACKs: 3}
+	stale := client.Upstream{Sent: 1000, Covered: 400}
+	none := [2]time.Duration{}
+	for _, c := range []struct {
+		sentence string
+		uplink   *uplink
+		stalled  [2]time.Duration // when the generator did not run
+		dropped  uint64           // by its machine
+		worst    map[string]float64
+		best     map[string]float64 // where it differs
+		mics     Mics
+	}{
+		{
+			"a mic that opened and stayed",
+			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: reported, rtt: 40 * time.Millisecond, checks: 10}},
+			none, 0,
+			map[string]float64{"published": 1, "publish_duration": 1000, "mic_rtt": 40, "mic_loss": 2, "mic_jitter": 8, "mic_nacks": 3}, nil,
+			Mics{Opened: 1, Connected: 1, Reported: 1},
+		},
+		{
+			"the generator did not run while it opened",
+			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: reported, rtt: 40 * time.Millisecond, checks: 20}},
+			[2]time.Duration{1300 * time.Millisecond, 1700 * time.Millisecond}, 0,
+			map[string]float64{"published": 1, "publish_duration": 1000, "mic_rtt": 40},
+			map[string]float64{"publish_duration": 600, "mic_rtt": 20},
+			Mics{Opened: 1, Connected: 1, Reported: 1},
+		},
+		{
+			"its machine dropped some of what the server did not receive",
+			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: reported}},
+			none, 15, map[string]float64{"mic_loss": 2}, map[string]float64{"mic_loss": 0.5},
+			Mics{Opened: 1, Connected: 1, Reported: 1},
+		},
+		{
+			"its frames went out unevenly",
+			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: reported, ownJitter: 5 * time.Millisecond}},
+			none, 0, map[string]float64{"mic_jitter": 8}, map[string]float64{"mic_jitter": 3},
+			Mics{Opened: 1, Connected: 1, Reported: 1},
+		},
+		{
+			"the server has stopped reporting",
+			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: stale}},
+			none, 0, map[string]float64{"published": 1, "mic_loss": -1, "mic_jitter": -1, "mic_rtt": -1}, nil,
+			Mics{Opened: 1, Connected: 1},
+		},
+		{
+			"the server ended it",
+			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, lost: true, lostAt: 20 * second, upstream: reported}},
+			none, 0, map[string]float64{"published": 0, "publish_duration": 1000}, nil,
+			Mics{Opened: 1, Connected: 1, Ended: 1, Reported: 1},
+		},
+		{
+			"the generator hardly ran before it was lost",
+			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, lost: true, lostAt: 20 * second, upstream: reported}},
+			[2]time.Duration{12 * second, 19 * second}, 0, map[string]float64{"published": 0}, map[string]float64{"published": 1},
+			Mics{Opened: 1, Connected: 1, Ended: 1, Reported: 1},
+		},
+		{
+			"the server refused it, whatever the generator did",
+			&uplink{from: second, until: 3 * second, err: refusal}, [2]time.Duration{second, 3 * second}, 0,
+			map[string]float64{"published": 0, "publish_duration": 10_000, "mic_nacks": -1}, nil,
+			Mics{Opened: 1},
+		},
+		{
+			"it came to nothing",
+			&uplink{from: second, until: 11 * second, err: timeout}, none, 0,
+			map[string]float64{"published": 0, "publish_duration": 10_000}, nil,
+			Mics{Opened: 1},
+		},
+		{
+			"it came to nothing while the generator hardly ran",
+			&uplink{from: second, until: 11 * second, err: timeout}, [2]time.Duration{2 * second, 10 * second}, 0,
+			map[string]float64{"published": 0, "publish_duration": 10_000}, map[string]float64{"published": 1, "publish_duration": 2000},
+			Mics{Opened: 1},
+		},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			a := measure.NewAggregator()
+			a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
+			us, worst, best := &uplinks{had: 10 * second, all: []*uplink{c.uplink}}, metric.Values{}, metric.Values{}
+			assert.Equal(t, c.mics, us.values(a, c.dropped, worst, best))
+			for name, want := range c.worst {
+				assert.InDelta(t, want, figureOf(worst[name]), 0.01, name)
+				if _, differs := c.best[name]; !differs {
+					assert.NotContains(t, best, name)
+				}
+			}
+			for name, want := range c.best {
+				assert.InDelta(t, want, figureOf(best[name]), 0.01, name)
+			}
+		})
+	}
+}
+
+// figureOf is the only figure of a metric; -1 if there is none.
+func figureOf(v metric.Value) float64 {
+	switch v := v.(type) {
+	case metric.Rate:
+		return v.Share()
+	case metric.Counter:
+		return float64(v)
+	case *metric.Trend:
+		return v.Summary().Max
+	}
+	return -1
+}
+
+// The server's jitter is the generator's and the network's: the generator's own is known, so
+// that it can be told from the other.
+func TestLatenessIsAtLeastTheJitterOfTheFrames(t *testing.T) {
+	var even, uneven, slow lateness
+	for i := range 400 {
+		even.enter(time.Millisecond, time.Millisecond)
+		uneven.enter(time.Duration(i%2)*4*time.Millisecond, time.Duration(i%2)*4*time.Millisecond)
+		slow.enter(0, 2*time.Millisecond)
+	}
+	assert.Zero(t, even.jitter())
+	assert.InDelta(t, float64(4*time.Millisecond), float64(uneven.jitter()), float64(time.Microsecond), "RFC 3550's jitter tends to the difference")
+	assert.InDelta(t, float64(2*time.Millisecond), float64(slow.jitter()), float64(time.Microsecond), "when a frame left is not known")
+}
