@@ -205,7 +205,12 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter,
 func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallCounter, dropped uint64) {
 	f.nacks += e.upstream.NACKs
 	if e.checks > 0 {
-		f.record("mic_rtt", ms(e.rtt), ms(e.rtt-stalls.Stalled(from, e.at)/time.Duration(e.checks)))
+		// A busy generator takes its time to read each answer, by how much is not known.
+		atBest := e.rtt
+		if stalls.Stalled(from, e.at) > 0 {
+			atBest = 0
+		}
+		f.record("mic_rtt", ms(e.rtt), ms(atBest))
 	}
 	if s := e.upstream; s.Reported() {
 		share := func(lost uint64) float64 { return 100 * float64(lost) / float64(s.Covered) }
