@@ -91,24 +91,30 @@ func TestReportsAreKept(t *testing.T) {
 			} else {
 				assert.Equal(t, c.code, run.ProcessState.ExitCode())
 			}
-
-			entries, err := os.ReadDir(dir)
-			require.NoError(t, err)
-			assert.Len(t, entries, 2, "the files of what ran, and nothing besides")
-			var summary struct{ Thresholds []any }
-			data, err := os.ReadFile(filepath.Join(dir, "s"+suffix+".json"))
-			require.NoError(t, err)
-			require.NoError(t, json.Unmarshal(data, &summary))
-			assert.Len(t, summary.Thresholds, 1)
-			var suites struct {
-				Tests int `xml:"tests,attr"`
-			}
-			data, err = os.ReadFile(filepath.Join(dir, "j"+suffix+".xml"))
-			require.NoError(t, err)
-			require.NoError(t, xml.Unmarshal(data, &suites))
-			assert.Equal(t, 2, suites.Tests)
+			keptWhole(t, dir, suffix)
 		})
 	}
+}
+
+// keptWhole checks that a directory has the files of the run with that suffix, whole, and
+// nothing besides.
+func keptWhole(t *testing.T, dir, suffix string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 2, "the files of what ran, and nothing besides")
+	var summary struct{ Thresholds []any }
+	data, err := os.ReadFile(filepath.Join(dir, "s"+suffix+".json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &summary))
+	assert.Len(t, summary.Thresholds, 1)
+	var suites struct {
+		Tests int `xml:"tests,attr"`
+	}
+	data, err = os.ReadFile(filepath.Join(dir, "j"+suffix+".xml"))
+	require.NoError(t, err)
+	require.NoError(t, xml.Unmarshal(data, &suites))
+	assert.Equal(t, 2, suites.Tests)
 }
 
 // TestSIGHUPIsIgnoredUnderNohup: who starts a run with nohup wants it to go on.
