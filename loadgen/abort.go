@@ -21,10 +21,30 @@ type Abort struct {
 // An abortGate ends a run as soon as a threshold with abort_on_fail is crossed.
 type abortGate struct {
 	start time.Duration // of the arrivals
-	abort context.CancelFunc
 
 	mu      sync.Mutex
+	abort   context.CancelFunc // nil before there is something to end
+	early   bool               // it was to be ended before
 	crossed *Abort
+}
+
+// arm sets what ends the run.
+func (g *abortGate) arm(abort context.CancelFunc) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.abort = abort
+	if g.early {
+		abort()
+	}
+}
+
+// end ends the run.
+func (g *abortGate) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.early = g.abort == nil; !g.early {
+		g.abort()
+	}
 }
 
 func (g *abortGate) aborted() *Abort {
@@ -35,7 +55,7 @@ func (g *abortGate) aborted() *Abort {
 
 // checkAborts ends the run if a threshold says so. Received packets are known a few
 // seconds late, because packets may be late themselves.
-func (r *run) checkAborts() {
+func (r *scoreboard) checkAborts() {
 	now := r.clock.Now()
 	var due []metric.Threshold
 	for _, t := range r.Scenario.Thresholds {
@@ -57,14 +77,14 @@ func (r *run) checkAborts() {
 		r.gate.crossed = &Abort{Threshold: t, Result: result, At: now}
 		r.gate.mu.Unlock()
 		r.aggregator.Mark(measure.Mark{At: now, Kind: measure.MarkEvent, Name: "abort: " + t.Source() + ": " + t.Expression})
-		r.gate.abort()
+		r.gate.end()
 		return
 	}
 }
 
 // tooEarly reports whether a threshold would be crossed only because not all listeners
 // have arrived yet.
-func (r *run) tooEarly(t metric.Threshold) bool {
+func (r *scoreboard) tooEarly(t metric.Threshold) bool {
 	d, _ := metric.Lookup(t.Metric)
 	return d.Name == "joined" && r.phase.is(measure.Arrivals)
 }

@@ -51,14 +51,6 @@ const (
 	minProbes         = 2
 )
 
-// isProbe reports whether listener number i of the run, counted over all rooms, is a
-// probe. Probes are spread evenly.
-func (c *clients) isProbe(i int) bool {
-	all := c.scenario.Listeners() * c.scenario.Rooms
-	every := all / max(minProbes, all/listenersPerProbe)
-	return every == 0 || i%every == 0
-}
-
 // newSubscriber makes a person's receiving client: a probe, or a client of the crowd.
 func (c *clients) newSubscriber(p *person, receive client.PacketFunc) (client.Subscriber, error) {
 	sections := c.sections(c.scenario.Cast[p.group])

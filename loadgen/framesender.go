@@ -91,11 +91,7 @@ func (p *person) connectMic(ctx context.Context, u *uplink) error {
 	}
 	u.opened(r.clock.Now())
 	group := r.Scenario.Cast[p.group]
-	files := r.clips[p.group]
-	if len(files) == 0 {
-		files = r.allClips // a promoted listener without audio speaks with the cast's
-	}
-	source, err := p.room.addSource(files, p.number)
+	source, err := p.room.addSource(p)
 	if err != nil {
 		return errors.Join(err, m.Close())
 	}
@@ -127,7 +123,11 @@ var errLeftEarly = errors.New("left before the mic was open")
 func (t *frameSender) sendUntil(ctx context.Context) {
 	r := t.run
 	last := measure.Bin(-1)
-	for b := measure.BinAt(r.clock.Now()) + 1; r.sleepUntil(ctx, t.source.Intended(b)); b++ {
+	first := measure.BinAt(r.clock.Now()) + 1
+	t.source.Decided(first)
+	defer t.source.Decided(measure.Never)
+	for b := first; r.sleepUntil(ctx, t.source.Intended(b)); b++ {
+		t.source.Decided(b)
 		if t.turns != nil && !t.turns.Speaking(t.seed, t.group, t.number, int(b)) {
 			continue
 		}

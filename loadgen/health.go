@@ -11,12 +11,14 @@ import (
 // generatorHealth measures the generator itself: how late it does things, and how many
 // packets its machine drops. It is safe for concurrent use.
 type generatorHealth struct {
-	sendLag     *metric.Stripes // how late frames were sent, in ms
-	joinLag     *metric.Stripes // how late joins and timeline events began, in ms
-	readLag     *metric.Stripes // how long packets waited in the process's sockets and queues, in ms
-	dropsBefore host.Drops      // the machine's before the run
-	local       bool            // the server is on the same machine
-	clockSteps  atomic.Int64    // total of the steps of the wall clock, in ns
+	sendLag *metric.Stripes // how late frames were sent, in ms
+	joinLag *metric.Stripes // how late joins and timeline events began, in ms
+	readLag *metric.Stripes // how long packets waited in the process's sockets and queues, in ms
+	// taken is what has been taken of them; see takeLag, which one goroutine at a time calls.
+	taken       [3]metric.Trend
+	dropsBefore host.Drops   // the machine's before the run
+	local       bool         // the server is on the same machine
+	clockSteps  atomic.Int64 // total of the steps of the wall clock, in ns
 }
 
 func newHealth(local bool) *generatorHealth {
@@ -40,13 +42,33 @@ func (h *generatorHealth) lag() *metric.Trend {
 	return all
 }
 
-// p99 returns the 99th percentile, or 0 if nothing was recorded.
-func p99(s *metric.Stripes) time.Duration {
-	t := s.Snapshot()
-	if t.Count() == 0 {
-		return 0
+// takeLag returns what lag there has been since the last call.
+func (h *generatorHealth) takeLag() *metric.Trend {
+	all := &metric.Trend{}
+	for i, s := range h.lags() {
+		now := s.Take()
+		h.taken[i].Merge(now)
+		all.Merge(now)
 	}
-	return time.Duration(t.Quantile(99) * float64(time.Millisecond))
+	return all
+}
+
+// lags are how late it sent, joined and read.
+func (h *generatorHealth) lags() [3]*metric.Stripes {
+	return [3]*metric.Stripes{h.sendLag, h.joinLag, h.readLag}
+}
+
+// latest returns the 99th percentiles of how late it sent, joined and read; 0 where there
+// was nothing.
+func (h *generatorHealth) latest() (p99 [3]time.Duration) {
+	for i, s := range h.lags() {
+		t := s.Snapshot()
+		t.Merge(&h.taken[i])
+		if t.Count() > 0 {
+			p99[i] = time.Duration(t.Quantile(99) * float64(time.Millisecond))
+		}
+	}
+	return p99
 }
 
 // machineDrops returns how many packets the machine has dropped since the run began, of

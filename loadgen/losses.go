@@ -16,6 +16,13 @@ type Losses struct {
 	Mics, MicsReported, Ears, EarsReported int
 }
 
+// add adds the losses of other rooms, or of a room's other people.
+func (l *Losses) add(o Losses) {
+	l.Due, l.Lost = l.Due+o.Due, l.Lost+o.Lost
+	l.Uplink, l.Server, l.Downlink, l.Generator = l.Uplink.plus(o.Uplink), l.Server.plus(o.Server), l.Downlink.plus(o.Downlink), l.Generator.plus(o.Generator)
+	l.Mics, l.MicsReported, l.Ears, l.EarsReported = l.Mics+o.Mics, l.MicsReported+o.MicsReported, l.Ears+o.Ears, l.EarsReported+o.EarsReported
+}
+
 // A Range is how many packets something was, at least and at most.
 type Range struct{ Least, Most uint64 }
 

@@ -139,6 +139,9 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 		sender.mute(true)
 	}
 	pause(ctx, leaveDelay)
+	if r.peers != nil {
+		r.peers.awaitProcessed(ctx, r.clock.Now())
+	}
 	passed := 0
 	if sender != nil {
 		passed = sender.source.HeardInSilence()
@@ -174,6 +177,9 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec) error {
 	p.mu.Unlock()
 	select {
 	case <-source.Reached():
+		if r.peers != nil { // somebody else may have heard it sooner
+			r.peers.awaitProcessed(ctx, source.FirstHeard())
+		}
 		r.moderation.promoted(interval{from: acknowledged, until: source.FirstHeard()})
 		return nil
 	case <-ctx.Done():

@@ -45,6 +45,10 @@ func (r *run) watch(ctx context.Context) {
 	for pause(ctx, time.Second) {
 		o.observe(ctx)
 		r.settle()
+		if r.peers != nil {
+			r.peers.measured(o.last)
+			continue // the coordinator judges and reports
+		}
 		r.checkAborts()
 		r.report()
 	}
@@ -80,7 +84,8 @@ func (o *observer) observe(ctx context.Context) {
 			r.peak.Store(max(r.peak.Load(), now.server.Memory))
 		}
 	}
-	r.aggregator.Load(load(before, now, lost-o.lost))
+	r.lastLoad = load(before, now, lost-o.lost)
+	r.aggregator.Load(r.lastLoad)
 	o.last, o.lost = now, lost
 }
 
@@ -209,7 +214,7 @@ func (r *run) taken(a, b sample) (taken, known bool) {
 	if all <= 0 {
 		return false, false
 	}
-	others := machine.Busy - (b.own - a.own) - (b.server.CPU - a.server.CPU) + machine.Steal
+	others := machine.Busy - (b.own - a.own) - max(0, b.kin-a.kin) - (b.server.CPU - a.server.CPU) + machine.Steal
 	return others.Seconds() > othersBusy*all && machine.Idle.Seconds() < idleLeft*all, true
 }
 

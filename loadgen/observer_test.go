@@ -54,7 +54,7 @@ func (s second) samples() (a, b sample) {
 }
 
 func TestBacklogLastsUntilACoreIsFree(t *testing.T) {
-	r := &run{Config: Config{Driver: here{loopback: true}}, cores: 2}
+	r := &run{scoreboard: scoreboard{Config: Config{Driver: here{loopback: true}}}, cores: 2}
 	waited := map[int]time.Duration{1: 50 * time.Millisecond}
 	backlog := time.Duration(0)
 	for _, c := range []struct {
@@ -97,7 +97,7 @@ func TestContentionExcusesTheServerForWhatOthersTookFromIt(t *testing.T) {
 		{"a server on another machine", second{own: 1850, ownWait: 2500, others: 140, idle: 10, elsewhere: true}, false, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			r := &run{Config: Config{Driver: here{loopback: !c.second.elsewhere}}, cores: 2}
+			r := &run{scoreboard: scoreboard{Config: Config{Driver: here{loopback: !c.second.elsewhere}}}, cores: 2}
 			a, b := c.second.samples()
 			assert.Equal(t, c.contended, r.contended(a, b))
 			assert.Equal(t, c.deprived, r.deprived(a, b))
@@ -119,7 +119,7 @@ func TestSharedQuotaExcusesTheServerForWhatTheGeneratorUsed(t *testing.T) {
 		{"they were moved, and what the other group did before is not known", true, 60 * time.Millisecond, true, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			r := &run{Config: Config{Driver: here{loopback: true}}, cores: 2}
+			r := &run{scoreboard: scoreboard{Config: Config{Driver: here{loopback: true}}}, cores: 2}
 			a, b := second{own: 60, server: 60, idle: 1880, serverWaits: map[int]time.Duration{1: 0}}.samples()
 			b.own = c.own
 			a.shared, b.shared = c.shared, c.shared
@@ -151,7 +151,7 @@ func TestStarvedIsWhatTheGeneratorWaitedAndNotForTheServer(t *testing.T) {
 		{"a quota was not used up", second{own: 60, idle: 1900}, 0.1, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			r := &run{Config: Config{Driver: here{loopback: !c.second.elsewhere}}, cores: 2}
+			r := &run{scoreboard: scoreboard{Config: Config{Driver: here{loopback: !c.second.elsewhere}}}, cores: 2}
 			a, b := c.second.samples()
 			b.group.Quota = c.quota
 			assert.Equal(t, c.starved, r.starved(a, b))

@@ -32,7 +32,13 @@ const (
 // probably be invalid, each with what to do about it. own means that the run's own
 // server is on the same machine.
 func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string, err error) {
-	if err := check(m, s); err != nil {
+	return PreflightShared(m, s, own, Share{})
+}
+
+// PreflightShared is that for a machine on which several processes play the scenario, each
+// of them a share of that size.
+func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share Share) (warnings []string, err error) {
+	if err := check(m, s, share); err != nil {
 		return nil, err
 	}
 	for _, warning := range []string{warnOfCores(m, s, own), warnOfBuffers(m, s)} {
@@ -44,24 +50,26 @@ func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string
 }
 
 // check returns an error for what a machine cannot do for a scenario.
-func check(m host.Limits, s *scenario.Scenario) error {
-	return errors.Join(checkFiles(m, s), checkScoring(m, s))
+func check(m host.Limits, s *scenario.Scenario, share Share) error {
+	return errors.Join(checkFiles(m, s, share), checkScoring(m, s))
 }
 
 // checkFiles returns an error if a run needs more open files than are allowed.
-func checkFiles(m host.Limits, s *scenario.Scenario) error {
+func checkFiles(m host.Limits, s *scenario.Scenario, share Share) error {
 	if m.Files == 0 {
 		return nil
 	}
-	need := uint64(spareFiles)
+	people := uint64(0)
 	for _, g := range s.Cast {
 		// A signaling connection and a media socket, and on stage a second media socket.
 		each := uint64(2)
 		if g.Role != scenario.Listener {
 			each = 3
 		}
-		need += each * uint64(g.Count) * uint64(s.Rooms)
+		people += each * uint64(g.Count) * uint64(s.Rooms)
 	}
+	n := uint64(max(share.Of, 1))
+	need := spareFiles + (people+n-1)/n
 	if need > m.Files {
 		return fmt.Errorf("the run needs about %d open files and this process may have %d: raise the limit with ulimit -n %d, or cast fewer people", need, m.Files, need)
 	}

@@ -158,8 +158,38 @@ func (p *problems) list() []Problem {
 		}
 		list = append(list, one)
 	}
+	sortProblems(list)
+	return list
+}
+
+// sortProblems sorts problems, the most frequent first.
+func sortProblems(list []Problem) {
 	slices.SortFunc(list, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Doing, b.Doing), cmp.Compare(a.Error, b.Error))
 	})
-	return list
+}
+
+// mergeProblems are the problems of several processes as one list. Those whose texts are
+// alike but for addresses, names and times count together.
+func mergeProblems(lists [][]Problem) []Problem {
+	var all []Problem
+	at := map[Problem]int{}
+	for _, list := range lists {
+		for _, p := range list {
+			key := Problem{Doing: p.Doing, Act: p.Act, Own: p.Own, Error: varying.ReplaceAllString(p.Error, "…")}
+			i, known := at[key]
+			if !known {
+				at[key] = len(all)
+				all = append(all, p)
+				continue
+			}
+			all[i].Count += p.Count
+			all[i].Variants = max(all[i].Variants, p.Variants)
+			if all[i].Error != p.Error {
+				all[i].Variants = max(all[i].Variants, 2)
+			}
+		}
+	}
+	sortProblems(all)
+	return all
 }

@@ -48,7 +48,7 @@ func (p *phase) is(name string) bool {
 }
 
 // enterPhase begins a phase and reports it.
-func (r *run) enterPhase(name string) {
+func (r *scoreboard) enterPhase(name string) {
 	r.phase.mu.Lock()
 	r.phase.name, r.phase.since = name, time.Now()
 	r.phase.mu.Unlock()
@@ -68,16 +68,16 @@ type Snapshot struct {
 }
 
 // report calls Progress and Watch.
-func (r *run) report() {
+func (r *scoreboard) report() {
 	if r.Progress == nil && r.Watch == nil {
 		return
 	}
 	name, since := r.phase.get()
 	state := r.aggregator.State()
-	mics, published := r.uplinks.counts()
+	mics, published := r.mics()
 	now := Progress{
 		Phase: name, Elapsed: time.Since(r.began), InPhase: time.Since(since),
-		Hold: r.steadyTime(), Cast: r.rooms.listeners(), Joined: state.Joined, Mics: max(mics, r.rooms.mics()), Published: published,
+		Hold: r.steadyTime(), Cast: r.Scenario.Rooms * r.Scenario.Listeners(), Joined: state.Joined, Mics: max(mics, r.Scenario.Rooms*r.Scenario.WithMics()), Published: published,
 		Heard: state.Heard, Owed: state.Owed,
 	}
 	r.reporting.Lock()
@@ -96,12 +96,15 @@ func (r *run) report() {
 }
 
 // liveValues returns the metrics as far as they are known now.
-func (r *run) liveValues() (values, best metric.Values) {
+func (r *scoreboard) liveValues() (values, best metric.Values) {
 	values, best = r.aggregator.Present()
-	values.Set("generator_lag", r.health.lag())
-	values.Set("generator_drops", metric.Counter(r.lost()))
+	lag, lost := r.self()
+	values.Set("generator_lag", lag)
+	values.Set("generator_drops", metric.Counter(lost))
 	return values, best
 }
 
 // steadyTime returns how long the steady state lasts.
-func (r *run) steadyTime() time.Duration { return (r.Scenario.Hold - r.Scenario.WarmUp).Duration() }
+func (r *scoreboard) steadyTime() time.Duration {
+	return (r.Scenario.Hold - r.Scenario.WarmUp).Duration()
+}

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -51,10 +52,26 @@ type Result struct {
 	// Crowd and Probes are the two kinds of listeners separately: lean clients, and Pion
 	// peer connections.
 	Crowd, Probes measure.Share
-	Generator     Generator
-	Environment   host.Environment
+	// Generator is the process that generated the load, or all of the workers.
+	Generator Generator
+	// Workers are those that played the run together, if it was not one process alone.
+	Workers     []Worker
+	Environment host.Environment
 	// Server is what is known about the server's machine.
 	Server Server
+}
+
+// A Worker is one of the processes that played a run together.
+type Worker struct {
+	WorkerInfo
+	Generator Generator
+	// ClockAhead is by how much its clock was ahead of the coordinator's at last beyond what
+	// it was at the start, and ClockBound by how much that may be wrong. ClockTrouble is why
+	// its clock could not be relied on.
+	ClockAhead, ClockBound time.Duration
+	ClockTrouble           string
+	// Lost is why nothing more was heard of it before it had played its part, or "".
+	Lost string
 }
 
 // Server describes the machine of the server under test.
@@ -105,31 +122,42 @@ func (g Generator) Cores() float64 {
 // steady state began and the steady state ended.
 type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 
-// result builds the result.
+// result builds the result of a run that one process has played.
 func (r *run) result(interrupted bool, span Span, before, after sample) *Result {
-	drops, unstamped := r.drops()
-	machine := r.health.machineDrops()
+	t := r.tally(&before, after)
+	t.Final = r.final()
+	result := r.combine(r.aggregator.Doubts(), []*Tally{t}, nil, interrupted, span, before, after)
+	result.Generator = t.generator()
+	return result
+}
+
+// combine builds the result from what the aggregator knows of the listeners, and the
+// processes of themselves.
+func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []string, interrupted bool, span Span, before, after sample) *Result {
 	totals := r.aggregator.Totals()
 	values := totals.Values
-	unauthentic, replayed := r.clients.refused()
+	sum := total(tallies, hosts)
 	if duplicates, ok := values["duplicates"].(metric.Counter); ok {
 		// A duplicate does not pass SRTP's replay protection.
-		values.Set("duplicates", duplicates+metric.Counter(replayed))
+		values.Set("duplicates", duplicates+metric.Counter(sum.replayed))
 	}
-	if asked, recovered := r.clients.nacks.Counts(); asked > 0 {
-		values.Set("recovered", metric.Rate{Passes: recovered, Total: asked})
-		values.Set("recovered"+metric.Selector{By: "nack"}.String(), metric.Rate{Passes: recovered, Total: asked})
+	if sum.asked > 0 {
+		values.Set("recovered", metric.Rate{Passes: sum.recovered, Total: sum.asked})
+		values.Set("recovered"+metric.Selector{By: "nack"}.String(), metric.Rate{Passes: sum.recovered, Total: sum.asked})
 	}
-	r.rooms.release()
-	mics := r.uplinks.values(r.aggregator, drops+machine.Total(), values, totals.Best)
-	r.moderation.values(values)
-	r.moderation.durations(r.aggregator, values, totals.Best)
+	for name, worst := range sum.worst {
+		values.Set(name, worst)
+		if best := sum.best[name]; worst.Summary() != best.Summary() {
+			totals.Best.Set(name, best)
+		}
+	}
+	sum.uplinks.publish(values, totals.Best)
 	if r.Scenario.Invites() {
-		values.Set("no_shows", metric.Counter(r.rooms.noShows()))
+		values.Set("no_shows", metric.Counter(sum.noShows))
 	}
-	values.Set("generator_lag", r.health.lag())
-	values.Set("generator_drops", metric.Counter(drops+machine.Total()*r.clients.crowd.PacketsPerDrop()))
-	values.Set("unauthentic", metric.Counter(unauthentic))
+	values.Set("generator_lag", sum.lag)
+	values.Set("generator_drops", metric.Counter(sum.lost))
+	values.Set("unauthentic", metric.Counter(sum.unauthentic))
 
 	_, process := r.Server.(host.ProcessMeter)
 	died := false
@@ -143,7 +171,7 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 		cpu := (after.server.CPU - before.server.CPU).Seconds()
 		values.Set("server_cpu", metric.Gauge(cpu/window))
 		values.Set("server_rss", metric.Gauge(max(before.server.Memory, after.server.Memory, r.peak.Load())))
-		if cpu > 0 && r.rooms.listeners() > 0 {
+		if cpu > 0 && r.Scenario.Listeners() > 0 {
 			values.Set("packets_per_core", metric.Gauge(float64(totals.Received)/cpu))
 			if totals.Excused > 0 { // the server sent them all the same
 				totals.Best.Set("packets_per_core", metric.Gauge(float64(totals.Received+totals.Excused)/cpu))
@@ -154,16 +182,10 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
 		Driver: r.Driver.Capabilities().Driver, Target: r.Driver.Target(),
-		Rooms: len(r.rooms), Speakers: r.rooms.speakers(), Seats: r.rooms.listeners(), Mics: mics,
+		Rooms: r.Scenario.Rooms, Speakers: r.Scenario.Rooms * r.Scenario.OnStage(), Seats: r.Scenario.Rooms * r.Scenario.Listeners(), Mics: sum.uplinks.Mics,
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
-		Values: values, Best: totals.Best, Doubts: r.aggregator.Doubts(), Foreign: totals.Foreign, Marked: r.marked(),
-		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Losses: r.rooms.placeLosses(drops + machine.Total()*r.clients.crowd.PacketsPerDrop()), Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
-		Generator: Generator{
-			SendLag: p99(r.health.sendLag), JoinLag: p99(r.health.joinLag), ReadLag: p99(r.health.readLag),
-			SocketDrops: drops, MachineDrops: machine, Unstamped: unstamped,
-			ClockStep: time.Duration(r.health.clockSteps.Load()),
-			CPUs:      r.cores, Quota: after.group.Quota,
-		},
+		Values: values, Best: totals.Best, Doubts: doubts, Foreign: totals.Foreign, Marked: r.marked(),
+		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Losses: sum.losses, Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Environment: host.CurrentEnvironment(),
 	}
 	result.Server.Died = died
@@ -172,9 +194,61 @@ func (r *run) result(interrupted bool, span Span, before, after sample) *Result 
 	} else if after.server != nil {
 		result.Server.Cores = after.server.Cores
 	}
-	if window > 0 {
-		result.Generator.CPU = (after.own - before.own).Seconds() / window
-		result.Generator.CPUWait = max(0, (after.wait-before.wait).Seconds()/window)
-	}
 	return result
+}
+
+// A sum is what several generator processes counted, together.
+type tallySum struct {
+	lag                                              *metric.Trend
+	lost                                             uint64
+	unauthentic, replayed, asked, recovered, noShows uint64
+	worst, best                                      map[string]*metric.Trend
+	losses                                           Losses
+	uplinks                                          uplinkSum
+}
+
+// total adds up tallies. What a machine dropped all its processes see, so that it counts
+// once for each of the hosts; without hosts each has its own.
+func total(tallies []*Tally, hosts []string) tallySum {
+	sum := tallySum{lag: &metric.Trend{}, worst: map[string]*metric.Trend{}, best: map[string]*metric.Trend{}}
+	machines := map[string]uint64{}
+	for i, t := range tallies {
+		if t == nil {
+			continue
+		}
+		at := fmt.Sprint(i)
+		if hosts != nil {
+			at = hosts[i]
+		}
+		if t.Lag != nil {
+			sum.lag.Merge(t.Lag)
+		}
+		sum.lost += t.SocketDrops
+		machines[at] = max(machines[at], t.MachineDrops.Total()*t.PacketsPerDrop)
+		sum.unauthentic += t.Unauthentic
+		sum.replayed += t.Replayed
+		sum.asked += t.Asked
+		sum.recovered += t.Recovered
+		if t.Final == nil {
+			continue
+		}
+		sum.noShows += t.Final.NoShows
+		sum.losses.add(t.Final.Losses)
+		sum.uplinks.add(t.Final.Uplinks)
+		mergeByName(sum.worst, t.Final.Worst)
+		mergeByName(sum.best, t.Final.Best)
+	}
+	for _, n := range machines {
+		sum.lost += n
+	}
+	return sum
+}
+
+func mergeByName(into, of map[string]*metric.Trend) {
+	for name, t := range of {
+		if into[name] == nil {
+			into[name] = &metric.Trend{}
+		}
+		into[name].Merge(t)
+	}
 }

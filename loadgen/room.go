@@ -25,20 +25,27 @@ type roomRun struct {
 	speakers  []*person // the cast's speakers and hosts
 	listeners []*person // the cast's listeners
 
-	mu      sync.Mutex
-	sources int // mics opened so far, which number their seeds
+	// cast is how many people it has, here or elsewhere, of each kind, and mics how many of
+	// them have a mic from the beginning.
+	castListeners, castSpeakers, mics int
+
+	mu       sync.Mutex
+	promoted int // mics opened since then
 }
 
 // openRoom opens room number i and brings in its speakers. With an error it returns
 // the room, too, if there is one to close.
 func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
-	room, err := r.Driver.Open(ctx, i, r.Scenario.Room)
+	room, err := r.enterRoom(ctx, i)
 	if err != nil {
 		return nil, err
 	}
 	h := &roomRun{run: r, number: i, client: room, ledger: measure.NewLedger(r.aggregator)}
 	if r.marked() {
 		h.ledger = measure.NewMarkedLedger(r.aggregator)
+	}
+	if r.peers != nil {
+		h.ledger.Await()
 	}
 	if r.Scenario.AudioScore {
 		h.ledger.Score()
@@ -48,32 +55,64 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 			h.add(g, n)
 		}
 	}
-	if r.Scenario.Listeners() == 0 {
-		return h, nil
-	}
-	for _, p := range h.speakers {
-		if err := p.takeStage(ctx, r.clock.Now()); err != nil {
-			return h, fmt.Errorf("bring %s into room %s: %w", p.name, room.Name(), err)
-		}
-	}
 	return h, nil
 }
 
-// add adds person n of a group of the cast.
+// enterRoom opens a room, or gets into the one that the coordinator has opened.
+func (r *run) enterRoom(ctx context.Context, i int) (driver.RoomClient, error) {
+	if r.peers == nil {
+		return r.Driver.Open(ctx, i, r.Scenario.Room)
+	}
+	shared, ok := r.Driver.(driver.Shared)
+	if !ok || i >= len(r.tickets) {
+		return nil, fmt.Errorf("%w: enter a room that somebody else has opened", driver.ErrUnsupported)
+	}
+	return shared.Enter(ctx, i, r.tickets[i])
+}
+
+// takeStage brings in the room's speakers.
+func (h *roomRun) takeStage(ctx context.Context) error {
+	if h.run.Scenario.Listeners() == 0 {
+		return nil // they arrive themselves
+	}
+	for _, p := range h.speakers {
+		if err := p.takeStage(ctx, h.run.clock.Now()); err != nil {
+			return fmt.Errorf("bring %s into room %s: %w", p.name, h.client.Name(), err)
+		}
+	}
+	return nil
+}
+
+// add adds person n of a group of the cast, if this process plays them.
 func (h *roomRun) add(g, n int) {
-	clients := h.run.clients
-	group := h.run.Scenario.Cast[g]
+	r, clients := h.run, h.run.clients
+	group := r.Scenario.Cast[g]
 	p := &person{
-		room: h, group: g, number: n, role: group.Role,
-		name:       fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1),
-		impairment: clients.emulator.NewImpairment(group.Network, h.number, g, n),
+		room: h, group: g, number: n, place: h.castListeners + h.castSpeakers, mic: -1, role: group.Role,
+		name: fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1),
 	}
 	if group.Role == scenario.Listener {
-		p.probe = clients.isProbe(len(h.listeners)*h.run.Scenario.Rooms + h.number)
+		number := h.castListeners*r.Scenario.Rooms + h.number // of all rooms
+		h.castListeners++
+		if !r.share.has(number) {
+			return
+		}
+		p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)
+		p.probe = r.share.isProbe(number, r.Scenario.Listeners()*r.Scenario.Rooms)
 		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Network: group.NetworkName(), Probe: p.probe})
 		h.listeners = append(h.listeners, p)
 		return
 	}
+	number := h.castSpeakers*r.Scenario.Rooms + h.number
+	h.castSpeakers++
+	if len(r.clips[g]) > 0 {
+		p.mic = h.mics
+		h.mics++
+	}
+	if !r.share.has(number) {
+		return
+	}
+	p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)
 	p.probe = true
 	if clients.capabilities.Moderation {
 		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
@@ -83,29 +122,62 @@ func (h *roomRun) add(g, n int) {
 
 func (h *roomRun) people() []*person { return slices.Concat(h.speakers, h.listeners) }
 
-// addSource adds one more mic to the ledger. It starts at a seeded frame of one of the
-// files, and at a seeded offset within 20 ms.
-func (h *roomRun) addSource(files []*speech.Clip, number int) (*measure.Source, error) {
+// addSource adds one more mic to the ledger, of one of the room's people.
+func (h *roomRun) addSource(p *person) (*measure.Source, error) {
+	r := h.run
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(h.sources)))
-	h.sources++
+	index := p.mic
+	if p.mic >= 0 {
+		p.mic = -1 // another one is of its own
+	} else {
+		// No other worker gives it that number.
+		index = h.mics + h.promoted*max(r.share.Of, 1) + r.share.Number
+		h.promoted++
+	}
+	h.mu.Unlock()
+	source, err := h.newSource(index, p.group, p.number, h.ledger.AddSource, h.ledger.AddMarkedSource)
+	if err == nil && r.peers != nil {
+		r.peers.open(SourceID{h.number, index}, p, source)
+	}
+	return source, err
+}
+
+// replica adds the mic of another worker to its room's ledger.
+func (r *run) replica(o OpenedSource) (*measure.Source, error) {
+	if o.Room < 0 || o.Room >= len(r.rooms) || r.rooms[o.Room] == nil || o.Group < 0 || o.Group >= len(r.clips) || o.Number < 0 || o.Index < 0 {
+		return nil, fmt.Errorf("there is no room %d with a group %d", o.Room, o.Group)
+	}
+	h := r.rooms[o.Room]
+	return h.newSource(o.Index, o.Group, o.Number, func(c *speech.Clip, first int, offset time.Duration) (*measure.Source, error) {
+		return h.ledger.AddReplica(c, nil, first, offset)
+	}, func(c *speech.Clip, code *mark.Code, offset time.Duration) (*measure.Source, error) {
+		return h.ledger.AddReplica(c, code, 0, offset)
+	})
+}
+
+// newSource adds the room's mic of some number, of a person of the cast. It starts at a
+// seeded frame of one of the files, and at a seeded offset within 20 ms.
+func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int, time.Duration) (*measure.Source, error),
+	addMarked func(*speech.Clip, *mark.Code, time.Duration) (*measure.Source, error),
+) (*measure.Source, error) {
+	files := h.run.clips[group]
+	if len(files) == 0 {
+		files = h.run.allClips // a promoted listener without audio speaks with the cast's
+	}
+	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(index)))
 	clip := files[number%len(files)]
 	first, offset := seed.IntN(len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength)))
 	if !h.run.marked() {
-		return h.ledger.AddSource(clip, first, offset)
+		return add(clip, first, offset)
 	}
 	// No other mic of the run has the same mark.
-	code := mark.NewCode(uint64(h.number)<<32 | uint64(h.sources))
+	code := mark.NewCode(uint64(h.number)<<32 | uint64(index+1))
 	marked, err := code.Mark(clip, first)
 	if err != nil {
 		return nil, err
 	}
-	return h.ledger.AddMarkedSource(marked, code, offset)
+	return addMarked(marked, code, offset)
 }
-
-// marked reports whether the audio is marked.
-func (r *run) marked() bool { return r.Scenario.AudioCheck == scenario.CheckMarker }
 
 // rooms are a run's rooms; a room that could not be opened is nil.
 type rooms []*roomRun
@@ -113,42 +185,6 @@ type rooms []*roomRun
 // opened returns the rooms that were opened.
 func (rs rooms) opened() rooms {
 	return slices.DeleteFunc(slices.Clone(rs), func(h *roomRun) bool { return h == nil })
-}
-
-// listeners returns how many listeners the cast of all rooms has.
-func (rs rooms) listeners() (n int) {
-	for _, h := range rs.opened() {
-		n += len(h.listeners)
-	}
-	return n
-}
-
-// speakers returns how many speakers and hosts the cast of all rooms has.
-func (rs rooms) speakers() (n int) {
-	for _, h := range rs.opened() {
-		n += len(h.speakers)
-	}
-	return n
-}
-
-// mics returns how many of the cast of all rooms have a mic.
-func (rs rooms) mics() (n int) {
-	for _, h := range rs.opened() {
-		for _, p := range h.speakers {
-			if len(h.run.clips[p.group]) > 0 {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// noShows returns how many guests the server has reported to the hosts as not coming.
-func (rs rooms) noShows() (n uint64) {
-	for _, h := range rs {
-		n += h.client.NoShows()
-	}
-	return n
 }
 
 // losses returns how many packets people's own sockets dropped, and for how many

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,6 +26,8 @@ const (
 	settleTime = time.Second
 	// leaveTimeout is how long it may take until everybody has left.
 	leaveTimeout = 20 * time.Second
+	// hurriedLeave is that of a worker whose part is at an end early.
+	hurriedLeave = 5 * time.Second
 )
 
 // Config configures a run.
@@ -47,7 +48,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Run plays a scenario and returns what it measured. It returns an error and no
+// Run plays a scenario in this process and returns what it measured. It returns an error and no
 // result if the scenario could not be played at all, for example because the target
 // did not answer or a speaker could not connect.
 //
@@ -60,10 +61,10 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
 		return nil, err
 	}
-	if err := check(host.CurrentLimits(), cfg.Scenario); err != nil {
+	if err := check(host.CurrentLimits(), cfg.Scenario, Share{}); err != nil {
 		return nil, err
 	}
-	r, err := newRun(cfg)
+	r, err := newRun(cfg, measure.NewClock(), Share{})
 	if err != nil {
 		return nil, err
 	}
@@ -90,43 +91,40 @@ func supports(d driver.Driver, s *scenario.Scenario) error {
 // A run plays one scenario. Its methods are the steps of playing, in the order of this
 // file, and what runs beside them once a second: observer.go, progress.go, abort.go.
 type run struct {
-	Config
-	clock      *measure.Clock
-	aggregator *measure.Aggregator
-	clients    *clients
-	health     *generatorHealth
-	problems   *problems
-	sampler    sampler
-	rooms      rooms
-	uplinks    *uplinks
+	scoreboard
+	clients *clients
+	health  *generatorHealth
+	rooms   rooms
+	uplinks *uplinks
 	// moderation measures how the server carries out what the hosts do.
 	moderation moderationStats
-	began      time.Time
 
 	clips    [][]*speech.Clip // by group of the cast
 	allClips []*speech.Clip   // of all groups
 
-	gate      abortGate
-	phase     phase
-	reporting sync.Mutex    // held during calls of Progress and Watch
-	peak      atomic.Uint64 // highest memory of the server in the steady state, in bytes
-	// used is the last sample with the server's use. cores is how many cores the
-	// generator may use.
-	used  atomic.Pointer[sample]
-	cores int
-	turns *driver.Turns // of the joins
+	cores    int           // that the generator may use
+	lastLoad measure.Load  // what the processes used at last
+	turns    *driver.Turns // of the joins
+
+	// share is whom of the run's people this process plays, and peers who play the others;
+	// nil if nobody does.
+	share Share
+	peers *peers
+	// tickets are how the process gets into the rooms that the coordinator has opened.
+	tickets []string
 }
 
-func newRun(cfg Config) (*run, error) {
-	clock, health, problems := measure.NewClock(), newHealth(cfg.Driver.Loopback()), newProblems()
+func newRun(cfg Config, clock *measure.Clock, share Share) (*run, error) {
+	health, problems := newHealth(cfg.Driver.Loopback()), newProblems()
 	clients, err := newClients(cfg, clock, health, problems)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{
-		Config: cfg, clock: clock, aggregator: measure.NewAggregator(), clients: clients, health: health, problems: problems,
-		sampler: sampler{clock: clock, server: cfg.Server, problems: problems}, began: time.Now(), uplinks: &uplinks{had: cfg.Scenario.JoinDeadline.Duration()}, cores: runtime.GOMAXPROCS(0),
+		scoreboard: newScoreboard(cfg, clock, problems), clients: clients, health: health, cores: runtime.GOMAXPROCS(0), share: share,
+		uplinks: &uplinks{had: cfg.Scenario.JoinDeadline.Duration()},
 	}
+	r.self, r.mics = r.selfTally, r.uplinks.counts
 	if err := r.loadClips(); err != nil {
 		return nil, errors.Join(err, clients.Close())
 	}
@@ -159,7 +157,7 @@ func (r *run) loadClips() error {
 
 func (r *run) play(ctx context.Context) (*Result, error) {
 	result, err := r.measure(ctx)
-	r.cleanUp()
+	r.cleanUp(leaveTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +169,11 @@ func (r *run) play(ctx context.Context) (*Result, error) {
 // who has not left by then stays.
 func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.enterPhase("opening")
-	if err := r.open(ctx); err != nil {
+	open := r.open
+	if r.peers != nil {
+		open = r.takeStages // their rooms are open
+	}
+	if err := open(ctx); err != nil {
 		return nil, err
 	}
 	// An interrupt, or a threshold that aborts, ends the arrivals and the hold but
@@ -182,33 +184,61 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	defer end()
 	playing, abort := context.WithCancel(ctx)
 	defer abort()
-	r.gate.abort = abort
+	r.gate.arm(abort)
 
-	span := Span{Arrivals: r.begin(measure.Arrivals)}
+	span := Span{}
+	var err error
+	if span.Arrivals, err = r.meet(background, measure.Arrivals, r.clock.Now(), lead, nil); err != nil {
+		return nil, err
+	}
+	r.begin(measure.Arrivals, span.Arrivals)
 	r.gate.start = span.Arrivals
 	work.Go(func() { r.watch(background) })
-	r.arrive(playing)
+	r.arrive(playing, span.Arrivals)
 	if err := r.uplinks.unreachable(); err != nil && playing.Err() == nil {
 		return nil, err
 	}
-	span.Hold = r.clock.Now()
+	if span.Hold, err = r.meet(background, "hold", r.clock.Now(), lead, nil); err != nil {
+		return nil, err
+	}
+	r.sleepUntil(playing, span.Hold)
 	r.clients.emulator.BeginSteady(span.Hold)
 	before := r.holdSteady(playing, span.Hold)
 	span.Steady = before.at
 
 	after := r.sampler.sample(background)
-	span.Stop = after.at
-	if r.Scenario.Departs() && playing.Err() == nil {
-		span.Stop = r.begin(measure.Departures)
-		r.depart(playing)
+	departs := r.Scenario.Departs() && playing.Err() == nil
+	stopAt := after.at
+	if planned := span.Hold + r.Scenario.Hold.Duration(); r.peers != nil && playing.Err() == nil {
+		stopAt = planned // for all
+	}
+	if span.Stop, err = r.meet(background, "stop", stopAt, 0, &departs); err != nil {
+		return nil, err
+	}
+	r.sleepUntil(background, span.Stop)
+	now := span.Stop
+	if departs {
+		r.begin(measure.Departures, span.Stop)
+		r.depart(playing, span.Stop)
+		now = r.clock.Now()
 	}
 	r.enterPhase("settling")
-	now := r.clock.Now()
+	if r.peers == nil {
+		now = r.clock.Now()
+	}
+	now, err = r.meet(background, "settling", now, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.sleepUntil(background, now)
 	r.aggregator.Stop(now)
 	for _, h := range r.rooms {
 		h.ledger.Stop(now)
 	}
 	pause(background, settleTime)
+	if r.peers != nil {
+		r.peers.awaitKnown(background, now+settleTime)
+	}
 	end()
 	work.Wait()
 	now = r.clock.Now()
@@ -216,18 +246,38 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 		h.ledger.Finish(now)
 	}
 	r.aggregator.Finish(now)
+	if r.peers != nil {
+		return nil, r.peers.finish(r.final(), after)
+	}
 	if r.Scenario.AudioScore && ctx.Err() == nil {
 		r.score(ctx)
 	}
 	return r.result(ctx.Err() != nil, span, before, after), nil
 }
 
-// begin begins a measured phase and returns the time.
-func (r *run) begin(phase string) time.Duration {
-	now := r.clock.Now()
-	r.problems.act("begin "+scenario.Verb(phase), r.aggregator.Begin(phase, now))
+// meet returns when a phase begins: in one process at the time that it proposes; of several
+// the latest that one proposes, and later by lead, so that all know by then. What agreed
+// is for holds if it does for all.
+func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, agreed *bool) (time.Duration, error) {
+	if r.peers == nil {
+		return at, nil
+	}
+	mine := meeting{At: at + lead, Agreed: agreed != nil && *agreed}
+	all, err := r.peers.exchange(ctx, phase, mine)
+	if err != nil {
+		return 0, err
+	}
+	met, err := latestOf(all)
+	if agreed != nil {
+		*agreed = met.Agreed
+	}
+	return met.At, err
+}
+
+// begin begins a measured phase at a time.
+func (r *run) begin(phase string, at time.Duration) {
+	r.problems.act("begin "+scenario.Verb(phase), r.aggregator.Begin(phase, at))
 	r.enterPhase(phase)
-	return now
 }
 
 // open opens the rooms and brings in their speakers, before there are listeners. Where there
@@ -241,8 +291,21 @@ func (r *run) open(ctx context.Context) error {
 		group.Go(func() error {
 			h, err := r.openRoom(ctx, i)
 			r.rooms[i] = h
-			return err
+			if err != nil {
+				return err
+			}
+			return h.takeStage(ctx)
 		})
+	}
+	return group.Wait()
+}
+
+// takeStages brings the speakers into all rooms.
+func (r *run) takeStages(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrency)
+	for _, h := range r.rooms {
+		group.Go(func() error { return h.takeStage(ctx) })
 	}
 	return group.Wait()
 }
@@ -250,9 +313,8 @@ func (r *run) open(ctx context.Context) error {
 // arrive brings the listeners in at their times, or the speakers if nobody listens. It
 // returns when each of them has received audio, or can send it, or has reached its join
 // deadline.
-func (r *run) arrive(ctx context.Context) {
+func (r *run) arrive(ctx context.Context, start time.Duration) {
 	var joins sync.WaitGroup
-	start := r.clock.Now()
 	for _, a := range r.rooms.arrivals(r.Scenario) {
 		intended := start + a.after
 		if !r.sleepUntil(ctx, intended) {
@@ -273,7 +335,7 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 	var acts sync.WaitGroup
 	defer acts.Wait()
 	if warm := r.Scenario.WarmUp.Duration(); warm > 0 {
-		r.begin(measure.WarmUp)
+		r.begin(measure.WarmUp, from)
 	}
 	for _, s := range r.Scenario.Spans() {
 		r.problems.act("name "+scenario.Verb(s.Name), r.aggregator.Span(s.Name, from+s.From.Duration(), from+s.Until.Duration()))
@@ -286,19 +348,25 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 	if warm := r.Scenario.WarmUp.Duration(); warm > 0 && !r.sleepUntil(ctx, from+warm) {
 		return r.sampler.sample(ctx) // nothing was measured
 	}
-	r.begin(measure.Steady)
-	r.aggregator.Excerpts(r.clock.Now(), from+r.Scenario.Hold.Duration())
+	steadyAt := r.clock.Now()
+	if r.peers != nil {
+		steadyAt = from + r.Scenario.WarmUp.Duration() // for all
+	}
+	r.begin(measure.Steady, steadyAt)
+	r.aggregator.Excerpts(steadyAt, from+r.Scenario.Hold.Duration())
 	steady = r.sampler.sample(ctx)
+	if r.peers != nil {
+		r.peers.enterSteady(steady)
+	}
 	r.sleepUntil(ctx, from+r.Scenario.Hold.Duration())
 	return steady
 }
 
 // depart has people leave after the hold, each at their time, and returns when all of
 // them have left.
-func (r *run) depart(ctx context.Context) {
+func (r *run) depart(ctx context.Context, start time.Duration) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	start := r.clock.Now()
 	for _, d := range r.rooms.departures(r.Scenario) {
 		intended := start + d.after
 		if !r.sleepUntil(ctx, intended) {
@@ -336,8 +404,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // cleanUp has everybody leave and closes the rooms. Errors become problems of the
 // result; the figures stay valid.
-func (r *run) cleanUp() {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+func (r *run) cleanUp(patience time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r.enterPhase("leaving")
 	var group errgroup.Group
@@ -353,7 +421,9 @@ func (r *run) cleanUp() {
 	_ = group.Wait()
 	for _, h := range r.rooms.opened() {
 		group.Go(func() error {
-			r.problems.add("close room", h.client.Close(ctx))
+			if r.peers == nil { // else it is the coordinator's
+				r.problems.add("close room", h.client.Close(ctx))
+			}
 			return nil
 		})
 	}

@@ -16,6 +16,7 @@ type sample struct {
 	own    time.Duration // CPU of this process
 	wait   time.Duration // that its threads waited for a core; 0 if unknown
 	memory uint64        // of this process, in bytes; 0 if unknown
+	kin    time.Duration // CPU of the run's other processes on this machine
 
 	machine *host.CPUTimes // nil if unknown
 	group   host.ControlGroup
@@ -28,6 +29,8 @@ type sampler struct {
 	clock    *measure.Clock
 	server   host.Meter // or nil
 	problems *problems
+	// kin are other processes of the run on this machine.
+	kin []int
 }
 
 func (m *sampler) sample(ctx context.Context) sample {
@@ -35,6 +38,11 @@ func (m *sampler) sample(ctx context.Context) sample {
 	s.wait, _ = host.RunQueueWait()
 	if times, ok := host.MachineTimes(); ok {
 		s.machine = &times
+	}
+	for _, pid := range m.kin {
+		if u, err := (host.ProcessMeter{PID: pid}).Usage(ctx); err == nil { // one that has ended uses nothing
+			s.kin += u.CPU
+		}
 	}
 	if m.server == nil {
 		return s

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -92,19 +91,25 @@ func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Du
 func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 	problems, action := h.run.problems, actionOf(e.Do.Spec())
 	if action.room != nil {
+		if e.Do == scenario.InviteGuest && !h.run.share.owns(h.number) {
+			return
+		}
 		ctx, cancel := context.WithTimeout(ctx, actTimeout)
 		defer cancel()
 		problems.act(e.Do, action.room(h, ctx, e.Count))
 		return
 	}
-	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(i)))
-	chosen := h.choose(e, seed)
-	if len(chosen) < e.Count {
-		problems.act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, len(chosen)))
+	people, all, err := h.choose(ctx, i, e)
+	if err != nil {
+		problems.act(e.Do, err)
+		return
+	}
+	if all < e.Count && h.run.share.owns(h.number) {
+		problems.act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, all))
 	}
 	var group errgroup.Group
 	group.SetLimit(concurrency)
-	for _, p := range chosen {
+	for _, p := range people {
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, actTimeout)
 			defer cancel()
@@ -115,16 +120,35 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 	_ = group.Wait()
 }
 
-// choose picks the people of the room whom an event is for.
-func (h *roomRun) choose(e scenario.Event, seed *rand.Rand) []*person {
-	var able []*person
+// choose picks the people of the room whom event number i is for: of those whom this
+// process plays, and how many of all.
+func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people []*person, all int, err error) {
+	r := h.run
+	var able []candidate
+	byPlace := map[int]*person{}
 	for _, p := range h.people() {
 		if p.can(e.Who, e.Do.Spec()) {
-			able = append(able, p)
+			able = append(able, candidate{p.place, rank(r.Scenario, h.number, i, p.place)})
+			byPlace[p.place] = p
 		}
 	}
-	seed.Shuffle(len(able), func(a, b int) { able[a], able[b] = able[b], able[a] })
-	return able[:min(e.Count, len(able))]
+	able = chosen(able, e.Count)
+	if r.peers != nil {
+		offers, err := r.peers.exchange(ctx, fmt.Sprintf("event %d room %d", i, h.number), able)
+		if err != nil {
+			return nil, 0, err
+		}
+		if able, err = mergedOffers[candidate](offers); err != nil {
+			return nil, 0, err
+		}
+		able = chosen(able, e.Count)
+	}
+	for _, c := range able {
+		if p := byPlace[c.Place]; p != nil {
+			people = append(people, p)
+		}
+	}
+	return people, len(able), nil
 }
 
 // can reports whether a person has the role now and is in the state that the verb
@@ -176,6 +200,9 @@ func (h *roomRun) end(ctx context.Context, _ int) error {
 		p.stopCounting()
 	}
 	pause(ctx, leaveDelay)
+	if !h.run.share.owns(h.number) {
+		return nil
+	}
 	return h.client.Act(ctx, scenario.End, nil)
 }
 

@@ -120,56 +120,78 @@ type Mics struct {
 	Reported int
 }
 
-// values adds the metrics of mics, at worst and at best. The generator's machine has
-// dropped so many packets, any of which may have been a mic's.
-func (us *uplinks) values(stalls stallCounter, dropped uint64, worst, best metric.Values) (mics Mics) {
+// An uplinkSum is the figures of the mics of one process or of several, as they go over the
+// wire. Each rate and trend has a worst and a best case.
+type uplinkSum struct {
+	Mics      Mics
+	Published [2]metric.Rate
+	Trends    map[string]*[2]metric.Trend
+	NACKs     uint64
+	Open      bool // any
+}
+
+// sum sums up the process's mics. The generator's machine has dropped so many packets, any of
+// which may have been a mic's.
+func (us *uplinks) sum(stalls stallCounter, dropped uint64) uplinkSum {
 	us.mu.Lock()
 	defer us.mu.Unlock()
-	mics.Opened = len(us.all)
-	if mics.Opened == 0 {
-		return mics
-	}
 	f := newUplinkFigures()
+	f.Mics.Opened = len(us.all)
 	for _, u := range us.all {
 		u.mu.Lock()
 		open, lost, reported := f.enter(u, us.had, stalls, dropped)
 		u.mu.Unlock()
-		for into, is := range map[*int]bool{&mics.Connected: open, &mics.Ended: lost, &mics.Reported: reported} {
+		for into, is := range map[*int]bool{&f.Mics.Connected: open, &f.Mics.Ended: lost, &f.Mics.Reported: reported} {
 			if is {
 				*into++
 			}
 		}
 	}
-	f.publish(worst, best)
-	return mics
+	return f.uplinkSum
 }
 
-// uplinkFigures are the metrics of mics; each trend and rate has a worst and a best case.
-type uplinkFigures struct {
-	published [2]metric.Rate
-	trends    map[string]*[2]metric.Trend
-	nacks     uint64
-	open      bool // any
+// add adds the mics of another process.
+func (s *uplinkSum) add(o uplinkSum) {
+	s.Mics.Opened, s.Mics.Connected = s.Mics.Opened+o.Mics.Opened, s.Mics.Connected+o.Mics.Connected
+	s.Mics.Ended, s.Mics.Reported = s.Mics.Ended+o.Mics.Ended, s.Mics.Reported+o.Mics.Reported
+	for i := range s.Published {
+		s.Published[i] = s.Published[i].Plus(o.Published[i])
+	}
+	s.NACKs, s.Open = s.NACKs+o.NACKs, s.Open || o.Open
+	if s.Trends == nil {
+		s.Trends = map[string]*[2]metric.Trend{}
+	}
+	for name, t := range o.Trends {
+		if s.Trends[name] == nil {
+			s.Trends[name] = &[2]metric.Trend{}
+		}
+		for i := range t {
+			s.Trends[name][i].Merge(&t[i])
+		}
+	}
 }
+
+// uplinkFigures enters mics into their sum.
+type uplinkFigures struct{ uplinkSum }
 
 func newUplinkFigures() *uplinkFigures {
-	f := &uplinkFigures{trends: map[string]*[2]metric.Trend{}}
+	f := &uplinkFigures{uplinkSum{Trends: map[string]*[2]metric.Trend{}}}
 	for _, name := range []string{"publish_duration", "mic_rtt", "mic_loss", "mic_jitter"} {
-		f.trends[name] = &[2]metric.Trend{}
+		f.Trends[name] = &[2]metric.Trend{}
 	}
 	return f
 }
 
 func (f *uplinkFigures) record(name string, worst, best float64) {
-	f.trends[name][0].Record(worst)
-	f.trends[name][1].Record(max(0, best))
+	f.Trends[name][0].Record(worst)
+	f.Trends[name][1].Record(max(0, best))
 }
 
 // enter enters a mic that may take so long to open.
 func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter, dropped uint64) (open, lost, reported bool) {
 	kept, excused := u.open, false
-	f.published[0].Total++
-	f.published[1].Total++
+	f.Published[0].Total++
+	f.Published[1].Total++
 	if u.open {
 		took := u.until - u.from
 		f.record("publish_duration", ms(took), ms(took-stalls.Stalled(u.from, u.until)))
@@ -183,7 +205,7 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter,
 		f.record("publish_duration", ms(had), ms(atBest))
 	}
 	if e := u.closed; u.open && e != nil {
-		f.open = true
+		f.Open = true
 		if lost = e.lost; lost {
 			kept = false
 			silent := max(0, e.lostAt-client.PatienceOfMics)
@@ -193,17 +215,17 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter,
 		f.enterEnding(e, u.from, stalls, dropped)
 	}
 	if kept {
-		f.published[0].Passes++
+		f.Published[0].Passes++
 	}
 	if kept || excused {
-		f.published[1].Passes++
+		f.Published[1].Passes++
 	}
 	return u.open, lost, reported
 }
 
 // enterEnding enters the figures of a mic that began to open at a time.
 func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallCounter, dropped uint64) {
-	f.nacks += e.upstream.NACKs
+	f.NACKs += e.upstream.NACKs
 	if e.checks > 0 {
 		// A busy generator takes its time to read each answer, by how much is not known.
 		atBest := e.rtt
@@ -220,12 +242,15 @@ func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallC
 }
 
 // publish sets the metrics that have values.
-func (f *uplinkFigures) publish(worst, best metric.Values) {
-	worst.Set("published", f.published[0])
-	if f.published[0] != f.published[1] {
-		best.Set("published", f.published[1])
+func (s *uplinkSum) publish(worst, best metric.Values) {
+	if s.Mics.Opened == 0 {
+		return
 	}
-	for name, t := range f.trends {
+	worst.Set("published", s.Published[0])
+	if s.Published[0] != s.Published[1] {
+		best.Set("published", s.Published[1])
+	}
+	for name, t := range s.Trends {
 		if t[0].Count() == 0 {
 			continue
 		}
@@ -234,8 +259,8 @@ func (f *uplinkFigures) publish(worst, best metric.Values) {
 			best.Set(name, &t[1])
 		}
 	}
-	if f.open {
-		worst.Set("mic_nacks", metric.Counter(f.nacks))
+	if s.Open {
+		worst.Set("mic_nacks", metric.Counter(s.NACKs))
 	}
 }
 

@@ -98,7 +98,9 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 			a := measure.NewAggregator()
 			a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
 			us, worst, best := &uplinks{had: 10 * second, all: []*uplink{c.uplink}}, metric.Values{}, metric.Values{}
-			assert.Equal(t, c.mics, us.values(a, c.dropped, worst, best))
+			sum := us.sum(a, c.dropped)
+			sum.publish(worst, best)
+			assert.Equal(t, c.mics, sum.Mics)
 			for name, want := range c.worst {
 				assert.InDelta(t, want, figureOf(worst[name]), 0.01, name)
 				if _, differs := c.best[name]; !differs {

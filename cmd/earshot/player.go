@@ -22,6 +22,9 @@ type player struct {
 	quiet bool // no progress
 	// stderr takes the progress.
 	stderr io.Writer
+	// workers play, if it is not this process: then ca is for them.
+	workers *workersFlags
+	ca      string
 }
 
 // play plays a scenario against a target. Without a result, the error says why; with
@@ -44,7 +47,12 @@ func (p player) play(ctx context.Context, f targetFlags, s *scenario.Scenario) (
 		cfg.Progress = progress.Show
 	}
 	cfg.Watch = p.watch.follow(&cfg)
-	result, err := loadgen.Run(ctx, cfg)
+	var result *loadgen.Result
+	if p.workers != nil {
+		result, err = p.workers.play(ctx, cfg, f, p.ca, p.stderr)
+	} else {
+		result, err = loadgen.Run(ctx, cfg)
+	}
 	progress.Done()
 	stopped := server.Close()
 	cause := context.Cause(ctx)

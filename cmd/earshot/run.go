@@ -17,13 +17,14 @@ import (
 // runFlags are the flags of earshot run.
 type runFlags struct {
 	scenarioFlags
-	target targetFlags
-	ca     string
-	repeat int
-	out    outputs
-	watch  watchFlags
-	term   terminalFlags
-	quiet  bool
+	target  targetFlags
+	workers workersFlags
+	ca      string
+	repeat  int
+	out     outputs
+	watch   watchFlags
+	term    terminalFlags
+	quiet   bool
 }
 
 func runCommand() *cobra.Command {
@@ -41,6 +42,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 		Example: `  earshot run smoke
   earshot run scenario.yaml --html report.html
   earshot run smoke --target http://127.0.0.1:7080
+  earshot run smoke --workers 2 --local
   earshot run smoke --driver whep --whip-url http://127.0.0.1:8889/{room}/whip --whep-url http://127.0.0.1:8889/{room}/whep`,
 		Args:              scenarioArgument,
 		ValidArgsFunction: completeScenario,
@@ -58,6 +60,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 	flags.IntVar(&f.repeat, "repeat", 1, "play `N` times; the files of run i get -i before their extension")
 	f.out.bind(flags)
 	f.watch.bind(flags)
+	f.workers.bind(flags)
 	f.term.bind(c)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the verdict")
 	return c
@@ -72,10 +75,15 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 	warn(stderr, s.Warnings)
 	warn(stderr, f.watch.exposed())
 	warn(stderr, f.target.exposed())
-	warnings, err := loadgen.Preflight(host.CurrentLimits(), s, f.target.ownServer())
-	warn(stderr, warnings)
-	if err != nil {
-		return err
+	if err := f.workers.check(s, f.target, f.repeat, changed); err != nil {
+		return usage(err)
+	}
+	if f.workers.workers == 0 || f.workers.local { // else it is the workers' machines that play
+		warnings, err := loadgen.PreflightShared(host.CurrentLimits(), s, f.target.ownServer(), loadgen.Share{Of: f.workers.workers})
+		warn(stderr, warnings)
+		if err != nil {
+			return err
+		}
 	}
 	if err := errors.Join(f.out.check(f.repeat), f.term.check()); err != nil {
 		return usage(err)
@@ -89,6 +97,9 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 		return err
 	}
 	p := player{roots: roots, watch: watching, quiet: f.quiet, stderr: stderr}
+	if f.workers.workers > 0 {
+		p.workers, p.ca = &f.workers, f.ca
+	}
 	err = repeated(f.repeat, forPeople(stdout, stderr, f.out.names()...), func(i int) error {
 		return f.once(ctx, s, p, f.out.of(i, f.repeat), stdout)
 	})

@@ -4,5 +4,5 @@ package serverprocess
 
 import "os/exec"
 
-// setProcessGroup does nothing: there are no process groups here.
-func setProcessGroup(*exec.Cmd) {}
+// Detach does nothing: there are no process groups here.
+func Detach(*exec.Cmd) {}

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// setProcessGroup puts the child into a process group of its own. A terminal
+// Detach puts a command's process into a process group of its own. A terminal
 // sends Ctrl-C to the whole foreground group; the child is stopped by Close.
-func setProcessGroup(c *exec.Cmd) {
+func Detach(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }

@@ -44,7 +44,7 @@ type Process struct {
 func Start(ctx context.Context, cmd *exec.Cmd, died context.CancelCauseFunc) (*Process, error) {
 	p := &Process{cmd: cmd, log: &tail{}, exited: make(chan struct{})}
 	cmd.Stderr = p.log
-	setProcessGroup(cmd)
+	Detach(cmd)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

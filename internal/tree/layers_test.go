@@ -48,6 +48,7 @@ var layers = map[string][]string{
 	"loadgen/driver/earshot": {"loadgen/driver", "loadgen/host", "loadgen/scenario", "signaling/wire"},
 	"loadgen/driver/whep":    {"loadgen/driver", "loadgen/scenario", "internal/iceuri"},
 	"loadgen":                {"loadgen/mark", "loadgen/driver", "loadgen/client", "loadgen/netem", "loadgen/host", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "internal/sdp", "internal/table"},
+	"loadgen/workers":        {"loadgen", "loadgen/clock", "loadgen/host", "loadgen/measure", "loadgen/scenario", "loadgen/speech"},
 	"loadgen/report":         {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/figure":         {"loadgen/report", "loadgen/metric"},
 	"loadgen/watch":          {"internal/reach", "loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
@@ -85,7 +86,7 @@ var layers = map[string][]string{
 	"ci":                     {}, // tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
-	"cmd/earshot":            {"web", "scenarios", "internal/printable", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
+	"cmd/earshot":            {"web", "scenarios", "internal/printable", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

@@ -22,6 +22,17 @@ type Driver interface {
 	Open(ctx context.Context, i int, room scenario.RoomSpec) (RoomClient, error)
 }
 
+// Shared is a [Driver] whose rooms people of several processes may be in: one opens them,
+// and the others enter with its tickets.
+type Shared interface {
+	Driver
+	// Ticket lets another process into a room that this driver has opened. It is a secret.
+	Ticket(room RoomClient) (string, error)
+	// Enter returns room number i of the run, which another process has opened. Its Close
+	// is for whoever opened it.
+	Enter(ctx context.Context, i int, ticket string) (RoomClient, error)
+}
+
 // Capabilities says what a driver can do beyond exchanging offers and answers. The
 // zero value is a driver that can do nothing more.
 type Capabilities struct {

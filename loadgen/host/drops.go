@@ -35,6 +35,11 @@ func (d Drops) Sub(o Drops) Drops {
 	return Drops{less(d.Backlog, o.Backlog), less(d.Conntrack, o.Conntrack), less(d.Interfaces, o.Interfaces), less(d.Sockets, o.Sockets)}
 }
 
+// Add is what two machines dropped.
+func (d Drops) Add(o Drops) Drops {
+	return Drops{d.Backlog + o.Backlog, d.Conntrack + o.Conntrack, d.Interfaces + o.Interfaces, d.Sockets + o.Sockets}
+}
+
 // Total is all of them.
 func (d Drops) Total() uint64 { return d.Backlog + d.Conntrack + d.Interfaces + d.Sockets }
 

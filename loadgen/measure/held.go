@@ -49,3 +49,11 @@ func (l *Listener) processHeld() {
 		h.n--
 	}
 }
+
+// dropHeld gives up the packets that came after what is known of the run: nobody can say
+// what they were. l.mu is held.
+func (l *Listener) dropHeld() {
+	if l.held != nil {
+		*l.held = heldPackets{}
+	}
+}

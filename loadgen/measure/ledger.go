@@ -25,7 +25,8 @@ const never = Bin(math.MaxInt64 / int64(BinLength) / 2)
 // whose accounts are settled against them.
 //
 // A Ledger is safe for concurrent use, except that one goroutine at a time calls
-// Settle and Finish.
+// Settle and Finish. Its methods are the run's (this file), and those for sources of other
+// processes (replica.go) and for scores (audioscore.go).
 type Ledger struct {
 	aggregator *Aggregator
 	marked     bool // the sources' audio is, and packets are not recognised by what they hold
@@ -192,10 +193,11 @@ func (r *Ledger) Finish(now time.Duration) {
 	r.mu.Lock()
 	listeners := r.listeners
 	r.mu.Unlock()
-	r.horizon.Store(int64(never))
 	for _, l := range listeners {
 		l.giveUp(now)
 	}
+	// Nobody is owed what was sent after the last that is known.
+	r.horizon.Store(int64(never))
 	r.settle(w, BinAt(now))
 	for _, l := range listeners {
 		l.finish(now)

@@ -441,6 +441,7 @@ func (l *Listener) giveUp(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.processHeld()
+	l.dropHeld()
 	l.endMarks()
 	for i := range l.sections {
 		l.abandon(&l.sections[i])

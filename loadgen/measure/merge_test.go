@@ -348,7 +348,9 @@ func TestAPartThatCannotBeIsRefused(t *testing.T) {
 		assert.Error(t, NewMerger(NewAggregator(), []string{"a", "b"}).Add(0, c.part), c.sentence)
 	}
 	m := NewMerger(NewAggregator(), []string{"a", "b"})
-	phases := func(from Bin) Part { return Part{Version: PartVersion, Before: 9, Phases: []PartPhase{{Steady, from, 100}}} }
+	phases := func(from Bin) Part {
+		return Part{Version: PartVersion, Before: 9, Phases: []PartPhase{{Steady, from, 100}}}
+	}
 	require.NoError(t, m.Add(0, phases(5)))
 	assert.Error(t, m.Add(1, phases(6)), "the phases are the same for all")
 	earlier := phases(5)

@@ -63,6 +63,9 @@ func (r *Ledger) Confirm(horizon Bin) {
 	r.horizon.Store(max(r.horizon.Load(), int64(horizon)))
 }
 
+// Horizon is the bin before which all is known that was sent.
+func (r *Ledger) Horizon() Bin { return Bin(r.horizon.Load()) }
+
 // Processed is the time before which whatever came has been looked at.
 func (r *Ledger) Processed() time.Duration {
 	return Bin(r.processed.Load()).Start()
@@ -190,9 +193,9 @@ func (m *Source) HeardAt(at time.Duration) {
 	}
 }
 
-// SilencedBins are the bins of the frames heard by somebody of this process that should not
-// have been, so far.
-func (m *Source) SilencedBins() []Bin { return m.silence.bins() }
+// Silenced is since when the source is not to be heard, and the bins of its frames that
+// somebody of this process heard all the same.
+func (m *Source) Silenced() (since time.Duration, bins []Bin) { return m.silence.bins() }
 
 // HeardSilenced enters those that another process heard since the source was to be silent.
 func (m *Source) HeardSilenced(since time.Duration, bins []Bin) {
@@ -222,13 +225,13 @@ func (a *Aggregator) ahead() time.Duration {
 	return maxAhead
 }
 
-// bins are those in which something passed, in order.
-func (s *silence) bins() (bins []Bin) {
+// bins are those in which something passed, in order, and since when nothing should.
+func (s *silence) bins() (since time.Duration, bins []Bin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for p := range s.passed {
 		bins = append(bins, p.bin)
 	}
 	slices.Sort(bins)
-	return bins
+	return s.since(), bins
 }

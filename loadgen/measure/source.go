@@ -38,7 +38,8 @@ func word(b Bin) int { return int(b/wordBins) % words }
 // source spoke in the bins before, so the ledger is a bit a bin.
 //
 // One goroutine, the one that sends, calls Sending and Withdraw; the rest is
-// safe for concurrent use.
+// safe for concurrent use. Its methods are the sender's (this file), the moderators'
+// (silence.go), and for other processes (replica.go).
 type Source struct {
 	clip   *clip
 	first  int

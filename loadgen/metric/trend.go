@@ -29,7 +29,8 @@ const (
 // counted in Invalid and are not samples.
 //
 // The zero Trend is empty and ready. A Trend must not be copied after its first
-// use and is not safe for concurrent use; [Stripes] is.
+// use and is not safe for concurrent use; [Stripes] is. Its methods record (this file), and
+// go over the wire (wire.go, counts.go).
 type Trend struct {
 	histogram *hdr.Histogram // of the values up to trendMax; nil while there are none
 	coarse    bool

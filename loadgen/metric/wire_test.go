@@ -104,17 +104,3 @@ func TestWhatCannotBeIsNotTakenFromTheWire(t *testing.T) {
 	_, err = json.Marshal(NewCoarseTrend())
 	assert.Error(t, err)
 }
-
-func FuzzTrendFromTheWire(f *testing.F) {
-	var t Trend
-	t.RecordN(12, 3)
-	text, err := json.Marshal(&t)
-	require.NoError(f, err)
-	f.Add(text)
-	f.Fuzz(func(t *testing.T, text []byte) {
-		var got Trend
-		if json.Unmarshal(text, &got) == nil {
-			require.Equal(t, got.Summary(), overTheWire(t, &got).Summary())
-		}
-	})
-}

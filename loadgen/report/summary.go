@@ -33,13 +33,16 @@ type summary struct {
 	Metrics       metric.Values      `json:"metrics" jsonschema:"By name. One that was not measured is left out."`
 	// Best has what those metrics that are in doubt are at best, and Doubts what put
 	// them in doubt.
-	Best      metric.Values     `json:"best,omitempty" jsonschema:"What those metrics that are in doubt are if none of what is in doubt was the server's doing, by name."`
-	Doubts    *doubtsSummary    `json:"doubts,omitempty" jsonschema:"What put figures in doubt, by what gave rise to it."`
-	Generator generatorSummary  `json:"generator" jsonschema:"The health of the generator itself."`
-	Crowd     *shareSummary     `json:"crowd,omitempty" jsonschema:"The lean clients apart."`
-	Probes    *shareSummary     `json:"probes,omitempty" jsonschema:"The whole WebRTC clients beside them."`
-	Losses    *lossesSummary    `json:"losses,omitempty" jsonschema:"Where packets were lost, as far as the server's RTCP reports tell. Left out if none were. No verdict rests on it."`
-	Problems  []loadgen.Problem `json:"problems" jsonschema:"What went wrong without ending the run."`
+	Best      metric.Values    `json:"best,omitempty" jsonschema:"What those metrics that are in doubt are if none of what is in doubt was the server's doing, by name."`
+	Doubts    *doubtsSummary   `json:"doubts,omitempty" jsonschema:"What put figures in doubt, by what gave rise to it."`
+	Generator generatorSummary `json:"generator" jsonschema:"The health of the generator itself."`
+	Crowd     *shareSummary    `json:"crowd,omitempty" jsonschema:"The lean clients apart."`
+	Probes    *shareSummary    `json:"probes,omitempty" jsonschema:"The whole WebRTC clients beside them."`
+	Losses    *lossesSummary   `json:"losses,omitempty" jsonschema:"Where packets were lost, as far as the server's RTCP reports tell. Left out if none were. No verdict rests on it."`
+	// Workers are the processes that played the run together.
+	Workers      []workerSummary   `json:"workers,omitempty" jsonschema:"The processes that played the run together, if it was not one alone."`
+	ClockErrorMS *float64          `json:"clock_error_ms,omitempty" jsonschema:"By how much the clocks of two workers may differ; it is in doubt in the latency of what one sends and the other receives."`
+	Problems     []loadgen.Problem `json:"problems" jsonschema:"What went wrong without ending the run."`
 }
 
 type scenarioSummary struct {
@@ -179,6 +182,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	if a := run.Aborted; a != nil {
 		s.Aborted = &abortSummary{a.Threshold.Metric, a.Threshold.Expression, a.At.Seconds()}
 	}
+	s.Workers, s.ClockErrorMS = summarizeWorkers(run.Workers)
 	if s.Problems == nil {
 		s.Problems = []loadgen.Problem{}
 	}

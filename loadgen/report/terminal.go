@@ -48,6 +48,7 @@ func (r *Report) WriteTerminal(w io.Writer, t Terminal) error {
 		g := r.Result.Generator
 		fmt.Fprintf(&b, "\n  generator CPU %.2f of %s, waiting %.2f\n", g.CPU, strings.ReplaceAll(count(g.CPUs, "core"), " ", together), g.CPUWait)
 	}
+	r.writeWorkers(&b)
 	r.writeProblems(&b)
 	b.WriteString("\n")
 	b.WriteString(r.verdictText())

@@ -149,6 +149,11 @@ func (r *Report) limits() (all []string) {
 			all = append(all, fmt.Sprintf("the generator's machine was at a limit: %s", p))
 		}
 	}
+	for _, w := range r.Result.Workers {
+		if w.Lost != "" {
+			all = append(all, fmt.Sprintf("worker %s was lost: %s; the figures are of what the workers told until then", w.Name, w.Lost))
+		}
+	}
 	if r.Result.Interrupted {
 		all = append(all, "the run was interrupted")
 	}
@@ -172,7 +177,25 @@ func (r *Report) shortcomings() (all []string) {
 		add("of %s, the server sent no receiver reports on %s that were true and lasted to the end, so that mic_loss and mic_jitter say nothing of them; leave out their thresholds if it sends none",
 			count(m.Connected, "mic"), thousands(uint64(m.Connected-m.Reported)))
 	}
-	g := run.Generator
+	if len(run.Workers) == 0 {
+		all = append(all, lateness("the generator", run.Generator)...)
+		all = append(all, busyness("the generator", "its process", run.Generator)...)
+	} else {
+		all = append(all, workersShortcomings(run.Workers)...)
+	}
+	if why := disagreement(run); why != "" {
+		all = append(all, why)
+	}
+	for _, p := range run.Problems {
+		if p.Act {
+			add("the timeline could not be played as written: %s", p)
+		}
+	}
+	return all
+}
+
+// lateness is how much later a generator did things than it may.
+func lateness(who string, g loadgen.Generator) (all []string) {
 	for _, lag := range []struct {
 		what     string
 		is, most time.Duration
@@ -182,31 +205,29 @@ func (r *Report) shortcomings() (all []string) {
 		{"read its packets", g.ReadLag, maxReadLag},
 	} {
 		if lag.is > lag.most {
-			add("the generator was the bottleneck: it %s late, p(99)=%v (the limit is %v); give it more CPU, or a smaller scenario",
-				lag.what, lag.is.Round(time.Millisecond), lag.most)
+			all = append(all, fmt.Sprintf("%s was the bottleneck: it %s late, p(99)=%v (the limit is %v); give it more CPU, or a smaller scenario",
+				who, lag.what, lag.is.Round(time.Millisecond), lag.most))
 		}
 	}
-	if g.CPUs > 0 {
-		if g.CPU > loadgen.MaxCPU*g.Cores() {
-			may, remedy := count(g.CPUs, "core"), "give it more CPU"
-			if g.Cores() < float64(g.CPUs) {
-				may, remedy = fmt.Sprintf("%.2f cores", g.Quota), "raise the quota of its control group"
-			}
-			add("the generator was the bottleneck: its process used %.2f of the %s that it may use (the limit is %.0f%%); %s, or a smaller scenario",
-				g.CPU, may, loadgen.MaxCPU*100, remedy)
-		}
-		if cores := float64(g.CPUs); g.CPUWait > loadgen.MaxCPUWait*cores {
-			add("the generator was the bottleneck: others kept it from the CPU, so that on average %.2f of its threads waited for a core (the limit is %.0f for %s); stop what else runs, or give it more CPU",
-				g.CPUWait, loadgen.MaxCPUWait*cores, count(g.CPUs, "core"))
-		}
+	return all
+}
+
+// busyness is whether a generator used up its cores, or others kept it from them.
+func busyness(who, process string, g loadgen.Generator) (all []string) {
+	if g.CPUs == 0 {
+		return nil
 	}
-	if why := disagreement(run); why != "" {
-		all = append(all, why)
-	}
-	for _, p := range run.Problems {
-		if p.Act {
-			add("the timeline could not be played as written: %s", p)
+	if g.CPU > loadgen.MaxCPU*g.Cores() {
+		may, remedy := count(g.CPUs, "core"), "give it more CPU"
+		if g.Cores() < float64(g.CPUs) {
+			may, remedy = fmt.Sprintf("%.2f cores", g.Quota), "raise the quota of its control group"
 		}
+		all = append(all, fmt.Sprintf("%s was the bottleneck: %s used %.2f of the %s that it may use (the limit is %.0f%%); %s, or a smaller scenario",
+			who, process, g.CPU, may, loadgen.MaxCPU*100, remedy))
+	}
+	if cores := float64(g.CPUs); g.CPUWait > loadgen.MaxCPUWait*cores {
+		all = append(all, fmt.Sprintf("%s was the bottleneck: others kept it from the CPU, so that on average %.2f of its threads waited for a core (the limit is %.0f for %s); stop what else runs, or give it more CPU",
+			who, g.CPUWait, loadgen.MaxCPUWait*cores, count(g.CPUs, "core")))
 	}
 	return all
 }

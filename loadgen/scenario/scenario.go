@@ -184,6 +184,19 @@ const (
 // Listeners is how many listeners are cast for each room.
 func (s *Scenario) Listeners() int { return s.people(Listener) }
 
+// OnStage is how many people are cast for the stage of each room.
+func (s *Scenario) OnStage() int { return s.people(Speaker) + s.people(Host) }
+
+// WithMics is how many people of each room have a mic from the beginning.
+func (s *Scenario) WithMics() (n int) {
+	for _, g := range s.Cast {
+		if g.Role != Listener && len(g.Audio) > 0 {
+			n += g.Count
+		}
+	}
+	return n
+}
+
 // people is how many have a role in each room.
 func (s *Scenario) people(role Role) (n int) {
 	for _, g := range s.Cast {

@@ -21,6 +21,33 @@ type roomClient struct {
 	moderator moderator
 }
 
+var _ driver.Shared = (*Driver)(nil)
+
+// A ticket is how another process gets into a room.
+type ticket struct {
+	Room      string `json:"room"`
+	HostToken string `json:"host_token"`
+}
+
+// Ticket implements driver.Shared: the room's name and its host's token.
+func (d *Driver) Ticket(room driver.RoomClient) (string, error) {
+	r, ok := room.(*roomClient)
+	if !ok {
+		return "", fmt.Errorf("%w: the room is from another driver", driver.ErrUnsupported)
+	}
+	text, err := json.Marshal(ticket{r.name, r.hostToken})
+	return string(text), err
+}
+
+// Enter implements driver.Shared.
+func (d *Driver) Enter(_ context.Context, i int, text string) (driver.RoomClient, error) {
+	var t ticket
+	if err := json.Unmarshal([]byte(text), &t); err != nil || t.Room == "" {
+		return nil, fmt.Errorf("the ticket of room %d is none of an earshot server's", i+1)
+	}
+	return &roomClient{driver: d, name: t.Room, hostToken: t.HostToken}, nil
+}
+
 // Name implements driver.RoomClient.
 func (r *roomClient) Name() string { return r.name }
 

@@ -176,6 +176,16 @@ func (d *Driver) Open(ctx context.Context, i int, _ scenario.RoomSpec) (driver.R
 	return room, nil
 }
 
+var _ driver.Shared = (*Driver)(nil)
+
+// Ticket implements driver.Shared: a room's name is all there is of it.
+func (d *Driver) Ticket(room driver.RoomClient) (string, error) { return room.Name(), nil }
+
+// Enter implements driver.Shared.
+func (d *Driver) Enter(ctx context.Context, i int, _ string) (driver.RoomClient, error) {
+	return d.Open(ctx, i, scenario.RoomSpec{})
+}
+
 // A roomClient is a room's name.
 type roomClient struct {
 	driver.UnsupportedRoom

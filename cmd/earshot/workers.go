@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/earshot-audio/earshot/internal/printable"
+	"github.com/earshot-audio/earshot/internal/serverprocess"
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/workers"
+)
+
+const (
+	defaultWait = 2 * time.Minute
+	// defaultCoordinate is where workers of this machine join.
+	defaultCoordinate = "127.0.0.1:0"
+)
+
+// workersFlags say which processes play a run together. Without Workers it is this one.
+type workersFlags struct {
+	workers          int
+	coordinate, nats string
+	certificate, key string
+	wait             time.Duration
+	local            bool
+}
+
+func (f *workersFlags) bind(flags *pflag.FlagSet) {
+	flags.IntVar(&f.workers, "workers", 0, "have `N` workers play the scenario together (see earshot worker)")
+	flags.StringVar(&f.coordinate, "coordinate", "", "let workers join on this `address` (default "+defaultCoordinate+")")
+	flags.StringVar(&f.nats, "nats", "", "let workers join over the NATS server at this `URL` instead")
+	flags.StringVar(&f.certificate, "worker-cert", "", "certificate `file` for --coordinate (PEM): workers join with tls://")
+	flags.StringVar(&f.key, "worker-key", "", "key `file` of --worker-cert")
+	flags.DurationVar(&f.wait, "wait", defaultWait, "wait for the workers for this `time`")
+	flags.BoolVar(&f.local, "local", false, "start the workers on this machine, each a process")
+}
+
+// check returns an error for flags that do not go together.
+func (f *workersFlags) check(s *scenario.Scenario, target targetFlags, repeat int, changed func(string) bool) error {
+	if !changed("workers") {
+		for _, name := range []string{"coordinate", "nats", "worker-cert", "worker-key", "wait", "local"} {
+			if changed(name) {
+				return fmt.Errorf("--%s goes with --workers", name)
+			}
+		}
+		return nil
+	}
+	if err := loadgen.SharedBy(s, f.workers); err != nil {
+		return fmt.Errorf("--workers: %w", err)
+	}
+	switch {
+	case repeat > 1:
+		return errors.New("--repeat can't be had with --workers yet: run it several times")
+	case f.coordinate != "" && f.nats != "":
+		return errors.New("--coordinate and --nats are two ways to the workers: give one")
+	case !f.local && f.coordinate == "" && f.nats == "":
+		return errors.New("--workers needs --coordinate with an address for the workers to join on, --nats, or --local")
+	case !f.local && target.ownServer():
+		return errors.New("--workers on other machines need a --target that they reach; with --local the run starts a server")
+	case (f.certificate == "") != (f.key == ""):
+		return errors.New("--worker-cert and --worker-key go together")
+	case f.certificate != "" && f.nats != "":
+		return errors.New("--worker-cert goes with --coordinate: the server of --nats has its own certificate")
+	case f.certificate != "" && f.local:
+		return errors.New("--worker-cert is for workers on other machines: leave it out with --local")
+	}
+	if f.coordinate == "" && f.nats == "" {
+		f.coordinate = defaultCoordinate
+	}
+	return nil
+}
+
+// tls is the certificate of the coordinator; nil without.
+func (f workersFlags) tls() (*tls.Config, error) {
+	if f.certificate == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.certificate, f.key)
+	if err != nil {
+		return nil, fmt.Errorf("--worker-cert: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// play has workers play a scenario together.
+func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targetFlags, ca string, stderr io.Writer) (_ *loadgen.Result, err error) {
+	certificate, err := f.tls()
+	if err != nil {
+		return nil, usage(err)
+	}
+	reach, err := json.Marshal(target.shared(cfg, f.local))
+	if err != nil {
+		return nil, err
+	}
+	c, err := workers.NewCoordinator(workers.Config{
+		Listen: f.coordinate, URL: f.nats, Token: os.Getenv(workerTokenEnv), TLS: certificate,
+		Plan: workers.Plan{Workers: f.workers, Scenario: cfg.Scenario, Target: reach},
+		Seen: func(text string) { fmt.Fprintln(stderr, "earshot:", printable.Lines(text)) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if f.local {
+		crew, startErr := startWorkers(c, f.workers, ca)
+		defer crew.close()
+		if startErr != nil {
+			return nil, startErr
+		}
+	} else {
+		fmt.Fprintf(stderr, "earshot: waiting for %d workers; start each with: earshot worker --join %s\n", f.workers, c.JoinURL())
+	}
+	fail := func(err error) (*loadgen.Result, error) {
+		c.Cancel(err)
+		return nil, err
+	}
+	if err := c.Wait(ctx, f.wait); err != nil {
+		return fail(err)
+	}
+	stage, err := loadgen.OpenStage(ctx, cfg)
+	if err != nil {
+		return fail(err)
+	}
+	clock, err := c.Start(stage.Tickets)
+	if err != nil {
+		return fail(errors.Join(err, stage.Close()))
+	}
+	result, err := loadgen.Coordinate(ctx, cfg, clock, c)
+	return result, errors.Join(err, stage.Close())
+}
+
+// shared is the target as workers reach it.
+func (f targetFlags) shared(cfg loadgen.Config, local bool) sharedTarget {
+	t := sharedTarget{Driver: f.driver, Values: map[string]string{}, Token: f.token}
+	for name, value := range f.values {
+		t.Values[name] = value
+	}
+	kind, err := drivers().Find(f.driver)
+	if err == nil && f.ownServer() {
+		t.Values[kind.TargetFlag] = cfg.Driver.Target()
+	}
+	if p, here := cfg.Server.(host.ProcessMeter); here && local {
+		t.ServerPID = p.PID
+	}
+	return t
+}
+
+// A crew is the workers that a coordinator has started itself.
+type crew struct {
+	all  sync.WaitGroup
+	stop []io.Closer
+	kill []func()
+}
+
+// startWorkers starts workers on this machine.
+func startWorkers(c *workers.Coordinator, n int, ca string) (*crew, error) {
+	crew := &crew{}
+	self, err := os.Executable()
+	if err != nil {
+		return crew, fmt.Errorf("find this program's own file: %w", err)
+	}
+	for i := range n {
+		args := []string{"worker", "--join", c.JoinURL(), "--name", fmt.Sprintf("local %d", i+1), "--stop-with-stdin"}
+		if ca != "" {
+			args = append(args, "--ca", ca)
+		}
+		cmd := exec.Command(self, args...)
+		cmd.Env = append(os.Environ(), workerSecretEnv+"="+c.Secret())
+		log := &lastWords{}
+		cmd.Stderr = log
+		serverprocess.Detach(cmd)
+		stdin, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			return crew, fmt.Errorf("start worker %d: %w", i+1, err)
+		}
+		crew.stop = append(crew.stop, stdin)
+		crew.kill = append(crew.kill, func() { _ = cmd.Process.Kill() })
+		crew.all.Go(func() {
+			if err := cmd.Wait(); err != nil {
+				c.Lose(cmd.Process.Pid, fmt.Errorf("its process ended (%w)%s", err, log))
+			}
+		})
+	}
+	return crew, nil
+}
+
+// workersStop is for how long workers may see their people out.
+const workersStop = 15 * time.Second
+
+// close waits until the workers have ended, which they do when their part is played, and
+// kills those that do not.
+func (c *crew) close() {
+	ended := make(chan struct{})
+	go func() {
+		c.all.Wait()
+		close(ended)
+	}()
+	patience := time.NewTimer(workersStop)
+	defer patience.Stop()
+	select {
+	case <-ended:
+		return
+	case <-time.After(2 * time.Second):
+	}
+	for _, s := range c.stop {
+		_ = s.Close() // tells the worker to stop; fails if it has ended
+	}
+	select {
+	case <-ended:
+	case <-patience.C:
+		for _, kill := range c.kill {
+			kill()
+		}
+		<-ended
+	}
+}
+
+// lastWords keeps the end of what a worker logs. It is safe for concurrent use.
+type lastWords struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const maxLastWords = 2 << 10
+
+// Write implements io.Writer.
+func (l *lastWords) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, b...)
+	l.text = l.text[max(0, len(l.text)-maxLastWords):]
+	return len(b), nil
+}
+
+// String is it, to follow other words.
+func (l *lastWords) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.text) == 0 {
+		return ""
+	}
+	return "; it said: " + string(bytes.TrimSpace(l.text))
+}

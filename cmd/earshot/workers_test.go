@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// sharedScenario is a scenario that several workers play: two speakers, who are two workers', and
+// listeners of all.
+func sharedScenario(t *testing.T) string {
+	return file(t, "shared.yaml", `name: shared
+room: {capacity: 10, slots: 3}
+cast:
+  - {role: speaker, count: 2, audio: `+voice(t)+`}
+  - {role: listener, count: 7, arrive: {within: 500ms}}
+hold: 3s
+timeline:
+  - {at: 500ms, who: listener, count: 1, do: raise-hand}
+  - {at: 1s, who: speaker, count: 1, do: mute}
+thresholds:
+  joined: ["rate == 1"]
+  delivered: ["rate >= 0.9"]
+  unrecognised: ["rate < 0.01"]
+  mute_silence: ["count == 1"]
+`)
+}
+
+type sharedSummary struct {
+	Verdict string   `json:"verdict"`
+	Reasons []string `json:"reasons"`
+	Metrics map[string]struct {
+		Passes, Total, Count uint64
+	} `json:"metrics"`
+	Scenario struct {
+		SteadyS float64 `json:"steady_s"`
+	} `json:"scenario"`
+	Workers []struct{ Name, Lost string } `json:"workers"`
+}
+
+func readShared(t *testing.T, path string) (s sharedSummary) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &s))
+	return s
+}
+
+func TestWorkersPlayAScenarioTogether(t *testing.T) {
+	realTime(t)
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	c := earshotProcess(t, "run", sharedScenario(t), "--workers", "3", "--local", "--summary", summary)
+	out, err := c.CombinedOutput()
+	_ = err // a busy machine may make it invalid
+	s := readShared(t, summary)
+	require.Len(t, s.Workers, 3, "%s", out)
+	for _, w := range s.Workers {
+		assert.Empty(t, w.Lost, "%s: %s", w.Name, out)
+	}
+	assert.EqualValues(t, 7, s.Metrics["joined"].Total)
+	assert.EqualValues(t, 7, s.Metrics["joined"].Passes, "%s", out)
+	assert.Zero(t, s.Metrics["unrecognised"].Passes, "packets are tied to frames that other workers sent: %s", out)
+	assert.Positive(t, s.Metrics["unrecognised"].Total)
+	assert.EqualValues(t, 1, s.Metrics["mute_silence"].Count)
+	assert.Positive(t, s.Metrics["delivered"].Total)
+	assert.InDelta(t, 3, s.Scenario.SteadyS, 0.001, "the measured window is that of the scenario")
+	assert.NotEqual(t, "fail", s.Verdict, "%s", out)
+}
+
+func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
+	realTime(t)
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	at := listener.Addr().String()
+	require.NoError(t, listener.Close())
+
+	server := earshotProcess(t, "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0")
+	stdout, err := server.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, server.Start())
+	buffer := make([]byte, 4096)
+	n, err := stdout.Read(buffer)
+	require.NoError(t, err)
+	target := address.FindString(string(buffer[:n]))
+	require.NotEmpty(t, target)
+
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	coordinator := earshotProcess(t, "run", sharedScenario(t), "--hold", "60s", "--workers", "2", "--coordinate", at, "--target", target, "--summary", summary)
+	coordinator.Env = append(os.Environ(), workerTokenEnv+"=secret")
+	progress := &lastWords{}
+	coordinator.Stderr = progress
+	require.NoError(t, coordinator.Start())
+	var workers [2]*exec.Cmd
+	var said [2]bytes.Buffer
+	for i := range workers {
+		workers[i] = earshotProcess(t, "worker", "--join", "nats://secret@"+at, "--name", []string{"one", "two"}[i])
+		workers[i].Stderr = &said[i]
+		require.NoError(t, workers[i].Start())
+	}
+	require.Eventually(t, func() bool { return strings.Contains(progress.String(), "steady") }, time.Minute, 50*time.Millisecond)
+	require.NoError(t, workers[0].Process.Kill())
+	_ = workers[0].Wait()
+	err = coordinator.Wait()
+	require.Error(t, err, "%s", progress)
+	assert.Equal(t, exitInvalid, coordinator.ProcessState.ExitCode(), "%s", progress)
+	_ = workers[1].Wait()
+	assert.Equal(t, exitPass, workers[1].ProcessState.ExitCode(), "the other has played its part: %s", &said[1])
+	s := readShared(t, summary)
+	assert.Equal(t, "invalid", s.Verdict)
+	require.NotEmpty(t, s.Reasons)
+	assert.Contains(t, s.Reasons[0], "(one) was lost")
+}
+
+func TestWorkersFlagsThatDoNotGoTogether(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		args     []string
+		says     string
+	}{
+		{"where do the workers join?", []string{"--workers", "2"}, "--coordinate"},
+		{"they do not reach the run's own server", []string{"--workers", "2", "--coordinate", "127.0.0.1:0"}, "--target"},
+		{"none", []string{"--workers", "0", "--local"}, "0 workers"},
+		{"local without workers", []string{"--local"}, "--local goes with --workers"},
+		{"two ways", []string{"--workers", "2", "--local", "--coordinate", "127.0.0.1:0", "--nats", "nats://127.0.0.1:1"}, "give one"},
+		{"half a certificate", []string{"--workers", "2", "--coordinate", "127.0.0.1:0", "--target", "http://127.0.0.1:1", "--worker-cert", "x"}, "go together"},
+		{"several runs", []string{"--workers", "2", "--local", "--repeat", "2"}, "--repeat"},
+	} {
+		_, stderr, code := command(t, append([]string{"run", "smoke"}, c.args...)...)
+		assert.Equal(t, exitUsage, code, c.sentence)
+		assert.Contains(t, stderr, c.says, c.sentence)
+	}
+	scored := file(t, "scored.yaml", strings.Replace(`name: scored
+audio_score: true
+cast:
+  - {role: speaker, count: 1, audio: AUDIO}
+  - {role: listener, count: 2}
+hold: 3s
+`, "AUDIO", voice(t), 1))
+	_, stderr, code := command(t, "run", scored, "--workers", "2", "--local")
+	assert.Equal(t, exitUsage, code)
+	assert.Contains(t, stderr, "audio_score")
+	for _, args := range [][]string{{"worker"}, {"worker", "--join", "http://127.0.0.1:1"}} {
+		_, _, code := command(t, args...)
+		assert.Equal(t, exitUsage, code)
+	}
+	_, stderr, code = command(t, "worker", "--join", "nats://x@127.0.0.1:1", "--wait", "1ms")
+	assert.Equal(t, exitCouldNotRun, code)
+	assert.Contains(t, stderr, "no coordinator")
+}

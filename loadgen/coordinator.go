@@ -1,0 +1,474 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// A Stage is the rooms that a coordinator has opened for its workers.
+type Stage struct {
+	cfg   Config
+	rooms []driver.RoomClient
+	// Tickets are how workers get into the rooms.
+	Tickets []string
+}
+
+// OpenStage opens the rooms of a run that several workers play. The caller closes them.
+func OpenStage(ctx context.Context, cfg Config) (*Stage, error) {
+	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
+		return nil, err
+	}
+	shared, ok := cfg.Driver.(driver.Shared)
+	if !ok {
+		return nil, fmt.Errorf("%w: share rooms between several workers", driver.ErrUnsupported)
+	}
+	n := cfg.Scenario.Rooms
+	s := &Stage{cfg: cfg, rooms: make([]driver.RoomClient, n), Tickets: make([]string, n)}
+	group, opening := errgroup.WithContext(ctx)
+	group.SetLimit(concurrency)
+	for i := range n {
+		group.Go(func() (err error) {
+			if s.rooms[i], err = shared.Open(opening, i, cfg.Scenario.Room); err != nil {
+				s.rooms[i] = nil
+				return err
+			}
+			s.Tickets[i], err = shared.Ticket(s.rooms[i])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close closes the rooms.
+func (s *Stage) Close() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(context.Background()), leaveTimeout)
+	defer cancel()
+	var all []error
+	for _, r := range s.rooms {
+		if r != nil {
+			all = append(all, r.Close(ctx))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// A coordinator holds a run together that several workers play: it passes on what they tell
+// each other, enters what they measured into one aggregator, and judges that. It is for one
+// goroutine.
+type coordinator struct {
+	scoreboard
+	hub     Hub
+	merger  *measure.Merger
+	workers []*workerState
+	lag     *metric.Trend // of all workers
+
+	news     News // the next one
+	sequence uint64
+	offers   map[string][][]byte // by the exchange, and the worker
+	answered map[string]int      // how many have offered
+
+	span          Span
+	steadyAt      time.Duration // when the steady state begins; 0 is not known
+	before, after *sample
+	last          sample
+	drops         uint64
+	interrupted   bool
+	stopping      string
+}
+
+// A workerState is what the coordinator knows of a worker.
+type workerState struct {
+	Worker
+	sequence  uint64
+	heard     time.Time
+	horizon   measure.Bin
+	processed time.Duration
+	tally     *Tally
+	final     *FinalTally
+	offered   map[string]bool
+	measured  bool // has told all
+	done      bool
+	failed    string
+}
+
+func (w *workerState) gone() bool { return w.done || w.Lost != "" }
+
+// Coordinate holds a run together that workers play, and returns what they measured
+// together. It returns an error and no result if the scenario could not be played at all.
+//
+// When a worker is lost, the run ends early, and the result says so. When ctx is cancelled
+// it does, too, marked as interrupted.
+func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) (*Result, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &coordinator{
+		scoreboard: newScoreboard(cfg, clock, newProblems()), hub: hub, lag: &metric.Trend{},
+		offers: map[string][][]byte{}, answered: map[string]int{},
+	}
+	var hosts []string
+	for _, w := range hub.Workers() {
+		c.workers = append(c.workers, &workerState{Worker: Worker{WorkerInfo: w}, heard: time.Now(), offered: map[string]bool{}})
+		hosts = append(hosts, w.Host)
+	}
+	c.aggregator.Follow(cfg.Scenario.Thresholds)
+	c.merger = measure.NewMerger(c.aggregator, hosts)
+	c.self = func() (*metric.Trend, uint64) {
+		return c.lag, total(c.tallies(), hosts).lost
+	}
+	c.mics = func() (all, open int) {
+		for _, w := range c.workers {
+			if w.tally != nil {
+				all, open = all+w.tally.Mics, open+w.tally.Published
+			}
+		}
+		return all, open
+	}
+	c.gate.arm(func() { c.stop("a threshold was crossed") })
+	c.enterPhase("opening")
+	return c.play(ctx, hosts)
+}
+
+func (c *coordinator) tallies() (all []*Tally) {
+	for _, w := range c.workers {
+		all = append(all, w.tally)
+	}
+	return all
+}
+
+func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error) {
+	measuring := context.WithoutCancel(ctx)
+	c.last = c.sampler.sample(measuring)
+	tick := time.NewTicker(reportEvery)
+	defer tick.Stop()
+	cancelled := ctx.Done()
+	second := time.Now()
+	for c.playing() {
+		select {
+		case <-cancelled:
+			cancelled = nil
+			c.interrupted = true
+			c.stop("interrupted")
+		case d := <-c.hub.Reports():
+			c.deliver(d)
+		case <-tick.C:
+			c.findLost()
+			c.sampleAt(measuring)
+			c.send()
+			if time.Since(second) >= time.Second {
+				second = time.Now()
+				c.observe(measuring)
+				c.checkAborts()
+				c.report()
+			}
+		}
+	}
+	c.send()
+	if c.after == nil {
+		c.after = new(c.sampler.sample(measuring))
+	}
+	if c.before == nil { // it ended before
+		c.before = c.after
+	}
+	if err := c.couldNotRun(); err != nil {
+		return nil, err
+	}
+	c.merger.Finish()
+	return c.conclude(hosts), nil
+}
+
+// couldNotRun returns why the scenario was not played at all, if nothing was measured.
+func (c *coordinator) couldNotRun() error {
+	if c.span.Arrivals > 0 {
+		return nil
+	}
+	for _, w := range c.workers {
+		switch {
+		case w.failed != "":
+			return fmt.Errorf("worker %s could not begin: %s", w.Name, w.failed)
+		case w.Lost != "":
+			return fmt.Errorf("worker %s was lost before anything was measured: %s", w.Name, w.Lost)
+		}
+	}
+	return errors.New("the run ended before anything was measured")
+}
+
+// playing reports whether a worker still has something to tell.
+func (c *coordinator) playing() bool {
+	return slices.ContainsFunc(c.workers, func(w *workerState) bool { return !w.gone() })
+}
+
+// stop has the workers end the arrivals and the hold.
+func (c *coordinator) stop(why string) {
+	if c.stopping == "" {
+		c.stopping = why
+	}
+}
+
+// lose goes on without a worker: the others see their people out.
+func (c *coordinator) lose(i int, why string) {
+	w := c.workers[i]
+	if w.gone() {
+		return
+	}
+	w.Lost = why
+	c.merger.Lose(i)
+	c.stop(fmt.Sprintf("worker %s was lost", w.Name))
+	for key := range c.offers {
+		c.answer(key)
+	}
+}
+
+func (c *coordinator) findLost() {
+	for i, w := range c.workers {
+		if !w.gone() && time.Since(w.heard) > lostAfter {
+			c.lose(i, fmt.Sprintf("it said nothing for %v", lostAfter))
+		}
+	}
+}
+
+// deliver takes a worker's message.
+func (c *coordinator) deliver(d Delivery) {
+	if d.Worker < 0 || d.Worker >= len(c.workers) {
+		return
+	}
+	w := c.workers[d.Worker]
+	switch {
+	case d.Lost != nil:
+		c.lose(d.Worker, d.Lost.Error())
+		return
+	case w.gone(), d.Report.Sequence <= w.sequence:
+		return // once more, or too late
+	case d.Report.Sequence != w.sequence+1:
+		c.lose(d.Worker, fmt.Sprintf("%d of its messages did not come", d.Report.Sequence-w.sequence-1))
+		return
+	}
+	w.sequence, w.heard = d.Report.Sequence, time.Now()
+	if err := c.take(d.Worker, w, d.Report); err != nil {
+		c.lose(d.Worker, fmt.Sprintf("what it told can't be: %v", err))
+	}
+}
+
+func (c *coordinator) take(i int, w *workerState, r Report) error {
+	w.horizon, w.processed = max(w.horizon, r.Horizon), max(w.processed, r.Processed)
+	w.ClockAhead, w.ClockBound = r.Ahead, max(w.ClockBound, r.Bound)
+	if r.ClockTrouble != "" {
+		w.ClockTrouble = r.ClockTrouble
+	}
+	for _, o := range r.Sources {
+		o.Worker = i
+		c.news.Sources = append(c.news.Sources, o)
+	}
+	for _, t := range r.Told {
+		t.Worker = i
+		c.news.Told = append(c.news.Told, t)
+	}
+	c.news.Heard = append(c.news.Heard, r.Heard...)
+	c.news.Silenced = append(c.news.Silenced, r.Silenced...)
+	for _, p := range r.Parts {
+		if err := c.merger.Add(i, p); err != nil {
+			return err
+		}
+		w.measured = w.measured || p.Ended > 0
+	}
+	if t := r.Tally; t != nil {
+		if t.Lag != nil {
+			c.lag.Merge(t.Lag)
+			t.Lag = nil
+		}
+		w.tally = t
+		if t.Final != nil {
+			w.final = t.Final
+		}
+	}
+	for key, offer := range r.Offers {
+		if c.offers[key] == nil {
+			c.offers[key] = make([][]byte, len(c.workers))
+		}
+		if w.offered[key] {
+			return fmt.Errorf("it offered %s twice", key)
+		}
+		w.offered[key] = true
+		c.offers[key][i] = offer
+		c.answer(key)
+	}
+	if r.Done {
+		w.done, w.failed = true, r.Failed
+		switch {
+		case w.tally != nil:
+			w.tally.Problems = r.Problems
+		case len(r.Problems) > 0:
+			w.tally = &Tally{Problems: r.Problems}
+		}
+		if !w.measured || w.final == nil || r.Failed != "" { // it ended before its part did
+			w.done = false
+			why := r.Failed
+			if why == "" {
+				why = "it ended before its part did"
+			}
+			c.lose(i, why)
+			w.failed = why
+		}
+	}
+	return nil
+}
+
+// answer ends an exchange if all workers that are left have put in theirs.
+func (c *coordinator) answer(key string) {
+	offers := c.offers[key]
+	for i, w := range c.workers {
+		if w.Lost == "" && offers[i] == nil {
+			return
+		}
+	}
+	delete(c.offers, key)
+	for _, w := range c.workers {
+		delete(w.offered, key)
+	}
+	if c.news.Answers == nil {
+		c.news.Answers = map[string][][]byte{}
+	}
+	c.news.Answers[key] = offers
+	c.enter(key, offers)
+	c.send()
+}
+
+// enter follows the phases that the workers agree on.
+func (c *coordinator) enter(key string, offers [][]byte) {
+	met, err := latestOf(offers)
+	if err != nil {
+		return // the workers say so, too
+	}
+	switch key {
+	case measure.Arrivals:
+		c.span.Arrivals, c.gate.start = met.At, met.At
+		c.enterPhase(measure.Arrivals)
+	case "hold":
+		c.span.Hold = met.At
+		c.steadyAt = met.At + c.Scenario.WarmUp.Duration()
+		if c.Scenario.WarmUp > 0 {
+			c.enterPhase(measure.WarmUp)
+		}
+	case "stop":
+		c.span.Stop = met.At
+		if met.Agreed && c.Scenario.Departs() {
+			c.enterPhase(measure.Departures)
+		}
+	case "settling":
+		c.enterPhase("settling")
+	}
+}
+
+// sampleAt measures the server at the beginning and the end of the steady state.
+func (c *coordinator) sampleAt(ctx context.Context) {
+	now := c.clock.Now()
+	if c.before == nil && c.steadyAt > 0 && now >= c.steadyAt && c.span.Stop == 0 {
+		c.before = new(c.sampler.sample(ctx))
+		c.span.Steady = c.steadyAt
+		c.enterPhase(measure.Steady)
+	}
+	if c.after == nil && c.span.Stop > 0 && now >= c.span.Stop {
+		c.after = new(c.sampler.sample(ctx))
+	}
+}
+
+// send sends the workers what there is to tell them.
+func (c *coordinator) send() {
+	c.news.Horizon, c.news.Processed = measure.Never, measure.Never.Start()
+	for _, w := range c.workers {
+		if !w.gone() {
+			c.news.Horizon, c.news.Processed = min(c.news.Horizon, w.horizon), min(c.news.Processed, w.processed)
+		}
+	}
+	c.news.Stop = c.stopping
+	c.sequence++
+	c.news.Sequence = c.sequence
+	if err := c.hub.Send(c.news); err != nil {
+		c.problems.add("tell the workers", err)
+	}
+	c.news = News{}
+}
+
+// observe enters what the server and the workers used since the last time.
+func (c *coordinator) observe(ctx context.Context) {
+	now := c.sampler.sample(ctx)
+	l := load(c.last, now, 0)
+	cpu, memory := 0.0, uint64(0)
+	for _, w := range c.workers {
+		if w.tally != nil && !w.gone() {
+			cpu, memory = cpu+w.tally.NowCPU, memory+w.tally.Memory
+		}
+	}
+	_, lost := c.self()
+	l.GeneratorCPU, l.GeneratorRSS, l.Drops = &cpu, memory, lost-min(lost, c.drops)
+	c.drops = max(c.drops, lost)
+	c.aggregator.Load(l)
+	if now.server != nil {
+		c.used.Store(&now)
+		if c.phase.is(measure.Steady) {
+			c.peak.Store(max(c.peak.Load(), now.server.Memory))
+		}
+	}
+	c.last = now
+}
+
+// conclude builds the result.
+func (c *coordinator) conclude(hosts []string) *Result {
+	tallies := c.tallies()
+	for i, w := range c.workers {
+		if w.tally == nil {
+			continue
+		}
+		w.Generator = w.tally.generator()
+		if w.final != nil {
+			w.tally.Final = w.final
+		}
+		if i == 0 {
+			w.tally.Lag = c.lag
+		}
+	}
+	if c.span.Steady == 0 {
+		c.span.Steady = c.span.Stop
+	}
+	result := c.combine(c.merger.Doubts(), tallies, hosts, c.interrupted, c.span, *c.before, *c.after)
+	result.Values.Set("generator_lag", c.lag)
+	machines := map[string]bool{}
+	for _, w := range c.workers {
+		g := w.Generator
+		all := &result.Generator
+		all.CPU, all.CPUs, all.CPUWait = all.CPU+g.CPU, all.CPUs+g.CPUs, all.CPUWait+g.CPUWait
+		all.SendLag, all.JoinLag, all.ReadLag = max(all.SendLag, g.SendLag), max(all.JoinLag, g.JoinLag), max(all.ReadLag, g.ReadLag)
+		all.SocketDrops, all.Unstamped, all.ClockStep = all.SocketDrops+g.SocketDrops, all.Unstamped+g.Unstamped, max(all.ClockStep, g.ClockStep)
+		if !machines[w.Host] {
+			machines[w.Host] = true
+			all.MachineDrops = all.MachineDrops.Add(g.MachineDrops)
+		}
+		result.Workers = append(result.Workers, w.Worker)
+	}
+	result.Problems = c.allProblems()
+	return result
+}
+
+// allProblems are those of the coordinator and of all workers.
+func (c *coordinator) allProblems() []Problem {
+	lists := [][]Problem{c.problems.list()}
+	for _, w := range c.workers {
+		if w.tally != nil {
+			lists = append(lists, w.tally.Problems)
+		}
+	}
+	return mergeProblems(lists)
+}

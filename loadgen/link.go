@@ -1,0 +1,134 @@
+package loadgen
+
+import (
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// A Link connects a worker's run with the coordinator's. Messages come in their order, and
+// each is numbered, so that a lost one is noticed.
+type Link interface {
+	// Send sends a message to the coordinator.
+	Send(Report) error
+	// News are the coordinator's messages. It is closed when there will be none any more.
+	News() <-chan News
+	// Clock returns by how much the worker's clock, which the run follows, has to be put
+	// forward since the run's began, and by how much that may be wrong. An error is why it
+	// can't be known.
+	Clock() (ahead, bound time.Duration, err error)
+}
+
+// A Hub connects the coordinator of a run with its workers.
+type Hub interface {
+	// Workers describes the workers, by their numbers.
+	Workers() []WorkerInfo
+	// Reports are the workers' messages.
+	Reports() <-chan Delivery
+	// Send sends a message to all workers.
+	Send(News) error
+}
+
+// A WorkerInfo is what is known of a worker beforehand.
+type WorkerInfo struct {
+	// Name is what reports call it, and Host its machine.
+	Name, Host string
+	CPUs       int
+}
+
+// A Delivery is a worker's message; or why there will be none any more.
+type Delivery struct {
+	Worker int
+	Report Report
+	Lost   error
+}
+
+// A Report is a worker's message. It goes out five times a second, so that a worker without
+// one is known to be lost.
+type Report struct {
+	// Sequence counts the worker's messages, from 1.
+	Sequence uint64 `json:"seq"`
+	// Horizon is before when the worker has told all that it sent, and Processed before when
+	// it has looked at all that its listeners received.
+	Horizon   measure.Bin      `json:"horizon"`
+	Processed time.Duration    `json:"processed"`
+	Sources   []OpenedSource   `json:"sources,omitempty"`
+	Told      []ToldSource     `json:"told,omitempty"`
+	Heard     []HeardSource    `json:"heard,omitempty"`
+	Silenced  []SilencedSource `json:"silenced,omitempty"`
+	// Bound is by how much the worker's clock may be wrong, and ClockTrouble why it can't be
+	// relied on.
+	Bound        time.Duration `json:"bound,omitempty"`
+	ClockTrouble string        `json:"clock_trouble,omitempty"`
+	Ahead        time.Duration `json:"ahead,omitempty"`
+	// Offers are what the worker puts into exchanges, by their keys.
+	Offers map[string][]byte `json:"offers,omitempty"`
+	Parts  []measure.Part    `json:"parts,omitempty"`
+	Tally  *Tally            `json:"tally,omitempty"`
+	// Done means that nothing follows: the worker has played its part.
+	Done bool `json:"done,omitempty"`
+	// Problems are those of the whole part, when it is done.
+	Problems []Problem `json:"problems,omitempty"`
+	// Failed is why the worker could not play its part.
+	Failed string `json:"failed,omitempty"`
+}
+
+// News is the coordinator's message to all workers, five times a second.
+type News struct {
+	Sequence  uint64           `json:"seq"`
+	Horizon   measure.Bin      `json:"horizon"`
+	Processed time.Duration    `json:"processed"`
+	Sources   []OpenedSource   `json:"sources,omitempty"`
+	Told      []ToldSource     `json:"told,omitempty"`
+	Heard     []HeardSource    `json:"heard,omitempty"`
+	Silenced  []SilencedSource `json:"silenced,omitempty"`
+	// Answers are the offers of all workers, by the exchanges' keys.
+	Answers map[string][][]byte `json:"answers,omitempty"`
+	// Stop ends the arrivals and the hold, and says why.
+	Stop string `json:"stop,omitempty"`
+}
+
+// A SourceID names a mic of the run.
+type SourceID struct {
+	Room  int `json:"room"`
+	Index int `json:"index"`
+}
+
+// An OpenedSource is a mic that a worker has opened: of a person of the cast.
+type OpenedSource struct {
+	SourceID
+	Worker int `json:"worker"`
+	Group  int `json:"group"`
+	Number int `json:"number"`
+}
+
+// A ToldSource is what was sent by a mic of a worker whose clock may be wrong by Bound.
+type ToldSource struct {
+	SourceID
+	Worker int           `json:"worker"`
+	Bound  time.Duration `json:"bound,omitempty"`
+	measure.Told
+}
+
+// A HeardSource is when the first frame of another worker's mic was heard.
+type HeardSource struct {
+	SourceID
+	At time.Duration `json:"at"`
+}
+
+// A SilencedSource is the frames of another worker's mic that were heard since it should
+// have been silent.
+type SilencedSource struct {
+	SourceID
+	Since time.Duration `json:"since"`
+	Bins  []measure.Bin `json:"bins"`
+}
+
+const (
+	// reportEvery is how often workers and coordinator send, and lostAfter after how long
+	// without a message one of them is lost.
+	reportEvery = 200 * time.Millisecond
+	lostAfter   = 3 * time.Second
+	// lead is how long after an agreement a phase begins, so that all workers know by then.
+	lead = 300 * time.Millisecond
+)

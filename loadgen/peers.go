@@ -1,0 +1,349 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// errCoordinatorLost means that the worker's coordinator is gone, so that nobody knows what
+// the run comes to.
+var errCoordinatorLost = errors.New("the coordinator is lost")
+
+// peers is a worker's run's side of the other workers: what it tells them by way of the
+// coordinator, and what they tell it. A run that is alone has none (nil).
+type peers struct {
+	run  *run
+	link Link
+	lost context.CancelCauseFunc // ends the run when the coordinator is gone
+	stop func(reason string)
+
+	sending  sync.Mutex // held while a report is made and sent
+	sequence uint64
+	steady   *sample // from the beginning of the steady state
+	now      *sample // the last one
+
+	mu        sync.Mutex
+	changed   *sync.Cond
+	offers    map[string][]byte   // not sent yet
+	answers   map[string][][]byte // not taken yet
+	opened    []OpenedSource      // not sent yet
+	sources   map[SourceID]*peerSource
+	processed time.Duration // by all
+	ended     bool
+}
+
+// A peerSource is a mic of the run, the worker's own or a replica of another's.
+type peerSource struct {
+	source   *measure.Source
+	own      bool
+	heard    bool // told
+	silenced int  // told
+}
+
+func newPeers(r *run, link Link) *peers {
+	p := &peers{run: r, link: link, offers: map[string][]byte{}, answers: map[string][][]byte{}, sources: map[SourceID]*peerSource{}}
+	p.changed = sync.NewCond(&p.mu)
+	return p
+}
+
+// exchange gives all workers what each of them offers under a key.
+func (p *peers) exchange(ctx context.Context, key string, mine any) ([][]byte, error) {
+	text, err := json.Marshal(mine)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.offers[key] = text
+	p.mu.Unlock()
+	p.send(false)
+	stop := context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.changed.Broadcast()
+	})
+	defer stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.answers[key] == nil {
+		if ctx.Err() != nil || p.ended {
+			return nil, fmt.Errorf("agree on %s with the other workers: %w", key, errors.Join(context.Cause(ctx), errEnded(p.ended)))
+		}
+		p.changed.Wait()
+	}
+	all := p.answers[key]
+	delete(p.answers, key)
+	return all, nil
+}
+
+func errEnded(ended bool) error {
+	if ended {
+		return errCoordinatorLost
+	}
+	return nil
+}
+
+// awaitProcessed returns when all workers have looked at what came before a moment.
+func (p *peers) awaitProcessed(ctx context.Context, t time.Duration) {
+	stop := context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.changed.Broadcast()
+	})
+	defer stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.processed < t && ctx.Err() == nil && !p.ended {
+		p.changed.Wait()
+	}
+}
+
+// end ends what waits for the other workers.
+func (p *peers) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	p.changed.Broadcast()
+}
+
+// open enters a mic of the worker's own.
+func (p *peers) open(id SourceID, of *person, source *measure.Source) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sources[id] = &peerSource{source: source, own: true}
+	p.opened = append(p.opened, OpenedSource{SourceID: id, Worker: p.run.share.Number, Group: of.group, Number: of.number})
+}
+
+// talk sends reports and reads news until ctx is done.
+func (p *peers) talk(ctx context.Context) {
+	tick := time.NewTicker(reportEvery)
+	defer tick.Stop()
+	silent := time.NewTimer(lostAfter)
+	defer silent.Stop()
+	expected := uint64(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.send(false)
+		case <-silent.C:
+			p.lost(fmt.Errorf("%w: it has said nothing for %v", errCoordinatorLost, lostAfter))
+			return
+		case news, ok := <-p.link.News():
+			if !ok {
+				p.lost(errCoordinatorLost)
+				return
+			}
+			if expected != 0 && news.Sequence < expected {
+				continue // once more
+			}
+			if expected != 0 && news.Sequence != expected {
+				p.lost(fmt.Errorf("%w: %d of its messages did not come", errCoordinatorLost, news.Sequence-expected))
+				return
+			}
+			expected = news.Sequence + 1
+			silent.Reset(lostAfter)
+			if err := p.hear(news); err != nil {
+				p.lost(fmt.Errorf("what the coordinator says can't be: %w", err))
+				return
+			}
+		}
+	}
+}
+
+// hear takes the coordinator's news.
+func (p *peers) hear(news News) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.changed.Broadcast()
+	for key, answer := range news.Answers {
+		p.answers[key] = answer
+	}
+	for _, o := range news.Sources {
+		if o.Worker == p.run.share.Number {
+			continue
+		}
+		source, err := p.run.replica(o)
+		if err != nil {
+			return err
+		}
+		p.sources[o.SourceID] = &peerSource{source: source}
+	}
+	for _, t := range news.Told {
+		if t.Worker == p.run.share.Number {
+			continue
+		}
+		s := p.sources[t.SourceID]
+		if s == nil {
+			return fmt.Errorf("nobody has opened mic %d of room %d", t.Index, t.Room)
+		}
+		if err := s.source.Hear(t.Told, t.Bound); err != nil {
+			return err
+		}
+	}
+	for _, h := range news.Heard {
+		if s := p.sources[h.SourceID]; s != nil && s.own {
+			s.source.HeardAt(h.At)
+		}
+	}
+	for _, h := range news.Silenced {
+		if s := p.sources[h.SourceID]; s != nil && s.own {
+			s.source.HeardSilenced(h.Since, h.Bins)
+		}
+	}
+	for _, h := range p.run.rooms {
+		if h != nil {
+			h.ledger.Confirm(news.Horizon)
+		}
+	}
+	p.processed = max(p.processed, news.Processed)
+	if news.Stop != "" {
+		p.stop(news.Stop)
+	}
+	return nil
+}
+
+// awaitKnown returns when it is known what all workers had sent by a moment, for as long as
+// a worker may be silent at most.
+func (p *peers) awaitKnown(ctx context.Context, t time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, 2*lostAfter)
+	defer cancel()
+	for !p.run.known(t) && pause(ctx, reportEvery/2) {
+	}
+}
+
+// enterSteady takes the sample from the beginning of the steady state.
+func (p *peers) enterSteady(s sample) {
+	p.sending.Lock()
+	defer p.sending.Unlock()
+	p.steady = &s
+}
+
+// measured has the next report tell what was measured. It is called once a second, by
+// whoever settles.
+func (p *peers) measured(now sample) {
+	p.sending.Lock()
+	p.now = &now
+	p.sending.Unlock()
+	p.send(true)
+}
+
+// send sends a report.
+func (p *peers) send(parts bool) {
+	p.sending.Lock()
+	defer p.sending.Unlock()
+	p.sendReport(parts, func(*Report) {})
+}
+
+// sendReport sends a report, to which more is added. p.sending is held.
+func (p *peers) sendReport(parts bool, add func(*Report)) {
+	report := p.report()
+	if parts {
+		report.Parts = p.run.aggregator.TakeParts()
+		if p.now != nil {
+			report.Tally = p.run.tally(p.steady, *p.now)
+		}
+	}
+	add(&report)
+	p.sequence++
+	report.Sequence = p.sequence
+	if err := p.link.Send(report); err != nil {
+		p.lost(fmt.Errorf("%w: %w", errCoordinatorLost, err))
+	}
+}
+
+// report makes a report of what there is to tell.
+func (p *peers) report() (report Report) {
+	r := p.run
+	ahead, bound, err := p.link.Clock()
+	r.clock.PutForward(ahead)
+	r.aggregator.ClockBound(bound)
+	report.Ahead, report.Bound = ahead, bound
+	if err != nil {
+		report.ClockTrouble = err.Error()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	report.Offers, p.offers = p.offers, map[string][]byte{}
+	report.Sources, p.opened = p.opened, nil
+	var own []*measure.Source
+	for _, s := range p.sources {
+		if s.own {
+			own = append(own, s.source)
+		}
+	}
+	// First the horizon, and then what lies before it.
+	report.Horizon = measure.Horizon(own, r.clock.Now())
+	report.Processed = r.processed()
+	for id, s := range p.sources {
+		if s.own {
+			if told, any := s.source.Tell(); any {
+				report.Told = append(report.Told, ToldSource{SourceID: id, Worker: r.share.Number, Bound: bound, Told: told})
+			}
+			continue
+		}
+		if at := s.source.FirstHeard(); at > 0 && !s.heard {
+			s.heard = true
+			report.Heard = append(report.Heard, HeardSource{id, at})
+		}
+		if since, bins := s.source.Silenced(); len(bins) != s.silenced {
+			s.silenced = len(bins)
+			report.Silenced = append(report.Silenced, SilencedSource{id, since, bins})
+		}
+	}
+	return report
+}
+
+// finish sends the last report of a run that has been played.
+func (p *peers) finish(final *FinalTally, now sample) error {
+	p.sending.Lock()
+	defer p.sending.Unlock()
+	p.sendReport(true, func(report *Report) {
+		report.Tally = p.run.tally(p.steady, now)
+		report.Tally.Final = final
+	})
+	return nil
+}
+
+// A meeting is when a worker could begin a phase, and whether it agrees to it.
+type meeting struct {
+	At     time.Duration `json:"at"`
+	Agreed bool          `json:"agreed,omitempty"`
+}
+
+// latestOf is the latest meeting that workers offer; all have to agree.
+func latestOf(offers [][]byte) (met meeting, err error) {
+	met.Agreed = true
+	for _, text := range offers {
+		var m meeting
+		if len(text) == 0 {
+			continue // of a worker that was lost
+		}
+		if err := json.Unmarshal(text, &m); err != nil {
+			return met, fmt.Errorf("read when a worker can begin: %w", err)
+		}
+		met.At, met.Agreed = max(met.At, m.At), met.Agreed && m.Agreed
+	}
+	return met, nil
+}
+
+// mergedOffers are the lists that workers offer as one.
+func mergedOffers[T any](offers [][]byte) (all []T, err error) {
+	for _, text := range offers {
+		var some []T
+		if len(text) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(text, &some); err != nil {
+			return nil, fmt.Errorf("read a worker's offer: %w", err)
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}

@@ -1,0 +1,123 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// maxClockBound is by how much a worker's clock may be wrong. It is in doubt in every
+// latency, and much of it says that the network between the machines is not fit for a test.
+const maxClockBound = 20 * time.Millisecond
+
+// workersShortcomings is why the workers did not play what the scenario asks for, each by
+// its name. Those on one machine share its cores.
+func workersShortcomings(workers []loadgen.Worker) (all []string) {
+	for _, w := range workers {
+		who := "worker " + w.Name
+		all = append(all, lateness(who, w.Generator)...)
+		switch {
+		case w.ClockTrouble != "":
+			all = append(all, fmt.Sprintf("the clock of %s can't be relied on: %s", who, w.ClockTrouble))
+		case w.ClockBound > maxClockBound:
+			all = append(all, fmt.Sprintf("the clock of %s may be wrong by %v (the limit is %v): the network between it and the coordinator is too slow, or too busy", who, w.ClockBound, maxClockBound))
+		}
+	}
+	for _, g := range groupsOnHosts(workers) {
+		all = append(all, busyness(g.names, "together", g.generator)...)
+	}
+	return all
+}
+
+// A hostGroup is the workers on one machine.
+type hostGroup struct {
+	host, names string
+	generator   loadgen.Generator
+}
+
+func groupsOnHosts(workers []loadgen.Worker) (groups []hostGroup) {
+	for _, w := range workers {
+		i := slices.IndexFunc(groups, func(g hostGroup) bool { return g.host == w.Host })
+		if i < 0 {
+			groups = append(groups, hostGroup{w.Host, "worker " + w.Name, w.Generator})
+			continue
+		}
+		g := &groups[i]
+		g.names += " and " + w.Name
+		g.generator.CPU += w.Generator.CPU
+		g.generator.CPUWait += w.Generator.CPUWait
+		g.generator.CPUs = max(g.generator.CPUs, w.Generator.CPUs)
+	}
+	return groups
+}
+
+// clockError is by how much the clocks of two workers may differ, and so a latency be wrong.
+func clockError(workers []loadgen.Worker) time.Duration {
+	bounds := []time.Duration{0, 0}
+	for _, w := range workers {
+		bounds = append(bounds, w.ClockBound)
+	}
+	slices.Sort(bounds)
+	return bounds[len(bounds)-1] + bounds[len(bounds)-2]
+}
+
+// writeWorkers has a line for each worker.
+func (r *Report) writeWorkers(b *bytes.Buffer) {
+	if len(r.Result.Workers) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n  %s; clocks apart by no more than %s\n", count(len(r.Result.Workers), "worker"), lag(clockError(r.Result.Workers)))
+	for _, w := range r.Result.Workers {
+		fmt.Fprintf(b, "    %s\n", workerLine(w))
+	}
+}
+
+// workerLine says how a worker did.
+func workerLine(w loadgen.Worker) string {
+	g := w.Generator
+	text := fmt.Sprintf("%s: %.2f cores of %d, p(99) of its lag sending %s, joining %s, reading %s; dropped %s; clock %s ahead ± %s",
+		w.Name, g.CPU, g.CPUs, lag(g.SendLag), lag(g.JoinLag), lag(g.ReadLag), thousands(g.SocketDrops),
+		figure(float64(w.ClockAhead)/float64(time.Millisecond), metric.Milliseconds), lag(w.ClockBound))
+	if w.Lost != "" {
+		text += "; lost: " + w.Lost
+	}
+	return text
+}
+
+type workerSummary struct {
+	Name        string       `json:"name"`
+	Host        string       `json:"host"`
+	CPU         float64      `json:"cpu" jsonschema:"Cores used in the steady state."`
+	CPUs        int          `json:"cpus" jsonschema:"Cores that it may use."`
+	SendLagMS   float64      `json:"send_lag_p99_ms" jsonschema:"How late frames went out."`
+	JoinLagMS   float64      `json:"join_lag_p99_ms" jsonschema:"How late joins and acts of the timeline began."`
+	ReadLagMS   float64      `json:"read_lag_p99_ms" jsonschema:"How long packets lay in its process."`
+	SocketDrops uint64       `json:"socket_drops" jsonschema:"Packets that its sockets dropped."`
+	Clock       clockSummary `json:"clock"`
+	Lost        string       `json:"lost,omitempty" jsonschema:"Why nothing more was heard of it before it had played its part."`
+}
+
+type clockSummary struct {
+	OffsetMS float64 `json:"offset_ms" jsonschema:"By how much the coordinator's clock went ahead of its since the start."`
+	BoundMS  float64 `json:"bound_ms" jsonschema:"By how much that may have been wrong at most."`
+	Trouble  string  `json:"trouble,omitempty" jsonschema:"Why it could not be relied on."`
+}
+
+func summarizeWorkers(workers []loadgen.Worker) (all []workerSummary, clockErrorMS *float64) {
+	for _, w := range workers {
+		g := w.Generator
+		all = append(all, workerSummary{
+			Name: w.Name, Host: w.Host, CPU: g.CPU, CPUs: g.CPUs, SocketDrops: g.SocketDrops, Lost: w.Lost,
+			SendLagMS: g.SendLag.Seconds() * 1000, JoinLagMS: g.JoinLag.Seconds() * 1000, ReadLagMS: g.ReadLag.Seconds() * 1000,
+			Clock: clockSummary{w.ClockAhead.Seconds() * 1000, w.ClockBound.Seconds() * 1000, w.ClockTrouble},
+		})
+	}
+	if len(workers) > 0 {
+		clockErrorMS = new(clockError(workers).Seconds() * 1000)
+	}
+	return all, clockErrorMS
+}

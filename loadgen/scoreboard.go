@@ -1,0 +1,50 @@
+package loadgen
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// A scoreboard is what is known of a run as a whole, and what is told and decided by it:
+// progress.go, abort.go and result.go. A run in one process has its own, and of several
+// processes the coordinator has it.
+type scoreboard struct {
+	Config
+	clock      *measure.Clock
+	aggregator *measure.Aggregator
+	problems   *problems
+	sampler    *sampler
+	began      time.Time
+
+	gate      *abortGate
+	phase     *phase
+	reporting *sync.Mutex // held during calls of Progress and Watch
+	// peak is the highest memory of the server in the steady state, in bytes, and used the
+	// last sample with the server's use.
+	peak *atomic.Uint64
+	used *atomic.Pointer[sample]
+	// self returns the lag of all generator processes so far, and how many packets they may
+	// have lost.
+	self func() (lag *metric.Trend, lost uint64)
+	// mics returns how many mics there have been, and how many have opened.
+	mics func() (all, open int)
+}
+
+func newScoreboard(cfg Config, clock *measure.Clock, problems *problems) scoreboard {
+	return scoreboard{
+		Config: cfg, clock: clock, aggregator: measure.NewAggregator(), problems: problems, began: time.Now(),
+		sampler: &sampler{clock: clock, server: cfg.Server, problems: problems},
+		gate:    &abortGate{}, phase: &phase{}, reporting: &sync.Mutex{}, peak: &atomic.Uint64{}, used: &atomic.Pointer[sample]{},
+	}
+}
+
+// selfTally is the lag and the losses of this process.
+func (r *run) selfTally() (*metric.Trend, uint64) { return r.health.lag(), r.lost() }
+
+// marked reports whether the audio is marked.
+func (r *scoreboard) marked() bool { return r.Scenario.AudioCheck == scenario.CheckMarker }

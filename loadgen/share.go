@@ -1,0 +1,66 @@
+package loadgen
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// A Share is which of a run's people one process plays: worker Number of Of, counted from
+// 0. The zero Share is all of them.
+//
+// The split is a pure function of the scenario: person i of the run is worker i mod Of's,
+// and does at the same intended times what they would do in one process.
+type Share struct{ Number, Of int }
+
+// has reports whether somebody is in the share: listeners are numbered over all rooms, and
+// so are the people on stage.
+func (s Share) has(i int) bool { return s.Of <= 1 || i%s.Of == s.Number }
+
+// owns reports whether the share's worker does what is done once in a room.
+func (s Share) owns(room int) bool { return s.has(room) }
+
+// isProbe reports whether listener i of all is a probe. Probes are spread evenly over the
+// run and over its workers, each of which has one if there are so many.
+func (s Share) isProbe(i, all int) bool {
+	n := max(s.Of, 1)
+	every := all / max(minProbes, all/listenersPerProbe, min(s.Of, all))
+	if every == 0 {
+		return true
+	}
+	// Probe k is the first listener from k·every on who is of worker k mod n.
+	for k := i / every; k >= 0 && k >= i/every-1; k-- {
+		if first := k * every; first+((k-first)%n+n)%n == i {
+			return true
+		}
+	}
+	return false
+}
+
+// A candidate is a person of a room who can do what the timeline asks for, by their place
+// in it, with a rank that the seed gives them.
+type candidate struct {
+	Place int    `json:"p"`
+	Rank  uint64 `json:"r"`
+}
+
+// chosen returns those of the candidates whom an event is for: the first by their ranks.
+// Who is chosen of all is chosen of some of them, too, so that each process names its own.
+func chosen(all []candidate, count int) []candidate {
+	slices.SortFunc(all, func(a, b candidate) int {
+		switch {
+		case a.Rank < b.Rank:
+			return -1
+		case a.Rank > b.Rank:
+			return 1
+		}
+		return a.Place - b.Place
+	})
+	return all[:min(count, len(all))]
+}
+
+// rank is that of the person at a place of a room, for event number i of the timeline.
+func rank(s *scenario.Scenario, room, i, place int) uint64 {
+	return rand.New(rand.NewPCG(uint64(s.Seed)^uint64(i)<<48, uint64(room)<<32|uint64(place))).Uint64()
+}

@@ -1,0 +1,364 @@
+package workers
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/clock"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// Config configures a coordinator.
+type Config struct {
+	// Listen is the address on which it serves NATS; "" with URL.
+	Listen string
+	// URL is the NATS server to use instead.
+	URL string
+	// Token is what workers have to know; "" makes one.
+	Token string
+	// TLS is the server's certificate; nil is none.
+	TLS *tls.Config
+	// Plan is what is played.
+	Plan Plan
+	// Seen, if not nil, is called when workers come.
+	Seen func(text string)
+}
+
+// A Coordinator takes in workers, and is the hub of their run. It is safe for concurrent
+// use; Close ends it.
+type Coordinator struct {
+	cfg    Config
+	run    string
+	token  string
+	secret string // of local workers
+	began  time.Time
+	server *server.Server // nil: another's
+	conn   *nats.Conn
+
+	mu       sync.Mutex
+	workers  []member
+	ready    int
+	failed   string
+	changed  chan struct{} // closed with each change
+	reports  chan loadgen.Delivery
+	overflow bool
+}
+
+// A member is a worker that has enrolled.
+type member struct {
+	loadgen.WorkerInfo
+	pid   int
+	local bool
+	ready bool
+}
+
+const (
+	startTimeout = 15 * time.Second
+	// queued is how many messages of workers may wait for the coordinator: some seconds'.
+	queued = 32 << 10
+	// pingEvery is how often NATS looks whether a connection lives.
+	pingEvery = time.Second
+)
+
+// NewCoordinator starts to take in workers.
+func NewCoordinator(cfg Config) (*Coordinator, error) {
+	digests, err := audioDigests(cfg.Plan.Scenario)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Plan.Audio = digests
+	c := &Coordinator{
+		cfg: cfg, run: strings.ToLower(rand.Text()[:10]), token: cfg.Token, secret: rand.Text(), began: time.Now(),
+		changed: make(chan struct{}), reports: make(chan loadgen.Delivery, queued),
+	}
+	if c.token == "" {
+		c.token = rand.Text()
+	}
+	if err := c.connect(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	for subject, handle := range map[string]nats.MsgHandler{enrolSubject: c.enrol, upSubject(c.run): c.hear} {
+		if _, err := c.conn.Subscribe(subject, handle); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	if _, err := clock.Serve(c.conn, clockSubject(c.run), clock.OfMachine(c.now)); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, c.conn.Flush()
+}
+
+// now is the coordinator's clock.
+func (c *Coordinator) now() time.Duration { return time.Since(c.began) }
+
+// connect serves NATS, or connects to the server that is there.
+func (c *Coordinator) connect() (err error) {
+	if c.cfg.URL != "" {
+		c.conn, err = nats.Connect(c.cfg.URL, options(nil)...)
+		if err != nil {
+			return fmt.Errorf("--nats: %w", err)
+		}
+		return nil
+	}
+	host, port, err := net.SplitHostPort(c.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("the address to coordinate on: %w", err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return fmt.Errorf("the address to coordinate on: %w", err)
+	}
+	if number == 0 {
+		number = server.RANDOM_PORT
+	}
+	c.server, err = server.NewServer(&server.Options{
+		ServerName: "earshot", Host: host, Port: number, NoSigs: true, NoLog: true, Authorization: c.token, MaxPayload: maxMessage,
+		MaxPending: 8 * maxMessage, PingInterval: pingEvery, MaxPingsOut: 3, TLSConfig: c.cfg.TLS, TLSTimeout: 5, NoFastProducerStall: true,
+	})
+	if err != nil {
+		return fmt.Errorf("serve NATS for the workers: %w", err)
+	}
+	c.server.Start()
+	if !c.server.ReadyForConnections(startTimeout) {
+		return fmt.Errorf("serve NATS for the workers on %s: is the address in use?", c.cfg.Listen)
+	}
+	c.conn, err = nats.Connect("", append(options(nil), nats.InProcessServer(c.server), nats.Token(c.token))...)
+	return err
+}
+
+// options are those of every connection.
+func options(trust *tls.Config) []nats.Option {
+	all := []nats.Option{
+		nats.Name("earshot"), nats.NoReconnect(), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(3), nats.Timeout(5 * time.Second),
+	}
+	if trust != nil {
+		all = append(all, nats.Secure(trust))
+	}
+	return all
+}
+
+// JoinURL is what workers join with.
+func (c *Coordinator) JoinURL() string {
+	if c.server == nil {
+		return c.cfg.URL
+	}
+	scheme := "nats"
+	if c.cfg.TLS != nil {
+		scheme = "tls"
+	}
+	return fmt.Sprintf("%s://%s@%s", scheme, c.token, c.server.Addr())
+}
+
+// Secret is what a worker that the coordinator has started itself joins with, beside the
+// URL: such a worker has the same clock.
+func (c *Coordinator) Secret() string { return c.secret }
+
+// enrol answers a worker that introduces itself.
+func (c *Coordinator) enrol(m *nats.Msg) {
+	answer := welcome{}
+	var h hello
+	switch err := json.Unmarshal(m.Data, &h); {
+	case err != nil:
+		answer.Refused = "its greeting can't be read"
+	case h.Protocol != protocol || h.Build != build():
+		answer.Refused = fmt.Sprintf("the worker is another build than the coordinator (%s, and not %s): start the same earshot on all machines", h.Build, build())
+	default:
+		answer = c.admit(h)
+	}
+	text, err := json.Marshal(answer)
+	if err == nil {
+		_ = m.Respond(text) // a worker without an answer asks again
+	}
+}
+
+func (c *Coordinator) admit(h hello) welcome {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.workers) == c.cfg.Plan.Workers {
+		return welcome{Refused: fmt.Sprintf("all %d workers are there already", c.cfg.Plan.Workers)}
+	}
+	local := h.Local != "" && h.Local == c.secret
+	number := len(c.workers)
+	c.workers = append(c.workers, member{WorkerInfo: loadgen.WorkerInfo{Name: fmt.Sprintf("%d (%s)", number+1, h.Name), Host: h.Host, CPUs: h.CPUs}, pid: h.PID, local: local})
+	c.say(fmt.Sprintf("worker %d of %d is there: %s, %d cores", number+1, c.cfg.Plan.Workers, h.Name, h.CPUs))
+	c.change()
+	return welcome{Run: c.run, Number: number, Local: local, Plan: &c.cfg.Plan}
+}
+
+func (c *Coordinator) say(text string) {
+	if c.cfg.Seen != nil {
+		c.cfg.Seen(text)
+	}
+}
+
+// change wakes who waits. c.mu is held.
+func (c *Coordinator) change() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// hear takes a worker's message.
+func (c *Coordinator) hear(m *nats.Msg) {
+	var got message
+	if err := json.Unmarshal(m.Data, &got); err != nil {
+		return // its number will be missing
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if got.Worker < 0 || got.Worker >= len(c.workers) {
+		return
+	}
+	switch {
+	case got.Failed != "":
+		if c.failed == "" {
+			c.failed = fmt.Sprintf("worker %s: %s", c.workers[got.Worker].Name, got.Failed)
+		}
+		c.change()
+	case got.Ready:
+		if !c.workers[got.Worker].ready {
+			c.workers[got.Worker].ready = true
+			c.ready++
+		}
+		c.change()
+	default:
+		d := loadgen.Delivery{Worker: got.Worker}
+		if err := json.Unmarshal(got.Body, &d.Report); err != nil {
+			d.Lost = fmt.Errorf("its message can't be read: %w", err)
+		}
+		c.deliver(d)
+	}
+}
+
+// deliver passes a message on. A full queue drops it, so that its number is missing.
+func (c *Coordinator) deliver(d loadgen.Delivery) {
+	select {
+	case c.reports <- d:
+	default:
+	}
+}
+
+// Lose enters that a worker's process has ended, by its process id on this machine. It
+// reports whether that was a worker of the run.
+func (c *Coordinator) Lose(pid int, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, w := range c.workers {
+		if w.local && w.pid == pid {
+			c.deliver(loadgen.Delivery{Worker: i, Lost: why})
+			if !w.ready && c.failed == "" {
+				c.failed = fmt.Sprintf("worker %s: %v", w.Name, why)
+			}
+			c.change()
+			return
+		}
+	}
+	if c.failed == "" {
+		c.failed = fmt.Sprintf("a worker that was started here ended before it had joined: %v", why)
+	}
+	c.change()
+}
+
+// Wait returns when all workers are there and ready.
+func (c *Coordinator) Wait(ctx context.Context, patience time.Duration) error {
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	for {
+		c.mu.Lock()
+		there, ready, failed, changed := len(c.workers), c.ready, c.failed, c.changed
+		c.mu.Unlock()
+		switch {
+		case failed != "":
+			return errors.New(failed)
+		case ready == c.cfg.Plan.Workers:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timeout.C:
+			return fmt.Errorf("only %d of %d workers came within %v, and %d were ready: start the others, or wait for longer with --wait", there, c.cfg.Plan.Workers, patience, ready)
+		}
+	}
+}
+
+// Start has the workers begin, and returns the run's clock.
+func (c *Coordinator) Start(tickets []string) (*measure.Clock, error) {
+	zero := time.Now()
+	s := &start{Zero: zero.Sub(c.began), Wall: zero.UnixNano(), Tickets: tickets}
+	c.mu.Lock()
+	for _, w := range c.workers {
+		if w.local {
+			s.Local = append(s.Local, w.pid)
+		}
+	}
+	c.mu.Unlock()
+	s.Local = append(s.Local, os.Getpid())
+	return measure.NewClockSince(zero), c.publish(message{Start: s})
+}
+
+// Cancel tells the workers that there will be no run.
+func (c *Coordinator) Cancel(why error) {
+	_ = c.publish(message{Start: &start{Cancelled: why.Error()}}) // they will notice that it is gone
+}
+
+func (c *Coordinator) publish(m message) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.conn.Publish(downSubject(c.run), text), c.conn.Flush())
+}
+
+// Workers implements loadgen.Hub.
+func (c *Coordinator) Workers() (all []loadgen.WorkerInfo) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.workers {
+		all = append(all, w.WorkerInfo)
+	}
+	return all
+}
+
+// Reports implements loadgen.Hub.
+func (c *Coordinator) Reports() <-chan loadgen.Delivery { return c.reports }
+
+// Send implements loadgen.Hub.
+func (c *Coordinator) Send(n loadgen.News) error {
+	body, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(message{Body: body})
+	if err != nil {
+		return err
+	}
+	return c.conn.Publish(downSubject(c.run), text)
+}
+
+// Close ends it. Workers that still play see their people out.
+func (c *Coordinator) Close() error {
+	if c.conn != nil {
+		_ = c.conn.FlushTimeout(time.Second) // what was said last
+		c.conn.Close()
+	}
+	if c.server != nil {
+		c.server.Shutdown()
+		c.server.WaitForShutdown()
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package workers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// protocol is the version of the messages. Processes of one build have the same.
+const protocol = 1
+
+// The subjects. Those of a run have its name in them.
+const enrolSubject = "earshot.load.enrol"
+
+func upSubject(run string) string    { return "earshot.load." + run + ".up" }
+func downSubject(run string) string  { return "earshot.load." + run + ".down" }
+func clockSubject(run string) string { return "earshot.load." + run + ".clock" }
+
+// A hello is how a worker introduces itself.
+type hello struct {
+	Protocol int    `json:"protocol"`
+	Build    string `json:"build"`
+	Name     string `json:"name"`
+	Host     string `json:"host"`
+	PID      int    `json:"pid"`
+	CPUs     int    `json:"cpus"`
+	// Local is the secret of the workers that the coordinator has started itself.
+	Local string `json:"local,omitempty"`
+}
+
+// A welcome is the coordinator's answer.
+type welcome struct {
+	// Refused is why the worker can't take part.
+	Refused string `json:"refused,omitempty"`
+	Run     string `json:"run,omitempty"`
+	Number  int    `json:"number"`
+	// Local means that the worker has the coordinator's clock.
+	Local bool  `json:"local,omitempty"`
+	Plan  *Plan `json:"plan,omitempty"`
+}
+
+// A Plan is what is played.
+type Plan struct {
+	Workers  int                `json:"workers"`
+	Scenario *scenario.Scenario `json:"scenario"`
+	// Audio has the digest of each of the cast's audio files.
+	Audio map[string]string `json:"audio"`
+	// Target is how workers reach the server, as the command line says it.
+	Target json.RawMessage `json:"target"`
+}
+
+// A start is the coordinator's word that the run begins.
+type start struct {
+	// Zero is what the coordinator's clock shows, of the following, when the run's shows 0;
+	// and Wall what its wall clock shows.
+	Zero    time.Duration `json:"zero"`
+	Wall    int64         `json:"wall"`
+	Tickets []string      `json:"tickets"`
+	// Local are the processes of the run on the coordinator's machine.
+	Local []int `json:"local,omitempty"`
+	// Cancelled is why there will be no run.
+	Cancelled string `json:"cancelled,omitempty"`
+}
+
+// A message is what goes up or down: one of them is set.
+type message struct {
+	Worker int             `json:"worker"`
+	Ready  bool            `json:"ready,omitempty"`
+	Failed string          `json:"failed,omitempty"`
+	Start  *start          `json:"start,omitempty"`
+	Body   json.RawMessage `json:"body,omitempty"`
+}
+
+// maxMessage is the longest message in bytes.
+const maxMessage = 8 << 20
+
+// build names what has to be the same in all processes of a run: the commit that the
+// program was built from; or its file, if that says more.
+var build = sync.OnceValue(func() string {
+	e := host.CurrentEnvironment()
+	if e.Revision != "" && !e.Modified {
+		return e.Version + " " + e.Revision
+	}
+	h := sha256.New()
+	if path, err := os.Executable(); err == nil {
+		if f, err := os.Open(path); err == nil {
+			defer f.Close()
+			_, _ = io.Copy(h, f) // a part of it is no other's either
+		}
+	}
+	return fmt.Sprintf("%s, file %x", e.Version, h.Sum(nil)[:8])
+})
+
+// audioDigests returns the digest of each of the cast's audio files.
+func audioDigests(s *scenario.Scenario) (map[string]string, error) {
+	all := map[string]string{}
+	for _, g := range s.Cast {
+		for _, path := range g.Audio {
+			if _, known := all[path]; known {
+				continue
+			}
+			clip, err := speech.Load(path)
+			if err != nil {
+				return nil, err
+			}
+			h := sha256.New()
+			for _, f := range clip.Frames {
+				fmt.Fprintf(h, "%d:", len(f.Payload))
+				h.Write(f.Payload)
+			}
+			all[path] = hex.EncodeToString(h.Sum(nil))
+		}
+	}
+	return all, nil
+}
+
+// hostName names this machine.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
