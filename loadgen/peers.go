@@ -214,7 +214,10 @@ func (p *peers) hear(news News) error {
 func (p *peers) awaitKnown(ctx context.Context, t time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, 2*lostAfter)
 	defer cancel()
-	for !p.run.known(t) && pause(ctx, reportEvery/2) {
+	for !p.run.known(t) {
+		if !pause(ctx, reportEvery/2) {
+			return
+		}
 	}
 }
 
@@ -283,7 +286,7 @@ func (p *peers) report() (report Report) {
 	report.Processed = r.processed()
 	for id, s := range p.sources {
 		if s.own {
-			if told, any := s.source.Tell(); any {
+			if told, news := s.source.Tell(); news {
 				report.Told = append(report.Told, ToldSource{SourceID: id, Worker: r.share.Number, Bound: bound, Told: told})
 			}
 			continue

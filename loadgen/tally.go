@@ -58,9 +58,6 @@ func (t *Tally) generator() Generator {
 	}
 }
 
-// lost is how many packets may have been lost on its side.
-func (t *Tally) lost() uint64 { return t.SocketDrops + t.MachineDrops.Total()*max(t.PacketsPerDrop, 1) }
-
 // tally returns what the process has counted so far. Lag is since the last call.
 func (r *run) tally(steady *sample, now sample) *Tally {
 	drops, unstamped := r.drops()

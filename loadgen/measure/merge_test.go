@@ -45,7 +45,7 @@ func TestPartsOfARunAreToTheBitOneRun(t *testing.T) {
 	}
 }
 
-func comparePartsWithOne(t *testing.T, seed uint64) {
+func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one run, told in order
 	chance := rand.New(rand.NewPCG(seed, 1))
 	n := 2 + chance.IntN(3)
 	thresholds := lawThresholds(t)
@@ -201,7 +201,7 @@ func comparePartsWithOne(t *testing.T, seed uint64) {
 				horizon = min(horizon, Horizon(own, now))
 			}
 			for s := range sourceCount {
-				if told, any := parts[s%n].sources[s].Tell(); any {
+				if told, news := parts[s%n].sources[s].Tell(); news {
 					for i := range parts {
 						if i != s%n {
 							require.NoError(t, parts[i].sources[s].Hear(told, 0))

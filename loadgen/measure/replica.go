@@ -102,14 +102,14 @@ func Horizon(sources []*Source, now time.Duration) Bin {
 
 // Tell returns what the source has sent, and has not been told yet; false if there is
 // nothing. It is called by one goroutine at a time.
-func (m *Source) Tell() (t Told, any bool) {
+func (m *Source) Tell() (t Told, news bool) {
 	t.Last = Bin(m.last.Load())
 	t.Silent = m.silence.since()
 	if t.Silent != m.told.silent {
-		m.told.silent, any = t.Silent, true
+		m.told.silent, news = t.Silent, true
 	}
 	if t.Last < 0 {
-		return t, any
+		return t, news
 	}
 	last := int64(t.Last / wordBins)
 	for w := max(last-tellWords+1, 0); w <= last; w++ {
@@ -127,7 +127,7 @@ func (m *Source) Tell() (t Told, any bool) {
 			t.Late = append(t.Late, ToldFrame{b, late})
 		}
 	}
-	return t, any || len(t.Words)+len(t.Late) > 0
+	return t, news || len(t.Words)+len(t.Late) > 0
 }
 
 // Hear enters what another process tells of a replica, whose clock may be wrong by so

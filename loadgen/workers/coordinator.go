@@ -49,13 +49,12 @@ type Coordinator struct {
 	server *server.Server // nil: another's
 	conn   *nats.Conn
 
-	mu       sync.Mutex
-	workers  []member
-	ready    int
-	failed   string
-	changed  chan struct{} // closed with each change
-	reports  chan loadgen.Delivery
-	overflow bool
+	mu      sync.Mutex
+	workers []member
+	ready   int
+	failed  string
+	changed chan struct{} // closed with each change
+	reports chan loadgen.Delivery
 }
 
 // A member is a worker that has enrolled.
