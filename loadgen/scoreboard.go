@@ -33,6 +33,8 @@ type scoreboard struct {
 	self func() (lag *metric.Trend, lost uint64)
 	// mics returns how many mics there have been, and how many have opened.
 	mics func() (all, open int)
+	// cast is how many listeners there are to be; 0 as long as there is no room for any.
+	cast func() int
 }
 
 func newScoreboard(cfg Config, clock *measure.Clock, problems *problems) scoreboard {
@@ -41,6 +43,14 @@ func newScoreboard(cfg Config, clock *measure.Clock, problems *problems) scorebo
 		sampler: &sampler{clock: clock, server: cfg.Server, problems: problems},
 		gate:    &abortGate{}, phase: &phase{}, reporting: &sync.Mutex{}, peak: &atomic.Uint64{}, used: &atomic.Pointer[sample]{},
 	}
+}
+
+// castIn is how many listeners there are to be in the rooms that are open.
+func (r *run) castIn() int {
+	if len(r.rooms.opened()) == 0 {
+		return 0
+	}
+	return r.Scenario.Rooms * r.Scenario.Listeners()
 }
 
 // selfTally is the lag and the losses of this process.

@@ -7,6 +7,8 @@ type heldPackets struct {
 	slots []heldPacket // a ring
 	first int
 	n     int
+	// ended means that no more are taken: what comes now came after all that is known.
+	ended bool
 }
 
 type heldPacket struct {
@@ -17,6 +19,9 @@ type heldPacket struct {
 // hold keeps a packet. l.mu is held.
 func (l *Listener) hold(p Packet) {
 	h := l.held
+	if h.ended {
+		return
+	}
 	if h.n == len(h.slots) {
 		slots := make([]heldPacket, max(16, 2*len(h.slots)))
 		for i := range h.n {
@@ -50,10 +55,10 @@ func (l *Listener) processHeld() {
 	}
 }
 
-// dropHeld gives up the packets that came after what is known of the run: nobody can say
-// what they were. l.mu is held.
+// dropHeld gives up the packets that came after what is known of the run, and that come from
+// now on: nobody can say what they were. l.mu is held.
 func (l *Listener) dropHeld() {
 	if l.held != nil {
-		*l.held = heldPackets{}
+		*l.held = heldPackets{ended: true}
 	}
 }

@@ -214,13 +214,17 @@ func (m *Source) clockBound() time.Duration {
 // ClockBound enters by how much this process's clock may be wrong.
 func (a *Aggregator) ClockBound(d time.Duration) { a.clockBound.Store(int64(d)) }
 
-// maxAhead is by how much a sender's clock may be ahead of a listener's.
-const maxAhead = 50 * time.Millisecond
+const (
+	// maxAhead is by how much a sender's clock may be ahead of a listener's, and sameClock
+	// what the same clock may show two processes of a machine.
+	maxAhead  = 50 * time.Millisecond
+	sameClock = time.Millisecond
+)
 
 // ahead is by how much senders' clocks may be ahead of this process's.
 func (a *Aggregator) ahead() time.Duration {
 	if a.clockBound.Load() == 0 && !a.apart.Load() {
-		return 0
+		return sameClock
 	}
 	return maxAhead
 }

@@ -80,7 +80,7 @@ func (s *section) follow(sources []*Source, timestamp uint32, payload []byte) {
 func (s *section) search(sources []*Source, timestamp uint32, payload []byte, at time.Duration) {
 	s.places = s.places[:0]
 	s.timestamp = timestamp
-	if s.listener != nil { // the senders' clocks may be ahead
+	if s.listener != nil && s.listener.held != nil { // the senders' clocks may be ahead
 		at += s.listener.ledger.aggregator.ahead()
 	}
 	now := BinAt(max(at, 0))

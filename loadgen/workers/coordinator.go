@@ -298,7 +298,7 @@ func (c *Coordinator) Wait(ctx context.Context, patience time.Duration) error {
 // Start has the workers begin, and returns the run's clock.
 func (c *Coordinator) Start(tickets []string) (*measure.Clock, error) {
 	zero := time.Now()
-	s := &start{Zero: zero.Sub(c.began), Wall: zero.UnixNano(), Tickets: tickets}
+	s := &start{Zero: zero.Sub(c.began), Wall: wallOf(zero), Tickets: tickets}
 	c.mu.Lock()
 	for _, w := range c.workers {
 		if w.local {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,4 +131,23 @@ func hostName() string {
 		return "unknown"
 	}
 	return name
+}
+
+// wallOf is what the wall clock shows when the monotonic one shows what it does at t, in
+// nanoseconds since 1970. The two are read one after the other, and a thread may be held up in
+// between: so the middle one of several readings counts.
+func wallOf(t time.Time) int64 {
+	var all []int64
+	for range 9 {
+		now := time.Now()
+		all = append(all, now.UnixNano()-int64(now.Sub(t)))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// atWall is the moment at which the wall clock shows that.
+func atWall(ns int64) time.Time {
+	now := time.Now()
+	return now.Add(time.Duration(ns - wallOf(now)))
 }

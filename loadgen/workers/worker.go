@@ -207,7 +207,7 @@ func (m *Membership) Play(ctx context.Context, cfg loadgen.Config) error {
 	}
 	part := loadgen.Part{Share: loadgen.Share{Number: m.number, Of: m.Plan.Workers}, Tickets: begin.Tickets}
 	if m.local {
-		part.Zero = time.Now().Add(-time.Duration(time.Now().UnixNano() - begin.Wall))
+		part.Zero = atWall(begin.Wall)
 		for _, pid := range begin.Local {
 			if pid != os.Getpid() {
 				part.Kin = append(part.Kin, pid)

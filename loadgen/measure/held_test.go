@@ -1,0 +1,82 @@
+package measure
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPacketsWaitUntilAllHaveToldWhatTheySent(t *testing.T) {
+	s := newScene(t)
+	s.ledger.Await()
+	sender := newScene(t)
+	clip := speechClip(400)
+	sent := sender.source(clip, 3, time.Millisecond)
+	replica, err := s.ledger.AddReplica(clip, nil, 3, time.Millisecond)
+	require.NoError(t, err)
+	l := s.listener(1)
+
+	tell := func(horizon Bin) {
+		told, news := sent.Tell()
+		require.True(t, news)
+		require.NoError(t, replica.Hear(told, 0))
+		s.ledger.Confirm(horizon)
+	}
+	for b := range Bin(100) {
+		l.Receive(sender.say(sent, b))
+	}
+	<-l.Heard() // that it has heard something is known at once
+	s.settle(100 * BinLength)
+	assert.Zero(t, l.cell.known.Load())
+	assert.Zero(t, l.cell.unknown.Load(), "nobody knows yet what they are")
+
+	tell(60)
+	s.settle(101 * BinLength)
+	assert.EqualValues(t, 60, l.cell.known.Load())
+	s.end = 100
+	// The process that sends is gone. What came since then nobody can tell, nor what is owed.
+	s.ledger.Stop(60 * BinLength)
+	s.aggregator.Stop(60 * BinLength)
+	s.ledger.Finish(3 * time.Second)
+	l.Receive(sender.say(sent, 100)) // while the run is closed
+	s.ledger.settle(3, 150)
+	s.aggregator.Finish(3 * time.Second)
+	totals := s.aggregator.Totals()
+	assert.EqualValues(t, 60, l.cell.known.Load())
+	assert.Zero(t, l.cell.unknown.Load())
+	assert.Equal(t, 1.0, rate(t, totals, "delivered").Share())
+}
+
+func TestALatencyBetweenTwoClocksIsInDoubt(t *testing.T) {
+	s := newScene(t)
+	s.ledger.Await()
+	sender := newScene(t)
+	clip := speechClip(400)
+	sent := sender.source(clip, 0, 0)
+	replica, err := s.ledger.AddReplica(clip, nil, 0, 0)
+	require.NoError(t, err)
+	s.aggregator.ClockBound(2 * time.Millisecond)
+	l := s.listener(1)
+	for b := range Bin(50) {
+		p := sender.say(sent, b)
+		p.At -= 7 * time.Millisecond // the sender's clock is ahead: it seems to come before it was sent
+		l.Receive(p)
+	}
+	told, _ := sent.Tell()
+	require.NoError(t, replica.Hear(told, 3*time.Millisecond))
+	s.ledger.Confirm(60)
+	s.end = 50
+	totals := s.finish()
+	assert.Zero(t, l.cell.unknown.Load())
+	worst, best := trend(t, totals, "latency"), totals.Best["latency"]
+	require.NotNil(t, best, "it is in doubt")
+	assert.InDelta(t, 3, worst.Max, 0.01, "−2 ms, and 5 ms more at worst")
+	assert.NoError(t, replica.Hear(told, 0), "once more")
+	told.Last--
+	assert.Error(t, replica.Hear(told, 0), "nothing goes back")
+	told.Last += 2
+	told.Words = []ToldWord{{Word: 99}}
+	assert.Error(t, replica.Hear(told, 0), "no word of the future")
+}
