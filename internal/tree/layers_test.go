@@ -81,9 +81,10 @@ var layers = map[string][]string{
 	"internal/srtp":          {"internal/prefetch"},
 	"internal/sdp":           {},
 	"internal/chart":         {},
-	"internal/tree":          {}, // tests alone
-	"internal/soak":          {}, // tests alone
-	"ci":                     {}, // tests alone
+	"internal/tree":          {},                  // tests alone
+	"internal/soak":          {},                  // tests alone
+	"ci":                     {},                  // tests alone
+	"internal/lab":           {"loadgen/network"}, // for tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
 	"cmd/earshot":            {"web", "scenarios", "internal/printable", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
