@@ -61,7 +61,7 @@ lint: ## golangci-lint, with the linters of .golangci.yml
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 
 # In a module of their own: nobody who builds earshot shall need Kubernetes' types.
-manifests: ## what is in deploy: built by kustomize, decoded strictly into the types of Kubernetes' API
+manifests: ## what is in deploy: decoded strictly into the types of Kubernetes' API, and loaded by Compose's loader
 	cd tools/deploy && $(GO) test ./...
 
 # Versions of commands that need not be in a module of ours: go run checks what it
