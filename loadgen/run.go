@@ -209,8 +209,8 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	after := r.sampler.sample(background)
 	departs := r.Scenario.Departs() && playing.Err() == nil
 	stopAt := after.at
-	if planned := span.Hold + r.Scenario.Hold.Duration(); r.peers != nil && playing.Err() == nil {
-		stopAt = planned // for all
+	if planned := span.Hold + r.Scenario.Hold.Duration(); r.peers != nil && stopAt > planned && stopAt < planned+lead {
+		stopAt = planned // for all, unless an act has lasted longer
 	}
 	if span.Stop, err = r.meet(background, "stop", stopAt, 0, &departs); err != nil {
 		return nil, err
