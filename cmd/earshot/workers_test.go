@@ -87,6 +87,10 @@ func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
 	stdout, err := server.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, server.Start())
+	defer func() {
+		_ = server.Process.Kill()
+		_ = server.Wait() // it was killed
+	}()
 	buffer := make([]byte, 4096)
 	n, err := stdout.Read(buffer)
 	require.NoError(t, err)
