@@ -69,16 +69,7 @@ func TestReportsAreKept(t *testing.T) {
 			if c.noPipe {
 				require.NoError(t, read.Close())
 			}
-			lines := bufio.NewScanner(progress)
-			signalled := false
-			var said strings.Builder
-			for lines.Scan() {
-				said.WriteString(lines.Text() + "\n")
-				if c.end != nil && !signalled && strings.Contains(lines.Text(), "steady") {
-					signalled = true
-					require.NoError(t, run.Process.Signal(c.end))
-				}
-			}
+			said := followToEnd(t, progress, run.Process, c.end)
 			if !c.noPipe {
 				printed, err := io.ReadAll(read)
 				require.NoError(t, err)
@@ -87,13 +78,28 @@ func TestReportsAreKept(t *testing.T) {
 			}
 			_ = run.Wait() // its code says it
 			if c.code == exitPass {
-				assert.Contains(t, []int{exitPass, exitInvalid}, run.ProcessState.ExitCode(), "98: the machine was too busy; %s", &said)
+				assert.Contains(t, []int{exitPass, exitInvalid}, run.ProcessState.ExitCode(), "98: the machine was too busy; %s", said)
 			} else {
 				assert.Equal(t, c.code, run.ProcessState.ExitCode())
 			}
 			keptWhole(t, dir, suffix)
 		})
 	}
+}
+
+// followToEnd reads a run's progress to its end, and sends it a signal, if there is one, when it
+// has come to the steady state.
+func followToEnd(t *testing.T, progress io.Reader, run *os.Process, end os.Signal) string {
+	t.Helper()
+	var said strings.Builder
+	for lines := bufio.NewScanner(progress); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if end != nil && strings.Contains(lines.Text(), "steady") {
+			require.NoError(t, run.Signal(end))
+			end = nil
+		}
+	}
+	return said.String()
 }
 
 // keptWhole checks that a directory has the files of the run with that suffix, whole, and

@@ -52,13 +52,14 @@ func listPackages(t *testing.T, system string) []listedPackage {
 	list.Stderr = os.Stderr
 	require.NoError(t, list.Start())
 	var packages []listedPackage
-	for d := json.NewDecoder(out); ; {
+	d := json.NewDecoder(out)
+	for {
 		var p listedPackage
-		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
 			break
-		} else {
-			require.NoError(t, err)
 		}
+		require.NoError(t, err)
 		packages = append(packages, p)
 	}
 	require.NoError(t, list.Wait())
