@@ -450,11 +450,12 @@ func (c *coordinator) conclude(hosts []string) *Result {
 	for _, w := range c.workers {
 		g := w.Generator
 		all := &result.Generator
-		all.CPU, all.CPUs, all.CPUWait = all.CPU+g.CPU, all.CPUs+g.CPUs, all.CPUWait+g.CPUWait
+		all.CPU, all.CPUWait = all.CPU+g.CPU, all.CPUWait+g.CPUWait
 		all.SendLag, all.JoinLag, all.ReadLag = max(all.SendLag, g.SendLag), max(all.JoinLag, g.JoinLag), max(all.ReadLag, g.ReadLag)
 		all.SocketDrops, all.Unstamped, all.ClockStep = all.SocketDrops+g.SocketDrops, all.Unstamped+g.Unstamped, max(all.ClockStep, g.ClockStep)
 		if !machines[w.Host] {
 			machines[w.Host] = true
+			all.CPUs += g.CPUs
 			all.MachineDrops = all.MachineDrops.Add(g.MachineDrops)
 		}
 		result.Workers = append(result.Workers, w.Worker)
