@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -74,54 +70,6 @@ func TestWorkersPlayAScenarioTogether(t *testing.T) {
 	assert.Positive(t, s.Metrics["delivered"].Total)
 	assert.InDelta(t, 3, s.Scenario.SteadyS, 0.001, "the measured window is that of the scenario")
 	assert.NotEqual(t, "fail", s.Verdict, "%s", out)
-}
-
-func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
-	realTime(t)
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	at := listener.Addr().String()
-	require.NoError(t, listener.Close())
-
-	server := earshotProcess(t, "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0")
-	stdout, err := server.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, server.Start())
-	defer func() {
-		_ = server.Process.Kill()
-		_ = server.Wait() // it was killed
-	}()
-	buffer := make([]byte, 4096)
-	n, err := stdout.Read(buffer)
-	require.NoError(t, err)
-	target := address.FindString(string(buffer[:n]))
-	require.NotEmpty(t, target)
-
-	summary := filepath.Join(t.TempDir(), "summary.json")
-	coordinator := earshotProcess(t, "run", sharedScenario(t), "--hold", "60s", "--workers", "2", "--coordinate", at, "--target", target, "--summary", summary)
-	coordinator.Env = append(os.Environ(), workerTokenEnv+"=secret")
-	progress := &lastWords{}
-	coordinator.Stderr = progress
-	require.NoError(t, coordinator.Start())
-	var workers [2]*exec.Cmd
-	var said [2]bytes.Buffer
-	for i := range workers {
-		workers[i] = earshotProcess(t, "worker", "--join", "nats://secret@"+at, "--name", []string{"one", "two"}[i])
-		workers[i].Stderr = &said[i]
-		require.NoError(t, workers[i].Start())
-	}
-	require.Eventually(t, func() bool { return strings.Contains(progress.String(), "steady") }, time.Minute, 50*time.Millisecond)
-	require.NoError(t, workers[0].Process.Kill())
-	_ = workers[0].Wait()
-	err = coordinator.Wait()
-	require.Error(t, err, "%s", progress)
-	assert.Equal(t, exitInvalid, coordinator.ProcessState.ExitCode(), "%s", progress)
-	_ = workers[1].Wait()
-	assert.Equal(t, exitPass, workers[1].ProcessState.ExitCode(), "the other has played its part: %s", &said[1])
-	s := readShared(t, summary)
-	assert.Equal(t, "invalid", s.Verdict)
-	require.NotEmpty(t, s.Reasons)
-	assert.Contains(t, s.Reasons[0], "(one) was lost")
 }
 
 func TestWorkersFlagsThatDoNotGoTogether(t *testing.T) {

@@ -1,0 +1,103 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A sharedRun is a coordinator and two workers that play a scenario, with a long hold, against a
+// server: each a process.
+type sharedRun struct {
+	coordinator *exec.Cmd
+	progress    *lastWords
+	workers     [2]*exec.Cmd
+	said        [2]bytes.Buffer
+	summary     string
+}
+
+// startSharedRun starts one, and waits until the steady state has begun. Each process is ended
+// with the test.
+func startSharedRun(t *testing.T) *sharedRun {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	at := listener.Addr().String()
+	require.NoError(t, listener.Close())
+
+	start := func(c *exec.Cmd) {
+		require.NoError(t, c.Start())
+		t.Cleanup(func() {
+			_ = c.Process.Kill() // it has ended unless the test failed
+			_ = c.Wait()
+		})
+	}
+	server := exec.Command(os.Args[0], "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0")
+	stdout, err := server.StdoutPipe()
+	require.NoError(t, err)
+	start(server)
+	buffer := make([]byte, 4096)
+	n, err := stdout.Read(buffer)
+	require.NoError(t, err)
+	target := address.FindString(string(buffer[:n]))
+	require.NotEmpty(t, target)
+
+	c := &sharedRun{progress: &lastWords{}, summary: filepath.Join(t.TempDir(), "summary.json")}
+	c.coordinator = exec.Command(os.Args[0], "run", sharedScenario(t), "--hold", "60s", "--workers", "2",
+		"--coordinate", at, "--target", target, "--summary", c.summary)
+	c.coordinator.Env = append(os.Environ(), workerTokenEnv+"=secret")
+	c.coordinator.Stderr = c.progress
+	start(c.coordinator)
+	for i, name := range []string{"one", "two"} {
+		c.workers[i] = exec.Command(os.Args[0], "worker", "--join", "nats://secret@"+at, "--name", name)
+		c.workers[i].Stderr = &c.said[i]
+		start(c.workers[i])
+	}
+	require.Eventually(t, func() bool { return strings.Contains(c.progress.String(), "steady") }, time.Minute, 50*time.Millisecond)
+	return c
+}
+
+func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
+	realTime(t)
+	for sentence, lose := range map[string]os.Signal{
+		"a worker that is killed":      syscall.SIGKILL,
+		"a worker that stands still":   syscall.SIGSTOP,
+		"a worker that is told to end": syscall.SIGTERM,
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			c := startSharedRun(t)
+			require.NoError(t, c.workers[0].Process.Signal(lose))
+			require.Error(t, c.coordinator.Wait(), "%s", c.progress)
+			assert.Equal(t, exitInvalid, c.coordinator.ProcessState.ExitCode(), "%s", c.progress)
+			_ = c.workers[1].Wait()
+			assert.Equal(t, exitPass, c.workers[1].ProcessState.ExitCode(), "the other has played its part: %s", &c.said[1])
+			s := readShared(t, c.summary)
+			assert.Equal(t, "invalid", s.Verdict)
+			require.NotEmpty(t, s.Reasons)
+			assert.Contains(t, s.Reasons[0], "(one) was lost")
+		})
+	}
+}
+
+func TestWorkersEndWhenTheirCoordinatorIsLost(t *testing.T) {
+	realTime(t)
+	c := startSharedRun(t)
+	require.NoError(t, c.coordinator.Process.Kill())
+	for i, w := range c.workers {
+		require.Error(t, w.Wait())
+		assert.Equal(t, exitCouldNotRun, w.ProcessState.ExitCode(), "%s", &c.said[i])
+		assert.Contains(t, c.said[i].String(), "coordinator")
+	}
+}
