@@ -75,9 +75,9 @@ const (
 var patches = map[string]patch{
 	"loadgen/measure/clock.go": {
 		replace: map[string]string{
-			"time.Duration(ns - c.wall.Load())": "time.Duration(stepped(ns) - c.wall.Load())",
-			"now.UnixNano() - ":                 "stepped(now.UnixNano()) - ",
-			`"sync/atomic"`:                     "\"os\"\n\t\"sync/atomic\"",
+			"time.Duration(ns-c.wall.Load())": "time.Duration(stepped(ns)-c.wall.Load())",
+			"now.UnixNano() - ":               "stepped(now.UnixNano()) - ",
+			`"sync/atomic"`:                   "\"os\"\n\t\"sync/atomic\"",
 		},
 		add: `
 var (
