@@ -43,19 +43,25 @@ type Delivery struct {
 	Lost   error
 }
 
-// A Report is a worker's message. It goes out five times a second, so that a worker without
-// one is known to be lost.
-type Report struct {
-	// Sequence counts the worker's messages, from 1.
-	Sequence uint64 `json:"seq"`
-	// Horizon is before when the worker has told all that it sent, and Processed before when
-	// it has looked at all that its listeners received.
+// Relayed is what workers tell one another by way of the coordinator: each of its own people,
+// and the coordinator of all.
+type Relayed struct {
+	// Horizon is before when all is told that was sent, and Processed before when all has
+	// been looked at that listeners received.
 	Horizon   measure.Bin      `json:"horizon"`
 	Processed time.Duration    `json:"processed"`
 	Sources   []OpenedSource   `json:"sources,omitempty"`
 	Told      []ToldSource     `json:"told,omitempty"`
 	Heard     []HeardSource    `json:"heard,omitempty"`
 	Silenced  []SilencedSource `json:"silenced,omitempty"`
+}
+
+// A Report is a worker's message. It goes out five times a second, so that a worker without
+// one is known to be lost.
+type Report struct {
+	// Sequence counts the worker's messages, from 1.
+	Sequence uint64 `json:"seq"`
+	Relayed
 	// Bound is by how much the worker's clock may be wrong, and ClockTrouble why it can't be
 	// relied on.
 	Bound        time.Duration `json:"bound,omitempty"`
@@ -75,13 +81,8 @@ type Report struct {
 
 // News is the coordinator's message to all workers, five times a second.
 type News struct {
-	Sequence  uint64           `json:"seq"`
-	Horizon   measure.Bin      `json:"horizon"`
-	Processed time.Duration    `json:"processed"`
-	Sources   []OpenedSource   `json:"sources,omitempty"`
-	Told      []ToldSource     `json:"told,omitempty"`
-	Heard     []HeardSource    `json:"heard,omitempty"`
-	Silenced  []SilencedSource `json:"silenced,omitempty"`
+	Sequence uint64 `json:"seq"`
+	Relayed
 	// Answers are the offers of all workers, by the exchanges' keys.
 	Answers map[string][][]byte `json:"answers,omitempty"`
 	// Stop ends the arrivals and the hold, and says why.

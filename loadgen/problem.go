@@ -99,10 +99,14 @@ func (p *problems) count(key Problem, err error) {
 	kind.Count++
 }
 
+// group is what all problems of one kind have in common.
+func (p Problem) group() Problem {
+	return Problem{Doing: p.Doing, Act: p.Act, Own: p.Own, Error: varying.ReplaceAllString(p.Error, "…")}
+}
+
 // kind returns the kind of a problem whose text is new. p.mu is held.
 func (p *problems) kind(key Problem) *Problem {
-	group := key
-	group.Error = varying.ReplaceAllString(key.Error, "…")
+	group := key.group()
 	kind := p.kinds[group]
 	if kind == nil {
 		first := key
@@ -176,7 +180,7 @@ func mergeProblems(lists [][]Problem) []Problem {
 	at := map[Problem]int{}
 	for _, list := range lists {
 		for _, p := range list {
-			key := Problem{Doing: p.Doing, Act: p.Act, Own: p.Own, Error: varying.ReplaceAllString(p.Error, "…")}
+			key := p.group()
 			i, known := at[key]
 			if !known {
 				at[key] = len(all)

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 
@@ -49,13 +50,7 @@ type candidate struct {
 // Who is chosen of all is chosen of some of them, too, so that each process names its own.
 func chosen(all []candidate, count int) []candidate {
 	slices.SortFunc(all, func(a, b candidate) int {
-		switch {
-		case a.Rank < b.Rank:
-			return -1
-		case a.Rank > b.Rank:
-			return 1
-		}
-		return a.Place - b.Place
+		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Place, b.Place))
 	})
 	return all[:min(count, len(all))]
 }
