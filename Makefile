@@ -6,6 +6,8 @@ GO ?= go
 # one another. The others mostly compute, and run side by side.
 ALONE := ./cmd/earshot ./internal/browser ./internal/faults
 PAIR := ./internal/endtoend ./room/rtc
+# The longest of the others. They come first: nothing waits for them at the end.
+LONG := ./store ./loadgen/measure ./signaling
 alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 
 # The race detector makes the Opus codecs twenty times as slow, and what compares audio, and
@@ -31,7 +33,7 @@ check: lint ## lint, build, and the unit tests: no race detector, no browser, no
 # The linters include vet. All parts are run even if one fails.
 test: tools lint manifests ## install what the tests need, and run them all under the race detector, with the browser
 	code=0; \
-	$(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -vE '$(alone)') || code=1; \
+	$(GO) test $(RACE) -timeout 20m $(LONG) $$($(GO) list ./... | grep -vE '$(alone)') || code=1; \
 	$(GO) test $(RACE) -timeout 20m $(PAIR) || code=1; \
 	$(GO) test $(RACE) -timeout 20m -p 1 $(ALONE) || code=1; \
 	exit $$code

@@ -37,6 +37,9 @@ thresholds:
 	return path
 }
 
+// decodes is how many times as much a run computes that decodes what its probes hear.
+const decodes = 2
+
 // A score is never the server's fault where the generator may have done it.
 func TestAudioScoreJudgesWhatIsHeard(t *testing.T) {
 	s := tableSize()
@@ -65,7 +68,7 @@ func TestAudioScoreJudgesWhatIsHeard(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			t.Parallel()
-			o := playUntilDecided(t, c.may, func() *outcome {
+			o := playSharing(t, c.may, decodes, func() *outcome {
 				return generate(t, serve(t, Fault{Does: c.does}, s), c.generator, s.scoredScenario(t, c.check, c.score))
 			})
 			t.Log(o.Verdict, o.Reasons, o.Doubts, o.Metrics["audio_score"]["min"])

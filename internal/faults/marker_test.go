@@ -59,7 +59,7 @@ func TestMarkerMeasuresServersThatMixAndTranscode(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			t.Parallel()
-			o := playUntilDecided(t, c.may, func() *outcome {
+			o := playSharing(t, c.may, decodes, func() *outcome {
 				return generate(t, serve(t, Fault{Does: c.does}, s), generatorFault{}, s.markedScenario(t, c.speakers, c.asks))
 			})
 			t.Log(o.Verdict, o.Reasons, o.Doubts)

@@ -41,7 +41,10 @@ type world struct {
 // share its listeners and its sources, and compares all figures.
 func TestPartsOfARunAreToTheBitOneRun(t *testing.T) {
 	for seed := range uint64(12) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { comparePartsWithOne(t, seed) })
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			comparePartsWithOne(t, seed)
+		})
 	}
 }
 
