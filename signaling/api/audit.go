@@ -48,7 +48,7 @@ func (a *API) writeAudit(w http.ResponseWriter, r *http.Request, room string) er
 	if query := r.URL.Query().Get("limit"); query != "" {
 		n, err := strconv.Atoi(query)
 		if err != nil || n < 1 || n > store.MaxEntries {
-			return apierr.Field("limit", "must be from 1 to "+strconv.Itoa(store.MaxEntries))
+			return wire.FieldError("limit", "must be from 1 to %d", store.MaxEntries)
 		}
 		limit = n
 	}

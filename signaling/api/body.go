@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -54,7 +53,7 @@ func bodyError(err error) error {
 	case errors.As(err, &kind) && kind.Field == "":
 		return wire.NewError(wire.CodeBadRequest, "the body must be a JSON object")
 	case errors.As(err, &kind):
-		return apierr.Field(kind.Field, fmt.Sprintf("must not be a JSON %.40s", kind.Value))
+		return wire.FieldError(kind.Field, "must not be a JSON %.40s", kind.Value)
 	case errors.As(err, &syntax):
 		return wire.NewError(wire.CodeBadRequest, fmt.Sprintf("the body is not valid JSON at byte %d", syntax.Offset))
 	case err == nil:

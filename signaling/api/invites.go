@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
@@ -94,7 +93,7 @@ func (a inviteHandlers) createToRoom(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	if invite.Role = liveroom.RoomRole(body.Role); invite.Role == 0 {
-		return apierr.Field("role", `must be "listener", "speaker" or "host"`)
+		return wire.FieldError("role", `must be "listener", "speaker" or "host"`)
 	}
 	invite.Room = l.ID()
 	return a.create(w, r, who, l, invite)
@@ -115,7 +114,7 @@ func (a inviteHandlers) createToClub(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	if body.Role != "" {
-		return apierr.Field("role", "is for invites to a room")
+		return wire.FieldError("role", "is for invites to a room")
 	}
 	return a.create(w, r, who, nil, invite)
 }
@@ -132,12 +131,12 @@ func (a inviteHandlers) read(w http.ResponseWriter, r *http.Request, who auth.Pr
 	uses := 1
 	if body.Uses != nil {
 		if uses = *body.Uses; uses < 1 || uses > maxUses {
-			return body, store.Invite{}, apierr.Field("uses", fmt.Sprintf("must be from 1 to %d", maxUses))
+			return body, store.Invite{}, wire.FieldError("uses", "must be from 1 to %d", maxUses)
 		}
 	}
 	if body.TTL != nil {
 		if *body.TTL < 1 || *body.TTL > int64(maxTTL/time.Second) {
-			return body, store.Invite{}, apierr.Field("ttl_s", fmt.Sprintf("must be from 1 to %d", int64(maxTTL/time.Second)))
+			return body, store.Invite{}, wire.FieldError("ttl_s", "must be from 1 to %d", int64(maxTTL/time.Second))
 		}
 		ttl = time.Duration(*body.TTL) * time.Second
 	}

@@ -54,7 +54,7 @@ func (a memberHandlers) remove(w http.ResponseWriter, r *http.Request) error {
 	if query := r.URL.Query().Get("ban"); query != "" {
 		ban, err := strconv.ParseBool(query)
 		if err != nil {
-			return apierr.Field("ban", "must be true or false")
+			return wire.FieldError("ban", "must be true or false")
 		}
 		if ban {
 			action, change = "member.ban", (*room.Room).Ban
@@ -80,7 +80,7 @@ func (a memberHandlers) mute(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if body.Muted == nil {
-		return apierr.Field("muted", "must be true or false")
+		return wire.FieldError("muted", "must be true or false")
 	}
 	action, change := "member.mute", (*room.Room).Mute
 	if !*body.Muted {

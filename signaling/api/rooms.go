@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -98,19 +97,19 @@ func (a roomHandlers) create(w http.ResponseWriter, r *http.Request) error {
 func (a roomHandlers) spec(body createRoom) (liveroom.Spec, error) {
 	switch {
 	case strings.TrimSpace(body.Name) == "":
-		return liveroom.Spec{}, apierr.Field("name", "is missing")
+		return liveroom.Spec{}, wire.FieldError("name", "is missing")
 	case !wire.ValidName(body.Name):
 		return liveroom.Spec{}, apierr.NameField()
 	case body.Room != "" && !a.Open:
-		return liveroom.Spec{}, apierr.Field("room", "is for open servers: here the server chooses the id")
+		return liveroom.Spec{}, wire.FieldError("room", "is for open servers: here the server chooses the id")
 	case body.Room != "" && !wire.ValidRoom(body.Room):
-		return liveroom.Spec{}, apierr.Field("room", fmt.Sprintf("must be 1 to %d of A-Z a-z 0-9 . _ - and not only dots, for it is part of the address", wire.MaxRoom))
+		return liveroom.Spec{}, wire.FieldError("room", "must be 1 to %d of A-Z a-z 0-9 . _ - and not only dots, for it is part of the address", wire.MaxRoom)
 	}
 	spec := a.Rooms.NewSpec(a.newID(body), body.Name)
 	if body.Visibility != "" {
 		visibility, ok := liveroom.RoomVisibility(body.Visibility)
 		if !ok {
-			return liveroom.Spec{}, apierr.Field("visibility", `must be "open", "members" or "closed"`)
+			return liveroom.Spec{}, wire.FieldError("visibility", `must be "open", "members" or "closed"`)
 		}
 		spec.Visibility = visibility
 	}
@@ -129,7 +128,7 @@ func (a roomHandlers) spec(body createRoom) (liveroom.Spec, error) {
 			continue
 		}
 		if *field.given < 1 || *field.given > field.max {
-			return liveroom.Spec{}, apierr.Field(field.name, fmt.Sprintf(field.problem, field.max))
+			return liveroom.Spec{}, wire.FieldError(field.name, field.problem, field.max)
 		}
 		*field.into = *field.given
 	}

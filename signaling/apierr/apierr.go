@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -62,15 +61,10 @@ var table = []struct {
 	{context.Canceled, wire.CodeUnavailable, "the request was given up"},
 }
 
-// Field refuses the value of a field in a request.
-func Field(field, problem string) error {
-	return wire.NewError(wire.CodeBadRequest, fmt.Sprintf("%q %s", field, problem))
-}
-
 // NameField refuses a person's or a room's name that [wire.ValidName] does not
 // accept.
 func NameField() error {
-	return Field("name", wire.NameProblem)
+	return wire.FieldError("name", "%s", wire.NameProblem)
 }
 
 // Convert returns the error that a client is told. An error that has no code is

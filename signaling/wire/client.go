@@ -73,7 +73,7 @@ func (m *Mute) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	if in.Muted == nil {
-		return badField("muted", "must be true or false")
+		return FieldError("muted", "must be true or false")
 	}
 	*m = Mute{ID: in.ID, Member: in.Member, Muted: *in.Muted}
 	return nil

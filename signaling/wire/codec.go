@@ -110,7 +110,7 @@ func decode[M Message](data []byte, kinds []messageKind[M]) (M, error) {
 		id = ""
 	}
 	if head.Type == "" {
-		return none, withID(badField("type", "is missing"), id)
+		return none, withID(FieldError("type", "is missing"), id)
 	}
 	for _, k := range kinds {
 		if k.name != head.Type {
@@ -249,7 +249,7 @@ func jsonError(err error) error {
 	}
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
-		return badField(kind.Field, "must not be a JSON %.40s", kind.Value)
+		return FieldError(kind.Field, "must not be a JSON %.40s", kind.Value)
 	}
 	return NewError(CodeBadRequest, "the message is not valid JSON")
 }

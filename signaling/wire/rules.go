@@ -85,7 +85,7 @@ func (m SetRules) validate() error {
 // the field "audience_hold_ms" of messages and of the HTTP API.
 func CheckAudienceHold(ms int) error {
 	if ms < 0 || int64(ms) > MaxAudienceHold.Milliseconds() {
-		return badField("audience_hold_ms", "must be from 0 to %d", MaxAudienceHold.Milliseconds())
+		return FieldError("audience_hold_ms", "must be from 0 to %d", MaxAudienceHold.Milliseconds())
 	}
 	return nil
 }

@@ -24,8 +24,8 @@ func ValidRoom(id string) bool {
 	return dots < len(id)
 }
 
-// badField returns the refusal of one field.
-func badField(field, format string, args ...any) error {
+// FieldError refuses the value of a field in a message or a request.
+func FieldError(field, format string, args ...any) error {
 	return NewError(CodeBadRequest, fmt.Sprintf("%q %s", field, fmt.Sprintf(format, args...)))
 }
 
@@ -33,13 +33,13 @@ func badField(field, format string, args ...any) error {
 func checkWord(field, value string, limit int, required bool) error {
 	switch {
 	case value == "" && required:
-		return badField(field, "is missing")
+		return FieldError(field, "is missing")
 	case len(value) > limit:
-		return badField(field, "is longer than %d bytes", limit)
+		return FieldError(field, "is longer than %d bytes", limit)
 	}
 	for _, c := range []byte(value) {
 		if c <= ' ' || c > '~' {
-			return badField(field, "may hold only printable ASCII without spaces")
+			return FieldError(field, "may hold only printable ASCII without spaces")
 		}
 	}
 	return nil
@@ -48,7 +48,7 @@ func checkWord(field, value string, limit int, required bool) error {
 // checkName is for names that people choose.
 func checkName(name string) error {
 	if !ValidName(name) {
-		return badField("name", "%s", NameProblem)
+		return FieldError("name", "%s", NameProblem)
 	}
 	return nil
 }
@@ -56,17 +56,17 @@ func checkName(name string) error {
 // checkShown is for names that a server shows: an earlier one was less strict.
 func checkShown(name string) error {
 	if !readable(name) {
-		return badField("name", "%s", NameProblem)
+		return FieldError("name", "%s", NameProblem)
 	}
 	return nil
 }
 
 func checkRoom(room string) error {
 	if room == "" {
-		return badField("room", "is missing")
+		return FieldError("room", "is missing")
 	}
 	if !ValidRoom(room) {
-		return badField("room", "must be 1 to %d of A-Z a-z 0-9 . _ - and not only dots", MaxRoom)
+		return FieldError("room", "must be 1 to %d of A-Z a-z 0-9 . _ - and not only dots", MaxRoom)
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func checkChoice[S ~string](field string, value S, allowed ...S) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return badField(field, "must be one of %q", nonEmpty(allowed))
+	return FieldError(field, "must be one of %q", nonEmpty(allowed))
 }
 
 func nonEmpty[S ~string](values []S) []S {
@@ -86,7 +86,7 @@ func nonEmpty[S ~string](values []S) []S {
 
 func checkMedia(media Media) error {
 	if media != MediaEar && media != MediaMic {
-		return badField("media", "must be %q or %q", MediaEar, MediaMic)
+		return FieldError("media", "must be %q or %q", MediaEar, MediaMic)
 	}
 	return nil
 }
@@ -94,13 +94,13 @@ func checkMedia(media Media) error {
 func checkSDP(sdp string) error {
 	switch {
 	case sdp == "":
-		return badField("sdp", "is missing")
+		return FieldError("sdp", "is missing")
 	case len(sdp) > MaxSDP:
-		return badField("sdp", "is longer than %d bytes", MaxSDP)
+		return FieldError("sdp", "is longer than %d bytes", MaxSDP)
 	}
 	for _, c := range []byte(sdp) {
 		if (c < ' ' && c != '\r' && c != '\n' && c != '\t') || c == 0x7f {
-			return badField("sdp", "holds a control character")
+			return FieldError("sdp", "holds a control character")
 		}
 	}
 	return nil
@@ -108,14 +108,14 @@ func checkSDP(sdp string) error {
 
 func checkText(field, text string) error {
 	if len(text) > MaxText {
-		return badField(field, "is longer than %d bytes", MaxText)
+		return FieldError(field, "is longer than %d bytes", MaxText)
 	}
 	return nil
 }
 
 func checkCount(field string, n int) error {
 	if n < 0 {
-		return badField(field, "is negative")
+		return FieldError(field, "is negative")
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func (m StageMember) validate() error {
 
 func checkHands(hands []Hand, count int) error {
 	if len(hands) > MaxHands {
-		return badField("hands", "lists more than %d", MaxHands)
+		return FieldError("hands", "lists more than %d", MaxHands)
 	}
 	for _, hand := range hands {
 		if err := first(checkWord("member", hand.Member, MaxMember, true), checkShown(hand.Name)); err != nil {
