@@ -169,8 +169,13 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec) error {
 	if sender != nil {
 		return nil // a speaker who became host
 	}
-	if err := p.openMic(ctx, acknowledged); err != nil {
+	// Who is never heard has waited as long as they had.
+	unheard := func(err error) error {
+		r.moderation.promoted(interval{from: acknowledged, until: r.clock.Now(), failed: true, had: actTimeout})
 		return err
+	}
+	if err := p.openMic(ctx, acknowledged); err != nil {
+		return unheard(err)
 	}
 	p.mu.Lock()
 	source := p.sender.source
@@ -183,7 +188,7 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec) error {
 		r.moderation.promoted(interval{from: acknowledged, until: source.FirstHeard()})
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("nobody heard the promoted: %w", ctx.Err())
+		return unheard(fmt.Errorf("nobody heard the promoted: %w", ctx.Err()))
 	}
 }
 

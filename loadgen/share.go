@@ -22,21 +22,17 @@ func (s Share) has(i int) bool { return s.Of <= 1 || i%s.Of == s.Number }
 // owns reports whether the share's worker does what is done once in a room.
 func (s Share) owns(room int) bool { return s.has(room) }
 
-// isProbe reports whether listener i of all is a probe. Probes are spread evenly over the
-// run and over its workers, each of which has one if there are so many.
+// isProbe reports whether listener i of all is a probe. Each worker has one at least. They
+// are spread over the order of the listeners, and within each stretch of it they are drawn:
+// every hundredth listener would be in the same room, where there are 50 or 100 rooms.
 func (s Share) isProbe(i, all int) bool {
 	n := max(s.Of, 1)
-	every := all / max(minProbes, all/listenersPerProbe, min(s.Of, all))
-	if every == 0 {
-		return true
-	}
-	// Probe k is the first listener from k·every on who is of worker k mod n.
-	for k := i / every; k >= 0 && k >= i/every-1; k-- {
-		if first := k * every; first+((k-first)%n+n)%n == i {
-			return true
-		}
-	}
-	return false
+	worker, own := i%n, i/n // they are the worker's listener number own
+	count := (all - worker + n - 1) / n
+	probes := (max(minProbes, all/listenersPerProbe) + n - 1) / n
+	stretch := max(1, count/probes)
+	k := own / stretch
+	return uint64(own%stretch) == rand.New(rand.NewPCG(uint64(k), uint64(worker))).Uint64N(uint64(stretch))
 }
 
 // A candidate is a person of a room who can do what the timeline asks for, by their place

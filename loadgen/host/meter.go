@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -110,7 +111,11 @@ func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
 		return Usage{}, fmt.Errorf("read the target's metrics: %s answered %d %s", m.URL, resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(resp.Body)
+	body := &io.LimitedReader{R: resp.Body, N: maxMetrics + 1}
+	families, err := parser.TextToMetricFamilies(body)
+	if body.N == 0 {
+		return Usage{}, fmt.Errorf("read the target's metrics: they are longer than %d MiB", maxMetrics>>20)
+	}
 	if err != nil {
 		return Usage{}, fmt.Errorf("read the target's metrics: %w", err)
 	}
@@ -123,7 +128,12 @@ func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
 	return Usage{CPU: time.Duration(cpu * float64(time.Second)), Memory: uint64(memory), Cores: int(cores)}, nil
 }
 
-const scrapeTimeout = 5 * time.Second
+// How long a target may take to send its metrics, and how many bytes of them are read: it
+// may be anybody's.
+const (
+	scrapeTimeout = 5 * time.Second
+	maxMetrics    = 4 << 20
+)
 
 func single(f *dto.MetricFamily) (float64, bool) {
 	if len(f.GetMetric()) != 1 {

@@ -1,6 +1,10 @@
 package host
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"runtime"
@@ -50,6 +54,37 @@ func TestProcessMeterKnowsAProcessThatEnded(t *testing.T) {
 		return err != nil
 	}, 10*time.Second, time.Millisecond)
 	require.Error(t, child.Wait())
+}
+
+func TestMetricsMeterIsBounded(t *testing.T) {
+	const process = "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 3\n" +
+		"# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes 4096\n"
+	for _, c := range []struct {
+		sentence string
+		lines    int
+		says     string
+	}{
+		{"a page of an ordinary length is read", 1000, ""},
+		{"of one that does not end, no more is read than there may be", 1 << 30, "longer than 4 MiB"},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, err := io.WriteString(w, process)
+				for i := 0; i < c.lines && err == nil; i++ {
+					_, err = fmt.Fprintf(w, "other{number=\"%d\"} 1\n", i)
+				}
+			}))
+			defer server.Close()
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			usage, err := MetricsMeter{URL: server.URL, Client: client}.Usage(t.Context())
+			if c.says == "" {
+				require.NoError(t, err)
+				assert.Equal(t, 3*time.Second, usage.CPU)
+				return
+			}
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
 }
 
 func TestUsageWaitSinceSumsTheThreads(t *testing.T) {

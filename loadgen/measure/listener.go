@@ -233,7 +233,7 @@ func (l *Listener) enter(sources []*Source, p Packet) {
 	}
 	switch len(s.places) {
 	case 0:
-		l.unrecognised(sources, p)
+		l.unrecognised(sources, s, p)
 	case 1:
 		l.resolve(sources, s)
 		l.credit(sources, s, s.places[0], p.At, p.Unstamped)
@@ -297,8 +297,11 @@ func (l *Listener) abandon(s *section) {
 
 // unrecognised enters a packet that fits no frame of the last seconds. One whose
 // payload a source has is older than that. Any other is not what was sent.
-func (l *Listener) unrecognised(sources []*Source, p Packet) {
+func (l *Listener) unrecognised(sources []*Source, s *section, p Packet) {
 	l.cell.unrecognised(1)
+	if s.pauses(p) {
+		return
+	}
 	for _, source := range sources {
 		if !source.clip.knows(p.Payload) {
 			continue
@@ -318,6 +321,7 @@ func (l *Listener) unrecognised(sources []*Source, p Packet) {
 // credit enters a packet that has been identified.
 func (l *Listener) credit(sources []*Source, s *section, p place, at time.Duration, unstamped bool) {
 	l.cell.recognised(1)
+	s.silent, s.said = 0, sources[p.source]
 	sent := sources[p.source].Intended(p.bin)
 	sources[p.source].heard(p, sent, at)
 	l.silenced.pass(p, sent)

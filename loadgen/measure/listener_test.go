@@ -176,6 +176,56 @@ func TestUnknownPayloadIsUnrecognised(t *testing.T) {
 	assert.Equal(t, metric.Rate{Passes: 94, Total: 95}, rate(t, totals, "delivered"))
 }
 
+// Forwarding servers put in silence where a track begins, is muted or ends.
+func TestSilenceOfAServerIsForeignOnlyInThePlaceOfSpeech(t *testing.T) {
+	blank := append([]byte{0xf8, 0xff, 0xfe}, make([]byte, 77)...)
+	for _, c := range []struct {
+		sentence string
+		silent   func(b Bin) bool // the server sends silence
+		says     func(b Bin) bool // the mic sends
+		foreign  uint64
+	}{
+		{"silence before the first word is no other audio",
+			func(b Bin) bool { return b < 50 }, func(b Bin) bool { return b >= 50 }, 0},
+		{"nor is a second of it after the last",
+			func(b Bin) bool { return b >= 220 && b < 270 }, func(b Bin) bool { return b < 200 }, 0},
+		{"nor after each of several mutes",
+			func(b Bin) bool { return b%200 >= 120 && b%200 < 170 }, func(b Bin) bool { return b%200 < 100 }, 0},
+		{"what is said and replaced by silence is",
+			func(b Bin) bool { return b >= 100 && b < 140 }, func(Bin) bool { return true }, 40},
+		{"silence for ever is, but for its first one and a half seconds",
+			func(b Bin) bool { return b >= 120 }, func(b Bin) bool { return b < 100 }, 400 - 120 - maxSilent},
+		{"silence in place of everything is, too",
+			func(Bin) bool { return true }, func(Bin) bool { return true }, 400 - maxSilent},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.listener(1)
+			for b := range Bin(400) {
+				p := Packet{Sequence: uint16(b), Timestamp: uint32(b) * SamplesPerBin, Talker: 7, At: b.Start() + 5*time.Millisecond}
+				says := c.says(b)
+				if says {
+					p = s.say(m, b)
+				}
+				if c.silent(b) {
+					p.Payload = blank
+				} else if !says {
+					continue
+				}
+				l.Receive(p)
+			}
+			assert.Equal(t, c.foreign, s.finish().Foreign)
+		})
+	}
+	for _, payload := range [][]byte{{0xf8, 0xff, 0xfe}, {0xf8}, {0xf8, 0x01}, {}} {
+		assert.True(t, isSilence(payload), "%x", payload)
+	}
+	for _, payload := range [][]byte{{0xf8, 0xff, 0xfe, 1}, {0xf8, 0xff, 0xff}, []byte("audio")} {
+		assert.False(t, isSilence(payload), "%x", payload)
+	}
+}
+
 func TestFrameFromTheFutureIsUnrecognised(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)

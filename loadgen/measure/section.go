@@ -43,6 +43,9 @@ type section struct {
 	source   int // whose frames buffer plays at present
 	pending  []pending
 
+	silent int     // packets of silence since the last that was identified
+	said   *Source // whose that was; nil if there was none yet
+
 	// For RFC 3550, section 6.4.1, over packets of one talker.
 	transit time.Duration
 	jitter  float64 // in seconds
@@ -54,6 +57,43 @@ type section struct {
 	buffer neteq.Buffer // plays what comes
 	word   int64        // of the bins that it is in
 	passed played       // what it had done when it came there
+}
+
+const (
+	// maxSilent is for how many packets in a row silence may be a server's own: one and a
+	// half seconds. LiveKit sends one second.
+	maxSilent = 75
+	// silentAfter is how long nothing of a source has to be due by then.
+	silentAfter = 13 // bins
+)
+
+// pauses reports whether a packet is silence that the server put in where nothing was due,
+// as forwarding servers do when a track begins, is muted or ends. Silence in the place of
+// what somebody said is none.
+func (s *section) pauses(p Packet) bool {
+	if !isSilence(p.Payload) || s.silent == maxSilent {
+		return false
+	}
+	s.silent++
+	if s.said == nil {
+		return true
+	}
+	for b := BinAt(max(p.At, 0)); b > BinAt(max(p.At, 0))-silentAfter; b-- {
+		if s.said.has(b) {
+			return false
+		}
+	}
+	return true
+}
+
+// isSilence reports whether an Opus payload is silence as servers send it: the frame of
+// CELT that libwebrtc's users took for it, with or without zeros behind it, or a frame of
+// at most one byte, which is a pause (RFC 6716, section 3.1, and section 2.1.9).
+func isSilence(payload []byte) bool {
+	if len(payload) <= 2 {
+		return true
+	}
+	return bytes.HasPrefix(payload, []byte{0xf8, 0xff, 0xfe}) && len(bytes.TrimRight(payload[3:], "\x00")) == 0
 }
 
 // follow moves the section's places on to the packet's timestamp and keeps

@@ -180,6 +180,10 @@ func TestJudge(t *testing.T) {
 		{"a generator at a limit of its machine says nothing of the server", func(r *loadgen.Result) {
 			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
 		}, []string{"latency", "p(99) < 2ms"}, Invalid, "at a limit"},
+		{"no limit of its machine makes audio that nobody sent", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
+			r.Values["unrecognised"], r.Foreign = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000
+		}, nil, Fail, "the server plays audio that is not what was sent"},
 		{"an interrupted run is invalid", func(r *loadgen.Result) { r.Interrupted = true }, nil, Invalid, "interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -76,9 +76,10 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		}
 		r.Thresholds = append(r.Thresholds, j)
 	}
-	if fault := r.foreign(); fault != "" {
+	foreign := r.foreign()
+	if foreign != "" {
 		r.Verdict = Fail
-		faults = append(faults, fault)
+		faults = append(faults, foreign)
 	}
 	if result.Server.Died {
 		r.Verdict = Fail
@@ -88,8 +89,9 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		doubts = append(doubts, describeDoubts(result)...)
 	}
 	doubts = append(doubts, r.shortcomings()...)
-	if limits := r.limits(); len(limits) > 0 {
-		// What a generator at its limits could not do, the server is not to blame for.
+	if limits := r.limits(); len(limits) > 0 && foreign == "" {
+		// What a generator at its limits could not do, the server is not to blame for. No
+		// limit makes audio of a packet that nobody sent.
 		r.Verdict = Invalid
 		r.Reasons = limits
 		return r
