@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -51,12 +52,28 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
+// freePort returns an address that nobody uses. It is outside of the range from which
+// systems take the ports of connections, or another program of the machine might get it
+// while the server is stopped.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	const from, until = 15_000, 32_000
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(from+rand.IntN(until-from)))
+		l, err := net.Listen("tcp4", address)
+		if err != nil {
+			continue
+		}
+		require.NoError(t, l.Close())
+		c, err := net.ListenPacket("udp4", address)
+		if err != nil {
+			continue
+		}
+		require.NoError(t, c.Close())
+		return address
+	}
+	require.Fail(t, "no port is free")
+	return ""
 }
 
 // start returns when the server is ready.
@@ -66,10 +83,16 @@ func (s *server) start() {
 		"--operator-token", operatorToken, "--rate-limit-exempt", "127.0.0.0/8")
 	s.cmd.Stderr = s.log
 	require.NoError(s.t, s.cmd.Start())
-	require.Eventually(s.t, func() bool {
-		status, _, err := s.call(s.t.Context(), http.MethodGet, "/readyz", "", nil)
-		return err == nil && status == http.StatusOK
-	}, 2*time.Minute, 100*time.Millisecond, "the server is ready again")
+	var last string // answer
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		status, answer, err := s.call(s.t.Context(), http.MethodGet, "/readyz", "", nil)
+		if err == nil && status == http.StatusOK {
+			return
+		}
+		last = fmt.Sprintf("%d %v, %v", status, answer, err)
+	}
+	log, _ := os.ReadFile(s.log.Name())
+	require.Failf(s.t, "the server is not ready", "/readyz: %s; the end of its log:\n%s", last, log[max(0, len(log)-4000):])
 }
 
 // end sends a signal and waits for the end of the process.
