@@ -166,7 +166,7 @@ func (f capacityFlags) plan(path string, changed func(string) bool) (*scenario.S
 	}
 	number, percent := strings.CutSuffix(f.within, "%")
 	share, err := strconv.ParseFloat(number, 64)
-	if err != nil || !percent {
+	if err != nil || !percent || !isDecimal(number) {
 		return fail(fmt.Errorf("--within %q is not a share like 5%%", f.within))
 	}
 	plan.Within = share / 100

@@ -112,7 +112,7 @@ func spread(args []string) (all []string) {
 func (f *compareFlags) limit() (float64, error) {
 	number, ok := strings.CutSuffix(f.failOnRegression, "%")
 	v, err := strconv.ParseFloat(number, 64)
-	if !ok || err != nil || v < 0 || v > 1e6 {
+	if !ok || !isDecimal(number) || err != nil || v < 0 || v > 1e6 {
 		return 0, fmt.Errorf("--fail-on-regression %q is not a share: write it like 5%%", f.failOnRegression)
 	}
 	return v / 100, nil

@@ -43,6 +43,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 			return usage(fmt.Errorf("%w (see %s --help)", meantFlag(c, err), c.CommandPath()))
 		})
 	}
+	decimalFlags(root)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !isVerdict(err) {
 		fmt.Fprintln(stderr, "earshot:", printable.Lines(err.Error())) // it may quote the target

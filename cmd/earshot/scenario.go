@@ -56,6 +56,7 @@ func scenarioCommand() *cobra.Command {
 					continue
 				}
 				fmt.Fprintf(c.OutOrStdout(), "✓ %s: %s\n", f, s.Name)
+				warn(c.ErrOrStderr(), s.Warnings)
 			}
 			if err := errors.Join(errs...); err != nil {
 				return usage(err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/internal/plaintext"
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
@@ -155,8 +155,7 @@ func loadRoots(file string) (*tls.Config, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	pem = bytes.TrimPrefix(pem, []byte("\xef\xbb\xbf")) // some editors begin files so
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM(plaintext.Trim(pem)) {
 		return nil, fmt.Errorf("--ca: %s holds no PEM certificate", file)
 	}
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	pion "github.com/pion/sdp/v3"
+
+	"github.com/earshot-audio/earshot/internal/plaintext"
 )
 
 // What a description may hold at most. A browser's offer of ten sections is
@@ -106,7 +108,7 @@ func (d *description) line(parts ...string) {
 // completeLines removes the byte order mark with which some editors begin a file, and
 // ends the last line, which others leave out.
 func completeLines(text string) string {
-	text = strings.TrimPrefix(text, "\ufeff")
+	text = plaintext.Trim(text)
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\r\n"
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/earshot-audio/earshot/internal/plaintext"
 )
 
 // Load returns the secret in a file, however an editor has ended it. An empty file is
@@ -21,7 +23,7 @@ func Load(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read a secret: %w", err)
 	}
-	secret := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
+	secret := strings.TrimSpace(string(plaintext.Trim(data)))
 	if secret == "" {
 		return "", fmt.Errorf("%s is empty: put a secret in it, or remove it to have one made", path)
 	}

@@ -26,7 +26,7 @@ var layers = map[string][]string{
 	"signaling/liveroom":     {"signaling/wire", "signaling/apierr", "room", "room/rtc", "room/fanout", "store"},
 	"signaling/access":       {"signaling/wire", "signaling/apierr", "signaling/auth", "signaling/liveroom", "room"},
 	"signaling/club":         {"signaling/wire", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/liveroom", "room", "store"},
-	"signaling/api":          {"signaling/wire", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/club", "signaling/liveroom", "room", "store"},
+	"signaling/api":          {"internal/plaintext", "signaling/wire", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/club", "signaling/liveroom", "room", "store"},
 	"signaling/protocol":     {"signaling/wire", "signaling/ws", "signaling/apierr", "signaling/auth", "signaling/access", "signaling/liveroom", "room", "room/rtc"},
 	"signaling/front":        {"signaling/wire"},
 	"signaling/whip":         {"signaling/wire", "internal/iceuri", "internal/sdp"},
@@ -36,7 +36,7 @@ var layers = map[string][]string{
 	"loadgen/speech":         {"scenarios"},
 	"loadgen/clock":          {},
 	"loadgen/network":        {},
-	"loadgen/scenario":       {"scenarios", "signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
+	"loadgen/scenario":       {"internal/plaintext", "scenarios", "signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/neteq":          {"internal/prefetch"},
 	"loadgen/mark":           {"loadgen/speech", "internal/fourier"},
 	"loadgen/score":          {"loadgen/neteq", "loadgen/speech", "internal/fourier"},
@@ -64,8 +64,9 @@ var layers = map[string][]string{
 	"internal/testaudio":     {"loadgen/speech"},                    // for tests alone
 	"loadgen/versus":         {"loadgen/figure", "loadgen/report", "internal/table"},
 	"internal/operator":      {"internal/reach", "internal/table"},
-	"internal/secrets":       {},
+	"internal/secrets":       {"internal/plaintext"},
 	"internal/serverprocess": {},
+	"internal/plaintext":     {},
 	"internal/printable":     {},
 	"internal/table":         {"internal/printable"},
 	"internal/spelling":      {},
@@ -79,7 +80,7 @@ var layers = map[string][]string{
 	"internal/udpbatch":      {},
 	"internal/lite":          {"internal/sdp", "internal/srtp", "internal/prefetch"},
 	"internal/srtp":          {"internal/prefetch"},
-	"internal/sdp":           {},
+	"internal/sdp":           {"internal/plaintext"},
 	"internal/chart":         {},
 	"internal/tree":          {},                  // tests alone
 	"internal/soak":          {},                  // tests alone
@@ -87,7 +88,7 @@ var layers = map[string][]string{
 	"internal/lab":           {"loadgen/network"}, // for tests alone
 	"internal/growth":        {"internal/chart"},
 	"web":                    {},
-	"cmd/earshot":            {"web", "scenarios", "internal/printable", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
+	"cmd/earshot":            {"web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

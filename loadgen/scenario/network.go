@@ -186,8 +186,14 @@ func (r *reader) number(f field, what string, low, high float64) float64 {
 	var v float64
 	switch n := f.node.(type) {
 	case *ast.FloatNode:
+		if !r.decimal(n, what) {
+			return low
+		}
 		v = n.Value
 	case *ast.IntegerNode:
+		if !r.decimal(n, what) {
+			return low
+		}
 		switch i := n.Value.(type) {
 		case int64:
 			v = float64(i)

@@ -178,6 +178,9 @@ func (r *reader) integer(f field, what string, low, high int64) int64 {
 		r.wrong(f.node, what, "a whole number")
 		return low
 	}
+	if !r.decimal(f.node, what) {
+		return low
+	}
 	var v int64
 	switch n := number.Value.(type) {
 	case int64:
@@ -197,6 +200,19 @@ func (r *reader) integer(f field, what string, low, high int64) int64 {
 		return low
 	}
 	return v
+}
+
+// decimal refuses a number in another form than people count in: YAML 1.1 read 010 as 8,
+// which nobody means who writes it, and readers differ on the others.
+func (r *reader) decimal(node ast.Node, what string) bool {
+	text := node.GetToken().Value
+	digits := strings.TrimLeft(text, "+-")
+	whole, _, _ := strings.Cut(digits, ".")
+	if strings.Trim(digits, "0123456789.") != "" || len(whole) > 1 && whole[0] == '0' {
+		r.fail(node, "%s is %s: write it as a decimal number, such as 10 or 0.5, without leading zeros, 0x, exponents or _", what, text)
+		return false
+	}
+	return true
 }
 
 // text reads a string that is not empty.

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/earshot-audio/earshot/internal/plaintext"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/scenarios"
 )
@@ -42,7 +42,7 @@ func Load(path string) (*Scenario, error) {
 // LoadText is [Load] for a text that was read already, from what path names.
 func LoadText(path string, src []byte) (*Scenario, error) {
 	r := newReader(path)
-	s, err := r.scenario(bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))) // some editors begin files so
+	s, err := r.scenario(src)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +117,11 @@ func (r *reader) err() error {
 func (r *reader) document(src []byte) (field, error) {
 	if len(src) > maxSource {
 		return field{}, &Error{File: r.file, Line: 1, Column: 1, Message: fmt.Sprintf("the scenario has %d bytes: the largest has %d", len(src), maxSource)}
+	}
+	src, err := plaintext.Decode(src)
+	var other *plaintext.EncodingError
+	if errors.As(err, &other) {
+		return field{}, &Error{File: r.file, Line: other.Line, Column: other.Column, Message: err.Error(), Err: err}
 	}
 	tokens := lexer.Tokenize(string(src))
 	if deep := tooDeep(tokens); deep != nil {

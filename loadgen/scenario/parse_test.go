@@ -277,12 +277,50 @@ func TestParseReportsAllMistakesInOrder(t *testing.T) {
 	assert.Equal(t, []string{"1:1", "1:1", "2:7", "3:1", "3:2"}, places)
 }
 
+// What people count in is decimal: other forms are read differently by different readers.
+func TestNumbersAreDecimal(t *testing.T) {
+	for _, number := range []string{"010", "0x10", "0o10", "0b10", "1_000", "-010"} {
+		_, err := Parse("x.yaml", []byte(edit("count: 9", "count: "+number)))
+		assert.ErrorContains(t, err, "x.yaml:5:29: count is "+number+": write it as a decimal number", number)
+		_, err = Parse("x.yaml", []byte(good+"seed: "+number+"\n"))
+		assert.ErrorContains(t, err, "seed is "+number+": write it as a decimal number", number)
+	}
+	for _, share := range []string{"00.1", "0x1", "01"} {
+		_, err := Parse("x.yaml", []byte(edit("count: 9", "count: 9, network: {loss: "+share+"}")))
+		assert.ErrorContains(t, err, "loss is "+share+": write it as a decimal number", share)
+	}
+	for name, src := range map[string]string{
+		"a count":                   edit("count: 9", "count: 10"),
+		"no seed":                   good + "seed: 0\n",
+		"a seed below":              good + "seed: -1\n",
+		"a share":                   edit("count: 9", "count: 9, network: {loss: 0.05}"),
+		"a share that is all of it": edit("count: 9", "count: 9, network: {loss: 1}"),
+		"a share without its zero":  edit("count: 9", "count: 9, network: {loss: .5}"),
+	} {
+		_, err := Parse("x.yaml", []byte(src))
+		assert.NoError(t, err, name)
+	}
+}
+
+func TestTextIsUTF8(t *testing.T) {
+	_, err := Parse("x.yaml", []byte("\ufeff"+good))
+	require.NoError(t, err, "a byte order mark is no part of the text")
+	for name, c := range map[string]struct{ src, want string }{
+		"UTF-16":                {"\xff\xfen\x00a\x00m\x00e\x00", "x.yaml:1:1: the text is in UTF-16 (little-endian): save it as UTF-8"},
+		"Latin-1, in a comment": {good + "# caf\xe9\n", ":6: the text is in Latin-1 or another encoding (byte 0xE9 is not UTF-8): save it as UTF-8"},
+	} {
+		_, err := Parse("x.yaml", []byte(c.src))
+		assert.ErrorContains(t, err, c.want, name)
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	for name, tt := range map[string]struct{ src, warning string }{
-		"fewer seats than listeners": {good + "room: {capacity: 7}", "x.yaml:6:18: capacity is 7 and 9 listeners are cast: 2 of them will be refused"},
-		"nobody listens or speaks":   {strings.Replace(edit("  - {role: listener, count: 9}\n", ""), "role: speaker, count: 1, audio: a.ogg", "role: host, count: 1", 1), "x.yaml:4:3: nobody listens, and nobody on stage has audio"},
-		"nobody speaks":              {edit("  - {role: speaker, count: 1, audio: a.ogg}\n", ""), "x.yaml:4:3: nobody on stage has audio"},
-		"a slow burst":               {edit("count: 9", "count: 9, arrive: {within: 3s, shape: burst}"), "x.yaml:5:49: a burst comes all at once: within 3s has no effect"},
+		"fewer seats than listeners":       {good + "room: {capacity: 7}", "x.yaml:6:18: capacity is 7 and 9 listeners are cast: 2 of them will be refused"},
+		"more people than places on stage": {edit("role: speaker, count: 1, audio: a.ogg", "role: speaker, count: 25, audio: a.ogg"), "with these, 25 people are cast for the stage, and a room of earshot's server has 20 places"},
+		"nobody listens or speaks":         {strings.Replace(edit("  - {role: listener, count: 9}\n", ""), "role: speaker, count: 1, audio: a.ogg", "role: host, count: 1", 1), "x.yaml:4:3: nobody listens, and nobody on stage has audio"},
+		"nobody speaks":                    {edit("  - {role: speaker, count: 1, audio: a.ogg}\n", ""), "x.yaml:4:3: nobody on stage has audio"},
+		"a slow burst":                     {edit("count: 9", "count: 9, arrive: {within: 3s, shape: burst}"), "x.yaml:5:49: a burst comes all at once: within 3s has no effect"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Parse("x.yaml", []byte(tt.src))

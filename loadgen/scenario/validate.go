@@ -255,8 +255,14 @@ func (s *Scenario) doubts() []problem {
 	if seats := s.Room.Capacity * max(s.Room.Halls, 1); listeners > seats {
 		c.add("room.capacity", "capacity is %d and %d listeners are cast: %d of them will be refused", seats, listeners, listeners-seats)
 	}
-	onStage := false
+	onStage, places := false, 0
 	for i, g := range s.Cast {
+		if g.Role != Listener {
+			before := places
+			if places += g.Count; places > wire.DefaultStage && before <= wire.DefaultStage {
+				c.add(fmt.Sprintf("cast[%d].count", i), "with these, %d people are cast for the stage, and a room of earshot's server has %d places: the run fails there", places, wire.DefaultStage)
+			}
+		}
 		onStage = onStage || g.Role != Listener && len(g.Audio) > 0
 		if g.Arrive.Shape == Burst && g.Arrive.Within > 0 {
 			c.add(fmt.Sprintf("cast[%d].arrive.within", i), "a burst comes all at once: within %s has no effect", g.Arrive.Within)

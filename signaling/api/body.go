@@ -11,14 +11,12 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/earshot-audio/earshot/internal/plaintext"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
 // MaxBody is the longest JSON body in bytes.
 const MaxBody = 16 << 10
-
-// byteOrderMark is what some editors begin a file with, in UTF-8.
-const byteOrderMark = "\xef\xbb\xbf"
 
 // readBody decodes a JSON body strictly: its type, its size, its fields.
 func readBody(w http.ResponseWriter, r *http.Request, into any) error {
@@ -28,8 +26,8 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	}
 	var text bytes.Buffer
 	body := bufio.NewReader(http.MaxBytesReader(w, r.Body, MaxBody))
-	if mark, _ := body.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		_, _ = body.Discard(len(byteOrderMark)) // it has been read
+	if start, _ := body.Peek(len(plaintext.Mark)); len(start) > 0 {
+		_, _ = body.Discard(len(start) - len(plaintext.Trim(start))) // it has been read
 	}
 	dec := json.NewDecoder(io.TeeReader(body, &text))
 	dec.DisallowUnknownFields()

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestIsDecimal(t *testing.T) {
+	for _, text := range []string{"0", "10", "-1", "+5", "0.5", ".5", "-0", "", "ten", "-"} {
+		assert.True(t, isDecimal(text), text)
+	}
+	for _, text := range []string{"010", "00", "-010", "0x10", "0o10", "0b1", "1_000", "1e3", "01.5"} {
+		assert.False(t, isDecimal(text), text)
+	}
+}
+
+// A flag's number in another form is refused before anything starts, by every command.
+func TestFlagsTakeDecimalNumbersAlone(t *testing.T) {
+	for _, args := range [][]string{
+		{"run", "smoke", "--listeners", "010"},
+		{"run", "smoke", "--seed=0x10"},
+		{"run", "smoke", "--repeat", "1_0"},
+		{"capacity", "smoke", "--vary", "listeners", "--from", "01", "--to", "20"},
+		{"room", "create", "--capacity", "0b11"},
+	} {
+		var out, errors bytes.Buffer
+		err := run(t.Context(), args, &out, &errors)
+		require.Error(t, err, args)
+		assert.Equal(t, exitUsage, exitCode(err), args)
+		assert.Contains(t, errors.String(), "it is no decimal number", args)
+		assert.Contains(t, errors.String(), "--", "%v: the flag is named", args)
+	}
+}
+
+// What run would warn of, the check warns of, with its place.
+func TestTheCheckWarns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "panel.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(`name: a large panel
+hold: 2s
+room: {capacity: 1}
+cast:
+  - {role: speaker, count: 25, audio: builtin:speech}
+  - {role: listener, count: 2}
+`), 0o600))
+	var out, errors bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"scenario", "check", path}, &out, &errors))
+	assert.Contains(t, out.String(), "✓")
+	assert.Contains(t, errors.String(), path+":5:28: with these, 25 people are cast for the stage, and a room of earshot's server has 20 places")
+	assert.Contains(t, errors.String(), path+":3:18: capacity is 1 and 2 listeners are cast")
+}
