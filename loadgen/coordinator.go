@@ -8,62 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
-
-// A Stage is the rooms that a coordinator has opened for its workers.
-type Stage struct {
-	cfg   Config
-	rooms []driver.RoomClient
-	// Tickets are how workers get into the rooms.
-	Tickets []string
-}
-
-// OpenStage opens the rooms of a run that several workers play. The caller closes them.
-func OpenStage(ctx context.Context, cfg Config) (*Stage, error) {
-	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
-		return nil, err
-	}
-	shared, ok := cfg.Driver.(driver.Shared)
-	if !ok {
-		return nil, fmt.Errorf("%w: share rooms between several workers", driver.ErrUnsupported)
-	}
-	n := cfg.Scenario.Rooms
-	s := &Stage{cfg: cfg, rooms: make([]driver.RoomClient, n), Tickets: make([]string, n)}
-	group, opening := errgroup.WithContext(ctx)
-	group.SetLimit(concurrency)
-	for i := range n {
-		group.Go(func() (err error) {
-			if s.rooms[i], err = shared.Open(opening, i, cfg.Scenario.Room); err != nil {
-				s.rooms[i] = nil
-				return err
-			}
-			s.Tickets[i], err = shared.Ticket(s.rooms[i])
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
-}
-
-// Close closes the rooms.
-func (s *Stage) Close() error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(context.Background()), leaveTimeout)
-	defer cancel()
-	var all []error
-	for _, r := range s.rooms {
-		if r != nil {
-			all = append(all, r.Close(ctx))
-		}
-	}
-	return errors.Join(all...)
-}
 
 // A coordinator holds a run together that several workers play: it passes on what they tell
 // each other, enters what they measured into one aggregator, and judges that. It is for one
@@ -78,7 +25,6 @@ type coordinator struct {
 	news     News // the next one
 	sequence uint64
 	offers   map[string][][]byte // by the exchange, and the worker
-	answered map[string]int      // how many have offered
 
 	span          Span
 	steadyAt      time.Duration // when the steady state begins; 0 is not known
@@ -117,7 +63,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) 
 	}
 	c := &coordinator{
 		scoreboard: newScoreboard(cfg, clock, newProblems()), hub: hub, lag: &metric.Trend{},
-		offers: map[string][][]byte{}, answered: map[string]int{},
+		offers: map[string][][]byte{},
 	}
 	var hosts []string
 	for _, w := range hub.Workers() {
@@ -327,6 +273,23 @@ func (c *coordinator) take(i int, w *workerState, r Report) error {
 	return nil
 }
 
+// send sends the workers what there is to tell them.
+func (c *coordinator) send() {
+	c.news.Horizon, c.news.Processed = measure.Never, measure.Never.Start()
+	for _, w := range c.workers {
+		if !w.gone() {
+			c.news.Horizon, c.news.Processed = min(c.news.Horizon, w.horizon), min(c.news.Processed, w.processed)
+		}
+	}
+	c.news.Stop = c.stopping
+	c.sequence++
+	c.news.Sequence = c.sequence
+	if err := c.hub.Send(c.news); err != nil {
+		c.problems.add("tell the workers", err)
+	}
+	c.news = News{}
+}
+
 // answer ends an exchange if all workers that are left have put in theirs.
 func (c *coordinator) answer(key string) {
 	offers := c.offers[key]
@@ -386,23 +349,6 @@ func (c *coordinator) sampleAt(ctx context.Context) {
 	}
 }
 
-// send sends the workers what there is to tell them.
-func (c *coordinator) send() {
-	c.news.Horizon, c.news.Processed = measure.Never, measure.Never.Start()
-	for _, w := range c.workers {
-		if !w.gone() {
-			c.news.Horizon, c.news.Processed = min(c.news.Horizon, w.horizon), min(c.news.Processed, w.processed)
-		}
-	}
-	c.news.Stop = c.stopping
-	c.sequence++
-	c.news.Sequence = c.sequence
-	if err := c.hub.Send(c.news); err != nil {
-		c.problems.add("tell the workers", err)
-	}
-	c.news = News{}
-}
-
 // observe enters what the server and the workers used since the last time.
 func (c *coordinator) observe(ctx context.Context) {
 	now := c.sampler.sample(ctx)
@@ -424,53 +370,4 @@ func (c *coordinator) observe(ctx context.Context) {
 		}
 	}
 	c.last = now
-}
-
-// conclude builds the result.
-func (c *coordinator) conclude(hosts []string) *Result {
-	tallies := c.tallies()
-	for i, w := range c.workers {
-		if w.tally == nil {
-			continue
-		}
-		w.Generator = w.tally.generator()
-		if w.final != nil {
-			w.tally.Final = w.final
-		}
-		if i == 0 {
-			w.tally.Lag = c.lag
-		}
-	}
-	if c.span.Steady == 0 {
-		c.span.Steady = c.span.Stop
-	}
-	result := c.combine(c.merger.Doubts(), tallies, hosts, c.interrupted, c.span, *c.before, *c.after)
-	result.Values.Set("generator_lag", c.lag)
-	machines := map[string]bool{}
-	for _, w := range c.workers {
-		g := w.Generator
-		all := &result.Generator
-		all.CPU, all.CPUWait = all.CPU+g.CPU, all.CPUWait+g.CPUWait
-		all.SendLag, all.JoinLag, all.ReadLag = max(all.SendLag, g.SendLag), max(all.JoinLag, g.JoinLag), max(all.ReadLag, g.ReadLag)
-		all.SocketDrops, all.Unstamped, all.ClockStep = all.SocketDrops+g.SocketDrops, all.Unstamped+g.Unstamped, max(all.ClockStep, g.ClockStep)
-		if !machines[w.Host] {
-			machines[w.Host] = true
-			all.CPUs += g.CPUs
-			all.MachineDrops = all.MachineDrops.Add(g.MachineDrops)
-		}
-		result.Workers = append(result.Workers, w.Worker)
-	}
-	result.Problems = c.allProblems()
-	return result
-}
-
-// allProblems are those of the coordinator and of all workers.
-func (c *coordinator) allProblems() []Problem {
-	lists := [][]Problem{c.problems.list()}
-	for _, w := range c.workers {
-		if w.tally != nil {
-			lists = append(lists, w.tally.Problems)
-		}
-	}
-	return mergeProblems(lists)
 }

@@ -1,0 +1,50 @@
+package loadgen
+
+// conclude builds the result.
+func (c *coordinator) conclude(hosts []string) *Result {
+	tallies := c.tallies()
+	for i, w := range c.workers {
+		if w.tally == nil {
+			continue
+		}
+		w.Generator = w.tally.generator()
+		if w.final != nil {
+			w.tally.Final = w.final
+		}
+		if i == 0 {
+			w.tally.Lag = c.lag
+		}
+	}
+	if c.span.Steady == 0 {
+		c.span.Steady = c.span.Stop
+	}
+	result := c.combine(c.merger.Doubts(), tallies, hosts, c.interrupted, c.span, *c.before, *c.after)
+	result.Values.Set("generator_lag", c.lag)
+	machines := map[string]bool{}
+	for _, w := range c.workers {
+		g := w.Generator
+		all := &result.Generator
+		all.CPU, all.CPUWait = all.CPU+g.CPU, all.CPUWait+g.CPUWait
+		all.SendLag, all.JoinLag, all.ReadLag = max(all.SendLag, g.SendLag), max(all.JoinLag, g.JoinLag), max(all.ReadLag, g.ReadLag)
+		all.SocketDrops, all.Unstamped, all.ClockStep = all.SocketDrops+g.SocketDrops, all.Unstamped+g.Unstamped, max(all.ClockStep, g.ClockStep)
+		if !machines[w.Host] {
+			machines[w.Host] = true
+			all.CPUs += g.CPUs
+			all.MachineDrops = all.MachineDrops.Add(g.MachineDrops)
+		}
+		result.Workers = append(result.Workers, w.Worker)
+	}
+	result.Problems = c.allProblems()
+	return result
+}
+
+// allProblems are those of the coordinator and of all workers.
+func (c *coordinator) allProblems() []Problem {
+	lists := [][]Problem{c.problems.list()}
+	for _, w := range c.workers {
+		if w.tally != nil {
+			lists = append(lists, w.tally.Problems)
+		}
+	}
+	return mergeProblems(lists)
+}

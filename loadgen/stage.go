@@ -1,0 +1,61 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
+)
+
+// A Stage is the rooms that a coordinator has opened for its workers.
+type Stage struct {
+	cfg   Config
+	rooms []driver.RoomClient
+	// Tickets are how workers get into the rooms.
+	Tickets []string
+}
+
+// OpenStage opens the rooms of a run that several workers play. The caller closes them.
+func OpenStage(ctx context.Context, cfg Config) (*Stage, error) {
+	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
+		return nil, err
+	}
+	shared, ok := cfg.Driver.(driver.Shared)
+	if !ok {
+		return nil, fmt.Errorf("%w: share rooms between several workers", driver.ErrUnsupported)
+	}
+	n := cfg.Scenario.Rooms
+	s := &Stage{cfg: cfg, rooms: make([]driver.RoomClient, n), Tickets: make([]string, n)}
+	group, opening := errgroup.WithContext(ctx)
+	group.SetLimit(concurrency)
+	for i := range n {
+		group.Go(func() (err error) {
+			if s.rooms[i], err = shared.Open(opening, i, cfg.Scenario.Room); err != nil {
+				s.rooms[i] = nil
+				return err
+			}
+			s.Tickets[i], err = shared.Ticket(s.rooms[i])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close closes the rooms.
+func (s *Stage) Close() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(context.Background()), leaveTimeout)
+	defer cancel()
+	var all []error
+	for _, r := range s.rooms {
+		if r != nil {
+			all = append(all, r.Close(ctx))
+		}
+	}
+	return errors.Join(all...)
+}

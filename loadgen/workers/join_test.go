@@ -1,0 +1,53 @@
+package workers
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+)
+
+// coordinate starts a coordinator for so many workers.
+func coordinate(t *testing.T, n int) *Coordinator {
+	t.Helper()
+	s, err := scenario.Parse("test", []byte("name: test\nroom: {capacity: 5}\ncast:\n  - {role: speaker, count: 1, audio: builtin:speech}\n  - {role: listener, count: 5}\nhold: 5s\n"))
+	require.NoError(t, err)
+	c, err := NewCoordinator(Config{Listen: "127.0.0.1:0", Token: "secret", Plan: Plan{Workers: n, Scenario: s}})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, c.Close()) })
+	return c
+}
+
+func TestWorkerTooManyIsRefused(t *testing.T) {
+	c := coordinate(t, 1)
+	first, err := Join(t.Context(), Enrolment{URL: c.JoinURL(), Wait: time.Minute, Name: "first"})
+	require.NoError(t, err)
+	defer first.Close()
+	require.Len(t, c.Workers(), 1)
+	assert.Equal(t, "1 (first)", c.Workers()[0].Name)
+	_, err = Join(t.Context(), Enrolment{URL: c.JoinURL(), Wait: time.Minute, Name: "second"})
+	require.ErrorIs(t, err, ErrRefused)
+	assert.ErrorContains(t, err, "all 1 workers are there already")
+	assert.Len(t, c.Workers(), 1)
+}
+
+func TestWorkerWithAnotherTokenIsNotLetIn(t *testing.T) {
+	c := coordinate(t, 1)
+	_, err := Join(t.Context(), Enrolment{URL: "nats://wrong@" + c.server.Addr().String(), Wait: time.Minute})
+	require.ErrorIs(t, err, nats.ErrAuthorization)
+	assert.Empty(t, c.Workers())
+}
+
+func TestCoordinatorSaysHowManyWorkersAreMissing(t *testing.T) {
+	c := coordinate(t, 2)
+	assert.ErrorContains(t, c.Wait(t.Context(), time.Millisecond), "only 0 of 2 workers came")
+}
+
+func TestWorkerWithoutACoordinatorGivesUp(t *testing.T) {
+	_, err := Join(t.Context(), Enrolment{URL: "nats://127.0.0.1:1", Wait: time.Millisecond})
+	assert.ErrorIs(t, err, ErrNoCoordinator)
+}
