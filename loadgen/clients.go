@@ -42,6 +42,9 @@ func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, probl
 
 // sections returns how many voices the listeners of a group offer to receive.
 func (c *clients) sections(g scenario.Group) int {
+	if g.Sections == 0 && c.capabilities.Sections == driver.AllVoices {
+		return max(1, castMics(c.scenario))
+	}
 	return cmp.Or(g.Sections, c.capabilities.Sections, c.scenario.Room.Slots)
 }
 

@@ -116,7 +116,11 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 	p.participant = participant
 	p.mu.Unlock()
 	connected, err := p.subscribe(ctx, p.account.Receive)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNothingHeard):
+		p.notIn("hear", err)
+		return
+	case err != nil:
 		p.notIn("connect", err)
 		return
 	}
@@ -141,8 +145,8 @@ func (p *person) notIn(doing string, err error) {
 
 var errNothingHeard = errors.New("connected by ICE and DTLS, but heard nothing before the join deadline: the server sent no audio that could be decrypted")
 
-// subscribe connects a receiving client and returns when its DTLS handshake was
-// complete.
+// subscribe connects a receiving client and returns from when on it is owed packets: its
+// DTLS handshake was complete, and its subscription, if the server subscribes people.
 func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time.Duration, error) {
 	r := p.room.run
 	e, err := r.clients.newSubscriber(p, receive)
@@ -158,6 +162,7 @@ func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time
 		return 0, err
 	}
 	answer, err := participant.Listen(ctx, offer)
+	var subscribed *subscription
 	var counter *driver.CounterOffer
 	switch {
 	case errors.As(err, &counter):
@@ -168,6 +173,9 @@ func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time
 		}
 		if err == nil {
 			err = p.trickleCandidates(ctx, participant, driver.Ear, offer, answer, e.AddCandidate)
+		}
+		if err == nil {
+			subscribed = p.follow(participant, e, answer)
 		}
 	}
 	if err != nil {
@@ -180,7 +188,14 @@ func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time
 	answered := r.clock.Now()
 	connected, err := e.Wait(ctx)
 	p.recordSteps(answered, connected)
-	return connected.DTLS, err
+	if err != nil {
+		return 0, err
+	}
+	if subscribed == nil {
+		return connected.DTLS, nil
+	}
+	at, err := subscribed.wait(ctx, participant.Done())
+	return max(connected.DTLS, at), err
 }
 
 // answerCounterOffer answers the server's offer with a new client that has made none.

@@ -114,7 +114,7 @@ func (h *roomRun) add(g, n int) {
 	}
 	p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)
 	p.probe = true
-	if clients.capabilities.Moderation {
+	if clients.capabilities.StageListens {
 		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
 	}
 	h.speakers = append(h.speakers, p)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,14 +79,39 @@ func supports(d driver.Driver, s *scenario.Scenario) error {
 	if n := s.Listeners() * s.Rooms; n > 0 && c.PublishOnly != "" {
 		return fmt.Errorf("%w: the scenario casts %d listeners; %s", driver.ErrUnsupported, n, c.PublishOnly)
 	}
-	if len(s.Timeline) > 0 && !c.Moderation {
-		for _, e := range s.Timeline {
-			if e.Do != "" && !e.Do.Spec().Local {
-				return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only leave", driver.ErrUnsupported, e.Do, c.Driver)
-			}
+	for _, e := range s.Timeline {
+		if e.Do != "" && !e.Do.Spec().Local && !slices.Contains(c.Acts, e.Do) {
+			return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only %s", driver.ErrUnsupported, e.Do, c.Driver, doable(c.Acts))
+		}
+	}
+	if c.Sections != driver.AllVoices {
+		return nil
+	}
+	for _, g := range s.Cast {
+		if mics := castMics(s); g.Sections != 0 && g.Sections < mics {
+			return fmt.Errorf("%w: a group has sections: %d, and the server sends every listener all %d voices of a room; leave it out", driver.ErrUnsupported, g.Sections, mics)
 		}
 	}
 	return nil
+}
+
+// doable lists verbs, and leave, which any driver can play.
+func doable(acts []scenario.Verb) string {
+	text := ""
+	for _, verb := range acts {
+		text += string(verb) + ", "
+	}
+	return text + string(scenario.Leave)
+}
+
+// castMics returns how many mics a room of the scenario has from the beginning.
+func castMics(s *scenario.Scenario) (n int) {
+	for _, g := range s.Cast {
+		if g.Role != scenario.Listener && len(g.Audio) > 0 {
+			n += g.Count
+		}
+	}
+	return n
 }
 
 // A run plays one scenario. Its methods are the steps of playing, in the order of this

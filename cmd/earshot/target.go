@@ -19,12 +19,15 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/driver/earshot"
+	"github.com/earshot-audio/earshot/loadgen/driver/livekit"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/host"
 )
 
 // drivers are the drivers that earshot can play with, the default first.
-func drivers() driver.Kinds { return driver.Kinds{earshot.Kind(), whep.Kind()} }
+func drivers() driver.Kinds {
+	return driver.Kinds{earshot.Kind(), whep.Kind(), livekit.Kind()}
+}
 
 // targetFlags are the flags that say what to play against.
 type targetFlags struct {
@@ -86,7 +89,18 @@ func (f targetFlags) name() string {
 	if err != nil || f.ownServer() {
 		return "earshot's own server"
 	}
+	f.readEnvironment(kind)
 	return f.values[kind.TargetFlag]
+}
+
+// readEnvironment gives flags of a driver that have no value that of their environment
+// variable.
+func (f targetFlags) readEnvironment(kind driver.Kind) {
+	for _, own := range kind.Flags {
+		if own.Env != "" && f.values[own.Name] == "" {
+			f.values[own.Name] = os.Getenv(own.Env)
+		}
+	}
 }
 
 // connect puts the driver and the meter of the server into the configuration, and
@@ -104,6 +118,7 @@ func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, roots *tl
 	if err != nil {
 		return nil, usage(err)
 	}
+	f.readEnvironment(kind)
 	if f.ownServer() {
 		return startServer(ctx, kind, cfg, roots, died)
 	}

@@ -33,9 +33,10 @@ func versusCommand() *cobra.Command {
 their figures side by side, as ratios to the first.
 
 A target is a name, followed by what to play against: nothing for a server of
-earshot's own, target=URL for a running one, or whip=URL and whep=URL for any
-WHIP/WHEP server, where {room} stands for the room. Optional: token=TOKEN, and
-pid=NUMBER of the server's process if it is on this machine, for its CPU and memory.
+earshot's own, target=URL for a running one, whip=URL and whep=URL for any WHIP/WHEP server,
+where {room} stands for the room, or livekit=URL for a LiveKit server (key=KEY and
+secret=SECRET, or the environment). Optional: token=TOKEN, and pid=NUMBER of the
+server's process if it is on this machine, for its CPU and memory.
 
 Exit codes are those of run, the worst of all targets. A server that could not be
 played against counts as 1, after the others have been played.`,

@@ -17,11 +17,17 @@ type peer struct {
 	arguments     []string
 	configuration string // the file peer.conf beside it
 	ready         string // answers when the server is up
+	driver        string // "" is whep
 	target        []string
+	listen        []string // beside target, where anybody listens
+	environment   []string // of earshot
 }
 
 // The address of the network that the tests play in, beside the loopback.
 const address = "10.99.0.1"
+
+// livekitSecret has the 32 letters that LiveKit wants of one.
+const livekitSecret = "not-a-secret-of-anybodys-but-ours"
 
 // peers are this tree's own server, which shows that the scenarios can be passed, and the
 // servers of others, at the versions that ci/peers builds.
@@ -29,18 +35,29 @@ var peers = []peer{
 	{
 		name: "earshot", ready: "http://127.0.0.1:7080/readyz",
 		arguments: []string{"serve", "--open", "--rate-limit-exempt", "127.0.0.0/8"},
-		target:    []string{"--whip-url", "http://127.0.0.1:7080/rooms/{room}/whip", "--whep-url", "http://127.0.0.1:7080/rooms/{room}/whep"},
+		target:    []string{"--whip-url", "http://127.0.0.1:7080/rooms/{room}/whip"},
+		listen:    []string{"--whep-url", "http://127.0.0.1:7080/rooms/{room}/whep"},
 	},
 	{
 		name: "mediamtx", version: "v1.20.1", arguments: []string{"peer.conf"}, ready: "http://127.0.0.1:8889/",
 		configuration: `{rtsp: no, rtmp: no, hls: no, srt: no, moq: no, webrtc: yes, webrtcAddress: "127.0.0.1:8889",
 			webrtcLocalUDPAddress: "127.0.0.1:8189", webrtcAdditionalHosts: [127.0.0.1], paths: {all_others: }}`,
-		target: []string{"--whip-url", "http://127.0.0.1:8889/{room}/whip", "--whep-url", "http://127.0.0.1:8889/{room}/whep"},
+		target: []string{"--whip-url", "http://127.0.0.1:8889/{room}/whip"},
+		listen: []string{"--whep-url", "http://127.0.0.1:8889/{room}/whep"},
+	},
+	{
+		name: "livekit", version: "v1.11.0", driver: "livekit", arguments: []string{"--config", "peer.conf"}, ready: "http://127.0.0.1:7880/",
+		configuration: `{port: 7880, bind_addresses: [127.0.0.1], room: {enable_remote_unmute: true},
+			rtc: {udp_port: 7882, tcp_port: 7881, node_ip: 127.0.0.1, enable_loopback_candidate: true, interfaces: {includes: [lo]}},
+			keys: {earshot: ` + livekitSecret + `}}`,
+		target:      []string{"--livekit-url", "ws://127.0.0.1:7880"},
+		environment: []string{"LIVEKIT_API_KEY=earshot", "LIVEKIT_API_SECRET=" + livekitSecret},
 	},
 	{
 		// It names no loopback candidates.
 		name: "whip-whep", version: "v4.2.26", ready: "http://" + address + ":8080/",
-		target: []string{"--whip-url", "http://" + address + ":8080/whip", "--whep-url", "http://" + address + ":8080/whep"},
+		target: []string{"--whip-url", "http://" + address + ":8080/whip"},
+		listen: []string{"--whep-url", "http://" + address + ":8080/whep"},
 	},
 }
 

@@ -20,7 +20,13 @@ type Receiver struct {
 	ICE         Credentials
 	Fingerprint Fingerprint
 	NACK        bool // it asks for lost packets again
+	// Session is the number of the session, and Version counts its descriptions from 0. A
+	// session without a number gets a random one.
+	Session, Version uint64
 }
+
+// NewSession returns a random number for a session (RFC 9429, section 5.2.1).
+func NewSession() uint64 { return rand.Uint64()>>2 | 1 }
 
 // Offer writes an offer of that many sections for one voice each.
 func (r Receiver) Offer(sections int) string {
@@ -45,7 +51,11 @@ func (r Receiver) Answer(sections []Reply) string {
 	var d description
 	d.Grow(128 + 512*len(sections)) // which one of audio has room in
 	d.line("v=0")
-	d.line("o=- ", strconv.FormatUint(rand.Uint64()>>2, 10), " 2 IN IP4 127.0.0.1")
+	session := r.Session
+	if session == 0 {
+		session = NewSession()
+	}
+	d.line("o=- ", strconv.FormatUint(session, 10), " ", strconv.FormatUint(2+r.Version, 10), " IN IP4 127.0.0.1")
 	d.line("s=-")
 	d.line("t=0 0")
 	d.WriteString("a=group:BUNDLE")

@@ -86,6 +86,49 @@ func AppendAddress(list []netip.AddrPort, at netip.AddrPort) []netip.AddrPort {
 	return append(list, at)
 }
 
+// Update takes over the sources of a later answer, which may have more sections: what is
+// counted here is places for sources. A source that has one keeps it: packets may come before
+// the answer that announces them.
+func (r *Remote) Update(later *Remote) {
+	for i, ssrc := range later.SSRCs {
+		if ssrc == 0 || ssrc == rejectedSSRC || slices.Contains(r.SSRCs, ssrc) {
+			continue
+		}
+		if i >= len(r.SSRCs) || !r.replaceable(i, later) {
+			i = slices.IndexFunc(r.SSRCs, func(old uint32) bool { return old == 0 })
+			for j := 0; i < 0 && j < len(r.SSRCs); j++ {
+				if r.replaceable(j, later) {
+					i = j
+				}
+			}
+		}
+		if i >= 0 {
+			r.SSRCs[i] = ssrc
+		}
+	}
+}
+
+// replaceable reports whether a section has no source, or one that a later answer does not
+// have.
+func (r *Remote) replaceable(i int, later *Remote) bool {
+	return r.SSRCs[i] == 0 || r.SSRCs[i] == rejectedSSRC || !slices.Contains(later.SSRCs, r.SSRCs[i])
+}
+
+// Voices returns how many audio sections of a server's description send something that it
+// names: one can be open for sending before there is anything to send.
+func Voices(text string) (n int) {
+	d, err := Parse(text)
+	if err != nil {
+		return 0
+	}
+	for i := range d.Sections {
+		if s := &d.Sections[i]; s.Media == "audio" && s.Port != 0 && s.Sends && (s.SSRC() != 0 || len(s.Streams()) > 0) {
+			n++
+		}
+	}
+	return n
+}
+
 // Section returns the section that an SSRC belongs to. An SSRC that the server
 // did not name gets a section that has none yet; without one left it is -1.
 func (r *Remote) Section(ssrc uint32) int {

@@ -15,6 +15,11 @@ type Subscriber interface {
 	Answer(ctx context.Context, offer string) (string, error)
 	// Accept sets the server's answer and connects in the background.
 	Accept(answer string) error
+	// OfferAgain makes another offer, once the answer to the one before is set, of so many
+	// sections more.
+	OfferAgain(ctx context.Context, more int) (string, error)
+	// AcceptAgain sets the answer to it.
+	AcceptAgain(answer string) error
 	// AddCandidate adds a candidate that the answer did not have, as an attribute
 	// without "a=".
 	AddCandidate(attribute string) error

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -27,11 +28,12 @@ const candidateTimeout = 2 * time.Second
 var ErrNoCandidate = errors.New("the server's answer has no UDP candidate with an IP address")
 
 // A LeanClient is one listener of the crowd: a lean WebRTC client without a goroutine of
-// its own. It implements [Subscriber].
+// its own. Most of its methods are those of [Subscriber], which it implements.
 type LeanClient struct {
 	// The fields that a received packet needs are next to each other.
 	crowd      *Crowd
-	remote     *sdp.Remote // what the server said; set before there is a client
+	remote     *sdp.Remote                // what the server said; set before there is a client
+	later      atomic.Pointer[sdp.Remote] // what it said since, until the next packet
 	account    *measure.Listener
 	impairment *netem.Impairment // the emulated network, or nil
 	nacks      *nackTracker      // only with an impairment
@@ -39,6 +41,8 @@ type LeanClient struct {
 
 	sections int
 	local    sdp.Credentials
+	session  uint64 // the number of the SDP session
+	offers   uint64 // after the first
 
 	mu         sync.Mutex
 	candidates []netip.AddrPort // the server's
@@ -60,7 +64,7 @@ type LeanClient struct {
 // with NACKs. What it receives goes to the account.
 func (c *Crowd) NewClient(sections int, l *netem.Impairment, account *measure.Listener) *LeanClient {
 	e := &LeanClient{
-		crowd: c, sections: sections, account: account, local: sdp.NewCredentials(), impairment: l,
+		crowd: c, sections: sections, account: account, local: sdp.NewCredentials(), session: sdp.NewSession(), impairment: l,
 		reports:   receiverReports{sections: make([]sourceReception, sections)},
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
@@ -73,6 +77,23 @@ func (c *Crowd) NewClient(sections int, l *netem.Impairment, account *measure.Li
 // Offer implements Subscriber.
 func (e *LeanClient) Offer(context.Context) (string, error) {
 	return e.receiver(e.nacks != nil).Offer(e.sections), nil
+}
+
+// OfferAgain implements Subscriber.
+func (e *LeanClient) OfferAgain(_ context.Context, more int) (string, error) {
+	e.offers++
+	e.sections += more
+	return e.receiver(e.nacks != nil).Offer(e.sections), nil
+}
+
+// AcceptAgain implements Subscriber: the transport stays as it is.
+func (e *LeanClient) AcceptAgain(answer string) error {
+	r, err := sdp.ReadAnswer(answer, e.sections)
+	if err != nil {
+		return fmt.Errorf("take the server's answer: %w", err)
+	}
+	e.later.Store(r)
+	return nil
 }
 
 // Accept implements Subscriber.
@@ -97,7 +118,7 @@ func (e *LeanClient) Answer(_ context.Context, offer string) (string, error) {
 
 // receiver returns what writes the client's descriptions.
 func (e *LeanClient) receiver(nack bool) sdp.Receiver {
-	return sdp.Receiver{ICE: e.local, Fingerprint: e.crowd.certificate.Fingerprint(), NACK: nack}
+	return sdp.Receiver{ICE: e.local, Fingerprint: e.crowd.certificate.Fingerprint(), NACK: nack, Session: e.session, Version: e.offers}
 }
 
 // setRemote keeps the server's description. Candidates at which other clients have
@@ -289,6 +310,11 @@ func (e *leanClientEvents) Ready(*lite.Client) {
 
 // RTP implements lite.ClientEvents.
 func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now time.Time) {
+	if e.later.Load() != nil {
+		if later := e.later.Swap(nil); later != nil {
+			e.remote.Update(later)
+		}
+	}
 	p, ok := readRTP(packet)
 	if !ok || !e.remote.Opus.Has(packet[1]&0x7f) {
 		return // of another format, which a browser does not play either

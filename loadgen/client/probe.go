@@ -61,10 +61,8 @@ func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFun
 		e.nacks, e.own = &nackTracker{counter: s.recovery}, rand.Uint32()|1
 	}
 	for range sections {
-		if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{
-			Direction: webrtc.RTPTransceiverDirectionRecvonly,
-		}); err != nil {
-			return nil, errors.Join(fmt.Errorf("add a section: %w", err), pc.Close())
+		if err := addReceiver(pc); err != nil {
+			return nil, errors.Join(err, pc.Close())
 		}
 	}
 	pc.OnTrack(e.readTrack)
@@ -83,6 +81,29 @@ func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFun
 
 // Offer implements Subscriber.
 func (e *Probe) Offer(ctx context.Context) (string, error) { return offer(ctx, e.pc) }
+
+// OfferAgain implements Subscriber.
+func (e *Probe) OfferAgain(ctx context.Context, more int) (string, error) {
+	for range more {
+		if err := addReceiver(e.pc); err != nil {
+			return "", err
+		}
+	}
+	return offer(ctx, e.pc)
+}
+
+// addReceiver adds a section that receives.
+func addReceiver(pc *webrtc.PeerConnection) error {
+	if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{
+		Direction: webrtc.RTPTransceiverDirectionRecvonly,
+	}); err != nil {
+		return fmt.Errorf("add a section: %w", err)
+	}
+	return nil
+}
+
+// AcceptAgain implements Subscriber.
+func (e *Probe) AcceptAgain(answer string) error { return accept(e.pc, answer) }
 
 // AddCandidate implements Subscriber.
 func (e *Probe) AddCandidate(attribute string) error {

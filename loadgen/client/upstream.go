@@ -116,6 +116,9 @@ func (u *upstreamReport) enter(block rtcp.ReceptionReport, now time.Duration) {
 	)
 	sent := u.count.Load()
 	behind := uint64(uint16(u.first.Load()) + uint16(sent) - 1 - uint16(block.LastSequenceNumber))
+	if behind == 1<<16-1 {
+		behind = 0 // LiveKit names the packet that it expects next
+	}
 	lost := uint64(block.TotalLost)
 	if lost >= negative {
 		lost = 0

@@ -31,7 +31,8 @@ func TestUpstreamIsWhatTheServerReportsOfTheMic(t *testing.T) {
 		{"copies came, so that fewer than none were lost", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 1<<24-2)}}, Upstream{Sent: 50, Covered: 50}},
 		{"another source", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic+1, 149, 3)}}, Upstream{Sent: 50}},
 		{"more lost than sent", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 51)}}, Upstream{Sent: 50}},
-		{"packets that were not sent yet", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 150, 0)}}, Upstream{Sent: 50}},
+		{"packets that were not sent yet", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 151, 0)}}, Upstream{Sent: 50}},
+		{"the packet that is expected next, as LiveKit reports", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 150, 2)}}, Upstream{Sent: 50, Covered: 50, Lost: 2}},
 		{"the jitter is the average of the reports'", 100, 50, []rtcp.Packet{
 			&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: mic, LastSequenceNumber: 119, Jitter: 48}}},
 			&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: mic, LastSequenceNumber: 149, Jitter: 144}}},

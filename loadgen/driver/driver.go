@@ -38,9 +38,11 @@ type Shared interface {
 type Capabilities struct {
 	// Driver is the driver's name on the command line: its [Kind]'s.
 	Driver string
-	// Moderation means that [RoomClient.Act] carries out the verbs of a timeline, and
-	// that people on stage listen, too. Without it, people can only leave.
-	Moderation bool
+	// Acts are the verbs of a timeline that [RoomClient.Act] carries out. Without any,
+	// people can only leave.
+	Acts []scenario.Verb
+	// StageListens means that people on stage listen, too.
+	StageListens bool
 	// PublishOnly says why nobody can listen, and what to do about it; "" if people can.
 	PublishOnly string
 	// Resume means that [Participant.Resume] works.
@@ -49,7 +51,8 @@ type Capabilities struct {
 	// [Participant.Trickle] works.
 	Trickle bool
 	// Sections is how many voices a listener offers to receive unless the scenario
-	// says otherwise; 0 is as many as the room has slots.
+	// says otherwise; 0 is as many as the room has slots. [AllVoices] is as many as the room has
+	// mics, and a scenario can't have fewer.
 	Sections int
 	// ICEServers returns the ICE servers that the server has named so far; nil if
 	// it names none.
@@ -59,6 +62,9 @@ type Capabilities struct {
 	Meter host.Meter
 }
 
+// AllVoices is [Capabilities.Sections] for a server that forwards every mic to everybody.
+const AllVoices = -1
+
 // A RoomClient is the generator's side of one room on the server.
 type RoomClient interface {
 	// Name is what the server calls the room.
@@ -67,7 +73,7 @@ type RoomClient interface {
 	Join(ctx context.Context, name string, role scenario.Role) (Participant, error)
 	// Act has the room's moderator, or the person themselves, do something to a
 	// participant, or to the room if who is nil. It returns when the server has
-	// acknowledged it. It needs [Capabilities.Moderation].
+	// acknowledged it. The verb is one of [Capabilities.Acts].
 	Act(ctx context.Context, verb scenario.Verb, who Participant) error
 	// NoShows is how many invited guests the server has reported as not coming.
 	NoShows() uint64
@@ -93,6 +99,24 @@ type Participant interface {
 	Leave(ctx context.Context) error
 	// Done is closed when the presence has ended, whichever side ended it.
 	Done() <-chan struct{}
+}
+
+// A Negotiator is a [Participant] whose server needs further offers of a receiving client,
+// to begin or end to send a voice: it subscribes the client to voices by and by.
+type Negotiator interface {
+	Participant
+	// Negotiate says who makes the further offers. It is called when the client has taken
+	// the answer that Listen returned.
+	Negotiate(Negotiation)
+}
+
+// A Negotiation is a receiving client's part in further offers. The driver calls one of its
+// functions at a time, and not after the participant has left.
+type Negotiation struct {
+	// Offer makes another offer, of so many sections more than the one before.
+	Offer func(ctx context.Context, more int) (string, error)
+	// Accept takes the server's answer to it.
+	Accept func(answer string)
 }
 
 // A Media is one of the two media connections of a participant.

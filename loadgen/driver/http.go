@@ -73,6 +73,15 @@ type refusal struct {
 	text   string
 }
 
+// Declined returns the error of a server that says no in another way than by HTTP.
+func Declined(text string) error { return refusal{text: text} }
+
+// RefusedWith reports whether an error is an HTTP answer with a status.
+func RefusedWith(err error, status int) bool {
+	var answer refusal
+	return errors.As(err, &answer) && answer.status == status
+}
+
 // Error implements error.
 func (r refusal) Error() string { return r.text }
 

@@ -33,6 +33,8 @@ type Flag struct {
 	// Key is its name in NAME key=value specifications of a target (earshot versus);
 	// "" if it can't be set there.
 	Key string
+	// Env is the environment variable that has its value if it is not given; "" if none.
+	Env string
 	// Usage is its help, with the name of its value in back quotes.
 	Usage string
 }

@@ -222,3 +222,13 @@ func (r *Ledger) quiet(from, until Bin) (bins int) {
 	}
 	return bins
 }
+
+// Voices returns how many sources are there that have sent something.
+func (r *Ledger) Voices() (n int) {
+	for _, m := range r.list() {
+		if m.last.Load() >= 0 && Bin(m.next.Load()) != never {
+			n++
+		}
+	}
+	return n
+}

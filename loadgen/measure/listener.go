@@ -171,6 +171,13 @@ func (l *Listener) Speaks(m *Source) {
 // Heard is closed when the first packet has come.
 func (l *Listener) Heard() <-chan struct{} { return l.heardFirst }
 
+// FirstHeard is when the first packet came. It is called when Heard is closed.
+func (l *Listener) FirstHeard() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.firstAt
+}
+
 // Prefetch asks for the memory that the next packet takes, if it is of the same
 // section as the latest, in two steps: what step 0 asks for is where step 1 finds
 // what to ask for.
@@ -298,10 +305,10 @@ func (l *Listener) abandon(s *section) {
 // unrecognised enters a packet that fits no frame of the last seconds. One whose
 // payload a source has is older than that. Any other is not what was sent.
 func (l *Listener) unrecognised(sources []*Source, s *section, p Packet) {
-	l.cell.unrecognised(1)
-	if s.pauses(p) {
+	if s.pauses(sources, p) {
 		return
 	}
+	l.cell.unrecognised(1)
 	for _, source := range sources {
 		if !source.clip.knows(p.Payload) {
 			continue
@@ -321,7 +328,7 @@ func (l *Listener) unrecognised(sources []*Source, s *section, p Packet) {
 // credit enters a packet that has been identified.
 func (l *Listener) credit(sources []*Source, s *section, p place, at time.Duration, unstamped bool) {
 	l.cell.recognised(1)
-	s.silent, s.said = 0, sources[p.source]
+	s.silent, s.replaced, s.said = 0, 0, sources[p.source]
 	sent := sources[p.source].Intended(p.bin)
 	sources[p.source].heard(p, sent, at)
 	l.silenced.pass(p, sent)

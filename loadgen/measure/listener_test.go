@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
 func TestListenerCountsEveryPacketWithItsLatency(t *testing.T) {
@@ -191,8 +192,8 @@ func TestSilenceOfAServerIsForeignOnlyInThePlaceOfSpeech(t *testing.T) {
 			func(b Bin) bool { return b >= 220 && b < 270 }, func(b Bin) bool { return b < 200 }, 0},
 		{"nor after each of several mutes",
 			func(b Bin) bool { return b%200 >= 120 && b%200 < 170 }, func(b Bin) bool { return b%200 < 100 }, 0},
-		{"what is said and replaced by silence is",
-			func(b Bin) bool { return b >= 100 && b < 140 }, func(Bin) bool { return true }, 40},
+		{"what is said and replaced by silence is, but for what a mute may take",
+			func(b Bin) bool { return b >= 100 && b < 140 }, func(Bin) bool { return true }, 40 - maxReplaced},
 		{"silence for ever is, but for its first one and a half seconds",
 			func(b Bin) bool { return b >= 120 }, func(b Bin) bool { return b < 100 }, 400 - 120 - maxSilent},
 		{"silence in place of everything is, too",
@@ -224,6 +225,52 @@ func TestSilenceOfAServerIsForeignOnlyInThePlaceOfSpeech(t *testing.T) {
 	for _, payload := range [][]byte{{0xf8, 0xff, 0xfe, 1}, {0xf8, 0xff, 0xff}, []byte("audio")} {
 		assert.False(t, isSilence(payload), "%x", payload)
 	}
+}
+
+func TestSilenceOfTheServersOwnIsNoAudio(t *testing.T) {
+	padded := append([]byte{0xf8, 0xff, 0xfe}, make([]byte, 77)...)
+	for name, c := range map[string]struct {
+		clip    *speech.Clip
+		payload []byte
+		unknown uint64
+		passes  uint64 // of 95 that are owed
+	}{
+		"it is neither audio nor unrecognised":   {speechClip(700), padded, 0, 75},
+		"without padding, too":                   {speechClip(700), padded[:3], 0, 75},
+		"what only begins like it is audio":      {speechClip(700), append(padded[:80:80], 1), 20, 75},
+		"where people send it, one out of place": {withSilence(speechClip(700), 300, 301), padded[:3], 20, 75},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(c.clip, 0, 0)
+			l := s.listener(1)
+			for b := range Bin(100) {
+				p := s.say(m, b)
+				if b >= 50 && b < 70 { // the server mutes the speaker
+					p.Payload = c.payload
+				}
+				l.Receive(p)
+			}
+			totals := s.finish()
+			assert.Equal(t, metric.Rate{Passes: c.unknown, Total: 80 + c.unknown}, rate(t, totals, "unrecognised"))
+			assert.Equal(t, metric.Rate{Passes: c.passes, Total: 95}, rate(t, totals, "delivered"))
+		})
+	}
+}
+
+func TestVoicesAreTheSourcesThatHaveSentAndStillMay(t *testing.T) {
+	s := newScene(t)
+	assert.Zero(t, s.ledger.Voices())
+	speaks, silent := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 0, 0)
+	speaks.Decided(0)
+	silent.Decided(0)
+	assert.Zero(t, s.ledger.Voices(), "nobody has said anything")
+	s.say(speaks, 1)
+	assert.Equal(t, 1, s.ledger.Voices())
+	s.say(silent, 2)
+	assert.Equal(t, 2, s.ledger.Voices())
+	speaks.Decided(Never)
+	assert.Equal(t, 1, s.ledger.Voices(), "one has left")
 }
 
 func TestFrameFromTheFutureIsUnrecognised(t *testing.T) {

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/neteq"
@@ -43,8 +44,10 @@ type section struct {
 	source   int // whose frames buffer plays at present
 	pending  []pending
 
-	silent int     // packets of silence since the last that was identified
-	said   *Source // whose that was; nil if there was none yet
+	// Packets of silence since the last that was identified, and those of them that came
+	// where something was owed by its source; nil if there was none yet.
+	silent, replaced int
+	said             *Source
 
 	// For RFC 3550, section 6.4.1, over packets of one talker.
 	transit time.Duration
@@ -63,27 +66,28 @@ const (
 	// maxSilent is for how many packets in a row silence may be a server's own: one and a
 	// half seconds. LiveKit sends one second.
 	maxSilent = 75
-	// silentAfter is how long nothing of a source has to be due by then.
-	silentAfter = 13 // bins
+	// maxReplaced is how many of them may come where speech was owed that a server has just
+	// muted, in the last owedFor bins: the mic is told a little later.
+	maxReplaced, owedFor = 20, 10
 )
 
-// pauses reports whether a packet is silence that the server put in where nothing was due,
+// pauses reports whether a packet is silence that the server put in where nothing was owed,
 // as forwarding servers do when a track begins, is muted or ends. Silence in the place of
-// what somebody said is none.
-func (s *section) pauses(p Packet) bool {
-	if !isSilence(p.Payload) || s.silent == maxSilent {
+// what somebody said is none, nor is what people say themselves.
+func (s *section) pauses(sources []*Source, p Packet) bool {
+	if !isSilence(p.Payload) || slices.ContainsFunc(sources, func(m *Source) bool { return m.clip.knows(p.Payload) }) {
 		return false
 	}
 	s.silent++
-	if s.said == nil {
-		return true
-	}
-	for b := BinAt(max(p.At, 0)); b > BinAt(max(p.At, 0))-silentAfter; b-- {
-		if s.said.has(b) {
-			return false
+	if s.said != nil {
+		for b := BinAt(max(p.At, 0)); b > BinAt(max(p.At, 0))-owedFor; b-- {
+			if s.said.owes(b) {
+				s.replaced++
+				break
+			}
 		}
 	}
-	return true
+	return s.silent <= maxSilent && s.replaced <= maxReplaced
 }
 
 // isSilence reports whether an Opus payload is silence as servers send it: the frame of

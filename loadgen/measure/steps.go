@@ -19,6 +19,9 @@ const (
 	StepSignaling
 	StepICE
 	StepDTLS
+	// StepSubscription lasts until the server has said that it sends every voice of the
+	// room. Only some kinds of server subscribe people to voices.
+	StepSubscription
 	// StepFirstPacket lasts until the first media packet has come, and StepFirstAudio
 	// until one has whose audio is recognised. The listener sees both itself.
 	StepFirstPacket
@@ -93,7 +96,14 @@ func (d *stepDurations) slowest() (worst, best time.Duration) {
 func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations) {
 	times := *l.steps
 	if dtls := times[StepDTLS]; dtls.ended {
-		times[StepFirstPacket] = stepTimes{true, l.joined, dtls.until, max(dtls.until, l.firstAt)}
+		from := dtls.until
+		if s := &times[StepSubscription]; s.began {
+			// It goes on beside the steps before, and only what is left of it is a step.
+			s.from = max(s.from, from)
+			s.until = max(s.until, s.from)
+			from = s.until
+		}
+		times[StepFirstPacket] = stepTimes{true, l.joined, from, max(from, l.firstAt)}
 	}
 	if l.joined {
 		times[StepFirstAudio] = stepTimes{true, l.recognised, l.firstAt, max(l.firstAt, l.recognisedAt)}
@@ -107,7 +117,7 @@ func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations
 			continue
 		}
 		if !t.ended {
-			t.until, failed = l.gaveUp(t.from, now), true
+			t.until, failed = l.gaveUp(s, t.from, now), true
 		}
 		took, stalled := t.until-t.from, time.Duration(0)
 		if t.ended {
@@ -131,9 +141,9 @@ func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations
 }
 
 // gaveUp returns until when a step lasted at least that has begun at a time and not ended.
-func (l *Listener) gaveUp(from, now time.Duration) time.Duration {
+func (l *Listener) gaveUp(s Step, from, now time.Duration) time.Duration {
 	switch {
-	case l.joined && l.firstAt > from:
+	case l.joined && l.firstAt > from && s != StepSubscription: // one voice is not all
 		return l.firstAt // it was over by then, and nobody saw when
 	case l.deadline > from:
 		return min(l.deadline, max(now, from))

@@ -67,6 +67,33 @@ func TestJoinSteps(t *testing.T) {
 				s.say(m, b)
 			}
 		}, map[string]float64{"signaling": 10_000}, nil},
+		{"a server that subscribes late", func(s *scene, l *Listener, m *Source) {
+			connect(l)
+			l.StepBegan(StepSubscription, at(10))
+			l.StepEnded(StepSubscription, at(50))
+			hear(s, l, m)
+		}, map[string]float64{"tcp": 2, "signaling": 8, "ice": 20, "dtls": 5, "subscription": 15, "first_packet": 15, "first_audio": 0}, nil},
+		{"one that had subscribed before the handshake was over", func(s *scene, l *Listener, m *Source) {
+			connect(l)
+			l.StepBegan(StepSubscription, at(10))
+			l.StepEnded(StepSubscription, at(11))
+			hear(s, l, m)
+		}, map[string]float64{"tcp": 2, "signaling": 8, "ice": 20, "dtls": 5, "subscription": 0, "first_packet": 30, "first_audio": 0}, nil},
+		{"one that subscribes to a part of the voices took at least as long as it had", func(s *scene, l *Listener, m *Source) {
+			connect(l)
+			l.StepBegan(StepSubscription, at(10))
+			hear(s, l, m)
+			for b := Bin(100); b < 600; b++ {
+				s.say(m, b)
+			}
+		}, map[string]float64{"tcp": 2, "signaling": 8, "ice": 20, "dtls": 5, "subscription": 9965}, nil},
+		{"one that never does, too", func(s *scene, l *Listener, m *Source) {
+			connect(l)
+			l.StepBegan(StepSubscription, at(10))
+			for b := range Bin(600) {
+				s.say(m, b)
+			}
+		}, map[string]float64{"tcp": 2, "signaling": 8, "ice": 20, "dtls": 5, "subscription": 9965}, nil},
 		{"no address was found", func(s *scene, l *Listener, m *Source) {
 			l.StepBegan(StepDNS, at(2))
 			for b := range Bin(600) {

@@ -225,7 +225,7 @@ var catalogue = [...]Definition{
 }
 
 // JoinSteps are the steps of a join, in their order.
-var JoinSteps = []string{"dns", "tcp", "tls", "signaling", "ice", "dtls", "first_packet", "first_audio"}
+var JoinSteps = []string{"dns", "tcp", "tls", "signaling", "ice", "dtls", "subscription", "first_packet", "first_audio"}
 
 // RecoveredBy is what can make up for a lost packet: a retransmission, or the copy of its
 // frame in the next (RFC 7587, section 3.3).

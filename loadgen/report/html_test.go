@@ -46,7 +46,7 @@ func watched() *loadgen.Result {
 	}
 	r.Values.Set("mos", latencies(4.2))
 	r.Values.Set("audio_gap", latencies(31))
-	for i, step := range metric.JoinSteps[1:7] {
+	for i, step := range metric.JoinSteps[1:8] {
 		r.Values.Set("join_step{step:"+step+"}", latencies(float64(i)))
 	}
 	return r

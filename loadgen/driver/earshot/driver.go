@@ -84,7 +84,7 @@ func (d *Driver) Loopback() bool { return driver.OnLoopback(d.base) }
 // Capabilities implements driver.Driver. The server is measured by its own /metrics.
 func (d *Driver) Capabilities() driver.Capabilities {
 	return driver.Capabilities{
-		Driver: "earshot", Moderation: true, Resume: true,
+		Driver: "earshot", Acts: acts(), StageListens: true, Resume: true,
 		Meter: host.MetricsMeter{URL: d.base.JoinPath("/metrics").String(), Client: d.client},
 	}
 }

@@ -126,6 +126,16 @@ var requests = map[scenario.Verb]func(id, member string) wire.Message{
 	scenario.End:           func(id, _ string) wire.Message { return wire.End{ID: id} },
 }
 
+// acts are the verbs that need the server.
+func acts() (verbs []scenario.Verb) {
+	for _, spec := range scenario.Verbs() {
+		if !spec.Local {
+			verbs = append(verbs, spec.Verb)
+		}
+	}
+	return verbs
+}
+
 // guestInviteTTL is for how many seconds the invite of a guest who never comes is valid.
 const guestInviteTTL = 5
 

@@ -1,0 +1,260 @@
+package livekit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/driver/livekit/signal"
+)
+
+const (
+	writeTimeout = 5 * time.Second
+	// maxMessage bounds a message of the server's, in bytes. The first has everybody in
+	// the room.
+	maxMessage = 16 << 20
+	// lastCandidate is how long the answer waits for the server's word that there are no
+	// more candidates, if there is one already.
+	lastCandidate = 200 * time.Millisecond
+	// idleOffers is how many offers in a row a server may ask for that change nothing.
+	idleOffers = 8
+)
+
+// A connection is one person's signal connection. One goroutine reads it; close ends it.
+type connection struct {
+	conn    *websocket.Conn
+	buffers *sync.Pool
+	writing sync.Mutex
+
+	mu         sync.Mutex
+	changed    chan struct{} // closed, and made anew, at each change of what follows
+	answer     string        // to the first offer
+	candidates []string      // of the server, as values of attributes
+	final      bool          // there are no more
+	track      string        // the server's name of what the client sends
+	ended      error         // why, once it has
+	pings      *time.Timer   // nil: the server wants none
+	interval   time.Duration // of the pings
+	rtt        time.Duration
+
+	// negotiating guards the offers after the first.
+	negotiating sync.Mutex
+	negotiation *driver.Negotiation // nil: the first answer is not taken yet
+	wanted      bool                // an offer is to be made
+	offered     bool                // one has no answer yet
+	offers      int                 // made after the first
+	voices      int                 // that the server sends, by its latest answer
+	idle        int                 // offers in a row that changed nothing
+	more, added int                 // sections that the server asks for, and that it got
+
+	done chan struct{}
+}
+
+// dial opens a connection with the client's first offer. ended is called at its end.
+func dial(ctx context.Context, d *Driver, token, join string, ended func()) (*connection, error) {
+	turn := driver.TurnOf(ctx)
+	turn.Take(ctx)
+	conn, resp, err := d.dialer.DialContext(ctx, d.socket+"?"+url.Values{"join_request": {join}}.Encode(),
+		http.Header{"Authorization": {"Bearer " + token}})
+	if err != nil {
+		if resp == nil {
+			return nil, fmt.Errorf("open the signal connection: %w", driver.NoAnswer(err))
+		}
+		body, _ := io.ReadAll(resp.Body) // as much as gorilla keeps
+		err = driver.Refusal(resp, body)
+		if resp.StatusCode == http.StatusNotFound {
+			err = fmt.Errorf("%w: servers before LiveKit 1.9 have no /rtc/v1", err)
+		}
+		return nil, fmt.Errorf("open the signal connection: %w", err)
+	}
+	turn.End() // what the reader does is not the join's
+	conn.SetReadLimit(maxMessage)
+	c := &connection{conn: conn, buffers: &d.messages, changed: make(chan struct{}), done: make(chan struct{})}
+	go c.read(ended)
+	return c, nil
+}
+
+// firstAnswer waits for the answer to the first offer, and adds the server's candidates to
+// it.
+func (c *connection) firstAnswer(ctx context.Context) (string, error) {
+	if err := c.await(ctx, func() bool { return c.answer != "" }); err != nil {
+		return "", fmt.Errorf("wait for the server's answer: %w", err)
+	}
+	soon, cancel := context.WithTimeout(ctx, lastCandidate)
+	defer cancel()
+	// Those that come later are asked for by Trickle, if there is none yet.
+	_ = c.await(soon, func() bool { return c.final })
+	c.mu.Lock()
+	answer := c.answer
+	c.mu.Unlock()
+	if len(sdp.CandidateLines(answer)) == 0 {
+		answer += c.candidateLines() // at the end is in the last section, and all are bundled
+	}
+	return answer, nil
+}
+
+// candidateLines are the lines of the server's candidates.
+func (c *connection) candidateLines() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var b strings.Builder
+	for _, value := range c.candidates {
+		fmt.Fprintf(&b, "a=%s\r\n", value)
+	}
+	return b.String()
+}
+
+// await waits until something is so, which is asked with c.mu held.
+func (c *connection) await(ctx context.Context, is func() bool) error {
+	for {
+		c.mu.Lock()
+		so, changed, ended := is(), c.changed, c.ended
+		c.mu.Unlock()
+		switch {
+		case so:
+			return nil
+		case ended != nil:
+			return ended
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// change changes what await waits for.
+func (c *connection) change(do func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	do()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// read handles messages until the connection ends.
+func (c *connection) read(ended func()) {
+	defer close(c.done)
+	defer ended()
+	var err error
+	for err == nil {
+		err = c.readMessage()
+	}
+	c.change(func() {
+		if c.ended == nil {
+			c.ended = fmt.Errorf("the signal connection ended: %w", err)
+		}
+		if c.pings != nil {
+			c.pings.Stop()
+		}
+	})
+}
+
+// readMessage reads and handles one message.
+func (c *connection) readMessage() error {
+	_, r, err := c.conn.NextReader()
+	if err != nil {
+		return err
+	}
+	b, ok := c.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		b = new(bytes.Buffer)
+	}
+	defer c.buffers.Put(b)
+	b.Reset()
+	if _, err := b.ReadFrom(r); err != nil {
+		return err
+	}
+	m, err := signal.Decode(b.Bytes())
+	if err != nil {
+		return err
+	}
+	c.handle(m)
+	return nil
+}
+
+func (c *connection) handle(m signal.Message) {
+	switch m := m.(type) {
+	case signal.Joined:
+		if m.PingInterval > 0 {
+			c.startPings(time.Duration(m.PingInterval) * time.Second)
+		}
+	case signal.Answer:
+		c.answered(m.SDP)
+	case signal.Candidate:
+		c.change(func() {
+			if m.Value != "" {
+				c.candidates = append(c.candidates, m.Value)
+			}
+			c.final = c.final || m.Final
+		})
+	case signal.Published:
+		c.change(func() { c.track = m.Track })
+	case signal.Wanted:
+		c.want(m)
+	case signal.Pong:
+		c.change(func() { c.rtt = time.Since(time.UnixMilli(m.Sent)) })
+	case signal.Left:
+		c.change(func() { c.ended = driver.Declined("the server ended the session: " + m.Reason) })
+	}
+}
+
+// startPings sends pings from now on.
+func (c *connection) startPings(interval time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pings == nil && c.ended == nil {
+		c.interval = interval
+		c.pings = time.AfterFunc(interval, c.ping)
+	}
+}
+
+func (c *connection) ping() {
+	c.mu.Lock()
+	rtt := c.rtt
+	c.mu.Unlock()
+	if c.write(signal.Ping(time.Now().UnixMilli(), rtt.Milliseconds())) != nil {
+		return // the reader notices, too
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended == nil {
+		c.pings.Reset(c.interval)
+	}
+}
+
+func (c *connection) write(message []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	return c.conn.WriteMessage(websocket.BinaryMessage, message)
+}
+
+// errClosed ends a connection that the client closes.
+var errClosed = errors.New("the client has left")
+
+// close closes the connection and waits for its reader.
+func (c *connection) close() error {
+	c.change(func() {
+		if c.ended == nil {
+			c.ended = errClosed
+		}
+	})
+	err := c.conn.Close()
+	<-c.done
+	return err
+}

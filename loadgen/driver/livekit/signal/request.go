@@ -1,0 +1,91 @@
+package signal
+
+import (
+	"encoding/base64"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// What the client says of itself. A server makes much depend on it: an SDK for browsers
+// has tracks published by the SDP alone, and not when the first packet comes.
+const (
+	sdkJS           = 1
+	sdkVersion      = "2.15.0"
+	protocolVersion = 16
+)
+
+// A Join is how a person comes into a room by /rtc/v1, with their client's first offer.
+type Join struct {
+	Offer string
+	// Track is the client's name of the track that it offers to send; "" if it only
+	// receives. What it receives, the server is asked to choose: all there is.
+	Track string
+}
+
+// Query returns the join as the value of the URL's join_request.
+func (j Join) Query() string {
+	client := varint(nil, 1, sdkJS)
+	client = text(client, 2, sdkVersion)
+	client = varint(client, 3, protocolVersion)
+	request := nested(nil, 1, client)
+	if j.Track == "" {
+		request = nested(request, 2, varint(nil, 1, 1)) // auto_subscribe
+	} else {
+		request = nested(request, 5, track(j.Track))
+	}
+	request = nested(request, 6, description("offer", j.Offer, firstOffer))
+	return base64.URLEncoding.EncodeToString(nested(nil, 2, request)) // not compressed
+}
+
+// firstOffer is the number of a join's offer. Later ones count on from it.
+const firstOffer = 1
+
+// TrackSource and the features of a mic, by their numbers.
+const (
+	sourceMicrophone = 2
+	featureNoDTX     = 1
+)
+
+// track is an AddTrackRequest of a mic that sends Opus without redundancy (RED) and without
+// pauses (DTX).
+func track(name string) []byte {
+	b := text(nil, 1, name)
+	b = text(b, 2, "microphone")
+	b = varint(b, 7, 1) // disable_dtx, which servers before audio_features know
+	b = varint(b, 8, sourceMicrophone)
+	b = varint(b, 13, 1) // disable_red
+	return varint(b, 17, featureNoDTX)
+}
+
+// Offer writes a further offer. n counts the client's offers of before.
+func Offer(sdp string, n int) []byte {
+	return nested(nil, 1, description("offer", sdp, uint64(n)+firstOffer))
+}
+
+// Ping asks for a sign of life. rtt is how long the answer to the last one took, in ms.
+func Ping(at, rtt int64) []byte {
+	return nested(nil, 16, varint(varint(nil, 1, uint64(at)), 2, uint64(rtt)))
+}
+
+// reasonClient is the DisconnectReason CLIENT_INITIATED.
+const reasonClient = 1
+
+// Leave says goodbye.
+func Leave() []byte { return nested(nil, 8, varint(nil, 2, reasonClient)) }
+
+// description is a SessionDescription.
+func description(kind, sdp string, id uint64) []byte {
+	return varint(text(text(nil, 1, kind), 2, sdp), 3, id)
+}
+
+func varint(b []byte, number protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), v)
+}
+
+func text(b []byte, number protowire.Number, v string) []byte {
+	return protowire.AppendString(protowire.AppendTag(b, number, protowire.BytesType), v)
+}
+
+func nested(b []byte, number protowire.Number, v []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), v)
+}
