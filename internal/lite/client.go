@@ -1,7 +1,6 @@
 package lite
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"net/netip"
@@ -9,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/dtls"
 	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
@@ -55,7 +55,7 @@ type Client struct {
 	ice       checklist
 	mapped    netip.AddrPort // how the server sees the client
 	handshake *pendingHandshake
-	dtls      *dtlsState
+	dtls      *dtls.Session
 	sealer    *srtp.Sealer
 	early     []earlyPacket
 }
@@ -203,7 +203,7 @@ func (c *Client) handleDTLS(b []byte, now time.Time) {
 	switch {
 	case c.closed:
 	case c.dtls != nil:
-		closed, reply = c.dtls.handle(b, now)
+		closed, reply = c.dtls.Handle(b, now)
 	case c.handshake != nil:
 		c.handshake.pipe.put(b)
 	}
@@ -219,20 +219,16 @@ func (c *Client) handleDTLS(b []byte, now time.Time) {
 // startHandshake starts the handshake. c.mu is held.
 func (c *Client) startHandshake(now time.Time) {
 	g := c.group
-	pipe := newPipe(true, g.cfg.Limit, func(b []byte) { c.cfg.Send.Send(b, c.cfg.Server) })
-	ctx, cancel := context.WithCancel(g.ctx)
-	h := handshake{pipe: pipe, client: true, options: g.options, fingerprint: c.cfg.Fingerprint, limit: g.cfg.Limit}
+	pipe := newPipe(g.cfg.Limit, func(b []byte) { c.cfg.Send.Send(b, c.cfg.Server) })
+	h := handshake{pipe: pipe, client: true, config: g.dtls, fingerprint: c.cfg.Fingerprint, limit: g.cfg.Limit}
 	begun := g.startWorker(func() {
-		defer cancel()
-		if err := c.completeHandshake(h.run(ctx)); err != nil {
+		if err := c.completeHandshake(h.run()); err != nil {
 			c.end(err)
 		}
 	})
-	if !begun {
-		cancel()
-		return
+	if begun {
+		c.handshake = &pendingHandshake{pipe: pipe, since: now}
 	}
-	c.handshake = &pendingHandshake{pipe: pipe, since: now, cancel: cancel}
 }
 
 // completeHandshake takes over the result of the handshake.
@@ -261,9 +257,6 @@ func (c *Client) completeHandshake(s *handshakeResult, err error) error {
 	c.opener.Store(opener) // from here on Handle calls RTP
 	for _, b := range rest {
 		c.handleDTLS(b, since)
-	}
-	if s.peerClosed {
-		return ErrPeerClosed
 	}
 	return nil
 }
@@ -301,12 +294,12 @@ func (c *Client) stop(notify bool) {
 	c.closed = true
 	c.early = nil
 	if c.handshake != nil {
-		c.handshake.cancel()
+		c.handshake.pipe.close()
 		c.handshake = nil
 	}
 	var alert []byte
 	if notify && c.dtls != nil {
-		alert = c.dtls.closeNotify()
+		alert = c.dtls.CloseNotify()
 	}
 	c.mu.Unlock()
 	if alert != nil {

@@ -2,13 +2,13 @@ package lite
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/dtls"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
@@ -32,12 +32,10 @@ type ClientGroupConfig struct {
 // has no clock: it goes by the times that it is given.
 type ClientGroup struct {
 	cfg     ClientGroupConfig
-	options *dtlsOptions
+	dtls    *dtls.Config
 	hmacs   stunHMACPool
 	timers  timers
 	ticking sync.Mutex
-	ctx     context.Context // of the handshakes
-	cancel  context.CancelFunc
 	workers sync.WaitGroup // handshakes
 
 	mu      sync.Mutex // taken after a client's, never before
@@ -61,9 +59,11 @@ func NewClientGroup(cfg ClientGroupConfig) (*ClientGroup, error) {
 	if cfg.Limit == nil {
 		cfg.Limit = NewLimiter(DefaultHandshakes)
 	}
-	c := &ClientGroup{cfg: cfg, options: newDTLSOptions(cfg.Certificate, cfg.Profiles), clients: map[*Client]struct{}{}}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	return c, nil
+	config, err := newDTLSConfig(true, cfg.Certificate, cfg.Profiles)
+	if err != nil {
+		return nil, err
+	}
+	return &ClientGroup{cfg: cfg, dtls: config, clients: map[*Client]struct{}{}}, nil
 }
 
 // Connect starts a client. Its first check is sent before Connect returns.
@@ -134,7 +134,6 @@ func (g *ClientGroup) Close() {
 	for _, c := range clients {
 		c.Close()
 	}
-	g.cancel()
 	g.workers.Wait()
 }
 

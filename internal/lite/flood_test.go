@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/dtls"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
@@ -22,19 +23,15 @@ import (
 // hello is a datagram that begins a handshake.
 func hello(t testing.TB) []byte {
 	t.Helper()
-	out := make(chan []byte, 10)
-	cert := must(NewCertificate(time.Now()))
-	pipe := newPipe(true, NewLimiter(1), func(b []byte) { out <- append([]byte(nil), b...) })
-	h := handshake{pipe: pipe, client: true, options: newDTLSOptions(cert, srtp.DefaultProfiles()), fingerprint: cert.Fingerprint(), limit: NewLimiter(1)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = h.run(t.Context())
-	}()
-	b := within(t, out, "a hello")
-	_ = pipe.Close()
-	<-done
+	var b []byte
+	config := must(newDTLSConfig(true, must(NewCertificate(time.Now())), srtp.DefaultProfiles()))
+	config.NewHandshake(nil, func(sent []byte) { b = bytes.Clone(sent) }).Start(time.Now())
 	return b
+}
+
+// strangersAlert is an alert that no key sealed.
+func strangersAlert() []byte {
+	return append([]byte{dtls.RecordAlert, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 5, 0, 26}, make([]byte, 26)...)
 }
 
 func TestServerFloodAllocatesNothing(t *testing.T) {
@@ -55,7 +52,7 @@ func TestServerFloodAllocatesNothing(t *testing.T) {
 		"a check without a name":              must(stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewShortTermIntegrity(local.Pwd))).Raw,
 		"an answer to no check":               must(stun.Build(stun.BindingSuccess, stun.TransactionID)).Raw,
 		"a DTLS hello":                        hello(t),
-		"a DTLS alert":                        appendRecordHeader(nil, recordAlert, 1, 5, 26),
+		"a DTLS alert":                        strangersAlert(),
 		"a report":                            must(must(srtp.NewSealer(srtp.GCM128, randomBytes(16), randomBytes(12))).SealRTCP(make([]byte, 0, 100), report)),
 		"noise":                               randomBytes(1200),
 		"an empty datagram":                   {},
@@ -176,7 +173,7 @@ func TestConnectedPeerHasNoGoroutine(t *testing.T) {
 	require.Eventually(t, func() bool {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		return !bytes.Contains(stacks, []byte("pion/dtls")) && !bytes.Contains(stacks, []byte("lite.(*handshake)")) &&
+		return !bytes.Contains(stacks, []byte("internal/dtls")) && !bytes.Contains(stacks, []byte("lite.(*handshake)")) &&
 			!bytes.Contains(stacks, []byte("lite.(*Peer)"))
 	}, patience, 10*time.Millisecond)
 }
@@ -187,14 +184,14 @@ func FuzzHandle(f *testing.F) {
 	f.Add([]byte{}, true)
 	f.Add(hello(f), true)
 	f.Add(pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), false)
-	f.Add(appendRecordHeader(nil, recordAlert, 1, 5, 26), true)
+	f.Add(strangersAlert(), true)
 	f.Add([]byte{0x80, 201, 0, 1, 0, 0, 0, 1, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, true)
 	s := must(NewServer(ServerConfig{Certificate: cert, Send: SenderFunc(func([]byte, netip.AddrPort) {})}))
 	f.Cleanup(s.Close)
 	at, now := netip.MustParseAddrPort("192.0.2.1:5"), time.Now()
 	p := must(s.Add(PeerConfig{Local: local, Remote: remote, Fingerprint: cert.Fingerprint(), Events: newPeerRecorder(nil)}, now))
 	s.Handle(pionCheck(f, local.Ufrag, remote.Ufrag, local.Pwd, ice.AttrControlling(1)), at, now, nil)
-	p.dtls, p.opener = &dtlsState{}, must(srtp.NewRTCPOpener(srtp.GCM128, randomBytes(16), randomBytes(12)))
+	p.dtls, p.opener = &dtls.Session{}, must(srtp.NewRTCPOpener(srtp.GCM128, randomBytes(16), randomBytes(12)))
 	f.Fuzz(func(t *testing.T, b []byte, known bool) {
 		from := at
 		if !known {

@@ -2,15 +2,14 @@ package lite
 
 import (
 	"bytes"
-	"encoding/binary"
 	"net/netip"
 	"testing"
 	"time"
 
-	"github.com/pion/dtls/v3/pkg/protocol/recordlayer"
 	"github.com/pion/ice/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/dtls"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
@@ -42,87 +41,11 @@ func FuzzKindOf(f *testing.F) {
 			}
 		}
 		require.Equal(t, want, classify(b))
-		require.False(t, isHello(b) && classify(b) != kindDTLS)
+		require.False(t, dtls.IsHello(b) && classify(b) != kindDTLS)
 		require.False(t, isSTUN(b) && classify(b) != kindSTUN)
 		if _, ok := srtp.HeaderLen(b); ok {
 			require.Contains(t, []datagramKind{kindRTP, kindRTCP}, classify(b))
 		}
-	})
-}
-
-// FuzzRecords holds that the records of a datagram are its beginning, cut where
-// Pion cuts it, and that what is noted of a handshake is no more than what came.
-func FuzzRecords(f *testing.F) {
-	first := hello(f)
-	f.Add(first)
-	f.Add(append(bytes.Clone(first), appendRecordHeader(nil, recordAlert, 1, 5, 0)...))
-	f.Add(append(appendRecordHeader(nil, recordChangeCipherSpec, 0, 7, 1), 1))
-	f.Add(appendRecordHeader(nil, recordApplication, 1, 1<<48-1, 60000))
-	f.Add([]byte{22, 0xfe, 0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 1, 2})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		at := 0
-		for r := range records(b) {
-			require.Equal(t, b[at:at+len(r.raw)], r.raw)
-			require.Equal(t, r.raw[recordHeader:], r.body)
-			require.Equal(t, uint64(r.epoch)<<48|r.seq, binary.BigEndian.Uint64(r.raw[3:]))
-			at += len(r.raw)
-			var theirs recordlayer.Header
-			require.NoError(t, theirs.Unmarshal(r.raw), "Pion reads whatever is read here")
-			require.Equal(t, r.epoch, theirs.Epoch)
-			require.Equal(t, r.seq, theirs.SequenceNumber)
-		}
-		for _, out := range []bool{false, true} {
-			l := flightLog{client: out}
-			l.observe(b, out)
-			require.LessOrEqual(t, len(l.finished)+len(l.alert), len(b))
-			require.True(t, out || l.nextSequence == [2]uint64{}, "what comes in does not move our numbers")
-			require.True(t, out || l.finished == nil)
-			require.False(t, out && l.alert != nil)
-		}
-	})
-}
-
-// FuzzDTLSState holds that nothing but what the peer's keys sealed ends a
-// session, and that no datagram is answered with more than the last flight, nor
-// oftener than it may be.
-func FuzzDTLSState(f *testing.F) {
-	var keys dtlsState
-	copy(keys.writeKey[:], "our key of bytes")
-	copy(keys.readKey[:], "their key, which")
-	peer := dtlsState{writeKey: keys.readKey, writeIV: keys.readIV}
-	finished := bytes.Repeat([]byte{20}, 24)
-	goodbye := peer.closeNotify()
-	f.Add(hello(f))
-	f.Add(goodbye)
-	f.Add(peer.seal(nil, recordAlert, []byte{alertWarning, 90}))
-	f.Add(peer.seal(nil, recordHandshake, finished))
-	f.Add(peer.seal(nil, recordApplication, []byte("x")))
-	f.Add(append(appendRecordHeader(nil, recordAlert, 0, 1, 2), alertFatal, 0))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		a := keys
-		a.finished = finished
-		now, answers := time.Unix(1000, 0), 0
-		for range 3 * maxRetransmissions {
-			closed, reply := a.handle(b, now)
-			if closed {
-				ends := false
-				for r := range records(b) {
-					plain, ok := openRecord(a.readKey[:], a.readIV, r)
-					ends = ends || ok && r.kind == recordAlert && endsSession(plain)
-				}
-				require.True(t, ends, "only an authentic alert ends it")
-				require.Len(t, reply, recordHeader+gcmExplicit+2+16)
-				return
-			}
-			if len(reply) > 0 {
-				answers++
-				require.Len(t, reply, recordHeader+1+recordHeader+gcmExplicit+len(finished)+16)
-			}
-			_, again := a.handle(b, now)
-			require.Empty(t, again, "not twice at once")
-			now = now.Add(retransmitInterval)
-		}
-		require.LessOrEqual(t, answers, maxRetransmissions)
 	})
 }
 

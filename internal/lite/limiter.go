@@ -1,7 +1,6 @@
 package lite
 
 import (
-	"context"
 	"runtime"
 	"sync"
 	"time"
@@ -40,13 +39,13 @@ func NewLimiter(n int) *Limiter {
 	}
 }
 
-// acquire waits for a slot. release gives it back, and so does slotTimeout.
+// acquire waits for a slot, until closed is. release gives it back, and so does slotTimeout.
 // release may be called at any time, and from any goroutine.
-func (l *Limiter) acquire(ctx context.Context) (release func(), err error) {
+func (l *Limiter) acquire(closed <-chan struct{}) (release func(), err error) {
 	select {
 	case l.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case <-closed:
+		return nil, ErrClosed
 	}
 	free := sync.OnceFunc(func() { <-l.slots })
 	stalled := time.AfterFunc(slotTimeout, free)

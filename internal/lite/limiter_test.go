@@ -2,7 +2,6 @@ package lite
 
 import (
 	"encoding/binary"
-	"io"
 	"net"
 	"net/netip"
 	"runtime"
@@ -19,7 +18,7 @@ import (
 func readOne(p *pipe) <-chan error {
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := p.ReadFrom(make([]byte, 100))
+		_, err := p.read(nil)
 		done <- err
 	}()
 	return done
@@ -30,17 +29,17 @@ func TestLimiterCPUSlotsAreOnePerCore(t *testing.T) {
 	slots := cap(l.cpuSlots)
 	require.Equal(t, runtime.GOMAXPROCS(0), slots)
 	nothing := func([]byte) {}
-	idle := newPipe(false, l, nothing)
+	idle := newPipe(l, nothing)
 	waits := readOne(idle) // for a datagram, which takes no CPU slot
 	pipes := make([]*pipe, slots)
 	for i := range pipes {
-		pipes[i] = newPipe(false, l, nothing)
+		pipes[i] = newPipe(l, nothing)
 		pipes[i].put([]byte("x"))
 		require.NoError(t, within(t, readOne(pipes[i]), "a datagram"))
 	}
 	assert.Len(t, l.cpuSlots, slots, "all compute")
 
-	next := newPipe(false, l, nothing)
+	next := newPipe(l, nothing)
 	next.put([]byte("x"))
 	done := readOne(next)
 	again := readOne(pipes[0]) // it has computed, and gives its CPU slot to the next
@@ -48,16 +47,19 @@ func TestLimiterCPUSlotsAreOnePerCore(t *testing.T) {
 	assert.Len(t, l.cpuSlots, slots)
 
 	for _, p := range pipes {
-		require.NoError(t, p.Close())
+		p.close()
+		p.releaseCPUSlot() // as its handshake does
 	}
-	assert.ErrorIs(t, within(t, again, "the end"), io.EOF)
+	assert.ErrorIs(t, within(t, again, "the end"), ErrClosed)
 	assert.Len(t, l.cpuSlots, 1, "those that end give their CPU slots back")
-	require.NoError(t, next.SetReadDeadline(time.Unix(1, 0)))
-	assert.Error(t, within(t, readOne(next), "the deadline"))
+	late := make(chan time.Time, 1)
+	late <- time.Time{}
+	b, err := next.read(late)
+	require.NoError(t, err)
+	assert.Nil(t, b, "nothing came in time")
 	assert.Empty(t, l.cpuSlots)
-	require.NoError(t, next.Close())
-	require.NoError(t, idle.Close())
-	assert.ErrorIs(t, within(t, waits, "the end"), io.EOF)
+	idle.close()
+	assert.ErrorIs(t, within(t, waits, "the end"), ErrClosed)
 	assert.Empty(t, l.cpuSlots)
 }
 
@@ -66,10 +68,10 @@ func TestHandshakeGoesOnWithoutACPUSlot(t *testing.T) {
 	for range cap(l.cpuSlots) {
 		l.cpuSlots <- struct{}{} // somebody keeps them
 	}
-	p := newPipe(false, l, func([]byte) {})
+	p := newPipe(l, func([]byte) {})
 	p.put([]byte("x"))
 	require.NoError(t, within(t, readOne(p), "a datagram"))
-	require.NoError(t, p.Close())
+	p.releaseCPUSlot()
 	assert.Len(t, l.cpuSlots, cap(l.cpuSlots), "it gives back nobody else's")
 
 	s := newTestServer(t, func(c *ServerConfig) { c.Limit = l })
@@ -81,11 +83,11 @@ func TestHandshakeWaitingForACPUSlotCanBeEnded(t *testing.T) {
 	for range cap(l.cpuSlots) {
 		l.cpuSlots <- struct{}{}
 	}
-	p := newPipe(false, l, func([]byte) {})
+	p := newPipe(l, func([]byte) {})
 	p.put([]byte("x"))
 	done := readOne(p)
-	require.NoError(t, p.Close())
-	assert.ErrorIs(t, within(t, done, "the end"), io.EOF)
+	p.close()
+	assert.ErrorIs(t, within(t, done, "the end"), ErrClosed)
 	assert.Equal(t, [][]byte{[]byte("x")}, p.drain())
 }
 

@@ -49,7 +49,7 @@ func TestCheckOfAClientThatJoinsGetsOneOfTheServersOwn(t *testing.T) {
 			d.check(t, home)
 		}},
 		{what: "a client whose handshake has begun", from: home, want: just, before: func(_ *testing.T, d *drivenPeer) {
-			d.handshake = &pendingHandshake{cancel: func() {}}
+			d.handshake = &pendingHandshake{pipe: newPipe(NewLimiter(1), func([]byte) {})}
 		}},
 		{what: "an offer without a password", from: home, want: just, before: func(_ *testing.T, d *drivenPeer) {
 			d.cfg.Remote.Pwd = ""

@@ -171,7 +171,7 @@ func TestFlightsToAnUnprovenAddressAreBounded(t *testing.T) {
 	s, out := newDrivenServer(t)
 	d, at := newDrivenPeer(t, s, out), netip.MustParseAddrPort("192.0.2.1:1")
 	in := d.check(t, at, ice.UseCandidate())
-	d.handshake = &pendingHandshake{cancel: func() {}}
+	d.handshake = &pendingHandshake{pipe: newPipe(NewLimiter(1), func([]byte) {})}
 	for range 50 {
 		d.send(make([]byte, 100), out)
 	}

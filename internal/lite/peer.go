@@ -1,13 +1,13 @@
 package lite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/dtls"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
@@ -70,7 +70,7 @@ type Peer struct {
 	addrChecked time.Time         // the last check from the current address
 	lastSeen    time.Time         // the last check at all
 	handshake   *pendingHandshake // while a handshake runs
-	dtls        *dtlsState        // once it is done
+	dtls        *dtls.Session     // once it is done
 	opener      *srtp.Opener
 	sealer      *srtp.Sealer // until Ready
 	held        [][]byte     // of the handshake, until the address is proven
@@ -81,10 +81,9 @@ type Peer struct {
 
 // pendingHandshake is a handshake that runs.
 type pendingHandshake struct {
-	pipe   *pipe
-	since  time.Time
-	cancel context.CancelFunc
-	moved  bool // parts of it went to different addresses
+	pipe  *pipe
+	since time.Time
+	moved bool // parts of it went to different addresses
 }
 
 // LastSeen is when the last authenticated check came; before the first, when
@@ -136,7 +135,7 @@ func (p *Peer) handleDTLS(b []byte, from netip.AddrPort, now time.Time, reply Se
 	switch {
 	case p.closed:
 	case p.dtls != nil:
-		closed, answer := p.dtls.handle(b, now)
+		closed, answer := p.dtls.Handle(b, now)
 		p.mu.Unlock()
 		if len(answer) > 0 {
 			p.send(answer, reply)
@@ -147,7 +146,7 @@ func (p *Peer) handleDTLS(b []byte, from netip.AddrPort, now time.Time, reply Se
 		return
 	case p.handshake != nil:
 		p.handshake.pipe.put(b)
-	case isHello(b):
+	case dtls.IsHello(b):
 		p.startHandshake(b, now)
 	}
 	p.mu.Unlock()
@@ -156,21 +155,17 @@ func (p *Peer) handleDTLS(b []byte, from netip.AddrPort, now time.Time, reply Se
 // startHandshake starts a handshake with its first datagram. p.mu is held.
 func (p *Peer) startHandshake(first []byte, now time.Time) {
 	s := p.server
-	pipe := newPipe(false, s.cfg.Limit, func(b []byte) { p.send(b, s.cfg.Send) })
+	pipe := newPipe(s.cfg.Limit, func(b []byte) { p.send(b, s.cfg.Send) })
 	pipe.put(first)
-	ctx, cancel := context.WithCancel(s.ctx)
-	h := handshake{pipe: pipe, options: s.options, fingerprint: p.cfg.Fingerprint, limit: s.cfg.Limit}
+	h := handshake{pipe: pipe, config: s.dtls, fingerprint: p.cfg.Fingerprint, limit: s.cfg.Limit}
 	begun := s.startWorker(func() {
-		defer cancel()
-		if err := p.completeHandshake(h.run(ctx)); err != nil {
+		if err := p.completeHandshake(h.run()); err != nil {
 			p.end(err)
 		}
 	})
-	if !begun {
-		cancel()
-		return
+	if begun {
+		p.handshake = &pendingHandshake{pipe: pipe, since: now}
 	}
-	p.handshake = &pendingHandshake{pipe: pipe, since: now, cancel: cancel}
 }
 
 // completeHandshake takes over the result of the handshake.
@@ -203,9 +198,6 @@ func (p *Peer) completeHandshake(s *handshakeResult, err error) error {
 	for _, b := range rest {
 		p.handleDTLS(b, from, now, p.server.cfg.Send)
 	}
-	if s.peerClosed {
-		return ErrPeerClosed
-	}
 	return nil
 }
 
@@ -217,7 +209,7 @@ func (p *Peer) handleRTCP(b []byte, now time.Time) {
 	}
 	plain, err := p.opener.OpenRTCP(b)
 	if err == nil {
-		p.dtls.confirmFinished() // it has keys, so it has our last flight
+		p.dtls.ConfirmFinished() // it has keys, so it has our last flight
 	}
 	p.mu.Unlock()
 	if err != nil {
@@ -276,12 +268,12 @@ func (p *Peer) stop(notify bool) {
 	p.mu.Lock()
 	p.closed = true
 	if p.handshake != nil {
-		p.handshake.cancel()
+		p.handshake.pipe.close()
 		p.handshake = nil
 	}
 	var alert []byte
 	if notify && p.dtls != nil {
-		alert = p.dtls.closeNotify()
+		alert = p.dtls.CloseNotify()
 	}
 	p.mu.Unlock()
 	if alert != nil {

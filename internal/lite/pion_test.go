@@ -20,8 +20,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pion/dtls/v3"
+	piondtls "github.com/pion/dtls/v3"
 
+	"github.com/earshot-audio/earshot/internal/dtls"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
@@ -139,7 +140,7 @@ func TestServerWithPionInEveryProfile(t *testing.T) {
 		t.Run(p.String(), func(t *testing.T) {
 			s := newTestServer(t)
 			f := newPionPeer(t, func(e *webrtc.SettingEngine) {
-				e.SetSRTPProtectionProfiles(dtls.SRTPProtectionProfile(p))
+				e.SetSRTPProtectionProfiles(piondtls.SRTPProtectionProfile(p))
 			})
 			_, e, packets := listenWith(t, s, f)
 			f.reach(t, webrtc.PeerConnectionStateConnected)
@@ -165,7 +166,7 @@ func TestPeerCloseReachesPion(t *testing.T) {
 	p, e, _ := listenWith(t, s, f)
 	f.reach(t, webrtc.PeerConnectionStateConnected)
 	within(t, e.ready, "the server's readiness")
-	s.port.losing(func(b []byte) bool { return b[0] != recordAlert }) // nothing else can tell it
+	s.port.losing(func(b []byte) bool { return b[0] != dtls.RecordAlert }) // nothing else can tell it
 	p.Close()
 	f.reach(t, webrtc.PeerConnectionStateClosed)
 }
@@ -295,7 +296,7 @@ func TestServerReassemblesASplitClientHello(t *testing.T) {
 					return false
 				}
 				parts := [][]byte{append([]byte(nil), b...)}
-				if b[0] == recordHandshake && b[recordHeader] == messageClientHello {
+				if dtls.IsHello(b) {
 					parts = splitHello(b)
 					split++
 				}
@@ -322,9 +323,9 @@ func TestServerReassemblesASplitClientHello(t *testing.T) {
 // next one.
 func renumber(datagrams [][]byte, seq uint64) uint64 {
 	for _, datagram := range datagrams {
-		for r := range records(datagram) {
-			if r.epoch == 0 {
-				binary.BigEndian.PutUint64(r.raw[3:], seq)
+		for r := range dtls.Records(datagram) {
+			if r.Epoch == 0 {
+				binary.BigEndian.PutUint64(r.Raw[3:], seq)
 				seq++
 			}
 		}
@@ -332,16 +333,19 @@ func renumber(datagrams [][]byte, seq uint64) uint64 {
 	return seq
 }
 
+// messageHeader is the length of a handshake message's header.
+const messageHeader = 12
+
 // splitHello makes two records of one handshake message (RFC 6347, section 4.2.3).
 func splitHello(b []byte) [][]byte {
-	message := b[recordHeader+handshakeHeader:]
+	message := b[dtls.RecordHeader+messageHeader:]
 	cut := len(message) / 2
 	var halves [][]byte
 	for i, part := range [][]byte{message[:cut], message[cut:]} {
-		h := append([]byte(nil), b[:recordHeader+handshakeHeader]...)
-		put24(h[recordHeader+6:], i*cut)
-		put24(h[recordHeader+9:], len(part))
-		binary.BigEndian.PutUint16(h[11:], uint16(handshakeHeader+len(part)))
+		h := append([]byte(nil), b[:dtls.RecordHeader+messageHeader]...)
+		put24(h[dtls.RecordHeader+6:], i*cut)
+		put24(h[dtls.RecordHeader+9:], len(part))
+		binary.BigEndian.PutUint16(h[11:], uint16(messageHeader+len(part)))
 		halves = append(halves, append(h, part...))
 	}
 	return halves

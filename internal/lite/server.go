@@ -2,7 +2,6 @@ package lite
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/dtls"
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
 
@@ -45,10 +45,8 @@ type ServerConfig struct {
 // has no clock: it goes by the times that Handle and Tick are given.
 type Server struct {
 	cfg     ServerConfig
-	options *dtlsOptions
+	dtls    *dtls.Config
 	hmacs   stunHMACPool
-	ctx     context.Context // of the handshakes
-	cancel  context.CancelFunc
 	workers sync.WaitGroup // handshakes
 
 	demux demux
@@ -80,9 +78,11 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if cfg.Limit == nil {
 		cfg.Limit = NewLimiter(DefaultHandshakes)
 	}
-	s := &Server{cfg: cfg, options: newDTLSOptions(cfg.Certificate, cfg.Profiles), demux: newDemux()}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	return s, nil
+	config, err := newDTLSConfig(false, cfg.Certificate, cfg.Profiles)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{cfg: cfg, dtls: config, demux: newDemux()}, nil
 }
 
 // checkProfiles fills in the default, and refuses what cannot be spoken.
@@ -314,6 +314,5 @@ func (s *Server) Close() {
 	for _, p := range s.demux.appendPeers(nil) {
 		p.Close()
 	}
-	s.cancel()
 	s.workers.Wait()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/dtls"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
 )
@@ -96,7 +97,7 @@ func TestLostLastFlightIsRetransmitted(t *testing.T) {
 	s, a := newTestServer(t), newTestClients(t)
 	var lost atomic.Int32
 	s.port.losing(func(b []byte) bool {
-		if b[0] != recordChangeCipherSpec || lost.Load() == 2 {
+		if b[0] != dtls.RecordChangeCipherSpec || lost.Load() == 2 {
 			return false
 		}
 		lost.Add(1)
@@ -111,8 +112,9 @@ func TestLostLastFlightIsRetransmitted(t *testing.T) {
 	require.NoError(t, x.client.SendRTCP(must(rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1}}))))
 	within(t, x.ear.rtcp, "a report")
 	x.peer.mu.Lock()
-	assert.Nil(t, x.peer.dtls.finished, "the report proved that the flight arrived")
+	_, reply := x.peer.dtls.Handle(hello(t), time.Now().Add(time.Hour))
 	x.peer.mu.Unlock()
+	assert.Empty(t, reply, "the report proved that the flight arrived")
 	x.peer.Close()
 	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrPeerClosed)
 }
@@ -120,7 +122,7 @@ func TestLostLastFlightIsRetransmitted(t *testing.T) {
 func TestClientKeepsPacketsUntilItHasKeys(t *testing.T) {
 	s, a := newTestServer(t), newTestClients(t)
 	var lost atomic.Bool
-	s.port.losing(func(b []byte) bool { return b[0] == recordChangeCipherSpec && !lost.Swap(true) })
+	s.port.losing(func(b []byte) bool { return b[0] == dtls.RecordChangeCipherSpec && !lost.Swap(true) })
 	x := join(t, s, a, nil)
 	within(t, x.ear.ready, "the server's readiness")
 	st := x.ear.stream(t, 42)
@@ -267,7 +269,7 @@ func TestStalledHandshakesGiveUpTheirSlots(t *testing.T) {
 	var stalled []*connectedPair
 	for range 5 { // more than there are places
 		p := openTestSocket(t)
-		p.losing(func(b []byte) bool { return b[0] == recordHandshake && !isHello(b) })
+		p.losing(func(b []byte) bool { return b[0] == dtls.RecordHandshake && !dtls.IsHello(b) })
 		stalled = append(stalled, join(t, s, a, p))
 	}
 	for _, x := range stalled {

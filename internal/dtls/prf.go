@@ -1,4 +1,4 @@
-package lite
+package dtls
 
 import (
 	"crypto/hmac"
@@ -7,14 +7,19 @@ import (
 )
 
 const (
-	masterLength = 48 // of a master secret in bytes (RFC 5246, section 8.1)
+	masterLength   = 48 // of a master secret in bytes (RFC 5246, section 8.1)
+	finishedLength = 12 // of a Finished (RFC 5246, section 7.4.9)
 
-	labelKeys     = "key expansion"       // RFC 5246, section 6.3
-	labelExporter = "EXTRACTOR-dtls_srtp" // RFC 5764, section 4.2
+	labelKeys           = "key expansion"          // RFC 5246, section 6.3
+	labelMaster         = "master secret"          // RFC 5246, section 8.1
+	labelExtendedMaster = "extended master secret" // RFC 7627, section 4
+	labelClientFinished = "client finished"        // RFC 5246, section 7.4.9
+	labelServerFinished = "server finished"
+	labelExporter       = "EXTRACTOR-dtls_srtp" // RFC 5764, section 4.2
 )
 
-// secretHash is HMAC-SHA256 keyed with a master secret.
-func secretHash(master []byte) hash.Hash { return hmac.New(sha256.New, master) }
+// secretHash is HMAC-SHA256 keyed with a secret.
+func secretHash(secret []byte) hash.Hash { return hmac.New(sha256.New, secret) }
 
 // expand fills out with the pseudorandom function of TLS 1.2 with SHA-256 (RFC
 // 5246, section 5). The keyed hash is made once for all that is drawn from one

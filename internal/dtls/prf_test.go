@@ -1,4 +1,4 @@
-package lite
+package dtls
 
 import (
 	"crypto/sha256"
@@ -24,21 +24,20 @@ func TestExpandMatchesPion(t *testing.T) {
 	}
 }
 
-func TestDTLSStateKeysMatchPion(t *testing.T) {
-	master, random := randomBytes(masterLength), randomBytes(32)
+func TestKeysMatchPion(t *testing.T) {
+	master, clientRandom, serverRandom := randomBytes(masterLength), randomBytes(32), randomBytes(32)
 	for _, client := range []bool{true, false} {
-		seen := &flightLog{client: client, serverRandom: [32]byte(randomBytes(32))}
-		want, err := prf.GenerateEncryptionKeys(master, random, seen.serverRandom[:], 0, 16, 4, sha256.New)
+		want, err := prf.GenerateEncryptionKeys(master, clientRandom, serverRandom, 0, 16, 4, sha256.New)
 		require.NoError(t, err)
-		a, err := newDTLSState(secretHash(master), random, seen)
-		require.NoError(t, err)
+		var k keys
+		k.derive(secretHash(master), client, clientRandom, serverRandom)
 		if !client {
 			want.ClientWriteKey, want.ServerWriteKey = want.ServerWriteKey, want.ClientWriteKey
 			want.ClientWriteIV, want.ServerWriteIV = want.ServerWriteIV, want.ClientWriteIV
 		}
-		assert.Equal(t, want.ClientWriteKey, a.writeKey[:])
-		assert.Equal(t, want.ServerWriteKey, a.readKey[:])
-		assert.Equal(t, want.ClientWriteIV, a.writeIV[:])
-		assert.Equal(t, want.ServerWriteIV, a.readIV[:])
+		assert.Equal(t, want.ClientWriteKey, k.writeKey[:])
+		assert.Equal(t, want.ServerWriteKey, k.readKey[:])
+		assert.Equal(t, want.ClientWriteIV, k.writeIV[:])
+		assert.Equal(t, want.ServerWriteIV, k.readIV[:])
 	}
 }
