@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/auth"
 	"github.com/earshot-audio/earshot/signaling/front"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
+	"github.com/earshot-audio/earshot/signaling/nodes"
 	"github.com/earshot-audio/earshot/signaling/wire"
 	"github.com/earshot-audio/earshot/signaling/ws"
 	"github.com/earshot-audio/earshot/store"
@@ -34,6 +36,9 @@ type Config struct {
 	// OperatorToken is the operator's secret, at least 16 bytes. It is required unless
 	// Open is set; an open server without one has no operator.
 	OperatorToken string
+	// OperatorDigest is the SHA-256 of that secret, for a server that is not told the
+	// secret itself.
+	OperatorDigest []byte
 	// Key signs session tokens (HMAC-SHA-256), at least 32 bytes. Default: a random
 	// key, with which tokens end with the process.
 	Key []byte
@@ -138,6 +143,10 @@ type Config struct {
 	Persister liveroom.Persister
 	Rooms     []room.State
 
+	// Cluster is the server's part in a cluster, which shares its Store; nil: it is alone.
+	// New completes it and Join starts it.
+	Cluster *nodes.Nodes
+
 	// Clock returns the time. Default time.Now.
 	Clock func() time.Time
 }
@@ -157,7 +166,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Media == nil {
 		refuse("no media engine was given")
 	}
-	if c.OperatorToken == "" && !c.Open {
+	if c.OperatorToken == "" && c.OperatorDigest == nil && !c.Open {
 		refuse("no operator token was given: without one nobody can create a room")
 	}
 	if c.OperatorToken != "" && len(c.OperatorToken) < minOperatorToken {
@@ -256,8 +265,13 @@ func (c Config) withDefaults() (Config, error) {
 
 // rooms returns the configuration of the live rooms.
 func (c Config) rooms() liveroom.Config {
+	var cluster liveroom.Cluster // nil, and not an interface with a nil in it
+	if c.Cluster != nil {
+		cluster = c.Cluster
+	}
 	return liveroom.Config{
-		Open: c.Open, EmptyAfter: c.EmptyAfter, Media: c.Media, Key: c.Key,
+		Cluster: cluster,
+		Open:    c.Open, EmptyAfter: c.EmptyAfter, Media: c.Media, Key: c.Key,
 		Slots: c.Slots, Capacity: c.Capacity, Halls: c.Halls, Stage: c.Stage, MaxRooms: c.MaxRooms, MaxRoomsByAccount: c.MaxRoomsByAccount,
 		ResumeWindow: c.ResumeWindow, Grace: c.Grace, StageWait: c.StageWait, OfferWait: c.OfferWait,
 		PresenceEvery: c.PresenceEvery, TalkersEvery: c.TalkersEvery,
@@ -267,8 +281,21 @@ func (c Config) rooms() liveroom.Config {
 
 // connections returns the configuration of the WebSocket connections.
 func (c Config) connections(metrics *ws.Metrics) ws.Config {
+	var checkOrigin func(*http.Request) bool
+	if c.Cluster != nil {
+		checkOrigin = c.fromOwnPage
+	}
 	return ws.Config{
-		SendQueue: c.SendQueue, HelloWait: c.HelloWait, PingEvery: c.PingEvery, PongWait: c.PongWait,
+		CheckOrigin: checkOrigin,
+		SendQueue:   c.SendQueue, HelloWait: c.HelloWait, PingEvery: c.PingEvery, PongWait: c.PongWait,
 		WriteWait: c.WriteWait, CloseWait: c.CloseWait, Log: c.Log, Metrics: metrics,
 	}
+}
+
+// fromOwnPage reports whether a request comes from no page, from one of this server, or
+// from one of another node, which sends people here.
+func (c Config) fromOwnPage(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	u, err := url.Parse(origin)
+	return origin == "" || err == nil && strings.EqualFold(u.Host, r.Host) || c.Cluster.OwnOrigin(origin)
 }

@@ -21,6 +21,11 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	if s.front.Full(r) {
 		return wire.NewError(wire.CodeUnavailable, "the server has as many connections as it can hold")
 	}
+	if s.cfg.Cluster != nil {
+		if err := s.cfg.Cluster.Ready(); err != nil {
+			return err
+		}
+	}
 	if err := s.cfg.Store.Healthy(); err != nil {
 		if refusal, known := apierr.Lookup(err); known {
 			return refusal

@@ -8,6 +8,7 @@ import (
 
 	"github.com/earshot-audio/earshot/signaling/api"
 	"github.com/earshot-audio/earshot/signaling/apierr"
+	"github.com/earshot-audio/earshot/signaling/nodes"
 	"github.com/earshot-audio/earshot/signaling/whip"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -43,7 +44,15 @@ func (s *Server) routes() (http.Handler, error) {
 	for _, path := range []string{"/", "/rooms", "/app"} {
 		mux.HandleFunc(path, s.notFound)
 	}
-	return s.guarded(s.limited(s.forThisMachine(s.behindProxies(mux)))), nil
+	routed := http.Handler(mux)
+	if s.cfg.Cluster != nil {
+		operator := nodes.Operator{Nodes: s.cfg.Cluster, Principal: s.api.Principal}
+		mux.Handle("/api/nodes", s.counted(api.Route(s.log, api.Methods{http.MethodGet: operator.List})))
+		mux.Handle("/api/nodes/{node}/drain", s.counted(api.Route(s.log, api.Methods{http.MethodPost: operator.Drain, http.MethodDelete: operator.Undrain})))
+		routed = s.cfg.Cluster.Route(mux)
+		s.routed = s.guarded(routed)
+	}
+	return s.guarded(s.limited(s.forThisMachine(s.behindProxies(routed)))), nil
 }
 
 func (s *Server) notFound(w http.ResponseWriter, _ *http.Request) {

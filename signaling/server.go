@@ -19,6 +19,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/club"
 	"github.com/earshot-audio/earshot/signaling/front"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
+	"github.com/earshot-audio/earshot/signaling/nodes"
 	"github.com/earshot-audio/earshot/signaling/panel"
 	"github.com/earshot-audio/earshot/signaling/protocol"
 	"github.com/earshot-audio/earshot/signaling/ws"
@@ -39,6 +40,7 @@ type Server struct {
 	panel       panel.History
 	front       *front.Front
 	handler     http.Handler
+	routed      http.Handler // of what other nodes pass on; nil without a cluster
 	requests    requests
 }
 
@@ -69,7 +71,7 @@ func New(cfg Config) (*Server, error) {
 	s.connections = ws.NewServer(cfg.connections(metrics))
 
 	authenticator := auth.New(auth.Config{
-		Open: cfg.Open, OperatorToken: cfg.OperatorToken, Key: cfg.Key,
+		Open: cfg.Open, OperatorToken: cfg.OperatorToken, OperatorDigest: cfg.OperatorDigest, Key: cfg.Key,
 		TokenTTL: cfg.TokenTTL, RefreshTTL: cfg.RefreshTTL, Store: cfg.Store, Clock: cfg.Clock,
 	})
 	limiter := auth.NewLimiter(cfg.Limits, cfg.Clock)
@@ -77,6 +79,9 @@ func New(cfg Config) (*Server, error) {
 	s.protocol = &protocol.Service{
 		Connections: s.connections, Metrics: metrics, Auth: authenticator, Limiter: limiter, Access: policy, Rooms: s.rooms,
 		Version: cfg.Version, MaxMalformed: cfg.MaxMalformed, Log: cfg.Log,
+	}
+	if cfg.Cluster != nil {
+		s.protocol.Elsewhere = cfg.Cluster.Elsewhere
 	}
 	s.media = mediaEndpoint{auth: authenticator, limiter: limiter, access: policy, rooms: s.rooms, log: cfg.Log}
 	s.api = &api.API{
@@ -86,10 +91,21 @@ func New(cfg Config) (*Server, error) {
 			Invites: cfg.Invites, Clock: cfg.Clock,
 		},
 	}
+	if cfg.Cluster != nil {
+		s.api.Club.LoggedIn, s.api.Counted = cfg.Cluster.LoggedIn, nodes.AskedByNode
+	}
 	if s.handler, err = s.routes(); err != nil {
 		return nil, errors.Join(err, s.Shutdown(context.Background()))
 	}
 	return s, nil
+}
+
+// Join makes the server one of its cluster, with the rooms that no other node has. It is
+// called once, before the server is served.
+//
+// url is where clients reach this very server, if its configuration does not say.
+func (s *Server) Join(ctx context.Context, url string) error {
+	return s.cfg.Cluster.Join(ctx, url, s.rooms, s.api.Auth, s.routed)
 }
 
 // registerProcess registers the metrics of Go and the process. A registry that was
@@ -118,7 +134,11 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // The caller closes the HTTP server after Shutdown, and then the media engine.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.requests.close()
-	err := s.rooms.Shutdown(ctx)
+	var err error
+	if s.cfg.Cluster != nil {
+		err = s.cfg.Cluster.Leave(ctx)
+	}
+	err = errors.Join(err, s.rooms.Shutdown(ctx))
 	return errors.Join(err, s.connections.Shutdown(ctx), s.requests.wait(ctx))
 }
 

@@ -34,6 +34,10 @@ type lease struct {
 	id     string // of this server, new at each start
 	// epoch is greater than that of all earlier holders.
 	epoch uint64
+	// shared reports that the servers of a cluster hold the lease together, and joined
+	// that another of them held it already. They never give it back: the last of them
+	// lets it run out.
+	shared, joined bool
 
 	stop, stopped chan struct{} // stopped is nil until it is kept
 
@@ -55,8 +59,11 @@ type leaseRecord struct {
 
 // acquire takes the lease, once its holder has given it back or let it run out. The error
 // is [ErrBusy] if somebody renews it.
-func acquire(ctx context.Context, bucket jetstream.KeyValue, ttl time.Duration, h *health, log *slog.Logger) (*lease, error) {
-	l := &lease{bucket: bucket, ttl: ttl, health: h, log: log, id: NewCode(), stop: make(chan struct{})}
+func acquire(ctx context.Context, bucket jetstream.KeyValue, ttl time.Duration, h *health, log *slog.Logger, shared bool) (*lease, error) {
+	l := &lease{bucket: bucket, ttl: ttl, health: h, log: log, id: NewCode(), shared: shared, stop: make(chan struct{})}
+	if shared {
+		l.id = sharedHolder
+	}
 	var seen uint64
 	var since time.Time
 	for {
@@ -67,6 +74,16 @@ func acquire(ctx context.Context, bucket jetstream.KeyValue, ttl time.Duration, 
 			return nil, fmt.Errorf("read the lease of the store: %w", err)
 		case old.Version > recordVersion:
 			return nil, fmt.Errorf("the store: %w", ErrNewer)
+		case shared && old.Holder == sharedHolder:
+			l.epoch, l.joined = old.Epoch, true
+			err := l.write(ctx, revision, false)
+			if err == nil {
+				return l, nil
+			}
+			if !conflicts(err) {
+				return nil, fmt.Errorf("share the lease of the store: %w", err)
+			}
+			continue // another server of the cluster has renewed it
 		case revision == 0 || old.Free || revision == seen && begun.Sub(since) >= ttl:
 			// A clock that was set back cannot make an epoch smaller than the last.
 			l.epoch = max(old.Epoch+1, uint64(begun.UnixNano()))
@@ -161,19 +178,22 @@ func (l *lease) renew(ctx context.Context) error {
 	l.mu.Lock()
 	over := l.revision
 	l.mu.Unlock()
-	err := l.write(ctx, over, false)
-	if !conflicts(err) {
-		return err
+	for {
+		err := l.write(ctx, over, false)
+		if !conflicts(err) {
+			return err
+		}
+		// Somebody else's, or a renewal of this server's whose answer was lost, or of
+		// another of its cluster.
+		is, revision, err := l.read(ctx)
+		switch {
+		case err != nil:
+			return err
+		case is.Holder != l.id:
+			return ErrLost
+		}
+		over = revision
 	}
-	// Somebody else's, or a renewal of this server's whose answer was lost.
-	is, revision, err := l.read(ctx)
-	switch {
-	case err != nil:
-		return err
-	case is.Holder == l.id:
-		return l.write(ctx, revision, false)
-	}
-	return ErrLost
 }
 
 func conflicts(err error) bool { return errors.Is(err, errConflict) }
@@ -218,7 +238,7 @@ func (l *lease) close() error {
 		close(l.stop)
 		<-l.stopped
 	}
-	if l.check() != nil {
+	if l.shared || l.check() != nil {
 		return nil // it is somebody else's, or cannot be reached
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), l.ttl/renewals)

@@ -13,7 +13,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/earshot-audio/earshot/internal/reach"
-	"github.com/earshot-audio/earshot/room"
 )
 
 const (
@@ -40,6 +39,9 @@ type Config struct {
 	// Repair opens a damaged directory with what is left in it, after a copy of it has
 	// been made in it.
 	Repair bool
+	// Node is the id of this server, new at each start, if several share the external
+	// store as a cluster; empty: this server owns it alone.
+	Node string
 	// Log is where the store writes what goes wrong. Default: nowhere.
 	Log *slog.Logger
 	// leaseTTL is how long the lease of an external store lasts; zero: [leaseTTL].
@@ -60,10 +62,12 @@ type Store struct {
 	health   *health
 	ledger   *ledger
 	buckets  map[string]jetstreamBucket
-	rooms    *table[room.State]
+	rooms    *table[roomRecord]
 	invites  *table[Invite]
 	accounts *table[Account]
 	audit    *auditLog
+
+	cluster *cluster // nil: this server owns the store
 
 	redemptions redemptions
 	forgetting  sync.Mutex // held while ended invites are forgotten
@@ -111,9 +115,15 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		if s.lease == nil {
 			return held
 		}
+		if s.lease.shared && s.lease.joined {
+			return sharedBucket{held, s.lease}
+		}
 		var b *fenced
 		if b, err = fence(ctx, js, name, held, s.lease); err == nil {
 			fences = append(fences, b)
+		}
+		if s.lease.shared {
+			return sharedBucket{held, s.lease}
 		}
 		return b
 	}
@@ -121,7 +131,10 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.lease != nil {
+	switch {
+	case cfg.Node != "":
+		s.lease.keep(s.clusterInspector())
+	case s.lease != nil:
 		s.lease.keep(s.inspector(fences))
 	}
 	largest := cmp.Or(cfg.maxAuditBytes, maxAuditBytes)
@@ -143,6 +156,9 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		}
 		s.dir = cfg.Dir // from now on Close writes a checkpoint there
 	}
+	if cfg.Node != "" {
+		s.follow()
+	}
 	return s, nil
 }
 
@@ -157,7 +173,7 @@ func Memory() *Store {
 }
 
 func (s *Store) load(ctx context.Context, rooms, invites, accounts bucket) (err error) {
-	if s.rooms, err = newTable[room.State](ctx, "rooms", rooms, s.health); err != nil {
+	if s.rooms, err = newTable[roomRecord](ctx, "rooms", rooms, s.health); err != nil {
 		return err
 	}
 	if s.invites, err = newTable[Invite](ctx, "invites", invites, s.health); err != nil {
@@ -195,6 +211,10 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 		}
 		options = append(options, s.embedded.connect())
 	}
+	if cfg.Node != "" {
+		s.cluster = newCluster(cfg.Node)
+		options = append(options, nats.ReconnectHandler(func(*nats.Conn) { s.cluster.reconnected() }))
+	}
 	if s.conn, err = nats.Connect(cfg.URL, options...); err != nil {
 		return nil, fmt.Errorf("reach the NATS server of the store: %w", err)
 	}
@@ -216,19 +236,23 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 // own makes this server the owner of an external store. An owner answers a request, so
 // that another that starts is refused at once, also one of v0.1.0, which knows no lease.
 func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) error {
-	if _, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil {
+	if answer, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil && (cfg.Node == "" || string(answer.Data) != sharedHolder) {
 		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)
 	}
 	bucket, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "earshot-owner", History: 1, Storage: jetstream.FileStorage})
 	if err != nil {
 		return fmt.Errorf("open the lease of the store: %w; it needs a NATS server with JetStream, and room on its disk", err)
 	}
-	if s.lease, err = acquire(ctx, bucket, cmp.Or(cfg.leaseTTL, leaseTTL), s.health, cfg.Log); err != nil {
+	if s.lease, err = acquire(ctx, bucket, cmp.Or(cfg.leaseTTL, leaseTTL), s.health, cfg.Log, cfg.Node != ""); err != nil {
 		return err
+	}
+	var answer []byte // nothing, or that the cluster owns it
+	if cfg.Node != "" {
+		answer = []byte(sharedHolder)
 	}
 	_, err = s.conn.Subscribe(ownerSubject, func(m *nats.Msg) {
 		if s.lease.check() == nil {
-			_ = m.Respond(nil)
+			_ = m.Respond(answer)
 		}
 	})
 	if err != nil {
@@ -281,6 +305,7 @@ func (s *Store) Healthy() error {
 // that.
 func (s *Store) Close() error {
 	s.redemptions.running.Wait()
+	s.cluster.close()
 	if s.audit != nil {
 		s.audit.close()
 	}

@@ -29,8 +29,15 @@ type table[T any] struct {
 	health *health
 	ledger *ledger // nil: there is none
 
+	// shared reports that other servers write to the bucket, see [table.follow]. It is set
+	// before the table is used.
+	shared bool
+
 	mu   sync.RWMutex
 	rows map[string]row[T]
+	// removed are the records of a shared bucket that were removed lately: what is older
+	// than their removal must not come back.
+	removed map[string]removal
 
 	// unreadable are the records that the bucket held and that make no value.
 	unreadable []unreadable
@@ -109,11 +116,20 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 	var none T
 	ctx, cancel := t.health.operation(ctx)
 	defer cancel()
-	for range maxAttempts {
+	begun, fresh := time.Now(), false
+	for attempt := 0; attempt < maxAttempts || t.shared && time.Since(begun) < shareFor; attempt++ {
 		t.mu.RLock()
 		old, there := t.rows[key]
 		t.mu.RUnlock()
 		value, err := change(old.value, there)
+		if err != nil && t.shared && !fresh {
+			// It may have been refused for what another server has changed since.
+			fresh = true
+			if err := t.reload(ctx, key); err != nil {
+				return none, t.health.explain(err)
+			}
+			continue
+		}
 		if err != nil {
 			return none, err
 		}
@@ -134,6 +150,9 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 			if err := t.reload(ctx, key); err != nil {
 				return none, err
 			}
+			if attempt > 0 && t.shared { // not all of them at once again
+				t.pause(ctx, attempt)
+			}
 		default:
 			return none, fmt.Errorf("write to the %s: %w", t.name, t.health.explain(err))
 		}
@@ -145,7 +164,7 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 func (t *table[T]) store(key string, r row[T]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.rows[key].revision < r.revision {
+	if t.rows[key].revision < r.revision && t.removed[key].revision < r.revision {
 		t.rows[key] = r
 	}
 }

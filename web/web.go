@@ -52,8 +52,10 @@ type file struct {
 }
 
 // Handler serves the page: "/" and what is below [Prefix]. Other paths are
-// answered with 404. It is safe for concurrent use.
-func Handler() http.Handler {
+// answered with 404. sockets returns the origins of other servers whose WebSockets
+// the page may open (nil: none): those that it may be sent to. It is safe for
+// concurrent use.
+func Handler(sockets func() []string) http.Handler {
 	all := make(map[string]file)
 	// The tree is compiled in: walking it cannot fail.
 	_ = fs.WalkDir(files, "app", func(name string, entry fs.DirEntry, err error) error {
@@ -80,13 +82,17 @@ func Handler() http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		f.serve(w, r)
+		allowed := policy
+		if sockets != nil {
+			allowed = strings.Replace(policy, "connect-src 'self'", strings.Join(append([]string{"connect-src 'self'"}, sockets()...), " "), 1)
+		}
+		f.serve(w, r, allowed)
 	})
 }
 
 // serve sends a file, or 304 if the browser has this very one. A browser asks
 // each time: a page of one version must not run with modules of another.
-func (f file) serve(w http.ResponseWriter, r *http.Request) {
+func (f file) serve(w http.ResponseWriter, r *http.Request, policy string) {
 	header := w.Header()
 	header.Set("Content-Type", f.kind)
 	header.Set("ETag", f.tag)

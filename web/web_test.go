@@ -24,7 +24,7 @@ func get(path string, header ...string) *httptest.ResponseRecorder {
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	web.Handler().ServeHTTP(w, r)
+	web.Handler(nil).ServeHTTP(w, r)
 	return w
 }
 

@@ -46,6 +46,9 @@ type serveFlags struct {
 	proxyProtocol                bool
 	maxConnections               int
 	publicURL                    string
+	cluster                      bool
+	nodeURL, zone                string
+	seats                        int
 	pprof                        string
 	stopWithStdin                bool
 	// changed reports whether a flag was given.
@@ -91,6 +94,10 @@ func (f *serveFlags) bind(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.trustedProxy, "trusted-proxy", nil, "`CIDR` of reverse proxies, whose Forwarded or X-Forwarded-For is believed (repeatable)")
 	flags.BoolVar(&f.proxyProtocol, "proxy-protocol", false, "connections of --trusted-proxy begin with a header of the PROXY protocol, version 1 or 2; refuse those that do not")
 	flags.StringVar(&f.publicURL, "public-url", "", "`URL` by which clients reach the server, if a proxy is in front of it")
+	flags.BoolVar(&f.cluster, "cluster", false, "share the NATS server of --nats with other servers, over which rooms are spread (docs/cluster.md)")
+	flags.StringVar(&f.nodeURL, "node-url", "", "with --cluster: `URL` by which clients reach this very server (default: --public-url, or on the loopback --http)")
+	flags.IntVar(&f.seats, "seats", 0, fmt.Sprintf("with --cluster: `number` of people that this server is for; the one with more of them free gets a new room (default: %d for each core)", seatsPerCore))
+	flags.StringVar(&f.zone, "zone", "", "with --cluster: `name` of the part of the cluster that the server is in; rooms made through it are placed there first")
 	flags.IntVar(&f.maxConnections, "max-connections", 0, "`number` of HTTP connections and WebSockets at once (default: what the limit of open files allows, 65536 at most)")
 	flags.BoolVar(&f.open, "open", false, "create rooms on first use and ask for no token")
 	flags.BoolVar(&f.openToNetwork, "open-to-network", false, "allow --open on an address that others can reach")
@@ -122,6 +129,10 @@ func (f serveFlags) check() error {
 		{f.repair && (f.open || f.nats != ""), "--repair is for --data: leave out --open and --nats"},
 		{f.proxyProtocol && len(f.trustedProxy) == 0, "--proxy-protocol goes with --trusted-proxy: anybody could say to be anybody"},
 		{f.openToNetwork && !f.open, "--open-to-network goes with --open"},
+		{f.cluster && f.nats == "", "--cluster goes with --nats: the servers of a cluster share a NATS server"},
+		{!f.cluster && (f.nodeURL != "" || f.seats != 0 || f.zone != ""), "--node-url, --seats and --zone go with --cluster"},
+		{f.cluster && f.nodeURL == "" && f.publicURL == "" && reach.Outside(f.http), "--cluster needs --node-url where others than this machine reach the server: the other servers send people there"},
+		{f.seats < 0 || f.seats > maxSeats, fmt.Sprintf("--seats must be from 1 to %d", maxSeats)},
 	} {
 		if row.wrong {
 			return usage(errors.New(row.text))
@@ -133,8 +144,8 @@ func (f serveFlags) check() error {
 	if _, err := prefixes("--trusted-proxy", f.trustedProxy); err != nil {
 		return usage(err)
 	}
-	if f.publicURL != "" {
-		if _, err := parsePublicURL(f.publicURL); err != nil {
+	for _, u := range []struct{ flag, text string }{{"--public-url", f.publicURL}, {"--node-url", f.nodeURL}} {
+		if _, err := parseURL(u.flag, u.text); u.text != "" && err != nil {
 			return usage(err)
 		}
 	}
@@ -164,10 +175,13 @@ func (f serveFlags) checkAddresses() error {
 }
 
 // parsePublicURL reads an http or https URL of a host alone.
-func parsePublicURL(text string) (*url.URL, error) {
+func parsePublicURL(text string) (*url.URL, error) { return parseURL("--public-url", text) }
+
+// parseURL reads such a URL of a flag.
+func parseURL(flag, text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("--public-url %q is not a URL like https://rooms.example.org", text)
+		return nil, fmt.Errorf("%s %q is not a URL like https://rooms.example.org", flag, text)
 	}
 	return u, nil
 }
@@ -196,7 +210,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 			log.Warn("the key of HTTPS is no secret", "error", err)
 		}
 	}
-	cfg := signaling.Config{Open: f.open, LoopbackOnly: !f.openToNetwork, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: version(), Page: web.Handler()}
+	cfg := signaling.Config{Open: f.open, LoopbackOnly: !f.openToNetwork, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: version(), Page: web.Handler(nil)}
 	cfg.Limits.Exempt, _ = f.exempt() // checked, as what follows is
 	cfg.TrustedProxies, _ = prefixes("--trusted-proxy", f.trustedProxy)
 	cfg.ProxyProtocol, cfg.MaxConnections = f.proxyProtocol, f.maxConnections
@@ -228,6 +242,11 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	if tlsConfig != nil {
 		scheme, listener = "https", tls.NewListener(listener, tlsConfig)
 	}
+	if cfg.Cluster != nil {
+		if err := server.Join(ctx, f.ownURL(scheme, listener.Addr())); err != nil {
+			return errors.Join(err, listener.Close(), server.Shutdown(ctx))
+		}
+	}
 	failed := make(chan error, 2)
 	go func() { failed <- httpServer.Serve(listener) }()
 	if f.pprof != "" {
@@ -238,6 +257,9 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 		defer func() { err = errors.Join(err, profiles.Close()) }()
 	}
 	fmt.Fprintf(stdout, "earshot is serving %s://%s (audio on UDP %s); stop with Ctrl-C\n", scheme, listener.Addr(), media.Addr())
+	if cfg.Cluster != nil {
+		fmt.Fprintf(stdout, "it is node %s of its cluster\n", cfg.Cluster.ID())
+	}
 
 	for _, w := range f.exposed() {
 		log.Warn(w)

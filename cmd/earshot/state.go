@@ -32,6 +32,9 @@ func (f serveFlags) openState(ctx context.Context, cfg *signaling.Config) (*stor
 		cfg.Store = store.Memory()
 		return cfg.Store, nil
 	}
+	if f.cluster {
+		return f.openShared(ctx, cfg)
+	}
 	// Before the secrets, because its errors explain best what is wrong with a directory.
 	state, err := store.Open(ctx, store.Config{Dir: f.data, URL: f.nats, Repair: f.repair, Log: cfg.Log})
 	if err != nil {

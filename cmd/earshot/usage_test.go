@@ -15,6 +15,7 @@ func TestHelpGolden(t *testing.T) {
 		{"help-capacity.txt", "capacity --help"},
 		{"help-versus.txt", "versus --help"},
 		{"help-serve.txt", "serve --help"},
+		{"help-node.txt", "node --help"},
 		{"help-scenario.txt", "scenario --help"},
 		{"help-init.txt", "init --help"},
 		{"help-scenario-list.txt", "scenario list --help"},

@@ -83,3 +83,17 @@ type AuditEntry struct {
 	Target string    `json:"whom,omitempty"`
 	Detail string    `json:"detail,omitempty"`
 }
+
+// NodeInfo is a server of a cluster.
+type NodeInfo struct {
+	ID        string    `json:"node"`
+	URL       string    `json:"url"`
+	PublicURL string    `json:"public_url,omitempty"`
+	Zone      string    `json:"zone,omitempty"`
+	Seats     int       `json:"seats"`
+	Taken     int       `json:"taken"`
+	Rooms     int       `json:"rooms"`
+	Draining  bool      `json:"draining"`
+	Version   string    `json:"version"`
+	Started   time.Time `json:"started_at"`
+}

@@ -28,7 +28,7 @@ var groups = []struct {
 	{"the command", func(p string) bool { return under(p, "cmd") }},
 	{"the load", func(p string) bool { return under(p, "loadgen") }},
 	{"the server", func(p string) bool {
-		return under(p, "signaling") || under(p, "room") || under(p, "store") || under(p, "web")
+		return under(p, "signaling") || under(p, "room") || under(p, "store") || under(p, "cluster") || under(p, "web")
 	}},
 	{"for both", func(p string) bool { return under(p, "internal") }},
 }

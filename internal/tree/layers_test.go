@@ -19,6 +19,8 @@ var layers = map[string][]string{
 	"room/fanout":                   {"internal/prefetch"},
 	"room/rtc":                      {"room/fanout", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
 	"store":                         {"internal/reach", "room"},
+	"cluster":                       {},
+	"signaling/nodes":               {"cluster", "room", "signaling/apierr", "signaling/auth", "signaling/liveroom", "signaling/wire", "store"},
 	"signaling/wire":                {"internal/printable"},
 	"signaling/ws":                  {"signaling/wire"},
 	"signaling/auth":                {"signaling/wire", "store"},
@@ -31,7 +33,7 @@ var layers = map[string][]string{
 	"signaling/front":               {"signaling/wire"},
 	"signaling/whip":                {"signaling/wire", "internal/iceuri", "internal/sdp"},
 	"signaling/panel":               {"internal/chart"},
-	"signaling":                     {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "internal/reach", "room", "room/rtc", "store"},
+	"signaling":                     {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/nodes", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "internal/reach", "room", "room/rtc", "store"},
 	"loadgen/metric":                {"internal/spelling"},
 	"loadgen/speech":                {"scenarios"},
 	"loadgen/clock":                 {},
@@ -91,7 +93,7 @@ var layers = map[string][]string{
 	"internal/lab":                  {"loadgen/network"}, // for tests alone
 	"internal/growth":               {"internal/chart"},
 	"web":                           {},
-	"cmd/earshot":                   {"web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "signaling", "signaling/front", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit"},
+	"cmd/earshot":                   {"web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

@@ -22,7 +22,10 @@ type API struct {
 	Club    *club.Club
 	// PublicURL is the server's, in links; nil: what the request says.
 	PublicURL *url.URL
-	Log       *slog.Logger
+	// Counted reports whether another server of the cluster has counted a request; nil:
+	// none has.
+	Counted func(*http.Request) bool
+	Log     *slog.Logger
 }
 
 // Routes returns the handlers of the API by their paths, as patterns of an
@@ -53,8 +56,10 @@ func (a *API) Routes() map[string]http.Handler {
 
 // Principal counts a request and returns who it comes from.
 func (a *API) Principal(r *http.Request) (auth.Principal, error) {
-	if err := a.Limiter.Request(a.Limiter.Origin(r)); err != nil {
-		return auth.Principal{}, err
+	if a.Counted == nil || !a.Counted(r) {
+		if err := a.Limiter.Request(a.Limiter.Origin(r)); err != nil {
+			return auth.Principal{}, err
+		}
 	}
 	token, err := auth.Bearer(r)
 	if err != nil {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -13,12 +14,14 @@ import (
 )
 
 // Config holds what an [Authenticator] needs. All fields but Open and
-// OperatorToken are required.
+// the operator's are required.
 type Config struct {
 	// Open accepts requests without a token.
 	Open bool
 	// OperatorToken is the operator's secret; empty: there is no operator.
 	OperatorToken string
+	// OperatorDigest is its SHA-256, if the token itself is not given.
+	OperatorDigest []byte
 	// Key signs tokens with HMAC-SHA-256.
 	Key []byte
 	// TokenTTL is the lifetime of a session token, RefreshTTL that of a refresh
@@ -38,7 +41,7 @@ type Authenticator struct {
 
 // New returns an authenticator.
 func New(cfg Config) *Authenticator {
-	a := &Authenticator{cfg: cfg}
+	a := &Authenticator{cfg: cfg, operator: cfg.OperatorDigest}
 	if cfg.OperatorToken != "" {
 		sum := sha256.Sum256([]byte(cfg.OperatorToken))
 		a.operator = sum[:]
@@ -96,7 +99,14 @@ func (a *Authenticator) parse(token, use string) (Claims, error) {
 		return Claims{}, errInvalidToken
 	}
 	if c.Subject != "" {
-		if account, err := a.cfg.Store.Account(c.Subject); err != nil || account.Login != c.Login {
+		account, err := a.cfg.Store.Account(c.Subject)
+		if err != nil || account.Login < c.Login {
+			// Signed here or by another server of the cluster, whose login is not known here yet.
+			// An error leaves what is known.
+			_ = a.cfg.Store.RefreshAccount(context.Background(), c.Subject)
+			account, err = a.cfg.Store.Account(c.Subject)
+		}
+		if err != nil || account.Login != c.Login {
 			return Claims{}, wire.NewError(wire.CodeUnauthorized, "the account has logged in elsewhere")
 		}
 	}

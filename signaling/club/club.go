@@ -27,6 +27,9 @@ type Club struct {
 	// Invites is how many people a new member may invite.
 	Invites int
 	Clock   func() time.Time
+	// LoggedIn ends what an account has on the other servers of a cluster with tokens of
+	// another family; nil: there are none.
+	LoggedIn func(ctx context.Context, account, keep string)
 }
 
 // Audit adds an entry to the audit log, without waiting. target and detail may be

@@ -127,6 +127,9 @@ func (c *Club) Login(ctx context.Context, key string, from auth.Origin) (SignedI
 	claims := auth.Claims{Name: account.Name, Login: account.Login, TokenFamily: auth.NewID()}
 	claims.Subject = account.ID
 	c.Rooms.EndAccount(account.ID, claims.TokenFamily)
+	if c.LoggedIn != nil {
+		c.LoggedIn(ctx, account.ID, claims.TokenFamily)
+	}
 	signedIn, err := c.signIn(claims)
 	if err != nil {
 		return SignedIn{}, err

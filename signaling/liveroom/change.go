@@ -40,7 +40,7 @@ func (l *LiveRoom) Change(apply func(rules *room.Room, now time.Time) ([]room.Ev
 	l.checker.touched = true
 	c := change{room: l}
 	c.detachMedia(events)
-	if l.endReason != wire.GoodbyeShutdown {
+	if !l.letGo() {
 		err = l.saver.save(l.rules, events)
 	}
 	if err == nil && reply != nil {

@@ -179,6 +179,25 @@ func (l *LiveRoom) close(reason wire.GoodbyeReason) {
 	}, nil)
 }
 
+// letGo reports whether the server has let go of the room, which has not ended: it is
+// saved as it was. The caller holds the lock.
+func (l *LiveRoom) letGo() bool {
+	return l.endReason == wire.GoodbyeShutdown || l.endReason == wire.GoodbyeMoved
+}
+
+// release ends the room here without ending it. last is called with its last state, and
+// with the lock held.
+func (l *LiveRoom) release(last func(room.State)) {
+	_ = l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+		if rules.Ended() {
+			return nil, nil
+		}
+		last(rules.State())
+		l.endReason = wire.GoodbyeMoved
+		return rules.Close(now), nil
+	}, nil)
+}
+
 // closeIfEmpty ends the room if nobody has been in it for the given time.
 func (l *LiveRoom) closeIfEmpty(after time.Duration) {
 	_ = l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {

@@ -25,6 +25,7 @@ func (m *Membership) join(p *Participant, request room.JoinRequest, reply func(w
 	err := m.room.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
 		if old := m.room.roster.reconnecting(rules, p); old != nil {
 			me = old
+			old.arrival = p.arrival
 			return m.reconnect(old, p.conn, now)
 		}
 		events, err := rules.Join(request, now)

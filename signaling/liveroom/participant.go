@@ -26,6 +26,9 @@ type Participant struct {
 	// somebody with a WebSocket.
 	mediaOnly wire.Media
 
+	// arrival orders the arrivals of an account at the servers of a cluster.
+	arrival Arrival
+
 	talker uint32
 	// conn is nil for somebody who came over WHIP or WHEP, and while the WebSocket is
 	// lost.

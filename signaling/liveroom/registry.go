@@ -48,6 +48,9 @@ type Config struct {
 	// PresenceEvery and TalkersEvery are the least times between two messages of a
 	// kind, in a room with few people.
 	PresenceEvery, TalkersEvery time.Duration
+	// Cluster is what the registry needs of the cluster that the server belongs to; nil:
+	// it belongs to none.
+	Cluster Cluster
 	// Store takes the audit log.
 	Store *store.Store
 	// Persister saves rooms; nil: rooms end with the process.
@@ -214,6 +217,9 @@ func (r *Registry) ownedLocked(account string) (count int) {
 			count++
 		}
 	}
+	if r.cfg.Cluster != nil {
+		count = max(count, r.cfg.Cluster.OwnedBy(account))
+	}
 	return count
 }
 
@@ -228,23 +234,30 @@ func (r *Registry) restore(saved []room.State) error {
 		if s.Ended {
 			continue
 		}
-		own := r.rules(Spec{})
-		s.Config.Stage = max(own.Stage, len(s.Stage)+len(s.Reservations))
-		s.Config.ReconnectWindow, s.Config.Grace, s.Config.InvitationTimeout = own.ReconnectWindow, own.Grace, own.InvitationTimeout
-		rules, err := room.Restore(s, r.cfg.Clock())
-		if err != nil {
+		if err := r.restoreOne(s); err != nil {
 			return fmt.Errorf("restore room %q: %w", s.Config.Name, err)
 		}
-		l, err := newLiveRoom(r, rules)
-		if err != nil {
-			return fmt.Errorf("restore room %q: %w", s.Config.Name, err)
-		}
-		l.Membership.restoreStage()
-		r.mu.Lock()
-		r.addLocked(l)
-		r.mu.Unlock()
-		r.cfg.Log.Info("room restored", "room", l.id, "stage", len(s.Stage))
 	}
+	return nil
+}
+
+func (r *Registry) restoreOne(s room.State) error {
+	own := r.rules(Spec{})
+	s.Config.Stage = max(own.Stage, len(s.Stage)+len(s.Reservations))
+	s.Config.ReconnectWindow, s.Config.Grace, s.Config.InvitationTimeout = own.ReconnectWindow, own.Grace, own.InvitationTimeout
+	rules, err := room.Restore(s, r.cfg.Clock())
+	if err != nil {
+		return err
+	}
+	l, err := newLiveRoom(r, rules)
+	if err != nil {
+		return err
+	}
+	l.Membership.restoreStage()
+	r.mu.Lock()
+	r.addLocked(l)
+	r.mu.Unlock()
+	r.cfg.Log.Info("room restored", "room", l.id, "stage", len(s.Stage))
 	return nil
 }
 
@@ -279,7 +292,13 @@ func (r *Registry) findOrCreate(id string) (*LiveRoom, error) {
 // room knows them. The account's participation elsewhere ends. See
 // [LiveRoom.Change] for reply.
 func (r *Registry) Join(id string, p *Participant, request room.JoinRequest, via string, reply func(wire.Joined)) (*LiveRoom, *Participant, error) {
+	if r.cfg.Cluster != nil {
+		p.arrival = r.cfg.Cluster.NewArrival()
+	}
 	l, me, err := r.join(id, p, request, reply)
+	if err == nil && r.cfg.Cluster != nil && p.Account != "" {
+		r.cfg.Cluster.Arrived(p.Account, p.arrival)
+	}
 	r.CountJoin(via, err)
 	return l, me, err
 }

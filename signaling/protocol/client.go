@@ -149,6 +149,12 @@ func (c *client) join(m wire.Join) error {
 	}
 	// The token may have expired or been revoked since hello.
 	who, err := c.service.Auth.Authenticate(c.token)
+	if err == nil {
+		var away bool
+		if away, err = c.redirect(m.ID, m.Room); away {
+			return nil
+		}
+	}
 	var admitted access.Admission
 	if err == nil {
 		admitted, err = c.service.Access.Admit(who, m.Room, m.Role)
@@ -178,6 +184,9 @@ func (c *client) resume(m wire.Resume) error {
 	if err != nil {
 		return err
 	}
+	if away, err := c.redirect(m.ID, m.Room); away || err != nil {
+		return err
+	}
 	l, err := c.service.Rooms.Find(m.Room)
 	if err != nil {
 		return liveroom.ErrNothingToResume
@@ -191,6 +200,20 @@ func (c *client) resume(m wire.Resume) error {
 	}
 	c.room, c.me = l, me
 	return nil
+}
+
+// redirect sends the client to the server that has a room, and reports whether that is
+// another.
+func (c *client) redirect(id, room string) (away bool, err error) {
+	if c.service.Elsewhere == nil {
+		return false, nil
+	}
+	url, err := c.service.Elsewhere(room, c.token)
+	if url == "" || err != nil {
+		return false, err
+	}
+	c.reply(wire.Redirect{ID: id, URL: url, Reason: wire.RedirectPlace})
+	return true, nil
 }
 
 // offer opens the ear or the mic. It is given up when the connection ends.

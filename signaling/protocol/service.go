@@ -26,7 +26,11 @@ type Service struct {
 	// MaxMalformed is how many messages in a row may be malformed before the
 	// connection is closed.
 	MaxMalformed int
-	Log          *slog.Logger
+	// Elsewhere returns the WebSocket URL of the server of a cluster that has a room, if
+	// it is another than this one and lets the token's holder see the room; empty: the room
+	// is none of another server. nil without a cluster.
+	Elsewhere func(room, token string) (url string, err error)
+	Log       *slog.Logger
 }
 
 // Serve upgrades GET /ws to a connection. On an error the caller answers the

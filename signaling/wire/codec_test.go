@@ -60,6 +60,7 @@ func samples() []wire.Message {
 		wire.StageInviteClosed{Member: "m2", Name: "Bo", Outcome: wire.StageLapsed},
 		wire.GuestLapsed{Name: "Bo", Role: wire.RoleSpeaker},
 		wire.HostChanged{Member: "m2", Name: "Bo", Reason: wire.HostPassed, By: "m1"},
+		wire.Redirect{ID: "2", URL: "wss://n2.example.org/ws", Reason: wire.RedirectPlace},
 	}
 }
 

@@ -95,6 +95,7 @@ const (
 	TypeStageInviteClosed Type = "stage-invite-closed"
 	TypeGuestLapsed       Type = "guest-lapsed"
 	TypeHostChanged       Type = "host-changed"
+	TypeRedirect          Type = "redirect"
 )
 
 // clientMessages and serverMessages are the messages of each direction.
@@ -138,6 +139,7 @@ var (
 		kind[StageInviteClosed, ServerMessage](TypeStageInviteClosed),
 		kind[GuestLapsed, ServerMessage](TypeGuestLapsed),
 		kind[HostChanged, ServerMessage](TypeHostChanged),
+		kind[Redirect, ServerMessage](TypeRedirect),
 	}
 )
 

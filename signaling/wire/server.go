@@ -90,6 +90,23 @@ type Answer struct {
 	SDP string `json:"sdp"`
 }
 
+// RedirectReason is why a client is sent to another server.
+type RedirectReason string
+
+// RedirectPlace: the room is on another server of the cluster.
+const RedirectPlace RedirectReason = "place"
+
+// Redirect answers a [Join] or a [Resume] for a room that is on another server of the
+// cluster. The client opens a WebSocket to URL, and says hello and joins there with the
+// same token. It has joined nothing here.
+type Redirect struct {
+	fromServer
+	ID string `json:"id,omitempty"`
+	// URL is a ws or wss URL.
+	URL    string         `json:"url"`
+	Reason RedirectReason `json:"reason"`
+}
+
 // OK answers a request that has no other answer.
 type OK struct {
 	fromServer
@@ -182,6 +199,9 @@ const (
 	GoodbyeEnded GoodbyeReason = "ended"
 	// GoodbyeShutdown: the server stops.
 	GoodbyeShutdown GoodbyeReason = "shutdown"
+	// GoodbyeMoved: the room has moved to another server of the cluster. Whoever joins or
+	// resumes again is told where it is.
+	GoodbyeMoved GoodbyeReason = "moved"
 	// GoodbyeSlow: the client did not read its messages fast enough.
 	GoodbyeSlow GoodbyeReason = "slow"
 	// GoodbyeTimeout: no hello came in time.

@@ -271,7 +271,7 @@ func (s *sender) awaitReader(deadline time.Time) bool {
 // reason.
 func CloseCode(reason wire.GoodbyeReason) int {
 	switch reason {
-	case wire.GoodbyeShutdown:
+	case wire.GoodbyeShutdown, wire.GoodbyeMoved:
 		return websocket.CloseGoingAway
 	case wire.GoodbyeSlow, wire.GoodbyeTimeout, wire.GoodbyeRemoved, wire.GoodbyeBanned, wire.GoodbyeReplaced:
 		return websocket.ClosePolicyViolation

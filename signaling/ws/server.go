@@ -39,6 +39,9 @@ type Config struct {
 	PingEvery time.Duration
 	// PongWait is how long a client may be silent, pongs included.
 	PongWait time.Duration
+	// CheckOrigin reports whether a page of the request's origin may open a WebSocket; nil:
+	// those of the server's own host.
+	CheckOrigin func(*http.Request) bool
 	// WriteWait is how long the writing of one message, and the handshake of the
 	// upgrade, may take.
 	WriteWait time.Duration
@@ -71,6 +74,7 @@ func NewServer(cfg Config) *Server {
 		WriteBufferSize:  4096,
 		// Thousands of connections write rarely: they share their write buffers.
 		WriteBufferPool: &sync.Pool{},
+		CheckOrigin:     cfg.CheckOrigin,
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
 			code := wire.CodeBadRequest
 			if status == http.StatusForbidden {

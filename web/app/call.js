@@ -24,12 +24,14 @@ import { listen } from "./voices.js";
  * @typedef {"joining" | "live" | "lost" | "over"} State
  */
 
+/** How many servers in a row may send the user to another. */
+const longestWay = 3;
 /** How often voice levels are read, in milliseconds. */
 const listenEvery = 100;
 /** The longest pause between two attempts to come back, in milliseconds. */
 const longestPause = 8000;
 /** Goodbyes after which the page reconnects by itself. */
-const passing = ["shutdown", "slow", "timeout", "protocol"];
+const passing = ["shutdown", "moved", "slow", "timeout", "protocol"];
 /** Errors that another attempt does not change. */
 const final = ["unauthorized", "forbidden", "barred", "not_found", "room_ended", "bad_request", "unsupported_version"];
 
@@ -145,9 +147,14 @@ export class Call {
     }
   }
 
-  async #connect() {
+  /**
+   * @param {string} [address] where another server has sent the user; empty: this page's
+   * @param {number} [hops] how often that has happened in a row
+   * @returns {Promise<void>}
+   */
+  async #connect(address = "", hops = 0) {
     /** @type {Signal} */
-    const signal = await Signal.open((m) => signal === this.#signal && this.#hear(m), () => this.#lost(signal));
+    const signal = await Signal.open(address, (m) => signal === this.#signal && this.#hear(m), () => this.#lost(signal));
     this.#signal?.close();
     this.#signal = signal;
     const { room, name, token, role } = this.ticket;
@@ -155,6 +162,10 @@ export class Call {
     const silent = this.speaking.silent;
     const back = this.roster.key ? await this.#takeUp(signal) : undefined;
     const joined = back ?? (await signal.ask({ type: "join", room, name, role }));
+    if (joined.type === "redirect") {
+      if (hops >= longestWay) throw new Refusal("unavailable", "the servers send one another the way");
+      return this.#connect(joined.url, hops + 1);
+    }
     if (this.state === "over") {
       signal.close();
       return;

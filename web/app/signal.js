@@ -30,13 +30,14 @@ export class Signal {
 
   /**
    * Opens a socket.
+   * @param {string} address of the socket; empty: this page's server
    * @param {(m: Message) => void} onMessage
    * @param {() => void} onEnd
    * @returns {Promise<Signal>}
    */
-  static open(onMessage, onEnd) {
-    const url = new URL("/ws", location.href);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  static open(address, onMessage, onEnd) {
+    const url = new URL(address || "/ws", location.href);
+    if (!address) url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.hash = "";
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url);

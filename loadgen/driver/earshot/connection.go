@@ -55,10 +55,10 @@ type connection struct {
 	reader sync.WaitGroup
 }
 
-func dial(ctx context.Context, d *Driver) (*connection, error) {
+func dial(ctx context.Context, d *Driver, socket string) (*connection, error) {
 	turn := driver.TurnOf(ctx)
 	turn.Take(ctx)
-	conn, resp, err := d.dialer.DialContext(ctx, d.socket, nil)
+	conn, resp, err := d.dialer.DialContext(ctx, socket, nil)
 	if err != nil {
 		if resp != nil {
 			return nil, fmt.Errorf("open the WebSocket: the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
@@ -99,6 +99,9 @@ func (s *connection) join(ctx context.Context, room, name string, role wire.Role
 	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
+	if away, ok := answer.(wire.Redirect); ok {
+		return elsewhere{away.URL}
+	}
 	joined, ok := answer.(wire.Joined)
 	if !ok {
 		return fmt.Errorf("join: the server answered %q", wire.TypeOf(answer))
@@ -126,7 +129,12 @@ func (s *connection) Resume(ctx context.Context) (driver.Participant, error) {
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
-	next, err := dial(ctx, s.driver)
+	return s.driver.follow(func(socket string) (*connection, error) { return resumeAt(ctx, s, socket) })
+}
+
+// resumeAt resumes a session that is closed at another WebSocket.
+func resumeAt(ctx context.Context, s *connection, socket string) (*connection, error) {
+	next, err := dial(ctx, s.driver, socket)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +146,9 @@ func (s *connection) Resume(ctx context.Context) (driver.Participant, error) {
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("resume: %w", err), next.Close())
+	}
+	if away, ok := answer.(wire.Redirect); ok {
+		return nil, errors.Join(elsewhere{away.URL}, next.Close())
 	}
 	resumed, ok := answer.(wire.Resumed)
 	if !ok {

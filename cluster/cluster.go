@@ -1,0 +1,356 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// DefaultTTL is how long a node's entry lasts after its last renewal. NATS servers may
+	// take nine seconds to elect another leader, in which nobody can renew.
+	DefaultTTL = 15 * time.Second
+	// cutOffAfter is the part of the TTL after which a node that could not renew stops.
+	cutOffAfter = 0.8
+	// renewals is how often an entry is renewed within its TTL.
+	renewals = 15
+
+	connectTimeout = 5 * time.Second
+	openTimeout    = 30 * time.Second
+	reconnectWait  = 50 * time.Millisecond
+	pingInterval   = time.Second
+	nodesBucket    = "earshot-nodes"
+)
+
+// Config is what a [Cluster] is made of. All fields but TTL are required.
+type Config struct {
+	// URL is that of the NATS server, or of several of one cluster with commas between them.
+	// It may hold credentials: it is never logged.
+	URL  string
+	Self Node
+	// Load returns how many people and rooms are on this node.
+	Load func() (people, rooms int)
+	// Handler serves the requests that other nodes pass on. Their remote address is the client's.
+	Handler http.Handler
+	// Told is called for what another node tells all, one after the other.
+	Told func(kind string, data []byte)
+	// Changed is called when a node has come or gone, and when this one is cut off or back.
+	// It must not block.
+	Changed func()
+	// TTL is how long a node's entry lasts; zero: [DefaultTTL].
+	TTL time.Duration
+	Log *slog.Logger
+}
+
+// Cluster is this node's view of the nodes. Make it with [Join] and end it with
+// [Cluster.Leave]. It is safe for concurrent use. Its methods are grouped by file: who is
+// there, and what the nodes say to one another (pass.go). They share the connection.
+type Cluster struct {
+	cfg    Config
+	conn   *nats.Conn
+	bucket jetstream.KeyValue
+
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	again   chan struct{} // holds one if the nodes are to be read anew
+
+	mu       sync.Mutex
+	self     Node
+	nodes    map[string]seen
+	renewed  time.Time // before the last renewal that succeeded
+	wasCut   bool
+	serving  map[string]context.CancelFunc // requests of other nodes, by their reply subject
+	renewing sync.Mutex                    // held while the entry is written
+}
+
+// seen is a node and when this one learned of its last renewal.
+type seen struct {
+	Node
+	at time.Time
+}
+
+// Join makes this node one of the cluster, and returns when it knows the others.
+func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
+	if cfg.TTL == 0 {
+		cfg.TTL = DefaultTTL
+	}
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	c := &Cluster{cfg: cfg, self: cfg.Self, nodes: map[string]seen{}, serving: map[string]context.CancelFunc{}, again: make(chan struct{}, 1)}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	c.conn, err = nats.Connect(cfg.URL, nats.Name("earshot node "+cfg.Self.ID), nats.Timeout(connectTimeout), nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
+		nats.ReconnectHandler(func(*nats.Conn) { c.readAnew() }))
+	if err != nil {
+		return nil, fmt.Errorf("reach the NATS server of the cluster: %w", err)
+	}
+	js, err := jetstream.New(c.conn, jetstream.WithDefaultTimeout(connectTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("join the cluster: %w", err)
+	}
+	// On the disk, and not in memory: a NATS server that is started again must not make all
+	// nodes look gone.
+	c.bucket, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: nodesBucket, History: 1, TTL: cfg.TTL, Storage: jetstream.FileStorage})
+	if err != nil {
+		return nil, fmt.Errorf("open the nodes of the cluster: %w; it needs a NATS server with JetStream, and room on its disk", err)
+	}
+	if err := c.subscribe(); err != nil {
+		return nil, fmt.Errorf("join the cluster: %w", err)
+	}
+	if err := c.renew(ctx); err != nil {
+		return nil, fmt.Errorf("join the cluster: %w", err)
+	}
+	known := make(chan struct{})
+	c.running.Go(func() { c.watch(known) })
+	c.running.Go(c.keep)
+	select {
+	case <-known:
+		return c, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read the nodes of the cluster: %w", ctx.Err())
+	}
+}
+
+// Self returns this node.
+func (c *Cluster) Self() Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.self
+}
+
+// Nodes returns the nodes there are, this one included, the oldest first.
+func (c *Cluster) Nodes() []Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	nodes := []Node{c.self}
+	for _, n := range c.nodes {
+		if c.alive(n) && n.ID != c.self.ID {
+			nodes = append(nodes, n.Node)
+		}
+	}
+	return byID(nodes)
+}
+
+// Find returns a node that is there.
+func (c *Cluster) Find(id string) (Node, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id == c.self.ID {
+		return c.self, true
+	}
+	n, ok := c.nodes[id]
+	return n.Node, ok && c.alive(n)
+}
+
+// alive reports whether a node has renewed its entry lately, by this node's clock.
+func (c *Cluster) alive(n seen) bool { return time.Since(n.at) < c.cfg.TTL }
+
+// Gone reports whether a node is gone for good: its entry has expired, or it has left. It
+// asks the NATS server, because this node may have been away itself.
+func (c *Cluster) Gone(ctx context.Context, id string) bool {
+	if _, there := c.Find(id); there || c.CutOff() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	_, err := c.bucket.Get(ctx, id)
+	return errors.Is(err, jetstream.ErrKeyNotFound)
+}
+
+// CutOff reports whether this node could not renew its entry for so long that others may
+// have taken over what it had.
+func (c *Cluster) CutOff() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cutOff()
+}
+
+func (c *Cluster) cutOff() bool { return time.Since(c.renewed) > share(c.cfg.TTL, cutOffAfter) }
+
+// Connected reports whether there is a connection to NATS.
+func (c *Cluster) Connected() bool { return c.conn.IsConnected() }
+
+// SetDraining says whether this node takes rooms, and returns when the others can know.
+func (c *Cluster) SetDraining(ctx context.Context, draining bool) error {
+	c.mu.Lock()
+	c.self.Draining = draining
+	c.mu.Unlock()
+	err := c.renew(ctx)
+	c.cfg.Changed()
+	return err
+}
+
+// keep renews the entry until the node leaves.
+func (c *Cluster) keep() {
+	tick := time.NewTicker(c.cfg.TTL / renewals)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		c.noteCut() // first: the process may have been stopped for a while
+		ctx, cancel := context.WithTimeout(c.ctx, c.cfg.TTL/5)
+		err := c.renew(ctx)
+		cancel()
+		if err != nil && c.ctx.Err() == nil {
+			c.cfg.Log.Warn("this node's entry could not be renewed", "error", err)
+		}
+		c.noteCut()
+	}
+}
+
+// renew writes this node's entry.
+func (c *Cluster) renew(ctx context.Context) error {
+	c.renewing.Lock()
+	defer c.renewing.Unlock()
+	people, rooms := c.cfg.Load()
+	c.mu.Lock()
+	c.self.Taken, c.self.Rooms = people, rooms
+	self := c.self
+	c.mu.Unlock()
+	data, err := json.Marshal(self)
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	if _, err := c.bucket.Put(ctx, self.ID, data); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.renewed = begun
+	return nil
+}
+
+// noteCut tells of a change from cut off to connected, or back.
+func (c *Cluster) noteCut() {
+	c.mu.Lock()
+	cut := c.cutOff()
+	changed := cut != c.wasCut
+	c.wasCut = cut
+	c.mu.Unlock()
+	if !changed {
+		return
+	}
+	if cut {
+		c.cfg.Log.Error("this node is cut off from its NATS server: others take over its rooms")
+	} else {
+		c.cfg.Log.Info("this node is connected to its NATS server again")
+	}
+	c.cfg.Changed()
+}
+
+func (c *Cluster) readAnew() {
+	select {
+	case c.again <- struct{}{}:
+	default:
+	}
+}
+
+// watch reads the nodes' entries until the node leaves, and closes known when it has read
+// all there are for the first time.
+func (c *Cluster) watch(known chan struct{}) {
+	for c.ctx.Err() == nil {
+		if c.follow(known) {
+			known = nil
+		}
+		select {
+		case <-c.ctx.Done():
+		case <-time.After(reconnectWait):
+		}
+	}
+}
+
+// follow is one watching. It reports whether it read all there were.
+func (c *Cluster) follow(known chan struct{}) (all bool) {
+	watcher, err := c.bucket.WatchAll(c.ctx)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = watcher.Stop() }()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return all
+		case <-c.again:
+			return all
+		case entry, ok := <-watcher.Updates():
+			switch {
+			case !ok:
+				return all
+			case entry == nil:
+				if all = true; known != nil {
+					close(known)
+					known = nil
+				}
+			default:
+				c.take(entry)
+			}
+		}
+	}
+}
+
+// take takes a node's entry.
+func (c *Cluster) take(entry jetstream.KeyValueEntry) {
+	var n Node
+	if entry.Operation() != jetstream.KeyValuePut {
+		c.mu.Lock()
+		_, was := c.nodes[entry.Key()]
+		delete(c.nodes, entry.Key())
+		c.mu.Unlock()
+		if was {
+			c.cfg.Changed()
+		}
+		return
+	}
+	if err := json.Unmarshal(entry.Value(), &n); err != nil || n.ID != entry.Key() {
+		return // of a program that is not this one
+	}
+	c.mu.Lock()
+	_, was := c.nodes[n.ID]
+	c.nodes[n.ID] = seen{n, time.Now()}
+	for id, old := range c.nodes {
+		if !c.alive(old) {
+			delete(c.nodes, id)
+		}
+	}
+	c.mu.Unlock()
+	if !was {
+		c.cfg.Changed()
+	}
+}
+
+// Leave takes this node out of the cluster, and returns when nothing of it runs any more.
+func (c *Cluster) Leave(ctx context.Context) error {
+	c.stop()
+	err := c.bucket.Purge(ctx, c.cfg.Self.ID)
+	c.close()
+	if err != nil {
+		return fmt.Errorf("leave the cluster: %w", err)
+	}
+	return nil
+}
+
+func (c *Cluster) close() {
+	c.stop()
+	if c.conn != nil {
+		c.conn.Close()
+	}
+	c.running.Wait()
+}

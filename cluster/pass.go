@@ -1,0 +1,278 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	// The subjects, before a node's ID, and for all nodes.
+	requestSubject = "es.o."
+	cancelSubject  = "es.x."
+	allSubject     = "es.all"
+	kindHeader     = "Earshot-Kind"
+	nodeHeader     = "Earshot-Node"
+
+	kindHTTP = "http"
+	// partSize is how much of an answer is in one message.
+	partSize = 256 << 10
+	// MaxBody is how long the body of a request may be that is passed on.
+	MaxBody = 256 << 10
+	// maxServing is how many requests of other nodes are served at once.
+	maxServing = 1024
+)
+
+// ErrGone says that the node does not answer.
+var ErrGone = errors.New("the node does not answer")
+
+// ErrBody says that the request has a body longer than [MaxBody].
+var ErrBody = errors.New("the body is too long")
+
+// request is an HTTP request as it is passed on.
+type request struct {
+	Method string
+	URI    string
+	Host   string
+	Remote string
+	Header http.Header
+	Body   []byte
+}
+
+// part is a part of the answer. The first has the status and the header.
+type part struct {
+	Status int         `json:",omitempty"`
+	Header http.Header `json:",omitempty"`
+	Body   []byte
+	More   bool `json:",omitempty"`
+}
+
+// Answer is the answer of another node.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Write writes the answer to a client.
+func (a Answer) Write(w http.ResponseWriter) {
+	h := w.Header()
+	for name, values := range a.Header {
+		h[name] = values
+	}
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body) // the client may be gone
+}
+
+func (c *Cluster) subscribe() error {
+	for subject, handle := range map[string]nats.MsgHandler{
+		requestSubject + c.cfg.Self.ID: c.serve,
+		cancelSubject + c.cfg.Self.ID:  c.cancel,
+		allSubject:                     c.told,
+	} {
+		if _, err := c.conn.Subscribe(subject, handle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Pass passes a request on to a node and returns its answer. If ctx ends first, the node is
+// told to give the request up. The error is [ErrGone] if nobody answers.
+func (c *Cluster) Pass(ctx context.Context, node string, r *http.Request) (Answer, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	switch {
+	case err != nil:
+		return Answer{}, fmt.Errorf("read the body: %w", err)
+	case len(body) > MaxBody:
+		return Answer{}, ErrBody
+	}
+	data, err := json.Marshal(request{r.Method, r.URL.RequestURI(), r.Host, r.RemoteAddr, r.Header, body})
+	if err != nil {
+		return Answer{}, err
+	}
+	inbox := c.conn.NewInbox()
+	answers, err := c.conn.SubscribeSync(inbox)
+	if err != nil {
+		return Answer{}, fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	defer func() { _ = answers.Unsubscribe() }()
+	m := &nats.Msg{Subject: requestSubject + node, Reply: inbox, Data: data, Header: nats.Header{kindHeader: {kindHTTP}}}
+	if err := c.conn.PublishMsg(m); err != nil {
+		return Answer{}, fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	var answer Answer
+	for first := true; ; first = false {
+		m, err := answers.NextMsgWithContext(ctx)
+		switch {
+		case ctx.Err() != nil:
+			_ = c.conn.Publish(cancelSubject+node, []byte(inbox))
+			return Answer{}, ctx.Err()
+		case err != nil:
+			return Answer{}, fmt.Errorf("%w: %w", ErrGone, err)
+		}
+		var p part
+		if err := json.Unmarshal(m.Data, &p); err != nil {
+			return Answer{}, fmt.Errorf("the node's answer: %w", err)
+		}
+		if first {
+			answer.Status, answer.Header = p.Status, p.Header
+		}
+		answer.Body = append(answer.Body, p.Body...)
+		if !p.More {
+			return answer, nil
+		}
+	}
+}
+
+// serve serves a request of another node, in a goroutine of its own.
+func (c *Cluster) serve(m *nats.Msg) {
+	c.mu.Lock()
+	full := len(c.serving) >= maxServing || c.ctx.Err() != nil
+	ctx, cancel := context.WithCancel(c.ctx)
+	if !full {
+		c.serving[m.Reply] = cancel
+		c.running.Add(1)
+	}
+	c.mu.Unlock()
+	if full {
+		cancel()
+		c.answer(m, http.StatusServiceUnavailable, http.Header{}, nil)
+		return
+	}
+	go func() {
+		defer c.running.Done()
+		defer func() {
+			c.mu.Lock()
+			delete(c.serving, m.Reply)
+			c.mu.Unlock()
+			cancel()
+		}()
+		var in request
+		if err := json.Unmarshal(m.Data, &in); err != nil {
+			c.answer(m, http.StatusBadRequest, http.Header{}, nil)
+			return
+		}
+		r, err := http.NewRequestWithContext(ctx, in.Method, in.URI, bytes.NewReader(in.Body))
+		if err != nil {
+			c.answer(m, http.StatusBadRequest, http.Header{}, nil)
+			return
+		}
+		r.RequestURI, r.Host, r.RemoteAddr = in.URI, in.Host, in.Remote
+		if r.Header = in.Header; r.Header == nil {
+			r.Header = http.Header{}
+		}
+		w := &recorder{header: http.Header{}}
+		c.cfg.Handler.ServeHTTP(w, r)
+		c.answer(m, w.code(), w.header, w.body.Bytes())
+	}()
+}
+
+// answer answers a request, in parts.
+func (c *Cluster) answer(m *nats.Msg, status int, header http.Header, body []byte) {
+	p := part{Status: status, Header: header}
+	for {
+		p.Body = body[:min(len(body), partSize)]
+		body = body[len(p.Body):]
+		p.More = len(body) > 0
+		data, err := json.Marshal(p)
+		if err != nil {
+			return
+		}
+		if err := m.Respond(data); err != nil || !p.More {
+			return // who asked is told by the time limit if the connection is gone
+		}
+		p = part{}
+	}
+}
+
+// cancel gives up a request of another node whose client has gone.
+func (c *Cluster) cancel(m *nats.Msg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cancel := c.serving[string(m.Data)]; cancel != nil {
+		cancel()
+	}
+}
+
+// Tell tells all other nodes something, without waiting.
+func (c *Cluster) Tell(kind string, data []byte) error {
+	return c.conn.PublishMsg(&nats.Msg{Subject: allSubject, Data: data, Header: nats.Header{kindHeader: {kind}, nodeHeader: {c.cfg.Self.ID}}})
+}
+
+// TellAndWait tells all other nodes something, and returns the nodes that have not said
+// within the wait that they have carried it out.
+func (c *Cluster) TellAndWait(ctx context.Context, kind string, data []byte, wait time.Duration) (silent []string) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	left := map[string]bool{}
+	for _, n := range c.Nodes() {
+		if n.ID != c.cfg.Self.ID {
+			left[n.ID] = true
+		}
+	}
+	inbox := c.conn.NewInbox()
+	answers, err := c.conn.SubscribeSync(inbox)
+	if err == nil {
+		defer func() { _ = answers.Unsubscribe() }()
+		err = c.conn.PublishMsg(&nats.Msg{Subject: allSubject, Reply: inbox, Data: data, Header: nats.Header{kindHeader: {kind}, nodeHeader: {c.cfg.Self.ID}}})
+	}
+	for err == nil && len(left) > 0 {
+		var m *nats.Msg
+		if m, err = answers.NextMsgWithContext(ctx); err == nil {
+			delete(left, string(m.Data))
+		}
+	}
+	for id := range left {
+		silent = append(silent, id)
+	}
+	return silent
+}
+
+// told carries out what another node tells all.
+func (c *Cluster) told(m *nats.Msg) {
+	if m.Header.Get(nodeHeader) == c.cfg.Self.ID {
+		return
+	}
+	c.cfg.Told(m.Header.Get(kindHeader), m.Data)
+	if m.Reply != "" {
+		_ = m.Respond([]byte(c.cfg.Self.ID)) // it is told by the time limit else
+	}
+}
+
+// recorder is the response to a request of another node.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (w *recorder) Header() http.Header { return w.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *recorder) Write(data []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(data)
+}
+
+func (w *recorder) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}

@@ -1,0 +1,76 @@
+package liveroom
+
+import (
+	"cmp"
+
+	"github.com/earshot-audio/earshot/room"
+)
+
+// Cluster is what a [Registry] needs of the cluster that its server belongs to. Its
+// methods may be called from any goroutine.
+type Cluster interface {
+	// OwnedBy returns how many rooms an account made, on all servers.
+	OwnedBy(account string) int
+	// NewArrival returns an arrival that is later than all that this server knows of.
+	NewArrival() Arrival
+	// Arrived tells the other servers, without waiting, that an account is in a room here:
+	// what it has elsewhere ends. It is called when the account is in, so that of two
+	// arrivals at once at least one server learns of the other's.
+	Arrived(account string, a Arrival)
+}
+
+// Arrival orders the arrivals of an account at the servers of a cluster: of two the
+// later one stays. The zero value is earlier than all.
+type Arrival struct {
+	Stamp  uint64 `json:"stamp"`
+	Server string `json:"server"`
+}
+
+// before reports whether a is earlier than b. All servers agree on it.
+func (a Arrival) before(b Arrival) bool {
+	return cmp.Or(cmp.Compare(a.Stamp, b.Stamp), cmp.Compare(a.Server, b.Server)) < 0
+}
+
+// ArrivedElsewhere ends the participation of an account that has come in at another
+// server, unless it came in here later.
+func (r *Registry) ArrivedElsewhere(account string, a Arrival) {
+	for _, s := range r.accounts.find(account) {
+		s.room.mu.Lock()
+		earlier := s.participant.arrival.before(a)
+		s.room.mu.Unlock()
+		if earlier {
+			s.room.Membership.replace(s.participant)
+		}
+	}
+}
+
+// Has reports whether a room is on this server.
+func (r *Registry) Has(id string) bool {
+	_, err := r.Find(id)
+	return err == nil
+}
+
+// Adopt makes a saved room again that was on no server or on another, and is not here. It
+// is not called during or after Shutdown.
+func (r *Registry) Adopt(saved room.State) error { return r.restoreOne(saved) }
+
+// Release lets go of a room that goes to another server: everybody in it is told that it
+// has moved, and their media ends here. last is called with its state, at a moment after
+// which nothing changes any more.
+func (r *Registry) Release(id string, last func(room.State)) {
+	if l, err := r.Find(id); err == nil {
+		l.release(last)
+	}
+}
+
+// Load returns how many people and rooms are on this server.
+func (r *Registry) Load() (people, rooms int) {
+	for _, l := range r.List() {
+		rooms++
+		_ = l.Ask(func(rules *room.Room) error {
+			people += rules.Len()
+			return nil
+		})
+	}
+	return people, rooms
+}

@@ -1,0 +1,384 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/earshot-audio/earshot/room"
+)
+
+const (
+	// sharedHolder is who holds the lease of a store that the servers of a cluster share.
+	sharedHolder = "cluster"
+	// shareFor is how long a change is tried that other servers are in the way of.
+	shareFor = 2 * time.Second
+	// rememberRemoved is how long it is remembered that a record was removed.
+	rememberRemoved = time.Minute
+	// rewatchWait is the pause before a bucket is watched again.
+	rewatchWait = 250 * time.Millisecond
+)
+
+// ErrNotOwner says that another server of the cluster has the room.
+var ErrNotOwner = errors.New("another server has the room")
+
+// roomRecord is a stored room. A program that does not know its node drops it, which
+// frees the room for the next cluster: so it needs no version of its own.
+type roomRecord struct {
+	room.State
+	// Node is the server of a cluster that has the room; empty: none has.
+	Node string `json:"node,omitempty"`
+}
+
+// cluster is what a server of a cluster knows of the others' changes. Each write names the
+// last revision of its record, so that of two servers that change one the second is
+// refused; and each server watches what the others write. It is safe for concurrent use.
+type cluster struct {
+	node    string
+	ctx     context.Context // of the watching
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	again   chan struct{} // closed when everything is to be watched anew
+	owned   map[string]bool
+	changed func(room string)
+}
+
+func newCluster(node string) *cluster {
+	c := &cluster{node: node, again: make(chan struct{}), owned: map[string]bool{}, changed: func(string) {}}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	return c
+}
+
+// reconnected has everything watched anew, for the connection has been away.
+func (c *cluster) reconnected() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.again)
+	c.again = make(chan struct{})
+}
+
+func (c *cluster) anew() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.again
+}
+
+func (c *cluster) close() {
+	if c == nil {
+		return
+	}
+	c.stop()
+	c.running.Wait()
+}
+
+// own notes whether this server has a room.
+func (c *cluster) own(room string, owns bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if owns {
+		c.owned[room] = true
+	} else {
+		delete(c.owned, room)
+	}
+}
+
+func (c *cluster) owns(room string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.owned[room]
+}
+
+// follow keeps the copies in memory up to date with what the other servers write.
+func (s *Store) follow() {
+	c := s.cluster
+	s.rooms.shared, s.invites.shared, s.accounts.shared = true, true, true
+	c.running.Go(func() {
+		s.rooms.follow(c, s.buckets["rooms"], func(r roomRecord) {
+			c.mu.Lock()
+			changed := c.changed
+			c.mu.Unlock()
+			changed(r.Config.Name)
+		})
+	})
+	c.running.Go(func() { s.invites.follow(c, s.buckets["invites"], nil) })
+	c.running.Go(func() { s.accounts.follow(c, s.buckets["accounts"], nil) })
+}
+
+// OnRoom sets what is called when a stored room has changed, or may have: from one
+// goroutine. Without a cluster it is never called.
+func (s *Store) OnRoom(changed func(room string)) {
+	if s.cluster == nil {
+		return
+	}
+	s.cluster.mu.Lock()
+	defer s.cluster.mu.Unlock()
+	s.cluster.changed = changed
+}
+
+// Owner returns the server that has a room; empty: none has. There may be no such room.
+func (s *Store) Owner(room string) (node string, there bool) {
+	r, there := s.rooms.get(keyOf(room))
+	return r.Node, there && !r.Ended
+}
+
+// Owners returns the server of each room.
+func (s *Store) Owners() map[string]string {
+	owners := map[string]string{}
+	s.rooms.each(func(r roomRecord) {
+		if !r.Ended {
+			owners[r.Config.Name] = r.Node
+		}
+	})
+	return owners
+}
+
+// OwnedBy returns how many rooms of the store an account made.
+func (s *Store) OwnedBy(account string) (count int) {
+	s.rooms.each(func(r roomRecord) {
+		if r.Config.Owner == account && !r.Ended {
+			count++
+		}
+	})
+	return count
+}
+
+// Claim gives this server a room that another had, or none. Of several servers that claim
+// one at once one gets it; to the others it is [ErrNotOwner]. From then on no write of the
+// earlier owner succeeds.
+func (s *Store) Claim(ctx context.Context, id, from string) (room.State, error) {
+	r, err := s.rooms.change(ctx, keyOf(id), func(r roomRecord, there bool) (roomRecord, error) {
+		switch {
+		case !there || r.Ended:
+			return r, fmt.Errorf("room: %w", ErrNotFound)
+		case r.Node != from:
+			return r, ErrNotOwner
+		}
+		r.Node = s.cluster.node
+		return r, nil
+	})
+	if err != nil {
+		return room.State{}, err
+	}
+	s.cluster.own(id, true)
+	return r.State, nil
+}
+
+// Release gives a room of this server back, in its last state, for another to claim. From
+// then on this server cannot write it.
+func (s *Store) Release(ctx context.Context, last room.State) error {
+	id := last.Config.Name
+	_, err := s.rooms.change(ctx, keyOf(id), func(r roomRecord, there bool) (roomRecord, error) {
+		if !there || r.Ended || r.Node != s.cluster.node {
+			return r, ErrNotOwner
+		}
+		return roomRecord{State: last}, nil
+	})
+	return err
+}
+
+// RefreshInvite reads the invite with a code again, for another server may have made it
+// just now.
+func (s *Store) RefreshInvite(ctx context.Context, code string) error {
+	ctx, cancel := s.health.operation(ctx)
+	defer cancel()
+	return s.health.explain(s.invites.reload(ctx, digest(code)))
+}
+
+// RefreshAccount reads an account again, for it may have logged in at another server just
+// now. Without a cluster memory is right.
+func (s *Store) RefreshAccount(ctx context.Context, id string) error {
+	if s.cluster == nil {
+		return nil
+	}
+	ctx, cancel := s.health.operation(ctx)
+	defer cancel()
+	return s.health.explain(s.accounts.reload(ctx, id))
+}
+
+// Secret returns the secret that the servers of a cluster share under a name. If there is
+// none yet it is made; of several servers that make one at once the first one's counts.
+func (s *Store) Secret(ctx context.Context, name string, newSecret func() (string, error)) (string, error) {
+	ctx, cancel := s.health.operation(ctx)
+	defer cancel()
+	js, err := jetstream.New(s.conn, jetstream.WithDefaultTimeout(operationTimeout))
+	if err != nil {
+		return "", err
+	}
+	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "earshot-secrets", History: 1, Storage: jetstream.FileStorage})
+	if err != nil {
+		return "", fmt.Errorf("open the secrets of the cluster: %w", err)
+	}
+	entry, err := kv.Get(ctx, name)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		own, err := newSecret()
+		if err != nil {
+			return "", err
+		}
+		if _, err := kv.Create(ctx, name, []byte(own)); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+			return "", fmt.Errorf("share the secret %s with the cluster: %w", name, err)
+		}
+		entry, err = kv.Get(ctx, name)
+		if err != nil {
+			return "", fmt.Errorf("read the secret %s of the cluster: %w", name, err)
+		}
+		return string(entry.Value()), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the secret %s of the cluster: %w", name, err)
+	}
+	return string(entry.Value()), nil
+}
+
+// clusterInspector returns a function that fails the store if its NATS server has been
+// away and has come back without what it had.
+func (s *Store) clusterInspector() func(context.Context) {
+	seen := s.conn.Stats().Reconnects
+	return func(ctx context.Context) {
+		now := s.conn.Stats().Reconnects
+		if now == seen {
+			return
+		}
+		for name, last := range map[string]uint64{"rooms": s.rooms.last(), "invites": s.invites.last(), "accounts": s.accounts.last()} {
+			state, err := s.buckets[name].state(ctx)
+			if err != nil {
+				s.log.Error("the NATS server of the store is back", "error", err)
+				return // and it is looked at again
+			}
+			if state.LastSeq < last {
+				s.health.fail(fmt.Errorf("its NATS server has lost %d acknowledged writes of the %s", last-state.LastSeq, name))
+				return
+			}
+		}
+		seen = now
+	}
+}
+
+// sharedBucket is a bucket that the servers of a cluster write to.
+type sharedBucket struct {
+	jetstreamBucket
+	lease *lease
+}
+
+func (b sharedBucket) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+	if err := b.lease.check(); err != nil {
+		return 0, err
+	}
+	now, err := b.jetstreamBucket.put(ctx, key, data, revision)
+	return now, unreachable(err)
+}
+
+func (b sharedBucket) remove(ctx context.Context, key string) error {
+	if err := b.lease.check(); err != nil {
+		return err
+	}
+	return unreachable(b.jetstreamBucket.remove(ctx, key))
+}
+
+// unreachable makes the error of a server that does not answer [ErrLapsed].
+func unreachable(err error) error {
+	for _, gone := range []error{nats.ErrNoResponders, nats.ErrReconnectBufExceeded, jetstream.ErrNoStreamResponse} {
+		if errors.Is(err, gone) {
+			return fmt.Errorf("%w: %w", ErrLapsed, err)
+		}
+	}
+	return err
+}
+
+// removal is that a record was removed.
+type removal struct {
+	revision uint64
+	at       time.Time
+}
+
+// follow watches what is written to the bucket until the watching ends, and calls changed
+// for each record.
+func (t *table[T]) follow(c *cluster, b jetstreamBucket, changed func(T)) {
+	for c.ctx.Err() == nil {
+		_ = t.watch(c, b, changed) // its server is away, or the watcher has been told to begin anew
+		select {
+		case <-c.ctx.Done():
+		case <-time.After(rewatchWait):
+		}
+	}
+}
+
+func (t *table[T]) watch(c *cluster, b jetstreamBucket, changed func(T)) error {
+	anew := c.anew()
+	watcher, err := b.store.WatchAll(c.ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = watcher.Stop() }()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return nil
+		case <-anew:
+			return nil
+		case entry, ok := <-watcher.Updates():
+			if !ok {
+				return nil
+			}
+			if entry == nil {
+				continue // all there were
+			}
+			if value, ok := t.take(entry); ok && changed != nil {
+				changed(value)
+			}
+		}
+	}
+}
+
+// take takes a record that was written or removed, by any server, into memory. It returns
+// the value: of a removed one the last.
+func (t *table[T]) take(entry jetstream.KeyValueEntry) (value T, ok bool) {
+	if entry.Operation() == jetstream.KeyValuePut {
+		r := record{key: entry.Key(), data: entry.Value(), revision: entry.Revision()}
+		value, err := t.decode(r)
+		if err != nil {
+			return value, false // of a newer version: this server does not touch it
+		}
+		t.store(r.key, row[T]{value: value, revision: r.revision})
+		return value, true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old, there := t.rows[entry.Key()]
+	if old.revision > entry.Revision() {
+		return value, false
+	}
+	delete(t.rows, entry.Key())
+	maps.DeleteFunc(t.removed, func(_ string, r removal) bool { return time.Since(r.at) > rememberRemoved })
+	if t.removed == nil {
+		t.removed = map[string]removal{}
+	}
+	t.removed[entry.Key()] = removal{entry.Revision(), time.Now()}
+	return old.value, there
+}
+
+// last returns the last revision that this server knows of.
+func (t *table[T]) last() (revision uint64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, r := range t.rows {
+		revision = max(revision, r.revision)
+	}
+	return revision
+}
+
+// pause waits before another attempt to change a record that other servers change, too.
+func (t *table[T]) pause(ctx context.Context, attempt int) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(rand.N(min(time.Duration(attempt)*time.Millisecond, 50*time.Millisecond) + time.Millisecond)):
+	}
+}
