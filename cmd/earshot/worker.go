@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,9 +20,12 @@ import (
 )
 
 const (
-	// workerTokenEnv has the coordinator's token where a URL or a flag has none, and
-	// workerSecretEnv the secret of the workers that a coordinator starts itself.
+	// workerTokenEnv has the coordinator's token where a URL or a flag has none,
+	// workerJoinEnv the URL in place of --join, and workerSecretEnv the secret of the
+	// workers that a coordinator starts itself. Everybody on a machine can read the
+	// arguments of its processes, and only their owner their environment.
 	workerTokenEnv  = "EARSHOT_WORKER_TOKEN"
+	workerJoinEnv   = "EARSHOT_WORKER_JOIN"
 	workerSecretEnv = "EARSHOT_WORKER_SECRET"
 )
 
@@ -42,7 +46,8 @@ what is played and judges it; this command says nothing of the result.
 
 It has to be the same earshot as the coordinator's, and the scenario's audio files
 have to be here under the same path. The coordinator's token may be in the URL or in
-` + workerTokenEnv + `. Exit codes: 0 its part was played, 1 the coordinator was lost or
+` + workerTokenEnv + `, and the whole URL in ` + workerJoinEnv + `: what stands in
+arguments can be read by all users of the machine. Exit codes: 0 its part was played, 1 the coordinator was lost or
 the part could not be played, 2 bad usage, 130 interrupted.`,
 		Example: "  earshot worker --join nats://TOKEN@10.0.0.5:7090",
 		Args:    arguments(cobra.NoArgs),
@@ -62,10 +67,11 @@ the part could not be played, 2 bad usage, 130 interrupted.`,
 
 // joinURL is the coordinator's URL with its token.
 func (f workerFlags) joinURL() (string, error) {
-	if f.join == "" {
+	join := cmp.Or(f.join, os.Getenv(workerJoinEnv))
+	if join == "" {
 		return "", errors.New("earshot worker needs --join, with the URL that the coordinator prints")
 	}
-	u, err := url.Parse(f.join)
+	u, err := url.Parse(join)
 	if err != nil || u.Host == "" || u.Scheme != "nats" && u.Scheme != "tls" {
 		return "", errors.New("--join is not like nats://TOKEN@HOST:PORT")
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"sync"
@@ -121,7 +122,7 @@ func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targe
 			return nil, startErr
 		}
 	} else {
-		fmt.Fprintf(stderr, "earshot: waiting for %d workers; start each with: earshot worker --join %s\n", f.workers, c.JoinURL())
+		fmt.Fprintf(stderr, "earshot: waiting for %d workers; start each with: earshot worker --join %s\n", f.workers, f.shownJoin(c.JoinURL()))
 	}
 	fail := func(err error) (*loadgen.Result, error) {
 		c.Cancel(err)
@@ -140,6 +141,26 @@ func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targe
 	}
 	result, err := loadgen.Coordinate(ctx, cfg, clock, c)
 	return result, errors.Join(err, stage.Close())
+}
+
+// shownJoin is a URL to join with as it is printed: a secret that was given by the
+// environment or with --nats is not shown, as it is known.
+func (f workersFlags) shownJoin(join string) string {
+	u, err := url.Parse(join)
+	if err != nil || u.User == nil {
+		return join
+	}
+	how := ""
+	switch {
+	case f.nats != "":
+		how = "with what stands before the @ in --nats"
+	case os.Getenv(workerTokenEnv) != "":
+		how = "with " + workerTokenEnv + " as here"
+	default:
+		return join // the only place where it can be had
+	}
+	u.User = nil
+	return u.String() + ", " + how
 }
 
 // shared is the target as workers reach it.
@@ -165,6 +186,18 @@ type crew struct {
 	kill []func()
 }
 
+// localWorker is the command of worker i of this machine. Its secrets are in the
+// environment.
+func localWorker(self, join, secret string, i int, ca string) *exec.Cmd {
+	args := []string{"worker", "--name", fmt.Sprintf("local %d", i+1), "--stop-with-stdin"}
+	if ca != "" {
+		args = append(args, "--ca", ca)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), workerJoinEnv+"="+join, workerSecretEnv+"="+secret)
+	return cmd
+}
+
 // startWorkers starts workers on this machine.
 func startWorkers(c *workers.Coordinator, n int, ca string) (*crew, error) {
 	crew := &crew{}
@@ -173,12 +206,7 @@ func startWorkers(c *workers.Coordinator, n int, ca string) (*crew, error) {
 		return crew, fmt.Errorf("find this program's own file: %w", err)
 	}
 	for i := range n {
-		args := []string{"worker", "--join", c.JoinURL(), "--name", fmt.Sprintf("local %d", i+1), "--stop-with-stdin"}
-		if ca != "" {
-			args = append(args, "--ca", ca)
-		}
-		cmd := exec.Command(self, args...)
-		cmd.Env = append(os.Environ(), workerSecretEnv+"="+c.Secret())
+		cmd := localWorker(self, c.JoinURL(), c.Secret(), i, ca)
 		log := &lastWords{}
 		cmd.Stderr = log
 		serverprocess.Detach(cmd)

@@ -108,3 +108,36 @@ hold: 3s
 	assert.Equal(t, exitCouldNotRun, code)
 	assert.Contains(t, stderr, "no coordinator")
 }
+
+// Everybody on a machine can read the arguments of its processes, and logs are kept.
+func TestSecretsOfWorkersAreNeitherArgumentsNorPrinted(t *testing.T) {
+	const join = "nats://hidden:word@127.0.0.1:7090"
+	c := localWorker("earshot", join, "between us", 0, "")
+	for _, arg := range c.Args {
+		assert.NotContains(t, arg, "hidden")
+		assert.NotContains(t, arg, "word")
+		assert.NotContains(t, arg, "between us")
+	}
+	assert.Contains(t, c.Env, workerJoinEnv+"="+join)
+	assert.Contains(t, c.Env, workerSecretEnv+"=between us")
+
+	t.Setenv(workerJoinEnv, join)
+	got, err := workerFlags{}.joinURL()
+	require.NoError(t, err)
+	assert.Equal(t, join, got, "that is how they join")
+
+	for _, c := range []struct {
+		sentence    string
+		flags       workersFlags
+		token, want string
+	}{
+		{"a token that was made for the run can only be had there", workersFlags{}, "", join},
+		{"one of the environment is known", workersFlags{}, "hidden", "nats://127.0.0.1:7090, with EARSHOT_WORKER_TOKEN as here"},
+		{"so are the name and the password of --nats", workersFlags{nats: join}, "", "nats://127.0.0.1:7090, with what stands before the @ in --nats"},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			t.Setenv(workerTokenEnv, c.token)
+			assert.Equal(t, c.want, c.flags.shownJoin(join))
+		})
+	}
+}
