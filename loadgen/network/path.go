@@ -25,6 +25,7 @@ type Path struct {
 	is   Direction
 	dice *rand.Rand
 	bad  bool          // in a burst of losses
+	sent time.Duration // when the last packet was
 	free time.Duration // when the bottleneck will have sent all queued packets
 	last time.Duration // the latest arrival
 }
@@ -41,7 +42,8 @@ func NewPath(d Direction, seed1, seed2 uint64) *Path {
 // last packet. Pass returns the packet's fate and, if it is Delivered, the arrival time.
 func (p *Path) Pass(at time.Duration, size int) (arrives time.Duration, fate Fate) {
 	change, loss, jitter := p.dice.Float64(), p.dice.Float64(), p.dice.Float64()
-	p.change(change)
+	p.change(change, at-p.sent)
+	p.sent = at
 	at, fits := p.queue(at, size)
 	if !fits {
 		return 0, Dropped
@@ -57,17 +59,27 @@ func (p *Path) Pass(at time.Duration, size int) (arrives time.Duration, fate Fat
 	return arrives, Delivered
 }
 
-// change moves the channel between its states: after each packet it leaves the good
-// state with probability 1/Every, and the bad one with 1/Length.
-func (p *Path) change(draw float64) {
+// pause is the time in which the channel may change though nothing is sent: that of a frame.
+// Bursts are counted in packets of a voice. If they lasted until as many had been sent,
+// one could swallow all attempts of a handshake, which are seconds apart.
+const pause = 20 * time.Millisecond
+
+// change moves the channel between its states: with each packet, and each pause before it,
+// it leaves the good state with probability 1/Every, and the bad one with 1/Length.
+func (p *Path) change(draw float64, since time.Duration) {
 	b := p.is.Bursts
 	if b.Length == 0 {
 		return
 	}
+	// The chance to be in the bad state after so many steps, of a chain with two states.
+	steps := max(1, float64(since/pause))
+	begins, ends := 1/b.Every, 1/b.Length
+	left := math.Pow(1-begins-ends, steps)
+	bad := begins / (begins + ends) * (1 - left)
 	if p.bad {
-		p.bad = draw >= 1/b.Length
+		p.bad = draw >= 1-bad-left
 	} else {
-		p.bad = draw < 1/b.Every
+		p.bad = draw < bad
 	}
 }
 

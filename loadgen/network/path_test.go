@@ -115,6 +115,16 @@ func TestPathBurstLoss(t *testing.T) {
 	}
 }
 
+// A handshake's attempts are seconds apart: what is lost of them is by chance.
+func TestPathBurstEndsWhileNothingIsSent(t *testing.T) {
+	b := Bursts{Every: 95, Length: 8}
+	share := b.Length / (b.Every + b.Length)
+	s := send(Direction{Bursts: b}, many, 100, time.Second)
+	runs := s.runs()
+	assert.InDelta(t, share, s.loss(), within5(share, many))
+	assert.InDelta(t, 1/(1-share), mean(runs), 5*math.Sqrt(share)/(1-share)/math.Sqrt(float64(len(runs))))
+}
+
 func TestPathBurstDensity(t *testing.T) {
 	d := Direction{Loss: 0.01, Bursts: Bursts{Every: 190, Length: 10, Density: 0.6}}
 	s := send(d, many, 100, 20*time.Millisecond)

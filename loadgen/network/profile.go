@@ -77,7 +77,8 @@ func Shapes() []Shape { return []Shape{Normal, Uniform, Exponential, Pareto} }
 
 // Bursts is the bad state of a Gilbert-Elliott channel (E. N. Gilbert, 1960; E. O.
 // Elliott, 1963). The channel alternates between a good state, in which Loss applies,
-// and a bad one. The number of packets in each state is geometrically distributed.
+// and a bad one. The number of packets in each state is geometrically distributed; each
+// 20 ms in which nothing is sent count as one.
 type Bursts struct {
 	// Every is the mean number of packets between bursts, and Length the mean number in
 	// a burst. Both are at least 1, or both are 0 for no bursts.
