@@ -61,7 +61,6 @@ var games = []game{
 		fails: map[string]string{ // they do not send audio again
 			"mediamtx":  "✗ rate >= 0.99",
 			"whip-whep": "✗ rate >= 0.99",
-			"livekit":   "✗ rate >= 0.99", // it does, but one handshake of the twenty never ends
 		},
 	},
 }
