@@ -328,7 +328,7 @@ func (l *Listener) unrecognised(sources []*Source, s *section, p Packet) {
 // credit enters a packet that has been identified.
 func (l *Listener) credit(sources []*Source, s *section, p place, at time.Duration, unstamped bool) {
 	l.cell.recognised(1)
-	s.silent, s.replaced, s.said = 0, 0, sources[p.source]
+	s.silent, s.replaced, s.said = 0, 0, p.source+1
 	sent := sources[p.source].Intended(p.bin)
 	sources[p.source].heard(p, sent, at)
 	l.silenced.pass(p, sent)

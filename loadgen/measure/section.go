@@ -45,9 +45,8 @@ type section struct {
 	pending  []pending
 
 	// Packets of silence since the last that was identified, and those of them that came
-	// where something was owed by its source; nil if there was none yet.
-	silent, replaced int
-	said             *Source
+	// where something was owed by its source, counted from 1; 0 if there was none yet.
+	silent, replaced, said int
 
 	// For RFC 3550, section 6.4.1, over packets of one talker.
 	transit time.Duration
@@ -79,9 +78,9 @@ func (s *section) pauses(sources []*Source, p Packet) bool {
 		return false
 	}
 	s.silent++
-	if s.said != nil {
+	if s.said > 0 {
 		for b := BinAt(max(p.At, 0)); b > BinAt(max(p.At, 0))-owedFor; b-- {
-			if s.said.owes(b) {
+			if sources[s.said-1].owes(b) {
 				s.replaced++
 				break
 			}

@@ -72,9 +72,11 @@ func (p *Path) change(draw float64, since time.Duration) {
 		return
 	}
 	// The chance to be in the bad state after so many steps, of a chain with two states.
-	steps := max(1, float64(since/pause))
 	begins, ends := 1/b.Every, 1/b.Length
-	left := math.Pow(1-begins-ends, steps)
+	left := 1 - begins - ends
+	if steps := since / pause; steps > 1 { // seldom: a voice sends a packet each pause
+		left = math.Pow(left, float64(steps))
+	}
 	bad := begins / (begins + ends) * (1 - left)
 	if p.bad {
 		p.bad = draw >= 1-bad-left

@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	dialTimeout  = 10 * time.Second
 	writeTimeout = 5 * time.Second
 )
 

@@ -33,10 +33,6 @@ type Driver struct {
 	messages sync.Pool // of *bytes.Buffer, in which connections read messages
 }
 
-// writeBuffer holds an offer in one frame. Connections share the buffers, since each
-// writes only a few times.
-const writeBuffer = 8 << 10
-
 // targetFlag names the flag with the server's URL.
 const targetFlag = "target"
 
@@ -59,19 +55,11 @@ func New(base, token string, trust *tls.Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket := u.JoinPath("/ws")
-	socket.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
-	sockets := &tls.Config{MinVersion: tls.VersionTLS12}
-	if trust != nil {
-		sockets = trust.Clone()
-	}
-	// A proxy that is offered HTTP/2 takes it, and WebSockets need HTTP/1.1 (RFC 6455).
-	sockets.NextProtos = []string{"http/1.1"}
+	dialer := driver.SocketDialer(trust)
+	dialer.NetDialContext = dialInTurn
 	return &Driver{
-		base: u, socket: socket.String(), prefix: "run-" + strings.ToLower(rand.Text()[:8]), token: token,
-		client: driver.HTTPClient(trust),
-		dialer: &websocket.Dialer{NetDialContext: dialInTurn, TLSClientConfig: sockets, HandshakeTimeout: dialTimeout,
-			ReadBufferSize: 1024, WriteBufferSize: writeBuffer, WriteBufferPool: &sync.Pool{}},
+		base: u, socket: driver.SocketURL(u, "/ws"), prefix: "run-" + strings.ToLower(rand.Text()[:8]), token: token,
+		client: driver.HTTPClient(trust), dialer: dialer,
 	}, nil
 }
 

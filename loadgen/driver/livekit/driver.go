@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -56,13 +55,6 @@ func Kind() driver.Kind {
 	}
 }
 
-const (
-	dialTimeout = 10 * time.Second
-	// writeBuffer holds an offer in one frame. Connections share the buffers, since each
-	// writes only a few times.
-	writeBuffer = 8 << 10
-)
-
 // New returns a driver of the server at a ws, wss, http or https URL. A nil trust uses the
 // system's certificate authorities.
 func New(target, key, secret string, trust *tls.Config) (*Driver, error) {
@@ -80,19 +72,9 @@ func New(target, key, secret string, trust *tls.Config) (*Driver, error) {
 		return nil, fmt.Errorf("--%s %q is not a ws or wss URL, like ws://127.0.0.1:7880", urlFlag, target)
 	}
 	u.Scheme = schemes[u.Scheme]
-	socket := u.JoinPath("/rtc/v1")
-	socket.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
-	sockets := &tls.Config{MinVersion: tls.VersionTLS12}
-	if trust != nil {
-		sockets = trust.Clone()
-	}
-	// A proxy that is offered HTTP/2 takes it, and WebSockets need HTTP/1.1 (RFC 6455).
-	sockets.NextProtos = []string{"http/1.1"}
 	return &Driver{
-		base: u, socket: socket.String(), keys: keys{key, secret}, prefix: "earshot-" + strings.ToLower(rand.Text()[:8]),
-		client: driver.HTTPClient(trust),
-		dialer: &websocket.Dialer{TLSClientConfig: sockets, HandshakeTimeout: dialTimeout,
-			ReadBufferSize: 1024, WriteBufferSize: writeBuffer, WriteBufferPool: &sync.Pool{}},
+		base: u, socket: driver.SocketURL(u, "/rtc/v1"), keys: keys{key, secret}, prefix: "earshot-" + strings.ToLower(rand.Text()[:8]),
+		client: driver.HTTPClient(trust), dialer: driver.SocketDialer(trust),
 	}, nil
 }
 
