@@ -82,24 +82,28 @@ const prelude = `
 function ear() {
   return connections.findLast((c) => c.signalingState !== 'closed' && c.getTransceivers().some((t) => t.direction === 'recvonly'));
 }
-// record measures what plays: for each section the loudness of each 20 ms.
+// record measures what plays: for each section the loudness of each 20 ms. The
+// browser keeps all of it until the page takes it, however late that is.
 async function record(ms) {
   if (!ear()) return [];
-  const context = new AudioContext({sampleRate: 48000});
-  await context.resume();
   const taps = ear().getReceivers().map(({track}) => {
     const loudness = [], rest = [];
-    const tap = context.createScriptProcessor(16384, 1, 1);
-    tap.onaudioprocess = ({inputBuffer}) => {
-      rest.push(...inputBuffer.getChannelData(0));
-      while (rest.length >= 960) loudness.push(Math.sqrt(rest.splice(0, 960).reduce((n, x) => n + x * x, 0) / 960));
-    };
-    context.createMediaStreamSource(new MediaStream([track])).connect(tap).connect(context.destination);
-    return loudness;
+    const reader = new MediaStreamTrackProcessor({track: track.clone(), maxBufferSize: 1000}).readable.getReader();
+    const ended = (async () => {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        const audio = next.value, samples = new Float32Array(audio.numberOfFrames);
+        audio.copyTo(samples, {planeIndex: 0, format: 'f32-planar'});
+        audio.close();
+        rest.push(...samples);
+        while (rest.length >= 960) loudness.push(Math.sqrt(rest.splice(0, 960).reduce((n, x) => n + x * x, 0) / 960));
+      }
+    })();
+    return {loudness, reader, ended};
   });
   await new Promise((resolve) => setTimeout(resolve, ms));
-  await context.close();
-  return taps;
+  for (const {reader} of taps) await reader.cancel();
+  await Promise.all(taps.map(({ended}) => ended));
+  return taps.map(({loudness}) => loudness);
 }
 // inbound is what the ear's sections have received so far. The waits are in seconds.
 async function inbound() {

@@ -169,24 +169,21 @@ func (p *person) connected() {
 // energy of that section's record.
 func (p *person) hears(said envelope) float64 {
 	p.t.Helper()
-	best := -1.0
+	var likes []float64
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		p.connected()
 		for _, heard := range p.records(5 * time.Second) {
 			if like := heard.likeness(said); like > alike {
 				p.t.Logf("%s hears it, with a likeness of %.2f", p.name, like)
 				return heard.energy()
-			} else if like > best {
-				best = like
+			} else {
+				likes = append(likes, like)
 			}
 		}
 	}
-	require.FailNow(p.t, "not heard", "%s heard at best a likeness of %.2f; the page says:\n%s", p.name, best, p.page())
+	require.FailNow(p.t, "not heard", "%s heard likenesses of %.2f, and received %+v; the page says:\n%s", p.name, likes, p.inbound(), p.page())
 	return 0
 }
-
-// alike is the likeness above which it is the voice; others reach 0.65.
-const alike = 0.72
 
 // records is what each section plays in a while.
 func (p *person) records(d time.Duration) []envelope {
