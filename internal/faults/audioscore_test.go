@@ -42,6 +42,7 @@ const decodes = 2
 
 // A score is never the server's fault where the generator may have done it.
 func TestAudioScoreJudgesWhatIsHeard(t *testing.T) {
+	t.Parallel()
 	s := tableSize()
 	s.listeners, s.hold = 4, max(s.hold, 4*time.Second)
 	sound := generatorFaults(s)[0]

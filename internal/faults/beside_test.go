@@ -20,6 +20,7 @@ const besideThresholds = `
 `
 
 func TestServersBesideTheTable(t *testing.T) {
+	t.Parallel()
 	s := tableSize()
 	for _, server := range Beside(Run{Listeners: s.listeners, Middle: s.middle()}) {
 		t.Run("a server that "+server.Does, func(t *testing.T) {
@@ -41,6 +42,7 @@ func TestServersBesideTheTable(t *testing.T) {
 }
 
 func TestGeneratorsBesideTheTable(t *testing.T) {
+	t.Parallel()
 	s := tableSize()
 	for _, generator := range generatorFaultsBeside(s) {
 		for _, server := range Faults(Run{Listeners: s.listeners, Middle: s.middle()}) {

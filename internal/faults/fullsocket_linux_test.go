@@ -28,6 +28,7 @@ const congested = 300
 // A server whose sockets are full, since its link takes next to nothing for some seconds,
 // drops what it can't send, and sends every frame of two seconds later on.
 func TestServerWithFullSocketsRecovers(t *testing.T) {
+	t.Parallel()
 	if given := os.Getenv(inOwnNetwork); given != "" {
 		number, program, _ := strings.Cut(given, " ")
 		way, err := strconv.Atoi(number)

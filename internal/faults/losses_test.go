@@ -12,6 +12,7 @@ import (
 // Where a foreign server loses packets, its RTCP reports tell. No server passes for what it
 // says. A busy machine makes the verdict invalid, and the places no others.
 func TestLossesOfAForeignServerArePlaced(t *testing.T) {
+	t.Parallel()
 	s := tableSize()
 	s.hold = max(s.hold, 4*time.Second) // Pion reports once a second
 	for _, c := range []struct {

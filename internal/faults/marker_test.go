@@ -39,6 +39,7 @@ thresholds:
 }
 
 func TestMarkerMeasuresServersThatMixAndTranscode(t *testing.T) {
+	t.Parallel()
 	s := tableSize()
 	s.listeners, s.hold = 4, max(s.hold, 4*time.Second)
 	for _, c := range []struct {

@@ -63,6 +63,7 @@ func inEachWay(t *testing.T, attempt func(*broadcast) error) {
 // A server that was stopped for a second sends every frame of two seconds later on, and
 // has not kept what it missed.
 func TestServerThatWasStoppedRecovers(t *testing.T) {
+	t.Parallel()
 	inEachWay(t, func(b *broadcast) error {
 		before := b.memory()
 		b.signal(syscall.SIGSTOP)
@@ -82,6 +83,7 @@ func TestServerThatWasStoppedRecovers(t *testing.T) {
 // A listener that takes nothing from its socket for a second loses what does not fit in
 // there, and nobody else loses anything. Two seconds later it has every frame.
 func TestSlowListenerRecovers(t *testing.T) {
+	t.Parallel()
 	inEachWay(t, func(b *broadcast) error {
 		before := b.memory()
 		slow := b.listeners[0]

@@ -96,6 +96,7 @@ func wrongVerdicts() []wrongVerdict {
 }
 
 func TestVerdictThatWasWrongOnce(t *testing.T) {
+	t.Parallel()
 	for _, c := range wrongVerdicts() {
 		t.Run(c.sentence, func(t *testing.T) {
 			t.Parallel()
@@ -126,6 +127,7 @@ func TestBusyServerIsNotExcused(t *testing.T) {
 }
 
 func TestCapacityAgainstAFaultyServer(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		sentence, was, does, until string
 		says, never                string
