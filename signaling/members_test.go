@@ -551,3 +551,24 @@ func TestReadyzWithAFailedStore(t *testing.T) {
 	h.must(http.StatusServiceUnavailable, http.MethodGet, "/readyz", "", "")
 	h.must(http.StatusOK, http.MethodGet, "/healthz", "", "")
 }
+
+// Nobody asked for it, so the trail alone can say why the room is gone.
+func TestAuditLogHasRoomsThatTheServerEnds(t *testing.T) {
+	h := closed(t, func(cfg *Config) { cfg.Grace, cfg.ResumeWindow = 30*time.Millisecond, 10*time.Millisecond })
+	room, host := h.room(`{"name":"x"}`)
+	bo := h.guest(room, "listener", "Bo")
+	ada, b := h.as(host), h.as(bo.token)
+	ada.join(room, "", "Ada")
+	b.join(room, "", "Bo")
+	ada.hangUp()
+	reason, _ := b.goodbye()
+	assert.Equal(t, wire.GoodbyeEnded, reason)
+	var last map[string]any
+	require.Eventually(t, func() bool {
+		entries := h.must(http.StatusOK, http.MethodGet, "/api/rooms/"+room+"/audit", operatorToken, "")["entries"].([]any)
+		last = entries[len(entries)-1].(map[string]any)
+		return last["did"] == "room.end"
+	}, eventually, often)
+	assert.Equal(t, "server", last["who"])
+	assert.Equal(t, "nobody was left who can be host", last["detail"])
+}

@@ -48,7 +48,13 @@ func newServer(t *testing.T) *server {
 	s.http, s.media, s.pprof = freePort(t), freePort(t), freePort(t)
 	s.log, err = os.Create(filepath.Join(dir, "server.log"))
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.log.Close() })
+	t.Cleanup(func() {
+		if s.cmd != nil && s.cmd.ProcessState == nil { // a test that failed has not ended it
+			_ = s.cmd.Process.Kill()
+			_ = s.cmd.Wait()
+		}
+		_ = s.log.Close()
+	})
 	return s
 }
 

@@ -29,6 +29,9 @@ func (r *Registry) audit(e room.Event) {
 		entry.Target, entry.Detail = string(e.Block.Member), e.Block.Name
 	case room.Ended, room.RulesSet:
 		entry.Target, entry.Detail = "", ""
+		if e.Reason == room.ReasonNoHost {
+			entry.Detail = "nobody was left who can be host"
+		}
 	}
 	r.cfg.Store.Audit(entry)
 }
@@ -70,7 +73,7 @@ func auditAction(e room.Event) string {
 	case room.ReservationExpired:
 		return "invite.lapse"
 	case room.Ended:
-		if !byAPI {
+		if !byAPI || e.Reason == room.ReasonNoHost {
 			return "room.end"
 		}
 	}

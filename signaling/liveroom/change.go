@@ -79,6 +79,7 @@ func (c *change) apply(events []room.Event) {
 		l.registry.audit(e)
 		switch e.Kind {
 		case room.Ended:
+			l.registry.cfg.Log.Info("room ended", "room", l.id, "reason", e.Reason)
 			c.ended = true
 			// Counted here and not where the goroutine starts: a shutdown that finds the
 			// room ended must wait for its teardown.
