@@ -19,8 +19,6 @@ const (
 	// MaxCPUWait is how many of the generator's threads may wait for a core, for
 	// each core that it may use.
 	MaxCPUWait = 1.0
-	// clockSlack is by how much the wall clock may be stepped.
-	clockSlack = time.Millisecond
 )
 
 // An observer looks about once a second at what both processes and their machine
@@ -61,7 +59,7 @@ func (o *observer) observe(ctx context.Context) {
 	r, before := o.run, o.last
 	now, lost := r.sampler.sample(ctx), r.lost()
 	from := max(0, before.at-time.Second) // a drop is known with the next packet
-	if step := r.clock.Sync(); step.Abs() > clockSlack {
+	if step := r.clock.Sync(); step > 0 {
 		r.health.recordClockStep(step)
 		r.aggregator.Doubt(measure.Stepped, from, now.at)
 	}

@@ -105,5 +105,6 @@ func (n *clientNet) listen(proto string, at *net.UDPAddr) (*udpSocket, error) {
 	if err := enableTimestamps(c); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	return &udpSocket{UDPConn: c, clock: n.clock, times: n.times, oob: make([]byte, controlSize)}, nil
+	_, steps := n.clock.Look()
+	return &udpSocket{UDPConn: c, clock: n.clock, times: n.times, oob: make([]byte, controlSize), steps: steps}, nil
 }

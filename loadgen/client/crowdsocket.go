@@ -54,6 +54,8 @@ type crowdSocket struct {
 	// the reader uses them.
 	urgent time.Duration
 	idle   bool
+	// steps is how often the wall clock had been stepped when it was read last.
+	steps uint64
 
 	mu      sync.RWMutex
 	rebound map[netip.Addr]*clientPath
@@ -79,6 +81,7 @@ func (c *Crowd) open(o socketOptions) (*crowdSocket, error) {
 		return nil, err
 	}
 	l := &crowdSocket{crowd: c, conn: conn, address: o.address, first: o.first, rebound: map[netip.Addr]*clientPath{}}
+	_, l.steps = c.clock.Look()
 	if o.shared() {
 		l.paths, l.batch = make([]atomic.Pointer[clientPath], c.sharers), &sendBatch{conn: conn}
 	}
@@ -119,7 +122,14 @@ const (
 
 // dispatch passes messages to their clients.
 func (l *crowdSocket) dispatch(messages []udpbatch.Message) {
-	now := l.crowd.clock.Now()
+	now, steps := l.crowd.clock.Look()
+	if l.steps != steps {
+		// Nobody knows by which wall clock these were stamped.
+		for i := range messages {
+			messages[i].At = 0
+		}
+		l.steps = steps
+	}
 	wait := queueDelays{report: l.crowd.delayed}
 	urgent := false
 	var ways [32]*clientPath // of the messages on their way through the steps

@@ -59,6 +59,23 @@ func TestCrowdSocketDispatchesEachPacketOfABatch(t *testing.T) {
 	}
 }
 
+// Packets that were read since the wall clock was stepped may have been stamped before it.
+// They count as received when they were read: by that they are at most as late as the reader.
+func TestCrowdSocketDoesNotTrustStampsAroundAStep(t *testing.T) {
+	var waits []time.Duration
+	c := &Crowd{clock: measure.NewClock(), delayed: func(d time.Duration, _ uint64) { waits = append(waits, d) }}
+	l := &crowdSocket{crowd: c, conn: &ledgerConn{}, first: firstClientAddress, paths: make([]atomic.Pointer[clientPath], maxClientsPerSocket)}
+	l.add(&clientPath{crowd: c, client: &LeanClient{}, local: loopbackAddress(firstClientAddress)})
+	stamped := func(ago time.Duration) []udpbatch.Message {
+		return []udpbatch.Message{{Buf: rtpPacket(1, 1), N: 15, Local: loopbackAddress(firstClientAddress), At: time.Now().Add(-ago).UnixNano()}}
+	}
+	l.steps++ // the wall clock is stepped: the number that it knew is not the clock's
+	l.dispatch(stamped(time.Minute))
+	l.dispatch(stamped(time.Minute))
+	assert.Zero(t, waits[0], "stamped before the step")
+	assert.InDelta(t, 60, waits[1].Seconds(), 1, "later ones are trusted")
+}
+
 // A socket gathers longer while only checks are answered, and shorter as soon as media
 // arrives.
 func TestCrowdSocketGathersLongerWhenIdle(t *testing.T) {

@@ -22,6 +22,7 @@ type udpSocket struct {
 	times   *receiveTimes
 	oob     []byte
 	dropped uint32 // by the kernel, since the socket was opened
+	steps   uint64 // of the wall clock, when it was read last
 }
 
 // ReadFrom implements net.PacketConn.
@@ -49,10 +50,11 @@ func (s *udpSocket) receive(b []byte) (int, netip.AddrPort, time.Duration, error
 		return n, addr, 0, err
 	}
 	wall, dropped := readControl(s.oob[:oobn])
-	at := s.clock.Now()
-	if wall != 0 {
+	at, steps := s.clock.Look()
+	if wall != 0 && steps == s.steps {
 		at = s.clock.FromWall(wall)
 	}
+	s.steps = steps
 	if dropped > s.dropped {
 		s.times.dropped.Add(uint64(dropped - s.dropped))
 		s.dropped = dropped
