@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -22,8 +23,9 @@ type moderationStats struct {
 	mu sync.Mutex
 	// promotions are when a person was promoted and first heard.
 	promotions []interval
-	muted      metric.Trend // packets
-	kicked     metric.Trend // packets
+	// silences are how many packets passed of people who were silenced, by metric, at worst
+	// and at best.
+	silences map[string]*[2]metric.Trend
 	// reconnects are when signaling connections were lost and resumed.
 	reconnects []interval
 }
@@ -53,6 +55,8 @@ func (m *moderationStats) promoted(i interval) {
 // A stallCounter knows for how long the generator was in the way.
 type stallCounter interface {
 	Stalled(from, until time.Duration) time.Duration
+	Slowed(from, until time.Duration) time.Duration
+	SlowedToHear(from, until time.Duration) time.Duration
 	AtBest(from, failed, had time.Duration) time.Duration
 }
 
@@ -61,18 +65,24 @@ type stallCounter interface {
 func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Values) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for name, all := range map[string][]interval{"promote_duration": m.promotions, "reconnect_duration": m.reconnects} {
+	for name, of := range map[string]struct {
+		all    []interval
+		slowed func(from, until time.Duration) time.Duration
+	}{
+		"promote_duration":   {m.promotions, stalls.SlowedToHear},
+		"reconnect_duration": {m.reconnects, stalls.Slowed},
+	} {
 		slow, fast := &metric.Trend{}, &metric.Trend{}
-		for _, i := range all {
+		for _, i := range of.all {
 			slowest := i.until - i.from
-			fastest := slowest - stalls.Stalled(i.from, i.until)
+			fastest := slowest - of.slowed(i.from, i.until)
 			if i.failed {
 				slowest, fastest = i.had, stalls.AtBest(i.from, i.until, i.had)
 			}
 			slow.Record(ms(slowest))
 			fast.Record(ms(fastest))
 		}
-		if len(all) > 0 {
+		if len(of.all) > 0 {
 			worst.Set(name, slow)
 			if slow.Summary() != fast.Summary() {
 				best.Set(name, fast)
@@ -81,23 +91,45 @@ func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Valu
 	}
 }
 
-func (m *moderationStats) record(in *metric.Trend, v float64) {
+// silenced records how many packets passed of somebody who was silenced, in the metric of
+// that name.
+func (m *moderationStats) silenced(name string, worst, best int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	in.Record(v)
+	if m.silences == nil {
+		m.silences = map[string]*[2]metric.Trend{}
+	}
+	if m.silences[name] == nil {
+		m.silences[name] = &[2]metric.Trend{}
+	}
+	m.silences[name][0].Record(float64(worst))
+	m.silences[name][1].Record(float64(best))
 }
 
-// values adds the metrics that have values.
-func (m *moderationStats) values(into metric.Values) {
+// passed adds how many packets passed of those who were silenced, at worst and at best.
+func (m *moderationStats) passed(worst, best metric.Values) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for name, t := range map[string]*metric.Trend{
-		"mute_silence": &m.muted, "kick_silence": &m.kicked,
-	} {
-		if t.Count() > 0 {
-			into.Set(name, t)
+	for name, t := range m.silences {
+		worst.Set(name, &t[0])
+		if t[0].Summary() != t[1].Summary() {
+			best.Set(name, &t[1])
 		}
 	}
+}
+
+// A silenceOrder is when somebody was to be silenced, and the server acknowledged it.
+type silenceOrder struct{ requested, acknowledged time.Duration }
+
+// count counts what passed after the acknowledgement: at best as it was read, and at worst as
+// it may have been sent, before the generator stopped or lost packets. Heard counts the packets
+// that were heard and planned after a moment, and of the others the generator's sockets
+// dropped so many at most.
+func (o silenceOrder) count(heard func(after time.Duration) int, slowed, planned time.Duration, dropped uint64) (worst, best int) {
+	best = heard(o.acknowledged)
+	worst = heard(max(o.requested, o.acknowledged-slowed))
+	frames := int((planned + measure.BinLength - 1) / measure.BinLength)
+	return worst + int(min(dropped, uint64(max(0, frames-worst)))), best
 }
 
 // silence has the moderator mute, demote or remove a person. The person's client ignores
@@ -121,19 +153,21 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 			sender.release()
 		}
 	}
+	order, lost := silenceOrder{requested: r.clock.Now()}, r.lost()
+	if sender != nil {
+		sender.source.ExpectSilence(order.requested)
+	}
+	if spec.Removes && p.account != nil {
+		p.account.ExpectSilence(order.requested)
+	}
 	if err := p.request(ctx, spec.Verb); err != nil {
 		if sender != nil {
+			sender.source.EndSilence()
 			sender.ignoreMute(false)
 		}
 		return err
 	}
-	acknowledged := r.clock.Now()
-	if sender != nil {
-		sender.source.ExpectSilence(acknowledged)
-	}
-	if spec.Removes && p.account != nil {
-		p.account.ExpectSilence(acknowledged)
-	}
+	order.acknowledged = r.clock.Now()
 	pause(ctx, ignoreMuteFor)
 	if sender != nil {
 		sender.mute(true)
@@ -142,18 +176,20 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	if r.peers != nil {
 		r.peers.awaitProcessed(ctx, r.clock.Now())
 	}
-	passed := 0
+	slowed, dropped := r.aggregator.Slowed(order.requested, order.acknowledged), r.lost()-lost
+	worst, best := 0, 0
 	if sender != nil {
-		passed = sender.source.HeardInSilence()
+		worst, best = order.count(sender.source.HeardInSilence, slowed, ignoreMuteFor, dropped)
 	}
 	if !spec.Removes {
-		r.moderation.record(&r.moderation.muted, float64(passed))
+		r.moderation.silenced("mute_silence", worst, best)
 		return nil
 	}
 	if p.account != nil {
-		passed = max(passed, p.account.HeardInSilence())
+		w, b := order.count(p.account.HeardInSilence, slowed, time.Duration(p.room.ledger.Voices())*ignoreMuteFor, dropped)
+		worst, best = max(worst, w), max(best, b)
 	}
-	r.moderation.record(&r.moderation.kicked, float64(passed))
+	r.moderation.silenced("kick_silence", worst, best)
 	return p.leave(ctx)
 }
 

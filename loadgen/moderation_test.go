@@ -43,3 +43,39 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 		})
 	}
 }
+
+func TestSilenceOrderCountsWhatMayHavePassed(t *testing.T) {
+	planned := func(all ...time.Duration) func(time.Duration) int {
+		return func(after time.Duration) (n int) {
+			for _, at := range all {
+				if at > after {
+					n++
+				}
+			}
+			return n
+		}
+	}
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		sentence    string
+		heard       []time.Duration
+		order       silenceOrder
+		slowed      time.Duration
+		dropped     uint64
+		worst, best int
+	}{
+		{"nothing passes", []time.Duration{990 * ms}, silenceOrder{1000 * ms, 1010 * ms}, 0, 0, 0, 0},
+		{"what was planned before the acknowledgement may", []time.Duration{1005 * ms}, silenceOrder{1000 * ms, 1010 * ms}, 0, 0, 0, 0},
+		{"what was planned after it may not", []time.Duration{1005 * ms, 1020 * ms}, silenceOrder{1000 * ms, 1010 * ms}, 0, 0, 1, 1},
+		{"a stop of the generator hides when it was acknowledged", []time.Duration{1100 * ms, 1300 * ms}, silenceOrder{1000 * ms, 1210 * ms}, 200 * ms, 0, 2, 1},
+		{"a stop before the order does not", []time.Duration{990 * ms, 1005 * ms}, silenceOrder{1000 * ms, 1010 * ms}, time.Second, 0, 1, 0},
+		{"what its sockets dropped may have been heard", nil, silenceOrder{1000 * ms, 1010 * ms}, 0, 3, 3, 0},
+		{"but no more than was sent", []time.Duration{1020 * ms}, silenceOrder{1000 * ms, 1010 * ms}, 0, 1000, 50, 1},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			worst, best := c.order.count(planned(c.heard...), c.slowed, time.Second, c.dropped)
+			assert.Equal(t, c.worst, worst)
+			assert.Equal(t, c.best, best)
+		})
+	}
+}

@@ -142,8 +142,13 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 		values.Set("duplicates", duplicates+metric.Counter(sum.replayed))
 	}
 	if sum.asked > 0 {
-		values.Set("recovered", metric.Rate{Passes: sum.recovered, Total: sum.asked})
-		values.Set("recovered"+metric.Selector{By: "nack"}.String(), metric.Rate{Passes: sum.recovered, Total: sum.asked})
+		recovered := metric.Rate{Passes: sum.recovered, Total: sum.asked}
+		for _, name := range []string{"recovered", "recovered" + metric.Selector{By: "nack"}.String()} {
+			values.Set(name, recovered)
+			if sum.excused > 0 {
+				totals.Best.Set(name, recovered.Excuse(sum.excused))
+			}
+		}
 	}
 	for name, worst := range sum.worst {
 		values.Set(name, worst)
@@ -201,7 +206,8 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 type tallySum struct {
 	lag                                              *metric.Trend
 	lost                                             uint64
-	unauthentic, replayed, asked, recovered, noShows uint64
+	unauthentic, replayed, asked, recovered, excused uint64
+	noShows                                          uint64
 	worst, best                                      map[string]*metric.Trend
 	losses                                           Losses
 	uplinks                                          uplinkSum
@@ -233,6 +239,7 @@ func total(tallies []*Tally, hosts []string) tallySum {
 			continue
 		}
 		sum.noShows += t.Final.NoShows
+		sum.excused += t.Final.Excused
 		sum.losses.add(t.Final.Losses)
 		sum.uplinks.add(t.Final.Uplinks)
 		mergeByName(sum.worst, t.Final.Worst)

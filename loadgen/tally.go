@@ -46,8 +46,11 @@ type Tally struct {
 type FinalTally struct {
 	Worst, Best map[string]*metric.Trend // of the timeline's metrics
 	NoShows     uint64
-	Losses      Losses
-	Uplinks     uplinkSum
+	// Excused is how many of the packets that were asked for again and did not come may have
+	// come but for the generator.
+	Excused uint64
+	Losses  Losses
+	Uplinks uplinkSum
 }
 
 // generator is the process's own account of itself.
@@ -91,8 +94,9 @@ func (r *run) tally(steady *sample, now sample) *Tally {
 // final is what is known at the end.
 func (r *run) final() *FinalTally {
 	f := &FinalTally{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}}
+	f.Excused = r.clients.nacks.Excused(r.clock.Now(), r.aggregator.LossInDoubt)
 	worst, best := metric.Values{}, metric.Values{}
-	r.moderation.values(worst)
+	r.moderation.passed(worst, best)
 	r.moderation.durations(r.aggregator, worst, best)
 	for name, v := range worst {
 		f.Worst[name] = v.(*metric.Trend)

@@ -194,7 +194,7 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter,
 	f.Published[1].Total++
 	if u.open {
 		took := u.until - u.from
-		f.record("publish_duration", ms(took), ms(took-stalls.Stalled(u.from, u.until)))
+		f.record("publish_duration", ms(took), ms(took-stalls.Slowed(u.from, u.until)))
 	} else {
 		// It would have taken at least as long as it had.
 		atBest := had

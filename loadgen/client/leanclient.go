@@ -339,7 +339,7 @@ func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now 
 
 // askAgain requests the packets that the section of a packet misses.
 func (e *leanClientEvents) askAgain(c *lite.Client, ssrc uint32, p measure.Packet) {
-	sequences := e.nacks.receive(p.Section, ssrc, p.Sequence, p.At)
+	sequences := e.nacks.receive(p.Section, ssrc, p.Sequence, e.crowd.clock.Now())
 	if len(sequences) == 0 {
 		return
 	}

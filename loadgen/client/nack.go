@@ -25,11 +25,54 @@ const (
 
 // A NACKCounter counts the packets that listeners requested again and then received. It
 // is safe for concurrent use.
-type NACKCounter struct{ requested, recovered atomic.Uint64 }
+type NACKCounter struct {
+	requested, recovered atomic.Uint64
+
+	mu sync.Mutex
+	// missing counts, by the second of the run in which they were requested first, the
+	// packets that have not come since.
+	missing map[time.Duration]uint64
+}
 
 // Counts returns how many packets were requested, and how many of them came.
 func (r *NACKCounter) Counts() (asked, recovered uint64) {
 	return r.requested.Load(), r.recovered.Load()
+}
+
+// Excused returns how many of the packets that were requested may have come but for the
+// generator, as is known at a time: while they were missing inDoubt says that what was lost
+// may have been its doing, or they still had time to come.
+func (r *NACKCounter) Excused(now time.Duration, inDoubt func(from, until time.Duration) bool) (n uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for second, missing := range r.missing {
+		if until := second + time.Second + recoverMaxAge; until-nackMaxAge > now || inDoubt(second-nackMaxAge, until) {
+			n += missing
+		}
+	}
+	return n
+}
+
+// request counts a packet that is requested for the first time.
+func (r *NACKCounter) request(at time.Duration) {
+	r.requested.Add(1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.missing == nil {
+		r.missing = map[time.Duration]uint64{}
+	}
+	r.missing[at.Truncate(time.Second)]++
+}
+
+// recover counts one that has come.
+func (r *NACKCounter) recover(requested time.Duration) {
+	r.recovered.Add(1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	second := requested.Truncate(time.Second)
+	if r.missing[second]--; r.missing[second] == 0 {
+		delete(r.missing, second)
+	}
 }
 
 // A nackTracker finds the packets that a client misses and when to request them. It is
@@ -53,9 +96,12 @@ type sourceLosses struct {
 type missingPacket struct {
 	index     uint64
 	requested bool
+	at        time.Duration // when it was requested first
 }
 
-// receive records a packet and returns the sequence numbers to request, usually none.
+// receive records a packet and returns the sequence numbers to request, usually none. It is
+// called with the present, not with when the packet came: a client that was stopped would
+// else request again what is on its way, once for every packet that waited meanwhile.
 func (n *nackTracker) receive(section int, ssrc uint32, sequence uint16, at time.Duration) []uint16 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -90,7 +136,7 @@ func (n *nackTracker) recover(m *sourceLosses, index uint64) {
 			continue
 		}
 		if w.requested {
-			n.counter.recovered.Add(1)
+			n.counter.recover(w.at)
 		}
 		m.missing = append(m.missing[:i], m.missing[i+1:]...)
 		return
@@ -107,8 +153,8 @@ func (n *nackTracker) request(m *sourceLosses, at time.Duration) (sequences []ui
 			continue
 		}
 		if !w.requested {
-			w.requested = true
-			n.counter.requested.Add(1)
+			w.requested, w.at = true, at
+			n.counter.request(at)
 		}
 		sequences = append(sequences, uint16(w.index))
 	}

@@ -66,6 +66,32 @@ func TestNACKStartsAgainWithANewSource(t *testing.T) {
 	assert.Equal(t, []uint16{101}, n.receive(1, 1, 102, at))
 }
 
+func TestNACKCounterExcusesWhatTheGeneratorMayHaveLost(t *testing.T) {
+	const lost, come = 12, 14
+	for _, c := range []struct {
+		sentence string
+		doubt    func(from, until time.Duration) bool
+		ends     time.Duration
+		excused  uint64
+	}{
+		{"nothing was in doubt", func(_, _ time.Duration) bool { return false }, time.Minute, 0},
+		{"something was, much later", func(from, until time.Duration) bool { return from < 40*time.Second && until > 39*time.Second }, time.Minute, 0},
+		{"something was, while it could have come", func(from, until time.Duration) bool { return from < 2*time.Second && until > time.Second }, time.Minute, 1},
+		{"it still had time at the end of the run", func(_, _ time.Duration) bool { return false }, 500 * time.Millisecond, 1},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			n := &nackTracker{counter: &NACKCounter{}}
+			var at time.Duration
+			hears(n, &at, 10, 11, lost+1, come+1)
+			n.receive(0, 1, come, at)
+			asked, recovered := n.counter.Counts()
+			assert.EqualValues(t, 2, asked)
+			assert.EqualValues(t, 1, recovered)
+			assert.Equal(t, c.excused, n.counter.Excused(c.ends, c.doubt))
+		})
+	}
+}
+
 func TestNACKIsACompoundPacket(t *testing.T) {
 	b, err := rtcp.Marshal(nack(7, 9, []uint16{65535, 0, 40}))
 	require.NoError(t, err)

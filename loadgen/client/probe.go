@@ -212,7 +212,7 @@ func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 			e.deliver(p)
 		}
 		if e.nacks != nil && asksAgain(track) {
-			if sequences := e.nacks.receive(section, header.SSRC, p.Sequence, at); len(sequences) > 0 {
+			if sequences := e.nacks.receive(section, header.SSRC, p.Sequence, now); len(sequences) > 0 {
 				_ = e.pc.WriteRTCP(nack(e.own, header.SSRC, sequences)) // it fails only with the connection
 			}
 		}

@@ -237,7 +237,7 @@ func (a *Aggregator) share(probes bool) Share {
 	all := &sums{}
 	for _, c := range a.choose(metric.Selector{}) {
 		if c.Probe == probes && c.Network == "" {
-			all.add(a.record, c, "")
+			all.add(a.record, c, "", a.doubts.drops.Load())
 		}
 	}
 	return Share{Delivered: all.delivered, Latency: &all.latency, Listeners: all.listeners}

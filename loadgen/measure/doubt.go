@@ -56,10 +56,16 @@ const (
 	// aftermath is for how long a jitter buffer acts on what it learnt from a
 	// doubtful moment.
 	aftermath = 5 * time.Second
+	// lingers is for how long at most its delay is longer for it: it shortens what it plays by
+	// 8 ms at a time.
+	lingers = 30 * time.Second
 	// maxDoubts bounds the list of doubtful times. Beyond, neighbours become one.
 	maxDoubts = 1024
 	// bookedWithin is how late a doubt may be booked.
 	bookedWithin = time.Second
+	// resentWithin is how much later a packet comes that the generator dropped, and that its
+	// listener asks for again: it does so for no longer.
+	resentWithin = 2 * time.Second
 	// joinDoubt is how much of a join's duration has to be the generator's before
 	// the duration is in doubt.
 	joinDoubt = time.Millisecond
@@ -193,6 +199,12 @@ func (d *doubts) deprived(from, until time.Duration) (sum time.Duration) {
 	return sum
 }
 
+// dropsIn is how many packets the generator's side dropped in a time whose buckets are open.
+func (a *Aggregator) dropsIn(from, until time.Duration) (n uint64) {
+	a.eachBucket(from, until, func(e *bucketEvents) { n += e.drops.Load() })
+	return n
+}
+
 // eachBucket does something to the open buckets of a time.
 func (a *Aggregator) eachBucket(from, until time.Duration, do func(*bucketEvents)) {
 	for b := BinAt(max(from, 0)); b <= BinAt(until); {
@@ -289,6 +301,19 @@ func stalledIn(t [doubtKinds]time.Duration, length time.Duration) time.Duration 
 	return max(0, min(max(t[Stalled], t[Withheld])+t[Contended], length))
 }
 
+// slowed is for how much of [from, until) something that came to pass may have taken longer:
+// the generator did not run, or what it dropped had to be sent again.
+func (d *doubts) slowed(from, until time.Duration) time.Duration {
+	t := d.times(from, until)
+	return max(stalledIn(t, until-from), t[Dropped])
+}
+
+// slowedToHear is the same of what ends with a packet that is received: around a step of the
+// wall clock it counts as received when it was read.
+func (d *doubts) slowedToHear(from, until time.Duration) time.Duration {
+	return max(d.slowed(from, until), d.times(from, until)[Stepped])
+}
+
 // hindered is for how much of [from, until) the generator's side was in the way of
 // connecting at most: it did not run, its threads waited, or it dropped packets.
 func (d *doubts) hindered(from, until time.Duration) time.Duration {
@@ -333,6 +358,18 @@ func (a *Aggregator) LossInDoubt(from, until time.Duration) bool {
 // others took the server's cores.
 func (a *Aggregator) Stalled(from, until time.Duration) time.Duration {
 	return a.doubts.stalled(from, until)
+}
+
+// Slowed is by how much what happened in [from, until) may have taken longer by the doing of
+// the generator or its machine, which did not run, or dropped packets, or did not have the
+// server's cores.
+func (a *Aggregator) Slowed(from, until time.Duration) time.Duration {
+	return a.doubts.slowed(from, until)
+}
+
+// SlowedToHear is the same of what ends with a packet that somebody receives.
+func (a *Aggregator) SlowedToHear(from, until time.Duration) time.Duration {
+	return a.doubts.slowedToHear(from, until)
 }
 
 // AtBest is how long something took at best that came to nothing at a time: as long as it

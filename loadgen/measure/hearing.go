@@ -156,6 +156,9 @@ func (l *Listener) hearWord(w wordHearing) {
 	start := Bin(w.word * wordBins).Start()
 	if l.lostJoin || l.ledger.aggregator.doubts.within(start-aftermath, start+wordBins*BinLength+bucketLength) {
 		w.doubted, w.doubtedOwed = w.played, w.owed
+	} else {
+		lingering := l.ledger.aggregator.doubts.within(start-lingers, start+wordBins*BinLength+bucketLength)
+		w.doubted.delay = l.linger(w.played, lingering)
 	}
 	stolen, _ := l.ledger.aggregator.doubts.taken(start-bucketLength, start+wordBins*BinLength+bucketLength)
 	w.excused = min(w.excused+takenFrames(stolen), w.owed)

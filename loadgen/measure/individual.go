@@ -75,6 +75,17 @@ func (s *spread) clone() *spread {
 	return &c
 }
 
+// endJitter enters what the packets of an epoch had of jitter at best. A thread that waits
+// for a core makes a stretch of late packets, and one that is caught up with adds so much to
+// the sum, for each of the times that it was kept from running.
+func (l *Listener) endJitter(u uncertainty) {
+	r := &l.received
+	if !u.stepped && u.dropped == 0 { // else it is not known when they came, or could have
+		r.jitterBest += max(0, r.jitterNow-2*(u.stolen+u.deprived))
+	}
+	r.jitterNow = 0
+}
+
 // A doubtfulLatency may be less by the generator's doing, both in µs.
 type doubtfulLatency struct{ worst, best int32 }
 
@@ -117,6 +128,15 @@ type uncertainty struct {
 	stepped  bool          // the wall clock was stepped
 	stolen   time.Duration // for so long a hypervisor took the cores,
 	reach    float64       // and that may have reached this share of the packets
+	dropped  uint64        // so many packets the generator dropped, and who asks for them again gets them late
+}
+
+// of is what is in doubt for listeners with the labels.
+func (u uncertainty) of(labels Labels) uncertainty {
+	if !labels.asksAgain() {
+		u.dropped = 0
+	}
+	return u
 }
 
 // endEpoch enters the latencies of an epoch.
@@ -127,12 +147,12 @@ func (a *latencySpread) endEpoch(u uncertainty) {
 		for range len(recent) + len(a.late) {
 			a.enter(inMicroseconds(Lateness), 0)
 		}
-	case u.deprived > 0 || u.stolen > 0: // at best none of them waited, and was as fast as the fastest
+	case u.deprived > 0 || u.stolen > 0 || u.dropped > 0: // at best none of them waited, and was as fast as the fastest
 		for _, v := range recent {
 			a.late = append(a.late, doubtfulLatency{v, v})
 		}
 		slices.SortFunc(a.late, func(x, y doubtfulLatency) int { return cmp.Compare(y.best, x.best) })
-		if n := len(a.late); n > 0 && u.deprived == 0 && u.reach < 1 && (a.fastest == 0 || a.late[n-1].best < a.fastest) {
+		if n := len(a.late); n > 0 && u.deprived == 0 && u.reach < 1 && u.dropped < uint64(n) && (a.fastest == 0 || a.late[n-1].best < a.fastest) {
 			a.fastest = max(a.late[n-1].best, 1)
 		}
 		reached := int(share(uint64(len(a.late)), u.reach)) // the slowest
@@ -140,6 +160,9 @@ func (a *latencySpread) endEpoch(u uncertainty) {
 			waited := u.deprived
 			if i < reached {
 				waited += u.stolen
+			}
+			if uint64(i) < u.dropped {
+				waited += resentWithin
 			}
 			a.enter(v.worst, min(v.best, max(v.best-inMicroseconds(waited), a.fastest)))
 		}
@@ -191,6 +214,19 @@ type trips struct {
 	count int
 	worst time.Duration // their sum
 	best  time.Duration // the same, less what the generator may have added
+	// recent is how many of them are of the present epoch, and now what these add to best
+	// unless it is in doubt.
+	recent int
+	now    time.Duration
+}
+
+// endEpoch enters what the round trips of an epoch were at best: none of them waited for a
+// core that others had, and of those whose end is not known nothing is.
+func (t *trips) endEpoch(u uncertainty) {
+	if !u.stepped {
+		t.best += max(0, t.now-time.Duration(t.recent)*(u.deprived+u.stolen))
+	}
+	t.recent, t.now = 0, 0
 }
 
 // RoundTrip enters that a check of the listener's consent (RFC 7675) was sent and its
@@ -203,7 +239,8 @@ func (l *Listener) RoundTrip(sent, received, own time.Duration) {
 	}
 	l.trips.count++
 	l.trips.worst += received - sent
-	l.trips.best += max(0, received-sent-own)
+	l.trips.recent++
+	l.trips.now += max(0, received-sent-own)
 }
 
 // roundTrip is the listener's mean, at worst and at best; false if nothing is known. Of a

@@ -126,7 +126,7 @@ func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
 		return
 	}
 	took := l.firstAt - l.intended
-	own := l.began - l.intended + l.ownTime(l.began, l.firstAt, doubts.stalled)
+	own := l.began - l.intended + l.ownTime(l.began, l.firstAt, doubts.slowedToHear)
 	inDoubt := own > joinDoubt
 	if inDoubt {
 		doubts.lateJoins.Add(1)

@@ -53,7 +53,7 @@ type closed struct {
 	received               uint64 // different packets in the measured window
 	listeners              []Heard
 	duplicates, outOfOrder uint64
-	onsets                 metric.Trend // a sample a turn
+	onsets, onsetsBest     metric.Trend // a sample a turn
 	joinsBest              metric.Trend // of those who joined
 	lateJoins              uint64       // of them, those that were in doubt
 	steps                  stepTrends
@@ -96,13 +96,18 @@ type phaseSum struct {
 	excused          uint64
 }
 
+// asksAgain reports whether the listeners ask again for packets that they miss: those behind
+// a simulated network do.
+func (l Labels) asksAgain() bool { return l.Network != "" }
+
 func (c *cell) recognised(n uint64)   { c.known.Add(n) }
 func (c *cell) unrecognised(n uint64) { c.unknown.Add(n) }
 
-func (c *cell) onsetClip(d time.Duration) {
+func (c *cell) onsetClip(worst, best time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.onsets.Record(ms(d))
+	c.onsets.Record(ms(worst))
+	c.onsetsBest.Record(ms(best))
 }
 
 // enter counts one more listener.
@@ -140,8 +145,9 @@ func (c *cell) close(l *Listener) {
 	c.duplicates += l.duplicates
 	c.outOfOrder += l.outOfOrder
 	if l.received.jitters > 0 {
-		c.worst.jitters.Record(l.received.jitterSum / float64(l.received.jitters) * 1000)
-		c.best.jitters.Record(max(0, l.received.jitterBest) / float64(l.received.jitters) * 1000)
+		n := float64(l.received.jitters)
+		c.worst.jitters.Record(ms(l.received.jitterSum) / n)
+		c.best.jitters.Record(ms(l.received.jitterBest) / n)
 	}
 	if l.steady.total > 0 {
 		c.worst.gaps.Record(ms(l.received.gap))

@@ -50,6 +50,8 @@ type Ledger struct {
 	processed atomic.Int64
 	said      said
 	kept      int64 // the next word to be kept there
+	// lingering means that jitter buffers may still play later for a doubtful moment.
+	lingering bool
 	// uncertain is what is in doubt of the latencies of what came since then.
 	uncertain uncertainty
 }
@@ -170,9 +172,14 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 		defer r.processed.Store(int64(horizon))
 	}
 	doubtful := r.aggregator.doubts.within(since-aftermath, now)
+	r.lingering = r.aggregator.doubts.within(since-lingers, now)
 	since -= bucketLength
 	stolen, reach := r.aggregator.doubts.taken(since, now)
-	r.uncertain = uncertainty{r.aggregator.doubts.deprived(since, now), r.aggregator.doubts.times(since, now)[Stepped] > 0, stolen, reach}
+	times := r.aggregator.doubts.times(since, now)
+	r.uncertain = uncertainty{deprived: r.aggregator.doubts.deprived(since, now), stepped: times[Stepped] > 0, stolen: stolen, reach: reach}
+	if since -= resentWithin; r.aggregator.doubts.times(since, now)[Dropped] > 0 {
+		r.uncertain.dropped = r.aggregator.dropsIn(since, now)
+	}
 	r.settled = now
 	for ; r.scored && r.kept <= last; r.kept++ {
 		r.keepSaid(sources, r.kept)

@@ -77,7 +77,8 @@ type Listener struct {
 	// were in doubt.
 	epochFrom   Bin
 	excusedOwed uint64
-	stolen      uint64 // frames that may be late for cores that a hypervisor took
+	calm        time.Duration // for how long frames waited on average, at best, while nothing was in doubt
+	stolen      uint64        // frames that may be late for cores that a hypervisor took
 
 	// Apart, so that listeners lie closer together.
 	latencies *latencySpread
@@ -109,8 +110,9 @@ type debt struct {
 type reception struct {
 	packets      uint64 // different ones
 	latency      time.Duration
-	jitterSum    float64 // seconds
-	jitterBest   float64 // the same, less what the generator sent late
+	jitterSum    time.Duration
+	jitterBest   time.Duration // the same, less what the generator sent late
+	jitterNow    time.Duration // jitterBest of the present epoch, which may be in doubt
 	jitters      uint64
 	gap, gapBest time.Duration
 	gapNow       time.Duration // gapBest of the present epoch, which may be in doubt
@@ -384,12 +386,17 @@ func (l *Listener) pace(s *section, transit, late time.Duration, steady bool) {
 		s.jitter += ((transit - s.transit).Abs().Seconds() - s.jitter) / 16
 		s.jitterBest += ((actual - s.actual).Abs().Seconds() - s.jitterBest) / 16
 		if steady {
-			l.received.jitterSum += s.jitter
-			l.received.jitterBest += min(s.jitter, s.jitterBest)
+			l.received.jitterSum += inNanoseconds(s.jitter)
+			l.received.jitterNow += inNanoseconds(min(s.jitter, s.jitterBest))
 			l.received.jitters++
 		}
 	}
 	s.transit, s.actual, s.paced = transit, actual, true
+}
+
+// inNanoseconds are so many seconds. Sums of them do not depend on their order.
+func inNanoseconds(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // play gives a frame to the section's jitter buffer. All sources share one grid of

@@ -94,6 +94,7 @@ func (m *Merger) Finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.close(never)
+	m.aggregator.doubts.drops.Store(m.Doubts().Drops)
 	r.ended = true
 	r.series.finish(m.ended)
 	r.settleQualities(never)

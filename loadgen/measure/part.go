@@ -101,7 +101,7 @@ type PartWord struct {
 func (c *closed) all() []*metric.Trend {
 	all := append(c.worst.all(), c.best.all()...)
 	all = append(all, c.steps.all()...)
-	return append(all, &c.onsets, &c.joinsBest)
+	return append(all, &c.onsets, &c.onsetsBest, &c.joinsBest)
 }
 
 // check returns an error for a part that can't be.

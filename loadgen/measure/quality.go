@@ -75,20 +75,37 @@ func (p played) plus(o played) played {
 // epoch ends an epoch of about a second before bin end, in which what the jitter buffers did may
 // be in doubt.
 func (l *Listener) epoch(end Bin, doubtful bool) {
-	played, stolen := l.sumPlayed(), l.ledger.uncertain.stolen
-	if doubtful {
-		l.excused = l.excused.plus(played.less(l.played))
+	played, uncertain := l.sumPlayed(), l.ledger.uncertain.of(l.cell.Labels)
+	stolen := uncertain.stolen
+	if now := played.less(l.played); doubtful {
+		l.excused = l.excused.plus(now)
 		l.excusedOwed += l.owedBetween(l.epochFrom, end)
 	} else {
+		l.excused.delay += l.linger(now, l.ledger.lingering)
 		l.received.gapBest = max(l.received.gapBest, l.received.gapNow-stolen)
 		l.stolen += min(takenFrames(stolen), l.owedBetween(l.epochFrom, end))
 	}
-	// So much does a stretch of late packets that is caught up with add to the sum.
-	l.received.jitterBest -= 2 * stolen.Seconds()
+	l.endJitter(uncertain)
+	l.trips.endEpoch(uncertain)
 	l.received.gapNow = 0
 	l.spillLatencies()
-	l.latencies.endEpoch(l.ledger.uncertain)
+	l.latencies.endEpoch(uncertain)
 	l.played, l.epochFrom = played, max(l.epochFrom, end)
+}
+
+// linger returns for how much longer than at best the buffers kept frames that they played in a
+// time that is not in doubt, but may follow one that is.
+func (l *Listener) linger(now played, lingering bool) time.Duration {
+	if now.frames == 0 {
+		return 0
+	}
+	if !lingering {
+		if mean := now.delay / time.Duration(now.frames); l.calm == 0 || mean < l.calm {
+			l.calm = mean
+		}
+		return 0
+	}
+	return max(0, now.delay-time.Duration(now.frames)*l.calm)
 }
 
 // owedBetween is how many frames of [from, until) the listener is owed in the measured

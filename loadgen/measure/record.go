@@ -369,7 +369,7 @@ func (r *record) take(s bucket) {
 		sendLag: time.Duration(s.events.sendLag.Load()),
 	}}
 	for i, sc := range s.cells {
-		taken.cells[i] = sc.close(s.events, &r.fastest)
+		taken.cells[i] = sc.close(s.events, r.cells[i].asksAgain(), &r.fastest)
 		taken.cells[i].number = i
 		r.spare = append(r.spare, sc)
 	}
@@ -421,8 +421,9 @@ type closedCell struct {
 // what is in doubt as it is at worst and at best.
 type distribution struct{ certain, worst, best *metric.Frozen }
 
-// close freezes what a bucket holds, and empties it.
-func (c *bucketCell) close(e *bucketEvents, fastest *float64) closedCell {
+// close freezes what a bucket holds, and empties it. Again is whether its listeners ask again
+// for what they miss.
+func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closedCell {
 	closed := closedCell{
 		latency:   distribution{certain: c.latency.Freeze()},
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
@@ -439,19 +440,24 @@ func (c *bucketCell) close(e *bucketEvents, fastest *float64) closedCell {
 		*fastest = min(*fastest, max(0, fast.Summary().Min))
 	}
 	deprived, stolen := time.Duration(e.deprived.Load()), time.Duration(e.stolen.Load())
+	dropped := uint64(0)
+	if again {
+		dropped = e.drops.Load()
+	}
 	switch {
 	case e.stepped.Load():
 		// Nothing is known of any of them: a step back makes latencies small.
 		all := &metric.Trend{}
 		d.worstInto(all)
 		*d = distribution{worst: metric.Constant(ms(Lateness), all.Count()), best: metric.Constant(0, all.Count())}
-	case deprived > 0 || stolen > 0:
+	case deprived > 0 || stolen > 0 || dropped > 0:
 		// At best none of them would have waited, and was as fast as the fastest of
 		// the run.
 		all := &metric.Trend{}
 		d.worstInto(all)
 		best := fast.Sooner(ms(deprived), *fastest, fast.Count())
 		best = best.Sooner(ms(stolen), *fastest, share(best.Count(), float64(e.reach.Load())/reachScale))
+		best = best.Sooner(ms(resentWithin), *fastest, min(best.Count(), dropped))
 		*d = distribution{worst: all.Frozen(), best: best.Frozen()}
 	}
 	return closed

@@ -199,7 +199,7 @@ func (m *Source) Silenced() (since time.Duration, bins []Bin) { return m.silence
 
 // HeardSilenced enters those that another process heard since the source was to be silent.
 func (m *Source) HeardSilenced(since time.Duration, bins []Bin) {
-	m.silence.enter(m.index, since, bins)
+	m.silence.enter(m, since, bins)
 }
 
 // clockBound is by how much the latency of a frame of the source may be wrong, since

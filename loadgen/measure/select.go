@@ -18,9 +18,15 @@ var perListener = map[string]reading{
 		worst: func(s *sums) metric.Value { return s.joined },
 		best:  func(s *sums) metric.Value { return s.joined.Excuse(s.lostJoins) },
 	},
-	"onset_clip":   {worst: func(s *sums) metric.Value { return &s.onsets }},
-	"duplicates":   {worst: func(s *sums) metric.Value { return metric.Counter(s.duplicates) }},
-	"out_of_order": {worst: func(s *sums) metric.Value { return metric.Counter(s.outOfOrder) }},
+	"onset_clip": {
+		worst: func(s *sums) metric.Value { return &s.onsets },
+		best:  func(s *sums) metric.Value { return &s.onsetsBest },
+	},
+	"duplicates": {worst: func(s *sums) metric.Value { return metric.Counter(s.duplicates) }},
+	"out_of_order": {
+		worst: func(s *sums) metric.Value { return metric.Counter(s.outOfOrder) },
+		best:  func(s *sums) metric.Value { return metric.Counter(s.outOfOrder - s.resent) },
+	},
 	"join_duration": {
 		worst: func(s *sums) metric.Value { return &s.joins },
 		best:  (*sums).bestJoins,
@@ -112,6 +118,7 @@ type sums struct {
 	known, unknown   uint64
 	foreign          uint64
 	ambiguous        uint64
+	resent           uint64 // of outOfOrder, those perhaps sent again since the generator dropped them
 	step             string // which is asked for; "" is the slowest
 }
 
@@ -121,7 +128,7 @@ func (a *Aggregator) sum(s metric.Selector) *sums {
 	chosen := a.choose(s)
 	crowd := slices.ContainsFunc(chosen, func(c *cell) bool { return !c.Probe })
 	for _, c := range chosen {
-		all.add(a.record, c, s.Phase)
+		all.add(a.record, c, s.Phase, a.doubts.drops.Load())
 		if c.Probe && crowd {
 			continue // a join of theirs has the timers of their own stack in it
 		}
@@ -136,8 +143,8 @@ func (a *Aggregator) sum(s metric.Selector) *sums {
 }
 
 // add adds a cell's figures: of a phase, or if it is "" of what is measured
-// without one.
-func (a *sums) add(r *record, c *cell, phase string) {
+// without one. The generator has dropped so many packets.
+func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 	r.mu.Lock()
 	number, steady := r.number(phase), r.number(Steady)
 	r.mu.Unlock()
@@ -155,7 +162,11 @@ func (a *sums) add(r *record, c *cell, phase string) {
 	a.listeners = append(a.listeners, c.listeners...)
 	a.duplicates += c.duplicates
 	a.outOfOrder += c.outOfOrder
+	if c.asksAgain() { // what was dropped comes again, out of its order
+		a.resent += min(c.outOfOrder, drops)
+	}
 	a.onsets.Merge(&c.onsets)
+	a.onsetsBest.Merge(&c.onsetsBest)
 	a.fecWorst, a.fecBest = a.fecWorst.Plus(c.fecWorst), a.fecBest.Plus(c.fecBest)
 	a.worst.merge(&c.worst)
 	a.best.merge(&c.best)

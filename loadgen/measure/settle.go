@@ -15,13 +15,6 @@ type stretch struct {
 	weak   uint64 // perhaps heard
 }
 
-// An onset follows the first 100 ms of one source's turn as one listener heard it.
-type onset struct {
-	next   Bin // the bin that goes on with the turn
-	missed int // frames missed before the first that was heard
-	done   bool
-}
-
 // settle compares what came with what was owed in the listener's words up to
 // and including last, and returns the first word that is not settled. While
 // packets wait for their place it holds back, as long as the ring allows: now
@@ -132,7 +125,7 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 	for _, s := range said {
 		for rest := s.onset; rest != 0; rest &= rest - 1 {
 			b := bits.TrailingZeros64(rest)
-			l.settleOnset(s, Bin(w*wordBins)+Bin(b), steady, spoken(said, 1<<uint(b)) <= l.capacity)
+			l.settleOnset(s, Bin(w*wordBins)+Bin(b), steady, spoken(said, 1<<uint(b)) <= l.capacity, keptOut)
 		}
 	}
 	var owed uint64
@@ -219,33 +212,6 @@ func spoken(said []stretch, bit uint64) (n int) {
 		}
 	}
 	return n
-}
-
-// settleOnset follows a turn's start into bin b. A turn is measured if all of
-// its first 100 ms lie in the measured window and a section was free for it.
-func (l *Listener) settleOnset(s stretch, b Bin, steady uint64, free bool) {
-	for len(l.onsets) <= s.source {
-		l.onsets = append(l.onsets, onset{})
-	}
-	o := &l.onsets[s.source]
-	bit := uint64(1) << uint(b%wordBins)
-	if b != o.next || b == 0 {
-		*o = onset{} // a new turn
-	}
-	o.next = b + 1
-	switch {
-	case o.done:
-	case steady&bit == 0 || !free:
-		o.done = true
-	case s.heard&bit != 0:
-		o.done = true
-		l.cell.onsetClip(time.Duration(o.missed) * BinLength)
-	default:
-		if o.missed++; o.missed == onsetBins {
-			o.done = true
-			l.cell.onsetClip(onsetBins * BinLength)
-		}
-	}
 }
 
 // within is the bits of word w that lie in [from, until).

@@ -16,14 +16,14 @@ const lifted = time.Duration(math.MaxInt64)
 type silence struct {
 	cutoff atomic.Int64 // 0: none
 	mu     sync.Mutex
-	passed map[place]struct{}
+	passed map[place]time.Duration // when it was to be sent
 }
 
 // from begins the silence at a moment on the run's clock.
 func (s *silence) from(at time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.passed = map[place]struct{}{}
+	s.passed = map[place]time.Duration{}
 	s.cutoff.Store(int64(at))
 }
 
@@ -34,29 +34,35 @@ func (s *silence) pass(p place, sent time.Duration) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.passed[p] = struct{}{}
+	s.passed[p] = sent
 }
 
 // since is when the silence began; 0 if it has not.
 func (s *silence) since() time.Duration { return time.Duration(s.cutoff.Load()) }
 
-// enter enters what passed elsewhere since the silence began at a moment, if it is still
-// that one.
-func (s *silence) enter(source int, since time.Duration, bins []Bin) {
+// enter enters what of a source passed elsewhere since the silence began at a moment, if it is
+// still that one.
+func (s *silence) enter(m *Source, since time.Duration, bins []Bin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.since() != since {
 		return
 	}
 	for _, b := range bins {
-		s.passed[place{source, b}] = struct{}{}
+		s.passed[place{m.index, b}] = m.Intended(b)
 	}
 }
 
-func (s *silence) count() int {
+// count counts what passed of it, and was to be sent after a moment.
+func (s *silence) count(after time.Duration) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.passed)
+	for _, sent := range s.passed {
+		if sent > after {
+			n++
+		}
+	}
+	return n
 }
 
 // ExpectSilence begins to count the frames that anybody hears though they were to be
@@ -66,8 +72,8 @@ func (m *Source) ExpectSilence(at time.Duration) { m.silence.from(at) }
 // EndSilence ends that: the source may be heard again.
 func (m *Source) EndSilence() { m.silence.from(lifted) }
 
-// HeardInSilence is how many frames were heard that should not have been.
-func (m *Source) HeardInSilence() int { return m.silence.count() }
+// HeardInSilence is how many frames were heard since that were to be sent after a moment.
+func (m *Source) HeardInSilence(after time.Duration) int { return m.silence.count(after) }
 
 // SendIgnored enters the frame of bin b, as Sending does, of a source that sends though it
 // is not to be heard: it can be identified, and nobody is owed it.
@@ -96,5 +102,6 @@ func (m *Source) heard(p place, sent, at time.Duration) {
 // be sent after a moment: they had been put out then.
 func (l *Listener) ExpectSilence(at time.Duration) { l.silenced.from(at) }
 
-// HeardInSilence is how many frames the listener heard that they should not have.
-func (l *Listener) HeardInSilence() int { return l.silenced.count() }
+// HeardInSilence is how many frames the listener heard since that were to be sent after a
+// moment.
+func (l *Listener) HeardInSilence(after time.Duration) int { return l.silenced.count(after) }

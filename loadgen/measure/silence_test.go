@@ -26,14 +26,15 @@ func TestMuteSilenceCountsEachPacketOnceAndOwesNone(t *testing.T) {
 			other.Receive(p)
 		}
 	}
-	assert.Equal(t, 3, m.HeardInSilence(), "102, 103 and 104, which two heard; 101 is not after it")
+	assert.Equal(t, 1, m.HeardInSilence(m.Intended(103)), "104")
+	assert.Equal(t, 3, m.HeardInSilence(0), "102, 103 and 104, which two heard; 101 is not after it")
 	m.EndSilence()
 	for b := Bin(150); b < 200; b++ {
 		p := s.say(m, b)
 		one.Receive(p)
 		other.Receive(p)
 	}
-	assert.Zero(t, m.HeardInSilence(), "what is said after it is no matter")
+	assert.Zero(t, m.HeardInSilence(0), "what is said after it is no matter")
 	delivered := rate(t, s.finish(), "delivered")
 	// 100 and 50 bins, each less 100 ms of a turn's beginning or none, of two.
 	assert.Equal(t, delivered.Total, delivered.Passes)
@@ -55,8 +56,8 @@ func TestKickSilenceCountsWhatARemovedPersonReceives(t *testing.T) {
 			l.Receive(p)
 		}
 	}
-	assert.Equal(t, 3, l.HeardInSilence())
-	assert.Zero(t, stays.HeardInSilence())
+	assert.Equal(t, 3, l.HeardInSilence(0))
+	assert.Zero(t, stays.HeardInSilence(0))
 	assert.Equal(t, metric.Rate{Passes: 45 + 95, Total: 45 + 95}, rate(t, s.finish(), "delivered"))
 }
 

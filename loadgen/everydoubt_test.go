@@ -1,0 +1,391 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// struck is when a generator's fault begins, and lasting for how long it lasts.
+const (
+	struck     = 8 * time.Second
+	lasting    = time.Second
+	struckBin  = measure.Bin(struck / measure.BinLength)
+	lastingBin = measure.Bin(lasting / measure.BinLength)
+	runBins    = 1000
+)
+
+// A sufferedFault is what goes wrong with the generator of a run whose server is sound, and
+// what the run sees of it.
+type sufferedFault struct {
+	name string
+	// late is how late the frame of a bin goes out.
+	late func(b measure.Bin) time.Duration
+	// lost reports whether listener i lacks the frame of a bin, by the generator's sockets or
+	// since it was sent so late.
+	lost func(i int, b measure.Bin) bool
+	// misread is how much later than it came a packet seems to have come.
+	misread func(b measure.Bin) time.Duration
+	// slow is by how much what is under way takes longer, and own what of a round trip the
+	// client's timers take.
+	slow, own time.Duration
+	// breaks means that joins come to nothing of it, and mics.
+	breaks bool
+	// dropped is how many packets the generator's sockets drop.
+	dropped uint64
+	book    func(*measure.Aggregator)
+}
+
+func sufferedFaults() []sufferedFault {
+	during := func(b measure.Bin, n measure.Bin) bool { return b >= struckBin && b < struckBin+n }
+	none := func(measure.Bin) time.Duration { return 0 }
+	nothing := func(int, measure.Bin) bool { return false }
+	return []sufferedFault{
+		{name: "none", late: none, lost: nothing, misread: none, book: func(*measure.Aggregator) {}},
+		{
+			name: "stall", lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, slow: lasting, own: lasting, breaks: true,
+			late: func(b measure.Bin) time.Duration {
+				if during(b, lastingBin) {
+					return (struckBin + lastingBin - b).Start()
+				}
+				return 0
+			},
+			book: func(a *measure.Aggregator) { a.Doubt(measure.Stalled, struck, struck+lasting) },
+		},
+		{
+			// Stamps around the step are not used, but the time of the reading.
+			name: "clock step", late: none, lost: nothing, book: func(a *measure.Aggregator) { a.Doubt(measure.Stepped, struck-time.Second, struck+lasting) },
+			misread: func(b measure.Bin) time.Duration {
+				if during(b, 40) { // they were read together
+					return (struckBin + 40 - b).Start()
+				}
+				return 0
+			},
+		},
+		{
+			name: "drops", late: none, lost: func(i int, b measure.Bin) bool { return i == 0 && during(b, 10) || i == 2 && b == struckBin+2 }, misread: none,
+			slow: lasting, breaks: true, dropped: 20,
+			book: func(a *measure.Aggregator) { a.Drop(20, struck-time.Second, struck+lasting) },
+		},
+		{
+			name: "late sends", lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, book: func(*measure.Aggregator) {},
+			late: func(b measure.Bin) time.Duration {
+				if during(b, 8) {
+					return (struckBin + 8 - b).Start()
+				}
+				return 0
+			},
+		},
+	}
+}
+
+// untouched says, of what a generator's fault can't do to a metric's figure, why not.
+func untouched() map[string]map[string]string {
+	const (
+		counts     = "it counts what comes, whenever that is"
+		noStamps   = "no receive stamp is in it"
+		notOfMedia = "no frame is in it"
+		asItSays   = "it says what happened to the generator"
+		ofServer   = "the server's process is measured by what the kernel counts"
+		scored     = "TestAudioScoreSaysWhatAProbeHeard plays it: the audio has to be decoded"
+		fewer      = "a mic's or a listener's socket loses a packet and hears nothing instead"
+		spaced     = "a packet that is missing makes those around it no earlier and no later"
+		planned    = "it is by when packets were planned to be sent"
+		asOld      = "an acknowledgement is taken to be as old as the stall is long, and after it a sound server passes nothing on"
+		noOrder    = "the order in which packets come is not that of the reading, and late frames leave in order"
+		authentic  = "what the generator does to packets it does to whole ones"
+		orders     = "the server counts it, and is asked once"
+	)
+	all := func(why string) map[string]string {
+		return map[string]string{"stall": why, "clock step": why, "drops": why, "late sends": why}
+	}
+	return map[string]map[string]string{
+		"joined":             {"clock step": noStamps, "late sends": notOfMedia},
+		"join_duration":      {"late sends": notOfMedia},
+		"join_step":          {"late sends": notOfMedia},
+		"reconnect_duration": {"clock step": noStamps, "late sends": notOfMedia},
+		"delivered":          {"clock step": counts},
+		"recovered":          {"clock step": noStamps, "late sends": "what is requested again is by the sequence of the server"},
+		"onset_clip":         {"clock step": counts},
+		"rtt":                {"drops": fewer, "late sends": notOfMedia},
+		"unrecognised":       all("a packet is recognised by what it holds and its time stamp, and by when it was read after a step"),
+		"loss":               {"clock step": counts},
+		"audio_score":        all(scored),
+		"promote_duration":   {"late sends": "the first frame that is heard need not be the late one; half of the time that it had is"},
+		"mute_silence":       {"stall": asOld, "clock step": planned, "late sends": planned},
+		"kick_silence":       {"stall": asOld, "clock step": planned, "late sends": planned},
+		"no_shows":           all(orders),
+		"published":          {"clock step": noStamps, "late sends": notOfMedia},
+		"publish_duration":   {"clock step": noStamps, "late sends": notOfMedia},
+		"mic_rtt":            {"clock step": noStamps, "drops": fewer, "late sends": notOfMedia},
+		"mic_loss":           {"clock step": noStamps},
+		"mic_jitter":         {"clock step": noStamps, "drops": spaced},
+		"mic_nacks":          all("the server counts it, and only mics behind a simulated network are asked"),
+		"duplicates":         all("a packet is requested again by the present, and not by when those before it came"),
+		"out_of_order":       {"stall": noOrder, "clock step": noOrder, "late sends": noOrder},
+		"unauthentic":        all(authentic),
+		"server_cpu":         all(ofServer),
+		"server_rss":         all(ofServer),
+		"packets_per_core":   {"clock step": counts},
+		"generator_lag":      all(asItSays),
+		"generator_drops":    all(asItSays),
+	}
+}
+
+// held are thresholds that a sound server holds, whoever plays.
+func held(t *testing.T) (all []metric.Threshold) {
+	t.Helper()
+	for name, expression := range map[string]string{
+		"joined": "rate == 1", "join_duration": "max < 600ms", "join_step": "max < 500ms", "reconnect_duration": "max < 500ms",
+		"delivered": "rate == 1", "recovered": "rate >= 0.99", "onset_clip": "max < 15ms", "latency": "max < 50ms", "latency_listener": "max < 50ms",
+		"rtt": "max < 20ms", "unrecognised": "rate == 0", "jitter": "max < 1ms", "loss": "max == 0%", "concealed": "max == 0%",
+		"audio_gap": "max < 50ms", "gaps_per_minute": "max == 0", "frozen_time": "max < 1ms", "mos": "min > 4", "mos_worst": "min > 4",
+		"audio_score": "min > 4", "promote_duration": "max < 500ms", "mute_silence": "max == 0", "kick_silence": "max == 0", "no_shows": "count == 0",
+		"published": "rate == 1", "publish_duration": "max < 1500ms", "mic_rtt": "max < 30ms", "mic_loss": "max == 0%", "mic_jitter": "max < 2ms",
+		"mic_nacks": "count == 0", "duplicates": "count == 0", "out_of_order": "count == 0", "unauthentic": "count == 0", "server_cpu": "value < 2",
+		"server_rss": "value < 1GB", "packets_per_core": "value > 0", "generator_lag": "max < 1m", "generator_drops": "count < 1000",
+	} {
+		th, err := metric.ParseThreshold(name, expression)
+		require.NoError(t, err)
+		all = append(all, th)
+	}
+	return all
+}
+
+// TestEveryMetricIsInDoubtWhereTheGeneratorIsAtFault plays runs whose server is sound. Of each
+// metric in the catalogue it asserts that a fault of the generator puts the figure in doubt, or
+// can't touch it and why, and that a threshold that the server holds is never crossed by it.
+func TestEveryMetricIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T) {
+	reasons := untouched()
+	for _, f := range sufferedFaults() {
+		t.Run(f.name, func(t *testing.T) {
+			thresholds := held(t)
+			result := suffer(t, f, thresholds)
+			asked := map[string]metric.Result{}
+			for _, th := range thresholds {
+				asked[th.Metric] = th.EvaluateBetween(result.Values, result.Best)
+			}
+			for _, d := range metric.Definitions() {
+				require.Contains(t, asked, d.Name, "each metric has a threshold here")
+				is := asked[d.Name]
+				if f.name == "none" {
+					if d.Name != "audio_score" {
+						require.NotNil(t, is.OK, "%s: %s", d.Name, is.Reason)
+						assert.True(t, *is.OK, "%s is %v", d.Name, is.Value)
+					}
+					assert.NotContains(t, result.Best, d.Name, "nothing is in doubt")
+					continue
+				}
+				if is.OK != nil {
+					assert.True(t, *is.OK, "%s fails a sound server: %v", d.Name, *is.Value)
+				}
+				_, doubted := result.Best[d.Name]
+				why := reasons[d.Name][f.name]
+				switch {
+				case why == "":
+					assert.True(t, doubted, "%s has one figure, and nothing says why a %s does not touch it", d.Name, f.name)
+				case f.name != "none":
+					assert.False(t, doubted, "%s is in doubt, but: %s", d.Name, why)
+				}
+			}
+		})
+	}
+}
+
+// onHere is a driver without a server.
+type onHere struct{ here }
+
+func (onHere) Capabilities() driver.Capabilities { return driver.Capabilities{} }
+func (onHere) Target() string                    { return "" }
+
+// suffer plays a run of a sound server with a generator that has a fault.
+func suffer(t *testing.T, f sufferedFault, thresholds []metric.Threshold) *Result {
+	t.Helper()
+	w := &sufferingRun{
+		t: t, fault: f,
+		scoreboard: newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
+			Rooms: 1, Thresholds: thresholds, Timeline: []scenario.Event{{Do: scenario.InviteGuest}},
+			Cast: []scenario.Group{{Role: scenario.Speaker, Count: 2}, {Role: scenario.Listener, Count: 4}},
+		}}, measure.NewClock(), nil),
+	}
+	w.aggregator.Follow(thresholds)
+	w.ledger = measure.NewLedger(w.aggregator)
+	w.play()
+	after := sample{at: 20 * time.Second, server: &host.Usage{CPU: 10 * time.Second, Memory: 1e6}}
+	return w.combine(w.aggregator.Doubts(), []*Tally{w.tally()}, nil, false, Span{}, sample{server: &host.Usage{}}, after)
+}
+
+type sufferingRun struct {
+	scoreboard
+	t         *testing.T
+	fault     sufferedFault
+	ledger    *measure.Ledger
+	sources   []*measure.Source
+	listeners []*measure.Listener
+	from      []measure.Bin // from which on each of them is in
+	arrivals  map[measure.Bin][]func()
+}
+
+func (w *sufferingRun) play() {
+	w.arrivals = map[measure.Bin][]func(){}
+	for i := range 2 {
+		c := &speech.Clip{Name: fmt.Sprint(i)}
+		for n := range runBins {
+			c.Frames = append(c.Frames, speech.Frame{Payload: fmt.Appendf(nil, "%d says %d", i, n)})
+		}
+		m, err := w.ledger.AddSource(c, 0, 0)
+		require.NoError(w.t, err)
+		w.sources = append(w.sources, m)
+	}
+	require.NoError(w.t, w.aggregator.Begin(measure.Steady, 0))
+	w.join("", 0, 0)
+	w.join("", 0, 0)
+	w.join("3g", 0, 0) // for whom lost packets are requested again
+	w.join("", struck-100*time.Millisecond, w.fault.slow)
+	if w.fault.breaks { // another join comes to nothing
+		l, from := w.ledger.AddListener(2, measure.Labels{}), struck-100*time.Millisecond
+		l.Expect(from, from, from+lasting*3/2)
+		l.Failed(from + lasting*3/2)
+	}
+	w.fault.book(w.aggregator)
+	for b := range measure.Bin(runBins) {
+		w.send(b)
+		for _, arrive := range w.arrivals[b] {
+			arrive()
+		}
+		delete(w.arrivals, b)
+		if b == struckBin+8 && w.fault.dropped > 0 { // what was dropped comes again
+			w.receive(2, 0, struckBin+2, struckBin+2, time.Second)
+		}
+		if b%50 == 49 {
+			w.aggregator.Drain((b + 1).Start(), w.ledger.Settle((b + 1).Start()))
+		}
+	}
+	end := measure.Bin(runBins).Start()
+	w.ledger.Stop(end)
+	w.aggregator.Stop(end)
+	w.ledger.Finish(end + time.Second)
+	w.aggregator.Finish(end + time.Second)
+}
+
+// join adds a listener whose join takes 200 ms, and so much longer.
+func (w *sufferingRun) join(network string, from, slow time.Duration) {
+	l := w.ledger.AddListener(2, measure.Labels{Network: network})
+	l.Expect(from, from, from+10*time.Second)
+	l.StepBegan(measure.StepDTLS, from)
+	l.StepEnded(measure.StepDTLS, from+200*time.Millisecond+slow)
+	l.Connected(from + 200*time.Millisecond + slow)
+	w.listeners = append(w.listeners, l)
+	w.from = append(w.from, measure.BinAt(from+200*time.Millisecond+slow))
+}
+
+// send has the first source say the frame of a bin, and the second from the fault on, and all
+// receive it. Once a second they measure the round trip.
+func (w *sufferingRun) send(b measure.Bin) {
+	for i, m := range w.sources {
+		if i == 1 && b < struckBin {
+			continue
+		}
+		m.Sending(b)
+		m.Sent(b, w.fault.late(b))
+		for j := range w.listeners {
+			if b >= w.from[j] && !w.fault.lost(j, b) {
+				w.receive(j, i, b, b, w.fault.late(b)+w.fault.misread(b))
+			}
+		}
+	}
+	if b%50 == 5 {
+		at := b.Start()
+		for _, l := range w.listeners {
+			slow, own := time.Duration(0), time.Duration(0)
+			if at >= struck && at < struck+lasting {
+				slow, own = w.fault.own+w.fault.misread(struckBin), w.fault.own
+			}
+			l.RoundTrip(at, at+5*time.Millisecond+slow, own)
+		}
+	}
+}
+
+// receive has a listener receive a frame so much later than 5 ms after it was to be sent, as
+// the packet with a number.
+func (w *sufferingRun) receive(listener, source int, b, number measure.Bin, later time.Duration) {
+	m := w.sources[source]
+	p := measure.Packet{
+		Section: source, Sequence: uint16(number), Timestamp: uint32(b) * measure.SamplesPerBin, Talker: uint32(source + 1),
+		Payload: m.Frame(b).Payload, At: m.Intended(b) + 5*time.Millisecond + later,
+	}
+	at := measure.BinAt(p.At)
+	w.arrivals[at] = append(w.arrivals[at], func() { w.listeners[listener].Receive(p) })
+}
+
+// tally is what the run measured beside what its listeners received.
+func (w *sufferingRun) tally() *Tally {
+	f, slow := w.fault, w.fault.slow
+	m, worst, best := &moderationStats{}, metric.Values{}, metric.Values{}
+	for _, record := range []func(interval){m.promoted, m.reconnected} {
+		record(interval{from: struck - 50*time.Millisecond, until: struck + 50*time.Millisecond + slow})
+	}
+	order := silenceOrder{struck - 10*time.Millisecond, struck + 10*time.Millisecond + f.own}
+	for _, name := range []string{"mute_silence", "kick_silence"} {
+		// A frame was on its way when the server acknowledged.
+		onItsWay := func(after time.Duration) int {
+			if after < struck {
+				return 1
+			}
+			return 0
+		}
+		w, b := order.count(onItsWay, w.aggregator.Slowed(order.requested, order.acknowledged), ignoreMuteFor, f.dropped)
+		m.silenced(name, w, b)
+	}
+	m.durations(w.aggregator, worst, best)
+	m.passed(worst, best)
+	t := &Tally{
+		Lag: &metric.Trend{}, SocketDrops: f.dropped, Asked: 100, Recovered: 100,
+		Final: &FinalTally{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}},
+	}
+	t.Lag.Record(1)
+	lost := uint64(0)
+	if f.lost(0, struckBin) {
+		lost = 2
+	}
+	excused := uint64(0)
+	if w.aggregator.LossInDoubt(struck-time.Second, struck+lasting) {
+		t.Recovered -= lost
+		t.Final.Excused, excused = lost, lost
+	} else if f.late(struckBin) >= measure.LateLoss {
+		excused = lost
+	}
+	for name, v := range worst {
+		t.Final.Worst[name], t.Final.Best[name] = v.(*metric.Trend), v.(*metric.Trend)
+		if b, ok := best[name].(*metric.Trend); ok {
+			t.Final.Best[name] = b
+		}
+	}
+	own := &lateness{}
+	for b := range measure.Bin(runBins) {
+		own.enter(f.late(b), f.late(b))
+	}
+	mics := &uplinks{had: 2 * lasting, all: []*uplink{{
+		from: struck - 100*time.Millisecond, until: struck + slow + 100*time.Millisecond, open: true, closed: &ending{
+			at: 20 * time.Second, rtt: 5*time.Millisecond + f.own/10, checks: 10, ownJitter: own.jitter(),
+			upstream: client.Upstream{Sent: 1000, Covered: 1000, Lost: lost, Excused: excused, Jitter: own.jitter() + time.Millisecond},
+		},
+	}}}
+	if f.breaks { // another comes to nothing
+		mics.all = append(mics.all, &uplink{from: struck - 10*time.Millisecond, until: struck - 10*time.Millisecond + 2*lasting, err: errors.New("nothing came")})
+	}
+	t.Final.Uplinks = mics.sum(w.aggregator, 0)
+	return t
+}
