@@ -29,6 +29,11 @@ type Point struct {
 	Delivered metric.Rate
 	// Latency is in ms, to 1 %; nil if nothing was received.
 	Latency *metric.Trend
+	// Excused is how many of the packets that did not come may have been lost by the
+	// generator's doing, and Fastest the latency at best, as [Totals.Best] has it; nil if
+	// it is the same.
+	Excused uint64
+	Fastest *metric.Trend
 	// Arrivals is how many joins were to begin, Joins how many listeners heard
 	// their first packet, Joined how many had by the end, and Left how many
 	// the scenario had made leave by then.
@@ -42,6 +47,14 @@ type Point struct {
 	Drops uint64
 	// SendLag is how late the latest frame was sent by the generator.
 	SendLag time.Duration
+}
+
+// AtBest is what was delivered, and the latency, at best.
+func (p Point) AtBest() (delivered metric.Rate, latency *metric.Trend) {
+	if p.Fastest != nil {
+		return p.Delivered.Excuse(p.Excused), p.Fastest
+	}
+	return p.Delivered.Excuse(p.Excused), p.Latency
 }
 
 // A MarkKind is what kind of thing happened at a [Mark].
@@ -106,9 +119,17 @@ func (b *builder) bucket(at time.Duration, c closedCell) {
 	}
 	p.Delivered.Passes += c.delivered.Passes
 	p.Delivered.Total += c.delivered.Total
+	p.Excused += c.excused
 	if c.latency.certain.Count()+c.latency.worst.Count() > 0 {
 		if p.Latency == nil {
 			p.Latency = metric.NewCoarseTrend()
+		}
+		if p.Fastest == nil && c.latency.doubted() {
+			p.Fastest = metric.NewCoarseTrend()
+			p.Fastest.Merge(p.Latency)
+		}
+		if p.Fastest != nil {
+			c.latency.bestInto(p.Fastest)
 		}
 		c.latency.worstInto(p.Latency)
 	}
@@ -207,13 +228,12 @@ func merged(a, b Point) Point {
 	m.At = a.At
 	m.Delivered.Passes += a.Delivered.Passes
 	m.Delivered.Total += a.Delivered.Total
-	if a.Latency != nil || b.Latency != nil {
-		m.Latency = metric.NewCoarseTrend() // the parts may be in use
-		for _, p := range []Point{a, b} {
-			if p.Latency != nil {
-				m.Latency.Merge(p.Latency)
-			}
-		}
+	m.Excused += a.Excused
+	_, first := a.AtBest()
+	_, second := b.AtBest()
+	m.Latency = both(a.Latency, b.Latency)
+	if m.Fastest = nil; a.Fastest != nil || b.Fastest != nil {
+		m.Fastest = both(first, second)
 	}
 	m.Arrivals += a.Arrivals
 	m.Joins += a.Joins
@@ -224,6 +244,21 @@ func merged(a, b Point) Point {
 	m.Drops += a.Drops
 	m.SendLag = max(a.SendLag, b.SendLag)
 	return m
+}
+
+// both is two distributions as one, which are not changed since they may be in use; nil if
+// there is neither.
+func both(a, b *metric.Trend) *metric.Trend {
+	if a == nil && b == nil {
+		return nil
+	}
+	sum := metric.NewCoarseTrend()
+	for _, t := range []*metric.Trend{a, b} {
+		if t != nil {
+			sum.Merge(t)
+		}
+	}
+	return sum
 }
 
 // meanCPU weighs by time. What is not known of one is taken from the other.

@@ -105,6 +105,43 @@ func TestSeriesOfALongRunIsThinnedOut(t *testing.T) {
 // What a run of 5,000 listeners hands to its report after ten minutes is at most
 // what the full series of any run is, and of ten seconds it is a part of that:
 // neither grows with the listeners.
+func TestSeriesHasBothEndsOfWhatIsInDoubt(t *testing.T) {
+	for _, seconds := range []Bin{20, 2 * maxPoints} { // the longer one is thinned out
+		s := newScene(t)
+		m := s.source(speechClip(700), 0, 0)
+		l := s.listener(1)
+		s.aggregator.Drop(5, 10*time.Second, 11*time.Second-BinLength)
+		s.play(m, l, seconds*50, func(b Bin) (time.Duration, bool) {
+			if b == 605 {
+				return 100 * time.Millisecond, false
+			}
+			return 0, b >= 510 && b < 520
+		})
+		s.finish()
+		points := s.aggregator.Series().Points
+		assert.LessOrEqual(t, len(points), maxPoints)
+		for _, p := range points {
+			received, latency := p.AtBest()
+			if p.Latency == nil {
+				continue // the second after the end
+			}
+			assert.Equal(t, p.Delivered.Total, received.Total)
+			assert.Equal(t, p.Latency.Count(), latency.Count())
+			has := func(at time.Duration) bool { return p.At <= at && at < p.Until }
+			worst, best := p.Latency.Summary().Max, latency.Summary().Max
+			switch excused := received.Passes - p.Delivered.Passes; {
+			case has(10*time.Second) && assert.EqualValues(t, 5, excused):
+			case !has(10 * time.Second):
+				assert.Zero(t, excused)
+			}
+			if has(12 * time.Second) {
+				assert.InDelta(t, 105, worst, 2)
+			}
+			assert.InDelta(t, 5, best, 1)
+		}
+	}
+}
+
 func TestSeriesLengthDoesNotDependOnListeners(t *testing.T) {
 	points := func(listeners int, length time.Duration) (n int, samples uint64) {
 		var b builder

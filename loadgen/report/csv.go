@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
 // A column is one of the CSV's, and what it says of an interval; an empty text
@@ -25,16 +26,32 @@ var columns = []column{
 	{"left", func(p measure.Point) string { return strconv.Itoa(p.Left) }},
 	{"packets_owed", func(p measure.Point) string { return strconv.FormatUint(p.Delivered.Total, 10) }},
 	{"packets_received", func(p measure.Point) string { return strconv.FormatUint(p.Delivered.Passes, 10) }},
-	{"latency_p50_ms", quantile(50)},
-	{"latency_p95_ms", quantile(95)},
-	{"latency_p99_ms", quantile(99)},
-	{"latency_max_ms", quantile(100)},
+	{"latency_p50_ms", quantile(50, worst)},
+	{"latency_p95_ms", quantile(95, worst)},
+	{"latency_p99_ms", quantile(99, worst)},
+	{"latency_max_ms", quantile(100, worst)},
 	{"server_cpu", func(p measure.Point) string { return cores(p.ServerCPU) }},
 	{"server_rss", func(p measure.Point) string { return memory(p.ServerRSS) }},
 	{"generator_cpu", func(p measure.Point) string { return cores(p.GeneratorCPU) }},
 	{"generator_rss", func(p measure.Point) string { return memory(p.GeneratorRSS) }},
 	{"generator_drops", func(p measure.Point) string { return strconv.FormatUint(p.Drops, 10) }},
 	{"generator_send_lag_max_ms", func(p measure.Point) string { return decimal(p.SendLag.Seconds() * 1000) }},
+	// The columns above are of the worst case.
+	{"packets_received_at_best", func(p measure.Point) string {
+		received, _ := p.AtBest()
+		return strconv.FormatUint(received.Passes, 10)
+	}},
+	{"latency_p50_at_best_ms", quantile(50, best)},
+	{"latency_p95_at_best_ms", quantile(95, best)},
+	{"latency_p99_at_best_ms", quantile(99, best)},
+	{"latency_max_at_best_ms", quantile(100, best)},
+}
+
+func worst(p measure.Point) *metric.Trend { return p.Latency }
+
+func best(p measure.Point) *metric.Trend {
+	_, latency := p.AtBest()
+	return latency
 }
 
 // WriteCSV writes the course of the run (RFC 4180): a line an interval, of a
@@ -58,12 +75,13 @@ func (r *Report) WriteCSV(w io.Writer) error {
 	return out.Error()
 }
 
-func quantile(q float64) func(measure.Point) string {
+func quantile(q float64, of func(measure.Point) *metric.Trend) func(measure.Point) string {
 	return func(p measure.Point) string {
-		if p.Latency == nil || p.Latency.Count() == 0 {
+		latency := of(p)
+		if latency == nil || latency.Count() == 0 {
 			return ""
 		}
-		return decimal(p.Latency.Quantile(q))
+		return decimal(latency.Quantile(q))
 	}
 }
 

@@ -124,7 +124,11 @@ func TestLiveBodyWaitsForData(t *testing.T) {
 
 func TestCSVHasTheSeries(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, Judge(watched(), nil).WriteCSV(&b))
+	run := watched()
+	doubted := &run.Series.Points[1]
+	doubted.Excused, doubted.Fastest = 1, &metric.Trend{}
+	doubted.Fastest.Record(1)
+	require.NoError(t, Judge(run, nil).WriteCSV(&b))
 	lines, err := csv.NewReader(&b).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, lines, 41)
@@ -143,6 +147,11 @@ func TestCSVHasTheSeries(t *testing.T) {
 	assert.Equal(t, "2.000", at(1, "latency_p50_ms"))
 	assert.Equal(t, "9.000", at(1, "latency_max_ms"))
 	assert.Equal(t, "0.500", at(1, "server_cpu"))
+	assert.Equal(t, "24999", at(1, "packets_received_at_best"), "nothing is in doubt")
+	assert.Equal(t, "9.000", at(1, "latency_max_at_best_ms"))
+	assert.Equal(t, "9.000", at(2, "latency_max_ms"), "the worst case")
+	assert.Equal(t, "1.000", at(2, "latency_max_at_best_ms"))
+	assert.Equal(t, "25000", at(2, "packets_received_at_best"))
 	for _, name := range []string{"latency_p99_ms", "server_cpu", "server_rss"} {
 		assert.Empty(t, at(21, name), "what is not known is empty")
 	}

@@ -19,8 +19,9 @@ import (
 //
 // The metrics of the catalogue have their names and units (a trend is a summary
 // with quantiles, a rate a share with its passes and total beside it), and labels
-// for the part that they are of; the whole has none. What is said of the present
-// begins with earshot_run_.
+// for the part that they are of; the whole has none. Each has its worst and its best case
+// beside it, by _at_worst and _at_best; the figure itself is the worst. What is said of the
+// present begins with earshot_run_.
 //
 // It is safe for concurrent use. Its goroutines end with Close.
 type Exporter struct {
@@ -80,7 +81,15 @@ func (e *Exporter) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	c := collection{to}
-	c.values(present(s))
+	values := present(s)
+	for name, v := range values {
+		c.value(name, "", v)
+		c.value(name, "_at_worst", v)
+		if best, doubted := s.Best[name]; doubted {
+			v = best
+		}
+		c.value(name, "_at_best", v)
+	}
 	c.run(about, s)
 	if n := len(s.Series.Points); n > 0 {
 		c.point(s.Series.Points[n-1])
@@ -99,32 +108,45 @@ type collection struct{ to chan<- prometheus.Metric }
 // quantiles are those that a summary has.
 var quantiles = []float64{0.5, 0.9, 0.95, 0.99, 0.999}
 
-func (c collection) values(values metric.Values) {
-	for name, v := range values {
-		base, _, _ := strings.Cut(name, "{")
-		d, ok := metric.Lookup(base)
-		labels, okay := selected(name)
-		if !ok || !okay {
-			continue
+// cases is what the help of a metric says of a case.
+var cases = map[string]string{
+	"":          "",
+	"_at_worst": ", if all that is in doubt was the server's doing",
+	"_at_best":  ", if none of what is in doubt was the server's doing",
+}
+
+// value is one case of a metric. The names of the cases are suffixes of the metric's.
+func (c collection) value(name, suffix string, v metric.Value) {
+	base, _, _ := strings.Cut(name, "{")
+	d, ok := metric.Lookup(base)
+	labels, okay := selected(name)
+	if !ok || !okay {
+		return
+	}
+	name = d.Name + suffix
+	help := d.Help + cases[suffix] + "."
+	if d.Unit != metric.None {
+		help = d.Help + cases[suffix] + ", in " + string(d.Unit) + "."
+	}
+	switch v := v.(type) {
+	case metric.Rate:
+		if v.Total > 0 {
+			c.gauge(name, help, v.Share(), labels...)
 		}
-		help := d.Help + "."
-		if d.Unit != metric.None {
-			help = d.Help + ", in " + string(d.Unit) + "."
+		if v.Total > 0 && suffix == "" {
+			c.counter(name+"_passes_total", "The passes of "+name+".", float64(v.Passes), labels...)
+			c.counter(name+"_samples_total", "The samples of "+name+".", float64(v.Total), labels...)
 		}
-		switch v := v.(type) {
-		case metric.Rate:
-			if v.Total > 0 {
-				c.gauge(d.Name, help, v.Share(), labels...)
-				c.counter(d.Name+"_passes_total", "The passes of "+d.Name+".", float64(v.Passes), labels...)
-				c.counter(d.Name+"_samples_total", "The samples of "+d.Name+".", float64(v.Total), labels...)
-			}
-		case *metric.Trend:
-			c.summary(d.Name, help, v, labels...)
-		case metric.Counter:
-			c.counter(d.Name, help, float64(v), labels...)
-		case metric.Gauge:
-			c.gauge(d.Name, help, float64(v), labels...)
+	case *metric.Trend:
+		c.summary(name, help, v, labels...)
+	case metric.Counter:
+		if suffix == "" {
+			c.counter(name, help, float64(v), labels...)
+		} else { // more may come to be excused
+			c.gauge(name, help, float64(v), labels...)
 		}
+	case metric.Gauge:
+		c.gauge(name, help, float64(v), labels...)
 	}
 }
 
@@ -160,14 +182,17 @@ func (c collection) run(about *loadgen.Result, s loadgen.Snapshot) {
 // point is what the last complete interval held.
 func (c collection) point(p measure.Point) {
 	c.gauge("run_recent_until_seconds", "When the interval ended that the earshot_run_recent metrics are of, since the run began.", p.Until.Seconds())
+	received, latency := p.AtBest()
 	if p.Delivered.Total > 0 {
 		c.gauge("run_recent_delivered", "The share of delivered packets in the last complete interval.", p.Delivered.Share())
+		c.gauge("run_recent_delivered_at_best", "The same, if none of what is in doubt was the server's doing.", received.Share())
 	}
 	if seconds := (p.Until - p.At).Seconds(); seconds > 0 {
 		c.gauge("run_recent_packets_per_second", "Media packets received by listeners, a second, in the last complete interval.", float64(p.Delivered.Passes)/seconds)
 	}
 	if p.Latency != nil {
 		c.summary("run_recent_latency", "Latency of the packets of the last complete interval, in ms.", p.Latency)
+		c.summary("run_recent_latency_at_best", "The same, if none of what is in doubt was the server's doing.", latency)
 	}
 	if p.GeneratorCPU != nil {
 		c.gauge("run_generator_cpu_cores", "Cores that the generator used in the last complete interval.", *p.GeneratorCPU)

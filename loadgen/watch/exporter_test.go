@@ -3,6 +3,7 @@ package watch
 import (
 	"encoding/json"
 	"maps"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -103,7 +104,59 @@ func TestExporterHasEveryMetric(t *testing.T) {
 	e.Show(about(), complete(), nil)
 	f := scrape(t, e)
 	for _, d := range metric.Definitions() {
-		assert.Contains(t, f, d.PrometheusName())
+		for _, suffix := range []string{"", "_at_best", "_at_worst"} {
+			assert.Contains(t, f, d.PrometheusName()+suffix)
+		}
+	}
+}
+
+// figure is the value of a metric, of a summary its sum.
+func figure(m *dto.Metric) float64 {
+	switch {
+	case m.GetSummary() != nil:
+		return m.GetSummary().GetSampleSum()
+	case m.GetCounter() != nil:
+		return m.GetCounter().GetValue()
+	}
+	return m.GetGauge().GetValue()
+}
+
+func TestExporterHasBothEndsOfEveryMetric(t *testing.T) {
+	e := exporter(t)
+	s := complete()
+	s.Best = metric.Values{}
+	for _, d := range metric.Definitions() {
+		switch d.Kind {
+		case metric.KindTrend:
+			faster := &metric.Trend{}
+			faster.Record(1)
+			s.Best.Set(d.Name, faster)
+		case metric.KindRate:
+			s.Best.Set(d.Name, metric.Rate{Passes: 10, Total: 10})
+		case metric.KindCounter:
+			s.Best.Set(d.Name, metric.Counter(1))
+		case metric.KindGauge:
+			s.Best.Set(d.Name, metric.Gauge(1.25))
+		}
+	}
+	e.Show(about(), s, nil)
+	f := scrape(t, e)
+	at := func(d metric.Definition, suffix string) float64 {
+		m := find(f[d.PrometheusName()+suffix], "")
+		require.NotNil(t, m, "%s%s", d.Name, suffix)
+		return figure(m)
+	}
+	for _, d := range metric.Definitions() {
+		assert.InDelta(t, at(d, ""), at(d, "_at_worst"), 1e-9, "%s is what it is at worst", d.Name)
+		assert.Greater(t, math.Abs(at(d, "_at_worst")-at(d, "_at_best")), 0.01, "%s is another at best", d.Name)
+	}
+	assert.InDelta(t, 1, find(f["earshot_delivered_at_best"], "").GetGauge().GetValue(), 1e-9)
+
+	s.Best = nil
+	e.Show(about(), s, nil)
+	f = scrape(t, e)
+	for _, d := range metric.Definitions() {
+		assert.InDelta(t, at(d, "_at_worst"), at(d, "_at_best"), 1e-9, "%s is not in doubt", d.Name)
 	}
 }
 
