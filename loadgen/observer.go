@@ -212,7 +212,7 @@ func (r *run) taken(a, b sample) (taken, known bool) {
 	if all <= 0 {
 		return false, false
 	}
-	others := machine.Busy - (b.own - a.own) - max(0, b.kin-a.kin) - (b.server.CPU - a.server.CPU) + machine.Steal
+	others := machine.Busy - (b.own - a.own) - max(0, b.kin-a.kin) - max(0, b.server.CPU-a.server.CPU) + machine.Steal
 	return others.Seconds() > othersBusy*all && machine.Idle.Seconds() < idleLeft*all, true
 }
 

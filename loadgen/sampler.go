@@ -40,7 +40,7 @@ func (m *sampler) sample(ctx context.Context) sample {
 		s.machine = &times
 	}
 	for _, pid := range m.kin {
-		if u, err := (host.ProcessMeter{PID: pid}).Usage(ctx); err == nil { // one that has ended uses nothing
+		if u, err := host.ProcessUsage(pid); err == nil { // one that has ended uses nothing
 			s.kin += u.CPU
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"time"
@@ -49,36 +50,76 @@ func (u Usage) WaitSince(before Usage) (wait time.Duration, ok bool) {
 	return wait, true
 }
 
-// A ProcessMeter measures a process of this machine, from /proc.
+// A ProcessMeter measures a server of this machine, from /proc, by the number of its process.
+// The server may consist of several: descendants of that one, and those of its service or
+// container, count too, if they are not this process's. Memory that they share counts for each
+// of them.
 type ProcessMeter struct{ PID int }
 
 // Usage implements Meter.
 func (m ProcessMeter) Usage(context.Context) (Usage, error) {
-	p, err := procfs.NewProc(m.PID)
+	u, err := ProcessUsage(m.PID)
 	if err != nil {
-		return Usage{}, fmt.Errorf("measure process %d: %w", m.PID, err)
+		return Usage{}, err
+	}
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return u, nil // it was there a moment ago
+	}
+	for _, pid := range members(fs, m.PID, os.Getpid()) {
+		// What children used that have ended, and that were waited for, is their parent's.
+		if p, err := fs.Proc(pid); err == nil {
+			if stat, err := p.Stat(); err == nil {
+				u.CPU += time.Duration(stat.CUTime+stat.CSTime) * time.Second / userHZ
+			}
+		}
+		if pid == m.PID {
+			continue
+		}
+		member, err := ProcessUsage(pid)
+		if err != nil {
+			continue // it has ended
+		}
+		u.CPU += member.CPU
+		u.Memory += member.Memory
+		if u.Waits != nil {
+			maps.Copy(u.Waits, member.Waits)
+		}
+	}
+	return u, nil
+}
+
+// userHZ is in what parts of a second /proc counts.
+const userHZ = 100
+
+// ProcessUsage is what one process of this machine has used, by its number. It returns an
+// error if there is no such process, or it has ended.
+func ProcessUsage(pid int) (Usage, error) {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return Usage{}, fmt.Errorf("measure process %d: %w", pid, err)
 	}
 	stat, err := p.Stat()
 	if err != nil {
-		return Usage{}, fmt.Errorf("measure process %d: %w", m.PID, err)
+		return Usage{}, fmt.Errorf("measure process %d: %w", pid, err)
 	}
 	if stat.State == "Z" || stat.State == "X" {
-		return Usage{}, fmt.Errorf("measure process %d: it has ended", m.PID)
+		return Usage{}, fmt.Errorf("measure process %d: it has ended", pid)
 	}
-	cpu, err := processCPU(m.PID)
+	cpu, err := processCPU(pid)
 	if err != nil {
 		cpu = time.Duration(stat.CPUTime() * float64(time.Second))
 	}
 	return Usage{
 		CPU:    cpu,
 		Memory: uint64(stat.ResidentMemory()),
-		Waits:  runQueueWaits(m.PID),
+		Waits:  runQueueWaits(pid),
 	}, nil
 }
 
 // Memory returns the resident memory of this process in bytes, or 0 if it is unknown.
 func Memory() uint64 {
-	u, err := ProcessMeter{PID: os.Getpid()}.Usage(context.Background())
+	u, err := ProcessUsage(os.Getpid())
 	if err != nil {
 		return 0
 	}
