@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
-// markedScenario is one whose audio is marked, with so many speakers.
-func (s size) markedScenario(t *testing.T, speakers int, delivered string) string {
+// markedScenario is one whose audio is marked, with so many speakers, and with more
+// thresholds.
+func (s size) markedScenario(t *testing.T, speakers int, delivered, more string) string {
 	t.Helper()
 	dir := t.TempDir()
 	testaudio.WriteShort(t, dir)
@@ -34,7 +36,7 @@ thresholds:
   joined: ["rate == 1"]
   delivered{phase:steady}: ["%s"]
   latency: ["p(99) < 250ms"]
-`, s.listeners, speakers, s.listeners, s.arrivals, s.join, s.hold, delivered), 0o600))
+%s`, s.listeners, speakers, s.listeners, s.arrivals, s.join, s.hold, delivered, more), 0o600))
 	return path
 }
 
@@ -61,7 +63,7 @@ func TestMarkerMeasuresServersThatMixAndTranscode(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			t.Parallel()
 			o := playSharing(t, c.may, decodes, func() *outcome {
-				return generate(t, serve(t, Fault{Does: c.does}, s), generatorFault{}, s.markedScenario(t, c.speakers, c.asks))
+				return generate(t, serve(t, Fault{Does: c.does}, s), generatorFault{}, s.markedScenario(t, c.speakers, c.asks, ""))
 			})
 			t.Log(o.Verdict, o.Reasons, o.Doubts)
 			for _, threshold := range o.Thresholds {
@@ -74,5 +76,45 @@ func TestMarkerMeasuresServersThatMixAndTranscode(t *testing.T) {
 				assert.True(t, o.crossed(c.crosses), "%s is not crossed: %v", c.crosses, o)
 			}
 		})
+	}
+}
+
+// markedThresholds are what a sound server that mixes holds besides.
+const markedThresholds = `
+  join_duration: ["p(95) < 1400ms"]
+  audio_gap: ["max < 1s"]
+  jitter: ["max < 100ms"]
+  rtt: ["max < 500ms"]
+  mos: ["min > 2"]
+`
+
+// TestFaultTableOfMarkedAudio plays servers that mix, and are sound or not, against the
+// generators of the fault table and those beside it.
+func TestFaultTableOfMarkedAudio(t *testing.T) {
+	s := tableSize()
+	s.listeners, s.hold, s.join = 4, max(s.hold, 4*time.Second), max(s.join, 3*time.Second)
+	for _, generator := range slices.Concat(generatorFaults(s), generatorFaultsBeside(s)) {
+		if generator.sound() || generator.around != nil {
+			continue // TestMarkerMeasuresServersThatMixAndTranscode has those that are sound
+		}
+		for _, c := range []struct {
+			does string
+			may  []string
+		}{
+			{Mixes, []string{pass, invalid}},
+			{MixesLossy, []string{fail, invalid}},
+		} {
+			if c.does == MixesLossy && !generator.brief && !atFullLength() {
+				continue // they have more in doubt, not less
+			}
+			t.Run("a generator that "+generator.sentence+" and a server that "+c.does, func(t *testing.T) {
+				t.Parallel()
+				o := playSharing(t, c.may, decodes, func() *outcome {
+					return generate(t, serve(t, Fault{Does: c.does}, s), generator, s.markedScenario(t, 1, "rate >= 0.85", markedThresholds))
+				})
+				t.Log(o.Verdict, o.Reasons, o.Doubts)
+				assert.Contains(t, c.may, o.Verdict, "%v", o)
+			})
+		}
 	}
 }

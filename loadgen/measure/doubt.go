@@ -331,6 +331,24 @@ func (d *doubts) toBlame(from, until, late, waited time.Duration) bool {
 	return lost > 0 && float64(lost) >= lostShare*float64(until-from)
 }
 
+// spliced reports whether what a server that mixes made of [from, until) may have lost its marks
+// by the generator's doing: what comes late, and then at once, or not at all, is mixed as pieces
+// of sound, in which it takes a while to find them again.
+func (d *doubts) spliced(from, until time.Duration) bool {
+	t := d.times(from, until)
+	if t[Dropped] > 0 || t[Stepped] > 0 || t[Stalled] >= LateLoss || d.deprived(from, until) >= deprivedLoss {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, one := range d.list {
+		if one.kind == Late && one.took >= LateLoss && one.from < until && one.until > from {
+			return true
+		}
+	}
+	return false
+}
+
 // times is how much of [from, until) is in doubt, by kind.
 func (d *doubts) times(from, until time.Duration) (sums [doubtKinds]time.Duration) {
 	if !d.any.Load() {

@@ -229,6 +229,10 @@ func (s *markedSection) settle(before int) {
 			n = unmarkedFor
 		}
 		s.listener.cell.unrecognised(n)
-		s.listener.cell.foreign.Add(n)
+		if s.listener.ledger.aggregator.doubts.spliced(h.at-aftermath, h.at) {
+			s.listener.cell.ambiguous.Add(n)
+		} else {
+			s.listener.cell.foreign.Add(n)
+		}
 	}
 }

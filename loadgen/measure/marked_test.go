@@ -55,7 +55,7 @@ func TestMarkedAudioIsRecognisedWhateverThePacketsSay(t *testing.T) {
 		}, 0, 0, true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			totals := playMarked(t, c.change)
+			totals := playMarked(t, func(*scene) {}, c.change)
 			assert.InDelta(t, c.share, rate(t, totals, "delivered").Share(), 0.015)
 			if c.share > 0 {
 				assert.InDelta(t, c.latency, trend(t, totals, "latency").Med, 26)
@@ -68,11 +68,47 @@ func TestMarkedAudioIsRecognisedWhateverThePacketsSay(t *testing.T) {
 	}
 }
 
+// A generator that stops, or sends late, gives a server pieces of sound to mix. What of the mix
+// has no mark is in doubt then, and not what nobody sent.
+func TestMarkedAudioWithoutAMarkIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T) {
+	other := testaudio.Clip(t, "guest.ogg")
+	unmarked := func(b Bin, p *Packet) (bool, time.Duration) {
+		if b >= 150 && b < 250 {
+			p.Payload = other.Frames[int(b)%len(other.Frames)].Payload
+		}
+		return true, 0
+	}
+	for _, c := range []struct {
+		sentence string
+		strike   func(*scene)
+		foreign  bool
+	}{
+		{"the generator is sound", func(*scene) {}, true},
+		{"it was a little late", func(s *scene) { s.aggregator.delayed(3*time.Second, 50*time.Millisecond) }, true},
+		{"it was stopped", func(s *scene) { s.aggregator.Doubt(Stalled, 2*time.Second, 3*time.Second) }, false},
+		{"it was stopped afterwards", func(s *scene) { s.aggregator.Doubt(Stalled, 6*time.Second, 7*time.Second) }, true},
+		{"it dropped packets", func(s *scene) { s.aggregator.Drop(1, 3*time.Second, 4*time.Second) }, false},
+		{"it sent a frame very late", func(s *scene) { s.aggregator.delayed(3*time.Second, 200*time.Millisecond) }, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			totals := playMarked(t, c.strike, unmarked)
+			if c.foreign {
+				assert.Greater(t, totals.Foreign, uint64(40))
+				return
+			}
+			assert.Zero(t, totals.Foreign)
+			assert.Greater(t, rate(t, totals, "unrecognised").Passes, uint64(40))
+			assert.Zero(t, bestRate(t, totals, "unrecognised"))
+		})
+	}
+}
+
 // playMarked plays 8 s of marked audio to a listener, and some more that is not counted.
-func playMarked(t *testing.T, change func(b Bin, p *Packet) (come bool, late time.Duration)) Totals {
+func playMarked(t *testing.T, strike func(*scene), change func(b Bin, p *Packet) (come bool, late time.Duration)) Totals {
 	t.Helper()
 	s, m := markedScene(t)
 	l := s.listener(1)
+	strike(s)
 	const counted, all = 400, 440
 	var onTheWay []Packet
 	for b := range Bin(all) {

@@ -48,7 +48,10 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 	if d.Steps > 0 {
 		add("the wall clock was stepped by %v in all; keep it from being set during a run", run.Generator.ClockStep)
 	}
-	if d.Ambiguous > 0 {
+	switch {
+	case d.Ambiguous > 0 && run.Marked:
+		add("%s frames of sound had no mark, and came when the generator had stopped, sent late or lost packets: a server that mixes makes pieces of that", thousands(d.Ambiguous))
+	case d.Ambiguous > 0:
 		add("%s packets fit several frames, so that they have no latency: does an audio file repeat within %v, or is it silent?", thousands(d.Ambiguous), measure.Lateness)
 	}
 	return all
