@@ -52,6 +52,9 @@ type Fault struct {
 	// way to it or from it.
 	reports bool
 	way     lossyWay
+	// ofPublishers has it refuse, hang, die and end sessions by the publishers' offers, and
+	// not by the listeners'.
+	ofPublishers bool
 }
 
 // A lossyWay loses a share of the packets in a direction.
@@ -199,6 +202,21 @@ func Others(run Run) []Fault {
 			free = free.Add(each)
 			return []outgoing{{payload: payload, after: free.Sub(now)}}
 		}},
+	}
+}
+
+// Publishing are the servers for runs in which nobody listens, the sound one first. Of what
+// publishers send nothing is known but what the server reports.
+func Publishing(run Run) []Fault {
+	all := func(int) bool { return true }
+	return []Fault{
+		{Does: "takes every publisher", reports: true},
+		{Does: "refuses every publisher", Crosses: []string{"published"}, Plain: true, ofPublishers: true, refuses: all},
+		{Does: "refuses a publisher of three", Crosses: []string{"published"}, Plain: true, ofPublishers: true, reports: true, refuses: func(number int) bool { return number%3 == 1 }},
+		{Does: "never answers a publisher", Crosses: []string{"published"}, ofPublishers: true, hangs: true},
+		{Does: "loses a fifth of what publishers send", Crosses: []string{"mic_loss"}, reports: true, way: lossyWay{in: lossShare}},
+		{Does: "dies while publishers send", Crosses: []string{"published", Died}, ofPublishers: true, reports: true, diesAfter: run.Middle},
+		{Does: "ends all publishers in the middle of the hold", Crosses: []string{"published"}, Plain: true, ofPublishers: true, reports: true, closesAfter: run.Middle},
 	}
 }
 

@@ -90,11 +90,15 @@ func stepped(s size, by time.Duration) []string {
 	return []string{fmt.Sprintf("%s=%v", stepAfter, s.middle()+400*time.Millisecond), fmt.Sprintf("%s=%v", stepBy, by)}
 }
 
+// noMoreFiles is a generator that can't open sockets either. A run in which nobody listens
+// can't be played then: it ends with exit code 1 and without a verdict.
+const noMoreFiles = "may open no more files while listeners arrive"
+
 // generatorFaultsBeside are played against a few servers only.
 func generatorFaultsBeside(s size) []generatorFault {
 	return []generatorFault{
 		{sentence: "has its clock stepped back by 400 ms", leaves: []string{"clock_steps"}, environment: stepped(s, -400*time.Millisecond)},
-		{sentence: "may open no more files while listeners arrive", strike: func(g *generator) error {
+		{sentence: noMoreFiles, strike: func(g *generator) error {
 			if !g.in("arrivals", 0) {
 				return nil
 			}

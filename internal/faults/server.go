@@ -38,6 +38,7 @@ type Server struct {
 	rooms     map[string][]*track
 	peers     []*webrtc.PeerConnection
 	offers    int // of listeners, so far
+	published int // offers of publishers
 	sessions  int
 	addresses map[string]struct{} // of the clients
 	mixers    map[string]*mixer   // by room
@@ -189,6 +190,13 @@ func (s *Server) endAll() {
 }
 
 func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	number := s.published
+	s.published++
+	s.mu.Unlock()
+	if s.fault.ofPublishers && !s.admits(w, r, number) {
+		return
+	}
 	room := r.PathValue("room")
 	s.answer(w, r, func(pc *webrtc.PeerConnection) error {
 		pc.OnTrack(func(in *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
@@ -223,33 +231,7 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request) {
 	number := s.offers
 	s.offers++
 	s.mu.Unlock()
-	if number == 0 && s.fault.diesAfter > 0 {
-		s.work.Go(func() {
-			select {
-			case <-s.closed:
-			case <-time.After(s.fault.diesAfter):
-				s.die()
-			}
-		})
-	}
-	if number == 0 && s.fault.closesAfter > 0 {
-		s.work.Go(func() {
-			select {
-			case <-s.closed:
-			case <-time.After(s.fault.closesAfter):
-				s.endAll()
-			}
-		})
-	}
-	switch {
-	case s.fault.refuses != nil && s.fault.refuses(number):
-		http.Error(w, "no such room", http.StatusNotFound)
-		return
-	case s.fault.hangs:
-		select {
-		case <-r.Context().Done():
-		case <-s.closed:
-		}
+	if !s.fault.ofPublishers && !s.admits(w, r, number) {
 		return
 	}
 	room := r.PathValue("room")
@@ -273,6 +255,41 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request) {
 		}
 		return nil
 	})
+}
+
+// admits reports whether the server answers the offer with a number. With the first of them
+// the time begins after which it does something.
+func (s *Server) admits(w http.ResponseWriter, r *http.Request, number int) bool {
+	if number == 0 && s.fault.diesAfter > 0 {
+		s.work.Go(func() {
+			select {
+			case <-s.closed:
+			case <-time.After(s.fault.diesAfter):
+				s.die()
+			}
+		})
+	}
+	if number == 0 && s.fault.closesAfter > 0 {
+		s.work.Go(func() {
+			select {
+			case <-s.closed:
+			case <-time.After(s.fault.closesAfter):
+				s.endAll()
+			}
+		})
+	}
+	switch {
+	case s.fault.refuses != nil && s.fault.refuses(number):
+		http.Error(w, "no such room", http.StatusNotFound)
+		return false
+	case s.fault.hangs:
+		select {
+		case <-r.Context().Done():
+		case <-s.closed:
+		}
+		return false
+	}
+	return true
 }
 
 // answer makes a peer connection from an offer.

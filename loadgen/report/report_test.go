@@ -274,6 +274,18 @@ func TestProgress(t *testing.T) {
   9.0s  steady    100 of 100 joined  9 of 10 s
 `, b.String())
 	})
+	t.Run("of those who publish where nobody is cast to listen", func(t *testing.T) {
+		var b bytes.Buffer
+		p := NewProgress(&b, 0)
+		for _, s := range []loadgen.Progress{
+			{Phase: "opening", Elapsed: time.Second, Mics: 10},
+			{Phase: "arrivals", Elapsed: 2 * time.Second, Mics: 10, Published: 1},
+			{Phase: "steady", Elapsed: 3 * time.Second, Hold: 10 * time.Second, Mics: 10, Published: 9},
+		} {
+			p.Show(s)
+		}
+		assert.Equal(t, "  2.0s  arrivals  1 of 10 published\n  3.0s  steady    9 of 10 published  0 of 10 s\n", b.String())
+	})
 	t.Run("on a terminal it is a bar that is taken away in the end", func(t *testing.T) {
 		var b bytes.Buffer
 		p := NewProgress(&b, 80)

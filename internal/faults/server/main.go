@@ -41,7 +41,7 @@ func run() error {
 		}
 		about.Elsewhere = clip
 	}
-	all := slices.Concat(faults.Faults(about), faults.Others(about), faults.Beside(about))
+	all := slices.Concat(faults.Faults(about), faults.Others(about), faults.Beside(about), faults.Publishing(about))
 	i := slices.IndexFunc(all, func(f faults.Fault) bool { return f.Does == *does })
 	if i < 0 {
 		return fmt.Errorf("no server %q", *does)
