@@ -33,13 +33,15 @@ type coordinator struct {
 	drops         uint64
 	interrupted   bool
 	stopping      string
+	sent          time.Time // when it told the workers something at last
+	paused        time.Time // when it had told them nothing for so long that they may have ended
+	trouble       string    // why it could not hold the run together
 }
 
 // A workerState is what the coordinator knows of a worker.
 type workerState struct {
 	Worker
 	sequence  uint64
-	heard     time.Time
 	horizon   measure.Bin
 	processed time.Duration
 	tally     *Tally
@@ -47,10 +49,11 @@ type workerState struct {
 	offered   map[string]bool
 	measured  bool // has told all
 	done      bool
+	cut       bool // by the coordinator's own fault
 	failed    string
 }
 
-func (w *workerState) gone() bool { return w.done || w.Lost != "" }
+func (w *workerState) gone() bool { return w.done || w.cut || w.Lost != "" }
 
 // Coordinate holds a run together that workers play, and returns what they measured
 // together. It returns an error and no result if the scenario could not be played at all.
@@ -67,7 +70,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) 
 	}
 	var hosts []string
 	for _, w := range hub.Workers() {
-		c.workers = append(c.workers, &workerState{Worker: Worker{WorkerInfo: w}, heard: time.Now(), offered: map[string]bool{}})
+		c.workers = append(c.workers, &workerState{Worker: Worker{WorkerInfo: w}, offered: map[string]bool{}})
 		hosts = append(hosts, w.Host)
 	}
 	c.aggregator.Follow(cfg.Scenario.Thresholds)
@@ -99,7 +102,7 @@ func (c *coordinator) tallies() (all []*Tally) {
 func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error) {
 	measuring := context.WithoutCancel(ctx)
 	c.last = c.sampler.sample(measuring)
-	tick := time.NewTicker(reportEvery)
+	tick := time.NewTicker(ReportEvery)
 	defer tick.Stop()
 	cancelled := ctx.Done()
 	second := time.Now()
@@ -112,7 +115,7 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 		case d := <-c.hub.Reports():
 			c.deliver(d)
 		case <-tick.C:
-			c.findLost()
+			c.checkSelf()
 			c.sampleAt(measuring)
 			c.send()
 			if time.Since(second) >= time.Second {
@@ -144,6 +147,8 @@ func (c *coordinator) couldNotRun() error {
 	}
 	for _, w := range c.workers {
 		switch {
+		case c.trouble != "":
+			return fmt.Errorf("the coordinator could not keep up: %s", c.trouble)
 		case w.failed != "":
 			return fmt.Errorf("worker %s could not begin: %s", w.Name, w.failed)
 		case w.Lost != "":
@@ -171,7 +176,15 @@ func (c *coordinator) lose(i int, why string) {
 	if w.gone() {
 		return
 	}
-	w.Lost = why
+	c.checkSelf()
+	if at := c.pausedAt(); c.trouble == "" && !at.IsZero() && time.Since(at) < LostAfter+hurriedLeave {
+		c.trouble = fmt.Sprintf("it told the workers nothing for about %v, after which they end", LostAfter)
+	}
+	if c.trouble != "" {
+		w.cut = true
+	} else {
+		w.Lost = why
+	}
 	c.merger.Lose(i)
 	c.stop(fmt.Sprintf("worker %s was lost", w.Name))
 	for key := range c.offers {
@@ -179,12 +192,22 @@ func (c *coordinator) lose(i int, why string) {
 	}
 }
 
-func (c *coordinator) findLost() {
-	for i, w := range c.workers {
-		if !w.gone() && time.Since(w.heard) > lostAfter {
-			c.lose(i, fmt.Sprintf("it said nothing for %v", lostAfter))
-		}
+// checkSelf sees whether the coordinator keeps up with the workers. What it missed they are
+// not to blame for.
+func (c *coordinator) checkSelf() {
+	if err := c.hub.Overrun(); err != nil && c.trouble == "" {
+		c.trouble = err.Error()
+		c.stop("the coordinator could not keep up")
 	}
+}
+
+// pausedAt is when it has told the workers nothing for so long at last that they take it for
+// lost; the zero time if it has not.
+func (c *coordinator) pausedAt() time.Time {
+	if now := time.Now(); !c.sent.IsZero() && now.Sub(c.sent) >= LostAfter-ReportEvery {
+		return now
+	}
+	return c.paused
 }
 
 // deliver takes a worker's message.
@@ -203,7 +226,7 @@ func (c *coordinator) deliver(d Delivery) {
 		c.lose(d.Worker, fmt.Sprintf("%d of its messages did not come", d.Report.Sequence-w.sequence-1))
 		return
 	}
-	w.sequence, w.heard = d.Report.Sequence, time.Now()
+	w.sequence = d.Report.Sequence
 	if err := c.take(d.Worker, w, d.Report); err != nil {
 		c.lose(d.Worker, fmt.Sprintf("what it told can't be: %v", err))
 	}
@@ -282,6 +305,7 @@ func (c *coordinator) send() {
 		}
 	}
 	c.news.Stop = c.stopping
+	c.sent, c.paused = time.Now(), c.pausedAt()
 	c.sequence++
 	c.news.Sequence = c.sequence
 	if err := c.hub.Send(c.news); err != nil {
@@ -294,7 +318,7 @@ func (c *coordinator) send() {
 func (c *coordinator) answer(key string) {
 	offers := c.offers[key]
 	for i, w := range c.workers {
-		if w.Lost == "" && offers[i] == nil {
+		if w.Lost == "" && !w.cut && offers[i] == nil {
 			return
 		}
 	}

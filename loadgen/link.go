@@ -23,8 +23,12 @@ type Link interface {
 type Hub interface {
 	// Workers describes the workers, by their numbers.
 	Workers() []WorkerInfo
-	// Reports are the workers' messages.
+	// Reports are the workers' messages, in the order in which they arrived. That a worker is
+	// lost comes after its last message: a worker is silent by when messages arrive, and not by
+	// when they are taken from here.
 	Reports() <-chan Delivery
+	// Overrun is why messages were dropped here, by no fault of the workers; nil if none were.
+	Overrun() error
 	// Send sends a message to all workers.
 	Send(News) error
 }
@@ -126,10 +130,10 @@ type SilencedSource struct {
 }
 
 const (
-	// reportEvery is how often workers and coordinator send, and lostAfter after how long
+	// ReportEvery is how often workers and coordinator send, and LostAfter after how long
 	// without a message one of them is lost.
-	reportEvery = 200 * time.Millisecond
-	lostAfter   = 3 * time.Second
+	ReportEvery = 200 * time.Millisecond
+	LostAfter   = 3 * time.Second
 	// lead is how long after an agreement a phase begins, so that all workers know by then.
 	lead = 300 * time.Millisecond
 )

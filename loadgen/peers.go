@@ -121,9 +121,9 @@ func (p *peers) open(id SourceID, of *person, source *measure.Source) {
 
 // talk sends reports and reads news until ctx is done.
 func (p *peers) talk(ctx context.Context) {
-	tick := time.NewTicker(reportEvery)
+	tick := time.NewTicker(ReportEvery)
 	defer tick.Stop()
-	silent := time.NewTimer(lostAfter)
+	silent := time.NewTimer(LostAfter)
 	defer silent.Stop()
 	expected := uint64(0)
 	for {
@@ -133,7 +133,11 @@ func (p *peers) talk(ctx context.Context) {
 		case <-tick.C:
 			p.send(false)
 		case <-silent.C:
-			p.lost(fmt.Errorf("%w: it has said nothing for %v", errCoordinatorLost, lostAfter))
+			if len(p.link.News()) > 0 { // it has spoken, and this process was late to read it
+				silent.Reset(ReportEvery)
+				continue
+			}
+			p.lost(fmt.Errorf("%w: it has said nothing for %v", errCoordinatorLost, LostAfter))
 			return
 		case news, ok := <-p.link.News():
 			if !ok {
@@ -148,7 +152,7 @@ func (p *peers) talk(ctx context.Context) {
 				return
 			}
 			expected = news.Sequence + 1
-			silent.Reset(lostAfter)
+			silent.Reset(LostAfter)
 			if err := p.hear(news); err != nil {
 				p.lost(fmt.Errorf("what the coordinator says can't be: %w", err))
 				return
@@ -212,10 +216,10 @@ func (p *peers) hear(news News) error {
 // awaitKnown returns when it is known what all workers had sent by a moment, for as long as
 // a worker may be silent at most.
 func (p *peers) awaitKnown(ctx context.Context, t time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, 2*lostAfter)
+	ctx, cancel := context.WithTimeout(ctx, 2*LostAfter)
 	defer cancel()
 	for !p.run.known(t) {
-		if !pause(ctx, reportEvery/2) {
+		if !pause(ctx, ReportEvery/2) {
 			return
 		}
 	}

@@ -55,7 +55,10 @@ type Result struct {
 	// Generator is the process that generated the load, or all of the workers.
 	Generator Generator
 	// Workers are those that played the run together, if it was not one process alone.
-	Workers     []Worker
+	Workers []Worker
+	// Overrun is why the coordinator of the workers could not hold the run together; "" if it
+	// could.
+	Overrun     string
 	Environment host.Environment
 	// Server is what is known about the server's machine.
 	Server Server

@@ -34,7 +34,7 @@ func (c *coordinator) conclude(hosts []string) *Result {
 		}
 		result.Workers = append(result.Workers, w.Worker)
 	}
-	result.Problems = c.allProblems()
+	result.Problems, result.Overrun = c.allProblems(), c.trouble
 	return result
 }
 

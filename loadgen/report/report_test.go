@@ -184,6 +184,7 @@ func TestJudge(t *testing.T) {
 			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
 			r.Values["unrecognised"], r.Foreign = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000
 		}, nil, Fail, "the server plays audio that is not what was sent"},
+		{"a coordinator that missed what workers told is invalid, by its name", func(r *loadgen.Result) { r.Overrun = "it was late" }, nil, Invalid, "the coordinator could not keep up with the workers: it was late"},
 		{"an interrupted run is invalid", func(r *loadgen.Result) { r.Interrupted = true }, nil, Invalid, "interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

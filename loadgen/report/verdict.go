@@ -151,6 +151,9 @@ func (r *Report) limits() (all []string) {
 			all = append(all, fmt.Sprintf("the generator's machine was at a limit: %s", p))
 		}
 	}
+	if r.Result.Overrun != "" {
+		all = append(all, fmt.Sprintf("the coordinator could not keep up with the workers: %s; the figures are of what it took until then: give it a core of its own, or have fewer workers", r.Result.Overrun))
+	}
 	for _, w := range r.Result.Workers {
 		if w.Lost != "" {
 			all = append(all, fmt.Sprintf("worker %s was lost: %s; the figures are of what the workers told until then", w.Name, w.Lost))

@@ -49,12 +49,14 @@ type Coordinator struct {
 	server *server.Server // nil: another's
 	conn   *nats.Conn
 
+	inbox   *inbox
+	reports chan loadgen.Delivery
+
 	mu      sync.Mutex
 	workers []member
 	ready   int
 	failed  string
 	changed chan struct{} // closed with each change
-	reports chan loadgen.Delivery
 }
 
 // A member is a worker that has enrolled.
@@ -67,8 +69,6 @@ type member struct {
 
 const (
 	startTimeout = 15 * time.Second
-	// queued is how many messages of workers may wait for the coordinator: some seconds'.
-	queued = 32 << 10
 	// pingEvery is how often NATS looks whether a connection lives.
 	pingEvery = time.Second
 )
@@ -82,15 +82,17 @@ func NewCoordinator(cfg Config) (*Coordinator, error) {
 	cfg.Plan.Audio = digests
 	c := &Coordinator{
 		cfg: cfg, run: strings.ToLower(rand.Text()[:10]), token: cfg.Token, secret: rand.Text(), began: time.Now(),
-		changed: make(chan struct{}), reports: make(chan loadgen.Delivery, queued),
+		changed: make(chan struct{}), reports: make(chan loadgen.Delivery),
 	}
+	c.inbox = newInbox(cfg.Plan.Workers, c.now)
+	c.inbox.work.Go(func() { c.inbox.take(c.hear) })
 	if c.token == "" {
 		c.token = rand.Text()
 	}
 	if err := c.connect(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	for subject, handle := range map[string]nats.MsgHandler{enrolSubject: c.enrol, upSubject(c.run): c.hear} {
+	for subject, handle := range map[string]nats.MsgHandler{enrolSubject: c.enrol, upSubject(c.run, "*"): c.inbox.receive} {
 		if _, err := c.conn.Subscribe(subject, handle); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
@@ -210,44 +212,38 @@ func (c *Coordinator) change() {
 	c.changed = make(chan struct{})
 }
 
-// hear takes a worker's message.
-func (c *Coordinator) hear(m *nats.Msg) {
-	var got message
-	if err := json.Unmarshal(m.Data, &got); err != nil {
-		return // its number will be missing
+// hear takes an arrival out of the inbox.
+func (c *Coordinator) hear(a arrival) {
+	got := message{}
+	if a.lost == nil {
+		if err := json.Unmarshal(a.text, &got); err != nil {
+			a.lost = fmt.Errorf("its message can't be read: %w", err)
+		}
+	}
+	if a.lost != nil || got.Report != nil {
+		d := loadgen.Delivery{Worker: a.worker, Lost: a.lost}
+		if got.Report != nil {
+			d.Report = *got.Report
+		}
+		select {
+		case c.reports <- d: // when there is time for it
+		case <-c.inbox.stop:
+		}
+		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if got.Worker < 0 || got.Worker >= len(c.workers) {
+	if a.worker >= len(c.workers) {
 		return
 	}
-	switch {
-	case got.Failed != "":
-		if c.failed == "" {
-			c.failed = fmt.Sprintf("worker %s: %s", c.workers[got.Worker].Name, got.Failed)
-		}
-		c.change()
-	case got.Ready:
-		if !c.workers[got.Worker].ready {
-			c.workers[got.Worker].ready = true
-			c.ready++
-		}
-		c.change()
-	default:
-		d := loadgen.Delivery{Worker: got.Worker}
-		if err := json.Unmarshal(got.Body, &d.Report); err != nil {
-			d.Lost = fmt.Errorf("its message can't be read: %w", err)
-		}
-		c.deliver(d)
+	switch w := &c.workers[a.worker]; {
+	case got.Failed != "" && c.failed == "":
+		c.failed = fmt.Sprintf("worker %s: %s", w.Name, got.Failed)
+	case got.Ready && !w.ready:
+		w.ready = true
+		c.ready++
 	}
-}
-
-// deliver passes a message on. A full queue drops it, so that its number is missing.
-func (c *Coordinator) deliver(d loadgen.Delivery) {
-	select {
-	case c.reports <- d:
-	default:
-	}
+	c.change()
 }
 
 // Lose enters that a worker's process has ended, by its process id on this machine. It
@@ -257,7 +253,7 @@ func (c *Coordinator) Lose(pid int, why error) {
 	defer c.mu.Unlock()
 	for i, w := range c.workers {
 		if w.local && w.pid == pid {
-			c.deliver(loadgen.Delivery{Worker: i, Lost: why})
+			c.inbox.put(arrival{worker: i, lost: why})
 			if !w.ready && c.failed == "" {
 				c.failed = fmt.Sprintf("worker %s: %v", w.Name, why)
 			}
@@ -307,7 +303,11 @@ func (c *Coordinator) Start(tickets []string) (*measure.Clock, error) {
 	}
 	c.mu.Unlock()
 	s.Local = append(s.Local, os.Getpid())
-	return measure.NewClockSince(zero), c.publish(message{Start: s})
+	if err := c.publish(message{Start: s}); err != nil {
+		return nil, err
+	}
+	c.inbox.work.Go(c.inbox.watch)
+	return measure.NewClockSince(zero), nil
 }
 
 // Cancel tells the workers that there will be no run.
@@ -336,13 +336,12 @@ func (c *Coordinator) Workers() (all []loadgen.WorkerInfo) {
 // Reports implements loadgen.Hub.
 func (c *Coordinator) Reports() <-chan loadgen.Delivery { return c.reports }
 
+// Overrun implements loadgen.Hub.
+func (c *Coordinator) Overrun() error { return c.inbox.overrunError() }
+
 // Send implements loadgen.Hub.
 func (c *Coordinator) Send(n loadgen.News) error {
-	body, err := json.Marshal(n)
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(message{Body: body})
+	text, err := json.Marshal(message{News: &n})
 	if err != nil {
 		return err
 	}
@@ -359,5 +358,6 @@ func (c *Coordinator) Close() error {
 		c.server.Shutdown()
 		c.server.WaitForShutdown()
 	}
+	c.inbox.close()
 	return nil
 }

@@ -11,20 +11,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
 // protocol is the version of the messages. Processes of one build have the same.
-const protocol = 1
+const protocol = 2
 
 // The subjects. Those of a run have its name in them.
 const enrolSubject = "earshot.load.enrol"
 
-func upSubject(run string) string    { return "earshot.load." + run + ".up" }
-func downSubject(run string) string  { return "earshot.load." + run + ".down" }
-func clockSubject(run string) string { return "earshot.load." + run + ".clock" }
+func upSubject(run, worker string) string { return "earshot.load." + run + ".up." + worker }
+func downSubject(run string) string       { return "earshot.load." + run + ".down" }
+func clockSubject(run string) string      { return "earshot.load." + run + ".clock" }
 
 // A hello is how a worker introduces itself.
 type hello struct {
@@ -72,13 +73,14 @@ type start struct {
 	Cancelled string `json:"cancelled,omitempty"`
 }
 
-// A message is what goes up or down: one of them is set.
+// A message is what goes up or down: one of them is set. Whose it is that goes up its subject
+// says.
 type message struct {
-	Worker int             `json:"worker"`
 	Ready  bool            `json:"ready,omitempty"`
 	Failed string          `json:"failed,omitempty"`
 	Start  *start          `json:"start,omitempty"`
-	Body   json.RawMessage `json:"body,omitempty"`
+	Report *loadgen.Report `json:"report,omitempty"`
+	News   *loadgen.News   `json:"news,omitempty"`
 }
 
 // maxMessage is the longest message in bytes.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/clock"
 )
+
+// queuedNews is how many messages of the coordinator may wait for the worker: minutes'.
+const queuedNews = 1 << 10
 
 // Enrolment is how a worker joins.
 type Enrolment struct {
@@ -59,7 +63,7 @@ type Membership struct {
 
 // Join enrols with the coordinator. The caller closes the membership.
 func Join(ctx context.Context, e Enrolment) (*Membership, error) {
-	m := &Membership{began: time.Now(), news: make(chan loadgen.News, queued), starts: make(chan start, 1)}
+	m := &Membership{began: time.Now(), news: make(chan loadgen.News, queuedNews), starts: make(chan start, 1)}
 	deadline := time.Now().Add(e.Wait)
 	for {
 		err := m.enrol(ctx, e)
@@ -154,12 +158,11 @@ func (m *Membership) hear(msg *nats.Msg) {
 		}
 		return
 	}
-	var n loadgen.News
-	if json.Unmarshal(got.Body, &n) != nil {
+	if got.News == nil {
 		return
 	}
 	select {
-	case m.news <- n:
+	case m.news <- *got.News:
 	case <-m.ended:
 	default: // its number will be missing
 	}
@@ -167,7 +170,7 @@ func (m *Membership) hear(msg *nats.Msg) {
 
 // Fail tells the coordinator that the worker can't play its part.
 func (m *Membership) Fail(err error) {
-	_ = m.publish(message{Worker: m.number, Failed: err.Error()}) // it may be gone
+	_ = m.publish(message{Failed: err.Error()}) // it may be gone
 	_ = m.conn.FlushTimeout(time.Second)
 }
 
@@ -179,33 +182,44 @@ func (m *Membership) publish(g message) error {
 	if len(text) > maxMessage {
 		return fmt.Errorf("a message of %d bytes is too long", len(text))
 	}
-	return m.conn.Publish(upSubject(m.run), text)
+	return m.conn.Publish(upSubject(m.run, strconv.Itoa(m.number)), text)
 }
 
 // Play plays the worker's part with a configuration for the plan.
 func (m *Membership) Play(ctx context.Context, cfg loadgen.Config) error {
+	part, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	err = loadgen.RunWorker(ctx, cfg, part, m)
+	_ = m.conn.FlushTimeout(2 * time.Second)
+	return err
+}
+
+// begin waits until the run begins, and returns the worker's part.
+func (m *Membership) begin(ctx context.Context) (part loadgen.Part, err error) {
 	if err := m.settleClock(ctx); err != nil {
 		m.Fail(err)
-		return err
+		return part, err
 	}
 	// The coordinator may have to be told more than once: it subscribes, and answers, in its
 	// own time.
-	if err := errors.Join(m.publish(message{Worker: m.number, Ready: true}), m.conn.FlushTimeout(5*time.Second)); err != nil {
-		return err
+	if err := errors.Join(m.publish(message{Ready: true}), m.conn.FlushTimeout(5*time.Second)); err != nil {
+		return part, err
 	}
 	var begin start
 	select {
 	case begin = <-m.starts:
 	case <-m.ended:
-		return fmt.Errorf("%w: it ended before the run began", ErrNoCoordinator)
+		return part, fmt.Errorf("%w: it ended before the run began", ErrNoCoordinator)
 	case <-ctx.Done():
 		m.Fail(ctx.Err())
-		return ctx.Err()
+		return part, ctx.Err()
 	}
 	if begin.Cancelled != "" {
-		return fmt.Errorf("the coordinator called the run off: %s", begin.Cancelled)
+		return part, fmt.Errorf("the coordinator called the run off: %s", begin.Cancelled)
 	}
-	part := loadgen.Part{Share: loadgen.Share{Number: m.number, Of: m.Plan.Workers}, Tickets: begin.Tickets}
+	part = loadgen.Part{Share: loadgen.Share{Number: m.number, Of: m.Plan.Workers}, Tickets: begin.Tickets}
 	if m.local {
 		part.Zero = atWall(begin.Wall)
 		for _, pid := range begin.Local {
@@ -213,17 +227,15 @@ func (m *Membership) Play(ctx context.Context, cfg loadgen.Config) error {
 				part.Kin = append(part.Kin, pid)
 			}
 		}
-	} else {
-		o, err := m.follow.At(m.now())
-		if err != nil {
-			return fmt.Errorf("the coordinator's clock: %w", err)
-		}
-		m.base = o.Middle()
-		part.Zero = m.began.Add(begin.Zero - m.base)
+		return part, nil
 	}
-	err := loadgen.RunWorker(ctx, cfg, part, m)
-	_ = m.conn.FlushTimeout(2 * time.Second)
-	return err
+	o, err := m.follow.At(m.now())
+	if err != nil {
+		return part, fmt.Errorf("the coordinator's clock: %w", err)
+	}
+	m.base = o.Middle()
+	part.Zero = m.began.Add(begin.Zero - m.base)
+	return part, nil
 }
 
 // settleClock waits until the coordinator's clock is known.
@@ -252,11 +264,7 @@ func (m *Membership) settleClock(ctx context.Context) error {
 
 // Send implements loadgen.Link.
 func (m *Membership) Send(r loadgen.Report) error {
-	body, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	return m.publish(message{Worker: m.number, Body: body})
+	return m.publish(message{Report: &r})
 }
 
 // News implements loadgen.Link.

@@ -1,0 +1,203 @@
+package workers
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/driver/whep"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+)
+
+// waiting are the arrivals that wait in an inbox.
+func waiting(b *inbox) (all []arrival) {
+	for {
+		select {
+		case a := <-b.queue:
+			all = append(all, a)
+		default:
+			return all
+		}
+	}
+}
+
+func TestInboxKnowsWhoIsSilent(t *testing.T) {
+	const often = int(loadgen.LostAfter/loadgen.ReportEvery) + 1
+	for _, c := range []struct {
+		sentence string
+		looks    int
+		passed   time.Duration
+		speaks   func(look int) bool
+		lost     bool
+	}{
+		{"a worker that never speaks is lost", often, loadgen.ReportEvery, func(int) bool { return false }, true},
+		{"it is lost once", 5 * often, loadgen.ReportEvery, func(int) bool { return false }, true},
+		{"one that speaks is not", 5 * often, loadgen.ReportEvery, func(int) bool { return true }, false},
+		{"one that speaks now and then is not", 5 * often, loadgen.ReportEvery, func(i int) bool { return i%(often-1) == 0 }, false},
+		{"one that stops is", 3 * often, loadgen.ReportEvery, func(i int) bool { return i < often }, true},
+		{"while this process stands still nobody can be heard", 3, time.Hour, func(int) bool { return false }, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			now := time.Duration(0)
+			b, s := newInbox(2, func() time.Duration { now++; return now }), newSilences(2)
+			said := 0
+			for i := range c.looks {
+				b.arrived(0, []byte("of the other"))
+				if c.speaks(i) {
+					b.arrived(1, []byte("word"))
+					said++
+				}
+				b.look(s, c.passed)
+			}
+			var lost []arrival
+			for _, a := range waiting(b) {
+				switch {
+				case a.lost != nil:
+					lost = append(lost, a)
+					assert.Zero(t, said, "it is lost behind its last message")
+				case a.worker == 1:
+					said--
+				}
+			}
+			if !c.lost {
+				assert.Empty(t, lost)
+				return
+			}
+			require.Len(t, lost, 1)
+			assert.Equal(t, 1, lost[0].worker)
+			assert.ErrorContains(t, lost[0].lost, "said nothing")
+		})
+	}
+}
+
+func TestInboxThatIsFullSaysSo(t *testing.T) {
+	for sentence, fill := range map[string]func(b *inbox){
+		"of messages": func(b *inbox) {
+			for range maxQueued + 1 {
+				b.arrived(0, []byte("short"))
+			}
+		},
+		"of bytes": func(b *inbox) {
+			long := make([]byte, maxMessage)
+			for range maxQueuedBytes/maxMessage + 1 {
+				b.arrived(0, long)
+			}
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			b := newInbox(1, func() time.Duration { return 1 })
+			b.arrived(0, []byte("first"))
+			require.NoError(t, b.overrunError())
+			fill(b)
+			require.Error(t, b.overrunError())
+			for _, a := range waiting(b) {
+				assert.NoError(t, a.lost, "it is not the worker's fault")
+			}
+		})
+	}
+}
+
+// joined are workers that have joined a run on this machine, and their coordinator.
+func joined(t *testing.T, names ...string) (*Coordinator, []*Membership) {
+	t.Helper()
+	c := coordinate(t, len(names))
+	all := make([]*Membership, len(names))
+	for i, name := range names {
+		var err error
+		all[i], err = Join(t.Context(), Enrolment{URL: c.JoinURL(), Secret: c.Secret(), Wait: time.Minute, Name: name})
+		require.NoError(t, err)
+		t.Cleanup(all[i].Close)
+	}
+	return c, all
+}
+
+// startTogether has the workers begin. It returns what coordinates them, and when the run's
+// clock showed 0.
+func startTogether(t *testing.T, c *Coordinator, all []*Membership) (coordinate func(func(loadgen.Progress)) (*loadgen.Result, error), zero time.Time) {
+	t.Helper()
+	zeros := make(chan time.Time, len(all))
+	for _, m := range all {
+		go func() {
+			part, err := m.begin(t.Context())
+			assert.NoError(t, err)
+			zeros <- part.Zero
+		}()
+	}
+	require.NoError(t, c.Wait(t.Context(), time.Minute))
+	clock, err := c.Start(nil)
+	require.NoError(t, err)
+	for range all {
+		zero = <-zeros
+	}
+	d, err := whep.New("http://127.0.0.1:1/{room}/whip", "http://127.0.0.1:1/{room}/whep", "", nil)
+	require.NoError(t, err)
+	cfg := loadgen.Config{Scenario: c.cfg.Plan.Scenario, Driver: d}
+	return func(progress func(loadgen.Progress)) (*loadgen.Result, error) {
+		cfg.Progress = progress
+		return loadgen.Coordinate(context.WithoutCancel(t.Context()), cfg, clock, c)
+	}, zero
+}
+
+// TestSlowCoordinatorBlamesNoWorker has a coordinator do something else for longer than a
+// worker may be silent, while the workers go on.
+func TestSlowCoordinatorBlamesNoWorker(t *testing.T) {
+	t.Parallel()
+	c, all := joined(t, "one", "two")
+	coordinate, zero := startTogether(t, c, all)
+	clip, err := speech.Load("builtin:speech")
+	require.NoError(t, err)
+	b, err := newBand(0, 20, clip)
+	require.NoError(t, err)
+	b.members = all
+	played := make(chan error, 1)
+	go func() { played <- b.play(zero, 2*time.Second) }()
+	slow := 1
+	result, err := coordinate(func(p loadgen.Progress) {
+		if p.Phase == "steady" && slow > 0 {
+			slow--
+			time.Sleep(loadgen.LostAfter + time.Second)
+		}
+	})
+	require.NoError(t, err)
+	require.NoError(t, <-played)
+	for _, w := range result.Workers {
+		assert.Empty(t, w.Lost, w.Name)
+	}
+	assert.Empty(t, result.Overrun)
+	assert.Zero(t, slow, "it was slow")
+	told := b.told.Delivered
+	assert.Equal(t, told.Plus(told), result.Values["delivered"], "nothing was missed")
+}
+
+// TestSilentWorkerIsBlamedByName has one of two workers say nothing.
+func TestSilentWorkerIsBlamedByName(t *testing.T) {
+	t.Parallel()
+	c, all := joined(t, "silent", "talking")
+	coordinate, _ := startTogether(t, c, all)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(loadgen.ReportEvery)
+		defer tick.Stop()
+		for i := uint64(1); ; i++ {
+			r := loadgen.Report{Sequence: i}
+			select {
+			case n := <-all[1].News():
+				r.Done = n.Stop != ""
+			case <-tick.C:
+			}
+			assert.NoError(t, all[1].Send(r))
+			if r.Done {
+				return
+			}
+		}
+	}()
+	_, err := coordinate(nil)
+	<-ended
+	require.ErrorContains(t, err, "worker 1 (silent) was lost")
+	assert.ErrorContains(t, err, "it said nothing for 3s")
+}
