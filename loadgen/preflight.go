@@ -38,7 +38,7 @@ func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string
 // PreflightShared is that for a machine on which several processes play the scenario, each
 // of them a share of that size.
 func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share Share) (warnings []string, err error) {
-	if err := check(m, s, share); err != nil {
+	if err := check(m, s, share, max(share.Of, 1)); err != nil {
 		return nil, err
 	}
 	for _, warning := range []string{warnOfCores(m, s, own), warnOfBuffers(m, s)} {
@@ -49,9 +49,10 @@ func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share Share)
 	return warnings, nil
 }
 
-// check returns an error for what a machine cannot do for a scenario.
-func check(m host.Limits, s *scenario.Scenario, share Share) error {
-	return errors.Join(checkFiles(m, s, share), checkScoring(m, s))
+// check returns an error for what a machine cannot do for a scenario of which so many
+// processes on it play a share each.
+func check(m host.Limits, s *scenario.Scenario, share Share, processes int) error {
+	return errors.Join(checkFiles(m, s, share), checkScoring(m, s, share, processes))
 }
 
 // checkFiles returns an error if a run needs more open files than are allowed.

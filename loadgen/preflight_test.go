@@ -87,3 +87,25 @@ func TestContendedOnFewCores(t *testing.T) {
 	assert.False(t, Contended(two, room(1, 1, 500)))
 	assert.False(t, Contended(host.Limits{Cores: 64}, room(1, 1, 5000)))
 }
+
+func TestScoringIsSharedByMachines(t *testing.T) {
+	s, err := scenario.Parse("scored", []byte("name: scored\nroom: {capacity: 50000}\naudio_score: true\ncast:\n  - {role: speaker, count: 1, audio: builtin:speech}\n  - {role: listener, count: 20000}\nhold: 1m\n"))
+	require.NoError(t, err)
+	m := host.Limits{Cores: 2}
+	for _, c := range []struct {
+		sentence           string
+		workers, processes int
+		refused            bool
+	}{
+		{"one process has all probes", 0, 1, true},
+		{"so has a machine with all workers", 4, 4, true},
+		{"one of four machines has a quarter", 4, 1, false},
+	} {
+		err := checkScoring(m, s, Share{Of: c.workers}, c.processes)
+		if c.refused {
+			assert.ErrorContains(t, err, "200 probes", c.sentence)
+		} else {
+			assert.NoError(t, err, c.sentence)
+		}
+	}
+}

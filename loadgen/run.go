@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
 		return nil, err
 	}
-	if err := check(host.CurrentLimits(), cfg.Scenario, Share{}); err != nil {
+	if err := check(host.CurrentLimits(), cfg.Scenario, Share{}, 1); err != nil {
 		return nil, err
 	}
 	r, err := newRun(cfg, measure.NewClock(), Share{})
@@ -272,11 +272,11 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 		h.ledger.Finish(now)
 	}
 	r.aggregator.Finish(now)
-	if r.peers != nil {
-		return nil, r.peers.finish(r.final(), after)
-	}
 	if r.Scenario.AudioScore && ctx.Err() == nil {
 		r.score(ctx)
+	}
+	if r.peers != nil {
+		return nil, r.peers.finish(r.final(), after)
 	}
 	return r.result(ctx.Err() != nil, span, before, after), nil
 }

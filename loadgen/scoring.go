@@ -33,16 +33,19 @@ func probesOf(s *scenario.Scenario) int {
 	return min(all, max(minProbes, all/listenersPerProbe))
 }
 
-// checkScoring returns an error if what probes hear takes too long to score.
-func checkScoring(m host.Limits, s *scenario.Scenario) error {
+// checkScoring returns an error if what probes hear takes too long to score on a machine
+// where so many processes play a share of the scenario each.
+func checkScoring(m host.Limits, s *scenario.Scenario, share Share, processes int) error {
 	if !s.AudioScore {
 		return nil
 	}
 	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), measure.MostExcerpts*measure.ExcerptLength)
-	takes := time.Duration(float64(probesOf(s)) * scoringShare * float64(heard) / m.Usable())
+	n := max(share.Of, 1)
+	probes := processes * ((probesOf(s) + n - 1) / n) // each has one at least
+	takes := time.Duration(float64(probes) * scoringShare * float64(heard) / m.Usable())
 	if takes <= longestScoring {
 		return nil
 	}
 	return fmt.Errorf("audio_score: to score what %d probes hear would take about %v after the run, and %v is the most: cast fewer listeners, or leave it out",
-		probesOf(s), takes.Round(time.Second), longestScoring)
+		probes, takes.Round(time.Second), longestScoring)
 }

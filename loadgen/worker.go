@@ -12,7 +12,6 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
-	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
 // A Part is what a worker plays of a run.
@@ -26,17 +25,14 @@ type Part struct {
 	Kin []int
 }
 
-// SharedBy returns an error for what several workers can't play.
-func SharedBy(s *scenario.Scenario, n int) error {
-	switch {
-	case n < 1 || n > MaxWorkers:
+// onMachine is how many of the workers are on this one's machine, as far as it is known: all
+// that the coordinator has started there. Kin are they, without this one, and the coordinator.
+func (p Part) onMachine() int { return max(1, len(p.Kin)) }
+
+// CheckWorkers returns an error for a number of workers that can't be.
+func CheckWorkers(n int) error {
+	if n < 1 || n > MaxWorkers {
 		return fmt.Errorf("%d workers are not from 1 to %d", n, MaxWorkers)
-	case s.Listeners() == 0:
-		return errors.New("a scenario in which nobody listens can't be played by several workers yet: play it in one process")
-	case s.AudioScore:
-		return errors.New("audio_score can't be played by several workers yet: play it in one process")
-	case s.AudioCheck == scenario.CheckMarker:
-		return errors.New("audio_check: marker can't be played by several workers yet: play it in one process")
 	}
 	return nil
 }
@@ -69,7 +65,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, link Link) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer quiet()
-	err = errors.Join(supports(cfg.Driver, cfg.Scenario), check(host.CurrentLimits(), cfg.Scenario, part.Share))
+	err = errors.Join(supports(cfg.Driver, cfg.Scenario), check(host.CurrentLimits(), cfg.Scenario, part.Share, part.onMachine()))
 	if err == nil {
 		err = r.enterRooms(ctx)
 	}

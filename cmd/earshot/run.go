@@ -75,7 +75,7 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 	warn(stderr, s.Warnings)
 	warn(stderr, f.watch.exposed())
 	warn(stderr, f.target.exposed())
-	if err := f.workers.check(s, f.target, f.repeat, changed); err != nil {
+	if err := f.workers.check(f.target, f.repeat, changed); err != nil {
 		return usage(err)
 	}
 	if f.workers.workers == 0 || f.workers.local { // else it is the workers' machines that play

@@ -20,7 +20,6 @@ import (
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/workers"
 )
 
@@ -50,7 +49,7 @@ func (f *workersFlags) bind(flags *pflag.FlagSet) {
 }
 
 // check returns an error for flags that do not go together.
-func (f *workersFlags) check(s *scenario.Scenario, target targetFlags, repeat int, changed func(string) bool) error {
+func (f *workersFlags) check(target targetFlags, repeat int, changed func(string) bool) error {
 	if !changed("workers") {
 		for _, name := range []string{"coordinate", "nats", "worker-cert", "worker-key", "wait", "local"} {
 			if changed(name) {
@@ -59,7 +58,7 @@ func (f *workersFlags) check(s *scenario.Scenario, target targetFlags, repeat in
 		}
 		return nil
 	}
-	if err := loadgen.SharedBy(s, f.workers); err != nil {
+	if err := loadgen.CheckWorkers(f.workers); err != nil {
 		return fmt.Errorf("--workers: %w", err)
 	}
 	switch {

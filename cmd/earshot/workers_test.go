@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,6 +35,7 @@ type sharedSummary struct {
 	Reasons []string `json:"reasons"`
 	Metrics map[string]struct {
 		Passes, Total, Count uint64
+		Med                  float64
 	} `json:"metrics"`
 	Scenario struct {
 		SteadyS float64 `json:"steady_s"`
@@ -90,21 +90,11 @@ func TestWorkersFlagsThatDoNotGoTogether(t *testing.T) {
 		assert.Equal(t, exitUsage, code, c.sentence)
 		assert.Contains(t, stderr, c.says, c.sentence)
 	}
-	scored := file(t, "scored.yaml", strings.Replace(`name: scored
-audio_score: true
-cast:
-  - {role: speaker, count: 1, audio: AUDIO}
-  - {role: listener, count: 2}
-hold: 3s
-`, "AUDIO", voice(t), 1))
-	_, stderr, code := command(t, "run", scored, "--workers", "2", "--local")
-	assert.Equal(t, exitUsage, code)
-	assert.Contains(t, stderr, "audio_score")
 	for _, args := range [][]string{{"worker"}, {"worker", "--join", "http://127.0.0.1:1"}} {
 		_, _, code := command(t, args...)
 		assert.Equal(t, exitUsage, code)
 	}
-	_, stderr, code = command(t, "worker", "--join", "nats://x@127.0.0.1:1", "--wait", "1ms")
+	_, stderr, code := command(t, "worker", "--join", "nats://x@127.0.0.1:1", "--wait", "1ms")
 	assert.Equal(t, exitCouldNotRun, code)
 	assert.Contains(t, stderr, "no coordinator")
 }
