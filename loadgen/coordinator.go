@@ -304,7 +304,7 @@ func (c *coordinator) send() {
 			c.news.Horizon, c.news.Processed = min(c.news.Horizon, w.horizon), min(c.news.Processed, w.processed)
 		}
 	}
-	c.news.Stop = c.stopping
+	c.news.Stop, c.news.Interrupted = c.stopping, c.interrupted
 	c.sent, c.paused = time.Now(), c.pausedAt()
 	c.sequence++
 	c.news.Sequence = c.sequence

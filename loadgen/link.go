@@ -91,6 +91,8 @@ type News struct {
 	Answers map[string][][]byte `json:"answers,omitempty"`
 	// Stop ends the arrivals and the hold, and says why.
 	Stop string `json:"stop,omitempty"`
+	// Interrupted means that the coordinator's user ended it.
+	Interrupted bool `json:"interrupted,omitempty"`
 }
 
 // A SourceID names a mic of the run.

@@ -25,6 +25,7 @@ type player struct {
 	// workers play, if it is not this process: then ca is for them.
 	workers *workersFlags
 	ca      string
+	again   bool // they are wanted again afterwards
 }
 
 // play plays a scenario against a target. Without a result, the error says why; with
@@ -49,7 +50,7 @@ func (p player) play(ctx context.Context, f targetFlags, s *scenario.Scenario) (
 	cfg.Watch = p.watch.follow(&cfg)
 	var result *loadgen.Result
 	if p.workers != nil {
-		result, err = p.workers.play(ctx, cfg, f, p.ca, p.stderr)
+		result, err = p.workers.play(ctx, cfg, f, p.ca, p.again, p.stderr)
 	} else {
 		result, err = loadgen.Run(ctx, cfg)
 	}

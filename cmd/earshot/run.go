@@ -101,6 +101,7 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 		p.workers, p.ca = &f.workers, f.ca
 	}
 	err = repeated(f.repeat, forPeople(stdout, stderr, f.out.names()...), func(i int) error {
+		p.again = i+1 < f.repeat
 		return f.once(ctx, s, p, f.out.of(i, f.repeat), stdout)
 	})
 	return errors.Join(err, watching.Close())

@@ -102,18 +102,30 @@ func (f workerFlags) run(ctx context.Context, stdin io.Reader, stderr io.Writer)
 	if f.name == "" {
 		f.name, _ = os.Hostname()
 	}
-	m, err := workers.Join(ctx, workers.Enrolment{URL: join, TLS: roots, Wait: f.wait, Name: f.name, Secret: os.Getenv(workerSecretEnv)})
-	if err != nil {
-		return stopped(ctx, err)
+	e := workers.Enrolment{URL: join, TLS: roots, Wait: f.wait, Name: f.name, Secret: os.Getenv(workerSecretEnv)}
+	for {
+		m, err := workers.Join(ctx, e)
+		if err != nil {
+			return stopped(ctx, err)
+		}
+		err = stopped(ctx, f.play(ctx, m, stderr))
+		m.Close()
+		if err != nil || !m.Again() {
+			return err
+		}
+		e.Played = m.Run()
 	}
-	defer m.Close()
+}
+
+// play plays the part of one run.
+func (f workerFlags) play(ctx context.Context, m *workers.Membership, stderr io.Writer) error {
 	fmt.Fprintf(stderr, "earshot: joined a run of %d workers: %s\n", m.Plan.Workers, m.Plan.Scenario.Name)
 	cfg := loadgen.Config{Scenario: m.Plan.Scenario}
 	if err := configure(m.Plan.Target, &cfg, f.ca); err != nil {
 		m.Fail(err)
 		return err
 	}
-	return stopped(ctx, m.Play(ctx, cfg))
+	return m.Play(ctx, cfg)
 }
 
 // stopped marks an error of a command that was interrupted.

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -36,6 +39,7 @@ type workersFlags struct {
 	certificate, key string
 	wait             time.Duration
 	local            bool
+	token            string // what workers have to know
 }
 
 func (f *workersFlags) bind(flags *pflag.FlagSet) {
@@ -62,8 +66,6 @@ func (f *workersFlags) check(target targetFlags, repeat int, changed func(string
 		return fmt.Errorf("--workers: %w", err)
 	}
 	switch {
-	case repeat > 1:
-		return errors.New("--repeat can't be had with --workers yet: run it several times")
 	case f.coordinate != "" && f.nats != "":
 		return errors.New("--coordinate and --nats are two ways to the workers: give one")
 	case !f.local && f.coordinate == "" && f.nats == "":
@@ -77,9 +79,13 @@ func (f *workersFlags) check(target targetFlags, repeat int, changed func(string
 	case f.certificate != "" && f.local:
 		return errors.New("--worker-cert is for workers on other machines: leave it out with --local")
 	}
+	if _, port, err := net.SplitHostPort(f.coordinate); err == nil && port == "0" && repeat > 1 && !f.local {
+		return errors.New("--coordinate needs a port with --repeat: workers join there for each run")
+	}
 	if f.coordinate == "" && f.nats == "" {
 		f.coordinate = defaultCoordinate
 	}
+	f.token = cmp.Or(os.Getenv(workerTokenEnv), rand.Text())
 	return nil
 }
 
@@ -95,8 +101,8 @@ func (f workersFlags) tls() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
-// play has workers play a scenario together.
-func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targetFlags, ca string, stderr io.Writer) (_ *loadgen.Result, err error) {
+// play has workers play a scenario together, and perhaps again afterwards.
+func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targetFlags, ca string, again bool, stderr io.Writer) (_ *loadgen.Result, err error) {
 	certificate, err := f.tls()
 	if err != nil {
 		return nil, usage(err)
@@ -106,8 +112,8 @@ func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targe
 		return nil, err
 	}
 	c, err := workers.NewCoordinator(workers.Config{
-		Listen: f.coordinate, URL: f.nats, Token: os.Getenv(workerTokenEnv), TLS: certificate,
-		Plan: workers.Plan{Workers: f.workers, Scenario: cfg.Scenario, Target: reach},
+		Listen: f.coordinate, URL: f.nats, Token: f.token, TLS: certificate,
+		Plan: workers.Plan{Workers: f.workers, Scenario: cfg.Scenario, Target: reach, Again: again && !f.local},
 		Seen: func(text string) { fmt.Fprintln(stderr, "earshot:", printable.Lines(text)) },
 	})
 	if err != nil {

@@ -40,7 +40,8 @@ type sharedSummary struct {
 	Scenario struct {
 		SteadyS float64 `json:"steady_s"`
 	} `json:"scenario"`
-	Workers []struct{ Name, Lost string } `json:"workers"`
+	Workers  []struct{ Name, Lost string } `json:"workers"`
+	Problems []any
 }
 
 func readShared(t *testing.T, path string) (s sharedSummary) {
@@ -84,7 +85,7 @@ func TestWorkersFlagsThatDoNotGoTogether(t *testing.T) {
 		{"local without workers", []string{"--local"}, "--local goes with --workers"},
 		{"two ways", []string{"--workers", "2", "--local", "--coordinate", "127.0.0.1:0", "--nats", "nats://127.0.0.1:1"}, "give one"},
 		{"half a certificate", []string{"--workers", "2", "--coordinate", "127.0.0.1:0", "--target", "http://127.0.0.1:1", "--worker-cert", "x"}, "go together"},
-		{"several runs", []string{"--workers", "2", "--local", "--repeat", "2"}, "--repeat"},
+		{"where do they join again?", []string{"--workers", "2", "--coordinate", "127.0.0.1:0", "--target", "http://127.0.0.1:1", "--repeat", "2"}, "--repeat"},
 	} {
 		_, stderr, code := command(t, append([]string{"run", "smoke"}, c.args...)...)
 		assert.Equal(t, exitUsage, code, c.sentence)

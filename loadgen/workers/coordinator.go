@@ -177,6 +177,8 @@ func (c *Coordinator) enrol(m *nats.Msg) {
 		answer.Refused = "its greeting can't be read"
 	case h.Protocol != protocol || h.Build != build():
 		answer.Refused = fmt.Sprintf("the worker is another build than the coordinator (%s, and not %s): start the same earshot on all machines", h.Build, build())
+	case h.Played == c.run:
+		answer.Later = true
 	default:
 		answer = c.admit(h)
 	}

@@ -37,14 +37,18 @@ type hello struct {
 	CPUs     int    `json:"cpus"`
 	// Local is the secret of the workers that the coordinator has started itself.
 	Local string `json:"local,omitempty"`
+	// Played is the run that the worker has played before.
+	Played string `json:"played,omitempty"`
 }
 
 // A welcome is the coordinator's answer.
 type welcome struct {
 	// Refused is why the worker can't take part.
 	Refused string `json:"refused,omitempty"`
-	Run     string `json:"run,omitempty"`
-	Number  int    `json:"number"`
+	// Later means that this run is the one that the worker has played: the next comes later.
+	Later  bool   `json:"later,omitempty"`
+	Run    string `json:"run,omitempty"`
+	Number int    `json:"number"`
 	// Local means that the worker has the coordinator's clock.
 	Local bool  `json:"local,omitempty"`
 	Plan  *Plan `json:"plan,omitempty"`
@@ -58,6 +62,8 @@ type Plan struct {
 	Audio map[string]string `json:"audio"`
 	// Target is how workers reach the server, as the command line says it.
 	Target json.RawMessage `json:"target"`
+	// Again means that the workers are wanted for one more run afterwards.
+	Again bool `json:"again,omitempty"`
 }
 
 // A start is the coordinator's word that the run begins.

@@ -32,6 +32,8 @@ type Enrolment struct {
 	// Name is what reports call the worker, and Secret that of a worker which the
 	// coordinator has started itself.
 	Name, Secret string
+	// Played is the run that the worker has played before, if it joins again.
+	Played string
 }
 
 var (
@@ -39,6 +41,8 @@ var (
 	ErrRefused = errors.New("the coordinator refuses this worker")
 	// ErrNoCoordinator means that there is none.
 	ErrNoCoordinator = errors.New("no coordinator was found")
+
+	errLater = errors.New("the next run has not begun")
 )
 
 // A Membership is a worker's place in a run. Its run follows with Play.
@@ -53,10 +57,11 @@ type Membership struct {
 	began  time.Time
 	follow *clock.Follower // nil: the clock is the coordinator's
 
-	news   chan loadgen.News
-	starts chan start
-	ended  <-chan struct{} // closed when the connection is gone
-	base   time.Duration   // the offset at the start
+	news        chan loadgen.News
+	starts      chan start
+	ended       <-chan struct{} // closed when the connection is gone
+	base        time.Duration   // the offset at the start
+	interrupted atomic.Bool     // the run is, and no other follows
 	// ahead and bound are what was known of the clock at last, in ns.
 	ahead, bound atomic.Int64
 }
@@ -103,7 +108,7 @@ func (m *Membership) enrol(ctx context.Context, e Enrolment) (err error) {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(hello{Protocol: protocol, Build: build(), Name: e.Name, Host: hostName(), PID: os.Getpid(), CPUs: runtime.GOMAXPROCS(0), Local: e.Secret})
+	text, err := json.Marshal(hello{Protocol: protocol, Build: build(), Name: e.Name, Host: hostName(), PID: os.Getpid(), CPUs: runtime.GOMAXPROCS(0), Local: e.Secret, Played: e.Played})
 	if err != nil {
 		return err
 	}
@@ -116,6 +121,9 @@ func (m *Membership) enrol(ctx context.Context, e Enrolment) (err error) {
 	var w welcome
 	if err := json.Unmarshal(answer.Data, &w); err != nil {
 		return err
+	}
+	if w.Later {
+		return errLater
 	}
 	if w.Refused != "" {
 		return fmt.Errorf("%w: %s", ErrRefused, w.Refused)
@@ -161,6 +169,9 @@ func (m *Membership) hear(msg *nats.Msg) {
 	if got.News == nil {
 		return
 	}
+	if got.News.Interrupted {
+		m.interrupted.Store(true)
+	}
 	select {
 	case m.news <- *got.News:
 	case <-m.ended:
@@ -184,6 +195,13 @@ func (m *Membership) publish(g message) error {
 	}
 	return m.conn.Publish(upSubject(m.run, strconv.Itoa(m.number)), text)
 }
+
+// Run names the run.
+func (m *Membership) Run() string { return m.run }
+
+// Again reports whether the coordinator wants the worker for one more run. It is called when
+// this one has been played.
+func (m *Membership) Again() bool { return m.Plan.Again && !m.interrupted.Load() }
 
 // Play plays the worker's part with a configuration for the plan.
 func (m *Membership) Play(ctx context.Context, cfg loadgen.Config) error {

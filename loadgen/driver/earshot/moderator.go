@@ -33,6 +33,29 @@ func (m *moderator) get(ctx context.Context, r *roomClient) (*connection, error)
 	return s, nil
 }
 
+// renew brings in another host in place of one who is host no longer.
+func (m *moderator) renew(ctx context.Context, r *roomClient, former *connection) (*connection, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.current != former {
+		return m.current, nil // it has happened
+	}
+	token, err := r.newHost(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.join(ctx, "moderator", scenario.Host, token)
+	if err != nil {
+		return nil, err
+	}
+	m.formerNoShows += former.noShows.Load()
+	if former == m.first {
+		err = former.Close()
+	}
+	m.first, m.current = s, s
+	return s, err
+}
+
 // handOver makes another connection the host's.
 func (m *moderator) handOver(to *connection) {
 	m.mu.Lock()

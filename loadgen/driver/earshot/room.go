@@ -19,6 +19,8 @@ type roomClient struct {
 	name      string
 	hostToken string
 	moderator moderator
+	// entered means that another process has opened the room, and others moderate it, too.
+	entered bool
 }
 
 var _ driver.Shared = (*Driver)(nil)
@@ -45,7 +47,7 @@ func (d *Driver) Enter(_ context.Context, i int, text string) (driver.RoomClient
 	if err := json.Unmarshal([]byte(text), &t); err != nil || t.Room == "" {
 		return nil, fmt.Errorf("the ticket of room %d is none of an earshot server's", i+1)
 	}
-	return &roomClient{driver: d, name: t.Room, hostToken: t.HostToken}, nil
+	return &roomClient{driver: d, name: t.Room, hostToken: t.HostToken, entered: true}, nil
 }
 
 // Name implements driver.RoomClient.
@@ -105,7 +107,18 @@ func (r *roomClient) Act(ctx context.Context, verb scenario.Verb, who driver.Par
 	if s != nil {
 		member = s.member
 	}
-	err := asks.requestOK(ctx, func(id string) wire.Message { return request(id, member) })
+	ask := func() error {
+		return asks.requestOK(ctx, func(id string) wire.Message { return request(id, member) })
+	}
+	err := ask()
+	var refusal wire.Error
+	if r.entered && asks != s && errors.As(err, &refusal) && refusal.Code == wire.CodeForbidden {
+		// The moderator of another process has passed the role of host on: for all who
+		// have the room's own token.
+		if asks, err = r.moderator.renew(ctx, r, asks); err == nil {
+			err = ask()
+		}
+	}
 	if err == nil && verb == scenario.PassHost {
 		r.moderator.handOver(s)
 	}
@@ -150,6 +163,21 @@ func (r *roomClient) inviteGuest(ctx context.Context) error {
 		return err
 	}
 	return r.driver.call(ctx, http.MethodPost, "/api/rooms/"+url.PathEscape(r.name)+"/invites", r.hostToken, body, nil)
+}
+
+// newHost is the token of one more host.
+func (r *roomClient) newHost(ctx context.Context) (string, error) {
+	body, err := json.Marshal(map[string]any{"role": "host", "uses": 1, "ttl_s": guestInviteTTL, "name": "moderator"})
+	if err != nil {
+		return "", err
+	}
+	var made struct{ Code string }
+	if err := r.driver.call(ctx, http.MethodPost, "/api/rooms/"+url.PathEscape(r.name)+"/invites", r.hostToken, body, &made); err != nil {
+		return "", err
+	}
+	var redeemed struct{ Token string }
+	err = r.driver.call(ctx, http.MethodPost, "/api/invites/"+url.PathEscape(made.Code)+"/redeem", "", []byte(`{"name":"moderator"}`), &redeemed)
+	return redeemed.Token, err
 }
 
 // NoShows implements driver.RoomClient: the server tells the hosts.
