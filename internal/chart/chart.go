@@ -8,7 +8,7 @@ import (
 )
 
 // Tones is how many colours series can have.
-const Tones = 8
+const Tones = 9
 
 // CSS is the style sheet of charts, for light and dark. A page may set the variables
 // that it uses (--chart-text, --chart-s1 and so on).
@@ -75,8 +75,11 @@ type Series struct {
 // A Point is in the units of the axes.
 type Point struct{ X, Y float64 }
 
-// A Band is a span of X.
-type Band struct{ From, To float64 }
+// A Band is a span of X, with a label if there is room for it.
+type Band struct {
+	From, To float64
+	Text     string
+}
 
 // A Mark is a point of X.
 type Mark struct {

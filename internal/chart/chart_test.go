@@ -3,6 +3,7 @@ package chart
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -70,7 +71,7 @@ func TestSVGIsWellFormedWithoutScriptOrStyle(t *testing.T) {
 	}
 	assert.Zero(t, names["script"])
 	assert.Zero(t, names["style"])
-	assert.Equal(t, 1, names["title"])
+	assert.Equal(t, 1+strings.Count(svg, "f-hit"), names["title"], "the chart's own, and one for each place with values")
 	assert.Equal(t, 1, names["desc"])
 	assert.NotContains(t, svg, "NaN")
 }
@@ -124,6 +125,17 @@ func TestSVGContents(t *testing.T) {
 			assert.InDelta(t, 1.25, number(edges[1][2])/number(edges[0][2]), 0.02)
 		}},
 		{"names stand in place of numbers", Chart{X: Axis{Names: []string{"ours", "theirs"}, Min: -0.5, Max: 1.5}, Series: []Series{{Style: Bars, Points: []Point{{0, 4}, {1, 5}}}}}, func(t *testing.T, svg string) { assert.Contains(t, svg, ">theirs<") }},
+		{"a band's label is in it", Chart{X: Axis{Max: 100}, Bands: []Band{{From: 10, To: 90, Text: "measured"}}, Series: []Series{line(Point{0, 1}, Point{100, 1})}}, func(t *testing.T, svg string) { assert.Contains(t, svg, ">measured<") }},
+		{"a band that is narrower than its label has none", Chart{X: Axis{Max: 100}, Bands: []Band{{From: 10, To: 12, Text: "measured"}}, Series: []Series{line(Point{0, 1}, Point{100, 1})}}, func(t *testing.T, svg string) { assert.NotContains(t, svg, ">measured<") }},
+		{"the values at a place are one title", Chart{X: Axis{Unit: Seconds}, Y: Axis{Unit: Milliseconds}, Series: []Series{
+			{Name: "p(50)", Points: []Point{{1, 2}, {2, 3.14159}}}, {Name: "p(99)", Points: []Point{{1, math.NaN()}, {2, 40}}},
+		}}, func(t *testing.T, svg string) {
+			assert.Contains(t, svg, "<title>1s\np(50) 2ms</title>")
+			assert.Contains(t, svg, "<title>2s\np(50) 3.142ms\np(99) 40ms</title>")
+		}},
+		{"a bar is called by its name", Chart{X: Axis{Names: []string{"ours", "theirs"}, Min: -0.5, Max: 1.5}, Series: []Series{{Style: Bars, Points: []Point{{0, 4}, {1, 5}}}}}, func(t *testing.T, svg string) {
+			assert.Contains(t, svg, "<title>theirs\n5</title>")
+		}},
 		{"words are escaped", Chart{Series: []Series{{Name: "<script>&", Points: []Point{{0, 1}, {1, 1}}}}}, func(t *testing.T, svg string) { assert.Contains(t, svg, "&lt;script&gt;&amp;") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -186,6 +198,28 @@ func TestTicks(t *testing.T) {
 			assert.Equal(t, c.want, strings.Join(got, " "))
 		})
 	}
+}
+
+func TestEachToneHasAColourOfItsOwn(t *testing.T) {
+	for i, scheme := range strings.SplitN(CSS, "prefers-color-scheme: dark", 2) {
+		seen := map[string]int{}
+		for tone := 1; tone <= Tones; tone++ {
+			found := regexp.MustCompile(fmt.Sprintf(`--chart-s%d, (#[0-9a-f]{6})`, tone)).FindStringSubmatch(scheme)
+			require.NotNil(t, found, "tone %d of scheme %d", tone, i)
+			assert.Zero(t, seen[found[1]], "tones %d and %d are %s", seen[found[1]], tone, found[1])
+			seen[found[1]] = tone
+		}
+	}
+}
+
+func TestHoverOfALongRunIsBounded(t *testing.T) {
+	var s Series
+	for i := range 10 * maxHits {
+		s.Points = append(s.Points, Point{float64(i), 1})
+	}
+	svg, err := Chart{Title: "long", Description: "a long run", Series: []Series{s}}.SVG()
+	require.NoError(t, err)
+	assert.LessOrEqual(t, strings.Count(svg, "f-hit"), maxHits)
 }
 
 func TestSVGConcurrently(t *testing.T) {

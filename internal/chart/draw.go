@@ -101,6 +101,7 @@ func (d *drawing) plot() {
 	}
 	d.limits()
 	d.marks()
+	d.values()
 }
 
 func (d *drawing) px(x float64) float64 { return d.left + d.x.share(x, d.X.Scale)*(d.right-d.left) }
@@ -121,6 +122,9 @@ func (d *drawing) bands() {
 		from, to := max(d.px(max(b.From, d.x.min)), d.left), min(d.px(min(b.To, d.x.max)), d.right)
 		if from < to {
 			d.rect("f-band", from, d.top, to, d.bottom)
+			if textWidth(b.Text, textSize) < to-from {
+				d.text(to-pad, d.bottom-pad, textSize, "quiet", end, b.Text)
+			}
 		}
 	}
 }
