@@ -85,11 +85,16 @@ func (a *Aggregator) Present() (values, best metric.Values) {
 }
 
 // choose is the cells of the selected listeners.
-func (a *Aggregator) choose(s metric.Selector) (chosen []*cell) {
+func (a *Aggregator) choose(s metric.Selector) []*cell {
+	return a.chooseOf(func(l Labels) bool { return selected(l, s) })
+}
+
+// chooseOf is the cells of the people with some labels.
+func (a *Aggregator) chooseOf(of func(Labels) bool) (chosen []*cell) {
 	a.record.mu.Lock()
 	defer a.record.mu.Unlock()
 	for _, c := range a.record.cells {
-		if selected(c.Labels, s) {
+		if of(c.Labels) {
 			chosen = append(chosen, c)
 		}
 	}
@@ -124,8 +129,13 @@ type sums struct {
 
 // sum adds up the selected listeners.
 func (a *Aggregator) sum(s metric.Selector) *sums {
+	return a.sumOf(s, func(l Labels) bool { return selected(l, s) })
+}
+
+// sumOf adds up the people with some labels; of the selector its phase and step count.
+func (a *Aggregator) sumOf(s metric.Selector, of func(Labels) bool) *sums {
 	all := &sums{step: s.Step}
-	chosen := a.choose(s)
+	chosen := a.chooseOf(of)
 	crowd := slices.ContainsFunc(chosen, func(c *cell) bool { return !c.Probe })
 	for _, c := range chosen {
 		all.add(a.record, c, s.Phase, a.doubts.drops.Load())

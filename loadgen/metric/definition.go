@@ -35,6 +35,11 @@ type Definition struct {
 	Unit Unit
 	// Help is one sentence on what is measured, without a full stop.
 	Help string
+	// Question is what the metric answers, together with others.
+	Question Question
+	// Hint is what to look at where a threshold on the metric is crossed, without a capital
+	// and a full stop.
+	Hint string
 	// Estimate marks a metric that is derived from a model and not counted.
 	Estimate bool
 	// OfMics marks a metric of those who publish, and Reported one that rests on what the
@@ -44,6 +49,25 @@ type Definition struct {
 	Parts Parts
 	// Compare is the numbers of the metric that are compared between two versions.
 	Compare []Aspect
+}
+
+// A Question is what a reader of a report wants to know. Reports have a part for each.
+type Question string
+
+const (
+	Joining    Question = "Did they get in?"
+	Hearing    Question = "Did they hear everything?"
+	Delay      Question = "How late was it?"
+	Quality    Question = "How did it sound?"
+	Moderation Question = "Did the room obey its host?"
+	Publishing Question = "Did the mics get through?"
+	Cost       Question = "What did the server need?"
+	Generator  Question = "Can the figures be trusted?"
+)
+
+// Questions lists the questions in the order of a report.
+func Questions() []Question {
+	return []Question{Joining, Hearing, Delay, Quality, Moderation, Publishing, Cost, Generator}
 }
 
 // HigherIsBetter reports whether the metric's higher values are the good ones, so

@@ -61,6 +61,8 @@ func TestCatalogue(t *testing.T) {
 		seen[d.Name] = true
 		assert.Regexp(t, `^[a-z][a-z_]*[a-z]$`, d.Name, "it is a name in Prometheus too")
 		assert.NotEmpty(t, d.Help)
+		assert.NotEmpty(t, d.Hint, "%s has no hint", d.Name)
+		assert.Contains(t, Questions(), d.Question, d.Name)
 		assert.NotEmpty(t, aggregations[d.Kind], "%s has a kind that no threshold can ask", d.Name)
 		got, ok := Lookup(d.Name)
 		assert.True(t, ok)

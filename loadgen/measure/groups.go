@@ -1,0 +1,78 @@
+package measure
+
+import (
+	"slices"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// A Group is the figures of some of a run's people, or of some of its time.
+type Group struct {
+	// By is what it is a group of, and Name which: "network" and "3g", "role" and
+	// "speaker", "phase" and "steady". Name is "" for those without a network.
+	By, Name string
+	// Values is what was measured of it, and Best what those of them that are in doubt are
+	// at best. They have no selectors.
+	Values, Best metric.Values
+}
+
+// Groups are the groups of the run, of each kind of which there are several: the listeners
+// by network, everybody by role, and the delivery by phase and by the spans that the
+// timeline names. The run has ended.
+func (a *Aggregator) Groups() (all []Group) {
+	var networks, roles, phases []string
+	a.record.mu.Lock()
+	for _, s := range a.record.spans {
+		phases = append(phases, s.name)
+	}
+	a.record.mu.Unlock()
+	for _, c := range a.chooseOf(func(Labels) bool { return true }) {
+		if c.Role == Audience && !slices.Contains(networks, c.Network) {
+			networks = append(networks, c.Network)
+		}
+		if !slices.Contains(roles, c.Role) {
+			roles = append(roles, c.Role)
+		}
+	}
+	slices.Sort(networks) // those without one are the first
+	slices.Sort(roles)
+	all = several(networks, func(name string) Group {
+		return a.group("network", name, ofPeople, "", func(l Labels) bool { return l.Role == Audience && l.Network == name })
+	})
+	all = append(all, several(roles, func(name string) Group {
+		return a.group("role", name, ofPeople, "", func(l Labels) bool { return l.Role == name })
+	})...)
+	return append(all, several(phases, func(name string) Group {
+		return a.group("phase", name, ofPhases, name, func(l Labels) bool { return l.Role == Audience })
+	})...)
+}
+
+// several are the groups that were owed packets, if there are several.
+func several(names []string, of func(string) Group) (groups []Group) {
+	for _, name := range names {
+		g := of(name)
+		if d, ok := g.Values["delivered"].(metric.Rate); ok && d.Total > 0 {
+			groups = append(groups, g)
+		}
+	}
+	if len(groups) < 2 {
+		return nil
+	}
+	return groups
+}
+
+func ofPeople(p metric.Parts) bool { return p.People }
+func ofPhases(p metric.Parts) bool { return p.Phases }
+
+// group is the figures of the people with some labels, in a phase or in all of the time that
+// is measured.
+func (a *Aggregator) group(by, name string, has func(metric.Parts) bool, phase string, of func(Labels) bool) Group {
+	g := Group{By: by, Name: name, Values: metric.Values{}, Best: metric.Values{}}
+	all := a.sumOf(metric.Selector{Phase: phase}, of)
+	for metricName := range perListener {
+		if d, _ := metric.Lookup(metricName); has(d.Parts) {
+			all.enter(metricName, metricName, g.Values, g.Best)
+		}
+	}
+	return g
+}

@@ -1,0 +1,78 @@
+package measure
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+func TestGroups(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		cast []Labels // each loses as many of 100 packets as its number
+		want map[string]metric.Rate
+	}{
+		{"one kind of people is no group", []Labels{{}, {}}, map[string]metric.Rate{}},
+		{"listeners by network, and those without one", []Labels{{}, {Network: "3g"}, {Network: "3g"}, {Network: "wifi"}}, map[string]metric.Rate{
+			"network ": {Passes: 95, Total: 95}, "network 3g": {Passes: 187, Total: 190}, "network wifi": {Passes: 92, Total: 95},
+		}},
+		{"everybody by role; networks are those of listeners", []Labels{{}, {Role: "speaker", Network: "3g"}}, map[string]metric.Rate{
+			"role listener": {Passes: 95, Total: 95}, "role speaker": {Passes: 94, Total: 95},
+		}},
+		{"a network that only probes have is one, too", []Labels{{}, {Probe: true, Network: "3g"}}, map[string]metric.Rate{
+			"network ": {Passes: 95, Total: 95}, "network 3g": {Passes: 94, Total: 95},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(200), 0, 0)
+			var all []*Listener
+			for _, labels := range c.cast {
+				l := s.ledger.AddListener(1, labels)
+				l.Connected(0)
+				all = append(all, l)
+			}
+			s.steady(0)
+			for b := range Bin(100) {
+				p := s.say(m, b)
+				for lost, l := range all {
+					if int(b) < 50 || int(b) >= 50+lost {
+						l.Receive(p)
+					}
+				}
+			}
+			s.finish()
+			got := map[string]metric.Rate{}
+			for _, g := range s.aggregator.Groups() {
+				assert.NoError(t, g.Values.Check())
+				got[g.By+" "+g.Name], _ = g.Values["delivered"].(metric.Rate)
+			}
+			assert.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestGroupsOfPhases(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(400), 0, 0)
+	l := s.listener(1)
+	assert.NoError(t, s.aggregator.Span("storm", Bin(100).Start(), Bin(150).Start()))
+	assert.NoError(t, s.aggregator.Span("never", Bin(900).Start(), Bin(950).Start()))
+	for b := range Bin(200) {
+		if p := s.say(m, b); b < 100 || b >= 110 {
+			l.Receive(p)
+		}
+	}
+	s.finish()
+	var names []string
+	for _, g := range s.aggregator.Groups() {
+		names = append(names, g.By+" "+g.Name)
+		assert.NotContains(t, g.Values, "joined", "joins are not kept by phase")
+		if g.Name == "storm" {
+			assert.Equal(t, metric.Rate{Passes: 40, Total: 50}, g.Values["delivered"])
+		}
+	}
+	assert.Equal(t, []string{"phase steady", "phase storm"}, names)
+}
