@@ -75,11 +75,8 @@ type Series struct {
 // A Point is in the units of the axes.
 type Point struct{ X, Y float64 }
 
-// A Band is a span of X, with a label if there is room for it.
-type Band struct {
-	From, To float64
-	Text     string
-}
+// A Band is a span of X.
+type Band struct{ From, To float64 }
 
 // A Mark is a point of X.
 type Mark struct {

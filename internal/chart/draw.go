@@ -122,9 +122,6 @@ func (d *drawing) bands() {
 		from, to := max(d.px(max(b.From, d.x.min)), d.left), min(d.px(min(b.To, d.x.max)), d.right)
 		if from < to {
 			d.rect("f-band", from, d.top, to, d.bottom)
-			if textWidth(b.Text, textSize) < to-from {
-				d.text(to-pad, d.bottom-pad, textSize, "quiet", end, b.Text)
-			}
 		}
 	}
 }

@@ -25,8 +25,8 @@ func Style() string { return pageStyle + chart.CSS }
 
 // A page is what the template shows.
 type page struct {
-	Name, What       string
-	Tone, Sign, Word string
+	Name, Lead, What, Where string
+	Tone, Sign, Word        string
 	// Held says how many thresholds hold.
 	Held, HeldTone string
 	// Now is the state of a run that is still going on.
@@ -34,18 +34,20 @@ type page struct {
 	Reasons     []string
 	Thresholds  []thresholdRow
 	Tiles       []tile
-	Plots       []template.HTML
+	Groups      []groupTable
+	Sections    []section
+	Without     []string // the metrics that have no data
+	Doubted     bool
 	Events      []eventRow
 	Problems    []string
-	Metrics     []fact
-	Generator   []fact
+	Command     string
 	Environment []fact
 	Version     string
 	Style       template.CSS
 }
 
 type (
-	thresholdRow struct{ Tone, Sign, Word, Metric, Expression, Was string }
+	thresholdRow struct{ Tone, Sign, Word, Metric, Expression, Was, Hint string }
 	tile         struct{ Name, Value, Note string }
 	eventRow     struct{ At, Name string }
 	fact         struct{ Name, Value string }
@@ -83,16 +85,15 @@ func (r *Report) page(live *Live) (*page, error) {
 		What: fmt.Sprintf("%s, %s, %s, against %s at %s", count(run.Rooms, "room"), count(run.Speakers, "speaker"), count(run.Seats, "listener"), run.Driver, run.Target),
 		Sign: map[Verdict]string{Pass: "✓", Fail: "✗", Invalid: "?"}[r.Verdict], Word: strings.ToUpper(string(r.Verdict)),
 		Tone:    map[Verdict]string{Pass: "good", Fail: "bad", Invalid: "doubt"}[r.Verdict],
-		Reasons: r.Reasons, Tiles: r.tiles(), Metrics: r.facts(), Environment: r.environment(),
-		Version: run.Environment.Version, Style: template.CSS(Style()), // ours, and no one's input
+		Reasons: r.Reasons, Tiles: r.tiles(), Groups: r.groupTables(), Command: r.Command, Environment: r.environment(),
+		Doubted: len(run.Best) > 0, Version: run.Environment.Version, Style: template.CSS(Style()), // ours, and no one's input
 	}
 	if live != nil {
 		p.Sign, p.Word, p.Tone, p.Now = "●", "RUNNING", "live", live.now()
 		p.Tiles = slices.DeleteFunc(p.Tiles, func(t tile) bool { return t.Note == noData })
-		p.Metrics = slices.DeleteFunc(p.Metrics, func(f fact) bool { return f.Value == noData })
 	} else {
+		p.Lead, p.Where = r.lead(), r.where()
 		p.What += fmt.Sprintf("; arrivals %s, measured %s", seconds(run.Arrivals), seconds(run.Steady))
-		p.Generator = r.generator()
 		if a := run.Aborted; a != nil {
 			p.What += fmt.Sprintf("; aborted after %s by %s: %s", seconds(a.At), a.Threshold.Metric, a.Threshold.Expression)
 		}
@@ -104,15 +105,12 @@ func (r *Report) page(live *Live) (*page, error) {
 	for _, t := range r.Thresholds {
 		p.Thresholds = append(p.Thresholds, row(t, live != nil, run.Aborted != nil))
 	}
-	for _, c := range r.plots() {
-		if live != nil && c.Series == nil {
-			continue // not known before the end
-		}
-		svg, err := c.SVG()
-		if err != nil {
-			return nil, err
-		}
-		p.Plots = append(p.Plots, template.HTML(svg)) // made by us, and all words in it escaped
+	sections, without, err := r.sections(live != nil)
+	if err != nil {
+		return nil, err
+	}
+	if p.Sections = sections; live == nil {
+		p.Without = without
 	}
 	for _, e := range events(run) {
 		p.Events = append(p.Events, eventRow{seconds(e.At), e.Name})
@@ -169,6 +167,9 @@ func row(t Judgement, live, aborted bool) thresholdRow {
 		shown.Tone, shown.Sign, shown.Word = "bad", "✗", "crossed"
 	}
 	shown.Was = thresholdValue(t)
+	if d, ok := metric.Lookup(t.Metric); ok && !*t.OK {
+		shown.Hint = d.Hint
+	}
 	return shown
 }
 
@@ -211,23 +212,20 @@ func (r *Report) costTile() tile {
 	return tile{"Packets per core", figure(float64(cost), metric.None), "a second; the server used " + figure(float64(cpu), metric.Cores)}
 }
 
-// facts are all metrics.
-func (r *Report) facts() (all []fact) {
-	for _, d := range metric.Definitions() {
-		text := valueLine(r.Result.Values[d.Name], d.Unit)
-		if text == "" {
-			text = noData
-		}
-		all = append(all, fact{d.Name, text})
+// where says when and where it took place, in a line.
+func (r *Report) where() string {
+	run, e := r.Result, r.Result.Environment
+	if run.Began.IsZero() {
+		return ""
 	}
-	for _, d := range metric.Definitions() {
-		for _, name := range partsOf(d, r.Result.Values) {
-			if text := valueLine(r.Result.Values[name], d.Unit); text != "" {
-				all = append(all, fact{name, text})
-			}
-		}
+	parts := []string{run.Began.UTC().Format("2006-01-02 15:04 UTC")}
+	if e.CPUs > 0 {
+		parts = append(parts, strings.TrimSuffix(count(e.CPUs, "CPU")+", "+e.CPU, ", "))
 	}
-	return all
+	if e.Version != "" {
+		parts = append(parts, "earshot "+e.Version)
+	}
+	return strings.Join(parts, " · ")
 }
 
 func (r *Report) generator() []fact {

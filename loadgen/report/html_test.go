@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/chart"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -73,14 +74,37 @@ func TestHTMLShowsTheResult(t *testing.T) {
 			r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 3}}
 		}, nil, []string{"What went wrong on the way", "join: room_full (3 times)"}},
 		{"the events, in the order of time", nil, nil, []string{`15.0 s</span> promote 1 listener</li><li><span class="at">25.0 s</span> leave 60 listeners`}},
-		{"every plot", nil, nil, []string{"Arrivals and joins", "Joins, step by step", ">first packet<", "Delivered", "Latency, cumulative", "Latency of each listener, p(99)", "Longest gap of each listener", "Estimated quality of each listener", "Packets a second", "CPU", "Memory", "Generator&#39;s own lateness"}},
+		{"every plot", nil, nil, []string{"Arrivals and joins", "Joins, step by step", ">first packet<", "Delivered", "Latency, cumulative", "Longest gap of each listener", "Estimated quality of each listener", "Packets a second", "CPU", "Memory", "Generator&#39;s own lateness"}},
 		{"where it took place", func(r *loadgen.Result) { r.Environment.CPU = "a fast one" }, nil, []string{"2 CPUs, a fast one", "2026-11-24 12:00:00 UTC", "<th scope=\"row\">seed</th><td>1</td>"}},
-		{"a part of a metric, by its selector", func(r *loadgen.Result) { r.Values.Set("latency{network:3g}", latencies(80)) }, nil, []string{"latency{network:3g}", ">network:3g<"}},
+		{"a part of a metric, by its selector", func(r *loadgen.Result) { r.Values.Set("latency{network:3g}", latencies(80)) }, nil, []string{"<code>{network:3g}</code>", ">network:3g<"}},
 		{"words of others, as words", func(r *loadgen.Result) { r.Scenario = `<script>alert("x")</script>` }, nil, []string{"&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;"}},
 		{"what an aborted run did not judge", func(r *loadgen.Result) {
 			crossed, value := false, 8.0
 			r.Aborted = &loadgen.Abort{Threshold: thresholds(t, "latency", "p(99) < 2ms")[0], Result: metric.Result{OK: &crossed, Value: &value}, At: 12 * time.Second}
 		}, []string{"latency", "p(99) < 2ms", "jitter", "max < 1s"}, []string{"aborted after 12.0 s by latency: p(99) &lt; 2ms", "not judged", "FAIL"}},
+		{"every question that has an answer", nil, nil, []string{"Did they get in?", "Did they hear everything?", "How late was it?", "How did it sound?", "What did the server need?", "Can the figures be trusted?"}},
+		{"what came of it, in a sentence", func(r *loadgen.Result) {
+			r.Values.Set("joined", metric.Rate{Passes: 498, Total: 500})
+			loss := &metric.Trend{}
+			loss.RecordN(0, 490)
+			loss.RecordN(3, 8)
+			r.Values.Set("loss", loss)
+			r.Values.Set("delivered", metric.Rate{Passes: 99, Total: 100})
+		}, nil, []string{"490 of 500 listeners heard everything; 99 % of packets came within"}},
+		{"a loss that is too small for its trend is no hearing of everything", func(r *loadgen.Result) {
+			r.Values.Set("joined", metric.Rate{Passes: 500, Total: 500})
+			loss := &metric.Trend{}
+			loss.RecordN(0, 500)
+			r.Values.Set("loss", loss)
+			r.Values.Set("delivered", metric.Rate{Passes: 999_999, Total: 1_000_000})
+		}, nil, []string{"500 of 500 listeners got in, and 99.999% of the packets"}},
+		{"what to look at where a threshold is crossed", nil, []string{"latency", "p(99) < 2ms"}, []string{"Look here: compare the groups"}},
+		{"the groups, those without a network first", func(r *loadgen.Result) {
+			for name, share := range map[string]uint64{"": 100, "3g": 97} {
+				r.Groups = append(r.Groups, measure.Group{By: "network", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: share, Total: 100}, "latency": latencies(float64(share))}})
+			}
+		}, nil, []string{"By network", `<th scope="row">none</th><td data-head="delivered">100%</td>`, `<th scope="row">3g</th><td data-head="delivered">97%</td>`, ">no network<", ">3g<"}},
+		{"what can be had again by its command", nil, nil, []string{"Play it again", "earshot run smoke --seed 3"}},
 		{"a run of nothing", func(r *loadgen.Result) { *r = loadgen.Result{} }, nil, []string{"INVALID", "no data"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -88,7 +112,9 @@ func TestHTMLShowsTheResult(t *testing.T) {
 			if c.change != nil {
 				c.change(result)
 			}
-			html := htmlOf(t, Judge(result, thresholds(t, c.thresholds...)))
+			judged := Judge(result, thresholds(t, c.thresholds...))
+			judged.Command = "earshot run smoke --seed 3"
+			html := htmlOf(t, judged)
 			for _, s := range c.says {
 				assert.True(t, strings.Contains(html, s), s) // Contains would print all of it
 			}
@@ -106,6 +132,20 @@ func TestHTMLIsSelfContained(t *testing.T) {
 	}
 	assert.NotContains(t, html, "NaN")
 	assert.Contains(t, html, `default-src 'none'`)
+}
+
+func TestEachJoinStepHasAColourOfItsOwn(t *testing.T) {
+	result := watched()
+	for _, step := range metric.JoinSteps {
+		result.Values.Set("join_step"+metric.Selector{Step: step}.String(), latencies(1))
+	}
+	seen := map[int]bool{}
+	for _, s := range joinSteps(result.Values).Series {
+		assert.False(t, seen[s.Tone], s.Name)
+		assert.LessOrEqual(t, s.Tone, chart.Tones)
+		seen[s.Tone] = true
+	}
+	assert.Len(t, seen, len(metric.JoinSteps))
 }
 
 func TestLiveBodyWaitsForData(t *testing.T) {

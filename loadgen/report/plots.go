@@ -17,23 +17,27 @@ import (
 // maxParts is how many parts of a metric a plot shows beside the whole.
 const maxParts = chart.Tones - 1
 
-// plots are the plots of a run, in the order in which a reader asks: did they
-// come, did they hear, how late, how well, and what did it cost.
-func (r *Report) plots() []chart.Chart {
+// plots are the plots of a run, by the question that they answer.
+func (r *Report) plots() map[metric.Question][]chart.Chart {
 	run := r.Result
 	over := course{run.Series, marks(run), steadySpan(run)}
-	plots := []chart.Chart{
-		over.joins(), joinSteps(run.Values), over.delivered(), over.latency(r.Thresholds), latencyCDF(run.Values),
-		distribution(run.Values, "latency_listener", "Latency of each listener, p(99)", "how many listeners had a 99th percentile of so much", chart.Milliseconds, 0),
-		distribution(run.Values, "audio_gap", "Longest gap of each listener", "how many listeners had a longest gap of so much", chart.Milliseconds, 0),
-		distribution(run.Values, "mos", "Estimated quality of each listener", "how many listeners had an opinion score of so much, from 1 to 4.5; an estimate by the E-model", chart.Number, 4.5),
-		distribution(run.Values, "mos_worst", "Estimated quality of each listener's worst 10 s", "how many listeners had 10 s whose opinion score was as low as so much", chart.Number, 4.5),
-		over.packets(), over.cpu(run.Environment.CPUs), over.memory(),
+	return map[metric.Question][]chart.Chart{
+		metric.Joining: {over.joins(), joinSteps(run.Values)},
+		metric.Hearing: {
+			over.delivered(), over.packets(),
+			distribution(run.Values, "audio_gap", "Longest gap of each listener", "how many listeners had a longest gap of so much", chart.Milliseconds, 0),
+		},
+		metric.Delay: {
+			over.latency(r.Thresholds), latencyCDF(run.Values, run.Groups),
+			distribution(run.Values, "latency_listener", "Latency of each listener, p(99)", "how many listeners had a 99th percentile of so much", chart.Milliseconds, 0),
+		},
+		metric.Quality: {
+			distribution(run.Values, "mos", "Estimated quality of each listener", "how many listeners had an opinion score of so much, from 1 to 4.5; an estimate by the E-model", chart.Number, 4.5),
+			distribution(run.Values, "mos_worst", "Estimated quality, worst 10 s of each", "how many listeners had 10 s whose opinion score was as low as so much", chart.Number, 4.5),
+		},
+		metric.Cost:      {over.cpu(run.Environment.CPUs), over.memory()},
+		metric.Generator: {over.lag()},
 	}
-	if p := over.lag(); p.Series != nil {
-		plots = append(plots, p)
-	}
-	return plots
 }
 
 // joinSteps is what a join's time went to.
@@ -131,6 +135,9 @@ func steadySpan(run *loadgen.Result) []chart.Band {
 // over is a plot over the run's time.
 func (c course) over(title, description string, y chart.Axis, series ...chart.Series) chart.Chart {
 	x := chart.Axis{Unit: chart.Seconds, Label: "since the run began"}
+	if c.steady != nil {
+		x.Label += "; the shaded span is measured"
+	}
 	if n := len(c.series.Points); n > 0 {
 		x.Min, x.Max = 0, max(c.series.Points[n-1].Until.Seconds(), 1)
 	}
@@ -268,24 +275,40 @@ func (c course) lag() chart.Chart {
 		chart.Axis{Unit: chart.Milliseconds}, late...)
 }
 
-// latencyCDF is the distribution of the latency, and of its parts by network if
-// there are any.
-func latencyCDF(values metric.Values) chart.Chart {
+// latencyCDF is the distribution of the latency, and of its parts or by network if there
+// are any.
+func latencyCDF(values metric.Values, groups []measure.Group) chart.Chart {
 	p := chart.Chart{
 		Title: "Latency, cumulative", Description: "The share of packets that were no later than so much. Every nine has the same height: 90 %, 99 %, 99.9 %.",
-		X: chart.Axis{Unit: chart.Milliseconds, Scale: chart.Log, Label: "latency"}, Y: chart.Axis{Unit: chart.Share, Scale: chart.Tail},
+		X: chart.Axis{Unit: chart.Milliseconds, Scale: chart.Log}, Y: chart.Axis{Unit: chart.Share, Scale: chart.Tail},
 	}
-	for _, name := range parts(values, "latency") {
-		t := values[name].(*metric.Trend)
-		label := "all"
-		if name != "latency" {
-			label = strings.TrimSuffix(strings.TrimPrefix(name, "latency{"), "}")
+	add := func(label string, t *metric.Trend) {
+		if t == nil || t.Count() == 0 || len(p.Series) > maxParts {
+			return
 		}
 		s := chart.Series{Name: label}
 		for _, share := range shares(t.Count()) {
 			s.Points = append(s.Points, chart.Point{X: t.Quantile(100 * share), Y: share})
 		}
 		p.Series = append(p.Series, s)
+	}
+	for _, name := range parts(values, "latency") {
+		label := "all"
+		if name != "latency" {
+			label = strings.TrimSuffix(strings.TrimPrefix(name, "latency{"), "}")
+		}
+		add(label, values[name].(*metric.Trend))
+	}
+	for _, g := range groups {
+		name := g.Name
+		if g.By != "network" || slices.ContainsFunc(p.Series, func(s chart.Series) bool { return s.Name == "network:"+name }) {
+			continue
+		}
+		if name == "" {
+			name = "no network"
+		}
+		t, _ := g.Values["latency"].(*metric.Trend)
+		add(name, t)
 	}
 	if len(p.Series) == 1 {
 		p.Series[0].Name = ""

@@ -47,6 +47,8 @@ type Report struct {
 	// Reasons says why the verdict is invalid, or what besides the thresholds made
 	// the run fail.
 	Reasons []string
+	// Command is the command line that plays it again, without secrets; "" if there is none.
+	Command string
 }
 
 // A Judgement is a threshold and its result.
