@@ -20,6 +20,11 @@ type outputs struct{ summary, html, junit, csv string }
 
 func (o *outputs) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&o.summary, "summary", "", "write the summary as JSON to this `file` (- for standard output)")
+	o.bindReports(flags)
+}
+
+// bindReports adds the flags of what can be made of a summary.
+func (o *outputs) bindReports(flags *pflag.FlagSet) {
 	flags.StringVar(&o.html, "html", "", "write the report as one HTML page to this `file`")
 	flags.StringVar(&o.junit, "junit", "", "write the thresholds as JUnit XML to this `file`, for CI")
 	flags.StringVar(&o.csv, "csv", "", "write the run's figures over time as CSV to this `file`")

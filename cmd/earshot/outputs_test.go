@@ -38,6 +38,42 @@ func TestRepeatWritesOneFileSetPerRun(t *testing.T) {
 	assert.NoFileExists(t, summary)
 	_, _, code = command(t, "compare", filepath.Join(dir, "run-1.json"), filepath.Join(dir, "run-2.json"))
 	assert.Equal(t, exitInvalid, code)
+
+	t.Run("and report makes the reports of each again", func(t *testing.T) {
+		page, again := filepath.Join(dir, "again.html"), filepath.Join(dir, "again.xml")
+		stdout, stderr, code := command(t, "report", filepath.Join(dir, "run-2.json"), "--html", page, "--junit", again)
+		require.Equal(t, exitPass, code, stderr)
+		assert.Contains(t, stdout, "? invalid\n")
+		html, err := os.ReadFile(page)
+		require.NoError(t, err)
+		assert.Contains(t, string(html), "Did they hear everything?")
+		want, err := os.ReadFile(filepath.Join(dir, "run-2.xml"))
+		require.NoError(t, err)
+		got, err := os.ReadFile(again)
+		require.NoError(t, err)
+		assert.Equal(t, string(want), string(got))
+	})
+}
+
+func TestReportSaysWhatItCannotRead(t *testing.T) {
+	dir := t.TempDir()
+	older := filepath.Join(dir, "older.json")
+	require.NoError(t, os.WriteFile(older, []byte(`{"schema_version": 1, "verdict": "pass"}`), 0o600))
+	for _, c := range []struct {
+		name, says string
+		args       []string
+	}{
+		{"a file that is not there", "no such file", []string{filepath.Join(dir, "none.json")}},
+		{"a summary without what is needed", "older.json: it has no record", []string{older}},
+		{"a page that can't be written", "--html", []string{older, "--html", filepath.Join(dir, "none", "report.html")}},
+		{"no summary", "earshot report --help", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, stderr, code := command(t, append([]string{"report"}, c.args...)...)
+			assert.Equal(t, exitUsage, code)
+			assert.Contains(t, stderr, c.says)
+		})
+	}
 }
 
 func TestRepeatExitCodePrecedence(t *testing.T) {

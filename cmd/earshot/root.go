@@ -36,7 +36,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 	root.SetErr(stderr)
 	root.Version = version()
 	root.SetVersionTemplate("earshot {{.Version}}\n")
-	root.AddCommand(serveCommand(), runCommand(), workerCommand(), initCommand(), capacityCommand(), versusCommand(), leagueCommand(), compareCommand(), scenarioCommand(), summaryCommand(),
+	root.AddCommand(serveCommand(), runCommand(), workerCommand(), initCommand(), capacityCommand(), versusCommand(), leagueCommand(), compareCommand(), scenarioCommand(), reportCommand(), summaryCommand(),
 		roomCommand(), nodeCommand(), inviteCommand(), auditCommand(), versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

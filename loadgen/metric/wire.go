@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // The JSON of a [Trend] and of a [Frozen] is for the parts of a run that other processes
@@ -24,6 +26,7 @@ type wireTrend struct {
 	Over     uint64   `json:"o,omitempty"`
 	Negative uint64   `json:"g,omitempty"`
 	Invalid  uint64   `json:"i,omitempty"`
+	Coarse   bool     `json:"c,omitempty"`
 }
 
 // A wireFrozen is a Frozen on the wire.
@@ -43,14 +46,9 @@ const maxSumParts = 64
 // greatest count.
 const maxCounters = countsLen * (binary.MaxVarintLen16 + binary.MaxVarintLen64) * 4 / 3
 
-var errCoarse = errors.New("a coarse trend has no form for the wire")
-
 // MarshalJSON implements json.Marshaler.
 func (t *Trend) MarshalJSON() ([]byte, error) {
-	if t.coarse {
-		return nil, errCoarse
-	}
-	w := wireTrend{Count: t.count, Sum: t.sum, Min: t.min, Max: t.max, Over: t.over, Negative: t.negative, Invalid: t.invalid}
+	w := wireTrend{Coarse: t.coarse, Count: t.count, Sum: t.sum, Min: t.min, Max: t.max, Over: t.over, Negative: t.negative, Invalid: t.invalid}
 	if t.histogram != nil {
 		var c counters
 		for i, n := range t.histogram.Export().Counts {
@@ -71,17 +69,34 @@ func (t *Trend) UnmarshalJSON(text []byte) error {
 	if len(w.Sum) > maxSumParts || !(w.Min <= w.Max) {
 		return errors.New("a trend's sum, or its range, can't be")
 	}
-	next := Trend{count: w.Count, min: w.Min, max: w.Max, over: w.Over, negative: w.Negative, invalid: w.Invalid}
+	next := Trend{coarse: w.Coarse, count: w.Count, min: w.Min, max: w.Max, over: w.Over, negative: w.Negative, invalid: w.Invalid}
 	next.sum.merge(w.Sum)
+	var counts []int64
 	sum, err := eachCounter(w.Counters, func(index int, n uint64) error {
-		next.open()
-		return next.histogram.RecordValues(countValue(index), int64(n))
+		if !next.coarse {
+			next.open()
+			return next.histogram.RecordValues(countValue(index), int64(n))
+		}
+		if counts == nil {
+			next.open()
+			counts = next.histogram.Export().Counts
+		}
+		if index >= len(counts) {
+			return errors.New("there is no such counter")
+		}
+		counts[index] = int64(n)
+		return nil
 	})
 	switch {
 	case err != nil:
 		return err
 	case sum+w.Over != w.Count || w.Over > w.Count || w.Negative > w.Count:
 		return errors.New("a trend's counters are not those of its samples")
+	}
+	if counts != nil {
+		s := next.histogram.Export()
+		s.Counts = counts
+		next.histogram = hdr.Import(s)
 	}
 	*t = next
 	return nil

@@ -101,6 +101,24 @@ func TestWhatCannotBeIsNotTakenFromTheWire(t *testing.T) {
 		assert.Error(t, json.Unmarshal([]byte(text), &Frozen{}), text)
 	}
 	assert.NoError(t, json.Unmarshal(text, &good))
-	_, err = json.Marshal(NewCoarseTrend())
-	assert.Error(t, err)
+	assert.Error(t, json.Unmarshal([]byte(`{"c":true,"n":1,"s":[1],"a":1,"z":1,"h":"/z8B"}`), &good), "a counter that a coarse trend has not")
+}
+
+func TestCoarseTrendsKeepTheirQuantilesOverTheWire(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		coarse := NewCoarseTrend()
+		for _, v := range rapid.SliceOf(rapid.OneOf(rapid.Float64Range(-5, 100), rapid.Float64Range(50_000, 1e6))).Draw(rt, "values") {
+			coarse.RecordN(v, 3)
+		}
+		again := overTheWire(rt, coarse)
+		require.Equal(rt, coarse.Summary(), again.Summary())
+		for p := range 101 {
+			if coarse.Count() > 0 {
+				require.Equal(rt, coarse.Quantile(float64(p)), again.Quantile(float64(p)))
+			}
+		}
+		again.Record(7)
+		coarse.Record(7)
+		require.Equal(rt, coarse.Summary(), again.Summary(), "it goes on as one")
+	})
 }

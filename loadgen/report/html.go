@@ -167,7 +167,7 @@ func row(t Judgement, live, aborted bool) thresholdRow {
 		shown.Tone, shown.Sign, shown.Word = "bad", "✗", "crossed"
 	}
 	shown.Was = thresholdValue(t)
-	if d, ok := metric.Lookup(t.Metric); ok && !*t.OK {
+	if d, ok := metric.Lookup(t.Metric); ok && t.OK != nil && !*t.OK {
 		shown.Hint = d.Hint
 	}
 	return shown

@@ -33,11 +33,13 @@ func Schema() ([]byte, error) {
 		values.AdditionalProperties.OneOf = append(values.AdditionalProperties.OneOf, &jsonschema.Schema{Ref: "#/$defs/" + string(kind)})
 	}
 	s, err := jsonschema.For[summary](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
-		reflect.TypeFor[metric.Values](): values,
-		reflect.TypeFor[Verdict]():       {Enum: []any{Pass, Fail, Invalid}},
-		reflect.TypeFor[portion]():       {Type: "number", Minimum: new(0.0), Maximum: new(1.0)},
-		reflect.TypeFor[version]():       {Const: new(any(schemaVersion))},
-		reflect.TypeFor[time.Time]():     {Type: "string", Format: "date-time"},
+		reflect.TypeFor[metric.Values]():       values,
+		reflect.TypeFor[Verdict]():             {Enum: []any{Pass, Fail, Invalid}},
+		reflect.TypeFor[portion]():             {Type: "number", Minimum: new(0.0), Maximum: new(1.0)},
+		reflect.TypeFor[version]():             {Const: new(any(schemaVersion))},
+		reflect.TypeFor[recordVersionNumber](): {Const: new(any(recordVersion))},
+		reflect.TypeFor[[]byte]():              {Type: "string", ContentEncoding: "base64"},
+		reflect.TypeFor[time.Time]():           {Type: "string", Format: "date-time"},
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("the schema of the summary: %w", err)

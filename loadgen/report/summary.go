@@ -43,6 +43,17 @@ type summary struct {
 	Workers      []workerSummary   `json:"workers,omitempty" jsonschema:"The processes that played the run together, if it was not one alone."`
 	ClockErrorMS *float64          `json:"clock_error_ms,omitempty" jsonschema:"By how much the clocks of two workers may differ; it is in doubt in the latency of what one sends and the other receives."`
 	Problems     []loadgen.Problem `json:"problems" jsonschema:"What went wrong without ending the run."`
+	Command      string            `json:"command,omitempty" jsonschema:"The command line that plays it again, without secrets."`
+	Groups       []groupSummary    `json:"groups,omitempty" jsonschema:"The figures of people and times apart, where there are several."`
+	Record       *recordSummary    `json:"record,omitempty" jsonschema:"What earshot report makes the report again from."`
+}
+
+// A groupSummary is the figures of some of the run's people, or of some of its time.
+type groupSummary struct {
+	By      string        `json:"by" jsonschema:"network, role or phase."`
+	Name    string        `json:"name" jsonschema:"Which; empty for those without a network."`
+	Metrics metric.Values `json:"metrics" jsonschema:"By name."`
+	Best    metric.Values `json:"best,omitempty" jsonschema:"What those that are in doubt are at best."`
 }
 
 type scenarioSummary struct {
@@ -183,6 +194,14 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		s.Aborted = &abortSummary{a.Threshold.Metric, a.Threshold.Expression, a.At.Seconds()}
 	}
 	s.Workers, s.ClockErrorMS = summarizeWorkers(run.Workers)
+	for _, g := range run.Groups {
+		s.Groups = append(s.Groups, groupSummary{g.By, g.Name, g.Values, g.Best})
+	}
+	s.Command = r.Command
+	var err error
+	if s.Record, err = r.recorded(); err != nil {
+		return err
+	}
 	if s.Problems == nil {
 		s.Problems = []loadgen.Problem{}
 	}
