@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
@@ -183,7 +184,7 @@ func (c *coordinator) lose(i int, why string) {
 	if c.trouble != "" {
 		w.cut = true
 	} else {
-		w.Lost = why
+		w.Lost = urltext.Scrub(why)
 	}
 	c.merger.Lose(i)
 	c.stop(fmt.Sprintf("worker %s was lost", w.Name))

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/earshot-audio/earshot/internal/table"
+	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -88,7 +89,7 @@ func (p *problems) count(key Problem, err error) {
 		}
 		return
 	}
-	key.Error = table.Printable(err.Error()) // it may quote the target
+	key.Error = table.Printable(urltext.Scrub(err.Error())) // it may quote the target
 	key.Own = atLimit(err)
 	p.mu.Lock()
 	defer p.mu.Unlock()

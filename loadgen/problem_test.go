@@ -58,3 +58,11 @@ func TestProblemsBeyondTheLimitAreOne(t *testing.T) {
 	assert.Equal(t, others, all[0].Error)
 	assert.Equal(t, maxProblems, all[0].Count)
 }
+
+func TestProblemsHaveNoSecrets(t *testing.T) {
+	p := newProblems()
+	p.add("join", errors.New(`Post "https://ann:pw@h/whip/A9f3kQz81LmN0pRsTu?token=abc": connection refused`))
+	all := p.list()
+	assert.Len(t, all, 1)
+	assert.Equal(t, `Post "https://…@h/whip/…?token=…": connection refused`, all[0].Error)
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -14,7 +15,7 @@ type Result struct {
 	Scenario string
 	Seed     int64
 	Driver   string
-	Target   string
+	Target   string // without secrets
 	Rooms    int
 	Speakers int // speakers and hosts in the cast, in all rooms
 	Seats    int // listeners in the cast, in all rooms
@@ -191,7 +192,7 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 	r.aggregator.Answer(values, totals.Best, r.Scenario.Thresholds)
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
-		Driver: r.Driver.Capabilities().Driver, Target: r.Driver.Target(),
+		Driver: r.Driver.Capabilities().Driver, Target: urltext.Safe(r.Driver.Target()),
 		Rooms: r.Scenario.Rooms, Speakers: r.Scenario.Rooms * r.Scenario.OnStage(), Seats: r.Scenario.Rooms * r.Scenario.Listeners(), Mics: sum.uplinks.Mics,
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
 		Values: values, Best: totals.Best, Doubts: doubts, Groups: r.aggregator.Groups(), Foreign: totals.Foreign, Marked: r.marked(),

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/earshot-audio/earshot/internal/operator"
+	"github.com/earshot-audio/earshot/internal/urltext"
 )
 
 func nodeCommand() *cobra.Command {
@@ -51,7 +52,7 @@ func nodeList(f *operatorFlags) *cobra.Command {
 				if n.Draining {
 					state = "draining"
 				}
-				rows = append(rows, []string{n.ID, n.URL, n.Zone, state, strconv.Itoa(n.Rooms), fmt.Sprintf("%d of %d", n.Taken, n.Seats), n.Version, formatTime(n.Started)})
+				rows = append(rows, []string{n.ID, urltext.Safe(n.URL), n.Zone, state, strconv.Itoa(n.Rooms), fmt.Sprintf("%d of %d", n.Taken, n.Seats), n.Version, formatTime(n.Started)})
 			}
 			return s.printTable(rows)
 		}),

@@ -11,11 +11,23 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/printable"
 	"github.com/earshot-audio/earshot/internal/spelling"
+	"github.com/earshot-audio/earshot/internal/urltext"
 )
 
 // run is the program. Results go to stdout; progress, logs and errors go to stderr.
 // It returns an error that has been printed and that has an exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	root := newRoot(stdout, stderr)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !isVerdict(err) {
+		fmt.Fprintln(stderr, "earshot:", printable.Lines(urltext.Scrub(err.Error()))) // it may quote the target
+	}
+	return err
+}
+
+// newRoot is the program's command with all commands below it.
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "earshot",
 		Short: "Load-test live audio, with real WebRTC listeners and a verdict",
@@ -31,7 +43,6 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 			return c.Help()
 		},
 	}
-	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.Version = version()
@@ -44,11 +55,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 		})
 	}
 	decimalFlags(root)
-	err := root.ExecuteContext(ctx)
-	if err != nil && !isVerdict(err) {
-		fmt.Fprintln(stderr, "earshot:", printable.Lines(err.Error())) // it may quote the target
-	}
-	return err
+	return root
 }
 
 // noCommand refuses a word that is no command, and says which was meant.

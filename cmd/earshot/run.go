@@ -25,6 +25,7 @@ type runFlags struct {
 	watch   watchFlags
 	term    terminalFlags
 	quiet   bool
+	command string // that plays it again
 }
 
 func runCommand() *cobra.Command {
@@ -47,7 +48,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 		Args:              scenarioArgument,
 		ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
-			f.stdin = c.InOrStdin()
+			f.stdin, f.command = c.InOrStdin(), again(c, args)
 			return f.run(c.Context(), args[0], c.Flags().Changed, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
@@ -114,6 +115,7 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, p player, out 
 		return err
 	}
 	r := report.Judge(result, s.Thresholds)
+	r.Command = f.command
 	p.watch.finish(r)
 	// The files come first: standard output may be a pipe that nobody reads.
 	written := out.write(r, stdout)

@@ -16,6 +16,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/plaintext"
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
+	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/driver/earshot"
@@ -90,7 +91,7 @@ func (f targetFlags) name() string {
 		return "earshot's own server"
 	}
 	f.readEnvironment(kind)
-	return f.values[kind.TargetFlag]
+	return urltext.Safe(f.values[kind.TargetFlag])
 }
 
 // readEnvironment gives flags of a driver that have no value that of their environment

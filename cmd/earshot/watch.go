@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/report"
@@ -53,7 +54,7 @@ func (w watchers) follow(cfg *loadgen.Config) func(loadgen.Snapshot) {
 	}
 	s := cfg.Scenario
 	about := &loadgen.Result{
-		Scenario: s.Name, Seed: s.Seed, Driver: cfg.Driver.Capabilities().Driver, Target: cfg.Driver.Target(),
+		Scenario: s.Name, Seed: s.Seed, Driver: cfg.Driver.Capabilities().Driver, Target: urltext.Safe(cfg.Driver.Target()),
 		Rooms: s.Rooms, Seats: s.Rooms * s.Listeners(), Speakers: s.Rooms * speakers(s), Environment: host.CurrentEnvironment(),
 	}
 	return func(now loadgen.Snapshot) {

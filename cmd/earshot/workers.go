@@ -21,6 +21,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/printable"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
+	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/workers"
@@ -114,7 +115,7 @@ func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targe
 	c, err := workers.NewCoordinator(workers.Config{
 		Listen: f.coordinate, URL: f.nats, Token: f.token, TLS: certificate,
 		Plan: workers.Plan{Workers: f.workers, Scenario: cfg.Scenario, Target: reach, Again: again && !f.local},
-		Seen: func(text string) { fmt.Fprintln(stderr, "earshot:", printable.Lines(text)) },
+		Seen: func(text string) { fmt.Fprintln(stderr, "earshot:", printable.Lines(urltext.Scrub(text))) },
 	})
 	if err != nil {
 		return nil, err

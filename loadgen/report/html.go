@@ -98,10 +98,7 @@ func (r *Report) page(live *Live) (*page, error) {
 			p.What += fmt.Sprintf("; aborted after %s by %s: %s", seconds(a.At), a.Threshold.Metric, a.Threshold.Expression)
 		}
 	}
-	p.Held, p.HeldTone = r.held()
-	if live != nil && p.HeldTone == "doubt" {
-		p.Held, p.HeldTone = strings.Replace(p.Held, "the others are undecided or have no data", "the others wait for data", 1), "live"
-	}
+	p.Held, p.HeldTone = r.held(live != nil)
 	for _, t := range r.Thresholds {
 		p.Thresholds = append(p.Thresholds, row(t, live != nil, run.Aborted != nil))
 	}
@@ -122,10 +119,12 @@ func (r *Report) page(live *Live) (*page, error) {
 }
 
 // held says how many thresholds hold.
-func (r *Report) held() (text, tone string) {
-	var holds, crossed int
+func (r *Report) held(live bool) (text, tone string) {
+	var holds, crossed, undecided int
 	for _, t := range r.Thresholds {
 		switch {
+		case t.Undecided:
+			undecided++
 		case t.OK == nil:
 		case *t.OK:
 			holds++
@@ -134,6 +133,7 @@ func (r *Report) held() (text, tone string) {
 		}
 	}
 	all := len(r.Thresholds)
+	rest := map[bool]string{true: "the others are undecided or have no data", false: "the others have no data"}[undecided > 0]
 	switch {
 	case all == 0:
 		return "", ""
@@ -141,8 +141,12 @@ func (r *Report) held() (text, tone string) {
 		return fmt.Sprintf("%d of %s crossed", crossed, count(all, "threshold")), "bad"
 	case holds == all:
 		return fmt.Sprintf("%s, and all hold", count(all, "threshold")), "good"
+	case live:
+		return fmt.Sprintf("%d of %s hold, the others wait for data", holds, count(all, "threshold")), "live"
+	case holds+undecided == all:
+		rest = map[bool]string{true: "one is undecided", false: "the others are undecided"}[undecided == 1]
 	}
-	return fmt.Sprintf("%d of %s hold, the others have no data", holds, count(all, "threshold")), "doubt"
+	return fmt.Sprintf("%d of %s hold, %s", holds, count(all, "threshold"), rest), "doubt"
 }
 
 // row is how a threshold is shown. While the run goes on, no data may still

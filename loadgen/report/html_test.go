@@ -69,7 +69,7 @@ func TestHTMLShowsTheResult(t *testing.T) {
 	}{
 		{"a run that passes", nil, []string{"latency", "p(99) < 20ms"}, []string{"PASS", "1 threshold, and all hold", "p(99)=10.89ms"}},
 		{"a run that fails", nil, []string{"latency", "p(99) < 2ms", "delivered", "rate > 0.9"}, []string{"FAIL", "1 of 2 thresholds crossed"}},
-		{"a threshold that is undecided", func(r *loadgen.Result) { r.Best = metric.Values{"latency": latencies(1)} }, []string{"latency", "p(99) < 2ms"}, []string{"INVALID", ">undecided<", "p(99)=1.00ms…10.89ms"}},
+		{"a threshold that is undecided", func(r *loadgen.Result) { r.Best = metric.Values{"latency": latencies(1)} }, []string{"latency", "p(99) < 2ms"}, []string{"INVALID", ">undecided<", "p(99)=1.00ms…10.89ms", "0 of 1 threshold hold, one is undecided"}},
 		{"a run without data", nil, []string{"jitter", "p(99) < 2ms"}, []string{"INVALID", "Why it is invalid", "jitter was not measured"}},
 		{"problems on the way", func(r *loadgen.Result) {
 			r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 3}}

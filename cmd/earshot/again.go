@@ -1,0 +1,60 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/earshot-audio/earshot/internal/urltext"
+)
+
+// shownOnly are the flags that say where and how a result is shown: without them a run is
+// the same.
+var shownOnly = []string{"summary", "html", "junit", "csv", "dashboard", "prometheus", "color", "full", "quiet"}
+
+// secretFlag matches the names of flags whose values let somebody in.
+var secretFlag = regexp.MustCompile(`token|secret|password|key`)
+
+// again is the command line that plays a run again, for its report. It has … for secrets.
+func again(c *cobra.Command, args []string) string {
+	words := []string{c.CommandPath()}
+	for _, a := range args {
+		words = append(words, shellWord(a))
+	}
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if slices.Contains(shownOnly, f.Name) {
+			return
+		}
+		values := []string{f.Value.String()}
+		if several, ok := f.Value.(pflag.SliceValue); ok {
+			values = several.GetSlice()
+		}
+		for _, v := range values {
+			switch {
+			case f.Value.Type() == "bool" && v == "true":
+				words = append(words, "--"+f.Name)
+			case f.Value.Type() == "bool":
+				words = append(words, "--"+f.Name+"="+v)
+			case secretFlag.MatchString(f.Name):
+				words = append(words, "--"+f.Name, urltext.Hidden)
+			default:
+				words = append(words, "--"+f.Name, shellWord(urltext.Scrub(v)))
+			}
+		}
+	})
+	return strings.Join(words, " ")
+}
+
+// plainWord matches what a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_./:,@%+=…-]+$`)
+
+// shellWord is a text as a word of a POSIX shell.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
