@@ -141,6 +141,8 @@ func (r *Report) held(live bool) (text, tone string) {
 		return fmt.Sprintf("%d of %s crossed", crossed, count(all, "threshold")), "bad"
 	case holds == all:
 		return fmt.Sprintf("%s, and all hold", count(all, "threshold")), "good"
+	case live && all-holds == 1:
+		return fmt.Sprintf("%d of %s hold, one waits for data", holds, count(all, "threshold")), "live"
 	case live:
 		return fmt.Sprintf("%d of %s hold, the others wait for data", holds, count(all, "threshold")), "live"
 	case holds+undecided == all:

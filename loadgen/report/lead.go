@@ -29,7 +29,7 @@ func (r *Report) lead() string {
 		parts = append(parts, text)
 	}
 	if latency, _ := values["latency"].(*metric.Trend); latency != nil && latency.Count() > 0 {
-		parts = append(parts, "99 % of packets came within "+figure(latency.Quantile(99), metric.Milliseconds))
+		parts = append(parts, "99 % of packets came within "+withSpace(figure(latency.Quantile(99), metric.Milliseconds)))
 	}
 	if published, _ := values["published"].(metric.Rate); len(parts) == 0 && published.Total > 0 {
 		parts = append(parts, fmt.Sprintf("%s of %s published to the end", thousands(published.Passes), count(int(published.Total), "mic")))
@@ -38,4 +38,10 @@ func (r *Report) lead() string {
 		return ""
 	}
 	return strings.Join(parts, "; ") + "."
+}
+
+// withSpace is a figure with a space before its unit, as in prose.
+func withSpace(figure string) string {
+	end := strings.LastIndexAny(figure, "0123456789") + 1
+	return figure[:end] + together + strings.TrimSpace(figure[end:])
 }

@@ -46,14 +46,15 @@ func (r *Report) sections(live bool) (all []section, without []string, err error
 	plots := r.plots()
 	for _, q := range metric.Questions() {
 		s := section{Question: string(q)}
+		height := float64(plotHeight)
+		if slices.ContainsFunc(plots[q], func(c chart.Chart) bool { return len(c.Series) > 5 }) {
+			height += 40 // for the lines of its legend; all beside each other have one height
+		}
 		for _, c := range plots[q] {
 			if empty(c) {
 				continue
 			}
-			c.Width, c.Height = plotWidth, plotHeight
-			if len(c.Series) > 5 {
-				c.Height += 40 // for the lines of its legend
-			}
+			c.Width, c.Height = plotWidth, height
 			svg, err := c.SVG()
 			if err != nil {
 				return nil, nil, err
