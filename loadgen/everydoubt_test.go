@@ -346,11 +346,10 @@ func (w *sufferingRun) tally() *Tally {
 			}
 			return 0
 		}
-		w, b := order.count(onItsWay, w.aggregator.Slowed(order.requested, order.acknowledged), ignoreMuteFor, f.dropped)
-		m.silenced(name, w, b)
+		m.silenced(name, order.count(onItsWay, w.aggregator.Slowed(order.requested, order.acknowledged), ignoreMuteFor, f.dropped))
 	}
 	m.durations(w.aggregator, worst, best)
-	m.passed(worst, best)
+	m.packets(worst, best)
 	t := &Tally{
 		Lag: &metric.Trend{}, SocketDrops: f.dropped, Asked: 100, Recovered: 100,
 		Final: &FinalTally{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}},

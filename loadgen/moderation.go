@@ -31,11 +31,33 @@ type moderationStats struct {
 }
 
 // An interval is when something began and ended. It may have failed, when it would have had
-// longer.
+// longer; refused is that the server's answer said so.
 type interval struct {
-	from, until time.Duration
-	failed      bool
-	had         time.Duration
+	from, until     time.Duration
+	failed, refused bool
+	had             time.Duration
+}
+
+// A server takes people for gone of whose generator it has heard nothing for long, and
+// refuses what is asked for them soon after: so of the last recentTime the generator must
+// have been in the way for longStop.
+const (
+	longStop   = 5 * time.Second
+	recentTime = time.Minute
+)
+
+// atBest is how long something took at best that came to nothing: as long as it had, unless
+// the generator may be to blame.
+func (i interval) atBest(stalls stallCounter) time.Duration {
+	if !i.refused {
+		if d := stalls.AtBest(i.from, i.until, i.had); d < i.had {
+			return d
+		}
+	}
+	if stalls.Stalled(max(0, i.from-recentTime), i.until) >= longStop {
+		return 0
+	}
+	return i.had
 }
 
 // reconnected records a reconnection.
@@ -77,7 +99,7 @@ func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Valu
 			slowest := i.until - i.from
 			fastest := slowest - of.slowed(i.from, i.until)
 			if i.failed {
-				slowest, fastest = i.had, stalls.AtBest(i.from, i.until, i.had)
+				slowest, fastest = i.had, i.atBest(stalls)
 			}
 			slow.Record(ms(slowest))
 			fast.Record(ms(fastest))
@@ -91,9 +113,12 @@ func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Valu
 	}
 }
 
+// passed is how many packets got through of somebody who was silenced, at worst and at best.
+type passed struct{ worst, best int }
+
 // silenced records how many packets passed of somebody who was silenced, in the metric of
 // that name.
-func (m *moderationStats) silenced(name string, worst, best int) {
+func (m *moderationStats) silenced(name string, got passed) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.silences == nil {
@@ -102,12 +127,12 @@ func (m *moderationStats) silenced(name string, worst, best int) {
 	if m.silences[name] == nil {
 		m.silences[name] = &[2]metric.Trend{}
 	}
-	m.silences[name][0].Record(float64(worst))
-	m.silences[name][1].Record(float64(best))
+	m.silences[name][0].Record(float64(got.worst))
+	m.silences[name][1].Record(float64(got.best))
 }
 
-// passed adds how many packets passed of those who were silenced, at worst and at best.
-func (m *moderationStats) passed(worst, best metric.Values) {
+// packets adds how many packets passed of those who were silenced, at worst and at best.
+func (m *moderationStats) packets(worst, best metric.Values) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, t := range m.silences {
@@ -125,11 +150,25 @@ type silenceOrder struct{ requested, acknowledged time.Duration }
 // it may have been sent, before the generator stopped or lost packets. Heard counts the packets
 // that were heard and planned after a moment, and of the others the generator's sockets
 // dropped so many at most.
-func (o silenceOrder) count(heard func(after time.Duration) int, slowed, planned time.Duration, dropped uint64) (worst, best int) {
-	best = heard(o.acknowledged)
-	worst = heard(max(o.requested, o.acknowledged-slowed))
-	frames := int((planned + measure.BinLength - 1) / measure.BinLength)
-	return worst + int(min(dropped, uint64(max(0, frames-worst)))), best
+func (o silenceOrder) count(heard func(after time.Duration) int, slowed, planned time.Duration, dropped uint64) passed {
+	worst := heard(max(o.requested, o.acknowledged-slowed))
+	return passed{worst + int(min(dropped, uint64(max(0, framesIn(planned)-worst)))), heard(o.acknowledged)}
+}
+
+// neverSilenced is what an order that came to nothing counts for: who is not silenced goes
+// on talking, so all that is planned in [ignoreMuteFor] passes, unless the generator may be
+// to blame for the failure.
+func neverSilenced(i interval, stalls stallCounter) passed {
+	all := passed{framesIn(ignoreMuteFor), framesIn(ignoreMuteFor)}
+	if i.atBest(stalls) < i.had {
+		all.best = 0
+	}
+	return all
+}
+
+// framesIn is how many frames a mic plans in a time.
+func framesIn(planned time.Duration) int {
+	return int((planned + measure.BinLength - 1) / measure.BinLength)
 }
 
 // silence has the moderator mute, demote or remove a person. The person's client ignores
@@ -160,10 +199,17 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	if spec.Removes && p.account != nil {
 		p.account.ExpectSilence(order.requested)
 	}
+	name := "mute_silence"
+	if spec.Removes {
+		name = "kick_silence"
+	}
 	if err := p.request(ctx, spec.Verb); err != nil {
 		if sender != nil {
 			sender.source.EndSilence()
 			sender.ignoreMute(false)
+		}
+		if r.countsAsFailed(ctx, err) {
+			r.moderation.silenced(name, neverSilenced(r.failed(order.requested, err), r.aggregator))
 		}
 		return err
 	}
@@ -177,20 +223,19 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 		r.peers.awaitProcessed(ctx, r.clock.Now())
 	}
 	slowed, dropped := r.aggregator.Slowed(order.requested, order.acknowledged), r.lost()-lost
-	worst, best := 0, 0
+	var got passed
 	if sender != nil {
-		worst, best = order.count(sender.source.HeardInSilence, slowed, ignoreMuteFor, dropped)
+		got = order.count(sender.source.HeardInSilence, slowed, ignoreMuteFor, dropped)
 	}
-	if !spec.Removes {
-		r.moderation.silenced("mute_silence", worst, best)
-		return nil
+	if spec.Removes && p.account != nil {
+		more := order.count(p.account.HeardInSilence, slowed, time.Duration(p.room.ledger.Voices())*ignoreMuteFor, dropped)
+		got = passed{max(got.worst, more.worst), max(got.best, more.best)}
 	}
-	if p.account != nil {
-		w, b := order.count(p.account.HeardInSilence, slowed, time.Duration(p.room.ledger.Voices())*ignoreMuteFor, dropped)
-		worst, best = max(worst, w), max(best, b)
+	r.moderation.silenced(name, got)
+	if spec.Removes {
+		return p.leave(ctx)
 	}
-	r.moderation.silenced("kick_silence", worst, best)
-	return p.leave(ctx)
+	return nil
 }
 
 // joinStage gives a person a role on stage, opens their mic, and returns when somebody
@@ -207,7 +252,7 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec) error {
 	}
 	// Who is never heard has waited as long as they had.
 	unheard := func(err error) error {
-		r.moderation.promoted(interval{from: acknowledged, until: r.clock.Now(), failed: true, had: actTimeout})
+		r.moderation.promoted(r.failed(acknowledged, err))
 		return err
 	}
 	if err := p.openMic(ctx, acknowledged); err != nil {
@@ -254,7 +299,7 @@ func (p *person) reconnect(ctx context.Context) error {
 	if err != nil {
 		// It took at least as long as it had: a server that refuses is not fast.
 		if !errors.Is(ctx.Err(), context.Canceled) { // by the end of the run
-			stats.reconnected(interval{from: lost, until: clock.Now(), failed: true, had: actTimeout})
+			stats.reconnected(p.room.run.failed(lost, err))
 		}
 		return err
 	}

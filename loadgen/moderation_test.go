@@ -73,9 +73,31 @@ func TestSilenceOrderCountsWhatMayHavePassed(t *testing.T) {
 		{"but no more than was sent", []time.Duration{1020 * ms}, silenceOrder{1000 * ms, 1010 * ms}, 0, 1000, 50, 1},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			worst, best := c.order.count(planned(c.heard...), c.slowed, time.Second, c.dropped)
-			assert.Equal(t, c.worst, worst)
-			assert.Equal(t, c.best, best)
+			assert.Equal(t, passed{c.worst, c.best}, c.order.count(planned(c.heard...), c.slowed, time.Second, c.dropped))
+		})
+	}
+}
+
+// Who is not silenced goes on talking: that is no fault of a generator that ran.
+func TestSilenceOrderThatCameToNothingCountsAllThatIsPlanned(t *testing.T) {
+	const second = time.Second
+	for _, c := range []struct {
+		sentence string
+		order    interval
+		stalled  [2]time.Duration
+		got      passed
+	}{
+		{"it was refused at once", interval{from: second, until: 1010 * time.Millisecond, refused: true}, [2]time.Duration{}, passed{50, 50}},
+		{"it was refused while others had the cores", interval{from: second, until: 1900 * time.Millisecond, refused: true}, [2]time.Duration{second, 2 * second}, passed{50, 50}},
+		{"it was refused after the generator had stood still for long", interval{from: 60 * second, until: 61 * second, refused: true}, [2]time.Duration{10 * second, 50 * second}, passed{50, 0}},
+		{"it was never answered", interval{from: second, until: 11 * second}, [2]time.Duration{}, passed{50, 50}},
+		{"the generator hardly ran meanwhile", interval{from: second, until: 11 * second}, [2]time.Duration{2 * second, 10 * second}, passed{50, 0}},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			a := measure.NewAggregator()
+			a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
+			c.order.failed, c.order.had = true, actTimeout
+			assert.Equal(t, c.got, neverSilenced(c.order, a))
 		})
 	}
 }

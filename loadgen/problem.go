@@ -22,6 +22,9 @@ type Problem struct {
 	Doing string `json:"doing"`
 	// Act means that an event of the timeline failed.
 	Act bool `json:"act,omitempty" jsonschema:"An entry of the timeline could not be played."`
+	// Unanswered means that the server did not answer what an event of the timeline asked
+	// for, though the generator ran.
+	Unanswered bool `json:"unanswered,omitempty" jsonschema:"The server did not answer what an entry of the timeline asked for, though the generator ran."`
 	// Own means that the generator's machine was at a limit, so that the server was
 	// not the cause.
 	Own bool `json:"own,omitempty" jsonschema:"The generator's machine was at a limit."`
@@ -91,6 +94,7 @@ func (p *problems) count(key Problem, err error) {
 	}
 	key.Error = table.Printable(urltext.Scrub(err.Error())) // it may quote the target
 	key.Own = atLimit(err)
+	key.Unanswered = key.Act && errors.Is(err, errUnanswered)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kind := p.texts[key]
@@ -102,7 +106,7 @@ func (p *problems) count(key Problem, err error) {
 
 // group is what all problems of one kind have in common.
 func (p Problem) group() Problem {
-	return Problem{Doing: p.Doing, Act: p.Act, Own: p.Own, Error: varying.ReplaceAllString(p.Error, "…")}
+	return Problem{Doing: p.Doing, Act: p.Act, Own: p.Own, Unanswered: p.Unanswered, Error: varying.ReplaceAllString(p.Error, "…")}
 }
 
 // kind returns the kind of a problem whose text is new. p.mu is held.

@@ -96,7 +96,7 @@ func (r *run) final() *FinalTally {
 	f := &FinalTally{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}}
 	f.Excused = r.clients.nacks.Excused(r.clock.Now(), r.aggregator.LossInDoubt)
 	worst, best := metric.Values{}, metric.Values{}
-	r.moderation.passed(worst, best)
+	r.moderation.packets(worst, best)
 	r.moderation.durations(r.aggregator, worst, best)
 	for name, v := range worst {
 		f.Worst[name] = v.(*metric.Trend)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -58,7 +59,9 @@ func actionOf(spec scenario.VerbSpec) action {
 		}}
 	case spec.Becomes != "":
 		return action{person: func(p *person, ctx context.Context) error {
+			asked := p.room.run.clock.Now()
 			if err := p.request(ctx, spec.Verb); err != nil {
+				p.room.run.promotionFailed(ctx, asked, err)
 				return err
 			}
 			return p.joinStage(ctx, spec)
@@ -173,12 +176,45 @@ func (p *person) change(spec scenario.VerbSpec) {
 	p.state = p.state&^spec.Clears | spec.Sets
 }
 
+// errUnanswered means that the server did not answer a request though the generator ran.
+var errUnanswered = errors.New("the server did not answer")
+
 // request has the server carry out a verb and returns when it has acknowledged it.
 func (p *person) request(ctx context.Context, verb scenario.Verb) error {
 	p.mu.Lock()
 	participant := p.participant
 	p.mu.Unlock()
-	return p.room.client.Act(ctx, verb, participant)
+	return p.room.request(ctx, verb, participant)
+}
+
+// request has the server carry out a verb, for a participant if it is about one.
+func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Participant) error {
+	asked := h.run.clock.Now()
+	err := h.client.Act(ctx, verb, who)
+	if errors.Is(err, context.DeadlineExceeded) && h.run.aggregator.AtBest(asked, h.run.clock.Now(), actTimeout) == actTimeout {
+		return fmt.Errorf("%w within %v: %w", errUnanswered, actTimeout, err)
+	}
+	return err
+}
+
+// countsAsFailed reports whether an act that came to nothing counts in the metric of its
+// verb: the server refused it or did not answer. The end of the run, what a driver can't do
+// and a limit of the generator's machine say nothing of the server.
+func (r *run) countsAsFailed(ctx context.Context, err error) bool {
+	return !errors.Is(ctx.Err(), context.Canceled) && !errors.Is(err, driver.ErrUnsupported) && !atLimit(err)
+}
+
+// promotionFailed records a promotion that was asked for and came to nothing: it takes as
+// long as it had.
+func (r *run) promotionFailed(ctx context.Context, asked time.Duration, err error) {
+	if r.countsAsFailed(ctx, err) {
+		r.moderation.promoted(r.failed(asked, err))
+	}
+}
+
+// failed is the time of an act that began at a time and has come to nothing.
+func (r *run) failed(from time.Duration, err error) interval {
+	return interval{from: from, until: r.clock.Now(), failed: true, refused: driver.Refused(err), had: actTimeout}
 }
 
 // unmute has the moderator unmute a person, who then sends again.
@@ -203,13 +239,13 @@ func (h *roomRun) end(ctx context.Context, _ int) error {
 	if !h.run.share.owns(h.number) {
 		return nil
 	}
-	return h.client.Act(ctx, scenario.End, nil)
+	return h.request(ctx, scenario.End, nil)
 }
 
 // inviteGuests invites people from outside to the stage who never come.
 func (h *roomRun) inviteGuests(ctx context.Context, n int) error {
 	for range n {
-		if err := h.client.Act(ctx, scenario.InviteGuest, nil); err != nil {
+		if err := h.request(ctx, scenario.InviteGuest, nil); err != nil {
 			return err
 		}
 	}

@@ -125,6 +125,13 @@ func TestJudge(t *testing.T) {
 		{"a timeline that was not played is invalid", func(r *loadgen.Result) {
 			r.Problems = []loadgen.Problem{{Doing: string(scenario.Promote), Act: true, Error: "stage_full: the stage has no place left", Count: 2}}
 		}, nil, Invalid, "promote: stage_full"},
+		{"what the server never answered fails, whatever the thresholds ask", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{{Doing: string(scenario.Mute), Act: true, Unanswered: true, Error: "the server did not answer within 10s", Count: 2}}
+		}, nil, Fail, "what the timeline asked for was not answered: mute"},
+		{"but not where the generator was at a limit", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{{Doing: string(scenario.Mute), Act: true, Unanswered: true, Error: "the server did not answer within 10s", Count: 2},
+				{Doing: "join", Own: true, Error: "too many open files", Count: 1}}
+		}, nil, Invalid, "too many open files"},
 		{"a listener who could not join is a matter of the thresholds", func(r *loadgen.Result) {
 			r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 2}}
 		}, nil, Pass, ""},

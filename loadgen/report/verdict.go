@@ -87,6 +87,12 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		r.Verdict = Fail
 		faults = append(faults, "the server's process ended during the run")
 	}
+	for _, p := range result.Problems {
+		if p.Unanswered {
+			r.Verdict = Fail
+			faults = append(faults, fmt.Sprintf("what the timeline asked for was not answered: %s", p))
+		}
+	}
 	if undecided {
 		doubts = append(doubts, describeDoubts(result)...)
 	}
@@ -194,7 +200,7 @@ func (r *Report) shortcomings() (all []string) {
 		all = append(all, why)
 	}
 	for _, p := range run.Problems {
-		if p.Act {
+		if p.Act && !p.Unanswered {
 			add("the timeline could not be played as written: %s", p)
 		}
 	}
