@@ -76,6 +76,7 @@ const (
 // A doubtful time.
 type doubt struct {
 	kind        DoubtKind
+	room        *Ledger // nil: all rooms
 	from, until time.Duration
 	took        time.Duration // of it, what something may have taken longer for it
 }
@@ -126,7 +127,7 @@ type doubts struct {
 // Doubt books a time in which what is measured is in doubt. It is called within a
 // second.
 func (a *Aggregator) Doubt(kind DoubtKind, from, until time.Duration) {
-	a.book(doubt{kind, from, until, until - from})
+	a.book(doubt{kind: kind, from: from, until: until, took: until - from})
 	if kind == Stepped {
 		a.eachBucket(from, until, func(e *bucketEvents) { e.stepped.Store(true) })
 	}
@@ -135,7 +136,7 @@ func (a *Aggregator) Doubt(kind DoubtKind, from, until time.Duration) {
 // Contend books a time in which others took the cores, and for how long in all threads
 // of generator and server waited for them: a join took no more longer than that.
 func (a *Aggregator) Contend(from, until, waited time.Duration) {
-	a.book(doubt{Contended, from, until, min(waited, until-from)})
+	a.book(doubt{kind: Contended, from: from, until: until, took: min(waited, until-from)})
 }
 
 func (a *Aggregator) book(one doubt) {
@@ -158,9 +159,9 @@ func (a *Aggregator) Starve(from, until, waited time.Duration) {
 	much := 2*waited >= until-from
 	from = max(0, from-min(waited, bookedWithin))
 	if much {
-		a.book(doubt{Withheld, from, until, min(waited, until-from)})
+		a.book(doubt{kind: Withheld, from: from, until: until, took: min(waited, until-from)})
 	}
-	a.book(doubt{Starved, from, until, min(waited, until-from)})
+	a.book(doubt{kind: Starved, from: from, until: until, took: min(waited, until-from)})
 }
 
 // Deprive books that the server waited for its machine's cores, since others took them,
@@ -228,16 +229,21 @@ func (a *Aggregator) Drop(n uint64, from, until time.Duration) {
 	a.eachBucket(from, until, func(e *bucketEvents) { e.drops.Add(n) })
 }
 
-// enter adds a doubtful time, as one with the last of its kind where they touch.
-// d.mu is held.
+// enter adds a doubtful time, as one with the last of its kind and room where they touch.
+// If the list is full, it becomes one with the last of its kind, of all rooms then. d.mu is
+// held.
 func (d *doubts) enter(next doubt) {
+	full := len(d.list) >= maxDoubts
 	for i := len(d.list) - 1; i >= 0; i-- {
 		last := &d.list[i]
-		if last.kind != next.kind {
+		if last.kind != next.kind || last.room != next.room && !full {
 			continue
 		}
 		apart := next.kind == Contended || next.kind == Withheld || next.kind == Starved // each has a size
-		if next.from <= last.until && !apart || len(d.list) >= maxDoubts {
+		if next.from <= last.until && !apart || full {
+			if last.room != next.room {
+				last.room = nil
+			}
 			last.from, last.until = min(last.from, next.from), max(last.until, next.until)
 			last.took = min(last.took+next.took, last.until-last.from)
 			return
@@ -247,17 +253,17 @@ func (d *doubts) enter(next doubt) {
 	d.list = append(d.list, next)
 }
 
-// sent books how late a frame went out.
-func (d *doubts) sent(at, late time.Duration) {
+// sent books how late a frame of a room went out.
+func (d *doubts) sent(room *Ledger, at, late time.Duration) {
 	d.frames.Add(1)
 	if late > lateDoubt {
 		d.late.Add(1)
-		d.delayed(at, late)
+		d.delayed(room, at, late)
 	}
 }
 
-// delayed books that a frame went out late, or later than was known.
-func (d *doubts) delayed(at, late time.Duration) {
+// delayed books that a frame of a room went out late, or later than was known.
+func (d *doubts) delayed(room *Ledger, at, late time.Duration) {
 	for {
 		latest := d.latest.Load()
 		if int64(late) <= latest || d.latest.CompareAndSwap(latest, int64(late)) {
@@ -266,24 +272,29 @@ func (d *doubts) delayed(at, late time.Duration) {
 	}
 	if late > playDoubt {
 		d.mu.Lock()
-		d.enter(doubt{Late, at, at + late, late})
+		d.enter(doubt{Late, room, at, at + late, late})
 		d.mu.Unlock()
 		d.any.Store(true)
 	}
 }
 
-// within reports whether something in [from, until) is in doubt.
+// concerns reports whether a doubtful time is one of a room, and touches [from, until).
+func (one doubt) concerns(room *Ledger, from, until time.Duration) bool {
+	return (one.room == nil || one.room == room) && one.from < until && one.until > from
+}
+
+// within reports whether something of a room in [from, until) is in doubt.
 //
 // Time that was withheld, or for which threads waited, is not among that: what it may have
 // done is counted by the frame.
-func (d *doubts) within(from, until time.Duration) bool {
+func (d *doubts) within(room *Ledger, from, until time.Duration) bool {
 	if !d.any.Load() {
 		return false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, one := range d.list {
-		if one.kind != Withheld && one.kind != Starved && one.from < until && one.until > from {
+		if one.kind != Withheld && one.kind != Starved && one.concerns(room, from, until) {
 			return true
 		}
 	}
@@ -331,10 +342,10 @@ func (d *doubts) toBlame(from, until, late, waited time.Duration) bool {
 	return lost > 0 && float64(lost) >= lostShare*float64(until-from)
 }
 
-// spliced reports whether what a server that mixes made of [from, until) may have lost its marks
+// spliced reports whether what a server that mixes made of [from, until) in a room may have lost its marks
 // by the generator's doing: what comes late, and then at once, or not at all, is mixed as pieces
 // of sound, in which it takes a while to find them again.
-func (d *doubts) spliced(from, until time.Duration) bool {
+func (d *doubts) spliced(room *Ledger, from, until time.Duration) bool {
 	t := d.times(from, until)
 	if t[Dropped] > 0 || t[Stepped] > 0 || t[Stalled] >= LateLoss || d.deprived(from, until) >= deprivedLoss {
 		return true
@@ -342,7 +353,7 @@ func (d *doubts) spliced(from, until time.Duration) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, one := range d.list {
-		if one.kind == Late && one.took >= LateLoss && one.from < until && one.until > from {
+		if one.kind == Late && one.took >= LateLoss && one.concerns(room, from, until) {
 			return true
 		}
 	}

@@ -578,3 +578,52 @@ func TestApartTakesListenersAsTheUnit(t *testing.T) {
 	assert.True(t, Apart(same(190, 1), same(10, 0.99)), "all of them")
 	assert.False(t, Apart(same(5, 1), same(1, 0)), "one alone says nothing")
 }
+
+// A frame that went out late says nothing of what a server loses in another room.
+func TestDoubtOfALateFrameStaysInItsRoom(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		own      bool // the frames went out late in the listener's own room
+	}{
+		{"a late frame of another room excuses nothing", false},
+		{"one of their own room may have made the buffer conceal", true},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			elsewhere := &scene{t: t, aggregator: s.aggregator, ledger: NewLedger(s.aggregator)}
+			clip := speechClip(700)
+			m, l := s.source(clip, 0, 0), s.listener(1)
+			other, there := elsewhere.source(clip, 0, 0), elsewhere.listener(1)
+			for b := range Bin(600) {
+				late, lost := time.Duration(0), b%10 == 3
+				if b%50 == 20 {
+					late = 10 * time.Millisecond
+				}
+				own, others := time.Duration(0), late
+				if c.own {
+					own, others = late, 0
+				}
+				p, q := s.say(m, b), elsewhere.say(other, b)
+				m.Sent(b, own)
+				other.Sent(b, others)
+				p.At, q.At = p.At+own, q.At+others
+				if there.Receive(q); !lost {
+					l.Receive(p)
+				}
+				if b%50 == 49 {
+					now := (b + 1).Start()
+					s.aggregator.Drain(now, min(s.ledger.Settle(now), elsewhere.ledger.Settle(now)))
+				}
+			}
+			elsewhere.ledger.Stop(s.end.Start())
+			elsewhere.ledger.Finish(s.end.Start() + time.Second)
+			totals := s.finish()
+			assert.Greater(t, trend(t, totals, "concealed").Max, 8.0)
+			if best, ok := totals.Best["concealed"].(*metric.Trend); c.own {
+				assert.True(t, ok)
+			} else if ok {
+				assert.Greater(t, best.Summary().Max, 8.0)
+			}
+		})
+	}
+}

@@ -65,7 +65,7 @@ func (r *Ledger) keepSaid(sources []*Source, w int64) {
 		if end <= e.from-runIn || begin >= e.until {
 			continue
 		}
-		one := saidWord{doubtful: r.aggregator.doubts.within(begin-aftermath, end+bucketLength)}
+		one := saidWord{doubtful: r.aggregator.doubts.within(r, begin-aftermath, end+bucketLength)}
 		if stolen, _ := r.aggregator.doubts.taken(begin-bucketLength, end+bucketLength); stolen > 0 {
 			one.doubtful = true
 		}

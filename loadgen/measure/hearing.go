@@ -154,10 +154,10 @@ func (l *Listener) hearWord(w wordHearing) {
 		w.played = e.played
 	}
 	start := Bin(w.word * wordBins).Start()
-	if l.lostJoin || l.ledger.aggregator.doubts.within(start-aftermath, start+wordBins*BinLength+bucketLength) {
+	if l.lostJoin || l.ledger.aggregator.doubts.within(l.ledger, start-aftermath, start+wordBins*BinLength+bucketLength) {
 		w.doubted, w.doubtedOwed = w.played, w.owed
 	} else {
-		lingering := l.ledger.aggregator.doubts.within(start-lingers, start+wordBins*BinLength+bucketLength)
+		lingering := l.ledger.aggregator.doubts.within(l.ledger, start-lingers, start+wordBins*BinLength+bucketLength)
 		w.doubted.delay = l.linger(w.played, lingering)
 	}
 	stolen, _ := l.ledger.aggregator.doubts.taken(start-bucketLength, start+wordBins*BinLength+bucketLength)

@@ -91,7 +91,7 @@ func (r *Ledger) addSource(c *speech.Clip, code *mark.Code, first int, offset ti
 		indexed = newClip(c)
 		r.clips[c] = indexed
 	}
-	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, aggregator: r.aggregator, code: code, index: len(r.list()), reached: make(chan struct{})}
+	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, ledger: r, aggregator: r.aggregator, code: code, index: len(r.list()), reached: make(chan struct{})}
 	m.last.Store(-1)
 	m.next.Store(int64(never))
 	sources := append(append([]*Source{}, r.list()...), m)
@@ -171,8 +171,8 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 		last = min(last, int64(horizon/wordBins)-1)
 		defer r.processed.Store(int64(horizon))
 	}
-	doubtful := r.aggregator.doubts.within(since-aftermath, now)
-	r.lingering = r.aggregator.doubts.within(since-lingers, now)
+	doubtful := r.aggregator.doubts.within(r, since-aftermath, now)
+	r.lingering = r.aggregator.doubts.within(r, since-lingers, now)
 	since -= bucketLength
 	stolen, reach := r.aggregator.doubts.taken(since, now)
 	times := r.aggregator.doubts.times(since, now)

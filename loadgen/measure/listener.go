@@ -478,7 +478,7 @@ func (l *Listener) finish(now time.Duration) {
 	}
 	l.countLostJoin(now)
 	doubts := &l.ledger.aggregator.doubts
-	l.epoch(BinAt(now), l.lostJoin || !l.keptOut(now) && doubts.within(l.ledger.settled-aftermath, now))
+	l.epoch(BinAt(now), l.lostJoin || !l.keptOut(now) && doubts.within(l.ledger, l.ledger.settled-aftermath, now))
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)
 	}

@@ -229,7 +229,7 @@ func (s *markedSection) settle(before int) {
 			n = unmarkedFor
 		}
 		s.listener.cell.unrecognised(n)
-		if s.listener.ledger.aggregator.doubts.spliced(h.at-aftermath, h.at) {
+		if s.listener.ledger.aggregator.doubts.spliced(s.listener.ledger, h.at-aftermath, h.at) {
 			s.listener.cell.ambiguous.Add(n)
 		} else {
 			s.listener.cell.foreign.Add(n)

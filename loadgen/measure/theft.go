@@ -35,7 +35,7 @@ func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
 	d.thefts = append(d.thefts, theft{from, until, took, reach})
 	d.stolen += took
 	d.mu.Unlock()
-	a.book(doubt{Withheld, from, until, min(took, until-from)})
+	a.book(doubt{kind: Withheld, from: from, until: until, took: min(took, until-from)})
 	a.eachBucket(from, until-1, func(e *bucketEvents) {
 		e.stolen.Add(int64(took))
 		e.reach.Add(int64(math.Ceil(reach * reachScale)))
@@ -55,7 +55,7 @@ func (a *Aggregator) Throttle(from, until, took time.Duration) {
 	a.doubts.mu.Lock()
 	a.doubts.throttled += took
 	a.doubts.mu.Unlock()
-	a.book(doubt{Withheld, from, until, min(took, until-from)})
+	a.book(doubt{kind: Withheld, from: from, until: until, took: min(took, until-from)})
 }
 
 // taken sums up for how long cores were taken in [from, until), and whom that reached.
