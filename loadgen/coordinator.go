@@ -365,12 +365,12 @@ func (c *coordinator) enter(key string, offers [][]byte) {
 func (c *coordinator) sampleAt(ctx context.Context) {
 	now := c.clock.Now()
 	if c.before == nil && c.steadyAt > 0 && now >= c.steadyAt && c.span.Stop == 0 {
-		c.before = new(c.sampler.sample(ctx))
+		c.before = new(c.sampler.end(ctx))
 		c.span.Steady = c.steadyAt
 		c.enterPhase(measure.Steady)
 	}
 	if c.after == nil && c.span.Stop > 0 && now >= c.span.Stop {
-		c.after = new(c.sampler.sample(ctx))
+		c.after = new(c.sampler.end(ctx))
 	}
 }
 

@@ -88,6 +88,37 @@ type Server struct {
 	Local bool
 	// Died means that its process, which was measured, ended during the run.
 	Died bool
+
+	// Thread is the busiest of its threads in the measured window, and ThreadCores how many
+	// cores that used; "" and 0 if that is unknown.
+	Thread      string
+	ThreadCores float64
+	// Drops is how many packets it dropped in the measured window, or its sockets did, by
+	// where.
+	Drops map[string]uint64
+	// Available is how much of its machine's Memory could be used at the end, in bytes; both
+	// are 0 if that is unknown.
+	Available, Memory uint64
+	// Link is the busiest network interface between the two machines on the generator's
+	// side; the zero LinkLoad if that is unknown.
+	Link host.LinkLoad
+}
+
+// describe enters what is known of the server's machine between two samples.
+func (s *Server) describe(before, after sample) {
+	window := after.at - before.at
+	if before.details != nil && after.details != nil {
+		thread, used := after.details.Busiest(*before.details)
+		if used > 0 && window > 0 {
+			s.Thread, s.ThreadCores = host.ThreadName(thread), used.Seconds()/window.Seconds()
+		}
+		s.Drops = after.details.DropsSince(*before.details)
+	}
+	if s.Local {
+		s.Available, s.Memory = host.MachineMemory()
+	} else {
+		s.Link, _ = host.BusiestLink(before.links, after.links, window)
+	}
 }
 
 // Generator describes how well the generator itself kept up.
@@ -205,6 +236,7 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 	} else if after.server != nil {
 		result.Server.Cores = after.server.Cores
 	}
+	result.Server.describe(before, after)
 	return result
 }
 

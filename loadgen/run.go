@@ -232,7 +232,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	before := r.holdSteady(playing, span.Hold)
 	span.Steady = before.at
 
-	after := r.sampler.sample(background)
+	after := r.sampler.end(background)
 	departs := r.Scenario.Departs() && playing.Err() == nil
 	stopAt := after.at
 	if planned := span.Hold + r.Scenario.Hold.Duration(); r.peers != nil && stopAt > planned && stopAt < planned+lead {
@@ -380,7 +380,7 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 	}
 	r.begin(measure.Steady, steadyAt)
 	r.aggregator.Excerpts(steadyAt, from+r.Scenario.Hold.Duration())
-	steady = r.sampler.sample(ctx)
+	steady = r.sampler.end(ctx)
 	if r.peers != nil {
 		r.peers.enterSteady(steady)
 	}

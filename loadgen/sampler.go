@@ -20,6 +20,10 @@ type sample struct {
 
 	machine *host.CPUTimes // nil if unknown
 	group   host.ControlGroup
+	// details are the server's at the two ends of what is measured, and links what had gone
+	// over the machine's network interfaces; nil else.
+	details *host.Details
+	links   map[string]host.Link
 	// shared means that the server is in the generator's control group.
 	shared bool
 }
@@ -55,6 +59,19 @@ func (m *sampler) sample(ctx context.Context) sample {
 	s.server = &u
 	if p, here := m.server.(host.ProcessMeter); here && s.group.Quota > 0 {
 		s.shared = host.ControlGroupOf(p.PID).Path == s.group.Path
+	}
+	return s
+}
+
+// end is a sample at an end of what is measured, with what tells what ran out.
+func (m *sampler) end(ctx context.Context) sample {
+	s := m.sample(ctx)
+	s.links = host.Links()
+	if d, ok := m.server.(host.DetailedMeter); ok {
+		details, err := d.Details(ctx)
+		if err == nil {
+			s.details = &details
+		} // which says no more than that the server can't be measured
 	}
 	return s
 }

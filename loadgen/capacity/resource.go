@@ -1,7 +1,10 @@
 package capacity
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -36,11 +39,13 @@ func (r *Result) RanOut() (reasons []string) {
 		}
 	}
 	reasons = append(reasons, cpu(run)...)
+	reasons = append(reasons, thread(run)...)
 	for _, t := range step.Report.Thresholds {
 		if t.OK != nil && !*t.OK && t.Metric == "server_rss" {
 			reasons = append(reasons, "memory of the server: "+crossed(t))
 		}
 	}
+	reasons = append(reasons, machine(run.Server)...)
 	if drops := run.Generator.SocketDrops + run.Generator.MachineDrops.Total(); drops > 0 {
 		reasons = append(reasons, fmt.Sprintf("receive buffers of the generator's machine: %d packets were dropped at the listeners' sockets, %d of them by the machine itself", drops, run.Generator.MachineDrops.Total()))
 	}
@@ -72,6 +77,35 @@ func cpu(run *loadgen.Result) []string {
 			used, run.Generator.CPU, cores)}
 	}
 	return nil
+}
+
+// thread says whether one thread of the server had all that a core can do, while there were
+// others.
+func thread(run *loadgen.Result) []string {
+	server, _ := run.Values["server_cpu"].(metric.Gauge)
+	s := run.Server
+	if s.ThreadCores < full || s.Cores > 0 && (s.Cores == 1 || float64(server) >= full*float64(s.Cores)) {
+		return nil
+	}
+	return []string{fmt.Sprintf("one thread of the server: %s used %.2f of a core, and more cores do not make it faster", cmp.Or(s.Thread, "it"), s.ThreadCores)}
+}
+
+// spareMemory is the share of a machine's memory below which it is used up.
+const spareMemory = 0.05
+
+// machine says what else ran out of the server's machine, or of the way to it, and what the
+// server dropped.
+func machine(s loadgen.Server) (reasons []string) {
+	if s.Memory > 0 && float64(s.Available) < spareMemory*float64(s.Memory) {
+		reasons = append(reasons, fmt.Sprintf("memory of the machine: %s of %s were left", report.Figure(float64(s.Available), metric.Bytes), report.Figure(float64(s.Memory), metric.Bytes)))
+	}
+	if l := s.Link; l.Speed > 0 && l.Used >= full*l.Speed {
+		reasons = append(reasons, fmt.Sprintf("the network: %s of the generator's machine carried %.0f of %.0f Mbit/s", l.Name, l.Used/1e6, l.Speed/1e6))
+	}
+	for _, where := range slices.Sorted(maps.Keys(s.Drops)) {
+		reasons = append(reasons, fmt.Sprintf("the server: %d packets were dropped by %s", s.Drops[where], where))
+	}
+	return reasons
 }
 
 func ofCores(used float64, cores int) string {

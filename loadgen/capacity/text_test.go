@@ -126,6 +126,29 @@ func TestRanOutKnowsTheServersMachine(t *testing.T) {
 		serverCPU   float64
 		says, never string
 	}{
+		{
+			"one thread of several cores", loadgen.Server{Cores: 8, Local: true, Thread: "mixer", ThreadCores: 0.97}, 1.2,
+			"one thread of the server: mixer used 0.97 of a core", "CPU of the server",
+		},
+		{
+			"threads that share the work", loadgen.Server{Cores: 8, Local: true, Thread: "mixer", ThreadCores: 0.4}, 1.2,
+			"nothing that was measured", "thread",
+		},
+		{
+			"a thread of a server that has all of its cores", loadgen.Server{Cores: 2, Local: true, Thread: "mixer", ThreadCores: 0.97}, 1.9,
+			"CPU of the server: it used 1.90 of 2 cores", "thread",
+		},
+		{"no memory left", loadgen.Server{Cores: 8, Local: true, Available: 100 << 20, Memory: 8 << 30}, 1, "memory of the machine: 100.0MiB of 8.00GiB were left", "nothing"},
+		{"memory to spare", loadgen.Server{Cores: 8, Local: true, Available: 4 << 30, Memory: 8 << 30}, 1, "nothing that was measured", "memory of"},
+		{
+			"a full network", loadgen.Server{Cores: 8, Link: host.LinkLoad{Name: "eth0", Used: 940e6, Speed: 1e9}}, 1,
+			"the network: eth0 of the generator's machine carried 940 of 1000 Mbit/s", "nothing",
+		},
+		{"a network with room", loadgen.Server{Cores: 8, Link: host.LinkLoad{Name: "eth0", Used: 94e6, Speed: 1e9}}, 1, "nothing that was measured", "network"},
+		{
+			"a server that dropped packets", loadgen.Server{Cores: 8, Local: true, Drops: map[string]uint64{"full receive buffers of its sockets": 12}}, 1,
+			"the server: 12 packets were dropped by full receive buffers of its sockets", "nothing",
+		},
 		{"the same machine", loadgen.Server{Cores: 2, Local: true}, 1.1, "CPU of the machine: the server used 1.10 and the generator 0.75 of 2 cores", "CPU of the server"},
 		{"another machine with cores to spare", loadgen.Server{Cores: 8}, 1.9, "nothing that was measured: the server used 1.90 of 8 cores", "of 2 cores"},
 		{"another machine that is full", loadgen.Server{Cores: 8}, 7.5, "CPU of the server: it used 7.50 of 8 cores", "of 2 cores"},

@@ -137,28 +137,9 @@ var errNoProcessMetrics = errors.New("the target's metrics have no process_cpu_s
 
 // Usage implements Meter.
 func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
-	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.URL, nil)
+	families, err := m.read(ctx)
 	if err != nil {
 		return Usage{}, err
-	}
-	resp, err := m.Client.Do(req)
-	if err != nil {
-		return Usage{}, fmt.Errorf("read the target's metrics: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return Usage{}, fmt.Errorf("read the target's metrics: %s answered %d %s", m.URL, resp.StatusCode, http.StatusText(resp.StatusCode))
-	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	body := &io.LimitedReader{R: resp.Body, N: maxMetrics + 1}
-	families, err := parser.TextToMetricFamilies(body)
-	if body.N == 0 {
-		return Usage{}, fmt.Errorf("read the target's metrics: they are longer than %d MiB", maxMetrics>>20)
-	}
-	if err != nil {
-		return Usage{}, fmt.Errorf("read the target's metrics: %w", err)
 	}
 	cpu, ok := single(families["process_cpu_seconds_total"])
 	memory, okay := single(families["process_resident_memory_bytes"])
@@ -167,6 +148,34 @@ func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
 	}
 	cores, _ := single(families["go_sched_gomaxprocs_threads"]) // of a program in Go
 	return Usage{CPU: time.Duration(cpu * float64(time.Second)), Memory: uint64(memory), Cores: int(cores)}, nil
+}
+
+// read reads all of the target's metrics.
+func (m MetricsMeter) read(ctx context.Context) (map[string]*dto.MetricFamily, error) {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := m.Client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("read the target's metrics: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("read the target's metrics: %s answered %d %s", m.URL, resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	body := &io.LimitedReader{R: resp.Body, N: maxMetrics + 1}
+	families, err := parser.TextToMetricFamilies(body)
+	if body.N == 0 {
+		return nil, fmt.Errorf("read the target's metrics: they are longer than %d MiB", maxMetrics>>20)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the target's metrics: %w", err)
+	}
+	return families, nil
 }
 
 // How long a target may take to send its metrics, and how many bytes of them are read: it
