@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -166,7 +167,7 @@ func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int
 	}
 	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(index)))
 	clip := files[number%len(files)]
-	first, offset := seed.IntN(len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength)))
+	first, offset := firstFrame(h.run.Scenario.Seed, h.number, index, len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength)))
 	if !h.run.marked() {
 		return add(clip, first, offset)
 	}
@@ -177,6 +178,16 @@ func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int
 		return nil, err
 	}
 	return addMarked(marked, code, offset)
+}
+
+// firstFrame is with which of a clip's frames the mic of some number in a room begins. Mics may
+// have the same clip; if one said within [measure.Lateness] what another does, it would not be
+// known whose a packet is. So they begin the golden section of the clip apart: that keeps any
+// number of them as far from one another as can be.
+func firstFrame(seed int64, room, index, frames int) int {
+	start := rand.New(rand.NewPCG(uint64(seed), uint64(room))).Float64()
+	_, part := math.Modf(start + float64(index)*(math.Phi-1))
+	return int(part * float64(frames))
 }
 
 // rooms are a run's rooms; a room that could not be opened is nil.
