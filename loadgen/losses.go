@@ -1,6 +1,8 @@
 package loadgen
 
 import (
+	"context"
+
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -35,19 +37,76 @@ type listenerLoss struct {
 	reported  bool
 }
 
+// A micSum is what the server says of the mics of a room that are still there: of so many
+// packets that they sent it missed some, and of others nothing is known.
+type micSum struct {
+	Room    int    `json:"room"`
+	Sent    uint64 `json:"sent"`
+	Missed  uint64 `json:"missed,omitempty"`
+	Unknown uint64 `json:"unknown,omitempty"`
+}
+
+func (s *micSum) add(o micSum) {
+	s.Sent, s.Missed, s.Unknown = s.Sent+o.Sent, s.Missed+o.Missed, s.Unknown+o.Unknown
+}
+
+// sumOfMics sums up the mics of a room.
+func sumOfMics(room int, mics []client.Upstream) micSum {
+	sum := micSum{Room: room}
+	for _, m := range mics {
+		sum.add(micSum{Sent: m.Sent, Missed: m.Lost, Unknown: m.Sent - m.Covered})
+	}
+	return sum
+}
+
+// openMics is what the server says of the mics of the room that are still there.
+func (h *roomRun) openMics() (mics []client.Upstream) {
+	for _, p := range h.people() {
+		p.mu.Lock()
+		sender := p.sender
+		p.mu.Unlock()
+		if sender != nil {
+			mics = append(mics, sender.publisher.Upstream())
+		}
+	}
+	return mics
+}
+
+// micSums are those of all rooms, by their numbers: of the mics of all workers, if they can be
+// had.
+func (r *run) micSums(ctx context.Context) (map[int]micSum, error) {
+	var own []micSum
+	for _, h := range r.rooms {
+		if mics := h.openMics(); len(mics) > 0 {
+			own = append(own, sumOfMics(h.number, mics))
+		}
+	}
+	all := own
+	var err error
+	if r.peers != nil {
+		offers, failed := r.peers.exchange(ctx, "mics", own)
+		if err = failed; err == nil {
+			all, err = mergedOffers[micSum](offers)
+		}
+	}
+	sums := map[int]micSum{}
+	for _, one := range all {
+		sum := sums[one.Room]
+		sum.add(one)
+		sums[one.Room] = sum
+	}
+	return sums, err
+}
+
 // placeLosses sums up where the listeners' packets were lost, of which the generator's side
-// dropped so many at most.
-func (rs rooms) placeLosses(dropped uint64) (all Losses) {
+// dropped so many at most. The mics of a room may be another worker's.
+func (rs rooms) placeLosses(dropped uint64, sums map[int]micSum) (all Losses) {
 	for _, h := range rs {
-		var mics []client.Upstream
 		var ears []listenerLoss
 		for _, p := range h.people() {
 			p.mu.Lock()
-			sender, subscriber, listens := p.sender, p.subscriber, p.room.run.Scenario.Cast[p.group].Role == scenario.Listener
+			subscriber, listens := p.subscriber, p.room.run.Scenario.Cast[p.group].Role == scenario.Listener
 			p.mu.Unlock()
-			if sender != nil {
-				mics = append(mics, sender.publisher.Upstream())
-			}
 			if !listens || p.account == nil {
 				continue
 			}
@@ -61,7 +120,8 @@ func (rs rooms) placeLosses(dropped uint64) (all Losses) {
 			}
 			ears = append(ears, e)
 		}
-		all.place(mics, ears)
+		all.countMics(h.openMics())
+		all.place(sums[h.number], ears)
 	}
 	// What the generator's side dropped was on the way to somebody, or not for the listeners.
 	after := all.Downlink
@@ -70,20 +130,22 @@ func (rs rooms) placeLosses(dropped uint64) (all Losses) {
 	return all
 }
 
-// place adds a room. What the server says to have sent, and did not come, was lost after
-// it; of the rest the mics' packets that it says it missed are the uplink's.
-func (l *Losses) place(mics []client.Upstream, ears []listenerLoss) {
-	var sent, missed, unknown uint64
+// countMics counts mics, and those of them on which the server reported.
+func (l *Losses) countMics(mics []client.Upstream) {
 	for _, m := range mics {
 		l.Mics++
 		if m.Covered > 0 {
 			l.MicsReported++
 		}
-		sent, missed, unknown = sent+m.Sent, missed+m.Lost, unknown+m.Sent-m.Covered
 	}
+}
+
+// place adds the listeners of a room. What the server says to have sent, and did not come, was
+// lost after it; of the rest the mics' packets that it says it missed are the uplink's.
+func (l *Losses) place(mics micSum, ears []listenerLoss) {
 	share := func(n, of uint64) float64 { return float64(n) / float64(max(1, of)) }
-	least, most := share(missed, sent), share(missed+unknown, sent)
-	if sent == 0 {
+	least, most := share(mics.Missed, mics.Sent), share(mics.Missed+mics.Unknown, mics.Sent)
+	if mics.Sent == 0 {
 		most = 1 // by mics that are gone
 	}
 	for _, e := range ears {

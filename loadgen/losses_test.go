@@ -37,11 +37,29 @@ func TestLossesArePlacedByWhatTheServerReports(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			var l Losses
-			l.place(c.mics, c.ears)
+			l.place(sumOfMics(0, c.mics), c.ears)
 			assert.Equal(t, c.uplink, l.Uplink, "uplink")
 			assert.Equal(t, c.server, l.Server, "server")
 			assert.Equal(t, c.downlink, l.Downlink, "downlink")
 			assert.EqualValues(t, len(c.ears), l.Ears)
 		})
 	}
+}
+
+// TestLossesAreAsNarrowWithTwoWorkers places the losses of a room whose mic and whose listener
+// are two workers'.
+func TestLossesAreAsNarrowWithTwoWorkers(t *testing.T) {
+	mics := []client.Upstream{{Sent: 1000, Covered: 1000, Lost: 50}}
+	ears := []listenerLoss{{due: 1000, lost: 200, sent: client.Downstream{Sent: 900, Received: 850}, reported: true}}
+	var one, first, second, both Losses
+	one.countMics(mics)
+	one.place(sumOfMics(3, mics), ears)
+	assert.Equal(t, Range{50, 50}, one.Uplink)
+
+	first.countMics(mics) // the worker with the mic
+	first.place(sumOfMics(3, mics), nil)
+	second.place(sumOfMics(3, mics), ears) // the worker with the listener, which was told of the mic
+	both.add(first)
+	both.add(second)
+	assert.Equal(t, one, both)
 }

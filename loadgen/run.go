@@ -276,9 +276,9 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 		r.score(ctx)
 	}
 	if r.peers != nil {
-		return nil, r.peers.finish(r.final(), after)
+		return nil, r.peers.finish(r.final(context.WithoutCancel(ctx)), after)
 	}
-	return r.result(ctx.Err() != nil, span, before, after), nil
+	return r.result(context.WithoutCancel(ctx), ctx.Err() != nil, span, before, after), nil
 }
 
 // meet returns when a phase begins: in one process at the time that it proposes; of several

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"context"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -92,7 +93,7 @@ func (r *run) tally(steady *sample, now sample) *Tally {
 }
 
 // final is what is known at the end.
-func (r *run) final() *FinalTally {
+func (r *run) final(ctx context.Context) *FinalTally {
 	f := &FinalTally{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}}
 	f.Excused = r.clients.nacks.Excused(r.clock.Now(), r.aggregator.LossInDoubt)
 	worst, best := metric.Values{}, metric.Values{}
@@ -110,7 +111,9 @@ func (r *run) final() *FinalTally {
 			f.NoShows += h.client.NoShows()
 		}
 	}
-	f.Losses = r.rooms.placeLosses(r.lost())
+	mics, err := r.micSums(ctx)
+	r.problems.add("ask for the mics of other workers", err)
+	f.Losses = r.rooms.placeLosses(r.lost(), mics)
 	r.rooms.release()
 	drops, _ := r.drops()
 	f.Uplinks = r.uplinks.sum(r.aggregator, drops+r.health.machineDrops().Total())
