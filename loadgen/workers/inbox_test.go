@@ -201,3 +201,41 @@ func TestSilentWorkerIsBlamedByName(t *testing.T) {
 	require.ErrorContains(t, err, "worker 1 (silent) was lost")
 	assert.ErrorContains(t, err, "it said nothing for 3s")
 }
+
+// TestCoordinatorThatStoodStillIsNamed has a coordinator say nothing for so long that its worker
+// ends, as workers do.
+func TestCoordinatorThatStoodStillIsNamed(t *testing.T) {
+	t.Parallel()
+	c, all := joined(t, "innocent")
+	coordinate, _ := startTogether(t, c, all)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(loadgen.ReportEvery)
+		defer tick.Stop()
+		heard := time.Now()
+		for i := uint64(1); ; i++ {
+			r := loadgen.Report{Sequence: i}
+			select {
+			case <-all[0].News():
+				heard = time.Now()
+			case <-tick.C:
+			}
+			if time.Since(heard) > loadgen.LostAfter {
+				r.Done, r.Failed = true, "the coordinator is lost"
+			}
+			assert.NoError(t, all[0].Send(r))
+			if r.Done {
+				return
+			}
+		}
+	}()
+	calls := 0
+	_, err := coordinate(func(loadgen.Progress) {
+		if calls++; calls == 3 { // it has told the worker something
+			<-ended
+		}
+	})
+	require.ErrorContains(t, err, "the coordinator could not keep up: it told the workers nothing")
+	assert.NotContains(t, err.Error(), "innocent")
+}
