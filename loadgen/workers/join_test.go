@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -50,4 +51,32 @@ func TestCoordinatorSaysHowManyWorkersAreMissing(t *testing.T) {
 func TestWorkerWithoutACoordinatorGivesUp(t *testing.T) {
 	_, err := Join(t.Context(), Enrolment{URL: "nats://127.0.0.1:1", Wait: time.Millisecond})
 	assert.ErrorIs(t, err, ErrNoCoordinator)
+}
+
+func TestWorkerJoinsTheNextRunAndNotTheSameOneAgain(t *testing.T) {
+	c := coordinate(t, 2)
+	c.cfg.Plan.Again = true
+	m, err := Join(t.Context(), Enrolment{URL: c.JoinURL(), Secret: c.Secret(), Wait: time.Minute, Name: "first"})
+	require.NoError(t, err)
+	defer m.Close()
+	assert.True(t, m.Again())
+	_, err = Join(t.Context(), Enrolment{URL: c.JoinURL(), Secret: c.Secret(), Wait: time.Millisecond, Played: m.Run()})
+	require.ErrorIs(t, err, errLater, "the run that it has played is still there")
+	assert.Len(t, c.Workers(), 1)
+
+	next := coordinate(t, 2)
+	again, err := Join(t.Context(), Enrolment{URL: next.JoinURL(), Secret: next.Secret(), Wait: time.Minute, Played: m.Run()})
+	require.NoError(t, err)
+	again.Close()
+}
+
+func TestInterruptedRunIsNotPlayedAgain(t *testing.T) {
+	c := coordinate(t, 1)
+	c.cfg.Plan.Again = true
+	m, err := Join(t.Context(), Enrolment{URL: c.JoinURL(), Secret: c.Secret(), Wait: time.Minute, Name: "first"})
+	require.NoError(t, err)
+	defer m.Close()
+	require.NoError(t, c.Send(loadgen.News{Sequence: 1, Stop: "interrupted", Interrupted: true}))
+	<-m.News()
+	assert.False(t, m.Again())
 }
