@@ -337,7 +337,7 @@ func TestLoadChecksTheRecordings(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.ogg"), []byte("RIFF and so on and so on and so on"), 0o600))
 	require.NoError(t, os.WriteFile(path, []byte(edit("audio: a.ogg", "audio: [a.ogg, b.ogg, a.ogg]")), 0o600))
 	_, err := Load(path)
-	assert.ErrorContains(t, err, path+":4:39: audio "+filepath.Join(dir, "a.ogg")+": it is a WAV file")
+	assert.ErrorContains(t, err, path+":4:39: audio "+filepath.Join(dir, "a.ogg")+": it is a RIFF file")
 	assert.ErrorContains(t, err, path+":4:46: open audio: ")
 	assert.ErrorIs(t, err, os.ErrNotExist)
 

@@ -47,8 +47,8 @@ type Clip struct {
 // "builtin:speech".
 const BuiltIn = "builtin:"
 
-// Load reads an Ogg Opus file whose packets are 20 ms long, or a recording that comes
-// with earshot (see [BuiltIn]). Its errors name the file, what is wrong with it and,
+// Load reads an Ogg Opus file, a WAV file, or a recording that comes with earshot (see [BuiltIn]). What is
+// not in packets of 20 ms yet is encoded in such. Its errors name the file, what is wrong with it and,
 // where that helps, how to make a better one.
 func Load(path string) (*Clip, error) {
 	var clip *Clip
@@ -63,8 +63,8 @@ func Load(path string) (*Clip, error) {
 	return clip, err
 }
 
-// Check returns the error that [Load] would, except for one of decoding, which
-// takes most of Load's time.
+// Check returns the error that [Load] would, except for one of decoding or encoding, which
+// take most of Load's time.
 func Check(path string) error {
 	return open(path, func(f io.Reader) error {
 		_, err := read(f)
@@ -104,7 +104,11 @@ var errTooLarge = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
 
 // Parse reads what [Load] does from r, for a clip of the given name.
 func Parse(name string, r io.Reader) (*Clip, error) {
-	packets, err := read(r)
+	a, err := read(r)
+	if err != nil {
+		return nil, err
+	}
+	packets, err := a.frames()
 	if err != nil {
 		return nil, err
 	}
@@ -115,14 +119,44 @@ func Parse(name string, r io.Reader) (*Clip, error) {
 	return c, err
 }
 
-// read returns the file's audio packets, each 20 ms long.
-func read(r io.Reader) ([][]byte, error) {
-	limited := &io.LimitedReader{R: bufio.NewReader(r), N: maxFile + 1}
-	packets, err := readPackets(limited)
-	if limited.N <= 0 {
-		return nil, errTooLarge
+// audio is what a file holds: Opus packets, or samples of a rate.
+type audio struct {
+	packets [][]byte
+	samples []float32
+	rate    int
+}
+
+// read reads a file, without decoding or encoding it.
+func read(r io.Reader) (a audio, err error) {
+	buffered := bufio.NewReader(r)
+	begin, _ := buffered.Peek(4) // what is wrong with it will be seen below
+	limited := &io.LimitedReader{R: buffered, N: maxFile + 1}
+	if string(begin) == "RIFF" {
+		a.samples, a.rate, err = readWAV(limited)
+	} else {
+		a.packets, err = readPackets(limited)
 	}
-	return packets, err
+	if limited.N <= 0 {
+		return audio{}, errTooLarge
+	}
+	return a, err
+}
+
+// frames are packets of 20 ms each.
+func (a audio) frames() ([][]byte, error) {
+	if a.samples != nil {
+		return encode(a.samples, a.rate)
+	}
+	for _, p := range a.packets {
+		if checkDuration(p) != nil {
+			samples, err := decode(a.packets)
+			if err != nil {
+				return nil, err
+			}
+			return encode(samples, encodeRate)
+		}
+	}
+	return a.packets, nil
 }
 
 // NewClip makes a clip of Opus packets, each 20 ms long, and keeps them.

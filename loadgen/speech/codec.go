@@ -3,7 +3,7 @@ package speech
 import "bytes"
 
 // reencode is the advice on how to make a file that can be read.
-const reencode = "make one with opusenc --framesize 20 IN.wav OUT.ogg"
+const reencode = "make one with ffmpeg -i IN -c:a libopus -b:a 24k -frame_duration 20 OUT.ogg"
 
 // codecs are the magics of the first packet of what else is found in Ogg
 // files.
@@ -33,8 +33,6 @@ func codecOf(packet []byte) string {
 // fileKind names a file by its first bytes, or is "".
 func fileKind(begin []byte) string {
 	switch {
-	case bytes.HasPrefix(begin, []byte("RIFF")):
-		return "a WAV file"
 	case bytes.HasPrefix(begin, []byte("fLaC")):
 		return "a FLAC file"
 	case bytes.HasPrefix(begin, []byte("ID3")), len(begin) > 1 && begin[0] == 0xff && begin[1]&0xe0 == 0xe0:

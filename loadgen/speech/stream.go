@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // maxPacket bounds an audio packet of one stream (RFC 7845, section 6).
@@ -42,7 +43,8 @@ type stream struct {
 	granule  int64
 	ended    bool
 
-	audio [][]byte
+	audio   [][]byte
+	samples int64 // of audio, at 48 kHz
 }
 
 func (s *stream) page(p *page) error {
@@ -58,11 +60,11 @@ func (s *stream) page(p *page) error {
 		}
 		return fmt.Errorf("page %d goes on with a packet that no page began", p.sequence)
 	}
-	audio := len(s.audio)
+	audio, samples := len(s.audio), s.samples
 	if err := s.split(p); err != nil {
 		return err
 	}
-	return s.position(p, len(s.audio)-audio)
+	return s.position(p, len(s.audio)-audio, s.samples-samples)
 }
 
 // belongs refuses a page of any other stream than the first, and a gap.
@@ -138,21 +140,22 @@ func (s *stream) packet(data []byte) error {
 		}
 		return nil
 	}
-	if err := checkDuration(data); err != nil {
+	d, err := Duration(data)
+	if err != nil {
 		return fmt.Errorf("audio packet %d %w", len(s.audio), err)
 	}
 	s.audio = append(s.audio, data)
+	s.samples += int64(d * encodeRate / time.Second)
 	return nil
 }
 
 // position checks the granule position: the samples at 48 kHz up to the end of
 // the page's last complete packet (RFC 7845, section 4).
-func (s *stream) position(p *page, packets int) error {
+func (s *stream) position(p *page, packets int, samples int64) error {
 	if s.packets < 3 {
 		return nil
 	}
 	first := packets == len(s.audio)
-	samples := int64(packets) * samplesPerFrame
 	switch {
 	case p.completes() == 0 && p.granule == noGranule:
 		return nil
