@@ -77,7 +77,12 @@ func completeScenario(_ *cobra.Command, args []string, _ string) ([]string, cobr
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return scenarios.Names(), cobra.ShellCompDirectiveDefault
+	var all []cobra.Completion
+	for _, name := range scenarios.Names() {
+		text, _ := scenarios.Read(name) // it is one of the names
+		all = append(all, cobra.CompletionWithDesc(name, scenarios.Question(text)))
+	}
+	return all, cobra.ShellCompDirectiveDefault
 }
 
 // standalone returns the text of a scenario that comes with earshot as it plays from any

@@ -66,6 +66,8 @@ limit, so the server may carry more; 99 not even the smallest load passes;
 	flags.StringVar(&f.within, "within", "5%", "stop within this `share` of the largest load")
 	flags.StringArrayVar(&f.until, "until", nil, "what must hold, as `'metric: expression'` (repeatable; default: the scenario's thresholds)")
 	flags.IntVar(&f.cores, "server-cores", 0, "`N` cores that a server on another machine may use (default: as its /metrics says)")
+	complete(c, "vary", completeVary)
+	complete(c, "until", completeThreshold)
 	f.target.bind(c)
 	caFlag(flags, &f.ca)
 	f.bind(flags)

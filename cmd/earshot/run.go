@@ -58,6 +58,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 	f.bind(flags)
 	f.bindListeners(flags)
 	f.bindThresholds(flags)
+	complete(c, "threshold", completeThreshold)
 	flags.IntVar(&f.repeat, "repeat", 1, "play `N` times; the files of run i get -i before their extension")
 	f.out.bind(flags)
 	f.watch.bind(flags)

@@ -51,8 +51,7 @@ func (f *targetFlags) bind(c *cobra.Command) {
 	}
 	flags.StringVar(&f.token, "token", "", "bearer `token` for the target (the operator's, of an earshot server); {room} stands for the room with --driver whep")
 	flags.IntVar(&f.serverPID, "server-pid", 0, "measure CPU and memory of this process `number` of the machine as the target's")
-	// It fails only for a flag that is not there.
-	_ = c.RegisterFlagCompletionFunc("driver", cobra.FixedCompletions(kinds.Names(), cobra.ShellCompDirectiveNoFileComp))
+	complete(c, "driver", cobra.FixedCompletions(kinds.Names(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 // A driverFlag is the value of a driver's own flag, in the map of all of them.

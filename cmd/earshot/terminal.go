@@ -22,8 +22,7 @@ func (f *terminalFlags) bind(c *cobra.Command) {
 	flags := c.Flags()
 	flags.BoolVar(&f.full, "full", false, "print every metric, and more of the generator")
 	flags.StringVar(&f.colour, "color", "auto", "`when` to print in colour: auto, always or never")
-	// It fails only for a flag that is not there.
-	_ = c.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+	complete(c, "color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (f terminalFlags) check() error {
