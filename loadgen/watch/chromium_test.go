@@ -69,6 +69,14 @@ func TestDashboardInChromiumFollowsARunAndKeepsItAfterwards(t *testing.T) {
 
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate("file://"+saved)))
 	chromium.Until(t, tab, `getComputedStyle(document.querySelector('.k-s1')).stroke !== 'none' && document.querySelector('figure').offsetWidth > 100`)
+
+	// On a phone all is within its width, and the words of plots are large enough to read.
+	require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile)))
+	chromium.Until(t, tab, `innerWidth === 390`)
+	assert.Empty(t, chromium.Eval[[]string](t, tab, `[...document.querySelectorAll('body *')]
+		.filter((e) => e.getBoundingClientRect().right > 390.5 && !e.closest('thead') && !e.closest('svg')).map((e) => e.outerHTML.slice(0, 120))`), "it is wider than the phone")
+	assert.Greater(t, chromium.Eval[float64](t, tab, `Math.min(...[...document.querySelectorAll('svg text')].map((e) => e.getBoundingClientRect().height))`), 9.0)
+	chromium.RequireAccessible(t, tab, "the report on a phone")
 }
 
 func TestDashboardInChromiumWithoutScript(t *testing.T) {
