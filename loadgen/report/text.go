@@ -61,6 +61,9 @@ func (r *Report) writeThresholds(b *bytes.Buffer) {
 			fmt.Fprintf(b, "    ✓ %s  %s\n", t.Expression, thresholdValue(t))
 		default:
 			fmt.Fprintf(b, "    ✗ %s  %s\n", t.Expression, thresholdValue(t))
+			if d, ok := metric.Lookup(t.Metric); ok {
+				fmt.Fprintf(b, "      look here: %s\n", d.Hint)
+			}
 		}
 	}
 }
