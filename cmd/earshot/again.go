@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/internal/shellword"
 	"github.com/earshot-audio/earshot/internal/urltext"
 )
 
@@ -22,7 +23,7 @@ var secretFlag = regexp.MustCompile(`token|secret|password|key`)
 func again(c *cobra.Command, args []string) string {
 	words := []string{c.CommandPath()}
 	for _, a := range args {
-		words = append(words, shellWord(a))
+		words = append(words, shellword.Quote(a))
 	}
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if slices.Contains(shownOnly, f.Name) {
@@ -41,20 +42,9 @@ func again(c *cobra.Command, args []string) string {
 			case secretFlag.MatchString(f.Name):
 				words = append(words, "--"+f.Name, urltext.Hidden)
 			default:
-				words = append(words, "--"+f.Name, shellWord(urltext.Scrub(v)))
+				words = append(words, "--"+f.Name, shellword.Quote(urltext.Scrub(v)))
 			}
 		}
 	})
 	return strings.Join(words, " ")
-}
-
-// plainWord matches what a shell takes as it is.
-var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_./:,@%+=…-]+$`)
-
-// shellWord is a text as a word of a POSIX shell.
-func shellWord(text string) string {
-	if plainWord.MatchString(text) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

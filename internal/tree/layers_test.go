@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	"signaling/panel":               {"internal/chart"},
 	"signaling":                     {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/nodes", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "internal/reach", "room", "room/rtc", "store"},
 	"loadgen/metric":                {"internal/spelling"},
-	"loadgen/speech":                {"scenarios"},
+	"loadgen/speech":                {"internal/shellword", "scenarios"},
 	"loadgen/clock":                 {},
 	"loadgen/network":               {},
 	"loadgen/scenario":              {"internal/plaintext", "scenarios", "signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
@@ -75,6 +75,7 @@ var layers = map[string][]string{
 	"internal/table":                {"internal/printable"},
 	"internal/spelling":             {},
 	"internal/urltext":              {},
+	"internal/shellword":            {},
 	"internal/wholefile":            {},
 	"scenarios":                     {},
 	"internal/packet":               {},
@@ -94,7 +95,7 @@ var layers = map[string][]string{
 	"internal/lab":                  {"loadgen/network"}, // for tests alone
 	"internal/growth":               {"internal/chart"},
 	"web":                           {},
-	"cmd/earshot":                   {"internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit"},
+	"cmd/earshot":                   {"internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

@@ -95,6 +95,10 @@ func open(path string, read func(io.Reader) error) error {
 	}
 	defer f.Close()
 	if err := read(f); err != nil {
+		var format *formatError
+		if errors.As(err, &format) {
+			format.path = path
+		}
 		return fmt.Errorf("audio %s: %w", path, err)
 	}
 	return nil

@@ -1,9 +1,30 @@
 package speech
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"strings"
 
-// reencode is the advice on how to make a file that can be read.
-const reencode = "make one with ffmpeg -i IN -c:a libopus -b:a 24k -frame_duration 20 OUT.ogg"
+	"github.com/earshot-audio/earshot/internal/shellword"
+)
+
+// A formatError is of audio that can't be read here, and that other programs can convert.
+type formatError struct {
+	what string // it is
+	path string // of the file, or "" if it has none
+}
+
+// Error says what it is, and has the line that converts it.
+func (e *formatError) Error() string {
+	out := "OUT.ogg"
+	if e.path != "" {
+		out = strings.TrimSuffix(filepath.Base(e.path), filepath.Ext(e.path)) + "-20ms.ogg"
+	}
+	return fmt.Sprintf("%s: make one with ffmpeg -i %s -c:a libopus -b:a 24k -frame_duration 20 %s",
+		e.what, shellword.Quote(cmp.Or(e.path, "IN")), shellword.Quote(out))
+}
 
 // codecs are the magics of the first packet of what else is found in Ogg
 // files.

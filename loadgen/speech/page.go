@@ -104,9 +104,9 @@ func (r *pageReader) cut(err error) error {
 // that can be seen.
 func notOgg(begin []byte) error {
 	if kind := fileKind(begin); kind != "" {
-		return fmt.Errorf("it is %s, not Ogg Opus: %s", kind, reencode)
+		return &formatError{what: fmt.Sprintf("it is %s, not Ogg Opus", kind)}
 	}
-	return fmt.Errorf("it is no Ogg file: %s", reencode)
+	return &formatError{what: "it is no Ogg file"}
 }
 
 // A crcTable is the remainders of all bytes for the checksum of RFC 3533, section 6:

@@ -195,7 +195,7 @@ const opusMagic = "OpusHead"
 // can't go into an RTP stream of Opus, which is mono or stereo (RFC 7587).
 func checkHead(head []byte) error {
 	if len(head) < len(opusMagic) || string(head[:len(opusMagic)]) != opusMagic {
-		return fmt.Errorf("it holds %s, not Opus: %s", codecOf(head), reencode)
+		return &formatError{what: fmt.Sprintf("it holds %s, not Opus", codecOf(head))}
 	}
 	if len(head) < 19 {
 		return fmt.Errorf("its Opus header has %d bytes and not the 19 it needs", len(head))

@@ -40,7 +40,7 @@ func readWAV(r io.Reader) (samples []float32, rate int, err error) {
 	case err != nil:
 		return nil, 0, err
 	case len(all) < 12 || string(all[8:12]) != "WAVE":
-		return nil, 0, fmt.Errorf("it is a RIFF file, but no WAV file: %s", reencode)
+		return nil, 0, &formatError{what: "it is a RIFF file, but no WAV file"}
 	}
 	var format *wavFormat
 	for rest := all[12:]; len(rest) >= chunkLength; {
@@ -89,9 +89,9 @@ func readWAVFormat(body []byte) (*wavFormat, error) {
 		f.kind == wavFloat && (f.bits == 32 || f.bits == 64)
 	switch {
 	case !known && wavKinds[f.kind] != "":
-		return nil, fmt.Errorf("it is a WAV file that holds %s: %s", wavKinds[f.kind], reencode)
+		return nil, &formatError{what: fmt.Sprintf("it is a WAV file that holds %s, not samples", wavKinds[f.kind])}
 	case !known:
-		return nil, fmt.Errorf("it is a WAV file of format %d with %d bits a sample: %s", f.kind, f.bits, reencode)
+		return nil, &formatError{what: fmt.Sprintf("it is a WAV file of format %d with %d bits a sample", f.kind, f.bits)}
 	case f.channels < 1 || f.channels > maxWAVChannels:
 		return nil, fmt.Errorf("it is a WAV file of %d channels, and can have 1 to %d", f.channels, maxWAVChannels)
 	case f.rate < minWAVRate || f.rate > maxWAVRate:
