@@ -173,12 +173,12 @@ func (p *person) hears(said envelope) float64 {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		p.connected()
 		for _, heard := range p.records(5 * time.Second) {
-			if like := heard.likeness(said); like > alike {
+			like := heard.likeness(said)
+			if like > alike {
 				p.t.Logf("%s hears it, with a likeness of %.2f", p.name, like)
 				return heard.energy()
-			} else {
-				likes = append(likes, like)
 			}
+			likes = append(likes, like)
 		}
 	}
 	require.FailNow(p.t, "not heard", "%s heard likenesses of %.2f, and received %+v; the page says:\n%s", p.name, likes, p.inbound(), p.page())
