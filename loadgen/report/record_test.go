@@ -26,6 +26,9 @@ func full(t *testing.T) *loadgen.Result {
 			coarse.RecordN(2.345, 990)
 			coarse.RecordN(987.6, 10)
 			p.Latency = coarse
+			p.Fastest = metric.NewCoarseTrend()
+			p.Fastest.RecordN(1.234, 1000)
+			p.Excused = 1
 		}
 	}
 	r.Best = metric.Values{}
