@@ -81,6 +81,36 @@ func (c *Client) overdue(now time.Time) error {
 	return nil
 }
 
+// resume takes a pause of the process, which ended now, out of the client's timeouts. The
+// answers that came meanwhile may still be unread.
+func (c *Client) resume(paused time.Duration, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	if h := c.handshake; h != nil {
+		h.since = earlier(h.since.Add(paused), now)
+	}
+	if c.ice.connected {
+		c.ice.consent = earlier(c.ice.consent.Add(paused), now)
+		return // the next check is due at once
+	}
+	wait := c.ice.rto
+	if c.ice.transmissions == maxTransmissions {
+		wait = lastTimeoutFactor * firstRTO
+	}
+	c.ice.next = earlier(c.ice.next.Add(paused), now.Add(wait)) // it may have begun after the pause
+	c.group.timers.set(c, c.ice.next)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // sendCheck sends the check that is due. c.mu is held.
 func (c *Client) sendCheck(now time.Time) {
 	l := &c.ice
@@ -154,7 +184,9 @@ func (c *Client) handleResponse(m *stunMessage, now time.Time) {
 	var sent time.Time // if it is to be told
 	switch {
 	case m.kind == bindingSuccess:
-		l.consent = now
+		if now.After(l.consent) { // after a pause it may be from before
+			l.consent = now
+		}
 		sent, l.sent[number] = l.sent[number], time.Time{}
 		if a, ok := m.mappedAddress(); ok {
 			c.mapped = a

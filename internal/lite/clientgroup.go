@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +38,7 @@ type ClientGroup struct {
 	hmacs   stunHMACPool
 	timers  timers
 	ticking sync.Mutex
+	ticked  time.Time // guarded by ticking
 	workers sync.WaitGroup // handshakes
 
 	mu      sync.Mutex // taken after a client's, never before
@@ -85,12 +88,31 @@ func (g *ClientGroup) Connect(cfg ClientConfig, now time.Time) (*Client, error) 
 }
 
 // Tick does what is due: checks, their repetitions, expiries. It wants to be
-// called every 10 ms or so; a check is as late as that.
+// called every 10 ms or so; a check is as late as that. The time between two calls that
+// are more than a second apart counts for no timeout: nothing was asked then, and what had
+// been answered was not read.
 func (g *ClientGroup) Tick(now time.Time) {
 	g.ticking.Lock()
 	defer g.ticking.Unlock()
+	if paused := now.Sub(g.ticked); !g.ticked.IsZero() && paused > longestTick {
+		g.resume(paused, now)
+	}
+	g.ticked = now
 	for _, c := range g.timers.pop(now) {
 		c.tick(now)
+	}
+}
+
+// longestTick is the most time between two calls of Tick in which the process ran.
+const longestTick = time.Second
+
+// resume takes a pause of the process out of what the clients wait for.
+func (g *ClientGroup) resume(paused time.Duration, now time.Time) {
+	g.mu.Lock()
+	clients := slices.Collect(maps.Keys(g.clients)) // a client's lock is taken before the group's
+	g.mu.Unlock()
+	for _, c := range clients {
+		c.resume(paused, now)
 	}
 }
 
@@ -126,10 +148,7 @@ func (g *ClientGroup) remove(c *Client) bool {
 func (g *ClientGroup) Close() {
 	g.mu.Lock()
 	g.closed = true
-	clients := make([]*Client, 0, len(g.clients))
-	for c := range g.clients {
-		clients = append(clients, c)
-	}
+	clients := slices.Collect(maps.Keys(g.clients))
 	g.mu.Unlock()
 	for _, c := range clients {
 		c.Close()

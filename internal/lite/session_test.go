@@ -233,6 +233,55 @@ func TestClientEndsWithoutConsent(t *testing.T) {
 	assert.ErrorIs(t, within(t, x.heard.closed, "the end"), ErrConsent)
 }
 
+// A process that is stopped (SIGSTOP), or whose machine sleeps, asks nothing and reads
+// nothing meanwhile.
+func TestPauseOfTheProcessIsNoTimeout(t *testing.T) {
+	type group struct {
+		*ClientGroup
+		at time.Time
+	}
+	run := func(g *group, d time.Duration) {
+		for end := g.at.Add(d); g.at.Before(end); {
+			g.at = g.at.Add(10 * time.Millisecond)
+			g.Tick(g.at)
+		}
+	}
+	start := func(t *testing.T) *group {
+		g := &group{must(NewClientGroup(ClientGroupConfig{Certificate: must(NewCertificate(time.Now()))})), time.Now()}
+		t.Cleanup(g.Close)
+		return g
+	}
+	for name, paused := range map[string]time.Duration{
+		"as long as consent": DefaultConsent, "twice as long": 2 * DefaultConsent, "an hour": time.Hour,
+	} {
+		t.Run("of a client with consent: "+name, func(t *testing.T) {
+			s, g := newTestServer(t), start(t)
+			x := join(t, s, &testClients{ClientGroup: g.ClientGroup, cert: g.cfg.Certificate}, nil)
+			x.waitReady(t)
+			run(g, time.Second)
+			s.port.losing(func(b []byte) bool { return b[0] < 4 }) // the answers are not read yet
+			g.at = g.at.Add(paused)
+			run(g, DefaultConsent-5*time.Second)
+			assert.Empty(t, x.heard.closed, "the server had no time to answer")
+			run(g, 10*time.Second)
+			assert.ErrorIs(t, within(t, x.heard.closed, "the end"), ErrConsent, "now it had")
+		})
+		t.Run("of a client that is not connected: "+name, func(t *testing.T) {
+			g, h := start(t), newClientRecorder()
+			_, err := g.Connect(ClientConfig{Local: sdp.NewCredentials(), Remote: sdp.NewCredentials(),
+				Fingerprint: g.cfg.Certificate.Fingerprint(), Server: netip.MustParseAddrPort("127.0.0.1:9"), Events: h,
+				Send: SenderFunc(func([]byte, netip.AddrPort) {})}, g.at)
+			require.NoError(t, err)
+			run(g, 32*time.Second) // the last check is out
+			g.at = g.at.Add(paused)
+			run(g, 5*time.Second)
+			assert.Empty(t, h.closed, "an answer may still come")
+			run(g, 5*time.Second)
+			assert.ErrorIs(t, within(t, h.closed, "the end"), ErrNoCheck)
+		})
+	}
+}
+
 func TestHandshakeTimeout(t *testing.T) {
 	limit := NewLimiter(1)
 	limit.slots <- struct{}{} // another handshake has the only place
