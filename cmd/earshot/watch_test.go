@@ -80,7 +80,7 @@ func TestRunDashboardPrometheusAndReports(t *testing.T) {
 	assert.Contains(t, bodies.String(), "RUNNING")
 	running, _, _ := strings.Cut(bodies.String(), "arrivals 0.")
 	assert.Contains(t, running, "3 thresholds, and all hold", "those on parts and windows turn while it runs")
-	_, end, ended := strings.Cut(bodies.String(), "All metrics")
+	_, end, ended := strings.Cut(bodies.String(), "<h2>Environment</h2>")
 	assert.True(t, ended)
 	assert.Contains(t, end, "event: end")
 	err = <-done
