@@ -34,7 +34,8 @@ func NewProgress(w io.Writer, width int) *Progress {
 
 // Show shows the present state of the run.
 func (p *Progress) Show(s loadgen.Progress) {
-	if s.Cast == 0 && (s.Mics == 0 || s.Phase == "opening") {
+	begun := p.drawn || p.phase != ""
+	if s.Cast == 0 && (s.Mics == 0 || s.Phase == "opening" || s.Phase == "leaving" && !begun) {
 		return // nobody is in, and the target may not even be there
 	}
 	if p.width > 0 {
