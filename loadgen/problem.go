@@ -13,6 +13,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/table"
 	"github.com/earshot-audio/earshot/internal/urltext"
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -25,6 +26,8 @@ type Problem struct {
 	// Unanswered means that the server did not answer what an event of the timeline asked
 	// for, though the generator ran.
 	Unanswered bool `json:"unanswered,omitempty" jsonschema:"The server did not answer what an entry of the timeline asked for, though the generator ran."`
+	// Refused means that the server said no to somebody who wanted to come in.
+	Refused bool `json:"refused,omitempty" jsonschema:"The server's answer was that somebody can't come in."`
 	// Own means that the generator's machine was at a limit, so that the server was
 	// not the cause.
 	Own bool `json:"own,omitempty" jsonschema:"The generator's machine was at a limit."`
@@ -94,6 +97,7 @@ func (p *problems) count(key Problem, err error) {
 	}
 	key.Error = table.Printable(urltext.Scrub(err.Error())) // it may quote the target
 	key.Own = atLimit(err)
+	key.Refused = !key.Act && driver.Refused(err)
 	key.Unanswered = key.Act && errors.Is(err, errUnanswered)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,7 +110,7 @@ func (p *problems) count(key Problem, err error) {
 
 // group is what all problems of one kind have in common.
 func (p Problem) group() Problem {
-	return Problem{Doing: p.Doing, Act: p.Act, Own: p.Own, Unanswered: p.Unanswered, Error: varying.ReplaceAllString(p.Error, "…")}
+	return Problem{Doing: p.Doing, Act: p.Act, Own: p.Own, Unanswered: p.Unanswered, Refused: p.Refused, Error: varying.ReplaceAllString(p.Error, "…")}
 }
 
 // kind returns the kind of a problem whose text is new. p.mu is held.

@@ -7,6 +7,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
 func TestProblemsAreGroupedByKind(t *testing.T) {
@@ -65,4 +69,21 @@ func TestProblemsHaveNoSecrets(t *testing.T) {
 	all := p.list()
 	assert.Len(t, all, 1)
 	assert.Equal(t, `Post "https://…@h/whip/…?token=…": connection refused`, all[0].Error)
+}
+
+// What the server said no to is not counted together with what it did not answer, however
+// alike the texts are.
+func TestProblemsKnowRefusals(t *testing.T) {
+	p := newProblems()
+	p.add("join", fmt.Errorf("join: %w", driver.Declined("no place")))
+	p.add("join", fmt.Errorf("join: %w", wire.Error{Code: wire.CodeRoomFull, Message: "no seat left"}))
+	p.add("join", errors.New("join: no place"))
+	p.add("join", fmt.Errorf("join: %w", context.DeadlineExceeded))
+	p.act(scenario.Mute, driver.Declined("no place"))
+	refused := map[bool]int{}
+	for _, one := range p.list() {
+		refused[one.Refused] += one.Count
+		assert.False(t, one.Refused && one.Act, "an event of the timeline brings nobody in: %v", one)
+	}
+	assert.Equal(t, map[bool]int{true: 2, false: 3}, refused)
 }

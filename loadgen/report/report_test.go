@@ -78,6 +78,7 @@ func thresholds(t *testing.T, pairs ...string) (all []metric.Threshold) {
 }
 
 func TestJudge(t *testing.T) {
+	tooManyFiles := loadgen.Problem{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}
 	for _, c := range []struct {
 		name    string
 		change  func(*loadgen.Result)
@@ -192,6 +193,30 @@ func TestJudge(t *testing.T) {
 			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
 			r.Values["unrecognised"], r.Foreign = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000
 		}, nil, Fail, "the server plays audio that is not what was sent"},
+		{"no limit of its machine makes a server refuse listeners", func(r *loadgen.Result) {
+			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
+			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 18}, tooManyFiles}
+		}, []string{"joined", "rate >= 0.99"}, Fail, "the server refused 18 of 100 listeners, which crosses joined: rate >= 0.99"},
+		{"nor refuse them the way they connect", func(r *loadgen.Result) {
+			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
+			r.Problems = []loadgen.Problem{{Doing: "connect", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
+		}, []string{"joined", "rate >= 0.99"}, Fail, "the server refused 18 of 100 listeners"},
+		{"but listeners whom the machine kept out are not the server's", func(r *loadgen.Result) {
+			r.Values["joined"] = metric.Rate{Passes: 97, Total: 100}
+			r.Problems = []loadgen.Problem{tooManyFiles, {Doing: "join", Refused: true, Error: "room_full", Count: 1}}
+		}, []string{"joined", "rate >= 0.99"}, Invalid, "at a limit"},
+		{"nor are those to whom the server said nothing", func(r *loadgen.Result) {
+			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
+			r.Problems = []loadgen.Problem{{Doing: "connect", Error: "no answer", Count: 18}, tooManyFiles}
+		}, []string{"joined", "rate >= 0.99"}, Invalid, "at a limit"},
+		{"how many were due is not known of a run that was interrupted", func(r *loadgen.Result) {
+			r.Values["joined"], r.Interrupted = metric.Rate{Passes: 80, Total: 100}, true
+			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 20}}
+		}, []string{"joined", "rate >= 0.99"}, Invalid, "interrupted"},
+		{"a late generator does not hide a refusal either", func(r *loadgen.Result) {
+			r.Values["joined"], r.Generator.JoinLag = metric.Rate{Passes: 80, Total: 100}, time.Second
+			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 20}}
+		}, []string{"joined", "rate >= 0.99"}, Fail, ""},
 		{"a coordinator that missed what workers told is invalid, by its name", func(r *loadgen.Result) { r.Overrun = "it was late" }, nil, Invalid, "the coordinator could not keep up with the workers: it was late"},
 		{"an interrupted run is invalid", func(r *loadgen.Result) { r.Interrupted = true }, nil, Invalid, "interrupted"},
 	} {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
@@ -97,15 +98,19 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		doubts = append(doubts, describeDoubts(result)...)
 	}
 	doubts = append(doubts, r.shortcomings()...)
-	if limits := r.limits(); len(limits) > 0 && foreign == "" {
+	refused := r.refused()
+	if limits := r.limits(); len(limits) > 0 && foreign == "" && refused == "" {
 		// What a generator at its limits could not do, the server is not to blame for. No
-		// limit makes audio of a packet that nobody sent.
+		// limit makes audio of a packet that nobody sent, or a server say no.
 		r.Verdict = Invalid
 		r.Reasons = limits
 		return r
 	}
 	switch {
 	case r.Verdict == Fail:
+		if len(r.limits()) > 0 && refused != "" {
+			faults = append(faults, refused)
+		}
 		r.Reasons = faults
 	case len(doubts) > 0:
 		r.Verdict, r.Reasons = Invalid, doubts
@@ -149,6 +154,37 @@ func (r *Report) foreign() string {
 		text += "; a server that mixes or transcodes can't be measured by its packets, but with audio_check: marker in the scenario"
 	}
 	return text
+}
+
+// refused says that the server refused so many listeners that a threshold on joined is crossed
+// even if all others had come in, if it is so. Who was due is not known of a run that was
+// interrupted or lost a worker.
+func (r *Report) refused() string {
+	run := r.Result
+	if run.Interrupted || slices.ContainsFunc(run.Workers, func(w loadgen.Worker) bool { return w.Lost != "" }) {
+		return ""
+	}
+	refused := 0
+	for _, p := range run.Problems {
+		if p.Refused && (p.Doing == "join" || p.Doing == "connect") {
+			refused += p.Count
+		}
+	}
+	joined, _ := run.Values["joined"].(metric.Rate)
+	if refused == 0 || uint64(refused) > joined.Total {
+		return ""
+	}
+	best := metric.Values{"joined": metric.Rate{Passes: joined.Total - uint64(refused), Total: joined.Total}}
+	for _, t := range r.Thresholds {
+		if t.Source() != "joined" {
+			continue
+		}
+		if result := t.EvaluateBetween(run.Values, best); result.OK != nil && !*result.OK {
+			return fmt.Sprintf("the server refused %s of %s, which crosses %s: %s whatever the generator did",
+				thousands(uint64(refused)), count(int(joined.Total), "listener"), t.Metric, t.Expression)
+		}
+	}
+	return ""
 }
 
 // limits is what the generator could not do since its own machine was at a limit,
