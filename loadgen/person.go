@@ -84,7 +84,11 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 		p.joinAudience(ctx, intended)
 		return
 	}
-	p.room.run.problems.add("publish", p.takeStage(ctx, intended))
+	doing := "publish"
+	if len(p.room.run.clips[p.group]) == 0 {
+		doing = "take the stage" // without a mic, which is no matter of the metric published
+	}
+	p.room.run.problems.add(doing, p.takeStage(ctx, intended))
 }
 
 // joinAudience brings a listener in. It returns when they have received audio or their join

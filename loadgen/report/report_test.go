@@ -201,6 +201,14 @@ func TestJudge(t *testing.T) {
 			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
 			r.Problems = []loadgen.Problem{{Doing: "connect", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
 		}, []string{"joined", "rate >= 0.99"}, Fail, "the server refused 18 of 100 listeners"},
+		{"or mics", func(r *loadgen.Result) {
+			r.Values["published"] = metric.Rate{Passes: 80, Total: 100}
+			r.Problems = []loadgen.Problem{{Doing: "publish", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
+		}, []string{"published", "rate >= 0.99"}, Fail, "the server refused 18 of 100 mics, which crosses published: rate >= 0.99"},
+		{"what it refuses to mics says nothing of listeners", func(r *loadgen.Result) {
+			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
+			r.Problems = []loadgen.Problem{{Doing: "publish", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
+		}, []string{"joined", "rate >= 0.99"}, Invalid, "at a limit"},
 		{"but listeners whom the machine kept out are not the server's", func(r *loadgen.Result) {
 			r.Values["joined"] = metric.Rate{Passes: 97, Total: 100}
 			r.Problems = []loadgen.Problem{tooManyFiles, {Doing: "join", Refused: true, Error: "room_full", Count: 1}}

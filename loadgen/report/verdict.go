@@ -156,32 +156,40 @@ func (r *Report) foreign() string {
 	return text
 }
 
-// refused says that the server refused so many listeners that a threshold on joined is crossed
-// even if all others had come in, if it is so. Who was due is not known of a run that was
-// interrupted or lost a worker.
+// refused says that the server refused so many people that a threshold on joined or published
+// is crossed even if all others had come in, if it is so. Who was due is not known of a run
+// that was interrupted or lost a worker.
 func (r *Report) refused() string {
 	run := r.Result
 	if run.Interrupted || slices.ContainsFunc(run.Workers, func(w loadgen.Worker) bool { return w.Lost != "" }) {
 		return ""
 	}
-	refused := 0
-	for _, p := range run.Problems {
-		if p.Refused && (p.Doing == "join" || p.Doing == "connect") {
-			refused += p.Count
+	for _, of := range []struct {
+		metric, who string
+		doing       []string
+	}{
+		{"joined", "listener", []string{"join", "connect"}},
+		{"published", "mic", []string{"publish"}},
+	} {
+		all, _ := run.Values[of.metric].(metric.Rate)
+		refused := uint64(0)
+		for _, p := range run.Problems {
+			if p.Refused && slices.Contains(of.doing, p.Doing) {
+				refused += uint64(p.Count)
+			}
 		}
-	}
-	joined, _ := run.Values["joined"].(metric.Rate)
-	if refused == 0 || uint64(refused) > joined.Total {
-		return ""
-	}
-	best := metric.Values{"joined": metric.Rate{Passes: joined.Total - uint64(refused), Total: joined.Total}}
-	for _, t := range r.Thresholds {
-		if t.Source() != "joined" {
+		if refused == 0 || refused > all.Total {
 			continue
 		}
-		if result := t.EvaluateBetween(run.Values, best); result.OK != nil && !*result.OK {
-			return fmt.Sprintf("the server refused %s of %s, which crosses %s: %s whatever the generator did",
-				thousands(uint64(refused)), count(int(joined.Total), "listener"), t.Metric, t.Expression)
+		best := metric.Values{of.metric: metric.Rate{Passes: all.Total - refused, Total: all.Total}}
+		for _, t := range r.Thresholds {
+			if t.Source() != of.metric {
+				continue
+			}
+			if result := t.EvaluateBetween(run.Values, best); result.OK != nil && !*result.OK {
+				return fmt.Sprintf("the server refused %s of %s, which crosses %s: %s whatever the generator did",
+					thousands(refused), count(int(all.Total), of.who), t.Metric, t.Expression)
+			}
 		}
 	}
 	return ""
