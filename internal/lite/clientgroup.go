@@ -38,7 +38,7 @@ type ClientGroup struct {
 	hmacs   stunHMACPool
 	timers  timers
 	ticking sync.Mutex
-	ticked  time.Time // guarded by ticking
+	ticked  time.Time      // guarded by ticking
 	workers sync.WaitGroup // handshakes
 
 	mu      sync.Mutex // taken after a client's, never before

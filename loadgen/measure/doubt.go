@@ -114,6 +114,7 @@ type doubts struct {
 	drops                atomic.Uint64
 	lateJoins            atomic.Uint64
 	any                  atomic.Bool // a join or a jitter buffer may be in doubt
+	severed              severed
 
 	mu     sync.Mutex
 	list   []doubt
@@ -141,6 +142,7 @@ func (a *Aggregator) Contend(from, until, waited time.Duration) {
 
 func (a *Aggregator) book(one doubt) {
 	d := &a.doubts
+	d.severed.book(one)
 	d.mu.Lock()
 	d.counts[one.kind]++
 	d.enter(one)
@@ -290,6 +292,9 @@ func (one doubt) concerns(room *Ledger, from, until time.Duration) bool {
 func (d *doubts) within(room *Ledger, from, until time.Duration) bool {
 	if !d.any.Load() {
 		return false
+	}
+	if d.severed.before(until) {
+		return true
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -30,7 +30,7 @@ func (l *Listener) Failed(t time.Duration) {
 }
 
 // timedOut reports whether the listener's time ran out, as far as is known now.
-func (l *Listener) timedOut() bool { return !l.refused && !l.connected }
+func (l *Listener) timedOut() bool { return !l.refused && (!l.connected || l.cutOff(l.deadline)) }
 
 func (l *Listener) count(t time.Duration) {
 	if l.counting {
@@ -67,6 +67,9 @@ func (l *Listener) late(now time.Duration) bool {
 // hinderedMuch reports whether the generator held the join up for much of the time until
 // it was given up, which may be long before the deadline.
 func (l *Listener) hinderedMuch() bool {
+	if l.cutOff(l.triedUntil) {
+		return true
+	}
 	d := &l.ledger.aggregator.doubts
 	return d.toBlame(l.intended, l.triedUntil, l.began-l.intended, l.waited(l.began, l.triedUntil, d.hindered))
 }

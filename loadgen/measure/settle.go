@@ -99,6 +99,9 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 			case heldUp && (!l.joined || first < BinAt(l.firstAt)):
 				n = uint64(o - p)
 				c.late.Add(n)
+			case l.cutOff(until.Start()):
+				n = uint64(o - p)
+				c.late.Add(n)
 			case o > p:
 				late := min(uint64(o-p), l.lostLate(said, counted&within(w, first, until), Bin(w*wordBins))+perhapsHeard(said, counted&within(w, first, until)))
 				if heldUp && (!l.joined || first < BinAt(l.firstAt)) {

@@ -1,0 +1,97 @@
+package measure
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// A server may end the sessions of a generator that is stopped for long (RFC 7675).
+func TestDoubtASessionThatALongStopMayHaveEnded(t *testing.T) {
+	const resumed, end = Bin(2200), Bin(3200)
+	for _, c := range []struct {
+		sentence         string
+		stopped          time.Duration
+		lostFrom, lostTo Bin
+		excused          bool
+	}{
+		{"what is lost after a stop of 30 s may be the generator's doing", 30 * time.Second, resumed, end, true},
+		{"so may it after the least stop that ends sessions", severs, resumed, end, true},
+		{"so may what is lost long after it", 30 * time.Second, resumed + 500, end, true},
+		{"after a shorter stop it is the server's", severs - time.Second, resumed, end, false},
+		{"before the stop it is the server's", 30 * time.Second, 100, 200, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(4000), 0, 0)
+			l := s.listener(1)
+			play := func(from, until Bin) {
+				for b := from; b < until; b++ {
+					if p := s.say(m, b); b < c.lostFrom || b >= c.lostTo {
+						l.Receive(p)
+					}
+					if b%50 == 49 {
+						s.settle((b + 1).Start())
+					}
+				}
+			}
+			play(0, resumed-BinAt(c.stopped))
+			s.aggregator.Doubt(Stalled, resumed.Start()-c.stopped, resumed.Start())
+			play(resumed, end)
+			totals := s.finish()
+			worst := rate(t, totals, "delivered")
+			assert.Less(t, worst.Passes, worst.Total)
+			best, ok := totals.Best["delivered"].(metric.Rate)
+			if c.excused {
+				assert.True(t, ok)
+				assert.Equal(t, best.Total, best.Passes)
+				assert.Zero(t, bestTrend(t, totals, "loss").Max)
+				assert.Zero(t, bestTrend(t, totals, "concealed").Max)
+				assert.Greater(t, bestTrend(t, totals, "mos").Min, 4.0)
+			} else {
+				if ok {
+					assert.GreaterOrEqual(t, best.Total-best.Passes, uint64(min(c.lostTo-c.lostFrom, 700)))
+				}
+			}
+		})
+	}
+}
+
+// New listeners connect after the stop, and the server has no mics for them any more.
+func TestDoubtNobodyIsHeardAfterALongStop(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		enter    func(l *Listener, at time.Duration)
+		best     uint64
+	}{
+		{"who connects may be heard nothing by the generator's doing", (*Listener).Connected, 1},
+		{"who is refused may not", (*Listener).Refused, 0},
+		{"nor who can't connect", (*Listener).Failed, 0},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(4000), 0, 0)
+			s.steady(0)
+			s.aggregator.Doubt(Stalled, 0, 30*time.Second)
+			l := s.ledger.AddListener(1, Labels{})
+			l.Expect(40*time.Second, 40*time.Second, 45*time.Second)
+			c.enter(l, 41*time.Second)
+			for b := Bin(2000); b < 3000; b++ {
+				s.say(m, b)
+				if b%50 == 49 {
+					s.settle((b + 1).Start())
+				}
+			}
+			totals := s.finish()
+			assert.Zero(t, rate(t, totals, "joined").Passes)
+			assert.Zero(t, rate(t, totals, "delivered").Passes)
+			joined, _ := totals.Best["joined"].(metric.Rate)
+			assert.Equal(t, c.best, joined.Passes)
+			delivered, _ := totals.Best["delivered"].(metric.Rate)
+			assert.Equal(t, c.best == 1, delivered.Passes > 0, "%v", delivered)
+		})
+	}
+}
