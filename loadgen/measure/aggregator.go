@@ -30,6 +30,7 @@ type Aggregator struct {
 	clockBound              atomic.Int64               // see [Aggregator.ClockBound]
 	apart                   atomic.Bool                // the clock of another process may be wrong
 	excerpts                atomic.Pointer[[]*excerpt] // nil before they are known
+	rooms                   rooms
 }
 
 // NewAggregator makes an empty aggregator.

@@ -61,6 +61,7 @@ func NewLedger(aggregator *Aggregator) *Ledger {
 	r := &Ledger{aggregator: aggregator, clips: map[*speech.Clip]*clip{}}
 	r.sources.Store(&[]*Source{})
 	r.codes.Store(&[]*mark.Code{})
+	aggregator.rooms.add(r)
 	return r
 }
 

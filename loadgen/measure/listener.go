@@ -315,6 +315,9 @@ func (l *Listener) unrecognised(sources []*Source, s *section, p Packet) {
 		if !source.clip.knows(p.Payload) {
 			continue
 		}
+		if l.ledger.aggregator.saidElsewhere(l.ledger, p) {
+			break
+		}
 		if open := l.ledger.aggregator.record.at(BinAt(max(p.At-Lateness, 0))); open != nil {
 			late := time.Duration(l.ledger.aggregator.doubts.latest.Load())
 			if p.Unstamped {
