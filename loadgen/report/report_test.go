@@ -201,7 +201,16 @@ func TestJudge(t *testing.T) {
 			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
 			r.Problems = []loadgen.Problem{{Doing: "connect", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
 		}, []string{"joined", "rate >= 0.99"}, Fail, "the server refused 18 of 100 listeners"},
-		{"or mics", func(r *loadgen.Result) {
+		{"but a mic that met the limit may", func(r *loadgen.Result) {
+			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
+			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 18},
+				{Doing: "publish", Own: true, Error: "socket: too many open files", Count: 1}}
+		}, []string{"joined", "rate >= 0.99"}, Invalid, "too many open files"},
+		{"nor is it known who was due where the coordinator could not keep up", func(r *loadgen.Result) {
+			r.Values["joined"], r.Overrun = metric.Rate{Passes: 80, Total: 100}, "its inbox was full"
+			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 18}}
+		}, []string{"joined", "rate >= 0.99"}, Invalid, "the coordinator could not keep up"},
+		{"no limit makes it refuse mics", func(r *loadgen.Result) {
 			r.Values["published"] = metric.Rate{Passes: 80, Total: 100}
 			r.Problems = []loadgen.Problem{{Doing: "publish", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
 		}, []string{"published", "rate >= 0.99"}, Fail, "the server refused 18 of 100 mics, which crosses published: rate >= 0.99"},

@@ -98,19 +98,21 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		doubts = append(doubts, describeDoubts(result)...)
 	}
 	doubts = append(doubts, r.shortcomings()...)
-	refused := r.refused()
-	if limits := r.limits(); len(limits) > 0 && foreign == "" && refused == "" {
+	if limits := r.limits(); len(limits) > 0 {
 		// What a generator at its limits could not do, the server is not to blame for. No
 		// limit makes audio of a packet that nobody sent, or a server say no.
-		r.Verdict = Invalid
-		r.Reasons = limits
-		return r
+		refused := r.refused()
+		if foreign == "" && refused == "" {
+			r.Verdict, r.Reasons = Invalid, limits
+			return r
+		}
+		if refused != "" {
+			r.Verdict = Fail
+			faults = append(faults, refused)
+		}
 	}
 	switch {
 	case r.Verdict == Fail:
-		if len(r.limits()) > 0 && refused != "" {
-			faults = append(faults, refused)
-		}
 		r.Reasons = faults
 	case len(doubts) > 0:
 		r.Verdict, r.Reasons = Invalid, doubts
@@ -158,12 +160,14 @@ func (r *Report) foreign() string {
 
 // refused says that the server refused so many people that a threshold on joined or published
 // is crossed even if all others had come in, if it is so. Who was due is not known of a run
-// that was interrupted or lost a worker.
+// that was interrupted, lost a worker or lost what workers told. A server may well refuse
+// those who want to hear a mic that did not come since the generator was at a limit.
 func (r *Report) refused() string {
 	run := r.Result
-	if run.Interrupted || slices.ContainsFunc(run.Workers, func(w loadgen.Worker) bool { return w.Lost != "" }) {
+	if run.Interrupted || run.Overrun != "" || slices.ContainsFunc(run.Workers, func(w loadgen.Worker) bool { return w.Lost != "" }) {
 		return ""
 	}
+	noMic := slices.ContainsFunc(run.Problems, func(p loadgen.Problem) bool { return p.Own && p.Doing == "publish" })
 	for _, of := range []struct {
 		metric, who string
 		doing       []string
@@ -171,6 +175,9 @@ func (r *Report) refused() string {
 		{"joined", "listener", []string{"join", "connect"}},
 		{"published", "mic", []string{"publish"}},
 	} {
+		if of.metric == "joined" && noMic {
+			continue
+		}
 		all, _ := run.Values[of.metric].(metric.Rate)
 		refused := uint64(0)
 		for _, p := range run.Problems {
