@@ -158,9 +158,14 @@ timeline:
 			result, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, neglectful(t, c.how))})
 			require.NoError(t, err)
 			judged := report.Judge(result, s.Thresholds)
-			assert.Equal(t, report.Fail, judged.Verdict, "%v %v", judged.Reasons, result.Problems)
+			decided := []report.Verdict{report.Fail}
+			if c.how == hangsUp {
+				// A connection that breaks while the machine is busy may have been the generator's doing.
+				decided = append(decided, report.Invalid)
+			}
+			assert.Contains(t, decided, judged.Verdict, "%v %v", judged.Reasons, result.Problems)
 			for _, j := range judged.Thresholds {
-				if _, asked := asks[j.Metric]; asked && assert.NotNil(t, j.OK, "%s: %s", j.Metric, j.Reason) {
+				if _, asked := asks[j.Metric]; asked && !(j.Undecided && len(decided) > 1) && assert.NotNil(t, j.OK, "%s: %s", j.Metric, j.Reason) {
 					assert.False(t, *j.OK, "%s: %v", j.Metric, j.Value)
 				}
 			}
