@@ -236,3 +236,9 @@ func (s *markedSection) settle(before int) {
 		}
 	}
 }
+
+// unmarkedInDoubt reports whether marks that were not found in [from, until) may be missing by
+// the generator's doing: a server mixed pieces of what it sent.
+func (l *Listener) unmarkedInDoubt(from, until Bin) bool {
+	return l.ledger.marked && l.ledger.aggregator.doubts.spliced(l.ledger, from.Start()-aftermath, until.Start())
+}

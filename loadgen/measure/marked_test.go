@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/testaudio"
 	"github.com/earshot-audio/earshot/loadgen/mark"
+	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
 // markedScene is a room whose one source's audio is marked.
@@ -94,8 +95,12 @@ func TestMarkedAudioWithoutAMarkIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T
 			totals := playMarked(t, c.strike, unmarked)
 			if c.foreign {
 				assert.Greater(t, totals.Foreign, uint64(40))
+				if best, ok := totals.Best["delivered"].(metric.Rate); ok {
+					assert.Less(t, best.Share(), 0.9)
+				}
 				return
 			}
+			assert.InDelta(t, 1, bestRate(t, totals, "delivered"), 0.001, "what was mixed in between may have been theirs")
 			assert.Zero(t, totals.Foreign)
 			assert.Greater(t, rate(t, totals, "unrecognised").Passes, uint64(40))
 			assert.Zero(t, bestRate(t, totals, "unrecognised"))

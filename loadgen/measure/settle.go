@@ -104,7 +104,7 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 				c.late.Add(n)
 			case o > p:
 				late := min(uint64(o-p), l.lostLate(said, counted&within(w, first, until), Bin(w*wordBins))+perhapsHeard(said, counted&within(w, first, until)))
-				if heldUp && (!l.joined || first < BinAt(l.firstAt)) {
+				if heldUp && (!l.joined || first < BinAt(l.firstAt)) || l.unmarkedInDoubt(first, until) {
 					late = uint64(o - p)
 				}
 				c.late.Add(late)
