@@ -40,11 +40,8 @@ type interval struct {
 
 // A server takes people for gone of whose generator it has heard nothing for long, and
 // refuses what is asked for them soon after: so of the last recentTime the generator must
-// have been in the way for longStop.
-const (
-	longStop   = 5 * time.Second
-	recentTime = time.Minute
-)
+// have been in the way for [measure.LongStop].
+const recentTime = time.Minute
 
 // atBest is how long something took at best that came to nothing: as long as it had, unless
 // the generator may be to blame.
@@ -54,7 +51,7 @@ func (i interval) atBest(stalls stallCounter) time.Duration {
 			return d
 		}
 	}
-	if stalls.Stalled(max(0, i.from-recentTime), i.until) >= longStop {
+	if stalls.Stalled(max(0, i.from-recentTime), i.until) >= measure.LongStop {
 		return 0
 	}
 	return i.had
@@ -105,10 +102,7 @@ func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Valu
 			fast.Record(ms(fastest))
 		}
 		if len(of.all) > 0 {
-			worst.Set(name, slow)
-			if slow.Summary() != fast.Summary() {
-				best.Set(name, fast)
-			}
+			setBounds(name, slow, fast, worst, best)
 		}
 	}
 }
@@ -136,10 +130,7 @@ func (m *moderationStats) packets(worst, best metric.Values) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, t := range m.silences {
-		worst.Set(name, &t[0])
-		if t[0].Summary() != t[1].Summary() {
-			best.Set(name, &t[1])
-		}
+		setBounds(name, &t[0], &t[1], worst, best)
 	}
 }
 

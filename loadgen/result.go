@@ -189,10 +189,7 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 		}
 	}
 	for name, worst := range sum.worst {
-		values.Set(name, worst)
-		if best := sum.best[name]; worst.Summary() != best.Summary() {
-			totals.Best.Set(name, best)
-		}
+		setBounds(name, worst, sum.best[name], values, totals.Best)
 	}
 	sum.uplinks.publish(values, totals.Best)
 	if r.Scenario.Invites() {
@@ -296,5 +293,14 @@ func mergeByName(into, of map[string]*metric.Trend) {
 			into[name] = &metric.Trend{}
 		}
 		into[name].Merge(t)
+	}
+}
+
+// setBounds sets a trend's worst and best case. A best case that says the same is left out:
+// nothing of the trend is in doubt then.
+func setBounds(name string, worst, best *metric.Trend, atWorst, atBest metric.Values) {
+	atWorst.Set(name, worst)
+	if worst.Summary() != best.Summary() {
+		atBest.Set(name, best)
 	}
 }

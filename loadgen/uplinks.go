@@ -254,10 +254,7 @@ func (s *uplinkSum) publish(worst, best metric.Values) {
 		if t[0].Count() == 0 {
 			continue
 		}
-		worst.Set(name, &t[0])
-		if t[0].Summary() != t[1].Summary() {
-			best.Set(name, &t[1])
-		}
+		setBounds(name, &t[0], &t[1], worst, best)
 	}
 	if s.Open {
 		worst.Set("mic_nacks", metric.Counter(s.NACKs))

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// severs is for how long a generator has to have been stopped, so that a sound server may
+// LongStop is for how long a generator has to have been stopped, so that a sound server may
 // have ended its sessions, of listeners and of mics: RFC 7675 has it 30 s without consent,
 // and widely used servers give up sooner, from 5 s on.
-const severs = 5 * time.Second
+const LongStop = 5 * time.Second
 
 // severed is since when sessions may be missing by the generator's doing: it began to be
 // stopped for so long then. Nothing brings the sessions back, so it lasts until the run's
@@ -16,7 +16,7 @@ const severs = 5 * time.Second
 type severed struct{ since atomic.Int64 } // ns and 1, or 0
 
 func (s *severed) book(one doubt) {
-	if one.kind != Stalled || one.until-one.from < severs {
+	if one.kind != Stalled || one.until-one.from < LongStop {
 		return
 	}
 	from := int64(max(one.from, 0)) + 1

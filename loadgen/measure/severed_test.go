@@ -19,9 +19,9 @@ func TestDoubtASessionThatALongStopMayHaveEnded(t *testing.T) {
 		excused          bool
 	}{
 		{"what is lost after a stop of 30 s may be the generator's doing", 30 * time.Second, resumed, end, true},
-		{"so may it after the least stop that ends sessions", severs, resumed, end, true},
+		{"so may it after the least stop that ends sessions", LongStop, resumed, end, true},
 		{"so may what is lost long after it", 30 * time.Second, resumed + 500, end, true},
-		{"after a shorter stop it is the server's", severs - time.Second, resumed, end, false},
+		{"after a shorter stop it is the server's", LongStop - time.Second, resumed, end, false},
 		{"before the stop it is the server's", 30 * time.Second, 100, 200, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
