@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -180,6 +181,11 @@ type packets struct{ Least, Most uint64 }
 // String implements fmt.Stringer.
 func (o *outcome) String() string {
 	return fmt.Sprintf("%s\ndoubts: %v\ngenerator: %v\nlosses: %+v", o.text, o.Doubts, o.Generator, o.Losses)
+}
+
+// hasOneOf reports whether the run has one of the doubts.
+func (o *outcome) hasOneOf(doubts []string) bool {
+	return slices.ContainsFunc(doubts, func(doubt string) bool { return o.Doubts[doubt] > 0 })
 }
 
 // crossed reports whether a threshold of the metric is crossed.
