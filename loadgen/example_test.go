@@ -51,6 +51,6 @@ func ExamplePreflight() {
 	warnings, err = loadgen.Preflight(host.Limits{Cores: 4, ReceiveBuffer: 4 << 20}, s, true)
 	fmt.Println(warnings, err)
 	// Output:
-	// [] the run needs about 10131 open files and this process may have 1024: raise the limit with ulimit -n 10131, or cast fewer people
+	// [] the run needs about 5181 open files and this process may have 1024: raise the limit with ulimit -n 5181, or cast fewer people
 	// [] <nil>
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -38,7 +39,7 @@ func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string
 // PreflightShared is that for a machine on which several processes play the scenario, each
 // of them a share of that size.
 func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share Share) (warnings []string, err error) {
-	if err := check(m, s, share, max(share.Of, 1)); err != nil {
+	if err := check(m, s, share, max(share.Of, 1), client.SharesSockets); err != nil {
 		return nil, err
 	}
 	for _, warning := range []string{warnOfCores(m, s, own), warnOfBuffers(m, s)} {
@@ -50,27 +51,37 @@ func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share Share)
 }
 
 // check returns an error for what a machine cannot do for a scenario of which so many
-// processes on it play a share each.
-func check(m host.Limits, s *scenario.Scenario, share Share, processes int) error {
-	return errors.Join(checkFiles(m, s, share), checkScoring(m, s, share, processes))
+// processes on it play a share each. shared means that its listeners share their media
+// sockets.
+func check(m host.Limits, s *scenario.Scenario, share Share, processes int, shared bool) error {
+	return errors.Join(checkFiles(m, s, share, shared), checkScoring(m, s, share, processes))
 }
 
+// sharesSockets reports whether the listeners share their media sockets: those of a server
+// on the loopback interface do, where the system has what that takes.
+func sharesSockets(d driver.Driver) bool { return client.SharesSockets && d.Loopback() }
+
 // checkFiles returns an error if a run needs more open files than are allowed.
-func checkFiles(m host.Limits, s *scenario.Scenario, share Share) error {
+func checkFiles(m host.Limits, s *scenario.Scenario, share Share, shared bool) error {
 	if m.Files == 0 {
 		return nil
 	}
-	people := uint64(0)
+	files := uint64(0)
 	for _, g := range s.Cast {
 		// A signaling connection and a media socket, and on stage a second media socket.
 		each := uint64(2)
 		if g.Role != scenario.Listener {
 			each = 3
+		} else if shared {
+			each = 1
 		}
-		people += each * uint64(g.Count) * uint64(s.Rooms)
+		files += each * uint64(g.Count) * uint64(s.Rooms)
+	}
+	if shared {
+		files += uint64(probesOf(s)) // each has a socket of its own
 	}
 	n := uint64(max(share.Of, 1))
-	need := spareFiles + (people+n-1)/n
+	need := spareFiles + (files+n-1)/n
 	if need > m.Files {
 		return fmt.Errorf("the run needs about %d open files and this process may have %d: raise the limit with ulimit -n %d, or cast fewer people", need, m.Files, need)
 	}

@@ -39,7 +39,8 @@ func TestPreflightSaysWhatToChange(t *testing.T) {
 		{"the packets of all rooms count", host.Limits{Files: 1 << 20, Cores: 1, ReceiveBuffer: 8 << 20}, room(100, 1, 99), false, "about 1.2 cores to receive", ""},
 		{"a default buffer is enough for 5,000 listeners", host.Limits{Files: 1 << 20, Cores: 2}, room(1, 1, 5000), true, "", ""},
 		{"a default buffer is too small for three voices on one core", host.Limits{Files: 1 << 20, Cores: 1}, room(1, 3, 2000), false, "enough for 23 clients: 88 sockets take more to read than 1 cores may have, which makes the run invalid; run: sysctl -w net.core.rmem_max=8388608", ""},
-		{"too few open files are an error", host.Limits{Files: 1024, Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 500), true, "", "this process may have 1024: raise the limit with ulimit -n 1131"},
+		{"15,000 listeners of a loopback server share their media sockets", host.Limits{Files: 20_000, Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 15_000), true, "", ""},
+		{"too few open files are an error", host.Limits{Files: 1024, Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 1000), true, "", "this process may have 1024: raise the limit with ulimit -n "},
 		{"no limit of open files is no error", host.Limits{Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 5000), true, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -107,5 +108,32 @@ func TestScoringIsSharedByMachines(t *testing.T) {
 		} else {
 			assert.NoError(t, err, c.sentence)
 		}
+	}
+}
+
+func TestCheckFilesCountsTheSocketsThatAreShared(t *testing.T) {
+	const allowed = 5000
+	for _, c := range []struct {
+		name   string
+		what   *scenario.Scenario
+		of     int
+		shared bool
+		need   string // "" if the files are enough
+	}{
+		{"listeners with shared sockets need one file each", room(1, 1, 4500), 1, true, ""},
+		{"and probes need one more", room(1, 1, 4900), 1, true, "5080"},
+		{"listeners with sockets of their own need two", room(1, 1, 4500), 1, false, "9131"},
+		{"people on stage need three whatever the listeners share", room(1, 2000, 0), 1, true, "6128"},
+		{"all rooms count", room(10, 1, 490), 1, true, "5107"},
+		{"each of two workers needs half", room(1, 1, 9000), 2, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := checkFiles(host.Limits{Files: allowed}, c.what, Share{Of: c.of}, c.shared)
+			if c.need == "" {
+				assert.NoError(t, err)
+				return
+			}
+			assert.ErrorContains(t, err, "raise the limit with ulimit -n "+c.need)
+		})
 	}
 }

@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
 		return nil, err
 	}
-	if err := check(host.CurrentLimits(), cfg.Scenario, Share{}, 1); err != nil {
+	if err := check(host.CurrentLimits(), cfg.Scenario, Share{}, 1, sharesSockets(cfg.Driver)); err != nil {
 		return nil, err
 	}
 	r, err := newRun(cfg, measure.NewClock(), Share{})

@@ -65,7 +65,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, link Link) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer quiet()
-	err = errors.Join(supports(cfg.Driver, cfg.Scenario), check(host.CurrentLimits(), cfg.Scenario, part.Share, part.onMachine()))
+	err = errors.Join(supports(cfg.Driver, cfg.Scenario), check(host.CurrentLimits(), cfg.Scenario, part.Share, part.onMachine(), sharesSockets(cfg.Driver)))
 	if err == nil {
 		err = r.enterRooms(ctx)
 	}
