@@ -62,6 +62,7 @@ var urlFlags = map[string][][]string{
 
 // Every flag that takes a URL is tried, with URLs that nobody answers and that can't be.
 func TestURLsAreShownWithoutSecrets(t *testing.T) {
+	t.Parallel()
 	known := map[string]bool{}
 	for name := range urlFlags {
 		words := strings.Fields(name)

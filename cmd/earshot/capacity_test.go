@@ -30,6 +30,7 @@ thresholds:
 
 func TestCapacityFindsLargestPassingLoad(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	summary, page := filepath.Join(t.TempDir(), "capacity.json"), filepath.Join(t.TempDir(), "capacity.html")
 	stdout, stderr, code := honestly(t, "capacity", crowded(t), "--vary", "listeners", "--from", "12", "--to", "24", "--within", "50%",
 		"--until", "joined: count <= 12", "--summary", summary, "--html", page)
@@ -64,6 +65,7 @@ func TestCapacityFindsLargestPassingLoad(t *testing.T) {
 
 func TestCapacityExits99WhenNothingPasses(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	stdout, _, code := honestly(t, "capacity", crowded(t), "--from", "16", "--to", "24", "--until", "joined: count <= 12", "-q")
 	assert.Equal(t, exitFail, code)
 	assert.Contains(t, stdout, "✗ not even 16 listeners pass")

@@ -131,6 +131,7 @@ func makeRooms(t *testing.T, url, data string) (rooms []made) {
 // answers for all rooms, over HTTP and WHEP, and sends WebSockets to where the room is.
 // What is decided at one holds at all.
 func TestRoomsSpreadOverACluster(t *testing.T) {
+	t.Parallel()
 	data, nodes := startCluster(t)
 	rooms := makeRooms(t, nodes[0].url, data)
 	for i, n := range nodes {
@@ -205,6 +206,7 @@ func TestRoomsSpreadOverACluster(t *testing.T) {
 // TestServerOfAClusterDrainsAndStops drains a server and stops it: it gets no more rooms,
 // and those that it has are on the others, with what was decided in them.
 func TestServerOfAClusterDrainsAndStops(t *testing.T) {
+	t.Parallel()
 	data, nodes := startCluster(t)
 	rooms := makeRooms(t, nodes[0].url, data)
 	leaving, id := nodes[2], ""

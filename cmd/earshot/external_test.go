@@ -15,6 +15,7 @@ import (
 // TestTwoServersOnOneNATS starts a second server on the NATS server of a first, before and
 // after that went away: it is refused, and what the first has acknowledged is there.
 func TestTwoServersOnOneNATS(t *testing.T) {
+	t.Parallel()
 	options := server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, SyncAlways: true}
 	start := func() *server.Server {
 		var external *server.Server

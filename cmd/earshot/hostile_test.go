@@ -51,6 +51,7 @@ func answered(status, body string) string {
 
 // What a target says reaches the terminal, and the log of CI, as text on one line.
 func TestTargetWritesNothingOfItsOwnToTheTerminal(t *testing.T) {
+	t.Parallel()
 	coded, err := json.Marshal(map[string]any{"error": map[string]string{"code": "forbidden", "message": hostileText}})
 	require.NoError(t, err)
 	code, err := json.Marshal(map[string]any{"error": map[string]string{"code": hostileText, "message": "no"}})

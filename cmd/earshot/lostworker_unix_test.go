@@ -93,6 +93,7 @@ func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
 
 func TestWorkersEndWhenTheirCoordinatorIsLost(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	c := startSharedRun(t)
 	require.NoError(t, c.coordinator.Process.Kill())
 	for i, w := range c.workers {

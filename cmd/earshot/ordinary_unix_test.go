@@ -41,14 +41,13 @@ func somebody(t *testing.T) person {
 	})
 	self, err := os.Executable()
 	require.NoError(t, err)
-	from, err := os.Open(self)
-	require.NoError(t, err)
-	defer func() { _ = from.Close() }()
-	to, err := os.OpenFile(p.program, os.O_CREATE|os.O_WRONLY, 0o755)
-	require.NoError(t, err)
-	_, err = io.Copy(to, from)
-	require.NoError(t, err)
-	require.NoError(t, to.Close())
+	// A copy can't be started while a process that another test has just forked holds it
+	// open for writing: it is made only where the files are on two file systems.
+	if err := os.Link(self, p.program); err != nil {
+		program, err := os.ReadFile(self)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(p.program, program, 0o755))
+	}
 	require.NoError(t, os.Mkdir(p.home, 0o700))
 	require.NoError(t, os.Mkdir(p.readOnly, 0o555))
 	require.NoError(t, os.Chmod(base, 0o755))
@@ -93,6 +92,7 @@ func (p person) serve(t *testing.T, dir, home string, args ...string) (said stri
 // TestServeStartsAsAnOrdinaryUser starts servers as an ordinary user, in a directory of
 // theirs and in one where they may not write, with such a home, and with none.
 func TestServeStartsAsAnOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	p := somebody(t)
 	data := filepath.Join(p.home, "elsewhere")
 	for _, row := range []struct {
@@ -135,6 +135,7 @@ func TestServeStartsAsAnOrdinaryUser(t *testing.T) {
 
 // TestServeRefusesLooseSecrets loosens what a server keeps.
 func TestServeRefusesLooseSecrets(t *testing.T) {
+	t.Parallel()
 	p := somebody(t)
 	said, code := p.serve(t, p.home, p.home, "--tls-self-signed")
 	require.Zero(t, code, said)

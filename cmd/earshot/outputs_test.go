@@ -17,6 +17,7 @@ import (
 
 func TestRepeatWritesOneFileSetPerRun(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	dir := t.TempDir()
 	summary, junit := filepath.Join(dir, "run.json"), filepath.Join(dir, "run.xml")
 	stdout, stderr, code := command(t, "run", small(t, `  onset_clip: ["max < 40ms"]`), "-q", "--repeat", "2", "--summary", summary, "--junit", junit)

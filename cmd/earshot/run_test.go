@@ -52,6 +52,7 @@ func TestRunNeedsOperatorToken(t *testing.T) {
 
 func TestRunExits0WhenThresholdsHold(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	summary := filepath.Join(t.TempDir(), "summary.json")
 	stdout, stderr, code := honestly(t, "run", small(t, `
   joined: ["rate == 1"]
@@ -88,6 +89,7 @@ func TestRunExits0WhenThresholdsHold(t *testing.T) {
 
 func TestRunExits99WhenThresholdIsCrossed(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	// A busy machine leaves latency in doubt, but not this.
 	stdout, _, code := honestly(t, "run", small(t, `
   joined: ["rate > 1"]

@@ -18,6 +18,7 @@ import (
 )
 
 func TestServeSIGTERMSaysGoodbyeAndExits0(t *testing.T) {
+	t.Parallel()
 	// The test's own program, with asCommand in its environment, is earshot.
 	c := exec.Command(os.Args[0], "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0")
 	var errs bytes.Buffer

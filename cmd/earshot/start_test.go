@@ -67,6 +67,7 @@ func TestServeListensInTheFamilyOfItsAddress(t *testing.T) {
 // TestRunOverIPv6 plays a scenario to a server on ::1, with mics, listeners and probes.
 func TestRunOverIPv6(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	requireIPv6(t)
 	url, stop := served(t, "--open", "--http", "[::1]:0", "--media", "[::1]:0")
 	defer func() { assert.Zero(t, stop()) }()

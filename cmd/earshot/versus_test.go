@@ -13,6 +13,7 @@ import (
 
 func TestVersusComparesTargets(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	summary := filepath.Join(t.TempDir(), "versus.json")
 	path := small(t, `  joined: ["rate == 1"]`)
 	stdout, stderr, code := honestly(t, "versus", path, "--target", "one", "--target", "other", "--target",

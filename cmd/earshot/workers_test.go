@@ -54,6 +54,7 @@ func readShared(t *testing.T, path string) (s sharedSummary) {
 
 func TestWorkersPlayAScenarioTogether(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	summary := filepath.Join(t.TempDir(), "summary.json")
 	c := earshotProcess(t, "run", sharedScenario(t), "--workers", "3", "--local", "--summary", summary)
 	out, err := c.CombinedOutput()

@@ -126,6 +126,7 @@ func publishing(t *testing.T, url string) driver.Driver {
 }
 
 func TestPublishingAloneIsMeasured(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		sentence   string
 		server     *recorder
@@ -178,6 +179,7 @@ func TestPublishingAloneIsMeasured(t *testing.T) {
 		},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
+			t.Parallel()
 			s := written(t, alone+"thresholds: "+c.thresholds+"\n")
 			result, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: publishing(t, c.server.serve(t)+c.field)})
 			require.NoError(t, err)
