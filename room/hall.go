@@ -32,11 +32,13 @@ func (r *Room) takeSeat(e *entry, hall int) {
 	}
 	e.Hall = hall
 	r.halls[hall]++
+	r.sit(e)
 }
 
 // freeSeat frees the seat of a member in the audience.
 func (r *Room) freeSeat(e *entry) {
 	r.halls[e.Hall]--
+	r.stand(e)
 	e.Hall = 0
 }
 

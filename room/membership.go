@@ -167,6 +167,6 @@ func (r *Room) end(by MemberID, reason Reason, now time.Time) []Event {
 	clear(r.members)
 	clear(r.accounts)
 	r.stage, r.hands, r.invited, r.disconnections, r.reservations = nil, nil, nil, nil, nil
-	r.halls = make([]int, 1)
+	r.halls, r.audience = make([]int, 1), nil
 	return append(events, Event{Kind: Ended, Room: r.cfg.Name, By: by, Reason: reason, At: now})
 }

@@ -348,6 +348,10 @@ func hold(t *rapid.T, r *Room, cfg Config) {
 		sum += taken
 	}
 	require.Equal(t, s.Audience, sum, "the halls hold the audience")
+	audience, err := r.AudiencePage(Operator, AudienceQuery{Limit: len(s.Members)})
+	require.NoError(t, err)
+	seated := slices.DeleteFunc(slices.Clone(s.Members), func(m Member) bool { return m.Role.OnStage() })
+	require.Equal(t, full(seated), full(audience.Members), "the audience in the order of joining")
 	asked := 0
 	require.Equal(t, len(s.Members), r.Len())
 	require.Equal(t, len(s.Hands), r.HandCount())

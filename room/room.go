@@ -67,6 +67,8 @@ type Room struct {
 	// calls within one tick of the clock.
 	stage []*entry
 	hands []*entry
+	// audience holds those in the audience in the order in which they came in.
+	audience []*entry
 	// invited lists those with an invitation to the stage, the oldest first.
 	invited []*entry
 	// accounts finds the members who have one.

@@ -66,7 +66,7 @@ func (m *rightsModel) ask(c *client, request wire.ClientMessage) wire.Code {
 	c.send(request)
 	for {
 		switch answer := c.next().(type) {
-		case wire.OK, wire.Joined:
+		case wire.OK, wire.Joined, wire.Audience:
 			return ""
 		case wire.Error:
 			return answer.Code
@@ -231,6 +231,8 @@ func (m *rightsModel) agree(p *someone) {
 	expect(manages, wire.CodeNotFound, got, "remove over HTTP")
 	if p.here != nil && p.role == p.may() {
 		expect(manages, wire.CodeNotFound, m.ask(p.here, wire.Mute{Member: "nobody", Muted: true}), "mute over the WebSocket")
+		expect(true, "", m.ask(p.here, wire.ListAudience{}), "see who is in the audience")
+		expect(manages, "", m.ask(p.here, wire.ListAudience{Search: "x"}), "search the audience")
 	}
 	status := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[sees || p.owner]
 	m.h.must(status, http.MethodPost, "/api/refresh", "", `{"refresh_token":"`+p.who.refresh+`"}`)

@@ -138,6 +138,22 @@ func (l *LiveRoom) Members() []room.Member {
 	return l.rules.Members()
 }
 
+// Audience returns the page of the audience that a participant asks for. Whether they
+// may is the rules' decision.
+func (l *LiveRoom) Audience(by room.MemberID, m wire.ListAudience) (wire.Audience, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	page, err := l.rules.AudiencePage(by, room.AudienceQuery{Search: m.Search, From: m.From, Limit: wire.MaxAudience})
+	if err != nil {
+		return wire.Audience{}, err
+	}
+	answer := wire.Audience{ID: m.ID, People: make([]wire.AudienceMember, 0, len(page.Members)), Count: page.Count, Next: page.Next}
+	for _, member := range page.Members {
+		answer.People = append(answer.People, wire.AudienceMember{Member: string(member.ID), Name: member.Name, Hand: member.HandUp(), Away: !member.Connected()})
+	}
+	return answer, nil
+}
+
 // Regrant gives a person the role of an invite that was made after the room gave
 // them a lower one, see [room.Room.Regrant].
 func (l *LiveRoom) Regrant(who room.Identity, role room.Role, made time.Time) error {

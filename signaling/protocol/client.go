@@ -116,6 +116,12 @@ func (c *client) handle(m wire.ClientMessage) error {
 	switch m := m.(type) {
 	case wire.Offer:
 		return c.offer(m)
+	case wire.ListAudience:
+		audience, err := c.room.Audience(c.me.ID, m)
+		if err == nil {
+			c.reply(audience)
+		}
+		return err
 	case wire.Hangup:
 		c.room.Media.HangUp(c.me, m.Media)
 		ok()

@@ -30,6 +30,8 @@ const (
 	// MaxHands is how many raised hands a message lists, the oldest first;
 	// hand_count is how many there are.
 	MaxHands = 50
+	// MaxAudience is how many people of the audience a message lists.
+	MaxAudience = 60
 	// MaxText is the longest text of an error, or of another field meant for
 	// people, in bytes.
 	MaxText = 1024

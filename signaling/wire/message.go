@@ -74,6 +74,7 @@ const (
 	TypePassHost      Type = "pass-host"
 	TypeBan           Type = "ban"
 	TypeUnban         Type = "unban"
+	TypeListAudience  Type = "list-audience"
 )
 
 // The types of messages from the server.
@@ -96,6 +97,7 @@ const (
 	TypeGuestLapsed       Type = "guest-lapsed"
 	TypeHostChanged       Type = "host-changed"
 	TypeRedirect          Type = "redirect"
+	TypeAudience          Type = "audience"
 )
 
 // clientMessages and serverMessages are the messages of each direction.
@@ -121,6 +123,7 @@ var (
 		kind[PassHost, ClientMessage](TypePassHost),
 		kind[Ban, ClientMessage](TypeBan),
 		kind[Unban, ClientMessage](TypeUnban),
+		kind[ListAudience, ClientMessage](TypeListAudience),
 	}
 	serverMessages = []messageKind[ServerMessage]{
 		kind[Welcome, ServerMessage](TypeWelcome),
@@ -140,6 +143,7 @@ var (
 		kind[GuestLapsed, ServerMessage](TypeGuestLapsed),
 		kind[HostChanged, ServerMessage](TypeHostChanged),
 		kind[Redirect, ServerMessage](TypeRedirect),
+		kind[Audience, ServerMessage](TypeAudience),
 	}
 )
 
