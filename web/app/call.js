@@ -118,6 +118,15 @@ export class Call {
     }
   }
 
+  /**
+   * Asks who is in the audience.
+   * @param {{search?: string, from?: number}} [page] hosts only
+   * @returns {Promise<import("./types.js").AudiencePage>}
+   */
+  async audience(page = {}) {
+    return /** @type {any} */ (await this.#ask({ type: "list-audience", ...page }));
+  }
+
   /** Plays after the browser refused to. Call it from a tap. */
   async resume() {
     try {

@@ -18,6 +18,17 @@
  * @property {string} member
  * @property {string} name
  *
+ * @typedef {object} AudienceMember somebody in the audience
+ * @property {string} member
+ * @property {string} name
+ * @property {boolean} [hand] their hand is raised
+ * @property {boolean} [away] their connection is lost and may come back
+ *
+ * @typedef {object} AudiencePage
+ * @property {AudienceMember[]} people
+ * @property {number} count how many match
+ * @property {number} [next] where the next page begins
+ *
  * @typedef {object} Rules
  * @property {"off" | "everyone" | "invited"} hands
  * @property {boolean} self_unmute

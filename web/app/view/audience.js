@@ -1,27 +1,82 @@
-import { h, say } from "../dom.js";
+import { h, reconcile, say } from "../dom.js";
+import { Listeners } from "../listeners.js";
 import { count } from "../words.js";
+import { avatar } from "./avatar.js";
+import { icon } from "./icon.js";
 
-/** How many seats are drawn; the number beside them says the rest. */
+/** @typedef {import("../types.js").AudienceMember} AudienceMember */
+
+/** How many faces are drawn; the number after them says the rest. */
 const drawn = 60;
 
 /**
- * The audience: a number, and seats that fill. The server does not say who they are.
+ * The audience: how many there are, and the faces of the first of them.
  * @param {import("../call.js").Call} call
+ * @param {{pick: (who: AudienceMember) => void, search: () => void}} on what hosts can do
  */
-export function audience(call) {
+export function audience(call, on) {
   const number = h("h2", {});
   const note = h("p", { class: "quiet" });
-  const seats = h("div", { class: "seats", "aria-hidden": "true" });
-  const element = h("section", { class: "audience", "aria-label": "Audience" }, h("div", { class: "audience-head" }, number, note), seats);
+  const search = h("button", { type: "button", class: "small", onclick: on.search }, icon("people"), "Find people");
+  const dots = h("div", { class: "seats", "aria-hidden": "true" });
+  const list = h("ul", { class: "listeners", "aria-label": "Listening" });
+  const element = h("section", { class: "audience", "aria-label": "Audience" }, h("div", { class: "audience-head" }, number, note, search), dots, list);
+  const listeners = new Listeners(() => call.audience(), update);
+  let seen = false;
+  const watcher = new IntersectionObserver((entries) => {
+    seen = entries.at(-1)?.isIntersecting ?? false;
+    update();
+  });
+  watcher.observe(element);
+  document.addEventListener("visibilitychange", update);
+
+  function update() {
+    const { listeners: n, onStage, hosting, hall, me } = call.roster;
+    say(number, n === 0 ? "Nobody is listening yet" : `${count(n, "person", "people")} listening`);
+    say(note, onStage ? "" : (n > 1 ? "You are one of them" : "That is you") + (hall > 0 ? `, in overflow hall ${hall}` : ""));
+    search.hidden = !hosting;
+    if (n > 0 && call.state === "live" && seen && document.visibilityState === "visible") listeners.look([n, hall, onStage].join(), n);
+    const known = n > 0 ? listeners.people ?? [] : [];
+    const waiting = known.length > 0 ? 0 : Math.min(n, drawn);
+    while (dots.children.length > waiting) dots.lastElementChild?.remove();
+    while (dots.children.length < waiting) dots.append(h("span", { class: "dot" }));
+    dots.hidden = waiting === 0;
+    list.hidden = known.length === 0;
+    /** @type {(AudienceMember & {rest?: number})[]} */
+    const shown = known.slice(0, drawn);
+    if (known.length > 0 && n > shown.length) shown.push({ member: "", name: "", rest: n - shown.length });
+    // People a host can act on are buttons; others are not.
+    reconcile(list, shown, ({ member, rest }) => (rest ? `+${rest}` : (hosting ? "button " : "") + member), (who) => (who.rest ? more(who.rest) : face(who, hosting ? on.pick : undefined)), (item, who) => {
+      item.classList.toggle("own", who.member === me);
+      item.classList.toggle("away", who.away ?? false);
+    });
+  }
   return {
     element,
-    update() {
-      const n = call.roster.listeners;
-      say(number, n === 0 ? "Nobody is listening yet" : `${count(n, "person", "people")} listening`);
-      say(note, call.roster.onStage ? "" : (n > 1 ? "You are one of them" : "That is you") + (call.roster.hall > 0 ? `, in overflow hall ${call.roster.hall}` : ""));
-      while (seats.children.length > Math.min(n, drawn)) seats.lastElementChild?.remove();
-      while (seats.children.length < Math.min(n, drawn)) seats.append(h("span", { class: "dot" }));
-      seats.firstElementChild?.classList.toggle("own", !call.roster.onStage);
+    update,
+    /** Stops asking who is there. */
+    close() {
+      watcher.disconnect();
+      listeners.close();
+      document.removeEventListener("visibilitychange", update);
     },
   };
+}
+
+/**
+ * @param {AudienceMember} who
+ * @param {((who: AudienceMember) => void) | undefined} pick
+ */
+function face(who, pick) {
+  const content = [h("span", { class: "listener-face" }, avatar(who.name), who.hand && h("span", { class: "badge" }, icon("hand"))), h("span", { class: "listener-name", title: who.name }, who.name)];
+  const person = pick
+    ? h("button", { type: "button", class: "listener-person", "aria-haspopup": "dialog", onclick: () => pick(who) }, ...content)
+    : h("div", { class: "listener-person" }, ...content);
+  return h("li", { class: "listener" }, person);
+}
+
+/** @param {number} rest how many more there are */
+function more(rest) {
+  const number = `+${rest.toLocaleString("en")}`;
+  return h("li", { class: "listener listener-more" }, h("div", { class: "listener-person" }, h("span", { class: "face" }, number), h("span", { class: "listener-name" }, "more")));
 }

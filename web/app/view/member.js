@@ -6,6 +6,7 @@ import { icon } from "./icon.js";
 /**
  * @typedef {import("../call.js").Call} Call
  * @typedef {import("../types.js").StageMember} StageMember
+ * @typedef {import("../types.js").AudienceMember} AudienceMember
  */
 
 /**
@@ -51,6 +52,27 @@ const banning = (/** @type {string} */ name) => ({
  * @param {string} name
  */
 export const remove = (call, member, name) => ask(call, { type: "remove", member }, removal(name));
+
+/**
+ * The actions of a host on somebody in the audience.
+ * @param {Call} call
+ * @param {AudienceMember} who
+ */
+export function listenerMenu(call, { member, name }) {
+  /** @type {[import("./icon.js").IconName, string, {type: string, [field: string]: any}, Sure?][]} */
+  const actions = [
+    ["up", "Invite to the stage", { type: "invite-to-stage", member }],
+    ["star", "Invite as a host", { type: "invite-to-stage", member, role: "host" }],
+    ["out", "Remove from the room", { type: "remove", member }, removal(name)],
+    ["stop", "Ban from the room", { type: "ban", member }, banning(name)],
+  ];
+  const items = actions.map(([picture, label, request, sure]) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(picture), label));
+  dialog(
+    name,
+    h("div", { class: "menu-face" }, avatar(name), h("span", { class: "quiet" }, call.asked.has(member) ? "Invited to the stage" : "Listener")),
+    h("div", { class: "menu" }, ...items),
+  );
+}
 
 /**
  * The actions on somebody on stage.

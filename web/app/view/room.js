@@ -8,7 +8,8 @@ import { connection } from "./connection.js";
 import { hands } from "./hands.js";
 import { icon, mark } from "./icon.js";
 import { endRoom, leaveRoom } from "./leave.js";
-import { memberMenu } from "./member.js";
+import { listenerMenu, memberMenu } from "./member.js";
+import { people } from "./people.js";
 import { rules } from "./rules.js";
 import { roomInvite } from "./share.js";
 import { stage } from "./stage.js";
@@ -24,7 +25,7 @@ export function room(call, { title, open }) {
   const meter = new Meter();
   const obstacle = banner(call);
   const faces = stage(call, (member) => memberMenu(call, member));
-  const crowd = audience(call);
+  const crowd = audience(call, { pick: (member) => listenerMenu(call, member), search: () => people(call) });
   const queue = hands(call);
   const law = rules(call);
   const link = connection(call);
@@ -95,7 +96,10 @@ export function room(call, { title, open }) {
     update,
     levels: faces.levels,
     /** Stops the view's timers and listeners. */
-    close: () => clearInterval(reading),
+    close() {
+      clearInterval(reading);
+      crowd.close();
+    },
   };
 }
 

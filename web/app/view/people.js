@@ -1,0 +1,84 @@
+import { h, say } from "../dom.js";
+import { refusalOf } from "../types.js";
+import { count, ending } from "../words.js";
+import { avatar } from "./avatar.js";
+import { choice, dialog } from "./dialog.js";
+import { icon } from "./icon.js";
+import { listenerMenu, memberMenu } from "./member.js";
+
+/** How long a search waits for the next letter, in milliseconds. */
+const pause = 250;
+
+/**
+ * Lets a host find anybody in the room, and act on them.
+ * @param {import("../call.js").Call} call
+ */
+export function people(call) {
+  const summary = h("p", { class: "quiet", role: "status" });
+  const list = h("div", { class: "people" });
+  const more = h("button", { type: "button", hidden: true, onclick: () => load(next) }, "Show more");
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let typing;
+  const field = h("input", {
+    id: "people-search",
+    enterkeyhint: "search",
+    autocomplete: "off",
+    maxlength: 80,
+    oninput: () => {
+      clearTimeout(typing);
+      typing = setTimeout(() => load(0), pause);
+    },
+  });
+  /** Where the next page begins; 0: there is none. */
+  let next = 0;
+  /** Counts requests, so that a slow answer does not replace a later one. */
+  let turn = 0;
+  let shown = 0;
+
+  /** @param {number} from */
+  async function load(from) {
+    const mine = ++turn;
+    const search = field.value.trim();
+    try {
+      const page = await call.audience({ search, ...(from > 0 && { from }) });
+      if (mine !== turn) return;
+      if (from === 0) {
+        list.replaceChildren(...onStage(call, search));
+        shown = 0;
+      }
+      list.append(...page.people.map((who) => row(who.name, who.hand ? "Hand up" : "Listening", () => listenerMenu(call, who))));
+      shown += page.people.length;
+      next = page.next ?? 0;
+      say(summary, list.children.length === 0 ? "Nobody here is called that." : page.count > shown ? `${count(page.count - shown, "more listener")} after these` : "");
+    } catch (problem) {
+      if (mine !== turn) return;
+      const { code, message } = refusalOf(problem);
+      say(summary, ending(code, message).title);
+      next = 0;
+    }
+    more.hidden = next === 0;
+  }
+
+  dialog("Find people", h("label", { for: "people-search" }, "Name"), field, list, summary, more).addEventListener("close", () => clearTimeout(typing));
+  field.focus();
+  void load(0);
+}
+
+/**
+ * The people on stage whose name holds a text.
+ * @param {import("../call.js").Call} call
+ * @param {string} search
+ */
+function onStage(call, search) {
+  const found = call.roster.stage.filter(({ name }) => name.toLocaleLowerCase().includes(search.toLocaleLowerCase()));
+  return found.map((who) => row(who.name, who.role === "host" ? "Host" : "Speaker", () => memberMenu(call, who)));
+}
+
+/**
+ * @param {string} name
+ * @param {string} what they are
+ * @param {() => void} act
+ */
+function row(name, what, act) {
+  return choice(act, false, avatar(name, "small"), h("span", { class: "people-name" }, name), h("span", { class: "people-what" }, what), icon("more"));
+}
