@@ -193,6 +193,13 @@ func (s *Store) RefreshInvite(ctx context.Context, code string) error {
 	return s.health.explain(s.invites.reload(ctx, digest(code)))
 }
 
+// RefreshRoom reads a room again, for another server may have made it just now.
+func (s *Store) RefreshRoom(ctx context.Context, id string) error {
+	ctx, cancel := s.health.operation(ctx)
+	defer cancel()
+	return s.health.explain(s.rooms.reload(ctx, keyOf(id)))
+}
+
 // RefreshAccount reads an account again, for it may have logged in at another server just
 // now. Without a cluster memory is right.
 func (s *Store) RefreshAccount(ctx context.Context, id string) error {

@@ -143,8 +143,10 @@ func (n *Nodes) nodeOfInvite(r *http.Request, codeOrID string, redeem bool) (str
 	if len(codeOrID) == store.CodeLength {
 		id = n.cfg.Store.InviteID(codeOrID)
 	}
-	if redeem {
-		// Whatever the code is, so that all take as long.
+	_, err := n.cfg.Store.FindInvite(id)
+	if redeem || err != nil && id != codeOrID {
+		// To redeem it whatever the code is, so that all take as long; else a code that another
+		// node may have made just now.
 		if err := n.cfg.Store.RefreshInvite(r.Context(), codeOrID); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return "", err
 		}

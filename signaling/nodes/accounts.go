@@ -1,0 +1,89 @@
+package nodes
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/earshot-audio/earshot/signaling/liveroom"
+)
+
+const (
+	// endWait is how long a login waits for other nodes to end the account's rooms there.
+	endWait = 1200 * time.Millisecond
+
+	// The kinds of what one node tells all.
+	kindArrived = "arrived"
+	kindLogin   = "login"
+)
+
+// OwnedBy implements [liveroom.Cluster].
+func (n *Nodes) OwnedBy(account string) int { return n.cfg.Store.OwnedBy(account) }
+
+// NewArrival implements [liveroom.Cluster].
+func (n *Nodes) NewArrival() liveroom.Arrival {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	// Later than all that it knows of, whatever the nodes' clocks say (Lamport).
+	n.stamp = max(n.stamp+1, uint64(max(n.cfg.Clock().UnixMicro(), 0)))
+	return liveroom.Arrival{Stamp: n.stamp, Server: n.cfg.Self.ID}
+}
+
+// arrival is an account that has come in somewhere.
+type arrival struct {
+	Account string `json:"account"`
+	liveroom.Arrival
+}
+
+// Arrived implements [liveroom.Cluster].
+func (n *Nodes) Arrived(account string, a liveroom.Arrival) {
+	data, err := json.Marshal(arrival{account, a})
+	if err == nil {
+		err = n.cluster.Tell(kindArrived, data)
+	}
+	if err != nil {
+		n.cfg.Log.Warn("other nodes were not told who is here", "error", err)
+	}
+}
+
+// login is that an account has logged in: what it has with tokens of another family ends.
+type login struct {
+	Account string `json:"account"`
+	Keep    string `json:"keep"`
+}
+
+// LoggedIn ends what an account has on other nodes, and returns when they have done so.
+// Nodes that do not answer in time learn of the login from the store.
+func (n *Nodes) LoggedIn(ctx context.Context, account, keep string) {
+	data, err := json.Marshal(login{account, keep})
+	if err != nil {
+		return
+	}
+	if silent := n.cluster.TellAndWait(ctx, kindLogin, data, endWait); len(silent) > 0 {
+		n.cfg.Log.Warn("nodes have not said that they ended an account's earlier login", "nodes", silent)
+	}
+}
+
+// told carries out what another node tells all.
+func (n *Nodes) told(kind string, data []byte) {
+	switch kind {
+	case kindArrived:
+		var a arrival
+		if json.Unmarshal(data, &a) != nil {
+			return
+		}
+		n.mu.Lock()
+		n.stamp = max(n.stamp, a.Stamp)
+		n.mu.Unlock()
+		n.rooms.ArrivedElsewhere(a.Account, a.Arrival)
+	case kindLogin:
+		var l login
+		if json.Unmarshal(data, &l) != nil {
+			return
+		}
+		if err := n.cfg.Store.RefreshAccount(context.Background(), l.Account); err != nil {
+			n.cfg.Log.Warn("an account's login could not be read", "error", err)
+		}
+		n.rooms.EndAccount(l.Account, l.Keep)
+	}
+}

@@ -1,0 +1,113 @@
+package nodes
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/earshot-audio/earshot/cluster"
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/store"
+)
+
+// settleEvery is how often the node looks for rooms that no node has.
+const settleEvery = time.Second
+
+// handOver gives a room back to the store, for another node to claim, and lets go of it.
+func (n *Nodes) handOver(ctx context.Context, id string) {
+	n.rooms.Release(id, func(last room.State) {
+		if err := n.cfg.Store.Release(ctx, last); err != nil {
+			n.cfg.Log.Warn("a room could not be handed over: another node takes it over later", "room", id, "error", err)
+		}
+	})
+}
+
+func (n *Nodes) settleSoon() {
+	select {
+	case n.kick <- struct{}{}:
+	default:
+	}
+}
+
+func (n *Nodes) run() {
+	tick := time.NewTicker(settleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-n.stop:
+			return
+		case <-tick.C:
+		case <-n.kick:
+		}
+		n.settle()
+	}
+}
+
+// settle claims the rooms that no node has and that fall to this one, and lets go of those
+// that are another's.
+func (n *Nodes) settle() {
+	if n.cluster.CutOff() {
+		for _, l := range n.rooms.List() {
+			n.letGo(l.ID(), "cut_off")
+		}
+		return
+	}
+	nodes := n.cluster.Nodes()
+	self := n.cfg.Self.ID
+	gone := map[string]bool{}
+	for id, owner := range n.cfg.Store.Owners() {
+		here := n.rooms.Has(id)
+		switch {
+		case here && owner != self:
+			n.letGo(id, "claimed")
+		case here:
+		case owner == self:
+			// What ends is taken from the store first: it is there, so it was let go when this
+			// node was cut off, and nobody has claimed it.
+			n.adopt(id, owner)
+		case cluster.Candidate(nodes, id) != self:
+		case owner == "" || n.isGone(gone, owner):
+			n.adopt(id, owner)
+		}
+	}
+}
+
+// isGone asks once for each node.
+func (n *Nodes) isGone(known map[string]bool, node string) bool {
+	gone, asked := known[node]
+	if !asked {
+		gone = n.cluster.Gone(context.Background(), node)
+		known[node] = gone
+	}
+	return gone
+}
+
+// letGo lets go of a room that is another node's, or will be.
+func (n *Nodes) letGo(id, reason string) {
+	n.metrics.fenced.WithLabelValues(reason).Inc()
+	n.cfg.Log.Warn("let go of a room", "room", id, "reason", reason)
+	n.rooms.Release(id, func(room.State) {})
+}
+
+// adopt claims a room and makes it here.
+func (n *Nodes) adopt(id, owner string) {
+	saved, err := n.cfg.Store.Claim(context.Background(), id, owner)
+	switch {
+	case errors.Is(err, store.ErrNotOwner), errors.Is(err, store.ErrNotFound):
+		return // another node was first, or the room has ended
+	case err == nil:
+		err = n.rooms.Adopt(saved)
+	}
+	if err != nil {
+		n.cfg.Log.Error("a room could not be taken over", "room", id, "from", owner, "error", err)
+		return
+	}
+	reason := "node_gone"
+	switch owner {
+	case "":
+		reason = "handed_over"
+	case n.cfg.Self.ID:
+		reason = "back"
+	}
+	n.metrics.takeovers.WithLabelValues(reason).Inc()
+}
