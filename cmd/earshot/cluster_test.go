@@ -3,7 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +18,26 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// serveNATS serves as a NATS server until standard input ends. spec is its port and the
+// directory of what it keeps.
+func serveNATS(spec string) {
+	port, dir, _ := strings.Cut(spec, " ")
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		panic(err)
+	}
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: number, JetStream: true, StoreDir: dir, NoSigs: true, SyncAlways: true})
+	if err != nil {
+		panic(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(time.Minute) {
+		panic("the NATS server is not ready")
+	}
+	fmt.Println(s.ClientURL())
+	_, _ = io.Copy(io.Discard, os.Stdin) // it ends with the test, however that ends
+}
 
 // clusterNode is a server of a cluster.
 type clusterNode struct {

@@ -20,12 +20,19 @@ import (
 // child process of the same program.
 const asCommand = "EARSHOT_TEST_AS_COMMAND"
 
+// asNATS makes it a NATS server: its port and the directory of what it keeps.
+const asNATS = "EARSHOT_TEST_AS_NATS"
+
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // testdata is the directory of the golden files, from any working directory.
 var testdata, _ = filepath.Abs("testdata")
 
 func TestMain(m *testing.M) {
+	if spec := os.Getenv(asNATS); spec != "" {
+		serveNATS(spec)
+		return
+	}
 	if os.Getenv(asCommand) != "" {
 		main()
 		return
