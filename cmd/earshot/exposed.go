@@ -82,6 +82,12 @@ func plainToken(token string, urls []string) (warnings []string) {
 	return warnings
 }
 
+// plainWorkers says that what coordinator and workers tell each other is in the open, of
+// the flag that gives the way to do better.
+func plainWorkers(remedy string) []string {
+	return []string{"coordinator and workers talk unencrypted: whoever is on the way reads the workers' token and the target's, and can change what is measured; " + remedy}
+}
+
 // exposed says that the target's token would be sent in the open.
 func (f targetFlags) exposed() []string {
 	return plainToken(f.token, slices.Sorted(maps.Values(f.values)))

@@ -108,6 +108,9 @@ func (f workerFlags) run(ctx context.Context, stdin io.Reader, stderr io.Writer)
 		if err != nil {
 			return stopped(ctx, err)
 		}
+		if m.Plain() {
+			warn(stderr, plainWorkers("start the coordinator with --worker-cert and --worker-key, and join with tls://"))
+		}
 		err = stopped(ctx, f.play(ctx, m, stderr))
 		m.Close()
 		if err != nil || !m.Again() {

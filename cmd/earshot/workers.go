@@ -121,6 +121,9 @@ func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targe
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
+	if c.Plain() {
+		warn(stderr, plainWorkers("add --worker-cert and --worker-key, or give --nats a server with TLS"))
+	}
 	if f.local {
 		crew, startErr := startWorkers(c, f.workers, ca)
 		defer crew.close()

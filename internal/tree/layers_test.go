@@ -52,7 +52,7 @@ var layers = map[string][]string{
 	"loadgen/driver/livekit/signal": {},
 	"loadgen/driver/livekit":        {"loadgen/driver", "loadgen/driver/livekit/signal", "loadgen/scenario", "internal/sdp"},
 	"loadgen":                       {"internal/urltext", "loadgen/mark", "loadgen/driver", "loadgen/client", "loadgen/netem", "loadgen/host", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "internal/sdp", "internal/table"},
-	"loadgen/workers":               {"loadgen", "loadgen/clock", "loadgen/host", "loadgen/measure", "loadgen/scenario", "loadgen/speech"},
+	"loadgen/workers":               {"internal/reach", "loadgen", "loadgen/clock", "loadgen/host", "loadgen/measure", "loadgen/scenario", "loadgen/speech"},
 	"loadgen/report":                {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/figure":                {"loadgen/report", "loadgen/metric"},
 	"loadgen/watch":                 {"internal/reach", "loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},

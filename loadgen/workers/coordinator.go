@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/clock"
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -139,6 +140,21 @@ func (c *Coordinator) connect() (err error) {
 	}
 	c.conn, err = nats.Connect("", append(options(nil), nats.InProcessServer(c.server), nats.Token(c.token))...)
 	return err
+}
+
+// Plain reports whether the workers' token, and the target's, go over a network unencrypted.
+func (c *Coordinator) Plain() bool {
+	if c.cfg.URL != "" {
+		return plain(c.conn)
+	}
+	return c.cfg.TLS == nil && reach.Outside(c.cfg.Listen)
+}
+
+// plain reports whether a connection goes over a network unencrypted. A server of nats://
+// may have asked for TLS.
+func plain(conn *nats.Conn) bool {
+	_, err := conn.TLSConnectionState()
+	return err != nil && reach.Outside(conn.ConnectedAddr())
 }
 
 // options are those of every connection.

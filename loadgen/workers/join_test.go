@@ -1,6 +1,11 @@
 package workers
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,12 +20,18 @@ import (
 // coordinate starts a coordinator for so many workers.
 func coordinate(t *testing.T, n int) *Coordinator {
 	t.Helper()
-	s, err := scenario.Parse("test", []byte("name: test\nroom: {capacity: 5}\ncast:\n  - {role: speaker, count: 1, audio: builtin:speech}\n  - {role: listener, count: 5}\nhold: 5s\n"))
-	require.NoError(t, err)
-	c, err := NewCoordinator(Config{Listen: "127.0.0.1:0", Token: "secret", Plan: Plan{Workers: n, Scenario: s}})
+	c, err := NewCoordinator(Config{Listen: "127.0.0.1:0", Token: "secret", Plan: Plan{Workers: n, Scenario: small(t)}})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
 	return c
+}
+
+// small is a scenario for few.
+func small(t *testing.T) *scenario.Scenario {
+	t.Helper()
+	s, err := scenario.Parse("test", []byte("name: test\nroom: {capacity: 5}\ncast:\n  - {role: speaker, count: 1, audio: builtin:speech}\n  - {role: listener, count: 5}\nhold: 5s\n"))
+	require.NoError(t, err)
+	return s
 }
 
 func TestWorkerTooManyIsRefused(t *testing.T) {
@@ -79,4 +90,49 @@ func TestInterruptedRunIsNotPlayedAgain(t *testing.T) {
 	require.NoError(t, c.Send(loadgen.News{Sequence: 1, Stop: "interrupted", Interrupted: true}))
 	<-m.News()
 	assert.False(t, m.Again())
+}
+
+// What goes over a network is read by whoever is on the way, unless it is encrypted.
+func TestPlainConnectionsOfWorkersAreSaid(t *testing.T) {
+	addresses, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	i := slices.IndexFunc(addresses, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.To4() != nil && !n.IP.IsLoopback()
+	})
+	if i < 0 {
+		t.Skip("this machine has no address but the loopback")
+	}
+	elsewhere := addresses[i].(*net.IPNet).IP.String()
+	certificate := httptest.NewTLSServer(nil)
+	defer certificate.Close()
+	trusted := x509.NewCertPool()
+	trusted.AddCert(certificate.Certificate())
+	for _, c := range []struct {
+		name, listen string
+		encrypted    bool
+		says         bool
+	}{
+		{"what stays on this machine goes over no network", "127.0.0.1:0", false, false},
+		{"an address that others reach is in the open", net.JoinHostPort(elsewhere, "0"), false, true},
+		{"but not with TLS", net.JoinHostPort(elsewhere, "0"), true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := Config{Listen: c.listen, Token: "secret", Plan: Plan{Workers: 1, Scenario: small(t)}}
+			e := Enrolment{Wait: time.Minute, Name: "first"}
+			if c.encrypted {
+				cfg.TLS = certificate.TLS
+				e.TLS = &tls.Config{RootCAs: trusted, ServerName: "example.com", MinVersion: tls.VersionTLS12}
+			}
+			coordinator, err := NewCoordinator(cfg)
+			require.NoError(t, err)
+			defer func() { assert.NoError(t, coordinator.Close()) }()
+			e.URL = coordinator.JoinURL()
+			worker, err := Join(t.Context(), e)
+			require.NoError(t, err)
+			defer worker.Close()
+			assert.Equal(t, c.says, coordinator.Plain())
+			assert.Equal(t, c.says, worker.Plain())
+		})
+	}
 }

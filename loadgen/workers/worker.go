@@ -99,6 +99,9 @@ func Join(ctx context.Context, e Enrolment) (*Membership, error) {
 	return m, nil
 }
 
+// Plain reports whether the workers' token, and the target's, come over a network unencrypted.
+func (m *Membership) Plain() bool { return plain(m.conn) }
+
 func (m *Membership) now() time.Duration { return time.Since(m.began) }
 
 func (m *Membership) enrol(ctx context.Context, e Enrolment) (err error) {
