@@ -14,7 +14,7 @@ import (
 
 // shownOnly are the flags that say where and how a result is shown: without them a run is
 // the same.
-var shownOnly = []string{"summary", "html", "junit", "csv", "dashboard", "prometheus", "color", "full", "quiet"}
+var shownOnly = []string{"summary", "html", "junit", "csv", "dashboard", "prometheus", "remote-write", "otlp", "label", "color", "full", "quiet"}
 
 // secretFlag matches the names of flags whose values let somebody in.
 var secretFlag = regexp.MustCompile(`token|secret|password|key`)

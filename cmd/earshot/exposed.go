@@ -5,7 +5,9 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/earshot-audio/earshot/internal/reach"
 )
@@ -61,7 +63,13 @@ func (f watchFlags) exposed() (warnings []string) {
 			warnings = append(warnings, fmt.Sprintf("%s %s can be reached from the network: whoever does reads the run's figures and its target, without a password", s.flag, s.address))
 		}
 	}
-	return warnings
+	token := os.Getenv(remoteWriteToken)
+	if u, err := url.Parse(f.remoteWrite); err == nil && u.User != nil {
+		token = u.User.String()
+	}
+	warnings = append(warnings, plainToken(token, []string{f.remoteWrite})...)
+	headers := os.Getenv("OTEL_EXPORTER_OTLP_HEADERS") + os.Getenv("OTEL_EXPORTER_OTLP_METRICS_HEADERS")
+	return append(warnings, plainToken(headers, []string{strings.Replace(f.otlp, "grpc://", "http://", 1)})...)
 }
 
 // plainToken says that a token would go to a URL of another machine in the open; nothing

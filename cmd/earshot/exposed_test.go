@@ -105,6 +105,8 @@ func TestRunSaysWhatIsExposed(t *testing.T) {
 		{"this machine may look", watchFlags{prometheus: "127.0.0.1:9090", dashboard: "localhost:8080"}, nil},
 		{"everybody may look at the page", watchFlags{prometheus: "127.0.0.1:9090", dashboard: ":8080"}, []string{"--dashboard :8080"}},
 		{"everybody may look at both", watchFlags{prometheus: "0.0.0.0:9090", dashboard: "[::]:8080"}, []string{"--prometheus 0.0.0.0:9090", "--dashboard [::]:8080"}},
+		{"figures are no secret", watchFlags{remoteWrite: "http://store.example.org", otlp: "grpc://store.example.org:4317"}, nil},
+		{"a password in the open is", watchFlags{remoteWrite: "http://ann:pw@store.example.org/x"}, []string{"the token goes to http://store.example.org unencrypted"}},
 	} {
 		said := c.f.exposed()
 		require.Len(t, said, len(c.says), c.name)
@@ -112,6 +114,10 @@ func TestRunSaysWhatIsExposed(t *testing.T) {
 			assert.Contains(t, said[i], text, c.name)
 		}
 	}
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=x")
+	said := watchFlags{otlp: "grpc://store.example.org:4317"}.exposed()
+	require.Len(t, said, 1)
+	assert.Contains(t, said[0], "store.example.org:4317 unencrypted")
 	_, stderr, _ := command(t, "run", "../../scenarios/smoke.yaml", "--dashboard", "0.0.0.0:0", "--ca", "nowhere.pem")
 	assert.Contains(t, stderr, "earshot: warning: --dashboard 0.0.0.0:0 can be reached from the network")
 }

@@ -94,7 +94,7 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 	if err != nil {
 		return usage(err)
 	}
-	watching, err := f.watch.open(stderr)
+	watching, err := f.watch.open(ctx, roots, stderr)
 	if err != nil {
 		return err
 	}
@@ -106,6 +106,7 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 		p.again = i+1 < f.repeat
 		return f.once(ctx, s, p, f.out.of(i, f.repeat), stdout)
 	})
+	warn(stderr, watching.warnings())
 	return errors.Join(err, watching.Close())
 }
 
@@ -121,6 +122,7 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, p player, out 
 	// The files come first: standard output may be a pipe that nobody reads.
 	written := out.write(r, stdout)
 	written = errors.Join(written, f.print(r, forPeople(stdout, p.stderr, out.names()...)))
+	p.watch.flush() // may wait for others, so it comes last
 	switch {
 	case result.Interrupted && !errors.Is(err, serverprocess.ErrDied):
 		return errors.Join(interrupted(errors.New("the run was interrupted; the report covers what was played")), written, err)

@@ -56,6 +56,7 @@ var layers = map[string][]string{
 	"loadgen/report":                {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/figure":                {"loadgen/report", "loadgen/metric"},
 	"loadgen/watch":                 {"internal/reach", "loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
+	"loadgen/push":                  {"internal/printable", "internal/urltext"},
 	"loadgen/capacity":              {"loadgen", "internal/table", "loadgen/figure", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
 	"loadgen/compare":               {"internal/table", "loadgen/figure", "loadgen/report", "loadgen/metric"},
 	"internal/endtoend":             {},                                    // tests alone
@@ -95,7 +96,7 @@ var layers = map[string][]string{
 	"internal/lab":                  {"loadgen/network"}, // for tests alone
 	"internal/growth":               {"internal/chart"},
 	"web":                           {},
-	"cmd/earshot":                   {"internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit"},
+	"cmd/earshot":                   {"internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/push", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

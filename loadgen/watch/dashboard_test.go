@@ -177,7 +177,7 @@ func BenchmarkBody(b *testing.B) {
 func TestDashboardIsForThisMachine(t *testing.T) {
 	d := dashboard(t)
 	defer func() { require.NoError(t, d.Close()) }()
-	e, err := NewExporter("127.0.0.1:0")
+	e, err := NewExporter("127.0.0.1:0", nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.Close()) }()
 	for _, url := range []string{d.URL() + "/", d.URL() + "/events", e.URL()} {

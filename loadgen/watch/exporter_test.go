@@ -20,18 +20,27 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
-func exporter(t *testing.T) *Exporter {
+// served are figures that are served.
+type served struct {
+	*Figures
+	*Exporter
+}
+
+func exporter(t *testing.T) served {
 	t.Helper()
-	e, err := NewExporter("127.0.0.1:0")
+	f, err := NewFigures()
+	require.NoError(t, err)
+	e, err := NewExporter("127.0.0.1:0", f)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, e.Close()) })
-	return e
+	return served{f, e}
 }
 
 // scrape reads an exporter as Prometheus does.
-func scrape(t *testing.T, e *Exporter) map[string]*dto.MetricFamily {
+func scrape(t *testing.T, e served) map[string]*dto.MetricFamily {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(e.URL())
@@ -67,7 +76,9 @@ func find(f *dto.MetricFamily, want string) *dto.Metric {
 
 func TestExporterShowsALiveRun(t *testing.T) {
 	e := exporter(t)
-	assert.Empty(t, scrape(t, e), "nothing is known yet")
+	before := scrape(t, e)
+	assert.Len(t, before, 1, "nothing is known yet but the phase")
+	assert.NotNil(t, find(before["earshot_run_phase"], "phase=starting"))
 	e.Show(about(), snapshot(10), thresholds(t, "latency", "p(99) < 20ms", "latency", "p(99) < 1ms", "mos", "min > 4"))
 	f := scrape(t, e)
 
@@ -91,8 +102,10 @@ func TestExporterShowsALiveRun(t *testing.T) {
 	t.Run("and its end", func(t *testing.T) {
 		run := about()
 		run.Values = metric.Values{"mos": snapshot(1).Values["latency"], "server_cpu": metric.Gauge(0.7)}
-		e.Finish(run)
+		e.Finish(report.Judge(run, thresholds(t, "mos", "min > 5")))
 		f := scrape(t, e)
+		assert.NotNil(t, find(f["earshot_run_verdict"], "verdict=fail"))
+		assert.EqualValues(t, 0, find(f["earshot_run_threshold_ok"], "expression=min > 5,metric=mos").GetGauge().GetValue())
 		assert.NotNil(t, f["earshot_mos"])
 		assert.InDelta(t, 0.7, find(f["earshot_server_cpu"], "").GetGauge().GetValue(), 1e-9)
 		assert.NotNil(t, find(f["earshot_run_phase"], "phase=ended"))
@@ -182,7 +195,7 @@ func TestListenRefusesATakenAddress(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	_, err = NewExporter(l.Addr().String())
+	_, err = NewExporter(l.Addr().String(), nil)
 	assert.ErrorContains(t, err, l.Addr().String())
 	_, err = NewDashboard(l.Addr().String())
 	assert.ErrorContains(t, err, l.Addr().String())
