@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling/access"
@@ -136,6 +137,21 @@ func (r *mediaResource) AddCandidate(fragment string) error {
 		return errNoSession
 	}
 	return apierr.Convert(r.log, err)
+}
+
+// ICE returns the client's credentials in the present ICE session.
+func (r *mediaResource) ICE() sdp.Credentials { return r.session.ICE() }
+
+// Restart begins another ICE session.
+func (r *mediaResource) Restart(fragment string) (string, error) {
+	answer, err := r.session.Restart(fragment)
+	switch {
+	case err == nil:
+		return answer, nil
+	case errors.Is(err, rtc.ErrClosed):
+		return "", errNoSession
+	}
+	return "", apierr.Convert(r.log, err)
 }
 
 // Close lets the participant leave, which closes the media.

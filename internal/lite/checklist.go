@@ -2,9 +2,12 @@ package lite
 
 import (
 	"crypto/rand"
+	"errors"
 	mathrand "math/rand/v2"
 	"net/netip"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 const (
@@ -33,6 +36,7 @@ type checklist struct {
 	next          time.Time        // when something is due
 	rto           time.Duration    // of the current check
 	connected     bool             // a check was answered
+	restarting    bool             // none of the present ICE session was, though connected
 	consent       time.Time        // the last answer
 	first         time.Time        // the first answer
 }
@@ -73,7 +77,7 @@ func (c *Client) overdue(now time.Time) error {
 	switch {
 	case c.ice.connected && now.Sub(c.ice.consent) > cfg.Consent:
 		return ErrConsent
-	case !c.ice.connected && c.ice.transmissions == maxTransmissions && !now.Before(c.ice.next):
+	case !c.ice.settled() && c.ice.transmissions == maxTransmissions && !now.Before(c.ice.next):
 		return ErrNoCheck
 	case c.handshake != nil && now.Sub(c.handshake.since) > cfg.HandshakeTimeout:
 		return ErrHandshakeTimeout
@@ -94,6 +98,8 @@ func (c *Client) resume(paused time.Duration, now time.Time) {
 	}
 	if c.ice.connected {
 		c.ice.consent = earlier(c.ice.consent.Add(paused), now)
+	}
+	if c.ice.settled() {
 		return // the next check is due at once
 	}
 	wait := c.ice.rto
@@ -115,7 +121,7 @@ func earlier(a, b time.Time) time.Time {
 func (c *Client) sendCheck(now time.Time) {
 	l := &c.ice
 	switch {
-	case l.connected:
+	case l.settled():
 		l.renew()
 		l.sent[0] = now
 		l.next = now.Add(time.Duration((0.8 + 0.4*mathrand.Float64()) * float64(consentInterval)))
@@ -133,6 +139,38 @@ func (c *Client) sendCheck(now time.Time) {
 	h := c.group.hmacs.get()
 	c.cfg.Send.Send(l.check.append(h.out[:0], h), c.cfg.Server)
 	c.group.hmacs.put(h)
+}
+
+// settled reports whether a check of the present ICE session was answered.
+func (l *checklist) settled() bool { return l.connected && !l.restarting }
+
+// Restart goes on in another ICE session, with other credentials of both sides (RFC 8445,
+// section 9), that the server knows already. The client hears as before. If no check of
+// the new session is answered, the client ends with [ErrNoCheck].
+func (c *Client) Restart(local, remote sdp.Credentials, now time.Time) error {
+	if err := errors.Join(local.Validate(), remote.Validate()); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	c.cfg.Local, c.cfg.Remote = local, remote
+	l := &c.ice
+	l.check.to, l.check.from, l.check.key = remote.Ufrag, local.Ufrag, remote.Pwd
+	l.recent, l.sent = [4]transactionID{}, [4]time.Time{}
+	l.restarting, l.transmissions, l.next = l.connected, 0, now
+	c.mu.Unlock()
+	c.tick(now)
+	return nil
+}
+
+// credentials are those of the present ICE session.
+func (c *Client) credentials() (local, remote sdp.Credentials) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cfg.Local, c.cfg.Remote
 }
 
 // renew begins a new transaction.
@@ -165,7 +203,7 @@ func (c *Client) handleSTUN(b []byte, from netip.AddrPort, now time.Time) {
 	case bindingRequest:
 		c.handleRequest(&m, h, from)
 	case bindingSuccess, bindingError:
-		if from != c.cfg.Server || !m.authentic(h, c.cfg.Remote.Pwd) {
+		if _, remote := c.credentials(); from != c.cfg.Server || !m.authentic(h, remote.Pwd) {
 			return // RFC 8445, section 7.2.5.2.1: the address has to be symmetric
 		}
 		c.handleResponse(&m, now)
@@ -195,6 +233,8 @@ func (c *Client) handleResponse(m *stunMessage, now time.Time) {
 			l.connected, l.first = true, now
 			l.next = now.Add(consentInterval)
 			c.startHandshake(now)
+		} else if l.restarting {
+			l.restarting, l.next = false, now.Add(consentInterval)
 		}
 	case m.code == codeRoleConflict: // RFC 8445, section 7.2.5.1
 		l.check.controlling = !l.check.controlling
@@ -218,7 +258,8 @@ func (c *Client) handleResponse(m *stunMessage, now time.Time) {
 // handleRequest answers a check of a server that is not ICE-lite.
 func (c *Client) handleRequest(m *stunMessage, h *stunHMAC, from netip.AddrPort) {
 	to, by, ok := m.usernames()
-	if !ok || string(to) != c.cfg.Local.Ufrag || string(by) != c.cfg.Remote.Ufrag || !m.authentic(h, c.cfg.Local.Pwd) {
+	local, remote := c.credentials()
+	if !ok || string(to) != local.Ufrag || string(by) != remote.Ufrag || !m.authentic(h, local.Pwd) {
 		return
 	}
 	c.mu.Lock()
@@ -231,7 +272,7 @@ func (c *Client) handleRequest(m *stunMessage, h *stunHMAC, from netip.AddrPort)
 		}
 	}
 	c.mu.Unlock()
-	pwd := c.cfg.Local.Pwd
+	pwd := local.Pwd
 	switch {
 	case m.unknown != 0:
 		c.cfg.Send.Send(appendBindingError(h.out[:0], h, m.transaction, codeUnknown, m.unknown, pwd), from)

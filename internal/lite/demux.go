@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-
-	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // maxAddresses is how many addresses a peer may be reached from at a time: a
@@ -22,7 +20,7 @@ const maxAddresses = 4
 type demux struct {
 	mu      sync.RWMutex // taken after a peer's, never before
 	closed  bool
-	byUfrag map[string]*route
+	byUfrag map[string]*iceSession
 	byAddr  map[netip.AddrPort]*route
 	// challenges are the server's own checks that are not answered.
 	challenges map[transactionID]*route
@@ -30,12 +28,15 @@ type demux struct {
 
 // route is an entry of the demultiplexer.
 type route struct {
-	local    sdp.Credentials // this side's
-	peer     *Peer           // either this
-	external *External       // or this
+	peer     *Peer     // either this
+	external *External // or this
 
 	// The demultiplexer's lock guards these.
-	removed   bool
+	removed bool
+	session *iceSession
+	// next is the session that a restart has begun, until a check of it nominates an
+	// address; nil: none.
+	next      *iceSession
 	addresses []netip.AddrPort // the oldest first
 	// challenges are the latest of the server's own checks: of the address that the
 	// peer has, and of one that it wants.
@@ -43,20 +44,21 @@ type route struct {
 }
 
 func newDemux() demux {
-	return demux{byUfrag: map[string]*route{}, byAddr: map[netip.AddrPort]*route{}, challenges: map[transactionID]*route{}}
+	return demux{byUfrag: map[string]*iceSession{}, byAddr: map[netip.AddrPort]*route{}, challenges: map[transactionID]*route{}}
 }
 
-// add makes a route known by its user name fragment.
-func (d *demux) add(r *route) error {
+// add makes a route known by the user name fragment of its first session.
+func (d *demux) add(first *iceSession) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return fmt.Errorf("server: %w", ErrClosed)
 	}
-	if d.byUfrag[r.local.Ufrag] != nil {
-		return fmt.Errorf("ICE user name fragment %q is in use", r.local.Ufrag)
+	if d.byUfrag[first.local.Ufrag] != nil {
+		return fmt.Errorf("ICE user name fragment %q is in use", first.local.Ufrag)
 	}
-	d.byUfrag[r.local.Ufrag] = r
+	first.route.session = first
+	d.byUfrag[first.local.Ufrag] = first
 	return nil
 }
 
@@ -67,12 +69,13 @@ func (d *demux) lookup(from netip.AddrPort) *route {
 	return d.byAddr[from]
 }
 
-// lookupCheck finds the route that an ICE check names, and the one that the
-// check's source address is bound to; nil: none.
-func (d *demux) lookupCheck(ufrag []byte, from netip.AddrPort) (named, bound *route) {
+// lookupCheck finds the session that an ICE check names, whether it is one that a restart
+// has begun, and the route that the check's source address is bound to; nil: none.
+func (d *demux) lookupCheck(ufrag []byte, from netip.AddrPort) (named *iceSession, begins bool, bound *route) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.byUfrag[string(ufrag)], d.byAddr[from]
+	named = d.byUfrag[string(ufrag)]
+	return named, named != nil && named.route.next == named, d.byAddr[from]
 }
 
 // bind makes an address a route's, of which it keeps the latest few. It returns
@@ -110,7 +113,10 @@ func (d *demux) remove(r *route) bool {
 		return false
 	}
 	r.removed = true
-	delete(d.byUfrag, r.local.Ufrag)
+	delete(d.byUfrag, r.session.local.Ufrag)
+	if r.next != nil {
+		delete(d.byUfrag, r.next.local.Ufrag)
+	}
 	for _, a := range r.addresses {
 		d.unbind(r, a)
 	}
@@ -156,9 +162,9 @@ func (d *demux) removeChallenge(id transactionID) {
 func (d *demux) appendPeers(list []*Peer) []*Peer {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	for _, r := range d.byUfrag {
-		if r.peer != nil {
-			list = append(list, r.peer)
+	for _, s := range d.byUfrag {
+		if s.route.peer != nil && s.route.session == s {
+			list = append(list, s.route.peer)
 		}
 	}
 	return list
@@ -168,7 +174,12 @@ func (d *demux) appendPeers(list []*Peer) []*Peer {
 func (d *demux) size() (routes, addresses int) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return len(d.byUfrag), len(d.byAddr)
+	for _, s := range d.byUfrag {
+		if s.route.session == s {
+			routes++
+		}
+	}
+	return routes, len(d.byAddr)
 }
 
 // close lets no route in any more.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
 )
@@ -15,11 +16,12 @@ import (
 type External struct {
 	server  *Server
 	route   route
-	remote  sdp.Credentials // of its client; the password may be empty
+	first   *iceSession // the only one that the agent knows
 	receive func(b []byte, from netip.AddrPort)
 
 	received  atomic.Uint64 // bytes
 	nominated atomic.Bool   // its client has
+	restarted atomic.Bool   // its client has, so that the server answers its checks
 
 	mu      sync.Mutex
 	sent    uint64         // bytes, to addresses that are not proven
@@ -42,6 +44,9 @@ func (x *External) deliver(b []byte, from netip.AddrPort) {
 // back: they are not longer than the checks.
 func (x *External) MaySend(b []byte, to netip.AddrPort) bool {
 	k, to := classify(b), unmap(to)
+	if k == kindSTUN && x.restarted.Load() {
+		return false // an answer to a check that the server has answered
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if n := uint64(len(b)); to != x.proven {
@@ -80,22 +85,22 @@ func (x *External) Answered(b []byte, to netip.AddrPort, by Sender) {
 		return
 	}
 	h := x.server.hmacs.get()
-	by.Send(appendChallenge(h.out[:0], h, id, x.route.local.Ufrag, x.remote), to)
+	by.Send(x.first.appendChallenge(h.out[:0], h, id), to)
 	x.server.hmacs.put(h)
 }
 
 // challengeTo counts a check of the server's own to an address, and returns its
 // identifier, unless the address is proven, may not get more, or shakes hands.
 func (x *External) challengeTo(to netip.AddrPort) (transactionID, bool) {
-	n := uint64(challengeSize(x.route.local.Ufrag, x.remote.Ufrag))
+	n := uint64(x.first.challengeSize())
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if to == x.proven || x.flights.IsValid() || x.remote.Pwd == "" || x.sent+n >= maxAmplification*x.received.Load() {
+	if to == x.proven || x.flights.IsValid() || x.first.remote.Pwd == "" || x.sent+n >= maxAmplification*x.received.Load() {
 		return transactionID{}, false
 	}
 	x.sent += n
 	if x.asked.addr != to {
-		x.asked = newPath(to)
+		x.asked = newPath(to, x.first)
 	}
 	return x.asked.challenge, true
 }
@@ -105,7 +110,7 @@ func (x *External) challengeTo(to netip.AddrPort) (transactionID, bool) {
 func (x *External) handleProof(m *stunMessage, h *stunHMAC, from netip.AddrPort) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.asked.addr != from || x.asked.challenge != m.transaction || x.proven == from || !m.authentic(h, x.remote.Pwd) {
+	if x.asked.addr != from || x.asked.challenge != m.transaction || x.proven == from || !m.authentic(h, x.first.remote.Pwd) {
 		return false
 	}
 	x.proven = from
@@ -128,12 +133,74 @@ func (s *Server) AddExternal(local, remote sdp.Credentials, receive func(b []byt
 	if receive == nil {
 		return nil, errors.New("an external agent needs a receiver for its datagrams")
 	}
-	x := &External{server: s, remote: remote, receive: receive}
-	x.route = route{local: local, external: x}
-	if err := s.demux.add(&x.route); err != nil {
+	x := &External{server: s, receive: receive}
+	x.route.external = x
+	x.first = &iceSession{route: &x.route, local: local, remote: remote}
+	if err := s.demux.add(x.first); err != nil {
 		return nil, err
 	}
 	return x, nil
+}
+
+// passCheck passes a check of the agent's own session on to it, which answers it. A check
+// from a new address has to be authentic.
+func (s *Server) passCheck(m *stunMessage, named *iceSession, bound *route, from netip.AddrPort, now time.Time) bool {
+	x := named.route.external
+	if named.route != bound {
+		h := s.hmacs.get()
+		authentic := m.authentic(h, named.local.Pwd)
+		s.hmacs.put(h)
+		if !authentic {
+			s.unauthentic.Add(1)
+			return false
+		}
+		if taken(bound, from, now) || !s.demux.bind(named.route, from) {
+			return false // an ear's, or removed meanwhile
+		}
+	}
+	if m.useCandidate {
+		x.nominated.Store(true)
+	}
+	x.deliver(m.raw, from)
+	return true
+}
+
+// answerForExternal answers a check of a session that a restart has begun. Once one has
+// nominated an address, the agent gets them, too, so that it knows where its client is.
+func (s *Server) answerForExternal(m *stunMessage, named *iceSession, begins bool, bound *route, from netip.AddrPort, now time.Time, reply Sender) bool {
+	h := s.hmacs.get()
+	defer s.hmacs.put(h)
+	x := named.route.external
+	if !s.authenticate(m, named, h, from, reply) {
+		return false
+	}
+	if named.route != bound && (taken(bound, from, now) || !s.demux.bind(named.route, from)) {
+		return false // an ear's, or removed meanwhile
+	}
+	if begins && m.useCandidate {
+		x.nominated.Store(true)
+		x.restarted.Store(true)
+		s.demux.confirm(named)
+		begins = false
+	}
+	answer := appendBindingSuccess(h.out[:0], h, m.transaction, from, named.local.Pwd)
+	x.count(len(m.raw), len(answer), from)
+	reply.Send(answer, from)
+	if begins {
+		return false
+	}
+	x.receive(m.appendReadressed(h.out[:0], h, x.first), from)
+	return true
+}
+
+// count counts a check that the server has answered.
+func (x *External) count(received, sent int, to netip.AddrPort) {
+	x.received.Add(uint64(received))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if to != x.proven {
+		x.sent += uint64(sent)
+	}
 }
 
 // Remove forgets the agent and its addresses. A datagram may still be on its way

@@ -52,7 +52,7 @@ func TestCheckOfAClientThatJoinsGetsOneOfTheServersOwn(t *testing.T) {
 			d.handshake = &pendingHandshake{pipe: newPipe(NewLimiter(1), func([]byte) {})}
 		}},
 		{what: "an offer without a password", from: home, want: just, before: func(_ *testing.T, d *drivenPeer) {
-			d.cfg.Remote.Pwd = ""
+			d.route.session.remote.Pwd = ""
 		}},
 	} {
 		t.Run(row.what, func(t *testing.T) {

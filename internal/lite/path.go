@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"net/netip"
 	"time"
-
-	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // maxAmplification is how many bytes an address may get for each that came from it,
@@ -21,6 +19,7 @@ const maxAmplification = 3
 // its peer guards it.
 type path struct {
 	addr           netip.AddrPort
+	session        *iceSession // of its latest check
 	proven         bool
 	nominated      bool
 	challenged     bool
@@ -28,10 +27,16 @@ type path struct {
 	received, sent int           // bytes, until it is proven
 }
 
-func newPath(addr netip.AddrPort) path {
+func newPath(addr netip.AddrPort, session *iceSession) path {
 	p := path{addr: addr}
-	_, _ = rand.Read(p.challenge[:]) // never fails
+	p.setSession(session)
 	return p
+}
+
+// setSession has the address proven in another session than before.
+func (p *path) setSession(session *iceSession) {
+	p.session, p.challenged = session, false
+	_, _ = rand.Read(p.challenge[:]) // never fails
 }
 
 // spend reports whether n more bytes may go to the address, with so many left, and
@@ -58,27 +63,22 @@ type challenge struct {
 // challengeTo returns the check that is to go to an address now, if it needs one and
 // may get it. p.mu is held.
 func (p *Peer) challengeTo(at *path) challenge {
-	if at.proven || p.cfg.Remote.Pwd == "" || !at.spend(p.challengeSize(), 0) {
+	if at.proven || at.session.remote.Pwd == "" || !at.spend(at.session.challengeSize(), 0) {
 		return challenge{}
 	}
 	at.challenged = true
 	return challenge{id: at.challenge, send: true}
 }
 
-func (p *Peer) challengeSize() int { return challengeSize(p.cfg.Local.Ufrag, p.cfg.Remote.Ufrag) }
-
-func challengeSize(from, to string) int {
-	username := (len(to) + 1 + len(from) + 3) &^ 3
+// challengeSize is the length of what appendChallenge appends.
+func (s *iceSession) challengeSize() int {
+	username := (len(s.remote.Ufrag) + 1 + len(s.local.Ufrag) + 3) &^ 3
 	return stunHeader + 4 + username + (4 + 8) + (4 + 4) + (4 + 20) + (4 + 4)
 }
 
-// appendChallenge writes the check.
-func (p *Peer) appendChallenge(b []byte, h *stunHMAC, id transactionID) []byte {
-	return appendChallenge(b, h, id, p.cfg.Local.Ufrag, p.cfg.Remote)
-}
-
-func appendChallenge(b []byte, h *stunHMAC, id transactionID, from string, to sdp.Credentials) []byte {
-	c := check{id: id, to: to.Ufrag, from: from, key: to.Pwd, priority: hostPriority}
+// appendChallenge writes a check of the server's own.
+func (s *iceSession) appendChallenge(b []byte, h *stunHMAC, id transactionID) []byte {
+	c := check{id: id, to: s.remote.Ufrag, from: s.local.Ufrag, key: s.remote.Pwd, priority: hostPriority}
 	return c.append(b, h) // its tie-breaker is zero: the client controls
 }
 
@@ -93,7 +93,7 @@ func appendChallenge(b []byte, h *stunHMAC, id transactionID, from string, to sd
 // side comes for a pair that it knows to work: pion/webrtc would wait 200 ms.
 //
 // moved says that the peer is to be reached elsewhere now.
-func (p *Peer) handleCheck(from netip.AddrPort, nominated, taken bool, n, reply int, now time.Time) (c challenge, moved bool) {
+func (p *Peer) handleCheck(session *iceSession, from netip.AddrPort, nominated, taken bool, n, reply int, now time.Time) (c challenge, moved bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -112,7 +112,7 @@ func (p *Peer) handleCheck(from netip.AddrPort, nominated, taken bool, n, reply 
 		if p.next.addr == from { // which it is known by already
 			p.current, p.next = p.next, path{}
 		} else {
-			p.current = newPath(from)
+			p.current = newPath(from, session)
 		}
 		if p.addrChecked = now; p.handshake != nil {
 			p.handshake.moved = true
@@ -122,9 +122,12 @@ func (p *Peer) handleCheck(from netip.AddrPort, nominated, taken bool, n, reply 
 	default:
 		at = &p.next
 		if at.addr != from {
-			*at = newPath(from)
+			*at = newPath(from, session)
 		}
 		at.nominated = at.nominated || nominated
+	}
+	if at.session != session && !at.proven {
+		at.setSession(session)
 	}
 	at.received += n
 	at.spend(reply, 0)
@@ -149,7 +152,7 @@ func (p *Peer) handleProof(m *stunMessage, h *stunHMAC, from netip.AddrPort, now
 	if at.addr != from || at.challenge != m.transaction {
 		at = &p.next
 	}
-	if p.closed || at.addr != from || at.challenge != m.transaction || at.proven || !m.authentic(h, p.cfg.Remote.Pwd) {
+	if p.closed || at.addr != from || at.challenge != m.transaction || at.proven || !m.authentic(h, at.session.remote.Pwd) {
 		p.mu.Unlock()
 		return false
 	}
@@ -191,9 +194,9 @@ const maxHeld = 8
 // held until the address has answered a check of the server's own.
 func (p *Peer) send(b []byte, by Sender) {
 	p.mu.Lock()
-	to, left := p.current.addr, 0
+	to, session, left := p.current.addr, p.current.session, 0
 	if !p.current.challenged {
-		left = p.challengeSize()
+		left = session.challengeSize()
 	}
 	may := p.current.spend(len(b), left)
 	var c challenge
@@ -208,7 +211,7 @@ func (p *Peer) send(b []byte, by Sender) {
 		by.Send(b, to)
 	case c.send && p.server.demux.addChallenge(&p.route, c.id):
 		h := p.server.hmacs.get()
-		by.Send(p.appendChallenge(h.out[:0], h, c.id), to)
+		by.Send(session.appendChallenge(h.out[:0], h, c.id), to)
 		p.server.hmacs.put(h)
 	}
 }

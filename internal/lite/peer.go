@@ -101,9 +101,6 @@ func (p *Peer) Addr() netip.AddrPort {
 	return p.current.addr
 }
 
-// Local gives the credentials that the peer knows the server by.
-func (p *Peer) Local() sdp.Credentials { return p.cfg.Local }
-
 // announce calls Ready, if there is a sealer, or Moved, if the address changed: both
 // once the address is proven.
 func (p *Peer) announce(s *srtp.Sealer) {

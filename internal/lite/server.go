@@ -104,8 +104,8 @@ func (s *Server) Add(cfg PeerConfig, now time.Time) (*Peer, error) {
 		return nil, err
 	}
 	p := &Peer{server: s, cfg: cfg, lastSeen: now}
-	p.route = route{local: cfg.Local, peer: p}
-	if err := s.demux.add(&p.route); err != nil {
+	p.route.peer = p
+	if err := s.demux.add(&iceSession{route: &p.route, local: cfg.Local, remote: cfg.Remote}); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -166,73 +166,47 @@ func (s *Server) handleSTUN(b []byte, from netip.AddrPort, now time.Time, reply 
 		s.malformed.Add(1)
 		return false
 	}
-	named, bound := s.demux.lookupCheck(to, from)
+	named, begins, bound := s.demux.lookupCheck(to, from)
 	switch {
 	case named == nil:
 		s.unknown.Add(1)
 		return false
-	case named.external != nil:
+	case named.route.external != nil && named == named.route.external.first:
 		return s.passCheck(&m, named, bound, from, now)
-	case named.peer.cfg.Remote.Ufrag != string(by):
+	case named.remote.Ufrag != string(by):
 		s.unknown.Add(1)
 		return false
+	case named.route.external != nil:
+		return s.answerForExternal(&m, named, begins, bound, from, now, reply)
 	}
-	s.answerCheck(&m, named.peer, bound, from, now, reply)
+	s.answerCheck(&m, named, begins, bound, from, now, reply)
 	return false
-}
-
-// passCheck passes a check on to the external agent that it names, which answers
-// it. A check from a new address has to be authentic.
-func (s *Server) passCheck(m *stunMessage, named, bound *route, from netip.AddrPort, now time.Time) bool {
-	if named != bound {
-		h := s.hmacs.get()
-		authentic := m.authentic(h, named.local.Pwd)
-		s.hmacs.put(h)
-		if !authentic {
-			s.unauthentic.Add(1)
-			return false
-		}
-		if taken(bound, from, now) || !s.demux.bind(named, from) {
-			return false // an ear's, or removed meanwhile
-		}
-	}
-	if m.useCandidate {
-		named.external.nominated.Store(true)
-	}
-	named.external.deliver(m.raw, from)
-	return true
 }
 
 // answerCheck answers an authentic Binding request for a peer (RFC 8445, section
 // 7.3) and leaves any other without an answer.
-func (s *Server) answerCheck(m *stunMessage, p *Peer, bound *route, from netip.AddrPort, now time.Time, reply Sender) {
+func (s *Server) answerCheck(m *stunMessage, session *iceSession, begins bool, bound *route, from netip.AddrPort, now time.Time, reply Sender) {
 	h := s.hmacs.get()
 	defer s.hmacs.put(h)
-	pwd := p.route.local.Pwd
-	if !m.authentic(h, pwd) {
-		s.unauthentic.Add(1)
-		return
-	}
-	switch {
-	case m.unknown != 0:
-		reply.Send(appendBindingError(h.out[:0], h, m.transaction, codeUnknown, m.unknown, pwd), from)
-		return
-	case m.controlled: // so are we, always
-		reply.Send(appendBindingError(h.out[:0], h, m.transaction, codeRoleConflict, 0, pwd), from)
+	p := session.route.peer
+	if !s.authenticate(m, session, h, from, reply) {
 		return
 	}
 	others := bound != &p.route && taken(bound, from, now)
 	if bound != &p.route && !others && !s.demux.bind(&p.route, from) {
 		return // closed meanwhile
 	}
-	c, moved := p.handleCheck(from, m.useCandidate, others, len(m.raw), successSize(from), now)
+	if begins && m.useCandidate {
+		s.demux.confirm(session)
+	}
+	c, moved := p.handleCheck(session, from, m.useCandidate, others, len(m.raw), successSize(from), now)
 	send := c.send && s.demux.addChallenge(&p.route, c.id)
 	if send && c.first {
-		reply.Send(p.appendChallenge(h.out[:0], h, c.id), from)
+		reply.Send(session.appendChallenge(h.out[:0], h, c.id), from)
 	}
-	reply.Send(appendBindingSuccess(h.out[:0], h, m.transaction, from, pwd), from)
+	reply.Send(appendBindingSuccess(h.out[:0], h, m.transaction, from, session.local.Pwd), from)
 	if send && !c.first {
-		reply.Send(p.appendChallenge(h.out[:0], h, c.id), from)
+		reply.Send(session.appendChallenge(h.out[:0], h, c.id), from)
 	}
 	if moved {
 		p.announce(nil)

@@ -158,6 +158,26 @@ func (f Fragment) Usable() string {
 	return d.String()
 }
 
+// RestartFragment answers a fragment by which a client restarts ICE (RFC 9725, section
+// 4.3.3): with this side's new credentials, and all candidates in the first section.
+func (f Fragment) RestartFragment(local Credentials, candidates []string) string {
+	var d description
+	d.line("a=ice-lite")
+	d.line("a=ice-ufrag:", local.Ufrag)
+	d.line("a=ice-pwd:", local.Pwd)
+	for i, s := range f.Sections {
+		d.line("m=", s.Line)
+		d.line("a=mid:", s.MID)
+		for _, c := range candidates {
+			if i == 0 {
+				d.line("a=candidate:", c)
+			}
+		}
+		d.line("a=end-of-candidates")
+	}
+	return d.String()
+}
+
 // LastFragment is the fragment by which a side that has sent a description says
 // that it has no other candidates (RFC 8840, section 4.4; RFC 9725, section
 // 4.3.2).

@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"signaling/front":               {"signaling/wire"},
 	"signaling/whip":                {"signaling/wire", "internal/iceuri", "internal/sdp"},
 	"signaling/panel":               {"internal/chart"},
-	"signaling":                     {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/nodes", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "internal/reach", "room", "room/rtc", "store"},
+	"signaling":                     {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/nodes", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "internal/reach", "internal/sdp", "room", "room/rtc", "store"},
 	"loadgen/metric":                {"internal/spelling"},
 	"loadgen/speech":                {"internal/shellword", "scenarios"},
 	"loadgen/clock":                 {},

@@ -15,9 +15,9 @@ var (
 	ErrNoAudio = sdp.ErrNoAudio
 	// ErrBadFragment says that a trickle-ICE fragment can't be read.
 	ErrBadFragment = errors.New("bad ICE fragment")
-	// ErrRestart says that a trickle-ICE fragment asks for an ICE restart,
-	// which sessions don't do: a client opens a new one instead.
-	ErrRestart = errors.New("ICE restarts are not supported: open a new session")
+	// ErrRestart says that a trickle-ICE fragment is of another ICE session than the
+	// present one: Session.Restart begins another.
+	ErrRestart = errors.New("the ICE credentials are not those of the session")
 	// ErrClosed says that the engine, the room or the session was closed by
 	// this side.
 	ErrClosed = errors.New("closed")

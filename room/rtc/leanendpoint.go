@@ -138,6 +138,20 @@ func (l *leanEndpoint) getPeer() *lite.Peer {
 	return l.peer
 }
 
+// restart implements endpoint.
+func (l *leanEndpoint) restart(local, remote sdp.Credentials) error {
+	peer := l.getPeer()
+	if peer == nil {
+		return ErrClosed
+	}
+	if err := peer.Restart(local, remote); errors.Is(err, lite.ErrClosed) {
+		return ErrClosed
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
 // disconnect implements endpoint.
 func (l *leanEndpoint) disconnect(finish func(error)) {
 	l.ear.room.engine.consents.removePending(l.ear.session)

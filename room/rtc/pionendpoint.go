@@ -58,6 +58,19 @@ func (c *pionEndpoint) stats(st *Stats) {
 	}
 }
 
+// restart implements endpoint. The session's lock is held.
+func (c *pionEndpoint) restart(local, remote sdp.Credentials) error {
+	if c.agent == nil {
+		return ErrClosed
+	}
+	if err := c.agent.Restart(local, remote); errors.Is(err, lite.ErrClosed) {
+		return ErrClosed
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
 // disconnect implements endpoint.
 func (c *pionEndpoint) disconnect(finish func(error)) {
 	go func() {

@@ -31,6 +31,13 @@ type Session interface {
 	// AddCandidate takes a trickle-ICE fragment of the client (RFC 8840). It is
 	// checked, and has no effect: see ErrBadFragment and ErrRestart.
 	AddCandidate(fragment string) error
+	// ICE are the client's credentials in the present ICE session.
+	ICE() sdp.Credentials
+	// Restart begins another ICE session (RFC 8445, section 9) with the client's
+	// credentials in a fragment, and returns the fragment with this side's. The
+	// connection, the seat and all that is heard go on: the old ICE session holds until
+	// the client uses the new one. On an error (see ErrBadFragment) it goes on alone.
+	Restart(fragment string) (string, error)
 	// Detach stops packets in either direction, but for one that is under way. It
 	// does not wait, and may be called with any lock held. Close has to follow.
 	Detach()
@@ -62,6 +69,8 @@ type endpoint interface {
 	// disconnect ends the connection, notifies the client, and calls finish when that
 	// is done, from any goroutine. It is called once, without locks.
 	disconnect(finish func(error))
+	// restart begins another ICE session.
+	restart(local, remote sdp.Credentials) error
 }
 
 // session is what mics and ears have in common.
@@ -79,6 +88,7 @@ type session struct {
 	reports   atomic.Uint64
 
 	mu       sync.Mutex
+	remote   sdp.Credentials // of the client
 	answer   string
 	onEnd    func()
 	ended    bool
@@ -91,7 +101,7 @@ type session struct {
 func newSession(r *MediaRoom, o *sdp.Offer, e endpoint) *session {
 	r.engine.urgent.Add(1) // its client is to come
 	return &session{
-		id: rand.Text(), room: r, endpoint: e, offer: o, opened: time.Now(),
+		id: rand.Text(), room: r, endpoint: e, offer: o, remote: o.ICE, opened: time.Now(),
 		done: make(chan struct{}), finished: make(chan struct{}), stopMedia: func() {},
 	}
 }
@@ -145,8 +155,42 @@ func (s *session) AddCandidate(fragment string) error {
 	case <-s.done:
 		return fmt.Errorf("session: %w", ErrClosed)
 	default:
-		return checkFragment(fragment, s.offer.ICE)
+		return checkFragment(fragment, s.ICE())
 	}
+}
+
+// ICE implements Session.
+func (s *session) ICE() sdp.Credentials {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.remote
+}
+
+// Restart implements Session.
+func (s *session) Restart(fragment string) (string, error) {
+	f, err := sdp.ParseFragment(fragment)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w: %w", ErrBadFragment, err)
+	case f.ICE == (sdp.Credentials{}):
+		return "", fmt.Errorf("%w: a restart needs new ICE credentials", ErrBadFragment)
+	case len(f.Sections) == 0:
+		return "", fmt.Errorf("%w: a restart names its section: an m= line with its a=mid", ErrBadFragment)
+	}
+	local, remote := sdp.NewCredentials(), f.ICE.Clone()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended:
+		return "", fmt.Errorf("session: %w", ErrClosed)
+	case remote == s.remote:
+		return "", fmt.Errorf("%w: a restart needs new ICE credentials", ErrBadFragment)
+	}
+	if err := s.endpoint.restart(local, remote); err != nil {
+		return "", fmt.Errorf("restart ICE: %w", err)
+	}
+	s.remote = remote
+	return f.RestartFragment(local, s.room.engine.candidates), nil
 }
 
 // Close implements Session.

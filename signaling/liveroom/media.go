@@ -2,6 +2,7 @@ package liveroom
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/earshot-audio/earshot/room"
@@ -127,6 +128,23 @@ func (s *MediaSessions) HangUp(p *Participant, media wire.Media) {
 		s.close(open...)
 	}
 }
+
+// Restart begins another ICE session of a participant's open mic or ear.
+func (s *MediaSessions) Restart(p *Participant, media wire.Media, fragment string) (string, error) {
+	s.live.mu.Lock()
+	open := p.session(media)
+	s.live.mu.Unlock()
+	if open == nil {
+		return "", errNotOpen
+	}
+	answer, err := open.Restart(fragment)
+	if errors.Is(err, rtc.ErrClosed) {
+		return "", errNotOpen
+	}
+	return answer, err
+}
+
+var errNotOpen = wire.NewError(wire.CodeConflict, "it is not open: send an offer")
 
 // Find returns the open session with an ID of a participant who came over WHIP or
 // WHEP.

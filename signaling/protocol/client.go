@@ -122,6 +122,8 @@ func (c *client) handle(m wire.ClientMessage) error {
 			c.reply(audience)
 		}
 		return err
+	case wire.RestartICE:
+		return c.restart(m)
 	case wire.Hangup:
 		c.room.Media.HangUp(c.me, m.Media)
 		ok()
@@ -235,4 +237,17 @@ func (c *client) offer(m wire.Offer) error {
 		c.reply(wire.Answer{ID: m.ID, Media: m.Media, SDP: session.Answer()})
 	})
 	return err
+}
+
+// restart begins another ICE session of the ear or the mic. It counts as an offer.
+func (c *client) restart(m wire.RestartICE) error {
+	if err := c.service.Limiter.Offer(c.from, cmp.Or(c.me.Account, c.conn.ID())); err != nil {
+		return err
+	}
+	fragment, err := c.room.Media.Restart(c.me, m.Media, m.Fragment)
+	if err != nil {
+		return err
+	}
+	c.reply(wire.ICERestarted{ID: m.ID, Media: m.Media, Fragment: fragment})
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
 // Kind is the direction of a session.
@@ -63,6 +65,13 @@ type Resource interface {
 	// application/trickle-ice-sdpfrag (RFC 8840, section 9). Its syntax has been
 	// checked, and candidates that are of no use here have been removed.
 	AddCandidate(sdpFragment string) error
+	// ICE are the client's credentials in the present ICE session: those of its offer, or
+	// of its latest restart.
+	ICE() sdp.Credentials
+	// Restart begins another ICE session with the client's credentials in a fragment,
+	// whose syntax has been checked, and returns the fragment with the server's. If it
+	// fails, the ICE session goes on.
+	Restart(sdpFragment string) (string, error)
 	// Close ends the session and frees what it holds. It is no error if the session
 	// has ended.
 	Close(ctx context.Context) error

@@ -90,7 +90,7 @@ func (c *client) open(path string, trickle bool) {
 func (c *client) session(p *pionEndpoint) *peer {
 	c.t.Helper()
 	name := c.location[strings.LastIndexByte(c.location, '/')+1:]
-	s := p.session(name[:strings.LastIndexByte(name, '.')])
+	s := p.session(name)
 	require.NotNil(c.t, s)
 	return s
 }

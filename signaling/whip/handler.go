@@ -108,7 +108,7 @@ func (h *Handler) session(kind Kind) handlerFunc {
 		case http.MethodGet, http.MethodHead:
 			// Nothing is specified to be shown of a session (RFC 9725, section 4.1), but
 			// only an existing one may report success.
-			if _, _, err := h.find(kind, r); err != nil {
+			if _, err := h.find(kind, r); err != nil {
 				return err
 			}
 			w.WriteHeader(http.StatusNoContent)

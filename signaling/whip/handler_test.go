@@ -94,7 +94,8 @@ func TestRouting(t *testing.T) {
 			strings.Replace(location, "lobby", "hall", 1),
 			strings.Replace(location, "whep", "whip", 1),
 			strings.Replace(location, "id.1", "id.2", 1),
-			location[:strings.LastIndexByte(location, '.')],
+			location[:len(location)-1],
+			location + "0",
 			"/rooms/lobby/whep/nothing",
 		} {
 			for _, method := range []string{"GET", "HEAD", "DELETE"} {

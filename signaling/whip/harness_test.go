@@ -3,6 +3,7 @@ package whip
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -71,7 +73,8 @@ type fakeSession struct {
 	room, id  string
 	offer     string
 	fragments []string
-	fail      error // what AddCandidate and Close answer, if set
+	ice       sdp.Credentials
+	fail      error // what AddCandidate, Restart and Close answer, if set
 }
 
 func (d *fakeEndpoint) allow(bearer string) error {
@@ -95,7 +98,8 @@ func (d *fakeEndpoint) Open(_ context.Context, kind Kind, room, bearer string, _
 	}
 	d.opened++
 	d.room, d.bearer = room, bearer
-	s := &fakeSession{endpoint: d, kind: kind, room: room, id: fmt.Sprintf("id.%d", d.opened), offer: offer}
+	s := &fakeSession{endpoint: d, kind: kind, room: room, id: fmt.Sprintf("id.%d", d.opened), offer: offer,
+		ice: sdp.Credentials{Ufrag: testUfrag, Pwd: testPwd}}
 	if d.sessions == nil {
 		d.sessions = map[string]*fakeSession{}
 	}
@@ -146,6 +150,26 @@ func (s *fakeSession) AddCandidate(f string) error {
 	s.fragments = append(s.fragments, f)
 	return nil
 }
+
+func (s *fakeSession) ICE() sdp.Credentials {
+	s.endpoint.mu.Lock()
+	defer s.endpoint.mu.Unlock()
+	return s.ice
+}
+
+func (s *fakeSession) Restart(fragment string) (string, error) {
+	s.endpoint.mu.Lock()
+	defer s.endpoint.mu.Unlock()
+	f, err := sdp.ParseFragment(fragment)
+	if s.fail != nil || err != nil {
+		return "", errors.Join(s.fail, err)
+	}
+	s.ice = f.ICE
+	return testRestarted, nil
+}
+
+// testRestarted is what a fakeSession answers to a restart.
+const testRestarted = "a=ice-lite\r\na=ice-ufrag:srv2\r\na=ice-pwd:anotherserverspassword22\r\n"
 
 func (s *fakeSession) Close(ctx context.Context) error {
 	s.endpoint.mu.Lock()

@@ -17,6 +17,9 @@ type must struct {
 	check func(*testing.T, testHandler)
 }
 
+// otherFragment is goodFragment with other credentials.
+var otherFragment = strings.NewReplacer(testUfrag, "ysXw", testPwd, "vw5LmwG4y/e6dPP/zAP9Gp5k").Replace(goodFragment)
+
 // sharedMusts are the requirements that stand in both texts, with "WHIP client"
 // or "WHEP player", and are held for both kinds.
 func sharedMusts(kind Kind) []must {
@@ -40,7 +43,7 @@ func sharedMusts(kind Kind) []must {
 				assert.Equal(t, "application/sdp", got.header.Get("Content-Type"))
 				assert.True(t, strings.HasPrefix(got.body, testAnswer), got.body)
 				location := got.header.Get("Location")
-				assert.True(t, strings.HasPrefix(location, at+"/id.1."), location)
+				assert.True(t, location == at+"/id.1", location)
 				assert.Equal(t, goodOffer(kind), g.only(t).offer, "the offer is handed on as it came")
 				assert.Equal(t, 200, g.do("DELETE", location, "").status, "the Location is the session's")
 			}},
@@ -119,22 +122,35 @@ func sharedMusts(kind Kind) []must {
 				}
 				assert.Empty(t, g.only(t).fragments)
 			}},
-		{"either-not-both", `If the session supports either Trickle ICE or ICE restarts, but not both, it MUST return a "422 Unprocessable Content" error response for the HTTP PATCH requests that are not supported`,
+		{"restart", `a "200 OK" status code [...] with a body of type "application/trickle-ice-sdpfrag" containing the new ICE username fragment and password [...] and the new entity-tag in an ETag header field`,
 			func(t *testing.T, g testHandler) {
-				location, tag := g.open(t, kind)
-				restart := strings.NewReplacer(testUfrag, "ysXw", testPwd, "vw5LmwG4y/e6dPP/zAP9Gp5k").Replace(goodFragment)
-				for _, match := range []string{"*", `"*"`, tag} {
-					refused(t, g.do("PATCH", location, restart, asFragment, "If-Match: "+match), wire.CodeUnprocessable)
+				for _, match := range []string{"*", `"*"`, ""} {
+					location, tag := g.open(t, kind)
+					if match == "" {
+						match = tag
+					}
+					got := g.do("PATCH", location, otherFragment, asFragment, "If-Match: "+match)
+					require.Equal(t, 200, got.status, got.body)
+					assert.Equal(t, "application/trickle-ice-sdpfrag", got.header.Get("Content-Type"))
+					assert.Equal(t, testRestarted, got.body)
+					next := got.header.Get("ETag")
+					assert.Regexp(t, `^"[!#-~]+"$`, next)
+					assert.NotEqual(t, tag, next, "another ICE session has another tag")
+					refused(t, g.do("PATCH", location, otherFragment, asFragment, "If-Match: "+tag), wire.CodePreconditionFailed)
+					assert.Equal(t, 204, g.do("PATCH", location, otherFragment, asFragment, "If-Match: "+next).status, "candidates of the new session")
 				}
+				assert.Equal(t, 3, g.count(), "no further sessions")
 			}},
 		{"restart-refused", "If the ICE restart request cannot be satisfied [...] MUST NOT terminate the session immediately and keep the existing ICE session",
 			func(t *testing.T, g testHandler) {
 				location, tag := g.open(t, kind)
-				restart := strings.NewReplacer(testUfrag, "ysXw", testPwd, "vw5LmwG4y/e6dPP/zAP9Gp5k").Replace(goodFragment)
-				refused(t, g.do("PATCH", location, restart, asFragment, "If-Match: *"), wire.CodeUnprocessable)
-				assert.Empty(t, g.only(t).fragments, "the candidates of the other ICE session are not taken")
+				s := g.only(t)
+				s.fail = wire.NewError(wire.CodeUnprocessable, "")
+				refused(t, g.do("PATCH", location, otherFragment, asFragment, "If-Match: *"), wire.CodeUnprocessable)
+				s.fail = nil
+				assert.Empty(t, s.fragments, "the candidates of the other ICE session are not taken")
 				assert.Equal(t, 204, g.do("PATCH", location, goodFragment, asFragment, "If-Match: "+tag).status)
-				assert.Len(t, g.only(t).fragments, 1)
+				assert.Len(t, s.fragments, 1)
 			}},
 		{"etag", "The initial value of the entity-tag identifying the initial ICE session MUST be returned in an ETag header field in the \"201 Created\" response",
 			func(t *testing.T, g testHandler) {

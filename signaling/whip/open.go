@@ -23,8 +23,7 @@ func (h *Handler) open(kind Kind, w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	ice, err := checkOffer(kind, text)
-	if err != nil {
+	if _, err := checkOffer(kind, text); err != nil {
 		return err
 	}
 	room := r.PathValue("room")
@@ -41,8 +40,8 @@ func (h *Handler) open(kind Kind, w http.ResponseWriter, r *http.Request) error 
 
 	answer := sdp.ExclusiveMux(res.Answer())
 	head := w.Header()
-	head.Set("Location", "/rooms/"+url.PathEscape(room)+"/"+kind.String()+"/"+url.PathEscape(segment(res.ID(), ice)))
-	head.Set("ETag", entityTag(res.ID()))
+	head.Set("Location", "/rooms/"+url.PathEscape(room)+"/"+kind.String()+"/"+url.PathEscape(res.ID()))
+	head.Set("ETag", entityTag(res.ID(), res.ICE()))
 	head.Set("Accept-Patch", typeFragment)
 	for _, link := range h.links {
 		head.Add("Link", link)

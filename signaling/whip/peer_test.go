@@ -163,6 +163,18 @@ func (s *peer) AddCandidate(text string) error {
 	return nil
 }
 
+func (s *peer) ICE() sdp.Credentials {
+	offer, err := sdp.Parse(s.pc.RemoteDescription().SDP)
+	if err != nil {
+		return sdp.Credentials{}
+	}
+	return offer.ICE()
+}
+
+func (s *peer) Restart(string) (string, error) {
+	return "", wire.NewError(wire.CodeUnprocessable, "a fragment does not restart Pion")
+}
+
 func (s *peer) trickled() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

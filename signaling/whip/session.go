@@ -11,47 +11,26 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
-// segment returns the last segment of a session's URL: its ID, a dot, and a hash of
-// the client's ICE credentials. A PATCH with other credentials asks for an ICE
-// restart (RFC 9725, section 4.3.3), whatever its If-Match. The hash tells a restart
-// from a trickle without any state besides the session's own, and reveals nothing
-// about the password.
-func segment(id string, ice sdp.Credentials) string {
-	return id + "." + digest("ice", id, ice.Ufrag, ice.Pwd)
+// entityTag returns the strong entity-tag of a session's present ICE session (RFC 9725,
+// section 4.3.1), which has these credentials of the client: 72 bits of a hash, which
+// reveals nothing of the password.
+func entityTag(id string, ice sdp.Credentials) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{"etag", id, ice.Ufrag, ice.Pwd}, "\x00")))
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:9]) + `"`
 }
 
-// entityTag returns the strong entity-tag of a session's ICE session (RFC 9725,
-// section 4.3.1). There are no restarts, so a session has one.
-func entityTag(id string) string { return `"` + digest("etag", id) + `"` }
-
-// digest returns 72 bits of a hash, in characters that URLs and tags can have.
-func digest(parts ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return base64.RawURLEncoding.EncodeToString(sum[:9])
-}
-
-// find returns the session of a request and the hash of its client's ICE
-// credentials.
-func (h *Handler) find(kind Kind, r *http.Request) (res Resource, iceHash string, err error) {
+// find returns the session of a request.
+func (h *Handler) find(kind Kind, r *http.Request) (Resource, error) {
 	token, err := bearer(r)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	name := r.PathValue("session")
-	dot := strings.LastIndexByte(name, '.')
-	if dot < 0 {
-		return nil, "", wire.NewError(wire.CodeNotFound, "")
-	}
-	res, err = h.cfg.Endpoint.Find(kind, r.PathValue("room"), name[:dot], token)
-	if err != nil {
-		return nil, "", err
-	}
-	return res, name[dot+1:], nil
+	return h.cfg.Endpoint.Find(kind, r.PathValue("room"), r.PathValue("session"), token)
 }
 
 // end serves DELETE. It ignores entity-tags (RFC 9725, section 4.3.1).
 func (h *Handler) end(kind Kind, w http.ResponseWriter, r *http.Request) error {
-	res, _, err := h.find(kind, r)
+	res, err := h.find(kind, r)
 	if err != nil {
 		return err
 	}
@@ -64,13 +43,15 @@ func (h *Handler) end(kind Kind, w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// patch serves PATCH: candidates that the client found after its offer.
+// patch serves PATCH: candidates that the client found after its offer, or a restart of
+// ICE. A fragment with other credentials than those of the present ICE session is a
+// restart (RFC 9725, section 4.3.3).
 //
 // The body is checked before the precondition, which counts only for requests that
 // would otherwise succeed (RFC 9110, section 13.2.1), and the precondition before
 // the restart, so that an outdated request is refused as outdated.
 func (h *Handler) patch(kind Kind, w http.ResponseWriter, r *http.Request) error {
-	res, iceHash, err := h.find(kind, r)
+	res, err := h.find(kind, r)
 	if err != nil {
 		return err
 	}
@@ -82,12 +63,12 @@ func (h *Handler) patch(kind Kind, w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return wire.NewError(wire.CodeUnprocessable, "the SDP fragment is malformed: "+err.Error())
 	}
-	if err := precondition(r.Header.Values("If-Match"), entityTag(res.ID())); err != nil {
+	ice := res.ICE()
+	if err := precondition(r.Header.Values("If-Match"), entityTag(res.ID(), ice)); err != nil {
 		return err
 	}
-	if frag.ICE != (sdp.Credentials{}) && digest("ice", res.ID(), frag.ICE.Ufrag, frag.ICE.Pwd) != iceHash {
-		return wire.NewError(wire.CodeUnprocessable,
-			"ICE restarts are not supported; the session goes on, open another for a new one")
+	if frag.ICE != (sdp.Credentials{}) && frag.ICE != ice {
+		return restart(w, res, frag, text)
 	}
 	if usable := frag.Usable(); usable != "" {
 		if err := res.AddCandidate(usable); err != nil {
@@ -96,6 +77,20 @@ func (h *Handler) patch(kind Kind, w http.ResponseWriter, r *http.Request) error
 	}
 	// No body and no ETag (RFC 9725, section 4.3.2).
 	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// restart answers a fragment that restarts ICE. The entity-tag is that of the new ICE
+// session from then on.
+func restart(w http.ResponseWriter, res Resource, frag sdp.Fragment, text string) error {
+	answer, err := res.Restart(text)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", typeFragment)
+	w.Header().Set("ETag", entityTag(res.ID(), frag.ICE))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write([]byte(answer)) // a client that is gone restarts again
 	return nil
 }
 

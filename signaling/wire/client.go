@@ -38,6 +38,17 @@ type Offer struct {
 	SDP string `json:"sdp"`
 }
 
+// RestartICE begins another ICE session of the open ear or mic (RFC 8445, section 9): the
+// connection, the seat and what is heard go on. The answer is [ICERestarted].
+type RestartICE struct {
+	fromClient
+	ID    string `json:"id,omitempty"`
+	Media Media  `json:"media"`
+	// Fragment is an SDP fragment (RFC 8840, section 9) with the client's new credentials
+	// and the m= line of a section.
+	Fragment string `json:"fragment"`
+}
+
 // Hangup closes the ear or the mic. The answer is [OK], also if it was not open.
 type Hangup struct {
 	fromClient

@@ -57,6 +57,7 @@ const (
 	TypeJoin      Type = "join"
 	TypeOffer     Type = "offer"
 	TypeHangup    Type = "hangup"
+	TypeRestart   Type = "restart-ice"
 	TypeLeave     Type = "leave"
 	TypeMute      Type = "mute"
 	TypePromote   Type = "promote"
@@ -82,6 +83,7 @@ const (
 	TypeWelcome     Type = "welcome"
 	TypeJoined      Type = "joined"
 	TypeAnswer      Type = "answer"
+	TypeRestarted   Type = "ice-restarted"
 	TypeOK          Type = "ok"
 	TypePresence    Type = "presence"
 	TypeTalkers     Type = "talkers"
@@ -107,6 +109,7 @@ var (
 		kind[Join, ClientMessage](TypeJoin),
 		kind[Offer, ClientMessage](TypeOffer),
 		kind[Hangup, ClientMessage](TypeHangup),
+		kind[RestartICE, ClientMessage](TypeRestart),
 		kind[Leave, ClientMessage](TypeLeave),
 		kind[Mute, ClientMessage](TypeMute),
 		kind[Promote, ClientMessage](TypePromote),
@@ -129,6 +132,7 @@ var (
 		kind[Welcome, ServerMessage](TypeWelcome),
 		kind[Joined, ServerMessage](TypeJoined),
 		kind[Answer, ServerMessage](TypeAnswer),
+		kind[ICERestarted, ServerMessage](TypeRestarted),
 		kind[OK, ServerMessage](TypeOK),
 		kind[Presence, ServerMessage](TypePresence),
 		kind[Talkers, ServerMessage](TypeTalkers),

@@ -90,6 +90,15 @@ type Answer struct {
 	SDP string `json:"sdp"`
 }
 
+// ICERestarted answers [RestartICE].
+type ICERestarted struct {
+	fromServer
+	ID    string `json:"id,omitempty"`
+	Media Media  `json:"media"`
+	// Fragment is an SDP fragment with the server's new credentials and its candidates.
+	Fragment string `json:"fragment"`
+}
+
 // RedirectReason is why a client is sent to another server.
 type RedirectReason string
 

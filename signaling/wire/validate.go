@@ -91,16 +91,16 @@ func checkMedia(media Media) error {
 	return nil
 }
 
-func checkSDP(sdp string) error {
+func checkSDP(field, sdp string) error {
 	switch {
 	case sdp == "":
-		return FieldError("sdp", "is missing")
+		return FieldError(field, "is missing")
 	case len(sdp) > MaxSDP:
-		return FieldError("sdp", "is longer than %d bytes", MaxSDP)
+		return FieldError(field, "is longer than %d bytes", MaxSDP)
 	}
 	for _, c := range []byte(sdp) {
 		if (c < ' ' && c != '\r' && c != '\n' && c != '\t') || c == 0x7f {
-			return FieldError("sdp", "holds a control character")
+			return FieldError(field, "holds a control character")
 		}
 	}
 	return nil
@@ -145,7 +145,12 @@ func (m Join) validate() error {
 
 // validate checks the fields; the SDP itself is not parsed.
 func (m Offer) validate() error {
-	return first(checkMedia(m.Media), checkSDP(m.SDP))
+	return first(checkMedia(m.Media), checkSDP("sdp", m.SDP))
+}
+
+// validate checks the fields; the fragment itself is not parsed.
+func (m RestartICE) validate() error {
+	return first(checkMedia(m.Media), checkSDP("fragment", m.Fragment))
 }
 
 func (m Hangup) validate() error {
@@ -209,7 +214,11 @@ func (m Joined) validate() error {
 
 // validate checks the fields; the SDP itself is not parsed.
 func (m Answer) validate() error {
-	return first(checkMedia(m.Media), checkSDP(m.SDP))
+	return first(checkMedia(m.Media), checkSDP("sdp", m.SDP))
+}
+
+func (m ICERestarted) validate() error {
+	return first(checkMedia(m.Media), checkSDP("fragment", m.Fragment))
 }
 
 func (m Presence) validate() error {
