@@ -92,7 +92,7 @@ func New(cfg Config) (*Server, error) {
 		},
 	}
 	if cfg.Cluster != nil {
-		s.api.Club.LoggedIn, s.api.Counted = cfg.Cluster.LoggedIn, nodes.AskedByNode
+		s.api.Club.LoggedIn, s.api.Club.Deleted, s.api.Counted = cfg.Cluster.LoggedIn, cfg.Cluster.Deleted, nodes.AskedByNode
 	}
 	if s.handler, err = s.routes(); err != nil {
 		return nil, errors.Join(err, s.Shutdown(context.Background()))

@@ -226,6 +226,7 @@ func (b *memoryBucket) remove(_ context.Context, key string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.records, key)
+	b.made = slices.DeleteFunc(b.made, func(made string) bool { return made == key })
 	return nil
 }
 

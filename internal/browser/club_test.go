@@ -10,7 +10,7 @@ import (
 
 const operatorToken = "the operator of these tests"
 
-// club is a server that asks for invites, and a person who holds its key.
+// club is a server that asks for invites, and its operator.
 func club(t *testing.T) (s *server, c *testBrowser, operator *person) {
 	t.Helper()
 	s = serve(t, "--operator-token", operatorToken, "--data", t.TempDir())
@@ -18,9 +18,9 @@ func club(t *testing.T) (s *server, c *testBrowser, operator *person) {
 	operator = c.person("Ada")
 	operator.goTo(s.url)
 	operator.sees("This house is by invitation")
-	operator.fill("Your key", operatorToken)
-	operator.click("Use this key")
-	operator.sees("You hold the operator’s key")
+	operator.fill("Login key or operator’s token", operatorToken)
+	operator.click("Sign in")
+	operator.sees("You are the operator")
 	return s, c, operator
 }
 
@@ -116,4 +116,40 @@ func TestRestartedClubRestoresRoles(t *testing.T) {
 	ada.sees("1 on stage · 1 listener")
 	ada.sees("Host")
 	bo.hears(said)
+}
+
+// joinsClub makes somebody a member, by an invite of the operator.
+func (p *person) joinsClub(operator *person) {
+	p.t.Helper()
+	operator.click("Invite to the club")
+	operator.await("document.querySelector('#link')?.value")
+	link := eval[string](operator, "document.querySelector('#link').value")
+	operator.click("Close")
+	p.goTo(link)
+	p.fill("Your name", p.name)
+	p.click("Become a member")
+	p.click("I have kept it")
+	p.sees("You are a member, " + p.name)
+}
+
+func TestMemberDeletesTheirAccountFromThePage(t *testing.T) {
+	t.Parallel()
+	_, c, ada := club(t)
+	cy := c.person("Cy")
+	cy.joinsClub(ada)
+
+	cy.click("What is stored about me")
+	cy.sees(`"name": "Cy"`)
+	cy.sees("invite.redeem")
+	cy.pictured(artifacts(t), "stored")
+	cy.click("Close")
+
+	cy.click("Delete my account")
+	cy.sees("nobody can bring them back")
+	cy.click("Cancel")
+	cy.sees("You are a member, Cy")
+	cy.click("Delete my account")
+	cy.click("Delete it")
+	cy.sees("This house is by invitation")
+	assert.Zero(t, eval[int](cy, "Object.keys(localStorage).length + Object.keys(sessionStorage).length"), "the browser keeps nothing either")
 }

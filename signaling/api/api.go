@@ -31,7 +31,7 @@ type API struct {
 // Routes returns the handlers of the API by their paths, as patterns of an
 // http.ServeMux.
 func (a *API) Routes() map[string]http.Handler {
-	rooms, invites, members, signIn := roomHandlers{a}, inviteHandlers{a}, memberHandlers{a}, signInHandlers{a}
+	rooms, invites, members, signIn, account := roomHandlers{a}, inviteHandlers{a}, memberHandlers{a}, signInHandlers{a}, accountHandlers{a}
 	routes := make(map[string]http.Handler)
 	for path, methods := range map[string]Methods{
 		"/api/rooms":                              {http.MethodGet: rooms.list, http.MethodPost: rooms.create},
@@ -46,7 +46,7 @@ func (a *API) Routes() map[string]http.Handler {
 		"/api/invites/{code}/redeem":              {http.MethodPost: signIn.redeem},
 		"/api/login":                              {http.MethodPost: signIn.login},
 		"/api/refresh":                            {http.MethodPost: signIn.refresh},
-		"/api/me":                                 {http.MethodGet: signIn.me},
+		"/api/me":                                 {http.MethodGet: account.show, http.MethodDelete: account.delete},
 		"/api/audit":                              {http.MethodGet: a.audit},
 	} {
 		routes[path] = Route(a.Log, methods)

@@ -107,13 +107,3 @@ func (a signInHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
 	apierr.WriteJSON(w, http.StatusOK, signedIn)
 	return nil
 }
-
-// me serves GET /api/me: whose the token is.
-func (a signInHandlers) me(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.Principal(r)
-	if err != nil {
-		return err
-	}
-	apierr.WriteJSON(w, http.StatusOK, a.Club.Holder(who))
-	return nil
-}

@@ -30,6 +30,9 @@ type Club struct {
 	// LoggedIn ends what an account has on the other servers of a cluster with tokens of
 	// another family; nil: there are none.
 	LoggedIn func(ctx context.Context, account, keep string)
+	// Deleted has the other servers of a cluster forget a deleted account, whose name was
+	// the given one; nil: there are none.
+	Deleted func(ctx context.Context, account, name string)
 }
 
 // Audit adds an entry to the audit log, without waiting. target and detail may be

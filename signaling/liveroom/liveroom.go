@@ -163,6 +163,18 @@ func (l *LiveRoom) Regrant(who room.Identity, role room.Role, made time.Time) er
 	}, nil)
 }
 
+// forget removes what the room remembers of an account.
+func (l *LiveRoom) forget(account, name string) error {
+	err := l.Change(func(rules *room.Room, _ time.Time) ([]room.Event, error) {
+		l.saver.unsaved = rules.Forget(account, name) || l.saver.unsaved
+		return nil, nil
+	}, nil)
+	if errors.Is(err, room.ErrEnded) {
+		return nil
+	}
+	return err
+}
+
 // End ends the room on behalf of a member or of [room.Operator], and returns when
 // all of it is torn down.
 func (l *LiveRoom) End(by room.MemberID, reply func()) error {

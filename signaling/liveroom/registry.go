@@ -348,6 +348,16 @@ func (r *Registry) EndAccount(account, keep string) {
 	}
 }
 
+// Forget removes what the rooms remember of an account, whose name was the given one,
+// see [room.Room.Forget].
+func (r *Registry) Forget(account, name string) error {
+	var failed error
+	for _, l := range r.List() {
+		failed = errors.Join(failed, l.forget(account, name))
+	}
+	return failed
+}
+
 // List returns the rooms in the order of their creation.
 func (r *Registry) List() []*LiveRoom {
 	r.mu.Lock()

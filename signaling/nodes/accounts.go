@@ -3,8 +3,10 @@ package nodes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
+	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 )
 
@@ -15,6 +17,7 @@ const (
 	// The kinds of what one node tells all.
 	kindArrived = "arrived"
 	kindLogin   = "login"
+	kindDeleted = "deleted"
 )
 
 // OwnedBy implements [liveroom.Cluster].
@@ -64,6 +67,25 @@ func (n *Nodes) LoggedIn(ctx context.Context, account, keep string) {
 	}
 }
 
+// deletion is that an account is gone.
+type deletion struct {
+	Account string `json:"account"`
+	Name    string `json:"name"`
+}
+
+// Deleted has other nodes forget a deleted account, and returns when they have done so.
+// Nodes that do not answer in time learn from the store that it is gone, but what their
+// rooms remember of it stays until those end.
+func (n *Nodes) Deleted(ctx context.Context, account, name string) {
+	data, err := json.Marshal(deletion{account, name})
+	if err != nil {
+		return
+	}
+	if silent := n.cluster.TellAndWait(ctx, kindDeleted, data, endWait); len(silent) > 0 {
+		n.cfg.Log.Warn("nodes have not said that they forgot a deleted account", "nodes", silent)
+	}
+}
+
 // told carries out what another node tells all.
 func (n *Nodes) told(kind string, data []byte) {
 	switch kind {
@@ -85,5 +107,25 @@ func (n *Nodes) told(kind string, data []byte) {
 			n.cfg.Log.Warn("an account's login could not be read", "error", err)
 		}
 		n.rooms.EndAccount(l.Account, l.Keep)
+	case kindDeleted:
+		var d deletion
+		if json.Unmarshal(data, &d) != nil {
+			return
+		}
+		n.forget(d)
+	}
+}
+
+// forget ends what a deleted account has here.
+func (n *Nodes) forget(d deletion) {
+	err := n.cfg.Store.RefreshAccount(context.Background(), d.Account)
+	n.rooms.EndAccount(d.Account, "")
+	for _, l := range n.rooms.List() {
+		if l.OwnedBy(d.Account) {
+			err = errors.Join(err, l.EndIf(func(*room.Room) error { return nil }))
+		}
+	}
+	if err := errors.Join(err, n.rooms.Forget(d.Account, d.Name)); err != nil {
+		n.cfg.Log.Warn("a deleted account could not be forgotten", "error", err)
 	}
 }

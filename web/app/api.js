@@ -115,3 +115,17 @@ export const refresh = (refresh_token) => request("POST", "/api/refresh", { body
  * @returns {Promise<{kind: string, name?: string, invites?: number}>}
  */
 export const me = (token) => request("GET", "/api/me", { token });
+
+/**
+ * All that the server holds about a member.
+ * @param {string} token
+ * @returns {Promise<object>}
+ */
+export const exportMe = (token) => request("GET", "/api/me?export=true", { token });
+
+/**
+ * Deletes a member's account.
+ * @param {string} token
+ * @returns {Promise<void>}
+ */
+export const deleteMe = (token) => request("DELETE", "/api/me", { token });

@@ -102,3 +102,10 @@ export const redeemed = {
   get: (code) => get(localStorage, `invite.${code}`),
   set: (/** @type {string} */ code, /** @type {Session} */ session) => set(localStorage, `invite.${code}`, session),
 };
+
+/** Forgets everything, in the tab and in the browser. */
+export function forgetAll() {
+  for (const storage of [sessionStorage, localStorage]) {
+    for (const key of Object.keys(storage)) if (key.startsWith(prefix)) storage.removeItem(key);
+  }
+}

@@ -8,7 +8,7 @@ import { count, ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { bundles } from "./bundles.js";
 import { icon, mark } from "./icon.js";
-import { clubInvite } from "./share.js";
+import { membership } from "./membership.js";
 
 /**
  * @typedef {import("../api.js").RoomInfo} RoomInfo
@@ -159,30 +159,8 @@ function listing(list, go) {
   );
 }
 
-/** What members and the operator can do besides rooms. */
-function membership() {
-  const identity = vault.identity.get();
-  const operator = identity?.kind === "operator";
-  return h(
-    "section",
-    { class: "card membership" },
-    h("p", { class: "quiet" }, operator ? "You hold the operator’s key." : `You are a member${identity?.name ? ", " + identity.name : ""}.`),
-    h("div", { class: "row" },
-      h("button", { type: "button", onclick: () => clubInvite() }, icon("share"), "Invite to the club"),
-      h("button", {
-        type: "button",
-        class: "ghost",
-        onclick: () => {
-          vault.identity.set(null);
-          location.reload();
-        },
-      }, "Forget my key on this device"),
-    ),
-  );
-}
-
 /**
- * What people without a key see on a server that needs one.
+ * What people see who have not signed in, on a server that asks for it.
  * @param {Go} go
  */
 function door(go) {
@@ -199,15 +177,15 @@ function door(go) {
           go({ at: "home" });
         } catch (e) {
           const { code, message } = refusalOf(e);
-          problem.textContent = code === "unauthorized" ? "That key does not open this house." : ending(code, message).text;
+          problem.textContent = code === "unauthorized" ? "That is no login key of this house, and not its operator’s token." : ending(code, message).text;
         }
       },
     },
     h("h2", {}, "This house is by invitation"),
-    h("p", {}, "Got a link from somebody? Open it, and you are in. If you have a key of your own, it opens rooms:"),
-    h("label", { for: "key" }, "Your key"),
+    h("p", {}, "Got a link from somebody? Open it, and you are in. If you are a member, your login key brings you in; if you run this server, the operator’s token does."),
+    h("label", { for: "key" }, "Login key or operator’s token"),
     key,
     problem,
-    h("button", { class: "primary big" }, icon("key"), "Use this key"),
+    h("button", { class: "primary big" }, icon("key"), "Sign in"),
   );
 }

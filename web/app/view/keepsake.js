@@ -2,7 +2,7 @@ import { h } from "../dom.js";
 import { icon, mark } from "./icon.js";
 
 /**
- * Shows a new member their key, once.
+ * Shows a new member their login key, once.
  * @param {string} key
  * @param {() => void} onward
  */
@@ -16,8 +16,8 @@ export function keepsake(key, onward) {
       "section",
       { class: "card form" },
       h("h1", {}, "Welcome to the club"),
-      h("p", {}, "This is your key. Keep it somewhere safe: it brings you in from other devices, and it is not shown again."),
-      h("label", { for: "key" }, "Your key"),
+      h("p", {}, "This is your login key. Keep it somewhere safe: it brings you in from other devices, and it is not shown again."),
+      h("label", { for: "key" }, "Your login key"),
       field,
       h("button", { type: "button", onclick: () => navigator.clipboard?.writeText(key).catch(() => field.select()) }, icon("copy"), "Copy"),
       h("button", { type: "button", class: "primary big", onclick: onward }, "I have kept it"),

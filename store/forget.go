@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// redeemAction is the action of the audit log that says who came by an invite.
+const redeemAction = "invite.redeem"
+
+// AccountRecords is what the store holds about an account.
+type AccountRecords struct {
+	// Invites are those that the account made, the oldest first.
+	Invites []Invite
+	// Members is how many accounts came by its invites.
+	Members int
+	// Audit are the entries of the audit log that name it, the oldest first.
+	Audit []AuditEntry
+}
+
+// AccountRecords returns what the store holds about an account, besides the account
+// itself. It reads the whole audit log.
+func (s *Store) AccountRecords(ctx context.Context, id string) (AccountRecords, error) {
+	var found AccountRecords
+	for _, i := range s.Invites() {
+		if madeBy(i, id) {
+			found.Invites = append(found.Invites, i)
+		}
+	}
+	s.accounts.each(func(a Account) {
+		if a.Inviter == id {
+			found.Members++
+		}
+	})
+	err := s.auditOf(ctx, id, func(_ string, e AuditEntry) { found.Audit = append(found.Audit, e) })
+	return found, err
+}
+
+// DeleteAccount removes an account and all that names it: its invites, its place as the
+// inviter of others, and its entries in the audit log. Rooms are the caller's. The account
+// itself goes last, so that a deletion that fails can be repeated. keepIn reports whether a
+// room has banned the account: there, who came by its invites is still known by its id.
+func (s *Store) DeleteAccount(ctx context.Context, id string, keepIn func(room string) bool) error {
+	if _, err := s.Account(id); err != nil {
+		return err
+	}
+	for _, i := range s.invites.all() {
+		switch {
+		case madeBy(i, id):
+			if err := s.invites.remove(ctx, i.ID); err != nil {
+				return err
+			}
+		case slices.Contains(strings.Fields(i.InvitedBy), id) && !keepIn(i.Room):
+			_, err := s.invites.change(ctx, i.ID, func(i Invite, there bool) (Invite, error) {
+				if !there {
+					return i, fmt.Errorf("invite: %w", ErrNotFound)
+				}
+				left := slices.DeleteFunc(strings.Fields(i.InvitedBy), func(key string) bool { return key == id })
+				i.InvitedBy = strings.Join(left, " ")
+				return i, nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for _, a := range s.accounts.all() {
+		if a.Inviter != id {
+			continue
+		}
+		_, err := s.accounts.change(ctx, a.ID, func(a Account, there bool) (Account, error) {
+			if !there {
+				return a, fmt.Errorf("account: %w", ErrNotFound)
+			}
+			a.Inviter = ""
+			return a, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.forgetAudit(ctx, id); err != nil {
+		return err
+	}
+	return s.accounts.remove(ctx, id)
+}
+
+func madeBy(i Invite, account string) bool { return i.Inviter == account || i.InviterAs == account }
+
+// forgetAudit removes the entries of the audit log that name an account.
+func (s *Store) forgetAudit(ctx context.Context, id string) error {
+	var keys, redeemed []string
+	err := s.auditOf(ctx, id, func(key string, e AuditEntry) {
+		keys = append(keys, key)
+		if e.Actor == id && e.Action == redeemAction {
+			redeemed = append(redeemed, e.Target)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, invite := range redeemed {
+		if err := s.forgetName(ctx, invite); err != nil {
+			return err
+		}
+	}
+	for _, key := range keys {
+		if err := s.removeAudit(ctx, key); err != nil {
+			return fmt.Errorf("remove from the audit log: %w", err)
+		}
+	}
+	return nil
+}
+
+// forgetName removes from an invite for whom it was.
+func (s *Store) forgetName(ctx context.Context, id string) error {
+	if i, err := s.FindInvite(id); err != nil || i.Name == "" {
+		return nil // it is gone, or was for nobody by name
+	}
+	_, err := s.invites.change(ctx, id, func(i Invite, there bool) (Invite, error) {
+		if !there {
+			return i, fmt.Errorf("invite: %w", ErrNotFound)
+		}
+		i.Name = ""
+		return i, nil
+	})
+	return err
+}
+
+func (s *Store) removeAudit(ctx context.Context, key string) error {
+	ctx, cancel := s.health.operation(ctx)
+	defer cancel()
+	return s.health.explain(s.audit.bucket.remove(ctx, key))
+}
+
+// auditOf calls see for each entry of the audit log that names an account, or an invite
+// by which it came or that it made.
+func (s *Store) auditOf(ctx context.Context, id string, see func(key string, e AuditEntry)) error {
+	if err := s.audit.flush(ctx); err != nil {
+		return err
+	}
+	type line struct {
+		key   string
+		entry AuditEntry
+	}
+	var all []line
+	invites := make(map[string]bool)
+	err := s.audit.bucket.each(ctx, func(r record) error {
+		var e AuditEntry
+		if decode(r.data, &e) != nil {
+			return nil // what cannot be read names nobody
+		}
+		all = append(all, line{r.key, e})
+		if e.Actor == id && strings.HasPrefix(e.Action, "invite.") {
+			invites[e.Target] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the audit log: %w", err)
+	}
+	for _, l := range all {
+		e := l.entry
+		if e.Actor == id || e.Target == id || slices.Contains(strings.Fields(e.Detail), id) || e.Target != "" && invites[e.Target] {
+			see(l.key, e)
+		}
+	}
+	return nil
+}
