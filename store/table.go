@@ -114,7 +114,8 @@ func (t *table[T]) all() []T {
 // returns an error, nothing is written. It returns what was written.
 func (t *table[T]) change(ctx context.Context, key string, change func(value T, there bool) (T, error)) (T, error) {
 	var none T
-	ctx, cancel := t.health.operation(ctx)
+	// A caller that gives up does not end the write: nobody would know whether it is there.
+	ctx, cancel := t.health.operation(context.WithoutCancel(ctx))
 	defer cancel()
 	begun, fresh := time.Now(), false
 	for attempt := 0; attempt < maxAttempts || t.shared && time.Since(begun) < shareFor; attempt++ {
@@ -211,7 +212,7 @@ func (t *table[T]) digest() string {
 
 // remove removes a value.
 func (t *table[T]) remove(ctx context.Context, key string) error {
-	ctx, cancel := t.health.operation(ctx)
+	ctx, cancel := t.health.operation(context.WithoutCancel(ctx))
 	defer cancel()
 	t.mu.RLock()
 	last := t.rows[key].revision
