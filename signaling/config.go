@@ -50,7 +50,8 @@ type Config struct {
 	// Registry is where the server's metrics are registered, and what /metrics
 	// shows. Default: one of its own, with the Go and process collectors.
 	Registry *prometheus.Registry
-	// Page serves "/" and below "/app/"; it may replace the
+	// Page serves "/" and below "/app/", and tells browsers of other paths that there is
+	// nothing; it may replace the
 	// security headers that the server sets. Default: a line of text that says what this is.
 	Page http.Handler
 	// Version of the software, shown to clients. Default "dev".

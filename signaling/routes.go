@@ -55,7 +55,14 @@ func (s *Server) routes() (http.Handler, error) {
 	return s.guarded(s.limited(s.forThisMachine(s.behindProxies(routed)))), nil
 }
 
-func (s *Server) notFound(w http.ResponseWriter, _ *http.Request) {
+// notFound answers a request for nothing that there is: a browser's with a page, a
+// program's with JSON. Only browsers accept HTML that they have not asked for.
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if s.cfg.Page != nil && reads && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		s.cfg.Page.ServeHTTP(w, r)
+		return
+	}
 	apierr.Write(w, s.log, wire.NewError(wire.CodeNotFound, ""))
 }
 

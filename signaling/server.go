@@ -27,7 +27,7 @@ import (
 
 // Server is the signaling of one process. Make it with [New], serve its
 // [Server.Handler], and end it with [Server.Shutdown]. It is safe for concurrent
-// use.
+// use. It has many methods because each path that is served is one.
 type Server struct {
 	cfg Config
 	log *slog.Logger
@@ -125,6 +125,11 @@ func (s *Server) registerProcess() error {
 
 // Handler returns the handler of all paths, unknown ones included.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// FirstInvite makes an invite to the club if it has no members, see [club.Club.FirstInvite].
+func (s *Server) FirstInvite(ctx context.Context, ttl time.Duration) (code string, err error) {
+	return s.api.Club.FirstInvite(ctx, ttl)
+}
 
 // Shutdown ends the server: readiness turns to 503 and every resource refuses,
 // everybody gets a goodbye and all media is closed. When it returns nil, all

@@ -51,8 +51,11 @@ type file struct {
 	data            []byte
 }
 
+// missing is the file that says that there is nothing at an address.
+const missing = "notfound.html"
+
 // Handler serves the page: "/" and what is below [Prefix]. Other paths are
-// answered with 404. sockets returns the origins of other servers whose WebSockets
+// answered with 404, and with a page that says so to a browser. sockets returns the origins of other servers whose WebSockets
 // the page may open (nil: none): those that it may be sent to. It is safe for
 // concurrent use.
 func Handler(sockets func() []string) http.Handler {
@@ -79,7 +82,7 @@ func Handler(sockets func() []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := all[r.URL.Path]
 		if !ok {
-			http.NotFound(w, r)
+			all[Prefix+missing].serveMissing(w, r)
 			return
 		}
 		allowed := policy
@@ -105,4 +108,19 @@ func (f file) serve(w http.ResponseWriter, r *http.Request, policy string) {
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	}
 	http.ServeContent(w, r, f.name, time.Time{}, bytes.NewReader(f.data))
+}
+
+// serveMissing answers a request with 404: a browser gets the file, a program a line.
+func (f file) serveMissing(w http.ResponseWriter, r *http.Request) {
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.NotFound(w, r)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", f.kind)
+	header.Set("Content-Security-Policy", policy)
+	w.WriteHeader(http.StatusNotFound)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(f.data)
+	}
 }

@@ -67,6 +67,17 @@ func TestEveryFileOfThePageIsServedWithItsType(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, get("/app/../web.go").Code)
 }
 
+func TestNothingIsAPageForBrowsersAndALineForPrograms(t *testing.T) {
+	program := get("/nowhere")
+	assert.Equal(t, http.StatusNotFound, program.Code)
+	assert.NotContains(t, program.Body.String(), "<")
+	browser := get("/nowhere", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	assert.Equal(t, http.StatusNotFound, browser.Code)
+	assert.Contains(t, browser.Body.String(), "There is nothing here")
+	assert.Equal(t, "text/html; charset=utf-8", browser.Header().Get("Content-Type"))
+	assert.Contains(t, browser.Header().Get("Content-Security-Policy"), "default-src 'none'")
+}
+
 func TestABrowserAsksEachTimeAndIsSentNothingTwice(t *testing.T) {
 	first := get("/app/main.js")
 	assert.Equal(t, "no-cache", first.Header().Get("Cache-Control"))

@@ -149,7 +149,16 @@ func roomCreate(f *operatorFlags) *cobra.Command {
 		if s.json {
 			return s.printJSON(r)
 		}
-		_, err := fmt.Fprintf(s.out, "room        %s\npage        %s/#/r/%s\nhost token  %s\n", r.Room, s.Base(), r.Room, r.HostToken)
+		_, err := fmt.Fprintf(s.out, `room        %[1]s
+page        %[2]s/#/r/%[1]s
+host token  %[3]s
+
+Next:
+  a link for its host          earshot invite create %[1]s --role host
+  a link for 100 listeners     earshot invite create %[1]s --uses 100
+  who is in it, who did what   earshot room show %[1]s
+The host token is for programs: over WHIP, WHEP, the WebSocket and the HTTP API.
+`, r.Room, s.Base(), r.HostToken)
 		return err
 	})
 	c.Flags().StringVar(&visibility, "visibility", "open", "who sees it: `open`, members or closed")

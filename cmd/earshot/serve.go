@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -32,6 +33,9 @@ import (
 // shutdownTimeout is how long a stopping server waits for its clients.
 const shutdownTimeout = 10 * time.Second
 
+// firstLinkTTL is how long the link works that makes the first member.
+const firstLinkTTL = time.Hour
+
 // serveFlags are the flags of earshot serve.
 type serveFlags struct {
 	http, media, advertise, data string
@@ -61,8 +65,9 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve live-audio rooms",
 		Long: `Serve live-audio rooms: signaling over WebSocket, WHIP and WHEP, and audio over
-one UDP port. Rooms are entered by invite; the operator's token, which is kept
-under --data, makes the first ones (see earshot invite and earshot room). Rooms,
+one UDP port. Rooms are entered by invite: the first start prints a link that makes
+you a member, who opens rooms and invites others. The operator's token, which is
+kept under --data, is for earshot room, earshot invite and the page /operator. Rooms,
 invites, accounts and who is on stage survive a restart.
 
 With --open, rooms are created on first use, nobody needs a token, and nothing is
@@ -257,6 +262,11 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 		defer func() { err = errors.Join(err, profiles.Close()) }()
 	}
 	fmt.Fprintf(stdout, "earshot is serving %s://%s (audio on UDP %s); stop with Ctrl-C\n", scheme, listener.Addr(), media.Addr())
+	if !f.open && cfg.Cluster == nil {
+		if err := f.printFirstLink(ctx, server, scheme, listener.Addr(), stdout); err != nil {
+			log.Warn("no link for a first member could be made", "error", err)
+		}
+	}
 	if cfg.Cluster != nil {
 		fmt.Fprintf(stdout, "it is node %s of its cluster\n", cfg.Cluster.ID())
 	}
@@ -274,6 +284,25 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer done()
 	return errors.Join(err, server.Shutdown(stop), httpServer.Shutdown(stop))
+}
+
+// printFirstLink prints a link that makes who opens it the first member of the club, if
+// there is none yet.
+func (f serveFlags) printFirstLink(ctx context.Context, server *signaling.Server, scheme string, address net.Addr, stdout io.Writer) error {
+	code, err := server.FirstInvite(ctx, firstLinkTTL)
+	if err != nil || code == "" {
+		return err
+	}
+	base := f.publicURL
+	if base == "" {
+		host, port, _ := net.SplitHostPort(address.String())
+		if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+			host = cmp.Or(f.advertise, "localhost") // nobody can open 0.0.0.0
+		}
+		base = scheme + "://" + net.JoinHostPort(host, port)
+	}
+	_, err = fmt.Fprintf(stdout, "nobody is a member yet: open this link, which works once and for an hour, and open your first room there\n  %s/#/i/%s\n", strings.TrimSuffix(base, "/"), code)
+	return err
 }
 
 // tls returns the TLS configuration of HTTP; nil without TLS.

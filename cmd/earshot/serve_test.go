@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,4 +225,58 @@ func TestServeRestoresRoomsAfterRestart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lines collects what a server prints.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(data []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(data)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// A server without members prints a link that makes one, once, and none when there is one.
+func TestServePrintsALinkForTheFirstMember(t *testing.T) {
+	data := t.TempDir()
+	link := regexp.MustCompile(`(http://127\.0\.0\.1:\d+)/#/i/(\S+)\n`)
+	serve := func(during func(printed func() string)) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var printed lines
+		code := make(chan int, 1)
+		args := []string{"serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data", data}
+		go func() { code <- exitCode(run(ctx, args, &printed, io.Discard)) }()
+		during(printed.String)
+		cancel()
+		require.Zero(t, <-code)
+	}
+	serve(func(printed func() string) {
+		require.Eventually(t, func() bool { return link.MatchString(printed()) }, time.Minute, 10*time.Millisecond)
+		found := link.FindStringSubmatch(printed())
+		base, used := found[1], found[2]
+		status, _ := get(t, http.MethodPost, base+"/api/invites/"+used+"/redeem", "", `{"name":"Ada"}`)
+		require.Equal(t, http.StatusOK, status)
+		status, _ = get(t, http.MethodPost, base+"/api/invites/"+used+"/redeem", "", `{"name":"Bo"}`)
+		require.Equal(t, http.StatusGone, status, "it works once")
+
+		// What is nowhere is JSON for programs.
+		status, body := get(t, http.MethodGet, base+"/nowhere", "", "")
+		require.Equal(t, http.StatusNotFound, status)
+		require.Contains(t, body, `"not_found"`)
+	})
+	var again func() string
+	serve(func(printed func() string) {
+		again = printed
+		require.Eventually(t, func() bool { return strings.Contains(printed(), "is serving") }, time.Minute, 10*time.Millisecond)
+	})
+	require.NotContains(t, again(), "/#/i/", "there is a member")
 }

@@ -71,6 +71,17 @@ func (c *Club) CreateInvite(ctx context.Context, who auth.Principal, l *liveroom
 	return made, code, c.audited(ctx, who, "invite.create", made.Room, made.ID, detail)
 }
 
+// FirstInvite makes an invite to the club for whoever runs a server that has no member yet,
+// good once and for the given time, and returns its code; empty: there are members.
+func (c *Club) FirstInvite(ctx context.Context, ttl time.Duration) (code string, err error) {
+	if len(c.Store.Accounts()) > 0 {
+		return "", nil
+	}
+	now := c.Clock().UTC()
+	_, code, err = c.CreateInvite(ctx, auth.Principal{Operator: true}, nil, store.Invite{Uses: 1, Created: now, Expires: now.Add(ttl)})
+	return code, err
+}
+
 // nameOnStage returns the name that somebody goes by on stage, where hosts are; empty:
 // they are not there. The token of a room's host has no name.
 func nameOnStage(l *liveroom.LiveRoom, who auth.Principal) (name string) {
