@@ -212,7 +212,7 @@ func (a *Aggregator) Totals() Totals {
 	all := a.sum(metric.Selector{})
 	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign}
 	measured := a.sum(metric.Selector{Phase: Steady})
-	totals.Excused = measured.delivered.Excuse(measured.excused).Passes - measured.delivered.Passes
+	totals.Excused = measured.delivered.Excuse(measured.excused+measured.dropped).Passes - measured.delivered.Passes
 	for name := range perListener {
 		all.enter(name, name, totals.Values, totals.Best)
 	}

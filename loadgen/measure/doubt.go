@@ -202,12 +202,6 @@ func (d *doubts) deprived(from, until time.Duration) (sum time.Duration) {
 	return sum
 }
 
-// dropsIn is how many packets the generator's side dropped in a time whose buckets are open.
-func (a *Aggregator) dropsIn(from, until time.Duration) (n uint64) {
-	a.eachBucket(from, until, func(e *bucketEvents) { n += e.drops.Load() })
-	return n
-}
-
 // eachBucket does something to the open buckets of a time.
 func (a *Aggregator) eachBucket(from, until time.Duration, do func(*bucketEvents)) {
 	for b := BinAt(max(from, 0)); b <= BinAt(until); {
@@ -218,17 +212,6 @@ func (a *Aggregator) eachBucket(from, until time.Duration, do func(*bucketEvents
 		do(s.events)
 		b = max(s.until, b+1)
 	}
-}
-
-// Drop books packets that the generator's side dropped.
-func (a *Aggregator) Drop(n uint64, from, until time.Duration) {
-	if n == 0 {
-		return
-	}
-	a.doubts.drops.Add(n)
-	a.Doubt(Dropped, from, until)
-	// It is not known which of the packets of that time they were.
-	a.eachBucket(from, until, func(e *bucketEvents) { e.drops.Add(n) })
 }
 
 // enter adds a doubtful time, as one with the last of its kind and room where they touch.
@@ -285,25 +268,27 @@ func (one doubt) concerns(room *Ledger, from, until time.Duration) bool {
 	return (one.room == nil || one.room == room) && one.from < until && one.until > from
 }
 
-// within reports whether something of a room in [from, until) is in doubt.
+// within reports whether something of a room in [from, until) is in doubt, and whether
+// packets were dropped then.
 //
 // Time that was withheld, or for which threads waited, is not among that: what it may have
 // done is counted by the frame.
-func (d *doubts) within(room *Ledger, from, until time.Duration) bool {
+func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful, dropped bool) {
 	if !d.any.Load() {
-		return false
-	}
-	if d.severed.before(until) {
-		return true
+		return false, false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, one := range d.list {
-		if one.kind != Withheld && one.kind != Starved && one.concerns(room, from, until) {
-			return true
+		switch {
+		case one.kind == Withheld || one.kind == Starved || !one.concerns(room, from, until):
+		case one.kind == Dropped:
+			dropped = true
+		default:
+			doubtful = true
 		}
 	}
-	return false
+	return doubtful || d.severed.before(until), dropped
 }
 
 // stalled is for how much of [from, until) the generator did not run.

@@ -65,10 +65,9 @@ func (r *Ledger) keepSaid(sources []*Source, w int64) {
 		if end <= e.from-runIn || begin >= e.until {
 			continue
 		}
-		one := saidWord{doubtful: r.aggregator.doubts.within(r, begin-aftermath, end+bucketLength)}
-		if stolen, _ := r.aggregator.doubts.taken(begin-bucketLength, end+bucketLength); stolen > 0 {
-			one.doubtful = true
-		}
+		doubtful, dropped := r.aggregator.doubts.within(r, begin-aftermath, end+bucketLength)
+		stolen, _ := r.aggregator.doubts.taken(begin-bucketLength, end+bucketLength)
+		one := saidWord{doubtful: doubtful || dropped || stolen > 0}
 		for _, m := range sources {
 			owed, onset := m.spoke(w)
 			one.speech, one.onset = append(one.speech, owed), append(one.onset, onset)

@@ -14,35 +14,43 @@ type hearing struct {
 	owed    uint64 // voices' frames
 	bins    uint64 // bins in which something was owed
 	excused uint64 // of owed: lost or late, and perhaps by the generator's doing
-	played  played
+	// droppable is how many others of owed were lost that the generator may have dropped.
+	droppable uint64
+	played    played
 	// What of it is in doubt.
 	doubted     played
 	doubtedOwed uint64
 }
 
 func (h hearing) plus(o hearing) hearing {
-	return hearing{h.owed + o.owed, h.bins + o.bins, h.excused + o.excused, h.played.plus(o.played), h.doubted.plus(o.doubted), h.doubtedOwed + o.doubtedOwed}
+	return hearing{h.owed + o.owed, h.bins + o.bins, h.excused + o.excused, h.droppable + o.droppable, h.played.plus(o.played), h.doubted.plus(o.doubted), h.doubtedOwed + o.doubtedOwed}
 }
 
-// quality sums up what was played, at worst and at best.
-func (h hearing) quality(c codecFactors) (worst, best quality) {
-	silence := h.silent(h.played, 0)
-	worst = h.qualityOf(c, h.played, 0, silence)
-	if h.doubted == (played{}) && h.excused == 0 && h.doubtedOwed == 0 {
-		return worst, worst
+// worst is the quality of what was played.
+func (h hearing) worst(c codecFactors) quality {
+	return h.qualityOf(c, h.played, 0, 0, h.silent(h.played, 0))
+}
+
+// best is the quality at best, if the generator dropped no more than so many packets.
+func (h hearing) best(c codecFactors, dropped uint64) quality {
+	worst := h.worst(c)
+	dropped = min(dropped, h.droppable)
+	if h.doubted == (played{}) && h.excused+dropped == 0 && h.doubtedOwed == 0 {
+		return worst
 	}
 	// What was concealed in doubt may as well have been played, and what was played
 	// then may have come sooner.
 	sure := h.played.less(h.doubted)
 	// A frame may be owed in one epoch and played in the next.
-	frames, silent := sure.frames, min(silence, h.silent(sure, max(h.doubtedOwed, h.excused)))
+	silence := h.silent(h.played, 0)
+	frames, silent := sure.frames, min(silence, h.silent(sure, max(h.doubtedOwed, h.excused+dropped)))
 	sure.frames = h.played.frames + uint64(h.doubted.concealed/BinLength)
-	best = h.qualityOf(c, sure, h.excused, silent)
+	best := h.qualityOf(c, sure, h.excused, dropped, silent)
 	best.delay = 0
 	if frames > 0 {
 		best.delay = min(worst.delay, sure.delay/time.Duration(frames))
 	}
-	return worst, best
+	return best
 }
 
 // silent is how many of the frames owed were neither played nor concealed, but for so
@@ -52,19 +60,30 @@ func (h hearing) silent(p played, unknown uint64) float64 {
 	return max(0, float64(h.owed)-float64(unknown)-float64(p.frames)-float64(p.concealed)/float64(BinLength))
 }
 
-// qualityOf is the quality of what was played, if so many lost frames had come and so
-// many had been silent.
-func (h hearing) qualityOf(c codecFactors, p played, excused uint64, silent float64) quality {
+// dropWaits is how many frames more than its own a dropped packet may have a jitter buffer
+// conceal: after 100 ms of it, NetEQ waits for half of its target delay before it plays on.
+const dropWaits = 5
+
+// longTarget is from which target delay on they are more.
+const longTarget = 2 * dropWaits * BinLength
+
+// qualityOf is the quality of what was played, if so many lost frames had come, besides so
+// many that were dropped, and so many had been silent.
+func (h hearing) qualityOf(c codecFactors, p played, excused, dropped uint64, silent float64) quality {
+	frames := excused + dropped*(1+dropWaits)
 	q := quality{
 		codec: c, owed: h.owed, bins: h.bins, runs: p.runs, gaps: p.gaps,
-		concealed: max(0, float64(p.concealed)/float64(BinLength)-float64(excused)),
+		concealed: max(0, float64(p.concealed)/float64(BinLength)-float64(frames)),
 	}
 	if p.frames > 0 {
 		q.delay = p.delay / time.Duration(p.frames)
 	}
+	if excused += dropped; p.runs > 0 {
+		q.runs += excused // a frame in the middle makes two stretches of one
+	}
 	q.gaps -= min(q.gaps, excused)
-	// One frame in the middle makes a gap of five into two stretches that are none.
-	q.frozen = max(0, p.frozen-time.Duration(min(excused, math.MaxInt32))*5*BinLength)
+	// It makes a gap of five into two stretches that are none.
+	q.frozen = max(0, p.frozen-time.Duration(min(excused*5+dropped*dropWaits, math.MaxInt32))*BinLength)
 	if silent > 0 {
 		q.concealed += silent
 		q.runs++
@@ -154,13 +173,15 @@ func (l *Listener) hearWord(w wordHearing) {
 		w.played = e.played
 	}
 	start := Bin(w.word * wordBins).Start()
-	if l.lostJoin || l.ledger.aggregator.doubts.within(l.ledger, start-aftermath, start+wordBins*BinLength+bucketLength) {
+	doubts, until := &l.ledger.aggregator.doubts, start+wordBins*BinLength+bucketLength
+	late, dropped := doubts.within(l.ledger, start-aftermath, until)
+	if l.lostJoin || late || dropped && l.minds() {
 		w.doubted, w.doubtedOwed = w.played, w.owed
 	} else {
-		lingering := l.ledger.aggregator.doubts.within(l.ledger, start-lingers, start+wordBins*BinLength+bucketLength)
-		w.doubted.delay = l.linger(w.played, lingering)
+		late, dropped = doubts.within(l.ledger, start-lingers, until)
+		w.doubted.delay = l.linger(w.played, late || dropped)
 	}
-	stolen, _ := l.ledger.aggregator.doubts.taken(start-bucketLength, start+wordBins*BinLength+bucketLength)
+	stolen, _ := doubts.taken(start-bucketLength, until)
 	w.excused = min(w.excused+takenFrames(stolen), w.owed)
 	if n := len(a.recent); n > 0 && a.recent[n-1].word != w.word-1 {
 		a.recent = a.recent[:0]
@@ -207,8 +228,8 @@ func (l *Listener) window(length time.Duration) (worst, best float64, ok bool) {
 	if covered < int(length/BinLength) || sum.owed == 0 {
 		return 0, 0, false
 	}
-	w, b := sum.quality(l.ledger.factors())
-	return w.mos(), b.mos(), true
+	c := l.ledger.factors()
+	return sum.worst(c).mos(), sum.best(c, sum.droppable).mos(), true
 }
 
 // qualityWindow gathers listeners' opinion scores in the windows of thresholds.

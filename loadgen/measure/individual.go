@@ -190,12 +190,13 @@ func (a *latencySpread) enter(worst, best int32) {
 	}
 }
 
-// p99 is the listener's 99th percentile at worst and at best. Who received nothing has
-// none: of them it is at least what is still called late.
-func (l *Listener) p99() (worst, best time.Duration) {
+// p99 is the listener's 99th percentile at worst, and at best, if the generator dropped no
+// more than so many packets. Who received nothing has none: of them it is at least what is still
+// called late.
+func (l *Listener) p99(dropped uint64) (worst, best time.Duration) {
 	a := l.latencies
 	switch {
-	case a.worst.samples == 0 && l.steady.excused > 0:
+	case a.worst.samples == 0 && l.steady.excused+min(dropped, l.steady.droppable) > 0:
 		return Lateness, 0
 	case a.worst.samples == 0:
 		return Lateness, Lateness

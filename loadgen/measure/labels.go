@@ -58,6 +58,7 @@ type closed struct {
 	lateJoins              uint64       // of them, those that were in doubt
 	steps                  stepTrends
 	worst, best            experiences
+	allotted               allotted // in the place of best, of those who may have lost packets by drops
 	fecWorst, fecBest      metric.Rate
 }
 
@@ -152,18 +153,15 @@ func (c *cell) close(l *Listener) {
 	if l.steady.total > 0 {
 		c.worst.gaps.Record(ms(l.received.gap))
 		c.best.gaps.Record(ms(max(0, l.received.gapBest)))
-		worst, best := l.quality()
-		c.worst.enter(worst)
-		c.best.enter(best)
+		c.worst.enterQuality(l.hearing().worst(l.ledger.factors()))
 		if lowest := l.windowed.lowest; l.windowed.any {
 			c.worst.lowest.Record(lowest[0])
 			c.best.lowest.Record(lowest[1])
 		}
 		worstFEC, bestFEC := l.fec()
 		c.fecWorst, c.fecBest = c.fecWorst.Plus(worstFEC), c.fecBest.Plus(bestFEC)
-		slow, fast := l.p99()
+		slow, _ := l.p99(0)
 		c.worst.latencies.Record(ms(slow))
-		c.best.latencies.Record(ms(fast))
 	}
 	if worst, best, ok := l.roundTrip(&l.ledger.aggregator.doubts); ok {
 		c.worst.trips.Record(ms(worst))
@@ -172,7 +170,28 @@ func (c *cell) close(l *Listener) {
 	if l.life.total > 0 {
 		lost := l.life.total - l.life.passes
 		c.worst.losses.Record(100 * float64(lost) / float64(l.life.total))
-		c.best.losses.Record(100 * float64(lost-min(lost, l.life.excused)) / float64(l.life.total))
+	}
+	if l.life.droppable == 0 {
+		c.best.enterAtBest(l, 0)
+		return
+	}
+	for i, dropped := range allotments {
+		c.allotted[i].enterAtBest(l, dropped)
+	}
+}
+
+// enterAtBest enters what a listener experienced at best, of what drops can have changed, if no
+// more than so many packets were dropped.
+func (e *experiences) enterAtBest(l *Listener, dropped uint64) {
+	if l.steady.total > 0 {
+		e.enterQuality(l.hearing().best(l.ledger.factors(), dropped))
+		_, fast := l.p99(dropped)
+		e.latencies.Record(ms(fast))
+	}
+	if d := l.life; d.total > 0 {
+		lost := d.total - d.passes
+		lost -= min(lost, d.excused+min(dropped, d.droppable))
+		e.losses.Record(100 * float64(lost) / float64(d.total))
 	}
 }
 
@@ -184,8 +203,8 @@ func (c *cell) scored(worst, best float64) {
 	c.best.scores.Record(best)
 }
 
-// enter adds one listener's quality.
-func (e *experiences) enter(q quality) {
+// enterQuality adds one listener's quality.
+func (e *experiences) enterQuality(q quality) {
 	e.quality.Record(q.mos())
 	e.concealed.Record(100 * q.concealment())
 	e.dropouts.Record(q.gapsPerMinute())

@@ -172,8 +172,9 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 		last = min(last, int64(horizon/wordBins)-1)
 		defer r.processed.Store(int64(horizon))
 	}
-	doubtful := r.aggregator.doubts.within(r, since-aftermath, now)
-	r.lingering = r.aggregator.doubts.within(r, since-lingers, now)
+	doubtful, dropped := r.aggregator.doubts.within(r, since-aftermath, now)
+	late, missing := r.aggregator.doubts.within(r, since-lingers, now)
+	r.lingering = late || missing
 	since -= bucketLength
 	stolen, reach := r.aggregator.doubts.taken(since, now)
 	times := r.aggregator.doubts.times(since, now)
@@ -188,7 +189,7 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 	settled := last + 1
 	for _, l := range listeners {
 		var to int64
-		to, r.scratch = l.settle(sources, last, present, r.scratch, doubtful)
+		to, r.scratch = l.settle(sources, last, present, r.scratch, doubtful, dropped)
 		settled = min(settled, to)
 	}
 	return Bin(max(settled, 0) * wordBins)

@@ -104,6 +104,7 @@ type Listener struct {
 type debt struct {
 	passes, total uint64
 	excused       uint64 // of total: lost, and perhaps by the generator's doing
+	droppable     uint64 // of total: lost and not excused, and perhaps dropped by the generator
 }
 
 // A reception is a listener's sums over the packets received in the measured window.
@@ -480,8 +481,9 @@ func (l *Listener) finish(now time.Duration) {
 		l.sections[i].buffer.End()
 	}
 	l.countLostJoin(now)
-	doubts := &l.ledger.aggregator.doubts
-	l.epoch(BinAt(now), l.lostJoin || !l.keptOut(now) && doubts.within(l.ledger, l.ledger.settled-aftermath, now))
+	doubts, in := &l.ledger.aggregator.doubts, !l.keptOut(now)
+	doubtful, dropped := doubts.within(l.ledger, l.ledger.settled-aftermath, now)
+	l.epoch(BinAt(now), l.lostJoin || doubtful && in, dropped && in)
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)
 	}

@@ -60,6 +60,9 @@ func (m *Merger) Add(i int, p Part) error {
 	for n := range p.Cells {
 		r.cells[numbers[n]].addPart(&p.Cells[n])
 	}
+	for _, d := range p.Drops {
+		r.drops.enter(d)
+	}
 	for _, b := range p.Buckets {
 		if err := m.enter(b, numbers); err != nil {
 			return err
@@ -137,9 +140,10 @@ func (m *Merger) enter(b PartBucket, numbers []int) error {
 	open.events.joins += b.Joins
 	open.events.left += b.Left
 	open.events.sendLag = max(open.events.sendLag, b.SendLag)
+	open.slowest = max(open.slowest, b.Slowest)
 	for _, c := range b.Cells {
 		open.cells = append(open.cells, closedCell{
-			number: numbers[c.Cell], latency: distribution{c.Certain, c.Worst, c.Best}, delivered: c.Delivered, excused: c.Excused,
+			number: numbers[c.Cell], latency: distribution{c.Certain, c.Worst, c.Best}, delivered: c.Delivered, excused: c.Excused, droppable: c.Droppable,
 		})
 	}
 	return nil

@@ -57,5 +57,5 @@ func (l *Listener) missedInDoubt(s stretch, b Bin, bit uint64) bool {
 		return true
 	}
 	open := a.record.at(b)
-	return open != nil && open.events.excuses(1, 1) > 0
+	return open != nil && open.events.taken(1, 1)+open.events.drops.Load() > 0
 }

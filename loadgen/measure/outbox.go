@@ -11,6 +11,7 @@ import (
 type outbox struct {
 	buckets []closedBucket
 	words   []heardWord
+	drops   []drop
 	marks   int // told so far
 	ended   time.Duration
 	// before is up to where everything has been closed.
@@ -47,7 +48,7 @@ func (a *Aggregator) TakeParts() []Part {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := r.outbox
-	p := Part{Version: PartVersion, Before: out.before, Ended: out.ended, Marks: slices.Clone(r.marks[out.marks:]), Doubts: doubts}
+	p := Part{Version: PartVersion, Before: out.before, Ended: out.ended, Marks: slices.Clone(r.marks[out.marks:]), Drops: out.drops, Doubts: doubts}
 	out.marks = len(r.marks)
 	for _, s := range r.spans {
 		p.Phases = append(p.Phases, PartPhase{s.name, s.from, s.until})
@@ -58,7 +59,7 @@ func (a *Aggregator) TakeParts() []Part {
 	for _, w := range out.words {
 		p.Words = append(p.Words, PartWord{slices.Index(r.qualities, w.of), w.number, &w.scores.worst, &w.scores.best})
 	}
-	out.buckets, out.words = nil, nil
+	out.buckets, out.words, out.drops = nil, nil, nil
 	var rest [][]Heard
 	for _, c := range r.cells {
 		cell := c.takePart()
@@ -86,14 +87,14 @@ func (a *Aggregator) TakeParts() []Part {
 
 // partBucket is the form of a closed bucket for the wire.
 func partBucket(b closedBucket) PartBucket {
-	p := PartBucket{From: b.from, Until: b.until, Phases: b.phases, Arrivals: b.events.arrivals, Joins: b.events.joins, Left: b.events.left, SendLag: b.events.sendLag}
+	p := PartBucket{From: b.from, Until: b.until, Phases: b.phases, Arrivals: b.events.arrivals, Joins: b.events.joins, Left: b.events.left, SendLag: b.events.sendLag, Slowest: b.slowest}
 	for _, c := range b.cells {
 		if c.latency.certain.Count()+c.latency.worst.Count()+c.delivered.Total == 0 {
 			continue
 		}
 		p.Cells = append(p.Cells, PartBucketCell{
 			Cell: c.number, Certain: some(c.latency.certain), Worst: some(c.latency.worst), Best: some(c.latency.best),
-			Delivered: c.delivered, Excused: c.excused,
+			Delivered: c.delivered, Excused: c.excused, Droppable: c.droppable,
 		})
 	}
 	return p

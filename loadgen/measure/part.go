@@ -9,7 +9,7 @@ import (
 
 // PartVersion is the version of the form of a [Part]. It rises with any change of it: only
 // processes of one build play a run together.
-const PartVersion = 1
+const PartVersion = 2
 
 // A Part is what one process of a run has measured in a stretch of time, as it goes over
 // the wire. Everything in it adds up: the parts of all processes, in any order of the
@@ -25,6 +25,7 @@ type Part struct {
 	Cells   []PartCell    `json:"cells,omitempty"`
 	Words   []PartWord    `json:"words,omitempty"`
 	Buckets []PartBucket  `json:"buckets,omitempty"`
+	Drops   []drop        `json:"drops,omitempty"`
 	// Doubts is the process's of the run so far.
 	Doubts Doubts `json:"doubts"`
 }
@@ -46,6 +47,7 @@ type PartBucket struct {
 	Joins    int              `json:"joins,omitempty"`
 	Left     int              `json:"left,omitempty"`
 	SendLag  time.Duration    `json:"send_lag,omitempty"`
+	Slowest  time.Duration    `json:"slowest,omitempty"`
 }
 
 // A PartBucketCell is that of the listeners with the labels of one cell of the part.
@@ -56,6 +58,7 @@ type PartBucketCell struct {
 	Best      *metric.Frozen `json:"best,omitempty"`
 	Delivered metric.Rate    `json:"delivered"`
 	Excused   uint64         `json:"excused,omitempty"`
+	Droppable uint64         `json:"droppable,omitempty"`
 }
 
 // A PartCell is what has been entered of the listeners with some labels.
@@ -100,6 +103,9 @@ type PartWord struct {
 // all are the trends of closed accounts in a fixed order.
 func (c *closed) all() []*metric.Trend {
 	all := append(c.worst.all(), c.best.all()...)
+	for i := range c.allotted {
+		all = append(all, c.allotted[i].all()...)
+	}
 	all = append(all, c.steps.all()...)
 	return append(all, &c.onsets, &c.onsetsBest, &c.joinsBest)
 }
@@ -120,6 +126,11 @@ func (p *Part) check() error {
 			if c.Cell < 0 || c.Cell >= len(p.Cells) {
 				return fmt.Errorf("the part has a bucket of cell %d of %d", c.Cell, len(p.Cells))
 			}
+		}
+	}
+	for _, d := range p.Drops {
+		if d.Until < d.From {
+			return fmt.Errorf("the part has drops from %v to %v", d.From, d.Until)
 		}
 	}
 	trends := len(new(closed).all())

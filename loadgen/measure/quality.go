@@ -3,6 +3,7 @@ package measure
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -73,16 +74,18 @@ func (p played) plus(o played) played {
 }
 
 // epoch ends an epoch of about a second before bin end, in which what the jitter buffers did may
-// be in doubt.
-func (l *Listener) epoch(end Bin, doubtful bool) {
+// be in doubt, or packets may have been dropped.
+func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 	played, uncertain := l.sumPlayed(), l.ledger.uncertain.of(l.cell.Labels)
 	stolen := uncertain.stolen
-	if now := played.less(l.played); doubtful {
+	if now := played.less(l.played); doubtful || dropped && l.minds() {
 		l.excused = l.excused.plus(now)
 		l.excusedOwed += l.owedBetween(l.epochFrom, end)
 	} else {
 		l.excused.delay += l.linger(now, l.ledger.lingering)
-		l.received.gapBest = max(l.received.gapBest, l.received.gapNow-stolen)
+		if !dropped {
+			l.received.gapBest = max(l.received.gapBest, l.received.gapNow-stolen)
+		}
 		l.stolen += min(takenFrames(stolen), l.owedBetween(l.epochFrom, end))
 	}
 	l.endJitter(uncertain)
@@ -91,6 +94,13 @@ func (l *Listener) epoch(end Bin, doubtful bool) {
 	l.spillLatencies()
 	l.latencies.endEpoch(uncertain)
 	l.played, l.epochFrom = played, max(l.epochFrom, end)
+}
+
+// minds reports whether a packet that is dropped may do more to the listener's jitter buffers
+// than is counted by the packet: one that is sent again is late, and with a long delay NetEQ
+// waits for long before it plays on.
+func (l *Listener) minds() bool {
+	return l.cell.asksAgain() || slices.ContainsFunc(l.sections, func(s section) bool { return s.buffer.Target() > longTarget })
 }
 
 // linger returns for how much longer than at best the buffers kept frames that they played in a
@@ -131,9 +141,9 @@ func (l *Listener) owedBetween(from, until Bin) (n uint64) {
 	return min(n, uint64(until-from)*uint64(l.capacity))
 }
 
-// quality sums up what the listener's sections played, at worst and at best.
-func (l *Listener) quality() (worst, best quality) {
-	return hearing{l.steady.total, l.spoken, l.steady.excused + l.stolen, l.played, l.excused, l.excusedOwed}.quality(l.ledger.factors())
+// hearing is what the listener was owed in the measured window, and what their sections made of it.
+func (l *Listener) hearing() hearing {
+	return hearing{l.steady.total, l.spoken, l.steady.excused + l.stolen, l.steady.droppable, l.played, l.excused, l.excusedOwed}
 }
 
 // fec is how many of the frames that did not come in time were played from copies in

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,22 +38,23 @@ type bucketEvents struct {
 	arrivals, joins, left atomic.Int64
 	sendLag               atomic.Int64 // ns, of the latest frame
 
-	drops    atomic.Uint64 // packets dropped on the generator's side
-	deprived atomic.Int64  // ns that the server waited for cores that others took
-	stepped  atomic.Bool   // the wall clock was stepped
-	stolen   atomic.Int64  // ns that a hypervisor took the cores
+	drops     atomic.Uint64 // packets dropped on the generator's side meanwhile
+	dropsSoon atomic.Uint64 // the same, of those that may have been sent in the bucket
+	deprived  atomic.Int64  // ns that the server waited for cores that others took
+	stepped   atomic.Bool   // the wall clock was stepped
+	stolen    atomic.Int64  // ns that a hypervisor took the cores
 	// The share of the packets that may have been late for it, and that may have been lost, in
 	// millionths.
 	reach, lossReach atomic.Int64
 }
 
-// excuses is how many of the packets lost in the bucket, of those owed, may be the
-// generator's or its machine's doing.
-func (e *bucketEvents) excuses(lost, owed uint64) uint64 {
+// taken is how many of the packets lost in the bucket, of those owed, may be the doing of the
+// generator's machine, besides what was dropped: cores were taken.
+func (e *bucketEvents) taken(lost, owed uint64) uint64 {
 	if time.Duration(e.deprived.Load()) >= deprivedLoss {
 		return lost
 	}
-	return min(lost, e.drops.Load()+share(owed, float64(e.lossReach.Load())/reachScale))
+	return min(lost, share(owed, float64(e.lossReach.Load())/reachScale))
 }
 
 // A bucketCell is what the listeners with the same labels received of a bucket.
@@ -60,7 +62,7 @@ type bucketCell struct {
 	latency      metric.Counts // without doubt
 	doubtful     atomic.Pointer[doubtfulCounts]
 	passes, owed atomic.Uint64
-	late         atomic.Uint64 // of owed, lost and sent late
+	late         atomic.Uint64 // of owed, lost and excused by the packet: sent late
 	certain      atomic.Uint64 // of owed, lost without an excuse
 }
 
@@ -113,8 +115,9 @@ type record struct {
 	// thousands takes as long as all else that their packets take.
 	noWindows bool
 	loads     []loadSum // by phase
-	// fastest is the least latency of the run so far, at best, in ms.
-	fastest float64
+	// fastest is the least latency of the run so far, at best, and slowest the greatest, in ms.
+	fastest, slowest float64
+	drops            drops
 	// outbox has what is to be told to another process, which enters it into a record of
 	// its own; nil if there is none.
 	outbox *outbox
@@ -371,8 +374,10 @@ func (r *record) take(s bucket) {
 	for i, sc := range s.cells {
 		taken.cells[i] = sc.close(s.events, r.cells[i].asksAgain(), &r.fastest)
 		taken.cells[i].number = i
+		r.slowest = max(r.slowest, taken.cells[i].latency.slowest())
 		r.spare = append(r.spare, sc)
 	}
+	taken.slowest = min(time.Duration(math.Ceil(r.slowest*float64(time.Millisecond))), Lateness)
 	if r.outbox != nil {
 		r.outbox.buckets = append(r.outbox.buckets, taken)
 		return
@@ -382,12 +387,17 @@ func (r *record) take(s bucket) {
 
 // enter enters a closed bucket into the sums, the series and the windows. r.mu is held.
 func (r *record) enter(taken closedBucket) {
+	losses := taken.losses(len(r.cells))
+	r.drops.lost(losses)
+	audience := uint64(0)
 	for _, c := range taken.cells {
 		r.cells[c.number].add(taken.phases, c)
 		if r.cells[c.number].Role == Audience {
 			r.series.bucket(taken.from.Start(), c)
+			audience += c.droppable
 		}
 	}
+	r.series.dropped(taken.from.Start(), r.drops.pair([]bucketLosses{losses}, func(bucketLosses) uint64 { return audience }))
 	r.series.events(taken.from.Start(), taken.events)
 	r.series.closed(taken.until.Start())
 	for _, w := range r.windows {
@@ -402,6 +412,17 @@ type closedBucket struct {
 	phases      uint64
 	cells       []closedCell
 	events      closedEvents
+	// slowest is how long a packet was on its way at most, so far in the run.
+	slowest time.Duration
+}
+
+// losses is what may have been dropped of the bucket.
+func (b closedBucket) losses(cells int) bucketLosses {
+	l := bucketLosses{b.from.Start(), b.until.Start() + b.slowest, b.phases, make([]uint64, cells)}
+	for _, c := range b.cells {
+		l.cells[c.number] += c.droppable
+	}
+	return l
 }
 
 // closedEvents is what happened in a closed bucket besides the receiving.
@@ -414,7 +435,8 @@ type closedCell struct {
 	number    int // of the cell
 	latency   distribution
 	delivered metric.Rate
-	excused   uint64
+	excused   uint64 // of what was lost
+	droppable uint64 // of the rest, what may have been lost by drops, if there were so many
 }
 
 // A distribution is what was measured of a trend in parts: what is certain, and
@@ -429,7 +451,9 @@ func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closed
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
 	}
 	lost := closed.delivered.Total - closed.delivered.Passes
-	closed.excused = min(lost, e.excuses(lost-min(lost, c.certain.Swap(0)), closed.delivered.Total)+c.late.Swap(0))
+	lost -= min(lost, c.certain.Swap(0))
+	closed.excused = min(lost, e.taken(lost, closed.delivered.Total)+c.late.Swap(0))
+	closed.droppable = lost - closed.excused
 	d := &closed.latency
 	if doubtful := c.doubtful.Load(); doubtful != nil {
 		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()
@@ -466,6 +490,9 @@ func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closed
 // worstInto adds the worst case to a trend, and bestInto the best.
 func (d distribution) worstInto(t *metric.Trend) { t.Take(d.certain); t.Take(d.worst) }
 func (d distribution) bestInto(t *metric.Trend)  { t.Take(d.certain); t.Take(d.best) }
+
+// slowest is the greatest value, at worst; 0 if there is none.
+func (d distribution) slowest() float64 { return max(d.certain.Max(), d.worst.Max()) }
 
 // doubted reports whether there is any doubt.
 func (d distribution) doubted() bool { return d.best.Count() > 0 }

@@ -37,7 +37,7 @@ var perListener = map[string]reading{
 	},
 	"delivered": {
 		worst: func(s *sums) metric.Value { return s.delivered },
-		best:  func(s *sums) metric.Value { return s.delivered.Excuse(s.excused + s.ambiguous) },
+		best:  func(s *sums) metric.Value { return s.delivered.Excuse(s.excused + s.dropped + s.ambiguous) },
 	},
 	"latency": {
 		worst: func(s *sums) metric.Value { return s.latencyWith(&s.latency, Lateness) },
@@ -49,24 +49,29 @@ var perListener = map[string]reading{
 			return metric.Rate{Passes: s.unknown - min(s.unknown, s.ambiguous), Total: s.unknown + s.known}
 		},
 	},
-	"jitter":           experienced(func(e *experiences) *metric.Trend { return &e.jitters }),
-	"audio_gap":        experienced(func(e *experiences) *metric.Trend { return &e.gaps }),
-	"loss":             experienced(func(e *experiences) *metric.Trend { return &e.losses }),
-	"concealed":        experienced(func(e *experiences) *metric.Trend { return &e.concealed }),
-	"gaps_per_minute":  experienced(func(e *experiences) *metric.Trend { return &e.dropouts }),
-	"latency_listener": experienced(func(e *experiences) *metric.Trend { return &e.latencies }),
-	"frozen_time":      experienced(func(e *experiences) *metric.Trend { return &e.frozen }),
-	"mos_worst":        experienced(func(e *experiences) *metric.Trend { return &e.lowest }),
-	"rtt":              experienced(func(e *experiences) *metric.Trend { return &e.trips }),
-	"mos":              experienced(func(e *experiences) *metric.Trend { return &e.quality }),
-	"audio_score":      experienced(func(e *experiences) *metric.Trend { return &e.scores }),
+	"jitter":           experienced("jitter", func(e *experiences) *metric.Trend { return &e.jitters }),
+	"audio_gap":        experienced("audio_gap", func(e *experiences) *metric.Trend { return &e.gaps }),
+	"loss":             experienced("loss", func(e *experiences) *metric.Trend { return &e.losses }),
+	"concealed":        experienced("concealed", func(e *experiences) *metric.Trend { return &e.concealed }),
+	"gaps_per_minute":  experienced("gaps_per_minute", func(e *experiences) *metric.Trend { return &e.dropouts }),
+	"latency_listener": experienced("latency_listener", func(e *experiences) *metric.Trend { return &e.latencies }),
+	"frozen_time":      experienced("frozen_time", func(e *experiences) *metric.Trend { return &e.frozen }),
+	"mos_worst":        experienced("mos_worst", func(e *experiences) *metric.Trend { return &e.lowest }),
+	"rtt":              experienced("rtt", func(e *experiences) *metric.Trend { return &e.trips }),
+	"mos":              experienced("mos", func(e *experiences) *metric.Trend { return &e.quality }),
+	"audio_score":      experienced("audio_score", func(e *experiences) *metric.Trend { return &e.scores }),
 }
 
 // experienced reads a metric with one sample per listener.
-func experienced(of func(*experiences) *metric.Trend) reading {
+func experienced(name string, of func(*experiences) *metric.Trend) reading {
 	return reading{
 		worst: func(s *sums) metric.Value { return of(&s.worst) },
-		best:  func(s *sums) metric.Value { return of(&s.best) },
+		best: func(s *sums) metric.Value {
+			d, _ := metric.Lookup(name)
+			all := s.allotted.best(of, s.droppedEver, d.HigherIsBetter())
+			all.Merge(of(&s.best))
+			return all
+		},
 	}
 }
 
@@ -115,6 +120,8 @@ type sums struct {
 	closed
 	delivered        metric.Rate
 	excused          uint64
+	dropped          uint64 // of delivered, what else may have been lost by drops
+	droppedEver      uint64 // the same of the whole run
 	latency, fastest metric.Trend
 	doubted          bool // fastest is another than latency
 	joined           metric.Rate
@@ -137,6 +144,7 @@ func (a *Aggregator) sumOf(s metric.Selector, of func(Labels) bool) *sums {
 	all := &sums{step: s.Step}
 	chosen := a.chooseOf(of)
 	crowd := slices.ContainsFunc(chosen, func(c *cell) bool { return !c.Probe })
+	all.dropped, all.droppedEver = a.record.dropped(chosen, s.Phase)
 	for _, c := range chosen {
 		all.add(a.record, c, s.Phase, a.doubts.drops.Load())
 		if c.Probe && crowd {
@@ -180,6 +188,7 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 	a.fecWorst, a.fecBest = a.fecWorst.Plus(c.fecWorst), a.fecBest.Plus(c.fecBest)
 	a.worst.merge(&c.worst)
 	a.best.merge(&c.best)
+	a.allotted.merge(&c.allotted)
 	if phase == "" {
 		d := c.delivered()
 		a.delivered.Passes += d.Passes
@@ -199,6 +208,32 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 		a.delivered.Total += p.delivered.Total
 		a.excused += p.excused
 	}
+}
+
+// dropped is how many of the packets that the listeners of some cells lost, and that nothing
+// else excuses, may have been lost by drops: of a phase, or if it is "" of the run, and of the run.
+func (r *record) dropped(of []*cell, phase string) (inPhase, ever uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lost := func(l bucketLosses) (n uint64) {
+		for _, c := range of {
+			if c.number < len(l.cells) { // it is of before the cell else
+				n += l.cells[c.number]
+			}
+		}
+		return n
+	}
+	ever = r.drops.of(lost)
+	if phase == "" {
+		return ever, ever
+	}
+	number := r.number(phase)
+	return r.drops.of(func(l bucketLosses) uint64 {
+		if number < 0 || l.phases&(1<<number) == 0 {
+			return 0
+		}
+		return lost(l)
+	}), ever
 }
 
 // number is a phase's number, or -1 if it has not been. r.mu is held.

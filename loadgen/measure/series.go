@@ -135,6 +135,16 @@ func (b *builder) bucket(at time.Duration, c closedCell) {
 	}
 }
 
+// dropped enters how many more of the packets that did not come may have been lost by drops.
+func (b *builder) dropped(at time.Duration, n uint64) {
+	if n == 0 {
+		return
+	}
+	if p := b.second(at); p != nil {
+		p.Excused += n
+	}
+}
+
 func (b *builder) load(l Load) {
 	p := b.second((l.From + l.Until) / 2)
 	if p == nil {

@@ -19,15 +19,17 @@ type stretch struct {
 // and including last, and returns the first word that is not settled. While
 // packets wait for their place it holds back, as long as the ring allows: now
 // is the present.
-// Doubtful is whether what the jitter buffers did since the last call is in doubt.
-func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stretch, doubtful bool) (int64, []stretch) {
+// Doubtful is whether what the jitter buffers did since the last call is in doubt, and dropped
+// whether packets were dropped.
+func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stretch, doubtful, dropped bool) (int64, []stretch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.processHeld()
 	l.countLostJoin(now.Start())
 	// What was in the way of the join is booked a little later.
 	booked := now.Start() - bookedWithin
-	l.epoch(now, l.lostJoin || doubtful && !l.keptOut(booked))
+	in := !l.keptOut(booked)
+	l.epoch(now, l.lostJoin || doubtful && in, dropped && in)
 	oldest := int64(now/wordBins) - (words - 2)
 	if !l.counting {
 		if l.joined {
@@ -77,7 +79,7 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 	steady := counted & within(w, from, until)
 
 	heldUp, keptOut := l.heldUp(l.deadline), l.keptOut(booked)
-	excusedBefore := l.steady.excused
+	before := l.steady
 	var passes, total int
 	for first, end := Bin(w*wordBins), Bin((w+1)*wordBins); first < end; {
 		open, until := l.ledger.aggregator.record.at(first), end
@@ -90,31 +92,13 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 			c := open.cells[l.cell.number]
 			c.passes.Add(uint64(p))
 			c.owed.Add(uint64(o))
-			// Any of the packets dropped may have been this listener's.
-			n := open.events.excuses(uint64(o-p), uint64(o))
-			switch {
-			case keptOut:
-				c.certain.Add(uint64(o - p))
-				n = 0
-			case heldUp && (!l.joined || first < BinAt(l.firstAt)):
-				n = uint64(o - p)
-				c.late.Add(n)
-			case l.cutOff(until.Start()):
-				n = uint64(o - p)
-				c.late.Add(n)
-			case o > p:
-				late := min(uint64(o-p), l.lostLate(said, counted&within(w, first, until), Bin(w*wordBins))+perhapsHeard(said, counted&within(w, first, until)))
-				if heldUp && (!l.joined || first < BinAt(l.firstAt)) || l.unmarkedInDoubt(first, until) {
-					late = uint64(o - p)
-				}
-				c.late.Add(late)
-				n = max(n, late)
-			}
-			if n > 0 {
-				l.life.excused += n
-				if steady != 0 {
-					l.steady.excused += n
-				}
+			excused, droppable := l.settleLoss(loss{
+				said: said, mask: counted & within(w, first, until), word: Bin(w * wordBins), from: first, until: until,
+				packets: uint64(o - p), owed: uint64(o), heldUp: heldUp, keptOut: keptOut,
+			}, open.events, c)
+			l.life.excuse(excused, droppable)
+			if steady != 0 {
+				l.steady.excuse(excused, droppable)
 			}
 		}
 		first = until
@@ -140,9 +124,42 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 	if steady != 0 {
 		l.hearWord(wordHearing{
 			word: w, covered: bits.OnesCount64(steady),
-			hearing: hearing{owed: uint64(total), bins: spoken, excused: min(l.steady.excused-excusedBefore, uint64(total))},
+			hearing: hearing{
+				owed: uint64(total), bins: spoken, excused: min(l.steady.excused-before.excused, uint64(total)),
+				droppable: min(l.steady.droppable-before.droppable, uint64(total)),
+			},
 		})
 	}
+}
+
+// A loss is what a listener lost of a part of a word of bins.
+type loss struct {
+	said            []stretch
+	mask            uint64
+	word            Bin // where the word begins
+	from, until     Bin
+	packets, owed   uint64
+	heldUp, keptOut bool // see there
+}
+
+// settleLoss books a loss in the cell of its bucket, and returns how many packets of it are
+// excused, and how many of the others may have been dropped by the generator.
+func (l *Listener) settleLoss(a loss, e *bucketEvents, c *bucketCell) (excused, droppable uint64) {
+	switch {
+	case a.packets == 0:
+		return 0, 0
+	case a.keptOut:
+		c.certain.Add(a.packets)
+		return 0, 0
+	case a.heldUp && (!l.joined || a.from < BinAt(l.firstAt)), l.cutOff(a.until.Start()), l.unmarkedInDoubt(a.from, a.until):
+		excused = a.packets
+	default:
+		excused = min(a.packets, l.lostLate(a.said, a.mask, a.word)+perhapsHeard(a.said, a.mask))
+	}
+	c.late.Add(excused)
+	// Any of the packets dropped may have been this listener's.
+	excused = min(a.packets, excused+e.taken(a.packets, a.owed))
+	return excused, min(a.packets-excused, e.dropsSoon.Load())
 }
 
 // compare is what the listener got, and was owed, of the bins in mask.
@@ -225,6 +242,11 @@ func within(w int64, from, until Bin) uint64 {
 		return 0
 	}
 	return ^uint64(0) << uint(a) & (^uint64(0) >> uint(wordBins-b))
+}
+
+func (d *debt) excuse(excused, droppable uint64) {
+	d.excused += excused
+	d.droppable += droppable
 }
 
 func (d *debt) enter(passes, total int) {

@@ -26,6 +26,7 @@ type part struct {
 	from, until time.Duration
 	delivered   metric.Rate
 	excused     uint64
+	droppable   bucketLosses
 	latency     []distribution
 	load        Load
 }
@@ -78,7 +79,7 @@ func (w *window) bucket(s closedBucket) {
 	if w.metric != "delivered" && w.metric != "latency" {
 		return
 	}
-	p := part{from: s.from.Start(), until: s.until.Start()}
+	p := part{from: s.from.Start(), until: s.until.Start(), droppable: s.losses(len(w.record.cells))}
 	for _, c := range s.cells {
 		if selected(w.record.cells[c.number].Labels, w.selector) {
 			p.delivered.Passes += c.delivered.Passes
@@ -90,6 +91,16 @@ func (w *window) bucket(s closedBucket) {
 		}
 	}
 	w.enter(p, s.phases)
+}
+
+// lost is how many losses of a bucket are of the window's listeners. The record's lock is held.
+func (w *window) lost(l bucketLosses) (n uint64) {
+	for i, lost := range l.cells {
+		if selected(w.record.cells[i].Labels, w.selector) {
+			n += lost
+		}
+	}
+	return n
 }
 
 // load is called with every load once, in order, with the record's lock held.
@@ -131,6 +142,7 @@ func (w *window) enter(p part, phases uint64) {
 func (w *window) value() (worst, best metric.Value, owed bool) {
 	var delivered metric.Rate
 	var excused uint64
+	var losses []bucketLosses
 	doubted := false
 	latency, fastest := &metric.Trend{}, &metric.Trend{}
 	var cpu, seconds, rss float64
@@ -138,6 +150,7 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 		delivered.Passes += p.delivered.Passes
 		delivered.Total += p.delivered.Total
 		excused += p.excused
+		losses = append(losses, p.droppable)
 		for _, d := range p.latency {
 			d.worstInto(latency)
 			d.bestInto(fastest)
@@ -151,6 +164,7 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 	}
 	switch w.metric {
 	case "delivered":
+		excused += w.record.drops.pair(losses, w.lost)
 		if excused > 0 {
 			best = delivered.Excuse(excused)
 		}

@@ -141,6 +141,18 @@ func (f *Frozen) Count() uint64 {
 	return n
 }
 
+// Max is the greatest sample; 0 if there is none.
+func (f *Frozen) Max() float64 {
+	if f == nil {
+		return 0
+	}
+	greatest := f.max
+	if f.outside != nil && f.outside.count > 0 {
+		greatest = max(greatest, f.outside.max)
+	}
+	return greatest
+}
+
 // Take adds all that f holds; of a nil Frozen nothing.
 func (t *Trend) Take(f *Frozen) {
 	if f == nil {

@@ -279,3 +279,26 @@ func TestBufferPlaysCopiesOfLostFrames(t *testing.T) {
 		})
 	}
 }
+
+// A packet that is lost is concealed, and after 100 ms of concealment NetEQ waits for half of its
+// target delay before it plays on. loadgen/measure relies on that: with a target of up to 200 ms
+// a packet costs no more than five frames besides its own.
+func TestBufferConcealsFewFramesForOneMissingPacket(t *testing.T) {
+	for seed := range uint64(150) {
+		chance := rand.New(rand.NewPCG(seed, 3))
+		loss, jitter := []float64{0, 0.01, 0.05, 0.3}[chance.IntN(4)], []int64{1, 5, 20, 80}[chance.IntN(4)]
+		all := stream(400, func(int64) time.Duration {
+			if chance.Float64() < loss {
+				return -1
+			}
+			return 20*millisecond + time.Duration(chance.Int64N(jitter*int64(millisecond)))
+		})
+		missing := chance.IntN(len(all))
+		var with, without Buffer
+		feed(&without, append(append([]arrival{}, all[:missing]...), all[missing+1:]...))
+		feed(&with, all)
+		if without.Target() <= 200*millisecond {
+			assert.LessOrEqual(t, without.Stats().Concealed-with.Stats().Concealed, 6*FrameLength, "seed %d", seed)
+		}
+	}
+}
