@@ -171,6 +171,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	sender := p.sender
 	p.mu.Unlock()
 	if spec.Removes {
+		p.setAway(true)
 		// Packets that are in flight to them still count.
 		if p.account != nil {
 			p.account.Left(r.clock.Now())
@@ -199,6 +200,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 			sender.source.EndSilence()
 			sender.ignoreMute(false)
 		}
+		p.setAway(false)
 		if r.countsAsFailed(ctx, err) {
 			r.moderation.silenced(name, neverSilenced(r.failed(order.requested, err), r.aggregator))
 		}
@@ -283,7 +285,9 @@ func (p *person) reconnect(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	participant := p.participant
+	p.away = true
 	p.mu.Unlock()
+	defer p.setAway(false)
 	stats, clock := &p.room.run.moderation, p.room.run.clock
 	lost := clock.Now()
 	next, err := participant.Resume(ctx)

@@ -36,6 +36,9 @@ type person struct {
 	sender      *frameSender   // while on stage
 	state       scenario.State // all but Publishing, which sender says
 	left        bool
+	// away means that they are on their way out, or that their connection was cut and is not
+	// resumed: the server may not know them.
+	away bool
 }
 
 // takeStage brings in a speaker or host with a connected mic, and with a receiving
@@ -254,9 +257,18 @@ func (p *person) leave(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// setAway says whether the server may not know them, so that nothing can be asked of it
+// about them.
+func (p *person) setAway(away bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = away
+}
+
 // depart leaves in the middle of the run. Counting ends first, and leaving waits for
 // packets in flight.
 func (p *person) depart(ctx context.Context) error {
+	p.setAway(true)
 	p.stopCounting()
 	pause(ctx, leaveDelay)
 	return p.leave(ctx)

@@ -159,7 +159,7 @@ func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people [
 func (p *person) can(role scenario.Role, spec scenario.VerbSpec) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.left || p.participant == nil || p.role != role {
+	if p.left || p.away || p.participant == nil || p.role != role {
 		return false
 	}
 	state := p.state

@@ -113,11 +113,11 @@ cast:
 timeline:
   - {at: 500ms, count: 2, do: invite-guest}
   - {at: 500ms, who: listener, count: 2, do: invite-to-stage}
-  - {at: 1s, who: listener, count: 1, do: accept-stage}
-  - {at: 2s, who: listener, count: 3, do: reconnect}
   - {at: 3s, who: speaker, count: 1, do: mute}
+  - {at: 3500ms, who: listener, count: 1, do: accept-stage}
   - {at: 4s, who: speaker, count: 1, do: kick}
   - {at: 4s, who: listener, count: 1, do: ban}
+  - {at: 5s, who: listener, count: 3, do: reconnect}
   - {at: 6s, who: listener, count: 1, do: pass-host}
   - {at: 7s, who: listener, count: 1, do: promote}
   - {at: 9s, do: end}

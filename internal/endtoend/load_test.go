@@ -1,6 +1,7 @@
 package endtoend_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -80,6 +81,30 @@ func requireDelivered(t *testing.T, r *loadgen.Result, least float64) {
 	latency, ok := r.Values["latency"].(*metric.Trend)
 	require.True(t, ok)
 	assert.Positive(t, latency.Summary().Min, "nothing is heard before it was sent")
+}
+
+// Whoever is on their way out is not chosen for what comes next: the server may not know them
+// any more, and it would be the scenario that could not be played.
+func TestTimelineChoosesNobodyOnTheirWayOut(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []scenario.Verb{scenario.Kick, scenario.Ban, scenario.Leave} {
+		for _, next := range []scenario.Verb{scenario.Reconnect, scenario.InviteToStage} {
+			t.Run(fmt.Sprintf("%s, and then %s", verb, next), func(t *testing.T) {
+				t.Parallel()
+				r := played(t, native(t, serve(t)), fmt.Sprintf(`
+name: most of them go
+cast:
+  - {role: host, count: 1, audio: audio/host.ogg}
+  - {role: listener, count: 8, arrive: {within: 100ms}}
+timeline:
+  - {at: 200ms, who: listener, count: 4, do: %s}
+  - {at: 1200ms, who: listener, count: 4, do: %s}
+hold: 2s
+`, verb, next))
+				assert.Empty(t, r.Problems)
+			})
+		}
+	}
 }
 
 func TestTimelineLosesNothing(t *testing.T) {

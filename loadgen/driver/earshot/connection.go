@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -372,12 +373,15 @@ func (s *connection) handleMessage(data []byte) {
 	}
 }
 
-// Close closes the WebSocket and waits for its reader.
+// Close closes the WebSocket, if it is not closed yet, and waits for its reader.
 func (s *connection) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	err := s.conn.Close()
 	s.reader.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
 	return err
 }
