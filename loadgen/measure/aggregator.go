@@ -190,7 +190,8 @@ type Totals struct {
 	// at best: see [metric.Threshold.EvaluateBetween].
 	Values, Best metric.Values
 	// Foreign is how many packets held audio that no source of their room sent.
-	Foreign uint64
+	// Elsewhere is how many of them another room had just sent.
+	Foreign, Elsewhere uint64
 	// Received counts the different media packets of the measured window, over
 	// all listeners, and Excused those lost that the generator's side may have lost.
 	Received, Excused uint64
@@ -210,7 +211,7 @@ type Share struct {
 // Totals sums up the metrics of all listeners.
 func (a *Aggregator) Totals() Totals {
 	all := a.sum(metric.Selector{})
-	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign}
+	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign, Elsewhere: all.elsewhere}
 	measured := a.sum(metric.Selector{Phase: Steady})
 	totals.Excused = measured.delivered.Excuse(measured.excused+measured.dropped).Passes - measured.delivered.Passes
 	for name := range perListener {

@@ -562,6 +562,7 @@ func TestDoubtAudioThatNobodySentIsForeign(t *testing.T) {
 	}
 	totals := s.finish()
 	assert.EqualValues(t, 200, totals.Foreign)
+	assert.Zero(t, totals.Elsewhere)
 	assert.NotContains(t, totals.Best, "delivered", "that is no doubt")
 }
 

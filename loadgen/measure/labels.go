@@ -33,6 +33,7 @@ type cell struct {
 	excused        atomic.Uint64 // of what is owed: lost, and perhaps by the generator's doing
 	known, unknown atomic.Uint64 // packets that were recognised, or not
 	foreign        atomic.Uint64 // of unknown: no source of the room ever sent such a payload
+	elsewhere      atomic.Uint64 // of foreign: another room has just sent it
 	ambiguous      atomic.Uint64 // of unknown: they fit several frames
 	weakMarks      atomic.Uint64 // frames that may have come: their mark is weak
 	heard          atomic.Int64  // listeners who heard something

@@ -317,7 +317,9 @@ func (l *Listener) unrecognised(sources []*Source, s *section, p Packet) {
 			continue
 		}
 		if l.ledger.aggregator.saidElsewhere(l.ledger, p) {
-			break
+			l.cell.foreign.Add(1)
+			l.cell.elsewhere.Add(1)
+			return
 		}
 		if open := l.ledger.aggregator.record.at(BinAt(max(p.At-Lateness, 0))); open != nil {
 			late := time.Duration(l.ledger.aggregator.doubts.latest.Load())

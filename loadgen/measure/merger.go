@@ -217,6 +217,7 @@ func (c *cell) addPart(p *PartCell) {
 	c.known.Add(p.Known)
 	c.unknown.Add(p.Unknown)
 	c.foreign.Add(p.Foreign)
+	c.elsewhere.Add(p.Elsewhere)
 	c.ambiguous.Add(p.Ambiguous)
 	c.weakMarks.Add(p.WeakMarks)
 	c.heard.Add(p.Heard)

@@ -69,6 +69,7 @@ type PartCell struct {
 	Known     uint64 `json:",omitempty"`
 	Unknown   uint64 `json:",omitempty"`
 	Foreign   uint64 `json:",omitempty"`
+	Elsewhere uint64 `json:",omitempty"`
 	Ambiguous uint64 `json:",omitempty"`
 	WeakMarks uint64 `json:",omitempty"`
 	Cast      uint64 `json:",omitempty"`

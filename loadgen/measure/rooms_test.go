@@ -48,6 +48,7 @@ func TestForeignIsAnotherRoomsAudioOfTheSameRecording(t *testing.T) {
 			totals := s.finish()
 			if c.foreign {
 				assert.EqualValues(t, 400, totals.Foreign)
+				assert.EqualValues(t, 400, totals.Elsewhere)
 			} else {
 				assert.Zero(t, totals.Foreign)
 			}

@@ -129,6 +129,7 @@ type sums struct {
 	joins            metric.Trend
 	known, unknown   uint64
 	foreign          uint64
+	elsewhere        uint64
 	ambiguous        uint64
 	resent           uint64 // of outOfOrder, those perhaps sent again since the generator dropped them
 	step             string // which is asked for; "" is the slowest
@@ -171,6 +172,7 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 	a.known += c.known.Load()
 	a.unknown += c.unknown.Load()
 	a.foreign += c.foreign.Load()
+	a.elsewhere += c.elsewhere.Load()
 	a.ambiguous += c.ambiguous.Load()
 
 	c.mu.Lock()

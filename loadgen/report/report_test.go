@@ -112,6 +112,9 @@ func TestJudge(t *testing.T) {
 		{"audio that nobody sent fails", func(r *loadgen.Result) {
 			r.Values["unrecognised"], r.Foreign = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000
 		}, nil, Fail, "the server plays audio that is not what was sent: 0.2% of the packets"},
+		{"what another room sent is named", func(r *loadgen.Result) {
+			r.Values["unrecognised"], r.Foreign, r.Elsewhere = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000, 1500
+		}, nil, Fail, "the server plays another room's audio: 0.2% of the packets"},
 		{"a little of it does not", func(r *loadgen.Result) {
 			r.Values["unrecognised"], r.Foreign = metric.Rate{Passes: 1000, Total: 1_000_000}, 1000
 		}, nil, Pass, ""},

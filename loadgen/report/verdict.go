@@ -151,8 +151,13 @@ func (r *Report) foreign() string {
 	if share.Share() <= maxForeign {
 		return ""
 	}
-	text := fmt.Sprintf("the server plays audio that is not what was sent: %s of the packets (the limit is 0.1%%)", percent(share.Share()))
-	if !r.Result.Marked {
+	what := "audio that is not what was sent"
+	elsewhere := 2*r.Result.Elsewhere >= r.Result.Foreign
+	if elsewhere {
+		what = "another room's audio"
+	}
+	text := fmt.Sprintf("the server plays %s: %s of the packets (the limit is 0.1%%)", what, percent(share.Share()))
+	if !r.Result.Marked && !elsewhere {
 		text += "; a server that mixes or transcodes can't be measured by its packets, but with audio_check: marker in the scenario"
 	}
 	return text

@@ -53,10 +53,14 @@ func LoadText(path string, src []byte) (*Scenario, error) {
 				continue
 			}
 			checked[audio] = true
-			if err := speech.Check(audio); err != nil {
-				e := newError(path, r.place(fmt.Sprintf("cast[%d].audio[%d]", i, j)), err.Error())
+			place := fmt.Sprintf("cast[%d].audio[%d]", i, j)
+			length, err := speech.Length(audio)
+			if err != nil {
+				e := newError(path, r.place(place), err.Error())
 				e.Err = err
 				r.errs = append(r.errs, e)
+			} else if text := s.hidesMixUps(audio, length); text != "" {
+				s.Warnings = append(s.Warnings, r.warning(problem{place, text}))
 			}
 		}
 	}
@@ -94,11 +98,16 @@ func (r *reader) scenario(src []byte) (*Scenario, error) {
 		return nil, err
 	}
 	for _, p := range s.doubts() {
-		w := newError(r.file, r.place(p.path), p.message)
-		w.Source = ""
-		s.Warnings = append(s.Warnings, w.Error())
+		s.Warnings = append(s.Warnings, r.warning(p))
 	}
 	return s, nil
+}
+
+// warning is what is said of something that is allowed but probably not meant.
+func (r *reader) warning(p problem) string {
+	w := newError(r.file, r.place(p.path), p.message)
+	w.Source = ""
+	return w.Error()
 }
 
 // err joins the errors so far in the order of their places.

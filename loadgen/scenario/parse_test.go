@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/testaudio"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
@@ -343,6 +344,34 @@ func TestLoadChecksTheRecordings(t *testing.T) {
 
 	_, err = Load(filepath.Join(dir, "none.yaml"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestLoadWarnsOfRecordingsThatHideMixUps(t *testing.T) {
+	dir := t.TempDir()
+	testaudio.WriteShort(t, dir) // speech.ogg, of a few seconds
+	for _, c := range []struct {
+		sentence, audio, more string
+		warns                 bool
+	}{
+		{"several rooms with a short recording", "speech.ogg", "rooms: 3", true},
+		{"one room", "speech.ogg", "", false},
+		{"a long recording", "builtin:speech", "rooms: 3", false},
+		{"marked audio", "speech.ogg", "rooms: 3\naudio_check: marker", false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			path := filepath.Join(dir, "s.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(edit("audio: a.ogg", "audio: "+c.audio)+c.more+"\n"), 0o600))
+			s, err := Load(path)
+			require.NoError(t, err)
+			if !c.warns {
+				assert.Empty(t, s.Warnings)
+				return
+			}
+			require.Len(t, s.Warnings, 1)
+			assert.Contains(t, s.Warnings[0], ":4:38: 3 rooms play the same recording of ")
+			assert.Contains(t, s.Warnings[0], "if the server mixes rooms up, the run may take it for late packets; take one of more than 10s, or set audio_check: marker")
+		})
+	}
 }
 
 func FuzzParse(f *testing.F) {

@@ -66,10 +66,20 @@ func Load(path string) (*Clip, error) {
 // Check returns the error that [Load] would, except for one of decoding or encoding, which
 // take most of Load's time.
 func Check(path string) error {
-	return open(path, func(f io.Reader) error {
-		_, err := read(f)
+	_, err := Length(path)
+	return err
+}
+
+// Length is how long a recording is. Its errors are those of [Check].
+func Length(path string) (length time.Duration, err error) {
+	err = open(path, func(f io.Reader) error {
+		a, err := read(f)
+		if err == nil {
+			length = a.length()
+		}
 		return err
 	})
+	return length, err
 }
 
 // open has a file read and names it in any error.
@@ -128,6 +138,14 @@ type audio struct {
 	packets [][]byte
 	samples []float32
 	rate    int
+}
+
+// length is how long it is.
+func (a audio) length() time.Duration {
+	if a.rate > 0 {
+		return time.Duration(len(a.samples)) * time.Second / time.Duration(a.rate)
+	}
+	return time.Duration(len(a.packets)) * FrameLength
 }
 
 // read reads a file, without decoding or encoding it.
