@@ -2,3 +2,5 @@
 // follows it, and Prometheus. All see the run by its snapshots, and
 // cost it nothing while nobody looks. [Figures] are also what package push sends.
 package watch
+
+//go:generate go test -run ^TestGrafanaDashboardIsGenerated$ . -update

@@ -1,14 +1,9 @@
 package watch
 
 import (
-	"encoding/json"
-	"maps"
 	"math"
 	"net"
 	"net/http"
-	"os"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -199,57 +194,4 @@ func TestListenRefusesATakenAddress(t *testing.T) {
 	assert.ErrorContains(t, err, l.Addr().String())
 	_, err = NewDashboard(l.Addr().String())
 	assert.ErrorContains(t, err, l.Addr().String())
-}
-
-var metricName = regexp.MustCompile(`earshot_[a-z0-9_]+`)
-
-// The Grafana dashboard draws what the exporter has, by its names.
-func TestGrafanaDashboardNamesExportedMetrics(t *testing.T) {
-	data, err := os.ReadFile("../../docs/grafana/earshot.json")
-	require.NoError(t, err)
-	var dashboard struct {
-		Title  string
-		Panels []struct {
-			ID      int
-			Title   string
-			Type    string
-			Targets []struct {
-				Expr  string
-				RefID string `json:"refId"`
-			}
-		}
-		Annotations struct{ List []struct{ Expr string } }
-		Templating  struct{ List []map[string]any }
-	}
-	require.NoError(t, json.Unmarshal(data, &dashboard))
-
-	e := exporter(t)
-	e.Show(about(), complete(), thresholds(t, "latency", "p(99) < 20ms"))
-	exported := map[string]bool{}
-	for name, f := range scrape(t, e) {
-		exported[name] = true
-		if f.GetType() == dto.MetricType_SUMMARY {
-			exported[name+"_sum"], exported[name+"_count"] = true, true
-		}
-	}
-	ids, named := map[int]bool{}, map[string]bool{}
-	for _, p := range dashboard.Panels {
-		assert.False(t, ids[p.ID], "panel %q has another's id", p.Title)
-		ids[p.ID] = true
-		assert.NotEmpty(t, p.Targets, p.Title)
-		for _, target := range p.Targets {
-			names := metricName.FindAllString(target.Expr, -1)
-			assert.NotEmpty(t, names, "panel %q", p.Title)
-			for _, n := range names {
-				assert.True(t, exported[n], "panel %q draws %s, which is not exported", p.Title, n)
-				named[n] = true
-			}
-		}
-	}
-	for _, a := range dashboard.Annotations.List {
-		for _, n := range metricName.FindAllString(a.Expr, -1) {
-			assert.True(t, exported[n], n)
-		}
-	}
-	assert.Greater(t, len(named), 10, "%v", slices.Sorted(maps.Keys(named)))
 }
