@@ -22,6 +22,7 @@ var licences = []struct {
 	{"MPL-2.0", regexp.MustCompile(`Mozilla Public License,? Version 2\.0`)},
 	{"MIT", regexp.MustCompile(`Permission is hereby granted, free of charge`)},
 	{"BSD-3-Clause", regexp.MustCompile(`Redistribution and use in source and binary forms[\s\S]*[Nn]either the name`)},
+	{"Unlicense", regexp.MustCompile(`released into the public domain`)},
 	{"BSD-2-Clause", regexp.MustCompile(`Redistribution and use in source and binary forms`)},
 }
 
@@ -55,7 +56,7 @@ func TestDependenciesDocumentListsTheLicences(t *testing.T) {
 // licenceOf names the licence of the module in a folder.
 func licenceOf(t *testing.T, dir string) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "LICENSE*"))
+	files, err := filepath.Glob(filepath.Join(dir, "*LICENSE*"))
 	require.NoError(t, err)
 	for _, file := range files {
 		text, err := os.ReadFile(file)

@@ -47,7 +47,7 @@ type Clip struct {
 // "builtin:speech".
 const BuiltIn = "builtin:"
 
-// Load reads an Ogg Opus file, a WAV file, or a recording that comes with earshot (see [BuiltIn]). What is
+// Load reads an Ogg Opus, WAV, FLAC or MP3 file, or a recording that comes with earshot (see [BuiltIn]). What is
 // not in packets of 20 ms yet is encoded in such. Its errors name the file, what is wrong with it and,
 // where that helps, how to make a better one.
 func Load(path string) (*Clip, error) {
@@ -133,11 +133,12 @@ func Parse(name string, r io.Reader) (*Clip, error) {
 	return c, err
 }
 
-// audio is what a file holds: Opus packets, or samples of a rate.
+// audio is what a file holds: Opus packets, samples of a rate, or what is decoded to such.
 type audio struct {
-	packets [][]byte
-	samples []float32
-	rate    int
+	packets    [][]byte
+	samples    []float32
+	rate       int
+	compressed *compressed
 }
 
 // length is how long it is.
@@ -153,10 +154,19 @@ func read(r io.Reader) (a audio, err error) {
 	buffered := bufio.NewReader(r)
 	begin, _ := buffered.Peek(4) // what is wrong with it will be seen below
 	limited := &io.LimitedReader{R: buffered, N: maxFile + 1}
-	if string(begin) == "RIFF" {
+	switch {
+	case string(begin) == "RIFF":
 		a.samples, a.rate, err = readWAV(limited)
-	} else {
+	case string(begin) == "OggS":
 		a.packets, err = readPackets(limited)
+	default:
+		var all []byte
+		if all, err = io.ReadAll(limited); err == nil {
+			a.compressed, err = readCompressed(all)
+		}
+		if err == nil && a.compressed == nil {
+			a.packets, err = readPackets(bytes.NewReader(all)) // says what it is
+		}
 	}
 	if limited.N <= 0 {
 		return audio{}, errTooLarge
@@ -166,6 +176,13 @@ func read(r io.Reader) (a audio, err error) {
 
 // frames are packets of 20 ms each.
 func (a audio) frames() ([][]byte, error) {
+	if a.compressed != nil {
+		samples, rate, err := a.compressed.samples()
+		if err != nil {
+			return nil, err
+		}
+		return encode(samples, rate)
+	}
 	if a.samples != nil {
 		return encode(a.samples, a.rate)
 	}

@@ -54,10 +54,10 @@ func codecOf(packet []byte) string {
 // fileKind names a file by its first bytes, or is "".
 func fileKind(begin []byte) string {
 	switch {
-	case bytes.HasPrefix(begin, []byte("fLaC")):
-		return "a FLAC file"
-	case bytes.HasPrefix(begin, []byte("ID3")), len(begin) > 1 && begin[0] == 0xff && begin[1]&0xe0 == 0xe0:
-		return "an MP3 file"
+	case len(begin) > 1 && begin[0] == 0xff && begin[1]&0xf6 == 0xf0:
+		return "an AAC file"
+	case len(begin) > 1 && begin[0] == 0xff && begin[1]&0xe0 == 0xe0:
+		return "an MPEG audio file of layer I or II"
 	case bytes.HasPrefix(begin, []byte("\x1a\x45\xdf\xa3")):
 		return "a WebM or Matroska file"
 	case len(begin) >= 8 && string(begin[4:8]) == "ftyp":

@@ -13,6 +13,7 @@ import (
 const (
 	wavPCM        = 1
 	wavFloat      = 3
+	wavMP3        = 85
 	wavExtensible = 0xfffe
 )
 
@@ -23,7 +24,7 @@ type wavFormat struct {
 }
 
 // wavKinds names formats that are found in WAV files and can't be read here.
-var wavKinds = map[int]string{2: "ADPCM", 6: "A-law", 7: "µ-law", 17: "IMA ADPCM", 49: "GSM", 80: "MPEG", 85: "MP3", 255: "AAC", 0x2000: "AC-3"}
+var wavKinds = map[int]string{2: "ADPCM", 6: "A-law", 7: "µ-law", 17: "IMA ADPCM", 49: "GSM", 80: "MPEG", 255: "AAC", 0x2000: "AC-3"}
 
 const (
 	minWAVRate, maxWAVRate = 4_000, 192_000
@@ -62,6 +63,12 @@ func readWAV(r io.Reader) (samples []float32, rate int, err error) {
 				return nil, 0, errors.New("its samples come before their format")
 			case int64(len(body)) < size && !unknown:
 				return nil, 0, fmt.Errorf("it is cut short: it has %d bytes of %d of its samples", len(body), size)
+			case format.kind == wavMP3:
+				within, err := readMP3(body)
+				if err != nil {
+					return nil, 0, err
+				}
+				return within.samples()
 			}
 			samples = format.samples(body)
 			if len(samples) == 0 {
@@ -85,7 +92,7 @@ func readWAVFormat(body []byte) (*wavFormat, error) {
 	if f.kind == wavExtensible && len(body) >= 26 {
 		f.kind = int(binary.LittleEndian.Uint16(body[24:]))
 	}
-	known := f.kind == wavPCM && (f.bits == 8 || f.bits == 16 || f.bits == 24 || f.bits == 32) ||
+	known := f.kind == wavMP3 || f.kind == wavPCM && (f.bits == 8 || f.bits == 16 || f.bits == 24 || f.bits == 32) ||
 		f.kind == wavFloat && (f.bits == 32 || f.bits == 64)
 	switch {
 	case !known && wavKinds[f.kind] != "":

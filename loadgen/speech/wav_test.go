@@ -125,7 +125,7 @@ func TestWAVThatCannotBeRead(t *testing.T) {
 		says string
 	}{
 		{"another RIFF file", []byte("RIFF\x04\x00\x00\x00AVI "), "no WAV file"},
-		{"MP3 within", wavFile(85, 1, 44_100, 0, make([]byte, 100)), "holds MP3, not samples: make one with ffmpeg -i "},
+		{"ADPCM within", wavFile(2, 1, 44_100, 4, make([]byte, 100)), "holds ADPCM, not samples: make one with ffmpeg -i "},
 		{"a format that nobody knows", wavFile(4711, 1, 44_100, 16, make([]byte, 100)), "format 4711 with 16 bits"},
 		{"no channels", wavFile(wavPCM, 0, 44_100, 16, make([]byte, 100)), "of 0 channels"},
 		{"too low a rate", wavFile(wavPCM, 1, 100, 16, make([]byte, 100)), "of 100 samples a second"},
@@ -145,10 +145,10 @@ func TestWAVThatCannotBeRead(t *testing.T) {
 }
 
 func TestTheLineThatConvertsHasTheFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "it's mine.mp3")
-	require.NoError(t, os.WriteFile(path, []byte("ID3 and so on and so on and so on"), 0o600))
-	quoted := "'" + filepath.Dir(path) + `/it'\''s mine.mp3'`
-	assert.ErrorContains(t, Check(path), "it is an MP3 file, not Ogg Opus: make one with ffmpeg -i "+quoted+` -c:a libopus -b:a 24k -frame_duration 20 'it'\''s mine-20ms.ogg'`)
+	path := filepath.Join(t.TempDir(), "it's mine.m4a")
+	require.NoError(t, os.WriteFile(path, []byte("\x00\x00\x00\x20ftypM4A and so on and so on"), 0o600))
+	quoted := "'" + filepath.Dir(path) + `/it'\''s mine.m4a'`
+	assert.ErrorContains(t, Check(path), "it is an MP4 file, not Ogg Opus: make one with ffmpeg -i "+quoted+` -c:a libopus -b:a 24k -frame_duration 20 'it'\''s mine-20ms.ogg'`)
 }
 
 func FuzzReadWAV(f *testing.F) {
