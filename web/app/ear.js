@@ -11,6 +11,8 @@ export class Ear {
   /** @type {HTMLAudioElement[]} */
   #players = [];
   #onBlocked;
+  /** @type {(player: HTMLAudioElement) => void} */
+  #tune = () => {};
 
   /**
    * @param {number} slots how many voices to hear at once
@@ -43,6 +45,15 @@ export class Ear {
     await Promise.all(this.#players.map((player) => player.play()));
   }
 
+  /**
+   * Changes how it plays.
+   * @param {(player: HTMLAudioElement) => void} change
+   */
+  tune(change) {
+    this.#tune = change;
+    this.#players.forEach(change);
+  }
+
   close() {
     this.connection.onconnectionstatechange = null;
     this.connection.close();
@@ -61,6 +72,7 @@ export class Ear {
     player.hidden = true;
     document.body.append(player);
     this.#players.push(player);
+    this.#tune(player);
     player.play().catch((problem) => {
       if (problem.name === "NotAllowedError") this.#onBlocked();
     });

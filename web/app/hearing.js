@@ -1,5 +1,6 @@
 import { Ear } from "./ear.js";
 import { refusalOf } from "./types.js";
+import * as vault from "./vault.js";
 
 /** @typedef {"off" | "connecting" | "connected" | "blocked"} EarState */
 
@@ -53,6 +54,7 @@ export class Hearing {
         this.#on.change();
       },
     ));
+    this.tune();
     this.#timer = setTimeout(() => {
       this.state = "blocked";
       this.open(slots);
@@ -73,6 +75,22 @@ export class Hearing {
   async resume() {
     await this.ear?.resume();
     this.needsTap = false;
+  }
+
+  /** Plays where and as loud as the user has chosen. */
+  tune() {
+    this.ear?.tune((player) => void this.tunePlayer(player));
+  }
+
+  /**
+   * Has something play where and as loud as the user has chosen.
+   * @param {HTMLAudioElement} player
+   */
+  async tunePlayer(player) {
+    const { speaker, volume } = vault.sound.get();
+    player.volume = volume;
+    // Speakers that are unplugged are replaced by the system's.
+    if (player.setSinkId && player.sinkId !== speaker) await player.setSinkId(speaker).catch(() => {});
   }
 
   close() {

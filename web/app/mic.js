@@ -1,4 +1,5 @@
 import { Refusal } from "./types.js";
+import * as vault from "./vault.js";
 
 /** The microphone and the send-only connection that carries it. */
 export class Mic {
@@ -22,14 +23,34 @@ export class Mic {
   }
 
   /**
-   * Asks the person for the microphone.
+   * Asks the person for the microphone that they have chosen.
    * @returns {Promise<MediaStream>}
    */
   static async permission() {
     if (!window.isSecureContext || !navigator.mediaDevices) throw new Refusal("insecure");
+    const { mic, echo } = vault.sound.get();
     return navigator.mediaDevices.getUserMedia({
-      audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
+      audio: { echoCancellation: echo, noiseSuppression: echo, autoGainControl: true, channelCount: 1, ...(mic && { deviceId: { ideal: mic } }) },
     });
+  }
+
+  /**
+   * Goes on with another microphone, over the same connection.
+   * @param {MediaStream} stream
+   * @param {() => void} onUnplugged
+   */
+  async replace(stream, onUnplugged) {
+    const [track] = stream.getAudioTracks();
+    const [before] = this.stream.getAudioTracks();
+    if (!track) return;
+    track.enabled = before?.enabled ?? true;
+    await this.connection.getSenders()[0]?.replaceTrack(track);
+    for (const old of this.stream.getTracks()) {
+      old.onended = null;
+      old.stop();
+    }
+    track.onended = onUnplugged;
+    this.stream = stream;
   }
 
   /** @param {(offer: string) => Promise<string>} exchange takes an offer, gives the answer */

@@ -82,6 +82,12 @@ export class Speaking {
     if (this.mic) await this.#open(this.mic.stream);
   }
 
+  /** Goes on with the microphone that is chosen now, if one is on. */
+  async switch() {
+    if (this.state !== "on" || !this.mic) return;
+    await this.mic.replace(await Mic.permission(), () => this.#unplugged());
+  }
+
   /** Measures how loud the user is. */
   async measure() {
     this.level = this.mic && !this.silent ? await this.mic.level() : 0;

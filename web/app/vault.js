@@ -83,6 +83,21 @@ export const seat = {
   },
 };
 
+/**
+ * @typedef {object} Sound how the user speaks and hears
+ * @property {string} mic the microphone's id; "": as the system has it
+ * @property {string} speaker the same of the speakers
+ * @property {number} volume from 0 to 1
+ * @property {boolean} echo whether echo is cancelled
+ */
+
+/** The user's choice of devices, for all rooms. */
+export const sound = {
+  /** @returns {Sound} */
+  get: () => ({ mic: "", speaker: "", volume: 1, echo: true, ...get(localStorage, "sound") }),
+  set: (/** @type {Sound} */ value) => set(localStorage, "sound", value),
+};
+
 /** The role that this tab has in a room of an open server. */
 export const role = {
   /**

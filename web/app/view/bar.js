@@ -46,14 +46,31 @@ function updateHand(button, { roster }, live) {
 }
 
 /**
+ * Turns the microphone on or mutes it, if the user can do so now.
+ * @param {Call} call
+ */
+export function toggleMic(call) {
+  const { busy, barred } = micState(call);
+  if (call.state === "live" && call.roster.onStage && !busy && !barred) void call.speaking.toggle();
+}
+
+/** @param {Call} call */
+function micState({ speaking }) {
+  return {
+    busy: speaking.state === "asking" || speaking.state === "connecting",
+    barred: speaking.state === "on" && speaking.muted && !speaking.mayUnmute,
+  };
+}
+
+/**
  * @param {HTMLButtonElement} button
  * @param {Call} call
  * @param {boolean} live
  */
-function updateMic(button, { roster, speaking }, live) {
+function updateMic(button, call, live) {
+  const { roster, speaking } = call;
   button.hidden = !roster.onStage;
-  const busy = speaking.state === "asking" || speaking.state === "connecting";
-  const barred = speaking.state === "on" && speaking.muted && !speaking.mayUnmute;
+  const { busy, barred } = micState(call);
   enable(button, live && !busy && !barred);
   button.classList.toggle("on", !speaking.silent);
   button.classList.toggle("busy", busy);
@@ -63,7 +80,7 @@ function updateMic(button, { roster, speaking }, live) {
     button.replaceChildren(icon(name));
   }
   const label = barred ? "A host muted you" : speaking.silent ? "Turn your microphone on" : "Mute your microphone";
-  apply(button, { "aria-label": label, title: label });
+  apply(button, { "aria-label": label, title: barred ? label : `${label} (M)`, "aria-keyshortcuts": "m" });
 }
 
 /**

@@ -19,6 +19,7 @@ export function hands(call) {
     h(
       "li",
       { class: "hand" },
+      h("span", { class: "hand-place", "aria-hidden": "true" }),
       avatar(name, "small"),
       h("span", { class: "hand-name" }, name),
       h(
@@ -34,6 +35,7 @@ export function hands(call) {
     update() {
       const { hands: up, handCount, hosting } = call.roster;
       reconcile(list, up, (hand) => hand.member, make, (item, { member }) => {
+        say(/** @type {Element} */ (item.querySelector(".hand-place")), `${up.findIndex((hand) => hand.member === member) + 1}`);
         const asked = call.asked.has(member);
         say(/** @type {Element} */ (item.querySelector(".hand-invite")), asked ? "Invited" : "Invite");
         /** @type {HTMLButtonElement} */ (item.querySelector(".primary")).disabled = asked;

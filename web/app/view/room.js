@@ -3,7 +3,8 @@ import { Meter } from "../meter.js";
 import { count } from "../words.js";
 import { audience } from "./audience.js";
 import { banner } from "./banner.js";
-import { bar } from "./bar.js";
+import { Lockscreen } from "../lockscreen.js";
+import { bar, toggleMic } from "./bar.js";
 import { connection } from "./connection.js";
 import { hands } from "./hands.js";
 import { icon, mark } from "./icon.js";
@@ -12,6 +13,7 @@ import { listenerMenu, memberMenu } from "./member.js";
 import { people } from "./people.js";
 import { rules } from "./rules.js";
 import { roomInvite } from "./share.js";
+import { soundSettings } from "./sound.js";
 import { stage } from "./stage.js";
 
 /** @typedef {import("../call.js").Call} Call */
@@ -35,7 +37,7 @@ export function room(call, { title, open }) {
   const share = () => roomInvite(call.roster.room, open);
   const panels = {
     hands: panel("hands", "Raised hands", queue.element, law.element),
-    connection: panel("connection", "Your connection", link.element),
+    connection: panel("connection", "Your connection", link.element, h("button", { type: "button", class: "sound-button", onclick: () => soundSettings(call) }, icon("mic"), "Microphone and speakers")),
   };
   const side = h("aside", { class: "side", "aria-label": "Details" }, panels.hands, panels.connection);
   const tools = bar(call, { leave: () => leaveRoom(call), share, hands: () => toggle("hands"), end: () => endRoom(call) });
@@ -53,6 +55,16 @@ export function room(call, { title, open }) {
     side,
     tools.element,
   );
+
+  const outside = new Lockscreen(call, title, () => leaveRoom(call));
+  document.addEventListener("keydown", shortcut);
+
+  /** M turns the microphone on and off, wherever one does not write. @param {KeyboardEvent} event */
+  function shortcut(event) {
+    const writing = event.target instanceof Element && event.target.closest("input, select, textarea, dialog");
+    if (writing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.key.toLowerCase() !== "m") return;
+    toggleMic(call);
+  }
 
   /** @param {keyof typeof panels} name */
   function toggle(name) {
@@ -83,6 +95,7 @@ export function room(call, { title, open }) {
     side.hidden = panels.hands.hidden && panels.connection.hidden;
     for (const part of [obstacle, faces, crowd, queue, law, link]) part.update();
     tools.update(!panels.hands.hidden);
+    outside.update();
   }
 
   const reading = setInterval(async () => {
@@ -99,6 +112,8 @@ export function room(call, { title, open }) {
     close() {
       clearInterval(reading);
       crowd.close();
+      outside.close();
+      document.removeEventListener("keydown", shortcut);
     },
   };
 }

@@ -1,0 +1,55 @@
+package browser_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+)
+
+// The page's own choice of microphone and volume, its keys, and what it tells the device.
+func TestSoundAndKeysAreTheUsers(t *testing.T) {
+	t.Parallel()
+	ada, bo, said := onAir(t)
+
+	// M mutes and unmutes, but for one who writes.
+	ada.presses("m")
+	bo.await("document.querySelector('.seat.muted')")
+	ada.click("Find people")
+	ada.fill("Name", "m")
+	ada.sees("Nobody here is called that.")
+	ada.presses("\x1b")
+	ada.await("!document.querySelector('dialog')")
+	assert.True(t, eval[bool](ada, "Boolean(document.querySelector('.seat.own.muted'))"), "a letter in a field is a letter")
+	ada.presses("M")
+	bo.await("!document.querySelector('.seat.muted')")
+	bo.hears(said)
+
+	// Another microphone goes over the same connection, and is heard.
+	connections := eval[int](ada, "connections.length")
+	ada.click("Your connection")
+	ada.click("Microphone and speakers")
+	ada.await("document.querySelectorAll('#sound-mic option').length > 1")
+	ada.click("Test")
+	ada.await("document.querySelector('meter').value > 0.02")
+	ada.pictured(artifacts(t), "sound")
+	ada.choose("Microphone", eval[string](ada, "[...document.querySelectorAll('#sound-mic option')].at(-1).value"))
+	ada.click("Cancel echo (off for music, with headphones)")
+	ada.click("Close")
+	assert.Equal(t, connections, eval[int](ada, "connections.length"))
+	bo.hears(said)
+
+	// The volume is the listener's.
+	bo.click("Your connection")
+	bo.click("Microphone and speakers")
+	eval[bool](bo, "(() => { const e = document.querySelector('#sound-volume'); e.value = 20; return e.dispatchEvent(new Event('input')); })()")
+	bo.await("[...document.querySelectorAll('audio')].every((e) => Math.abs(e.volume - 0.2) < 0.01)")
+	bo.click("Close")
+	assert.InDelta(t, 0.2, eval[float64](bo, "JSON.parse(localStorage.getItem('earshot.sound')).volume"), 0.01)
+
+	// The lock screen knows what plays, and the page can be installed.
+	bo.await("navigator.mediaSession.metadata?.title === 'Radio' && navigator.mediaSession.metadata.artist === 'Ada'")
+	assert.Equal(t, "standalone", eval[string](bo, "fetch(document.querySelector('link[rel=manifest]').href).then((r) => r.json()).then((m) => m.display)"))
+	assert.True(t, eval[bool](bo, `fetch('/app/manifest.webmanifest').then((r) => r.json()).then((m) => Promise.all(m.icons.map((i) => fetch(i.src).then((r) => r.ok && r.headers.get('Content-Type') === i.type)))).then((all) => all.length > 2 && all.every(Boolean))`))
+	bo.do(chromedp.Reload())
+}
