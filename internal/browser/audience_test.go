@@ -54,3 +54,28 @@ func TestAudienceHasFacesAndHostsActOnThem(t *testing.T) {
 	bo.sees("Ada invites you to the stage")
 	ada.pictured(artifacts(t), "audience")
 }
+
+func TestTalkerComesForwardOnAPhoneWithAFullStage(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--open")
+	c := sharedChromium(t)
+	cy := c.person("Cy")
+	for i := range 9 {
+		attend(t, s, "radio", "speaker", fmt.Sprintf("Silent %d", i))
+	}
+	ada := c.person("Ada")
+	ada.goTo(s.url + "/#/r/radio")
+	ada.fill("Your name", "Ada")
+	eval[bool](ada, "(sessionStorage.setItem('earshot.role.radio', '\"speaker\"'), true)")
+	ada.click("Listen in")
+	ada.sees("Ada (you)")
+	cy.on(phone, false)
+	cy.follows(s.url+"/#/r/radio", "Listen in")
+	const last = "document.querySelector('.stage').lastElementChild.querySelector('.seat-name').textContent"
+	const first = "document.querySelector('.stage').firstElementChild.querySelector('.seat-name').textContent"
+	cy.await(last+" === %q", "Ada")
+	ada.click("Turn your microphone on")
+	cy.await(first+" === %q", "Ada")
+	assert.Equal(t, "Silent 0", eval[string](ada, first), "a wide screen shows all, in their order")
+	cy.pictured(artifacts(t), "full-stage")
+}

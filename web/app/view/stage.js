@@ -1,4 +1,5 @@
 import { h, reconcile, say } from "../dom.js";
+import { Seating } from "../seating.js";
 import { reach, talks } from "../voices.js";
 import { avatar } from "./avatar.js";
 import { icon } from "./icon.js";
@@ -17,6 +18,7 @@ export function stage(call, onPick) {
   const list = h("ul", { class: "stage", "aria-label": "On stage" });
   const nobody = h("p", { class: "quiet", hidden: true });
   const element = h("section", { class: "stage-card" }, list, nobody);
+  const seating = new Seating();
 
   /** @param {StageMember} member */
   const make = (member) => {
@@ -54,17 +56,23 @@ export function stage(call, onPick) {
     say(part(item, "seat-mic"), muted ? "Microphone off" : "Microphone on");
   };
 
+  const seated = () => seating.arrange(call.roster.stage, narrow.matches);
+  // People you can act on are buttons; others are not.
+  const seat = () => reconcile(list, seated(), (m) => (acts(call, m) ? "button " : "") + m.member, make, update);
+
   return {
     element,
     update() {
-      // People you can act on are buttons; others are not.
-      reconcile(list, call.roster.stage, (m) => (acts(call, m) ? "button " : "") + m.member, make, update);
+      seat();
       const { lastHost } = call.roster;
       say(nobody, lastHost ? `${lastHost} left. The room waits for a host.` : "Nobody is on stage yet. Stay: it starts when a host arrives.");
       nobody.hidden = call.roster.stage.length > 0;
     },
     /** Updates the rings to the voice levels. */
     levels() {
+      // Somebody who is at a seat with the keyboard is not moved away from it.
+      const moved = narrow.matches && seating.heard(seated(), (m) => talks(call.levels.get(m.talker) ?? 0), performance.now());
+      if (moved && !list.contains(document.activeElement)) seat();
       for (const child of list.children) {
         const item = /** @type {HTMLElement} */ (child);
         const level = call.levels.get(Number(item.dataset["talker"])) ?? 0;
@@ -104,3 +112,6 @@ function badge(face, muted) {
   if (muted && !present) face.append(h("span", { class: "badge" }, icon("mic-off")));
   if (!muted) present?.remove();
 }
+
+/** Whether a full stage does not fit on the screen. */
+const narrow = matchMedia("(max-width: 32rem)");
