@@ -12,7 +12,7 @@ func TestBanFromThePageHolds(t *testing.T) {
 	s, c, ada := club(t)
 	cy := c.person("Cy")
 	cy.joinsClub(ada)
-	ada.opensClosedRoom("Board meeting")
+	ada.opensClosedRoom("The back room")
 	link := ada.invites()
 	cy.goTo(link)
 	cy.click("Come in")
