@@ -20,6 +20,9 @@ type Frame struct {
 	// Talker identifies the person who talks (the word is RFC 3550's), on the wire as
 	// the only entry of the CSRC list. Push fills it in.
 	Talker uint32
+	// Source identifies the source of Seq and Timestamp within the router: another one
+	// begins with each publisher and each [Publisher.Restart]. Push fills it in.
+	Source uint32
 	// Seq and Timestamp are the mic's own, as they came in. The timestamp
 	// counts at 48 kHz.
 	Seq       uint16

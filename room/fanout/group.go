@@ -14,6 +14,7 @@ type group struct {
 	waiting []Packet
 	joined  []*Subscription
 	mayWait bool // they are audience, and not on stage
+	relay   bool // they are no ears, but pass on to other routers
 	// last is the newest packet of each slot that went out.
 	last []Packet
 	// history is what went out to each slot lately.

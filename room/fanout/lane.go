@@ -66,7 +66,7 @@ func (l *lane) close(gone chan struct{}) {
 func (l *lane) join(sub *Subscription, x *mix) *group {
 	g := l.groups[x]
 	if g == nil {
-		g = &group{lane: l, mayWait: x.key.excluded == 0, last: make([]Packet, len(x.slots)), history: make([]history, len(x.slots))}
+		g = &group{lane: l, mayWait: x.key.excluded == 0 && !x.key.relay, relay: x.key.relay, last: make([]Packet, len(x.slots)), history: make([]history, len(x.slots))}
 		l.groups[x] = g
 	}
 	g.add(sub)

@@ -15,11 +15,12 @@ const (
 	historySize = 32
 )
 
-// mixKey identifies a mix: its number of slots, and the talker who is left out of
-// it (0: nobody).
+// mixKey identifies a mix: its number of slots, the talker who is left out of it (0:
+// nobody), and whether it is for another router.
 type mixKey struct {
 	slots    int
 	excluded uint32
+	relay    bool
 }
 
 // mix assigns the mics to its slots and keeps the slots' timelines. The router's

@@ -31,6 +31,7 @@ func (p *Publisher) Push(f Frame) {
 		r.stats.muted++
 		return
 	}
+	f.Source = p.epoch
 	p.loud.add(f.Level, f.Arrived)
 	frame := &f
 	p.recent.add(frame)
@@ -44,7 +45,7 @@ func (p *Publisher) Push(f Frame) {
 func (p *Publisher) Restart() {
 	p.router.mu.Lock()
 	defer p.router.mu.Unlock()
-	p.epoch++
+	p.epoch = p.router.newEpoch()
 	p.recent = ring[*Frame]{}
 }
 

@@ -67,6 +67,8 @@ type Router struct {
 	mixes []*mix
 	ears  int
 	stats counters
+	// epochs counts those that publishers have had.
+	epochs uint32
 }
 
 // counters are the part of Stats that the router's lock guards.
@@ -129,7 +131,7 @@ func (r *Router) Publish(talker uint32) (*Publisher, error) {
 	if old := r.publishers[talker]; old != nil {
 		r.drop(old)
 	}
-	m := &Publisher{router: r, talker: talker}
+	m := &Publisher{router: r, talker: talker, epoch: r.newEpoch()}
 	r.publishers[talker] = m
 	return m, nil
 }
@@ -178,6 +180,10 @@ type SubscribeOptions struct {
 	// between two frames doesn't miss the one in the air. Zero stands for 20 ms
 	// ago.
 	Since time.Time
+	// Relay makes it no ear: the sink passes the packets on to another router, with as many
+	// mics as Sections says, however many slots this one has. It counts in no figure, has
+	// no backlog, and nothing is held for it.
+	Relay bool
 }
 
 // Subscribe sends the room's packets to a sink until the subscription is closed.
@@ -194,16 +200,23 @@ func (r *Router) Subscribe(sink Sink, o SubscribeOptions) (*Subscription, error)
 	if r.closed {
 		return nil, ErrClosed
 	}
-	x := r.mixFor(mixKey{slots: min(o.Sections, r.slots), excluded: o.Owner})
+	key := mixKey{slots: min(o.Sections, r.slots), excluded: o.Owner}
+	if o.Relay {
+		key = mixKey{slots: o.Sections, relay: true}
+	}
+	x := r.mixFor(key)
 	l := slices.MinFunc(r.lanes, func(a, b *lane) int {
 		return cmp.Or(a.ears-b.ears, int(a.shard.ears.Load()-b.shard.ears.Load()))
 	})
 	sub := &Subscription{router: r, lane: l, sink: sink, sections: o.Sections, mix: x}
-	l.ears++
-	l.shard.ears.Add(1)
-	r.ears++
 	r.use(x, l)
-	backlog := x.backlog(since)
+	var backlog []Packet
+	if !o.Relay {
+		l.ears++
+		l.shard.ears.Add(1)
+		r.ears++
+		backlog = x.backlog(since)
+	}
 	l.shard.queue.doAmid(func() { l.shard.add(sub, x, backlog) })
 	return sub, nil
 }
@@ -263,6 +276,12 @@ func (r *Router) Close() {
 }
 
 // The rest is called with the router's lock held.
+
+// newEpoch returns an epoch for a publisher.
+func (r *Router) newEpoch() uint32 {
+	r.epochs++
+	return r.epochs
+}
 
 // distribute offers a frame to a mix and queues it for the shards that have
 // ears there.

@@ -40,6 +40,9 @@ func (s *Subscription) send(batch SendBatch, packets []Packet, scratch *[]Packet
 		packets[i].sub = s
 	}
 	failed := min(max(s.sink.Send(batch, packets), 0), len(packets))
+	if s.group != nil && s.group.relay {
+		return t
+	}
 	return sendCounts{sent: uint64(len(packets) - failed), failed: uint64(failed)}
 }
 
@@ -109,9 +112,11 @@ func (s *Subscription) Close() {
 	x := s.mix
 	if x != nil {
 		s.mix = nil
-		s.lane.ears--
-		s.lane.shard.ears.Add(-1)
-		r.ears--
+		if !x.key.relay {
+			s.lane.ears--
+			s.lane.shard.ears.Add(-1)
+			r.ears--
+		}
 		r.unuse(x, s.lane)
 	}
 	queued := s.lane.shard.queue.doAmid(func() {
