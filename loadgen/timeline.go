@@ -42,6 +42,8 @@ func actionOf(spec scenario.VerbSpec) action {
 		return action{person: (*person).depart}
 	case scenario.Reconnect:
 		return action{person: (*person).reconnect}
+	case scenario.RestartICE:
+		return action{person: (*person).restartICE}
 	case scenario.End:
 		return action{room: (*roomRun).end}
 	case scenario.InviteGuest:
@@ -159,7 +161,7 @@ func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people [
 func (p *person) can(role scenario.Role, spec scenario.VerbSpec) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.left || p.away || p.participant == nil || p.role != role {
+	if p.left || p.away || p.participant == nil || p.role != role || p.probe && spec.CrowdOnly {
 		return false
 	}
 	state := p.state

@@ -144,6 +144,13 @@ func (c *Client) sendCheck(now time.Time) {
 // settled reports whether a check of the present ICE session was answered.
 func (l *checklist) settled() bool { return l.connected && !l.restarting }
 
+// Settled reports whether a check of the present ICE session was answered.
+func (c *Client) Settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ice.settled()
+}
+
 // Restart goes on in another ICE session, with other credentials of both sides (RFC 8445,
 // section 9), that the server knows already. The client hears as before. If no check of
 // the new session is answered, the client ends with [ErrNoCheck].

@@ -39,7 +39,7 @@ func TestRestartLosesNoPacket(t *testing.T) {
 		hear()
 		assert.Equal(t, ServerStats{Peers: 1, Addresses: 1}, s.Stats())
 	}
-	require.Eventually(t, func() bool { return !x.client.restarts() }, patience, time.Millisecond)
+	require.Eventually(t, x.client.Settled, patience, time.Millisecond)
 	named, _, _ := s.demux.lookupCheck([]byte(old.Ufrag), loopback(1))
 	assert.Nil(t, named, "the first session is forgotten")
 	assert.Equal(t, 1, s.demux.names())
@@ -54,13 +54,6 @@ func (d *demux) names() int {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return len(d.byUfrag)
-}
-
-// restarts reports whether a restart of the client is not complete.
-func (c *Client) restarts() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ice.restarting
 }
 
 // TestRestartOfPion has a client of pion/webrtc restart ICE, which it does on other sockets.

@@ -38,8 +38,8 @@ type Shared interface {
 type Capabilities struct {
 	// Driver is the driver's name on the command line: its [Kind]'s.
 	Driver string
-	// Acts are the verbs of a timeline that [RoomClient.Act] carries out. Without any,
-	// people can only leave.
+	// Acts are the verbs of a timeline that [RoomClient.Act] carries out, or
+	// [Participant.RestartICE]. Without any, people can only leave.
 	Acts []scenario.Verb
 	// StageListens means that people on stage listen, too.
 	StageListens bool
@@ -95,6 +95,10 @@ type Participant interface {
 	// Resume drops the signaling connection without a goodbye and resumes on a new one.
 	// The returned Participant replaces this one. It needs [Capabilities.Resume].
 	Resume(ctx context.Context) (Participant, error)
+	// RestartICE sends an SDP fragment with a client's new ICE credentials and returns the
+	// server's (RFC 9725, section 4.3.3). It needs the verb [scenario.RestartICE] among
+	// [Capabilities.Acts].
+	RestartICE(ctx context.Context, of Media, fragment string) (string, error)
 	// Leave ends the presence and returns when the server has acknowledged it.
 	Leave(ctx context.Context) error
 	// Done is closed when the presence has ended, whichever side ended it.
@@ -140,7 +144,7 @@ func (UnsupportedRoom) Act(context.Context, scenario.Verb, Participant) error {
 func (UnsupportedRoom) NoShows() uint64 { return 0 }
 
 // UnsupportedParticipant implements what a [Participant] can't do whose driver has
-// neither [Capabilities.Trickle] nor [Capabilities.Resume]. Embed it.
+// neither [Capabilities.Trickle] nor [Capabilities.Resume] nor restarts of ICE. Embed it.
 type UnsupportedParticipant struct{}
 
 // Trickle implements Participant.
@@ -151,6 +155,11 @@ func (UnsupportedParticipant) Trickle(context.Context, Media, string) (string, e
 // Resume implements Participant.
 func (UnsupportedParticipant) Resume(context.Context) (Participant, error) {
 	return nil, ErrUnsupported
+}
+
+// RestartICE implements Participant.
+func (UnsupportedParticipant) RestartICE(context.Context, Media, string) (string, error) {
+	return "", ErrUnsupported
 }
 
 // A CounterOffer is the error for an offer that the server refused with an offer of

@@ -26,6 +26,7 @@ const (
 	Kick          Verb = "kick"
 	Ban           Verb = "ban"
 	Reconnect     Verb = "reconnect"
+	RestartICE    Verb = "ice-restart"
 	InviteGuest   Verb = "invite-guest"
 )
 
@@ -70,6 +71,8 @@ type VerbSpec struct {
 	Needs, Lacks, Sets, Clears State
 	// Becomes is the role afterwards; "" is the one before.
 	Becomes Role
+	// CrowdOnly: probes can't play it.
+	CrowdOnly bool
 	// Silences: nothing that they send may be heard after the acknowledgement.
 	// Removes: they are out of the room as well.
 	Silences, Removes bool
@@ -138,6 +141,10 @@ var verbs = []VerbSpec{
 	{
 		Verb: Reconnect, Actor: Themselves, Who: []Role{Speaker, Listener},
 		Help: "their WebSocket is cut, and they resume on a new one; their ear stays open",
+	},
+	{
+		Verb: RestartICE, Actor: Themselves, Who: []Role{Listener}, CrowdOnly: true,
+		Help: "they restart ICE, as a browser does whose network has changed; their ear stays open and goes on. Probes do not",
 	},
 	{
 		Verb: InviteGuest, Actor: Moderator, Who: []Role{Host}, OfRoom: true, MaxCount: wire.DefaultStage,

@@ -22,7 +22,8 @@ const (
 	writeTimeout = 5 * time.Second
 )
 
-// A connection is one person's WebSocket. Close ends it.
+// A connection is one person's WebSocket. Close ends it. Its methods are those of
+// [driver.Participant], one for each request, and those that read and write the socket.
 //
 // While somebody joins, the goroutine that makes a request also reads its answer:
 // thousands join within seconds, and being woken by another goroutine would cost them
@@ -193,6 +194,21 @@ func (s *connection) offer(ctx context.Context, media wire.Media, offer string) 
 		return "", fmt.Errorf("offer the %s: the server answered %q", media, wire.TypeOf(answer))
 	}
 	return a.SDP, nil
+}
+
+// RestartICE implements driver.Participant.
+func (s *connection) RestartICE(ctx context.Context, of driver.Media, fragment string) (string, error) {
+	answer, err := s.request(ctx, func(id string) wire.Message {
+		return wire.RestartICE{ID: id, Media: wire.Media(of), Fragment: fragment}
+	})
+	if err != nil {
+		return "", fmt.Errorf("restart ICE of the %s: %w", of, err)
+	}
+	restarted, ok := answer.(wire.ICERestarted)
+	if !ok {
+		return "", fmt.Errorf("restart ICE of the %s: the server answered %q", of, wire.TypeOf(answer))
+	}
+	return restarted.Fragment, nil
 }
 
 // Leave implements driver.Participant.

@@ -157,7 +157,9 @@ func (d *Driver) Loopback() bool {
 
 // Capabilities implements driver.Driver.
 func (d *Driver) Capabilities() driver.Capabilities {
-	c := driver.Capabilities{Driver: "whep", Trickle: true, Sections: 1, ICEServers: d.knownICEServers}
+	c := driver.Capabilities{
+		Driver: "whep", Trickle: true, Sections: 1, ICEServers: d.knownICEServers, Acts: []scenario.Verb{scenario.RestartICE},
+	}
 	if d.whep == "" {
 		c.PublishOnly = fmt.Sprintf("give --%s, where they listen", whepURL)
 	}

@@ -25,7 +25,7 @@ func (v *participant) post(ctx context.Context, of driver.Media, template, offer
 	for pace := firstRetry; ; pace = min(2*pace, lastRetry) {
 		// An answer that comes after somebody else's success may be older than that.
 		begun := v.room.taken(of).Load()
-		resp, body, err := v.request(ctx, http.MethodPost, at, of, sdpType, offer)
+		resp, body, err := v.request(ctx, http.MethodPost, at, of, "", sdpType, offer)
 		switch {
 		case err != nil && ctx.Err() != nil && last != nil:
 			return "", last

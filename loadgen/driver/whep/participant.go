@@ -69,7 +69,7 @@ func (v *participant) counterOffer(of driver.Media, at string, resp *http.Respon
 		return fmt.Errorf("offer to %s: a counter-offer: %w", at, err)
 	}
 	return &driver.CounterOffer{SDP: offer, Answer: func(ctx context.Context, answer string) error {
-		resp, body, err := v.request(ctx, http.MethodPatch, s.url, of, sdpType, answer)
+		resp, body, err := v.request(ctx, http.MethodPatch, s.url, of, s.etag, sdpType, answer)
 		switch {
 		case err != nil:
 			return fmt.Errorf("answer the counter-offer of %s: %w", at, err)
@@ -84,11 +84,29 @@ func (v *participant) counterOffer(of driver.Media, at string, resp *http.Respon
 func (v *participant) Trickle(ctx context.Context, of driver.Media, fragment string) (string, error) {
 	v.mu.Lock()
 	s := v.resources[of]
+	match := ""
+	if s != nil {
+		match = s.etag
+	}
 	v.mu.Unlock()
+	return v.patch(ctx, of, s, match, fragment)
+}
+
+// RestartICE implements driver.Participant: whatever ICE session is the present one (RFC
+// 9725, section 4.3.3).
+func (v *participant) RestartICE(ctx context.Context, of driver.Media, fragment string) (string, error) {
+	v.mu.Lock()
+	s := v.resources[of]
+	v.mu.Unlock()
+	return v.patch(ctx, of, s, "*", fragment)
+}
+
+// patch sends a fragment to a session, whose entity tag has to match unless match is empty.
+func (v *participant) patch(ctx context.Context, of driver.Media, s *resource, match, fragment string) (string, error) {
 	if s == nil {
 		return "", errNoResource
 	}
-	resp, body, err := v.request(ctx, http.MethodPatch, s.url, of, fragmentType, fragment)
+	resp, body, err := v.request(ctx, http.MethodPatch, s.url, of, match, fragmentType, fragment)
 	switch {
 	case err != nil:
 		return "", err
@@ -114,7 +132,7 @@ func (v *participant) Leave(ctx context.Context) error {
 	v.mu.Unlock()
 	var errs []error
 	for of, s := range sessions {
-		resp, body, err := v.request(ctx, http.MethodDelete, s.url, of, "", "")
+		resp, body, err := v.request(ctx, http.MethodDelete, s.url, of, "", "", "")
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("end the session %s: %w", s.url, err))
@@ -128,8 +146,9 @@ func (v *participant) Leave(ctx context.Context) error {
 // Done implements driver.Participant. The server has no way to end it.
 func (v *participant) Done() <-chan struct{} { return v.done }
 
-// request makes a request and reads its answer.
-func (v *participant) request(ctx context.Context, method, at string, of driver.Media, contentType, body string) (*http.Response, string, error) {
+// request makes a request and reads its answer. The entity tag of the session has to match
+// unless match is empty.
+func (v *participant) request(ctx context.Context, method, at string, of driver.Media, match, contentType, body string) (*http.Response, string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, at, strings.NewReader(body))
 	if err != nil {
 		return nil, "", err
@@ -138,12 +157,8 @@ func (v *participant) request(ctx context.Context, method, at string, of driver.
 		req.Header.Set("Content-Type", contentType)
 		req.Header.Set("Accept", contentType)
 	}
-	if method == http.MethodPatch {
-		v.mu.Lock()
-		if s := v.resources[of]; s != nil && s.etag != "" {
-			req.Header.Set("If-Match", s.etag)
-		}
-		v.mu.Unlock()
+	if match != "" {
+		req.Header.Set("If-Match", match)
 	}
 	v.room.driver.authorize(req, of, v.room.name, v.name)
 	resp, err := v.room.driver.client.Do(req)
