@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -81,11 +82,15 @@ func plainToken(token string, urls []string) (warnings []string) {
 	seen := map[string]bool{}
 	for _, text := range urls {
 		u, err := url.Parse(text)
-		if err != nil || u.Scheme != "http" || !reach.Outside(u.Host) || seen[u.Host] {
+		if err != nil {
+			continue
+		}
+		encrypted := map[string]string{"http": "an https", "ws": "a wss"}[u.Scheme]
+		if encrypted == "" || !reach.Outside(u.Host) || seen[u.Host] {
 			continue
 		}
 		seen[u.Host] = true
-		warnings = append(warnings, fmt.Sprintf("the token goes to http://%s unencrypted: whoever is on the way can read and use it; give an https URL", u.Host))
+		warnings = append(warnings, fmt.Sprintf("the token goes to %s://%s unencrypted: whoever is on the way can read and use it; give %s URL", u.Scheme, u.Host, encrypted))
 	}
 	return warnings
 }
@@ -96,7 +101,17 @@ func plainWorkers(remedy string) []string {
 	return []string{"coordinator and workers talk unencrypted: whoever is on the way reads the workers' token and the target's, and can change what is measured; " + remedy}
 }
 
-// exposed says that the target's token would be sent in the open.
+// exposed says that the target's token, or one of the driver's own, would be sent in the
+// open.
 func (f targetFlags) exposed() []string {
-	return plainToken(f.token, slices.Sorted(maps.Values(f.values)))
+	token := f.token
+	if kind, err := drivers().Find(f.driver); err == nil {
+		f.readEnvironment(kind)
+		for _, own := range kind.Flags {
+			if own.Token {
+				token = cmp.Or(token, f.values[own.Name])
+			}
+		}
+	}
+	return plainToken(token, slices.Sorted(maps.Values(f.values)))
 }

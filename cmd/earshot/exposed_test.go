@@ -133,6 +133,8 @@ func TestTokenInTheOpenIsSaid(t *testing.T) {
 		{"this machine sees its own", "x", []string{"http://127.0.0.1:7080", "http://[::1]:7080", "http://localhost"}, nil},
 		{"TLS hides it", "x", []string{"https://rooms.example.org"}, nil},
 		{"plain HTTP does not", "x", []string{"http://rooms.example.org"}, []string{"http://rooms.example.org unencrypted"}},
+		{"nor does a WebSocket", "x", []string{"ws://rooms.example.org", "WS://b.example.org"}, []string{"ws://rooms.example.org unencrypted", "ws://b.example.org unencrypted"}},
+		{"one over TLS does", "x", []string{"wss://rooms.example.org"}, nil},
 		{"two URLs of one host are one", "x", []string{"http://198.51.100.1/{room}/whip", "http://198.51.100.1/{room}/whep"}, []string{"http://198.51.100.1 "}},
 		{"a password in the URL is not shown", "x", []string{"http://me:secret@198.51.100.1/"}, []string{"http://198.51.100.1 "}},
 	} {
@@ -149,5 +151,12 @@ func TestTokenInTheOpenIsSaid(t *testing.T) {
 	} {
 		_, stderr, _ := command(t, args...)
 		assert.Contains(t, stderr, "warning: the token goes to http://192.0.2.1:1 unencrypted", args[0])
+	}
+	for _, args := range [][]string{
+		{"--driver", "livekit", "--livekit-url", "ws://192.0.2.1:1", "--api-key", "k", "--api-secret", "not-a-secret-but-32-characters-long"},
+		{"--driver", "whep", "--whip-url", "http://192.0.2.1:1/{room}", "--whip-token", "0123456789abcdef"},
+	} {
+		_, stderr, _ := command(t, append([]string{"run", "../../scenarios/smoke.yaml", "--ca", "/dev/null"}, args...)...)
+		assert.Contains(t, stderr, "://192.0.2.1:1 unencrypted", args[1])
 	}
 }

@@ -53,7 +53,7 @@ func (o *Offer) Answer(id uint64, local Transport, sources []Source) string {
 		if s.state == active && len(sources) > 0 {
 			source, sources = &sources[0], sources[1:]
 		}
-		s.writeAccepted(&d, o.Flow, &local, source)
+		s.writeAccepted(&d, o, &local, source)
 		if i == o.tag {
 			for _, c := range local.Candidates {
 				d.line("a=candidate:", c)
@@ -83,13 +83,17 @@ func (s *Section) writeRejected(d *description) {
 }
 
 // writeAccepted writes an active or inactive section.
-func (s *Section) writeAccepted(d *description, f Flow, local *Transport, source *Source) {
+func (s *Section) writeAccepted(d *description, o *Offer, local *Transport, source *Source) {
+	f, setup := o.Flow, "passive"
+	if o.WaitsForHello {
+		setup = "active"
+	}
 	d.line("m=audio 9 ", s.Protocol, " ", strconv.Itoa(s.Opus))
 	d.line("c=IN IP4 0.0.0.0")
 	if s.MID != "" {
 		d.line("a=mid:", s.MID)
 	}
-	d.transport(local.ICE, local.Fingerprint, "passive")
+	d.transport(local.ICE, local.Fingerprint, setup)
 	if s.RTCPReducedSize {
 		d.line("a=rtcp-rsize")
 	}
@@ -114,7 +118,10 @@ func (s *Section) writeAccepted(d *description, f Flow, local *Transport, source
 // place ("0", "1", …), and nothing in them but what was understood.
 func (o *Offer) Reduced() string {
 	var d description
-	voices := o.Active()
+	voices, setup := o.Active(), "actpass"
+	if o.WaitsForHello {
+		setup = "passive"
+	}
 	d.line("v=0")
 	d.line("o=- 1 1 IN IP4 127.0.0.1")
 	d.line("s=-")
@@ -128,7 +135,7 @@ func (o *Offer) Reduced() string {
 		d.line("m=audio 9 UDP/TLS/RTP/SAVPF ", strconv.Itoa(s.Opus))
 		d.line("c=IN IP4 0.0.0.0")
 		d.line("a=mid:", mids[i])
-		d.transport(o.ICE, o.Fingerprint, "actpass")
+		d.transport(o.ICE, o.Fingerprint, setup)
 		d.opus(s.Opus, false, s.AudioLevel)
 		if o.Flow == ClientSends {
 			d.line("a=sendonly")

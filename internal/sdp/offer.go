@@ -40,6 +40,9 @@ type Offer struct {
 	// The client's side of the transport, in memory of its own.
 	ICE         Credentials
 	Fingerprint Fingerprint
+	// WaitsForHello means that this side begins the DTLS handshake: the client offers
+	// a=setup:passive, as FFmpeg's WHIP muxer does.
+	WaitsForHello bool
 
 	sections []Section
 	// bundle is the bundle group of the answer, in the offer's order and without
@@ -194,9 +197,10 @@ func (o *Offer) readTransport() error {
 	if err := o.ICE.Validate(); err != nil {
 		return err
 	}
-	// The server is the passive side (RFC 8842, section 5.3).
-	if setup == "passive" || setup == "holdconn" {
-		return fmt.Errorf("a=setup:%s: this server waits for the client's DTLS hello: offer actpass or active (FFmpeg's WHIP muxer: -whip_flags dtls_active)", setup)
+	// The server is the passive side wherever it may be (RFC 8842, section 5.3).
+	o.WaitsForHello = setup == "passive"
+	if o.WaitsForHello && o.Flow == ClientReceives || setup == "holdconn" {
+		return fmt.Errorf("a=setup:%s: this server waits for a listener's DTLS hello: offer actpass or active", setup)
 	}
 	var err error
 	o.Fingerprint, err = ParseFingerprint(fingerprint)

@@ -247,7 +247,8 @@ func TestReadOfferErrors(t *testing.T) {
 		{"an old hash", swap("sha-256", "sha-1"), ClientReceives, ErrInvalid, "sha-1"},
 		{"half a fingerprint", swap(":CB:9A", ""), ClientReceives, ErrInvalid, "32 bytes"},
 		{"a fingerprint that is none", swap(":CB:9A", ":CB:9X"), ClientReceives, ErrInvalid, "hexadecimal"},
-		{"a client that waits for our hello", swap("actpass", "passive"), ClientReceives, ErrInvalid, "a=setup:passive"},
+		{"a listener who waits for our hello", swap("actpass", "passive"), ClientReceives, ErrInvalid, "a=setup:passive"},
+		{"a mic that does not connect yet", swap("actpass", "holdconn"), ClientSends, ErrInvalid, "a=setup:holdconn"},
 		{"two lite sides", testOffer("a=ice-lite", testAudio), ClientReceives, ErrInvalid, "ice-lite"},
 		{"a name for two sections", testOffer("", testAudio+"|a=mid:a", testAudio+"|a=mid:a"), ClientReceives, ErrInvalid, "a=mid:a stands twice"},
 		{"a name of two words", testOffer("", testAudio+"|a=mid:a b"), ClientReceives, ErrInvalid, "token"},
@@ -378,4 +379,18 @@ func checkAnswer(t require.TestingT, offered, got *pion.SessionDescription) {
 		return
 	}
 	require.Len(t, accepted, 1, "what is not bundled has one transport, so one section")
+}
+
+// TestPassivePublisherIsAnsweredActive: who publishes may wait for the server's DTLS hello.
+func TestPassivePublisherIsAnsweredActive(t *testing.T) {
+	for offered, answered := range map[string]string{"passive": "active", "active": "passive", "actpass": "passive"} {
+		o, err := ReadOffer(strings.ReplaceAll(chromium(t, "mic"), "a=setup:actpass", "a=setup:"+offered), ClientSends, 1)
+		require.NoError(t, err)
+		assert.Equal(t, offered == "passive", o.WaitsForHello)
+		answer := o.Answer(1, Transport{ICE: NewCredentials(), Fingerprint: o.Fingerprint}, nil)
+		assert.Contains(t, answer, "\r\na=setup:"+answered+"\r\n", offered)
+		if offered == "passive" {
+			assert.Contains(t, o.Reduced(), "\r\na=setup:passive\r\n")
+		}
+	}
 }

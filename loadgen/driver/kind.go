@@ -37,6 +37,8 @@ type Flag struct {
 	Env string
 	// Usage is its help, with the name of its value in back quotes.
 	Usage string
+	// Token means that its value, or what is made of it, is sent to the target to be let in.
+	Token bool
 }
 
 // Options is what a driver is made from.

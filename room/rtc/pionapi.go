@@ -48,8 +48,8 @@ func newPionConfig(logs pionLogs, certificate webrtc.Certificate) (*pionConfig, 
 }
 
 // newPeerConnection makes a connection that has the ICE credentials local and
-// uses mux. checked is called for each authenticated ICE check.
-func (c *pionConfig) newPeerConnection(local sdp.Credentials, mux ice.UDPMux, sources *sources, checked func()) (*webrtc.PeerConnection, error) {
+// uses mux, and answers with a role in DTLS. checked is called for each authenticated ICE check.
+func (c *pionConfig) newPeerConnection(local sdp.Credentials, role webrtc.DTLSRole, mux ice.UDPMux, sources *sources, checked func()) (*webrtc.PeerConnection, error) {
 	s := webrtc.SettingEngine{LoggerFactory: c.logs, BufferFactory: sources.buffer}
 	s.SetLite(true)
 	s.SetICEUDPMux(mux)
@@ -71,7 +71,7 @@ func (c *pionConfig) newPeerConnection(local sdp.Credentials, mux ice.UDPMux, so
 	s.SetDTLSInsecureSkipHelloVerify(true)
 	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM,
 		dtls.SRTP_AES128_CM_HMAC_SHA1_80)
-	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
+	if err := s.SetAnsweringDTLSRole(role); err != nil {
 		return nil, err
 	}
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(c.media), webrtc.WithSettingEngine(s),

@@ -40,7 +40,11 @@ type pionEndpoint struct {
 func newPionEndpoint(r *MediaRoom, o *sdp.Offer, config *pionConfig) (*pionEndpoint, error) {
 	e := r.engine
 	c := &pionEndpoint{local: sdp.NewCredentials(), mux: newPionMux(e.port, e.hosts, config.queues)}
-	pc, err := config.newPeerConnection(c.local, c.mux, newSources(func() { c.end(ErrTooManySources) }),
+	role := webrtc.DTLSRoleServer
+	if o.WaitsForHello {
+		role = webrtc.DTLSRoleClient
+	}
+	pc, err := config.newPeerConnection(c.local, role, c.mux, newSources(func() { c.end(ErrTooManySources) }),
 		func() { c.lastCheck.Store(time.Now().UnixNano()) })
 	if err != nil {
 		return nil, fmt.Errorf("new connection: %w", err)

@@ -44,7 +44,7 @@ func Kind() driver.Kind {
 		Flags: []driver.Flag{
 			{Name: urlFlag, Key: "livekit", Env: "LIVEKIT_URL", Usage: "`URL` of a LiveKit server, like ws://127.0.0.1:7880, with --driver livekit"},
 			{Name: keyFlag, Key: "key", Env: "LIVEKIT_API_KEY", Usage: "the LiveKit server's API `key`"},
-			{Name: secretFlag, Key: "secret", Env: "LIVEKIT_API_SECRET", Usage: "the `secret` of the LiveKit server's API key; others on this machine can read a command line, and the environment only its owner"},
+			{Name: secretFlag, Token: true, Key: "secret", Env: "LIVEKIT_API_SECRET", Usage: "the `secret` of the LiveKit server's API key; others on this machine can read a command line, and the environment only its owner"},
 		},
 		New: func(o driver.Options) (driver.Driver, error) {
 			if o.Token != "" {

@@ -46,8 +46,8 @@ func Kind() driver.Kind {
 		Flags: []driver.Flag{
 			{Name: whipURL, Key: "whip", Usage: "`URL` to publish to with --driver whep; {room} stands for the room, {speaker} for the publisher"},
 			{Name: whepURL, Key: "whep", Usage: "`URL` to listen to with --driver whep; {room} stands for the room, {listener} for the listener; not needed where nobody is cast to listen"},
-			{Name: whipToken, Usage: "another `token` for publishers, with --driver whep"},
-			{Name: whepToken, Usage: "another `token` for listeners, with --driver whep"},
+			{Name: whipToken, Token: true, Usage: "another `token` for publishers, with --driver whep"},
+			{Name: whepToken, Token: true, Usage: "another `token` for listeners, with --driver whep"},
 		},
 		New: func(o driver.Options) (driver.Driver, error) {
 			d, err := New(o.Flags[whipURL], o.Flags[whepURL], o.Token, o.TLS)
