@@ -288,7 +288,7 @@ func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful, drop
 			doubtful = true
 		}
 	}
-	return doubtful || d.severed.before(until), dropped
+	return doubtful, dropped
 }
 
 // stalled is for how much of [from, until) the generator did not run.

@@ -175,7 +175,7 @@ func (l *Listener) hearWord(w wordHearing) {
 	start := Bin(w.word * wordBins).Start()
 	doubts, until := &l.ledger.aggregator.doubts, start+wordBins*BinLength+bucketLength
 	late, dropped := doubts.within(l.ledger, start-aftermath, until)
-	if l.lostJoin || late || dropped && l.minds() {
+	if l.lostJoin || late || l.playedInDoubt(start-aftermath, until) || dropped && l.minds() {
 		w.doubted, w.doubtedOwed = w.played, w.owed
 	} else {
 		late, dropped = doubts.within(l.ledger, start-lingers, until)

@@ -63,6 +63,8 @@ type Listener struct {
 
 	first [1][words]uint64 // where heard begins
 
+	outlived survival
+
 	held *heldPackets // where the ledger awaits what others send, or nil
 
 	// From here on it is not every packet's.
@@ -339,6 +341,7 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	s.silent, s.replaced, s.said = 0, 0, p.source+1
 	sent := sources[p.source].Intended(p.bin)
 	sources[p.source].heard(p, sent, at)
+	l.outlived.note(&l.ledger.aggregator.doubts.severed, sent, at)
 	l.silenced.pass(p, sent)
 	if !l.recognised {
 		l.recognised, l.recognisedAt = true, at
@@ -485,6 +488,7 @@ func (l *Listener) finish(now time.Duration) {
 	l.countLostJoin(now)
 	doubts, in := &l.ledger.aggregator.doubts, !l.keptOut(now)
 	doubtful, dropped := doubts.within(l.ledger, l.ledger.settled-aftermath, now)
+	doubtful = doubtful || l.playedInDoubt(l.epochFrom.Start()-aftermath, now)
 	l.epoch(BinAt(now), l.lostJoin || doubtful && in, dropped && in)
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)

@@ -53,7 +53,8 @@ func (l *Listener) settleOnset(s stretch, b Bin, steady uint64, free, keptOut bo
 // or one soon after it, was missed.
 func (l *Listener) missedInDoubt(s stretch, b Bin, bit uint64) bool {
 	a := l.ledger.aggregator
-	if s.weak&bit != 0 || l.ledger.list()[s.source].late(b) > onsetDoubt || l.lostJoin || l.cutOff((b + 1).Start()) {
+	if s.weak&bit != 0 || l.ledger.list()[s.source].late(b) > onsetDoubt || l.lostJoin ||
+		l.lostByStop(loss{said: []stretch{s}, mask: bit, from: b, until: b + 1, packets: 1}) > 0 {
 		return true
 	}
 	open := a.record.at(b)

@@ -29,6 +29,7 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 	// What was in the way of the join is booked a little later.
 	booked := now.Start() - bookedWithin
 	in := !l.keptOut(booked)
+	doubtful = doubtful || l.playedInDoubt(l.epochFrom.Start()-aftermath, now.Start())
 	l.epoch(now, l.lostJoin || doubtful && in, dropped && in)
 	oldest := int64(now/wordBins) - (words - 2)
 	if !l.counting {
@@ -151,10 +152,10 @@ func (l *Listener) settleLoss(a loss, e *bucketEvents, c *bucketCell) (excused, 
 	case a.keptOut:
 		c.certain.Add(a.packets)
 		return 0, 0
-	case a.heldUp && (!l.joined || a.from < BinAt(l.firstAt)), l.cutOff(a.until.Start()), l.unmarkedInDoubt(a.from, a.until):
+	case a.heldUp && (!l.joined || a.from < BinAt(l.firstAt)), l.unmarkedInDoubt(a.from, a.until):
 		excused = a.packets
 	default:
-		excused = min(a.packets, l.lostLate(a.said, a.mask, a.word)+perhapsHeard(a.said, a.mask))
+		excused = min(a.packets, l.lostByStop(a)+l.lostLate(a.said, a.mask, a.word)+perhapsHeard(a.said, a.mask))
 	}
 	c.late.Add(excused)
 	// Any of the packets dropped may have been this listener's.

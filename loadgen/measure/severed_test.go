@@ -60,6 +60,59 @@ func TestDoubtASessionThatALongStopMayHaveEnded(t *testing.T) {
 	}
 }
 
+// Who was heard when a long stop was over still has a session, and what is lost then is the server's.
+func TestDoubtSessionsThatOutlivedALongStop(t *testing.T) {
+	const resumed, over, end = Bin(1000), Bin(2500), Bin(4000)
+	for _, c := range []struct {
+		sentence string
+		lost     func(b Bin, second bool) bool // whether a frame is, of the second mic
+		excused  [2]uint64                     // at least and at most
+	}{
+		{"a server that is sound at first and loses later has lost it", func(b Bin, _ bool) bool { return b >= over+500 && b%5 == 0 }, [2]uint64{0, 0}},
+		{"one that loses a fifth all the time has lost what was lost later", func(b Bin, _ bool) bool { return b >= resumed && b%5 == 0 }, [2]uint64{600, 640}},
+		{"a session that does not come back may have ended by the stop", func(b Bin, _ bool) bool { return b >= resumed }, [2]uint64{5900, 6000}},
+		{"so may one that ends soon after it", func(b Bin, _ bool) bool { return b >= over-500 }, [2]uint64{3900, 4000}},
+		{"a mic's session may have ended, and the listener's not", func(b Bin, second bool) bool { return second && b >= resumed }, [2]uint64{2950, 3000}},
+		{"a mic is lost that was heard when the stop was over", func(b Bin, second bool) bool { return second && b >= over+500 }, [2]uint64{0, 0}},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			first, second := s.source(speechClip(4100), 0, 0), s.source(speechClip(4100), 2000, 0)
+			l := s.listener(2)
+			play := func(from, until Bin) {
+				for b := from; b < until; b++ {
+					p, q := s.say(first, b), s.say(second, b)
+					q.Section, q.Talker = 1, 8
+					if !c.lost(b, false) {
+						l.Receive(p)
+					}
+					if !c.lost(b, true) {
+						l.Receive(q)
+					}
+					if b%50 == 49 {
+						s.settle((b + 1).Start())
+					}
+				}
+			}
+			play(0, resumed-500)
+			s.aggregator.Doubt(Stalled, resumed.Start()-10*time.Second, resumed.Start())
+			play(resumed, end)
+			totals := s.finish()
+			worst := rate(t, totals, "delivered")
+			best, ok := totals.Best["delivered"].(metric.Rate)
+			if !ok {
+				best = worst
+			}
+			assert.GreaterOrEqual(t, best.Passes-worst.Passes, c.excused[0])
+			assert.LessOrEqual(t, best.Passes-worst.Passes, c.excused[1])
+			if c.excused[1] == 0 {
+				assert.Positive(t, trend(t, totals, "concealed").Max)
+				assert.NotContains(t, totals.Best, "concealed", "what was concealed was the server's, too")
+			}
+		})
+	}
+}
+
 // New listeners connect after the stop, and the server has no mics for them any more.
 func TestDoubtNobodyIsHeardAfterALongStop(t *testing.T) {
 	for _, c := range []struct {

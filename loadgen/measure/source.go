@@ -71,6 +71,7 @@ type Source struct {
 	code       *mark.Code // that its clip is marked with, or nil
 
 	silence    silence
+	outlived   survival
 	firstHeard atomic.Int64  // 0: by nobody yet
 	reached    chan struct{} // closed then
 }
