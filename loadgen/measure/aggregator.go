@@ -20,7 +20,7 @@ const (
 // An Aggregator gathers the figures of all listeners of a run, in all its rooms, in
 // memory that does not grow with the run's length. It is safe for concurrent
 // use, except that one goroutine at a time calls Drain and Finish. Its methods take what
-// happens (this file, doubt.go) and answer thresholds (select.go, window.go).
+// happens (this file, doubt.go, drops.go, deprivation.go, theft.go) and answer thresholds (select.go, window.go).
 type Aggregator struct {
 	record *record
 	doubts doubts

@@ -44,9 +44,6 @@ const (
 	// LateLoss is how late a frame goes out before it is in doubt whose fault its loss
 	// is: a server may well drop what is late.
 	LateLoss = 100 * time.Millisecond
-	// deprivedLoss is for how long a server has to have waited for a core before it is
-	// in doubt whose fault its losses are. Its buffers hold more.
-	deprivedLoss = 100 * time.Millisecond
 	// lostShare is for which share of the time that something had the generator has to have
 	// held it up, so that it may be to blame if it came to nothing.
 	lostShare = 0.5
@@ -164,42 +161,6 @@ func (a *Aggregator) Starve(from, until, waited time.Duration) {
 		a.book(doubt{kind: Withheld, from: from, until: until, took: min(waited, until-from)})
 	}
 	a.book(doubt{kind: Starved, from: from, until: until, took: min(waited, until-from)})
-}
-
-// Deprive books that the server waited for its machine's cores, since others took them,
-// for so long in all: by no more can a packet of that time be late through them. It is
-// called within a second.
-func (a *Aggregator) Deprive(from, until, wait time.Duration) {
-	d := &a.doubts
-	d.mu.Lock()
-	if len(d.waits) == maxWaits {
-		d.waits = append(d.waits[:0], d.waits[1:]...)
-	}
-	d.waits = append(d.waits, deprivation{from, until, wait})
-	d.mu.Unlock()
-	a.eachBucket(from, until, func(e *bucketEvents) {
-		// What a thread has waited is known when it runs again, so that two
-		// neighbours may both have a part of it.
-		e.deprived.Add(int64(wait))
-	})
-}
-
-// A deprivation is for how long the server waited for cores within a time.
-type deprivation struct{ from, until, wait time.Duration }
-
-// maxWaits is how many deprivations are known: those of the last minutes.
-const maxWaits = 256
-
-// deprived is for how long the server waited for cores in [from, until) at most.
-func (d *doubts) deprived(from, until time.Duration) (sum time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, w := range d.waits {
-		if w.from < until && w.until > from {
-			sum += w.wait
-		}
-	}
-	return sum
 }
 
 // eachBucket does something to the open buckets of a time.

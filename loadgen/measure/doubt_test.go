@@ -18,7 +18,9 @@ func bestTrend(t *testing.T, totals Totals, name string) metric.Summary {
 }
 
 // play has a listener receive n frames of a source, each after the same time; of each
+
 // frame change may say how late the source sent it, and whether it is lost.
+
 func (s *scene) play(m *Source, l *Listener, n Bin, change func(Bin) (late time.Duration, lost bool)) {
 	for b := range n {
 		p := s.say(m, b)
@@ -95,33 +97,6 @@ func TestDoubtALateServerStaysLate(t *testing.T) {
 	totals := s.finish()
 	assert.Greater(t, bestTrend(t, totals, "latency").Med, 290.0)
 	assert.Greater(t, bestTrend(t, totals, "latency").P99, 290.0)
-}
-
-func TestDoubtDropsExcuseAsManyPacketsAsWereDropped(t *testing.T) {
-	for _, c := range []struct {
-		sentence string
-		dropped  uint64
-		passes   uint64
-	}{
-		{"all that is missing may have been dropped", 30, 600},
-		{"a server that loses more than was dropped is not excused", 10, 580},
-	} {
-		t.Run(c.sentence, func(t *testing.T) {
-			s := newScene(t)
-			m := s.source(speechClip(700), 0, 0)
-			l := s.listener(1)
-			s.aggregator.Drop(c.dropped, 6*time.Second, 7*time.Second-BinLength)
-			s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b >= 310 && b < 340 })
-			totals := s.finish()
-			worst := rate(t, totals, "delivered")
-			best, ok := totals.Best["delivered"].(metric.Rate)
-			require.True(t, ok)
-			assert.EqualValues(t, 570, worst.Passes)
-			assert.Equal(t, c.passes, best.Passes)
-			assert.Equal(t, worst.Total, best.Total)
-			assert.Less(t, bestTrend(t, totals, "loss").Max, trend(t, totals, "loss").Max)
-		})
-	}
 }
 
 func TestDoubtContentionExcusesWhatHappenedMeanwhile(t *testing.T) {
@@ -235,168 +210,12 @@ func TestDoubtBestCaseIsNoMoreSilentThanTheWorst(t *testing.T) {
 	assert.LessOrEqual(t, bestOf(totals, "concealed").Max, trend(t, totals, "concealed").Max)
 }
 
-func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
-	const deadline = 2 * time.Second
-	stall := func(until time.Duration) func(*Aggregator) {
-		return func(a *Aggregator) { a.Doubt(Stalled, 0, until) }
-	}
-	// Each second up to the deadline is as told.
-	seconds := func(book func(a *Aggregator, from, until time.Duration)) func(*Aggregator) {
-		return func(a *Aggregator) {
-			for s := range deadline / time.Second {
-				book(a, s*time.Second, (s+1)*time.Second)
-			}
-		}
-	}
-	for _, c := range []struct {
-		sentence string
-		happens  func(*Aggregator)
-		refused  bool
-		ends     Bin // when the join is given up; 0 is just before the deadline
-		first    Bin // the first packet that comes; 0 is never
-		joined   uint64
-		excused  bool // what was lost, at best
-	}{
-		{"the generator hardly ran until the deadline", stall(1500 * time.Millisecond), false, 0, 0, 1, true},
-		{"the generator did not run for a moment", stall(190 * time.Millisecond), false, 0, 0, 0, false},
-		{"the server said no, however slow the generator was", stall(1500 * time.Millisecond), true, 0, 0, 0, false},
-		{"it came in after the deadline", stall(1500 * time.Millisecond), false, 0, 150, 1, true},
-		{"a quota kept it from running half of the time", seconds(func(a *Aggregator, from, until time.Duration) {
-			a.Throttle(from, until, 500*time.Millisecond)
-		}), false, 0, 0, 1, true},
-		{"it waited for cores in moments too short for a stall, on a machine that was not all taken", seconds(func(a *Aggregator, from, until time.Duration) {
-			a.Starve(from, until, 600*time.Millisecond)
-		}), false, 0, 0, 1, true},
-		{"a quota kept it from running for a third of the time, and for another it waited for cores", seconds(func(a *Aggregator, from, until time.Duration) {
-			a.Throttle(from, until, 300*time.Millisecond)
-			a.Starve(from, until, 300*time.Millisecond)
-		}), false, 0, 0, 1, true},
-		{"what it waited at last was known after the deadline", func(a *Aggregator) {
-			a.Starve(time.Second, 2*time.Second, 300*time.Millisecond)
-			a.Starve(2*time.Second, 3*time.Second, 900*time.Millisecond)
-		}, false, 0, 0, 1, true},
-		{"its threads waited now and then", seconds(func(a *Aggregator, from, until time.Duration) {
-			a.Starve(from, until, 200*time.Millisecond)
-		}), false, 0, 0, 0, false},
-		{"it waited after the deadline only", func(a *Aggregator) { a.Starve(4*time.Second, 6*time.Second, 2*time.Second) }, false, 0, 0, 0, false},
-		{"something ran out long before the deadline, by when the generator had hardly run", stall(900 * time.Millisecond), false, 60, 0, 1, true},
-		{"what failed at once was not too slow, though the generator did not run meanwhile", stall(40 * time.Millisecond), false, 2, 0, 0, false},
-		{"its machine dropped packets most of the time", func(a *Aggregator) { a.Drop(3, 0, 1500*time.Millisecond) }, false, 0, 0, 1, true},
-	} {
-		t.Run(c.sentence, func(t *testing.T) {
-			s := newScene(t)
-			m := s.source(speechClip(700), 0, 0)
-			l := s.ledger.AddListener(1, Labels{})
-			l.Expect(0, 0, deadline)
-			l.StepBegan(StepSignaling, 0)
-			end := (*Listener).Failed
-			if c.refused {
-				end = (*Listener).Refused
-			}
-			c.happens(s.aggregator)
-			s.steady(0)
-			for b := range Bin(600) {
-				p := s.say(m, b)
-				m.Sent(b, 0)
-				if b == c.ends && b > 0 || b == 99 {
-					end(l, b.Start())
-				}
-				if c.first > 0 && b >= c.first {
-					l.Receive(p)
-				}
-				if b%50 == 49 {
-					s.settle((b + 1).Start())
-				}
-			}
-			assertKeptOut(t, s.finish(), c.joined, c.excused, c.first == 0)
-		})
-	}
-}
-
 // assertKeptOut asserts what the figures of a single listener are at best who was not in by
+
 // its deadline.
-func assertKeptOut(t *testing.T, totals Totals, joined uint64, excused, never bool) {
-	t.Helper()
-	best, doubted := totals.Best["joined"].(metric.Rate)
-	if !doubted {
-		best = rate(t, totals, "joined")
-	}
-	assert.Equal(t, metric.Rate{Passes: joined, Total: 1}, best)
-	heard, doubted := totals.Best["delivered"].(metric.Rate)
-	assert.Equal(t, excused, doubted && heard.Passes == heard.Total)
-	if never {
-		assert.Equal(t, excused, bestOf(totals, "mos").Min > 4, "%v", bestOf(totals, "mos"))
-		assert.Equal(t, excused, bestOf(totals, "join_duration").Max <= 1000, "%v", bestOf(totals, "join_duration"))
-		assert.Equal(t, excused, bestOf(totals, "join_step").Max <= 1000, "%v", bestOf(totals, "join_step"))
-	}
-}
-
-func TestDoubtAJoinWhileTheGeneratorWaitedForCores(t *testing.T) {
-	for _, c := range []struct {
-		sentence string
-		waited   time.Duration
-		best     float64
-	}{
-		{"for much of the time, on all its threads", 800 * time.Millisecond, 200},
-		{"for less than half of it", 400 * time.Millisecond, 1000},
-	} {
-		t.Run(c.sentence, func(t *testing.T) {
-			s := newScene(t)
-			m := s.source(speechClip(700), 0, 0)
-			l := s.ledger.AddListener(1, Labels{})
-			l.Expect(0, 0, 10*time.Second)
-			l.Connected(985 * time.Millisecond)
-			s.steady(0)
-			s.aggregator.Starve(0, time.Second, c.waited)
-			for b := range Bin(300) {
-				if p := s.say(m, b); p.At >= time.Second {
-					p.At = max(p.At, time.Second)
-					l.Receive(p)
-				}
-			}
-			assert.InDelta(t, c.best, bestOf(s.finish(), "join_duration").Max, 10)
-		})
-	}
-}
-
-func TestAtBestWhatFailedTookAsLongAsItHadUnlessTheGeneratorMayBeToBlame(t *testing.T) {
-	const had = 10 * time.Second
-	for _, c := range []struct {
-		sentence      string
-		stalled, best time.Duration
-		failed        time.Duration
-	}{
-		{"the generator ran", 0, had, had},
-		{"it did not for a while", 2 * time.Second, had, had},
-		{"it hardly ran", 8 * time.Second, 2 * time.Second, had},
-		{"it hardly ran until a timeout", 2 * time.Second, time.Second, 3 * time.Second},
-		{"it did not run, but the server said no at once", 10 * time.Millisecond, had, 10 * time.Millisecond},
-	} {
-		t.Run(c.sentence, func(t *testing.T) {
-			a := NewAggregator()
-			a.Doubt(Stalled, time.Second, time.Second+c.stalled)
-			assert.Equal(t, c.best, a.AtBest(time.Second, time.Second+c.failed, had))
-		})
-	}
-}
-
-func TestDoubtWhoWasRefusedIsOwedAllThatIsSent(t *testing.T) {
-	s := newScene(t)
-	m := s.source(speechClip(700), 0, 0)
-	l, refused := s.listener(1), s.ledger.AddListener(1, Labels{})
-	refused.Expect(0, 0, 10*time.Second)
-	refused.Refused(0)
-	s.aggregator.Doubt(Contended, 0, 20*time.Second)
-	s.aggregator.Deprive(0, 20*time.Second, Lateness)
-	s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b%10 == 9 })
-	totals := s.finish()
-	assert.InDelta(t, 0.5, totals.Best["delivered"].(metric.Rate).Share(), 1e-9, "contention may have cost the other one its packets")
-	assert.InDelta(t, 1, bestOf(totals, "mos").Min, 1e-9)
-	assert.InDelta(t, 100, bestOf(totals, "loss").Max, 1e-9)
-	assert.NotContains(t, totals.Best, "joined")
-}
 
 // bestOf is a trend at best, in doubt or not.
+
 func bestOf(totals Totals, name string) metric.Summary {
 	v, ok := totals.Best[name].(*metric.Trend)
 	if !ok {
@@ -415,124 +234,6 @@ func TestDoubtAClockStepLeavesNoLatencyCertain(t *testing.T) {
 	assert.Zero(t, bestTrend(t, totals, "latency").Max)
 	assert.InDelta(t, ms(Lateness), trend(t, totals, "latency").P99, 10)
 	assert.NotContains(t, totals.Best, "delivered")
-}
-
-func TestDoubtALateJoin(t *testing.T) {
-	s := newScene(t)
-	m := s.source(speechClip(700), 0, 0)
-	l := s.ledger.AddListener(1, Labels{})
-	l.Expect(0, 150*time.Millisecond, 10*time.Second)
-	s.aggregator.Doubt(Stalled, 200*time.Millisecond, 300*time.Millisecond)
-	l.Connected(400 * time.Millisecond)
-	s.steady(0)
-	s.play(m, l, 600, func(b Bin) (time.Duration, bool) { return 0, b < 25 })
-	totals := s.finish()
-	worst, best := trend(t, totals, "join_duration").Max, bestTrend(t, totals, "join_duration").Max
-	assert.InDelta(t, 500, worst, 25)
-	assert.InDelta(t, worst-250, best, 1, "150 ms to begin, and a stall of 100 ms")
-}
-
-func TestDoubtAJoinThatWaitedForTheGenerator(t *testing.T) {
-	for _, c := range []struct {
-		name        string
-		from, until time.Duration // that it waited
-		stalled     time.Duration // of it, from its beginning, the process did not run
-		doubt       time.Duration
-	}{
-		{"it waited for its turn", at(100), at(300), 0, at(200)},
-		{"so short a time that nobody looks", at(100), at(100) + 50*time.Microsecond, 0, 0},
-		{"what is booked otherwise counts once", at(100), at(300), at(50), at(200)},
-		{"after the first packet it is no wait of the join", at(600), at(900), 0, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t)
-			m := s.source(speechClip(700), 0, 0)
-			l := s.ledger.AddListener(1, Labels{})
-			l.Expect(0, 0, 10*time.Second)
-			l.StepBegan(StepSignaling, 0)
-			l.HeldUp(c.from, c.until)
-			l.StepEnded(StepSignaling, at(400))
-			if c.stalled > 0 {
-				s.aggregator.Doubt(Stalled, c.from, c.from+c.stalled)
-			}
-			l.Connected(at(400))
-			s.steady(0)
-			s.play(m, l, 600, func(b Bin) (time.Duration, bool) { return 0, b < 25 })
-			totals := s.finish()
-			worst := trend(t, totals, "join_duration").Max
-			assert.InDelta(t, 500, worst, 25, "at worst all of it was the server's doing")
-			assert.InDelta(t, worst-ms(c.doubt), bestOf(totals, "join_duration").Max, 1)
-			took, _ := step(t, totals.Values, "signaling")
-			assert.InDelta(t, 400, took, 1)
-			if best, ok := step(t, totals.Best, "signaling"); ok {
-				took = best
-			}
-			assert.InDelta(t, 400-ms(c.doubt), took, 1)
-		})
-	}
-}
-
-func TestDoubtAJoinThatWaitedForTheGeneratorMostOfItsTime(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		waited time.Duration
-		best   uint64
-	}{
-		{"for more than half of its time: the generator may be to blame", 6 * time.Second, 1},
-		{"for less: the server is", 4 * time.Second, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t)
-			m := s.source(speechClip(700), 0, 0)
-			l := s.ledger.AddListener(1, Labels{})
-			l.Expect(0, 0, 10*time.Second)
-			l.HeldUp(time.Second, time.Second+c.waited)
-			l.Failed(10 * time.Second)
-			s.steady(0)
-			s.play(m, l, 600, func(Bin) (time.Duration, bool) { return 0, true })
-			totals := s.finish()
-			assert.Equal(t, metric.Rate{Total: 1}, totals.Values["joined"])
-			if c.best == 0 {
-				assert.NotContains(t, totals.Best, "joined")
-				return
-			}
-			assert.Equal(t, metric.Rate{Passes: c.best, Total: 1}, totals.Best["joined"])
-		})
-	}
-}
-
-func TestDoubtAJoinThatTheGeneratorHeldUp(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		kind  DoubtKind
-		until time.Duration
-		from  time.Duration // what the listener is owed
-		best  uint64
-	}{
-		{"dropped packets for half of the time: the handshake may have been among them", Dropped, 5 * time.Second, 10 * time.Second, 1},
-		{"no core for half of the time", Contended, 5 * time.Second, 10 * time.Second, 1},
-		{"a short stall of the generator explains no failed join", Stalled, time.Second, 10 * time.Second, 0},
-		{"the server refused it", Contended, 10 * time.Second, time.Second, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t)
-			m := s.source(speechClip(700), 0, 0)
-			l := s.ledger.AddListener(1, Labels{})
-			l.Expect(0, 0, 10*time.Second)
-			s.aggregator.Doubt(c.kind, 0, c.until)
-			l.Connected(c.from)
-			s.steady(0)
-			s.play(m, l, 600, func(Bin) (time.Duration, bool) { return 0, true })
-			totals := s.finish()
-			assert.Equal(t, metric.Rate{Total: 1}, totals.Values["joined"])
-			if c.best == 0 {
-				assert.NotContains(t, totals.Best, "joined")
-				return
-			}
-			assert.Equal(t, metric.Rate{Passes: 1, Total: 1}, totals.Best["joined"])
-			assert.EqualValues(t, 1, s.aggregator.Doubts().LostJoins)
-		})
-	}
 }
 
 func TestDoubtPacketsOlderThanTheLedgerAreLate(t *testing.T) {
@@ -581,6 +282,7 @@ func TestApartTakesListenersAsTheUnit(t *testing.T) {
 }
 
 // A frame that went out late says nothing of what a server loses in another room.
+
 func TestDoubtOfALateFrameStaysInItsRoom(t *testing.T) {
 	for _, c := range []struct {
 		sentence string

@@ -351,3 +351,30 @@ func TestBestCaseOfDropsIsNoWorseThanTheTruth(t *testing.T) {
 		}
 	}
 }
+
+func TestDoubtDropsExcuseAsManyPacketsAsWereDropped(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		dropped  uint64
+		passes   uint64
+	}{
+		{"all that is missing may have been dropped", 30, 600},
+		{"a server that loses more than was dropped is not excused", 10, 580},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.listener(1)
+			s.aggregator.Drop(c.dropped, 6*time.Second, 7*time.Second-BinLength)
+			s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b >= 310 && b < 340 })
+			totals := s.finish()
+			worst := rate(t, totals, "delivered")
+			best, ok := totals.Best["delivered"].(metric.Rate)
+			require.True(t, ok)
+			assert.EqualValues(t, 570, worst.Passes)
+			assert.Equal(t, c.passes, best.Passes)
+			assert.Equal(t, worst.Total, best.Total)
+			assert.Less(t, bestTrend(t, totals, "loss").Max, trend(t, totals, "loss").Max)
+		})
+	}
+}

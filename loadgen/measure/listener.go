@@ -63,8 +63,6 @@ type Listener struct {
 
 	first [1][words]uint64 // where heard begins
 
-	outlived survival
-
 	held *heldPackets // where the ledger awaits what others send, or nil
 
 	// From here on it is not every packet's.
@@ -97,6 +95,8 @@ type Listener struct {
 	recognisedAt                       time.Duration // when the first packet came that was recognised
 	steps                              *[joinSteps]stepTimes
 	waits                              []wait // for the generator, while it joined
+
+	outlived survival
 
 	outOfOrder, duplicates uint64
 }

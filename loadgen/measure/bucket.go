@@ -1,0 +1,163 @@
+package measure
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// A bucket is a second of the run, or less where a phase begins or ends within
+// it: all of it is in the same phases. Its figures are of the frames that were
+// sent in it, whenever they came.
+type bucket struct {
+	from, until Bin
+	phases      uint64 // a bit each, by number
+	cells       []*bucketCell
+	events      *bucketEvents
+}
+
+// bucketEvents is what happened in a bucket besides the receiving.
+type bucketEvents struct {
+	arrivals, joins, left atomic.Int64
+	sendLag               atomic.Int64 // ns, of the latest frame
+
+	drops     atomic.Uint64 // packets dropped on the generator's side meanwhile
+	dropsSoon atomic.Uint64 // the same, of those that may have been sent in the bucket
+	deprived  atomic.Int64  // ns that the server waited for cores that others took
+	stepped   atomic.Bool   // the wall clock was stepped
+	stolen    atomic.Int64  // ns that a hypervisor took the cores
+	// The share of the packets that may have been late for it, and that may have been lost, in
+	// millionths.
+	reach, lossReach atomic.Int64
+}
+
+// taken is how many of the packets lost in the bucket, of those owed, may be the doing of the
+// generator's machine, besides what was dropped: cores were taken.
+func (e *bucketEvents) taken(lost, owed uint64) uint64 {
+	if time.Duration(e.deprived.Load()) >= deprivedLoss {
+		return lost
+	}
+	return min(lost, share(owed, float64(e.lossReach.Load())/reachScale))
+}
+
+// A bucketCell is what the listeners with the same labels received of a bucket.
+type bucketCell struct {
+	latency      metric.Counts // without doubt
+	doubtful     atomic.Pointer[doubtfulCounts]
+	passes, owed atomic.Uint64
+	late         atomic.Uint64 // of owed, lost and excused by the packet: sent late
+	certain      atomic.Uint64 // of owed, lost without an excuse
+}
+
+// doubtfulCounts are latencies in doubt, as they may be at worst and at best.
+type doubtfulCounts struct{ worst, best metric.Counts }
+
+// heard enters a packet's latency, of which so much may be the generator's doing.
+func (c *bucketCell) heard(latency, late time.Duration) {
+	if late == 0 {
+		c.latency.Record(latency)
+		return
+	}
+	d := c.doubtful.Load()
+	if d == nil {
+		d = new(doubtfulCounts)
+		if !c.doubtful.CompareAndSwap(nil, d) {
+			d = c.doubtful.Load()
+		}
+	}
+	d.worst.Record(latency)
+	d.best.Record(max(0, latency-late))
+}
+
+// A closedBucket is a bucket whose figures do not change any more. Where several processes
+// have played it, there are several cells of a number.
+type closedBucket struct {
+	from, until Bin
+	phases      uint64
+	cells       []closedCell
+	events      closedEvents
+	// slowest is how long a packet was on its way at most, so far in the run.
+	slowest time.Duration
+}
+
+// losses is what may have been dropped of the bucket.
+func (b closedBucket) losses(cells int) bucketLosses {
+	l := bucketLosses{b.from.Start(), b.until.Start() + b.slowest, b.phases, make([]uint64, cells)}
+	for _, c := range b.cells {
+		l.cells[c.number] += c.droppable
+	}
+	return l
+}
+
+// closedEvents is what happened in a closed bucket besides the receiving.
+type closedEvents struct {
+	arrivals, joins, left int
+	sendLag               time.Duration // of the latest frame
+}
+
+type closedCell struct {
+	number    int // of the cell
+	latency   distribution
+	delivered metric.Rate
+	excused   uint64 // of what was lost
+	droppable uint64 // of the rest, what may have been lost by drops, if there were so many
+}
+
+// A distribution is what was measured of a trend in parts: what is certain, and
+// what is in doubt as it is at worst and at best.
+type distribution struct{ certain, worst, best *metric.Frozen }
+
+// close freezes what a bucket holds, and empties it. Again is whether its listeners ask again
+// for what they miss.
+func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closedCell {
+	closed := closedCell{
+		latency:   distribution{certain: c.latency.Freeze()},
+		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
+	}
+	lost := closed.delivered.Total - closed.delivered.Passes
+	lost -= min(lost, c.certain.Swap(0))
+	closed.excused = min(lost, e.taken(lost, closed.delivered.Total)+c.late.Swap(0))
+	closed.droppable = lost - closed.excused
+	d := &closed.latency
+	if doubtful := c.doubtful.Load(); doubtful != nil {
+		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()
+	}
+	fast := &metric.Trend{}
+	d.bestInto(fast)
+	if fast.Count() > 0 {
+		*fastest = min(*fastest, max(0, fast.Summary().Min))
+	}
+	deprived, stolen := time.Duration(e.deprived.Load()), time.Duration(e.stolen.Load())
+	dropped := uint64(0)
+	if again {
+		dropped = e.drops.Load()
+	}
+	switch {
+	case e.stepped.Load():
+		// Nothing is known of any of them: a step back makes latencies small.
+		all := &metric.Trend{}
+		d.worstInto(all)
+		*d = distribution{worst: metric.Constant(ms(Lateness), all.Count()), best: metric.Constant(0, all.Count())}
+	case deprived > 0 || stolen > 0 || dropped > 0:
+		// At best none of them would have waited, and was as fast as the fastest of
+		// the run.
+		all := &metric.Trend{}
+		d.worstInto(all)
+		best := fast.Sooner(ms(deprived), *fastest, fast.Count())
+		best = best.Sooner(ms(stolen), *fastest, share(best.Count(), float64(e.reach.Load())/reachScale))
+		best = best.Sooner(ms(resentWithin), *fastest, min(best.Count(), dropped))
+		*d = distribution{worst: all.Frozen(), best: best.Frozen()}
+	}
+	return closed
+}
+
+// worstInto adds the worst case to a trend, and bestInto the best.
+func (d distribution) worstInto(t *metric.Trend) { t.Take(d.certain); t.Take(d.worst) }
+func (d distribution) bestInto(t *metric.Trend)  { t.Take(d.certain); t.Take(d.best) }
+
+// slowest is the greatest value, at worst; 0 if there is none.
+func (d distribution) slowest() float64 { return max(d.certain.Max(), d.worst.Max()) }
+
+// doubted reports whether there is any doubt.
+func (d distribution) doubted() bool { return d.best.Count() > 0 }
