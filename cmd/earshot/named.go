@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -35,8 +36,10 @@ func forPeople(stdout, stderr io.Writer, files ...named) io.Writer {
 	return stdout
 }
 
-// checkNames returns an error if the files can't be written, or are not different ones.
+// checkNames returns an error for each file that can't be written, or that another flag
+// names too.
 func checkNames(files ...named) error {
+	var wrong []error
 	taken := map[string]string{}
 	for _, f := range files {
 		if f.path == "" {
@@ -49,17 +52,18 @@ func checkNames(files ...named) error {
 			path = whole
 		}
 		if other, twice := taken[path]; twice {
-			return fmt.Errorf("%s and %s both write to %s", other, f.flag, f.path)
+			wrong = append(wrong, fmt.Errorf("%s and %s both write to %s", other, f.flag, f.path))
+			continue
 		}
 		taken[path] = f.flag
 		if path == "-" {
 			continue
 		}
 		if err := wholefile.Check(f.path); err != nil {
-			return fmt.Errorf("%s: %w", f.flag, err)
+			wrong = append(wrong, fmt.Errorf("%s: %w", f.flag, err))
 		}
 	}
-	return nil
+	return errors.Join(wrong...)
 }
 
 // write writes the file whole, or leaves what was there.

@@ -82,13 +82,10 @@ func meantFlag(c *cobra.Command, err error) error {
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
-			names = append(names, f.Name)
+			names = append(names, "--"+f.Name)
 		}
 	})
-	if near := spelling.Nearest(unknown.GetSpecifiedName(), names); near != "" {
-		return fmt.Errorf("%w: did you mean --%s?", err, near)
-	}
-	return err
+	return spelling.Meant(err, "--"+unknown.GetSpecifiedName(), names)
 }
 
 // arguments wraps cobra's check of a command's arguments, so that a wrong number of

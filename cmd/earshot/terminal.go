@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/earshot-audio/earshot/internal/spelling"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -22,15 +24,17 @@ func (f *terminalFlags) bind(c *cobra.Command) {
 	flags := c.Flags()
 	flags.BoolVar(&f.full, "full", false, "print every metric, and more of the generator")
 	flags.StringVar(&f.colour, "color", "auto", "`when` to print in colour: auto, always or never")
-	complete(c, "color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+	complete(c, "color", cobra.FixedCompletions(colours, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// colours are the values of --color.
+var colours = []string{"auto", "always", "never"}
+
 func (f terminalFlags) check() error {
-	switch f.colour {
-	case "auto", "always", "never":
+	if slices.Contains(colours, f.colour) {
 		return nil
 	}
-	return fmt.Errorf("--color %q is neither auto, always nor never", f.colour)
+	return fmt.Errorf("unknown --color %q: %s", f.colour, spelling.Hint(f.colour, colours))
 }
 
 // of is what w is, as the flags and the environment have it: NO_COLOR and TERM=dumb.

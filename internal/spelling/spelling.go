@@ -28,13 +28,31 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
+// Question asks whether the candidate that is nearest to a word was meant: "did you mean
+// run?". It is "" if none is near.
+func Question(word string, candidates []string) string {
+	if near := Nearest(word, candidates); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
+}
+
 // Meant adds to the error over an unknown word which of the candidates was meant, if one
 // is near.
 func Meant(err error, word string, candidates []string) error {
-	if near := Nearest(word, candidates); near != "" {
-		return fmt.Errorf("%w: did you mean %s?", err, near)
+	if question := Question(word, candidates); question != "" {
+		return fmt.Errorf("%w: %s", err, question)
 	}
 	return err
+}
+
+// Hint is what is said of an unknown word: which of the candidates was meant or, if none is
+// near, that there are all of them.
+func Hint(word string, candidates []string) string {
+	if question := Question(word, candidates); question != "" {
+		return question
+	}
+	return "there are " + strings.Join(candidates, ", ")
 }
 
 // distance is the number of letters to insert, delete, replace or swap with

@@ -1,6 +1,7 @@
 package spelling_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -8,6 +9,19 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/spelling"
 )
+
+func TestHint(t *testing.T) {
+	colours := []string{"auto", "always", "never"}
+	for _, row := range []struct{ name, word, hint, meant string }{
+		{"a word that is near", "alwasy", "did you mean always?", "no such colour: did you mean always?"},
+		{"a word that is not", "red", "there are auto, always, never", "no such colour"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			assert.Equal(t, row.hint, spelling.Hint(row.word, colours))
+			assert.EqualError(t, spelling.Meant(errors.New("no such colour"), row.word, colours), row.meant)
+		})
+	}
+}
 
 func TestNearest(t *testing.T) {
 	commands := []string{"run", "serve", "room", "scenario", "versus"}

@@ -38,7 +38,7 @@ var layers = map[string][]string{
 	"loadgen/speech":                {"internal/shellword", "scenarios"},
 	"loadgen/clock":                 {},
 	"loadgen/network":               {},
-	"loadgen/scenario":              {"internal/plaintext", "scenarios", "signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
+	"loadgen/scenario":              {"internal/spelling", "internal/plaintext", "scenarios", "signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/neteq":                 {"internal/prefetch"},
 	"loadgen/mark":                  {"loadgen/speech", "internal/fourier"},
 	"loadgen/score":                 {"loadgen/neteq", "loadgen/speech", "internal/fourier"},
@@ -46,7 +46,7 @@ var layers = map[string][]string{
 	"loadgen/netem":                 {"loadgen/measure", "loadgen/network"},
 	"loadgen/host":                  {"internal/udpbatch"},
 	"loadgen/client":                {"loadgen/netem", "loadgen/host", "loadgen/measure", "loadgen/speech", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/prefetch"},
-	"loadgen/driver":                {"internal/reach", "loadgen/scenario", "loadgen/host", "signaling/wire"},
+	"loadgen/driver":                {"internal/spelling", "internal/reach", "loadgen/scenario", "loadgen/host", "signaling/wire"},
 	"loadgen/driver/earshot":        {"loadgen/driver", "loadgen/host", "loadgen/scenario", "signaling/wire"},
 	"loadgen/driver/whep":           {"loadgen/driver", "loadgen/scenario", "internal/iceuri"},
 	"loadgen/driver/livekit/signal": {},
@@ -57,7 +57,7 @@ var layers = map[string][]string{
 	"loadgen/figure":                {"loadgen/report", "loadgen/metric"},
 	"loadgen/watch":                 {"internal/reach", "loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
 	"loadgen/push":                  {"internal/printable", "internal/urltext"},
-	"loadgen/capacity":              {"loadgen", "internal/table", "loadgen/figure", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
+	"loadgen/capacity":              {"internal/spelling", "loadgen", "internal/table", "loadgen/figure", "loadgen/report", "loadgen/scenario", "loadgen/metric", "internal/chart", "loadgen/host"},
 	"loadgen/compare":               {"internal/table", "loadgen/figure", "loadgen/report", "loadgen/metric"},
 	"internal/endtoend":             {},                                    // tests alone
 	"internal/faults":               {"loadgen/speech"},                    // for tests alone

@@ -115,7 +115,9 @@ func TestParseQuantity(t *testing.T) {
 		assert.NotEmpty(t, q.Unit())
 	}
 	_, err := ParseQuantity("lisners")
-	assert.ErrorContains(t, err, "listeners, speakers, rooms, arrival-rate")
+	assert.ErrorContains(t, err, "did you mean listeners?")
+	_, err = ParseQuantity("colours")
+	assert.ErrorContains(t, err, "there are listeners, speakers, rooms, arrival-rate")
 }
 
 // The generator's cores say nothing about a server on another machine.

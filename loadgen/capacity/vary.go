@@ -3,8 +3,8 @@ package capacity
 import (
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/earshot-audio/earshot/internal/spelling"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -30,7 +30,7 @@ func ParseQuantity(name string) (Quantity, error) {
 	for _, q := range Quantities() {
 		names = append(names, string(q))
 	}
-	return "", fmt.Errorf("%q can't be varied: it can be %s", name, strings.Join(names, ", "))
+	return "", fmt.Errorf("%q can't be varied: %s", name, spelling.Hint(name, names))
 }
 
 // Of is the scenario with so much of the quantity. It returns an error if the

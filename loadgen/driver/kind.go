@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/earshot-audio/earshot/internal/spelling"
 )
 
 // A Kind describes a driver to the command line. Each driver's package has a function
@@ -61,7 +63,7 @@ func (k Kinds) Find(name string) (Kind, error) {
 			return kind, nil
 		}
 	}
-	return Kind{}, fmt.Errorf("--driver %q is neither %s", name, strings.Join(k.Names(), " nor "))
+	return Kind{}, fmt.Errorf("unknown --driver %q: %s", name, spelling.Hint(name, k.Names()))
 }
 
 // Names returns the kinds' names.

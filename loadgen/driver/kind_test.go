@@ -20,7 +20,7 @@ func TestKindsFindsByNameOrNamesThemAll(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "any B server", k.Servers)
 	_, err = kinds.Find("sip")
-	assert.EqualError(t, err, `--driver "sip" is neither a nor b nor c`)
+	assert.EqualError(t, err, `unknown --driver "sip": there are a, b, c`)
 	assert.Equal(t, "`kind` of server: a, or b for any B server, or c for any C server", kinds.Usage())
 }
 

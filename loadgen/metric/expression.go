@@ -57,10 +57,7 @@ func unknownMetric(name string) error {
 	for i, d := range catalogue {
 		names[i] = d.Name
 	}
-	if near := spelling.Nearest(name, names); near != "" {
-		return fmt.Errorf("unknown metric %q: did you mean %s?", name, near)
-	}
-	return fmt.Errorf("unknown metric %q: there are %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("unknown metric %q: %s", name, spelling.Hint(name, names))
 }
 
 // split cuts an expression at its operator.
@@ -121,10 +118,7 @@ func wrongAggregation(d Definition, text string, name Aggregation) error {
 	case slices.Contains(known, written(name)):
 		return fmt.Errorf("%s does not fit %s, which is a %s: use %s", text, d.Name, d.Kind, list)
 	}
-	if near := spelling.Nearest(text, fit); near != "" {
-		return fmt.Errorf("unknown aggregation %q: did you mean %s?", text, near)
-	}
-	return fmt.Errorf("unknown aggregation %q: a %s has %s", text, d.Kind, list)
+	return fmt.Errorf("unknown aggregation %q: %s", text, spelling.Hint(text, fit))
 }
 
 func written(a Aggregation) string {

@@ -122,10 +122,7 @@ func parseSelector(list string) (s Selector, err error) {
 }
 
 func unknownKey(key string) error {
-	if near := spelling.Nearest(key, selectorKeys); near != "" {
-		return fmt.Errorf("unknown key %q: did you mean %s?", key, near)
-	}
-	return fmt.Errorf("unknown key %q: there are %s", key, strings.Join(selectorKeys, ", "))
+	return fmt.Errorf("unknown key %q: %s", key, spelling.Hint(key, selectorKeys))
 }
 
 // allows returns an error if the metric can't be asked for the part.
@@ -151,10 +148,7 @@ func (d Definition) allows(s Selector) error {
 		case values == nil:
 			return fmt.Errorf("%s has no %s: only %s has", d.Name, c.key, d.having(func(p Parts) bool { return c.of(p) != nil }))
 		}
-		if near := spelling.Nearest(c.value, values); near != "" {
-			return fmt.Errorf("unknown %s %q: did you mean %s?", c.key, c.value, near)
-		}
-		return fmt.Errorf("unknown %s %q: there are %s", c.key, c.value, strings.Join(values, ", "))
+		return fmt.Errorf("unknown %s %q: %s", c.key, c.value, spelling.Hint(c.value, values))
 	}
 	return nil
 }

@@ -94,8 +94,7 @@ func (r *reader) fields(f field, what string, keys ...string) map[string]field {
 	read := make(map[string]field, len(pairs))
 	for _, p := range pairs {
 		if !slices.Contains(keys, p.key) {
-			hint := fmt.Sprintf("it has %s", strings.Join(keys, ", "))
-			r.fail(p.at, "%s has no field %q: %s", what, p.key, hint)
+			r.fail(p.at, "%s has no field %q: it has %s", what, p.key, listFor(p.key, keys))
 			continue
 		}
 		read[p.key] = p.field
@@ -256,7 +255,7 @@ func choice[T ~string](r *reader, f field, what string, of ...T) T {
 	before := len(r.errs)
 	v := T(r.text(f, what))
 	if len(r.errs) == before && !slices.Contains(of, v) {
-		r.fail(f.node, "%s is %q: it can be %s", what, v, list(of))
+		r.fail(f.node, "%s is %q: it can be %s", what, v, listFor(v, of))
 	}
 	return v
 }

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/earshot-audio/earshot/internal/spelling"
 	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -196,7 +197,7 @@ func (s *Scenario) checkEvent(c *checker, i int, e Event) {
 	spec := e.Do.Spec()
 	switch {
 	case spec.Verb == "":
-		c.add(path+".do", "do is %q: it can be %s", e.Do, list(verbNames()))
+		c.add(path+".do", "do is %q: it can be %s", e.Do, listFor(e.Do, verbNames()))
 	case !slices.Contains(spec.Who, e.Who):
 		c.add(path+".who", "who is %q: %s is for %s", e.Who, e.Do, list(spec.Who))
 	case e.Do == End && e.Count != 1:
@@ -236,6 +237,19 @@ func list[T ~string](words []T) string {
 		texts[i] = string(w)
 	}
 	return strings.Join(texts, ", ")
+}
+
+// listFor is a list of the words that there are, and which of them another one most likely
+// meant.
+func listFor[T ~string](word T, words []T) string {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = string(w)
+	}
+	if question := spelling.Question(string(word), texts); question != "" {
+		return list(words) + ": " + question
+	}
+	return list(words)
 }
 
 // speaks reports whether anybody has a recording to play.
