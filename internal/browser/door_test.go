@@ -62,3 +62,14 @@ func TestOnlyHostIsAskedBeforeTheyLeave(t *testing.T) {
 	eve.click("Just leave")
 	bo.sees("Eve left. The room waits for a host.")
 }
+
+func TestNowhereIsAPageWithAWayBack(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--open")
+	ada := sharedChromium(t).person("Ada")
+	ada.goTo(s.url + "/r/mistyped")
+	ada.sees("There is nothing here")
+	ada.pictured(artifacts(t), "nowhere")
+	ada.clickOn("document.querySelector('a.button')")
+	ada.await("document.querySelector('#title')") // of a room to open
+}
