@@ -51,7 +51,7 @@ func (r *Room) AudiencePage(by MemberID, q AudienceQuery) (AudiencePage, error) 
 	page := AudiencePage{Members: make([]Member, 0, min(q.Limit, len(r.audience)))}
 	count := 0
 	for _, e := range r.audience {
-		if hall != allHalls && e.Hall != hall || !strings.Contains(strings.ToLower(e.Name), q.Search) {
+		if hall != allHalls && e.Hall != hall || q.Search != "" && !strings.Contains(strings.ToLower(e.Name), q.Search) {
 			continue
 		}
 		count++

@@ -78,3 +78,22 @@ func TestAudiencePagesFollowOneAnother(t *testing.T) {
 		assert.Equal(t, 1, seen[MemberID(fmt.Sprint(i))], "%d", i)
 	}
 }
+
+// BenchmarkAudiencePage is what a look at an audience of 5,000 costs the room, and a
+// host's search for a name that nobody has.
+func BenchmarkAudiencePage(b *testing.B) {
+	r, err := New(Config{Name: "lobby", Capacity: 5000}, at(0))
+	require.NoError(b, err)
+	for i := range 5000 {
+		_, err := r.Join(JoinRequest{ID: MemberID(fmt.Sprint(i)), Name: fmt.Sprint("Listener ", i), Role: Listener}, at(1))
+		require.NoError(b, err)
+	}
+	for name, query := range map[string]AudienceQuery{"first page": {Limit: 60}, "search": {Search: "zz", Limit: 60}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, err := r.AudiencePage(Operator, query)
+				require.NoError(b, err)
+			}
+		})
+	}
+}
