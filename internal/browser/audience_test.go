@@ -36,6 +36,7 @@ func TestAudienceHasFacesAndHostsActOnThem(t *testing.T) {
 	// A host finds those who have no face, too.
 	ada.click("Find people")
 	ada.sees("11 more listeners after these")
+	ada.pictured(artifacts(t), "people")
 	ada.fill("Name", "guest 69")
 	ada.await("document.querySelectorAll('.people .menu-item').length === 1")
 	ada.clickOn("document.querySelector('.people .menu-item')")
