@@ -26,6 +26,9 @@ const (
 	partSize = 256 << 10
 	// MaxBody is how long the body of a request may be that is passed on.
 	MaxBody = 256 << 10
+	// maxWaiting and maxWaitingBytes bound what waits for the handler of a subject.
+	maxWaiting      = 16_384
+	maxWaitingBytes = 32 << 20
 	// maxServing is how many requests of other nodes are served at once.
 	maxServing = 1024
 )
@@ -200,6 +203,22 @@ func (c *Cluster) cancel(m *nats.Msg) {
 	if cancel := c.serving[string(m.Data)]; cancel != nil {
 		cancel()
 	}
+}
+
+// Publish passes a message on to those who subscribe to its subject, without waiting.
+func (c *Cluster) Publish(subject string, data []byte) error { return c.conn.Publish(subject, data) }
+
+// Subscribe calls handle for each message of a subject, one after the other, until stop is
+// called. Messages that wait for it are bounded: more are lost.
+func (c *Cluster) Subscribe(subject string, handle func(data []byte)) (stop func(), err error) {
+	s, err := c.conn.Subscribe(subject, func(m *nats.Msg) { handle(m.Data) })
+	if err != nil {
+		return nil, err
+	}
+	if err := s.SetPendingLimits(maxWaiting, maxWaitingBytes); err != nil {
+		return nil, err
+	}
+	return func() { _ = s.Unsubscribe() }, nil // it fails if the connection has been closed
 }
 
 // Tell tells all other nodes something, without waiting.

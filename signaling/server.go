@@ -105,7 +105,7 @@ func New(cfg Config) (*Server, error) {
 //
 // url is where clients reach this very server, if its configuration does not say.
 func (s *Server) Join(ctx context.Context, url string) error {
-	return s.cfg.Cluster.Join(ctx, url, s.rooms, s.api.Auth, s.routed)
+	return s.cfg.Cluster.Join(ctx, url, s.rooms, s.cfg.Media, s.api.Auth, s.routed)
 }
 
 // registerProcess registers the metrics of Go and the process. A registry that was

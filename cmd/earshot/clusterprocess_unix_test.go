@@ -85,7 +85,8 @@ type processCluster struct {
 
 const clusterToken = "the-operator-of-the-cluster-tests"
 
-func startProcessCluster(t *testing.T) *processCluster {
+// startProcessCluster starts them; flags are those of the nodes besides their addresses.
+func startProcessCluster(t *testing.T, flags ...string) *processCluster {
 	t.Helper()
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -93,8 +94,8 @@ func startProcessCluster(t *testing.T) *processCluster {
 	require.NoError(t, listener.Close())
 	c.startNATS(t)
 	for range 3 {
-		c.nodes = append(c.nodes, startClusterProcess(t, "", "serve", "--cluster", "--nats", c.nats.url, "--data", t.TempDir(),
-			"--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--operator-token", clusterToken, "--rate-limit-exempt", "127.0.0.0/8", "--stop-with-stdin"))
+		c.nodes = append(c.nodes, startClusterProcess(t, "", append([]string{"serve", "--cluster", "--nats", c.nats.url, "--data", t.TempDir(),
+			"--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--operator-token", clusterToken, "--rate-limit-exempt", "127.0.0.0/8", "--stop-with-stdin"}, flags...)...))
 	}
 	return c
 }
@@ -289,6 +290,36 @@ func TestRoomsOutliveTheirNode(t *testing.T) {
 	}
 }
 
+// comeInAtOnce has one account come into each room twice, by way of all nodes.
+func (c *processCluster) comeInAtOnce(t *testing.T, rooms []made, token string) (sockets []*websocket.Conn) {
+	t.Helper()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for i := range 2 * len(rooms) {
+		all.Go(func() {
+			at := c.nodes[i%len(c.nodes)]
+			socket, resp, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(at.url, "http")+"/ws", nil)
+			if !assert.NoError(t, err) {
+				return
+			}
+			_ = resp.Body.Close()
+			mu.Lock()
+			sockets = append(sockets, socket)
+			mu.Unlock()
+			assert.NoError(t, socket.WriteJSON(map[string]any{"type": "hello", "id": "1", "version": 1, "token": token, "name": "Bo"}))
+			assert.NoError(t, socket.WriteJSON(map[string]any{"type": "join", "id": "2", "room": rooms[i%len(rooms)].Room}))
+			for {
+				var answer map[string]any
+				if socket.ReadJSON(&answer) != nil || answer["id"] == "2" { // it may have been replaced already
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return sockets
+}
+
 // TestLoginsThatRaceLeaveOneSession has one account come in at three nodes at once, again and
 // again: one session stays, and all nodes agree on which.
 func TestLoginsThatRaceLeaveOneSession(t *testing.T) {
@@ -309,31 +340,7 @@ func TestLoginsThatRaceLeaveOneSession(t *testing.T) {
 		return people
 	}
 	for round := range 10 {
-		var sockets []*websocket.Conn
-		var mu sync.Mutex
-		var all sync.WaitGroup
-		for i := range 2 * len(rooms) {
-			all.Go(func() {
-				at := c.nodes[i%len(c.nodes)]
-				socket, resp, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(at.url, "http")+"/ws", nil)
-				if !assert.NoError(t, err) {
-					return
-				}
-				_ = resp.Body.Close()
-				mu.Lock()
-				sockets = append(sockets, socket)
-				mu.Unlock()
-				assert.NoError(t, socket.WriteJSON(map[string]any{"type": "hello", "id": "1", "version": 1, "token": member.Token, "name": "Bo"}))
-				assert.NoError(t, socket.WriteJSON(map[string]any{"type": "join", "id": "2", "room": rooms[i%len(rooms)].Room}))
-				for {
-					var answer map[string]any
-					if socket.ReadJSON(&answer) != nil || answer["id"] == "2" { // it may have been replaced already
-						return
-					}
-				}
-			})
-		}
-		all.Wait()
+		sockets := c.comeInAtOnce(t, rooms, member.Token)
 		require.Eventually(t, func() bool { return present() == 1 }, clusterPatience, 20*time.Millisecond, "round %d: one session stays", round)
 		for _, s := range sockets {
 			_ = s.Close()
@@ -397,6 +404,42 @@ thresholds:
 		assert.Positive(t, n.metric(t, `earshot_requests_passed_total{outcome="answered"}`))
 		assert.Zero(t, n.metric(t, `earshot_requests_passed_total{outcome="failed"}`))
 	}
+}
+
+// TestRunInARoomLargerThanItsNode plays a room for ten people on nodes that are for four each.
+// All of them hear everything, over WebSocket, and by WHEP by way of any node.
+func TestRunInARoomLargerThanItsNode(t *testing.T) {
+	realTime(t)
+	t.Parallel()
+	c := startProcessCluster(t, "--seats", "4")
+	room := c.roomsOnAll(t, "closed")[0].Room
+	path := file(t, "large.yaml", `
+name: a room larger than its node
+room: {capacity: 10, slots: 3}
+cast:
+  - {role: speaker, count: 1, audio: "`+voice(t)+`"}
+  - {role: listener, count: 9, arrive: {within: 500ms, shape: linear}}
+hold: 2s
+thresholds:
+  joined: ["rate == 1"]
+  delivered: ["rate >= 0.99"]
+`)
+	elsewhere := func() (opened float64) {
+		for _, n := range c.nodes {
+			opened += n.metric(t, `earshot_remote_ears_total{outcome="opened"}`)
+			assert.Zero(t, n.metric(t, "earshot_trunk_gaps_total"), "nothing was missed")
+			assert.Zero(t, n.metric(t, "earshot_roster_mismatches_total"))
+		}
+		return opened
+	}
+	stdout, stderr, code := honestly(t, "run", path, "--target", c.nodes[0].url, "--token", clusterToken)
+	require.Zero(t, code, "%s\n%s", stdout, stderr)
+	first := elsewhere()
+	assert.Positive(t, first, "ears were on other nodes")
+	stdout, stderr, code = honestly(t, "run", path, "--driver", "whep", "--whip-url", c.nodes[1].url+"/rooms/"+room+"/whip",
+		"--whep-url", c.nodes[2].url+"/rooms/"+room+"/whep", "--token", clusterToken)
+	require.Zero(t, code, "%s\n%s", stdout, stderr)
+	assert.Greater(t, elsewhere(), first)
 }
 
 // TestClusterLosesItsNATSServer takes the NATS server away for so long that nodes let go of

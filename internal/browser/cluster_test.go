@@ -26,37 +26,55 @@ func asOperator(t *testing.T, method, url string, into any) {
 	}
 }
 
-// TestPageFollowsARoomToItsNode has a page of one node open a room that is placed on another,
-// and somebody come in by its invite: their WebSockets and their audio go there.
-func TestPageFollowsARoomToItsNode(t *testing.T) {
-	t.Parallel()
+// twoNodes starts two servers of a cluster. The first is for so many people.
+func twoNodes(t *testing.T, seats string) (first, second *server) {
+	t.Helper()
 	nats, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true})
 	require.NoError(t, err)
 	nats.Start()
 	t.Cleanup(func() { nats.Shutdown(); nats.WaitForShutdown() })
 	require.True(t, nats.ReadyForConnections(time.Minute))
-	node := func() (url string) {
-		return serve(t, "--operator-token", operatorToken, "--data", t.TempDir(), "--cluster", "--nats", nats.ClientURL()).url
+	node := func(flags ...string) *server {
+		return serve(t, append(flags, "--operator-token", operatorToken, "--data", t.TempDir(), "--cluster", "--nats", nats.ClientURL())...)
 	}
-	front, back := node(), node()
+	return node("--seats", seats), node()
+}
+
+// placesElsewhere has a node get no rooms.
+func (s *server) placesElsewhere() {
 	var list struct {
 		Nodes []struct{ Node, URL string }
 	}
-	asOperator(t, http.MethodGet, front+"/api/nodes", &list)
+	asOperator(s.t, http.MethodGet, s.url+"/api/nodes", &list)
 	for _, n := range list.Nodes {
-		if n.URL == front {
-			asOperator(t, http.MethodPost, front+"/api/nodes/"+n.Node+"/drain", nil)
+		if n.URL == s.url {
+			asOperator(s.t, http.MethodPost, s.url+"/api/nodes/"+n.Node+"/drain", nil)
 		}
 	}
+}
+
+// opensRoomAsOperator opens a room on a page of a server.
+func (p *person) opensRoomAsOperator(url string) {
+	p.t.Helper()
+	p.goTo(url)
+	p.fill("Your key", operatorToken)
+	p.click("Use this key")
+	p.sees("You hold the operator’s key")
+	p.opensClosedRoom("Board meeting")
+}
+
+// TestPageFollowsARoomToItsNode has a page of one node open a room that is placed on another,
+// and somebody come in by its invite: their WebSockets and their audio go there.
+func TestPageFollowsARoomToItsNode(t *testing.T) {
+	t.Parallel()
+	first, second := twoNodes(t, "100")
+	first.placesElsewhere()
+	front, back := first.url, second.url
 
 	c := sharedChromium(t)
 	said := envelopeOf(clip(t, "speech.ogg"))
 	ada := c.person("Ada")
-	ada.goTo(front)
-	ada.fill("Your key", operatorToken)
-	ada.click("Use this key")
-	ada.sees("You hold the operator’s key")
-	ada.opensClosedRoom("Board meeting")
+	ada.opensRoomAsOperator(front)
 	var rooms struct {
 		Nodes []struct {
 			URL          string
@@ -76,3 +94,46 @@ func TestPageFollowsARoomToItsNode(t *testing.T) {
 	bo.hears(said)
 	assert.Contains(t, eval[string](bo, "location.origin"), front, "the page is still the first node's")
 }
+
+// TestListenerOfAKilledNodeHearsAgain kills the node that has a listener's ear, and no more: the
+// page opens another, and nobody else notices.
+func TestListenerOfAKilledNodeHearsAgain(t *testing.T) {
+	t.Parallel()
+	room, ears := twoNodes(t, "1")
+	ears.placesElsewhere()
+	var list struct{ Nodes []struct{ Node, URL string } }
+	asOperator(t, http.MethodGet, ears.url+"/api/nodes", &list)
+	c := sharedChromium(t)
+	said := envelopeOf(clip(t, "speech.ogg"))
+	ada := c.person("Ada")
+	ada.opensRoomAsOperator(room.url)
+	for _, n := range list.Nodes { // it is to have ears
+		if n.URL == ears.url {
+			asOperator(t, http.MethodDelete, ears.url+"/api/nodes/"+n.Node+"/drain", nil)
+		}
+	}
+	time.Sleep(2 * time.Second) // the other has heard so by then
+	bo := c.person("Bo")
+	bo.follows(ada.invites(), "Come in")
+	bo.hears(said)
+	assert.Equal(t, ears.media, eval[string](bo, far), "his audio comes from the node that has not the room")
+
+	require.NoError(t, ears.cmd.Process.Kill())
+	killed := time.Now()
+	<-ears.done
+	_ = ears.cmd.Wait() // it was killed
+	ears.cmd = nil
+	bo.await("(%s.then((at) => at === %q))", far, room.media)
+	t.Logf("the page has its audio from another node %v after the kill", time.Since(killed).Round(10*time.Millisecond))
+	bo.hears(said)
+	bo.sees("Board meeting")
+	ada.sees("1 on stage · 1 listener")
+}
+
+// far is where the packets of the ear come from.
+const far = `(async () => {
+  const stats = [...(await ear().getStats()).values()];
+  const pair = stats.find((s) => s.type === "candidate-pair" && s.state === "succeeded" && s.bytesReceived > 0);
+  const there = pair && stats.find((s) => s.id === pair.remoteCandidateId);
+  return there ? there.address + ":" + there.port : "";
+})()`

@@ -17,6 +17,10 @@ type Ear struct {
 	subscriber subscriber
 }
 
+// SetOwner sets whose ear it is: from the next packet on it leaves out that talker (0:
+// nobody). Its sections run on unbroken.
+func (e *Ear) SetOwner(talker uint32) { e.subscriber.setOwner(talker) }
+
 // Detach implements Session.
 func (e *Ear) Detach() { e.subscriber.detach() }
 

@@ -108,7 +108,7 @@ func TestSetOwnerChangesWhatAnEarHearsAndNothingElse(t *testing.T) {
 		a, b := newSpeaker(t, r.testRoom, 1, withLevel), newSpeaker(t, r.testRoom, 2, withLevel)
 		r.waitEars(1)
 		for _, owner := range []uint32{0, 1, 0} {
-			r.SetOwner(l.ear, owner)
+			l.ear.SetOwner(owner)
 			r.talk(30, part{a, 20}, part{b, 50})
 		}
 		l.waitHeard(90)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +34,7 @@ type MediaRoom struct {
 	mu       sync.Mutex
 	closed   bool
 	sessions map[*session]struct{}
+	remote   map[*RemoteEar]struct{}
 }
 
 // NewRoom opens a room, which Close closes; closing the engine does, too.
@@ -48,7 +51,7 @@ func (e *Engine) NewRoom(cfg MediaRoomConfig) (*MediaRoom, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new room: %w", err)
 	}
-	r := &MediaRoom{engine: e, router: router, sessions: map[*session]struct{}{}}
+	r := &MediaRoom{engine: e, router: router, sessions: map[*session]struct{}{}, remote: map[*RemoteEar]struct{}{}}
 	e.rooms[r] = struct{}{}
 	return r, nil
 }
@@ -92,9 +95,19 @@ func (r *MediaRoom) OpenEar(ctx context.Context, owner uint32, offerSDP string) 
 // holds for a mic opened later, too.
 func (r *MediaRoom) Mute(talker uint32, muted bool) { r.router.Mute(talker, muted) }
 
-// SetOwner sets whose ear it is: from the next packet on it leaves out that
-// talker (0: nobody). Its sections run on unbroken.
-func (r *MediaRoom) SetOwner(ear *Ear, talker uint32) { ear.subscriber.setOwner(talker) }
+// Publish lets frames be heard that another server passes on, as those of a talker.
+func (r *MediaRoom) Publish(talker uint32) (*fanout.Publisher, error) {
+	return r.router.Publish(talker)
+}
+
+// Relay passes frames on to a sink, for other servers: those of one talker more than there
+// are slots, because an ear that leaves one out needs the others.
+func (r *MediaRoom) Relay(sink fanout.Sink) (*fanout.Subscription, error) {
+	return r.router.Subscribe(sink, fanout.SubscribeOptions{Sections: r.router.Slots() + 1, Relay: true})
+}
+
+// Slots is how many voices are passed on at once.
+func (r *MediaRoom) Slots() int { return r.router.Slots() }
 
 // SetAudienceHold changes how long packets for the audience may be held. What is held
 // leaves.
@@ -130,8 +143,12 @@ func (r *MediaRoom) Close() error {
 	for s := range r.sessions {
 		sessions = append(sessions, s)
 	}
+	remote := slices.Collect(maps.Keys(r.remote))
 	r.mu.Unlock()
 
+	for _, e := range remote {
+		e.end(ErrClosed)
+	}
 	for _, s := range sessions {
 		s.end(ErrClosed)
 	}

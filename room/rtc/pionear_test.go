@@ -69,6 +69,9 @@ type testEar struct {
 // Detach implements Session.
 func (e *testEar) Detach() { e.subscriber.detach() }
 
+// SetOwner sets the talker who is left out.
+func (e *testEar) SetOwner(talker uint32) { e.subscriber.setOwner(talker) }
+
 // OpenEar opens an ear of the room's kind.
 func (r *testRoom) OpenEar(ctx context.Context, owner uint32, offer string) (*testEar, error) {
 	if r.ears != pionEars {
@@ -88,9 +91,6 @@ func (r *testRoom) OpenEar(ctx context.Context, owner uint32, offer string) (*te
 	}
 	return &testEar{session: ear.session, subscriber: &ear.subscriber}, nil
 }
-
-// SetOwner sets whose ear it is.
-func (r *testRoom) SetOwner(ear *testEar, talker uint32) { ear.subscriber.setOwner(talker) }
 
 // pionEar is an ear with a full PeerConnection: what a lean one is held against.
 type pionEar struct {

@@ -168,14 +168,9 @@ func (s *session) ICE() sdp.Credentials {
 
 // Restart implements Session.
 func (s *session) Restart(fragment string) (string, error) {
-	f, err := sdp.ParseFragment(fragment)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("%w: %w", ErrBadFragment, err)
-	case f.ICE == (sdp.Credentials{}):
-		return "", fmt.Errorf("%w: a restart needs new ICE credentials", ErrBadFragment)
-	case len(f.Sections) == 0:
-		return "", fmt.Errorf("%w: a restart names its section: an m= line with its a=mid", ErrBadFragment)
+	f, err := checkRestart(fragment)
+	if err != nil {
+		return "", err
 	}
 	local, remote := sdp.NewCredentials(), f.ICE.Clone()
 	s.mu.Lock()
@@ -184,13 +179,30 @@ func (s *session) Restart(fragment string) (string, error) {
 	case s.ended:
 		return "", fmt.Errorf("session: %w", ErrClosed)
 	case remote == s.remote:
-		return "", fmt.Errorf("%w: a restart needs new ICE credentials", ErrBadFragment)
+		return "", errSameICE
 	}
 	if err := s.endpoint.restart(local, remote); err != nil {
 		return "", fmt.Errorf("restart ICE: %w", err)
 	}
 	s.remote = remote
 	return f.RestartFragment(local, s.room.engine.candidates), nil
+}
+
+// errSameICE says that a restart keeps the client's credentials, or has none.
+var errSameICE = fmt.Errorf("%w: a restart needs new ICE credentials", ErrBadFragment)
+
+// checkRestart reads the fragment of a restart.
+func checkRestart(fragment string) (f sdp.Fragment, err error) {
+	f, err = sdp.ParseFragment(fragment)
+	switch {
+	case err != nil:
+		return f, fmt.Errorf("%w: %w", ErrBadFragment, err)
+	case f.ICE == (sdp.Credentials{}):
+		return f, errSameICE
+	case len(f.Sections) == 0:
+		return f, fmt.Errorf("%w: a restart names its section: an m= line with its a=mid", ErrBadFragment)
+	}
+	return f, nil
 }
 
 // Close implements Session.

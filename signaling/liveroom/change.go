@@ -15,7 +15,9 @@ type change struct {
 
 	// detached are the media sessions that have to be closed.
 	detached []rtc.Session
-	ended    bool
+	// cutOff reports that somebody is not to hear any more, or not to be heard.
+	cutOff bool
+	ended  bool
 	// broadcasts are sent to all of to.
 	broadcasts []wire.ServerMessage
 	to         []Connection
@@ -44,6 +46,9 @@ func (l *LiveRoom) Change(apply func(rules *room.Room, now time.Time) ([]room.Ev
 		err = l.saver.save(l.rules, events)
 	}
 	if err == nil && reply != nil {
+		if c.cutOff {
+			l.Media.relay.Settle()
+		}
 		reply()
 	}
 	c.apply(events)
@@ -63,11 +68,13 @@ func (c *change) detachMedia(events []room.Event) {
 		}
 		switch e.Kind {
 		case room.Left:
+			c.cutOff = true
 			c.detached = append(c.detached, media.detach(p, wire.MediaMic, wire.MediaEar)...)
 		case room.Demoted:
 			c.detached = append(c.detached, media.detach(p, wire.MediaMic)...)
 		case room.Muted:
-			media.room.Mute(p.talker, true)
+			c.cutOff = true
+			media.mute(p.talker, true)
 		}
 	}
 }
@@ -86,7 +93,7 @@ func (c *change) apply(events []room.Event) {
 			l.registry.teardowns.Add(1)
 		case room.RulesSet:
 			l.pending.rules = true
-			l.Media.room.SetAudienceHold(e.Rules.AudienceHold)
+			l.Media.setAudienceHold(e.Rules.AudienceHold)
 		case room.ReservationExpired:
 			l.roster.sendHosts(l.rules, wire.GuestLapsed{Name: e.Reservation.Name, Role: WireRole(e.Reservation.Role)})
 		default:
@@ -120,7 +127,7 @@ func (c *change) applyTo(p *Participant, e room.Event) {
 	case room.Promoted, room.Demoted, room.SteppedDown:
 		c.roleChanged(p, e)
 	case room.Muted, room.Unmuted:
-		l.Media.room.Mute(p.talker, e.Member.Muted)
+		l.Media.mute(p.talker, e.Member.Muted)
 		p.send(wire.Muted{Muted: e.Member.Muted, MayUnmute: l.rules.MayUnmute(p.ID), By: string(e.By)})
 		c.stageChanged(e.Member, false)
 	case room.Disconnected, room.Reconnected:
@@ -154,7 +161,7 @@ func (c *change) left(p *Participant, e room.Event) {
 	if p.onStage {
 		c.stageChanged(e.Member, true)
 		// Talker numbers are not reused, but the media remembers which are muted.
-		l.Media.room.Mute(p.talker, false)
+		l.Media.mute(p.talker, false)
 	}
 	if e.Member.HandUp() {
 		l.pending.hands = true
@@ -184,13 +191,13 @@ func (c *change) roleChanged(p *Participant, e room.Event) {
 	p.send(wire.RoleChanged{Role: WireRole(e.Member.Role), By: string(e.By)})
 	if wasOnStage && !p.onStage {
 		// A later mic of this participant must not start muted.
-		l.Media.room.Mute(p.talker, false)
+		l.Media.mute(p.talker, false)
 		if len(c.detached) > 0 {
 			p.send(wire.MediaClosed{Media: wire.MediaMic, Reason: wire.CloseDemoted})
 		}
 	}
 	if p.ear != nil && wasOnStage != p.onStage {
-		l.Media.room.SetOwner(p.ear, p.ownTalker())
+		p.ear.SetOwner(p.ownTalker())
 	}
 	c.stageChanged(e.Member, !p.onStage)
 	if e.Reason == room.ReasonTransferred || e.Reason == room.ReasonSucceeded {

@@ -2,8 +2,11 @@ package liveroom
 
 import (
 	"cmp"
+	"context"
+	"time"
 
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/room/rtc"
 )
 
 // Cluster is what a [Registry] needs of the cluster that its server belongs to. Its
@@ -17,7 +20,41 @@ type Cluster interface {
 	// what it has elsewhere ends. It is called when the account is in, so that of two
 	// arrivals at once at least one server learns of the other's.
 	Arrived(account string, a Arrival)
+	// Relay returns what carries a room's audio to ears on other servers. The audience's
+	// packets may be held for so long at first.
+	Relay(media *rtc.MediaRoom, hold time.Duration) Relay
 }
+
+// Relay carries a room's audio to ears on other servers. Its methods may be called with the
+// room's lock held, but for OpenEar and Close.
+type Relay interface {
+	// OpenEar has another server answer the offer of somebody in the audience. It returns
+	// nil, and no error, if the ear is to be on this server.
+	OpenEar(ctx context.Context, offer string) (EarSession, error)
+	Mute(talker uint32, muted bool)
+	SetAudienceHold(d time.Duration)
+	// Settle waits until the other servers have carried out what was ordered. It gives up on
+	// those that do not answer within about a second: they fall silent by themselves.
+	Settle()
+	// Close ends all ears on other servers.
+	Close()
+}
+
+// EarSession is a participant's ear, on this server or on another.
+type EarSession interface {
+	rtc.Session
+	// SetOwner sets the talker who is left out of it; 0: nobody.
+	SetOwner(talker uint32)
+}
+
+// noRelay is the relay of a server that belongs to no cluster.
+type noRelay struct{}
+
+func (noRelay) OpenEar(context.Context, string) (EarSession, error) { return nil, nil }
+func (noRelay) Mute(uint32, bool)                                   {}
+func (noRelay) SetAudienceHold(time.Duration)                       {}
+func (noRelay) Settle()                                             {}
+func (noRelay) Close()                                              {}
 
 // Arrival orders the arrivals of an account at the servers of a cluster: of two the
 // later one stays. The zero value is earlier than all.

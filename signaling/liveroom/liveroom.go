@@ -70,7 +70,10 @@ func newLiveRoom(registry *Registry, rules *room.Room) (*LiveRoom, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Media = &MediaSessions{live: l, room: media, byID: make(map[string]*Participant)}
+	l.Media = &MediaSessions{live: l, room: media, byID: make(map[string]*Participant), relay: noRelay{}}
+	if registry.cfg.Cluster != nil {
+		l.Media.relay = registry.cfg.Cluster.Relay(media, cfg.AudienceHold)
+	}
 	return l, nil
 }
 

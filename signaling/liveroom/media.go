@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/fanout"
@@ -13,11 +14,12 @@ import (
 
 // MediaSessions are the mics and ears of a live room. The room's lock guards it.
 //
-// All halls of a room hang on the one media room: ears of a hall on another node
-// would hang on a media room there that is fed by this one.
+// All halls of a room hang on the one media room. In a cluster some of the audience's ears
+// may be on other servers: the relay feeds those.
 type MediaSessions struct {
-	live *LiveRoom
-	room *rtc.MediaRoom
+	live  *LiveRoom
+	room  *rtc.MediaRoom
+	relay Relay
 	// byID holds the participants by the IDs of their open sessions. opening and
 	// closing count the sessions that belong to nobody yet, or no more.
 	byID             map[string]*Participant
@@ -70,7 +72,7 @@ func (s *MediaSessions) Open(ctx context.Context, p *Participant, media wire.Med
 	replaced := s.detach(p, media)
 	p.setSession(session)
 	if now := p.ownTalker(); p.ear == session && now != ownTalker {
-		s.room.SetOwner(p.ear, now)
+		p.ear.SetOwner(now)
 	}
 	s.byID[session.ID()] = p
 	if reply != nil {
@@ -98,11 +100,28 @@ func (s *MediaSessions) negotiate(ctx context.Context, p *Participant, media wir
 		}
 		return mic, nil
 	}
+	if ownTalker == 0 {
+		if ear, err := s.relay.OpenEar(ctx, offer); ear != nil || err != nil {
+			return ear, err
+		}
+	}
 	ear, err := s.room.OpenEar(ctx, ownTalker, offer)
 	if err != nil {
 		return nil, err
 	}
 	return ear, nil
+}
+
+// mute silences a talker on all servers, or lets it be heard again.
+func (s *MediaSessions) mute(talker uint32, muted bool) {
+	s.room.Mute(talker, muted)
+	s.relay.Mute(talker, muted)
+}
+
+// setAudienceHold changes how long packets for the audience may be held, on all servers.
+func (s *MediaSessions) setAudienceHold(d time.Duration) {
+	s.room.SetAudienceHold(d)
+	s.relay.SetAudienceHold(d)
 }
 
 // mayOpen reports why the participant may not have the media now. The caller holds
@@ -212,12 +231,16 @@ func (s *MediaSessions) closeSession(session rtc.Session) {
 	}
 }
 
+// Relay returns what carries the room's audio to other servers.
+func (s *MediaSessions) Relay() Relay { return s.relay }
+
 // stats returns what the media has counted so far.
 func (s *MediaSessions) stats() fanout.Stats { return s.room.Stats() }
 
 // closeAll closes all media of an ended room and waits until the end of each
 // session has been handled.
 func (s *MediaSessions) closeAll(stopTalkers func()) {
+	s.relay.Close()
 	if err := s.room.Close(); err != nil {
 		s.live.registry.cfg.Log.Warn("closing the media of a room", "room", s.live.id, "error", err)
 	}

@@ -51,7 +51,7 @@ func (m *Membership) admit(p *Participant) {
 	m.room.roster.add(p, member)
 	m.room.registry.accounts.add(p.Account, seat{m.room, p})
 	if member.Muted {
-		m.room.Media.room.Mute(p.talker, true)
+		m.room.Media.mute(p.talker, true)
 	}
 }
 

@@ -44,7 +44,7 @@ type Participant struct {
 	// after the leave.
 	joined bool
 	mic    *rtc.Mic
-	ear    *rtc.Ear
+	ear    EarSession
 }
 
 // NewParticipant returns a participant with a WebSocket, to join a room.
@@ -88,7 +88,7 @@ func (p *Participant) setSession(session rtc.Session) {
 	switch opened := session.(type) {
 	case *rtc.Mic:
 		p.mic = opened
-	case *rtc.Ear:
+	case EarSession:
 		p.ear = opened
 	}
 }

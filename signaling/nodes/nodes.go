@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/earshot-audio/earshot/cluster"
+	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling/auth"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/store"
@@ -45,6 +46,8 @@ type Nodes struct {
 	cluster *cluster.Cluster
 	rooms   *liveroom.Registry
 	auth    *auth.Authenticator
+	halls   *halls
+	load    load
 
 	kick    chan struct{} // holds one if there may be something to settle
 	stop    chan struct{}
@@ -58,7 +61,7 @@ type Nodes struct {
 // New makes a part in a cluster, to be completed by [Nodes.Join].
 func New(cfg Config) (*Nodes, error) {
 	n := &Nodes{cfg: cfg, metrics: newMetrics(), in: make(chan struct{}), kick: make(chan struct{}, 1), stop: make(chan struct{})}
-	for _, c := range []prometheus.Collector{n.metrics.redirects, n.metrics.passed, n.metrics.takeovers, n.metrics.fenced, &collector{n}} {
+	for _, c := range []prometheus.Collector{n.metrics.redirects, n.metrics.passed, n.metrics.takeovers, n.metrics.fenced, n.metrics.trunkDelay, n.metrics.trunkGaps, n.metrics.trunkLate, n.metrics.hallsGone, n.metrics.remoteEars, &collector{n}} {
 		if err := cfg.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -69,12 +72,12 @@ func New(cfg Config) (*Nodes, error) {
 // Join makes this node one of the cluster, with the rooms that are its own now. handler
 // serves what other nodes pass on, and url is where clients reach this node, if its
 // configuration does not say.
-func (n *Nodes) Join(ctx context.Context, url string, rooms *liveroom.Registry, authenticator *auth.Authenticator, handler http.Handler) error {
-	n.rooms, n.auth = rooms, authenticator
+func (n *Nodes) Join(ctx context.Context, url string, rooms *liveroom.Registry, media *rtc.Engine, authenticator *auth.Authenticator, handler http.Handler) error {
+	n.rooms, n.auth, n.halls = rooms, authenticator, newHalls(n, media)
 	n.cfg.Self.URL = cmp.Or(n.cfg.Self.URL, url)
 	var err error
 	n.cluster, err = cluster.Join(ctx, cluster.Config{
-		URL: n.cfg.NATS, Self: n.cfg.Self, Load: rooms.Load, Handler: n.passed(handler),
+		URL: n.cfg.NATS, Self: n.cfg.Self, Load: n.people, Handler: n.passed(handler),
 		Told: n.told, Changed: n.settleSoon, TTL: n.cfg.TTL, Log: n.cfg.Log,
 	})
 	if err != nil {
@@ -120,6 +123,7 @@ func (n *Nodes) Leave(ctx context.Context) (err error) {
 		for _, l := range n.rooms.List() {
 			n.handOver(ctx, l.ID())
 		}
+		n.halls.close()
 		err = errors.Join(err, n.cluster.Leave(ctx))
 	})
 	return err

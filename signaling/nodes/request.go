@@ -41,7 +41,12 @@ func (n *Nodes) passed(next http.Handler) http.Handler {
 		case <-r.Context().Done(): // this node could not join after all
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), passedKey{}, true)))
+		r = r.WithContext(context.WithValue(r.Context(), passedKey{}, true))
+		if r.URL.Path == earPath && AskedByNode(r) {
+			n.halls.serveEar(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -310,7 +315,7 @@ func (n *Nodes) current() []cluster.Node {
 	nodes := n.cluster.Nodes()
 	for i := range nodes {
 		if nodes[i].ID == n.cfg.Self.ID {
-			nodes[i].Taken, nodes[i].Rooms = n.rooms.Load()
+			nodes[i].Taken, nodes[i].Rooms = n.people()
 		}
 	}
 	slices.SortStableFunc(nodes, func(a, b cluster.Node) int { return cmp.Compare(a.Zone, b.Zone) })

@@ -1,0 +1,280 @@
+package endtoend_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/pion/webrtc/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cluster"
+	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling"
+	"github.com/earshot-audio/earshot/signaling/auth"
+	"github.com/earshot-audio/earshot/signaling/nodes"
+	"github.com/earshot-audio/earshot/store"
+)
+
+// clusterNode is a server of a cluster in this process.
+type clusterNode struct {
+	t        *testing.T
+	id, url  string
+	registry *prometheus.Registry
+	leave    func()
+}
+
+// startNodes starts servers that share a NATS server, with so many seats.
+func startNodes(t *testing.T, seats ...int) (all []*clusterNode) {
+	t.Helper()
+	nats, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true})
+	require.NoError(t, err)
+	nats.Start()
+	t.Cleanup(func() { nats.Shutdown(); nats.WaitForShutdown() })
+	require.True(t, nats.ReadyForConnections(patience))
+	for _, n := range seats {
+		all = append(all, startNode(t, nats.ClientURL(), n))
+	}
+	return all
+}
+
+func startNode(t *testing.T, nats string, seats int) *clusterNode {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	n := &clusterNode{t: t, id: cluster.NewID(), registry: prometheus.NewRegistry()}
+	kept, err := store.Open(t.Context(), store.Config{URL: nats, Node: n.id, Log: log})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = kept.Close() })
+	media, err := rtc.New(rtc.Config{Media: "127.0.0.1:0", Log: log})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, media.Close()) })
+	node, err := nodes.New(nodes.Config{
+		NATS: nats, Self: cluster.Node{ID: n.id, Seats: seats, Started: time.Now()}, Store: kept, Clock: time.Now, Log: log, Metrics: n.registry,
+	})
+	require.NoError(t, err)
+	server, err := signaling.New(signaling.Config{
+		OperatorToken: operatorToken, Key: []byte(strings.Repeat("k", 32)), Media: media, Log: log, Registry: n.registry, Version: "test",
+		Store: kept, Persister: kept, Cluster: node, Limits: auth.Limits{Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	})
+	require.NoError(t, err)
+	front := httptest.NewServer(server.Handler())
+	n.url = front.URL
+	require.NoError(t, server.Join(t.Context(), front.URL))
+	left := false
+	n.leave = func() {
+		if left {
+			return
+		}
+		left = true
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		require.NoError(t, server.Shutdown(ctx))
+		front.Close()
+	}
+	t.Cleanup(n.leave)
+	return n
+}
+
+// drain has a node take no more rooms, or take them again, and waits until another knows.
+func (n *clusterNode) drain(on bool, knows *clusterNode) {
+	n.t.Helper()
+	method := http.MethodPost
+	if !on {
+		method = http.MethodDelete
+	}
+	ask := func(method, path string) string {
+		r, err := http.NewRequestWithContext(n.t.Context(), method, knows.url+path, http.NoBody)
+		require.NoError(n.t, err)
+		r.Header.Set("Authorization", "Bearer "+operatorToken)
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+		require.NoError(n.t, err)
+		defer resp.Body.Close()
+		require.Equal(n.t, 2, resp.StatusCode/100)
+		var list struct {
+			Nodes []struct {
+				Node     string
+				Draining bool
+			}
+		}
+		_ = json.NewDecoder(resp.Body).Decode(&list) // empty after a drain
+		for _, o := range list.Nodes {
+			if o.Node == n.id && o.Draining == on {
+				return o.Node
+			}
+		}
+		return ""
+	}
+	ask(method, "/api/nodes/"+n.id+"/drain")
+	require.Eventually(n.t, func() bool { return ask(http.MethodGet, "/api/nodes") != "" }, patience, 10*time.Millisecond)
+}
+
+// metric sums what a node says under a name, with a label's value if there is one.
+func (n *clusterNode) metric(name, label string) (sum float64) {
+	n.t.Helper()
+	families, err := n.registry.Gather()
+	require.NoError(n.t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
+				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+// guestsAt makes a room that is on the first node, with guests.
+func guestsAt(t *testing.T, all []*clusterNode, roles ...string) (room, host string, tokens []string) {
+	t.Helper()
+	for _, n := range all[1:] {
+		n.drain(true, all[0])
+	}
+	room, host, tokens = guests(t, all[0].url, roles...)
+	for _, n := range all[1:] {
+		n.drain(false, all[0])
+	}
+	return room, host, tokens
+}
+
+// TestGhostInAHallElsewhereIsCutOff has everybody's ears but the host's on another node than
+// the room: what is acknowledged holds there, within five packets, also for a client that
+// obeys nobody.
+func TestGhostInAHallElsewhereIsCutOff(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name      string
+		act       func(g *ghost)
+		earGoesOn bool
+		ends      bool
+	}{
+		{name: "leave", act: func(g *ghost) { g.self.ask(map[string]any{"type": "leave"}) }},
+		{name: "kick", act: func(g *ghost) { g.host.ask(map[string]any{"type": "remove", "member": g.self.id}) }},
+		{name: "ban", act: func(g *ghost) { g.host.ask(map[string]any{"type": "ban", "member": g.self.id}) }},
+		{name: "demote", earGoesOn: true, act: func(g *ghost) { g.host.ask(map[string]any{"type": "demote", "member": g.self.id}) }},
+		{name: "mute", earGoesOn: true, act: func(g *ghost) {
+			g.host.ask(map[string]any{"type": "mute", "member": g.self.id, "muted": true})
+		}},
+		{name: "end", ends: true, act: func(g *ghost) { g.host.ask(map[string]any{"type": "end"}) }},
+		{name: "hangup", act: func(g *ghost) {
+			g.self.ask(map[string]any{"type": "hangup", "media": "mic"})
+			g.self.ask(map[string]any{"type": "hangup", "media": "ear"})
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			all := startNodes(t, 1, 100)
+			room, hostToken, tokens := guestsAt(t, all, "listener", "listener")
+			in := func(token, role string) *member {
+				return enterAs(t, all[0].url, map[string]any{"token": token}, map[string]any{"room": room, "role": role, "name": role})
+			}
+			g := &ghost{url: all[0].url, room: room, host: in(hostToken, "host")}
+			g.hostMic = openNumberedMic(t, g.host.exchange("mic"))
+			third := in(tokens[0], "listener")
+			g.third = listen(t, 3, third.exchange("ear"))
+			g.self = in(tokens[1], "listener")
+			g.ear, _ = listenRecorded(t, g.self.exchange("ear"))
+			assert.EqualValues(t, 2, all[1].metric("earshot_trunk_ears", "of_others"), "both ears are on the other node")
+			g.self.ask(map[string]any{"type": "raise-hand"})
+			g.host.ask(map[string]any{"type": "promote", "member": g.self.id})
+			g.mic = openNumberedMic(t, g.self.exchange("mic"))
+			require.Eventually(t, func() bool { return g.mic.after(g.third.all(), g.self.talker(), time.Time{}) > 5 }, patience, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return g.hostMic.after(g.ear.all(), g.host.talker(), time.Time{}) > 5 }, patience, 10*time.Millisecond)
+			assert.Zero(t, g.mic.after(g.ear.all(), g.self.talker(), time.Time{}), "nobody hears their own mic")
+
+			row.act(g)
+			acked := time.Now()
+			time.Sleep(settled)
+			spoke, overheard := g.heard(acked)
+			assert.LessOrEqual(t, spoke, mostAfter, "packets of the ghost that a third party heard")
+			if row.earGoesOn {
+				assert.Greater(t, overheard, mostAfter, "the ear is none of its business")
+			} else {
+				assert.LessOrEqual(t, overheard, mostAfter, "packets that the ghost heard")
+			}
+			if !row.ends {
+				assert.Greater(t, g.hostMic.after(g.third.all(), g.host.talker(), acked), mostAfter, "the room goes on for the others")
+			}
+			assert.Zero(t, all[0].metric("earshot_roster_mismatches", ""))
+		})
+	}
+}
+
+// TestListenerOnAnotherNodeHearsByteForByte has WHEP listeners of one room on three nodes, by
+// way of each node.
+func TestListenerOnAnotherNodeHearsByteForByte(t *testing.T) {
+	t.Parallel()
+	all := startNodes(t, 2, 2, 100)
+	room, hostToken, tokens := guestsAt(t, all, "listener", "listener", "listener", "listener", "listener", "listener")
+	bearer := func(n *clusterNode, media, token string) exchange {
+		return func(offer string) string {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.url+"/rooms/"+room+"/"+media, strings.NewReader(offer))
+			require.NoError(t, err)
+			r.Header.Set("Authorization", "Bearer "+token)
+			r.Header.Set("Content-Type", "application/sdp")
+			resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			data, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusCreated, resp.StatusCode, string(data))
+			return string(data)
+		}
+	}
+	mic := publish(t, bearer(all[1], "whip", hostToken))
+	var ears []*listener
+	for i, token := range tokens {
+		ears = append(ears, listen(t, 1, bearer(all[i%3], "whep", token)))
+	}
+	assert.Positive(t, all[1].metric("earshot_trunk_ears", "of_others")+all[2].metric("earshot_trunk_ears", "of_others"))
+	assert.Positive(t, all[0].metric("earshot_trunk_ears", "elsewhere"))
+	sent := frames(t, "speech.ogg", 150)
+	mic.say(sent, 30)
+	for _, ear := range ears {
+		requireHeard(t, sent, ear.wait(t, len(sent)))
+	}
+}
+
+// TestRestartICEOfAnEarOnAnotherNode restarts ICE of an ear that is on another node than the
+// room: it hears as before.
+func TestRestartICEOfAnEarOnAnotherNode(t *testing.T) {
+	t.Parallel()
+	all := startNodes(t, 1, 100)
+	room, hostToken, tokens := guestsAt(t, all, "listener")
+	in := func(token, role string) *member {
+		return enterAs(t, all[0].url, map[string]any{"token": token}, map[string]any{"room": room, "role": role, "name": role})
+	}
+	mic := openNumberedMic(t, in(hostToken, "host").exchange("mic"))
+	self := in(tokens[0], "listener")
+	ear := listen(t, 1, self.exchange("ear"))
+	require.EqualValues(t, 1, all[1].metric("earshot_trunk_ears", "of_others"))
+	ear.wait(t, 10)
+	before := ear.pc.RemoteDescription().SDP
+	old, err := sdp.Parse(before)
+	require.NoError(t, err)
+	for sentence, fragment := range map[string]string{"none": "", "one without credentials": "m=audio 9 RTP/AVP 0\r\na=mid:0\r\n"} {
+		refused := self.put(map[string]any{"type": "restart-ice", "media": "ear", "fragment": fragment})
+		assert.Equal(t, "error", refused["type"], "%s: %v", sentence, refused)
+	}
+	offer, err := ear.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	require.NoError(t, err)
+	require.NoError(t, ear.pc.SetLocalDescription(offer))
+	answered := self.ask(map[string]any{"type": "restart-ice", "media": "ear", "fragment": sdp.LastFragment(offer.SDP)})
+	answer, err := sdp.ParseFragment(answered["fragment"].(string))
+	require.NoError(t, err)
+	assert.NotEqual(t, old.ICE(), answer.ICE)
+	again := strings.NewReplacer(old.ICE().Ufrag, answer.ICE.Ufrag, old.ICE().Pwd, answer.ICE.Pwd).Replace(before)
+	require.NoError(t, ear.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: again}))
+	ear.wait(t, len(ear.all())+50)
+	assert.Positive(t, mic.out.media.Load())
+}
