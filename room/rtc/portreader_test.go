@@ -98,7 +98,7 @@ func TestPortReaderGathersLongerWhenIdle(t *testing.T) {
 			r.handle(m.Raw, address(1), at)
 		}, true},
 		{"an offer", func(_ *testing.T, r *portReader, _ time.Time) {
-			newSession(&MediaRoom{engine: r.engine}, nil, nil)
+			newSession(&MediaRoom{engine: r.engine}, &sdp.Offer{}, nil)
 		}, true},
 		{"a packet that a listener has missed", func(t *testing.T, r *portReader, _ time.Time) {
 			l, _ := keyed(t, srtp.GCM128)

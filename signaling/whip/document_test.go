@@ -3,6 +3,7 @@ package whip
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestDocument(t *testing.T) {
 		listed[m[2]+" "+m[1]] = true
 	}
 	tested := map[string]bool{}
-	for of, rows := range map[string][]must{"both": sharedMusts(Play), "WHIP": whipMusts(), "WHEP": whepMusts()} {
+	for of, rows := range map[string][]must{"both": slices.Concat(sharedMusts(Play), restartMusts(Play)), "WHIP": whipMusts(), "WHEP": whepMusts()} {
 		for _, m := range rows {
 			require.False(t, tested[of+" "+m.id], "two requirements are called %q", m.id)
 			require.False(t, strings.ContainsAny(m.id, " :"), m.id)

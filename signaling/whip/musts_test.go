@@ -1,6 +1,7 @@
 package whip
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,36 +123,6 @@ func sharedMusts(kind Kind) []must {
 				}
 				assert.Empty(t, g.only(t).fragments)
 			}},
-		{"restart", `a "200 OK" status code [...] with a body of type "application/trickle-ice-sdpfrag" containing the new ICE username fragment and password [...] and the new entity-tag in an ETag header field`,
-			func(t *testing.T, g testHandler) {
-				for _, match := range []string{"*", `"*"`, ""} {
-					location, tag := g.open(t, kind)
-					if match == "" {
-						match = tag
-					}
-					got := g.do("PATCH", location, otherFragment, asFragment, "If-Match: "+match)
-					require.Equal(t, 200, got.status, got.body)
-					assert.Equal(t, "application/trickle-ice-sdpfrag", got.header.Get("Content-Type"))
-					assert.Equal(t, testRestarted, got.body)
-					next := got.header.Get("ETag")
-					assert.Regexp(t, `^"[!#-~]+"$`, next)
-					assert.NotEqual(t, tag, next, "another ICE session has another tag")
-					refused(t, g.do("PATCH", location, otherFragment, asFragment, "If-Match: "+tag), wire.CodePreconditionFailed)
-					assert.Equal(t, 204, g.do("PATCH", location, otherFragment, asFragment, "If-Match: "+next).status, "candidates of the new session")
-				}
-				assert.Equal(t, 3, g.count(), "no further sessions")
-			}},
-		{"restart-refused", "If the ICE restart request cannot be satisfied [...] MUST NOT terminate the session immediately and keep the existing ICE session",
-			func(t *testing.T, g testHandler) {
-				location, tag := g.open(t, kind)
-				s := g.only(t)
-				s.fail = wire.NewError(wire.CodeUnprocessable, "")
-				refused(t, g.do("PATCH", location, otherFragment, asFragment, "If-Match: *"), wire.CodeUnprocessable)
-				s.fail = nil
-				assert.Empty(t, s.fragments, "the candidates of the other ICE session are not taken")
-				assert.Equal(t, 204, g.do("PATCH", location, goodFragment, asFragment, "If-Match: "+tag).status)
-				assert.Len(t, s.fragments, 1)
-			}},
 		{"etag", "The initial value of the entity-tag identifying the initial ICE session MUST be returned in an ETag header field in the \"201 Created\" response",
 			func(t *testing.T, g testHandler) {
 				_, one := g.open(t, kind)
@@ -270,6 +241,42 @@ func sharedMusts(kind Kind) []must {
 	}
 }
 
+// restartMusts are those of ICE restarts, for both kinds.
+func restartMusts(kind Kind) []must {
+	return []must{
+		{"restart", `a "200 OK" status code [...] with a body of type "application/trickle-ice-sdpfrag" containing the new ICE username fragment and password [...] and the new entity-tag in an ETag header field`,
+			func(t *testing.T, g testHandler) {
+				for _, match := range []string{"*", `"*"`, ""} {
+					location, tag := g.open(t, kind)
+					if match == "" {
+						match = tag
+					}
+					got := g.do("PATCH", location, otherFragment, asFragment, "If-Match: "+match)
+					require.Equal(t, 200, got.status, got.body)
+					assert.Equal(t, "application/trickle-ice-sdpfrag", got.header.Get("Content-Type"))
+					assert.Equal(t, testRestarted, got.body)
+					next := got.header.Get("ETag")
+					assert.Regexp(t, `^"[!#-~]+"$`, next)
+					assert.NotEqual(t, tag, next, "another ICE session has another tag")
+					refused(t, g.do("PATCH", location, otherFragment, asFragment, "If-Match: "+tag), wire.CodePreconditionFailed)
+					assert.Equal(t, 204, g.do("PATCH", location, otherFragment, asFragment, "If-Match: "+next).status, "candidates of the new session")
+				}
+				assert.Equal(t, 3, g.count(), "no further sessions")
+			}},
+		{"restart-refused", "If the ICE restart request cannot be satisfied [...] MUST NOT terminate the session immediately and keep the existing ICE session",
+			func(t *testing.T, g testHandler) {
+				location, tag := g.open(t, kind)
+				s := g.only(t)
+				s.fail = wire.NewError(wire.CodeUnprocessable, "")
+				refused(t, g.do("PATCH", location, otherFragment, asFragment, "If-Match: *"), wire.CodeUnprocessable)
+				s.fail = nil
+				assert.Empty(t, s.fragments, "the candidates of the other ICE session are not taken")
+				assert.Equal(t, 204, g.do("PATCH", location, goodFragment, asFragment, "If-Match: "+tag).status)
+				assert.Len(t, s.fragments, 1)
+			}},
+	}
+}
+
 func whipMusts() []must {
 	at := "/rooms/lobby/whip"
 	return []must{
@@ -343,9 +350,13 @@ func whepMusts() []must {
 	}
 }
 
-func TestRFC9725(t *testing.T) { holdMusts(t, append(sharedMusts(Publish), whipMusts()...)) }
+func TestRFC9725(t *testing.T) {
+	holdMusts(t, slices.Concat(sharedMusts(Publish), restartMusts(Publish), whipMusts()))
+}
 
-func TestWHEPDraft04(t *testing.T) { holdMusts(t, append(sharedMusts(Play), whepMusts()...)) }
+func TestWHEPDraft04(t *testing.T) {
+	holdMusts(t, slices.Concat(sharedMusts(Play), restartMusts(Play), whepMusts()))
+}
 
 func holdMusts(t *testing.T, rows []must) {
 	for _, row := range rows {
