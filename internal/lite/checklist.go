@@ -153,7 +153,7 @@ func (c *Client) Settled() bool {
 
 // Restart goes on in another ICE session, with other credentials of both sides (RFC 8445,
 // section 9), that the server knows already. The client hears as before. If no check of
-// the new session is answered, the client ends with [ErrNoCheck].
+// the new session is answered, the client ends with [ErrConsent].
 func (c *Client) Restart(local, remote sdp.Credentials, now time.Time) error {
 	if err := errors.Join(local.Validate(), remote.Validate()); err != nil {
 		return err

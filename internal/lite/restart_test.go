@@ -204,3 +204,21 @@ func TestRestartOfExternal(t *testing.T) {
 	x.Remove()
 	assert.Empty(t, s.demux.byUfrag)
 }
+
+// TestRestartThatIsNeverAnswered has the server not know of the restart: the client hears on
+// until its consent is over, since checks of the first session have ended.
+func TestRestartThatIsNeverAnswered(t *testing.T) {
+	s, a := newTestServer(t), newTestClients(t)
+	x := join(t, s, a, nil)
+	x.waitReady(t)
+	require.NoError(t, x.client.Restart(sdp.NewCredentials(), sdp.NewCredentials(), time.Now()))
+	assert.False(t, x.client.Settled())
+	plain := x.ear.speak(t, x.ear.stream(t, 42), 1, []byte("speech"))
+	require.Equal(t, plain, within(t, x.heard.rtp, "a packet"))
+	x.client.tick(time.Now().Add(DefaultConsent / 2))
+	assert.Empty(t, x.heard.closed)
+	x.client.tick(time.Now().Add(2 * DefaultConsent))
+	assert.ErrorIs(t, within(t, x.heard.closed, "the client's end"), ErrConsent)
+	assert.ErrorIs(t, x.client.Restart(sdp.NewCredentials(), sdp.NewCredentials(), time.Now()), ErrClosed)
+	assert.Error(t, x.client.Restart(sdp.Credentials{}, sdp.NewCredentials(), time.Now()))
+}
