@@ -16,7 +16,7 @@ ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... $(addprefi
 # Test programs are linked anew each time, and without debugging information in half of the time.
 RACE := -race -vet=off -ldflags='-s -w' $(patsubst %,-gcflags='%=-race=false',$(ARITHMETIC))
 
-.PHONY: help run gate check test soak repeat fuzz peers interop tools lint manifests vulnerabilities portable bench dist sbom clean
+.PHONY: help run gate check test soak faults repeat fuzz peers interop tools lint manifests vulnerabilities portable bench dist sbom clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,13 @@ test: tools lint manifests ## install what the tests need, and run them all unde
 	exit $$code
 
 SOAK ?= 1h
-soak: ## people, moderators, restarts and bad networks on one server, for SOAK (default: 1h): everything must be back at the end
+soak: ## people, moderators, restarts and bad networks on one server, for SOAK (default: 1h): everything must be back at the end; then make faults
 	$(GO) test -v -vet=off -timeout 0 -run TestSoak ./internal/soak -soak $(SOAK)
+	@$(MAKE) --no-print-directory faults
+
+FAULTS ?= .
+faults: ## faulty servers against faulty generators at real length, all of them or those that match FAULTS: no verdict may be wrong
+	EARSHOT_SOAK=1 $(GO) test -v -count 1 -vet=off -timeout 0 -run '$(FAULTS)' ./internal/faults
 
 TIMES ?= 10
 repeat: tools ## all tests, TIMES over (default: 10), in random order, and the fault table at real length: finds those that fail now and then

@@ -40,7 +40,7 @@ func tableSize() size {
 	return size{listeners: 6, arrivals: 300 * time.Millisecond, hold: 2 * time.Second, join: 1500 * time.Millisecond}
 }
 
-// atFullLength reports whether runs are as long as real ones, as make repeat has them.
+// atFullLength reports whether runs are as long as real ones, as make faults and make repeat have them.
 func atFullLength() bool { return os.Getenv("EARSHOT_SOAK") != "" }
 
 // middle is the middle of the hold, from the first arrival.

@@ -126,6 +126,35 @@ func TestBusyServerIsNotExcused(t *testing.T) {
 	})
 }
 
+// A generator that drops a few packets is no excuse for a server that loses many: all listeners
+// together have lost no more by it than were dropped. Others who take the server's cores meanwhile
+// are one, so it plays alone, and says nothing on a machine that is never quiet.
+func TestLossyServerIsNotExcusedByAFewDrops(t *testing.T) {
+	s := tableSize()
+	s.listeners = 30
+	generator := generatorFault{environment: []string{receiveBuffer + "=16384"}, strike: func(g *generator) error {
+		if g.in("steady", s.hold/2) {
+			g.stop(240 * time.Millisecond)
+		}
+		return nil
+	}}
+	for range tries {
+		var o *outcome
+		share(t, sideBySide, func() {
+			o = generate(t, serve(t, Fault{Does: "loses a fifth of all packets"}, s), generator, s.scenario(t, "  loss: [\"max < 1\"]\n"))
+		})
+		t.Log(o.Verdict, o.Doubts)
+		if o.Verdict == invalid && (o.Doubts["contended_s"] > 0 || o.Doubts["stolen_ms"] > 0) {
+			continue
+		}
+		assert.Equal(t, fail, o.Verdict, "%v", o)
+		assert.Positive(t, o.Doubts["drops"], "%v", o)
+		assert.True(t, o.crossed("loss"), "%v", o)
+		return
+	}
+	t.Skip("others took the machine's cores each time")
+}
+
 func TestCapacityAgainstAFaultyServer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
