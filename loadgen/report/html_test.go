@@ -233,3 +233,10 @@ func TestCumulativePlotEndsWithTheSamples(t *testing.T) {
 		}
 	}
 }
+
+// On paper the page is as narrow as a tablet, and whoever prints it may read in the dark:
+// what is made for screens is for them alone.
+func TestStyleOfScreensIsNotForPaper(t *testing.T) {
+	assert.NotContains(t, Style(), "@media (", "each names its medium")
+	assert.Contains(t, Style(), "@media print")
+}
