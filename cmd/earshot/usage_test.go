@@ -63,7 +63,7 @@ func TestBadUsageExits2(t *testing.T) {
 		{"a threshold on a misspelt metric", []string{"run", smoke, "--threshold", "latancy: p(99) < 20ms"}, "latency"},
 		{"an unknown driver", []string{"run", smoke, "--driver", "sip"}, "there are earshot, whep, livekit"},
 		{"a misspelt driver", []string{"run", smoke, "--driver", "wehp"}, `unknown --driver "wehp": did you mean whep?`},
-		{"a misspelt colour", []string{"run", smoke, "--color", "alwasy"}, "did you mean always?"},
+		{"a misspelt colour", []string{"run", smoke, "--color", "alway"}, "did you mean always?"},
 		{"a misspelt quantity", []string{"capacity", smoke, "--vary", "listners", "--from", "1", "--to", "2", "--until", "latency: p(99) < 1s"}, "did you mean listeners?"},
 		{"a misspelt part of a metric", []string{"run", smoke, "--threshold", "latency{netwrok:3g}: p(99) < 1s"}, "did you mean network?"},
 		{"a misspelt field of a scenario", []string{"scenario", "check", file(t, "m.yaml", "name: x\nhodl: 3s\n")}, "did you mean hold?"},

@@ -13,7 +13,7 @@ import (
 func TestHint(t *testing.T) {
 	colours := []string{"auto", "always", "never"}
 	for _, row := range []struct{ name, word, hint, meant string }{
-		{"a word that is near", "alwasy", "did you mean always?", "no such colour: did you mean always?"},
+		{"a word that is near", "alway", "did you mean always?", "no such colour: did you mean always?"},
 		{"a word that is not", "red", "there are auto, always, never", "no such colour"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

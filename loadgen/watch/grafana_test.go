@@ -143,18 +143,19 @@ func last(title, about, unit string, mode common.BigValueTextMode, width uint32,
 // grafana is the dashboard.
 func grafana(t *testing.T) []byte {
 	t.Helper()
-	b := boards.NewDashboardBuilder("earshot: a run").Uid("earshot-run").Tags([]string{"earshot"}).Editable().
-		Timezone("browser").Refresh("5s").Time("now-15m", "now").
-		WithVariable(boards.NewDatasourceVariableBuilder("source").Label("Prometheus").Type("prometheus")).
-		WithVariable(boards.NewQueryVariableBuilder("instance").Label("Generator").Datasource(source()).
-			Query(boards.StringOrMap{String: cog.ToPtr("label_values(earshot_run_phase, instance)")}).
-			Refresh(boards.VariableRefreshOnTimeRangeChanged).Multi(true).IncludeAll(true).AllValue(".*")).
-		Annotation(boards.NewAnnotationQueryBuilder().Name("Runs").Datasource(source()).Enable(true).IconColor("blue").
-			TitleFormat("{{scenario}}").
-			Target(query(0, line{"changes(earshot_run_info" + of + "}[1m]) > 0", "{{scenario}}"}))).
-		WithRow(boards.NewRowBuilder("The run")).
-		WithPanel(last("Verdict", "When the run has ended.", "short", common.BigValueTextModeName, 4, line{"earshot_run_verdict" + of + "}", "{{verdict}}"})).
-		WithPanel(last("Phase", "What the run is doing.", "short", common.BigValueTextModeName, 4, line{"earshot_run_phase" + of + "}", "{{phase}}"}))
+	b := boards.NewDashboardBuilder("earshot: a run"). //nolint:staticcheck // the form that every Grafana imports
+								Uid("earshot-run").Tags([]string{"earshot"}).Editable().
+								Timezone("browser").Refresh("5s").Time("now-15m", "now").
+								WithVariable(boards.NewDatasourceVariableBuilder("source").Label("Prometheus").Type("prometheus")).
+								WithVariable(boards.NewQueryVariableBuilder("instance").Label("Generator").Datasource(source()).
+									Query(boards.StringOrMap{String: cog.ToPtr("label_values(earshot_run_phase, instance)")}).
+									Refresh(boards.VariableRefreshOnTimeRangeChanged).Multi(true).IncludeAll(true).AllValue(".*")).
+								Annotation(boards.NewAnnotationQueryBuilder().Name("Runs").Datasource(source()).Enable(true).IconColor("blue").
+									TitleFormat("{{scenario}}").
+									Target(query(0, line{"changes(earshot_run_info" + of + "}[1m]) > 0", "{{scenario}}"}))).
+								WithRow(boards.NewRowBuilder("The run")).
+								WithPanel(last("Verdict", "When the run has ended.", "short", common.BigValueTextModeName, 4, line{"earshot_run_verdict" + of + "}", "{{verdict}}"})).
+								WithPanel(last("Phase", "What the run is doing.", "short", common.BigValueTextModeName, 4, line{"earshot_run_phase" + of + "}", "{{phase}}"}))
 	for _, name := range []string{"joined", "delivered", "packets_per_core", "generator_drops"} {
 		d, ok := metric.Lookup(name)
 		require.True(t, ok)
@@ -229,7 +230,7 @@ func TestGrafanaDashboardFitsItsSchema(t *testing.T) {
 	plugins.RegisterDefaultPlugins()
 	file, err := os.ReadFile(grafanaFile)
 	require.NoError(t, err)
-	var d boards.Dashboard
+	var d boards.Dashboard //nolint:staticcheck // as above
 	require.Empty(t, misfits(t, file, &d))
 	require.NoError(t, d.Validate())
 	wrong := strings.Replace(string(file), `"legendFormat"`, `"legend_format"`, 1)
@@ -237,7 +238,7 @@ func TestGrafanaDashboardFitsItsSchema(t *testing.T) {
 }
 
 // misfits reads a dashboard and returns what does not fit.
-func misfits(t *testing.T, file []byte, d *boards.Dashboard) cog.BuildErrors {
+func misfits(t *testing.T, file []byte, d *boards.Dashboard) cog.BuildErrors { //nolint:staticcheck // as above
 	t.Helper()
 	err := d.UnmarshalJSONStrict(file)
 	var found cog.BuildErrors
