@@ -47,12 +47,14 @@ func TestCommandThatPlaysItAgain(t *testing.T) {
 // urlFlags are what the commands are called with in the test below, by the flag that takes a
 // URL: SECRET stands for the URL.
 var urlFlags = map[string][][]string{
-	"run target":      {{"run", "smoke", "--target", "SECRET"}, {"capacity", "smoke", "--vary", "listeners", "--from", "1", "--to", "2", "--until", "joined: rate == 1", "--target", "SECRET"}},
-	"run whip-url":    {{"run", "smoke", "--driver", "whep", "--whip-url", "SECRET/{room}/whip", "--whep-url", "http://127.0.0.1:1/{room}/whep"}, {"run", "smoke", "--whip-url", "SECRET"}},
-	"run whep-url":    {{"run", "smoke", "--driver", "whep", "--whip-url", "http://127.0.0.1:1/{room}/whip", "--whep-url", "SECRET"}, {"versus", "smoke", "one whip=SECRET whep=SECRET", "two whip=SECRET whep=SECRET"}},
-	"run livekit-url": {{"run", "smoke", "--driver", "livekit", "--livekit-url", "SECRET", "--api-key", "k3y", "--api-secret", "s3cr3tphrase"}},
-	"run nats":        {{"run", "smoke", "--workers", "2", "--nats", "SECRET", "--wait", "1s"}, {"run", "smoke", "--workers", "2", "--nats", "http://u5er:s3cr3tphrase@127.0.0.1:1"}},
-	"worker join":     {{"worker", "--join", "SECRET", "--wait", "1s"}, {"worker", "--join", "nats://s3cr3tphrase@127.0.0.1:1", "--wait", "1s"}},
+	"run target":       {{"run", "smoke", "--target", "SECRET"}, {"capacity", "smoke", "--vary", "listeners", "--from", "1", "--to", "2", "--until", "joined: rate == 1", "--target", "SECRET"}},
+	"run whip-url":     {{"run", "smoke", "--driver", "whep", "--whip-url", "SECRET/{room}/whip", "--whep-url", "http://127.0.0.1:1/{room}/whep"}, {"run", "smoke", "--whip-url", "SECRET"}},
+	"run whep-url":     {{"run", "smoke", "--driver", "whep", "--whip-url", "http://127.0.0.1:1/{room}/whip", "--whep-url", "SECRET"}, {"versus", "smoke", "one whip=SECRET whep=SECRET", "two whip=SECRET whep=SECRET"}},
+	"run livekit-url":  {{"run", "smoke", "--driver", "livekit", "--livekit-url", "SECRET", "--api-key", "k3y", "--api-secret", "s3cr3tphrase"}},
+	"run nats":         {{"run", "smoke", "--workers", "2", "--nats", "SECRET", "--wait", "1s"}, {"run", "smoke", "--workers", "2", "--nats", "http://u5er:s3cr3tphrase@127.0.0.1:1"}},
+	"run remote-write": {{"run", "smoke", "--remote-write", "SECRET"}},
+	"run otlp":         {{"run", "smoke", "--otlp", "SECRET"}},
+	"worker join":      {{"worker", "--join", "SECRET", "--wait", "1s"}, {"worker", "--join", "nats://s3cr3tphrase@127.0.0.1:1", "--wait", "1s"}},
 	"room list target": {{"room", "list", "--token", "s3cr3tphrase0123", "--target", "SECRET"}, {"invite", "list", "--token", "s3cr3tphrase0123", "--target", "SECRET"},
 		{"node", "list", "--token", "s3cr3tphrase0123", "--target", "SECRET"}, {"audit", "--token", "s3cr3tphrase0123", "--target", "SECRET"}},
 	"serve nats":       {{"serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--nats", "nats://u5er:s3cr3tphrase@127.0.0.1:1", "--data", "DIR"}, {"serve", "--nats", "SECRET", "--data", "DIR"}},

@@ -274,14 +274,18 @@ func TestServerOfAClusterDrainsAndStops(t *testing.T) {
 	}
 
 	var sockets []*websocket.Conn
+	there, moved := 0, 0 // the sockets at who leaves, and those that were told
 	for _, room := range rooms {
 		socket, joined, _ := joinAt(t, nodes[0].url, room.Room, room.HostToken)
 		require.Equal(t, "joined", joined["type"], joined)
 		sockets = append(sockets, socket)
 		defer socket.Close()
+		if strings.HasSuffix(leaving.url, socket.RemoteAddr().String()) {
+			there++
+		}
 	}
+	require.Positive(t, there)
 	leaving.stop()
-	moved := 0
 	for i, room := range rooms {
 		assert.Eventually(t, func() bool {
 			status, _ := get(t, http.MethodGet, nodes[1].url+"/api/rooms/"+room.Room, room.HostToken, "")
@@ -289,6 +293,7 @@ func TestServerOfAClusterDrainsAndStops(t *testing.T) {
 		}, time.Minute, 20*time.Millisecond, "a room of the one that left is on another")
 		// Whoever was on it has been told so.
 		require.NoError(t, sockets[i].WriteJSON(map[string]any{"type": "leave", "id": "leave"}))
+		told := 0
 		for {
 			require.NoError(t, sockets[i].SetReadDeadline(time.Now().Add(time.Minute)))
 			_, data, err := sockets[i].ReadMessage()
@@ -296,11 +301,12 @@ func TestServerOfAClusterDrainsAndStops(t *testing.T) {
 				break
 			}
 			if bytes.Contains(data, []byte(`"moved"`)) {
-				moved++
+				told = 1
 			}
 		}
+		moved += told
 	}
-	assert.Equal(t, had, moved)
+	assert.Equal(t, there, moved)
 	for _, n := range nodesOf(t, nodes[0].url, data) {
 		assert.NotEqual(t, id, n.ID, "who left is no node any more")
 	}
