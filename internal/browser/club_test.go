@@ -16,12 +16,18 @@ func club(t *testing.T) (s *server, c *testBrowser, operator *person) {
 	s = serve(t, "--operator-token", operatorToken, "--data", t.TempDir())
 	c = sharedChromium(t)
 	operator = c.person("Ada")
-	operator.goTo(s.url)
-	operator.sees("This house is by invitation")
-	operator.fill("Login key or operator’s token", operatorToken)
-	operator.click("Sign in")
-	operator.sees("You are the operator")
+	operator.signsInAsOperator(s.url)
 	return s, c, operator
+}
+
+// signsInAsOperator opens the page of a server that asks for invites.
+func (p *person) signsInAsOperator(url string) {
+	p.t.Helper()
+	p.goTo(url)
+	p.sees("This house is by invitation")
+	p.fill("Login key or operator’s token", operatorToken)
+	p.click("Sign in")
+	p.sees("You are the operator")
 }
 
 // opensClosedRoom opens one that takes an invite, and speaks.

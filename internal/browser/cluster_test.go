@@ -56,10 +56,7 @@ func (s *server) placesElsewhere() {
 // opensRoomAsOperator opens a room on a page of a server.
 func (p *person) opensRoomAsOperator(url string) {
 	p.t.Helper()
-	p.goTo(url)
-	p.fill("Your key", operatorToken)
-	p.click("Use this key")
-	p.sees("You hold the operator’s key")
+	p.signsInAsOperator(url)
 	p.opensClosedRoom("Board meeting")
 }
 
