@@ -61,7 +61,7 @@ func wrongVerdicts() []wrongVerdict {
 			"connects and forwards nothing", short, generatorFault{}, "  latency: [\"p(99) < 200ms\"]\n", []string{fail}, crosses("latency")},
 		{"the server refuses every listener", "invalid", "refuses everybody", short, generatorFault{}, all, []string{fail}, crosses("delivered", "mos", "latency")},
 		{"the server is killed in mid-run, and its memory is asked for", "invalid: no data for server_rss",
-			"dies in the middle of the hold", short, generatorFault{}, all + "  server_rss: [\"value < 1GB\"]\n", []string{fail}, crosses("delivered")},
+			"dies in the middle of the hold", short, generatorFault{}, all + "  server_rss: [\"value < 1GB\"]\n", []string{fail}, crosses(Died)},
 		{"15 of 20 listeners are refused, and the hold is shorter than the join deadline", "pass: nothing was owed until the deadline",
 			"refuses three of four", patient, generatorFault{}, all, []string{fail}, crosses("delivered", "mos")},
 		{"15 of 20 listeners are refused, and no threshold asks for it", "pass without a word",
