@@ -56,22 +56,31 @@ func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
 // eval gives the value of an expression, or of its promise.
 func eval[T any](p *person, format string, args ...any) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.tab, patience)
-	defer cancel()
 	expression := fmt.Sprintf(format, args...)
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := evaluate[T](p, expression)
 	require.NoError(p.t, err, "%s: %s", p.name, expression)
 	return v
 }
 
-// await waits until an expression is true.
+func evaluate[T any](p *person, expression string) (T, error) {
+	ctx, cancel := context.WithTimeout(p.tab, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+}
+
+// await waits until an expression is true. While a page loads, there may be nothing yet of
+// which it could be.
 func (p *person) await(format string, args ...any) {
 	p.t.Helper()
 	expression := fmt.Sprintf(format, args...)
 	deadline := time.Now().Add(patience)
-	for !eval[bool](p, "Promise.resolve(%s).then(Boolean)", expression) {
+	for {
+		is, err := evaluate[bool](p, fmt.Sprintf("Promise.resolve(%s).then(Boolean)", expression))
+		if is {
+			return
+		}
 		if time.Now().After(deadline) {
-			require.FailNow(p.t, "in vain", "%s waited for %s on a page that says:\n%s", p.name, expression, p.page())
+			require.FailNow(p.t, "in vain", "%s waited for %s (%v) on a page that says:\n%s", p.name, expression, err, p.page())
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
