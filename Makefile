@@ -31,14 +31,12 @@ check: lint ## lint, build, and the unit tests: no race detector, no browser, no
 	$(GO) build ./...
 	$(GO) test -short -vet=off ./...
 
-# Most tests of ALONE wait for something, so more of them than there are cores run at once;
-# those of PAIR have server and generator in one process.
 # The linters include vet. All parts are run even if one fails.
 test: tools lint manifests ## install what the tests need, and run them all under the race detector, with the browser
 	code=0; \
 	$(GO) test $(RACE) -timeout 20m -p 3 $(LONG) $$($(GO) list ./... | grep -vE '$(alone)') || code=1; \
 	$(GO) test $(RACE) -timeout 20m $(PAIR) || code=1; \
-	$(GO) test $(RACE) -timeout 20m -parallel 4 -p 1 $(ALONE) || code=1; \
+	$(GO) test $(RACE) -timeout 20m -p 1 $(ALONE) || code=1; \
 	exit $$code
 
 SOAK ?= 1h
