@@ -172,7 +172,10 @@ func (h *Receiver) Handle(data []byte) {
 	}
 	h.mu.Lock()
 	answer := h.take(&m)
-	r := h.report()
+	var r Report
+	if answer {
+		r = h.report()
+	}
 	h.mu.Unlock()
 	if answer {
 		h.cfg.Report(r)

@@ -58,12 +58,18 @@ type login struct {
 // LoggedIn ends what an account has on other nodes, and returns when they have done so.
 // Nodes that do not answer in time learn of the login from the store.
 func (n *Nodes) LoggedIn(ctx context.Context, account, keep string) {
-	data, err := json.Marshal(login{account, keep})
+	n.tellAndWait(ctx, kindLogin, login{account, keep}, "ended an account's earlier login")
+}
+
+// tellAndWait tells all other nodes something, and warns of those that have not said that they
+// did it.
+func (n *Nodes) tellAndWait(ctx context.Context, kind string, what any, did string) {
+	data, err := json.Marshal(what)
 	if err != nil {
 		return
 	}
-	if silent := n.cluster.TellAndWait(ctx, kindLogin, data, endWait); len(silent) > 0 {
-		n.cfg.Log.Warn("nodes have not said that they ended an account's earlier login", "nodes", silent)
+	if silent := n.cluster.TellAndWait(ctx, kind, data, endWait); len(silent) > 0 {
+		n.cfg.Log.Warn("nodes have not said that they "+did, "nodes", silent)
 	}
 }
 
@@ -77,13 +83,7 @@ type deletion struct {
 // Nodes that do not answer in time learn from the store that it is gone, but what their
 // rooms remember of it stays until those end.
 func (n *Nodes) Deleted(ctx context.Context, account, name string) {
-	data, err := json.Marshal(deletion{account, name})
-	if err != nil {
-		return
-	}
-	if silent := n.cluster.TellAndWait(ctx, kindDeleted, data, endWait); len(silent) > 0 {
-		n.cfg.Log.Warn("nodes have not said that they forgot a deleted account", "nodes", silent)
-	}
+	n.tellAndWait(ctx, kindDeleted, deletion{account, name}, "forgot a deleted account")
 }
 
 // told carries out what another node tells all.

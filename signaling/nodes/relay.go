@@ -203,12 +203,6 @@ func (n *Nodes) carry(t *runningTrunk) {
 		select {
 		case data := <-t.queue:
 			publish(data)
-			continue
-		default:
-		}
-		select {
-		case data := <-t.queue:
-			publish(data)
 		case <-t.stop:
 			for len(t.queue) > 0 {
 				publish(<-t.queue)
