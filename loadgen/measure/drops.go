@@ -46,20 +46,32 @@ func (d *drops) enter(one drop) {
 	}
 	d.all = slices.Insert(d.all, i, one)
 	d.longest = max(d.longest, one.Until-one.From)
-	if len(d.all) <= maxDrops {
-		return
+	d.all = thinned(d.all, func(a, b drop) (drop, bool) {
+		both := drop{min(a.From, b.From), b.Until, a.N + b.N}
+		d.longest = max(d.longest, both.Until-both.From)
+		return both, true
+	})
+}
+
+// thinned returns a list that has grown beyond maxDrops with its neighbours made one, two by
+// two, where they can be.
+func thinned[T any](all []T, join func(a, b T) (T, bool)) []T {
+	if len(all) <= maxDrops {
+		return all
 	}
-	thin := d.all[:0]
-	for i := 0; i < len(d.all); i++ {
-		a := d.all[i]
-		if i++; i < len(d.all) {
-			b := d.all[i]
-			a = drop{min(a.From, b.From), b.Until, a.N + b.N}
+	thin := all[:0]
+	for i := 0; i < len(all); i++ {
+		one := all[i]
+		if i+1 < len(all) {
+			if both, can := join(one, all[i+1]); can {
+				one = both
+				i++
+			}
 		}
-		thin = append(thin, a)
-		d.longest = max(d.longest, a.Until-a.From)
+		thin = append(thin, one)
 	}
-	d.all = thin
+	clear(all[len(thin):])
+	return thin
 }
 
 // may reports whether the drop may have been of a bucket's packets.
@@ -71,21 +83,12 @@ func (d *drops) lost(l bucketLosses) {
 	if !slices.ContainsFunc(d.all, func(one drop) bool { return one.may(l) }) {
 		return
 	}
-	d.losses = append(d.losses, l)
-	if len(d.losses) <= maxDrops {
-		return
-	}
-	thin := d.losses[:0]
-	for i := 0; i < len(d.losses); i++ {
-		a := d.losses[i]
-		if i+1 < len(d.losses) && d.losses[i+1].phases == a.phases {
-			a = a.and(d.losses[i+1])
-			i++
+	d.losses = thinned(append(d.losses, l), func(a, b bucketLosses) (bucketLosses, bool) {
+		if a.phases != b.phases {
+			return a, false
 		}
-		thin = append(thin, a)
-	}
-	clear(d.losses[len(thin):])
-	d.losses = thin
+		return a.and(b), true
+	})
 }
 
 // and is the losses of two buckets that follow one another, as one.
