@@ -224,7 +224,7 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 	if cfg.URL == "" {
 		return js, nil // its directory is locked
 	}
-	if _, err := s.conn.TLSConnectionState(); err != nil && reach.Outside(s.conn.ConnectedAddr()) {
+	if reach.Plain(s.conn) {
 		s.log.Warn("the connection to the NATS server is not encrypted: whoever is on the way reads and changes rooms, accounts and invites; use TLS (--nats tls://...)")
 	}
 	if s.conn.MaxPayload() < maxRecord {

@@ -4,6 +4,7 @@
 package reach
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
@@ -24,6 +25,19 @@ func Outside(address string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err != nil || !ip.Unmap().IsLoopback()
+}
+
+// A NATSConn is a connection to a NATS server, as nats.Conn has it.
+type NATSConn interface {
+	TLSConnectionState() (tls.ConnectionState, error)
+	ConnectedAddr() string
+}
+
+// Plain reports whether a connection goes over a network unencrypted. A server of a nats://
+// URL may have asked for TLS.
+func Plain(c NATSConn) bool {
+	_, err := c.TLSConnectionState()
+	return err != nil && Outside(c.ConnectedAddr())
 }
 
 // TCPNetwork returns the network to listen on an address in, for net.Listen: told

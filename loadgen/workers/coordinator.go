@@ -145,16 +145,9 @@ func (c *Coordinator) connect() (err error) {
 // Plain reports whether the workers' token, and the target's, go over a network unencrypted.
 func (c *Coordinator) Plain() bool {
 	if c.cfg.URL != "" {
-		return plain(c.conn)
+		return reach.Plain(c.conn)
 	}
 	return c.cfg.TLS == nil && reach.Outside(c.cfg.Listen)
-}
-
-// plain reports whether a connection goes over a network unencrypted. A server of nats://
-// may have asked for TLS.
-func plain(conn *nats.Conn) bool {
-	_, err := conn.TLSConnectionState()
-	return err != nil && reach.Outside(conn.ConnectedAddr())
 }
 
 // options are those of every connection.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/clock"
 )
@@ -100,7 +101,7 @@ func Join(ctx context.Context, e Enrolment) (*Membership, error) {
 }
 
 // Plain reports whether the workers' token, and the target's, come over a network unencrypted.
-func (m *Membership) Plain() bool { return plain(m.conn) }
+func (m *Membership) Plain() bool { return reach.Plain(m.conn) }
 
 func (m *Membership) now() time.Duration { return time.Since(m.began) }
 
