@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +13,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/lab"
 )
 
 // natsServer is a NATS server with a port that is stopped and started again.
@@ -150,13 +151,8 @@ func (r *relay) close() {
 
 // What goes to a NATS server on another machine goes over its network.
 func TestPlainNATSElsewhereIsSaid(t *testing.T) {
-	addresses, err := net.InterfaceAddrs()
-	require.NoError(t, err)
-	i := slices.IndexFunc(addresses, func(a net.Addr) bool {
-		n, ok := a.(*net.IPNet)
-		return ok && n.IP.To4() != nil && !n.IP.IsLoopback()
-	})
-	if i < 0 {
+	elsewhere := lab.OwnAddress(t)
+	if elsewhere == "" {
 		t.Skip("this machine has no address but the loopback")
 	}
 	for _, c := range []struct {
@@ -164,7 +160,7 @@ func TestPlainNATSElsewhereIsSaid(t *testing.T) {
 		says       bool
 	}{
 		{"a server on this machine's loopback is reached over no network", "127.0.0.1", false},
-		{"one on another address is", addresses[i].(*net.IPNet).IP.String(), true},
+		{"one on another address is", elsewhere, true},
 	} {
 		var log bytes.Buffer
 		n := startNATSOn(t, c.host)

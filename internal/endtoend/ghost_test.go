@@ -63,35 +63,58 @@ func (g *ghost) heard(since time.Time) (spoke, overheard int) {
 	return g.mic.after(g.third.all(), g.self.talker(), since), g.hostMic.after(g.ear.all(), g.host.talker(), since)
 }
 
+// A cut is what ends somebody's time on stage, or in the room.
+type cut struct {
+	name string
+	act  func(*ghost)
+	own  bool // the ghost's own WebSocket does it
+	// earGoesOn: it only takes the mic.
+	earGoesOn bool
+	ends      bool // the room
+}
+
+func cuts() []cut {
+	kick := func(what string) func(*ghost) {
+		return func(g *ghost) { g.host.ask(map[string]any{"type": what, "member": g.self.id}) }
+	}
+	return []cut{
+		{name: "leave", own: true, act: func(g *ghost) { g.self.ask(map[string]any{"type": "leave"}) }},
+		{name: "kick", act: kick("remove")},
+		{name: "ban", act: kick("ban")},
+		{name: "demote", act: kick("demote"), earGoesOn: true},
+		{name: "mute", earGoesOn: true, act: func(g *ghost) {
+			g.host.ask(map[string]any{"type": "mute", "member": g.self.id, "muted": true})
+		}},
+		{name: "end", ends: true, act: func(g *ghost) { g.host.ask(map[string]any{"type": "end"}) }},
+		{name: "hangup", own: true, act: func(g *ghost) {
+			g.self.ask(map[string]any{"type": "hangup", "media": "mic"})
+			g.self.ask(map[string]any{"type": "hangup", "media": "ear"})
+		}},
+	}
+}
+
+// isCutOff checks what passed after a cut was acknowledged.
+func (g *ghost) isCutOff(t *testing.T, by cut, acked time.Time) {
+	t.Helper()
+	spoke, overheard := g.heard(acked)
+	assert.LessOrEqual(t, spoke, mostAfter, "packets of the ghost that a third party heard")
+	if by.earGoesOn {
+		assert.Greater(t, overheard, mostAfter, "the ear is none of its business")
+	} else {
+		assert.LessOrEqual(t, overheard, mostAfter, "packets that the ghost heard")
+	}
+	if !by.ends {
+		// It was not silence for all.
+		assert.Greater(t, g.hostMic.after(g.third.all(), g.host.talker(), acked), mostAfter, "the room goes on for the others")
+	}
+}
+
 // What "What went wrong in the real app" calls ghosts and banshees: whatever ends
 // somebody's time on stage, or in the room, stops their packets in both
 // directions, counted at a third party and at a client that obeys nobody.
 func TestGhostIsCutOffInBothDirections(t *testing.T) {
 	t.Parallel()
-	kick := func(what string) func(*testing.T, *ghost) {
-		return func(_ *testing.T, g *ghost) { g.host.ask(map[string]any{"type": what, "member": g.self.id}) }
-	}
-	for _, row := range []struct {
-		name string
-		act  func(*testing.T, *ghost)
-		own  bool // the ghost's own WebSocket does it
-		// earGoesOn: it only takes the mic.
-		earGoesOn bool
-		ends      bool // the room
-	}{
-		{name: "leave", own: true, act: func(_ *testing.T, g *ghost) { g.self.ask(map[string]any{"type": "leave"}) }},
-		{name: "kick", act: kick("remove")},
-		{name: "ban", act: kick("ban")},
-		{name: "demote", act: kick("demote"), earGoesOn: true},
-		{name: "mute", earGoesOn: true, act: func(_ *testing.T, g *ghost) {
-			g.host.ask(map[string]any{"type": "mute", "member": g.self.id, "muted": true})
-		}},
-		{name: "end", ends: true, act: func(_ *testing.T, g *ghost) { g.host.ask(map[string]any{"type": "end"}) }},
-		{name: "hangup", own: true, act: func(_ *testing.T, g *ghost) {
-			g.self.ask(map[string]any{"type": "hangup", "media": "mic"})
-			g.self.ask(map[string]any{"type": "hangup", "media": "ear"})
-		}},
-	} {
+	for _, row := range cuts() {
 		for _, dead := range []bool{false, true} {
 			if dead && row.own {
 				continue
@@ -107,20 +130,10 @@ func TestGhostIsCutOffInBothDirections(t *testing.T) {
 				if dead {
 					require.NoError(t, g.self.conn.Close())
 				}
-				row.act(t, g)
+				row.act(g)
 				acked, sent := time.Now(), g.mic.out.media.Load()
 				time.Sleep(settled)
-				spoke, overheard := g.heard(acked)
-				assert.LessOrEqual(t, spoke, mostAfter, "packets of the ghost that a third party heard")
-				if row.earGoesOn {
-					assert.Greater(t, overheard, mostAfter, "the ear is none of its business")
-				} else {
-					assert.LessOrEqual(t, overheard, mostAfter, "packets that the ghost heard")
-				}
-				if !row.ends {
-					// The room goes on for the others: it was not silence for all.
-					assert.Greater(t, g.hostMic.after(g.third.all(), g.host.talker(), acked), mostAfter)
-				}
+				g.isCutOff(t, row, acked)
 				assert.Greater(t, g.mic.out.media.Load(), sent+4*mostAfter, "the ghost went on sending")
 			})
 		}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/lab"
 )
 
 // noPortMapping stands in for libgupnp-igd, with which libnice asks a router for
@@ -40,15 +42,9 @@ func withoutPortMapping(t *testing.T) string {
 // which libnice does not check.
 func ownAddress(t *testing.T) string {
 	t.Helper()
-	addresses, err := net.InterfaceAddrs()
-	require.NoError(t, err)
-	for _, a := range addresses {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && ip.IP.IsGlobalUnicast() {
-			return ip.IP.String()
-		}
-	}
-	require.FailNow(t, "this machine has no IPv4 address but the loopback's", "libnice does not check from that one")
-	return ""
+	own := lab.OwnAddress(t)
+	require.NotEmpty(t, own, "this machine has no IPv4 address but the loopback's, and libnice does not check from that one")
+	return own
 }
 
 func TestSimpleWHIPClientIsHeard(t *testing.T) {

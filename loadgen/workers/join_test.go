@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http/httptest"
-	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/lab"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -94,16 +94,10 @@ func TestInterruptedRunIsNotPlayedAgain(t *testing.T) {
 
 // What goes over a network is read by whoever is on the way, unless it is encrypted.
 func TestPlainConnectionsOfWorkersAreSaid(t *testing.T) {
-	addresses, err := net.InterfaceAddrs()
-	require.NoError(t, err)
-	i := slices.IndexFunc(addresses, func(a net.Addr) bool {
-		n, ok := a.(*net.IPNet)
-		return ok && n.IP.To4() != nil && !n.IP.IsLoopback()
-	})
-	if i < 0 {
+	elsewhere := lab.OwnAddress(t)
+	if elsewhere == "" {
 		t.Skip("this machine has no address but the loopback")
 	}
-	elsewhere := addresses[i].(*net.IPNet).IP.String()
 	certificate := httptest.NewTLSServer(nil)
 	defer certificate.Close()
 	trusted := x509.NewCertPool()
