@@ -84,6 +84,7 @@ var layers = map[string][]string{
 	"internal/fourier":              {},
 	"internal/iceuri":               {},
 	"internal/prefetch":             {},
+	"internal/hugepages":            {},
 	"internal/reach":                {},
 	"internal/udpbatch":             {},
 	"internal/dtls":                 {},
@@ -97,7 +98,7 @@ var layers = map[string][]string{
 	"internal/lab":                  {"loadgen/network"}, // for tests alone
 	"internal/growth":               {"internal/chart"},
 	"web":                           {},
-	"cmd/earshot":                   {"internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/push", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit"},
+	"cmd/earshot":                   {"internal/hugepages", "internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/push", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and
