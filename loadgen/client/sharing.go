@@ -11,9 +11,12 @@ const (
 	// datagramMemory is how much of a socket's receive buffer a datagram of speech takes
 	// on Linux, including the kernel's own record of it, in bytes.
 	datagramMemory = 768
-	// bufferedFrames is how many frames of each client a shared socket should hold, for
+	// bufferedFrames is how many frames of each client a shared socket should hold at least, for
 	// when its reader has to wait for a core.
 	bufferedFrames = 8
+	// sharedBuffer is the largest buffer that more clients share, in bytes. A larger one holds
+	// more frames of each.
+	sharedBuffer = 8 << 20
 )
 
 // ClientsPerSocket returns how many clients that receive the given number of voices can
@@ -23,5 +26,5 @@ func ClientsPerSocket(buffer, voices int) int {
 		buffer = host.DefaultReceiveBuffer
 	}
 	// The kernel doubles the requested size (socket(7)).
-	return min(maxClientsPerSocket, max(minClientsPerSocket, 2*buffer/(max(voices, 1)*bufferedFrames*datagramMemory)))
+	return min(maxClientsPerSocket, max(minClientsPerSocket, 2*min(buffer, sharedBuffer)/(max(voices, 1)*bufferedFrames*datagramMemory)))
 }
