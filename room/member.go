@@ -32,6 +32,7 @@ type JoinRequest struct {
 	// InvitedBy lists who invited them, and who invited those: accounts and token
 	// families, with spaces between them. Empty: nobody, or the operator.
 	InvitedBy string
+	Sponsors  []Sponsor
 	// OrListener reports whether a seat in the audience will do if the stage is full.
 	OrListener bool
 }

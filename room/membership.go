@@ -33,7 +33,7 @@ func (r *Room) Join(n JoinRequest, now time.Time) ([]Event, error) {
 	if err := r.checkVisibility(n); err != nil {
 		return nil, err
 	}
-	if r.Blocked(n.Identity) || r.cutOff(n.Identity, n.InvitedBy) {
+	if r.Blocked(n.Identity) || r.cutOff(n.Identity, n.InvitedBy) || r.sentBack(n.Sponsors) {
 		return nil, fmt.Errorf("member %q: %w", string(n.ID), ErrBlocked)
 	}
 	if s.Role != 0 && n.Role > s.Role && !(Claim{Owner: n.Owner}).keeps(s) {

@@ -24,6 +24,14 @@ type Claim struct {
 	Owner bool
 	// InvitedBy is who invited them, see [JoinRequest].
 	InvitedBy string
+	Sponsors  []Sponsor
+}
+
+// Sponsor is an account that brought another into the club, and when that came. Whoever came by an
+// invite to the room needs none.
+type Sponsor struct {
+	Account string
+	At      time.Time
 }
 
 // Standing is what the room has decided about a person and remembers when they are
@@ -56,7 +64,7 @@ func (i Identity) person() string {
 // [ErrBlocked] for those who were put out, and [ErrHidden] for those who may not see
 // the room.
 func (r *Room) Allowed(c Claim) (Role, error) {
-	if r.Blocked(c.Identity) || r.cutOff(c.Identity, c.InvitedBy) {
+	if r.Blocked(c.Identity) || r.cutOff(c.Identity, c.InvitedBy) || r.sentBack(c.Sponsors) {
 		return 0, fmt.Errorf("room %q: %w", r.cfg.Name, ErrBlocked)
 	}
 	s := r.standing(c.Identity)
@@ -119,6 +127,14 @@ func (r *Room) cutOff(who Identity, invitedBy string) bool {
 	}
 	return slices.ContainsFunc(strings.Fields(invitedBy), func(key string) bool {
 		return r.Blocked(Identity{Account: key, TokenFamily: key})
+	})
+}
+
+// sentBack reports whether an account came to the club by an invite of somebody who had been banned
+// here before, or by one of an account that did: nobody comes back with another account.
+func (r *Room) sentBack(sponsors []Sponsor) bool {
+	return slices.ContainsFunc(sponsors, func(s Sponsor) bool {
+		return slices.ContainsFunc(r.blocks, func(b Block) bool { return b.Account == s.Account && b.At.Before(s.At) })
 	})
 }
 

@@ -73,6 +73,8 @@ type Config struct {
 	MaxRooms int
 	// MaxRoomsByAccount is how many of them a member may own at once; default 20.
 	MaxRoomsByAccount int
+	// MaxMembers is how many members the club may have; default 100,000.
+	MaxMembers int
 	// EmptyAfter is how long a room of an open server stays after the last person
 	// has left; default 60 s.
 	EmptyAfter time.Duration
@@ -208,6 +210,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"halls", &c.Halls, 10, wire.MaxHalls},
 		{"most rooms", &c.MaxRooms, wire.MaxRooms, 1_000_000},
 		{"most rooms of a member", &c.MaxRoomsByAccount, wire.MaxRoomsByAccount, 1_000_000},
+		{"most members", &c.MaxMembers, wire.MaxMembers, 10_000_000},
 		{"invites of a new member", &c.Invites, 2, 1000},
 		{"send queue", &c.SendQueue, 64, 65_536},
 		{"malformed messages in a row", &c.MaxMalformed, 20, 1_000_000},

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/signaling/access"
 	"github.com/earshot-audio/earshot/signaling/api"
 	"github.com/earshot-audio/earshot/signaling/apierr"
@@ -23,6 +24,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/panel"
 	"github.com/earshot-audio/earshot/signaling/protocol"
 	"github.com/earshot-audio/earshot/signaling/ws"
+	"github.com/earshot-audio/earshot/store"
 )
 
 // Server is the signaling of one process. Make it with [New], serve its
@@ -75,7 +77,7 @@ func New(cfg Config) (*Server, error) {
 		TokenTTL: cfg.TokenTTL, RefreshTTL: cfg.RefreshTTL, Store: cfg.Store, Clock: cfg.Clock,
 	})
 	limiter := auth.NewLimiter(cfg.Limits, cfg.Clock)
-	policy := &access.Policy{Open: cfg.Open, Rooms: s.rooms}
+	policy := &access.Policy{Open: cfg.Open, Rooms: s.rooms, Sponsors: sponsors(cfg.Store)}
 	s.protocol = &protocol.Service{
 		Connections: s.connections, Metrics: metrics, Auth: authenticator, Limiter: limiter, Access: policy, Rooms: s.rooms,
 		Version: cfg.Version, MaxMalformed: cfg.MaxMalformed, Log: cfg.Log,
@@ -88,7 +90,7 @@ func New(cfg Config) (*Server, error) {
 		Open: cfg.Open, Auth: authenticator, Limiter: limiter, Access: policy, Rooms: s.rooms, PublicURL: cfg.PublicURL, Log: cfg.Log,
 		Club: &club.Club{
 			Store: cfg.Store, Rooms: s.rooms, Auth: authenticator, Access: policy, Limiter: limiter,
-			Invites: cfg.Invites, Clock: cfg.Clock,
+			Invites: cfg.Invites, MaxMembers: cfg.MaxMembers, Clock: cfg.Clock,
 		},
 	}
 	if cfg.Cluster != nil {
@@ -98,6 +100,17 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.Join(err, s.Shutdown(context.Background()))
 	}
 	return s, nil
+}
+
+// sponsors returns who brought accounts into the club, as a store has it.
+func sponsors(kept *store.Store) func(account string) []room.Sponsor {
+	return func(account string) (all []room.Sponsor) {
+		lineage, _ := kept.Lineage(account)
+		for i, a := range lineage[1:] {
+			all = append(all, room.Sponsor{Account: a.ID, At: lineage[i].Created})
+		}
+		return all
+	}
 }
 
 // Join makes the server one of its cluster, with the rooms that no other node has. It is

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/earshot-audio/earshot/room"
 )
 
 // redeemAction is the action of the audit log that says who came by an invite.
@@ -66,25 +68,45 @@ func (s *Store) DeleteAccount(ctx context.Context, id string, keepIn func(room s
 			}
 		}
 	}
+	if err := s.passOn(ctx, id); err != nil {
+		return err
+	}
+	if err := s.forgetAudit(ctx, id); err != nil {
+		return err
+	}
+	return s.accounts.remove(ctx, id)
+}
+
+// passOn makes those whom an account has brought in those of whoever brought it in, with whom they share
+// what there is for all: see [Store.Full]. A room that has banned the account goes on knowing whom it
+// brought in after that.
+func (s *Store) passOn(ctx context.Context, id string) error {
+	var bans []room.Block
+	s.rooms.each(func(r roomRecord) {
+		if !r.Ended {
+			bans = append(bans, r.Blocks...)
+		}
+	})
+	gone, err := s.Account(id)
+	if err != nil {
+		return err
+	}
 	for _, a := range s.accounts.all() {
-		if a.Inviter != id {
+		if a.Inviter != id || slices.ContainsFunc(bans, func(b room.Block) bool { return b.Account == id && b.At.Before(a.Created) }) {
 			continue
 		}
 		_, err := s.accounts.change(ctx, a.ID, func(a Account, there bool) (Account, error) {
 			if !there {
 				return a, fmt.Errorf("account: %w", ErrNotFound)
 			}
-			a.Inviter = ""
+			a.Inviter = gone.Inviter
 			return a, nil
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if err := s.forgetAudit(ctx, id); err != nil {
-		return err
-	}
-	return s.accounts.remove(ctx, id)
+	return nil
 }
 
 func madeBy(i Invite, account string) bool { return i.Inviter == account || i.InviterAs == account }

@@ -16,6 +16,8 @@ type Policy struct {
 	// Open lets everybody join and manage all rooms.
 	Open  bool
 	Rooms *liveroom.Registry
+	// Sponsors returns who brought an account into the club; nil: nobody has an account.
+	Sponsors func(account string) []room.Sponsor
 }
 
 // Find returns a room that the principal may see, or [apierr.ErrNoRoom]. Those who
@@ -99,7 +101,17 @@ func (a *Policy) claim(who auth.Principal, l *liveroom.LiveRoom, rules *room.Roo
 		// Any token of this server lets its holder listen where everybody may.
 		claim.Role = room.Listener
 	}
+	claim.Sponsors = a.sponsors(who, l.ID())
 	return claim
+}
+
+// sponsors returns who brought the principal's account into the club. It does not matter for the owner
+// of a room, and for who came by an invite to it.
+func (a *Policy) sponsors(who auth.Principal, id string) []room.Sponsor {
+	if !who.Member || who.Room == id || a.Sponsors == nil {
+		return nil
+	}
+	return a.Sponsors(who.Account)
 }
 
 // owns reports whether the principal's account made the room.
@@ -128,12 +140,13 @@ type Admission struct {
 	owner     bool
 	orSeat    bool
 	invitedBy string
+	sponsors  []room.Sponsor
 }
 
 // Admit returns how the principal may join a room. want is the role that they ask
 // for; empty: the highest that the room lets them have, or listener.
 func (a *Policy) Admit(who auth.Principal, id string, want wire.Role) (Admission, error) {
-	admission := Admission{room: id, invitedBy: who.InvitedBy}
+	admission := Admission{room: id, invitedBy: who.InvitedBy, sponsors: a.sponsors(who, id)}
 	if l, err := a.Rooms.Find(id); err == nil && !who.Operator {
 		err := l.Ask(func(rules *room.Room) error {
 			claim := a.claim(who, l, rules)
@@ -223,6 +236,6 @@ func (a Admission) JoinRequest(name string) room.JoinRequest {
 		ClubMember:  a.Who.Member,
 		Invited:     a.Who.Operator || (a.Who.Room == a.room && a.Who.Invited),
 		Reservation: a.Who.Reservation,
-		Owner:       a.owner, OrListener: a.orSeat, InvitedBy: a.invitedBy,
+		Owner:       a.owner, OrListener: a.orSeat, InvitedBy: a.invitedBy, Sponsors: a.sponsors,
 	}
 }

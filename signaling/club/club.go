@@ -26,7 +26,9 @@ type Club struct {
 	Limiter *auth.Limiter
 	// Invites is how many people a new member may invite.
 	Invites int
-	Clock   func() time.Time
+	// MaxMembers is how many members there may be.
+	MaxMembers int
+	Clock      func() time.Time
 	// LoggedIn ends what an account has on the other servers of a cluster with tokens of
 	// another family; nil: there are none.
 	LoggedIn func(ctx context.Context, account, keep string)

@@ -2,6 +2,7 @@ package club
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/signaling/apierr"
@@ -77,6 +78,11 @@ func (c *Club) Redeem(ctx context.Context, who auth.Principal, code, name string
 		if c.inviteEnded(invite) {
 			code = "" // an unknown code, to take the same path to the same answer
 		}
+		if invite.Room == "" {
+			if err := checkMembers(c.Store, c.MaxMembers, invite); err != nil {
+				return Redeemed{}, err
+			}
+		}
 	}
 	invite, err := c.Store.Redeem(ctx, code, now)
 	if err != nil {
@@ -106,6 +112,25 @@ func (c *Club) Redeem(ctx context.Context, who auth.Principal, code, name string
 		return Redeemed{}, err
 	}
 	return redeemed, c.audited(ctx, claims.Principal(), "invite.redeem", invite.Room, invite.ID, name)
+}
+
+// minBranch is how many members a branch may always have, however far from the operator it is.
+const minBranch = 100
+
+// checkMembers returns an error if the club has no place for whoever comes by an invite: it has as many
+// members as it may have, or those who came by its inviter's invites, and by theirs, are as many as they
+// may be. The invite stays good.
+func checkMembers(kept *store.Store, most int, invite store.Invite) error {
+	if kept.CountMembers() >= most {
+		return wire.NewError(wire.CodeUnavailable, "the club has as many members as it may have")
+	}
+	if invite.Inviter == "" {
+		return nil
+	}
+	if limit, full := kept.Full(invite.Inviter, most, minBranch, kept.Members); full {
+		return wire.NewError(wire.CodeAccountLimit, fmt.Sprintf("who came to the club by invites of the same member are %d, as many as they may be: ask the operator for an invite", limit))
+	}
+	return nil
 }
 
 // member returns a principal's account; the zero value for one who is no member.

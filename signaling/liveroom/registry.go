@@ -194,6 +194,8 @@ func (r *Registry) createLocked(spec Spec) (*LiveRoom, error) {
 		return nil, wire.NewError(wire.CodeConflict, "there is a room with this name")
 	case spec.Owner != "" && r.ownedLocked(spec.Owner) >= r.cfg.MaxRoomsByAccount:
 		return nil, wire.NewError(wire.CodeAccountLimit, fmt.Sprintf("you have as many rooms as a member may have, %d: end one of them first", r.cfg.MaxRoomsByAccount))
+	case spec.Owner != "" && r.branchFullLocked(spec.Owner):
+		return nil, wire.NewError(wire.CodeAccountLimit, "those who came to the club as you did, by invites of the same members, have as many rooms as they may have together")
 	case len(r.rooms) >= r.cfg.MaxRooms:
 		return nil, wire.NewError(wire.CodeUnavailable, "the server has as many rooms as it may have")
 	}
@@ -221,6 +223,23 @@ func (r *Registry) ownedLocked(account string) (count int) {
 		count = max(count, r.cfg.Cluster.OwnedBy(account))
 	}
 	return count
+}
+
+// branchFullLocked reports whether an account, or somebody who brought it into the club, has as many
+// rooms as they may have together with all whom they brought in: see [store.Store.Full].
+func (r *Registry) branchFullLocked(account string) bool {
+	_, full := r.cfg.Store.Full(account, r.cfg.MaxRooms, r.cfg.MaxRoomsByAccount, func(add func(account string, n int)) {
+		if r.cfg.Cluster != nil {
+			r.cfg.Store.RoomsOwned(add)
+			return
+		}
+		for _, l := range r.rooms {
+			if l.owner != "" {
+				add(l.owner, 1)
+			}
+		}
+	})
+	return full
 }
 
 func (r *Registry) addLocked(l *LiveRoom) {

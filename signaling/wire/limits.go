@@ -57,6 +57,8 @@ const (
 	// MaxRoomsByAccount is the most rooms of a member at once, on a server that is not
 	// configured otherwise.
 	MaxRoomsByAccount = 20
+	// MaxMembers is the most members of a club that is not configured otherwise.
+	MaxMembers = 100_000
 	// MaxLiveInvites is the most invites to a room that are good at once, but for the
 	// operator's.
 	MaxLiveInvites = 1_000
