@@ -45,6 +45,7 @@ type workerState struct {
 	sequence  uint64
 	horizon   measure.Bin
 	processed time.Duration
+	dropped   uint64
 	tally     *Tally
 	final     *FinalTally
 	offered   map[string]bool
@@ -234,7 +235,7 @@ func (c *coordinator) deliver(d Delivery) {
 }
 
 func (c *coordinator) take(i int, w *workerState, r Report) error {
-	w.horizon, w.processed = max(w.horizon, r.Horizon), max(w.processed, r.Processed)
+	w.horizon, w.processed, w.dropped = max(w.horizon, r.Horizon), max(w.processed, r.Processed), max(w.dropped, r.Dropped)
 	w.ClockAhead, w.ClockBound = r.Ahead, max(w.ClockBound, r.Bound)
 	if r.ClockTrouble != "" {
 		w.ClockTrouble = r.ClockTrouble
@@ -305,6 +306,7 @@ func (c *coordinator) send() {
 			c.news.Horizon, c.news.Processed = min(c.news.Horizon, w.horizon), min(c.news.Processed, w.processed)
 		}
 	}
+	c.news.Dropped = droppedBy(c.workers)
 	c.news.Stop, c.news.Interrupted = c.stopping, c.interrupted
 	c.sent, c.paused = time.Now(), c.pausedAt()
 	c.sequence++
@@ -313,6 +315,19 @@ func (c *coordinator) send() {
 		c.problems.add("tell the workers", err)
 	}
 	c.news = News{}
+}
+
+// droppedBy is how many packets each worker's side has dropped; nil if none have.
+func droppedBy(workers []*workerState) (by []uint64) {
+	for i, w := range workers {
+		if w.dropped > 0 && by == nil {
+			by = make([]uint64, len(workers))
+		}
+		if by != nil {
+			by[i] = w.dropped
+		}
+	}
+	return by
 }
 
 // answer ends an exchange if all workers that are left have put in theirs.

@@ -359,11 +359,11 @@ func (w *sufferingRun) tally() *Tally {
 	if f.lost(0, struckBin) {
 		lost = 2
 	}
-	excused := uint64(0)
-	if w.aggregator.LossInDoubt(struck-time.Second, struck+lasting) {
-		t.Recovered -= lost
-		t.Final.Excused, excused = lost, lost
-	} else if f.late(struckBin) >= measure.LateLoss {
+	w.aggregator.LostResends(lost, struck-time.Second, struck+lasting)
+	t.Final.Excused = w.aggregator.ExcusedResends()
+	t.Recovered -= t.Final.Excused
+	excused := min(lost, w.aggregator.LossInDoubt(struck-time.Second, struck+lasting))
+	if f.late(struckBin) >= measure.LateLoss {
 		excused = lost
 	}
 	for name, v := range worst {
@@ -385,6 +385,6 @@ func (w *sufferingRun) tally() *Tally {
 	if f.breaks { // another comes to nothing
 		mics.all = append(mics.all, &uplink{from: struck - 10*time.Millisecond, until: struck - 10*time.Millisecond + 2*lasting, err: errors.New("nothing came")})
 	}
-	t.Final.Uplinks = mics.sum(w.aggregator, 0)
+	t.Final.Uplinks = mics.sum(w.aggregator, f.dropped)
 	return t
 }

@@ -70,7 +70,10 @@ type Report struct {
 	// relied on.
 	Bound        time.Duration `json:"bound,omitempty"`
 	ClockTrouble string        `json:"clock_trouble,omitempty"`
-	Ahead        time.Duration `json:"ahead,omitempty"`
+	// Dropped is how many packets have been dropped on the worker's side, among those that came
+	// before Processed at least.
+	Dropped uint64        `json:"dropped,omitempty"`
+	Ahead   time.Duration `json:"ahead,omitempty"`
 	// Offers are what the worker puts into exchanges, by their keys.
 	Offers map[string][]byte `json:"offers,omitempty"`
 	Parts  []measure.Part    `json:"parts,omitempty"`
@@ -87,6 +90,9 @@ type Report struct {
 type News struct {
 	Sequence uint64 `json:"seq"`
 	Relayed
+	// Dropped is how many packets have been dropped on the workers' sides, by the worker; nil if
+	// none have.
+	Dropped []uint64 `json:"dropped,omitempty"`
 	// Answers are the offers of all workers, by the exchanges' keys.
 	Answers map[string][][]byte `json:"answers,omitempty"`
 	// Stop ends the arrivals and the hold, and says why.

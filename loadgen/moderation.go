@@ -184,7 +184,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 			sender.release()
 		}
 	}
-	order, lost := silenceOrder{requested: r.clock.Now()}, r.lost()
+	order, lost := silenceOrder{requested: r.clock.Now()}, r.lostByAll()
 	if sender != nil {
 		sender.source.ExpectSilence(order.requested)
 	}
@@ -215,7 +215,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	if r.peers != nil {
 		r.peers.awaitProcessed(ctx, r.clock.Now())
 	}
-	slowed, dropped := r.aggregator.Slowed(order.requested, order.acknowledged), r.lost()-lost
+	slowed, dropped := r.aggregator.Slowed(order.requested, order.acknowledged), r.lostByAll()-lost
 	var got passed
 	if sender != nil {
 		got = order.count(sender.source.HeardInSilence, slowed, ignoreMuteFor, dropped)

@@ -58,6 +58,7 @@ func (r *run) watch(ctx context.Context) {
 func (o *observer) observe(ctx context.Context) {
 	r, before := o.run, o.last
 	now, lost := r.sampler.sample(ctx), r.lost()
+	r.dropped.Store(lost)
 	from := max(0, before.at-time.Second) // a drop is known with the next packet
 	if step := r.clock.Sync(); step > 0 {
 		r.health.recordClockStep(step)
@@ -229,12 +230,22 @@ func (r *run) settle() {
 		settled = min(settled, h.ledger.Settle(now))
 	}
 	r.aggregator.Drain(now, settled)
+	r.clients.nacks.Settle(now, r.aggregator.LostResends)
 }
 
 // lost is how many packets have been dropped on the generator's side.
 func (r *run) lost() uint64 {
 	dropped, _ := r.drops()
 	return dropped + r.health.machineDrops().Total()*r.clients.crowd.PacketsPerDrop()
+}
+
+// lostByAll is how many packets have been dropped on the sides of all processes that play the run, as
+// far as is known here.
+func (r *run) lostByAll() uint64 {
+	if r.peers == nil {
+		return r.lost()
+	}
+	return r.lost() + r.peers.othersDropped()
 }
 
 // drops returns how many packets the generator's sockets dropped, and for how many

@@ -35,6 +35,7 @@ type peers struct {
 	opened    []OpenedSource      // not sent yet
 	sources   map[SourceID]*peerSource
 	processed time.Duration // by all
+	dropped   uint64        // packets, on the other workers' sides
 	ended     bool
 }
 
@@ -207,10 +208,29 @@ func (p *peers) hear(news News) error {
 		}
 	}
 	p.processed = max(p.processed, news.Processed)
+	p.dropped = max(p.dropped, droppedByOthers(news.Dropped, p.run.share.Number))
 	if news.Stop != "" {
 		p.stop(news.Stop)
 	}
 	return nil
+}
+
+// droppedByOthers is how many packets others than one worker dropped, of those that each did.
+func droppedByOthers(by []uint64, but int) (n uint64) {
+	for i, dropped := range by {
+		if i != but {
+			n += dropped
+		}
+	}
+	return n
+}
+
+// othersDropped is how many packets are known to have been dropped on the other workers' sides: all that
+// came before what they have processed.
+func (p *peers) othersDropped() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dropped
 }
 
 // awaitKnown returns when it is known what all workers had sent by a moment, for as long as
@@ -288,6 +308,7 @@ func (p *peers) report() (report Report) {
 	// First the horizon, and then what lies before it.
 	report.Horizon = measure.Horizon(own, r.clock.Now())
 	report.Processed = r.processed()
+	report.Dropped = r.dropped.Load() // of what has been processed it is known
 	for id, s := range p.sources {
 		if s.own {
 			if told, news := s.source.Tell(); news {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -130,6 +131,7 @@ type run struct {
 
 	cores    int           // that the generator may use
 	lastLoad measure.Load  // what the processes used at last
+	dropped  atomic.Uint64 // packets, on this process's side, as was known when accounts were settled
 	turns    *driver.Turns // of the joins
 
 	// share is whom of the run's people this process plays, and peers who play the others;

@@ -95,7 +95,8 @@ func (r *run) tally(steady *sample, now sample) *Tally {
 // final is what is known at the end.
 func (r *run) final(ctx context.Context) *FinalTally {
 	f := &FinalTally{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}}
-	f.Excused = r.clients.nacks.Excused(r.clock.Now(), r.aggregator.LossInDoubt)
+	unknown := r.clients.nacks.Finish(r.clock.Now(), r.aggregator.LostResends)
+	f.Excused = unknown + r.aggregator.ExcusedResends()
 	worst, best := metric.Values{}, metric.Values{}
 	r.moderation.packets(worst, best)
 	r.moderation.durations(r.aggregator, worst, best)

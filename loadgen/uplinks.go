@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
@@ -130,16 +131,17 @@ type uplinkSum struct {
 	Open      bool // any
 }
 
-// sum sums up the process's mics. The generator's machine has dropped so many packets, any of
-// which may have been a mic's.
+// sum sums up the process's mics. The generator's machine has dropped so many packets, each
+// of which may have been one mic's.
 func (us *uplinks) sum(stalls stallCounter, dropped uint64) uplinkSum {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	f := newUplinkFigures()
+	f.dropped = dropped
 	f.Mics.Opened = len(us.all)
 	for _, u := range us.all {
 		u.mu.Lock()
-		open, lost, reported := f.enter(u, us.had, stalls, dropped)
+		open, lost, reported := f.enter(u, us.had, stalls)
 		u.mu.Unlock()
 		for into, is := range map[*int]bool{&f.Mics.Connected: open, &f.Mics.Ended: lost, &f.Mics.Reported: reported} {
 			if is {
@@ -147,6 +149,7 @@ func (us *uplinks) sum(stalls stallCounter, dropped uint64) uplinkSum {
 			}
 		}
 	}
+	f.Trends["mic_loss"][1] = *f.losses.Best(dropped, false)
 	return f.uplinkSum
 }
 
@@ -172,10 +175,14 @@ func (s *uplinkSum) add(o uplinkSum) {
 }
 
 // uplinkFigures enters mics into their sum.
-type uplinkFigures struct{ uplinkSum }
+type uplinkFigures struct {
+	uplinkSum
+	losses  measure.SharedDrops // mic_loss at best
+	dropped uint64              // packets, by the generator's machine
+}
 
 func newUplinkFigures() *uplinkFigures {
-	f := &uplinkFigures{uplinkSum{Trends: map[string]*[2]metric.Trend{}}}
+	f := &uplinkFigures{uplinkSum: uplinkSum{Trends: map[string]*[2]metric.Trend{}}}
 	for _, name := range []string{"publish_duration", "mic_rtt", "mic_loss", "mic_jitter"} {
 		f.Trends[name] = &[2]metric.Trend{}
 	}
@@ -188,7 +195,7 @@ func (f *uplinkFigures) record(name string, worst, best float64) {
 }
 
 // enter enters a mic that may take so long to open.
-func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter, dropped uint64) (open, lost, reported bool) {
+func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter) (open, lost, reported bool) {
 	kept, excused := u.open, false
 	f.Published[0].Total++
 	f.Published[1].Total++
@@ -212,7 +219,7 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter,
 			excused = stalls.AtBest(silent, e.lostAt, client.PatienceOfMics) != client.PatienceOfMics
 		}
 		reported = e.upstream.Reported()
-		f.enterEnding(e, u.from, stalls, dropped)
+		f.enterEnding(e, u.from, stalls)
 	}
 	if kept {
 		f.Published[0].Passes++
@@ -224,7 +231,7 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter,
 }
 
 // enterEnding enters the figures of a mic that began to open at a time.
-func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallCounter, dropped uint64) {
+func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallCounter) {
 	f.NACKs += e.upstream.NACKs
 	if e.checks > 0 {
 		// A busy generator takes its time to read each answer, by how much is not known.
@@ -236,7 +243,9 @@ func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallC
 	}
 	if s := e.upstream; s.Reported() {
 		share := func(lost uint64) float64 { return 100 * float64(lost) / float64(s.Covered) }
-		f.record("mic_loss", share(s.Lost), share(s.Lost-min(s.Lost, s.Excused+dropped)))
+		f.Trends["mic_loss"][0].Record(share(s.Lost))
+		sure := s.Lost - min(s.Lost, s.Excused)
+		f.losses.Enter(sure, func(dropped uint64) float64 { return share(sure - min(dropped, f.dropped)) })
 		f.record("mic_jitter", ms(s.Jitter), ms(s.Jitter-e.ownJitter))
 	}
 }

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,9 +31,9 @@ type NACKCounter struct {
 	requested, recovered atomic.Uint64
 
 	mu sync.Mutex
-	// missing counts, by the second of the run in which they were requested first, the
-	// packets that have not come since.
-	missing map[time.Duration]uint64
+	// missing counts, by the bin of the run in which they were requested first, the packets
+	// that have not come since and may still come.
+	missing map[measure.Bin]uint64
 }
 
 // Counts returns how many packets were requested, and how many of them came.
@@ -39,18 +41,38 @@ func (r *NACKCounter) Counts() (asked, recovered uint64) {
 	return r.requested.Load(), r.recovered.Load()
 }
 
-// Excused returns how many of the packets that were requested may have come but for the
-// generator, as is known at a time: while they were missing inDoubt says that what was lost
-// may have been its doing, or they still had time to come.
-func (r *NACKCounter) Excused(now time.Duration, inDoubt func(from, until time.Duration) bool) (n uint64) {
+// A LostResendFunc enters that so many packets did not come within a time that had been requested.
+type LostResendFunc func(n uint64, from, until time.Duration)
+
+// Settle gives up the packets that did not come in time by now, and tells lost of them, in the order
+// of the times: while they were missing something may have been in the way.
+func (r *NACKCounter) Settle(now time.Duration, lost LostResendFunc) {
+	r.settle(now-bookedWithin, lost)
+}
+
+// Finish does so with all at the end of a run, and returns how many still had time to come.
+func (r *NACKCounter) Finish(now time.Duration, lost LostResendFunc) (unknown uint64) {
+	r.settle(now+nackMaxAge, lost)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for second, missing := range r.missing {
-		if until := second + time.Second + recoverMaxAge; until-nackMaxAge > now || inDoubt(second-nackMaxAge, until) {
-			n += missing
-		}
+	for _, n := range r.missing {
+		unknown += n
 	}
-	return n
+	return unknown
+}
+
+// settle gives up what had to come by a time.
+func (r *NACKCounter) settle(by time.Duration, lost LostResendFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, bin := range slices.Sorted(maps.Keys(r.missing)) {
+		until := (bin + 1).Start() + recoverMaxAge
+		if until > by {
+			return
+		}
+		lost(r.missing[bin], max(0, bin.Start()-nackMaxAge), until)
+		delete(r.missing, bin)
+	}
 }
 
 // request counts a packet that is requested for the first time.
@@ -59,19 +81,22 @@ func (r *NACKCounter) request(at time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.missing == nil {
-		r.missing = map[time.Duration]uint64{}
+		r.missing = map[measure.Bin]uint64{}
 	}
-	r.missing[at.Truncate(time.Second)]++
+	r.missing[measure.BinAt(at)]++
 }
 
-// recover counts one that has come.
+// recover counts one that has come, unless it has been given up.
 func (r *NACKCounter) recover(requested time.Duration) {
-	r.recovered.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	second := requested.Truncate(time.Second)
-	if r.missing[second]--; r.missing[second] == 0 {
-		delete(r.missing, second)
+	bin := measure.BinAt(requested)
+	if r.missing[bin] == 0 {
+		return
+	}
+	r.recovered.Add(1)
+	if r.missing[bin]--; r.missing[bin] == 0 {
+		delete(r.missing, bin)
 	}
 }
 

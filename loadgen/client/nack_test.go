@@ -66,18 +66,23 @@ func TestNACKStartsAgainWithANewSource(t *testing.T) {
 	assert.Equal(t, []uint16{101}, n.receive(1, 1, 102, at))
 }
 
-func TestNACKCounterExcusesWhatTheGeneratorMayHaveLost(t *testing.T) {
+func TestNACKCounterTellsWhatDidNotComeInTime(t *testing.T) {
 	const lost, come = 12, 14
+	type gone struct {
+		n           uint64
+		from, until time.Duration
+	}
 	for _, c := range []struct {
 		sentence string
-		doubt    func(from, until time.Duration) bool
+		settled  time.Duration // before the end
 		ends     time.Duration
-		excused  uint64
+		gone     []gone
+		unknown  uint64
 	}{
-		{"nothing was in doubt", func(_, _ time.Duration) bool { return false }, time.Minute, 0},
-		{"something was, much later", func(from, until time.Duration) bool { return from < 40*time.Second && until > 39*time.Second }, time.Minute, 0},
-		{"something was, while it could have come", func(from, until time.Duration) bool { return from < 2*time.Second && until > time.Second }, time.Minute, 1},
-		{"it still had time at the end of the run", func(_, _ time.Duration) bool { return false }, 500 * time.Millisecond, 1},
+		{"at the end", 0, time.Minute, []gone{{1, 0, 2080 * time.Millisecond}}, 0},
+		{"as soon as it is known what was in doubt", 5 * time.Second, 5 * time.Second, []gone{{1, 0, 2080 * time.Millisecond}}, 0},
+		{"not before that", 3 * time.Second, 3 * time.Second, []gone{{1, 0, 2080 * time.Millisecond}}, 0},
+		{"it still had time at the end of the run", 400 * time.Millisecond, 500 * time.Millisecond, nil, 1},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			n := &nackTracker{counter: &NACKCounter{}}
@@ -87,7 +92,17 @@ func TestNACKCounterExcusesWhatTheGeneratorMayHaveLost(t *testing.T) {
 			asked, recovered := n.counter.Counts()
 			assert.EqualValues(t, 2, asked)
 			assert.EqualValues(t, 1, recovered)
-			assert.Equal(t, c.excused, n.counter.Excused(c.ends, c.doubt))
+			var told []gone
+			tell := func(n uint64, from, until time.Duration) { told = append(told, gone{n, from, until}) }
+			n.counter.Settle(c.settled, tell)
+			assert.Equal(t, c.settled >= 5*time.Second, len(told) > 0)
+			assert.Equal(t, c.unknown, n.counter.Finish(c.ends, tell))
+			assert.Equal(t, c.gone, told)
+			if len(told) > 0 {
+				n.receive(0, 1, lost, at)
+				_, recovered = n.counter.Counts()
+				assert.EqualValues(t, 1, recovered, "what is given up has not come")
+			}
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,9 +32,10 @@ const StaleAfter = 500
 // Reported reports whether the server has said lately what it received.
 func (u Upstream) Reported() bool { return u.Covered > 0 && u.Sent-u.Covered <= StaleAfter }
 
-// A LossDoubtFunc reports whether packets that the server lost within a time may be the doing
-// of the generator or its machine. It knows all of a time that ended bookedWithin ago.
-type LossDoubtFunc func(from, until time.Duration) bool
+// A LossDoubtFunc returns how many of the packets that the server lost of a mic within a time may be
+// the doing of the generator or its machine at most, besides those that were dropped or sent late.
+// It knows all of a time that ended bookedWithin ago.
+type LossDoubtFunc func(from, until time.Duration) uint64
 
 // bookedWithin is how much later it is known what was in doubt at a time.
 const bookedWithin = 2 * time.Second
@@ -43,12 +45,13 @@ const bookedWithin = 2 * time.Second
 type upstreamReport struct {
 	doubt LossDoubtFunc
 
-	count  atomic.Uint64
-	first  atomic.Uint32 // the first packet's sequence number
-	lateAt atomic.Int64  // when the last frame went out too late
+	count atomic.Uint64
+	first atomic.Uint32 // the first packet's sequence number
 
 	mu     sync.Mutex
-	latest Upstream // of the last report; nothing if that can't be true
+	lates  []time.Duration // when frames went out too late, the last of them
+	forgot time.Duration   // when the last one did that is not known any more
+	latest Upstream        // of the last report; nothing if that can't be true
 	nacks  uint64
 	// Of the reports that can be true:
 	at               time.Duration // the last, or the mic's beginning
@@ -73,7 +76,32 @@ func (u *upstreamReport) sent(sequence uint16) {
 }
 
 // late enters that a frame went out so late that it is in doubt whose fault its loss is.
-func (u *upstreamReport) late(at time.Duration) { u.lateAt.Store(int64(at)) }
+func (u *upstreamReport) late(at time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.lates) == maxLates {
+		u.forgot = u.lates[maxLates/2-1]
+		u.lates = append(u.lates[:0], u.lates[maxLates/2:]...)
+	}
+	u.lates = append(u.lates, at)
+}
+
+// maxLates is how many late frames are known: those of ten seconds at least.
+const maxLates = 1024
+
+// lateIn is how many frames that went out within a time may have been lost since they were late.
+// u.mu is held.
+func (u *upstreamReport) lateIn(from, until time.Duration) (n uint64) {
+	if u.forgot > 0 && u.forgot >= from {
+		return math.MaxUint64
+	}
+	for _, at := range u.lates {
+		if at >= from && at < until {
+			n++
+		}
+	}
+	return n
+}
 
 // take reads a compound packet for a report on a mic.
 func (u *upstreamReport) take(compound []byte, mic uint32, now time.Duration) {
@@ -143,10 +171,10 @@ func (u *upstreamReport) excuse(known time.Duration) {
 	for len(u.losses) > 0 && u.losses[0].until <= known {
 		l := u.losses[0]
 		u.losses = u.losses[1:]
-		// A frame is late to a moment before the report that misses it.
-		if late := time.Duration(u.lateAt.Load()); late > 0 && late >= l.from-bookedWithin || u.doubt(l.from, l.until) {
-			u.excused += l.packets
-		}
+		// A frame is late to a moment before the report that misses it. After those that come at
+		// once a server that counts packets may refuse as many more.
+		late := 2 * min(u.lateIn(l.from-bookedWithin, l.until), l.packets)
+		u.excused += min(late+min(u.doubt(l.from, l.until), l.packets), l.packets)
 	}
 }
 

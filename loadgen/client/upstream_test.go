@@ -44,7 +44,7 @@ func TestUpstreamIsWhatTheServerReportsOfTheMic(t *testing.T) {
 		{"nothing was sent", 0, 0, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 0)}}, Upstream{}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			u := &upstreamReport{doubt: func(_, _ time.Duration) bool { return false }}
+			u := &upstreamReport{doubt: func(_, _ time.Duration) uint64 { return 0 }}
 			for i := range c.sent {
 				u.sent(c.first + uint16(i))
 			}
@@ -65,21 +65,29 @@ func TestUpstreamLossesMayBeTheGenerators(t *testing.T) {
 		sentence string
 		lateAt   time.Duration // of the generator
 		doubtful [2]time.Duration
+		most     uint64 // that may be lost by it
 		excused  uint64
 	}{
-		{"nothing is in doubt", 0, [2]time.Duration{}, 0},
-		{"the time of the second report is", 0, [2]time.Duration{6 * time.Second, 7 * time.Second}, 5},
-		{"the time of the last, too", 0, [2]time.Duration{6 * time.Second, 12 * time.Second}, 7},
-		{"a frame was late before the last report", 12 * time.Second, [2]time.Duration{}, 2},
+		{"nothing is in doubt", 0, [2]time.Duration{}, 100, 0},
+		{"the time of the second report is", 0, [2]time.Duration{6 * time.Second, 7 * time.Second}, 100, 5},
+		{"the time of the last, too", 0, [2]time.Duration{6 * time.Second, 12 * time.Second}, 100, 7},
+		{"so that a few packets may be lost, and not all that the server lost", 0, [2]time.Duration{6 * time.Second, 12 * time.Second}, 1, 2},
+		{"a frame was late before the last report", 12 * time.Second, [2]time.Duration{}, 100, 2},
+		{"one was late before the second report, which misses more", 7 * time.Second, [2]time.Duration{}, 100, 2},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			u := &upstreamReport{doubt: func(from, until time.Duration) bool { return from < c.doubtful[1] && until > c.doubtful[0] }}
+			u := &upstreamReport{doubt: func(from, until time.Duration) uint64 {
+				if from < c.doubtful[1] && until > c.doubtful[0] {
+					return c.most
+				}
+				return 0
+			}}
 			for i := range 750 {
 				u.sent(uint16(i))
 			}
 			for i, lost := range []uint32{3, 8, 10} {
-				if c.lateAt > 0 && i == 2 {
-					u.excuse(10 * time.Second) // what is known by then
+				if c.lateAt > 0 && i == int(c.lateAt/(5*time.Second)) {
+					u.excuse(time.Duration(i) * 5 * time.Second) // what is known by then
 					u.late(c.lateAt)
 				}
 				compound, err := (&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: mic, LastSequenceNumber: uint32(i*250 + 249), TotalLost: lost}}}).Marshal()

@@ -98,15 +98,15 @@ func (a *Aggregator) Arrival(at time.Duration) {
 	}
 }
 
-// sent enters how late the frame of a room went out that was to go out at a moment.
-func (a *Aggregator) sent(room *Ledger, at, late time.Duration) {
-	a.doubts.sent(room, at, late)
+// sent enters how late the frame of a source went out that was to go out at a moment.
+func (a *Aggregator) sent(of *Source, at, late time.Duration) {
+	a.doubts.sent(of, at, late)
 	a.lag(at, late)
 }
 
 // delayed enters that a frame went out later than sent was given.
-func (a *Aggregator) delayed(room *Ledger, at, late time.Duration) {
-	a.doubts.delayed(room, at, late)
+func (a *Aggregator) delayed(of *Source, at, late time.Duration) {
+	a.doubts.delayed(of, at, late)
 	a.lag(at, late)
 }
 

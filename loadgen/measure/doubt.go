@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,7 @@ const (
 type doubt struct {
 	kind        DoubtKind
 	room        *Ledger // nil: all rooms
+	voices      voices  // of the room, or every
 	from, until time.Duration
 	took        time.Duration // of it, what something may have taken longer for it
 }
@@ -187,8 +189,9 @@ func (d *doubts) enter(next doubt) {
 		}
 		apart := next.kind == Contended || next.kind == Withheld || next.kind == Starved // each has a size
 		if next.from <= last.until && !apart || full {
+			last.voices |= next.voices
 			if last.room != next.room {
-				last.room = nil
+				last.room, last.voices = nil, everyVoice
 			}
 			last.from, last.until = min(last.from, next.from), max(last.until, next.until)
 			last.took = min(last.took+next.took, last.until-last.from)
@@ -199,17 +202,17 @@ func (d *doubts) enter(next doubt) {
 	d.list = append(d.list, next)
 }
 
-// sent books how late a frame of a room went out.
-func (d *doubts) sent(room *Ledger, at, late time.Duration) {
+// sent books how late a frame of a source went out.
+func (d *doubts) sent(of *Source, at, late time.Duration) {
 	d.frames.Add(1)
 	if late > lateDoubt {
 		d.late.Add(1)
-		d.delayed(room, at, late)
+		d.delayed(of, at, late)
 	}
 }
 
-// delayed books that a frame of a room went out late, or later than was known.
-func (d *doubts) delayed(room *Ledger, at, late time.Duration) {
+// delayed books that a frame of a source went out late, or later than was known.
+func (d *doubts) delayed(of *Source, at, late time.Duration) {
 	for {
 		latest := d.latest.Load()
 		if int64(late) <= latest || d.latest.CompareAndSwap(latest, int64(late)) {
@@ -218,7 +221,7 @@ func (d *doubts) delayed(room *Ledger, at, late time.Duration) {
 	}
 	if late > playDoubt {
 		d.mu.Lock()
-		d.enter(doubt{Late, room, at, at + late, late})
+		d.enter(doubt{Late, of.ledger, of.voice(), at, at + late, late})
 		d.mu.Unlock()
 		d.any.Store(true)
 	}
@@ -229,14 +232,14 @@ func (one doubt) concerns(room *Ledger, from, until time.Duration) bool {
 	return (one.room == nil || one.room == room) && one.from < until && one.until > from
 }
 
-// within reports whether something of a room in [from, until) is in doubt, and whether
-// packets were dropped then.
+// within returns of whom what was heard of a room in [from, until) is in doubt, and whether packets
+// were dropped then.
 //
 // Time that was withheld, or for which threads waited, is not among that: what it may have
 // done is counted by the frame.
-func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful, dropped bool) {
+func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful voices, dropped bool) {
 	if !d.any.Load() {
-		return false, false
+		return 0, false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -245,8 +248,10 @@ func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful, drop
 		case one.kind == Withheld || one.kind == Starved || !one.concerns(room, from, until):
 		case one.kind == Dropped:
 			dropped = true
+		case one.kind == Late:
+			doubtful |= one.voices
 		default:
-			doubtful = true
+			doubtful = everyVoice
 		}
 	}
 	return doubtful, dropped
@@ -326,12 +331,20 @@ func (d *doubts) times(from, until time.Duration) (sums [doubtKinds]time.Duratio
 	return sums
 }
 
-// LossInDoubt reports whether what was lost on the way to the server in [from, until) may be
-// the doing of the generator or its machine: it did not run, it dropped packets, or others
-// took the server's cores. Late frames are for the caller to know.
-func (a *Aggregator) LossInDoubt(from, until time.Duration) bool {
-	t := a.doubts.times(from, until)
-	return t[Dropped] > 0 || t[Stalled] >= LateLoss || a.doubts.deprived(from, until) >= deprivedLoss
+// LossInDoubt is how many of the packets of one mic that were lost on the way to the server in
+// [from, until) may be the doing of the generator or its machine, at most: it did not run, and
+// sent at once what had been due, or others took the server's cores. What it dropped and what it
+// sent late is for the caller to know.
+func (a *Aggregator) LossInDoubt(from, until time.Duration) uint64 {
+	stalled := a.doubts.times(from, until)[Stalled]
+	switch {
+	case stalled >= LongStop || a.doubts.deprived(from, until) >= deprivedLoss:
+		return math.MaxUint64
+	case stalled < LateLoss:
+		return 0
+	}
+	// After those that were due at once a server that counts packets may refuse as many more.
+	return 2 * uint64((stalled+BinLength-1)/BinLength)
 }
 
 // Stalled is for how much of [from, until) the generator's process did not run, or

@@ -77,10 +77,15 @@ func thinned[T any](all []T, join func(a, b T) (T, bool)) []T {
 // may reports whether the drop may have been of a bucket's packets.
 func (one drop) may(l bucketLosses) bool { return one.From <= l.until && one.Until >= l.from }
 
+// mayBe reports whether any drop may have been of a bucket's packets.
+func (d *drops) mayBe(l bucketLosses) bool {
+	return slices.ContainsFunc(d.all, func(one drop) bool { return one.may(l) })
+}
+
 // lost enters what was lost of a bucket: buckets come in order, with all drops that may
 // concern them.
 func (d *drops) lost(l bucketLosses) {
-	if !slices.ContainsFunc(d.all, func(one drop) bool { return one.may(l) }) {
+	if !d.mayBe(l) {
 		return
 	}
 	d.losses = thinned(append(d.losses, l), func(a, b bucketLosses) (bucketLosses, bool) {

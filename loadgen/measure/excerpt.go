@@ -68,7 +68,7 @@ func (r *Ledger) keepSaid(sources []*Source, w int64) {
 		doubtful, dropped := r.aggregator.doubts.within(r, begin-aftermath, end+bucketLength)
 		stolen, _ := r.aggregator.doubts.taken(begin-bucketLength, end+bucketLength)
 		cut := r.aggregator.doubts.severed.before(end)
-		one := saidWord{doubtful: doubtful || dropped || cut || stolen > 0}
+		one := saidWord{doubtful: doubtful != 0 || dropped || cut || stolen > 0}
 		for _, m := range sources {
 			owed, onset := m.spoke(w)
 			one.speech, one.onset = append(one.speech, owed), append(one.onset, onset)

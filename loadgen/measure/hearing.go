@@ -123,8 +123,25 @@ type wordHearing struct {
 type windowed struct {
 	words  [words]wordPlayed // by the word
 	recent []wordHearing     // without a hole, the oldest first
-	lowest [2]float64        // the lowest opinion score of any worstWindow, at worst and at best
+	lowest windowScore       // the lowest opinion score of any worstWindow
 	any    bool              // there was such a window
+}
+
+// A windowScore is a listener's opinion score in a window: at worst, and at best for each
+// allotment of what the generator dropped.
+type windowScore struct {
+	worst     float64
+	best      [len(allotments)]float64
+	droppable bool // best is not the same for all
+}
+
+// lower is the lower one of two, in each case.
+func (s windowScore) lower(o windowScore) windowScore {
+	s.worst, s.droppable = min(s.worst, o.worst), s.droppable || o.droppable
+	for i := range s.best {
+		s.best[i] = min(s.best[i], o.best[i])
+	}
+	return s
 }
 
 // Passed implements [neteq.Schedule].
@@ -175,11 +192,11 @@ func (l *Listener) hearWord(w wordHearing) {
 	start := Bin(w.word * wordBins).Start()
 	doubts, until := &l.ledger.aggregator.doubts, start+wordBins*BinLength+bucketLength
 	late, dropped := doubts.within(l.ledger, start-aftermath, until)
-	if l.lostJoin || late || l.playedInDoubt(start-aftermath, until) || dropped && l.minds() {
+	if l.lostJoin || l.hears(late, start-aftermath, until) || l.playedInDoubt(start-aftermath, until) || dropped && l.minds() {
 		w.doubted, w.doubtedOwed = w.played, w.owed
 	} else {
 		late, dropped = doubts.within(l.ledger, start-lingers, until)
-		w.doubted.delay = l.linger(w.played, late || dropped)
+		w.doubted.delay = l.linger(w.played, late != 0 || dropped)
 	}
 	stolen, _ := doubts.taken(start-bucketLength, until)
 	w.excused = min(w.excused+takenFrames(stolen), w.owed)
@@ -199,25 +216,25 @@ func (l *Listener) hearWord(w wordHearing) {
 		a.recent = append(a.recent[:0], a.recent[len(a.recent)-keep:]...)
 	}
 	a.recent = append(a.recent, w)
-	if worst, best, ok := l.window(worstWindow); ok {
-		if !a.any {
-			a.any, a.lowest = true, [2]float64{worst, best}
+	if score, ok := l.window(worstWindow); ok {
+		if a.any {
+			score = a.lowest.lower(score)
 		}
-		a.lowest = [2]float64{min(a.lowest[0], worst), min(a.lowest[1], best)}
+		a.any, a.lowest = true, score
 	}
 	for _, window := range record.qualities {
 		if !selected(l.cell.Labels, window.selector) {
 			continue
 		}
-		if worst, best, ok := l.window(window.length); ok {
-			window.hear(w.word, worst, best)
+		if score, ok := l.window(window.length); ok {
+			window.hear(w.word, score)
 		}
 	}
 }
 
-// window is the listener's opinion score, at worst and at best, of the last words that
-// together have at least a length; false if there are not so many, or nothing was owed.
-func (l *Listener) window(length time.Duration) (worst, best float64, ok bool) {
+// window is the listener's opinion score of the last words that together have at least a length;
+// false if there are not so many, or nothing was owed.
+func (l *Listener) window(length time.Duration) (score windowScore, ok bool) {
 	var sum hearing
 	covered := 0
 	all := l.windowed.recent
@@ -226,10 +243,18 @@ func (l *Listener) window(length time.Duration) (worst, best float64, ok bool) {
 		covered += all[i].covered
 	}
 	if covered < int(length/BinLength) || sum.owed == 0 {
-		return 0, 0, false
+		return score, false
 	}
 	c := l.ledger.factors()
-	return sum.worst(c).mos(), sum.best(c, sum.droppable).mos(), true
+	score.worst, score.droppable = sum.worst(c).mos(), sum.droppable > 0
+	for i, dropped := range allotments {
+		if i > 0 && allotments[i-1] >= sum.droppable {
+			score.best[i] = score.best[i-1]
+			continue
+		}
+		score.best[i] = sum.best(c, dropped).mos()
+	}
+	return score, true
 }
 
 // qualityWindow gathers listeners' opinion scores in the windows of thresholds.
@@ -239,20 +264,54 @@ type qualityWindow struct {
 }
 
 // wordScores are those of the windows that end with a word, a sample a listener.
-type wordScores struct{ worst, best metric.Trend }
+type wordScores struct {
+	worst, best metric.Trend
+	// allotted are in the place of best, of those who may have lost packets by drops.
+	allotted SharedDrops
+}
 
-// hear enters one listener's. It is called by whoever settles.
-func (q *qualityWindow) hear(word int64, worst, best float64) {
+// atBest is the scores at best, if the generator dropped so many packets of the window.
+func (s *wordScores) atBest(dropped uint64) *metric.Trend {
+	all := s.allotted.Best(dropped, true)
+	all.Merge(&s.best)
+	return all
+}
+
+func (q *qualityWindow) scores(word int64) *wordScores {
 	s, ok := q.words[word]
 	if !ok {
 		s = &wordScores{}
 		q.words[word] = s
 	}
-	s.worst.Record(worst)
-	s.best.Record(best)
+	return s
 }
 
-// settle judges the windows that end before a bin, in order. The record's lock is held.
+// hear enters one listener's. It is called by whoever settles.
+func (q *qualityWindow) hear(word int64, score windowScore) {
+	s := q.scores(word)
+	s.worst.Record(score.worst)
+	if !score.droppable {
+		s.best.Record(score.best[0])
+		return
+	}
+	for i, best := range score.best {
+		s.allotted[i].Record(best)
+	}
+}
+
+// dropped is how many packets that listeners lost in a time the generator may have dropped. The
+// record's lock is held, and the buckets of that time are closed.
+func (q *qualityWindow) dropped(from, until time.Duration) uint64 {
+	return q.record.drops.of(func(l bucketLosses) uint64 {
+		if l.from >= until || l.until <= from {
+			return 0
+		}
+		return q.lost(l)
+	})
+}
+
+// settle judges the windows that end before a bin, in order: all buckets before it are closed. The
+// record's lock is held.
 func (q *qualityWindow) settle(before Bin, steadyUntil Bin) {
 	for {
 		first := int64(math.MaxInt64)
@@ -270,8 +329,10 @@ func (q *qualityWindow) settle(before Bin, steadyUntil Bin) {
 		}
 		until := min(Bin(first+1)*wordBins, steadyUntil).Start()
 		q.values.Count()
+		// A window is of whole words.
+		best := s.atBest(q.dropped(until-q.length-2*wordBins*BinLength, until))
 		for _, t := range q.thresholds {
-			q.values.Enter(t, &s.worst, &s.best, false, until-q.length, until)
+			q.values.Enter(t, &s.worst, best, false, until-q.length, until)
 		}
 	}
 }

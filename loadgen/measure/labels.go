@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,7 @@ type closed struct {
 	listeners              []Heard
 	duplicates, outOfOrder uint64
 	onsets, onsetsBest     metric.Trend // a sample a turn
+	onsetsUndropped        metric.Trend // at best, if the generator dropped nothing
 	joinsBest              metric.Trend // of those who joined
 	lateJoins              uint64       // of them, those that were in doubt
 	steps                  stepTrends
@@ -105,10 +107,11 @@ func (l Labels) asksAgain() bool { return l.Network != "" }
 func (c *cell) recognised(n uint64)   { c.known.Add(n) }
 func (c *cell) unrecognised(n uint64) { c.unknown.Add(n) }
 
-func (c *cell) onsetClip(worst, best time.Duration) {
+func (c *cell) onsetClip(worst, undropped, best time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.onsets.Record(ms(worst))
+	c.onsetsUndropped.Record(ms(undropped))
 	c.onsetsBest.Record(ms(best))
 }
 
@@ -153,11 +156,10 @@ func (c *cell) close(l *Listener) {
 	}
 	if l.steady.total > 0 {
 		c.worst.gaps.Record(ms(l.received.gap))
-		c.best.gaps.Record(ms(max(0, l.received.gapBest)))
+		c.enterGap(&l.received)
 		c.worst.enterQuality(l.hearing().worst(l.ledger.factors()))
-		if lowest := l.windowed.lowest; l.windowed.any {
-			c.worst.lowest.Record(lowest[0])
-			c.best.lowest.Record(lowest[1])
+		if l.windowed.any {
+			c.worst.lowest.Record(l.windowed.lowest.worst)
 		}
 		worstFEC, bestFEC := l.fec()
 		c.fecWorst, c.fecBest = c.fecWorst.Plus(worstFEC), c.fecBest.Plus(bestFEC)
@@ -176,15 +178,36 @@ func (c *cell) close(l *Listener) {
 		c.best.enterAtBest(l, 0)
 		return
 	}
+	for i := range allotments {
+		c.allotted[i].enterAtBest(l, i)
+	}
+}
+
+// enterGap enters a listener's longest gap at best. So many packets that were dropped can have been so
+// many pieces of it.
+func (c *cell) enterGap(r *reception) {
+	best := max(0, r.gapBest)
+	if r.gapDropped <= best {
+		c.best.gaps.Record(ms(best))
+		return
+	}
 	for i, dropped := range allotments {
-		c.allotted[i].enterAtBest(l, dropped)
+		left := time.Duration(0)
+		if dropped < math.MaxInt64 {
+			left = r.gapDropped / time.Duration(dropped+1)
+		}
+		c.allotted[i].gaps.Record(ms(max(best, left)))
 	}
 }
 
 // enterAtBest enters what a listener experienced at best, of what drops can have changed, if no
-// more than so many packets were dropped.
-func (e *experiences) enterAtBest(l *Listener, dropped uint64) {
+// more packets were dropped than an allotment has.
+func (e *experiences) enterAtBest(l *Listener, allotment int) {
+	dropped := allotments[allotment]
 	if l.steady.total > 0 {
+		if l.windowed.any {
+			e.lowest.Record(l.windowed.lowest.best[allotment])
+		}
 		e.enterQuality(l.hearing().best(l.ledger.factors(), dropped))
 		_, fast := l.p99(dropped)
 		e.latencies.Record(ms(fast))

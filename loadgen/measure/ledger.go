@@ -172,9 +172,10 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 		last = min(last, int64(horizon/wordBins)-1)
 		defer r.processed.Store(int64(horizon))
 	}
-	doubtful, dropped := r.aggregator.doubts.within(r, since-aftermath, now)
+	began := since - aftermath
+	doubtful, dropped := r.aggregator.doubts.within(r, began, now)
 	late, missing := r.aggregator.doubts.within(r, since-lingers, now)
-	r.lingering = late || missing
+	r.lingering = late != 0 || missing
 	since -= bucketLength
 	stolen, reach := r.aggregator.doubts.taken(since, now)
 	times := r.aggregator.doubts.times(since, now)
@@ -189,7 +190,7 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 	settled := last + 1
 	for _, l := range listeners {
 		var to int64
-		to, r.scratch = l.settle(sources, last, present, r.scratch, doubtful, dropped)
+		to, r.scratch = l.settle(sources, last, present, r.scratch, doubtful, began, dropped)
 		settled = min(settled, to)
 	}
 	return Bin(max(settled, 0) * wordBins)

@@ -48,6 +48,7 @@ type Listener struct {
 	lostJoin   bool // see countLostJoin
 	own        int  // index of its own source, or -1
 	settled    int64
+	past       heardWords // before settled
 
 	latest    time.Duration // arrival of the latest new packet
 	quietTo   Bin           // the silence since then is counted up to this bin, if it is not 0,
@@ -118,6 +119,7 @@ type reception struct {
 	jitterNow    time.Duration // jitterBest of the present epoch, which may be in doubt
 	jitters      uint64
 	gap, gapBest time.Duration
+	gapDropped   time.Duration // gapBest of the epochs in which packets were dropped, if none had been
 	gapNow       time.Duration // gapBest of the present epoch, which may be in doubt
 	// recent are the last held latencies of the present epoch, in µs: so few are close by,
 	// and go to the others' cold memory together.
@@ -136,10 +138,15 @@ func (l *Listener) Expect(intended, began, deadline time.Duration) {
 // forget moves on to word w without counting what lies before it.
 func (l *Listener) forget(w int64) {
 	for ; l.settled < w; l.settled++ {
+		var heard voices
 		for i := range l.heard {
+			if l.heard[i][l.settled%words] != 0 {
+				heard |= voiceOf(i)
+			}
 			l.heard[i][l.settled%words] = 0
 			l.weakOf(i, l.settled)
 		}
+		l.past.set(l.settled, heard)
 	}
 }
 
@@ -487,9 +494,10 @@ func (l *Listener) finish(now time.Duration) {
 	}
 	l.countLostJoin(now)
 	doubts, in := &l.ledger.aggregator.doubts, !l.keptOut(now)
-	doubtful, dropped := doubts.within(l.ledger, l.ledger.settled-aftermath, now)
-	doubtful = doubtful || l.playedInDoubt(l.epochFrom.Start()-aftermath, now)
-	l.epoch(BinAt(now), l.lostJoin || doubtful && in, dropped && in)
+	from := l.ledger.settled - aftermath
+	doubtful, dropped := doubts.within(l.ledger, from, now)
+	inDoubt := l.hears(doubtful, from, now) || l.playedInDoubt(l.epochFrom.Start()-aftermath, now)
+	l.epoch(BinAt(now), l.lostJoin || inDoubt && in, dropped && in)
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)
 	}

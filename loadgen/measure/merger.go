@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
 // A Merger enters the parts of several processes into one aggregator. A second is closed,
@@ -72,13 +70,14 @@ func (m *Merger) Add(i int, p Part) error {
 		if w.Window < 0 || w.Window >= len(r.qualities) || w.Worst == nil || w.Best == nil {
 			return fmt.Errorf("the part has a window %d of %d", w.Window, len(r.qualities))
 		}
-		r.qualities[w.Window].add(w.Word, w.Worst, w.Best)
+		r.qualities[w.Window].add(w)
 	}
 	of := &m.parts[i]
 	if p.Before < of.before {
 		return errors.New("the part goes back in time")
 	}
 	of.before, of.doubts, m.ended = p.Before, p.Doubts, max(m.ended, p.Ended)
+	m.aggregator.doubts.drops.Store(m.Doubts().Drops)
 	return m.advance()
 }
 
@@ -97,7 +96,6 @@ func (m *Merger) Finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.close(never)
-	m.aggregator.doubts.drops.Store(m.Doubts().Drops)
 	r.ended = true
 	r.series.finish(m.ended)
 	r.settleQualities(never)
@@ -241,12 +239,11 @@ func (c *cell) addPart(p *PartCell) {
 }
 
 // add enters the scores that another process has of a word.
-func (q *qualityWindow) add(word int64, worst, best *metric.Trend) {
-	s, ok := q.words[word]
-	if !ok {
-		s = &wordScores{}
-		q.words[word] = s
+func (q *qualityWindow) add(w PartWord) {
+	s := q.scores(w.Word)
+	s.worst.Merge(w.Worst)
+	s.best.Merge(w.Best)
+	for _, t := range w.Allotted {
+		s.allotted[t.Of].Merge(t.Trend)
 	}
-	s.worst.Merge(worst)
-	s.best.Merge(best)
 }

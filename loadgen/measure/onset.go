@@ -11,10 +11,25 @@ const onsetDoubt = BinLength
 type onset struct {
 	next   Bin // the bin that goes on with the turn
 	missed int // frames missed before the first that was heard
-	sure   int // of them, those before the first that the generator may have had missed
-	doubt  bool
-	done   bool
+	// Of them, those before the first that the generator may have had missed: by anything,
+	// and by anything but a drop.
+	sure, undropped onsetMissed
+	done            bool
 }
+
+// onsetMissed counts the frames missed of a turn's start until one is in doubt.
+type onsetMissed struct {
+	frames int
+	doubt  bool
+}
+
+func (m *onsetMissed) miss(inDoubt bool) {
+	if m.doubt = m.doubt || inDoubt; !m.doubt {
+		m.frames++
+	}
+}
+
+func (m onsetMissed) clip() time.Duration { return time.Duration(m.frames) * BinLength }
 
 // settleOnset follows a turn's start into bin b. A turn is measured if all of
 // its first 100 ms lie in the measured window and a section was free for it. Nothing excuses
@@ -38,19 +53,19 @@ func (l *Listener) settleOnset(s stretch, b Bin, steady uint64, free, keptOut bo
 	}
 	if s.heard&bit == 0 {
 		o.missed++
-		if o.doubt = o.doubt || !keptOut && l.missedInDoubt(s, b, bit); !o.doubt {
-			o.sure++
-		}
+		inDoubt := !keptOut && l.missedInDoubt(s, b, bit)
+		o.undropped.miss(inDoubt)
+		o.sure.miss(inDoubt || !keptOut && l.perhapsDropped(b))
 		if o.missed < onsetBins {
 			return
 		}
 	}
 	o.done = true
-	l.cell.onsetClip(time.Duration(o.missed)*BinLength, time.Duration(o.sure)*BinLength)
+	l.cell.onsetClip(time.Duration(o.missed)*BinLength, o.undropped.clip(), o.sure.clip())
 }
 
 // missedInDoubt reports whether the generator may be to blame that the first frame of a turn,
-// or one soon after it, was missed.
+// or one soon after it, was missed, for another reason than that it was dropped.
 func (l *Listener) missedInDoubt(s stretch, b Bin, bit uint64) bool {
 	a := l.ledger.aggregator
 	if s.weak&bit != 0 || l.ledger.list()[s.source].late(b) > onsetDoubt || l.lostJoin ||
@@ -58,5 +73,12 @@ func (l *Listener) missedInDoubt(s stretch, b Bin, bit uint64) bool {
 		return true
 	}
 	open := a.record.at(b)
-	return open != nil && open.events.taken(1, 1)+open.events.drops.Load() > 0
+	return open != nil && open.events.taken(1, 1) > 0
+}
+
+// perhapsDropped reports whether the generator may have dropped a frame of a bin: it is not known
+// for how long that was on its way.
+func (l *Listener) perhapsDropped(b Bin) bool {
+	open := l.ledger.aggregator.record.at(b)
+	return open != nil && open.events.dropsSoon.Load() > 0
 }

@@ -16,7 +16,8 @@ func TestDoubtTheStartOfATurn(t *testing.T) {
 	}{
 		{"missed by the server's doing", func(*scene, *Source) {}, false, 60, 60},
 		{"perhaps dropped by the generator", func(s *scene, _ *Source) { s.aggregator.Drop(1, time.Second, 2*time.Second) }, false, 60, 0},
-		{"dropped much later", func(s *scene, _ *Source) { s.aggregator.Drop(100, 5*time.Second, 6*time.Second) }, false, 60, 60},
+		{"dropped later, as it may have been of a slow server", func(s *scene, _ *Source) { s.aggregator.Drop(1, 5*time.Second, 6*time.Second) }, false, 60, 0},
+		{"dropped later than it can have been", func(s *scene, _ *Source) { s.aggregator.Drop(100, 7*time.Second, 7500*time.Millisecond) }, false, 60, 60},
 		{"of which the second frame went out late", func(_ *scene, m *Source) { m.Sent(61, 50*time.Millisecond) }, false, 60, 20},
 		{"of which it went out a little late", func(_ *scene, m *Source) { m.Sent(61, 15*time.Millisecond) }, false, 60, 60},
 		{"while others had the server's cores", func(s *scene, _ *Source) { s.aggregator.Deprive(time.Second, 2*time.Second, deprivedLoss) }, false, 60, 0},

@@ -57,7 +57,13 @@ func (a *Aggregator) TakeParts() []Part {
 		p.Buckets = append(p.Buckets, partBucket(b))
 	}
 	for _, w := range out.words {
-		p.Words = append(p.Words, PartWord{slices.Index(r.qualities, w.of), w.number, &w.scores.worst, &w.scores.best})
+		word := PartWord{slices.Index(r.qualities, w.of), w.number, &w.scores.worst, &w.scores.best, nil}
+		for i := range w.scores.allotted {
+			if t := &w.scores.allotted[i]; t.Count() > 0 {
+				word.Allotted = append(word.Allotted, PartTrend{i, t})
+			}
+		}
+		p.Words = append(p.Words, word)
 	}
 	out.buckets, out.words, out.drops = nil, nil, nil
 	var rest [][]Heard

@@ -9,7 +9,7 @@ import (
 
 // PartVersion is the version of the form of a [Part]. It rises with any change of it: only
 // processes of one build play a run together.
-const PartVersion = 2
+const PartVersion = 3
 
 // A Part is what one process of a run has measured in a stretch of time, as it goes over
 // the wire. Everything in it adds up: the parts of all processes, in any order of the
@@ -99,6 +99,9 @@ type PartWord struct {
 	Word   int64         `json:"word"`
 	Worst  *metric.Trend `json:"worst"`
 	Best   *metric.Trend `json:"best"`
+	// Allotted are, in the place of Best, of listeners who may have lost packets by drops, by
+	// the allotment.
+	Allotted []PartTrend `json:"allotted,omitempty"`
 }
 
 // all are the trends of closed accounts in a fixed order.
@@ -108,7 +111,7 @@ func (c *closed) all() []*metric.Trend {
 		all = append(all, c.allotted[i].all()...)
 	}
 	all = append(all, c.steps.all()...)
-	return append(all, &c.onsets, &c.onsetsBest, &c.joinsBest)
+	return append(all, &c.onsets, &c.onsetsBest, &c.onsetsUndropped, &c.joinsBest)
 }
 
 // check returns an error for a part that can't be.
@@ -132,6 +135,13 @@ func (p *Part) check() error {
 	for _, d := range p.Drops {
 		if d.Until < d.From {
 			return fmt.Errorf("the part has drops from %v to %v", d.From, d.Until)
+		}
+	}
+	for _, w := range p.Words {
+		for _, t := range w.Allotted {
+			if t.Of < 0 || t.Of >= len(allotments) || t.Trend == nil {
+				return fmt.Errorf("the part has an allotment %d of %d", t.Of, len(allotments))
+			}
 		}
 	}
 	trends := len(new(closed).all())

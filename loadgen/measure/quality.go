@@ -83,9 +83,11 @@ func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 		l.excusedOwed += l.owedBetween(l.epochFrom, end)
 	} else {
 		l.excused.delay += l.linger(now, l.ledger.lingering)
-		if !dropped {
-			l.received.gapBest = max(l.received.gapBest, l.received.gapNow-stolen)
+		into := &l.received.gapBest
+		if dropped {
+			into = &l.received.gapDropped
 		}
+		*into = max(*into, l.received.gapNow-stolen)
 		l.stolen += min(takenFrames(stolen), l.owedBetween(l.epochFrom, end))
 	}
 	l.endJitter(uncertain)

@@ -55,6 +55,7 @@ type record struct {
 	// fastest is the least latency of the run so far, at best, and slowest the greatest, in ms.
 	fastest, slowest float64
 	drops            drops
+	resends          resends
 	// outbox has what is to be told to another process, which enters it into a record of
 	// its own; nil if there is none.
 	outbox *outbox
@@ -243,9 +244,10 @@ func (r *record) drain(now time.Duration, settled Bin) {
 	for _, s := range r.retired {
 		r.take(s)
 	}
-	r.settleQualities(settled)
+	closed := min(settled, r.closedUntil())
+	r.settleQualities(closed)
 	if r.outbox != nil {
-		r.outbox.before = min(settled, r.closedUntil())
+		r.outbox.before = closed
 	}
 	table := *r.table.Load()
 	n := 0

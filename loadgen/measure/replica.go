@@ -166,7 +166,7 @@ func (m *Source) Hear(t Told, apart time.Duration) error {
 		}
 		late := time.Duration(f.Late) * time.Microsecond
 		if f.Late > 0 {
-			m.aggregator.doubts.delayed(m.ledger, m.Intended(f.Bin), late)
+			m.aggregator.doubts.delayed(m, m.Intended(f.Bin), late)
 		}
 		m.lateness[f.Bin%ringBins].Store(f.Late)
 	}

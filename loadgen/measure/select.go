@@ -20,12 +20,12 @@ var perListener = map[string]reading{
 	},
 	"onset_clip": {
 		worst: func(s *sums) metric.Value { return &s.onsets },
-		best:  func(s *sums) metric.Value { return &s.onsetsBest },
+		best:  func(s *sums) metric.Value { return s.bestOnsets() },
 	},
 	"duplicates": {worst: func(s *sums) metric.Value { return metric.Counter(s.duplicates) }},
 	"out_of_order": {
 		worst: func(s *sums) metric.Value { return metric.Counter(s.outOfOrder) },
-		best:  func(s *sums) metric.Value { return metric.Counter(s.outOfOrder - s.resent) },
+		best:  func(s *sums) metric.Value { return metric.Counter(s.outOfOrder - min(s.resent, s.drops)) },
 	},
 	"join_duration": {
 		worst: func(s *sums) metric.Value { return &s.joins },
@@ -49,8 +49,15 @@ var perListener = map[string]reading{
 			return metric.Rate{Passes: s.unknown - min(s.unknown, s.ambiguous), Total: s.unknown + s.known}
 		},
 	},
-	"jitter":           experienced("jitter", func(e *experiences) *metric.Trend { return &e.jitters }),
-	"audio_gap":        experienced("audio_gap", func(e *experiences) *metric.Trend { return &e.gaps }),
+	"jitter": experienced("jitter", func(e *experiences) *metric.Trend { return &e.jitters }),
+	"audio_gap": { // the start of a turn is among it, which nobody is owed
+		worst: func(s *sums) metric.Value { return &s.worst.gaps },
+		best: func(s *sums) metric.Value {
+			all := s.allotted.best(func(e *experiences) *metric.Trend { return &e.gaps }, s.drops, false)
+			all.Merge(&s.best.gaps)
+			return all
+		},
+	},
 	"loss":             experienced("loss", func(e *experiences) *metric.Trend { return &e.losses }),
 	"concealed":        experienced("concealed", func(e *experiences) *metric.Trend { return &e.concealed }),
 	"gaps_per_minute":  experienced("gaps_per_minute", func(e *experiences) *metric.Trend { return &e.dropouts }),
@@ -122,6 +129,7 @@ type sums struct {
 	excused          uint64
 	dropped          uint64 // of delivered, what else may have been lost by drops
 	droppedEver      uint64 // the same of the whole run
+	drops            uint64 // how many packets the generator's side dropped in all
 	latency, fastest metric.Trend
 	doubted          bool // fastest is another than latency
 	joined           metric.Rate
@@ -131,7 +139,7 @@ type sums struct {
 	foreign          uint64
 	elsewhere        uint64
 	ambiguous        uint64
-	resent           uint64 // of outOfOrder, those perhaps sent again since the generator dropped them
+	resent           uint64 // of outOfOrder, those of listeners who ask again for what the generator drops
 	step             string // which is asked for; "" is the slowest
 }
 
@@ -167,6 +175,7 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 	r.mu.Lock()
 	number, steady := r.number(phase), r.number(Steady)
 	r.mu.Unlock()
+	a.drops = drops
 	a.joined.Passes += uint64(c.heard.Load())
 	a.lostJoins += uint64(max(0, c.lostJoins.Load()))
 	a.known += c.known.Load()
@@ -183,10 +192,11 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 	a.duplicates += c.duplicates
 	a.outOfOrder += c.outOfOrder
 	if c.asksAgain() { // what was dropped comes again, out of its order
-		a.resent += min(c.outOfOrder, drops)
+		a.resent += c.outOfOrder
 	}
 	a.onsets.Merge(&c.onsets)
 	a.onsetsBest.Merge(&c.onsetsBest)
+	a.onsetsUndropped.Merge(&c.onsetsUndropped)
 	a.fecWorst, a.fecBest = a.fecWorst.Plus(c.fecWorst), a.fecBest.Plus(c.fecBest)
 	a.worst.merge(&c.worst)
 	a.best.merge(&c.best)
@@ -292,6 +302,15 @@ func (a *sums) latencyWith(t *metric.Trend, ambiguous time.Duration) *metric.Tre
 	all.Merge(t)
 	all.RecordN(ms(ambiguous), a.ambiguous)
 	return all
+}
+
+// bestOnsets is what was missed of the starts of turns in the best case: a packet that was dropped
+// is of one listener's turn.
+func (a *sums) bestOnsets() metric.Value {
+	if a.drops == 0 {
+		return &a.onsetsUndropped
+	}
+	return metric.Lowest([]*metric.Trend{&a.onsetsUndropped, &a.onsetsBest}, []uint64{a.drops, 0})
 }
 
 // bestLatency is the latency in the best case; nil if there is no doubt.

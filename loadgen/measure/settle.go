@@ -19,9 +19,9 @@ type stretch struct {
 // and including last, and returns the first word that is not settled. While
 // packets wait for their place it holds back, as long as the ring allows: now
 // is the present.
-// Doubtful is whether what the jitter buffers did since the last call is in doubt, and dropped
-// whether packets were dropped.
-func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stretch, doubtful, dropped bool) (int64, []stretch) {
+// Doubtful is for those who hear whom what the jitter buffers did since a time is in doubt, and
+// dropped whether packets were dropped.
+func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stretch, doubtful voices, since time.Duration, dropped bool) (int64, []stretch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.processHeld()
@@ -29,8 +29,8 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 	// What was in the way of the join is booked a little later.
 	booked := now.Start() - bookedWithin
 	in := !l.keptOut(booked)
-	doubtful = doubtful || l.playedInDoubt(l.epochFrom.Start()-aftermath, now.Start())
-	l.epoch(now, l.lostJoin || doubtful && in, dropped && in)
+	inDoubt := l.hears(doubtful, since, now.Start()) || l.playedInDoubt(l.epochFrom.Start()-aftermath, now.Start())
+	l.epoch(now, l.lostJoin || inDoubt && in, dropped && in)
 	oldest := int64(now/wordBins) - (words - 2)
 	if !l.counting {
 		if l.joined {
@@ -57,10 +57,14 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 
 // take collects what was said in word w, and empties the listener's ring there.
 func (l *Listener) take(sources []*Source, w int64, into []stretch) []stretch {
+	var heard voices
+	defer func() { l.past.set(w, heard) }()
 	for i, m := range sources {
 		s := stretch{source: i}
 		if i < len(l.heard) {
-			s.heard = l.heard[i][w%words]
+			if s.heard = l.heard[i][w%words]; s.heard != 0 {
+				heard |= voiceOf(i)
+			}
 			l.heard[i][w%words] = 0
 		}
 		s.weak = l.weakOf(i, w)

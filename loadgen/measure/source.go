@@ -115,13 +115,13 @@ func (m *Source) Sending(b Bin) {
 // Sent enters how late the frame of bin b goes out. It is called after Sending and
 // before the packet goes out.
 func (m *Source) Sent(b Bin, late time.Duration) {
-	m.aggregator.sent(m.ledger, m.Intended(b), late)
+	m.aggregator.sent(m, m.Intended(b), late)
 	m.setLate(b, late)
 }
 
 // Delayed enters that the frame of bin b went out later than [Source.Sent] said.
 func (m *Source) Delayed(b Bin, late time.Duration) {
-	m.aggregator.delayed(m.ledger, m.Intended(b), late)
+	m.aggregator.delayed(m, m.Intended(b), late)
 	m.setLate(b, late)
 }
 

@@ -1,0 +1,31 @@
+package loadgen
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What a worker's sockets dropped may have been of a mic that another worker has silenced: who
+// counts what passed of it knows of all workers' drops.
+func TestWorkersKnowWhatTheOthersDropped(t *testing.T) {
+	c := &coordinator{workers: []*workerState{{}, {}, {}}}
+	assert.Nil(t, droppedBy(c.workers), "nothing has been")
+	for i, dropped := range []uint64{0, 7, 5} {
+		require.NoError(t, c.take(i, c.workers[i], Report{Dropped: dropped}))
+	}
+	news := News{Dropped: droppedBy(c.workers)}
+	for i, others := range []uint64{12, 5, 7} {
+		r := &run{share: Share{Number: i, Of: 3}}
+		p := newPeers(r, nil)
+		require.NoError(t, p.hear(news))
+		assert.Equal(t, others, p.othersDropped())
+		require.NoError(t, p.hear(News{}))
+		assert.Equal(t, others, p.othersDropped(), "it does not become less")
+		order := silenceOrder{requested: time.Second, acknowledged: time.Second}
+		got := order.count(func(time.Duration) int { return 0 }, 0, ignoreMuteFor, p.othersDropped())
+		assert.Equal(t, passed{worst: int(others)}, got)
+	}
+}
