@@ -15,6 +15,10 @@ const (
 	JumpsSequence  = "jumps by 10,000 sequence numbers in the middle of the hold"
 	JumpsTimestamp = "jumps by ten seconds of RTP's clock in the middle of the hold"
 	JumpsSSRC      = "takes another SSRC in the middle of the hold, and says so to nobody"
+	OneTimestamp   = "has one RTP time stamp for all packets"
+	AnyTimestamp   = "has RTP time stamps by chance"
+	HalfClock      = "has RTP time stamps of a clock of 24 kHz"
+	OtherFormat    = "sends packets with a payload type that was not agreed on"
 	Drifts         = "has time stamps of a clock that is 500 ppm too fast"
 	SlowHandshake  = "sends each datagram of a listener's handshake 700 ms late"
 	EndsSessions   = "ends all sessions in the middle of the hold"
@@ -62,6 +66,10 @@ func Beside(run Run) []Fault {
 		{Does: JumpsSequence, forward: renumbers(func(n int) outgoing { return later(n, outgoing{sequence: 10_000}) })},
 		{Does: JumpsTimestamp, forward: renumbers(func(n int) outgoing { return later(n, outgoing{timestamp: 480_000}) })},
 		{Does: JumpsSSRC, Crosses: []string{"delivered"}, forward: renumbers(func(n int) outgoing { return later(n, outgoing{ssrc: 1}) })},
+		{Does: OneTimestamp, Crosses: []string{Mistimed}, Plain: true, forward: renumbers(func(n int) outgoing { return outgoing{timestamp: uint32(-n * 960)} })},
+		{Does: AnyTimestamp, Crosses: []string{Mistimed}, Plain: true, forward: renumbers(func(n int) outgoing { return outgoing{timestamp: uint32(n) * 2654435761} })},
+		{Does: HalfClock, Crosses: []string{Mistimed}, Plain: true, forward: renumbers(func(n int) outgoing { return outgoing{timestamp: uint32(-n * 480)} })},
+		{Does: OtherFormat, Crosses: []string{"joined", "delivered"}, forward: renumbers(func(int) outgoing { return outgoing{format: 1} })},
 		{Does: Drifts, forward: renumbers(func(n int) outgoing { return outgoing{timestamp: uint32(n * 960 * 500 / 1_000_000)} })},
 		// A listener whose own side of the handshake is ready is owed what the server can't
 		// send yet.

@@ -11,6 +11,10 @@ import (
 // fails a run without a threshold.
 const Foreign = "foreign audio"
 
+// Mistimed stands there for RTP time stamps that do not follow what is played, which fail a
+// run, too.
+const Mistimed = "mistimed audio"
+
 // Died stands there for a server whose process ended, which fails a run, too.
 const Died = "died"
 

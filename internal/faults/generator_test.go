@@ -190,7 +190,7 @@ func (o *outcome) hasOneOf(doubts []string) bool {
 
 // crossed reports whether a threshold of the metric is crossed.
 func (o *outcome) crossed(metric string) bool {
-	without := map[string]string{Foreign: "audio that is not what was sent", Died: "the server's process ended"}
+	without := map[string]string{Foreign: "audio that is not what was sent", Died: "the server's process ended", Mistimed: "time stamps do not follow"}
 	if reason, ok := without[metric]; ok {
 		return strings.Contains(strings.Join(o.Reasons, "\n"), reason)
 	}

@@ -37,6 +37,7 @@ type outgoing struct {
 	sequence  uint16
 	timestamp uint32
 	ssrc      uint32
+	format    uint8
 }
 
 // A packet is to be sent at a moment.
@@ -66,7 +67,7 @@ func (l *track) take(p *rtp.Packet, now time.Time) {
 		case l.queue <- packet{
 			header: rtp.Header{
 				Version: 2, Marker: p.Marker, SequenceNumber: p.SequenceNumber + out.sequence, Timestamp: p.Timestamp + out.timestamp,
-				SSRC: l.ssrc + out.ssrc, PayloadType: l.format,
+				SSRC: l.ssrc + out.ssrc, PayloadType: l.format + out.format,
 			},
 			payload: out.payload, at: now.Add(out.after),
 		}:

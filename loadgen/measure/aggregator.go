@@ -192,6 +192,9 @@ type Totals struct {
 	// Foreign is how many packets held audio that no source of their room sent.
 	// Elsewhere is how many of them another room had just sent.
 	Foreign, Elsewhere uint64
+	// Mistimed is how many of those that were recognised had time stamps that do not follow those
+	// before them.
+	Mistimed uint64
 	// Received counts the different media packets of the measured window, over
 	// all listeners, and Excused those lost that the generator's side may have lost.
 	Received, Excused uint64
@@ -211,7 +214,7 @@ type Share struct {
 // Totals sums up the metrics of all listeners.
 func (a *Aggregator) Totals() Totals {
 	all := a.sum(metric.Selector{})
-	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign, Elsewhere: all.elsewhere}
+	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign, Elsewhere: all.elsewhere, Mistimed: all.mistimed}
 	measured := a.sum(metric.Selector{Phase: Steady})
 	totals.Excused = measured.delivered.Excuse(measured.excused+measured.dropped).Passes - measured.delivered.Passes
 	for name := range perListener {

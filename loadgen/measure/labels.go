@@ -36,6 +36,7 @@ type cell struct {
 	foreign        atomic.Uint64 // of unknown: no source of the room ever sent such a payload
 	elsewhere      atomic.Uint64 // of foreign: another room has just sent it
 	ambiguous      atomic.Uint64 // of unknown: they fit several frames
+	mistimed       atomic.Uint64 // of known: their time stamps do not follow those before them
 	weakMarks      atomic.Uint64 // frames that may have come: their mark is weak
 	heard          atomic.Int64  // listeners who heard something
 	lostJoins      atomic.Int64  // listeners who are not in, perhaps by the generator's doing

@@ -249,6 +249,9 @@ func (l *Listener) enter(sources []*Source, p Packet) {
 	if len(s.places) == 0 {
 		l.abandon(s)
 		s.search(sources, p.Timestamp, p.Payload, p.At)
+		if s.mistimed(sources) {
+			l.cell.mistimed.Add(1)
+		}
 	}
 	switch len(s.places) {
 	case 0:
@@ -285,7 +288,7 @@ func (l *Listener) order(s *section, p Packet) {
 		s.talker, s.sequence = p.Talker, p.Sequence
 		l.abandon(s)
 		s.places = s.places[:0]
-		s.paced = false
+		s.paced, s.lost.known = false, false
 		return
 	}
 	if int16(p.Sequence-s.sequence) < 0 {

@@ -217,6 +217,7 @@ func (c *cell) addPart(p *PartCell) {
 	c.foreign.Add(p.Foreign)
 	c.elsewhere.Add(p.Elsewhere)
 	c.ambiguous.Add(p.Ambiguous)
+	c.mistimed.Add(p.Mistimed)
 	c.weakMarks.Add(p.WeakMarks)
 	c.heard.Add(p.Heard)
 	c.lostJoins.Add(p.LostJoins)

@@ -27,8 +27,8 @@ type heardWord struct {
 
 // told is what has been told of a cell's counts.
 type told struct {
-	passes, owed, known, unknown, foreign, elsewhere, ambiguous, weakMarks, cast uint64
-	heard, lostJoins                                                             int64
+	passes, owed, known, unknown, foreign, elsewhere, ambiguous, mistimed, weakMarks, cast uint64
+	heard, lostJoins                                                                       int64
 }
 
 // Export has the aggregator keep what it measures for [Aggregator.TakeParts], instead of
@@ -120,14 +120,14 @@ func (c *cell) takePart() PartCell {
 	defer c.mu.Unlock()
 	now := told{
 		passes: c.passes.Load(), owed: c.owed.Load(), known: c.known.Load(), unknown: c.unknown.Load(), foreign: c.foreign.Load(), elsewhere: c.elsewhere.Load(),
-		ambiguous: c.ambiguous.Load(), weakMarks: c.weakMarks.Load(), cast: c.cast, heard: c.heard.Load(), lostJoins: c.lostJoins.Load(),
+		ambiguous: c.ambiguous.Load(), mistimed: c.mistimed.Load(), weakMarks: c.weakMarks.Load(), cast: c.cast, heard: c.heard.Load(), lostJoins: c.lostJoins.Load(),
 	}
 	was := c.told
 	c.told = now
 	p := PartCell{
 		Labels: c.Labels, Passes: now.passes - was.passes, Owed: now.owed - was.owed, Known: now.known - was.known,
 		Unknown: now.unknown - was.unknown, Foreign: now.foreign - was.foreign, Elsewhere: now.elsewhere - was.elsewhere, Ambiguous: now.ambiguous - was.ambiguous,
-		WeakMarks: now.weakMarks - was.weakMarks, Cast: now.cast - was.cast, Heard: now.heard - was.heard, LostJoins: now.lostJoins - was.lostJoins,
+		Mistimed: now.mistimed - was.mistimed, WeakMarks: now.weakMarks - was.weakMarks, Cast: now.cast - was.cast, Heard: now.heard - was.heard, LostJoins: now.lostJoins - was.lostJoins,
 		Received: c.received, Duplicates: c.duplicates, OutOfOrder: c.outOfOrder, LateJoins: c.closed.lateJoins,
 		FECWorst: c.fecWorst, FECBest: c.fecBest, Listeners: c.listeners,
 	}

@@ -71,6 +71,7 @@ type PartCell struct {
 	Foreign   uint64 `json:",omitempty"`
 	Elsewhere uint64 `json:",omitempty"`
 	Ambiguous uint64 `json:",omitempty"`
+	Mistimed  uint64 `json:",omitempty"`
 	WeakMarks uint64 `json:",omitempty"`
 	Cast      uint64 `json:",omitempty"`
 	Heard     int64  `json:",omitempty"`

@@ -40,6 +40,7 @@ type section struct {
 	// packets are pending, and none before the first packet that fits.
 	places   []place
 	first    [1]place // where places begins
+	lost     mooring
 	listener *Listener
 	source   int // whose frames buffer plays at present
 	pending  []pending
@@ -104,18 +105,57 @@ func isSilence(payload []byte) bool {
 func (s *section) follow(sources []*Source, timestamp uint32, payload []byte) {
 	step := int32(timestamp - s.timestamp)
 	if step%SamplesPerBin != 0 {
+		s.unmoor(s.timestamp)
 		s.places = s.places[:0]
 		return
 	}
-	kept := s.places[:0]
+	kept, before := s.places[:0], s.timestamp
 	for _, p := range s.places {
 		p.bin += Bin(step / SamplesPerBin)
 		if m := sources[p.source]; m.has(p.bin) && bytes.Equal(m.Frame(p.bin).Payload, payload) {
 			kept = append(kept, p)
 		}
 	}
+	if len(kept) == 0 {
+		s.unmoor(before)
+	}
 	s.places = kept
 	s.timestamp = timestamp
+}
+
+// A mooring is the last place of a section whose time stamps do not lead to the next.
+type mooring struct {
+	place
+	timestamp uint32
+	known     bool
+}
+
+// unmoor keeps the place that the section had, if it had one. None is overwritten yet.
+func (s *section) unmoor(timestamp uint32) {
+	if len(s.places) == 1 {
+		s.lost = mooring{s.places[0], timestamp, true}
+	}
+}
+
+// mistimedBy is how far time stamps may be from what they should be: half a frame. Servers that stamp
+// anew round them.
+const mistimedBy = SamplesPerBin / 2
+
+// mistimed reports whether the section has been found again at a place that its time stamps do not lead
+// to, of the same source. A player plays by time stamps. A server that stamps anew by when packets come
+// stamps those wrong that the generator sent late.
+func (s *section) mistimed(sources []*Source) bool {
+	was := s.lost
+	if len(s.places) != 1 {
+		return false
+	}
+	s.lost.known = false
+	now := s.places[0]
+	if !was.known || now.source != was.source || sources[now.source].late(now.bin) > playDoubt || sources[now.source].late(was.bin) > playDoubt {
+		return false
+	}
+	apart := int64(int32(s.timestamp-was.timestamp)) - int64(now.bin-was.bin)*SamplesPerBin
+	return apart >= mistimedBy || apart <= -mistimedBy
 }
 
 // search finds every place that a payload received at a time can belong to:

@@ -139,6 +139,7 @@ type sums struct {
 	foreign          uint64
 	elsewhere        uint64
 	ambiguous        uint64
+	mistimed         uint64
 	resent           uint64 // of outOfOrder, those of listeners who ask again for what the generator drops
 	step             string // which is asked for; "" is the slowest
 }
@@ -183,6 +184,7 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 	a.foreign += c.foreign.Load()
 	a.elsewhere += c.elsewhere.Load()
 	a.ambiguous += c.ambiguous.Load()
+	a.mistimed += c.mistimed.Load()
 
 	c.mu.Lock()
 	defer c.mu.Unlock()

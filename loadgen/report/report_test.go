@@ -115,6 +115,12 @@ func TestJudge(t *testing.T) {
 		{"what another room sent is named", func(r *loadgen.Result) {
 			r.Values["unrecognised"], r.Foreign, r.Elsewhere = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000, 1500
 		}, nil, Fail, "the server plays another room's audio: 0.2% of the packets"},
+		{"time stamps that no player can play by fail", func(r *loadgen.Result) {
+			r.Values["unrecognised"], r.Mistimed = metric.Rate{Total: 1_000_000}, 200_000
+		}, nil, Fail, "the server's RTP time stamps do not follow what it plays: 20% of the packets"},
+		{"and do not where they begin anew now and then", func(r *loadgen.Result) {
+			r.Values["unrecognised"], r.Mistimed = metric.Rate{Total: 1_000_000}, 50_000
+		}, nil, Pass, ""},
 		{"a little of it does not", func(r *loadgen.Result) {
 			r.Values["unrecognised"], r.Foreign = metric.Rate{Passes: 1000, Total: 1_000_000}, 1000
 		}, nil, Pass, ""},

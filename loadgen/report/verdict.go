@@ -27,6 +27,9 @@ const (
 const (
 	// maxForeign is the share of packets that may hold audio that nobody sent.
 	maxForeign = 0.001
+	// maxMistimed is the share of packets whose time stamps may be wrong. Servers may begin anew
+	// where a talker does, or after a pause.
+	maxMistimed = 0.1
 	// maxSendLag is how late frames may go out and still be a stream: five frames'
 	// length. Beyond, the server gets bursts.
 	maxSendLag = 100 * time.Millisecond
@@ -79,10 +82,13 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		}
 		r.Thresholds = append(r.Thresholds, j)
 	}
-	foreign := r.foreign()
-	if foreign != "" {
-		r.Verdict = Fail
-		faults = append(faults, foreign)
+	// No generator's fault does this to packets.
+	unplayable := false
+	for _, fault := range []string{r.foreign(), r.mistimed()} {
+		if fault != "" {
+			unplayable, r.Verdict = true, Fail
+			faults = append(faults, fault)
+		}
 	}
 	if result.Server.Died {
 		r.Verdict = Fail
@@ -102,7 +108,7 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		// What a generator at its limits could not do, the server is not to blame for. No
 		// limit makes audio of a packet that nobody sent, or a server say no.
 		refused := r.refused()
-		if foreign == "" && refused == "" {
+		if !unplayable && refused == "" {
 			r.Verdict, r.Reasons = Invalid, limits
 			return r
 		}
@@ -161,6 +167,17 @@ func (r *Report) foreign() string {
 		text += "; a server that mixes or transcodes can't be measured by its packets, but with audio_check: marker in the scenario"
 	}
 	return text
+}
+
+// mistimed says that the server's RTP time stamps do not follow what it plays, if they do not: whatever
+// plays audio does so by them.
+func (r *Report) mistimed() string {
+	u, _ := r.Result.Values["unrecognised"].(metric.Rate)
+	share := metric.Rate{Passes: r.Result.Mistimed, Total: u.Total - min(u.Total, u.Passes)}
+	if share.Share() <= maxMistimed {
+		return ""
+	}
+	return fmt.Sprintf("the server's RTP time stamps do not follow what it plays: %s of the packets (the limit is 10%%); for each frame of 20 ms they advance by 960 (RFC 7587, section 4.1), and players play by them", percent(share.Share()))
 }
 
 // refused says that the server refused so many people that a threshold on joined or published
