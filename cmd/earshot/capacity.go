@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen/capacity"
 	"github.com/earshot-audio/earshot/loadgen/report"
@@ -168,7 +169,7 @@ func (f capacityFlags) plan(path string, changed func(string) bool) (*scenario.S
 	}
 	number, percent := strings.CutSuffix(f.within, "%")
 	share, err := strconv.ParseFloat(number, 64)
-	if err != nil || !percent || !isDecimal(number) {
+	if err != nil || !percent || !decimal.Is(number) {
 		return fail(fmt.Errorf("--within %q is not a share like 5%%", f.within))
 	}
 	plan.Within = share / 100

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/loadgen/compare"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
@@ -112,7 +113,7 @@ func spread(args []string) (all []string) {
 func (f *compareFlags) limit() (float64, error) {
 	number, ok := strings.CutSuffix(f.failOnRegression, "%")
 	v, err := strconv.ParseFloat(number, 64)
-	if !ok || !isDecimal(number) || err != nil || v < 0 || v > 1e6 {
+	if !ok || !decimal.Is(number) || err != nil || v < 0 || v > 1e6 {
 		return 0, fmt.Errorf("--fail-on-regression %q is not a share: write it like 5%%", f.failOnRegression)
 	}
 	return v / 100, nil

@@ -10,15 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestIsDecimal(t *testing.T) {
-	for _, text := range []string{"0", "10", "-1", "+5", "0.5", ".5", "-0", "", "ten", "-"} {
-		assert.True(t, isDecimal(text), text)
-	}
-	for _, text := range []string{"010", "00", "-010", "0x10", "0o10", "0b1", "1_000", "1e3", "01.5"} {
-		assert.False(t, isDecimal(text), text)
-	}
-}
-
 // A flag's number in another form is refused before anything starts, by every command.
 func TestFlagsTakeDecimalNumbersAlone(t *testing.T) {
 	for _, args := range [][]string{
@@ -27,6 +18,10 @@ func TestFlagsTakeDecimalNumbersAlone(t *testing.T) {
 		{"run", "smoke", "--repeat", "1_0"},
 		{"capacity", "smoke", "--vary", "listeners", "--from", "01", "--to", "20"},
 		{"room", "create", "--capacity", "0b11"},
+		{"run", "smoke", "--hold", "010s"},
+		{"capacity", "smoke", "--vary", "listeners", "--from", "1", "--to", "20", "--hold", "1m05s"},
+		{"worker", "--join", "nats://x@127.0.0.1:1", "--wait", "00s"},
+		{"invite", "create", "--ttl", "01h"},
 	} {
 		var out, errors bytes.Buffer
 		err := run(t.Context(), args, &out, &errors)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/versus"
@@ -85,7 +86,7 @@ func parseTarget(text string) (name string, f targetFlags, err error) {
 		case o.Key == "token":
 			f.token = o.Value
 		case o.Key == "pid":
-			if f.serverPID, err = strconv.Atoi(o.Value); err != nil || f.serverPID < 1 {
+			if f.serverPID, err = strconv.Atoi(o.Value); err != nil || !decimal.Is(o.Value) || f.serverPID < 1 {
 				return "", f, fmt.Errorf("--target %s: pid=%s is not the number of a process", spec.Name, o.Value)
 			}
 		default:

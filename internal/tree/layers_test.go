@@ -35,11 +35,11 @@ var layers = map[string][]string{
 	"signaling/whip":                {"signaling/wire", "internal/iceuri", "internal/sdp"},
 	"signaling/panel":               {"internal/chart"},
 	"signaling":                     {"signaling/wire", "signaling/ws", "signaling/auth", "signaling/apierr", "signaling/liveroom", "signaling/nodes", "signaling/access", "signaling/club", "signaling/api", "signaling/protocol", "signaling/whip", "signaling/panel", "signaling/front", "internal/reach", "internal/sdp", "room", "room/rtc", "store"},
-	"loadgen/metric":                {"internal/spelling"},
+	"loadgen/metric":                {"internal/decimal", "internal/spelling"},
 	"loadgen/speech":                {"internal/shellword", "scenarios"},
 	"loadgen/clock":                 {},
 	"loadgen/network":               {},
-	"loadgen/scenario":              {"internal/spelling", "internal/plaintext", "scenarios", "signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
+	"loadgen/scenario":              {"internal/decimal", "internal/spelling", "internal/plaintext", "scenarios", "signaling/wire", "loadgen/metric", "loadgen/speech", "loadgen/network"},
 	"loadgen/neteq":                 {"internal/prefetch"},
 	"loadgen/mark":                  {"loadgen/speech", "internal/fourier"},
 	"loadgen/score":                 {"loadgen/neteq", "loadgen/speech", "internal/fourier"},
@@ -75,6 +75,7 @@ var layers = map[string][]string{
 	"internal/plaintext":            {},
 	"internal/printable":            {},
 	"internal/table":                {"internal/printable"},
+	"internal/decimal":              {},
 	"internal/spelling":             {},
 	"internal/urltext":              {},
 	"internal/shellword":            {},
@@ -98,7 +99,7 @@ var layers = map[string][]string{
 	"internal/lab":                  {"loadgen/network"}, // for tests alone
 	"internal/growth":               {"internal/chart"},
 	"web":                           {},
-	"cmd/earshot":                   {"internal/hugepages", "internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/push", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit"},
+	"cmd/earshot":                   {"internal/decimal", "internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/push", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit", "internal/hugepages"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

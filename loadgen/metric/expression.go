@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/internal/spelling"
 )
 
@@ -87,6 +88,9 @@ func parseAggregation(d Definition, text string) (Aggregation, float64, error) {
 	if inner, ok := strings.CutPrefix(text, "p("); ok {
 		number, closed := strings.CutSuffix(inner, ")")
 		n, plain := parseNumber(strings.TrimSpace(number))
+		if plain && !decimal.Is(strings.TrimSpace(number)) {
+			return "", 0, fmt.Errorf("%s: %w", text, decimal.ErrForm)
+		}
 		if !closed || !plain || n < 0 || n > 100 {
 			return "", 0, fmt.Errorf("%q is no percentile: write p(N) with N from 0 to 100, as in p(99.9)", text)
 		}
@@ -153,6 +157,9 @@ func (t Threshold) parseLimit(text string) (float64, error) {
 	v, ok := parseNumber(number)
 	if !ok {
 		return 0, fmt.Errorf("%q is no number", text)
+	}
+	if !decimal.Is(number) {
+		return 0, fmt.Errorf("%s: %w", number, decimal.ErrForm)
 	}
 	switch t.LimitUnit() {
 	case Milliseconds:

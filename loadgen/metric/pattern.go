@@ -9,11 +9,11 @@ import (
 // what [ParseThreshold] accepts, but for what a regular expression can't compare,
 // like the length of a window with its bounds.
 const (
-	numberPattern     = `[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)`
-	sharePattern      = `\+?(0+(\.[0-9]*)?|\.[0-9]+|0*1(\.0*)?)`
+	numberPattern     = `[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)`
+	sharePattern      = `\+?(0(\.[0-9]*)?|\.[0-9]+|1(\.0*)?)`
 	operatorPattern   = `\s*(<=?|>=?|==|!=)\s*`
-	trendPattern      = `(avg|min|med|max|p\(\s*\+?(0*[0-9]{1,2}(\.[0-9]*)?|0*100(\.0*)?|\.[0-9]+)\s*\))`
-	overPattern       = `(\s+over\s+([0-9]+(\.[0-9]*)?(ms|s|m|h))+)?`
+	trendPattern      = `(avg|min|med|max|p\(\s*\+?([0-9](\.[0-9]*)?|[1-9][0-9](\.[0-9]*)?|100(\.0*)?|\.[0-9]+)\s*\))`
+	overPattern       = `(\s+over\s+((0|[1-9][0-9]*)(\.[0-9]*)?(ms|s|m|h))+)?`
 	selectorCharacter = `[^{}:\"',\s][^{}:\"',]*`
 )
 

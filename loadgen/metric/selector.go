@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/internal/spelling"
 )
 
@@ -187,6 +188,8 @@ func (d Definition) cutWindow(expression string) (rest string, over time.Duratio
 	switch {
 	case err != nil || length[0] == '-' || length[0] == '+':
 		return "", 0, fmt.Errorf("%q is no length of a window: write it like over 10s or over 1m30s", length)
+	case !decimal.IsDuration(length):
+		return "", 0, fmt.Errorf("%s: %w", length, decimal.ErrForm)
 	case over < minOver || over > maxOver || over%time.Second != 0:
 		return "", 0, fmt.Errorf("a window of %s: it can have whole seconds from %s to %s", length, minOver, maxOver)
 	case !d.Parts.Windows:

@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
@@ -166,7 +167,7 @@ var bandwidth = value[float64]{
 	read: (*reader).bandwidth,
 	schema: func() *jsonschema.Schema {
 		return &jsonschema.Schema{
-			Type: "string", Pattern: `^\s*[0-9]+(\.[0-9]+)?(kbps|Mbps|Gbps)\s*$`, Examples: []any{"1.5Mbps"},
+			Type: "string", Pattern: `^\s*(0|[1-9][0-9]*)(\.[0-9]+)?(kbps|Mbps|Gbps)\s*$`, Examples: []any{"1.5Mbps"},
 		}
 	},
 }
@@ -221,6 +222,10 @@ func (r *reader) bandwidth(f field, what string) float64 {
 		if text != "" {
 			r.fail(f.node, "%s is %q: write a number with a unit, like 64kbps or 1.5Mbps", what, text)
 		}
+		return 0
+	}
+	if !decimal.Is(parts[1]) {
+		r.fail(f.node, "%s is %q: %v", what, text, decimal.ErrForm)
 		return 0
 	}
 	v, err := strconv.ParseFloat(parts[1], 64)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/earshot-audio/earshot/internal/decimal"
 )
 
 // A reader takes values out of the nodes of a file. It keeps every mistake
@@ -201,14 +203,11 @@ func (r *reader) integer(f field, what string, low, high int64) int64 {
 	return v
 }
 
-// decimal refuses a number in another form than people count in: YAML 1.1 read 010 as 8,
-// which nobody means who writes it, and readers differ on the others.
+// decimal refuses a number in another form than people count in.
 func (r *reader) decimal(node ast.Node, what string) bool {
 	text := node.GetToken().Value
-	digits := strings.TrimLeft(text, "+-")
-	whole, _, _ := strings.Cut(digits, ".")
-	if strings.Trim(digits, "0123456789.") != "" || len(whole) > 1 && whole[0] == '0' {
-		r.fail(node, "%s is %s: write it as a decimal number, such as 10 or 0.5, without leading zeros, 0x, exponents or _", what, text)
+	if !decimal.Is(text) {
+		r.fail(node, "%s is %s: %v", what, text, decimal.ErrForm)
 		return false
 	}
 	return true
@@ -236,6 +235,9 @@ func (r *reader) text(f field, what string) string {
 func (r *reader) duration(f field, what string) Duration {
 	switch n := f.node.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
+		if !r.decimal(n, what) {
+			return 0
+		}
 		r.fail(n, "%s is %s without a unit: write it like %ss", what, n.GetToken().Value, n.GetToken().Value)
 		return 0
 	}

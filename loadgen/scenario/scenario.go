@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
@@ -232,6 +233,9 @@ func parseDuration(text string) (Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || text == "0" || text[0] == '.' {
 		return 0, fmt.Errorf("%q is no duration: %s", text, example)
+	}
+	if !decimal.IsDuration(text) {
+		return 0, fmt.Errorf("%q: %w", text, decimal.ErrForm)
 	}
 	if Duration(d) > maxDuration {
 		return 0, fmt.Errorf("%s is longer than %s", text, maxDuration)

@@ -25,7 +25,7 @@ func Schema() ([]byte, error) {
 	s.Description = "Who comes into which rooms, when, what they do there, and what must hold for the run to pass."
 	s.Defs = map[string]*jsonschema.Schema{
 		"duration": {
-			Type: "string", Pattern: `^([0-9]+(\.[0-9]*)?(ms|s|m|h))+$`,
+			Type: "string", Pattern: `^((0|[1-9][0-9]*)(\.[0-9]*)?(ms|s|m|h))+$`,
 			Description: "A length of time with its unit: 500ms, 10s, 1m30s.", Examples: []any{"10s"},
 		},
 		"audioFile": {

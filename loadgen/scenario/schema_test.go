@@ -100,7 +100,7 @@ func TestSchemaAndParserAgreeOnThresholds(t *testing.T) {
 		"count > 3", " count  ==  0 ", "count > 3ms", "count",
 		"value < 3", "value < 512MiB", "value < 5 kB", "value < 3ms",
 		"avg < 3ms", "avg < 3", "min >= -3us", "med > 1.5 s", "max < 2m", "max < 9\u00b5s", "max < 9\u03bcs", "max < 9h",
-		"p(99) < 20ms", "p(99.9) < 20", "p( 50 ) <= 1s", "p(100) < 1s", "p(100.1) < 1s", "p(0) > 1", "p(-1) > 1", "p() > 1", "p99 > 1ms",
+		"p(99) < 20ms", "p(99) < 020ms", "p(099) < 20ms", "p(05.5) < 20ms", "rate >= 00.9", "rate > 01", "count > 03", "value < 05", "rate >= 0.9 over 010s", "rate >= 0.9 over 1m05s", "p(99.9) < 20", "p( 50 ) <= 1s", "p(100) < 1s", "p(100.1) < 1s", "p(0) > 1", "p(-1) > 1", "p() > 1", "p99 > 1ms",
 		"p(99) < 1%", "avg < 0.5 %", "max < 3%%", "count < 3%",
 		"rate >= 0.999 over 10s", "rate >= 0.5 over 1m30s", "p(99) < 20ms over 10s", "max < 20ms  over  1s", "value < 3 over 10s", "count > 3 over 3s", "value < 5MB over 5s",
 		"rate >= 0.999 over", "rate > 0.9 over 10", "over 10s", "rate >= 0.9 over 10s over 10s", "rate > 0.9over 10s", "rate > 0.9 over -1s",
