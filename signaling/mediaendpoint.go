@@ -62,7 +62,7 @@ func (e mediaEndpoint) Open(ctx context.Context, kind whip.Kind, id, bearer stri
 		return nil, e.refusal(err)
 	}
 	var answer string
-	session, err := l.Media.Open(ctx, p, media, offer, func(opened rtc.Session) { answer = opened.Answer() })
+	session, err := l.Media.Open(ctx, p, media, liveroom.Offer{SDP: offer}, func(opened rtc.Session) { answer = opened.Answer() })
 	if err != nil {
 		_ = l.Membership.Lost(p)
 		return nil, e.refusal(err)

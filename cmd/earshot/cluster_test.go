@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -194,6 +195,24 @@ func TestRoomsSpreadOverACluster(t *testing.T) {
 	socket, joined, _ := joinAt(t, nodes[1].url, room.Room, guest.Token)
 	require.Equal(t, "joined", joined["type"], joined)
 	defer socket.Close()
+
+	// Rooms and ears may be wanted on a certain server, or are nowhere.
+	text, err := os.ReadFile(filepath.Join(data, operatorTokenFile))
+	require.NoError(t, err)
+	operator := strings.TrimSpace(string(text))
+	for _, n := range nodesOf(t, nodes[0].url, data) {
+		status, body := get(t, http.MethodPost, nodes[1].url+"/api/rooms?node="+n.ID, operator, `{"name":"Placed","visibility":"closed"}`)
+		require.Equal(t, http.StatusCreated, status, body)
+		var placed made
+		require.NoError(t, json.Unmarshal([]byte(body), &placed))
+		there, joined, _ := joinAt(t, nodes[2].url, placed.Room, placed.HostToken)
+		require.Equal(t, "joined", joined["type"], joined)
+		assert.True(t, strings.HasSuffix(n.URL, there.RemoteAddr().String()), "the room is at %s", n.URL)
+		require.NoError(t, there.Close())
+	}
+	status, body = get(t, http.MethodPost, nodes[1].url+"/api/rooms?node=nowhere", operator, `{"name":"Placed"}`)
+	assert.Equal(t, http.StatusNotFound, status, body)
+	assert.Equal(t, "not_found", said(t, socket, map[string]any{"type": "offer", "media": "ear", "sdp": "v=0", "node": "nowhere"})["code"])
 
 	// A room of which he may know nothing looks like none, on whichever server it is.
 	for _, other := range rooms[1:] {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
 // Cluster is what a [Registry] needs of the cluster that its server belongs to. Its
@@ -29,8 +30,9 @@ type Cluster interface {
 // room's lock held, but for OpenEar and Close.
 type Relay interface {
 	// OpenEar has another server answer the offer of somebody in the audience. It returns
-	// nil, and no error, if the ear is to be on this server.
-	OpenEar(ctx context.Context, offer string) (EarSession, error)
+	// nil, and no error, if the ear is to be on this server. If node is not empty, it is that
+	// server's, or nobody's.
+	OpenEar(ctx context.Context, offer, node string) (EarSession, error)
 	Mute(talker uint32, muted bool)
 	SetAudienceHold(d time.Duration)
 	// Settle waits until the other servers have carried out what was ordered. It gives up on
@@ -50,11 +52,16 @@ type EarSession interface {
 // noRelay is the relay of a server that belongs to no cluster.
 type noRelay struct{}
 
-func (noRelay) OpenEar(context.Context, string) (EarSession, error) { return nil, nil }
-func (noRelay) Mute(uint32, bool)                                   {}
-func (noRelay) SetAudienceHold(time.Duration)                       {}
-func (noRelay) Settle()                                             {}
-func (noRelay) Close()                                              {}
+func (noRelay) OpenEar(_ context.Context, _, node string) (EarSession, error) {
+	if node != "" {
+		return nil, wire.NewError(wire.CodeNotFound, "this server has no cluster: leave out the node")
+	}
+	return nil, nil
+}
+func (noRelay) Mute(uint32, bool)             {}
+func (noRelay) SetAudienceHold(time.Duration) {}
+func (noRelay) Settle()                       {}
+func (noRelay) Close()                        {}
 
 // Arrival orders the arrivals of an account at the servers of a cluster: of two the
 // later one stays. The zero value is earlier than all.

@@ -113,7 +113,7 @@ func TestOpenRacesWithLeave(t *testing.T) {
 					require.NoError(t, err)
 					var session rtc.Session
 					var opening sync.WaitGroup
-					opening.Go(func() { session, _ = l.Media.Open(t.Context(), p, media, offer, nil) })
+					opening.Go(func() { session, _ = l.Media.Open(t.Context(), p, media, Offer{SDP: offer}, nil) })
 					time.Sleep(wait)
 					require.NoError(t, out(l, p))
 					opening.Wait()
@@ -151,7 +151,7 @@ func TestMismatches(t *testing.T) {
 			p := NewParticipant(string(newID()), room.Identity{}, discardConnection{})
 			l, _, err := r.Join("a", p, room.JoinRequest{Name: "Ada", Role: room.Speaker}, "ws", nil)
 			require.NoError(t, err)
-			_, err = l.Media.Open(t.Context(), p, wire.MediaMic, newOffer(t, wire.MediaMic), nil)
+			_, err = l.Media.Open(t.Context(), p, wire.MediaMic, Offer{SDP: newOffer(t, wire.MediaMic)}, nil)
 			require.NoError(t, err)
 			require.Zero(t, l.Mismatches())
 			l.mu.Lock()

@@ -28,6 +28,13 @@ type MediaSessions struct {
 	watched sync.WaitGroup
 }
 
+// An Offer is a client's offer of a mic or an ear.
+type Offer struct {
+	SDP string
+	// Node is the server of the cluster that is to have the ear; empty: any.
+	Node string
+}
+
 // Open answers an offer of a participant's mic or ear, which replaces the open one.
 // Setting up a session takes milliseconds and is done without the lock. If the
 // participant has left, or left the stage, when it is done, the session is closed
@@ -36,7 +43,7 @@ type MediaSessions struct {
 // A participant's offers must come one after the other. reply, if not nil, is
 // called with the new session and the lock held, before any message that follows
 // from it is queued. Afterwards the session does not hold its answer any more.
-func (s *MediaSessions) Open(ctx context.Context, p *Participant, media wire.Media, offer string, reply func(rtc.Session)) (rtc.Session, error) {
+func (s *MediaSessions) Open(ctx context.Context, p *Participant, media wire.Media, offer Offer, reply func(rtc.Session)) (rtc.Session, error) {
 	l := s.live
 	ctx, cancel := context.WithTimeout(ctx, l.registry.cfg.OfferWait)
 	defer cancel()
@@ -91,21 +98,24 @@ func (s *MediaSessions) Open(ctx context.Context, p *Participant, media wire.Med
 	return session, nil
 }
 
-func (s *MediaSessions) negotiate(ctx context.Context, p *Participant, media wire.Media, ownTalker uint32, offer string) (rtc.Session, error) {
+func (s *MediaSessions) negotiate(ctx context.Context, p *Participant, media wire.Media, ownTalker uint32, offer Offer) (rtc.Session, error) {
 	// Two returns each, because a nil *rtc.Mic in the interface would not be nil.
 	if media == wire.MediaMic {
-		mic, err := s.room.OpenMic(ctx, p.talker, offer)
+		mic, err := s.room.OpenMic(ctx, p.talker, offer.SDP)
 		if err != nil {
 			return nil, err
 		}
 		return mic, nil
 	}
+	if ownTalker != 0 && offer.Node != "" {
+		return nil, wire.NewError(wire.CodeConflict, "the ear of somebody on stage is on the room's server: leave out the node")
+	}
 	if ownTalker == 0 {
-		if ear, err := s.relay.OpenEar(ctx, offer); ear != nil || err != nil {
+		if ear, err := s.relay.OpenEar(ctx, offer.SDP, offer.Node); ear != nil || err != nil {
 			return ear, err
 		}
 	}
-	ear, err := s.room.OpenEar(ctx, ownTalker, offer)
+	ear, err := s.room.OpenEar(ctx, ownTalker, offer.SDP)
 	if err != nil {
 		return nil, err
 	}

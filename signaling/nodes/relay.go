@@ -80,11 +80,11 @@ func (n *Nodes) Relay(media *rtc.MediaRoom, hold time.Duration) liveroom.Relay {
 }
 
 // OpenEar implements [liveroom.Relay]: while this node has a free seat the ear is here.
-func (r *relay) OpenEar(ctx context.Context, offer string) (liveroom.EarSession, error) {
+func (r *relay) OpenEar(ctx context.Context, offer, wanted string) (liveroom.EarSession, error) {
 	n := r.nodes
-	node, elsewhere := n.placeEar()
-	if !elsewhere {
-		return nil, nil
+	node, elsewhere, err := n.placeEar(wanted)
+	if err != nil || !elsewhere {
+		return nil, err
 	}
 	ear, err := r.media.NewRemoteEar(offer)
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *relay) OpenEar(ctx context.Context, offer string) (liveroom.EarSession,
 	if err != nil {
 		ear.Lost()
 		n.cfg.Log.Warn("a room's audio can't be carried to other nodes", "error", err)
-		return nil, nil
+		return nil, refusedBy(wanted)
 	}
 	number, since := t.stage.Add(node, 0, ear.Lost)
 	answer, err := n.askForEar(ctx, node, earRequest{Trunk: t.id, Ear: number, Since: since, Slots: r.media.Slots(), Offer: offer})
@@ -103,8 +103,8 @@ func (r *relay) OpenEar(ctx context.Context, offer string) (liveroom.EarSession,
 		ear.Lost()
 		n.suspect(node)
 		n.metrics.remoteEars.WithLabelValues("failed").Inc()
-		n.cfg.Log.Warn("another node did not open an ear: it is opened here", "node", node, "error", err)
-		return nil, nil
+		n.cfg.Log.Warn("another node did not open an ear", "node", node, "error", err)
+		return nil, refusedBy(wanted) // else it is opened here
 	}
 	n.metrics.remoteEars.WithLabelValues("opened").Inc()
 	ear.Answered(answer, rtc.RemoteOrder{
@@ -115,6 +115,15 @@ func (r *relay) OpenEar(ctx context.Context, offer string) (liveroom.EarSession,
 		},
 	})
 	return ear, nil
+}
+
+// refusedBy is the refusal of somebody who wants an ear on a node that does not open it; nil:
+// they want it anywhere.
+func refusedBy(wanted string) error {
+	if wanted == "" {
+		return nil
+	}
+	return errNotThere
 }
 
 // askForEar has a node open an ear, or restart its ICE.
@@ -338,10 +347,17 @@ func (n *Nodes) full() bool {
 	return people >= n.cfg.Self.Seats
 }
 
-// placeEar returns the node for another ear of a room of this one; false: it is this one.
-func (n *Nodes) placeEar() (node string, elsewhere bool) {
+// placeEar returns the node for another ear of a room of this one, which may be wanted on a
+// certain one; false: it is this one.
+func (n *Nodes) placeEar(wanted string) (node string, elsewhere bool, err error) {
+	if wanted != "" && n.joined() {
+		if _, there := n.cluster.Find(wanted); !there {
+			return "", false, errNoNode
+		}
+		return wanted, wanted != n.cfg.Self.ID, nil
+	}
 	if !n.joined() || n.cluster.CutOff() || !n.full() {
-		return "", false
+		return "", false, refusedBy(wanted)
 	}
 	now := n.cfg.Clock()
 	n.load.mu.Lock()
@@ -350,5 +366,5 @@ func (n *Nodes) placeEar() (node string, elsewhere bool) {
 		return o.ID == n.cfg.Self.ID || o.Draining || o.Taken >= o.Seats || now.Before(n.load.suspects[o.ID])
 	})
 	best, ok := cluster.Place(open, n.cfg.Self.Zone)
-	return best.ID, ok
+	return best.ID, ok, nil
 }

@@ -27,6 +27,8 @@ var (
 	errMoving   = wire.NewError(wire.CodeUnavailable, "the room is on its way to another server; try again")
 	errCutOff   = wire.NewError(wire.CodeUnavailable, "this server is cut off from the others; try another")
 	errDraining = wire.NewError(wire.CodeUnavailable, "this server is draining")
+	errNoNode   = wire.NewError(wire.CodeNotFound, "there is no such node")
+	errNotThere = wire.NewError(wire.CodeUnavailable, "the node does not open the ear: it is full, draining, or gone")
 	errJoining  = wire.NewError(wire.CodeUnavailable, "this server has not joined its cluster yet")
 )
 
@@ -120,7 +122,7 @@ func (n *Nodes) target(w http.ResponseWriter, r *http.Request) (node string, err
 	case parts[1] == "rooms" && len(parts) > 2:
 		return n.nodeOf(parts[2])
 	case parts[1] == "rooms" && r.Method == http.MethodPost:
-		return n.place(r), nil
+		return n.place(r)
 	case parts[1] == "invites" && len(parts) > 2:
 		return n.nodeOfInvite(r, parts[2], len(parts) > 3)
 	case parts[1] == "refresh" && r.Method == http.MethodPost:
@@ -129,16 +131,22 @@ func (n *Nodes) target(w http.ResponseWriter, r *http.Request) (node string, err
 	return "", nil
 }
 
-// place returns the node for a new room; empty: this one.
-func (n *Nodes) place(r *http.Request) string {
+// place returns the node for a new room; empty: this one. The request may name it.
+func (n *Nodes) place(r *http.Request) (string, error) {
 	if r.Context().Value(passedKey{}) != nil {
-		return ""
+		return "", nil
 	}
+	wanted := r.URL.Query().Get("node")
 	best, ok := cluster.Place(n.cluster.Nodes(), n.cfg.Self.Zone)
-	if !ok || best.ID == n.cfg.Self.ID {
-		return ""
+	if wanted != "" {
+		if best, ok = n.cluster.Find(wanted); !ok {
+			return "", errNoNode
+		}
 	}
-	return best.ID
+	if !ok || best.ID == n.cfg.Self.ID {
+		return "", nil
+	}
+	return best.ID, nil
 }
 
 // nodeOfInvite returns the node that has the room of an invite, which is named by its code
@@ -295,7 +303,7 @@ func (o Operator) set(w http.ResponseWriter, r *http.Request, draining bool) err
 	id, n := r.PathValue("node"), o.Nodes
 	if id != n.cfg.Self.ID {
 		if _, ok := n.cluster.Find(id); !ok {
-			return wire.NewError(wire.CodeNotFound, "there is no such node")
+			return errNoNode
 		}
 		if r.Context().Value(passedKey{}) != nil {
 			return errMoving

@@ -233,7 +233,7 @@ func (c *client) offer(m wire.Offer) error {
 	defer cancel()
 	c.conn.OnEnd(cancel)
 	defer c.conn.OnEnd(nil)
-	_, err := c.room.Media.Open(ctx, c.me, m.Media, m.SDP, func(session rtc.Session) {
+	_, err := c.room.Media.Open(ctx, c.me, m.Media, liveroom.Offer{SDP: m.SDP, Node: m.Node}, func(session rtc.Session) {
 		c.reply(wire.Answer{ID: m.ID, Media: m.Media, SDP: session.Answer()})
 	})
 	return err

@@ -36,6 +36,8 @@ type Offer struct {
 	// SDP is a whole offer, with all of its candidates or none: the server is
 	// ICE-lite and learns the client's address from its checks.
 	SDP string `json:"sdp"`
+	// Node is the server of a cluster that is to have the ear; empty: any.
+	Node string `json:"node,omitempty"`
 }
 
 // RestartICE begins another ICE session of the open ear or mic (RFC 8445, section 9): the

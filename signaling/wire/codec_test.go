@@ -101,10 +101,11 @@ func TestEncodeKeepsRequiredEmptyFields(t *testing.T) {
 		`{"type":"talkers","talkers":[]}`:                     wire.Talkers{},
 		`{"type":"presence","audience":0,"rev":0}`:            wire.Presence{},
 		`{"type":"presence","audience":0,"rev":0,"hands":[]}`: wire.Presence{Hands: []wire.Hand{}},
-		`{"type":"ok"}`:                              wire.OK{},
-		`{"type":"leave"}`:                           wire.Leave{},
-		`{"type":"mute","muted":false}`:              wire.Mute{},
-		`{"type":"offer","media":"ear","sdp":"<&>"}`: wire.Offer{Media: wire.MediaEar, SDP: "<&>"},
+		`{"type":"ok"}`:                                            wire.OK{},
+		`{"type":"leave"}`:                                         wire.Leave{},
+		`{"type":"mute","muted":false}`:                            wire.Mute{},
+		`{"type":"offer","media":"ear","sdp":"<&>"}`:               wire.Offer{Media: wire.MediaEar, SDP: "<&>"},
+		`{"type":"offer","media":"ear","sdp":"v=0","node":"q3zk"}`: wire.Offer{Media: wire.MediaEar, SDP: "v=0", Node: "q3zk"},
 	} {
 		data, err := wire.Encode(m)
 		require.NoError(t, err)
@@ -160,6 +161,8 @@ func TestDecodeClient(t *testing.T) {
 		"an unknown media is refused":                {in: `{"type":"offer","media":"nose","sdp":"v=0"}`, code: wire.CodeBadRequest, text: `"media"`},
 		"an offer without SDP is refused":            {in: `{"type":"offer","media":"ear"}`, code: wire.CodeBadRequest, text: `"sdp" is missing`},
 		"an SDP too long is refused":                 {in: `{"type":"offer","media":"ear","sdp":"` + strings.Repeat("x", wire.MaxSDP+1) + `"}`, code: wire.CodeBadRequest, text: `"sdp" is longer`},
+		"a mic on a node is refused":                 {in: `{"type":"offer","media":"mic","sdp":"v=0","node":"n"}`, code: wire.CodeBadRequest, text: `"node" is for ears`},
+		"a node's name that is too long is refused":  {in: `{"type":"offer","media":"ear","sdp":"v=0","node":"` + strings.Repeat("x", wire.MaxNode+1) + `"}`, code: wire.CodeBadRequest, text: `"node" is longer`},
 		"an SDP with a control character is refused": {in: `{"type":"offer","media":"ear","sdp":"\u0000"}`, code: wire.CodeBadRequest, text: `"sdp"`},
 		"rules that change nothing are refused":      {in: `{"type":"set-rules","id":"a"}`, code: wire.CodeBadRequest, id: "a", text: `must be given`},
 		"an unknown hand policy is refused":          {in: `{"type":"set-rules","hands":"some"}`, code: wire.CodeBadRequest, text: `"off" "everyone" "invited"`},

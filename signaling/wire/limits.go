@@ -21,6 +21,8 @@ const (
 	MaxRoom = 64
 	// MaxMember is the longest member id in bytes.
 	MaxMember = 64
+	// MaxNode is the longest id of a cluster's node in bytes.
+	MaxNode = 64
 	// MaxKey is the longest key of a [Ticket] in bytes.
 	MaxKey = 128
 	// MaxToken is the longest session token in bytes.

@@ -145,7 +145,10 @@ func (m Join) validate() error {
 
 // validate checks the fields; the SDP itself is not parsed.
 func (m Offer) validate() error {
-	return first(checkMedia(m.Media), checkSDP("sdp", m.SDP))
+	if m.Node != "" && m.Media != MediaEar {
+		return NewError(CodeBadRequest, `"node" is for ears: a mic is on its room's server`)
+	}
+	return first(checkMedia(m.Media), checkSDP("sdp", m.SDP), checkWord("node", m.Node, MaxNode, false))
 }
 
 // validate checks the fields; the fragment itself is not parsed.
