@@ -106,6 +106,7 @@ func (rs rooms) placeLosses(dropped uint64, sums map[int]micSum) (all Losses) {
 		for _, p := range h.people() {
 			p.mu.Lock()
 			subscriber, listens := p.subscriber, p.room.run.Scenario.Cast[p.group].Role == scenario.Listener
+			first := p.ear.reopened == 0
 			p.mu.Unlock()
 			if !listens || p.account == nil {
 				continue
@@ -115,7 +116,8 @@ func (rs rooms) placeLosses(dropped uint64, sums map[int]micSum) (all Losses) {
 				continue
 			}
 			e := listenerLoss{due: due, lost: lost}
-			if lean, ok := subscriber.(*client.LeanClient); ok {
+			// What the server sent to an ear that was lost is not known to the end.
+			if lean, ok := subscriber.(*client.LeanClient); ok && first {
 				e.sent, e.reported = lean.Downstream()
 			}
 			ears = append(ears, e)

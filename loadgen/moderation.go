@@ -26,8 +26,9 @@ type moderationStats struct {
 	// silences are how many packets passed of people who were silenced, by metric, at worst
 	// and at best.
 	silences map[string]*[2]metric.Trend
-	// reconnects are when signaling connections were lost and resumed.
-	reconnects []interval
+	// reconnects are when signaling connections were lost and resumed, and reopenings when
+	// ears were lost and others were heard.
+	reconnects, reopenings []interval
 }
 
 // An interval is when something began and ended. It may have failed, when it would have had
@@ -36,6 +37,10 @@ type interval struct {
 	from, until     time.Duration
 	failed, refused bool
 	had             time.Duration
+	// quiet is for how much of it nobody was owed anything.
+	quiet time.Duration
+	// unfinished: the run ended first.
+	unfinished bool
 }
 
 // A server takes people for gone of whose generator it has heard nothing for long, and
@@ -64,6 +69,13 @@ func (m *moderationStats) reconnected(i interval) {
 	m.reconnects = append(m.reconnects, i)
 }
 
+// reopened records that an ear was opened again.
+func (m *moderationStats) reopened(i interval) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reopenings = append(m.reopenings, i)
+}
+
 // promoted records a promotion.
 func (m *moderationStats) promoted(i interval) {
 	m.mu.Lock()
@@ -84,26 +96,39 @@ type stallCounter interface {
 func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Values) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for name, of := range map[string]struct {
-		all    []interval
-		slowed func(from, until time.Duration) time.Duration
-	}{
-		"promote_duration":   {m.promotions, stalls.SlowedToHear},
-		"reconnect_duration": {m.reconnects, stalls.Slowed},
+	for name, parts := range map[string][]durationsOf{
+		"promote_duration":   {{m.promotions, stalls.SlowedToHear}},
+		"reconnect_duration": {{m.reconnects, stalls.Slowed}, {m.reopenings, stalls.SlowedToHear}},
 	} {
 		slow, fast := &metric.Trend{}, &metric.Trend{}
-		for _, i := range of.all {
-			slowest := i.until - i.from
-			fastest := slowest - of.slowed(i.from, i.until)
-			if i.failed {
-				slowest, fastest = i.had, i.atBest(stalls)
-			}
-			slow.Record(ms(slowest))
-			fast.Record(ms(fastest))
+		for _, of := range parts {
+			of.record(stalls, slow, fast)
 		}
-		if len(of.all) > 0 {
+		if slow.Count() > 0 {
 			setBounds(name, slow, fast, worst, best)
 		}
+	}
+}
+
+// durationsOf are intervals, and by how much the generator may have made one longer.
+type durationsOf struct {
+	all    []interval
+	slowed func(from, until time.Duration) time.Duration
+}
+
+// record records how long they took, at worst and at best.
+func (of durationsOf) record(stalls stallCounter, slow, fast *metric.Trend) {
+	for _, i := range of.all {
+		slowest := max(0, i.until-i.from-i.quiet)
+		fastest := max(0, slowest-of.slowed(i.from, i.until))
+		switch {
+		case i.failed:
+			slowest, fastest = i.had, i.atBest(stalls)
+		case i.unfinished: // it may have taken any time
+			slowest = max(slowest, i.had)
+		}
+		slow.Record(ms(slowest))
+		fast.Record(ms(fastest))
 	}
 }
 

@@ -23,15 +23,22 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 		{"it did not run before", interval{from: second, until: 2 * second}, [2]time.Duration{0, 900 * time.Millisecond}, 1000, 1000},
 		{"it came to nothing by the server's doing", interval{from: second, until: 1010 * time.Millisecond, failed: true, had: actTimeout}, [2]time.Duration{0, 1020 * time.Millisecond}, 10_000, 10_000},
 		{"it came to nothing while the generator hardly ran", interval{from: second, until: 11 * second, failed: true, had: actTimeout}, [2]time.Duration{2 * second, 10 * second}, 10_000, 2000},
+		{"nobody spoke for a part of it", interval{from: second, until: 3 * second, quiet: 500 * time.Millisecond}, [2]time.Duration{}, 1500, 1500},
+		{"the run ended first: it may take any time from then on", interval{from: second, until: 3 * second, unfinished: true, had: actTimeout}, [2]time.Duration{}, 10_000, 2000},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			for name, record := range map[string]func(*moderationStats, interval){
-				"promote_duration": (*moderationStats).promoted, "reconnect_duration": (*moderationStats).reconnected,
+			for _, of := range []struct {
+				name   string
+				record func(*moderationStats, interval)
+			}{
+				{"promote_duration", (*moderationStats).promoted}, {"reconnect_duration", (*moderationStats).reconnected},
+				{"reconnect_duration", (*moderationStats).reopened},
 			} {
+				name := of.name
 				a := measure.NewAggregator()
 				a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
 				m, worst, best := &moderationStats{}, metric.Values{}, metric.Values{}
-				record(m, c.took)
+				of.record(m, c.took)
 				m.durations(a, worst, best)
 				assert.InDelta(t, c.worst, worst[name].(*metric.Trend).Summary().Max, 0.01)
 				if c.best == c.worst {

@@ -36,6 +36,7 @@ type person struct {
 	sender      *frameSender   // while on stage
 	state       scenario.State // all but Publishing, which sender says
 	left        bool
+	ear         earState
 	// away means that they are on their way out, or that their connection was cut and is not
 	// resumed: the server may not know them.
 	away bool
@@ -65,9 +66,7 @@ func (p *person) comeOnStage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	p.participant = participant
-	p.mu.Unlock()
+	p.enter(participant)
 	if p.account != nil {
 		// What they receive counts for their role, not for listeners.
 		now := r.clock.Now()
@@ -77,8 +76,17 @@ func (p *person) comeOnStage(ctx context.Context) error {
 			return err
 		}
 		p.account.Connected(connected)
+		p.earOpened()
 	}
 	return nil
+}
+
+// enter begins a person's presence.
+func (p *person) enter(participant driver.Participant) {
+	p.mu.Lock()
+	p.participant = participant
+	p.mu.Unlock()
+	participant.OnMediaClosed(p.mediaClosed)
 }
 
 // join brings a person in who was to come at a time.
@@ -119,9 +127,7 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 		p.notIn("join", err)
 		return
 	}
-	p.mu.Lock()
-	p.participant = participant
-	p.mu.Unlock()
+	p.enter(participant)
 	connected, err := p.subscribe(ctx, p.account.Receive)
 	switch {
 	case errors.Is(err, errNothingHeard):
@@ -132,6 +138,7 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 		return
 	}
 	p.account.Connected(connected)
+	p.earOpened()
 	select {
 	case <-p.account.Heard():
 	case <-ctx.Done():
@@ -155,21 +162,44 @@ var errNothingHeard = errors.New("connected by ICE and DTLS, but heard nothing b
 // subscribe connects a receiving client and returns from when on it is owed packets: its
 // DTLS handshake was complete, and its subscription, if the server subscribes people.
 func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time.Duration, error) {
+	e, err := p.connect(ctx, receive)
+	if e.answered > 0 {
+		p.recordSteps(e.answered, e.Connected)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if e.subscribed == nil {
+		return e.DTLS, nil
+	}
+	at, err := e.subscribed.wait(ctx, e.participant.Done())
+	return max(e.DTLS, at), err
+}
+
+// A connectedEar is how far a receiving client got.
+type connectedEar struct {
+	client.Connected
+	answered    time.Duration // when the server had answered; 0: it has not
+	participant driver.Participant
+	subscribed  *subscription // nil if the server does not subscribe people
+}
+
+// connect connects a receiving client.
+func (p *person) connect(ctx context.Context, receive client.PacketFunc) (c connectedEar, err error) {
 	r := p.room.run
 	e, err := r.clients.newSubscriber(p, receive)
 	if err != nil {
-		return 0, err
+		return c, err
 	}
 	p.mu.Lock()
 	p.subscriber = e
-	participant := p.participant
+	c.participant = p.participant
 	p.mu.Unlock()
 	offer, err := e.Offer(ctx)
 	if err != nil {
-		return 0, err
+		return c, err
 	}
-	answer, err := participant.Listen(ctx, offer)
-	var subscribed *subscription
+	answer, err := p.listen(ctx, c.participant, offer)
 	var counter *driver.CounterOffer
 	switch {
 	case errors.As(err, &counter):
@@ -179,30 +209,35 @@ func (p *person) subscribe(ctx context.Context, receive client.PacketFunc) (time
 			err = e.Accept(answer)
 		}
 		if err == nil {
-			err = p.trickleCandidates(ctx, participant, driver.Ear, offer, answer, e.AddCandidate)
+			err = p.trickleCandidates(ctx, c.participant, driver.Ear, offer, answer, e.AddCandidate)
 		}
 		if err == nil {
-			subscribed = p.follow(participant, e, answer)
+			c.subscribed = p.follow(c.participant, e, answer)
 		}
 	}
 	if err != nil {
-		return 0, err
+		return c, err
 	}
 	p.mu.Lock()
 	e = p.subscriber
 	p.mu.Unlock()
 	driver.TurnOf(ctx).End()
-	answered := r.clock.Now()
-	connected, err := e.Wait(ctx)
-	p.recordSteps(answered, connected)
-	if err != nil {
-		return 0, err
+	c.answered = r.clock.Now()
+	c.Connected, err = e.Wait(ctx)
+	return c, err
+}
+
+// listen exchanges a receiving client's offer for the server's answer: of the node that the
+// person's group is to hear, for their first ear. Another ear is wherever the cluster has room.
+func (p *person) listen(ctx context.Context, participant driver.Participant, offer string) (string, error) {
+	p.mu.Lock()
+	first := p.ear.reopened == 0
+	p.mu.Unlock()
+	placed, ok := participant.(driver.Placed)
+	if node := p.room.run.Scenario.Cast[p.group].Node; node > 0 && first && ok {
+		return placed.ListenAt(ctx, node, offer)
 	}
-	if subscribed == nil {
-		return connected.DTLS, nil
-	}
-	at, err := subscribed.wait(ctx, participant.Done())
-	return max(connected.DTLS, at), err
+	return participant.Listen(ctx, offer)
 }
 
 // answerCounterOffer answers the server's offer with a new client that has made none.
@@ -293,8 +328,10 @@ func (p *person) stopCounting() {
 func (p *person) losses() (dropped, unstamped uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.subscriber == nil {
-		return 0, 0
+	dropped, unstamped = p.ear.dropped, p.ear.unstamped
+	if p.subscriber != nil {
+		d, u := p.subscriber.Losses()
+		dropped, unstamped = dropped+d, unstamped+u
 	}
-	return p.subscriber.Losses()
+	return dropped, unstamped
 }

@@ -100,7 +100,7 @@ func (h *roomRun) add(g, n int) {
 		}
 		p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)
 		p.probe = r.share.isProbe(number, r.Scenario.Listeners()*r.Scenario.Rooms)
-		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Network: group.NetworkName(), Probe: p.probe})
+		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Network: group.NetworkName(), Node: group.NodeName(), Probe: p.probe})
 		h.listeners = append(h.listeners, p)
 		return
 	}

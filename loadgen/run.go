@@ -46,6 +46,9 @@ type Config struct {
 	// Watch, if not nil, is called together with Progress and gets more. It owns the
 	// snapshot that it gets.
 	Watch func(Snapshot)
+	// KillNode kills the server of that number, from 1, of those that were started for the run;
+	// nil if there are none.
+	KillNode func(node int) error
 	// Log receives what the run reports beside its result; nil discards it.
 	Log *slog.Logger
 }
@@ -60,7 +63,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := supports(cfg.Driver, cfg.Scenario); err != nil {
+	if err := errors.Join(supports(cfg.Driver, cfg.Scenario), cfg.killable()); err != nil {
 		return nil, err
 	}
 	if err := check(host.CurrentLimits(), cfg.Scenario, Share{}, 1, sharesSockets(cfg.Driver)); err != nil {
@@ -71,6 +74,14 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	return r.play(ctx)
+}
+
+// killable returns an error if the timeline kills servers that the run has not started.
+func (cfg Config) killable() error {
+	if cfg.Scenario.Kills() && cfg.KillNode == nil {
+		return fmt.Errorf("%w: %s is for servers that the run starts itself, as earshot run --nodes does", driver.ErrUnsupported, scenario.KillNode)
+	}
+	return nil
 }
 
 // supports returns an error for a scenario that the driver can't play, before anything
@@ -84,6 +95,9 @@ func supports(d driver.Driver, s *scenario.Scenario) error {
 		if e.Do != "" && !e.Do.Spec().Local && !slices.Contains(c.Acts, e.Do) {
 			return fmt.Errorf("%w: the timeline's %s needs signaling; the %s driver can only %s", driver.ErrUnsupported, e.Do, c.Driver, doable(c.Acts))
 		}
+	}
+	if n := s.Nodes(); n > 0 && !c.Nodes {
+		return fmt.Errorf("%w: the scenario names node %d; the %s driver knows no nodes", driver.ErrUnsupported, n, c.Driver)
 	}
 	if c.Sections != driver.AllVoices {
 		return nil
@@ -125,6 +139,7 @@ type run struct {
 	uplinks *uplinks
 	// moderation measures how the server carries out what the hosts do.
 	moderation moderationStats
+	reopening  reopenings
 
 	clips    [][]*speech.Clip // by group of the cast
 	allClips []*speech.Clip   // of all groups
@@ -210,6 +225,8 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer end()
+	r.reopening.begin(background)
+	defer r.reopening.end()
 	playing, abort := context.WithCancel(ctx)
 	defer abort()
 	r.gate.arm(abort)
@@ -267,6 +284,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	if r.peers != nil {
 		r.peers.awaitKnown(background, now+settleTime)
 	}
+	r.reopening.end()
 	end()
 	work.Wait()
 	now = r.clock.Now()

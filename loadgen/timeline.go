@@ -85,6 +85,10 @@ func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Du
 	}
 	r.health.recordStart(r.clock.Now() - at)
 	r.aggregator.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
+	if e.Do.Spec().OfNode {
+		r.problems.act(e.Do, r.KillNode(e.Node))
+		return
+	}
 	var rooms sync.WaitGroup
 	for _, h := range r.rooms {
 		rooms.Go(func() { h.play(ctx, i, e) })

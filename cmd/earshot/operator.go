@@ -16,6 +16,9 @@ import (
 	"github.com/earshot-audio/earshot/internal/table"
 )
 
+// operatorTokenEnv is the environment variable with the operator's token.
+const operatorTokenEnv = "EARSHOT_OPERATOR_TOKEN"
+
 // operatorFlags say which server an operator's command is for.
 type operatorFlags struct {
 	target, token, data, ca string
@@ -26,7 +29,7 @@ type operatorFlags struct {
 func (f *operatorFlags) bind(c *cobra.Command) {
 	flags := c.PersistentFlags()
 	flags.StringVar(&f.target, "target", "http://127.0.0.1:7080", "`URL` of the server")
-	flags.StringVar(&f.token, "token", os.Getenv("EARSHOT_OPERATOR_TOKEN"), "the operator's `token` (or $EARSHOT_OPERATOR_TOKEN; default: the one kept under --data)")
+	flags.StringVar(&f.token, "token", os.Getenv(operatorTokenEnv), "the operator's `token` (or $EARSHOT_OPERATOR_TOKEN; default: the one kept under --data)")
 	flags.Lookup("token").DefValue = ""
 	flags.StringVar(&f.data, "data", "./earshot-data", "the server's data `directory`, for its operator's token")
 	flags.StringVar(&f.ca, "ca", "", "`file` of certificate authorities (PEM) to trust beside the system's")

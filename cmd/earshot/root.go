@@ -48,7 +48,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 	root.Version = version()
 	root.SetVersionTemplate("earshot {{.Version}}\n")
 	root.AddCommand(serveCommand(), runCommand(), workerCommand(), initCommand(), capacityCommand(), versusCommand(), leagueCommand(), compareCommand(), scenarioCommand(), reportCommand(), summaryCommand(),
-		roomCommand(), nodeCommand(), inviteCommand(), auditCommand(), versionCommand())
+		roomCommand(), nodeCommand(), inviteCommand(), auditCommand(), versionCommand(), stateServerCommand())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 			return usage(fmt.Errorf("%w (see %s --help)", meantFlag(c, err), c.CommandPath()))

@@ -37,13 +37,14 @@ func runCommand() *cobra.Command {
 listener received and whether the thresholds hold.
 
 Without --target, a server of its own is started in a child process and stopped
-at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
+at the end; or several, if --nodes or the scenario's nodes ask for a cluster. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 98 invalid (a threshold had no data, or the figures can't be trusted),
 99 thresholds crossed, 130 interrupted.`,
 		Example: `  earshot run smoke
   earshot run scenario.yaml --html report.html
   earshot run smoke --target http://127.0.0.1:7080
   earshot run smoke --workers 2 --local
+  earshot run smoke --nodes 3
   earshot run smoke --driver whep --whip-url http://127.0.0.1:8889/{room}/whip --whep-url http://127.0.0.1:8889/{room}/whep`,
 		Args:              scenarioArgument,
 		ValidArgsFunction: completeScenario,
@@ -63,6 +64,7 @@ at the end. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
 	f.out.bind(flags)
 	f.watch.bind(flags)
 	f.workers.bind(flags)
+	flags.IntVar(&f.target.nodes, "nodes", 0, "start `N` servers of a cluster for the run, each a process, and their NATS server (default: as many as the scenario names, or one server)")
 	f.term.bind(c)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the verdict")
 	return c
@@ -77,7 +79,7 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 	warn(stderr, s.Warnings)
 	warn(stderr, f.watch.exposed())
 	warn(stderr, f.target.exposed())
-	if err := f.workers.check(f.target, f.repeat, changed); err != nil {
+	if err := errors.Join(f.workers.check(f.target, f.repeat, changed), f.target.checkNodes(s, f.workers.workers)); err != nil {
 		return usage(err)
 	}
 	if f.workers.workers == 0 || f.workers.local { // else it is the workers' machines that play

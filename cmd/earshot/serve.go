@@ -106,7 +106,7 @@ func (f *serveFlags) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&f.maxConnections, "max-connections", 0, "`number` of HTTP connections and WebSockets at once (default: what the limit of open files allows, 65536 at most)")
 	flags.BoolVar(&f.open, "open", false, "create rooms on first use and ask for no token")
 	flags.BoolVar(&f.openToNetwork, "open-to-network", false, "allow --open on an address that others can reach")
-	flags.StringVar(&f.operatorToken, "operator-token", os.Getenv("EARSHOT_OPERATOR_TOKEN"), "`token` of the operator (or $EARSHOT_OPERATOR_TOKEN; default: made once and kept under --data)")
+	flags.StringVar(&f.operatorToken, "operator-token", os.Getenv(operatorTokenEnv), "`token` of the operator (or $EARSHOT_OPERATOR_TOKEN; default: made once and kept under --data)")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`format` of the log on standard error: text or json")
 	flags.StringVar(&f.pprof, "pprof", "", "`address` to serve profiles of this process on")
 	flags.BoolVar(&f.stopWithStdin, "stop-with-stdin", false, "stop when standard input ends")
@@ -199,10 +199,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if f.stopWithStdin {
-		go func() { // ends with the process: a read of standard input can't be cancelled
-			_, _ = io.Copy(io.Discard, stdin)
-			cancel()
-		}()
+		stopWith(stdin, cancel)
 	}
 	log := newLog(f.logFormat, stderr)
 

@@ -36,6 +36,7 @@ type targetFlags struct {
 	values    map[string]string // of the drivers' own flags, by name
 	token     string
 	serverPID int
+	nodes     int // of a cluster that the run starts; 0: as many as the scenario names
 }
 
 // bind adds the flags to a command.
@@ -119,6 +120,9 @@ func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, roots *tl
 		return nil, usage(err)
 	}
 	f.readEnvironment(kind)
+	if f.ownServer() && max(f.nodes, cfg.Scenario.Nodes()) > 0 {
+		return f.startNodes(ctx, kind, cfg, roots, died)
+	}
 	if f.ownServer() {
 		return startServer(ctx, kind, cfg, roots, died)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -34,11 +35,12 @@ type Process struct {
 
 	mu      sync.Mutex
 	closing bool
+	killed  bool
 	err     error
 }
 
 // Start runs a command and returns when it serves: when it has printed a line
-// with a word that begins with http://. The command must stop when its standard
+// with a word that begins with http:// or nats://. The command must stop when its standard
 // input ends. If it ends before Close, died is called with an error that wraps
 // [ErrDied]. The caller owns the process and has to call Close.
 func Start(ctx context.Context, cmd *exec.Cmd, died context.CancelCauseFunc) (*Process, error) {
@@ -98,7 +100,7 @@ func (p *Process) wait(stdout io.Reader, ready chan<- string, died context.Cance
 
 func urlIn(line string) string {
 	for _, word := range strings.Fields(line) {
-		if strings.HasPrefix(word, "http://") {
+		if strings.HasPrefix(word, "http://") || strings.HasPrefix(word, "nats://") {
 			return word
 		}
 	}
@@ -107,6 +109,19 @@ func urlIn(line string) string {
 
 // PID is the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Kill kills the server (SIGKILL) and returns when it has ended. That it has is no error, here
+// or of Close, and died is not called.
+func (p *Process) Kill() error {
+	p.mu.Lock()
+	p.closing, p.killed = true, true
+	p.mu.Unlock()
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill the server: %w", err)
+	}
+	<-p.exited
+	return nil
+}
 
 // Close stops the server and waits until it has ended. A server that does not
 // stop in time is killed, which is an error.
@@ -126,7 +141,7 @@ func (p *Process) Close() error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.err != nil {
+	if p.err != nil && !p.killed {
 		return fmt.Errorf("the server exited with an error (%w); the end of its log:\n%s", p.err, p.log)
 	}
 	return nil

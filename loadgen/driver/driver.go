@@ -47,6 +47,9 @@ type Capabilities struct {
 	PublishOnly string
 	// Resume means that [Participant.Resume] works.
 	Resume bool
+	// Nodes means that the server may be a cluster, whose nodes have numbers, from 1: rooms can
+	// be opened on one ([scenario.RoomSpec]), and participants are [Placed].
+	Nodes bool
 	// Trickle means that the server may send its candidates after its answer:
 	// [Participant.Trickle] works.
 	Trickle bool
@@ -99,6 +102,10 @@ type Participant interface {
 	// server's (RFC 9725, section 4.3.3). It needs the verb [scenario.RestartICE] among
 	// [Capabilities.Acts].
 	RestartICE(ctx context.Context, of Media, fragment string) (string, error)
+	// OnMediaClosed sets what is called when the server says that it has closed a media
+	// connection, and the person is still in the room: they may offer it again. closed must
+	// not block. Drivers whose servers do not say so never call it.
+	OnMediaClosed(closed func(of Media))
 	// Leave ends the presence and returns when the server has acknowledged it.
 	Leave(ctx context.Context) error
 	// Done is closed when the presence has ended, whichever side ended it.
@@ -112,6 +119,14 @@ type Negotiator interface {
 	// Negotiate says who makes the further offers. It is called when the client has taken
 	// the answer that Listen returned.
 	Negotiate(Negotiation)
+}
+
+// Placed is a [Participant] of a cluster, who may say which node is to serve them.
+type Placed interface {
+	Participant
+	// ListenAt is Listen with the number of the node that is to have the ear. It is an error if
+	// that does not take it.
+	ListenAt(ctx context.Context, node int, offer string) (answer string, err error)
 }
 
 // A Negotiation is a receiving client's part in further offers. The driver calls one of its
@@ -144,7 +159,8 @@ func (UnsupportedRoom) Act(context.Context, scenario.Verb, Participant) error {
 func (UnsupportedRoom) NoShows() uint64 { return 0 }
 
 // UnsupportedParticipant implements what a [Participant] can't do whose driver has
-// neither [Capabilities.Trickle] nor [Capabilities.Resume] nor restarts of ICE. Embed it.
+// neither [Capabilities.Trickle] nor [Capabilities.Resume] nor restarts of ICE, and whose server
+// does not say which media it has closed. Embed it.
 type UnsupportedParticipant struct{}
 
 // Trickle implements Participant.
@@ -161,6 +177,9 @@ func (UnsupportedParticipant) Resume(context.Context) (Participant, error) {
 func (UnsupportedParticipant) RestartICE(context.Context, Media, string) (string, error) {
 	return "", ErrUnsupported
 }
+
+// OnMediaClosed implements Participant.
+func (UnsupportedParticipant) OnMediaClosed(func(Media)) {}
 
 // A CounterOffer is the error for an offer that the server refused with an offer of
 // its own.

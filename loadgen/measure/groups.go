@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -8,8 +9,8 @@ import (
 
 // A Group is the figures of some of a run's people, or of some of its time.
 type Group struct {
-	// By is what it is a group of, and Name which: "network" and "3g", "role" and
-	// "speaker", "phase" and "steady". Name is "" for those without a network.
+	// By is what it is a group of, and Name which: "network" and "3g", "node" and "2", "role"
+	// and "speaker", "phase" and "steady". Name is "" for those without a network or node.
 	By, Name string
 	// Values is what was measured of it, and Best what those of them that are in doubt are
 	// at best. They have no selectors.
@@ -17,10 +18,10 @@ type Group struct {
 }
 
 // Groups are the groups of the run, of each kind of which there are several: the listeners
-// by network, everybody by role, and the delivery by phase and by the spans that the
+// by network and by node, everybody by role, and the delivery by phase and by the spans that the
 // timeline names. The run has ended.
 func (a *Aggregator) Groups() (all []Group) {
-	var networks, roles, phases []string
+	var networks, nodes, roles, phases []string
 	a.record.mu.Lock()
 	for _, s := range a.record.spans {
 		phases = append(phases, s.name)
@@ -30,15 +31,22 @@ func (a *Aggregator) Groups() (all []Group) {
 		if c.Role == Audience && !slices.Contains(networks, c.Network) {
 			networks = append(networks, c.Network)
 		}
+		if c.Role == Audience && !slices.Contains(nodes, c.Node) {
+			nodes = append(nodes, c.Node)
+		}
 		if !slices.Contains(roles, c.Role) {
 			roles = append(roles, c.Role)
 		}
 	}
-	slices.Sort(networks) // those without one are the first
+	slices.Sort(networks)                                                                                           // those without one are the first
+	slices.SortFunc(nodes, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }) // as numbers
 	slices.Sort(roles)
 	all = several(networks, func(name string) Group {
 		return a.group("network", name, ofPeople, "", func(l Labels) bool { return l.Role == Audience && l.Network == name })
 	})
+	all = append(all, several(nodes, func(name string) Group {
+		return a.group("node", name, ofPeople, "", func(l Labels) bool { return l.Role == Audience && l.Node == name })
+	})...)
 	all = append(all, several(roles, func(name string) Group {
 		return a.group("role", name, ofPeople, "", func(l Labels) bool { return l.Role == name })
 	})...)

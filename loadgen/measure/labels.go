@@ -19,6 +19,8 @@ type Labels struct {
 	Role string
 	// Network is the name of their network's profile, or "".
 	Network string
+	// Node is the number of the cluster's server from which they were cast to hear, or "".
+	Node string
 	// Probe is for a listener beside the crowd, to be compared with
 	// it.
 	Probe bool

@@ -86,6 +86,7 @@ type Listener struct {
 	windowed  *windowed
 	trips     trips
 	marked    *markedListener // where the audio is marked, or nil
+	again     *reopening      // of the ear, or nil: it was never lost
 	listening *listening      // of a probe that is scored, or nil
 
 	// When the join was to begin, when it began, when its time was over, and when
@@ -280,6 +281,9 @@ func (l *Listener) addSections(n int) {
 // places begin anew: two sources may well send the same silence.
 func (l *Listener) order(s *section, p Packet) {
 	if !s.open {
+		if l.again != nil {
+			l.reopened(p.At)
+		}
 		s.open, s.talker, s.sequence = true, p.Talker, p.Sequence
 		s.places = s.first[:0]
 		return

@@ -119,7 +119,7 @@ func selected(l Labels, s metric.Selector) bool {
 	if role == "" {
 		role = Audience
 	}
-	return l.Role == role && (s.Network == "" || s.Network == l.Network)
+	return l.Role == role && (s.Network == "" || s.Network == l.Network) && (s.Node == "" || s.Node == l.Node)
 }
 
 // sums is the figures of some listeners.

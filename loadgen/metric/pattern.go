@@ -46,7 +46,7 @@ func (d Definition) ThresholdPattern() string {
 func (d Definition) NamePattern() string {
 	var keys, pairs []string
 	if d.Parts.People {
-		keys = append(keys, "network", "role")
+		keys = append(keys, "network", "node", "role")
 	}
 	if d.Parts.Phases {
 		keys = append(keys, "phase")
@@ -64,10 +64,10 @@ func (d Definition) NamePattern() string {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf(`^\s*%s\s*\{\s*%s(,\s*%s){0,2}\}\s*$`, d.Name, pairs[0], pairs[0])
+		return fmt.Sprintf(`^\s*%s\s*\{\s*%s(,\s*%s){0,3}\}\s*$`, d.Name, pairs[0], pairs[0])
 	}
 	pair := "(" + strings.Join(pairs, "|") + ")"
-	return fmt.Sprintf(`^\s*%s\s*\{\s*%s(,\s*%s){0,3}\}\s*$`, d.Name, pair, pair)
+	return fmt.Sprintf(`^\s*%s\s*\{\s*%s(,\s*%s){0,4}\}\s*$`, d.Name, pair, pair)
 }
 
 // Example is a threshold of the metric.

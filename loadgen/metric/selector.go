@@ -16,6 +16,7 @@ import (
 type Selector struct {
 	Network string // the name of a network profile of the cast
 	Phase   string // of the run, or a span that the timeline names
+	Node    string // the number of a cluster's server from which they were cast to hear
 	Role    string // those who were cast for it; "" is the listeners
 	Step    string // of a join, one of [JoinSteps]
 	By      string // what recovered packets, one of [RecoveredBy]
@@ -39,12 +40,14 @@ func (s Selector) String() string {
 	return "{" + strings.Join(pairs, ",") + "}"
 }
 
-var selectorKeys = []string{"network", "phase", "role", "step", "by"}
+var selectorKeys = []string{"network", "node", "phase", "role", "step", "by"}
 
 func (s *Selector) field(key string) *string {
 	switch key {
 	case "network":
 		return &s.Network
+	case "node":
+		return &s.Node
 	case "phase":
 		return &s.Phase
 	case "role":
@@ -59,7 +62,7 @@ func (s *Selector) field(key string) *string {
 
 // Parts is which parts of a metric can be asked for.
 type Parts struct {
-	People  bool // those of a role or a network
+	People  bool // those of a role, a network or a node
 	Phases  bool // those of a phase or a named span
 	Windows bool // windows of time
 	Live    bool // what there is of it while the run goes on
@@ -129,8 +132,8 @@ func unknownKey(key string) error {
 // allows returns an error if the metric can't be asked for the part.
 func (d Definition) allows(s Selector) error {
 	p := d.Parts
-	if (s.Network != "" || s.Role != "") && !p.People {
-		return fmt.Errorf("%s is not kept by network or role: only %s are", d.Name, d.having(func(p Parts) bool { return p.People }))
+	if (s.Network != "" || s.Role != "" || s.Node != "") && !p.People {
+		return fmt.Errorf("%s is not kept by network, role or node: only %s are", d.Name, d.having(func(p Parts) bool { return p.People }))
 	}
 	if s.Phase != "" && !p.Phases {
 		return fmt.Errorf("%s is not kept by phase: only %s are", d.Name, d.having(func(p Parts) bool { return p.Phases }))

@@ -42,6 +42,7 @@ var groupFigures = []groupFigure{
 func (r *Report) groupTables() (all []groupTable) {
 	for _, kind := range []struct{ by, title, first, none string }{
 		{"network", "By network", "network", "none"},
+		{"node", "By node", "node", "any"},
 		{"role", "By role", "role", ""},
 		{"phase", "By phase", "phase", ""},
 	} {

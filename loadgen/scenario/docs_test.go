@@ -38,7 +38,7 @@ func TestDocsExamples(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, 3, examples)
+	assert.Equal(t, 4, examples)
 
 	first, _, _ := strings.Cut(strings.TrimPrefix(blocks[1], "yaml\n"), "  latency:")
 	_, err = Parse("lecture.yaml", []byte(first+"  latncy: [\"p(99) < 20ms\"]\n"))

@@ -18,8 +18,10 @@ import (
 var (
 	length = named("duration", value[Duration]{read: (*reader).duration})
 	people = integer[int](1, maxCount)
-	role   = named("role", oneOf(Speaker, Listener, Host))
-	audio  = value[[]string]{read: readAudio, schema: func() *jsonschema.Schema {
+	// nodeNumber is the number of a server of a cluster.
+	nodeNumber = integer[int](1, MaxNodes)
+	role       = named("role", oneOf(Speaker, Listener, Host))
+	audio      = value[[]string]{read: readAudio, schema: func() *jsonschema.Schema {
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{ref("audioFile"), {Type: "array", MinItems: new(1), Items: ref("audioFile")}}}
 	}}
 	conditions = value[[]metric.Threshold]{
@@ -40,6 +42,8 @@ func roomForm() form[RoomSpec] {
 				"How many voices the room passes on at once: the loudest.").or(wire.DefaultSlots),
 			put("audience_hold", length, func(s *RoomSpec) *Duration { return &s.AudienceHold },
 				"How long packets for the audience may wait for others, to leave as one message: 200ms at most. It costs as much latency, and saves work.").or("0s"),
+			put("node", nodeNumber, func(s *RoomSpec) *int { return &s.Node },
+				"Which server of a cluster has the room: the oldest is 1. Left out: the cluster decides."),
 		},
 	}
 }
@@ -99,6 +103,8 @@ func groupForm() form[Group] {
 				"How many voices at once each of their ears offers to take. Left out: as many as the room has slots."),
 			put("network", networks, func(g *Group) **network.Profile { return &g.Network },
 				"The simulated network that their media goes through. Left out: none."),
+			put("node", nodeNumber, func(g *Group) *int { return &g.Node },
+				"From which server of a cluster these listeners hear the room: the oldest is 1. Left out: the cluster decides."),
 		},
 		relate: func(s *jsonschema.Schema) {
 			s.DependentRequired = map[string][]string{"turns": {"audio"}}
@@ -107,7 +113,7 @@ func groupForm() form[Group] {
 				{
 					If:   is("role", Listener),
 					Then: &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"turns": never()}},
-					Else: &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"depart": never()}},
+					Else: &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"depart": never(), "node": never()}},
 				},
 			}
 		},
@@ -121,10 +127,11 @@ func eventForm() form[Event] {
 		fields: []member[Event]{
 			put("at", length, func(e *Event) *Duration { return &e.At }, "When, counted from the end of the arrivals.").need(),
 			put("who", role, func(e *Event) *Role { return &e.Who },
-				"From the people of which role they are picked. Not needed for end and invite-guest."),
+				"From the people of which role they are picked. Not needed for end, invite-guest and kill-node."),
 			put("count", people, func(e *Event) *int { return &e.Count }, "How many of them, in each room.").or(1),
 			put("do", oneOf(verbNames()...), func(e *Event) *Verb { return &e.Do },
-				"What they do, or what the room's moderator does to them."),
+				"What they do, or what the room's moderator does to them; or what happens to a server."),
+			put("node", nodeNumber, func(e *Event) *int { return &e.Node }, "Which server kill-node is for: the oldest is 1."),
 			put("name", words("^[A-Za-z0-9_-]+$", maxSpanName), func(e *Event) *string { return &e.Name },
 				"Names a span of the run, which thresholds select as a phase."),
 			put("for", length, func(e *Event) *Duration { return &e.For },
@@ -136,12 +143,20 @@ func eventForm() form[Event] {
 			_, of := given["who"]
 			switch {
 			case !acts && named:
-				for _, key := range []string{"who", "count"} {
+				for _, key := range []string{"who", "count", "node"} {
 					if _, ok := given[key]; ok {
 						r.fail(f.node, "%s has %s and nothing to do: give it the field do", what, key)
 					}
 				}
 				e.Count = 0
+			case e.Do.Spec().OfNode:
+				e.Who = Host
+				r.require(f, given, what, "node")
+				for _, key := range []string{"who", "count"} {
+					if _, ok := given[key]; ok {
+						r.fail(f.node, "%s has %s, and %s is for a node", what, key, e.Do)
+					}
+				}
 			case !acts:
 				r.require(f, given, what, "do")
 			case !of && e.Do.Spec().OfRoom:
@@ -154,12 +169,17 @@ func eventForm() form[Event] {
 			s.DependentRequired = map[string][]string{"for": {"name"}}
 			s.AllOf = []*jsonschema.Schema{{
 				If:   &jsonschema.Schema{Required: []string{"do"}},
-				Else: &jsonschema.Schema{Required: []string{"name"}, Properties: map[string]*jsonschema.Schema{"who": never(), "count": never()}},
+				Else: &jsonschema.Schema{Required: []string{"name"}, Properties: map[string]*jsonschema.Schema{"who": never(), "count": never(), "node": never()}},
 			}}
 			for _, v := range verbs {
 				then := is("who", v.Who...)
 				if !v.OfRoom {
 					then.Required = []string{"who"}
+				}
+				if v.OfNode {
+					then = &jsonschema.Schema{
+						Required: []string{"node"}, Properties: map[string]*jsonschema.Schema{"who": never(), "count": never()},
+					}
 				}
 				if v.MaxCount > 0 {
 					then.Properties["count"] = &jsonschema.Schema{Maximum: new(float64(v.MaxCount))}

@@ -7,6 +7,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/decimal"
@@ -63,6 +64,8 @@ type RoomSpec struct {
 	// AudienceHold is how long packets for the audience may wait for others, to leave
 	// as one message; people on stage get theirs at once.
 	AudienceHold Duration
+	// Node is the number of the server of a cluster that has the room, from 1; 0: any.
+	Node int
 }
 
 // A Role is what a part of the cast comes as.
@@ -97,6 +100,17 @@ type Group struct {
 	// Network is the simulated network that the group's media goes through; nil
 	// is none. It is not changed.
 	Network *network.Profile
+	// Node is the number of the server of a cluster from which the group's listeners hear
+	// the room, from 1; 0: any.
+	Node int
+}
+
+// NodeName is what thresholds and reports call the group's node; "" is any.
+func (g Group) NodeName() string {
+	if g.Node == 0 {
+		return ""
+	}
+	return strconv.Itoa(g.Node)
 }
 
 // NetworkName is what thresholds and reports call the group's network; "" is
@@ -117,6 +131,8 @@ type Event struct {
 	Who   Role
 	Count int
 	Do    Verb // "" is nothing: the entry has a name
+	// Node is the number of the server that an entry of a node is for, from 1.
+	Node int
 	// Name names a span of the run, from At on, which thresholds can select as a
 	// phase. It lasts for For, or if that is 0 until the next entry with a name,
 	// or the end of the hold.
@@ -151,6 +167,27 @@ func (s *Scenario) Spans() (spans []Span) {
 	return spans
 }
 
+// MaxNodes is the largest number of a node.
+const MaxNodes = 50
+
+// Nodes is how many nodes a cluster must have to play the scenario: the largest number of one
+// that it names; 0: it names none.
+func (s *Scenario) Nodes() int {
+	n := s.Room.Node
+	for _, g := range s.Cast {
+		n = max(n, g.Node)
+	}
+	for _, e := range s.Timeline {
+		n = max(n, e.Node)
+	}
+	return n
+}
+
+// Kills reports whether the timeline kills a node.
+func (s *Scenario) Kills() bool {
+	return slices.ContainsFunc(s.Timeline, func(e Event) bool { return e.Do.Spec().OfNode })
+}
+
 // Departs reports whether anybody leaves after the hold.
 func (s *Scenario) Departs() bool {
 	return slices.ContainsFunc(s.Cast, func(g Group) bool { return g.Depart != nil })
@@ -158,8 +195,11 @@ func (s *Scenario) Departs() bool {
 
 // String says what happens, in a few words: "promote 1 listener".
 func (e Event) String() string {
-	if e.Do == End {
+	switch {
+	case e.Do == End:
 		return string(e.Do)
+	case e.Do.Spec().OfNode:
+		return fmt.Sprintf("%s %d", e.Do, e.Node)
 	}
 	plural := "s"
 	if e.Count == 1 {

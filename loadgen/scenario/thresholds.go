@@ -147,6 +147,9 @@ func (s *Scenario) checkThreshold(c *checker, path string, t metric.Threshold) {
 			c.add(path, "there is no network %q: the cast has %s", sel.Network, strings.Join(networks, ", "))
 		}
 	}
+	if sel.Node != "" && !slices.ContainsFunc(s.Cast, func(g Group) bool { return g.NodeName() == sel.Node }) {
+		c.add(path, "there is no node %q: no group of the cast is on it", sel.Node)
+	}
 	switch role := Role(sel.Role); role {
 	case "":
 	case Speaker, Listener, Host:

@@ -67,6 +67,9 @@ func (s *Scenario) problems() []problem {
 	if hold := s.Room.AudienceHold.Duration(); hold < 0 || hold > wire.MaxAudienceHold || hold%time.Millisecond != 0 {
 		c.add("room.audience_hold", "audience_hold is %s: it is a number of milliseconds, %s at most", hold, wire.MaxAudienceHold)
 	}
+	if s.Room.Node != 0 {
+		c.within("room.node", s.Room.Node, MaxNodes)
+	}
 	if len(s.Cast) == 0 {
 		c.add("cast", "cast is empty")
 	}
@@ -138,6 +141,12 @@ func (s *Scenario) checkGroup(c *checker, path string, g Group) {
 	if g.Sections != 0 {
 		c.within(path+".sections", g.Sections, s.Room.Slots)
 	}
+	switch {
+	case g.Node != 0 && g.Role != Listener:
+		c.add(path+".node", "node is for listeners: the others are on the room's node")
+	case g.Node != 0:
+		c.within(path+".node", g.Node, MaxNodes)
+	}
 	if g.Turns != nil {
 		checkTurns(c, path+".turns", g)
 	}
@@ -198,6 +207,13 @@ func (s *Scenario) checkEvent(c *checker, i int, e Event) {
 	switch {
 	case spec.Verb == "":
 		c.add(path+".do", "do is %q: it can be %s", e.Do, listFor(e.Do, verbNames()))
+	case spec.OfNode:
+		c.within(path+".node", e.Node, MaxNodes)
+		if e.Who != Host || e.Count != 1 {
+			c.add(path, "%s is for a node: leave out who and count", e.Do)
+		}
+	case e.Node != 0:
+		c.add(path+".node", "node is for %s", KillNode)
 	case !slices.Contains(spec.Who, e.Who):
 		c.add(path+".who", "who is %q: %s is for %s", e.Who, e.Do, list(spec.Who))
 	case e.Do == End && e.Count != 1:

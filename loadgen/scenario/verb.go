@@ -28,6 +28,7 @@ const (
 	Reconnect     Verb = "reconnect"
 	RestartICE    Verb = "ice-restart"
 	InviteGuest   Verb = "invite-guest"
+	KillNode      Verb = "kill-node"
 )
 
 // An Actor is who asks the server for what a verb does.
@@ -61,6 +62,8 @@ type VerbSpec struct {
 	// about the room (OfRoom) picks nobody, and Who is only what a file may write.
 	Who    []Role
 	OfRoom bool
+	// OfNode verbs are about a server that the run has started itself. They pick nobody either.
+	OfNode bool
 	// MaxCount bounds the count of a verb of the room; 0 is no bound.
 	MaxCount int
 	// Local verbs need no signaling: any driver can play them.
@@ -149,6 +152,10 @@ var verbs = []VerbSpec{
 	{
 		Verb: InviteGuest, Actor: Moderator, Who: []Role{Host}, OfRoom: true, MaxCount: wire.DefaultStage,
 		Help: "`count` people from outside get an invite to the stage, valid for 5 s, and never come",
+	},
+	{
+		Verb: KillNode, Who: []Role{Host}, OfRoom: true, OfNode: true, Local: true,
+		Help: "the server `node` is killed (SIGKILL), of those that `earshot run --nodes` has started. It does not come back",
 	},
 }
 

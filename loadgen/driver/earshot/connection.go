@@ -51,6 +51,7 @@ type connection struct {
 	reason   wire.GoodbyeReason
 	presence []byte // the last presence message, as received; nil: none
 	closed   bool
+	mediaEnd func(driver.Media) // see OnMediaClosed; nil: nobody asked
 
 	done   chan struct{}
 	reader sync.WaitGroup
@@ -157,6 +158,9 @@ func resumeAt(ctx context.Context, s *connection, socket string) (*connection, e
 	}
 	next.member, next.room, next.resumeKey, next.revision = resumed.Member, resumed.Room, resumed.Resume.Key, resumed.Rev
 	next.noShows.Store(s.noShows.Load())
+	s.mu.Lock()
+	next.mediaEnd = s.mediaEnd
+	s.mu.Unlock()
 	next.joining = false
 	next.startReading()
 	return next, nil
@@ -176,16 +180,20 @@ func (s *connection) lastRevision() uint64 {
 
 // Listen implements driver.Participant.
 func (s *connection) Listen(ctx context.Context, offer string) (string, error) {
-	return s.offer(ctx, wire.MediaEar, offer)
+	return s.offer(ctx, wire.Offer{Media: wire.MediaEar, SDP: offer})
 }
 
 // Publish implements driver.Participant.
 func (s *connection) Publish(ctx context.Context, offer string) (string, error) {
-	return s.offer(ctx, wire.MediaMic, offer)
+	return s.offer(ctx, wire.Offer{Media: wire.MediaMic, SDP: offer})
 }
 
-func (s *connection) offer(ctx context.Context, media wire.Media, offer string) (string, error) {
-	answer, err := s.request(ctx, func(id string) wire.Message { return wire.Offer{ID: id, Media: media, SDP: offer} })
+func (s *connection) offer(ctx context.Context, offer wire.Offer) (string, error) {
+	media := offer.Media
+	answer, err := s.request(ctx, func(id string) wire.Message {
+		offer.ID = id
+		return offer
+	})
 	if err != nil {
 		return "", fmt.Errorf("offer the %s: %w", media, err)
 	}
@@ -209,6 +217,13 @@ func (s *connection) RestartICE(ctx context.Context, of driver.Media, fragment s
 		return "", fmt.Errorf("restart ICE of the %s: the server answered %q", of, wire.TypeOf(answer))
 	}
 	return restarted.Fragment, nil
+}
+
+// OnMediaClosed implements driver.Participant.
+func (s *connection) OnMediaClosed(closed func(of driver.Media)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mediaEnd = closed
 }
 
 // Leave implements driver.Participant.
@@ -382,6 +397,10 @@ func (s *connection) handleMessage(data []byte) {
 		s.presence = append(s.presence[:0], data...)
 	case wire.GuestLapsed:
 		s.noShows.Add(1)
+	case wire.MediaClosed:
+		if s.mediaEnd != nil && m.Reason == wire.CloseLost {
+			s.mediaEnd(driver.Media(m.Media))
+		}
 	}
 	if answer := s.pending[wire.RequestID(m)]; answer != nil {
 		delete(s.pending, wire.RequestID(m))

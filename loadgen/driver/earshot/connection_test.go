@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -158,6 +159,39 @@ func TestConnectionReportsWhyTheServerClosedIt(t *testing.T) {
 	assert.ErrorIs(t, err, errConnectionClosed)
 	assert.ErrorContains(t, err, "removed")
 	assert.NoError(t, visit.Leave(t.Context()))
+}
+
+// Whoever asks is told that the server has lost an ear, also after a resumption; not that a mic
+// was closed by a demotion.
+func TestConnectionTellsOfLostMedia(t *testing.T) {
+	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
+		switch m := m.(type) {
+		case wire.Resume:
+			say(`{"type":"resumed","id":"` + m.ID + `","room":"room","member":"m","role":"listener","talker":7,"slots":3,
+				"audience":1,"talkers":[],"rev":9,"resume":{"key":"other","window_s":5}}`)
+		case wire.RaiseHand:
+			say(`{"type":"media-closed","media":"mic","reason":"demoted"}`)
+			say(`{"type":"media-closed","media":"ear","reason":"lost"}`)
+			say(`{"type":"ok","id":"` + m.ID + `"}`)
+		case wire.Leave:
+			say(`{"type":"ok","id":"` + m.ID + `"}`)
+		default:
+			answerJoin(m, say)
+		}
+	})
+	visit, err := room.Join(t.Context(), "name", scenario.Listener)
+	require.NoError(t, err)
+	require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, visit), "nobody asks")
+	lost := make(chan driver.Media, 2)
+	visit.OnMediaClosed(func(of driver.Media) { lost <- of })
+	require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, visit))
+	assert.Equal(t, driver.Ear, <-lost)
+	next, err := visit.Resume(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, next))
+	assert.Equal(t, driver.Ear, <-lost)
+	assert.Empty(t, lost)
+	require.NoError(t, next.Leave(t.Context()))
 }
 
 // A connection resumes from the last revision that it was sent.

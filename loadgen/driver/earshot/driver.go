@@ -29,6 +29,7 @@ type Driver struct {
 	client *http.Client
 	dialer *websocket.Dialer
 	socket string // the WebSocket URL
+	nodes  nodeList
 
 	messages sync.Pool // of *bytes.Buffer, in which connections read messages
 }
@@ -72,7 +73,7 @@ func (d *Driver) Loopback() bool { return driver.OnLoopback(d.base) }
 // Capabilities implements driver.Driver. The server is measured by its own /metrics.
 func (d *Driver) Capabilities() driver.Capabilities {
 	return driver.Capabilities{
-		Driver: "earshot", Acts: acts(), StageListens: true, Resume: true,
+		Driver: "earshot", Acts: acts(), StageListens: true, Resume: true, Nodes: true,
 		Meter: host.MetricsMeter{URL: d.base.JoinPath("/metrics").String(), Client: d.client},
 	}
 }
@@ -93,7 +94,15 @@ func (d *Driver) Open(ctx context.Context, i int, spec scenario.RoomSpec) (drive
 		Room      string `json:"room"`
 		HostToken string `json:"host_token"`
 	}
-	if err := d.call(ctx, http.MethodPost, "/api/rooms", d.token, body, &made); err != nil {
+	path := "/api/rooms"
+	if spec.Node > 0 {
+		id, err := d.node(ctx, spec.Node)
+		if err != nil {
+			return nil, err
+		}
+		path += "?node=" + url.QueryEscape(id)
+	}
+	if err := d.call(ctx, http.MethodPost, path, d.token, body, &made); err != nil {
 		return nil, fmt.Errorf("create room %d on %s: %w", i+1, d.base, err)
 	}
 	return &roomClient{driver: d, name: made.Room, hostToken: made.HostToken}, nil
@@ -101,7 +110,10 @@ func (d *Driver) Open(ctx context.Context, i int, spec scenario.RoomSpec) (drive
 
 // call makes one call of the HTTP API. It returns a [wire.Error] if the server refuses.
 func (d *Driver) call(ctx context.Context, method, path, token string, body []byte, into any) error {
-	req, err := http.NewRequestWithContext(ctx, method, d.base.JoinPath(path).String(), bytes.NewReader(body))
+	path, query, _ := strings.Cut(path, "?")
+	to := d.base.JoinPath(path)
+	to.RawQuery = query
+	req, err := http.NewRequestWithContext(ctx, method, to.String(), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

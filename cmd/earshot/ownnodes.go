@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/earshot-audio/earshot/internal/serverprocess"
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/store"
+)
+
+// ownNodes are the servers of a cluster that a run has started, and their NATS server, each in
+// a process of its own.
+type ownNodes struct {
+	dir   string // of what they keep
+	state *serverprocess.Process
+	nodes []*serverprocess.Process
+}
+
+// checkNodes refuses numbers of nodes that do not go with the target or the scenario.
+func (f targetFlags) checkNodes(s *scenario.Scenario, workers int) error {
+	switch {
+	case f.nodes == 0 && (s.Nodes() == 0 || !f.ownServer()):
+		return nil
+	case f.nodes < 0 || f.nodes > scenario.MaxNodes:
+		return fmt.Errorf("--nodes must be from 1 to %d", scenario.MaxNodes)
+	case !f.ownServer():
+		return errors.New("--nodes starts the servers of the run itself: leave out the target")
+	case f.nodes != 0 && f.nodes < s.Nodes():
+		return fmt.Errorf("--nodes %d: the scenario names node %d", f.nodes, s.Nodes())
+	case workers > 0:
+		return errors.New("--workers can't start the nodes that the run needs: start them yourself, and give a --target")
+	}
+	if targetNode(s, f.nodes) == 0 {
+		return errors.New("the timeline kills every node: leave one, which the run asks for everything else")
+	}
+	return nil
+}
+
+// targetNode returns the number of a node that the scenario does not kill, of so many or as many
+// as it names; 0: it kills all.
+func targetNode(s *scenario.Scenario, nodes int) int {
+	killed := map[int]bool{}
+	for _, e := range s.Timeline {
+		if e.Do == scenario.KillNode {
+			killed[e.Node] = true
+		}
+	}
+	for n := 1; n <= max(s.Nodes(), nodes); n++ {
+		if !killed[n] {
+			return n
+		}
+	}
+	return 0
+}
+
+// startNodes starts a cluster on free ports of the loopback, and makes the driver for it.
+func (f targetFlags) startNodes(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, roots *tls.Config, died context.CancelCauseFunc) (_ io.Closer, err error) {
+	if err := f.checkNodes(cfg.Scenario, 0); err != nil {
+		return nil, usage(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program's own file: %w", err)
+	}
+	c := &ownNodes{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if c.dir, err = os.MkdirTemp("", "earshot-nodes-"); err != nil {
+		return nil, fmt.Errorf("make a directory for the nodes of the run: %w", err)
+	}
+	c.state, err = serverprocess.Start(ctx, exec.Command(self, stateServerName, "--dir", filepath.Join(c.dir, "nats"), "--stop-with-stdin"), died)
+	if err != nil {
+		return nil, fmt.Errorf("start a NATS server for the run: %w", err)
+	}
+	token := rand.Text()
+	var pids []int
+	for i := range max(f.nodes, cfg.Scenario.Nodes()) {
+		cmd := exec.Command(self, "serve", "--cluster", "--nats", c.state.URL, "--data", filepath.Join(c.dir, "node"+strconv.Itoa(i+1)),
+			"--rate-limit-exempt", "127.0.0.0/8", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--stop-with-stdin")
+		cmd.Env = append(os.Environ(), operatorTokenEnv+"="+token)
+		node, err := serverprocess.Start(ctx, cmd, died)
+		if err != nil {
+			return nil, fmt.Errorf("start node %d of the run: %w", i+1, err)
+		}
+		c.nodes = append(c.nodes, node)
+		pids = append(pids, node.PID())
+	}
+	stays := c.nodes[targetNode(cfg.Scenario, f.nodes)-1]
+	d, err := kind.New(driver.Options{Flags: map[string]string{kind.TargetFlag: stays.URL}, Token: token, TLS: roots})
+	if err != nil {
+		return nil, err
+	}
+	cfg.Driver, cfg.Server, cfg.KillNode = d, host.NewProcessesMeter(pids...), c.kill
+	if loadgen.Contended(host.CurrentLimits(), cfg.Scenario) {
+		serverprocess.LowerPriority(ctx)
+	}
+	return c, nil
+}
+
+// kill kills a node by its number, and returns when it is dead.
+func (c *ownNodes) kill(node int) error {
+	if node < 1 || node > len(c.nodes) {
+		return fmt.Errorf("there is no node %d: the run has %d", node, len(c.nodes))
+	}
+	return c.nodes[node-1].Kill()
+}
+
+// Close stops what there is, and removes what they kept.
+func (c *ownNodes) Close() error {
+	errs := make([]error, len(c.nodes))
+	var all sync.WaitGroup
+	for i, node := range c.nodes {
+		all.Go(func() { errs[i] = node.Close() })
+	}
+	all.Wait()
+	if c.state != nil {
+		errs = append(errs, c.state.Close())
+	}
+	if c.dir != "" {
+		errs = append(errs, os.RemoveAll(c.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// stateServerName is the command that serves as the NATS server of a run's own nodes.
+const stateServerName = "serve-state"
+
+// stateServerCommand is started by runs alone.
+func stateServerCommand() *cobra.Command {
+	var dir string
+	var stopWithStdin bool
+	c := &cobra.Command{
+		Use: stateServerName, Short: "Serve as the NATS server of a run's own nodes", Hidden: true, Args: arguments(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithCancel(c.Context())
+			defer cancel()
+			if stopWithStdin {
+				stopWith(c.InOrStdin(), cancel)
+			}
+			s, err := store.ServeState("127.0.0.1:0", dir)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), "earshot serves the state of a cluster on", s.URL())
+			<-ctx.Done()
+			return s.Close()
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "`directory` of what it keeps")
+	c.Flags().BoolVar(&stopWithStdin, "stop-with-stdin", false, "stop when standard input ends")
+	return c
+}
+
+// stopWith cancels when a standard input ends.
+func stopWith(stdin io.Reader, cancel context.CancelFunc) {
+	go func() { // ends with the process: a read of standard input can't be cancelled
+		_, _ = io.Copy(io.Discard, stdin)
+		cancel()
+	}()
+}

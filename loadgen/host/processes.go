@@ -1,0 +1,73 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+)
+
+// A ProcessesMeter measures several servers of this machine as one: their use is added up. What
+// one has used that has ended still counts, but for its memory. It is safe for concurrent use.
+type ProcessesMeter struct {
+	mu      sync.Mutex
+	meters  []ProcessMeter
+	used    []Usage   // at last, by server
+	details []Details // the same
+}
+
+// NewProcessesMeter makes a meter of the processes with these numbers.
+func NewProcessesMeter(pids ...int) *ProcessesMeter {
+	m := &ProcessesMeter{used: make([]Usage, len(pids)), details: make([]Details, len(pids))}
+	for _, pid := range pids {
+		m.meters = append(m.meters, ProcessMeter{PID: pid})
+	}
+	return m
+}
+
+// Usage implements [Meter]. It is an error if all servers have ended.
+func (m *ProcessesMeter) Usage(ctx context.Context) (Usage, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var errs []error
+	all := Usage{Waits: map[int]time.Duration{}}
+	for i, one := range m.meters {
+		u, err := one.Usage(ctx)
+		if err != nil {
+			errs = append(errs, err)
+			u = m.used[i]
+			u.Memory = 0
+		}
+		m.used[i] = u
+		all.CPU += u.CPU
+		all.Memory += u.Memory
+		if u.Waits == nil {
+			all.Waits = nil
+		}
+		if all.Waits != nil {
+			maps.Copy(all.Waits, u.Waits)
+		}
+	}
+	if len(errs) == len(m.meters) {
+		return Usage{}, errors.Join(errs...)
+	}
+	return all, nil
+}
+
+// Details implements [DetailedMeter].
+func (m *ProcessesMeter) Details(ctx context.Context) (Details, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := Details{Threads: map[int]time.Duration{}, Drops: map[string]uint64{}}
+	for i, one := range m.meters {
+		if d, err := one.Details(ctx); err == nil && d.Threads != nil {
+			m.details[i] = d
+		}
+		maps.Copy(all.Threads, m.details[i].Threads)
+		for where, n := range m.details[i].Drops {
+			all.Drops[where] += n
+		}
+	}
+	return all, nil
+}

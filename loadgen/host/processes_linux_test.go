@@ -1,0 +1,44 @@
+package host
+
+import (
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A server that is killed has used what it used, and has no memory any more.
+func TestProcessesMeterKeepsWhatTheDeadUsed(t *testing.T) {
+	var pids []int
+	var all []*exec.Cmd
+	for range 2 {
+		busy := exec.Command("sh", "-c", "while :; do :; done")
+		require.NoError(t, busy.Start())
+		t.Cleanup(func() { _, _ = busy.Process.Kill(), busy.Wait() })
+		all, pids = append(all, busy), append(pids, busy.Process.Pid)
+	}
+	m := NewProcessesMeter(pids...)
+	var before Usage
+	require.Eventually(t, func() (busy bool) {
+		var err error
+		before, err = m.Usage(t.Context())
+		return err == nil && before.CPU > 20*time.Millisecond && before.Memory > 0
+	}, time.Minute, 10*time.Millisecond)
+	require.NoError(t, all[0].Process.Kill())
+	_ = all[0].Wait() // it was killed
+	after, err := m.Usage(t.Context())
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, after.CPU, before.CPU)
+	assert.Less(t, after.Memory, before.Memory)
+	_, known := after.WaitSince(before)
+	assert.True(t, known, "how long others waited is known")
+	_, err = m.Details(t.Context())
+	require.NoError(t, err)
+
+	require.NoError(t, all[1].Process.Kill())
+	_ = all[1].Wait()
+	_, err = m.Usage(t.Context())
+	require.Error(t, err, "nothing of them is left")
+}

@@ -1,0 +1,66 @@
+package measure
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/metric"
+)
+
+// Another ear has sequence numbers and time stamps of its own. What it brings counts, what was
+// missed before is lost, and nothing looks reordered.
+func TestReopenedEarGoesOnWithTheAccount(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		quiet bool // from bin 120 to 140 nobody speaks
+		took  time.Duration
+	}{
+		{"somebody speaks all the time", false, 51 * BinLength},
+		{"nobody is missed while nobody speaks", true, 31 * BinLength},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.listener(1)
+			for b := range Bin(100) {
+				l.Receive(s.say(m, b))
+			}
+			lost := uint64(0)
+			var other Reopening
+			for b := Bin(100); b < 200; b++ {
+				if c.quiet && b >= 120 && b < 140 {
+					s.end = b + 1
+					continue
+				}
+				p := s.say(m, b)
+				switch {
+				case b == 110:
+					other = l.Reopen(p.At)
+					assert.False(t, other.Over())
+				case b == 145:
+					other = l.Reopen(p.At) // the first one came to nothing
+				}
+				if b < 150 {
+					if !c.quiet || b < 120 || b >= 145 { // the beginning of a turn is for onset_clip
+						lost++
+					}
+					continue
+				}
+				p.Sequence, p.Timestamp = 30_000-1+uint16(b), p.Timestamp+77_777
+				l.Receive(p)
+			}
+			require.True(t, other.Over())
+			<-other.Heard()
+			from, until, quiet := other.Times(0)
+			assert.Equal(t, c.took, until-from-quiet)
+			totals := s.finish()
+			delivered := rate(t, totals, "delivered")
+			assert.Equal(t, lost, delivered.Total-delivered.Passes, "what was sent meanwhile is lost, and nothing else")
+			assert.Equal(t, metric.Counter(0), totals.Values["out_of_order"])
+			assert.Zero(t, rate(t, totals, "unrecognised").Passes)
+		})
+	}
+}

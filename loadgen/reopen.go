@@ -1,0 +1,187 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+const (
+	// reopenPause is how long a client waits on average before it offers again after a
+	// refusal, at first; each time twice as long, up to longestPause, as the web page does.
+	reopenPause  = 100 * time.Millisecond
+	longestPause = time.Second
+)
+
+// An earState is what happened to the ears of a person. The person's lock guards it.
+type earState struct {
+	open bool // the server has not said that it is lost
+	lost bool // it has, while another was being opened
+	busy bool // another is being opened
+	// reopened counts the ears after the first, and dropped and unstamped the losses of those
+	// before the present one.
+	reopened           int
+	dropped, unstamped uint64
+}
+
+// The reopenings of a run open the ears again that are lost. Any goroutine may add to them.
+type reopenings struct {
+	mu      sync.Mutex
+	ctx     context.Context // nil: before they begin, and after their end
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// begin lets ears be opened again until ctx is done, or end is called.
+func (r *reopenings) begin(ctx context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ctx, r.cancel = context.WithCancel(ctx)
+}
+
+// end ends them and waits for them. It may be called more than once.
+func (r *reopenings) end() {
+	r.mu.Lock()
+	if r.ctx != nil {
+		r.cancel()
+		r.ctx = nil
+	}
+	r.mu.Unlock()
+	r.running.Wait()
+}
+
+// run runs one in a goroutine. It reports false if the run is over.
+func (r *reopenings) run(reopen func(context.Context)) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx == nil || r.ctx.Err() != nil {
+		return false
+	}
+	ctx := r.ctx
+	r.running.Go(func() { reopen(ctx) })
+	return true
+}
+
+// earOpened says that the person's first ear is connected.
+func (p *person) earOpened() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ear.open = true
+}
+
+// mediaClosed is called when the server has closed a media connection of the person's. A
+// browser's page opens a lost ear again, and so does this.
+func (p *person) mediaClosed(of driver.Media) {
+	if of != driver.Ear || p.account == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.left:
+	case p.ear.busy:
+		p.ear.lost = true
+	case p.ear.open:
+		p.ear.open = false
+		p.ear.busy = p.room.run.reopening.run(p.reopenEars)
+	}
+}
+
+// reopenEars opens another ear, and again if that is lost meanwhile.
+func (p *person) reopenEars(ctx context.Context) {
+	for {
+		p.reopenEar(ctx)
+		p.mu.Lock()
+		again := p.ear.lost && !p.left && ctx.Err() == nil
+		p.ear.lost = false
+		if !again {
+			p.ear.busy, p.ear.open = false, true
+			p.mu.Unlock()
+			return
+		}
+		p.mu.Unlock()
+	}
+}
+
+// reopenEar opens another ear in place of one that is lost, and records how long nothing was
+// heard.
+func (p *person) reopenEar(ctx context.Context) {
+	r := p.room.run
+	trying, cancel := context.WithTimeout(ctx, actTimeout)
+	defer cancel()
+	var opened measure.Reopening
+	var err error
+	for pauseFor := reopenPause; ; pauseFor = min(2*pauseFor, longestPause) {
+		opened, err = p.offerAgain(trying)
+		if err == nil || p.hasLeft() || !pause(trying, time.Duration((0.5+rand.Float64())*float64(pauseFor))) {
+			break
+		}
+	}
+	if err == nil {
+		select {
+		case <-opened.Heard():
+		case <-trying.Done():
+		}
+	}
+	if p.isGone() { // they are owed nothing more
+		return
+	}
+	from, until, quiet := opened.Times(r.clock.Now())
+	took := interval{from: from, until: until, quiet: quiet}
+	switch {
+	case ctx.Err() != nil && !opened.Over(): // the run is over: it might have succeeded
+		took.unfinished, took.had = true, actTimeout
+	case err != nil:
+		took = r.failed(from, err)
+		r.problems.add("open the lost ear again", err)
+	}
+	r.moderation.reopened(took)
+}
+
+// offerAgain opens another ear in the place of the present one, which it closes.
+func (p *person) offerAgain(ctx context.Context) (measure.Reopening, error) {
+	p.mu.Lock()
+	old := p.subscriber
+	p.subscriber = nil
+	if old != nil {
+		dropped, unstamped := old.Losses()
+		p.ear.dropped += dropped
+		p.ear.unstamped += unstamped
+		p.ear.reopened++
+	}
+	p.mu.Unlock()
+	if old != nil {
+		p.room.run.problems.add("close a lost ear", old.Close())
+	}
+	opened := p.account.Reopen(p.room.run.clock.Now())
+	_, err := p.connect(ctx, p.account.Receive)
+	p.mu.Lock()
+	late := p.subscriber
+	if !p.left {
+		late = nil
+	}
+	p.mu.Unlock()
+	if late != nil { // who leaves closes what they had then
+		err = errors.Join(err, late.Close())
+	}
+	return opened, err
+}
+
+// hasLeft reports whether the person has left.
+func (p *person) hasLeft() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
+}
+
+// isGone reports whether the person has left, or is on their way out.
+func (p *person) isGone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left || p.away
+}
