@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,8 +27,10 @@ const (
 	connectTimeout = 5 * time.Second
 	openTimeout    = 30 * time.Second
 	reconnectWait  = 50 * time.Millisecond
-	pingInterval   = time.Second
-	nodesBucket    = "earshot-nodes"
+	// pingInterval is how often the NATS server is asked for a sign of life: one that hangs is left
+	// before the lease ends.
+	pingInterval = 250 * time.Millisecond
+	nodesBucket  = "earshot-nodes"
 )
 
 // Config is what a [Cluster] is made of. All fields but TTL are required.
@@ -45,6 +48,9 @@ type Config struct {
 	// Changed is called when a node has come or gone, and when this one is cut off or back.
 	// It must not block.
 	Changed func()
+	// Returned is called when this node may speak for its rooms, at first and after it might not. It
+	// lets go of those that another has, and returns when it has. Until then this one does not speak.
+	Returned func(ctx context.Context) error
 	// TTL is how long a node's entry lasts; zero: [DefaultTTL].
 	TTL time.Duration
 	Log *slog.Logger
@@ -62,12 +68,16 @@ type Cluster struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	again   chan struct{} // holds one if the nodes are to be read anew
+	began   time.Time
+	speaks  atomic.Int64 // until when this node may speak for its rooms, by its clock
 
 	mu       sync.Mutex
+	lease    leaseState
 	self     Node
 	nodes    map[string]seen
 	renewed  time.Time // before the last renewal that succeeded
 	wasCut   bool
+	asked    map[*int]question
 	serving  map[string]context.CancelFunc // requests of other nodes, by their reply subject
 	renewing sync.Mutex                    // held while the entry is written
 }
@@ -85,7 +95,8 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	c := &Cluster{cfg: cfg, self: cfg.Self, nodes: map[string]seen{}, serving: map[string]context.CancelFunc{}, again: make(chan struct{}, 1)}
+	c := &Cluster{cfg: cfg, self: cfg.Self, nodes: map[string]seen{}, asked: map[*int]question{}, serving: map[string]context.CancelFunc{}, again: make(chan struct{}, 1), began: time.Now()}
+	c.lease = leaseState{quorum: newQuorum(cfg.Self.ID), lapsed: true}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -119,6 +130,7 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	c.running.Go(c.keep)
 	select {
 	case <-known:
+		c.running.Go(c.beat)
 		return c, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("read the nodes of the cluster: %w", ctx.Err())

@@ -45,7 +45,7 @@ func join(t *testing.T, url, id string, handler http.HandlerFunc, told func(kind
 	}
 	c, err := Join(t.Context(), Config{
 		URL: url, Self: Node{ID: id, Seats: 10, Started: time.Now()}, Load: func() (int, int) { return 1, 1 },
-		Handler: handler, Told: told, Changed: func() {}, TTL: testTTL, Log: slog.New(slog.DiscardHandler),
+		Handler: handler, Told: told, Changed: func() {}, Returned: func(context.Context) error { return nil }, TTL: testTTL, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Leave(context.Background()) }) // some have left, or NATS has

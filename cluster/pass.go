@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -79,6 +80,7 @@ func (c *Cluster) subscribe() error {
 		requestSubject + c.cfg.Self.ID: c.serve,
 		cancelSubject + c.cfg.Self.ID:  c.cancel,
 		allSubject:                     c.told,
+		beatSubject:                    c.hearBeat,
 	} {
 		if _, err := c.conn.Subscribe(subject, handle); err != nil {
 			return err
@@ -88,8 +90,11 @@ func (c *Cluster) subscribe() error {
 }
 
 // Pass passes a request on to a node and returns its answer. If ctx ends first, the node is
-// told to give the request up. The error is [ErrGone] if nobody answers.
+// told to give the request up. The error is [ErrGone] if nobody answers, or the node falls silent
+// meanwhile.
 func (c *Cluster) Pass(ctx context.Context, node string, r *http.Request) (Answer, error) {
+	ctx, done := c.askedOf(ctx, node)
+	defer done()
 	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
 	switch {
 	case err != nil:
@@ -117,7 +122,7 @@ func (c *Cluster) Pass(ctx context.Context, node string, r *http.Request) (Answe
 		switch {
 		case ctx.Err() != nil:
 			_ = c.conn.Publish(cancelSubject+node, []byte(inbox))
-			return Answer{}, ctx.Err()
+			return Answer{}, context.Cause(ctx)
 		case err != nil:
 			return Answer{}, fmt.Errorf("%w: %w", ErrGone, err)
 		}
@@ -133,6 +138,30 @@ func (c *Cluster) Pass(ctx context.Context, node string, r *http.Request) (Answe
 			return answer, nil
 		}
 	}
+}
+
+// askedOf is a context that also ends, by [ErrGone], when a node falls silent.
+func (c *Cluster) askedOf(ctx context.Context, node string) (_ context.Context, done func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	key := new(int)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked[key] = question{node, cancel}
+	if slices.Contains(c.lease.gone, node) {
+		cancel(ErrGone)
+	}
+	return ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.asked, key)
+		cancel(nil)
+	}
+}
+
+// question is a request that another node has not answered yet.
+type question struct {
+	node   string
+	giveUp context.CancelCauseFunc
 }
 
 // serve serves a request of another node, in a goroutine of its own.

@@ -21,6 +21,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cluster"
 )
 
 // clusterPatience is how long these tests wait for what must happen: a node that is gone is
@@ -253,9 +255,14 @@ func TestRoomsOutliveTheirNode(t *testing.T) {
 			}()
 			<-enough
 			lost.signal(t, how)
+			since := time.Now()
 			<-done
-			for _, n := range others {
+			for i, n := range others {
 				n.eventually(t, "/api/rooms/"+room.Room, http.StatusOK, "the room is on another node")
+				if took := time.Since(since); i == 0 {
+					t.Logf("taken over after %v", took)
+					assert.Less(t, took, cluster.DefaultTTL*4/5, "the others do not wait until its entry has expired")
+				}
 				d.holds(t, n)
 			}
 			has := others[0].metric(t, "earshot_rooms ") + others[1].metric(t, "earshot_rooms ")

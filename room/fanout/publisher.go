@@ -18,6 +18,9 @@ type Publisher struct {
 func (p *Publisher) Push(f Frame) {
 	f.Talker = p.talker
 	r := p.router
+	if r.speaks != nil && !r.speaks() {
+		return
+	}
 	if f.Arrived.IsZero() {
 		f.Arrived = r.now()
 	}

@@ -48,6 +48,9 @@ type Config struct {
 	// held, so that several leave together; 0: not at all. What is held is not older
 	// for it, as far as MaxAge goes. SetHold changes it.
 	Hold time.Duration
+	// Speaks, if it is not nil, is asked for every frame whether it may be passed on. It is called
+	// without any lock, and must not block.
+	Speaks func() bool
 }
 
 // Router carries frames from the mics of a room to its ears. All methods may be
@@ -57,6 +60,7 @@ type Router struct {
 	now      func() time.Time
 	lanes    []*lane // one for each shard
 	notifier *activeSpeakerNotifier
+	speaks   func() bool // see Config; may be nil
 
 	mu         sync.Mutex
 	closed     bool
@@ -95,6 +99,7 @@ func New(cfg Config) (*Router, error) {
 	cfg.MaxAge = orDefault(cfg.MaxAge, DefaultMaxAge)
 	r := &Router{
 		slots:      orDefault(cfg.Slots, DefaultSlots),
+		speaks:     cfg.Speaks,
 		now:        cfg.Now,
 		publishers: map[uint32]*Publisher{},
 		muted:      map[uint32]bool{},

@@ -3,6 +3,7 @@ package fanout
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,6 +154,21 @@ func TestSubscribeGetsNothingFromBeforeAMute(t *testing.T) {
 	s.flush()
 	assert.Empty(t, ear.payloads())
 	assert.Empty(t, own.payloads())
+}
+
+// A router that may not speak passes nothing on, and what was said meanwhile does not come later.
+func TestRouterThatMayNotSpeakIsSilent(t *testing.T) {
+	var speaks atomic.Bool
+	s := newStage(t, Config{Slots: 1, Speaks: speaks.Load})
+	ear := s.ear(SubscribeOptions{Sections: 1})
+	a := s.voice(1)
+	for i := range 4 {
+		speaks.Store(i%2 == 1)
+		a.say(fmt.Sprint(i), 30)
+		s.tick()
+	}
+	s.flush()
+	assert.Equal(t, []string{"1", "3"}, ear.payloads())
 }
 
 func TestMuteSurvivesANewMic(t *testing.T) {

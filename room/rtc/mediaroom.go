@@ -24,6 +24,8 @@ type MediaRoomConfig struct {
 	// OnActiveSpeakers is called with the talkers who have the slots whenever that
 	// changes, as in fanout.Config. It must not close the room.
 	OnActiveSpeakers func([]uint32)
+	// Speaks, if it is not nil, is asked for every frame whether it may be passed on.
+	Speaks func() bool
 }
 
 // MediaRoom is one room's media. All methods may be called from any goroutine.
@@ -46,7 +48,7 @@ func (e *Engine) NewRoom(cfg MediaRoomConfig) (*MediaRoom, error) {
 	}
 	router, err := fanout.New(fanout.Config{
 		Slots: cfg.Slots, Shards: e.shards, Now: e.now, OnActiveSpeakers: cfg.OnActiveSpeakers,
-		Hold: cfg.AudienceHold,
+		Hold: cfg.AudienceHold, Speaks: cfg.Speaks,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("new room: %w", err)

@@ -10,8 +10,8 @@ import (
 const (
 	// silentAfter is how long a hall may have nothing from its stage before it is silent.
 	silentAfter = time.Second
-	// DeadAfter is how long a hall without its stage, or without ears, is kept. It is shorter
-	// than another server waits before it takes the room over: nobody hears both.
+	// DeadAfter is how long a hall without its stage, or without ears, is kept. When another server
+	// has taken the room over it is silent: nobody hears both.
 	DeadAfter = 8 * time.Second
 	// lateAfter is how much longer than the quickest of the last ten seconds a frame may take.
 	lateAfter = 200 * time.Millisecond

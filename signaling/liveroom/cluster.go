@@ -21,6 +21,9 @@ type Cluster interface {
 	// what it has elsewhere ends. It is called when the account is in, so that of two
 	// arrivals at once at least one server learns of the other's.
 	Arrived(account string, a Arrival)
+	// Speaks reports whether this server may pass on what people in its rooms say: nobody else
+	// has the rooms. It is called for every frame.
+	Speaks() bool
 	// Relay returns what carries a room's audio to ears on other servers. The audience's
 	// packets may be held for so long at first.
 	Relay(media *rtc.MediaRoom, hold time.Duration) Relay

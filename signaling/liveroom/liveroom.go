@@ -64,9 +64,11 @@ func newLiveRoom(registry *Registry, rules *room.Room) (*LiveRoom, error) {
 	l.Membership = &Membership{room: l}
 	l.announcer = newAnnouncer(l)
 	l.timer = newTimer(l.tick)
-	media, err := registry.cfg.Media.NewRoom(rtc.MediaRoomConfig{
-		Slots: cfg.Slots, AudienceHold: cfg.AudienceHold, OnActiveSpeakers: l.announcer.setTalkers,
-	})
+	mediaCfg := rtc.MediaRoomConfig{Slots: cfg.Slots, AudienceHold: cfg.AudienceHold, OnActiveSpeakers: l.announcer.setTalkers}
+	if registry.cfg.Cluster != nil {
+		mediaCfg.Speaks = registry.cfg.Cluster.Speaks
+	}
+	media, err := registry.cfg.Media.NewRoom(mediaCfg)
 	if err != nil {
 		return nil, err
 	}

@@ -39,12 +39,13 @@ var (
 	earsDesc      = prometheus.NewDesc("earshot_trunk_ears", "Ears of this node's rooms that are on other nodes, and ears of other nodes' rooms that are on this one.", []string{"where"}, nil)
 	hallsDesc     = prometheus.NewDesc("earshot_node_halls", "Rooms of other nodes that have ears on this one.", nil, nil)
 	nodesDesc     = prometheus.NewDesc("earshot_nodes", "Nodes of the cluster that this node knows of, itself included.", nil, nil)
+	lapsesDesc    = prometheus.NewDesc("earshot_lease_lapses_total", "How often this node's rooms were silent because most of the other nodes did not hear it.", nil, nil)
 	connectedDesc = prometheus.NewDesc("earshot_nats_connected", "Whether this node is connected to NATS, and not cut off.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{seatsDesc, earsDesc, hallsDesc, nodesDesc, connectedDesc} {
+	for _, d := range []*prometheus.Desc{seatsDesc, earsDesc, hallsDesc, nodesDesc, lapsesDesc, connectedDesc} {
 		to <- d
 	}
 }
@@ -66,6 +67,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	gauge(earsDesc, float64(in), "of_others")
 	gauge(hallsDesc, float64(halls))
 	gauge(nodesDesc, float64(len(n.cluster.Nodes())))
+	to <- prometheus.MustNewConstMetric(lapsesDesc, prometheus.CounterValue, float64(n.cluster.Lapses()))
 	connected := 0.0
 	if n.cluster.Connected() && !n.cluster.CutOff() {
 		connected = 1

@@ -78,7 +78,7 @@ func (n *Nodes) Join(ctx context.Context, url string, rooms *liveroom.Registry, 
 	var err error
 	n.cluster, err = cluster.Join(ctx, cluster.Config{
 		URL: n.cfg.NATS, Self: n.cfg.Self, Load: n.people, Handler: n.passed(handler),
-		Told: n.told, Changed: n.settleSoon, TTL: n.cfg.TTL, Log: n.cfg.Log,
+		Told: n.told, Changed: n.settleSoon, Returned: n.returned, TTL: n.cfg.TTL, Log: n.cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (n *Nodes) Ready() error {
 	switch {
 	case !n.joined():
 		return errJoining
-	case n.cluster.CutOff():
+	case n.cluster.CutOff(), !n.cluster.Speaks():
 		return errCutOff
 	case n.cluster.Self().Draining:
 		return errDraining

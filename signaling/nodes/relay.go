@@ -231,6 +231,9 @@ func (n *Nodes) watchHalls(t *runningTrunk) {
 			return
 		case <-tick.C:
 		}
+		if !n.cluster.Speaks() {
+			continue // halls fall silent, too
+		}
 		for _, node := range t.stage.Tick() {
 			n.suspect(node)
 			n.metrics.hallsGone.Inc()
@@ -362,7 +365,7 @@ func (n *Nodes) placeEar(wanted string) (node string, elsewhere bool, err error)
 	now := n.cfg.Clock()
 	n.load.mu.Lock()
 	defer n.load.mu.Unlock()
-	open := slices.DeleteFunc(n.cluster.Nodes(), func(o cluster.Node) bool {
+	open := slices.DeleteFunc(n.heard(), func(o cluster.Node) bool {
 		return o.ID == n.cfg.Self.ID || o.Draining || o.Taken >= o.Seats || now.Before(n.load.suspects[o.ID])
 	})
 	best, ok := cluster.Place(open, n.cfg.Self.Zone)

@@ -137,7 +137,7 @@ func (n *Nodes) place(r *http.Request) (string, error) {
 		return "", nil
 	}
 	wanted := r.URL.Query().Get("node")
-	best, ok := cluster.Place(n.cluster.Nodes(), n.cfg.Self.Zone)
+	best, ok := cluster.Place(n.heard(), n.cfg.Self.Zone)
 	if wanted != "" {
 		if best, ok = n.cluster.Find(wanted); !ok {
 			return "", errNoNode

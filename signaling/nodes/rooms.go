@@ -3,6 +3,7 @@ package nodes
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/cluster"
@@ -52,7 +53,7 @@ func (n *Nodes) settle() {
 		}
 		return
 	}
-	nodes := n.cluster.Nodes()
+	nodes := n.heard()
 	self := n.cfg.Self.ID
 	gone := map[string]bool{}
 	for id, owner := range n.cfg.Store.Owners() {
@@ -72,11 +73,32 @@ func (n *Nodes) settle() {
 	}
 }
 
+// Speaks implements [liveroom.Cluster].
+func (n *Nodes) Speaks() bool { return n.joined() && n.cluster.Speaks() }
+
+// heard returns the nodes that are not silent.
+func (n *Nodes) heard() []cluster.Node {
+	return slices.DeleteFunc(n.cluster.Nodes(), func(o cluster.Node) bool { return n.cluster.Silent(o.ID) })
+}
+
+// returned lets go of the rooms that others have taken over while this node might not speak.
+func (n *Nodes) returned(ctx context.Context) error {
+	for _, l := range n.rooms.List() {
+		if err := n.cfg.Store.RefreshRoom(ctx, l.ID()); err != nil {
+			return err
+		}
+		if owner, there := n.cfg.Store.Owner(l.ID()); there && owner != n.cfg.Self.ID {
+			n.letGo(l.ID(), "claimed")
+		}
+	}
+	return nil
+}
+
 // isGone asks once for each node.
 func (n *Nodes) isGone(known map[string]bool, node string) bool {
 	gone, asked := known[node]
 	if !asked {
-		gone = n.cluster.Gone(context.Background(), node)
+		gone = n.cluster.Silent(node) || n.cluster.Gone(context.Background(), node)
 		known[node] = gone
 	}
 	return gone
@@ -96,6 +118,9 @@ func (n *Nodes) adopt(id, owner string) {
 	case errors.Is(err, store.ErrNotOwner), errors.Is(err, store.ErrNotFound):
 		return // another node was first, or the room has ended
 	case err == nil:
+		if _, there := n.cluster.Find(owner); there && owner != n.cfg.Self.ID && !n.cluster.Silent(owner) {
+			time.Sleep(cluster.LeaseFor) // it may be back: by then it knows that the room is not its own, or is silent again
+		}
 		err = n.rooms.Adopt(saved)
 	}
 	if err != nil {

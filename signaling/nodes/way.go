@@ -69,7 +69,7 @@ func (n *Nodes) nodeOf(id string) (node string, err error) {
 	case owner == "" || owner == n.cfg.Self.ID:
 		return "", errMoving
 	}
-	if _, ok := n.cluster.Find(owner); !ok {
+	if _, ok := n.cluster.Find(owner); !ok || n.cluster.Silent(owner) {
 		return "", errMoving
 	}
 	return owner, nil
