@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
-	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -35,6 +34,7 @@ type frameSender struct {
 	timestamp uint32 // of bin 0
 
 	// mu is held while a frame is recorded and sent, so that no frame follows a mute.
+	// It guards the publisher, too.
 	mu    sync.Mutex
 	muted bool
 	// ignoresMute sends frames that nobody should hear.
@@ -59,35 +59,9 @@ func (p *person) openMic(ctx context.Context, from time.Duration) error {
 
 func (p *person) connectMic(ctx context.Context, u *uplink) error {
 	r := p.room.run
-	m, err := r.clients.pion.NewPublisher(p.impairment, r.aggregator.LossInDoubt)
+	m, err := p.publish(ctx)
 	if err != nil {
-		return err
-	}
-	err = func() error {
-		offer, err := m.Offer(ctx)
-		if err != nil {
-			return err
-		}
-		p.mu.Lock()
-		participant := p.participant
-		p.mu.Unlock()
-		answer, err := participant.Publish(ctx, offer)
-		if err != nil {
-			return err
-		}
-		if answer, err = r.clients.names.canonical(ctx, answer); err != nil {
-			return err
-		}
-		if err := m.Accept(answer); err != nil {
-			return err
-		}
-		if err := p.trickleCandidates(ctx, participant, driver.Mic, offer, answer, m.AddCandidate); err != nil {
-			return err
-		}
-		return m.Wait(ctx)
-	}()
-	if err != nil {
-		return errors.Join(fmt.Errorf("open the mic: %w", err), m.Close())
+		return fmt.Errorf("open the mic: %w", err)
 	}
 	u.opened(r.clock.Now())
 	group := r.Scenario.Cast[p.group]
@@ -193,13 +167,28 @@ func (t *frameSender) ignoreMute(ignore bool) {
 	}
 }
 
+// replace has the sender go on with another publisher, and returns the one that it had.
+func (t *frameSender) replace(m *client.Publisher) (old *client.Publisher) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old, t.publisher = t.publisher, m
+	return old
+}
+
+// mic returns the publisher.
+func (t *frameSender) mic() *client.Publisher {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.publisher
+}
+
 // release enters what became of the mic, unless that is done already: from now on the server
 // may end it. It is called before the client leaves, and before the server is told to.
 func (t *frameSender) release() {
 	t.mu.Lock()
 	own := t.lateness.jitter()
 	t.mu.Unlock()
-	t.uplink.release(t.run.clock.Now(), t.publisher, own)
+	t.uplink.release(t.run.clock.Now(), t.mic(), own)
 }
 
 // Close stops sending and closes the publisher.
@@ -208,5 +197,5 @@ func (t *frameSender) Close() error {
 	t.stop()
 	t.done.Wait()
 	t.source.Withdraw(inFlight)
-	return t.publisher.Close()
+	return t.mic().Close()
 }

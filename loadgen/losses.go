@@ -66,7 +66,7 @@ func (h *roomRun) openMics() (mics []client.Upstream) {
 		sender := p.sender
 		p.mu.Unlock()
 		if sender != nil {
-			mics = append(mics, sender.publisher.Upstream())
+			mics = append(mics, sender.mic().Upstream())
 		}
 	}
 	return mics

@@ -87,6 +87,9 @@ func (p *person) enter(participant driver.Participant) {
 	p.participant = participant
 	p.mu.Unlock()
 	participant.OnMediaClosed(p.mediaClosed)
+	if p.room.run.Scenario.Nodes() > 0 {
+		participant.OnLost(p.connectionLost)
+	}
 }
 
 // join brings a person in who was to come at a time.

@@ -23,6 +23,7 @@ type earState struct {
 	open bool // the server has not said that it is lost
 	lost bool // it has, while another was being opened
 	busy bool // another is being opened
+	back bool // the person is coming back into the room
 	// reopened counts the ears after the first, and dropped and unstamped the losses of those
 	// before the present one.
 	reopened           int

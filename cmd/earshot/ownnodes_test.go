@@ -47,6 +47,35 @@ thresholds:
 	assert.Less(t, s.Metrics["delivered{node:3}"].Rate, 1.0, "they heard nothing for a while")
 }
 
+// TestRunKillsTheNodeOfTheStage kills the server that has the room. Everybody comes back into it on
+// another, with their ears and their mics.
+func TestRunKillsTheNodeOfTheStage(t *testing.T) {
+	realTime(t)
+	t.Parallel()
+	path := file(t, "stage.yaml", `
+name: the node of the stage dies
+room: {slots: 3, node: 1}
+cast:
+  - {role: speaker, count: 1, audio: "`+voice(t)+`"}
+  - {role: listener, count: 3, node: 1, arrive: {within: 500ms}}
+  - {role: listener, count: 3, node: 2, arrive: {within: 500ms}}
+  - {role: listener, count: 3, node: 3, arrive: {within: 500ms}}
+timeline:
+  - {at: 1s, do: kill-node, node: 1}
+  - {at: 13s, name: afterwards}
+hold: 16s
+thresholds:
+  joined: rate == 1
+  published: rate == 1
+  # Ten connections, ten ears and a mic.
+  reconnect_duration: ["count == 21", "max < 10s"]
+  delivered{phase:afterwards}: rate >= 0.99
+`)
+	stdout, stderr, code := honestly(t, "run", path)
+	require.Zero(t, code, "%s\n%s", stdout, stderr)
+	t.Log(stdout)
+}
+
 func TestRunRefusesNodesThatCannotBe(t *testing.T) {
 	t.Parallel()
 	killer := func(nodes string) string {

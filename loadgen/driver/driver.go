@@ -106,6 +106,11 @@ type Participant interface {
 	// connection, and the person is still in the room: they may offer it again. closed must
 	// not block. Drivers whose servers do not say so never call it.
 	OnMediaClosed(closed func(of Media))
+	// OnLost sets what is called when the presence has ended though nobody wanted that: the
+	// connection was lost, or the server has gone or has sent the person elsewhere. They may come
+	// again by Resume or [RoomClient.Join]. lost must not block. Drivers without
+	// [Capabilities.Resume] never call it.
+	OnLost(lost func())
 	// Leave ends the presence and returns when the server has acknowledged it.
 	Leave(ctx context.Context) error
 	// Done is closed when the presence has ended, whichever side ended it.
@@ -180,6 +185,9 @@ func (UnsupportedParticipant) RestartICE(context.Context, Media, string) (string
 
 // OnMediaClosed implements Participant.
 func (UnsupportedParticipant) OnMediaClosed(func(Media)) {}
+
+// OnLost implements Participant.
+func (UnsupportedParticipant) OnLost(func()) {}
 
 // A CounterOffer is the error for an offer that the server refused with an offer of
 // its own.

@@ -95,3 +95,10 @@ func Refused(err error) bool {
 	var coded wire.Error
 	return errors.As(err, &coded)
 }
+
+// Forgotten reports whether an error is the answer of an earshot server that it does not know, or
+// no longer knows, what was asked for: a session that is over, for example.
+func Forgotten(err error) bool {
+	var coded wire.Error
+	return errors.As(err, &coded) && coded.Code == wire.CodeNotFound
+}

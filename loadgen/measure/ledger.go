@@ -225,8 +225,10 @@ func speakers(sources []*Source, w int64) (spoke uint64) {
 
 // quiet is in how many of the bins in [from, until) nobody spoke, as far as the
 // ledger remembers.
-func (r *Ledger) quiet(from, until Bin) (bins int) {
-	sources := r.list()
+func (r *Ledger) quiet(from, until Bin) int { return quiet(r.list(), from, until) }
+
+// quiet is in how many of the bins in [from, until) none of some sources spoke.
+func quiet(sources []*Source, from, until Bin) (bins int) {
 	for w := int64(from / wordBins); w <= int64(until/wordBins); w++ {
 		bins += bits.OnesCount64(^speakers(sources, w) & within(w, from, until))
 	}

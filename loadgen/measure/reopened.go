@@ -1,6 +1,9 @@
 package measure
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A reopening is that a listener's ear was lost, and another is being opened.
 type reopening struct {
@@ -17,8 +20,8 @@ type Reopening struct {
 }
 
 // Reopen begins the account of another ear of the listener, whose sections begin anew: the one
-// that they had is lost, and closed. What is owed goes on. now is for a listener who has heard
-// nothing yet.
+// that they had is lost, and closed. What is owed goes on. now counts for a listener who has heard
+// nothing yet, and for people on stage, who may be the only ones who speak.
 func (l *Listener) Reopen(now time.Duration) Reopening {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -26,7 +29,7 @@ func (l *Listener) Reopen(now time.Duration) Reopening {
 	switch {
 	case l.again != nil && !l.again.over(): // the one that should have replaced it is lost, too
 		from = l.again.from
-	case l.latest > 0:
+	case l.latest > 0 && l.own < 0:
 		from = l.latest
 	}
 	l.again = &reopening{from: from, done: make(chan struct{})}
@@ -56,10 +59,13 @@ func (l *Listener) reopened(at time.Duration) {
 	}
 }
 
-// quietSince is for how long nobody spoke since a moment within the present silence.
+// quietSince is for how long nobody else spoke since a moment within the present silence.
 func (l *Listener) quietSince(from, until time.Duration) time.Duration {
-	bins := l.ledger.quiet(max(BinAt(max(from, 0))+1, l.quietTo), BinAt(max(until, 0)))
-	return time.Duration(l.quietBins+bins) * BinLength
+	first, last := BinAt(max(from, 0))+1, BinAt(max(until, 0))
+	if l.own >= 0 {
+		return time.Duration(quiet(slices.Delete(slices.Clone(l.ledger.list()), l.own, l.own+1), first, last)) * BinLength
+	}
+	return time.Duration(l.quietBins+l.ledger.quiet(max(first, l.quietTo), last)) * BinLength
 }
 
 // Heard is closed when the other ear has had its first packet.

@@ -64,3 +64,25 @@ func TestReopenedEarGoesOnWithTheAccount(t *testing.T) {
 		})
 	}
 }
+
+// People on stage are not owed what they say themselves, and may wait for others for long.
+func TestReopenedEarOnStageMissesOnlyOthers(t *testing.T) {
+	s := newScene(t)
+	own, other := s.source(speechClip(700), 0, 0), s.source(speechClip(600), 0, 0)
+	l := s.listener(1)
+	l.Speaks(own)
+	for b := range Bin(400) {
+		s.say(own, b)
+		if b < 50 || b >= 300 {
+			p := s.say(other, b)
+			p.Sequence = uint16(b)
+			if b < 50 {
+				l.Receive(p)
+			}
+		}
+	}
+	opened := l.Reopen(own.Intended(200))
+	from, until, quiet := opened.Times(own.Intended(350))
+	assert.Equal(t, 150*BinLength, until-from)
+	assert.InDelta(t, 100*BinLength, quiet, float64(2*BinLength), "until bin 300 nobody else speaks")
+}

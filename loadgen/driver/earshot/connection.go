@@ -52,6 +52,7 @@ type connection struct {
 	presence []byte // the last presence message, as received; nil: none
 	closed   bool
 	mediaEnd func(driver.Media) // see OnMediaClosed; nil: nobody asked
+	lost     func()             // see OnLost; the same
 
 	done   chan struct{}
 	reader sync.WaitGroup
@@ -226,6 +227,37 @@ func (s *connection) OnMediaClosed(closed func(of driver.Media)) {
 	s.mediaEnd = closed
 }
 
+// OnLost implements driver.Participant.
+func (s *connection) OnLost(lost func()) {
+	s.mu.Lock()
+	s.lost = lost
+	s.mu.Unlock()
+	select {
+	case <-s.done: // it was lost before
+		s.tellLost()
+	default:
+	}
+}
+
+// tellLost tells who asked that the connection has ended, once, unless the person is out.
+func (s *connection) tellLost() {
+	s.mu.Lock()
+	lost := s.lost
+	s.lost = nil
+	switch s.reason {
+	case "", wire.GoodbyeShutdown, wire.GoodbyeMoved:
+	default:
+		lost = nil
+	}
+	if s.closed {
+		lost = nil
+	}
+	s.mu.Unlock()
+	if lost != nil {
+		lost()
+	}
+}
+
 // Leave implements driver.Participant.
 func (s *connection) Leave(ctx context.Context) error {
 	_, err := s.request(ctx, func(id string) wire.Message { return wire.Leave{ID: id} })
@@ -310,6 +342,7 @@ func (s *connection) readUntil(ctx context.Context, answer <-chan wire.ServerMes
 	switch {
 	case ended:
 		close(s.done)
+		s.tellLost()
 	case !s.joining:
 		s.startReader()
 	}
@@ -341,9 +374,10 @@ func (s *connection) write(data []byte) error {
 
 // readLoop handles messages until the connection ends.
 func (s *connection) readLoop() {
-	defer close(s.done)
 	for s.readMessage() {
 	}
+	close(s.done)
+	s.tellLost()
 }
 
 // readMessage reads and handles one message. It reports whether the connection still

@@ -194,6 +194,49 @@ func TestConnectionTellsOfLostMedia(t *testing.T) {
 	require.NoError(t, next.Leave(t.Context()))
 }
 
+// Whoever asks is told of a connection that ended though nobody wanted that, once, also if it had
+// ended before; not of one that was left or resumed, or whose person is out.
+func TestConnectionTellsThatItIsLost(t *testing.T) {
+	for _, c := range []struct {
+		name, goodbye string
+		lost          bool
+	}{
+		{"without a word", "", true},
+		{"the room has moved", `{"type":"goodbye","reason":"moved"}`, true},
+		{"the server stops", `{"type":"goodbye","reason":"shutdown"}`, true},
+		{"they were removed", `{"type":"goodbye","reason":"removed"}`, false},
+		{"the room has ended", `{"type":"goodbye","reason":"ended"}`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
+				if !answerJoin(m, say) {
+					if c.goodbye != "" {
+						say(c.goodbye)
+					}
+					say(strings.Repeat("x", 2*wire.MaxMessage)) // nobody reads this
+				}
+			})
+			visit, err := room.Join(t.Context(), "name", scenario.Listener)
+			require.NoError(t, err)
+			lost := make(chan string, 3)
+			visit.OnLost(func() { lost <- "asked before" })
+			_, err = visit.Listen(t.Context(), "v=0\r\n")
+			require.Error(t, err)
+			<-visit.Done()
+			if c.lost {
+				assert.Equal(t, "asked before", <-lost)
+			}
+			visit.OnLost(func() { lost <- "asked later" })
+			if c.lost {
+				assert.Equal(t, "asked later", <-lost)
+			}
+			require.NoError(t, visit.Leave(t.Context()))
+			visit.OnLost(func() { lost <- "left" })
+			assert.Empty(t, lost)
+		})
+	}
+}
+
 // A connection resumes from the last revision that it was sent.
 func TestResumeUsesLastPresenceRevision(t *testing.T) {
 	from := make(chan uint64, 1)

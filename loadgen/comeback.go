@@ -1,0 +1,150 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+)
+
+// comeBackPause is how long a person waits on average between two attempts to come back.
+const comeBackPause = 200 * time.Millisecond
+
+// connectionLost is called when a person's signaling connection has ended, and they are not out. In
+// a cluster they come back, as the web page does: their room may have moved to another node.
+func (p *person) connectionLost() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left || p.away || p.ear.back || !p.ear.open && !p.ear.busy && p.sender == nil {
+		return
+	}
+	p.ear.back = p.room.run.reopening.run(p.comeBack)
+	p.away = p.ear.back
+}
+
+// comeBack brings a person back into their room, with their ear and their mic.
+func (p *person) comeBack(ctx context.Context) {
+	r := p.room.run
+	lost := r.clock.Now()
+	trying, cancel := context.WithTimeout(ctx, actTimeout)
+	defer cancel()
+	err := p.enterAgain(trying)
+	p.mu.Lock()
+	p.ear.back, p.away = false, err != nil
+	left, sender := p.left, p.sender
+	ear := err == nil && !left && p.account != nil && !p.ear.busy
+	if ear {
+		p.ear.busy, p.ear.open, p.ear.lost = true, false, false
+	}
+	p.mu.Unlock()
+	if left {
+		return
+	}
+	r.moderation.reconnected(r.tookAgain(ctx, lost, err))
+	r.problems.add("come back", err)
+	if err != nil {
+		return
+	}
+	if sender != nil {
+		err := p.reopenMic(trying, sender)
+		r.moderation.reopened(r.tookAgain(ctx, lost, err))
+		r.problems.add("open the lost mic again", err)
+	}
+	if ear {
+		p.reopenEars(ctx)
+	}
+}
+
+// tookAgain is how long it took until something that was lost was there again, or came to nothing.
+func (r *run) tookAgain(ctx context.Context, lost time.Duration, err error) interval {
+	switch {
+	case err == nil:
+		return interval{from: lost, until: r.clock.Now()}
+	case ctx.Err() != nil: // the run is over: it might have succeeded
+		return interval{from: lost, until: r.clock.Now(), unfinished: true, had: actTimeout}
+	}
+	return r.failed(lost, err)
+}
+
+// enterAgain resumes the person's session, or has them join again if it is over.
+func (p *person) enterAgain(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		old := p.participant
+		p.mu.Unlock()
+		next, err := old.Resume(ctx)
+		if driver.Forgotten(err) {
+			next, err = p.room.client.Join(ctx, p.name, p.room.run.Scenario.Cast[p.group].Role)
+		}
+		if err == nil {
+			p.enter(next)
+			return nil
+		}
+		if p.hasLeft() || !pause(ctx, time.Duration((0.5+rand.Float64())*float64(comeBackPause))) {
+			return err
+		}
+	}
+}
+
+// reopenMic gives a sender another publisher in the place of one that is lost.
+func (p *person) reopenMic(ctx context.Context, sender *frameSender) error {
+	var m *client.Publisher
+	var err error
+	for {
+		if m, err = p.publish(ctx); err == nil || p.hasLeft() || !pause(ctx, comeBackPause) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("open the mic: %w", err)
+	}
+	old := sender.replace(m)
+	err = old.Close()
+	if p.hasLeft() { // who leaves closes what they had then
+		err = errors.Join(err, m.Close())
+	}
+	return err
+}
+
+// publish connects a publisher.
+func (p *person) publish(ctx context.Context) (*client.Publisher, error) {
+	r := p.room.run
+	m, err := r.clients.pion.NewPublisher(p.impairment, r.aggregator.LossInDoubt)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.connectPublisher(ctx, m); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// connectPublisher exchanges a publisher's offer for the server's answer, and waits until it is
+// connected.
+func (p *person) connectPublisher(ctx context.Context, m *client.Publisher) error {
+	offer, err := m.Offer(ctx)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	participant := p.participant
+	p.mu.Unlock()
+	answer, err := participant.Publish(ctx, offer)
+	if err != nil {
+		return err
+	}
+	if answer, err = p.room.run.clients.names.canonical(ctx, answer); err != nil {
+		return err
+	}
+	if err := m.Accept(answer); err != nil {
+		return err
+	}
+	if err := p.trickleCandidates(ctx, participant, driver.Mic, offer, answer, m.AddCandidate); err != nil {
+		return err
+	}
+	return m.Wait(ctx)
+}
