@@ -46,9 +46,8 @@ type Config struct {
 	// Watch, if not nil, is called together with Progress and gets more. It owns the
 	// snapshot that it gets.
 	Watch func(Snapshot)
-	// KillNode kills the server of that number, from 1, of those that were started for the run;
-	// nil if there are none.
-	KillNode func(node int) error
+	// Nodes are the servers that were started for the run; nil if there are none.
+	Nodes Nodes
 	// Log receives what the run reports beside its result; nil discards it.
 	Log *slog.Logger
 }
@@ -63,7 +62,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := errors.Join(supports(cfg.Driver, cfg.Scenario), cfg.killable()); err != nil {
+	if err := errors.Join(supports(cfg.Driver, cfg.Scenario), cfg.checkNodes()); err != nil {
 		return nil, err
 	}
 	if err := check(host.CurrentLimits(), cfg.Scenario, Share{}, 1, sharesSockets(cfg.Driver)); err != nil {
@@ -76,10 +75,19 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	return r.play(ctx)
 }
 
-// killable returns an error if the timeline kills servers that the run has not started.
-func (cfg Config) killable() error {
-	if cfg.Scenario.Kills() && cfg.KillNode == nil {
-		return fmt.Errorf("%w: %s is for servers that the run starts itself, as earshot run --nodes does", driver.ErrUnsupported, scenario.KillNode)
+// Nodes are the servers of a cluster that were started for a run. They are numbered from 1.
+type Nodes interface {
+	// Kill kills one, and returns when it is dead.
+	Kill(node int) error
+	// Restart has one stop, starts it again at the same URL, and returns when it serves.
+	Restart(ctx context.Context, node int) error
+}
+
+// checkNodes returns an error if the timeline kills or restarts servers that the run has not
+// started.
+func (cfg Config) checkNodes() error {
+	if cfg.Scenario.OwnNodes() && cfg.Nodes == nil {
+		return fmt.Errorf("%w: %s and %s are for servers that the run starts itself, as earshot run --nodes does", driver.ErrUnsupported, scenario.KillNode, scenario.RestartNode)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ type Stage struct {
 
 // OpenStage opens the rooms of a run that several workers play. The caller closes them.
 func OpenStage(ctx context.Context, cfg Config) (*Stage, error) {
-	if err := errors.Join(supports(cfg.Driver, cfg.Scenario), cfg.killable()); err != nil {
+	if err := errors.Join(supports(cfg.Driver, cfg.Scenario), cfg.checkNodes()); err != nil {
 		return nil, err
 	}
 	shared, ok := cfg.Driver.(driver.Shared)

@@ -86,7 +86,11 @@ func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Du
 	r.health.recordStart(r.clock.Now() - at)
 	r.aggregator.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
 	if e.Do.Spec().OfNode {
-		r.problems.act(e.Do, r.KillNode(e.Node))
+		if e.Do == scenario.RestartNode {
+			r.problems.act(e.Do, r.Nodes.Restart(ctx, e.Node))
+			return
+		}
+		r.problems.act(e.Do, r.Nodes.Kill(e.Node))
 		return
 	}
 	var rooms sync.WaitGroup

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -26,8 +27,13 @@ import (
 // ownNodes are the servers of a cluster that a run has started, and their NATS server, each in
 // a process of its own.
 type ownNodes struct {
-	dir   string // of what they keep
-	state *serverprocess.Process
+	self, token string
+	dir         string // of what they keep
+	state       *serverprocess.Process
+	died        context.CancelCauseFunc
+	meter       host.ProcessesMeter
+
+	mu    sync.Mutex // of what restarts change
 	nodes []*serverprocess.Process
 }
 
@@ -77,7 +83,7 @@ func (f targetFlags) startNodes(ctx context.Context, kind driver.Kind, cfg *load
 	if err != nil {
 		return nil, fmt.Errorf("find this program's own file: %w", err)
 	}
-	c := &ownNodes{}
+	c := &ownNodes{self: self, token: rand.Text(), died: died}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -90,41 +96,83 @@ func (f targetFlags) startNodes(ctx context.Context, kind driver.Kind, cfg *load
 	if err != nil {
 		return nil, fmt.Errorf("start a NATS server for the run: %w", err)
 	}
-	token := rand.Text()
-	var pids []int
 	for i := range max(f.nodes, cfg.Scenario.Nodes()) {
-		cmd := exec.Command(self, "serve", "--cluster", "--nats", c.state.URL, "--data", filepath.Join(c.dir, "node"+strconv.Itoa(i+1)),
-			"--rate-limit-exempt", "127.0.0.0/8", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--stop-with-stdin")
-		cmd.Env = append(os.Environ(), operatorTokenEnv+"="+token)
-		node, err := serverprocess.Start(ctx, cmd, died)
+		node, err := c.start(ctx, i, "127.0.0.1:0")
 		if err != nil {
-			return nil, fmt.Errorf("start node %d of the run: %w", i+1, err)
+			return nil, err
 		}
 		c.nodes = append(c.nodes, node)
-		pids = append(pids, node.PID())
+	}
+	for _, node := range c.nodes {
+		c.meter.Add(node.PID())
 	}
 	stays := c.nodes[targetNode(cfg.Scenario, f.nodes)-1]
-	d, err := kind.New(driver.Options{Flags: map[string]string{kind.TargetFlag: stays.URL}, Token: token, TLS: roots})
+	d, err := kind.New(driver.Options{Flags: map[string]string{kind.TargetFlag: stays.URL}, Token: c.token, TLS: roots})
 	if err != nil {
 		return nil, err
 	}
-	cfg.Driver, cfg.Server, cfg.KillNode = d, host.NewProcessesMeter(pids...), c.kill
+	cfg.Driver, cfg.Server, cfg.Nodes = d, &c.meter, c
 	if loadgen.Contended(host.CurrentLimits(), cfg.Scenario) {
 		serverprocess.LowerPriority(ctx)
 	}
 	return c, nil
 }
 
-// kill kills a node by its number, and returns when it is dead.
-func (c *ownNodes) kill(node int) error {
-	if node < 1 || node > len(c.nodes) {
-		return fmt.Errorf("there is no node %d: the run has %d", node, len(c.nodes))
+// start starts a node by its index, on an address for HTTP.
+func (c *ownNodes) start(ctx context.Context, i int, address string) (*serverprocess.Process, error) {
+	cmd := exec.Command(c.self, "serve", "--cluster", "--nats", c.state.URL, "--data", filepath.Join(c.dir, "node"+strconv.Itoa(i+1)),
+		"--rate-limit-exempt", "127.0.0.0/8", "--http", address, "--media", "127.0.0.1:0", "--stop-with-stdin")
+	cmd.Env = append(os.Environ(), operatorTokenEnv+"="+c.token)
+	node, err := serverprocess.Start(ctx, cmd, c.died)
+	if err != nil {
+		return nil, fmt.Errorf("start node %d of the run: %w", i+1, err)
 	}
-	return c.nodes[node-1].Kill()
+	return node, nil
+}
+
+// find returns a node by its number.
+func (c *ownNodes) find(node int) (*serverprocess.Process, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if node < 1 || node > len(c.nodes) {
+		return nil, fmt.Errorf("there is no node %d: the run has %d", node, len(c.nodes))
+	}
+	return c.nodes[node-1], nil
+}
+
+// Kill implements [loadgen.Nodes].
+func (c *ownNodes) Kill(node int) error {
+	p, err := c.find(node)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
+}
+
+// Restart implements [loadgen.Nodes].
+func (c *ownNodes) Restart(ctx context.Context, node int) error {
+	p, err := c.find(node)
+	if err != nil {
+		return err
+	}
+	if err := p.Close(); err != nil { // as SIGTERM would
+		return fmt.Errorf("stop node %d of the run: %w", node, err)
+	}
+	next, err := c.start(ctx, node-1, strings.TrimPrefix(p.URL, "http://"))
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes[node-1] = next
+	c.meter.Add(next.PID())
+	return nil
 }
 
 // Close stops what there is, and removes what they kept.
 func (c *ownNodes) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	errs := make([]error, len(c.nodes))
 	var all sync.WaitGroup
 	for i, node := range c.nodes {

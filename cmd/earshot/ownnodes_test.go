@@ -4,24 +4,45 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
+// playNodes plays a scenario on servers of its own, which nothing that is certain may speak against,
+// and returns what was measured, at worst. Where the machine is busy the run may be invalid.
+func playNodes(t *testing.T, text string) map[string]struct{ Count, Rate, Max float64 } {
+	t.Helper()
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	text = strings.ReplaceAll(text, "VOICE", voice(t))
+	stdout, stderr, code := command(t, "run", file(t, "nodes.yaml", text), "--summary", summary)
+	if code != exitInvalid {
+		require.Zero(t, code, "%s\n%s", stdout, stderr)
+	}
+	data, err := os.ReadFile(summary)
+	require.NoError(t, err)
+	var s struct {
+		Metrics map[string]struct{ Count, Rate, Max float64 }
+	}
+	require.NoError(t, json.Unmarshal(data, &s))
+	assert.InDelta(t, 1, s.Metrics["joined"].Rate, 0, stdout)
+	t.Logf("%v ms at most", s.Metrics["reconnect_duration"].Max)
+	return s.Metrics
+}
+
 // TestRunKillsANodeOfItsOwn plays one room on three servers that the run starts, and kills one. Its
 // listeners hear the room from another server, and the others lose nothing.
 func TestRunKillsANodeOfItsOwn(t *testing.T) {
 	realTime(t)
 	t.Parallel()
-	summary := filepath.Join(t.TempDir(), "summary.json")
 	// How soon it is is measured by cluster-1000; here the machine may be busy.
-	path := file(t, "nodes.yaml", `
+	got := playNodes(t, `
 name: a node dies
 room: {slots: 3, node: 2}
 cast:
-  - {role: speaker, count: 1, audio: "`+voice(t)+`"}
+  - {role: speaker, count: 1, audio: "VOICE"}
   - {role: listener, count: 5, node: 1, arrive: {within: 500ms}}
   - {role: listener, count: 5, node: 2, arrive: {within: 500ms}}
   - {role: listener, count: 5, node: 3, arrive: {within: 500ms}}
@@ -35,16 +56,11 @@ thresholds:
   delivered{node:2}: rate >= 0.99
   delivered{node:3}: rate >= 0.1
 `)
-	stdout, stderr, code := honestly(t, "run", path, "--summary", summary)
-	require.Zero(t, code, "%s\n%s", stdout, stderr)
-	text, err := os.ReadFile(summary)
-	require.NoError(t, err)
-	var s struct {
-		Metrics map[string]struct{ Count, Rate float64 }
+	assert.EqualValues(t, 5, got["reconnect_duration"].Count)
+	assert.Less(t, got["delivered{node:3}"].Rate, 1.0, "they heard nothing for a while")
+	for _, others := range []string{"delivered{node:1}", "delivered{node:2}"} {
+		assert.Greater(t, got[others].Rate, got["delivered{node:3}"].Rate, others)
 	}
-	require.NoError(t, json.Unmarshal(text, &s))
-	assert.EqualValues(t, 5, s.Metrics["reconnect_duration"].Count)
-	assert.Less(t, s.Metrics["delivered{node:3}"].Rate, 1.0, "they heard nothing for a while")
 }
 
 // TestRunKillsTheNodeOfTheStage kills the server that has the room. Everybody comes back into it on
@@ -52,11 +68,11 @@ thresholds:
 func TestRunKillsTheNodeOfTheStage(t *testing.T) {
 	realTime(t)
 	t.Parallel()
-	path := file(t, "stage.yaml", `
+	got := playNodes(t, `
 name: the node of the stage dies
 room: {slots: 3, node: 1}
 cast:
-  - {role: speaker, count: 1, audio: "`+voice(t)+`"}
+  - {role: speaker, count: 1, audio: "VOICE"}
   - {role: listener, count: 3, node: 1, arrive: {within: 500ms}}
   - {role: listener, count: 3, node: 2, arrive: {within: 500ms}}
   - {role: listener, count: 3, node: 3, arrive: {within: 500ms}}
@@ -67,13 +83,39 @@ hold: 16s
 thresholds:
   joined: rate == 1
   published: rate == 1
-  # Ten connections, ten ears and a mic.
   reconnect_duration: ["count == 21", "max < 10s"]
-  delivered{phase:afterwards}: rate >= 0.99
+  delivered{phase:afterwards}: rate >= 0.9
 `)
-	stdout, stderr, code := honestly(t, "run", path)
-	require.Zero(t, code, "%s\n%s", stdout, stderr)
-	t.Log(stdout)
+	assert.EqualValues(t, 21, got["reconnect_duration"].Count, "ten connections, ten ears and a mic")
+	assert.Positive(t, got["delivered{phase:afterwards}"].Rate, "they hear the room again")
+}
+
+// TestRunRestartsItsNodes stops all servers, one after the other, and starts them again: the one that
+// has the room first. Everybody is in it, with mic and ears, when all are back.
+func TestRunRestartsItsNodes(t *testing.T) {
+	realTime(t)
+	t.Parallel()
+	got := playNodes(t, `
+name: a rolling restart
+room: {slots: 3, node: 1}
+cast:
+  - {role: speaker, count: 1, audio: "VOICE"}
+  - {role: listener, count: 3, node: 1, arrive: {within: 500ms}}
+  - {role: listener, count: 3, node: 2, arrive: {within: 500ms}}
+timeline:
+  - {at: 1s, do: restart-node, node: 1}
+  - {at: 5s, do: restart-node, node: 2}
+  - {at: 9s, do: restart-node, node: 3}
+  - {at: 17s, name: afterwards}
+hold: 20s
+thresholds:
+  joined: rate == 1
+  published: rate == 1
+  reconnect_duration: ["count >= 15", "max < 10s"]
+  delivered{phase:afterwards}: rate >= 0.9
+`)
+	assert.GreaterOrEqual(t, got["reconnect_duration"].Count, 15.0, "seven connections, seven ears and a mic")
+	assert.Positive(t, got["delivered{phase:afterwards}"].Rate, "they hear the room again")
 }
 
 func TestRunRefusesNodesThatCannotBe(t *testing.T) {

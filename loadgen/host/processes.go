@@ -9,7 +9,8 @@ import (
 )
 
 // A ProcessesMeter measures several servers of this machine as one: their use is added up. What
-// one has used that has ended still counts, but for its memory. It is safe for concurrent use.
+// one has used that has ended still counts, but for its memory. The zero ProcessesMeter has no servers
+// yet. It is safe for concurrent use.
 type ProcessesMeter struct {
 	mu      sync.Mutex
 	meters  []ProcessMeter
@@ -17,13 +18,12 @@ type ProcessesMeter struct {
 	details []Details // the same
 }
 
-// NewProcessesMeter makes a meter of the processes with these numbers.
-func NewProcessesMeter(pids ...int) *ProcessesMeter {
-	m := &ProcessesMeter{used: make([]Usage, len(pids)), details: make([]Details, len(pids))}
-	for _, pid := range pids {
-		m.meters = append(m.meters, ProcessMeter{PID: pid})
-	}
-	return m
+// Add adds a process by its number.
+func (m *ProcessesMeter) Add(pid int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.meters = append(m.meters, ProcessMeter{PID: pid})
+	m.used, m.details = append(m.used, Usage{}), append(m.details, Details{})
 }
 
 // Usage implements [Meter]. It is an error if all servers have ended.

@@ -11,15 +11,15 @@ import (
 
 // A server that is killed has used what it used, and has no memory any more.
 func TestProcessesMeterKeepsWhatTheDeadUsed(t *testing.T) {
-	var pids []int
+	m := &ProcessesMeter{}
 	var all []*exec.Cmd
 	for range 2 {
 		busy := exec.Command("sh", "-c", "while :; do :; done")
 		require.NoError(t, busy.Start())
 		t.Cleanup(func() { _, _ = busy.Process.Kill(), busy.Wait() })
-		all, pids = append(all, busy), append(pids, busy.Process.Pid)
+		all = append(all, busy)
+		m.Add(busy.Process.Pid)
 	}
-	m := NewProcessesMeter(pids...)
 	var before Usage
 	require.Eventually(t, func() (busy bool) {
 		var err error

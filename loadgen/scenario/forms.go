@@ -127,11 +127,11 @@ func eventForm() form[Event] {
 		fields: []member[Event]{
 			put("at", length, func(e *Event) *Duration { return &e.At }, "When, counted from the end of the arrivals.").need(),
 			put("who", role, func(e *Event) *Role { return &e.Who },
-				"From the people of which role they are picked. Not needed for end, invite-guest and kill-node."),
+				"From the people of which role they are picked. Not needed for end, invite-guest, kill-node and restart-node."),
 			put("count", people, func(e *Event) *int { return &e.Count }, "How many of them, in each room.").or(1),
 			put("do", oneOf(verbNames()...), func(e *Event) *Verb { return &e.Do },
 				"What they do, or what the room's moderator does to them; or what happens to a server."),
-			put("node", nodeNumber, func(e *Event) *int { return &e.Node }, "Which server kill-node is for: the oldest is 1."),
+			put("node", nodeNumber, func(e *Event) *int { return &e.Node }, "Which server kill-node or restart-node is for: the oldest is 1."),
 			put("name", words("^[A-Za-z0-9_-]+$", maxSpanName), func(e *Event) *string { return &e.Name },
 				"Names a span of the run, which thresholds select as a phase."),
 			put("for", length, func(e *Event) *Duration { return &e.For },

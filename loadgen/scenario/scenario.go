@@ -183,8 +183,8 @@ func (s *Scenario) Nodes() int {
 	return n
 }
 
-// Kills reports whether the timeline kills a node.
-func (s *Scenario) Kills() bool {
+// OwnNodes reports whether the timeline kills or restarts a node.
+func (s *Scenario) OwnNodes() bool {
 	return slices.ContainsFunc(s.Timeline, func(e Event) bool { return e.Do.Spec().OfNode })
 }
 

@@ -213,7 +213,7 @@ func (s *Scenario) checkEvent(c *checker, i int, e Event) {
 			c.add(path, "%s is for a node: leave out who and count", e.Do)
 		}
 	case e.Node != 0:
-		c.add(path+".node", "node is for %s", KillNode)
+		c.add(path+".node", "node is for %s and %s", KillNode, RestartNode)
 	case !slices.Contains(spec.Who, e.Who):
 		c.add(path+".who", "who is %q: %s is for %s", e.Who, e.Do, list(spec.Who))
 	case e.Do == End && e.Count != 1:

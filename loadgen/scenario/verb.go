@@ -29,6 +29,7 @@ const (
 	RestartICE    Verb = "ice-restart"
 	InviteGuest   Verb = "invite-guest"
 	KillNode      Verb = "kill-node"
+	RestartNode   Verb = "restart-node"
 )
 
 // An Actor is who asks the server for what a verb does.
@@ -156,6 +157,10 @@ var verbs = []VerbSpec{
 	{
 		Verb: KillNode, Who: []Role{Host}, OfRoom: true, OfNode: true, Local: true,
 		Help: "the server `node` is killed (SIGKILL), of those that `earshot run --nodes` has started. It does not come back",
+	},
+	{
+		Verb: RestartNode, Who: []Role{Host}, OfRoom: true, OfNode: true, Local: true,
+		Help: "the server `node` is stopped (SIGTERM) and started again, of those that `earshot run --nodes` has started",
 	},
 }
 
