@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -106,8 +107,14 @@ func New(cfg Config) (*Server, error) {
 func sponsors(kept *store.Store) func(account string) []room.Sponsor {
 	return func(account string) (all []room.Sponsor) {
 		lineage, _ := kept.Lineage(account)
-		for i, a := range lineage[1:] {
-			all = append(all, room.Sponsor{Account: a.ID, At: lineage[i].Created})
+		for i, a := range lineage {
+			by := strings.Fields(a.Sponsors)
+			if i+1 < len(lineage) {
+				by = append(by, lineage[i+1].ID)
+			}
+			for _, id := range by {
+				all = append(all, room.Sponsor{Account: id, At: a.Created})
+			}
 		}
 		return all
 	}

@@ -80,7 +80,9 @@ func TestManyAccountsFillNoClub(t *testing.T) {
 
 // TestBanBindsTheAccountsThatAreMadeAfterIt bans somebody who then invites themselves to the club.
 func TestBanBindsTheAccountsThatAreMadeAfterIt(t *testing.T) {
-	h := closed(t, nil)
+	kept := store.Memory()
+	defer func() { assert.NoError(t, kept.Close()) }()
+	h := closed(t, func(cfg *Config) { cfg.Store, cfg.Persister = kept, kept })
 	host := h.member("Ada")
 	room := h.must(http.StatusCreated, http.MethodPost, "/api/rooms", host.token, `{"name":"x","visibility":"members"}`)["room"].(string)
 	mal := h.member("Mal")
@@ -91,10 +93,18 @@ func TestBanBindsTheAccountsThatAreMadeAfterIt(t *testing.T) {
 
 	again := h.by(mal, "Mel")
 	third := h.by(again, "Mol")
-	for _, who := range []credentials{mal, again, third} {
-		h.must(http.StatusForbidden, http.MethodGet, "/api/rooms/"+room, who.token, "")
-		h.as(who.token).expectError(wire.Join{Room: room}, wire.CodeBarred)
+	refused := func(all ...credentials) {
+		for _, who := range all {
+			h.must(http.StatusForbidden, http.MethodGet, "/api/rooms/"+room, who.token, "")
+			h.as(who.token).expectError(wire.Join{Room: room}, wire.CodeBarred)
+		}
 	}
+	refused(mal, again, third)
+	// Nor does it help to be deleted.
+	fourth := h.by(third, "Mil")
+	h.must(http.StatusNoContent, http.MethodDelete, "/api/me", third.token, "")
+	h.must(http.StatusNoContent, http.MethodDelete, "/api/me", mal.token, "")
+	refused(again, fourth)
 	h.must(http.StatusOK, http.MethodGet, "/api/rooms/"+room, friend.token, "")
 	h.as(friend.token).join(room, "", "Bo")
 	newcomer := h.by(friend, "Cy")

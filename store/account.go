@@ -18,6 +18,9 @@ type Account struct {
 	Key string `json:"key"`
 	// Inviter is the account that brought this one in; empty for the operator.
 	Inviter string `json:"inviter,omitempty"`
+	// Sponsors are accounts that have been deleted, with spaces between them: each had been banned
+	// from a room before it brought in this one, or one that did.
+	Sponsors string `json:"sponsors,omitempty"`
 	// Invites is how many people the account may still invite to the club.
 	Invites int       `json:"invites"`
 	Created time.Time `json:"created"`

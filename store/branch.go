@@ -8,8 +8,8 @@ import "slices"
 // all that came by its invites, and by theirs.
 
 // Lineage returns an account and who brought it in, from one to the next: the last came by an invite of
-// the operator, who is not among them. whole is false if the last was deleted after it had been banned
-// from a room, so that nobody knows who brought it in.
+// the operator, who is not among them. whole is false if the last is not there: nobody knows who brought
+// it in.
 func (s *Store) Lineage(id string) (accounts []Account, whole bool) {
 	known := func(a Account) bool { return a.ID == id }
 	for !slices.ContainsFunc(accounts, known) { // a circle can only be damage

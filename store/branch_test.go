@@ -46,8 +46,11 @@ func TestLineageIsWhoBroughtAnAccountIn(t *testing.T) {
 	require.NoError(t, s.PutRoom(state))
 	require.NoError(t, s.DeleteAccount(context.Background(), ada, func(string) bool { return true }))
 	ids, whole = lineage()
-	assert.Equal(t, []string{cy, ada}, ids, "a room that had banned Ada knows whom she brought in after it")
-	assert.False(t, whole)
+	assert.Equal(t, []string{cy}, ids, "who brought Ada in has brought in Cy now: the operator")
+	assert.True(t, whole)
+	kept, err := s.Account(cy)
+	require.NoError(t, err)
+	assert.Equal(t, ada, kept.Sponsors, "a room that had banned Ada knows whom she brought in after it")
 }
 
 // Whatever tree of accounts somebody makes below their own, all of them together get no more than half of

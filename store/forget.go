@@ -78,8 +78,8 @@ func (s *Store) DeleteAccount(ctx context.Context, id string, keepIn func(room s
 }
 
 // passOn makes those whom an account has brought in those of whoever brought it in, with whom they share
-// what there is for all: see [Store.Full]. A room that has banned the account goes on knowing whom it
-// brought in after that.
+// what there is for all: see [Store.Full]. If a room had banned the account before, who brought them in is
+// known to it by the account's id.
 func (s *Store) passOn(ctx context.Context, id string) error {
 	var bans []room.Block
 	s.rooms.each(func(r roomRecord) {
@@ -92,14 +92,19 @@ func (s *Store) passOn(ctx context.Context, id string) error {
 		return err
 	}
 	for _, a := range s.accounts.all() {
-		if a.Inviter != id || slices.ContainsFunc(bans, func(b room.Block) bool { return b.Account == id && b.At.Before(a.Created) }) {
+		if a.Inviter != id {
 			continue
+		}
+		sponsors := gone.Sponsors
+		if slices.ContainsFunc(bans, func(b room.Block) bool { return b.Account == id && b.At.Before(a.Created) }) {
+			sponsors = strings.TrimSpace(sponsors + " " + id)
 		}
 		_, err := s.accounts.change(ctx, a.ID, func(a Account, there bool) (Account, error) {
 			if !there {
 				return a, fmt.Errorf("account: %w", ErrNotFound)
 			}
 			a.Inviter = gone.Inviter
+			a.Sponsors = strings.TrimSpace(a.Sponsors + " " + sponsors)
 			return a, nil
 		})
 		if err != nil {
