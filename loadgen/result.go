@@ -207,7 +207,7 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 	_, process := r.Server.(host.ProcessMeter)
 	died := false
 	if last := r.used.Load(); after.server == nil && last != nil {
-		died = process
+		died = after.ended
 		after = *last // this is what it used until then
 		values.Set("server_rss", metric.Gauge(after.server.Memory))
 	}

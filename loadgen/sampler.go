@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type sample struct {
 	at     time.Duration
 	server *host.Usage   // nil if it can't be measured
+	ended  bool          // since its process has ended
 	own    time.Duration // CPU of this process
 	wait   time.Duration // that its threads waited for a core; 0 if unknown
 	memory uint64        // of this process, in bytes; 0 if unknown
@@ -54,6 +56,7 @@ func (m *sampler) sample(ctx context.Context) sample {
 	u, err := m.server.Usage(ctx)
 	if err != nil {
 		m.problems.add("measure the server", err)
+		s.ended = errors.Is(err, host.ErrEnded)
 		return s
 	}
 	s.server = &u

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -92,19 +93,31 @@ func (m ProcessMeter) Usage(context.Context) (Usage, error) {
 // userHZ is in what parts of a second /proc counts.
 const userHZ = 100
 
-// ProcessUsage is what one process of this machine has used, by its number. It returns an
-// error if there is no such process, or it has ended.
+// ErrEnded means that there is no such process any more. What else keeps a process from being measured,
+// such as no more open files, says nothing of it.
+var ErrEnded = errors.New("it has ended")
+
+// ended is an error of reading about a process, as [ErrEnded] if that is why.
+func ended(pid int, err error) error {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		err = ErrEnded
+	}
+	return fmt.Errorf("measure process %d: %w", pid, err)
+}
+
+// ProcessUsage is what one process of this machine has used, by its number. The error is
+// [ErrEnded] if there is no such process, or it has ended.
 func ProcessUsage(pid int) (Usage, error) {
 	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return Usage{}, fmt.Errorf("measure process %d: %w", pid, err)
+		return Usage{}, ended(pid, err)
 	}
 	stat, err := p.Stat()
 	if err != nil {
-		return Usage{}, fmt.Errorf("measure process %d: %w", pid, err)
+		return Usage{}, ended(pid, err)
 	}
 	if stat.State == "Z" || stat.State == "X" {
-		return Usage{}, fmt.Errorf("measure process %d: it has ended", pid)
+		return Usage{}, fmt.Errorf("measure process %d: %w", pid, ErrEnded)
 	}
 	cpu, err := processCPU(pid)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,7 +56,22 @@ func TestProcessMeterKnowsAProcessThatEnded(t *testing.T) {
 		_, err := meter.Usage(t.Context())
 		return err != nil
 	}, 10*time.Second, time.Millisecond)
+	_, err = meter.Usage(t.Context())
+	assert.ErrorIs(t, err, ErrEnded, "a zombie")
 	require.Error(t, child.Wait())
+	_, err = meter.Usage(t.Context())
+	assert.ErrorIs(t, err, ErrEnded, "it is gone")
+}
+
+// A process that can't be measured need not have ended: a generator without a free descriptor took its
+// server for dead.
+func TestProcessThatCannotBeReadHasNotEnded(t *testing.T) {
+	for _, err := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EACCES, syscall.ENOMEM} {
+		assert.NotErrorIs(t, ended(1, &os.PathError{Op: "open", Path: "/proc/1/stat", Err: err}), ErrEnded)
+	}
+	for _, err := range []error{syscall.ENOENT, syscall.ESRCH} {
+		assert.ErrorIs(t, ended(1, &os.PathError{Op: "read", Path: "/proc/1/stat", Err: err}), ErrEnded)
+	}
 }
 
 func TestMetricsMeterIsBounded(t *testing.T) {
