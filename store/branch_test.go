@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -109,7 +108,7 @@ func BenchmarkBranches(b *testing.B) {
 	for b.Loop() {
 		_, full := s.Full(all[len(all)-1], 1_000_000, 100, s.Members)
 		if full {
-			b.Fatal(fmt.Sprint("full"))
+			b.Fatal("full")
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -85,6 +86,33 @@ func (s *scene) finish() Totals {
 	s.ledger.Finish(s.end.Start() + time.Second)
 	s.aggregator.Finish(s.end.Start() + time.Second)
 	return s.aggregator.Totals()
+}
+
+// asks follows thresholds, each a metric and an expression.
+func (s *scene) asks(rows ...[2]string) (all []metric.Threshold) {
+	for _, row := range rows {
+		th, err := metric.ParseThreshold(row[0], row[1])
+		require.NoError(s.t, err)
+		all = append(all, th)
+	}
+	s.aggregator.Follow(all)
+	return all
+}
+
+// failsOr ends the run, and asserts that the thresholds are crossed, or else that all are undecided.
+func (s *scene) failsOr(undecided bool, thresholds []metric.Threshold) {
+	totals := s.finish()
+	s.aggregator.Answer(totals.Values, totals.Best, thresholds)
+	for _, th := range thresholds {
+		r := th.EvaluateBetween(totals.Values, totals.Best)
+		require.NotNil(s.t, r.Value, "%s", th)
+		best := *r.Value
+		if r.Best != nil {
+			best = *r.Best
+		}
+		assert.Equal(s.t, undecided, r.Undecided, "%s: from %v to %v", th, *r.Value, best)
+		assert.False(s.t, r.OK != nil && *r.OK, "%s: from %v to %v", th, *r.Value, best)
+	}
 }
 
 func rate(t *testing.T, totals Totals, name string) metric.Rate {

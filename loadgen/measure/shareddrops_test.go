@@ -1,14 +1,18 @@
 package measure
 
 import (
+	"slices"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
-	"github.com/earshot-audio/earshot/loadgen/metric"
 )
+
+// turn is the packets of a bin for so many listeners, if somebody speaks: for most of each second.
+func (s *scene) turn(m *Source, b Bin, listeners int) []Packet {
+	if b%50 >= 42 {
+		return nil
+	}
+	return slices.Repeat([]Packet{s.say(m, b)}, listeners)
+}
 
 // A packet that was dropped is one listener's, in whichever metric it counts: a server that does
 // the same to all listeners is not excused by a few drops.
@@ -24,13 +28,8 @@ func TestDropsAreSharedInEveryMetricOfListeners(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			s := newScene(t)
-			var thresholds []metric.Threshold
-			for _, row := range [][2]string{{"mos", "p(50) > 4 over 4s"}, {"mos_worst", "p(50) > 4"}, {"onset_clip", "p(50) < 20ms"}, {"loss", "p(50) < 5"}, {"audio_gap", "p(50) < 30ms"}} {
-				th, err := metric.ParseThreshold(row[0], row[1])
-				require.NoError(t, err)
-				thresholds = append(thresholds, th)
-			}
-			s.aggregator.Follow(thresholds)
+			thresholds := s.asks([2]string{"mos", "p(50) > 4 over 4s"}, [2]string{"mos_worst", "p(50) > 4"},
+				[2]string{"onset_clip", "p(50) < 20ms"}, [2]string{"loss", "p(50) < 5"}, [2]string{"audio_gap", "p(50) < 30ms"})
 			m := s.source(speechClip(900), 0, 0)
 			var all []*Listener
 			for range 20 {
@@ -41,13 +40,10 @@ func TestDropsAreSharedInEveryMetricOfListeners(t *testing.T) {
 			}
 			s.steady(0)
 			for b := range Bin(16 * 50) {
-				if b%50 < 42 { // a turn a second
-					p := s.say(m, b)
-					for i, l := range all {
-						// Of each turn the first three frames are missing, and a tenth of the rest.
-						if b%50 >= 3 && (int(b)+i)%10 != 0 {
-							l.Receive(p)
-						}
+				for i, p := range s.turn(m, b, len(all)) {
+					// Of each turn the first three frames are missing, and a tenth of the rest.
+					if b%50 >= 3 && (int(b)+i)%10 != 0 {
+						all[i].Receive(p)
 					}
 				}
 				if b%50 == 49 {
@@ -56,18 +52,7 @@ func TestDropsAreSharedInEveryMetricOfListeners(t *testing.T) {
 					s.settle(now)
 				}
 			}
-			totals := s.finish()
-			s.aggregator.Answer(totals.Values, totals.Best, thresholds)
-			for _, th := range thresholds {
-				result := th.EvaluateBetween(totals.Values, totals.Best)
-				if !c.fails {
-					assert.Nil(t, result.OK, "%s: %+v", th, result)
-					continue
-				}
-				if assert.NotNil(t, result.OK, "%s: %+v", th, result) {
-					assert.False(t, *result.OK, "%s: %+v", th, result)
-				}
-			}
+			s.failsOr(!c.fails, thresholds)
 		})
 	}
 }
