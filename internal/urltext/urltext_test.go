@@ -46,6 +46,7 @@ func TestScrub(t *testing.T) {
 func FuzzSafe(f *testing.F) {
 	f.Add("https://ann:s3cret@example.org/a?b=c#d")
 	f.Add("nats://T@h")
+	f.Add("://?@")
 	f.Fuzz(func(t *testing.T, text string) {
 		safe := Safe(text)
 		assert.Equal(t, safe, Safe(safe), "what is safe stays as it is")
@@ -54,7 +55,10 @@ func FuzzSafe(f *testing.F) {
 			assert.True(t, utf8.ValidString(Scrub(text)))
 		}
 		_, rest, found := strings.Cut(safe, "://")
-		host, _, _ := strings.Cut(rest, "/")
+		host := rest
+		if end := strings.IndexAny(rest, "/?#"); end >= 0 { // RFC 3986, section 3.2
+			host = rest[:end]
+		}
 		if at := strings.LastIndex(host, "@"); found && at >= 0 {
 			assert.Equal(t, Hidden, host[:at])
 		}
