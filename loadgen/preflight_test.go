@@ -38,7 +38,7 @@ func TestPreflightSaysWhatToChange(t *testing.T) {
 		{"only as many voices count as there are slots", host.Limits{Files: 1 << 20, Cores: 2, ReceiveBuffer: 8 << 20}, room(1, 6, 5000), false, "the run has 750900 packets a second", ""},
 		{"the packets of all rooms count", host.Limits{Files: 1 << 20, Cores: 1, ReceiveBuffer: 8 << 20}, room(100, 1, 99), false, "about 1.2 cores to receive", ""},
 		{"a default buffer is enough for 5,000 listeners", host.Limits{Files: 1 << 20, Cores: 2}, room(1, 1, 5000), true, "", ""},
-		{"a default buffer is too small for three voices on one core", host.Limits{Files: 1 << 20, Cores: 1}, room(1, 3, 2000), false, "enough for 23 clients: 88 sockets take more to read than 1 cores may have, which makes the run invalid; run: sysctl -w net.core.rmem_max=8388608", ""},
+		{"a default buffer is too small for three voices on one core", host.Limits{Files: 1 << 20, Cores: 1}, room(1, 3, 2000), false, "enough for 23 clients: 88 sockets take more to read than 1 cores may have, which makes the run invalid; run: sysctl -w net.core.rmem_max=33554432", ""},
 		{"15,000 listeners of a loopback server share their media sockets", host.Limits{Files: 20_000, Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 15_000), true, "", ""},
 		{"too few open files are an error", host.Limits{Files: 1024, Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 1000), true, "", "this process may have 1024: raise the limit with ulimit -n "},
 		{"no limit of open files is no error", host.Limits{Cores: 64, ReceiveBuffer: 8 << 20}, room(1, 1, 5000), true, "", ""},
