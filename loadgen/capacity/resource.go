@@ -130,11 +130,11 @@ func (s Step) Crossed() (all []string) {
 
 func crossed(t report.Judgement) string {
 	is := "no data"
-	if t.Value != nil {
+	switch {
+	case t.Value != nil && t.Best != nil: // it is in doubt
+		is = report.Figure(min(*t.Value, *t.Best), t.LimitUnit()) + "…" + report.Figure(max(*t.Value, *t.Best), t.LimitUnit())
+	case t.Value != nil:
 		is = report.Figure(*t.Value, t.LimitUnit())
-	}
-	if t.Value != nil && t.Best != nil { // it is in doubt
-		is += " … " + report.Figure(*t.Best, t.LimitUnit())
 	}
 	return fmt.Sprintf("%s: %s, and is %s", t.Metric, t.Expression, is)
 }
