@@ -45,6 +45,7 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 	if r.marked() {
 		h.ledger = measure.NewMarkedLedger(r.aggregator)
 	}
+	h.ledger.InRoom(i)
 	if r.peers != nil {
 		h.ledger.Await()
 	}

@@ -31,6 +31,7 @@ type Aggregator struct {
 	apart                   atomic.Bool                // the clock of another process may be wrong
 	excerpts                atomic.Pointer[[]*excerpt] // nil before they are known
 	rooms                   rooms
+	audiences               audiences
 }
 
 // NewAggregator makes an empty aggregator.

@@ -10,7 +10,8 @@ import (
 // A Group is the figures of some of a run's people, or of some of its time.
 type Group struct {
 	// By is what it is a group of, and Name which: "network" and "3g", "node" and "2", "role"
-	// and "speaker", "phase" and "steady". Name is "" for those without a network or node.
+	// and "speaker", "room" and "1", "phase" and "steady". Name is "" for those without a
+	// network or node.
 	By, Name string
 	// Values is what was measured of it, and Best what those of them that are in doubt are
 	// at best. They have no selectors.
@@ -18,8 +19,8 @@ type Group struct {
 }
 
 // Groups are the groups of the run, of each kind of which there are several: the listeners
-// by network and by node, everybody by role, and the delivery by phase and by the spans that the
-// timeline names. The run has ended.
+// by network, by node and by room, everybody by role, and the delivery by phase and by the spans
+// that the timeline names. The run has ended.
 func (a *Aggregator) Groups() (all []Group) {
 	var networks, nodes, roles, phases []string
 	a.record.mu.Lock()
@@ -50,6 +51,7 @@ func (a *Aggregator) Groups() (all []Group) {
 	all = append(all, several(roles, func(name string) Group {
 		return a.group("role", name, ofPeople, "", func(l Labels) bool { return l.Role == name })
 	})...)
+	all = append(all, a.audiences.groups()...)
 	return append(all, several(phases, func(name string) Group {
 		return a.group("phase", name, ofPhases, name, func(l Labels) bool { return l.Role == Audience })
 	})...)

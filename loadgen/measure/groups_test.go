@@ -1,9 +1,12 @@
 package measure
 
 import (
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
@@ -75,4 +78,62 @@ func TestGroupsOfPhases(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{"phase steady", "phase storm"}, names)
+}
+
+// Each room's listeners lose one packet more than those of the room before.
+func TestGroupsOfRooms(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		rooms int
+		want  []string
+	}{
+		{"one room is no group", 1, nil},
+		{"several are, in their order", 3, []string{"1", "2", "3"}},
+		{"of many those that got least, the worst first", MaxRoomGroups + 2, []string{"22", "21", "20", "19", "18", "17", "16", "15", "14", "13", "12", "11", "10", "9", "8", "7", "6", "5", "4", "3"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := NewAggregator()
+			require.NoError(t, a.Begin(Steady, 0))
+			for room := range c.rooms {
+				s := &scene{t: t, aggregator: a, ledger: NewLedger(a)}
+				s.ledger.InRoom(room)
+				m := s.source(speechClip(200), 0, 0)
+				probe := s.ledger.AddListener(1, Labels{Probe: true})
+				speaker := s.ledger.AddListener(1, Labels{Role: "speaker"})
+				all := []*Listener{s.listener(1), probe, speaker}
+				for _, l := range all[1:] {
+					l.Expect(0, 0, 10*time.Second)
+					l.Connected(0)
+				}
+				for b := range Bin(100) {
+					p := s.say(m, b)
+					for _, l := range all {
+						if int(b) < 50 || int(b) >= 50+room {
+							l.Receive(p)
+						}
+					}
+				}
+				s.ledger.Stop(s.end.Start())
+				a.Stop(s.end.Start())
+				s.ledger.Finish(s.end.Start() + time.Second)
+			}
+			a.Finish(3 * time.Second)
+			var names []string
+			for _, g := range a.Groups() {
+				if g.By != "room" {
+					continue
+				}
+				names = append(names, g.Name)
+				require.NoError(t, g.Values.Check())
+				room, err := strconv.Atoi(g.Name)
+				require.NoError(t, err)
+				lost := uint64(room - 1)
+				assert.Equal(t, metric.Rate{Passes: 2, Total: 2}, g.Values["joined"], "the speaker is no listener")
+				assert.Equal(t, metric.Rate{Passes: 190 - 2*lost, Total: 190}, g.Values["delivered"])
+				assert.EqualValues(t, 1, g.Values["join_duration"].(*metric.Trend).Count(), "the crowd's")
+				assert.EqualValues(t, 2, g.Values["mos"].(*metric.Trend).Count())
+			}
+			assert.Equal(t, c.want, names)
+		})
+	}
 }

@@ -29,6 +29,7 @@ const never = Bin(math.MaxInt64 / int64(BinLength) / 2)
 // processes (replica.go) and for scores (audioscore.go).
 type Ledger struct {
 	aggregator *Aggregator
+	room       int  // its number in the run
 	marked     bool // the sources' audio is, and packets are not recognised by what they hold
 	scored     bool // what probes hear is
 

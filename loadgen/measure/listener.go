@@ -380,6 +380,9 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 
 	steady := l.ledger.inSteady(p.bin)
 	latency, late := at-sent, sources[p.source].late(p.bin)
+	if l.cell.Probe && steady && !unstamped {
+		sources[p.source].cross(latency, late)
+	}
 	if apart := sources[p.source].clockBound(); apart > 0 {
 		latency, late = latency+apart, late+2*apart // the clocks may be so far apart
 	}
@@ -507,6 +510,7 @@ func (l *Listener) finish(now time.Duration) {
 	l.epoch(BinAt(now), l.lostJoin || inDoubt && in, dropped && in)
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)
+		l.ledger.aggregator.audiences.close(l)
 	}
 	l.cell.close(l)
 }

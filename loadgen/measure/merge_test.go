@@ -59,6 +59,7 @@ func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one r
 			w.aggregator.Export()
 			w.ledger.Await()
 		}
+		w.ledger.InRoom(4)
 		return w
 	}
 	one := newWorld(-1)
@@ -253,6 +254,14 @@ func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one r
 		assert.Equal(t, share[0].Latency.Summary(), share[1].Latency.Summary())
 		assert.ElementsMatch(t, share[0].Listeners, share[1].Listeners)
 	}
+	heard, told := one.aggregator.audiences.all[4], merged.audiences.all[4]
+	require.NotNil(t, told)
+	assert.Equal(t, heard.Joined, told.Joined)
+	assert.Equal(t, heard.Delivered, told.Delivered)
+	for i, of := range heard.trends() {
+		assert.Equal(t, of.Summary(), told.trends()[i].Summary())
+	}
+	assert.Positive(t, heard.Quality.Count())
 	assert.Equal(t, one.aggregator.Marks(), merged.Marks())
 	a, b := one.aggregator.Series(), merged.Series()
 	require.Len(t, b.Points, len(a.Points))
@@ -343,6 +352,8 @@ func TestAPartThatCannotBeIsRefused(t *testing.T) {
 		{"another version", Part{Version: PartVersion + 1}},
 		{"a bucket without a length", Part{Version: PartVersion, Buckets: []PartBucket{{From: 5, Until: 5}}}},
 		{"a bucket that is too long", Part{Version: PartVersion, Buckets: []PartBucket{{From: 0, Until: 51}}}},
+		{"the audience of a room that can't be", Part{Version: PartVersion, Audiences: []*PartAudience{{Room: -1}}}},
+		{"no audience", Part{Version: PartVersion, Audiences: []*PartAudience{nil}}},
 		{"a bucket of a cell that is not there", Part{Version: PartVersion, Buckets: []PartBucket{{Until: 50, Cells: []PartBucketCell{{}}}}}},
 		{"a trend that is not there", Part{Version: PartVersion, Cells: []PartCell{{Trends: []PartTrend{{Of: 999, Trend: &metric.Trend{}}}}}}},
 		{"scores of a window that is not there", Part{Version: PartVersion, Words: []PartWord{{Worst: &metric.Trend{}, Best: &metric.Trend{}}}}},

@@ -61,6 +61,9 @@ func (m *Merger) Add(i int, p Part) error {
 	for _, d := range p.Drops {
 		r.drops.enter(d)
 	}
+	for _, of := range p.Audiences {
+		m.aggregator.audiences.enter(of)
+	}
 	for _, b := range p.Buckets {
 		if err := m.enter(b, numbers); err != nil {
 			return err

@@ -35,9 +35,12 @@ type told struct {
 // summing it up itself. It is called before anything is measured.
 func (a *Aggregator) Export() { a.record.outbox = &outbox{} }
 
-// maxListeners is how many listeners a part names one by one, so that a message of it has
-// a bounded size.
-const maxListeners = 2000
+// maxListeners is how many listeners a part names one by one, and maxAudiences how many rooms,
+// so that a message of it has a bounded size.
+const (
+	maxListeners = 2000
+	maxAudiences = 200
+)
 
 // TakeParts returns what has been measured since the last call: most often one part,
 // several at the end of a large run. It is called by one goroutine at a time, which
@@ -75,9 +78,12 @@ func (a *Aggregator) TakeParts() []Part {
 		p.Cells = append(p.Cells, cell)
 	}
 	parts := []Part{p}
+	audiences := a.audiences.take()
 	for more := true; more; {
-		more = false
-		next := Part{Version: PartVersion, Before: p.Before, Ended: p.Ended, Phases: p.Phases, Doubts: p.Doubts}
+		rooms := min(len(audiences), maxAudiences)
+		more = rooms > 0
+		next := Part{Version: PartVersion, Before: p.Before, Ended: p.Ended, Phases: p.Phases, Doubts: p.Doubts, Audiences: audiences[:rooms]}
+		audiences = audiences[rooms:]
 		for i, all := range rest {
 			n := min(len(all), maxListeners)
 			more = more || n > 0

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,6 +27,8 @@ type Part struct {
 	Words   []PartWord    `json:"words,omitempty"`
 	Buckets []PartBucket  `json:"buckets,omitempty"`
 	Drops   []drop        `json:"drops,omitempty"`
+	// Audiences are those of the rooms, at the end.
+	Audiences []*PartAudience `json:"audiences,omitempty"`
 	// Doubts is the process's of the run so far.
 	Doubts Doubts `json:"doubts"`
 }
@@ -105,6 +108,9 @@ type PartWord struct {
 	Allotted []PartTrend `json:"allotted,omitempty"`
 }
 
+// maxRooms bounds the number of a room.
+const maxRooms = 1 << 20
+
 // all are the trends of closed accounts in a fixed order.
 func (c *closed) all() []*metric.Trend {
 	all := append(c.worst.all(), c.best.all()...)
@@ -143,6 +149,11 @@ func (p *Part) check() error {
 			if t.Of < 0 || t.Of >= len(allotments) || t.Trend == nil {
 				return fmt.Errorf("the part has an allotment %d of %d", t.Of, len(allotments))
 			}
+		}
+	}
+	for _, a := range p.Audiences {
+		if a == nil || a.Room < 0 || a.Room >= maxRooms {
+			return errors.New("the part has the audience of a room that can't be")
 		}
 	}
 	trends := len(new(closed).all())

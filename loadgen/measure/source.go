@@ -64,7 +64,8 @@ type Source struct {
 	// a source that another process sends.
 	apart   atomic.Int64
 	replica bool
-	index   int // among the ledger's sources
+	crossed atomic.Pointer[crossed] // nil where one process plays the run
+	index   int                     // among the ledger's sources
 
 	ledger     *Ledger
 	aggregator *Aggregator

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -33,6 +34,8 @@ var groupFigures = []groupFigure{
 	{"gap, p(95)", "audio_gap", "p(95)"},
 	{"latency, med", "latency", "med"},
 	{"latency, p(99)", "latency", "p(99)"},
+	{"p(99) of latency, med", "latency_listener", "med"},
+	{"p(99) of latency, max", "latency_listener", "max"},
 	{"MOS, med", "mos", "med"},
 	{"MOS, p(5)", "mos", "p(5)"},
 	{"audio score, med", "audio_score", "med"},
@@ -44,6 +47,7 @@ func (r *Report) groupTables() (all []groupTable) {
 		{"network", "By network", "network", "none"},
 		{"node", "By node", "node", "any"},
 		{"role", "By role", "role", ""},
+		{"room", "By room", "room", ""},
 		{"phase", "By phase", "phase", ""},
 	} {
 		var groups []measure.Group
@@ -56,8 +60,13 @@ func (r *Report) groupTables() (all []groupTable) {
 			continue
 		}
 		t := groupTable{Title: kind.title, First: kind.first}
+		if of := r.Result.Rooms; kind.by == "room" && len(groups) < of {
+			t.Title = fmt.Sprintf("By room: of %s those that got least", thousands(uint64(of)))
+		}
+		packets := slices.ContainsFunc(groups, func(g measure.Group) bool { return g.Values["latency"] != nil })
 		figures := slices.DeleteFunc(slices.Clone(groupFigures), func(f groupFigure) bool {
-			return !slices.ContainsFunc(groups, func(g measure.Group) bool { return f.of(g.Values) != "" })
+			return f.metric == "latency_listener" && packets || // which says more
+				!slices.ContainsFunc(groups, func(g measure.Group) bool { return f.of(g.Values) != "" })
 		})
 		for _, f := range figures {
 			t.Heads = append(t.Heads, f.head)

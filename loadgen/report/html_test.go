@@ -105,6 +105,18 @@ func TestHTMLShowsTheResult(t *testing.T) {
 				r.Groups = append(r.Groups, measure.Group{By: "network", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: share, Total: 100}, "latency": latencies(float64(share))}})
 			}
 		}, nil, []string{"By network", `<th scope="row">none</th><td data-head="delivered">100%</td>`, `<th scope="row">3g</th><td data-head="delivered">97%</td>`, ">no network<", ">3g<"}},
+		{"the rooms, which have no latency of their packets", func(r *loadgen.Result) {
+			r.Rooms = 2
+			for _, name := range []string{"1", "2"} {
+				r.Groups = append(r.Groups, measure.Group{By: "room", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: 9, Total: 10}, "latency_listener": latencies(7)}})
+			}
+		}, nil, []string{"<h2>By room</h2>", `<th scope="row">2</th><td data-head="delivered">90%</td><td data-head="p(99) of latency, med">`}},
+		{"some of many rooms", func(r *loadgen.Result) {
+			r.Rooms = 1000
+			for _, name := range []string{"7", "4"} {
+				r.Groups = append(r.Groups, measure.Group{By: "room", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: 9, Total: 10}}})
+			}
+		}, nil, []string{"<h2>By room: of 1,000 those that got least</h2>"}},
 		{"what can be had again by its command", nil, nil, []string{"Play it again", "earshot run smoke --seed 3"}},
 		{"a run of nothing", func(r *loadgen.Result) { *r = loadgen.Result{} }, nil, []string{"INVALID", "no data"}},
 	} {
