@@ -29,15 +29,27 @@ type coordinator struct {
 
 	span          Span
 	steadyAt      time.Duration // when the steady state begins; 0 is not known
-	before, after *sample
-	last          sample
+	sampling      *sampling
+	before, after *sample // when they have come
+	began, ended  bool    // they are on their way
+	last          *sample
 	drops         uint64
 	interrupted   bool
 	stopping      string
 	sent          time.Time // when it told the workers something at last
-	paused        time.Time // when it had told them nothing for so long that they may have ended
-	trouble       string    // why it could not hold the run together
+	paused        silentTime
+	trouble       string // why it could not hold the run together
 }
+
+// A silentTime is for how long at most the coordinator had lately told the workers nothing, and
+// until when.
+type silentTime struct {
+	lasted time.Duration
+	until  time.Time
+}
+
+// recent is how long ago a silent time may be that workers were lost by: they leave first.
+const recent = LostAfter + hurriedLeave
 
 // A workerState is what the coordinator knows of a worker.
 type workerState struct {
@@ -70,6 +82,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) 
 		scoreboard: newScoreboard(cfg, clock, newProblems()), hub: hub, lag: &metric.Trend{},
 		offers: map[string][][]byte{},
 	}
+	c.sampling = newSampling(c.sampler)
 	var hosts []string
 	for _, w := range hub.Workers() {
 		c.workers = append(c.workers, &workerState{Worker: Worker{WorkerInfo: w}, offered: map[string]bool{}})
@@ -103,7 +116,7 @@ func (c *coordinator) tallies() (all []*Tally) {
 
 func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error) {
 	measuring := context.WithoutCancel(ctx)
-	c.last = c.sampler.sample(measuring)
+	c.sampling.take(measuring, ofSecond)
 	tick := time.NewTicker(ReportEvery)
 	defer tick.Stop()
 	cancelled := ctx.Done()
@@ -116,19 +129,24 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 			c.stop("interrupted")
 		case d := <-c.hub.Reports():
 			c.deliver(d)
+		case t := <-c.sampling.taken:
+			c.enterSample(t)
 		case <-tick.C:
 			c.checkSelf()
 			c.sampleAt(measuring)
 			c.send()
 			if time.Since(second) >= time.Second {
 				second = time.Now()
-				c.observe(measuring)
+				c.sampling.take(measuring, ofSecond)
 				c.checkAborts()
 				c.report()
 			}
 		}
 	}
 	c.send()
+	for _, t := range c.sampling.wait() {
+		c.enterSample(t)
+	}
 	if c.after == nil {
 		c.after = new(c.sampler.sample(measuring))
 	}
@@ -173,14 +191,18 @@ func (c *coordinator) stop(why string) {
 }
 
 // lose goes on without a worker: the others see their people out.
-func (c *coordinator) lose(i int, why string) {
+func (c *coordinator) lose(i int, why string) { c.loseAfter(i, why, LostAfter-ReportEvery) }
+
+// loseAfter is lose of a worker who may have ended for a silent time of the coordinator's that
+// lasted for so long at least.
+func (c *coordinator) loseAfter(i int, why string, silent time.Duration) {
 	w := c.workers[i]
 	if w.gone() {
 		return
 	}
 	c.checkSelf()
-	if at := c.pausedAt(); c.trouble == "" && !at.IsZero() && time.Since(at) < LostAfter+hurriedLeave {
-		c.trouble = fmt.Sprintf("it told the workers nothing for about %v, after which they end", LostAfter)
+	if p := c.silentTime(); c.trouble == "" && p.lasted >= silent && time.Since(p.until) < recent {
+		c.trouble = fmt.Sprintf("it told the workers nothing for %v, and they end after %v", p.lasted.Round(100*time.Millisecond), LostAfter)
 	}
 	if c.trouble != "" {
 		w.cut = true
@@ -203,11 +225,14 @@ func (c *coordinator) checkSelf() {
 	}
 }
 
-// pausedAt is when it has told the workers nothing for so long at last that they take it for
-// lost; the zero time if it has not.
-func (c *coordinator) pausedAt() time.Time {
-	if now := time.Now(); !c.sent.IsZero() && now.Sub(c.sent) >= LostAfter-ReportEvery {
-		return now
+// silentTime is the longest recent one, which may last still.
+func (c *coordinator) silentTime() silentTime {
+	now := time.Now()
+	if c.sent.IsZero() {
+		return silentTime{}
+	}
+	if lasts := now.Sub(c.sent); lasts >= c.paused.lasted || now.Sub(c.paused.until) >= recent {
+		return silentTime{lasts, now}
 	}
 	return c.paused
 }
@@ -277,7 +302,15 @@ func (c *coordinator) take(i int, w *workerState, r Report) error {
 		c.offers[key][i] = offer
 		c.answer(key)
 	}
-	if r.Done {
+	switch {
+	case r.Failed != "" && !r.Done: // it sees its people out, and has nothing more to tell
+		if r.Deaf { // by what the coordinator did not say, or by what did not get there
+			c.loseAfter(i, fmt.Sprintf("it heard nothing of the coordinator for %v", LostAfter), LostAfter/2)
+		} else {
+			c.lose(i, r.Failed)
+		}
+		w.failed = r.Failed
+	case r.Done:
 		w.done, w.failed = true, r.Failed
 		switch {
 		case w.tally != nil:
@@ -308,7 +341,8 @@ func (c *coordinator) send() {
 	}
 	c.news.Dropped = droppedBy(c.workers)
 	c.news.Stop, c.news.Interrupted = c.stopping, c.interrupted
-	c.sent, c.paused = time.Now(), c.pausedAt()
+	c.paused = c.silentTime()
+	c.sent = time.Now()
 	c.sequence++
 	c.news.Sequence = c.sequence
 	if err := c.hub.Send(c.news); err != nil {
@@ -376,23 +410,40 @@ func (c *coordinator) enter(key string, offers [][]byte) {
 	}
 }
 
-// sampleAt measures the server at the beginning and the end of the steady state.
+// sampleAt has the server measured at the beginning and the end of the steady state.
 func (c *coordinator) sampleAt(ctx context.Context) {
 	now := c.clock.Now()
-	if c.before == nil && c.steadyAt > 0 && now >= c.steadyAt && c.span.Stop == 0 {
-		c.before = new(c.sampler.end(ctx))
+	if !c.began && c.steadyAt > 0 && now >= c.steadyAt && c.span.Stop == 0 {
+		c.began = true
+		c.sampling.take(ctx, atBegin)
 		c.span.Steady = c.steadyAt
 		c.enterPhase(measure.Steady)
 	}
-	if c.after == nil && c.span.Stop > 0 && now >= c.span.Stop {
-		c.after = new(c.sampler.end(ctx))
+	if !c.ended && c.span.Stop > 0 && now >= c.span.Stop {
+		c.ended = true
+		c.sampling.take(ctx, atEnd)
 	}
 }
 
-// observe enters what the server and the workers used since the last time.
-func (c *coordinator) observe(ctx context.Context) {
-	now := c.sampler.sample(ctx)
-	l := load(c.last, now, 0)
+// enterSample enters a sample that has been taken.
+func (c *coordinator) enterSample(t taken) {
+	switch t.by {
+	case atBegin:
+		c.before = &t.sample
+	case atEnd:
+		c.after = &t.sample
+	default:
+		c.sampling.second = false
+		if c.last != nil {
+			c.observe(*c.last, t.sample)
+		}
+		c.last = &t.sample
+	}
+}
+
+// observe enters what the server and the workers used between two samples.
+func (c *coordinator) observe(last, now sample) {
+	l := load(last, now, 0)
 	cpu, memory := 0.0, uint64(0)
 	for _, w := range c.workers {
 		if w.tally != nil && !w.gone() {
@@ -409,5 +460,4 @@ func (c *coordinator) observe(ctx context.Context) {
 			c.peak.Store(max(c.peak.Load(), now.server.Memory))
 		}
 	}
-	c.last = now
 }

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"context"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -17,6 +18,11 @@ type Link interface {
 	// forward since the run's began, and by how much that may be wrong. An error is why it
 	// can't be known.
 	Clock() (ahead, bound time.Duration, err error)
+	// Order has another worker, by its number, carry out an order, and returns what came of it.
+	// The error is why that is not known.
+	Order(ctx context.Context, worker int, o Order) (Outcome, error)
+	// Obey has the orders of others carried out, several at a time, until the link is closed.
+	Obey(act func(context.Context, Order) Outcome) error
 }
 
 // A Hub connects the coordinator of a run with its workers.
@@ -82,8 +88,10 @@ type Report struct {
 	Done bool `json:"done,omitempty"`
 	// Problems are those of the whole part, when it is done.
 	Problems []Problem `json:"problems,omitempty"`
-	// Failed is why the worker could not play its part.
+	// Failed is why the worker could not play its part, or does not play it to the end, and
+	// Deaf means that it heard nothing of the coordinator.
 	Failed string `json:"failed,omitempty"`
+	Deaf   bool   `json:"deaf,omitempty"`
 }
 
 // News is the coordinator's message to all workers, five times a second.

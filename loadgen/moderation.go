@@ -31,12 +31,14 @@ type moderationStats struct {
 	reconnects, reopenings []interval
 }
 
-// An interval is when something began and ended. It may have failed, when it would have had
-// longer; refused is that the server's answer said so.
+// An interval is when something began and ended. It may have begun earlier by behind. It may
+// have failed, when it would have had longer; refused is that the server's answer said so, and
+// excused that the generator may be to blame.
 type interval struct {
-	from, until     time.Duration
-	failed, refused bool
-	had             time.Duration
+	from, until              time.Duration
+	behind                   time.Duration
+	failed, refused, excused bool
+	had                      time.Duration
 	// quiet is for how much of it nobody was owed anything.
 	quiet time.Duration
 	// unfinished: the run ended first.
@@ -51,6 +53,9 @@ const recentTime = time.Minute
 // atBest is how long something took at best that came to nothing: as long as it had, unless
 // the generator may be to blame.
 func (i interval) atBest(stalls stallCounter) time.Duration {
+	if i.excused {
+		return 0
+	}
 	if !i.refused {
 		if d := stalls.AtBest(i.from, i.until, i.had); d < i.had {
 			return d
@@ -121,6 +126,7 @@ func (of durationsOf) record(stalls stallCounter, slow, fast *metric.Trend) {
 	for _, i := range of.all {
 		slowest := max(0, i.until-i.from-i.quiet)
 		fastest := max(0, slowest-of.slowed(i.from, i.until))
+		slowest += i.behind
 		switch {
 		case i.failed:
 			slowest, fastest = i.had, i.atBest(stalls)
@@ -220,7 +226,8 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	if spec.Removes {
 		name = "kick_silence"
 	}
-	if err := p.request(ctx, spec.Verb); err != nil {
+	behind, err := p.request(ctx, spec.Verb)
+	if err != nil {
 		if sender != nil {
 			sender.source.EndSilence()
 			sender.ignoreMute(false)
@@ -240,7 +247,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	if r.peers != nil {
 		r.peers.awaitProcessed(ctx, r.clock.Now())
 	}
-	slowed, dropped := r.aggregator.Slowed(order.requested, order.acknowledged), r.lostByAll()-lost
+	slowed, dropped := behind+r.aggregator.Slowed(order.requested, order.acknowledged), r.lostByAll()-lost
 	var got passed
 	if sender != nil {
 		got = order.count(sender.source.HeardInSilence, slowed, ignoreMuteFor, dropped)
@@ -257,8 +264,8 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 }
 
 // joinStage gives a person a role on stage, opens their mic, and returns when somebody
-// has heard it.
-func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec) error {
+// has heard it. The server may have acknowledged the promotion by so much earlier than now.
+func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind time.Duration) error {
 	r := p.room.run
 	acknowledged := r.clock.Now()
 	p.mu.Lock()
@@ -284,7 +291,7 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec) error {
 		if r.peers != nil { // somebody else may have heard it sooner
 			r.peers.awaitProcessed(ctx, source.FirstHeard())
 		}
-		r.moderation.promoted(interval{from: acknowledged, until: source.FirstHeard()})
+		r.moderation.promoted(interval{from: acknowledged, until: source.FirstHeard(), behind: behind})
 		return nil
 	case <-ctx.Done():
 		return unheard(fmt.Errorf("nobody heard the promoted: %w", ctx.Err()))

@@ -13,7 +13,10 @@ import (
 
 // errCoordinatorLost means that the worker's coordinator is gone, so that nobody knows what
 // the run comes to.
-var errCoordinatorLost = errors.New("the coordinator is lost")
+var (
+	errCoordinatorLost = errors.New("the coordinator is lost")
+	errSilent          = fmt.Errorf("%w: it has said nothing for %v", errCoordinatorLost, LostAfter)
+)
 
 // peers is a worker's run's side of the other workers: what it tells them by way of the
 // coordinator, and what they tell it. A run that is alone has none (nil).
@@ -116,50 +119,61 @@ func (p *peers) end() {
 func (p *peers) open(id SourceID, of *person, source *measure.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	source.From(p.run.share.Number)
 	p.sources[id] = &peerSource{source: source, own: true}
 	p.opened = append(p.opened, OpenedSource{SourceID: id, Worker: p.run.share.Number, Group: of.group, Number: of.number})
 }
 
-// talk sends reports and reads news until ctx is done.
+// talk sends reports and reads news until ctx is done, or the coordinator is lost.
 func (p *peers) talk(ctx context.Context) {
 	tick := time.NewTicker(ReportEvery)
 	defer tick.Stop()
-	silent := time.NewTimer(LostAfter)
-	defer silent.Stop()
 	expected := uint64(0)
-	for {
+	var silent Silence
+	for was := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			p.send(false)
-		case <-silent.C:
-			if len(p.link.News()) > 0 { // it has spoken, and this process was late to read it
-				silent.Reset(ReportEvery)
-				continue
-			}
-			p.lost(fmt.Errorf("%w: it has said nothing for %v", errCoordinatorLost, LostAfter))
-			return
-		case news, ok := <-p.link.News():
-			if !ok {
-				p.lost(errCoordinatorLost)
+			now := time.Now()
+			lost := silent.Pass(now.Sub(was))
+			was = now
+			if lost && len(p.link.News()) == 0 { // else it has spoken, and this process was late to read it
+				p.giveUp(errSilent)
 				return
 			}
+		case news, ok := <-p.link.News():
+			if !ok {
+				p.giveUp(errCoordinatorLost)
+				return
+			}
+			silent.Break()
 			if expected != 0 && news.Sequence < expected {
 				continue // once more
 			}
 			if expected != 0 && news.Sequence != expected {
-				p.lost(fmt.Errorf("%w: %d of its messages did not come", errCoordinatorLost, news.Sequence-expected))
+				p.giveUp(fmt.Errorf("%w: %d of its messages did not come", errCoordinatorLost, news.Sequence-expected))
 				return
 			}
 			expected = news.Sequence + 1
-			silent.Reset(LostAfter)
 			if err := p.hear(news); err != nil {
-				p.lost(fmt.Errorf("what the coordinator says can't be: %w", err))
+				p.giveUp(fmt.Errorf("what the coordinator says can't be: %w", err))
 				return
 			}
 		}
 	}
+}
+
+// giveUp ends the worker's part. The coordinator, if it can still hear, gets to know why at
+// once, and not only when the worker's people have left: it would take the worker for lost.
+func (p *peers) giveUp(why error) {
+	p.lost(why)
+	p.sending.Lock()
+	defer p.sending.Unlock()
+	p.sendReport(false, func(r *Report) {
+		r.Failed, r.Deaf = why.Error(), errors.Is(why, errSilent)
+	})
 }
 
 // hear takes the coordinator's news.
@@ -178,6 +192,7 @@ func (p *peers) hear(news News) error {
 		if err != nil {
 			return err
 		}
+		source.From(o.Worker)
 		p.sources[o.SourceID] = &peerSource{source: source}
 	}
 	for _, t := range news.Told {

@@ -65,6 +65,9 @@ type Result struct {
 	Generator Generator
 	// Workers are those that played the run together, if it was not one process alone.
 	Workers []Worker
+	// ClockChecks are what the workers' speakers say of their clocks, for each two that heard
+	// one another.
+	ClockChecks []ClockCheck
 	// Overrun is why the coordinator of the workers could not hold the run together; "" if it
 	// could.
 	Overrun     string

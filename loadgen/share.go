@@ -19,8 +19,12 @@ type Share struct{ Number, Of int }
 // so are the people on stage.
 func (s Share) has(i int) bool { return s.Of <= 1 || i%s.Of == s.Number }
 
-// owns reports whether the share's worker does what is done once in a room.
-func (s Share) owns(room int) bool { return s.has(room) }
+// owner is the number of the worker that owns a room: it moderates it, and does what is done
+// once there.
+func (s Share) owner(room int) int { return room % max(s.Of, 1) }
+
+// owns reports whether the share's worker owns a room.
+func (s Share) owns(room int) bool { return s.owner(room) == s.Number }
 
 // isProbe reports whether listener i of all is a probe. Each worker has one at least. They
 // are spread over the order of the listeners, and within each stretch of it they are drawn:

@@ -1,5 +1,7 @@
 package loadgen
 
+import "github.com/earshot-audio/earshot/loadgen/metric"
+
 // conclude builds the result.
 func (c *coordinator) conclude(hosts []string) *Result {
 	tallies := c.tallies()
@@ -34,8 +36,21 @@ func (c *coordinator) conclude(hosts []string) *Result {
 		}
 		result.Workers = append(result.Workers, w.Worker)
 	}
+	result.ClockChecks = checkClocks(result.Workers, c.crossed())
 	result.Problems, result.Overrun = c.allProblems(), c.trouble
 	return result
+}
+
+// crossed is what each worker's probes heard of each worker.
+func (c *coordinator) crossed() (all []map[int]*metric.Trend) {
+	for _, w := range c.workers {
+		var one map[int]*metric.Trend
+		if w.final != nil {
+			one = w.final.Crossed
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // allProblems are those of the coordinator and of all workers.

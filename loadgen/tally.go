@@ -52,6 +52,8 @@ type FinalTally struct {
 	Excused uint64
 	Losses  Losses
 	Uplinks uplinkSum
+	// Crossed is the latency of what the probes heard, by the worker that sent it.
+	Crossed map[int]*metric.Trend
 }
 
 // generator is the process's own account of itself.
@@ -116,6 +118,12 @@ func (r *run) final(ctx context.Context) *FinalTally {
 	r.problems.add("ask for the mics of other workers", err)
 	f.Losses = r.rooms.placeLosses(r.lost(), mics)
 	r.rooms.release()
+	if r.peers != nil {
+		f.Crossed = map[int]*metric.Trend{}
+		for _, h := range r.rooms {
+			h.ledger.Crossed(f.Crossed)
+		}
+	}
 	drops, _ := r.drops()
 	f.Uplinks = r.uplinks.sum(r.aggregator, drops+r.health.machineDrops().Total())
 	return f

@@ -62,15 +62,16 @@ func actionOf(spec scenario.VerbSpec) action {
 	case spec.Becomes != "":
 		return action{person: func(p *person, ctx context.Context) error {
 			asked := p.room.run.clock.Now()
-			if err := p.request(ctx, spec.Verb); err != nil {
+			behind, err := p.request(ctx, spec.Verb)
+			if err != nil {
 				p.room.run.promotionFailed(ctx, asked, err)
 				return err
 			}
-			return p.joinStage(ctx, spec)
+			return p.joinStage(ctx, spec, behind)
 		}}
 	}
 	return action{person: func(p *person, ctx context.Context) error {
-		if err := p.request(ctx, spec.Verb); err != nil {
+		if _, err := p.request(ctx, spec.Verb); err != nil {
 			return err
 		}
 		p.change(spec)
@@ -189,22 +190,27 @@ func (p *person) change(spec scenario.VerbSpec) {
 // errUnanswered means that the server did not answer a request though the generator ran.
 var errUnanswered = errors.New("the server did not answer")
 
-// request has the server carry out a verb and returns when it has acknowledged it.
-func (p *person) request(ctx context.Context, verb scenario.Verb) error {
+// request has the server carry out a verb and returns when it has acknowledged it, and by how
+// much earlier it may have: another worker may have asked for it.
+func (p *person) request(ctx context.Context, verb scenario.Verb) (behind time.Duration, err error) {
 	p.mu.Lock()
 	participant := p.participant
 	p.mu.Unlock()
 	return p.room.request(ctx, verb, participant)
 }
 
-// request has the server carry out a verb, for a participant if it is about one.
-func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Participant) error {
-	asked := h.run.clock.Now()
-	err := h.client.Act(ctx, verb, who)
-	if errors.Is(err, context.DeadlineExceeded) && h.run.aggregator.AtBest(asked, h.run.clock.Now(), actTimeout) == actTimeout {
-		return fmt.Errorf("%w within %v: %w", errUnanswered, actTimeout, err)
+// request has the server carry out a verb, for a participant if it is about one. What the
+// room's moderator does is the worker's who owns the room.
+func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Participant) (behind time.Duration, err error) {
+	if on, ok := h.client.(driver.Remote); ok && who != nil && verb.Spec().Actor == scenario.Moderator && !h.run.share.owns(h.number) {
+		return h.order(ctx, on, verb, who)
 	}
-	return err
+	asked := h.run.clock.Now()
+	err = h.client.Act(ctx, verb, who)
+	if errors.Is(err, context.DeadlineExceeded) && h.run.aggregator.AtBest(asked, h.run.clock.Now(), actTimeout) == actTimeout {
+		return 0, fmt.Errorf("%w within %v: %w", errUnanswered, actTimeout, err)
+	}
+	return 0, err
 }
 
 // countsAsFailed reports whether an act that came to nothing counts in the metric of its
@@ -224,7 +230,10 @@ func (r *run) promotionFailed(ctx context.Context, asked time.Duration, err erro
 
 // failed is the time of an act that began at a time and has come to nothing.
 func (r *run) failed(from time.Duration, err error) interval {
-	return interval{from: from, until: r.clock.Now(), failed: true, refused: driver.Refused(err), had: actTimeout}
+	return interval{
+		from: from, until: r.clock.Now(), failed: true, refused: driver.Refused(err), had: actTimeout,
+		excused: errors.Is(err, errModerator),
+	}
 }
 
 // unmute has the moderator unmute a person, who then sends again.
@@ -232,7 +241,7 @@ func (p *person) unmute(ctx context.Context) error {
 	p.mu.Lock()
 	sender := p.sender
 	p.mu.Unlock()
-	if err := p.request(ctx, scenario.Unmute); err != nil {
+	if _, err := p.request(ctx, scenario.Unmute); err != nil {
 		return err
 	}
 	p.change(scenario.Unmute.Spec())
@@ -249,13 +258,14 @@ func (h *roomRun) end(ctx context.Context, _ int) error {
 	if !h.run.share.owns(h.number) {
 		return nil
 	}
-	return h.request(ctx, scenario.End, nil)
+	_, err := h.request(ctx, scenario.End, nil)
+	return err
 }
 
 // inviteGuests invites people from outside to the stage who never come.
 func (h *roomRun) inviteGuests(ctx context.Context, n int) error {
 	for range n {
-		if err := h.request(ctx, scenario.InviteGuest, nil); err != nil {
+		if _, err := h.request(ctx, scenario.InviteGuest, nil); err != nil {
 			return err
 		}
 	}

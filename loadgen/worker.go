@@ -70,6 +70,9 @@ func RunWorker(ctx context.Context, cfg Config, part Part, link Link) error {
 		err = r.enterRooms(ctx)
 	}
 	if err == nil {
+		err = link.Obey(r.obey)
+	}
+	if err == nil {
 		work.Go(func() { p.talk(talking) })
 		_, err = r.measure(ctx)
 	}

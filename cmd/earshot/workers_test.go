@@ -74,6 +74,35 @@ func TestWorkersPlayAScenarioTogether(t *testing.T) {
 	assert.NotEqual(t, "fail", s.Verdict, "%s", out)
 }
 
+// The stage is so full that one moderator has a place, as in a run of one process. It moderates
+// everybody, whichever worker plays them.
+func TestWorkersShareOneModerator(t *testing.T) {
+	realTime(t)
+	t.Parallel()
+	full := file(t, "full.yaml", `name: a full stage
+room: {capacity: 10, slots: 3}
+cast:
+  - {role: speaker, count: 4, audio: builtin:speech}
+  - {role: host, count: 15}
+  - {role: listener, count: 6, arrive: {within: 500ms}}
+hold: 7s
+timeline:
+  - {at: 500ms, who: speaker, count: 2, do: mute}
+  - {at: 1s, who: listener, count: 3, do: kick}
+  - {at: 2500ms, who: speaker, count: 2, do: demote}
+  - {at: 4500ms, who: listener, count: 1, do: promote}
+`)
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	c := earshotProcess(t, "run", full, "--workers", "3", "--local", "--summary", summary)
+	out, err := c.CombinedOutput()
+	_ = err // a busy machine may make it invalid
+	s := readShared(t, summary)
+	assert.Empty(t, s.Problems, "%s", out)
+	for name, count := range map[string]uint64{"mute_silence": 4, "kick_silence": 3, "promote_duration": 1} {
+		assert.Equal(t, count, s.Metrics[name].Count, "%s: %s", name, out)
+	}
+}
+
 func TestWorkersFlagsThatDoNotGoTogether(t *testing.T) {
 	for _, c := range []struct {
 		sentence string

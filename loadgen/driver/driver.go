@@ -84,6 +84,15 @@ type RoomClient interface {
 	Close(ctx context.Context) error
 }
 
+// A Remote is a [RoomClient] that can moderate people whom another process has brought in.
+type Remote interface {
+	RoomClient
+	// Member is what the server calls a participant.
+	Member(who Participant) (string, error)
+	// ActOn is Act of the room's moderator on a member.
+	ActOn(ctx context.Context, verb scenario.Verb, member string) error
+}
+
 // A Participant is one person's presence in a room.
 type Participant interface {
 	// Listen exchanges the offer of a receiving client for the server's answer. A

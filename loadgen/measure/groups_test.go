@@ -81,7 +81,7 @@ func TestGroupsOfPhases(t *testing.T) {
 }
 
 // Each room's listeners lose one packet more than those of the room before.
-func TestGroupsOfRooms(t *testing.T) {
+func TestGroupsOfRooms(t *testing.T) { //nolint:gocognit // rooms, told in order
 	for _, c := range []struct {
 		name  string
 		rooms int

@@ -244,6 +244,9 @@ func (r *Report) generator() []fact {
 	for _, w := range r.Result.Workers {
 		all = append(all, fact{"worker " + w.Name, strings.TrimPrefix(workerLine(w), w.Name+": ")})
 	}
+	for _, text := range clockWarnings(r.Result.ClockChecks) {
+		all = append(all, fact{"clocks", text})
+	}
 	if c, p := r.Result.Crowd, r.Result.Probes; p.Latency != nil && c.Latency != nil && p.Latency.Count() > 0 && c.Latency.Count() > 0 {
 		all = append(all, fact{"probes against the crowd", fmt.Sprintf("delivered %s and %s; latency p(99) %s and %s", percent(p.Delivered.Share()), percent(c.Delivered.Share()),
 			figure(p.Latency.Quantile(99), metric.Milliseconds), figure(c.Latency.Quantile(99), metric.Milliseconds))})

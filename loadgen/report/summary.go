@@ -40,18 +40,19 @@ type summary struct {
 	Probes    *shareSummary    `json:"probes,omitempty" jsonschema:"The whole WebRTC clients beside them."`
 	Losses    *lossesSummary   `json:"losses,omitempty" jsonschema:"Where packets were lost, as far as the server's RTCP reports tell. Left out if none were. No verdict rests on it."`
 	// Workers are the processes that played the run together.
-	Workers      []workerSummary   `json:"workers,omitempty" jsonschema:"The processes that played the run together, if it was not one alone."`
-	ClockErrorMS *float64          `json:"clock_error_ms,omitempty" jsonschema:"By how much the clocks of two workers may differ; it is in doubt in the latency of what one sends and the other receives."`
-	Problems     []loadgen.Problem `json:"problems" jsonschema:"What went wrong without ending the run."`
-	Command      string            `json:"command,omitempty" jsonschema:"The command line that plays it again, without secrets."`
-	Groups       []groupSummary    `json:"groups,omitempty" jsonschema:"The figures of people and times apart, where there are several."`
-	Record       *recordSummary    `json:"record,omitempty" jsonschema:"What earshot report makes the report again from."`
+	Workers      []workerSummary     `json:"workers,omitempty" jsonschema:"The processes that played the run together, if it was not one alone."`
+	ClockChecks  []clockCheckSummary `json:"clock_checks,omitempty" jsonschema:"What the workers' speakers say of their clocks, for each two workers that heard one another."`
+	ClockErrorMS *float64            `json:"clock_error_ms,omitempty" jsonschema:"By how much the clocks of two workers may differ; it is in doubt in the latency of what one sends and the other receives."`
+	Problems     []loadgen.Problem   `json:"problems" jsonschema:"What went wrong without ending the run."`
+	Command      string              `json:"command,omitempty" jsonschema:"The command line that plays it again, without secrets."`
+	Groups       []groupSummary      `json:"groups,omitempty" jsonschema:"The figures of people and times apart, where there are several."`
+	Record       *recordSummary      `json:"record,omitempty" jsonschema:"What earshot report makes the report again from."`
 }
 
 // A groupSummary is the figures of some of the run's people, or of some of its time.
 type groupSummary struct {
-	By      string        `json:"by" jsonschema:"network, role or phase."`
-	Name    string        `json:"name" jsonschema:"Which; empty for those without a network."`
+	By      string        `json:"by" jsonschema:"network, role, room or phase."`
+	Name    string        `json:"name" jsonschema:"Which; empty for those without a network. Rooms are numbered from 1; of more than 20 only those are there that got least."`
 	Metrics metric.Values `json:"metrics" jsonschema:"By name."`
 	Best    metric.Values `json:"best,omitempty" jsonschema:"What those that are in doubt are at best."`
 }
@@ -194,6 +195,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		s.Aborted = &abortSummary{a.Threshold.Metric, a.Threshold.Expression, a.At.Seconds()}
 	}
 	s.Workers, s.ClockErrorMS = summarizeWorkers(run.Workers)
+	s.ClockChecks = summarizeClockChecks(run.ClockChecks)
 	for _, g := range run.Groups {
 		s.Groups = append(s.Groups, groupSummary{g.By, g.Name, g.Values, g.Best})
 	}

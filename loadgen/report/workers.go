@@ -70,10 +70,36 @@ func (r *Report) writeWorkers(b *bytes.Buffer) {
 	if len(r.Result.Workers) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n  %s; clocks apart by no more than %s\n", count(len(r.Result.Workers), "worker"), lag(clockError(r.Result.Workers)))
+	fmt.Fprintf(b, "\n  %s; clocks apart by no more than %s", count(len(r.Result.Workers), "worker"), lag(clockError(r.Result.Workers)))
+	if checks := r.Result.ClockChecks; len(checks) > 0 {
+		fmt.Fprintf(b, ", and by what they hear of one another %s", lag(heardApart(checks)))
+	}
+	b.WriteString("\n")
 	for _, w := range r.Result.Workers {
 		fmt.Fprintf(b, "    %s\n", workerLine(w))
 	}
+	for _, text := range clockWarnings(r.Result.ClockChecks) {
+		fmt.Fprintf(b, "    %s\n", text)
+	}
+}
+
+// heardApart is by how much two workers' clocks differ at most by what they hear.
+func heardApart(checks []loadgen.ClockCheck) (most time.Duration) {
+	for _, c := range checks {
+		most = max(most, c.Apart.Abs())
+	}
+	return most
+}
+
+// clockWarnings are the checks of the clocks that say something else than their bounds.
+func clockWarnings(checks []loadgen.ClockCheck) (all []string) {
+	for _, c := range checks {
+		if c.Contradicts() {
+			all = append(all, fmt.Sprintf("by what workers %s and %s hear of one another their clocks are %s apart, and by their exchanges %s at most: "+
+				"is one of their ways to the server so much longer there than back?", c.A, c.B, lag(c.Apart.Abs()), lag(c.Bound)))
+		}
+	}
+	return all
 }
 
 // workerLine says how a worker did.
@@ -86,6 +112,21 @@ func workerLine(w loadgen.Worker) string {
 		text += "; lost: " + w.Lost
 	}
 	return text
+}
+
+// A clockCheckSummary is what two workers hear of one another.
+type clockCheckSummary struct {
+	Workers     [2]string `json:"workers"`
+	ApartMS     float64   `json:"apart_ms" jsonschema:"By how much the second one's clock is ahead of the first one's by what they hear of one another's speakers, if their ways to the server are alike."`
+	BoundMS     float64   `json:"bound_ms" jsonschema:"By how much it may be at most by their exchanges with the coordinator."`
+	Contradicts bool      `json:"contradicts,omitempty" jsonschema:"Whether the two differ by more than a millisecond. No verdict rests on it."`
+}
+
+func summarizeClockChecks(checks []loadgen.ClockCheck) (all []clockCheckSummary) {
+	for _, c := range checks {
+		all = append(all, clockCheckSummary{[2]string{c.A, c.B}, c.Apart.Seconds() * 1000, c.Bound.Seconds() * 1000, c.Contradicts()})
+	}
+	return all
 }
 
 type workerSummary struct {

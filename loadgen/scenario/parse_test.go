@@ -291,18 +291,18 @@ func TestNumbersAreDecimal(t *testing.T) {
 		assert.ErrorContains(t, err, "loss is "+share+": it is no decimal number", share)
 	}
 	for src, place := range map[string]string{
-		edit("hold: 9s", "hold: 010s"):                                               `x.yaml:2:7: hold: "010s"`,
-		edit("hold: 9s", "hold: 1m05s"):                                              `x.yaml:2:7: hold: "1m05s"`,
-		edit("hold: 9s", "hold: 010"):                                                `x.yaml:2:7: hold is 010`,
-		good + "join_deadline: 00s\n":                                                `x.yaml:6:16: join_deadline: "00s"`,
-		edit("count: 9", "count: 9, network: {delay: 030ms}"):                        `delay: "030ms"`,
-		edit("count: 9", "count: 9, network: {bandwidth: 064kbps}"):                  `bandwidth is "064kbps"`,
-		edit("count: 9", "count: 9, arrive: {within: 01s}"):                          `within: "01s"`,
-		good + "thresholds: {latency: 'p(99) < 020ms'}\n":                            `x.yaml:6:23: threshold "p(99) < 020ms" of latency: 020`,
-		good + "thresholds: {latency: 'p(099) < 20ms'}\n":                            `x.yaml:6:23: threshold "p(099) < 20ms" of latency: p(099)`,
-		good + "thresholds: {delivered: 'rate > 00.9'}\n":                            `x.yaml:6:25: threshold "rate > 00.9" of delivered: 00.9`,
-		good + "thresholds: {delivered: 'rate > 0.9 over 010s'}\n":                   `x.yaml:6:25: threshold "rate > 0.9 over 010s" of delivered: 010s`,
-		good + "thresholds: {delivered: {threshold: 'count > 07'}}\n":                `threshold "count > 07" of delivered: 07`,
+		edit("hold: 9s", "hold: 010s"):                                                            `x.yaml:2:7: hold: "010s"`,
+		edit("hold: 9s", "hold: 1m05s"):                                                           `x.yaml:2:7: hold: "1m05s"`,
+		edit("hold: 9s", "hold: 010"):                                                             `x.yaml:2:7: hold is 010`,
+		good + "join_deadline: 00s\n":                                                             `x.yaml:6:16: join_deadline: "00s"`,
+		edit("count: 9", "count: 9, network: {delay: 030ms}"):                                     `delay: "030ms"`,
+		edit("count: 9", "count: 9, network: {bandwidth: 064kbps}"):                               `bandwidth is "064kbps"`,
+		edit("count: 9", "count: 9, arrive: {within: 01s}"):                                       `within: "01s"`,
+		good + "thresholds: {latency: 'p(99) < 020ms'}\n":                                         `x.yaml:6:23: threshold "p(99) < 020ms" of latency: 020`,
+		good + "thresholds: {latency: 'p(099) < 20ms'}\n":                                         `x.yaml:6:23: threshold "p(099) < 20ms" of latency: p(099)`,
+		good + "thresholds: {delivered: 'rate > 00.9'}\n":                                         `x.yaml:6:25: threshold "rate > 00.9" of delivered: 00.9`,
+		good + "thresholds: {delivered: 'rate > 0.9 over 010s'}\n":                                `x.yaml:6:25: threshold "rate > 0.9 over 010s" of delivered: 010s`,
+		good + "thresholds: {delivered: {threshold: 'count > 07'}}\n":                             `threshold "count > 07" of delivered: 07`,
 		good + "thresholds: {joined: {threshold: rate > 0.1, abort_on_fail: true, delay: 05s}}\n": `delay: "05s"`,
 	} {
 		_, err := Parse("x.yaml", []byte(src))

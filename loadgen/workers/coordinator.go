@@ -70,8 +70,10 @@ type member struct {
 
 const (
 	startTimeout = 15 * time.Second
-	// pingEvery is how often NATS looks whether a connection lives.
+	// pingEvery is how often NATS looks whether a connection lives, and maxPings how many answers
+	// may be missing: it is more patient than a run, which knows best who is lost.
 	pingEvery = time.Second
+	maxPings  = 20
 )
 
 // NewCoordinator starts to take in workers.
@@ -129,7 +131,7 @@ func (c *Coordinator) connect() (err error) {
 	}
 	c.server, err = server.NewServer(&server.Options{
 		ServerName: "earshot", Host: host, Port: number, NoSigs: true, NoLog: true, Authorization: c.token, MaxPayload: maxMessage,
-		MaxPending: 8 * maxMessage, PingInterval: pingEvery, MaxPingsOut: 3, TLSConfig: c.cfg.TLS, TLSTimeout: 5, NoFastProducerStall: true,
+		MaxPending: 8 * maxMessage, PingInterval: pingEvery, MaxPingsOut: maxPings, TLSConfig: c.cfg.TLS, TLSTimeout: 5, NoFastProducerStall: true,
 	})
 	if err != nil {
 		return fmt.Errorf("serve NATS for the workers: %w", err)
@@ -153,7 +155,7 @@ func (c *Coordinator) Plain() bool {
 // options are those of every connection.
 func options(trust *tls.Config) []nats.Option {
 	all := []nats.Option{
-		nats.Name("earshot"), nats.NoReconnect(), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(3), nats.Timeout(5 * time.Second),
+		nats.Name("earshot"), nats.NoReconnect(), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(maxPings), nats.Timeout(5 * time.Second),
 	}
 	if trust != nil {
 		all = append(all, nats.Secure(trust))

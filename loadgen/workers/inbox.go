@@ -95,7 +95,7 @@ func (b *inbox) take(each func(arrival)) {
 func (b *inbox) watch() {
 	tick := time.NewTicker(loadgen.ReportEvery)
 	defer tick.Stop()
-	silent := newSilences(len(b.heard))
+	silent := make([]silence, len(b.heard))
 	for was := b.now(); ; {
 		select {
 		case <-tick.C:
@@ -108,29 +108,22 @@ func (b *inbox) watch() {
 	}
 }
 
-// silences is for how long each worker has been silent, and when its last message came.
-type silences struct {
-	lasted []time.Duration
-	last   []int64
-}
-
-func newSilences(workers int) *silences {
-	return &silences{lasted: make([]time.Duration, workers), last: make([]int64, workers)}
+// A silence is a worker's, and when its last message came.
+type silence struct {
+	loadgen.Silence
+	last int64
 }
 
 // look puts in, behind its last message, that a worker is lost, when it has been silent for
-// [loadgen.LostAfter]. So much time has passed since it was called at last. Where that is more
-// than two reports', this process stood still, and could hear nobody.
-func (b *inbox) look(s *silences, passed time.Duration) {
-	passed = min(passed, 2*loadgen.ReportEvery)
-	for i := range s.lasted {
-		if at := b.heard[i].Load(); at != s.last[i] {
-			s.last[i], s.lasted[i] = at, 0
+// [loadgen.LostAfter]. So much time has passed since it was called at last.
+func (b *inbox) look(silent []silence, passed time.Duration) {
+	for i := range silent {
+		if at := b.heard[i].Load(); at != silent[i].last {
+			silent[i].last = at
+			silent[i].Break()
 			continue
 		}
-		before := s.lasted[i]
-		s.lasted[i] += passed
-		if before <= loadgen.LostAfter && s.lasted[i] > loadgen.LostAfter {
+		if silent[i].Pass(passed) {
 			b.put(arrival{worker: i, lost: fmt.Errorf("it said nothing for %v", loadgen.LostAfter)})
 		}
 	}

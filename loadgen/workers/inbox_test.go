@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
@@ -43,7 +44,7 @@ func TestInboxKnowsWhoIsSilent(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			now := time.Duration(0)
-			b, s := newInbox(2, func() time.Duration { now++; return now }), newSilences(2)
+			b, s := newInbox(2, func() time.Duration { now++; return now }), make([]silence, 2)
 			said := 0
 			for i := range c.looks {
 				b.arrived(0, []byte("of the other"))
@@ -117,7 +118,7 @@ func joined(t *testing.T, names ...string) (*Coordinator, []*Membership) {
 
 // startTogether has the workers begin. It returns what coordinates them, and when the run's
 // clock showed 0.
-func startTogether(t *testing.T, c *Coordinator, all []*Membership) (coordinate func(func(loadgen.Progress)) (*loadgen.Result, error), zero time.Time) {
+func startTogether(t *testing.T, c *Coordinator, all []*Membership, change ...func(*loadgen.Config)) (coordinate func(func(loadgen.Progress)) (*loadgen.Result, error), zero time.Time) {
 	t.Helper()
 	zeros := make(chan time.Time, len(all))
 	for _, m := range all {
@@ -136,6 +137,9 @@ func startTogether(t *testing.T, c *Coordinator, all []*Membership) (coordinate 
 	d, err := whep.New("http://127.0.0.1:1/{room}/whip", "http://127.0.0.1:1/{room}/whep", "", nil)
 	require.NoError(t, err)
 	cfg := loadgen.Config{Scenario: c.cfg.Plan.Scenario, Driver: d}
+	for _, f := range change {
+		f(&cfg)
+	}
 	return func(progress func(loadgen.Progress)) (*loadgen.Result, error) {
 		cfg.Progress = progress
 		return loadgen.Coordinate(context.WithoutCancel(t.Context()), cfg, clock, c)
@@ -171,6 +175,57 @@ func TestSlowCoordinatorBlamesNoWorker(t *testing.T) {
 	assert.Zero(t, slow, "it was slow")
 	told := b.told.Delivered
 	assert.Equal(t, told.Plus(told), result.Values["delivered"], "nothing was missed")
+}
+
+// A slowServer does not say what it uses before it is told to.
+type slowServer struct{ asked, answer chan struct{} }
+
+// Usage implements host.Meter.
+func (s slowServer) Usage(context.Context) (host.Usage, error) {
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	<-s.answer
+	return host.Usage{}, nil
+}
+
+// TestSlowServerDoesNotSilenceTheCoordinator has a busy server take its time to say what it
+// uses. Workers that hear nothing of their coordinator meanwhile would end.
+func TestSlowServerDoesNotSilenceTheCoordinator(t *testing.T) {
+	t.Parallel()
+	c, all := joined(t, "one")
+	server := slowServer{make(chan struct{}, 1), make(chan struct{})}
+	coordinate, _ := startTogether(t, c, all, func(cfg *loadgen.Config) { cfg.Server = server })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(server.answer)
+		<-server.asked
+		tick := time.NewTicker(loadgen.ReportEvery)
+		defer tick.Stop()
+		patience := time.After(time.Minute)
+		heard := 0
+		for i := uint64(1); ; i++ {
+			r := loadgen.Report{Sequence: i}
+			select {
+			case <-all[0].News():
+				heard++
+			case <-tick.C:
+			case <-patience:
+				t.Error("the coordinator says nothing while it waits for the server")
+				r.Done = true
+			}
+			r.Done = r.Done || heard == 20
+			assert.NoError(t, all[0].Send(r))
+			if r.Done {
+				return
+			}
+		}
+	}()
+	_, err := coordinate(nil)
+	<-ended
+	require.ErrorContains(t, err, "ended before its part did")
 }
 
 // TestSilentWorkerIsBlamedByName has one of two workers say nothing.

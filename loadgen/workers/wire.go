@@ -18,7 +18,7 @@ import (
 )
 
 // protocol is the version of the messages. Processes of one build have the same.
-const protocol = 2
+const protocol = 3
 
 // The subjects. Those of a run have its name in them.
 const enrolSubject = "earshot.load.enrol"
@@ -26,6 +26,9 @@ const enrolSubject = "earshot.load.enrol"
 func upSubject(run, worker string) string { return "earshot.load." + run + ".up." + worker }
 func downSubject(run string) string       { return "earshot.load." + run + ".down" }
 func clockSubject(run string) string      { return "earshot.load." + run + ".clock" }
+func orderSubject(run string, worker int) string {
+	return fmt.Sprintf("earshot.load.%s.order.%d", run, worker)
+}
 
 // A hello is how a worker introduces itself.
 type hello struct {

@@ -65,6 +65,8 @@ type Membership struct {
 	interrupted atomic.Bool     // the run is, and no other follows
 	// ahead and bound are what was known of the clock at last, in ns.
 	ahead, bound atomic.Int64
+
+	orders orders // of others
 }
 
 // Join enrols with the coordinator. The caller closes the membership.
@@ -72,6 +74,7 @@ func Join(ctx context.Context, e Enrolment) (*Membership, error) {
 	m := &Membership{began: time.Now(), news: make(chan loadgen.News, queuedNews), starts: make(chan start, 1)}
 	deadline := time.Now().Add(e.Wait)
 	for {
+		m.orders.open()
 		err := m.enrol(ctx, e)
 		if err == nil {
 			break
@@ -315,4 +318,5 @@ func (m *Membership) Close() {
 	if m.conn != nil {
 		m.conn.Close()
 	}
+	m.orders.close()
 }

@@ -19,7 +19,7 @@ type roomClient struct {
 	name      string
 	hostToken string
 	moderator moderator
-	// entered means that another process has opened the room, and others moderate it, too.
+	// entered means that another process has opened the room, and people of others are in it.
 	entered bool
 }
 
@@ -88,6 +88,35 @@ func (r *roomClient) Act(ctx context.Context, verb scenario.Verb, who driver.Par
 	if !ok && who != nil {
 		return fmt.Errorf("%w: the participant is from another driver", driver.ErrUnsupported)
 	}
+	member := ""
+	if s != nil {
+		member = s.member
+	}
+	return r.act(ctx, verb, s, member)
+}
+
+var _ driver.Remote = (*roomClient)(nil)
+
+// Member implements driver.Remote.
+func (r *roomClient) Member(who driver.Participant) (string, error) {
+	s, ok := who.(*connection)
+	if !ok {
+		return "", fmt.Errorf("%w: the participant is from another driver", driver.ErrUnsupported)
+	}
+	return s.member, nil
+}
+
+// ActOn implements driver.Remote.
+func (r *roomClient) ActOn(ctx context.Context, verb scenario.Verb, member string) error {
+	if verb.Spec().Actor != scenario.Moderator {
+		return fmt.Errorf("%w: %s of somebody else", driver.ErrUnsupported, verb)
+	}
+	return r.act(ctx, verb, nil, member)
+}
+
+// act has the moderator, or the person s themselves, do something to a member; "" is the room.
+// Of a member whom another process has brought in s is nil.
+func (r *roomClient) act(ctx context.Context, verb scenario.Verb, s *connection, member string) error {
 	asks := s
 	if verb.Spec().Actor == scenario.Moderator {
 		host, err := r.moderator.get(ctx, r)
@@ -103,23 +132,18 @@ func (r *roomClient) Act(ctx context.Context, verb scenario.Verb, who driver.Par
 	if !ok {
 		return fmt.Errorf("%w: %s", driver.ErrUnsupported, verb)
 	}
-	member := ""
-	if s != nil {
-		member = s.member
-	}
 	ask := func() error {
 		return asks.requestOK(ctx, func(id string) wire.Message { return request(id, member) })
 	}
 	err := ask()
 	var refusal wire.Error
 	if r.entered && asks != s && errors.As(err, &refusal) && refusal.Code == wire.CodeForbidden {
-		// The moderator of another process has passed the role of host on: for all who
-		// have the room's own token.
+		// The role of host has been passed on to somebody of another process.
 		if asks, err = r.moderator.renew(ctx, r, asks); err == nil {
 			err = ask()
 		}
 	}
-	if err == nil && verb == scenario.PassHost {
+	if err == nil && verb == scenario.PassHost && s != nil {
 		r.moderator.handOver(s)
 	}
 	return err
