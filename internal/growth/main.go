@@ -1,9 +1,12 @@
-// Growth draws the plots of docs/performance.md: how the server's cost grows with
-// listeners, voices and rooms. It reads docs/growth.csv, one run a row, and adds a row
-// for each summary in its arguments:
+// Growth draws the plots of docs/performance.md, how the server's cost grows with
+// listeners, voices and rooms, and of docs/distributed.md, how a coordinator's does with
+// workers. It reads docs/growth.csv, one run a row, and adds a row for each summary in its
+// arguments:
 //
 //	earshot run SCENARIO --summary run.json
 //	go run ./internal/growth run.json
+//
+// The rows of docs/workers.csv are a test's, which simulates the workers.
 package main
 
 import (
@@ -14,6 +17,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,12 +37,17 @@ func run(args []string, stderr io.Writer) error {
 	flags := flag.NewFlagSet("growth", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	figures := flags.String("figures", "docs/growth.csv", "the figures, a run a row")
+	coordinators := flags.String("workers", "docs/workers.csv", "the figures of coordinators, a run a row")
 	out := flags.String("out", "docs/images", "where the plots go")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	runs, err := read(*figures)
+	runs, err := read(*figures, columns)
 	if err != nil && (flags.NArg() == 0 || !errors.Is(err, os.ErrNotExist)) {
+		return err
+	}
+	coordinated, err := read(*coordinators, workerColumns)
+	if err != nil {
 		return err
 	}
 	for _, path := range flags.Args() {
@@ -53,7 +62,9 @@ func run(args []string, stderr io.Writer) error {
 			return err
 		}
 	}
-	for name, plot := range plots(runs) {
+	all := plots(runs)
+	maps.Copy(all, workerPlots(coordinated))
+	for name, plot := range all {
 		svg, err := plot.Standalone()
 		if err != nil {
 			return fmt.Errorf("draw %s: %w", name, err)
@@ -80,14 +91,14 @@ const (
 )
 
 // A row is one run: what was played, in all rooms together, and what it cost the
-// server's process, in cores and bytes.
-type row [8]float64
+// server's process, in cores and bytes. Its values have the order of the columns.
+type row []float64
 
 // readSummary reads the row of a summary file.
-func readSummary(path string) (m row, err error) {
+func readSummary(path string) (row, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return m, err
+		return nil, err
 	}
 	var s struct {
 		Scenario struct{ Rooms, Speakers, Listeners float64 }
@@ -97,7 +108,7 @@ func readSummary(path string) (m row, err error) {
 		}
 	}
 	if err := json.Unmarshal(data, &s); err != nil {
-		return m, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return row{
 		s.Scenario.Rooms, s.Scenario.Speakers, s.Scenario.Listeners, s.Metrics["server_cpu"].Value,
@@ -105,7 +116,8 @@ func readSummary(path string) (m row, err error) {
 	}, nil
 }
 
-func read(path string) (runs []row, err error) {
+// read reads the rows of a file with these columns.
+func read(path string, columns []string) (runs []row, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -113,13 +125,13 @@ func read(path string) (runs []row, err error) {
 	defer f.Close()
 	rows, err := csv.NewReader(f).ReadAll()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(rows) == 0 || !slices.Equal(rows[0], columns) {
 		return nil, fmt.Errorf("%s: its first row is not %v", path, columns)
 	}
 	for n, fields := range rows[1:] {
-		var m row
+		m := make(row, len(columns))
 		for i, text := range fields {
 			if m[i], err = strconv.ParseFloat(text, 64); err != nil {
 				return nil, fmt.Errorf("%s: row %d: %w", path, n+2, err)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,8 +14,9 @@ import (
 
 func TestDocsPlotsAreUpToDate(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, run([]string{"-figures", "../../docs/growth.csv", "-out", dir}, io.Discard))
-	for name := range plots(nil) {
+	require.NoError(t, run([]string{"-figures", "../../docs/growth.csv", "-workers", "../../docs/workers.csv", "-out", dir}, io.Discard))
+	names := slices.AppendSeq(slices.Collect(maps.Keys(plots(nil))), maps.Keys(workerPlots(nil)))
+	for _, name := range names {
 		want, err := os.ReadFile(filepath.Join("../../docs/images", name))
 		require.NoError(t, err, "go run ./internal/growth draws it")
 		got, err := os.ReadFile(filepath.Join(dir, name))
@@ -30,7 +33,7 @@ func TestSummaryBecomesARow(t *testing.T) {
 		"metrics": {"server_cpu": {"value": 0.25}, "packets_per_core": {"value": 200000}, "server_rss": {"value": 1024},
 			"latency": {"p(99)": 4.5}, "delivered": {"rate": 1}}}`), 0o644))
 	for range 2 { // the second time there is a row already
-		require.NoError(t, run([]string{"-figures", figures, "-out", dir, summary}, io.Discard))
+		require.NoError(t, run([]string{"-figures", figures, "-workers", "../../docs/workers.csv", "-out", dir, summary}, io.Discard))
 	}
 	data, err := os.ReadFile(figures)
 	require.NoError(t, err)
@@ -43,11 +46,13 @@ func TestBadFiguresAreAnError(t *testing.T) {
 	bad := filepath.Join(dir, "bad.csv")
 	for name, text := range map[string]string{
 		"a file of something else": "a,b\n1,2\n",
+		"a row that is too short":  "rooms,speakers,listeners,server_cpu,packets_per_core,server_rss,latency_p99_ms,delivered\n1,1\n",
 		"a row without a number":   "rooms,speakers,listeners,server_cpu,packets_per_core,server_rss,latency_p99_ms,delivered\n1,1,x,1,1,1,1,1\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(bad, []byte(text), 0o644))
 			assert.ErrorContains(t, run([]string{"-figures", bad, "-out", dir}, io.Discard), "bad.csv")
+			assert.ErrorContains(t, run([]string{"-figures", "../../docs/growth.csv", "-workers", bad, "-out", dir}, io.Discard), "bad.csv")
 		})
 	}
 	assert.ErrorIs(t, run([]string{"-figures", filepath.Join(dir, "none.csv")}, io.Discard), os.ErrNotExist)

@@ -31,15 +31,12 @@ var (
 	simulatedListeners = flag.Int("listeners", 200, "how many listeners a worker of the simulation has")
 	simulatedHold      = flag.Duration("hold", 3*time.Second, "how `long` the simulation measures")
 	watchSimulation    = flag.Bool("watch", false, "print how late the merged seconds are")
+	bands              = flag.Int("bands", 4, "how many of the workers measure something of their own: the others of a band measure the same")
+	simulationRows     = flag.String("rows", "", "add what the simulation cost to this `file`, as a row for go run ./internal/growth")
 )
 
-const (
-	// simulate has the URL with which a process of the test joins as all workers.
-	simulate = "EARSHOT_TEST_SIMULATE"
-	// bands is how many of the workers measure something of their own: the others of a band
-	// measure the same.
-	bands = 4
-)
+// simulate has the URL with which a process of the test joins as all workers.
+const simulate = "EARSHOT_TEST_SIMULATE"
 
 // A band is workers that measure the same: listeners of a room with a simulated network.
 type band struct {
@@ -271,7 +268,7 @@ func simulateWorkers(ctx context.Context, join string) error {
 	if err != nil {
 		return err
 	}
-	all := make([]*band, bands)
+	all := make([]*band, min(*bands, *simulatedWorkers))
 	for i := range all {
 		if all[i], err = newBand(i, *simulatedListeners, clip); err != nil {
 			return err
@@ -292,7 +289,8 @@ func simulateWorkers(ctx context.Context, join string) error {
 	zeros := make([]time.Time, len(members))
 	var beginning errgroup.Group
 	for i, m := range members {
-		all[m.number%bands].members = append(all[m.number%bands].members, m)
+		of := all[m.number%len(all)]
+		of.members = append(of.members, m)
 		beginning.Go(func() error {
 			part, err := m.begin(ctx)
 			zeros[i] = part.Zero
@@ -327,6 +325,8 @@ func simulateWorkers(ctx context.Context, join string) error {
 // workers are another process, so that the coordinator's own cost is known:
 //
 //	go test -v ./loadgen/workers -run TestManyWorkers -args -workers 200 -hold 30s
+//
+// With -rows docs/workers.csv the figures go into the plots of docs/distributed.md.
 func TestManyWorkers(t *testing.T) {
 	t.Parallel()
 	s, err := scenario.Parse("simulated", fmt.Appendf(nil, `name: simulated
@@ -336,13 +336,13 @@ cast:
   - {role: listener, count: %d}
 hold: %s
 thresholds: {delivered: ["rate > 0.99"], latency: ["p(99) < 1s over 2s"]}
-`, bands, *simulatedWorkers**simulatedListeners, *simulatedHold))
+`, min(*bands, *simulatedWorkers), min(*simulatedWorkers**simulatedListeners, 999_000), *simulatedHold)) // a scenario's most people
 	require.NoError(t, err)
 	c, err := NewCoordinator(Config{Listen: "127.0.0.1:0", Token: "secret", Plan: Plan{Workers: *simulatedWorkers, Scenario: s}})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, c.Close()) }()
 
-	crowd := exec.Command(os.Args[0], "-workers", fmt.Sprint(*simulatedWorkers), "-listeners", fmt.Sprint(*simulatedListeners), "-hold", simulatedHold.String())
+	crowd := exec.Command(os.Args[0], "-workers", fmt.Sprint(*simulatedWorkers), "-listeners", fmt.Sprint(*simulatedListeners), "-hold", simulatedHold.String(), "-bands", fmt.Sprint(*bands))
 	crowd.Env = append(os.Environ(), simulate+"="+c.JoinURL())
 	said, complaints := &strings.Builder{}, &strings.Builder{}
 	crowd.Stdout, crowd.Stderr = said, complaints
@@ -382,6 +382,15 @@ thresholds: {delivered: ["rate > 0.99"], latency: ["p(99) < 1s over 2s"]}
 	for _, w := range result.Workers {
 		assert.Empty(t, w.Lost, w.Name)
 	}
+	memory := host.Memory()
 	t.Logf("%d workers × %d listeners: %d of %d packets; the coordinator used %.2f cores and %d MiB; a second was %.1f s old at most when workers told it, and %.1f s when it was shown",
-		*simulatedWorkers, *simulatedListeners, sent.Delivered.Passes, sent.Delivered.Total, used.Seconds()/took.Seconds(), host.Memory()>>20, sent.Age.Seconds(), latest.Seconds())
+		*simulatedWorkers, *simulatedListeners, sent.Delivered.Passes, sent.Delivered.Total, used.Seconds()/took.Seconds(), memory>>20, sent.Age.Seconds(), latest.Seconds())
+	if *simulationRows != "" {
+		f, err := os.OpenFile(*simulationRows, os.O_APPEND|os.O_WRONLY, 0)
+		require.NoError(t, err)
+		_, err = fmt.Fprintf(f, "%d,%d,%d,%.3f,%d,%.2f,%.2f\n", *simulatedWorkers, *simulatedListeners, sent.Delivered.Total,
+			used.Seconds()/took.Seconds(), memory, sent.Age.Seconds(), latest.Seconds())
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	}
 }
