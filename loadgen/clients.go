@@ -2,14 +2,19 @@ package loadgen
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
+
+// TURN is the TURN server of those who go by one.
+type TURN = client.TURN
 
 // clients makes the run's clients, and counts what they have in common. It is safe for
 // concurrent use. Close ends the crowd and the emulated networks.
@@ -25,12 +30,15 @@ type clients struct {
 
 func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, problems *problems) (*clients, error) {
 	capabilities := cfg.Driver.Capabilities()
+	if cfg.TURN.Address == "" && slices.ContainsFunc(cfg.Scenario.Transports(), network.Transport.Relayed) {
+		return nil, client.ErrNoTURN
+	}
 	nacks := &client.NACKCounter{}
-	pion, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(capabilities), nacks, health.recordRead)
+	pion, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(capabilities), nacks, health.recordRead, cfg.TURN)
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := client.NewCrowd(clock, nacks, health.recordRead, maxVoices(cfg.Scenario))
+	crowd, err := client.NewCrowd(clock, nacks, health.recordRead, maxVoices(cfg.Scenario), cfg.TURN)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +68,7 @@ func (c *clients) newSubscriber(p *person, receive client.PacketFunc) (client.Su
 	if p.probe {
 		return c.pion.NewProbe(sections, p.impairment, receive)
 	}
-	return c.crowd.NewClient(sections, p.impairment, p.account), nil
+	return c.crowd.NewClient(sections, p.via, p.impairment, p.account), nil
 }
 
 // refused returns how many packets failed authentication, and how many were replays.

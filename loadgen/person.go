@@ -10,6 +10,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -28,6 +29,7 @@ type person struct {
 	account    *measure.Listener // nil for people on stage whose driver lets them only send
 	probe      bool              // receives with a Pion peer connection
 	impairment *netem.Impairment // the emulated network, or nil
+	via        network.Transport // of what they receive, or on stage of their mic
 
 	mu          sync.Mutex
 	role        scenario.Role // at present

@@ -7,6 +7,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -76,6 +77,13 @@ func checkFiles(m host.Limits, s *scenario.Scenario, share Share, shared bool) e
 			each = 1
 		}
 		files += each * uint64(g.Count) * uint64(s.Rooms)
+		if shared && g.Role == scenario.Listener { // who does not go by UDP has a connection of their own
+			for n := range g.Count * s.Rooms {
+				if g.Transport.Of(n) != network.UDP {
+					files++
+				}
+			}
+		}
 	}
 	if shared {
 		files += uint64(probesOf(s)) // each has a socket of its own

@@ -12,6 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
@@ -101,7 +102,11 @@ func (h *roomRun) add(g, n int) {
 		}
 		p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)
 		p.probe = r.share.isProbe(number, r.Scenario.Listeners()*r.Scenario.Rooms)
-		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Network: group.NetworkName(), Node: group.NodeName(), Probe: p.probe})
+		p.via = group.Transport.Of(n*r.Scenario.Rooms + h.number)
+		if p.probe {
+			p.via = network.UDP
+		}
+		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Network: group.NetworkName(), Node: group.NodeName(), Transport: transportLabel(p.via), Probe: p.probe})
 		h.listeners = append(h.listeners, p)
 		return
 	}
@@ -116,10 +121,19 @@ func (h *roomRun) add(g, n int) {
 	}
 	p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)
 	p.probe = true
+	p.via = group.Transport.Of(n*r.Scenario.Rooms + h.number)
 	if clients.capabilities.StageListens {
 		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
 	}
 	h.speakers = append(h.speakers, p)
+}
+
+// transportLabel is what the figures of those who go by a transport are kept by.
+func transportLabel(t network.Transport) string {
+	if t == network.UDP {
+		return ""
+	}
+	return string(t)
 }
 
 func (h *roomRun) people() []*person { return slices.Concat(h.speakers, h.listeners) }

@@ -38,6 +38,8 @@ type Config struct {
 	Scenario *scenario.Scenario
 	// Driver brings people into rooms.
 	Driver driver.Driver
+	// TURN is by which server those of the cast go who go by one.
+	TURN TURN
 	// Server measures the server's process; nil leaves it unmeasured.
 	Server host.Meter
 	// Progress, if not nil, is called about once a second and at each change of

@@ -39,6 +39,7 @@ const firstLinkTTL = time.Hour
 // serveFlags are the flags of earshot serve.
 type serveFlags struct {
 	http, media, advertise, data string
+	iceTCP                       string
 	nats                         string
 	repair                       bool
 	open, openToNetwork          bool
@@ -65,8 +66,8 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve live-audio rooms",
 		Long: `Serve live-audio rooms: signaling over WebSocket, WHIP and WHEP, and audio over
-one UDP port. Rooms are entered by invite: the first start prints a link that makes
-you a member, who opens rooms and invites others. The operator's token, which is
+one UDP port, with --ice-tcp also a TCP port. Rooms are entered by invite: the first
+start prints a link that makes you a member, who opens rooms and invites others. The operator's token, which is
 kept under --data, is for earshot room, earshot invite and the page /operator. Rooms,
 invites, accounts and who is on stage survive a restart.
 
@@ -88,6 +89,7 @@ exempt from the rate limits, unless --open-to-network is given.`,
 func (f *serveFlags) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&f.http, "http", "127.0.0.1:7080", "`address` of HTTP and WebSockets")
 	flags.StringVar(&f.media, "media", "127.0.0.1:7081", "UDP `address` of all audio")
+	flags.StringVar(&f.iceTCP, "ice-tcp", "", "TCP `address` of audio for those whom UDP does not reach, as behind some firewalls (default: none)")
 	flags.StringVar(&f.advertise, "advertise", "", "IP `address` for candidates, if clients reach the server at another address (NAT, containers)")
 	flags.StringVar(&f.data, "data", "./earshot-data", "`directory` for rooms, invites, accounts and secrets")
 	flags.StringVar(&f.nats, "nats", "", "`URL` of a NATS server with JetStream to keep rooms, invites and accounts in (default: one embedded in the process, under --data)")
@@ -168,7 +170,10 @@ func (f serveFlags) checkAddresses() error {
 	if f.pprof != "" && reach.Outside(f.pprof) {
 		return usage(fmt.Errorf("--pprof %s can be reached from the network, where anybody could stop and read this process with it: choose a loopback address, and reach it through a tunnel (ssh -L)", f.pprof))
 	}
-	for _, a := range []struct{ flag, address string }{{"--http", f.http}, {"--media", f.media}} {
+	for _, a := range []struct{ flag, address string }{{"--http", f.http}, {"--media", f.media}, {"--ice-tcp", f.iceTCP}} {
+		if a.flag == "--ice-tcp" && a.address == "" {
+			continue
+		}
 		if _, _, err := net.SplitHostPort(a.address); err != nil {
 			return usage(fmt.Errorf("%s: %w; an address is like 127.0.0.1:7080", a.flag, err))
 		}
@@ -225,7 +230,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
 	advertise, _ := netip.ParseAddr(f.advertise) // checked; zero if empty
-	media, err := rtc.New(rtc.Config{Media: f.media, Advertise: advertise, Log: log})
+	media, err := rtc.New(rtc.Config{Media: f.media, ICETCP: f.iceTCP, Advertise: advertise, Log: log})
 	if err != nil {
 		return err
 	}
@@ -259,6 +264,9 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 		defer func() { err = errors.Join(err, profiles.Close()) }()
 	}
 	fmt.Fprintf(stdout, "earshot is serving %s://%s (audio on UDP %s); stop with Ctrl-C\n", scheme, listener.Addr(), media.Addr())
+	if tcp := media.TCPAddr(); tcp.IsValid() {
+		fmt.Fprintf(stdout, "audio for those whom UDP does not reach is on TCP %s\n", tcp)
+	}
 	if !f.open && cfg.Cluster == nil {
 		if err := f.printFirstLink(ctx, server, scheme, listener.Addr(), stdout); err != nil {
 			log.Warn("no link for a first member could be made", "error", err)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,6 +24,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver/livekit"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 // drivers are the drivers that earshot can play with, the default first.
@@ -37,6 +39,7 @@ type targetFlags struct {
 	token     string
 	serverPID int
 	nodes     int // of a cluster that the run starts; 0: as many as the scenario names
+	turn      turnFlags
 }
 
 // bind adds the flags to a command.
@@ -52,6 +55,7 @@ func (f *targetFlags) bind(c *cobra.Command) {
 	}
 	flags.StringVar(&f.token, "token", "", "bearer `token` for the target (the operator's, of an earshot server); {room} stands for the room with --driver whep")
 	flags.IntVar(&f.serverPID, "server-pid", 0, "measure CPU and memory of this process `number` of the machine as the target's")
+	f.turn.bind(flags)
 	complete(c, "driver", cobra.FixedCompletions(kinds.Names(), cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -116,6 +120,9 @@ func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, roots *tl
 	if err == nil && f.serverPID != 0 && f.ownServer() {
 		err = errors.New("--server-pid goes with a target: the run's own server is measured anyway")
 	}
+	if err == nil {
+		cfg.TURN, err = f.turn.server()
+	}
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -144,8 +151,11 @@ func startServer(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, roo
 	if err != nil {
 		return nil, fmt.Errorf("find this program's own file: %w", err)
 	}
-	server, err := serverprocess.Start(ctx, exec.Command(self, "serve", "--open", "--rate-limit-exempt", "127.0.0.0/8",
-		"--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--stop-with-stdin"), died)
+	args := []string{"serve", "--open", "--rate-limit-exempt", "127.0.0.0/8", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--stop-with-stdin"}
+	if slices.Contains(cfg.Scenario.Transports(), network.TCP) {
+		args = append(args, "--ice-tcp", "127.0.0.1:0")
+	}
+	server, err := serverprocess.Start(ctx, exec.Command(self, args...), died)
 	if err != nil {
 		return nil, fmt.Errorf("start a server for the run: %w", err)
 	}

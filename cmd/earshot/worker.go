@@ -146,6 +146,8 @@ type sharedTarget struct {
 	Token  string            `json:"token,omitempty"`
 	// ServerPID is the server's process, for workers on its machine alone.
 	ServerPID int `json:"server_pid,omitempty"`
+	// TURN is by which server those of the cast go who go by one.
+	TURN loadgen.TURN `json:"turn,omitzero"`
 }
 
 // configure makes the driver for a target that the coordinator names.
@@ -166,7 +168,7 @@ func configure(target json.RawMessage, cfg *loadgen.Config, ca string) error {
 	if err != nil {
 		return err
 	}
-	cfg.Driver, cfg.Server = d, d.Capabilities().Meter
+	cfg.Driver, cfg.Server, cfg.TURN = d, d.Capabilities().Meter, t.TURN
 	if t.ServerPID != 0 {
 		cfg.Server = host.ProcessMeter{PID: t.ServerPID}
 	}

@@ -174,7 +174,7 @@ func (f workersFlags) shownJoin(join string) string {
 
 // shared is the target as workers reach it.
 func (f targetFlags) shared(cfg loadgen.Config, local bool) sharedTarget {
-	t := sharedTarget{Driver: f.driver, Values: map[string]string{}, Token: f.token}
+	t := sharedTarget{Driver: f.driver, Values: map[string]string{}, Token: f.token, TURN: cfg.TURN}
 	for name, value := range f.values {
 		t.Values[name] = value
 	}

@@ -242,7 +242,11 @@ func IsPeriodic(b []byte) bool {
 	return k == kindSTUN || k == kindRTCP
 }
 
-// unmap makes an IPv4 address look the same whatever socket it came from.
+// unmap makes an IPv4 address look the same whatever socket it came from. One with a zone
+// is the address of a TCP connection, which is another.
 func unmap(a netip.AddrPort) netip.AddrPort {
+	if a.Addr().Zone() != "" {
+		return a
+	}
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

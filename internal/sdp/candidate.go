@@ -62,6 +62,27 @@ func (c Candidate) Address() (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(host, c.Port), err == nil
 }
 
+// PassiveTCP returns the address to connect to; false if the candidate is for RTCP, has no
+// port, is no passive TCP candidate (RFC 6544), or has a name that would have to be resolved.
+func (c Candidate) PassiveTCP() (netip.AddrPort, bool) {
+	if c.Component != 1 || c.Port == 0 || !strings.EqualFold(c.Transport, "tcp") || !c.passive() {
+		return netip.AddrPort{}, false
+	}
+	host, err := netip.ParseAddr(c.Host)
+	return netip.AddrPortFrom(host, c.Port), err == nil
+}
+
+// passive reports whether the extensions of a candidate say tcptype passive.
+func (c Candidate) passive() bool {
+	field := strings.Split(c.Value, " ")
+	for i := 8; i+1 < len(field); i += 2 {
+		if field[i] == "tcptype" {
+			return field[i+1] == "passive"
+		}
+	}
+	return false
+}
+
 // HostCandidate writes the value of a candidate for one of a side's own UDP
 // addresses. The most preferred address has index 0 (RFC 8445, section
 // 5.1.2.1: host candidates have type preference 126, the highest).
@@ -69,6 +90,17 @@ func HostCandidate(index int, addr netip.AddrPort) string {
 	priority := 126<<24 | (65535-index)<<8 | (256 - 1)
 	return strconv.Itoa(index+1) + " 1 udp " + strconv.Itoa(priority) + " " +
 		addr.Addr().String() + " " + strconv.Itoa(int(addr.Port())) + " typ host"
+}
+
+// PassiveTCPCandidate writes the value of a candidate for one of a side's own TCP
+// addresses, to which the other side connects (RFC 6544, section 4.5). It is
+// preferred to no UDP candidate: its type preference is 90, as in libwebrtc, and the
+// direction counts in the local preference (section 4.2).
+func PassiveTCPCandidate(index int, addr netip.AddrPort) string {
+	const passive = 4 << 13
+	priority := 90<<24 | (passive|(8191-index))<<8 | (256 - 1)
+	return "tcp" + strconv.Itoa(index+1) + " 1 tcp " + strconv.Itoa(priority) + " " +
+		addr.Addr().String() + " " + strconv.Itoa(int(addr.Port())) + " typ host tcptype passive"
 }
 
 // CandidateLines returns the a=candidate attributes of a description or a

@@ -25,7 +25,8 @@ type Remote struct {
 
 	ICE         Credentials
 	Fingerprint Fingerprint
-	Addresses   []netip.AddrPort // of its candidates, the best first
+	Addresses   []netip.AddrPort // of its UDP candidates, the best first
+	TCP         []netip.AddrPort // of its passive TCP candidates, the best first
 }
 
 func newRemote() *Remote {
@@ -69,6 +70,9 @@ func (r *Remote) complete(d *Description) error {
 	for _, c := range candidates {
 		if at, ok := c.Address(); ok {
 			r.Addresses = AppendAddress(r.Addresses, at)
+		}
+		if at, ok := c.PassiveTCP(); ok {
+			r.TCP = AppendAddress(r.TCP, at)
 		}
 	}
 	if r.Fingerprint == "" {

@@ -17,7 +17,7 @@ const module = "github.com/earshot-audio/earshot/"
 var layers = map[string][]string{
 	"room":                          {},
 	"room/fanout":                   {"internal/prefetch"},
-	"room/rtc":                      {"room/fanout", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
+	"room/rtc":                      {"room/fanout", "internal/icetcp", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
 	"room/trunk":                    {"room/fanout"},
 	"store":                         {"internal/reach", "room"},
 	"cluster":                       {},
@@ -46,13 +46,13 @@ var layers = map[string][]string{
 	"loadgen/measure":               {"loadgen/mark", "loadgen/score", "loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
 	"loadgen/netem":                 {"loadgen/measure", "loadgen/network"},
 	"loadgen/host":                  {"internal/udpbatch"},
-	"loadgen/client":                {"loadgen/netem", "loadgen/host", "loadgen/measure", "loadgen/speech", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/prefetch"},
+	"loadgen/client":                {"loadgen/netem", "loadgen/network", "loadgen/host", "loadgen/measure", "loadgen/speech", "internal/icetcp", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/prefetch"},
 	"loadgen/driver":                {"internal/spelling", "internal/reach", "loadgen/scenario", "loadgen/host", "signaling/wire"},
 	"loadgen/driver/earshot":        {"loadgen/driver", "loadgen/host", "loadgen/scenario", "signaling/wire"},
 	"loadgen/driver/whep":           {"loadgen/driver", "loadgen/scenario", "internal/iceuri"},
 	"loadgen/driver/livekit/signal": {},
 	"loadgen/driver/livekit":        {"loadgen/driver", "loadgen/driver/livekit/signal", "loadgen/scenario", "internal/sdp"},
-	"loadgen":                       {"internal/urltext", "loadgen/mark", "loadgen/driver", "loadgen/client", "loadgen/netem", "loadgen/host", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "internal/sdp", "internal/table"},
+	"loadgen":                       {"internal/urltext", "loadgen/mark", "loadgen/driver", "loadgen/client", "loadgen/netem", "loadgen/network", "loadgen/host", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "internal/sdp", "internal/table"},
 	"loadgen/workers":               {"internal/reach", "loadgen", "loadgen/clock", "loadgen/host", "loadgen/measure", "loadgen/scenario", "loadgen/speech"},
 	"loadgen/report":                {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/figure":                {"loadgen/report", "loadgen/metric"},
@@ -83,6 +83,7 @@ var layers = map[string][]string{
 	"scenarios":                     {},
 	"internal/packet":               {},
 	"internal/fourier":              {},
+	"internal/icetcp":               {"internal/packet", "internal/reach"},
 	"internal/iceuri":               {},
 	"internal/prefetch":             {},
 	"internal/hugepages":            {},
@@ -99,7 +100,7 @@ var layers = map[string][]string{
 	"internal/lab":                  {"loadgen/network"}, // for tests alone
 	"internal/growth":               {"internal/chart"},
 	"web":                           {},
-	"cmd/earshot":                   {"internal/decimal", "internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/push", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit", "internal/hugepages"},
+	"cmd/earshot":                   {"internal/decimal", "internal/iceuri", "internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/push", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/network", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit", "internal/hugepages"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

@@ -20,6 +20,7 @@ type clientPath struct {
 	impairment *netem.Impairment // the emulated network, or nil
 
 	exclusive bool // the socket belongs to this client alone
+	link      link // in place of the socket, or nil
 	group     int  // for its reports
 
 	// Fields that a rebind changes. Without an impairment nothing changes them.
@@ -58,6 +59,10 @@ func (w *clientPath) Send(b []byte, to netip.AddrPort) {
 }
 
 func (w *clientPath) write(b []byte, to netip.AddrPort) {
+	if w.link != nil {
+		w.link.send(b, to)
+		return
+	}
 	m := [1]udpbatch.Message{{Buf: b, Addr: to, Local: w.local}}
 	if out := w.socket.batch; out != nil && out.add(m[0]) {
 		return
@@ -105,7 +110,7 @@ func (w *clientPath) rebind() error {
 // dropped returns how many packets the client's own socket has dropped; 0 for a shared
 // socket.
 func (w *clientPath) dropped() uint64 {
-	if !w.exclusive {
+	if !w.exclusive || w.link != nil {
 		return 0
 	}
 	w.crowd.mu.Lock()
@@ -116,6 +121,9 @@ func (w *clientPath) dropped() uint64 {
 // Close releases the socket or the address.
 func (w *clientPath) Close() error {
 	w.crowd.removePath(w)
+	if w.link != nil {
+		return w.link.close()
+	}
 	if w.exclusive {
 		w.crowd.mu.Lock()
 		defer w.crowd.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 const (
@@ -27,6 +28,7 @@ const (
 type Crowd struct {
 	clock       *measure.Clock
 	recovery    *NACKCounter
+	turn        TURN // of those who go by one
 	delayed     QueueDelayFunc
 	certificate *lite.Certificate
 	lite        *lite.ClientGroup
@@ -65,8 +67,8 @@ func (c *Crowd) tickTime(at time.Duration) time.Duration {
 }
 
 // NewCrowd makes a crowd of listeners who receive at most the given number of voices at
-// once. delayed is called from any goroutine.
-func NewCrowd(clock *measure.Clock, r *NACKCounter, waited QueueDelayFunc, voices int) (*Crowd, error) {
+// once. delayed is called from any goroutine. relay may be of no server.
+func NewCrowd(clock *measure.Clock, r *NACKCounter, waited QueueDelayFunc, voices int, relay TURN) (*Crowd, error) {
 	certificate, err := lite.NewCertificate(time.Now())
 	if err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func NewCrowd(clock *measure.Clock, r *NACKCounter, waited QueueDelayFunc, voice
 	ctx, cancel := context.WithCancel(context.Background())
 	buffer := host.ReceiveBuffer()
 	c := &Crowd{
-		clock: clock, recovery: r, delayed: waited, certificate: certificate, lite: clients, cancel: cancel,
+		clock: clock, recovery: r, turn: relay, delayed: waited, certificate: certificate, lite: clients, cancel: cancel,
 		buffer: buffer, sharers: ClientsPerSocket(buffer, voices),
 	}
 	for i := range c.groups {
@@ -143,8 +145,11 @@ func (c *Crowd) sockets() []*crowdSocket {
 
 // path gives a client a socket and an address from which to reach a server's address: on
 // the loopback interface an address of its own on a shared socket, elsewhere a socket of
-// its own.
-func (c *Crowd) path(to netip.AddrPort, e *LeanClient) (*clientPath, error) {
+// its own. A client that does not go by UDP has a link instead.
+func (c *Crowd) path(ctx context.Context, to netip.AddrPort, e *LeanClient) (*clientPath, error) {
+	if e.via != network.UDP {
+		return c.linkPath(ctx, to, e)
+	}
 	if to.Addr().Is4() && to.Addr().IsLoopback() && SharesSockets {
 		return c.share(e)
 	}
@@ -258,9 +263,13 @@ func (c *Crowd) Close() error {
 	c.lite.Close()
 	c.mu.Lock()
 	sockets := c.shared
+	var links []link
 	for _, group := range c.groups {
 		for w := range group {
-			if w.exclusive {
+			switch {
+			case w.link != nil:
+				links = append(links, w.link)
+			case w.exclusive:
 				sockets = append(sockets, w.socket)
 			}
 		}
@@ -269,6 +278,9 @@ func (c *Crowd) Close() error {
 	var errs []error
 	for _, l := range sockets {
 		errs = append(errs, l.conn.Close())
+	}
+	for _, l := range links {
+		errs = append(errs, l.close())
 	}
 	c.workers.Wait()
 	return errors.Join(errs...)

@@ -19,6 +19,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 // candidateTimeout is how long one candidate of the server is tried before the next.
@@ -26,6 +27,9 @@ const candidateTimeout = 2 * time.Second
 
 // ErrNoCandidate means that the server gave no address to connect to.
 var ErrNoCandidate = errors.New("the server's answer has no UDP candidate with an IP address")
+
+// ErrNoTCPCandidate means that the server gave no address for a client that goes by TCP.
+var ErrNoTCPCandidate = errors.New("the server's answer has no passive TCP candidate with an IP address: does the server listen for ICE over TCP (earshot serve --ice-tcp)")
 
 // A LeanClient is one listener of the crowd: a lean WebRTC client without a goroutine of
 // its own. Most of its methods are those of [Subscriber], which it implements.
@@ -39,6 +43,7 @@ type LeanClient struct {
 	nacks      *nackTracker      // only with an impairment
 	reports    receiverReports
 
+	via      network.Transport
 	sections int
 	local    sdp.Credentials
 	session  uint64 // the number of the SDP session
@@ -61,10 +66,10 @@ type LeanClient struct {
 
 // NewClient makes a client that offers to receive the given number of voices. With an
 // impairment its packets go through the emulated network, and it requests lost packets
-// with NACKs. What it receives goes to the account.
-func (c *Crowd) NewClient(sections int, l *netem.Impairment, account *measure.Listener) *LeanClient {
+// with NACKs; it goes by UDP then. What it receives goes to the account.
+func (c *Crowd) NewClient(sections int, via network.Transport, l *netem.Impairment, account *measure.Listener) *LeanClient {
 	e := &LeanClient{
-		crowd: c, sections: sections, account: account, local: sdp.NewCredentials(), session: sdp.NewSession(), impairment: l,
+		crowd: c, via: via, sections: sections, account: account, local: sdp.NewCredentials(), session: sdp.NewSession(), impairment: l,
 		reports:   receiverReports{sections: make([]sourceReception, sections)},
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
@@ -129,6 +134,9 @@ func (e *LeanClient) setRemote(r *sdp.Remote) {
 	defer e.mu.Unlock()
 	e.remote = r
 	e.candidates = r.Addresses
+	if e.via == network.TCP {
+		e.candidates = r.TCP
+	}
 	slices.SortStableFunc(e.candidates, func(a, b netip.AddrPort) int {
 		return e.crowd.answered(b.Addr()) - e.crowd.answered(a.Addr())
 	})
@@ -141,6 +149,9 @@ func (e *LeanClient) AddCandidate(attribute string) error {
 		return nil // which a client ignores
 	}
 	to, ok := c.Address()
+	if e.via == network.TCP {
+		to, ok = c.PassiveTCP()
+	}
 	if !ok {
 		return nil // of another kind
 	}
@@ -151,8 +162,8 @@ func (e *LeanClient) AddCandidate(attribute string) error {
 }
 
 // connect tries one address of the server.
-func (e *LeanClient) connect(to netip.AddrPort) error {
-	w, err := e.crowd.path(to, e)
+func (e *LeanClient) connect(ctx context.Context, to netip.AddrPort) error {
+	w, err := e.crowd.path(ctx, to, e)
 	if err != nil {
 		return fmt.Errorf("open a socket to %s: %w", to, err)
 	}
@@ -185,10 +196,16 @@ func (e *LeanClient) connect(to netip.AddrPort) error {
 func (e *LeanClient) Wait(ctx context.Context) (Connected, error) {
 	for tried := 0; ; {
 		if to, more := e.candidateAt(tried); more {
-			if err := e.connect(to); err != nil {
+			err := e.connect(ctx, to)
+			tried++
+			if _, others := e.candidateAt(tried); err != nil && e.via == network.TCP && others {
+				continue // that address may be one that this machine does not reach
+			}
+			if err != nil {
 				return Connected{}, err
 			}
-			tried++
+		} else if tried == 0 && e.via == network.TCP {
+			return Connected{}, ErrNoTCPCandidate
 		} else if tried == 0 {
 			return Connected{}, ErrNoCandidate
 		}

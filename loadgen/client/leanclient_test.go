@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 // For any bytes, readRTP agrees with Pion's parser about what a packet is.
@@ -95,12 +96,12 @@ func TestReceiverReportCountsReceivedAndLost(t *testing.T) {
 }
 
 func TestCrowdUsesOneCertificate(t *testing.T) {
-	c, err := NewCrowd(measure.NewClock(), &NACKCounter{}, func(time.Duration, uint64) {}, 1)
+	c, err := NewCrowd(measure.NewClock(), &NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, c.Close()) }()
 	prints := map[string]bool{}
 	for range 10 {
-		e := c.NewClient(1, nil, nil)
+		e := c.NewClient(1, network.UDP, nil, nil)
 		offer, err := e.Offer(t.Context())
 		require.NoError(t, err)
 		for line := range strings.Lines(offer) {

@@ -23,6 +23,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 const (
@@ -47,6 +48,7 @@ type PionFactory struct {
 	interfaces  []*transport.Interface
 	recovery    *NACKCounter
 	servers     func() []webrtc.ICEServer // by which clients gather candidates
+	turn        TURN                      // of those who go by one
 	delayed     QueueDelayFunc
 	unauthentic atomic.Uint64 // packets that failed authentication
 	replayed    atomic.Uint64 // packets that were replays
@@ -54,8 +56,8 @@ type PionFactory struct {
 
 // NewPionFactory returns a factory whose clients reach their target over the loopback
 // interface, or over all other interfaces. servers returns the ICE servers for a new
-// client.
-func NewPionFactory(clock *measure.Clock, loopback bool, servers func() []webrtc.ICEServer, r *NACKCounter, waited QueueDelayFunc) (*PionFactory, error) {
+// client. relay may be of no server.
+func NewPionFactory(clock *measure.Clock, loopback bool, servers func() []webrtc.ICEServer, r *NACKCounter, waited QueueDelayFunc, relay TURN) (*PionFactory, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the clients' key: %w", err)
@@ -68,7 +70,7 @@ func NewPionFactory(clock *measure.Clock, loopback bool, servers func() []webrtc
 	if err != nil {
 		return nil, err
 	}
-	return &PionFactory{clock: clock, recovery: r, delayed: waited, servers: servers, certificate: *certificate, system: system, interfaces: interfaces}, nil
+	return &PionFactory{clock: clock, turn: relay, recovery: r, delayed: waited, servers: servers, certificate: *certificate, system: system, interfaces: interfaces}, nil
 }
 
 // Refused returns how many packets failed authentication, and how many were replays.
@@ -79,7 +81,7 @@ func (s *PionFactory) Refused() (unauthentic, replayed uint64) {
 // newConnection makes a peer connection with sockets of its own, and returns the receive
 // times of its packets. With an impairment its sockets are behind the emulated network,
 // and lost packets are requested and sent again if the server supports that.
-func (s *PionFactory) newConnection(l *netem.Impairment) (*webrtc.PeerConnection, *receiveTimes, error) {
+func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment) (*webrtc.PeerConnection, *receiveTimes, error) {
 	arrived := &receiveTimes{}
 	media := &webrtc.MediaEngine{}
 	var feedback []webrtc.RTCPFeedback
@@ -123,14 +125,24 @@ func (s *PionFactory) newConnection(l *netem.Impairment) (*webrtc.PeerConnection
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	settings.SetICETimeouts(disconnectedAfter, failedAfter, consentInterval)
-	settings.DisableActiveTCP(true)
+	settings.DisableActiveTCP(via != network.TCP)
+	servers, policy := s.servers(), webrtc.ICETransportPolicyAll
+	switch {
+	case via == network.TCP:
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
+	case via.Relayed() && s.turn.Address == "":
+		return nil, nil, ErrNoTURN
+	case via.Relayed():
+		servers, policy = s.turn.servers(via), webrtc.ICETransportPolicyRelay
+	}
 	settings.SetHandleUndeclaredSSRCWithoutAnswer(true) // servers need not signal their SSRCs
 
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
-		Certificates: []webrtc.Certificate{s.certificate},
-		ICEServers:   s.servers(),
-		BundlePolicy: webrtc.BundlePolicyMaxBundle,
+		Certificates:       []webrtc.Certificate{s.certificate},
+		ICEServers:         servers,
+		ICETransportPolicy: policy,
+		BundlePolicy:       webrtc.BundlePolicyMaxBundle,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a peer connection: %w", err)

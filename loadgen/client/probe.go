@@ -17,6 +17,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 // A Probe is a listener with a whole Pion peer connection, so that measurements do not
@@ -49,7 +50,7 @@ type Probe struct {
 // NewProbe makes a probe that offers to receive the given number of voices. With an
 // impairment its packets go through the emulated network, and it requests lost packets.
 func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFunc) (*Probe, error) {
-	pc, arrived, err := s.newConnection(l)
+	pc, arrived, err := s.newConnection(network.UDP, l)
 	if err != nil {
 		return nil, err
 	}

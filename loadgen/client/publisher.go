@@ -14,6 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
@@ -34,8 +35,8 @@ type Publisher struct {
 }
 
 // NewPublisher makes a publisher, behind an emulated network unless l is nil.
-func (s *PionFactory) NewPublisher(l *netem.Impairment, doubt LossDoubtFunc) (*Publisher, error) {
-	pc, _, err := s.newConnection(l)
+func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, doubt LossDoubtFunc) (*Publisher, error) {
+	pc, _, err := s.newConnection(via, l)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 // A ledgerConn records each write call and each change of the gather time.
@@ -116,13 +117,13 @@ func TestLeanClientChecksReachTheServer(t *testing.T) {
 	clock := measure.NewClock()
 	server, err := udpbatch.Listen(context.Background(), "127.0.0.1:0", udpbatch.Options{})
 	require.NoError(t, err)
-	c, err := NewCrowd(clock, &NACKCounter{}, func(time.Duration, uint64) {}, 1)
+	c, err := NewCrowd(clock, &NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
 	require.NoError(t, err)
 	const clients = 50
 	for range clients {
-		e := c.NewClient(1, nil, nil)
+		e := c.NewClient(1, network.UDP, nil, nil)
 		e.setRemote(&sdp.Remote{ICE: sdp.NewCredentials(), Fingerprint: sdp.NewFingerprint([]byte("a certificate"))})
-		require.NoError(t, e.connect(server.LocalAddr()))
+		require.NoError(t, e.connect(t.Context(), server.LocalAddr()))
 	}
 	from := map[netip.Addr]bool{}
 	ms := make([]udpbatch.Message, 8)

@@ -2,7 +2,9 @@ package client
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"golang.org/x/sys/unix"
@@ -53,4 +55,38 @@ func readControl(oob []byte) (wall int64, dropped uint32) {
 		}
 	}
 	return wall, dropped
+}
+
+// readStamped asks for receive time stamps of a TCP connection, and returns what reads it
+// with its control messages. The time is that of the last segment of what was read.
+func readStamped(c *net.TCPConn) (func(b, oob []byte) (n, oobn int, err error), error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("open connection for options: %w", err)
+	}
+	var stamps error
+	err = raw.Control(func(fd uintptr) {
+		stamps = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	})
+	if err = errors.Join(err, stamps); err != nil {
+		return nil, fmt.Errorf("ask for receive time stamps (SO_TIMESTAMPNS): %w", err)
+	}
+	return func(b, oob []byte) (n, oobn int, err error) {
+		waited := raw.Read(func(fd uintptr) bool {
+			for {
+				n, oobn, _, _, err = unix.Recvmsg(int(fd), b, oob, 0)
+				if !errors.Is(err, unix.EINTR) {
+					break
+				}
+			}
+			return !errors.Is(err, unix.EAGAIN)
+		})
+		switch {
+		case waited != nil: // closed, or too late
+			return 0, 0, waited
+		case err == nil && n == 0 && len(b) > 0:
+			return 0, 0, io.EOF
+		}
+		return max(n, 0), oobn, err
+	}, nil
 }

@@ -199,7 +199,7 @@ type Totals struct {
 	// Received counts the different media packets of the measured window, over
 	// all listeners, and Excused those lost that the generator's side may have lost.
 	Received, Excused uint64
-	// Crowd and Probes are the two kinds of listeners apart: those without a
+	// Crowd and Probes are the two kinds of listeners apart: those by UDP without a
 	// network profile, whose figures must agree.
 	Crowd, Probes Share
 }
@@ -238,11 +238,11 @@ func (a *Aggregator) Totals() Totals {
 }
 
 // share sums up the crowd or the probes. An impaired network says nothing of
-// how well our own endpoint measures.
+// how well our own endpoint measures, and probes have no other transport than UDP.
 func (a *Aggregator) share(probes bool) Share {
 	all := &sums{}
 	for _, c := range a.choose(metric.Selector{}) {
-		if c.Probe == probes && c.Network == "" {
+		if c.Probe == probes && c.Network == "" && c.Transport == "" {
 			all.add(a.record, c, "", a.doubts.drops.Load())
 		}
 	}

@@ -19,10 +19,10 @@ type Group struct {
 }
 
 // Groups are the groups of the run, of each kind of which there are several: the listeners
-// by network, by node and by room, everybody by role, and the delivery by phase and by the spans
-// that the timeline names. The run has ended.
+// by network, by node, by transport and by room, everybody by role, and the delivery by phase and by
+// the spans that the timeline names. The run has ended.
 func (a *Aggregator) Groups() (all []Group) {
-	var networks, nodes, roles, phases []string
+	var networks, nodes, transports, roles, phases []string
 	a.record.mu.Lock()
 	for _, s := range a.record.spans {
 		phases = append(phases, s.name)
@@ -35,18 +35,25 @@ func (a *Aggregator) Groups() (all []Group) {
 		if c.Role == Audience && !slices.Contains(nodes, c.Node) {
 			nodes = append(nodes, c.Node)
 		}
+		if c.Role == Audience && !slices.Contains(transports, c.transport()) {
+			transports = append(transports, c.transport())
+		}
 		if !slices.Contains(roles, c.Role) {
 			roles = append(roles, c.Role)
 		}
 	}
 	slices.Sort(networks)                                                                                           // those without one are the first
 	slices.SortFunc(nodes, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }) // as numbers
+	slices.Sort(transports)
 	slices.Sort(roles)
 	all = several(networks, func(name string) Group {
 		return a.group("network", name, ofPeople, "", func(l Labels) bool { return l.Role == Audience && l.Network == name })
 	})
 	all = append(all, several(nodes, func(name string) Group {
 		return a.group("node", name, ofPeople, "", func(l Labels) bool { return l.Role == Audience && l.Node == name })
+	})...)
+	all = append(all, several(transports, func(name string) Group {
+		return a.group("transport", name, ofPeople, "", func(l Labels) bool { return l.Role == Audience && l.transport() == name })
 	})...)
 	all = append(all, several(roles, func(name string) Group {
 		return a.group("role", name, ofPeople, "", func(l Labels) bool { return l.Role == name })

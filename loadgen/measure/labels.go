@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,8 @@ type Labels struct {
 	Network string
 	// Node is the number of the cluster's server from which they were cast to hear, or "".
 	Node string
+	// Transport is how their media gets to them, such as "tcp"; "" is UDP.
+	Transport string
 	// Probe is for a listener beside the crowd, to be compared with
 	// it.
 	Probe bool
@@ -106,6 +109,12 @@ type phaseSum struct {
 // asksAgain reports whether the listeners ask again for packets that they miss: those behind
 // a simulated network do.
 func (l Labels) asksAgain() bool { return l.Network != "" }
+
+// overUDP is the name of the transport that most listeners have.
+const overUDP = "udp"
+
+// transport is how their media gets to them.
+func (l Labels) transport() string { return cmp.Or(l.Transport, overUDP) }
 
 func (c *cell) recognised(n uint64)   { c.known.Add(n) }
 func (c *cell) unrecognised(n uint64) { c.unknown.Add(n) }

@@ -119,7 +119,7 @@ func selected(l Labels, s metric.Selector) bool {
 	if role == "" {
 		role = Audience
 	}
-	return l.Role == role && (s.Network == "" || s.Network == l.Network) && (s.Node == "" || s.Node == l.Node)
+	return l.Role == role && (s.Network == "" || s.Network == l.Network) && (s.Node == "" || s.Node == l.Node) && (s.Transport == "" || s.Transport == l.transport())
 }
 
 // sums is the figures of some listeners.

@@ -46,7 +46,7 @@ func (d Definition) ThresholdPattern() string {
 func (d Definition) NamePattern() string {
 	var keys, pairs []string
 	if d.Parts.People {
-		keys = append(keys, "network", "node", "role")
+		keys = append(keys, "network", "transport", "node", "role")
 	}
 	if d.Parts.Phases {
 		keys = append(keys, "phase")

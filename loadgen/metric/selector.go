@@ -15,11 +15,13 @@ import (
 // the listeners, and the time that a metric is of without one.
 type Selector struct {
 	Network string // the name of a network profile of the cast
-	Phase   string // of the run, or a span that the timeline names
-	Node    string // the number of a cluster's server from which they were cast to hear
-	Role    string // those who were cast for it; "" is the listeners
-	Step    string // of a join, one of [JoinSteps]
-	By      string // what recovered packets, one of [RecoveredBy]
+	// Transport is how media gets to listeners: udp, tcp, turn-udp or turn-tcp.
+	Transport string
+	Phase     string // of the run, or a span that the timeline names
+	Node      string // the number of a cluster's server from which they were cast to hear
+	Role      string // those who were cast for it; "" is the listeners
+	Step      string // of a join, one of [JoinSteps]
+	By        string // what recovered packets, one of [RecoveredBy]
 }
 
 // IsZero reports whether nothing is selected.
@@ -40,7 +42,7 @@ func (s Selector) String() string {
 	return "{" + strings.Join(pairs, ",") + "}"
 }
 
-var selectorKeys = []string{"network", "node", "phase", "role", "step", "by"}
+var selectorKeys = []string{"network", "transport", "node", "phase", "role", "step", "by"}
 
 func (s *Selector) field(key string) *string {
 	switch key {
@@ -48,6 +50,8 @@ func (s *Selector) field(key string) *string {
 		return &s.Network
 	case "node":
 		return &s.Node
+	case "transport":
+		return &s.Transport
 	case "phase":
 		return &s.Phase
 	case "role":
@@ -62,7 +66,7 @@ func (s *Selector) field(key string) *string {
 
 // Parts is which parts of a metric can be asked for.
 type Parts struct {
-	People  bool // those of a role, a network or a node
+	People  bool // those of a role, a network, a transport or a node
 	Phases  bool // those of a phase or a named span
 	Windows bool // windows of time
 	Live    bool // what there is of it while the run goes on
@@ -132,8 +136,8 @@ func unknownKey(key string) error {
 // allows returns an error if the metric can't be asked for the part.
 func (d Definition) allows(s Selector) error {
 	p := d.Parts
-	if (s.Network != "" || s.Role != "" || s.Node != "") && !p.People {
-		return fmt.Errorf("%s is not kept by network, role or node: only %s are", d.Name, d.having(func(p Parts) bool { return p.People }))
+	if (s.Network != "" || s.Transport != "" || s.Role != "" || s.Node != "") && !p.People {
+		return fmt.Errorf("%s is not kept by network, transport, role or node: only %s are", d.Name, d.having(func(p Parts) bool { return p.People }))
 	}
 	if s.Phase != "" && !p.Phases {
 		return fmt.Errorf("%s is not kept by phase: only %s are", d.Name, d.having(func(p Parts) bool { return p.Phases }))

@@ -89,7 +89,7 @@ func TestParseThresholdRefuses(t *testing.T) {
 		"a selector without an end":      {"latency{network:3g", "p(99) < 20ms", `latency{network:3g: the selector has no closing brace`},
 		"an empty selector":              {"latency{}", "p(99) < 20ms", `"" is no key:value, like phase:steady`},
 		"an unknown key":                 {"latency{room:1}", "p(99) < 20ms", `unknown key "room": did you mean role?`},
-		"a key like none":                {"latency{shoe:1}", "p(99) < 20ms", `unknown key "shoe": there are network, node, phase, role`},
+		"a key like none":                {"latency{shoe:1}", "p(99) < 20ms", `unknown key "shoe": there are network, transport, node, phase, role`},
 		"a key twice":                    {"latency{role:host,role:speaker}", "p(99) < 20ms", `the key role stands there twice`},
 		"k6's quotes":                    {`latency{role:"host"}`, "p(99) < 20ms", `"\"host\"" can't be a value`},
 		"a part that is not kept":        {"mos{phase:steady}", "avg > 4", `mos is not kept by phase: only delivered, latency, server_cpu, server_rss are`},

@@ -46,6 +46,7 @@ func (r *Report) groupTables() (all []groupTable) {
 	for _, kind := range []struct{ by, title, first, none string }{
 		{"network", "By network", "network", "none"},
 		{"node", "By node", "node", "any"},
+		{"transport", "By transport", "transport", ""},
 		{"role", "By role", "role", ""},
 		{"room", "By room", "room", ""},
 		{"phase", "By phase", "phase", ""},

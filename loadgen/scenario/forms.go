@@ -105,6 +105,8 @@ func groupForm() form[Group] {
 				"The simulated network that their media goes through. Left out: none."),
 			put("node", nodeNumber, func(g *Group) *int { return &g.Node },
 				"From which server of a cluster these listeners hear the room: the oldest is 1. Left out: the cluster decides."),
+			put("transport", transports, func(g *Group) *network.Shares { return &g.Transport },
+				"How their media gets to the server: how many of them by each transport, relative to one another. Left out: all by UDP."),
 		},
 		relate: func(s *jsonschema.Schema) {
 			s.DependentRequired = map[string][]string{"turns": {"audio"}}

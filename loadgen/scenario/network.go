@@ -81,6 +81,27 @@ func networkForm() form[network.Profile] {
 	)}
 }
 
+// transports are the shares of a group that go by each transport.
+var transports = formed(transportForm(), network.Shares{})
+
+func transportForm() form[network.Shares] {
+	share := integer[int](0, network.MaxShare)
+	return form[network.Shares]{
+		what: "transport",
+		fields: []member[network.Shares]{
+			put(string(network.UDP), share, func(s *network.Shares) *int { return &s.UDP }, "By UDP, as most people do.").or(0),
+			put(string(network.TCP), share, func(s *network.Shares) *int { return &s.TCP }, "By TCP, to the server's TCP candidates (RFC 6544).").or(0),
+			put(string(network.TURNUDP), share, func(s *network.Shares) *int { return &s.TURNUDP }, "Over UDP, by the TURN server of --turn-url.").or(0),
+			put(string(network.TURNTCP), share, func(s *network.Shares) *int { return &s.TURNTCP }, "Over TCP, by the TURN server of --turn-url.").or(0),
+		},
+		finish: func(r *reader, f field, _ map[string]field, s *network.Shares) {
+			if *s == (network.Shares{}) {
+				r.fail(f.node, "transport says of nobody how they reach the server: give it a share, like {udp: 90, tcp: 10}, or leave it out")
+			}
+		},
+	}
+}
+
 // directionForm is the figures of one direction. On the network itself they are of
 // both.
 func directionForm() form[network.Direction] {

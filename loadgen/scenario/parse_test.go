@@ -202,7 +202,7 @@ var bad = map[string]struct {
 	"a role that nobody has":          {good + "thresholds:\n  latency{role:host}: p(99) < 1s", "7:3", "nobody is cast as host", false},
 	"a misspelt key of a selector":    {good + "thresholds:\n  latency{fase:steady}: p(99) < 1s", "7:3", `unknown key "fase": did you mean phase?`, true},
 	"a phase of a listener's figure":  {good + "thresholds:\n  mos{phase:steady}: avg > 4", "7:3", "mos is not kept by phase: only delivered, latency, server_cpu, server_rss are", true},
-	"a network of a server's figure":  {good + "thresholds:\n  server_cpu{network:3g}: value < 4", "7:3", "server_cpu is not kept by network, role or node: only joined, ", true},
+	"a network of a server's figure":  {good + "thresholds:\n  server_cpu{network:3g}: value < 4", "7:3", "server_cpu is not kept by network, transport, role or node: only joined, ", true},
 	"a window that does not fit":      {good + "thresholds:\n  latency: p(99) < 1s over 10s", "7:12", "a window of 10s does not fit: there are 9s to measure in", false},
 	"a window of half a second":       {good + "thresholds:\n  latency: p(99) < 1s over 500ms", "7:12", "a window of 500ms: it can have whole seconds from 1s to 10m0s", false},
 	"a window of one figure":          {good + "thresholds:\n  jitter: avg < 4ms over 3s", "7:11", "jitter is not kept over time: only delivered, latency, mos, server_cpu, server_rss are", true},

@@ -100,6 +100,8 @@ type Group struct {
 	// Network is the simulated network that the group's media goes through; nil
 	// is none. It is not changed.
 	Network *network.Profile
+	// Transport is how their media gets to the server, or on stage that of their mics.
+	Transport network.Shares
 	// Node is the number of the server of a cluster from which the group's listeners hear
 	// the room, from 1; 0: any.
 	Node int
@@ -227,6 +229,18 @@ func (s *Scenario) Listeners() int { return s.people(Listener) }
 
 // OnStage is how many people are cast for the stage of each room.
 func (s *Scenario) OnStage() int { return s.people(Speaker) + s.people(Host) }
+
+// Transports are those by which anybody of the cast goes.
+func (s *Scenario) Transports() (all []network.Transport) {
+	for _, g := range s.Cast {
+		for _, t := range g.Transport.Transports() {
+			if !slices.Contains(all, t) {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
 
 // WithMics is how many people of each room have a mic from the beginning.
 func (s *Scenario) WithMics() (n int) {

@@ -150,6 +150,9 @@ func (s *Scenario) checkThreshold(c *checker, path string, t metric.Threshold) {
 	if sel.Node != "" && !slices.ContainsFunc(s.Cast, func(g Group) bool { return g.NodeName() == sel.Node }) {
 		c.add(path, "there is no node %q: no group of the cast is on it", sel.Node)
 	}
+	if all := s.listenersTransports(); sel.Transport != "" && !slices.Contains(all, sel.Transport) {
+		c.add(path, "nobody listens by transport %q: the cast has %s", sel.Transport, strings.Join(all, ", "))
+	}
 	switch role := Role(sel.Role); role {
 	case "":
 	case Speaker, Listener, Host:
@@ -185,6 +188,18 @@ func (s *Scenario) networks() (names []string) {
 	for _, g := range s.Cast {
 		if name := g.NetworkName(); name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// listenersTransports is the names of the transports by which listeners go.
+func (s *Scenario) listenersTransports() (names []string) {
+	for _, g := range s.Cast {
+		for _, t := range g.Transport.Transports() {
+			if g.Role == Listener && !slices.Contains(names, string(t)) {
+				names = append(names, string(t))
+			}
 		}
 	}
 	return names

@@ -153,6 +153,12 @@ func (s *Scenario) checkGroup(c *checker, path string, g Group) {
 	if g.Network != nil {
 		s.checkNetwork(c, path+".network", g.Network)
 	}
+	for _, text := range g.Transport.Problems() {
+		c.add(path+".transport", "%s", text)
+	}
+	if g.Network != nil && !slices.Equal(g.Transport.Transports(), []network.Transport{network.UDP}) {
+		c.add(path+".transport", "a simulated network carries datagrams, and cannot stand for one under TCP or before a TURN server: make two groups of these people")
+	}
 }
 
 func (s *Scenario) checkNetwork(c *checker, path string, p *network.Profile) {

@@ -40,6 +40,11 @@
 // answer is written for every section of the offer in its order: video, data and
 // everything else is rejected.
 //
-// It imports room/fanout, internal/lite, internal/srtp, internal/sdp,
+// With [Config.ICETCP] there is a TCP port beside the UDP port (RFC 6544). Each of its
+// connections has an address of its own (internal/icetcp), by which the demultiplexer
+// knows it as it knows the others, and by which a batch gives its packets to the queue of
+// the connection instead of the socket.
+//
+// It imports room/fanout, internal/icetcp, internal/lite, internal/srtp, internal/sdp,
 // internal/udpbatch, internal/packet and internal/prefetch of the project.
 package rtc

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/icetcp"
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
@@ -26,6 +27,9 @@ type Config struct {
 	// any free one. An unspecified address (0.0.0.0) stands for every address
 	// of the machine.
 	Media string
+	// ICETCP is the TCP address to listen on for those whom UDP does not reach (RFC 6544);
+	// empty: none. Port 0 takes any free one.
+	ICETCP string
 	// Advertise, if it is valid, stands in candidates instead of the addresses
 	// listened on: the outside of a NAT or a container.
 	Advertise netip.Addr
@@ -95,6 +99,11 @@ func New(cfg Config) (*Engine, error) {
 	if e.port, err = openPort(cfg.Media, sockets(cfg.Shards), cfg.portable, e.unsegmented); err != nil {
 		return nil, err
 	}
+	if cfg.ICETCP != "" {
+		if err := e.port.listenTCP(cfg.ICETCP); err != nil {
+			return nil, errors.Join(err, e.port.close())
+		}
+	}
 	if err := e.setUp(cfg.Advertise.Unmap()); err != nil {
 		return nil, errors.Join(fmt.Errorf("set up WebRTC: %w", err), e.port.close())
 	}
@@ -108,6 +117,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	for _, conn := range e.port.conns {
 		e.workers.Go(func() { e.receive(conn) })
+	}
+	if tcp := e.port.tcp; tcp != nil {
+		e.workers.Go(func() { tcp.Serve(e.receiveTCP) })
 	}
 	e.workers.Go(e.watchConsent)
 	return e, nil
@@ -125,9 +137,8 @@ func (e *Engine) setUp(advertise netip.Addr) error {
 	if e.hosts, err = hostAddresses(e.port.addr()); err != nil {
 		return err
 	}
-	e.candidates = hostCandidates(e.hosts)
-	if advertise.IsValid() {
-		e.candidates = hostCandidates([]netip.AddrPort{netip.AddrPortFrom(advertise, e.Addr().Port())})
+	if e.candidates, err = e.port.candidates(e.hosts, advertise); err != nil {
+		return err
 	}
 	shown, err := lite.CertificateFrom(certificate)
 	if err != nil {
@@ -171,8 +182,21 @@ func (e *Engine) receive(conn udpbatch.Conn) {
 	}
 }
 
+// receiveTCP takes what a connection of the TCP side brings.
+func (e *Engine) receiveTCP(b []byte, from netip.AddrPort, now time.Time) {
+	e.lite.Handle(b, from, now, nil)
+}
+
 // Addr is the address that the engine listens on.
 func (e *Engine) Addr() netip.AddrPort { return e.port.addr() }
+
+// TCPAddr is the TCP address that the engine listens on; invalid without [Config.ICETCP].
+func (e *Engine) TCPAddr() netip.AddrPort {
+	if e.port.tcp == nil {
+		return netip.AddrPort{}
+	}
+	return e.port.tcp.Addr()
+}
 
 // EngineStats are an engine's figures: what it knows of the other side of its
 // port, and what it has turned down there since its start.
@@ -185,12 +209,19 @@ type EngineStats struct {
 	// Overrun those for mics that came faster than they could be taken, and
 	// Excess packets of mics that were authentic and came faster than any speech.
 	Unknown, Unauthentic, Malformed, Overrun, Excess uint64
+	// TCP is the figures of [Config.ICETCP].
+	TCP icetcp.Stats
 }
 
 // Stats reads the figures. Pion authenticates what mics send, and does not count.
 func (e *Engine) Stats() EngineStats {
 	s := e.lite.Stats()
+	var tcp icetcp.Stats
+	if e.port.tcp != nil {
+		tcp = e.port.tcp.Stats()
+	}
 	return EngineStats{
+		TCP:   tcp,
 		Peers: s.Peers, Addresses: s.Addresses,
 		Unknown: s.Unknown, Unauthentic: s.Unauthentic, Malformed: s.Malformed,
 		Overrun: e.pion.queues.dropped.Load(), Excess: e.excess.Load(),

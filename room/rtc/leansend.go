@@ -107,9 +107,9 @@ func (l *leanEndpoint) seal(b *sendBatch, packets []fanout.Packet, segment int) 
 		out.owner = nil
 		return failed
 	}
-	b.addBundle(memory[:used:used], l.to, segment)
-	l.packets.Add(uint64(out.count))
+	l.packets.Add(uint64(out.count)) // before it may be taken back
 	l.bytes.Add(uint64(octets))
+	b.addBundle(memory[:used:used], l.to, segment)
 	return failed
 }
 

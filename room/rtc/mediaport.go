@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/earshot-audio/earshot/internal/icetcp"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
@@ -32,6 +33,8 @@ type port struct {
 	// single is true once a socket sends packets one by one, whatever it is given.
 	single atomic.Bool
 	ones   sync.Pool // of *[1]udpbatch.Message: batches of one
+	// tcp is for those whom UDP does not reach; nil: there is no such port.
+	tcp *icetcp.Port
 }
 
 // openPort binds the media port with up to so many sockets. If portable is true
@@ -86,8 +89,15 @@ func listen(address string, sockets int, o udpbatch.Options) ([]udpbatch.Conn, e
 // from the same address.
 func (p *port) of(shard int) udpbatch.Conn { return p.conns[shard%len(p.conns)] }
 
+// overTCP reports whether an address is that of a TCP connection.
+func (p *port) overTCP(to netip.AddrPort) bool { return p.tcp != nil && icetcp.IsConn(to) }
+
 // write sends one datagram. What can't be sent now is lost.
 func (p *port) write(b []byte, to netip.AddrPort) error {
+	if p.overTCP(to) {
+		p.tcp.Send(b, to)
+		return nil
+	}
 	one := p.ones.Get().(*[1]udpbatch.Message)
 	one[0] = udpbatch.Message{Buf: b, Addr: to}
 	_, err := p.conns[0].WriteBatch(one[:])
@@ -99,9 +109,24 @@ func (p *port) write(b []byte, to netip.AddrPort) error {
 // addr is the address that the port listens on.
 func (p *port) addr() netip.AddrPort { return p.conns[0].LocalAddr() }
 
+// listenTCP opens the port's TCP side.
+func (p *port) listenTCP(address string) (err error) {
+	p.tcp, err = icetcp.Listen(address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("listen for media on TCP %s: %w; another server has it: stop that one or choose another port", address, err)
+	case err != nil:
+		return fmt.Errorf("listen for media on TCP %s: %w; give it as 127.0.0.1:7081", address, err)
+	}
+	return nil
+}
+
 // close frees the port.
 func (p *port) close() error {
 	var err error
+	if p.tcp != nil {
+		err = p.tcp.Close()
+	}
 	for _, c := range p.conns {
 		err = errors.Join(err, c.Close())
 	}
@@ -149,6 +174,32 @@ var (
 // section 5.1.1.1): a link-local one needs a zone, which clients don't know.
 func isCandidate(ip netip.Addr) bool {
 	return ip.Is4() || !ip.IsLinkLocalUnicast() && !siteLocal.Contains(ip) && !ipv4Compatible.Contains(ip)
+}
+
+// candidates describes where clients reach the port: at its hosts, or at an address that
+// is advertised instead of them.
+func (p *port) candidates(hosts []netip.AddrPort, advertise netip.Addr) ([]string, error) {
+	if advertise.IsValid() {
+		hosts = []netip.AddrPort{netip.AddrPortFrom(advertise, p.addr().Port())}
+	}
+	list := hostCandidates(hosts)
+	if p.tcp == nil {
+		return list, nil
+	}
+	hosts, err := hostAddresses(p.tcp.Addr())
+	if advertise.IsValid() {
+		hosts = []netip.AddrPort{netip.AddrPortFrom(advertise, p.tcp.Addr().Port())}
+	}
+	return append(list, passiveCandidates(hosts)...), err
+}
+
+// passiveCandidates describes addresses of the TCP side for the answers.
+func passiveCandidates(addresses []netip.AddrPort) []string {
+	list := make([]string, len(addresses))
+	for i, a := range addresses {
+		list[i] = sdp.PassiveTCPCandidate(i, a)
+	}
+	return list
 }
 
 // hostCandidates describes addresses for the answers.

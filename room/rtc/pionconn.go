@@ -49,6 +49,7 @@ type pionConn struct {
 	port   *port
 	local  *net.UDPAddr
 	agent  *atomic.Pointer[lite.External] // nil: it may send anything
+	tcp    *tcpAddresses                  // nil: none
 	queues *pionQueues
 	queue  chan *datagram
 
@@ -110,6 +111,7 @@ func (c *pionConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if c.agent == nil {
 		return c.write(b, to)
 	}
+	to = c.tcp.conn(to)
 	agent := c.agent.Load() // nil until the demultiplexer knows it
 	if agent == nil || !agent.MaySend(b, to) {
 		return len(b), nil
@@ -184,6 +186,7 @@ func (c *pionConn) discard() {
 type pionMux struct {
 	conns []*pionConn // the first of IPv4, if there are both
 	agent atomic.Pointer[lite.External]
+	tcp   tcpAddresses
 }
 
 // newPionMux makes the connections at the first of the port's host addresses of
@@ -194,7 +197,7 @@ func newPionMux(p *port, hosts []netip.AddrPort, queues *pionQueues) *pionMux {
 		for _, a := range hosts {
 			if a.Addr().Is4() == v4 {
 				c := newPionConn(p, net.UDPAddrFromAddrPort(a), queues)
-				c.agent = &m.agent
+				c.agent, c.tcp = &m.agent, &m.tcp
 				m.conns = append(m.conns, c)
 				break
 			}
@@ -206,6 +209,7 @@ func newPionMux(p *port, hosts []netip.AddrPort, queues *pionQueues) *pionMux {
 // receive takes a datagram from the demultiplexer. An agent can't be reached by a
 // family that the port has no address of.
 func (m *pionMux) receive(b []byte, from netip.AddrPort) {
+	from = m.tcp.remote(from)
 	for _, c := range m.conns {
 		if (c.local.IP.To4() != nil) == from.Addr().Is4() {
 			c.receive(b, from)

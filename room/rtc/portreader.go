@@ -39,7 +39,9 @@ type portReader struct {
 }
 
 func newPortReader(e *Engine, conn udpbatch.Conn) *portReader {
-	return &portReader{engine: e, conn: conn, replies: newSendBatch(conn, time.Now)}
+	r := &portReader{engine: e, conn: conn, replies: newSendBatch(conn, time.Now)}
+	r.replies.tcp = e.port.tcp // a client may have moved there
+	return r
 }
 
 // run reads until the port is closed. All of one client's datagrams come by one

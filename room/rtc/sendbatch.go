@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/icetcp"
 	"github.com/earshot-audio/earshot/internal/packet"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/room/fanout"
@@ -59,7 +60,7 @@ func newBatchBuffer() *batchBuffer {
 // newSendBatch makes the batch of a shard.
 func (e *Engine) newSendBatch(shard int) fanout.SendBatch {
 	b := newSendBatch(e.port.of(shard), func() time.Time { return e.now() })
-	b.single = &e.port.single
+	b.single, b.tcp = &e.port.single, e.port.tcp
 	return b
 }
 
@@ -68,6 +69,7 @@ func (e *Engine) newSendBatch(shard int) fanout.SendBatch {
 type sendBatch struct {
 	writer batchWriter
 	single *atomic.Bool // bundles save nothing; nil: they do
+	tcp    *icetcp.Port // takes what is for TCP connections; nil: nothing is
 	clock  func() time.Time
 
 	buffer *batchBuffer
@@ -111,6 +113,10 @@ func (b *sendBatch) reserve(n int) []byte {
 
 // add adds a datagram that was written to the reserved memory, and no media packet.
 func (b *sendBatch) add(datagram []byte, to netip.AddrPort) {
+	if b.tcp != nil && icetcp.IsConn(to) {
+		b.tcp.Send(datagram, to)
+		return
+	}
 	b.buffer.messages[b.buffer.n] = udpbatch.Message{Buf: datagram, Addr: to}
 	b.buffer.n++
 }
@@ -125,8 +131,31 @@ func (b *sendBatch) next(owner *leanEndpoint) *bundle {
 // addBundle adds the next bundle, whose packets have the length of segment, but for the
 // last.
 func (b *sendBatch) addBundle(packets []byte, to netip.AddrPort, segment int) {
+	if b.tcp != nil && icetcp.IsConn(to) {
+		b.sendOverTCP(packets, to, segment)
+		return
+	}
 	b.buffer.messages[b.buffer.n] = udpbatch.Message{Buf: packets, Addr: to, Segment: segment}
 	b.buffer.n++
+}
+
+// sendOverTCP gives the next bundle's packets to a TCP connection, which does not wait.
+// What it has no place for is dropped.
+func (b *sendBatch) sendOverTCP(packets []byte, to netip.AddrPort, segment int) {
+	p := &b.buffer.bundles[b.buffer.n]
+	sent := 0
+	for ; sent < p.count; sent++ {
+		n := len(packets)
+		if segment > 0 {
+			n = min(n, segment)
+		}
+		if !b.tcp.Send(packets[:n], to) {
+			break
+		}
+		packets = packets[n:]
+	}
+	p.lose(p.count - sent)
+	p.owner = nil
 }
 
 // send sends what there is. What can't be sent now is dropped.

@@ -100,11 +100,14 @@ var (
 		"Datagrams turned down at the media port, by reason: unknown (from and for nobody), unauthentic, "+
 			"malformed (nothing of WebRTC), overrun (for mics, faster than they could be taken), "+
 			"excess (packets of mics that came faster than any speech).", "reason")
+	descTCP        = desc("media_tcp_connections", "Connections to the TCP port of media that are open.")
+	descTCPDropped = desc("media_tcp_dropped_total", "Datagrams for TCP connections that did not take them in time.")
+	descTCPRefused = desc("media_tcp_refused_total", "TCP connections for which there was no place, or that sent nothing that was answered.")
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRooms, descMembers, descAway, descOver, descWrong, descMics, descEars, descUp, descIn, descOut, descDropped, descAddresses, descRefused} {
+	for _, d := range []*prometheus.Desc{descRooms, descMembers, descAway, descOver, descWrong, descMics, descEars, descUp, descIn, descOut, descDropped, descAddresses, descRefused, descTCP, descTCPDropped, descTCPRefused} {
 		to <- d
 	}
 }
@@ -150,4 +153,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	counter(descRefused, port.Malformed, "malformed")
 	counter(descRefused, port.Overrun, "overrun")
 	counter(descRefused, port.Excess, "excess")
+	gauge(descTCP, port.TCP.Connections)
+	counter(descTCPDropped, port.TCP.Dropped)
+	counter(descTCPRefused, port.TCP.Refused)
 }

@@ -1,0 +1,91 @@
+package endtoend_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/driver/whep"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling"
+)
+
+// mixed has people of all transports, on stage as well.
+const mixed = `
+name: an audience behind firewalls
+room: {capacity: 40, slots: 4}
+cast:
+  - {role: speaker, count: 4, audio: audio/speech.ogg, turns: {talk: 500ms}, transport: {udp: 1, tcp: 1, turn-udp: 1, turn-tcp: 1}}
+  - {role: listener, count: 24, arrive: {within: 500ms}, sections: 4, transport: {udp: 50, tcp: 25, turn-udp: 15, turn-tcp: 10}}
+hold: 3s
+thresholds: {joined: rate == 1}
+`
+
+// TestTransports: with every kind of signaling, mics and listeners over TCP and by a TURN
+// server are heard and hear as those over UDP do, and each transport has figures of its own.
+func TestTransports(t *testing.T) {
+	url, _ := serveMedia(t, rtc.Config{Media: "127.0.0.1:0", ICETCP: "127.0.0.1:0"}, signaling.Config{Open: true})
+	web, err := whep.New(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
+	require.NoError(t, err)
+	by := loadgen.TURN{Address: turnServer(t, "ada", "secret"), Username: "ada", Credential: "secret"}
+	for name, d := range map[string]driver.Driver{"WebSocket": native(t, url), "WHEP": web} {
+		t.Run(name, func(t *testing.T) {
+			r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: written(t, mixed), Driver: d, TURN: by})
+			require.NoError(t, err)
+			requireComplete(t, r)
+			joined := map[string]uint64{}
+			for _, g := range r.Groups {
+				if g.By != "transport" {
+					continue
+				}
+				joined[g.Name] = g.Values["joined"].(metric.Rate).Total
+				delivered := g.Values["delivered"].(metric.Rate)
+				assert.Equal(t, delivered.Total, delivered.Passes, g.Name)
+			}
+			// The probes, which are among these, go by UDP.
+			assert.Len(t, joined, 4, joined)
+			assert.Greater(t, joined["udp"], joined["tcp"], joined)
+		})
+	}
+}
+
+// TestTransportThatIsNotThere: who can't go the way that they are to go does not go another,
+// and is told why.
+func TestTransportThatIsNotThere(t *testing.T) {
+	const cast = `
+name: over TCP alone
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 4, arrive: {within: 100ms}, transport: %s}
+hold: 1s
+join_deadline: 2s
+`
+	with := func(transport string, turn loadgen.TURN) (*loadgen.Result, error) {
+		return loadgen.Run(t.Context(), loadgen.Config{
+			Scenario: written(t, strings.Replace(cast, "%s", transport, 1)), Driver: native(t, serve(t)), TURN: turn,
+		})
+	}
+	t.Run("a server without TCP candidates", func(t *testing.T) {
+		r, err := with("{tcp: 1}", loadgen.TURN{})
+		require.NoError(t, err)
+		require.NotEmpty(t, r.Problems)
+		assert.Contains(t, r.Problems[0].Error, client.ErrNoTCPCandidate.Error())
+		assert.Less(t, rateOf(t, r, "joined").Share(), 1.0)
+	})
+	t.Run("no TURN server is named", func(t *testing.T) {
+		_, err := with("{turn-tcp: 1}", loadgen.TURN{})
+		require.ErrorIs(t, err, client.ErrNoTURN)
+	})
+	t.Run("a TURN server that refuses them", func(t *testing.T) {
+		r, err := with("{turn-udp: 1}", loadgen.TURN{Address: turnServer(t, "ada", "secret"), Username: "ada", Credential: "wrong"})
+		require.NoError(t, err)
+		require.NotEmpty(t, r.Problems)
+		assert.Contains(t, r.Problems[0].Error, "ask the TURN server")
+	})
+}

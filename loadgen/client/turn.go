@@ -1,0 +1,212 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/pion/logging"
+	"github.com/pion/turn/v5"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/network"
+)
+
+// TURN is the TURN server of those who go by one.
+type TURN struct {
+	Address              string // host:port, of UDP and TCP
+	Username, Credential string
+}
+
+// ErrNoTURN means that somebody is to go by a TURN server, and none is known.
+var ErrNoTURN = errors.New("a part of the cast goes by a TURN server: name one with --turn-url")
+
+// relaySends is how many datagrams may wait to be sent to a TURN server; more are lost.
+const relaySends = 64
+
+// servers is the TURN server as a Pion client that goes by it takes it.
+func (t TURN) servers(via network.Transport) []webrtc.ICEServer {
+	protocol := "udp"
+	if via == network.TURNTCP {
+		protocol = "tcp"
+	}
+	return []webrtc.ICEServer{{
+		URLs: []string{"turn:" + t.Address + "?transport=" + protocol}, Username: t.Username, Credential: t.Credential,
+	}}
+}
+
+// A turnLink is a client's allocation at a TURN server.
+type turnLink struct {
+	socket *turnSocket
+	client *turn.Client
+	relay  net.PacketConn
+	sends  chan sentDatagram
+	done   chan struct{}
+	ended  chan struct{} // the sender has
+}
+
+type sentDatagram struct {
+	b  []byte
+	to netip.AddrPort
+}
+
+// allocate asks the server for an address to be reached at.
+func (t TURN) allocate(ctx context.Context, clock *measure.Clock, via network.Transport) (*turnLink, error) {
+	if t.Address == "" {
+		return nil, ErrNoTURN
+	}
+	socket, err := dialTURN(ctx, clock, via, t.Address)
+	if err != nil {
+		return nil, fmt.Errorf("reach the TURN server %s: %w", t.Address, err)
+	}
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.DefaultLogLevel = logging.LogLevelDisabled
+	server := socket.server.String()
+	client, err := turn.NewClient(&turn.ClientConfig{
+		STUNServerAddr: server, TURNServerAddr: server, Conn: socket,
+		Username: t.Username, Password: t.Credential, LoggerFactory: quiet,
+	})
+	if err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	if err := client.Listen(); err != nil {
+		client.Close()
+		return nil, errors.Join(err, socket.Close())
+	}
+	relay, err := client.AllocateWithContext(ctx)
+	if err != nil {
+		client.Close()
+		return nil, errors.Join(fmt.Errorf("ask the TURN server %s for an address: %w", t.Address, err), socket.Close())
+	}
+	l := &turnLink{socket: socket, client: client, relay: relay, sends: make(chan sentDatagram, relaySends), done: make(chan struct{}), ended: make(chan struct{})}
+	go l.write()
+	return l, nil
+}
+
+// send implements link. The first datagram to an address waits for the server's permission
+// in write.
+func (l *turnLink) send(b []byte, to netip.AddrPort) {
+	select {
+	case l.sends <- sentDatagram{append([]byte(nil), b...), to}:
+	default:
+	}
+}
+
+// write sends what waits, until the link is closed.
+func (l *turnLink) write() {
+	defer close(l.ended)
+	for {
+		select {
+		case d := <-l.sends:
+			_, _ = l.relay.WriteTo(d.b, net.UDPAddrFromAddrPort(d.to)) // lost, as datagrams are
+		case <-l.done:
+			return
+		}
+	}
+}
+
+// receive implements link.
+func (l *turnLink) receive(b []byte) (int, netip.AddrPort, time.Duration, error) {
+	n, from, err := l.relay.ReadFrom(b)
+	if err != nil {
+		return n, netip.AddrPort{}, 0, err
+	}
+	at := l.socket.clock.Now()
+	if ssrc, sequence, ok := rtpID(b[:n]); ok {
+		if stamped, ok := l.socket.times.find(ssrc, sequence); ok {
+			at = stamped
+		}
+	}
+	u, ok := from.(*net.UDPAddr)
+	if !ok {
+		return 0, netip.AddrPort{}, 0, net.InvalidAddrError(from.String())
+	}
+	return n, u.AddrPort(), at, nil
+}
+
+// close implements link. It tells the server so, and waits for no answer.
+func (l *turnLink) close() error {
+	close(l.done)
+	err := l.relay.Close()
+	l.client.Close()
+	err = errors.Join(err, l.socket.Close())
+	<-l.ended
+	if errors.Is(err, net.ErrClosed) {
+		return nil // the server has closed it
+	}
+	return err
+}
+
+// A turnSocket is what a TURN client reads. It notes when the RTP packets were received
+// that come in channels (RFC 8656, section 12.4).
+type turnSocket struct {
+	net.PacketConn
+	server net.Addr
+	clock  *measure.Clock
+	times  *receiveTimes
+	// at is when what was read last was received.
+	at func() time.Duration
+}
+
+// dialTURN opens a socket, or a connection, to a TURN server.
+func dialTURN(ctx context.Context, clock *measure.Clock, via network.Transport, address string) (*turnSocket, error) {
+	s := &turnSocket{clock: clock, times: &receiveTimes{}}
+	if via == network.TURNTCP {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		stamped, err := newStampedConn(conn.(*net.TCPConn), clock)
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		s.PacketConn, s.server, s.at = turn.NewSTUNConn(stamped), conn.RemoteAddr(), func() time.Duration { return stamped.at }
+		return s, nil
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "udp", address) // finds the address, and the way there
+	if err != nil {
+		return nil, err
+	}
+	local, server := conn.LocalAddr().(*net.UDPAddr), conn.RemoteAddr().(*net.UDPAddr)
+	if err := conn.Close(); err != nil {
+		return nil, err
+	}
+	socket, err := (&clientNet{clock: clock, times: &receiveTimes{}}).listen("udp", &net.UDPAddr{IP: local.IP, Zone: local.Zone})
+	if err != nil {
+		return nil, err
+	}
+	udp := &turnUDP{udpSocket: socket}
+	s.PacketConn, s.server, s.at = udp, server, func() time.Duration { return udp.at }
+	return s, nil
+}
+
+// turnUDP is a UDP socket that knows when it received what was read last.
+type turnUDP struct {
+	*udpSocket
+	at time.Duration
+}
+
+// ReadFrom implements net.PacketConn.
+func (s *turnUDP) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, at, err := s.receive(b)
+	s.at = at
+	return n, net.UDPAddrFromAddrPort(from), err
+}
+
+// channelHeader is how long the header of a channel's message is.
+const channelHeader = 4
+
+// ReadFrom implements net.PacketConn.
+func (s *turnSocket) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := s.PacketConn.ReadFrom(b)
+	if err == nil && n > channelHeader && b[0]>>6 == 1 { // RFC 7983, section 7
+		if ssrc, sequence, ok := rtpID(b[channelHeader:n]); ok {
+			s.times.note(ssrc, sequence, s.at())
+		}
+	}
+	return n, from, err
+}
