@@ -2,6 +2,7 @@ package browser_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -58,6 +59,33 @@ func TestNetworkLossReconnects(t *testing.T) {
 	bo.await("!document.querySelector('.banner.lost:not([hidden])')")
 	bo.sees("1 on stage · 1 listener")
 	bo.hears(said)
+	ada.sees("1 person listening")
+}
+
+// TestNetworkChangeRestartsICE has a page whose network changes: its ear restarts ICE, and goes
+// on being the same.
+func TestNetworkChangeRestartsICE(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--open")
+	c := sharedChromium(t)
+	said := envelopeOf(clip(t, "speech.ogg"))
+	ada := c.person("Ada")
+	ada.opensRoom(s.url, "Radio")
+	ada.click("Turn your microphone on")
+	bo := c.person("Bo")
+	bo.follows(s.url+"/#/r/radio", "Listen in")
+	bo.hears(said)
+	const ufrag = "description.sdp.match(/a=ice-ufrag:(.*)/)[1]"
+	eval[bool](bo, `(() => { window.first = ear(); return true; })()`)
+	before := eval[[]string](bo, "[ear().localDescription, ear().remoteDescription].map((description) => "+ufrag+")")
+	for range 2 { // and again
+		eval[bool](bo, "dispatchEvent(new Event('online'))")
+		bo.await("[ear().localDescription, ear().remoteDescription].every((description, i) => "+ufrag+" !== %q.split(' ')[i])", strings.Join(before, " "))
+		bo.await("ear().signalingState === 'stable' && ear().connectionState === 'connected'")
+		before = eval[[]string](bo, "[ear().localDescription, ear().remoteDescription].map((description) => "+ufrag+")")
+	}
+	bo.hears(said)
+	assert.True(t, eval[bool](bo, "ear() === first"), "no other ear was opened")
 	ada.sees("1 person listening")
 }
 

@@ -76,7 +76,7 @@ export class Call {
     this.ticket = ticket;
     this.#on = on;
     const common = { change: on.change, problem: (/** @type {unknown} */ e) => this.#complain(e) };
-    this.hearing = new Hearing(async (sdp) => (await this.#ask({ type: "offer", media: "ear", sdp })).sdp, common);
+    this.hearing = new Hearing((request) => this.#ask(request), common);
     this.speaking = new Speaking((request) => this.#ask(request), { ...common, unplugged: () => this.#tell("unplugged") });
     this.#listening = setInterval(() => this.#hearLevels(), listenEvery);
     addEventListener("online", this.#hurry);
@@ -347,7 +347,7 @@ export class Call {
   }
 
   #hurry = () => {
-    if (this.state !== "lost") return;
+    if (this.state !== "lost") return void (this.state === "live" && this.hearing.changed(this.roster.slots));
     this.#attempt = 0;
     this.#reconnect();
   };

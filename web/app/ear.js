@@ -1,9 +1,10 @@
+import { fragmentOf, restarted } from "./icerestart.js";
 import { Refusal } from "./types.js";
 
 /**
  * The ear: a receive-only connection with a section for each voice that the
- * room passes on. It is opened once and never negotiated again; if its network
- * path fails, a new ear replaces it.
+ * room passes on. It is opened once, and its sections are never negotiated again; if
+ * its network path fails, it restarts ICE, and if that is no use a new ear replaces it.
  */
 export class Ear {
   /** @type {RTCPeerConnection} */
@@ -38,6 +39,20 @@ export class Ear {
     const answer = await exchange(sdp);
     await this.connection.setRemoteDescription({ type: "answer", sdp: answer });
     if (this.connection.signalingState === "closed") throw new Refusal("closed");
+  }
+
+  /**
+   * Restarts ICE (RFC 8445 section 9), for a network that has changed. The connection is the
+   * same, and what is heard goes on.
+   * @param {(fragment: string) => Promise<string>} exchange takes an SDP fragment, gives the server's
+   */
+  async restart(exchange) {
+    const offer = await this.connection.createOffer({ iceRestart: true });
+    const sdp = withNack(offer.sdp ?? "");
+    await this.connection.setLocalDescription({ type: "offer", sdp });
+    const fragment = await exchange(fragmentOf(sdp));
+    const answer = restarted(this.connection.remoteDescription?.sdp ?? "", fragment);
+    await this.connection.setRemoteDescription({ type: "answer", sdp: answer });
   }
 
   /** Plays. Call it from a tap if the browser asked for one. */

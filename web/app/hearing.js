@@ -2,13 +2,14 @@ import { Ear } from "./ear.js";
 import { refusalOf } from "./types.js";
 import * as vault from "./vault.js";
 
+/** @typedef {import("./speaking.js").Ask} Ask */
 /** @typedef {"off" | "connecting" | "connected" | "blocked"} EarState */
 
 /** How long an ear may take to connect, and to come back by itself, in milliseconds. */
 const patience = 10_000;
 const recovery = 4_000;
 
-/** Keeps an ear open: replaces an ear that fails or never connects. */
+/** Keeps an ear open: has an ear that is lost restart ICE, and replaces one that stays lost or never connects. */
 export class Hearing {
   /** @type {Ear | undefined} */
   ear;
@@ -21,16 +22,20 @@ export class Hearing {
   /** The browser wants a tap before it plays. */
   needsTap = false;
 
-  #exchange;
+  #ask;
   #on;
   #timer = 0;
+  /** @type {Ear | undefined} the ear that has been connected */
+  #known;
+  /** @type {Ear | undefined} the ear whose restart is not answered yet */
+  #restarting;
 
   /**
-   * @param {(offer: string) => Promise<string>} exchange
+   * @param {Ask} ask
    * @param {{change: () => void, problem: (e: unknown) => void}} on
    */
-  constructor(exchange, on) {
-    this.#exchange = exchange;
+  constructor(ask, on) {
+    this.#ask = ask;
     this.#on = on;
   }
 
@@ -59,16 +64,46 @@ export class Hearing {
       this.state = "blocked";
       this.open(slots);
     }, patience);
-    ear.open(this.#exchange).catch((problem) => {
+    ear.open(async (sdp) => (await this.#ask({ type: "offer", media: "ear", sdp })).sdp).catch((problem) => {
       // A server that is gone is the call's to care for.
       if (this.ear === ear && refusalOf(problem).code !== "unreachable") this.#on.problem(problem);
     });
     this.#on.change();
   }
 
-  /** Opens another ear if the current one is lost. @param {number} slots */
+  /** Has the current ear restart ICE if it is lost, or opens another. @param {number} slots */
   mend(slots) {
-    if (this.connection?.connectionState !== "connected") this.open(slots);
+    const state = this.connection?.connectionState ?? "";
+    if (["disconnected", "failed"].includes(state)) void this.#restart(slots);
+    else if (state !== "connected") this.open(slots);
+  }
+
+  /** The network has changed: the ear restarts ICE, before it is lost. @param {number} slots */
+  async changed(slots) {
+    if (this.connection?.connectionState === "connected") await this.#restart(slots);
+  }
+
+  /**
+   * Restarts ICE of the current ear, and opens another if the server does not, or if it is
+   * lost and does not come back.
+   * @param {number} slots
+   */
+  async #restart(slots) {
+    const ear = this.ear;
+    if (!ear || this.#restarting === ear) return;
+    this.#restarting = ear;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (ear.connection.connectionState !== "connected") this.open(slots);
+    }, recovery);
+    try {
+      await ear.restart(async (fragment) => (await this.#ask({ type: "restart-ice", media: "ear", fragment })).fragment);
+    } catch (problem) {
+      // A server that is gone is the call's to care for.
+      if (this.ear === ear && refusalOf(problem).code !== "unreachable") this.open(slots);
+    } finally {
+      if (this.#restarting === ear) this.#restarting = undefined;
+    }
   }
 
   /** Plays after the browser refused to. Call it from a tap. */
@@ -108,11 +143,13 @@ export class Hearing {
   #is(state, slots) {
     if (state === "connected") {
       clearTimeout(this.#timer);
+      this.#known = this.ear;
       this.state = "connected";
     } else if (state === "failed" || state === "disconnected") {
       clearTimeout(this.#timer);
       if (this.state !== "blocked") this.state = "connecting";
-      this.#timer = setTimeout(() => this.open(slots), state === "failed" ? 0 : recovery);
+      if (this.#known === this.ear) void this.#restart(slots);
+      else this.#timer = setTimeout(() => this.open(slots), state === "failed" ? 0 : recovery);
     }
     this.#on.change();
   }
