@@ -3,6 +3,7 @@ package icetcp_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -69,7 +70,8 @@ func eventually(t *testing.T, condition func() bool, what string) {
 // ended reports whether the listener has ended a connection.
 func ended(c net.Conn) bool {
 	_, err := io.Copy(io.Discard, c)
-	return err == nil || !err.(net.Error).Timeout()
+	var late net.Error
+	return !errors.As(err, &late) || !late.Timeout()
 }
 
 func TestConnCarriesDatagramsBothWays(t *testing.T) {

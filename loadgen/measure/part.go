@@ -139,6 +139,11 @@ func (p *Part) check() error {
 			}
 		}
 	}
+	return errors.Join(p.checkLosses(), p.checkListeners())
+}
+
+// checkLosses returns an error for drops or first words that can't be.
+func (p *Part) checkLosses() error {
 	for _, d := range p.Drops {
 		if d.Until < d.From {
 			return fmt.Errorf("the part has drops from %v to %v", d.From, d.Until)
@@ -151,6 +156,11 @@ func (p *Part) check() error {
 			}
 		}
 	}
+	return nil
+}
+
+// checkListeners returns an error for audiences or accounts that can't be.
+func (p *Part) checkListeners() error {
 	for _, a := range p.Audiences {
 		if a == nil || a.Room < 0 || a.Room >= maxRooms {
 			return errors.New("the part has the audience of a room that can't be")
