@@ -263,13 +263,25 @@ func TestServerOfAClusterDrainsAndStops(t *testing.T) {
 	status, body := get(t, http.MethodGet, leaving.url+"/readyz", "", "")
 	assert.Equal(t, http.StatusServiceUnavailable, status)
 	assert.Contains(t, body, "draining")
-	had := 0
 	for _, n := range nodesOf(t, leaving.url, data) {
 		assert.Equal(t, n.ID == id, n.Draining)
-		if n.ID == id {
-			had = n.Rooms
-		}
 	}
+	roomsOf := func(url string) int { // as it says itself, which may be of a moment ago
+		for _, n := range nodesOf(t, url, data) {
+			if n.URL == url {
+				return n.Rooms
+			}
+		}
+		return 0
+	}
+	require.Eventually(t, func() bool {
+		sum := 0
+		for _, n := range nodes {
+			sum += roomsOf(n.url)
+		}
+		return sum == len(rooms)
+	}, time.Minute, 10*time.Millisecond, "every room is counted")
+	had := roomsOf(leaving.url)
 	require.Positive(t, had)
 	require.Eventually(t, func() bool {
 		for _, n := range nodesOf(t, nodes[0].url, data) {
@@ -286,11 +298,10 @@ func TestServerOfAClusterDrainsAndStops(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(stdout), &room))
 		rooms = append(rooms, room)
 	}
-	for _, n := range nodesOf(t, leaving.url, data) {
-		if n.ID == id {
-			assert.Equal(t, had, n.Rooms, "no more rooms for who drains")
-		}
-	}
+	require.Eventually(t, func() bool {
+		return roomsOf(nodes[0].url)+roomsOf(nodes[1].url) == len(rooms)-had
+	}, time.Minute, 10*time.Millisecond, "no more rooms for who drains")
+	assert.Equal(t, had, roomsOf(leaving.url))
 
 	var sockets []*websocket.Conn
 	there, moved := 0, 0 // the sockets at who leaves, and those that were told
