@@ -292,7 +292,7 @@ func (l *Listener) order(s *section, p Packet) {
 		s.talker, s.sequence = p.Talker, p.Sequence
 		l.abandon(s)
 		s.places = s.places[:0]
-		s.paced, s.lost.known = false, false
+		s.paced, s.last.known = false, false
 		return
 	}
 	if int16(p.Sequence-s.sequence) < 0 {

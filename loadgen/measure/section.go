@@ -40,7 +40,7 @@ type section struct {
 	// packets are pending, and none before the first packet that fits.
 	places   []place
 	first    [1]place // where places begins
-	lost     mooring
+	last     lastPlace
 	listener *Listener
 	source   int // whose frames buffer plays at present
 	pending  []pending
@@ -105,7 +105,7 @@ func isSilence(payload []byte) bool {
 func (s *section) follow(sources []*Source, timestamp uint32, payload []byte) {
 	step := int32(timestamp - s.timestamp)
 	if step%SamplesPerBin != 0 {
-		s.unmoor(s.timestamp)
+		s.leave(s.timestamp)
 		s.places = s.places[:0]
 		return
 	}
@@ -117,23 +117,23 @@ func (s *section) follow(sources []*Source, timestamp uint32, payload []byte) {
 		}
 	}
 	if len(kept) == 0 {
-		s.unmoor(before)
+		s.leave(before)
 	}
 	s.places = kept
 	s.timestamp = timestamp
 }
 
-// A mooring is the last place of a section whose time stamps do not lead to the next.
-type mooring struct {
+// A lastPlace is the last place of a section whose time stamps do not lead to the next.
+type lastPlace struct {
 	place
 	timestamp uint32
 	known     bool
 }
 
-// unmoor keeps the place that the section had, if it had one. None is overwritten yet.
-func (s *section) unmoor(timestamp uint32) {
+// leave keeps the place that the section had, if it had one. None is overwritten yet.
+func (s *section) leave(timestamp uint32) {
 	if len(s.places) == 1 {
-		s.lost = mooring{s.places[0], timestamp, true}
+		s.last = lastPlace{s.places[0], timestamp, true}
 	}
 }
 
@@ -145,11 +145,11 @@ const mistimedBy = SamplesPerBin / 2
 // to, of the same source. A player plays by time stamps. A server that stamps anew by when packets come
 // stamps those wrong that the generator sent late.
 func (s *section) mistimed(sources []*Source) bool {
-	was := s.lost
+	was := s.last
 	if len(s.places) != 1 {
 		return false
 	}
-	s.lost.known = false
+	s.last.known = false
 	now := s.places[0]
 	if !was.known || now.source != was.source || sources[now.source].late(now.bin) > playDoubt || sources[now.source].late(was.bin) > playDoubt {
 		return false
