@@ -69,6 +69,19 @@ func startCluster(t *testing.T) (data string, nodes []clusterNode) {
 	return data, nodes
 }
 
+// roomsOf adds up the rooms of some nodes, each of which says how many it has, or had a moment ago.
+func roomsOf(t *testing.T, data string, nodes ...clusterNode) (rooms int) {
+	t.Helper()
+	for _, node := range nodes {
+		for _, n := range nodesOf(t, node.url, data) {
+			if n.URL == node.url {
+				rooms += n.Rooms
+			}
+		}
+	}
+	return rooms
+}
+
 // nodesOf asks a server for the nodes of its cluster.
 func nodesOf(t *testing.T, url, data string) (nodes []struct {
 	ID       string `json:"node"`
@@ -266,22 +279,10 @@ func TestServerOfAClusterDrainsAndStops(t *testing.T) {
 	for _, n := range nodesOf(t, leaving.url, data) {
 		assert.Equal(t, n.ID == id, n.Draining)
 	}
-	roomsOf := func(url string) int { // as it says itself, which may be of a moment ago
-		for _, n := range nodesOf(t, url, data) {
-			if n.URL == url {
-				return n.Rooms
-			}
-		}
-		return 0
-	}
 	require.Eventually(t, func() bool {
-		sum := 0
-		for _, n := range nodes {
-			sum += roomsOf(n.url)
-		}
-		return sum == len(rooms)
+		return roomsOf(t, data, nodes...) == len(rooms)
 	}, time.Minute, 10*time.Millisecond, "every room is counted")
-	had := roomsOf(leaving.url)
+	had := roomsOf(t, data, leaving)
 	require.Positive(t, had)
 	require.Eventually(t, func() bool {
 		for _, n := range nodesOf(t, nodes[0].url, data) {
@@ -299,9 +300,9 @@ func TestServerOfAClusterDrainsAndStops(t *testing.T) {
 		rooms = append(rooms, room)
 	}
 	require.Eventually(t, func() bool {
-		return roomsOf(nodes[0].url)+roomsOf(nodes[1].url) == len(rooms)-had
+		return roomsOf(t, data, nodes[:2]...) == len(rooms)-had
 	}, time.Minute, 10*time.Millisecond, "no more rooms for who drains")
-	assert.Equal(t, had, roomsOf(leaving.url))
+	assert.Equal(t, had, roomsOf(t, data, leaving))
 
 	var sockets []*websocket.Conn
 	there, moved := 0, 0 // the sockets at who leaves, and those that were told
