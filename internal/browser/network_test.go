@@ -67,14 +67,7 @@ func TestNetworkLossReconnects(t *testing.T) {
 func TestNetworkChangeRestartsICE(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open")
-	c := sharedChromium(t)
-	said := envelopeOf(clip(t, "speech.ogg"))
-	ada := c.person("Ada")
-	ada.opensRoom(s.url, "Radio")
-	ada.click("Turn your microphone on")
-	bo := c.person("Bo")
-	bo.follows(s.url+"/#/r/radio", "Listen in")
-	bo.hears(said)
+	ada, bo, said := radio(t, s.url)
 	const ufrag = "description.sdp.match(/a=ice-ufrag:(.*)/)[1]"
 	eval[bool](bo, `(() => { window.first = ear(); return true; })()`)
 	before := eval[[]string](bo, "[ear().localDescription, ear().remoteDescription].map((description) => "+ufrag+")")
@@ -92,14 +85,7 @@ func TestNetworkChangeRestartsICE(t *testing.T) {
 func TestServerRestartReconnects(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open")
-	c := sharedChromium(t)
-	said := envelopeOf(clip(t, "speech.ogg"))
-	ada := c.person("Ada")
-	ada.opensRoom(s.url, "Radio")
-	ada.click("Turn your microphone on")
-	bo := c.person("Bo")
-	bo.follows(s.url+"/#/r/radio", "Listen in")
-	bo.hears(said)
+	ada, bo, said := radio(t, s.url)
 
 	s.stop()
 	bo.sees("Reconnecting…")

@@ -171,3 +171,18 @@ func TestLikenessDistinguishesVoices(t *testing.T) {
 	require.Less(t, most, alike)
 	require.Negative(t, envelope(make([]float64, 100)).likeness(voices[names[0]]), "silence is like nothing")
 }
+
+// radio has Ada talk in an open room of a server, which is at url for her and for Bo, and Bo hear
+// what she said.
+func radio(t *testing.T, url string) (ada, bo *person, said envelope) {
+	t.Helper()
+	c := sharedChromium(t)
+	said = envelopeOf(clip(t, "speech.ogg"))
+	ada = c.person("Ada")
+	ada.opensRoom(url, "Radio")
+	ada.click("Turn your microphone on")
+	bo = c.person("Bo")
+	bo.follows(url+"/#/r/radio", "Listen in")
+	bo.hears(said)
+	return ada, bo, said
+}
