@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
@@ -84,7 +83,7 @@ func (p *person) enterAgain(ctx context.Context) error {
 			p.enter(next)
 			return nil
 		}
-		if p.hasLeft() || !pause(ctx, time.Duration((0.5+rand.Float64())*float64(comeBackPause))) {
+		if p.hasLeft() || !pauseAround(ctx, comeBackPause) {
 			return err
 		}
 	}

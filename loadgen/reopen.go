@@ -119,7 +119,7 @@ func (p *person) reopenEar(ctx context.Context) {
 	var err error
 	for pauseFor := reopenPause; ; pauseFor = min(2*pauseFor, longestPause) {
 		opened, err = p.offerAgain(trying)
-		if err == nil || p.hasLeft() || !pause(trying, time.Duration((0.5+rand.Float64())*float64(pauseFor))) {
+		if err == nil || p.hasLeft() || !pauseAround(trying, pauseFor) {
 			break
 		}
 	}
@@ -185,4 +185,10 @@ func (p *person) isGone() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.left || p.away
+}
+
+// pauseAround pauses for d on average, from half of it to half as long again, so that people who
+// lost the same do not all come at once. It reports false as soon as ctx is done.
+func pauseAround(ctx context.Context, d time.Duration) bool {
+	return pause(ctx, time.Duration((0.5+rand.Float64())*float64(d)))
 }
