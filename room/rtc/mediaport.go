@@ -89,12 +89,12 @@ func listen(address string, sockets int, o udpbatch.Options) ([]udpbatch.Conn, e
 // from the same address.
 func (p *port) of(shard int) udpbatch.Conn { return p.conns[shard%len(p.conns)] }
 
-// overTCP reports whether an address is that of a TCP connection.
-func (p *port) overTCP(to netip.AddrPort) bool { return p.tcp != nil && icetcp.IsConn(to) }
+// isOverTCP reports whether an address is that of a connection of a TCP side, which may be nil.
+func isOverTCP(tcp *icetcp.Port, to netip.AddrPort) bool { return tcp != nil && icetcp.IsConn(to) }
 
 // write sends one datagram. What can't be sent now is lost.
 func (p *port) write(b []byte, to netip.AddrPort) error {
-	if p.overTCP(to) {
+	if isOverTCP(p.tcp, to) {
 		p.tcp.Send(b, to)
 		return nil
 	}

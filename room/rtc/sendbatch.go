@@ -113,7 +113,7 @@ func (b *sendBatch) reserve(n int) []byte {
 
 // add adds a datagram that was written to the reserved memory, and no media packet.
 func (b *sendBatch) add(datagram []byte, to netip.AddrPort) {
-	if b.tcp != nil && icetcp.IsConn(to) {
+	if isOverTCP(b.tcp, to) {
 		b.tcp.Send(datagram, to)
 		return
 	}
@@ -131,7 +131,7 @@ func (b *sendBatch) next(owner *leanEndpoint) *bundle {
 // addBundle adds the next bundle, whose packets have the length of segment, but for the
 // last.
 func (b *sendBatch) addBundle(packets []byte, to netip.AddrPort, segment int) {
-	if b.tcp != nil && icetcp.IsConn(to) {
+	if isOverTCP(b.tcp, to) {
 		b.sendOverTCP(packets, to, segment)
 		return
 	}

@@ -37,9 +37,7 @@ func (a *tcpAddresses) remote(from netip.AddrPort) netip.AddrPort {
 		if e.remote != remote {
 			continue
 		}
-		if e.conn != from {
-			a.entries[i].conn = from
-		}
+		a.entries[i].conn = from
 		return remote
 	}
 	if overTCP {
