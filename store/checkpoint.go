@@ -38,14 +38,17 @@ type bucketMark struct {
 
 // takeCheckpoint returns the checkpoint of what the buckets hold now.
 func (s *Store) takeCheckpoint(ctx context.Context) (checkpoint, error) {
-	digests := map[string]string{"rooms": s.rooms.digest(), "invites": s.invites.digest(), "accounts": s.accounts.digest()}
+	tables := s.tables()
 	now := checkpoint{}
 	for name, b := range s.buckets {
 		state, err := b.state(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("look at the %s of the store: %w", name, err)
 		}
-		now[name] = bucketMark{state.LastSeq, digests[name]}
+		now[name] = bucketMark{Last: state.LastSeq}
+		if t, ok := tables[name]; ok {
+			now[name] = bucketMark{state.LastSeq, t.digest()}
+		}
 	}
 	now[checkpointVersion] = bucketMark{Last: recordVersion}
 	return now, nil
@@ -67,7 +70,9 @@ func (s *Store) verify(ctx context.Context, cfg Config) error {
 	if s.ledger, err = newLedger(cfg.Dir, read); err != nil {
 		return err
 	}
-	s.rooms.ledger, s.invites.ledger, s.accounts.ledger = s.ledger, s.ledger, s.ledger
+	for _, t := range s.tables() {
+		t.keepLedger(s.ledger)
+	}
 	now, err := s.takeCheckpoint(ctx)
 	if err != nil {
 		return err
@@ -79,7 +84,11 @@ func (s *Store) verify(ctx context.Context, cfg Config) error {
 // them.
 func (s *Store) dropUnreadable(ctx context.Context, cfg Config) error {
 	var texts []string
-	for _, u := range slices.Concat(s.rooms.unreadable, s.invites.unreadable, s.accounts.unreadable) {
+	var all []unreadable
+	for _, name := range s.tableNames() {
+		all = append(all, s.tables()[name].damaged()...)
+	}
+	for _, u := range all {
 		if s.embedded == nil {
 			return fmt.Errorf("the NATS server of the store is damaged: %w; restore it from a copy", u.err)
 		}
@@ -111,9 +120,9 @@ func (s *Store) findDamage(ctx context.Context, dir string) (wrong []string, rea
 		return nil, nil, err
 	}
 	read = map[string]mark{}
-	s.rooms.marks(read)
-	s.invites.marks(read)
-	s.accounts.marks(read)
+	for _, t := range s.tables() {
+		t.marks(read)
+	}
 	now, err := s.takeCheckpoint(ctx)
 	if err != nil {
 		return nil, nil, err

@@ -100,17 +100,21 @@ func (c *cluster) owns(room string) bool {
 // follow keeps the copies in memory up to date with what the other servers write.
 func (s *Store) follow() {
 	c := s.cluster
-	s.rooms.shared, s.invites.shared, s.accounts.shared = true, true, true
-	c.running.Go(func() {
-		s.rooms.follow(c, s.buckets["rooms"], func(r roomRecord) {
-			c.mu.Lock()
-			changed := c.changed
-			c.mu.Unlock()
-			changed(r.Config.Name)
-		})
-	})
-	c.running.Go(func() { s.invites.follow(c, s.buckets["invites"], nil) })
-	c.running.Go(func() { s.accounts.follow(c, s.buckets["accounts"], nil) })
+	s.rooms.changed = func(r roomRecord) {
+		c.mu.Lock()
+		changed := c.changed
+		c.mu.Unlock()
+		changed(r.Config.Name)
+	}
+	for name, t := range s.tables() {
+		t.share(c, s.buckets[name])
+	}
+}
+
+// share makes the table one that other servers write to, and follows what they write.
+func (t *table[T]) share(c *cluster, b jetstreamBucket) {
+	t.shared = true
+	c.running.Go(func() { t.follow(c, b) })
 }
 
 // OnRoom sets what is called when a stored room has changed, or may have: from one
@@ -254,13 +258,13 @@ func (s *Store) clusterInspector() func(context.Context) {
 		if now == seen {
 			return
 		}
-		for name, last := range map[string]uint64{"rooms": s.rooms.last(), "invites": s.invites.last(), "accounts": s.accounts.last()} {
+		for name, t := range s.tables() {
 			state, err := s.buckets[name].state(ctx)
 			if err != nil {
 				s.log.Error("the NATS server of the store is back", "error", err)
 				return // and it is looked at again
 			}
-			if state.LastSeq < last {
+			if last := t.last(); state.LastSeq < last {
 				s.health.fail(fmt.Errorf("its NATS server has lost %d acknowledged writes of the %s", last-state.LastSeq, name))
 				return
 			}
@@ -306,11 +310,10 @@ type removal struct {
 	at       time.Time
 }
 
-// follow watches what is written to the bucket until the watching ends, and calls changed
-// for each record.
-func (t *table[T]) follow(c *cluster, b jetstreamBucket, changed func(T)) {
+// follow watches what is written to the bucket until the watching ends.
+func (t *table[T]) follow(c *cluster, b jetstreamBucket) {
 	for c.ctx.Err() == nil {
-		_ = t.watch(c, b, changed) // its server is away, or the watcher has been told to begin anew
+		_ = t.watch(c, b) // its server is away, or the watcher has been told to begin anew
 		select {
 		case <-c.ctx.Done():
 		case <-time.After(rewatchWait):
@@ -318,7 +321,7 @@ func (t *table[T]) follow(c *cluster, b jetstreamBucket, changed func(T)) {
 	}
 }
 
-func (t *table[T]) watch(c *cluster, b jetstreamBucket, changed func(T)) error {
+func (t *table[T]) watch(c *cluster, b jetstreamBucket) error {
 	anew := c.anew()
 	watcher, err := b.store.WatchAll(c.ctx)
 	if err != nil {
@@ -338,8 +341,8 @@ func (t *table[T]) watch(c *cluster, b jetstreamBucket, changed func(T)) error {
 			if entry == nil {
 				continue // all there were
 			}
-			if value, ok := t.take(entry); ok && changed != nil {
-				changed(value)
+			if value, ok := t.take(entry); ok && t.changed != nil {
+				t.changed(value)
 			}
 		}
 	}

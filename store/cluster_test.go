@@ -60,6 +60,13 @@ func TestNodesSeeOneAnother(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, again.Login, known.Login, "so is a login: earlier tokens are refused")
 
+	_, err = a.PutPlan(t.Context(), planned("friday", account.ID, noon))
+	require.NoError(t, err)
+	_, err = b.Plan(t.Context(), "friday")
+	require.NoError(t, err, "and a plan")
+	require.NoError(t, b.RemovePlan(t.Context(), "friday"))
+	eventually(t, func() bool { return len(a.Plans()) == 0 }, "removed everywhere")
+
 	invite, code, err := a.CreateInvite(t.Context(), Invite{Room: "lobby", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
 	require.NoError(t, err)
 	_, err = b.Redeem(t.Context(), code, noon)

@@ -127,7 +127,7 @@ func TestRecordThatSaysNothingIsSaid(t *testing.T) {
 		"a field of another type":     `{"version":1,"config":"x","created":7,"id":[],"room":[],"name":{}}`,
 		"a version that is no number": `{"version":"x"}`,
 	} {
-		for _, bucket := range []string{"rooms", "invites", "accounts", "audit"} {
+		for _, bucket := range []string{"rooms", "invites", "accounts", "plans", "audit"} {
 			t.Run(bucket+": "+what, func(t *testing.T) {
 				dir, _ := keptDirs(t)
 				s, err := Open(t.Context(), Config{Dir: dir})

@@ -16,6 +16,8 @@ const redeemAction = "invite.redeem"
 type AccountRecords struct {
 	// Invites are those that the account made, the oldest first.
 	Invites []Invite
+	// Plans are those that the account hosts, the soonest first.
+	Plans []Plan
 	// Members is how many accounts came by its invites.
 	Members int
 	// Audit are the entries of the audit log that name it, the oldest first.
@@ -31,6 +33,11 @@ func (s *Store) AccountRecords(ctx context.Context, id string) (AccountRecords, 
 			found.Invites = append(found.Invites, i)
 		}
 	}
+	for _, p := range s.Plans() {
+		if p.HostedBy(id) {
+			found.Plans = append(found.Plans, p)
+		}
+	}
 	s.accounts.each(func(a Account) {
 		if a.Inviter == id {
 			found.Members++
@@ -40,8 +47,8 @@ func (s *Store) AccountRecords(ctx context.Context, id string) (AccountRecords, 
 	return found, err
 }
 
-// DeleteAccount removes an account and all that names it: its invites, its place as the
-// inviter of others, and its entries in the audit log. Rooms are the caller's. The account
+// DeleteAccount removes an account and all that names it: its invites, its plans, its place as
+// the inviter of others, and its entries in the audit log. Rooms are the caller's. The account
 // itself goes last, so that a deletion that fails can be repeated. keepIn reports whether a
 // room has banned the account: there, who came by its invites is still known by its id.
 func (s *Store) DeleteAccount(ctx context.Context, id string, keepIn func(room string) bool) error {
@@ -67,6 +74,9 @@ func (s *Store) DeleteAccount(ctx context.Context, id string, keepIn func(room s
 				return err
 			}
 		}
+	}
+	if err := s.forgetPlans(ctx, id); err != nil {
+		return err
 	}
 	if err := s.passOn(ctx, id); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 // that it reads. Each record has its own as "version", but for those of v0.1.0, which
 // are version 0. A program drops the fields that it does not know when it writes a record
 // anew, so each change of the fields raises the version: TestFieldsHaveAVersion.
-const recordVersion = 1
+const recordVersion = 2
 
 // encode returns the record of a value, which is a struct with at least one field.
 func encode(value any) ([]byte, error) {

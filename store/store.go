@@ -51,8 +51,8 @@ type Config struct {
 }
 
 // Store is safe for concurrent use. Close it after everything that uses it. Its
-// methods are grouped by file: rooms, invites, their redemption, accounts, the audit
-// log. They share the connection and the checkpoint.
+// methods are grouped by file: rooms, invites, their redemption, accounts, plans, the
+// audit log. They share the connection and the checkpoint.
 type Store struct {
 	log      *slog.Logger
 	embedded *embedded // nil with an external server
@@ -65,6 +65,7 @@ type Store struct {
 	rooms    *table[roomRecord]
 	invites  *table[Invite]
 	accounts *table[Account]
+	plans    *table[Plan]
 	audit    *auditLog
 
 	cluster *cluster // nil: this server owns the store
@@ -127,7 +128,11 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		}
 		return b
 	}
-	rooms, invites, accounts, audit := open("rooms", 0), open("invites", 0), open("accounts", 0), open("audit", auditRetention)
+	opened := map[string]bucket{}
+	for _, name := range s.tableNames() {
+		opened[name] = open(name, 0)
+	}
+	audit := open("audit", auditRetention)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +146,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s.audit = newAuditLog(audit, s.log, s.health, largest, func(ctx context.Context, announce func(uint64) error) (uint64, error) {
 		return dropOldest(ctx, s.buckets["audit"], largest, announce)
 	})
-	if err := s.load(ctx, rooms, invites, accounts); err != nil {
+	if err := s.load(ctx, func(name string) bucket { return opened[name] }); err != nil {
 		if errors.Is(err, errStalled) && s.embedded != nil {
 			err = damaged(cfg.Dir, err.Error())
 		}
@@ -167,23 +172,9 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 func Memory() *Store {
 	s := &Store{log: slog.New(slog.DiscardHandler), health: newHealth()}
 	// Loading nothing from memory cannot fail.
-	_ = s.load(context.Background(), newMemoryBucket(0), newMemoryBucket(0), newMemoryBucket(0))
+	_ = s.load(context.Background(), func(string) bucket { return newMemoryBucket(0) })
 	s.audit = newAuditLog(newMemoryBucket(MaxEntries), s.log, s.health, maxAuditBytes, nil)
 	return s
-}
-
-func (s *Store) load(ctx context.Context, rooms, invites, accounts bucket) (err error) {
-	if s.rooms, err = newTable[roomRecord](ctx, "rooms", rooms, s.health); err != nil {
-		return err
-	}
-	if s.invites, err = newTable[Invite](ctx, "invites", invites, s.health); err != nil {
-		return err
-	}
-	if s.accounts, err = newTable[Account](ctx, "accounts", accounts, s.health); err != nil {
-		return err
-	}
-	s.redemptions.queues = make(map[string][]*redemption)
-	return nil
 }
 
 // connect reaches the server, an embedded one or the one at the URL, and becomes the

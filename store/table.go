@@ -32,6 +32,9 @@ type table[T any] struct {
 	// shared reports that other servers write to the bucket, see [table.follow]. It is set
 	// before the table is used.
 	shared bool
+	// changed is called for each record of a shared bucket that has changed, or may have;
+	// nil: nothing is.
+	changed func(T)
 
 	mu   sync.RWMutex
 	rows map[string]row[T]
@@ -178,6 +181,12 @@ func (t *table[T]) marks(into map[string]mark) {
 		into[t.name+" "+key] = mark{kind: written, revision: r.revision, sum: r.sum}
 	}
 }
+
+// damaged returns the records that nobody can read.
+func (t *table[T]) damaged() []unreadable { return t.unreadable }
+
+// keepLedger sets the ledger, before the table is used.
+func (t *table[T]) keepLedger(l *ledger) { t.ledger = l }
 
 // reload reads a value that differs from the one in memory.
 func (t *table[T]) reload(ctx context.Context, key string) error {

@@ -179,7 +179,7 @@ func checkEarlier(t *testing.T, s *Store, want expected, then time.Time) {
 // and leaves them as they are.
 func TestNewerRecordIsRefused(t *testing.T) {
 	newer := fmt.Appendf(nil, `{"version":%d,"Config":7,"at":{"a":1}}`, recordVersion+1)
-	for _, bucketName := range []string{"rooms", "invites", "accounts"} {
+	for _, bucketName := range []string{"rooms", "invites", "accounts", "plans"} {
 		t.Run(bucketName, func(t *testing.T) {
 			lasting(t, func(t *testing.T, p place) {
 				s := p.open()
@@ -270,7 +270,7 @@ func TestLostLedgerIsSaid(t *testing.T) {
 // record anew: it must refuse the record instead.
 func TestFieldsHaveAVersion(t *testing.T) {
 	var have []string
-	for name, record := range map[string]any{"room": room.State{}, "invite": Invite{}, "account": Account{}, "audit": AuditEntry{}} {
+	for name, record := range map[string]any{"room": room.State{}, "invite": Invite{}, "account": Account{}, "plan": Plan{}, "audit": AuditEntry{}} {
 		have = append(have, fieldsOf(name, reflect.TypeOf(record))...)
 	}
 	slices.Sort(have)

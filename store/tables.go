@@ -1,0 +1,44 @@
+package store
+
+import (
+	"context"
+	"maps"
+	"slices"
+)
+
+// anyTable is what is done with every table alike, whatever its values are.
+type anyTable interface {
+	marks(into map[string]mark)
+	digest() string
+	last() uint64
+	damaged() []unreadable
+	keepLedger(l *ledger)
+	share(c *cluster, b jetstreamBucket)
+}
+
+// tables returns the tables by the names of their buckets: a kind of record that is not
+// among them is neither checked nor shared.
+func (s *Store) tables() map[string]anyTable {
+	return map[string]anyTable{"rooms": s.rooms, "invites": s.invites, "accounts": s.accounts, "plans": s.plans}
+}
+
+// tableNames are the names of the tables in the order in which they are read.
+func (s *Store) tableNames() []string { return slices.Sorted(maps.Keys(s.tables())) }
+
+// load reads all tables. bucketOf returns the bucket of each by its name.
+func (s *Store) load(ctx context.Context, bucketOf func(name string) bucket) (err error) {
+	if s.rooms, err = newTable[roomRecord](ctx, "rooms", bucketOf("rooms"), s.health); err != nil {
+		return err
+	}
+	if s.invites, err = newTable[Invite](ctx, "invites", bucketOf("invites"), s.health); err != nil {
+		return err
+	}
+	if s.accounts, err = newTable[Account](ctx, "accounts", bucketOf("accounts"), s.health); err != nil {
+		return err
+	}
+	if s.plans, err = newTable[Plan](ctx, "plans", bucketOf("plans"), s.health); err != nil {
+		return err
+	}
+	s.redemptions.queues = make(map[string][]*redemption)
+	return nil
+}
