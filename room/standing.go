@@ -169,6 +169,11 @@ func (r *Room) remember(who Identity, now time.Time, change func(*Standing)) {
 	}
 }
 
+// Appoint makes an account a host whenever it comes, until somebody takes that from it.
+func (r *Room) Appoint(account string, now time.Time) {
+	r.remember(Identity{Account: account}, now, func(s *Standing) { s.Role, s.Lowered = Host, false })
+}
+
 // setRole gives a member another role, and remembers it.
 func (r *Room) setRole(e *entry, role Role, by MemberID, now time.Time) {
 	was := e.Role

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,7 +20,7 @@ func stored(t *testing.T, s *store.Store) string {
 	t.Helper()
 	audit, err := s.AuditLog(t.Context(), "", store.MaxEntries)
 	require.NoError(t, err)
-	all, err := json.Marshal([]any{s.Accounts(), s.Invites(), s.Rooms(), audit})
+	all, err := json.Marshal([]any{s.Accounts(), s.Invites(), s.Rooms(), s.Plans(), audit})
 	require.NoError(t, err)
 	return string(all)
 }
@@ -73,9 +74,15 @@ func TestDeletedAccountLeavesNothingButItsBans(t *testing.T) {
 		offer := h.codeOf(h.must(http.StatusCreated, http.MethodPost, "/api/rooms/"+panel+"/invites", zed.token, `{"role":"speaker"}`))
 		guest := h.redeem(offer, "", "Guest")
 
+		plan := h.plan(zed, name+"'s radio", "open", time.Now().Add(time.Hour), 60)
+		code = h.must(http.StatusCreated, http.MethodPost, "/api/plans/"+h.plan(bo, "Radio", "open", time.Now().Add(time.Hour), 60)+"/hosts", bo.token, "")["url"].(string)
+		theirs, code, _ := strings.Cut(code[strings.Index(code, "/#/h/")+len("/#/h/"):], ".")
+		h.must(http.StatusOK, http.MethodPost, "/api/plans/"+theirs+"/hosts/"+code, zed.token, "")
+
 		export := h.must(http.StatusOK, http.MethodGet, "/api/me?export=true", zed.token, "")
 		assert.Equal(t, name, export["name"])
 		assert.EqualValues(t, 1, export["members_invited"])
+		assert.Len(t, export["planned_rooms"], 2)
 		assert.Len(t, export["invites_made"], 2)
 		assert.Contains(t, export["rooms"], map[string]any{"room": own, "name": name + "'s salon", "owner": true})
 		assert.Contains(t, export["rooms"], map[string]any{"room": banned, "name": "no", "banned": true})
@@ -100,6 +107,8 @@ func TestDeletedAccountLeavesNothingButItsBans(t *testing.T) {
 		_, err := h.server.rooms.Find(own)
 		assert.Error(t, err, "the room that they made has ended")
 		h.must(http.StatusGone, http.MethodGet, "/api/invites/"+offer, "", "")
+		h.must(http.StatusNotFound, http.MethodGet, "/api/plans/"+plan, "", "")
+		assert.Equal(t, []any{"Bo"}, h.must(http.StatusOK, http.MethodGet, "/api/plans/"+theirs, "", "")["hosts"])
 		gone(h, "at once")
 	})
 	onDisk.serve(func(h *testServer) { gone(h, "after a restart") })

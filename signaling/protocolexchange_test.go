@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,10 +17,10 @@ import (
 // own.
 func TestProtocolDocumentExchanges(t *testing.T) {
 	blocks := readProtocol(t).of("exchange")
-	assert.Len(t, blocks, 2)
+	assert.Len(t, blocks, 3)
 	for i, text := range blocks {
 		t.Run(fmt.Sprint("block ", i), func(t *testing.T) {
-			r := replay{t: t, house: closed(t, nil), names: map[string]string{"$operator": operatorToken}}
+			r := replay{t: t, house: closed(t, nil), names: map[string]string{"$operator": operatorToken, "$tomorrow": time.Now().Add(24 * time.Hour).Format(time.RFC3339)}}
 			lines := strings.Split(strings.TrimSpace(text), "\n")
 			require.Zero(t, len(lines)%2, "a request and an answer each")
 			for n := 0; n < len(lines); n += 2 {

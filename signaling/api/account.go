@@ -25,6 +25,7 @@ type accountExport struct {
 	Logins    int64              `json:"logins"`
 	LastLogin time.Time          `json:"last_login_at"`
 	Rooms     []roomExport       `json:"rooms"`
+	Plans     []planInfo         `json:"planned_rooms"`
 	MadeBy    []inviteInfo       `json:"invites_made"`
 	Audit     []store.AuditEntry `json:"audit"`
 }
@@ -67,7 +68,7 @@ func (a accountHandlers) show(w http.ResponseWriter, r *http.Request) error {
 	answer := accountExport{
 		Holder: found.Holder, Created: found.Created, Inviter: found.Inviter, Members: found.Members,
 		Logins: found.Logins, LastLogin: found.LastLogin, Audit: found.Audit,
-		Rooms: []roomExport{}, MadeBy: []inviteInfo{},
+		Rooms: []roomExport{}, Plans: []planInfo{}, MadeBy: []inviteInfo{},
 	}
 	for _, l := range found.Rooms {
 		about := roomExport{Room: l.ID, Name: l.Title, Owner: l.Owner, Here: l.Here, Muted: l.Muted, Banned: l.Banned}
@@ -75,6 +76,9 @@ func (a accountHandlers) show(w http.ResponseWriter, r *http.Request) error {
 			about.Role = liveroom.WireRole(l.Role)
 		}
 		answer.Rooms = append(answer.Rooms, about)
+	}
+	for _, p := range found.AccountRecords.Plans {
+		answer.Plans = append(answer.Plans, planHandlers{a.API}.infoOf(r, who, p))
 	}
 	for _, i := range found.AccountRecords.Invites {
 		answer.MadeBy = append(answer.MadeBy, inviteInfoOf(i, a.Club.Status(i)))

@@ -32,6 +32,7 @@ type API struct {
 // http.ServeMux.
 func (a *API) Routes() map[string]http.Handler {
 	rooms, invites, members, signIn, account := roomHandlers{a}, inviteHandlers{a}, memberHandlers{a}, signInHandlers{a}, accountHandlers{a}
+	plans, public := planHandlers{a}, plannedHandlers{a}
 	routes := make(map[string]http.Handler)
 	for path, methods := range map[string]Methods{
 		"/api/rooms":                              {http.MethodGet: rooms.list, http.MethodPost: rooms.create},
@@ -44,6 +45,14 @@ func (a *API) Routes() map[string]http.Handler {
 		"/api/invites":                            {http.MethodGet: invites.list, http.MethodPost: invites.createToClub},
 		"/api/invites/{code}":                     {http.MethodGet: invites.peek, http.MethodDelete: invites.revoke},
 		"/api/invites/{code}/redeem":              {http.MethodPost: signIn.redeem},
+		"/api/plans":                              {http.MethodGet: plans.list, http.MethodPost: plans.create},
+		"/api/plans/{plan}":                       {http.MethodGet: plans.show, http.MethodDelete: plans.cancel},
+		"/api/plans/{plan}/open":                  {http.MethodPost: plans.open},
+		"/api/plans/{plan}/hosts":                 {http.MethodPost: plans.inviteHosts, http.MethodDelete: plans.stepBack},
+		"/api/plans/{plan}/hosts/{code}":          {http.MethodPost: plans.host},
+		"/planned/{plan}":                         {http.MethodGet: public.preview},
+		"/planned/{plan}/calendar.ics":            {http.MethodGet: public.calendar},
+		"/planned/{plan}/qr.svg":                  {http.MethodGet: public.code},
 		"/api/login":                              {http.MethodPost: signIn.login},
 		"/api/refresh":                            {http.MethodPost: signIn.refresh},
 		"/api/me":                                 {http.MethodGet: account.show, http.MethodDelete: account.delete},

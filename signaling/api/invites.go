@@ -160,7 +160,7 @@ func (a inviteHandlers) create(w http.ResponseWriter, r *http.Request, who auth.
 }
 
 // baseURL returns the URL at which clients reach the server.
-func (a inviteHandlers) baseURL(r *http.Request) string {
+func (a *API) baseURL(r *http.Request) string {
 	if a.PublicURL != nil {
 		return a.PublicURL.Scheme + "://" + a.PublicURL.Host
 	}

@@ -85,12 +85,17 @@ func (a roomHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	writeCreated(w, l, tokens)
+	return nil
+}
+
+// writeCreated answers with a room that is new, and the tokens of its host.
+func writeCreated(w http.ResponseWriter, l *liveroom.LiveRoom, tokens auth.Tokens) {
 	w.Header().Set("Location", "/api/rooms/"+l.ID())
 	apierr.WriteJSON(w, http.StatusCreated, roomCreated{
 		roomInfo: infoOf(l), HostToken: tokens.Token, ExpiresAt: tokens.ExpiresAt,
 		RefreshToken: tokens.RefreshToken, RefreshExpires: tokens.RefreshExpires,
 	})
-	return nil
 }
 
 // spec checks a request for a room.

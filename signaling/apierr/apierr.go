@@ -21,6 +21,8 @@ var (
 	// ErrNoRoom refuses a room that does not exist, or that the client may not
 	// know of: the two must look the same.
 	ErrNoRoom = wire.NewError(wire.CodeNotFound, "there is no such room")
+	// ErrNoPlan refuses a planned room that does not exist.
+	ErrNoPlan = wire.NewError(wire.CodeNotFound, "there is no such planned room")
 	// ErrShuttingDown refuses requests during a shutdown.
 	ErrShuttingDown = wire.NewError(wire.CodeUnavailable, "the server is shutting down")
 	// ErrInviteUnavailable refuses an invite that admits nobody, for any reason.

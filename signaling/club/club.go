@@ -1,7 +1,9 @@
 package club
 
 import (
+	"cmp"
 	"context"
+	"sync"
 	"time"
 
 	"github.com/earshot-audio/earshot/room"
@@ -29,6 +31,8 @@ type Club struct {
 	// MaxMembers is how many members there may be.
 	MaxMembers int
 	Clock      func() time.Time
+	// planning is held while a plan is made, so that nobody makes more than they may.
+	planning sync.Mutex
 	// LoggedIn ends what an account has on the other servers of a cluster with tokens of
 	// another family; nil: there are none.
 	LoggedIn func(ctx context.Context, account, keep string)
@@ -49,11 +53,11 @@ func (c *Club) audited(ctx context.Context, who auth.Principal, action, room, ta
 	return c.Store.Flush(ctx)
 }
 
-// CreateRoom makes a room, owned by the principal if they are a member, and returns
-// the tokens with which they are a host there.
+// CreateRoom makes a room, owned by the principal if they are a member and it has no
+// other owner, and returns the tokens with which they are a host there.
 func (c *Club) CreateRoom(ctx context.Context, who auth.Principal, spec liveroom.Spec) (*liveroom.LiveRoom, auth.Tokens, error) {
 	if who.Member {
-		spec.Owner = who.Account
+		spec.Owner = cmp.Or(spec.Owner, who.Account)
 	}
 	l, err := c.Rooms.Create(spec)
 	if err != nil {

@@ -67,6 +67,9 @@ func UpdateRules(rules room.Rules, m wire.SetRules) room.Rules {
 	return rules
 }
 
+// WireVisibility returns what the protocol calls a visibility.
+func WireVisibility(v room.Visibility) wire.Visibility { return wireVisibility[v] }
+
 // RoomVisibility returns the visibility that the protocol calls so.
 func RoomVisibility(v wire.Visibility) (room.Visibility, bool) {
 	for visibility, name := range wireVisibility {

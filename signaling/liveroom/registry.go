@@ -65,7 +65,9 @@ type Config struct {
 type Spec struct {
 	ID, Title string
 	// Owner is the account that makes the room; empty: nobody's.
-	Owner      string
+	Owner string
+	// Hosts are accounts that are hosts of it from the start, beside the owner.
+	Hosts      []string
 	Visibility room.Visibility
 	Capacity   int // of each hall
 	Halls      int
@@ -202,6 +204,9 @@ func (r *Registry) createLocked(spec Spec) (*LiveRoom, error) {
 	rules, err := room.New(r.rules(spec), r.cfg.Clock())
 	if err != nil {
 		return nil, fmt.Errorf("create room: %w", err)
+	}
+	for _, account := range spec.Hosts {
+		rules.Appoint(account, r.cfg.Clock())
 	}
 	l, err := newLiveRoom(r, rules)
 	if err != nil {

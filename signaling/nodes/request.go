@@ -123,6 +123,12 @@ func (n *Nodes) target(w http.ResponseWriter, r *http.Request) (node string, err
 		return n.nodeOf(parts[2])
 	case parts[1] == "rooms" && r.Method == http.MethodPost:
 		return n.place(r)
+	case parts[1] == "plans" && len(parts) > 3 && parts[3] == "open":
+		// Another host may have opened it: the room has the plan's id.
+		if node, err := n.nodeOf(parts[2]); err != nil || node != "" || n.rooms.Has(parts[2]) {
+			return node, err
+		}
+		return n.place(r)
 	case parts[1] == "invites" && len(parts) > 2:
 		return n.nodeOfInvite(r, parts[2], len(parts) > 3)
 	case parts[1] == "refresh" && r.Method == http.MethodPost:

@@ -59,6 +59,16 @@ const (
 	// MaxRoomsByAccount is the most rooms of a member at once, on a server that is not
 	// configured otherwise.
 	MaxRoomsByAccount = 20
+	// MaxPlans is the most planned rooms of a server, and MaxPlansByAccount of a member.
+	MaxPlans          = 10_000
+	MaxPlansByAccount = 20
+	// MaxPlanHosts is how many host a planned room beside the member who planned it.
+	MaxPlanHosts = 5
+	// MaxPlanAhead is how far ahead a room can be planned, and MaxPlanLength how long
+	// for. DefaultPlanLength is how long it is if nobody says.
+	MaxPlanAhead      = 366 * 24 * time.Hour
+	MaxPlanLength     = 24 * time.Hour
+	DefaultPlanLength = time.Hour
 	// MaxMembers is the most members of a club that is not configured otherwise.
 	MaxMembers = 100_000
 	// MaxLiveInvites is the most invites to a room that are good at once, but for the
