@@ -13,6 +13,18 @@ import { Refusal } from "./types.js";
  * @property {number} audience
  * @property {StageMember[]} stage
  *
+ * @typedef {object} Plan a room that is to open at a time
+ * @property {string} plan its id, which the room will have
+ * @property {string} name
+ * @property {string} visibility
+ * @property {string} starts_at
+ * @property {string} ends_at
+ * @property {string[]} hosts their names
+ * @property {boolean} [host] whether the user is one
+ * @property {boolean} [owner] whether the user planned it
+ * @property {boolean} [open] whether the room is open
+ * @property {string} url its link, with a preview
+ *
  * @typedef {object} Preview what an invite is for
  * @property {"room" | "club"} to
  * @property {string} [room_name]
@@ -77,6 +89,66 @@ export const createRoom = (body, token) => request("POST", "/api/rooms", { token
  * @returns {Promise<{url: string}>}
  */
 export const inviteToRoom = (id, body, token) => request("POST", room(id) + "/invites", { token, body });
+
+const plan = (/** @type {string} */ id) => `/api/plans/${encodeURIComponent(id)}`;
+
+/**
+ * The planned rooms that the user may see, the soonest first.
+ * @param {string} token
+ * @returns {Promise<Plan[]>}
+ */
+export const listPlans = async (token) => (await request("GET", "/api/plans", { token })).plans;
+
+/**
+ * @param {{name: string, starts_at: string, minutes: number, visibility: string}} body
+ * @param {string} token a member's
+ * @returns {Promise<Plan>}
+ */
+export const createPlan = (body, token) => request("POST", "/api/plans", { token, body });
+
+/**
+ * @param {string} id
+ * @param {string} token or ""
+ * @returns {Promise<Plan>}
+ */
+export const showPlan = (id, token) => request("GET", plan(id), { token });
+
+/**
+ * @param {string} id
+ * @param {string} token its owner's
+ * @returns {Promise<void>}
+ */
+export const cancelPlan = (id, token) => request("DELETE", plan(id), { token });
+
+/**
+ * Opens its room.
+ * @param {string} id
+ * @param {string} token a host's
+ * @returns {Promise<RoomInfo & {host_token: string, expires_at: string, refresh_token?: string}>}
+ */
+export const openPlan = (id, token) => request("POST", plan(id) + "/open", { token });
+
+/**
+ * @param {string} id
+ * @param {string} token its owner's
+ * @returns {Promise<{url: string}>} a link for members who are to host it too
+ */
+export const inviteToHost = (id, token) => request("POST", plan(id) + "/hosts", { token });
+
+/**
+ * @param {string} id
+ * @param {string} code
+ * @param {string} token a member's
+ * @returns {Promise<Plan>}
+ */
+export const hostPlan = (id, code, token) => request("POST", `${plan(id)}/hosts/${encodeURIComponent(code)}`, { token });
+
+/**
+ * @param {string} id
+ * @param {string} token of one who hosts another's
+ * @returns {Promise<void>}
+ */
+export const stepBack = (id, token) => request("DELETE", plan(id) + "/hosts", { token });
 
 /**
  * @param {string} token a member's

@@ -6,6 +6,7 @@ import { refusalOf } from "./types.js";
 import * as vault from "./vault.js";
 import { farewell, gate } from "./view/gate.js";
 import { home } from "./view/home.js";
+import { cohostPage, planPage } from "./view/plan.js";
 import { room } from "./view/room.js";
 import { toast, toasts } from "./view/toast.js";
 import { aside, ending } from "./words.js";
@@ -32,7 +33,7 @@ async function arrive() {
   const to = route.read(location.hash);
   let page;
   try {
-    page = await { home: () => home(go), room: () => roomDoor(to), invite: () => inviteDoor(to) }[to.at]();
+    page = await { home: () => home(go), room: () => roomDoor(to), invite: () => inviteDoor(to), plan: () => planDoor(to), cohost: () => cohostDoor(to) }[to.at]();
   } catch (problem) {
     const { code, message } = refusalOf(problem);
     page = farewell(code, [retry, start], message);
@@ -138,6 +139,16 @@ async function inviteDoor(to) {
     },
     (name) => follow(to.code, name),
   );
+}
+
+/** @param {Route} to */
+async function planDoor(to) {
+  return to.at === "plan" ? planPage(await api.showPlan(to.plan, await keyring.houseToken()), go) : undefined;
+}
+
+/** @param {Route} to */
+async function cohostDoor(to) {
+  return to.at === "cohost" ? cohostPage(await api.showPlan(to.plan, await keyring.houseToken()), to.code, go) : undefined;
 }
 
 /**

@@ -2,7 +2,7 @@
  * The current page. It is in the URL's fragment, which is never sent to a server, so
  * an invite's code appears in no log and no Referer.
  *
- * @typedef {{at: "home"} | {at: "room", room: string} | {at: "invite", code: string}} Route
+ * @typedef {{at: "home"} | {at: "room", room: string} | {at: "invite", code: string} | {at: "plan", plan: string} | {at: "cohost", plan: string, code: string}} Route
  */
 
 /**
@@ -10,7 +10,7 @@
  * @returns {Route}
  */
 export function read(hash) {
-  const found = hash.match(/^#\/([ri])\/([^/]+)$/);
+  const found = hash.match(/^#\/([rihp])\/([^/]+)$/);
   if (!found?.[2]) return { at: "home" };
   let value;
   try {
@@ -18,7 +18,17 @@ export function read(hash) {
   } catch {
     return { at: "home" };
   }
-  return found[1] === "r" ? { at: "room", room: value } : { at: "invite", code: value };
+  const [plan = "", code = ""] = value.split(".");
+  switch (found[1]) {
+    case "r":
+      return { at: "room", room: value };
+    case "p":
+      return { at: "plan", plan: value };
+    case "h":
+      return { at: "cohost", plan, code };
+    default:
+      return { at: "invite", code: value };
+  }
 }
 
 /**
@@ -33,6 +43,10 @@ export function write(route) {
       return `#/r/${encodeURIComponent(route.room)}`;
     case "invite":
       return `#/i/${encodeURIComponent(route.code)}`;
+    case "plan":
+      return `#/p/${encodeURIComponent(route.plan)}`;
+    case "cohost":
+      return `#/h/${encodeURIComponent(`${route.plan}.${route.code}`)}`;
   }
 }
 

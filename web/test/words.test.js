@@ -6,7 +6,7 @@ import { reach, talks } from "../app/voices.js";
 import { aside, bundling, count, ending } from "../app/words.js";
 
 test("a place on the page survives being written and read", () => {
-  for (const route of [{ at: "home" }, { at: "room", room: "a b/ü" }, { at: "invite", code: "x_-9" }]) {
+  for (const route of [{ at: "home" }, { at: "room", room: "a b/ü" }, { at: "invite", code: "x_-9" }, { at: "plan", plan: "abc" }, { at: "cohost", plan: "abc", code: "xyz" }]) {
     assert.deepEqual(read(write(route)), route);
   }
   for (const odd of ["", "#", "#/x/y", "#/r/", "#/r/a/b", "#/r/%zz"]) assert.deepEqual(read(odd), { at: "home" }, odd);

@@ -9,6 +9,7 @@ import { avatar } from "./avatar.js";
 import { bundles } from "./bundles.js";
 import { icon, mark } from "./icon.js";
 import { membership } from "./membership.js";
+import { planned } from "./plans.js";
 
 /**
  * @typedef {import("../api.js").RoomInfo} RoomInfo
@@ -41,8 +42,8 @@ export async function home(go) {
 async function rooms(go) {
   try {
     const token = await keyring.houseToken();
-    const list = await api.listRooms(token);
-    return [opening(go, token), listing(list, go), token && membership()];
+    const [list, plans] = await Promise.all([api.listRooms(token), token ? api.listPlans(token) : []]);
+    return [opening(go, token), h("div", { class: "hallway" }, listing(list, go), planned(plans, go)), token && membership()];
   } catch (problem) {
     const { code, message } = refusalOf(problem);
     if (code === "unauthorized") return [door(go)];

@@ -83,6 +83,22 @@ export function roomInvite(room, open) {
   share("Invite people", "A link for listeners works a hundred times; one to the stage works once. Either is good for a day.", make, ["listener", "speaker", "host"]);
 }
 
+/**
+ * Asks a member to host a planned room too.
+ * @param {string} plan
+ */
+export function hostInvite(plan) {
+  share("Host together", "A member who opens this link can agree to host with you. A new link ends the last one.", async () => (await api.inviteToHost(plan, await keyring.houseToken())).url, ["host"]);
+}
+
+/**
+ * Gives a link away that is there already.
+ * @param {string} url
+ */
+export function shareLink(url) {
+  share("Share this room", "Whoever opens this link sees what is planned. Where you paste it, it shows a preview.", async () => url, ["listener"]);
+}
+
 /** Invites to the club. */
 export function clubInvite() {
   share(

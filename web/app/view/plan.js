@@ -1,0 +1,142 @@
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import * as keyring from "../keyring.js";
+import { refusalOf } from "../types.js";
+import * as vault from "../vault.js";
+import { when } from "../when.js";
+import { ending } from "../words.js";
+import { avatar } from "./avatar.js";
+import { confirm } from "./dialog.js";
+import { icon, mark } from "./icon.js";
+import { hostInvite, shareLink } from "./share.js";
+
+/**
+ * @typedef {import("../api.js").Plan} Plan
+ * @typedef {(route: import("../route.js").Route) => void} Go
+ */
+
+/**
+ * The page of a planned room: what, when, with whom; and for its hosts, what they can do.
+ * @param {Plan} plan
+ * @param {Go} go
+ */
+export function planPage(plan, go) {
+  const problem = h("p", { class: "problem", role: "alert" });
+  const file = `/planned/${encodeURIComponent(plan.plan)}`;
+  const act = (/** @type {(token: string) => Promise<void>} */ what) => async () => {
+    problem.textContent = "";
+    try {
+      await what(await keyring.houseToken());
+    } catch (e) {
+      const { code, message } = refusalOf(e);
+      problem.textContent = ending(code, message).text;
+    }
+  };
+  const enter = () => {
+    if (plan.host) vault.role.set(plan.plan, "host");
+    go({ at: "room", room: plan.plan });
+  };
+  const open = act(async (token) => {
+    await openRoom(plan.plan, token);
+    enter();
+  });
+  const cancel = act(async (token) => {
+    if (!(await confirm("Cancel this room?", "It is gone for everybody, and its link leads nowhere.", "Cancel the room"))) return;
+    await api.cancelPlan(plan.plan, token);
+    go({ at: "home" });
+  });
+  const back = act(async (token) => {
+    if (!(await confirm("Host it no more?", "Your name is taken off. You can still come and listen.", "Step back"))) return;
+    await api.stepBack(plan.plan, token);
+    go({ at: "home" });
+  });
+  return h(
+    "main",
+    { class: "gate" },
+    h("p", { class: "brand" }, mark(), "earshot"),
+    h(
+      "section",
+      { class: "card form" },
+      h("p", { class: "over" }, plan.open ? "Happening now" : "Planned"),
+      h("h1", {}, plan.name),
+      h("p", {}, h("time", { datetime: plan.starts_at }, when(plan.starts_at))),
+      hosts(plan),
+      plan.open && h("button", { type: "button", class: "primary big", onclick: enter }, icon("ear"), "Go in"),
+      !plan.open && plan.host && h("button", { type: "button", class: "primary big", onclick: open }, icon("mic"), "Open the room now"),
+      !plan.open && !plan.host && h("p", {}, "It opens when a host opens it. This link will lead you in then."),
+      problem,
+      h(
+        "div",
+        { class: "row plan-actions" },
+        h("a", { class: "button", href: `${file}/calendar.ics` }, icon("calendar"), "Add to my calendar"),
+        h("button", { type: "button", onclick: () => shareLink(plan.url) }, icon("share"), "Share"),
+      ),
+      plan.owner && !plan.open && h("button", { type: "button", onclick: () => hostInvite(plan.plan) }, icon("star"), "Ask somebody to host with you"),
+      plan.owner && h("button", { type: "button", class: "ghost danger", onclick: cancel }, "Cancel the room"),
+      plan.host && !plan.owner && h("button", { type: "button", class: "ghost", onclick: back }, "Step back"),
+      h("figure", { class: "qr" }, h("img", { src: `${file}/qr.svg`, alt: "QR code of this page’s link", width: 160, height: 160 }), h("figcaption", { class: "quiet" }, "To show, or to print")),
+      h("button", { type: "button", class: "ghost", onclick: () => go({ at: "home" }) }, "All rooms"),
+    ),
+  );
+}
+
+/** @param {Plan} plan */
+function hosts(plan) {
+  return h(
+    "div",
+    { class: "gate-stage" },
+    h("span", { class: "faces" }, ...plan.hosts.slice(0, 5).map((name) => avatar(name, "small"))),
+    h("span", { class: "quiet" }, `With ${plan.hosts.join(", ")}`),
+  );
+}
+
+/**
+ * Opens the room, unless another host was first, and takes the host's seat in it.
+ * @param {string} id
+ * @param {string} token
+ */
+async function openRoom(id, token) {
+  try {
+    const { host_token, expires_at, refresh_token } = await api.openPlan(id, token);
+    vault.seat.set(id, { token: host_token, expires_at, refresh_token, role: "host" });
+  } catch (problem) {
+    if (refusalOf(problem).code !== "conflict") throw problem;
+  }
+}
+
+/**
+ * The page on which a member agrees to host another's planned room.
+ * @param {Plan} plan
+ * @param {string} code
+ * @param {Go} go
+ */
+export function cohostPage(plan, code, go) {
+  const problem = h("p", { class: "problem", role: "alert" });
+  const member = vault.identity.get()?.kind === "member";
+  const agree = async () => {
+    try {
+      await api.hostPlan(plan.plan, code, await keyring.houseToken());
+      go({ at: "plan", plan: plan.plan });
+    } catch (e) {
+      const refusal = refusalOf(e);
+      problem.textContent = ending(refusal.code, refusal.message).text;
+    }
+  };
+  return h(
+    "main",
+    { class: "gate" },
+    h("p", { class: "brand" }, mark(), "earshot"),
+    h(
+      "section",
+      { class: "card form" },
+      h("p", { class: "over" }, `${plan.hosts[0] ?? "Somebody"} asks you to host`),
+      h("h1", {}, plan.name),
+      h("p", {}, h("time", { datetime: plan.starts_at }, when(plan.starts_at))),
+      hosts(plan),
+      h("p", {}, member ? "Your name will stand with theirs, and you can open the room." : "That takes a member of the club. Sign in on the first page, then open this link again."),
+      problem,
+      member && h("button", { type: "button", class: "primary big", onclick: agree }, icon("star"), "Host it too"),
+      h("button", { type: "button", class: "ghost", onclick: () => go({ at: "home" }) }, "All rooms"),
+    ),
+  );
+}

@@ -1,0 +1,100 @@
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import * as keyring from "../keyring.js";
+import { refusalOf } from "../types.js";
+import * as vault from "../vault.js";
+import { localOf, soon, when, withOffset, zone } from "../when.js";
+import { ending } from "../words.js";
+import { dialog } from "./dialog.js";
+import { icon } from "./icon.js";
+
+/**
+ * @typedef {import("../api.js").Plan} Plan
+ * @typedef {(route: import("../route.js").Route) => void} Go
+ */
+
+/**
+ * The planned rooms, and a button to plan one; nothing if there is neither.
+ * @param {Plan[]} plans
+ * @param {Go} go
+ */
+export function planned(plans, go) {
+  const member = vault.identity.get()?.kind === "member";
+  if (plans.length === 0 && !member) return null;
+  const items = plans.map((p) =>
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", class: "room-item", onclick: () => go({ at: "plan", plan: p.plan }) },
+        h("span", { class: "room-item-text" }, h("strong", {}, p.name), h("time", { class: "quiet", datetime: p.starts_at }, when(p.starts_at)), h("span", { class: "quiet" }, `With ${p.hosts.join(", ")}`)),
+      ),
+    ),
+  );
+  return h(
+    "section",
+    { class: "card rooms", "aria-labelledby": "plans-title" },
+    h("h2", { id: "plans-title" }, "Planned"),
+    items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, "Nothing is planned yet."),
+    member && h("button", { type: "button", class: "plan-button", onclick: () => plan(go) }, icon("calendar"), "Plan a room for later"),
+  );
+}
+
+/**
+ * The form that plans a room.
+ * @param {Go} go
+ */
+function plan(go) {
+  const problem = h("p", { class: "problem", role: "alert" });
+  const title = h("input", { id: "plan-title", maxlength: 60, required: true, autocomplete: "off", placeholder: "Friday night radio" });
+  const start = h("input", { id: "plan-start", type: "datetime-local", required: true, value: localOf(soon()), min: localOf(new Date()) });
+  const minutes = h(
+    "select",
+    { id: "plan-minutes" },
+    ...[30, 60, 90, 120, 180, 240].map((n) => h("option", { value: n, selected: n === 60 }, n < 60 ? `${n} minutes` : n === 60 ? "1 hour" : `${n / 60} hours`)),
+  );
+  const who = h(
+    "select",
+    { id: "plan-visibility" },
+    h("option", { value: "open" }, "Everybody in this house"),
+    h("option", { value: "members" }, "Members of the club"),
+    h("option", { value: "closed" }, "Only people with an invite"),
+  );
+  const submit = h("button", { class: "primary big" }, "Plan it");
+  const box = dialog(
+    "Plan a room",
+    h(
+      "form",
+      {
+        class: "form",
+        onsubmit: async (/** @type {SubmitEvent} */ event) => {
+          event.preventDefault();
+          submit.disabled = true;
+          problem.textContent = "";
+          try {
+            const body = { name: title.value.trim(), starts_at: withOffset(start.value), minutes: Number(minutes.value), visibility: who.value };
+            const made = await api.createPlan(body, await keyring.houseToken());
+            box.close();
+            go({ at: "plan", plan: made.plan });
+          } catch (e) {
+            const { code, message } = refusalOf(e);
+            problem.textContent = ending(code, message).text;
+          } finally {
+            submit.disabled = false;
+          }
+        },
+      },
+      h("label", { for: "plan-title" }, "What will it be about?"),
+      title,
+      h("label", { for: "plan-start" }, `When does it begin? (${zone()})`),
+      start,
+      h("label", { for: "plan-minutes" }, "How long?"),
+      minutes,
+      h("label", { for: "plan-visibility" }, "Who may come in?"),
+      who,
+      problem,
+      submit,
+    ),
+  );
+}
