@@ -128,10 +128,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		}
 		return b
 	}
-	opened := map[string]bucket{}
-	for _, name := range s.tableNames() {
-		opened[name] = open(name, 0)
-	}
+	opened := openEach(s.tableNames(), open)
 	audit := open("audit", auditRetention)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 )
 
 // anyTable is what is done with every table alike, whatever its values are.
@@ -24,6 +25,15 @@ func (s *Store) tables() map[string]anyTable {
 
 // tableNames are the names of the tables in the order in which they are read.
 func (s *Store) tableNames() []string { return slices.Sorted(maps.Keys(s.tables())) }
+
+// openEach opens the buckets of tables, whose records are kept for ever.
+func openEach(names []string, open func(name string, keep time.Duration) bucket) map[string]bucket {
+	opened := map[string]bucket{}
+	for _, name := range names {
+		opened[name] = open(name, 0)
+	}
+	return opened
+}
 
 // load reads all tables. bucketOf returns the bucket of each by its name.
 func (s *Store) load(ctx context.Context, bucketOf func(name string) bucket) (err error) {

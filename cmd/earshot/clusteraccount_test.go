@@ -32,6 +32,18 @@ func TestDeletedAccountIsGoneOnEveryServer(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(body), &room))
 		own = append(own, room.Room)
 	}
+	// A plan is known everywhere, and any server opens it.
+	status, body = get(t, http.MethodPost, nodes[0].url+"/api/plans", zed.Token, `{"name":"Zed's","starts_at":"`+time.Now().Add(time.Hour).Format(time.RFC3339)+`"}`)
+	require.Equal(t, http.StatusCreated, status, body)
+	var plan struct{ Plan string }
+	require.NoError(t, json.Unmarshal([]byte(body), &plan))
+	status, body = get(t, http.MethodGet, nodes[1].url+"/api/plans/"+plan.Plan, "", "")
+	require.Equal(t, http.StatusOK, status, body)
+	status, body = get(t, http.MethodPost, nodes[2].url+"/api/plans/"+plan.Plan+"/open", zed.Token, "")
+	require.Equal(t, http.StatusCreated, status, body)
+	status, body = get(t, http.MethodPost, nodes[1].url+"/api/plans/"+plan.Plan+"/open", zed.Token, "")
+	require.Equal(t, http.StatusConflict, status, body)
+	own = append(own, plan.Plan)
 	socket, joined, _ := joinAt(t, nodes[1].url, own[0], zed.Token)
 	require.Equal(t, "joined", joined["type"], joined)
 	defer socket.Close()
@@ -46,6 +58,10 @@ func TestDeletedAccountIsGoneOnEveryServer(t *testing.T) {
 	for i, n := range nodes {
 		status, _ := get(t, http.MethodGet, n.url+"/api/me", zed.Token, "")
 		assert.Equal(t, http.StatusUnauthorized, status, "server %d knows the account", i)
+		assert.Eventually(t, func() bool {
+			status, _ := get(t, http.MethodGet, n.url+"/api/plans/"+plan.Plan, "", "")
+			return status == http.StatusNotFound
+		}, time.Minute, 20*time.Millisecond, "server %d has a plan of the account", i)
 		for _, room := range own {
 			assert.Eventually(t, func() bool {
 				status, _ := get(t, http.MethodGet, n.url+"/api/rooms/"+room, rooms[0].HostToken, "")

@@ -78,7 +78,7 @@ func (a accountHandlers) show(w http.ResponseWriter, r *http.Request) error {
 		answer.Rooms = append(answer.Rooms, about)
 	}
 	for _, p := range found.AccountRecords.Plans {
-		answer.Plans = append(answer.Plans, planHandlers{a.API}.infoOf(r, who, p))
+		answer.Plans = append(answer.Plans, planHandlers(a).infoOf(r, who, p))
 	}
 	for _, i := range found.AccountRecords.Invites {
 		answer.MadeBy = append(answer.MadeBy, inviteInfoOf(i, a.Club.Status(i)))

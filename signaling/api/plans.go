@@ -1,11 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/auth"
 	"github.com/earshot-audio/earshot/signaling/club"
@@ -102,11 +102,9 @@ func (a planHandlers) read(body createPlan) (store.Plan, error) {
 		}
 		length = time.Duration(*body.Minutes) * time.Minute
 	}
-	visibility, ok := room.Open, true
-	if body.Visibility != "" {
-		if visibility, ok = liveroom.RoomVisibility(body.Visibility); !ok {
-			return store.Plan{}, wire.FieldError("visibility", `must be "open", "members" or "closed"`)
-		}
+	visibility, ok := liveroom.RoomVisibility(cmp.Or(body.Visibility, wire.VisibleOpen))
+	if !ok {
+		return store.Plan{}, wire.FieldError("visibility", `must be "open", "members" or "closed"`)
 	}
 	starts = starts.Truncate(time.Second)
 	return store.Plan{Title: title, Visibility: visibility, Starts: starts, Ends: starts.Add(length)}, nil
