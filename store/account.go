@@ -28,6 +28,12 @@ type Account struct {
 	Login int64 `json:"login"`
 	// Since is when that login was.
 	Since time.Time `json:"since"`
+	// About is what it says of itself to others, and Picture the name of its picture; empty:
+	// nothing, and none.
+	About   string `json:"about,omitempty"`
+	Picture string `json:"picture,omitempty"`
+	// Following are the accounts whom it follows.
+	Following []string `json:"following,omitempty"`
 }
 
 // CreateAccount makes an account with a budget of invites and returns it with its

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,13 +76,20 @@ func (s *Store) DeleteAccount(ctx context.Context, id string, keepIn func(room s
 			}
 		}
 	}
-	if err := s.forgetPlans(ctx, id); err != nil {
+	if err := errors.Join(s.forgetPlans(ctx, id), s.forgetFollowers(ctx, id)); err != nil {
 		return err
 	}
 	if err := s.passOn(ctx, id); err != nil {
 		return err
 	}
 	if err := s.forgetAudit(ctx, id); err != nil {
+		return err
+	}
+	a, err := s.Account(id)
+	if err != nil {
+		return err
+	}
+	if err := s.removePicture(ctx, a.Picture); err != nil {
 		return err
 	}
 	return s.accounts.remove(ctx, id)

@@ -66,6 +66,7 @@ type Store struct {
 	invites  *table[Invite]
 	accounts *table[Account]
 	plans    *table[Plan]
+	pictures bucket // which are too large for a copy in memory
 	audit    *auditLog
 
 	cluster *cluster // nil: this server owns the store
@@ -129,6 +130,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		return b
 	}
 	opened := openEach(s.tableNames(), open)
+	s.pictures = open("pictures", 0)
 	audit := open("audit", auditRetention)
 	if err != nil {
 		return nil, err
@@ -170,6 +172,7 @@ func Memory() *Store {
 	s := &Store{log: slog.New(slog.DiscardHandler), health: newHealth()}
 	// Loading nothing from memory cannot fail.
 	_ = s.load(context.Background(), func(string) bucket { return newMemoryBucket(0) })
+	s.pictures = newMemoryBucket(0)
 	s.audit = newAuditLog(newMemoryBucket(MaxEntries), s.log, s.health, maxAuditBytes, nil)
 	return s
 }

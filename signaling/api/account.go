@@ -26,6 +26,7 @@ type accountExport struct {
 	LastLogin time.Time          `json:"last_login_at"`
 	Rooms     []roomExport       `json:"rooms"`
 	Plans     []planInfo         `json:"planned_rooms"`
+	Following []profileInfo      `json:"following"`
 	MadeBy    []inviteInfo       `json:"invites_made"`
 	Audit     []store.AuditEntry `json:"audit"`
 }
@@ -68,7 +69,7 @@ func (a accountHandlers) show(w http.ResponseWriter, r *http.Request) error {
 	answer := accountExport{
 		Holder: found.Holder, Created: found.Created, Inviter: found.Inviter, Members: found.Members,
 		Logins: found.Logins, LastLogin: found.LastLogin, Audit: found.Audit,
-		Rooms: []roomExport{}, Plans: []planInfo{}, MadeBy: []inviteInfo{},
+		Rooms: []roomExport{}, Plans: []planInfo{}, Following: []profileInfo{}, MadeBy: []inviteInfo{},
 	}
 	for _, l := range found.Rooms {
 		about := roomExport{Room: l.ID, Name: l.Title, Owner: l.Owner, Here: l.Here, Muted: l.Muted, Banned: l.Banned}
@@ -76,6 +77,13 @@ func (a accountHandlers) show(w http.ResponseWriter, r *http.Request) error {
 			about.Role = liveroom.WireRole(l.Role)
 		}
 		answer.Rooms = append(answer.Rooms, about)
+	}
+	for _, id := range found.Following {
+		info := profileInfo{Profile: id, Following: true} // one who shows nothing of themselves any more
+		if shown, err := a.profiles().Find(id); err == nil {
+			info = profileHandlers(a).infoOf(who, shown)
+		}
+		answer.Following = append(answer.Following, info)
 	}
 	for _, p := range found.AccountRecords.Plans {
 		answer.Plans = append(answer.Plans, planHandlers(a).infoOf(r, who, p))

@@ -32,7 +32,7 @@ type API struct {
 // http.ServeMux.
 func (a *API) Routes() map[string]http.Handler {
 	rooms, invites, members, signIn, account := roomHandlers{a}, inviteHandlers{a}, memberHandlers{a}, signInHandlers{a}, accountHandlers{a}
-	plans, public := planHandlers{a}, plannedHandlers{a}
+	plans, public, profiles := planHandlers{a}, plannedHandlers{a}, profileHandlers{a}
 	routes := make(map[string]http.Handler)
 	for path, methods := range map[string]Methods{
 		"/api/rooms":                              {http.MethodGet: rooms.list, http.MethodPost: rooms.create},
@@ -56,6 +56,12 @@ func (a *API) Routes() map[string]http.Handler {
 		"/api/login":                              {http.MethodPost: signIn.login},
 		"/api/refresh":                            {http.MethodPost: signIn.refresh},
 		"/api/me":                                 {http.MethodGet: account.show, http.MethodDelete: account.delete},
+		"/api/me/profile":                         {http.MethodPut: profiles.setAbout},
+		"/api/me/picture":                         {http.MethodPut: profiles.setPicture, http.MethodDelete: profiles.removePicture},
+		"/api/me/following":                       {http.MethodGet: profiles.following},
+		"/api/me/following/{profile}":             {http.MethodPut: profiles.follow, http.MethodDelete: profiles.unfollow},
+		"/api/profiles/{profile}":                 {http.MethodGet: profiles.show, http.MethodDelete: profiles.clear},
+		"/pictures/{picture}":                     {http.MethodGet: profiles.picture},
 		"/api/audit":                              {http.MethodGet: a.audit},
 	} {
 		routes[path] = Route(a.Log, methods)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -54,6 +55,7 @@ var table = []struct {
 	{store.ErrUnavailable, wire.CodeInviteUnavailable, ""},
 	{store.ErrKey, wire.CodeUnauthorized, "the login key is not valid"},
 	{store.ErrBudget, wire.CodeConflict, "there are no invites left to give"},
+	{store.ErrFollowing, wire.CodeAccountLimit, fmt.Sprintf("you follow %d people, as many as may be", store.MaxFollowing)},
 	{store.ErrNotFound, wire.CodeNotFound, ""},
 	{store.ErrLost, wire.CodeUnavailable, "another server has taken over; this one keeps nothing any more"},
 	{store.ErrLapsed, wire.CodeUnavailable, "the server's store does not answer; try again"},

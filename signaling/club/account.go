@@ -25,6 +25,8 @@ type AccountExport struct {
 	// Logins is how often the member has logged in, and LastLogin when that was last.
 	Logins    int64
 	LastLogin time.Time
+	// Following are the accounts whom the member follows.
+	Following []string
 	// Rooms are those that know the member.
 	Rooms []RoomExport
 	store.AccountRecords
@@ -53,7 +55,7 @@ func (c Accounts) Export(ctx context.Context, who auth.Principal) (AccountExport
 	}
 	export := AccountExport{
 		Holder: c.Holder(who), Created: account.Created.UTC(), Inviter: account.Inviter,
-		Logins: account.Login, LastLogin: account.Since.UTC(),
+		Logins: account.Login, LastLogin: account.Since.UTC(), Following: account.Following,
 	}
 	for _, l := range c.Rooms.List() {
 		if about, known := exportRoom(l, who.Account); known {

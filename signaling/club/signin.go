@@ -21,6 +21,9 @@ type Holder struct {
 	Role    wire.Role `json:"role,omitempty"`
 	// Invites is how many people a member may still invite to the club.
 	Invites *int `json:"invites,omitempty"`
+	// About and Picture are what a member shows of themselves.
+	About   string `json:"about,omitempty"`
+	Picture string `json:"picture,omitempty"`
 }
 
 // SignedIn is what somebody gets who signs in.
@@ -37,7 +40,7 @@ func (c *Club) Holder(who auth.Principal) Holder {
 	}
 	h.Account = who.Account
 	if account, err := c.Store.Account(who.Account); err == nil {
-		h.Name, h.Invites = account.Name, &account.Invites
+		h.Name, h.Invites, h.About, h.Picture = account.Name, &account.Invites, account.About, account.Picture
 	}
 	return h
 }

@@ -105,6 +105,9 @@ func (v view) stageMember(m room.Member) wire.StageMember {
 	if p, ok := v.room.roster.participants[m.ID]; ok {
 		member.Talker = p.talker
 	}
+	if a, err := v.room.registry.cfg.Store.Account(m.Account); err == nil && a.HasProfile() {
+		member.Profile, member.Picture = a.ID, a.Picture
+	}
 	return member
 }
 

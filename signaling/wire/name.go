@@ -10,7 +10,12 @@ import (
 // NameProblem says what may be wrong with a name that [ValidName] refuses.
 var NameProblem = fmt.Sprintf("is longer than %d characters, or holds characters that cannot be seen or that move others", MaxName)
 
+// AboutProblem says what may be wrong with a text that [ValidAbout] refuses.
+var AboutProblem = fmt.Sprintf("is longer than %d characters or one line, or holds characters that cannot be seen or that move others", MaxAbout)
+
 const (
+	// MaxAbout is how long a text may be that somebody shows of themselves, in runes.
+	MaxAbout = 160
 	// maxMarks is how many marks one letter may bear: more climb over the lines around it.
 	maxMarks = 4
 
@@ -23,8 +28,14 @@ const (
 // [MaxName] runes that can be seen, on one line, in their order. So no name looks like
 // another by what cannot be seen in it, or like none. The empty name is valid, and so are
 // spaces alone, which mean the same. A name is no identity: two people may have one.
-func ValidName(name string) bool {
-	if !readable(name) {
+func ValidName(name string) bool { return validLine(name, MaxName) }
+
+// ValidAbout reports whether a text is one that somebody may show of themselves: it is as
+// [ValidName] says, and of at most [MaxAbout] runes.
+func ValidAbout(text string) bool { return validLine(text, MaxAbout) }
+
+func validLine(name string, longest int) bool {
+	if !readable(name, longest) {
 		return false
 	}
 	name = strings.TrimSpace(name)
@@ -63,10 +74,10 @@ func unseen(r rune) bool {
 	return r == brailleBlank || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// readable reports whether a name is valid UTF-8 of at most [MaxName] runes without control
+// readable reports whether a name is valid UTF-8 of so many runes at most, without control
 // characters, line separators, or the characters that reorder the text around them.
-func readable(name string) bool {
-	return utf8.ValidString(name) && utf8.RuneCountInString(name) <= MaxName && !hasControl(name)
+func readable(name string, longest int) bool {
+	return utf8.ValidString(name) && utf8.RuneCountInString(name) <= longest && !hasControl(name)
 }
 
 func hasControl(s string) bool {

@@ -12,6 +12,10 @@ type StageMember struct {
 	Muted  bool   `json:"muted"`
 	// Away means that the person's WebSocket is lost and may come back.
 	Away bool `json:"away,omitempty"`
+	// Profile is the id of what the person shows of themselves, and Picture the name of
+	// their picture; empty: nothing, and none.
+	Profile string `json:"profile,omitempty"`
+	Picture string `json:"picture,omitempty"`
 }
 
 // StageChange is the present state of one person who came to the stage, changed

@@ -55,7 +55,7 @@ func checkName(name string) error {
 
 // checkShown is for names that a server shows: an earlier one was less strict.
 func checkShown(name string) error {
-	if !readable(name) {
+	if !readable(name, MaxName) {
 		return FieldError("name", "%s", NameProblem)
 	}
 	return nil
@@ -188,7 +188,8 @@ func (m Welcome) validate() error {
 
 func (m StageMember) validate() error {
 	return first(checkWord("member", m.Member, MaxMember, true), checkShown(m.Name),
-		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost))
+		checkRole(m.Role, RoleListener, RoleSpeaker, RoleHost),
+		checkWord("profile", m.Profile, MaxID, false), checkWord("picture", m.Picture, MaxID, false))
 }
 
 func checkHands(hands []Hand, count int) error {
