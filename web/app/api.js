@@ -13,6 +13,14 @@ import { Refusal } from "./types.js";
  * @property {number} audience
  * @property {StageMember[]} stage
  *
+ * @typedef {object} Profile what somebody shows of themselves
+ * @property {string} profile its id
+ * @property {string} name
+ * @property {string} [about]
+ * @property {string} [picture]
+ * @property {boolean} [following] whether the user follows them
+ * @property {boolean} [self] whether it is the user's own
+ *
  * @typedef {object} Plan a room that is to open at a time
  * @property {string} plan its id, which the room will have
  * @property {string} name
@@ -47,7 +55,8 @@ async function request(method, path, { token, body } = {}) {
   if (body) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    if (body instanceof Blob) headers["Content-Type"] = body.type;
+    response = await fetch(path, { method, headers, body: body instanceof Blob ? body : body && JSON.stringify(body) });
   } catch {
     throw new Refusal("unreachable", "the server cannot be reached");
   }
@@ -184,9 +193,51 @@ export const refresh = (refresh_token) => request("POST", "/api/refresh", { body
 
 /**
  * @param {string} token
- * @returns {Promise<{kind: string, name?: string, invites?: number}>}
+ * @returns {Promise<{kind: string, name?: string, invites?: number, about?: string, picture?: string}>}
  */
 export const me = (token) => request("GET", "/api/me", { token });
+
+/**
+ * @param {string} id
+ * @param {string} token
+ * @returns {Promise<Profile>}
+ */
+export const showProfile = (id, token) => request("GET", `/api/profiles/${encodeURIComponent(id)}`, { token });
+
+/**
+ * @param {string} about
+ * @param {string} token a member's
+ * @returns {Promise<Profile>}
+ */
+export const setAbout = (about, token) => request("PUT", "/api/me/profile", { token, body: { about } });
+
+/**
+ * @param {Blob} picture
+ * @param {string} token a member's
+ * @returns {Promise<Profile>}
+ */
+export const setPicture = (picture, token) => request("PUT", "/api/me/picture", { token, body: picture });
+
+/**
+ * @param {string} token a member's
+ * @returns {Promise<Profile>}
+ */
+export const removePicture = (token) => request("DELETE", "/api/me/picture", { token });
+
+/**
+ * Whom a member follows.
+ * @param {string} token
+ * @returns {Promise<Profile[]>}
+ */
+export const listFollowing = async (token) => (await request("GET", "/api/me/following", { token })).following;
+
+/**
+ * @param {string} id of a profile
+ * @param {boolean} on false: not any more
+ * @param {string} token a member's
+ * @returns {Promise<void>}
+ */
+export const follow = (id, on, token) => request(on ? "PUT" : "DELETE", `/api/me/following/${encodeURIComponent(id)}`, { token });
 
 /**
  * All that the server holds about a member.

@@ -11,6 +11,8 @@
  * @property {number} talker the number of their voice, as in the CSRC of its packets
  * @property {boolean} muted
  * @property {boolean} [away] their connection is lost and may come back
+ * @property {string} [profile] the id of what they show of themselves
+ * @property {string} [picture] the name of their picture
  *
  * @typedef {StageMember & {gone?: boolean}} StageChange
  *

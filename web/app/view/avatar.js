@@ -1,13 +1,15 @@
 import { h } from "../dom.js";
 
 /**
- * An avatar for a name: its initials on a colour.
+ * An avatar for a name: its initials on a colour, and over them a picture if there is one.
  * @param {string} name
  * @param {string} [size] "small"
+ * @param {string} [picture] its name
  */
-export function avatar(name, size = "") {
+export function avatar(name, size = "", picture = "") {
   const face = h("span", { class: `face ${size}`, "aria-hidden": "true" }, initials(name));
   face.dataset["hue"] = String(hue(name));
+  if (picture) face.append(h("img", { src: `/pictures/${encodeURIComponent(picture)}`, alt: "", onerror: (/** @type {Event} */ event) => /** @type {Element} */ (event.target).remove() }));
   return face;
 }
 

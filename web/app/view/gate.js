@@ -57,7 +57,7 @@ export function gate(sight, enter) {
         h(
           "div",
           { class: "gate-stage" },
-          h("span", { class: "faces" }, ...stage.slice(0, 5).map((m) => avatar(m.name, "small"))),
+          h("span", { class: "faces" }, ...stage.slice(0, 5).map((m) => avatar(m.name, "small", m.picture))),
           h("span", { class: "quiet" }, `${names(stage.map((m) => m.name))} on stage · ${count(audience, "listener")}`),
         ),
       h("p", {}, sight.text),

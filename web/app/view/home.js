@@ -7,9 +7,11 @@ import * as vault from "../vault.js";
 import { count, ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { bundles } from "./bundles.js";
+import { followedHere } from "./following.js";
 import { icon, mark } from "./icon.js";
 import { membership } from "./membership.js";
 import { planned } from "./plans.js";
+import { isMember } from "./profile.js";
 
 /**
  * @typedef {import("../api.js").RoomInfo} RoomInfo
@@ -42,8 +44,8 @@ export async function home(go) {
 async function rooms(go) {
   try {
     const token = await keyring.houseToken();
-    const [list, plans] = await Promise.all([api.listRooms(token), token ? api.listPlans(token) : []]);
-    return [opening(go, token), h("div", { class: "hallway" }, listing(list, go), planned(plans, go)), token && membership()];
+    const [list, plans, followed] = await Promise.all([api.listRooms(token), token ? api.listPlans(token) : [], isMember() ? api.listFollowing(token) : []]);
+    return [opening(go, token), h("div", { class: "hallway" }, listing(list, go), followedHere(list, followed, go), planned(plans, go)), token && membership()];
   } catch (problem) {
     const { code, message } = refusalOf(problem);
     if (code === "unauthorized") return [door(go)];
@@ -134,7 +136,7 @@ async function create(title, open, { visibility, audience_hold_ms }, token) {
 function listing(list, go) {
   const alive = list.toSorted((a, b) => b.audience + b.stage.length - a.audience - a.stage.length);
   const items = alive.map((room) => {
-    const faces = h("span", { class: "faces" }, ...room.stage.slice(0, 4).map((m) => avatar(m.name, "small")));
+    const faces = h("span", { class: "faces" }, ...room.stage.slice(0, 4).map((m) => avatar(m.name, "small", m.picture)));
     const names = room.stage.slice(0, 2).map((m) => m.name).join(", ");
     return h(
       "li",

@@ -2,6 +2,7 @@ import { h } from "../dom.js";
 import { avatar } from "./avatar.js";
 import { choice, confirm, dialog } from "./dialog.js";
 import { icon } from "./icon.js";
+import { profileNote } from "./profile.js";
 
 /**
  * @typedef {import("../call.js").Call} Call
@@ -75,7 +76,7 @@ export function listenerMenu(call, { member, name }) {
 }
 
 /**
- * The actions on somebody on stage.
+ * Somebody on stage: what they show of themselves, and what the user can do.
  * @param {Call} call
  * @param {StageMember} who
  */
@@ -91,7 +92,9 @@ export function memberMenu(call, who) {
   const action = (picture, label, request, sure) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(picture), label);
   const items = own
     ? [action("down", "Go back to the audience", { type: "demote" })]
-    : [
+    : !call.roster.hosting
+      ? []
+      : [
         action(who.muted ? "mic" : "mic-off", who.muted ? "Unmute" : "Mute", { type: "mute", member, muted: !who.muted }),
         action("down", "Move to the audience", { type: "demote", member }),
         ...(who.role === "host" ? [] : [action("star", "Make a host too", { type: "promote", member, role: "host" })]),
@@ -101,7 +104,8 @@ export function memberMenu(call, who) {
       ];
   dialog(
     name,
-    h("div", { class: "menu-face" }, avatar(name), h("span", { class: "quiet" }, who.role === "host" ? "Host" : "Speaker")),
+    h("div", { class: "menu-face" }, avatar(name, "", who.picture), h("span", { class: "quiet" }, who.role === "host" ? "Host" : "Speaker")),
+    profileNote(who.profile, call.roster.room),
     h("div", { class: "menu" }, ...items),
   );
 }

@@ -6,6 +6,7 @@ import * as vault from "../vault.js";
 import { ending } from "../words.js";
 import { confirm, dialog } from "./dialog.js";
 import { icon } from "./icon.js";
+import { editProfile } from "./profile.js";
 import { clubInvite } from "./share.js";
 import { toast } from "./toast.js";
 
@@ -22,6 +23,7 @@ export function membership() {
       { class: "row" },
       h("button", { type: "button", onclick: () => clubInvite() }, icon("share"), "Invite to the club"),
       operator && h("a", { class: "button", href: "/operator" }, icon("signal"), "All rooms"),
+      !operator && h("button", { type: "button", onclick: () => editProfile().catch(complain) }, icon("people"), "Your profile"),
       !operator && h("button", { type: "button", class: "ghost", onclick: stored }, "What is stored about me"),
       h("button", { type: "button", class: "ghost", onclick: forget }, "Forget me on this device"),
       !operator && h("button", { type: "button", class: "ghost danger", onclick: remove }, "Delete my account"),

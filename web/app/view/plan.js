@@ -8,6 +8,7 @@ import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { confirm } from "./dialog.js";
 import { icon, mark } from "./icon.js";
+import { isMember } from "./profile.js";
 import { hostInvite, shareLink } from "./share.js";
 
 /**
@@ -112,7 +113,7 @@ async function openRoom(id, token) {
  */
 export function cohostPage(plan, code, go) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const member = vault.identity.get()?.kind === "member";
+  const member = isMember();
   const agree = async () => {
     try {
       await api.hostPlan(plan.plan, code, await keyring.houseToken());

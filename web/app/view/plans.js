@@ -2,11 +2,11 @@ import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
 import { refusalOf } from "../types.js";
-import * as vault from "../vault.js";
 import { localOf, soon, when, withOffset, zone } from "../when.js";
 import { ending } from "../words.js";
 import { dialog } from "./dialog.js";
 import { icon } from "./icon.js";
+import { isMember } from "./profile.js";
 
 /**
  * @typedef {import("../api.js").Plan} Plan
@@ -19,7 +19,7 @@ import { icon } from "./icon.js";
  * @param {Go} go
  */
 export function planned(plans, go) {
-  const member = vault.identity.get()?.kind === "member";
+  const member = isMember();
   if (plans.length === 0 && !member) return null;
   const items = plans.map((p) =>
     h(

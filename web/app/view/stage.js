@@ -12,7 +12,7 @@ import { icon } from "./icon.js";
 /**
  * The stage: an avatar for each person, with a ring that follows the voice.
  * @param {Call} call
- * @param {(member: StageMember) => void} onPick a host has picked somebody
+ * @param {(member: StageMember) => void} onPick the user has picked somebody
  */
 export function stage(call, onPick) {
   const list = h("ul", { class: "stage", "aria-label": "On stage" });
@@ -23,7 +23,7 @@ export function stage(call, onPick) {
   /** @param {StageMember} member */
   const make = (member) => {
     const content = [
-      h("span", { class: "seat-face" }, h("span", { class: "ring", "aria-hidden": "true" }), avatar(member.name)),
+      h("span", { class: "seat-face" }, h("span", { class: "ring", "aria-hidden": "true" }), avatar(member.name, "", member.picture)),
       h("span", { class: "seat-name" }),
       h("span", { class: "seat-role" }),
       h("span", { class: "seat-mic sr-only" }),
@@ -58,7 +58,7 @@ export function stage(call, onPick) {
 
   const seated = () => seating.arrange(call.roster.stage, narrow.matches);
   // People you can act on are buttons; others are not.
-  const seat = () => reconcile(list, seated(), (m) => (acts(call, m) ? "button " : "") + m.member, make, update);
+  const seat = () => reconcile(list, seated(), (m) => (acts(call, m) ? "button " : "") + m.member + (m.picture ?? ""), make, update);
 
   return {
     element,
@@ -87,12 +87,12 @@ export function stage(call, onPick) {
 }
 
 /**
- * Whether the user can act on a member.
+ * Whether there is something to see of a member, or something to do about them.
  * @param {Call} call
  * @param {StageMember} member
  */
 function acts(call, member) {
-  return call.roster.hosting || member.member === call.roster.me;
+  return call.roster.hosting || member.member === call.roster.me || Boolean(member.profile);
 }
 
 /**

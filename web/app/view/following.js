@@ -1,0 +1,38 @@
+import { h } from "../dom.js";
+import { avatar } from "./avatar.js";
+
+/**
+ * @typedef {import("../api.js").RoomInfo} RoomInfo
+ * @typedef {import("../api.js").Profile} Profile
+ * @typedef {(route: import("../route.js").Route) => void} Go
+ */
+
+/**
+ * Whom the user follows and who is on a stage now, and where; nothing if they follow nobody.
+ * @param {RoomInfo[]} rooms
+ * @param {Profile[]} followed
+ * @param {Go} go
+ */
+export function followedHere(rooms, followed, go) {
+  if (followed.length === 0) return null;
+  const known = new Set(followed.map((p) => p.profile));
+  const here = rooms.flatMap((room) => room.stage.filter((m) => m.profile && known.has(m.profile)).map((m) => ({ m, room })));
+  const items = here.map(({ m, room }) =>
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", class: "room-item", onclick: () => go({ at: "room", room: room.room }) },
+        h("span", { class: "room-item-text" }, h("strong", {}, m.name), h("span", { class: "quiet" }, `On stage in ${room.name}`)),
+        avatar(m.name, "small", m.picture),
+      ),
+    ),
+  );
+  return h(
+    "section",
+    { class: "card rooms", "aria-labelledby": "following-title" },
+    h("h2", { id: "following-title" }, "People you follow"),
+    items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, "None of them is on a stage right now."),
+  );
+}
