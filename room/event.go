@@ -38,6 +38,8 @@ const (
 	StageInvited
 	// StageInviteClosed: the invitation is over; Outcome says how.
 	StageInviteClosed
+	// Applauded: Member, on stage, applauds. It changes nothing.
+	Applauded
 	// RulesSet: the rules are now Rules. Member is empty.
 	RulesSet
 	// Unblocked: the block in Block is removed. Member is empty.
@@ -58,7 +60,7 @@ var kindNames = [...]string{
 	Joined: "joined", Left: "left", Promoted: "promoted", Demoted: "demoted",
 	Muted: "muted", Unmuted: "unmuted", HandRaised: "hand-raised",
 	HandLowered: "hand-lowered", SteppedDown: "yielded", Disconnected: "went-away", Reconnected: "came-back",
-	StageInvited: "stage-invited", StageInviteClosed: "stage-invite-closed", RulesSet: "rules-set",
+	StageInvited: "stage-invited", StageInviteClosed: "stage-invite-closed", Applauded: "applauded", RulesSet: "rules-set",
 	Unblocked: "unbarred", PlaceReserved: "held", ReservationReleased: "released", ReservationExpired: "guest-lapsed", Ended: "ended",
 }
 

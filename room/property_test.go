@@ -241,14 +241,15 @@ func TestRoomInvariantsUnderAnySequenceOfCalls(t *testing.T) {
 				to := role(t)
 				step(func(by, id MemberID) ([]Event, error) { return r.Promote(by, id, to, now) })(t)
 			},
-			"leave":  step(func(_, id MemberID) ([]Event, error) { return r.Leave(id, now) }),
-			"lose":   step(func(_, id MemberID) ([]Event, error) { return r.TimeOut(id, now) }),
-			"remove": step(func(by, id MemberID) ([]Event, error) { return r.Remove(by, id, now) }),
-			"demote": step(func(by, id MemberID) ([]Event, error) { return r.Demote(by, id, now) }),
-			"mute":   step(func(by, id MemberID) ([]Event, error) { return r.Mute(by, id, now) }),
-			"unmute": step(func(by, id MemberID) ([]Event, error) { return r.Unmute(by, id, now) }),
-			"raise":  step(func(_, id MemberID) ([]Event, error) { return r.RaiseHand(id, now) }),
-			"lower":  step(func(by, id MemberID) ([]Event, error) { return r.LowerHand(by, id, now) }),
+			"leave":   step(func(_, id MemberID) ([]Event, error) { return r.Leave(id, now) }),
+			"lose":    step(func(_, id MemberID) ([]Event, error) { return r.TimeOut(id, now) }),
+			"remove":  step(func(by, id MemberID) ([]Event, error) { return r.Remove(by, id, now) }),
+			"demote":  step(func(by, id MemberID) ([]Event, error) { return r.Demote(by, id, now) }),
+			"mute":    step(func(by, id MemberID) ([]Event, error) { return r.Mute(by, id, now) }),
+			"unmute":  step(func(by, id MemberID) ([]Event, error) { return r.Unmute(by, id, now) }),
+			"raise":   step(func(_, id MemberID) ([]Event, error) { return r.RaiseHand(id, now) }),
+			"applaud": step(func(_, id MemberID) ([]Event, error) { return r.Applaud(id, now) }),
+			"lower":   step(func(by, id MemberID) ([]Event, error) { return r.LowerHand(by, id, now) }),
 			"end": func(t *rapid.T) {
 				// Rarely, or most sequences would be spent in an ended room.
 				if rapid.IntRange(0, 9).Draw(t, "really") != 0 {

@@ -85,6 +85,25 @@ func TestPresenceSendsTheLatestState(t *testing.T) {
 
 // A newcomer is shown a count that then changes back to what all others were sent
 // last. The newcomer must be sent it, too.
+// TestApplauseIsShownToEverybody has somebody on stage applaud: all are told. A listener
+// cannot, and who comes later sees nothing of it.
+func TestApplauseIsShownToEverybody(t *testing.T) {
+	h := open(t, func(cfg *Config) { cfg.PresenceEvery = 100 * time.Millisecond })
+	host, ada := h.enter("a", wire.RoleHost, "Ada")
+	bo, _ := h.enter("a", "", "Bo")
+	bo.expectError(wire.Applaud{}, wire.CodeConflict)
+	host.expectOK(wire.Applaud{})
+	for _, c := range []*client{host, bo} {
+		p := c.presence(func(p wire.Presence) bool { return len(p.Applause) > 0 })
+		assert.Equal(t, []string{ada.Member}, p.Applause)
+		assert.Empty(t, p.StageChanges)
+	}
+	cy, _ := h.enter("a", "", "Cy")
+	host.expectOK(wire.Mute{Member: ada.Member, Muted: true})
+	p := cy.presence(func(p wire.Presence) bool { return len(p.StageChanges) > 0 })
+	assert.Empty(t, p.Applause)
+}
+
 func TestPresenceCorrectsANewcomer(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.PresenceEvery = 300 * time.Millisecond })
 	gone, _ := h.enter("a", "", "")

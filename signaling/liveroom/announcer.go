@@ -99,13 +99,13 @@ func (a *announcer) takePresence() []presenceUpdate {
 	halls := l.rules.Halls()
 	n := &l.pending
 	audience, total := n.audienceChanges(halls)
-	common := wire.Presence{Rev: l.log.revision, StageChanges: n.stage}
+	common := wire.Presence{Rev: l.log.revision, StageChanges: n.stage, Applause: n.applause}
 	if n.rules {
 		rules := wireRules(l.rules.Rules())
 		common.Rules = &rules
 	}
-	all, hands := len(n.stage) > 0 || n.rules, n.hands
-	n.stage, n.hands, n.rules = nil, false, false
+	all, hands := len(n.stage) > 0 || n.rules || len(n.applause) > 0, n.hands
+	n.stage, n.applause, n.hands, n.rules = nil, nil, false, false
 	n.sentAudience = halls
 	clear(n.resendAudience)
 	if l.rules.Ended() || (!total && !all && !hands && !slices.Contains(audience, true)) {

@@ -136,6 +136,8 @@ func (c *change) applyTo(p *Participant, e room.Event) {
 		}
 	case room.HandRaised, room.HandLowered:
 		l.pending.hands = true
+	case room.Applauded:
+		l.pending.applauded(e.Member.ID)
 	case room.StageInvited:
 		p.send(*view{l}.invitation(e.Member))
 	case room.StageInviteClosed:

@@ -61,7 +61,7 @@ func (s *saver) next(at, now time.Time) time.Time {
 func lasting(events []room.Event) bool {
 	for _, e := range events {
 		switch e.Kind {
-		case room.Disconnected, room.Reconnected, room.HandRaised, room.HandLowered, room.StageInvited, room.StageInviteClosed:
+		case room.Disconnected, room.Reconnected, room.HandRaised, room.HandLowered, room.Applauded, room.StageInvited, room.StageInviteClosed:
 		case room.Joined:
 			if e.Member.Role.OnStage() {
 				return true

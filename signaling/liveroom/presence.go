@@ -3,6 +3,7 @@ package liveroom
 import (
 	"slices"
 
+	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -13,6 +14,8 @@ type pendingPresence struct {
 	// order of their first change.
 	stage        []wire.StageChange
 	hands, rules bool
+	// applause are those who have applauded.
+	applause []string
 	// sentAudience is the audience of each hall in the last update, and sentTalkers
 	// are the talkers in the last talkers message.
 	sentAudience []int
@@ -75,6 +78,13 @@ func (n *pendingPresence) stageChanged(change wire.StageChange) {
 		return
 	}
 	n.stage[i] = change
+}
+
+// applauded notes that somebody applauds; once is enough until it is sent.
+func (n *pendingPresence) applauded(member room.MemberID) {
+	if id := string(member); !slices.Contains(n.applause, id) {
+		n.applause = append(n.applause, id)
+	}
 }
 
 // presenceUpdate is one presence message with its recipients.

@@ -37,6 +37,8 @@ func applyChange(rules *room.Room, me room.MemberID, m wire.ClientMessage, now t
 		return rules.Remove(me, target(m.Member), now)
 	case wire.RaiseHand:
 		return rules.RaiseHand(me, now)
+	case wire.Applaud:
+		return rules.Applaud(me, now)
 	case wire.LowerHand:
 		return rules.LowerHand(me, target(m.Member), now)
 	case wire.InviteToStage:

@@ -124,6 +124,13 @@ type RaiseHand struct {
 	ID string `json:"id,omitempty"`
 }
 
+// Applaud shows everybody that one applauds. The answer is [OK]; then all get a [Presence]
+// with it. People on stage only.
+type Applaud struct {
+	fromClient
+	ID string `json:"id,omitempty"`
+}
+
 // LowerHand takes a raised hand down. The answer is [OK].
 type LowerHand struct {
 	fromClient

@@ -197,6 +197,9 @@ func tidy(m Message) Message {
 		if len(m.StageChanges) == 0 {
 			m.StageChanges = nil
 		}
+		if len(m.Applause) == 0 {
+			m.Applause = nil
+		}
 		return m
 	case Talkers:
 		if m.Talkers == nil {

@@ -29,6 +29,7 @@ func samples() []wire.Message {
 		wire.Demote{ID: "8", Member: "m2"},
 		wire.Remove{ID: "9", Member: "m2"},
 		wire.RaiseHand{ID: "10"},
+		wire.Applaud{ID: "10"},
 		wire.LowerHand{ID: "11", Member: "m2"},
 		wire.End{ID: "12"},
 		wire.Resume{ID: "13", Room: "lobby", Member: "m2", Key: "k", Rev: 3},

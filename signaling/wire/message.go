@@ -65,6 +65,7 @@ const (
 	TypeRemove    Type = "remove"
 	TypeRaiseHand Type = "raise-hand"
 	TypeLowerHand Type = "lower-hand"
+	TypeApplaud   Type = "applaud"
 	TypeEnd       Type = "end"
 
 	TypeResume        Type = "resume"
@@ -117,6 +118,7 @@ var (
 		kind[Remove, ClientMessage](TypeRemove),
 		kind[RaiseHand, ClientMessage](TypeRaiseHand),
 		kind[LowerHand, ClientMessage](TypeLowerHand),
+		kind[Applaud, ClientMessage](TypeApplaud),
 		kind[End, ClientMessage](TypeEnd),
 		kind[Resume, ClientMessage](TypeResume),
 		kind[SetRules, ClientMessage](TypeSetRules),

@@ -140,6 +140,8 @@ type Presence struct {
 	Rev uint64 `json:"rev"`
 	// StageChanges are the people whose place on stage changed.
 	StageChanges []StageChange `json:"stage_changes,omitempty"`
+	// Applause are the members on stage who have applauded since the last one.
+	Applause []string `json:"applause,omitempty"`
 	// Hands are the raised hands, oldest first, at most [MaxHands]; absent (nil)
 	// if they have not changed, and for those not on stage.
 	Hands []Hand `json:"hands,omitzero"`

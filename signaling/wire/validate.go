@@ -226,6 +226,11 @@ func (m ICERestarted) validate() error {
 }
 
 func (m Presence) validate() error {
+	for _, member := range m.Applause {
+		if err := checkWord("applause", member, MaxMember, true); err != nil {
+			return err
+		}
+	}
 	for _, change := range m.StageChanges {
 		if err := change.validate(); err != nil {
 			return err

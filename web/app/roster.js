@@ -37,6 +37,8 @@ export class Roster {
   rules = { hands: "everyone", self_unmute: false, visibility: "open" };
   /** Who was the last host to leave, while there is no host. */
   lastHost = "";
+  /** Who on stage has applauded since somebody looked. @type {string[]} */
+  applause = [];
   /** The number of the last change of the stage, and the secret to come back with. */
   rev = 0;
   key = "";
@@ -100,6 +102,7 @@ export class Roster {
     this.total = m.total ?? 0;
     this.rev = Math.max(this.rev, m.rev ?? 0);
     this.rules = m.rules ?? this.rules;
+    this.applause.push(...(m.applause ?? []));
     if (m.hands) {
       this.hands = m.hands;
       this.handCount = m.hand_count ?? m.hands.length;

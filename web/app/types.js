@@ -62,6 +62,7 @@
  * @property {number} [rev]
  * @property {Rules} [rules]
  * @property {StageChange[]} [stage_changes]
+ * @property {string[]} [applause] who on stage applauds
  * @property {Hand[]} [hands]
  * @property {number} [hand_count]
  *

@@ -15,20 +15,22 @@ export function bar(call, on) {
   const number = h("span", { class: "count" });
   const hands = h("button", { type: "button", class: "round", "aria-controls": "hands", onclick: on.hands }, icon("people"), number);
   const hand = h("button", { type: "button", class: "round", onclick: able(() => call.request({ type: call.roster.handUp ? "lower-hand" : "raise-hand" })) }, icon("hand"));
+  const applaud = h("button", { type: "button", class: "round applaud", "aria-label": "Applaud", title: "Applaud", onclick: able(() => call.request({ type: "applaud" })) }, icon("applause"));
   const mic = h("button", { type: "button", class: "round mic", onclick: able(() => call.speaking.toggle()) });
   return {
-    element: h("nav", { class: "bar", "aria-label": "You" }, leave, end, h("span", { class: "bar-gap" }), share, hands, hand, mic),
+    element: h("nav", { class: "bar", "aria-label": "You" }, leave, end, h("span", { class: "bar-gap" }), share, hands, hand, applaud, mic),
     /** @param {boolean} handsOpen whether the queue is shown */
     update(handsOpen) {
       const { roster } = call;
       const live = call.state === "live";
       end.hidden = !roster.hosting;
-      hands.hidden = !roster.onStage;
+      hands.hidden = applaud.hidden = !roster.onStage;
       say(number, roster.handCount > 0 ? String(roster.handCount) : "");
       apply(hands, { "aria-expanded": String(handsOpen), "aria-label": `Raised hands: ${roster.handCount}` });
       updateHand(hand, call, live);
       updateMic(mic, call, live);
       enable(end, live);
+      enable(applaud, live);
     },
   };
 }

@@ -91,7 +91,7 @@ export function memberMenu(call, who) {
    */
   const action = (picture, label, request, sure) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(picture), label);
   const items = own
-    ? [action("down", "Go back to the audience", { type: "demote" })]
+    ? [action("applause", "Applaud", { type: "applaud" }), action("down", "Go back to the audience", { type: "demote" })]
     : !call.roster.hosting
       ? []
       : [

@@ -60,10 +60,21 @@ export function stage(call, onPick) {
   // People you can act on are buttons; others are not.
   const seat = () => reconcile(list, seated(), (m) => (acts(call, m) ? "button " : "") + m.member + (m.picture ?? ""), make, update);
 
+  /** Lets a microphone flash, as people do who applaud. @param {string} id of a member */
+  const applaud = (id) => {
+    const at = seated().findIndex((m) => m.member === id);
+    const face = list.children[at]?.querySelector(".seat-face");
+    if (!face || face.querySelector(".clap")) return;
+    const clap = h("span", { class: "badge clap", role: "img", "aria-label": "applauds" }, icon("mic"));
+    face.append(clap);
+    setTimeout(() => clap.remove(), applauseMs);
+  };
+
   return {
     element,
     update() {
       seat();
+      call.roster.applause.splice(0).forEach(applaud);
       const { lastHost } = call.roster;
       say(nobody, lastHost ? `${lastHost} left. The room waits for a host.` : "Nobody is on stage yet. Stay: it starts when a host arrives.");
       nobody.hidden = call.roster.stage.length > 0;
@@ -108,10 +119,13 @@ function part(item, name) {
  * @param {boolean} muted
  */
 function badge(face, muted) {
-  const present = face.querySelector(".badge");
+  const present = face.querySelector(".badge:not(.clap)");
   if (muted && !present) face.append(h("span", { class: "badge" }, icon("mic-off")));
   if (!muted) present?.remove();
 }
+
+/** How long a microphone flashes, in milliseconds. */
+const applauseMs = 2400;
 
 /** Whether a full stage does not fit on the screen. */
 const narrow = matchMedia("(max-width: 32rem)");
