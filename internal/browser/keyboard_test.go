@@ -65,6 +65,10 @@ func TestKeyboardReachesEverything(t *testing.T) {
 	ada.await("!document.querySelector('dialog')")
 	assert.Equal(t, "T Tom Speaker Microphone on", ada.focus())
 
+	ada.tabsTo("Applaud")
+	ada.presses(kb.Enter)
+	ada.await("document.querySelector('.seat.own .clap')")
+
 	// Tom depends on the only host, so she is asked what is to become of him.
 	ada.tabsTo("Leave quietly")
 	ada.presses(kb.Enter)

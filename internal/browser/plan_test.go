@@ -6,6 +6,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -67,4 +68,50 @@ func TestPlannedRoomIsOpenedByItsHosts(t *testing.T) {
 	dee.sees("Happening now")
 	dee.click("Go in")
 	dee.sees("You need an invite")
+}
+
+// A member plans a room and says something of herself with the keyboard alone.
+func TestKeyboardPlansARoom(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--operator-token", operatorToken, "--data", t.TempDir())
+	c := ownChromium(t, "speech.ogg") // the focus is one window's
+	ada := c.person("Ada")
+	ada.signsInAsOperator(s.url)
+	ada.click("Invite to the club")
+	ada.await("document.querySelector('#link')?.value")
+	link := eval[string](ada, "document.querySelector('#link').value")
+	ada.click("Close")
+	ada.click("Forget me on this device")
+	ada.sees("This house is by invitation")
+	ada.goTo(link)
+	ada.fill("Your name", ada.name)
+	ada.click("Become a member")
+	ada.click("I have kept it")
+	ada.sees("You are a member, Ada")
+
+	ada.tabsTo("Your profile")
+	ada.presses(kb.Enter)
+	ada.await("document.querySelector('dialog[open]')?.contains(document.activeElement)")
+	ada.tabsTo("A few words about you")
+	ada.presses("Radio", kb.Enter)
+	ada.await("!document.querySelector('dialog')")
+	assert.Equal(t, "Your profile", ada.focus(), "it gives the focus back")
+
+	ada.tabsTo("Plan a room for later")
+	ada.presses(kb.Enter)
+	ada.await("document.querySelector('dialog[open]')?.contains(document.activeElement)")
+	ada.tabsTo("What will it be about?")
+	ada.presses("Friday night radio")
+	ada.tabsTo("Plan it")
+	ada.presses(kb.Enter)
+	ada.sees("Open the room now")
+	ada.tabsTo("Share")
+	ada.presses(kb.Enter)
+	ada.await("document.querySelector('dialog[open]')?.contains(document.activeElement)")
+	ada.presses(kb.Escape)
+	ada.await("!document.querySelector('dialog')")
+	assert.Equal(t, "Share", ada.focus())
+	ada.tabsTo("Open the room now")
+	ada.presses(kb.Enter)
+	ada.sees("Ada (you)")
 }

@@ -38,13 +38,13 @@ func jpegOf(t testing.TB, picture image.Image) []byte {
 func TestMake(t *testing.T) {
 	plain := jpegOf(t, image.NewGray(image.Rect(0, 0, 256, 200)))
 	located := append(append(append([]byte{}, plain[:2]...), "\xff\xe1\x00\x14Exif\x00\x00GPS 52.5 N.."...), plain[2:]...)
-	clear := image.NewNRGBA(image.Rect(0, 0, 8, 8))
+	glass := image.NewNRGBA(image.Rect(0, 0, 8, 8))
 	for what, row := range map[string]struct {
 		data []byte
 		err  error
 	}{
 		"a JPEG is kept": {plain, nil},
-		"a PNG is kept":  {pngOf(t, clear), nil},
+		"a PNG is kept":  {pngOf(t, glass), nil},
 		"what says where it was is kept, and does not say so": {located, nil},
 		"what follows the picture is dropped":                 {append(append([]byte{}, plain...), "<script>alert(1)</script>"...), nil},
 		"noise fits in the end":                               {pngOf(t, noise(200)), nil},
@@ -63,7 +63,7 @@ func TestMake(t *testing.T) {
 			}
 		})
 	}
-	made, err := Make(pngOf(t, clear))
+	made, err := Make(pngOf(t, glass))
 	require.NoError(t, err)
 	picture, err := jpeg.Decode(bytes.NewReader(made))
 	require.NoError(t, err)

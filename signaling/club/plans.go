@@ -154,7 +154,7 @@ func (c Plans) Host(ctx context.Context, who auth.Principal, id, code string) (s
 	if _, err := c.Find(ctx, id); err != nil {
 		return store.Plan{}, err
 	}
-	return c.Store.ChangePlan(ctx, id, func(p store.Plan) (store.Plan, error) {
+	p, err := c.Store.ChangePlan(ctx, id, func(p store.Plan) (store.Plan, error) {
 		switch {
 		case !p.TakesHostCode(code):
 			return p, apierr.ErrInviteUnavailable
@@ -166,6 +166,10 @@ func (c Plans) Host(ctx context.Context, who auth.Principal, id, code string) (s
 		p.Hosts = append(p.Hosts, who.Account)
 		return p, nil
 	})
+	if err != nil {
+		return p, err
+	}
+	return p, c.audited(ctx, who, "plan.host", id, "", "")
 }
 
 // StepBack takes the principal from the hosts of another's plan.
@@ -180,5 +184,8 @@ func (c Plans) StepBack(ctx context.Context, who auth.Principal, id string) erro
 		p.Hosts = slices.DeleteFunc(p.Hosts, func(host string) bool { return host == who.Account })
 		return p, nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return c.audited(ctx, who, "plan.stepback", id, "", "")
 }
