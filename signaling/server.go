@@ -94,6 +94,7 @@ func New(cfg Config) (*Server, error) {
 			Invites: cfg.Invites, MaxMembers: cfg.MaxMembers, Clock: cfg.Clock,
 		},
 	}
+	s.api.NotFound = s.notFound
 	if cfg.Cluster != nil {
 		s.api.Club.LoggedIn, s.api.Club.Deleted, s.api.Counted = cfg.Cluster.LoggedIn, cfg.Cluster.Deleted, nodes.AskedByNode
 	}

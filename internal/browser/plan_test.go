@@ -68,6 +68,8 @@ func TestPlannedRoomIsOpenedByItsHosts(t *testing.T) {
 	dee.sees("Happening now")
 	dee.click("Go in")
 	dee.sees("You need an invite")
+	dee.goTo(s.url + "/planned/none")
+	dee.sees("There is nothing here")
 }
 
 // A member plans a room and says something of herself with the keyboard alone.

@@ -11,7 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 )
 
-// API serves the HTTP API. All fields but PublicURL are required. It is safe for concurrent use.
+// API serves the HTTP API. All fields but PublicURL, Counted and NotFound are required. It is safe for concurrent use.
 type API struct {
 	// Open lets everybody create rooms, under IDs that they choose.
 	Open    bool
@@ -25,7 +25,10 @@ type API struct {
 	// Counted reports whether another server of the cluster has counted a request; nil:
 	// none has.
 	Counted func(*http.Request) bool
-	Log     *slog.Logger
+	// NotFound answers a request for nothing that there is: a browser's with a page. Nil: all
+	// get an error as JSON.
+	NotFound http.HandlerFunc
+	Log      *slog.Logger
 }
 
 // Routes returns the handlers of the API by their paths, as patterns of an

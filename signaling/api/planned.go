@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"html/template"
 	"net/http"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/calendar"
 	"github.com/earshot-audio/earshot/internal/qrcode"
+	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/wire"
 	"github.com/earshot-audio/earshot/store"
 )
@@ -60,6 +62,10 @@ func (a plannedHandlers) find(r *http.Request) (store.Plan, error) {
 // preview serves GET /planned/{plan}.
 func (a plannedHandlers) preview(w http.ResponseWriter, r *http.Request) error {
 	p, err := a.find(r)
+	if errors.Is(err, apierr.ErrNoPlan) && a.NotFound != nil {
+		a.NotFound(w, r) // people keep links
+		return nil
+	}
 	if err != nil {
 		return err
 	}
