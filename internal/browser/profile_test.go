@@ -57,6 +57,8 @@ func TestProfileIsSeenAndFollowed(t *testing.T) {
 	bo.await("document.querySelector('dialog [aria-pressed=true]')")
 	bo.pictured(dir, "profile")
 	assert.Zero(t, eval[int](bo, "document.querySelectorAll('dialog .menu-item').length"), "who is no host has nothing to do to her")
+	bo.click("Close")
+	bo.sees("Host, you follow")
 	bo.goTo(s.url)
 	bo.sees("On stage in Friday night radio")
 	bo.pictured(dir, "following")

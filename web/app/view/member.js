@@ -79,8 +79,10 @@ export function listenerMenu(call, { member, name }) {
  * Somebody on stage: what they show of themselves, and what the user can do.
  * @param {Call} call
  * @param {StageMember} who
+ * @param {import("../followed.js").Followed} followed
+ * @param {() => void} change what is shown of whom the user follows
  */
-export function memberMenu(call, who) {
+export function memberMenu(call, who, followed, change) {
   const { member, name } = who;
   const own = member === call.roster.me;
   /**
@@ -105,7 +107,7 @@ export function memberMenu(call, who) {
   dialog(
     name,
     h("div", { class: "menu-face" }, avatar(name, "", who.picture), h("span", { class: "quiet" }, who.role === "host" ? "Host" : "Speaker")),
-    profileNote(who.profile, call.roster.room),
+    profileNote(who.profile, call.roster.room, followed, change),
     h("div", { class: "menu" }, ...items),
   );
 }

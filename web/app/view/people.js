@@ -4,7 +4,7 @@ import { count, ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { choice, dialog } from "./dialog.js";
 import { icon } from "./icon.js";
-import { listenerMenu, memberMenu } from "./member.js";
+import { listenerMenu } from "./member.js";
 
 /** How long a search waits for the next letter, in milliseconds. */
 const pause = 250;
@@ -12,8 +12,9 @@ const pause = 250;
 /**
  * Lets a host find anybody in the room, and act on them.
  * @param {import("../call.js").Call} call
+ * @param {(who: import("../types.js").StageMember) => void} onPick somebody on stage is picked
  */
-export function people(call) {
+export function people(call, onPick) {
   const summary = h("p", { class: "quiet", role: "status" });
   const list = h("div", { class: "people" });
   const more = h("button", { type: "button", hidden: true, onclick: () => load(next) }, "Show more");
@@ -43,7 +44,7 @@ export function people(call) {
       const page = await call.audience({ search, ...(from > 0 && { from }) });
       if (mine !== turn) return;
       if (from === 0) {
-        list.replaceChildren(...onStage(call, search));
+        list.replaceChildren(...onStage(call, search, onPick));
         shown = 0;
       }
       list.append(...page.people.map((who) => row(who.name, who.hand ? "Hand up" : "Listening", () => listenerMenu(call, who))));
@@ -68,10 +69,11 @@ export function people(call) {
  * The people on stage whose name holds a text.
  * @param {import("../call.js").Call} call
  * @param {string} search
+ * @param {(who: import("../types.js").StageMember) => void} onPick
  */
-function onStage(call, search) {
+function onStage(call, search, onPick) {
   const found = call.roster.stage.filter(({ name }) => name.toLocaleLowerCase().includes(search.toLocaleLowerCase()));
-  return found.map((who) => row(who.name, who.role === "host" ? "Host" : "Speaker", () => memberMenu(call, who)));
+  return found.map((who) => row(who.name, who.role === "host" ? "Host" : "Speaker", () => onPick(who)));
 }
 
 /**

@@ -18,8 +18,10 @@ export const isMember = () => vault.identity.get()?.kind === "member";
  * What somebody shows of themselves, and a button to follow them. It fills itself.
  * @param {string | undefined} profile its id; undefined: they show nothing
  * @param {string} room in which the user sees them
+ * @param {import("../followed.js").Followed} followed
+ * @param {() => void} change what is shown of whom the user follows
  */
-export function profileNote(profile, room) {
+export function profileNote(profile, room, followed, change) {
   const about = h("p", { class: "about" });
   const button = h("button", { type: "button", class: "small", hidden: true });
   const element = h("div", { class: "profile-note", hidden: true }, about, button);
@@ -31,9 +33,10 @@ export function profileNote(profile, room) {
   button.addEventListener("click", async () => {
     if (!profile) return;
     try {
-      await api.follow(profile, !following, await keyring.houseToken());
+      await followed.follow(profile, !following);
       following = !following;
       show();
+      change();
     } catch (problem) {
       say(about, ending(refusalOf(problem).code).text);
     }

@@ -1,4 +1,5 @@
 import { h, say } from "../dom.js";
+import { Followed } from "../followed.js";
 import { Meter } from "../meter.js";
 import { count } from "../words.js";
 import { audience } from "./audience.js";
@@ -26,8 +27,12 @@ import { stage } from "./stage.js";
 export function room(call, { title, open }) {
   const meter = new Meter();
   const obstacle = banner(call);
-  const faces = stage(call, (member) => memberMenu(call, member));
-  const crowd = audience(call, { pick: (member) => listenerMenu(call, member), search: () => people(call) });
+  const followed = new Followed();
+  /** @param {import("../types.js").StageMember} member */
+  const pick = (member) => memberMenu(call, member, followed, () => faces.update());
+  const faces = stage(call, followed, pick);
+  void followed.load().then(() => faces.update());
+  const crowd = audience(call, { pick: (member) => listenerMenu(call, member), search: () => people(call, pick) });
   const queue = hands(call);
   const law = rules(call);
   const link = connection(call);

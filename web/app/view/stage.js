@@ -12,9 +12,10 @@ import { icon } from "./icon.js";
 /**
  * The stage: an avatar for each person, with a ring that follows the voice.
  * @param {Call} call
+ * @param {import("../followed.js").Followed} followed
  * @param {(member: StageMember) => void} onPick the user has picked somebody
  */
-export function stage(call, onPick) {
+export function stage(call, followed, onPick) {
   const list = h("ul", { class: "stage", "aria-label": "On stage" });
   const nobody = h("p", { class: "quiet", hidden: true });
   const element = h("section", { class: "stage-card" }, list, nobody);
@@ -46,7 +47,8 @@ export function stage(call, onPick) {
     const own = member.member === call.roster.me;
     const muted = own ? call.speaking.silent : member.muted;
     say(part(item, "seat-name"), own ? `${member.name} (you)` : member.name);
-    say(part(item, "seat-role"), member.away ? "Reconnecting" : member.role === "host" ? "Host" : "Speaker");
+    const role = member.role === "host" ? "Host" : "Speaker";
+    say(part(item, "seat-role"), member.away ? "Reconnecting" : followed.has(member.profile) ? `${role}, you follow` : role);
     item.classList.toggle("host", member.role === "host");
     item.classList.toggle("own", own);
     item.classList.toggle("away", member.away ?? false);
