@@ -88,7 +88,7 @@ func (s *Section) writeAccepted(d *description, o *Offer, local *Transport, sour
 	if o.WaitsForHello {
 		setup = "active"
 	}
-	d.line("m=audio 9 ", s.Protocol, " ", strconv.Itoa(s.Opus))
+	d.line("m=audio 9 ", s.Protocol, " ", formats(s.RED, s.Opus))
 	d.line("c=IN IP4 0.0.0.0")
 	if s.MID != "" {
 		d.line("a=mid:", s.MID)
@@ -97,7 +97,7 @@ func (s *Section) writeAccepted(d *description, o *Offer, local *Transport, sour
 	if s.RTCPReducedSize {
 		d.line("a=rtcp-rsize")
 	}
-	d.opus(s.Opus, s.NACK && f == ClientReceives, s.AudioLevel)
+	d.opus(s.RED, s.Opus, s.NACK && f == ClientReceives, s.AudioLevel)
 	switch {
 	case s.state == inactive:
 		d.line("a=inactive")
@@ -132,11 +132,11 @@ func (o *Offer) Reduced() string {
 	}
 	d.line("a=group:BUNDLE ", strings.Join(mids, " "))
 	for i, s := range voices {
-		d.line("m=audio 9 UDP/TLS/RTP/SAVPF ", strconv.Itoa(s.Opus))
+		d.line("m=audio 9 UDP/TLS/RTP/SAVPF ", formats(s.RED, s.Opus))
 		d.line("c=IN IP4 0.0.0.0")
 		d.line("a=mid:", mids[i])
 		d.transport(o.ICE, o.Fingerprint, setup)
-		d.opus(s.Opus, false, s.AudioLevel)
+		d.opus(s.RED, s.Opus, false, s.AudioLevel)
 		if o.Flow == ClientSends {
 			d.line("a=sendonly")
 		} else {
@@ -155,10 +155,26 @@ func (d *description) transport(ice Credentials, fingerprint Fingerprint, setup 
 	d.line("a=rtcp-mux")
 }
 
-// opus writes the attributes of the one format. Without a level there is no
-// loudness extension.
-func (d *description) opus(payloadType int, nack bool, level uint8) {
+// formats lists the payload types of a section: RED, unless it is 0, is preferred.
+func formats(red uint8, opus int) string {
+	if red != 0 {
+		return strconv.Itoa(int(red)) + " " + strconv.Itoa(opus)
+	}
+	return strconv.Itoa(opus)
+}
+
+// opus writes the attributes of Opus, and of RED unless its payload type is 0. Without a
+// level there is no loudness extension.
+func (d *description) opus(red uint8, payloadType int, nack bool, level uint8) {
 	format := strconv.Itoa(payloadType)
+	if red != 0 {
+		redundant := strconv.Itoa(int(red))
+		d.line("a=rtpmap:", redundant, " ", redMap)
+		d.line("a=fmtp:", redundant, " ", format, "/", format)
+		if nack {
+			d.line("a=rtcp-fb:", redundant, " nack")
+		}
+	}
 	d.line("a=rtpmap:", format, " ", opusMap)
 	d.line("a=fmtp:", format, " ", OpusParameters)
 	if nack {

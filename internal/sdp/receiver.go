@@ -7,8 +7,12 @@ import (
 	"strconv"
 )
 
-// receiverOpus is the payload type by which a receiver offers to take Opus.
-const receiverOpus = 111
+// receiverOpus is the payload type by which a receiver offers to take Opus, and receiverRED
+// that of redundant audio.
+const (
+	receiverOpus = 111
+	receiverRED  = 63
+)
 
 // receiverLevel is the id of the loudness extension in a receiver's offer.
 const receiverLevel = 1
@@ -20,6 +24,7 @@ type Receiver struct {
 	ICE         Credentials
 	Fingerprint Fingerprint
 	NACK        bool // it asks for lost packets again
+	RED         bool // its offers prefer redundant audio (RFC 2198); its answers take none
 	// Session is the number of the session, and Version counts its descriptions from 0. A
 	// session without a number gets a random one.
 	Session, Version uint64
@@ -33,6 +38,9 @@ func (r Receiver) Offer(sections int) string {
 	all := make([]Reply, sections)
 	for i := range all {
 		all[i] = Reply{mid: strconv.Itoa(i), opus: receiverOpus, level: receiverLevel, Accepted: true}
+		if r.RED {
+			all[i].red = receiverRED
+		}
 	}
 	return r.Answer(all)
 }
@@ -42,7 +50,7 @@ type Reply struct {
 	Accepted        bool
 	mid             string
 	opus            int
-	level           uint8
+	red, level      uint8
 	media, protocol string
 }
 
@@ -76,13 +84,13 @@ func (r Receiver) Answer(sections []Reply) string {
 			d.line("a=inactive")
 			continue
 		}
-		d.line("m=audio 9 UDP/TLS/RTP/SAVPF ", strconv.Itoa(s.opus))
+		d.line("m=audio 9 UDP/TLS/RTP/SAVPF ", formats(s.red, s.opus))
 		d.line("c=IN IP4 0.0.0.0")
 		d.line("a=mid:", s.mid)
 		d.line("a=recvonly")
 		d.line("a=ice-options:trickle")
 		d.transport(r.ICE, r.Fingerprint, "active")
-		d.opus(s.opus, r.NACK, s.level)
+		d.opus(s.red, s.opus, r.NACK, s.level)
 	}
 	return d.String()
 }

@@ -21,6 +21,7 @@ type Remote struct {
 	SSRCs []uint32  // one for each section that was accepted or rejected; 0: not known
 	few   [4]uint32 // where SSRCs begins
 	Opus  PayloadTypes
+	RED   PayloadTypes
 	NACK  bool // it sends lost packets again
 
 	ICE         Credentials
@@ -57,6 +58,9 @@ func (r *Remote) accept(s *Section) error {
 	}
 	if s.Opus >= 0 {
 		r.Opus.add(uint8(s.Opus))
+	}
+	if s.RED != 0 {
+		r.RED.add(s.RED)
 	}
 	r.NACK = r.NACK || s.NACK
 	r.SSRCs = append(r.SSRCs, s.SSRC())

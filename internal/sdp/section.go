@@ -18,8 +18,12 @@ const AudioLevelURI = pion.AudioLevelURI
 // welcome.
 const OpusParameters = "minptime=10;useinbandfec=1"
 
-// opusMap is the a=rtpmap of Opus (RFC 7587, section 7).
-const opusMap = "opus/48000/2"
+// opusMap is the a=rtpmap of Opus (RFC 7587, section 7), and redMap that of redundant audio
+// (RFC 2198) with the same clock.
+const (
+	opusMap = "opus/48000/2"
+	redMap  = "red/48000/2"
+)
 
 // Section is one m-section of a description.
 type Section struct {
@@ -36,6 +40,9 @@ type Section struct {
 	Sends, Receives bool
 	// Opus is the payload type of the first Opus format, -1 if there is none.
 	Opus int
+	// RED is the payload type of redundant audio (RFC 2198) that holds this Opus, if the
+	// section prefers it to Opus alone: its format stands before. 0 if not.
+	RED uint8
 	// NACK says that lost Opus packets are asked for again.
 	NACK bool
 	// AudioLevel is the id of the loudness header extension, 0 if there is none.
@@ -71,6 +78,7 @@ func readSection(desc *pion.SessionDescription, m *pion.MediaDescription) (Secti
 	_, s.RTCPReducedSize = m.Attribute(pion.AttrKeyRTCPRsize)
 	s.Sends, s.Receives = direction(desc.Attributes, m.Attributes)
 	s.Opus = s.findOpus()
+	s.RED = s.findRED()
 	s.NACK = s.findNACK()
 	s.AudioLevel = s.findAudioLevel()
 	inherit := func(key string) string {
@@ -202,18 +210,45 @@ func (s *Section) values(key string) func(func(string) bool) {
 // findOpus returns the first format of the m= line that is Opus, or -1.
 func (s *Section) findOpus() int {
 	for _, format := range s.Formats {
-		pt, err := strconv.ParseUint(format, 10, 7)
-		if err != nil {
-			continue
-		}
-		for value := range s.values("rtpmap") {
-			of, codec, _ := strings.Cut(value, " ")
-			if of == format && strings.EqualFold(strings.TrimSpace(codec), opusMap) {
-				return int(pt)
-			}
+		if pt, err := strconv.ParseUint(format, 10, 7); err == nil && s.maps(format, opusMap) {
+			return int(pt)
 		}
 	}
 	return -1
+}
+
+// maps reports whether a format has the a=rtpmap.
+func (s *Section) maps(format, codec string) bool {
+	for value := range s.values("rtpmap") {
+		of, is, _ := strings.Cut(value, " ")
+		if of == format && strings.EqualFold(strings.TrimSpace(is), codec) {
+			return true
+		}
+	}
+	return false
+}
+
+// findRED returns the first format before Opus that is redundant audio of that Opus alone
+// (RFC 2198, section 5), or 0. The order of the formats is the author's preference (RFC 3264,
+// section 5.1): browsers list RED after Opus unless a page asks for it.
+func (s *Section) findRED() uint8 {
+	opus := strconv.Itoa(s.Opus)
+	for _, format := range s.Formats {
+		if format == opus || s.Opus < 0 {
+			return 0
+		}
+		pt, err := strconv.ParseUint(format, 10, 7)
+		if err != nil || pt == 0 || !s.maps(format, redMap) {
+			continue
+		}
+		for value := range s.values("fmtp") {
+			of, blocks, _ := strings.Cut(value, " ")
+			if of == format && strings.Trim(strings.ReplaceAll("/"+strings.TrimSpace(blocks), "/"+opus, ""), " ") == "" {
+				return uint8(pt)
+			}
+		}
+	}
+	return 0
 }
 
 // findNACK reports whether generic NACKs are sent for Opus (RFC 4585, section

@@ -17,7 +17,7 @@ const module = "github.com/earshot-audio/earshot/"
 var layers = map[string][]string{
 	"room":                          {},
 	"room/fanout":                   {"internal/prefetch"},
-	"room/rtc":                      {"room/fanout", "internal/icetcp", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
+	"room/rtc":                      {"room/fanout", "internal/icetcp", "internal/lite", "internal/red", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
 	"room/trunk":                    {"room/fanout"},
 	"store":                         {"internal/reach", "room"},
 	"cluster":                       {},
@@ -91,6 +91,7 @@ var layers = map[string][]string{
 	"internal/prefetch":             {},
 	"internal/hugepages":            {},
 	"internal/reach":                {},
+	"internal/red":                  {},
 	"internal/udpbatch":             {},
 	"internal/dtls":                 {},
 	"internal/lite":                 {"internal/dtls", "internal/sdp", "internal/srtp", "internal/prefetch"},

@@ -56,6 +56,11 @@ type Packet struct {
 	// Marker is set on the first packet that a talker has in the slot, and
 	// wherever the mic itself set it.
 	Marker bool
+	// Earlier is the frame of the packet before it in the section, Seq-1, which lies
+	// EarlierBy ticks before: for listeners who want it once more, in case that they have
+	// missed it. It is nil for the first of a talker, and where the mic's was lost.
+	EarlierBy uint32
+	Earlier   *Frame
 	*Frame
 
 	sub *Subscription // whose copy it is, during Send

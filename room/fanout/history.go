@@ -46,5 +46,8 @@ func (s *Subscription) lookup(section int, seq uint16) (Packet, bool) {
 	}
 	p, ok := s.group.history[section].lookup(in, since)
 	p.Seq, p.Timestamp, p.Marker = seq, t.shifted(p.Timestamp), p.Marker || first
+	if first {
+		p.Earlier = nil
+	}
 	return p, ok
 }

@@ -74,6 +74,9 @@ func (x *mix) offer(m *Publisher, f *Frame) (p Packet, changed, ok bool) {
 		return Packet{}, changed, false
 	}
 	p = Packet{Section: index, Seq: at.seq, Timestamp: at.ts, Marker: f.Marker || at.first, Frame: f}
+	if last := s.recent.newest(); !at.first && last.Frame != nil && last.Seq == at.seq-1 {
+		p.Earlier, p.EarlierBy = last.Frame, at.ts-last.Timestamp
+	}
 	s.recent.add(p)
 	return p, changed, true
 }
@@ -157,6 +160,14 @@ type ring[T any] struct {
 func (r *ring[T]) add(v T) {
 	r.items[r.n%historySize] = v
 	r.n++
+}
+
+// newest is what was added last, or nothing.
+func (r *ring[T]) newest() (v T) {
+	if r.n > 0 {
+		v = r.items[(r.n-1)%historySize]
+	}
+	return v
 }
 
 // each calls f for what is kept, oldest first.

@@ -55,6 +55,9 @@ func (s *Subscription) rebase(packets, to []Packet) []Packet {
 		}
 		p.Seq, p.Timestamp = at.seq, at.ts
 		p.Marker = p.Marker || at.first
+		if at.first {
+			p.Earlier = nil // which the ear has not had before it
+		}
 		to = append(to, p)
 	}
 	return to

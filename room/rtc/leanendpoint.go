@@ -68,7 +68,7 @@ func newEar(ctx context.Context, r *MediaRoom, owner uint32, o *sdp.Offer) (*Ear
 	active := o.Active()
 	l := &leanEndpoint{cname: rand.Text(), opened: r.engine.now(), streams: make([]outboundStream, len(active))}
 	for i := range active {
-		l.streams[i] = outboundStream{ssrc: l.newSSRC(), payload: uint8(active[i].Opus), level: active[i].AudioLevel, nack: active[i].NACK}
+		l.streams[i] = outboundStream{ssrc: l.newSSRC(), payload: uint8(active[i].Opus), red: active[i].RED, level: active[i].AudioLevel, nack: active[i].NACK}
 	}
 	local := sdp.NewCredentials()
 	e := &Ear{

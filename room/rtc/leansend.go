@@ -49,7 +49,8 @@ func (l *leanEndpoint) Send(batch fanout.SendBatch, packets []fanout.Packet) (fa
 
 // size is how long a packet is when it is sealed, without padding.
 func (l *leanEndpoint) size(p *fanout.Packet) int {
-	return l.streams[p.Section].headerSize() + len(p.Payload) + l.sealer.Overhead()
+	s := &l.streams[p.Section]
+	return s.headerSize() + s.payloadSize(p) + l.sealer.Overhead()
 }
 
 // bundle is how many of several packets leave as one message, and the length that all
@@ -90,18 +91,21 @@ func (l *leanEndpoint) seal(b *sendBatch, packets []fanout.Packet, segment int) 
 		if i < last {
 			padding = segment - l.size(p)
 		}
-		room := memory[used:]
-		sealed, err := s.stream.SealPadded(room[:0], s.header(room, p), p.Payload, padding)
+		room, payload := memory[used:], p.Payload
+		if s.redundant(p) {
+			payload = b.redundant.payload(s, p)
+		}
+		sealed, err := s.stream.SealPadded(room[:0], s.header(room, p), payload, padding)
 		if err != nil {
 			failed++
 			continue
 		}
 		used += len(sealed)
-		out.sizes[out.count] = uint16(len(p.Payload))
+		out.sizes[out.count] = uint16(len(payload))
 		out.count++
-		octets += len(p.Payload)
+		octets += len(payload)
 		s.packets++
-		s.octets += uint32(len(p.Payload))
+		s.octets += uint32(len(payload))
 	}
 	if out.count == 0 {
 		out.owner = nil
@@ -149,8 +153,11 @@ func (l *leanEndpoint) retransmit(b *sendBatch, sending *fanout.Packet, missed [
 			continue
 		}
 		p.Section = m.section
-		memory := b.reserve(l.size(&p) + s.stream.Padding(m.seq))
-		if sealed, err := s.stream.Reseal(memory[:0], s.header(memory, &p), p.Payload); err == nil {
+		memory, payload := b.reserve(l.size(&p)+s.stream.Padding(m.seq)), p.Payload
+		if s.redundant(&p) {
+			payload = b.redundant.payload(s, &p)
+		}
+		if sealed, err := s.stream.Reseal(memory[:0], s.header(memory, &p), payload); err == nil {
 			b.add(sealed, l.to)
 		}
 	}

@@ -19,6 +19,7 @@ type Mic struct {
 	*pionEndpoint
 	talker    uint32
 	payload   uint8 // the payload type of Opus
+	red       uint8 // that of redundant audio, 0: none
 	level     uint8 // the id of the audio level extension, 0: none
 	publisher *fanout.Publisher
 	// tracks counts the sources that the client has had, and source is the one
@@ -34,7 +35,7 @@ func newMic(ctx context.Context, r *MediaRoom, talker uint32, o *sdp.Offer) (*Mi
 		return nil, err
 	}
 	section := o.Active()[0]
-	m := &Mic{pionEndpoint: c, talker: talker, payload: uint8(section.Opus), level: section.AudioLevel}
+	m := &Mic{pionEndpoint: c, talker: talker, payload: uint8(section.Opus), red: section.RED, level: section.AudioLevel}
 	if err := m.start(ctx); err != nil {
 		c.end(err)
 		<-c.finished
@@ -82,8 +83,7 @@ func (m *Mic) Detach() {
 // readTrack passes a track's packets on until the connection ends, or until the
 // client sends Opus on a later track.
 func (m *Mic) readTrack(t *webrtc.TrackRemote, number int64) {
-	loud := newLoudness()
-	limiter := rateLimiter{frame: m.room.engine.minFrame}
+	in := micStream{loud: newLoudness(), limiter: rateLimiter{frame: m.room.engine.minFrame}}
 	var packet rtp.Packet
 	b := make([]byte, receiveMTU)
 	for {
@@ -94,18 +94,13 @@ func (m *Mic) readTrack(t *webrtc.TrackRemote, number int64) {
 		case err != nil:
 			return
 		}
-		if packet.Unmarshal(b[:n]) != nil || packet.PayloadType != m.payload || len(packet.Payload) == 0 {
+		if packet.Unmarshal(b[:n]) != nil || len(packet.Payload) == 0 {
 			continue
 		}
-		if !m.claim(number) {
+		if plain := packet.PayloadType == m.payload; !plain && (m.red == 0 || packet.PayloadType != m.red) || !m.claim(number) {
 			continue
 		}
-		now := m.room.engine.now()
-		if !limiter.allow(now, len(packet.Payload)) {
-			m.room.engine.excess.Add(1)
-			continue
-		}
-		m.forward(&packet, loud, now)
+		m.take(&packet, &in)
 	}
 }
 
@@ -124,25 +119,6 @@ func (m *Mic) claim(number int64) bool {
 			return true
 		}
 	}
-}
-
-// forward measures the loudness of a packet and gives it to the router.
-func (m *Mic) forward(p *rtp.Packet, loud *loudness, at time.Time) {
-	f := fanout.Frame{
-		Seq:       p.SequenceNumber,
-		Timestamp: p.Timestamp,
-		Marker:    p.Marker,
-		Payload:   append([]byte(nil), p.Payload...),
-		Arrived:   at,
-	}
-	var claim *rtp.AudioLevelExtension
-	if level := (rtp.AudioLevelExtension{}); m.level != 0 && level.Unmarshal(p.GetExtension(m.level)) == nil {
-		claim = &level
-	}
-	f.Level, f.Voice = loud.of(f.Payload, claim)
-	m.packets.Add(1)
-	m.bytes.Add(uint64(len(f.Payload)))
-	m.publisher.Push(f)
 }
 
 const (

@@ -112,6 +112,9 @@ func TestEarsUseNoNonceTwice(t *testing.T) {
 			s := keyedFor(t, profile, address(i), 1+i%2)
 			s.sub, err = router.Subscribe(s.leanEndpoint, fanout.SubscribeOptions{Sections: 1 + i%2, Owner: uint32(i)})
 			require.NoError(t, err)
+			for j := range s.streams {
+				s.streams[j].red = uint8(i / 2 * 63) // half of them take redundant audio
+			}
 			all = append(all, s)
 		}
 		for range rapid.IntRange(50, 250).Draw(t, "steps") {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
 )
@@ -25,6 +26,7 @@ type outboundStream struct {
 	stream  srtp.Stream
 	ssrc    uint32
 	payload uint8 // the payload type of Opus
+	red     uint8 // that of redundant audio, 0: none
 	level   uint8 // the id of the audio level extension, 0: none
 	nack    bool  // the client may ask for packets again
 	begun   bool
@@ -58,11 +60,27 @@ func (s *outboundStream) headerSize() int {
 	return headerSize
 }
 
+// redundant reports whether a packet holds the frame before it as well.
+func (s *outboundStream) redundant(p *fanout.Packet) bool {
+	return s.red != 0 && p.Earlier != nil && red.Fits(p.EarlierBy, len(p.Earlier.Payload), len(p.Payload))
+}
+
+// payloadSize is how long the payload of a packet is, in bytes.
+func (s *outboundStream) payloadSize(p *fanout.Packet) int {
+	if s.redundant(p) {
+		return red.Size(len(p.Earlier.Payload), len(p.Payload))
+	}
+	return len(p.Payload)
+}
+
 // header writes the RTP header of a packet (RFC 3550, section 5.1).
 func (s *outboundStream) header(b []byte, p *fanout.Packet) []byte {
 	b = b[:s.headerSize()]
 	b[0] = 2<<6 | 1
 	b[1] = s.payload
+	if s.redundant(p) {
+		b[1] = s.red
+	}
 	if p.Marker {
 		b[1] |= 0x80
 	}

@@ -40,8 +40,10 @@ func newPionConfig(logs pionLogs, certificate webrtc.Certificate) (*pionConfig, 
 		interceptors: &interceptor.Registry{}, queues: newPionQueues(),
 	}
 	c.interceptors.Add(receiver)
-	if err := c.media.RegisterCodec(opusCodec(), webrtc.RTPCodecTypeAudio); err != nil {
-		return nil, err
+	for _, codec := range []webrtc.RTPCodecParameters{opusCodec(), redCodec()} {
+		if err := c.media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
+			return nil, err
+		}
 	}
 	level := webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}
 	return c, c.media.RegisterHeaderExtension(level, webrtc.RTPCodecTypeAudio)
@@ -93,6 +95,15 @@ func opusCodec() webrtc.RTPCodecParameters {
 			SDPFmtpLine: sdp.OpusParameters,
 		},
 		PayloadType: 111,
+	}
+}
+
+// redCodec is redundant audio (RFC 2198) as Pion describes it: it accepts what the client
+// offered.
+func redCodec() webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "audio/red", ClockRate: clockRate, Channels: 2, SDPFmtpLine: "111/111"},
+		PayloadType:        63,
 	}
 }
 

@@ -77,6 +77,8 @@ type sendBatch struct {
 	now    time.Time
 	nanos  int64 // the same, since 1970
 	lost   *uint64
+
+	redundant redundantPayloads
 }
 
 func newSendBatch(writer batchWriter, clock func() time.Time) *sendBatch {
