@@ -64,11 +64,12 @@ const (
 
 // newSubscriber makes a person's receiving client: a probe, or a client of the crowd.
 func (c *clients) newSubscriber(p *person, receive client.PacketFunc) (client.Subscriber, error) {
-	sections := c.sections(c.scenario.Cast[p.group])
+	group := c.scenario.Cast[p.group]
+	sections, repair := c.sections(group), group.RepairedBy()
 	if p.probe {
-		return c.pion.NewProbe(sections, p.impairment, receive)
+		return c.pion.NewProbe(sections, p.impairment, repair, receive)
 	}
-	return c.crowd.NewClient(sections, p.via, p.impairment, p.account), nil
+	return c.crowd.NewClient(sections, p.via, p.impairment, repair, p.account), nil
 }
 
 // refused returns how many packets failed authentication, and how many were replays.

@@ -112,7 +112,7 @@ func (p *person) reopenMic(ctx context.Context, sender *frameSender) error {
 // publish connects a publisher.
 func (p *person) publish(ctx context.Context) (*client.Publisher, error) {
 	r := p.room.run
-	m, err := r.clients.pion.NewPublisher(p.via, p.impairment, r.aggregator.LossInDoubt)
+	m, err := r.clients.pion.NewPublisher(p.via, p.impairment, r.Scenario.Cast[p.group].RepairedBy(), r.aggregator.LossInDoubt)
 	if err != nil {
 		return nil, err
 	}

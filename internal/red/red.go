@@ -55,6 +55,16 @@ func Append(b []byte, format uint8, copied Block, frame []byte) []byte {
 	return append(b, frame...)
 }
 
+// Format returns the payload type of a payload's frame; false if it has none.
+func Format(b []byte) (uint8, bool) {
+	for at := 0; at < len(b); at += blockHeader {
+		if b[at]&another == 0 {
+			return b[at], true
+		}
+	}
+	return 0, false
+}
+
 // Parse returns the frame of a payload, and appends its copies to blocks, in their order: the
 // oldest first, as a rule. Copies of other formats, and empty ones, are left out. All are parts of b.
 func Parse(b []byte, format uint8, blocks []Block) (frame []byte, copies []Block, err error) {

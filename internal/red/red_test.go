@@ -17,6 +17,12 @@ func TestAppendAndParse(t *testing.T) {
 	assert.Equal(t, "frame", string(frame))
 	assert.Equal(t, []Block{{960, []byte("old")}}, copies)
 
+	format, ok := Format(packet)
+	assert.True(t, ok)
+	assert.EqualValues(t, 111, format)
+	_, ok = Format(packet[:4])
+	assert.False(t, ok)
+
 	frame, copies, err = Parse(Append(nil, 111, Block{}, []byte("alone")), 111, nil)
 	require.NoError(t, err)
 	assert.Equal(t, "alone", string(frame))

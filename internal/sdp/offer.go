@@ -66,6 +66,13 @@ func ReadOffer(text string, flow Flow, limit int) (*Offer, error) {
 		return nil, fmt.Errorf("%w: a=ice-lite: this server is ICE-lite itself, so the client must do full ICE", ErrInvalid)
 	}
 	o := &Offer{Flow: flow, sections: d.Sections, allowMixed: d.AllowMixed}
+	for i := range o.sections {
+		// The order of the formats is what the client prefers (RFC 3264, section 5.1).
+		// Browsers list RED after Opus unless a page asks for it.
+		if s := &o.sections[i]; s.prefersOpus {
+			s.RED = 0
+		}
+	}
 	o.selectSections(d.Bundles, limit)
 	if !slices.ContainsFunc(o.sections, func(s Section) bool { return s.state == active }) {
 		return nil, o.explainNoAudio()

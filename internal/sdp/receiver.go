@@ -107,7 +107,7 @@ func ReadAnswer(text string, sections int) (*Remote, error) {
 	}
 	r := newRemote()
 	// RFC 3264, section 6.1: a server may use the offer's payload types or its own.
-	r.Opus.add(receiverOpus)
+	r.Opus.Add(receiverOpus)
 	for i := range d.Sections {
 		s := &d.Sections[i]
 		if s.Port == 0 {
@@ -151,5 +151,6 @@ func ReadServerOffer(text string, limit int) (*Remote, []Reply, error) {
 	if len(r.SSRCs) == 0 {
 		return nil, nil, errors.New("none of its sections sends Opus")
 	}
+	r.RED = PayloadTypes{} // which the answer does not take
 	return r, all, r.complete(d)
 }

@@ -39,7 +39,8 @@ func newRemote() *Remote {
 // PayloadTypes is a set of RTP payload types.
 type PayloadTypes [2]uint64
 
-func (p *PayloadTypes) add(t uint8) { p[t>>6&1] |= 1 << (t & 63) }
+// Add adds a type of up to 127.
+func (p *PayloadTypes) Add(t uint8) { p[t>>6&1] |= 1 << (t & 63) }
 
 // Has reports whether the set has a type of up to 127.
 func (p *PayloadTypes) Has(t uint8) bool { return p[t>>6&1]&(1<<(t&63)) != 0 }
@@ -57,10 +58,10 @@ func (r *Remote) accept(s *Section) error {
 		r.Fingerprint = f
 	}
 	if s.Opus >= 0 {
-		r.Opus.add(uint8(s.Opus))
+		r.Opus.Add(uint8(s.Opus))
 	}
 	if s.RED != 0 {
-		r.RED.add(s.RED)
+		r.RED.Add(s.RED)
 	}
 	r.NACK = r.NACK || s.NACK
 	r.SSRCs = append(r.SSRCs, s.SSRC())

@@ -40,9 +40,10 @@ type Section struct {
 	Sends, Receives bool
 	// Opus is the payload type of the first Opus format, -1 if there is none.
 	Opus int
-	// RED is the payload type of redundant audio (RFC 2198) that holds this Opus, if the
-	// section prefers it to Opus alone: its format stands before. 0 if not.
-	RED uint8
+	// RED is the payload type of redundant audio (RFC 2198) that holds this Opus, 0 if there
+	// is none. It is preferred to Opus alone if its format stands before.
+	RED         uint8
+	prefersOpus bool
 	// NACK says that lost Opus packets are asked for again.
 	NACK bool
 	// AudioLevel is the id of the loudness header extension, 0 if there is none.
@@ -78,7 +79,7 @@ func readSection(desc *pion.SessionDescription, m *pion.MediaDescription) (Secti
 	_, s.RTCPReducedSize = m.Attribute(pion.AttrKeyRTCPRsize)
 	s.Sends, s.Receives = direction(desc.Attributes, m.Attributes)
 	s.Opus = s.findOpus()
-	s.RED = s.findRED()
+	s.RED, s.prefersOpus = s.findRED()
 	s.NACK = s.findNACK()
 	s.AudioLevel = s.findAudioLevel()
 	inherit := func(key string) string {
@@ -228,27 +229,26 @@ func (s *Section) maps(format, codec string) bool {
 	return false
 }
 
-// findRED returns the first format before Opus that is redundant audio of that Opus alone
-// (RFC 2198, section 5), or 0. The order of the formats is the author's preference (RFC 3264,
-// section 5.1): browsers list RED after Opus unless a page asks for it.
-func (s *Section) findRED() uint8 {
+// findRED returns the first format that is redundant audio of this Opus alone (RFC 2198,
+// section 5), or 0, and whether it stands after Opus.
+func (s *Section) findRED() (format uint8, after bool) {
 	opus := strconv.Itoa(s.Opus)
 	for _, format := range s.Formats {
-		if format == opus || s.Opus < 0 {
-			return 0
+		if format == opus {
+			after = true
 		}
 		pt, err := strconv.ParseUint(format, 10, 7)
-		if err != nil || pt == 0 || !s.maps(format, redMap) {
+		if err != nil || pt == 0 || s.Opus < 0 || !s.maps(format, redMap) {
 			continue
 		}
 		for value := range s.values("fmtp") {
 			of, blocks, _ := strings.Cut(value, " ")
-			if of == format && strings.Trim(strings.ReplaceAll("/"+strings.TrimSpace(blocks), "/"+opus, ""), " ") == "" {
-				return uint8(pt)
+			if all := strings.Split(strings.TrimSpace(blocks), "/"); of == format && !slices.ContainsFunc(all, func(b string) bool { return b != opus }) {
+				return uint8(pt), after
 			}
 		}
 	}
-	return 0
+	return 0, after
 }
 
 // findNACK reports whether generic NACKs are sent for Opus (RFC 4585, section

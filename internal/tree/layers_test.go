@@ -46,7 +46,7 @@ var layers = map[string][]string{
 	"loadgen/measure":               {"loadgen/mark", "loadgen/score", "loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
 	"loadgen/netem":                 {"loadgen/measure", "loadgen/network"},
 	"loadgen/host":                  {"internal/udpbatch"},
-	"loadgen/client":                {"loadgen/netem", "loadgen/network", "loadgen/host", "loadgen/measure", "loadgen/speech", "internal/icetcp", "internal/lite", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/prefetch"},
+	"loadgen/client":                {"loadgen/netem", "loadgen/network", "loadgen/host", "loadgen/measure", "loadgen/speech", "internal/icetcp", "internal/lite", "internal/red", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/prefetch"},
 	"loadgen/driver":                {"internal/spelling", "internal/reach", "loadgen/scenario", "loadgen/host", "signaling/wire"},
 	"loadgen/driver/earshot":        {"loadgen/driver", "loadgen/host", "loadgen/scenario", "signaling/wire"},
 	"loadgen/driver/whep":           {"loadgen/driver", "loadgen/scenario", "internal/iceuri"},

@@ -40,7 +40,8 @@ type LeanClient struct {
 	later      atomic.Pointer[sdp.Remote] // what it said since, until the next packet
 	account    *measure.Listener
 	impairment *netem.Impairment // the emulated network, or nil
-	nacks      *nackTracker      // only with an impairment
+	nacks      *nackTracker      // only if it asks for lost packets
+	redundancy *redundancy       // only if it offers redundant audio
 	reports    receiverReports
 
 	via      network.Transport
@@ -65,16 +66,19 @@ type LeanClient struct {
 }
 
 // NewClient makes a client that offers to receive the given number of voices. With an
-// impairment its packets go through the emulated network, and it requests lost packets
-// with NACKs; it goes by UDP then. What it receives goes to the account.
-func (c *Crowd) NewClient(sections int, via network.Transport, l *netem.Impairment, account *measure.Listener) *LeanClient {
+// impairment its packets go through the emulated network; it goes by UDP then. It offers to
+// repair what is lost. What it receives goes to the account.
+func (c *Crowd) NewClient(sections int, via network.Transport, l *netem.Impairment, repair network.Repair, account *measure.Listener) *LeanClient {
 	e := &LeanClient{
 		crowd: c, via: via, sections: sections, account: account, local: sdp.NewCredentials(), session: sdp.NewSession(), impairment: l,
 		reports:   receiverReports{sections: make([]sourceReception, sections)},
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
-	if l != nil {
+	if repair.NACK() {
 		e.nacks = &nackTracker{counter: c.recovery}
+	}
+	if repair.RED() {
+		e.redundancy = &redundancy{}
 	}
 	return e
 }
@@ -123,7 +127,7 @@ func (e *LeanClient) Answer(_ context.Context, offer string) (string, error) {
 
 // receiver returns what writes the client's descriptions.
 func (e *LeanClient) receiver(nack bool) sdp.Receiver {
-	return sdp.Receiver{ICE: e.local, Fingerprint: e.crowd.certificate.Fingerprint(), NACK: nack, Session: e.session, Version: e.offers}
+	return sdp.Receiver{ICE: e.local, Fingerprint: e.crowd.certificate.Fingerprint(), NACK: nack, RED: e.redundancy != nil, Session: e.session, Version: e.offers}
 }
 
 // setRemote keeps the server's description. Candidates at which other clients have
@@ -333,7 +337,8 @@ func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now 
 		}
 	}
 	p, ok := readRTP(packet)
-	if !ok || !e.remote.Opus.Has(packet[1]&0x7f) {
+	redundant := ok && e.redundancy != nil && e.remote.RED.Has(packet[1]&0x7f)
+	if !ok || !redundant && !e.remote.Opus.Has(packet[1]&0x7f) {
 		return // of another format, which a browser does not play either
 	}
 	section := e.remote.Section(binary.BigEndian.Uint32(packet[8:]))
@@ -345,6 +350,9 @@ func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now 
 	e.reports.receive(section, binary.BigEndian.Uint32(packet[8:]), index, p.Timestamp, p.At)
 	if e.impairment != nil { // otherwise the socket has reported it
 		e.crowd.delayed(e.crowd.clock.Now()-p.At, 1)
+	}
+	if redundant {
+		e.redundancy.split(&p)
 	}
 	if len(p.Payload) > 0 {
 		e.account.Receive(p)

@@ -101,7 +101,7 @@ func TestCrowdUsesOneCertificate(t *testing.T) {
 	defer func() { assert.NoError(t, c.Close()) }()
 	prints := map[string]bool{}
 	for range 10 {
-		e := c.NewClient(1, network.UDP, nil, nil)
+		e := c.NewClient(1, network.UDP, nil, network.RepairNone, nil)
 		offer, err := e.Offer(t.Context())
 		require.NoError(t, err)
 		for line := range strings.Lines(offer) {

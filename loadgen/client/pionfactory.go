@@ -78,15 +78,28 @@ func (s *PionFactory) Refused() (unauthentic, replayed uint64) {
 	return s.unauthentic.Load(), s.replayed.Load()
 }
 
+// mimeTypeRED is that of redundant audio (RFC 2198, section 6), which Pion has no name for.
+const mimeTypeRED = "audio/red"
+
 // newConnection makes a peer connection with sockets of its own, and returns the receive
 // times of its packets. With an impairment its sockets are behind the emulated network,
-// and lost packets are requested and sent again if the server supports that.
-func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment) (*webrtc.PeerConnection, *receiveTimes, error) {
+// and what is lost is repaired as far as the server supports that.
+func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, repair network.Repair) (*webrtc.PeerConnection, *receiveTimes, error) {
 	arrived := &receiveTimes{}
 	media := &webrtc.MediaEngine{}
 	var feedback []webrtc.RTCPFeedback
-	if l != nil {
+	if repair.NACK() {
 		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBNACK})
+	}
+	if repair.RED() { // first, since it is preferred
+		if err := media.RegisterCodec(webrtc.RTPCodecParameters{
+			RTPCodecCapability: webrtc.RTPCodecCapability{
+				MimeType: mimeTypeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: "111/111", RTCPFeedback: feedback,
+			},
+			PayloadType: 63,
+		}, webrtc.RTPCodecTypeAudio); err != nil {
+			return nil, nil, fmt.Errorf("register redundant audio: %w", err)
+		}
 	}
 	if err := media.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
@@ -111,7 +124,7 @@ func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment) 
 	}
 	reports.Add(receiver)
 	reports.Add(sender)
-	if l != nil {
+	if repair.NACK() {
 		resender, err := resend.NewResponderInterceptor()
 		if err != nil {
 			return nil, nil, fmt.Errorf("set up retransmissions: %w", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
@@ -31,7 +32,7 @@ type Probe struct {
 	clock   *measure.Clock
 	deliver PacketFunc
 	delayed QueueDelayFunc
-	nacks   *nackTracker // only with an impairment
+	nacks   *nackTracker // only if it asks for lost packets
 	own     uint32       // the SSRC of its NACKs
 
 	connected   chan struct{}
@@ -48,9 +49,9 @@ type Probe struct {
 }
 
 // NewProbe makes a probe that offers to receive the given number of voices. With an
-// impairment its packets go through the emulated network, and it requests lost packets.
-func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFunc) (*Probe, error) {
-	pc, arrived, err := s.newConnection(network.UDP, l)
+// impairment its packets go through the emulated network. It offers to repair what is lost.
+func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, repair network.Repair, hear PacketFunc) (*Probe, error) {
+	pc, arrived, err := s.newConnection(network.UDP, l, repair)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, hear PacketFun
 		pc: pc, times: arrived, clock: s.clock, deliver: hear, delayed: s.delayed,
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
-	if l != nil {
+	if repair.NACK() {
 		e.nacks, e.own = &nackTracker{counter: s.recovery}, rand.Uint32()|1
 	}
 	for range sections {
@@ -183,6 +184,13 @@ func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 
 	buffer := make([]byte, 1500)
 	var header rtp.Header
+	var copies redundancy
+	var redundant sdp.PayloadTypes
+	for _, codec := range receiver.GetParameters().Codecs {
+		if codec.MimeType == mimeTypeRED {
+			redundant.Add(uint8(codec.PayloadType))
+		}
+	}
 	for {
 		n, _, err := track.Read(buffer)
 		if errors.Is(err, io.ErrShortBuffer) {
@@ -207,6 +215,9 @@ func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 		}
 		if len(header.CSRC) > 0 {
 			p.Talker = header.CSRC[0]
+		}
+		if redundant.Has(header.PayloadType) {
+			copies.split(&p)
 		}
 		if len(p.Payload) > 0 {
 			e.delayed(now-at, 1)

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
@@ -34,9 +35,10 @@ type Publisher struct {
 	rtcpReader  sync.WaitGroup // reads the sender's RTCP
 }
 
-// NewPublisher makes a publisher, behind an emulated network unless l is nil.
-func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, doubt LossDoubtFunc) (*Publisher, error) {
-	pc, _, err := s.newConnection(via, l)
+// NewPublisher makes a publisher, behind an emulated network unless l is nil. It offers to
+// repair what is lost, and does so if the server takes the offer.
+func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, repair network.Repair, doubt LossDoubtFunc) (*Publisher, error) {
+	pc, _, err := s.newConnection(via, l, repair)
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +153,22 @@ func (m *Publisher) Close() error {
 type opusTrack struct {
 	binding atomic.Pointer[trackBinding]
 	report  upstreamReport
+	last    sentFrame
+	payload []byte // of the last packet with redundant audio
+}
+
+// A sentFrame is the frame that was sent last.
+type sentFrame struct {
+	frame     *speech.Frame
+	sequence  uint16
+	timestamp uint32
 }
 
 type trackBinding struct {
 	out    webrtc.TrackLocalWriter
 	ssrc   uint32
 	format uint8
+	red    uint8 // of redundant audio, 0: the server does not take it
 	level  uint8 // id of the level's header extension, or 0
 }
 
@@ -181,9 +193,24 @@ func (v *opusTrack) send(f *speech.Frame, sequence uint16, timestamp uint32, mar
 			return fmt.Errorf("encode the audio level: %w", err)
 		}
 	}
+	payload := f.Payload
+	if b.red != 0 {
+		h.PayloadType, payload = b.red, v.redundant(b.format, f, sequence, timestamp)
+	}
+	v.last = sentFrame{f, sequence, timestamp}
 	v.report.sent(sequence)
-	_, err := b.out.WriteRTP(&h, f.Payload)
+	_, err := b.out.WriteRTP(&h, payload)
 	return err
+}
+
+// redundant is the payload of a frame together with the one before it, if that fits.
+func (v *opusTrack) redundant(format uint8, f *speech.Frame, sequence uint16, timestamp uint32) []byte {
+	var before red.Block
+	if by := timestamp - v.last.timestamp; v.last.frame != nil && v.last.sequence == sequence-1 && red.Fits(by, len(v.last.frame.Payload), len(f.Payload)) {
+		before = red.Block{Offset: by, Payload: v.last.frame.Payload}
+	}
+	v.payload = red.Append(v.payload[:0], format, before, f.Payload)
+	return v.payload
 }
 
 // reported takes a compound packet from the server.
@@ -197,11 +224,17 @@ func (v *opusTrack) upstream() Upstream { return v.report.upstream() }
 
 // Bind implements webrtc.TrackLocal.
 func (v *opusTrack) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	var redundant uint8
+	for _, codec := range c.CodecParameters() {
+		if codec.MimeType == mimeTypeRED {
+			redundant = uint8(codec.PayloadType)
+		}
+	}
 	for _, codec := range c.CodecParameters() {
 		if codec.MimeType != webrtc.MimeTypeOpus {
 			continue
 		}
-		b := &trackBinding{out: c.WriteStream(), ssrc: uint32(c.SSRC()), format: uint8(codec.PayloadType)}
+		b := &trackBinding{out: c.WriteStream(), ssrc: uint32(c.SSRC()), format: uint8(codec.PayloadType), red: redundant}
 		for _, e := range c.HeaderExtensions() {
 			if e.URI == sdp.AudioLevelURI {
 				b.level = uint8(e.ID)

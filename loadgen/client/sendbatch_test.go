@@ -121,7 +121,7 @@ func TestLeanClientChecksReachTheServer(t *testing.T) {
 	require.NoError(t, err)
 	const clients = 50
 	for range clients {
-		e := c.NewClient(1, network.UDP, nil, nil)
+		e := c.NewClient(1, network.UDP, nil, network.RepairNone, nil)
 		e.setRemote(&sdp.Remote{ICE: sdp.NewCredentials(), Fingerprint: sdp.NewFingerprint([]byte("a certificate"))})
 		require.NoError(t, e.connect(t.Context(), server.LocalAddr()))
 	}

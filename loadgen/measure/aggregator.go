@@ -226,11 +226,14 @@ func (a *Aggregator) Totals() Totals {
 			all.enter("join_step", "join_step"+metric.Selector{Step: step}.String(), totals.Values, totals.Best)
 		}
 	}
-	if all.fecWorst.Passes > 0 { // a stream without copies recovers nothing
-		name := "recovered" + metric.Selector{By: "fec"}.String()
-		totals.Values.Set(name, all.fecWorst)
-		if all.fecBest != all.fecWorst {
-			totals.Best.Set(name, all.fecBest)
+	for by, copied := range map[string]CopiedRate{"fec": all.fec, "red": all.red} {
+		if copied.Worst.Passes == 0 {
+			continue // a stream without copies recovers nothing
+		}
+		name := "recovered" + metric.Selector{By: by}.String()
+		totals.Values.Set(name, copied.Worst)
+		if copied.Best != copied.Worst {
+			totals.Best.Set(name, copied.Best)
 		}
 	}
 	totals.Crowd, totals.Probes = a.share(false), a.share(true)

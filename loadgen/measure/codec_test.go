@@ -91,3 +91,63 @@ func TestFECIsCreditedWhereTheStreamHasIt(t *testing.T) {
 	assert.InDelta(t, 100, recovered.Total, 2)
 	assert.Greater(t, recovered.Share(), 0.97)
 }
+
+// Every tenth packet is lost. A server that makes redundant audio, or passes it on, is
+// credited with what is played from it, and with no packet; one that puts something else in
+// is not, nor one that strips it.
+func TestREDIsCreditedForWhatItSaves(t *testing.T) {
+	c := speechClip(1500)
+	heard := func(copyOf func(b Bin) []Copy, fec bool) Totals {
+		for i := range c.Frames {
+			c.Frames[i].FEC = fec
+		}
+		s := newScene(t)
+		m, l := s.source(c, 0, 0), s.listener(1)
+		for b := range Bin(1000) {
+			p := s.say(m, b)
+			if b > 1 {
+				p.Copies = copyOf(b)
+			}
+			if b%10 != 5 {
+				l.Receive(p)
+			}
+			if b%50 == 0 {
+				s.settle(b.Start())
+			}
+		}
+		return s.finish()
+	}
+	payload := func(b Bin) []byte { return c.Frames[b].Payload }
+	before := func(b Bin) []Copy { return []Copy{{960, payload(b - 1)}} }
+	for name, row := range map[string]struct {
+		copies   func(b Bin) []Copy
+		fec      bool
+		recovers bool
+	}{
+		"the frame before":          {before, false, true},
+		"the two before":            {func(b Bin) []Copy { return []Copy{{1920, payload(b - 2)}, {960, payload(b - 1)}} }, false, true},
+		"the frame before, and FEC": {before, true, true},
+		"nothing":                   {func(Bin) []Copy { return nil }, false, false},
+		"noise":                     {func(Bin) []Copy { return []Copy{{960, []byte("noise")}} }, false, false},
+		"the frame before that":     {func(b Bin) []Copy { return []Copy{{960, payload(b - 2)}} }, false, false},
+		"times that are no frame's": {func(b Bin) []Copy { return []Copy{{500, payload(b - 1)}, {0, payload(b)}, {16320, payload(b)}} }, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			totals := heard(row.copies, row.fec)
+			assert.InDelta(t, 10, trend(t, totals, "loss").Max, 0.1, "the packets are lost all the same")
+			assert.Zero(t, totals.Values["duplicates"])
+			assert.Zero(t, totals.Values["out_of_order"])
+			assert.Zero(t, totals.Foreign)
+			if !row.recovers {
+				assert.InDelta(t, 10, trend(t, totals, "concealed").Max, 1)
+				assert.NotContains(t, totals.Values, "recovered{by:red}")
+				return
+			}
+			assert.InDelta(t, 0, trend(t, totals, "concealed").Max, 0.5)
+			recovered := rate(t, totals, "recovered{by:red}")
+			assert.InDelta(t, 100, recovered.Total, 2)
+			assert.Greater(t, recovered.Share(), 0.97)
+			assert.NotContains(t, totals.Values, "recovered{by:fec}", "the exact copy is the better one")
+		})
+	}
+}

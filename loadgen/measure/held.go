@@ -13,7 +13,8 @@ type heldPackets struct {
 
 type heldPacket struct {
 	Packet
-	payload []byte // the slot's own
+	payload []byte // the slot's own, with the copies behind
+	copies  []Copy // the slot's own
 }
 
 // hold keeps a packet. l.mu is held.
@@ -32,7 +33,17 @@ func (l *Listener) hold(p Packet) {
 	s := &h.slots[(h.first+h.n)%len(h.slots)]
 	s.payload = append(s.payload[:0], p.Payload...)
 	s.Packet = p
-	s.Payload = s.payload
+	s.copies = s.copies[:0]
+	for _, c := range p.Copies {
+		s.payload = append(s.payload, c.Payload...)
+	}
+	s.Payload = s.payload[:len(p.Payload)]
+	rest := s.payload[len(p.Payload):]
+	for _, c := range p.Copies {
+		s.copies = append(s.copies, Copy{c.Offset, rest[:len(c.Payload)]})
+		rest = rest[len(c.Payload):]
+	}
+	s.Copies = s.copies
 	h.n++
 }
 

@@ -68,7 +68,7 @@ type closed struct {
 	steps                  stepTrends
 	worst, best            experiences
 	allotted               allotted // in the place of best, of those who may have lost packets by drops
-	fecWorst, fecBest      metric.Rate
+	fec, red               CopiedRate
 }
 
 // experiences are what listeners heard, a sample each.
@@ -173,8 +173,7 @@ func (c *cell) close(l *Listener) {
 		if l.windowed.any {
 			c.worst.lowest.Record(l.windowed.lowest.worst)
 		}
-		worstFEC, bestFEC := l.fec()
-		c.fecWorst, c.fecBest = c.fecWorst.Plus(worstFEC), c.fecBest.Plus(bestFEC)
+		c.fec, c.red = c.fec.plus(l.fec()), c.red.plus(l.red())
 		slow, _ := l.p99(0)
 		c.worst.latencies.Record(ms(slow))
 	}

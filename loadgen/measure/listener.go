@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"bytes"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,10 +17,18 @@ type Packet struct {
 	Timestamp uint32 // RTP timestamp, 48 kHz
 	Talker    uint32 // the first CSRC, or the SSRC
 	Payload   []byte
-	At        time.Duration // the kernel's receive time on the run's clock
+	// Copies are the copies of earlier frames that came with it (RFC 2198), like Payload.
+	Copies []Copy
+	At     time.Duration // the kernel's receive time on the run's clock
 	// Unstamped is set where the kernel's receive time was lost, and At is when the
 	// packet was read.
 	Unstamped bool
+}
+
+// A Copy is the copy of an earlier frame in a packet.
+type Copy struct {
+	Offset  uint32 // how many ticks it lies before the packet's time stamp
+	Payload []byte
 }
 
 // A Listener is the account of one listener: for each frame that its room's
@@ -42,6 +51,8 @@ type Listener struct {
 	joined   bool
 	// recognised is set once a packet has been recognised.
 	recognised bool
+	copied     bool // a packet has held a copy of another's frame,
+	redundant  bool // or of redundant audio
 	counting   bool // what it is owed: see from
 	connected  bool // its DTLS completed before its deadline
 	refused    bool // the server said no
@@ -260,6 +271,7 @@ func (l *Listener) enter(sources []*Source, p Packet) {
 	case 1:
 		l.resolve(sources, s)
 		l.credit(sources, s, s.places[0], p.At, p.Unstamped)
+		l.creditCopies(sources, s, s.places[0], p.Copies)
 	default:
 		if len(s.pending) == maxPending {
 			l.abandon(s)
@@ -431,7 +443,24 @@ func (l *Listener) play(sources []*Source, s *section, p place, at time.Duration
 	s.source = p.source
 	s.buffer.Arrive(int64(p.bin), at)
 	if c := sources[p.source].clip; c.fec && sources[p.source].Frame(p.bin).FEC {
-		s.buffer.ArriveCopy(int64(p.bin) - 1)
+		l.copied = true
+		s.buffer.ArriveCopy(int64(p.bin)-1, false)
+	}
+}
+
+// creditCopies gives the section's jitter buffer the copies of earlier frames that came with
+// one, if they are what the source said then. They are no packets: what was lost is lost,
+// and they only save it from being concealed.
+func (l *Listener) creditCopies(sources []*Source, s *section, p place, copies []Copy) {
+	for _, c := range copies {
+		source, back := sources[p.source], Bin(c.Offset/SamplesPerBin)
+		if c.Offset%SamplesPerBin != 0 || back < 1 || back > p.bin || s.source != p.source {
+			continue
+		}
+		if bytes.Equal(source.Frame(p.bin-back).Payload, c.Payload) {
+			l.copied, l.redundant = true, true
+			s.buffer.ArriveCopy(int64(p.bin-back), true)
+		}
 	}
 }
 

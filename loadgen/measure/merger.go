@@ -234,7 +234,7 @@ func (c *cell) addPart(p *PartCell) {
 	c.duplicates += p.Duplicates
 	c.outOfOrder += p.OutOfOrder
 	c.closed.lateJoins += p.LateJoins
-	c.fecWorst, c.fecBest = c.fecWorst.Plus(p.FECWorst), c.fecBest.Plus(p.FECBest)
+	c.fec, c.red = c.fec.plus(p.FEC), c.red.plus(p.RED)
 	c.listeners = append(c.listeners, p.Listeners...)
 	all := c.closed.all()
 	for _, t := range p.Trends {

@@ -135,7 +135,7 @@ func (c *cell) takePart() PartCell {
 		Unknown: now.unknown - was.unknown, Foreign: now.foreign - was.foreign, Elsewhere: now.elsewhere - was.elsewhere, Ambiguous: now.ambiguous - was.ambiguous,
 		Mistimed: now.mistimed - was.mistimed, WeakMarks: now.weakMarks - was.weakMarks, Cast: now.cast - was.cast, Heard: now.heard - was.heard, LostJoins: now.lostJoins - was.lostJoins,
 		Received: c.received, Duplicates: c.duplicates, OutOfOrder: c.outOfOrder, LateJoins: c.closed.lateJoins,
-		FECWorst: c.fecWorst, FECBest: c.fecBest, Listeners: c.listeners,
+		FEC: c.fec, RED: c.red, Listeners: c.listeners,
 	}
 	if joins := c.joins.Take(); joins.Count() > 0 {
 		p.Joins = joins

@@ -84,8 +84,8 @@ type PartCell struct {
 	Duplicates uint64        `json:",omitempty"`
 	OutOfOrder uint64        `json:",omitempty"`
 	LateJoins  uint64        `json:",omitempty"`
-	FECWorst   metric.Rate   `json:",omitzero"`
-	FECBest    metric.Rate   `json:",omitzero"`
+	FEC        CopiedRate    `json:",omitzero"`
+	RED        CopiedRate    `json:",omitzero"`
 	Joins      *metric.Trend `json:",omitempty"`
 	Trends     []PartTrend   `json:",omitempty"`
 	Listeners  []Heard       `json:",omitempty"`

@@ -49,12 +49,12 @@ type quality struct {
 type played struct {
 	concealed, frozen, delay time.Duration
 	runs, gaps, frames       uint64
-	copies                   uint64 // of the frames, those from the copies in others
+	copies, redundant        uint64 // of the frames, those from the copies in others, and of these the exact
 }
 
 // playedOf is what one buffer did.
 func playedOf(s neteq.Stats) played {
-	return played{s.Concealed, s.Frozen, s.Delay, s.Runs, s.Gaps, s.Played, s.Copies}
+	return played{s.Concealed, s.Frozen, s.Delay, s.Runs, s.Gaps, s.Played, s.Copies, s.Redundant}
 }
 
 // sumPlayed sums up the listener's sections so far.
@@ -66,11 +66,11 @@ func (l *Listener) sumPlayed() (p played) {
 }
 
 func (p played) less(o played) played {
-	return played{p.concealed - o.concealed, p.frozen - o.frozen, p.delay - o.delay, p.runs - o.runs, p.gaps - o.gaps, p.frames - o.frames, p.copies - o.copies}
+	return played{p.concealed - o.concealed, p.frozen - o.frozen, p.delay - o.delay, p.runs - o.runs, p.gaps - o.gaps, p.frames - o.frames, p.copies - o.copies, p.redundant - o.redundant}
 }
 
 func (p played) plus(o played) played {
-	return played{p.concealed + o.concealed, p.frozen + o.frozen, p.delay + o.delay, p.runs + o.runs, p.gaps + o.gaps, p.frames + o.frames, p.copies + o.copies}
+	return played{p.concealed + o.concealed, p.frozen + o.frozen, p.delay + o.delay, p.runs + o.runs, p.gaps + o.gaps, p.frames + o.frames, p.copies + o.copies, p.redundant + o.redundant}
 }
 
 // epoch ends an epoch of about a second before bin end, in which what the jitter buffers did may
@@ -100,9 +100,9 @@ func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 
 // minds reports whether a packet that is dropped may do more to the listener's jitter buffers
 // than is counted by the packet: one that is sent again is late, and with a long delay NetEQ
-// waits for long before it plays on.
+// waits for long before it plays on; and a copy of another's frame is dropped with it.
 func (l *Listener) minds() bool {
-	return l.cell.asksAgain() || slices.ContainsFunc(l.sections, func(s section) bool { return s.buffer.Target() > longTarget })
+	return l.copied || l.cell.asksAgain() || slices.ContainsFunc(l.sections, func(s section) bool { return s.buffer.Target() > longTarget })
 }
 
 // linger returns for how much longer than at best the buffers kept frames that they played in a
@@ -148,14 +148,31 @@ func (l *Listener) hearing() hearing {
 	return hearing{l.steady.total, l.spoken, l.steady.excused + l.stolen, l.steady.droppable, l.played, l.excused, l.excusedOwed}
 }
 
-// fec is how many of the frames that did not come in time were played from copies in
-// others, at worst and at best.
-func (l *Listener) fec() (worst, best metric.Rate) {
+// A CopiedRate is how many of the frames that did not come in time were played from copies
+// in others, at worst and at best.
+type CopiedRate struct{ Worst, Best metric.Rate }
+
+func (r CopiedRate) plus(o CopiedRate) CopiedRate {
+	return CopiedRate{r.Worst.Plus(o.Worst), r.Best.Plus(o.Best)}
+}
+
+// fec is that of in-band forward error correction.
+func (l *Listener) fec() CopiedRate { return l.copiedRate(l.played.copies - l.played.redundant) }
+
+// red is that of redundant audio: nothing for a listener to whom none came.
+func (l *Listener) red() CopiedRate {
+	if !l.redundant {
+		return CopiedRate{}
+	}
+	return l.copiedRate(l.played.redundant)
+}
+
+func (l *Listener) copiedRate(passes uint64) (r CopiedRate) {
 	missed := func(p played) uint64 { return uint64(p.concealed / BinLength) }
-	worst = metric.Rate{Passes: l.played.copies, Total: l.played.copies + missed(l.played)}
-	best = worst
-	best.Total -= min(missed(l.excused), missed(l.played))
-	return worst, best
+	r.Worst = metric.Rate{Passes: passes, Total: l.played.copies + missed(l.played)}
+	r.Best = r.Worst
+	r.Best.Total -= min(missed(l.excused), missed(l.played))
+	return r
 }
 
 // concealment is the share of what was owed that was concealed.

@@ -199,7 +199,7 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 	a.onsets.Merge(&c.onsets)
 	a.onsetsBest.Merge(&c.onsetsBest)
 	a.onsetsUndropped.Merge(&c.onsetsUndropped)
-	a.fecWorst, a.fecBest = a.fecWorst.Plus(c.fecWorst), a.fecBest.Plus(c.fecBest)
+	a.fec, a.red = a.fec.plus(c.fec), a.red.plus(c.red)
 	a.worst.merge(&c.worst)
 	a.best.merge(&c.best)
 	a.allotted.merge(&c.allotted)

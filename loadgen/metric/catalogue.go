@@ -265,6 +265,6 @@ var catalogue = [...]Definition{
 // JoinSteps are the steps of a join, in their order.
 var JoinSteps = []string{"dns", "tcp", "tls", "signaling", "ice", "dtls", "subscription", "first_packet", "first_audio"}
 
-// RecoveredBy is what can make up for a lost packet: a retransmission, or the copy of its
-// frame in the next (RFC 7587, section 3.3).
-var RecoveredBy = []string{"nack", "fec"}
+// RecoveredBy is what can make up for a lost packet: a retransmission, a coarser copy of its
+// frame in the next (RFC 7587, section 3.3), or an exact one (RFC 2198).
+var RecoveredBy = []string{"nack", "fec", "red"}

@@ -53,8 +53,9 @@ type Stats struct {
 	// and more, which together lasted Frozen.
 	Runs, Gaps uint64
 	Frozen     time.Duration
-	// Copies is how many of the frames played came as the copy in the next one only.
-	Copies uint64
+	// Copies is how many of the frames played came as the copy in a later one only, and
+	// Redundant how many of those were copies to the bit.
+	Copies, Redundant uint64
 	// Late is the number of frames that came after their place had been passed.
 	Late uint64
 	// Inserted and Removed are what time stretching added and took away.
@@ -102,6 +103,7 @@ type Buffer struct {
 
 	copied [ringFrames / 64]uint64 // of held, those of which there is a copy only
 	copies int
+	exact  [ringFrames / 64]uint64 // of copied, those that are the same to the bit
 }
 
 // Prefetch asks for the memory that the next frame takes.
@@ -149,18 +151,26 @@ func (b *Buffer) Arrive(frame int64, at time.Duration) {
 }
 
 // ArriveCopy enters a frame of which the one that arrived last held a copy: in-band
-// forward error correction. NetEQ keeps it as it keeps a frame, unless it has the frame
-// itself, and learns nothing of delays from it.
-func (b *Buffer) ArriveCopy(frame int64) {
+// forward error correction or, if it is exact, redundant audio. NetEQ keeps it as it keeps
+// a frame, unless it has the frame itself, and learns nothing of delays from it. An exact
+// copy is better than another.
+func (b *Buffer) ArriveCopy(frame int64, exact bool) {
 	if !b.started || frame < b.target || frame >= b.target+ringFrames || b.count == 0 || frame >= b.newest {
 		return
 	}
 	word, bit := frame/64%int64(len(b.held)), uint64(1)<<uint(frame%64)
 	if b.held[word]&bit != 0 {
+		if exact {
+			b.exact[word] |= bit & b.copied[word]
+		}
 		return
 	}
 	b.held[word] |= bit
 	b.copied[word] |= bit
+	b.exact[word] &^= bit
+	if exact {
+		b.exact[word] |= bit
+	}
 	b.count++
 	b.copies++
 }
@@ -348,6 +358,9 @@ func (b *Buffer) decode() {
 	if b.due(b.target) {
 		if copied {
 			b.stats.Copies++
+			if b.exact[word]&bit != 0 {
+				b.stats.Redundant++
+			}
 		}
 		b.stats.Played++
 		b.stats.Delay += time.Duration(b.now)*tick + b.decoded - time.Duration(b.target)*FrameLength

@@ -268,7 +268,7 @@ func TestBufferPlaysCopiesOfLostFrames(t *testing.T) {
 				a := all[first]
 				b.Arrive(a.frame, a.at)
 				if c.copies(a.frame) {
-					b.ArriveCopy(a.frame - 1)
+					b.ArriveCopy(a.frame-1, false)
 				}
 				b.Advance(a.at)
 				all = append(all[:first:first], all[first+1:]...)

@@ -103,6 +103,8 @@ func groupForm() form[Group] {
 				"How many voices at once each of their ears offers to take. Left out: as many as the room has slots."),
 			put("network", networks, func(g *Group) **network.Profile { return &g.Network },
 				"The simulated network that their media goes through. Left out: none."),
+			put("repair", oneOf(network.Repairs()...), func(g *Group) *network.Repair { return &g.Repair },
+				"What their clients offer against lost packets: to ask for them again (NACK), redundant audio (RED, RFC 2198), or both. Left out: nack on a simulated network, and else none."),
 			put("node", nodeNumber, func(g *Group) *int { return &g.Node },
 				"From which server of a cluster these listeners hear the room: the oldest is 1. Left out: the cluster decides."),
 			put("transport", transports, func(g *Group) *network.Shares { return &g.Transport },

@@ -100,6 +100,8 @@ type Group struct {
 	// Network is the simulated network that the group's media goes through; nil
 	// is none. It is not changed.
 	Network *network.Profile
+	// Repair is what their clients offer against lost packets; see RepairedBy.
+	Repair network.Repair
 	// Transport is how their media gets to the server, or on stage that of their mics.
 	Transport network.Shares
 	// Node is the number of the server of a cluster from which the group's listeners hear
@@ -122,6 +124,17 @@ func (g Group) NetworkName() string {
 		return ""
 	}
 	return g.Network.Name
+}
+
+// RepairedBy is what the group's clients offer against lost packets.
+func (g Group) RepairedBy() network.Repair {
+	switch {
+	case g.Repair != "":
+		return g.Repair
+	case g.Network != nil:
+		return network.RepairNACK
+	}
+	return network.RepairNone
 }
 
 // An Event is one entry of the timeline.

@@ -153,6 +153,9 @@ func (s *Scenario) checkGroup(c *checker, path string, g Group) {
 	if g.Network != nil {
 		s.checkNetwork(c, path+".network", g.Network)
 	}
+	if g.Repair.NACK() && g.Network == nil {
+		c.add(path+".repair", "only people on a simulated network ask for lost packets again: give them a network, or leave out nack")
+	}
 	for _, text := range g.Transport.Problems() {
 		c.add(path+".transport", "%s", text)
 	}

@@ -111,7 +111,7 @@ func (p *player) take(packet Packet) {
 		p.buffer.Arrive(n, packet.At)
 	}
 	if speech.HasFEC(packet.Payload) {
-		p.buffer.ArriveCopy(p.frame - 1)
+		p.buffer.ArriveCopy(p.frame-1, false)
 	}
 }
 
