@@ -105,6 +105,9 @@ func (t *frameSender) sendUntil(ctx context.Context) {
 		if t.turns != nil && !t.turns.Speaking(t.seed, t.group, t.number, int(b)) {
 			continue
 		}
+		if t.source.Frame(b).Pause {
+			continue
+		}
 		if t.sendBin(b, b != last+1) {
 			last = b
 		}

@@ -28,6 +28,9 @@ type Frame struct {
 	Voice bool
 	// FEC reports whether the packet holds a copy of the frame before it.
 	FEC bool
+	// Pause reports whether the packet is not sent: it says once more that there is nothing
+	// to say (DTX), which the one before has said.
+	Pause bool
 	// Hash is the FNV-1a hash of the payload.
 	Hash uint64
 }
@@ -210,7 +213,7 @@ func NewClip(name string, packets [][]byte) (*Clip, error) {
 		}
 		h := fnv.New64a()
 		h.Write(p)
-		c.Frames[i] = Frame{Payload: p, Hash: h.Sum64(), FEC: HasFEC(p)}
+		c.Frames[i] = Frame{Payload: p, Hash: h.Sum64(), FEC: HasFEC(p), Pause: i > 0 && isDTX(p) && isDTX(packets[i-1])}
 	}
 	undecoded, err := measure(c.Frames)
 	if err != nil {

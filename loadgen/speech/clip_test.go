@@ -96,3 +96,15 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// Of the packets without audio in a row, the first is sent.
+func TestNewClipMarksPauses(t *testing.T) {
+	c, err := NewClip("x", [][]byte{{0x78}, {0x78}, {0x78, 0}, {0x78, 1, 2}, {0x78}, {0x78, 1, 2}, {0x78}, {0x78}})
+	require.NoError(t, err)
+	var pauses []bool
+	for _, f := range c.Frames {
+		pauses = append(pauses, f.Pause)
+	}
+	assert.Equal(t, []bool{false, true, true, false, false, false, false, true}, pauses)
+	assert.EqualValues(t, Silent, c.Frames[1].Level)
+}

@@ -32,6 +32,10 @@ func measure(frames []Frame) (undecoded int, err error) {
 	samples := make([]float32, 2*samplesPerFrame)
 	last, loudest := uint8(Silent), uint8(Silent)
 	for i := range frames {
+		if isDTX(frames[i].Payload) {
+			last, frames[i].Level = Silent, Silent
+			continue
+		}
 		n, err := decoder.DecodeToFloat32(frames[i].Payload, samples)
 		if err == nil {
 			last = level(samples[:2*n])

@@ -60,6 +60,11 @@ func HasFEC(packet []byte) bool {
 	return packet[1]&0x40 != 0 || stereo && packet[1]&0x10 != 0
 }
 
+// isDTX reports whether a packet has no audio, as encoders make them in pauses
+// (discontinuous transmission). They need not be sent (RFC 6716, section 2.1.9); libwebrtc
+// sends the first of a pause, and those with comfort noise in between.
+func isDTX(packet []byte) bool { return len(packet) <= 2 }
+
 // checkDuration refuses a packet that is not 20 ms long. Its errors go on after
 // the packet's name.
 func checkDuration(packet []byte) error {
