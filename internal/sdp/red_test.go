@@ -48,12 +48,12 @@ func TestREDIsAnsweredWherePreferred(t *testing.T) {
 }
 
 func TestReceiverREDIsReadFromTheAnswer(t *testing.T) {
-	print := Fingerprint(strings.TrimPrefix(testPrint, "a=fingerprint:"))
+	hash := Fingerprint(strings.TrimPrefix(testPrint, "a=fingerprint:"))
 	for _, red := range []bool{true, false} {
-		o, err := ReadOffer(Receiver{ICE: NewCredentials(), Fingerprint: print, NACK: true, RED: red}.Offer(1), ClientReceives, 1)
+		o, err := ReadOffer(Receiver{ICE: NewCredentials(), Fingerprint: hash, NACK: true, RED: red}.Offer(1), ClientReceives, 1)
 		require.NoError(t, err)
 		local := testTransport
-		local.ICE, local.Fingerprint = NewCredentials(), print
+		local.ICE, local.Fingerprint = NewCredentials(), hash
 		remote, err := ReadAnswer(o.Answer(1, local, []Source{{SSRC: 1000}}), 1)
 		require.NoError(t, err)
 		assert.Equal(t, red, remote.RED.Has(63))
