@@ -22,6 +22,7 @@ type versusFlags struct {
 	targets []string
 	ca      string
 	summary string
+	html    string
 	quiet   bool
 }
 
@@ -56,6 +57,7 @@ played against counts as 1, after the others have been played.`,
 	caFlag(flags, &f.ca)
 	f.bindListeners(flags)
 	f.bind(flags)
+	flags.StringVar(&f.html, "html", "", "write the targets side by side as a page to this `file`")
 	flags.StringVar(&f.summary, "summary", "", "write all targets' figures as JSON to this `file`")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the table, without the progress")
 	return c
@@ -114,8 +116,8 @@ func (f versusFlags) run(ctx context.Context, path string, changed func(string) 
 	if len(targets) < 2 {
 		return usage(errors.New("give at least two targets, each with --target"))
 	}
-	summary := named{"--summary", f.summary}
-	if err := checkNames(summary); err != nil {
+	summary, page := named{"--summary", f.summary}, named{"--html", f.html}
+	if err := checkNames(summary, page); err != nil {
 		return usage(err)
 	}
 	roots, err := loadRoots(f.ca)
@@ -131,7 +133,7 @@ func (f versusFlags) run(ctx context.Context, path string, changed func(string) 
 	if len(result.Targets) == 0 {
 		return err
 	}
-	written := errors.Join(summary.write(stdout, result.WriteJSON), result.WriteText(forPeople(stdout, stderr, summary)))
+	written := errors.Join(summary.write(stdout, result.WriteJSON), page.write(stdout, result.WriteHTML), result.WriteText(forPeople(stdout, stderr, summary, page)))
 	return errors.Join(err, written, result.Err(), verdict(result.Verdict()))
 }
 

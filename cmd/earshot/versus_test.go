@@ -14,10 +14,10 @@ import (
 func TestVersusComparesTargets(t *testing.T) {
 	realTime(t)
 	t.Parallel()
-	summary := filepath.Join(t.TempDir(), "versus.json")
+	summary, page := filepath.Join(t.TempDir(), "versus.json"), filepath.Join(t.TempDir(), "versus.html")
 	path := small(t, `  joined: ["rate == 1"]`)
 	stdout, stderr, code := honestly(t, "versus", path, "--target", "one", "--target", "other", "--target",
-		"gone whip=http://127.0.0.1:9/{room}/whip whep=http://127.0.0.1:9/{room}/whep", "--summary", summary)
+		"gone whip=http://127.0.0.1:9/{room}/whip whep=http://127.0.0.1:9/{room}/whep", "--summary", summary, "--html", page)
 	assert.Equal(t, exitCouldNotRun, code)
 	assert.Contains(t, stderr, "target gone: ")
 	assert.Contains(t, stderr, "cannot be reached")
@@ -45,6 +45,10 @@ func TestVersusComparesTargets(t *testing.T) {
 	require.Len(t, s.Targets, 3)
 	assert.EqualValues(t, 1, s.Targets[1].Figures["joined"])
 	assert.NotEmpty(t, s.Targets[2].Error)
+	html, err := os.ReadFile(page)
+	require.NoError(t, err)
+	assert.Contains(t, string(html), "By target")
+	assert.Contains(t, string(html), "cannot be reached")
 }
 
 func TestVersusRejectsBadUsage(t *testing.T) {

@@ -66,10 +66,28 @@ func (r *Report) WriteHTML(w io.Writer) error { return r.writePage(w, "page", ni
 // WriteBody writes what is in the page's body, for a page that has [Style].
 func (r *Report) WriteBody(w io.Writer) error { return r.writePage(w, "body", nil) }
 
-func (r *Report) writePage(w io.Writer, name string, live *Live) error {
+// WriteThresholds writes the page's table of thresholds, for a page that has [Style]; nothing
+// if there are none.
+func (r *Report) WriteThresholds(w io.Writer) error {
+	t, err := parsePage()
+	if err != nil || len(r.Thresholds) == 0 {
+		return err
+	}
+	return t.ExecuteTemplate(w, "thresholds", r.thresholdRows(false))
+}
+
+func parsePage() (*template.Template, error) {
 	t, err := template.New("").Parse(pageTemplate)
 	if err != nil {
-		return fmt.Errorf("the report's page: %w", err)
+		return nil, fmt.Errorf("the report's page: %w", err)
+	}
+	return t, nil
+}
+
+func (r *Report) writePage(w io.Writer, name string, live *Live) error {
+	t, err := parsePage()
+	if err != nil {
+		return err
 	}
 	p, err := r.page(live)
 	if err != nil {
@@ -92,16 +110,14 @@ func (r *Report) page(live *Live) (*page, error) {
 		p.Sign, p.Word, p.Tone, p.Now = "●", "RUNNING", "live", live.now()
 		p.Tiles = slices.DeleteFunc(p.Tiles, func(t tile) bool { return t.Note == noData })
 	} else {
-		p.Lead, p.Where = r.lead(), r.where()
+		p.Lead, p.Where = r.Lead(), r.where()
 		p.What += fmt.Sprintf("; arrivals %s, measured %s", seconds(run.Arrivals), seconds(run.Steady))
 		if a := run.Aborted; a != nil {
 			p.What += fmt.Sprintf("; aborted after %s by %s: %s", seconds(a.At), a.Threshold.Metric, a.Threshold.Expression)
 		}
 	}
 	p.Held, p.HeldTone = r.held(live != nil)
-	for _, t := range r.Thresholds {
-		p.Thresholds = append(p.Thresholds, row(t, live != nil, run.Aborted != nil))
-	}
+	p.Thresholds = r.thresholdRows(live != nil)
 	sections, without, err := r.sections(live != nil)
 	if err != nil {
 		return nil, err
@@ -149,6 +165,13 @@ func (r *Report) held(live bool) (text, tone string) {
 		rest = map[bool]string{true: "one is undecided", false: "the others are undecided"}[undecided == 1]
 	}
 	return fmt.Sprintf("%d of %s hold, %s", holds, count(all, "threshold"), rest), "doubt"
+}
+
+func (r *Report) thresholdRows(live bool) (rows []thresholdRow) {
+	for _, t := range r.Thresholds {
+		rows = append(rows, row(t, live, r.Result.Aborted != nil))
+	}
+	return rows
 }
 
 // row is how a threshold is shown. While the run goes on, no data may still

@@ -7,9 +7,9 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// lead says in a sentence what came of the run: how many heard everything, and how late it
+// Lead says in a sentence what came of the run: how many heard everything, and how late it
 // was. It is empty if nothing was measured.
-func (r *Report) lead() string {
+func (r *Report) Lead() string {
 	var parts []string
 	values := r.Result.Values
 	loss, _ := values["loss"].(*metric.Trend)

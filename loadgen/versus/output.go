@@ -28,7 +28,9 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	text := "\n"
 	for _, t := range r.Targets {
-		text += t.why()
+		for _, why := range t.why() {
+			text += "  " + why + "\n"
+		}
 	}
 	_, err := io.WriteString(w, text)
 	return err
@@ -39,22 +41,22 @@ const maxProblems = 3
 
 // why says, for people, what kept a target from passing: why its figures can't decide, or
 // which thresholds it crossed, and what went wrong meanwhile.
-func (t Target) why() (text string) {
+func (t Target) why() (all []string) {
 	if t.Report == nil || t.Report.Verdict == report.Pass {
-		return ""
+		return nil
 	}
 	for _, why := range t.Report.Reasons {
-		text += fmt.Sprintf("  %s is %s: %s\n", t.Name, t.Report.Verdict, why)
+		all = append(all, fmt.Sprintf("%s is %s: %s", t.Name, t.Report.Verdict, why))
 	}
 	for _, threshold := range t.Report.Thresholds {
 		if threshold.OK != nil && !*threshold.OK {
-			text += fmt.Sprintf("  %s fails %s: %s (it is %s)\n", t.Name, threshold.Metric, threshold.Expression, shownValue(threshold))
+			all = append(all, fmt.Sprintf("%s fails %s: %s (it is %s)", t.Name, threshold.Metric, threshold.Expression, shownValue(threshold)))
 		}
 	}
 	for _, line := range t.Report.ProblemLines(maxProblems) {
-		text += fmt.Sprintf("  %s: %s\n", t.Name, line)
+		all = append(all, t.Name+": "+line)
 	}
-	return text
+	return all
 }
 
 // shownValue is what a threshold's metric came to.
@@ -69,30 +71,41 @@ func shownValue(t report.Judgement) string {
 func (r *Result) rows() [][]string {
 	rows := [][]string{{""}, {"verdict"}}
 	for _, t := range r.Targets {
-		verdict := "could not be played"
-		if t.Report != nil {
-			verdict = string(t.Report.Verdict)
-		}
 		rows[0] = append(rows[0], t.Name, "")
-		rows[1] = append(rows[1], verdict, "")
+		rows[1] = append(rows[1], t.verdict(), "")
 	}
 	for _, f := range shown() {
 		row := []string{f.Name()}
-		first, known := f.Of(r.Targets[0].source())
 		for _, t := range r.Targets {
-			text, ratio := "–", ""
-			v, ok := f.Of(t.source())
-			if ok {
-				text = f.Format(v)
-			}
-			if ok && known && first != 0 {
-				ratio = fmt.Sprintf("%.2f×", v/first)
-			}
-			row = append(row, text, ratio)
+			value, ratio := r.compared(f, t)
+			row = append(row, value, ratio)
 		}
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// notPlayed stands for the verdict on a target that could not be played against.
+const notPlayed = "could not be played"
+
+func (t Target) verdict() string {
+	if t.Report == nil {
+		return notPlayed
+	}
+	return string(t.Report.Verdict)
+}
+
+// compared is a target's figure and its ratio to the first target's; "–" and nothing if there
+// are none.
+func (r *Result) compared(f figure.Figure, t Target) (value, ratio string) {
+	v, ok := f.Of(t.source())
+	if !ok {
+		return "–", ""
+	}
+	if first, known := f.Of(r.Targets[0].source()); known && first != 0 {
+		ratio = fmt.Sprintf("%.2f×", v/first)
+	}
+	return f.Format(v), ratio
 }
 
 // schemaVersion is the version of the JSON's form. It rises when a field changes

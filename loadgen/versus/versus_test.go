@@ -111,6 +111,15 @@ func TestWriteTextAndJSON(t *testing.T) {
 	assert.Contains(t, b.String(), "  other is invalid: the generator was late\n")
 
 	b.Reset()
+	require.NoError(t, r.WriteHTML(&b))
+	for _, part := range []string{
+		`<h2>By target</h2>`, `<td data-head="server_cpu">1.50 <span class="ratio">3.00×</span></td>`, `<td data-head="joined">–</td>`,
+		`<h2>gone<span class="word">could not be played</span></h2>`, `<li>cannot be reached</li>`, `<li>other is invalid: the generator was late</li>`,
+	} {
+		assert.Contains(t, b.String(), part)
+	}
+
+	b.Reset()
 	require.NoError(t, r.WriteJSON(&b))
 	var d document
 	require.NoError(t, json.Unmarshal(b.Bytes(), &d))
