@@ -65,6 +65,8 @@ type Snapshot struct {
 	// Values has the metrics that can be known before the end, and Best what those
 	// in doubt are at best: see [metric.Threshold.EvaluateBetween].
 	Values, Best metric.Values
+	// Groups are the groups of people and of time, as far as they are known.
+	Groups []measure.Group
 }
 
 // report calls Progress and Watch.
@@ -91,7 +93,7 @@ func (r *scoreboard) report() {
 			d, _ := metric.Lookup(t.Metric)
 			return !d.Parts.Live
 		}))
-		r.Watch(Snapshot{Progress: now, Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Values: values, Best: best})
+		r.Watch(Snapshot{Progress: now, Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Values: values, Best: best, Groups: r.aggregator.PresentGroups()})
 	}
 }
 

@@ -21,7 +21,20 @@ type Group struct {
 // Groups are the groups of the run, of each kind of which there are several: the listeners
 // by network, by node, by transport and by room, everybody by role, and the delivery by phase and by
 // the spans that the timeline names. The run has ended.
-func (a *Aggregator) Groups() (all []Group) {
+func (a *Aggregator) Groups() []Group {
+	return a.groups(func(metric.Parts) bool { return true })
+}
+
+// PresentGroups are the groups as far as they are known while the run goes on: rooms are known
+// at its end.
+func (a *Aggregator) PresentGroups() []Group {
+	return a.groups(func(p metric.Parts) bool { return p.Live })
+}
+
+// groups are the groups with the metrics of a kind.
+func (a *Aggregator) groups(known func(metric.Parts) bool) (all []Group) {
+	ofPeople := func(p metric.Parts) bool { return p.People && known(p) }
+	ofPhases := func(p metric.Parts) bool { return p.Phases && known(p) }
 	var networks, nodes, transports, roles, phases []string
 	a.record.mu.Lock()
 	for _, s := range a.record.spans {
@@ -77,9 +90,6 @@ func several(names []string, of func(string) Group) (groups []Group) {
 	}
 	return groups
 }
-
-func ofPeople(p metric.Parts) bool { return p.People }
-func ofPhases(p metric.Parts) bool { return p.Phases }
 
 // group is the figures of the people with some labels, in a phase or in all of the time that
 // is measured.

@@ -57,6 +57,39 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// While a run goes on its groups have what is known of them; what is known at the end is missing.
+func TestPresentGroups(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(900), 0, 0)
+	fine := s.listener(1)
+	halved := s.ledger.AddListener(1, Labels{Network: "3g"})
+	halved.Expect(0, 0, 10*time.Second)
+	halved.Connected(0)
+	for b := range Bin(800) {
+		p := s.say(m, b)
+		fine.Receive(p)
+		if b%2 == 0 {
+			halved.Receive(p)
+		}
+		if b%50 == 49 {
+			s.settle(b.Start())
+		}
+	}
+	groups := s.aggregator.PresentGroups()
+	require.Len(t, groups, 2)
+	shares := map[string]float64{}
+	for _, g := range groups {
+		assert.Equal(t, "network", g.By)
+		assert.NotContains(t, g.Values, "mos")
+		assert.NotContains(t, g.Values, "audio_gap")
+		delivered, _ := g.Values["delivered"].(metric.Rate)
+		require.NotZero(t, delivered.Total)
+		shares[g.Name] = delivered.Share()
+	}
+	assert.InDelta(t, 1, shares[""], 0.01)
+	assert.InDelta(t, 0.5, shares["3g"], 0.05)
+}
+
 func TestGroupsOfPhases(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(400), 0, 0)

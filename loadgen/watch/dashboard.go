@@ -98,7 +98,7 @@ func (d *Dashboard) URL() string { return d.site.url() }
 // Show shows the present state of a run. about has what is known of it beforehand.
 func (d *Dashboard) Show(about *loadgen.Result, s loadgen.Snapshot, thresholds []metric.Threshold) {
 	so := *about
-	so.Series, so.Marks, so.Values, so.Best = s.Series, s.Marks, present(s), s.Best
+	so.Series, so.Marks, so.Values, so.Best, so.Groups = s.Series, s.Marks, present(s), s.Best, s.Groups
 	d.set(report.Live{Result: &so, Progress: s.Progress, Thresholds: thresholds})
 }
 

@@ -90,7 +90,7 @@ func TestDashboardFollowsARunToItsEnd(t *testing.T) {
 	limits := thresholds(t, "latency", "p(99) < 20ms", "mos", "min > 4")
 	d.Show(about(), snapshot(3), limits)
 	u := await(t, updates, "body", "RUNNING")
-	for _, s := range []string{"Arrivals and joins", "no data yet", "promote 1 listener"} {
+	for _, s := range []string{"Arrivals and joins", "no data yet", "promote 1 listener", "By network"} {
 		assert.Contains(t, u.data, s)
 	}
 	assert.NotContains(t, u.data, "Longest gap of each listener", "it is known at the end alone")

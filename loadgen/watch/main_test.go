@@ -38,6 +38,9 @@ func snapshot(seconds int) loadgen.Snapshot {
 	for _, name := range []string{"joined", "delivered", "unrecognised", "delivered{phase:steady,role:listener}"} {
 		s.Values.Set(name, metric.Rate{Passes: 999, Total: 1000})
 	}
+	for _, network := range []string{"", "3g"} {
+		s.Groups = append(s.Groups, measure.Group{By: "network", Name: network, Values: metric.Values{"latency": latency, "delivered": metric.Rate{Passes: 999, Total: 1000}}})
+	}
 	for i := range seconds {
 		server, own := 0.5, 0.25
 		s.Series.Points = append(s.Series.Points, measure.Point{
