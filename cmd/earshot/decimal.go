@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,5 +40,9 @@ func (d decimalFlag) Set(text string) error {
 	if !d.is(text) {
 		return decimal.ErrForm
 	}
-	return d.Value.Set(text)
+	err := d.Value.Set(text)
+	if _, unitless := strconv.ParseFloat(text, 64); err != nil && unitless == nil && d.Value.Type() == "duration" {
+		return fmt.Errorf("it has no unit: write it like %ss", text)
+	}
+	return err
 }

@@ -32,6 +32,12 @@ func TestFlagsTakeDecimalNumbersAlone(t *testing.T) {
 	}
 }
 
+func TestFlagsNeedAUnitOfTime(t *testing.T) {
+	_, stderr, code := command(t, "run", "smoke", "--hold", "10")
+	assert.Equal(t, exitUsage, code)
+	assert.Contains(t, stderr, `"10" for "--hold" flag: it has no unit: write it like 10s`)
+}
+
 // What run would warn of, the check warns of, with its place.
 func TestTheCheckWarns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "panel.yaml")

@@ -42,12 +42,12 @@ func Decode(data []byte) ([]byte, error) {
 	text := Trim(data)
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
-		if r == utf8.RuneError && size == 1 {
+		if r == 0 || r == utf8.RuneError && size == 1 {
 			before := text[:i]
 			line := before[bytes.LastIndexByte(before, '\n')+1:]
 			return nil, &EncodingError{
 				bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(line) + 1,
-				fmt.Sprintf("Latin-1 or another encoding (byte 0x%02X is not UTF-8)", text[i]),
+				foreign(text[i]),
 			}
 		}
 		i += size
@@ -55,11 +55,22 @@ func Decode(data []byte) ([]byte, error) {
 	return text, nil
 }
 
-// wide is the name of the encoding if it has two bytes a character: by its mark, or, as
+// foreign is what text with a byte that no text of UTF-8 has seems to be in.
+func foreign(b byte) string {
+	if b == 0 {
+		return "another encoding, or is no text (a byte is 0)"
+	}
+	return fmt.Sprintf("Latin-1 or another encoding (byte 0x%02X is not UTF-8)", b)
+}
+
+// wide is the name of the encoding if it has two or four bytes a character: by its mark, or, as
 // every file of earshot's begins with letters of ASCII or signs, by a byte of zero beside the first.
 func wide(data []byte) string {
 	if len(data) < 2 {
 		return ""
+	}
+	if bytes.HasPrefix(data, []byte("\xff\xfe\x00\x00")) || bytes.HasPrefix(data, []byte("\x00\x00\xfe\xff")) {
+		return "UTF-32"
 	}
 	switch first, second := data[0], data[1]; {
 	case first == 0xff && second == 0xfe, first != 0 && second == 0:

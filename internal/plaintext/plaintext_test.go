@@ -42,6 +42,8 @@ func TestDecodeNamesOtherEncodings(t *testing.T) {
 		{"the other way round", "\xfe\xff\x00n\x00a", "UTF-16 (big-endian)", 1, 1},
 		{"without a mark", "n\x00a\x00", "UTF-16 (little-endian)", 1, 1},
 		{"without a mark, the other way round", "\x00n\x00a", "UTF-16 (big-endian)", 1, 1},
+		{"UTF-32 with its mark", "\xff\xfe\x00\x00n\x00\x00\x00", "UTF-32", 1, 1},
+		{"a byte of zero later", "name: x\nhold\x00", "no text", 2, 5},
 		{"an é of Latin-1, in the second line after an é of UTF-8", "# é\n# é\xe9\n", "Latin-1", 2, 4},
 		{"at the end", "caf\xe9", "Latin-1", 1, 4},
 	} {

@@ -158,6 +158,9 @@ func (t Threshold) parseLimit(text string) (float64, error) {
 	if !ok {
 		return 0, fmt.Errorf("%q is no number", text)
 	}
+	if len(unit) > 1 && strings.ContainsRune(",_xXoObBeE", rune(unit[0])) && unit[1] >= '0' && unit[1] <= '9' {
+		return 0, fmt.Errorf("%s: %w", text, decimal.ErrForm) // 0,9 and 1_0, 0x1 and 0o1 and 0b1, 1e3
+	}
 	if !decimal.Is(number) {
 		return 0, fmt.Errorf("%s: %w", number, decimal.ErrForm)
 	}
