@@ -3,9 +3,9 @@ package main
 import (
 	"encoding/xml"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -85,21 +85,24 @@ func TestRepeatExitCodePrecedence(t *testing.T) {
 		runs  []error
 		code  int
 		plays int
+		says  string
 	}{
-		{"all pass", []error{nil, nil, nil}, exitPass, 3},
-		{"one fails", []error{nil, fail, nil}, exitFail, 3},
-		{"one is invalid and one fails", []error{fail, invalid, fail}, exitInvalid, 3},
-		{"one can't be played, and no other is tried", []error{fail, gone, nil}, exitCouldNotRun, 2},
-		{"one is interrupted", []error{invalid, interrupted(errors.New("stop")), nil}, exitInterrupted, 2},
+		{"all pass", []error{nil, nil, nil}, exitPass, 3, "of 3 runs, 3 passed, 0 failed, 0 were invalid\n"},
+		{"one fails", []error{nil, fail, nil}, exitFail, 3, "of 3 runs, 2 passed, 1 failed, 0 were invalid\n"},
+		{"one is invalid and one fails", []error{fail, invalid, fail}, exitInvalid, 3, "of 3 runs, 0 passed, 2 failed, 1 were invalid\n"},
+		{"one can't be played, and no other is tried", []error{fail, gone, nil}, exitCouldNotRun, 2, "of 3 runs, 0 passed, 1 failed, 0 were invalid, 2 not played\n"},
+		{"one is interrupted", []error{invalid, interrupted(errors.New("stop")), nil}, exitInterrupted, 2, "of 3 runs, 0 passed, 0 failed, 1 were invalid, one was interrupted, 1 not played\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plays := 0
-			err := repeated(len(c.runs), io.Discard, func(int) error {
+			var said strings.Builder
+			err := repeated(len(c.runs), &said, func(int) error {
 				plays++
 				return c.runs[plays-1]
 			})
 
 			assert.Equal(t, c.plays, plays)
+			assert.True(t, strings.HasSuffix(said.String(), c.says), said.String())
 			assert.Equal(t, c.code, exitCode(err))
 		})
 	}

@@ -33,6 +33,15 @@ func repeated(n int, stdout io.Writer, once func(i int) error) error {
 			break
 		}
 	}
-	_, err := fmt.Fprintf(stdout, "of %d runs, %d passed, %d failed, %d were invalid\n", n, codes[exitPass], codes[exitFail], codes[exitInvalid])
+	text := fmt.Sprintf("of %d runs, %d passed, %d failed, %d were invalid", n, codes[exitPass], codes[exitFail], codes[exitInvalid])
+	judged := codes[exitPass] + codes[exitFail] + codes[exitInvalid]
+	if codes[exitInterrupted] > 0 {
+		judged++
+		text += ", one was interrupted"
+	}
+	if judged < n {
+		text += fmt.Sprintf(", %d not played", n-judged)
+	}
+	_, err := fmt.Fprintln(stdout, text)
 	return errors.Join(worst, err)
 }
