@@ -106,7 +106,7 @@ func (rs rooms) placeLosses(dropped uint64, sums map[int]micSum) (all Losses) {
 		for _, p := range h.people() {
 			p.mu.Lock()
 			subscriber, listens := p.subscriber, p.room.run.Scenario.Cast[p.group].Role == scenario.Listener
-			first := p.ear.reopened == 0
+			first := !p.ear.another
 			p.mu.Unlock()
 			if !listens || p.account == nil {
 				continue

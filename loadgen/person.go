@@ -89,6 +89,7 @@ func (p *person) enter(participant driver.Participant) {
 	p.participant = participant
 	p.mu.Unlock()
 	participant.OnMediaClosed(p.mediaClosed)
+	participant.OnEarMoving(p.earMoving)
 	if p.room.run.Scenario.Nodes() > 0 {
 		participant.OnLost(p.connectionLost)
 	}
@@ -197,6 +198,9 @@ func (p *person) connect(ctx context.Context, receive client.PacketFunc) (c conn
 		return c, err
 	}
 	p.mu.Lock()
+	if p.ear.moving {
+		e.SetGate(client.Deaf)
+	}
 	p.subscriber = e
 	c.participant = p.participant
 	p.mu.Unlock()
@@ -236,7 +240,7 @@ func (p *person) connect(ctx context.Context, receive client.PacketFunc) (c conn
 // person's group is to hear, for their first ear. Another ear is wherever the cluster has room.
 func (p *person) listen(ctx context.Context, participant driver.Participant, offer string) (string, error) {
 	p.mu.Lock()
-	first := p.ear.reopened == 0
+	first := !p.ear.another
 	p.mu.Unlock()
 	placed, ok := participant.(driver.Placed)
 	if node := p.room.run.Scenario.Cast[p.group].Node; node > 0 && first && ok {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
@@ -24,9 +25,11 @@ type earState struct {
 	lost bool // it has, while another was being opened
 	busy bool // another is being opened
 	back bool // the person is coming back into the room
-	// reopened counts the ears after the first, and dropped and unstamped the losses of those
-	// before the present one.
-	reopened           int
+	// moving means that another ear is being opened while the present one is still heard.
+	moving bool
+	// another means that another ear than the first was asked for.
+	another bool
+	// dropped and unstamped are the losses of the ears before the present one.
 	dropped, unstamped uint64
 }
 
@@ -112,7 +115,6 @@ func (p *person) reopenEars(ctx context.Context) {
 // reopenEar opens another ear in place of one that is lost, and records how long nothing was
 // heard.
 func (p *person) reopenEar(ctx context.Context) {
-	r := p.room.run
 	trying, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
 	var opened measure.Reopening
@@ -123,6 +125,13 @@ func (p *person) reopenEar(ctx context.Context) {
 			break
 		}
 	}
+	p.enterReopening(ctx, trying, opened, err)
+}
+
+// enterReopening records how long nothing was heard until another ear was, or came to nothing. ctx is
+// the run's, and trying limits the wait.
+func (p *person) enterReopening(ctx, trying context.Context, opened measure.Reopening, err error) {
+	r := p.room.run
 	if err == nil {
 		select {
 		case <-opened.Heard():
@@ -149,15 +158,10 @@ func (p *person) offerAgain(ctx context.Context) (measure.Reopening, error) {
 	p.mu.Lock()
 	old := p.subscriber
 	p.subscriber = nil
-	if old != nil {
-		dropped, unstamped := old.Losses()
-		p.ear.dropped += dropped
-		p.ear.unstamped += unstamped
-		p.ear.reopened++
-	}
+	p.ear.another = p.ear.another || old != nil
 	p.mu.Unlock()
 	if old != nil {
-		p.room.run.problems.add("close a lost ear", old.Close())
+		p.closeEar(old)
 	}
 	opened := p.account.Reopen(p.room.run.clock.Now())
 	_, err := p.connect(ctx, p.account.Receive)
@@ -171,6 +175,16 @@ func (p *person) offerAgain(ctx context.Context) (measure.Reopening, error) {
 		err = errors.Join(err, late.Close())
 	}
 	return opened, err
+}
+
+// closeEar closes a client of the person's that another replaces.
+func (p *person) closeEar(old client.Subscriber) {
+	dropped, unstamped := old.Losses()
+	p.mu.Lock()
+	p.ear.dropped += dropped
+	p.ear.unstamped += unstamped
+	p.mu.Unlock()
+	p.room.run.problems.add("close a lost ear", old.Close())
 }
 
 // hasLeft reports whether the person has left.

@@ -159,13 +159,27 @@ func (s *Server) FirstInvite(ctx context.Context, ttl time.Duration) (code strin
 //
 // The caller closes the HTTP server after Shutdown, and then the media engine.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.requests.close()
 	var err error
 	if s.cfg.Cluster != nil {
-		err = s.cfg.Cluster.Leave(ctx)
+		err = s.drain(ctx)
+	}
+	s.requests.close()
+	if s.cfg.Cluster != nil {
+		err = errors.Join(err, s.cfg.Cluster.Leave(ctx))
 	}
 	err = errors.Join(err, s.rooms.Shutdown(ctx))
 	return errors.Join(err, s.connections.Shutdown(ctx), s.requests.wait(ctx))
+}
+
+// drain moves the ears of other servers' rooms away, while everything else goes on. It takes
+// no more than half of the time that there is.
+func (s *Server) drain(ctx context.Context) error {
+	if until, limited := ctx.Deadline(); limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(until)/2)
+		defer cancel()
+	}
+	return s.cfg.Cluster.Drain(ctx)
 }
 
 // requestGrace is how long a shutdown that has run out of time waits for requests

@@ -183,6 +183,58 @@ func TestGhostInAHallElsewhereIsCutOff(t *testing.T) {
 	}
 }
 
+// TestEarOfADrainedNodeMoves drains the node that has somebody's ear, and not the room: they are told,
+// and the old ear plays on beside the new one. What ends the one ends the other, too, though the
+// client never closes it.
+func TestEarOfADrainedNodeMoves(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		act  func(host, self *member, node *clusterNode)
+		goOn bool // the new ear does
+	}{
+		{name: "kick", act: func(host, self *member, _ *clusterNode) {
+			host.ask(map[string]any{"type": "remove", "member": self.id})
+		}},
+		{name: "hangup", act: func(_, self *member, _ *clusterNode) {
+			self.ask(map[string]any{"type": "hangup", "media": "ear"})
+		}},
+		{name: "end", act: func(host, _ *member, _ *clusterNode) { host.ask(map[string]any{"type": "end"}) }},
+		{name: "the node stops", goOn: true, act: func(_, _ *member, node *clusterNode) { node.leave() }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			all := startNodes(t, 1, 100)
+			room, hostToken, tokens := guestsAt(t, all, "listener")
+			in := func(token, role string) *member {
+				return enterAs(t, all[0].url, map[string]any{"token": token}, map[string]any{"room": room, "role": role, "name": role})
+			}
+			host, self := in(hostToken, "host"), in(tokens[0], "listener")
+			mic := openNumberedMic(t, host.exchange("mic"))
+			hears := func(ear *listener, since time.Time) func() bool {
+				return func() bool { return mic.after(ear.all(), host.talker(), since) > mostAfter }
+			}
+			old, _ := listenRecorded(t, self.exchange("ear"))
+			require.EqualValues(t, 1, all[1].metric("earshot_trunk_ears", "of_others"), "the ear is on the other node")
+			require.Eventually(t, hears(old, time.Time{}), patience, 10*time.Millisecond)
+
+			all[1].drain(true, all[0])
+			<-self.moving
+			next, _ := listenRecorded(t, self.exchange("ear"))
+			answered := time.Now()
+			require.Eventually(t, hears(next, answered), patience, 10*time.Millisecond)
+			require.Eventually(t, hears(old, answered), patience, 10*time.Millisecond, "it plays on")
+
+			row.act(host, self, all[1])
+			acked := time.Now()
+			time.Sleep(settled)
+			assert.LessOrEqual(t, mic.after(old.all(), host.talker(), acked), mostAfter)
+			assert.Equal(t, row.goOn, hears(next, acked)())
+			assert.Zero(t, all[0].metric("earshot_roster_mismatches", ""))
+		})
+	}
+}
+
 // TestListenerOnAnotherNodeHearsByteForByte has WHEP listeners of one room on three nodes, by
 // way of each node.
 func TestListenerOnAnotherNodeHearsByteForByte(t *testing.T) {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -29,7 +30,37 @@ type Subscriber interface {
 	// Losses returns how many packets the client's own socket dropped (0 for a shared
 	// one), and for how many packets the receive time was lost.
 	Losses() (dropped, unstamped uint64)
+	// SetGate has received packets go to a gate; nil: to the account, as at first. It may be called at
+	// any time.
+	SetGate(g Gate)
 	Close() error
+}
+
+// A Gate is given a client's packets, and what they would go to without it.
+type Gate func(p measure.Packet, deliver PacketFunc)
+
+// Deaf is a gate that lets nothing pass.
+func Deaf(measure.Packet, PacketFunc) {}
+
+// A gated is the gate of a client. It is safe for concurrent use.
+type gated struct{ gate atomic.Pointer[Gate] }
+
+// SetGate implements Subscriber.
+func (g *gated) SetGate(gate Gate) {
+	if gate == nil {
+		g.gate.Store(nil)
+		return
+	}
+	g.gate.Store(&gate)
+}
+
+// pass has a packet go where it is to go.
+func (g *gated) pass(p measure.Packet, deliver PacketFunc) {
+	if gate := g.gate.Load(); gate != nil {
+		(*gate)(p, deliver)
+		return
+	}
+	deliver(p)
 }
 
 // Connected is when ICE and DTLS were complete, on the run's clock. A zero time is that

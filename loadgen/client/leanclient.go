@@ -39,6 +39,7 @@ type LeanClient struct {
 	remote     *sdp.Remote                // what the server said; set before there is a client
 	later      atomic.Pointer[sdp.Remote] // what it said since, until the next packet
 	account    *measure.Listener
+	gated                        // where its packets go instead
 	impairment *netem.Impairment // the emulated network, or nil
 	nacks      *nackTracker      // only if it asks for lost packets
 	redundancy *redundancy       // only if it offers redundant audio
@@ -354,8 +355,12 @@ func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now 
 	if redundant {
 		e.redundancy.split(&p)
 	}
-	if len(p.Payload) > 0 {
+	switch {
+	case len(p.Payload) == 0:
+	case e.gate.Load() == nil: // as nearly always: without a call more
 		e.account.Receive(p)
+	default:
+		e.pass(p, e.account.Receive)
 	}
 	if e.nacks != nil && e.remote.NACK {
 		e.askAgain(c, binary.BigEndian.Uint32(packet[8:]), p)

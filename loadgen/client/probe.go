@@ -31,6 +31,7 @@ type Probe struct {
 	times   *receiveTimes
 	clock   *measure.Clock
 	deliver PacketFunc
+	gated
 	delayed QueueDelayFunc
 	nacks   *nackTracker // only if it asks for lost packets
 	own     uint32       // the SSRC of its NACKs
@@ -221,7 +222,7 @@ func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 		}
 		if len(p.Payload) > 0 {
 			e.delayed(now-at, 1)
-			e.deliver(p)
+			e.pass(p, e.deliver)
 		}
 		if e.nacks != nil && asksAgain(track) {
 			if sequences := e.nacks.receive(section, header.SSRC, p.Sequence, now); len(sequences) > 0 {

@@ -115,6 +115,10 @@ type Participant interface {
 	// connection, and the person is still in the room: they may offer it again. closed must
 	// not block. Drivers whose servers do not say so never call it.
 	OnMediaClosed(closed func(of Media))
+	// OnEarMoving sets what is called when the server says that the ear will be closed soon: the
+	// person opens another, while the old one plays on. moving must not block. Drivers whose
+	// servers do not say so never call it.
+	OnEarMoving(moving func())
 	// OnLost sets what is called when the presence has ended though nobody wanted that: the
 	// connection was lost, or the server has gone or has sent the person elsewhere. They may come
 	// again by Resume or [RoomClient.Join]. lost must not block. Drivers without
@@ -194,6 +198,9 @@ func (UnsupportedParticipant) RestartICE(context.Context, Media, string) (string
 
 // OnMediaClosed implements Participant.
 func (UnsupportedParticipant) OnMediaClosed(func(Media)) {}
+
+// OnEarMoving implements Participant.
+func (UnsupportedParticipant) OnEarMoving(func()) {}
 
 // OnLost implements Participant.
 func (UnsupportedParticipant) OnLost(func()) {}

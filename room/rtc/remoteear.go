@@ -20,6 +20,8 @@ type RemoteEar struct {
 	answer string
 	reason error
 	onEnd  func()
+	onMove func()
+	moving bool
 	done   chan struct{}
 }
 
@@ -86,6 +88,31 @@ func (e *RemoteEar) OnEnd(f func()) {
 		return
 	}
 	e.onEnd = f
+}
+
+// OnMove sets the function that is called, in a goroutine of its own, when the ear is to be opened
+// elsewhere, because its server will stop; at once, if it is already.
+func (e *RemoteEar) OnMove(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.moving {
+		go f()
+		return
+	}
+	e.onMove = f
+}
+
+// Move says that the server which has the ear will stop. The ear goes on until then.
+func (e *RemoteEar) Move() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.moving {
+		return
+	}
+	e.moving = true
+	if e.onMove != nil {
+		go e.onMove()
+	}
 }
 
 // Reason implements Session.

@@ -48,6 +48,8 @@ type ReceiverConfig struct {
 	// took.
 	Delay func(time.Duration)
 	Now   func() time.Time
+	// Leaving, if it is not nil, reports whether the hall will close: its ears are then moved.
+	Leaving func() bool
 }
 
 // ReceiverStats are a hall's figures.
@@ -336,7 +338,7 @@ func (h *Receiver) delayed(now time.Time, stamp int64) time.Duration {
 
 // report returns what the stage is told. The caller holds the lock.
 func (h *Receiver) report() Report {
-	r := Report{Hall: h.cfg.Name, Seq: h.seq, Silent: h.silent, Gone: h.over}
+	r := Report{Hall: h.cfg.Name, Seq: h.seq, Silent: h.silent, Gone: h.over, Leaving: h.cfg.Leaving != nil && h.cfg.Leaving()}
 	for number := range h.ended {
 		r.Ended = append(r.Ended, number)
 	}

@@ -20,6 +20,9 @@ const (
 	// snapshotEvery is how many ticks pass between two snapshots for a hall that misses
 	// nothing, so that whatever went wrong is put right.
 	snapshotEvery = 50
+	// movesPerTick is how many ears of a hall that will close are moved at each tick: 500 a second,
+	// which leaves most of a core to what is heard meanwhile.
+	movesPerTick = 50
 )
 
 // Report is what a hall tells its stage: when it has carried out an order, and at each tick.
@@ -31,6 +34,8 @@ type Report struct {
 	// Ended are the ears that have ended by themselves. They are repeated until the stage
 	// closes them.
 	Ended []uint64 `json:"ended,omitempty"`
+	// Leaving says that the hall will close: its ears are to be opened elsewhere.
+	Leaving bool `json:"leaving,omitempty"`
 	// Gone says that the hall closes: all its ears end.
 	Gone bool `json:"gone,omitempty"`
 }
@@ -69,12 +74,23 @@ type hallState struct {
 	heard time.Time
 	asked time.Time // when it was last sent a snapshot because it is silent
 	ticks int
+	// leaving says that the hall will close.
+	leaving bool
 }
 
 type stageEar struct {
+	EarEvents
 	hall  string
 	owner uint32
-	ended func()
+	moved bool // Move has been called
+}
+
+// EarEvents are called, without a lock, for an ear of a hall.
+type EarEvents struct {
+	// Ended is called when the ear has ended by itself, or with its hall.
+	Ended func()
+	// Move is called once when the hall will close: the ear is to be opened elsewhere.
+	Move func()
 }
 
 // NewSender makes a stage without halls.
@@ -106,15 +122,14 @@ func (s *Sender) Send(_ fanout.SendBatch, packets []fanout.Packet) (failed int) 
 }
 
 // Add returns a number for an ear that a hall will open, and the last message before it.
-// ended is called, without a lock, when the ear has ended by itself, or with its hall.
-func (s *Sender) Add(hall string, owner uint32, ended func()) (ear, since uint64) {
+func (s *Sender) Add(hall string, owner uint32, events EarEvents) (ear, since uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.halls[hall] == nil {
 		s.halls[hall] = &hallState{heard: s.cfg.Now()}
 	}
 	s.last++
-	s.ears[s.last] = &stageEar{hall, owner, ended}
+	s.ears[s.last] = &stageEar{EarEvents: events, hall: hall, owner: owner}
 	return s.last, s.seq
 }
 
@@ -216,10 +231,10 @@ func (s *Sender) Heard(r Report) {
 	case r.Gone:
 		ended = s.giveUp(r.Hall)
 	default:
-		h.heard, h.seq = now, max(h.seq, r.Seq)
+		h.heard, h.seq, h.leaving = now, max(h.seq, r.Seq), r.Leaving
 		for _, ear := range r.Ended {
 			if e := s.ears[ear]; e != nil {
-				ended = append(ended, e.ended)
+				ended = append(ended, e.Ended)
 				delete(s.ears, ear)
 			}
 			s.send(message{kind: kindClose, ear: ear})
@@ -247,7 +262,7 @@ func (s *Sender) wake() {
 func (s *Sender) giveUp(hall string) (ended []func()) {
 	for number, e := range s.ears {
 		if e.hall == hall {
-			ended = append(ended, e.ended)
+			ended = append(ended, e.Ended)
 			delete(s.ears, number)
 		}
 	}
@@ -266,11 +281,25 @@ func (s *Sender) snapshot(hall string) {
 	s.send(m)
 }
 
-// Tick is to be called at each [TickEvery]. It gives up halls that say nothing, and returns
-// their names.
+// move returns what moves the next ears of a hall that will close. The caller holds the lock.
+func (s *Sender) move(hall string) (moves []func()) {
+	for _, e := range s.ears {
+		if len(moves) == movesPerTick {
+			break
+		}
+		if e.hall == hall && !e.moved {
+			e.moved = true
+			moves = append(moves, e.Move)
+		}
+	}
+	return moves
+}
+
+// Tick is to be called at each [TickEvery]. It moves ears of halls that will close, and gives up
+// halls that say nothing, and returns their names.
 func (s *Sender) Tick() (gone []string) {
 	now := s.cfg.Now()
-	var ended []func()
+	var events []func()
 	s.mu.Lock()
 	stood := now.Sub(s.tick) > stalled
 	s.tick = now
@@ -280,9 +309,12 @@ func (s *Sender) Tick() (gone []string) {
 			h.heard = now
 		}
 		if now.Sub(h.heard) > goneAfter {
-			ended = append(ended, s.giveUp(name)...)
+			events = append(events, s.giveUp(name)...)
 			gone = append(gone, name)
 			continue
+		}
+		if h.leaving {
+			events = append(events, s.move(name)...)
 		}
 		if h.ticks++; h.ticks%snapshotEvery == 0 {
 			s.snapshot(name)
@@ -292,7 +324,7 @@ func (s *Sender) Tick() (gone []string) {
 		s.wake()
 	}
 	s.mu.Unlock()
-	for _, f := range ended {
+	for _, f := range events {
 		f()
 	}
 	return gone

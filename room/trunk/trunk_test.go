@@ -109,7 +109,7 @@ func (x *trunkTest) close() {
 
 // open opens an ear in a hall.
 func (x *trunkTest) open(name string) uint64 {
-	number, since := x.stage.Add(name, 0, func() {})
+	number, since := x.stage.Add(name, 0, EarEvents{Ended: func() {}})
 	h := x.halls[name]
 	h.ears[number], h.since[number] = &testEar{}, since
 	require.True(x.t, h.Add(number, since, 0, h.ears[number]))
@@ -374,7 +374,7 @@ func TestStageGivesUpASilentHall(t *testing.T) {
 	defer x.close()
 	lost := 0
 	for _, name := range []string{"a", "b"} {
-		x.stage.Add(name, 0, func() { lost++ })
+		x.stage.Add(name, 0, EarEvents{Ended: func() { lost++ }})
 	}
 	x.flush()
 	x.now = x.now.Add(2 * goneAfter)
@@ -397,6 +397,37 @@ func TestStageGivesUpASilentHall(t *testing.T) {
 	x.pass()
 	x.flush()
 	assert.True(t, silent.ears[9].detached, "when it is back it closes what it has")
+}
+
+// A hall that will close has its ears moved: each once, not all at the same time, and no other hall's.
+func TestEarsOfAHallThatWillCloseAreMoved(t *testing.T) {
+	x := newTrunkTest(t, newShards(t), "a", "b")
+	defer x.close()
+	moved := map[string]int{}
+	for range 2*movesPerTick + 7 {
+		for _, name := range []string{"a", "b"} {
+			x.stage.Add(name, 0, EarEvents{Ended: func() {}, Move: func() { moved[name]++ }})
+		}
+	}
+	leaving := true
+	x.halls["a"].cfg.Leaving = func() bool { return leaving }
+	tick := func() int {
+		x.now = x.now.Add(TickEvery)
+		for _, h := range x.halls {
+			h.Tick()
+		}
+		x.flush()
+		x.stage.Tick()
+		return moved["a"]
+	}
+	assert.Equal(t, movesPerTick, tick())
+	leaving = false
+	assert.Equal(t, movesPerTick, tick(), "it stays, after all")
+	leaving = true
+	assert.Equal(t, 2*movesPerTick, tick())
+	assert.Equal(t, 2*movesPerTick+7, tick())
+	assert.Equal(t, 2*movesPerTick+7, tick(), "nobody is asked twice")
+	assert.Zero(t, moved["b"])
 }
 
 func TestSettledWaitsForHallsThatAreThere(t *testing.T) {
@@ -426,7 +457,7 @@ func TestSettledWaitsForHallsThatAreThere(t *testing.T) {
 func TestEarThatWasClosedBeforeItOpenedStaysClosed(t *testing.T) {
 	x := newTrunkTest(t, newShards(t), "a")
 	defer x.close()
-	number, since := x.stage.Add("a", 0, func() {})
+	number, since := x.stage.Add("a", 0, EarEvents{Ended: func() {}})
 	x.stage.Close(number)
 	x.flush()
 	assert.False(t, x.halls["a"].Add(number, since, 0, &testEar{}))

@@ -198,8 +198,8 @@ func (c *change) roleChanged(p *Participant, e room.Event) {
 			p.send(wire.MediaClosed{Media: wire.MediaMic, Reason: wire.CloseDemoted})
 		}
 	}
-	if p.ear != nil && wasOnStage != p.onStage {
-		p.ear.SetOwner(p.ownTalker())
+	if wasOnStage != p.onStage {
+		p.setEarOwner()
 	}
 	c.stageChanged(e.Member, !p.onStage)
 	if e.Reason == room.ReasonTransferred || e.Reason == room.ReasonSucceeded {

@@ -76,7 +76,7 @@ func (s *MediaSessions) Open(ctx context.Context, p *Participant, media wire.Med
 		s.closeSession(session)
 		return nil, err
 	}
-	replaced := s.detach(p, media)
+	replaced := s.replace(p, media)
 	p.setSession(session)
 	if now := p.ownTalker(); p.ear == session && now != ownTalker {
 		p.ear.SetOwner(now)
@@ -91,11 +91,62 @@ func (s *MediaSessions) Open(ctx context.Context, p *Participant, media wire.Med
 		defer s.watched.Done()
 		s.ended(p, media, session)
 	})
+	if ear, elsewhere := session.(movable); elsewhere {
+		ear.OnMove(func() { s.move(p, session) })
+	}
 	l.mu.Unlock()
 	if len(replaced) > 0 {
 		s.close(replaced...)
 	}
 	return session, nil
+}
+
+// movable is an ear on another server, which may stop before the room does.
+type movable interface {
+	// OnMove sets what is called when the ear is to be opened elsewhere.
+	OnMove(func())
+}
+
+// earOverlap is how long an ear that is moved may play beside the one that replaces it: clients close it
+// when they hear the other.
+const earOverlap = 3 * time.Second
+
+// move has a participant open another ear in the place of one whose server will stop. Who came over
+// WHEP can't be told.
+func (s *MediaSessions) move(p *Participant, session rtc.Session) {
+	s.live.mu.Lock()
+	defer s.live.mu.Unlock()
+	if p.session(wire.MediaEar) != session || p.mediaOnly != "" {
+		return
+	}
+	p.moving = true
+	p.send(wire.MediaMoving{Media: wire.MediaEar})
+}
+
+// replace takes the sessions away that another will be set in place of. An ear that is moved plays on
+// for a while. The caller holds the lock, and closes them afterwards.
+func (s *MediaSessions) replace(p *Participant, media wire.Media) (detached []rtc.Session) {
+	if media != wire.MediaEar || !p.moving || p.ear == nil {
+		return s.detach(p, media)
+	}
+	detached = s.detachLeaving(p)
+	p.earLeaves()
+	ear := p.leaving
+	time.AfterFunc(earOverlap, func() { s.stopLeaving(p, ear) })
+	return detached
+}
+
+// stopLeaving ends an ear that plays on beside another, if it still does.
+func (s *MediaSessions) stopLeaving(p *Participant, ear rtc.Session) {
+	s.live.mu.Lock()
+	var open []rtc.Session
+	if p.leaving == ear {
+		open = s.detachLeaving(p)
+	}
+	s.live.mu.Unlock()
+	if len(open) > 0 {
+		s.close(open...)
+	}
 }
 
 func (s *MediaSessions) negotiate(ctx context.Context, p *Participant, media wire.Media, ownTalker uint32, offer Offer) (rtc.Session, error) {
@@ -195,6 +246,7 @@ func (s *MediaSessions) ended(p *Participant, media wire.Media, session rtc.Sess
 	l.mu.Lock()
 	if p.session(media) != session {
 		l.mu.Unlock()
+		s.stopLeaving(p, session)
 		return
 	}
 	if p.mediaOnly != "" {
@@ -213,14 +265,30 @@ func (s *MediaSessions) ended(p *Participant, media wire.Media, session rtc.Sess
 func (s *MediaSessions) detach(p *Participant, media ...wire.Media) (detached []rtc.Session) {
 	for _, kind := range media {
 		if open := p.takeSession(kind); open != nil {
-			open.Detach()
-			delete(s.byID, open.ID())
-			s.closing++
-			s.live.checker.touched = true
-			detached = append(detached, open)
+			detached = append(detached, s.stop(open))
+		}
+		if kind == wire.MediaEar {
+			detached = append(detached, s.detachLeaving(p)...)
 		}
 	}
 	return detached
+}
+
+// detachLeaving is detach for the ear that plays on beside another.
+func (s *MediaSessions) detachLeaving(p *Participant) (detached []rtc.Session) {
+	if open := p.takeLeaving(); open != nil {
+		detached = append(detached, s.stop(open))
+	}
+	return detached
+}
+
+// stop takes a session that is nobody's any more off the packet path. The caller holds the lock.
+func (s *MediaSessions) stop(open rtc.Session) rtc.Session {
+	open.Detach()
+	delete(s.byID, open.ID())
+	s.closing++
+	s.live.checker.touched = true
+	return open
 }
 
 // close closes detached sessions. It takes the lock.

@@ -45,6 +45,10 @@ type Participant struct {
 	joined bool
 	mic    *rtc.Mic
 	ear    EarSession
+	// moving reports that the server which has the ear will stop. leaving is such an ear that plays
+	// on after another has been opened.
+	moving  bool
+	leaving EarSession
 }
 
 // NewParticipant returns a participant with a WebSocket, to join a room.
@@ -89,7 +93,26 @@ func (p *Participant) setSession(session rtc.Session) {
 	case *rtc.Mic:
 		p.mic = opened
 	case EarSession:
-		p.ear = opened
+		p.ear, p.moving = opened, false
+	}
+}
+
+// earLeaves has the open ear play on beside the one that will be set.
+func (p *Participant) earLeaves() { p.leaving, p.ear = p.ear, nil }
+
+// takeLeaving removes the ear that plays on beside another and returns it; nil if there is none.
+func (p *Participant) takeLeaving() EarSession {
+	open := p.leaving
+	p.leaving = nil
+	return open
+}
+
+// setEarOwner sets the talker who is left out of what the participant hears.
+func (p *Participant) setEarOwner() {
+	for _, ear := range []EarSession{p.ear, p.leaving} {
+		if ear != nil {
+			ear.SetOwner(p.ownTalker())
+		}
 	}
 }
 

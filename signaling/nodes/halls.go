@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"sync"
@@ -16,6 +17,9 @@ import (
 // snapshotWait is how long the first ear of a hall waits until the hall may play. After that
 // it is opened all the same.
 const snapshotWait = 500 * time.Millisecond
+
+// moveWait is how long a node that stops waits for the next ear to go elsewhere.
+const moveWait = 2 * time.Second
 
 var errNoEar = wire.NewError(wire.CodeNotFound, "this server has no such ear")
 
@@ -133,7 +137,8 @@ func (h *halls) enter(ask earRequest) (*nodeHall, error) {
 	in := &nodeHall{media: media, stop: make(chan struct{}), opening: 1}
 	in.Receiver = trunk.NewReceiver(trunk.ReceiverConfig{
 		Name: n.cfg.Self.ID, Room: media, Now: time.Now,
-		Delay: func(d time.Duration) { n.metrics.trunkDelay.Observe(d.Seconds()) },
+		Leaving: func() bool { return n.cluster.Self().Draining },
+		Delay:   func(d time.Duration) { n.metrics.trunkDelay.Observe(d.Seconds()) },
 		Report: func(r trunk.Report) {
 			if data, err := json.Marshal(r); err == nil {
 				_ = n.cluster.Publish(hallsSubject+ask.Trunk, data) // it is reported again at the next tick
@@ -197,6 +202,24 @@ func (h *halls) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.byTrunk)
+}
+
+// clear waits until no ear is left, while their stages move them elsewhere. It gives up when none has
+// gone for moveWait: of players that follow no message, or cannot be moved.
+func (h *halls) clear(ctx context.Context) {
+	tick := time.NewTicker(trunk.TickEvery)
+	defer tick.Stop()
+	left, since := h.ears(), time.Now()
+	for left > 0 && time.Since(since) < moveWait {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if now := h.ears(); now < left {
+			left, since = now, time.Now()
+		}
+	}
 }
 
 // close closes all halls.

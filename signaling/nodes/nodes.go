@@ -107,6 +107,17 @@ func (n *Nodes) joined() bool {
 	}
 }
 
+// Drain has this node take no more rooms, and has its ears of other nodes' rooms moved. It returns
+// when they are gone, or when some do not go.
+func (n *Nodes) Drain(ctx context.Context) error {
+	if !n.joined() || n.cluster.CutOff() {
+		return nil
+	}
+	err := n.cluster.SetDraining(ctx, true)
+	n.halls.clear(ctx)
+	return err
+}
+
 // Leave hands the rooms over and takes this node out of the cluster. It may be called more
 // than once.
 func (n *Nodes) Leave(ctx context.Context) (err error) {

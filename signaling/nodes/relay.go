@@ -96,7 +96,7 @@ func (r *relay) OpenEar(ctx context.Context, offer, wanted string) (liveroom.Ear
 		n.cfg.Log.Warn("a room's audio can't be carried to other nodes", "error", err)
 		return nil, refusedBy(wanted)
 	}
-	number, since := t.stage.Add(node, 0, ear.Lost)
+	number, since := t.stage.Add(node, 0, trunk.EarEvents{Ended: ear.Lost, Move: ear.Move})
 	answer, err := n.askForEar(ctx, node, earRequest{Trunk: t.id, Ear: number, Since: since, Slots: r.media.Slots(), Offer: offer})
 	if err != nil {
 		t.stage.Close(number)

@@ -54,6 +54,7 @@ func samples() []wire.Message {
 		wire.RoleChanged{Role: wire.RoleSpeaker, By: "m1"},
 		wire.Muted{Muted: true, MayUnmute: true, By: "m1"},
 		wire.MediaClosed{Media: wire.MediaMic, Reason: wire.CloseDemoted},
+		wire.MediaMoving{Media: wire.MediaEar},
 		wire.Error{ID: "9", Code: wire.CodeForbidden, Message: "not allowed"},
 		wire.Goodbye{Reason: wire.GoodbyeRemoved},
 		wire.Resumed{ID: "2", Room: "lobby", Member: "m2", Role: wire.RoleSpeaker, Talker: 2, Muted: true, Slots: 3, Hall: 1,

@@ -91,6 +91,7 @@ const (
 	TypeRole        Type = "role"
 	TypeMuted       Type = "muted"
 	TypeMediaClosed Type = "media-closed"
+	TypeMediaMoving Type = "media-moving"
 	TypeError       Type = "error"
 	TypeGoodbye     Type = "goodbye"
 
@@ -141,6 +142,7 @@ var (
 		kind[RoleChanged, ServerMessage](TypeRole),
 		kind[Muted, ServerMessage](TypeMuted),
 		kind[MediaClosed, ServerMessage](TypeMediaClosed),
+		kind[MediaMoving, ServerMessage](TypeMediaMoving),
 		kind[Error, ServerMessage](TypeError),
 		kind[Goodbye, ServerMessage](TypeGoodbye),
 		kind[Resumed, ServerMessage](TypeResumed),

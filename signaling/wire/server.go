@@ -196,6 +196,14 @@ type MediaClosed struct {
 	Reason CloseReason `json:"reason"`
 }
 
+// MediaMoving is sent when the server that has a member's ear will stop soon. An [Offer] opens
+// another ear elsewhere. The old one plays on until the client closes it, or for some
+// seconds after the answer.
+type MediaMoving struct {
+	fromServer
+	Media Media `json:"media"`
+}
+
 // GoodbyeReason is why the server ends a session.
 type GoodbyeReason string
 

@@ -256,6 +256,8 @@ func (m MediaClosed) validate() error {
 	return first(checkMedia(m.Media), checkWord("reason", string(m.Reason), MaxID, true))
 }
 
+func (m MediaMoving) validate() error { return checkMedia(m.Media) }
+
 // validate checks the fields. A code this package does not know is accepted: a
 // newer server may have more.
 func (e Error) validate() error {

@@ -269,6 +269,9 @@ export class Call {
         else if (m.reason === "lost") void this.speaking.mend();
         else this.speaking.close();
         break;
+      case "media-moving":
+        if (m.media === "ear") this.hearing.move(this.roster.slots);
+        break;
       case "goodbye":
         if (m.reason === "shutdown") this.#tell("restarting");
         else if (!passing.includes(m.reason)) this.#finish(m.reason);

@@ -27,6 +27,8 @@ export class Hearing {
   #timer = 0;
   /** @type {Ear | undefined} the ear that has been connected */
   #known;
+  /** @type {Ear | undefined} the ear that plays on until the current one is connected */
+  #leaving;
   /** @type {Ear | undefined} the ear whose restart is not answered yet */
   #restarting;
 
@@ -48,9 +50,35 @@ export class Hearing {
    * @param {number} slots
    */
   open(slots) {
+    this.#stopLeaving();
     this.ear?.close();
-    clearTimeout(this.#timer);
     if (this.state !== "blocked") this.state = "connecting";
+    this.#begin(slots);
+  }
+
+  /**
+   * Opens an ear elsewhere, because the server that has the current one will stop. That one plays on
+   * until the other is connected.
+   * @param {number} slots
+   */
+  move(slots) {
+    if (this.state !== "connected") {
+      this.open(slots);
+      return;
+    }
+    this.#stopLeaving();
+    this.#leaving = this.ear;
+    this.#begin(slots);
+  }
+
+  #stopLeaving() {
+    this.#leaving?.close();
+    this.#leaving = undefined;
+  }
+
+  /** @param {number} slots */
+  #begin(slots) {
+    clearTimeout(this.#timer);
     const ear = (this.ear = new Ear(
       slots,
       (state) => this.ear === ear && this.#is(state, slots),
@@ -130,6 +158,7 @@ export class Hearing {
 
   close() {
     clearTimeout(this.#timer);
+    this.#stopLeaving();
     this.ear?.close();
     this.ear = undefined;
     this.state = "off";
@@ -143,6 +172,7 @@ export class Hearing {
   #is(state, slots) {
     if (state === "connected") {
       clearTimeout(this.#timer);
+      this.#stopLeaving();
       this.#known = this.ear;
       this.state = "connected";
     } else if (state === "failed" || state === "disconnected") {

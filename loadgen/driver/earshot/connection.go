@@ -52,6 +52,7 @@ type connection struct {
 	presence []byte // the last presence message, as received; nil: none
 	closed   bool
 	mediaEnd func(driver.Media) // see OnMediaClosed; nil: nobody asked
+	earMoves func()             // see OnEarMoving; nil: nobody asked
 	lost     func()             // see OnLost; the same
 
 	done   chan struct{}
@@ -225,6 +226,13 @@ func (s *connection) OnMediaClosed(closed func(of driver.Media)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mediaEnd = closed
+}
+
+// OnEarMoving implements driver.Participant.
+func (s *connection) OnEarMoving(moving func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.earMoves = moving
 }
 
 // OnLost implements driver.Participant.
@@ -434,6 +442,10 @@ func (s *connection) handleMessage(data []byte) {
 	case wire.MediaClosed:
 		if s.mediaEnd != nil && m.Reason == wire.CloseLost {
 			s.mediaEnd(driver.Media(m.Media))
+		}
+	case wire.MediaMoving:
+		if s.earMoves != nil && m.Media == wire.MediaEar {
+			s.earMoves()
 		}
 	}
 	if answer := s.pending[wire.RequestID(m)]; answer != nil {

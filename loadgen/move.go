@@ -1,0 +1,96 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// switchAfter is how long a person waits for a packet of the old ear, to change to the other between
+// two packets: if nobody speaks there is none.
+const switchAfter = 200 * time.Millisecond
+
+// earMoving is called when the server that has the person's ear will stop. As a browser's page does,
+// they open another, and close the old one when the other is connected.
+func (p *person) earMoving() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left || p.away || p.account == nil || p.ear.busy || !p.ear.open {
+		return
+	}
+	p.ear.busy = p.room.run.reopening.run(p.moveEars)
+	p.ear.moving = p.ear.busy
+}
+
+// moveEars moves the ear, and opens another if one of them is lost meanwhile.
+func (p *person) moveEars(ctx context.Context) {
+	p.moveEar(ctx)
+	p.mu.Lock()
+	lost := p.ear.lost && !p.left && ctx.Err() == nil
+	p.ear.moving, p.ear.lost, p.ear.open, p.ear.busy = false, false, !lost, lost
+	p.mu.Unlock()
+	if lost {
+		p.reopenEars(ctx)
+	}
+}
+
+// moveEar opens another ear, changes to it between two packets, and closes the old one. If that does
+// not succeed the old one stays.
+func (p *person) moveEar(ctx context.Context) {
+	trying, cancel := context.WithTimeout(ctx, actTimeout)
+	defer cancel()
+	p.mu.Lock()
+	old := p.subscriber
+	p.ear.another = true
+	p.mu.Unlock()
+	_, err := p.connect(trying, p.account.Receive)
+	p.mu.Lock()
+	next, left := p.subscriber, p.left
+	if err != nil && !left {
+		p.subscriber = old
+	}
+	p.mu.Unlock()
+	switch {
+	case left: // who leaves closes what they had then, or this does
+		p.room.run.problems.add("close an ear", errors.Join(old.Close(), next.Close()))
+		return
+	case err != nil:
+		p.room.run.problems.add("open an ear elsewhere", err)
+		if next != old {
+			p.room.run.problems.add("close an ear", next.Close())
+		}
+		return
+	}
+	opened := p.changeTo(trying, old, next)
+	p.closeEar(old)
+	p.enterReopening(ctx, trying, opened, nil)
+}
+
+// changeTo has the person hear next in place of old, after the next packet of old.
+func (p *person) changeTo(ctx context.Context, old, next client.Subscriber) (opened measure.Reopening) {
+	var once sync.Once
+	changed := make(chan struct{})
+	change := func() {
+		opened = p.account.Reopen(p.room.run.clock.Now())
+		next.SetGate(nil)
+		old.SetGate(client.Deaf)
+		close(changed)
+	}
+	old.SetGate(func(packet measure.Packet, deliver client.PacketFunc) {
+		deliver(packet)
+		once.Do(change)
+	})
+	soon := time.NewTimer(switchAfter)
+	defer soon.Stop()
+	select {
+	case <-changed:
+	case <-soon.C:
+	case <-ctx.Done():
+	}
+	once.Do(change)
+	return opened
+}
