@@ -39,8 +39,8 @@ type Config struct {
 	// It may hold credentials: it is never logged.
 	URL  string
 	Self Node
-	// Load returns how many people and rooms are on this node.
-	Load func() (people, rooms int)
+	// Load returns what is on this node.
+	Load func() Load
 	// Handler serves the requests that other nodes pass on. Their remote address is the client's.
 	Handler http.Handler
 	// Told is called for what another node tells all, one after the other.
@@ -231,9 +231,9 @@ func (c *Cluster) keep() {
 func (c *Cluster) renew(ctx context.Context) error {
 	c.renewing.Lock()
 	defer c.renewing.Unlock()
-	people, rooms := c.cfg.Load()
+	load := c.cfg.Load()
 	c.mu.Lock()
-	c.self.Taken, c.self.Rooms = people, rooms
+	c.self.Load = load
 	self := c.self
 	c.mu.Unlock()
 	data, err := json.Marshal(self)

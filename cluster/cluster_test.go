@@ -44,7 +44,7 @@ func join(t *testing.T, url, id string, handler http.HandlerFunc, told func(kind
 		told = func(string, []byte) {}
 	}
 	c, err := Join(t.Context(), Config{
-		URL: url, Self: Node{ID: id, Seats: 10, Started: time.Now()}, Load: func() (int, int) { return 1, 1 },
+		URL: url, Self: Node{ID: id, Seats: 10, Started: time.Now()}, Load: func() Load { return Load{Taken: 1, Rooms: 1} },
 		Handler: handler, Told: told, Changed: func() {}, Returned: func(context.Context) error { return nil }, TTL: testTTL, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
@@ -182,8 +182,8 @@ func TestPlace(t *testing.T) {
 	}{
 		{"a node that drains gets no room", []Node{{ID: "a", Seats: 9}, {ID: "b", Seats: 9, Draining: true}}, "", "a"},
 		{"if all drain one of them gets it", []Node{{ID: "a", Seats: 9, Draining: true}}, "", "a"},
-		{"those of the zone come first", []Node{{ID: "a", Seats: 9, Taken: 5, Zone: "x"}, {ID: "b", Seats: 9}}, "x", "a"},
-		{"unless they are full", []Node{{ID: "a", Seats: 9, Taken: 9, Zone: "x"}, {ID: "b", Seats: 9}}, "x", "b"},
+		{"those of the zone come first", []Node{{ID: "a", Seats: 9, Load: Load{Taken: 5}, Zone: "x"}, {ID: "b", Seats: 9}}, "x", "a"},
+		{"unless they are full", []Node{{ID: "a", Seats: 9, Load: Load{Taken: 9}, Zone: "x"}, {ID: "b", Seats: 9}}, "x", "b"},
 		{"all without a zone are in one", []Node{{ID: "a", Seats: 9}, {ID: "b", Seats: 9}}, "", "a b"},
 	} {
 		got := map[string]int{}
@@ -200,7 +200,7 @@ func TestPlace(t *testing.T) {
 	}
 	fuller := 0
 	for range 400 {
-		if n, _ := Place([]Node{{ID: "a", Seats: 9, Taken: 8}, {ID: "b", Seats: 9}}, ""); n.ID == "a" {
+		if n, _ := Place([]Node{{ID: "a", Seats: 9, Load: Load{Taken: 8}}, {ID: "b", Seats: 9}}, ""); n.ID == "a" {
 			fuller++
 		}
 	}

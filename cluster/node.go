@@ -20,14 +20,24 @@ type Node struct {
 	URL       string `json:"url"`
 	PublicURL string `json:"public_url,omitempty"`
 	Zone      string `json:"zone,omitempty"`
-	// Seats is how many people the node is for, Taken how many are on it.
+	// Seats is how many people the node is for.
 	Seats int `json:"seats"`
-	Taken int `json:"taken"`
-	Rooms int `json:"rooms"`
+	Load
 	// Draining reports that the node takes no more rooms.
 	Draining bool      `json:"draining"`
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started_at"`
+}
+
+// Load is what a node has.
+type Load struct {
+	// Taken is how many people are on it.
+	Taken int `json:"taken"`
+	Rooms int `json:"rooms"`
+	// Halls are the rooms of other nodes that have ears on it, and Trunks its own rooms that have ears on
+	// others.
+	Halls  int `json:"halls"`
+	Trunks int `json:"trunks"`
 }
 
 // NewID returns an ID for a node.

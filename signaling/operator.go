@@ -9,6 +9,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
+	"github.com/earshot-audio/earshot/signaling/nodes"
 	"github.com/earshot-audio/earshot/signaling/panel"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -69,13 +70,30 @@ func (s *Server) panelSample() panel.Sample {
 	}
 	for _, l := range s.rooms.List() {
 		r := panelRoom(l.Info())
+		if s.cfg.Cluster != nil {
+			r.Elsewhere, r.ElsewhereNodes = s.cfg.Cluster.EarsElsewhere(l)
+		}
 		sample.Stage += len(r.Stage)
 		for _, n := range r.Halls {
 			sample.Audience += n
 		}
 		sample.Rooms = append(sample.Rooms, r)
 	}
+	if s.cfg.Cluster != nil {
+		sample.Nodes = panelNodes(s.cfg.Cluster)
+	}
 	return sample
+}
+
+func panelNodes(c *nodes.Nodes) (all []panel.NodeSample) {
+	list, silent := c.List()
+	for _, n := range list {
+		all = append(all, panel.NodeSample{
+			ID: n.ID, URL: n.URL, Zone: n.Zone, Self: n.ID == c.ID(), Draining: n.Draining, Silent: silent[n.ID],
+			Seats: n.Seats, Taken: n.Taken, Rooms: n.Rooms, Halls: n.Halls, Trunks: n.Trunks,
+		})
+	}
+	return all
 }
 
 // total sums up a metric over its labels, or over some values of its only label.

@@ -119,6 +119,21 @@ func (n *clusterNode) drain(on bool, knows *clusterNode) {
 	require.Eventually(n.t, func() bool { return ask(http.MethodGet, "/api/nodes") != "" }, patience, 10*time.Millisecond)
 }
 
+// operatorPage returns what a node shows to its operator.
+func (n *clusterNode) operatorPage() string {
+	n.t.Helper()
+	r, err := http.NewRequestWithContext(n.t.Context(), http.MethodGet, n.url+"/operator/now", http.NoBody)
+	require.NoError(n.t, err)
+	r.Header.Set("Authorization", "Bearer "+operatorToken)
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	require.NoError(n.t, err)
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	require.NoError(n.t, err)
+	require.Equal(n.t, http.StatusOK, resp.StatusCode, string(page))
+	return string(page)
+}
+
 // metric sums what a node says under a name, with a label's value if there is one.
 func (n *clusterNode) metric(name, label string) (sum float64) {
 	n.t.Helper()
@@ -216,6 +231,7 @@ func TestEarOfADrainedNodeMoves(t *testing.T) {
 			}
 			old, _ := listenRecorded(t, self.exchange("ear"))
 			require.EqualValues(t, 1, all[1].metric("earshot_trunk_ears", "of_others"), "the ear is on the other node")
+			assert.Contains(t, all[0].operatorPage(), "<td>1 ear on 1 node</td>")
 			require.Eventually(t, hears(old, time.Time{}), patience, 10*time.Millisecond)
 
 			all[1].drain(true, all[0])

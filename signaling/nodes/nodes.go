@@ -56,11 +56,13 @@ type Nodes struct {
 
 	mu    sync.Mutex
 	stamp uint64 // of the latest arrival that this node knows of
+	// adopting are the rooms that are this node's, and will be made here in a moment.
+	adopting map[string]bool
 }
 
 // New makes a part in a cluster, to be completed by [Nodes.Join].
 func New(cfg Config) (*Nodes, error) {
-	n := &Nodes{cfg: cfg, metrics: newMetrics(), in: make(chan struct{}), kick: make(chan struct{}, 1), stop: make(chan struct{})}
+	n := &Nodes{cfg: cfg, metrics: newMetrics(), in: make(chan struct{}), kick: make(chan struct{}, 1), stop: make(chan struct{}), adopting: map[string]bool{}}
 	for _, c := range []prometheus.Collector{n.metrics.redirects, n.metrics.passed, n.metrics.takeovers, n.metrics.fenced, n.metrics.trunkDelay, n.metrics.trunkGaps, n.metrics.trunkLate, n.metrics.hallsGone, n.metrics.remoteEars, &collector{n}} {
 		if err := cfg.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
@@ -77,7 +79,7 @@ func (n *Nodes) Join(ctx context.Context, url string, rooms *liveroom.Registry, 
 	n.cfg.Self.URL = cmp.Or(n.cfg.Self.URL, url)
 	var err error
 	n.cluster, err = cluster.Join(ctx, cluster.Config{
-		URL: n.cfg.NATS, Self: n.cfg.Self, Load: n.people, Handler: n.passed(handler),
+		URL: n.cfg.NATS, Self: n.cfg.Self, Load: n.loadNow, Handler: n.passed(handler),
 		Told: n.told, Changed: n.settleSoon, Returned: n.returned, TTL: n.cfg.TTL, Log: n.cfg.Log,
 	})
 	if err != nil {

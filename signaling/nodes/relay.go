@@ -317,17 +317,33 @@ func (n *Nodes) suspect(node string) {
 	n.load.suspects[node] = n.cfg.Clock().Add(suspectFor)
 }
 
-// earsElsewhere counts the ears of this node's rooms that are on others.
-func (n *Nodes) earsElsewhere() (ears int) {
-	for _, l := range n.rooms.List() {
-		if r, ok := l.Media.Relay().(*relay); ok {
-			if t := r.trunk.Load(); t != nil {
-				e, _ := t.stage.Ears()
-				ears += e
-			}
+// EarsElsewhere returns how many ears a room of this node has on others, and on how many of them.
+func (n *Nodes) EarsElsewhere(l *liveroom.LiveRoom) (ears, halls int) {
+	if r, ok := l.Media.Relay().(*relay); ok {
+		if t := r.trunk.Load(); t != nil {
+			return t.stage.Ears()
 		}
 	}
-	return ears
+	return 0, 0
+}
+
+// earsElsewhere counts the ears of this node's rooms that are on others, and the rooms that have some.
+func (n *Nodes) earsElsewhere() (ears, trunks int) {
+	for _, l := range n.rooms.List() {
+		if e, _ := n.EarsElsewhere(l); e > 0 {
+			ears += e
+			trunks++
+		}
+	}
+	return ears, trunks
+}
+
+// loadNow returns what is on this node.
+func (n *Nodes) loadNow() (l cluster.Load) {
+	l.Taken, l.Rooms = n.people()
+	l.Halls = n.halls.count()
+	_, l.Trunks = n.earsElsewhere()
+	return l
 }
 
 // people returns how many people this node serves, and rooms: those of its rooms, but for
@@ -338,7 +354,8 @@ func (n *Nodes) people() (people, rooms int) {
 	near := (n.load.people - n.cfg.Self.Seats) / loadMargin
 	if now := n.cfg.Clock(); near == 0 || now.Sub(n.load.at).Abs() > loadEvery {
 		n.load.people, n.load.rooms = n.rooms.Load()
-		n.load.people += n.halls.ears() - n.earsElsewhere()
+		elsewhere, _ := n.earsElsewhere()
+		n.load.people += n.halls.ears() - elsewhere
 		n.load.at = now
 	}
 	return max(n.load.people, 0), n.load.rooms

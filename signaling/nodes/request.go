@@ -324,12 +324,24 @@ func (o Operator) set(w http.ResponseWriter, r *http.Request, draining bool) err
 	return nil
 }
 
+// List returns the nodes, this one as it is now, and which of them a majority does not hear.
+func (n *Nodes) List() (all []cluster.Node, silent map[string]bool) {
+	if !n.joined() {
+		return nil, nil
+	}
+	all, silent = n.current(), map[string]bool{}
+	for _, node := range all {
+		silent[node.ID] = n.cluster.Silent(node.ID)
+	}
+	return all, silent
+}
+
 // current returns the nodes, this one as it is now.
 func (n *Nodes) current() []cluster.Node {
 	nodes := n.cluster.Nodes()
 	for i := range nodes {
 		if nodes[i].ID == n.cfg.Self.ID {
-			nodes[i].Taken, nodes[i].Rooms = n.people()
+			nodes[i].Load = n.loadNow()
 		}
 	}
 	slices.SortStableFunc(nodes, func(a, b cluster.Node) int { return cmp.Compare(a.Zone, b.Zone) })

@@ -61,7 +61,7 @@ func (n *Nodes) settle() {
 		switch {
 		case here && owner != self:
 			n.letGo(id, "claimed")
-		case here:
+		case here, n.isAdopting(id):
 		case owner == self:
 			// What ends is taken from the store first: it is there, so it was let go when this
 			// node was cut off, and nobody has claimed it.
@@ -119,10 +119,47 @@ func (n *Nodes) adopt(id, owner string) {
 		return // another node was first, or the room has ended
 	case err == nil:
 		if _, there := n.cluster.Find(owner); there && owner != n.cfg.Self.ID && !n.cluster.Silent(owner) {
-			time.Sleep(cluster.LeaseFor) // it may be back: by then it knows that the room is not its own, or is silent again
+			n.adoptLater(saved, owner)
+			return
 		}
 		err = n.rooms.Adopt(saved)
 	}
+	n.adopted(id, owner, err)
+}
+
+// adoptLater makes a claimed room here whose earlier node may be back, when that one knows that the room
+// is not its own, or is silent again. Meanwhile others are settled.
+func (n *Nodes) adoptLater(saved room.State, owner string) {
+	id := saved.Config.Name
+	n.mu.Lock()
+	n.adopting[id] = true
+	n.mu.Unlock()
+	n.running.Go(func() {
+		defer func() {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			delete(n.adopting, id)
+		}()
+		wait := time.NewTimer(cluster.LeaseFor)
+		defer wait.Stop()
+		select {
+		case <-n.stop: // another node takes it, when this one is gone
+			return
+		case <-wait.C:
+		}
+		n.adopted(id, owner, n.rooms.Adopt(saved))
+	})
+}
+
+// isAdopting reports whether a claimed room will be made here.
+func (n *Nodes) isAdopting(id string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.adopting[id]
+}
+
+// adopted notes that a room was made here, or could not be.
+func (n *Nodes) adopted(id, owner string, err error) {
 	if err != nil {
 		n.cfg.Log.Error("a room could not be taken over", "room", id, "from", owner, "error", err)
 		return

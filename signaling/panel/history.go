@@ -27,6 +27,19 @@ type Sample struct {
 
 	Stage, Audience, Mics, Ears int
 	Rooms                       []RoomSample
+	// Nodes are those of the cluster; none: the server belongs to none.
+	Nodes []NodeSample
+}
+
+// NodeSample is a node of a [Sample].
+type NodeSample struct {
+	ID, URL, Zone string
+	// Self says that it is the node which has the page, Draining that it takes no rooms, and Silent that
+	// most of the others do not hear it.
+	Self, Draining, Silent bool
+	Seats, Taken, Rooms    int
+	// Halls are the rooms of other nodes that have ears on it, and Trunks its own that have ears on others.
+	Halls, Trunks int
 }
 
 // RoomSample is a room of a [Sample].
@@ -36,6 +49,8 @@ type RoomSample struct {
 	Stage                []string
 	// Halls is the audience of each hall.
 	Halls []int
+	// Elsewhere is how many ears are on other nodes, and ElsewhereNodes on how many.
+	Elsewhere, ElsewhereNodes int
 	// Sent counts the packets sent to its ears since it was created.
 	Sent uint64
 }

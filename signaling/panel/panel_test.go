@@ -50,6 +50,30 @@ func TestViewShowsRoomsAndPacketsPerCore(t *testing.T) {
 	assert.Less(t, strings.Index(html, "Monday"), strings.Index(html, "r2"), "the fullest room is first")
 }
 
+func TestViewShowsNodesHallsAndTrunks(t *testing.T) {
+	alone := shown(t, &History{}, noon)
+	assert.NotContains(t, alone, "Nodes")
+	assert.NotContains(t, alone, "On other nodes")
+
+	sample := serving(noon)
+	sample.Rooms[0].Elsewhere, sample.Rooms[0].ElsewhereNodes = 1200, 2
+	sample.Nodes = []NodeSample{
+		{ID: "n1", URL: "https://n1.example.org", Self: true, Seats: 7000, Taken: 3815, Rooms: 2, Trunks: 1},
+		{ID: "n2", URL: "https://n2.example.org", Zone: "<east>", Draining: true, Seats: 7000, Taken: 600, Halls: 1},
+		{ID: "n3", URL: "https://n3.example.org", Draining: true, Silent: true},
+	}
+	var b bytes.Buffer
+	require.NoError(t, (&History{}).Add(func() Sample { return sample }, noon).Write(&b))
+	html := b.String()
+	for _, s := range []string{
+		`<td><a href="https://n1.example.org/operator">https://n1.example.org</a></td><td></td><td>serving, this one</td><td class="number">2</td><td class="number">3,815 of 7,000</td><td class="number">0</td><td class="number">1</td>`,
+		`<td>&lt;east&gt;</td><td>draining</td><td class="number">0</td><td class="number">600 of 7,000</td><td class="number">1</td><td class="number">0</td>`,
+		"<td>not heard</td>", "<td>1,200 ears on 2 nodes</td>", "<td>0 ears</td>", "Rooms of this node",
+	} {
+		assert.Contains(t, html, s)
+	}
+}
+
 func TestHistoryIsBoundedAndHasGaps(t *testing.T) {
 	h := &History{}
 	for i := range 2 * maxSamples {

@@ -53,8 +53,9 @@ type View struct {
 }
 
 type (
-	tile struct{ Name, Value, Note string }
-	row  struct{ Name, ID, Visibility, Stage, Audience, Halls, Rate, Since string }
+	tile    struct{ Name, Value, Note string }
+	row     struct{ Name, ID, Visibility, Stage, Audience, Halls, Elsewhere, Rate, Since string }
+	nodeRow struct{ ID, URL, Zone, State, Rooms, People, Halls, Trunks string }
 )
 
 // Write writes the view as the body of the page.
@@ -69,6 +70,7 @@ func (v View) Write(w io.Writer) error {
 		Plots []template.HTML
 		Rooms []row
 		More  int
+		Nodes []nodeRow
 	}
 	now := v.Samples[len(v.Samples)-1]
 	data.At, data.Tiles = now.At.UTC().Format("15:04:05 UTC"), v.tiles(now)
@@ -86,7 +88,28 @@ func (v View) Write(w io.Writer) error {
 	for _, r := range rooms[:len(rooms)-data.More] {
 		data.Rooms = append(data.Rooms, v.row(r, now.At))
 	}
+	for _, n := range now.Nodes {
+		data.Nodes = append(data.Nodes, n.row())
+	}
 	return t.Execute(w, data)
+}
+
+// row is the node's, to be shown.
+func (n NodeSample) row() nodeRow {
+	shown := nodeRow{
+		ID: n.ID, URL: n.URL, Zone: n.Zone, State: "serving", Rooms: thousands(n.Rooms),
+		People: thousands(n.Taken) + " of " + thousands(n.Seats), Halls: thousands(n.Halls), Trunks: thousands(n.Trunks),
+	}
+	switch {
+	case n.Silent:
+		shown.State = "not heard"
+	case n.Draining:
+		shown.State = "draining"
+	}
+	if n.Self {
+		shown.State += ", this one"
+	}
+	return shown
 }
 
 func people(r RoomSample) (n int) {
@@ -117,6 +140,10 @@ func (v View) row(r RoomSample, now time.Time) row {
 	}
 	shown.Audience = thousands(total)
 	shown.Halls = fmt.Sprintf("%d: %s", len(halls), strings.Join(halls, " · "))
+	shown.Elsewhere = count(r.Elsewhere, "ear")
+	if r.ElsewhereNodes > 0 {
+		shown.Elsewhere += " on " + count(r.ElsewhereNodes, "node")
+	}
 	shown.Rate = "–"
 	if rate, ok := v.Rates[r.ID]; ok {
 		shown.Rate = thousands(int(math.Round(rate)))
