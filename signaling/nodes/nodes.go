@@ -133,9 +133,7 @@ func (n *Nodes) Leave(ctx context.Context) (err error) {
 		if !n.cluster.CutOff() {
 			err = n.cluster.SetDraining(ctx, true) // no room comes back
 		}
-		for _, l := range n.rooms.List() {
-			n.handOver(ctx, l.ID())
-		}
+		n.handOverAll(ctx)
 		n.halls.close()
 		err = errors.Join(err, n.cluster.Leave(ctx))
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/earshot-audio/earshot/cluster"
@@ -14,13 +15,58 @@ import (
 // settleEvery is how often the node looks for rooms that no node has.
 const settleEvery = time.Second
 
-// handOver gives a room back to the store, for another node to claim, and lets go of it.
+const (
+	// claimWait is how long a room that is handed over plays on until another node has claimed it,
+	// and claimLook how often that is looked at.
+	claimWait = time.Second
+	claimLook = 2 * time.Millisecond
+	// handOvers is how many rooms are handed over at once.
+	handOvers = 16
+)
+
+// handOverAll hands all rooms over.
+func (n *Nodes) handOverAll(ctx context.Context) {
+	var all sync.WaitGroup
+	turns := make(chan struct{}, handOvers)
+	for _, l := range n.rooms.List() {
+		turns <- struct{}{}
+		all.Go(func() {
+			n.handOver(ctx, l.ID())
+			<-turns
+		})
+	}
+	all.Wait()
+}
+
+// handOver gives a room back to the store, and lets go of it as soon as another node has claimed it:
+// whoever is told then that it has moved finds it there.
 func (n *Nodes) handOver(ctx context.Context, id string) {
 	n.rooms.Release(id, func(last room.State) {
 		if err := n.cfg.Store.Release(ctx, last); err != nil {
 			n.cfg.Log.Warn("a room could not be handed over: another node takes it over later", "room", id, "error", err)
+			return
 		}
+		n.awaitClaim(ctx, id)
 	})
+}
+
+// awaitClaim returns when another node has claimed a room, or when none does. While it waits nothing
+// changes in the room, neither here nor anywhere else.
+func (n *Nodes) awaitClaim(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, claimWait)
+	defer cancel()
+	look := time.NewTicker(claimLook)
+	defer look.Stop()
+	for len(n.heard()) > 1 {
+		if owner, there := n.cfg.Store.Owner(id); !there || owner != "" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 func (n *Nodes) settleSoon() {

@@ -62,6 +62,8 @@ export class Call {
   #signal;
   #on;
   #attempt = 0;
+  /** The room has moved to another server, and the user has not followed it yet. */
+  #moved = false;
   #retry = 0;
   #listening;
 
@@ -273,6 +275,7 @@ export class Call {
         if (m.media === "ear") this.hearing.move(this.roster.slots);
         break;
       case "goodbye":
+        this.#moved = m.reason === "moved";
         if (m.reason === "shutdown") this.#tell("restarting");
         else if (!passing.includes(m.reason)) this.#finish(m.reason);
         break;
@@ -330,7 +333,9 @@ export class Call {
 
   #reconnect() {
     clearTimeout(this.#retry);
-    const pause = Math.min(longestPause, 250 * 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
+    // A room that has moved is there already: the pause only keeps all from coming at once.
+    const pause = this.#moved ? 100 * Math.random() : Math.min(longestPause, 250 * 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
+    this.#moved = false;
     this.#retry = setTimeout(async () => {
       try {
         await this.#connect();
