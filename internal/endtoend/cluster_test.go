@@ -251,6 +251,22 @@ func TestEarOfADrainedNodeMoves(t *testing.T) {
 	}
 }
 
+// TestPeopleAreToldWhereTheirRoomHasMoved stops the node that has a room: another has it by the time that
+// its people are told so.
+func TestPeopleAreToldWhereTheirRoomHasMoved(t *testing.T) {
+	t.Parallel()
+	all := startNodes(t, 100, 100)
+	room, hostToken, _ := guestsAt(t, all)
+	host := enterAs(t, all[0].url, map[string]any{"token": hostToken}, map[string]any{"room": room, "role": "host", "name": "host"})
+	all[0].leave()
+	at := <-host.moved
+	assert.Equal(t, strings.Replace(all[1].url, "http", "ws", 1)+"/ws", at)
+	again := dialMember(t, all[1].url, map[string]any{"token": hostToken})
+	require.Eventually(t, func() bool {
+		return again.put(map[string]any{"type": "join", "room": room, "role": "host", "name": "host"})["type"] == "joined"
+	}, patience, 10*time.Millisecond)
+}
+
 // TestListenerOnAnotherNodeHearsByteForByte has WHEP listeners of one room on three nodes, by
 // way of each node.
 func TestListenerOnAnotherNodeHearsByteForByte(t *testing.T) {

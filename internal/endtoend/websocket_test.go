@@ -21,6 +21,7 @@ type member struct {
 	mu      sync.Mutex
 	answers chan map[string]any
 	moving  chan struct{} // holds one when the server has said that the ear will be closed soon
+	moved   chan string   // holds where the server has said that the room has moved
 }
 
 func enter(t *testing.T, url, room, role string) *member {
@@ -33,7 +34,7 @@ func dialMember(t *testing.T, url string, hello map[string]any) *member {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial(strings.Replace(url, "http", "ws", 1)+"/ws", nil)
 	require.NoError(t, err)
-	m := &member{t: t, conn: conn, answers: make(chan map[string]any, 100), moving: make(chan struct{}, 1)}
+	m := &member{t: t, conn: conn, answers: make(chan map[string]any, 100), moving: make(chan struct{}, 1), moved: make(chan string, 1)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -45,6 +46,9 @@ func dialMember(t *testing.T, url string, hello map[string]any) *member {
 			}
 			if in["id"] != nil {
 				m.answers <- in
+			}
+			if in["type"] == "redirect" && in["reason"] == "moved" {
+				m.moved <- in["url"].(string)
 			}
 			if in["type"] == "media-moving" && in["media"] == "ear" {
 				select {

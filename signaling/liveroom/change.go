@@ -174,6 +174,9 @@ func (c *change) left(p *Participant, e room.Event) {
 		return
 	}
 	if e.Reason == room.ReasonEnded {
+		if l.movedTo != "" {
+			p.send(wire.Redirect{URL: l.movedTo, Reason: wire.RedirectMoved})
+		}
 		p.conn.Finish(l.endReason)
 	} else if reason, ok := goodbyes[e.Reason]; ok {
 		p.conn.Finish(reason)

@@ -103,8 +103,9 @@ func (r *Registry) Adopt(saved room.State) error { return r.restoreOne(saved) }
 
 // Release lets go of a room that goes to another server: everybody in it is told that it
 // has moved, and their media ends here. last is called with its state, at a moment after
-// which nothing changes any more.
-func (r *Registry) Release(id string, last func(room.State)) {
+// which nothing changes any more. It returns the URL of the WebSockets of the server that has the
+// room then; empty: that is not known.
+func (r *Registry) Release(id string, last func(room.State) (socket string)) {
 	if l, err := r.Find(id); err == nil {
 		l.release(last)
 	}

@@ -41,6 +41,8 @@ type LiveRoom struct {
 	emptySince time.Time
 	// endReason is the goodbye of those who are in when the room ends.
 	endReason wire.GoodbyeReason
+	// movedTo is the URL of the WebSockets of the server that the room has moved to, if it is known.
+	movedTo string
 }
 
 // newLiveRoom gives rules their media. The caller adds the room to the registry.
@@ -219,13 +221,14 @@ func (l *LiveRoom) letGo() bool {
 }
 
 // release ends the room here without ending it. last is called with its last state, and
-// with the lock held.
-func (l *LiveRoom) release(last func(room.State)) {
+// with the lock held. It returns the URL of the WebSockets of the server that has the room then, if
+// that is known: people are told.
+func (l *LiveRoom) release(last func(room.State) (socket string)) {
 	_ = l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
 		if rules.Ended() {
 			return nil, nil
 		}
-		last(rules.State())
+		l.movedTo = last(rules.State())
 		l.endReason = wire.GoodbyeMoved
 		return rules.Close(now), nil
 	}, nil)

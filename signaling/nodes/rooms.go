@@ -18,7 +18,7 @@ const settleEvery = time.Second
 const (
 	// claimWait is how long a room that is handed over plays on until another node has claimed it,
 	// and claimLook how often that is looked at.
-	claimWait = time.Second
+	claimWait = 3 * time.Second
 	claimLook = 2 * time.Millisecond
 	// handOvers is how many rooms are handed over at once.
 	handOvers = 16
@@ -41,32 +41,37 @@ func (n *Nodes) handOverAll(ctx context.Context) {
 // handOver gives a room back to the store, and lets go of it as soon as another node has claimed it:
 // whoever is told then that it has moved finds it there.
 func (n *Nodes) handOver(ctx context.Context, id string) {
-	n.rooms.Release(id, func(last room.State) {
+	n.rooms.Release(id, func(last room.State) string {
 		if err := n.cfg.Store.Release(ctx, last); err != nil {
 			n.cfg.Log.Warn("a room could not be handed over: another node takes it over later", "room", id, "error", err)
-			return
+			return ""
 		}
-		n.awaitClaim(ctx, id)
+		next, known := n.cluster.Find(n.awaitClaim(ctx, id))
+		if !known {
+			return ""
+		}
+		return socketURL(next.URL)
 	})
 }
 
-// awaitClaim returns when another node has claimed a room, or when none does. While it waits nothing
+// awaitClaim returns the node that claims a room; empty: none does in time. While it waits nothing
 // changes in the room, neither here nor anywhere else.
-func (n *Nodes) awaitClaim(ctx context.Context, id string) {
+func (n *Nodes) awaitClaim(ctx context.Context, id string) (owner string) {
 	ctx, cancel := context.WithTimeout(ctx, claimWait)
 	defer cancel()
 	look := time.NewTicker(claimLook)
 	defer look.Stop()
 	for len(n.heard()) > 1 {
 		if owner, there := n.cfg.Store.Owner(id); !there || owner != "" {
-			return
+			return owner
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return ""
 		case <-look.C:
 		}
 	}
+	return ""
 }
 
 func (n *Nodes) settleSoon() {
@@ -154,7 +159,7 @@ func (n *Nodes) isGone(known map[string]bool, node string) bool {
 func (n *Nodes) letGo(id, reason string) {
 	n.metrics.fenced.WithLabelValues(reason).Inc()
 	n.cfg.Log.Warn("let go of a room", "room", id, "reason", reason)
-	n.rooms.Release(id, func(room.State) {})
+	n.rooms.Release(id, func(room.State) string { return "" })
 }
 
 // adopt claims a room and makes it here.

@@ -106,8 +106,14 @@ type ICERestarted struct {
 // RedirectReason is why a client is sent to another server.
 type RedirectReason string
 
-// RedirectPlace: the room is on another server of the cluster.
-const RedirectPlace RedirectReason = "place"
+// The reasons for a [Redirect].
+const (
+	// RedirectPlace: the room is on another server of the cluster.
+	RedirectPlace RedirectReason = "place"
+	// RedirectMoved: the room has moved to another server, and a [Goodbye] follows. It answers
+	// no request.
+	RedirectMoved RedirectReason = "moved"
+)
 
 // Redirect answers a [Join] or a [Resume] for a room that is on another server of the
 // cluster. The client opens a WebSocket to URL, and says hello and joins there with the

@@ -62,8 +62,8 @@ export class Call {
   #signal;
   #on;
   #attempt = 0;
-  /** The room has moved to another server, and the user has not followed it yet. */
-  #moved = false;
+  /** Where the room has moved, until the user has tried to follow it: "" is somewhere. @type {string | undefined} */
+  #moved;
   #retry = 0;
   #listening;
 
@@ -271,11 +271,14 @@ export class Call {
         else if (m.reason === "lost") void this.speaking.mend();
         else this.speaking.close();
         break;
+      case "redirect":
+        this.#moved = m.url;
+        break;
       case "media-moving":
         if (m.media === "ear") this.hearing.move(this.roster.slots);
         break;
       case "goodbye":
-        this.#moved = m.reason === "moved";
+        if (m.reason === "moved") this.#moved ??= "";
         if (m.reason === "shutdown") this.#tell("restarting");
         else if (!passing.includes(m.reason)) this.#finish(m.reason);
         break;
@@ -334,11 +337,12 @@ export class Call {
   #reconnect() {
     clearTimeout(this.#retry);
     // A room that has moved is there already: the pause only keeps all from coming at once.
-    const pause = this.#moved ? 100 * Math.random() : Math.min(longestPause, 250 * 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
-    this.#moved = false;
+    const moved = this.#moved;
+    this.#moved = undefined;
+    const pause = moved !== undefined ? 100 * Math.random() : Math.min(longestPause, 250 * 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
     this.#retry = setTimeout(async () => {
       try {
-        await this.#connect();
+        await this.#connect(moved);
         this.#tell("back");
       } catch (problem) {
         if (this.state === "over") return;

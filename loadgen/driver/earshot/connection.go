@@ -133,7 +133,7 @@ func (s *connection) Resume(ctx context.Context) (driver.Participant, error) {
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
-	return s.driver.follow(func(socket string) (*connection, error) { return resumeAt(ctx, s, socket) })
+	return s.driver.follow(s.room, func(socket string) (*connection, error) { return resumeAt(ctx, s, socket) })
 }
 
 // resumeAt resumes a session that is closed at another WebSocket.
@@ -161,7 +161,7 @@ func resumeAt(ctx context.Context, s *connection, socket string) (*connection, e
 	next.member, next.room, next.resumeKey, next.revision = resumed.Member, resumed.Room, resumed.Resume.Key, resumed.Rev
 	next.noShows.Store(s.noShows.Load())
 	s.mu.Lock()
-	next.mediaEnd = s.mediaEnd
+	next.mediaEnd, next.earMoves = s.mediaEnd, s.earMoves
 	s.mu.Unlock()
 	next.joining = false
 	next.startReading()
@@ -442,6 +442,10 @@ func (s *connection) handleMessage(data []byte) {
 	case wire.MediaClosed:
 		if s.mediaEnd != nil && m.Reason == wire.CloseLost {
 			s.mediaEnd(driver.Media(m.Media))
+		}
+	case wire.Redirect:
+		if m.Reason == wire.RedirectMoved {
+			s.driver.moved.Store(s.room, m.URL)
 		}
 	case wire.MediaMoving:
 		if s.earMoves != nil && m.Media == wire.MediaEar {

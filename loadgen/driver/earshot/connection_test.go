@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,6 +173,7 @@ func TestConnectionTellsOfLostMedia(t *testing.T) {
 		case wire.RaiseHand:
 			say(`{"type":"media-closed","media":"mic","reason":"demoted"}`)
 			say(`{"type":"media-closed","media":"ear","reason":"lost"}`)
+			say(`{"type":"media-moving","media":"ear"}`)
 			say(`{"type":"ok","id":"` + m.ID + `"}`)
 		case wire.Leave:
 			say(`{"type":"ok","id":"` + m.ID + `"}`)
@@ -184,14 +186,67 @@ func TestConnectionTellsOfLostMedia(t *testing.T) {
 	require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, visit), "nobody asks")
 	lost := make(chan driver.Media, 2)
 	visit.OnMediaClosed(func(of driver.Media) { lost <- of })
+	moving := make(chan struct{}, 2)
+	visit.OnEarMoving(func() { moving <- struct{}{} })
 	require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, visit))
 	assert.Equal(t, driver.Ear, <-lost)
+	<-moving
 	next, err := visit.Resume(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, room.Act(t.Context(), scenario.RaiseHand, next))
 	assert.Equal(t, driver.Ear, <-lost)
+	<-moving
 	assert.Empty(t, lost)
 	require.NoError(t, next.Leave(t.Context()))
+}
+
+// Who is told where their room has moved comes back there, and by way of the target when that server is
+// gone, too.
+func TestConnectionFollowsARoomThatHasMoved(t *testing.T) {
+	var at atomic.Int32 // the server that was last joined
+	server := func(number int32, moved *string) *roomClient {
+		return fakeServer(t, func(m wire.ClientMessage, say func(string)) {
+			switch m := m.(type) {
+			case wire.RaiseHand:
+				say(`{"type":"redirect","url":"` + *moved + `","reason":"moved"}`)
+				say(`{"type":"ok","id":"` + m.ID + `"}`)
+			case wire.Leave:
+				say(`{"type":"ok","id":"` + m.ID + `"}`)
+			default:
+				if answerJoin(m, say) {
+					at.Store(number)
+				}
+			}
+		})
+	}
+	var to string
+	first := server(1, &to)
+	second := server(2, &to)
+	for _, c := range []struct {
+		name, to string
+		then     int32
+	}{
+		{"to another server", second.driver.socket, 2},
+		{"to one that is gone", "ws://127.0.0.1:1/ws", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			to = c.to
+			first.driver.moved.Clear()
+			visit, err := first.Join(t.Context(), "name", scenario.Listener)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, at.Load())
+			require.NoError(t, first.Act(t.Context(), scenario.RaiseHand, visit))
+			require.NoError(t, visit.Leave(t.Context()))
+			at.Store(0)
+			again, err := first.Join(t.Context(), "name", scenario.Listener)
+			if err != nil { // the next attempt is the target's
+				again, err = first.Join(t.Context(), "name", scenario.Listener)
+			}
+			require.NoError(t, err)
+			assert.Equal(t, c.then, at.Load())
+			require.NoError(t, again.Leave(t.Context()))
+		})
+	}
 }
 
 // Whoever asks is told of a connection that ended though nobody wanted that, once, also if it had

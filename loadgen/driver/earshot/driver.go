@@ -30,6 +30,7 @@ type Driver struct {
 	dialer *websocket.Dialer
 	socket string // the WebSocket URL
 	nodes  nodeList
+	moved  sync.Map // from a room to the WebSocket URL of the server that it has moved to
 
 	messages sync.Pool // of *bytes.Buffer, in which connections read messages
 }

@@ -65,7 +65,7 @@ func (r *roomClient) Join(ctx context.Context, name string, role scenario.Role) 
 }
 
 func (r *roomClient) join(ctx context.Context, name string, role scenario.Role, token string) (*connection, error) {
-	return r.driver.follow(func(socket string) (*connection, error) { return r.joinAt(ctx, socket, name, role, token) })
+	return r.driver.follow(r.name, func(socket string) (*connection, error) { return r.joinAt(ctx, socket, name, role, token) })
 }
 
 func (r *roomClient) joinAt(ctx context.Context, socket, name string, role scenario.Role, token string) (*connection, error) {
