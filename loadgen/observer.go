@@ -68,7 +68,7 @@ func (o *observer) observe(ctx context.Context) {
 	if stolen, idle := stolen(before, now); stolen > 0 {
 		r.aggregator.Steal(before.at, now.at, stolen, idle)
 	}
-	r.aggregator.Throttle(before.at, now.at, now.group.Since(before.group))
+	r.aggregator.Throttle(before.at, now.at, throttled(before, now))
 	r.aggregator.Starve(before.at, now.at, r.starved(before, now))
 	if r.contended(before, now) {
 		r.aggregator.Contend(before.at, now.at, r.waited(before, now))
@@ -113,25 +113,37 @@ func stolen(a, b sample) (took time.Duration, idle float64) {
 	return max(0, machine.Steal), machine.Idle.Seconds() / machine.All().Seconds()
 }
 
-// throttled returns for how long a quota that the server shares with the generator kept
-// the server from running between two samples. If nearly all that was used was the
-// server's, that is its own work.
+// throttled returns for how long a quota kept the generator's threads from running between two
+// samples, summed over cores: all the time if that is not known.
 func throttled(a, b sample) time.Duration {
-	if !a.shared || !b.shared || a.server == nil || b.server == nil {
+	if took, known := b.group.Since(a.group); known {
+		return took
+	}
+	return b.at - a.at
+}
+
+// throttledServer returns for how long a quota that the server shares with the generator, or
+// shared for a part of the time, kept the server from running between two samples, at most. If
+// nearly all that was used was the server's, that is its own work.
+func throttledServer(a, b sample) time.Duration {
+	if !a.shared && !b.shared || a.server == nil || b.server == nil {
 		return 0
 	}
 	own, server := b.own-a.own, b.server.CPU-a.server.CPU
 	if own.Seconds() <= othersBusy*(own+server).Seconds() {
 		return 0
 	}
-	return min(b.group.Since(a.group), measure.Lateness)
+	if a.shared != b.shared {
+		return min(b.at-a.at, measure.Lateness)
+	}
+	return min(throttled(a, b), measure.Lateness)
 }
 
 // deprived returns for how long the server may have waited between two samples for
 // cores that others took, or for a quota that they used up. What the server's own work
 // costs it is not among that.
 func (r *run) deprived(a, b sample) time.Duration {
-	return min(throttled(a, b)+r.outrun(a, b), measure.Lateness)
+	return min(throttledServer(a, b)+r.outrun(a, b), measure.Lateness)
 }
 
 // outrun returns for how long it may have waited for cores that others took.

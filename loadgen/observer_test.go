@@ -106,30 +106,54 @@ func TestContentionExcusesTheServerForWhatOthersTookFromIt(t *testing.T) {
 }
 
 func TestSharedQuotaExcusesTheServerForWhatTheGeneratorUsed(t *testing.T) {
+	const own, took = 60 * time.Millisecond, 400 * time.Millisecond
 	for _, c := range []struct {
-		sentence string
-		shared   bool
-		own      time.Duration
-		moved    bool
-		deprived time.Duration
+		sentence      string
+		before, after bool // they share a group
+		own           time.Duration
+		moved         bool
+		deprived      time.Duration
 	}{
-		{"both used the quota up", true, 60 * time.Millisecond, false, 400 * time.Millisecond},
-		{"the server used nearly all of it", true, 4 * time.Millisecond, false, 0},
-		{"the server is in another group", false, 60 * time.Millisecond, false, 0},
-		{"they were moved, and what the other group did before is not known", true, 60 * time.Millisecond, true, 0},
+		{"both used the quota up", true, true, own, false, took},
+		{"the server used nearly all of it", true, true, 4 * time.Millisecond, false, 0},
+		{"the server is in another group", false, false, own, false, 0},
+		{"they were moved together from one group to another, and what either did is not known", true, true, own, true, time.Second},
+		{"they were moved into a group", false, true, own, true, time.Second},
+		{"they were moved out of it", true, false, own, true, time.Second},
+		{"the server alone was moved out of it", true, false, own, false, time.Second},
+		{"the server alone was moved into it", false, true, own, false, time.Second},
+		{"they were moved out of it, and the server had used nearly all of it", true, false, 4 * time.Millisecond, true, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			r := &run{scoreboard: scoreboard{Config: Config{Driver: here{loopback: true}}}, cores: 2}
 			a, b := second{own: 60, server: 60, idle: 1880, serverWaits: map[int]time.Duration{1: 0}}.samples()
 			b.own = c.own
-			a.shared, b.shared = c.shared, c.shared
-			a.group = host.ControlGroup{Path: "a", Throttled: time.Second}
-			b.group = host.ControlGroup{Path: "a", Throttled: 1400 * time.Millisecond}
+			a.shared, b.shared = c.before, c.after
+			a.group = host.ControlGroup{Path: "a", Throttled: time.Second, Quota: 0.1}
+			b.group = host.ControlGroup{Path: "a", Throttled: time.Second + took, Quota: 0.1}
 			if c.moved {
 				b.group.Path = "b"
 			}
 			assert.Equal(t, c.deprived, r.deprived(a, b))
 		})
+	}
+}
+
+func TestThrottledIsAllTheTimeWhereItIsNotKnown(t *testing.T) {
+	const took = 400 * time.Millisecond
+	quota := host.ControlGroup{Path: "/a", Throttled: time.Second, Quota: 0.1}
+	later := host.ControlGroup{Path: "/a", Throttled: time.Second + took, Quota: 0.1}
+	for _, c := range []struct {
+		sentence      string
+		before, after host.ControlGroup
+		took          time.Duration
+	}{
+		{"the generator stays in its group", quota, later, took},
+		{"it is moved out of it", quota, host.ControlGroup{Path: "/"}, time.Second},
+		{"it is moved into it", host.ControlGroup{Path: "/"}, quota, time.Second},
+		{"it is moved between groups without a quota", host.ControlGroup{Path: "/"}, host.ControlGroup{Path: "/b", Throttled: 5}, 0},
+	} {
+		assert.Equal(t, c.took, throttled(sample{group: c.before}, sample{at: time.Second, group: c.after}), c.sentence)
 	}
 }
 

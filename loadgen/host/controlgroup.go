@@ -27,12 +27,13 @@ type ControlGroup struct {
 }
 
 // Since is for how long the group's threads were kept from running since an earlier
-// reading. A process that has been moved to another group starts anew.
-func (g ControlGroup) Since(before ControlGroup) time.Duration {
+// reading. It is not known of a process that has been moved from or to a group with a quota:
+// each group tells of its own threads only.
+func (g ControlGroup) Since(before ControlGroup) (took time.Duration, known bool) {
 	if g.Path != before.Path {
-		return 0
+		return 0, g.Quota == 0 && before.Quota == 0
 	}
-	return max(0, g.Throttled-before.Throttled)
+	return max(0, g.Throttled-before.Throttled), true
 }
 
 // ControlGroupOf reads the control group of a process.

@@ -64,17 +64,23 @@ func TestControlGroupOf(t *testing.T) {
 }
 
 func TestControlGroupSinceAnEarlierReading(t *testing.T) {
-	before := ControlGroup{Path: "a", Throttled: time.Second}
+	before := ControlGroup{Path: "a", Throttled: time.Second, Quota: 0.5}
 	for _, c := range []struct {
-		sentence string
-		now      ControlGroup
-		since    time.Duration
+		sentence    string
+		before, now ControlGroup
+		since       time.Duration
+		known       bool
 	}{
-		{"it was throttled", ControlGroup{Path: "a", Throttled: 3 * time.Second}, 2 * time.Second},
-		{"it was not", before, 0},
-		{"the process was moved, and what the other group did before is not known", ControlGroup{Path: "b", Throttled: 9 * time.Second}, 0},
-		{"a group around it is gone", ControlGroup{Path: "a"}, 0},
+		{"it was throttled", before, ControlGroup{Path: "a", Throttled: 3 * time.Second}, 2 * time.Second, true},
+		{"it was not", before, before, 0, true},
+		{"the process was moved, and what the other group did before is not known", before, ControlGroup{Path: "b", Throttled: 9 * time.Second, Quota: 1}, 0, false},
+		{"it was moved to a group without a quota, and what its own did at last is not known", before, ControlGroup{Path: "b"}, 0, false},
+		{"it was moved from a group without a quota to one that has one", ControlGroup{Path: "b"}, before, 0, false},
+		{"it was moved between groups that have none", ControlGroup{Path: "a", Throttled: 5}, ControlGroup{Path: "b", Throttled: 9}, 0, true},
+		{"a group around it is gone", before, ControlGroup{Path: "a"}, 0, true},
 	} {
-		assert.Equal(t, c.since, c.now.Since(before), c.sentence)
+		since, known := c.now.Since(c.before)
+		assert.Equal(t, c.since, since, c.sentence)
+		assert.Equal(t, c.known, known, c.sentence)
 	}
 }

@@ -70,6 +70,9 @@ func (c *bucketCell) heard(latency, late time.Duration) {
 	d.best.Record(max(0, latency-late))
 }
 
+// leastLatency is what a latency of nothing counts as where 0 is that none is known, in ms.
+const leastLatency = 0.001
+
 // A closedBucket is a bucket whose figures do not change any more. Where several processes
 // have played it, there are several cells of a number.
 type closedBucket struct {
@@ -109,7 +112,8 @@ type closedCell struct {
 type distribution struct{ certain, worst, best *metric.Frozen }
 
 // close freezes what a bucket holds, and empties it. Again is whether its listeners ask again
-// for what they miss.
+// for what they miss. Fastest is the least latency, in ms, of the run's buckets of which it is
+// sure that some packets were not held up; 0 before there are any.
 func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closedCell {
 	closed := closedCell{
 		latency:   distribution{certain: c.latency.Freeze()},
@@ -125,13 +129,15 @@ func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closed
 	}
 	fast := &metric.Trend{}
 	d.bestInto(fast)
-	if fast.Count() > 0 {
-		*fastest = min(*fastest, max(0, fast.Summary().Min))
-	}
 	deprived, stolen := time.Duration(e.deprived.Load()), time.Duration(e.stolen.Load())
 	dropped := uint64(0)
 	if again {
 		dropped = e.drops.Load()
+	}
+	// If all packets of a bucket may have waited, the fastest of them may have as well.
+	allWaited := deprived > 0 || e.stepped.Load() || e.reach.Load() >= reachScale || dropped >= fast.Count()
+	if n := max(0, fast.Summary().Min); !allWaited && (*fastest == 0 || n < *fastest) {
+		*fastest = max(n, leastLatency)
 	}
 	switch {
 	case e.stepped.Load():
@@ -141,7 +147,7 @@ func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closed
 		*d = distribution{worst: metric.Constant(ms(Lateness), all.Count()), best: metric.Constant(0, all.Count())}
 	case deprived > 0 || stolen > 0 || dropped > 0:
 		// At best none of them would have waited, and was as fast as the fastest of
-		// the run.
+		// the run, if that is known.
 		all := &metric.Trend{}
 		d.worstInto(all)
 		best := fast.Sooner(ms(deprived), *fastest, fast.Count())

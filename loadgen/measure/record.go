@@ -52,7 +52,8 @@ type record struct {
 	// thousands takes as long as all else that their packets take.
 	noWindows bool
 	loads     []loadSum // by phase
-	// fastest is the least latency of the run so far, at best, and slowest the greatest, in ms.
+	// fastest is the least latency of the run so far, at best, of packets that were surely not
+	// all held up, 0 if there were none, and slowest the greatest, in ms.
 	fastest, slowest float64
 	drops            drops
 	resends          resends
@@ -68,7 +69,7 @@ type span struct {
 }
 
 func newRecord() *record {
-	r := &record{fastest: ms(Lateness)}
+	r := &record{}
 	r.table.Store(&[]bucket{})
 	return r
 }
