@@ -37,7 +37,7 @@ hold: 4s
 	requireComplete(t, r)
 	delivered := rateOf(t, r, "delivered")
 	assert.Less(t, delivered.Total, uint64(2*4*150), "half of the time there is nothing to send")
-	assert.Zero(t, r.Values["concealed"].(*metric.Trend).Summary().Max)
+	assert.Less(t, r.Values["concealed"].(*metric.Trend).Summary().Max, 25.0, "percent: more than all, if it were of the pauses; a late frame is one of few")
 }
 
 // writePaused writes a recording of which half a second of each second is a pause, as libopus
