@@ -120,7 +120,7 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 	tick := time.NewTicker(ReportEvery)
 	defer tick.Stop()
 	cancelled := ctx.Done()
-	second := time.Now()
+	second, shown := time.Now(), 0 // of the merged seconds
 	for c.playing() {
 		select {
 		case <-cancelled:
@@ -135,10 +135,14 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 			c.checkSelf()
 			c.sampleAt(measuring)
 			c.send()
-			if time.Since(second) >= time.Second {
-				second = time.Now()
+			since := time.Since(second).Round(ReportEvery)
+			if since >= time.Second {
+				second = second.Add(since) // a tick that comes early or late moves no other
 				c.sampling.take(measuring, ofSecond)
 				c.checkAborts()
+			}
+			if merged := c.merger.Closed(); since >= time.Second || merged > shown {
+				shown = merged
 				c.report()
 			}
 		}

@@ -3,15 +3,16 @@ package main
 import "github.com/earshot-audio/earshot/internal/chart"
 
 // workerColumns are the names of the values of a coordinator's row: what was simulated, what it
-// cost the coordinator's process with its NATS server, in cores and bytes, and how old a second
-// of the run was at most when a worker told it, and when it was merged and shown.
-var workerColumns = []string{"workers", "listeners", "packets", "coordinator_cpu", "coordinator_rss", "told_s", "shown_s"}
+// cost the coordinator's process with its NATS server, in cores and bytes, how old a second
+// of the run was at most when a worker told it, and how late it was merged and shown at most: after
+// the five seconds in which a packet of it may come.
+var workerColumns = []string{"workers", "listeners", "packets", "coordinator_cpu", "coordinator_rss", "told_s", "late_s"}
 
 const (
 	ofWorkers      = 0
 	coordinatorCPU = 3
 	coordinatorRSS = 4
-	shownAge       = 6
+	lateness       = 6
 )
 
 // workerPlots are the plots of coordinators by file name.
@@ -31,9 +32,10 @@ func workerPlots(runs []row) map[string]chart.Chart {
 			Series: []chart.Series{{Name: "coordinator and NATS server", Style: chart.Lines, Points: points(runs, ofWorkers, coordinatorRSS, all)}},
 		},
 		"workers-lag.svg": {
-			Title: "How late a merged second is", Description: "How old the last whole second of the run is at most when it is merged and shown, by the number of simulated workers. Workers tell it when no packet of it can come any more, after five seconds.",
-			X: x, Y: chart.Axis{Label: "age of a second", Unit: chart.Seconds},
-			Series: []chart.Series{{Name: "merged and shown", Style: chart.Lines, Points: points(runs, ofWorkers, shownAge, all)}},
+			Title: "How late a merged second is", Description: "How late at most a second of the run is merged and shown, by the number of simulated workers: counted from when no packet of it can come any more, five seconds after its end.",
+			X: x, Y: chart.Axis{Label: "after the last packet", Unit: chart.Seconds},
+			Series: []chart.Series{{Name: "merged and shown", Style: chart.Lines, Points: points(runs, ofWorkers, lateness, all)}},
+			Limits: []chart.Limit{{Y: 3, Text: "three seconds"}},
 		},
 	}
 }

@@ -17,6 +17,7 @@ type Merger struct {
 	aggregator *Aggregator
 	parts      []progress
 	buckets    map[Bin]*closedBucket // told by some
+	closed     int
 	ended      time.Duration
 }
 
@@ -178,8 +179,12 @@ func (m *Merger) close(before Bin) {
 	for _, from := range due {
 		m.aggregator.record.enter(*m.buckets[from])
 		delete(m.buckets, from)
+		m.closed++
 	}
 }
+
+// Closed is how many seconds have been closed.
+func (m *Merger) Closed() int { return m.closed }
 
 // Behind is how far process i has told the run.
 func (m *Merger) Behind(i int) time.Duration { return m.parts[i].before.Start() }
