@@ -1,3 +1,4 @@
+import { ComeBack, final, passing } from "./comeback.js";
 import { Hearing } from "./hearing.js";
 import { Roster } from "./roster.js";
 import { Signal } from "./signal.js";
@@ -28,12 +29,6 @@ import { listen } from "./voices.js";
 const longestWay = 3;
 /** How often voice levels are read, in milliseconds. */
 const listenEvery = 100;
-/** The longest pause between two attempts to come back, in milliseconds. */
-const longestPause = 8000;
-/** Goodbyes after which the page reconnects by itself. */
-const passing = ["shutdown", "moved", "slow", "timeout", "protocol"];
-/** Errors that another attempt does not change. */
-const final = ["unauthorized", "forbidden", "barred", "not_found", "room_ended", "bad_request", "unsupported_version"];
 
 /**
  * The user's presence in a room, from joining to the goodbye: the
@@ -61,9 +56,7 @@ export class Call {
   /** @type {Signal | undefined} */
   #signal;
   #on;
-  #attempt = 0;
-  /** Where the room has moved, until the user has tried to follow it: "" is somewhere. @type {string | undefined} */
-  #moved;
+  #back = new ComeBack();
   #retry = 0;
   #listening;
 
@@ -182,7 +175,7 @@ export class Call {
       return;
     }
     this.state = "live";
-    this.#attempt = 0;
+    this.#back.reset();
     if (back) this.#resumed(back);
     else this.#joined(/** @type {any} */ (joined), silent);
     this.#on.change();
@@ -241,6 +234,7 @@ export class Call {
    * @param {Message} m
    */
   #hear(m) {
+    this.#back.hear(m);
     switch (m.type) {
       case "presence": {
         const { came, went } = this.roster.presence(/** @type {any} */ (m));
@@ -271,14 +265,10 @@ export class Call {
         else if (m.reason === "lost") void this.speaking.mend();
         else this.speaking.close();
         break;
-      case "redirect":
-        this.#moved = m.url;
-        break;
       case "media-moving":
-        if (m.media === "ear") this.hearing.move(this.roster.slots);
+        this.hearing.move(this.roster.slots);
         break;
       case "goodbye":
-        if (m.reason === "moved") this.#moved ??= "";
         if (m.reason === "shutdown") this.#tell("restarting");
         else if (!passing.includes(m.reason)) this.#finish(m.reason);
         break;
@@ -336,13 +326,10 @@ export class Call {
 
   #reconnect() {
     clearTimeout(this.#retry);
-    // A room that has moved is there already: the pause only keeps all from coming at once.
-    const moved = this.#moved;
-    this.#moved = undefined;
-    const pause = moved !== undefined ? 100 * Math.random() : Math.min(longestPause, 250 * 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
+    const { address, pause } = this.#back.next();
     this.#retry = setTimeout(async () => {
       try {
-        await this.#connect(moved);
+        await this.#connect(address);
         this.#tell("back");
       } catch (problem) {
         if (this.state === "over") return;
@@ -360,7 +347,7 @@ export class Call {
 
   #hurry = () => {
     if (this.state !== "lost") return void (this.state === "live" && this.hearing.changed(this.roster.slots));
-    this.#attempt = 0;
+    this.#back.reset();
     this.#reconnect();
   };
 
