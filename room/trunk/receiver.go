@@ -1,6 +1,8 @@
 package trunk
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -142,6 +144,7 @@ func (h *Receiver) earEnded(number uint64) {
 		h.ended[number] = true
 	}
 	r := h.report()
+	r.Ended = []uint64{number}
 	h.mu.Unlock()
 	if there {
 		h.cfg.Report(r)
@@ -287,6 +290,7 @@ func (h *Receiver) restore(m *message) {
 			h.closeEar(number)
 		}
 	}
+	maps.DeleteFunc(h.ended, func(number uint64, _ bool) bool { return !kept[number] })
 }
 
 // play passes a frame on to the ears. The caller holds the lock.
@@ -336,13 +340,10 @@ func (h *Receiver) delayed(now time.Time, stamp int64) time.Duration {
 	return time.Duration(took-min(h.least[0], h.least[1])) * time.Microsecond
 }
 
-// report returns what the stage is told. The caller holds the lock.
+// report returns what the stage is told at any time, without the ears that have ended: of many
+// that end at once each would be told with each order. The caller holds the lock.
 func (h *Receiver) report() Report {
-	r := Report{Hall: h.cfg.Name, Seq: h.seq, Silent: h.silent, Gone: h.over, Leaving: h.cfg.Leaving != nil && h.cfg.Leaving()}
-	for number := range h.ended {
-		r.Ended = append(r.Ended, number)
-	}
-	return r
+	return Report{Hall: h.cfg.Name, Seq: h.seq, Silent: h.silent, Gone: h.over, Leaving: h.cfg.Leaving != nil && h.cfg.Leaving()}
 }
 
 // Tick is to be called at each [TickEvery]. It reports whether the hall is of use: it has
@@ -369,6 +370,7 @@ func (h *Receiver) Tick() bool {
 	}
 	alive := !h.over && now.Sub(h.heard) < DeadAfter && now.Sub(h.needed) < DeadAfter
 	r := h.report()
+	r.Ended = slices.Collect(maps.Keys(h.ended))
 	h.mu.Unlock()
 	h.cfg.Report(r)
 	return alive

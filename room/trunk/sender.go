@@ -31,8 +31,8 @@ type Report struct {
 	// Seq is the last message that the hall has had, and Silent that it waits for a snapshot.
 	Seq    uint64 `json:"seq"`
 	Silent bool   `json:"silent,omitempty"`
-	// Ended are the ears that have ended by themselves. They are repeated until the stage
-	// closes them.
+	// Ended are the ears that have ended by themselves. They are told at once, and repeated at each
+	// tick until the stage closes them.
 	Ended []uint64 `json:"ended,omitempty"`
 	// Leaving says that the hall will close: its ears are to be opened elsewhere.
 	Leaving bool `json:"leaving,omitempty"`
@@ -233,11 +233,12 @@ func (s *Sender) Heard(r Report) {
 	default:
 		h.heard, h.seq, h.leaving = now, max(h.seq, r.Seq), r.Leaving
 		for _, ear := range r.Ended {
+			// One that is not there is closed already. A hall that has missed that gets a snapshot.
 			if e := s.ears[ear]; e != nil {
 				ended = append(ended, e.Ended)
 				delete(s.ears, ear)
+				s.send(message{kind: kindClose, ear: ear})
 			}
-			s.send(message{kind: kindClose, ear: ear})
 		}
 		if r.Silent && now.Sub(h.asked) >= TickEvery {
 			h.asked = now
@@ -266,6 +267,7 @@ func (s *Sender) giveUp(hall string) (ended []func()) {
 			delete(s.ears, number)
 		}
 	}
+	s.snapshot(hall) // of no ears: it may hear its stage and not be heard, and plays to them no longer
 	delete(s.halls, hall)
 	return ended
 }

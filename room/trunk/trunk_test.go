@@ -109,7 +109,8 @@ func (x *trunkTest) close() {
 
 // open opens an ear in a hall.
 func (x *trunkTest) open(name string) uint64 {
-	number, since := x.stage.Add(name, 0, EarEvents{Ended: func() {}})
+	var number, since uint64
+	number, since = x.stage.Add(name, 0, EarEvents{Ended: func() { delete(x.model.ears, number) }})
 	h := x.halls[name]
 	h.ears[number], h.since[number] = &testEar{}, since
 	require.True(x.t, h.Add(number, since, 0, h.ears[number]))
@@ -399,6 +400,28 @@ func TestStageGivesUpASilentHall(t *testing.T) {
 	assert.True(t, silent.ears[9].detached, "when it is back it closes what it has")
 }
 
+// A hall that hears its stage and is not heard is given up: whom the stage takes for ended hears
+// no more, so that who is banned meanwhile does not, either.
+func TestHallThatIsNotHeardPlaysToNobody(t *testing.T) {
+	x := newTrunkTest(t, newShards(t), "a", "b")
+	defer x.close()
+	x.open("a")
+	x.open("b")
+	x.pass()
+	x.flush()
+	for range 2 * goneAfter / TickEvery {
+		x.pass()
+		x.halls["a"].reports = nil
+		x.flush()
+	}
+	for _, e := range x.halls["a"].ears {
+		assert.True(t, e.detached)
+	}
+	for _, e := range x.halls["b"].ears {
+		assert.False(t, e.detached)
+	}
+}
+
 // A hall that will close has its ears moved: each once, not all at the same time, and no other hall's.
 func TestEarsOfAHallThatWillCloseAreMoved(t *testing.T) {
 	x := newTrunkTest(t, newShards(t), "a", "b")
@@ -428,6 +451,59 @@ func TestEarsOfAHallThatWillCloseAreMoved(t *testing.T) {
 	assert.Equal(t, 2*movesPerTick+7, tick())
 	assert.Equal(t, 2*movesPerTick+7, tick(), "nobody is asked twice")
 	assert.Zero(t, moved["b"])
+}
+
+// Of ears that end at the same time each is told and closed once, however late what is said comes:
+// else it drowns what is heard in all halls.
+func TestEarsThatEndTogetherAreClosedOnce(t *testing.T) {
+	const ears = 200
+	for _, lost := range []bool{false, true} {
+		x := newTrunkTest(t, newShards(t), "a", "b")
+		defer x.close()
+		x.open("b")
+		for range ears {
+			x.open("a")
+		}
+		tick := func() {
+			x.now = x.now.Add(TickEvery)
+			for _, h := range x.halls {
+				h.Tick()
+			}
+			x.stage.Tick()
+		}
+		tick()
+		x.flush()
+		before, a := x.stage.seq, x.halls["a"]
+		for number, e := range a.ears {
+			delete(x.model.ears, number)
+			e.detached = true
+			e.onEnd()
+		}
+		told := 0
+		for range 10 { // each takes a tick on its way
+			reports := a.reports
+			a.reports = nil
+			tick()
+			for _, r := range reports {
+				told += len(r.Ended)
+				x.stage.Heard(r)
+			}
+			if lost { // what is answered to it comes to nothing
+				a.messages, lost = nil, false
+			}
+			for _, data := range a.messages {
+				x.deliver(a, data)
+			}
+			a.messages = nil
+		}
+		assert.LessOrEqual(t, int(x.stage.seq-before), ears+30, "closes, ticks and a snapshot or two")
+		assert.LessOrEqual(t, told, 6*ears, "with each tick until they are closed")
+		assert.Empty(t, a.ended)
+		left, _ := x.stage.Ears()
+		assert.Equal(t, 1, left)
+		x.flush()
+		x.agree()
+	}
 }
 
 func TestSettledWaitsForHallsThatAreThere(t *testing.T) {
