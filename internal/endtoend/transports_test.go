@@ -1,7 +1,10 @@
 package endtoend_test
 
 import (
+	"io"
+	"net"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -82,10 +85,53 @@ join_deadline: 2s
 		_, err := with("{turn-tcp: 1}", loadgen.TURN{})
 		require.ErrorIs(t, err, client.ErrNoTURN)
 	})
+	wrong := loadgen.TURN{Address: turnServer(t, "ada", "secret"), Username: "ada", Credential: "wrong"}
 	t.Run("a TURN server that refuses them", func(t *testing.T) {
-		r, err := with("{turn-udp: 1}", loadgen.TURN{Address: turnServer(t, "ada", "secret"), Username: "ada", Credential: "wrong"})
+		r, err := with("{turn-udp: 1}", wrong)
 		require.NoError(t, err)
 		require.NotEmpty(t, r.Problems)
 		assert.Contains(t, r.Problems[0].Error, "ask the TURN server")
 	})
+	t.Run("a TURN server that refuses a mic", func(t *testing.T) {
+		_, err := with("{udp: 1}}\n  - {role: speaker, count: 1, audio: audio/speech.ogg, transport: {turn-tcp: 1}", wrong)
+		require.ErrorContains(t, err, "the TURN server "+wrong.Address+" gave no address: does it listen there over TCP")
+	})
+	t.Run("a TCP port of something else", func(t *testing.T) {
+		address := silentPort(t)
+		_, port, err := net.SplitHostPort(address)
+		require.NoError(t, err)
+		s := serveForeign(t, behavior{answer: func(sdp string) string {
+			return strings.Replace(sdp, "a=candidate:", "a=candidate:99 1 tcp 1 127.0.0.1 "+port+" typ host tcptype passive\r\na=candidate:", 1)
+		}})
+		r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: written(t, strings.Replace(cast, "%s", "{tcp: 1}", 1)), Driver: s.driver()})
+		require.NoError(t, err)
+		require.NotEmpty(t, r.Problems)
+		assert.Contains(t, r.Problems[0].Error, "no answer to ICE checks over the TCP connection to "+address)
+		assert.NotContains(t, r.Problems[0].Error, "UDP")
+	})
+}
+
+// silentPort is a TCP port that takes connections, and says nothing.
+func silentPort(t *testing.T) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	var connections sync.WaitGroup
+	connections.Go(func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections.Go(func() {
+				_, _ = io.Copy(io.Discard, c) // until the client has had enough
+				assert.NoError(t, c.Close())
+			})
+		}
+	})
+	t.Cleanup(func() {
+		require.NoError(t, listener.Close())
+		connections.Wait()
+	})
+	return listener.Addr().String()
 }

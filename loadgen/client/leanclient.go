@@ -153,10 +153,7 @@ func (e *LeanClient) AddCandidate(attribute string) error {
 	if err != nil {
 		return nil // which a client ignores
 	}
-	to, ok := c.Address()
-	if e.via == network.TCP {
-		to, ok = c.PassiveTCP()
-	}
+	to, ok := addressOf(e.via)(c)
 	if !ok {
 		return nil // of another kind
 	}
@@ -169,8 +166,11 @@ func (e *LeanClient) AddCandidate(attribute string) error {
 // connect tries one address of the server.
 func (e *LeanClient) connect(ctx context.Context, to netip.AddrPort) error {
 	w, err := e.crowd.path(ctx, to, e)
-	if err != nil {
+	switch {
+	case err != nil && e.via == network.UDP:
 		return fmt.Errorf("open a socket to %s: %w", to, err)
+	case err != nil:
+		return err // of the link, which says to whom
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

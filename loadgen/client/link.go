@@ -19,6 +19,8 @@ type link interface {
 	send(b []byte, to netip.AddrPort)
 	// receive reads the next datagram, with when it was received.
 	receive(b []byte) (n int, from netip.AddrPort, at time.Duration, err error)
+	// local is where the server sees the datagrams come from, unless that is behind a NAT.
+	local() string
 	// close makes receive fail.
 	close() error
 }
@@ -87,6 +89,8 @@ func (l *tcpLink) receive(b []byte) (int, netip.AddrPort, time.Duration, error) 
 	n, err := l.Read(b)
 	return n, l.server, l.stamped.at, err
 }
+
+func (l *tcpLink) local() string { return l.stamped.LocalAddr().String() }
 
 func (l *tcpLink) close() error {
 	l.Close()

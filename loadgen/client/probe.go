@@ -163,9 +163,9 @@ func (e *Probe) Wait(ctx context.Context) (Connected, error) {
 		// The callback for ICE may come after that for DTLS, which cannot be first.
 		return Connected{ICE: min(cmp.Or(time.Duration(e.ice.Load()), e.at), e.at), DTLS: e.at}, nil
 	case <-e.failed:
-		return Connected{ICE: time.Duration(e.ice.Load())}, stalledPion(e.pc, e.ice.Load() != 0, errConnection)
+		return Connected{ICE: time.Duration(e.ice.Load())}, stalledPion(e.pc, network.UDP, "", e.ice.Load() != 0, errConnection)
 	case <-ctx.Done():
-		return Connected{ICE: time.Duration(e.ice.Load())}, stalledPion(e.pc, e.ice.Load() != 0, ctx.Err())
+		return Connected{ICE: time.Duration(e.ice.Load())}, stalledPion(e.pc, network.UDP, "", e.ice.Load() != 0, ctx.Err())
 	}
 }
 

@@ -24,6 +24,8 @@ import (
 type Publisher struct {
 	pc    *webrtc.PeerConnection
 	track *opusTrack
+	via   network.Transport
+	turn  string // the TURN server that it goes by, if it does
 
 	clock       *measure.Clock
 	lost        atomic.Int64 // when the connection was lost, on the clock; 0 while there is one
@@ -42,7 +44,7 @@ func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, r
 	if err != nil {
 		return nil, err
 	}
-	m := &Publisher{pc: pc, clock: s.clock, track: &opusTrack{}, connected: make(chan struct{}), failed: make(chan struct{})}
+	m := &Publisher{pc: pc, via: via, turn: s.turn.Address, clock: s.clock, track: &opusTrack{}, connected: make(chan struct{}), failed: make(chan struct{})}
 	m.track.report.doubt, m.track.report.at = doubt, s.clock.Now()
 	transceiver, err := pc.AddTransceiverFromTrack(m.track, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
@@ -109,9 +111,9 @@ func (m *Publisher) Wait(ctx context.Context) error {
 	case <-m.connected:
 		return nil
 	case <-m.failed:
-		return stalledPion(m.pc, m.ice.Load(), errConnection)
+		return stalledPion(m.pc, m.via, m.turn, m.ice.Load(), errConnection)
 	case <-ctx.Done():
-		return stalledPion(m.pc, m.ice.Load(), ctx.Err())
+		return stalledPion(m.pc, m.via, m.turn, m.ice.Load(), ctx.Err())
 	}
 }
 

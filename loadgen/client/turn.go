@@ -128,6 +128,9 @@ func (l *turnLink) receive(b []byte) (int, netip.AddrPort, time.Duration, error)
 	return n, u.AddrPort(), at, nil
 }
 
+// local implements link: it is the address at the TURN server.
+func (l *turnLink) local() string { return l.relay.LocalAddr().String() }
+
 // close implements link. It tells the server so, and waits for no answer.
 func (l *turnLink) close() error {
 	close(l.done)

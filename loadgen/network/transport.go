@@ -18,6 +18,14 @@ const (
 // Relayed reports whether media goes by a TURN server.
 func (t Transport) Relayed() bool { return t == TURNUDP || t == TURNTCP }
 
+// ToTURN is how media gets to the TURN server, for people: "over TCP".
+func (t Transport) ToTURN() string {
+	if t == TURNTCP {
+		return "over TCP"
+	}
+	return "over UDP"
+}
+
 // Shares are how many of some people go by each transport, relative to one another. All of
 // the zero Shares go by UDP.
 type Shares struct{ UDP, TCP, TURNUDP, TURNTCP int }
