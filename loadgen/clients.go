@@ -2,14 +2,12 @@ package loadgen
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
-	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -30,8 +28,13 @@ type clients struct {
 
 func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, problems *problems) (*clients, error) {
 	capabilities := cfg.Driver.Capabilities()
-	if cfg.TURN.Address == "" && slices.ContainsFunc(cfg.Scenario.Transports(), network.Transport.Relayed) {
-		return nil, client.ErrNoTURN
+	for _, via := range cfg.Scenario.Transports() {
+		if !via.Relayed() {
+			continue
+		}
+		if _, err := cfg.TURN.Server(via); err != nil {
+			return nil, err
+		}
 	}
 	nacks := &client.NACKCounter{}
 	pion, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(capabilities), nacks, health.recordRead, cfg.TURN)

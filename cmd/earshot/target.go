@@ -121,7 +121,7 @@ func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, roots *tl
 		err = errors.New("--server-pid goes with a target: the run's own server is measured anyway")
 	}
 	if err == nil {
-		cfg.TURN, err = f.turn.server()
+		cfg.TURN, err = f.turn.server(roots)
 	}
 	if err != nil {
 		return nil, usage(err)

@@ -169,6 +169,7 @@ func configure(target json.RawMessage, cfg *loadgen.Config, ca string) error {
 		return err
 	}
 	cfg.Driver, cfg.Server, cfg.TURN = d, d.Capabilities().Meter, t.TURN
+	cfg.TURN.TLS = roots
 	if t.ServerPID != 0 {
 		cfg.Server = host.ProcessMeter{PID: t.ServerPID}
 	}

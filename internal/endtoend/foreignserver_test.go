@@ -3,7 +3,6 @@ package endtoend_test
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,15 +10,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
-	"github.com/pion/turn/v5"
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/testturn"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
@@ -105,36 +103,7 @@ func (s *foreignServer) driver() driver.Driver {
 // relayed is the URL of a TURN server on the loopback, for one user.
 func relayed(t *testing.T, user, password string) string {
 	t.Helper()
-	return "turn:" + turnServer(t, user, password) + "?transport=udp"
-}
-
-// turnServer is a TURN server on a port of the loopback, over UDP and TCP, for one user.
-func turnServer(t *testing.T, user, password string) (address string) {
-	t.Helper()
-	var conn net.PacketConn
-	var listener net.Listener
-	require.Eventually(t, func() (ok bool) { // the same port has to be free on both
-		var err error
-		if listener, err = net.Listen("tcp4", "127.0.0.1:0"); err != nil {
-			return false
-		}
-		if conn, err = net.ListenPacket("udp4", listener.Addr().String()); err != nil {
-			return assert.NoError(t, listener.Close()) && false
-		}
-		return true
-	}, patience, time.Millisecond)
-	relayed := &turn.RelayAddressGeneratorStatic{RelayAddress: net.IPv4(127, 0, 0, 1), Address: "127.0.0.1"}
-	server, err := turn.NewServer(turn.ServerConfig{
-		Realm: "earshot.test",
-		AuthHandler: func(r *turn.RequestAttributes) (string, []byte, bool) {
-			return r.Username, turn.GenerateAuthKey(user, r.Realm, password), r.Username == user
-		},
-		PacketConnConfigs: []turn.PacketConnConfig{{PacketConn: conn, RelayAddressGenerator: relayed}},
-		ListenerConfigs:   []turn.ListenerConfig{{Listener: listener, RelayAddressGenerator: relayed}},
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Close()) })
-	return conn.LocalAddr().String()
+	return "turn:" + testturn.Start(t, user, password).Address + "?transport=udp"
 }
 
 func (s *foreignServer) room(name string) *stand {

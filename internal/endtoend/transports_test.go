@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/testturn"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
@@ -22,10 +23,10 @@ import (
 // mixed has people of all transports, on stage as well.
 const mixed = `
 name: an audience behind firewalls
-room: {capacity: 40, slots: 4}
+room: {capacity: 40, slots: 5}
 cast:
-  - {role: speaker, count: 4, audio: audio/speech.ogg, turns: {talk: 500ms}, transport: {udp: 1, tcp: 1, turn-udp: 1, turn-tcp: 1}}
-  - {role: listener, count: 24, arrive: {within: 500ms}, sections: 4, transport: {udp: 50, tcp: 25, turn-udp: 15, turn-tcp: 10}}
+  - {role: speaker, count: 5, audio: audio/speech.ogg, turns: {talk: 500ms}, transport: {udp: 1, tcp: 1, turn-udp: 1, turn-tcp: 1, turn-tls: 1}}
+  - {role: listener, count: 24, arrive: {within: 500ms}, sections: 5, transport: {udp: 50, tcp: 20, turn-udp: 10, turn-tcp: 10, turn-tls: 10}}
 hold: 3s
 thresholds: {joined: rate == 1}
 `
@@ -36,7 +37,7 @@ func TestTransports(t *testing.T) {
 	url, _ := serveMedia(t, rtc.Config{Media: "127.0.0.1:0", ICETCP: "127.0.0.1:0"}, signaling.Config{Open: true})
 	web, err := whep.New(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
 	require.NoError(t, err)
-	by := loadgen.TURN{Address: turnServer(t, "ada", "secret"), Username: "ada", Credential: "secret"}
+	by := turnFor(testturn.Start(t, "ada", "secret"), "ada", "secret")
 	for name, d := range map[string]driver.Driver{"WebSocket": native(t, url), "WHEP": web} {
 		t.Run(name, func(t *testing.T) {
 			r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: written(t, mixed), Driver: d, TURN: by})
@@ -52,7 +53,7 @@ func TestTransports(t *testing.T) {
 				assert.Equal(t, delivered.Total, delivered.Passes, g.Name)
 			}
 			// The probes, which are among these, go by UDP.
-			assert.Len(t, joined, 4, joined)
+			assert.Len(t, joined, 5, joined)
 			assert.Greater(t, joined["udp"], joined["tcp"], joined)
 		})
 	}
@@ -85,12 +86,26 @@ join_deadline: 2s
 		_, err := with("{turn-tcp: 1}", loadgen.TURN{})
 		require.ErrorIs(t, err, client.ErrNoTURN)
 	})
-	wrong := loadgen.TURN{Address: turnServer(t, "ada", "secret"), Username: "ada", Credential: "wrong"}
+	server := testturn.Start(t, "ada", "secret")
+	wrong := turnFor(server, "ada", "wrong")
 	t.Run("a TURN server that refuses them", func(t *testing.T) {
 		r, err := with("{turn-udp: 1}", wrong)
 		require.NoError(t, err)
 		require.NotEmpty(t, r.Problems)
 		assert.Contains(t, r.Problems[0].Error, "ask the TURN server")
+	})
+	t.Run("no TURN server over TLS is named", func(t *testing.T) {
+		_, err := with("{turn-tls: 1}", loadgen.TURN{Address: server.Address, Username: "ada", Credential: "secret"})
+		require.ErrorIs(t, err, client.ErrNoTURNTLS)
+	})
+	t.Run("a TURN server whose certificate is not trusted", func(t *testing.T) {
+		strange := turnFor(server, "ada", "secret")
+		strange.TLS = nil
+		r, err := with("{turn-tls: 1}", strange)
+		require.NoError(t, err)
+		require.NotEmpty(t, r.Problems)
+		assert.Contains(t, r.Problems[0].Error, "reach the TURN server "+server.TLSAddress)
+		assert.Contains(t, r.Problems[0].Error, "certificate")
 	})
 	t.Run("a TURN server that refuses a mic", func(t *testing.T) {
 		_, err := with("{udp: 1}}\n  - {role: speaker, count: 1, audio: audio/speech.ogg, transport: {turn-tcp: 1}", wrong)
@@ -109,6 +124,11 @@ join_deadline: 2s
 		assert.Contains(t, r.Problems[0].Error, "no answer to ICE checks over the TCP connection to "+address)
 		assert.NotContains(t, r.Problems[0].Error, "UDP")
 	})
+}
+
+// turnFor is a server as a run names it.
+func turnFor(s testturn.Server, user, password string) loadgen.TURN {
+	return loadgen.TURN{Address: s.Address, TLSAddress: s.TLSAddress, TLS: s.Roots, Username: user, Credential: password}
 }
 
 // silentPort is a TCP port that takes connections, and says nothing.

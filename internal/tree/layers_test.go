@@ -68,6 +68,7 @@ var layers = map[string][]string{
 	"internal/chromium":             {},                                    // for tests alone
 	"internal/udpproxy":             {},                                    // for tests alone
 	"internal/testaudio":            {"loadgen/speech"},                    // for tests alone
+	"internal/testturn":             {},                                    // for tests alone
 	"loadgen/versus":                {"loadgen/figure", "loadgen/report", "internal/table"},
 	"internal/operator":             {"internal/reach", "internal/table"},
 	"internal/secrets":              {"internal/plaintext"},

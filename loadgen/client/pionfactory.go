@@ -143,10 +143,14 @@ func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, 
 	switch {
 	case via == network.TCP:
 		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
-	case via.Relayed() && s.turn.Address == "":
-		return nil, nil, ErrNoTURN
 	case via.Relayed():
+		if _, err := s.turn.Server(via); err != nil {
+			return nil, nil, err
+		}
 		servers, policy = s.turn.servers(via), webrtc.ICETransportPolicyRelay
+	}
+	if via == network.TURNTLS {
+		settings.SetICEProxyDialer(turnDialer{s.turn})
 	}
 	settings.SetHandleUndeclaredSSRCWithoutAnswer(true) // servers need not signal their SSRCs
 

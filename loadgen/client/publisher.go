@@ -44,7 +44,10 @@ func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, r
 	if err != nil {
 		return nil, err
 	}
-	m := &Publisher{pc: pc, via: via, turn: s.turn.Address, clock: s.clock, track: &opusTrack{}, connected: make(chan struct{}), failed: make(chan struct{})}
+	m := &Publisher{pc: pc, via: via, clock: s.clock, track: &opusTrack{}, connected: make(chan struct{}), failed: make(chan struct{})}
+	if via.Relayed() {
+		m.turn, _ = s.turn.Server(via) // there is one: newConnection has looked
+	}
 	m.track.report.doubt, m.track.report.at = doubt, s.clock.Now()
 	transceiver, err := pc.AddTransceiverFromTrack(m.track, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,

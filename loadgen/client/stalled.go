@@ -30,7 +30,11 @@ func (a attempt) stalled(err error) error {
 	case a.ice:
 		return fmt.Errorf("connect: ICE is complete, but the DTLS handshake is not (%s): see the server's log for its certificate and its DTLS role: %w", a.route(), err)
 	case a.via.Relayed() && len(a.own) == 0:
-		return fmt.Errorf("connect: the TURN server %s gave no address: does it listen there %s, and does it know the user and the password: %w", a.turn, a.via.ToTURN(), err)
+		trusted := ""
+		if a.via == network.TURNTLS {
+			trusted = ", is its certificate trusted (--ca)"
+		}
+		return fmt.Errorf("connect: the TURN server %s gave no address: does it listen there %s%s, and does it know the user and the password: %w", a.turn, a.via.ToTURN(), trusted, err)
 	}
 	return fmt.Errorf("connect: no answer to ICE checks %s: %s: %w", a.route(), a.hint(), err)
 }
@@ -110,7 +114,10 @@ func candidates(d *webrtc.SessionDescription, read func(sdp.Candidate) (netip.Ad
 
 // stalled is the error of a client that is not connected in time.
 func (e *LeanClient) stalled(err error) error {
-	a := attempt{via: e.via, own: []string{"wherever its packets come from"}, turn: e.crowd.turn.Address, ice: e.iceAt() != 0}
+	a := attempt{via: e.via, own: []string{"wherever its packets come from"}, ice: e.iceAt() != 0}
+	if e.via.Relayed() {
+		a.turn, _ = e.crowd.turn.Server(e.via) // there is one: its link is open
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range e.candidates {

@@ -33,6 +33,8 @@ func TestStalledNamesTheWayThatTheClientWent(t *testing.T) {
 			[]string{"the TURN server " + relay + " gave no address", "over TCP", "password"}, []string{"UDP", "ICE", server}},
 		{"a TURN server over UDP gave no address", attempt{via: network.TURNUDP, turn: relay, server: []string{server}},
 			[]string{"the TURN server " + relay + " gave no address", "over UDP", "password"}, []string{"TCP", "ICE", server}},
+		{"a TURN server over TLS gave no address", attempt{via: network.TURNTLS, turn: relay, server: []string{server}},
+			[]string{"the TURN server " + relay + " gave no address", "over TLS, is its certificate trusted", "password"}, []string{"UDP", "TCP", "ICE", server}},
 		{"over TCP the DTLS handshake is not complete",
 			attempt{via: network.TCP, own: []string{own}, server: []string{server}, open: true, ice: true},
 			[]string{"ICE is complete", "DTLS", "over the TCP connection to " + server}, []string{"UDP", "TURN"}},

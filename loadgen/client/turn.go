@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -19,24 +20,82 @@ import (
 // TURN is the TURN server of those who go by one.
 type TURN struct {
 	Address              string // host:port, of UDP and TCP
+	TLSAddress           string `json:",omitempty"` // host:port, of TLS over TCP
 	Username, Credential string
+	TLS                  *tls.Config `json:"-"` // whose certificates are trusted; nil: the system's
 }
 
 // ErrNoTURN means that somebody is to go by a TURN server, and none is known.
 var ErrNoTURN = errors.New("a part of the cast goes by a TURN server: name one with --turn-url")
+
+// ErrNoTURNTLS means that somebody is to go over TLS, and no server of that is known.
+var ErrNoTURNTLS = errors.New("a part of the cast goes by a TURN server over TLS: name one with --turn-url turns:HOST:PORT")
+
+// Server is where the server is for a transport: host:port. The error is [ErrNoTURN] or
+// [ErrNoTURNTLS].
+func (t TURN) Server(via network.Transport) (string, error) {
+	switch {
+	case via == network.TURNTLS && t.TLSAddress == "":
+		return "", ErrNoTURNTLS
+	case via == network.TURNTLS:
+		return t.TLSAddress, nil
+	case t.Address == "":
+		return "", ErrNoTURN
+	}
+	return t.Address, nil
+}
 
 // relaySends is how many datagrams may wait to be sent to a TURN server; more are lost.
 const relaySends = 64
 
 // servers is the TURN server as a Pion client that goes by it takes it.
 func (t TURN) servers(via network.Transport) []webrtc.ICEServer {
-	protocol := "udp"
-	if via == network.TURNTCP {
-		protocol = "tcp"
+	url := "turn:" + t.Address + "?transport=udp"
+	switch via {
+	case network.TURNTCP:
+		url = "turn:" + t.Address + "?transport=tcp"
+	case network.TURNTLS:
+		url = "turns:" + t.TLSAddress + "?transport=tcp"
 	}
-	return []webrtc.ICEServer{{
-		URLs: []string{"turn:" + t.Address + "?transport=" + protocol}, Username: t.Username, Credential: t.Credential,
-	}}
+	return []webrtc.ICEServer{{URLs: []string{url}, Username: t.Username, Credential: t.Credential}}
+}
+
+// encrypt does the TLS handshake with the server on a connection. If it fails, the
+// connection is closed.
+func (t TURN) encrypt(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
+	host, _, err := net.SplitHostPort(t.TLSAddress)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.TLS != nil {
+		cfg = t.TLS.Clone()
+	}
+	cfg.ServerName = host
+	secure := tls.Client(conn, cfg)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close() // the handshake may have closed it
+		return nil, err
+	}
+	return secure, nil
+}
+
+// dialTURNTimeout is how long a Pion client waits for a TURN server over TLS.
+const dialTURNTimeout = 5 * time.Second
+
+// A turnDialer connects Pion clients to the server over TLS. Pion's own way trusts the
+// system's certificates alone.
+type turnDialer struct{ turn TURN }
+
+// Dial implements proxy.Dialer.
+func (d turnDialer) Dial(network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTURNTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return d.turn.encrypt(ctx, conn)
 }
 
 // A turnLink is a client's allocation at a TURN server.
@@ -56,12 +115,13 @@ type sentDatagram struct {
 
 // allocate asks the server for an address to be reached at.
 func (t TURN) allocate(ctx context.Context, clock *measure.Clock, via network.Transport) (*turnLink, error) {
-	if t.Address == "" {
-		return nil, ErrNoTURN
-	}
-	socket, err := dialTURN(ctx, clock, via, t.Address)
+	address, err := t.Server(via)
 	if err != nil {
-		return nil, fmt.Errorf("reach the TURN server %s: %w", t.Address, err)
+		return nil, err
+	}
+	socket, err := t.dial(ctx, clock, via, address)
+	if err != nil {
+		return nil, fmt.Errorf("reach the TURN server %s: %w", address, err)
 	}
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.DefaultLogLevel = logging.LogLevelDisabled
@@ -80,7 +140,7 @@ func (t TURN) allocate(ctx context.Context, clock *measure.Clock, via network.Tr
 	relay, err := client.AllocateWithContext(ctx)
 	if err != nil {
 		client.Close()
-		return nil, errors.Join(fmt.Errorf("ask the TURN server %s for an address: %w", t.Address, err), socket.Close())
+		return nil, errors.Join(fmt.Errorf("ask the TURN server %s for an address: %w", address, err), socket.Close())
 	}
 	l := &turnLink{socket: socket, client: client, relay: relay, sends: make(chan sentDatagram, relaySends), done: make(chan struct{}), ended: make(chan struct{})}
 	go l.write()
@@ -155,10 +215,10 @@ type turnSocket struct {
 	at func() time.Duration
 }
 
-// dialTURN opens a socket, or a connection, to a TURN server.
-func dialTURN(ctx context.Context, clock *measure.Clock, via network.Transport, address string) (*turnSocket, error) {
+// dial opens a socket, or a connection, to the server.
+func (t TURN) dial(ctx context.Context, clock *measure.Clock, via network.Transport, address string) (*turnSocket, error) {
 	s := &turnSocket{clock: clock, times: &receiveTimes{}}
-	if via == network.TURNTCP {
+	if via != network.TURNUDP {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err != nil {
 			return nil, err
@@ -167,7 +227,16 @@ func dialTURN(ctx context.Context, clock *measure.Clock, via network.Transport, 
 		if err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
-		s.PacketConn, s.server, s.at = turn.NewSTUNConn(stamped), conn.RemoteAddr(), func() time.Duration { return stamped.at }
+		s.server, s.at = conn.RemoteAddr(), func() time.Duration { return stamped.at }
+		if via == network.TURNTCP {
+			s.PacketConn = turn.NewSTUNConn(stamped)
+			return s, nil
+		}
+		secure, err := t.encrypt(ctx, stamped)
+		if err != nil {
+			return nil, err
+		}
+		s.PacketConn = turn.NewSTUNConn(farewellConn{secure})
 		return s, nil
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "udp", address) // finds the address, and the way there
@@ -185,6 +254,16 @@ func dialTURN(ctx context.Context, clock *measure.Clock, via network.Transport, 
 	udp := &turnUDP{udpSocket: socket}
 	s.PacketConn, s.server, s.at = udp, server, func() time.Duration { return udp.at }
 	return s, nil
+}
+
+// A farewellConn is a TLS connection whose Close says so to the server, if that still
+// listens.
+type farewellConn struct{ *tls.Conn }
+
+// Close implements net.Conn.
+func (c farewellConn) Close() error {
+	_ = c.Conn.Close() // the server may be gone; the socket is closed anyway
+	return nil
 }
 
 // turnUDP is a UDP socket that knows when it received what was read last.

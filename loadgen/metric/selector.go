@@ -15,7 +15,8 @@ import (
 // the listeners, and the time that a metric is of without one.
 type Selector struct {
 	Network string // the name of a network profile of the cast
-	// Transport is how media gets to listeners: udp, tcp, turn-udp or turn-tcp.
+	// Transport is how media gets to listeners: udp, tcp, turn-udp, turn-tcp
+	// or turn-tls.
 	Transport string
 	Phase     string // of the run, or a span that the timeline names
 	Node      string // the number of a cluster's server from which they were cast to hear

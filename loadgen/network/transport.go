@@ -13,22 +13,26 @@ const (
 	TCP     Transport = "tcp"      // to a TCP candidate of the server (RFC 6544)
 	TURNUDP Transport = "turn-udp" // over UDP to a TURN server (RFC 8656), and from there over UDP
 	TURNTCP Transport = "turn-tcp" // over TCP to a TURN server, and from there over UDP
+	TURNTLS Transport = "turn-tls" // over TLS to a TURN server, and from there over UDP
 )
 
 // Relayed reports whether media goes by a TURN server.
-func (t Transport) Relayed() bool { return t == TURNUDP || t == TURNTCP }
+func (t Transport) Relayed() bool { return t == TURNUDP || t == TURNTCP || t == TURNTLS }
 
 // ToTURN is how media gets to the TURN server, for people: "over TCP".
 func (t Transport) ToTURN() string {
-	if t == TURNTCP {
+	switch t {
+	case TURNTCP:
 		return "over TCP"
+	case TURNTLS:
+		return "over TLS"
 	}
 	return "over UDP"
 }
 
 // Shares are how many of some people go by each transport, relative to one another. All of
 // the zero Shares go by UDP.
-type Shares struct{ UDP, TCP, TURNUDP, TURNTCP int }
+type Shares struct{ UDP, TCP, TURNUDP, TURNTCP, TURNTLS int }
 
 // MaxShare is the largest share.
 const MaxShare = 100
@@ -39,8 +43,8 @@ type transportShare struct {
 	share     int
 }
 
-func (s Shares) list() [4]transportShare {
-	return [4]transportShare{{UDP, s.UDP}, {TCP, s.TCP}, {TURNUDP, s.TURNUDP}, {TURNTCP, s.TURNTCP}}
+func (s Shares) list() [5]transportShare {
+	return [5]transportShare{{UDP, s.UDP}, {TCP, s.TCP}, {TURNUDP, s.TURNUDP}, {TURNTCP, s.TURNTCP}, {TURNTLS, s.TURNTLS}}
 }
 
 // Transports are those that have a share.
@@ -69,7 +73,7 @@ func (s Shares) Problems() (problems []string) {
 // Of returns the transport of person n, from 0 on. Any number of successive people has the
 // shares as nearly as can be.
 func (s Shares) Of(n int) Transport {
-	all, total := s.list(), s.UDP+s.TCP+s.TURNUDP+s.TURNTCP
+	all, total := s.list(), s.UDP+s.TCP+s.TURNUDP+s.TURNTCP+s.TURNTLS
 	if total <= 0 {
 		return UDP
 	}

@@ -19,8 +19,8 @@ func TestSharesOf(t *testing.T) {
 		{"one transport for all", network.Shares{TCP: 1}, 5, map[network.Transport]int{network.TCP: 5}},
 		{"a hundred people have percentages", network.Shares{UDP: 90, TCP: 8, TURNTCP: 2}, 100,
 			map[network.Transport]int{network.UDP: 90, network.TCP: 8, network.TURNTCP: 2}},
-		{"and so have their multiples", network.Shares{UDP: 90, TCP: 8, TURNTCP: 2}, 300,
-			map[network.Transport]int{network.UDP: 270, network.TCP: 24, network.TURNTCP: 6}},
+		{"and so have their multiples", network.Shares{UDP: 90, TCP: 8, TURNTLS: 2}, 300,
+			map[network.Transport]int{network.UDP: 270, network.TCP: 24, network.TURNTLS: 6}},
 		{"shares are relative", network.Shares{UDP: 1, TURNUDP: 1}, 10, map[network.Transport]int{network.UDP: 5, network.TURNUDP: 5}},
 		{"a few people have them as nearly as can be", network.Shares{UDP: 75, TCP: 25}, 4, map[network.Transport]int{network.UDP: 3, network.TCP: 1}},
 	} {
@@ -42,6 +42,7 @@ func TestSharesProblems(t *testing.T) {
 func TestSharesTransports(t *testing.T) {
 	assert.Equal(t, []network.Transport{network.UDP}, network.Shares{}.Transports())
 	assert.Equal(t, []network.Transport{network.TCP, network.TURNTCP}, network.Shares{TCP: 3, TURNTCP: 1}.Transports())
+	assert.True(t, network.TURNTLS.Relayed())
 	assert.True(t, network.TURNTCP.Relayed())
 	assert.False(t, network.TCP.Relayed())
 }

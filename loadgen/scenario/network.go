@@ -93,6 +93,7 @@ func transportForm() form[network.Shares] {
 			put(string(network.TCP), share, func(s *network.Shares) *int { return &s.TCP }, "By TCP, to the server's TCP candidates (RFC 6544).").or(0),
 			put(string(network.TURNUDP), share, func(s *network.Shares) *int { return &s.TURNUDP }, "Over UDP, by the TURN server of --turn-url.").or(0),
 			put(string(network.TURNTCP), share, func(s *network.Shares) *int { return &s.TURNTCP }, "Over TCP, by the TURN server of --turn-url.").or(0),
+			put(string(network.TURNTLS), share, func(s *network.Shares) *int { return &s.TURNTLS }, "Over TLS, by the TURN server of --turn-url.").or(0),
 		},
 		finish: func(r *reader, f field, _ map[string]field, s *network.Shares) {
 			if *s == (network.Shares{}) {
