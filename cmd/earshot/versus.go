@@ -20,6 +20,7 @@ import (
 type versusFlags struct {
 	scenarioFlags
 	targets []string
+	turn    turnFlags // for all targets
 	ca      string
 	summary string
 	html    string
@@ -38,7 +39,8 @@ A target is a name, followed by what to play against: nothing for a server of
 earshot's own, target=URL for a running one, whip=URL and whep=URL for any WHIP/WHEP server,
 where {room} stands for the room, or livekit=URL for a LiveKit server (key=KEY and
 secret=SECRET, or the environment). Optional: token=TOKEN, and pid=NUMBER of the
-server's process if it is on this machine, for its CPU and memory.
+server's process if it is on this machine, for its CPU and memory. Those of the cast
+who go by a TURN server go by the same one to every target.
 
 Exit codes are those of run, the worst of all targets. A server that could not be
 played against counts as 1, after the others have been played.`,
@@ -55,6 +57,7 @@ played against counts as 1, after the others have been played.`,
 	flags.StringArrayVar(&f.targets, "team", nil, "")
 	_ = flags.MarkHidden("team") // what --target was called in earshot league
 	caFlag(flags, &f.ca)
+	f.turn.bind(flags)
 	f.bindListeners(flags)
 	f.bind(flags)
 	flags.StringVar(&f.html, "html", "", "write the targets side by side as a page to this `file`")
@@ -110,6 +113,7 @@ func (f versusFlags) run(ctx context.Context, path string, changed func(string) 
 		if err != nil {
 			return usage(err)
 		}
+		t.turn = f.turn
 		names, targets = append(names, name), append(targets, t)
 		warn(stderr, t.exposed())
 	}

@@ -9,14 +9,19 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/testturn"
 )
 
+// A part of the audience goes by a TURN server.
 func TestVersusComparesTargets(t *testing.T) {
 	realTime(t)
 	t.Parallel()
+	server := testturn.Start(t, "ada", "secret")
 	summary, page := filepath.Join(t.TempDir(), "versus.json"), filepath.Join(t.TempDir(), "versus.html")
-	path := small(t, `  joined: ["rate == 1"]`)
-	stdout, stderr, code := honestly(t, "versus", path, "--target", "one", "--target", "other", "--target",
+	path := file(t, "some-by-turn.yaml", strings.Replace(short(t), "count: 3}", "count: 4, transport: {udp: 1, turn-udp: 1}}", 1))
+	stdout, stderr, code := honestly(t, "versus", path, "--turn-url", "turn:"+server.Address, "--turn-user", "ada", "--turn-password", "secret",
+		"--target", "one", "--target", "other", "--target",
 		"gone whip=http://127.0.0.1:9/{room}/whip whep=http://127.0.0.1:9/{room}/whep", "--summary", summary, "--html", page)
 	assert.Equal(t, exitCouldNotRun, code)
 	assert.Contains(t, stderr, "target gone: ")
