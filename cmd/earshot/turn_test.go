@@ -13,7 +13,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 )
 
-// TestTURNFlags plays a cast of whom most go by a TURN server, over UDP, TCP and TLS.
+// TestTURNFlags plays a cast of whom most go by a TURN server, over UDP, TCP and TLS: in
+// workers, who are told of the server.
 func TestTURNFlags(t *testing.T) {
 	realTime(t)
 	t.Parallel()
@@ -36,7 +37,7 @@ thresholds:
   delivered{transport:turn-tls}: rate > 0
 `, voice(t)))
 	summary := filepath.Join(t.TempDir(), "summary.json")
-	args := append([]string{"run", path, "--summary", summary}, flags...)
+	args := append([]string{"run", path, "--workers", "2", "--local", "--summary", summary}, flags...)
 	stdout, stderr, code := honestly(t, args...)
 	require.Zero(t, code, "%s\n%s", stdout, stderr)
 	text, err := os.ReadFile(summary)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/logging"
 	"github.com/pion/turn/v5"
 	"github.com/stretchr/testify/require"
 )
@@ -47,8 +48,11 @@ func Start(t testing.TB, user, password string) Server {
 	secure, err := tls.Listen("tcp4", "127.0.0.1:0", &tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12})
 	require.NoError(t, err)
 	relayed := &turn.RelayAddressGeneratorStatic{RelayAddress: net.IPv4(127, 0, 0, 1), Address: "127.0.0.1"}
+	quiet := logging.NewDefaultLoggerFactory() // clients that are gone are no news
+	quiet.DefaultLogLevel = logging.LogLevelDisabled
 	server, err := turn.NewServer(turn.ServerConfig{
-		Realm: "earshot.test",
+		LoggerFactory: quiet,
+		Realm:         "earshot.test",
 		AuthHandler: func(r *turn.RequestAttributes) (string, []byte, bool) {
 			return r.Username, turn.GenerateAuthKey(user, r.Realm, password), r.Username == user
 		},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -112,7 +113,7 @@ func (c *Coordinator) now() time.Duration { return time.Since(c.began) }
 // connect serves NATS, or connects to the server that is there.
 func (c *Coordinator) connect() (err error) {
 	if c.cfg.URL != "" {
-		c.conn, err = nats.Connect(c.cfg.URL, options(nil)...)
+		c.conn, err = nats.Connect(c.cfg.URL, options(nil, c.cfg.URL)...)
 		if err != nil {
 			return fmt.Errorf("--nats: %w", err)
 		}
@@ -140,7 +141,7 @@ func (c *Coordinator) connect() (err error) {
 	if !c.server.ReadyForConnections(startTimeout) {
 		return fmt.Errorf("serve NATS for the workers on %s: is the address in use?", c.cfg.Listen)
 	}
-	c.conn, err = nats.Connect("", append(options(nil), nats.InProcessServer(c.server), nats.Token(c.token))...)
+	c.conn, err = nats.Connect("", append(options(nil, ""), nats.InProcessServer(c.server), nats.Token(c.token))...)
 	return err
 }
 
@@ -152,15 +153,25 @@ func (c *Coordinator) Plain() bool {
 	return c.cfg.TLS == nil && reach.Outside(c.cfg.Listen)
 }
 
-// options are those of every connection.
-func options(trust *tls.Config) []nats.Option {
+// options are those of every connection. Whoever says what to trust wants TLS, except on this
+// machine: the coordinator there has none for the workers that it starts.
+func options(trust *tls.Config, join string) []nats.Option {
 	all := []nats.Option{
 		nats.Name("earshot"), nats.NoReconnect(), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(maxPings), nats.Timeout(5 * time.Second),
 	}
 	if trust != nil {
-		all = append(all, nats.Secure(trust))
+		all = append(all, nats.Secure(trust), func(o *nats.Options) error {
+			o.Secure = !plainHere(join)
+			return nil
+		})
 	}
 	return all
+}
+
+// plainHere reports whether a URL is of this machine, and asks for no TLS.
+func plainHere(join string) bool {
+	u, err := url.Parse(join)
+	return err == nil && u.Scheme == "nats" && !reach.Outside(u.Host)
 }
 
 // JoinURL is what workers join with.

@@ -105,17 +105,21 @@ func TestPlainConnectionsOfWorkersAreSaid(t *testing.T) {
 	for _, c := range []struct {
 		name, listen string
 		encrypted    bool
+		trusts       bool
 		says         bool
 	}{
-		{"what stays on this machine goes over no network", "127.0.0.1:0", false, false},
-		{"an address that others reach is in the open", net.JoinHostPort(elsewhere, "0"), false, true},
-		{"but not with TLS", net.JoinHostPort(elsewhere, "0"), true, false},
+		{"what stays on this machine goes over no network", "127.0.0.1:0", false, false, false},
+		{"nor if the worker is told whose certificates to trust: of the target", "127.0.0.1:0", false, true, false},
+		{"an address that others reach is in the open", net.JoinHostPort(elsewhere, "0"), false, false, true},
+		{"but not with TLS", net.JoinHostPort(elsewhere, "0"), true, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := Config{Listen: c.listen, Token: "secret", Plan: Plan{Workers: 1, Scenario: small(t)}}
 			e := Enrolment{Wait: time.Minute, Name: "first"}
 			if c.encrypted {
 				cfg.TLS = certificate.TLS
+			}
+			if c.trusts {
 				e.TLS = &tls.Config{RootCAs: trusted, ServerName: "example.com", MinVersion: tls.VersionTLS12}
 			}
 			coordinator, err := NewCoordinator(cfg)
@@ -129,4 +133,9 @@ func TestPlainConnectionsOfWorkersAreSaid(t *testing.T) {
 			assert.Equal(t, c.says, worker.Plain())
 		})
 	}
+	coordinator, err := NewCoordinator(Config{Listen: net.JoinHostPort(elsewhere, "0"), Token: "secret", Plan: Plan{Workers: 1, Scenario: small(t)}})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, coordinator.Close()) }()
+	_, err = Join(t.Context(), Enrolment{URL: coordinator.JoinURL(), TLS: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}, Name: "first"})
+	require.Error(t, err, "whoever says what to trust goes over no network in the open")
 }

@@ -111,7 +111,7 @@ func (m *Membership) now() time.Duration { return time.Since(m.began) }
 func (m *Membership) enrol(ctx context.Context, e Enrolment) (err error) {
 	ended := make(chan struct{})
 	m.ended = ended
-	m.conn, err = nats.Connect(e.URL, append(options(e.TLS), nats.ClosedHandler(func(*nats.Conn) { close(ended) }), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
+	m.conn, err = nats.Connect(e.URL, append(options(e.TLS, e.URL), nats.ClosedHandler(func(*nats.Conn) { close(ended) }), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
 	if err != nil {
 		return err
 	}
