@@ -117,8 +117,8 @@ type doubts struct {
 
 	mu     sync.Mutex
 	list   []doubt
-	waits  []deprivation
-	thefts []theft
+	waits  []deprivation // of a run of hours neighbours are one
+	thefts []theft       // the same
 	counts [doubtKinds]int
 	// For how long cores were taken in all, and threads kept from running.
 	stolen, throttled time.Duration

@@ -40,11 +40,7 @@ const maxDrops = 4096
 
 // enter enters a drop.
 func (d *drops) enter(one drop) {
-	i := len(d.all)
-	for i > 0 && d.all[i-1].Until > one.Until {
-		i--
-	}
-	d.all = slices.Insert(d.all, i, one)
+	d.all = inOrder(d.all, one, func(one drop) time.Duration { return one.Until })
 	d.longest = max(d.longest, one.Until-one.From)
 	d.all = thinned(d.all, func(a, b drop) (drop, bool) {
 		both := drop{min(a.From, b.From), b.Until, a.N + b.N}

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -29,10 +30,10 @@ func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
 	reach := min(1, took.Seconds()/(until-from).Seconds()/max(idle, 1/reachScale))
 	d := &a.doubts
 	d.mu.Lock()
-	if len(d.thefts) == maxWaits {
-		d.thefts = append(d.thefts[:0], d.thefts[1:]...)
-	}
-	d.thefts = append(d.thefts, theft{from, until, took, reach})
+	d.thefts = inOrder(d.thefts, theft{from, until, took, reach}, func(t theft) time.Duration { return t.until })
+	d.thefts = thinned(d.thefts, func(a, b theft) (theft, bool) {
+		return theft{min(a.from, b.from), b.until, a.took + b.took, a.reach + b.reach}, true
+	})
 	d.stolen += took
 	d.mu.Unlock()
 	a.book(doubt{kind: Withheld, from: from, until: until, took: min(took, until-from)})
@@ -62,8 +63,11 @@ func (a *Aggregator) Throttle(from, until, took time.Duration) {
 func (d *doubts) taken(from, until time.Duration) (took time.Duration, reach float64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, t := range d.thefts {
-		if t.from < until && t.until > from {
+	for _, t := range slices.Backward(d.thefts) {
+		if t.until <= from {
+			break
+		}
+		if t.from < until {
 			took, reach = took+t.took, reach+t.reach
 		}
 	}
