@@ -42,6 +42,9 @@ type Result struct {
 	// Mistimed is how many of the packets that were recognised had RTP time stamps that do not
 	// follow those before them.
 	Mistimed uint64
+	// PerhapsMistimed is how many more had such ones, since the generator sent late or others took the
+	// server's cores, or perhaps since the server stamps wrong.
+	PerhapsMistimed uint64
 	// Marked means that the audio had marks, by which it was recognised.
 	Marked bool
 	// Series is the run over time, and Marks are its events. Both count from the
@@ -232,7 +235,7 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 		Driver: r.Driver.Capabilities().Driver, Target: urltext.Safe(r.Driver.Target()),
 		Rooms: r.Scenario.Rooms, Speakers: r.Scenario.Rooms * r.Scenario.OnStage(), Seats: r.Scenario.Rooms * r.Scenario.Listeners(), Mics: sum.uplinks.Mics,
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
-		Values: values, Best: totals.Best, Doubts: doubts, Groups: r.aggregator.Groups(), Foreign: totals.Foreign, Elsewhere: totals.Elsewhere, Mistimed: totals.Mistimed, Marked: r.marked(),
+		Values: values, Best: totals.Best, Doubts: doubts, Groups: r.aggregator.Groups(), Foreign: totals.Foreign, Elsewhere: totals.Elsewhere, Mistimed: totals.Mistimed, PerhapsMistimed: totals.PerhapsMistimed, Marked: r.marked(),
 		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Losses: sum.losses, Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Environment: host.CurrentEnvironment(),
 	}

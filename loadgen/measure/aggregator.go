@@ -196,6 +196,8 @@ type Totals struct {
 	// Mistimed is how many of those that were recognised had time stamps that do not follow those
 	// before them.
 	Mistimed uint64
+	// PerhapsMistimed is how many more had such ones, perhaps by the doing of the generator or its machine.
+	PerhapsMistimed uint64
 	// Received counts the different media packets of the measured window, over
 	// all listeners, and Excused those lost that the generator's side may have lost.
 	Received, Excused uint64
@@ -215,7 +217,7 @@ type Share struct {
 // Totals sums up the metrics of all listeners.
 func (a *Aggregator) Totals() Totals {
 	all := a.sum(metric.Selector{})
-	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign, Elsewhere: all.elsewhere, Mistimed: all.mistimed}
+	totals := Totals{Values: metric.Values{}, Best: metric.Values{}, Received: all.received, Foreign: all.foreign, Elsewhere: all.elsewhere, Mistimed: all.mistimed, PerhapsMistimed: all.perhapsMistimed}
 	measured := a.sum(metric.Selector{Phase: Steady})
 	totals.Excused = measured.delivered.Excuse(measured.excused+measured.dropped).Passes - measured.delivered.Passes
 	for name := range perListener {

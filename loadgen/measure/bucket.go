@@ -48,6 +48,22 @@ type bucketCell struct {
 	passes, owed atomic.Uint64
 	late         atomic.Uint64 // of owed, lost and excused by the packet: sent late
 	certain      atomic.Uint64 // of owed, lost without an excuse
+	// Packets whose time stamps do not follow those before them, and those of which it may be the
+	// generator's doing.
+	mistimed, perhapsMistimed atomic.Uint64
+}
+
+// stamps returns how many of the bucket's packets had time stamps that do not follow, and of how many
+// more it may be the doing of the generator or of its machine, and empties both.
+//
+// A server that waited for a core stamps late, if it stamps anew by when packets come. What a listener
+// hears gets later by no more than that, and then earlier again, by half a frame or more each time. So
+// many of the packets that it hears in the bucket's bins are excused.
+func (c *bucketCell) stamps(e *bucketEvents, packets uint64, bins Bin) (mistimed, perhaps uint64) {
+	mistimed, perhaps = c.mistimed.Swap(0), c.perhapsMistimed.Swap(0)
+	waited := time.Duration(e.deprived.Load() + e.stolen.Load())
+	excused := min(mistimed, share(packets, float64(2*waited)/float64(BinLength/2)/float64(bins)))
+	return mistimed - excused, perhaps + excused
 }
 
 // doubtfulCounts are latencies in doubt, as they may be at worst and at best.
@@ -164,6 +180,9 @@ func (d distribution) bestInto(t *metric.Trend)  { t.Take(d.certain); t.Take(d.b
 
 // slowest is the greatest value, at worst; 0 if there is none.
 func (d distribution) slowest() float64 { return max(d.certain.Max(), d.worst.Max()) }
+
+// packets is how many packets it is of.
+func (d distribution) packets() uint64 { return d.certain.Count() + d.worst.Count() }
 
 // doubted reports whether there is any doubt.
 func (d distribution) doubted() bool { return d.best.Count() > 0 }

@@ -42,10 +42,12 @@ type cell struct {
 	elsewhere      atomic.Uint64 // of foreign: another room has just sent it
 	ambiguous      atomic.Uint64 // of unknown: they fit several frames
 	mistimed       atomic.Uint64 // of known: their time stamps do not follow those before them
-	weakMarks      atomic.Uint64 // frames that may have come: their mark is weak
-	heard          atomic.Int64  // listeners who heard something
-	lostJoins      atomic.Int64  // listeners who are not in, perhaps by the generator's doing
-	joins          *metric.Stripes
+	// The same, where it may be the generator's doing.
+	perhapsMistimed atomic.Uint64
+	weakMarks       atomic.Uint64 // frames that may have come: their mark is weak
+	heard           atomic.Int64  // listeners who heard something
+	lostJoins       atomic.Int64  // listeners who are not in, perhaps by the generator's doing
+	joins           *metric.Stripes
 
 	mu     sync.Mutex
 	cast   uint64 // accounts

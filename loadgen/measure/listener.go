@@ -261,9 +261,7 @@ func (l *Listener) enter(sources []*Source, p Packet) {
 	if len(s.places) == 0 {
 		l.abandon(s)
 		s.search(sources, p.Timestamp, p.Payload, p.At)
-		if s.mistimed(sources) {
-			l.cell.mistimed.Add(1)
-		}
+		l.judgeStamp(s, sources)
 	}
 	switch len(s.places) {
 	case 0:
@@ -277,6 +275,23 @@ func (l *Listener) enter(sources []*Source, p Packet) {
 			l.abandon(s)
 		}
 		s.pending = append(s.pending, pending{p.Timestamp, p.At, p.Unstamped})
+	}
+}
+
+// judgeStamp enters whether the section has been found again where its time stamps do not lead.
+func (l *Listener) judgeStamp(s *section, sources []*Source) {
+	is, perhaps := s.mistimed(sources)
+	if !is {
+		return
+	}
+	open := l.ledger.aggregator.record.at(s.places[0].bin)
+	if open == nil {
+		return
+	}
+	if c := open.cells[l.cell.number]; perhaps {
+		c.perhapsMistimed.Add(1)
+	} else {
+		c.mistimed.Add(1)
 	}
 }
 

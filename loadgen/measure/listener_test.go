@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -63,6 +64,34 @@ func TestListenerCountsReorderedPackets(t *testing.T) {
 	totals := s.finish()
 	assert.Equal(t, metric.Rate{Passes: 95, Total: 95}, rate(t, totals, "delivered"))
 	assert.Equal(t, metric.Counter(50), totals.Values["out_of_order"])
+	assert.Equal(t, metric.Counter(0), totals.Values["duplicates"])
+}
+
+// A server may number a section's packets anew for a new talker. What overtakes after that counts.
+func TestNewTalkerOfASectionIsNotOutOfOrder(t *testing.T) {
+	s := newScene(t)
+	other := speechClip(600)
+	for i := range other.Frames {
+		other.Frames[i].Payload = fmt.Appendf(nil, "another's frame %d", i)
+	}
+	first, second := s.source(speechClip(700), 0, 0), s.source(other, 0, 0)
+	l := s.listener(1)
+	for b := range Bin(100) {
+		p := s.say(first, b)
+		p.Sequence += 30_000
+		l.Receive(p)
+	}
+	for b := Bin(100); b < 200; b += 2 {
+		now, next := s.say(second, b), s.say(second, b+1)
+		now.Talker, next.Talker = 8, 8
+		if b == 150 {
+			now, next = next, now
+		}
+		l.Receive(now)
+		l.Receive(next)
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Counter(1), totals.Values["out_of_order"])
 	assert.Equal(t, metric.Counter(0), totals.Values["duplicates"])
 }
 

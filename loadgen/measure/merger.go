@@ -226,6 +226,7 @@ func (c *cell) addPart(p *PartCell) {
 	c.elsewhere.Add(p.Elsewhere)
 	c.ambiguous.Add(p.Ambiguous)
 	c.mistimed.Add(p.Mistimed)
+	c.perhapsMistimed.Add(p.PerhapsMistimed)
 	c.weakMarks.Add(p.WeakMarks)
 	c.heard.Add(p.Heard)
 	c.lostJoins.Add(p.LostJoins)

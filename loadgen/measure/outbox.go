@@ -28,6 +28,7 @@ type heardWord struct {
 // told is what has been told of a cell's counts.
 type told struct {
 	passes, owed, known, unknown, foreign, elsewhere, ambiguous, mistimed, weakMarks, cast uint64
+	perhapsMistimed                                                                        uint64
 	heard, lostJoins                                                                       int64
 }
 
@@ -126,14 +127,14 @@ func (c *cell) takePart() PartCell {
 	defer c.mu.Unlock()
 	now := told{
 		passes: c.passes.Load(), owed: c.owed.Load(), known: c.known.Load(), unknown: c.unknown.Load(), foreign: c.foreign.Load(), elsewhere: c.elsewhere.Load(),
-		ambiguous: c.ambiguous.Load(), mistimed: c.mistimed.Load(), weakMarks: c.weakMarks.Load(), cast: c.cast, heard: c.heard.Load(), lostJoins: c.lostJoins.Load(),
+		ambiguous: c.ambiguous.Load(), mistimed: c.mistimed.Load(), perhapsMistimed: c.perhapsMistimed.Load(), weakMarks: c.weakMarks.Load(), cast: c.cast, heard: c.heard.Load(), lostJoins: c.lostJoins.Load(),
 	}
 	was := c.told
 	c.told = now
 	p := PartCell{
 		Labels: c.Labels, Passes: now.passes - was.passes, Owed: now.owed - was.owed, Known: now.known - was.known,
 		Unknown: now.unknown - was.unknown, Foreign: now.foreign - was.foreign, Elsewhere: now.elsewhere - was.elsewhere, Ambiguous: now.ambiguous - was.ambiguous,
-		Mistimed: now.mistimed - was.mistimed, WeakMarks: now.weakMarks - was.weakMarks, Cast: now.cast - was.cast, Heard: now.heard - was.heard, LostJoins: now.lostJoins - was.lostJoins,
+		Mistimed: now.mistimed - was.mistimed, PerhapsMistimed: now.perhapsMistimed - was.perhapsMistimed, WeakMarks: now.weakMarks - was.weakMarks, Cast: now.cast - was.cast, Heard: now.heard - was.heard, LostJoins: now.lostJoins - was.lostJoins,
 		Received: c.received, Duplicates: c.duplicates, OutOfOrder: c.outOfOrder, LateJoins: c.closed.lateJoins,
 		FEC: c.fec, RED: c.red, Listeners: c.listeners,
 	}

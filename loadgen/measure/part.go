@@ -67,18 +67,19 @@ type PartBucketCell struct {
 // A PartCell is what has been entered of the listeners with some labels.
 type PartCell struct {
 	Labels
-	Passes    uint64 `json:",omitempty"`
-	Owed      uint64 `json:",omitempty"`
-	Known     uint64 `json:",omitempty"`
-	Unknown   uint64 `json:",omitempty"`
-	Foreign   uint64 `json:",omitempty"`
-	Elsewhere uint64 `json:",omitempty"`
-	Ambiguous uint64 `json:",omitempty"`
-	Mistimed  uint64 `json:",omitempty"`
-	WeakMarks uint64 `json:",omitempty"`
-	Cast      uint64 `json:",omitempty"`
-	Heard     int64  `json:",omitempty"`
-	LostJoins int64  `json:",omitempty"`
+	Passes          uint64 `json:",omitempty"`
+	Owed            uint64 `json:",omitempty"`
+	Known           uint64 `json:",omitempty"`
+	Unknown         uint64 `json:",omitempty"`
+	Foreign         uint64 `json:",omitempty"`
+	Elsewhere       uint64 `json:",omitempty"`
+	Ambiguous       uint64 `json:",omitempty"`
+	Mistimed        uint64 `json:",omitempty"`
+	PerhapsMistimed uint64 `json:",omitempty"`
+	WeakMarks       uint64 `json:",omitempty"`
+	Cast            uint64 `json:",omitempty"`
+	Heard           int64  `json:",omitempty"`
+	LostJoins       int64  `json:",omitempty"`
 
 	Received   uint64        `json:",omitempty"`
 	Duplicates uint64        `json:",omitempty"`

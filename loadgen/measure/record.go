@@ -314,6 +314,9 @@ func (r *record) take(s bucket) {
 	for i, sc := range s.cells {
 		taken.cells[i] = sc.close(s.events, r.cells[i].asksAgain(), &r.fastest)
 		taken.cells[i].number = i
+		mistimed, perhaps := sc.stamps(s.events, taken.cells[i].latency.packets(), s.until-s.from)
+		r.cells[i].mistimed.Add(mistimed)
+		r.cells[i].perhapsMistimed.Add(perhaps)
 		r.slowest = max(r.slowest, taken.cells[i].latency.slowest())
 		r.spare = append(r.spare, sc)
 	}

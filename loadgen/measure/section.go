@@ -143,19 +143,21 @@ const mistimedBy = SamplesPerBin / 2
 
 // mistimed reports whether the section has been found again at a place that its time stamps do not lead
 // to, of the same source. A player plays by time stamps. A server that stamps anew by when packets come
-// stamps those wrong that the generator sent late.
-func (s *section) mistimed(sources []*Source) bool {
+// stamps those wrong that the generator sent late: perhaps is true of them.
+func (s *section) mistimed(sources []*Source) (is, perhaps bool) {
 	was := s.last
 	if len(s.places) != 1 {
-		return false
+		return false, false
 	}
 	s.last.known = false
 	now := s.places[0]
-	if !was.known || now.source != was.source || sources[now.source].late(now.bin) > playDoubt || sources[now.source].late(was.bin) > playDoubt {
-		return false
+	if !was.known || now.source != was.source {
+		return false, false
 	}
 	apart := int64(int32(s.timestamp-was.timestamp)) - int64(now.bin-was.bin)*SamplesPerBin
-	return apart >= mistimedBy || apart <= -mistimedBy
+	is = apart >= mistimedBy || apart <= -mistimedBy
+	m := sources[now.source]
+	return is, is && max(m.late(now.bin), m.late(was.bin)) > playDoubt
 }
 
 // search finds every place that a payload received at a time can belong to:

@@ -140,6 +140,7 @@ type sums struct {
 	elsewhere        uint64
 	ambiguous        uint64
 	mistimed         uint64
+	perhapsMistimed  uint64
 	resent           uint64 // of outOfOrder, those of listeners who ask again for what the generator drops
 	step             string // which is asked for; "" is the slowest
 }
@@ -185,6 +186,7 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 	a.elsewhere += c.elsewhere.Load()
 	a.ambiguous += c.ambiguous.Load()
 	a.mistimed += c.mistimed.Load()
+	a.perhapsMistimed += c.perhapsMistimed.Load()
 
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -118,6 +118,9 @@ func TestJudge(t *testing.T) {
 		{"time stamps that no player can play by fail", func(r *loadgen.Result) {
 			r.Values["unrecognised"], r.Mistimed = metric.Rate{Total: 1_000_000}, 200_000
 		}, nil, Fail, "the server's RTP time stamps do not follow what it plays: 20% of the packets"},
+		{"nor pass where the generator may have done it", func(r *loadgen.Result) {
+			r.Values["unrecognised"], r.Mistimed, r.PerhapsMistimed = metric.Rate{Total: 1_000_000}, 50_000, 150_000
+		}, nil, Invalid, "the RTP time stamps of 20% of the packets do not follow what the server plays"},
 		{"and do not where they begin anew now and then", func(r *loadgen.Result) {
 			r.Values["unrecognised"], r.Mistimed = metric.Rate{Total: 1_000_000}, 50_000
 		}, nil, Pass, ""},

@@ -100,6 +100,10 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 			faults = append(faults, fmt.Sprintf("what the timeline asked for was not answered: %s", p))
 		}
 	}
+	if perhaps := r.perhapsMistimed(); perhaps != "" {
+		undecided = true
+		doubts = append(doubts, perhaps)
+	}
 	if undecided {
 		doubts = append(doubts, describeDoubts(result)...)
 	}
@@ -172,12 +176,27 @@ func (r *Report) foreign() string {
 // mistimed says that the server's RTP time stamps do not follow what it plays, if they do not: whatever
 // plays audio does so by them.
 func (r *Report) mistimed() string {
-	u, _ := r.Result.Values["unrecognised"].(metric.Rate)
-	share := metric.Rate{Passes: r.Result.Mistimed, Total: u.Total - min(u.Total, u.Passes)}
+	share := r.ofRecognised(r.Result.Mistimed)
 	if share.Share() <= maxMistimed {
 		return ""
 	}
 	return fmt.Sprintf("the server's RTP time stamps do not follow what it plays: %s of the packets (the limit is 10%%); for each frame of 20 ms they advance by 960 (RFC 7587, section 4.1), and players play by them", percent(share.Share()))
+}
+
+// perhapsMistimed says that it is not known whether they follow, if it is so: too few surely do not.
+func (r *Report) perhapsMistimed() string {
+	run := r.Result
+	share := r.ofRecognised(run.Mistimed + run.PerhapsMistimed)
+	if share.Share() <= maxMistimed || r.ofRecognised(run.Mistimed).Share() > maxMistimed {
+		return ""
+	}
+	return fmt.Sprintf("the RTP time stamps of %s of the packets do not follow what the server plays (the limit is 10%%), of most perhaps since the generator sent late or the server waited for a core", percent(share.Share()))
+}
+
+// ofRecognised is so many packets as a share of those that were recognised.
+func (r *Report) ofRecognised(packets uint64) metric.Rate {
+	u, _ := r.Result.Values["unrecognised"].(metric.Rate)
+	return metric.Rate{Passes: packets, Total: u.Total - min(u.Total, u.Passes)}
 }
 
 // refused says that the server refused so many people that a threshold on joined or published
