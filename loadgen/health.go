@@ -15,16 +15,16 @@ type generatorHealth struct {
 	joinLag *metric.Stripes // how late joins and timeline events began, in ms
 	readLag *metric.Stripes // how long packets waited in the process's sockets and queues, in ms
 	// taken is what has been taken of them; see takeLag, which one goroutine at a time calls.
-	taken       [3]metric.Trend
-	dropsBefore host.Drops   // the machine's before the run
-	local       bool         // the server is on the same machine
-	clockSteps  atomic.Int64 // total of the steps of the wall clock, in ns
+	taken      [3]metric.Trend
+	dropped    *host.DropCounter // since the run began
+	local      bool              // the server is on the same machine
+	clockSteps atomic.Int64      // total of the steps of the wall clock, in ns
 }
 
 func newHealth(local bool) *generatorHealth {
 	return &generatorHealth{
 		sendLag: metric.NewStripes(), joinLag: metric.NewStripes(), readLag: metric.NewStripes(),
-		dropsBefore: host.MachineDrops(), local: local,
+		dropped: host.NewDropCounter(), local: local,
 	}
 }
 
@@ -75,7 +75,7 @@ func (h *generatorHealth) latest() (p99 [3]time.Duration) {
 // all processes: the kernel does not report them separately. Beside a server on the same
 // machine, which uses no interface to reach us, those of sockets may as well be its own.
 func (h *generatorHealth) machineDrops() host.Drops {
-	d := host.MachineDrops().Sub(h.dropsBefore)
+	d, _ := h.dropped.Read()
 	if h.local {
 		d.Interfaces, d.Sockets = 0, 0
 	}

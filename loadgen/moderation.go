@@ -247,7 +247,9 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	if r.peers != nil {
 		r.peers.awaitProcessed(ctx, r.clock.Now())
 	}
-	slowed, dropped := behind+r.aggregator.Slowed(order.requested, order.acknowledged), r.lostByAll()-lost
+	slowed := behind + r.aggregator.Slowed(order.requested, order.acknowledged)
+	dropped := r.lostByAll()
+	dropped -= min(dropped, lost) // it is less for a moment while a client's socket is replaced
 	var got passed
 	if sender != nil {
 		got = order.count(sender.source.HeardInSilence, slowed, ignoreMuteFor, dropped)

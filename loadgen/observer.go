@@ -26,7 +26,11 @@ const (
 type observer struct {
 	run  *run
 	last sample
-	lost uint64
+	// lost is how many packets the generator's side has dropped, as far as it was known at a time.
+	lost   uint64
+	lostAt time.Duration
+	// cores is the last sample in which it is known what the machine's cores had done.
+	cores sample
 	// backlog is by how much the server may be behind through others.
 	backlog time.Duration
 }
@@ -35,6 +39,7 @@ type observer struct {
 // about once a second, until ctx is done.
 func (r *run) watch(ctx context.Context) {
 	o := &observer{run: r, last: r.sampler.sample(ctx), lost: r.lost()}
+	o.lostAt, o.cores = o.last.at, o.last
 	stalls := &host.Watchdog{Report: func(from, until time.Time) {
 		r.aggregator.Doubt(measure.Stalled, r.clock.Since(from), r.clock.Since(until))
 	}}
@@ -57,16 +62,17 @@ func (r *run) watch(ctx context.Context) {
 // observe books what happened since the last time.
 func (o *observer) observe(ctx context.Context) {
 	r, before := o.run, o.last
-	now, lost := r.sampler.sample(ctx), r.lost()
-	r.dropped.Store(lost)
-	from := max(0, before.at-time.Second) // a drop is known with the next packet
+	now := r.sampler.sample(ctx)
 	if step := r.clock.Sync(); step > 0 {
 		r.health.recordClockStep(step)
-		r.aggregator.Doubt(measure.Stepped, from, now.at)
+		r.aggregator.Doubt(measure.Stepped, max(0, before.at-time.Second), now.at)
 	}
-	r.aggregator.Drop(lost-o.lost, from, now.at)
-	if stolen, idle := stolen(before, now); stolen > 0 {
-		r.aggregator.Steal(before.at, now.at, stolen, idle)
+	drops := o.drops(now.at)
+	if stolen, idle := stolen(o.cores, now); stolen > 0 {
+		r.aggregator.Steal(o.cores.at, now.at, stolen, idle)
+	}
+	if now.machine != nil {
+		o.cores = now
 	}
 	r.aggregator.Throttle(before.at, now.at, throttled(before, now))
 	r.aggregator.Starve(before.at, now.at, r.starved(before, now))
@@ -83,21 +89,45 @@ func (o *observer) observe(ctx context.Context) {
 			r.peak.Store(max(r.peak.Load(), now.server.Memory))
 		}
 	}
-	r.lastLoad = load(before, now, lost-o.lost)
+	r.lastLoad = load(before, now, drops)
 	r.aggregator.Load(r.lastLoad)
-	o.last, o.lost = now, lost
+	o.last = now
+}
+
+// drops books what the generator's side dropped by now, since it was known the last time, and
+// returns it.
+func (o *observer) drops(now time.Duration) uint64 {
+	r := o.run
+	_, complete := r.health.dropped.Read()
+	drops, from := o.enter(r.lost(), complete, now)
+	r.dropped.Store(o.lost)
+	r.aggregator.Drop(drops, from, now)
+	return drops
+}
+
+// enter enters how many packets have been dropped by now, all of them or as many as are known yet.
+// It returns how many those are that were not known before, and since when they may have been.
+func (o *observer) enter(lost uint64, complete bool, now time.Duration) (drops uint64, from time.Duration) {
+	from = max(0, o.lostAt-time.Second) // a drop is known with the next packet
+	if lost > o.lost {                  // it is less for a moment while a client's socket is replaced
+		drops, o.lost = lost-o.lost, lost
+	}
+	if complete {
+		o.lostAt = now
+	}
+	return drops, from
 }
 
 // contended reports whether the cores of the server's machine were taken between two
-// samples, by others than the server or by the generator itself, or whether the
+// samples, or may have been, by others than the server or by the generator itself, or whether the
 // generator had to wait for one. Of a server elsewhere nothing is known.
 func (r *run) contended(a, b sample) bool {
 	elapsed := (b.at - a.at).Seconds()
 	if !r.Driver.Loopback() || elapsed <= 0 {
 		return false
 	}
-	taken, _ := r.taken(a, b)
-	return taken || (b.wait-a.wait).Seconds()/elapsed > MaxCPUWait*float64(r.cores)
+	taken, known := r.taken(a, b)
+	return taken || !known && crowded(a, b) || (b.wait-a.wait).Seconds()/elapsed > MaxCPUWait*float64(r.cores)
 }
 
 // stolen returns for how long a hypervisor took the machine's cores between two samples,
@@ -123,14 +153,14 @@ func throttled(a, b sample) time.Duration {
 }
 
 // throttledServer returns for how long a quota that the server shares with the generator, or
-// shared for a part of the time, kept the server from running between two samples, at most. If
-// nearly all that was used was the server's, that is its own work.
+// shared for a part of the time, or may share, kept the server from running between two samples, at
+// most. If nearly all that was used was the server's, that is its own work.
 func throttledServer(a, b sample) time.Duration {
-	if !a.shared && !b.shared || a.server == nil || b.server == nil {
+	if !a.shared && !b.shared || b.ended {
 		return 0
 	}
-	own, server := b.own-a.own, b.server.CPU-a.server.CPU
-	if own.Seconds() <= othersBusy*(own+server).Seconds() {
+	own := b.own - a.own
+	if server, known := serverCPU(a, b); known && own.Seconds() <= othersBusy*(own+server).Seconds() {
 		return 0
 	}
 	if a.shared != b.shared {
@@ -201,14 +231,15 @@ func (r *run) starved(a, b sample) time.Duration {
 		return elapsed
 	}
 	wait := max(0, b.wait-a.wait)
-	if !r.Driver.Loopback() || a.machine == nil || b.machine == nil || a.server == nil || b.server == nil {
+	server, known := serverCPU(a, b)
+	if !r.Driver.Loopback() || a.machine == nil || b.machine == nil || !known {
 		return wait
 	}
-	busy, server := b.machine.Sub(*a.machine).Busy.Seconds(), (b.server.CPU - a.server.CPU).Seconds()
+	busy := b.machine.Sub(*a.machine).Busy
 	if busy <= 0 {
 		return wait
 	}
-	return time.Duration(float64(wait) * max(0, 1-server/busy))
+	return time.Duration(float64(wait) * max(0, 1-server.Seconds()/busy.Seconds()))
 }
 
 // taken reports whether the generator, or others than the server, took the machine's
@@ -217,16 +248,26 @@ func (r *run) taken(a, b sample) (taken, known bool) {
 	if r.saturated(a, b) {
 		return true, true
 	}
-	if a.machine == nil || b.machine == nil || a.server == nil || b.server == nil {
+	server, known := serverCPU(a, b)
+	if !known || a.machine == nil || b.machine == nil || b.machine.Sub(*a.machine).All() <= 0 {
 		return false, false
 	}
+	return takenByOthers(a, b, server), true
+}
+
+// crowded reports whether all but the generator, the server among them, took the machine's cores
+// between two samples.
+func crowded(a, b sample) bool {
+	return a.machine != nil && b.machine != nil && takenByOthers(a, b, 0)
+}
+
+// takenByOthers reports whether others than the generator took the machine's cores between two
+// samples, beyond what the server used.
+func takenByOthers(a, b sample, server time.Duration) bool {
 	machine := b.machine.Sub(*a.machine)
 	all := machine.All().Seconds()
-	if all <= 0 {
-		return false, false
-	}
-	others := machine.Busy - (b.own - a.own) - max(0, b.kin-a.kin) - max(0, b.server.CPU-a.server.CPU) + machine.Steal
-	return others.Seconds() > othersBusy*all && machine.Idle.Seconds() < idleLeft*all, true
+	others := machine.Busy - (b.own - a.own) - max(0, b.kin-a.kin) - server + machine.Steal
+	return others.Seconds() > othersBusy*all && machine.Idle.Seconds() < idleLeft*all
 }
 
 // saturated reports whether the generator used up the cores that it may use.

@@ -9,6 +9,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
 // here is a driver of a server on this machine, or elsewhere.
@@ -94,6 +96,9 @@ func TestContentionExcusesTheServerForWhatOthersTookFromIt(t *testing.T) {
 		{"a server that took the cores, and a generator that could do with the rest", second{own: 100, ownWait: 500, server: 1890, idle: 10, serverWaits: waited}, false, 0},
 		{"a generator that was throttled beside an idle server", second{own: 100, ownWait: 2500, server: 20, idle: 1880, serverWaits: waited}, true, 0},
 		{"a generator that waited, and a server that can't be measured", second{own: 100, ownWait: 2500, others: 1890, idle: 10, unmeasured: true}, true, measure.Lateness},
+		{"a server that can't be measured, or its neighbours, took the cores", second{own: 100, others: 1890, idle: 10, unmeasured: true}, true, measure.Lateness},
+		{"a server that can't be measured on a machine with cores left", second{own: 100, others: 900, idle: 1000, unmeasured: true}, false, 0},
+		{"a server that can't be measured on another machine", second{own: 100, others: 1890, idle: 10, unmeasured: true, elsewhere: true}, false, 0},
 		{"a server on another machine", second{own: 1850, ownWait: 2500, others: 140, idle: 10, elsewhere: true}, false, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
@@ -191,5 +196,163 @@ func TestStolenTimeIsOfAllCores(t *testing.T) {
 	for _, unknown := range [][2]sample{{a, {}}, {{}, b}, {a, a}} {
 		took, _ := stolen(unknown[0], unknown[1])
 		assert.Zero(t, took)
+	}
+}
+
+// Who can't be measured may have waited for the quota that it shares, or may share.
+func TestSharedQuotaOfAServerThatCannotBeMeasured(t *testing.T) {
+	const took = 400 * time.Millisecond
+	for _, c := range []struct {
+		sentence string
+		change   func(a, b *sample)
+		excused  time.Duration
+	}{
+		{"it can be measured, and used nearly all", func(*sample, *sample) {}, 0},
+		{"it can't be measured any more", func(_, b *sample) { b.server = nil }, took},
+		{"it could not be measured before", func(a, _ *sample) { a.server = nil }, took},
+		{"it never can", func(a, b *sample) { a.server, b.server = nil, nil }, took},
+		{"its process has begun anew, so that what it used is not known", func(_, b *sample) { b.server.CPU = time.Millisecond }, took},
+		{"its process has ended", func(_, b *sample) { b.server, b.ended = nil, true }, 0},
+		{"it does not share the quota", func(a, b *sample) { a.server, b.server, a.shared, b.shared = nil, nil, false, false }, 0},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			a := sample{server: &host.Usage{CPU: time.Second}, shared: true, group: host.ControlGroup{Path: "a", Quota: 0.1}}
+			b := sample{
+				at: time.Second, own: time.Millisecond, server: &host.Usage{CPU: 1100 * time.Millisecond}, shared: true,
+				group: host.ControlGroup{Path: "a", Quota: 0.1, Throttled: took},
+			}
+			c.change(&a, &b)
+			assert.Equal(t, c.excused, throttledServer(a, b))
+		})
+	}
+}
+
+// grouped is a meter of a server that is in some control groups.
+type grouped struct {
+	host.Meter
+	groups []host.ControlGroup
+}
+
+// ControlGroups implements host.GroupedMeter.
+func (g grouped) ControlGroups() []host.ControlGroup { return g.groups }
+
+func TestQuotaMayBeSharedUnlessItIsKnownThatItIsNot(t *testing.T) {
+	limited := host.ControlGroup{Path: "/a", Quota: 0.5}
+	for _, c := range []struct {
+		sentence string
+		server   host.Meter
+		local    bool
+		own      host.ControlGroup
+		may      bool
+	}{
+		{"there is no quota", nil, true, host.ControlGroup{Path: "/a"}, false},
+		{"nobody says where the server is, on this machine", nil, true, limited, true},
+		{"nor does its page of metrics", host.MetricsMeter{}, true, limited, true},
+		{"it is on another machine", host.MetricsMeter{}, false, limited, false},
+		{"it is in another group", grouped{groups: []host.ControlGroup{{Path: "/b", Quota: 1}}}, true, limited, false},
+		{"it consists of several, and where one is can't be read", grouped{groups: []host.ControlGroup{{Path: "/b"}, {}}}, true, limited, true},
+	} {
+		assert.Equal(t, c.may, (&sampler{server: c.server, local: c.local}).mayShare(c.own), c.sentence)
+	}
+	assert.Implements(t, (*host.GroupedMeter)(nil), host.ProcessMeter{})
+	assert.Implements(t, (*host.GroupedMeter)(nil), &host.ProcessesMeter{})
+}
+
+// A sum that is less for a moment is no number of drops beyond all bounds, which would excuse
+// whatever a server loses.
+func TestObserverBooksWhatWasDroppedSinceItWasKnown(t *testing.T) {
+	o := &observer{}
+	for _, c := range []struct {
+		sentence string
+		at       time.Duration
+		lost     uint64
+		complete bool
+		drops    uint64
+		from     time.Duration
+	}{
+		{"nothing", 10 * time.Second, 0, true, 0, 0},
+		{"some", 11 * time.Second, 5, true, 5, 9 * time.Second},
+		{"a socket is replaced, whose drops are not among the sum for a moment", 12 * time.Second, 3, true, 0, 10 * time.Second},
+		{"they are again, with others", 13 * time.Second, 7, true, 2, 11 * time.Second},
+		{"a counter can't be read", 14 * time.Second, 8, false, 1, 12 * time.Second},
+		{"it can be read again: when the rest was dropped is not known", 15 * time.Second, 20, true, 12, 12 * time.Second},
+		{"and nothing since", 16 * time.Second, 20, true, 0, 14 * time.Second},
+	} {
+		drops, from := o.enter(c.lost, c.complete, c.at)
+		assert.Equal(t, c.drops, drops, c.sentence)
+		assert.Equal(t, c.from, from, c.sentence)
+	}
+}
+
+// What a server used of which nothing is known at the end, or that has begun anew, is no figure: it
+// would be too low.
+func TestServerFiguresAreOfAllThatIsMeasured(t *testing.T) {
+	usage := func(cpu time.Duration, began float64) *host.Usage {
+		return &host.Usage{CPU: cpu, Memory: 1e6, Began: began}
+	}
+	for _, c := range []struct {
+		sentence      string
+		before, after sample
+		last          *sample
+		cores         float64 // 0: no data
+		died          bool
+	}{
+		{"it was measured to the end", sample{server: usage(time.Second, 7)}, sample{at: 10 * time.Second, server: usage(6*time.Second, 7)}, nil, 0.5, false},
+		{"it has begun anew", sample{server: usage(time.Second, 7)}, sample{at: 10 * time.Second, server: usage(6*time.Second, 8)}, nil, 0, false},
+		{"it has begun anew, and does not say so", sample{server: usage(5*time.Second, 0)}, sample{at: 10 * time.Second, server: usage(time.Second, 0)}, nil, 0, false},
+		{"it could not be measured at the end", sample{server: usage(time.Second, 7)}, sample{at: 10 * time.Second}, &sample{at: 2 * time.Second, server: usage(2*time.Second, 7)}, 0, false},
+		{"it died, and had used that until then", sample{server: usage(time.Second, 7)}, sample{at: 10 * time.Second, ended: true}, &sample{at: 2 * time.Second, server: usage(2*time.Second, 7)}, 0.5, true},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			r := newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
+				Rooms: 1, Cast: []scenario.Group{{Role: scenario.Speaker, Count: 1}, {Role: scenario.Listener, Count: 2}},
+			}}, measure.NewClock(), newProblems())
+			r.used.Store(c.last)
+			result := r.combine(measure.Doubts{}, nil, nil, false, Span{}, c.before, c.after)
+			assert.Equal(t, c.died, result.Server.Died)
+			assert.Contains(t, result.Values, "server_rss")
+			if c.cores == 0 {
+				assert.NotContains(t, result.Values, "server_cpu")
+				assert.NotContains(t, result.Values, "packets_per_core")
+				return
+			}
+			assert.InDelta(t, c.cores, float64(result.Values["server_cpu"].(metric.Gauge)), 1e-9)
+			assert.Contains(t, result.Values, "packets_per_core")
+		})
+	}
+}
+
+// A generator without a free descriptor reads nothing for a while. That is not that nothing happened,
+// nor that all of it happened when it reads again.
+func TestWhatCannotBeReadForOnceIsAsItWas(t *testing.T) {
+	const s = time.Second
+	group := func(throttled time.Duration) host.ControlGroup {
+		return host.ControlGroup{Path: "/a", Quota: 0.5, Throttled: throttled}
+	}
+	r := &readings{}
+	var last sample
+	for _, c := range []struct {
+		sentence  string
+		group     host.ControlGroup
+		wait      time.Duration
+		waitKnown bool
+		kin       map[int]time.Duration
+		waited    time.Duration // since the last
+		ofKin     time.Duration
+		throttled time.Duration
+	}{
+		{"all is read", group(3 * s), 5 * s, true, map[int]time.Duration{1: 7 * s, 2: 8 * s}, 5 * s, 15 * s, 0},
+		{"nothing can be", host.ControlGroup{Unread: true}, 0, false, nil, 0, 0, s},
+		{"nor a second later", host.ControlGroup{Path: "/a", Unread: true}, 0, false, nil, 0, 0, s},
+		{"all is read again, and one has ended", group(3*s + 100*time.Millisecond), 6 * s, true, map[int]time.Duration{1: 9 * s}, s, 2 * s, 100 * time.Millisecond},
+	} {
+		next := sample{at: last.at + s, group: c.group, wait: c.wait}
+		r.enter(&next, c.waitKnown, c.kin)
+		assert.Equal(t, c.waited, next.wait-last.wait, c.sentence)
+		assert.Equal(t, c.ofKin, next.kin-last.kin, c.sentence)
+		if last.at > 0 {
+			assert.Equal(t, c.throttled, throttled(last, next), c.sentence)
+		}
+		last = next
 	}
 }

@@ -211,17 +211,20 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 	values.Set("unauthentic", metric.Counter(sum.unauthentic))
 
 	_, process := r.Server.(host.ProcessMeter)
-	died := false
+	died, toTheEnd := false, true
 	if last := r.used.Load(); after.server == nil && last != nil {
 		died = after.ended
-		after = *last // this is what it used until then
+		toTheEnd = died // what it used after the last time that it could be measured is not known
+		after = *last   // this is what it used until then
 		values.Set("server_rss", metric.Gauge(after.server.Memory))
 	}
 	window := (after.at - before.at).Seconds()
 	if before.server != nil && after.server != nil && window > 0 {
-		cpu := (after.server.CPU - before.server.CPU).Seconds()
-		values.Set("server_cpu", metric.Gauge(cpu/window))
 		values.Set("server_rss", metric.Gauge(max(before.server.Memory, after.server.Memory, r.peak.Load())))
+	}
+	if used, known := serverCPU(before, after); known && toTheEnd && window > 0 {
+		cpu := used.Seconds()
+		values.Set("server_cpu", metric.Gauge(cpu/window))
 		if cpu > 0 && r.Scenario.Listeners() > 0 {
 			values.Set("packets_per_core", metric.Gauge(float64(totals.Received)/cpu))
 			if totals.Excused > 0 { // the server sent them all the same

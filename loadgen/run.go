@@ -177,6 +177,7 @@ func newRun(cfg Config, clock *measure.Clock, share Share) (*run, error) {
 		scoreboard: newScoreboard(cfg, clock, problems), clients: clients, health: health, cores: runtime.GOMAXPROCS(0), share: share,
 		uplinks: &uplinks{had: cfg.Scenario.JoinDeadline.Duration()},
 	}
+	r.sampler.local = health.local
 	r.self, r.mics, r.cast = r.selfTally, r.uplinks.counts, r.castIn
 	if err := r.loadClips(); err != nil {
 		return nil, errors.Join(err, clients.Close())

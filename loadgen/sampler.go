@@ -3,7 +3,10 @@ package loadgen
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -26,7 +29,7 @@ type sample struct {
 	// over the machine's network interfaces; nil else.
 	details *host.Details
 	links   map[string]host.Link
-	// shared means that the server is in the generator's control group.
+	// shared means that the generator's quota is the server's, too, or may be.
 	shared bool
 }
 
@@ -37,19 +40,58 @@ type sampler struct {
 	problems *problems
 	// kin are other processes of the run on this machine.
 	kin []int
+	// local means that the server is on this machine.
+	local bool
+
+	mu   sync.Mutex
+	read readings // at last
+}
+
+// readings are what could be read of this machine. What can't be read for once, such as for want of a
+// free descriptor, is as it was.
+type readings struct {
+	group host.ControlGroup
+	wait  time.Duration
+	kin   map[int]time.Duration // CPU by process
+}
+
+// enter enters what could be read for a sample, and completes the sample by what could not.
+func (r *readings) enter(s *sample, waitKnown bool, kin map[int]time.Duration) {
+	if s.group.Unread {
+		s.group, s.group.Unread = r.group, true
+	} else {
+		r.group = s.group
+	}
+	if waitKnown {
+		r.wait = s.wait
+	}
+	s.wait = r.wait
+	if r.kin == nil {
+		r.kin = map[int]time.Duration{}
+	}
+	maps.Copy(r.kin, kin)
+	for _, cpu := range r.kin {
+		s.kin += cpu
+	}
 }
 
 func (m *sampler) sample(ctx context.Context) sample {
 	s := sample{at: m.clock.Now(), own: host.CPU(), memory: host.Memory(), group: host.ControlGroupOf(os.Getpid())}
-	s.wait, _ = host.RunQueueWait()
+	wait, waitKnown := host.RunQueueWait()
+	s.wait = wait
 	if times, ok := host.MachineTimes(); ok {
 		s.machine = &times
 	}
+	kin := map[int]time.Duration{}
 	for _, pid := range m.kin {
-		if u, err := host.ProcessUsage(pid); err == nil { // one that has ended uses nothing
-			s.kin += u.CPU
+		if u, err := host.ProcessUsage(pid); err == nil { // one that has ended uses nothing more
+			kin[pid] = u.CPU
 		}
 	}
+	m.mu.Lock()
+	m.read.enter(&s, waitKnown, kin)
+	m.mu.Unlock()
+	s.shared = m.mayShare(s.group)
 	if m.server == nil {
 		return s
 	}
@@ -60,10 +102,27 @@ func (m *sampler) sample(ctx context.Context) sample {
 		return s
 	}
 	s.server = &u
-	if p, here := m.server.(host.ProcessMeter); here && s.group.Quota > 0 {
-		s.shared = host.ControlGroupOf(p.PID).Path == s.group.Path
-	}
 	return s
+}
+
+// mayShare reports whether the server may have to share the quota of the generator's control group.
+func (m *sampler) mayShare(own host.ControlGroup) bool {
+	if own.Quota == 0 {
+		return false
+	}
+	server, known := m.server.(host.GroupedMeter)
+	if !known {
+		return m.local // nobody says in which group it is
+	}
+	return slices.ContainsFunc(server.ControlGroups(), own.MayShare)
+}
+
+// serverCPU returns the CPU time that the server used between two samples, if that is known.
+func serverCPU(a, b sample) (used time.Duration, known bool) {
+	if a.server == nil || b.server == nil {
+		return 0, false
+	}
+	return b.server.CPUSince(*a.server)
 }
 
 // end is a sample at an end of what is measured, with what tells what ran out.
@@ -91,8 +150,8 @@ func load(a, b sample, drops uint64) measure.Load {
 	if b.server != nil {
 		l.ServerRSS = b.server.Memory
 	}
-	if a.server != nil && b.server != nil {
-		cpu := (b.server.CPU - a.server.CPU).Seconds() / time
+	if used, known := serverCPU(a, b); known {
+		cpu := used.Seconds() / time
 		l.ServerCPU = &cpu
 	}
 	return l

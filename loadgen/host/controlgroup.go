@@ -1,12 +1,15 @@
 package host
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -24,13 +27,25 @@ type ControlGroup struct {
 	// Periods how often.
 	Throttled time.Duration
 	Periods   uint64
+	// Unread means that it could not be read this time, for want of files or memory: the rest is not all.
+	Unread bool
+	// limited names those of the groups that have a quota.
+	limited []string
+}
+
+// MayShare reports whether a quota of the group may be another process's, too: both are in a group
+// that has it, or it is not known in which one the other is.
+func (g ControlGroup) MayShare(other ControlGroup) bool {
+	return g.Quota > 0 && (other.Path == "" || slices.ContainsFunc(g.limited, func(group string) bool {
+		return slices.Contains(other.limited, group)
+	}))
 }
 
 // Since is for how long the group's threads were kept from running since an earlier
 // reading. It is not known of a process that has been moved from or to a group with a quota:
-// each group tells of its own threads only.
+// each group tells of its own threads only. Nor is it if it could not be read.
 func (g ControlGroup) Since(before ControlGroup) (took time.Duration, known bool) {
-	if g.Path != before.Path {
+	if g.Path != before.Path || g.Unread {
 		return 0, g.Quota == 0 && before.Quota == 0
 	}
 	return max(0, g.Throttled-before.Throttled), true
@@ -42,20 +57,9 @@ func ControlGroupOf(pid int) ControlGroup { return controlGroupIn(procfs.Default
 // controlGroupIn reads it from a directory like /proc, with the mounted directories under
 // root.
 func controlGroupIn(proc, root string, pid int) (g ControlGroup) {
-	fs, err := procfs.NewFS(proc)
+	groups, mounts, err := groupsOf(proc, pid)
 	if err != nil {
-		return g
-	}
-	process, err := fs.Proc(pid)
-	if err != nil {
-		return g
-	}
-	groups, err := process.Cgroups()
-	if err != nil {
-		return g
-	}
-	mounts, err := process.MountInfo()
-	if err != nil {
+		g.Unread = atLimit(err)
 		return g
 	}
 	for _, of := range groups {
@@ -70,7 +74,7 @@ func controlGroupIn(proc, root string, pid int) (g ControlGroup) {
 				continue
 			}
 			g.Path += path.Join(m.MountPoint, below) + " "
-			g.climb(filepath.Join(root, m.MountPoint), below)
+			g.climb(filepath.Join(root, m.MountPoint), m.Root, below)
 			break
 		}
 	}
@@ -78,21 +82,50 @@ func controlGroupIn(proc, root string, pid int) (g ControlGroup) {
 	return g
 }
 
-// climb reads a group and those around it, up to the one that is mounted.
-func (g *ControlGroup) climb(mounted, below string) {
+// groupsOf reads the groups of a process, and what is mounted for it.
+func groupsOf(proc string, pid int) ([]procfs.Cgroup, []*procfs.MountInfo, error) {
+	fs, err := procfs.NewFS(proc)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", proc, err)
+	}
+	process, err := fs.Proc(pid)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read of process %d: %w", pid, err)
+	}
+	groups, err := process.Cgroups()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the control groups of process %d: %w", pid, err)
+	}
+	mounts, err := process.MountInfo()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the mounts of process %d: %w", pid, err)
+	}
+	return groups, mounts, nil
+}
+
+// atLimit reports whether something could not be read since this process or its machine is at a limit.
+func atLimit(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+}
+
+// climb reads a group and those around it, up to the one that is mounted, which is called top.
+func (g *ControlGroup) climb(mounted, top, below string) {
 	for ; ; below = path.Dir(below) {
-		g.read(filepath.Join(mounted, below))
+		if g.read(filepath.Join(mounted, below)) {
+			g.limited = append(g.limited, path.Join(top, below))
+		}
 		if below == "/" || below == "." || below == "" {
 			return
 		}
 	}
 }
 
-// read adds what one group does.
-func (g *ControlGroup) read(directory string) {
+// read adds what one group does, and reports whether it has a quota.
+func (g *ControlGroup) read(directory string) (limited bool) {
 	text := func(name string) string {
 		data, err := os.ReadFile(filepath.Join(directory, name))
 		if err != nil {
+			g.Unread = g.Unread || atLimit(err)
 			return "" // a group that does not limit the CPU has none
 		}
 		return string(data)
@@ -120,9 +153,10 @@ func (g *ControlGroup) read(directory string) {
 	q, err := strconv.ParseFloat(quota, 64)
 	p, err2 := strconv.ParseFloat(period, 64)
 	if err != nil || err2 != nil || q <= 0 || p <= 0 {
-		return
+		return false
 	}
 	if cores := q / p; g.Quota == 0 || cores < g.Quota {
 		g.Quota = cores
 	}
+	return true
 }

@@ -2,14 +2,16 @@ package host
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/procfs"
 )
 
-// Drops are how many packets a machine has dropped since it started, of all its processes,
-// by where. What is not known is 0.
+// Drops are how many packets a machine has dropped of all its processes, by where. What is not
+// known is 0.
 type Drops struct {
 	// Backlog is those of the receive backlog (the second column of Linux's
 	// /proc/net/softnet_stat), and Conntrack those of a full table of connections
@@ -23,18 +25,6 @@ type Drops struct {
 	Interfaces, Sockets uint64
 }
 
-// Sub is what was dropped since an earlier reading. A counter that was reset counts from
-// there.
-func (d Drops) Sub(o Drops) Drops {
-	less := func(a, b uint64) uint64 {
-		if a < b {
-			return a
-		}
-		return a - b
-	}
-	return Drops{less(d.Backlog, o.Backlog), less(d.Conntrack, o.Conntrack), less(d.Interfaces, o.Interfaces), less(d.Sockets, o.Sockets)}
-}
-
 // Add is what two machines dropped.
 func (d Drops) Add(o Drops) Drops {
 	return Drops{d.Backlog + o.Backlog, d.Conntrack + o.Conntrack, d.Interfaces + o.Interfaces, d.Sockets + o.Sockets}
@@ -43,41 +33,98 @@ func (d Drops) Add(o Drops) Drops {
 // Total is all of them.
 func (d Drops) Total() uint64 { return d.Backlog + d.Conntrack + d.Interfaces + d.Sockets }
 
-// MachineDrops reads what the machine has dropped.
-func MachineDrops() Drops { return dropsIn(procfs.DefaultMountPoint) }
+// A DropCounter adds up what the machine drops from when it was made. A counter that begins anew
+// counts from there, one that is gone keeps what it had, and what can't be read is asked for again.
+// It is safe for concurrent use.
+type DropCounter struct {
+	proc string // a directory like /proc
 
-// dropsIn reads it from a directory like /proc.
-func dropsIn(proc string) (d Drops) {
+	mu   sync.Mutex
+	last [dropPlaces]map[string]uint64 // by the counter's name; nil before the first reading
+	sum  [dropPlaces]uint64
+}
+
+// The places of [Drops].
+const (
+	backlog = iota
+	conntrack
+	interfaces
+	udpSockets
+	dropPlaces
+)
+
+// NewDropCounter begins to count.
+func NewDropCounter() *DropCounter { return newDropCounter(procfs.DefaultMountPoint) }
+
+func newDropCounter(proc string) *DropCounter {
+	c := &DropCounter{proc: proc}
+	c.Read()
+	return c
+}
+
+// Read returns what has been dropped so far. It is complete if all was read that was read once
+// before; else some of what was dropped at last is missing yet.
+func (c *DropCounter) Read() (d Drops, complete bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	complete = true
+	for place, now := range countersIn(c.proc) {
+		switch last := c.last[place]; {
+		case now == nil:
+			complete = complete && last == nil
+		case last == nil:
+			c.last[place] = now // what was dropped before is not known
+		default:
+			for name, n := range now {
+				if was := last[name]; n >= was {
+					c.sum[place] += n - was
+				} else {
+					c.sum[place] += n
+				}
+				last[name] = n
+			}
+		}
+	}
+	return Drops{c.sum[backlog], c.sum[conntrack], c.sum[interfaces], c.sum[udpSockets]}, complete
+}
+
+// countersIn reads a machine's counters from a directory like /proc, by place and name; nil where
+// they can't be read.
+func countersIn(proc string) (places [dropPlaces]map[string]uint64) {
 	fs, err := procfs.NewFS(proc)
 	if err != nil {
-		return d
+		return places
 	}
 	if cpus, err := fs.NetSoftnetStat(); err == nil {
+		places[backlog] = map[string]uint64{}
 		for _, cpu := range cpus {
-			d.Backlog += uint64(cpu.Dropped)
+			places[backlog][strconv.FormatUint(uint64(cpu.Index), 10)] = uint64(cpu.Dropped)
 		}
 	}
 	if cpus, err := fs.ConntrackStat(); err == nil {
-		for _, cpu := range cpus {
-			d.Conntrack += cpu.Drop + cpu.InsertFailed
+		places[conntrack] = map[string]uint64{}
+		for i, cpu := range cpus {
+			places[conntrack][strconv.Itoa(i)] = cpu.Drop + cpu.InsertFailed
 		}
 	}
-	if interfaces, err := fs.NetDev(); err == nil {
-		for _, i := range interfaces {
+	if all, err := fs.NetDev(); err == nil {
+		places[interfaces] = map[string]uint64{}
+		for _, i := range all {
 			if i.Name != "lo" {
-				d.Interfaces += i.RxDropped + i.TxDropped // rx_missed_errors is in the first
+				places[interfaces][i.Name] = i.RxDropped + i.TxDropped // rx_missed_errors is in the first
 			}
 		}
 	}
 	// procfs's own reader does not know MemErrors.
-	if text, err := os.ReadFile(proc + "/net/snmp"); err == nil {
-		d.Sockets = udpErrors(string(text))
+	if text, err := os.ReadFile(filepath.Join(proc, "net", "snmp")); err == nil {
+		places[udpSockets] = udpErrors(string(text))
 	}
-	return d
+	return places
 }
 
-// udpErrors sums up SndbufErrors and MemErrors of UDP.
-func udpErrors(text string) (total uint64) {
+// udpErrors reads SndbufErrors and MemErrors of UDP.
+func udpErrors(text string) map[string]uint64 {
+	counters := map[string]uint64{}
 	var names []string
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
@@ -91,10 +138,10 @@ func udpErrors(text string) (total uint64) {
 					continue
 				}
 				if n, err := strconv.ParseUint(fields[i], 10, 64); err == nil {
-					total += n
+					counters[name] = n
 				}
 			}
 		}
 	}
-	return total
+	return counters
 }

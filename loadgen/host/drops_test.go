@@ -1,8 +1,10 @@
 package host
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -45,14 +47,61 @@ func TestDropsAreReadByWhere(t *testing.T) {
 		{"nothing is known", "net/none", "", Drops{}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			assert.Equal(t, c.drops, dropsIn(writeFiles(t, map[string]string{c.file: c.text})))
+			proc := t.TempDir()
+			counter := newDropCounter(proc)
+			put := func(text string) Drops {
+				path := filepath.Join(proc, c.file)
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+				require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+				drops, _ := counter.Read()
+				return drops
+			}
+			assert.Zero(t, put(digit.ReplaceAllString(c.text, "0")), "what was dropped before is not counted")
+			assert.Equal(t, c.drops, put(c.text))
+			assert.Equal(t, c.drops, put(c.text), "nothing more was dropped")
 		})
 	}
-	assert.Zero(t, dropsIn("/nowhere"))
 }
 
-func TestDropsSinceAnEarlierReading(t *testing.T) {
-	d := Drops{10, 2, 3, 4}.Sub(Drops{4, 5, 3, 0})
-	assert.Equal(t, Drops{6, 2, 0, 4}, d, "a counter that is lower was reset")
-	assert.EqualValues(t, 12, d.Total())
+// digit is a digit or a hexadecimal one of a counter.
+var digit = regexp.MustCompile(`\b[0-9a-f]+\b`)
+
+func TestDropCounterAddsUpFromReadingToReading(t *testing.T) {
+	const head = "Inter-|   Receive                                                |  Transmit\n" +
+		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"
+	line := func(name string, dropped int) string {
+		return fmt.Sprintf("%6s:  100 1 0 %d 0 0 0 0 100 1 0 0 0 0 0 0\n", name, dropped)
+	}
+	proc := writeFiles(t, map[string]string{"net/dev": head + line("eth0", 1000) + line("veth1", 90_000)})
+	counter := newDropCounter(proc)
+	for _, c := range []struct {
+		sentence, text string // "" is that it can't be read
+		dropped        uint64
+		complete       bool
+	}{
+		{"nothing", head + line("eth0", 1000) + line("veth1", 90_000), 0, true},
+		{"an interface drops", head + line("eth0", 1005) + line("veth1", 90_000), 5, true},
+		{"another one is removed, and another drops", head + line("eth0", 1006), 6, true},
+		{"it can't be read: what was known is still so", "", 6, false},
+		{"it can be read again, with what was dropped meanwhile", head + line("eth0", 1010), 10, true},
+		{"a counter begins anew", head + line("eth0", 2), 12, true},
+		{"the interface that was removed is made again", head + line("eth0", 2) + line("veth1", 3), 15, true},
+	} {
+		path := filepath.Join(proc, "net", "dev")
+		if c.text == "" {
+			require.NoError(t, os.Remove(path))
+		} else {
+			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
+		}
+		drops, complete := counter.Read()
+		assert.Equal(t, Drops{Interfaces: c.dropped}, drops, c.sentence)
+		assert.Equal(t, c.complete, complete, c.sentence)
+	}
+}
+
+func TestDropCounterOfAMachineThatTellsNothing(t *testing.T) {
+	drops, complete := newDropCounter("/nowhere").Read()
+	assert.Zero(t, drops)
+	assert.True(t, complete, "there is nothing to wait for")
+	assert.EqualValues(t, 12, Drops{6, 2, 0, 4}.Total())
 }

@@ -27,10 +27,21 @@ type Usage struct {
 	CPU    time.Duration // user and system time since the process began
 	Memory uint64        // resident memory now, in bytes
 	Cores  int           // how many cores it may use, as it says itself; 0 if unknown
+	// Began is when the process began, in seconds since 1970, as it says itself; 0 if unknown.
+	Began float64
 
 	// Waits is how long each thread was ready and waited for a core since it began, by its
 	// number; nil if unknown.
 	Waits map[int]time.Duration
+}
+
+// CPUSince returns the CPU time that was used since an earlier use. It is false if that is not known:
+// the process has begun anew, or a part of it has ended that nobody had waited for.
+func (u Usage) CPUSince(before Usage) (used time.Duration, known bool) {
+	if u.Began != before.Began || u.CPU < before.CPU {
+		return 0, false
+	}
+	return u.CPU - before.CPU, true
 }
 
 // WaitSince returns for how long the process's threads were ready and waited for a core
@@ -51,11 +62,21 @@ func (u Usage) WaitSince(before Usage) (wait time.Duration, ok bool) {
 	return wait, true
 }
 
+// A GroupedMeter is a [Meter] that knows the control groups of the server's processes. It is safe for
+// concurrent use.
+type GroupedMeter interface {
+	Meter
+	ControlGroups() []ControlGroup
+}
+
 // A ProcessMeter measures a server of this machine, from /proc, by the number of its process.
 // The server may consist of several: descendants of that one, and those of its service or
 // container, count too, if they are not this process's. Memory that they share counts for each
 // of them.
 type ProcessMeter struct{ PID int }
+
+// ControlGroups implements [GroupedMeter].
+func (m ProcessMeter) ControlGroups() []ControlGroup { return []ControlGroup{ControlGroupOf(m.PID)} }
 
 // Usage implements Meter.
 func (m ProcessMeter) Usage(context.Context) (Usage, error) {
@@ -160,7 +181,8 @@ func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
 		return Usage{}, errNoProcessMetrics
 	}
 	cores, _ := single(families["go_sched_gomaxprocs_threads"]) // of a program in Go
-	return Usage{CPU: time.Duration(cpu * float64(time.Second)), Memory: uint64(memory), Cores: int(cores)}, nil
+	began, _ := single(families["process_start_time_seconds"])
+	return Usage{CPU: time.Duration(cpu * float64(time.Second)), Memory: uint64(memory), Cores: int(cores), Began: began}, nil
 }
 
 // read reads all of the target's metrics.

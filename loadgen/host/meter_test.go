@@ -76,7 +76,8 @@ func TestProcessThatCannotBeReadHasNotEnded(t *testing.T) {
 
 func TestMetricsMeterIsBounded(t *testing.T) {
 	const process = "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 3\n" +
-		"# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes 4096\n"
+		"# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes 4096\n" +
+		"# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds 1.7e+09\n"
 	for _, c := range []struct {
 		sentence string
 		lines    int
@@ -98,6 +99,7 @@ func TestMetricsMeterIsBounded(t *testing.T) {
 			if c.says == "" {
 				require.NoError(t, err)
 				assert.Equal(t, 3*time.Second, usage.CPU)
+				assert.InDelta(t, 1.7e9, usage.Began, 1)
 				return
 			}
 			assert.ErrorContains(t, err, c.says)
@@ -124,4 +126,31 @@ func TestUsageWaitSinceSumsTheThreads(t *testing.T) {
 			assert.Equal(t, c.known, known)
 		})
 	}
+}
+
+func TestUsageCPUSinceIsNotKnownOfAProcessThatBeganAnew(t *testing.T) {
+	before := Usage{CPU: 5 * time.Second, Began: 100}
+	for _, c := range []struct {
+		sentence string
+		after    Usage
+		used     time.Duration
+		known    bool
+	}{
+		{"it goes on", Usage{CPU: 7 * time.Second, Began: 100}, 2 * time.Second, true},
+		{"it did nothing", before, 0, true},
+		{"another process answers, which has used more already", Usage{CPU: 7 * time.Second, Began: 160}, 0, false},
+		{"a counter that is lower has begun anew", Usage{CPU: time.Second, Began: 100}, 0, false},
+	} {
+		used, known := c.after.CPUSince(before)
+		assert.Equal(t, c.used, used, c.sentence)
+		assert.Equal(t, c.known, known, c.sentence)
+	}
+}
+
+// Servers of which some have ended and the others can't be read are not all dead.
+func TestProcessesHaveEndedWhenAllHave(t *testing.T) {
+	gone := fmt.Errorf("measure process 1: %w", ErrEnded)
+	assert.ErrorIs(t, ofAll([]error{gone, gone}), ErrEnded)
+	assert.NotErrorIs(t, ofAll([]error{gone, syscall.EMFILE}), ErrEnded)
+	assert.NoError(t, ofAll(nil), "there are none yet")
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // A ProcessesMeter measures several servers of this machine as one: their use is added up. What
-// one has used that has ended still counts, but for its memory. The zero ProcessesMeter has no servers
+// one has used that has ended still counts, but for its memory, and what one was last seen to have
+// used that can't be measured. The zero ProcessesMeter has no servers
 // yet. It is safe for concurrent use.
 type ProcessesMeter struct {
 	mu      sync.Mutex
@@ -26,7 +27,8 @@ func (m *ProcessesMeter) Add(pid int) {
 	m.used, m.details = append(m.used, Usage{}), append(m.details, Details{})
 }
 
-// Usage implements [Meter]. It is an error if all servers have ended.
+// Usage implements [Meter]. It is an error if no server can be measured, and [ErrEnded] if all have
+// ended.
 func (m *ProcessesMeter) Usage(ctx context.Context) (Usage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -37,7 +39,9 @@ func (m *ProcessesMeter) Usage(ctx context.Context) (Usage, error) {
 		if err != nil {
 			errs = append(errs, err)
 			u = m.used[i]
-			u.Memory = 0
+			if errors.Is(err, ErrEnded) {
+				u.Memory = 0
+			}
 		}
 		m.used[i] = u
 		all.CPU += u.CPU
@@ -50,9 +54,29 @@ func (m *ProcessesMeter) Usage(ctx context.Context) (Usage, error) {
 		}
 	}
 	if len(errs) == len(m.meters) {
-		return Usage{}, errors.Join(errs...)
+		return Usage{}, ofAll(errs)
 	}
 	return all, nil
+}
+
+// ofAll is the error of processes of which none can be measured. It is [ErrEnded] if all have ended.
+func ofAll(errs []error) error {
+	for _, err := range errs {
+		if !errors.Is(err, ErrEnded) {
+			return err
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ControlGroups implements [GroupedMeter].
+func (m *ProcessesMeter) ControlGroups() (groups []ControlGroup) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, one := range m.meters {
+		groups = append(groups, one.ControlGroups()...)
+	}
+	return groups
 }
 
 // Details implements [DetailedMeter].

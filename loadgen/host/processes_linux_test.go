@@ -40,5 +40,5 @@ func TestProcessesMeterKeepsWhatTheDeadUsed(t *testing.T) {
 	require.NoError(t, all[1].Process.Kill())
 	_ = all[1].Wait()
 	_, err = m.Usage(t.Context())
-	require.Error(t, err, "nothing of them is left")
+	require.ErrorIs(t, err, ErrEnded, "nothing of them is left")
 }

@@ -30,7 +30,9 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 	if d.Stolen > 0 {
 		add("the hypervisor took the machine's cores for %s in all; play from a machine whose cores are its own", lag(d.Stolen))
 	}
-	if d.Contended > 0 {
+	if _, measured := run.Values["server_rss"]; d.Contended > 0 && !measured {
+		add("others took the cores of the server's machine for %s, or the server, which is not measured: name its process (--server-pid), stop what else runs, or play from another machine", seconds(d.Contended))
+	} else if d.Contended > 0 {
 		add("others took the cores of the server's machine for %s; stop what else runs, or play from another machine", seconds(d.Contended))
 	}
 	if d.Drops > 0 {
