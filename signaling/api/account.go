@@ -79,10 +79,11 @@ func (a accountHandlers) show(w http.ResponseWriter, r *http.Request) error {
 		answer.Rooms = append(answer.Rooms, about)
 	}
 	for _, id := range found.Following {
-		info := profileInfo{Profile: id, Following: true} // one who shows nothing of themselves any more
+		info := profileInfo{Profile: id} // one who shows nothing of themselves any more
 		if shown, err := a.profiles().Find(id); err == nil {
-			info = profileHandlers(a).infoOf(who, shown)
+			info = profileOf(shown)
 		}
+		info.Following = true
 		answer.Following = append(answer.Following, info)
 	}
 	for _, p := range found.AccountRecords.Plans {
@@ -101,11 +102,8 @@ func (a accountHandlers) show(w http.ResponseWriter, r *http.Request) error {
 
 // delete serves DELETE /api/me: the account is gone, with all that names it.
 func (a accountHandlers) delete(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.Principal(r)
+	who, err := a.countedPrincipal(r)
 	if err != nil {
-		return err
-	}
-	if err := a.countCreate(r, who); err != nil {
 		return err
 	}
 	if err := (club.Accounts{Club: a.Club}).Delete(r.Context(), who); err != nil {

@@ -107,6 +107,15 @@ func (a *API) managedRoom(r *http.Request) (*liveroom.LiveRoom, auth.Principal, 
 	return l, who, err
 }
 
+// countedPrincipal is Principal for a request that changes something, and counts it as countCreate does.
+func (a *API) countedPrincipal(r *http.Request) (auth.Principal, error) {
+	who, err := a.Principal(r)
+	if err == nil {
+		err = a.countCreate(r, who)
+	}
+	return who, err
+}
+
 // countCreate counts a room or an invite that somebody makes. The operator is not
 // counted.
 func (a *API) countCreate(r *http.Request, who auth.Principal) error {

@@ -57,11 +57,8 @@ func (a planHandlers) infoOf(r *http.Request, who auth.Principal, p store.Plan) 
 
 // create serves POST /api/plans, for members.
 func (a planHandlers) create(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.Principal(r)
+	who, err := a.countedPrincipal(r)
 	if err != nil {
-		return err
-	}
-	if err := a.countCreate(r, who); err != nil {
 		return err
 	}
 	var body createPlan
@@ -166,11 +163,8 @@ func (a planHandlers) cancel(w http.ResponseWriter, r *http.Request) error {
 
 // open serves POST /api/plans/{plan}/open, for its hosts: the room is there.
 func (a planHandlers) open(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.Principal(r)
+	who, err := a.countedPrincipal(r)
 	if err != nil {
-		return err
-	}
-	if err := a.countCreate(r, who); err != nil {
 		return err
 	}
 	l, tokens, err := a.plans().Open(r.Context(), who, r.PathValue("plan"))
@@ -183,11 +177,8 @@ func (a planHandlers) open(w http.ResponseWriter, r *http.Request) error {
 
 // inviteHosts serves POST /api/plans/{plan}/hosts, for who made it: a code for its hosts.
 func (a planHandlers) inviteHosts(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.Principal(r)
+	who, err := a.countedPrincipal(r)
 	if err != nil {
-		return err
-	}
-	if err := a.countCreate(r, who); err != nil {
 		return err
 	}
 	id := r.PathValue("plan")

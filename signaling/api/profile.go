@@ -34,8 +34,13 @@ type profileHandlers struct{ *API }
 
 func (a *API) profiles() club.Profiles { return club.Profiles{Club: a.Club} }
 
+// profileOf is what an account shows of itself.
+func profileOf(shown store.Account) profileInfo {
+	return profileInfo{Profile: shown.ID, Name: shown.Name, About: shown.About, Picture: shown.Picture}
+}
+
 func (a profileHandlers) infoOf(who auth.Principal, shown store.Account) profileInfo {
-	info := profileInfo{Profile: shown.ID, Name: shown.Name, About: shown.About, Picture: shown.Picture}
+	info := profileOf(shown)
 	if own, err := a.Club.Store.Account(who.Account); err == nil && who.Member {
 		info.Self = own.ID == shown.ID
 		info.Following = slices.Contains(own.Following, shown.ID)
@@ -43,18 +48,9 @@ func (a profileHandlers) infoOf(who auth.Principal, shown store.Account) profile
 	return info
 }
 
-// change counts a request that changes something, and returns who it comes from.
-func (a profileHandlers) change(r *http.Request) (auth.Principal, error) {
-	who, err := a.Principal(r)
-	if err == nil {
-		err = a.countCreate(r, who)
-	}
-	return who, err
-}
-
 // setAbout serves PUT /api/me/profile.
 func (a profileHandlers) setAbout(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.change(r)
+	who, err := a.countedPrincipal(r)
 	if err != nil {
 		return err
 	}
@@ -78,7 +74,7 @@ func (a profileHandlers) setAbout(w http.ResponseWriter, r *http.Request) error 
 
 // setPicture serves PUT /api/me/picture: what is kept is written anew, see [portrait.Make].
 func (a profileHandlers) setPicture(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.change(r)
+	who, err := a.countedPrincipal(r)
 	if err != nil {
 		return err
 	}
@@ -104,7 +100,7 @@ func (a profileHandlers) setPicture(w http.ResponseWriter, r *http.Request) erro
 
 // removePicture serves DELETE /api/me/picture.
 func (a profileHandlers) removePicture(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.change(r)
+	who, err := a.countedPrincipal(r)
 	if err != nil {
 		return err
 	}
@@ -177,7 +173,9 @@ func (a profileHandlers) following(w http.ResponseWriter, r *http.Request) error
 	}
 	list := []profileInfo{}
 	for _, shown := range all {
-		list = append(list, profileInfo{Profile: shown.ID, Name: shown.Name, About: shown.About, Picture: shown.Picture, Following: true})
+		info := profileOf(shown)
+		info.Following = true
+		list = append(list, info)
 	}
 	apierr.WriteJSON(w, http.StatusOK, map[string][]profileInfo{"following": list})
 	return nil

@@ -18,7 +18,10 @@ import (
 // it, and its hosts may open it. To come into the room takes what every room takes.
 type Plans struct{ *Club }
 
-var errNoHost = wire.NewError(wire.CodeForbidden, "that takes the token of a host of the planned room")
+var (
+	errNoHost    = wire.NewError(wire.CodeForbidden, "that takes the token of a host of the planned room")
+	errNoPlanner = wire.NewError(wire.CodeForbidden, "that takes the token of the member who planned the room")
+)
 
 // Create makes a plan by the principal, who must be a member. Its title, times and
 // visibility are the caller's.
@@ -110,7 +113,7 @@ func (c Plans) Cancel(ctx context.Context, who auth.Principal, id string) error 
 	case err != nil:
 		return err
 	case !who.Operator && (!who.Member || who.Account != p.Owner):
-		return wire.NewError(wire.CodeForbidden, "that takes the token of the member who planned the room")
+		return errNoPlanner
 	}
 	if err := c.Store.RemovePlan(ctx, p.ID); err != nil {
 		return err
@@ -141,7 +144,7 @@ func (c Plans) InviteHosts(ctx context.Context, who auth.Principal, id string) (
 	case err != nil:
 		return "", err
 	case !who.Member || who.Account != p.Owner:
-		return "", wire.NewError(wire.CodeForbidden, "that takes the token of the member who planned the room")
+		return "", errNoPlanner
 	}
 	return c.Store.NewHostCode(ctx, id)
 }
