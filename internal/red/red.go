@@ -8,6 +8,9 @@ import (
 	"errors"
 )
 
+// MIMEType is the format's name in SDP and in WebRTC's codecs (RFC 2198, section 6).
+const MIMEType = "audio/red"
+
 const (
 	// MaxOffset is how far, in ticks of the RTP clock, a copy may lie before the frame of
 	// its packet, and MaxBlock how long a copy may be, in bytes: RFC 2198, section 3, has

@@ -20,6 +20,7 @@ import (
 	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
@@ -78,9 +79,6 @@ func (s *PionFactory) Refused() (unauthentic, replayed uint64) {
 	return s.unauthentic.Load(), s.replayed.Load()
 }
 
-// mimeTypeRED is that of redundant audio (RFC 2198, section 6), which Pion has no name for.
-const mimeTypeRED = "audio/red"
-
 // newConnection makes a peer connection with sockets of its own, and returns the receive
 // times of its packets. With an impairment its sockets are behind the emulated network,
 // and what is lost is repaired as far as the server supports that.
@@ -94,7 +92,7 @@ func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, 
 	if repair.RED() { // first, since it is preferred
 		if err := media.RegisterCodec(webrtc.RTPCodecParameters{
 			RTPCodecCapability: webrtc.RTPCodecCapability{
-				MimeType: mimeTypeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: "111/111", RTCPFeedback: feedback,
+				MimeType: red.MIMEType, ClockRate: 48000, Channels: 2, SDPFmtpLine: "111/111", RTCPFeedback: feedback,
 			},
 			PayloadType: 63,
 		}, webrtc.RTPCodecTypeAudio); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
@@ -188,7 +189,7 @@ func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 	var copies redundancy
 	var redundant sdp.PayloadTypes
 	for _, codec := range receiver.GetParameters().Codecs {
-		if codec.MimeType == mimeTypeRED {
+		if codec.MimeType == red.MIMEType {
 			redundant.Add(uint8(codec.PayloadType))
 		}
 	}

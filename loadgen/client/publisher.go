@@ -231,7 +231,7 @@ func (v *opusTrack) upstream() Upstream { return v.report.upstream() }
 func (v *opusTrack) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	var redundant uint8
 	for _, codec := range c.CodecParameters() {
-		if codec.MimeType == mimeTypeRED {
+		if codec.MimeType == red.MIMEType {
 			redundant = uint8(codec.PayloadType)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
 )
 
@@ -102,7 +103,7 @@ func opusCodec() webrtc.RTPCodecParameters {
 // offered.
 func redCodec() webrtc.RTPCodecParameters {
 	return webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "audio/red", ClockRate: clockRate, Channels: 2, SDPFmtpLine: "111/111"},
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: red.MIMEType, ClockRate: clockRate, Channels: 2, SDPFmtpLine: "111/111"},
 		PayloadType:        63,
 	}
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/cluster"
 	"github.com/earshot-audio/earshot/room"
@@ -26,16 +27,15 @@ const (
 
 // handOverAll hands all rooms over.
 func (n *Nodes) handOverAll(ctx context.Context) {
-	var all sync.WaitGroup
-	turns := make(chan struct{}, handOvers)
+	var all errgroup.Group
+	all.SetLimit(handOvers)
 	for _, l := range n.rooms.List() {
-		turns <- struct{}{}
-		all.Go(func() {
+		all.Go(func() error {
 			n.handOver(ctx, l.ID())
-			<-turns
+			return nil
 		})
 	}
-	all.Wait()
+	_ = all.Wait() // each says by itself what fails
 }
 
 // handOver gives a room back to the store, and lets go of it as soon as another node has claimed it:
