@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/earshot-audio/earshot/loadgen/report"
@@ -45,13 +46,44 @@ func verdict(v report.Verdict) error {
 	return &verdictError{v}
 }
 
-func isVerdict(err error) bool {
-	var v *verdictError
-	return errors.As(err, &v)
+// precedence lists the exit codes, the one that outweighs all others first.
+var precedence = []int{exitInterrupted, exitUsage, exitCouldNotRun, exitInvalid, exitFail, exitPass}
+
+// parts are the errors that an error joins.
+func parts(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the join itself, not one that is wrapped
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, parts(e)...)
+	}
+	return all
 }
 
-// exitCode is the exit code of the process for an error of run.
+// beyondVerdict is what an error says beyond the verdicts, which the report has told; nil if
+// that is nothing.
+func beyondVerdict(err error) error {
+	return errors.Join(slices.DeleteFunc(parts(err), func(e error) bool {
+		var v *verdictError
+		return e == nil || errors.As(e, &v)
+	})...)
+}
+
+// exitCode is the exit code of the process for an error of run: of its parts, the one that
+// outweighs the others.
 func exitCode(err error) int {
+	code := exitPass
+	for _, e := range parts(err) {
+		if c := codeOf(e); slices.Index(precedence, c) < slices.Index(precedence, code) {
+			code = c
+		}
+	}
+	return code
+}
+
+func codeOf(err error) int {
 	var marked *exitError
 	var judged *verdictError
 	switch {

@@ -7,9 +7,6 @@ import (
 	"slices"
 )
 
-// precedence lists the exit codes, the one that outweighs all others first.
-var precedence = []int{exitInterrupted, exitUsage, exitCouldNotRun, exitInvalid, exitFail, exitPass}
-
 // repeated calls once n times, with 0, 1 and so on, and returns the error whose exit
 // code outweighs the others. It stops early when a run could not be played, since the
 // next one could not be either.
@@ -29,7 +26,7 @@ func repeated(n int, stdout io.Writer, once func(i int) error) error {
 		if slices.Index(precedence, code) < slices.Index(precedence, exitCode(worst)) {
 			worst = err
 		}
-		if err != nil && !isVerdict(err) {
+		if beyondVerdict(err) != nil {
 			break
 		}
 	}

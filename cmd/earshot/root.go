@@ -20,8 +20,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := newRoot(stdout, stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !isVerdict(err) {
-		fmt.Fprintln(stderr, "earshot:", printable.Lines(urltext.Scrub(err.Error()))) // it may quote the target
+	if said := beyondVerdict(err); said != nil {
+		fmt.Fprintln(stderr, "earshot:", printable.Lines(urltext.Scrub(said.Error()))) // it may quote the target
 	}
 	return err
 }

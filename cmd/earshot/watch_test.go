@@ -87,7 +87,7 @@ func TestRunDashboardPrometheusAndReports(t *testing.T) {
 	assert.True(t, ended)
 	assert.Contains(t, end, "event: end")
 	err = <-done
-	require.True(t, err == nil || isVerdict(err), err)
+	require.NoError(t, beyondVerdict(err))
 	assert.Contains(t, bodies.String(), "arrivals 0.", "what only the report says")
 
 	summary, err := os.ReadFile(path("s.json"))
