@@ -23,6 +23,7 @@ type sharedRun struct {
 	coordinator *exec.Cmd
 	progress    *lastWords
 	workers     [2]*exec.Cmd
+	link        *slowLink // of the first worker
 	said        [2]bytes.Buffer
 	summary     string
 }
@@ -59,8 +60,9 @@ func startSharedRun(t *testing.T) *sharedRun {
 	c.coordinator.Env = append(os.Environ(), workerTokenEnv+"=secret")
 	c.coordinator.Stderr = c.progress
 	start(c.coordinator)
-	for i, name := range []string{"one", "two"} {
-		c.workers[i] = exec.Command(os.Args[0], "worker", "--join", "nats://secret@"+at, "--name", name)
+	c.link = startSlowLink(t, at)
+	for i, to := range []string{c.link.address, at} {
+		c.workers[i] = exec.Command(os.Args[0], "worker", "--join", "nats://secret@"+to, "--name", []string{"one", "two"}[i])
 		c.workers[i].Stderr = &c.said[i]
 		start(c.workers[i])
 	}
@@ -70,15 +72,22 @@ func startSharedRun(t *testing.T) *sharedRun {
 
 func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
 	realTime(t)
-	for sentence, lose := range map[string]os.Signal{
-		"a worker that is killed":      syscall.SIGKILL,
-		"a worker that stands still":   syscall.SIGSTOP,
-		"a worker that is told to end": syscall.SIGTERM,
+	signals := func(s os.Signal) func(*sharedRun) error {
+		return func(c *sharedRun) error { return c.workers[0].Process.Signal(s) }
+	}
+	for sentence, lose := range map[string]func(*sharedRun) error{
+		"a worker that is killed":      signals(syscall.SIGKILL),
+		"a worker that stands still":   signals(syscall.SIGSTOP),
+		"a worker that is told to end": signals(syscall.SIGTERM),
+		"a worker whose link to the coordinator is too slow": func(c *sharedRun) error {
+			c.link.slowed.Store(true)
+			return nil
+		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			c := startSharedRun(t)
-			require.NoError(t, c.workers[0].Process.Signal(lose))
+			require.NoError(t, lose(c))
 			require.Error(t, c.coordinator.Wait(), "%s", c.progress)
 			assert.Equal(t, exitInvalid, c.coordinator.ProcessState.ExitCode(), "%s", c.progress)
 			_ = c.workers[1].Wait()
