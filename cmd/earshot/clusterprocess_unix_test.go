@@ -482,11 +482,17 @@ func TestClusterLosesItsNATSServer(t *testing.T) {
 				n.eventually(t, "/api/rooms/"+room.Room, http.StatusOK, "the room is back")
 				d.holds(t, n)
 			}
-			has := 0.0
-			for _, n := range c.nodes {
-				has += n.metric(t, "earshot_rooms ")
+			onNodes := func() (sum float64) {
+				for _, n := range c.nodes {
+					sum += n.metric(t, "earshot_rooms ")
+				}
+				return sum
 			}
-			assert.EqualValues(t, c.rooms, has, "each room is on one node")
+			// The other rooms come back one after the other.
+			for end := time.Now().Add(clusterPatience); onNodes() != float64(c.rooms) && time.Now().Before(end); {
+				time.Sleep(100 * time.Millisecond)
+			}
+			assert.EqualValues(t, c.rooms, onNodes(), "each room is on one node")
 		})
 	}
 }

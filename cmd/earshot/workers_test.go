@@ -93,10 +93,14 @@ timeline:
   - {at: 4500ms, who: listener, count: 1, do: promote}
 `)
 	summary := filepath.Join(t.TempDir(), "summary.json")
-	c := earshotProcess(t, "run", full, "--workers", "3", "--local", "--summary", summary)
-	out, err := c.CombinedOutput()
-	_ = err // a busy machine may make it invalid
-	s := readShared(t, summary)
+	var out []byte
+	var s sharedSummary
+	for range 3 { // a busy machine may make it invalid
+		out, _ = earshotProcess(t, "run", full, "--workers", "3", "--local", "--summary", summary).CombinedOutput()
+		if s = readShared(t, summary); s.Verdict != "invalid" {
+			break
+		}
+	}
 	assert.Empty(t, s.Problems, "%s", out)
 	for name, count := range map[string]uint64{"mute_silence": 4, "kick_silence": 3, "promote_duration": 1} {
 		assert.Equal(t, count, s.Metrics[name].Count, "%s: %s", name, out)

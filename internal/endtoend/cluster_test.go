@@ -86,14 +86,15 @@ func startNode(t *testing.T, nats string, seats int) *clusterNode {
 	return n
 }
 
-// drain has a node take no more rooms, or take them again, and waits until another knows.
+// drain has a node take no more rooms, or take them again, and waits until another, which it
+// asks for it, knows; at first, that it knows the node at all.
 func (n *clusterNode) drain(on bool, knows *clusterNode) {
 	n.t.Helper()
 	method := http.MethodPost
 	if !on {
 		method = http.MethodDelete
 	}
-	ask := func(method, path string) string {
+	ask := func(method, path string, draining bool) string {
 		r, err := http.NewRequestWithContext(n.t.Context(), method, knows.url+path, http.NoBody)
 		require.NoError(n.t, err)
 		r.Header.Set("Authorization", "Bearer "+operatorToken)
@@ -109,14 +110,18 @@ func (n *clusterNode) drain(on bool, knows *clusterNode) {
 		}
 		_ = json.NewDecoder(resp.Body).Decode(&list) // empty after a drain
 		for _, o := range list.Nodes {
-			if o.Node == n.id && o.Draining == on {
+			if o.Node == n.id && o.Draining == draining {
 				return o.Node
 			}
 		}
 		return ""
 	}
-	ask(method, "/api/nodes/"+n.id+"/drain")
-	require.Eventually(n.t, func() bool { return ask(http.MethodGet, "/api/nodes") != "" }, patience, 10*time.Millisecond)
+	known := func(draining bool) {
+		require.Eventually(n.t, func() bool { return ask(http.MethodGet, "/api/nodes", draining) != "" }, patience, 10*time.Millisecond)
+	}
+	known(!on)
+	ask(method, "/api/nodes/"+n.id+"/drain", on)
+	known(on)
 }
 
 // operatorPage returns what a node shows to its operator.

@@ -20,6 +20,7 @@ import (
 // discontinuous transmission, but for a frame of comfort noise now and then. Nothing of that
 // is lost, concealed or at a wrong time.
 func TestDTXPausesAreNotLoss(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writePaused(t, filepath.Join(dir, "paused.ogg"))
 	path := filepath.Join(dir, "scenario.yaml")

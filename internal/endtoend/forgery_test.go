@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
@@ -75,7 +74,7 @@ hold: 1s
 	counted, ok := r.Values["unauthentic"].(metric.Counter)
 	require.True(t, ok)
 	forged := out.forged.Load()
-	assert.NotZero(t, forged)
-	assert.InDelta(t, forged, uint64(counted), float64(6*time.Second/(20*time.Millisecond)), "but for those after the end")
-	assert.NotZero(t, counted)
+	assert.LessOrEqual(t, uint64(counted), forged)
+	// How long forgeries follow who has left depends on the machine, but not what came in the hold.
+	assert.GreaterOrEqual(t, uint64(counted), uint64(ofForeign*6*50))
 }

@@ -27,11 +27,13 @@ thresholds: {joined: rate == 1}
 // TestRestartICEOfListeners: with every kind of signaling, whoever restarts misses not one
 // packet, and takes no second seat. The room is full with them.
 func TestRestartICEOfListeners(t *testing.T) {
+	t.Parallel()
 	url := serve(t)
 	web, err := whep.New(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
 	require.NoError(t, err)
 	for name, d := range map[string]driver.Driver{"WebSocket": native(t, url), "WHEP": web} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			requireComplete(t, played(t, d, restarting))
 		})
 	}
@@ -39,6 +41,7 @@ func TestRestartICEOfListeners(t *testing.T) {
 
 // TestRestartICERefused: a server that does not restart is named, and its listeners hear on.
 func TestRestartICERefused(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct {
 		behavior behavior
 		want     string
@@ -47,6 +50,7 @@ func TestRestartICERefused(t *testing.T) {
 		"it takes the fragment for more candidates": {behavior{}, "did not restart"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := played(t, serveForeign(t, row.behavior).driver(), restarting)
 			all, count := "", 0
 			for _, p := range r.Problems {

@@ -34,12 +34,14 @@ thresholds: {joined: rate == 1}
 // TestTransports: with every kind of signaling, mics and listeners over TCP and by a TURN
 // server are heard and hear as those over UDP do, and each transport has figures of its own.
 func TestTransports(t *testing.T) {
+	t.Parallel()
 	url, _ := serveMedia(t, rtc.Config{Media: "127.0.0.1:0", ICETCP: "127.0.0.1:0"}, signaling.Config{Open: true})
 	web, err := whep.New(url+"/rooms/{room}/whip", url+"/rooms/{room}/whep", "", nil)
 	require.NoError(t, err)
 	by := turnFor(testturn.Start(t, "ada", "secret"), "ada", "secret")
 	for name, d := range map[string]driver.Driver{"WebSocket": native(t, url), "WHEP": web} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: written(t, mixed), Driver: d, TURN: by})
 			require.NoError(t, err)
 			requireComplete(t, r)
@@ -62,6 +64,7 @@ func TestTransports(t *testing.T) {
 // TestTransportThatIsNotThere: who can't go the way that they are to go does not go another,
 // and is told why.
 func TestTransportThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	const cast = `
 name: over TCP alone
 cast:
@@ -76,6 +79,7 @@ join_deadline: 2s
 		})
 	}
 	t.Run("a server without TCP candidates", func(t *testing.T) {
+		t.Parallel()
 		r, err := with("{tcp: 1}", loadgen.TURN{})
 		require.NoError(t, err)
 		require.NotEmpty(t, r.Problems)
@@ -83,22 +87,26 @@ join_deadline: 2s
 		assert.Less(t, rateOf(t, r, "joined").Share(), 1.0)
 	})
 	t.Run("no TURN server is named", func(t *testing.T) {
+		t.Parallel()
 		_, err := with("{turn-tcp: 1}", loadgen.TURN{})
 		require.ErrorIs(t, err, client.ErrNoTURN)
 	})
 	server := testturn.Start(t, "ada", "secret")
 	wrong := turnFor(server, "ada", "wrong")
 	t.Run("a TURN server that refuses them", func(t *testing.T) {
+		t.Parallel()
 		r, err := with("{turn-udp: 1}", wrong)
 		require.NoError(t, err)
 		require.NotEmpty(t, r.Problems)
 		assert.Contains(t, r.Problems[0].Error, "ask the TURN server")
 	})
 	t.Run("no TURN server over TLS is named", func(t *testing.T) {
+		t.Parallel()
 		_, err := with("{turn-tls: 1}", loadgen.TURN{Address: server.Address, Username: "ada", Credential: "secret"})
 		require.ErrorIs(t, err, client.ErrNoTURNTLS)
 	})
 	t.Run("a TURN server whose certificate is not trusted", func(t *testing.T) {
+		t.Parallel()
 		strange := turnFor(server, "ada", "secret")
 		strange.TLS = nil
 		r, err := with("{turn-tls: 1}", strange)
@@ -108,10 +116,12 @@ join_deadline: 2s
 		assert.Contains(t, r.Problems[0].Error, "certificate")
 	})
 	t.Run("a TURN server that refuses a mic", func(t *testing.T) {
+		t.Parallel()
 		_, err := with("{udp: 1}}\n  - {role: speaker, count: 1, audio: audio/speech.ogg, transport: {turn-tcp: 1}", wrong)
 		require.ErrorContains(t, err, "the TURN server "+wrong.Address+" gave no address: does it listen there over TCP")
 	})
 	t.Run("a TCP port of something else", func(t *testing.T) {
+		t.Parallel()
 		address := silentPort(t)
 		_, port, err := net.SplitHostPort(address)
 		require.NoError(t, err)
