@@ -172,9 +172,13 @@ func (c *batching) ReadBatch(ms []Message) (int, error) {
 
 // receive fills messages[:to] and sets to to how many it has filled, or asks to
 // be called again when there is something to read.
+//
+// Neither call waits (MSG_DONTWAIT), so neither tells Go's scheduler that it might: a thread
+// that leaves for the kernel for 100 µs would have to queue for its core behind all that
+// became ready meanwhile, and does so forty times for a frame of 5,000 ears.
 func (h *headers) receive(fd uintptr) bool {
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&h.messages[0])), uintptr(h.to), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&h.messages[0])), uintptr(h.to), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			h.to = int(n)
@@ -192,7 +196,7 @@ func (h *headers) receive(fd uintptr) bool {
 // transmit sends messages[from:to] up to the first that fails and moves from to
 // it. The kernel gives the reason only to a call that begins with it.
 func (h *headers) transmit(fd uintptr) {
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&h.messages[h.from])), uintptr(h.to-h.from), unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&h.messages[h.from])), uintptr(h.to-h.from), unix.MSG_DONTWAIT, 0, 0)
 	if errno == 0 {
 		h.from += int(n)
 	}
