@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"path"
@@ -38,6 +39,7 @@ var kinds = map[string]string{
 	".html":        "text/html; charset=utf-8",
 	".js":          "text/javascript; charset=utf-8",
 	".css":         "text/css; charset=utf-8",
+	".json":        "application/json",
 	".svg":         "image/svg+xml",
 	".png":         "image/png",
 	".woff2":       "font/woff2",
@@ -50,6 +52,9 @@ type file struct {
 	name, kind, tag string
 	data            []byte
 }
+
+// languages is the path of the list of the page's languages: an object with their names, by tag.
+const languages = Prefix + "languages.json"
 
 // missing is the file that says that there is nothing at an address.
 const missing = "notfound.html"
@@ -69,16 +74,11 @@ func Handler(sockets func() []string) http.Handler {
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(data)
-		all["/"+name] = file{
-			name: name,
-			kind: kinds[path.Ext(name)],
-			tag:  `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
-			data: data,
-		}
+		all["/"+name] = newFile(name, data)
 		return nil
 	})
 	all["/"] = all[Prefix+"index.html"]
+	all[languages] = newFile(languages, languageNames(all))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := all[r.URL.Path]
 		if !ok {
@@ -91,6 +91,28 @@ func Handler(sockets func() []string) http.Handler {
 		}
 		f.serve(w, r, allowed)
 	})
+}
+
+func newFile(name string, data []byte) file {
+	sum := sha256.Sum256(data)
+	return file{name: name, kind: kinds[path.Ext(name)], tag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, data: data}
+}
+
+// languageNames lists the languages that have a file: adding one takes nothing else.
+func languageNames(all map[string]file) []byte {
+	names := map[string]string{}
+	for address, f := range all {
+		if path.Dir(address) != path.Join(Prefix, "lang") {
+			continue
+		}
+		var texts struct {
+			Name string `json:"language.name"`
+		}
+		_ = json.Unmarshal(f.data, &texts) // the tests read every language
+		names[strings.TrimSuffix(path.Base(address), ".json")] = texts.Name
+	}
+	data, _ := json.Marshal(names) // strings can't fail
+	return data
 }
 
 // serve sends a file, or 304 if the browser has this very one. A browser asks

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/signaling/wire"
 	"github.com/earshot-audio/earshot/web"
 )
 
@@ -95,6 +97,34 @@ func TestThePageFetchesNothingFromElsewhere(t *testing.T) {
 		data = strings.ReplaceAll(data, "http://www.w3.org/2000/svg", "") // a name, not an address
 		assert.NotRegexp(t, elsewhere, data, name)
 	})
+}
+
+func TestLanguagesAreThoseThatHaveAFile(t *testing.T) {
+	w := get("/app/languages.json")
+	require.Equal(t, http.StatusOK, w.Code)
+	assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	var names map[string]string
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &names))
+	files, err := filepath.Glob("app/lang/*")
+	require.NoError(t, err)
+	assert.Len(t, names, len(files))
+	for tag, name := range names {
+		assert.Contains(t, files, filepath.Join("app/lang", tag+".json"))
+		assert.NotEmpty(t, name, tag)
+	}
+	assert.Equal(t, "English", names["en"])
+}
+
+// Those that the page has no advice for are told by their meaning.
+func TestEveryErrorOfTheServerHasWords(t *testing.T) {
+	data, err := os.ReadFile("app/lang/en.json")
+	require.NoError(t, err)
+	var texts map[string]any
+	require.NoError(t, json.Unmarshal(data, &texts))
+	for _, row := range wire.Codes() {
+		advice, meaning := texts["ending."+string(row.Code)], texts["code."+string(row.Code)]
+		assert.NotEqual(t, advice == nil, meaning == nil, "%s has one of the two", row.Code)
+	}
 }
 
 func TestModulesStaySmall(t *testing.T) {

@@ -1,3 +1,4 @@
+import { list } from "./language.js";
 /** @typedef {import("./call.js").Call} Call */
 
 /**
@@ -31,7 +32,7 @@ export class Lockscreen {
     const { mediaSession } = navigator;
     if (!mediaSession || this.#closed) return;
     const { stage, onStage } = this.#call.roster;
-    const artist = stage.slice(0, 3).map((m) => m.name).join(", ");
+    const artist = list(stage.slice(0, 3).map((m) => m.name));
     if (mediaSession.metadata?.title !== this.#title || mediaSession.metadata.artist !== artist) {
       mediaSession.metadata = new MediaMetadata({ title: this.#title, artist, album: "earshot", artwork: [{ src: "/app/icon.svg", sizes: "any", type: "image/svg+xml" }] });
     }

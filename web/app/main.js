@@ -1,7 +1,9 @@
 import * as api from "./api.js";
 import { Call } from "./call.js";
 import * as keyring from "./keyring.js";
+import { t } from "./language.js";
 import * as route from "./route.js";
+import { spoken } from "./start.js";
 import { refusalOf } from "./types.js";
 import * as vault from "./vault.js";
 import { farewell, gate } from "./view/gate.js";
@@ -36,13 +38,13 @@ async function arrive() {
     page = await { home: () => home(go), room: () => roomDoor(to), invite: () => inviteDoor(to), plan: () => planDoor(to), cohost: () => cohostDoor(to) }[to.at]();
   } catch (problem) {
     const { code, message } = refusalOf(problem);
-    page = farewell(code, [retry, start], message);
+    page = farewell(code, [retry(), start()], message);
   }
   if (page && mine === turn) show(page, "earshot");
 }
 
-const start = { label: "To the start", act: () => go({ at: "home" }) };
-const retry = { label: "Try again", act: () => void arrive(), first: true };
+const start = () => ({ label: t("action.start"), act: () => go({ at: "home" }) });
+const retry = () => ({ label: t("action.retry"), act: () => void arrive(), first: true });
 
 /**
  * @param {HTMLElement} page
@@ -72,12 +74,12 @@ async function roomDoor(to) {
   }
   return gate(
     {
-      over: host ? "Your room" : "You are invited to",
+      over: t(host ? "gate.own" : "gate.invited"),
       title,
-      text: host ? "You come in as a host." : "You come in as a listener, with your microphone off. Leave whenever you like.",
+      text: t(host ? "gate.as_host" : "gate.as_listener"),
       stage: about.stage,
       audience: about.audience,
-      yes: host ? "Go in" : "Listen in",
+      yes: t(host ? "gate.go_in" : "gate.listen"),
     },
     enter,
   );
@@ -89,7 +91,7 @@ async function roomDoor(to) {
  */
 function absentDoor(id) {
   const { title, text } = ending("absent");
-  return gate({ over: id, title, text, yes: "Open it" }, (name) => {
+  return gate({ over: id, title, text, yes: t("gate.open") }, (name) => {
     vault.role.set(id, "host");
     return comeIn(id, id, name, true);
   });
@@ -127,14 +129,10 @@ async function inviteDoor(to) {
   const stage = preview.role && preview.role !== "listener";
   return gate(
     {
-      over: preview.inviter ? `${preview.inviter} invites you to` : "You are invited to",
-      title: club ? "the club" : preview.room_name ?? "a room",
-      text: club
-        ? "As a member you open rooms of your own and invite others."
-        : stage
-          ? "A place on stage is held for you. Your microphone stays off until you turn it on."
-          : "You come in as a listener, with your microphone off. Leave whenever you like.",
-      yes: club ? "Become a member" : "Come in",
+      over: preview.inviter ? t("gate.invited_by", { name: preview.inviter }) : t("gate.invited"),
+      title: club ? t("gate.club") : preview.room_name ?? t("gate.room"),
+      text: t(club ? "gate.as_member" : stage ? "gate.on_stage" : "gate.as_listener"),
+      yes: t(club ? "gate.become_member" : "gate.come_in"),
       name: preview.name ?? "",
     },
     (name) => follow(to.code, name),
@@ -209,11 +207,11 @@ async function comeIn(id, title, name, open) {
 /** @param {Call} call that has ended */
 function over(call) {
   current = undefined;
-  const back = { label: call.reason === "replaced" ? "Listen here instead" : "Come back in", act: () => void arrive(), first: true };
+  const back = { label: t(call.reason === "replaced" ? "gate.here" : "gate.again"), act: () => void arrive(), first: true };
   const final = ["removed", "banned", "barred", "ended", "room_ended", "not_found"];
-  show(farewell(call.reason, final.includes(call.reason) ? [{ ...start, first: true }] : [back, start]), "earshot");
+  show(farewell(call.reason, final.includes(call.reason) ? [{ ...start(), first: true }] : [back, start()]), "earshot");
 }
 
 document.body.append(...toasts());
-addEventListener("hashchange", () => void arrive());
-void arrive();
+addEventListener("hashchange", () => void spoken.then(arrive));
+void spoken.then(arrive);

@@ -51,6 +51,13 @@ export const name = {
   set: (/** @type {string} */ value) => set(localStorage, "name", value),
 };
 
+/** The language that the user has picked; "": none. */
+export const language = {
+  /** @returns {string} */
+  get: () => get(localStorage, "language") ?? "",
+  set: (/** @type {string} */ value) => set(localStorage, "language", value),
+};
+
 /** The user's login: a member of the club, or the operator. */
 export const identity = {
   /** @returns {Session | null} */

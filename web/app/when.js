@@ -2,15 +2,6 @@
 export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /**
- * A time by the visitor's clock, with its day and its zone.
- * @param {string} time as the server sends it
- * @param {string} [timeZone] another than the visitor's
- */
-export function when(time, timeZone) {
-  return new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZoneName: "short", timeZone }).format(new Date(time));
-}
-
-/**
  * What a field of type datetime-local says, with its offset from UTC at that time (RFC 3339);
  * "" if it says nothing. An hour that the clocks skip is the one after it.
  * @param {string} local "2026-12-04T20:00"

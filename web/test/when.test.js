@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { when } from "../app/when.js";
+import { when } from "../app/language.js";
+import "./english.js";
 
 // The process's time zone is set when it starts.
 const inZone = (zone, local) =>
@@ -26,7 +27,7 @@ test("a planned time has the offset of its day, not of today", () => {
 });
 
 test("a time is shown by the visitor's clock, with its zone", () => {
-  const time = "2026-12-04T20:00:00+01:00";
+  const time = new Date("2026-12-04T20:00:00+01:00");
   assert.match(when(time, "Europe/Berlin"), /Friday.* 4 December.* 20:00 (CET|GMT\+1)/);
   assert.match(when(time, "Asia/Tokyo"), /Saturday.* 5 December.* 04:00 (JST|GMT\+9)/);
 });

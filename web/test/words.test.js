@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { t } from "../app/language.js";
 import { another, read, slug, write } from "../app/route.js";
 import { initials } from "../app/view/avatar.js";
 import { reach, talks } from "../app/voices.js";
-import { aside, bundling, count, ending } from "../app/words.js";
+import { aside, bundling, ending } from "../app/words.js";
+import "./english.js";
 
 test("a place on the page survives being written and read", () => {
   for (const route of [{ at: "home" }, { at: "room", room: "a b/ü" }, { at: "invite", code: "x_-9" }, { at: "plan", plan: "abc" }, { at: "cohost", plan: "abc", code: "xyz" }]) {
@@ -40,8 +42,8 @@ test("there are words for what the server says, and its own where there are none
   assert.match(ending("room_full").title, /full/);
   assert.equal(ending("strange", "the moon is down").text, "The moon is down.");
   assert.equal(aside("came", { name: "Ada" }), "Ada came to the stage");
-  assert.equal(count(1, "person", "people"), "1 person");
-  assert.equal(count(1200, "listener"), "1,200 listeners");
+  assert.equal(t("audience.count", { n: 1 }), "1 person listening");
+  assert.equal(t("listeners", { n: 1200 }), "1,200 listeners");
 });
 
 test("a room says what bundles cost", () => {

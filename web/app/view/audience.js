@@ -1,6 +1,6 @@
 import { h, reconcile, say } from "../dom.js";
+import { t } from "../language.js";
 import { Listeners } from "../listeners.js";
-import { count } from "../words.js";
 import { avatar } from "./avatar.js";
 import { icon } from "./icon.js";
 
@@ -17,10 +17,10 @@ const drawn = 60;
 export function audience(call, on) {
   const number = h("h2", {});
   const note = h("p", { class: "quiet" });
-  const search = h("button", { type: "button", class: "small", onclick: on.search }, icon("people"), "Find people");
+  const search = h("button", { type: "button", class: "small", onclick: on.search }, icon("people"), t("audience.find"));
   const dots = h("div", { class: "seats", "aria-hidden": "true" });
-  const list = h("ul", { class: "listeners", "aria-label": "Listening" });
-  const element = h("section", { class: "audience", "aria-label": "Audience" }, h("div", { class: "audience-head" }, number, note, search), dots, list);
+  const list = h("ul", { class: "listeners", "aria-label": t("audience.list") });
+  const element = h("section", { class: "audience", "aria-label": t("audience.name") }, h("div", { class: "audience-head" }, number, note, search), dots, list);
   const listeners = new Listeners(() => call.audience(), update);
   let seen = false;
   const watcher = new IntersectionObserver((entries) => {
@@ -32,8 +32,8 @@ export function audience(call, on) {
 
   function update() {
     const { listeners: n, onStage, hosting, hall, me } = call.roster;
-    say(number, n === 0 ? "Nobody is listening yet" : `${count(n, "person", "people")} listening`);
-    say(note, onStage ? "" : (n > 1 ? "You are one of them" : "That is you") + (hall > 0 ? `, in overflow hall ${hall}` : ""));
+    say(number, n === 0 ? t("audience.nobody") : t("audience.count", { n }));
+    say(note, onStage ? "" : own(n, hall));
     search.hidden = !hosting;
     if (n > 0 && call.state === "live" && seen && document.visibilityState === "visible") listeners.look([n, hall, onStage].join(), n);
     const known = n > 0 ? listeners.people ?? [] : [];
@@ -75,8 +75,17 @@ function face(who, pick) {
   return h("li", { class: "listener" }, person);
 }
 
+/**
+ * Says that the user is in the audience too.
+ * @param {number} n how many listen
+ * @param {number} hall the user's overflow hall; 0 is the room itself
+ */
+function own(n, hall) {
+  if (hall > 0) return t(n > 1 ? "audience.you_too.hall" : "audience.you.hall", { hall });
+  return t(n > 1 ? "audience.you_too" : "audience.you");
+}
+
 /** @param {number} rest how many more there are */
 function more(rest) {
-  const number = `+${rest.toLocaleString("en")}`;
-  return h("li", { class: "listener listener-more" }, h("div", { class: "listener-person" }, h("span", { class: "face" }, number), h("span", { class: "listener-name" }, "more")));
+  return h("li", { class: "listener listener-more" }, h("div", { class: "listener-person" }, h("span", { class: "face" }, t("audience.rest", { n: rest })), h("span", { class: "listener-name" }, t("audience.rest.name"))));
 }

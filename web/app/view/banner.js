@@ -1,4 +1,5 @@
 import { h, say } from "../dom.js";
+import { t } from "../language.js";
 
 /**
  * The current problem: a lost network, UDP that does not
@@ -8,9 +9,9 @@ import { h, say } from "../dom.js";
 export function banner(call) {
   const title = h("strong", {});
   const text = h("span", {});
-  const tap = h("button", { type: "button", class: "primary", onclick: () => call.resume() }, "Tap to listen");
-  const accept = h("button", { type: "button", class: "primary", onclick: () => call.request({ type: "accept-stage" }) }, "Come on stage");
-  const decline = h("button", { type: "button", onclick: () => call.request({ type: "decline-stage" }) }, "Stay in the audience");
+  const tap = h("button", { type: "button", class: "primary", onclick: () => call.resume() }, t("banner.tap.yes"));
+  const accept = h("button", { type: "button", class: "primary", onclick: () => call.request({ type: "accept-stage" }) }, t("banner.accept"));
+  const decline = h("button", { type: "button", onclick: () => call.request({ type: "decline-stage" }) }, t("banner.decline"));
   const actions = h("div", { class: "row" });
   // The words are announced, the buttons are found beside them.
   const element = h("div", { class: "banner", hidden: true }, h("div", { class: "banner-text", role: "status" }, title, text), actions);
@@ -35,20 +36,20 @@ export function banner(call) {
 function obstacle(call) {
   if (call.state === "lost") {
     return navigator.onLine
-      ? { kind: "lost", title: "Reconnecting…", text: "The connection to the server was lost. You keep your place for a moment." }
-      : { kind: "lost", title: "You are offline", text: "You come back by yourself as soon as the network does." };
+      ? { kind: "lost", title: t("banner.lost"), text: t("banner.lost.text") }
+      : { kind: "lost", title: t("banner.offline"), text: t("banner.offline.text") };
   }
   if (call.hearing.state === "blocked") {
     return {
       kind: "blocked",
-      title: "No audio gets through",
-      text: "The page reaches the server, but its audio does not reach you. It travels by UDP, which your network seems to block: try another network or switch a VPN off. The page keeps trying.",
+      title: t("banner.blocked"),
+      text: t("banner.blocked.text"),
     };
   }
   if (call.invitation) {
-    const by = call.invitation.by ? `${call.invitation.by} invites you` : "You are invited";
-    return { kind: "invitation", title: `${by} to the stage`, text: "Your microphone stays off until you turn it on." };
+    const { by } = call.invitation;
+    return { kind: "invitation", title: by ? t("banner.invited_by", { name: by }) : t("banner.invited"), text: t("banner.invited.text") };
   }
-  if (call.hearing.needsTap) return { kind: "tap", title: "Ready when you are", text: "Your browser waits for a tap before it plays." };
+  if (call.hearing.needsTap) return { kind: "tap", title: t("banner.tap"), text: t("banner.tap.text") };
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { apply, h, say } from "../dom.js";
+import { number, t } from "../language.js";
 import { icon } from "./icon.js";
 
 /** @typedef {import("../call.js").Call} Call */
@@ -9,24 +10,24 @@ import { icon } from "./icon.js";
  * @param {{leave: () => void, share: () => void, hands: () => void, end: () => void}} on
  */
 export function bar(call, on) {
-  const leave = h("button", { type: "button", class: "leave", onclick: on.leave }, icon("leave"), h("span", {}, "Leave", h("span", { class: "spare" }, " quietly")));
-  const end = h("button", { type: "button", class: "ghost danger end", onclick: able(on.end) }, icon("stop"), h("span", { class: "spare" }, "End"));
-  const share = h("button", { type: "button", class: "round", "aria-label": "Invite people", onclick: on.share }, icon("share"));
-  const number = h("span", { class: "count" });
-  const hands = h("button", { type: "button", class: "round", "aria-controls": "hands", onclick: on.hands }, icon("people"), number);
+  const leave = h("button", { type: "button", class: "leave", "aria-label": t("bar.leave"), onclick: on.leave }, icon("leave"), h("span", { class: "spare" }, t("bar.leave")), h("span", { class: "short" }, t("bar.leave.short")));
+  const end = h("button", { type: "button", class: "ghost danger end", "aria-label": t("bar.end"), onclick: able(on.end) }, icon("stop"), h("span", { class: "spare" }, t("bar.end")));
+  const share = h("button", { type: "button", class: "round", "aria-label": t("bar.invite"), onclick: on.share }, icon("share"));
+  const count = h("span", { class: "count" });
+  const hands = h("button", { type: "button", class: "round", "aria-controls": "hands", onclick: on.hands }, icon("people"), count);
   const hand = h("button", { type: "button", class: "round", onclick: able(() => call.request({ type: call.roster.handUp ? "lower-hand" : "raise-hand" })) }, icon("hand"));
-  const applaud = h("button", { type: "button", class: "round applaud", "aria-label": "Applaud", title: "Applaud", onclick: able(() => call.request({ type: "applaud" })) }, icon("applause"));
+  const applaud = h("button", { type: "button", class: "round applaud", "aria-label": t("bar.applaud"), title: t("bar.applaud"), onclick: able(() => call.request({ type: "applaud" })) }, icon("applause"));
   const mic = h("button", { type: "button", class: "round mic", onclick: able(() => call.speaking.toggle()) });
   return {
-    element: h("nav", { class: "bar", "aria-label": "You" }, leave, end, h("span", { class: "bar-gap" }), share, hands, hand, applaud, mic),
+    element: h("nav", { class: "bar", "aria-label": t("bar.name") }, leave, end, h("span", { class: "bar-gap" }), share, hands, hand, applaud, mic),
     /** @param {boolean} handsOpen whether the queue is shown */
     update(handsOpen) {
       const { roster } = call;
       const live = call.state === "live";
       end.hidden = !roster.hosting;
       hands.hidden = applaud.hidden = !roster.onStage;
-      say(number, roster.handCount > 0 ? String(roster.handCount) : "");
-      apply(hands, { "aria-expanded": String(handsOpen), "aria-label": `Raised hands: ${roster.handCount}` });
+      say(count, roster.handCount > 0 ? number(roster.handCount) : "");
+      apply(hands, { "aria-expanded": String(handsOpen), "aria-label": t("bar.hands", { n: roster.handCount }) });
       updateHand(hand, call, live);
       updateMic(mic, call, live);
       enable(end, live);
@@ -44,7 +45,7 @@ function updateHand(button, { roster }, live) {
   button.hidden = roster.onStage || roster.rules.hands === "off";
   enable(button, live);
   button.classList.toggle("on", roster.handUp);
-  apply(button, { "aria-pressed": String(roster.handUp), "aria-label": "Raise your hand" });
+  apply(button, { "aria-pressed": String(roster.handUp), "aria-label": t("bar.hand") });
 }
 
 /**
@@ -81,8 +82,8 @@ function updateMic(button, call, live) {
     button.dataset["icon"] = name;
     button.replaceChildren(icon(name));
   }
-  const label = barred ? "A host muted you" : speaking.silent ? "Turn your microphone on" : "Mute your microphone";
-  apply(button, { "aria-label": label, title: barred ? label : `${label} (M)`, "aria-keyshortcuts": "m" });
+  const label = t(barred ? "bar.mic.barred" : speaking.silent ? "bar.mic.on" : "bar.mic.off");
+  apply(button, { "aria-label": label, title: barred ? label : t("bar.mic.key", { what: label }), "aria-keyshortcuts": "m" });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { h } from "../dom.js";
+import { t } from "../language.js";
 import { bundling } from "../words.js";
 
 /** What a host can choose from, in milliseconds. */
@@ -12,7 +13,7 @@ const choices = [0, 40, 100, 200];
 export function bundles(id, onchange) {
   const select = h("select", { id, name: id, onchange: () => onchange?.(Number(select.value)) }, ...choices.map(option));
   return {
-    label: h("label", { for: id }, "Send to the audience (bundles cost the server less)"),
+    label: h("label", { for: id }, t("bundles.label")),
     select,
     value: () => Number(select.value),
     /**

@@ -1,22 +1,25 @@
 import { h, say } from "../dom.js";
+import { number, t } from "../language.js";
 import { bundling } from "../words.js";
 import { plot } from "./plot.js";
 
-/** @typedef {import("../meter.js").Reading} Reading */
+/**
+ * @typedef {import("../meter.js").Reading} Reading
+ * @typedef {import("../language.js").Key} Key
+ */
 
-/** Names for the states of a connection. */
-const states = {
-  joining: "Coming in…",
-  live: "Connected",
-  lost: "Reconnecting…",
-  over: "Gone",
-};
-const ears = {
-  off: "No audio",
-  connecting: "Audio is connecting…",
-  connected: "Connected",
-  blocked: "No audio gets through",
-};
+/** What is shown, by name. @type {[string, Key][]} */
+const facts = [
+  ["state", "connection.state"],
+  ["loss", "connection.loss"],
+  ["jitter", "connection.jitter"],
+  ["latency", "connection.latency"],
+  ["buffer", "connection.buffer"],
+  ["bitrate", "connection.receiving"],
+  ["sending", "connection.sending"],
+  ["cipher", "connection.cipher"],
+  ["bundles", "connection.bundles"],
+];
 
 /**
  * The user's connection: its state, and the last minute.
@@ -25,28 +28,18 @@ const ears = {
 export function connection(call) {
   /** @type {{[name: string]: HTMLElement}} */
   const values = {};
-  const rows = [
-    ["state", "State"],
-    ["loss", "Lost packets"],
-    ["jitter", "Jitter"],
-    ["latency", "Round trip"],
-    ["buffer", "Buffered"],
-    ["bitrate", "Receiving"],
-    ["sending", "Sending"],
-    ["cipher", "Encrypted with"],
-    ["bundles", "Sent to you"],
-  ].map(([name = "", label = ""]) => {
+  const rows = facts.map(([name, key]) => {
     const value = (values[name] = h("dd", {}, "–"));
-    return h("div", { class: "fact" }, h("dt", {}, label), value);
+    return h("div", { class: "fact" }, h("dt", {}, t(key)), value);
   });
-  const flow = plot("Kilobits a second received over the last minute");
-  const waits = plot("Milliseconds of jitter over the last minute");
+  const flow = plot(t("connection.plot.rate.name"));
+  const waits = plot(t("connection.plot.jitter.name"));
   const element = h(
     "div",
     { class: "connection" },
     h("dl", { class: "facts" }, ...rows),
-    h("figure", { class: "chart" }, h("figcaption", {}, "Received, kbit/s"), flow.element),
-    h("figure", { class: "chart" }, h("figcaption", {}, "Jitter, ms"), waits.element),
+    h("figure", { class: "chart" }, h("figcaption", {}, t("connection.plot.rate")), flow.element),
+    h("figure", { class: "chart" }, h("figcaption", {}, t("connection.plot.jitter")), waits.element),
   );
   /**
    * @param {string} name
@@ -56,7 +49,7 @@ export function connection(call) {
   return {
     element,
     update() {
-      set("state", call.state === "live" ? ears[call.hearing.state] : states[call.state]);
+      set("state", t(call.state === "live" ? `connection.ear.${call.hearing.state}` : `connection.${call.state}`));
       // Nobody on stage waits: they talk to one another.
       set("bundles", bundling(call.roster.onStage ? 0 : call.roster.rules.audience_hold_ms ?? 0));
     },
@@ -64,12 +57,12 @@ export function connection(call) {
     readings(readings) {
       const now = readings[readings.length - 1];
       if (!now) return;
-      set("loss", `${(100 * now.loss).toFixed(1)} %` + (now.resent > 0 ? `, ${now.resent} asked again` : ""));
-      set("jitter", `${now.jitter.toFixed(0)} ms`);
-      set("latency", Number.isNaN(now.roundTrip) ? "–" : `${now.roundTrip.toFixed(0)} ms`);
-      set("buffer", `${now.buffer.toFixed(0)} ms`);
-      set("bitrate", `${now.down.toFixed(0)} kbit/s, ${now.voices === 1 ? "1 voice" : `${now.voices} voices`}`);
-      set("sending", call.speaking.mic ? `${now.up.toFixed(0)} kbit/s` : "–");
+      set("loss", t(now.resent > 0 ? "connection.loss.resent" : "connection.loss.value", { percent: number(100 * now.loss, 1), n: now.resent }));
+      set("jitter", t("connection.ms", { n: now.jitter }));
+      set("latency", Number.isNaN(now.roundTrip) ? "–" : t("connection.ms", { n: now.roundTrip }));
+      set("buffer", t("connection.ms", { n: now.buffer }));
+      set("bitrate", t("connection.receiving.value", { rate: now.down, n: now.voices }));
+      set("sending", call.speaking.mic ? t("connection.rate", { n: now.up }) : "–");
       set("cipher", now.cipher.replace(/^SRTP_/, "").replaceAll("_", " ") || "–");
       flow.update(readings.map((r) => r.down), 60, 40);
       waits.update(readings.map((r) => r.jitter), 60, 10);

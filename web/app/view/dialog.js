@@ -1,4 +1,5 @@
 import { h } from "../dom.js";
+import { t } from "../language.js";
 import { icon } from "./icon.js";
 
 /**
@@ -17,7 +18,7 @@ export function dialog(title, ...content) {
       "div",
       { class: "dialog-head" },
       heading,
-      h("button", { type: "button", class: "round ghost", "aria-label": "Close", onclick: () => element.close() }, icon("close")),
+      h("button", { type: "button", class: "round ghost", "aria-label": t("action.close"), onclick: () => element.close() }, icon("close")),
     ),
     ...content,
   );
@@ -71,7 +72,7 @@ export function confirm(title, text, yes, danger = true) {
       h(
         "div",
         { class: "dialog-actions" },
-        h("button", { type: "button", onclick: () => answer(false) }, "Cancel"),
+        h("button", { type: "button", onclick: () => answer(false) }, t("action.cancel")),
         h("button", { type: "button", class: danger ? "danger solid" : "primary", onclick: () => answer(true) }, yes),
       ),
     );

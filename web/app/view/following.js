@@ -1,4 +1,5 @@
 import { h } from "../dom.js";
+import { t } from "../language.js";
 import { avatar } from "./avatar.js";
 
 /**
@@ -24,7 +25,7 @@ export function followedHere(rooms, followed, go) {
       h(
         "button",
         { type: "button", class: "room-item", onclick: () => go({ at: "room", room: room.room }) },
-        h("span", { class: "room-item-text" }, h("strong", {}, m.name), h("span", { class: "quiet" }, `On stage in ${room.name}`)),
+        h("span", { class: "room-item-text" }, h("strong", {}, m.name), h("span", { class: "quiet" }, t("following.where", { room: room.name }))),
         avatar(m.name, "small", m.picture),
       ),
     ),
@@ -32,7 +33,7 @@ export function followedHere(rooms, followed, go) {
   return h(
     "section",
     { class: "card rooms", "aria-labelledby": "following-title" },
-    h("h2", { id: "following-title" }, "People you follow"),
-    items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, "None of them is on a stage right now."),
+    h("h2", { id: "following-title" }, t("following.title")),
+    items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, t("following.nobody")),
   );
 }

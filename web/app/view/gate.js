@@ -1,7 +1,8 @@
 import { h } from "../dom.js";
+import { t, together } from "../language.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
-import { count, ending } from "../words.js";
+import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { icon, mark } from "./icon.js";
 
@@ -25,7 +26,7 @@ import { icon, mark } from "./icon.js";
  */
 export function gate(sight, enter) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: "Ada", value: vault.name.get() || (sight.name ?? "") });
+  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: t("name.example"), value: vault.name.get() || (sight.name ?? "") });
   const button = h("button", { class: "primary big" }, icon("ear"), sight.yes);
   const { stage = [], audience = 0 } = sight;
   return h(
@@ -58,10 +59,10 @@ export function gate(sight, enter) {
           "div",
           { class: "gate-stage" },
           h("span", { class: "faces" }, ...stage.slice(0, 5).map((m) => avatar(m.name, "small", m.picture))),
-          h("span", { class: "quiet" }, `${names(stage.map((m) => m.name))} on stage · ${count(audience, "listener")}`),
+          h("span", { class: "quiet" }, t("gate.stage", { names: names(stage.map((m) => m.name)), listeners: t("listeners", { n: audience }) })),
         ),
       h("p", {}, sight.text),
-      h("label", { for: "name" }, "Your name"),
+      h("label", { for: "name" }, t("name.label")),
       name,
       problem,
       button,
@@ -71,8 +72,8 @@ export function gate(sight, enter) {
 
 /** @param {string[]} all */
 function names(all) {
-  if (all.length <= 2) return all.join(" and ");
-  return `${all[0]}, ${all[1]} and ${all.length - 2} more`;
+  if (all.length <= 2) return together(all);
+  return t("gate.names", { first: all[0], second: all[1], n: all.length - 2 });
 }
 
 /**

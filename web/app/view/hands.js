@@ -1,5 +1,5 @@
-import { h, reconcile, say } from "../dom.js";
-import { count } from "../words.js";
+import { apply, h, reconcile, say } from "../dom.js";
+import { number, t } from "../language.js";
 import { avatar } from "./avatar.js";
 import { icon } from "./icon.js";
 import { remove } from "./member.js";
@@ -25,24 +25,24 @@ export function hands(call) {
       h(
         "span",
         { class: "hand-actions" },
-        h("button", { type: "button", class: "small primary", onclick: () => call.request({ type: "invite-to-stage", member }) }, icon("up"), h("span", { class: "hand-invite" }), h("span", { class: "sr-only" }, ` ${name} to the stage`)),
-        h("button", { type: "button", class: "small ghost", onclick: () => call.request({ type: "lower-hand", member }), "aria-label": `Lower ${name}’s hand` }, icon("close")),
-        h("button", { type: "button", class: "small ghost danger", onclick: () => remove(call, member, name), "aria-label": `Remove ${name} from the room` }, icon("out")),
+        h("button", { type: "button", class: "small primary", onclick: () => call.request({ type: "invite-to-stage", member }) }, icon("up"), h("span", { class: "hand-invite" })),
+        h("button", { type: "button", class: "small ghost", onclick: () => call.request({ type: "lower-hand", member }), "aria-label": t("hands.lower", { name }) }, icon("close")),
+        h("button", { type: "button", class: "small ghost danger", onclick: () => remove(call, member, name), "aria-label": t("hands.remove", { name }) }, icon("out")),
       ),
     );
   return {
     element,
     update() {
       const { hands: up, handCount, hosting } = call.roster;
-      reconcile(list, up, (hand) => hand.member, make, (item, { member }) => {
-        say(/** @type {Element} */ (item.querySelector(".hand-place")), `${up.findIndex((hand) => hand.member === member) + 1}`);
+      reconcile(list, up, (hand) => hand.member, make, (item, { member, name }) => {
+        say(/** @type {Element} */ (item.querySelector(".hand-place")), number(up.findIndex((hand) => hand.member === member) + 1));
         const asked = call.asked.has(member);
-        say(/** @type {Element} */ (item.querySelector(".hand-invite")), asked ? "Invited" : "Invite");
-        /** @type {HTMLButtonElement} */ (item.querySelector(".primary")).disabled = asked;
+        say(/** @type {Element} */ (item.querySelector(".hand-invite")), t(asked ? "hands.invited" : "hands.invite"));
+        apply(/** @type {HTMLButtonElement} */ (item.querySelector(".primary")), { disabled: asked, "aria-label": t(asked ? "hands.invited.name" : "hands.invite.name", { name }) });
         /** @type {HTMLElement} */ (item.querySelector(".hand-actions")).hidden = !hosting;
       });
       const more = handCount - up.length;
-      say(summary, handCount === 0 ? "No hand is up." : more > 0 ? `${count(more, "more hand")} behind these` : "");
+      say(summary, handCount === 0 ? t("hands.none") : more > 0 ? t("hands.more", { n: more }) : "");
       summary.hidden = summary.textContent === "";
     },
   };

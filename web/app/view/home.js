@@ -1,10 +1,11 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
+import { list, t } from "../language.js";
 import { another, slug } from "../route.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
-import { count, ending } from "../words.js";
+import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { bundles } from "./bundles.js";
 import { followedHere } from "./following.js";
@@ -31,8 +32,8 @@ export async function home(go) {
       "header",
       { class: "hero" },
       h("p", { class: "brand" }, mark(), "earshot"),
-      h("h1", {}, "Come in, listen, speak up."),
-      h("p", { class: "lead" }, "Live rooms for conversation. No video, no feed: a stage, an audience, and whoever has something to say."),
+      h("h1", {}, t("home.title")),
+      h("p", { class: "lead" }, t("home.lead")),
     ),
     content,
   );
@@ -44,8 +45,8 @@ export async function home(go) {
 async function rooms(go) {
   try {
     const token = await keyring.houseToken();
-    const [list, plans, followed] = await Promise.all([api.listRooms(token), token ? api.listPlans(token) : [], isMember() ? api.listFollowing(token) : []]);
-    return [opening(go, token), h("div", { class: "hallway" }, listing(list, go), followedHere(list, followed, go), planned(plans, go)), token && membership()];
+    const [open, plans, followed] = await Promise.all([api.listRooms(token), token ? api.listPlans(token) : [], isMember() ? api.listFollowing(token) : []]);
+    return [opening(go, token), h("div", { class: "hallway" }, listing(open, go), followedHere(open, followed, go), planned(plans, go)), token && membership()];
   } catch (problem) {
     const { code, message } = refusalOf(problem);
     if (code === "unauthorized") return [door(go)];
@@ -62,17 +63,17 @@ async function rooms(go) {
 function opening(go, token) {
   const open = token === "";
   const problem = h("p", { class: "problem", role: "alert" });
-  const title = h("input", { id: "title", name: "title", maxlength: 60, required: true, autocomplete: "off", placeholder: "Friday night radio" });
-  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: "Ada", value: vault.name.get() });
+  const title = h("input", { id: "title", name: "title", maxlength: 60, required: true, autocomplete: "off", placeholder: t("open.example") });
+  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: t("name.example"), value: vault.name.get() });
   const who = h(
     "select",
     { id: "visibility", name: "visibility" },
-    h("option", { value: "closed" }, "Only people with an invite"),
-    h("option", { value: "members" }, "Members of the club"),
-    h("option", { value: "open" }, "Everybody in this house"),
+    h("option", { value: "closed" }, t("visibility.closed")),
+    h("option", { value: "members" }, t("visibility.members")),
+    h("option", { value: "open" }, t("visibility.open")),
   );
   const sending = bundles("bundles");
-  const submit = h("button", { class: "primary big" }, "Open the room");
+  const submit = h("button", { class: "primary big" }, t("open.submit"));
   return h(
     "form",
     {
@@ -92,12 +93,12 @@ function opening(go, token) {
         }
       },
     },
-    h("h2", {}, "Open a room"),
-    h("label", { for: "title" }, "What is it about?"),
+    h("h2", {}, t("open.title")),
+    h("label", { for: "title" }, t("open.about")),
     title,
-    h("label", { for: "name" }, "Your name"),
+    h("label", { for: "name" }, t("name.label")),
     name,
-    !open && h("label", { for: "visibility" }, "Who may come in?"),
+    !open && h("label", { for: "visibility" }, t("visibility.label")),
     !open && who,
     sending.label,
     sending.select,
@@ -130,14 +131,14 @@ async function create(title, open, { visibility, audience_hold_ms }, token) {
 }
 
 /**
- * @param {RoomInfo[]} list
+ * @param {RoomInfo[]} rooms
  * @param {Go} go
  */
-function listing(list, go) {
-  const alive = list.toSorted((a, b) => b.audience + b.stage.length - a.audience - a.stage.length);
+function listing(rooms, go) {
+  const alive = rooms.toSorted((a, b) => b.audience + b.stage.length - a.audience - a.stage.length);
   const items = alive.map((room) => {
     const faces = h("span", { class: "faces" }, ...room.stage.slice(0, 4).map((m) => avatar(m.name, "small", m.picture)));
-    const names = room.stage.slice(0, 2).map((m) => m.name).join(", ");
+    const names = list(room.stage.slice(0, 2).map((m) => m.name));
     return h(
       "li",
       {},
@@ -148,7 +149,7 @@ function listing(list, go) {
           "span",
           { class: "room-item-text" },
           h("strong", {}, room.name),
-          h("span", { class: "quiet" }, `${names ? names + " · " : ""}${count(room.audience, "listener")}`),
+          h("span", { class: "quiet" }, `${names ? names + " · " : ""}${t("listeners", { n: room.audience })}`),
         ),
         room.stage.length > 0 && faces,
       ),
@@ -157,8 +158,8 @@ function listing(list, go) {
   return h(
     "section",
     { class: "card rooms", "aria-labelledby": "rooms-title" },
-    h("h2", { id: "rooms-title" }, "Happening now"),
-    items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, "All is quiet. Open a room and invite somebody."),
+    h("h2", { id: "rooms-title" }, t("rooms.title")),
+    items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, t("rooms.none")),
   );
 }
 
@@ -180,15 +181,15 @@ function door(go) {
           go({ at: "home" });
         } catch (e) {
           const { code, message } = refusalOf(e);
-          problem.textContent = code === "unauthorized" ? "That is no login key of this house, and not its operator’s token." : ending(code, message).text;
+          problem.textContent = code === "unauthorized" ? t("door.wrong") : ending(code, message).text;
         }
       },
     },
-    h("h2", {}, "This house is by invitation"),
-    h("p", {}, "Got a link from somebody? Open it, and you are in. If you are a member, your login key brings you in; if you run this server, the operator’s token does."),
-    h("label", { for: "key" }, "Login key or operator’s token"),
+    h("h2", {}, t("door.title")),
+    h("p", {}, t("door.text")),
+    h("label", { for: "key" }, t("door.key")),
     key,
     problem,
-    h("button", { class: "primary big" }, icon("key"), "Sign in"),
+    h("button", { class: "primary big" }, icon("key"), t("door.submit")),
   );
 }

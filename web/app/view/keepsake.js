@@ -1,4 +1,5 @@
 import { h } from "../dom.js";
+import { t } from "../language.js";
 import { icon, mark } from "./icon.js";
 
 /**
@@ -15,12 +16,12 @@ export function keepsake(key, onward) {
     h(
       "section",
       { class: "card form" },
-      h("h1", {}, "Welcome to the club"),
-      h("p", {}, "This is your login key. Keep it somewhere safe: it brings you in from other devices, and it is not shown again."),
-      h("label", { for: "key" }, "Your login key"),
+      h("h1", {}, t("keepsake.title")),
+      h("p", {}, t("keepsake.text")),
+      h("label", { for: "key" }, t("keepsake.key")),
       field,
-      h("button", { type: "button", onclick: () => navigator.clipboard?.writeText(key).catch(() => field.select()) }, icon("copy"), "Copy"),
-      h("button", { type: "button", class: "primary big", onclick: onward }, "I have kept it"),
+      h("button", { type: "button", onclick: () => navigator.clipboard?.writeText(key).catch(() => field.select()) }, icon("copy"), t("action.copy")),
+      h("button", { type: "button", class: "primary big", onclick: onward }, t("keepsake.done")),
     ),
   );
 }

@@ -1,5 +1,5 @@
 import { h } from "../dom.js";
-import { count } from "../words.js";
+import { t } from "../language.js";
 import { choice, confirm, dialog } from "./dialog.js";
 
 /**
@@ -33,22 +33,22 @@ function askHost(call, speakers) {
   const handOver = (/** @type {StageMember} */ to) =>
     choice(async () => {
       if (await call.request({ type: "pass-host", member: to.member })) await call.leave();
-    }, false, `Make ${to.name} host and leave`);
+    }, false, t("leave.hand_over", { name: to.name }));
   const first = speakers[0];
   dialog(
-    "You are the only host",
-    h("p", {}, first ? `If you just leave, ${first.name} becomes host.` : `${count(call.roster.listeners, "person listens", "people listen")}. If you just leave, the room waits half a minute for a host, and then it ends.`),
+    t("leave.title"),
+    h("p", {}, first ? t("leave.next", { name: first.name }) : t("leave.alone", { n: call.roster.listeners })),
     h(
       "div",
       { class: "menu" },
       ...speakers.slice(0, mostChoices).map(handOver),
-      choice(() => call.leave(), false, "Just leave"),
-      choice(() => call.request({ type: "end" }), true, "End the room for everybody"),
+      choice(() => call.leave(), false, t("leave.just")),
+      choice(() => call.request({ type: "end" }), true, t("leave.end")),
     ),
   );
 }
 
 /** @param {Call} call */
 export async function endRoom(call) {
-  if (await confirm("End the room for everybody?", "Everybody is sent home, and the room is gone.", "End the room")) await call.request({ type: "end" });
+  if (await confirm(t("end.title"), t("end.text"), t("end.yes"))) await call.request({ type: "end" });
 }

@@ -1,4 +1,5 @@
 import { h } from "../dom.js";
+import { t } from "../language.js";
 import { avatar } from "./avatar.js";
 import { choice, confirm, dialog } from "./dialog.js";
 import { icon } from "./icon.js";
@@ -26,23 +27,23 @@ async function ask(call, request, sure) {
 }
 
 const passing = (/** @type {string} */ name) => ({
-  title: `Make ${name} host instead of you?`,
-  text: "You stay on stage as a speaker. Only a host can give the role back.",
-  yes: "Pass it on",
+  title: t("person.pass.title", { name }),
+  text: t("person.pass.text"),
+  yes: t("person.pass.yes"),
   danger: false,
 });
 
 const removal = (/** @type {string} */ name) => ({
-  title: `Remove ${name}?`,
-  text: "They are put out at once, and can’t come back by the way they came.",
-  yes: "Remove",
+  title: t("person.remove.title", { name }),
+  text: t("person.remove.text"),
+  yes: t("person.remove.yes"),
   danger: true,
 });
 
 const banning = (/** @type {string} */ name) => ({
-  title: `Ban ${name}?`,
-  text: "They are put out and can’t come back into this room.",
-  yes: "Ban",
+  title: t("person.ban.title", { name }),
+  text: t("person.ban.text"),
+  yes: t("person.ban.yes"),
   danger: true,
 });
 
@@ -62,15 +63,15 @@ export const remove = (call, member, name) => ask(call, { type: "remove", member
 export function listenerMenu(call, { member, name }) {
   /** @type {[import("./icon.js").IconName, string, {type: string, [field: string]: any}, Sure?][]} */
   const actions = [
-    ["up", "Invite to the stage", { type: "invite-to-stage", member }],
-    ["star", "Invite as a host", { type: "invite-to-stage", member, role: "host" }],
-    ["out", "Remove from the room", { type: "remove", member }, removal(name)],
-    ["stop", "Ban from the room", { type: "ban", member }, banning(name)],
+    ["up", t("person.invite"), { type: "invite-to-stage", member }],
+    ["star", t("person.invite.host"), { type: "invite-to-stage", member, role: "host" }],
+    ["out", t("person.remove"), { type: "remove", member }, removal(name)],
+    ["stop", t("person.ban"), { type: "ban", member }, banning(name)],
   ];
   const items = actions.map(([picture, label, request, sure]) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(picture), label));
   dialog(
     name,
-    h("div", { class: "menu-face" }, avatar(name), h("span", { class: "quiet" }, call.asked.has(member) ? "Invited to the stage" : "Listener")),
+    h("div", { class: "menu-face" }, avatar(name), h("span", { class: "quiet" }, t(call.asked.has(member) ? "person.invited" : "role.listener"))),
     h("div", { class: "menu" }, ...items),
   );
 }
@@ -93,20 +94,20 @@ export function memberMenu(call, who, followed, change) {
    */
   const action = (picture, label, request, sure) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(picture), label);
   const items = own
-    ? [action("applause", "Applaud", { type: "applaud" }), action("down", "Go back to the audience", { type: "demote" })]
+    ? [action("applause", t("bar.applaud"), { type: "applaud" }), action("down", t("person.back"), { type: "demote" })]
     : !call.roster.hosting
       ? []
       : [
-        action(who.muted ? "mic" : "mic-off", who.muted ? "Unmute" : "Mute", { type: "mute", member, muted: !who.muted }),
-        action("down", "Move to the audience", { type: "demote", member }),
-        ...(who.role === "host" ? [] : [action("star", "Make a host too", { type: "promote", member, role: "host" })]),
-        ...(who.role === "host" ? [] : [action("pass", "Pass the host role on", { type: "pass-host", member }, passing(name))]),
-        action("out", "Remove from the room", { type: "remove", member }, removal(name)),
-        action("stop", "Ban from the room", { type: "ban", member }, banning(name)),
+        action(who.muted ? "mic" : "mic-off", t(who.muted ? "person.unmute" : "person.mute"), { type: "mute", member, muted: !who.muted }),
+        action("down", t("person.demote"), { type: "demote", member }),
+        ...(who.role === "host" ? [] : [action("star", t("person.promote"), { type: "promote", member, role: "host" })]),
+        ...(who.role === "host" ? [] : [action("pass", t("person.pass"), { type: "pass-host", member }, passing(name))]),
+        action("out", t("person.remove"), { type: "remove", member }, removal(name)),
+        action("stop", t("person.ban"), { type: "ban", member }, banning(name)),
       ];
   dialog(
     name,
-    h("div", { class: "menu-face" }, avatar(name, "", who.picture), h("span", { class: "quiet" }, who.role === "host" ? "Host" : "Speaker")),
+    h("div", { class: "menu-face" }, avatar(name, "", who.picture), h("span", { class: "quiet" }, t(who.role === "host" ? "role.host" : "role.speaker"))),
     profileNote(who.profile, call.roster.room, followed, change),
     h("div", { class: "menu" }, ...items),
   );

@@ -1,6 +1,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
+import { t } from "../language.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
 import { ending } from "../words.js";
@@ -17,16 +18,16 @@ export function membership() {
   return h(
     "section",
     { class: "card membership" },
-    h("p", { class: "quiet" }, operator ? "You are the operator." : `You are a member${identity?.name ? ", " + identity.name : ""}.`),
+    h("p", { class: "quiet" }, operator ? t("member.operator") : identity?.name ? t("member.you.name", { name: identity.name }) : t("member.you")),
     h(
       "div",
       { class: "row" },
-      h("button", { type: "button", onclick: () => clubInvite() }, icon("share"), "Invite to the club"),
-      operator && h("a", { class: "button", href: "/operator" }, icon("signal"), "All rooms"),
-      !operator && h("button", { type: "button", onclick: () => editProfile().catch(complain) }, icon("people"), "Your profile"),
-      !operator && h("button", { type: "button", class: "ghost", onclick: stored }, "What is stored about me"),
-      h("button", { type: "button", class: "ghost", onclick: forget }, "Forget me on this device"),
-      !operator && h("button", { type: "button", class: "ghost danger", onclick: remove }, "Delete my account"),
+      h("button", { type: "button", onclick: () => clubInvite() }, icon("share"), t("member.invite")),
+      operator && h("a", { class: "button", href: "/operator" }, icon("signal"), t("action.all_rooms")),
+      !operator && h("button", { type: "button", onclick: () => editProfile().catch(complain) }, icon("people"), t("profile.title")),
+      !operator && h("button", { type: "button", class: "ghost", onclick: stored }, t("member.stored")),
+      h("button", { type: "button", class: "ghost", onclick: forget }, t("member.forget")),
+      !operator && h("button", { type: "button", class: "ghost danger", onclick: remove }, t("member.delete")),
     ),
   );
 }
@@ -49,10 +50,10 @@ async function stored() {
     const text = JSON.stringify(await api.exportMe(await keyring.houseToken()), null, 2);
     const file = URL.createObjectURL(new Blob([text], { type: "application/json" }));
     dialog(
-      "What is stored about you",
-      h("p", {}, "All that this server holds about your account. Audio is never stored."),
-      h("pre", { class: "export", tabindex: "0", "aria-label": "All that is stored" }, text),
-      h("div", { class: "dialog-actions" }, h("a", { class: "button primary", href: file, download: "earshot-account.json" }, "Save as a file")),
+      t("stored.title"),
+      h("p", {}, t("stored.text")),
+      h("pre", { class: "export", tabindex: "0", "aria-label": t("stored.all") }, text),
+      h("div", { class: "dialog-actions" }, h("a", { class: "button primary", href: file, download: "earshot-account.json" }, t("stored.save"))),
     ).addEventListener("close", () => URL.revokeObjectURL(file));
   } catch (problem) {
     complain(problem);
@@ -61,9 +62,9 @@ async function stored() {
 
 async function remove() {
   const sure = await confirm(
-    "Delete your account?",
-    "Your name, your key, your invites and your rooms are gone at once, and nobody can bring them back. Rooms that you opened end for everybody in them.",
-    "Delete it",
+    t("delete.title"),
+    t("delete.text"),
+    t("delete.yes"),
   );
   if (!sure) return;
   try {

@@ -1,6 +1,7 @@
 import { h, say } from "../dom.js";
+import { t } from "../language.js";
 import { refusalOf } from "../types.js";
-import { count, ending } from "../words.js";
+import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { choice, dialog } from "./dialog.js";
 import { icon } from "./icon.js";
@@ -17,7 +18,7 @@ const pause = 250;
 export function people(call, onPick) {
   const summary = h("p", { class: "quiet", role: "status" });
   const list = h("div", { class: "people" });
-  const more = h("button", { type: "button", hidden: true, onclick: () => load(next) }, "Show more");
+  const more = h("button", { type: "button", hidden: true, onclick: () => load(next) }, t("people.show_more"));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;
   const field = h("input", {
@@ -47,10 +48,10 @@ export function people(call, onPick) {
         list.replaceChildren(...onStage(call, search, onPick));
         shown = 0;
       }
-      list.append(...page.people.map((who) => row(who.name, who.hand ? "Hand up" : "Listening", () => listenerMenu(call, who))));
+      list.append(...page.people.map((who) => row(who.name, t(who.hand ? "people.hand" : "people.listening"), () => listenerMenu(call, who))));
       shown += page.people.length;
       next = page.next ?? 0;
-      say(summary, list.children.length === 0 ? "Nobody here is called that." : page.count > shown ? `${count(page.count - shown, "more listener")} after these` : "");
+      say(summary, list.children.length === 0 ? t("people.none") : page.count > shown ? t("people.more", { n: page.count - shown }) : "");
     } catch (problem) {
       if (mine !== turn) return;
       const { code, message } = refusalOf(problem);
@@ -60,7 +61,7 @@ export function people(call, onPick) {
     more.hidden = next === 0;
   }
 
-  dialog("Find people", h("label", { for: "people-search" }, "Name"), field, list, summary, more).addEventListener("close", () => clearTimeout(typing));
+  dialog(t("audience.find"), h("label", { for: "people-search" }, t("people.name")), field, list, summary, more).addEventListener("close", () => clearTimeout(typing));
   field.focus();
   void load(0);
 }
@@ -73,7 +74,7 @@ export function people(call, onPick) {
  */
 function onStage(call, search, onPick) {
   const found = call.roster.stage.filter(({ name }) => name.toLocaleLowerCase().includes(search.toLocaleLowerCase()));
-  return found.map((who) => row(who.name, who.role === "host" ? "Host" : "Speaker", () => onPick(who)));
+  return found.map((who) => row(who.name, t(who.role === "host" ? "role.host" : "role.speaker"), () => onPick(who)));
 }
 
 /**

@@ -1,9 +1,9 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
+import { list, t, when } from "../language.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
-import { when } from "../when.js";
 import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { confirm } from "./dialog.js";
@@ -42,12 +42,12 @@ export function planPage(plan, go) {
     enter();
   });
   const cancel = act(async (token) => {
-    if (!(await confirm("Cancel this room?", "It is gone for everybody, and its link leads nowhere.", "Cancel the room"))) return;
+    if (!(await confirm(t("plan.cancel.title"), t("plan.cancel.text"), t("plan.cancel")))) return;
     await api.cancelPlan(plan.plan, token);
     go({ at: "home" });
   });
   const back = act(async (token) => {
-    if (!(await confirm("Host it no more?", "Your name is taken off. You can still come and listen.", "Step back"))) return;
+    if (!(await confirm(t("plan.step_back.title"), t("plan.step_back.text"), t("plan.step_back")))) return;
     await api.stepBack(plan.plan, token);
     go({ at: "home" });
   });
@@ -58,25 +58,25 @@ export function planPage(plan, go) {
     h(
       "section",
       { class: "card form" },
-      h("p", { class: "over" }, plan.open ? "Happening now" : "Planned"),
+      h("p", { class: "over" }, t(plan.open ? "rooms.title" : "plans.title")),
       h("h1", {}, plan.name),
-      h("p", {}, h("time", { datetime: plan.starts_at }, when(plan.starts_at))),
+      h("p", {}, h("time", { datetime: plan.starts_at }, when(new Date(plan.starts_at)))),
       hosts(plan),
-      plan.open && h("button", { type: "button", class: "primary big", onclick: enter }, icon("ear"), "Go in"),
-      !plan.open && plan.host && h("button", { type: "button", class: "primary big", onclick: open }, icon("mic"), "Open the room now"),
-      !plan.open && !plan.host && h("p", {}, "It opens when a host opens it. This link will lead you in then."),
+      plan.open && h("button", { type: "button", class: "primary big", onclick: enter }, icon("ear"), t("gate.go_in")),
+      !plan.open && plan.host && h("button", { type: "button", class: "primary big", onclick: open }, icon("mic"), t("plan.open")),
+      !plan.open && !plan.host && h("p", {}, t("plan.waits")),
       problem,
       h(
         "div",
         { class: "row plan-actions" },
-        h("a", { class: "button", href: `${file}/calendar.ics` }, icon("calendar"), "Add to my calendar"),
-        h("button", { type: "button", onclick: () => shareLink(plan.url) }, icon("share"), "Share"),
+        h("a", { class: "button", href: `${file}/calendar.ics` }, icon("calendar"), t("plan.calendar")),
+        h("button", { type: "button", onclick: () => shareLink(plan.url) }, icon("share"), t("plan.share")),
       ),
-      plan.owner && !plan.open && h("button", { type: "button", onclick: () => hostInvite(plan.plan) }, icon("star"), "Ask somebody to host with you"),
-      plan.owner && h("button", { type: "button", class: "ghost danger", onclick: cancel }, "Cancel the room"),
-      plan.host && !plan.owner && h("button", { type: "button", class: "ghost", onclick: back }, "Step back"),
-      h("figure", { class: "qr" }, h("img", { src: `${file}/qr.svg`, alt: "QR code of this page’s link", width: 160, height: 160 }), h("figcaption", { class: "quiet" }, "To show, or to print")),
-      h("button", { type: "button", class: "ghost", onclick: () => go({ at: "home" }) }, "All rooms"),
+      plan.owner && !plan.open && h("button", { type: "button", onclick: () => hostInvite(plan.plan) }, icon("star"), t("plan.ask")),
+      plan.owner && h("button", { type: "button", class: "ghost danger", onclick: cancel }, t("plan.cancel")),
+      plan.host && !plan.owner && h("button", { type: "button", class: "ghost", onclick: back }, t("plan.step_back")),
+      h("figure", { class: "qr" }, h("img", { src: `${file}/qr.svg`, alt: t("plan.qr"), width: 160, height: 160 }), h("figcaption", { class: "quiet" }, t("plan.qr.note"))),
+      h("button", { type: "button", class: "ghost", onclick: () => go({ at: "home" }) }, t("action.all_rooms")),
     ),
   );
 }
@@ -87,7 +87,7 @@ function hosts(plan) {
     "div",
     { class: "gate-stage" },
     h("span", { class: "faces" }, ...plan.hosts.slice(0, 5).map((name) => avatar(name, "small"))),
-    h("span", { class: "quiet" }, `With ${plan.hosts.join(", ")}`),
+    h("span", { class: "quiet" }, t("plan.with", { names: list(plan.hosts) })),
   );
 }
 
@@ -130,14 +130,14 @@ export function cohostPage(plan, code, go) {
     h(
       "section",
       { class: "card form" },
-      h("p", { class: "over" }, `${plan.hosts[0] ?? "Somebody"} asks you to host`),
+      h("p", { class: "over" }, plan.hosts[0] ? t("cohost.by", { name: plan.hosts[0] }) : t("cohost.by_somebody")),
       h("h1", {}, plan.name),
-      h("p", {}, h("time", { datetime: plan.starts_at }, when(plan.starts_at))),
+      h("p", {}, h("time", { datetime: plan.starts_at }, when(new Date(plan.starts_at)))),
       hosts(plan),
-      h("p", {}, member ? "Your name will stand with theirs, and you can open the room." : "That takes a member of the club. Sign in on the first page, then open this link again."),
+      h("p", {}, t(member ? "cohost.text" : "cohost.members")),
       problem,
-      member && h("button", { type: "button", class: "primary big", onclick: agree }, icon("star"), "Host it too"),
-      h("button", { type: "button", class: "ghost", onclick: () => go({ at: "home" }) }, "All rooms"),
+      member && h("button", { type: "button", class: "primary big", onclick: agree }, icon("star"), t("cohost.yes")),
+      h("button", { type: "button", class: "ghost", onclick: () => go({ at: "home" }) }, t("action.all_rooms")),
     ),
   );
 }

@@ -1,8 +1,9 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
+import { list, t, when } from "../language.js";
 import { refusalOf } from "../types.js";
-import { localOf, soon, when, withOffset, zone } from "../when.js";
+import { localOf, soon, withOffset, zone } from "../when.js";
 import { ending } from "../words.js";
 import { dialog } from "./dialog.js";
 import { icon } from "./icon.js";
@@ -28,16 +29,16 @@ export function planned(plans, go) {
       h(
         "button",
         { type: "button", class: "room-item", onclick: () => go({ at: "plan", plan: p.plan }) },
-        h("span", { class: "room-item-text" }, h("strong", {}, p.name), h("time", { class: "quiet", datetime: p.starts_at }, when(p.starts_at)), h("span", { class: "quiet" }, `With ${p.hosts.join(", ")}`)),
+        h("span", { class: "room-item-text" }, h("strong", {}, p.name), h("time", { class: "quiet", datetime: p.starts_at }, when(new Date(p.starts_at))), h("span", { class: "quiet" }, t("plan.with", { names: list(p.hosts) }))),
       ),
     ),
   );
   return h(
     "section",
     { class: "card rooms", "aria-labelledby": "plans-title" },
-    h("h2", { id: "plans-title" }, "Planned"),
-    items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, "Nothing is planned yet."),
-    member && h("button", { type: "button", class: "plan-button", onclick: () => plan(go) }, icon("calendar"), "Plan a room for later"),
+    h("h2", { id: "plans-title" }, t("plans.title")),
+    items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, t("plans.none")),
+    member && h("button", { type: "button", class: "plan-button", onclick: () => plan(go) }, icon("calendar"), t("plans.new")),
   );
 }
 
@@ -47,23 +48,23 @@ export function planned(plans, go) {
  */
 function plan(go) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const title = h("input", { id: "plan-title", maxlength: 60, required: true, autocomplete: "off", placeholder: "Friday night radio" });
+  const title = h("input", { id: "plan-title", maxlength: 60, required: true, autocomplete: "off", placeholder: t("open.example") });
   const start = h("input", { id: "plan-start", type: "datetime-local", required: true, value: localOf(soon()), min: localOf(new Date()) });
   const minutes = h(
     "select",
     { id: "plan-minutes" },
-    ...[30, 60, 90, 120, 180, 240].map((n) => h("option", { value: n, selected: n === 60 }, n < 60 ? `${n} minutes` : n === 60 ? "1 hour" : `${n / 60} hours`)),
+    ...[30, 60, 90, 120, 180, 240].map((n) => h("option", { value: n, selected: n === 60 }, n < 60 ? t("plan.minutes", { n }) : t("plan.hours", { n: n / 60 }))),
   );
   const who = h(
     "select",
     { id: "plan-visibility" },
-    h("option", { value: "open" }, "Everybody in this house"),
-    h("option", { value: "members" }, "Members of the club"),
-    h("option", { value: "closed" }, "Only people with an invite"),
+    h("option", { value: "open" }, t("visibility.open")),
+    h("option", { value: "members" }, t("visibility.members")),
+    h("option", { value: "closed" }, t("visibility.closed")),
   );
-  const submit = h("button", { class: "primary big" }, "Plan it");
+  const submit = h("button", { class: "primary big" }, t("plan.submit"));
   const box = dialog(
-    "Plan a room",
+    t("plan.title"),
     h(
       "form",
       {
@@ -85,13 +86,13 @@ function plan(go) {
           }
         },
       },
-      h("label", { for: "plan-title" }, "What will it be about?"),
+      h("label", { for: "plan-title" }, t("plan.about")),
       title,
-      h("label", { for: "plan-start" }, `When does it begin? (${zone()})`),
+      h("label", { for: "plan-start" }, t("plan.starts", { zone: zone() })),
       start,
-      h("label", { for: "plan-minutes" }, "How long?"),
+      h("label", { for: "plan-minutes" }, t("plan.length")),
       minutes,
-      h("label", { for: "plan-visibility" }, "Who may come in?"),
+      h("label", { for: "plan-visibility" }, t("visibility.label")),
       who,
       problem,
       submit,

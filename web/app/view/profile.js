@@ -1,6 +1,7 @@
 import * as api from "../api.js";
 import { h, say } from "../dom.js";
 import * as keyring from "../keyring.js";
+import { t } from "../language.js";
 import { square } from "../picture.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
@@ -28,7 +29,7 @@ export function profileNote(profile, room, followed, change) {
   let following = false;
   const show = () => {
     button.setAttribute("aria-pressed", String(following));
-    button.replaceChildren(icon("star"), following ? "Following" : "Follow");
+    button.replaceChildren(icon("star"), t(following ? "profile.following" : "profile.follow"));
   };
   button.addEventListener("click", async () => {
     if (!profile) return;
@@ -62,9 +63,9 @@ export async function editProfile() {
   const problem = h("p", { class: "problem", role: "alert" });
   const face = h("div", { class: "profile-face" });
   const file = h("input", { id: "profile-picture", type: "file", accept: "image/*", class: "sr-only", tabindex: -1, onchange: () => choose() });
-  const about = h("input", { id: "profile-about", maxlength: 160, autocomplete: "off", placeholder: "Radio, tea and long walks", value: own.about ?? "" });
-  const drop = h("button", { type: "button", class: "ghost", onclick: () => attempt(async (token) => draw((await api.removePicture(token)).picture)) }, "Remove the picture");
-  const submit = h("button", { class: "primary big" }, "Save");
+  const about = h("input", { id: "profile-about", maxlength: 160, autocomplete: "off", placeholder: t("profile.about.example"), value: own.about ?? "" });
+  const drop = h("button", { type: "button", class: "ghost", onclick: () => attempt(async (token) => draw((await api.removePicture(token)).picture)) }, t("profile.picture.remove"));
+  const submit = h("button", { class: "primary big" }, t("action.save"));
   const draw = (/** @type {string | undefined} */ picture) => {
     face.replaceChildren(avatar(own.name ?? "", "", picture));
     drop.hidden = !picture;
@@ -88,7 +89,7 @@ export async function editProfile() {
     });
   draw(own.picture);
   const box = dialog(
-    "Your profile",
+    t("profile.title"),
     h(
       "form",
       {
@@ -98,10 +99,10 @@ export async function editProfile() {
           if (await attempt(async (token) => void (await api.setAbout(about.value, token)))) box.close();
         },
       },
-      h("p", { class: "quiet" }, "Shown to everybody who sees you on stage. Without words and a picture you have no profile, and nobody can follow you."),
-      h("div", { class: "row" }, face, file, h("button", { type: "button", onclick: () => file.click() }, "Choose a picture"), drop),
-      h("label", { for: "profile-picture", class: "sr-only" }, "Your picture"),
-      h("label", { for: "profile-about" }, "A few words about you"),
+      h("p", { class: "quiet" }, t("profile.text")),
+      h("div", { class: "row" }, face, file, h("button", { type: "button", onclick: () => file.click() }, t("profile.picture.choose")), drop),
+      h("label", { for: "profile-picture", class: "sr-only" }, t("profile.picture")),
+      h("label", { for: "profile-about" }, t("profile.about")),
       about,
       problem,
       submit,

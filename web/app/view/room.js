@@ -1,7 +1,7 @@
 import { h, say } from "../dom.js";
 import { Followed } from "../followed.js";
+import { t } from "../language.js";
 import { Meter } from "../meter.js";
-import { count } from "../words.js";
 import { audience } from "./audience.js";
 import { banner } from "./banner.js";
 import { Lockscreen } from "../lockscreen.js";
@@ -41,10 +41,10 @@ export function room(call, { title, open }) {
   const signal = h("button", { type: "button", class: "round ghost signal", "aria-controls": "connection", onclick: () => toggle("connection") }, icon("signal"));
   const share = () => roomInvite(call.roster.room, open);
   const panels = {
-    hands: panel("hands", "Raised hands", queue.element, law.element),
-    connection: panel("connection", "Your connection", link.element, h("button", { type: "button", class: "sound-button", onclick: () => soundSettings(call) }, icon("mic"), "Microphone and speakers")),
+    hands: panel("hands", t("hands.title"), queue.element, law.element),
+    connection: panel("connection", t("connection.title"), link.element, h("button", { type: "button", class: "sound-button", onclick: () => soundSettings(call) }, icon("mic"), t("sound.open"))),
   };
-  const side = h("aside", { class: "side", "aria-label": "Details" }, panels.hands, panels.connection);
+  const side = h("aside", { class: "side", "aria-label": t("room.details") }, panels.hands, panels.connection);
   const tools = bar(call, { leave: () => leaveRoom(call), share, hands: () => toggle("hands"), end: () => endRoom(call) });
   const element = h(
     "main",
@@ -85,18 +85,18 @@ export function room(call, { title, open }) {
    * @param {...HTMLElement} content
    */
   function panel(id, heading, ...content) {
-    const close = h("button", { type: "button", class: "round ghost", "aria-label": `Close: ${heading}`, onclick: () => toggle(id) }, icon("close"));
+    const close = h("button", { type: "button", class: "round ghost", "aria-label": t("action.close.what", { what: heading }), onclick: () => toggle(id) }, icon("close"));
     return h("section", { id, class: "panel card", hidden: true, "aria-labelledby": `${id}-title` }, h("div", { class: "panel-head" }, h("h2", { id: `${id}-title` }, heading), close), ...content);
   }
 
   function update() {
     const { roster } = call;
-    say(counts, `${roster.stage.length} on stage · ${count(roster.listeners, "listener")}`);
+    say(counts, t("room.counts", { stage: roster.stage.length, listeners: t("listeners", { n: roster.listeners }) }));
     if (!roster.onStage) panels.hands.hidden = true;
     signal.setAttribute("aria-expanded", String(!panels.connection.hidden));
     const trouble = call.state !== "live" || call.hearing.state !== "connected";
     signal.classList.toggle("trouble", trouble);
-    signal.setAttribute("aria-label", trouble ? "Your connection: trouble" : "Your connection");
+    signal.setAttribute("aria-label", t(trouble ? "connection.trouble" : "connection.title"));
     side.hidden = panels.hands.hidden && panels.connection.hidden;
     for (const part of [obstacle, faces, crowd, queue, law, link]) part.update();
     tools.update(!panels.hands.hidden);

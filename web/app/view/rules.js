@@ -1,4 +1,5 @@
 import { apply, h, say } from "../dom.js";
+import { t } from "../language.js";
 import { bundles } from "./bundles.js";
 
 /**
@@ -9,9 +10,9 @@ export function rules(call) {
   const hands = h(
     "select",
     { id: "rule-hands", onchange: () => call.request({ type: "set-rules", hands: hands.value }) },
-    h("option", { value: "everyone" }, "Everybody"),
-    h("option", { value: "invited" }, "Those with an invite"),
-    h("option", { value: "off" }, "Nobody"),
+    h("option", { value: "everyone" }, t("rules.hands.everyone")),
+    h("option", { value: "invited" }, t("rules.hands.invited")),
+    h("option", { value: "off" }, t("rules.hands.off")),
   );
   const unmute = h("input", { id: "rule-unmute", type: "checkbox", onchange: () => call.request({ type: "set-rules", self_unmute: unmute.checked }) });
   const sending = bundles("rule-bundles", (ms) => call.request({ type: "set-rules", audience_hold_ms: ms }));
@@ -19,9 +20,9 @@ export function rules(call) {
   const element = h(
     "div",
     { class: "rules" },
-    h("label", { for: "rule-hands" }, "Who may raise a hand"),
+    h("label", { for: "rule-hands" }, t("rules.hands")),
     hands,
-    h("div", { class: "check" }, unmute, h("label", { for: "rule-unmute" }, "Speakers may undo a host’s mute")),
+    h("div", { class: "check" }, unmute, h("label", { for: "rule-unmute" }, t("rules.unmute"))),
     sending.label,
     sending.select,
     note,
@@ -34,7 +35,7 @@ export function rules(call) {
       unmute.checked = now.self_unmute;
       sending.show(now.audience_hold_ms ?? 0);
       for (const control of [hands, unmute, sending.select]) apply(control, { disabled: !hosting });
-      say(note, hosting ? "" : "Only hosts change the rules.");
+      say(note, hosting ? "" : t("rules.hosts"));
       note.hidden = hosting;
     },
   };

@@ -1,6 +1,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
+import { t } from "../language.js";
 import { link } from "../route.js";
 import { refusalOf } from "../types.js";
 import { aside, ending } from "../words.js";
@@ -20,8 +21,8 @@ import { toast } from "./toast.js";
 function share(title, text, make, roles) {
   const problem = h("p", { class: "problem", role: "alert" });
   const field = h("input", { id: "link", readonly: true, class: "link", onfocus: () => field.select() });
-  const copy = h("button", { type: "button", class: "primary", disabled: true, onclick: () => copyText(field) }, icon("copy"), "Copy link");
-  const send = h("button", { type: "button", onclick: () => navigator.share({ url: field.value }).catch(() => {}) }, icon("share"), "Send");
+  const copy = h("button", { type: "button", class: "primary", disabled: true, onclick: () => copyText(field) }, icon("copy"), t("share.copy"));
+  const send = h("button", { type: "button", onclick: () => navigator.share({ url: field.value }).catch(() => {}) }, icon("share"), t("share.send"));
   const fill = async (/** @type {Role} */ role) => {
     copy.disabled = true;
     problem.textContent = "";
@@ -30,20 +31,20 @@ function share(title, text, make, roles) {
       copy.disabled = false;
     } catch (e) {
       const { code, message } = refusalOf(e);
-      problem.textContent = code === "forbidden" ? "Only hosts can invite to this room." : ending(code, message).text;
+      problem.textContent = code === "forbidden" ? t("share.hosts") : ending(code, message).text;
     }
   };
   const choice = h(
     "select",
     { id: "role", onchange: () => fill(/** @type {Role} */ (choice.value)) },
-    ...roles.map((role) => h("option", { value: role }, { listener: "Listener", speaker: "Speaker, on stage", host: "Host, with all rights" }[role])),
+    ...roles.map((role) => h("option", { value: role }, t(`share.as.${role}`))),
   );
   dialog(
     title,
     h("p", {}, text),
-    roles.length > 1 && h("label", { for: "role" }, "They come in as"),
+    roles.length > 1 && h("label", { for: "role" }, t("share.as")),
     roles.length > 1 ? choice : "",
-    h("label", { for: "link", class: "sr-only" }, "Invite link"),
+    h("label", { for: "link", class: "sr-only" }, t("share.link")),
     field,
     problem,
     h("div", { class: "dialog-actions" }, typeof navigator.share === "function" ? send : "", copy),
@@ -70,7 +71,7 @@ async function copyText(field) {
  */
 export function roomInvite(room, open) {
   if (open) {
-    share("Invite people", "Whoever opens this link can come in and listen.", async () => link({ at: "room", room }), ["listener"]);
+    share(t("bar.invite"), t("share.open"), async () => link({ at: "room", room }), ["listener"]);
     return;
   }
   /** @type {Map<Role, string>} */
@@ -80,7 +81,7 @@ export function roomInvite(room, open) {
     made.set(role, url);
     return url;
   };
-  share("Invite people", "A link for listeners works a hundred times; one to the stage works once. Either is good for a day.", make, ["listener", "speaker", "host"]);
+  share(t("bar.invite"), t("share.room"), make, ["listener", "speaker", "host"]);
 }
 
 /**
@@ -88,7 +89,7 @@ export function roomInvite(room, open) {
  * @param {string} plan
  */
 export function hostInvite(plan) {
-  share("Host together", "A member who opens this link can agree to host with you. A new link ends the last one.", async () => (await api.inviteToHost(plan, await keyring.houseToken())).url, ["host"]);
+  share(t("share.host"), t("share.host.text"), async () => (await api.inviteToHost(plan, await keyring.houseToken())).url, ["host"]);
 }
 
 /**
@@ -96,14 +97,14 @@ export function hostInvite(plan) {
  * @param {string} url
  */
 export function shareLink(url) {
-  share("Share this room", "Whoever opens this link sees what is planned. Where you paste it, it shows a preview.", async () => url, ["listener"]);
+  share(t("share.plan"), t("share.plan.text"), async () => url, ["listener"]);
 }
 
 /** Invites to the club. */
 export function clubInvite() {
   share(
-    "Invite to the club",
-    "The link works once, for a week. Whoever uses it becomes a member, by your invitation.",
+    t("member.invite"),
+    t("share.club.text"),
     async () => (await api.inviteToClub(await keyring.houseToken())).url,
     ["listener"],
   );

@@ -1,4 +1,5 @@
 import { h, say } from "../dom.js";
+import { t } from "../language.js";
 import { Mic } from "../mic.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
@@ -16,12 +17,12 @@ const levelEvery = 80;
 export function soundSettings(call) {
   const problem = h("p", { class: "problem", role: "alert" });
   const mic = h("select", { id: "sound-mic", onchange: () => void change({ mic: mic.value }) });
-  const level = h("meter", { min: 0, max: 1, low: 0.05, optimum: 0.5, "aria-label": "Level of your microphone" });
-  const test = h("button", { type: "button", class: "small", "aria-pressed": "false", onclick: () => (tester ? stop() : void start()) }, icon("mic"), "Test");
+  const level = h("meter", { min: 0, max: 1, low: 0.05, optimum: 0.5, "aria-label": t("sound.level") });
+  const test = h("button", { type: "button", class: "small", "aria-pressed": "false", onclick: () => (tester ? stop() : void start()) }, icon("mic"), t("sound.test"));
   const echo = h("input", { id: "sound-echo", type: "checkbox", onchange: () => void change({ echo: echo.checked }) });
   const speaker = h("select", { id: "sound-speaker", onchange: () => void change({ speaker: speaker.value }) });
   const volume = h("input", { id: "sound-volume", type: "range", min: 0, max: 100, step: 5, oninput: () => void change({ volume: Number(volume.value) / 100 }) });
-  const play = h("button", { type: "button", class: "small", onclick: () => void beep(call) }, icon("ear"), "Play a sound");
+  const play = h("button", { type: "button", class: "small", onclick: () => void beep(call) }, icon("ear"), t("sound.play"));
   const picks = "setSinkId" in HTMLMediaElement.prototype;
   /** The microphone while it is tried. @type {{stream: MediaStream, stop: () => void} | undefined} */
   let tester;
@@ -75,19 +76,19 @@ export function soundSettings(call) {
   async function list() {
     const devices = (await navigator.mediaDevices?.enumerateDevices().catch(() => [])) ?? [];
     const { mic: now, speaker: out } = vault.sound.get();
-    fill(mic, devices.filter((d) => d.kind === "audioinput"), now, "Microphone");
-    fill(speaker, devices.filter((d) => d.kind === "audiooutput"), out, "Speakers");
+    fill(mic, devices.filter((d) => d.kind === "audioinput"), now, "sound.mic.n");
+    fill(speaker, devices.filter((d) => d.kind === "audiooutput"), out, "sound.speakers.n");
   }
 
   dialog(
-    "Sound",
-    h("label", { for: "sound-mic" }, "Microphone"),
+    t("sound.title"),
+    h("label", { for: "sound-mic" }, t("sound.mic")),
     mic,
     h("div", { class: "sound-test" }, test, level),
-    h("div", { class: "check" }, echo, h("label", { for: "sound-echo" }, "Cancel echo (off for music, with headphones)")),
-    picks && h("label", { for: "sound-speaker" }, "Speakers"),
+    h("div", { class: "check" }, echo, h("label", { for: "sound-echo" }, t("sound.echo"))),
+    picks && h("label", { for: "sound-speaker" }, t("sound.speakers")),
     picks && speaker,
-    h("label", { for: "sound-volume" }, "Volume"),
+    h("label", { for: "sound-volume" }, t("sound.volume")),
     volume,
     h("div", {}, play),
     problem,
@@ -103,13 +104,13 @@ export function soundSettings(call) {
  * @param {HTMLSelectElement} select
  * @param {MediaDeviceInfo[]} devices
  * @param {string} chosen
- * @param {string} kind what one is called that has no name
+ * @param {import("../language.js").Key} nameless what one is called that has no name
  */
-function fill(select, devices, chosen, kind) {
+function fill(select, devices, chosen, nameless) {
   const known = devices.filter((d) => d.deviceId && d.deviceId !== "default");
   select.replaceChildren(
-    h("option", { value: "" }, "As the system has it"),
-    ...known.map((d, i) => h("option", { value: d.deviceId }, d.label || `${kind} ${i + 1}`)),
+    h("option", { value: "" }, t("sound.default")),
+    ...known.map((d, i) => h("option", { value: d.deviceId }, d.label || t(nameless, { n: i + 1 }))),
   );
   select.value = known.some((d) => d.deviceId === chosen) ? chosen : "";
 }

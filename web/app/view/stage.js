@@ -1,4 +1,5 @@
 import { h, reconcile, say } from "../dom.js";
+import { t } from "../language.js";
 import { Seating } from "../seating.js";
 import { reach, talks } from "../voices.js";
 import { avatar } from "./avatar.js";
@@ -16,7 +17,7 @@ import { icon } from "./icon.js";
  * @param {(member: StageMember) => void} onPick the user has picked somebody
  */
 export function stage(call, followed, onPick) {
-  const list = h("ul", { class: "stage", "aria-label": "On stage" });
+  const list = h("ul", { class: "stage", "aria-label": t("stage.name") });
   const nobody = h("p", { class: "quiet", hidden: true });
   const element = h("section", { class: "stage-card" }, list, nobody);
   const seating = new Seating();
@@ -46,16 +47,16 @@ export function stage(call, followed, onPick) {
   const update = (item, member) => {
     const own = member.member === call.roster.me;
     const muted = own ? call.speaking.silent : member.muted;
-    say(part(item, "seat-name"), own ? `${member.name} (you)` : member.name);
-    const role = member.role === "host" ? "Host" : "Speaker";
-    say(part(item, "seat-role"), member.away ? "Reconnecting" : followed.has(member.profile) ? `${role}, you follow` : role);
+    say(part(item, "seat-name"), own ? t("stage.you", { name: member.name }) : member.name);
+    const role = t(member.role === "host" ? "role.host" : "role.speaker");
+    say(part(item, "seat-role"), member.away ? t("stage.away") : followed.has(member.profile) ? t("stage.followed", { role }) : role);
     item.classList.toggle("host", member.role === "host");
     item.classList.toggle("own", own);
     item.classList.toggle("away", member.away ?? false);
     badge(part(item, "seat-face"), muted);
     item.dataset["talker"] = String(member.talker);
     item.classList.toggle("muted", muted);
-    say(part(item, "seat-mic"), muted ? "Microphone off" : "Microphone on");
+    say(part(item, "seat-mic"), t(muted ? "stage.mic.off" : "stage.mic.on"));
   };
 
   const seated = () => seating.arrange(call.roster.stage, narrow.matches);
@@ -67,7 +68,7 @@ export function stage(call, followed, onPick) {
     const at = seated().findIndex((m) => m.member === id);
     const face = list.children[at]?.querySelector(".seat-face");
     if (!face || face.querySelector(".clap")) return;
-    const clap = h("span", { class: "badge clap", role: "img", "aria-label": "applauds" }, icon("mic"));
+    const clap = h("span", { class: "badge clap", role: "img", "aria-label": t("stage.applauds") }, icon("mic"));
     face.append(clap);
     setTimeout(() => clap.remove(), applauseMs);
   };
@@ -78,7 +79,7 @@ export function stage(call, followed, onPick) {
       seat();
       call.roster.applause.splice(0).forEach(applaud);
       const { lastHost } = call.roster;
-      say(nobody, lastHost ? `${lastHost} left. The room waits for a host.` : "Nobody is on stage yet. Stay: it starts when a host arrives.");
+      say(nobody, lastHost ? t("stage.no_host", { name: lastHost }) : t("stage.nobody"));
       nobody.hidden = call.roster.stage.length > 0;
     },
     /** Updates the rings to the voice levels. */

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { choose, list, number, speak, t, together } from "../app/language.js";
+import { texts } from "./english.js";
+
+const english = texts("en");
+const tags = readdirSync(new URL("../app/lang", import.meta.url)).map((name) => name.replace(/\.json$/, ""));
+
+/** The names in braces of a text. */
+const values = (/** @type {string} */ text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]))].sort();
+
+/**
+ * What is wrong with a language.
+ * @param {string} tag
+ * @param {{[key: string]: any}} table
+ */
+function faults(tag, table) {
+  const found = [];
+  const categories = new Intl.PluralRules(tag).resolvedOptions().pluralCategories.toSorted();
+  for (const [key, model] of Object.entries(english)) {
+    const text = table[key];
+    if (text === undefined) {
+      found.push(`${key} is missing`);
+      continue;
+    }
+    if (typeof text !== typeof model) found.push(`${key} has plural forms in one language only`);
+    if (typeof text === "object" && Object.keys(text).toSorted().join() !== categories.join()) found.push(`${key} needs the forms ${categories.join()}`);
+    const want = values(typeof model === "object" ? model.other : model).join();
+    for (const form of typeof text === "object" ? Object.values(text) : [text]) {
+      if (!form.trim()) found.push(`${key} is empty`);
+      if (values(form).join() !== want) found.push(`${key} has the values ${values(form).join()} and not ${want}`);
+    }
+  }
+  for (const key of Object.keys(table)) if (!(key in english)) found.push(`${key} is unknown`);
+  if (!["ltr", "rtl"].includes(table["language.direction"])) found.push("language.direction is ltr or rtl");
+  if (Intl.DateTimeFormat.supportedLocalesOf(table["language.formats"] ?? "").length === 0) found.push("language.formats is unknown");
+  return found;
+}
+
+for (const tag of tags) {
+  test(`the language ${tag} has every text, with its values and its plural forms`, () => assert.deepEqual(faults(tag, texts(tag)), []));
+}
+
+test("a language with a fault is found out", () => {
+  for (const [change, want] of [
+    [{ "stage.you": undefined }, "stage.you is missing"],
+    [{ "stage.me": "me" }, "stage.me is unknown"],
+    [{ "stage.you": "you" }, "stage.you has the values  and not name"],
+    [{ "stage.you": "{nome} (you)" }, "stage.you has the values nome and not name"],
+    [{ "home.title": " " }, "home.title is empty"],
+    [{ listeners: "{n} listeners" }, "listeners has plural forms in one language only"],
+    [{ listeners: { other: "{n}" } }, "listeners needs the forms one,other"],
+    [{ "language.direction": "up" }, "language.direction is ltr or rtl"],
+  ]) {
+    assert.deepEqual(faults("en", { ...english, .../** @type {object} */ (change) }), [want]);
+  }
+  assert.deepEqual(faults("pl", english).find((f) => f.startsWith("listeners")), "listeners needs the forms few,many,one,other");
+});
+
+test("every text is used", () => {
+  const app = new URL("../app/", import.meta.url);
+  const used = readdirSync(app, { recursive: true }).filter((name) => /\.(js|html)$/.test(String(name))).map((name) => readFileSync(new URL(String(name), app), "utf8")).join("\n");
+  // These keys are made at run time, from a code, a role or a state.
+  const made = /^(language|ending|code|note|connection\.ear|connection\.(joining|live|lost|over)$|share\.as\.)/;
+  assert.deepEqual(Object.keys(english).filter((key) => !made.test(key) && !used.includes(`"${key}"`)), []);
+});
+
+test("the first language that a visitor wishes for and that there is", () => {
+  for (const [wishes, want] of [
+    [["", "", "de-AT", "en"], "de"],
+    [["xx", "", "fr", "de"], "de"],
+    [["DE"], "de"],
+    [["pt"], "pt-BR"],
+    [["pt-PT", "de"], "pt-BR"],
+    [["zh"], "en"],
+    [[], "en"],
+    [["en-US", "de"], "en"],
+  ]) {
+    assert.equal(choose(wishes, ["en", "de", "pt-BR"]), want, String(wishes));
+  }
+});
+
+test("values are written as the language writes them, and apart where they run the other way", () => {
+  assert.equal(t("listeners", { n: 1200 }), "1,200 listeners");
+  assert.equal(t("stage.you", { name: "Ada" }), "Ada (you)");
+  assert.equal(t("stage.you", { name: "نور" }), "\u2068نور\u2069 (you)");
+  assert.equal(list(["Ada", "Bo", "Cy"]), "Ada, Bo, Cy");
+  assert.equal(together(["Ada", "Bo"]), "Ada and Bo");
+  assert.equal(number(1.25, 1), "1.3");
+  assert.equal(t(/** @type {any} */ ("no.such")), "no.such");
+  speak("ar", { ...english, "language.direction": "rtl", "language.formats": "ar-EG", listeners: { few: "{n} few", other: "{n} other" } });
+  assert.equal(t("listeners", { n: 3 }), "٣ few");
+  assert.equal(t("listeners", { n: 0 }), "٠ other");
+  assert.equal(t("stage.you", { name: "Ada" }), "\u2068Ada\u2069 (you)");
+  speak("en", english);
+});
