@@ -115,6 +115,47 @@ func TestLanguagesAreThoseThatHaveAFile(t *testing.T) {
 	assert.Equal(t, "English", names["en"])
 }
 
+// Left and right are where a line begins and ends, or the other way round: styles say
+// which by logical properties.
+func TestStylesHaveNoLeftAndRight(t *testing.T) {
+	sided := regexp.MustCompile(`(?:^|[\s;{-])(?:left|right)\s*:|(?:text-align|float|clear)\s*:\s*(?:left|right)|-(?:left|right)(?:-radius)?\s*:`)
+	edges := regexp.MustCompile(`(?:^|[\s;{])((?:margin|padding|inset|border-width)\s*:\s*([^;}]+))`)
+	faults := func(css string) (found []string) {
+		found = sided.FindAllString(css, -1)
+		for _, m := range edges.FindAllStringSubmatch(css, -1) {
+			if values := cssValues(m[2]); len(values) == 4 && values[1] != values[3] {
+				found = append(found, m[1])
+			}
+		}
+		return found
+	}
+	sources(t, func(name, data string) {
+		if filepath.Ext(name) == ".css" {
+			assert.Empty(t, faults(data), name)
+		}
+	})
+	for css, want := range map[string]int{
+		"a { margin-left: 1px }": 1, "a { left: 0; right: 0 }": 2, "a { text-align: right }": 1, "a { margin: 1px 2px 3px 4px }": 1,
+		"a { border-top-left-radius: 1px }": 1, "a { margin: 1px 2px 3px 2px; padding: 0 calc(1px + 2px) }": 0, "a { margin-inline-start: 1px; text-align: start }": 0,
+	} {
+		assert.Len(t, faults(css), want, css)
+	}
+}
+
+// cssValues splits the value of a property at the spaces outside parentheses.
+func cssValues(value string) []string {
+	depth := 0
+	return strings.FieldsFunc(value, func(r rune) bool {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		return r == ' ' && depth == 0
+	})
+}
+
 // Those that the page has no advice for are told by their meaning.
 func TestEveryErrorOfTheServerHasWords(t *testing.T) {
 	data, err := os.ReadFile("app/lang/en.json")

@@ -20,7 +20,7 @@ let plural = new Intl.PluralRules("en");
 /** How dates, numbers and lists are written. */
 let formats = "en-GB";
 let enumeration = new Intl.ListFormat(formats, { type: "unit", style: "short" });
-/** Number formats, by how many digits follow the point. @type {Map<number, Intl.NumberFormat>} */
+/** Number formats, by how many digits follow the point. @type {Map<number | undefined, Intl.NumberFormat>} */
 const numbers = new Map();
 
 /** Loads the visitor's language: the one that the address asks for, else that which they picked, else the browser's. */
@@ -112,9 +112,9 @@ function shown(value) {
 
 /**
  * @param {number} n
- * @param {number} [digits] after the point
+ * @param {number} [digits] after the point; without, as many as it has
  */
-export function number(n, digits = 0) {
+export function number(n, digits) {
   let format = numbers.get(digits);
   if (!format) numbers.set(digits, (format = new Intl.NumberFormat(formats, { minimumFractionDigits: digits, maximumFractionDigits: digits })));
   return format.format(n);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { choose, list, number, speak, t, together } from "../app/language.js";
+import { choose, list, number, speak, t, together, when } from "../app/language.js";
+import { ending } from "../app/words.js";
 import { texts } from "./english.js";
 
 const english = texts("en");
@@ -81,6 +82,20 @@ test("the first language that a visitor wishes for and that there is", () => {
   }
 });
 
+test("a German visitor's numbers, dates and lists are German", () => {
+  speak("de", texts("de"));
+  assert.equal(t("listeners", { n: 1 }), "1 hört zu");
+  assert.equal(t("listeners", { n: 1200 }), "1.200 hören zu");
+  assert.equal(t("connection.loss.value", { percent: number(1.25, 1) }), "1,3 %");
+  assert.equal(together(["Ada", "Bo"]), "Ada und Bo");
+  assert.equal(list(["Ada", "Bo", "Cy"]), "Ada, Bo und Cy");
+  assert.match(when(new Date("2026-12-04T20:00:00+01:00"), "Europe/Berlin"), /^Freitag, 4\. Dezember um 20:00 (MEZ|GMT\+1)$/);
+  assert.deepEqual(ending("bad_request", "the title is too long"), { title: "Das hat nicht geklappt", text: "Der Server versteht die Anfrage nicht. Prüf, was du eingegeben hast." });
+  assert.equal(ending("new_code", "the moon is down").text, "The moon is down.", "there is no translation: the server's own words");
+  speak("en", english);
+  assert.equal(ending("bad_request", "the title is too long").text, "The title is too long.", "they say more");
+});
+
 test("values are written as the language writes them, and apart where they run the other way", () => {
   assert.equal(t("listeners", { n: 1200 }), "1,200 listeners");
   assert.equal(t("stage.you", { name: "Ada" }), "Ada (you)");
@@ -88,6 +103,7 @@ test("values are written as the language writes them, and apart where they run t
   assert.equal(list(["Ada", "Bo", "Cy"]), "Ada, Bo, Cy");
   assert.equal(together(["Ada", "Bo"]), "Ada and Bo");
   assert.equal(number(1.25, 1), "1.3");
+  assert.equal(t("plan.hours", { n: 1.5 }), "1.5 hours");
   assert.equal(t(/** @type {any} */ ("no.such")), "no.such");
   speak("ar", { ...english, "language.direction": "rtl", "language.formats": "ar-EG", listeners: { few: "{n} few", other: "{n} other" } });
   assert.equal(t("listeners", { n: 3 }), "٣ few");

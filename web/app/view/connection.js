@@ -58,11 +58,11 @@ export function connection(call) {
       const now = readings[readings.length - 1];
       if (!now) return;
       set("loss", t(now.resent > 0 ? "connection.loss.resent" : "connection.loss.value", { percent: number(100 * now.loss, 1), n: now.resent }));
-      set("jitter", t("connection.ms", { n: now.jitter }));
-      set("latency", Number.isNaN(now.roundTrip) ? "–" : t("connection.ms", { n: now.roundTrip }));
-      set("buffer", t("connection.ms", { n: now.buffer }));
-      set("bitrate", t("connection.receiving.value", { rate: now.down, n: now.voices }));
-      set("sending", call.speaking.mic ? t("connection.rate", { n: now.up }) : "–");
+      set("jitter", t("connection.ms", { n: Math.round(now.jitter) }));
+      set("latency", Number.isNaN(now.roundTrip) ? "–" : t("connection.ms", { n: Math.round(now.roundTrip) }));
+      set("buffer", t("connection.ms", { n: Math.round(now.buffer) }));
+      set("bitrate", t("connection.receiving.value", { rate: Math.round(now.down), n: now.voices }));
+      set("sending", call.speaking.mic ? t("connection.rate", { n: Math.round(now.up) }) : "–");
       set("cipher", now.cipher.replace(/^SRTP_/, "").replaceAll("_", " ") || "–");
       flow.update(readings.map((r) => r.down), 60, 40);
       waits.update(readings.map((r) => r.jitter), 60, 10);

@@ -25,7 +25,7 @@ export function followedHere(rooms, followed, go) {
       h(
         "button",
         { type: "button", class: "room-item", onclick: () => go({ at: "room", room: room.room }) },
-        h("span", { class: "room-item-text" }, h("strong", {}, m.name), h("span", { class: "quiet" }, t("following.where", { room: room.name }))),
+        h("span", { class: "room-item-text" }, h("strong", { dir: "auto" }, m.name), h("span", { class: "quiet" }, t("following.where", { room: room.name }))),
         avatar(m.name, "small", m.picture),
       ),
     ),

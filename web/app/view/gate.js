@@ -5,6 +5,7 @@ import * as vault from "../vault.js";
 import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { icon, mark } from "./icon.js";
+import { languagePicker } from "./language.js";
 
 /**
  * What is shown of a room before joining.
@@ -26,7 +27,7 @@ import { icon, mark } from "./icon.js";
  */
 export function gate(sight, enter) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: t("name.example"), value: vault.name.get() || (sight.name ?? "") });
+  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, dir: "auto", autocomplete: "nickname", placeholder: t("name.example"), value: vault.name.get() || (sight.name ?? "") });
   const button = h("button", { class: "primary big" }, icon("ear"), sight.yes);
   const { stage = [], audience = 0 } = sight;
   return h(
@@ -53,7 +54,7 @@ export function gate(sight, enter) {
         },
       },
       h("p", { class: "over" }, sight.over),
-      h("h1", {}, sight.title),
+      h("h1", { dir: "auto" }, sight.title),
       stage.length > 0 &&
         h(
           "div",
@@ -67,6 +68,7 @@ export function gate(sight, enter) {
       problem,
       button,
     ),
+    languagePicker(),
   );
 }
 
@@ -97,5 +99,6 @@ export function farewell(code, choices, message) {
       h("p", {}, text),
       ...choices.map(({ label, act, first }) => h("button", { type: "button", class: first ? "primary big" : "big", onclick: act }, label)),
     ),
+    languagePicker(),
   );
 }

@@ -21,7 +21,7 @@ export function hands(call) {
       { class: "hand" },
       h("span", { class: "hand-place", "aria-hidden": "true" }),
       avatar(name, "small"),
-      h("span", { class: "hand-name" }, name),
+      h("span", { class: "hand-name", dir: "auto" }, name),
       h(
         "span",
         { class: "hand-actions" },

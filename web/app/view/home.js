@@ -10,6 +10,7 @@ import { avatar } from "./avatar.js";
 import { bundles } from "./bundles.js";
 import { followedHere } from "./following.js";
 import { icon, mark } from "./icon.js";
+import { languagePicker } from "./language.js";
 import { membership } from "./membership.js";
 import { planned } from "./plans.js";
 import { isMember } from "./profile.js";
@@ -36,6 +37,7 @@ export async function home(go) {
       h("p", { class: "lead" }, t("home.lead")),
     ),
     content,
+    languagePicker(),
   );
   content.append(...(await rooms(go)));
   return element;
@@ -63,8 +65,8 @@ async function rooms(go) {
 function opening(go, token) {
   const open = token === "";
   const problem = h("p", { class: "problem", role: "alert" });
-  const title = h("input", { id: "title", name: "title", maxlength: 60, required: true, autocomplete: "off", placeholder: t("open.example") });
-  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, autocomplete: "nickname", placeholder: t("name.example"), value: vault.name.get() });
+  const title = h("input", { id: "title", name: "title", maxlength: 60, required: true, dir: "auto", autocomplete: "off", placeholder: t("open.example") });
+  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, dir: "auto", autocomplete: "nickname", placeholder: t("name.example"), value: vault.name.get() });
   const who = h(
     "select",
     { id: "visibility", name: "visibility" },
@@ -148,7 +150,7 @@ function listing(rooms, go) {
         h(
           "span",
           { class: "room-item-text" },
-          h("strong", {}, room.name),
+          h("strong", { dir: "auto" }, room.name),
           h("span", { class: "quiet" }, `${names ? names + " · " : ""}${t("listeners", { n: room.audience })}`),
         ),
         room.stage.length > 0 && faces,

@@ -21,10 +21,14 @@ const strokes = {
   stop: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17ZM9 9l6 6M15 9l-6 6",
   applause: "M10.5 20.5c-2.8 0-4.6-1.2-5.6-3.4l-1.7-3.6a1.4 1.4 0 0 1 2.4-1.3l1 1.5V7.4a1.4 1.4 0 0 1 2.8 0v4.1V6a1.4 1.4 0 0 1 2.8 0v5.5-3.6a1.4 1.4 0 0 1 2.8 0v6.4c0 3.8-2 6.2-4.5 6.2ZM17.5 3.5v2M20.8 5.2l-1.5 1.4M21.5 9.5h-2",
   calendar: "M5.5 5.5h13A1.5 1.5 0 0 1 20 7v11.5a1.5 1.5 0 0 1-1.5 1.5h-13A1.5 1.5 0 0 1 4 18.5V7a1.5 1.5 0 0 1 1.5-1.5ZM4 10h16M8.5 3.5v3.5M15.5 3.5v3.5",
+  globe: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17ZM3.5 12h17M12 3.5c2.4 2.4 3.5 5.2 3.5 8.5s-1.1 6.1-3.5 8.5c-2.4-2.4-3.5-5.2-3.5-8.5s1.1-6.1 3.5-8.5Z",
   key: "M14.5 14a5 5 0 1 0-4.6-3L3.5 17.4V20.5h3v-2.5H9v-2.5h1.5l1.4-1.7c.8.2 1.7.2 2.6.2ZM16 8h.01",
 };
 
 /** @typedef {keyof typeof strokes} IconName */
+
+/** Those that point where reading goes. @type {IconName[]} */
+const directed = ["leave", "pass"];
 
 /**
  * An icon that screen readers skip: there is text beside it.
@@ -34,7 +38,7 @@ const strokes = {
 export function icon(name, kind = "") {
   return svg(
     "svg",
-    { viewBox: "0 0 24 24", class: `icon ${kind}`, "aria-hidden": "true", focusable: "false" },
+    { viewBox: "0 0 24 24", class: `icon ${directed.includes(name) ? "directed" : ""} ${kind}`, "aria-hidden": "true", focusable: "false" },
     svg("path", { d: strokes[name] }),
   );
 }

@@ -83,5 +83,5 @@ function onStage(call, search, onPick) {
  * @param {() => void} act
  */
 function row(name, what, act) {
-  return choice(act, false, avatar(name, "small"), h("span", { class: "people-name" }, name), h("span", { class: "people-what" }, what), icon("more"));
+  return choice(act, false, avatar(name, "small"), h("span", { class: "people-name", dir: "auto" }, name), h("span", { class: "people-what" }, what), icon("more"));
 }

@@ -8,6 +8,7 @@ import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { confirm } from "./dialog.js";
 import { icon, mark } from "./icon.js";
+import { languagePicker } from "./language.js";
 import { isMember } from "./profile.js";
 import { hostInvite, shareLink } from "./share.js";
 
@@ -59,7 +60,7 @@ export function planPage(plan, go) {
       "section",
       { class: "card form" },
       h("p", { class: "over" }, t(plan.open ? "rooms.title" : "plans.title")),
-      h("h1", {}, plan.name),
+      h("h1", { dir: "auto" }, plan.name),
       h("p", {}, h("time", { datetime: plan.starts_at }, when(new Date(plan.starts_at)))),
       hosts(plan),
       plan.open && h("button", { type: "button", class: "primary big", onclick: enter }, icon("ear"), t("gate.go_in")),
@@ -78,6 +79,7 @@ export function planPage(plan, go) {
       h("figure", { class: "qr" }, h("img", { src: `${file}/qr.svg`, alt: t("plan.qr"), width: 160, height: 160 }), h("figcaption", { class: "quiet" }, t("plan.qr.note"))),
       h("button", { type: "button", class: "ghost", onclick: () => go({ at: "home" }) }, t("action.all_rooms")),
     ),
+    languagePicker(),
   );
 }
 
@@ -131,7 +133,7 @@ export function cohostPage(plan, code, go) {
       "section",
       { class: "card form" },
       h("p", { class: "over" }, plan.hosts[0] ? t("cohost.by", { name: plan.hosts[0] }) : t("cohost.by_somebody")),
-      h("h1", {}, plan.name),
+      h("h1", { dir: "auto" }, plan.name),
       h("p", {}, h("time", { datetime: plan.starts_at }, when(new Date(plan.starts_at)))),
       hosts(plan),
       h("p", {}, t(member ? "cohost.text" : "cohost.members")),
@@ -139,5 +141,6 @@ export function cohostPage(plan, code, go) {
       member && h("button", { type: "button", class: "primary big", onclick: agree }, icon("star"), t("cohost.yes")),
       h("button", { type: "button", class: "ghost", onclick: () => go({ at: "home" }) }, t("action.all_rooms")),
     ),
+    languagePicker(),
   );
 }

@@ -29,7 +29,7 @@ export function planned(plans, go) {
       h(
         "button",
         { type: "button", class: "room-item", onclick: () => go({ at: "plan", plan: p.plan }) },
-        h("span", { class: "room-item-text" }, h("strong", {}, p.name), h("time", { class: "quiet", datetime: p.starts_at }, when(new Date(p.starts_at))), h("span", { class: "quiet" }, t("plan.with", { names: list(p.hosts) }))),
+        h("span", { class: "room-item-text" }, h("strong", { dir: "auto" }, p.name), h("time", { class: "quiet", datetime: p.starts_at }, when(new Date(p.starts_at))), h("span", { class: "quiet" }, t("plan.with", { names: list(p.hosts) }))),
       ),
     ),
   );
@@ -48,7 +48,7 @@ export function planned(plans, go) {
  */
 function plan(go) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const title = h("input", { id: "plan-title", maxlength: 60, required: true, autocomplete: "off", placeholder: t("open.example") });
+  const title = h("input", { id: "plan-title", maxlength: 60, required: true, dir: "auto", autocomplete: "off", placeholder: t("open.example") });
   const start = h("input", { id: "plan-start", type: "datetime-local", required: true, value: localOf(soon()), min: localOf(new Date()) });
   const minutes = h(
     "select",

@@ -63,7 +63,7 @@ export async function editProfile() {
   const problem = h("p", { class: "problem", role: "alert" });
   const face = h("div", { class: "profile-face" });
   const file = h("input", { id: "profile-picture", type: "file", accept: "image/*", class: "sr-only", tabindex: -1, onchange: () => choose() });
-  const about = h("input", { id: "profile-about", maxlength: 160, autocomplete: "off", placeholder: t("profile.about.example"), value: own.about ?? "" });
+  const about = h("input", { id: "profile-about", maxlength: 160, dir: "auto", autocomplete: "off", placeholder: t("profile.about.example"), value: own.about ?? "" });
   const drop = h("button", { type: "button", class: "ghost", onclick: () => attempt(async (token) => draw((await api.removePicture(token)).picture)) }, t("profile.picture.remove"));
   const submit = h("button", { class: "primary big" }, t("action.save"));
   const draw = (/** @type {string | undefined} */ picture) => {

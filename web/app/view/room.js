@@ -53,7 +53,7 @@ export function room(call, { title, open }) {
       "header",
       { class: "room-head" },
       mark(),
-      h("div", { class: "room-title" }, h("h1", {}, title), counts),
+      h("div", { class: "room-title" }, h("h1", { dir: "auto" }, title), counts),
       signal,
     ),
     h("div", { class: "room-body" }, obstacle.element, faces.element, crowd.element),
