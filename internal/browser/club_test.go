@@ -1,6 +1,8 @@
 package browser_test
 
 import (
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -122,6 +124,22 @@ func TestRestartedClubRestoresRoles(t *testing.T) {
 	ada.sees("1 on stage · 1 listener")
 	ada.sees("Host")
 	bo.hears(said)
+}
+
+// clubInvite is a link that makes somebody a member, made by the operator without a browser.
+func (s *server) clubInvite() string {
+	s.t.Helper()
+	request, err := http.NewRequest(http.MethodPost, s.url+"/api/invites", strings.NewReader("{}"))
+	require.NoError(s.t, err)
+	request.Header.Set("Authorization", "Bearer "+operatorToken)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(s.t, err)
+	defer func() { _ = response.Body.Close() }()
+	var invite struct{ URL string }
+	require.NoError(s.t, json.NewDecoder(response.Body).Decode(&invite))
+	require.NotEmpty(s.t, invite.URL, response.Status)
+	return invite.URL
 }
 
 // joinsClub makes somebody a member, by an invite of the operator.

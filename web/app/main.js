@@ -129,7 +129,7 @@ async function inviteDoor(to) {
   const stage = preview.role && preview.role !== "listener";
   return gate(
     {
-      over: preview.inviter ? t("gate.invited_by", { name: preview.inviter }) : t("gate.invited"),
+      over: invitation(preview.inviter),
       title: club ? t("gate.club") : preview.room_name ?? t("gate.room"),
       text: t(club ? "gate.as_member" : stage ? "gate.on_stage" : "gate.as_listener"),
       yes: t(club ? "gate.become_member" : "gate.come_in"),
@@ -137,6 +137,12 @@ async function inviteDoor(to) {
     },
     (name) => follow(to.code, name),
   );
+}
+
+/** @param {string} [inviter] a name, or "operator" */
+function invitation(inviter) {
+  if (inviter === "operator") return t("gate.invited_by_operator");
+  return inviter ? t("gate.invited_by", { name: inviter }) : t("gate.invited");
 }
 
 /** @param {Route} to */

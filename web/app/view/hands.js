@@ -37,8 +37,9 @@ export function hands(call) {
       reconcile(list, up, (hand) => hand.member, make, (item, { member, name }) => {
         say(/** @type {Element} */ (item.querySelector(".hand-place")), number(up.findIndex((hand) => hand.member === member) + 1));
         const asked = call.asked.has(member);
-        say(/** @type {Element} */ (item.querySelector(".hand-invite")), t(asked ? "hands.invited" : "hands.invite"));
-        apply(/** @type {HTMLButtonElement} */ (item.querySelector(".primary")), { disabled: asked, "aria-label": t(asked ? "hands.invited.name" : "hands.invite.name", { name }) });
+        const what = t(asked ? "hands.invited" : "hands.invite");
+        say(/** @type {Element} */ (item.querySelector(".hand-invite")), what);
+        apply(/** @type {HTMLButtonElement} */ (item.querySelector(".primary")), { disabled: asked, "aria-label": t("hands.invite.name", { what, name }) });
         /** @type {HTMLElement} */ (item.querySelector(".hand-actions")).hidden = !hosting;
       });
       const more = handCount - up.length;

@@ -8,7 +8,7 @@ import { icon, mark } from "./icon.js";
  * @param {() => void} onward
  */
 export function keepsake(key, onward) {
-  const field = h("input", { id: "key", readonly: true, class: "link", value: key, onfocus: () => field.select() });
+  const field = h("input", { id: "key", readonly: true, class: "link", dir: "ltr", value: key, onfocus: () => field.select() });
   return h(
     "main",
     { class: "gate" },

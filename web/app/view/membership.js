@@ -52,7 +52,7 @@ async function stored() {
     dialog(
       t("stored.title"),
       h("p", {}, t("stored.text")),
-      h("pre", { class: "export", tabindex: "0", "aria-label": t("stored.all") }, text),
+      h("pre", { class: "export", dir: "ltr", tabindex: "0", "aria-label": t("stored.all") }, text),
       h("div", { class: "dialog-actions" }, h("a", { class: "button primary", href: file, download: "earshot-account.json" }, t("stored.save"))),
     ).addEventListener("close", () => URL.revokeObjectURL(file));
   } catch (problem) {

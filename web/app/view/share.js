@@ -20,7 +20,7 @@ import { toast } from "./toast.js";
  */
 function share(title, text, make, roles) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const field = h("input", { id: "link", readonly: true, class: "link", onfocus: () => field.select() });
+  const field = h("input", { id: "link", readonly: true, class: "link", dir: "ltr", onfocus: () => field.select() });
   const copy = h("button", { type: "button", class: "primary", disabled: true, onclick: () => copyText(field) }, icon("copy"), t("share.copy"));
   const send = h("button", { type: "button", onclick: () => navigator.share({ url: field.value }).catch(() => {}) }, icon("share"), t("share.send"));
   const fill = async (/** @type {Role} */ role) => {
