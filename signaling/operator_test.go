@@ -46,7 +46,7 @@ func TestOperatorPageNeedsTheOperator(t *testing.T) {
 			assert.Equal(t, c.status, status)
 			if c.status == http.StatusOK {
 				assert.Contains(t, body, "the secret room")
-				assert.Contains(t, body, "<dt>Rooms</dt><dd>1</dd>")
+				assert.Contains(t, body, `<dt data-text="operator.rooms"></dt><dd data-figures>1</dd>`)
 				return
 			}
 			assert.NotContains(t, body, "secret")
@@ -68,7 +68,7 @@ func TestOperatorPageOfAnOpenServer(t *testing.T) {
 	status, _, body := h.page("/operator/now", "")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "lobby")
-	assert.Contains(t, body, "<dt>Audience</dt><dd>1</dd>")
+	assert.Contains(t, body, `<dt data-text="operator.audience"></dt><dd data-figures>1</dd>`)
 
 	from := func(address string) int {
 		r := httptest.NewRequest(http.MethodGet, "/operator/now", nil)

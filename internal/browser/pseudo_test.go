@@ -93,10 +93,10 @@ func (p *person) speaks(l pseudoLanguage) {
 }
 
 // latin finds what is read or heard in Latin letters. What is the same in every language is left
-// out: names of programs, of ciphers, of time zones, and what the server stores.
-const latin = `[document.title, ...[...document.body.querySelectorAll('*')].filter((e) => e.checkVisibility() && !e.closest('pre')).flatMap((e) =>
+// out: names of programs, ciphers, units and time zones, ids, and what the server stores.
+const latin = `[document.title, ...[...document.body.querySelectorAll('*')].filter((e) => e.checkVisibility() && !e.closest('pre, code')).flatMap((e) =>
 	[...['aria-label', 'title', 'placeholder', 'alt'].map((a) => e.getAttribute(a)), ...[...e.childNodes].filter((n) => n.nodeType === Node.TEXT_NODE).map((n) => n.data)])]
-	.filter((text) => /[a-z]{2}/i.test(text?.replace(/earshot|English|UTC|GMT|AEAD|AES|GCM|CM|HMAC|SHA1/g, '') ?? ''))`
+	.filter((text) => /[a-z]{2}/i.test(text?.replace(/earshot|English|UTC|GMT|AEAD|AES|GCM|CM|HMAC|SHA1|MiB/g, '') ?? ''))`
 
 // outside finds texts that leave the box that they stand in (what has a border or a background), or
 // the screen. Names that are cut off on purpose are not meant.
@@ -156,6 +156,9 @@ func TestPseudoLanguageFillsEveryPage(t *testing.T) {
 	ada.goTo(closed.url)
 	ada.sees(l.text("door.title"))
 	ada.translated(dir, "door")
+	ada.goTo(closed.url + "/operator")
+	ada.sees(l.text("operator.look"))
+	ada.translated(dir, "operator-door")
 	ada.goTo(closed.clubInvite())
 	ada.sees(l.text("gate.become_member"))
 	ada.translated(dir, "invite")
@@ -211,6 +214,9 @@ func TestPseudoLanguageFillsEveryPage(t *testing.T) {
 	ada.click(l.text("leave.just"))
 	ada.sees(l.text("ending.left"))
 	ada.translated(dir, "over")
+	ada.goTo(open.url + "/operator")
+	ada.sees(l.text("operator.to_ears")) // which takes two looks
+	ada.translated(dir, "operator")
 	ada.goTo(open.url + "/nowhere")
 	ada.sees(l.text("missing.title"))
 	ada.translated(dir, "nowhere")

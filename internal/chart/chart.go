@@ -21,7 +21,9 @@ var CSS string
 type Chart struct {
 	Title string
 	// Description says in a sentence or two what the chart shows, for screen readers.
-	Description   string
+	Description string
+	// Empty is what stands in the place of the values if there are none; "": "no data".
+	Empty         string
 	Width, Height float64
 	X, Y          Axis
 	Series        []Series

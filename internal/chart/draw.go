@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"math"
@@ -48,7 +49,7 @@ func (c Chart) draw(head string) (string, error) {
 		d.x, d.y = *x, *y
 		d.plot()
 	} else {
-		d.text(c.Width/2, (d.top+c.Height)/2, titleSize, "quiet", middle, "no data")
+		d.text(c.Width/2, (d.top+c.Height)/2, titleSize, "quiet", middle, cmp.Or(c.Empty, "no data"))
 	}
 	d.WriteString("</svg>\n")
 	return d.String(), nil

@@ -236,7 +236,7 @@ func TestEarOfADrainedNodeMoves(t *testing.T) {
 			}
 			old, _ := listenRecorded(t, self.exchange("ear"))
 			require.EqualValues(t, 1, all[1].metric("earshot_trunk_ears", "of_others"), "the ear is on the other node")
-			assert.Contains(t, all[0].operatorPage(), "<td>1 ear on 1 node</td>")
+			assert.Contains(t, all[0].operatorPage(), `<span data-text="operator.ears" data-n="1"></span> <span data-text="operator.on_nodes" data-n="1"></span>`)
 			require.Eventually(t, hears(old, time.Time{}), patience, 10*time.Millisecond)
 
 			all[1].drain(true, all[0])

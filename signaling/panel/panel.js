@@ -1,3 +1,5 @@
+import {load, maybe, number, t, translate} from '/app/language.js';
+
 // Shows what the server does, every two seconds while somebody looks.
 
 const every = 2000;
@@ -41,17 +43,33 @@ async function look() {
   try {
     const answer = await fetch('/operator/now', {headers});
     if (answer.status === 401 || answer.status === 403) {
-      wanted(kept ? 'This is not the operator’s token.' : '');
+      wanted(kept ? t('operator.token.wrong') : '');
       return;
     }
-    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    if (!answer.ok) throw new Error(String(answer.status));
     now.innerHTML = await answer.text();
+    speak(now);
     ask.hidden = true;
     say('');
   } catch (error) {
-    say(`The server can’t be reached. This is the last that was known of it. (${error instanceof Error ? error.message : error})`);
+    say(t('operator.unreachable', {problem: error instanceof Error ? error.message : String(error)}));
   }
 }
+
+/**
+ * Puts the visitor's language into what the server sent, which has keys in the place of texts.
+ * @param {HTMLElement} root
+ */
+function speak(root) {
+  translate(root);
+  for (const element of root.querySelectorAll('[data-figures]')) element.textContent = figures(element.textContent ?? '');
+  for (const element of root.querySelectorAll('svg title, svg desc, svg text')) {
+    element.textContent = figures((element.textContent ?? '').replace(/operator\.[a-z_.]+/g, (key) => maybe(key) ?? key));
+  }
+}
+
+/** Writes the numbers in a text, such as 1,234.5, as the language does. @param {string} text */
+const figures = (text) => text.replace(/\d+(,\d{3})*(\.\d+)?/g, (n) => number(Number(n.replaceAll(',', '')), n.split('.')[1]?.length ?? 0));
 
 /** Looks again and again; hidden pages wait. */
 async function watch() {
@@ -69,4 +87,10 @@ ask.addEventListener('submit', (event) => {
   look();
 });
 
+try {
+  await load();
+  translate(document);
+} finally {
+  document.documentElement.classList.remove('waits');
+}
 watch();

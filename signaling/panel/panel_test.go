@@ -2,7 +2,10 @@ package panel
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -38,12 +41,13 @@ func shown(t *testing.T, h *History, at time.Time) string {
 func TestViewShowsRoomsAndPacketsPerCore(t *testing.T) {
 	h := &History{}
 	first := shown(t, h, noon)
-	assert.Contains(t, first, "<dt>Packets a second</dt><dd>–</dd>", "one sample is no rate")
+	assert.Contains(t, first, `<dt data-text="operator.packets"></dt><dd data-figures>–</dd>`, "one sample is no rate")
 	html := shown(t, h, noon.Add(2*time.Second))
 	for _, s := range []string{
-		"<dt>Rooms</dt><dd>2</dd><dd class=\"note\">3 halls</dd>", "<dt>Audience</dt><dd>5,013</dd>",
-		"<dt>Packets a second</dt><dd>1,000</dd>", "<dt>Packets per core</dt><dd>2,000</dd>", "<dt>CPU</dt><dd>0.50</dd>",
-		"2: 5,000 · 10", "2: Ada, &lt;Bo&gt;", `<td class="number">900</td>`, "12:00:02 UTC", "60MiB",
+		`<dt data-text="operator.rooms"></dt><dd data-figures>2</dd><dd class="note" data-text="operator.hall_count" data-n="3"></dd>`,
+		`<dt data-text="operator.audience"></dt><dd data-figures>5,013</dd>`, `<dt data-text="operator.packets"></dt><dd data-figures>1,000</dd>`,
+		`<dt data-text="operator.per_core"></dt><dd data-figures>2,000</dd>`, `<dt data-text="operator.cpu"></dt><dd data-figures>0.50</dd>`,
+		"2: 5,000 · 10", "2: Ada, &lt;Bo&gt;", `<td class="number" data-figures>900</td>`, `<td data-text="operator.seen_by.closed"></td>`, "12:00:02 UTC", "60MiB",
 	} {
 		assert.Contains(t, html, s)
 	}
@@ -52,8 +56,8 @@ func TestViewShowsRoomsAndPacketsPerCore(t *testing.T) {
 
 func TestViewShowsNodesHallsAndTrunks(t *testing.T) {
 	alone := shown(t, &History{}, noon)
-	assert.NotContains(t, alone, "Nodes")
-	assert.NotContains(t, alone, "On other nodes")
+	assert.NotContains(t, alone, "operator.nodes")
+	assert.NotContains(t, alone, "operator.elsewhere")
 
 	sample := serving(noon)
 	sample.Rooms[0].Elsewhere, sample.Rooms[0].ElsewhereNodes = 1200, 2
@@ -66,9 +70,10 @@ func TestViewShowsNodesHallsAndTrunks(t *testing.T) {
 	require.NoError(t, (&History{}).Add(func() Sample { return sample }, noon).Write(&b))
 	html := b.String()
 	for _, s := range []string{
-		`<td><a href="https://n1.example.org/operator">https://n1.example.org</a></td><td></td><td>serving, this one</td><td class="number">2</td><td class="number">3,815 of 7,000</td><td class="number">0</td><td class="number">1</td>`,
-		`<td>&lt;east&gt;</td><td>draining</td><td class="number">0</td><td class="number">600 of 7,000</td><td class="number">1</td><td class="number">0</td>`,
-		"<td>not heard</td>", "<td>1,200 ears on 2 nodes</td>", "<td>0 ears</td>", "Rooms of this node",
+		`<td><a href="https://n1.example.org/operator">https://n1.example.org</a></td><td></td><td data-text="operator.state.serving.self"></td><td class="number" data-figures>2</td><td class="number" data-text="operator.seats" data-taken="3815" data-seats="7000"></td><td class="number" data-figures>0</td><td class="number" data-figures>1</td>`,
+		`<td>&lt;east&gt;</td><td data-text="operator.state.draining"></td><td class="number" data-figures>0</td><td class="number" data-text="operator.seats" data-taken="600" data-seats="7000"></td><td class="number" data-figures>1</td><td class="number" data-figures>0</td>`,
+		`<td data-text="operator.state.not_heard"></td>`, `<span data-text="operator.ears" data-n="1200"></span> <span data-text="operator.on_nodes" data-n="2"></span>`,
+		`<td><span data-text="operator.ears" data-n="0"></span></td>`, "operator.rooms_here",
 	} {
 		assert.Contains(t, html, s)
 	}
@@ -106,7 +111,35 @@ func TestViewListsALimitedNumberOfRooms(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, v.Write(&b))
 	assert.Equal(t, maxRooms, strings.Count(b.String(), `<th scope="row">`))
-	assert.Contains(t, b.String(), "and 7 smaller ones")
+	assert.Contains(t, b.String(), `data-text="operator.more" data-n="7"`)
+}
+
+// Every text of the page is in the table of English, and so in every language's.
+func TestViewHasTextsOfTheTable(t *testing.T) {
+	data, err := os.ReadFile("../../web/app/lang/en.json")
+	require.NoError(t, err)
+	var table map[string]any
+	require.NoError(t, json.Unmarshal(data, &table))
+	var b bytes.Buffer
+	h := &History{}
+	for seconds := range 3 {
+		sample := serving(noon.Add(2 * time.Duration(seconds) * time.Second))
+		for _, visibility := range []string{"open", "members", "closed"} {
+			sample.Rooms = append(sample.Rooms, RoomSample{Visibility: visibility, Created: noon, Elsewhere: 3, ElsewhereNodes: 1})
+		}
+		for i := range 6 {
+			sample.Nodes = append(sample.Nodes, NodeSample{Self: i%2 == 0, Draining: i/2 == 1, Silent: i/2 == 2})
+		}
+		require.NoError(t, h.Add(func() Sample { return sample }, noon.Add(2*time.Duration(seconds)*time.Second)).Write(&b))
+	}
+	require.NoError(t, (&History{}).Add(func() Sample { return Sample{} }, noon).Write(&b)) // no room, no data
+	keys := regexp.MustCompile(`operator\.[a-z_.]+`).FindAllString(b.String()+string(page)+string(script), -1)
+	assert.Greater(t, len(keys), 60)
+	for _, key := range keys {
+		assert.Contains(t, table, key)
+	}
+	words := regexp.MustCompile(`>[^<>]*[a-z]{4}[^<>]*<`).FindAllString(regexp.MustCompile(`<a .*?</a>|<code>.*?</code>|operator\.[a-z_.]+|Monday`).ReplaceAllString(b.String(), ""), -1)
+	assert.Empty(t, words, "texts that are in no table")
 }
 
 func TestFiles(t *testing.T) {

@@ -52,13 +52,24 @@ type View struct {
 	Rates map[string]float64
 }
 
+// Texts are keys of the table of the visitor's language (web/app/lang): the page puts the
+// language's own in their place, and writes the figures as it does.
 type (
-	tile    struct{ Name, Value, Note string }
-	row     struct{ Name, ID, Visibility, Stage, Audience, Halls, Elsewhere, Rate, Since string }
-	nodeRow struct{ ID, URL, Zone, State, Rooms, People, Halls, Trunks string }
+	tile struct {
+		Name, Value, Note string
+		N                 int // of the note
+	}
+	row struct {
+		Name, ID, Visibility, Stage, Audience, Halls, Rate, Since string
+		Elsewhere, ElsewhereNodes                                 int
+	}
+	nodeRow struct {
+		ID, URL, Zone, State, Rooms, Halls, Trunks string
+		Taken, Seats                               int
+	}
 )
 
-// Write writes the view as the body of the page.
+// Write writes the view as the body of the page. Its texts are keys of the page's languages.
 func (v View) Write(w io.Writer) error {
 	t, err := template.New("now").Parse(nowTemplate)
 	if err != nil {
@@ -97,17 +108,17 @@ func (v View) Write(w io.Writer) error {
 // row is the node's, to be shown.
 func (n NodeSample) row() nodeRow {
 	shown := nodeRow{
-		ID: n.ID, URL: n.URL, Zone: n.Zone, State: "serving", Rooms: thousands(n.Rooms),
-		People: thousands(n.Taken) + " of " + thousands(n.Seats), Halls: thousands(n.Halls), Trunks: thousands(n.Trunks),
+		ID: n.ID, URL: n.URL, Zone: n.Zone, State: "operator.state.serving", Rooms: thousands(n.Rooms),
+		Taken: n.Taken, Seats: n.Seats, Halls: thousands(n.Halls), Trunks: thousands(n.Trunks),
 	}
 	switch {
 	case n.Silent:
-		shown.State = "not heard"
+		shown.State = "operator.state.not_heard"
 	case n.Draining:
-		shown.State = "draining"
+		shown.State = "operator.state.draining"
 	}
 	if n.Self {
-		shown.State += ", this one"
+		shown.State += ".self"
 	}
 	return shown
 }
@@ -120,7 +131,7 @@ func people(r RoomSample) (n int) {
 }
 
 func (v View) row(r RoomSample, now time.Time) row {
-	shown := row{Name: r.Name, ID: r.ID, Visibility: r.Visibility, Since: now.Sub(r.Created).Truncate(time.Second).String()}
+	shown := row{Name: r.Name, ID: r.ID, Visibility: r.Visibility, Since: now.Sub(r.Created).Truncate(time.Second).String(), Elsewhere: r.Elsewhere, ElsewhereNodes: r.ElsewhereNodes}
 	if shown.Name == shown.ID {
 		shown.ID = ""
 	}
@@ -140,10 +151,6 @@ func (v View) row(r RoomSample, now time.Time) row {
 	}
 	shown.Audience = thousands(total)
 	shown.Halls = fmt.Sprintf("%d: %s", len(halls), strings.Join(halls, " · "))
-	shown.Elsewhere = count(r.Elsewhere, "ear")
-	if r.ElsewhereNodes > 0 {
-		shown.Elsewhere += " on " + count(r.ElsewhereNodes, "node")
-	}
 	shown.Rate = "–"
 	if rate, ok := v.Rates[r.ID]; ok {
 		shown.Rate = thousands(int(math.Round(rate)))
@@ -153,25 +160,25 @@ func (v View) row(r RoomSample, now time.Time) row {
 
 func (v View) tiles(now Sample) []tile {
 	all := []tile{
-		{"Rooms", thousands(len(now.Rooms)), count(halls(now.Rooms), "hall")},
-		{"On stage", thousands(now.Stage), count(now.Mics, "mic")},
-		{"Audience", thousands(now.Audience), count(now.Ears, "ear")},
+		{"operator.rooms", thousands(len(now.Rooms)), "operator.hall_count", halls(now.Rooms)},
+		{"operator.stage", thousands(now.Stage), "operator.mics", now.Mics},
+		{"operator.audience", thousands(now.Audience), "operator.ears", now.Ears},
 	}
 	sent, cores := math.NaN(), math.NaN()
 	if all := v.intervals(); len(all) > 0 {
 		last := all[len(all)-1]
 		sent, cores = last.sent, last.cores
 	}
-	all = append(all, tile{"Packets a second", figure(sent, "%.0f"), "that ears took"})
+	all = append(all, tile{"operator.packets", figure(sent, "%.0f"), "operator.packets.note", 0})
 	perCore := "–"
 	if cores > 0.001 {
 		perCore = thousands(int(sent / cores))
 	}
-	all = append(all, tile{"Packets per core", perCore, "a second, of those it used"}, tile{"CPU", figure(cores, "%.2f"), "cores"})
+	all = append(all, tile{"operator.per_core", perCore, "operator.per_core.note", 0}, tile{"operator.cpu", figure(cores, "%.2f"), "operator.cpu.note", 0})
 	if now.Memory > 0 {
-		all = append(all, tile{"Memory", chart.Bytes.Format(math.Round(float64(now.Memory)/(1<<20)) * (1 << 20)), "resident"})
+		all = append(all, tile{"operator.memory", chart.Bytes.Format(math.Round(float64(now.Memory)/(1<<20)) * (1 << 20)), "operator.memory.note", 0})
 	}
-	return append(all, tile{"Dropped", thousands(int(now.Dropped)), "packets, since it began"})
+	return append(all, tile{"operator.dropped", thousands(int(now.Dropped)), "operator.dropped.note", 0})
 }
 
 func halls(rooms []RoomSample) (n int) {
@@ -179,14 +186,6 @@ func halls(rooms []RoomSample) (n int) {
 		n += len(r.Halls)
 	}
 	return n
-}
-
-// count is a number of things, such as "1 hall" and "2 halls".
-func count(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return thousands(n) + " " + thing
 }
 
 func figure(v float64, format string) string {
@@ -219,9 +218,9 @@ func (v View) intervals() (all []interval) {
 
 func (v View) plots() []chart.Chart {
 	began, last := v.Samples[0].At, v.Samples[len(v.Samples)-1].At
-	over := func(title, description string, series ...chart.Series) chart.Chart {
-		x := chart.Axis{Unit: chart.Seconds, Label: "since this page was opened", Min: 0, Max: max(last.Sub(began).Seconds(), 10)}
-		return chart.Chart{Title: title, Description: description + ", over the time in which somebody looked.", X: x, Y: chart.Axis{Unit: chart.Number}, Series: series}
+	over := func(title string, series ...chart.Series) chart.Chart {
+		x := chart.Axis{Unit: chart.Seconds, Label: "operator.plot.since", Min: 0, Max: max(last.Sub(began).Seconds(), 10)}
+		return chart.Chart{Title: title, Description: title + ".text", Empty: "operator.plot.empty", X: x, Y: chart.Axis{Unit: chart.Number}, Series: series}
 	}
 	rates := func(name string, style chart.Style, of func(interval) float64) chart.Series {
 		s := chart.Series{Name: name, Style: style}
@@ -238,18 +237,18 @@ func (v View) plots() []chart.Chart {
 		return s
 	}
 	return []chart.Chart{
-		over("Packets a second", "Media packets that mics sent and that ears took, a second",
-			rates("to ears", chart.Area, func(i interval) float64 { return i.sent }), rates("from mics", chart.Lines, func(i interval) float64 { return i.received })),
-		over("Packets per core", "Media packets that ears took for each second of CPU",
+		over("operator.packets",
+			rates("operator.to_ears", chart.Area, func(i interval) float64 { return i.sent }), rates("operator.from_mics", chart.Lines, func(i interval) float64 { return i.received })),
+		over("operator.per_core",
 			rates("", chart.Lines, func(i interval) float64 {
 				if !(i.cores > 0.001) {
 					return math.NaN()
 				}
 				return i.sent / i.cores
 			})),
-		over("People", "People in the audiences and on the stages of all rooms",
-			counts("audience", chart.Area, func(s Sample) int { return s.Audience }), counts("on stage", chart.Lines, func(s Sample) int { return s.Stage })),
-		over("CPU", "Cores that the server used", rates("", chart.Area, func(i interval) float64 { return i.cores })),
+		over("operator.people",
+			counts("operator.in_audience", chart.Area, func(s Sample) int { return s.Audience }), counts("operator.on_stage", chart.Lines, func(s Sample) int { return s.Stage })),
+		over("operator.cpu", rates("", chart.Area, func(i interval) float64 { return i.cores })),
 	}
 }
 

@@ -142,13 +142,14 @@ export function when(at, timeZone) {
 }
 
 /**
- * Puts texts in the place of those of a document: data-text has the key of each.
+ * Puts texts in the place of those of a document: data-text has the key of each, and further data-
+ * attributes its values.
  * @param {ParentNode} root
  */
 export function translate(root) {
   for (const element of root.querySelectorAll("[data-text]")) {
     const { text = "", ...values } = /** @type {HTMLElement} */ (element).dataset;
-    element.textContent = t(/** @type {Key} */ (text), values);
+    element.textContent = maybe(text, Object.fromEntries(Object.entries(values).map(([name, v = ""]) => [name, /^\d+$/.test(v) ? Number(v) : v]))) ?? text;
   }
 }
 
