@@ -22,7 +22,8 @@ func TestLanguageIsTheVisitors(t *testing.T) {
 	ada.goTo(s.url)
 	ada.sees("Komm rein, hör zu, red mit.")
 	assert.Equal(t, "de ltr", eval[string](ada, "document.documentElement.lang + ' ' + document.documentElement.dir"))
-	ada.pictured(artifacts(t), "german-home")
+	ada.on(phone, false)
+	ada.fits("German on a phone")
 	ada.goTo(s.url + "/#/i/none")
 	ada.sees("Diese Einladung gilt nicht mehr")
 

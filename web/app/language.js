@@ -153,9 +153,17 @@ export function translate(root) {
   }
 }
 
-/** @param {string} path */
+/** The first and the longest pause before a file is asked for again, in milliseconds. */
+const pauses = [500, 8000];
+
+/**
+ * Reads a file of the server, if need be in several attempts: without it there is no page.
+ * @param {string} path
+ */
 async function read(path) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  return response.json();
+  for (let [pause = 0, longest = 0] = pauses; ; pause = Math.min(2 * pause, longest)) {
+    const response = await fetch(path).catch(() => undefined);
+    if (response?.ok) return response.json();
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
 }
