@@ -54,7 +54,7 @@ export const name = {
 /** The language that the user has picked; "": none. */
 export const language = {
   /** @returns {string} */
-  get: () => get(localStorage, "language") ?? "",
+  get: () => String(get(localStorage, "language") ?? ""),
   set: (/** @type {string} */ value) => set(localStorage, "language", value),
 };
 
