@@ -213,10 +213,10 @@ func (c *client) goodbye() (wire.GoodbyeReason, int) {
 	return last.Reason, closing.Code
 }
 
-// closeClean closes the WebSocket with the closing handshake.
-func (c *client) closeClean() {
+// close closes the WebSocket with the closing handshake.
+func (c *client) close(code int) {
 	c.t.Helper()
-	text := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	text := websocket.FormatCloseMessage(code, "")
 	require.NoError(c.t, c.conn.WriteControl(websocket.CloseMessage, text, time.Now().Add(eventually)))
 }
 

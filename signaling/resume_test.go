@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -106,12 +107,19 @@ func TestRemoveWhileDisconnected(t *testing.T) {
 // away returns how many participants' WebSockets are lost.
 func (h *testServer) away() int { return int(h.metric("earshot_members_away")) }
 
-func TestNormalCloseLeavesAtOnce(t *testing.T) {
-	h := open(t, func(cfg *Config) { cfg.ResumeWindow = time.Hour })
-	c, _ := h.enter("a", "", "")
-	c.closeClean()
-	require.Eventually(t, func() bool { return h.audience("a") == 0 }, eventually, often)
-	assert.Zero(t, h.away())
+func TestCleanCloseLeavesAtOnce(t *testing.T) {
+	for code, how := range map[int]string{
+		websocket.CloseNormalClosure: "a page that closes its WebSocket",
+		websocket.CloseGoingAway:     "a browser whose page is closed (Firefox)",
+	} {
+		t.Run(how, func(t *testing.T) {
+			h := open(t, func(cfg *Config) { cfg.ResumeWindow = time.Hour })
+			c, _ := h.enter("a", "", "")
+			c.close(code)
+			require.Eventually(t, func() bool { return h.audience("a") == 0 }, eventually, often)
+			assert.Zero(t, h.away())
+		})
+	}
 }
 
 func TestHostSuccession(t *testing.T) {

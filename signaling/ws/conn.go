@@ -21,8 +21,9 @@ type Handler interface {
 	HandleText(data []byte)
 	// HandleBinary handles a binary message, whose content is dropped.
 	HandleBinary()
-	// HandleClose is called once, after the last message. clean reports whether the
-	// client closed with the status code 1000 (RFC 6455, section 7.4.1).
+	// HandleClose is called once, after the last message. clean reports whether the client
+	// closed with the status code 1000, or with 1001, as a browser does whose page is closed
+	// (RFC 6455, section 7.4.1).
 	HandleClose(clean bool)
 }
 

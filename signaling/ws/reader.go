@@ -156,7 +156,7 @@ func (c *Conn) readingEnded(err error) {
 		c.in.poll.forget()
 	}
 	c.out.readingEnded()
-	c.handler.HandleClose(websocket.IsCloseError(err, websocket.CloseNormalClosure))
+	c.handler.HandleClose(websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway))
 	c.halfEnded()
 }
 
