@@ -62,7 +62,7 @@ peers: ## fetch and build the servers of others for make interop, into PEERS (de
 interop: peers ## play a matrix of scenarios against the servers of others (Linux); UPDATE=1 writes it into docs/targets.md
 	$(GO) test -v -count 1 -vet=off -timeout 30m ./internal/interop -peers $(PEERS) $(if $(UPDATE),-update)
 
-tools: ## install what the tests need (Chromium, simple-whip-client)
+tools: ## install what the tests need (Chromium, Firefox, simple-whip-client)
 	@ci/install-tools
 
 lint: ## golangci-lint, with the linters of .golangci.yml

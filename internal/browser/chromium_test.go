@@ -105,6 +105,25 @@ async function record(ms) {
   await Promise.all(taps.map(({ended}) => ended));
   return taps.map(({loudness}) => loudness);
 }
+// pitches measures the loudest frequency of what each section plays, in hertz; 0 is silence.
+async function pitches(ms) {
+  const context = new AudioContext({sampleRate: 48000});
+  const taps = ear().getReceivers().map(({track}) => {
+    const tap = context.createAnalyser();
+    tap.fftSize = 8192;
+    context.createMediaStreamSource(new MediaStream([track])).connect(tap);
+    return tap;
+  });
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  const loudest = taps.map((tap) => {
+    const bins = new Float32Array(tap.frequencyBinCount);
+    tap.getFloatFrequencyData(bins);
+    const most = Math.max(...bins);
+    return most > -60 ? bins.indexOf(most) * 48000 / tap.fftSize : 0;
+  });
+  await context.close();
+  return loudest;
+}
 // inbound is what the ear's sections have received so far. The waits are in seconds.
 async function inbound() {
   const all = [...(await ear().getStats()).values()].filter((s) => s.type === 'inbound-rtp');
@@ -131,7 +150,7 @@ func (c *testBrowser) tab(of *person) *person {
 
 func (c *testBrowser) with(tab context.Context, name string, cancel func()) *person {
 	c.t.Helper()
-	p := &person{t: c.t, name: name, tab: tab}
+	p := &person{t: c.t, name: name, device: chromiumTab{tab}, tab: tab}
 	_, err := chromedp.Call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: prelude})
 	require.NoError(c.t, err)
 	watched := p.watchConsole()
@@ -140,4 +159,25 @@ func (c *testBrowser) with(tab context.Context, name string, cancel func()) *per
 		<-watched
 	})
 	return p
+}
+
+// A chromiumTab is Chromium's [device].
+type chromiumTab struct{ ctx context.Context }
+
+func (c chromiumTab) navigate(url string) error { return c.do(chromedp.Navigate(url)) }
+
+func (c chromiumTab) evaluate(expression string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[[]byte](expression, chromedp.EvalAwaitPromise))
+}
+
+func (c chromiumTab) click(x, y float64) error { return c.do(chromedp.MouseClickXY(x, y)) }
+
+func (c chromiumTab) write(text string) error { return c.do(chromedp.KeyEvent(text)) }
+
+func (c chromiumTab) do(steps ...chromedp.Action[chromedp.Void]) error {
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	return chromedp.Do(ctx, steps...)
 }

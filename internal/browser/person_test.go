@@ -1,7 +1,10 @@
 package browser_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -17,7 +20,18 @@ import (
 type person struct {
 	t    *testing.T
 	name string
-	tab  context.Context
+	// device is what they do it with, in any browser; tab is Chromium's alone.
+	device device
+	tab    context.Context
+}
+
+// A device is a browser's tab, with a mouse and a keyboard.
+type device interface {
+	navigate(url string) error
+	// evaluate gives the value of an expression, or of its promise, as JSON.
+	evaluate(expression string) ([]byte, error)
+	click(x, y float64) error
+	write(text string) error
 }
 
 // watchConsole has the test fail over anything that the page throws or that its
@@ -42,8 +56,8 @@ func (p *person) watchConsole() (ended <-chan struct{}) {
 // goTo opens an address, as if it were typed.
 func (p *person) goTo(url string) {
 	p.t.Helper()
-	p.do(chromedp.Navigate("about:blank")) // else only the fragment would change
-	p.do(chromedp.Navigate(url))
+	require.NoError(p.t, p.device.navigate("about:blank"), p.name) // else only the fragment would change
+	require.NoError(p.t, p.device.navigate(url), p.name)
 }
 
 func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
@@ -63,9 +77,15 @@ func eval[T any](p *person, format string, args ...any) T {
 }
 
 func evaluate[T any](p *person, expression string) (T, error) {
-	ctx, cancel := context.WithTimeout(p.tab, patience)
-	defer cancel()
-	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	var v *T
+	raw, err := p.device.evaluate(expression)
+	if err == nil {
+		err = json.Unmarshal(raw, &v)
+	}
+	if err != nil || v == nil {
+		return *new(T), cmp.Or(err, errors.New("the page has no such value"))
+	}
+	return *v, nil
 }
 
 // await waits until an expression is true. While a page loads, there may be nothing yet of
@@ -113,7 +133,7 @@ func (p *person) clickOn(element string) {
 	p.await(`(() => { const e = %s; if (!e) return false; e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();
 		window.middle = [r.x + r.width / 2, r.y + r.height / 2]; return e.contains(document.elementFromPoint(...middle)); })()`, element)
 	at := eval[[]float64](p, "middle")
-	p.do(chromedp.MouseClickXY(at[0], at[1]))
+	require.NoError(p.t, p.device.click(at[0], at[1]), p.name)
 }
 
 // picks clicks on somebody on stage.
@@ -128,7 +148,7 @@ func (p *person) fill(name, text string) {
 	element := fmt.Sprintf(find, name)
 	p.await("%s", element)
 	eval[bool](p, "(() => { const e = %s; e.focus(); e.select(); return true; })()", element)
-	p.do(chromedp.KeyEvent(text))
+	require.NoError(p.t, p.device.write(text), p.name)
 }
 
 // choose chooses from a list.

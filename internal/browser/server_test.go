@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,11 +90,17 @@ var serving = regexp.MustCompile(`serving (https?)://(\S+) \(audio on UDP ([^)]+
 // serve starts a server with flags besides its addresses.
 func serve(t *testing.T, args ...string) *server {
 	t.Helper()
+	return serveAudioAt(t, "127.0.0.1", args...)
+}
+
+// serveAudioAt is [serve] with its audio at another address of this machine.
+func serveAudioAt(t *testing.T, host string, args ...string) *server {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("it starts a server and a browser")
 	}
 	s := &server{t: t, args: args}
-	s.start("127.0.0.1:0", "127.0.0.1:0")
+	s.start("127.0.0.1:0", net.JoinHostPort(host, "0"))
 	t.Cleanup(s.stop)
 	return s
 }

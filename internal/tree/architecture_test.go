@@ -17,7 +17,7 @@ const architecture = "docs/architecture.md"
 var update = flag.Bool("update", false, "draw the layers in "+architecture+" anew")
 
 // undrawn are packages that hold nothing but tests or tools.
-var undrawn = []string{"ci", "internal/browser", "internal/chromium", "internal/endtoend", "internal/faults", "internal/faults/server", "internal/growth", "internal/interop", "internal/lab", "internal/soak", "internal/testaudio", "internal/testturn", "internal/tree", "internal/udpproxy"}
+var undrawn = []string{"ci", "internal/browser", "internal/chromium", "internal/endtoend", "internal/faults", "internal/faults/server", "internal/firefox", "internal/growth", "internal/interop", "internal/lab", "internal/soak", "internal/testaudio", "internal/testturn", "internal/tree", "internal/udpproxy"}
 
 // groups are the frames of the drawing, from top to bottom: a name, and which
 // packages it frames.

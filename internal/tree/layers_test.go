@@ -66,6 +66,7 @@ var layers = map[string][]string{
 	"internal/interop":              {},                                    // tests alone
 	"internal/browser":              {},                                    // tests alone
 	"internal/chromium":             {},                                    // for tests alone
+	"internal/firefox":              {},                                    // for tests alone
 	"internal/udpproxy":             {},                                    // for tests alone
 	"internal/testaudio":            {"loadgen/speech"},                    // for tests alone
 	"internal/testturn":             {},                                    // for tests alone

@@ -113,3 +113,12 @@ export function withNack(sdp) {
     })
     .join("\r\n");
 }
+
+/**
+ * Whether all of a description's candidates are on the loopback, with which Firefox connects to nothing.
+ * @param {string} sdp
+ */
+export function onlyLoopback(sdp) {
+  const addresses = [...sdp.matchAll(/^a=candidate:\S+ \d+ \S+ \d+ (\S+) /gm)].map((m) => m[1] ?? "");
+  return addresses.length > 0 && addresses.every((a) => a.startsWith("127.") || a === "::1");
+}

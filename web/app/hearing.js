@@ -1,4 +1,4 @@
-import { Ear } from "./ear.js";
+import { Ear, onlyLoopback } from "./ear.js";
 import { refusalOf } from "./types.js";
 import * as vault from "./vault.js";
 
@@ -8,6 +8,8 @@ import * as vault from "./vault.js";
 /** How long an ear may take to connect, and to come back by itself, in milliseconds. */
 const patience = 10_000;
 const recovery = 4_000;
+/** How long an ear that cannot connect waits before the next is tried, in milliseconds. */
+const pause = 1_000;
 
 /** Keeps an ear open: has an ear that is lost restart ICE, and replaces one that stays lost or never connects. */
 export class Hearing {
@@ -21,6 +23,8 @@ export class Hearing {
   state = "off";
   /** The browser wants a tap before it plays. */
   needsTap = false;
+  /** The server's audio has no address but the loopback's. */
+  loopback = false;
 
   #ask;
   #on;
@@ -92,7 +96,12 @@ export class Hearing {
       this.state = "blocked";
       this.open(slots);
     }, patience);
-    ear.open(async (sdp) => (await this.#ask({ type: "offer", media: "ear", sdp })).sdp).catch((problem) => {
+    const exchange = async (/** @type {string} */ sdp) => {
+      const answer = await this.#ask({ type: "offer", media: "ear", sdp });
+      this.loopback = onlyLoopback(answer.sdp);
+      return answer.sdp;
+    };
+    ear.open(exchange).catch((problem) => {
       // A server that is gone is the call's to care for.
       if (this.ear === ear && refusalOf(problem).code !== "unreachable") this.#on.problem(problem);
     });
@@ -177,9 +186,11 @@ export class Hearing {
       this.state = "connected";
     } else if (state === "failed" || state === "disconnected") {
       clearTimeout(this.#timer);
-      if (this.state !== "blocked") this.state = "connecting";
-      if (this.#known === this.ear) void this.#restart(slots);
-      else this.#timer = setTimeout(() => this.open(slots), state === "failed" ? 0 : recovery);
+      const lost = this.#known === this.ear;
+      if (state === "failed" && !lost) this.state = "blocked"; // Firefox gives up before patience ends
+      else if (this.state !== "blocked") this.state = "connecting";
+      if (lost) void this.#restart(slots);
+      else this.#timer = setTimeout(() => this.open(slots), state === "failed" ? pause : recovery);
     }
     this.#on.change();
   }

@@ -1,3 +1,4 @@
+import { Loudness } from "./loudness.js";
 import { Refusal } from "./types.js";
 import * as vault from "./vault.js";
 
@@ -6,6 +7,8 @@ export class Mic {
   /** @type {RTCPeerConnection} */
   connection;
   stream;
+  /** @type {Loudness | undefined} */
+  #loudness;
 
   /**
    * @param {MediaStream} stream
@@ -51,6 +54,7 @@ export class Mic {
     }
     track.onended = onUnplugged;
     this.stream = stream;
+    this.#unmeasure();
   }
 
   /** @param {(offer: string) => Promise<string>} exchange takes an offer, gives the answer */
@@ -71,16 +75,26 @@ export class Mic {
 
   /** How loud the user is, from 0 to 1. */
   async level() {
-    for (const report of (await this.connection.getStats()).values()) {
-      if (report.type === "media-source" && report.kind === "audio") return report.audioLevel ?? 0;
+    if (!this.#loudness) {
+      for (const report of (await this.connection.getStats()).values()) {
+        if (report.type === "media-source" && report.audioLevel !== undefined) return report.audioLevel;
+      }
+      if (this.connection.signalingState === "closed") return 0;
+      this.#loudness = new Loudness(this.stream); // Firefox's statistics have no level
     }
-    return 0;
+    return this.#loudness.read();
+  }
+
+  #unmeasure() {
+    this.#loudness?.close();
+    this.#loudness = undefined;
   }
 
   /** Ends the connection and leaves the microphone on. */
   hangUp() {
     this.connection.onconnectionstatechange = null;
     this.connection.close();
+    this.#unmeasure();
   }
 
   close() {

@@ -1,5 +1,6 @@
 import { h, say } from "../dom.js";
 import { t } from "../language.js";
+import { Loudness } from "../loudness.js";
 import { Mic } from "../mic.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
@@ -122,17 +123,13 @@ function fill(select, devices, chosen, nameless) {
  * @returns {() => void} ends it
  */
 function meter(stream, level) {
-  const context = new AudioContext();
-  const analyser = context.createAnalyser();
-  context.createMediaStreamSource(stream).connect(analyser);
-  const samples = new Float32Array(analyser.fftSize);
+  const loudness = new Loudness(stream);
   const timer = setInterval(() => {
-    analyser.getFloatTimeDomainData(samples);
-    level.value = Math.min(1, 3 * Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length));
+    level.value = Math.min(1, 3 * loudness.read());
   }, levelEvery);
   return () => {
     clearInterval(timer);
-    void context.close();
+    loudness.close();
   };
 }
 
