@@ -48,28 +48,31 @@ func (f firefoxTab) evaluate(expression string) ([]byte, error) { return f.Evalu
 func (f firefoxTab) click(x, y float64) error                   { return f.Click(x, y) }
 func (f firefoxTab) write(text string) error                    { return f.Type(text) }
 
-// firefoxPrelude records by Web Audio: Firefox has no MediaStreamTrackProcessor for audio.
+// firefoxPrelude records by a MediaRecorder: Firefox has no MediaStreamTrackProcessor for audio.
 const firefoxPrelude = `
 window.faults = [];
 addEventListener('error', (e) => faults.push(String(e.error ?? e.message)));
 addEventListener('unhandledrejection', (e) => faults.push(String(e.reason)));
 document.addEventListener('securitypolicyviolation', (e) => faults.push(e.violatedDirective + ' ' + e.blockedURI));
 record = async (ms) => {
-  if (!ear()) return [];
-  const context = new AudioContext({sampleRate: 48000});
-  const taps = ear().getReceivers().map(({track}) => {
-    const loudness = [], rest = [];
-    const source = context.createMediaStreamSource(new MediaStream([track])), tap = context.createScriptProcessor(4096, 1, 1);
-    tap.onaudioprocess = ({inputBuffer}) => {
-      rest.push(...inputBuffer.getChannelData(0));
-      while (rest.length >= 960) loudness.push(Math.sqrt(rest.splice(0, 960).reduce((n, x) => n + x * x, 0) / 960));
-    };
-    source.connect(tap).connect(context.destination);
-    return {loudness, source};
+  const taps = (ear()?.getReceivers() ?? []).map(({track}) => {
+    const recorder = new MediaRecorder(new MediaStream([track])), chunks = [];
+    recorder.ondataavailable = ({data}) => chunks.push(data);
+    const stopped = new Promise((resolve) => (recorder.onstop = resolve));
+    recorder.start();
+    return {recorder, chunks, stopped};
   });
   await new Promise((resolve) => setTimeout(resolve, ms));
-  await context.close();
-  return taps.map(({loudness}) => loudness);
+  return Promise.all(taps.map(async ({recorder, chunks, stopped}) => {
+    recorder.stop();
+    await stopped;
+    const audio = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(await new Blob(chunks).arrayBuffer());
+    const samples = audio.getChannelData(0), loudness = [];
+    for (let i = 0; i + 960 <= samples.length; i += 960) {
+      loudness.push(Math.sqrt(samples.subarray(i, i + 960).reduce((n, x) => n + x * x, 0) / 960));
+    }
+    return loudness;
+  }));
 };
 Object.assign(window, {ear, record, pitches, inbound});
 `
