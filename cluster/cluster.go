@@ -33,12 +33,19 @@ const (
 	nodesBucket  = "earshot-nodes"
 )
 
-// Config is what a [Cluster] is made of. All fields but TTL are required.
+// Connect makes a connection to a NATS server.
+type Connect func(options ...nats.Option) (*nats.Conn, error)
+
+// Config is what a [Cluster] is made of. All fields but TTL are required, and URL or Connect.
 type Config struct {
 	// URL is that of the NATS server, or of several of one cluster with commas between them.
 	// It may hold credentials: it is never logged.
-	URL  string
-	Self Node
+	URL string
+	// Connect reaches a NATS server without a URL, and Replicas is how many servers keep the nodes'
+	// entries then.
+	Connect  Connect
+	Replicas int
+	Self     Node
 	// Load returns what is on this node.
 	Load func() Load
 	// Handler serves the requests that other nodes pass on. Their remote address is the client's.
@@ -103,7 +110,11 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 			c.close()
 		}
 	}()
-	c.conn, err = nats.Connect(cfg.URL, nats.Name("earshot node "+cfg.Self.ID), nats.Timeout(connectTimeout), nats.MaxReconnects(-1),
+	connect := cfg.Connect
+	if connect == nil {
+		connect = func(options ...nats.Option) (*nats.Conn, error) { return nats.Connect(cfg.URL, options...) }
+	}
+	c.conn, err = connect(nats.Name("earshot node "+cfg.Self.ID), nats.Timeout(connectTimeout), nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
 		nats.ReconnectHandler(func(*nats.Conn) { c.readAnew() }))
 	if err != nil {
@@ -115,7 +126,7 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	// On the disk, and not in memory: a NATS server that is started again must not make all
 	// nodes look gone.
-	c.bucket, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: nodesBucket, History: 1, TTL: cfg.TTL, Storage: jetstream.FileStorage})
+	c.bucket, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: nodesBucket, History: 1, TTL: cfg.TTL, Storage: jetstream.FileStorage, Replicas: cfg.Replicas})
 	if err != nil {
 		return nil, fmt.Errorf("open the nodes of the cluster: %w; it needs a NATS server with JetStream, and room on its disk", err)
 	}
@@ -291,14 +302,20 @@ func (c *Cluster) watch(known chan struct{}) {
 
 // follow is one watching. It reports whether it read all there were.
 func (c *Cluster) follow(known chan struct{}) (all bool) {
-	watcher, err := c.bucket.WatchAll(c.ctx)
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	// This node's own entry is among those that come, so that nothing comes only if the server that
+	// told of them is gone, or there is none that could.
+	quiet := time.AfterFunc(c.quiet(), cancel)
+	defer quiet.Stop()
+	watcher, err := c.bucket.WatchAll(ctx)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = watcher.Stop() }()
 	for {
 		select {
-		case <-c.ctx.Done():
+		case <-ctx.Done():
 			return all
 		case <-c.again:
 			return all
@@ -312,11 +329,16 @@ func (c *Cluster) follow(known chan struct{}) (all bool) {
 					known = nil
 				}
 			default:
+				quiet.Reset(c.quiet())
 				c.take(entry)
 			}
 		}
 	}
 }
+
+// quiet is how long no entry may come: three times as long as until each is renewed, and not so
+// short that a busy machine needs it.
+func (c *Cluster) quiet() time.Duration { return max(3*c.cfg.TTL/renewals, 2*time.Second) }
 
 // take takes a node's entry.
 func (c *Cluster) take(entry jetstream.KeyValueEntry) {

@@ -18,12 +18,14 @@ import (
 const (
 	// sharedHolder is who holds the lease of a store that the servers of a cluster share.
 	sharedHolder = "cluster"
-	// shareFor is how long a change is tried that other servers are in the way of.
+	// shareFor is how long a change is tried that other servers are in the way of, or that none takes.
 	shareFor = 2 * time.Second
 	// rememberRemoved is how long it is remembered that a record was removed.
 	rememberRemoved = time.Minute
 	// rewatchWait is the pause before a bucket is watched again.
 	rewatchWait = 250 * time.Millisecond
+	// watchTry is how long it may take to begin to watch one.
+	watchTry = 4 * time.Second
 )
 
 // ErrNotOwner says that another server of the cluster has the room.
@@ -47,26 +49,30 @@ type cluster struct {
 	running sync.WaitGroup
 
 	mu      sync.Mutex
-	again   chan struct{} // closed when everything is to be watched anew
+	again   context.Context // ends when everything is to be watched anew
+	anew    context.CancelFunc
 	owned   map[string]bool
 	changed func(room string)
 }
 
 func newCluster(node string) *cluster {
-	c := &cluster{node: node, again: make(chan struct{}), owned: map[string]bool{}, changed: func(string) {}}
+	c := &cluster{node: node, owned: map[string]bool{}, changed: func(string) {}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.again, c.anew = context.WithCancel(c.ctx)
 	return c
 }
 
-// reconnected has everything watched anew, for the connection has been away.
+// reconnected has everything watched anew, for the connection has been away, or the server that
+// told of what is written.
 func (c *cluster) reconnected() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	close(c.again)
-	c.again = make(chan struct{})
+	c.anew()
+	c.again, c.anew = context.WithCancel(c.ctx)
 }
 
-func (c *cluster) anew() <-chan struct{} {
+// watching returns a context that ends when everything is to be watched anew.
+func (c *cluster) watching() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.again
@@ -224,7 +230,7 @@ func (s *Store) Secret(ctx context.Context, name string, newSecret func() (strin
 	if err != nil {
 		return "", err
 	}
-	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "earshot-secrets", History: 1, Storage: jetstream.FileStorage})
+	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: "earshot-secrets", History: 1, Storage: jetstream.FileStorage})
 	if err != nil {
 		return "", fmt.Errorf("open the secrets of the cluster: %w", err)
 	}
@@ -322,17 +328,19 @@ func (t *table[T]) follow(c *cluster, b jetstreamBucket) {
 }
 
 func (t *table[T]) watch(c *cluster, b jetstreamBucket) error {
-	anew := c.anew()
-	watcher, err := b.store.WatchAll(c.ctx)
+	ctx, cancel := context.WithCancel(c.watching())
+	defer cancel()
+	// While servers choose who of them leads, nobody answers.
+	slow := time.AfterFunc(watchTry, cancel)
+	watcher, err := b.store.WatchAll(ctx)
+	slow.Stop()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = watcher.Stop() }()
 	for {
 		select {
-		case <-c.ctx.Done():
-			return nil
-		case <-anew:
+		case <-ctx.Done():
 			return nil
 		case entry, ok := <-watcher.Updates():
 			if !ok {

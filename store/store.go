@@ -22,6 +22,8 @@ const (
 	auditRetention = 90 * 24 * time.Hour
 	// ownerSubject is where the process that owns an external store answers.
 	ownerSubject = "earshot.store.owner"
+	// ownerBucket holds the lease of the store.
+	ownerBucket  = "earshot-owner"
 	ownerTimeout = 300 * time.Millisecond
 	// reconnectWait and pingInterval are how soon an external server is noticed that is
 	// back, or gone.
@@ -36,6 +38,9 @@ type Config struct {
 	// URL is that of an external NATS server with JetStream; then Dir is not
 	// used. It may hold credentials: it is never logged.
 	URL string
+	// Peer is the server of this node that keeps the store together with those of others; then
+	// neither Dir nor URL is used. It is closed after the store.
+	Peer *Peer
 	// Repair opens a damaged directory with what is left in it, after a copy of it has
 	// been made in it.
 	Repair bool
@@ -56,6 +61,7 @@ type Config struct {
 type Store struct {
 	log      *slog.Logger
 	embedded *embedded // nil with an external server
+	peer     *Peer     // nil unless the nodes keep the store themselves
 	conn     *nats.Conn
 	lease    *lease // nil: the directory is locked
 	dir      string // of the embedded server; empty: there is none
@@ -101,7 +107,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			return nil
 		}
 		var store jetstream.KeyValue
-		store, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		store, err = s.openBucket(ctx, js, jetstream.KeyValueConfig{
 			Bucket: "earshot-" + name, History: 1, TTL: keep, Storage: jetstream.FileStorage,
 		})
 		var stream jetstream.Stream
@@ -180,12 +186,13 @@ func Memory() *Store {
 // connect reaches the server, an embedded one or the one at the URL, and becomes the
 // owner of what it keeps.
 func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream, err error) {
-	if cfg.URL == "" {
+	own := cfg.URL == "" && cfg.Peer == nil
+	if own {
 		if err := checkVersion(cfg.Dir); err != nil {
 			return nil, err
 		}
 	}
-	if cfg.Repair && cfg.URL == "" {
+	if cfg.Repair && own {
 		if err := prepareRepair(cfg); err != nil {
 			return nil, err
 		}
@@ -196,7 +203,7 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 		// What cannot be sent now is refused now, and does not come late.
 		nats.ReconnectBufSize(-1),
 	}
-	if cfg.URL == "" {
+	if own {
 		if s.embedded, err = embed(cfg.Dir, cfg.Log, s.health); err != nil {
 			return nil, err
 		}
@@ -206,16 +213,27 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 		s.cluster = newCluster(cfg.Node)
 		options = append(options, nats.ReconnectHandler(func(*nats.Conn) { s.cluster.reconnected() }))
 	}
-	if s.conn, err = nats.Connect(cfg.URL, options...); err != nil {
+	s.peer = cfg.Peer
+	if s.peer != nil {
+		s.conn, err = s.peer.Connect(options...)
+	} else {
+		s.conn, err = nats.Connect(cfg.URL, options...)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("reach the NATS server of the store: %w", err)
+	}
+	if s.cluster != nil {
+		if _, err := s.conn.Subscribe(leaderElected, func(*nats.Msg) { s.cluster.reconnected() }); err != nil {
+			return nil, fmt.Errorf("open the store: %w", err)
+		}
 	}
 	if js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(operationTimeout)); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	if cfg.URL == "" {
+	if own {
 		return js, nil // its directory is locked
 	}
-	if reach.Plain(s.conn) {
+	if s.peer == nil && reach.Plain(s.conn) {
 		s.log.Warn("the connection to the NATS server is not encrypted: whoever is on the way reads and changes rooms, accounts and invites; use TLS (--nats tls://...)")
 	}
 	if s.conn.MaxPayload() < maxRecord {
@@ -230,7 +248,7 @@ func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) err
 	if answer, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil && (cfg.Node == "" || string(answer.Data) != sharedHolder) {
 		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)
 	}
-	bucket, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "earshot-owner", History: 1, Storage: jetstream.FileStorage})
+	bucket, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: ownerBucket, History: 1, Storage: jetstream.FileStorage})
 	if err != nil {
 		return fmt.Errorf("open the lease of the store: %w; it needs a NATS server with JetStream, and room on its disk", err)
 	}
@@ -286,8 +304,11 @@ func (s *Store) Healthy() error {
 		s.health.fail(err)
 		return s.health.check()
 	}
-	if s.dir != "" {
+	switch {
+	case s.dir != "":
 		return probeDir(s.dir)
+	case s.peer != nil:
+		return s.peer.check()
 	}
 	return nil
 }

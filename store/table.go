@@ -157,6 +157,8 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 			if attempt > 0 && t.shared { // not all of them at once again
 				t.pause(ctx, attempt)
 			}
+		case t.shared && unheard(err) && time.Since(begun) < shareFor:
+			t.pause(ctx, attempt) // where another server stops in order, the next one leads at once
 		default:
 			return none, fmt.Errorf("write to the %s: %w", t.name, t.health.explain(err))
 		}

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"io"
 	"net"
 	"path/filepath"
 	"runtime"
@@ -31,7 +33,7 @@ const (
 
 // openShared opens the store of a cluster and makes this server one of it, to be completed
 // by [signaling.Server.Join].
-func (f serveFlags) openShared(ctx context.Context, cfg *signaling.Config) (*store.Store, error) {
+func (f serveFlags) openShared(ctx context.Context, cfg *signaling.Config, stdout io.Writer) (_ io.Closer, err error) {
 	self := cluster.Node{
 		ID: cluster.NewID(), URL: f.nodeURL, PublicURL: f.publicURL, Zone: f.zone, Seats: f.seats, Version: cfg.Version, Started: time.Now().UTC(),
 	}
@@ -41,32 +43,60 @@ func (f serveFlags) openShared(ctx context.Context, cfg *signaling.Config) (*sto
 	if self.Seats == 0 {
 		self.Seats = seatsPerCore * runtime.GOMAXPROCS(0)
 	}
-	state, err := store.Open(ctx, store.Config{URL: f.nats, Node: self.ID, Log: cfg.Log})
+	shared := &sharedState{}
+	defer func() {
+		if err != nil {
+			_ = shared.Close() // err says what went wrong
+		}
+	}()
+	if f.peers.given() {
+		if shared.peer, err = f.peers.start(ctx, filepath.Join(f.data, peerDir), cfg.Log, stdout); err != nil {
+			return nil, err
+		}
+	}
+	state, err := store.Open(ctx, store.Config{URL: f.nats, Peer: shared.peer, Node: self.ID, Log: cfg.Log})
 	if err != nil {
 		return nil, err
 	}
-	fail := func(err error) (*store.Store, error) {
-		_ = state.Close() // err says what went wrong
-		return nil, err
-	}
+	shared.store = state
 	if cfg.OperatorToken == "" {
 		if cfg.OperatorDigest, err = f.sharedOperator(ctx, state); err != nil {
-			return fail(err)
+			return nil, err
 		}
 	}
 	key, err := state.Secret(ctx, sharedSessionKey, func() (string, error) { return rand.Text() + rand.Text(), nil })
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	if err := state.RemoveExpiredInvites(ctx, time.Now().Add(-expiredInviteRetention)); err != nil {
-		return fail(err)
+		return nil, err
 	}
-	cfg.Cluster, err = nodes.New(nodes.Config{NATS: f.nats, Self: self, Store: state, Clock: time.Now, Log: cfg.Log, Metrics: cfg.Registry})
-	if err != nil {
-		return fail(err)
+	part := nodes.Config{NATS: f.nats, Self: self, Store: state, Clock: time.Now, Log: cfg.Log, Metrics: cfg.Registry}
+	if shared.peer != nil {
+		part.Connect, part.Replicas = shared.peer.Connect, shared.peer.Replicas()
+	}
+	if cfg.Cluster, err = nodes.New(part); err != nil {
+		return nil, err
 	}
 	cfg.Key, cfg.Store, cfg.Persister, cfg.Page = []byte(key), state, state, web.Handler(cfg.Cluster.SocketOrigins)
-	return state, nil
+	return shared, nil
+}
+
+// sharedState is what a node keeps, together with others.
+type sharedState struct {
+	peer  *store.Peer // nil: they share a NATS server
+	store *store.Store
+}
+
+// Close closes it.
+func (s *sharedState) Close() (err error) {
+	if s.store != nil {
+		err = s.store.Close()
+	}
+	if s.peer != nil {
+		err = errors.Join(err, s.peer.Close())
+	}
+	return err
 }
 
 // sharedOperator returns the digest of the operator's token. The first node makes the

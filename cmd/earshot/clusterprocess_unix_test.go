@@ -41,6 +41,14 @@ var processURL = regexp.MustCompile(`(https?|nats)://[0-9.:]+`)
 // waits until it says where it serves. It ends with the test.
 func startClusterProcess(t *testing.T, env string, args ...string) clusterProcess {
 	t.Helper()
+	p, _ := launchClusterProcess(t, env, args...)()
+	return p
+}
+
+// launchClusterProcess starts one, and returns what waits until it says where it serves, and has the
+// lines that it has printed before.
+func launchClusterProcess(t *testing.T, env string, args ...string) (serving func() (p clusterProcess, before []string)) {
+	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), env)
 	_, err := cmd.StdinPipe() // closed by Wait, or by the end of this process
@@ -57,14 +65,19 @@ func startClusterProcess(t *testing.T, env string, args ...string) clusterProces
 			t.Logf("the log of %v:\n%s", args, log)
 		}
 	})
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if url := processURL.FindString(lines.Text()); url != "" {
-			return clusterProcess{cmd, url}
+	return func() (clusterProcess, []string) {
+		t.Helper()
+		var before []string
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			if url := processURL.FindString(lines.Text()); url != "" {
+				return clusterProcess{cmd, url}, before
+			}
+			before = append(before, lines.Text())
 		}
+		require.Fail(t, "it did not start", "%v: %s", args, log)
+		return clusterProcess{}, nil
 	}
-	require.Fail(t, "it did not start", "%v: %s", args, log)
-	return clusterProcess{}
 }
 
 func (p clusterProcess) signal(t *testing.T, s syscall.Signal) {

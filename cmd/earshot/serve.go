@@ -52,6 +52,7 @@ type serveFlags struct {
 	maxConnections               int
 	publicURL                    string
 	cluster                      bool
+	peers                        peerFlags
 	nodeURL, zone                string
 	seats                        int
 	pprof                        string
@@ -101,7 +102,8 @@ func (f *serveFlags) bind(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.trustedProxy, "trusted-proxy", nil, "`CIDR` of reverse proxies, whose Forwarded or X-Forwarded-For is believed (repeatable)")
 	flags.BoolVar(&f.proxyProtocol, "proxy-protocol", false, "connections of --trusted-proxy begin with a header of the PROXY protocol, version 1 or 2; refuse those that do not")
 	flags.StringVar(&f.publicURL, "public-url", "", "`URL` by which clients reach the server, if a proxy is in front of it")
-	flags.BoolVar(&f.cluster, "cluster", false, "share the NATS server of --nats with other servers, over which rooms are spread (docs/cluster.md)")
+	flags.BoolVar(&f.cluster, "cluster", false, "be one of several servers, over which rooms are spread: those that share the NATS server of --nats, or three with --cluster-listen (docs/cluster.md)")
+	f.peers.bind(flags)
 	flags.StringVar(&f.nodeURL, "node-url", "", "with --cluster: `URL` by which clients reach this very server (default: --public-url, or on the loopback --http)")
 	flags.IntVar(&f.seats, "seats", 0, fmt.Sprintf("with --cluster: `number` of people that this server is for; the one with more of them free gets a new room (default: %d for each core)", seatsPerCore))
 	flags.StringVar(&f.zone, "zone", "", "with --cluster: `name` of the part of the cluster that the server is in; rooms made through it are placed there first")
@@ -136,7 +138,10 @@ func (f serveFlags) check() error {
 		{f.repair && (f.open || f.nats != ""), "--repair is for --data: leave out --open and --nats"},
 		{f.proxyProtocol && len(f.trustedProxy) == 0, "--proxy-protocol goes with --trusted-proxy: anybody could say to be anybody"},
 		{f.openToNetwork && !f.open, "--open-to-network goes with --open"},
-		{f.cluster && f.nats == "", "--cluster goes with --nats: the servers of a cluster share a NATS server"},
+		{f.cluster && f.nats == "" && !f.peers.given(), "--cluster goes with --nats, for servers that share a NATS server, or with --cluster-listen and --join, for three that keep everything themselves"},
+		{f.nats != "" && f.peers.given(), "--nats and --cluster-listen exclude each other: choose one"},
+		{!f.cluster && f.peers.given(), "--cluster-listen, --join and their certificate go with --cluster"},
+		{f.repair && f.cluster, "--repair is for a single server: a node of a cluster that has lost its --data starts with an empty one, and the others fill it"},
 		{!f.cluster && (f.nodeURL != "" || f.seats != 0 || f.zone != ""), "--node-url, --seats and --zone go with --cluster"},
 		{f.cluster && f.nodeURL == "" && f.publicURL == "" && reach.Outside(f.http), "--cluster needs --node-url where others than this machine reach the server: the other servers send people there"},
 		{f.seats < 0 || f.seats > maxSeats, fmt.Sprintf("--seats must be from 1 to %d", maxSeats)},
@@ -144,6 +149,9 @@ func (f serveFlags) check() error {
 		if row.wrong {
 			return usage(errors.New(row.text))
 		}
+	}
+	if err := f.peers.check(); err != nil {
+		return usage(err)
 	}
 	if _, err := f.exempt(); err != nil {
 		return usage(err)
@@ -224,7 +232,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	if f.publicURL != "" {
 		cfg.PublicURL, _ = parsePublicURL(f.publicURL)
 	}
-	state, err := f.openState(ctx, &cfg)
+	state, err := f.openState(ctx, &cfg, stdout)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"path/filepath"
 	"time"
@@ -27,20 +28,20 @@ var loopback = []string{"127.0.0.0/8", "::1/128"}
 
 // openState opens the server's store and secrets and puts them into its
 // configuration. An open server has a store in memory.
-func (f serveFlags) openState(ctx context.Context, cfg *signaling.Config) (*store.Store, error) {
+func (f serveFlags) openState(ctx context.Context, cfg *signaling.Config, stdout io.Writer) (io.Closer, error) {
 	if f.open {
 		cfg.Store = store.Memory()
 		return cfg.Store, nil
 	}
 	if f.cluster {
-		return f.openShared(ctx, cfg)
+		return f.openShared(ctx, cfg, stdout)
 	}
 	// Before the secrets, because its errors explain best what is wrong with a directory.
 	state, err := store.Open(ctx, store.Config{Dir: f.data, URL: f.nats, Repair: f.repair, Log: cfg.Log})
 	if err != nil {
 		return nil, err
 	}
-	fail := func(err error) (*store.Store, error) {
+	fail := func(err error) (io.Closer, error) {
 		_ = state.Close() // err says what went wrong
 		return nil, err
 	}

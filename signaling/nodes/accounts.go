@@ -18,6 +18,7 @@ const (
 	kindArrived = "arrived"
 	kindLogin   = "login"
 	kindDeleted = "deleted"
+	kindAdopted = "adopted"
 )
 
 // OwnedBy implements [liveroom.Cluster].
@@ -113,6 +114,8 @@ func (n *Nodes) told(kind string, data []byte) {
 			return
 		}
 		n.forget(d)
+	case kindAdopted:
+		n.hearAdopted(string(data))
 	}
 }
 

@@ -41,11 +41,12 @@ var (
 	nodesDesc     = prometheus.NewDesc("earshot_nodes", "Nodes of the cluster that this node knows of, itself included.", nil, nil)
 	lapsesDesc    = prometheus.NewDesc("earshot_lease_lapses_total", "How often this node's rooms were silent because most of the other nodes did not hear it.", nil, nil)
 	connectedDesc = prometheus.NewDesc("earshot_nats_connected", "Whether this node is connected to NATS, and not cut off.", nil, nil)
+	leadsDesc     = prometheus.NewDesc("earshot_nats_leads", "Whether this node's embedded NATS server leads the writing of what the nodes keep.", []string{"bucket"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{seatsDesc, earsDesc, hallsDesc, nodesDesc, lapsesDesc, connectedDesc} {
+	for _, d := range []*prometheus.Desc{seatsDesc, earsDesc, hallsDesc, nodesDesc, lapsesDesc, connectedDesc, leadsDesc} {
 		to <- d
 	}
 }
@@ -74,4 +75,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		connected = 1
 	}
 	gauge(connectedDesc, connected)
+	for bucket, leads := range n.cfg.Store.Leads() {
+		value := 0.0
+		if leads {
+			value = 1
+		}
+		gauge(leadsDesc, value, bucket)
+	}
 }

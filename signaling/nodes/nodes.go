@@ -20,10 +20,13 @@ import (
 	"github.com/earshot-audio/earshot/store"
 )
 
-// Config is what [Join] needs. All fields but TTL are required.
+// Config is what [Join] needs. All fields but TTL are required, and NATS or Connect.
 type Config struct {
 	// NATS is the URL of the NATS servers, with commas between several.
 	NATS string
+	// Connect and Replicas are those of a NATS server in this process, in place of NATS.
+	Connect  cluster.Connect
+	Replicas int
 	// Self is this node. Its ID is that of the store.
 	Self  cluster.Node
 	Store *store.Store
@@ -37,7 +40,7 @@ type Config struct {
 
 // Nodes is this node's part in the cluster. It is safe for concurrent use. [New] makes it,
 // [Nodes.Join] makes this node one of the cluster. Its methods are grouped by file: the rooms
-// that this node has or takes over (rooms.go), the way to those of others (way.go), HTTP
+// that this node has or takes over (rooms.go) and those that others do (moved.go), the way to those of others (way.go), HTTP
 // requests (request.go), and accounts (accounts.go). They share the view of the cluster.
 type Nodes struct {
 	cfg     Config
@@ -49,6 +52,7 @@ type Nodes struct {
 	halls   *halls
 	load    load
 
+	moved   chan string   // rooms that other nodes have taken over
 	kick    chan struct{} // holds one if there may be something to settle
 	stop    chan struct{}
 	running sync.WaitGroup
@@ -62,7 +66,7 @@ type Nodes struct {
 
 // New makes a part in a cluster, to be completed by [Nodes.Join].
 func New(cfg Config) (*Nodes, error) {
-	n := &Nodes{cfg: cfg, metrics: newMetrics(), in: make(chan struct{}), kick: make(chan struct{}, 1), stop: make(chan struct{}), adopting: map[string]bool{}}
+	n := &Nodes{cfg: cfg, metrics: newMetrics(), in: make(chan struct{}), moved: make(chan string, maxMoved), kick: make(chan struct{}, 1), stop: make(chan struct{}), adopting: map[string]bool{}}
 	for _, c := range []prometheus.Collector{n.metrics.redirects, n.metrics.passed, n.metrics.takeovers, n.metrics.fenced, n.metrics.trunkDelay, n.metrics.trunkGaps, n.metrics.trunkLate, n.metrics.hallsGone, n.metrics.remoteEars, &collector{n}} {
 		if err := cfg.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
@@ -79,8 +83,8 @@ func (n *Nodes) Join(ctx context.Context, url string, rooms *liveroom.Registry, 
 	n.cfg.Self.URL = cmp.Or(n.cfg.Self.URL, url)
 	var err error
 	n.cluster, err = cluster.Join(ctx, cluster.Config{
-		URL: n.cfg.NATS, Self: n.cfg.Self, Load: n.loadNow, Handler: n.passed(handler),
-		Told: n.told, Changed: n.settleSoon, Returned: n.returned, TTL: n.cfg.TTL, Log: n.cfg.Log,
+		URL: n.cfg.NATS, Connect: n.cfg.Connect, Replicas: n.cfg.Replicas, Self: n.cfg.Self, Load: n.loadNow, Handler: n.passed(handler),
+		Told: n.told, Changed: n.nodesChanged, Returned: n.returned, TTL: n.cfg.TTL, Log: n.cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -93,6 +97,7 @@ func (n *Nodes) Join(ctx context.Context, url string, rooms *liveroom.Registry, 
 	})
 	n.settle()
 	n.running.Go(n.run)
+	n.running.Go(n.readMoved)
 	return nil
 }
 

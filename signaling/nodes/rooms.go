@@ -21,7 +21,7 @@ const (
 	// and claimLook how often that is looked at.
 	claimWait = 3 * time.Second
 	claimLook = 2 * time.Millisecond
-	// handOvers is how many rooms are handed over at once.
+	// handOvers is how many rooms are handed over, or looked at, at once.
 	handOvers = 16
 )
 
@@ -74,6 +74,12 @@ func (n *Nodes) awaitClaim(ctx context.Context, id string) (owner string) {
 	return ""
 }
 
+// nodesChanged is called when nodes have come or gone, or this one is cut off or back.
+func (n *Nodes) nodesChanged() {
+	n.cfg.Store.WatchAnew()
+	n.settleSoon()
+}
+
 func (n *Nodes) settleSoon() {
 	select {
 	case n.kick <- struct{}{}:
@@ -116,10 +122,14 @@ func (n *Nodes) settle() {
 		case owner == self:
 			// What ends is taken from the store first: it is there, so it was let go when this
 			// node was cut off, and nobody has claimed it.
-			n.adopt(id, owner)
+			if !n.adopt(id, owner) {
+				return
+			}
 		case cluster.Candidate(nodes, id) != self:
 		case owner == "" || n.isGone(gone, owner):
-			n.adopt(id, owner)
+			if !n.adopt(id, owner) {
+				return
+			}
 		}
 	}
 }
@@ -134,15 +144,19 @@ func (n *Nodes) heard() []cluster.Node {
 
 // returned lets go of the rooms that others have taken over while this node might not speak.
 func (n *Nodes) returned(ctx context.Context) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(handOvers)
 	for _, l := range n.rooms.List() {
-		if err := n.cfg.Store.RefreshRoom(ctx, l.ID()); err != nil {
+		all.Go(func() error {
+			err := n.cfg.Store.Confirm(ctx, l.ID())
+			if errors.Is(err, store.ErrNotOwner) {
+				n.letGo(l.ID(), "claimed")
+				return nil
+			}
 			return err
-		}
-		if owner, there := n.cfg.Store.Owner(l.ID()); there && owner != n.cfg.Self.ID {
-			n.letGo(l.ID(), "claimed")
-		}
+		})
 	}
-	return nil
+	return all.Wait()
 }
 
 // isGone asks once for each node.
@@ -162,20 +176,22 @@ func (n *Nodes) letGo(id, reason string) {
 	n.rooms.Release(id, func(room.State) string { return "" })
 }
 
-// adopt claims a room and makes it here.
-func (n *Nodes) adopt(id, owner string) {
+// adopt claims a room and makes it here. It reports whether other rooms may be tried: nothing can be
+// claimed while nobody takes writes.
+func (n *Nodes) adopt(id, owner string) bool {
 	saved, err := n.cfg.Store.Claim(context.Background(), id, owner)
 	switch {
 	case errors.Is(err, store.ErrNotOwner), errors.Is(err, store.ErrNotFound):
-		return // another node was first, or the room has ended
+		return true // another node was first, or the room has ended
 	case err == nil:
 		if _, there := n.cluster.Find(owner); there && owner != n.cfg.Self.ID && !n.cluster.Silent(owner) {
 			n.adoptLater(saved, owner)
-			return
+			return true
 		}
 		err = n.rooms.Adopt(saved)
 	}
 	n.adopted(id, owner, err)
+	return !errors.Is(err, store.ErrLapsed)
 }
 
 // adoptLater makes a claimed room here whose earlier node may be back, when that one knows that the room
@@ -223,4 +239,5 @@ func (n *Nodes) adopted(id, owner string, err error) {
 		reason = "back"
 	}
 	n.metrics.takeovers.WithLabelValues(reason).Inc()
+	n.tellAdopted(id)
 }

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// leaderElected is what NATS servers tell when one of them has become the leader of a stream.
+	// The one that told what is written to it may be gone.
+	leaderElected = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.*"
+	// bucketTry is how long one attempt to open a bucket may take, and bucketPause how long it is
+	// until the next.
+	bucketTry   = 2 * time.Second
+	bucketPause = 250 * time.Millisecond
+)
+
+// openBucket opens a bucket, and makes it the first time. A replicated one may need several attempts:
+// another node may be starting, or its servers choosing who of them leads.
+func (s *Store) openBucket(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+	if s.peer == nil {
+		return js.CreateOrUpdateKeyValue(ctx, cfg)
+	}
+	cfg.Replicas = s.peer.Replicas()
+	for {
+		kv, err := openReplicated(ctx, js, cfg)
+		if err == nil {
+			return kv, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(bucketPause):
+		}
+	}
+}
+
+// errNoLeader says that nobody writes to a bucket yet.
+var errNoLeader = errors.New("its servers have not chosen who of them leads")
+
+// openReplicated is one attempt. It succeeds when the bucket can be read, and written: one that has
+// just been made has no leader yet.
+func openReplicated(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+	ctx, cancel := context.WithTimeout(ctx, bucketTry)
+	defer cancel()
+	kv, err := js.CreateOrUpdateKeyValue(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := kv.Get(ctx, "none"); err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, err
+	}
+	stream, err := js.Stream(ctx, "KV_"+cfg.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	if led := stream.CachedInfo().Cluster; led == nil || led.Leader == "" {
+		return nil, errNoLeader
+	}
+	return kv, nil
+}
+
+// unheard reports whether nobody can have taken a write, since no server leads the bucket now.
+func unheard(err error) bool {
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse)
+}
+
+// Replicas returns on how many peers each record is.
+func (p *Peer) Replicas() int { return 1 + len(p.set.Others) }
+
+// WatchAnew reads what other servers write anew: the one that told of it may be gone. Without
+// replicas there is no such.
+func (s *Store) WatchAnew() {
+	if s.cluster != nil && s.peer != nil {
+		s.cluster.reconnected()
+	}
+}
+
+// Confirm returns nil if a room is still this server's, or has ended. Of replicas, one that has not heard from the
+// others lately may answer a read with what was; so it is written again, as it was, which most of
+// them have to take. The error is [ErrNotOwner] if another server has it.
+func (s *Store) Confirm(ctx context.Context, id string) error {
+	if s.peer == nil {
+		if err := s.RefreshRoom(ctx, id); err != nil {
+			return err
+		}
+		if owner, there := s.Owner(id); there && owner != s.cluster.node {
+			return ErrNotOwner
+		}
+		return nil
+	}
+	_, err := s.rooms.change(ctx, keyOf(id), func(r roomRecord, there bool) (roomRecord, error) {
+		switch {
+		case !there || r.Ended:
+			return r, ErrNotFound
+		case r.Node != s.cluster.node:
+			return r, ErrNotOwner
+		}
+		return r, nil
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Leads reports for each bucket whether the server in this process leads the writing of it. Without
+// such a server there are none.
+func (s *Store) Leads() map[string]bool {
+	if s.peer == nil {
+		return nil
+	}
+	leads := map[string]bool{}
+	for name := range s.buckets {
+		leads[name] = s.peer.server.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, "KV_earshot-"+name)
+	}
+	return leads
+}
