@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,6 +234,45 @@ func TestComparisonOfFiguresInDoubt(t *testing.T) {
 	assert.Contains(t, b.String(), "in doubt")
 	now = runs(t, doubted(20, 15), doubted(21, 15.1), doubted(20, 15), doubted(22, 14.9))
 	assert.Equal(t, Worse, Of(sound(), now, limit5).Outcome(), "even at its best it is worse")
+}
+
+// Of a percentile beyond its histogram's range a summary has bounds: the figure is in doubt.
+func TestComparisonOfPercentilesBeyondTheRange(t *testing.T) {
+	with := func(expression string, samples ...float64) string {
+		trend := &metric.Trend{}
+		for _, v := range samples {
+			trend.Record(v)
+		}
+		values := metric.Values{"join_duration": trend}
+		threshold, err := metric.ParseThreshold("join_duration", expression)
+		require.NoError(t, err)
+		result := threshold.Evaluate(values)
+		return summary(1, 0, func(s map[string]any) {
+			s["metrics"] = values
+			s["thresholds"] = []any{map[string]any{"metric": "join_duration", "expression": expression, "value": result.Value, "worst": result.Value, "best": result.Best}}
+		})
+	}
+	many := func(n int, v float64) []float64 { return slices.Repeat([]float64{v}, n) }
+	slow := func(greatest float64) []float64 {
+		return append(many(500, 70_000), append(many(500, 100), greatest)...)
+	}
+	for _, c := range []struct {
+		sentence   string
+		expression string
+		base, now  []float64
+		want       Outcome
+	}{
+		{"one of many samples, and another greatest value", "p(95) < 90s", slow(80_000), slow(100_000), Unclear},
+		{"one of many samples, from within the range", "p(95) < 90s", many(1000, 30_000), slow(100_000), Worse},
+		{"one of few samples, and another greatest value", "p(50) < 90s", []float64{1, 70_000, 80_000}, []float64{1, 70_000, 100_000}, Unclear},
+		{"one of few samples, from within the range", "p(50) < 90s", []float64{1, 30_000, 30_000}, []float64{1, 70_000, 100_000}, Worse},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			base, now := with(c.expression, c.base...), with(c.expression, c.now...)
+			compared := Of(runs(t, base, base, base, base), runs(t, now, now, now, now), limit5)
+			assert.Equal(t, c.want, compared.Outcome(), "%+v", compared.Judged)
+		})
+	}
 }
 
 func TestComparisonInvalidAndNotes(t *testing.T) {

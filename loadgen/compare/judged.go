@@ -185,10 +185,28 @@ func (f judgedFigure) pooledQuantile(runs []*Run, ends []end) (statistic, bool) 
 		if err != nil {
 			return nil, false
 		}
-		all = append(all, buckets)
+		all = append(all, withBeyond(buckets, at, ends[i], f.Metric))
 	}
 	if !few {
 		return nil, false
 	}
 	return newPooledQuantile(all, quantile, max(f.floor(), resolution), sign(f.Better)), true
+}
+
+// withBeyond adds the samples that a histogram has no place for, of which the count and the
+// greatest are known.
+func withBeyond(buckets []metric.Bucket, at numbers, e end, name string) []metric.Bucket {
+	count, _ := at.Number(name, "count")
+	greatest, _ := at.Number(name, "max")
+	beyond := uint64(count)
+	for _, b := range buckets {
+		beyond -= min(b.Count, beyond)
+	}
+	if beyond == 0 {
+		return buckets
+	}
+	if e == best {
+		return append(buckets, metric.Bucket{Value: metric.Range, Count: beyond})
+	}
+	return append(buckets, metric.Bucket{Value: greatest, Count: beyond})
 }

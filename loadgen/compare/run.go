@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"time"
 
@@ -71,6 +72,27 @@ func (n numbers) Number(name, stat string) (float64, bool) {
 	}
 	v, ok := all[stat].(float64)
 	return v, ok
+}
+
+// widen takes the percentiles beyond the range of their histograms, of which only bounds
+// are known, as figures in doubt: the summary has the least that they can be.
+func (r *Run) widen() {
+	for name, figures := range r.metrics {
+		beyond, _ := figures["beyond_range"].([]any)
+		if len(beyond) == 0 {
+			continue
+		}
+		if _, doubted := r.best[name]; !doubted {
+			r.best[name] = figures
+		}
+		most := maps.Clone(figures)
+		for _, stat := range beyond {
+			if stat, ok := stat.(string); ok {
+				most[stat] = figures["max"]
+			}
+		}
+		r.metrics[name] = most
+	}
 }
 
 // An end is which end of the figures in doubt is meant.
@@ -155,6 +177,10 @@ func Read(from io.Reader) (*Run, error) {
 		Scenario: s.Scenario, Machine: s.Environment.Machine, Version: version(s.Environment.Version, s.Environment.Revision),
 		metrics: s.Metrics, best: s.Best,
 	}
+	if r.best == nil {
+		r.best = numbers{}
+	}
+	r.widen()
 	for _, t := range s.Thresholds {
 		parsed, err := metric.ParseThreshold(t.Metric, t.Expression)
 		if err != nil {

@@ -1,6 +1,9 @@
 package metric
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // EvaluateBetween compares a metric's value with the limit where the value is in
 // doubt: worst has what was measured if all that is in doubt was the server's
@@ -12,12 +15,21 @@ func (t Threshold) EvaluateBetween(worst, best Values) Result {
 	source := t.Source()
 	value, doubted := best[source]
 	if !doubted {
-		return t.Evaluate(worst)
-	}
-	if err := fits(source, value); err != nil {
+		value = worst[source]
+	} else if err := fits(source, value); err != nil {
 		return Result{Reason: err.Error()}
 	}
-	return t.between(t.Evaluate(worst), t.judge(value))
+	measured, ok := worst[source]
+	if !ok {
+		return Result{Reason: fmt.Sprintf("%s was not measured", t.Metric)}
+	}
+	if err := fits(source, measured); err != nil {
+		return Result{Reason: err.Error()}
+	}
+	if windows, ok := measured.(*Windows); ok {
+		return windows.result(t)
+	}
+	return t.between(t.judge(measured, worstCase), t.judge(value, bestCase))
 }
 
 // between is the result over the interval of which worst and best are the ends.
@@ -26,6 +38,7 @@ func (t Threshold) between(worst, best Result) Result {
 		return worst
 	}
 	r := worst
+	r.BeyondRange = worst.BeyondRange || best.BeyondRange
 	if best.Value != nil && (worst.Value == nil || *best.Value != *worst.Value) {
 		r.Best = best.Value
 	}

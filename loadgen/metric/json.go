@@ -37,16 +37,18 @@ type jsonHead struct {
 
 type jsonTrend struct {
 	jsonHead
-	Count     uint64  `json:"count" jsonschema:"Samples. With 0 the other figures are 0 and mean nothing."`
-	Avg       float64 `json:"avg"`
-	Min       float64 `json:"min"`
-	Med       float64 `json:"med"`
-	P90       float64 `json:"p(90)"`
-	P95       float64 `json:"p(95)"`
-	P99       float64 `json:"p(99)"`
-	P999      float64 `json:"p(99.9)"`
-	Max       float64 `json:"max"`
-	Histogram base64  `json:"histogram,omitempty" jsonschema:"The samples in thousandths of the unit, as a HdrHistogram in its compressed V2 encoding: histograms of several runs or machines can be added."`
+	Count uint64  `json:"count" jsonschema:"Samples. With 0 the other figures are 0 and mean nothing."`
+	Avg   float64 `json:"avg"`
+	Min   float64 `json:"min"`
+	Med   float64 `json:"med"`
+	P90   float64 `json:"p(90)"`
+	P95   float64 `json:"p(95)"`
+	P99   float64 `json:"p(99)"`
+	P999  float64 `json:"p(99.9)"`
+	Max   float64 `json:"max"`
+	// Beyond are the percentiles that are at least what is written and at most Max.
+	Beyond    []string `json:"beyond_range,omitempty" jsonschema:"Percentiles among several samples above 60,000, of which only bounds are known: each is at least the value that stands here, and at most max."`
+	Histogram base64   `json:"histogram,omitempty" jsonschema:"The samples in thousandths of the unit, as a HdrHistogram in its compressed V2 encoding: histograms of several runs or machines can be added. It leaves out samples above 60,000: so many as count is more than it has."`
 }
 
 type jsonRate struct {
@@ -81,7 +83,7 @@ func encode(d Definition, value Value) (any, bool, error) {
 		}
 		s := value.Summary()
 		histogram, err := value.Histogram()
-		return jsonTrend{h, s.Count, s.Avg, s.Min, s.Med, s.P90, s.P95, s.P99, s.P999, s.Max, base64(histogram)}, true, err
+		return jsonTrend{h, s.Count, s.Avg, s.Min, s.Med, s.P90, s.P95, s.P99, s.P999, s.Max, value.beyond(), base64(histogram)}, true, err
 	case Rate:
 		return jsonRate{d.Kind, share(value.Share()), value.Passes, value.Total}, true, nil
 	case Counter:
@@ -90,6 +92,19 @@ func encode(d Definition, value Value) (any, bool, error) {
 		return jsonGauge{h, float64(value)}, !value.empty(), nil
 	}
 	return nil, false, nil
+}
+
+// beyond are the percentiles of the JSON of which only the bounds are known.
+func (t *Trend) beyond() (names []string) {
+	for _, q := range []struct {
+		name string
+		p    float64
+	}{{"med", 50}, {"p(90)", 90}, {"p(95)", 95}, {"p(99)", 99}, {"p(99.9)", 99.9}} {
+		if t.BeyondRange(q.p) {
+			names = append(names, q.name)
+		}
+	}
+	return names
 }
 
 // JSONSchemas are the schemas of a value's JSON by its kind.

@@ -25,7 +25,10 @@ type run struct {
 // falling are the samples from the greatest on, none greater than it was.
 func (t *Trend) falling() (runs []run) {
 	if t.over > 0 {
-		runs = append(runs, run{trendMax / trendScale, t.over})
+		runs = append(runs, run{t.max, 1})
+		if t.over > 1 {
+			runs = append(runs, run{max(Range, t.min), t.over - 1})
+		}
 	}
 	if t.histogram != nil {
 		for _, b := range slices.Backward(t.histogram.Distribution()) {

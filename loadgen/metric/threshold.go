@@ -76,6 +76,9 @@ type Result struct {
 	// Undecided is set where the threshold holds at one end of the doubt and not
 	// at the other.
 	Undecided bool
+	// BeyondRange is set where Value is a quantile of which only the bounds are known:
+	// see [Trend.QuantileBounds].
+	BeyondRange bool
 	// Reason says why there is no Value; it is empty if there is one.
 	Reason string
 	// From and Until are the window that did worst, since the run began; 0 if
@@ -116,26 +119,22 @@ func (t Threshold) Source() string {
 // included) and a figure that is not finite are no data. Over a window, the
 // worst one counts; one in which packets were owed and nothing came does not
 // hold, and has no value.
-func (t Threshold) Evaluate(v Values) Result {
-	value, ok := v[t.Source()]
-	if !ok {
-		return Result{Reason: fmt.Sprintf("%s was not measured", t.Metric)}
-	}
-	if err := fits(t.Source(), value); err != nil {
-		return Result{Reason: err.Error()}
-	}
-	if windows, ok := value.(*Windows); ok {
-		return windows.result(t)
-	}
-	return t.judge(value)
-}
+func (t Threshold) Evaluate(v Values) Result { return t.EvaluateBetween(v, nil) }
 
-// judge compares a value of the metric's kind with the limit.
-func (t Threshold) judge(value Value) Result {
+// A side is an end of what a figure can be.
+type side int
+
+const (
+	worstCase side = iota
+	bestCase
+)
+
+// judge compares one end of a value of the metric's kind with the limit.
+func (t Threshold) judge(value Value, at side) Result {
 	if value.empty() {
 		return Result{Reason: fmt.Sprintf("%s has no samples", t.Metric)}
 	}
-	figure, ok := t.aggregate(value)
+	figure, beyond, ok := t.aggregate(value, at)
 	if !ok {
 		return Result{Reason: fmt.Sprintf("a %s has no %s", value.Kind(), t.Aggregation)}
 	}
@@ -143,26 +142,47 @@ func (t Threshold) judge(value Value) Result {
 		return Result{Reason: fmt.Sprintf("%s has no figure for %s", t.Metric, t.aggregationName())}
 	}
 	holds := t.Operator.holds(figure, t.Limit)
-	return Result{OK: &holds, Value: &figure}
+	return Result{OK: &holds, Value: &figure, BeyondRange: beyond}
 }
 
-func (t Threshold) aggregate(value Value) (float64, bool) {
+// aggregate returns the figure at one end, and whether it is a quantile beyond the range.
+func (t Threshold) aggregate(value Value, at side) (figure float64, beyond, ok bool) {
 	switch value := value.(type) {
 	case Rate:
 		switch t.Aggregation {
 		case AggregateRate:
-			return value.Share(), true
+			return value.Share(), false, true
 		case AggregateCount:
-			return float64(value.Total), true
+			return float64(value.Total), false, true
 		}
 	case Counter:
-		return float64(value), t.Aggregation == AggregateCount
+		return float64(value), false, t.Aggregation == AggregateCount
 	case Gauge:
-		return float64(value), t.Aggregation == AggregateValue
+		return float64(value), false, t.Aggregation == AggregateValue
 	case *Trend:
-		return t.aggregateTrend(value)
+		switch t.Aggregation {
+		case AggregateMed:
+			figure, beyond = t.quantile(value, 50, at)
+			return figure, beyond, true
+		case AggregatePercentile:
+			figure, beyond = t.quantile(value, t.Percentile, at)
+			return figure, beyond, true
+		}
+		figure, ok = t.aggregateTrend(value)
+		return figure, false, ok
 	}
-	return 0, false
+	return 0, false, false
+}
+
+// quantile is the end of a percentile: the worse one is the greater, except of a metric of
+// which higher values are better.
+func (t Threshold) quantile(trend *Trend, p float64, at side) (figure float64, beyond bool) {
+	least, most := trend.QuantileBounds(p)
+	d, _ := Lookup(t.Metric)
+	if (at == worstCase) == d.HigherIsBetter() {
+		return least, least < most
+	}
+	return most, least < most
 }
 
 func (t Threshold) aggregateTrend(trend *Trend) (float64, bool) {
@@ -175,10 +195,6 @@ func (t Threshold) aggregateTrend(trend *Trend) (float64, bool) {
 		return trend.min, true
 	case AggregateMax:
 		return trend.max, true
-	case AggregateMed:
-		return trend.Quantile(50), true
-	case AggregatePercentile:
-		return trend.Quantile(t.Percentile), true
 	}
 	return 0, false
 }

@@ -12,6 +12,9 @@ const (
 	trendScale  = 1000
 	trendMax    = 60_000 * trendScale
 	trendDigits = 3
+	// Range is the greatest value that a trend's histogram has a place for, in the metric's
+	// unit.
+	Range = trendMax / trendScale
 	// sumScale is what sums are kept in parts of.
 	sumScale = 1_000_000
 	// A coarse trend keeps two digits, in 21 KB.
@@ -22,8 +25,8 @@ const (
 // the exact count, sum, least and greatest value beside it. A quantile is the
 // true one to the nearest thousandth of a unit, or up to 0.1 % above it.
 //
-// Nothing that is recorded disappears. Values above 60,000 are counted in Over,
-// and a quantile that falls among them is the greatest value. Negative values,
+// Nothing that is recorded disappears. Values above 60,000 are counted in Over, and
+// of a quantile that falls among them only the bounds are known. Negative values,
 // which a step of the wall clock can cause, are counted in Negative; quantiles
 // see them as 0, Avg and Min as they are. Values that are not finite are
 // counted in Invalid and are not samples.
@@ -42,7 +45,7 @@ type Trend struct {
 }
 
 // Summary is what is reported of a trend, in the metric's unit. It is all zero
-// if there were no samples.
+// if there were no samples. Percentiles are as [Trend.Quantile] has them.
 type Summary struct {
 	Count                        uint64
 	Avg, Min, Med, P90, P95      float64
@@ -72,7 +75,7 @@ func (t *Trend) RecordN(v float64, n uint64) {
 		t.negative += n
 		v = 0
 	}
-	if v > trendMax/trendScale {
+	if v > Range {
 		t.over += n
 		return
 	}
@@ -134,24 +137,41 @@ func (t *Trend) Negative() uint64 { return t.negative }
 func (t *Trend) Invalid() uint64 { return t.invalid }
 
 // Quantile is the p-th percentile, 0 ≤ p ≤ 100: the least value that at least
-// p % of the samples do not exceed. It is NaN if there are no samples or p is
+// p % of the samples do not exceed. Of one among values above 60,000 it is the least
+// that it can be: see [Trend.QuantileBounds]. It is NaN if there are no samples or p is
 // out of range.
 func (t *Trend) Quantile(p float64) float64 {
+	least, _ := t.QuantileBounds(p)
+	return least
+}
+
+// QuantileBounds returns the least and the most that the p-th percentile can be. They
+// differ only where it is among several different values above 60,000.
+func (t *Trend) QuantileBounds(p float64) (least, most float64) {
 	if t.count == 0 || !(p >= 0 && p <= 100) {
-		return math.NaN()
+		return math.NaN(), math.NaN()
 	}
-	rank := t.rank(p)
+	rank, within := t.rank(p), t.count-t.over
 	switch {
 	case rank <= 1:
-		return t.min
-	case t.histogram == nil || rank > uint64(t.histogram.TotalCount()):
-		return t.max
+		return t.min, t.min
+	case rank == t.count:
+		return t.max, t.max
+	case rank > within:
+		return max(Range, t.min), t.max
 	}
-	within := t.histogram.TotalCount()
 	// The library rounds p·n to the nearest rank, which can be one too low. A
 	// percentile made from the rank lands on it.
 	v := t.histogram.ValueAtPercentile(100 * float64(rank) / float64(within))
-	return min(max(float64(v)/trendScale, t.min), t.max)
+	known := min(max(float64(v)/trendScale, t.min), t.max)
+	return known, known
+}
+
+// BeyondRange reports whether the p-th percentile is among values that the histogram has
+// no place for, so that only its bounds are known.
+func (t *Trend) BeyondRange(p float64) bool {
+	least, most := t.QuantileBounds(p)
+	return least < most
 }
 
 // rank is the place, from 1, of the p-th percentile among the sorted samples.

@@ -49,7 +49,12 @@ func TestTrendLosesNothing(t *testing.T) {
 	assert.Equal(t, 90_000.0, s.Max)
 	assert.Equal(t, 1.0, s.Med)
 	assert.InEpsilon(t, 60_000, trend.Quantile(98), 0.001)
-	assert.Equal(t, 90_000.0, trend.Quantile(99), "a quantile among the values beyond the range is the greatest")
+	least, most := trend.QuantileBounds(99)
+	assert.Equal(t, []float64{60_000, 90_000}, []float64{least, most}, "of a quantile among the values beyond the range the bounds are known")
+	assert.Equal(t, 60_000.0, trend.Quantile(99), "and it is not the greatest value")
+	assert.True(t, trend.BeyondRange(99))
+	assert.False(t, trend.BeyondRange(98))
+	assert.False(t, trend.BeyondRange(100), "the greatest value is known")
 	assert.InDelta(t, (96.0-2+60_000+60_001+90_000)/100, s.Avg, 1e-9)
 }
 

@@ -40,15 +40,16 @@ func (w *Windows) empty() bool { return w == nil || w.Number == 0 }
 // something: where it is and a value is empty, the threshold does not hold; where
 // nothing was owed, the window says nothing.
 func (w *Windows) Enter(t Threshold, worst, best Value, owed bool, from, until time.Duration) {
-	a, ok := t.window(worst, owed, from, until)
+	a, ok := t.window(worst, worstCase, owed, from, until)
 	if !ok {
 		return
 	}
-	b := a
-	if best != nil {
-		if b, ok = t.window(best, owed, from, until); !ok {
-			b = a
-		}
+	if best == nil {
+		best = worst
+	}
+	b, ok := t.window(best, bestCase, owed, from, until)
+	if !ok {
+		b = a
 	}
 	a = t.between(a, b)
 	key := t.String()
@@ -76,8 +77,8 @@ func crossing(r Result) Result {
 }
 
 // window judges what was measured in one window; false if it says nothing.
-func (t Threshold) window(value Value, owed bool, from, until time.Duration) (Result, bool) {
-	r := t.judge(value)
+func (t Threshold) window(value Value, at side, owed bool, from, until time.Duration) (Result, bool) {
+	r := t.judge(value, at)
 	if r.OK == nil {
 		if !owed {
 			return r, false

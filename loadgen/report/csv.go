@@ -26,10 +26,10 @@ var columns = []column{
 	{"left", func(p measure.Point) string { return strconv.Itoa(p.Left) }},
 	{"packets_owed", func(p measure.Point) string { return strconv.FormatUint(p.Delivered.Total, 10) }},
 	{"packets_received", func(p measure.Point) string { return strconv.FormatUint(p.Delivered.Passes, 10) }},
-	{"latency_p50_ms", quantile(50, worst)},
-	{"latency_p95_ms", quantile(95, worst)},
-	{"latency_p99_ms", quantile(99, worst)},
-	{"latency_max_ms", quantile(100, worst)},
+	{"latency_p50_ms", latencyQuantile(50, worst)},
+	{"latency_p95_ms", latencyQuantile(95, worst)},
+	{"latency_p99_ms", latencyQuantile(99, worst)},
+	{"latency_max_ms", latencyQuantile(100, worst)},
 	{"server_cpu", func(p measure.Point) string { return cores(p.ServerCPU) }},
 	{"server_rss", func(p measure.Point) string { return memory(p.ServerRSS) }},
 	{"generator_cpu", func(p measure.Point) string { return cores(p.GeneratorCPU) }},
@@ -41,10 +41,10 @@ var columns = []column{
 		received, _ := p.AtBest()
 		return strconv.FormatUint(received.Passes, 10)
 	}},
-	{"latency_p50_at_best_ms", quantile(50, best)},
-	{"latency_p95_at_best_ms", quantile(95, best)},
-	{"latency_p99_at_best_ms", quantile(99, best)},
-	{"latency_max_at_best_ms", quantile(100, best)},
+	{"latency_p50_at_best_ms", latencyQuantile(50, best)},
+	{"latency_p95_at_best_ms", latencyQuantile(95, best)},
+	{"latency_p99_at_best_ms", latencyQuantile(99, best)},
+	{"latency_max_at_best_ms", latencyQuantile(100, best)},
 }
 
 func worst(p measure.Point) *metric.Trend { return p.Latency }
@@ -75,7 +75,7 @@ func (r *Report) WriteCSV(w io.Writer) error {
 	return out.Error()
 }
 
-func quantile(q float64, of func(measure.Point) *metric.Trend) func(measure.Point) string {
+func latencyQuantile(q float64, of func(measure.Point) *metric.Trend) func(measure.Point) string {
 	return func(p measure.Point) string {
 		latency := of(p)
 		if latency == nil || latency.Count() == 0 {

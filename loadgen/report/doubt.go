@@ -152,7 +152,7 @@ func disagreement(run *loadgen.Result) string {
 		return fmt.Sprintf("the probes disagree with the crowd: delivered %s and %s", percent(probes.Delivered.Share()), percent(crowd.Delivered.Share()))
 	case latency:
 		return fmt.Sprintf("the probes disagree with the crowd: latency p(50) %s and %s",
-			figure(probes.Latency.Quantile(50), metric.Milliseconds), figure(crowd.Latency.Quantile(50), metric.Milliseconds))
+			quantile(probes.Latency, 50, metric.Milliseconds), quantile(crowd.Latency, 50, metric.Milliseconds))
 	}
 	return ""
 }

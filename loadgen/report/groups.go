@@ -104,7 +104,7 @@ func (f groupFigure) of(values metric.Values) string {
 		}
 	case *metric.Trend:
 		if v != nil && v.Count() > 0 {
-			return figure(statistic(v, f.statistic), d.Unit)
+			return statistic(v, f.statistic, d.Unit)
 		}
 	}
 	return ""

@@ -228,7 +228,7 @@ func trendTile(name string, values metric.Values, key string, unit metric.Unit, 
 	if t == nil || t.Count() == 0 {
 		return tile{name, "–", noData}
 	}
-	return tile{name, figure(t.Quantile(q), unit), fmt.Sprintf("%s; %s %s", said, also, figure(t.Quantile(second), unit))}
+	return tile{name, quantile(t, q, unit), fmt.Sprintf("%s; %s %s", said, also, quantile(t, second, unit))}
 }
 
 func (r *Report) costTile() tile {
@@ -272,7 +272,7 @@ func (r *Report) generator() []fact {
 	}
 	if c, p := r.Result.Crowd, r.Result.Probes; p.Latency != nil && c.Latency != nil && p.Latency.Count() > 0 && c.Latency.Count() > 0 {
 		all = append(all, fact{"probes against the crowd", fmt.Sprintf("delivered %s and %s; latency p(99) %s and %s", percent(p.Delivered.Share()), percent(c.Delivered.Share()),
-			figure(p.Latency.Quantile(99), metric.Milliseconds), figure(c.Latency.Quantile(99), metric.Milliseconds))})
+			quantile(p.Latency, 99, metric.Milliseconds), quantile(c.Latency, 99, metric.Milliseconds))})
 	}
 	if text := lossesText(r.Result.Losses); text != "" {
 		all = append(all, fact{"where packets were lost", text})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -233,6 +234,55 @@ func TestDistributionCountsEveryListenerOnce(t *testing.T) {
 	assert.EqualValues(t, 72, atMost(trend, 0))
 	assert.EqualValues(t, 144, atMost(trend, 10.1))
 	assert.EqualValues(t, 500, atMost(trend, 1000))
+}
+
+// slowJoins are of a run that took joins of more than a minute for joins.
+func slowJoins(t *testing.T) *Report {
+	t.Helper()
+	run, joins := measured(), &metric.Trend{}
+	joins.RecordN(1, 90)
+	for i := range 10 {
+		joins.Record(61_000 + float64(i)*1000)
+	}
+	run.Values["join_duration"] = joins
+	run.Values["audio_gap"] = joins
+	return Judge(run, thresholds(t, "join_duration", "p(95) < 66s", "join_duration", "p(95) < 50s", "join_duration", "p(95) < 71s"))
+}
+
+func TestEveryFormatSaysThatAPercentileIsBeyondTheRange(t *testing.T) {
+	r := slowJoins(t)
+	for _, c := range []struct {
+		format string
+		write  func(io.Writer) error
+		want   []string
+	}{
+		{"text", r.WriteText, []string{"p(95)=>60.00s p(99)=>60.00s p(99.9)=70.00s max=70.00s", "? p(95) < 66s  undecided: p(95)=60.00s…70.00s", "✗ p(95) < 50s"}},
+		{"terminal", func(w io.Writer) error { return r.WriteTerminal(w, Terminal{Width: 80}) }, []string{">60.00"}},
+		{"HTML", r.WriteHTML, []string{"&gt;60.00s"}},
+		{"JSON", r.WriteJSON, []string{`"beyond_range": true`, `"p(95)": 60000`, `"beyond_range": [`}},
+		{"JUnit", r.WriteJUnit, []string{"60.00s…70.00s"}},
+	} {
+		t.Run(c.format, func(t *testing.T) {
+			var b bytes.Buffer
+			require.NoError(t, c.write(&b))
+			for _, want := range c.want {
+				assert.Contains(t, b.String(), want)
+			}
+		})
+	}
+	t.Run("and the verdict follows from the bounds", func(t *testing.T) {
+		assert.Equal(t, Fail, r.Verdict, "one threshold is crossed at the least that the percentile can be")
+		only := Judge(r.Result, thresholds(t, "join_duration", "p(95) < 66s"))
+		assert.Equal(t, Invalid, only.Verdict)
+		assert.Contains(t, strings.Join(only.Reasons, "\n"), "above 60 s")
+		assert.Equal(t, Pass, Judge(r.Result, thresholds(t, "join_duration", "p(95) < 71s")).Verdict)
+	})
+	t.Run("and the distribution has all of them", func(t *testing.T) {
+		p := distribution(r.Result.Values, "audio_gap", "gaps", "gaps", 0, 0)
+		bars := p.Series[0].Points
+		assert.EqualValues(t, 10, bars[len(bars)-1].Y)
+		assert.Contains(t, p.Description, "the last bar")
+	})
 }
 
 func TestCumulativePlotEndsWithTheSamples(t *testing.T) {

@@ -29,7 +29,8 @@ func (r *Report) Lead() string {
 		parts = append(parts, text)
 	}
 	if latency, _ := values["latency"].(*metric.Trend); latency != nil && latency.Count() > 0 {
-		parts = append(parts, "99 % of packets came within "+withSpace(figure(latency.Quantile(99), metric.Milliseconds)))
+		_, most := latency.QuantileBounds(99)
+		parts = append(parts, "99 % of packets came within "+withSpace(figure(most, metric.Milliseconds)))
 	}
 	if published, _ := values["published"].(metric.Rate); len(parts) == 0 && published.Total > 0 {
 		parts = append(parts, fmt.Sprintf("%s of %s published to the end", thousands(published.Passes), count(int(published.Total), "mic")))

@@ -352,10 +352,14 @@ func distribution(values metric.Values, name, title, description string, unit ch
 	if !ok || t == nil || t.Count() == 0 {
 		return p
 	}
-	low, high := t.Quantile(0), t.Quantile(100)
+	low, high := t.Quantile(0), t.Quantile(100)*1.05
+	if last := 100 * float64(t.Count()-1) / float64(t.Count()); t.BeyondRange(last) {
+		high = t.Quantile(last)
+		p.Description = "A histogram: " + description + "; the last bar has all that were more, too."
+	}
 	if top != 0 {
 		low, high = min(1, low), top
-	} else if low, high = 0, high*1.05; high == 0 {
+	} else if low = 0; high == 0 {
 		high = 1
 	}
 	p.X.Min, p.X.Max = low, high

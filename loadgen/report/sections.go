@@ -140,7 +140,7 @@ func newMetricRow(d metric.Definition, v metric.Value, heads []string) (metricRo
 	}
 	var row metricRow
 	for _, head := range heads {
-		row.Cells = append(row.Cells, cellText{head, figure(statistic(t, head), d.Unit)})
+		row.Cells = append(row.Cells, cellText{head, statistic(t, head, d.Unit)})
 	}
 	if n := t.Negative(); n > 0 {
 		row.Help = fmt.Sprintf("%s below 0", thousands(n))
@@ -149,19 +149,29 @@ func newMetricRow(d metric.Definition, v metric.Value, heads []string) (metricRo
 }
 
 // statistic is a figure of a trend that has samples, by the name of its aggregation.
-func statistic(t *metric.Trend, name string) float64 {
+func statistic(t *metric.Trend, name string, unit metric.Unit) string {
 	s := t.Summary()
 	switch name {
 	case "avg":
-		return s.Avg
+		return figure(s.Avg, unit)
 	case "min":
-		return s.Min
+		return figure(s.Min, unit)
 	case "max":
-		return s.Max
+		return figure(s.Max, unit)
 	case "med":
-		return s.Med
+		return quantile(t, 50, unit)
 	}
 	var p float64
 	_, _ = fmt.Sscanf(name, "p(%g)", &p)
-	return t.Quantile(p)
+	return quantile(t, p, unit)
+}
+
+// quantile is the p-th percentile of a trend that has samples. Where it is beyond the
+// histogram's range it says so.
+func quantile(t *metric.Trend, p float64, unit metric.Unit) string {
+	text := figure(t.Quantile(p), unit)
+	if t.BeyondRange(p) {
+		return ">" + text
+	}
+	return text
 }

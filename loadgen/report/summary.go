@@ -80,6 +80,8 @@ type thresholdSummary struct {
 	Worst     *float64 `json:"worst,omitempty" jsonschema:"What the figure is if all that is in doubt was the server's doing. Left out where there is no doubt."`
 	Best      *float64 `json:"best,omitempty" jsonschema:"What the figure is if none of what is in doubt was the server's doing. Left out where there is no doubt."`
 	Undecided bool     `json:"undecided,omitempty" jsonschema:"Whether the threshold holds at one end of the doubt and not at the other."`
+	// BeyondRange is whether the figure is a quantile of which only bounds are known.
+	BeyondRange bool `json:"beyond_range,omitempty" jsonschema:"Whether the figure is a percentile among several samples above 60,000, of which only bounds are known."`
 	// FromS and UntilS are the window that did worst, if the threshold is over
 	// one, and Reason says why there is no value.
 	FromS  float64 `json:"from_s,omitempty" jsonschema:"Of a condition over a window: when the worst one began, since the run did."`
@@ -184,7 +186,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	for _, t := range r.Thresholds {
 		one := thresholdSummary{
 			Metric: t.Metric, Expression: t.Expression, OK: t.OK, Value: t.Value, Undecided: t.Undecided,
-			FromS: t.From.Seconds(), UntilS: t.Until.Seconds(), Reason: t.Reason,
+			BeyondRange: t.BeyondRange, FromS: t.From.Seconds(), UntilS: t.Until.Seconds(), Reason: t.Reason,
 		}
 		if t.Best != nil {
 			one.Worst, one.Best = t.Value, t.Best

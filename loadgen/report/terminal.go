@@ -230,13 +230,13 @@ type trendRow struct {
 }
 
 func newTrendRow(d metric.Definition, t *metric.Trend) trendRow {
-	values := []float64{t.Quantile(50), t.Quantile(95), t.Quantile(99), t.Summary().Max}
+	percentiles := []float64{50, 95, 99, 100}
 	if d.HigherIsBetter() {
-		values = []float64{t.Quantile(50), t.Quantile(5), t.Quantile(1), t.Summary().Min}
+		percentiles = []float64{50, 5, 1, 0}
 	}
 	most := 0.0
-	for _, v := range values {
-		most = max(most, math.Abs(v))
+	for _, p := range percentiles {
+		most = max(most, math.Abs(t.Quantile(p)))
 	}
 	row := trendRow{name: d.Name, unit: string(d.Unit)}
 	factor := 1.0
@@ -255,8 +255,12 @@ func newTrendRow(d metric.Definition, t *metric.Trend) trendRow {
 	case most >= 100:
 		digits = 1
 	}
-	for _, v := range values {
-		row.values = append(row.values, strconv.FormatFloat(v*factor, 'f', digits, 64))
+	for _, p := range percentiles {
+		text := strconv.FormatFloat(t.Quantile(p)*factor, 'f', digits, 64)
+		if t.BeyondRange(p) {
+			text = ">" + text
+		}
+		row.values = append(row.values, text)
 	}
 	return row
 }

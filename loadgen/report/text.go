@@ -198,13 +198,9 @@ func trendLine(t *metric.Trend, unit metric.Unit) string {
 	if s.Count == 0 {
 		return ""
 	}
-	parts := []struct {
-		name  string
-		value float64
-	}{{"avg", s.Avg}, {"min", s.Min}, {"med", s.Med}, {"p(95)", s.P95}, {"p(99)", s.P99}, {"p(99.9)", s.P999}, {"max", s.Max}}
 	var text []string
-	for _, p := range parts {
-		text = append(text, p.name+"="+figure(p.value, unit))
+	for _, name := range []string{"avg", "min", "med", "p(95)", "p(99)", "p(99.9)", "max"} {
+		text = append(text, name+"="+statistic(t, name, unit))
 	}
 	line := strings.Join(text, " ")
 	if n := t.Negative(); n > 0 {
@@ -220,8 +216,8 @@ func (r *Report) writeGenerator(b *bytes.Buffer) {
 		lag(g.SendLag), lag(g.JoinLag), lag(g.ReadLag), thousands(g.SocketDrops), thousands(g.MachineDrops.Total()), g.CPU, count(g.CPUs, "core"), g.CPUWait)
 	if c, p := r.Result.Crowd, r.Result.Probes; p.Latency != nil && p.Latency.Count() > 0 && c.Latency.Count() > 0 {
 		fmt.Fprintf(b, "  probes: delivered %s, latency p(50)=%s p(99)=%s; the crowd: %s, %s, %s\n",
-			percent(p.Delivered.Share()), figure(p.Latency.Quantile(50), metric.Milliseconds), figure(p.Latency.Quantile(99), metric.Milliseconds),
-			percent(c.Delivered.Share()), figure(c.Latency.Quantile(50), metric.Milliseconds), figure(c.Latency.Quantile(99), metric.Milliseconds))
+			percent(p.Delivered.Share()), quantile(p.Latency, 50, metric.Milliseconds), quantile(p.Latency, 99, metric.Milliseconds),
+			percent(c.Delivered.Share()), quantile(c.Latency, 50, metric.Milliseconds), quantile(c.Latency, 99, metric.Milliseconds))
 	}
 	if g.Unstamped > 0 {
 		fmt.Fprintf(b, "  generator: %s packets were read so late that the kernel's receive time was lost\n", thousands(g.Unstamped))

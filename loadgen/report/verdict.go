@@ -107,6 +107,9 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 	if undecided {
 		doubts = append(doubts, describeDoubts(result)...)
 	}
+	if slices.ContainsFunc(r.Thresholds, func(j Judgement) bool { return j.Undecided && j.BeyondRange }) {
+		doubts = append(doubts, "in doubt: of values above 60 s it is not kept how many are how great; ask for max, or set the limit to 60 s or less")
+	}
 	doubts = append(doubts, r.shortcomings()...)
 	if limits := r.limits(); len(limits) > 0 {
 		// What a generator at its limits could not do, the server is not to blame for. No
