@@ -109,6 +109,15 @@ func (b closedBucket) losses(cells int) bucketLosses {
 	return l
 }
 
+// resent is how many packets of the bucket may have been late since they were dropped.
+func (b closedBucket) resent(cells int) bucketLosses {
+	l := bucketLosses{b.from.Start(), b.until.Start() + b.slowest, b.phases, make([]uint64, cells)}
+	for _, c := range b.cells {
+		l.cells[c.number] += c.latency.resent.Count()
+	}
+	return l
+}
+
 // closedEvents is what happened in a closed bucket besides the receiving.
 type closedEvents struct {
 	arrivals, joins, left int
@@ -125,12 +134,32 @@ type closedCell struct {
 
 // A distribution is what was measured of a trend in parts: what is certain, and
 // what is in doubt as it is at worst and at best.
-type distribution struct{ certain, worst, best *metric.Frozen }
+type distribution struct {
+	certain, worst, best *metric.Frozen
+	// resent is best once more, if as many packets as may have been were dropped by the
+	// generator and sent again. Best is if none was. It is nil where none can have been.
+	resent *metric.Frozen
+}
 
-// close freezes what a bucket holds, and empties it. Again is whether its listeners ask again
-// for what they miss. Fastest is the least latency, in ms, of the run's buckets of which it is
-// sure that some packets were not held up; 0 before there are any.
-func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closedCell {
+// A resentLatency is the latency of those who ask again for what they miss, of times in which
+// the generator may have dropped some of it: at best if it dropped nothing, and if each kind of
+// listeners lost all that it dropped in each of these times.
+//
+// Of n packets dropped, all together had no better than if nothing had been dropped, but for n.
+type resentLatency struct{ undropped, dropped metric.Trend }
+
+func (r *resentLatency) merge(o *resentLatency) {
+	r.undropped.Merge(&o.undropped)
+	r.dropped.Merge(&o.dropped)
+}
+
+// best is the latency at best if the generator dropped no more than n of the packets.
+func (r *resentLatency) best(n uint64) *metric.Trend {
+	return metric.Lowest([]*metric.Trend{&r.undropped, &r.dropped}, []uint64{n, 0})
+}
+
+// close freezes what a bucket holds, and empties it.
+func (c *bucketCell) close(e *bucketEvents) closedCell {
 	closed := closedCell{
 		latency:   distribution{certain: c.latency.Freeze()},
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
@@ -139,21 +168,27 @@ func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closed
 	lost -= min(lost, c.certain.Swap(0))
 	closed.excused = min(lost, e.taken(lost, closed.delivered.Total)+c.late.Swap(0))
 	closed.droppable = lost - closed.excused
-	d := &closed.latency
 	if doubtful := c.doubtful.Load(); doubtful != nil {
-		d.worst, d.best = doubtful.worst.Freeze(), doubtful.best.Freeze()
+		closed.latency.worst, closed.latency.best = doubtful.worst.Freeze(), doubtful.best.Freeze()
 	}
+	return closed
+}
+
+// excuse takes what happened in the bucket into account. The listeners may have got so many
+// packets late since the generator dropped them and they were sent again. Fastest is the least
+// latency, in ms, of the run's buckets of which it is sure that some packets were not held up; 0
+// before there are any.
+func (d *distribution) excuse(e *bucketEvents, resent uint64, fastest *float64) {
 	fast := &metric.Trend{}
-	d.bestInto(fast)
+	d.bestInto(fast, nil)
 	deprived, stolen := time.Duration(e.deprived.Load()), time.Duration(e.stolen.Load())
-	dropped := uint64(0)
-	if again {
-		dropped = e.drops.Load()
-	}
 	// If all packets of a bucket may have waited, the fastest of them may have as well.
-	allWaited := deprived > 0 || e.stepped.Load() || e.reach.Load() >= reachScale || dropped >= fast.Count()
+	allWaited := deprived > 0 || e.stepped.Load() || e.reach.Load() >= reachScale || resent >= fast.Count()
 	if n := max(0, fast.Summary().Min); !allWaited && (*fastest == 0 || n < *fastest) {
 		*fastest = max(n, leastLatency)
+	}
+	if fast.Count() == 0 {
+		return
 	}
 	switch {
 	case e.stepped.Load():
@@ -161,22 +196,32 @@ func (c *bucketCell) close(e *bucketEvents, again bool, fastest *float64) closed
 		all := &metric.Trend{}
 		d.worstInto(all)
 		*d = distribution{worst: metric.Constant(ms(Lateness), all.Count()), best: metric.Constant(0, all.Count())}
-	case deprived > 0 || stolen > 0 || dropped > 0:
+	case deprived > 0 || stolen > 0 || resent > 0:
 		// At best none of them would have waited, and was as fast as the fastest of
 		// the run, if that is known.
 		all := &metric.Trend{}
 		d.worstInto(all)
 		best := fast.Sooner(ms(deprived), *fastest, fast.Count())
 		best = best.Sooner(ms(stolen), *fastest, share(best.Count(), float64(e.reach.Load())/reachScale))
-		best = best.Sooner(ms(resentWithin), *fastest, min(best.Count(), dropped))
 		*d = distribution{worst: all.Frozen(), best: best.Frozen()}
+		if resent > 0 {
+			d.resent = best.Sooner(ms(resentWithin), *fastest, min(best.Count(), resent)).Frozen()
+		}
 	}
-	return closed
 }
 
-// worstInto adds the worst case to a trend, and bestInto the best.
+// worstInto adds the worst case to a trend.
 func (d distribution) worstInto(t *metric.Trend) { t.Take(d.certain); t.Take(d.worst) }
-func (d distribution) bestInto(t *metric.Trend)  { t.Take(d.certain); t.Take(d.best) }
+
+// bestInto adds the best case to a trend, or to again if it rests on what was dropped.
+func (d distribution) bestInto(t *metric.Trend, again *resentLatency) {
+	if d.resent.Count() > 0 {
+		t = &again.undropped
+		again.dropped.Take(d.resent)
+	}
+	t.Take(d.certain)
+	t.Take(d.best)
+}
 
 // slowest is the greatest value, at worst; 0 if there is none.
 func (d distribution) slowest() float64 { return max(d.certain.Max(), d.worst.Max()) }

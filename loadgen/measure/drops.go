@@ -30,6 +30,7 @@ type bucketLosses struct {
 type drops struct {
 	all    []drop         // by their ends
 	losses []bucketLosses // in order, those that a drop may have caused
+	resent []bucketLosses // the same of packets that came, perhaps since they were sent again
 	// longest is the greatest length of a drop.
 	longest time.Duration
 }
@@ -78,13 +79,23 @@ func (d *drops) mayBe(l bucketLosses) bool {
 	return slices.ContainsFunc(d.all, func(one drop) bool { return one.may(l) })
 }
 
-// lost enters what was lost of a bucket: buckets come in order, with all drops that may
-// concern them.
-func (d *drops) lost(l bucketLosses) {
-	if !d.mayBe(l) {
-		return
+// within is how many packets may have been dropped in a time.
+func (d *drops) within(from, until time.Duration) (n uint64) {
+	for _, one := range d.all {
+		if one.may(bucketLosses{from: from, until: until}) {
+			n += one.N
+		}
 	}
-	d.losses = thinned(append(d.losses, l), func(a, b bucketLosses) (bucketLosses, bool) {
+	return n
+}
+
+// keep adds what was lost of a bucket to a list: buckets come in order, with all drops that may
+// concern them.
+func (d *drops) keep(list []bucketLosses, l bucketLosses) []bucketLosses {
+	if !d.mayBe(l) {
+		return list
+	}
+	return thinned(append(list, l), func(a, b bucketLosses) (bucketLosses, bool) {
 		if a.phases != b.phases {
 			return a, false
 		}
@@ -103,12 +114,8 @@ func (l bucketLosses) and(next bucketLosses) bucketLosses {
 	return sum
 }
 
-// of is how many of the losses chosen the generator may have dropped: choose says how many
-// losses of a bucket they are.
-func (d *drops) of(choose func(bucketLosses) uint64) uint64 { return d.pair(d.losses, choose) }
-
 // pair pairs losses of buckets, in order, with drops, as many as can be: each takes the drop
-// that ends first of those that it may be.
+// that ends first of those that it may be. Choose says how many losses of a bucket are meant.
 func (d *drops) pair(losses []bucketLosses, choose func(bucketLosses) uint64) (paired uint64) {
 	if len(d.all) == 0 {
 		return 0

@@ -69,11 +69,11 @@ func TestDropsArePairedWithAsManyLossesAsCanBe(t *testing.T) {
 			losses = append(losses, bucketLosses{from, from + time.Second + late, 1, []uint64{rapid.Uint64Range(0, 4).Draw(rt, "lost")}})
 		}
 		for _, l := range losses {
-			d.lost(l)
+			d.losses = d.keep(d.losses, l)
 		}
 		of := func(l bucketLosses) uint64 { return l.cells[0] }
 		assert.EqualValues(rt, pairable(d, losses), d.pair(losses, of))
-		assert.EqualValues(rt, pairable(d, losses), d.of(of), "what no drop can have caused need not be kept")
+		assert.EqualValues(rt, pairable(d, losses), d.pair(d.losses, of), "what no drop can have caused need not be kept")
 	})
 }
 
@@ -84,12 +84,12 @@ func TestDropsTakeBoundedMemoryAndPairNoFewer(t *testing.T) {
 		d.enter(drop{i * time.Second, (i + 2) * time.Second, 2})
 	}
 	for i := range time.Duration(seconds) {
-		d.lost(bucketLosses{i * time.Second, (i + 1) * time.Second, 1, []uint64{1, 7}})
+		d.losses = d.keep(d.losses, bucketLosses{i * time.Second, (i + 1) * time.Second, 1, []uint64{1, 7}})
 	}
 	assert.LessOrEqual(t, len(d.all), maxDrops)
 	assert.LessOrEqual(t, len(d.losses), maxDrops)
-	assert.EqualValues(t, seconds, d.of(func(l bucketLosses) uint64 { return l.cells[0] }))
-	assert.EqualValues(t, 2*seconds, d.of(func(l bucketLosses) uint64 { return l.cells[1] }))
+	assert.EqualValues(t, seconds, d.pair(d.losses, func(l bucketLosses) uint64 { return l.cells[0] }))
+	assert.EqualValues(t, 2*seconds, d.pair(d.losses, func(l bucketLosses) uint64 { return l.cells[1] }))
 }
 
 // TestAllottedBoundsWhateverListenersLostByDrops allots drops to listeners as it may have been, and

@@ -41,9 +41,11 @@ func (s *spread) add(v int32) {
 }
 
 // p99 is the least latency that at least 99 % of the samples do not exceed; there has to
-// be a sample.
-func (s *spread) p99() time.Duration {
+// be a sample. But is of how many of the samples nothing is known: then it is the least that it
+// can be.
+func (s *spread) p99(but uint64) time.Duration {
 	beyond := s.samples - (s.samples*99+99)/100
+	beyond += min(but, s.samples-beyond)
 	for part := doublings - 1; part >= 0; part-- {
 		if s.parts[part] == nil {
 			continue
@@ -80,10 +82,23 @@ func (s *spread) clone() *spread {
 // the sum, for each of the times that it was kept from running.
 func (l *Listener) endJitter(u uncertainty) {
 	r := &l.received
-	if !u.stepped && u.dropped == 0 { // else it is not known when they came, or could have
-		r.jitterBest += max(0, r.jitterNow-2*(u.stolen+u.deprived))
+	best := max(0, r.jitterNow-2*(u.stolen+u.deprived))
+	switch {
+	case u.stepped: // it is not known when they came
+	case u.dropped > 0: // or could have
+		l.jitterDropped += best
+	default:
+		r.jitterBest += best
 	}
 	r.jitterNow = 0
+}
+
+// jitter is the sum of the listener's jitter at best, if the generator dropped no more than so many
+// of its packets. One that comes late adds its delay to the sum twice, when it comes and when the next
+// one does.
+func (l *Listener) jitter(dropped uint64) time.Duration {
+	const most = uint64(math.MaxInt64 / (2 * resentWithin))
+	return l.received.jitterBest + max(0, l.jitterDropped-time.Duration(min(dropped, most))*2*resentWithin)
 }
 
 // A doubtfulLatency may be less by the generator's doing, both in µs.
@@ -91,11 +106,14 @@ type doubtfulLatency struct{ worst, best int32 }
 
 // latencySpread is one listener's latencies in the measured window.
 type latencySpread struct {
-	worst   spread
-	best    *spread // nil as long as it is the same
-	fastest int32   // of those without doubt, in µs; 0 before there are any
-	epoch   []int32 // of the present epoch without doubt of their own, in µs
-	late    []doubtfulLatency
+	worst spread
+	best  *spread // nil as long as it is the same
+	// undropped is best if the generator dropped nothing, and best if it dropped as many of the
+	// listener's packets as may have been; nil as long as it is the same.
+	undropped *spread
+	fastest   int32   // of those without doubt, in µs; 0 before there are any
+	epoch     []int32 // of the present epoch without doubt of their own, in µs
+	late      []doubtfulLatency
 }
 
 // enterLatency keeps a packet's latency until the end of the epoch, when it is known
@@ -145,7 +163,7 @@ func (a *latencySpread) endEpoch(u uncertainty) {
 	switch {
 	case u.stepped: // nothing is known of any of them
 		for range len(recent) + len(a.late) {
-			a.enter(inMicroseconds(Lateness), 0)
+			a.enter(inMicroseconds(Lateness), 0, 0)
 		}
 	case u.deprived > 0 || u.stolen > 0 || u.dropped > 0: // at best none of them waited, and was as fast as the fastest
 		for _, v := range recent {
@@ -161,30 +179,37 @@ func (a *latencySpread) endEpoch(u uncertainty) {
 			if i < reached {
 				waited += u.stolen
 			}
+			undropped := min(v.best, max(v.best-inMicroseconds(waited), a.fastest))
 			if uint64(i) < u.dropped {
 				waited += resentWithin
 			}
-			a.enter(v.worst, min(v.best, max(v.best-inMicroseconds(waited), a.fastest)))
+			a.enter(v.worst, undropped, min(v.best, max(v.best-inMicroseconds(waited), a.fastest)))
 		}
 	default:
 		for _, v := range recent {
 			if a.fastest == 0 || v < a.fastest {
 				a.fastest = max(v, 1)
 			}
-			a.enter(v, v)
+			a.enter(v, v, v)
 		}
 		for _, v := range a.late {
-			a.enter(v.worst, v.best)
+			a.enter(v.worst, v.best, v.best)
 		}
 	}
 	a.epoch, a.late = a.epoch[:0], a.late[:0]
 }
 
-func (a *latencySpread) enter(worst, best int32) {
+func (a *latencySpread) enter(worst, undropped, best int32) {
 	if best != worst && a.best == nil {
 		a.best = a.worst.clone()
 	}
+	if best != undropped && a.undropped == nil {
+		a.undropped = a.best.clone()
+	}
 	a.worst.add(worst)
+	if a.undropped != nil {
+		a.undropped.add(undropped)
+	}
 	if a.best != nil {
 		a.best.add(best)
 	}
@@ -201,10 +226,14 @@ func (l *Listener) p99(dropped uint64) (worst, best time.Duration) {
 	case a.worst.samples == 0:
 		return Lateness, Lateness
 	case a.best == nil:
-		worst = a.worst.p99()
+		worst = a.worst.p99(0)
 		return worst, worst
 	}
-	return a.worst.p99(), a.best.p99()
+	best = a.best.p99(0)
+	if a.undropped != nil {
+		best = max(best, a.undropped.p99(dropped))
+	}
+	return a.worst.p99(0), best
 }
 
 // firstCheck is how long at most a client waits until it checks its consent again.

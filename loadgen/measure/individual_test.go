@@ -37,7 +37,7 @@ func TestSpreadFindsThePercentile(t *testing.T) {
 				slices.Sort(all)
 				want := float64(all[(n*99+99)/100-1])
 				for _, of := range []*spread{s, s.clone()} {
-					got := float64(of.p99() / time.Microsecond)
+					got := float64(of.p99(0) / time.Microsecond)
 					assert.GreaterOrEqual(t, got, want, "%d samples", n)
 					assert.LessOrEqual(t, got, want*(1+1.0/steps), "%d samples", n)
 				}
@@ -46,7 +46,7 @@ func TestSpreadFindsThePercentile(t *testing.T) {
 	}
 	s := &spread{}
 	s.add(1 << 30)
-	assert.EqualValues(t, 1<<23-1, s.p99()/time.Microsecond, "beyond what it holds")
+	assert.EqualValues(t, 1<<23-1, s.p99(0)/time.Microsecond, "beyond what it holds")
 }
 
 // individual plays 20 s to listeners who hear as it says, and returns a figure of theirs.

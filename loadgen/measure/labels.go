@@ -102,8 +102,9 @@ func mergeAll(into, of []*metric.Trend) {
 
 // A phaseSum is the figures of one phase.
 type phaseSum struct {
-	latency, fastest metric.Trend // in ms, at worst and at best
-	doubted          bool         // fastest is another
+	latency, fastest metric.Trend  // in ms, at worst and at best
+	again            resentLatency // what rests on drops, in the place of fastest
+	doubted          bool          // there is another than latency
 	delivered        metric.Rate
 	excused          uint64
 }
@@ -166,7 +167,7 @@ func (c *cell) close(l *Listener) {
 	if l.received.jitters > 0 {
 		n := float64(l.received.jitters)
 		c.worst.jitters.Record(ms(l.received.jitterSum) / n)
-		c.best.jitters.Record(ms(l.received.jitterBest) / n)
+		c.atBest(l.jitterDropped > 0, func(e *experiences, dropped uint64) { e.jitters.Record(ms(l.jitter(dropped)) / n) })
 	}
 	if l.steady.total > 0 {
 		c.worst.gaps.Record(ms(l.received.gap))
@@ -178,6 +179,10 @@ func (c *cell) close(l *Listener) {
 		c.fec, c.red = c.fec.plus(l.fec()), c.red.plus(l.red())
 		slow, _ := l.p99(0)
 		c.worst.latencies.Record(ms(slow))
+		c.atBest(l.steady.droppable > 0 || l.latencies.undropped != nil, func(e *experiences, dropped uint64) {
+			_, fast := l.p99(dropped)
+			e.latencies.Record(ms(fast))
+		})
 	}
 	if worst, best, ok := l.roundTrip(&l.ledger.aggregator.doubts); ok {
 		c.worst.trips.Record(ms(worst))
@@ -193,6 +198,18 @@ func (c *cell) close(l *Listener) {
 	}
 	for i := range allotments {
 		c.allotted[i].enterAtBest(l, i)
+	}
+}
+
+// atBest enters what a listener experienced at best: for each allotment if it depends on what was
+// dropped.
+func (c *cell) atBest(allotted bool, enter func(e *experiences, dropped uint64)) {
+	if !allotted {
+		enter(&c.best, 0)
+		return
+	}
+	for i, dropped := range allotments {
+		enter(&c.allotted[i], dropped)
 	}
 }
 
@@ -222,8 +239,6 @@ func (e *experiences) enterAtBest(l *Listener, allotment int) {
 			e.lowest.Record(l.windowed.lowest.best[allotment])
 		}
 		e.enterQuality(l.hearing().best(l.ledger.factors(), dropped))
-		_, fast := l.p99(dropped)
-		e.latencies.Record(ms(fast))
 	}
 	if d := l.life; d.total > 0 {
 		lost := d.total - d.passes
@@ -283,7 +298,7 @@ func (c *cell) add(phases uint64, closed closedCell) {
 		}
 		p := &c.phases[number]
 		closed.latency.worstInto(&p.latency)
-		closed.latency.bestInto(&p.fastest)
+		closed.latency.bestInto(&p.fastest, &p.again)
 		p.doubted = p.doubted || closed.latency.doubted()
 		p.delivered.Passes += closed.delivered.Passes
 		p.delivered.Total += closed.delivered.Total

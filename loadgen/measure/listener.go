@@ -91,6 +91,9 @@ type Listener struct {
 	excusedOwed uint64
 	calm        time.Duration // for how long frames waited on average, at best, while nothing was in doubt
 	stolen      uint64        // frames that may be late for cores that a hypervisor took
+	// jitterDropped is the sum of the jitter at best of the epochs in which packets of the listener
+	// may have been dropped and sent again, if none was.
+	jitterDropped time.Duration
 
 	// Apart, so that listeners lie closer together.
 	latencies *latencySpread

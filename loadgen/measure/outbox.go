@@ -106,7 +106,7 @@ func partBucket(b closedBucket) PartBucket {
 			continue
 		}
 		p.Cells = append(p.Cells, PartBucketCell{
-			Cell: c.number, Certain: some(c.latency.certain), Worst: some(c.latency.worst), Best: some(c.latency.best),
+			Cell: c.number, Certain: some(c.latency.certain), Worst: some(c.latency.worst), Best: some(c.latency.best), Resent: some(c.latency.resent),
 			Delivered: c.delivered, Excused: c.excused, Droppable: c.droppable,
 		})
 	}

@@ -10,7 +10,7 @@ import (
 
 // PartVersion is the version of the form of a [Part]. It rises with any change of it: only
 // processes of one build play a run together.
-const PartVersion = 3
+const PartVersion = 4
 
 // A Part is what one process of a run has measured in a stretch of time, as it goes over
 // the wire. Everything in it adds up: the parts of all processes, in any order of the
@@ -59,6 +59,7 @@ type PartBucketCell struct {
 	Certain   *metric.Frozen `json:"certain,omitempty"`
 	Worst     *metric.Frozen `json:"worst,omitempty"`
 	Best      *metric.Frozen `json:"best,omitempty"`
+	Resent    *metric.Frozen `json:"resent,omitempty"`
 	Delivered metric.Rate    `json:"delivered"`
 	Excused   uint64         `json:"excused,omitempty"`
 	Droppable uint64         `json:"droppable,omitempty"`

@@ -312,7 +312,7 @@ func (r *record) take(s bucket) {
 		sendLag: time.Duration(s.events.sendLag.Load()),
 	}}
 	for i, sc := range s.cells {
-		taken.cells[i] = sc.close(s.events, r.cells[i].asksAgain(), &r.fastest)
+		taken.cells[i] = sc.close(s.events)
 		taken.cells[i].number = i
 		mistimed, perhaps := sc.stamps(s.events, taken.cells[i].latency.packets(), s.until-s.from)
 		r.cells[i].mistimed.Add(mistimed)
@@ -320,7 +320,16 @@ func (r *record) take(s bucket) {
 		r.slowest = max(r.slowest, taken.cells[i].latency.slowest())
 		r.spare = append(r.spare, sc)
 	}
-	taken.slowest = min(time.Duration(math.Ceil(r.slowest*float64(time.Millisecond))), Lateness)
+	dropped := r.drops.within(taken.from.Start(), taken.until.Start()+r.atMost())
+	for i := range taken.cells {
+		resent := dropped
+		if !r.cells[i].asksAgain() {
+			resent = 0
+		}
+		taken.cells[i].latency.excuse(s.events, resent, &r.fastest)
+		r.slowest = max(r.slowest, taken.cells[i].latency.slowest())
+	}
+	taken.slowest = r.atMost()
 	if r.outbox != nil {
 		r.outbox.buckets = append(r.outbox.buckets, taken)
 		return
@@ -328,22 +337,42 @@ func (r *record) take(s bucket) {
 	r.enter(taken)
 }
 
+// atMost is for how long a packet has been on its way at most, so far in the run. r.mu is held.
+func (r *record) atMost() time.Duration {
+	return min(time.Duration(math.Ceil(r.slowest*float64(time.Millisecond))), Lateness)
+}
+
 // enter enters a closed bucket into the sums, the series and the windows. r.mu is held.
 func (r *record) enter(taken closedBucket) {
 	losses := taken.losses(len(r.cells))
-	r.drops.lost(losses)
-	audience := uint64(0)
+	r.drops.losses = r.drops.keep(r.drops.losses, losses)
+	resent := taken.resent(len(r.cells))
+	r.drops.resent = r.drops.keep(r.drops.resent, resent)
+	audience := ofAudience(r.cells)
+	again := &resentLatency{}
 	for _, c := range taken.cells {
 		r.cells[c.number].add(taken.phases, c)
 		if r.cells[c.number].Role == Audience {
-			r.series.bucket(taken.from.Start(), c)
-			audience += c.droppable
+			r.series.bucket(taken.from.Start(), c, again)
 		}
 	}
-	r.series.dropped(taken.from.Start(), r.drops.pair([]bucketLosses{losses}, func(bucketLosses) uint64 { return audience }))
+	r.series.dropped(taken.from.Start(), r.drops.pair([]bucketLosses{losses}, audience))
+	r.series.resent(taken.from.Start(), again.best(r.drops.pair([]bucketLosses{resent}, audience)))
 	r.series.events(taken.from.Start(), taken.events)
 	r.series.closed(taken.until.Start())
 	for _, w := range r.windows {
 		w.bucket(taken)
+	}
+}
+
+// ofAudience chooses what the audience of some cells lost.
+func ofAudience(cells []*cell) func(bucketLosses) uint64 {
+	return func(l bucketLosses) (n uint64) {
+		for i, lost := range l.cells {
+			if cells[i].Role == Audience {
+				n += lost
+			}
+		}
+		return n
 	}
 }

@@ -49,24 +49,30 @@ var perListener = map[string]reading{
 			return metric.Rate{Passes: s.unknown - min(s.unknown, s.ambiguous), Total: s.unknown + s.known}
 		},
 	},
-	"jitter": experienced("jitter", func(e *experiences) *metric.Trend { return &e.jitters }),
-	"audio_gap": { // the start of a turn is among it, which nobody is owed
-		worst: func(s *sums) metric.Value { return &s.worst.gaps },
-		best: func(s *sums) metric.Value {
-			all := s.allotted.best(func(e *experiences) *metric.Trend { return &e.gaps }, s.drops, false)
-			all.Merge(&s.best.gaps)
-			return all
-		},
-	},
+	"jitter":           hit(func(e *experiences) *metric.Trend { return &e.jitters }),
+	"audio_gap":        hit(func(e *experiences) *metric.Trend { return &e.gaps }), // the start of a turn is among it, which nobody is owed
 	"loss":             experienced("loss", func(e *experiences) *metric.Trend { return &e.losses }),
 	"concealed":        experienced("concealed", func(e *experiences) *metric.Trend { return &e.concealed }),
 	"gaps_per_minute":  experienced("gaps_per_minute", func(e *experiences) *metric.Trend { return &e.dropouts }),
-	"latency_listener": experienced("latency_listener", func(e *experiences) *metric.Trend { return &e.latencies }),
+	"latency_listener": hit(func(e *experiences) *metric.Trend { return &e.latencies }),
 	"frozen_time":      experienced("frozen_time", func(e *experiences) *metric.Trend { return &e.frozen }),
 	"mos_worst":        experienced("mos_worst", func(e *experiences) *metric.Trend { return &e.lowest }),
 	"rtt":              experienced("rtt", func(e *experiences) *metric.Trend { return &e.trips }),
 	"mos":              experienced("mos", func(e *experiences) *metric.Trend { return &e.quality }),
 	"audio_score":      experienced("audio_score", func(e *experiences) *metric.Trend { return &e.scores }),
+}
+
+// hit reads a metric with one sample per listener, of which lower values are better, and which drops
+// touch even where nothing was lost by them.
+func hit(of func(*experiences) *metric.Trend) reading {
+	return reading{
+		worst: func(s *sums) metric.Value { return of(&s.worst) },
+		best: func(s *sums) metric.Value {
+			all := s.allotted.best(of, s.drops, false)
+			all.Merge(of(&s.best))
+			return all
+		},
+	}
 }
 
 // experienced reads a metric with one sample per listener.
@@ -131,7 +137,9 @@ type sums struct {
 	droppedEver      uint64 // the same of the whole run
 	drops            uint64 // how many packets the generator's side dropped in all
 	latency, fastest metric.Trend
-	doubted          bool // fastest is another than latency
+	again            resentLatency // what rests on drops, in the place of fastest
+	resentEver       uint64        // of again, how many packets at most were sent again
+	doubted          bool          // the best is another than latency
 	joined           metric.Rate
 	lostJoins        uint64
 	joins            metric.Trend
@@ -155,7 +163,7 @@ func (a *Aggregator) sumOf(s metric.Selector, of func(Labels) bool) *sums {
 	all := &sums{step: s.Step}
 	chosen := a.chooseOf(of)
 	crowd := slices.ContainsFunc(chosen, func(c *cell) bool { return !c.Probe })
-	all.dropped, all.droppedEver = a.record.dropped(chosen, s.Phase)
+	all.dropped, all.droppedEver, all.resentEver = a.record.dropped(chosen, s.Phase)
 	for _, c := range chosen {
 		all.add(a.record, c, s.Phase, a.doubts.drops.Load())
 		if c.Probe && crowd {
@@ -218,6 +226,7 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 	p := &c.phases[number]
 	a.latency.Merge(&p.latency)
 	a.fastest.Merge(&p.fastest)
+	a.again.merge(&p.again)
 	a.doubted = a.doubted || p.doubted
 	if phase != "" {
 		a.delivered.Passes += p.delivered.Passes
@@ -227,8 +236,10 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 }
 
 // dropped is how many of the packets that the listeners of some cells lost, and that nothing
-// else excuses, may have been lost by drops: of a phase, or if it is "" of the run, and of the run.
-func (r *record) dropped(of []*cell, phase string) (inPhase, ever uint64) {
+// else excuses, may have been lost by drops: of a phase, or if it is "" of the run, and of the run. Resent
+// is how many of those that came late in the phase, or if it is "" when it is measured, may have been sent
+// again for drops.
+func (r *record) dropped(of []*cell, phase string) (inPhase, ever, resent uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lost := func(l bucketLosses) (n uint64) {
@@ -239,17 +250,20 @@ func (r *record) dropped(of []*cell, phase string) (inPhase, ever uint64) {
 		}
 		return n
 	}
-	ever = r.drops.of(lost)
-	if phase == "" {
-		return ever, ever
-	}
-	number := r.number(phase)
-	return r.drops.of(func(l bucketLosses) uint64 {
-		if number < 0 || l.phases&(1<<number) == 0 {
-			return 0
+	in := func(phase string) func(bucketLosses) uint64 {
+		number := r.number(phase)
+		return func(l bucketLosses) uint64 {
+			if number < 0 || l.phases&(1<<number) == 0 {
+				return 0
+			}
+			return lost(l)
 		}
-		return lost(l)
-	}), ever
+	}
+	ever = r.drops.pair(r.drops.losses, lost)
+	if phase == "" {
+		return ever, ever, r.drops.pair(r.drops.resent, in(Steady))
+	}
+	return r.drops.pair(r.drops.losses, in(phase)), ever, r.drops.pair(r.drops.resent, in(phase))
 }
 
 // number is a phase's number, or -1 if it has not been. r.mu is held.
@@ -322,7 +336,10 @@ func (a *sums) bestLatency() metric.Value {
 	if !a.doubted && !a.muchAmbiguous() {
 		return nil
 	}
-	return a.latencyWith(&a.fastest, 0)
+	all := &metric.Trend{}
+	all.Merge(&a.fastest)
+	all.Merge(a.again.best(a.resentEver))
+	return a.latencyWith(all, 0)
 }
 
 // bestJoins is how long joins took in the best case; nil if there is no doubt.

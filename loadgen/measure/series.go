@@ -112,7 +112,9 @@ func (b *builder) second(at time.Duration) *Point {
 // seconds is how many seconds are closed.
 func (b *builder) seconds() int64 { return int64(len(b.points))*max(b.span, 1) + b.parts }
 
-func (b *builder) bucket(at time.Duration, c closedCell) {
+// bucket enters what some listeners received. What rests on drops at best goes to again: see
+// [builder.resent].
+func (b *builder) bucket(at time.Duration, c closedCell, again *resentLatency) {
 	p := b.second(at)
 	if p == nil {
 		return
@@ -129,7 +131,7 @@ func (b *builder) bucket(at time.Duration, c closedCell) {
 			p.Fastest.Merge(p.Latency)
 		}
 		if p.Fastest != nil {
-			c.latency.bestInto(p.Fastest)
+			c.latency.bestInto(p.Fastest, again)
 		}
 		c.latency.worstInto(p.Latency)
 	}
@@ -142,6 +144,16 @@ func (b *builder) dropped(at time.Duration, n uint64) {
 	}
 	if p := b.second(at); p != nil {
 		p.Excused += n
+	}
+}
+
+// resent enters the latency at best of what may have been sent again.
+func (b *builder) resent(at time.Duration, best *metric.Trend) {
+	if best.Count() == 0 {
+		return
+	}
+	if p := b.second(at); p != nil && p.Fastest != nil {
+		p.Fastest.Merge(best)
 	}
 }
 

@@ -74,7 +74,7 @@ func TestSeriesOfALongRunIsThinnedOut(t *testing.T) {
 		cpu := float64(i % 2)
 		b.load(Load{From: at, Until: at + time.Second, ServerCPU: &cpu})
 		b.events(at, closedEvents{arrivals: 2, joins: 1})
-		b.bucket(at, closedCell{latency: distribution{certain: frozen(time.Millisecond)}, delivered: metric.Rate{Passes: 9, Total: 10}})
+		b.bucket(at, closedCell{latency: distribution{certain: frozen(time.Millisecond)}, delivered: metric.Rate{Passes: 9, Total: 10}}, nil)
 		b.closed(at + time.Second)
 		require.LessOrEqual(t, len(b.open), 1)
 		require.LessOrEqual(t, len(b.points), maxPoints)
@@ -150,7 +150,7 @@ func TestSeriesLengthDoesNotDependOnListeners(t *testing.T) {
 			for i := range listeners {
 				c.Record(time.Duration(i%200) * 100 * time.Microsecond)
 			}
-			b.bucket(at, closedCell{latency: distribution{certain: c.Freeze()}, delivered: metric.Rate{Passes: uint64(listeners), Total: uint64(listeners)}})
+			b.bucket(at, closedCell{latency: distribution{certain: c.Freeze()}, delivered: metric.Rate{Passes: uint64(listeners), Total: uint64(listeners)}}, nil)
 			b.closed(at + time.Second)
 		}
 		b.finish(length)

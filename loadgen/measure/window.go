@@ -27,6 +27,7 @@ type part struct {
 	delivered   metric.Rate
 	excused     uint64
 	droppable   bucketLosses
+	resent      bucketLosses
 	latency     []distribution
 	load        Load
 }
@@ -79,7 +80,7 @@ func (w *window) bucket(s closedBucket) {
 	if w.metric != "delivered" && w.metric != "latency" {
 		return
 	}
-	p := part{from: s.from.Start(), until: s.until.Start(), droppable: s.losses(len(w.record.cells))}
+	p := part{from: s.from.Start(), until: s.until.Start(), droppable: s.losses(len(w.record.cells)), resent: s.resent(len(w.record.cells))}
 	for _, c := range s.cells {
 		if selected(w.record.cells[c.number].Labels, w.selector) {
 			p.delivered.Passes += c.delivered.Passes
@@ -142,18 +143,18 @@ func (w *window) enter(p part, phases uint64) {
 func (w *window) value() (worst, best metric.Value, owed bool) {
 	var delivered metric.Rate
 	var excused uint64
-	var losses []bucketLosses
+	var losses, resent []bucketLosses
 	doubted := false
-	latency, fastest := &metric.Trend{}, &metric.Trend{}
+	latency, fastest, again := &metric.Trend{}, &metric.Trend{}, &resentLatency{}
 	var cpu, seconds, rss float64
 	for _, p := range w.recent {
 		delivered.Passes += p.delivered.Passes
 		delivered.Total += p.delivered.Total
 		excused += p.excused
-		losses = append(losses, p.droppable)
+		losses, resent = append(losses, p.droppable), append(resent, p.resent)
 		for _, d := range p.latency {
 			d.worstInto(latency)
-			d.bestInto(fastest)
+			d.bestInto(fastest, again)
 			doubted = doubted || d.doubted()
 		}
 		if p.load.ServerCPU != nil {
@@ -171,6 +172,7 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 		return delivered, best, false
 	case "latency":
 		if doubted {
+			fastest.Merge(again.best(w.record.drops.pair(resent, w.lost)))
 			best = fastest
 		}
 		return latency, best, delivered.Total > 0
