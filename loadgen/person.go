@@ -155,6 +155,9 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 // notIn records that a listener did not get in. From then on they are owed what is sent.
 func (p *person) notIn(doing string, err error) {
 	r := p.room.run
+	if atLimit(err) {
+		r.aggregator.Limited()
+	}
 	if driver.Refused(err) {
 		p.account.Refused(r.clock.Now())
 	} else {

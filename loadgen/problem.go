@@ -31,6 +31,8 @@ type Problem struct {
 	// Own means that the generator's machine was at a limit, so that the server was
 	// not the cause.
 	Own bool `json:"own,omitempty" jsonschema:"The generator's machine was at a limit."`
+	// Shared means that the limit is the whole machine's, so that a server on it may have met it.
+	Shared bool `json:"shared,omitempty" jsonschema:"The limit is that of the whole machine, so that a server on it may have met it, too."`
 	// Error is the text of the first error of its kind.
 	Error string `json:"error"`
 	Count int    `json:"count"`
@@ -96,7 +98,7 @@ func (p *problems) count(key Problem, err error) {
 		return
 	}
 	key.Error = table.Printable(urltext.Scrub(err.Error())) // it may quote the target
-	key.Own = atLimit(err)
+	key.Own, key.Shared = atLimit(err), sharedLimit(err)
 	key.Refused = !key.Act && driver.Refused(err)
 	key.Unanswered = key.Act && errors.Is(err, errUnanswered)
 	p.mu.Lock()
@@ -110,7 +112,7 @@ func (p *problems) count(key Problem, err error) {
 
 // group is what all problems of one kind have in common.
 func (p Problem) group() Problem {
-	return Problem{Doing: p.Doing, Act: p.Act, Own: p.Own, Unanswered: p.Unanswered, Refused: p.Refused, Error: varying.ReplaceAllString(p.Error, "…")}
+	return Problem{Doing: p.Doing, Act: p.Act, Own: p.Own, Shared: p.Shared, Unanswered: p.Unanswered, Refused: p.Refused, Error: varying.ReplaceAllString(p.Error, "…")}
 }
 
 // kind returns the kind of a problem whose text is new. p.mu is held.
@@ -151,12 +153,15 @@ func joined(err error) []error {
 	return all.Unwrap()
 }
 
-// atLimit reports whether an error means that this machine has no file descriptor,
-// port or buffer left.
+// atLimit reports whether an error means that this process has no file descriptor or port left,
+// or its machine no descriptor or buffer.
 func atLimit(err error) bool {
-	return slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS}, func(limit error) bool {
-		return errors.Is(err, limit)
-	})
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) || sharedLimit(err)
+}
+
+// sharedLimit reports whether it is a limit of the machine, which others share.
+func sharedLimit(err error) bool {
+	return errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS)
 }
 
 // list returns the problems, the most frequent first.

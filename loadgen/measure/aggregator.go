@@ -29,6 +29,7 @@ type Aggregator struct {
 	phase                   atomic.Pointer[string]
 	clockBound              atomic.Int64               // see [Aggregator.ClockBound]
 	apart                   atomic.Bool                // the clock of another process may be wrong
+	limited                 atomic.Bool                // see [Aggregator.Limited]
 	excerpts                atomic.Pointer[[]*excerpt] // nil before they are known
 	rooms                   rooms
 	audiences               audiences

@@ -21,6 +21,10 @@ func (l *Listener) Refused(t time.Duration) {
 	l.count(t)
 }
 
+// Limited enters that the generator had no file or port left for somebody who wanted to join. Whoever
+// does not get in, and is not refused, may have met the same limit.
+func (a *Aggregator) Limited() { a.limited.Store(true) }
+
 // Failed starts the counting, too, of a listener whose connection came to nothing at t
 // without a word from the server: a generator that was too slow may be to blame.
 func (l *Listener) Failed(t time.Duration) {
@@ -67,7 +71,7 @@ func (l *Listener) late(now time.Duration) bool {
 // hinderedMuch reports whether the generator held the join up for much of the time until
 // it was given up, which may be long before the deadline.
 func (l *Listener) hinderedMuch() bool {
-	if l.cutOff(l.triedUntil) {
+	if l.cutOff(l.triedUntil) || l.ledger.aggregator.limited.Load() {
 		return true
 	}
 	d := &l.ledger.aggregator.doubts

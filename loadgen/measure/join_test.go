@@ -285,3 +285,64 @@ func TestDoubtAJoinThatTheGeneratorHeldUp(t *testing.T) {
 		})
 	}
 }
+
+// At a limit of the generator those may not get in who were not refused. What they would have heard is
+// in doubt, and what others lose is not.
+func TestLimitOfTheGeneratorExcusesWhomItKeptOut(t *testing.T) {
+	const people = 4 // the last of them gets in
+	for _, c := range []struct {
+		sentence  string
+		limited   bool
+		refused   int
+		joined    uint64 // at best
+		delivered float64
+	}{
+		{"three had no file left", true, 0, 4, 0.95},
+		{"the server refused one of them", true, 1, 3, 0.70},
+		{"there was no limit", false, 0, 1, 0.2},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			var all []*Listener
+			for range people {
+				l := s.ledger.AddListener(1, Labels{})
+				l.Expect(0, 0, 2*time.Second)
+				all = append(all, l)
+			}
+			s.steady(0)
+			if c.limited {
+				s.aggregator.Limited()
+			}
+			for i, l := range all {
+				switch {
+				case i < c.refused:
+					l.Refused(0)
+				case i < people-1:
+					l.Failed(0)
+				default:
+					l.Connected(0)
+				}
+			}
+			for b := range Bin(500) {
+				if p := s.say(m, b); b%5 != 0 {
+					all[people-1].Receive(p)
+				}
+				if b%50 == 49 {
+					s.settle((b + 1).Start())
+				}
+			}
+			totals := s.finish()
+			joined, delivered := rate(t, totals, "joined"), rate(t, totals, "delivered")
+			assert.Equal(t, metric.Rate{Passes: 1, Total: people}, joined)
+			assert.InDelta(t, 0.2, delivered.Share(), 0.01)
+			for name, of := range map[string]*metric.Rate{"joined": &joined, "delivered": &delivered} {
+				if best, doubted := totals.Best[name].(metric.Rate); doubted {
+					*of = best
+				}
+			}
+			assert.Equal(t, c.joined, joined.Passes)
+			assert.InDelta(t, c.delivered, delivered.Share(), 0.01, "what the one lost who got in is the server's")
+		})
+	}
+}

@@ -132,7 +132,7 @@ func TestJUnitFailsWithTheVerdict(t *testing.T) {
 		}, "2", "0", "2"},
 		{"audio that nobody sent is a failure", nil, func(r *loadgen.Result) { r.Foreign = 500_000 }, "1", "1", "0"},
 		{"a server that died is a failure", nil, func(r *loadgen.Result) { r.Server.Died = true }, "1", "1", "0"},
-		{"an interrupted run is an error", []string{"latency", "p(99) < 2ms"}, func(r *loadgen.Result) { r.Interrupted = true }, "2", "1", "1"},
+		{"a run that was interrupted is an error, and a threshold that it crosses another", []string{"latency", "p(99) < 2ms"}, func(r *loadgen.Result) { r.Interrupted = true }, "2", "0", "2"},
 		{"what an aborted run did not judge is skipped", []string{"jitter", "p(99) < 20ms", "latency", "p(99) < 2ms"}, func(r *loadgen.Result) {
 			r.Aborted = &loadgen.Abort{At: 12 * time.Second}
 		}, "3", "1", "0"},

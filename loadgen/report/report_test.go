@@ -198,9 +198,26 @@ func TestJudge(t *testing.T) {
 			r.Generator.CPU, r.Generator.CPUs = 4, 0
 		}, nil, Pass, ""},
 		{"a generator that is the bottleneck does not hide a threshold that is crossed", func(r *loadgen.Result) { r.Generator.CPU = 1.9 }, []string{"latency", "p(99) < 2ms"}, Fail, ""},
-		{"a generator at a limit of its machine says nothing of the server", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
+		{"a generator that is at a limit where listeners join does not hide a threshold that those cross who got in", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{tooManyFiles}
+		}, []string{"latency", "p(99) < 2ms"}, Fail, ""},
+		{"nor one that is crossed at best, with who did not get in", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{tooManyFiles, {Doing: "measure the server", Own: true, Error: "open /proc/1/stat: too many open files", Count: 1}}
+			r.Values["delivered"] = metric.Rate{Passes: 800_000, Total: 1_000_000}
+			r.Best = metric.Values{"delivered": metric.Rate{Passes: 900_000, Total: 1_000_000}}
+		}, []string{"delivered", "rate >= 0.999"}, Fail, ""},
+		{"of a figure that does not tell who got in apart, nothing is known", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{tooManyFiles}
+			r.Values["packets_per_core"] = metric.Gauge(1000)
+		}, []string{"packets_per_core", "value > 2000"}, Invalid, "at a limit"},
+		{"nor where the server may have met the limit", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Shared: true, Error: "too many open files in system", Count: 2}}
 		}, []string{"latency", "p(99) < 2ms"}, Invalid, "at a limit"},
+		{"nor where a mic could not be opened", func(r *loadgen.Result) {
+			r.Problems = []loadgen.Problem{tooManyFiles, {Doing: "publish", Own: true, Error: "too many open files", Count: 1}}
+		}, []string{"latency", "p(99) < 2ms"}, Invalid, "at a limit"},
+		{"nor of a run that was interrupted, which may have come to hold it", func(r *loadgen.Result) { r.Interrupted = true },
+			[]string{"latency", "p(99) < 2ms"}, Invalid, "interrupted"},
 		{"no limit of its machine makes audio that nobody sent", func(r *loadgen.Result) {
 			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
 			r.Values["unrecognised"], r.Foreign = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000

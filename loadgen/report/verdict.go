@@ -65,7 +65,7 @@ type Judgement struct {
 // is invalid if one is undecided.
 func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 	r := &Report{Result: result}
-	var faults, doubts []string
+	var doubts []string
 	undecided := false
 	for _, t := range thresholds {
 		j := r.judge(t)
@@ -82,24 +82,6 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		}
 		r.Thresholds = append(r.Thresholds, j)
 	}
-	// No generator's fault does this to packets.
-	unplayable := false
-	for _, fault := range []string{r.foreign(), r.mistimed()} {
-		if fault != "" {
-			unplayable, r.Verdict = true, Fail
-			faults = append(faults, fault)
-		}
-	}
-	if result.Server.Died {
-		r.Verdict = Fail
-		faults = append(faults, "the server's process ended during the run")
-	}
-	for _, p := range result.Problems {
-		if p.Unanswered {
-			r.Verdict = Fail
-			faults = append(faults, fmt.Sprintf("what the timeline asked for was not answered: %s", p))
-		}
-	}
 	if perhaps := r.perhapsMistimed(); perhaps != "" {
 		undecided = true
 		doubts = append(doubts, perhaps)
@@ -111,22 +93,12 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		doubts = append(doubts, "in doubt: of values above 60 s it is not kept how many are how great; ask for max, or set the limit to 60 s or less")
 	}
 	doubts = append(doubts, r.shortcomings()...)
-	if limits := r.limits(); len(limits) > 0 {
-		// What a generator at its limits could not do, the server is not to blame for. No
-		// limit makes audio of a packet that nobody sent, or a server say no.
-		refused := r.refused()
-		if !unplayable && refused == "" {
-			r.Verdict, r.Reasons = Invalid, limits
-			return r
-		}
-		if refused != "" {
-			r.Verdict = Fail
-			faults = append(faults, refused)
-		}
-	}
+	faults, limits := r.faults(), r.limits()
 	switch {
-	case r.Verdict == Fail:
-		r.Reasons = faults
+	case r.Verdict == Fail || len(faults) > 0:
+		r.Verdict, r.Reasons = Fail, faults
+	case len(limits) > 0:
+		r.Verdict, r.Reasons = Invalid, limits
 	case len(doubts) > 0:
 		r.Verdict, r.Reasons = Invalid, doubts
 	default:
@@ -151,10 +123,30 @@ func (r *Report) judge(t metric.Threshold) Judgement {
 		crossed := false
 		j.OK, j.Reason = &crossed, "mics were to open and none did"
 	}
-	if j.OK != nil && !*j.OK && r.probesContradict(t) {
+	if j.OK != nil && !*j.OK && (r.probesContradict(t) || r.limitMayCross(t)) {
 		j.OK, j.Undecided = nil, true
 	}
 	return j
+}
+
+// faults is what the server did that no threshold need ask for, and why one is crossed where that is
+// not plain.
+func (r *Report) faults() (all []string) {
+	// No generator's fault does this to packets.
+	all = append(all, r.foreign(), r.mistimed())
+	if len(r.limits()) > 0 {
+		all = append(all, r.refused()) // nor does a limit make a server say no
+	} else {
+		if r.Result.Server.Died {
+			all = append(all, "the server's process ended during the run")
+		}
+		for _, p := range r.Result.Problems {
+			if p.Unanswered {
+				all = append(all, fmt.Sprintf("what the timeline asked for was not answered: %s", p))
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(fault string) bool { return fault == "" })
 }
 
 // foreign says that the server plays what nobody sent, if it does.
@@ -200,72 +192,6 @@ func (r *Report) perhapsMistimed() string {
 func (r *Report) ofRecognised(packets uint64) metric.Rate {
 	u, _ := r.Result.Values["unrecognised"].(metric.Rate)
 	return metric.Rate{Passes: packets, Total: u.Total - min(u.Total, u.Passes)}
-}
-
-// refused says that the server refused so many people that a threshold on joined or published
-// is crossed even if all others had come in, if it is so. Who was due is not known of a run
-// that was interrupted, lost a worker or lost what workers told. A server may well refuse
-// those who want to hear a mic that did not come since the generator was at a limit.
-func (r *Report) refused() string {
-	run := r.Result
-	if run.Interrupted || run.Overrun != "" || slices.ContainsFunc(run.Workers, func(w loadgen.Worker) bool { return w.Lost != "" }) {
-		return ""
-	}
-	noMic := slices.ContainsFunc(run.Problems, func(p loadgen.Problem) bool { return p.Own && p.Doing == "publish" })
-	for _, of := range []struct {
-		metric, who string
-		doing       []string
-	}{
-		{"joined", "listener", []string{"join", "connect"}},
-		{"published", "mic", []string{"publish"}},
-	} {
-		if of.metric == "joined" && noMic {
-			continue
-		}
-		all, _ := run.Values[of.metric].(metric.Rate)
-		refused := uint64(0)
-		for _, p := range run.Problems {
-			if p.Refused && slices.Contains(of.doing, p.Doing) {
-				refused += uint64(p.Count)
-			}
-		}
-		if refused == 0 || refused > all.Total {
-			continue
-		}
-		best := metric.Values{of.metric: metric.Rate{Passes: all.Total - refused, Total: all.Total}}
-		for _, t := range r.Thresholds {
-			if t.Source() != of.metric {
-				continue
-			}
-			if result := t.EvaluateBetween(run.Values, best); result.OK != nil && !*result.OK {
-				return fmt.Sprintf("the server refused %s of %s, which crosses %s: %s whatever the generator did",
-					thousands(refused), count(int(all.Total), of.who), t.Metric, t.Expression)
-			}
-		}
-	}
-	return ""
-}
-
-// limits is what the generator could not do since its own machine was at a limit,
-// or since it was interrupted.
-func (r *Report) limits() (all []string) {
-	for _, p := range r.Result.Problems {
-		if p.Own {
-			all = append(all, fmt.Sprintf("the generator's machine was at a limit: %s", p))
-		}
-	}
-	if r.Result.Overrun != "" {
-		all = append(all, fmt.Sprintf("the coordinator could not keep up with the workers: %s; the figures are of what it took until then: give it a core of its own, or have fewer workers", r.Result.Overrun))
-	}
-	for _, w := range r.Result.Workers {
-		if w.Lost != "" {
-			all = append(all, fmt.Sprintf("worker %s was lost: %s; the figures are of what the workers told until then", w.Name, w.Lost))
-		}
-	}
-	if r.Result.Interrupted {
-		all = append(all, "the run was interrupted")
-	}
-	return all
 }
 
 // shortcomings is why a run that crosses no threshold is still not what the
