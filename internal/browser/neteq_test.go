@@ -32,6 +32,8 @@ type impairedStream struct {
 	model   neteq.Buffer
 	transit time.Duration // summed over the packets that arrived
 	arrived int
+	first   time.Duration // when the first of them did
+	late    time.Duration // by how much they came later than they should have, in all
 }
 
 // listenScript has a page receive streams that a server offers, and play them.
@@ -55,24 +57,32 @@ const listenScript = `(() => {
   window.heardStreams = () => Promise.all(streams.map(async (pc) => {
     const s = [...(await pc.getStats()).values()].find((s) => s.type === 'inbound-rtp') ?? {};
     return {concealed: s.concealedSamples ?? 0, inserted: s.insertedSamplesForDeceleration ?? 0, removed: s.removedSamplesForAcceleration ?? 0,
-      delay: s.jitterBufferDelay ?? 0, emitted: s.jitterBufferEmittedCount ?? 0};
+      delay: s.jitterBufferDelay ?? 0, emitted: s.jitterBufferEmittedCount ?? 0, pulled: s.totalSamplesReceived ?? 0};
   }));
   window.forgetStreams = () => { streams.forEach((pc) => pc.close()); streams.length = 0; return true; };
   return true;
 })()`
 
 // heardStream is what Chromium's NetEQ says of a stream, in samples; delay is summed over
-// those emitted, in seconds.
+// those emitted, in seconds, and pulled is all that was played, whatever it was.
 type heardStream struct {
-	Concealed, Inserted, Removed, Emitted int
-	Delay                                 float64
+	Concealed, Inserted, Removed, Emitted, Pulled int
+	Delay                                         float64
 }
 
 // deviations are what is summed up over the streams of one network, by NetEQ and by the model.
 type deviations struct {
 	streams float64
 	sums    map[string][2]float64 // in ms
+	// starved is for how long the page did not play though it should have, and by how much packets
+	// were late, in ms: so much it may have concealed, kept or dropped besides.
+	starved float64
 }
+
+// perMS is how many samples a millisecond has.
+const perMS = rate / 1000
+
+func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 // floors are what is added to a fifth of what NetEQ has, per stream: what a single decision
 // more or less makes, or a page that is asked a little later.
@@ -81,7 +91,7 @@ var floors = map[string]float64{"concealed": 60, "inserted": 40, "removed": 40, 
 // apart says where the model is more than a fifth apart from NetEQ.
 func (d deviations) apart(name string) (all []string) {
 	for what, sum := range d.sums {
-		if math.Abs(sum[0]-sum[1]) > sum[0]/5+d.streams*floors[what] {
+		if math.Abs(sum[0]-sum[1]) > sum[0]/5+d.streams*floors[what]+d.starved {
 			all = append(all, fmt.Sprintf("%s: %s %.0f ms by NetEQ, %.0f by the model", name, what, sum[0], sum[1]))
 		}
 	}
@@ -90,7 +100,6 @@ func (d deviations) apart(name string) (all []string) {
 
 func (d deviations) enter(h heardStream, s *impairedStream) {
 	m := s.model.Stats()
-	const perMS = rate / 1000
 	for what, is := range map[string][2]float64{
 		"concealed": {float64(h.Concealed) / perMS, float64(m.Concealed.Milliseconds())},
 		"inserted":  {float64(h.Inserted) / perMS, float64(m.Inserted.Milliseconds())},
@@ -102,68 +111,85 @@ func (d deviations) enter(h heardStream, s *impairedStream) {
 	}
 }
 
+// A comparison of the model with NetEQ: which networks it plays, and for how long.
+type comparison struct {
+	networks []string
+	length   time.Duration
+}
+
 // The model of the jitter buffer conceals, stretches and waits as Chromium's NetEQ does
-// with the same packets at the same times. A page that did not get to play in time, since
-// the machine was busy, conceals more: so there is another try, and only make repeat plays it.
+// with the same packets at the same times, to a fifth and a few decisions (see floors). On a busy
+// machine packets come late to the page, and it plays late: by so much the figures may be further
+// apart, and there is another try that may be calmer. make repeat plays all networks.
 func TestNetEQModelAgainstChromium(t *testing.T) {
-	if os.Getenv("EARSHOT_SOAK") == "" {
-		t.Skip("it needs a machine that does nothing else: set EARSHOT_SOAK=1")
+	c := comparison{[]string{"3g", "lossy"}, 6 * time.Second}
+	if os.Getenv("EARSHOT_SOAK") != "" {
+		c = comparison{network.Presets(), 12 * time.Second}
 	}
-	const length = 12 * time.Second
 	s := serve(t, "--open")
 	p := sharedChromium(t).person("a listener")
 	p.goTo(s.url)
 	p.sees("Open a room")
-	p.do(chromedp.MouseClickXY(5, 5)) // a page that nobody has touched may not play
-	p.await("navigator.userActivation.hasBeenActive")
 	eval[bool](p, listenScript)
 	voice, api := clip(t, "speech.ogg"), streamAPI(t)
 	var apart []string
-	for range 3 {
-		if apart = compareStreams(t, p, api, voice, length); len(apart) == 0 {
+	for tried := range 3 {
+		p.do(chromedp.MouseClickXY(5, 5)) // a page that nobody has just touched may not play
+		p.await("navigator.userActivation.isActive")
+		calm := false
+		if apart, calm = c.play(t, p, api, voice); len(apart) == 0 && (calm || tried > 0) {
 			return
 		}
-		t.Log(apart)
+		t.Log("another try:", apart)
 		eval[bool](p, "forgetStreams()")
 	}
 	assert.Fail(t, "the model is not NetEQ", "%s", strings.Join(apart, "\n"))
 }
 
-// compareStreams plays impaired streams once, and says where the model is not as NetEQ is.
-func compareStreams(t *testing.T, p *person, api *webrtc.API, voice *speech.Clip, length time.Duration) (apart []string) {
-	streams := impairedStreams(int(length / neteq.FrameLength / 3))
+// play plays impaired streams once, and says where the model is not as NetEQ is, and whether the
+// machine was so calm that this says much.
+func (c comparison) play(t *testing.T, p *person, api *webrtc.API, voice *speech.Clip) (apart []string, calm bool) {
+	streams := c.streams()
 	for _, s := range streams {
 		pc := s.connect(t, api, p)
 		defer func() { assert.NoError(t, pc.GracefulClose()) }()
 	}
 	began := time.Now()
-	sendStreams(streams, voice, began, length)
-	before := time.Since(began)
-	heard := eval[[]heardStream](p, "heardStreams()")
-	at := (before + time.Since(began)) / 2
+	sendStreams(streams, voice, began, c.length)
+	heard, heardAt := heardNow(p)
 	require.Len(t, heard, len(streams))
 	networks := map[string]deviations{}
 	for i, s := range streams {
-		s.model.Advance(at)
+		s.model.Advance(heardAt.Sub(began))
 		d := networks[s.name]
 		if d.sums == nil {
 			d.sums = map[string][2]float64{}
 		}
 		d.streams++
+		d.starved += max(0, ms(heardAt.Sub(began)-s.first)-float64(heard[i].Pulled)/perMS) + ms(s.late)
 		d.enter(heard[i], s)
 		networks[s.name] = d
 	}
+	calm = true
 	for name, d := range networks {
-		t.Logf("%s, by NetEQ and by the model, in ms: %v", name, d.sums)
+		t.Logf("%s, by NetEQ and by the model, in ms: %v; late by %.0f ms", name, d.sums, d.starved)
 		apart = append(apart, d.apart(name)...)
+		calm = calm && d.starved < d.streams*floors["concealed"]
 	}
-	return apart
+	return apart, calm
 }
 
-// impairedStreams are some streams of each network, and one whose delay rises by 200 ms
-// with frame number step.
-func impairedStreams(step int) (streams []*impairedStream) {
-	for _, name := range network.Presets() {
+// heardNow is what the page has played of its streams, and when.
+func heardNow(p *person) ([]heardStream, time.Time) {
+	asked := time.Now()
+	heard := eval[[]heardStream](p, "heardStreams()")
+	return heard, asked.Add(time.Since(asked) / 2)
+}
+
+// streams are some streams of each network, and one whose delay rises by 200 ms after a third of the
+// time.
+func (c comparison) streams() (streams []*impairedStream) {
+	for _, name := range c.networks {
 		profile, _ := network.Preset(name)
 		for seed := range uint64(3) {
 			path := network.NewPath(profile.Down, seed, 7)
@@ -173,6 +199,7 @@ func impairedStreams(step int) (streams []*impairedStream) {
 			}})
 		}
 	}
+	step := int(c.length / neteq.FrameLength / 3)
 	return append(streams, &impairedStream{name: "a step of 200 ms", arrives: func(n int, sent time.Duration) (time.Duration, bool) {
 		if n > step {
 			sent += 200 * time.Millisecond
@@ -224,6 +251,9 @@ func (s *impairedStream) connect(t *testing.T, api *webrtc.API, p *person) *webr
 	return pc
 }
 
+// usual is how late a packet leaves on a machine that is not busy.
+const usual = 2 * time.Millisecond
+
 // An arrival is when a frame of a stream arrives.
 type arrival struct {
 	stream *impairedStream
@@ -250,8 +280,11 @@ func sendStreams(streams []*impairedStream, voice *speech.Clip, began time.Time,
 			Payload: voice.Frames[a.frame%len(voice.Frames)].Payload,
 		})
 		now := time.Since(began)
+		a.stream.late += max(0, now-a.at-usual)
 		a.stream.transit += now - time.Duration(a.frame)*neteq.FrameLength
-		a.stream.arrived++
+		if a.stream.arrived++; a.stream.arrived == 1 {
+			a.stream.first = now
+		}
 		a.stream.model.Arrive(int64(a.frame), now)
 	}
 }
@@ -259,5 +292,5 @@ func sendStreams(streams []*impairedStream, voice *speech.Clip, began time.Time,
 // delay is how long packets waited in the model, in ms.
 func (s *impairedStream) delay(m neteq.Stats) float64 {
 	waited := m.Delay/time.Duration(max(1, m.Played)) - s.transit/time.Duration(max(1, s.arrived))
-	return waited.Seconds() * 1000
+	return ms(waited)
 }
