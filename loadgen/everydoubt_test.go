@@ -3,6 +3,7 @@ package loadgen
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +31,8 @@ const (
 // A sufferedFault is what goes wrong with the generator of a run whose server is sound, and
 // what the run sees of it.
 type sufferedFault struct {
-	name string
+	name  string
+	cause metric.Cause
 	// late is how late the frame of a bin goes out.
 	late func(b measure.Bin) time.Duration
 	// lost reports whether listener i lacks the frame of a bin, by the generator's sockets or
@@ -55,7 +57,7 @@ func sufferedFaults() []sufferedFault {
 	return []sufferedFault{
 		{name: "none", late: none, lost: nothing, misread: none, book: func(*measure.Aggregator) {}},
 		{
-			name: "stall", lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, slow: lasting, own: lasting, breaks: true,
+			name: "stall", cause: metric.Stalls, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, slow: lasting, own: lasting, breaks: true,
 			late: func(b measure.Bin) time.Duration {
 				if during(b, lastingBin) {
 					return (struckBin + lastingBin - b).Start()
@@ -66,7 +68,7 @@ func sufferedFaults() []sufferedFault {
 		},
 		{
 			// Stamps around the step are not used, but the time of the reading.
-			name: "clock step", late: none, lost: nothing, book: func(a *measure.Aggregator) { a.Doubt(measure.Stepped, struck-time.Second, struck+lasting) },
+			name: "clock step", cause: metric.ClockSteps, late: none, lost: nothing, book: func(a *measure.Aggregator) { a.Doubt(measure.Stepped, struck-time.Second, struck+lasting) },
 			misread: func(b measure.Bin) time.Duration {
 				if during(b, 40) { // they were read together
 					return (struckBin + 40 - b).Start()
@@ -75,12 +77,12 @@ func sufferedFaults() []sufferedFault {
 			},
 		},
 		{
-			name: "drops", late: none, lost: func(i int, b measure.Bin) bool { return i == 0 && during(b, 10) || i == 2 && b == struckBin+2 }, misread: none,
+			name: "drops", cause: metric.Drops, late: none, lost: func(i int, b measure.Bin) bool { return i == 0 && during(b, 10) || i == 2 && b == struckBin+2 }, misread: none,
 			slow: lasting, breaks: true, dropped: 20,
 			book: func(a *measure.Aggregator) { a.Drop(20, struck-time.Second, struck+lasting) },
 		},
 		{
-			name: "late sends", lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, book: func(*measure.Aggregator) {},
+			name: "late sends", cause: metric.LateFrames, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, book: func(*measure.Aggregator) {},
 			late: func(b measure.Bin) time.Duration {
 				if during(b, 8) {
 					return (struckBin + 8 - b).Start()
@@ -144,6 +146,10 @@ func untouched() map[string]map[string]string {
 	}
 }
 
+// playedElsewhere are the metrics some of whose doubts other tests play: the audio has to be decoded, or
+// an order to be on its way.
+var playedElsewhere = []string{"audio_score", "mute_silence", "kick_silence"}
+
 // held are thresholds that a sound server holds, whoever plays.
 func held(t *testing.T) (all []metric.Threshold) {
 	t.Helper()
@@ -193,6 +199,9 @@ func TestEveryMetricIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T) {
 				}
 				_, doubted := result.Best[d.Name]
 				why := reasons[d.Name][f.name]
+				if listed := slices.Contains(d.Doubt.By, f.cause); !listed || !slices.Contains(playedElsewhere, d.Name) {
+					assert.Equal(t, doubted, listed, "%s is said to be in doubt by %s (metric.Definition.Doubt), or not", d.Name, f.cause)
+				}
 				switch {
 				case why == "":
 					assert.True(t, doubted, "%s has one figure, and nothing says why a %s does not touch it", d.Name, f.name)

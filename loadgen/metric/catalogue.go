@@ -10,6 +10,7 @@ var catalogue = [...]Definition{
 		Help:    "listeners who received a packet, of the listeners cast",
 		Parts:   Parts{People: true, Live: true},
 		Hint:    "are there errors of joins below, or fewer seats or file descriptors on the server than listeners?",
+		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, StolenCores}, "by the listener: who did not get in, and was held up for half of its time or more"},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
@@ -17,6 +18,7 @@ var catalogue = [...]Definition{
 		Help:    "from the intended start of a join, not the actual one, to the first media packet",
 		Parts:   Parts{People: true, Live: true},
 		Hint:    "the steps of the joins tell which part is slow; joins that slow down together want more CPU on the server",
+		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, StolenCores}, "by the join: how much of its time was the generator's, late beginnings too; quotas and cores by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
 	},
 	{
@@ -24,12 +26,14 @@ var catalogue = [...]Definition{
 		Help:    "how long the slowest step of a join took, or the selected one",
 		Parts:   Parts{People: true, Steps: JoinSteps},
 		Hint:    "compare the steps: signaling is the server's HTTP, ice the way to its media port, dtls its CPU",
+		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, StolenCores}, "by the step: how much of its time was the generator's; quotas and cores by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
 	},
 	{
 		Name: "reconnect_duration", Kind: KindTrend, Unit: Milliseconds, Question: Joining,
 		Help:    "from the loss of a signaling connection to the server's answer that the session is resumed; and from the last packet of a lost ear to the first of another",
 		Hint:    "look at how long the server and the proxy before it take to take a new WebSocket; of ears, at how soon a cluster notices that a node is gone",
+		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, StolenCores}, "by the reconnection: how much of its time was the generator's"},
 		Compare: []Aspect{{"med", Lower}, {"max", Lower}},
 	},
 	{
@@ -37,6 +41,7 @@ var catalogue = [...]Definition{
 		Help:    "media packets received, of those due to each listener in each 20 ms",
 		Parts:   Parts{People: true, Phases: true, Windows: true, Live: true},
 		Hint:    "see where packets were lost, and the server's CPU in the plots; dips at one moment are stalls, an even loss is a full socket buffer or a bad network",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, a long stop by the session, cores by the second, lost joins by the listener"},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
@@ -44,6 +49,7 @@ var catalogue = [...]Definition{
 		Help:    "packets that came after a retransmission request (NACK), of those requested",
 		Parts:   Parts{By: RecoveredBy},
 		Hint:    "does the server answer NACKs, and does its history reach back for a round trip of these networks?",
+		Doubt:   Doubt{[]Cause{Stalls, Drops, TakenCores}, "drops by the packet, the rest by when it was asked for again"},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
@@ -51,6 +57,7 @@ var catalogue = [...]Definition{
 		Help:    "how much of the start of a turn a listener missed",
 		Parts:   Parts{People: true},
 		Hint:    "how fast does the server give a new talker a place, and does it drop the first packets until it has one?",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores}, "by the turn: whose start was late, or may have been dropped"},
 		Compare: []Aspect{{"avg", Lower}, {"p(95)", Lower}},
 	},
 	{
@@ -58,6 +65,7 @@ var catalogue = [...]Definition{
 		Help:    "from the intended send time of a packet at the speaker to its receive time at the listener's socket",
 		Parts:   Parts{People: true, Phases: true, Windows: true, Live: true},
 		Hint:    "compare the groups and the plot over time: a steady delay is the network or a buffer, one that grows is a server that falls behind",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, Alike}, "late frames by the packet; behind a simulated network as many packets as were dropped; steps and cores by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}, {"p(99.9)", Lower}},
 	},
 	{
@@ -65,6 +73,7 @@ var catalogue = [...]Definition{
 		Help:    "the 99th percentile of the latency of each listener's packets",
 		Parts:   Parts{People: true},
 		Hint:    "a few late listeners point to their network, all of them to the server",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "as latency, of each listener"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -72,6 +81,7 @@ var catalogue = [...]Definition{
 		Help:    "mean round trip of a lean client's connectivity checks to the server, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "the round trip holds the network and the server's loop: compare it with ping",
+		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, TakenCores, StolenCores}, "by the check, cores by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -79,6 +89,7 @@ var catalogue = [...]Definition{
 		Help:    "packets received that match no single sent frame, of all received",
 		Parts:   Parts{People: true, Live: true},
 		Hint:    "does the server transcode or mix? then set audio_check: marker in the scenario",
+		Doubt:   Doubt{[]Cause{Alike}, "by the packet"},
 		Compare: []Aspect{{"rate", Neither}},
 	},
 	{
@@ -86,6 +97,7 @@ var catalogue = [...]Definition{
 		Help:    "interarrival jitter (RFC 3550), per listener",
 		Parts:   Parts{People: true},
 		Hint:    "bursts come from a server that sends in batches or lacks CPU; compare with the plot of CPU",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "late frames by the packet; behind a simulated network as many packets as were dropped, shared by all; the rest by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -93,6 +105,7 @@ var catalogue = [...]Definition{
 		Help:    "share of the due packets that did not come, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "see where packets were lost; who lost most is in the groups",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores, WeakMarks}, "late frames, marks and drops by the packet, drops shared by all listeners, a long stop by the session, cores by the second"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -100,6 +113,7 @@ var catalogue = [...]Definition{
 		Help:    "share of the due frames that did not come in time to be played, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "late packets count as much as lost ones: look at jitter and loss",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks}, "drops by the packet, shared by all; the rest by the second and 5 s after it"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -107,6 +121,7 @@ var catalogue = [...]Definition{
 		Help:    "longest stretch without a new packet while someone spoke, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "the plot of delivered packets has the moment; a gap of all at once is a stall of the server",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "by the second; drops make pieces of a gap, and are shared by all"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -114,6 +129,7 @@ var catalogue = [...]Definition{
 		Help:    "gaps of 60 ms or more in what could be played, per minute of speech, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "many short gaps are bursts of loss: look at loss and jitter",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "as concealed"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -121,6 +137,7 @@ var catalogue = [...]Definition{
 		Help:    "total length of the gaps of 60 ms or more in what could be played, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "look at the longest gap, and at delivered over time",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks}, "as concealed"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -129,6 +146,7 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true, Windows: true},
 		Hint:     "it is made of delay, loss and jitter: see which of them is bad",
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks}, "of what it is made of: delay, concealment and loss, in each window by itself"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
@@ -137,6 +155,7 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true},
 		Hint:     "the plots show what happened in the worst ten seconds",
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks}, "as mos, in each 10 s"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
@@ -145,24 +164,28 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true},
 		Hint:     "does the server transcode at a low bit rate, or do packets come too late to be played?",
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "by the patch of 400 ms"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
 		Name: "promote_duration", Kind: KindTrend, Unit: Milliseconds, Question: Moderation,
 		Help:    "from the acknowledgement of a promotion to the first packet of the new speaker that anybody received",
 		Hint:    "how long does the server take to tell, and the new mic to connect?",
+		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops}, "by the promotion: how much of its time was the generator's"},
 		Compare: []Aspect{{"med", Lower}, {"max", Lower}},
 	},
 	{
 		Name: "mute_silence", Kind: KindTrend, Unit: Packets, Question: Moderation,
 		Help:    "packets of a muted or demoted person that were planned after the acknowledgement and still received",
 		Hint:    "the server passes on packets that it has acknowledged to hold back",
+		Doubt:   Doubt{[]Cause{Stalls, Drops}, "by the order: how much sooner it may have been acknowledged; drops by the packet"},
 		Compare: []Aspect{{"max", Lower}},
 	},
 	{
 		Name: "kick_silence", Kind: KindTrend, Unit: Packets, Question: Moderation,
 		Help:    "packets to or from a kicked or banned person that were planned after the acknowledgement and still got through",
 		Hint:    "the server still passes on packets of a person whom it has acknowledged to have put out",
+		Doubt:   Doubt{[]Cause{Stalls, Drops}, "as mute_silence"},
 		Compare: []Aspect{{"max", Lower}},
 	},
 	{
@@ -175,30 +198,35 @@ var catalogue = [...]Definition{
 		Name: "published", Kind: KindRate, OfMics: true, Question: Publishing,
 		Help:    "mics that the server took, and kept until the end or until they left, of those that were to open",
 		Hint:    "does the server take so many publishers, and one a URL or several?",
+		Doubt:   Doubt{[]Cause{Stalls, Drops, TakenCores}, "by the mic: what failed or was lost, half of whose time was the generator's or more"},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
 		Name: "publish_duration", Kind: KindTrend, Unit: Milliseconds, OfMics: true, Question: Publishing,
 		Help:    "from the intended start of a publisher's join to the end of its DTLS handshake",
 		Hint:    "compare with the joins: WHIP is HTTP, ICE and DTLS",
+		Doubt:   Doubt{[]Cause{Stalls, Drops}, "by the join: how much of its time was the generator's"},
 		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
 	},
 	{
 		Name: "mic_rtt", Kind: KindTrend, Unit: Milliseconds, OfMics: true, Question: Publishing,
 		Help:    "mean round trip of a mic's connectivity checks to the server, per mic",
 		Hint:    "compare it with ping to the server",
+		Doubt:   Doubt{[]Cause{Stalls, TakenCores}, "by the mic: whether there was such a time"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
 		Name: "mic_loss", Kind: KindTrend, Unit: Percent, OfMics: true, Reported: true, Question: Publishing,
 		Help:    "share of a mic's packets that the server did not receive, as its receiver reports say, per mic",
 		Hint:    "the way to the server loses packets, or its socket's buffer is full",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores}, "by the packet between two reports of the server, drops shared by all mics"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
 		Name: "mic_jitter", Kind: KindTrend, Unit: Milliseconds, OfMics: true, Reported: true, Question: Publishing,
 		Help:    "interarrival jitter of a mic's packets at the server, as its receiver reports say on average, per mic",
 		Hint:    "the server reads its socket late, or the way to it is uneven",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames}, "by the packet: when it really left"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -218,6 +246,7 @@ var catalogue = [...]Definition{
 		Help:    "packets that came after a later one",
 		Parts:   Parts{People: true},
 		Hint:    "do several threads of the server, or several paths, send one stream?",
+		Doubt:   Doubt{[]Cause{Drops}, "behind a simulated network as many packets as were dropped"},
 		Compare: []Aspect{{"count", Lower}},
 	},
 	{
@@ -244,6 +273,7 @@ var catalogue = [...]Definition{
 		Name: "packets_per_core", Kind: KindGauge, Question: Cost,
 		Help:    "media packets received by listeners per core-second of the server, in the steady state",
 		Hint:    "profile the server in the measured window",
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores}, "as delivered, in the measured window"},
 		Compare: []Aspect{{"value", Higher}},
 	},
 	{

@@ -47,6 +47,8 @@ type Definition struct {
 	OfMics, Reported bool
 	// Parts is which parts of the metric thresholds can select.
 	Parts Parts
+	// Doubt is what can put its figure in doubt.
+	Doubt Doubt
 	// Compare is the numbers of the metric that are compared between two versions.
 	Compare []Aspect
 }

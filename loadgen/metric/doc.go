@@ -20,4 +20,4 @@
 // in percent may carry %, and all other limits are plain numbers.
 package metric
 
-//go:generate go test -run ^TestDocsTableIsGenerated$ . -update
+//go:generate go test -run ^TestDocsTablesAreGenerated$ . -update

@@ -3,6 +3,7 @@ package metric
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -50,19 +51,50 @@ func docsTable() string {
 	return b.String()
 }
 
-func TestDocsTableIsGenerated(t *testing.T) {
-	text, err := os.ReadFile(docs)
+// doubtTable is the table of what can be in doubt, by the metric.
+func doubtTable() string {
+	var b strings.Builder
+	b.WriteString("| metric in doubt | by | booked |\n|---|---|---|\n")
+	var sure []string
+	for _, d := range Definitions() {
+		if len(d.Doubt.By) == 0 {
+			sure = append(sure, "`"+d.Name+"`")
+			continue
+		}
+		var by []string
+		for _, cause := range d.Doubt.By {
+			by = append(by, string(cause))
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", d.Name, strings.Join(by, ", "), d.Doubt.Booked)
+	}
+	fmt.Fprintf(&b, "| %s | nothing | |\n", strings.Join(sure, ", "))
+	return b.String()
+}
+
+func TestDocsTablesAreGenerated(t *testing.T) {
+	read, err := os.ReadFile(docs)
 	require.NoError(t, err)
-	before, after, ok := strings.Cut(string(text), "| metric |")
-	require.True(t, ok)
-	_, after, ok = strings.Cut(after, "\n\n")
-	require.True(t, ok)
-	want := before + docsTable() + "\n" + after
+	want := string(read)
+	for _, table := range []string{docsTable(), doubtTable()} {
+		head, _, _ := strings.Cut(table, "\n")
+		before, after, ok := strings.Cut(want, head)
+		require.True(t, ok, "the table that begins with %s", head)
+		_, after, ok = strings.Cut(after, "\n\n")
+		require.True(t, ok)
+		want = before + table + "\n" + after
+	}
 	if *update {
 		require.NoError(t, os.WriteFile(docs, []byte(want), 0o644))
 		return
 	}
-	assert.Equal(t, want, string(text), "run go generate ./loadgen/metric")
+	assert.Equal(t, want, string(read), "run go generate ./loadgen/metric")
+}
+
+// Each doubt says how it is booked.
+func TestEveryDoubtIsBooked(t *testing.T) {
+	for _, d := range Definitions() {
+		assert.Equal(t, len(d.Doubt.By) == 0, d.Doubt.Booked == "", d.Name)
+	}
 }
 
 func TestDocsShowTheJSON(t *testing.T) {
