@@ -168,6 +168,7 @@ type outcome struct {
 	Losses    struct {
 		Lost                     uint64
 		Uplink, Server, Downlink packets
+		Generator                packets
 		MicsReported             int `json:"mics_reported"`
 		EarsReported             int `json:"ears_reported"`
 	} `json:"losses"`
