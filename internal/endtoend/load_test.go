@@ -221,6 +221,25 @@ hold: 2s
 `))
 }
 
+// A section that a new talker takes goes on with the sequence of the one before: nothing of that is out
+// of order.
+func TestNewTalkerOfASectionIsInOrder(t *testing.T) {
+	t.Parallel()
+	r := played(t, native(t, serve(t)), `
+name: two who take turns
+room: {capacity: 6, slots: 1}
+cast:
+  - {role: speaker, count: 2, audio: [audio/speech.ogg, audio/reader.ogg], turns: {talk: 300ms}}
+  - {role: listener, count: 4, arrive: {within: 200ms}}
+hold: 2s
+`)
+	turns, ok := r.Values["onset_clip"].(*metric.Trend)
+	require.True(t, ok)
+	assert.Greater(t, turns.Count(), uint64(8), "there were new talkers")
+	assert.Equal(t, metric.Counter(0), r.Values["out_of_order"])
+	assert.Zero(t, rateOf(t, r, "unrecognised").Passes)
+}
+
 func TestWHEPDriverPlaysToForeignServer(t *testing.T) {
 	t.Parallel()
 	url := foreign(t)
