@@ -45,7 +45,10 @@ type Config struct {
 	// entries then.
 	Connect  Connect
 	Replicas int
-	Self     Node
+	// Before is the ID of the node that this one was before it was started again, if it is known to be
+	// gone; empty: it is not.
+	Before string
+	Self   Node
 	// Load returns what is on this node.
 	Load func() Load
 	// Handler serves the requests that other nodes pass on. Their remote address is the client's.
@@ -135,6 +138,11 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	if err := c.renew(ctx); err != nil {
 		return nil, fmt.Errorf("join the cluster: %w", err)
+	}
+	if cfg.Before != "" { // else it counts among the nodes until its entry ends, and can't be heard
+		if err := c.bucket.Purge(ctx, cfg.Before); err != nil {
+			return nil, fmt.Errorf("join the cluster: %w", err)
+		}
 	}
 	known := make(chan struct{})
 	c.running.Go(func() { c.watch(known) })

@@ -9,13 +9,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/earshot-audio/earshot/room"
 )
 
 const (
+	// secretsBucket holds what all servers of a cluster need to know, and nobody else may.
+	secretsBucket = "secrets"
 	// sharedHolder is who holds the lease of a store that the servers of a cluster share.
 	sharedHolder = "cluster"
 	// shareFor is how long a change is tried that other servers are in the way of, or that none takes.
@@ -230,29 +231,31 @@ func (s *Store) Secret(ctx context.Context, name string, newSecret func() (strin
 	if err != nil {
 		return "", err
 	}
-	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: "earshot-secrets", History: 1, Storage: jetstream.FileStorage})
+	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: "earshot-" + secretsBucket, History: 1, Storage: jetstream.FileStorage})
 	if err != nil {
 		return "", fmt.Errorf("open the secrets of the cluster: %w", err)
 	}
-	entry, err := kv.Get(ctx, name)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
+	secrets := s.sharedBucket(secretsBucket, jetstreamBucket{store: kv})
+	for {
+		is, err := secrets.get(ctx, name)
+		if err == nil {
+			return string(is.data), nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return "", fmt.Errorf("read the secret %s of the cluster: %w", name, err)
+		}
 		own, err := newSecret()
 		if err != nil {
 			return "", err
 		}
-		if _, err := kv.Create(ctx, name, []byte(own)); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+		_, err = secrets.put(ctx, name, []byte(own), 0)
+		if err == nil {
+			return own, nil
+		}
+		if !errors.Is(err, errConflict) { // another server was first
 			return "", fmt.Errorf("share the secret %s with the cluster: %w", name, err)
 		}
-		entry, err = kv.Get(ctx, name)
-		if err != nil {
-			return "", fmt.Errorf("read the secret %s of the cluster: %w", name, err)
-		}
-		return string(entry.Value()), nil
 	}
-	if err != nil {
-		return "", fmt.Errorf("read the secret %s of the cluster: %w", name, err)
-	}
-	return string(entry.Value()), nil
 }
 
 // clusterInspector returns a function that fails the store if its NATS server has been
@@ -277,37 +280,6 @@ func (s *Store) clusterInspector() func(context.Context) {
 		}
 		seen = now
 	}
-}
-
-// sharedBucket is a bucket that the servers of a cluster write to.
-type sharedBucket struct {
-	jetstreamBucket
-	lease *lease
-}
-
-func (b sharedBucket) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
-	if err := b.lease.check(); err != nil {
-		return 0, err
-	}
-	now, err := b.jetstreamBucket.put(ctx, key, data, revision)
-	return now, unreachable(err)
-}
-
-func (b sharedBucket) remove(ctx context.Context, key string) error {
-	if err := b.lease.check(); err != nil {
-		return err
-	}
-	return unreachable(b.jetstreamBucket.remove(ctx, key))
-}
-
-// unreachable makes the error of a server that does not answer [ErrLapsed].
-func unreachable(err error) error {
-	for _, gone := range []error{nats.ErrNoResponders, nats.ErrReconnectBufExceeded, jetstream.ErrNoStreamResponse} {
-		if errors.Is(err, gone) {
-			return fmt.Errorf("%w: %w", ErrLapsed, err)
-		}
-	}
-	return err
 }
 
 // removal is that a record was removed.

@@ -6,9 +6,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -17,12 +20,15 @@ import (
 )
 
 const (
-	// peerPing is how often a peer asks another for a sign of life, two of which may be
-	// outstanding: one that hangs is noticed before the lease of its node ends.
+	// peerPing is how often a peer asks another for a sign of life, peerPings of which may be
+	// outstanding. A node that hangs has lost its lease before; with fewer, busy machines lose
+	// connections that are sound.
 	peerPing      = 250 * time.Millisecond
-	peerPings     = 2
+	peerPings     = 6
 	peerWriteTime = time.Second
 	peerTLSTime   = 5 // seconds
+	// nodeFile has the id of the node that uses the directory, or did.
+	nodeFile = "node"
 	// peerLook is how often a peer that starts is looked at.
 	peerLook = 100 * time.Millisecond
 )
@@ -130,6 +136,20 @@ const clientName = "earshot"
 // Connect connects to the peer, without the network.
 func (p *Peer) Connect(options ...nats.Option) (*nats.Conn, error) {
 	return nats.Connect("", append(options, nats.InProcessServer(p.server), nats.UserInfo(clientName, p.password))...)
+}
+
+// Succeed notes the id of the node that this process is, and returns the one that the last process on
+// this directory was: that one is gone.
+func (p *Peer) Succeed(node string) (last string, err error) {
+	path := filepath.Join(p.dir, nodeFile)
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read which node this was: %w", err)
+	}
+	if err := os.WriteFile(path, []byte(node), 0o600); err != nil {
+		return "", fmt.Errorf("note which node this is: %w", err)
+	}
+	return string(data), nil
 }
 
 // check returns why the peer keeps nothing.

@@ -18,6 +18,9 @@ const (
 	// until the next.
 	bucketTry   = 2 * time.Second
 	bucketPause = 250 * time.Millisecond
+	// replicatedTry is how long a read or write of replicas may take. A server that becomes the leader may
+	// take one and never answer it.
+	replicatedTry = 3 * time.Second
 )
 
 // openBucket opens a bucket, and makes it the first time. A replicated one may need several attempts:

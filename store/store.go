@@ -18,7 +18,8 @@ import (
 const (
 	openTimeout    = time.Minute
 	connectTimeout = 5 * time.Second
-	// auditRetention is how long audit entries are kept.
+	// auditBucket holds the audit log, and auditRetention is how long audit entries are kept.
+	auditBucket    = "audit"
 	auditRetention = 90 * 24 * time.Hour
 	// ownerSubject is where the process that owns an external store answers.
 	ownerSubject = "earshot.store.owner"
@@ -124,32 +125,35 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			return held
 		}
 		if s.lease.shared && s.lease.joined {
-			return sharedBucket{held, s.lease}
+			return s.sharedBucket(name, held)
 		}
 		var b *fenced
 		if b, err = fence(ctx, js, name, held, s.lease); err == nil {
 			fences = append(fences, b)
 		}
 		if s.lease.shared {
-			return sharedBucket{held, s.lease}
+			return s.sharedBucket(name, held)
 		}
 		return b
 	}
 	opened := openEach(s.tableNames(), open)
 	s.pictures = open("pictures", 0)
-	audit := open("audit", auditRetention)
+	audit := open(auditBucket, auditRetention)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case cfg.Node != "":
+		if err := s.lease.renew(ctx); err != nil { // to open replicas may take longer than it lasts
+			return nil, fmt.Errorf("share the lease of the store: %w", err)
+		}
 		s.lease.keep(s.clusterInspector())
 	case s.lease != nil:
 		s.lease.keep(s.inspector(fences))
 	}
 	largest := cmp.Or(cfg.maxAuditBytes, maxAuditBytes)
 	s.audit = newAuditLog(audit, s.log, s.health, largest, func(ctx context.Context, announce func(uint64) error) (uint64, error) {
-		return dropOldest(ctx, s.buckets["audit"], largest, announce)
+		return dropOldest(ctx, s.buckets[auditBucket], largest, announce)
 	})
 	if err := s.load(ctx, func(name string) bucket { return opened[name] }); err != nil {
 		if errors.Is(err, errStalled) && s.embedded != nil {

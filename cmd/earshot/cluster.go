@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -74,6 +75,9 @@ func (f serveFlags) openShared(ctx context.Context, cfg *signaling.Config, stdou
 	part := nodes.Config{NATS: f.nats, Self: self, Store: state, Clock: time.Now, Log: cfg.Log, Metrics: cfg.Registry}
 	if shared.peer != nil {
 		part.Connect, part.Replicas = shared.peer.Connect, shared.peer.Replicas()
+		if part.Before, err = shared.peer.Succeed(self.ID); err != nil {
+			return nil, err
+		}
 	}
 	if cfg.Cluster, err = nodes.New(part); err != nil {
 		return nil, err
@@ -102,13 +106,23 @@ func (s *sharedState) Close() (err error) {
 // sharedOperator returns the digest of the operator's token. The first node makes the
 // token, and keeps it under its --data; the others know the digest.
 func (f serveFlags) sharedOperator(ctx context.Context, state *store.Store) ([]byte, error) {
+	path := filepath.Join(f.data, operatorTokenFile)
+	_, err := os.Stat(path)
+	had := err == nil
+	own := ""
 	text, err := state.Secret(ctx, sharedOperator, func() (string, error) {
-		token, err := secrets.LoadOrCreate(filepath.Join(f.data, operatorTokenFile))
+		token, err := secrets.LoadOrCreate(path)
 		sum := sha256.Sum256([]byte(token))
-		return hex.EncodeToString(sum[:]), err
+		own = hex.EncodeToString(sum[:])
+		return own, err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if own != "" && own != text && !had { // another node was first, and this token opens nothing
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
 	}
 	return hex.DecodeString(text)
 }

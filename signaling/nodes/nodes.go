@@ -27,6 +27,8 @@ type Config struct {
 	// Connect and Replicas are those of a NATS server in this process, in place of NATS.
 	Connect  cluster.Connect
 	Replicas int
+	// Before is the ID that this node had before it was started again; empty: nobody knows.
+	Before string
 	// Self is this node. Its ID is that of the store.
 	Self  cluster.Node
 	Store *store.Store
@@ -83,7 +85,7 @@ func (n *Nodes) Join(ctx context.Context, url string, rooms *liveroom.Registry, 
 	n.cfg.Self.URL = cmp.Or(n.cfg.Self.URL, url)
 	var err error
 	n.cluster, err = cluster.Join(ctx, cluster.Config{
-		URL: n.cfg.NATS, Connect: n.cfg.Connect, Replicas: n.cfg.Replicas, Self: n.cfg.Self, Load: n.loadNow, Handler: n.passed(handler),
+		URL: n.cfg.NATS, Connect: n.cfg.Connect, Replicas: n.cfg.Replicas, Before: n.cfg.Before, Self: n.cfg.Self, Load: n.loadNow, Handler: n.passed(handler),
 		Told: n.told, Changed: n.nodesChanged, Returned: n.returned, TTL: n.cfg.TTL, Log: n.cfg.Log,
 	})
 	if err != nil {
