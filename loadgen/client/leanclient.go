@@ -197,13 +197,25 @@ func (e *LeanClient) connect(ctx context.Context, to netip.AddrPort) error {
 	return nil
 }
 
+// connectInTime is [LeanClient.connect], but a TCP connection may take [candidateTimeout] and no
+// longer while there are other candidates: a firewall may leave it without an answer for minutes.
+func (e *LeanClient) connectInTime(ctx context.Context, to netip.AddrPort, others bool) error {
+	if e.via == network.TCP && others {
+		limited, cancel := context.WithTimeout(ctx, candidateTimeout)
+		defer cancel()
+		ctx = limited
+	}
+	return e.connect(ctx, to)
+}
+
 // Wait tries the server's candidates one after the other.
 func (e *LeanClient) Wait(ctx context.Context) (Connected, error) {
 	for tried := 0; ; {
 		if to, more := e.candidateAt(tried); more {
-			err := e.connect(ctx, to)
 			tried++
-			if _, others := e.candidateAt(tried); err != nil && e.via == network.TCP && others {
+			_, others := e.candidateAt(tried)
+			err := e.connectInTime(ctx, to, others)
+			if err != nil && e.via == network.TCP && others {
 				continue // that address may be one that this machine does not reach
 			}
 			if err != nil {
