@@ -159,17 +159,21 @@ func (f serveFlags) check() error {
 	if _, err := prefixes("--trusted-proxy", f.trustedProxy); err != nil {
 		return usage(err)
 	}
-	for _, u := range []struct{ flag, text string }{{"--public-url", f.publicURL}, {"--node-url", f.nodeURL}} {
-		if _, err := parseURL(u.flag, u.text); u.text != "" && err != nil {
-			return usage(err)
-		}
-	}
 	if f.maxConnections != 0 {
 		if _, err := front.Limit(f.maxConnections); err != nil {
 			return usage(fmt.Errorf("--max-connections: %w", err))
 		}
 	}
-	return f.checkAddresses()
+	return errors.Join(f.checkURLs(), f.checkAddresses())
+}
+
+func (f serveFlags) checkURLs() error {
+	for _, u := range []struct{ flag, text string }{{"--public-url", f.publicURL}, {"--node-url", f.nodeURL}} {
+		if _, err := parseURL(u.flag, u.text); u.text != "" && err != nil {
+			return usage(err)
+		}
+	}
+	return nil
 }
 
 // checkAddresses refuses addresses that are none, and those of others' reach that

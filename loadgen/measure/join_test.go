@@ -310,16 +310,13 @@ func TestLimitOfTheGeneratorExcusesWhomItKeptOut(t *testing.T) {
 			if c.limited {
 				s.aggregator.Limited()
 			}
-			for i, l := range all {
-				switch {
-				case i < c.refused:
-					l.Refused(0)
-				case i < people-1:
-					l.Failed(0)
-				default:
-					l.Connected(0)
-				}
+			for _, l := range all[:c.refused] {
+				l.Refused(0)
 			}
+			for _, l := range all[c.refused : people-1] {
+				l.Failed(0)
+			}
+			all[people-1].Connected(0)
 			for b := range Bin(500) {
 				if p := s.say(m, b); b%5 != 0 {
 					all[people-1].Receive(p)
