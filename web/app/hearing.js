@@ -23,12 +23,13 @@ export class Hearing {
   state = "off";
   /** The browser wants a tap before it plays. */
   needsTap = false;
-  /** The server's audio has no address but the loopback's. */
-  loopback = false;
+  /** The server's audio has no address but the loopback's, and the browser does not try that. */
+  untried = false;
 
   #ask;
   #on;
   #timer = 0;
+  #loopback = false;
   /** @type {Ear | undefined} the ear that has been connected */
   #known;
   /** @type {Ear | undefined} the ear that plays on until the current one is connected */
@@ -94,11 +95,12 @@ export class Hearing {
     this.tune();
     this.#timer = setTimeout(() => {
       this.state = "blocked";
+      this.untried = false;
       this.open(slots);
     }, patience);
     const exchange = async (/** @type {string} */ sdp) => {
       const answer = await this.#ask({ type: "offer", media: "ear", sdp });
-      this.loopback = onlyLoopback(answer.sdp);
+      this.#loopback = onlyLoopback(answer.sdp);
       return answer.sdp;
     };
     ear.open(exchange).catch((problem) => {
@@ -187,8 +189,10 @@ export class Hearing {
     } else if (state === "failed" || state === "disconnected") {
       clearTimeout(this.#timer);
       const lost = this.#known === this.ear;
-      if (state === "failed" && !lost) this.state = "blocked"; // Firefox gives up before patience ends
-      else if (this.state !== "blocked") this.state = "connecting";
+      if (state === "failed" && !lost) {
+        this.state = "blocked"; // Firefox gives up before patience ends
+        this.untried = this.#loopback;
+      } else if (this.state !== "blocked") this.state = "connecting";
       if (lost) void this.#restart(slots);
       else this.#timer = setTimeout(() => this.open(slots), state === "failed" ? pause : recovery);
     }

@@ -43,7 +43,7 @@ function obstacle(call) {
     return {
       kind: "blocked",
       title: t("banner.blocked"),
-      text: call.hearing.loopback ? t("banner.loopback.text") : t("banner.blocked.text"),
+      text: call.hearing.untried ? t("banner.loopback.text") : t("banner.blocked.text"),
     };
   }
   if (call.invitation) {
