@@ -21,3 +21,37 @@ func TestInviteNamesBothPeople(t *testing.T) {
 	assert.Equal(t, "Bo", preview["name"])
 	assert.Equal(t, "Über uns", preview["room_name"])
 }
+
+// TestInviteByOperatorIsNoName tells the operator from people who call themselves that.
+func TestInviteByOperatorIsNoName(t *testing.T) {
+	h := closed(t, nil)
+	room, host := h.room(`{"name":"x"}`)
+	h.as(host).join(room, wire.RoleHost, "operator")
+	elsewhere, absent := h.room(`{"name":"y"}`)
+	toClub, toRoom, toElsewhere := "/api/invites", "/api/rooms/"+room+"/invites", "/api/rooms/"+elsewhere+"/invites"
+	for _, c := range []struct {
+		sentence, path, token string
+		name                  any
+		operator              bool
+	}{
+		{"the operator invites to the club", toClub, operatorToken, nil, true},
+		{"the operator invites to a room", toRoom, operatorToken, nil, true},
+		{"a member has the operator's kind for a name", toClub, h.member("operator").token, "operator", false},
+		{"a member has the page's word for the operator for a name", toClub, h.member("The operator").token, "The operator", false},
+		{"a host on stage has that name, and no account", toRoom, host, "operator", false},
+		{"a host without a name is not the operator", toElsewhere, absent, nil, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			body := `{"role":"listener"}`
+			if c.path == toClub {
+				body = `{}`
+			}
+			made := h.must(http.StatusCreated, http.MethodPost, c.path, c.token, body)
+			preview := h.must(http.StatusOK, http.MethodGet, "/api/invites/"+made["code"].(string), "", "")
+			assert.Equal(t, c.name, preview["inviter"])
+			for where, answer := range map[string]map[string]any{"made": made, "preview": preview} {
+				assert.Equal(t, c.operator, answer["by_operator"] == true, where)
+			}
+		})
+	}
+}

@@ -24,11 +24,14 @@ type Invite struct {
 	// Name is the name of the person whom it is for, to be shown.
 	Name string `json:"name,omitempty"`
 	// Inviter is the account that made it; empty for the operator and for a host
-	// without an account. InviterName is to be shown; InviterTokenFamily
-	// identifies the token that it was made with.
+	// without an account. InviterName is to be shown, empty for the operator;
+	// InviterTokenFamily identifies the token that it was made with.
 	Inviter            string `json:"inviter,omitempty"`
 	InviterName        string `json:"inviter_name,omitempty"`
 	InviterTokenFamily string `json:"inviter_pass,omitempty"`
+	// ByOperator reports whether the operator made it. No name tells: anybody may
+	// have any.
+	ByOperator bool `json:"by_operator,omitempty"`
 	// InviterAs is the account by which a room knows who made it, which a guest has
 	// too. InvitedBy lists them, and who invited them: accounts and token families,
 	// with spaces between them.

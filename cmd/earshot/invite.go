@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,9 +20,20 @@ func inviteRows(invites []operator.InviteInfo) [][]string {
 		if i.Room == "" {
 			to, as = "the club", "member"
 		}
-		rows = append(rows, []string{i.Invite, to, as, i.Name, i.Inviter, fmt.Sprintf("%d of %d", i.Used, i.Uses), i.State, formatTime(i.ExpiresAt)})
+		rows = append(rows, []string{i.Invite, to, as, i.Name, inviter(i), fmt.Sprintf("%d of %d", i.Used, i.Uses), i.State, formatTime(i.ExpiresAt)})
 	}
 	return rows
+}
+
+// inviter says who made an invite. Names are in quotes: a member may be called "operator".
+func inviter(i operator.InviteInfo) string {
+	switch {
+	case i.ByOperator:
+		return "operator"
+	case i.Inviter != "":
+		return strconv.Quote(i.Inviter)
+	}
+	return ""
 }
 
 func inviteCommand() *cobra.Command {

@@ -59,19 +59,20 @@ func (m Member) State() string {
 // An InviteInfo is an invite as the server shows it. Code and URL are set only in the
 // response to its creation.
 type InviteInfo struct {
-	Invite    string    `json:"invite"`
-	To        string    `json:"to"`
-	Room      string    `json:"room,omitempty"`
-	Role      string    `json:"role,omitempty"`
-	Name      string    `json:"name,omitempty"`
-	Inviter   string    `json:"inviter"`
-	Uses      int       `json:"uses"`
-	Used      int       `json:"used"`
-	State     string    `json:"state"`
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at"`
-	Code      string    `json:"code,omitempty"`
-	URL       string    `json:"url,omitempty"`
+	Invite     string    `json:"invite"`
+	To         string    `json:"to"`
+	Room       string    `json:"room,omitempty"`
+	Role       string    `json:"role,omitempty"`
+	Name       string    `json:"name,omitempty"`
+	Inviter    string    `json:"inviter"`
+	ByOperator bool      `json:"by_operator,omitempty"`
+	Uses       int       `json:"uses"`
+	Used       int       `json:"used"`
+	State      string    `json:"state"`
+	CreatedAt  time.Time `json:"created_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+	Code       string    `json:"code,omitempty"`
+	URL        string    `json:"url,omitempty"`
 }
 
 // An AuditEntry is one line of the audit trail: who did what to whom.

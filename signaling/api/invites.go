@@ -36,17 +36,19 @@ type createInvite struct {
 
 // inviteInfo is how the API shows an invite to those who may see it.
 type inviteInfo struct {
-	Invite  string             `json:"invite"`
-	To      string             `json:"to"`
-	Room    string             `json:"room,omitempty"`
-	Role    wire.Role          `json:"role,omitempty"`
-	Name    string             `json:"name,omitempty"`
-	Inviter string             `json:"inviter"`
-	Uses    int                `json:"uses"`
-	Used    int                `json:"used"`
-	State   store.InviteStatus `json:"state"`
-	Created time.Time          `json:"created_at"`
-	Expires time.Time          `json:"expires_at"`
+	Invite  string    `json:"invite"`
+	To      string    `json:"to"`
+	Room    string    `json:"room,omitempty"`
+	Role    wire.Role `json:"role,omitempty"`
+	Name    string    `json:"name,omitempty"`
+	Inviter string    `json:"inviter"`
+	// ByOperator reports whether the operator made it, who has no name.
+	ByOperator bool               `json:"by_operator,omitempty"`
+	Uses       int                `json:"uses"`
+	Used       int                `json:"used"`
+	State      store.InviteStatus `json:"state"`
+	Created    time.Time          `json:"created_at"`
+	Expires    time.Time          `json:"expires_at"`
 }
 
 // inviteCreated is the answer to the one who makes an invite.
@@ -65,12 +67,14 @@ type invitePreview struct {
 	Role    wire.Role `json:"role,omitempty"`
 	Name    string    `json:"name,omitempty"`
 	Inviter string    `json:"inviter,omitempty"`
-	Expires time.Time `json:"expires_at"`
+	// ByOperator reports whether the operator made it, who has no name.
+	ByOperator bool      `json:"by_operator,omitempty"`
+	Expires    time.Time `json:"expires_at"`
 }
 
 func inviteInfoOf(i store.Invite, status store.InviteStatus) inviteInfo {
 	info := inviteInfo{
-		Invite: i.ID, To: toClub, Room: i.Room, Name: i.Name, Inviter: i.InviterName,
+		Invite: i.ID, To: toClub, Room: i.Room, Name: i.Name, Inviter: i.InviterName, ByOperator: i.ByOperator,
 		Uses: i.Uses, Used: i.Used, State: status, Created: i.Created.UTC(), Expires: i.Expires.UTC(),
 	}
 	if i.Room != "" {
@@ -215,7 +219,7 @@ func (a inviteHandlers) peek(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return a.countFailure(r, err)
 	}
-	preview := invitePreview{To: toClub, Name: invite.Name, Inviter: invite.InviterName, Expires: invite.Expires.UTC()}
+	preview := invitePreview{To: toClub, Name: invite.Name, Inviter: invite.InviterName, ByOperator: invite.ByOperator, Expires: invite.Expires.UTC()}
 	if l != nil {
 		preview.To, preview.Room, preview.Role = toRoom, l.Title(), liveroom.WireRole(invite.Role)
 	}

@@ -24,7 +24,7 @@ const maxInviters = 16
 // its room; nil: the club. An invite to the stage for one person reserves a place
 // there until it expires.
 func (c *Club) CreateInvite(ctx context.Context, who auth.Principal, l *liveroom.LiveRoom, wanted store.Invite) (store.Invite, string, error) {
-	wanted.InviterTokenFamily, wanted.InviterName = who.TokenFamily, c.Holder(who).Name
+	wanted.InviterTokenFamily, wanted.InviterName, wanted.ByOperator = who.TokenFamily, c.Holder(who).Name, who.Operator
 	if l != nil {
 		if wanted.InviterName == "" {
 			wanted.InviterName = nameOnStage(l, who)
@@ -39,9 +39,6 @@ func (c *Club) CreateInvite(ctx context.Context, who auth.Principal, l *liveroom
 	}
 	if l != nil && !who.Operator && c.Store.LiveInvites(l.ID(), c.Clock()) >= wire.MaxLiveInvites {
 		return store.Invite{}, "", wire.NewError(wire.CodeAccountLimit, fmt.Sprintf("%d invites to this room are good, as many as may be: revoke one, or make one with more uses", wire.MaxLiveInvites))
-	}
-	if who.Operator {
-		wanted.InviterName = auth.KindOperator
 	}
 	made, code, err := c.Store.CreateInvite(ctx, wanted)
 	if err != nil {

@@ -38,7 +38,8 @@ import { Refusal } from "./types.js";
  * @property {string} [room_name]
  * @property {Role} [role]
  * @property {string} [name] whom it is for
- * @property {string} [inviter]
+ * @property {string} [inviter] the name of who made it
+ * @property {boolean} [by_operator] whether the operator made it, who has no name
  */
 
 /**

@@ -129,7 +129,7 @@ async function inviteDoor(to) {
   const stage = preview.role && preview.role !== "listener";
   return gate(
     {
-      over: invitation(preview.inviter),
+      over: invitation(preview),
       title: club ? t("gate.club") : preview.room_name ?? t("gate.room"),
       text: t(club ? "gate.as_member" : stage ? "gate.on_stage" : "gate.as_listener"),
       yes: t(club ? "gate.become_member" : "gate.come_in"),
@@ -139,9 +139,9 @@ async function inviteDoor(to) {
   );
 }
 
-/** @param {string} [inviter] a name, or "operator" */
-function invitation(inviter) {
-  if (inviter === "operator") return t("gate.invited_by_operator");
+/** @param {import("./api.js").Preview} preview */
+function invitation({ inviter, by_operator }) {
+  if (by_operator) return t("gate.invited_by_operator");
   return inviter ? t("gate.invited_by", { name: inviter }) : t("gate.invited");
 }
 
