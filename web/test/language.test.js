@@ -12,6 +12,20 @@ const tags = readdirSync(new URL("../app/lang", import.meta.url)).map((name) => 
 const values = (/** @type {string} */ text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]))].sort();
 
 /**
+ * The texts that somebody could have the page show by calling themselves something: "{name} invites
+ * you to" is "The operator invites you to" for whoever is called "The operator".
+ * @param {{[key: string]: any}} table
+ */
+function mistakable(table) {
+  const plain = Object.entries(table).filter(([, text]) => typeof text === "string" && !text.includes("{"));
+  return Object.entries(table).flatMap(([key, text]) => {
+    if (typeof text !== "string" || values(text).join() !== "name") return [];
+    const [before, after] = text.split("{name}");
+    return plain.filter(([, other]) => other.length > text.length - "{name}".length && other.startsWith(before) && other.endsWith(after)).map(([other]) => `${key} with a name reads as ${other}`);
+  });
+}
+
+/**
  * What is wrong with a language.
  * @param {string} tag
  * @param {{[key: string]: any}} table
@@ -33,6 +47,7 @@ function faults(tag, table) {
       if (values(form).join() !== want) found.push(`${key} has the values ${values(form).join()} and not ${want}`);
     }
   }
+  found.push(...mistakable(table));
   for (const key of Object.keys(table)) if (!(key in english)) found.push(`${key} is unknown`);
   if (!["ltr", "rtl"].includes(table["language.direction"])) found.push("language.direction is ltr or rtl");
   if (Intl.DateTimeFormat.supportedLocalesOf(table["language.formats"] ?? "").length === 0) found.push("language.formats is unknown");
@@ -52,6 +67,7 @@ test("a language with a fault is found out", () => {
     [{ "home.title": " " }, "home.title is empty"],
     [{ listeners: "{n} listeners" }, "listeners has plural forms in one language only"],
     [{ listeners: { other: "{n}" } }, "listeners needs the forms one,other"],
+    [{ "gate.invited_by_operator": "The operator invites you to" }, "gate.invited_by with a name reads as gate.invited_by_operator"],
     [{ "language.direction": "up" }, "language.direction is ltr or rtl"],
   ]) {
     assert.deepEqual(faults("en", { ...english, .../** @type {object} */ (change) }), [want]);
