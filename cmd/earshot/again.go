@@ -26,25 +26,30 @@ func again(c *cobra.Command, args []string) string {
 		words = append(words, shellword.Quote(a))
 	}
 	c.Flags().Visit(func(f *pflag.Flag) {
-		if slices.Contains(shownOnly, f.Name) {
-			return
-		}
-		values := []string{f.Value.String()}
-		if several, ok := f.Value.(pflag.SliceValue); ok {
-			values = several.GetSlice()
-		}
-		for _, v := range values {
-			switch {
-			case f.Value.Type() == "bool" && v == "true":
-				words = append(words, "--"+f.Name)
-			case f.Value.Type() == "bool":
-				words = append(words, "--"+f.Name+"="+v)
-			case secretFlag.MatchString(f.Name):
-				words = append(words, "--"+f.Name, urltext.Hidden)
-			default:
-				words = append(words, "--"+f.Name, shellword.Quote(urltext.Scrub(v)))
-			}
+		if !slices.Contains(shownOnly, f.Name) {
+			words = append(words, flagWords(f)...)
 		}
 	})
 	return strings.Join(words, " ")
+}
+
+// flagWords are a flag and its values, as one gives them in a shell. It has … for secrets.
+func flagWords(f *pflag.Flag) (words []string) {
+	values := []string{f.Value.String()}
+	if several, ok := f.Value.(pflag.SliceValue); ok {
+		values = several.GetSlice()
+	}
+	for _, v := range values {
+		switch {
+		case f.Value.Type() == "bool" && v == "true":
+			words = append(words, "--"+f.Name)
+		case f.Value.Type() == "bool":
+			words = append(words, "--"+f.Name+"="+v)
+		case secretFlag.MatchString(f.Name):
+			words = append(words, "--"+f.Name, urltext.Hidden)
+		default:
+			words = append(words, "--"+f.Name, shellword.Quote(urltext.Scrub(v)))
+		}
+	}
+	return words
 }

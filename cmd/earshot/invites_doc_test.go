@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/internal/secrets"
 )
 
 // A shell runs the commands of docs/invites.md as they are written. A wrapper named
@@ -43,4 +45,39 @@ func TestInvitesDocumentCommandsRun(t *testing.T) {
 	for _, want := range []string{"/#/i/", "as speaker, uses 1, for", "0 of 500", "revoked: ", "The Lobby", "ended: ", "room.end"} {
 		assert.Contains(t, string(out), want)
 	}
+}
+
+// A shell runs the commands that "room create" says come next, as they are printed, for a server
+// that is neither at the usual address nor keeps its secrets in the usual place.
+func TestRoomCreateSaysCommandsThatRun(t *testing.T) {
+	t.Parallel()
+	data, bin := filepath.Join(t.TempDir(), "the club's data"), t.TempDir()
+	url, stop := served(t, "--data", data)
+	defer func() { assert.Zero(t, stop()) }()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(self, filepath.Join(bin, "earshot")))
+
+	stdout, stderr, code := command(t, "room", "create", "The Lobby", "--slots", "1", "--target", url, "--data", data)
+	require.Zero(t, code, stderr)
+	var script strings.Builder
+	for line := range strings.Lines(stdout) {
+		if _, next, ok := strings.Cut(line, "  earshot "); ok {
+			script.WriteString("earshot " + next)
+		}
+	}
+	require.Equal(t, 3, strings.Count(script.String(), "\n"), stdout)
+	cmd := exec.Command("sh", "-eu", "-c", script.String())
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), asCommand+"=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	for _, want := range []string{"as host, uses 1", "as listener, uses 100", "The Lobby", "1 slot, "} {
+		assert.Contains(t, string(out), want)
+	}
+
+	token, err := secrets.Load(filepath.Join(data, operatorTokenFile))
+	require.NoError(t, err)
+	stdout, stderr, code = command(t, "room", "create", "Backstage", "--target", url, "--token", token)
+	require.Zero(t, code, stderr)
+	assert.Contains(t, stdout, "--role host --target "+url+" --token …", "a secret is not repeated")
 }

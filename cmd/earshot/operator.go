@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,9 @@ type operatorSession struct {
 	*operator.Client
 	out  io.Writer
 	json bool
+	// flags are what the next command has to be given to reach the same server; each begins
+	// with a space. It has … for the token.
+	flags string
 }
 
 func (f *operatorFlags) session(c *cobra.Command) (*operatorSession, error) {
@@ -60,7 +64,18 @@ func (f *operatorFlags) session(c *cobra.Command) (*operatorSession, error) {
 	if err != nil {
 		return nil, usage(fmt.Errorf("--target %w", err))
 	}
-	return &operatorSession{client, c.OutOrStdout(), f.json}, nil
+	return &operatorSession{Client: client, out: c.OutOrStdout(), json: f.json, flags: serverFlags(c)}, nil
+}
+
+// serverFlags are the flags that a command was given to reach its server, as a shell takes them.
+func serverFlags(c *cobra.Command) string {
+	var words strings.Builder
+	for _, name := range []string{"target", "token", "data", "ca"} {
+		if f := c.Flags().Lookup(name); f.Changed {
+			words.WriteString(" " + strings.Join(flagWords(f), " "))
+		}
+	}
+	return words.String()
 }
 
 // operate makes a cobra RunE of an operator's command.

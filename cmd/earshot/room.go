@@ -91,8 +91,12 @@ func roomShow(f *operatorFlags) *cobra.Command {
 
 // printRoom prints a room for people.
 func (s *operatorSession) printRoom(r operator.RoomInfo) error {
-	fmt.Fprintf(s.out, "%s  %s\n%s, %d slots, %d of %d seats taken, since %s\n",
-		r.Room, table.Printable(r.Name), r.Visibility, r.Slots, r.Audience, r.Capacity, formatTime(r.CreatedAt))
+	slots := "slots"
+	if r.Slots == 1 {
+		slots = "slot"
+	}
+	fmt.Fprintf(s.out, "%s  %s\n%s, %d %s, %d of %d seats taken, since %s\n",
+		r.Room, table.Printable(r.Name), r.Visibility, r.Slots, slots, r.Audience, r.Capacity, formatTime(r.CreatedAt))
 	if r.AudienceHold > 0 {
 		fmt.Fprintf(s.out, "packets for the audience wait for up to %d ms\n", r.AudienceHold)
 	}
@@ -154,11 +158,11 @@ page        %[2]s/#/r/%[1]s
 host token  %[3]s
 
 Next:
-  a link for its host          earshot invite create %[1]s --role host
-  a link for 100 listeners     earshot invite create %[1]s --uses 100
-  who is in it, who did what   earshot room show %[1]s
+  a link for its host          earshot invite create %[1]s --role host%[4]s
+  a link for 100 listeners     earshot invite create %[1]s --uses 100%[4]s
+  who is in it, who did what   earshot room show %[1]s%[4]s
 The host token is for programs: over WHIP, WHEP, the WebSocket and the HTTP API.
-`, r.Room, s.Base(), r.HostToken)
+`, r.Room, s.Base(), r.HostToken, s.flags)
 		return err
 	})
 	c.Flags().StringVar(&visibility, "visibility", "open", "who sees it: `open`, members or closed")

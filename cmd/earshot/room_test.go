@@ -4,14 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/operator"
+	"github.com/earshot-audio/earshot/internal/secrets"
 )
 
 // A scrub replaces what differs between runs: ids by their order of appearance, times,
@@ -49,7 +52,7 @@ func TestOperatorCommandsOutput(t *testing.T) {
 	do := func(args ...string) string {
 		t.Helper()
 		stdout, stderr, code := command(t, append(args, "--target", url, "--data", data)...)
-		fmt.Fprintf(&seen, "$ earshot %s\n%s%s", known.text(strings.Join(args, " ")), known.text(stdout), known.text(stderr))
+		fmt.Fprintf(&seen, "$ earshot %s\n%s", known.text(strings.Join(args, " ")), known.text(strings.ReplaceAll(stdout+stderr, data, "DATA")))
 		if code != 0 {
 			fmt.Fprintf(&seen, "(exit code %d)\n", code)
 		}
@@ -66,6 +69,14 @@ func TestOperatorCommandsOutput(t *testing.T) {
 		t.Fatalf("no %s in %s", name, text)
 		return ""
 	}
+
+	// The server makes the first member's link once it has begun.
+	token, err := secrets.Load(filepath.Join(data, operatorTokenFile))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, invites := get(t, http.MethodGet, url+"/api/invites", token, "")
+		return strings.Contains(invites, `"invite":`)
+	}, time.Minute, 10*time.Millisecond)
 
 	do("room", "list")
 	room := field(do("room", "create", "The Lobby", "--visibility", "closed", "--capacity", "50"), "room")
