@@ -6,7 +6,9 @@
 //	earshot run SCENARIO --summary run.json
 //	go run ./internal/growth run.json
 //
-// The rows of docs/workers.csv are a test's, which simulates the workers.
+// The rows of docs/workers.csv are a test's, which simulates the workers, and those of docs/scale.csv
+// another's, which simulates nodes: with them and the runs it fits the model of docs/scale.md, whose tables
+// -tables prints.
 package main
 
 import (
@@ -27,17 +29,19 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Stderr); err != nil {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "growth:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string, stderr io.Writer) error {
+func run(args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("growth", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	figures := flags.String("figures", "docs/growth.csv", "the figures, a run a row")
 	coordinators := flags.String("workers", "docs/workers.csv", "the figures of coordinators, a run a row")
+	traffic := flags.String("scale", "docs/scale.csv", "the figures of simulated nodes, a run a row")
+	tables := flags.Bool("tables", false, "print the tables of docs/scale.md")
 	out := flags.String("out", "docs/images", "where the plots go")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -47,6 +51,10 @@ func run(args []string, stderr io.Writer) error {
 		return err
 	}
 	coordinated, err := read(*coordinators, workerColumns)
+	if err != nil {
+		return err
+	}
+	simulated, err := read(*traffic, trafficColumns)
 	if err != nil {
 		return err
 	}
@@ -62,8 +70,19 @@ func run(args []string, stderr io.Writer) error {
 			return err
 		}
 	}
+	if *tables {
+		f, err := fit(runs, simulated)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(stdout, scaleTables(f, simulated))
+		return err
+	}
 	all := plots(runs)
 	maps.Copy(all, workerPlots(coordinated))
+	if f, err := fit(runs, simulated); err == nil { // there may be too few runs yet
+		maps.Copy(all, scalePlots(f, simulated))
+	}
 	for name, plot := range all {
 		svg, err := plot.Standalone()
 		if err != nil {

@@ -6,16 +6,31 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
+const simulated = "../../docs/scale.csv"
+
+// TestDocsTablesAreUpToDate compares the tables of docs/scale.md with what the figures make of them.
+func TestDocsTablesAreUpToDate(t *testing.T) {
+	var tables strings.Builder
+	require.NoError(t, run([]string{"-figures", "../../docs/growth.csv", "-workers", "../../docs/workers.csv", "-scale", simulated, "-tables"}, &tables, io.Discard))
+	page, err := os.ReadFile("../../docs/scale.md")
+	require.NoError(t, err)
+	for table := range strings.SplitSeq(strings.TrimSpace(tables.String()), "\n\n") {
+		assert.Contains(t, string(page), table, "go run ./internal/growth -tables prints it anew")
+	}
+}
+
 func TestDocsPlotsAreUpToDate(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, run([]string{"-figures", "../../docs/growth.csv", "-workers", "../../docs/workers.csv", "-out", dir}, io.Discard))
+	require.NoError(t, run([]string{"-figures", "../../docs/growth.csv", "-workers", "../../docs/workers.csv", "-scale", simulated, "-out", dir}, io.Discard, io.Discard))
 	names := slices.AppendSeq(slices.Collect(maps.Keys(plots(nil))), maps.Keys(workerPlots(nil)))
+	names = slices.AppendSeq(names, maps.Keys(scalePlots(fitted{}, nil)))
 	for _, name := range names {
 		want, err := os.ReadFile(filepath.Join("../../docs/images", name))
 		require.NoError(t, err, "go run ./internal/growth draws it")
@@ -33,7 +48,7 @@ func TestSummaryBecomesARow(t *testing.T) {
 		"metrics": {"server_cpu": {"value": 0.25}, "packets_per_core": {"value": 200000}, "server_rss": {"value": 1024},
 			"latency": {"p(99)": 4.5}, "delivered": {"rate": 1}}}`), 0o644))
 	for range 2 { // the second time there is a row already
-		require.NoError(t, run([]string{"-figures", figures, "-workers", "../../docs/workers.csv", "-out", dir, summary}, io.Discard))
+		require.NoError(t, run([]string{"-figures", figures, "-workers", "../../docs/workers.csv", "-scale", simulated, "-out", dir, summary}, io.Discard, io.Discard))
 	}
 	data, err := os.ReadFile(figures)
 	require.NoError(t, err)
@@ -51,9 +66,9 @@ func TestBadFiguresAreAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(bad, []byte(text), 0o644))
-			assert.ErrorContains(t, run([]string{"-figures", bad, "-out", dir}, io.Discard), "bad.csv")
-			assert.ErrorContains(t, run([]string{"-figures", "../../docs/growth.csv", "-workers", bad, "-out", dir}, io.Discard), "bad.csv")
+			assert.ErrorContains(t, run([]string{"-figures", bad, "-out", dir}, io.Discard, io.Discard), "bad.csv")
+			assert.ErrorContains(t, run([]string{"-figures", "../../docs/growth.csv", "-workers", bad, "-out", dir}, io.Discard, io.Discard), "bad.csv")
 		})
 	}
-	assert.ErrorIs(t, run([]string{"-figures", filepath.Join(dir, "none.csv")}, io.Discard), os.ErrNotExist)
+	assert.ErrorIs(t, run([]string{"-figures", filepath.Join(dir, "none.csv")}, io.Discard, io.Discard), os.ErrNotExist)
 }

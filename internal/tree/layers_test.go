@@ -104,7 +104,8 @@ var layers = map[string][]string{
 	"internal/soak":                 {},                  // tests alone
 	"ci":                            {},                  // tests alone
 	"internal/lab":                  {"loadgen/network"}, // for tests alone
-	"internal/growth":               {"internal/chart"},
+	"internal/growth":               {"internal/chart", "internal/scale"},
+	"internal/scale":                {},
 	"web":                           {},
 	"cmd/earshot":                   {"internal/decimal", "internal/iceuri", "internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/push", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/network", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit", "internal/hugepages"},
 }
