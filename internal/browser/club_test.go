@@ -158,7 +158,7 @@ func (p *person) joinsClub(operator *person) {
 
 func TestMemberDeletesTheirAccountFromThePage(t *testing.T) {
 	t.Parallel()
-	_, c, ada := club(t)
+	s, c, ada := club(t)
 	cy := c.person("Cy")
 	cy.joinsClub(ada)
 
@@ -175,5 +175,21 @@ func TestMemberDeletesTheirAccountFromThePage(t *testing.T) {
 	cy.click("Delete my account")
 	cy.click("Delete it")
 	cy.sees("This house is by invitation")
-	assert.Zero(t, eval[int](cy, "Object.keys(localStorage).length + Object.keys(sessionStorage).length"), "the browser keeps nothing either")
+	const kept = "Object.keys(localStorage).length + Object.keys(sessionStorage).length"
+	assert.Zero(t, eval[int](cy, kept), "the browser keeps nothing either")
+
+	// A device that forgets somebody keeps no seat of theirs in a room.
+	ada.opensClosedRoom("Board meeting")
+	room := eval[string](ada, "location.href")
+	ada.goTo(s.url)
+	ada.click("Forget me on this device")
+	ada.sees("The operator’s token brings you in again")
+	ada.click("Cancel")
+	ada.sees("You are the operator")
+	ada.click("Forget me on this device")
+	ada.click("Forget me")
+	ada.sees("This house is by invitation")
+	assert.Zero(t, eval[int](ada, kept))
+	ada.goTo(room)
+	ada.sees("You need an invite")
 }

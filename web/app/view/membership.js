@@ -32,8 +32,10 @@ export function membership() {
   );
 }
 
-function forget() {
-  vault.identity.set(null);
+async function forget() {
+  const text = t(vault.identity.get()?.kind === "operator" ? "forget.text.operator" : "forget.text");
+  if (!(await confirm(t("forget.title"), text, t("forget.yes")))) return;
+  vault.forgetAll();
   location.reload();
 }
 
