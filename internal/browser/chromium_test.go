@@ -67,7 +67,7 @@ func ownChromium(t *testing.T, voice string, options ...chromium.Option) *testBr
 	return &testBrowser{t, chromium.Start(t, append(browserOptions(t, voice), options...)...)}
 }
 
-// prelude runs before the page's own script. It keeps the page's connections
+// prelude runs before the page's own script. It keeps the page's connections and wake locks
 // within reach, for the test to measure what comes in.
 const prelude = `
 (() => {
@@ -76,6 +76,13 @@ const prelude = `
   window.RTCPeerConnection = class extends Native {
     constructor(...args) { super(...args); window.connections.push(this); }
     close() { if (!window.stubborn) super.close(); }
+  };
+  window.locks = [];
+  const request = window.WakeLock?.prototype.request;
+  if (request) WakeLock.prototype.request = async function (type) {
+    const lock = await request.call(this, type);
+    window.locks.push(lock);
+    return lock;
   };
 })();
 // ear is the connection that one listens by.

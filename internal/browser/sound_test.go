@@ -34,7 +34,16 @@ func TestSoundAndKeysAreTheUsers(t *testing.T) {
 	ada.await("document.querySelector('meter').value > 0.02")
 	ada.pictured(artifacts(t), "sound")
 	ada.choose("Microphone", eval[string](ada, "[...document.querySelectorAll('#sound-mic option')].at(-1).value"))
+	const echo = "connections.flatMap((c) => c.getSenders()).map((s) => s.track?.getSettings().echoCancellation).filter((e) => e !== undefined).join()"
+	ada.await(echo + " === 'true'")
 	ada.click("Cancel echo (off for music, with headphones)")
+	ada.await(echo + " === 'false'")
+
+	// So go other speakers.
+	ada.await("document.querySelectorAll('#sound-speaker option').length > 1")
+	speaker := eval[string](ada, "[...document.querySelectorAll('#sound-speaker option')].at(-1).value")
+	ada.choose("Speakers", speaker)
+	ada.await("[...document.querySelectorAll('audio')].every((e) => e.sinkId === %q)", speaker)
 	ada.click("Close")
 	assert.Equal(t, connections, eval[int](ada, "connections.length"))
 	bo.hears(said)
@@ -51,5 +60,13 @@ func TestSoundAndKeysAreTheUsers(t *testing.T) {
 	bo.await("navigator.mediaSession.metadata?.title === 'Radio' && navigator.mediaSession.metadata.artist === 'Ada'")
 	assert.Equal(t, "standalone", eval[string](bo, "fetch(document.querySelector('link[rel=manifest]').href).then((r) => r.json()).then((m) => m.display)"))
 	assert.True(t, eval[bool](bo, `fetch('/app/manifest.webmanifest').then((r) => r.json()).then((m) => Promise.all(m.icons.map((i) => fetch(i.src).then((r) => r.ok && r.headers.get('Content-Type') === i.type)))).then((all) => all.length > 2 && all.every(Boolean))`))
+
+	// The screen of those on stage stays on, until they leave.
+	ada.await("locks.some((l) => !l.released)")
+	assert.Zero(t, eval[int](bo, "locks.length"), "a listener's may go dark")
+	ada.click("Leave quietly")
+	ada.click("Just leave")
+	ada.sees("You left quietly")
+	ada.await("locks.every((l) => l.released) && !navigator.mediaSession.metadata")
 	bo.do(chromedp.Reload())
 }

@@ -194,18 +194,21 @@ async function comeIn(id, title, name, open) {
     },
   });
   const view = room(call, { title, open });
+  let closed = false;
   const update = () => {
     if (open && call.state === "live") {
       vault.role.set(id, call.roster.role);
       call.ticket.role = call.roster.role;
     }
     view.update();
-    if (call.state === "over" && current === call) over(call);
+    if (call.state !== "over") return;
+    if (!closed) view.close();
+    closed = true;
+    if (current === call) over(call);
   };
   await call.enter();
   current?.leave();
   current = call;
-  addEventListener("hashchange", () => view.close(), { once: true });
   show(view.element, `${title} · earshot`);
   view.update();
 }
