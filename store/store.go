@@ -107,20 +107,10 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		if err != nil {
 			return nil
 		}
-		var store jetstream.KeyValue
-		store, err = s.openBucket(ctx, js, jetstream.KeyValueConfig{
-			Bucket: "earshot-" + name, History: 1, TTL: keep, Storage: jetstream.FileStorage,
-		})
-		var stream jetstream.Stream
-		if err == nil {
-			stream, err = js.Stream(ctx, "KV_"+store.Bucket())
-		}
-		if err != nil {
-			err = fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
+		var held jetstreamBucket
+		if held, err = s.streamOf(ctx, js, name, keep); err != nil {
 			return nil
 		}
-		held := jetstreamBucket{store, stream}
-		s.buckets[name] = held
 		if s.lease == nil {
 			return held
 		}
@@ -174,6 +164,22 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		s.follow()
 	}
 	return s, nil
+}
+
+// streamOf opens a bucket, and makes it the first time.
+func (s *Store) streamOf(ctx context.Context, js jetstream.JetStream, name string, keep time.Duration) (jetstreamBucket, error) {
+	held, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{
+		Bucket: "earshot-" + name, History: 1, TTL: keep, Storage: jetstream.FileStorage,
+	})
+	var stream jetstream.Stream
+	if err == nil {
+		stream, err = js.Stream(ctx, "KV_"+held.Bucket())
+	}
+	if err != nil {
+		return jetstreamBucket{}, fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
+	}
+	s.buckets[name] = jetstreamBucket{held, stream}
+	return s.buckets[name], nil
 }
 
 // Memory returns a store that ends with the process, for a server that keeps
