@@ -129,8 +129,7 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	// On the disk, and not in memory: a NATS server that is started again must not make all
 	// nodes look gone.
-	c.bucket, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: nodesBucket, History: 1, TTL: cfg.TTL, Storage: jetstream.FileStorage, Replicas: cfg.Replicas})
-	if err != nil {
+	if c.bucket, err = openNodes(ctx, js, cfg); err != nil {
 		return nil, fmt.Errorf("open the nodes of the cluster: %w; it needs a NATS server with JetStream, and room on its disk", err)
 	}
 	if err := c.subscribe(); err != nil {
