@@ -114,6 +114,18 @@ func (l bucketLosses) and(next bucketLosses) bucketLosses {
 	return sum
 }
 
+// lossesOf chooses what the listeners of some cells lost of a bucket, which may be of before a cell.
+func lossesOf(cells []*cell) func(bucketLosses) uint64 {
+	return func(l bucketLosses) (n uint64) {
+		for _, c := range cells {
+			if c.number < len(l.cells) {
+				n += l.cells[c.number]
+			}
+		}
+		return n
+	}
+}
+
 // pair pairs losses of buckets, in order, with drops, as many as can be: each takes the drop
 // that ends first of those that it may be. Choose says how many losses of a bucket are meant.
 func (d *drops) pair(losses []bucketLosses, choose func(bucketLosses) uint64) (paired uint64) {

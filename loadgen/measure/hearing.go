@@ -302,11 +302,12 @@ func (q *qualityWindow) hear(word int64, score windowScore) {
 // dropped is how many packets that listeners lost in a time the generator may have dropped. The
 // record's lock is held, and the buckets of that time are closed.
 func (q *qualityWindow) dropped(from, until time.Duration) uint64 {
+	lost := q.lost()
 	return q.record.drops.pair(q.record.drops.losses, func(l bucketLosses) uint64 {
 		if l.from >= until || l.until <= from {
 			return 0
 		}
-		return q.lost(l)
+		return lost(l)
 	})
 }
 

@@ -348,7 +348,7 @@ func (r *record) enter(taken closedBucket) {
 	r.drops.losses = r.drops.keep(r.drops.losses, losses)
 	resent := taken.resent(len(r.cells))
 	r.drops.resent = r.drops.keep(r.drops.resent, resent)
-	audience := ofAudience(r.cells)
+	audience := lossesOf(ofPeople(r.cells, func(l Labels) bool { return l.Role == Audience }))
 	again := &resentLatency{}
 	for _, c := range taken.cells {
 		r.cells[c.number].add(taken.phases, c)
@@ -365,14 +365,12 @@ func (r *record) enter(taken closedBucket) {
 	}
 }
 
-// ofAudience chooses what the audience of some cells lost.
-func ofAudience(cells []*cell) func(bucketLosses) uint64 {
-	return func(l bucketLosses) (n uint64) {
-		for i, lost := range l.cells {
-			if cells[i].Role == Audience {
-				n += lost
-			}
+// ofPeople is those of some cells that are of the people with some labels.
+func ofPeople(cells []*cell, of func(Labels) bool) (chosen []*cell) {
+	for _, c := range cells {
+		if of(c.Labels) {
+			chosen = append(chosen, c)
 		}
-		return n
 	}
+	return chosen
 }

@@ -108,15 +108,10 @@ func (a *Aggregator) choose(s metric.Selector) []*cell {
 }
 
 // chooseOf is the cells of the people with some labels.
-func (a *Aggregator) chooseOf(of func(Labels) bool) (chosen []*cell) {
+func (a *Aggregator) chooseOf(of func(Labels) bool) []*cell {
 	a.record.mu.Lock()
 	defer a.record.mu.Unlock()
-	for _, c := range a.record.cells {
-		if of(c.Labels) {
-			chosen = append(chosen, c)
-		}
-	}
-	return chosen
+	return ofPeople(a.record.cells, of)
 }
 
 // selected reports whether listeners with these labels are selected.
@@ -242,14 +237,7 @@ func (a *sums) add(r *record, c *cell, phase string, drops uint64) {
 func (r *record) dropped(of []*cell, phase string) (inPhase, ever, resent uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lost := func(l bucketLosses) (n uint64) {
-		for _, c := range of {
-			if c.number < len(l.cells) { // it is of before the cell else
-				n += l.cells[c.number]
-			}
-		}
-		return n
-	}
+	lost := lossesOf(of)
 	in := func(phase string) func(bucketLosses) uint64 {
 		number := r.number(phase)
 		return func(l bucketLosses) uint64 {

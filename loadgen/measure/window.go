@@ -94,14 +94,9 @@ func (w *window) bucket(s closedBucket) {
 	w.enter(p, s.phases)
 }
 
-// lost is how many losses of a bucket are of the window's listeners. The record's lock is held.
-func (w *window) lost(l bucketLosses) (n uint64) {
-	for i, lost := range l.cells {
-		if selected(w.record.cells[i].Labels, w.selector) {
-			n += lost
-		}
-	}
-	return n
+// lost chooses what the window's listeners lost of a bucket. The record's lock is held.
+func (w *window) lost() func(bucketLosses) uint64 {
+	return lossesOf(ofPeople(w.record.cells, func(l Labels) bool { return selected(l, w.selector) }))
 }
 
 // load is called with every load once, in order, with the record's lock held.
@@ -165,14 +160,14 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 	}
 	switch w.metric {
 	case "delivered":
-		excused += w.record.drops.pair(losses, w.lost)
+		excused += w.record.drops.pair(losses, w.lost())
 		if excused > 0 {
 			best = delivered.Excuse(excused)
 		}
 		return delivered, best, false
 	case "latency":
 		if doubted {
-			fastest.Merge(again.best(w.record.drops.pair(resent, w.lost)))
+			fastest.Merge(again.best(w.record.drops.pair(resent, w.lost())))
 			best = fastest
 		}
 		return latency, best, delivered.Total > 0
