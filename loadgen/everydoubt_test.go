@@ -307,7 +307,7 @@ func (w *sufferingRun) send(b measure.Bin) {
 		if i == 1 && b < struckBin {
 			continue
 		}
-		m.Sending(b)
+		m.Sending(b, w.fault.late(b))
 		m.Sent(b, w.fault.late(b))
 		for j := range w.listeners {
 			if b >= w.from[j] && !w.fault.lost(j, b) {

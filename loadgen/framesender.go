@@ -121,15 +121,14 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	if t.muted {
 		return false
 	}
-	if t.ignoresMute {
-		t.source.SendIgnored(b)
-	} else {
-		t.source.Sending(b)
-	}
 	intended := t.source.Intended(b)
 	late := t.run.clock.Now() - intended
 	t.run.health.recordSend(late)
-	t.source.Sent(b, late)
+	if t.ignoresMute {
+		t.source.SendIgnored(b, late)
+	} else {
+		t.source.Sending(b, late)
+	}
 	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.ignoresMute {
 		if _, lost := t.publisher.Lost(); !lost { // which is said once
 			t.run.problems.add("send", err)
@@ -141,9 +140,7 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	if left >= measure.LateLoss {
 		t.publisher.SentLate()
 	}
-	if left-late > measure.BinLength/20 {
-		t.source.Delayed(b, left) // the process was stopped in between
-	}
+	t.source.Sent(b, left)
 	return true
 }
 

@@ -107,8 +107,8 @@ func (a *Aggregator) sent(of *Source, at, late time.Duration) {
 }
 
 // delayed enters that a frame went out later than sent was given.
-func (a *Aggregator) delayed(of *Source, at, late time.Duration) {
-	a.doubts.delayed(of, at, late)
+func (a *Aggregator) delayed(of *Source, at, before, late time.Duration) {
+	a.doubts.delayed(of, at, before, late)
 	a.lag(at, late)
 }
 

@@ -28,7 +28,8 @@ func BenchmarkReceive(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		if i%len(listeners) == 0 {
 			bin++
-			m.Sending(bin)
+			m.Sending(bin, 0)
+			m.Sent(bin, 0)
 			if bin%50 == 0 {
 				aggregator.Drain(bin.Start(), room.Settle(bin.Start()))
 			}

@@ -207,12 +207,20 @@ func (d *doubts) sent(of *Source, at, late time.Duration) {
 	d.frames.Add(1)
 	if late > lateDoubt {
 		d.late.Add(1)
-		d.delayed(of, at, late)
+		d.lateBy(of, at, late)
 	}
 }
 
-// delayed books that a frame of a source went out late, or later than was known.
-func (d *doubts) delayed(of *Source, at, late time.Duration) {
+// delayed books that a frame of a source, which was late before, went out later than that.
+func (d *doubts) delayed(of *Source, at, before, late time.Duration) {
+	if before <= lateDoubt {
+		d.late.Add(1)
+	}
+	d.lateBy(of, at, late)
+}
+
+// lateBy books the time by which a frame of a source went out late.
+func (d *doubts) lateBy(of *Source, at, late time.Duration) {
 	for {
 		latest := d.latest.Load()
 		if int64(late) <= latest || d.latest.CompareAndSwap(latest, int64(late)) {

@@ -410,14 +410,14 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 
 	steady := l.ledger.inSteady(p.bin)
 	latency, late := at-sent, sources[p.source].late(p.bin)
-	if l.cell.Probe && steady && !unstamped {
+	if l.cell.Probe && steady && !unstamped && late < latestKnown {
 		sources[p.source].cross(latency, late)
 	}
-	if apart := sources[p.source].clockBound(); apart > 0 {
+	if apart := sources[p.source].clockBound(); apart > 0 && late < latestKnown {
 		latency, late = latency+apart, late+2*apart // the clocks may be so far apart
 	}
-	if unstamped {
-		late = latency // it may have come at any time since it was sent
+	if unstamped || late == latestKnown {
+		late = latency // it may have come at any time since it was sent, or gone out at any time
 	}
 	if open := l.ledger.aggregator.record.at(p.bin); open != nil {
 		open.cells[l.cell.number].heard(latency, late)

@@ -85,11 +85,11 @@ func TestMarkedAudioWithoutAMarkIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T
 		foreign  bool
 	}{
 		{"the generator is sound", func(*scene) {}, true},
-		{"it was a little late", func(s *scene) { s.aggregator.delayed(s.ledger.list()[0], 3*time.Second, 50*time.Millisecond) }, true},
+		{"it was a little late", func(s *scene) { s.aggregator.delayed(s.ledger.list()[0], 3*time.Second, 0, 50*time.Millisecond) }, true},
 		{"it was stopped", func(s *scene) { s.aggregator.Doubt(Stalled, 2*time.Second, 3*time.Second) }, false},
 		{"it was stopped afterwards", func(s *scene) { s.aggregator.Doubt(Stalled, 6*time.Second, 7*time.Second) }, true},
 		{"it dropped packets", func(s *scene) { s.aggregator.Drop(1, 3*time.Second, 4*time.Second) }, false},
-		{"it sent a frame very late", func(s *scene) { s.aggregator.delayed(s.ledger.list()[0], 3*time.Second, 200*time.Millisecond) }, false},
+		{"it sent a frame very late", func(s *scene) { s.aggregator.delayed(s.ledger.list()[0], 3*time.Second, 0, 200*time.Millisecond) }, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			totals := playMarked(t, c.strike, unmarked)

@@ -33,10 +33,11 @@ type ToldWord struct {
 	Onset uint64 `json:"n"`
 }
 
-// A ToldFrame is how late a frame went out.
+// A ToldFrame is how late a frame went out at most, and how much less that may have been.
 type ToldFrame struct {
-	Bin  Bin   `json:"b"`
-	Late int32 `json:"us"`
+	Bin    Bin   `json:"b"`
+	Late   int32 `json:"us"`
+	Within int32 `json:"within,omitempty"`
 }
 
 const (
@@ -122,9 +123,9 @@ func (m *Source) Tell() (t Told, news bool) {
 	}
 	for b := max(t.Last-2*wordBins, 0); b <= t.Last; b++ {
 		late := m.lateness[b%ringBins].Load()
-		if known := &m.told.late[b%ringBins]; *known != late {
+		if known := &m.told.late[b%ringBins]; *known != late && late != inTheAir {
 			*known = late
-			t.Late = append(t.Late, ToldFrame{b, late})
+			t.Late = append(t.Late, ToldFrame{b, late, late - m.began[b%ringBins].Load()})
 		}
 	}
 	return t, news || len(t.Words)+len(t.Late) > 0
@@ -150,6 +151,7 @@ func (m *Source) Hear(t Told, apart time.Duration) error {
 	}
 	for b := max(last+1, t.Last-ringBins+1); b <= t.Last; b++ {
 		m.lateness[b%ringBins].Store(0)
+		m.began[b%ringBins].Store(0)
 	}
 	for _, w := range t.Words {
 		if w.Word < 0 || w.Word > int64(t.Last/wordBins) || w.Word <= int64(t.Last/wordBins)-words {
@@ -164,10 +166,14 @@ func (m *Source) Hear(t Told, apart time.Duration) error {
 		if f.Bin < 0 || f.Bin > t.Last || f.Bin <= t.Last-ringBins {
 			return fmt.Errorf("what a source sent has bin %d, and its last is %d", f.Bin, t.Last)
 		}
+		if f.Late < 0 || f.Within < 0 || f.Within > f.Late {
+			return fmt.Errorf("what a source sent went out %d µs late, or %d µs sooner", f.Late, f.Within)
+		}
 		late := time.Duration(f.Late) * time.Microsecond
 		if f.Late > 0 {
-			m.aggregator.doubts.delayed(m, m.Intended(f.Bin), late)
+			m.aggregator.doubts.lateBy(m, m.Intended(f.Bin), late)
 		}
+		m.began[f.Bin%ringBins].Store(f.Late - f.Within)
 		m.lateness[f.Bin%ringBins].Store(f.Late)
 	}
 	m.last.Store(int64(t.Last))

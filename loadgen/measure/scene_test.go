@@ -71,8 +71,14 @@ func (s *scene) settle(now time.Duration) { s.aggregator.Drain(now, s.ledger.Set
 // say enters the frame of bin b and returns its packet, as a section carries
 // it 5 ms later.
 func (s *scene) say(m *Source, b Bin) Packet {
-	m.Sending(b)
+	m.Sending(b, 0)
+	m.Sent(b, 0)
 	s.end = max(s.end, b+1)
+	return s.packet(m, b)
+}
+
+// packet is that of a source's bin, 5 ms after it was to be sent.
+func (s *scene) packet(m *Source, b Bin) Packet {
 	return Packet{
 		Sequence: uint16(b), Timestamp: uint32(b) * SamplesPerBin, Talker: 7,
 		Payload: m.Frame(b).Payload, At: m.Intended(b) + 5*time.Millisecond,

@@ -179,7 +179,7 @@ func (s *section) search(sources []*Source, timestamp uint32, payload []byte, at
 				back += length
 			}
 			for b := now - back; b >= oldest; b -= length {
-				if m.has(b) && m.Intended(b) <= at {
+				if m.has(b) && m.sentBy(b, at) {
 					s.places = append(s.places, place{i, b})
 				}
 			}

@@ -77,8 +77,8 @@ func (m *Source) HeardInSilence(after time.Duration) int { return m.silence.coun
 
 // SendIgnored enters the frame of bin b, as Sending does, of a source that sends though it
 // is not to be heard: it can be identified, and nobody is owed it.
-func (m *Source) SendIgnored(b Bin) {
-	m.Sending(b)
+func (m *Source) SendIgnored(b Bin, late time.Duration) {
+	m.Sending(b, late)
 	m.owed.clear(b)
 }
 

@@ -20,7 +20,7 @@ func TestMuteSilenceCountsEachPacketOnceAndOwesNone(t *testing.T) {
 	m.ExpectSilence(m.Intended(101))
 	for b := Bin(100); b < 150; b++ {
 		p := s.say(m, b)
-		m.SendIgnored(b)
+		m.SendIgnored(b, 0)
 		if b < 105 {
 			one.Receive(p)
 			other.Receive(p)

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -50,8 +51,9 @@ type Source struct {
 	owed  bitRing      // every listener with a free section is owed it
 	onset bitRing      // is in the first 100 ms of a turn
 
-	// lateness is how late the frames of the ring went out, in µs.
-	lateness [ringBins]atomic.Int32
+	// lateness is how late the frames of the ring went out at most, in µs, or inTheAir, and
+	// began how late the sender began to send them.
+	lateness, began [ringBins]atomic.Int32
 
 	// The bin in which the present turn began. Used by the sender alone.
 	turn Bin
@@ -89,9 +91,10 @@ func (m *Source) position(b Bin) int {
 // Intended is when the source means to send the frame of bin b.
 func (m *Source) Intended(b Bin) time.Duration { return b.Start() + m.offset }
 
-// Sending enters the frame of bin b; it is called before the packet goes out,
-// with rising bins. A bin after one that was left out begins a turn.
-func (m *Source) Sending(b Bin) {
+// Sending enters the frame of bin b, and how late it is; it is called before the packet
+// goes out, with rising bins, and Sent after that. A bin after one that was left out begins a turn.
+func (m *Source) Sending(b Bin, late time.Duration) {
+	m.aggregator.sent(m, m.Intended(b), late)
 	last := Bin(m.last.Load())
 	// The ring's words between the last bin and this one are from one round
 	// ago.
@@ -101,7 +104,8 @@ func (m *Source) Sending(b Bin) {
 		m.owed[i].Store(0)
 		m.onset[i].Store(0)
 	}
-	m.lateness[b%ringBins].Store(0)
+	m.lateness[b%ringBins].Store(inTheAir)
+	m.began[b%ringBins].Store(doubtfulMicroseconds(late))
 	if last < 0 || b != last+1 {
 		m.turn = b
 	}
@@ -113,29 +117,49 @@ func (m *Source) Sending(b Bin) {
 	m.last.Store(int64(b))
 }
 
-// Sent enters how late the frame of bin b goes out. It is called after Sending and
-// before the packet goes out.
+// Sent enters that the frame of bin b has gone out, and how late it had by then. What is heard of
+// it before may have gone out at any time.
 func (m *Source) Sent(b Bin, late time.Duration) {
-	m.aggregator.sent(m, m.Intended(b), late)
-	m.setLate(b, late)
-}
-
-// Delayed enters that the frame of bin b went out later than [Source.Sent] said.
-func (m *Source) Delayed(b Bin, late time.Duration) {
-	m.aggregator.delayed(m, m.Intended(b), late)
-	m.setLate(b, late)
-}
-
-func (m *Source) setLate(b Bin, late time.Duration) {
-	if late > lateDoubt {
-		m.lateness[b%ringBins].Store(int32(min(late, time.Minute) / time.Microsecond))
+	known := m.began[b%ringBins].Load()
+	if began := time.Duration(known) * time.Microsecond; late-began > sendTime { // the process was stopped in between
+		m.aggregator.delayed(m, m.Intended(b), began, late)
+		known = doubtfulMicroseconds(late)
 	}
+	m.lateness[b%ringBins].Store(known)
 }
 
-// late is how late the frame of bin b went out, as far as that puts its latency in
-// doubt.
+const (
+	// inTheAir is the lateness of a frame of which it is not known yet.
+	inTheAir = -1
+	// sendTime is for how long a frame is sent before it counts as late by that.
+	sendTime = BinLength / 20
+	// latestKnown is how late a frame is known to be: 35 minutes.
+	latestKnown = math.MaxInt32 * time.Microsecond
+)
+
+// doubtfulMicroseconds are those of a lateness, as far as it puts a latency in doubt.
+func doubtfulMicroseconds(late time.Duration) int32 {
+	if late <= lateDoubt {
+		return 0
+	}
+	return int32(min(late, latestKnown) / time.Microsecond)
+}
+
+// late is how late the frame of bin b went out at most, as far as that puts its latency in
+// doubt. It is latestKnown where that is not known yet, or not any more.
 func (m *Source) late(b Bin) time.Duration {
-	return time.Duration(m.lateness[b%ringBins].Load()) * time.Microsecond
+	late := m.lateness[b%ringBins].Load()
+	if late == inTheAir || Bin(m.last.Load()) >= b+ringBins {
+		return latestKnown
+	}
+	return time.Duration(late) * time.Microsecond
+}
+
+// sentBy reports whether the frame of bin b, which the source has, may have gone out by a time
+// at which a packet was stamped.
+func (m *Source) sentBy(b Bin, at time.Duration) bool {
+	began := time.Duration(m.began[b%ringBins].Load()) * time.Microsecond
+	return m.Intended(b) <= at && (began == 0 || m.Intended(b)+began <= at+StepSlack)
 }
 
 // Withdraw takes back what listeners are owed of the last n frames sent: the

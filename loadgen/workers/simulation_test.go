@@ -85,7 +85,7 @@ func (b *band) join(at time.Duration) {
 // send sends the frames until a moment: one in fifty is late, and one in a thousand lost.
 func (b *band) send(until time.Duration) {
 	for ; b.source.Intended(b.next+1) < until; b.next++ {
-		b.source.Sending(b.next)
+		b.source.Sending(b.next, 0)
 		b.source.Sent(b.next, 0)
 		p := measure.Packet{
 			Sequence: uint16(b.next), Timestamp: uint32(b.next) * measure.SamplesPerBin, Talker: 7, Payload: b.source.Frame(b.next).Payload,

@@ -1,0 +1,101 @@
+package measure
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestLateFrameIsNotTheServersDoing(t *testing.T) {
+	const late = 84 * time.Second
+	for _, c := range []struct {
+		sentence string
+		send     func(m *Source, b Bin)
+	}{
+		{"it was begun to be sent more than a minute late", func(m *Source, b Bin) { m.Sending(b, late); m.Sent(b, late) }},
+		{"the process stopped while it was sent", func(m *Source, b Bin) { m.Sending(b, 0); m.Sent(b, late) }},
+		{"it was heard before the sender knew when it had gone out", func(m *Source, b Bin) { m.Sending(b, 0) }},
+		{"its place in the ledger has been taken by a later one", func(m *Source, b Bin) {
+			m.Sending(b, late)
+			m.Sent(b, late)
+			m.Sending(b+ringBins, 0)
+			m.Sent(b+ringBins, 0)
+			m.sent.set(b)
+		}},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(700), 0, 0)
+			l := s.listener(1)
+			for b := range Bin(10) {
+				l.Receive(s.say(m, b))
+			}
+			p := s.packet(m, 10)
+			p.At += late
+			sources := s.ledger.list()
+			c.send(m, 10)
+			l.mu.Lock()
+			l.sections[0].timestamp = p.Timestamp
+			l.credit(sources, &l.sections[0], place{0, 10}, p.At, false)
+			l.mu.Unlock()
+			totals := s.finish()
+			assert.Greater(t, trend(t, totals, "latency").Max, 60_000.0)
+			assert.Less(t, bestTrend(t, totals, "latency").Max, 25.0)
+			assert.Less(t, bestTrend(t, totals, "jitter").Max, 25.0)
+		})
+	}
+}
+
+// A generator that is late reads a packet when it has sent the same payload again. It is not
+// that of the second time, which had not gone out when the packet came.
+func TestSearchFindsNoFrameThatHadNotBeenSent(t *testing.T) {
+	const length, late = 300, 1500 * time.Millisecond // longer than Lateness
+	s := newScene(t)
+	m := s.source(speechClip(length), 0, 0)
+	l := s.listener(1)
+	first := s.say(m, 0)
+	first.At = m.Intended(length) + 100*time.Millisecond
+	m.Sending(length, late)
+	m.Sent(length, late)
+	l.Receive(first)
+	second := s.packet(m, length)
+	second.At += late
+	l.Receive(second)
+	s.end = length + 100
+	totals := s.finish()
+	assert.EqualValues(t, 0, totals.Values["duplicates"])
+	assert.InDelta(t, 5, bestTrend(t, totals, "latency").Min, 1, "that of the second")
+	assert.InDelta(t, 3500, bestTrend(t, totals, "latency").Max, 1, "the first is more than 5 s old, 1.5 s of it by the generator's doing")
+	assert.EqualValues(t, 1, rate(t, totals, "unrecognised").Passes)
+}
+
+func TestTellSaysWhenALateFrameMayHaveGoneOut(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	m.Sending(0, 0)
+	m.Sent(0, 0)
+	m.Sending(1, 30*time.Millisecond)
+	m.Sent(1, 30*time.Millisecond)
+	m.Sending(2, 10*time.Millisecond)
+	m.Sent(2, 90*time.Millisecond)
+	m.Sending(3, 10*time.Millisecond)
+	told, news := m.Tell()
+	assert.True(t, news)
+	assert.Equal(t, []ToldFrame{{1, 30_000, 0}, {2, 90_000, 80_000}}, told.Late, "of frame 3 it is not known yet")
+
+	there := newScene(t)
+	there.ledger.Await()
+	replica, err := there.ledger.AddReplica(speechClip(700), nil, 0, 0)
+	assert.NoError(t, err)
+	assert.NoError(t, replica.Hear(told, 0))
+	assert.Equal(t, 90*time.Millisecond, replica.late(2))
+	assert.False(t, replica.sentBy(2, replica.Intended(2)+8*time.Millisecond))
+	assert.True(t, replica.sentBy(2, replica.Intended(2)+10*time.Millisecond))
+	for _, wrong := range []ToldFrame{{2, -1, 0}, {2, 5, 6}, {2, 5, -1}} {
+		assert.ErrorContains(t, replica.Hear(Told{Last: 3, Late: []ToldFrame{wrong}}, 0), "µs")
+	}
+	m.Sent(3, 10*time.Millisecond)
+	told, _ = m.Tell()
+	assert.Equal(t, []ToldFrame{{3, 10_000, 0}}, told.Late)
+}
