@@ -99,3 +99,37 @@ func TestTellSaysWhenALateFrameMayHaveGoneOut(t *testing.T) {
 	told, _ = m.Tell()
 	assert.Equal(t, []ToldFrame{{3, 10_000, 0}}, told.Late)
 }
+
+// What the generator sends late is owed when the epoch in which it was to be sent has ended.
+func TestDoubtQualityOfFramesSentAfterTheEpochTheyBelongTo(t *testing.T) {
+	const late = 1200 * time.Millisecond
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l := s.listener(1)
+	s.aggregator.Doubt(Stalled, 0, 400*time.Millisecond)
+	for b := range Bin(400) {
+		at := b.Start() // of the generator, which sends late from the second second on
+		if b%50 == 0 {
+			s.settle(at)
+		}
+		sending := b
+		if b >= 100 {
+			sending = b - Bin(late/BinLength)
+		}
+		if b >= 100 && b < 100+Bin(late/BinLength) {
+			continue // stalled
+		}
+		p := s.packet(m, sending)
+		m.Sending(sending, at-m.Intended(sending))
+		m.Sent(sending, at-m.Intended(sending))
+		p.At += at - m.Intended(sending)
+		if b >= 20 && sending%3 > 0 { // the server may well have dropped what was so late
+			l.Receive(p)
+		}
+	}
+	s.end = 400
+	totals := s.finish()
+	assert.Less(t, trend(t, totals, "mos").Min, 2.0)
+	assert.Greater(t, bestTrend(t, totals, "mos").Min, 4.0)
+	assert.Zero(t, bestTrend(t, totals, "concealed").Max)
+}

@@ -85,9 +85,10 @@ type Listener struct {
 	spoken  uint64 // bins of the measured window in which something was owed
 	played  played // what the jitter buffers did until the last epoch
 	excused played // of it, what was in doubt
-	// Where the present epoch began, and how many frames were owed in epochs that
-	// were in doubt.
+	// Where the present epoch began, which bins the last ones in doubt had, and how many frames
+	// were owed in these.
 	epochFrom   Bin
+	inDoubt     doubtfulBins
 	excusedOwed uint64
 	calm        time.Duration // for how long frames waited on average, at best, while nothing was in doubt
 	stolen      uint64        // frames that may be late for cores that a hypervisor took

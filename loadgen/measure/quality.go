@@ -80,8 +80,9 @@ func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 	stolen := uncertain.stolen
 	if now := played.less(l.played); doubtful || dropped && l.minds() {
 		l.excused = l.excused.plus(now)
-		l.excusedOwed += l.owedBetween(l.epochFrom, end)
+		l.inDoubt.set(l.epochFrom, end, true)
 	} else {
+		l.inDoubt.set(l.epochFrom, end, false)
 		l.excused.delay += l.linger(now, l.ledger.lingering)
 		into := &l.received.gapBest
 		if dropped {
@@ -96,6 +97,19 @@ func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 	l.spillLatencies()
 	l.latencies.endEpoch(uncertain)
 	l.played, l.epochFrom = played, max(l.epochFrom, end)
+}
+
+// doubtfulBins is a bit for each bin of the ring that an epoch in doubt had. How much the listener
+// is owed of them is known when they are settled: what the generator sends late is owed later.
+type doubtfulBins [words]uint64
+
+// set enters whether [from, until) is in doubt.
+func (d *doubtfulBins) set(from, until Bin, doubtful bool) {
+	for w := int64(from / wordBins); w <= int64((until-1)/wordBins) && from < until; w++ {
+		if d[w%words] &^= within(w, from, until); doubtful {
+			d[w%words] |= within(w, from, until)
+		}
+	}
 }
 
 // minds reports whether a packet that is dropped may do more to the listener's jitter buffers

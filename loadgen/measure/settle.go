@@ -113,6 +113,8 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 		passes, total = l.compare(said, steady)
 	}
 	l.steady.enter(passes, total)
+	_, doubted := l.compare(said, steady&l.inDoubt[w%words])
+	l.excusedOwed += uint64(doubted)
 
 	for _, s := range said {
 		for rest := s.onset; rest != 0; rest &= rest - 1 {
