@@ -68,6 +68,7 @@ func TestGeneratorsBesideTheTable(t *testing.T) {
 				t.Log(o.Verdict, o.Reasons, o.Doubts)
 				assert.Contains(t, may, o.Verdict, "%v", o)
 				assert.False(t, o.crossed(Died), "none of these servers dies: %v", o)
+				assertKeeps(t, server, o)
 			})
 		}
 	}

@@ -67,6 +67,22 @@ type lossyWay struct{ in, out float64 }
 // Sound reports whether the server does nothing wrong.
 func (f Fault) Sound() bool { return len(f.Crosses) == 0 }
 
+// keeps are the metrics of thresholds that a server crosses none of which lets everybody in and plays
+// them what was sent to it. Lost packets lower the opinion score.
+func (f Fault) keeps() (metrics []string) {
+	for _, all := range []string{"joined", Foreign, Died, Mistimed} {
+		if slices.Contains(f.Crosses, all) {
+			return nil
+		}
+	}
+	for _, metric := range []string{"joined", "delivered", "latency", "join_duration", "audio_gap", "mos"} {
+		if !slices.Contains(f.Crosses, metric) && (metric != "mos" || f.Sound()) {
+			metrics = append(metrics, metric)
+		}
+	}
+	return metrics
+}
+
 // A Run is what a server has to know of the run that it is for.
 type Run struct {
 	// Listeners is how many there are, and Middle the middle of the hold, from the

@@ -64,7 +64,7 @@ func generatorFaults(s size) []generatorFault {
 			}
 			return nil
 		}},
-		{sentence: "is throttled to a thirtieth of a core", leaves: leftByThrottling(), strike: throttle},
+		{sentence: "is throttled to a thirtieth of a core", leaves: leftByThrottling(), strike: throttle(quotaPeriod)},
 		{sentence: "is stopped while listeners arrive", brief: true, leaves: []string{"delayed_joins", "stalls"}, strike: func(g *generator) error {
 			if g.in("arrivals", s.arrivals/5) {
 				g.stop(s.arrivals * 3 / 5)
@@ -98,6 +98,7 @@ const noMoreFiles = "may open no more files while listeners arrive"
 func generatorFaultsBeside(s size) []generatorFault {
 	return []generatorFault{
 		{sentence: "has its clock stepped back by 400 ms", leaves: []string{"clock_steps"}, environment: stepped(s, -400*time.Millisecond)},
+		{sentence: "is throttled to a ninetieth of a core", leaves: leftByThrottling(), strike: throttle(3 * quotaPeriod)},
 		{sentence: noMoreFiles, strike: func(g *generator) error {
 			if !g.in("arrivals", 0) {
 				return nil
@@ -125,10 +126,9 @@ func (g *generator) stop(d time.Duration) {
 }
 
 const (
-	// quota is the share of a core that a throttled generator gets, in periods of
-	// quotaPeriod: the least that the kernel takes, 1 ms a period. A few joins in a
-	// period need more on any machine.
-	quota       = 1.0 / 30
+	// quota is for how long a throttled generator runs in a period: the least that the kernel
+	// takes. A few joins in a quotaPeriod need more on any machine.
+	quota       = time.Millisecond
 	quotaPeriod = 30 * time.Millisecond
 )
 
@@ -136,29 +136,30 @@ const (
 // is known only between two samples of its group: a slow machine may get no further than one.
 func leftByThrottling() []string { return []string{"stalls", "throttled_ms"} }
 
-// throttle gives the generator a small share of a core from its first arrival to the
+// throttle gives the generator its quota of each period from its first arrival to the
 // end of the hold: by a control group where one can be made, else by stopping it.
-func throttle(g *generator) error {
-	if !g.in("arrivals", 0) {
+func throttle(period time.Duration) func(*generator) error {
+	return func(g *generator) error {
+		if !g.in("arrivals", 0) {
+			return nil
+		}
+		group, err := controlGroup(fmt.Sprint("earshot-faults-", g.process.Pid), 1, period)
+		if err == nil {
+			defer func() {
+				<-g.exited
+				_ = os.Remove(group) // an empty group costs nothing
+			}()
+			if err = join(group, g.process.Pid); err == nil {
+				g.until("settling")
+				return join(filepath.Dir(group), g.process.Pid)
+			}
+		}
+		g.log("throttled by stopping and continuing, as no control group can be made:", err)
+		for g.sleep(quota) && !g.has("settling") {
+			g.stop(period - quota)
+		}
 		return nil
 	}
-	group, err := controlGroup(fmt.Sprint("earshot-faults-", g.process.Pid), 1)
-	if err == nil {
-		defer func() {
-			<-g.exited
-			_ = os.Remove(group) // an empty group costs nothing
-		}()
-		if err = join(group, g.process.Pid); err == nil {
-			g.until("settling")
-			return join(filepath.Dir(group), g.process.Pid)
-		}
-	}
-	g.log("throttled by stopping and continuing, as no control group can be made:", err)
-	running := time.Duration(quota * float64(quotaPeriod))
-	for g.sleep(running) && !g.has("settling") {
-		g.stop(quotaPeriod - running)
-	}
-	return nil
 }
 
 // join puts a process into a control group.
@@ -170,15 +171,14 @@ func join(group string, pid int) error {
 	return err
 }
 
-// controlGroup makes a control group with the quota of so many processes, of version 2 or 1.
-func controlGroup(name string, processes int) (path string, err error) {
-	period := int(quotaPeriod.Microseconds())
-	share := int(quota * float64(processes*period))
+// controlGroup makes a control group with the quota of so many processes a period, of version 2 or 1.
+func controlGroup(name string, processes int, every time.Duration) (path string, err error) {
+	period, share := every.Microseconds(), int64(processes)*quota.Microseconds()
 	path = filepath.Join("/sys/fs/cgroup", name)
 	files := [][2]string{{"cpu.max", fmt.Sprint(share, " ", period)}}
 	if v2, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers"); !strings.Contains(string(v2), "cpu") {
 		path = filepath.Join("/sys/fs/cgroup/cpu", name)
-		files = [][2]string{{"cpu.cfs_period_us", strconv.Itoa(period)}, {"cpu.cfs_quota_us", strconv.Itoa(share)}}
+		files = [][2]string{{"cpu.cfs_period_us", fmt.Sprint(period)}, {"cpu.cfs_quota_us", fmt.Sprint(share)}}
 	}
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return "", err

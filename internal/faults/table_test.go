@@ -99,6 +99,14 @@ func TestFaultTable(t *testing.T) {
 	t.Run("one after the other", func(t *testing.T) { columns(t, true) })
 }
 
+// assertKeeps asserts that the server is blamed for nothing that it does not do.
+func assertKeeps(t *testing.T, server Fault, o *outcome) {
+	t.Helper()
+	for _, metric := range server.keeps() {
+		assert.False(t, o.crossed(metric), "%s is crossed by the generator's doing: %v", metric, o)
+	}
+}
+
 // playCell plays a pair, and once more and alone if the run says that the machine was
 // too busy for a verdict that the cell needs.
 func playCell(t *testing.T, s size, server Fault, generator generatorFault) {
@@ -110,6 +118,7 @@ func playCell(t *testing.T, s size, server Fault, generator generatorFault) {
 	if o.Verdict == fail {
 		assert.True(t, slices.ContainsFunc(server.Crosses, o.crossed), "none of %q is crossed: %v", server.Crosses, o)
 	}
+	assertKeeps(t, server, o)
 	if len(generator.leaves) > 0 && server.Does == Faults(Run{})[0].Does {
 		assert.True(t, o.hasOneOf(generator.leaves), "the fault left none of %q: %v", generator.leaves, o)
 	}
