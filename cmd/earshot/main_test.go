@@ -62,7 +62,7 @@ func honestly(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	for range 5 {
 		stdout, stderr, code = command(t, args...)
-		if text := stdout + stderr; !strings.Contains(text, " was the bottleneck") &&
+		if text := stdout + stderr; !strings.Contains(text, " the bottleneck:") &&
 			(code != exitInvalid || !strings.Contains(text, "in doubt:")) {
 			break
 		}

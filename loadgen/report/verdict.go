@@ -213,7 +213,7 @@ func (r *Report) shortcomings() (all []string) {
 	}
 	if len(run.Workers) == 0 {
 		all = append(all, lateness("the generator", run.Generator)...)
-		all = append(all, busyness("the generator", "its process", run.Generator)...)
+		all = append(all, busyness(alone("the generator"), run.Generator)...)
 	} else {
 		all = append(all, workersShortcomings(run.Workers)...)
 	}
@@ -246,22 +246,30 @@ func lateness(who string, g loadgen.Generator) (all []string) {
 	return all
 }
 
-// busyness is whether a generator used up its cores, or others kept it from them.
-func busyness(who, process string, g loadgen.Generator) (all []string) {
+// processes are one or several, as sentences name them.
+type processes struct{ name, were, them, used, they, their string }
+
+// alone is one process.
+func alone(name string) processes {
+	return processes{name, "was", "it", "its process used", "it", "its"}
+}
+
+// busyness is whether processes used up their cores, or others kept them from these.
+func busyness(who processes, g loadgen.Generator) (all []string) {
 	if g.CPUs == 0 {
 		return nil
 	}
 	if g.CPU > loadgen.MaxCPU*g.Cores() {
-		may, remedy := count(g.CPUs, "core"), "give it more CPU"
+		may, remedy := count(g.CPUs, "core"), "give "+who.them+" more CPU"
 		if g.Cores() < float64(g.CPUs) {
-			may, remedy = fmt.Sprintf("%.2f cores", g.Quota), "raise the quota of its control group"
+			may, remedy = fmt.Sprintf("%.2f cores", g.Quota), "raise the quota of "+who.their+" control group"
 		}
-		all = append(all, fmt.Sprintf("%s was the bottleneck: %s used %.2f of the %s that it may use (the limit is %.0f%%); %s, or a smaller scenario",
-			who, process, g.CPU, may, loadgen.MaxCPU*100, remedy))
+		all = append(all, fmt.Sprintf("%s %s the bottleneck: %s %.2f of the %s that %s may use (the limit is %.0f%%); %s, or a smaller scenario",
+			who.name, who.were, who.used, g.CPU, may, who.they, loadgen.MaxCPU*100, remedy))
 	}
 	if cores := float64(g.CPUs); g.CPUWait > loadgen.MaxCPUWait*cores {
-		all = append(all, fmt.Sprintf("%s was the bottleneck: others kept it from the CPU, so that on average %.2f of its threads waited for a core (the limit is %.0f for %s); stop what else runs, or give it more CPU",
-			who, g.CPUWait, loadgen.MaxCPUWait*cores, count(g.CPUs, "core")))
+		all = append(all, fmt.Sprintf("%s %s the bottleneck: others kept %s from the CPU, so that on average %.2f of %s threads waited for a core (the limit is %.0f for %s); stop what else runs, or give %s more CPU",
+			who.name, who.were, who.them, g.CPUWait, who.their, loadgen.MaxCPUWait*cores, count(g.CPUs, "core"), who.them))
 	}
 	return all
 }

@@ -28,29 +28,58 @@ func workersShortcomings(workers []loadgen.Worker) (all []string) {
 		}
 	}
 	for _, g := range groupsOnHosts(workers) {
-		all = append(all, busyness(g.names, "together", g.generator)...)
+		if len(g.quotas) > 1 {
+			for _, w := range g.workers {
+				all = append(all, busyness(alone("worker "+w.Name), w.Generator)...)
+			}
+		}
+		all = append(all, busyness(g.who(), g.generator())...)
 	}
 	return all
 }
 
 // A hostGroup is the workers on one machine.
 type hostGroup struct {
-	host, names string
-	generator   loadgen.Generator
+	host    string
+	workers []loadgen.Worker
+	quotas  map[float64]bool
+}
+
+// who names the workers.
+func (g hostGroup) who() processes {
+	first := "worker " + g.workers[0].Name
+	if len(g.workers) == 1 {
+		return alone(first)
+	}
+	for _, w := range g.workers[1:] {
+		first += " and " + w.Name
+	}
+	return processes{first, "were", "them", "together they used", "they", "their"}
+}
+
+// generator is what the workers have and take together. Those with the same quota share it, as
+// processes of a container do; those with different ones have no quota in common.
+func (g hostGroup) generator() (sum loadgen.Generator) {
+	for _, w := range g.workers {
+		sum.CPU += w.Generator.CPU
+		sum.CPUWait += w.Generator.CPUWait
+		sum.CPUs = max(sum.CPUs, w.Generator.CPUs)
+	}
+	if len(g.quotas) == 1 {
+		sum.Quota = g.workers[0].Generator.Quota
+	}
+	return sum
 }
 
 func groupsOnHosts(workers []loadgen.Worker) (groups []hostGroup) {
 	for _, w := range workers {
 		i := slices.IndexFunc(groups, func(g hostGroup) bool { return g.host == w.Host })
 		if i < 0 {
-			groups = append(groups, hostGroup{w.Host, "worker " + w.Name, w.Generator})
-			continue
+			i = len(groups)
+			groups = append(groups, hostGroup{host: w.Host, quotas: map[float64]bool{}})
 		}
 		g := &groups[i]
-		g.names += " and " + w.Name
-		g.generator.CPU += w.Generator.CPU
-		g.generator.CPUWait += w.Generator.CPUWait
-		g.generator.CPUs = max(g.generator.CPUs, w.Generator.CPUs)
+		g.workers, g.quotas[w.Generator.Quota] = append(g.workers, w), true
 	}
 	return groups
 }
