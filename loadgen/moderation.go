@@ -26,6 +26,9 @@ type moderationStats struct {
 	// silences are how many packets passed of people who were silenced, by metric, at worst
 	// and at best.
 	silences map[string]*[2]metric.Trend
+	// unplayed is how many acts of a metric nobody was there for, perhaps by the generator's
+	// doing.
+	unplayed map[string]int
 	// reconnects are when signaling connections were lost and resumed, and reopenings when
 	// ears were lost and others were heard.
 	reconnects, reopenings []interval
@@ -43,6 +46,8 @@ type interval struct {
 	quiet time.Duration
 	// unfinished: the run ended first.
 	unfinished bool
+	// ambiguous: packets came meanwhile that may have ended it.
+	ambiguous bool
 }
 
 // A server takes people for gone of whose generator it has heard nothing for long, and
@@ -88,6 +93,21 @@ func (m *moderationStats) promoted(i interval) {
 	m.promotions = append(m.promotions, i)
 }
 
+// metricOf is the metric that has a sample for each time that a verb is played, or "".
+func metricOf(spec scenario.VerbSpec) string {
+	switch {
+	case spec.Removes:
+		return "kick_silence"
+	case spec.Silences:
+		return "mute_silence"
+	case spec.Becomes != "":
+		return "promote_duration"
+	case spec.Verb == scenario.Reconnect:
+		return "reconnect_duration"
+	}
+	return ""
+}
+
 // A stallCounter knows for how long the generator was in the way.
 type stallCounter interface {
 	Stalled(from, until time.Duration) time.Duration
@@ -110,6 +130,9 @@ func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Valu
 			of.record(stalls, slow, fast)
 		}
 		if slow.Count() > 0 {
+			for range m.unplayed[name] {
+				fast.Record(0)
+			}
 			setBounds(name, slow, fast, worst, best)
 		}
 	}
@@ -132,6 +155,9 @@ func (of durationsOf) record(stalls stallCounter, slow, fast *metric.Trend) {
 			slowest, fastest = i.had, i.atBest(stalls)
 		case i.unfinished: // it may have taken any time
 			slowest = max(slowest, i.had)
+		}
+		if i.ambiguous {
+			fastest = 0
 		}
 		slow.Record(ms(slowest))
 		fast.Record(ms(fastest))
@@ -161,7 +187,12 @@ func (m *moderationStats) packets(worst, best metric.Values) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, t := range m.silences {
-		setBounds(name, &t[0], &t[1], worst, best)
+		fewest := &metric.Trend{}
+		fewest.Merge(&t[1])
+		for range m.unplayed[name] {
+			fewest.Record(0)
+		}
+		setBounds(name, &t[0], fewest, worst, best)
 	}
 }
 
@@ -171,7 +202,7 @@ type silenceOrder struct{ requested, acknowledged time.Duration }
 // count counts what passed after the acknowledgement: at best as it was read, and at worst as
 // it may have been sent, before the generator stopped or lost packets. Heard counts the packets
 // that were heard and planned after a moment, and of the others the generator's sockets
-// dropped so many at most.
+// dropped so many at most, or could not be told from somebody else's.
 func (o silenceOrder) count(heard func(after time.Duration) int, slowed, planned time.Duration, dropped uint64) passed {
 	worst := heard(max(o.requested, o.acknowledged-slowed))
 	return passed{worst + int(min(dropped, uint64(max(0, framesIn(planned)-worst)))), heard(o.acknowledged)}
@@ -215,17 +246,14 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 			sender.release()
 		}
 	}
-	order, lost := silenceOrder{requested: r.clock.Now()}, r.lostByAll()
+	order, lost, unplaced := silenceOrder{requested: r.clock.Now()}, r.lostByAll(), p.room.ledger.Unplaced()
 	if sender != nil {
 		sender.source.ExpectSilence(order.requested)
 	}
 	if spec.Removes && p.account != nil {
 		p.account.ExpectSilence(order.requested)
 	}
-	name := "mute_silence"
-	if spec.Removes {
-		name = "kick_silence"
-	}
+	name := metricOf(spec)
 	behind, err := p.request(ctx, spec.Verb)
 	if err != nil {
 		if sender != nil {
@@ -250,6 +278,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	slowed := behind + r.aggregator.Slowed(order.requested, order.acknowledged)
 	dropped := r.lostByAll()
 	dropped -= min(dropped, lost) // it is less for a moment while a client's socket is replaced
+	dropped += uint64(max(0, p.room.ledger.Unplaced()-unplaced))
 	var got passed
 	if sender != nil {
 		got = order.count(sender.source.HeardInSilence, slowed, ignoreMuteFor, dropped)
@@ -277,9 +306,13 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 	if sender != nil {
 		return nil // a speaker who became host
 	}
+	unplaced := p.room.ledger.Unplaced()
+	ambiguous := func() bool { return p.room.ledger.Unplaced() > unplaced }
 	// Who is never heard has waited as long as they had.
 	unheard := func(err error) error {
-		r.moderation.promoted(r.failed(acknowledged, err))
+		never := r.failed(acknowledged, err)
+		never.ambiguous = ambiguous()
+		r.moderation.promoted(never)
 		return err
 	}
 	if err := p.openMic(ctx, acknowledged); err != nil {
@@ -293,7 +326,7 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 		if r.peers != nil { // somebody else may have heard it sooner
 			r.peers.awaitProcessed(ctx, source.FirstHeard())
 		}
-		r.moderation.promoted(interval{from: acknowledged, until: source.FirstHeard(), behind: behind})
+		r.moderation.promoted(interval{from: acknowledged, until: source.FirstHeard(), behind: behind, ambiguous: ambiguous()})
 		return nil
 	case <-ctx.Done():
 		return unheard(fmt.Errorf("nobody heard the promoted: %w", ctx.Err()))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
 func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
@@ -24,6 +25,8 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 		{"it came to nothing by the server's doing", interval{from: second, until: 1010 * time.Millisecond, failed: true, had: actTimeout}, [2]time.Duration{0, 1020 * time.Millisecond}, 10_000, 10_000},
 		{"it came to nothing while the generator hardly ran", interval{from: second, until: 11 * second, failed: true, had: actTimeout}, [2]time.Duration{2 * second, 10 * second}, 10_000, 2000},
 		{"nobody spoke for a part of it", interval{from: second, until: 3 * second, quiet: 500 * time.Millisecond}, [2]time.Duration{}, 1500, 1500},
+		{"packets that may be the first that was heard could not be told from others", interval{from: second, until: 3 * second, ambiguous: true}, [2]time.Duration{}, 2000, 0},
+		{"nobody was heard, or some of them were and could not be told from others", interval{from: second, until: 11 * second, failed: true, had: actTimeout, ambiguous: true}, [2]time.Duration{}, 10_000, 0},
 		{"the run ended first: it may take any time from then on", interval{from: second, until: 3 * second, unfinished: true, had: actTimeout}, [2]time.Duration{}, 10_000, 2000},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
@@ -48,6 +51,34 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// An act that nobody was there for is one more at best, if the generator may have kept them away.
+func TestModerationCountsActsThatTheGeneratorPrevented(t *testing.T) {
+	m := &moderationStats{unplayed: map[string]int{"promote_duration": 2, "mute_silence": 1, "kick_silence": 1}}
+	m.promoted(interval{from: time.Second, until: 2 * time.Second})
+	m.silenced("mute_silence", passed{3, 2})
+	worst, best := metric.Values{}, metric.Values{}
+	m.durations(measure.NewAggregator(), worst, best)
+	m.packets(worst, best)
+	for name, want := range map[string][2]uint64{"promote_duration": {1, 3}, "mute_silence": {1, 2}} {
+		assert.Equal(t, want[0], worst[name].(*metric.Trend).Count(), name)
+		assert.Equal(t, want[1], best[name].(*metric.Trend).Count(), name)
+		assert.Zero(t, best[name].(*metric.Trend).Summary().Min, name)
+	}
+	assert.NotContains(t, worst, "kick_silence", "there is no data")
+	again := metric.Values{}
+	m.packets(again, metric.Values{})
+	assert.Equal(t, worst["mute_silence"].(*metric.Trend).Summary(), again["mute_silence"].(*metric.Trend).Summary(), "it can be asked for again")
+}
+
+func TestEveryVerbThatIsMeasuredHasAMetric(t *testing.T) {
+	for verb, name := range map[scenario.Verb]string{
+		scenario.Promote: "promote_duration", scenario.AcceptStage: "promote_duration", scenario.Mute: "mute_silence", scenario.Demote: "mute_silence",
+		scenario.Kick: "kick_silence", scenario.Ban: "kick_silence", scenario.Reconnect: "reconnect_duration", scenario.RaiseHand: "",
+	} {
+		assert.Equal(t, name, metricOf(verb.Spec()), verb)
 	}
 }
 

@@ -120,6 +120,7 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 	}
 	if all < e.Count && h.run.share.owns(h.number) {
 		problems.act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, all))
+		h.missed(e.Do.Spec(), e.Count-all)
 	}
 	var group errgroup.Group
 	group.SetLimit(concurrency)
@@ -163,6 +164,40 @@ func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people [
 		}
 	}
 	return people, len(able), nil
+}
+
+// heldBack is for how long the generator has to have been in the way in that time, so that people
+// whom an act is for may be missing for it: one act misses its people by another that was late.
+const heldBack = time.Second
+
+// missed records that so many of the people of a room whom a verb was for were not there. For those
+// whom the generator may have held back it may be played at best.
+func (h *roomRun) missed(spec scenario.VerbSpec, people int) {
+	m, now := &h.run.moderation, h.run.clock.Now()
+	held := h.run.aggregator.Slowed(max(0, now-recentTime), now)
+	if held < heldBack { // so little holds up nobody but those who were about to come
+		people = min(people, h.coming())
+	}
+	if held > 0 {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.unplayed == nil {
+			m.unplayed = map[string]int{}
+		}
+		m.unplayed[metricOf(spec)] += people
+	}
+}
+
+// coming is how many of the room's people have not come yet.
+func (h *roomRun) coming() (n int) {
+	for _, p := range h.people() {
+		p.mu.Lock()
+		if p.participant == nil && !p.left {
+			n++
+		}
+		p.mu.Unlock()
+	}
+	return n
 }
 
 // can reports whether a person has the role now and is in the state that the verb

@@ -78,12 +78,15 @@ func generatorFaults(s size) []generatorFault {
 				}
 				return nil
 			}},
-		{sentence: "has sockets that strangers flood", leaves: []string{"drops"}, environment: []string{receiveBuffer + "=4096"}, strike: flood},
+		{sentence: floods, leaves: []string{"drops"}, environment: []string{receiveBuffer + "=4096"}, strike: flood},
 		{sentence: "has its clock stepped by 400 ms", brief: atFullLength(), leaves: []string{"clock_steps"},
 			environment: stepped(s, 400*time.Millisecond)},
 		{sentence: "has neighbours who take the cores", leaves: []string{"contended_s", "late_frames", "stalls"}, around: neighbours},
 	}
 }
+
+// floods is a generator that gets junk from strangers.
+const floods = "has sockets that strangers flood"
 
 // stepped has the generator's clock stepped in the middle of the hold.
 func stepped(s size, by time.Duration) []string {

@@ -70,6 +70,28 @@ func TestSearchFindsNoFrameThatHadNotBeenSent(t *testing.T) {
 	assert.EqualValues(t, 1, rate(t, totals, "unrecognised").Passes)
 }
 
+// A frame that was sent late is looked for among those that are as much older: another that fits is not
+// taken for it only since it is younger.
+func TestSearchFindsWhatWasSentLateBesidesWhatFitsToo(t *testing.T) {
+	const length, late = 290, 6 * time.Second
+	s := newScene(t)
+	clip := speechClip(length)
+	m, other := s.source(clip, 0, 0), s.source(clip, 0, 0)
+	l := s.listener(1)
+	m.Sending(0, late)
+	m.Sent(0, late)
+	first := s.packet(m, 0)
+	first.At += late
+	again := s.say(other, length)
+	again.Talker = 9
+	l.Receive(first)
+	assert.EqualValues(t, 1, s.ledger.Unplaced(), "it fits both")
+	l.Receive(again)
+	l.Receive(s.say(other, length+1))
+	s.end = length + 100
+	assert.EqualValues(t, 0, s.finish().Values["duplicates"])
+}
+
 func TestTellSaysWhenALateFrameMayHaveGoneOut(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)

@@ -47,6 +47,8 @@ type Ledger struct {
 	// Of whoever calls Settle.
 	scratch []stretch
 	settled time.Duration // when it was called last
+	// unplaced is how many packets fit several frames, and have not been told apart.
+	unplaced atomic.Int64
 	// processed is the bin up to which what came had been looked at then, if it awaits.
 	processed atomic.Int64
 	said      said
@@ -152,6 +154,10 @@ func (r *Ledger) inSteady(b Bin) bool {
 	from, until := r.aggregator.steady()
 	return b >= from && b < until
 }
+
+// Unplaced is how many packets fit several frames so far, and whose they are is not known: any of
+// the room's sources may have sent them.
+func (r *Ledger) Unplaced() int64 { return r.unplaced.Load() }
 
 // Settle accounts for the words that are old enough at now, and returns the bin
 // up to which all accounts are settled. It is called at least once a second.

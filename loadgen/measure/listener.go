@@ -279,6 +279,7 @@ func (l *Listener) enter(sources []*Source, p Packet) {
 			l.abandon(s)
 		}
 		s.pending = append(s.pending, pending{p.Timestamp, p.At, p.Unstamped})
+		l.ledger.unplaced.Add(1)
 	}
 }
 
@@ -339,6 +340,9 @@ func (l *Listener) resolve(sources []*Source, s *section) {
 	for _, w := range s.pending {
 		b := here.bin + Bin(int32(w.timestamp-s.timestamp)/SamplesPerBin)
 		l.credit(sources, s, place{here.source, b}, w.at, w.unstamped)
+	}
+	if n := len(s.pending); n > 0 {
+		l.ledger.unplaced.Add(-int64(n))
 	}
 	s.pending = s.pending[:0]
 }

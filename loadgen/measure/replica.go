@@ -174,7 +174,7 @@ func (m *Source) Hear(t Told, apart time.Duration) error {
 			m.aggregator.doubts.lateBy(m, m.Intended(f.Bin), late)
 		}
 		m.began[f.Bin%ringBins].Store(f.Late - f.Within)
-		m.lateness[f.Bin%ringBins].Store(f.Late)
+		m.setLate(f.Bin, f.Late)
 	}
 	m.last.Store(int64(t.Last))
 	if t.Silent != m.silence.since() {

@@ -161,7 +161,8 @@ func (s *section) mistimed(sources []*Source) (is, perhaps bool) {
 }
 
 // search finds every place that a payload received at a time can belong to:
-// sent by then, and not longer ago than a packet may be late.
+// gone out by then, and not longer ago than a packet may be late. What the generator sends late is
+// meant for a bin that is as much older.
 func (s *section) search(sources []*Source, timestamp uint32, payload []byte, at time.Duration) {
 	s.places = s.places[:0]
 	s.timestamp = timestamp
@@ -169,8 +170,9 @@ func (s *section) search(sources []*Source, timestamp uint32, payload []byte, at
 		at += s.listener.ledger.aggregator.ahead()
 	}
 	now := BinAt(max(at, 0))
-	oldest := max(now-Bin(Lateness/BinLength), 0)
 	for i, m := range sources {
+		since := at - Lateness - time.Duration(m.latest.Load())
+		oldest := BinAt(max(since, 0))
 		length := Bin(len(m.clip.frames))
 		for _, position := range m.clip.at[string(payload)] {
 			// The latest bin, not after now, whose frame is at this position.
@@ -179,7 +181,7 @@ func (s *section) search(sources []*Source, timestamp uint32, payload []byte, at
 				back += length
 			}
 			for b := now - back; b >= oldest; b -= length {
-				if m.has(b) && m.sentBy(b, at) {
+				if m.has(b) && m.sentBy(b, at) && m.Intended(b)+m.late(b) >= at-Lateness {
 					s.places = append(s.places, place{i, b})
 				}
 			}

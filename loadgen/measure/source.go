@@ -55,6 +55,9 @@ type Source struct {
 	// began how late the sender began to send them.
 	lateness, began [ringBins]atomic.Int32
 
+	// latest is how late a frame went out at most so far, in ns.
+	latest atomic.Int64
+
 	// The bin in which the present turn began. Used by the sender alone.
 	turn Bin
 	// next is the first bin of which it is not decided whether the source sends in it; never
@@ -125,7 +128,13 @@ func (m *Source) Sent(b Bin, late time.Duration) {
 		m.aggregator.delayed(m, m.Intended(b), began, late)
 		known = doubtfulMicroseconds(late)
 	}
-	m.lateness[b%ringBins].Store(known)
+	m.setLate(b, known)
+}
+
+func (m *Source) setLate(b Bin, microseconds int32) {
+	late := int64(time.Duration(microseconds) * time.Microsecond)
+	m.latest.Store(max(m.latest.Load(), late)) // one goroutine stores
+	m.lateness[b%ringBins].Store(microseconds)
 }
 
 const (
