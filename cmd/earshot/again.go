@@ -1,23 +1,19 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/shellword"
-	"github.com/earshot-audio/earshot/internal/urltext"
 )
 
 // shownOnly are the flags that say where and how a result is shown: without them a run is
 // the same.
 var shownOnly = []string{"summary", "html", "junit", "csv", "dashboard", "prometheus", "remote-write", "otlp", "label", "color", "full", "quiet"}
-
-// secretFlag matches the names of flags whose values let somebody in.
-var secretFlag = regexp.MustCompile(`token|secret|password|key`)
 
 // again is the command line that plays a run again, for its report. It has … for secrets.
 func again(c *cobra.Command, args []string) string {
@@ -27,29 +23,8 @@ func again(c *cobra.Command, args []string) string {
 	}
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if !slices.Contains(shownOnly, f.Name) {
-			words = append(words, flagWords(f)...)
+			words = append(words, cli.FlagWords(f)...)
 		}
 	})
 	return strings.Join(words, " ")
-}
-
-// flagWords are a flag and its values, as one gives them in a shell. It has … for secrets.
-func flagWords(f *pflag.Flag) (words []string) {
-	values := []string{f.Value.String()}
-	if several, ok := f.Value.(pflag.SliceValue); ok {
-		values = several.GetSlice()
-	}
-	for _, v := range values {
-		switch {
-		case f.Value.Type() == "bool" && v == "true":
-			words = append(words, "--"+f.Name)
-		case f.Value.Type() == "bool":
-			words = append(words, "--"+f.Name+"="+v)
-		case secretFlag.MatchString(f.Name):
-			words = append(words, "--"+f.Name, urltext.Hidden)
-		default:
-			words = append(words, "--"+f.Name, shellword.Quote(urltext.Scrub(v)))
-		}
-	}
-	return words
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 func TestCommandThatPlaysItAgain(t *testing.T) {
@@ -91,7 +93,7 @@ func TestURLsAreShownWithoutSecrets(t *testing.T) {
 					args[i] = strings.ReplaceAll(strings.ReplaceAll(a, "SECRET", url), "DIR", t.TempDir())
 				}
 				stdout, stderr, code := command(t, args...)
-				assert.NotEqual(t, exitPass, code, "%s: %v", name, args)
+				assert.NotEqual(t, cli.ExitPass, code, "%s: %v", name, args)
 				assert.NotRegexp(t, secret, stdout+stderr, "%s: %v", name, args)
 			}
 		}

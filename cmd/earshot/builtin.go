@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/spelling"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/scenarios"
@@ -57,9 +58,9 @@ func isFile(name string) bool {
 // which there are.
 func scenarioArgument(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usage(fmt.Errorf("%s takes a scenario: a file, - for standard input, or one of these, which come with earshot:\n\n%s\n(earshot init writes one of your own)", c.Name(), builtIns()))
+		return cli.Usage(fmt.Errorf("%s takes a scenario: a file, - for standard input, or one of these, which come with earshot:\n\n%s\n(earshot init writes one of your own)", c.Name(), builtIns()))
 	}
-	return arguments(cobra.ExactArgs(1))(c, args)
+	return cli.Arguments(cobra.ExactArgs(1))(c, args)
 }
 
 // builtIns lists the scenarios that come with earshot, with what each asks.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/scenarios"
 )
@@ -30,7 +31,7 @@ func TestScenarioShowPlaysFromAnyFolder(t *testing.T) {
 func TestRunWithoutScenarioListsThem(t *testing.T) {
 	for _, takes := range []string{"run", "capacity", "versus"} {
 		_, stderr, code := command(t, takes)
-		assert.Equal(t, exitUsage, code)
+		assert.Equal(t, cli.ExitUsage, code)
 		for _, name := range scenarios.Names() {
 			assert.Contains(t, stderr, name+" ")
 		}
@@ -54,9 +55,9 @@ func TestScenarioNamesBesidePaths(t *testing.T) {
 		{"a built-in by its long name", "builtin:smoke", "✓ builtin:smoke: ", 0},
 		{"a file", "mine.yaml", "✓ mine.yaml: of my own", 0},
 		{"a file with the name of a built-in", "panel", "✓ panel: of my own", 0},
-		{"no file and no built-in", "smokk", "did you mean smoke?", exitUsage},
-		{"a path without a file", "./smoke", "no such file", exitUsage},
-		{"an unknown built-in", "builtin:none", "there are broadcast-15000", exitUsage},
+		{"no file and no built-in", "smokk", "did you mean smoke?", cli.ExitUsage},
+		{"a path without a file", "./smoke", "no such file", cli.ExitUsage},
+		{"an unknown built-in", "builtin:none", "there are broadcast-15000", cli.ExitUsage},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			stdout, stderr, code := command(t, "scenario", "check", row.does)
@@ -75,7 +76,7 @@ func TestRunPlaysStandardInputAndBuiltInAudio(t *testing.T) {
 	c.Dir = t.TempDir()
 	c.Stdin = strings.NewReader("name: piped\ncast: [{role: speaker, count: 1, audio: builtin:guest}, {role: listener, count: 2}]\nhold: 1s\nthresholds: {joined: [rate > 0]}\n")
 	text, _ := c.CombinedOutput()
-	assert.Contains(t, []int{0, exitInvalid}, c.ProcessState.ExitCode(), "%s", text) // a busy machine may make it invalid
+	assert.Contains(t, []int{0, cli.ExitInvalid}, c.ProcessState.ExitCode(), "%s", text) // a busy machine may make it invalid
 	assert.Contains(t, string(text), "piped")
 	assert.Contains(t, string(text), "published         100%")
 }
@@ -86,7 +87,7 @@ func TestInitLeavesWhatIsThere(t *testing.T) {
 	require.Zero(t, code)
 	assert.Contains(t, stdout, "earshot run talk.yaml")
 	_, stderr, code := command(t, "init", "talk.yaml")
-	assert.Equal(t, exitUsage, code)
+	assert.Equal(t, cli.ExitUsage, code)
 	assert.Contains(t, stderr, "talk.yaml exists")
 	stdout, stderr, code = command(t, "scenario", "check", "talk.yaml")
 	assert.Zero(t, code, stdout+stderr)

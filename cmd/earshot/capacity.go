@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen/capacity"
@@ -67,10 +68,10 @@ limit, so the server may carry more; 99 not even the smallest load passes;
 	flags.StringVar(&f.within, "within", "5%", "stop within this `share` of the largest load")
 	flags.StringArrayVar(&f.until, "until", nil, "what must hold, as `'metric: expression'` (repeatable; default: the scenario's thresholds)")
 	flags.IntVar(&f.cores, "server-cores", 0, "`N` cores that a server on another machine may use (default: as its /metrics says)")
-	complete(c, "vary", completeVary)
-	complete(c, "until", completeThreshold)
+	cli.Complete(c, "vary", completeVary)
+	cli.Complete(c, "until", completeThreshold)
 	f.target.bind(c)
-	caFlag(flags, &f.ca)
+	cli.CAFlag(flags, &f.ca)
 	f.bind(flags)
 	flags.StringVar(&f.summary, "summary", "", "write the search as JSON to this `file`")
 	flags.StringVar(&f.html, "html", "", "write the search with its charts as one HTML page to this `file`")
@@ -82,23 +83,23 @@ limit, so the server may carry more; 99 not even the smallest load passes;
 func (f capacityFlags) search(ctx context.Context, path string, changed func(string) bool, stdout, stderr io.Writer) error {
 	base, q, plan, err := f.plan(path, changed)
 	if err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
-	if err := checkNames(f.files()...); err != nil {
-		return usage(err)
+	if err := cli.CheckFiles(f.files()...); err != nil {
+		return cli.Usage(err)
 	}
-	roots, err := loadRoots(f.ca)
+	roots, err := cli.LoadRoots(f.ca)
 	if err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
-	warn(stderr, f.target.exposed())
+	cli.Warn(stderr, f.target.exposed())
 	about := capacity.About{Scenario: base.Name, Target: f.target.name(), Vary: q, Until: base.Thresholds}
 	p := player{roots: roots, quiet: f.quiet, stderr: stderr}
 	played := 0
 	result, err := capacity.Search(ctx, plan, func(ctx context.Context, load int) (capacity.Step, error) {
 		s, err := q.Of(base, load)
 		if err != nil {
-			return capacity.Step{}, usage(err)
+			return capacity.Step{}, cli.Usage(err)
 		}
 		played++
 		fmt.Fprintf(stderr, "step %d: %d %s\n", played, load, q.Unit())
@@ -129,20 +130,20 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 }
 
 // files are what the search is written to.
-func (f capacityFlags) files() []named {
-	return []named{{"--summary", f.summary}, {"--html", f.html}}
+func (f capacityFlags) files() []cli.File {
+	return []cli.File{{Flag: "--summary", Path: f.summary}, {Flag: "--html", Path: f.html}}
 }
 
 // report writes the result of a search, and returns its verdict as an error.
 func (f capacityFlags) report(result *capacity.Result, about capacity.About, stdout, stderr io.Writer) error {
 	files := f.files()
 	err := errors.Join(
-		files[0].write(stdout, func(w io.Writer) error { return result.WriteJSON(w, about) }),
-		files[1].write(stdout, func(w io.Writer) error { return result.WriteHTML(w, about) }),
-		result.WriteText(forPeople(stdout, stderr, files...), about))
+		files[0].Write(stdout, func(w io.Writer) error { return result.WriteJSON(w, about) }),
+		files[1].Write(stdout, func(w io.Writer) error { return result.WriteHTML(w, about) }),
+		result.WriteText(cli.ForPeople(stdout, stderr, files...), about))
 	switch {
 	case result.Limit == capacity.Interrupted:
-		return errors.Join(interrupted(errors.New("the search was interrupted; the report covers what was played")), err)
+		return errors.Join(cli.Interrupted(errors.New("the search was interrupted; the report covers what was played")), err)
 	case err != nil:
 		return err
 	case result.Limit == "": // an error ended it, which says why

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // crowded is a scenario for searches whose condition limits it to twelve listeners, a
@@ -67,7 +69,7 @@ func TestCapacityExits99WhenNothingPasses(t *testing.T) {
 	realTime(t)
 	t.Parallel()
 	stdout, _, code := honestly(t, "capacity", crowded(t), "--from", "16", "--to", "24", "--until", "joined: count <= 12", "-q")
-	assert.Equal(t, exitFail, code)
+	assert.Equal(t, cli.ExitFail, code)
 	assert.Contains(t, stdout, "✗ not even 16 listeners pass")
 }
 
@@ -76,7 +78,7 @@ func TestCapacityExits98WhenInvalid(t *testing.T) {
 	t.Parallel()
 	// Nobody speaks in turns, so there is no onset to measure.
 	stdout, _, code := command(t, "capacity", crowded(t), "--from", "3", "--to", "6", "--until", "onset_clip: max < 40ms", "-q")
-	assert.Equal(t, exitInvalid, code)
+	assert.Equal(t, cli.ExitInvalid, code)
 	assert.Contains(t, stdout, "already at 3 listeners the figures can't be trusted")
 }
 
@@ -99,7 +101,7 @@ func TestCapacityRejectsBadUsage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stdout, stderr, code := command(t, append([]string{"capacity"}, c.args...)...)
-			assert.Equal(t, exitUsage, code)
+			assert.Equal(t, cli.ExitUsage, code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, c.says)
 		})

@@ -18,6 +18,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // serveNATS serves as a NATS server until standard input ends. spec is its port and the
@@ -210,7 +212,7 @@ func TestRoomsSpreadOverACluster(t *testing.T) {
 	defer socket.Close()
 
 	// Rooms and ears may be wanted on a certain server, or are nowhere.
-	text, err := os.ReadFile(filepath.Join(data, operatorTokenFile))
+	text, err := os.ReadFile(filepath.Join(data, cli.OperatorTokenFile))
 	require.NoError(t, err)
 	operator := strings.TrimSpace(string(text))
 	for _, n := range nodesOf(t, nodes[0].url, data) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/loadgen/compare"
 	"github.com/earshot-audio/earshot/loadgen/report"
@@ -44,7 +45,7 @@ earshot or scenarios are 98, too, unless --allow names the difference.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			err := f.parse(c, args)
 			if err != nil {
-				return usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
+				return cli.Usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
 			}
 			if help, _ := c.Flags().GetBool("help"); help {
 				return c.Help()
@@ -123,21 +124,21 @@ func (f *compareFlags) compare(stdout io.Writer) error {
 	o := compare.Options{Allow: f.allow}
 	for _, name := range f.allow {
 		if !slices.Contains(compare.Differences(), name) {
-			return usage(fmt.Errorf("--allow %q is none of %s", name, strings.Join(compare.Differences(), ", ")))
+			return cli.Usage(fmt.Errorf("--allow %q is none of %s", name, strings.Join(compare.Differences(), ", ")))
 		}
 	}
 	gate := f.failOnRegression != ""
 	if gate {
 		limit, err := f.limit()
 		if err != nil {
-			return usage(err)
+			return cli.Usage(err)
 		}
 		o.Limit = limit
 	}
 	base, err := loadRuns(f.base)
 	now, err2 := loadRuns(f.new)
 	if err := errors.Join(err, err2); err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	c := compare.Of(base, now, o)
 	if err := c.WriteText(stdout); err != nil {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // summaries writes summary files with these 99th percentiles of the latency in ms,
@@ -47,18 +49,18 @@ func TestCompare(t *testing.T) {
 		code int
 		gold string
 	}{
-		{"several runs a side that got worse", "--base base-1.json base-2.json base-3.json base-4.json base-5.json base-6.json --new slow-1.json slow-2.json slow-3.json slow-4.json slow-5.json slow-6.json --fail-on-regression 5%", exitFail, "compare-worse.txt"},
-		{"several runs a side that are alike", "--fail-on-regression 5% --base base-1.json base-2.json base-3.json base-4.json --new same-1.json same-2.json same-3.json same-4.json", exitPass, "compare-alike.txt"},
-		{"several runs a side that got better", "--base slow-1.json slow-2.json slow-3.json slow-4.json --new base-1.json --new base-2.json --new base-3.json --new=base-4.json --fail-on-regression=5%", exitPass, "compare-better.txt"},
-		{"one run a side, much worse", "base-1.json slow-1.json --fail-on-regression 5%", exitInvalid, "compare-one.txt"},
-		{"one run a side, hardly worse", "base-1.json same-1.json --fail-on-regression 5%", exitInvalid, ""},
-		{"one run a side, worse and not asked", "base-1.json slow-1.json", exitPass, ""},
-		{"worse by less than asked", "--base base-1.json base-2.json base-3.json base-4.json --new slow-1.json slow-2.json slow-3.json slow-4.json --fail-on-regression 50%", exitPass, ""},
-		{"noise larger than the limit", "--base base-1.json slow-1.json base-2.json --new slow-2.json base-3.json slow-3.json --fail-on-regression 5%", exitInvalid, "compare-unclear.txt"},
-		{"another version", "--base base-1.json --new other-1.json", exitInvalid, "compare-version.txt"},
-		{"another version, allowed", "--base base-1.json --new other-1.json --allow version", exitPass, ""},
-		{"an invalid run", "base-1.json broken-1.json", exitInvalid, "compare-invalid.txt"},
-		{"an invalid run, and asked", "base-1.json broken-1.json --fail-on-regression 5%", exitInvalid, ""},
+		{"several runs a side that got worse", "--base base-1.json base-2.json base-3.json base-4.json base-5.json base-6.json --new slow-1.json slow-2.json slow-3.json slow-4.json slow-5.json slow-6.json --fail-on-regression 5%", cli.ExitFail, "compare-worse.txt"},
+		{"several runs a side that are alike", "--fail-on-regression 5% --base base-1.json base-2.json base-3.json base-4.json --new same-1.json same-2.json same-3.json same-4.json", cli.ExitPass, "compare-alike.txt"},
+		{"several runs a side that got better", "--base slow-1.json slow-2.json slow-3.json slow-4.json --new base-1.json --new base-2.json --new base-3.json --new=base-4.json --fail-on-regression=5%", cli.ExitPass, "compare-better.txt"},
+		{"one run a side, much worse", "base-1.json slow-1.json --fail-on-regression 5%", cli.ExitInvalid, "compare-one.txt"},
+		{"one run a side, hardly worse", "base-1.json same-1.json --fail-on-regression 5%", cli.ExitInvalid, ""},
+		{"one run a side, worse and not asked", "base-1.json slow-1.json", cli.ExitPass, ""},
+		{"worse by less than asked", "--base base-1.json base-2.json base-3.json base-4.json --new slow-1.json slow-2.json slow-3.json slow-4.json --fail-on-regression 50%", cli.ExitPass, ""},
+		{"noise larger than the limit", "--base base-1.json slow-1.json base-2.json --new slow-2.json base-3.json slow-3.json --fail-on-regression 5%", cli.ExitInvalid, "compare-unclear.txt"},
+		{"another version", "--base base-1.json --new other-1.json", cli.ExitInvalid, "compare-version.txt"},
+		{"another version, allowed", "--base base-1.json --new other-1.json --allow version", cli.ExitPass, ""},
+		{"an invalid run", "base-1.json broken-1.json", cli.ExitInvalid, "compare-invalid.txt"},
+		{"an invalid run, and asked", "base-1.json broken-1.json --fail-on-regression 5%", cli.ExitInvalid, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stdout, stderr, code := command(t, append([]string{"compare"}, strings.Fields(c.args)...)...)
@@ -92,7 +94,7 @@ func TestCompareRejectsBadUsage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stdout, stderr, code := command(t, append([]string{"compare"}, strings.Fields(c.args)...)...)
-			assert.Equal(t, exitUsage, code)
+			assert.Equal(t, cli.ExitUsage, code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, c.says)
 		})

@@ -10,12 +10,6 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// complete registers what the shell offers for a flag, which the command has.
-func complete(c *cobra.Command, flag string, offer cobra.CompletionFunc) {
-	// It fails only for a flag that is not there.
-	_ = c.RegisterFlagCompletionFunc(flag, offer)
-}
-
 // completeThreshold offers the metrics, with what they are; and after a metric's colon what
 // can be asked of it.
 func completeThreshold(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {

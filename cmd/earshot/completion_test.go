@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
@@ -14,7 +15,7 @@ import (
 func offered(t *testing.T, words ...string) (all []string) {
 	t.Helper()
 	stdout, stderr, code := command(t, append([]string{"__complete"}, words...)...)
-	require.Equal(t, exitPass, code, stderr)
+	require.Equal(t, cli.ExitPass, code, stderr)
 	for line := range strings.Lines(stdout) {
 		if line = strings.TrimSuffix(line, "\n"); !strings.HasPrefix(line, ":") {
 			word, _, _ := strings.Cut(line, "\t")

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // A flag's number in another form is refused before anything starts, by every command.
@@ -26,7 +28,7 @@ func TestFlagsTakeDecimalNumbersAlone(t *testing.T) {
 		var out, errors bytes.Buffer
 		err := run(t.Context(), args, &out, &errors)
 		require.Error(t, err, args)
-		assert.Equal(t, exitUsage, exitCode(err), args)
+		assert.Equal(t, cli.ExitUsage, exitCode(err), args)
 		assert.Contains(t, errors.String(), "it is no decimal number", args)
 		assert.Contains(t, errors.String(), "--", "%v: the flag is named", args)
 	}
@@ -34,7 +36,7 @@ func TestFlagsTakeDecimalNumbersAlone(t *testing.T) {
 
 func TestFlagsNeedAUnitOfTime(t *testing.T) {
 	_, stderr, code := command(t, "run", "smoke", "--hold", "10")
-	assert.Equal(t, exitUsage, code)
+	assert.Equal(t, cli.ExitUsage, code)
 	assert.Contains(t, stderr, `"10" for "--hold" flag: it has no unit: write it like 10s`)
 }
 

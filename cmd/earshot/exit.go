@@ -5,33 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
-
-// The exit codes of the contract.
-const (
-	exitPass        = 0
-	exitCouldNotRun = 1
-	exitUsage       = 2
-	exitInvalid     = 98
-	exitFail        = 99
-	exitInterrupted = 130
-)
-
-// An exitError is an error with its exit code.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-// usage marks an error as bad usage, or as a bad scenario.
-func usage(err error) error { return &exitError{exitUsage, err} }
-
-// interrupted marks a run that was ended early.
-func interrupted(err error) error { return &exitError{exitInterrupted, err} }
 
 // A verdictError is a verdict other than pass. The report has been printed.
 type verdictError struct{ verdict report.Verdict }
@@ -47,7 +23,7 @@ func verdict(v report.Verdict) error {
 }
 
 // precedence lists the exit codes, the one that outweighs all others first.
-var precedence = []int{exitInterrupted, exitUsage, exitCouldNotRun, exitInvalid, exitFail, exitPass}
+var precedence = []int{cli.ExitInterrupted, cli.ExitUsage, cli.ExitCouldNotRun, cli.ExitInvalid, cli.ExitFail, cli.ExitPass}
 
 // parts are the errors that an error joins.
 func parts(err error) []error {
@@ -74,7 +50,7 @@ func beyondVerdict(err error) error {
 // exitCode is the exit code of the process for an error of run: of its parts, the one that
 // outweighs the others.
 func exitCode(err error) int {
-	code := exitPass
+	code := cli.ExitPass
 	for _, e := range parts(err) {
 		if c := codeOf(e); slices.Index(precedence, c) < slices.Index(precedence, code) {
 			code = c
@@ -84,19 +60,19 @@ func exitCode(err error) int {
 }
 
 func codeOf(err error) int {
-	var marked *exitError
+	var marked *cli.ExitError
 	var judged *verdictError
 	switch {
 	case err == nil:
-		return exitPass
+		return cli.ExitPass
 	case errors.As(err, &marked):
-		return marked.code
+		return marked.Code
 	case errors.As(err, &judged) && judged.verdict == report.Fail:
-		return exitFail
+		return cli.ExitFail
 	case errors.As(err, &judged):
-		return exitInvalid
+		return cli.ExitInvalid
 	case strings.HasPrefix(err.Error(), "unknown command"):
-		return exitUsage // cobra has no type for it
+		return cli.ExitUsage // cobra has no type for it
 	}
-	return exitCouldNotRun
+	return cli.ExitCouldNotRun
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -19,15 +20,15 @@ func TestExitCodeOfJoinedErrors(t *testing.T) {
 		code int
 		says string
 	}{
-		"a pass says nothing":                                 {verdict(report.Pass), exitPass, ""},
-		"a verdict has been told by the report":               {verdict(report.Fail), exitFail, ""},
-		"invalid outweighs fail":                              {errors.Join(verdict(report.Fail), verdict(report.Invalid)), exitInvalid, ""},
-		"a report that was not written outweighs a verdict":   {errors.Join(full, verdict(report.Fail)), exitCouldNotRun, full.Error()},
-		"whichever comes first":                               {errors.Join(verdict(report.Invalid), full), exitCouldNotRun, full.Error()},
-		"an interrupt outweighs all":                          {errors.Join(verdict(report.Fail), full, interrupted(errors.New("it was interrupted"))), exitInterrupted, full.Error() + "\nit was interrupted"},
-		"bad usage outweighs what could not be done":          {errors.Join(full, usage(errors.New("no such flag"))), exitUsage, full.Error() + "\nno such flag"},
-		"joins within joins":                                  {errors.Join(nil, errors.Join(verdict(report.Invalid), errors.Join(full))), exitCouldNotRun, full.Error()},
-		"an error that names a verdict's place is no other's": {fmt.Errorf("run 2: %w", verdict(report.Fail)), exitFail, ""},
+		"a pass says nothing":                                 {verdict(report.Pass), cli.ExitPass, ""},
+		"a verdict has been told by the report":               {verdict(report.Fail), cli.ExitFail, ""},
+		"invalid outweighs fail":                              {errors.Join(verdict(report.Fail), verdict(report.Invalid)), cli.ExitInvalid, ""},
+		"a report that was not written outweighs a verdict":   {errors.Join(full, verdict(report.Fail)), cli.ExitCouldNotRun, full.Error()},
+		"whichever comes first":                               {errors.Join(verdict(report.Invalid), full), cli.ExitCouldNotRun, full.Error()},
+		"an interrupt outweighs all":                          {errors.Join(verdict(report.Fail), full, cli.Interrupted(errors.New("it was interrupted"))), cli.ExitInterrupted, full.Error() + "\nit was interrupted"},
+		"bad usage outweighs what could not be done":          {errors.Join(full, cli.Usage(errors.New("no such flag"))), cli.ExitUsage, full.Error() + "\nno such flag"},
+		"joins within joins":                                  {errors.Join(nil, errors.Join(verdict(report.Invalid), errors.Join(full))), cli.ExitCouldNotRun, full.Error()},
+		"an error that names a verdict's place is no other's": {fmt.Errorf("run 2: %w", verdict(report.Fail)), cli.ExitFail, ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()

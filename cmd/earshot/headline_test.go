@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/perf/benchfmt"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // BenchmarkHeadline measures how close the server comes to this machine's ceiling.
@@ -86,7 +88,7 @@ func measureRun(b *testing.B, args ...string) runMetrics {
 	c := exec.CommandContext(b.Context(), os.Args[0], slices.Concat([]string{"run"}, args, []string{"-q", "--summary", path})...)
 	said, err := c.CombinedOutput()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && (exit.ExitCode() == exitFail || exit.ExitCode() == exitInvalid) {
+	if errors.As(err, &exit) && (exit.ExitCode() == cli.ExitFail || exit.ExitCode() == cli.ExitInvalid) {
 		b.Logf("the run did not pass: %s", said)
 		err = nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/wholefile"
 )
 
@@ -23,14 +24,14 @@ func initCommand() *cobra.Command {
 		Long: `Write a scenario with comments to FILE (scenario.yaml), to change and to play. It
 plays as it is. A file that exists is left alone.`,
 		Example: "  earshot init\n  earshot init talk.yaml",
-		Args:    arguments(cobra.MaximumNArgs(1)),
+		Args:    cli.Arguments(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			file := "scenario.yaml"
 			if len(args) > 0 {
 				file = args[0]
 			}
 			if err := writeNew(file, template); err != nil {
-				return usage(err)
+				return cli.Usage(err)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "wrote %s\nplay it: earshot run %s\n", file, file)
 			return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/secrets"
 )
 
@@ -75,7 +76,7 @@ func TestRoomCreateSaysCommandsThatRun(t *testing.T) {
 		assert.Contains(t, string(out), want)
 	}
 
-	token, err := secrets.Load(filepath.Join(data, operatorTokenFile))
+	token, err := secrets.Load(filepath.Join(data, cli.OperatorTokenFile))
 	require.NoError(t, err)
 	stdout, stderr, code = command(t, "room", "create", "Backstage", "--target", url, "--token", token)
 	require.Zero(t, code, stderr)

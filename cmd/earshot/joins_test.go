@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // BenchmarkJoins measures what a join costs: CPU of the server and the load together, from
@@ -39,7 +41,7 @@ func cpuOfJoins(b *testing.B, listeners, within int) time.Duration {
 	c := exec.CommandContext(b.Context(), os.Args[0], "run", path, "-q")
 	said, err := c.CombinedOutput()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && (exit.ExitCode() == exitFail || exit.ExitCode() == exitInvalid) {
+	if errors.As(err, &exit) && (exit.ExitCode() == cli.ExitFail || exit.ExitCode() == cli.ExitInvalid) {
 		err = nil // nobody heard anything
 	}
 	require.NoError(b, err, "%s", said)

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // TestReportsAreKept ends runs in the ways in which terminals, pipelines and CI end them:
@@ -32,11 +34,11 @@ func TestReportsAreKept(t *testing.T) {
 		code    int
 		printed string
 	}{
-		{"SIGTERM, in the first of several runs", syscall.SIGTERM, true, "", false, exitInterrupted, "of 3 runs"},
-		{"SIGHUP, as from a terminal that is closed", syscall.SIGHUP, false, "", false, exitInterrupted, "the run was interrupted"},
-		{"SIGINT, where standard output is a full disk", os.Interrupt, false, "/dev/full", false, exitInterrupted, ""},
-		{"SIGINT, where standard output was read by head", os.Interrupt, false, "", true, exitInterrupted, ""},
-		{"nothing, where standard output was read by head", nil, false, "", true, exitPass, ""},
+		{"SIGTERM, in the first of several runs", syscall.SIGTERM, true, "", false, cli.ExitInterrupted, "of 3 runs"},
+		{"SIGHUP, as from a terminal that is closed", syscall.SIGHUP, false, "", false, cli.ExitInterrupted, "the run was interrupted"},
+		{"SIGINT, where standard output is a full disk", os.Interrupt, false, "/dev/full", false, cli.ExitInterrupted, ""},
+		{"SIGINT, where standard output was read by head", os.Interrupt, false, "", true, cli.ExitInterrupted, ""},
+		{"nothing, where standard output was read by head", nil, false, "", true, cli.ExitPass, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := os.Stat(c.stdout); c.stdout != "" && err != nil {
@@ -81,8 +83,8 @@ func TestReportsAreKept(t *testing.T) {
 				require.NoError(t, read.Close())
 			}
 			_ = run.Wait() // its code says it
-			if c.code == exitPass {
-				assert.Contains(t, []int{exitPass, exitInvalid}, run.ProcessState.ExitCode(), "98: the machine was too busy; %s", said)
+			if c.code == cli.ExitPass {
+				assert.Contains(t, []int{cli.ExitPass, cli.ExitInvalid}, run.ProcessState.ExitCode(), "98: the machine was too busy; %s", said)
 			} else {
 				assert.Equal(t, c.code, run.ProcessState.ExitCode())
 			}
@@ -149,7 +151,7 @@ func TestSIGHUPIsIgnoredUnderNohup(t *testing.T) {
 		}
 	}
 	_ = run.Wait()
-	assert.NotEqual(t, exitInterrupted, run.ProcessState.ExitCode())
+	assert.NotEqual(t, cli.ExitInterrupted, run.ProcessState.ExitCode())
 	var summary struct{ Interrupted bool }
 	require.NoError(t, json.Unmarshal([]byte(printed.String()), &summary), "the summary alone is standard output")
 	assert.False(t, summary.Interrupted)

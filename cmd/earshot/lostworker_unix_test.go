@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // A sharedRun is a coordinator and two workers that play a scenario, with a long hold, against a
@@ -89,9 +91,9 @@ func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
 			c := startSharedRun(t)
 			require.NoError(t, lose(c))
 			require.Error(t, c.coordinator.Wait(), "%s", c.progress)
-			assert.Equal(t, exitInvalid, c.coordinator.ProcessState.ExitCode(), "%s", c.progress)
+			assert.Equal(t, cli.ExitInvalid, c.coordinator.ProcessState.ExitCode(), "%s", c.progress)
 			_ = c.workers[1].Wait()
-			assert.Equal(t, exitPass, c.workers[1].ProcessState.ExitCode(), "the other has played its part: %s", &c.said[1])
+			assert.Equal(t, cli.ExitPass, c.workers[1].ProcessState.ExitCode(), "the other has played its part: %s", &c.said[1])
 			s := readShared(t, c.summary)
 			assert.Equal(t, "invalid", s.Verdict)
 			require.NotEmpty(t, s.Reasons)
@@ -107,7 +109,7 @@ func TestWorkersEndWhenTheirCoordinatorIsLost(t *testing.T) {
 	require.NoError(t, c.coordinator.Process.Kill())
 	for i, w := range c.workers {
 		require.Error(t, w.Wait())
-		assert.Equal(t, exitCouldNotRun, w.ProcessState.ExitCode(), "%s", &c.said[i])
+		assert.Equal(t, cli.ExitCouldNotRun, w.ProcessState.ExitCode(), "%s", &c.said[i])
 		assert.Contains(t, c.said[i].String(), "coordinator")
 	}
 }

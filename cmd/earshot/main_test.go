@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
@@ -63,7 +64,7 @@ func honestly(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	for range 5 {
 		stdout, stderr, code = command(t, args...)
 		if text := stdout + stderr; !strings.Contains(text, " the bottleneck:") &&
-			(code != exitInvalid || !strings.Contains(text, "in doubt:")) {
+			(code != cli.ExitInvalid || !strings.Contains(text, "in doubt:")) {
 			break
 		}
 		t.Log("the machine was too busy: once more")

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // ordinary is the user id of a user without rights, on most systems "nobody".
@@ -139,7 +141,7 @@ func TestServeRefusesLooseSecrets(t *testing.T) {
 	p := somebody(t)
 	said, code := p.serve(t, p.home, p.home, "--tls-self-signed")
 	require.Zero(t, code, said)
-	for _, name := range []string{operatorTokenFile, sessionKeyFile, certificateFile} {
+	for _, name := range []string{cli.OperatorTokenFile, "session-key", "tls-self-signed.pem"} {
 		path := filepath.Join(p.home, "earshot-data", name)
 		require.NoError(t, os.Chmod(path, 0o644))
 		said, code := p.serve(t, p.home, p.home, "--tls-self-signed")
@@ -150,7 +152,7 @@ func TestServeRefusesLooseSecrets(t *testing.T) {
 	}
 	said, code = p.serve(t, p.home, p.home, "--tls-self-signed")
 	require.Zero(t, code, said)
-	key := filepath.Join(p.home, "earshot-data", certificateFile) // also a certificate and a key for others
+	key := filepath.Join(p.home, "earshot-data", "tls-self-signed.pem") // also a certificate and a key for others
 	require.NoError(t, os.Chmod(key, 0o644))
 	said, code = p.serve(t, p.home, p.home, "--data", "other", "--tls-cert", key, "--tls-key", key)
 	assert.Zero(t, code, said)

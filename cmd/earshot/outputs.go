@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -47,9 +48,9 @@ func (o *outputs) all() []output {
 }
 
 // names are the files by the flags that name them.
-func (o outputs) names() (all []named) {
+func (o outputs) names() (all []cli.File) {
 	for _, f := range o.all() {
-		all = append(all, named{f.flag, *f.path})
+		all = append(all, cli.File{Flag: f.flag, Path: *f.path})
 	}
 	return all
 }
@@ -60,14 +61,14 @@ func (o outputs) check(repeat int) error {
 	if repeat < 1 || repeat > maxRepeat {
 		return fmt.Errorf("--repeat %d is not from 1 to %d", repeat, maxRepeat)
 	}
-	var all []named
+	var all []cli.File
 	for i := range repeat {
 		all = append(all, o.of(i, repeat).names()...)
 	}
-	if repeat > 1 && toStdout(all...) {
+	if repeat > 1 && cli.ToStdout(all...) {
 		return errors.New("with --repeat each report needs a file of its own, not standard output")
 	}
-	return checkNames(all...)
+	return cli.CheckFiles(all...)
 }
 
 // of returns the files of run i of several, counted from 0: report.json becomes
@@ -77,7 +78,7 @@ func (o outputs) of(i, repeat int) outputs {
 		return o
 	}
 	for _, f := range o.all() {
-		if *f.path != "" && !isStdout(*f.path) {
+		if *f.path != "" && !cli.IsStdout(*f.path) {
 			extension := filepath.Ext(*f.path)
 			*f.path = fmt.Sprintf("%s-%d%s", (*f.path)[:len(*f.path)-len(extension)], i+1, extension)
 		}
@@ -89,7 +90,7 @@ func (o outputs) of(i, repeat int) outputs {
 func (o outputs) write(r *report.Report, stdout io.Writer) (err error) {
 	for _, f := range o.all() {
 		write := func(w io.Writer) error { return f.write(r, w) }
-		err = errors.Join(err, named{f.flag, *f.path}.write(stdout, write))
+		err = errors.Join(err, cli.File{Flag: f.flag, Path: *f.path}.Write(stdout, write))
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/loadgen/compare"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
@@ -21,7 +22,7 @@ func TestRepeatWritesOneFileSetPerRun(t *testing.T) {
 	dir := t.TempDir()
 	summary, junit := filepath.Join(dir, "run.json"), filepath.Join(dir, "run.xml")
 	stdout, stderr, code := command(t, "run", small(t, `  onset_clip: ["max < 40ms"]`), "-q", "--repeat", "2", "--summary", summary, "--junit", junit)
-	assert.Equal(t, exitInvalid, code, stderr)
+	assert.Equal(t, cli.ExitInvalid, code, stderr)
 	assert.Contains(t, stdout, "run 1 of 2\n? invalid\n")
 	assert.Contains(t, stdout, "of 2 runs, 0 passed, 0 failed, 2 were invalid\n")
 	for _, name := range []string{"run-1", "run-2"} {
@@ -38,12 +39,12 @@ func TestRepeatWritesOneFileSetPerRun(t *testing.T) {
 	}
 	assert.NoFileExists(t, summary)
 	_, _, code = command(t, "compare", filepath.Join(dir, "run-1.json"), filepath.Join(dir, "run-2.json"))
-	assert.Equal(t, exitInvalid, code)
+	assert.Equal(t, cli.ExitInvalid, code)
 
 	t.Run("and report makes the reports of each again", func(t *testing.T) {
 		page, again := filepath.Join(dir, "again.html"), filepath.Join(dir, "again.xml")
 		stdout, stderr, code := command(t, "report", filepath.Join(dir, "run-2.json"), "--html", page, "--junit", again)
-		require.Equal(t, exitPass, code, stderr)
+		require.Equal(t, cli.ExitPass, code, stderr)
 		assert.Contains(t, stdout, "? invalid\n")
 		html, err := os.ReadFile(page)
 		require.NoError(t, err)
@@ -71,7 +72,7 @@ func TestReportSaysWhatItCannotRead(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, stderr, code := command(t, append([]string{"report"}, c.args...)...)
-			assert.Equal(t, exitUsage, code)
+			assert.Equal(t, cli.ExitUsage, code)
 			assert.Contains(t, stderr, c.says)
 		})
 	}
@@ -87,11 +88,11 @@ func TestRepeatExitCodePrecedence(t *testing.T) {
 		plays int
 		says  string
 	}{
-		{"all pass", []error{nil, nil, nil}, exitPass, 3, "of 3 runs, 3 passed, 0 failed, 0 were invalid\n"},
-		{"one fails", []error{nil, fail, nil}, exitFail, 3, "of 3 runs, 2 passed, 1 failed, 0 were invalid\n"},
-		{"one is invalid and one fails", []error{fail, invalid, fail}, exitInvalid, 3, "of 3 runs, 0 passed, 2 failed, 1 were invalid\n"},
-		{"one can't be played, and no other is tried", []error{fail, gone, nil}, exitCouldNotRun, 2, "of 3 runs, 0 passed, 1 failed, 0 were invalid, 2 not played\n"},
-		{"one is interrupted", []error{invalid, interrupted(errors.New("stop")), nil}, exitInterrupted, 2, "of 3 runs, 0 passed, 0 failed, 1 were invalid, one was interrupted, 1 not played\n"},
+		{"all pass", []error{nil, nil, nil}, cli.ExitPass, 3, "of 3 runs, 3 passed, 0 failed, 0 were invalid\n"},
+		{"one fails", []error{nil, fail, nil}, cli.ExitFail, 3, "of 3 runs, 2 passed, 1 failed, 0 were invalid\n"},
+		{"one is invalid and one fails", []error{fail, invalid, fail}, cli.ExitInvalid, 3, "of 3 runs, 0 passed, 2 failed, 1 were invalid\n"},
+		{"one can't be played, and no other is tried", []error{fail, gone, nil}, cli.ExitCouldNotRun, 2, "of 3 runs, 0 passed, 1 failed, 0 were invalid, 2 not played\n"},
+		{"one is interrupted", []error{invalid, cli.Interrupted(errors.New("stop")), nil}, cli.ExitInterrupted, 2, "of 3 runs, 0 passed, 0 failed, 1 were invalid, one was interrupted, 1 not played\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plays := 0

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
@@ -77,7 +78,7 @@ func targetNode(s *scenario.Scenario, nodes int) int {
 // startNodes starts a cluster on free ports of the loopback, and makes the driver for it.
 func (f targetFlags) startNodes(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, roots *tls.Config, died context.CancelCauseFunc) (_ io.Closer, err error) {
 	if err := f.checkNodes(cfg.Scenario, 0); err != nil {
-		return nil, usage(err)
+		return nil, cli.Usage(err)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -122,7 +123,7 @@ func (f targetFlags) startNodes(ctx context.Context, kind driver.Kind, cfg *load
 func (c *ownNodes) start(ctx context.Context, i int, address string) (*serverprocess.Process, error) {
 	cmd := exec.Command(c.self, "serve", "--cluster", "--nats", c.state.URL, "--data", filepath.Join(c.dir, "node"+strconv.Itoa(i+1)),
 		"--rate-limit-exempt", "127.0.0.0/8", "--http", address, "--media", "127.0.0.1:0", "--stop-with-stdin")
-	cmd.Env = append(os.Environ(), operatorTokenEnv+"="+c.token)
+	cmd.Env = append(os.Environ(), cli.OperatorTokenEnv+"="+c.token)
 	node, err := serverprocess.Start(ctx, cmd, c.died)
 	if err != nil {
 		return nil, fmt.Errorf("start node %d of the run: %w", i+1, err)
@@ -196,12 +197,12 @@ func stateServerCommand() *cobra.Command {
 	var dir string
 	var stopWithStdin bool
 	c := &cobra.Command{
-		Use: stateServerName, Short: "Serve as the NATS server of a run's own nodes", Hidden: true, Args: arguments(cobra.NoArgs),
+		Use: stateServerName, Short: "Serve as the NATS server of a run's own nodes", Hidden: true, Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithCancel(c.Context())
 			defer cancel()
 			if stopWithStdin {
-				stopWith(c.InOrStdin(), cancel)
+				cli.CancelAtEOF(c.InOrStdin(), cancel)
 			}
 			s, err := store.ServeState("127.0.0.1:0", dir)
 			if err != nil {
@@ -215,12 +216,4 @@ func stateServerCommand() *cobra.Command {
 	c.Flags().StringVar(&dir, "dir", "", "`directory` of what it keeps")
 	c.Flags().BoolVar(&stopWithStdin, "stop-with-stdin", false, "stop when standard input ends")
 	return c
-}
-
-// stopWith cancels when a standard input ends.
-func stopWith(stdin io.Reader, cancel context.CancelFunc) {
-	go func() { // ends with the process: a read of standard input can't be cancelled
-		_, _ = io.Copy(io.Discard, stdin)
-		cancel()
-	}()
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // playNodes plays a scenario on servers of its own, which nothing that is certain may speak against,
@@ -18,7 +20,7 @@ func playNodes(t *testing.T, text string) map[string]struct{ Count, Rate, Max fl
 	summary := filepath.Join(t.TempDir(), "summary.json")
 	text = strings.ReplaceAll(text, "VOICE", voice(t))
 	stdout, stderr, code := command(t, "run", file(t, "nodes.yaml", text), "--summary", summary)
-	if code != exitInvalid {
+	if code != cli.ExitInvalid {
 		require.Zero(t, code, "%s\n%s", stdout, stderr)
 	}
 	data, err := os.ReadFile(summary)
@@ -139,7 +141,7 @@ func TestRunRefusesNodesThatCannotBe(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, stderr, code := command(t, c.args...)
-			assert.Equal(t, exitUsage, code, stderr)
+			assert.Equal(t, cli.ExitUsage, code, stderr)
 			assert.Contains(t, stderr, c.says)
 		})
 	}

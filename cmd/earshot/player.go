@@ -5,14 +5,16 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
-	"io"
-	"os"
-	"runtime/debug"
 )
 
 // A player plays scenarios against targets and measures them.
@@ -61,9 +63,9 @@ func (p player) play(ctx context.Context, f targetFlags, s *scenario.Scenario) (
 	case errors.Is(cause, serverprocess.ErrDied):
 		return result, cause
 	case errors.Is(err, driver.ErrUnsupported):
-		return nil, usage(err)
+		return nil, cli.Usage(err)
 	case err != nil && ctx.Err() != nil:
-		return nil, interrupted(fmt.Errorf("interrupted before anything was measured: %w", err))
+		return nil, cli.Interrupted(fmt.Errorf("interrupted before anything was measured: %w", err))
 	case err != nil:
 		return nil, errors.Join(err, stopped)
 	}

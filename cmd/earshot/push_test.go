@@ -19,6 +19,8 @@ import (
 	"github.com/prometheus/client_golang/exp/api/remote"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // A keeper keeps the last message of remote write.
@@ -54,7 +56,7 @@ func TestRunPushesItsMetrics(t *testing.T) {
 	require.NoError(t, err)
 	var said struct{ Verdict string }
 	require.NoError(t, json.Unmarshal(text, &said))
-	assert.Equal(t, map[string]int{"pass": exitPass, "invalid": exitInvalid}[said.Verdict], code)
+	assert.Equal(t, map[string]int{"pass": cli.ExitPass, "invalid": cli.ExitInvalid}[said.Verdict], code)
 	last := kept.last.Load()
 	require.NotNil(t, last)
 	for _, part := range []string{"earshot_run_verdict", said.Verdict, "earshot_latency_at_best", "commit", "abc"} {
@@ -76,13 +78,13 @@ func TestRunRefusesReceiversBeforeItPlays(t *testing.T) {
 		code int
 		says string
 	}{
-		{"nobody takes remote write", []string{"--remote-write", "http://ann:s3cret@" + nobody}, exitCouldNotRun, "--remote-write http://…@" + nobody + " takes no metrics: "},
-		{"nobody takes OTLP", []string{"--otlp", nobody}, exitCouldNotRun, "--otlp " + nobody + " takes no metrics: "},
-		{"nobody takes OTLP over gRPC", []string{"--otlp", "grpc://" + nobody}, exitCouldNotRun, "refused"},
-		{"a URL of another kind", []string{"--otlp", "kafka://h"}, exitUsage, "--otlp: kafka://h has the scheme kafka"},
-		{"a label for nobody", []string{"--label", "a=b"}, exitUsage, "--label goes with --remote-write or --otlp"},
-		{"a label without a value", []string{"--otlp", nobody, "--label", "a"}, exitUsage, `--label: "a" is not of the form NAME=VALUE`},
-		{"a label twice", []string{"--otlp", nobody, "--label", "a=b", "--label", "a=c"}, exitUsage, "--label: a is given twice"},
+		{"nobody takes remote write", []string{"--remote-write", "http://ann:s3cret@" + nobody}, cli.ExitCouldNotRun, "--remote-write http://…@" + nobody + " takes no metrics: "},
+		{"nobody takes OTLP", []string{"--otlp", nobody}, cli.ExitCouldNotRun, "--otlp " + nobody + " takes no metrics: "},
+		{"nobody takes OTLP over gRPC", []string{"--otlp", "grpc://" + nobody}, cli.ExitCouldNotRun, "refused"},
+		{"a URL of another kind", []string{"--otlp", "kafka://h"}, cli.ExitUsage, "--otlp: kafka://h has the scheme kafka"},
+		{"a label for nobody", []string{"--label", "a=b"}, cli.ExitUsage, "--label goes with --remote-write or --otlp"},
+		{"a label without a value", []string{"--otlp", nobody, "--label", "a"}, cli.ExitUsage, `--label: "a" is not of the form NAME=VALUE`},
+		{"a label twice", []string{"--otlp", nobody, "--label", "a=b", "--label", "a=c"}, cli.ExitUsage, "--label: a is given twice"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, stderr, code := command(t, append([]string{"run", "smoke"}, c.args...)...)
@@ -136,7 +138,7 @@ func TestRunPushesToPrometheus(t *testing.T) {
 		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
 	}, time.Minute, 50*time.Millisecond)
 	_, stderr, code := command(t, "run", small(t, `  joined: ["rate >= 0"]`), "--remote-write", address, "--label", "commit=abc")
-	require.Contains(t, []int{exitPass, exitInvalid}, code, stderr)
+	require.Contains(t, []int{cli.ExitPass, cli.ExitInvalid}, code, stderr)
 	require.NotContains(t, stderr, "pushes failed")
 	for query, want := range map[string]int{
 		`count(earshot_run_verdict{commit="abc",job="earshot"})`: 1,

@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // firstPath is README's section for those who begin: its commands, and the workflow for CI.
@@ -55,7 +57,7 @@ func TestReadmesPathFromAnEmptyFolderToAGate(t *testing.T) {
 		return string(out), cmd.ProcessState.ExitCode()
 	}
 	out, code := shell(folder, commands)
-	assert.Contains(t, []int{exitPass, exitInvalid}, code, out) // a busy machine may make it invalid
+	assert.Contains(t, []int{cli.ExitPass, cli.ExitInvalid}, code, out) // a busy machine may make it invalid
 	assert.FileExists(t, filepath.Join(folder, "report.html"))
 
 	var workflow struct {
@@ -70,8 +72,8 @@ func TestReadmesPathFromAnEmptyFolderToAGate(t *testing.T) {
 		name, delivered string
 		codes           []int
 	}{
-		{"a change that keeps the thresholds", `delivered: ["rate >= 0.999"]`, []int{exitPass, exitInvalid}},
-		{"a change that crosses one", `delivered: ["rate < 0.001"]`, []int{exitFail, exitInvalid}},
+		{"a change that keeps the thresholds", `delivered: ["rate >= 0.999"]`, []int{cli.ExitPass, cli.ExitInvalid}},
+		{"a change that crosses one", `delivered: ["rate < 0.001"]`, []int{cli.ExitFail, cli.ExitInvalid}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // repeated calls once n times, with 0, 1 and so on, and returns the error whose exit
@@ -30,9 +32,9 @@ func repeated(n int, stdout io.Writer, once func(i int) error) error {
 			break
 		}
 	}
-	text := fmt.Sprintf("of %d runs, %d passed, %d failed, %d were invalid", n, codes[exitPass], codes[exitFail], codes[exitInvalid])
-	judged := codes[exitPass] + codes[exitFail] + codes[exitInvalid]
-	if codes[exitInterrupted] > 0 {
+	text := fmt.Sprintf("of %d runs, %d passed, %d failed, %d were invalid", n, codes[cli.ExitPass], codes[cli.ExitFail], codes[cli.ExitInvalid])
+	judged := codes[cli.ExitPass] + codes[cli.ExitFail] + codes[cli.ExitInvalid]
+	if codes[cli.ExitInterrupted] > 0 {
 		judged++
 		text += ", one was interrupted"
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -23,16 +24,16 @@ the files that flags name. The verdict is the one of the run; the exit code is 0
 - is standard input.`,
 		Example: `  earshot report summary.json --html report.html
   earshot report summary.json --full`,
-		Args: arguments(cobra.ExactArgs(1)),
+		Args: cli.Arguments(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(checkNames(out.names()...), term.check()); err != nil {
-				return usage(err)
+			if err := errors.Join(cli.CheckFiles(out.names()...), term.check()); err != nil {
+				return cli.Usage(err)
 			}
 			r, err := readReport(args[0], c.InOrStdin())
 			if err != nil {
-				return usage(fmt.Errorf("%s: %w", args[0], err))
+				return cli.Usage(fmt.Errorf("%s: %w", args[0], err))
 			}
-			text := forPeople(c.OutOrStdout(), c.ErrOrStderr(), out.names()...)
+			text := cli.ForPeople(c.OutOrStdout(), c.ErrOrStderr(), out.names()...)
 			return errors.Join(out.write(r, c.OutOrStdout()), r.WriteTerminal(text, term.of(text)))
 		},
 	}

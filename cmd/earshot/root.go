@@ -9,6 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/cmd/earshot/console"
+	"github.com/earshot-audio/earshot/cmd/earshot/server"
 	"github.com/earshot-audio/earshot/internal/printable"
 	"github.com/earshot-audio/earshot/internal/spelling"
 	"github.com/earshot-audio/earshot/internal/urltext"
@@ -38,39 +41,25 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
   earshot serve --open`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noCommand,
+		Args:          cli.NoCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return c.Help()
 		},
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.Version = version()
+	root.Version = cli.Version()
 	root.SetVersionTemplate("earshot {{.Version}}\n")
-	root.AddCommand(serveCommand(), runCommand(), workerCommand(), initCommand(), capacityCommand(), versusCommand(), leagueCommand(), compareCommand(), scenarioCommand(), reportCommand(), summaryCommand(),
-		roomCommand(), nodeCommand(), inviteCommand(), auditCommand(), versionCommand(), stateServerCommand())
+	root.AddCommand(server.Command(), runCommand(), workerCommand(), initCommand(), capacityCommand(), versusCommand(), leagueCommand(), compareCommand(), scenarioCommand(), reportCommand(), summaryCommand(),
+		versionCommand(), stateServerCommand())
+	root.AddCommand(console.Commands()...)
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-			return usage(fmt.Errorf("%w (see %s --help)", meantFlag(c, err), c.CommandPath()))
+			return cli.Usage(fmt.Errorf("%w (see %s --help)", meantFlag(c, err), c.CommandPath()))
 		})
 	}
 	decimalFlags(root)
 	return root
-}
-
-// noCommand refuses a word that is no command, and says which was meant.
-func noCommand(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	var names []string
-	for _, known := range c.Commands() {
-		if known.IsAvailableCommand() {
-			names = append(names, known.Name())
-		}
-	}
-	err := spelling.Meant(fmt.Errorf("unknown command %q", args[0]), args[0], names)
-	return usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
 }
 
 // meantFlag adds to the error over an unknown flag which one was meant.
@@ -86,15 +75,4 @@ func meantFlag(c *cobra.Command, err error) error {
 		}
 	})
 	return spelling.Meant(err, "--"+unknown.GetSpecifiedName(), names)
-}
-
-// arguments wraps cobra's check of a command's arguments, so that a wrong number of
-// arguments is bad usage.
-func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
-		}
-		return nil
-	}
 }

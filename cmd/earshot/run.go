@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -55,11 +56,11 @@ at the end; or several, if --nodes or the scenario's nodes ask for a cluster. Ex
 	}
 	flags := c.Flags()
 	f.target.bind(c)
-	caFlag(flags, &f.ca)
+	cli.CAFlag(flags, &f.ca)
 	f.bind(flags)
 	f.bindListeners(flags)
 	f.bindThresholds(flags)
-	complete(c, "threshold", completeThreshold)
+	cli.Complete(c, "threshold", completeThreshold)
 	flags.IntVar(&f.repeat, "repeat", 1, "play `N` times; the files of run i get -i before their extension")
 	f.out.bind(flags)
 	f.watch.bind(flags)
@@ -74,27 +75,27 @@ at the end; or several, if --nodes or the scenario's nodes ask for a cluster. Ex
 func (f runFlags) run(ctx context.Context, path string, changed func(string) bool, stdout, stderr io.Writer) error {
 	s, err := f.load(path, changed)
 	if err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
-	warn(stderr, s.Warnings)
-	warn(stderr, f.watch.exposed())
-	warn(stderr, f.target.exposed())
+	cli.Warn(stderr, s.Warnings)
+	cli.Warn(stderr, f.watch.exposed())
+	cli.Warn(stderr, f.target.exposed())
 	if err := errors.Join(f.workers.check(f.target, f.repeat, changed), f.target.checkNodes(s, f.workers.workers)); err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	if f.workers.workers == 0 || f.workers.local { // else it is the workers' machines that play
 		warnings, err := loadgen.PreflightShared(host.CurrentLimits(), s, f.target.ownServer(), loadgen.Share{Of: f.workers.workers})
-		warn(stderr, warnings)
+		cli.Warn(stderr, warnings)
 		if err != nil {
 			return err
 		}
 	}
 	if err := errors.Join(f.out.check(f.repeat), f.term.check()); err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
-	roots, err := loadRoots(f.ca)
+	roots, err := cli.LoadRoots(f.ca)
 	if err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	watching, err := f.watch.open(ctx, roots, stderr)
 	if err != nil {
@@ -104,11 +105,11 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 	if f.workers.workers > 0 {
 		p.workers, p.ca = &f.workers, f.ca
 	}
-	err = repeated(f.repeat, forPeople(stdout, stderr, f.out.names()...), func(i int) error {
+	err = repeated(f.repeat, cli.ForPeople(stdout, stderr, f.out.names()...), func(i int) error {
 		p.again = i+1 < f.repeat
 		return f.once(ctx, s, p, f.out.of(i, f.repeat), stdout)
 	})
-	warn(stderr, watching.warnings())
+	cli.Warn(stderr, watching.warnings())
 	return errors.Join(err, watching.Close())
 }
 
@@ -123,11 +124,11 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, p player, out 
 	p.watch.finish(r)
 	// The files come first: standard output may be a pipe that nobody reads.
 	written := out.write(r, stdout)
-	written = errors.Join(written, f.print(r, forPeople(stdout, p.stderr, out.names()...)))
+	written = errors.Join(written, f.print(r, cli.ForPeople(stdout, p.stderr, out.names()...)))
 	p.watch.flush() // may wait for others, so it comes last
 	switch {
 	case result.Interrupted && !errors.Is(err, serverprocess.ErrDied):
-		return errors.Join(interrupted(errors.New("the run was interrupted; the report covers what was played")), written, err)
+		return errors.Join(cli.Interrupted(errors.New("the run was interrupted; the report covers what was played")), written, err)
 	case errors.Is(err, serverprocess.ErrDied), written != nil: // what was measured until then is shown, and is no verdict
 		return errors.Join(written, err)
 	}

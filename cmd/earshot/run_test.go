@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 )
 
@@ -46,7 +47,7 @@ func TestRunNeedsOperatorToken(t *testing.T) {
 	stdout, stderr, code := honestly(t, "run", path, "--target", url, "--token", token)
 	require.Zero(t, code, "%s\n%s", stdout, stderr)
 	_, stderr, code = command(t, "run", path, "--target", url)
-	assert.Equal(t, exitCouldNotRun, code)
+	assert.Equal(t, cli.ExitCouldNotRun, code)
 	assert.Contains(t, stderr, "unauthorized")
 }
 
@@ -94,7 +95,7 @@ func TestRunExits99WhenThresholdIsCrossed(t *testing.T) {
 	stdout, _, code := honestly(t, "run", small(t, `
   joined: ["rate > 1"]
 `), "-q")
-	assert.Equal(t, exitFail, code)
+	assert.Equal(t, cli.ExitFail, code)
 	assert.Equal(t, "✗ fail  joined 100 % (needs > 100 %)\n", stdout)
 }
 
@@ -104,7 +105,7 @@ func TestRunExits98WhenThresholdHasNoData(t *testing.T) {
 	stdout, _, code := command(t, "run", small(t, `
   onset_clip: ["max < 40ms"]
 `))
-	assert.Equal(t, exitInvalid, code)
+	assert.Equal(t, cli.ExitInvalid, code)
 	assert.Contains(t, stdout, "? max < 40ms  no data")
 	assert.Contains(t, stdout, "? invalid")
 }
@@ -124,7 +125,7 @@ thresholds:
   delivered: ["rate >= 0.5"]
 `)
 	stdout, _, code := command(t, "run", path)
-	assert.Equal(t, exitInvalid, code)
+	assert.Equal(t, cli.ExitInvalid, code)
 	assert.Contains(t, stdout, "nothing was measured")
 }
 
@@ -133,7 +134,7 @@ func TestRunExits2OnMisspeltMetricWithItsLine(t *testing.T) {
   latncy: ["p(99) < 20ms"]
 `)
 	stdout, stderr, code := command(t, "run", path)
-	assert.Equal(t, exitUsage, code)
+	assert.Equal(t, cli.ExitUsage, code)
 	assert.Empty(t, stdout)
 	assert.Contains(t, stderr, "small.yaml:10:")
 	assert.Contains(t, stderr, "latncy")
@@ -148,26 +149,26 @@ func TestRunExits1WhenTargetIsUnreachable(t *testing.T) {
 	require.NoError(t, l.Close())
 	t.Run("an earshot server", func(t *testing.T) {
 		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--target", dead)
-		assert.Equal(t, exitCouldNotRun, code)
+		assert.Equal(t, cli.ExitCouldNotRun, code)
 		assert.Contains(t, stderr, "cannot be reached")
 		assert.Equal(t, 1, strings.Count(stderr, "\n"), "and nothing else: %s", stderr)
 	})
 	t.Run("a host and port", func(t *testing.T) {
 		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--target", strings.TrimPrefix(dead, "http://"))
-		assert.Equal(t, exitCouldNotRun, code)
+		assert.Equal(t, cli.ExitCouldNotRun, code)
 		assert.Contains(t, stderr, "cannot be reached")
 	})
 	t.Run("a WHIP server", func(t *testing.T) {
 		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--driver", "whep",
 			"--whip-url", dead+"/{room}/whip", "--whep-url", dead+"/{room}/whep")
-		assert.Equal(t, exitCouldNotRun, code)
+		assert.Equal(t, cli.ExitCouldNotRun, code)
 		assert.Contains(t, stderr, "cannot be reached")
 	})
 	t.Run("a server that is something else", func(t *testing.T) {
 		other := httptest.NewServer(http.NotFoundHandler())
 		defer other.Close()
 		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--target", other.URL)
-		assert.Equal(t, exitCouldNotRun, code)
+		assert.Equal(t, cli.ExitCouldNotRun, code)
 		assert.Contains(t, stderr, "404")
 	})
 }
@@ -197,7 +198,7 @@ func TestRunExits130WhenInterruptedAndReports(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("the run did not end")
 	}
-	assert.Equal(t, exitInterrupted, code)
+	assert.Equal(t, cli.ExitInterrupted, code)
 	assert.Contains(t, stdout.String(), "✓ rate == 1  rate=100%")
 	assert.Contains(t, stdout.String(), "the run was interrupted")
 }
@@ -232,7 +233,7 @@ func TestRunExits1WhenItsServerDiesWithTheServersLog(t *testing.T) {
 	}
 	select {
 	case err := <-done:
-		assert.Equal(t, exitCouldNotRun, exitCode(err))
+		assert.Equal(t, cli.ExitCouldNotRun, exitCode(err))
 		assert.ErrorContains(t, err, "the server died")
 		assert.ErrorContains(t, err, "room created", "the end of its log")
 		assert.Contains(t, stdout.String(), "✓ rate == 1  rate=100%", "what was measured until then")

@@ -34,10 +34,6 @@ func (f *scenarioFlags) bindThresholds(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.thresholds, "threshold", nil, "add a threshold, as `'metric: expression'` (repeatable)")
 }
 
-func caFlag(flags *pflag.FlagSet, ca *string) {
-	flags.StringVar(ca, "ca", "", "`file` of certificate authorities (PEM) to trust beside the system's")
-}
-
 // load reads a scenario and applies the flags that were given.
 func (f scenarioFlags) load(name string, changed func(string) bool) (*scenario.Scenario, error) {
 	s, err := loadScenario(name, f.stdin)

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/secrets"
 )
 
@@ -94,7 +95,7 @@ func TestServeKeepsOperatorToken(t *testing.T) {
 	assert.NotEmpty(t, made["host_token"])
 	assert.Zero(t, stop())
 
-	again, err := secrets.LoadOrCreate(filepath.Join(data, operatorTokenFile))
+	again, err := secrets.LoadOrCreate(filepath.Join(data, cli.OperatorTokenFile))
 	require.NoError(t, err)
 	assert.Equal(t, strings.TrimSpace(string(token)), again)
 }
@@ -104,7 +105,7 @@ func TestServeExits1WhenMediaPortIsTaken(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 	_, stderr, code := command(t, "serve", "--open", "--http", "127.0.0.1:0", "--media", taken.LocalAddr().String())
-	assert.Equal(t, exitCouldNotRun, code)
+	assert.Equal(t, cli.ExitCouldNotRun, code)
 	assert.Contains(t, stderr, taken.LocalAddr().String())
 }
 
@@ -112,7 +113,7 @@ func TestServeLocksDataDirectory(t *testing.T) {
 	data := t.TempDir()
 	_, stop := served(t, "--data", data)
 	_, stderr, code := command(t, "serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data", data)
-	assert.Equal(t, exitCouldNotRun, code)
+	assert.Equal(t, cli.ExitCouldNotRun, code)
 	assert.Contains(t, stderr, "another server uses this store")
 	assert.Zero(t, stop())
 }
@@ -120,16 +121,16 @@ func TestServeLocksDataDirectory(t *testing.T) {
 func TestServeExits1OnUnusableDataDirectory(t *testing.T) {
 	path := file(t, "data", "a file")
 	_, stderr, code := command(t, "serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data", path)
-	assert.Equal(t, exitCouldNotRun, code)
+	assert.Equal(t, cli.ExitCouldNotRun, code)
 	assert.Contains(t, stderr, path)
 	_, stderr, code = command(t, "serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data", t.TempDir(), "--nats", "nats://127.0.0.1:1")
-	assert.Equal(t, exitCouldNotRun, code)
+	assert.Equal(t, cli.ExitCouldNotRun, code)
 	assert.Contains(t, stderr, "NATS")
 }
 
 func TestServeKeepsSelfSignedCertificate(t *testing.T) {
 	data := t.TempDir()
-	path := filepath.Join(data, certificateFile)
+	path := filepath.Join(data, "tls-self-signed.pem")
 	var first []byte
 	for range 2 {
 		url, stop := served(t, "--data", data, "--tls-self-signed")
@@ -157,37 +158,8 @@ func TestServeKeepsSelfSignedCertificate(t *testing.T) {
 	assert.True(t, strings.HasPrefix(url, "https://"), url)
 	assert.Zero(t, stop())
 	_, stderr, code := command(t, "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--tls-cert", "nowhere.pem", "--tls-key", path)
-	assert.Equal(t, exitCouldNotRun, code)
+	assert.Equal(t, cli.ExitCouldNotRun, code)
 	assert.Contains(t, stderr, "nowhere.pem")
-}
-
-func TestServeRateLimitExemptions(t *testing.T) {
-	for name, row := range map[string]struct {
-		flags serveFlags
-		want  []string // nil: refused
-	}{
-		"nobody":                                 {serveFlags{}, []string{}},
-		"who is named":                           {serveFlags{rateLimitExempt: []string{"10.1.0.0/16"}}, []string{"10.1.0.0/16"}},
-		"the loopback of an open server":         {serveFlags{open: true}, loopback},
-		"nobody if it is open to the network":    {serveFlags{open: true, openToNetwork: true}, []string{}},
-		"an address is not a range":              {serveFlags{rateLimitExempt: []string{"10.1.2.3"}}, nil},
-		"an address within a range is not one":   {serveFlags{rateLimitExempt: []string{"10.1.2.3/16"}}, nil},
-		"nonsense is refused and never ignored":  {serveFlags{rateLimitExempt: []string{"loopback"}}, nil},
-		"nothing is refused and never ignored":   {serveFlags{rateLimitExempt: []string{""}}, nil},
-		"the second is looked at like the first": {serveFlags{rateLimitExempt: []string{"10.1.0.0/16", "x"}}, nil},
-	} {
-		got, err := row.flags.exempt()
-		if row.want == nil {
-			assert.ErrorContains(t, err, "--rate-limit-exempt", name)
-			continue
-		}
-		require.NoError(t, err, name)
-		texts := []string{}
-		for _, p := range got {
-			texts = append(texts, p.String())
-		}
-		assert.Equal(t, row.want, texts, name)
-	}
 }
 
 func TestServeRestoresRoomsAfterRestart(t *testing.T) {

@@ -15,6 +15,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 func TestServeSIGTERMSaysGoodbyeAndExits0(t *testing.T) {
@@ -77,7 +79,7 @@ func TestRunSIGINTStillReports(t *testing.T) {
 	}
 	var exit *exec.ExitError
 	require.ErrorAs(t, c.Wait(), &exit)
-	assert.Equal(t, exitInterrupted, exit.ExitCode())
+	assert.Equal(t, cli.ExitInterrupted, exit.ExitCode())
 	assert.Contains(t, report.String(), "✓ rate == 1  rate=100%")
 	assert.Contains(t, report.String(), "the run was interrupted")
 }

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -14,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/earshot-audio/earshot/internal/plaintext"
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/internal/urltext"
@@ -56,7 +57,7 @@ func (f *targetFlags) bind(c *cobra.Command) {
 	flags.StringVar(&f.token, "token", "", "bearer `token` for the target (the operator's, of an earshot server); {room} stands for the room with --driver whep")
 	flags.IntVar(&f.serverPID, "server-pid", 0, "measure CPU and memory of this process `number` of the machine as the target's")
 	f.turn.bind(flags)
-	complete(c, "driver", cobra.FixedCompletions(kinds.Names(), cobra.ShellCompDirectiveNoFileComp))
+	cli.Complete(c, "driver", cobra.FixedCompletions(kinds.Names(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 // A driverFlag is the value of a driver's own flag, in the map of all of them.
@@ -124,7 +125,7 @@ func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, roots *tl
 		cfg.TURN, err = f.turn.server(roots)
 	}
 	if err != nil {
-		return nil, usage(err)
+		return nil, cli.Usage(err)
 	}
 	f.readEnvironment(kind)
 	if f.ownServer() && max(f.nodes, cfg.Scenario.Nodes()) > 0 {
@@ -135,7 +136,7 @@ func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, roots *tl
 	}
 	d, err := kind.New(driver.Options{Flags: f.values, Token: f.token, TLS: roots})
 	if err != nil {
-		return nil, usage(err)
+		return nil, cli.Usage(err)
 	}
 	cfg.Driver, cfg.Server = d, d.Capabilities().Meter
 	if f.serverPID != 0 {
@@ -170,22 +171,17 @@ func startServer(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, roo
 	return server, nil
 }
 
-// loadRoots reads certificate authorities that are trusted beside the system's; nil
-// for the system's alone.
-func loadRoots(file string) (*tls.Config, error) {
-	if file == "" {
-		return nil, nil
+// exposed says that the target's token, or one of the driver's own, would be sent in the
+// open.
+func (f targetFlags) exposed() []string {
+	token := f.token
+	if kind, err := drivers().Find(f.driver); err == nil {
+		f.readEnvironment(kind)
+		for _, own := range kind.Flags {
+			if own.Token {
+				token = cmp.Or(token, f.values[own.Name])
+			}
+		}
 	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("--ca: %w", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(plaintext.Trim(pem)) {
-		return nil, fmt.Errorf("--ca: %s holds no PEM certificate", file)
-	}
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+	return cli.PlainToken(token, slices.Sorted(maps.Values(f.values)))
 }

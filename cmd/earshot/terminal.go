@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/spelling"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
@@ -24,7 +25,7 @@ func (f *terminalFlags) bind(c *cobra.Command) {
 	flags := c.Flags()
 	flags.BoolVar(&f.full, "full", false, "print every metric, and more of the generator")
 	flags.StringVar(&f.colour, "color", "auto", "`when` to print in colour: auto, always or never")
-	complete(c, "color", cobra.FixedCompletions(colours, cobra.ShellCompDirectiveNoFileComp))
+	cli.Complete(c, "color", cobra.FixedCompletions(colours, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // colours are the values of --color.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"golang.org/x/sys/unix"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 func TestRunInvalidWhenGeneratorLacksCPU(t *testing.T) {
@@ -18,7 +20,7 @@ func TestRunInvalidWhenGeneratorLacksCPU(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			run := earshotProcess(t, "run", small(t, c.text), "--target", url, "--hold", "4s")
 			text, code := throttled(t, run, startLast, hog)
-			assert.Equal(t, exitInvalid, code, text)
+			assert.Equal(t, cli.ExitInvalid, code, text)
 			assert.Contains(t, text, "the generator was the bottleneck")
 		})
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // throttled plays a scenario in a child process against a server in this process.
@@ -83,7 +85,7 @@ func TestRunInvalidWhenGeneratorIsStoppedRepeatedly(t *testing.T) {
 					}
 				}
 			})
-			assert.Equal(t, exitInvalid, code, text)
+			assert.Equal(t, cli.ExitInvalid, code, text)
 			assert.Regexp(t, "the generator was the bottleneck|the generator's process did not run", text)
 		})
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 func TestHelpGolden(t *testing.T) {
@@ -122,7 +124,7 @@ func TestBadUsageExits2(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stdout, stderr, code := command(t, c.args...)
-			assert.Equal(t, exitUsage, code)
+			assert.Equal(t, cli.ExitUsage, code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, c.says)
 		})

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 func versionCommand() *cobra.Command {
@@ -14,9 +16,9 @@ func versionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the versions of earshot, Go and Pion",
 		Example: "  earshot version",
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			fmt.Fprintf(c.OutOrStdout(), "earshot %s\n%s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(c.OutOrStdout(), "earshot %s\n%s %s/%s\n", cli.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			if info, ok := debug.ReadBuildInfo(); ok {
 				for _, m := range info.Deps {
 					if strings.HasPrefix(m.Path, "github.com/pion/") {
@@ -27,13 +29,4 @@ func versionCommand() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// version is the version that the binary was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }

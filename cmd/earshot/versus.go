@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -56,7 +57,7 @@ played against counts as 1, after the others have been played.`,
 	flags.StringArrayVar(&f.targets, "target", nil, "a server, as `'NAME key=value...'` (repeatable, at least two)")
 	flags.StringArrayVar(&f.targets, "team", nil, "")
 	_ = flags.MarkHidden("team") // what --target was called in earshot league
-	caFlag(flags, &f.ca)
+	cli.CAFlag(flags, &f.ca)
 	f.turn.bind(flags)
 	f.bindListeners(flags)
 	f.bind(flags)
@@ -104,29 +105,29 @@ func parseTarget(text string) (name string, f targetFlags, err error) {
 func (f versusFlags) run(ctx context.Context, path string, changed func(string) bool, stdout, stderr io.Writer) error {
 	s, err := f.load(path, changed)
 	if err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	var names []string
 	var targets []targetFlags
 	for _, text := range f.targets {
 		name, t, err := parseTarget(text)
 		if err != nil {
-			return usage(err)
+			return cli.Usage(err)
 		}
 		t.turn = f.turn
 		names, targets = append(names, name), append(targets, t)
-		warn(stderr, t.exposed())
+		cli.Warn(stderr, t.exposed())
 	}
 	if len(targets) < 2 {
-		return usage(errors.New("give at least two targets, each with --target"))
+		return cli.Usage(errors.New("give at least two targets, each with --target"))
 	}
-	summary, page := named{"--summary", f.summary}, named{"--html", f.html}
-	if err := checkNames(summary, page); err != nil {
-		return usage(err)
+	summary, page := cli.File{Flag: "--summary", Path: f.summary}, cli.File{Flag: "--html", Path: f.html}
+	if err := cli.CheckFiles(summary, page); err != nil {
+		return cli.Usage(err)
 	}
-	roots, err := loadRoots(f.ca)
+	roots, err := cli.LoadRoots(f.ca)
 	if err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	p := player{roots: roots, quiet: f.quiet, stderr: stderr}
 	result := &versus.Result{Scenario: s.Name, Seed: s.Seed}
@@ -137,7 +138,7 @@ func (f versusFlags) run(ctx context.Context, path string, changed func(string) 
 	if len(result.Targets) == 0 {
 		return err
 	}
-	written := errors.Join(summary.write(stdout, result.WriteJSON), page.write(stdout, result.WriteHTML), result.WriteText(forPeople(stdout, stderr, summary, page)))
+	written := errors.Join(summary.Write(stdout, result.WriteJSON), page.Write(stdout, result.WriteHTML), result.WriteText(cli.ForPeople(stdout, stderr, summary, page)))
 	return errors.Join(err, written, result.Err(), verdict(result.Verdict()))
 }
 
@@ -146,9 +147,9 @@ func (f versusFlags) run(ctx context.Context, path string, changed func(string) 
 func against(ctx context.Context, p player, t targetFlags, s *scenario.Scenario) (*report.Report, error) {
 	measured, err := p.play(ctx, t, s)
 	if ctx.Err() != nil {
-		return nil, versus.Fatal{Err: interrupted(errors.New("the comparison was interrupted"))}
+		return nil, versus.Fatal{Err: cli.Interrupted(errors.New("the comparison was interrupted"))}
 	}
-	var marked *exitError
+	var marked *cli.ExitError
 	if errors.As(err, &marked) {
 		return nil, versus.Fatal{Err: err}
 	}

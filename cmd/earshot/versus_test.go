@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/testturn"
 )
 
@@ -23,7 +24,7 @@ func TestVersusComparesTargets(t *testing.T) {
 	stdout, stderr, code := honestly(t, "versus", path, "--turn-url", "turn:"+server.Address, "--turn-user", "ada", "--turn-password", "secret",
 		"--target", "one", "--target", "other", "--target",
 		"gone whip=http://127.0.0.1:9/{room}/whip whep=http://127.0.0.1:9/{room}/whep", "--summary", summary, "--html", page)
-	assert.Equal(t, exitCouldNotRun, code)
+	assert.Equal(t, cli.ExitCouldNotRun, code)
 	assert.Contains(t, stderr, "target gone: ")
 	assert.Contains(t, stderr, "cannot be reached")
 	lines := strings.Split(stdout, "\n")
@@ -75,7 +76,7 @@ func TestVersusRejectsBadUsage(t *testing.T) {
 				args = append(args, "--target", target)
 			}
 			stdout, stderr, code := command(t, args...)
-			assert.Equal(t, exitUsage, code)
+			assert.Equal(t, cli.ExitUsage, code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, c.says)
 		})
@@ -85,7 +86,7 @@ func TestVersusRejectsBadUsage(t *testing.T) {
 // The command and its flag have a former name.
 func TestVersusHasTheAliasLeague(t *testing.T) {
 	_, stderr, code := command(t, "league", small(t, `  joined: ["rate == 1"]`), "--team", "one", "--team", "other url=http://x/")
-	assert.Equal(t, exitUsage, code)
+	assert.Equal(t, cli.ExitUsage, code)
 	assert.Contains(t, stderr, "it can have target, whip, whep, livekit, key, secret, token, pid")
 	stdout, _, code := command(t, "--help")
 	assert.Zero(t, code)

@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -62,20 +66,20 @@ func (f watchFlags) open(ctx context.Context, roots *tls.Config, stderr io.Write
 	}()
 	labels, err := f.parseLabels()
 	if err != nil {
-		return w, usage(err)
+		return w, cli.Usage(err)
 	}
 	if w.figures, err = watch.NewFigures(); err != nil {
 		return w, err
 	}
 	if f.prometheus != "" {
 		if w.exporter, err = watch.NewExporter(f.prometheus, w.figures); err != nil {
-			return w, usage(fmt.Errorf("--prometheus: %w", err))
+			return w, cli.Usage(fmt.Errorf("--prometheus: %w", err))
 		}
 		fmt.Fprintln(stderr, "earshot: metrics at", w.exporter.URL())
 	}
 	if f.dashboard != "" {
 		if w.dashboard, err = watch.NewDashboard(f.dashboard); err != nil {
-			return w, usage(fmt.Errorf("--dashboard: %w", err))
+			return w, cli.Usage(fmt.Errorf("--dashboard: %w", err))
 		}
 		fmt.Fprintln(stderr, "earshot: dashboard at", w.dashboard.URL())
 	}
@@ -83,7 +87,7 @@ func (f watchFlags) open(ctx context.Context, roots *tls.Config, stderr io.Write
 	if err != nil {
 		machine = "unknown" // a label of its own would say no more
 	}
-	options := push.Options{Labels: labels, Instance: machine, Version: version(), Token: os.Getenv(remoteWriteToken), TLS: roots}
+	options := push.Options{Labels: labels, Instance: machine, Version: cli.Version(), Token: os.Getenv(remoteWriteToken), TLS: roots}
 	for _, to := range []struct {
 		flag, url string
 		receiver  func() (push.Sender, error)
@@ -96,7 +100,7 @@ func (f watchFlags) open(ctx context.Context, roots *tls.Config, stderr io.Write
 		}
 		sender, err := to.receiver()
 		if err != nil {
-			return w, usage(fmt.Errorf("%s: %w", to.flag, err))
+			return w, cli.Usage(fmt.Errorf("%s: %w", to.flag, err))
 		}
 		p, err := push.Start(ctx, sender, push.Interval)
 		if err != nil {
@@ -195,4 +199,20 @@ func (w watchers) Close() (err error) {
 		_ = p.Close() // everything has been sent
 	}
 	return err
+}
+
+// exposed says what others than this machine can read of a run.
+func (f watchFlags) exposed() (warnings []string) {
+	for _, s := range []struct{ flag, address string }{{"--prometheus", f.prometheus}, {"--dashboard", f.dashboard}} {
+		if s.address != "" && reach.Outside(s.address) {
+			warnings = append(warnings, fmt.Sprintf("%s %s can be reached from the network: whoever does reads the run's figures and its target, without a password", s.flag, s.address))
+		}
+	}
+	token := os.Getenv(remoteWriteToken)
+	if u, err := url.Parse(f.remoteWrite); err == nil && u.User != nil {
+		token = u.User.String()
+	}
+	warnings = append(warnings, cli.PlainToken(token, []string{f.remoteWrite})...)
+	headers := os.Getenv("OTEL_EXPORTER_OTLP_HEADERS") + os.Getenv("OTEL_EXPORTER_OTLP_METRICS_HEADERS")
+	return append(warnings, cli.PlainToken(headers, []string{strings.Replace(f.otlp, "grpc://", "http://", 1)})...)
 }

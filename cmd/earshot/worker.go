@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -50,7 +51,7 @@ have to be here under the same path. The coordinator's token may be in the URL o
 arguments can be read by all users of the machine. Exit codes: 0 its part was played, 1 the coordinator was lost or
 the part could not be played, 2 bad usage, 130 interrupted.`,
 		Example: "  earshot worker --join nats://TOKEN@10.0.0.5:7090",
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.run(c.Context(), c.InOrStdin(), c.ErrOrStderr())
 		},
@@ -59,7 +60,7 @@ the part could not be played, 2 bad usage, 130 interrupted.`,
 	flags.StringVar(&f.join, "join", "", "`URL` of the coordinator, as it prints it: nats://TOKEN@HOST:PORT, or tls:// with a certificate")
 	flags.DurationVar(&f.wait, "wait", defaultWait, "look for the coordinator for this `time`")
 	flags.StringVar(&f.name, "name", "", "what reports call this worker (default: the host's `name`)")
-	caFlag(flags, &f.ca)
+	cli.CAFlag(flags, &f.ca)
 	flags.BoolVar(&f.stopWithStdin, "stop-with-stdin", false, "stop when standard input ends, as a coordinator needs it")
 	_ = flags.MarkHidden("stop-with-stdin") // it is there
 	return c
@@ -85,11 +86,11 @@ func (f workerFlags) run(ctx context.Context, stdin io.Reader, stderr io.Writer)
 	defer relaxGC()()
 	join, err := f.joinURL()
 	if err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
-	roots, err := loadRoots(f.ca)
+	roots, err := cli.LoadRoots(f.ca)
 	if err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -109,7 +110,7 @@ func (f workerFlags) run(ctx context.Context, stdin io.Reader, stderr io.Writer)
 			return stopped(ctx, err)
 		}
 		if m.Plain() {
-			warn(stderr, plainWorkers("start the coordinator with --worker-cert and --worker-key, and join with tls://"))
+			cli.Warn(stderr, plainWorkers("start the coordinator with --worker-cert and --worker-key, and join with tls://"))
 		}
 		err = stopped(ctx, f.play(ctx, m, stderr))
 		m.Close()
@@ -134,7 +135,7 @@ func (f workerFlags) play(ctx context.Context, m *workers.Membership, stderr io.
 // stopped marks an error of a command that was interrupted.
 func stopped(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
-		return interrupted(err)
+		return cli.Interrupted(err)
 	}
 	return err
 }
@@ -156,7 +157,7 @@ func configure(target json.RawMessage, cfg *loadgen.Config, ca string) error {
 	if err := json.Unmarshal(target, &t); err != nil {
 		return fmt.Errorf("read the coordinator's target: %w", err)
 	}
-	roots, err := loadRoots(ca)
+	roots, err := cli.LoadRoots(ca)
 	if err != nil {
 		return err
 	}

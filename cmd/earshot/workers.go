@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/printable"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/internal/urltext"
@@ -106,7 +107,7 @@ func (f workersFlags) tls() (*tls.Config, error) {
 func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targetFlags, ca string, again bool, stderr io.Writer) (_ *loadgen.Result, err error) {
 	certificate, err := f.tls()
 	if err != nil {
-		return nil, usage(err)
+		return nil, cli.Usage(err)
 	}
 	reach, err := json.Marshal(target.shared(cfg, f.local))
 	if err != nil {
@@ -122,7 +123,7 @@ func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targe
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	if c.Plain() {
-		warn(stderr, plainWorkers("add --worker-cert and --worker-key, or give --nats a server with TLS"))
+		cli.Warn(stderr, plainWorkers("add --worker-cert and --worker-key, or give --nats a server with TLS"))
 	}
 	if f.local {
 		crew, startErr := startWorkers(c, f.workers, ca)
@@ -293,4 +294,10 @@ func (l *lastWords) String() string {
 		return ""
 	}
 	return "; it said: " + string(bytes.TrimSpace(l.text))
+}
+
+// plainWorkers says that what coordinator and workers tell each other is in the open, of
+// the flag that gives the way to do better.
+func plainWorkers(remedy string) []string {
+	return []string{"coordinator and workers talk unencrypted: whoever is on the way reads the workers' token and the target's, and can change what is measured; " + remedy}
 }

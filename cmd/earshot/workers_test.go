@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // sharedScenario is a scenario that several workers play: two speakers, who are two workers', and
@@ -122,15 +124,15 @@ func TestWorkersFlagsThatDoNotGoTogether(t *testing.T) {
 		{"where do they join again?", []string{"--workers", "2", "--coordinate", "127.0.0.1:0", "--target", "http://127.0.0.1:1", "--repeat", "2"}, "--repeat"},
 	} {
 		_, stderr, code := command(t, append([]string{"run", "smoke"}, c.args...)...)
-		assert.Equal(t, exitUsage, code, c.sentence)
+		assert.Equal(t, cli.ExitUsage, code, c.sentence)
 		assert.Contains(t, stderr, c.says, c.sentence)
 	}
 	for _, args := range [][]string{{"worker"}, {"worker", "--join", "http://127.0.0.1:1"}} {
 		_, _, code := command(t, args...)
-		assert.Equal(t, exitUsage, code)
+		assert.Equal(t, cli.ExitUsage, code)
 	}
 	_, stderr, code := command(t, "worker", "--join", "nats://x@127.0.0.1:1", "--wait", "1ms")
-	assert.Equal(t, exitCouldNotRun, code)
+	assert.Equal(t, cli.ExitCouldNotRun, code)
 	assert.Contains(t, stderr, "no coordinator")
 }
 

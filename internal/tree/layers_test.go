@@ -107,7 +107,10 @@ var layers = map[string][]string{
 	"internal/growth":               {"internal/chart", "internal/scale"},
 	"internal/scale":                {},
 	"web":                           {},
-	"cmd/earshot":                   {"internal/decimal", "internal/iceuri", "internal/shellword", "internal/urltext", "loadgen/metric", "web", "scenarios", "internal/plaintext", "internal/printable", "internal/spelling", "room/rtc", "cluster", "signaling", "signaling/front", "signaling/nodes", "loadgen", "loadgen/report", "loadgen/scenario", "loadgen/watch", "loadgen/push", "loadgen/compare", "loadgen/capacity", "loadgen/versus", "loadgen/workers", "internal/operator", "internal/reach", "internal/secrets", "internal/serverprocess", "internal/table", "internal/wholefile", "store", "loadgen/host", "loadgen/network", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/whep", "loadgen/driver/livekit", "internal/hugepages"},
+	"cmd/earshot/cli":               {"internal/plaintext", "internal/reach", "internal/shellword", "internal/spelling", "internal/urltext", "internal/wholefile"},
+	"cmd/earshot/console":           {"cmd/earshot/cli", "internal/operator", "internal/secrets", "internal/table", "internal/urltext"},
+	"cmd/earshot/server":            {"cluster", "cmd/earshot/cli", "internal/plaintext", "internal/reach", "internal/secrets", "room/rtc", "signaling", "signaling/front", "signaling/nodes", "store", "web"},
+	"cmd/earshot":                   {"cmd/earshot/cli", "cmd/earshot/console", "cmd/earshot/server", "internal/decimal", "internal/hugepages", "internal/iceuri", "internal/printable", "internal/reach", "internal/serverprocess", "internal/shellword", "internal/spelling", "internal/urltext", "internal/wholefile", "loadgen", "loadgen/capacity", "loadgen/compare", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/livekit", "loadgen/driver/whep", "loadgen/host", "loadgen/metric", "loadgen/network", "loadgen/push", "loadgen/report", "loadgen/scenario", "loadgen/versus", "loadgen/watch", "loadgen/workers", "scenarios", "store"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/operator"
 	"github.com/earshot-audio/earshot/internal/table"
 )
@@ -22,7 +23,7 @@ func roomCommand() *cobra.Command {
 		Example: `  earshot room list
   earshot room create "The Lobby" --visibility members
   earshot room kick q3zk2v7c5x4w6y5u4t3s2r1qpo bo4t3s2r1qpo --ban`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f.bind(c)
@@ -35,7 +36,7 @@ func roomList(f *operatorFlags) *cobra.Command {
 		Use:     "list",
 		Short:   "List the rooms",
 		Example: "  earshot room list --json",
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, _ []string) error {
 			var list struct {
 				Rooms []operator.RoomInfo `json:"rooms"`
@@ -62,7 +63,7 @@ func roomShow(f *operatorFlags) *cobra.Command {
 		Use:     "show ROOM",
 		Short:   "Show a room: who is in it, its invites, and who did what",
 		Example: "  earshot room show q3zk2v7c5x4w6y5u4t3s2r1qpo",
-		Args:    arguments(cobra.ExactArgs(1)),
+		Args:    cli.Arguments(cobra.ExactArgs(1)),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			var r operator.RoomInfo
 			trail := operator.RoomPath(args[0], "audit") + "?limit=" + strconv.Itoa(limit)
@@ -131,7 +132,7 @@ func roomCreate(f *operatorFlags) *cobra.Command {
 		Short: "Create a room",
 		Example: `  earshot room create "The Lobby"
   earshot room create Backstage --visibility closed --capacity 50`,
-		Args: arguments(cobra.ExactArgs(1)),
+		Args: cli.Arguments(cobra.ExactArgs(1)),
 	}
 	c.RunE = f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 		body := map[string]any{"name": args[0], "visibility": visibility}
@@ -142,7 +143,7 @@ func roomCreate(f *operatorFlags) *cobra.Command {
 		}
 		if c.Flags().Changed("audience-hold") {
 			if hold%time.Millisecond != 0 {
-				return usage(fmt.Errorf("--audience-hold is %s: give it whole milliseconds", hold))
+				return cli.Usage(fmt.Errorf("--audience-hold is %s: give it whole milliseconds", hold))
 			}
 			body["audience_hold_ms"] = hold.Milliseconds()
 		}
@@ -177,7 +178,7 @@ func roomEnd(f *operatorFlags) *cobra.Command {
 		Use:     "end ROOM",
 		Short:   "End a room for everybody",
 		Example: "  earshot room end q3zk2v7c5x4w6y5u4t3s2r1qpo",
-		Args:    arguments(cobra.ExactArgs(1)),
+		Args:    cli.Arguments(cobra.ExactArgs(1)),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			return s.printDone(s.Call(ctx, http.MethodDelete, operator.RoomPath(args[0]), nil, nil), "ended", args[0])
 		}),
@@ -192,7 +193,7 @@ func roomKick(f *operatorFlags) *cobra.Command {
 		Long: `Remove somebody from a room. Their media stops at once, and their token is
 revoked; with --ban, so is their account.`,
 		Example: "  earshot room kick q3zk2v7c5x4w6y5u4t3s2r1qpo m7n6b5v4c3x2z --ban",
-		Args:    arguments(cobra.ExactArgs(2)),
+		Args:    cli.Arguments(cobra.ExactArgs(2)),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			path := operator.RoomPath(args[0], "members", args[1]) + "?ban=" + strconv.FormatBool(ban)
 			return s.printDone(s.Call(ctx, http.MethodDelete, path, nil, nil), "out", args[1])
@@ -208,7 +209,7 @@ func roomMute(f *operatorFlags) *cobra.Command {
 		Use:     "mute ROOM MEMBER",
 		Short:   "Mute or unmute somebody on stage",
 		Example: "  earshot room mute q3zk2v7c5x4w6y5u4t3s2r1qpo m7n6b5v4c3x2z --undo",
-		Args:    arguments(cobra.ExactArgs(2)),
+		Args:    cli.Arguments(cobra.ExactArgs(2)),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			did := "muted"
 			if undo {

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/plaintext"
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/secrets"
@@ -142,7 +143,7 @@ func (f *peerFlags) tls(log *slog.Logger) (*tls.Config, error) {
 func (f *peerFlags) start(ctx context.Context, dir string, log *slog.Logger, stdout io.Writer) (*store.Peer, error) {
 	config, err := f.tls(log)
 	if err != nil {
-		return nil, usage(err)
+		return nil, cli.Usage(err)
 	}
 	peer, err := store.StartPeer(store.PeerConfig{Dir: dir, Set: store.PeerSet{Self: f.listen, Others: f.join}, TLS: config, Log: log})
 	if err != nil {

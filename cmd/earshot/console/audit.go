@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/operator"
 )
 
@@ -28,7 +29,7 @@ func auditCommand() *cobra.Command {
 is kept for 90 days, also after the room has ended.`,
 		Example: `  earshot audit
   earshot audit q3zk2v7c5x4w6y5u4t3s2r1qpo --limit 1000 --json`,
-		Args: arguments(cobra.MaximumNArgs(1)),
+		Args: cli.Arguments(cobra.MaximumNArgs(1)),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			path := "/api/audit"
 			if len(args) == 1 {

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/operator"
 	"github.com/earshot-audio/earshot/internal/urltext"
 )
@@ -22,7 +23,7 @@ func nodeCommand() *cobra.Command {
 Any of them can be asked.`,
 		Example: `  earshot node list
   earshot node drain q3zk2v7c5x`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f.bind(c)
@@ -35,7 +36,7 @@ func nodeList(f *operatorFlags) *cobra.Command {
 		Use:     "list",
 		Short:   "List the servers of a cluster, and how full they are",
 		Example: "  earshot node list --json",
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, _ []string) error {
 			var list struct {
 				Nodes []operator.NodeInfo `json:"nodes"`
@@ -69,7 +70,7 @@ func nodeDrain(f *operatorFlags, name, method string) *cobra.Command {
 		Use:     name + " NODE",
 		Short:   short,
 		Example: "  earshot node " + name + " q3zk2v7c5x",
-		Args:    arguments(cobra.ExactArgs(1)),
+		Args:    cli.Arguments(cobra.ExactArgs(1)),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			return s.printDone(s.Call(ctx, method, "/api/nodes/"+url.PathEscape(args[0])+"/drain", nil, nil), did, args[0])
 		}),

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -12,13 +12,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/operator"
 	"github.com/earshot-audio/earshot/internal/secrets"
 	"github.com/earshot-audio/earshot/internal/table"
 )
 
-// operatorTokenEnv is the environment variable with the operator's token.
-const operatorTokenEnv = "EARSHOT_OPERATOR_TOKEN"
+// Commands are the operator's commands.
+func Commands() []*cobra.Command {
+	return []*cobra.Command{roomCommand(), nodeCommand(), inviteCommand(), auditCommand()}
+}
 
 // operatorFlags say which server an operator's command is for.
 type operatorFlags struct {
@@ -30,7 +33,7 @@ type operatorFlags struct {
 func (f *operatorFlags) bind(c *cobra.Command) {
 	flags := c.PersistentFlags()
 	flags.StringVar(&f.target, "target", "http://127.0.0.1:7080", "`URL` of the server")
-	flags.StringVar(&f.token, "token", os.Getenv(operatorTokenEnv), "the operator's `token` (or $EARSHOT_OPERATOR_TOKEN; default: the one kept under --data)")
+	flags.StringVar(&f.token, "token", os.Getenv(cli.OperatorTokenEnv), "the operator's `token` (or $EARSHOT_OPERATOR_TOKEN; default: the one kept under --data)")
 	flags.Lookup("token").DefValue = ""
 	flags.StringVar(&f.data, "data", "./earshot-data", "the server's data `directory`, for its operator's token")
 	flags.StringVar(&f.ca, "ca", "", "`file` of certificate authorities (PEM) to trust beside the system's")
@@ -51,18 +54,18 @@ func (f *operatorFlags) session(c *cobra.Command) (*operatorSession, error) {
 	var err error
 	token := f.token
 	if token == "" {
-		if token, err = secrets.Load(filepath.Join(f.data, operatorTokenFile)); err != nil {
-			return nil, usage(fmt.Errorf("no operator's token: give --token, or --data with the server's data directory: %w", err))
+		if token, err = secrets.Load(filepath.Join(f.data, cli.OperatorTokenFile)); err != nil {
+			return nil, cli.Usage(fmt.Errorf("no operator's token: give --token, or --data with the server's data directory: %w", err))
 		}
 	}
-	warn(c.ErrOrStderr(), plainToken(token, []string{f.target}))
-	roots, err := loadRoots(f.ca)
+	cli.Warn(c.ErrOrStderr(), cli.PlainToken(token, []string{f.target}))
+	roots, err := cli.LoadRoots(f.ca)
 	if err != nil {
-		return nil, usage(err)
+		return nil, cli.Usage(err)
 	}
 	client, err := operator.New(f.target, token, roots)
 	if err != nil {
-		return nil, usage(fmt.Errorf("--target %w", err))
+		return nil, cli.Usage(fmt.Errorf("--target %w", err))
 	}
 	return &operatorSession{Client: client, out: c.OutOrStdout(), json: f.json, flags: serverFlags(c)}, nil
 }
@@ -72,7 +75,7 @@ func serverFlags(c *cobra.Command) string {
 	var words strings.Builder
 	for _, name := range []string{"target", "token", "data", "ca"} {
 		if f := c.Flags().Lookup(name); f.Changed {
-			words.WriteString(" " + strings.Join(flagWords(f), " "))
+			words.WriteString(" " + strings.Join(cli.FlagWords(f), " "))
 		}
 	}
 	return words.String()

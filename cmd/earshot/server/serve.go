@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"cmp"
@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/secrets"
 	"github.com/earshot-audio/earshot/room/rtc"
@@ -61,7 +62,8 @@ type serveFlags struct {
 	changed func(flag string) bool
 }
 
-func serveCommand() *cobra.Command {
+// Command is earshot serve.
+func Command() *cobra.Command {
 	var f serveFlags
 	c := &cobra.Command{
 		Use:   "serve",
@@ -78,7 +80,7 @@ exempt from the rate limits, unless --open-to-network is given.`,
 		Example: `  earshot serve
   earshot serve --open
   earshot serve --http 0.0.0.0:7443 --media 0.0.0.0:7081 --advertise 192.0.2.7 --tls-self-signed`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return serve(c.Context(), f, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -110,7 +112,7 @@ func (f *serveFlags) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&f.maxConnections, "max-connections", 0, "`number` of HTTP connections and WebSockets at once (default: what the limit of open files allows, 65536 at most)")
 	flags.BoolVar(&f.open, "open", false, "create rooms on first use and ask for no token")
 	flags.BoolVar(&f.openToNetwork, "open-to-network", false, "allow --open on an address that others can reach")
-	flags.StringVar(&f.operatorToken, "operator-token", os.Getenv(operatorTokenEnv), "`token` of the operator (or $EARSHOT_OPERATOR_TOKEN; default: made once and kept under --data)")
+	flags.StringVar(&f.operatorToken, "operator-token", os.Getenv(cli.OperatorTokenEnv), "`token` of the operator (or $EARSHOT_OPERATOR_TOKEN; default: made once and kept under --data)")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`format` of the log on standard error: text or json")
 	flags.StringVar(&f.pprof, "pprof", "", "`address` to serve profiles of this process on")
 	flags.BoolVar(&f.stopWithStdin, "stop-with-stdin", false, "stop when standard input ends")
@@ -121,11 +123,11 @@ func (f *serveFlags) bind(flags *pflag.FlagSet) {
 
 func (f serveFlags) check() error {
 	if f.logFormat != "text" && f.logFormat != "json" {
-		return usage(fmt.Errorf("--log-format %q is neither text nor json", f.logFormat))
+		return cli.Usage(fmt.Errorf("--log-format %q is neither text nor json", f.logFormat))
 	}
 	if f.advertise != "" {
 		if _, err := netip.ParseAddr(f.advertise); err != nil {
-			return usage(fmt.Errorf("--advertise: %w", err))
+			return cli.Usage(fmt.Errorf("--advertise: %w", err))
 		}
 	}
 	for _, row := range []struct {
@@ -147,21 +149,21 @@ func (f serveFlags) check() error {
 		{f.seats < 0 || f.seats > maxSeats, fmt.Sprintf("--seats must be from 1 to %d", maxSeats)},
 	} {
 		if row.wrong {
-			return usage(errors.New(row.text))
+			return cli.Usage(errors.New(row.text))
 		}
 	}
 	if err := f.peers.check(); err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	if _, err := f.exempt(); err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	if _, err := prefixes("--trusted-proxy", f.trustedProxy); err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	if f.maxConnections != 0 {
 		if _, err := front.Limit(f.maxConnections); err != nil {
-			return usage(fmt.Errorf("--max-connections: %w", err))
+			return cli.Usage(fmt.Errorf("--max-connections: %w", err))
 		}
 	}
 	return errors.Join(f.checkURLs(), f.checkAddresses())
@@ -170,7 +172,7 @@ func (f serveFlags) check() error {
 func (f serveFlags) checkURLs() error {
 	for _, u := range []struct{ flag, text string }{{"--public-url", f.publicURL}, {"--node-url", f.nodeURL}} {
 		if _, err := parseURL(u.flag, u.text); u.text != "" && err != nil {
-			return usage(err)
+			return cli.Usage(err)
 		}
 	}
 	return nil
@@ -180,17 +182,17 @@ func (f serveFlags) checkURLs() error {
 // should not be.
 func (f serveFlags) checkAddresses() error {
 	if f.pprof != "" && reach.Outside(f.pprof) {
-		return usage(fmt.Errorf("--pprof %s can be reached from the network, where anybody could stop and read this process with it: choose a loopback address, and reach it through a tunnel (ssh -L)", f.pprof))
+		return cli.Usage(fmt.Errorf("--pprof %s can be reached from the network, where anybody could stop and read this process with it: choose a loopback address, and reach it through a tunnel (ssh -L)", f.pprof))
 	}
 	for _, a := range []struct{ flag, address string }{{"--http", f.http}, {"--media", f.media}, {"--ice-tcp", f.iceTCP}} {
 		if a.flag == "--ice-tcp" && a.address == "" {
 			continue
 		}
 		if _, _, err := net.SplitHostPort(a.address); err != nil {
-			return usage(fmt.Errorf("%s: %w; an address is like 127.0.0.1:7080", a.flag, err))
+			return cli.Usage(fmt.Errorf("%s: %w; an address is like 127.0.0.1:7080", a.flag, err))
 		}
 		if f.open && !f.openToNetwork && reach.Outside(a.address) {
-			return usage(fmt.Errorf("%s %s can be reached from the network, and --open needs no token: choose a loopback address, or add --open-to-network", a.flag, a.address))
+			return cli.Usage(fmt.Errorf("%s %s can be reached from the network, and --open needs no token: choose a loopback address, or add --open-to-network", a.flag, a.address))
 		}
 	}
 	return nil
@@ -216,7 +218,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if f.stopWithStdin {
-		stopWith(stdin, cancel)
+		cli.CancelAtEOF(stdin, cancel)
 	}
 	log := newLog(f.logFormat, stderr)
 
@@ -229,7 +231,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 			log.Warn("the key of HTTPS is no secret", "error", err)
 		}
 	}
-	cfg := signaling.Config{Open: f.open, LoopbackOnly: !f.openToNetwork, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: version(), Page: web.Handler(nil)}
+	cfg := signaling.Config{Open: f.open, LoopbackOnly: !f.openToNetwork, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: cli.Version(), Page: web.Handler(nil)}
 	cfg.Limits.Exempt, _ = f.exempt() // checked, as what follows is
 	cfg.TrustedProxies, _ = prefixes("--trusted-proxy", f.trustedProxy)
 	cfg.ProxyProtocol, cfg.MaxConnections = f.proxyProtocol, f.maxConnections

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/secrets"
 	"github.com/earshot-audio/earshot/signaling"
 	"github.com/earshot-audio/earshot/store"
 )
 
-// The files under --data that hold secrets.
+// The files under --data that hold secrets, beside [cli.OperatorTokenFile].
 const (
-	operatorTokenFile = "operator-token"
-	sessionKeyFile    = "session-key"
-	certificateFile   = "tls-self-signed.pem" // with its key
+	sessionKeyFile  = "session-key"
+	certificateFile = "tls-self-signed.pem" // with its key
 )
 
 // expiredInviteRetention is how long invites are listed after they have expired.
@@ -46,7 +46,7 @@ func (f serveFlags) openState(ctx context.Context, cfg *signaling.Config, stdout
 		return nil, err
 	}
 	if cfg.OperatorToken == "" {
-		if cfg.OperatorToken, err = secrets.LoadOrCreate(filepath.Join(f.data, operatorTokenFile)); err != nil {
+		if cfg.OperatorToken, err = secrets.LoadOrCreate(filepath.Join(f.data, cli.OperatorTokenFile)); err != nil {
 			return fail(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/cluster"
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/secrets"
 	"github.com/earshot-audio/earshot/signaling"
 	"github.com/earshot-audio/earshot/signaling/nodes"
@@ -106,7 +107,7 @@ func (s *sharedState) Close() (err error) {
 // sharedOperator returns the digest of the operator's token. The first node makes the
 // token, and keeps it under its --data; the others know the digest.
 func (f serveFlags) sharedOperator(ctx context.Context, state *store.Store) ([]byte, error) {
-	path := filepath.Join(f.data, operatorTokenFile)
+	path := filepath.Join(f.data, cli.OperatorTokenFile)
 	_, err := os.Stat(path)
 	had := err == nil
 	own := ""

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/internal/operator"
 )
 
@@ -47,7 +48,7 @@ invite is shown once; the server keeps only a hash of it.`,
 		Example: `  earshot invite create --for Ada
   earshot invite create q3zk2v7c5x4w6y5u4t3s2r1qpo --role speaker --for Bo
   earshot invite list`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f.bind(c)
@@ -64,13 +65,13 @@ func inviteCreate(f *operatorFlags) *cobra.Command {
 		Short: "Make an invite to a room, or without one to the club",
 		Example: `  earshot invite create --for Ada
   earshot invite create q3zk2v7c5x4w6y5u4t3s2r1qpo --uses 500 --ttl 2h`,
-		Args: arguments(cobra.MaximumNArgs(1)),
+		Args: cli.Arguments(cobra.MaximumNArgs(1)),
 	}
 	c.RunE = f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 		body := map[string]any{"uses": uses, "name": name}
 		if c.Flags().Changed("ttl") {
 			if ttl < time.Second || ttl%time.Second != 0 {
-				return usage(fmt.Errorf("--ttl %v is not a number of whole seconds", ttl))
+				return cli.Usage(fmt.Errorf("--ttl %v is not a number of whole seconds", ttl))
 			}
 			body["ttl_s"] = int64(ttl / time.Second)
 		}
@@ -78,7 +79,7 @@ func inviteCreate(f *operatorFlags) *cobra.Command {
 		if len(args) == 1 {
 			path, body["role"] = operator.RoomPath(args[0], "invites"), role
 		} else if c.Flags().Changed("role") {
-			return usage(errors.New("--role goes with a room"))
+			return cli.Usage(errors.New("--role goes with a room"))
 		}
 		var i operator.InviteInfo
 		if err := s.Call(ctx, http.MethodPost, path, body, &i); err != nil {
@@ -102,7 +103,7 @@ func inviteList(f *operatorFlags) *cobra.Command {
 		Use:     "list [ROOM]",
 		Short:   "List the invites, to a room or all",
 		Example: "  earshot invite list --json",
-		Args:    arguments(cobra.MaximumNArgs(1)),
+		Args:    cli.Arguments(cobra.MaximumNArgs(1)),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			path := "/api/invites"
 			if len(args) == 1 {
@@ -127,7 +128,7 @@ func inviteRevoke(f *operatorFlags) *cobra.Command {
 		Use:     "revoke INVITE",
 		Short:   "End an invite, by its code or by its id",
 		Example: "  earshot invite revoke wlk4j5h6g7f2d3s2a3p4o5i6u7y2t3re",
-		Args:    arguments(cobra.ExactArgs(1)),
+		Args:    cli.Arguments(cobra.ExactArgs(1)),
 		RunE: f.operate(func(ctx context.Context, s *operatorSession, args []string) error {
 			return s.printDone(s.Call(ctx, http.MethodDelete, operator.InvitePath(args[0]), nil, nil), "revoked", args[0])
 		}),
