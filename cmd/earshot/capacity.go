@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/cmd/earshot/target"
 	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen/capacity"
@@ -21,7 +22,7 @@ import (
 // capacityFlags are the flags of earshot capacity.
 type capacityFlags struct {
 	scenarioFlags
-	target   targetFlags
+	target   target.Flags
 	ca       string
 	vary     string
 	from, to int
@@ -70,7 +71,7 @@ limit, so the server may carry more; 99 not even the smallest load passes;
 	flags.IntVar(&f.cores, "server-cores", 0, "`N` cores that a server on another machine may use (default: as its /metrics says)")
 	cli.Complete(c, "vary", completeVary)
 	cli.Complete(c, "until", completeThreshold)
-	f.target.bind(c)
+	f.target.Bind(c)
 	cli.CAFlag(flags, &f.ca)
 	f.bind(flags)
 	flags.StringVar(&f.summary, "summary", "", "write the search as JSON to this `file`")
@@ -92,8 +93,8 @@ func (f capacityFlags) search(ctx context.Context, path string, changed func(str
 	if err != nil {
 		return cli.Usage(err)
 	}
-	cli.Warn(stderr, f.target.exposed())
-	about := capacity.About{Scenario: base.Name, Target: f.target.name(), Vary: q, Until: base.Thresholds}
+	cli.Warn(stderr, f.target.Exposed())
+	about := capacity.About{Scenario: base.Name, Target: f.target.Name(), Vary: q, Until: base.Thresholds}
 	p := player{roots: roots, quiet: f.quiet, stderr: stderr}
 	played := 0
 	result, err := capacity.Search(ctx, plan, func(ctx context.Context, load int) (capacity.Step, error) {

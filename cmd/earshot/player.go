@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/cmd/earshot/target"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
@@ -32,12 +33,12 @@ type player struct {
 
 // play plays a scenario against a target. Without a result, the error says why; with
 // one, it is about something beside the measurement.
-func (p player) play(ctx context.Context, f targetFlags, s *scenario.Scenario) (*loadgen.Result, error) {
+func (p player) play(ctx context.Context, f target.Flags, s *scenario.Scenario) (*loadgen.Result, error) {
 	defer relaxGC()()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	cfg := loadgen.Config{Scenario: s}
-	server, err := f.connect(ctx, &cfg, p.roots, cancel)
+	server, err := f.Connect(ctx, &cfg, p.roots, cancel)
 	if err != nil {
 		return nil, err
 	}

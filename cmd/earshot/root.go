@@ -12,6 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/cmd/earshot/console"
 	"github.com/earshot-audio/earshot/cmd/earshot/server"
+	"github.com/earshot-audio/earshot/cmd/earshot/target"
 	"github.com/earshot-audio/earshot/internal/printable"
 	"github.com/earshot-audio/earshot/internal/spelling"
 	"github.com/earshot-audio/earshot/internal/urltext"
@@ -51,7 +52,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 	root.Version = cli.Version()
 	root.SetVersionTemplate("earshot {{.Version}}\n")
 	root.AddCommand(server.Command(), runCommand(), workerCommand(), initCommand(), capacityCommand(), versusCommand(), leagueCommand(), compareCommand(), scenarioCommand(), reportCommand(), summaryCommand(),
-		versionCommand(), stateServerCommand())
+		versionCommand(), target.StateServerCommand())
 	root.AddCommand(console.Commands()...)
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/cmd/earshot/target"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -18,7 +19,7 @@ import (
 // runFlags are the flags of earshot run.
 type runFlags struct {
 	scenarioFlags
-	target  targetFlags
+	target  target.Flags
 	workers workersFlags
 	ca      string
 	repeat  int
@@ -55,7 +56,7 @@ at the end; or several, if --nodes or the scenario's nodes ask for a cluster. Ex
 		},
 	}
 	flags := c.Flags()
-	f.target.bind(c)
+	f.target.Bind(c)
 	cli.CAFlag(flags, &f.ca)
 	f.bind(flags)
 	f.bindListeners(flags)
@@ -65,7 +66,7 @@ at the end; or several, if --nodes or the scenario's nodes ask for a cluster. Ex
 	f.out.bind(flags)
 	f.watch.bind(flags)
 	f.workers.bind(flags)
-	flags.IntVar(&f.target.nodes, "nodes", 0, "start `N` servers of a cluster for the run, each a process, and their NATS server (default: as many as the scenario names, or one server)")
+	f.target.BindNodes(flags)
 	f.term.bind(c)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the verdict")
 	return c
@@ -79,12 +80,12 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 	}
 	cli.Warn(stderr, s.Warnings)
 	cli.Warn(stderr, f.watch.exposed())
-	cli.Warn(stderr, f.target.exposed())
-	if err := errors.Join(f.workers.check(f.target, f.repeat, changed), f.target.checkNodes(s, f.workers.workers)); err != nil {
+	cli.Warn(stderr, f.target.Exposed())
+	if err := errors.Join(f.workers.check(f.target, f.repeat, changed), f.target.CheckNodes(s, f.workers.workers)); err != nil {
 		return cli.Usage(err)
 	}
 	if f.workers.workers == 0 || f.workers.local { // else it is the workers' machines that play
-		warnings, err := loadgen.PreflightShared(host.CurrentLimits(), s, f.target.ownServer(), loadgen.Share{Of: f.workers.workers})
+		warnings, err := loadgen.PreflightShared(host.CurrentLimits(), s, f.target.OwnServer(), loadgen.Share{Of: f.workers.workers})
 		cli.Warn(stderr, warnings)
 		if err != nil {
 			return err

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
-	"github.com/earshot-audio/earshot/internal/decimal"
+	"github.com/earshot-audio/earshot/cmd/earshot/target"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/versus"
@@ -21,7 +20,7 @@ import (
 type versusFlags struct {
 	scenarioFlags
 	targets []string
-	turn    turnFlags // for all targets
+	turn    target.TURNFlags // for all targets
 	ca      string
 	summary string
 	html    string
@@ -58,7 +57,7 @@ played against counts as 1, after the others have been played.`,
 	flags.StringArrayVar(&f.targets, "team", nil, "")
 	_ = flags.MarkHidden("team") // what --target was called in earshot league
 	cli.CAFlag(flags, &f.ca)
-	f.turn.bind(flags)
+	f.turn.Bind(flags)
 	f.bindListeners(flags)
 	f.bind(flags)
 	flags.StringVar(&f.html, "html", "", "write the targets side by side as a page to this `file`")
@@ -75,48 +74,20 @@ func leagueCommand() *cobra.Command {
 	return c
 }
 
-// parseTarget reads a --target. Its keys are those of the drivers' own flags, and
-// such a key chooses the driver.
-func parseTarget(text string) (name string, f targetFlags, err error) {
-	spec, err := versus.ParseSpec(text)
-	if err != nil {
-		return "", f, fmt.Errorf("--target %w", err)
-	}
-	kinds := drivers()
-	f = targetFlags{driver: kinds[0].Name, values: map[string]string{}}
-	for _, o := range spec.Options {
-		switch kind, flag, ok := kinds.Key(o.Key); {
-		case ok:
-			f.driver = kind.Name
-			_ = driverFlag{f.values, flag.Name}.Set(o.Value) // it takes any text
-		case o.Key == "token":
-			f.token = o.Value
-		case o.Key == "pid":
-			if f.serverPID, err = strconv.Atoi(o.Value); err != nil || !decimal.Is(o.Value) || f.serverPID < 1 {
-				return "", f, fmt.Errorf("--target %s: pid=%s is not the number of a process", spec.Name, o.Value)
-			}
-		default:
-			return "", f, fmt.Errorf("--target %s has no %q: it can have %s, token, pid", spec.Name, o.Key, strings.Join(kinds.Keys(), ", "))
-		}
-	}
-	return spec.Name, f, nil
-}
-
 func (f versusFlags) run(ctx context.Context, path string, changed func(string) bool, stdout, stderr io.Writer) error {
 	s, err := f.load(path, changed)
 	if err != nil {
 		return cli.Usage(err)
 	}
 	var names []string
-	var targets []targetFlags
+	var targets []target.Flags
 	for _, text := range f.targets {
-		name, t, err := parseTarget(text)
+		name, t, err := target.Parse(text, f.turn)
 		if err != nil {
 			return cli.Usage(err)
 		}
-		t.turn = f.turn
 		names, targets = append(names, name), append(targets, t)
-		cli.Warn(stderr, t.exposed())
+		cli.Warn(stderr, t.Exposed())
 	}
 	if len(targets) < 2 {
 		return cli.Usage(errors.New("give at least two targets, each with --target"))
@@ -144,7 +115,7 @@ func (f versusFlags) run(ctx context.Context, path string, changed func(string) 
 
 // against plays against one target. Bad usage and an interrupt are fatal: they
 // concern the other targets, too.
-func against(ctx context.Context, p player, t targetFlags, s *scenario.Scenario) (*report.Report, error) {
+func against(ctx context.Context, p player, t target.Flags, s *scenario.Scenario) (*report.Report, error) {
 	measured, err := p.play(ctx, t, s)
 	if ctx.Err() != nil {
 		return nil, versus.Fatal{Err: cli.Interrupted(errors.New("the comparison was interrupted"))}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,9 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/cmd/earshot/target"
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/workers"
 )
 
@@ -125,7 +123,7 @@ func (f workerFlags) run(ctx context.Context, stdin io.Reader, stderr io.Writer)
 func (f workerFlags) play(ctx context.Context, m *workers.Membership, stderr io.Writer) error {
 	fmt.Fprintf(stderr, "earshot: joined a run of %d workers: %s\n", m.Plan.Workers, m.Plan.Scenario.Name)
 	cfg := loadgen.Config{Scenario: m.Plan.Scenario}
-	if err := configure(m.Plan.Target, &cfg, f.ca); err != nil {
+	if err := target.Configure(m.Plan.Target, &cfg, f.ca); err != nil {
 		m.Fail(err)
 		return err
 	}
@@ -138,41 +136,4 @@ func stopped(ctx context.Context, err error) error {
 		return cli.Interrupted(err)
 	}
 	return err
-}
-
-// A sharedTarget is how workers reach the server.
-type sharedTarget struct {
-	Driver string            `json:"driver"`
-	Values map[string]string `json:"values"`
-	Token  string            `json:"token,omitempty"`
-	// ServerPID is the server's process, for workers on its machine alone.
-	ServerPID int `json:"server_pid,omitempty"`
-	// TURN is by which server those of the cast go who go by one.
-	TURN loadgen.TURN `json:"turn,omitzero"`
-}
-
-// configure makes the driver for a target that the coordinator names.
-func configure(target json.RawMessage, cfg *loadgen.Config, ca string) error {
-	var t sharedTarget
-	if err := json.Unmarshal(target, &t); err != nil {
-		return fmt.Errorf("read the coordinator's target: %w", err)
-	}
-	roots, err := cli.LoadRoots(ca)
-	if err != nil {
-		return err
-	}
-	kind, err := drivers().Find(t.Driver)
-	if err != nil {
-		return err
-	}
-	d, err := kind.New(driver.Options{Flags: t.Values, Token: t.Token, TLS: roots})
-	if err != nil {
-		return err
-	}
-	cfg.Driver, cfg.Server, cfg.TURN = d, d.Capabilities().Meter, t.TURN
-	cfg.TURN.TLS = roots
-	if t.ServerPID != 0 {
-		cfg.Server = host.ProcessMeter{PID: t.ServerPID}
-	}
-	return nil
 }

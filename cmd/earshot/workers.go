@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +19,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/cmd/earshot/target"
 	"github.com/earshot-audio/earshot/internal/printable"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/workers"
 )
 
@@ -55,7 +54,7 @@ func (f *workersFlags) bind(flags *pflag.FlagSet) {
 }
 
 // check returns an error for flags that do not go together.
-func (f *workersFlags) check(target targetFlags, repeat int, changed func(string) bool) error {
+func (f *workersFlags) check(against target.Flags, repeat int, changed func(string) bool) error {
 	if !changed("workers") {
 		for _, name := range []string{"coordinate", "nats", "worker-cert", "worker-key", "wait", "local"} {
 			if changed(name) {
@@ -72,7 +71,7 @@ func (f *workersFlags) check(target targetFlags, repeat int, changed func(string
 		return errors.New("--coordinate and --nats are two ways to the workers: give one")
 	case !f.local && f.coordinate == "" && f.nats == "":
 		return errors.New("--workers needs --coordinate with an address for the workers to join on, --nats, or --local")
-	case !f.local && target.ownServer():
+	case !f.local && against.OwnServer():
 		return errors.New("--workers on other machines need a --target that they reach; with --local the run starts a server")
 	case (f.certificate == "") != (f.key == ""):
 		return errors.New("--worker-cert and --worker-key go together")
@@ -104,12 +103,12 @@ func (f workersFlags) tls() (*tls.Config, error) {
 }
 
 // play has workers play a scenario together, and perhaps again afterwards.
-func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, target targetFlags, ca string, again bool, stderr io.Writer) (_ *loadgen.Result, err error) {
+func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, against target.Flags, ca string, again bool, stderr io.Writer) (_ *loadgen.Result, err error) {
 	certificate, err := f.tls()
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	reach, err := json.Marshal(target.shared(cfg, f.local))
+	reach, err := against.Share(cfg, f.local)
 	if err != nil {
 		return nil, err
 	}
@@ -171,22 +170,6 @@ func (f workersFlags) shownJoin(join string) string {
 	}
 	u.User = nil
 	return u.String() + ", " + how
-}
-
-// shared is the target as workers reach it.
-func (f targetFlags) shared(cfg loadgen.Config, local bool) sharedTarget {
-	t := sharedTarget{Driver: f.driver, Values: map[string]string{}, Token: f.token, TURN: cfg.TURN}
-	for name, value := range f.values {
-		t.Values[name] = value
-	}
-	kind, err := drivers().Find(f.driver)
-	if err == nil && f.ownServer() {
-		t.Values[kind.TargetFlag] = cfg.Driver.Target()
-	}
-	if p, here := cfg.Server.(host.ProcessMeter); here && local {
-		t.ServerPID = p.PID
-	}
-	return t
 }
 
 // A crew is the workers that a coordinator has started itself.

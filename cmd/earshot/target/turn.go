@@ -1,4 +1,4 @@
-package main
+package target
 
 import (
 	"crypto/tls"
@@ -19,13 +19,14 @@ import (
 // can read a command line.
 const turnPasswordEnv = "EARSHOT_TURN_PASSWORD"
 
-// turnFlags name the TURN server of those of a cast who go by one.
-type turnFlags struct {
+// TURNFlags names the TURN server of those of a cast who go by one.
+type TURNFlags struct {
 	urls           []string
 	user, password string
 }
 
-func (f *turnFlags) bind(flags *pflag.FlagSet) {
+// Bind adds its flags.
+func (f *TURNFlags) Bind(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.urls, "turn-url", nil, "TURN server for the cast's shares of turn-udp and turn-tcp, as `URL` like turn:turn.example.org:3478, or of turn-tls, like turns:turn.example.org:5349 (repeatable, for both)")
 	flags.StringVar(&f.user, "turn-user", "", "user `name` at the server of --turn-url")
 	flags.StringVar(&f.password, "turn-password", os.Getenv(turnPasswordEnv), "`password` at the server of --turn-url (or $"+turnPasswordEnv+")")
@@ -34,7 +35,7 @@ func (f *turnFlags) bind(flags *pflag.FlagSet) {
 
 // server is the TURN server; without one it has no address. roots are the certificates that
 // are trusted.
-func (f turnFlags) server(roots *tls.Config) (loadgen.TURN, error) {
+func (f TURNFlags) server(roots *tls.Config) (loadgen.TURN, error) {
 	switch {
 	case len(f.urls) == 0 && f.user != "":
 		return loadgen.TURN{}, errors.New("--turn-user goes with --turn-url")

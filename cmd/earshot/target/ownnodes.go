@@ -1,4 +1,4 @@
-package main
+package target
 
 import (
 	"context"
@@ -38,14 +38,14 @@ type ownNodes struct {
 	nodes []*serverprocess.Process
 }
 
-// checkNodes refuses numbers of nodes that do not go with the target or the scenario.
-func (f targetFlags) checkNodes(s *scenario.Scenario, workers int) error {
+// CheckNodes refuses numbers of nodes that do not go with the target or the scenario.
+func (f Flags) CheckNodes(s *scenario.Scenario, workers int) error {
 	switch {
-	case f.nodes == 0 && (s.Nodes() == 0 || !f.ownServer()):
+	case f.nodes == 0 && (s.Nodes() == 0 || !f.OwnServer()):
 		return nil
 	case f.nodes < 0 || f.nodes > scenario.MaxNodes:
 		return fmt.Errorf("--nodes must be from 1 to %d", scenario.MaxNodes)
-	case !f.ownServer():
+	case !f.OwnServer():
 		return errors.New("--nodes starts the servers of the run itself: leave out the target")
 	case f.nodes != 0 && f.nodes < s.Nodes():
 		return fmt.Errorf("--nodes %d: the scenario names node %d", f.nodes, s.Nodes())
@@ -76,8 +76,8 @@ func targetNode(s *scenario.Scenario, nodes int) int {
 }
 
 // startNodes starts a cluster on free ports of the loopback, and makes the driver for it.
-func (f targetFlags) startNodes(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, roots *tls.Config, died context.CancelCauseFunc) (_ io.Closer, err error) {
-	if err := f.checkNodes(cfg.Scenario, 0); err != nil {
+func (f Flags) startNodes(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, roots *tls.Config, died context.CancelCauseFunc) (_ io.Closer, err error) {
+	if err := f.CheckNodes(cfg.Scenario, 0); err != nil {
 		return nil, cli.Usage(err)
 	}
 	self, err := os.Executable()
@@ -192,8 +192,8 @@ func (c *ownNodes) Close() error {
 // stateServerName is the command that serves as the NATS server of a run's own nodes.
 const stateServerName = "serve-state"
 
-// stateServerCommand is started by runs alone.
-func stateServerCommand() *cobra.Command {
+// StateServerCommand is a command that is started by runs alone.
+func StateServerCommand() *cobra.Command {
 	var dir string
 	var stopWithStdin bool
 	c := &cobra.Command{

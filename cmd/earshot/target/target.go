@@ -1,4 +1,4 @@
-package main
+package target
 
 import (
 	"cmp"
@@ -33,18 +33,18 @@ func drivers() driver.Kinds {
 	return driver.Kinds{earshot.Kind(), whep.Kind(), livekit.Kind()}
 }
 
-// targetFlags are the flags that say what to play against.
-type targetFlags struct {
+// Flags say what to play against.
+type Flags struct {
 	driver    string
 	values    map[string]string // of the drivers' own flags, by name
 	token     string
 	serverPID int
 	nodes     int // of a cluster that the run starts; 0: as many as the scenario names
-	turn      turnFlags
+	turn      TURNFlags
 }
 
-// bind adds the flags to a command.
-func (f *targetFlags) bind(c *cobra.Command) {
+// Bind adds the flags to a command.
+func (f *Flags) Bind(c *cobra.Command) {
 	flags := c.Flags()
 	kinds := drivers()
 	f.values = map[string]string{}
@@ -56,8 +56,13 @@ func (f *targetFlags) bind(c *cobra.Command) {
 	}
 	flags.StringVar(&f.token, "token", "", "bearer `token` for the target (the operator's, of an earshot server); {room} stands for the room with --driver whep")
 	flags.IntVar(&f.serverPID, "server-pid", 0, "measure CPU and memory of this process `number` of the machine as the target's")
-	f.turn.bind(flags)
+	f.turn.Bind(flags)
 	cli.Complete(c, "driver", cobra.FixedCompletions(kinds.Names(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// BindNodes adds the flag of a cluster that the run starts.
+func (f *Flags) BindNodes(flags *pflag.FlagSet) {
+	flags.IntVar(&f.nodes, "nodes", 0, "start `N` servers of a cluster for the run, each a process, and their NATS server (default: as many as the scenario names, or one server)")
 }
 
 // A driverFlag is the value of a driver's own flag, in the map of all of them.
@@ -83,16 +88,16 @@ func (v driverFlag) Set(text string) error {
 // Type implements pflag.Value.
 func (v driverFlag) Type() string { return "string" }
 
-// ownServer reports whether the run starts a server of its own.
-func (f targetFlags) ownServer() bool {
+// OwnServer reports whether the run starts a server of its own.
+func (f Flags) OwnServer() bool {
 	kind, err := drivers().Find(f.driver)
 	return err == nil && kind.OwnServer && f.values[kind.TargetFlag] == ""
 }
 
-// name is the target, for people.
-func (f targetFlags) name() string {
+// Name is the target, for people.
+func (f Flags) Name() string {
 	kind, err := drivers().Find(f.driver)
-	if err != nil || f.ownServer() {
+	if err != nil || f.OwnServer() {
 		return "earshot's own server"
 	}
 	f.readEnvironment(kind)
@@ -101,7 +106,7 @@ func (f targetFlags) name() string {
 
 // readEnvironment gives flags of a driver that have no value that of their environment
 // variable.
-func (f targetFlags) readEnvironment(kind driver.Kind) {
+func (f Flags) readEnvironment(kind driver.Kind) {
 	for _, own := range kind.Flags {
 		if own.Env != "" && f.values[own.Name] == "" {
 			f.values[own.Name] = os.Getenv(own.Env)
@@ -109,16 +114,16 @@ func (f targetFlags) readEnvironment(kind driver.Kind) {
 	}
 }
 
-// connect puts the driver and the meter of the server into the configuration, and
+// Connect puts the driver and the meter of the server into the configuration, and
 // starts a server if no target is given. The caller closes what it returns. died is
 // called if that server ends early.
-func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, roots *tls.Config, died context.CancelCauseFunc) (io.Closer, error) {
+func (f Flags) Connect(ctx context.Context, cfg *loadgen.Config, roots *tls.Config, died context.CancelCauseFunc) (io.Closer, error) {
 	kinds := drivers()
 	kind, err := kinds.Find(f.driver)
 	if err == nil {
 		err = kinds.CheckFlags(kind, f.values)
 	}
-	if err == nil && f.serverPID != 0 && f.ownServer() {
+	if err == nil && f.serverPID != 0 && f.OwnServer() {
 		err = errors.New("--server-pid goes with a target: the run's own server is measured anyway")
 	}
 	if err == nil {
@@ -128,10 +133,10 @@ func (f targetFlags) connect(ctx context.Context, cfg *loadgen.Config, roots *tl
 		return nil, cli.Usage(err)
 	}
 	f.readEnvironment(kind)
-	if f.ownServer() && max(f.nodes, cfg.Scenario.Nodes()) > 0 {
+	if f.OwnServer() && max(f.nodes, cfg.Scenario.Nodes()) > 0 {
 		return f.startNodes(ctx, kind, cfg, roots, died)
 	}
-	if f.ownServer() {
+	if f.OwnServer() {
 		return startServer(ctx, kind, cfg, roots, died)
 	}
 	d, err := kind.New(driver.Options{Flags: f.values, Token: f.token, TLS: roots})
@@ -171,9 +176,9 @@ func startServer(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, roo
 	return server, nil
 }
 
-// exposed says that the target's token, or one of the driver's own, would be sent in the
+// Exposed says that the target's token, or one of the driver's own, would be sent in the
 // open.
-func (f targetFlags) exposed() []string {
+func (f Flags) Exposed() []string {
 	token := f.token
 	if kind, err := drivers().Find(f.driver); err == nil {
 		f.readEnvironment(kind)
