@@ -6,6 +6,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -22,7 +23,7 @@ type clients struct {
 	pion         *client.PionFactory
 	crowd        *client.Crowd
 	emulator     *netem.Emulator
-	nacks        *client.NACKCounter
+	nacks        *feedback.NACKCounter
 	names        hostNames
 }
 
@@ -36,7 +37,7 @@ func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, probl
 			return nil, err
 		}
 	}
-	nacks := &client.NACKCounter{}
+	nacks := &feedback.NACKCounter{}
 	pion, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(capabilities), nacks, health.recordRead, cfg.TURN)
 	if err != nil {
 		return nil, err

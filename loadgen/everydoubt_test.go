@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -388,7 +388,7 @@ func (w *sufferingRun) tally() *Tally {
 	mics := &uplinks{had: 2 * lasting, all: []*uplink{{
 		from: struck - 100*time.Millisecond, until: struck + slow + 100*time.Millisecond, open: true, closed: &ending{
 			at: 20 * time.Second, rtt: 5*time.Millisecond + f.own/10, checks: 10, ownJitter: own.jitter(),
-			upstream: client.Upstream{Sent: 1000, Covered: 1000, Lost: lost, Excused: excused, Jitter: own.jitter() + time.Millisecond},
+			upstream: feedback.Upstream{Sent: 1000, Covered: 1000, Lost: lost, Excused: excused, Jitter: own.jitter() + time.Millisecond},
 		},
 	}}}
 	if f.breaks { // another comes to nothing

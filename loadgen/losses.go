@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -33,7 +34,7 @@ func (r Range) plus(o Range) Range { return Range{r.Least + o.Least, r.Most + o.
 // A listenerLoss is what one listener lost.
 type listenerLoss struct {
 	due, lost uint64
-	sent      client.Downstream // as the server says
+	sent      feedback.Downstream // as the server says
 	reported  bool
 }
 
@@ -51,7 +52,7 @@ func (s *micSum) add(o micSum) {
 }
 
 // sumOfMics sums up the mics of a room.
-func sumOfMics(room int, mics []client.Upstream) micSum {
+func sumOfMics(room int, mics []feedback.Upstream) micSum {
 	sum := micSum{Room: room}
 	for _, m := range mics {
 		sum.add(micSum{Sent: m.Sent, Missed: m.Lost, Unknown: m.Sent - m.Covered})
@@ -60,7 +61,7 @@ func sumOfMics(room int, mics []client.Upstream) micSum {
 }
 
 // openMics is what the server says of the mics of the room that are still there.
-func (h *roomRun) openMics() (mics []client.Upstream) {
+func (h *roomRun) openMics() (mics []feedback.Upstream) {
 	for _, p := range h.people() {
 		p.mu.Lock()
 		sender := p.sender
@@ -133,7 +134,7 @@ func (rs rooms) placeLosses(dropped uint64, sums map[int]micSum) (all Losses) {
 }
 
 // countMics counts mics, and those of them on which the server reported.
-func (l *Losses) countMics(mics []client.Upstream) {
+func (l *Losses) countMics(mics []feedback.Upstream) {
 	for _, m := range mics {
 		l.Mics++
 		if m.Covered > 0 {

@@ -5,20 +5,20 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 )
 
 func TestLossesArePlacedByWhatTheServerReports(t *testing.T) {
-	mic := func(covered, lost uint64) []client.Upstream {
-		return []client.Upstream{{Sent: 1000, Covered: covered, Lost: lost}}
+	mic := func(covered, lost uint64) []feedback.Upstream {
+		return []feedback.Upstream{{Sent: 1000, Covered: covered, Lost: lost}}
 	}
 	heard := func(lost, sent, received uint64) []listenerLoss {
-		return []listenerLoss{{due: 1000, lost: lost, sent: client.Downstream{Sent: sent, Received: received}, reported: true}}
+		return []listenerLoss{{due: 1000, lost: lost, sent: feedback.Downstream{Sent: sent, Received: received}, reported: true}}
 	}
 	silent := []listenerLoss{{due: 1000, lost: 200}}
 	for _, c := range []struct {
 		sentence                 string
-		mics                     []client.Upstream
+		mics                     []feedback.Upstream
 		ears                     []listenerLoss
 		uplink, server, downlink Range
 	}{
@@ -49,8 +49,8 @@ func TestLossesArePlacedByWhatTheServerReports(t *testing.T) {
 // TestLossesAreAsNarrowWithTwoWorkers places the losses of a room whose mic and whose listener
 // are two workers'.
 func TestLossesAreAsNarrowWithTwoWorkers(t *testing.T) {
-	mics := []client.Upstream{{Sent: 1000, Covered: 1000, Lost: 50}}
-	ears := []listenerLoss{{due: 1000, lost: 200, sent: client.Downstream{Sent: 900, Received: 850}, reported: true}}
+	mics := []feedback.Upstream{{Sent: 1000, Covered: 1000, Lost: 50}}
+	ears := []listenerLoss{{due: 1000, lost: 200, sent: feedback.Downstream{Sent: 900, Received: 850}, reported: true}}
 	var one, first, second, both Losses
 	one.countMics(mics)
 	one.place(sumOfMics(3, mics), ears)

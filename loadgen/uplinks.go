@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
@@ -37,7 +38,7 @@ type ending struct {
 	at        time.Duration
 	lost      bool          // the server had ended it before
 	lostAt    time.Duration // when
-	upstream  client.Upstream
+	upstream  feedback.Upstream
 	rtt       time.Duration
 	checks    uint64        // of which rtt is the mean
 	ownJitter time.Duration // the generator's own, at most

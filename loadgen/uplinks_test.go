@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/signaling/wire"
@@ -18,8 +18,8 @@ import (
 func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 	const second = time.Second
 	timeout, refusal := errors.New("nothing came"), fmt.Errorf("offer: %w", wire.Error{Code: "room_full"})
-	reported := client.Upstream{Sent: 1000, Covered: 1000, Lost: 20, Jitter: 8 * time.Millisecond, NACKs: 3}
-	stale := client.Upstream{Sent: 1000, Covered: 400}
+	reported := feedback.Upstream{Sent: 1000, Covered: 1000, Lost: 20, Jitter: 8 * time.Millisecond, NACKs: 3}
+	stale := feedback.Upstream{Sent: 1000, Covered: 400}
 	none := [2]time.Duration{}
 	for _, c := range []struct {
 		sentence string

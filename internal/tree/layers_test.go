@@ -46,13 +46,13 @@ var layers = map[string][]string{
 	"loadgen/measure":               {"loadgen/mark", "loadgen/score", "loadgen/metric", "loadgen/speech", "loadgen/neteq", "internal/prefetch"},
 	"loadgen/netem":                 {"loadgen/measure", "loadgen/network"},
 	"loadgen/host":                  {"internal/udpbatch"},
-	"loadgen/client":                {"loadgen/netem", "loadgen/network", "loadgen/host", "loadgen/measure", "loadgen/speech", "internal/icetcp", "internal/lite", "internal/red", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/prefetch"},
+	"loadgen/client":                {"internal/icetcp", "internal/lite", "internal/prefetch", "internal/red", "internal/sdp", "internal/srtp", "internal/udpbatch", "loadgen/feedback", "loadgen/host", "loadgen/measure", "loadgen/netem", "loadgen/network", "loadgen/speech"},
 	"loadgen/driver":                {"internal/spelling", "internal/reach", "loadgen/scenario", "loadgen/host", "signaling/wire"},
 	"loadgen/driver/earshot":        {"loadgen/driver", "loadgen/host", "loadgen/scenario", "signaling/wire"},
 	"loadgen/driver/whep":           {"loadgen/driver", "loadgen/scenario", "internal/iceuri"},
 	"loadgen/driver/livekit/signal": {},
 	"loadgen/driver/livekit":        {"loadgen/driver", "loadgen/driver/livekit/signal", "loadgen/scenario", "internal/sdp"},
-	"loadgen":                       {"internal/urltext", "loadgen/mark", "loadgen/driver", "loadgen/client", "loadgen/netem", "loadgen/network", "loadgen/host", "loadgen/metric", "loadgen/speech", "loadgen/scenario", "loadgen/measure", "internal/sdp", "internal/table"},
+	"loadgen":                       {"internal/sdp", "internal/table", "internal/urltext", "loadgen/client", "loadgen/driver", "loadgen/feedback", "loadgen/host", "loadgen/mark", "loadgen/measure", "loadgen/metric", "loadgen/netem", "loadgen/network", "loadgen/scenario", "loadgen/speech"},
 	"loadgen/workers":               {"internal/reach", "loadgen", "loadgen/clock", "loadgen/host", "loadgen/measure", "loadgen/scenario", "loadgen/speech"},
 	"loadgen/report":                {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host"},
 	"loadgen/figure":                {"loadgen/report", "loadgen/metric"},
@@ -111,6 +111,7 @@ var layers = map[string][]string{
 	"cmd/earshot/console":           {"cmd/earshot/cli", "internal/operator", "internal/secrets", "internal/table", "internal/urltext"},
 	"cmd/earshot/server":            {"cluster", "cmd/earshot/cli", "internal/plaintext", "internal/reach", "internal/secrets", "room/rtc", "signaling", "signaling/front", "signaling/nodes", "store", "web"},
 	"cmd/earshot/target":            {"cmd/earshot/cli", "internal/decimal", "internal/iceuri", "internal/reach", "internal/serverprocess", "internal/urltext", "loadgen", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/livekit", "loadgen/driver/whep", "loadgen/host", "loadgen/network", "loadgen/scenario", "loadgen/versus", "store"},
+	"loadgen/feedback":              {"internal/prefetch", "loadgen/measure"},
 	"cmd/earshot":                   {"cmd/earshot/cli", "cmd/earshot/console", "cmd/earshot/server", "cmd/earshot/target", "internal/decimal", "internal/hugepages", "internal/printable", "internal/reach", "internal/serverprocess", "internal/shellword", "internal/spelling", "internal/urltext", "internal/wholefile", "loadgen", "loadgen/capacity", "loadgen/compare", "loadgen/driver", "loadgen/host", "loadgen/metric", "loadgen/push", "loadgen/report", "loadgen/scenario", "loadgen/versus", "loadgen/watch", "loadgen/workers", "scenarios"},
 }
 

@@ -6,10 +6,11 @@ import (
 	"net"
 	"strings"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
-	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/pion/transport/v5"
 	"github.com/pion/transport/v5/stdnet"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/netem"
 )
 
 // A clientNet is the network that one Pion client sees: interfaces that were listed once

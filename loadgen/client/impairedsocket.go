@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/pion/transport/v5/deadline"
+
+	"github.com/earshot-audio/earshot/loadgen/netem"
 )
 
 // readQueueLength is how many packets wait for the socket's reader; more are dropped.

@@ -17,6 +17,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
@@ -39,11 +40,11 @@ type LeanClient struct {
 	remote     *sdp.Remote                // what the server said; set before there is a client
 	later      atomic.Pointer[sdp.Remote] // what it said since, until the next packet
 	account    *measure.Listener
-	gated                        // where its packets go instead
-	impairment *netem.Impairment // the emulated network, or nil
-	nacks      *nackTracker      // only if it asks for lost packets
-	redundancy *redundancy       // only if it offers redundant audio
-	reports    receiverReports
+	gated                            // where its packets go instead
+	impairment *netem.Impairment     // the emulated network, or nil
+	nacks      *feedback.NACKTracker // only if it asks for lost packets
+	redundancy *redundancy           // only if it offers redundant audio
+	reports    feedback.ReceiverReports
 
 	via      network.Transport
 	sections int
@@ -72,11 +73,11 @@ type LeanClient struct {
 func (c *Crowd) NewClient(sections int, via network.Transport, l *netem.Impairment, repair network.Repair, account *measure.Listener) *LeanClient {
 	e := &LeanClient{
 		crowd: c, via: via, sections: sections, account: account, local: sdp.NewCredentials(), session: sdp.NewSession(), impairment: l,
-		reports:   receiverReports{sections: make([]sourceReception, sections)},
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
+	e.reports.Reserve(sections)
 	if repair.NACK() {
-		e.nacks = &nackTracker{counter: c.recovery}
+		e.nacks = feedback.NewNACKTracker(c.recovery)
 	}
 	if repair.RED() {
 		e.redundancy = &redundancy{}
@@ -292,7 +293,7 @@ func (e *LeanClient) Losses() (dropped, unstamped uint64) {
 }
 
 // Downstream returns what the server says to have sent; false if it does not say.
-func (e *LeanClient) Downstream() (Downstream, bool) { return e.reports.downstream() }
+func (e *LeanClient) Downstream() (feedback.Downstream, bool) { return e.reports.Downstream() }
 
 // Close closes the connection and releases the address.
 func (e *LeanClient) Close() error {
@@ -323,7 +324,7 @@ func (e *LeanClient) report() error {
 	if client == nil {
 		return nil
 	}
-	packet, err := e.reports.build(e.crowd.clock.Now())
+	packet, err := e.reports.Build(e.crowd.clock.Now())
 	if packet == nil || err != nil {
 		return err
 	}
@@ -360,7 +361,7 @@ func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now 
 	}
 	p.Section = section
 	p.At = e.crowd.clock.Since(now)
-	e.reports.receive(section, binary.BigEndian.Uint32(packet[8:]), index, p.Timestamp, p.At)
+	e.reports.Receive(section, binary.BigEndian.Uint32(packet[8:]), index, p.Timestamp, p.At)
 	if e.impairment != nil { // otherwise the socket has reported it
 		e.crowd.delayed(e.crowd.clock.Now()-p.At, 1)
 	}
@@ -381,11 +382,11 @@ func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now 
 
 // askAgain requests the packets that the section of a packet misses.
 func (e *leanClientEvents) askAgain(c *lite.Client, ssrc uint32, p measure.Packet) {
-	sequences := e.nacks.receive(p.Section, ssrc, p.Sequence, e.crowd.clock.Now())
+	sequences := e.nacks.Receive(p.Section, ssrc, p.Sequence, e.crowd.clock.Now())
 	if len(sequences) == 0 {
 		return
 	}
-	request, err := rtcp.Marshal(nack(e.reports.source(), ssrc, sequences))
+	request, err := rtcp.Marshal(feedback.NACK(e.reports.Source(), ssrc, sequences))
 	if err != nil {
 		return // of what was just made
 	}
@@ -394,7 +395,7 @@ func (e *leanClientEvents) askAgain(c *lite.Client, ssrc uint32, p measure.Packe
 
 // RTCP implements lite.ClientEvents.
 func (e *leanClientEvents) RTCP(_ *lite.Client, packet []byte, now time.Time) {
-	e.reports.handleRTCP(packet, e.crowd.clock.Since(now))
+	e.reports.HandleRTCP(packet, e.crowd.clock.Since(now))
 }
 
 // Refused implements lite.ClientEvents.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
@@ -47,7 +48,7 @@ type PionFactory struct {
 	certificate webrtc.Certificate
 	system      *stdnet.Net
 	interfaces  []*transport.Interface
-	recovery    *NACKCounter
+	recovery    *feedback.NACKCounter
 	servers     func() []webrtc.ICEServer // by which clients gather candidates
 	turn        TURN                      // of those who go by one
 	delayed     QueueDelayFunc
@@ -58,7 +59,7 @@ type PionFactory struct {
 // NewPionFactory returns a factory whose clients reach their target over the loopback
 // interface, or over all other interfaces. servers returns the ICE servers for a new
 // client. relay may be of no server.
-func NewPionFactory(clock *measure.Clock, loopback bool, servers func() []webrtc.ICEServer, r *NACKCounter, waited QueueDelayFunc, relay TURN) (*PionFactory, error) {
+func NewPionFactory(clock *measure.Clock, loopback bool, servers func() []webrtc.ICEServer, r *feedback.NACKCounter, waited QueueDelayFunc, relay TURN) (*PionFactory, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the clients' key: %w", err)

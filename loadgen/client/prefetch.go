@@ -29,17 +29,9 @@ func (e *LeanClient) prefetch(step int) {
 		prefetch.Span(&e.crowd, &e.reports)
 	case 1:
 		prefetch.Span(&e.remote.SSRCs, &e.remote.NACK)
-		e.reports.prefetch()
+		e.reports.Prefetch()
 		e.account.Prefetch(0)
 	case 2:
 		e.account.Prefetch(1)
-	}
-}
-
-// prefetch prefetches the memory that the next packet needs if it is in the same section
-// as the latest. Only the goroutine that calls receive may call it.
-func (r *receiverReports) prefetch() {
-	if i := int(r.latest.Load()); i < len(r.sections) {
-		prefetch.Object(&r.sections[i])
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
@@ -34,8 +35,8 @@ type Probe struct {
 	deliver PacketFunc
 	gated
 	delayed QueueDelayFunc
-	nacks   *nackTracker // only if it asks for lost packets
-	own     uint32       // the SSRC of its NACKs
+	nacks   *feedback.NACKTracker // only if it asks for lost packets
+	own     uint32                // the SSRC of its NACKs
 
 	connected   chan struct{}
 	connectOnce sync.Once
@@ -62,7 +63,7 @@ func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, repair network
 		connected: make(chan struct{}), failed: make(chan struct{}),
 	}
 	if repair.NACK() {
-		e.nacks, e.own = &nackTracker{counter: s.recovery}, rand.Uint32()|1
+		e.nacks, e.own = feedback.NewNACKTracker(s.recovery), rand.Uint32()|1
 	}
 	for range sections {
 		if err := addReceiver(pc); err != nil {
@@ -226,8 +227,8 @@ func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 			e.pass(p, e.deliver)
 		}
 		if e.nacks != nil && asksAgain(track) {
-			if sequences := e.nacks.receive(section, header.SSRC, p.Sequence, now); len(sequences) > 0 {
-				_ = e.pc.WriteRTCP(nack(e.own, header.SSRC, sequences)) // it fails only with the connection
+			if sequences := e.nacks.Receive(section, header.SSRC, p.Sequence, now); len(sequences) > 0 {
+				_ = e.pc.WriteRTCP(feedback.NACK(e.own, header.SSRC, sequences)) // it fails only with the connection
 			}
 		}
 	}

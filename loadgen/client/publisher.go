@@ -13,6 +13,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
@@ -39,7 +40,7 @@ type Publisher struct {
 
 // NewPublisher makes a publisher, behind an emulated network unless l is nil. It offers to
 // repair what is lost, and does so if the server takes the offer.
-func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, repair network.Repair, doubt LossDoubtFunc) (*Publisher, error) {
+func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, repair network.Repair, doubt feedback.LossDoubtFunc) (*Publisher, error) {
 	pc, _, err := s.newConnection(via, l, repair)
 	if err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, r
 	if via.Relayed() {
 		m.turn, _ = s.turn.Server(via) // there is one: newConnection has looked
 	}
-	m.track.report.doubt, m.track.report.at = doubt, s.clock.Now()
+	m.track.report = feedback.NewUpstreamReports(doubt, s.clock.Now())
 	transceiver, err := pc.AddTransceiverFromTrack(m.track, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
 	})
@@ -95,7 +96,7 @@ func (m *Publisher) Send(f *speech.Frame, sequence uint16, timestamp uint32, mar
 }
 
 // SentLate enters that a frame went out so late that it is in doubt whose fault its loss is.
-func (m *Publisher) SentLate() { m.track.report.late(m.clock.Now()) }
+func (m *Publisher) SentLate() { m.track.report.Late(m.clock.Now()) }
 
 // Offer returns an offer with all candidates.
 func (m *Publisher) Offer(ctx context.Context) (string, error) { return offer(ctx, m.pc) }
@@ -144,7 +145,7 @@ func (m *Publisher) RTT() (mean time.Duration, checks uint64) {
 }
 
 // Upstream returns what the server says to have received.
-func (m *Publisher) Upstream() Upstream { return m.track.upstream() }
+func (m *Publisher) Upstream() feedback.Upstream { return m.track.upstream() }
 
 // Close closes the connection and waits for its reader.
 func (m *Publisher) Close() error {
@@ -157,7 +158,7 @@ func (m *Publisher) Close() error {
 // negotiated it (RFC 6464).
 type opusTrack struct {
 	binding atomic.Pointer[trackBinding]
-	report  upstreamReport
+	report  *feedback.UpstreamReports
 	last    sentFrame
 	payload []byte // of the last packet with redundant audio
 }
@@ -203,7 +204,7 @@ func (v *opusTrack) send(f *speech.Frame, sequence uint16, timestamp uint32, mar
 		h.PayloadType, payload = b.red, v.redundant(b.format, f, sequence, timestamp)
 	}
 	v.last = sentFrame{f, sequence, timestamp}
-	v.report.sent(sequence)
+	v.report.Sent(sequence)
 	_, err := b.out.WriteRTP(&h, payload)
 	return err
 }
@@ -221,11 +222,11 @@ func (v *opusTrack) redundant(format uint8, f *speech.Frame, sequence uint16, ti
 // reported takes a compound packet from the server.
 func (v *opusTrack) reported(compound []byte, now time.Duration) {
 	if b := v.binding.Load(); b != nil {
-		v.report.take(compound, b.ssrc, now)
+		v.report.Take(compound, b.ssrc, now)
 	}
 }
 
-func (v *opusTrack) upstream() Upstream { return v.report.upstream() }
+func (v *opusTrack) upstream() feedback.Upstream { return v.report.Upstream() }
 
 // Bind implements webrtc.TrackLocal.
 func (v *opusTrack) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {

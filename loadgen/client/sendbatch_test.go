@@ -12,6 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
@@ -117,7 +118,7 @@ func TestLeanClientChecksReachTheServer(t *testing.T) {
 	clock := measure.NewClock()
 	server, err := udpbatch.Listen(context.Background(), "127.0.0.1:0", udpbatch.Options{})
 	require.NoError(t, err)
-	c, err := NewCrowd(clock, &NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
+	c, err := NewCrowd(clock, &feedback.NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
 	require.NoError(t, err)
 	const clients = 50
 	for range clients {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
@@ -72,7 +73,7 @@ func TestTCPCandidateThatDoesNotAnswerLeavesTimeForTheNext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := NewCrowd(measure.NewClock(), &NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
+			c, err := NewCrowd(measure.NewClock(), &feedback.NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
 			require.NoError(t, err)
 			defer func() { assert.NoError(t, c.Close()) }()
 			l, err := net.Listen("tcp", "127.0.0.1:0")

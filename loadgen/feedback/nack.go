@@ -1,4 +1,4 @@
-package client
+package feedback
 
 import (
 	"maps"
@@ -100,14 +100,17 @@ func (r *NACKCounter) recover(requested time.Duration) {
 	}
 }
 
-// A nackTracker finds the packets that a client misses and when to request them. It is
+// A NACKTracker finds the packets that a client misses and when to request them. It is
 // safe for concurrent use.
-type nackTracker struct {
+type NACKTracker struct {
 	counter *NACKCounter
 
 	mu       sync.Mutex
 	sections []sourceLosses
 }
+
+// NewNACKTracker makes one that counts into a counter, which may be that of others, too.
+func NewNACKTracker(counter *NACKCounter) *NACKTracker { return &NACKTracker{counter: counter} }
 
 // sourceLosses are the packets that are missing from one source.
 type sourceLosses struct {
@@ -124,10 +127,10 @@ type missingPacket struct {
 	at        time.Duration // when it was requested first
 }
 
-// receive records a packet and returns the sequence numbers to request, usually none. It is
+// Receive records a packet and returns the sequence numbers to request, usually none. It is
 // called with the present, not with when the packet came: a client that was stopped would
 // else request again what is on its way, once for every packet that waited meanwhile.
-func (n *nackTracker) receive(section int, ssrc uint32, sequence uint16, at time.Duration) []uint16 {
+func (n *NACKTracker) Receive(section int, ssrc uint32, sequence uint16, at time.Duration) []uint16 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for len(n.sections) <= section {
@@ -155,7 +158,7 @@ func (n *nackTracker) receive(section int, ssrc uint32, sequence uint16, at time
 }
 
 // recover records a packet that comes after later ones.
-func (n *nackTracker) recover(m *sourceLosses, index uint64) {
+func (n *NACKTracker) recover(m *sourceLosses, index uint64) {
 	for i, w := range m.missing {
 		if w.index != index {
 			continue
@@ -170,7 +173,7 @@ func (n *nackTracker) recover(m *sourceLosses, index uint64) {
 
 // request returns the packets that have not been requested yet and, after nackRetry, all
 // that are missing.
-func (n *nackTracker) request(m *sourceLosses, at time.Duration) (sequences []uint16) {
+func (n *NACKTracker) request(m *sourceLosses, at time.Duration) (sequences []uint16) {
 	all := at-m.lastFullRequest > nackRetry
 	for i := range m.missing {
 		w := &m.missing[i]
@@ -189,9 +192,9 @@ func (n *nackTracker) request(m *sourceLosses, at time.Duration) (sequences []ui
 	return sequences
 }
 
-// nack returns a request for packets of a source (RFC 4585, section 6.2.1). It is a
+// NACK returns a request for packets of a source (RFC 4585, section 6.2.1). It is a
 // compound packet, which must begin with a report (RFC 3550, section 6.1).
-func nack(own, ssrc uint32, sequences []uint16) []rtcp.Packet {
+func NACK(own, ssrc uint32, sequences []uint16) []rtcp.Packet {
 	return []rtcp.Packet{
 		&rtcp.ReceiverReport{SSRC: own},
 		&rtcp.TransportLayerNack{SenderSSRC: own, MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(sequences)},

@@ -1,4 +1,4 @@
-package client
+package feedback
 
 import (
 	"math"
@@ -40,9 +40,9 @@ type LossDoubtFunc func(from, until time.Duration) uint64
 // bookedWithin is how much later it is known what was in doubt at a time.
 const bookedWithin = 2 * time.Second
 
-// An upstreamReport keeps what a mic sent and the server's reports on it. One goroutine calls
-// sent; the rest is safe for concurrent use.
-type upstreamReport struct {
+// UpstreamReports keep what a mic sent and the server's reports on it. One goroutine calls Sent;
+// the rest is safe for concurrent use.
+type UpstreamReports struct {
 	doubt LossDoubtFunc
 
 	count atomic.Uint64
@@ -61,22 +61,27 @@ type upstreamReport struct {
 	excused          uint64
 }
 
+// NewUpstreamReports makes those of a mic that begins to send at a time.
+func NewUpstreamReports(doubt LossDoubtFunc, at time.Duration) *UpstreamReports {
+	return &UpstreamReports{doubt: doubt, at: at}
+}
+
 // An uplinkLoss is how many packets were lost between two reports.
 type uplinkLoss struct {
 	from, until time.Duration
 	packets     uint64
 }
 
-// sent enters that a packet goes out.
-func (u *upstreamReport) sent(sequence uint16) {
+// Sent enters that a packet goes out.
+func (u *UpstreamReports) Sent(sequence uint16) {
 	if u.count.Load() == 0 {
 		u.first.Store(uint32(sequence))
 	}
 	u.count.Add(1)
 }
 
-// late enters that a frame went out so late that it is in doubt whose fault its loss is.
-func (u *upstreamReport) late(at time.Duration) {
+// Late enters that a frame went out so late that it is in doubt whose fault its loss is.
+func (u *UpstreamReports) Late(at time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.lates) == maxLates {
@@ -91,7 +96,7 @@ const maxLates = 1024
 
 // lateIn is how many frames that went out within a time may have been lost since they were late.
 // u.mu is held.
-func (u *upstreamReport) lateIn(from, until time.Duration) (n uint64) {
+func (u *UpstreamReports) lateIn(from, until time.Duration) (n uint64) {
 	if u.forgot > 0 && u.forgot >= from {
 		return math.MaxUint64
 	}
@@ -103,8 +108,8 @@ func (u *upstreamReport) lateIn(from, until time.Duration) (n uint64) {
 	return n
 }
 
-// take reads a compound packet for a report on a mic.
-func (u *upstreamReport) take(compound []byte, mic uint32, now time.Duration) {
+// Take reads a compound packet for a report on a mic.
+func (u *UpstreamReports) Take(compound []byte, mic uint32, now time.Duration) {
 	all, err := rtcp.Unmarshal(compound)
 	if err != nil {
 		return
@@ -135,7 +140,7 @@ func (u *upstreamReport) take(compound []byte, mic uint32, now time.Duration) {
 
 // enter keeps a report. One on packets that were not sent, or that lost more than were, is
 // not true. u.mu is held.
-func (u *upstreamReport) enter(block rtcp.ReceptionReport, now time.Duration) {
+func (u *UpstreamReports) enter(block rtcp.ReceptionReport, now time.Duration) {
 	const (
 		negative = 1 << 23 // the sign of 24 bits: copies came
 		recent   = 1 << 14
@@ -167,7 +172,7 @@ func (u *upstreamReport) enter(block rtcp.ReceptionReport, now time.Duration) {
 }
 
 // excuse settles which of the losses that were known at a time are in doubt. u.mu is held.
-func (u *upstreamReport) excuse(known time.Duration) {
+func (u *UpstreamReports) excuse(known time.Duration) {
 	for len(u.losses) > 0 && u.losses[0].until <= known {
 		l := u.losses[0]
 		u.losses = u.losses[1:]
@@ -178,8 +183,8 @@ func (u *upstreamReport) excuse(known time.Duration) {
 	}
 }
 
-// upstream returns what is known in the end.
-func (u *upstreamReport) upstream() Upstream {
+// Upstream returns what is known in the end.
+func (u *UpstreamReports) Upstream() Upstream {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.excuse(u.at)

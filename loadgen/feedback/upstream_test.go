@@ -1,4 +1,4 @@
-package client
+package feedback
 
 import (
 	"testing"
@@ -44,17 +44,17 @@ func TestUpstreamIsWhatTheServerReportsOfTheMic(t *testing.T) {
 		{"nothing was sent", 0, 0, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 0)}}, Upstream{}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			u := &upstreamReport{doubt: func(_, _ time.Duration) uint64 { return 0 }}
+			u := &UpstreamReports{doubt: func(_, _ time.Duration) uint64 { return 0 }}
 			for i := range c.sent {
-				u.sent(c.first + uint16(i))
+				u.Sent(c.first + uint16(i))
 			}
 			for _, r := range c.reports {
 				compound, err := r.Marshal()
 				require.NoError(t, err)
-				u.take(compound, mic, 0)
+				u.Take(compound, mic, 0)
 			}
-			u.take([]byte("no RTCP"), mic, 0)
-			assert.Equal(t, c.want, u.upstream())
+			u.Take([]byte("no RTCP"), mic, 0)
+			assert.Equal(t, c.want, u.Upstream())
 		})
 	}
 }
@@ -76,78 +76,78 @@ func TestUpstreamLossesMayBeTheGenerators(t *testing.T) {
 		{"one was late before the second report, which misses more", 7 * time.Second, [2]time.Duration{}, 100, 2},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			u := &upstreamReport{doubt: func(from, until time.Duration) uint64 {
+			u := &UpstreamReports{doubt: func(from, until time.Duration) uint64 {
 				if from < c.doubtful[1] && until > c.doubtful[0] {
 					return c.most
 				}
 				return 0
 			}}
 			for i := range 750 {
-				u.sent(uint16(i))
+				u.Sent(uint16(i))
 			}
 			for i, lost := range []uint32{3, 8, 10} {
 				if c.lateAt > 0 && i == int(c.lateAt/(5*time.Second)) {
 					u.excuse(time.Duration(i) * 5 * time.Second) // what is known by then
-					u.late(c.lateAt)
+					u.Late(c.lateAt)
 				}
 				compound, err := (&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: mic, LastSequenceNumber: uint32(i*250 + 249), TotalLost: lost}}}).Marshal()
 				require.NoError(t, err)
-				u.take(compound, mic, time.Duration(i+1)*5*time.Second)
+				u.Take(compound, mic, time.Duration(i+1)*5*time.Second)
 			}
-			assert.Equal(t, Upstream{Sent: 750, Covered: 750, Lost: 10, Excused: c.excused}, u.upstream())
+			assert.Equal(t, Upstream{Sent: 750, Covered: 750, Lost: 10, Excused: c.excused}, u.Upstream())
 		})
 	}
 }
 
 func TestDownstreamIsWhatTheServerReportsToHaveSent(t *testing.T) {
-	report := func(r *receiverReports, ssrc, sent uint32) {
+	report := func(r *ReceiverReports, ssrc, sent uint32) {
 		compound, err := (&rtcp.SenderReport{SSRC: ssrc, PacketCount: sent}).Marshal()
 		require.NoError(t, err)
-		r.handleRTCP(compound, 0)
+		r.HandleRTCP(compound, 0)
 	}
-	receive := func(r *receiverReports, section int, ssrc uint32, from, n uint64) {
+	receive := func(r *ReceiverReports, section int, ssrc uint32, from, n uint64) {
 		for i := range n {
-			r.receive(section, ssrc, from+i, uint32(i)*960, time.Duration(i)*20*time.Millisecond)
+			r.Receive(section, ssrc, from+i, uint32(i)*960, time.Duration(i)*20*time.Millisecond)
 		}
 	}
 	for _, c := range []struct {
 		sentence string
-		play     func(r *receiverReports)
+		play     func(r *ReceiverReports)
 		want     Downstream
 		ok       bool
 	}{
-		{"nothing came", func(*receiverReports) {}, Downstream{}, false},
-		{"no report", func(r *receiverReports) { receive(r, 0, 7, 0, 40) }, Downstream{}, false},
-		{"all came", func(r *receiverReports) { receive(r, 0, 7, 0, 40); report(r, 7, 40) }, Downstream{40, 40}, true},
-		{"a fifth did not", func(r *receiverReports) { receive(r, 0, 7, 0, 40); report(r, 7, 50) }, Downstream{50, 40}, true},
-		{"what came after the report is not in it", func(r *receiverReports) {
+		{"nothing came", func(*ReceiverReports) {}, Downstream{}, false},
+		{"no report", func(r *ReceiverReports) { receive(r, 0, 7, 0, 40) }, Downstream{}, false},
+		{"all came", func(r *ReceiverReports) { receive(r, 0, 7, 0, 40); report(r, 7, 40) }, Downstream{40, 40}, true},
+		{"a fifth did not", func(r *ReceiverReports) { receive(r, 0, 7, 0, 40); report(r, 7, 50) }, Downstream{50, 40}, true},
+		{"what came after the report is not in it", func(r *ReceiverReports) {
 			receive(r, 0, 7, 0, 40)
 			report(r, 7, 50)
 			receive(r, 0, 7, 50, 30)
 		}, Downstream{50, 40}, true},
-		{"two sections", func(r *receiverReports) {
+		{"two sections", func(r *ReceiverReports) {
 			receive(r, 0, 7, 0, 40)
 			receive(r, 1, 8, 0, 10)
 			report(r, 7, 40)
 			report(r, 8, 12)
 		}, Downstream{52, 50}, true},
-		{"one of two has no report", func(r *receiverReports) {
+		{"one of two has no report", func(r *ReceiverReports) {
 			receive(r, 0, 7, 0, 40)
 			receive(r, 1, 8, 0, 10)
 			report(r, 7, 40)
 		}, Downstream{40, 40}, false},
-		{"another source took the section over", func(r *receiverReports) {
+		{"another source took the section over", func(r *ReceiverReports) {
 			receive(r, 0, 7, 0, 40)
 			report(r, 7, 50)
 			receive(r, 0, 9, 0, 20)
 			report(r, 9, 21)
 		}, Downstream{71, 60}, true},
-		{"fewer sent than came", func(r *receiverReports) { receive(r, 0, 7, 0, 40); report(r, 7, 30) }, Downstream{30, 40}, false},
+		{"fewer sent than came", func(r *ReceiverReports) { receive(r, 0, 7, 0, 40); report(r, 7, 30) }, Downstream{30, 40}, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			r := &receiverReports{}
+			r := &ReceiverReports{}
 			c.play(r)
-			got, ok := r.downstream()
+			got, ok := r.Downstream()
 			assert.Equal(t, c.ok, ok)
 			assert.Equal(t, c.want, got)
 		})

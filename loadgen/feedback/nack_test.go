@@ -1,4 +1,4 @@
-package client
+package feedback
 
 import (
 	"testing"
@@ -12,16 +12,16 @@ import (
 
 // hears receives packets by sequence number, 20 ms apart, and returns what is requested
 // after each.
-func hears(n *nackTracker, at *time.Duration, sequences ...uint16) (asked [][]uint16) {
+func hears(n *NACKTracker, at *time.Duration, sequences ...uint16) (asked [][]uint16) {
 	for _, s := range sequences {
 		*at += 20 * time.Millisecond
-		asked = append(asked, n.receive(0, 1, s, *at))
+		asked = append(asked, n.Receive(0, 1, s, *at))
 	}
 	return asked
 }
 
 func TestNACKRequestsAtOnceAndAgainLater(t *testing.T) {
-	n := &nackTracker{counter: &NACKCounter{}}
+	n := NewNACKTracker(&NACKCounter{})
 	var at time.Duration
 	asked := hears(n, &at, 65530, 65531, 65534, 65535, 0, 3, 4, 5, 6)
 	assert.Equal(t, [][]uint16{
@@ -32,19 +32,19 @@ func TestNACKRequestsAtOnceAndAgainLater(t *testing.T) {
 	}, asked)
 	assert.EqualValues(t, 4, n.counter.requested.Load(), "each counts once")
 
-	assert.Nil(t, n.receive(0, 1, 65533, at), "it has come")
-	assert.Nil(t, n.receive(0, 1, 65533, at), "twice")
-	assert.Nil(t, n.receive(0, 1, 2, at))
+	assert.Nil(t, n.Receive(0, 1, 65533, at), "it has come")
+	assert.Nil(t, n.Receive(0, 1, 65533, at), "twice")
+	assert.Nil(t, n.Receive(0, 1, 2, at))
 	assert.EqualValues(t, 2, n.counter.recovered.Load())
 	assert.Equal(t, [][]uint16{nil, nil, nil, {65532, 1}}, hears(n, &at, 7, 8, 9, 10))
 }
 
 func TestNACKDoesNotRequestPacketsTooOld(t *testing.T) {
-	n := &nackTracker{counter: &NACKCounter{}}
+	n := NewNACKTracker(&NACKCounter{})
 	var at time.Duration
 	hears(n, &at, 10)
 	at += 3 * time.Second
-	asked := n.receive(0, 1, 160, at)
+	asked := n.Receive(0, 1, 160, at)
 	require.NotEmpty(t, asked)
 	assert.EqualValues(t, 160-44, asked[0], "880 ms old, and there in a second")
 	assert.EqualValues(t, 159, asked[len(asked)-1])
@@ -53,17 +53,17 @@ func TestNACKDoesNotRequestPacketsTooOld(t *testing.T) {
 		hears(n, &at, s)
 	}
 	assert.Equal(t, [][]uint16{nil, nil, nil, nil, nil, nil}, hears(n, &at, 205, 206, 207, 208, 209, 210), "it gives up")
-	assert.Nil(t, n.receive(0, 1, 159, at))
+	assert.Nil(t, n.Receive(0, 1, 159, at))
 	assert.EqualValues(t, 1, n.counter.recovered.Load(), "a late packet still counts as recovered")
 }
 
 func TestNACKStartsAgainWithANewSource(t *testing.T) {
-	n := &nackTracker{counter: &NACKCounter{}}
+	n := NewNACKTracker(&NACKCounter{})
 	var at time.Duration
 	hears(n, &at, 10, 12)
-	assert.Nil(t, n.receive(0, 2, 5000, at), "another source in the section")
-	assert.Nil(t, n.receive(1, 1, 100, at), "another section")
-	assert.Equal(t, []uint16{101}, n.receive(1, 1, 102, at))
+	assert.Nil(t, n.Receive(0, 2, 5000, at), "another source in the section")
+	assert.Nil(t, n.Receive(1, 1, 100, at), "another section")
+	assert.Equal(t, []uint16{101}, n.Receive(1, 1, 102, at))
 }
 
 func TestNACKCounterTellsWhatDidNotComeInTime(t *testing.T) {
@@ -85,10 +85,10 @@ func TestNACKCounterTellsWhatDidNotComeInTime(t *testing.T) {
 		{"it still had time at the end of the run", 400 * time.Millisecond, 500 * time.Millisecond, nil, 1},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			n := &nackTracker{counter: &NACKCounter{}}
+			n := NewNACKTracker(&NACKCounter{})
 			var at time.Duration
 			hears(n, &at, 10, 11, lost+1, come+1)
-			n.receive(0, 1, come, at)
+			n.Receive(0, 1, come, at)
 			asked, recovered := n.counter.Counts()
 			assert.EqualValues(t, 2, asked)
 			assert.EqualValues(t, 1, recovered)
@@ -99,7 +99,7 @@ func TestNACKCounterTellsWhatDidNotComeInTime(t *testing.T) {
 			assert.Equal(t, c.unknown, n.counter.Finish(c.ends, tell))
 			assert.Equal(t, c.gone, told)
 			if len(told) > 0 {
-				n.receive(0, 1, lost, at)
+				n.Receive(0, 1, lost, at)
 				_, recovered = n.counter.Counts()
 				assert.EqualValues(t, 1, recovered, "what is given up has not come")
 			}
@@ -108,7 +108,7 @@ func TestNACKCounterTellsWhatDidNotComeInTime(t *testing.T) {
 }
 
 func TestNACKIsACompoundPacket(t *testing.T) {
-	b, err := rtcp.Marshal(nack(7, 9, []uint16{65535, 0, 40}))
+	b, err := rtcp.Marshal(NACK(7, 9, []uint16{65535, 0, 40}))
 	require.NoError(t, err)
 	all, err := rtcp.Unmarshal(b)
 	require.NoError(t, err)
@@ -130,7 +130,7 @@ func TestNACKIsACompoundPacket(t *testing.T) {
 // requested ones are recovered.
 func TestNACKRequestsOnlyMissingPackets(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		n := &nackTracker{counter: &NACKCounter{}}
+		n := NewNACKTracker(&NACKCounter{})
 		var at time.Duration
 		first := uint16(rapid.IntRange(0, 65535).Draw(rt, "first"))
 		come := map[uint16]bool{}
@@ -139,7 +139,7 @@ func TestNACKRequestsOnlyMissingPackets(t *testing.T) {
 		receive := func(s uint16) {
 			at += 20 * time.Millisecond
 			come[s] = true
-			for _, a := range n.receive(0, 1, s, at) {
+			for _, a := range n.Receive(0, 1, s, at) {
 				require.False(rt, come[a], "%d has come", a)
 				asked[a] = true
 			}

@@ -1,4 +1,4 @@
-package client
+package feedback
 
 import (
 	"math/rand/v2"
@@ -8,18 +8,22 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
-// receiverReports keeps the statistics of a client's receiver reports by section (RFC
-// 3550, section 6.4.1 and appendix A.3). It is safe for concurrent use.
-type receiverReports struct {
+// ReceiverReports keep the statistics of a client's receiver reports by section (RFC
+// 3550, section 6.4.1 and appendix A.3). They are safe for concurrent use.
+type ReceiverReports struct {
 	mu       sync.Mutex
 	ssrc     uint32
 	sections []sourceReception
 	latest   atomic.Int32 // the section of the latest packet
 	past     Downstream   // of the sources that sections had before
 }
+
+// Reserve makes room for so many sections, before anything else is called.
+func (r *ReceiverReports) Reserve(sections int) { r.sections = make([]sourceReception, sections) }
 
 type sourceReception struct {
 	ssrc           uint32
@@ -43,9 +47,9 @@ type sourceReception struct {
 // (RFC 3550, section 6.4.1), and what of it had come when they did.
 type Downstream struct{ Sent, Received uint64 }
 
-// downstream returns the sums over the sections. It is false without reports, and where
+// Downstream returns the sums over the sections. It is false without reports, and where
 // they say that fewer packets were sent than came.
-func (r *receiverReports) downstream() (d Downstream, ok bool) {
+func (r *ReceiverReports) Downstream() (d Downstream, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d = r.past
@@ -59,8 +63,8 @@ func (r *receiverReports) downstream() (d Downstream, ok bool) {
 	return d, d.Sent > 0 && d.Received <= d.Sent
 }
 
-// receive records a packet with its extended sequence number.
-func (r *receiverReports) receive(section int, ssrc uint32, index uint64, timestamp uint32, at time.Duration) {
+// Receive records a packet with its extended sequence number.
+func (r *ReceiverReports) Receive(section int, ssrc uint32, index uint64, timestamp uint32, at time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for len(r.sections) <= section {
@@ -83,8 +87,8 @@ func (r *receiverReports) receive(section int, ssrc uint32, index uint64, timest
 	s.transit = transit
 }
 
-// handleRTCP handles a compound packet from the server.
-func (r *receiverReports) handleRTCP(packet []byte, at time.Duration) {
+// HandleRTCP handles a compound packet from the server.
+func (r *ReceiverReports) HandleRTCP(packet []byte, at time.Duration) {
 	all, err := rtcp.Unmarshal(packet)
 	if err != nil {
 		return
@@ -105,23 +109,23 @@ func (r *receiverReports) handleRTCP(packet []byte, at time.Duration) {
 	}
 }
 
-// source returns the SSRC of the client's reports and requests.
-func (r *receiverReports) source() uint32 {
+// Source returns the SSRC of the client's reports and requests.
+func (r *ReceiverReports) Source() uint32 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.own()
 }
 
-func (r *receiverReports) own() uint32 {
+func (r *ReceiverReports) own() uint32 {
 	if r.ssrc == 0 {
 		r.ssrc = rand.Uint32() | 1
 	}
 	return r.ssrc
 }
 
-// build returns a receiver report for the sections that have received packets, or nil if
+// Build returns a receiver report for the sections that have received packets, or nil if
 // there are none.
-func (r *receiverReports) build(now time.Duration) ([]byte, error) {
+func (r *ReceiverReports) Build(now time.Duration) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	report := &rtcp.ReceiverReport{SSRC: r.own()}
@@ -153,4 +157,12 @@ func (r *receiverReports) build(now time.Duration) ([]byte, error) {
 		return nil, nil
 	}
 	return report.Marshal()
+}
+
+// Prefetch prefetches the memory that the next packet needs if it is in the same section
+// as the latest. Only the goroutine that calls Receive may call it.
+func (r *ReceiverReports) Prefetch() {
+	if i := int(r.latest.Load()); i < len(r.sections) {
+		prefetch.Object(&r.sections[i])
+	}
 }
