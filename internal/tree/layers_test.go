@@ -17,7 +17,7 @@ const module = "github.com/earshot-audio/earshot/"
 var layers = map[string][]string{
 	"room":                          {},
 	"room/fanout":                   {"internal/prefetch"},
-	"room/rtc":                      {"room/fanout", "internal/icetcp", "internal/lite", "internal/red", "internal/srtp", "internal/sdp", "internal/udpbatch", "internal/packet", "internal/prefetch"},
+	"room/rtc":                      {"internal/icetcp", "internal/lite", "internal/packet", "internal/prefetch", "internal/red", "internal/sdp", "internal/srtp", "internal/udpbatch", "room/fanout", "room/rtc/loudness"},
 	"room/trunk":                    {"room/fanout"},
 	"store":                         {"internal/reach", "room"},
 	"cluster":                       {},
@@ -112,6 +112,7 @@ var layers = map[string][]string{
 	"cmd/earshot/server":            {"cluster", "cmd/earshot/cli", "internal/plaintext", "internal/reach", "internal/secrets", "room/rtc", "signaling", "signaling/front", "signaling/nodes", "store", "web"},
 	"cmd/earshot/target":            {"cmd/earshot/cli", "internal/decimal", "internal/iceuri", "internal/reach", "internal/serverprocess", "internal/urltext", "loadgen", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/livekit", "loadgen/driver/whep", "loadgen/host", "loadgen/network", "loadgen/scenario", "loadgen/versus", "store"},
 	"loadgen/feedback":              {"internal/prefetch", "loadgen/measure"},
+	"room/rtc/loudness":             {"room/fanout"},
 	"cmd/earshot":                   {"cmd/earshot/cli", "cmd/earshot/console", "cmd/earshot/server", "cmd/earshot/target", "internal/decimal", "internal/hugepages", "internal/printable", "internal/reach", "internal/serverprocess", "internal/shellword", "internal/spelling", "internal/urltext", "internal/wholefile", "loadgen", "loadgen/capacity", "loadgen/compare", "loadgen/driver", "loadgen/host", "loadgen/metric", "loadgen/push", "loadgen/report", "loadgen/scenario", "loadgen/versus", "loadgen/watch", "loadgen/workers", "scenarios"},
 }
 

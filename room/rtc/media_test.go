@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/room/rtc/loudness"
 )
 
 // part is what someone says in each frame: how loud.
@@ -162,6 +165,17 @@ func TestMuteSilencesAMicAtTheServer(t *testing.T) {
 	})
 }
 
+// opusFile returns the packets of an Ogg Opus file of loudness/testdata.
+func opusFile(t *testing.T, name string) (packets [][]byte) {
+	t.Helper()
+	clip, err := speech.Load(filepath.Join("loudness", "testdata", name))
+	require.NoError(t, err)
+	for _, f := range clip.Frames {
+		packets = append(packets, f.Payload)
+	}
+	return packets
+}
+
 func TestMicWithoutAudioLevelDoesNotDisplaceALouderOne(t *testing.T) {
 	forEachEarKind(t, func(t *testing.T, ears earKind) {
 		loud, quiet := opusFile(t, "speech-loud.ogg"), opusFile(t, "speech-quiet.ogg")
@@ -177,10 +191,10 @@ func TestMicWithoutAudioLevelDoesNotDisplaceALouderOne(t *testing.T) {
 				l := openEar(t, r.testRoom, 1, 0)
 				holder, challenger := newSpeaker(t, r.testRoom, 1, row.options...), newSpeaker(t, r.testRoom, 2)
 				r.waitEars(1)
-				meter := newLoudnessMeter()
+				meter := loudness.NewMeter()
 				// The quiet one talks where the loud one pauses between words.
 				for i := range loud {
-					r.say(holder, loud[i], meter.measure(loud[i]))
+					r.say(holder, loud[i], meter.Measure(loud[i]))
 					r.say(challenger, quiet[(i+7)%len(quiet)], 0)
 					r.clock.advance(20 * time.Millisecond)
 				}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/rtc/loudness"
 )
 
 // Mic is one talker's uplink.
@@ -83,7 +84,7 @@ func (m *Mic) Detach() {
 // readTrack passes a track's packets on until the connection ends, or until the
 // client sends Opus on a later track.
 func (m *Mic) readTrack(t *webrtc.TrackRemote, number int64) {
-	in := micStream{loud: newLoudness(), limiter: rateLimiter{frame: m.room.engine.minFrame}}
+	in := micStream{loud: loudness.New(), limiter: rateLimiter{frame: m.room.engine.minFrame}}
 	var packet rtp.Packet
 	b := make([]byte, receiveMTU)
 	for {

@@ -7,12 +7,13 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/rtc/loudness"
 )
 
 // micStream is what is known of the packets of one track of a mic. It belongs to the
 // goroutine that reads them.
 type micStream struct {
-	loud     *loudness
+	loud     *loudness.Estimator
 	limiter  rateLimiter
 	received receivedFrames // where the client may send redundant audio
 	copies   []red.Block
@@ -66,7 +67,7 @@ func (m *Mic) forward(p *rtp.Packet, in *micStream, at time.Time) {
 	if level := (rtp.AudioLevelExtension{}); m.level != 0 && level.Unmarshal(p.GetExtension(m.level)) == nil {
 		claim = &level
 	}
-	f.Level, f.Voice = in.loud.of(f.Payload, claim)
+	f.Level, f.Voice = in.loud.Of(f.Payload, claim)
 	m.packets.Add(1)
 	m.bytes.Add(uint64(len(f.Payload)))
 	m.publisher.Push(f)

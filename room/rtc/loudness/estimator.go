@@ -1,4 +1,4 @@
-package rtc
+package loudness
 
 import (
 	"math/rand/v2"
@@ -19,12 +19,12 @@ const (
 	claimTolerance = 15
 )
 
-// loudness is how loud a mic is, frame by frame. A client that says so itself (RFC 6464)
+// An Estimator says how loud a mic is, frame by frame. A client that says so itself (RFC 6464)
 // is believed, which saves decoding, and checked now and then: the loudest mics are
 // heard, and one that claims to be loud would keep the others from it. It belongs to one
 // goroutine.
-type loudness struct {
-	meter      *loudnessMeter
+type Estimator struct {
+	meter      *Meter
 	distrusted bool
 
 	trusted int // frames until the next check
@@ -33,29 +33,30 @@ type loudness struct {
 	excess  int // how much louder they were claimed to be than they were, in dB
 }
 
-func newLoudness() *loudness {
-	return &loudness{meter: newLoudnessMeter(), trusted: untilAudit()}
+// New makes one for a mic.
+func New() *Estimator {
+	return &Estimator{meter: NewMeter(), trusted: untilAudit()}
 }
 
 func untilAudit() int { return minTrusted + rand.IntN(maxTrusted-minTrusted) }
 
-// of returns the loudness of a frame in -dBov, and whether it is speech. claim is what
+// Of returns the loudness of a frame in -dBov, and whether it is speech. claim is what
 // the client says, nil if it says nothing.
-func (l *loudness) of(frame []byte, claim *rtp.AudioLevelExtension) (level uint8, voice bool) {
+func (l *Estimator) Of(frame []byte, claim *rtp.AudioLevelExtension) (level uint8, voice bool) {
 	if claim == nil || l.distrusted {
-		level = l.meter.measure(frame)
+		level = l.meter.Measure(frame)
 		return level, level < voiceLevel
 	}
 	if l.trusted > 0 {
 		l.trusted--
 		return claim.Level, claim.Voice
 	}
-	l.check(l.meter.measure(frame), claim.Level)
+	l.check(l.meter.Measure(frame), claim.Level)
 	return claim.Level, claim.Voice
 }
 
 // check holds a frame's claim against what it measures, and decides after the last.
-func (l *loudness) check(measured, claimed uint8) {
+func (l *Estimator) check(measured, claimed uint8) {
 	l.checked++
 	if l.checked > settleFrames && claimed < voiceLevel {
 		l.claims++

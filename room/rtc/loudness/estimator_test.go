@@ -1,4 +1,4 @@
-package rtc
+package loudness
 
 import (
 	"testing"
@@ -13,10 +13,10 @@ func TestLoudnessThatIsClaimedFalselyIsMeasured(t *testing.T) {
 	loud, quiet := opusFile(t, "speech-loud.ogg"), opusFile(t, "speech-quiet.ogg")
 	garbage := [][]byte{{0xfc, 0xff, 0xfe}, {0x03}, {0xff}}
 	honest := func(packets [][]byte) func(i int) uint8 {
-		meter := newLoudnessMeter()
+		meter := NewMeter()
 		levels := make([]uint8, len(packets))
 		for i, p := range packets {
-			levels[i] = meter.measure(p)
+			levels[i] = meter.Measure(p)
 		}
 		return func(i int) uint8 { return levels[i%len(levels)] }
 	}
@@ -40,12 +40,12 @@ func TestLoudnessThatIsClaimedFalselyIsMeasured(t *testing.T) {
 		"what is no audio, as loud as speech":         {garbage, always(25), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLoudness()
+			l := New()
 			for i := range 4 * (maxTrusted + settleFrames + auditFrames) {
-				l.of(row.packets[i%len(row.packets)], &rtp.AudioLevelExtension{Level: row.claims(i), Voice: true})
+				l.Of(row.packets[i%len(row.packets)], &rtp.AudioLevelExtension{Level: row.claims(i), Voice: true})
 			}
 			assert.Equal(t, row.found, l.distrusted)
-			level, voice := l.of(garbage[0], &rtp.AudioLevelExtension{Level: 0, Voice: true})
+			level, voice := l.Of(garbage[0], &rtp.AudioLevelExtension{Level: 0, Voice: true})
 			assert.Equal(t, !row.found, voice, "what it claims counts")
 			assert.Equal(t, !row.found, level == 0)
 		})

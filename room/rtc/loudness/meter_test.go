@@ -1,4 +1,4 @@
-package rtc
+package loudness
 
 import (
 	"bytes"
@@ -38,27 +38,27 @@ func opusFile(t testing.TB, name string) [][]byte {
 }
 
 // energy is the mean level of packets, by their power, in -dBov.
-func energy(m *loudnessMeter, packets [][]byte) float64 {
+func energy(m *Meter, packets [][]byte) float64 {
 	var sum float64
 	for _, p := range packets {
-		sum += math.Pow(10, -float64(m.measure(p))/10)
+		sum += math.Pow(10, -float64(m.Measure(p))/10)
 	}
 	return -10 * math.Log10(sum/float64(len(packets)))
 }
 
 func TestLoudnessMeterMeasuresSpeech(t *testing.T) {
-	loud := energy(newLoudnessMeter(), opusFile(t, "speech-loud.ogg"))
-	quiet := energy(newLoudnessMeter(), opusFile(t, "speech-quiet.ogg"))
+	loud := energy(NewMeter(), opusFile(t, "speech-loud.ogg"))
+	quiet := energy(NewMeter(), opusFile(t, "speech-quiet.ogg"))
 	assert.InDelta(t, 20, loud, 6, "speech at a usual level")
 	assert.InDelta(t, 30, quiet-loud, 2, "one file is 30 dB quieter than the other")
 }
 
 func TestLoudnessMeterTakesGarbageForSilence(t *testing.T) {
-	m := newLoudnessMeter()
+	m := NewMeter()
 	for _, p := range [][]byte{{}, {0xff}, {0x03}, bytes.Repeat([]byte{0xaa}, 1400), {0xfc, 0xff, 0xfe}} {
-		assert.NotPanics(t, func() { m.measure(p) })
+		assert.NotPanics(t, func() { m.Measure(p) })
 	}
-	assert.Equal(t, fanout.Silence, m.measure(nil))
+	assert.Equal(t, fanout.Silence, m.Measure(nil))
 	// And it measures on after that.
 	assert.Less(t, energy(m, opusFile(t, "speech-loud.ogg")), 30.0)
 }
@@ -89,19 +89,19 @@ func FuzzLoudnessMeter(f *testing.F) {
 		f.Add(packets[i], packets[0])
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		m := newLoudnessMeter()
+		m := NewMeter()
 		for _, p := range [][]byte{first, second, first} {
-			require.LessOrEqual(t, m.measure(p), fanout.Silence)
+			require.LessOrEqual(t, m.Measure(p), fanout.Silence)
 		}
-		require.LessOrEqual(t, m.measure(packets[0]), fanout.Silence)
+		require.LessOrEqual(t, m.Measure(packets[0]), fanout.Silence)
 	})
 }
 
 func BenchmarkLoudnessMeter(b *testing.B) {
 	packets := opusFile(b, "speech-loud.ogg")
-	m := newLoudnessMeter()
+	m := NewMeter()
 	b.ReportAllocs()
 	for i := range b.N {
-		m.measure(packets[i%len(packets)])
+		m.Measure(packets[i%len(packets)])
 	}
 }

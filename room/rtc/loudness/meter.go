@@ -1,4 +1,4 @@
-package rtc
+package loudness
 
 import (
 	"math"
@@ -20,29 +20,30 @@ const (
 	voiceLevel = 60
 )
 
-// loudnessMeter measures the loudness of packets by decoding them in order. It belongs to
+// A Meter measures the loudness of packets by decoding them in order. It belongs to
 // one goroutine.
-type loudnessMeter struct {
+type Meter struct {
 	decoder opus.Decoder
 	broken  bool
 	samples [maxPacket]float32
 }
 
-func newLoudnessMeter() *loudnessMeter {
-	m := &loudnessMeter{}
+// NewMeter makes one for the packets of one stream.
+func NewMeter() *Meter {
+	m := &Meter{}
 	m.reset()
 	return m
 }
 
-func (m *loudnessMeter) reset() {
+func (m *Meter) reset() {
 	decoder, err := opus.NewDecoderWithOutput(meterRate, 1)
 	m.decoder, m.broken = decoder, err != nil
 }
 
-// measure returns the loudness of a packet in -dBov (RFC 6464): the root mean square
+// Measure returns the loudness of a packet in -dBov (RFC 6464): the root mean square
 // of its samples against the largest that a sample can be, rounded. Silence and
 // what can't be decoded are 127.
-func (m *loudnessMeter) measure(packet []byte) (level uint8) {
+func (m *Meter) Measure(packet []byte) (level uint8) {
 	if m.broken {
 		return fanout.Silence
 	}
