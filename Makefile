@@ -15,6 +15,9 @@ alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... $(addprefix github.com/earshot-audio/earshot/,internal/fourier loadgen/score)
 # Test programs are linked anew each time, and without debugging information in half of the time.
 RACE := -race -vet=off -ldflags='-s -w' $(patsubst %,-gcflags='%=-race=false',$(ARITHMETIC))
+# A program with the race detector sleeps for a second before it exits, in wait for races on the way
+# out. The tests start hundreds of programs.
+export GORACE ?= atexit_sleep_ms=100
 
 .PHONY: help run gate check test soak faults repeat fuzz peers interop tools lint manifests vulnerabilities portable bench dist sbom clean
 
