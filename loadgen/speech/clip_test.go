@@ -2,6 +2,7 @@ package speech
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -107,4 +108,40 @@ func TestNewClipMarksPauses(t *testing.T) {
 	}
 	assert.Equal(t, []bool{false, true, true, false, false, false, false, true}, pauses)
 	assert.EqualValues(t, Silent, c.Frames[1].Level)
+}
+
+// What is found out about a recording is kept, for it alone: the same packets in another order are
+// another recording.
+func TestNewClipMeasuresARecordingOnce(t *testing.T) {
+	one, err := Load("testdata/mono.ogg")
+	require.NoError(t, err)
+	var packets [][]byte
+	for _, f := range one.Frames {
+		packets = append(packets, f.Payload)
+	}
+	measure := func(packets [][]byte) (c *Clip, more int) {
+		before := len(measured.by)
+		c, err := NewClip(one.Name, packets)
+		require.NoError(t, err)
+		direct, err := decodeLevels(c.Frames)
+		require.NoError(t, err)
+		for i, f := range c.Frames {
+			require.Equal(t, direct.levels[i], f.Level, "frame %d", i)
+		}
+		return c, len(measured.by) - before
+	}
+	again, more := measure(packets)
+	assert.Equal(t, one, again)
+	assert.Zero(t, more)
+	slices.Reverse(packets)
+	_, more = measure(packets)
+	assert.Equal(t, 1, more)
+
+	for i := range maxMeasured {
+		_, _ = measure(packets[i : i+1])
+	}
+	assert.LessOrEqual(t, len(measured.by), maxMeasured)
+	again, err = Load("testdata/mono.ogg")
+	require.NoError(t, err)
+	assert.Equal(t, one, again, "also if it has been forgotten meanwhile")
 }
