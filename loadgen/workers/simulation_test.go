@@ -173,6 +173,9 @@ func (b *band) meet(key string, at time.Duration, answers map[string][][]byte) (
 		}
 		select {
 		case n := <-b.members[0].News():
+			if n.Stop != "" {
+				return 0, fmt.Errorf("the run is stopped: %s", n.Stop)
+			}
 			for k, a := range n.Answers {
 				answers[k] = a
 			}
@@ -321,8 +324,68 @@ func simulateWorkers(ctx context.Context, join string) error {
 	return json.NewEncoder(os.Stdout).Encode(sum)
 }
 
-// TestManyWorkers merges what many simulated workers measure, over a real NATS server. The
-// workers are another process, so that the coordinator's own cost is known:
+// A simulation is one run of simulated workers.
+type simulation struct {
+	result     *loadgen.Result
+	sent       measured      // as the workers say
+	took, used time.Duration // of them, and of the coordinator's CPU
+	latest     time.Duration // how late a second was merged at most
+	lost       string        // a worker that said nothing for too long, on a busy machine
+}
+
+// playSimulated plays one. The workers are another process, so that the coordinator's own cost is known.
+func playSimulated(t *testing.T, s *scenario.Scenario) (run simulation) {
+	t.Helper()
+	c, err := NewCoordinator(Config{Listen: "127.0.0.1:0", Token: "secret", Plan: Plan{Workers: *simulatedWorkers, Scenario: s}})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, c.Close()) }()
+
+	crowd := exec.Command(os.Args[0], "-workers", fmt.Sprint(*simulatedWorkers), "-listeners", fmt.Sprint(*simulatedListeners), "-hold", simulatedHold.String(), "-bands", fmt.Sprint(*bands))
+	crowd.Env = append(os.Environ(), simulate+"="+c.JoinURL())
+	said, complaints := &strings.Builder{}, &strings.Builder{}
+	crowd.Stdout, crowd.Stderr = said, complaints
+	require.NoError(t, crowd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- crowd.Wait() }()
+	defer func() { _ = crowd.Process.Kill() }() // it has ended unless the test failed, or a worker was lost
+
+	require.NoError(t, c.Wait(t.Context(), 5*time.Minute))
+	clock, err := c.Start([]string{"room"})
+	require.NoError(t, err)
+	d, err := whep.New("http://127.0.0.1:1/{room}/whip", "http://127.0.0.1:1/{room}/whep", "", nil)
+	require.NoError(t, err)
+	began, before, merged := time.Now(), host.CPU(), time.Duration(0)
+	run.result, err = loadgen.Coordinate(t.Context(), loadgen.Config{Scenario: s, Driver: d, Watch: func(s loadgen.Snapshot) {
+		if n := len(s.Series.Points); n > 0 && s.Phase == measure.Steady {
+			until := s.Series.Points[n-1].Until
+			if until == merged {
+				return
+			}
+			merged = until
+			late := clock.Now() - until - measure.Lateness // no packet of it can come any more
+			run.latest = max(run.latest, late)
+			if *watchSimulation {
+				t.Logf("%5.1f s: a second is merged %.1f s late, %d messages wait", clock.Now().Seconds(), late.Seconds(), len(c.inbox.queue))
+			}
+		}
+	}}, clock, c)
+	run.took, run.used = time.Since(began), host.CPU()-before
+	if err != nil {
+		run.lost = err.Error()
+		return run
+	}
+	for _, w := range run.result.Workers {
+		if w.Lost != "" { // it waits for the others without end
+			run.lost = w.Name + ": " + w.Lost
+			return run
+		}
+	}
+	require.NoError(t, <-ended, complaints)
+	require.NoError(t, json.Unmarshal([]byte(said.String()), &run.sent))
+	return run
+}
+
+// TestManyWorkers merges what many simulated workers measure, over a real NATS server:
 //
 //	go test -v ./loadgen/workers -run TestManyWorkers -args -workers 200 -hold 30s
 //
@@ -338,63 +401,30 @@ hold: %s
 thresholds: {delivered: ["rate > 0.99"], latency: ["p(99) < 1s over 2s"]}
 `, min(*bands, *simulatedWorkers), min(*simulatedWorkers**simulatedListeners, 999_000), *simulatedHold)) // a scenario's most people
 	require.NoError(t, err)
-	c, err := NewCoordinator(Config{Listen: "127.0.0.1:0", Token: "secret", Plan: Plan{Workers: *simulatedWorkers, Scenario: s}})
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, c.Close()) }()
-
-	crowd := exec.Command(os.Args[0], "-workers", fmt.Sprint(*simulatedWorkers), "-listeners", fmt.Sprint(*simulatedListeners), "-hold", simulatedHold.String(), "-bands", fmt.Sprint(*bands))
-	crowd.Env = append(os.Environ(), simulate+"="+c.JoinURL())
-	said, complaints := &strings.Builder{}, &strings.Builder{}
-	crowd.Stdout, crowd.Stderr = said, complaints
-	require.NoError(t, crowd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- crowd.Wait() }()
-	defer func() { _ = crowd.Process.Kill() }() // it has ended unless the test failed
-
-	require.NoError(t, c.Wait(t.Context(), 5*time.Minute))
-	clock, err := c.Start([]string{"room"})
-	require.NoError(t, err)
-	d, err := whep.New("http://127.0.0.1:1/{room}/whip", "http://127.0.0.1:1/{room}/whep", "", nil)
-	require.NoError(t, err)
-	began, before := time.Now(), host.CPU()
-	merged, latest := time.Duration(0), time.Duration(0)
-	result, err := loadgen.Coordinate(t.Context(), loadgen.Config{Scenario: s, Driver: d, Watch: func(s loadgen.Snapshot) {
-		if n := len(s.Series.Points); n > 0 && s.Phase == measure.Steady {
-			until := s.Series.Points[n-1].Until
-			if until == merged {
-				return
-			}
-			merged = until
-			late := clock.Now() - until - measure.Lateness // no packet of it can come any more
-			latest = max(latest, late)
-			if *watchSimulation {
-				t.Logf("%5.1f s: a second is merged %.1f s late, %d messages wait", clock.Now().Seconds(), late.Seconds(), len(c.inbox.queue))
-			}
+	run := playSimulated(t, s)
+	for range 4 {
+		if run.lost == "" {
+			break
 		}
-	}}, clock, c)
-	took, used := time.Since(began), host.CPU()-before
-	require.NoError(t, err, complaints)
-	require.NoError(t, <-ended, complaints)
-
-	var sent measured
-	require.NoError(t, json.Unmarshal([]byte(said.String()), &sent))
+		t.Log("the machine was too busy, once more:", run.lost)
+		run = playSimulated(t, s)
+	}
+	require.Empty(t, run.lost)
+	result, sent := run.result, run.sent
 	assert.Positive(t, sent.Latencies)
 	assert.Less(t, sent.Delivered.Passes, sent.Delivered.Total, "some were lost")
 	assert.Equal(t, sent.Delivered, result.Values["delivered"], "everything is merged once")
 	assert.Equal(t, sent.Latencies, result.Values["latency"].(*metric.Trend).Count())
 	assert.Empty(t, result.Overrun)
 	require.Len(t, result.Workers, *simulatedWorkers)
-	for _, w := range result.Workers {
-		assert.Empty(t, w.Lost, w.Name)
-	}
 	memory := host.Memory()
 	t.Logf("%d workers × %d listeners: %d of %d packets; the coordinator used %.2f cores and %d MiB; a second was %.1f s old at most when workers told it, and was merged %.1f s at most after a packet of it could come",
-		*simulatedWorkers, *simulatedListeners, sent.Delivered.Passes, sent.Delivered.Total, used.Seconds()/took.Seconds(), memory>>20, sent.Age.Seconds(), latest.Seconds())
+		*simulatedWorkers, *simulatedListeners, sent.Delivered.Passes, sent.Delivered.Total, run.used.Seconds()/run.took.Seconds(), memory>>20, sent.Age.Seconds(), run.latest.Seconds())
 	if *simulationRows != "" {
 		f, err := os.OpenFile(*simulationRows, os.O_APPEND|os.O_WRONLY, 0)
 		require.NoError(t, err)
 		_, err = fmt.Fprintf(f, "%d,%d,%d,%.3f,%d,%.2f,%.2f\n", *simulatedWorkers, *simulatedListeners, sent.Delivered.Total,
-			used.Seconds()/took.Seconds(), memory, sent.Age.Seconds(), latest.Seconds())
+			run.used.Seconds()/run.took.Seconds(), memory, sent.Age.Seconds(), run.latest.Seconds())
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 	}
