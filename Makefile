@@ -10,10 +10,10 @@ PAIR := ./cmd/earshot ./internal/endtoend ./room/rtc
 LONG := ./store ./loadgen/measure ./signaling
 alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 
-# The race detector makes the Opus codecs twenty times as slow, what compares audio or runs, and the merging
-# of histograms, and has nothing to find in them: they are arithmetic, without a goroutine. Tests
-# decode minutes of audio. A race over a histogram is one over its metric.Trend, too, and seen there.
-ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... github.com/HdrHistogram/... \
+# The race detector makes the Opus codecs twenty times as slow, and other arithmetic: the merging of
+# histograms, the comparing of audio and of runs, the reading of Go code. It has nothing to find in
+# them: they have no goroutine. A race over a histogram is one over its metric.Trend, and seen there.
+ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... github.com/HdrHistogram/... go/... \
 	$(addprefix github.com/earshot-audio/earshot/,internal/fourier loadgen/compare loadgen/score)
 # Test programs are linked anew each time, and without debugging information in half of the time.
 RACE := -race -vet=off -ldflags='-s -w' $(patsubst %,-gcflags='%=-race=false',$(ARITHMETIC))
