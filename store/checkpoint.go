@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/wholefile"
 )
 
 // checkpointFile is the file in a data directory that holds its last checkpoint.
@@ -188,7 +190,7 @@ func prepareRepair(cfg Config) error {
 		case err == nil:
 			var data []byte
 			if data, err = os.ReadFile(from); err == nil {
-				err = os.WriteFile(filepath.Join(to, name), data, 0o600)
+				err = wholefile.Bytes(filepath.Join(to, name), wholefile.Private, data)
 			}
 		}
 		if err != nil {
@@ -218,17 +220,8 @@ func (c checkpoint) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, checkpointFile)
-	f, err := os.CreateTemp(dir, ".checkpoint-*")
-	if err != nil {
+	if err := wholefile.Bytes(filepath.Join(dir, checkpointFile), wholefile.Private, data); err != nil {
 		return fmt.Errorf("write the checkpoint of the data directory: %w", err)
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write the checkpoint of the data directory: %w", err), os.Remove(f.Name()))
 	}
 	return nil
 }

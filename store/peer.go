@@ -17,6 +17,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/earshot-audio/earshot/internal/wholefile"
 )
 
 const (
@@ -146,7 +148,7 @@ func (p *Peer) Succeed(node string) (last string, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read which node this was: %w", err)
 	}
-	if err := os.WriteFile(path, []byte(node), 0o600); err != nil {
+	if err := wholefile.Bytes(path, wholefile.Private, []byte(node)); err != nil {
 		return "", fmt.Errorf("note which node this is: %w", err)
 	}
 	return string(data), nil

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/earshot-audio/earshot/internal/wholefile"
 )
 
 // peerFile says whose directory it is.
@@ -44,7 +46,7 @@ func (s PeerSet) keep(dir string) error {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if data, err = json.Marshal(s); err == nil {
-			err = os.WriteFile(path, data, 0o600)
+			err = wholefile.Bytes(path, wholefile.Private, data)
 		}
 		if err != nil {
 			return fmt.Errorf("note whose the data directory is: %w", err)

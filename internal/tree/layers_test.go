@@ -19,7 +19,7 @@ var layers = map[string][]string{
 	"room/fanout":                   {"internal/prefetch"},
 	"room/rtc":                      {"internal/icetcp", "internal/lite", "internal/packet", "internal/prefetch", "internal/red", "internal/sdp", "internal/srtp", "internal/udpbatch", "room/fanout", "room/rtc/loudness"},
 	"room/trunk":                    {"room/fanout"},
-	"store":                         {"internal/reach", "room"},
+	"store":                         {"internal/reach", "internal/wholefile", "room"},
 	"cluster":                       {},
 	"signaling/nodes":               {"cluster", "room", "room/rtc", "room/trunk", "signaling/apierr", "signaling/auth", "signaling/liveroom", "signaling/wire", "store"},
 	"signaling/wire":                {"internal/printable"},

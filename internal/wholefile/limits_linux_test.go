@@ -12,7 +12,7 @@ import (
 
 func TestFullDeviceIsAnError(t *testing.T) {
 	require.NoError(t, Check("/dev/full"), "it is no file: nothing is written to it before the end")
-	require.ErrorIs(t, Write("/dev/full", content("new")), syscall.ENOSPC)
+	require.ErrorIs(t, Write("/dev/full", Public, content("new")), syscall.ENOSPC)
 }
 
 // TestFullDiskLeavesWhatWasThere writes to a disk of two pages.
@@ -23,11 +23,11 @@ func TestFullDiskLeavesWhatWasThere(t *testing.T) {
 	}
 	defer func() { require.NoError(t, syscall.Unmount(dir, 0)) }()
 	old := filepath.Join(dir, "old")
-	require.NoError(t, Write(old, content("old")))
+	require.NoError(t, Write(old, Public, content("old")))
 	large := strings.Repeat("x", 20_000)
 	for _, path := range []string{old, filepath.Join(dir, "new")} {
 		require.NoError(t, Check(path))
-		require.ErrorIs(t, Write(path, content(large)), syscall.ENOSPC)
+		require.ErrorIs(t, Write(path, Public, content(large)), syscall.ENOSPC)
 	}
 	require.ErrorIs(t, New(filepath.Join(dir, "made"), []byte(large)), syscall.ENOSPC)
 	holds(t, dir, map[string]string{"old": "old"})
@@ -37,7 +37,7 @@ func TestFullDiskLeavesWhatWasThere(t *testing.T) {
 func TestNoFileLeftToOpenLeavesWhatWasThere(t *testing.T) {
 	dir := t.TempDir()
 	old := filepath.Join(dir, "old")
-	require.NoError(t, Write(old, content("old")))
+	require.NoError(t, Write(old, Public, content("old")))
 	var limit syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	defer func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)) }()
@@ -54,7 +54,7 @@ func TestNoFileLeftToOpenLeavesWhatWasThere(t *testing.T) {
 	require.ErrorIs(t, full, syscall.EMFILE)
 	for _, path := range []string{old, filepath.Join(dir, "new")} {
 		require.ErrorIs(t, Check(path), syscall.EMFILE)
-		require.ErrorIs(t, Write(path, content("new")), syscall.EMFILE)
+		require.ErrorIs(t, Write(path, Public, content("new")), syscall.EMFILE)
 	}
 	for _, f := range open {
 		require.NoError(t, f.Close())
@@ -74,6 +74,6 @@ func TestMountedFileIsWrittenInPlace(t *testing.T) {
 	}
 	defer func() { require.NoError(t, syscall.Unmount(inside, 0)) }()
 	require.NoError(t, Check(inside))
-	require.NoError(t, Write(inside, content("new")))
+	require.NoError(t, Write(inside, Public, content("new")))
 	holds(t, dir, map[string]string{"outside": "new", "inside": "new"})
 }

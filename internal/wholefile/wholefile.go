@@ -14,8 +14,12 @@ import (
 	"syscall"
 )
 
-// mode is that of new files, before the umask.
-const mode = 0o644
+// Public is the mode of new files that everybody may read, and Private of those that nobody else may, before
+// the umask.
+const (
+	Public  fs.FileMode = 0o644
+	Private fs.FileMode = 0o600
+)
 
 // maxLinks is how many symbolic links are followed.
 const maxLinks = 40
@@ -41,7 +45,7 @@ func checkRegular(name string, there bool) error {
 		}
 		return f.Close()
 	}
-	f, err := temporary(name, mode)
+	f, err := temporary(name, Public)
 	if err != nil {
 		return err
 	}
@@ -49,8 +53,9 @@ func checkRegular(name string, there bool) error {
 }
 
 // Write writes a file anew with what write writes: into a temporary file beside it, which
-// then takes its name. What is no regular file, such as a pipe, is written to as it is.
-func Write(name string, write func(io.Writer) error) error {
+// then takes its name. One that is there keeps its mode, a new one has the given mode. What is no
+// regular file, such as a pipe, is written to as it is.
+func Write(name string, mode fs.FileMode, write func(io.Writer) error) error {
 	var content bytes.Buffer
 	if err := write(&content); err != nil {
 		return err // nothing has been touched
@@ -62,20 +67,27 @@ func Write(name string, write func(io.Writer) error) error {
 	if info != nil && !info.Mode().IsRegular() {
 		return explain(name, fill(name, os.O_WRONLY, content.Bytes()))
 	}
-	perm := fs.FileMode(mode)
 	if info != nil {
-		perm = info.Mode().Perm()
+		mode = info.Mode().Perm()
 	}
-	err = replace(name, perm, content.Bytes())
+	err = replace(name, mode, content.Bytes())
 	if info != nil && inPlaceOnly(err) {
 		err = fill(name, os.O_WRONLY|os.O_TRUNC, content.Bytes())
 	}
 	return explain(name, err)
 }
 
+// Bytes is Write with what is to be in the file.
+func Bytes(name string, mode fs.FileMode, content []byte) error {
+	return Write(name, mode, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
 // New writes a file that must not exist.
 func New(name string, content []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, Public)
 	if err != nil {
 		return err
 	}

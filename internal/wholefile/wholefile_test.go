@@ -56,7 +56,7 @@ func TestWrite(t *testing.T) {
 			}
 			path := filepath.Join(dir, c.path)
 			require.NoError(t, Check(path))
-			require.NoError(t, Write(path, content("new")))
+			require.NoError(t, Write(path, Public, content("new")))
 			holds(t, dir, c.want)
 			for name := range c.links {
 				info, err := os.Lstat(filepath.Join(dir, name))
@@ -93,8 +93,8 @@ func TestWhatCannotBeWrittenLeavesWhatWasThere(t *testing.T) {
 		_, err := io.WriteString(w, "half")
 		return errors.Join(err, broken)
 	}
-	require.ErrorIs(t, Write(old, half), broken)
-	require.ErrorIs(t, Write(filepath.Join(dir, "new"), half), broken)
+	require.ErrorIs(t, Write(old, Public, half), broken)
+	require.ErrorIs(t, Write(filepath.Join(dir, "new"), Public, half), broken)
 	require.ErrorIs(t, New(old, []byte("new")), fs.ErrExist)
 	holds(t, dir, map[string]string{"old": "old"})
 }

@@ -77,7 +77,7 @@ func (f File) Write(stdout io.Writer, write func(io.Writer) error) error {
 			_, err = stdout.Write(content.Bytes())
 		}
 	default:
-		err = wholefile.Write(f.Path, write)
+		err = wholefile.Write(f.Path, wholefile.Public, write)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Flag, err)
