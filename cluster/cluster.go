@@ -33,18 +33,21 @@ const (
 	nodesBucket  = "earshot-nodes"
 )
 
-// Connect makes a connection to a NATS server.
-type Connect func(options ...nats.Option) (*nats.Conn, error)
+// A Server is the NATS server in this process, which keeps what the nodes share together with those of other nodes.
+type Server interface {
+	// Connect makes a connection to it.
+	Connect(options ...nats.Option) (*nats.Conn, error)
+	// OpenBucket opens a bucket on all of the servers, and makes it the first time.
+	OpenBucket(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error)
+}
 
-// Config is what a [Cluster] is made of. All fields but TTL are required, and URL or Connect.
+// Config is what a [Cluster] is made of. All fields but TTL are required, and URL or Server.
 type Config struct {
 	// URL is that of the NATS server, or of several of one cluster with commas between them.
 	// It may hold credentials: it is never logged.
 	URL string
-	// Connect reaches a NATS server without a URL, and Replicas is how many servers keep the nodes'
-	// entries then.
-	Connect  Connect
-	Replicas int
+	// Server is used in place of one at the URL; nil: there is none.
+	Server Server
 	// Before is the ID of the node that this one was before it was started again, if it is known to be
 	// gone; empty: it is not.
 	Before string
@@ -113,9 +116,9 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 			c.close()
 		}
 	}()
-	connect := cfg.Connect
-	if connect == nil {
-		connect = func(options ...nats.Option) (*nats.Conn, error) { return nats.Connect(cfg.URL, options...) }
+	connect, open := byURL(cfg.URL)
+	if cfg.Server != nil {
+		connect, open = cfg.Server.Connect, cfg.Server.OpenBucket
 	}
 	c.conn, err = connect(nats.Name("earshot node "+cfg.Self.ID), nats.Timeout(connectTimeout), nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
@@ -129,7 +132,8 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	// On the disk, and not in memory: a NATS server that is started again must not make all
 	// nodes look gone.
-	if c.bucket, err = openNodes(ctx, js, cfg); err != nil {
+	entries := jetstream.KeyValueConfig{Bucket: nodesBucket, History: 1, TTL: cfg.TTL, Storage: jetstream.FileStorage}
+	if c.bucket, err = open(ctx, js, entries); err != nil {
 		return nil, fmt.Errorf("open the nodes of the cluster: %w; it needs a NATS server with JetStream, and room on its disk", err)
 	}
 	if err := c.subscribe(); err != nil {
@@ -153,6 +157,18 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("read the nodes of the cluster: %w", ctx.Err())
 	}
+}
+
+// byURL is how the NATS server at a URL is reached, and a bucket opened there.
+func byURL(url string) (
+	connect func(...nats.Option) (*nats.Conn, error),
+	open func(context.Context, jetstream.JetStream, jetstream.KeyValueConfig) (jetstream.KeyValue, error),
+) {
+	connect = func(options ...nats.Option) (*nats.Conn, error) { return nats.Connect(url, options...) }
+	open = func(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+		return js.CreateOrUpdateKeyValue(ctx, cfg)
+	}
+	return connect, open
 }
 
 // Self returns this node.

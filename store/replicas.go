@@ -23,13 +23,18 @@ const (
 	replicatedTry = 3 * time.Second
 )
 
-// openBucket opens a bucket, and makes it the first time. A replicated one may need several attempts:
-// another node may be starting, or its servers choosing who of them leads.
+// openBucket opens a bucket, and makes it the first time.
 func (s *Store) openBucket(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
 	if s.peer == nil {
 		return js.CreateOrUpdateKeyValue(ctx, cfg)
 	}
-	cfg.Replicas = s.peer.Replicas()
+	return s.peer.OpenBucket(ctx, js, cfg)
+}
+
+// OpenBucket opens a bucket of which each peer has a replica, and makes it the first time. It may need several attempts:
+// another node may be starting, or the servers choosing who of them leads.
+func (p *Peer) OpenBucket(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+	cfg.Replicas = len(p.set.all())
 	for {
 		kv, err := openReplicated(ctx, js, cfg)
 		if err == nil {
@@ -72,9 +77,6 @@ func openReplicated(ctx context.Context, js jetstream.JetStream, cfg jetstream.K
 func unheard(err error) bool {
 	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse)
 }
-
-// Replicas returns on how many peers each record is.
-func (p *Peer) Replicas() int { return 1 + len(p.set.Others) }
 
 // WatchAnew reads what other servers write anew: the one that told of it may be gone. Without
 // replicas there is no such.

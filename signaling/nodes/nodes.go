@@ -20,13 +20,12 @@ import (
 	"github.com/earshot-audio/earshot/store"
 )
 
-// Config is what [Join] needs. All fields but TTL are required, and NATS or Connect.
+// Config is what [Join] needs. All fields but TTL are required, and NATS or Peer.
 type Config struct {
 	// NATS is the URL of the NATS servers, with commas between several.
 	NATS string
-	// Connect and Replicas are those of a NATS server in this process, in place of NATS.
-	Connect  cluster.Connect
-	Replicas int
+	// Peer is the NATS server in this process, in place of NATS; nil: there is none.
+	Peer *store.Peer
 	// Before is the ID that this node had before it was started again; empty: nobody knows.
 	Before string
 	// Self is this node. Its ID is that of the store.
@@ -83,12 +82,15 @@ func New(cfg Config) (*Nodes, error) {
 func (n *Nodes) Join(ctx context.Context, url string, rooms *liveroom.Registry, media *rtc.Engine, authenticator *auth.Authenticator, handler http.Handler) error {
 	n.rooms, n.auth, n.halls = rooms, authenticator, newHalls(n, media)
 	n.cfg.Self.URL = cmp.Or(n.cfg.Self.URL, url)
-	var err error
-	n.cluster, err = cluster.Join(ctx, cluster.Config{
-		URL: n.cfg.NATS, Connect: n.cfg.Connect, Replicas: n.cfg.Replicas, Before: n.cfg.Before, Self: n.cfg.Self, Load: n.loadNow, Handler: n.passed(handler),
+	part := cluster.Config{
+		URL: n.cfg.NATS, Before: n.cfg.Before, Self: n.cfg.Self, Load: n.loadNow, Handler: n.passed(handler),
 		Told: n.told, Changed: n.nodesChanged, Returned: n.returned, TTL: n.cfg.TTL, Log: n.cfg.Log,
-	})
-	if err != nil {
+	}
+	if n.cfg.Peer != nil { // else it would be a Server that is not nil
+		part.Server = n.cfg.Peer
+	}
+	var err error
+	if n.cluster, err = cluster.Join(ctx, part); err != nil {
 		return err
 	}
 	close(n.in)

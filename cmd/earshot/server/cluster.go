@@ -73,9 +73,8 @@ func (f serveFlags) openShared(ctx context.Context, cfg *signaling.Config, stdou
 	if err := state.RemoveExpiredInvites(ctx, time.Now().Add(-expiredInviteRetention)); err != nil {
 		return nil, err
 	}
-	part := nodes.Config{NATS: f.nats, Self: self, Store: state, Clock: time.Now, Log: cfg.Log, Metrics: cfg.Registry}
+	part := nodes.Config{NATS: f.nats, Peer: shared.peer, Self: self, Store: state, Clock: time.Now, Log: cfg.Log, Metrics: cfg.Registry}
 	if shared.peer != nil {
-		part.Connect, part.Replicas = shared.peer.Connect, shared.peer.Replicas()
 		if part.Before, err = shared.peer.Succeed(self.ID); err != nil {
 			return nil, err
 		}
