@@ -54,6 +54,7 @@ type connection struct {
 	mediaEnd func(driver.Media) // see OnMediaClosed; nil: nobody asked
 	earMoves func()             // see OnEarMoving; nil: nobody asked
 	lost     func()             // see OnLost; the same
+	next     *connection        // by which the person has resumed; nil: they have not
 
 	done   chan struct{}
 	reader sync.WaitGroup
@@ -130,6 +131,15 @@ func (s *connection) sendHello(ctx context.Context, hello wire.Hello) error {
 // Resume implements driver.Participant: it closes the WebSocket without a goodbye and
 // resumes on another.
 func (s *connection) Resume(ctx context.Context) (driver.Participant, error) {
+	next, err := s.resume(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// resume is Resume.
+func (s *connection) resume(ctx context.Context) (*connection, error) {
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
@@ -162,6 +172,7 @@ func resumeAt(ctx context.Context, s *connection, socket string) (*connection, e
 	next.noShows.Store(s.noShows.Load())
 	s.mu.Lock()
 	next.mediaEnd, next.earMoves = s.mediaEnd, s.earMoves
+	s.next = next
 	s.mu.Unlock()
 	next.joining = false
 	next.startReading()
@@ -247,17 +258,42 @@ func (s *connection) OnLost(lost func()) {
 	}
 }
 
+// latest returns the connection that the person has now.
+func (s *connection) latest() *connection {
+	for {
+		s.mu.Lock()
+		next := s.next
+		s.mu.Unlock()
+		if next == nil {
+			return s
+		}
+		s = next
+	}
+}
+
+// isLost reports whether the connection has ended, and the person is not out.
+func (s *connection) isLost() bool {
+	select {
+	case <-s.done:
+	default:
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mayComeBack()
+}
+
+// mayComeBack reports whether the person is not out for good, by what the server said. s.mu is held.
+func (s *connection) mayComeBack() bool {
+	return s.reason == "" || s.reason == wire.GoodbyeShutdown || s.reason == wire.GoodbyeMoved
+}
+
 // tellLost tells who asked that the connection has ended, once, unless the person is out.
 func (s *connection) tellLost() {
 	s.mu.Lock()
 	lost := s.lost
 	s.lost = nil
-	switch s.reason {
-	case "", wire.GoodbyeShutdown, wire.GoodbyeMoved:
-	default:
-		lost = nil
-	}
-	if s.closed {
+	if s.closed || !s.mayComeBack() {
 		lost = nil
 	}
 	s.mu.Unlock()
