@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -65,6 +66,10 @@ func unreachable(err error) error {
 			return fmt.Errorf("%w: %w", ErrLapsed, err)
 		}
 	}
+	var refused *jetstream.APIError
+	if errors.As(err, &refused) && refused.Code == http.StatusServiceUnavailable { // it has no contact with the others
+		return fmt.Errorf("%w: %w", ErrLapsed, err)
+	}
 	return err
 }
 
@@ -92,7 +97,7 @@ func (b sharedBucket) get(ctx context.Context, key string) (record, error) {
 	case got.Error != nil && got.Error.Code == 404:
 		return record{}, ErrNotFound
 	case got.Error != nil:
-		return record{}, got.Error
+		return record{}, unreachable(&jetstream.APIError{Code: got.Error.Code, ErrorCode: jetstream.ErrorCode(got.Error.ErrCode), Description: got.Error.Description})
 	case got.Message == nil:
 		return record{}, errors.New("the NATS server answers without a record")
 	}
