@@ -227,15 +227,10 @@ func (s *Store) RefreshAccount(ctx context.Context, id string) error {
 func (s *Store) Secret(ctx context.Context, name string, newSecret func() (string, error)) (string, error) {
 	ctx, cancel := s.health.operation(ctx)
 	defer cancel()
-	js, err := jetstream.New(s.conn, jetstream.WithDefaultTimeout(operationTimeout))
+	secrets, err := s.openSecrets(ctx)
 	if err != nil {
 		return "", err
 	}
-	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: "earshot-" + secretsBucket, History: 1, Storage: jetstream.FileStorage})
-	if err != nil {
-		return "", fmt.Errorf("open the secrets of the cluster: %w", err)
-	}
-	secrets := s.sharedBucket(secretsBucket, jetstreamBucket{store: kv})
 	for {
 		is, err := secrets.get(ctx, name)
 		if err == nil {

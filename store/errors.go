@@ -23,6 +23,8 @@ var (
 	// ErrLapsed: the lease of an external store has run out, for its server does not
 	// answer. If nobody else has taken it, it is renewed when the server is back.
 	ErrLapsed = errors.New("the store's NATS server does not answer")
+	// ErrImport: the cluster is to begin with what a single server has kept, and that is not all there yet.
+	ErrImport = errors.New("the cluster is to begin with what a single server has kept: start this node when the one with --import serves; if that one has failed, start it again first")
 	// ErrNewer: a newer program has written to the store, and this one would misread it
 	// or drop something from it.
 	ErrNewer = errors.New("written by a newer earshot: run that version")

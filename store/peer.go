@@ -41,6 +41,8 @@ type PeerConfig struct {
 	Dir string
 	// Set says which peers there are, and which of them this one is.
 	Set PeerSet
+	// Importing says that this node is about to [Store.Import]: the others wait for it.
+	Importing bool
 	// TLS is for the connections between the peers, in both directions; nil: plaintext.
 	TLS *tls.Config
 	Log *slog.Logger
@@ -56,6 +58,7 @@ type Peer struct {
 	lock     *lock
 	log      *peerLog
 	password string // of its clients, which are in this process
+	imported func() // says to others that an import is over; nil: there is none
 }
 
 // StartPeer starts one. The caller closes it after all that uses it. The error says what to do if
@@ -97,7 +100,26 @@ func StartPeer(cfg PeerConfig) (_ *Peer, err error) {
 	if !p.server.JetStreamEnabled() {
 		return nil, fmt.Errorf("the data directory %s cannot be used", cfg.Dir)
 	}
+	if cfg.Importing {
+		if err := p.announceImport(); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
+}
+
+// announceImport has the others wait until imported is called: they come together before this node's store is open.
+func (p *Peer) announceImport() error {
+	conn, err := p.Connect(nats.Name("earshot import"))
+	if err != nil {
+		return fmt.Errorf("reach the embedded NATS server: %w", err)
+	}
+	if _, err := answerImport(conn); err != nil {
+		conn.Close()
+		return err
+	}
+	p.imported = conn.Close
+	return nil
 }
 
 func (p *Peer) options(config *tls.Config) (*server.Options, error) {
@@ -164,6 +186,9 @@ func (p *Peer) check() error {
 
 // Close stops it. Others become leader of what it led.
 func (p *Peer) Close() error {
+	if p.imported != nil {
+		p.imported()
+	}
 	if p.server != nil {
 		p.server.Shutdown()
 		p.server.WaitForShutdown()

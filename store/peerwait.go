@@ -36,7 +36,7 @@ func (p *Peer) missing(ctx context.Context, conn *nats.Conn) (string, error) {
 	case errors.Is(err, jetstream.ErrStreamNotFound) && len(absent) > 0:
 		return nodesInWords(absent) + ", since a cluster begins with all of its nodes", nil
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return "", nil
+		return p.othersImport(conn), nil
 	case err != nil:
 		return "the nodes to choose who of them leads", nil
 	}
@@ -46,7 +46,15 @@ func (p *Peer) missing(ctx context.Context, conn *nats.Conn) (string, error) {
 	if healthy := p.server.Healthz(&server.HealthzOptions{}); healthy.Error != "" {
 		return "what the others have written meanwhile", nil
 	}
-	return "", nil
+	return p.othersImport(conn), nil
+}
+
+// othersImport says that another node imports, in words; nothing: none does.
+func (p *Peer) othersImport(conn *nats.Conn) string {
+	if p.imported != nil || !importing(conn) {
+		return ""
+	}
+	return "the node with --import, which fills the cluster"
 }
 
 // absent returns the other peers that there is no connection to.

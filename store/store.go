@@ -48,6 +48,8 @@ type Config struct {
 	// Node is the id of this server, new at each start, if several share the external
 	// store as a cluster; empty: this server owns it alone.
 	Node string
+	// Importing says that this server is about to [Store.Import]. Others of the cluster wait for it.
+	Importing bool
 	// Log is where the store writes what goes wrong. Default: nowhere.
 	Log *slog.Logger
 	// leaseTTL is how long the lease of an external store lasts; zero: [leaseTTL].
@@ -77,6 +79,8 @@ type Store struct {
 	audit    *auditLog
 
 	cluster *cluster // nil: this server owns the store
+
+	imported func() // says to others that an import is over; nil: there is none
 
 	redemptions redemptions
 	forgetting  sync.Mutex // held while ended invites are forgotten
@@ -160,8 +164,8 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		}
 		s.dir = cfg.Dir // from now on Close writes a checkpoint there
 	}
-	if cfg.Node != "" {
-		s.follow()
+	if err := s.joinOthers(ctx, cfg); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -268,6 +272,11 @@ func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) err
 	var answer []byte // nothing, or that the cluster owns it
 	if cfg.Node != "" {
 		answer = []byte(sharedHolder)
+	}
+	if cfg.Importing {
+		if s.imported, err = answerImport(s.conn); err != nil {
+			return err
+		}
 	}
 	_, err = s.conn.Subscribe(ownerSubject, func(m *nats.Msg) {
 		if s.lease.check() == nil {

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,6 +105,52 @@ func TestThreeNodesKeepEverythingThemselves(t *testing.T) {
 			status, _ := get(t, http.MethodPost, n.url+"/api/rooms", clusterToken, `{"name":"Late"}`)
 			return status == http.StatusCreated
 		}, clusterPatience, 50*time.Millisecond, "and keep what is new")
+	}
+}
+
+// TestSingleServerBecomesThreeNodes has a single server make a room, an invite and an account, with people who hold its
+// tokens. Three nodes that begin with what it kept know all of them.
+func TestSingleServerBecomesThreeNodes(t *testing.T) {
+	realTime(t)
+	t.Parallel()
+	args := threeNodes(t)
+	data := args[1][7]
+	single := startClusterProcess(t, "", "serve", "--data", data, "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--rate-limit-exempt", "127.0.0.0/8", "--stop-with-stdin")
+	own, err := os.ReadFile(filepath.Join(data, operatorTokenFile))
+	require.NoError(t, err)
+	token := strings.TrimSpace(string(own))
+	room := post[made](t, single.url+"/api/rooms", token, `{"name":"Lobby","visibility":"closed"}`)
+	d := decide(t, single, room)
+	club := post[struct{ Code string }](t, single.url+"/api/invites", token, `{"name":"Bo"}`)
+	bo := post[struct{ Token, Key string }](t, single.url+"/api/invites/"+club.Code+"/redeem", "", `{"name":"Bo"}`)
+	single.signal(t, syscall.SIGTERM)
+	require.NoError(t, single.cmd.Wait())
+
+	var serving []func() (clusterProcess, []string)
+	for i, node := range args {
+		if at := slices.Index(node, "--operator-token"); at >= 0 {
+			node = slices.Delete(slices.Clone(node), at, at+2) // it has been made
+		}
+		if i == 1 {
+			node = append(node, "--import")
+		}
+		serving = append(serving, launchClusterProcess(t, "", node...))
+	}
+	for _, s := range serving {
+		n, _ := s()
+		status, text := get(t, http.MethodGet, n.url+"/api/nodes", token, "")
+		assert.Equal(t, http.StatusOK, status, "the operator's token counts: %s", text)
+		require.Eventually(t, func() bool {
+			status, _ := get(t, http.MethodGet, n.url+"/api/rooms/"+room.Room, room.HostToken, "")
+			return status == http.StatusOK
+		}, clusterPatience, 50*time.Millisecond, "a node has the room, and its host's token counts")
+		d.holds(t, n)
+		status, text = get(t, http.MethodGet, n.url+"/api/me", bo.Token, "")
+		assert.Equal(t, http.StatusOK, status, "the account is in still: %s", text)
+		status, text = get(t, http.MethodPost, n.url+"/api/invites/"+d.invite+"/redeem", "", `{"name":"Di"}`)
+		if status != http.StatusOK {
+			assert.Equal(t, http.StatusGone, status, "one of two uses was left: %s", text)
+		}
 	}
 }
 

@@ -114,6 +114,7 @@ func TestBadUsageExits2(t *testing.T) {
 		{"a node at every address", []string{"serve", "--cluster", "--cluster-listen", "0.0.0.0:6222", "--join", "192.0.2.8:6222,192.0.2.9:6222"}, "no address by which others reach a node"},
 		{"a node without a port", []string{"serve", "--cluster", "--cluster-listen", "127.0.0.1", "--join", "127.0.0.1:2,127.0.0.1:3"}, "--cluster-listen: address 127.0.0.1: missing port"},
 		{"a node with any port", []string{"serve", "--cluster", "--cluster-listen", "127.0.0.1:1", "--join", "127.0.0.1:0,127.0.0.1:3"}, "--join 127.0.0.1:0: the port"},
+		{"a single server that imports what it has", []string{"serve", "--import"}, "--import goes with --cluster"},
 		{"a certificate of a node without its authority", []string{"serve", "--cluster", "--cluster-listen", "127.0.0.1:1", "--join", "127.0.0.1:2,127.0.0.1:3", "--cluster-cert", "c.pem", "--cluster-key", "k.pem"}, "--cluster-ca belong together"},
 		{"a certificate of a node that is not there", []string{"serve", "--cluster", "--cluster-listen", "127.0.0.1:1", "--join", "127.0.0.1:2,127.0.0.1:3", "--cluster-cert", "/nowhere/c.pem", "--cluster-key", "/nowhere/k.pem", "--cluster-ca", "/nowhere/a.pem", "--data", t.TempDir()}, "--cluster-cert, --cluster-key:"},
 		{"no time to join", []string{"serve", "--cluster", "--cluster-listen", "127.0.0.1:1", "--join", "127.0.0.1:2,127.0.0.1:3", "--join-within", "0s"}, "--join-within must be positive"},

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,15 +54,20 @@ func (f serveFlags) openShared(ctx context.Context, cfg *signaling.Config, stdou
 		}
 	}()
 	if f.peers.given() {
-		if shared.peer, err = f.peers.start(ctx, filepath.Join(f.data, peerDir), cfg.Log, stdout); err != nil {
+		if shared.peer, err = f.peers.start(ctx, filepath.Join(f.data, peerDir), f.importing, cfg.Log, stdout); err != nil {
 			return nil, err
 		}
 	}
-	state, err := store.Open(ctx, store.Config{URL: f.nats, Peer: shared.peer, Node: self.ID, Log: cfg.Log})
+	state, err := store.Open(ctx, store.Config{URL: f.nats, Peer: shared.peer, Node: self.ID, Importing: f.importing, Log: cfg.Log})
 	if err != nil {
 		return nil, err
 	}
 	shared.store = state
+	if f.importing {
+		if err := f.importSingle(ctx, state); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.OperatorToken == "" {
 		if cfg.OperatorDigest, err = f.sharedOperator(ctx, state); err != nil {
 			return nil, err
@@ -84,6 +91,32 @@ func (f serveFlags) openShared(ctx context.Context, cfg *signaling.Config, stdou
 	}
 	cfg.Key, cfg.Store, cfg.Persister, cfg.Page = []byte(key), state, state, web.Handler(cfg.Cluster.SocketOrigins)
 	return shared, nil
+}
+
+// importSingle begins the cluster with what a single server has kept under --data.
+func (f serveFlags) importSingle(ctx context.Context, state *store.Store) error {
+	own := map[string]string{}
+	for name, file := range map[string]string{sharedSessionKey: sessionKeyFile, sharedOperator: operatorTokenFile} {
+		text, err := secrets.Load(filepath.Join(f.data, file))
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == sharedOperator: // it was given by a flag
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("--import: no server has kept anything under %s", f.data)
+		case err != nil:
+			return err
+		}
+		own[name] = text
+	}
+	if token, ok := own[sharedOperator]; ok {
+		sum := sha256.Sum256([]byte(token))
+		own[sharedOperator] = hex.EncodeToString(sum[:])
+	}
+	if err := state.Import(ctx, f.data, own); err != nil {
+		return err
+	}
+	state.EndImport()
+	return nil
 }
 
 // sharedState is what a node keeps, together with others.

@@ -140,12 +140,12 @@ func (f *peerFlags) tls(log *slog.Logger) (*tls.Config, error) {
 }
 
 // start starts the node's NATS server, and returns when there are enough of them.
-func (f *peerFlags) start(ctx context.Context, dir string, log *slog.Logger, stdout io.Writer) (*store.Peer, error) {
+func (f *peerFlags) start(ctx context.Context, dir string, importing bool, log *slog.Logger, stdout io.Writer) (*store.Peer, error) {
 	config, err := f.tls(log)
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	peer, err := store.StartPeer(store.PeerConfig{Dir: dir, Set: store.PeerSet{Self: f.listen, Others: f.join}, TLS: config, Log: log})
+	peer, err := store.StartPeer(store.PeerConfig{Dir: dir, Set: store.PeerSet{Self: f.listen, Others: f.join}, TLS: config, Importing: importing, Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,7 @@ type serveFlags struct {
 	publicURL                    string
 	cluster                      bool
 	peers                        peerFlags
+	importing                    bool
 	nodeURL, zone                string
 	seats                        int
 	pprof                        string
@@ -106,6 +107,7 @@ func (f *serveFlags) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&f.publicURL, "public-url", "", "`URL` by which clients reach the server, if a proxy is in front of it")
 	flags.BoolVar(&f.cluster, "cluster", false, "be one of several servers, over which rooms are spread: those that share the NATS server of --nats, or three with --cluster-listen (docs/cluster.md)")
 	f.peers.bind(flags)
+	flags.BoolVar(&f.importing, "import", false, "with --cluster: begin a new cluster with the rooms, invites, accounts and secrets that a single server has kept under --data")
 	flags.StringVar(&f.nodeURL, "node-url", "", "with --cluster: `URL` by which clients reach this very server (default: --public-url, or on the loopback --http)")
 	flags.IntVar(&f.seats, "seats", 0, fmt.Sprintf("with --cluster: `number` of people that this server is for; the one with more of them free gets a new room (default: %d for each core)", seatsPerCore))
 	flags.StringVar(&f.zone, "zone", "", "with --cluster: `name` of the part of the cluster that the server is in; rooms made through it are placed there first")
@@ -141,6 +143,7 @@ func (f serveFlags) check() error {
 		{f.proxyProtocol && len(f.trustedProxy) == 0, "--proxy-protocol goes with --trusted-proxy: anybody could say to be anybody"},
 		{f.openToNetwork && !f.open, "--open-to-network goes with --open"},
 		{f.cluster && f.nats == "" && !f.peers.given(), "--cluster goes with --nats, for servers that share a NATS server, or with --cluster-listen and --join, for three that keep everything themselves"},
+		{f.importing && !f.cluster, "--import goes with --cluster: a single server has what is under its --data"},
 		{f.nats != "" && f.peers.given(), "--nats and --cluster-listen exclude each other: choose one"},
 		{!f.cluster && f.peers.given(), "--cluster-listen, --join and their certificate go with --cluster"},
 		{f.repair && f.cluster, "--repair is for a single server: a node of a cluster that has lost its --data starts with an empty one, and the others fill it"},

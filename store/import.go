@@ -1,0 +1,187 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// importSubject is where a server answers that begins its cluster with what a single server has kept.
+	importSubject = "earshot.store.import"
+	// importMark is the secret that says how far that has come: one of the other two, or nothing.
+	importMark  = "import"
+	importBegun = "begun"
+	importDone  = "done"
+)
+
+// answerImport answers on a connection that this server imports, until the returned function is called.
+func answerImport(conn *nats.Conn) (done func(), err error) {
+	s, err := conn.Subscribe(importSubject, func(m *nats.Msg) { _ = m.Respond(nil) }) // who asks asks again
+	if err != nil {
+		return nil, fmt.Errorf("tell the others of the import: %w", err)
+	}
+	return func() { _ = s.Unsubscribe() }, nil // it fails if the connection has been closed
+}
+
+// importing reports whether another server imports.
+func importing(conn *nats.Conn) bool {
+	_, err := conn.Request(importSubject, nil, ownerTimeout)
+	return err == nil
+}
+
+// Import begins a cluster with all that a single server has kept in a directory, and with its secrets, by name.
+// It does nothing if that has been done, and goes on where an import was broken off. A cluster that has
+// anything of its own is refused, and so is a directory that a server uses.
+func (s *Store) Import(ctx context.Context, dir string, secrets map[string]string) error {
+	marks, err := s.openSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	mark, err := marks.get(ctx, importMark)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		err = s.mayImport(ctx, marks)
+	case err == nil && string(mark.data) == importDone:
+		s.log.Info("what the single server had kept was imported before: --import does nothing any more")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	from, err := Open(ctx, Config{Dir: dir, Log: s.log})
+	if err != nil {
+		return fmt.Errorf("import what a single server has kept: %w", err)
+	}
+	err = s.importFrom(ctx, from, marks, secrets)
+	return errors.Join(err, from.Close())
+}
+
+// EndImport tells the others that nothing is imported any more.
+func (s *Store) EndImport() {
+	s.imported()
+	if s.peer != nil {
+		s.peer.imported()
+	}
+}
+
+// mayImport marks that an import begins, unless the cluster has been used.
+func (s *Store) mayImport(ctx context.Context, marks bucket) error {
+	used := len(s.rooms.all()) + len(s.invites.all()) + len(s.accounts.all()) + len(s.plans.all())
+	if err := marks.each(ctx, func(record) error { used++; return nil }); err != nil {
+		return fmt.Errorf("read the secrets of the cluster: %w", err)
+	}
+	if used > 0 {
+		return errors.New("import what a single server has kept: the cluster has been in use, and an import needs a new one")
+	}
+	_, err := marks.put(ctx, importMark, []byte(importBegun), 0)
+	if err != nil {
+		return fmt.Errorf("begin the import: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) importFrom(ctx context.Context, from *Store, marks bucket, secrets map[string]string) error {
+	copied := 0
+	for _, name := range slices.Sorted(maps.Keys(from.buckets)) {
+		n, err := copyRecords(ctx, from.buckets[name], s.sharedBucket(name, s.buckets[name]))
+		if err != nil {
+			return fmt.Errorf("import the %s: %w", name, err)
+		}
+		copied += n
+	}
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		if err := putSame(ctx, marks, record{key: name, data: []byte(secrets[name])}); err != nil {
+			return fmt.Errorf("import the secret %s: %w", name, err)
+		}
+	}
+	begun, err := marks.get(ctx, importMark)
+	if err == nil {
+		_, err = marks.put(ctx, importMark, []byte(importDone), begun.revision)
+	}
+	if err != nil {
+		return fmt.Errorf("end the import: %w", err)
+	}
+	s.cluster.reconnected() // what was read when it was opened is too old
+	s.log.Info("imported what the single server has kept", "records", copied)
+	return nil
+}
+
+// copyRecords copies what one bucket holds into another.
+func copyRecords(ctx context.Context, from, to bucket) (copied int, err error) {
+	var all []record
+	if err := from.each(ctx, func(r record) error { all = append(all, r); return nil }); err != nil {
+		return 0, err
+	}
+	for _, r := range all {
+		if err := putSame(ctx, to, r); err != nil {
+			return 0, err
+		}
+	}
+	return len(all), nil
+}
+
+// putSame writes a record that is not there yet, or is there with the same content.
+func putSame(ctx context.Context, to bucket, r record) error {
+	_, err := to.put(ctx, r.key, r.data, 0)
+	if !errors.Is(err, errConflict) {
+		return err
+	}
+	there, err := to.get(ctx, r.key)
+	if err == nil && !bytes.Equal(there.data, r.data) {
+		err = fmt.Errorf("%s: %w", readableKey(r.key), errConflict)
+	}
+	return err
+}
+
+// joinOthers follows what the other servers of the cluster write, if there is one.
+func (s *Store) joinOthers(ctx context.Context, cfg Config) error {
+	if cfg.Node == "" {
+		return nil
+	}
+	if !cfg.Importing {
+		if err := s.checkImport(ctx); err != nil {
+			return err
+		}
+	}
+	s.follow()
+	return nil
+}
+
+// checkImport returns [ErrImport] if another server imports, or has begun to.
+func (s *Store) checkImport(ctx context.Context) error {
+	if importing(s.conn) {
+		return ErrImport
+	}
+	marks, err := s.openSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	mark, err := marks.get(ctx, importMark)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err == nil && string(mark.data) == importBegun:
+		return ErrImport
+	}
+	return err
+}
+
+// openSecrets opens the secrets of the cluster.
+func (s *Store) openSecrets(ctx context.Context) (bucket, error) {
+	js, err := jetstream.New(s.conn, jetstream.WithDefaultTimeout(operationTimeout))
+	if err != nil {
+		return nil, err
+	}
+	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: "earshot-" + secretsBucket, History: 1, Storage: jetstream.FileStorage})
+	if err != nil {
+		return nil, fmt.Errorf("open the secrets of the cluster: %w", err)
+	}
+	return s.sharedBucket(secretsBucket, jetstreamBucket{store: kv}), nil
+}
