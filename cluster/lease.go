@@ -112,6 +112,7 @@ func (c *Cluster) leaseChanged() bool {
 		l.lapsed = true
 		c.speaks.Store(0)
 	}
+	l.quorum.count(voters, now, time.Since(c.renewed) > awayAfter)
 	l.until = l.quorum.lease(voters)
 	switch {
 	case !l.lapsed:

@@ -18,6 +18,8 @@ const (
 	promiseFor  = 3 * time.Second
 	// slack is by how much sooner a promise of another node is counted as over.
 	slack = 500 * time.Millisecond
+	// awayAfter is after how long without a renewal of its entry, which is to come each second, a node may have been away.
+	awayAfter = 1500 * time.Millisecond
 	// leastVoters is from how many nodes on there are majorities that go on without one.
 	leastVoters = 3
 	// stoodStill is how late a beat shows that this process stood still, and not the others.
@@ -56,6 +58,10 @@ type quorum struct {
 	sent  map[uint64]time.Duration // when this node's own last beats were
 	last  time.Duration
 	peers map[string]*peer
+	// few means that there were too few nodes for majorities when they were last counted, and grace is until
+	// when this one may speak because they have become enough.
+	few   bool
+	grace time.Duration
 }
 
 // A peer is another node.
@@ -134,6 +140,17 @@ func (q *quorum) hear(b beat, now time.Duration) {
 	p.ack, p.silent = b.Heard[q.self], b.Silent
 }
 
+// count counts the nodes there are. When they have become so many that there are majorities, none of them
+// has heard any beat yet: this node, which spoke without anybody's leave, goes on for LeaseFor. It does not if it has been
+// away, for then the others may have been enough without it for long.
+func (q *quorum) count(nodes []string, now time.Duration, away bool) {
+	few := len(nodes) < leastVoters
+	if q.few && !few && !away {
+		q.grace = now + LeaseFor
+	}
+	q.few = few
+}
+
 // lease returns until when this node may speak for its rooms.
 func (q *quorum) lease(nodes []string) time.Duration {
 	if len(nodes) < leastVoters {
@@ -148,13 +165,13 @@ func (q *quorum) lease(nodes []string) time.Duration {
 	slices.Sort(acks)
 	others := len(nodes) / 2 // of a majority, beside this one
 	if len(acks) < others {
-		return 0
+		return q.grace
 	}
 	sent, known := q.sent[acks[len(acks)-others]]
 	if !known {
-		return 0
+		return q.grace
 	}
-	return sent + LeaseFor
+	return max(sent+LeaseFor, q.grace)
 }
 
 // gone reports whether a node can't speak for its rooms now: a majority has promised that.

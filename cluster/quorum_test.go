@@ -86,6 +86,31 @@ func (v *voters) cutOff(id string, out, in bool) {
 	}
 }
 
+func TestNodeGoesOnWhenOthersJoinIt(t *testing.T) {
+	one, two, three := []string{"a"}, []string{"a", "b"}, []string{"a", "b", "c"}
+	const joined = time.Minute
+	for _, c := range []struct {
+		name   string
+		before []string
+		away   bool
+		lease  time.Duration
+	}{
+		{"two at once", one, false, joined + LeaseFor},
+		{"a third", two, false, joined + LeaseFor},
+		{"others that were three without it: it was away", two, true, 0},
+		{"it has always been one of three", three, false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := newQuorum("a")
+			q.count(c.before, joined-beatEvery, false)
+			q.count(three, joined, c.away)
+			assert.Equal(t, c.lease, q.lease(three), "nobody has heard it yet")
+			q.count(three, joined+beatEvery, false)
+			assert.Equal(t, c.lease, q.lease(three), "and nobody ever does")
+		})
+	}
+}
+
 func TestQuorumGoesOnWithoutANode(t *testing.T) {
 	for _, c := range []struct {
 		name  string
