@@ -45,8 +45,11 @@ test: tools lint manifests ## install what the tests need, and run them all unde
 	exit $$code
 
 SOAK ?= 1h
-soak: ## people, moderators, restarts and bad networks on one server, for SOAK (default: 1h): everything must be back at the end; then make faults
+CHAOS ?= 10m
+soak: ## people, moderators, restarts and bad networks on one server, for SOAK (default: 1h): everything must be back at the end; faults of all kinds between three nodes, for CHAOS (default: 10m); the simulation of fifty nodes; then make faults
 	$(GO) test -v -vet=off -timeout 0 -run TestSoak ./internal/soak -soak $(SOAK)
+	$(GO) test -v -vet=off -timeout 0 -run TestFaultsBetweenThreeNodes ./internal/endtoend -chaos $(CHAOS)
+	$(GO) test -v -count 1 -vet=off -timeout 0 -run TestControlTrafficOfFiftyNodes ./signaling/nodes -scale /dev/null
 	@$(MAKE) --no-print-directory faults
 
 FAULTS ?= .
