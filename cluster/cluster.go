@@ -91,6 +91,7 @@ type Cluster struct {
 	renewed  time.Time // before the last renewal that succeeded
 	wasCut   bool
 	asked    map[*int]question
+	beats    map[string]time.Duration      // when each other node was last heard
 	serving  map[string]context.CancelFunc // requests of other nodes, by their reply subject
 	renewing sync.Mutex                    // held while the entry is written
 }
@@ -108,7 +109,7 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	c := &Cluster{cfg: cfg, self: cfg.Self, nodes: map[string]seen{}, asked: map[*int]question{}, serving: map[string]context.CancelFunc{}, again: make(chan struct{}, 1), began: time.Now()}
+	c := &Cluster{cfg: cfg, self: cfg.Self, nodes: map[string]seen{}, asked: map[*int]question{}, beats: map[string]time.Duration{}, serving: map[string]context.CancelFunc{}, again: make(chan struct{}, 1), began: time.Now()}
 	c.lease = leaseState{quorum: newQuorum(cfg.Self.ID), lapsed: true}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	defer func() {
@@ -206,9 +207,10 @@ func (c *Cluster) Find(id string) (Node, bool) {
 func (c *Cluster) alive(n seen) bool { return time.Since(n.at) < c.cfg.TTL }
 
 // Gone reports whether a node is gone for good: its entry has expired, or it has left. It
-// asks the NATS server, because this node may have been away itself.
+// asks the NATS server, because this node may have been away itself; and a replica that has been away may know
+// nothing of a node that is heard.
 func (c *Cluster) Gone(ctx context.Context, id string) bool {
-	if _, there := c.Find(id); there || c.CutOff() {
+	if _, there := c.Find(id); there || c.CutOff() || c.hears(id) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -86,9 +87,20 @@ func (c *Cluster) hearBeat(m *nats.Msg) {
 		return
 	}
 	c.mu.Lock()
-	c.lease.quorum.hear(b, c.clock())
+	now := c.clock()
+	c.lease.quorum.hear(b, now)
+	maps.DeleteFunc(c.beats, func(_ string, at time.Duration) bool { return now-at > promiseFor })
+	c.beats[b.Node] = now
 	c.mu.Unlock()
 	c.renewLease()
+}
+
+// hears reports whether a node has been heard lately.
+func (c *Cluster) hears(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, heard := c.beats[id]
+	return heard && c.clock()-at <= silentAfter
 }
 
 // renewLease lets this node speak, or has its rooms looked at first if it might not for a while.

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
@@ -27,7 +25,7 @@ const (
 // watches it for as long as it lasts, and its holder counts from before it asked for the
 // renewal. It is safe for concurrent use.
 type lease struct {
-	bucket jetstream.KeyValue
+	bucket bucket
 	ttl    time.Duration
 	health *health
 	log    *slog.Logger
@@ -59,8 +57,8 @@ type leaseRecord struct {
 
 // acquire takes the lease, once its holder has given it back or let it run out. The error
 // is [ErrBusy] if somebody renews it.
-func acquire(ctx context.Context, bucket jetstream.KeyValue, ttl time.Duration, h *health, log *slog.Logger, shared bool) (*lease, error) {
-	l := &lease{bucket: bucket, ttl: ttl, health: h, log: log, id: NewCode(), shared: shared, stop: make(chan struct{})}
+func acquire(ctx context.Context, held bucket, ttl time.Duration, h *health, log *slog.Logger, shared bool) (*lease, error) {
+	l := &lease{bucket: held, ttl: ttl, health: h, log: log, id: NewCode(), shared: shared, stop: make(chan struct{})}
 	if shared {
 		l.id = sharedHolder
 	}
@@ -111,14 +109,14 @@ func acquire(ctx context.Context, bucket jetstream.KeyValue, ttl time.Duration, 
 
 // read returns the stored lease; revision 0: there is none.
 func (l *lease) read(ctx context.Context) (record leaseRecord, revision uint64, err error) {
-	entry, err := l.bucket.Get(ctx, leaseKey)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
+	r, err := l.bucket.get(ctx, leaseKey)
+	if errors.Is(err, ErrNotFound) {
 		return record, 0, nil
 	}
 	if err != nil {
 		return record, 0, err
 	}
-	return record, entry.Revision(), json.Unmarshal(entry.Value(), &record)
+	return record, r.revision, json.Unmarshal(r.data, &record)
 }
 
 // write writes the lease over a revision.
@@ -128,7 +126,7 @@ func (l *lease) write(ctx context.Context, over uint64, free bool) error {
 	if err != nil {
 		return err
 	}
-	revision, err := jetstreamBucket{store: l.bucket}.put(ctx, leaseKey, data, over)
+	revision, err := l.bucket.put(ctx, leaseKey, data, over)
 	if err != nil {
 		return err
 	}
@@ -189,6 +187,7 @@ func (l *lease) renew(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return err
+		case revision == 0 && l.shared: // nobody's
 		case is.Holder != l.id:
 			return ErrLost
 		}

@@ -62,6 +62,30 @@ func banned(s *Store) map[string]bool {
 	return all
 }
 
+// TestSharedLeaseIsMadeAnew has the record of the lease vanish, as a replica that was away may say: the cluster holds it all the same,
+// and one server by itself takes it for lost.
+func TestSharedLeaseIsMadeAnew(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		node string
+		want error
+	}{
+		{"a cluster's", "a", nil},
+		{"one server's", "", ErrLost},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := Open(t.Context(), Config{URL: startNATS(t).url(), Node: c.node})
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = s.Close() })
+			require.NoError(t, s.lease.bucket.remove(t.Context(), leaseKey))
+			require.ErrorIs(t, s.lease.renew(t.Context()), c.want)
+			if c.want == nil {
+				require.NoError(t, s.lease.check())
+			}
+		})
+	}
+}
+
 // TestPausedOwnerWritesNothing pauses the owner of an external store past its lease, with
 // a write under way. Another takes over, with all that was acknowledged; what the first
 // writes afterwards is refused, and so is what was under way.

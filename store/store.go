@@ -262,11 +262,13 @@ func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) err
 	if answer, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil && (cfg.Node == "" || string(answer.Data) != sharedHolder) {
 		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)
 	}
-	bucket, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: ownerBucket, History: 1, Storage: jetstream.FileStorage})
+	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: ownerBucket, History: 1, Storage: jetstream.FileStorage})
 	if err != nil {
 		return fmt.Errorf("open the lease of the store: %w; it needs a NATS server with JetStream, and room on its disk", err)
 	}
-	if s.lease, err = acquire(ctx, bucket, cmp.Or(cfg.leaseTTL, leaseTTL), s.health, cfg.Log, cfg.Node != ""); err != nil {
+	// Of replicas it is read from the one that leads: another that was away says that there is none.
+	held := s.sharedBucket(ownerBucket, jetstreamBucket{store: kv})
+	if s.lease, err = acquire(ctx, held, cmp.Or(cfg.leaseTTL, leaseTTL), s.health, cfg.Log, cfg.Node != ""); err != nil {
 		return err
 	}
 	var answer []byte // nothing, or that the cluster owns it
