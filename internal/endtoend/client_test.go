@@ -2,6 +2,7 @@ package endtoend_test
 
 import (
 	"net/http"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,9 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
+
+// clientAddress is where clients send from.
+var clientAddress = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 // An exchange hands an offer to a server and returns its answer.
 type exchange func(offer string) (answer string)
@@ -41,7 +45,9 @@ func plain(t *testing.T, change ...func(*webrtc.SettingEngine)) *webrtc.PeerConn
 	require.NoError(t, webrtc.RegisterDefaultInterceptors(media, registry))
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
-	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" || name == "lo0" })
+	settings.SetInterfaceFilter(func(name string) bool {
+		return !clientAddress.IsLoopback() || name == "lo" || name == "lo0"
+	})
 	for _, c := range change {
 		c(&settings)
 	}

@@ -90,7 +90,7 @@ func (s *recordingSocket) ReadFrom(b []byte) (int, net.Addr, error) {
 // recordSocket makes a peer connection use such a socket.
 func recordSocket(t *testing.T) (func(*webrtc.SettingEngine), *recordingSocket) {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: clientAddress.AsSlice()})
 	require.NoError(t, err)
 	s := &recordingSocket{UDPConn: conn, keep: true}
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: s})
@@ -156,17 +156,26 @@ func openNumberedMic(t *testing.T, by exchange) *numberedMic {
 // after counts the packets of this mic among those heard that were to be sent
 // after a moment.
 func (c *numberedMic) after(heard []*rtp.Packet, talker uint32, moment time.Time) (n int) {
+	c.each(heard, talker, func(sent time.Time) {
+		if sent.After(moment) {
+			n++
+		}
+	})
+	return n
+}
+
+// each calls see with when each packet was sent that was heard of this mic.
+func (c *numberedMic) each(heard []*rtp.Packet, talker uint32, see func(sent time.Time)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range heard {
 		if len(p.CSRC) != 1 || p.CSRC[0] != talker || len(p.Payload) != 8 || [3]byte(p.Payload[1:4]) != c.tag {
 			continue
 		}
-		if i := binary.BigEndian.Uint32(p.Payload[4:]); int(i) < len(c.sent) && c.sent[i].After(moment) {
-			n++
+		if i := binary.BigEndian.Uint32(p.Payload[4:]); int(i) < len(c.sent) {
+			see(c.sent[i])
 		}
 	}
-	return n
 }
 
 // listenRecorded opens an ear that nobody's farewell closes.

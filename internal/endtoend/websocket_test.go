@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,31 @@ func dialMember(t *testing.T, url string, hello map[string]any) *member {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial(strings.Replace(url, "http", "ws", 1)+"/ws", nil)
 	require.NoError(t, err)
+	m := newMember(t, conn)
+	hello["type"], hello["version"] = "hello", 1
+	m.ask(hello)
+	return m
+}
+
+// tryDial is dialMember; nil: the server does not answer, or refuses.
+func tryDial(t *testing.T, url string, hello map[string]any) *member {
+	t.Helper()
+	dialer := websocket.Dialer{HandshakeTimeout: 5 * time.Second}
+	conn, _, err := dialer.Dial(strings.Replace(url, "http", "ws", 1)+"/ws", nil)
+	if err != nil {
+		return nil
+	}
+	m := newMember(t, conn)
+	hello["type"], hello["version"] = "hello", 1
+	if m.try(hello)["type"] != "welcome" {
+		_ = conn.Close()
+		return nil
+	}
+	return m
+}
+
+func newMember(t *testing.T, conn *websocket.Conn) *member {
+	t.Helper()
 	m := &member{t: t, conn: conn, answers: make(chan map[string]any, 100), moving: make(chan struct{}, 1), moved: make(chan string, 1)}
 	done := make(chan struct{})
 	go func() {
@@ -62,9 +88,25 @@ func dialMember(t *testing.T, url string, hello map[string]any) *member {
 		_ = conn.Close()
 		<-done
 	})
-	hello["type"], hello["version"] = "hello", 1
-	m.ask(hello)
 	return m
+}
+
+// try sends a request and returns its answer, which may be an error; nil: the server hung up, or does not answer.
+func (m *member) try(request map[string]any) map[string]any {
+	m.t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	request["id"] = "x"
+	if m.conn.WriteJSON(request) != nil {
+		return nil
+	}
+	select {
+	case answer := <-m.answers:
+		return answer
+	case <-time.After(patience):
+		_ = m.conn.Close() // what comes late answers nothing else
+		return nil
+	}
 }
 
 // enterAs says hello and joins with the fields given.

@@ -48,7 +48,7 @@ func (l *Lab) add(i int) {
 	l.t.Helper()
 	port := fmt.Sprintf("port%d", i)
 	l.ip("netns", "add", l.machine(i))
-	l.t.Cleanup(func() { l.ip("netns", "del", l.machine(i)) })
+	l.t.Cleanup(func() { l.end(i); l.ip("netns", "del", l.machine(i)) })
 	l.ip("-n", l.machine(i), "link", "set", "lo", "up")
 	l.ip("-n", l.machine(i), "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", l.bridge())
 	l.ip("-n", l.bridge(), "link", "set", port, "master", "br0", "up")
