@@ -220,6 +220,8 @@ func (l *lease) check() error {
 	switch {
 	case l.lost:
 		return ErrLost
+	case time.Now().After(l.until) && errors.Is(l.problem, ErrLapsed):
+		return l.problem
 	case time.Now().After(l.until) && l.problem != nil:
 		return fmt.Errorf("%w: %w", ErrLapsed, l.problem)
 	case time.Now().After(l.until):

@@ -150,6 +150,19 @@ func (c *embeddedCluster) made(url, token, body string, fields ...string) (value
 	return values
 }
 
+// guest makes an invite and redeems it, and returns the token. An invite whose redemption was not answered may be used up:
+// then there is another.
+func (c *embeddedCluster) guest(on *embeddedNode, path, invite string) (token string) {
+	c.t.Helper()
+	c.eventually(func() bool {
+		code := c.made(on.url+path, operatorToken, invite, "code")[0]
+		_, answer := c.call(http.MethodPost, on.url+"/api/invites/"+code+"/redeem", "", `{"name": "guest"}`)
+		token, _ = answer["token"].(string)
+		return token != ""
+	}, "an invite is redeemed")
+	return token
+}
+
 // id returns the id of a node, which is another after each start.
 func (c *embeddedCluster) id(of *embeddedNode) (id string) {
 	c.t.Helper()

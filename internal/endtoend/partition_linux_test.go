@@ -157,13 +157,8 @@ func (c *embeddedCluster) bringIn(on *embeddedNode) *party {
 	made := c.made(on.url+"/api/rooms?node="+c.id(on), operatorToken, `{"name": "hall", "visibility": "open"}`, "room", "host_token")
 	p.room, p.token.host = made[0], made[1]
 	c.rooms++
-	guest := func(role string) string {
-		code := c.made(on.url+"/api/rooms/"+p.room+"/invites", p.token.host, `{"role": "`+role+`"}`, "code")[0]
-		return c.made(on.url+"/api/invites/"+code+"/redeem", "", `{"name": "guest"}`, "token")[0]
-	}
-	p.token.ear = guest("listener")
-	club := c.made(on.url+"/api/invites", operatorToken, `{"name": "Bo"}`, "code")[0]
-	p.token.account = c.made(on.url+"/api/invites/"+club+"/redeem", "", `{"name": "Bo"}`, "token")[0]
+	p.token.ear = c.guest(on, "/api/rooms/"+p.room+"/invites", `{"role": "listener"}`)
+	p.token.account = c.guest(on, "/api/invites", `{"name": "Bo"}`)
 	p.once = c.made(on.url+"/api/rooms/"+p.room+"/invites", p.token.host, `{"role": "listener", "uses": 1}`, "code")[0]
 
 	p.host = c.enter(on, p.token.host, p.room, "host")
@@ -171,7 +166,7 @@ func (c *embeddedCluster) bringIn(on *embeddedNode) *party {
 	p.ear, _ = listenRecorded(c.t, c.enter(on, p.token.ear, p.room, "listener").exchange("ear"))
 	c.enter(on, p.token.account, p.room, "listener")
 	for range 3 {
-		token := guest("listener")
+		token := c.guest(on, "/api/rooms/"+p.room+"/invites", `{"role": "listener"}`)
 		p.victims, p.ids = append(p.victims, token), append(p.ids, c.enter(on, token, p.room, "listener").id)
 	}
 	p.ban(p.host)
