@@ -8,10 +8,12 @@ import (
 )
 
 // AudienceQuery asks for a page of the audience. Everybody in the room may ask for
-// the first page. Search and From are for hosts and the operator.
+// the first page, and for accounts. Search and From are for hosts and the operator.
 type AudienceQuery struct {
 	// Search is a part of the names that are asked for, in any case; empty: all.
 	Search string
+	// Accounts are those that are asked for, in all halls; nil: everybody.
+	Accounts []string
 	// From is the place in the audience at which the page begins: that of
 	// [AudiencePage.Next], or zero for the first page.
 	From uint64
@@ -47,6 +49,9 @@ func (r *Room) AudiencePage(by MemberID, q AudienceQuery) (AudiencePage, error) 
 			hall = e.Hall
 		}
 	}
+	if q.Accounts != nil {
+		return r.audienceOf(q), nil
+	}
 	q.Search = strings.ToLower(q.Search)
 	page := AudiencePage{Members: make([]Member, 0, min(q.Limit, len(r.audience)))}
 	count := 0
@@ -78,6 +83,23 @@ func (r *Room) AudiencePage(by MemberID, q AudienceQuery) (AudiencePage, error) 
 	return page, nil
 }
 
+// audienceOf returns those of the audience who have one of the query's accounts. It costs no more
+// than those have, however many people listen.
+func (r *Room) audienceOf(q AudienceQuery) AudiencePage {
+	var found []*entry
+	for _, account := range q.Accounts {
+		if e, ok := r.accounts[account]; ok && !e.Role.OnStage() {
+			found = append(found, e)
+		}
+	}
+	slices.SortFunc(found, bySeat)
+	page := AudiencePage{Members: []Member{}, Count: len(found)}
+	for _, e := range found[:min(q.Limit, len(found))] {
+		page.Members = append(page.Members, e.Member)
+	}
+	return page
+}
+
 // allHalls stands for the audience of all halls.
 const allHalls = -1
 
@@ -95,5 +117,8 @@ func (r *Room) stand(e *entry) {
 }
 
 func (r *Room) findSeat(e *entry) (int, bool) {
-	return slices.BinarySearchFunc(r.audience, e, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	return slices.BinarySearchFunc(r.audience, e, bySeat)
 }
+
+// bySeat orders people by when they came in.
+func bySeat(a, b *entry) int { return cmp.Compare(a.seq, b.seq) }

@@ -12,9 +12,9 @@ func TestAudiencePage(t *testing.T) {
 	r, err := New(Config{Name: "lobby", Capacity: 4, Halls: 2}, at(0))
 	require.NoError(t, err)
 	for _, n := range []JoinRequest{
-		{ID: "h", Name: "Ada", Role: Host}, {ID: "s", Name: "Bo", Role: Speaker},
+		{ID: "h", Name: "Ada", Role: Host, Identity: Identity{Account: "ada"}}, {ID: "s", Name: "Bo", Role: Speaker},
 		{ID: "1", Name: "Ärne", Role: Listener}, {ID: "2", Name: "Bob", Role: Listener}, {ID: "3", Name: "bobby", Role: Listener},
-		{ID: "4", Name: "Cy", Role: Listener}, {ID: "5", Name: "Dee Bo", Role: Listener},
+		{ID: "4", Name: "Cy", Role: Listener, Identity: Identity{Account: "cy"}}, {ID: "5", Name: "Dee Bo", Role: Listener, Identity: Identity{Account: "dee"}},
 	} {
 		do(t)(r.Join(n, at(1)))
 	}
@@ -39,6 +39,10 @@ func TestAudiencePage(t *testing.T) {
 		{"a speaker does not search", "s", AudienceQuery{Search: "bo", Limit: 9}, nil, 0, ErrForbidden},
 		{"a listener does not search", "1", AudienceQuery{Search: "bo", Limit: 9}, nil, 0, ErrForbidden},
 		{"or look at other pages", "1", AudienceQuery{From: 3, Limit: 9}, nil, 0, ErrForbidden},
+		{"a listener asks for accounts, in all halls", "1", AudienceQuery{Accounts: []string{"dee", "none", "cy"}, Limit: 9}, []MemberID{"4", "5"}, 2, nil},
+		{"of which a page has so many", "1", AudienceQuery{Accounts: []string{"dee", "cy"}, Limit: 1}, []MemberID{"4"}, 2, nil},
+		{"who is on stage is not in the audience", "1", AudienceQuery{Accounts: []string{"ada"}, Limit: 9}, []MemberID{}, 0, nil},
+		{"no account is nobody's", "1", AudienceQuery{Accounts: []string{}, Limit: 9}, []MemberID{}, 0, nil},
 		{"who is not in the room sees nobody", "x", AudienceQuery{Limit: 9}, nil, 0, ErrNotMember},
 	} {
 		t.Run(row.name, func(t *testing.T) {

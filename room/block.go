@@ -15,8 +15,11 @@ type Block struct {
 	// also the account of one who was banned. The invite by which they came admits
 	// nobody any more.
 	Identity
-	By MemberID
-	At time.Time
+	// Whose is the account of a person who was removed. It is not refused: with it goes
+	// their name, see [Room.Forget].
+	Whose string `json:",omitempty"`
+	By    MemberID
+	At    time.Time
 }
 
 // Remove removes a person and blocks the token with which they joined, and the
@@ -44,7 +47,7 @@ func (r *Room) block(by, id MemberID, reason Reason, now time.Time) ([]Event, er
 	}
 	block := Block{Member: id, Name: e.Name, Identity: e.Identity, By: by, At: now}
 	if reason == ReasonRemoved {
-		block.Account = ""
+		block.Account, block.Whose = "", e.Account
 	}
 	// A person without a token or an account can't be recognised later.
 	if block.Identity != (Identity{}) {

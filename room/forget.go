@@ -15,9 +15,10 @@ func (r *Room) Forget(account, name string) (changed bool) {
 	delete(r.decided, account)
 	delete(r.seen, account)
 	for i, b := range r.blocks {
-		// A token that was removed no longer says whose it was; its name does.
-		if b.Name != "" && (b.Account == account || b.Account == "" && b.Name == name) {
-			r.blocks[i].Name, changed = "", true
+		// One that an earlier version wrote does not say whose it was; its name does.
+		nameless := b.Account == "" && b.Whose == ""
+		if b.Name != "" && (b.Account == account || b.Whose == account || nameless && b.Name == name) {
+			r.blocks[i].Name, r.blocks[i].Whose, changed = "", "", true
 		}
 	}
 	kept := r.reservations[:0]

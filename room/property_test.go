@@ -103,7 +103,7 @@ func (s *roster) apply(e Event) error {
 	bar := Block{Member: e.Member.ID, Name: e.Member.Name, Identity: e.Member.Identity, By: e.By, At: e.At}
 	switch e.Reason {
 	case ReasonRemoved:
-		bar.Account = ""
+		bar.Account, bar.Whose = "", bar.Account
 		fallthrough
 	case ReasonBanned:
 		if bar.Identity != (Identity{}) {

@@ -64,6 +64,14 @@ func TestDeletedAccountLeavesNothingButItsBans(t *testing.T) {
 		there := h.as(zed.token)
 		ada.expectOK(wire.Ban{Member: there.join(banned, "", name).Member})
 		there.drain()
+		// Out of a third they are put by another name than their account's, which is not the first either.
+		out, outHost := h.room(`{"name":"out"}`)
+		door := h.as(outHost)
+		door.join(out, "", "Door")
+		there = h.as(zed.token)
+		door.expectOK(wire.Remove{Member: there.join(out, "", name+" the guest").Member})
+		there.drain()
+		h.must(http.StatusOK, http.MethodPut, "/api/me/profile", zed.token, `{"name":"`+name+` II"}`)
 		panel, panelHost := h.room(`{"name":"panel"}`)
 		chair := h.as(panelHost)
 		chair.join(panel, "", "Chair")
@@ -80,7 +88,7 @@ func TestDeletedAccountLeavesNothingButItsBans(t *testing.T) {
 		h.must(http.StatusOK, http.MethodPost, "/api/plans/"+theirs+"/hosts/"+code, zed.token, "")
 
 		export := h.must(http.StatusOK, http.MethodGet, "/api/me?export=true", zed.token, "")
-		assert.Equal(t, name, export["name"])
+		assert.Equal(t, name+" II", export["name"])
 		assert.EqualValues(t, 1, export["members_invited"])
 		assert.Len(t, export["planned_rooms"], 2)
 		assert.Len(t, export["invites_made"], 2)
@@ -91,7 +99,7 @@ func TestDeletedAccountLeavesNothingButItsBans(t *testing.T) {
 		for _, e := range export["audit"].([]any) {
 			actions = append(actions, e.(map[string]any)["did"].(string))
 		}
-		for _, action := range []string{"invite.create", "invite.redeem", "room.create", "member.ban", "member.promote", "member.mute"} {
+		for _, action := range []string{"invite.create", "invite.redeem", "room.create", "member.ban", "member.promote", "member.mute", "account.rename"} {
 			assert.Contains(t, actions, action)
 		}
 		for who, token := range map[string]string{"a guest": guest.token, "the operator": operatorToken, "a host": panelHost} {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -98,4 +99,82 @@ func TestProfileIsShownOnStage(t *testing.T) {
 	h.must(http.StatusNoContent, http.MethodDelete, "/api/me", ada.token, "")
 	response, _ = h.file("/pictures/" + answer["picture"].(string))
 	assert.Equal(t, http.StatusNotFound, response.StatusCode, "the picture goes with the account")
+}
+
+// TestFollowedAreFoundInTheAudience seats a member with a profile in the audience. Whoever looks at it
+// is told her profile; who follows her finds her there by asking for it, in the list of rooms too.
+func TestFollowedAreFoundInTheAudience(t *testing.T) {
+	h := closed(t, nil)
+	ada, bo, cy := h.member("Ada"), h.member("Bo"), h.member("Cy")
+	room := h.must(http.StatusCreated, http.MethodPost, "/api/rooms", bo.token, `{"name":"x","visibility":"members"}`)["room"].(string)
+	host, listener := h.as(bo.token), h.as(cy.token)
+	host.join(room, "", "")
+	listener.join(room, "", "")
+	h.as(ada.token).join(room, "", "Ada O.")
+	ask := func(c *client, m wire.ListAudience) []wire.AudienceMember {
+		c.send(m)
+		return await[wire.Audience](c).People
+	}
+	assert.Empty(t, ask(host, wire.ListAudience{})[1].Profile, "she shows nothing of herself")
+
+	h.must(http.StatusOK, http.MethodPut, "/api/me/profile", ada.token, `{"about":"Radio"}`)
+	all := ask(listener, wire.ListAudience{})
+	require.Len(t, all, 2)
+	assert.Equal(t, wire.AudienceMember{Member: all[1].Member, Name: "Ada O.", Profile: ada.account}, all[1])
+	assert.Empty(t, ask(listener, wire.ListAudience{Followed: true}), "he follows nobody")
+	listed := func(token string) any {
+		rooms := h.must(http.StatusOK, http.MethodGet, "/api/rooms", token, "")["rooms"].([]any)
+		shown := h.must(http.StatusOK, http.MethodGet, "/api/rooms/"+room, token, "")
+		assert.Equal(t, shown["followed"], rooms[0].(map[string]any)["followed"])
+		return shown["followed"]
+	}
+	assert.Nil(t, listed(cy.token))
+
+	h.must(http.StatusNoContent, http.MethodPut, "/api/me/following/"+ada.account, cy.token, "")
+	assert.Equal(t, all[1:], ask(listener, wire.ListAudience{Followed: true}))
+	assert.Empty(t, ask(host, wire.ListAudience{Followed: true}), "whom others follow is theirs")
+	assert.Equal(t, []any{map[string]any{"member": all[1].Member, "name": "Ada O.", "profile": ada.account}}, listed(cy.token))
+	assert.Nil(t, listed(bo.token))
+	assert.Nil(t, listed(operatorToken))
+
+	h.must(http.StatusNoContent, http.MethodDelete, "/api/profiles/"+ada.account, operatorToken, "")
+	assert.Empty(t, ask(listener, wire.ListAudience{Followed: true}), "without a profile nobody is followed")
+}
+
+// TestMemberIsRenamed gives a member another name. It is the one that others see from then on, in her
+// invites and plans too, and the one by which she comes into a room if she gives none; two members may
+// have the same. Who she is does not change, and the audit log has both names.
+func TestMemberIsRenamed(t *testing.T) {
+	h := closed(t, nil)
+	ada, bo := h.member("Ada"), h.member("Bo")
+	invite := h.codeOf(h.must(http.StatusCreated, http.MethodPost, "/api/invites", ada.token, "{}"))
+	plan := h.plan(ada, "Radio", "open", time.Now().Add(time.Hour), 60)
+	for _, bad := range []string{"", " ", strings.Repeat("x", wire.MaxName+1), `a\nb`, `a\u202eb`} {
+		_, answer := h.call(http.MethodPut, "/api/me/profile", ada.token, `{"name":"`+bad+`","about":"kept as it is"}`)
+		assert.Equal(t, wire.CodeBadRequest, code(answer), bad)
+	}
+	h.must(http.StatusForbidden, http.MethodPut, "/api/me/profile", operatorToken, `{"name":"Root"}`)
+
+	answer := h.must(http.StatusOK, http.MethodPut, "/api/me/profile", ada.token, `{"about":"Radio"}`)
+	assert.Equal(t, []any{"Ada", "Radio"}, []any{answer["name"], answer["about"]}, "what is left out stays")
+	answer = h.must(http.StatusOK, http.MethodPut, "/api/me/profile", ada.token, `{"name":" Bo "}`)
+	assert.Equal(t, []any{"Bo", "Radio"}, []any{answer["name"], answer["about"]})
+	for _, token := range []string{ada.token, h.must(http.StatusOK, http.MethodPost, "/api/refresh", "", `{"refresh_token":"`+ada.refresh+`"}`)["token"].(string)} {
+		me := h.must(http.StatusOK, http.MethodGet, "/api/me", token, "")
+		assert.Equal(t, []any{"Bo", ada.account}, []any{me["name"], me["account"]})
+	}
+	assert.Equal(t, "Bo", h.must(http.StatusOK, http.MethodGet, "/api/invites/"+invite, "", "")["inviter"])
+	assert.Equal(t, []any{"Bo"}, h.must(http.StatusOK, http.MethodGet, "/api/plans/"+plan, "", "")["hosts"])
+	assert.Equal(t, "Bo", h.must(http.StatusOK, http.MethodGet, "/api/profiles/"+ada.account, bo.token, "")["name"])
+	room := h.must(http.StatusCreated, http.MethodPost, "/api/rooms", ada.token, `{"name":"x"}`)["room"].(string)
+	assert.Equal(t, "Bo", h.as(ada.token).join(room, "", "").Stage[0].Name)
+
+	log := h.must(http.StatusOK, http.MethodGet, "/api/audit", operatorToken, "")["entries"].([]any)
+	var renamed []any
+	for _, e := range log {
+		if e := e.(map[string]any); e["did"] == "account.rename" {
+			renamed = append(renamed, e["who"], e["detail"])
+		}
+	}
+	assert.Equal(t, []any{ada.account, `"Ada" is now "Bo"`}, renamed)
 }

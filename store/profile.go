@@ -17,10 +17,15 @@ var ErrFollowing = fmt.Errorf("%d people are followed, as many as may be", MaxFo
 // they are told its id.
 func (a Account) HasProfile() bool { return a.About != "" || a.Picture != "" }
 
-// SetAbout sets what an account says of itself; empty: nothing.
-func (s *Store) SetAbout(ctx context.Context, id, about string) (Account, error) {
+// SetProfile sets an account's name, and what it says of itself (empty: nothing); nil: as it is.
+func (s *Store) SetProfile(ctx context.Context, id string, name, about *string) (Account, error) {
 	return s.changeAccount(ctx, id, func(a Account) (Account, error) {
-		a.About = about
+		if name != nil {
+			a.Name = *name
+		}
+		if about != nil {
+			a.About = *about
+		}
 		return a, nil
 	})
 }
@@ -58,6 +63,16 @@ func (s *Store) Picture(ctx context.Context, name string) ([]byte, error) {
 		return nil, fmt.Errorf("picture: %w", s.health.explain(err))
 	}
 	return r.data, nil
+}
+
+// Followed returns whom an account follows, without those who have no profile any more. It is
+// never nil.
+func (s *Store) Followed(id string) []string {
+	a, _ := s.accounts.get(id) // who is not there follows nobody
+	return slices.DeleteFunc(append([]string{}, a.Following...), func(other string) bool {
+		shown, ok := s.accounts.get(other)
+		return !ok || !shown.HasProfile()
+	})
 }
 
 // Follow makes an account follow another, which must have a profile.

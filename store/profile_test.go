@@ -18,7 +18,7 @@ func TestProfilesAreKept(t *testing.T) {
 		bo, _, err := s.CreateAccount(t.Context(), "Bo", "", 2, noon)
 		require.NoError(t, err)
 		require.ErrorIs(t, s.Follow(t.Context(), bo.ID, ada.ID), ErrNotFound, "she shows nothing of herself")
-		_, err = s.SetAbout(t.Context(), ada.ID, "Radio and tea")
+		_, err = s.SetProfile(t.Context(), ada.ID, nil, new("Radio and tea"))
 		require.NoError(t, err)
 		first, err := s.SetPicture(t.Context(), ada.ID, []byte("one"))
 		require.NoError(t, err)
@@ -62,7 +62,7 @@ func TestFollowingIsBounded(t *testing.T) {
 	for n := range MaxFollowing + 1 {
 		other, _, err := s.CreateAccount(t.Context(), fmt.Sprint(n), "", 2, noon)
 		require.NoError(t, err)
-		_, err = s.SetAbout(t.Context(), other.ID, "x")
+		_, err = s.SetProfile(t.Context(), other.ID, nil, new("x"))
 		require.NoError(t, err)
 		if err = s.Follow(t.Context(), ada.ID, other.ID); n < MaxFollowing {
 			require.NoError(t, err)

@@ -1,13 +1,14 @@
 package browser_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 )
 
-// A member gives herself words and a picture, which the page makes small. Another sees both
-// on stage, follows her, and finds her from the first page.
+// A member gives herself another name, words and a picture, which the page makes small. Another sees
+// them on stage and in the audience, follows her, and finds her from the first page.
 func TestProfileIsSeenAndFollowed(t *testing.T) {
 	t.Parallel()
 	s, c, operator := club(t)
@@ -33,23 +34,26 @@ func TestProfileIsSeenAndFollowed(t *testing.T) {
 	})`)
 	ada.await("document.querySelector('.profile-face img')?.naturalWidth === 256")
 	ada.fill("A few words about you", "Radio, tea and long walks")
+	ada.fill("Your name", "Ada O. Okafor")
 	ada.pictured(dir, "profile-dialog")
 	ada.click("Save")
 	ada.await("!document.querySelector('dialog')")
+	ada.sees("You are a member, Ada O. Okafor")
 	ada.fill("What is it about?", "Friday night radio")
 	ada.choose("Who may come in?", "members")
 	ada.click("Open the room")
+	ada.sees("Ada O. Okafor (you)")
 	ada.click("Turn your microphone on")
 	ada.await("document.querySelector('.seat.talking')")
 
 	bo.goTo(s.url)
-	bo.click("Friday night radio Ada Okafor · 0 listeners AO")
+	bo.click("Friday night radio Ada O. Okafor · 0 listeners AO")
 	bo.click("Listen in")
 	bo.await("document.querySelector('.seat img')?.naturalWidth === 256")
 	ada.click("Applaud")
 	bo.await("document.querySelector('.seat .clap')")
 	bo.await("!document.querySelector('.clap')")
-	bo.picks("Ada Okafor")
+	bo.picks("Ada O. Okafor")
 	bo.sees("Radio, tea and long walks")
 	bo.click("Follow")
 	bo.click("Following") // and not any more
@@ -62,4 +66,22 @@ func TestProfileIsSeenAndFollowed(t *testing.T) {
 	bo.goTo(s.url)
 	bo.sees("On stage in Friday night radio")
 	bo.pictured(dir, "following")
+
+	// Back in the audience she is found there, from the first page and in the room.
+	ada.click("Mute your microphone")
+	ada.picks("Ada O. Okafor (you)")
+	ada.click("Back to the audience")
+	ada.sees("You are back in the audience")
+	bo.goTo(s.url)
+	bo.sees("Listening in Friday night radio")
+	bo.click("Ada O. Okafor Listening in Friday night radio AO")
+	bo.click("Listen in")
+	bo.await("document.querySelector('.listener.followed img')?.naturalWidth === 256")
+	bo.clickOn(fmt.Sprintf(face, "Ada O. Okafor"))
+	bo.sees("Radio, tea and long walks")
+	bo.await("document.querySelector('dialog [aria-pressed=true]')")
+	assert.Zero(t, eval[int](bo, "document.querySelectorAll('dialog .menu-item').length"))
+	bo.click("Following")
+	bo.click("Close")
+	bo.await("document.querySelector('.listener') && !document.querySelector('.listener.followed')")
 }

@@ -90,7 +90,7 @@ func (a accountHandlers) show(w http.ResponseWriter, r *http.Request) error {
 		answer.Plans = append(answer.Plans, planHandlers(a).infoOf(r, who, p))
 	}
 	for _, i := range found.AccountRecords.Invites {
-		answer.MadeBy = append(answer.MadeBy, inviteInfoOf(i, a.Club.Status(i)))
+		answer.MadeBy = append(answer.MadeBy, a.inviteInfoOf(i))
 	}
 	if answer.Audit == nil {
 		answer.Audit = []store.AuditEntry{}

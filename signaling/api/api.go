@@ -59,7 +59,7 @@ func (a *API) Routes() map[string]http.Handler {
 		"/api/login":                              {http.MethodPost: signIn.login},
 		"/api/refresh":                            {http.MethodPost: signIn.refresh},
 		"/api/me":                                 {http.MethodGet: account.show, http.MethodDelete: account.delete},
-		"/api/me/profile":                         {http.MethodPut: profiles.setAbout},
+		"/api/me/profile":                         {http.MethodPut: profiles.set},
 		"/api/me/picture":                         {http.MethodPut: profiles.setPicture, http.MethodDelete: profiles.removePicture},
 		"/api/me/following":                       {http.MethodGet: profiles.following},
 		"/api/me/following/{profile}":             {http.MethodPut: profiles.follow, http.MethodDelete: profiles.unfollow},

@@ -72,10 +72,10 @@ type invitePreview struct {
 	Expires    time.Time `json:"expires_at"`
 }
 
-func inviteInfoOf(i store.Invite, status store.InviteStatus) inviteInfo {
+func (a *API) inviteInfoOf(i store.Invite) inviteInfo {
 	info := inviteInfo{
-		Invite: i.ID, To: toClub, Room: i.Room, Name: i.Name, Inviter: i.InviterName, ByOperator: i.ByOperator,
-		Uses: i.Uses, Used: i.Used, State: status, Created: i.Created.UTC(), Expires: i.Expires.UTC(),
+		Invite: i.ID, To: toClub, Room: i.Room, Name: i.Name, Inviter: a.profiles().InviterName(i), ByOperator: i.ByOperator,
+		Uses: i.Uses, Used: i.Used, State: a.Club.Status(i), Created: i.Created.UTC(), Expires: i.Expires.UTC(),
 	}
 	if i.Room != "" {
 		info.To, info.Role = toRoom, liveroom.WireRole(i.Role)
@@ -157,7 +157,7 @@ func (a inviteHandlers) create(w http.ResponseWriter, r *http.Request, who auth.
 		return err
 	}
 	apierr.WriteJSON(w, http.StatusCreated, inviteCreated{
-		inviteInfo: inviteInfoOf(made, store.Live), Code: code,
+		inviteInfo: a.inviteInfoOf(made), Code: code,
 		URL: a.baseURL(r) + "/#/i/" + code, Invites: a.Club.Holder(who).Invites,
 	})
 	return nil
@@ -204,7 +204,7 @@ func (a inviteHandlers) write(w http.ResponseWriter, include func(store.Invite) 
 	list := []inviteInfo{}
 	for _, i := range a.Club.Store.Invites() {
 		if include(i) {
-			list = append(list, inviteInfoOf(i, a.Club.Status(i)))
+			list = append(list, a.inviteInfoOf(i))
 		}
 	}
 	apierr.WriteJSON(w, http.StatusOK, map[string][]inviteInfo{"invites": list})
@@ -219,7 +219,7 @@ func (a inviteHandlers) peek(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return a.countFailure(r, err)
 	}
-	preview := invitePreview{To: toClub, Name: invite.Name, Inviter: invite.InviterName, ByOperator: invite.ByOperator, Expires: invite.Expires.UTC()}
+	preview := invitePreview{To: toClub, Name: invite.Name, Inviter: a.profiles().InviterName(invite), ByOperator: invite.ByOperator, Expires: invite.Expires.UTC()}
 	if l != nil {
 		preview.To, preview.Room, preview.Role = toRoom, l.Title(), liveroom.WireRole(invite.Role)
 	}

@@ -48,23 +48,33 @@ func (a profileHandlers) infoOf(who auth.Principal, shown store.Account) profile
 	return info
 }
 
-// setAbout serves PUT /api/me/profile.
-func (a profileHandlers) setAbout(w http.ResponseWriter, r *http.Request) error {
+// set serves PUT /api/me/profile. What is left out stays.
+func (a profileHandlers) set(w http.ResponseWriter, r *http.Request) error {
 	who, err := a.countedPrincipal(r)
 	if err != nil {
 		return err
 	}
 	var body struct {
-		About string `json:"about"`
+		Name  *string `json:"name"`
+		About *string `json:"about"`
 	}
 	if err := readBody(w, r, &body); err != nil {
 		return err
 	}
-	about := strings.TrimSpace(body.About)
-	if !wire.ValidAbout(about) {
+	for _, text := range []*string{body.Name, body.About} {
+		if text != nil {
+			*text = strings.TrimSpace(*text)
+		}
+	}
+	switch {
+	case body.Name != nil && *body.Name == "":
+		return wire.FieldError("name", "is empty")
+	case body.Name != nil && !wire.ValidName(*body.Name):
+		return apierr.NameField()
+	case body.About != nil && !wire.ValidAbout(*body.About):
 		return wire.FieldError("about", "%s", wire.AboutProblem)
 	}
-	own, err := a.profiles().SetAbout(r.Context(), who, about)
+	own, err := a.profiles().Set(r.Context(), who, body.Name, body.About)
 	if err != nil {
 		return err
 	}

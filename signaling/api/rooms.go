@@ -36,7 +36,9 @@ type roomInfo struct {
 	AudienceHold int64              `json:"audience_hold_ms,omitempty"`
 	Audience     int                `json:"audience"`
 	Stage        []wire.StageMember `json:"stage"`
-	CreatedAt    time.Time          `json:"created_at"`
+	// Followed are those in the audience whom the principal follows.
+	Followed  []wire.AudienceMember `json:"followed,omitempty"`
+	CreatedAt time.Time             `json:"created_at"`
 }
 
 // roomCreated is the answer to POST /api/rooms.
@@ -164,10 +166,12 @@ func (a roomHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rooms := []roomInfo{}
+	rooms, followed := []roomInfo{}, a.followedBy(who)
 	for _, l := range a.Rooms.List() {
 		if a.Access.MaySee(who, l) {
-			rooms = append(rooms, infoOf(l))
+			info := infoOf(l)
+			info.Followed = l.Followed(followed)
+			rooms = append(rooms, info)
 		}
 	}
 	apierr.WriteJSON(w, http.StatusOK, map[string][]roomInfo{"rooms": rooms})
@@ -176,12 +180,22 @@ func (a roomHandlers) list(w http.ResponseWriter, r *http.Request) error {
 
 // show serves GET /api/rooms/{room}.
 func (a roomHandlers) show(w http.ResponseWriter, r *http.Request) error {
-	l, _, err := a.visibleRoom(r)
+	l, who, err := a.visibleRoom(r)
 	if err != nil {
 		return err
 	}
-	apierr.WriteJSON(w, http.StatusOK, infoOf(l))
+	info := infoOf(l)
+	info.Followed = l.Followed(a.followedBy(who))
+	apierr.WriteJSON(w, http.StatusOK, info)
 	return nil
+}
+
+// followedBy returns the accounts whom a principal follows.
+func (a roomHandlers) followedBy(who auth.Principal) []string {
+	if !who.Member {
+		return nil
+	}
+	return a.Club.Store.Followed(who.Account)
 }
 
 // end serves DELETE /api/rooms/{room}, for those who manage it.

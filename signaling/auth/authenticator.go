@@ -109,6 +109,9 @@ func (a *Authenticator) parse(token, use string) (Claims, error) {
 		if err != nil || account.Login != c.Login {
 			return Claims{}, wire.NewError(wire.CodeUnauthorized, "the account has logged in elsewhere")
 		}
+		if c.Room == "" {
+			c.Name = account.Name // in a room they may go by another
+		}
 	}
 	return c, nil
 }

@@ -1,7 +1,9 @@
 package club
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/auth"
@@ -15,12 +17,21 @@ type Profiles struct{ *Club }
 
 var errNoProfile = wire.NewError(wire.CodeNotFound, "there is no such profile")
 
-// SetAbout sets what the principal, who must be a member, says of themselves.
-func (c Profiles) SetAbout(ctx context.Context, who auth.Principal, about string) (store.Account, error) {
+// Set sets the name of the principal, who must be a member, and what they say of themselves; nil: as it
+// is. The audit log has another name, so that whoever reads it knows who somebody was.
+func (c Profiles) Set(ctx context.Context, who auth.Principal, name, about *string) (store.Account, error) {
 	if !who.Member {
 		return store.Account{}, errNoAccount
 	}
-	return c.Store.SetAbout(ctx, who.Account, about)
+	before, err := c.Store.Account(who.Account)
+	if err != nil {
+		return store.Account{}, err
+	}
+	own, err := c.Store.SetProfile(ctx, who.Account, name, about)
+	if err != nil || own.Name == before.Name {
+		return own, err
+	}
+	return own, c.audited(ctx, who, "account.rename", "", own.ID, fmt.Sprintf("%q is now %q", before.Name, own.Name))
 }
 
 // SetPicture sets the principal's picture, who must be a member; nil: they have none.
@@ -40,6 +51,14 @@ func (c Profiles) Find(id string) (store.Account, error) {
 	return a, nil
 }
 
+// InviterName returns the name of who made an invite, as it is now; empty: the operator.
+func (c Profiles) InviterName(invite store.Invite) string {
+	if a, err := c.Store.Account(cmp.Or(invite.InviterAs, invite.Inviter)); err == nil {
+		return a.Name
+	}
+	return invite.InviterName
+}
+
 // Clear removes words and picture of an account, for the operator.
 func (c Profiles) Clear(ctx context.Context, who auth.Principal, id string) error {
 	if !who.Operator {
@@ -48,7 +67,7 @@ func (c Profiles) Clear(ctx context.Context, who auth.Principal, id string) erro
 	if _, err := c.Find(id); err != nil {
 		return err
 	}
-	if _, err := c.Store.SetAbout(ctx, id, ""); err != nil {
+	if _, err := c.Store.SetProfile(ctx, id, nil, new(string)); err != nil {
 		return err
 	}
 	if _, err := c.Store.SetPicture(ctx, id, nil); err != nil {
@@ -62,11 +81,7 @@ func (c Profiles) Following(who auth.Principal) (all []store.Account, err error)
 	if !who.Member {
 		return nil, errNoAccount
 	}
-	own, err := c.Store.Account(who.Account)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range own.Following {
+	for _, id := range c.Store.Followed(who.Account) {
 		if a, err := c.Find(id); err == nil {
 			all = append(all, a)
 		}

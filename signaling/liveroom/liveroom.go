@@ -150,15 +150,30 @@ func (l *LiveRoom) Members() []room.Member {
 func (l *LiveRoom) Audience(by room.MemberID, m wire.ListAudience) (wire.Audience, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	page, err := l.rules.AudiencePage(by, room.AudienceQuery{Search: m.Search, From: m.From, Limit: wire.MaxAudience})
+	query := room.AudienceQuery{Search: m.Search, From: m.From, Limit: wire.MaxAudience}
+	if me, ok := l.rules.Member(by); ok && m.Followed {
+		query.Accounts = l.registry.cfg.Store.Followed(me.Account)
+	}
+	page, err := l.rules.AudiencePage(by, query)
 	if err != nil {
 		return wire.Audience{}, err
 	}
-	answer := wire.Audience{ID: m.ID, People: make([]wire.AudienceMember, 0, len(page.Members)), Count: page.Count, Next: page.Next}
-	for _, member := range page.Members {
-		answer.People = append(answer.People, wire.AudienceMember{Member: string(member.ID), Name: member.Name, Hand: member.HandUp(), Away: !member.Connected()})
+	return wire.Audience{ID: m.ID, People: view{l}.audience(page.Members), Count: page.Count, Next: page.Next}, nil
+}
+
+// Followed returns those in the audience whose account is one of the given ones, as many
+// as a message lists.
+func (l *LiveRoom) Followed(accounts []string) []wire.AudienceMember {
+	if len(accounts) == 0 {
+		return nil
 	}
-	return answer, nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	page, err := l.rules.AudiencePage(room.Operator, room.AudienceQuery{Accounts: accounts, Limit: wire.MaxAudience})
+	if err != nil {
+		return nil // the room has ended: nobody is in it
+	}
+	return view{l}.audience(page.Members)
 }
 
 // Regrant gives a person the role of an invite that was made after the room gave

@@ -105,10 +105,27 @@ func (v view) stageMember(m room.Member) wire.StageMember {
 	if p, ok := v.room.roster.participants[m.ID]; ok {
 		member.Talker = p.talker
 	}
-	if a, err := v.room.registry.cfg.Store.Account(m.Account); err == nil && a.HasProfile() {
-		member.Profile, member.Picture = a.ID, a.Picture
-	}
+	member.Profile, member.Picture = v.profile(m)
 	return member
+}
+
+// audience returns people in the audience. The list is never nil.
+func (v view) audience(members []room.Member) []wire.AudienceMember {
+	list := make([]wire.AudienceMember, 0, len(members))
+	for _, m := range members {
+		member := wire.AudienceMember{Member: string(m.ID), Name: m.Name, Hand: m.HandUp(), Away: !m.Connected()}
+		member.Profile, member.Picture = v.profile(m)
+		list = append(list, member)
+	}
+	return list
+}
+
+// profile returns the id of what a member shows of themselves, and the name of their picture.
+func (v view) profile(m room.Member) (id, picture string) {
+	if a, err := v.room.registry.cfg.Store.Account(m.Account); err == nil && a.HasProfile() {
+		return a.ID, a.Picture
+	}
+	return "", ""
 }
 
 // hands returns the oldest raised hands, and how many there are. The list is never

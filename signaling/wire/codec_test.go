@@ -41,6 +41,7 @@ func samples() []wire.Message {
 		wire.Ban{ID: "19", Member: "m2"},
 		wire.Unban{ID: "20", Member: "m2"},
 		wire.ListAudience{ID: "21", Search: "bo", From: 7},
+		wire.ListAudience{ID: "22", Followed: true},
 		wire.Welcome{ID: "1", Session: "s1", Version: 1, Server: "earshot/dev"},
 		wire.Joined{ID: "2", Room: "lobby", Member: "m2", Role: wire.RoleSpeaker, Talker: 2, Slots: 3, Hall: 1, Audience: 7, Total: 9,
 			Stage: []wire.StageMember{ada}, Talkers: []uint32{1}, Hands: []wire.Hand{{Member: "m3", Name: "Bo"}}, HandCount: 1,
@@ -65,7 +66,7 @@ func samples() []wire.Message {
 		wire.StageInviteClosed{Member: "m2", Name: "Bo", Outcome: wire.StageLapsed},
 		wire.GuestLapsed{Name: "Bo", Role: wire.RoleSpeaker},
 		wire.HostChanged{Member: "m2", Name: "Bo", Reason: wire.HostPassed, By: "m1"},
-		wire.Audience{ID: "21", People: []wire.AudienceMember{{Member: "m3", Name: "Bo", Hand: true, Away: true}}, Count: 1, Next: 9},
+		wire.Audience{ID: "21", People: []wire.AudienceMember{{Member: "m3", Name: "Bo", Hand: true, Away: true, Profile: "a1", Picture: "p1"}}, Count: 1, Next: 9},
 		wire.Redirect{ID: "2", URL: "wss://n2.example.org/ws", Reason: wire.RedirectPlace},
 	}
 }

@@ -12,6 +12,7 @@ import { Refusal } from "./types.js";
  * @property {number} capacity
  * @property {number} audience
  * @property {StageMember[]} stage
+ * @property {import("./types.js").AudienceMember[]} [followed] those in the audience whom the user follows
  *
  * @typedef {object} Profile what somebody shows of themselves
  * @property {string} profile its id
@@ -206,11 +207,11 @@ export const me = (token) => request("GET", "/api/me", { token });
 export const showProfile = (id, token) => request("GET", `/api/profiles/${encodeURIComponent(id)}`, { token });
 
 /**
- * @param {string} about
+ * @param {{name?: string, about?: string}} profile what is left out stays
  * @param {string} token a member's
  * @returns {Promise<Profile>}
  */
-export const setAbout = (about, token) => request("PUT", "/api/me/profile", { token, body: { about } });
+export const setProfile = (profile, token) => request("PUT", "/api/me/profile", { token, body: profile });
 
 /**
  * @param {Blob} picture

@@ -115,7 +115,7 @@ export class Call {
 
   /**
    * Asks who is in the audience.
-   * @param {{search?: string, from?: number}} [page] hosts only
+   * @param {{search?: string, from?: number, followed?: boolean}} [page] search and from are for hosts
    * @returns {Promise<import("./types.js").AudiencePage>}
    */
   async audience(page = {}) {

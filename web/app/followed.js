@@ -7,6 +7,11 @@ export class Followed {
   /** @type {Set<string>} */
   #ids = new Set();
 
+  /** Whether the user follows anybody. */
+  get any() {
+    return this.#ids.size > 0;
+  }
+
   /** @param {string | undefined} profile */
   has(profile) {
     return profile !== undefined && this.#ids.has(profile);

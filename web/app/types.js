@@ -25,6 +25,8 @@
  * @property {string} name
  * @property {boolean} [hand] their hand is raised
  * @property {boolean} [away] their connection is lost and may come back
+ * @property {string} [profile] the id of what they show of themselves
+ * @property {string} [picture] the name of their picture
  *
  * @typedef {object} AudiencePage
  * @property {AudienceMember[]} people

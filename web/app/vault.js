@@ -65,6 +65,13 @@ export const identity = {
   set: (/** @type {Session | null} */ session) => set(localStorage, "identity", session),
 };
 
+/** The user is called otherwise from now on. @param {string} value */
+export function rename(value) {
+  name.set(value);
+  const session = identity.get();
+  if (session) identity.set({ ...session, name: value });
+}
+
 /** The user's seat in a room: this tab's, else the browser's. */
 export const seat = {
   /**

@@ -10,18 +10,20 @@ import { icon } from "./icon.js";
 const drawn = 60;
 
 /**
- * The audience: how many there are, and the faces of the first of them.
+ * The audience: how many there are, and the faces of the first of them, those whom the user follows
+ * before all others.
  * @param {import("../call.js").Call} call
- * @param {{pick: (who: AudienceMember) => void, search: () => void}} on what hosts can do
+ * @param {import("../followed.js").Followed} followed
+ * @param {{pick: (who: AudienceMember) => void, search: () => void}} on search is for hosts
  */
-export function audience(call, on) {
+export function audience(call, followed, on) {
   const number = h("h2", {});
   const note = h("p", { class: "quiet" });
   const search = h("button", { type: "button", class: "small", onclick: on.search }, icon("people"), t("audience.find"));
   const dots = h("div", { class: "seats", "aria-hidden": "true" });
   const list = h("ul", { class: "listeners", "aria-label": t("audience.list") });
   const element = h("section", { class: "audience", "aria-label": t("audience.name") }, h("div", { class: "audience-head" }, number, note, search), dots, list);
-  const listeners = new Listeners(() => call.audience(), update);
+  const listeners = new Listeners(ask, update);
   let seen = false;
   const watcher = new IntersectionObserver((entries) => {
     seen = entries.at(-1)?.isIntersecting ?? false;
@@ -30,12 +32,18 @@ export function audience(call, on) {
   watcher.observe(element);
   document.addEventListener("visibilitychange", update);
 
+  async function ask() {
+    const [first, known] = await Promise.all([call.audience(), followed.any ? call.audience({ followed: true }) : { people: [] }]);
+    const ids = new Set(known.people.map((who) => who.member));
+    return { people: [...known.people, ...first.people.filter((who) => !ids.has(who.member))] };
+  }
+
   function update() {
     const { listeners: n, onStage, hosting, hall, me } = call.roster;
     say(number, n === 0 ? t("audience.nobody") : t("audience.count", { n }));
     say(note, onStage ? "" : own(n, hall));
     search.hidden = !hosting;
-    if (n > 0 && call.state === "live" && seen && document.visibilityState === "visible") listeners.look([n, hall, onStage].join(), n);
+    if (n > 0 && call.state === "live" && seen && document.visibilityState === "visible") listeners.look([n, hall, onStage, followed.any].join(), n);
     const known = n > 0 ? listeners.people ?? [] : [];
     const waiting = known.length > 0 ? 0 : Math.min(n, drawn);
     while (dots.children.length > waiting) dots.lastElementChild?.remove();
@@ -45,10 +53,15 @@ export function audience(call, on) {
     /** @type {(AudienceMember & {rest?: number})[]} */
     const shown = known.slice(0, drawn);
     if (known.length > 0 && n > shown.length) shown.push({ member: "", name: "", rest: n - shown.length });
-    // People a host can act on are buttons; others are not.
-    reconcile(list, shown, ({ member, rest }) => (rest ? `+${rest}` : (hosting ? "button " : "") + member), (who) => (who.rest ? more(who.rest) : face(who, hosting ? on.pick : undefined)), (item, who) => {
+    /** Whether there is something to see of somebody, or something to do about them. @param {AudienceMember} who */
+    const acts = (who) => hosting || Boolean(who.profile);
+    const key = (/** @type {AudienceMember & {rest?: number}} */ who) => (who.rest ? `+${who.rest}` : [acts(who), who.hand, who.picture, who.member].join(" "));
+    reconcile(list, shown, key, (who) => (who.rest ? more(who.rest) : face(who, acts(who) ? on.pick : undefined)), (item, who) => {
       item.classList.toggle("own", who.member === me);
       item.classList.toggle("away", who.away ?? false);
+      item.classList.toggle("followed", followed.has(who.profile));
+      const note = item.querySelector(".listener-note");
+      if (note) say(note, followed.has(who.profile) ? t("profile.following") : "");
     });
   }
   return {
@@ -68,7 +81,7 @@ export function audience(call, on) {
  * @param {((who: AudienceMember) => void) | undefined} pick
  */
 function face(who, pick) {
-  const content = [h("span", { class: "listener-face" }, avatar(who.name), who.hand && h("span", { class: "badge" }, icon("hand"))), h("span", { class: "listener-name", title: who.name }, who.name)];
+  const content = [h("span", { class: "listener-face" }, avatar(who.name, "", who.picture), who.hand && h("span", { class: "badge" }, icon("hand"))), h("span", { class: "listener-name", title: who.name }, who.name), h("span", { class: "listener-note" })];
   const person = pick
     ? h("button", { type: "button", class: "listener-person", "aria-haspopup": "dialog", onclick: () => pick(who) }, ...content)
     : h("div", { class: "listener-person" }, ...content);

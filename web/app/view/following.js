@@ -9,7 +9,7 @@ import { avatar } from "./avatar.js";
  */
 
 /**
- * Whom the user follows and who is on a stage now, and where; nothing if they follow nobody.
+ * Whom the user follows and who is in a room now, and where; nothing if they follow nobody.
  * @param {RoomInfo[]} rooms
  * @param {Profile[]} followed
  * @param {Go} go
@@ -17,15 +17,18 @@ import { avatar } from "./avatar.js";
 export function followedHere(rooms, followed, go) {
   if (followed.length === 0) return null;
   const known = new Set(followed.map((p) => p.profile));
-  const here = rooms.flatMap((room) => room.stage.filter((m) => m.profile && known.has(m.profile)).map((m) => ({ m, room })));
-  const items = here.map(({ m, room }) =>
+  const here = rooms.flatMap((room) => [
+    ...room.stage.filter((m) => m.profile && known.has(m.profile)).map((m) => ({ m, where: t("following.where", { room: room.name }), room })),
+    ...(room.followed ?? []).map((m) => ({ m, where: t("following.listens", { room: room.name }), room })),
+  ]);
+  const items = here.map(({ m, where, room }) =>
     h(
       "li",
       {},
       h(
         "button",
         { type: "button", class: "room-item", onclick: () => go({ at: "room", room: room.room }) },
-        h("span", { class: "room-item-text" }, h("strong", { dir: "auto" }, m.name), h("span", { class: "quiet" }, t("following.where", { room: room.name }))),
+        h("span", { class: "room-item-text" }, h("strong", { dir: "auto" }, m.name), h("span", { class: "quiet" }, where)),
         avatar(m.name, "small", m.picture),
       ),
     ),

@@ -48,7 +48,11 @@ async function rooms(go) {
   try {
     const token = await keyring.houseToken();
     const [open, plans, followed] = await Promise.all([api.listRooms(token), token ? api.listPlans(token) : [], isMember() ? api.listFollowing(token) : []]);
-    return [opening(go, token), h("div", { class: "hallway" }, listing(open, go), followedHere(open, followed, go), planned(plans, go)), token && membership()];
+    const form = opening(go, token);
+    const named = (/** @type {string} */ name) => {
+      /** @type {HTMLInputElement} */ (form.querySelector("#name")).value = name;
+    };
+    return [form, h("div", { class: "hallway" }, listing(open, go), followedHere(open, followed, go), planned(plans, go)), token && membership(named)];
   } catch (problem) {
     const { code, message } = refusalOf(problem);
     if (code === "unauthorized") return [door(go)];

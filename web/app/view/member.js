@@ -56,11 +56,13 @@ const banning = (/** @type {string} */ name) => ({
 export const remove = (call, member, name) => ask(call, { type: "remove", member }, removal(name));
 
 /**
- * The actions of a host on somebody in the audience.
+ * Somebody in the audience: what they show of themselves, and what a host can do.
  * @param {Call} call
  * @param {AudienceMember} who
+ * @param {import("../followed.js").Followed} followed
+ * @param {() => void} change what is shown of whom the user follows
  */
-export function listenerMenu(call, { member, name }) {
+export function listenerMenu(call, { member, name, profile, picture }, followed, change) {
   /** @type {[import("./icon.js").IconName, string, {type: string, [field: string]: any}, Sure?][]} */
   const actions = [
     ["up", t("person.invite"), { type: "invite-to-stage", member }],
@@ -68,10 +70,11 @@ export function listenerMenu(call, { member, name }) {
     ["out", t("person.remove"), { type: "remove", member }, removal(name)],
     ["stop", t("person.ban"), { type: "ban", member }, banning(name)],
   ];
-  const items = actions.map(([picture, label, request, sure]) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(picture), label));
+  const items = call.roster.hosting ? actions.map(([sign, label, request, sure]) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(sign), label)) : [];
   dialog(
     name,
-    h("div", { class: "menu-face" }, avatar(name), h("span", { class: "quiet" }, t(call.asked.has(member) ? "person.invited" : "role.listener"))),
+    h("div", { class: "menu-face" }, avatar(name, "", picture), h("span", { class: "quiet" }, t(call.asked.has(member) ? "person.invited" : "role.listener"))),
+    profileNote(profile, call.roster.room, followed, change),
     h("div", { class: "menu" }, ...items),
   );
 }

@@ -1,5 +1,5 @@
 import * as api from "../api.js";
-import { h } from "../dom.js";
+import { h, say } from "../dom.js";
 import * as keyring from "../keyring.js";
 import { t } from "../language.js";
 import { refusalOf } from "../types.js";
@@ -11,20 +11,29 @@ import { editProfile } from "./profile.js";
 import { clubInvite } from "./share.js";
 import { toast } from "./toast.js";
 
-/** What members and the operator can do besides rooms. */
-export function membership() {
+/**
+ * What members and the operator can do besides rooms.
+ * @param {(name: string) => void} named a member has another name now
+ */
+export function membership(named) {
   const identity = vault.identity.get();
   const operator = identity?.kind === "operator";
+  const you = (/** @type {string | undefined} */ name) => (name ? t("member.you.name", { name }) : t("member.you"));
+  const line = h("p", { class: "quiet" }, operator ? t("member.operator") : you(identity?.name));
+  const renamed = (/** @type {string} */ name) => {
+    say(line, you(name));
+    named(name);
+  };
   return h(
     "section",
     { class: "card membership" },
-    h("p", { class: "quiet" }, operator ? t("member.operator") : identity?.name ? t("member.you.name", { name: identity.name }) : t("member.you")),
+    line,
     h(
       "div",
       { class: "row" },
       h("button", { type: "button", onclick: () => clubInvite() }, icon("share"), t("member.invite")),
       operator && h("a", { class: "button", href: "/operator" }, icon("signal"), t("action.all_rooms")),
-      !operator && h("button", { type: "button", onclick: () => editProfile().catch(complain) }, icon("people"), t("profile.title")),
+      !operator && h("button", { type: "button", onclick: () => editProfile(renamed).catch(complain) }, icon("people"), t("profile.title")),
       !operator && h("button", { type: "button", class: "ghost", onclick: stored }, t("member.stored")),
       h("button", { type: "button", class: "ghost", onclick: forget }, t("member.forget")),
       !operator && h("button", { type: "button", class: "ghost danger", onclick: remove }, t("member.delete")),

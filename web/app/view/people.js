@@ -5,7 +5,6 @@ import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { choice, dialog } from "./dialog.js";
 import { icon } from "./icon.js";
-import { listenerMenu } from "./member.js";
 
 /** How long a search waits for the next letter, in milliseconds. */
 const pause = 250;
@@ -13,9 +12,11 @@ const pause = 250;
 /**
  * Lets a host find anybody in the room, and act on them.
  * @param {import("../call.js").Call} call
- * @param {(who: import("../types.js").StageMember) => void} onPick somebody on stage is picked
+ * @param {object} on
+ * @param {(who: import("../types.js").StageMember) => void} on.stage somebody on stage is picked
+ * @param {(who: import("../types.js").AudienceMember) => void} on.audience somebody in the audience is
  */
-export function people(call, onPick) {
+export function people(call, on) {
   const summary = h("p", { class: "quiet", role: "status" });
   const list = h("div", { class: "people" });
   const more = h("button", { type: "button", hidden: true, onclick: () => load(next) }, t("people.show_more"));
@@ -45,10 +46,10 @@ export function people(call, onPick) {
       const page = await call.audience({ search, ...(from > 0 && { from }) });
       if (mine !== turn) return;
       if (from === 0) {
-        list.replaceChildren(...onStage(call, search, onPick));
+        list.replaceChildren(...onStage(call, search, on.stage));
         shown = 0;
       }
-      list.append(...page.people.map((who) => row(who.name, t(who.hand ? "people.hand" : "people.listening"), () => listenerMenu(call, who))));
+      list.append(...page.people.map((who) => row(who, t(who.hand ? "people.hand" : "people.listening"), () => on.audience(who))));
       shown += page.people.length;
       next = page.next ?? 0;
       say(summary, list.children.length === 0 ? t("people.none") : page.count > shown ? t("people.more", { n: page.count - shown }) : "");
@@ -74,14 +75,14 @@ export function people(call, onPick) {
  */
 function onStage(call, search, onPick) {
   const found = call.roster.stage.filter(({ name }) => name.toLocaleLowerCase().includes(search.toLocaleLowerCase()));
-  return found.map((who) => row(who.name, t(who.role === "host" ? "role.host" : "role.speaker"), () => onPick(who)));
+  return found.map((who) => row(who, t(who.role === "host" ? "role.host" : "role.speaker"), () => onPick(who)));
 }
 
 /**
- * @param {string} name
+ * @param {{name: string, picture?: string}} who
  * @param {string} what they are
  * @param {() => void} act
  */
-function row(name, what, act) {
-  return choice(act, false, avatar(name, "small"), h("span", { class: "people-name", dir: "auto" }, name), h("span", { class: "people-what" }, what), icon("more"));
+function row({ name, picture }, what, act) {
+  return choice(act, false, avatar(name, "small", picture), h("span", { class: "people-name", dir: "auto" }, name), h("span", { class: "people-what" }, what), icon("more"));
 }

@@ -57,12 +57,16 @@ export function profileNote(profile, room, followed, change) {
   return element;
 }
 
-/** The dialog in which a member says something of themselves. */
-export async function editProfile() {
+/**
+ * The dialog in which a member says who they are, and something of themselves.
+ * @param {(name: string) => void} named they may have another name now
+ */
+export async function editProfile(named) {
   const own = await api.me(await keyring.houseToken());
   const problem = h("p", { class: "problem", role: "alert" });
   const face = h("div", { class: "profile-face" });
   const file = h("input", { id: "profile-picture", type: "file", accept: "image/*", class: "sr-only", tabindex: -1, onchange: () => choose() });
+  const name = h("input", { id: "profile-name", maxlength: 80, required: true, dir: "auto", autocomplete: "nickname", placeholder: t("name.example"), value: own.name ?? "" });
   const about = h("input", { id: "profile-about", maxlength: 160, dir: "auto", autocomplete: "off", placeholder: t("profile.about.example"), value: own.about ?? "" });
   const drop = h("button", { type: "button", class: "ghost", onclick: () => attempt(async (token) => draw((await api.removePicture(token)).picture)) }, t("profile.picture.remove"));
   const submit = h("button", { class: "primary big" }, t("action.save"));
@@ -96,12 +100,20 @@ export async function editProfile() {
         class: "form",
         onsubmit: async (/** @type {SubmitEvent} */ event) => {
           event.preventDefault();
-          if (await attempt(async (token) => void (await api.setAbout(about.value, token)))) box.close();
+          const done = await attempt(async (token) => {
+            const saved = await api.setProfile({ name: name.value, about: about.value }, token);
+            if (saved.name === own.name) return;
+            vault.rename(saved.name);
+            named(saved.name);
+          });
+          if (done) box.close();
         },
       },
       h("p", { class: "quiet" }, t("profile.text")),
       h("div", { class: "row" }, face, file, h("button", { type: "button", onclick: () => file.click() }, t("profile.picture.choose")), drop),
       h("label", { for: "profile-picture", class: "sr-only" }, t("profile.picture")),
+      h("label", { for: "profile-name" }, t("name.label")),
+      name,
       h("label", { for: "profile-about" }, t("profile.about")),
       about,
       problem,

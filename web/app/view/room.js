@@ -28,11 +28,17 @@ export function room(call, { title, open }) {
   const meter = new Meter();
   const obstacle = banner(call);
   const followed = new Followed();
+  const known = () => {
+    faces.update();
+    crowd.update();
+  };
   /** @param {import("../types.js").StageMember} member */
-  const pick = (member) => memberMenu(call, member, followed, () => faces.update());
+  const pick = (member) => memberMenu(call, member, followed, known);
+  /** @param {import("../types.js").AudienceMember} member */
+  const pickListener = (member) => listenerMenu(call, member, followed, known);
   const faces = stage(call, followed, pick);
-  void followed.load().then(() => faces.update());
-  const crowd = audience(call, { pick: (member) => listenerMenu(call, member), search: () => people(call, pick) });
+  const crowd = audience(call, followed, { pick: pickListener, search: () => people(call, { stage: pick, audience: pickListener }) });
+  void followed.load().then(known);
   const queue = hands(call);
   const law = rules(call);
   const link = connection(call);
