@@ -56,6 +56,19 @@ func TestSoundAndKeysAreTheUsers(t *testing.T) {
 	bo.click("Close")
 	assert.InDelta(t, 0.2, eval[float64](bo, "JSON.parse(localStorage.getItem('earshot.sound')).volume"), 0.01)
 
+	// So is the language: the room is drawn anew, and its audio goes on.
+	ears := eval[int](bo, "connections.length")
+	bo.choose("Language", "de")
+	bo.sees("Deine Verbindung")
+	bo.await("document.querySelector('.facts').checkVisibility() && document.activeElement.id === 'language'")
+	assert.Equal(t, "de", eval[string](bo, "document.documentElement.lang"))
+	bo.hears(said)
+	bo.pictured(artifacts(t), "room-language")
+	assert.Equal(t, ears, eval[int](bo, "connections.length"))
+	ada.click("Mute your microphone")
+	bo.await("document.querySelector('.seat.muted .seat-mic').textContent === 'Mikrofon aus'")
+	ada.click("Turn your microphone on")
+
 	// The lock screen knows what plays, and the page can be installed.
 	bo.await("navigator.mediaSession.metadata?.title === 'Radio' && navigator.mediaSession.metadata.artist === 'Ada'")
 	assert.Equal(t, "standalone", eval[string](bo, "fetch(document.querySelector('link[rel=manifest]').href).then((r) => r.json()).then((m) => m.display)"))

@@ -27,10 +27,30 @@ const numbers = new Map();
 export async function load() {
   names = await read("/app/languages.json");
   const asked = new URLSearchParams(location.search).get("lang") ?? "";
-  const tag = choose([asked, vault.language.get(), ...navigator.languages], Object.keys(names));
+  await use(choose([asked, vault.language.get(), ...navigator.languages], Object.keys(names)));
+}
+
+/**
+ * Takes another language, which the visitor has picked, and keeps it. What is shown stays as it is:
+ * the caller draws it anew.
+ * @param {string} tag
+ */
+export async function pick(tag) {
+  vault.language.set(tag);
+  const address = new URL(location.href);
+  address.searchParams.delete("lang"); // it would win
+  history.replaceState(null, "", address);
+  await use(tag);
+}
+
+/** @param {string} tag */
+async function use(tag) {
   speak(tag, await read(`/app/lang/${tag}.json`));
   document.documentElement.lang = tag;
   document.documentElement.dir = rightToLeft ? "rtl" : "ltr";
+  // The server knows what the browser wants, and not what the visitor has picked.
+  const manifest = /** @type {HTMLLinkElement | null} */ (document.querySelector("link[rel=manifest]"));
+  if (manifest) manifest.href = `/app/manifest.webmanifest?lang=${tag}`;
 }
 
 /**

@@ -193,7 +193,16 @@ async function comeIn(id, title, name, open) {
       return toast(words.title, { error: true, detail: words.text });
     },
   });
-  const view = room(call, { title, open });
+  let view = room(call, { title, open }, spokenAnew);
+  /** Draws the room in another language. The call goes on. */
+  function spokenAnew() {
+    if (current !== call) return; // it ended while the language was loaded
+    view.close();
+    view = room(call, { title, open }, spokenAnew);
+    show(view.element, `${title} · earshot`);
+    view.update();
+    view.showLanguage();
+  }
   let closed = false;
   const update = () => {
     if (open && call.state === "live") {

@@ -1,26 +1,19 @@
 import { h } from "../dom.js";
-import { languages, t } from "../language.js";
-import * as vault from "../vault.js";
+import { languages, pick, t } from "../language.js";
 import { icon } from "./icon.js";
 
-/** Lets the visitor pick another language; nothing if there is only one. */
-export function languagePicker() {
+/**
+ * Lets the visitor pick another language; nothing if there is only one.
+ * @param {() => void} [picked] shows the page in it; without, it is loaded again
+ */
+export function languagePicker(picked = () => location.reload()) {
   const { names, current } = languages();
   const tags = Object.keys(names);
   if (tags.length < 2) return null;
   const select = h(
     "select",
-    { id: "language", "aria-label": t("language.pick"), autocomplete: "off", onchange: () => pick(select.value) },
+    { id: "language", "aria-label": t("language.pick"), autocomplete: "off", onchange: () => void pick(select.value).then(picked) },
     ...tags.map((tag) => h("option", { value: tag, lang: tag, selected: tag === current }, names[tag])),
   );
   return h("footer", { class: "language" }, icon("globe"), select);
-}
-
-/** @param {string} tag */
-function pick(tag) {
-  vault.language.set(tag);
-  const address = new URL(location.href);
-  address.searchParams.delete("lang"); // it would win
-  history.replaceState(null, "", address);
-  location.reload();
 }

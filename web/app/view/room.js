@@ -9,6 +9,7 @@ import { bar, toggleMic } from "./bar.js";
 import { connection } from "./connection.js";
 import { hands } from "./hands.js";
 import { icon, mark } from "./icon.js";
+import { languagePicker } from "./language.js";
 import { endRoom, leaveRoom } from "./leave.js";
 import { listenerMenu, memberMenu } from "./member.js";
 import { people } from "./people.js";
@@ -23,8 +24,9 @@ import { stage } from "./stage.js";
  * The room from inside.
  * @param {Call} call
  * @param {{title: string, open: boolean}} about open: no invite is needed
+ * @param {() => void} spoken another language is picked
  */
-export function room(call, { title, open }) {
+export function room(call, { title, open }, spoken) {
   const meter = new Meter();
   const obstacle = banner(call);
   const followed = new Followed();
@@ -48,7 +50,7 @@ export function room(call, { title, open }) {
   const share = () => roomInvite(call.roster.room, open);
   const panels = {
     hands: panel("hands", t("hands.title"), queue.element, law.element),
-    connection: panel("connection", t("connection.title"), link.element, h("button", { type: "button", class: "sound-button", onclick: () => soundSettings(call) }, icon("mic"), t("sound.open"))),
+    connection: panel("connection", t("connection.title"), link.element, h("button", { type: "button", class: "sound-button", onclick: () => soundSettings(call) }, icon("mic"), t("sound.open")), languagePicker(spoken)),
   };
   const side = h("aside", { class: "side", "aria-label": t("room.details") }, panels.hands, panels.connection);
   const tools = bar(call, { leave: () => leaveRoom(call), share, hands: () => toggle("hands"), end: () => endRoom(call) });
@@ -88,7 +90,7 @@ export function room(call, { title, open }) {
   /**
    * @param {"hands" | "connection"} id
    * @param {string} heading
-   * @param {...HTMLElement} content
+   * @param {...import("../dom.js").Child} content
    */
   function panel(id, heading, ...content) {
     const close = h("button", { type: "button", class: "round ghost", "aria-label": t("action.close.what", { what: heading }), onclick: () => toggle(id) }, icon("close"));
@@ -119,6 +121,11 @@ export function room(call, { title, open }) {
     element,
     update,
     levels: faces.levels,
+    /** Opens the panel with the language picker, and goes there. */
+    showLanguage() {
+      toggle("connection");
+      document.getElementById("language")?.focus();
+    },
     /** Stops the view's timers and listeners. */
     close() {
       clearInterval(reading);
