@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/earshot-audio/earshot/internal/language"
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling/auth"
@@ -54,6 +55,9 @@ type Config struct {
 	// nothing; it may replace the
 	// security headers that the server sets. Default: a line of text that says what this is.
 	Page http.Handler
+	// Languages has the texts of what the server itself writes for people: previews of links,
+	// calendar files. Default: none, and texts are shown by their keys.
+	Languages *language.Languages
 	// Version of the software, shown to clients. Default "dev".
 	Version string
 

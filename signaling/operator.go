@@ -2,11 +2,13 @@ package signaling
 
 import (
 	"bytes"
+	"html"
 	"net/http"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/earshot-audio/earshot/internal/language"
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/signaling/nodes"
@@ -20,6 +22,12 @@ func (s *Server) operatorFile(w http.ResponseWriter, r *http.Request) error {
 	data, kind, ok := panel.File(r.PathValue("file"))
 	if !ok {
 		return wire.NewError(wire.CodeNotFound, "")
+	}
+	if language.HasPlaces(data) {
+		texts := s.cfg.Languages.Of(r)
+		data = texts.Fill(data, html.EscapeString)
+		w.Header().Set("Content-Language", texts.Tag)
+		w.Header().Add("Vary", language.Vary)
 	}
 	w.Header().Set("Content-Security-Policy", panel.Policy)
 	w.Header().Set("Content-Type", kind)

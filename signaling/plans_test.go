@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/language"
 	"github.com/earshot-audio/earshot/signaling/wire"
 	"github.com/earshot-audio/earshot/store"
 )
@@ -21,8 +23,10 @@ import (
 func planner(t *testing.T, kept *store.Store) (h *testServer, later func(time.Duration), now func() time.Time) {
 	var moved atomic.Int64
 	now = func() time.Time { return time.Now().Add(time.Duration(moved.Load())) }
+	languages, err := language.Read(os.DirFS("../web/app"), "lang")
+	require.NoError(t, err)
 	h = closed(t, func(cfg *Config) {
-		cfg.Clock = now
+		cfg.Clock, cfg.Languages = now, languages
 		if kept != nil {
 			cfg.Store = kept
 		}
@@ -47,9 +51,14 @@ func (h *testServer) plans(token string) (titles []string) {
 }
 
 // file gets what needs no token.
-func (h *testServer) file(path string) (*http.Response, string) {
+func (h *testServer) file(path string, header ...string) (*http.Response, string) {
 	h.t.Helper()
-	response, err := h.http.Client().Get(h.http.URL + path)
+	request, err := http.NewRequest(http.MethodGet, h.http.URL+path, nil)
+	require.NoError(h.t, err)
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := h.http.Client().Do(request)
 	require.NoError(h.t, err)
 	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
@@ -127,7 +136,8 @@ func TestPlannedRoomBecomesARoom(t *testing.T) {
 }
 
 // TestLinkOfAPlannedRoomShowsWhatItIs follows the link without a token, as programs do that
-// preview links: a title in it is a text, and times are those of who planned it.
+// preview links: a title in it is a text, times are those of who planned it, and the words are those
+// of the language that the program asks for.
 func TestLinkOfAPlannedRoomShowsWhatItIs(t *testing.T) {
 	h, later, now := planner(t, nil)
 	ada := h.member("Ada")
@@ -145,7 +155,17 @@ func TestLinkOfAPlannedRoomShowsWhatItIs(t *testing.T) {
 	assert.Contains(t, page, `<meta property="og:image" content="`+h.http.URL+`/app/icon-512.png">`)
 	assert.Contains(t, page, `href="/#/p/`+id+`"`)
 
-	response, event := h.file("/planned/" + id + "/calendar.ics")
+	assert.Equal(t, []string{"en", "Accept-Language"}, []string{response.Header.Get("Content-Language"), response.Header.Get("Vary")})
+	assert.Contains(t, page, `<html lang="en">`)
+	response, page = h.file("/planned/"+id, "Accept-Language", "de-CH,fr;q=0.7")
+	assert.Equal(t, "de", response.Header.Get("Content-Language"))
+	assert.Contains(t, page, `<html lang="de">`)
+	assert.Contains(t, page, strings.ReplaceAll(h.server.cfg.Languages.In("de").Date(starts), "+", "&#43;")+` · Mit Ada">`)
+	_, event := h.file("/planned/" + id + "/calendar.ics?lang=de")
+	assert.Contains(t, event, `DESCRIPTION:Mit Ada\n`)
+
+	response, event = h.file("/planned/" + id + "/calendar.ics")
+	assert.Contains(t, event, `DESCRIPTION:With Ada\n`)
 	assert.Equal(t, "text/calendar; charset=utf-8", response.Header.Get("Content-Type"))
 	assert.Contains(t, event, "DTSTART:"+starts.UTC().Format("20060102T150405Z")+"\r\n")
 	assert.Contains(t, event, "DTEND:"+starts.Add(45*time.Minute).UTC().Format("20060102T150405Z")+"\r\n")

@@ -89,6 +89,7 @@ func New(cfg Config) (*Server, error) {
 	s.media = mediaEndpoint{auth: authenticator, limiter: limiter, access: policy, rooms: s.rooms, log: cfg.Log}
 	s.api = &api.API{
 		Open: cfg.Open, Auth: authenticator, Limiter: limiter, Access: policy, Rooms: s.rooms, PublicURL: cfg.PublicURL, Log: cfg.Log,
+		Languages: cfg.Languages,
 		Club: &club.Club{
 			Store: cfg.Store, Rooms: s.rooms, Auth: authenticator, Access: policy, Limiter: limiter,
 			Invites: cfg.Invites, MaxMembers: cfg.MaxMembers, Clock: cfg.Clock,

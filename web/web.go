@@ -13,11 +13,15 @@ import (
 	"embed"
 	"encoding/base64"
 	"encoding/json"
+	"html"
 	"io/fs"
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/language"
 )
 
 //go:embed app
@@ -51,10 +55,21 @@ var kinds = map[string]string{
 type file struct {
 	name, kind, tag string
 	data            []byte
+	// spoken is the file in each language, by the language's tag; nil: it has no texts of its own.
+	spoken map[string]file
 }
 
 // languages is the path of the list of the page's languages: an object with their names, by tag.
 const languages = Prefix + "languages.json"
+
+// Languages has the texts of the page, for what the server itself writes.
+var Languages = sync.OnceValue(func() *language.Languages {
+	l, err := language.Read(files, "app/lang")
+	if err != nil {
+		panic(err) // the files are compiled in, and the tests read them
+	}
+	return l
+})
 
 // missing is the file that says that there is nothing at an address.
 const missing = "notfound.html"
@@ -74,7 +89,9 @@ func Handler(sockets func() []string) http.Handler {
 		if err != nil {
 			return err
 		}
-		all["/"+name] = newFile(name, data)
+		f := newFile(name, data)
+		f.speak()
+		all["/"+name] = f
 		return nil
 	})
 	all["/"] = all[Prefix+"index.html"]
@@ -89,8 +106,38 @@ func Handler(sockets func() []string) http.Handler {
 		if sockets != nil {
 			allowed = strings.Replace(policy, "connect-src 'self'", strings.Join(append([]string{"connect-src 'self'"}, sockets()...), " "), 1)
 		}
-		f.serve(w, r, allowed)
+		f.in(w, r).serve(w, r, allowed)
 	})
+}
+
+// speak fills the file in each language, if it has places for texts: what is read before a script
+// runs, or without one.
+func (f *file) speak() {
+	if (f.kind != kinds[".html"] && f.kind != kinds[".webmanifest"]) || !language.HasPlaces(f.data) {
+		return
+	}
+	escape := html.EscapeString
+	if f.kind == kinds[".webmanifest"] {
+		escape = func(text string) string {
+			quoted, _ := json.Marshal(text) // a string can't fail
+			return string(quoted[1 : len(quoted)-1])
+		}
+	}
+	f.spoken = make(map[string]file)
+	for _, tag := range Languages().Tags() {
+		f.spoken[tag] = newFile(f.name, Languages().In(tag).Fill(f.data, escape))
+	}
+}
+
+// in returns the file in the language of who asks, and says so in the answer.
+func (f file) in(w http.ResponseWriter, r *http.Request) file {
+	if f.spoken == nil {
+		return f
+	}
+	tag := Languages().Of(r).Tag
+	w.Header().Set("Content-Language", tag)
+	w.Header().Add("Vary", language.Vary)
+	return f.spoken[tag]
 }
 
 func newFile(name string, data []byte) file {
@@ -138,6 +185,7 @@ func (f file) serveMissing(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	f = f.in(w, r)
 	header := w.Header()
 	header.Set("Content-Type", f.kind)
 	header.Set("Content-Security-Policy", policy)

@@ -62,7 +62,11 @@ func TestEveryFileOfThePageIsServedWithItsType(t *testing.T) {
 		w := get("/" + name)
 		require.Equal(t, http.StatusOK, w.Code, name)
 		assert.NotEmpty(t, w.Header().Get("Content-Type"), "%s: give its ending a type in kinds", name)
-		assert.Equal(t, data, w.Body.String(), name)
+		if filled := w.Body.String(); strings.Contains(data, "{{") && filepath.Ext(name) != ".js" {
+			assert.NotContains(t, filled, "{{", name)
+		} else {
+			assert.Equal(t, data, filled, name)
+		}
 	})
 	assert.Equal(t, http.StatusNotFound, get("/app/").Code)
 	assert.Equal(t, http.StatusNotFound, get("/app/none.js").Code)
@@ -78,6 +82,32 @@ func TestNothingIsAPageForBrowsersAndALineForPrograms(t *testing.T) {
 	assert.Contains(t, browser.Body.String(), "There is nothing here")
 	assert.Equal(t, "text/html; charset=utf-8", browser.Header().Get("Content-Type"))
 	assert.Contains(t, browser.Header().Get("Content-Security-Policy"), "default-src 'none'")
+}
+
+// What is read before a script runs, or without one, is in the language that the browser or the address
+// asks for, and caches keep the languages apart.
+func TestPageBeforeItsScriptIsInTheVisitorsLanguage(t *testing.T) {
+	for _, path := range []string{"/", "/app/manifest.webmanifest", "/nowhere"} {
+		english := get(path, "Accept", "text/html")
+		german := get(path, "Accept", "text/html", "Accept-Language", "de-AT,en;q=0.5")
+		assert.Equal(t, "en", english.Header().Get("Content-Language"), path)
+		assert.Equal(t, "de", german.Header().Get("Content-Language"), path)
+		assert.Equal(t, "Accept-Language", german.Header().Get("Vary"), path)
+		assert.Equal(t, german.Body.String(), get(path+"?lang=de", "Accept", "text/html").Body.String(), path)
+		assert.NotEqual(t, german.Body.String(), english.Body.String(), path)
+		assert.NotContains(t, german.Body.String(), "{{", path)
+		if tag := english.Header().Get("ETag"); tag != "" {
+			again := get(path, "Accept-Language", "de", "If-None-Match", tag)
+			assert.Equal(t, http.StatusOK, again.Code, "%s: that is the English one's", path)
+		}
+	}
+	assert.Contains(t, get("/?lang=de").Body.String(), "<noscript>Für den Ton braucht earshot JavaScript.</noscript>")
+	assert.Contains(t, get("/nowhere", "Accept", "text/html", "Accept-Language", "de").Body.String(), "Hier ist nichts")
+	var manifest struct{ Lang, ID, Description string }
+	require.NoError(t, json.Unmarshal(get("/app/manifest.webmanifest?lang=de").Body.Bytes(), &manifest))
+	assert.Equal(t, []string{"de", "/"}, []string{manifest.Lang, manifest.ID}, "in any language it is the same app")
+	assert.Contains(t, manifest.Description, "Live-Räume")
+	assert.Empty(t, get("/app/main.js").Header().Get("Vary"))
 }
 
 func TestABrowserAsksEachTimeAndIsSentNothingTwice(t *testing.T) {

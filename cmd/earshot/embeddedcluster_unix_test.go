@@ -116,7 +116,7 @@ func TestSingleServerBecomesThreeNodes(t *testing.T) {
 	args := threeNodes(t)
 	data := args[1][7]
 	single := startClusterProcess(t, "", "serve", "--data", data, "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--rate-limit-exempt", "127.0.0.0/8", "--stop-with-stdin")
-	own, err := os.ReadFile(filepath.Join(data, operatorTokenFile))
+	own, err := os.ReadFile(filepath.Join(data, cli.OperatorTokenFile))
 	require.NoError(t, err)
 	token := strings.TrimSpace(string(own))
 	room := post[made](t, single.url+"/api/rooms", token, `{"name":"Lobby","visibility":"closed"}`)

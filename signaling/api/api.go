@@ -5,13 +5,14 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/earshot-audio/earshot/internal/language"
 	"github.com/earshot-audio/earshot/signaling/access"
 	"github.com/earshot-audio/earshot/signaling/auth"
 	"github.com/earshot-audio/earshot/signaling/club"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 )
 
-// API serves the HTTP API. All fields but PublicURL, Counted and NotFound are required. It is safe for concurrent use.
+// API serves the HTTP API. All fields but PublicURL, Counted, NotFound and Languages are required. It is safe for concurrent use.
 type API struct {
 	// Open lets everybody create rooms, under IDs that they choose.
 	Open    bool
@@ -28,7 +29,10 @@ type API struct {
 	// NotFound answers a request for nothing that there is: a browser's with a page. Nil: all
 	// get an error as JSON.
 	NotFound http.HandlerFunc
-	Log      *slog.Logger
+	// Languages has the texts of what programs read that preview links, and of calendar files; nil:
+	// those are shown by their keys.
+	Languages *language.Languages
+	Log       *slog.Logger
 }
 
 // Routes returns the handlers of the API by their paths, as patterns of an

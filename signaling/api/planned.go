@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/calendar"
+	"github.com/earshot-audio/earshot/internal/language"
 	"github.com/earshot-audio/earshot/internal/qrcode"
 	"github.com/earshot-audio/earshot/signaling/apierr"
 	"github.com/earshot-audio/earshot/signaling/wire"
@@ -18,10 +19,11 @@ import (
 // programs that preview links, and calendars, have no token.
 type plannedHandlers struct{ *API }
 
-// previewPage is what a program sees that previews a link (https://ogp.me). A browser goes
-// on to the room page: planned.js follows the link.
+// previewPage is what a program sees that previews a link (https://ogp.me), in the language that it
+// asks for, and at the time of who planned the room. A browser goes on to the room page: planned.js
+// follows the link.
 var previewPage = template.Must(template.New("planned").Parse(`<!doctype html>
-<html lang="en">
+<html lang="{{.Language}}">
   <head>
     <meta charset="utf-8">
     <title>{{.Title}}</title>
@@ -44,7 +46,7 @@ var previewPage = template.Must(template.New("planned").Parse(`<!doctype html>
   <body>
     <h1>{{.Title}}</h1>
     <p>{{.About}}</p>
-    <p><a href="{{.Page}}">Go on</a></p>
+    <p><a href="{{.Page}}">{{.GoOn}}</a></p>
   </body>
 </html>
 `))
@@ -69,25 +71,28 @@ func (a plannedHandlers) preview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	texts := a.texts(w, r)
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", previewPolicy)
 	_ = previewPage.Execute(w, map[string]string{ // who has hung up needs no answer
-		"Title": p.Title, "About": a.about(p), "URL": a.planURL(r, p.ID), "Image": a.baseURL(r) + "/app/icon-512.png", "Page": "/#/p/" + p.ID,
+		"Language": texts.Tag, "GoOn": texts.Get("plan.go_on"),
+		"Title": p.Title, "About": texts.Date(p.Starts) + " · " + a.hosts(p, texts), "URL": a.planURL(r, p.ID), "Image": a.baseURL(r) + "/app/icon-512.png", "Page": "/#/p/" + p.ID,
 	})
 	return nil
 }
 
-// about says when a plan begins, by the clock of who planned it, and who hosts it.
-func (a plannedHandlers) about(p store.Plan) string {
-	when := p.Starts.Format("Monday, 2 January 2006, 15:04 (UTC-07:00)")
-	when = strings.Replace(when, "(UTC+00:00)", "(UTC)", 1)
-	return when + " · " + a.hosts(p)
+// texts returns the texts of an answer, in the language of who asks.
+func (a plannedHandlers) texts(w http.ResponseWriter, r *http.Request) language.Texts {
+	texts := a.Languages.Of(r)
+	w.Header().Set("Content-Language", texts.Tag)
+	w.Header().Add("Vary", language.Vary)
+	return texts
 }
 
 // hosts says who hosts a plan. Its owner has an account: with that the plan goes.
-func (a plannedHandlers) hosts(p store.Plan) string {
-	return "With " + strings.Join(a.plans().HostNames(p), ", ")
+func (a plannedHandlers) hosts(p store.Plan, texts language.Texts) string {
+	return texts.Get("plan.with", "names", strings.Join(a.plans().HostNames(p), ", "))
 }
 
 // calendar serves GET /planned/{plan}/calendar.ics.
@@ -99,7 +104,7 @@ func (a plannedHandlers) calendar(w http.ResponseWriter, r *http.Request) error 
 	link := a.planURL(r, p.ID)
 	event := calendar.Event{
 		UID: p.ID + "@earshot", Created: p.Created, Start: p.Starts, End: p.Ends, Summary: p.Title,
-		Description: a.hosts(p) + "\n" + link, URL: link,
+		Description: a.hosts(p, a.texts(w, r)) + "\n" + link, URL: link,
 	}
 	w.Header().Set("Content-Type", "text/calendar; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="earshot-`+p.Starts.UTC().Format(time.DateOnly)+`.ics"`)

@@ -55,6 +55,16 @@ function faults(tag, table) {
 }
 
 for (const tag of tags) {
+  // The server writes dates itself, where no browser does.
+  test(`the language ${tag} calls days and months as browsers do`, () => {
+    const table = texts(tag);
+    const formats = String(table["language.formats"]);
+    const part = (/** @type {Date} */ at, /** @type {"weekday" | "month"} */ type) =>
+      new Intl.DateTimeFormat(formats, { weekday: "long", day: "numeric", month: "long", year: "numeric", timeZone: "UTC" }).formatToParts(at).find((p) => p.type === type)?.value;
+    for (let day = 0; day < 7; day++) assert.equal(table[`date.weekday.${day}`], part(new Date(Date.UTC(2023, 0, 1 + day)), "weekday"));
+    for (let month = 1; month <= 12; month++) assert.equal(table[`date.month.${month}`], part(new Date(Date.UTC(2023, month - 1, 15)), "month"));
+  });
+
   test(`the language ${tag} has every text, with its values and its plural forms`, () => assert.deepEqual(faults(tag, texts(tag)), []));
 }
 
@@ -78,9 +88,11 @@ test("a language with a fault is found out", () => {
 test("every text is used", () => {
   const app = new URL("../app/", import.meta.url);
   const panel = ["view.go", "now.tmpl", "page.html", "panel.js"].map((name) => readFileSync(new URL(`../../signaling/panel/${name}`, import.meta.url), "utf8").replaceAll("'", '"')).join("\n");
-  const used = readdirSync(app, { recursive: true }).filter((name) => /\.(js|html)$/.test(String(name))).map((name) => readFileSync(new URL(String(name), app), "utf8")).join("\n") + panel;
+  const server = ["internal/language/date.go", "signaling/api/planned.go"].map((name) => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8")).join("\n");
+  const all = readdirSync(app, { recursive: true }).filter((name) => /\.(js|html|webmanifest)$/.test(String(name))).map((name) => readFileSync(new URL(String(name), app), "utf8")).join("\n") + panel + server;
+  const used = all.replace(/\{\{([a-z_.]+)\}\}/g, '"$1"'); // the places that the server fills
   // These keys are made at run time, from a code, a role or a state.
-  const made = /^(language|ending|code|note|connection\.ear|connection\.(joining|live|lost|over)$|share\.as\.|operator\.(seen_by|state)\.|operator\.[a-z_]+\.text$)/;
+  const made = /^(language|date\.|ending|code|note|connection\.ear|connection\.(joining|live|lost|over)$|share\.as\.|operator\.(seen_by|state)\.|operator\.[a-z_]+\.text$)/;
   assert.deepEqual(Object.keys(english).filter((key) => !made.test(key) && !used.includes(`"${key}"`)), []);
 });
 

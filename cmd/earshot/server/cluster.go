@@ -96,7 +96,7 @@ func (f serveFlags) openShared(ctx context.Context, cfg *signaling.Config, stdou
 // importSingle begins the cluster with what a single server has kept under --data.
 func (f serveFlags) importSingle(ctx context.Context, state *store.Store) error {
 	own := map[string]string{}
-	for name, file := range map[string]string{sharedSessionKey: sessionKeyFile, sharedOperator: operatorTokenFile} {
+	for name, file := range map[string]string{sharedSessionKey: sessionKeyFile, sharedOperator: cli.OperatorTokenFile} {
 		text, err := secrets.Load(filepath.Join(f.data, file))
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && name == sharedOperator: // it was given by a flag

@@ -234,7 +234,7 @@ func serve(ctx context.Context, f serveFlags, stdin io.Reader, stdout, stderr io
 			log.Warn("the key of HTTPS is no secret", "error", err)
 		}
 	}
-	cfg := signaling.Config{Open: f.open, LoopbackOnly: !f.openToNetwork, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: cli.Version(), Page: web.Handler(nil)}
+	cfg := signaling.Config{Open: f.open, LoopbackOnly: !f.openToNetwork, OperatorToken: f.operatorToken, Log: log, Registry: prometheus.NewRegistry(), Version: cli.Version(), Page: web.Handler(nil), Languages: web.Languages()}
 	cfg.Limits.Exempt, _ = f.exempt() // checked, as what follows is
 	cfg.TrustedProxies, _ = prefixes("--trusted-proxy", f.trustedProxy)
 	cfg.ProxyProtocol, cfg.MaxConnections = f.proxyProtocol, f.maxConnections

@@ -1,7 +1,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
-import { list, t, when } from "../language.js";
+import { languages, list, t, when } from "../language.js";
 import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
 import { ending } from "../words.js";
@@ -70,7 +70,7 @@ export function planPage(plan, go) {
       h(
         "div",
         { class: "row plan-actions" },
-        h("a", { class: "button", href: `${file}/calendar.ics` }, icon("calendar"), t("plan.calendar")),
+        h("a", { class: "button", href: `${file}/calendar.ics?lang=${languages().current}` }, icon("calendar"), t("plan.calendar")),
         h("button", { type: "button", onclick: () => shareLink(plan.url) }, icon("share"), t("plan.share")),
       ),
       plan.owner && !plan.open && h("button", { type: "button", onclick: () => hostInvite(plan.plan) }, icon("star"), t("plan.ask")),
