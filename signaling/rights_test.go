@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -334,4 +335,38 @@ func anyBarred(people []*someone, code string) bool {
 		}
 	}
 	return false
+}
+
+// Whoever a host has muted is told whether they may undo it: when it happens, when the rules or their
+// role change, and when they come back.
+func TestMutedAreToldWhetherTheyMayUndoIt(t *testing.T) {
+	h := closed(t, nil)
+	room, hostToken := h.room(`{"name":"x"}`)
+	ada := h.as(hostToken)
+	host := ada.join(room, "", "Ada").Member
+	code, _ := h.invite(room, `{"role":"speaker"}`)
+	token := h.redeem(code, "", "Bo").token
+	bo := h.as(token)
+	member := bo.join(room, "", "").Member
+	muted := func(may bool) wire.Muted { return wire.Muted{Muted: true, MayUnmute: may, By: host} }
+	rule := func(may bool) { ada.expectOK(wire.SetRules{SelfUnmute: &may}) }
+
+	ada.expectOK(wire.Mute{Member: member, Muted: true})
+	assert.Equal(t, muted(false), await[wire.Muted](bo))
+	bo.expectError(wire.Mute{}, wire.CodeForbidden)
+	rule(true)
+	assert.Equal(t, muted(true), await[wire.Muted](bo))
+	rule(false)
+	assert.Equal(t, muted(false), await[wire.Muted](bo))
+
+	bo.expectOK(wire.Leave{})
+	bo.drain()
+	bo = h.as(token)
+	member = bo.join(room, "", "").Member
+	assert.Equal(t, muted(false), await[wire.Muted](bo), "the room remembers it")
+	ada.expectOK(wire.Promote{Member: member, Role: wire.RoleHost})
+	await[wire.RoleChanged](bo)
+	assert.Equal(t, muted(true), await[wire.Muted](bo), "a host may")
+	bo.expectOK(wire.Mute{})
+	assert.Equal(t, wire.Muted{By: member, Muted: false}, await[wire.Muted](bo))
 }

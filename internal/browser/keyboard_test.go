@@ -35,6 +35,13 @@ func (p *person) tabsTo(name string) {
 	assert.Fail(p.t, "out of reach of the keyboard", "%s; the focus is on %q", name, p.focus())
 }
 
+// opens presses what has the focus, which opens a dialog that takes it.
+func (p *person) opens() {
+	p.t.Helper()
+	p.presses(kb.Enter)
+	p.await("document.querySelector('dialog[open]')?.contains(document.activeElement)")
+}
+
 func TestKeyboardReachesEverything(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open")
@@ -59,11 +66,63 @@ func TestKeyboardReachesEverything(t *testing.T) {
 
 	// The menu of somebody on stage takes the focus, and gives it back.
 	ada.tabsTo("T Tom Speaker Microphone on")
-	ada.presses(kb.Enter)
-	ada.await("document.querySelector('dialog[open]')?.contains(document.activeElement)")
+	ada.opens()
 	ada.presses(kb.Escape)
 	ada.await("!document.querySelector('dialog')")
 	assert.Equal(t, "T Tom Speaker Microphone on", ada.focus())
+	ada.opens()
+	ada.tabsTo("Mute")
+	ada.presses(kb.Enter)
+	ada.await("document.querySelector('.seat.muted:not(.own)')")
+
+	// The queue of hands, and the rules below it.
+	attend(t, s, "radio", "listener", "Lea")(map[string]any{"type": "raise-hand", "id": "1"})
+	ada.sees("1 listener")
+	ada.tabsTo("Raised hands: 1")
+	ada.presses(kb.Enter)
+	ada.tabsTo("Lower Lea’s hand")
+	ada.presses(kb.Enter)
+	ada.sees("No hand is up.")
+	ada.tabsTo("Speakers may undo a host’s mute")
+	ada.presses(" ")
+	ada.await("document.querySelector('#rule-unmute').checked")
+	ada.tabsTo("Close: Raised hands")
+	ada.presses(kb.Enter)
+	assert.Equal(t, "Raised hands: 0", ada.focus(), "what is closed gives the focus back")
+
+	// The search, and what a host can do to whom it finds.
+	ada.tabsTo("Find people")
+	ada.opens()
+	assert.Equal(t, "Name", ada.focus(), "one writes at once")
+	ada.presses("l", "e", "a")
+	ada.await("document.querySelectorAll('.people .menu-item').length === 1")
+	ada.tabsTo("L Lea Listening")
+	ada.presses(kb.Enter)
+	ada.await("document.querySelector('dialog[open] h2').textContent === 'Lea'")
+	ada.tabsTo("Remove from the room")
+	ada.presses(kb.Enter)
+	ada.sees("Remove Lea?")
+	ada.tabsTo("Cancel")
+	ada.presses(kb.Enter)
+	ada.await("!document.querySelector('dialog')")
+	assert.Equal(t, "Find people", ada.focus())
+
+	// The sound.
+	ada.connected()
+	ada.tabsTo("Your connection")
+	ada.presses(kb.Enter)
+	ada.tabsTo("Microphone and speakers")
+	ada.opens()
+	ada.tabsTo("Microphone")
+	ada.tabsTo("Volume")
+	ada.presses(kb.ArrowLeft)
+	ada.await("JSON.parse(localStorage.getItem('earshot.sound')).volume === 0.95")
+	ada.presses(kb.Escape)
+	ada.await("!document.querySelector('dialog')")
+	assert.Equal(t, "Microphone and speakers", ada.focus())
+	ada.tabsTo("Close: Your connection")
+	ada.presses(kb.Enter)
+	assert.Equal(t, "Your connection", ada.focus())
 
 	ada.tabsTo("Applaud")
 	ada.presses(kb.Enter)
@@ -71,8 +130,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 
 	// Tom depends on the only host, so she is asked what is to become of him.
 	ada.tabsTo("Leave quietly")
-	ada.presses(kb.Enter)
-	ada.await("document.querySelector('dialog[open]')?.contains(document.activeElement)")
+	ada.opens()
 	ada.tabsTo("Just leave")
 	ada.presses(kb.Enter)
 	ada.sees("You left quietly")

@@ -72,6 +72,13 @@ func TestRaisedHandLeadsToStage(t *testing.T) {
 	ada.click("Mute")
 	bo.sees("A host muted your microphone")
 	ada.silence()
+	bo.await("document.querySelector('.bar .mic').ariaLabel === 'A host muted you' && document.querySelector('.bar .mic').ariaDisabled === 'true'")
+	// Unless the rules let speakers undo it.
+	ada.click("Raised hands: 0")
+	ada.click("Speakers may undo a host’s mute")
+	bo.click("Turn your microphone on")
+	ada.await("document.querySelectorAll('.seat.talking').length === 1")
+	ada.click("Close: Raised hands")
 	ada.picks("Bo")
 	ada.click("Move to the audience")
 	bo.sees("You are back in the audience")

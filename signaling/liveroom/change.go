@@ -94,6 +94,9 @@ func (c *change) apply(events []room.Event) {
 		case room.RulesSet:
 			l.pending.rules = true
 			l.Media.setAudienceHold(e.Rules.AudienceHold)
+			for _, m := range l.rules.Stage() { // whether they may undo a mute may have changed
+				c.tellMuted(m)
+			}
 		case room.ReservationExpired:
 			l.roster.sendHosts(l.rules, wire.GuestLapsed{Name: e.Reservation.Name, Role: WireRole(e.Reservation.Role)})
 		default:
@@ -120,6 +123,7 @@ func (c *change) applyTo(p *Participant, e room.Event) {
 	case room.Joined:
 		l.registry.cfg.Log.Debug("joined", "room", l.id, "member", p.ID, "role", e.Member.Role, "hall", e.Member.Hall)
 		if p.onStage {
+			c.tellMuted(e.Member)
 			c.stageChanged(e.Member, false)
 		}
 	case room.Left:
@@ -204,12 +208,20 @@ func (c *change) roleChanged(p *Participant, e room.Event) {
 	if wasOnStage != p.onStage {
 		p.setEarOwner()
 	}
+	c.tellMuted(e.Member)
 	c.stageChanged(e.Member, !p.onStage)
 	if e.Reason == room.ReasonTransferred || e.Reason == room.ReasonSucceeded {
 		c.broadcasts = append(c.broadcasts, wire.HostChanged{
 			Member: string(p.ID), Name: e.Member.Name, Reason: wire.HostReason(e.Reason.String()), By: string(e.By),
 		})
 		c.to = l.roster.connections()
+	}
+}
+
+// tellMuted tells a member who is muted that they are, and whether they may undo it.
+func (c *change) tellMuted(m room.Member) {
+	if p, ok := c.room.roster.participants[m.ID]; ok && m.Muted {
+		p.send(wire.Muted{Muted: true, MayUnmute: c.room.rules.MayUnmute(m.ID), By: string(m.MutedBy)})
 	}
 }
 

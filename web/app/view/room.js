@@ -82,9 +82,12 @@ export function room(call, { title, open }, spoken) {
   /** @param {keyof typeof panels} name */
   function toggle(name) {
     const other = name === "hands" ? panels.connection : panels.hands;
+    const inside = panels[name].contains(document.activeElement);
     panels[name].hidden = !panels[name].hidden;
     if (!wide.matches) other.hidden = true;
     update();
+    // What is closed gives the focus back.
+    if (inside) /** @type {HTMLElement | null} */ (element.querySelector(`[aria-controls="${name}"]`))?.focus();
   }
 
   /**
