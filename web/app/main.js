@@ -198,7 +198,7 @@ async function comeIn(id, title, name, open) {
   function spokenAnew() {
     if (current !== call) return; // it ended while the language was loaded
     view.close();
-    view = room(call, { title, open }, spokenAnew);
+    view = room(call, { title, open }, spokenAnew, view.meter);
     show(view.element, `${title} · earshot`);
     view.update();
     view.showLanguage();

@@ -25,9 +25,9 @@ import { stage } from "./stage.js";
  * @param {Call} call
  * @param {{title: string, open: boolean}} about open: no invite is needed
  * @param {() => void} spoken another language is picked
+ * @param {Meter} [meter] what is known of the connection
  */
-export function room(call, { title, open }, spoken) {
-  const meter = new Meter();
+export function room(call, { title, open }, spoken, meter = new Meter()) {
   const obstacle = banner(call);
   const followed = new Followed();
   const known = () => {
@@ -122,6 +122,7 @@ export function room(call, { title, open }, spoken) {
 
   return {
     element,
+    meter,
     update,
     levels: faces.levels,
     /** Opens the panel with the language picker, and goes there. */
