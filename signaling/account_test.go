@@ -94,6 +94,7 @@ func TestDeletedAccountLeavesNothingButItsBans(t *testing.T) {
 		assert.Len(t, export["invites_made"], 2)
 		assert.Contains(t, export["rooms"], map[string]any{"room": own, "name": name + "'s salon", "owner": true})
 		assert.Contains(t, export["rooms"], map[string]any{"room": banned, "name": "no", "banned": true})
+		assert.Contains(t, export["rooms"], map[string]any{"room": out, "name": "out", "removed": true})
 		assert.Contains(t, export["rooms"], map[string]any{"room": panel, "name": "panel", "here": true, "role": "host", "muted": true})
 		var actions []string
 		for _, e := range export["audit"].([]any) {

@@ -33,13 +33,14 @@ type accountExport struct {
 
 // roomExport is what a room holds about a member.
 type roomExport struct {
-	Room   string    `json:"room"`
-	Name   string    `json:"name"`
-	Owner  bool      `json:"owner,omitempty"`
-	Here   bool      `json:"here,omitempty"`
-	Role   wire.Role `json:"role,omitempty"`
-	Muted  bool      `json:"muted,omitempty"`
-	Banned bool      `json:"banned,omitempty"`
+	Room    string    `json:"room"`
+	Name    string    `json:"name"`
+	Owner   bool      `json:"owner,omitempty"`
+	Here    bool      `json:"here,omitempty"`
+	Role    wire.Role `json:"role,omitempty"`
+	Muted   bool      `json:"muted,omitempty"`
+	Removed bool      `json:"removed,omitempty"`
+	Banned  bool      `json:"banned,omitempty"`
 }
 
 // show serves GET /api/me: whose the token is, and with ?export=true all that is stored
@@ -72,7 +73,7 @@ func (a accountHandlers) show(w http.ResponseWriter, r *http.Request) error {
 		Rooms: []roomExport{}, Plans: []planInfo{}, Following: []profileInfo{}, MadeBy: []inviteInfo{},
 	}
 	for _, l := range found.Rooms {
-		about := roomExport{Room: l.ID, Name: l.Title, Owner: l.Owner, Here: l.Here, Muted: l.Muted, Banned: l.Banned}
+		about := roomExport{Room: l.ID, Name: l.Title, Owner: l.Owner, Here: l.Here, Muted: l.Muted, Removed: l.Removed, Banned: l.Banned}
 		if l.Role != 0 {
 			about.Role = liveroom.WireRole(l.Role)
 		}

@@ -2,6 +2,7 @@ package club
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/room"
@@ -39,8 +40,8 @@ type RoomExport struct {
 	Owner, Here bool
 	// Role is the role in which they were left; zero: none is remembered.
 	Role room.Role
-	// Muted and Banned report what was decided about them.
-	Muted, Banned bool
+	// Muted, Removed and Banned report what was decided about them.
+	Muted, Removed, Banned bool
 }
 
 // Export returns all that the server holds about the principal, who must be a
@@ -72,6 +73,7 @@ func exportRoom(l *liveroom.LiveRoom, account string) (about RoomExport, known b
 		id := room.Identity{Account: account}
 		_, about.Here = rules.Identify(id)
 		about.Banned = rules.Blocked(id)
+		about.Removed = slices.ContainsFunc(rules.Blocks(), func(b room.Block) bool { return b.Whose == account })
 		for _, s := range rules.Standings() {
 			if s.Person == account {
 				about.Role, about.Muted = s.Role, s.Muted
@@ -79,7 +81,7 @@ func exportRoom(l *liveroom.LiveRoom, account string) (about RoomExport, known b
 		}
 		return nil
 	})
-	return about, about.Owner || about.Here || about.Banned || about.Role != 0 || about.Muted
+	return about, about.Owner || about.Here || about.Banned || about.Removed || about.Role != 0 || about.Muted
 }
 
 // Delete deletes the principal's account, who must be a member: the rooms that
