@@ -161,6 +161,11 @@ func TestLinkOfAPlannedRoomShowsWhatItIs(t *testing.T) {
 	assert.Equal(t, "de", response.Header.Get("Content-Language"))
 	assert.Contains(t, page, `<html lang="de">`)
 	assert.Contains(t, page, strings.ReplaceAll(h.server.cfg.Languages.In("de").Date(starts), "+", "&#43;")+` · Mit Ada">`)
+	german := h.must(http.StatusCreated, http.MethodPost, "/api/plans?lang=de", ada.token, `{"name":"Tee","starts_at":"`+starts.Format(time.RFC3339)+`"}`)["plan"].(string)
+	_, page = h.file("/planned/" + german)
+	assert.Contains(t, page, `<html lang="de">`, "who asks for no language gets that of who planned it")
+	_, page = h.file("/planned/"+german, "Accept-Language", "en-US")
+	assert.Contains(t, page, `<html lang="en">`)
 	_, event := h.file("/planned/" + id + "/calendar.ics?lang=de")
 	assert.Contains(t, event, `DESCRIPTION:Mit Ada\n`)
 

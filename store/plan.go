@@ -28,6 +28,8 @@ type Plan struct {
 	Starts  time.Time `json:"starts"`
 	Ends    time.Time `json:"ends"`
 	Created time.Time `json:"created"`
+	// Language is the tag of the language that whoever made it was shown the page in; empty: English.
+	Language string `json:"language,omitempty"`
 }
 
 // HostedBy reports whether an account hosts the plan.

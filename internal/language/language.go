@@ -67,12 +67,15 @@ const Vary = "Accept-Language"
 
 // Of returns the texts for a request: in the language that its address asks for (?lang=), else in the
 // one that its sender likes best (RFC 9110, section 12.5.4), else in English.
-func (l *Languages) Of(r *http.Request) Texts {
+func (l *Languages) Of(r *http.Request) Texts { return l.OfOr(r, fallback) }
+
+// OfOr is Of with another language in the place of English.
+func (l *Languages) OfOr(r *http.Request, otherwise string) Texts {
 	if l == nil {
 		return Texts{Tag: fallback}
 	}
 	wishes := append([]string{r.URL.Query().Get("lang")}, accepted(r.Header.Values("Accept-Language"))...)
-	return l.In(choose(wishes, l.tags))
+	return l.In(choose(append(wishes, otherwise), l.tags))
 }
 
 // In returns the texts of a language.

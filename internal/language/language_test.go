@@ -43,6 +43,11 @@ func TestLanguagesOfRequest(t *testing.T) {
 			assert.Equal(t, row.want, all.Of(r).Tag)
 		})
 	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	assert.Equal(t, "de", all.OfOr(r, "de").Tag)
+	assert.Equal(t, "en", all.OfOr(r, "").Tag)
+	r.Header.Set("Accept-Language", "en")
+	assert.Equal(t, "en", all.OfOr(r, "de").Tag)
 	assert.Equal(t, []string{"de", "en", "pt-BR"}, all.Tags())
 	assert.Equal(t, "count", all.In("de").Get("count"), "plural forms are the page's")
 	var none *Languages

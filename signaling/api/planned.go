@@ -71,7 +71,7 @@ func (a plannedHandlers) preview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	texts := a.texts(w, r)
+	texts := a.texts(w, r, p)
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", previewPolicy)
@@ -82,9 +82,10 @@ func (a plannedHandlers) preview(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// texts returns the texts of an answer, in the language of who asks.
-func (a plannedHandlers) texts(w http.ResponseWriter, r *http.Request) language.Texts {
-	texts := a.Languages.Of(r)
+// texts returns the texts of an answer, in the language of who asks, or of who planned the room if
+// they want none that there is: many programs that preview links say nothing of it.
+func (a plannedHandlers) texts(w http.ResponseWriter, r *http.Request, p store.Plan) language.Texts {
+	texts := a.Languages.OfOr(r, p.Language)
 	w.Header().Set("Content-Language", texts.Tag)
 	w.Header().Add("Vary", language.Vary)
 	return texts
@@ -104,7 +105,7 @@ func (a plannedHandlers) calendar(w http.ResponseWriter, r *http.Request) error 
 	link := a.planURL(r, p.ID)
 	event := calendar.Event{
 		UID: p.ID + "@earshot", Created: p.Created, Start: p.Starts, End: p.Ends, Summary: p.Title,
-		Description: a.hosts(p, a.texts(w, r)) + "\n" + link, URL: link,
+		Description: a.hosts(p, a.texts(w, r, p)) + "\n" + link, URL: link,
 	}
 	w.Header().Set("Content-Type", "text/calendar; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="earshot-`+p.Starts.UTC().Format(time.DateOnly)+`.ics"`)

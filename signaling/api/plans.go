@@ -69,6 +69,7 @@ func (a planHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	plan.Language = a.Languages.Of(r).Tag
 	if plan, err = a.plans().Create(r.Context(), who, plan); err != nil {
 		return err
 	}

@@ -1,3 +1,4 @@
+import { languages } from "./language.js";
 import { Refusal } from "./types.js";
 
 /**
@@ -115,7 +116,7 @@ export const listPlans = async (token) => (await request("GET", "/api/plans", { 
  * @param {string} token a member's
  * @returns {Promise<Plan>}
  */
-export const createPlan = (body, token) => request("POST", "/api/plans", { token, body });
+export const createPlan = (body, token) => request("POST", `/api/plans?lang=${languages().current}`, { token, body });
 
 /**
  * @param {string} id
