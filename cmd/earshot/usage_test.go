@@ -84,7 +84,6 @@ func TestBadUsageExits2(t *testing.T) {
 		{"metrics on an address that is none", []string{"run", smoke, "--prometheus", "nowhere"}, "--prometheus"},
 		{"authorities that are not there", []string{"run", smoke, "--ca", "nowhere.pem"}, "--ca"},
 		{"an open server for the network", []string{"serve", "--open", "--http", "0.0.0.0:0"}, "--open-to-network"},
-		{"ICE over TCP of an open server for the network", []string{"serve", "--open", "--ice-tcp", "0.0.0.0:0"}, "--open-to-network"},
 		{"an open server on the name of any host", []string{"serve", "--open", "--http", ":0"}, "--open-to-network"},
 		{"an address without a port", []string{"serve", "--http", "127.0.0.1"}, "--http"},
 		{"a certificate without its key", []string{"serve", "--tls-cert", "x.pem"}, "belong together"},

@@ -90,7 +90,7 @@ func TestFirefoxHearsAndIsHeard(t *testing.T) {
 	t.Parallel()
 	own := lab.OwnAddress(t)
 	require.NotEmpty(t, own, "this machine has no IPv4 address but the loopback's, and Firefox connects to nothing there")
-	s, near := serveAudioAt(t, own, "--open"), serve(t, "--open")
+	s, near := serveAudioAt(t, own, "--open", "--open-to-network"), serve(t, "--open")
 	said := envelopeOf(clip(t, "speech.ogg"))
 	const hertz = 700
 	f := ownFirefox(t, hertz)

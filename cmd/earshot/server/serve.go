@@ -194,9 +194,7 @@ func (f serveFlags) checkAddresses() error {
 		if _, _, err := net.SplitHostPort(a.address); err != nil {
 			return cli.Usage(fmt.Errorf("%s: %w; an address is like 127.0.0.1:7080", a.flag, err))
 		}
-		// Audio takes credentials that only who reaches --http is given. Its address may be one of the
-		// network's, for browsers that use nothing on the loopback (Firefox).
-		if f.open && !f.openToNetwork && a.flag != "--media" && reach.Outside(a.address) {
+		if f.open && !f.openToNetwork && reach.Outside(a.address) {
 			return cli.Usage(fmt.Errorf("%s %s can be reached from the network, and --open needs no token: choose a loopback address, or add --open-to-network", a.flag, a.address))
 		}
 	}
