@@ -57,14 +57,15 @@ func (l *Lab) SetLink(i int, up bool) {
 	l.ip("-n", l.bridge(), "link", "set", "port"+strconv.Itoa(i), state)
 }
 
-// end ends the processes that are left on a machine, so that a test that was killed leaves none.
+// end ends the processes that are left on a machine, so that a test that was killed leaves none. The
+// test's own may be among them: a thread of it that was on the machine can be its first.
 func (l *Lab) end(i int) {
 	out, err := exec.Command("ip", "netns", "pids", l.machine(i)).Output()
 	if err != nil {
 		return
 	}
 	for _, pid := range strings.Fields(string(out)) {
-		if n, err := strconv.Atoi(pid); err == nil {
+		if n, err := strconv.Atoi(pid); err == nil && n != os.Getpid() {
 			_ = syscall.Kill(n, syscall.SIGKILL) // it may have ended
 		}
 	}
