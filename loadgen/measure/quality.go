@@ -27,6 +27,9 @@ const (
 	// frame itself, and the codec's look-ahead of 6.5 ms (RFC 6716, section 2).
 	framing = BinLength + 6500*time.Microsecond
 
+	// highestOpinion is the highest score: ITU-T G.107 annex B.
+	highestOpinion = 4.5
+
 	// gapBins is from how many concealed frames in a row on it is a gap: 60 ms,
 	// after which ITU-T G.711 appendix I has faded its concealment to silence.
 	gapBins = 3
@@ -235,7 +238,7 @@ func opinion(r float64) float64 {
 	case r <= 0:
 		return 1
 	case r >= 100:
-		return 4.5
+		return highestOpinion
 	}
 	// The polynomial dips below 1 for ratings under 6.5.
 	return max(1, 1+0.035*r+r*(r-60)*(100-r)*7e-6)

@@ -20,7 +20,12 @@ var perListener = map[string]reading{
 	},
 	"onset_clip": {
 		worst: func(s *sums) metric.Value { return &s.onsets },
-		best:  func(s *sums) metric.Value { return s.bestOnsets() },
+		best: func(s *sums) metric.Value {
+			if s.muchAmbiguous() {
+				return spotless(&s.onsets, false)
+			}
+			return s.bestOnsets()
+		},
 	},
 	"duplicates": {worst: func(s *sums) metric.Value { return metric.Counter(s.duplicates) }},
 	"out_of_order": {
@@ -50,16 +55,40 @@ var perListener = map[string]reading{
 		},
 	},
 	"jitter":           hit(func(e *experiences) *metric.Trend { return &e.jitters }),
-	"audio_gap":        hit(func(e *experiences) *metric.Trend { return &e.gaps }), // the start of a turn is among it, which nobody is owed
-	"loss":             experienced("loss", func(e *experiences) *metric.Trend { return &e.losses }),
-	"concealed":        experienced("concealed", func(e *experiences) *metric.Trend { return &e.concealed }),
-	"gaps_per_minute":  experienced("gaps_per_minute", func(e *experiences) *metric.Trend { return &e.dropouts }),
+	"audio_gap":        heard("audio_gap", hit(func(e *experiences) *metric.Trend { return &e.gaps })), // the start of a turn is among it, which nobody is owed
+	"loss":             heard("loss", experienced("loss", func(e *experiences) *metric.Trend { return &e.losses })),
+	"concealed":        heard("concealed", experienced("concealed", func(e *experiences) *metric.Trend { return &e.concealed })),
+	"gaps_per_minute":  heard("gaps_per_minute", experienced("gaps_per_minute", func(e *experiences) *metric.Trend { return &e.dropouts })),
 	"latency_listener": hit(func(e *experiences) *metric.Trend { return &e.latencies }),
-	"frozen_time":      experienced("frozen_time", func(e *experiences) *metric.Trend { return &e.frozen }),
-	"mos_worst":        experienced("mos_worst", func(e *experiences) *metric.Trend { return &e.lowest }),
+	"frozen_time":      heard("frozen_time", experienced("frozen_time", func(e *experiences) *metric.Trend { return &e.frozen })),
+	"mos_worst":        heard("mos_worst", experienced("mos_worst", func(e *experiences) *metric.Trend { return &e.lowest })),
 	"rtt":              experienced("rtt", func(e *experiences) *metric.Trend { return &e.trips }),
-	"mos":              experienced("mos", func(e *experiences) *metric.Trend { return &e.quality }),
+	"mos":              heard("mos", experienced("mos", func(e *experiences) *metric.Trend { return &e.quality })),
 	"audio_score":      experienced("audio_score", func(e *experiences) *metric.Trend { return &e.scores }),
+}
+
+// heard reads a metric of what was heard, of which nothing is known at best where many packets fit
+// several frames: they are not among what was played.
+func heard(name string, r reading) reading {
+	d, _ := metric.Lookup(name)
+	return reading{worst: r.worst, best: func(s *sums) metric.Value {
+		if s.muchAmbiguous() {
+			return spotless(r.worst(s).(*metric.Trend), d.HigherIsBetter())
+		}
+		return r.best(s)
+	}}
+}
+
+// spotless is as many samples as a trend has, of listeners who heard all that there was: nothing is
+// missing, and the opinion score is the highest there is.
+func spotless(of *metric.Trend, higherIsBetter bool) *metric.Trend {
+	all := &metric.Trend{}
+	if higherIsBetter {
+		all.RecordN(highestOpinion, of.Count())
+	} else {
+		all.RecordN(0, of.Count())
+	}
+	return all
 }
 
 // hit reads a metric with one sample per listener, of which lower values are better, and which drops

@@ -257,3 +257,40 @@ func TestAudioGapLongerThanTheLedgerCountsSpeechOnly(t *testing.T) {
 	// 1 s of the first turn and 7 turns of 2 s.
 	assert.InDelta(t, 15_000, trend(t, s.finish(), "audio_gap").Max, 41)
 }
+
+// Mics that share a recording, too close to one another: a server is not to blame for what can't be told apart.
+func TestDoubtPacketsThatAreAlike(t *testing.T) {
+	for _, c := range []struct {
+		sentence  string
+		alike     bool
+		lost      Bin // one of so many packets; 0: none
+		undecided bool
+	}{
+		{"most packets are alike, and whether they came is not known", true, 0, true},
+		{"they are alike, and the server loses some: that is not known either", true, 3, true},
+		{"packets can be told apart, and the server loses them", false, 3, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			thresholds := s.asks([2]string{"loss", "max < 5"}, [2]string{"concealed", "max < 5"}, [2]string{"gaps_per_minute", "max < 1"},
+				[2]string{"frozen_time", "max < 100ms"}, [2]string{"mos", "min > 3.5"}, [2]string{"mos_worst", "min > 3.5"}, [2]string{"audio_gap", "max < 50ms"})
+			clip := speechClip(900)
+			m, twin := s.source(clip, 0, 0), s.source(clip, 0, 0)
+			l := s.listener(1)
+			for b := range Bin(800) {
+				p := s.say(m, b)
+				if c.alike && b >= 150 {
+					s.say(twin, b)
+					p.Talker = 8 // whoever that is
+				}
+				if c.lost == 0 || b/4%c.lost != 0 { // four at a time make gaps
+					l.Receive(p)
+				}
+				if b%50 == 49 {
+					s.settle((b + 1).Start())
+				}
+			}
+			s.failsOr(c.undecided, thresholds)
+		})
+	}
+}

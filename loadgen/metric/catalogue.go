@@ -57,7 +57,7 @@ var catalogue = [...]Definition{
 		Help:    "how much of the start of a turn a listener missed",
 		Parts:   Parts{People: true},
 		Hint:    "how fast does the server give a new talker a place, and does it drop the first packets until it has one?",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores}, "by the turn: whose start was late, or may have been dropped"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, Alike}, "by the turn: whose start was late, or may have been dropped"},
 		Compare: []Aspect{{"avg", Lower}, {"p(95)", Lower}},
 	},
 	{
@@ -105,7 +105,7 @@ var catalogue = [...]Definition{
 		Help:    "share of the due packets that did not come, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "see where packets were lost; who lost most is in the groups",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores, WeakMarks}, "late frames, marks and drops by the packet, drops shared by all listeners, a long stop by the session, cores by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, drops shared by all listeners, a long stop by the session, cores by the second"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -113,7 +113,7 @@ var catalogue = [...]Definition{
 		Help:    "share of the due frames that did not come in time to be played, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "late packets count as much as lost ones: look at jitter and loss",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks}, "drops by the packet, shared by all; the rest by the second and 5 s after it"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "drops by the packet, shared by all; the rest by the second and 5 s after it"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -121,7 +121,7 @@ var catalogue = [...]Definition{
 		Help:    "longest stretch without a new packet while someone spoke, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "the plot of delivered packets has the moment; a gap of all at once is a stall of the server",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "by the second; drops make pieces of a gap, and are shared by all"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, Alike}, "by the second; drops make pieces of a gap, and are shared by all"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -129,7 +129,7 @@ var catalogue = [...]Definition{
 		Help:    "gaps of 60 ms or more in what could be played, per minute of speech, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "many short gaps are bursts of loss: look at loss and jitter",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "as concealed"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, Alike}, "as concealed"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -137,7 +137,7 @@ var catalogue = [...]Definition{
 		Help:    "total length of the gaps of 60 ms or more in what could be played, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "look at the longest gap, and at delivered over time",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks}, "as concealed"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "as concealed"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -146,7 +146,7 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true, Windows: true},
 		Hint:     "it is made of delay, loss and jitter: see which of them is bad",
-		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks}, "of what it is made of: delay, concealment and loss, in each window by itself"},
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "of what it is made of: delay, concealment and loss, in each window by itself"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
@@ -155,7 +155,7 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true},
 		Hint:     "the plots show what happened in the worst ten seconds",
-		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks}, "as mos, in each 10 s"},
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "as mos, in each 10 s"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
