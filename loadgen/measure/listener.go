@@ -463,12 +463,27 @@ func inNanoseconds(seconds float64) time.Duration {
 // play gives a frame to the section's jitter buffer. All sources share one grid of
 // bins, so that a bin is the frame's media time, whoever talks.
 func (l *Listener) play(sources []*Source, s *section, p place, at time.Duration) {
-	s.source = p.source
+	if s.moved || s.source != p.source || !s.plays { // rare
+		l.move(s, p.source, at)
+	}
 	s.buffer.Arrive(int64(p.bin), at)
 	if c := sources[p.source].clip; c.fec && sources[p.source].Frame(p.bin).FEC {
 		l.copied = true
 		s.buffer.ArriveCopy(int64(p.bin)-1, false)
 	}
+}
+
+// move has a section play a source from now on. A server may have moved it from another, which waits for
+// it in vain and misses nothing.
+func (l *Listener) move(s *section, source int, at time.Duration) {
+	for i := range l.sections {
+		if o := &l.sections[i]; o != s && o.plays && o.source == source {
+			o.buffer.Advance(at)
+			o.moved = true
+		}
+	}
+	s.buffer.Advance(at) // what it had to play until now was another's, or moved
+	s.source, s.plays, s.moved = source, true, false
 }
 
 // creditCopies gives the section's jitter buffer the copies of earlier frames that came with
@@ -489,7 +504,7 @@ func (l *Listener) creditCopies(sources []*Source, s *section, p place, copies [
 
 // Due reports whether the listener is owed the frame of the section's present source,
 // in the measured window.
-func (s *section) Due(frame int64) bool { return s.listener.due(s.source, Bin(frame)) }
+func (s *section) Due(frame int64) bool { return !s.moved && s.listener.due(s.source, Bin(frame)) }
 
 // due reports whether the listener is owed a source's frame, in the measured
 // window.

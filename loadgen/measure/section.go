@@ -42,7 +42,9 @@ type section struct {
 	first    [1]place // where places begins
 	last     lastPlace
 	listener *Listener
-	source   int // whose frames buffer plays at present
+	source   int  // whose frames buffer plays at present
+	plays    bool // there is such a source,
+	moved    bool // and its frames come on another section now
 	pending  []pending
 
 	// Packets of silence since the last that was identified, and those of them that came

@@ -294,3 +294,40 @@ func TestDoubtPacketsThatAreAlike(t *testing.T) {
 		})
 	}
 }
+
+// A server may send a voice on another section from one packet to the next, as when a listener has been on
+// stage. What played it before misses nothing.
+func TestQualityOfAVoiceThatMovesToAnotherSection(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		sections []int // of a second each
+		lost     bool  // from the first move on
+	}{
+		{"it moves once", []int{1, 1, 1, 0, 0, 0, 0, 0}, false},
+		{"it moves there and back", []int{0, 0, 1, 1, 0, 0, 1, 1}, false},
+		{"it is heard no more after it has moved", []int{0, 0, 0, 1, 1, 1, 1, 1}, true},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			s := newScene(t)
+			m := s.source(speechClip(900), 0, 0)
+			l := s.listener(2)
+			for b := range Bin(400) {
+				p := s.say(m, b)
+				if p.Section = c.sections[b/50]; !c.lost || b < 200 {
+					l.Receive(p)
+				}
+				if b%50 == 49 {
+					s.settle((b + 1).Start())
+				}
+			}
+			totals := s.finish()
+			if c.lost {
+				assert.Greater(t, trend(t, totals, "concealed").Max, 40.0)
+				return
+			}
+			assert.Less(t, trend(t, totals, "concealed").Max, 1.0)
+			assert.Greater(t, trend(t, totals, "mos").Min, 4.0)
+			assert.Zero(t, trend(t, totals, "frozen_time").Max)
+		})
+	}
+}
