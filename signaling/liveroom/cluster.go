@@ -79,14 +79,18 @@ func (a Arrival) before(b Arrival) bool {
 }
 
 // ArrivedElsewhere ends the participation of an account that has come in at another
-// server, unless it came in here later.
+// server, unless it came in here later. Then the other server is told once more: that may have
+// been before the account was in there.
 func (r *Registry) ArrivedElsewhere(account string, a Arrival) {
 	for _, s := range r.accounts.find(account) {
 		s.room.mu.Lock()
-		earlier := s.participant.arrival.before(a)
+		mine := s.participant.arrival
 		s.room.mu.Unlock()
-		if earlier {
+		switch {
+		case mine.before(a):
 			s.room.Membership.replace(s.participant)
+		case a.before(mine):
+			r.cfg.Cluster.Arrived(account, mine)
 		}
 	}
 }
