@@ -213,6 +213,9 @@ func (o *outcome) busy() bool {
 	return strings.Contains(strings.Join(o.Reasons, "\n"), "the generator was the bottleneck")
 }
 
+// taken reports whether others than the run took the machine's cores.
+func (o *outcome) taken() bool { return o.Doubts["contended_s"]+o.Doubts["stolen_ms"] > 0 }
+
 // serve starts a process of the server with a fault, for a run of this size.
 func serve(t *testing.T, f Fault, s size) *serverprocess.Process {
 	t.Helper()

@@ -219,7 +219,8 @@ func playSharing(t *testing.T, may []string, work int64, play func() *outcome) *
 }
 
 // playUntil plays a run in so many places, and if it does not say enough, and says that the
-// machine was too busy, once more and alone.
+// machine was too busy, once more and alone. Where others had the cores each time, it skips the test:
+// a verdict that is wrong is none of those.
 func playUntil(t *testing.T, places int64, says func(*outcome) bool, play func() *outcome) (o *outcome) {
 	t.Helper()
 	for range tries {
@@ -229,6 +230,9 @@ func playUntil(t *testing.T, places int64, says func(*outcome) bool, play func()
 		}
 		t.Log("the machine was too busy:", o.Reasons)
 		places = sideBySide
+	}
+	if o.Verdict == invalid && o.taken() {
+		t.Skip("others took the machine's cores in every run: nothing can be said on it now")
 	}
 	return o
 }
