@@ -28,7 +28,7 @@ type moderationStats struct {
 	silences map[string]*[2]metric.Trend
 	// unplayed is how many acts of a metric nobody was there for, perhaps by the generator's
 	// doing.
-	unplayed map[string]int
+	unplayed map[string]uint64
 	// reconnects are when signaling connections were lost and resumed, and reopenings when
 	// ears were lost and others were heard.
 	reconnects, reopenings []interval
@@ -130,9 +130,7 @@ func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Valu
 			of.record(stalls, slow, fast)
 		}
 		if slow.Count() > 0 {
-			for range m.unplayed[name] {
-				fast.Record(0)
-			}
+			fast.RecordN(0, m.unplayed[name])
 			setBounds(name, slow, fast, worst, best)
 		}
 	}
@@ -189,9 +187,7 @@ func (m *moderationStats) packets(worst, best metric.Values) {
 	for name, t := range m.silences {
 		fewest := &metric.Trend{}
 		fewest.Merge(&t[1])
-		for range m.unplayed[name] {
-			fewest.Record(0)
-		}
+		fewest.RecordN(0, m.unplayed[name])
 		setBounds(name, &t[0], fewest, worst, best)
 	}
 }

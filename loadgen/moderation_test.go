@@ -56,7 +56,7 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 
 // An act that nobody was there for is one more at best, if the generator may have kept them away.
 func TestModerationCountsActsThatTheGeneratorPrevented(t *testing.T) {
-	m := &moderationStats{unplayed: map[string]int{"promote_duration": 2, "mute_silence": 1, "kick_silence": 1}}
+	m := &moderationStats{unplayed: map[string]uint64{"promote_duration": 2, "mute_silence": 1, "kick_silence": 1}}
 	m.promoted(interval{from: time.Second, until: 2 * time.Second})
 	m.silenced("mute_silence", passed{3, 2})
 	worst, best := metric.Values{}, metric.Values{}

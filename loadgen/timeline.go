@@ -182,9 +182,9 @@ func (h *roomRun) missed(spec scenario.VerbSpec, people int) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.unplayed == nil {
-			m.unplayed = map[string]int{}
+			m.unplayed = map[string]uint64{}
 		}
-		m.unplayed[metricOf(spec)] += people
+		m.unplayed[metricOf(spec)] += uint64(people)
 	}
 }
 

@@ -3,25 +3,16 @@
 package faults
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
-	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
 // scoredScenario is one that asks for nothing but what probes hear.
 func (s size) scoredScenario(t *testing.T, check, score string) string {
 	t.Helper()
-	dir := t.TempDir()
-	testaudio.WriteShort(t, dir)
-	path := filepath.Join(dir, "scenario.yaml")
-	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `
+	return writeScenario(t, `
 name: what probes hear
 room: {capacity: %d, slots: 1}
 cast:
@@ -33,8 +24,7 @@ join_deadline: %v
 hold: %v
 thresholds:
   audio_score: ["%s"]
-`, s.listeners, s.listeners, s.arrivals, check, s.join, s.hold, score), 0o600))
-	return path
+`, s.listeners, s.listeners, s.arrivals, check, s.join, s.hold, score)
 }
 
 // decodes is how many times as much a run computes that decodes what its probes hear.

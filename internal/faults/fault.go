@@ -67,20 +67,15 @@ type lossyWay struct{ in, out float64 }
 // Sound reports whether the server does nothing wrong.
 func (f Fault) Sound() bool { return len(f.Crosses) == 0 }
 
-// keeps are the metrics of thresholds that a server crosses none of which lets everybody in and plays
-// them what was sent to it. Lost packets lower the opinion score.
-func (f Fault) keeps() (metrics []string) {
+// keeps reports whether a server never crosses a threshold on a metric: one that lets everybody in and
+// plays them what was sent to it crosses none but those of its fault. Lost packets lower the opinion score.
+func (f Fault) keeps(metric string) bool {
 	for _, all := range []string{"joined", Foreign, Died, Mistimed} {
 		if slices.Contains(f.Crosses, all) {
-			return nil
+			return false
 		}
 	}
-	for _, metric := range []string{"joined", "delivered", "latency", "join_duration", "audio_gap", "mos"} {
-		if !slices.Contains(f.Crosses, metric) && (metric != "mos" || f.Sound()) {
-			metrics = append(metrics, metric)
-		}
-	}
-	return metrics
+	return !slices.Contains(f.Crosses, metric) && (metric != "mos" || f.Sound())
 }
 
 // A Run is what a server has to know of the run that it is for.

@@ -61,13 +61,11 @@ const tableThresholds = `
 // scenario writes a scenario of this size.
 func (s size) scenario(t *testing.T, thresholds string) string {
 	t.Helper()
-	dir := t.TempDir()
-	testaudio.WriteShort(t, dir)
-	path, asked := filepath.Join(dir, "scenario.yaml"), ""
+	asked := ""
 	if thresholds != "" {
 		asked = "thresholds:\n" + thresholds
 	}
-	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `
+	return writeScenario(t, `
 name: a cell of the fault table
 room: {capacity: %d, slots: 1}
 cast:
@@ -75,7 +73,16 @@ cast:
   - {role: listener, count: %d, arrive: {within: %v, shape: linear}}
 join_deadline: %v
 hold: %v
-%s`, s.listeners, s.listeners, s.arrivals, s.join, s.hold, asked), 0o600))
+%s`, s.listeners, s.listeners, s.arrivals, s.join, s.hold, asked)
+}
+
+// writeScenario writes a scenario, beside the beginnings of the voices, and returns its path.
+func writeScenario(t *testing.T, format string, args ...any) string {
+	t.Helper()
+	dir := t.TempDir()
+	testaudio.WriteShort(t, dir)
+	path := filepath.Join(dir, "scenario.yaml")
+	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o600))
 	return path
 }
 
@@ -201,6 +208,14 @@ func (o *outcome) crossed(metric string) bool {
 		}
 	}
 	return false
+}
+
+// assertNothingCrossed asserts that no threshold is crossed.
+func (o *outcome) assertNothingCrossed(t *testing.T) {
+	t.Helper()
+	for _, threshold := range o.Thresholds {
+		assert.True(t, threshold.OK == nil || *threshold.OK, "%s is crossed: %v", threshold.Metric, o)
+	}
 }
 
 // busy reports whether the run itself names the doing of its machine.

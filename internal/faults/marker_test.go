@@ -3,17 +3,11 @@
 package faults
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
-	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
 // markedScenario is one whose audio is marked, with so many speakers, and with more
@@ -21,10 +15,7 @@ import (
 // late, and for a while more where the generator stopped.
 func (s size) markedScenario(t *testing.T, speakers int, delivered, latency, more string) string {
 	t.Helper()
-	dir := t.TempDir()
-	testaudio.WriteShort(t, dir)
-	path := filepath.Join(dir, "scenario.yaml")
-	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `
+	return writeScenario(t, `
 name: a server that mixes
 room: {capacity: %d, slots: 1}
 cast:
@@ -37,8 +28,7 @@ thresholds:
   joined: ["rate == 1"]
   delivered{phase:steady}: ["%s"]
   latency: ["p(99) < %s"]
-%s`, s.listeners, speakers, s.listeners, s.arrivals, s.join, s.hold, delivered, latency, more), 0o600))
-	return path
+%s`, s.listeners, speakers, s.listeners, s.arrivals, s.join, s.hold, delivered, latency, more)
 }
 
 func TestMarkerMeasuresServersThatMixAndTranscode(t *testing.T) {

@@ -4,25 +4,17 @@ package faults
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
-	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
 // publishingScenario is one in which nobody listens.
 func (s size) publishingScenario(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	testaudio.WriteShort(t, dir)
-	path := filepath.Join(dir, "scenario.yaml")
-	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `
+	return writeScenario(t, `
 name: those who publish alone
 room: {capacity: %d}
 cast:
@@ -35,8 +27,7 @@ thresholds:
   mic_loss: ["max < 5%%"]
   mic_jitter: ["max < 100ms"]
   mic_rtt: ["max < 500ms"]
-`, s.listeners, s.listeners, s.arrivals, s.join, s.hold), 0o600))
-	return path
+`, s.listeners, s.listeners, s.arrivals, s.join, s.hold)
 }
 
 // TestFaultTableOfPublishingAlone plays servers that take publishers, or do not, against the

@@ -81,11 +81,11 @@ func (p played) plus(o played) played {
 func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 	played, uncertain := l.sumPlayed(), l.ledger.uncertain.of(l.cell.Labels)
 	stolen := uncertain.stolen
-	if now := played.less(l.played); doubtful || dropped && l.minds() {
+	doubtful = doubtful || dropped && l.minds()
+	l.inDoubt.set(l.epochFrom, end, doubtful)
+	if now := played.less(l.played); doubtful {
 		l.excused = l.excused.plus(now)
-		l.inDoubt.set(l.epochFrom, end, true)
 	} else {
-		l.inDoubt.set(l.epochFrom, end, false)
 		l.excused.delay += l.linger(now, l.ledger.lingering)
 		into := &l.received.gapBest
 		if dropped {

@@ -18,15 +18,10 @@ var perListener = map[string]reading{
 		worst: func(s *sums) metric.Value { return s.joined },
 		best:  func(s *sums) metric.Value { return s.joined.Excuse(s.lostJoins) },
 	},
-	"onset_clip": {
+	"onset_clip": heard("onset_clip", reading{
 		worst: func(s *sums) metric.Value { return &s.onsets },
-		best: func(s *sums) metric.Value {
-			if s.muchAmbiguous() {
-				return spotless(&s.onsets, false)
-			}
-			return s.bestOnsets()
-		},
-	},
+		best:  func(s *sums) metric.Value { return s.bestOnsets() },
+	}),
 	"duplicates": {worst: func(s *sums) metric.Value { return metric.Counter(s.duplicates) }},
 	"out_of_order": {
 		worst: func(s *sums) metric.Value { return metric.Counter(s.outOfOrder) },

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -38,13 +37,7 @@ is kept for 90 days, also after the room has ended.`,
 			var trail struct {
 				Entries []operator.AuditEntry `json:"entries"`
 			}
-			if err := s.Call(ctx, http.MethodGet, path+"?limit="+strconv.Itoa(limit), nil, &trail); err != nil {
-				return err
-			}
-			if s.json {
-				return s.printJSON(trail)
-			}
-			return s.printTable(auditRows(trail.Entries))
+			return s.show(ctx, path+"?limit="+strconv.Itoa(limit), &trail, func() [][]string { return auditRows(trail.Entries) })
 		}),
 	}
 	f.bind(c)

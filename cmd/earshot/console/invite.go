@@ -112,13 +112,7 @@ func inviteList(f *operatorFlags) *cobra.Command {
 			var list struct {
 				Invites []operator.InviteInfo `json:"invites"`
 			}
-			if err := s.Call(ctx, http.MethodGet, path, nil, &list); err != nil {
-				return err
-			}
-			if s.json {
-				return s.printJSON(list)
-			}
-			return s.printTable(inviteRows(list.Invites))
+			return s.show(ctx, path, &list, func() [][]string { return inviteRows(list.Invites) })
 		}),
 	}
 }

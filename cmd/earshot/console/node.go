@@ -41,21 +41,17 @@ func nodeList(f *operatorFlags) *cobra.Command {
 			var list struct {
 				Nodes []operator.NodeInfo `json:"nodes"`
 			}
-			if err := s.Call(ctx, http.MethodGet, "/api/nodes", nil, &list); err != nil {
-				return err
-			}
-			if s.json {
-				return s.printJSON(list)
-			}
-			rows := [][]string{{"NODE", "URL", "ZONE", "STATE", "ROOMS", "PEOPLE", "VERSION", "STARTED"}}
-			for _, n := range list.Nodes {
-				state := "serving"
-				if n.Draining {
-					state = "draining"
+			return s.show(ctx, "/api/nodes", &list, func() [][]string {
+				rows := [][]string{{"NODE", "URL", "ZONE", "STATE", "ROOMS", "PEOPLE", "VERSION", "STARTED"}}
+				for _, n := range list.Nodes {
+					state := "serving"
+					if n.Draining {
+						state = "draining"
+					}
+					rows = append(rows, []string{n.ID, urltext.Safe(n.URL), n.Zone, state, strconv.Itoa(n.Rooms), fmt.Sprintf("%d of %d", n.Taken, n.Seats), n.Version, formatTime(n.Started)})
 				}
-				rows = append(rows, []string{n.ID, urltext.Safe(n.URL), n.Zone, state, strconv.Itoa(n.Rooms), fmt.Sprintf("%d of %d", n.Taken, n.Seats), n.Version, formatTime(n.Started)})
-			}
-			return s.printTable(rows)
+				return rows
+			})
 		}),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,6 +99,17 @@ func (s *operatorSession) printJSON(value any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(value)
+}
+
+// show asks for something and prints it, as JSON or as a table.
+func (s *operatorSession) show(ctx context.Context, path string, into any, rows func() [][]string) error {
+	if err := s.Call(ctx, http.MethodGet, path, nil, into); err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(into)
+	}
+	return s.printTable(rows())
 }
 
 // printTable prints rows, the first of which is the heading. Names that other

@@ -41,18 +41,14 @@ func roomList(f *operatorFlags) *cobra.Command {
 			var list struct {
 				Rooms []operator.RoomInfo `json:"rooms"`
 			}
-			if err := s.Call(ctx, http.MethodGet, "/api/rooms", nil, &list); err != nil {
-				return err
-			}
-			if s.json {
-				return s.printJSON(list)
-			}
-			rows := [][]string{{"ROOM", "NAME", "VISIBILITY", "STAGE", "AUDIENCE", "CREATED"}}
-			for _, r := range list.Rooms {
-				rows = append(rows, []string{r.Room, r.Name, r.Visibility, strconv.Itoa(len(r.Stage)),
-					fmt.Sprintf("%d of %d", r.Audience, r.Capacity), formatTime(r.CreatedAt)})
-			}
-			return s.printTable(rows)
+			return s.show(ctx, "/api/rooms", &list, func() [][]string {
+				rows := [][]string{{"ROOM", "NAME", "VISIBILITY", "STAGE", "AUDIENCE", "CREATED"}}
+				for _, r := range list.Rooms {
+					rows = append(rows, []string{r.Room, r.Name, r.Visibility, strconv.Itoa(len(r.Stage)),
+						fmt.Sprintf("%d of %d", r.Audience, r.Capacity), formatTime(r.CreatedAt)})
+				}
+				return rows
+			})
 		}),
 	}
 }
