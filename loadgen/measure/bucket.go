@@ -48,6 +48,7 @@ type bucketCell struct {
 	passes, owed atomic.Uint64
 	late         atomic.Uint64 // of owed, lost and excused by the packet: sent late
 	certain      atomic.Uint64 // of owed, lost without an excuse
+	ambiguous    atomic.Uint64 // packets that fit several frames
 	// Packets whose time stamps do not follow those before them, and those of which it may be the
 	// generator's doing.
 	mistimed, perhapsMistimed atomic.Uint64
@@ -130,6 +131,7 @@ type closedCell struct {
 	delivered metric.Rate
 	excused   uint64 // of what was lost
 	droppable uint64 // of the rest, what may have been lost by drops, if there were so many
+	ambiguous uint64 // packets that fit several frames
 }
 
 // A distribution is what was measured of a trend in parts: what is certain, and
@@ -161,6 +163,7 @@ func (r *resentLatency) best(n uint64) *metric.Trend {
 // close freezes what a bucket holds, and empties it.
 func (c *bucketCell) close(e *bucketEvents) closedCell {
 	closed := closedCell{
+		ambiguous: c.ambiguous.Swap(0),
 		latency:   distribution{certain: c.latency.Freeze()},
 		delivered: metric.Rate{Passes: c.passes.Swap(0), Total: c.owed.Swap(0)},
 	}

@@ -311,6 +311,22 @@ func (q *qualityWindow) dropped(from, until time.Duration) uint64 {
 	})
 }
 
+// placement is that of the window's listeners in a time. The record's lock is held, and the buckets of
+// that time are closed.
+func (q *qualityWindow) placement(from, until time.Duration) (sum placement) {
+	for _, b := range q.record.placements {
+		if b.from >= until || b.until <= from {
+			continue
+		}
+		for i, p := range b.cells {
+			if selected(q.record.cells[i].Labels, q.selector) {
+				sum = sum.plus(p)
+			}
+		}
+	}
+	return sum
+}
+
 // settle judges the windows that end before a bin, in order: all buckets before it are closed. The
 // record's lock is held.
 func (q *qualityWindow) settle(before Bin, steadyUntil Bin) {
@@ -331,7 +347,11 @@ func (q *qualityWindow) settle(before Bin, steadyUntil Bin) {
 		until := min(Bin(first+1)*wordBins, steadyUntil).Start()
 		q.values.Count()
 		// A window is of whole words.
-		best := s.atBest(q.dropped(until-q.length-2*wordBins*BinLength, until))
+		from := until - q.length - 2*wordBins*BinLength
+		best := s.atBest(q.dropped(from, until))
+		if q.placement(from, until).doubtful() {
+			best = spotless(&s.worst, true)
+		}
 		for _, t := range q.thresholds {
 			q.values.Enter(t, &s.worst, best, false, until-q.length, until)
 		}

@@ -351,7 +351,9 @@ func (l *Listener) resolve(sources []*Source, s *section) {
 func (l *Listener) abandon(s *section) {
 	if n := len(s.pending); n > 0 {
 		l.cell.unrecognised(uint64(n))
-		l.cell.ambiguous.Add(uint64(n))
+		for _, waiting := range s.pending {
+			l.ambiguous(waiting.at)
+		}
 		s.pending = s.pending[:0]
 	}
 }

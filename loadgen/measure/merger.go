@@ -145,7 +145,7 @@ func (m *Merger) enter(b PartBucket, numbers []int) error {
 	open.slowest = max(open.slowest, b.Slowest)
 	for _, c := range b.Cells {
 		open.cells = append(open.cells, closedCell{
-			number: numbers[c.Cell], latency: distribution{c.Certain, c.Worst, c.Best, c.Resent}, delivered: c.Delivered, excused: c.Excused, droppable: c.Droppable,
+			number: numbers[c.Cell], latency: distribution{c.Certain, c.Worst, c.Best, c.Resent}, delivered: c.Delivered, excused: c.Excused, droppable: c.Droppable, ambiguous: c.Ambiguous,
 		})
 	}
 	return nil

@@ -102,12 +102,12 @@ func (a *Aggregator) TakeParts() []Part {
 func partBucket(b closedBucket) PartBucket {
 	p := PartBucket{From: b.from, Until: b.until, Phases: b.phases, Arrivals: b.events.arrivals, Joins: b.events.joins, Left: b.events.left, SendLag: b.events.sendLag, Slowest: b.slowest}
 	for _, c := range b.cells {
-		if c.latency.certain.Count()+c.latency.worst.Count()+c.delivered.Total == 0 {
+		if c.latency.packets()+c.delivered.Total+c.ambiguous == 0 {
 			continue
 		}
 		p.Cells = append(p.Cells, PartBucketCell{
 			Cell: c.number, Certain: some(c.latency.certain), Worst: some(c.latency.worst), Best: some(c.latency.best), Resent: some(c.latency.resent),
-			Delivered: c.delivered, Excused: c.excused, Droppable: c.droppable,
+			Delivered: c.delivered, Excused: c.excused, Droppable: c.droppable, Ambiguous: c.ambiguous,
 		})
 	}
 	return p

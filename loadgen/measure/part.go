@@ -10,7 +10,7 @@ import (
 
 // PartVersion is the version of the form of a [Part]. It rises with any change of it: only
 // processes of one build play a run together.
-const PartVersion = 4
+const PartVersion = 5
 
 // A Part is what one process of a run has measured in a stretch of time, as it goes over
 // the wire. Everything in it adds up: the parts of all processes, in any order of the
@@ -63,6 +63,7 @@ type PartBucketCell struct {
 	Delivered metric.Rate    `json:"delivered"`
 	Excused   uint64         `json:"excused,omitempty"`
 	Droppable uint64         `json:"droppable,omitempty"`
+	Ambiguous uint64         `json:"ambiguous,omitempty"`
 }
 
 // A PartCell is what has been entered of the listeners with some labels.

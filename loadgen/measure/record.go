@@ -57,6 +57,8 @@ type record struct {
 	fastest, slowest float64
 	drops            drops
 	resends          resends
+	// placements are those of all buckets, in order, if there are qualities.
+	placements []bucketPlacements
 	// outbox has what is to be told to another process, which enters it into a record of
 	// its own; nil if there is none.
 	outbox *outbox
@@ -348,6 +350,9 @@ func (r *record) enter(taken closedBucket) {
 	r.drops.losses = r.drops.keep(r.drops.losses, losses)
 	resent := taken.resent(len(r.cells))
 	r.drops.resent = r.drops.keep(r.drops.resent, resent)
+	if len(r.qualities) > 0 {
+		r.placements = append(r.placements, taken.placements(len(r.cells)))
+	}
 	audience := lossesOf(ofPeople(r.cells, func(l Labels) bool { return l.Role == Audience }))
 	again := &resentLatency{}
 	for _, c := range taken.cells {

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"slices"
-	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
@@ -40,7 +39,7 @@ var perListener = map[string]reading{
 		best:  func(s *sums) metric.Value { return s.delivered.Excuse(s.excused + s.dropped + s.ambiguous) },
 	},
 	"latency": {
-		worst: func(s *sums) metric.Value { return s.latencyWith(&s.latency, Lateness) },
+		worst: func(s *sums) metric.Value { return s.placement().latencyWith(&s.latency, Lateness) },
 		best:  (*sums).bestLatency,
 	},
 	"unrecognised": {
@@ -67,7 +66,7 @@ var perListener = map[string]reading{
 func heard(name string, r reading) reading {
 	d, _ := metric.Lookup(name)
 	return reading{worst: r.worst, best: func(s *sums) metric.Value {
-		if s.muchAmbiguous() {
+		if s.placement().doubtful() {
 			return spotless(r.worst(s).(*metric.Trend), d.HigherIsBetter())
 		}
 		return r.best(s)
@@ -315,23 +314,13 @@ func differs(a, b metric.Value) bool {
 	return x.Summary() != y.Summary()
 }
 
-// maxAmbiguous is the share of packets that may stay without a latency.
-const maxAmbiguous = 0.001
-
-func (a *sums) muchAmbiguous() bool {
-	return a.known > 0 && float64(a.ambiguous) > maxAmbiguous*float64(a.known+a.unknown)
-}
-
-// latencyWith is a distribution with the packets that fit several frames, if they
-// are many: each may be as late as the oldest of them.
-func (a *sums) latencyWith(t *metric.Trend, ambiguous time.Duration) *metric.Trend {
-	if !a.muchAmbiguous() {
-		return t
+// placement is of all packets but those that fit no frame. It is in no doubt where nothing was placed:
+// it is told otherwise that nothing was.
+func (a *sums) placement() placement {
+	if a.known == 0 {
+		return placement{}
 	}
-	all := &metric.Trend{}
-	all.Merge(t)
-	all.RecordN(ms(ambiguous), a.ambiguous)
-	return all
+	return placement{a.known + a.unknown - min(a.unknown, a.ambiguous), a.ambiguous}
 }
 
 // bestOnsets is what was missed of the starts of turns in the best case: a packet that was dropped
@@ -345,13 +334,13 @@ func (a *sums) bestOnsets() metric.Value {
 
 // bestLatency is the latency in the best case; nil if there is no doubt.
 func (a *sums) bestLatency() metric.Value {
-	if !a.doubted && !a.muchAmbiguous() {
+	if !a.doubted && !a.placement().doubtful() {
 		return nil
 	}
 	all := &metric.Trend{}
 	all.Merge(&a.fastest)
 	all.Merge(a.again.best(a.resentEver))
-	return a.latencyWith(all, 0)
+	return a.placement().latencyWith(all, 0)
 }
 
 // bestJoins is how long joins took in the best case; nil if there is no doubt.

@@ -29,6 +29,7 @@ type part struct {
 	droppable   bucketLosses
 	resent      bucketLosses
 	latency     []distribution
+	placement   placement
 	load        Load
 }
 
@@ -86,6 +87,7 @@ func (w *window) bucket(s closedBucket) {
 			p.delivered.Passes += c.delivered.Passes
 			p.delivered.Total += c.delivered.Total
 			p.excused += c.excused
+			p.placement = p.placement.plus(c.placement())
 			if w.metric == "latency" {
 				p.latency = append(p.latency, c.latency)
 			}
@@ -139,7 +141,7 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 	var delivered metric.Rate
 	var excused uint64
 	var losses, resent []bucketLosses
-	doubted := false
+	doubted, placement := false, placement{}
 	latency, fastest, again := &metric.Trend{}, &metric.Trend{}, &resentLatency{}
 	var cpu, seconds, rss float64
 	for _, p := range w.recent {
@@ -147,6 +149,7 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 		delivered.Total += p.delivered.Total
 		excused += p.excused
 		losses, resent = append(losses, p.droppable), append(resent, p.resent)
+		placement = placement.plus(p.placement)
 		for _, d := range p.latency {
 			d.worstInto(latency)
 			d.bestInto(fastest, again)
@@ -160,17 +163,17 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 	}
 	switch w.metric {
 	case "delivered":
-		excused += w.record.drops.pair(losses, w.lost())
+		excused += w.record.drops.pair(losses, w.lost()) + placement.ambiguous
 		if excused > 0 {
 			best = delivered.Excuse(excused)
 		}
 		return delivered, best, false
 	case "latency":
-		if doubted {
+		if doubted || placement.doubtful() {
 			fastest.Merge(again.best(w.record.drops.pair(resent, w.lost())))
-			best = fastest
+			best = placement.latencyWith(fastest, 0)
 		}
-		return latency, best, delivered.Total > 0
+		return placement.latencyWith(latency, Lateness), best, delivered.Total > 0
 	case "server_cpu":
 		return metric.Gauge(cpu / seconds), nil, false // no seconds are no data
 	}
