@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -32,7 +33,8 @@ type observer struct {
 	// cores is the last sample in which it is known what the machine's cores had done.
 	cores sample
 	// backlog is by how much the server may be behind through others.
-	backlog time.Duration
+	backlog     time.Duration
+	competition *competition // nil for a server elsewhere
 }
 
 // watch settles the accounts, keeps the series and tells of the run's progress,
@@ -45,6 +47,13 @@ func (r *run) watch(ctx context.Context) {
 	}}
 	stalls.Start()
 	defer stalls.Close()
+	if r.Driver.Loopback() {
+		o.competition = &competition{clock: r.clock, aggregator: r.aggregator}
+		o.competition.follow(o.last.server)
+		var done sync.WaitGroup
+		done.Go(func() { o.competition.watch(ctx) })
+		defer done.Wait()
+	}
 	for pause(ctx, time.Second) {
 		o.observe(ctx)
 		r.settle()
@@ -82,6 +91,9 @@ func (o *observer) observe(ctx context.Context) {
 	if o.backlog = r.backlog(o.backlog, before, now); o.backlog > 0 {
 		// What a thread waits is known when it runs again.
 		r.aggregator.Deprive(max(0, before.at-time.Second), now.at, o.backlog)
+	}
+	if o.competition != nil {
+		o.competition.follow(now.server)
 	}
 	if now.server != nil {
 		r.used.Store(&now)

@@ -20,8 +20,8 @@ const module = "github.com/earshot-audio/earshot/"
 var (
 	earshot      = built("earshot", "cmd/earshot", nil)
 	faultyServer = built("faultyserver", "internal/faults/server", nil)
-	// patchedEarshot is earshot whose wall clock is stepped, or whose receive buffers
-	// are small, if its environment says so.
+	// patchedEarshot is earshot whose wall clock is stepped, whose receive buffers are small, or
+	// that computes more than it needs, if its environment says so.
 	patchedEarshot = built("patched", "cmd/earshot", patches)
 )
 
@@ -68,6 +68,8 @@ const (
 	stepBy = "EARSHOT_FAULTS_STEP_BY"
 	// receiveBuffer is how large its receive buffers are, in bytes.
 	receiveBuffer = "EARSHOT_FAULTS_RECEIVE_BUFFER"
+	// computing is how many threads more than it needs compute for most of each second.
+	computing = "EARSHOT_FAULTS_COMPUTING"
 )
 
 // patches are what the patched generator is built with. A clock that is really stepped,
@@ -97,7 +99,7 @@ func stepped(ns int64) int64 {
 	"loadgen/host/buffer.go": {
 		replace: map[string]string{
 			"var receiveBufferSizes =": "var usualSizes =",
-			`"context"`:                "\"context\"\n\t\"os\"\n\t\"strconv\"",
+			`"context"`:                "\"context\"\n\t\"os\"\n\t\"runtime\"\n\t\"strconv\"\n\t\"time\"",
 		},
 		add: `
 var receiveBufferSizes = func() []int {
@@ -105,6 +107,21 @@ var receiveBufferSizes = func() []int {
 		return []int{n}
 	}
 	return usualSizes
+}()
+
+var _ = func() bool {
+	n, _ := strconv.Atoi(os.Getenv("` + computing + `"))
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
+	for range n {
+		go func() {
+			for second := time.Now(); ; second = second.Add(time.Second) {
+				time.Sleep(time.Until(second))
+				for time.Since(second) < 800*time.Millisecond {
+				}
+			}
+		}()
+	}
+	return true
 }()
 `,
 	},

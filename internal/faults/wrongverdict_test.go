@@ -287,3 +287,25 @@ func throttleBoth(g *generator, server int) (bool, error) {
 	g.until("settling")
 	return err == nil, errors.Join(err, both(filepath.Dir(group)))
 }
+
+// A generator that computes on all cores of the machine is in the server's way, although it leaves some of
+// their time.
+func TestNoLatencyOfASoundServerIsBlamedForCoresThatTheGeneratorHas(t *testing.T) {
+	t.Parallel()
+	s := tableSize()
+	s.hold = max(s.hold, 4*time.Second)
+	scenario := s.scenario(t, `
+  latency: ["p(99) < 4ms", "max < 5ms", "p(99) < 4ms over 1s"]
+  latency_listener: ["max < 5ms"]
+  jitter: ["max < 1ms"]
+  audio_gap: ["max < 30ms"]
+  rtt: ["max < 4ms"]
+`)
+	// Less than a third as many leave no trace on a quiet machine.
+	generator := generatorFault{environment: []string{computing + "=30"}}
+	share(t, sideBySide, func() {
+		o := generate(t, serve(t, Fault{Does: Reports}, s), generator, scenario)
+		t.Log(o.Verdict, o.Reasons, o.Doubts)
+		o.assertNothingCrossed(t)
+	})
+}

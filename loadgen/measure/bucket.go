@@ -25,6 +25,8 @@ type bucketEvents struct {
 	drops     atomic.Uint64 // packets dropped on the generator's side meanwhile
 	dropsSoon atomic.Uint64 // the same, of those that may have been sent in the bucket
 	deprived  atomic.Int64  // ns that the server waited for cores that others took
+	behind    atomic.Int64  // ns by which it may have been behind at most, since it shared them
+	calm      atomic.Bool   // it was not all the time
 	stepped   atomic.Bool   // the wall clock was stepped
 	stolen    atomic.Int64  // ns that a hypervisor took the cores
 	// The share of the packets that may have been late for it, and that may have been lost, in
@@ -62,7 +64,7 @@ type bucketCell struct {
 // many of the packets that it hears in the bucket's bins are excused.
 func (c *bucketCell) stamps(e *bucketEvents, packets uint64, bins Bin) (mistimed, perhaps uint64) {
 	mistimed, perhaps = c.mistimed.Swap(0), c.perhapsMistimed.Swap(0)
-	waited := time.Duration(e.deprived.Load() + e.stolen.Load())
+	waited := time.Duration(e.deprived.Load() + e.stolen.Load() + e.behind.Load())
 	excused := min(mistimed, share(packets, float64(2*waited)/float64(BinLength/2)/float64(bins)))
 	return mistimed - excused, perhaps + excused
 }
@@ -184,9 +186,10 @@ func (c *bucketCell) close(e *bucketEvents) closedCell {
 func (d *distribution) excuse(e *bucketEvents, resent uint64, fastest *float64) {
 	fast := &metric.Trend{}
 	d.bestInto(fast, nil)
-	deprived, stolen := time.Duration(e.deprived.Load()), time.Duration(e.stolen.Load())
+	behind := time.Duration(e.behind.Load())
+	deprived, stolen := time.Duration(e.deprived.Load())+behind, time.Duration(e.stolen.Load())
 	// If all packets of a bucket may have waited, the fastest of them may have as well.
-	allWaited := deprived > 0 || e.stepped.Load() || e.reach.Load() >= reachScale || resent >= fast.Count()
+	allWaited := deprived > behind || behind > 0 && !e.calm.Load() || e.stepped.Load() || e.reach.Load() >= reachScale || resent >= fast.Count()
 	if n := max(0, fast.Summary().Min); !allWaited && (*fastest == 0 || n < *fastest) {
 		*fastest = max(n, leastLatency)
 	}

@@ -98,6 +98,9 @@ type Doubts struct {
 	// Stolen is for how long a hypervisor took the machine's cores, and Throttled for how
 	// long a quota kept the generator's threads from running, both summed over cores.
 	Stolen, Throttled time.Duration
+	// Competed is for how long threads of the server waited for cores while the generator or others ran
+	// on them, all of them together.
+	Competed time.Duration
 	// Ambiguous is how many packets fit several frames, and so have no latency.
 	Ambiguous uint64
 	// WeakMarks is how many frames had a mark so weak that they may have been lost.
@@ -119,9 +122,12 @@ type doubts struct {
 	list   []doubt
 	waits  []deprivation // of a run of hours neighbours are one
 	thefts []theft       // the same
-	counts [doubtKinds]int
+	// competitions are the same, once there was one.
+	competitions []competition
+	counts       [doubtKinds]int
 	// For how long cores were taken in all, and threads kept from running.
 	stolen, throttled time.Duration
+	competed          time.Duration // for how long the server waited in all for cores that it shared
 }
 
 // Doubt books a time in which what is measured is in doubt. It is called within a
@@ -262,6 +268,9 @@ func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful voice
 			doubtful = everyVoice
 		}
 	}
+	if _, behind, _ := d.compete(from, until); behind >= BinLength { // a jitter buffer holds a frame at least
+		doubtful = everyVoice
+	}
 	return doubtful, dropped
 }
 
@@ -401,6 +410,7 @@ func (a *Aggregator) Doubts() Doubts {
 	defer d.mu.Unlock()
 	sum.Stalls, sum.Steps = d.counts[Stalled], d.counts[Stepped]
 	sum.Stolen, sum.Throttled = d.stolen, d.throttled
+	sum.Competed = d.competed
 	for _, one := range d.list {
 		switch one.kind {
 		case Stalled:

@@ -82,7 +82,7 @@ func (s *spread) clone() *spread {
 // the sum, for each of the times that it was kept from running.
 func (l *Listener) endJitter(u uncertainty) {
 	r := &l.received
-	best := max(0, r.jitterNow-2*(u.stolen+u.deprived))
+	best := max(0, r.jitterNow-2*(u.stolen+u.deprived+u.waited))
 	switch {
 	case u.stepped: // it is not known when they came
 	case u.dropped > 0: // or could have
@@ -143,10 +143,13 @@ func inMicroseconds(d time.Duration) int32 {
 // An uncertainty is what is in doubt of the latencies of an epoch.
 type uncertainty struct {
 	deprived time.Duration // for so long the server waited for a core
-	stepped  bool          // the wall clock was stepped
-	stolen   time.Duration // for so long a hypervisor took the cores,
-	reach    float64       // and that may have reached this share of the packets
-	dropped  uint64        // so many packets the generator dropped, and who asks for them again gets them late
+	// So long it waited for one that it shared, was behind for that at most, and whether it was always.
+	waited, behind time.Duration
+	always         bool
+	stepped        bool          // the wall clock was stepped
+	stolen         time.Duration // for so long a hypervisor took the cores,
+	reach          float64       // and that may have reached this share of the packets
+	dropped        uint64        // so many packets the generator dropped, and who asks for them again gets them late
 }
 
 // of is what is in doubt for listeners with the labels.
@@ -165,17 +168,17 @@ func (a *latencySpread) endEpoch(u uncertainty) {
 		for range len(recent) + len(a.late) {
 			a.enter(inMicroseconds(Lateness), 0, 0)
 		}
-	case u.deprived > 0 || u.stolen > 0 || u.dropped > 0: // at best none of them waited, and was as fast as the fastest
+	case u.deprived+u.behind > 0 || u.stolen > 0 || u.dropped > 0: // at best none of them waited, and was as fast as the fastest
 		for _, v := range recent {
 			a.late = append(a.late, doubtfulLatency{v, v})
 		}
 		slices.SortFunc(a.late, func(x, y doubtfulLatency) int { return cmp.Compare(y.best, x.best) })
-		if n := len(a.late); n > 0 && u.deprived == 0 && u.reach < 1 && u.dropped < uint64(n) && (a.fastest == 0 || a.late[n-1].best < a.fastest) {
+		if n := len(a.late); n > 0 && u.deprived == 0 && !u.always && u.reach < 1 && u.dropped < uint64(n) && (a.fastest == 0 || a.late[n-1].best < a.fastest) {
 			a.fastest = max(a.late[n-1].best, 1)
 		}
 		reached := int(share(uint64(len(a.late)), u.reach)) // the slowest
 		for i, v := range a.late {
-			waited := u.deprived
+			waited := u.deprived + u.behind
 			if i < reached {
 				waited += u.stolen
 			}
@@ -254,7 +257,7 @@ type trips struct {
 // core that others had, and of those whose end is not known nothing is.
 func (t *trips) endEpoch(u uncertainty) {
 	if !u.stepped {
-		t.best += max(0, t.now-time.Duration(t.recent)*(u.deprived+u.stolen))
+		t.best += max(0, t.now-time.Duration(t.recent)*(u.deprived+u.behind+u.stolen))
 	}
 	t.recent, t.now = 0, 0
 }

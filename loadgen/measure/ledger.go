@@ -186,7 +186,10 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 	since -= bucketLength
 	stolen, reach := r.aggregator.doubts.taken(since, now)
 	times := r.aggregator.doubts.times(since, now)
-	r.uncertain = uncertainty{deprived: r.aggregator.doubts.deprived(since, now), stepped: times[Stepped] > 0, stolen: stolen, reach: reach}
+	waited, behind, always := r.aggregator.doubts.competition(since, now)
+	r.uncertain = uncertainty{
+		deprived: r.aggregator.doubts.deprived(since, now), waited: waited, behind: behind, always: always, stepped: times[Stepped] > 0, stolen: stolen, reach: reach,
+	}
 	if since -= resentWithin; r.aggregator.doubts.times(since, now)[Dropped] > 0 {
 		r.uncertain.dropped = r.aggregator.dropsIn(since, now)
 	}

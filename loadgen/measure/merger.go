@@ -208,10 +208,12 @@ func (m *Merger) Doubts() (sum Doubts) {
 		h := byHost[p.host]
 		h.Contended, h.Stolen, h.Steps = max(h.Contended, d.Contended), max(h.Stolen, d.Stolen), max(h.Steps, d.Steps)
 		h.Throttled = max(h.Throttled, d.Throttled)
+		h.Competed = max(h.Competed, d.Competed)
 		byHost[p.host] = h
 	}
 	for _, h := range byHost {
 		sum.Contended, sum.Stolen, sum.Throttled, sum.Steps = sum.Contended+h.Contended, sum.Stolen+h.Stolen, sum.Throttled+h.Throttled, sum.Steps+h.Steps
+		sum.Competed += h.Competed
 	}
 	return sum
 }

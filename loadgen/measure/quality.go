@@ -91,7 +91,7 @@ func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 		if dropped {
 			into = &l.received.gapDropped
 		}
-		*into = max(*into, l.received.gapNow-stolen)
+		*into = max(*into, l.received.gapNow-stolen-uncertain.behind)
 		l.stolen += min(takenFrames(stolen), l.owedBetween(l.epochFrom, end))
 	}
 	l.endJitter(uncertain)

@@ -65,7 +65,7 @@ var catalogue = [...]Definition{
 		Help:    "from the intended send time of a packet at the speaker to its receive time at the listener's socket",
 		Parts:   Parts{People: true, Phases: true, Windows: true, Live: true},
 		Hint:    "compare the groups and the plot over time: a steady delay is the network or a buffer, one that grows is a server that falls behind",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, Alike}, "late frames by the packet; behind a simulated network as many packets as were dropped; steps and cores by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, Alike}, "late frames by the packet; behind a simulated network as many packets as were dropped; steps and cores by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}, {"p(99.9)", Lower}},
 	},
 	{
@@ -73,7 +73,7 @@ var catalogue = [...]Definition{
 		Help:    "the 99th percentile of the latency of each listener's packets",
 		Parts:   Parts{People: true},
 		Hint:    "a few late listeners point to their network, all of them to the server",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "as latency, of each listener"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores}, "as latency, of each listener"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -81,7 +81,7 @@ var catalogue = [...]Definition{
 		Help:    "mean round trip of a lean client's connectivity checks to the server, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "the round trip holds the network and the server's loop: compare it with ping",
-		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, TakenCores, StolenCores}, "by the check, cores by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, TakenCores, SharedCores, StolenCores}, "by the check, cores by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -97,7 +97,7 @@ var catalogue = [...]Definition{
 		Help:    "interarrival jitter (RFC 3550), per listener",
 		Parts:   Parts{People: true},
 		Hint:    "bursts come from a server that sends in batches or lacks CPU; compare with the plot of CPU",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "late frames by the packet; behind a simulated network as many packets as were dropped, shared by all; the rest by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores}, "late frames by the packet; behind a simulated network as many packets as were dropped, shared by all; the rest by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -113,7 +113,7 @@ var catalogue = [...]Definition{
 		Help:    "share of the due frames that did not come in time to be played, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "late packets count as much as lost ones: look at jitter and loss",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "drops by the packet, shared by all; the rest by the second and 5 s after it"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "drops by the packet, shared by all; the rest by the second and 5 s after it"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -121,7 +121,7 @@ var catalogue = [...]Definition{
 		Help:    "longest stretch without a new packet while someone spoke, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "the plot of delivered packets has the moment; a gap of all at once is a stall of the server",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, Alike}, "by the second; drops make pieces of a gap, and are shared by all"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, Alike}, "by the second; drops make pieces of a gap, and are shared by all"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -129,7 +129,7 @@ var catalogue = [...]Definition{
 		Help:    "gaps of 60 ms or more in what could be played, per minute of speech, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "many short gaps are bursts of loss: look at loss and jitter",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, Alike}, "as concealed"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, Alike}, "as concealed"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -137,7 +137,7 @@ var catalogue = [...]Definition{
 		Help:    "total length of the gaps of 60 ms or more in what could be played, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "look at the longest gap, and at delivered over time",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "as concealed"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "as concealed"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -146,7 +146,7 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true, Windows: true},
 		Hint:     "it is made of delay, loss and jitter: see which of them is bad",
-		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "of what it is made of: delay, concealment and loss, in each window by itself"},
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "of what it is made of: delay, concealment and loss, in each window by itself"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
@@ -155,7 +155,7 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true},
 		Hint:     "the plots show what happened in the worst ten seconds",
-		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "as mos, in each 10 s"},
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "as mos, in each 10 s"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{

@@ -11,6 +11,7 @@ const (
 	Drops       Cause = "drops"        // its sockets or its machine dropped packets
 	Quotas      Cause = "quotas"       // its control group kept it from running
 	TakenCores  Cause = "taken cores"  // others took them from the server, or used up a quota that it shares
+	SharedCores Cause = "shared cores" // the server waited for one while the generator or others ran
 	StolenCores Cause = "stolen cores" // a hypervisor took them
 	WeakMarks   Cause = "weak marks"   // the mark in the audio may have been lost, and not the frame
 	Alike       Cause = "frames alike" // a packet fits several frames

@@ -35,6 +35,9 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 	} else if d.Contended > 0 {
 		add("others took the cores of the server's machine for %s; stop what else runs, or play from another machine", seconds(d.Contended))
 	}
+	if d.Competed > 0 {
+		add("the server shares its machine's cores with the generator, and its threads waited for them for %s in all; play from another machine, or a smaller scenario", seconds(d.Competed))
+	}
 	if d.Drops > 0 {
 		add("the generator's sockets and machine dropped %s packets%s", thousands(d.Drops), dropRemedies(run.Generator))
 	}

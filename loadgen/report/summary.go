@@ -123,6 +123,7 @@ type doubtsSummary struct {
 	ThrottledMS  float64 `json:"throttled_ms" jsonschema:"For how long the quota of its control group kept the generator's threads from running, summed over them."`
 	StolenMS     float64 `json:"stolen_ms" jsonschema:"For how long the hypervisor took the machine's cores, summed over them."`
 	ContendedS   float64 `json:"contended_s" jsonschema:"For how long others took the cores of the server's machine."`
+	CompetedS    float64 `json:"competed_s" jsonschema:"For how long threads of the server waited for cores while the generator or others ran on them, summed over them."`
 	Drops        uint64  `json:"drops" jsonschema:"Packets that the generator's side dropped."`
 	ClockSteps   int     `json:"clock_steps" jsonschema:"How often the wall clock was stepped."`
 	WeakMarks    uint64  `json:"weak_marks" jsonschema:"Frames whose mark was so weak that they may have been lost."`
@@ -136,6 +137,7 @@ func summarizeDoubts(d measure.Doubts) *doubtsSummary {
 		LateFrames: d.LateFrames, LatestMS: d.Latest.Seconds() * 1000, Stalls: d.Stalls, StalledMS: d.Stalled.Seconds() * 1000,
 		ContendedS: d.Contended.Seconds(), Drops: d.Drops, ClockSteps: d.Steps, Ambiguous: d.Ambiguous, DelayedJoins: d.LateJoins,
 		LostJoins: d.LostJoins, WeakMarks: d.WeakMarks, ThrottledMS: d.Throttled.Seconds() * 1000, StolenMS: d.Stolen.Seconds() * 1000,
+		CompetedS: d.Competed.Seconds(),
 	}
 	if s == (doubtsSummary{}) {
 		return nil

@@ -1,0 +1,72 @@
+package measure
+
+import (
+	"slices"
+	"time"
+)
+
+// A competition is that a server waited for cores of its machine in a time, while the generator or
+// others ran on them: for how long, and by how much it may have been behind for that. Always means that it
+// may have been behind all the time.
+type competition struct {
+	from, until, waited, behind time.Duration
+	always                      bool
+}
+
+// competeLag is how long a thread may have waited before that is known.
+const competeLag = 100 * time.Millisecond
+
+// Compete books that a server waited for cores of its machine for so long in [from, until), summed over
+// its threads, while the generator or others ran on them, and by how much it may be behind for that: by no
+// more can a packet of that time be late through them. Nothing is lost for it: what waits is kept. What a
+// thread waited is known when it runs again, so that it may have been in the competeLag before.
+//
+// Always means that it may have been behind all the time. It is called within a second, and also where
+// the server is not behind.
+func (a *Aggregator) Compete(from, until, waited, behind time.Duration, always bool) {
+	always = always && behind > 0
+	d := &a.doubts
+	d.mu.Lock()
+	d.competed += waited
+	from = max(0, from-competeLag)
+	if behind > 0 || len(d.competitions) > 0 {
+		d.competitions = inOrder(d.competitions, competition{from, until, waited, behind, always}, func(c competition) time.Duration { return c.until })
+		d.competitions = thinned(d.competitions, func(a, b competition) (competition, bool) {
+			return competition{min(a.from, b.from), b.until, a.waited + b.waited, max(a.behind, b.behind), a.always && b.always}, true
+		})
+	}
+	d.mu.Unlock()
+	if behind >= BinLength {
+		d.any.Store(true)
+	}
+	a.eachBucket(from, until-1, func(e *bucketEvents) {
+		if !always {
+			e.calm.Store(true)
+		}
+		for was := e.behind.Load(); int64(behind) > was && !e.behind.CompareAndSwap(was, int64(behind)); {
+			was = e.behind.Load()
+		}
+	})
+}
+
+// competition sums up [from, until): for how long the server waited, and by how much it was behind at
+// most. Always means that it was behind all the time.
+func (d *doubts) competition(from, until time.Duration) (waited, behind time.Duration, always bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.compete(from, until)
+}
+
+// compete is competition; d.mu is held.
+func (d *doubts) compete(from, until time.Duration) (waited, behind time.Duration, always bool) {
+	always = true
+	for _, c := range slices.Backward(d.competitions) {
+		if c.until <= from {
+			break
+		}
+		if c.from < until {
+			waited, behind, always = waited+c.waited, max(behind, c.behind), always && c.always
+		}
+	}
+	return waited, behind, always && behind > 0
+}
