@@ -220,7 +220,7 @@ func (o *outcome) assertNothingCrossed(t *testing.T) {
 
 // busy reports whether the run itself names the doing of its machine.
 func (o *outcome) busy() bool {
-	for _, doubt := range []string{"late_frames", "stalls", "contended_s", "drops", "delayed_joins"} {
+	for _, doubt := range []string{"late_frames", "stalls", "contended_s", "competed_s", "drops", "delayed_joins"} {
 		if o.Doubts[doubt] > 0 {
 			return true
 		}

@@ -12,7 +12,7 @@ import (
 
 // markedScenario is one whose audio is marked, with so many speakers, and with more
 // thresholds. A server that mixes keeps what comes late in a buffer of its own: it is some 200 ms
-// late, and for a while more where the generator stopped.
+// late.
 func (s size) markedScenario(t *testing.T, speakers int, delivered, latency, more string) string {
 	t.Helper()
 	return writeScenario(t, `
@@ -101,7 +101,7 @@ func TestFaultTableOfMarkedAudio(t *testing.T) {
 			t.Run("a generator that "+generator.sentence+" and a server that "+c.does, func(t *testing.T) {
 				t.Parallel()
 				o := playSharing(t, c.may, decodes, func() *outcome {
-					return generate(t, serve(t, Fault{Does: c.does}, s), generator, s.markedScenario(t, 1, "rate >= 0.85", "400ms", markedThresholds))
+					return generate(t, serve(t, Fault{Does: c.does}, s), generator, s.markedScenario(t, 1, "rate >= 0.85", "250ms", markedThresholds))
 				})
 				t.Log(o.Verdict, o.Reasons, o.Doubts)
 				assert.Contains(t, c.may, o.Verdict, "%v", o)

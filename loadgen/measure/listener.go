@@ -420,6 +420,9 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	if l.cell.Probe && steady && !unstamped && late < latestKnown {
 		sources[p.source].cross(latency, late)
 	}
+	if l.ledger.marked {
+		late = max(late, sources[p.source].buffered())
+	}
 	if apart := sources[p.source].clockBound(); apart > 0 && late < latestKnown {
 		latency, late = latency+apart, late+2*apart // the clocks may be so far apart
 	}

@@ -108,6 +108,34 @@ func TestMarkedAudioWithoutAMarkIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T
 	}
 }
 
+// What is sent late, and then at once, stays in the buffer of a server that mixes: all that comes after it
+// is later for that.
+func TestMarkedAudioIsLaterAfterTheGeneratorWasLate(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		sent     time.Duration // late, of the first frame
+		came     time.Duration // late, of all from the third second on
+		best     float64       // p(99) in ms
+	}{
+		{"the generator is sound, and the server is late", 0, 200 * time.Millisecond, 205},
+		{"the server keeps what the generator sent late", 200 * time.Millisecond, 200 * time.Millisecond, 5},
+		{"it is later than that", 200 * time.Millisecond, 500 * time.Millisecond, 305},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			totals := playMarked(t, func(s *scene) { s.ledger.list()[0].setLate(0, int32(c.sent/time.Microsecond)) },
+				func(b Bin, _ *Packet) (bool, time.Duration) {
+					if b < 150 {
+						return true, 0
+					}
+					return true, c.came
+				})
+			for _, name := range []string{"latency", "latency_listener"} {
+				assert.InDelta(t, c.best, bestOrWorst(t, totals, name).P99, 26, name)
+			}
+		})
+	}
+}
+
 // playMarked plays 8 s of marked audio to a listener, and some more that is not counted.
 func playMarked(t *testing.T, strike func(*scene), change func(b Bin, p *Packet) (come bool, late time.Duration)) Totals {
 	t.Helper()

@@ -137,6 +137,15 @@ func (m *Source) setLate(b Bin, microseconds int32) {
 	m.lateness[b%ringBins].Store(microseconds)
 }
 
+// buffered is for how much longer than at best a server that mixes may keep what the source sends: frames
+// that come late, and then at once, wait in its buffer, and nobody says when it has become shorter again.
+func (m *Source) buffered() time.Duration {
+	if latest := time.Duration(m.latest.Load()); latest > playDoubt {
+		return latest
+	}
+	return 0
+}
+
 const (
 	// inTheAir is the lateness of a frame of which it is not known yet.
 	inTheAir = -1

@@ -36,7 +36,7 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 		add("others took the cores of the server's machine for %s; stop what else runs, or play from another machine", seconds(d.Contended))
 	}
 	if d.Competed > 0 {
-		add("the server shares its machine's cores with the generator, and its threads waited for them for %s in all; play from another machine, or a smaller scenario", seconds(d.Competed))
+		add("threads of the server waited for its machine's cores for %s in all while the generator or others ran on them; play from another machine, or a smaller scenario", seconds(d.Competed))
 	}
 	if d.Drops > 0 {
 		add("the generator's sockets and machine dropped %s packets%s", thousands(d.Drops), dropRemedies(run.Generator))
