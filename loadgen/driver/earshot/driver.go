@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -75,8 +76,21 @@ func (d *Driver) Loopback() bool { return driver.OnLoopback(d.base) }
 func (d *Driver) Capabilities() driver.Capabilities {
 	return driver.Capabilities{
 		Driver: "earshot", Acts: acts(), StageListens: true, Resume: true, Nodes: true,
-		Meter: host.MetricsMeter{URL: d.base.JoinPath("/metrics").String(), Client: d.client},
+		Meter: d.meter(),
 	}
+}
+
+// meter measures the server by its metrics, and where it is on this machine by its threads, too.
+func (d *Driver) meter() host.Meter {
+	metrics := host.MetricsMeter{URL: d.base.JoinPath("/metrics").String(), Client: d.client}
+	if !d.Loopback() {
+		return metrics
+	}
+	port, err := strconv.Atoi(d.base.Port())
+	if err != nil { // it has none
+		port = map[string]int{"http": 80, "https": 443}[d.base.Scheme]
+	}
+	return &host.LocalMeter{MetricsMeter: metrics, Port: port}
 }
 
 // Open implements driver.Driver.
