@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/procfs"
@@ -43,10 +45,7 @@ func (m *LocalMeter) pid(began float64) int {
 	if began == 0 || began == m.began {
 		return m.process
 	}
-	m.began, m.process = began, 0
-	if fs, err := procfs.NewDefaultFS(); err == nil {
-		m.process = listener(fs, m.Port, began)
-	}
+	m.began, m.process = began, listener(m.Port, began)
 	return m.process
 }
 
@@ -55,8 +54,12 @@ const beganApart = 0.1
 
 // listener returns the process that listens on a TCP port and began at a time, in seconds since 1970; 0 if
 // there is none that can be seen, or it is this one.
-func listener(fs procfs.FS, port int, began float64) (pid int) {
-	sockets := listening(fs, port)
+func listener(port int, began float64) (pid int) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0
+	}
+	sockets := listening(procfs.DefaultMountPoint, port)
 	processes, err := fs.AllProcs()
 	if err != nil || len(sockets) == 0 {
 		return 0
@@ -77,18 +80,20 @@ func listener(fs procfs.FS, port int, began float64) (pid int) {
 	return 0
 }
 
-// listening returns the sockets that listen on a TCP port, as the targets of descriptors.
-func listening(fs procfs.FS, port int) map[string]bool {
-	const listens = 10 // TCP_LISTEN of Linux
+// listening returns the sockets that listen on a TCP port, as the targets of descriptors, by the proc
+// directory's net/tcp and net/tcp6 (proc_pid_net(5)).
+func listening(proc string, port int) map[string]bool {
+	const listens = "0A" // TCP_LISTEN
 	sockets := map[string]bool{}
-	for _, read := range []func() (procfs.NetTCP, error){fs.NetTCP, fs.NetTCP6} {
-		lines, err := read()
+	for _, file := range []string{"net/tcp", "net/tcp6"} {
+		text, err := os.ReadFile(filepath.Join(proc, file))
 		if err != nil {
 			continue // without IPv6 there is no such file
 		}
-		for _, line := range lines {
-			if line.St == listens && line.LocalPort == uint64(port) {
-				sockets[fmt.Sprintf("socket:[%d]", line.Inode)] = true
+		for line := range strings.Lines(string(text)) {
+			// "sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …"
+			if f := strings.Fields(line); len(f) > 9 && f[3] == listens && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) {
+				sockets["socket:["+f[9]+"]"] = true
 			}
 		}
 	}
