@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/internal/calm"
 	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
@@ -66,7 +67,7 @@ func commandIn(ctx context.Context, args ...string) (stdout, stderr string, code
 }
 
 // honestly repeats a command while its answer is that this machine was too busy,
-// which is correct and not what is tested.
+// which is correct and not what is tested. It waits until the machine is calm, or for a while.
 func honestly(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	for range 5 {
@@ -76,6 +77,7 @@ func honestly(t *testing.T, args ...string) (stdout, stderr string, code int) {
 			break
 		}
 		t.Log("the machine was too busy: once more")
+		calm.Await()
 	}
 	return stdout, stderr, code
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/calm"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
@@ -64,6 +65,7 @@ thresholds:
 		if !slices.ContainsFunc(slices.Collect(maps.Values(all)), func(j report.Judgement) bool { return j.Undecided }) {
 			break
 		}
+		calm.Await()
 	}
 	for name, j := range all {
 		if assert.NotNil(t, j.OK, "%s: %s", name, j.Reason) {

@@ -6,13 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/internal/calm"
 )
 
 // The verdicts.
@@ -39,24 +38,6 @@ func allowed(server Fault, generator generatorFault) []string {
 // busy to say more.
 const tries = 3
 
-// calmFor is how long a cell that is played again waits for other work to end.
-const calmFor = 15 * time.Second
-
-// awaitCalm waits until the machine is mostly idle for a second, or for calmFor.
-func awaitCalm() {
-	for end := time.Now().Add(calmFor); time.Now().Before(end); {
-		before, ok := host.MachineTimes()
-		if !ok {
-			return
-		}
-		time.Sleep(time.Second)
-		after, _ := host.MachineTimes()
-		if used := after.Sub(before); used.Idle > used.All()*3/4 {
-			return
-		}
-	}
-}
-
 // machine is shared by the cells that are played at the same time. One that may come out
 // as invalid takes a place of it, one that may not takes two, since it needs a machine
 // that is not too busy; and one that is played again takes all.
@@ -68,7 +49,7 @@ func share(t *testing.T, places int64, play func()) {
 	require.NoError(t, machine.Acquire(t.Context(), places))
 	defer machine.Release(places)
 	if places == sideBySide {
-		awaitCalm()
+		calm.Await()
 	}
 	play()
 }

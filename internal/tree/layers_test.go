@@ -69,6 +69,7 @@ var layers = map[string][]string{
 	"internal/firefox":              {},                                    // for tests alone
 	"internal/udpproxy":             {},                                    // for tests alone
 	"internal/testaudio":            {"loadgen/speech"},                    // for tests alone
+	"internal/calm":                 {"loadgen/host"},                      // for tests alone
 	"internal/testturn":             {},                                    // for tests alone
 	"loadgen/versus":                {"loadgen/figure", "loadgen/report", "internal/table"},
 	"internal/operator":             {"internal/reach", "internal/table"},
