@@ -22,7 +22,23 @@ const (
 	zeroWidthNonJoiner = '\u200c' // Persian and others write with it
 	zeroWidthJoiner    = '\u200d' // so do they, and many emoji
 	brailleBlank       = '\u2800' // a symbol, they say
+
+	blackFlag = "\U0001f3f4"
+	tags      = 0xe0000 // the first of them is ASCII's of the same place
 )
+
+// flags are the emoji that are written with tags, which hide a text anywhere else: England's, Scotland's and
+// Wales's flags, all that there are for general use (Unicode, emoji-sequences.txt).
+var flags = strings.NewReplacer(flagOf("gbeng"), blackFlag, flagOf("gbsct"), blackFlag, flagOf("gbwls"), blackFlag)
+
+// flagOf writes the code of a region in tags, behind a black flag.
+func flagOf(region string) string {
+	text := []rune(blackFlag)
+	for _, letter := range region {
+		text = append(text, tags+letter)
+	}
+	return string(append(text, tags+0x7f))
+}
 
 // ValidName reports whether a person or a room may be called name: valid UTF-8 of at most
 // [MaxName] runes that can be seen, on one line, in their order. So no name looks like
@@ -38,7 +54,7 @@ func validLine(name string, longest int) bool {
 	if !readable(name, longest) {
 		return false
 	}
-	name = strings.TrimSpace(name)
+	name = flags.Replace(strings.TrimSpace(name))
 	marks, before := 0, false // whether something can be seen before
 	for i, r := range name {
 		switch {
