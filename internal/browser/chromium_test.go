@@ -2,9 +2,12 @@ package browser_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
+	"unicode"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -67,8 +70,8 @@ func ownChromium(t *testing.T, voice string, options ...chromium.Option) *testBr
 	return &testBrowser{t, chromium.Start(t, append(browserOptions(t, voice), options...)...)}
 }
 
-// prelude runs before the page's own script. It keeps the page's connections and wake locks
-// within reach, for the test to measure what comes in.
+// prelude runs before the page's own script. It keeps the page's connections, wake locks and
+// media keys within reach, for the test to measure what comes in, and to press them.
 const prelude = `
 (() => {
   const Native = RTCPeerConnection;
@@ -76,6 +79,12 @@ const prelude = `
   window.RTCPeerConnection = class extends Native {
     constructor(...args) { super(...args); window.connections.push(this); }
     close() { if (!window.stubborn) super.close(); }
+  };
+  window.mediaKeys = {};
+  const handle = MediaSession.prototype.setActionHandler;
+  MediaSession.prototype.setActionHandler = function (key, act) {
+    window.mediaKeys[key] = act;
+    handle.call(this, key, act);
   };
   window.locks = [];
   const request = window.WakeLock?.prototype.request;
@@ -160,10 +169,11 @@ func (c *testBrowser) with(tab context.Context, name string, cancel func()) *per
 	p := &person{t: c.t, name: name, device: chromiumTab{tab}, tab: tab}
 	_, err := chromedp.Call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: prelude})
 	require.NoError(c.t, err)
-	watched := p.watchConsole()
+	watched, agreed := p.watchConsole(), p.agreesToLeave()
 	c.t.Cleanup(func() {
 		cancel()
 		<-watched
+		<-agreed
 	})
 	return p
 }
@@ -181,7 +191,14 @@ func (c chromiumTab) evaluate(expression string) ([]byte, error) {
 
 func (c chromiumTab) click(x, y float64) error { return c.do(chromedp.MouseClickXY(x, y)) }
 
-func (c chromiumTab) write(text string) error { return c.do(chromedp.KeyEvent(text)) }
+func (c chromiumTab) write(text string) error {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		// No key has it; it is pasted.
+		_, err := chromedp.Call(c.ctx, input.InsertText, input.InsertTextParams{Text: text})
+		return err
+	}
+	return c.do(chromedp.KeyEvent(text))
+}
 
 func (c chromiumTab) do(steps ...chromedp.Action[chromedp.Void]) error {
 	ctx, cancel := context.WithTimeout(c.ctx, patience)

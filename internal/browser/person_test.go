@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,6 +25,8 @@ type person struct {
 	// device is what they do it with, in any browser; tab is Chromium's alone.
 	device device
 	tab    context.Context
+	// asked counts how often the browser has asked them before it closed a page.
+	asked atomic.Int32
 }
 
 // A device is a browser's tab, with a mouse and a keyboard.
@@ -47,6 +51,25 @@ func (p *person) watchConsole() (ended <-chan struct{}) {
 			}
 			if m.IsException() || m.Source == "security" || strings.Contains(m.Text, "Content Security Policy") {
 				assert.Fail(p.t, "the page went wrong", "%s: %s", p.name, m)
+			}
+		}
+	}()
+	return done
+}
+
+// agreesToLeave has the person close pages that the browser asks about. It ends with the tab.
+func (p *person) agreesToLeave() (ended <-chan struct{}) {
+	questions := chromedp.Events(p.tab, page.JavascriptDialogOpening)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, err := range questions {
+			if err != nil {
+				return
+			}
+			p.asked.Add(1)
+			if _, err := chromedp.Call(p.tab, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true}); err != nil {
+				return // the tab is gone
 			}
 		}
 	}()

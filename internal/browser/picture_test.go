@@ -60,11 +60,7 @@ func (p *person) pictured(dir, what string) {
 			if dark {
 				name += "-dark"
 			}
-			if dir != "" {
-				data, err := chromedp.Run(p.tab, chromedp.CaptureScreenshot())
-				require.NoError(p.t, err)
-				require.NoError(p.t, os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644))
-			}
+			p.shot(dir, name)
 			p.fits(name)
 			if dark == (s == desktop) { // each colour once, and each screen
 				chromium.RequireAccessible(p.t, p.tab, name)
@@ -72,6 +68,17 @@ func (p *person) pictured(dir, what string) {
 		}
 	}
 	p.fitsAnywhere(what)
+}
+
+// shot takes a picture of what the tab shows, if dir is set.
+func (p *person) shot(dir, name string) {
+	p.t.Helper()
+	if dir == "" {
+		return
+	}
+	data, err := chromedp.Run(p.tab, chromedp.CaptureScreenshot())
+	require.NoError(p.t, err)
+	require.NoError(p.t, os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644))
 }
 
 // fitsAnywhere requires that the page fits on other screens too, at a zoom of 200 %, and

@@ -64,7 +64,7 @@ func TestPlannedRoomIsOpenedByItsHosts(t *testing.T) {
 	ada.click("Go in")
 	ada.sees("Ada Okafor (you)")
 	ada.sees("2 on stage")
-	dee.goTo(link)
+	dee.looksAgain()
 	dee.sees("Happening now")
 	dee.click("Go in")
 	dee.sees("You need an invite")

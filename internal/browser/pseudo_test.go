@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -130,10 +129,8 @@ func (p *person) translated(dir, what string) {
 		p.on(s, s == desktop)
 		p.settled()
 		name := what + "-" + s.name
-		if dir != "" && (s == phone || s == desktop) {
-			data, err := chromedp.Run(p.tab, chromedp.CaptureScreenshot())
-			require.NoError(p.t, err)
-			require.NoError(p.t, os.WriteFile(filepath.Join(dir, "pseudo-"+name+".png"), data, 0o644))
+		if s == phone || s == desktop {
+			p.shot(dir, "pseudo-"+name)
 		}
 		assert.Empty(p.t, eval[[]string](p, outside), "%s: outside its box", name)
 		p.fits(name)

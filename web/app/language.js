@@ -121,14 +121,18 @@ function fill(text, values) {
 const arabicOrHebrew = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 
 /**
- * A value within a text. One that may run the other way than the text is kept apart from it.
+ * A value within a text.
  * @param {string | number | undefined} value
  */
 function shown(value) {
-  if (typeof value === "number") return number(value);
-  if (!value) return "";
-  return rightToLeft || arabicOrHebrew.test(value) ? `\u2068${value}\u2069` : value;
+  return typeof value === "number" ? number(value) : apart(value ?? "");
 }
+
+/**
+ * What somebody wrote, kept apart from what stands beside it: it may run the other way.
+ * @param {string} written
+ */
+export const apart = (written) => (written && (rightToLeft || arabicOrHebrew.test(written)) ? `\u2068${written}\u2069` : written);
 
 /**
  * @param {number} n
@@ -144,13 +148,13 @@ export function number(n, digits) {
  * Names one after another: "Ada, Bo".
  * @param {string[]} all
  */
-export const list = (all) => enumeration.format(all);
+export const list = (all) => enumeration.format(all.map(apart));
 
 /**
  * Names in a sentence: "Ada and Bo".
  * @param {string[]} all
  */
-export const together = (all) => new Intl.ListFormat(formats).format(all);
+export const together = (all) => new Intl.ListFormat(formats).format(all.map(apart));
 
 /**
  * A time with its day and its zone.

@@ -16,14 +16,14 @@ export class Lockscreen {
   /**
    * @param {Call} call
    * @param {string} title of the room
-   * @param {() => void} leave
+   * @param {{mic: () => void, leave: () => void}} on what its keys do
    */
-  constructor(call, title, leave) {
+  constructor(call, title, on) {
     this.#call = call;
     this.#title = title;
     document.addEventListener("visibilitychange", this.#awake);
-    this.#handle("togglemicrophone", () => void (call.roster.onStage && call.speaking.toggle()));
-    this.#handle("hangup", leave);
+    this.#handle("togglemicrophone", on.mic);
+    this.#handle("hangup", on.leave);
     this.update();
   }
 

@@ -1,3 +1,4 @@
+import { lookAgain } from "./again.js";
 import * as api from "./api.js";
 import { Call } from "./call.js";
 import * as keyring from "./keyring.js";
@@ -6,9 +7,11 @@ import * as route from "./route.js";
 import { spoken } from "./start.js";
 import { refusalOf } from "./types.js";
 import * as vault from "./vault.js";
+import { closeDialogs } from "./view/dialog.js";
 import { farewell, gate } from "./view/gate.js";
 import { home } from "./view/home.js";
 import { cohostPage, planPage } from "./view/plan.js";
+import { isOnlyHost, leaveRoom } from "./view/leave.js";
 import { room } from "./view/room.js";
 import { toast, toasts } from "./view/toast.js";
 import { aside, ending } from "./words.js";
@@ -28,6 +31,19 @@ function go(to) {
   else location.hash = route.write(to);
 }
 
+/** Goes there, without a way back to where one is. @param {Route} to */
+function goInstead(to) {
+  history.replaceState(null, "", route.write(to));
+  void arrive();
+}
+
+/** The address is another. The only host of a room is asked before they leave it by the back button. */
+function moved() {
+  if (!current || !isOnlyHost(current)) return void arrive();
+  history.pushState(null, "", route.write({ at: "room", room: current.ticket.room }));
+  leaveRoom(current);
+}
+
 async function arrive() {
   const mine = ++turn;
   void current?.leave();
@@ -35,24 +51,34 @@ async function arrive() {
   const to = route.read(location.hash);
   let page;
   try {
-    page = await { home: () => home(go), room: () => roomDoor(to), invite: () => inviteDoor(to), plan: () => planDoor(to), cohost: () => cohostDoor(to) }[to.at]();
+    page = await { home: () => frontDoor(), room: () => roomDoor(to), invite: () => inviteDoor(to), plan: () => planDoor(to), cohost: () => cohostDoor(to), nowhere: () => farewell("not_found", [{ ...start(), first: true }]) }[to.at]();
   } catch (problem) {
     const { code, message } = refusalOf(problem);
     page = farewell(code, [retry(), start()], message);
+    if (code === "unreachable") lookAgain(page, async () => (await fetch("/healthz")).ok && void arrive());
   }
-  if (page && mine === turn) show(page, "earshot");
+  if (page && mine === turn) show(page);
 }
 
 const start = () => ({ label: t("action.start"), act: () => go({ at: "home" }) });
 const retry = () => ({ label: t("action.retry"), act: () => void arrive(), first: true });
 
-/**
- * @param {HTMLElement} page
- * @param {string} title
- */
-function show(page, title) {
-  document.title = title;
+/** @param {HTMLElement} page */
+function show(page) {
+  const heading = page.matches(".home") ? undefined : page.querySelector("h1");
+  document.title = heading ? `${heading.textContent} · earshot` : "earshot";
+  closeDialogs();
   place.replaceChildren(page);
+}
+
+/** The first page, once a new member has kept their login key. */
+async function frontDoor() {
+  const key = vault.key.get();
+  if (!key) return home(go);
+  return keepsake(key, () => {
+    vault.key.set(null);
+    void arrive();
+  });
 }
 
 /**
@@ -65,21 +91,23 @@ async function roomDoor(to) {
   const about = await look(to.room, token);
   if (!about) return absentDoor(to.room);
   const title = about.name;
-  const host = vault.role.get(to.room) === "host" || vault.seat.get(to.room)?.role === "host";
+  const role = vault.role.get(to.room) ?? vault.seat.get(to.room)?.role ?? "listener";
+  const host = role === "host";
   const name = vault.name.get();
   const enter = (/** @type {string} */ called) => comeIn(to.room, title, called, token === "");
-  if (host && name && about.stage.length + about.audience === 0) {
+  const empty = about.stage.length + about.audience === 0;
+  if (host && name && empty) {
     await enter(name);
     return undefined;
   }
   return gate(
     {
-      over: t(host ? "gate.own" : "gate.invited"),
+      over: t(host ? "gate.own" : empty ? "gate.invited" : "rooms.title"),
       title,
-      text: t(host ? "gate.as_host" : "gate.as_listener"),
+      text: t(`gate.as.${role}`),
       stage: about.stage,
       audience: about.audience,
-      yes: t(host ? "gate.go_in" : "gate.listen"),
+      yes: t(role === "listener" ? "gate.listen" : "gate.go_in"),
     },
     enter,
   );
@@ -121,17 +149,16 @@ async function inviteDoor(to) {
   const kept = vault.redeemed.get(to.code);
   if (kept?.room) {
     if (!vault.seat.get(kept.room)) vault.seat.set(kept.room, kept);
-    go({ at: "room", room: kept.room });
+    goInstead({ at: "room", room: kept.room });
     return undefined;
   }
   const preview = await api.lookAt(to.code);
   const club = preview.to === "club";
-  const stage = preview.role && preview.role !== "listener";
   return gate(
     {
       over: invitation(preview),
       title: club ? t("gate.club") : preview.room_name ?? t("gate.room"),
-      text: t(club ? "gate.as_member" : stage ? "gate.on_stage" : "gate.as_listener"),
+      text: t(club ? "gate.as_member" : `gate.as.${preview.role ?? "listener"}`),
       yes: t(club ? "gate.become_member" : "gate.come_in"),
       name: preview.name ?? "",
     },
@@ -160,16 +187,19 @@ async function cohostDoor(to) {
  * @param {string} name
  */
 async function follow(code, name) {
+  const mine = turn;
   const { key, to, ...session } = await api.redeem(code, name, await keyring.houseToken());
   if (to === "club") {
     vault.identity.set(session);
-    show(keepsake(key ?? "", () => go({ at: "home" })), "earshot");
+    vault.key.set(key ?? null);
+    if (mine === turn) goInstead({ at: "home" }); // the code is used
     return;
   }
   const id = session.room ?? "";
   vault.redeemed.set(code, session);
   vault.seat.set(id, session);
   const title = (await api.showRoom(id, session.token)).name;
+  if (mine !== turn) return; // they went somewhere else meanwhile
   // The code is used; the address keeps only the room.
   history.replaceState(null, "", route.write({ at: "room", room: id }));
   await comeIn(id, title, name, false);
@@ -183,6 +213,7 @@ async function follow(code, name) {
  * @param {boolean} open whether the server is
  */
 async function comeIn(id, title, name, open) {
+  const mine = turn;
   const ticket = { room: id, name, token: () => keyring.roomToken(id), role: (open && vault.role.get(id)) || undefined };
   const call = new Call(ticket, {
     change: () => update(),
@@ -199,15 +230,15 @@ async function comeIn(id, title, name, open) {
     if (current !== call) return; // it ended while the language was loaded
     view.close();
     view = room(call, { title, open }, spokenAnew, view.meter);
-    show(view.element, `${title} · earshot`);
+    show(view.element);
     view.update();
     view.showLanguage();
   }
   let closed = false;
   const update = () => {
-    if (open && call.state === "live") {
+    if (call.state === "live") {
       vault.role.set(id, call.roster.role);
-      call.ticket.role = call.roster.role;
+      if (open) call.ticket.role = call.roster.role;
     }
     view.update();
     if (call.state !== "over") return;
@@ -216,9 +247,10 @@ async function comeIn(id, title, name, open) {
     if (current === call) over(call);
   };
   await call.enter();
+  if (mine !== turn) return void call.leave(); // they went somewhere else meanwhile
   current?.leave();
   current = call;
-  show(view.element, `${title} · earshot`);
+  show(view.element);
   view.update();
 }
 
@@ -227,9 +259,9 @@ function over(call) {
   current = undefined;
   const back = { label: t(call.reason === "replaced" ? "gate.here" : "gate.again"), act: () => void arrive(), first: true };
   const final = ["removed", "banned", "barred", "ended", "room_ended", "not_found"];
-  show(farewell(call.reason, final.includes(call.reason) ? [{ ...start(), first: true }] : [back, start()]), "earshot");
+  show(farewell(call.reason, final.includes(call.reason) ? [{ ...start(), first: true }] : [back, start()]));
 }
 
 document.body.append(...toasts());
-addEventListener("hashchange", () => void spoken.then(arrive));
+addEventListener("hashchange", () => void spoken.then(moved));
 void spoken.then(arrive);

@@ -2,7 +2,7 @@
  * The current page. It is in the URL's fragment, which is never sent to a server, so
  * an invite's code appears in no log and no Referer.
  *
- * @typedef {{at: "home"} | {at: "room", room: string} | {at: "invite", code: string} | {at: "plan", plan: string} | {at: "cohost", plan: string, code: string}} Route
+ * @typedef {{at: "home"} | {at: "room", room: string} | {at: "invite", code: string} | {at: "plan", plan: string} | {at: "cohost", plan: string, code: string} | {at: "nowhere"}} Route
  */
 
 /**
@@ -10,14 +10,10 @@
  * @returns {Route}
  */
 export function read(hash) {
-  const found = hash.match(/^#\/([rihp])\/([^/]+)$/);
-  if (!found?.[2]) return { at: "home" };
-  let value;
-  try {
-    value = decodeURIComponent(found[2]);
-  } catch {
-    return { at: "home" };
-  }
+  if (/^#?\/?$/.test(hash)) return { at: "home" };
+  const found = hash.match(/^#\/([rihp])\/([^/]+)\/?$/);
+  const value = decoded(found?.[2] ?? "").replace(found?.[1] === "r" ? trailing : fullStop, "");
+  if (!found || !value) return { at: "nowhere" };
   const [plan = "", code = ""] = value.split(".");
   switch (found[1]) {
     case "r":
@@ -31,6 +27,20 @@ export function read(hash) {
   }
 }
 
+/** What a program or a person takes along that copies a link out of a text. */
+const trailing = /[\s,;:!?'"’”»)\]}>*…]+$/u;
+/** The same, with what only a room's id may end in. */
+const fullStop = /[\s.,;:!?'"’”»)\]}>*…]+$/u;
+
+/** @param {string} part of an address; "" if it is none */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
+}
+
 /**
  * @param {Route} route
  * @returns {string} the fragment, with its "#"
@@ -38,6 +48,7 @@ export function read(hash) {
 export function write(route) {
   switch (route.at) {
     case "home":
+    case "nowhere":
       return "#/";
     case "room":
       return `#/r/${encodeURIComponent(route.room)}`;

@@ -65,6 +65,13 @@ export const identity = {
   set: (/** @type {Session | null} */ session) => set(localStorage, "identity", session),
 };
 
+/** The login key of a new member, until they have kept it: this tab's. */
+export const key = {
+  /** @returns {string | null} */
+  get: () => get(sessionStorage, "key"),
+  set: (/** @type {string | null} */ value) => set(sessionStorage, "key", value),
+};
+
 /** The user is called otherwise from now on. @param {string} value */
 export function rename(value) {
   name.set(value);

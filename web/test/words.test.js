@@ -1,18 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { t } from "../app/language.js";
-import { another, read, slug, write } from "../app/route.js";
+import { another, slug } from "../app/route.js";
 import { initials } from "../app/view/avatar.js";
 import { reach, talks } from "../app/voices.js";
 import { aside, bundling, ending } from "../app/words.js";
 import "./english.js";
-
-test("a place on the page survives being written and read", () => {
-  for (const route of [{ at: "home" }, { at: "room", room: "a b/ü" }, { at: "invite", code: "x_-9" }, { at: "plan", plan: "abc" }, { at: "cohost", plan: "abc", code: "xyz" }]) {
-    assert.deepEqual(read(write(route)), route);
-  }
-  for (const odd of ["", "#", "#/x/y", "#/r/", "#/r/a/b", "#/r/%zz"]) assert.deepEqual(read(odd), { at: "home" }, odd);
-});
 
 test("a title becomes an address that the server takes", () => {
   for (const title of ["Friday Night!", "Über uns", "..", "日本語", "a".repeat(60)]) {
@@ -27,6 +20,11 @@ test("initials are those of the first and the last word", () => {
   assert.equal(initials("Ada"), "A");
   assert.equal(initials("ada king lovelace"), "AL");
   assert.equal(initials("𝔄da"), "𝔄");
+  assert.equal(initials("🇩🇪 Zoe\u0308 👩‍🚀"), "🇩🇪👩‍🚀");
+  assert.equal(initials("נועה (1)"), "נ1");
+  assert.equal(initials("Ada (she)"), "AS");
+  assert.equal(initials("- Ada -"), "A");
+  assert.equal(initials("!?"), "!");
   assert.equal(initials("  "), "?");
 });
 

@@ -81,7 +81,7 @@ export function audience(call, followed, on) {
  * @param {((who: AudienceMember) => void) | undefined} pick
  */
 function face(who, pick) {
-  const content = [h("span", { class: "listener-face" }, avatar(who.name, "", who.picture), who.hand && h("span", { class: "badge" }, icon("hand"))), h("span", { class: "listener-name", title: who.name }, who.name), h("span", { class: "listener-note" })];
+  const content = [h("span", { class: "listener-face" }, avatar(who.name, "", who.picture), who.hand && h("span", { class: "badge" }, icon("hand"))), h("span", { class: "listener-name", title: who.name, dir: "auto" }, who.name), h("span", { class: "listener-note" })];
   const person = pick
     ? h("button", { type: "button", class: "listener-person", "aria-haspopup": "dialog", onclick: () => pick(who) }, ...content)
     : h("div", { class: "listener-person" }, ...content);

@@ -13,14 +13,27 @@ export function avatar(name, size = "", picture = "") {
   return face;
 }
 
+/** Tells a flag or a letter with its marks as one. */
+const symbols = new Intl.Segmenter();
+/** What can stand for a word: a letter, a digit or an emoji. */
+const sign = /[\p{L}\p{N}\p{RI}\p{Extended_Pictographic}]/u;
+
 /**
- * The first letters of the first and the last word.
+ * The first letters of the first and the last word, in brackets or not.
  * @param {string} name
  */
 export function initials(name) {
-  const words = name.trim().split(/\s+/).filter(Boolean);
+  const all = name.trim().split(/\s+/).filter(Boolean);
+  const named = all.filter((word) => sign.test(word));
+  const words = named.length > 0 ? named : all;
   const letters = words.length > 1 ? [words[0], words[words.length - 1]] : words;
-  return letters.map((word) => [...(word ?? "")][0]?.toLocaleUpperCase() ?? "").join("") || "?";
+  return letters.map((word = "") => first(word)).join("") || "?";
+}
+
+/** @param {string} word */
+function first(word) {
+  const all = [...symbols.segment(word)].map(({ segment }) => segment);
+  return (all.find((s) => sign.test(s)) ?? all[0] ?? "").toLocaleUpperCase();
 }
 
 /**

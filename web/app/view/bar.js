@@ -8,11 +8,12 @@ import { icon } from "./icon.js";
  * The bar with the user's own actions.
  * @param {Call} call
  * @param {{leave: () => void, share: () => void, hands: () => void, end: () => void}} on
+ * @param {boolean} open no invite is needed: otherwise hosts make them
  */
-export function bar(call, on) {
+export function bar(call, on, open) {
   const leave = h("button", { type: "button", class: "leave", "aria-label": t("bar.leave"), onclick: on.leave }, icon("leave"), h("span", { class: "spare" }, t("bar.leave")), h("span", { class: "short" }, t("bar.leave.short")));
   const end = h("button", { type: "button", class: "ghost danger end", "aria-label": t("bar.end"), onclick: able(on.end) }, icon("stop"), h("span", { class: "spare" }, t("bar.end")));
-  const share = h("button", { type: "button", class: "round", "aria-label": t("bar.invite"), onclick: on.share }, icon("share"));
+  const share = h("button", { type: "button", class: "round", "aria-label": t("bar.invite"), title: t("bar.invite"), onclick: on.share }, icon("share"));
   const count = h("span", { class: "count" });
   const hands = h("button", { type: "button", class: "round", "aria-controls": "hands", onclick: on.hands }, icon("people"), count);
   const hand = h("button", { type: "button", class: "round", onclick: able(() => call.request({ type: call.roster.handUp ? "lower-hand" : "raise-hand" })) }, icon("hand"));
@@ -25,9 +26,10 @@ export function bar(call, on) {
       const { roster } = call;
       const live = call.state === "live";
       end.hidden = !roster.hosting;
+      share.hidden = !open && !roster.hosting;
       hands.hidden = applaud.hidden = !roster.onStage;
       say(count, roster.handCount > 0 ? number(roster.handCount) : "");
-      apply(hands, { "aria-expanded": String(handsOpen), "aria-label": t("bar.hands", { n: roster.handCount }) });
+      apply(hands, { "aria-expanded": String(handsOpen), "aria-label": t("bar.hands", { n: roster.handCount }), title: t("bar.hands", { n: roster.handCount }) });
       updateHand(hand, call, live);
       updateMic(mic, call, live);
       enable(end, live);
@@ -45,7 +47,7 @@ function updateHand(button, { roster }, live) {
   button.hidden = roster.onStage || roster.rules.hands === "off";
   enable(button, live);
   button.classList.toggle("on", roster.handUp);
-  apply(button, { "aria-pressed": String(roster.handUp), "aria-label": t("bar.hand") });
+  apply(button, { "aria-pressed": String(roster.handUp), "aria-label": t("bar.hand"), title: t("bar.hand") });
 }
 
 /**

@@ -31,6 +31,11 @@ export function dialog(title, ...content) {
   return element;
 }
 
+/** Closes what is open: another page is shown, or another question asked. */
+export function closeDialogs() {
+  for (const element of document.querySelectorAll("dialog")) element.close();
+}
+
 /**
  * A choice in a dialog, which closes it.
  * @param {() => unknown} act

@@ -27,7 +27,7 @@ export function followedHere(rooms, followed, go) {
       {},
       h(
         "button",
-        { type: "button", class: "room-item", onclick: () => go({ at: "room", room: room.room }) },
+        { type: "button", class: "room-item", "data-to": `${room.room}/${m.profile}`, onclick: () => go({ at: "room", room: room.room }) },
         h("span", { class: "room-item-text" }, h("strong", { dir: "auto" }, m.name), h("span", { class: "quiet" }, where)),
         avatar(m.name, "small", m.picture),
       ),

@@ -4,6 +4,7 @@ import { refusalOf } from "../types.js";
 import * as vault from "../vault.js";
 import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
+import { nameField } from "./field.js";
 import { icon, mark } from "./icon.js";
 import { languagePicker } from "./language.js";
 
@@ -27,7 +28,7 @@ import { languagePicker } from "./language.js";
  */
 export function gate(sight, enter) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, dir: "auto", autocomplete: "nickname", placeholder: t("name.example"), value: vault.name.get() || (sight.name ?? "") });
+  const name = nameField("name", vault.name.get() || (sight.name ?? ""));
   const button = h("button", { class: "primary big" }, icon("ear"), sight.yes);
   const { stage = [], audience = 0 } = sight;
   return h(

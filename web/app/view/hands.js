@@ -26,8 +26,8 @@ export function hands(call) {
         "span",
         { class: "hand-actions" },
         h("button", { type: "button", class: "small primary", onclick: () => call.request({ type: "invite-to-stage", member }) }, icon("up"), h("span", { class: "hand-invite" })),
-        h("button", { type: "button", class: "small ghost", onclick: () => call.request({ type: "lower-hand", member }), "aria-label": t("hands.lower", { name }) }, icon("close")),
-        h("button", { type: "button", class: "small ghost danger", onclick: () => remove(call, member, name), "aria-label": t("hands.remove", { name }) }, icon("out")),
+        h("button", { type: "button", class: "small ghost", onclick: () => call.request({ type: "lower-hand", member }), "aria-label": t("hands.lower", { name }), title: t("hands.lower", { name }) }, icon("close")),
+        h("button", { type: "button", class: "small ghost danger", onclick: () => remove(call, member, name), "aria-label": t("hands.remove", { name }), title: t("hands.remove", { name }) }, icon("out")),
       ),
     );
   return {

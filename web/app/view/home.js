@@ -1,3 +1,4 @@
+import { lookAgain } from "../again.js";
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
@@ -8,6 +9,7 @@ import * as vault from "../vault.js";
 import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { bundles } from "./bundles.js";
+import { nameField, titleField } from "./field.js";
 import { followedHere } from "./following.js";
 import { icon, mark } from "./icon.js";
 import { languagePicker } from "./language.js";
@@ -47,18 +49,60 @@ export async function home(go) {
 async function rooms(go) {
   try {
     const token = await keyring.houseToken();
-    const [open, plans, followed] = await Promise.all([api.listRooms(token), token ? api.listPlans(token) : [], isMember() ? api.listFollowing(token) : []]);
+    const [now, followed] = await Promise.all([happening(token), isMember() ? api.listFollowing(token) : []]);
     const form = opening(go, token);
     const named = (/** @type {string} */ name) => {
       /** @type {HTMLInputElement} */ (form.querySelector("#name")).value = name;
     };
-    return [form, h("div", { class: "hallway" }, listing(open, go), followedHere(open, followed, go), planned(plans, go)), token && membership(named)];
+    return [hallway(now, followed, go), form, token && membership(named), toForm(form)];
   } catch (problem) {
-    const { code, message } = refusalOf(problem);
-    if (code === "unauthorized") return [door(go)];
-    const { title, text } = ending(code, message);
-    return [h("section", { class: "card" }, h("h2", {}, title), h("p", {}, text))];
+    if (refusalOf(problem).code === "unauthorized") return [door(go)];
+    throw problem;
   }
+}
+
+/**
+ * The rooms that are open and planned, as far as the visitor may see them.
+ * @param {string} token
+ */
+async function happening(token) {
+  const [rooms, plans] = await Promise.all([api.listRooms(token), token ? api.listPlans(token) : []]);
+  return { rooms, plans };
+}
+
+/**
+ * What happens, and what will. It stays up to date.
+ * @param {Awaited<ReturnType<typeof happening>>} now
+ * @param {import("../api.js").Profile[]} followed
+ * @param {Go} go
+ */
+function hallway(now, followed, go) {
+  const draw = () => h("div", { class: "hallway" }, listing(now.rooms, go), followedHere(now.rooms, followed, go), planned(now.plans, go));
+  const element = draw();
+  lookAgain(element, async () => {
+    const later = await happening(await keyring.houseToken());
+    if (JSON.stringify(later) === JSON.stringify(now)) return;
+    now = later;
+    const focused = element.contains(document.activeElement) ? document.activeElement?.getAttribute("data-to") : undefined;
+    element.replaceChildren(...draw().childNodes);
+    if (typeof focused === "string") /** @type {HTMLElement | null} */ (element.querySelector(`[data-to="${CSS.escape(focused)}"]`))?.focus();
+  });
+  return element;
+}
+
+/**
+ * A button at the bottom of a narrow screen, where the form is below the rooms. It goes there, and
+ * is gone once the form is in view.
+ * @param {HTMLElement} form
+ */
+function toForm(form) {
+  const go = () => {
+    form.scrollIntoView();
+    /** @type {HTMLElement} */ (form.querySelector("#title")).focus({ preventScroll: true });
+  };
+  const bar = h("div", { class: "start-bar" }, h("button", { type: "button", class: "primary big", onclick: go }, icon("mic"), t("open.title")));
+  new IntersectionObserver(([entry]) => (bar.hidden = Boolean(entry && (entry.isIntersecting || entry.boundingClientRect.top < 0))), { rootMargin: "0px 0px -35% 0px" }).observe(form);
+  return bar;
 }
 
 /**
@@ -69,8 +113,8 @@ async function rooms(go) {
 function opening(go, token) {
   const open = token === "";
   const problem = h("p", { class: "problem", role: "alert" });
-  const title = h("input", { id: "title", name: "title", maxlength: 60, required: true, dir: "auto", autocomplete: "off", placeholder: t("open.example") });
-  const name = h("input", { id: "name", name: "name", maxlength: 80, required: true, dir: "auto", autocomplete: "nickname", placeholder: t("name.example"), value: vault.name.get() });
+  const title = titleField("title");
+  const name = nameField("name", vault.name.get());
   const who = h(
     "select",
     { id: "visibility", name: "visibility" },
@@ -150,7 +194,7 @@ function listing(rooms, go) {
       {},
       h(
         "button",
-        { type: "button", class: "room-item", onclick: () => go({ at: "room", room: room.room }) },
+        { type: "button", class: "room-item", "data-to": room.room, onclick: () => go({ at: "room", room: room.room }) },
         h(
           "span",
           { class: "room-item-text" },

@@ -1,6 +1,8 @@
 import { h } from "../dom.js";
 import { t } from "../language.js";
+import { copyText } from "./copy.js";
 import { icon, mark } from "./icon.js";
+import { languagePicker } from "./language.js";
 
 /**
  * Shows a new member their login key, once.
@@ -20,8 +22,9 @@ export function keepsake(key, onward) {
       h("p", {}, t("keepsake.text")),
       h("label", { for: "key" }, t("keepsake.key")),
       field,
-      h("button", { type: "button", onclick: () => navigator.clipboard?.writeText(key).catch(() => field.select()) }, icon("copy"), t("action.copy")),
+      h("button", { type: "button", onclick: () => copyText(field) }, icon("copy"), t("action.copy")),
       h("button", { type: "button", class: "primary big", onclick: onward }, t("keepsake.done")),
     ),
+    languagePicker(),
   );
 }

@@ -1,9 +1,11 @@
 import { h } from "../dom.js";
-import { t } from "../language.js";
+import { apart, t } from "../language.js";
 import { avatar } from "./avatar.js";
 import { choice, confirm, dialog } from "./dialog.js";
 import { icon } from "./icon.js";
+import { stepDown } from "./leave.js";
 import { profileNote } from "./profile.js";
+import { soundSettings } from "./sound.js";
 
 /**
  * @typedef {import("../call.js").Call} Call
@@ -72,7 +74,7 @@ export function listenerMenu(call, { member, name, profile, picture }, followed,
   ];
   const items = call.roster.hosting ? actions.map(([sign, label, request, sure]) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(sign), label)) : [];
   dialog(
-    name,
+    apart(name),
     h("div", { class: "menu-face" }, avatar(name, "", picture), h("span", { class: "quiet" }, t(call.asked.has(member) ? "person.invited" : "role.listener"))),
     profileNote(profile, call.roster.room, followed, change),
     h("div", { class: "menu" }, ...items),
@@ -97,7 +99,7 @@ export function memberMenu(call, who, followed, change) {
    */
   const action = (picture, label, request, sure) => choice(() => ask(call, request, sure), sure?.danger ?? false, icon(picture), label);
   const items = own
-    ? [action("applause", t("bar.applaud"), { type: "applaud" }), action("down", t("person.back"), { type: "demote" })]
+    ? [action("applause", t("bar.applaud"), { type: "applaud" }), choice(() => soundSettings(call), false, icon("mic"), t("sound.open")), choice(() => stepDown(call), false, icon("down"), t("person.back"))]
     : !call.roster.hosting
       ? []
       : [
@@ -109,7 +111,7 @@ export function memberMenu(call, who, followed, change) {
         action("stop", t("person.ban"), { type: "ban", member }, banning(name)),
       ];
   dialog(
-    name,
+    apart(name),
     h("div", { class: "menu-face" }, avatar(name, "", who.picture), h("span", { class: "quiet" }, t(who.role === "host" ? "role.host" : "role.speaker"))),
     profileNote(who.profile, call.roster.room, followed, change),
     h("div", { class: "menu" }, ...items),

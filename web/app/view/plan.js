@@ -1,3 +1,4 @@
+import { lookAgain } from "../again.js";
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import * as keyring from "../keyring.js";
@@ -52,7 +53,7 @@ export function planPage(plan, go) {
     await api.stepBack(plan.plan, token);
     go({ at: "home" });
   });
-  return h(
+  const page = h(
     "main",
     { class: "gate" },
     h("p", { class: "brand" }, mark(), "earshot"),
@@ -81,6 +82,12 @@ export function planPage(plan, go) {
     ),
     languagePicker(),
   );
+  // Whoever waits is let in when it opens.
+  lookAgain(page, async () => {
+    const now = await api.showPlan(plan.plan, await keyring.houseToken()).catch((problem) => (refusalOf(problem).code === "not_found" ? undefined : plan));
+    if (JSON.stringify(now) !== JSON.stringify(plan)) go({ at: "plan", plan: plan.plan });
+  });
+  return page;
 }
 
 /** @param {Plan} plan */

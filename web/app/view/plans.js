@@ -6,6 +6,7 @@ import { refusalOf } from "../types.js";
 import { localOf, soon, withOffset, zone } from "../when.js";
 import { ending } from "../words.js";
 import { dialog } from "./dialog.js";
+import { titleField } from "./field.js";
 import { icon } from "./icon.js";
 import { isMember } from "./profile.js";
 
@@ -28,7 +29,7 @@ export function planned(plans, go) {
       {},
       h(
         "button",
-        { type: "button", class: "room-item", onclick: () => go({ at: "plan", plan: p.plan }) },
+        { type: "button", class: "room-item", "data-to": p.plan, onclick: () => go({ at: "plan", plan: p.plan }) },
         h("span", { class: "room-item-text" }, h("strong", { dir: "auto" }, p.name), h("time", { class: "quiet", datetime: p.starts_at }, when(new Date(p.starts_at))), h("span", { class: "quiet" }, t("plan.with", { names: list(p.hosts) }))),
       ),
     ),
@@ -38,7 +39,7 @@ export function planned(plans, go) {
     { class: "card rooms", "aria-labelledby": "plans-title" },
     h("h2", { id: "plans-title" }, t("plans.title")),
     items.length ? h("ul", {}, ...items) : h("p", { class: "quiet" }, t("plans.none")),
-    member && h("button", { type: "button", class: "plan-button", onclick: () => plan(go) }, icon("calendar"), t("plans.new")),
+    member && h("button", { type: "button", class: "plan-button", "data-to": "", onclick: () => plan(go) }, icon("calendar"), t("plans.new")),
   );
 }
 
@@ -48,7 +49,7 @@ export function planned(plans, go) {
  */
 function plan(go) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const title = h("input", { id: "plan-title", maxlength: 60, required: true, dir: "auto", autocomplete: "off", placeholder: t("open.example") });
+  const title = titleField("plan-title");
   const start = h("input", { id: "plan-start", type: "datetime-local", required: true, value: localOf(soon()), min: localOf(new Date()) });
   const minutes = h(
     "select",

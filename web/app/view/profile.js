@@ -8,6 +8,7 @@ import * as vault from "../vault.js";
 import { ending } from "../words.js";
 import { avatar } from "./avatar.js";
 import { dialog } from "./dialog.js";
+import { nameField } from "./field.js";
 import { icon } from "./icon.js";
 
 /** @typedef {import("../api.js").Profile} Profile */
@@ -66,7 +67,7 @@ export async function editProfile(named) {
   const problem = h("p", { class: "problem", role: "alert" });
   const face = h("div", { class: "profile-face" });
   const file = h("input", { id: "profile-picture", type: "file", accept: "image/*", class: "sr-only", tabindex: -1, onchange: () => choose() });
-  const name = h("input", { id: "profile-name", maxlength: 80, required: true, dir: "auto", autocomplete: "nickname", placeholder: t("name.example"), value: own.name ?? "" });
+  const name = nameField("profile-name", own.name ?? "");
   const about = h("input", { id: "profile-about", maxlength: 160, dir: "auto", autocomplete: "off", placeholder: t("profile.about.example"), value: own.about ?? "" });
   const drop = h("button", { type: "button", class: "ghost", onclick: () => attempt(async (token) => draw((await api.removePicture(token)).picture)) }, t("profile.picture.remove"));
   const submit = h("button", { class: "primary big" }, t("action.save"));

@@ -1,4 +1,4 @@
-import { h, say } from "../dom.js";
+import { apply, h, say } from "../dom.js";
 import { Followed } from "../followed.js";
 import { t } from "../language.js";
 import { Meter } from "../meter.js";
@@ -10,7 +10,7 @@ import { connection } from "./connection.js";
 import { hands } from "./hands.js";
 import { icon, mark } from "./icon.js";
 import { languagePicker } from "./language.js";
-import { endRoom, leaveRoom } from "./leave.js";
+import { endRoom, isOnlyHost, leaveRoom } from "./leave.js";
 import { listenerMenu, memberMenu } from "./member.js";
 import { people } from "./people.js";
 import { rules } from "./rules.js";
@@ -53,7 +53,7 @@ export function room(call, { title, open }, spoken, meter = new Meter()) {
     connection: panel("connection", t("connection.title"), link.element, h("button", { type: "button", class: "sound-button", onclick: () => soundSettings(call) }, icon("mic"), t("sound.open")), languagePicker(spoken)),
   };
   const side = h("aside", { class: "side", "aria-label": t("room.details") }, panels.hands, panels.connection);
-  const tools = bar(call, { leave: () => leaveRoom(call), share, hands: () => toggle("hands"), end: () => endRoom(call) });
+  const tools = bar(call, { leave: () => leaveRoom(call), share, hands: () => toggle("hands"), end: () => endRoom(call) }, open);
   const element = h(
     "main",
     { class: "room" },
@@ -61,7 +61,7 @@ export function room(call, { title, open }, spoken, meter = new Meter()) {
       "header",
       { class: "room-head" },
       mark(),
-      h("div", { class: "room-title" }, h("h1", { dir: "auto" }, title), counts),
+      h("div", { class: "room-title" }, h("h1", {}, h("span", { dir: "auto" }, title)), counts),
       signal,
     ),
     h("div", { class: "room-body" }, obstacle.element, faces.element, crowd.element),
@@ -69,13 +69,19 @@ export function room(call, { title, open }, spoken, meter = new Meter()) {
     tools.element,
   );
 
-  const outside = new Lockscreen(call, title, () => leaveRoom(call));
+  const outside = new Lockscreen(call, title, { mic: () => toggleMic(call), leave: () => leaveRoom(call) });
   document.addEventListener("keydown", shortcut);
+  addEventListener("beforeunload", stay);
+
+  /** Has the browser ask the only host before it closes the page. @param {Event} event */
+  function stay(event) {
+    if (isOnlyHost(call)) event.preventDefault();
+  }
 
   /** M turns the microphone on and off, wherever one does not write. @param {KeyboardEvent} event */
   function shortcut(event) {
     const writing = event.target instanceof Element && event.target.closest("input, select, textarea, dialog");
-    if (writing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.key.toLowerCase() !== "m") return;
+    if (writing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || !isM(event)) return;
     toggleMic(call);
   }
 
@@ -107,7 +113,8 @@ export function room(call, { title, open }, spoken, meter = new Meter()) {
     signal.setAttribute("aria-expanded", String(!panels.connection.hidden));
     const trouble = call.state !== "live" || call.hearing.state !== "connected";
     signal.classList.toggle("trouble", trouble);
-    signal.setAttribute("aria-label", t(trouble ? "connection.trouble" : "connection.title"));
+    const label = t(trouble ? "connection.trouble" : "connection.title");
+    apply(signal, { "aria-label": label, title: label });
     side.hidden = panels.hands.hidden && panels.connection.hidden;
     for (const part of [obstacle, faces, crowd, queue, law, link]) part.update();
     tools.update(!panels.hands.hidden);
@@ -136,9 +143,13 @@ export function room(call, { title, open }, spoken, meter = new Meter()) {
       crowd.close();
       outside.close();
       document.removeEventListener("keydown", shortcut);
+      removeEventListener("beforeunload", stay);
     },
   };
 }
+
+/** Whether the key is M: by its letter, or by its place where the layout has no Latin letters. @param {KeyboardEvent} event */
+const isM = ({ key, code }) => key.toLowerCase() === "m" || (code === "KeyM" && !/^[a-z]$/i.test(key));
 
 /** Whether there is place for both panels beside the stage. */
 const wide = matchMedia("(min-width: 60rem)");

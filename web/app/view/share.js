@@ -4,10 +4,10 @@ import * as keyring from "../keyring.js";
 import { t } from "../language.js";
 import { link } from "../route.js";
 import { refusalOf } from "../types.js";
-import { aside, ending } from "../words.js";
+import { ending } from "../words.js";
+import { copyText } from "./copy.js";
 import { dialog } from "./dialog.js";
 import { icon } from "./icon.js";
-import { toast } from "./toast.js";
 
 /** @typedef {import("../types.js").Role} Role */
 
@@ -50,18 +50,6 @@ function share(title, text, make, roles) {
     h("div", { class: "dialog-actions" }, typeof navigator.share === "function" ? send : "", copy),
   );
   void fill(roles[0] ?? "listener");
-}
-
-/** @param {HTMLInputElement} field */
-async function copyText(field) {
-  try {
-    await navigator.clipboard.writeText(field.value);
-    toast(aside("copied"));
-  } catch {
-    field.select();
-    const { title, text } = ending("insecure_clipboard");
-    toast(title, { detail: text });
-  }
 }
 
 /**

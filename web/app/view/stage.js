@@ -1,4 +1,4 @@
-import { h, reconcile, say } from "../dom.js";
+import { apply, h, reconcile, say } from "../dom.js";
 import { t } from "../language.js";
 import { Seating } from "../seating.js";
 import { reach, talks } from "../voices.js";
@@ -47,6 +47,7 @@ export function stage(call, followed, onPick) {
   const update = (item, member) => {
     const own = member.member === call.roster.me;
     const muted = own ? call.speaking.silent : member.muted;
+    apply(part(item, "seat-name"), { dir: own ? null : "auto" });
     say(part(item, "seat-name"), own ? t("stage.you", { name: member.name }) : member.name);
     const role = t(member.role === "host" ? "role.host" : "role.speaker");
     say(part(item, "seat-role"), member.away ? t("stage.away") : followed.has(member.profile) ? t("stage.followed", { role }) : role);
