@@ -1,4 +1,5 @@
 import {load, maybe, number, t, translate} from '/app/language.js';
+import {identity} from '/app/vault.js';
 
 // Shows what the server does, every two seconds while somebody looks.
 
@@ -36,8 +37,14 @@ function wanted(why) {
   say(why);
 }
 
+/** The token of an operator who has signed in on the first page. */
+function signedIn() {
+  const session = identity.get();
+  return session?.kind === 'operator' ? session.token : '';
+}
+
 async function look() {
-  const kept = sessionStorage.getItem(key);
+  const kept = sessionStorage.getItem(key) ?? signedIn();
   /** @type {Record<string, string>} */
   const headers = kept ? {Authorization: `Bearer ${kept}`} : {};
   try {
