@@ -49,6 +49,16 @@ func TestAudienceHasFacesAndHostsActOnThem(t *testing.T) {
 	ada.do(chromedp.KeyEvent("\x1b")) // Escape
 	ada.await("!document.querySelector('dialog')")
 
+	// And those on stage, however many there are.
+	attend(t, s, "radio", "speaker", "Tom")
+	ada.sees("2 on stage")
+	ada.click("Find people")
+	ada.fill("Name", "tom")
+	ada.await("document.querySelectorAll('.people .menu-item').length === 1")
+	ada.clickOn("document.querySelector('.people .menu-item')")
+	ada.click("Mute")
+	bo.await("document.querySelectorAll('.seat.muted').length === 1")
+
 	// Someone whose hand is down is invited to the stage.
 	ada.clickOn(fmt.Sprintf(face, "Bo"))
 	ada.click("Invite to the stage")
@@ -68,7 +78,7 @@ func TestTalkerComesForwardOnAPhoneWithAFullStage(t *testing.T) {
 	ada.goTo(s.url + "/#/r/radio")
 	ada.fill("Your name", "Ada")
 	eval[bool](ada, "(sessionStorage.setItem('earshot.role.radio', '\"speaker\"'), true)")
-	ada.click("Listen in")
+	ada.click("Go in")
 	ada.sees("Ada (you)")
 	cy.on(phone, false)
 	cy.follows(s.url+"/#/r/radio", "Listen in")

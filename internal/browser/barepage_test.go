@@ -127,11 +127,17 @@ func admitted(t *testing.T, s *server, opened map[string]any) bareRoom {
 	return r
 }
 
+// newMember is the token of somebody who has come into the club.
+func newMember(t *testing.T, s *server) string {
+	t.Helper()
+	invite := ask(t, http.MethodPost, s.url+"/api/invites", operatorToken, map[string]any{})
+	return ask(t, http.MethodPost, fmt.Sprintf("%s/api/invites/%s/redeem", s.url, invite["code"]), "", map[string]any{"name": "Ada"})["token"].(string)
+}
+
 // planned is a plan of a member's, and their token.
 func planned(t *testing.T, s *server) (plan, member string) {
 	t.Helper()
-	invite := ask(t, http.MethodPost, s.url+"/api/invites", operatorToken, map[string]any{})
-	member = ask(t, http.MethodPost, fmt.Sprintf("%s/api/invites/%s/redeem", s.url, invite["code"]), "", map[string]any{"name": "Ada"})["token"].(string)
+	member = newMember(t, s)
 	tomorrow := time.Now().Add(24 * time.Hour).Format(time.RFC3339)
 	return ask(t, http.MethodPost, s.url+"/api/plans", member, map[string]any{"name": "Later", "starts_at": tomorrow})["plan"].(string), member
 }
@@ -163,6 +169,23 @@ func TestBareWHIPAndWHEPPageInEveryKindOfRoom(t *testing.T) {
 		"an open server, by RED (RFC 2198)": func(*testing.T) bareRoom {
 			r := roomAt(open, "red")
 			r.mime = "audio/red"
+			return r
+		},
+		"a room for members, who have no invite to it": func(t *testing.T) bareRoom {
+			r := invited(t, closed, map[string]any{"visibility": "members"})
+			r.listen = newMember(t, closed)
+			return r
+		},
+		"a room for everybody in the house, heard by a guest of another": func(t *testing.T) bareRoom {
+			r := invited(t, closed, map[string]any{"visibility": "open"})
+			r.listen = invited(t, closed, map[string]any{"visibility": "closed"}).listen
+			return r
+		},
+		"an overflow hall": func(t *testing.T) bareRoom {
+			r := invited(t, closed, map[string]any{"visibility": "members", "capacity": 1, "halls": 2})
+			sits := stranger(t)
+			require.Equal(t, http.StatusCreated, sits.plays(r).Status)
+			r.listen = newMember(t, closed)
 			return r
 		},
 		"a room by invite": func(t *testing.T) bareRoom { return invited(t, closed, map[string]any{"visibility": "closed"}) },

@@ -55,6 +55,7 @@ func TestInviteLetsGuestInAndSecondTabEndsFirst(t *testing.T) {
 	bo := c.person("Bo")
 	bo.follows(link, "Come in")
 	bo.sees("Board meeting")
+	assert.False(t, eval[bool](bo, "document.querySelector('[aria-label=\"Invite people\"]').checkVisibility()"), "hosts invite")
 	bo.hears(said)
 	assert.NotContains(t, eval[string](bo, "location.href"), "/i/", "the code does not stay in the address")
 
@@ -69,6 +70,20 @@ func TestInviteLetsGuestInAndSecondTabEndsFirst(t *testing.T) {
 	bo.click("Listen in")
 	bo.hears(said)
 	again.sees("You are listening somewhere else")
+}
+
+// Who has signed in as the operator sees the whole server, without being asked again.
+func TestOperatorWhoHasSignedInSeesTheServer(t *testing.T) {
+	t.Parallel()
+	s, c, ada := club(t)
+	ada.opensClosedRoom("Board meeting")
+	other := c.tab(ada)
+	other.goTo(s.url)
+	other.clickOn("document.querySelector('a[href=\"/operator\"]')")
+	other.sees("What this server does")
+	other.sees("Board meeting")
+	other.clickOn("document.querySelector('a[href=\"/\"]')")
+	other.sees("You are the operator")
 }
 
 func TestClosedRoomLooksLikeMissingRoom(t *testing.T) {

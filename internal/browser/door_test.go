@@ -20,6 +20,17 @@ func TestTitleIsKeptAsTyped(t *testing.T) {
 	for _, title := range titles {
 		ada.sees(title)
 	}
+
+	// On a server that asks for invites they are as typed, too, and any of them may be taken twice.
+	closed, _, bo := club(t)
+	for _, title := range append(titles, "C#") {
+		bo.goTo(closed.url)
+		bo.fill("What is it about?", title)
+		bo.fill("Your name", bo.name)
+		bo.click("Open the room")
+		bo.sees(bo.name + " (you)")
+		assert.Equal(t, title, eval[string](bo, "document.querySelector('h1').textContent"))
+	}
 }
 
 func TestRoomThatIsNotOpenIsNotMadeByLooking(t *testing.T) {

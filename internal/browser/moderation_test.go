@@ -42,12 +42,15 @@ func TestHostRoleIsPassedOnFromThePage(t *testing.T) {
 	ada, bo := c.person("Ada"), c.person("Bo")
 	ada.opensRoom(s.url, "Radio")
 	bo.follows(s.url+"/#/r/radio", "Listen in")
+	attend(t, s, "radio", "listener", "Lea")(map[string]any{"type": "raise-hand", "id": "1"})
+	ada.click("Raised hands: 1") // Lea's is up
 	bo.click("Raise your hand")
-	ada.click("Raised hands: 1")
-	ada.await("document.querySelector('.hand-place').textContent === '1'")
+	const queue = "[...document.querySelectorAll('.hand')].map((e) => e.querySelector('.hand-place').textContent + ' ' + e.querySelector('.hand-name').textContent).join()"
+	ada.await(queue + " === '1 Lea,2 Bo'")
 	ada.click("Invite Bo to the stage")
 	bo.click("Come on stage")
 	ada.sees("2 on stage")
+	ada.await(queue + " === '1 Lea'")
 	ada.click("Close: Raised hands")
 	ada.picks("Bo")
 	ada.click("Pass the host role on")
@@ -58,12 +61,12 @@ func TestHostRoleIsPassedOnFromThePage(t *testing.T) {
 	bo.await("document.querySelector('.seat.own.host') && document.querySelectorAll('.seat.host').length === 1")
 
 	// The rules are the new host's, and hold for those who come later.
-	bo.click("Raised hands: 0")
+	bo.click("Raised hands: 1")
 	bo.choose("Who may raise a hand", "off")
-	bo.await("document.querySelector('#rule-hands').value === 'off'")
+	bo.await("document.querySelector('#rule-hands').value === 'off' && !document.querySelector('.hand')")
 	cy := c.person("Cy")
 	cy.follows(s.url+"/#/r/radio", "Listen in")
-	cy.sees("2 on stage · 1 listener")
+	cy.sees("2 on stage · 2 listeners")
 	assert.False(t, eval[bool](cy, "[...document.querySelectorAll('button')].some((b) => b.checkVisibility() && b.getAttribute('aria-label') === 'Raise your hand')"))
 	bo.choose("Who may raise a hand", "everyone")
 	cy.click("Raise your hand")

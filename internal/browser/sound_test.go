@@ -27,7 +27,7 @@ func TestSoundAndKeysAreTheUsers(t *testing.T) {
 
 	// Another microphone goes over the same connection, and is heard.
 	connections := eval[int](ada, "connections.length")
-	ada.click("Your connection")
+	ada.picks("Ada (you)") // it is in one's own menu, too
 	ada.click("Microphone and speakers")
 	ada.await("document.querySelectorAll('#sound-mic option').length > 1")
 	ada.click("Test")
@@ -73,6 +73,14 @@ func TestSoundAndKeysAreTheUsers(t *testing.T) {
 	bo.await("navigator.mediaSession.metadata?.title === 'Radio' && navigator.mediaSession.metadata.artist === 'Ada'")
 	assert.Equal(t, "standalone", eval[string](bo, "fetch(document.querySelector('link[rel=manifest]').href).then((r) => r.json()).then((m) => m.display)"))
 	assert.True(t, eval[bool](bo, `fetch('/app/manifest.webmanifest').then((r) => r.json()).then((m) => Promise.all(m.icons.map((i) => fetch(i.src).then((r) => r.ok && r.headers.get('Content-Type') === i.type)))).then((all) => all.length > 2 && all.every(Boolean))`))
+
+	eval[bool](ada, "(mediaKeys.togglemicrophone(), true)")
+	bo.await("document.querySelector('.seat.muted')")
+	eval[bool](ada, "(mediaKeys.togglemicrophone(), true)")
+	bo.await("!document.querySelector('.seat.muted')")
+	eval[bool](ada, "(mediaKeys.hangup(), true)")
+	ada.sees("You are the only host")
+	ada.click("Close")
 
 	// The screen of those on stage stays on, until they leave.
 	ada.await("locks.some((l) => !l.released)")
