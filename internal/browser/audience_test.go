@@ -78,7 +78,7 @@ func TestTalkerComesForwardOnAPhoneWithAFullStage(t *testing.T) {
 	ada.goTo(s.url + "/#/r/radio")
 	ada.fill("Your name", "Ada")
 	eval[bool](ada, "(sessionStorage.setItem('earshot.role.radio', '\"speaker\"'), true)")
-	ada.click("Go in")
+	ada.click("Listen in")
 	ada.sees("Ada (you)")
 	cy.on(phone, false)
 	cy.follows(s.url+"/#/r/radio", "Listen in")

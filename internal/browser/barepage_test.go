@@ -171,12 +171,12 @@ func TestBareWHIPAndWHEPPageInEveryKindOfRoom(t *testing.T) {
 			r.mime = "audio/red"
 			return r
 		},
-		"a room for members, who have no invite to it": func(t *testing.T) bareRoom {
+		"a room for members": func(t *testing.T) bareRoom {
 			r := invited(t, closed, map[string]any{"visibility": "members"})
 			r.listen = newMember(t, closed)
 			return r
 		},
-		"a room for everybody in the house, heard by a guest of another": func(t *testing.T) bareRoom {
+		"a room for guests of others": func(t *testing.T) bareRoom {
 			r := invited(t, closed, map[string]any{"visibility": "open"})
 			r.listen = invited(t, closed, map[string]any{"visibility": "closed"}).listen
 			return r
