@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -71,7 +70,8 @@ type Config struct {
 
 // Cluster is this node's view of the nodes. Make it with [Join] and end it with
 // [Cluster.Leave]. It is safe for concurrent use. Its methods are grouped by file: who is
-// there, and what the nodes say to one another (pass.go). They share the connection.
+// there (presence.go), for how long this node speaks (lease.go), and what the nodes say to one another (pass.go). They share
+// the connection.
 type Cluster struct {
 	cfg    Config
 	conn   *nats.Conn
@@ -178,56 +178,6 @@ func (c *Cluster) Self() Node {
 	defer c.mu.Unlock()
 	return c.self
 }
-
-// Nodes returns the nodes there are, this one included, the oldest first.
-func (c *Cluster) Nodes() []Node {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	nodes := []Node{c.self}
-	for _, n := range c.nodes {
-		if c.alive(n) && n.ID != c.self.ID {
-			nodes = append(nodes, n.Node)
-		}
-	}
-	return byID(nodes)
-}
-
-// Find returns a node that is there.
-func (c *Cluster) Find(id string) (Node, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if id == c.self.ID {
-		return c.self, true
-	}
-	n, ok := c.nodes[id]
-	return n.Node, ok && c.alive(n)
-}
-
-// alive reports whether a node has renewed its entry lately, by this node's clock.
-func (c *Cluster) alive(n seen) bool { return time.Since(n.at) < c.cfg.TTL }
-
-// Gone reports whether a node is gone for good: its entry has expired, or it has left. It
-// asks the NATS server, because this node may have been away itself; and a replica that has been away may know
-// nothing of a node that is heard.
-func (c *Cluster) Gone(ctx context.Context, id string) bool {
-	if _, there := c.Find(id); there || c.CutOff() || c.hears(id) {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	_, err := c.bucket.Get(ctx, id)
-	return errors.Is(err, jetstream.ErrKeyNotFound)
-}
-
-// CutOff reports whether this node could not renew its entry for so long that others may
-// have taken over what it had.
-func (c *Cluster) CutOff() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cutOff()
-}
-
-func (c *Cluster) cutOff() bool { return time.Since(c.renewed) > share(c.cfg.TTL, cutOffAfter) }
 
 // Connected reports whether there is a connection to NATS.
 func (c *Cluster) Connected() bool { return c.conn.IsConnected() }

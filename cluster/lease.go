@@ -66,9 +66,10 @@ func (c *Cluster) beat() {
 	defer tick.Stop()
 	for {
 		c.mu.Lock()
-		b := c.lease.quorum.next(c.clock(), c.voters())
+		b := c.lease.quorum.next(c.clock(), c.voters(), time.Since(c.renewed) < share(c.cfg.TTL, 3./renewals))
+		cut := c.cutOff() // then the others are to take over what it has
 		c.mu.Unlock()
-		if data, err := json.Marshal(b); err == nil {
+		if data, err := json.Marshal(b); err == nil && !cut {
 			_ = c.conn.Publish(beatSubject, data) // who is not heard does not speak
 		}
 		c.renewLease()
@@ -89,18 +90,10 @@ func (c *Cluster) hearBeat(m *nats.Msg) {
 	c.mu.Lock()
 	now := c.clock()
 	c.lease.quorum.hear(b, now)
-	maps.DeleteFunc(c.beats, func(_ string, at time.Duration) bool { return now-at > promiseFor })
+	maps.DeleteFunc(c.beats, func(_ string, at time.Duration) bool { return now-at > max(promiseFor, c.cfg.TTL) })
 	c.beats[b.Node] = now
 	c.mu.Unlock()
 	c.renewLease()
-}
-
-// hears reports whether a node has been heard lately.
-func (c *Cluster) hears(id string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	at, heard := c.beats[id]
-	return heard && c.clock()-at <= silentAfter
 }
 
 // renewLease lets this node speak, or has its rooms looked at first if it might not for a while.

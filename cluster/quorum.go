@@ -22,6 +22,11 @@ const (
 	awayAfter = 1500 * time.Millisecond
 	// leastVoters is from how many nodes on there are majorities that go on without one.
 	leastVoters = 3
+	// keepsAfter is the part of the TTL for which another node must have renewed its entry again, before one
+	// that does not counts itself cut off for that.
+	keepsAfter = 1. / 3
+	// lapsedFor is how long after the end of its lease a node that can't renew its entry keeps its rooms.
+	lapsedFor = 2 * time.Second
 	// stoodStill is how late a beat shows that this process stood still, and not the others.
 	stoodStill = 500 * time.Millisecond
 )
@@ -39,6 +44,8 @@ type beat struct {
 	// Silent are the nodes that this one has not heard for silentAfter. It counts none of them as
 	// heard for promiseFor from now on.
 	Silent []string `json:"silent,omitempty"`
+	// Keeps reports that the node has renewed its entry lately.
+	Keeps bool `json:"keeps,omitempty"`
 }
 
 // A quorum knows for how long this node may speak for its rooms, and which others can't speak
@@ -71,7 +78,10 @@ type peer struct {
 	heard    uint64        // its last beat that counts as heard
 	promised time.Duration // until when none does
 	ack      uint64        // the last beat of this node that it counts as heard
-	silent   []string      // whom it said to be silent with its last beat
+	// hears and silent are whom it said to hear, and to be silent, with its last beat.
+	hears  map[string]uint64
+	silent []string
+	keeps  time.Duration // since when it says that it renews its entry; less than 0: it does not
 }
 
 func newQuorum(self string) *quorum {
@@ -79,8 +89,8 @@ func newQuorum(self string) *quorum {
 }
 
 // next returns the node's next beat. It is to be called every beatEvery, with the nodes there
-// are.
-func (q *quorum) next(now time.Duration, nodes []string) beat {
+// are, and whether this one renews its entry.
+func (q *quorum) next(now time.Duration, nodes []string, keeps bool) beat {
 	stood := q.n > 0 && now-q.last > stoodStill
 	q.n, q.last = q.n+1, now
 	q.sent[q.n] = now
@@ -89,7 +99,7 @@ func (q *quorum) next(now time.Duration, nodes []string) beat {
 			delete(q.sent, n)
 		}
 	}
-	b := beat{Node: q.self, N: q.n, Heard: map[string]uint64{}}
+	b := beat{Node: q.self, N: q.n, Heard: map[string]uint64{}, Keeps: keeps}
 	for id := range q.peers {
 		if !slices.Contains(nodes, id) {
 			delete(q.peers, id)
@@ -118,7 +128,7 @@ func (q *quorum) next(now time.Duration, nodes []string) beat {
 func (q *quorum) peer(id string, now time.Duration) *peer {
 	p := q.peers[id]
 	if p == nil {
-		p = &peer{at: now}
+		p = &peer{at: now, keeps: -1}
 		q.peers[id] = p
 	}
 	return p
@@ -137,7 +147,33 @@ func (q *quorum) hear(b beat, now time.Duration) {
 	if now >= p.promised {
 		p.heard = b.N
 	}
-	p.ack, p.silent = b.Heard[q.self], b.Silent
+	p.ack, p.hears, p.silent = b.Heard[q.self], b.Heard, b.Silent
+	switch {
+	case !b.Keeps:
+		p.keeps = -1
+	case p.keeps < 0:
+		p.keeps = now
+	}
+}
+
+// othersKeep reports whether a node that is heard has renewed its entry for so long.
+func (q *quorum) othersKeep(now, so time.Duration) bool {
+	for _, p := range q.peers {
+		if now-p.at <= silentAfter && p.keeps >= 0 && now-p.keeps >= so {
+			return true
+		}
+	}
+	return false
+}
+
+// othersHear reports whether another node that is heard hears a node.
+func (q *quorum) othersHear(id string, now time.Duration) bool {
+	for _, p := range q.peers {
+		if _, heard := p.hears[id]; heard && now-p.at <= silentAfter && !slices.Contains(p.silent, id) {
+			return true
+		}
+	}
+	return false
 }
 
 // count counts the nodes there are. When they have become so many that there are majorities, none of them

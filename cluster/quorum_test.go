@@ -67,7 +67,7 @@ func (v *voters) run(d, delay time.Duration, check func()) {
 				continue
 			}
 			v.beats[id] = v.now + beatEvery
-			b := v.nodes[id].next(v.clock(id), v.ids)
+			b := v.nodes[id].next(v.clock(id), v.ids, true)
 			b.Heard, b.Silent = maps.Clone(b.Heard), slices.Clone(b.Silent)
 			for _, to := range v.ids {
 				if to != id && !v.cut[[2]string{id, to}] {
