@@ -144,14 +144,15 @@ func (l *lease) keep(renewed func(context.Context)) {
 
 func (l *lease) run(renewed func(context.Context)) {
 	defer close(l.stopped)
-	tick := time.NewTicker(l.ttl / renewals)
-	defer tick.Stop()
+	next := time.NewTimer(l.ttl / renewals)
+	defer next.Stop()
 	for {
 		select {
 		case <-l.stop:
 			return
-		case <-tick.C:
+		case <-next.C:
 		}
+		next.Reset(l.ttl / renewals)
 		ctx, cancel := context.WithTimeout(context.Background(), l.ttl/renewals)
 		err := l.renew(ctx)
 		cancel()
@@ -164,6 +165,7 @@ func (l *lease) run(renewed func(context.Context)) {
 			l.problem = err
 			l.mu.Unlock()
 			l.log.Warn("the lease of the store could not be renewed", "error", err)
+			next.Reset(l.ttl / renewals / 4) // nobody writes before it is
 		default:
 			ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
 			renewed(ctx)

@@ -145,7 +145,9 @@ func (f *peerFlags) start(ctx context.Context, dir string, importing bool, log *
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	peer, err := store.StartPeer(store.PeerConfig{Dir: dir, Set: store.PeerSet{Self: f.listen, Others: f.join}, TLS: config, Importing: importing, Log: log})
+	set := store.PeerSet{Self: f.listen, Others: f.join}
+	set.ElectInTurn()
+	peer, err := store.StartPeer(store.PeerConfig{Dir: dir, Set: set, TLS: config, Importing: importing, Log: log})
 	if err != nil {
 		return nil, err
 	}
