@@ -111,16 +111,19 @@ type movable interface {
 // when they hear the other.
 const earOverlap = 3 * time.Second
 
-// move has a participant open another ear in the place of one whose server will stop. Who came over
-// WHEP can't be told.
+// move has a participant open another ear in the place of one whose server will stop. A player that came over
+// WHEP can't be told: its session ends, and it comes again.
 func (s *MediaSessions) move(p *Participant, session rtc.Session) {
 	s.live.mu.Lock()
-	defer s.live.mu.Unlock()
-	if p.session(wire.MediaEar) != session || p.mediaOnly != "" {
-		return
+	moves := p.session(wire.MediaEar) == session
+	if moves && p.mediaOnly == "" {
+		p.moving = true
+		p.send(wire.MediaMoving{Media: wire.MediaEar})
 	}
-	p.moving = true
-	p.send(wire.MediaMoving{Media: wire.MediaEar})
+	s.live.mu.Unlock()
+	if moves && p.mediaOnly != "" {
+		_ = s.live.Membership.Lost(p) // it may have left
+	}
 }
 
 // replace takes the sessions away that another will be set in place of. An ear that is moved plays on
@@ -249,7 +252,7 @@ func (s *MediaSessions) ended(p *Participant, media wire.Media, session rtc.Sess
 		s.stopLeaving(p, session)
 		return
 	}
-	if p.mediaOnly != "" {
+	if p.mediaOnly != "" && p.joined {
 		l.mu.Unlock()
 		_ = l.Membership.Lost(p) // closes the session, too
 		return
