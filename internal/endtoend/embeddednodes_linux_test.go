@@ -53,14 +53,26 @@ type embeddedCluster struct {
 	rooms int // that there are
 }
 
-// startEmbeddedNodes starts three nodes on the first machines of a lab.
-func startEmbeddedNodes(t *testing.T, l *lab.Lab) *embeddedCluster {
+// newLabCluster builds the program for nodes on the first machines of a lab.
+func newLabCluster(t *testing.T, l *lab.Lab) *embeddedCluster {
 	t.Helper()
 	c := &embeddedCluster{all: t, t: t, lab: l, dir: t.TempDir(), http: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
 	out, err := exec.Command("go", "build", "-o", filepath.Join(c.dir, "earshot"), "../../cmd/earshot").CombinedOutput()
 	require.NoError(t, err, string(out))
+	return c
+}
+
+// at is an address of a machine.
+func (c *embeddedCluster) at(i, port int) string {
+	return net.JoinHostPort(c.lab.Address(i).String(), strconv.Itoa(port))
+}
+
+// startEmbeddedNodes starts three nodes without a NATS server on the first machines of a lab.
+func startEmbeddedNodes(t *testing.T, l *lab.Lab) *embeddedCluster {
+	t.Helper()
+	c := newLabCluster(t, l)
 	c.certify()
-	at := func(i, port int) string { return net.JoinHostPort(l.Address(i).String(), strconv.Itoa(port)) }
+	at := c.at
 	for i := range c.nodes {
 		own := func(name string) string { return filepath.Join(c.dir, fmt.Sprint(name, i)) }
 		c.nodes[i] = &embeddedNode{url: "http://" + at(i, 7080), args: []string{

@@ -23,6 +23,7 @@ type member struct {
 	answers chan map[string]any
 	moving  chan struct{} // holds one when the server has said that the ear will be closed soon
 	moved   chan string   // holds where the server has said that the room has moved
+	closed  chan struct{} // holds one when the server has said that the ear is lost
 }
 
 func enter(t *testing.T, url, room, role string) *member {
@@ -60,7 +61,7 @@ func tryDial(t *testing.T, url string, hello map[string]any) *member {
 
 func newMember(t *testing.T, conn *websocket.Conn) *member {
 	t.Helper()
-	m := &member{t: t, conn: conn, answers: make(chan map[string]any, 100), moving: make(chan struct{}, 1), moved: make(chan string, 1)}
+	m := &member{t: t, conn: conn, answers: make(chan map[string]any, 100), moving: make(chan struct{}, 1), moved: make(chan string, 1), closed: make(chan struct{}, 1)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -76,11 +77,8 @@ func newMember(t *testing.T, conn *websocket.Conn) *member {
 			if in["type"] == "redirect" && in["reason"] == "moved" {
 				m.moved <- in["url"].(string)
 			}
-			if in["type"] == "media-moving" && in["media"] == "ear" {
-				select {
-				case m.moving <- struct{}{}:
-				default:
-				}
+			if in["media"] == "ear" {
+				m.earIs(in["type"])
 			}
 		}
 	}()
@@ -89,6 +87,18 @@ func newMember(t *testing.T, conn *websocket.Conn) *member {
 		<-done
 	})
 	return m
+}
+
+// earIs notes what the server says of the ear.
+func (m *member) earIs(said any) {
+	to, known := map[any]chan struct{}{"media-moving": m.moving, "media-closed": m.closed}[said]
+	if !known {
+		return
+	}
+	select {
+	case to <- struct{}{}:
+	default:
+	}
 }
 
 // try sends a request and returns its answer, which may be an error; nil: the server hung up, or does not answer.
