@@ -75,8 +75,12 @@ function speak(root) {
   }
 }
 
-/** Writes the numbers in a text, such as 1,234.5, as the language does. @param {string} text */
-const figures = (text) => text.replace(/\d+(,\d{3})*(\.\d+)?/g, (n) => number(Number(n.replaceAll(',', '')), n.split('.')[1]?.length ?? 0));
+/**
+ * Writes the numbers in a text, such as 1,234.5, as the language does. A large one without commas, such as
+ * those beside a chart's axis, stays so: there is no place for them.
+ * @param {string} text
+ */
+const figures = (text) => text.replace(/\d+(,\d{3})*(\.\d+)?/g, (n) => (/^\d{4,}$/.test(n) ? n : number(Number(n.replaceAll(',', '')), n.split('.')[1]?.length ?? 0)));
 
 /** Looks again and again; hidden pages wait. */
 async function watch() {
