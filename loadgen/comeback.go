@@ -13,32 +13,39 @@ import (
 // comeBackPause is how long a person waits on average between two attempts to come back.
 const comeBackPause = 200 * time.Millisecond
 
+// lingering is how long a mic goes on beside the one that replaces it when its room has moved: there are still
+// listeners where the room was.
+const lingering = 3 * time.Second
+
 // connectionLost is called when a person's signaling connection has ended, and they are not out. In
-// a cluster they come back, as the web page does: their room may have moved to another node.
-func (p *person) connectionLost() {
+// a cluster they come back, as the web page does: their room may have moved to another node, and then their media
+// plays on where it was for a moment.
+func (p *person) connectionLost(moved bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.left || p.away || p.ear.back || !p.ear.open && !p.ear.busy && p.sender == nil {
 		return
 	}
-	p.ear.back = p.room.run.reopening.run(p.comeBack)
+	p.ear.back = p.room.run.reopening.run(func(ctx context.Context) { p.comeBack(ctx, moved) })
 	p.away = p.ear.back
 }
 
 // comeBack brings a person back into their room, with their ear and their mic.
-func (p *person) comeBack(ctx context.Context) {
+func (p *person) comeBack(ctx context.Context, moved bool) {
 	r := p.room.run
 	lost := r.clock.Now()
 	trying, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
-	err := p.enterAgain(trying)
+	err := p.enterAgain(trying, moved)
 	p.mu.Lock()
 	p.ear.back, p.away = false, err != nil
 	left, sender := p.left, p.sender
 	ear := err == nil && !left && p.account != nil && !p.ear.busy
 	if ear {
-		p.ear.busy, p.ear.open, p.ear.lost = true, false, false
+		p.ear.moving = moved && p.ear.open && p.subscriber != nil
+		p.ear.busy, p.ear.open, p.ear.lost = true, p.ear.moving, false
 	}
+	moves := p.ear.moving
 	p.mu.Unlock()
 	if left {
 		return
@@ -49,11 +56,15 @@ func (p *person) comeBack(ctx context.Context) {
 		return
 	}
 	if sender != nil {
-		err := p.reopenMic(trying, sender)
+		old, err := p.reopenMic(trying, sender, moved)
 		r.moderation.reopened(r.tookAgain(ctx, lost, err))
 		r.problems.add("open the lost mic again", err)
+		defer func() { p.dropMic(trying, sender, old, moved) }()
 	}
-	if ear {
+	switch {
+	case ear && moves:
+		p.moveEars(ctx, true)
+	case ear:
 		p.reopenEars(ctx)
 	}
 }
@@ -69,14 +80,19 @@ func (r *run) tookAgain(ctx context.Context, lost time.Duration, err error) inte
 	return r.failed(lost, err)
 }
 
-// enterAgain resumes the person's session, or has them join again if it is over.
-func (p *person) enterAgain(ctx context.Context) error {
-	for {
+// enterAgain resumes the person's session, or has them join again if it is over, as it is where the room has moved.
+func (p *person) enterAgain(ctx context.Context, moved bool) error {
+	for over := moved; ; over = false {
 		p.mu.Lock()
 		old := p.participant
 		p.mu.Unlock()
-		next, err := old.Resume(ctx)
-		if driver.Forgotten(err) {
+		var next driver.Participant
+		var err error
+		if !over {
+			next, err = old.Resume(ctx)
+			over = driver.Forgotten(err)
+		}
+		if over {
 			next, err = p.room.client.Join(ctx, p.name, p.room.run.Scenario.Cast[p.group].Role)
 		}
 		if err == nil {
@@ -89,24 +105,34 @@ func (p *person) enterAgain(ctx context.Context) error {
 	}
 }
 
-// reopenMic gives a sender another publisher in the place of one that is lost.
-func (p *person) reopenMic(ctx context.Context, sender *frameSender) error {
+// reopenMic gives a sender another publisher in the place of one that is lost, or goes on for a moment where the room
+// was. It returns the one to drop; nil: none.
+func (p *person) reopenMic(ctx context.Context, sender *frameSender, moved bool) (old *client.Publisher, err error) {
 	var m *client.Publisher
-	var err error
 	for {
 		if m, err = p.publish(ctx); err == nil || p.hasLeft() || !pause(ctx, comeBackPause) {
 			break
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("open the mic: %w", err)
+		return nil, fmt.Errorf("open the mic: %w", err)
 	}
-	old := sender.replace(m)
-	err = old.Close()
+	old = sender.replace(m, moved)
 	if p.hasLeft() { // who leaves closes what they had then
-		err = errors.Join(err, m.Close())
+		err = m.Close()
 	}
-	return err
+	return old, err
+}
+
+// dropMic closes a publisher that another has replaced, after a moment if it goes on beside it.
+func (p *person) dropMic(ctx context.Context, sender *frameSender, old *client.Publisher, lingers bool) {
+	if old == nil {
+		return
+	}
+	if lingers {
+		pause(ctx, lingering)
+	}
+	p.room.run.problems.add("close a mic", sender.drop(old))
 }
 
 // publish connects a publisher.

@@ -23,12 +23,14 @@ const inFlight = 3
 type frameSender struct {
 	run       *run
 	publisher *client.Publisher
-	uplink    *uplink
-	source    *measure.Source
-	turns     *scenario.Turns // nil: always speaks
-	seed      int64
-	group     int // how many people take turns
-	number    int // which of them this is
+	// leaving is a publisher that goes on beside the one that has replaced it; nil: none.
+	leaving *client.Publisher
+	uplink  *uplink
+	source  *measure.Source
+	turns   *scenario.Turns // nil: always speaks
+	seed    int64
+	group   int // how many people take turns
+	number  int // which of them this is
 
 	sequence  uint16
 	timestamp uint32 // of bin 0
@@ -134,6 +136,9 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 			t.run.problems.add("send", err)
 		}
 	}
+	if t.leaving != nil { // its server may have ended it
+		_ = t.leaving.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first)
+	}
 	t.sequence++
 	left := t.run.clock.Now() - intended
 	t.lateness.enter(late, left)
@@ -167,12 +172,26 @@ func (t *frameSender) ignoreMute(ignore bool) {
 	}
 }
 
-// replace has the sender go on with another publisher, and returns the one that it had.
-func (t *frameSender) replace(m *client.Publisher) (old *client.Publisher) {
+// replace has the sender go on with another publisher, and returns the one that it had, which goes on beside it
+// if it lingers. The caller drops that.
+func (t *frameSender) replace(m *client.Publisher, lingers bool) (old *client.Publisher) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old, t.publisher = t.publisher, m
+	if lingers {
+		t.leaving = old
+	}
 	return old
+}
+
+// drop closes a publisher that another has replaced.
+func (t *frameSender) drop(old *client.Publisher) error {
+	t.mu.Lock()
+	if t.leaving == old {
+		t.leaving = nil
+	}
+	t.mu.Unlock()
+	return old.Close()
 }
 
 // mic returns the publisher.

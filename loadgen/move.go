@@ -14,6 +14,9 @@ import (
 // two packets: if nobody speaks there is none.
 const switchAfter = 200 * time.Millisecond
 
+// heardWithin is how long a person whose room has moved waits until somebody is heard there: those who speak move, too.
+const heardWithin = 2 * time.Second
+
 // earMoving is called when the server that has the person's ear will stop. As a browser's page does,
 // they open another, and close the old one when the other is connected.
 func (p *person) earMoving() {
@@ -22,15 +25,15 @@ func (p *person) earMoving() {
 	if p.left || p.away || p.account == nil || p.ear.busy || !p.ear.open {
 		return
 	}
-	p.ear.busy = p.room.run.reopening.run(p.moveEars)
+	p.ear.busy = p.room.run.reopening.run(func(ctx context.Context) { p.moveEars(ctx, false) })
 	p.ear.moving = p.ear.busy
 }
 
-// moveEars moves the ear, and opens another if one of them is lost meanwhile.
-func (p *person) moveEars(ctx context.Context) {
-	p.moveEar(ctx)
+// moveEars moves the ear, and opens another if one of them is lost meanwhile, or if it must go and none is open.
+func (p *person) moveEars(ctx context.Context, must bool) {
+	moved := p.moveEar(ctx, must)
 	p.mu.Lock()
-	lost := p.ear.lost && !p.left && ctx.Err() == nil
+	lost := (p.ear.lost || must && !moved) && !p.left && ctx.Err() == nil
 	p.ear.moving, p.ear.lost, p.ear.open, p.ear.busy = false, false, !lost, lost
 	p.mu.Unlock()
 	if lost {
@@ -39,8 +42,9 @@ func (p *person) moveEars(ctx context.Context) {
 }
 
 // moveEar opens another ear, changes to it between two packets, and closes the old one. If that does
-// not succeed the old one stays.
-func (p *person) moveEar(ctx context.Context) {
+// not succeed the old one stays. It reports whether it has. If the whole room moves, it changes when somebody is heard
+// by the other.
+func (p *person) moveEar(ctx context.Context, room bool) (moved bool) {
 	trying, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
 	p.mu.Lock()
@@ -57,17 +61,35 @@ func (p *person) moveEar(ctx context.Context) {
 	switch {
 	case left: // who leaves closes what they had then, or this does
 		p.room.run.problems.add("close an ear", errors.Join(old.Close(), next.Close()))
-		return
+		return false
 	case err != nil:
 		p.room.run.problems.add("open an ear elsewhere", err)
 		if next != old {
 			p.room.run.problems.add("close an ear", next.Close())
 		}
-		return
+		return false
+	}
+	if room {
+		awaitHeard(trying, next)
 	}
 	opened := p.changeTo(trying, old, next)
 	p.closeEar(old)
 	p.enterReopening(ctx, trying, opened, nil)
+	return true
+}
+
+// awaitHeard waits until an ear that is not listened to receives something, for a while.
+func awaitHeard(ctx context.Context, ear client.Subscriber) {
+	var once sync.Once
+	heard := make(chan struct{})
+	ear.SetGate(func(measure.Packet, client.PacketFunc) { once.Do(func() { close(heard) }) })
+	wait := time.NewTimer(heardWithin)
+	defer wait.Stop()
+	select {
+	case <-heard:
+	case <-wait.C:
+	case <-ctx.Done():
+	}
 }
 
 // changeTo has the person hear next in place of old, after the next packet of old.

@@ -121,9 +121,9 @@ type Participant interface {
 	OnEarMoving(moving func())
 	// OnLost sets what is called when the presence has ended though nobody wanted that: the
 	// connection was lost, or the server has gone or has sent the person elsewhere. They may come
-	// again by Resume or [RoomClient.Join]. lost must not block. Drivers without
-	// [Capabilities.Resume] never call it.
-	OnLost(lost func())
+	// again by Resume or [RoomClient.Join]. moved means that the server has said where the room is now, and their
+	// media plays on for a moment. lost must not block. Drivers without [Capabilities.Resume] never call it.
+	OnLost(lost func(moved bool))
 	// Leave ends the presence and returns when the server has acknowledged it.
 	Leave(ctx context.Context) error
 	// Done is closed when the presence has ended, whichever side ended it.
@@ -203,7 +203,7 @@ func (UnsupportedParticipant) OnMediaClosed(func(Media)) {}
 func (UnsupportedParticipant) OnEarMoving(func()) {}
 
 // OnLost implements Participant.
-func (UnsupportedParticipant) OnLost(func()) {}
+func (UnsupportedParticipant) OnLost(func(bool)) {}
 
 // A CounterOffer is the error for an offer that the server refused with an offer of
 // its own.

@@ -15,8 +15,10 @@ type change struct {
 
 	// detached are the media sessions that have to be closed.
 	detached []rtc.Session
-	// cutOff reports that somebody is not to hear any more, or not to be heard.
+	// cutOff reports that somebody is not to hear any more, or not to be heard. cut are the accounts of those who are
+	// to have nothing any more where the room was before; an empty one is everybody's.
 	cutOff bool
+	cut    []string
 	ended  bool
 	// broadcasts are sent to all of to.
 	broadcasts []wire.ServerMessage
@@ -42,6 +44,9 @@ func (l *LiveRoom) Change(apply func(rules *room.Room, now time.Time) ([]room.Ev
 	l.checker.touched = true
 	c := change{room: l}
 	c.detachMedia(events)
+	if len(c.cut) > 0 {
+		l.Media.relay.CutEarlier(c.cut)
+	}
 	if !l.letGo() {
 		err = l.saver.save(l.rules, events)
 	}
@@ -60,8 +65,14 @@ func (l *LiveRoom) Change(apply func(rules *room.Room, now time.Time) ([]room.Ev
 
 // detachMedia lets no more packets pass to and from those who lose their media.
 func (c *change) detachMedia(events []room.Event) {
+	if c.room.movedTo != "" {
+		return // see playOn
+	}
 	media := c.room.Media
 	for _, e := range events {
+		if e.Kind == room.Ended {
+			c.cut = append(c.cut, "")
+		}
 		p, ok := c.room.roster.participants[e.Member.ID]
 		if !ok {
 			continue
@@ -69,11 +80,14 @@ func (c *change) detachMedia(events []room.Event) {
 		switch e.Kind {
 		case room.Left:
 			c.cutOff = true
+			c.cut = append(c.cut, p.Account)
 			c.detached = append(c.detached, media.detach(p, wire.MediaMic, wire.MediaEar)...)
 		case room.Demoted:
+			c.cut = append(c.cut, p.Account)
 			c.detached = append(c.detached, media.detach(p, wire.MediaMic)...)
 		case room.Muted:
 			c.cutOff = true
+			c.cut = append(c.cut, p.Account)
 			media.mute(p.talker, true)
 		}
 	}
@@ -166,8 +180,10 @@ func (c *change) left(p *Participant, e room.Event) {
 	l.registry.cfg.Log.Debug("left", "room", l.id, "member", p.ID, "reason", e.Reason)
 	if p.onStage {
 		c.stageChanged(e.Member, true)
-		// Talker numbers are not reused, but the media remembers which are muted.
-		l.Media.mute(p.talker, false)
+		if l.movedTo == "" {
+			// Talker numbers are not reused, but the media remembers which are muted.
+			l.Media.mute(p.talker, false)
+		}
 	}
 	if e.Member.HandUp() {
 		l.pending.hands = true

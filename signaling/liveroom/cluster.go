@@ -38,6 +38,10 @@ type Relay interface {
 	OpenEar(ctx context.Context, offer, node string) (EarSession, error)
 	Mute(talker uint32, muted bool)
 	SetAudienceHold(d time.Duration)
+	// CutEarlier has the server that the room has moved from end what people with the given accounts still have there;
+	// an empty one is everybody's. It returns when it has, or after about a second, and at once if the room has not
+	// moved lately.
+	CutEarlier(accounts []string)
 	// Settle waits until the other servers have carried out what was ordered. It gives up on
 	// those that do not answer within about a second: they fall silent by themselves.
 	Settle()
@@ -63,6 +67,7 @@ func (noRelay) OpenEar(_ context.Context, _, node string) (EarSession, error) {
 }
 func (noRelay) Mute(uint32, bool)             {}
 func (noRelay) SetAudienceHold(time.Duration) {}
+func (noRelay) CutEarlier([]string)           {}
 func (noRelay) Settle()                       {}
 func (noRelay) Close()                        {}
 
@@ -106,13 +111,19 @@ func (r *Registry) Has(id string) bool {
 func (r *Registry) Adopt(saved room.State) error { return r.restoreOne(saved) }
 
 // Release lets go of a room that goes to another server: everybody in it is told that it
-// has moved, and their media ends here. last is called with its state, at a moment after
+// has moved. last is called with its state, at a moment after
 // which nothing changes any more. It returns the URL of the WebSockets of the server that has the
-// room then; empty: that is not known.
-func (r *Registry) Release(id string, last func(room.State) (socket string)) {
-	if l, err := r.Find(id); err == nil {
-		l.release(last)
+// room then; empty: that is not known. If it is, people's media plays on for a moment, while they go there; else it
+// ends at once. done is closed when nothing of the room is left here.
+func (r *Registry) Release(id string, last func(room.State) (socket string)) (done <-chan struct{}) {
+	l, err := r.Find(id)
+	if err != nil {
+		none := make(chan struct{})
+		close(none)
+		return none
 	}
+	l.release(last)
+	return l.down
 }
 
 // Load returns how many people and rooms are on this server.

@@ -28,8 +28,9 @@ type LiveRoom struct {
 	announcer  *announcer
 	// timer runs when the rules have something to do.
 	timer *timer
-	// down is closed when an ended room has been torn down.
-	down chan struct{}
+	// down is closed when an ended room has been torn down, and cut when its media may not play on.
+	down, cut chan struct{}
+	cutting   sync.Once
 
 	mu         sync.Mutex // guards all below, Media, and the participants
 	rules      *room.Room
@@ -56,6 +57,7 @@ func newLiveRoom(registry *Registry, rules *room.Room) (*LiveRoom, error) {
 		slots:      cfg.Slots,
 		created:    rules.Created(),
 		down:       make(chan struct{}),
+		cut:        make(chan struct{}),
 		rules:      rules,
 		roster:     newRoster(),
 		log:        newChangeLog(uint64(max(now.UnixMilli(), 0))),
@@ -282,6 +284,7 @@ func (l *LiveRoom) tearDown() {
 	defer close(l.down)
 	l.timer.close()
 	l.announcer.presence.close()
+	l.playOn()
 	l.Media.closeAll(l.announcer.talkersThrottled.close)
 	l.registry.retire(l)
 }

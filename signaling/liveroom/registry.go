@@ -370,6 +370,9 @@ func (r *Registry) EndAccount(account, keep string) {
 			s.room.Membership.replace(s.participant)
 		}
 	}
+	for _, l := range r.moved() {
+		l.cutMedia(func(p *Participant) bool { return p.Account == account && (keep == "" || p.TokenFamily != keep) })
+	}
 }
 
 // Forget removes what the rooms remember of an account, whose name was the given one,

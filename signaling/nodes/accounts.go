@@ -19,6 +19,7 @@ const (
 	kindLogin   = "login"
 	kindDeleted = "deleted"
 	kindAdopted = "adopted"
+	kindCut     = "cut"
 )
 
 // OwnedBy implements [liveroom.Cluster].
@@ -62,16 +63,18 @@ func (n *Nodes) LoggedIn(ctx context.Context, account, keep string) {
 	n.tellAndWait(ctx, kindLogin, login{account, keep}, "ended an account's earlier login")
 }
 
-// tellAndWait tells all other nodes something, and warns of those that have not said that they
-// did it.
-func (n *Nodes) tellAndWait(ctx context.Context, kind string, what any, did string) {
+// tellAndWait tells all other nodes something, reports whether all have said that they did it, and warns
+// of those that have not.
+func (n *Nodes) tellAndWait(ctx context.Context, kind string, what any, did string) bool {
 	data, err := json.Marshal(what)
 	if err != nil {
-		return
+		return false
 	}
-	if silent := n.cluster.TellAndWait(ctx, kind, data, endWait); len(silent) > 0 {
+	silent := n.cluster.TellAndWait(ctx, kind, data, endWait)
+	if len(silent) > 0 {
 		n.cfg.Log.Warn("nodes have not said that they "+did, "nodes", silent)
 	}
+	return len(silent) == 0
 }
 
 // deletion is that an account is gone.
@@ -116,6 +119,8 @@ func (n *Nodes) told(kind string, data []byte) {
 		n.forget(d)
 	case kindAdopted:
 		n.hearAdopted(string(data))
+	case kindCut:
+		n.cutEarlier(data)
 	}
 }
 

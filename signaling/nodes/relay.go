@@ -55,6 +55,7 @@ type relay struct {
 	nodes *Nodes
 	media *rtc.MediaRoom
 	hold  atomic.Int64
+	moved atomic.Pointer[movedRoom] // nil: the room has always been here, or its node was lost
 
 	mu     sync.Mutex
 	closed bool

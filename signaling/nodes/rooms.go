@@ -25,23 +25,31 @@ const (
 	handOvers = 16
 )
 
-// handOverAll hands all rooms over.
+// handOverAll hands all rooms over, and returns when their people have gone.
 func (n *Nodes) handOverAll(ctx context.Context) {
 	var all errgroup.Group
 	all.SetLimit(handOvers)
-	for _, l := range n.rooms.List() {
+	rooms := n.rooms.List()
+	gone := make([]<-chan struct{}, len(rooms))
+	for i, l := range rooms {
 		all.Go(func() error {
-			n.handOver(ctx, l.ID())
+			gone[i] = n.handOver(ctx, l.ID())
 			return nil
 		})
 	}
 	_ = all.Wait() // each says by itself what fails
+	for _, g := range gone {
+		select {
+		case <-g:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // handOver gives a room back to the store, and lets go of it as soon as another node has claimed it:
-// whoever is told then that it has moved finds it there.
-func (n *Nodes) handOver(ctx context.Context, id string) {
-	n.rooms.Release(id, func(last room.State) string {
+// whoever is told then that it has moved finds it there. gone is closed when they have gone.
+func (n *Nodes) handOver(ctx context.Context, id string) (gone <-chan struct{}) {
+	return n.rooms.Release(id, func(last room.State) string {
 		if err := n.cfg.Store.Release(ctx, last); err != nil {
 			n.cfg.Log.Warn("a room could not be handed over: another node takes it over later", "room", id, "error", err)
 			return ""
@@ -235,6 +243,7 @@ func (n *Nodes) adopted(id, owner string, err error) {
 	switch owner {
 	case "":
 		reason = "handed_over"
+		n.sharesMoved(id)
 	case n.cfg.Self.ID:
 		reason = "back"
 	}

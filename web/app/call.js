@@ -154,9 +154,10 @@ export class Call {
   /**
    * @param {string} [address] where another server has sent the user; empty: this page's
    * @param {number} [hops] how often that has happened in a row
+   * @param {boolean} [moved] whether the room has moved, and its audio plays on for a moment where it was
    * @returns {Promise<void>}
    */
-  async #connect(address = "", hops = 0) {
+  async #connect(address = "", hops = 0, moved = false) {
     /** @type {Signal} */
     const signal = await Signal.open(address, (m) => signal === this.#signal && this.#hear(m), () => this.#lost(signal));
     this.#signal?.close();
@@ -164,11 +165,11 @@ export class Call {
     const { room, name, token, role } = this.ticket;
     await signal.ask({ type: "hello", version: 1, token: await token(), name });
     const silent = this.speaking.silent;
-    const back = this.roster.key ? await this.#takeUp(signal) : undefined;
+    const back = this.roster.key && !moved ? await this.#takeUp(signal) : undefined;
     const joined = back ?? (await signal.ask({ type: "join", room, name, role }));
     if (joined.type === "redirect") {
       if (hops >= longestWay) throw new Refusal("unavailable", "the servers send one another the way");
-      return this.#connect(joined.url, hops + 1);
+      return this.#connect(joined.url, hops + 1, moved);
     }
     if (this.state === "over") {
       signal.close();
@@ -177,7 +178,7 @@ export class Call {
     this.state = "live";
     this.#back.reset();
     if (back) this.#resumed(back);
-    else this.#joined(/** @type {any} */ (joined), silent);
+    else this.#joined(/** @type {any} */ (joined), silent, moved);
     this.#on.change();
   }
 
@@ -198,13 +199,15 @@ export class Call {
   /**
    * @param {import("./types.js").Joined} m
    * @param {boolean} silent whether the mic was silent before, after a reconnect
+   * @param {boolean} moved whether ear and mic play on where the room was
    */
-  #joined(m, silent) {
+  #joined(m, silent, moved) {
     this.roster.joined(m);
     this.invitation = undefined;
     this.asked.clear();
-    this.hearing.open(m.slots);
-    if (this.roster.onStage) void this.speaking.begin(silent);
+    if (moved) this.hearing.move(m.slots, true);
+    else this.hearing.open(m.slots);
+    if (this.roster.onStage) void this.speaking.begin(silent, moved);
     else this.speaking.close();
   }
 
@@ -329,7 +332,7 @@ export class Call {
     const { address, pause } = this.#back.next();
     this.#retry = setTimeout(async () => {
       try {
-        await this.#connect(address);
+        await this.#connect(address, 0, !!address);
         this.#tell("back");
       } catch (problem) {
         if (this.state === "over") return;

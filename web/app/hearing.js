@@ -10,6 +10,8 @@ const patience = 10_000;
 const recovery = 4_000;
 /** How long an ear that cannot connect waits before the next is tried, in milliseconds. */
 const pause = 1_000;
+/** How long an ear where the room is now may be silent before the one where it was is closed, in milliseconds. */
+const heardWithin = 2_000;
 
 /** Keeps an ear open: has an ear that is lost restart ICE, and replaces one that stays lost or never connects. */
 export class Hearing {
@@ -34,6 +36,8 @@ export class Hearing {
   #known;
   /** @type {Ear | undefined} the ear that plays on until the current one is connected */
   #leaving;
+  /** Whether it does so because the whole room moves. */
+  #roomMoves = false;
   /** @type {Ear | undefined} the ear whose restart is not answered yet */
   #restarting;
 
@@ -65,15 +69,28 @@ export class Hearing {
    * Opens an ear elsewhere, because the server that has the current one will stop. That one plays on
    * until the other is connected.
    * @param {number} slots
+   * @param {boolean} [room] whether the whole room moves: then until somebody is heard by the other
    */
-  move(slots) {
+  move(slots, room = false) {
     if (this.state !== "connected") {
       this.open(slots);
       return;
     }
     this.#stopLeaving();
     this.#leaving = this.ear;
+    this.#roomMoves = room;
     this.#begin(slots);
+  }
+
+  /** Stops the ear that plays on when the current one has audio, or none for a while. */
+  #stopLeavingWhenHeard() {
+    const leaving = this.#leaving;
+    const stop = () => void (this.#leaving === leaving && this.#stopLeaving());
+    setTimeout(stop, heardWithin);
+    for (const { track } of this.connection?.getReceivers() ?? []) {
+      track.addEventListener("unmute", stop, { once: true });
+      if (!track.muted) stop();
+    }
   }
 
   #stopLeaving() {
@@ -183,7 +200,9 @@ export class Hearing {
   #is(state, slots) {
     if (state === "connected") {
       clearTimeout(this.#timer);
-      this.#stopLeaving();
+      if (this.#roomMoves) this.#stopLeavingWhenHeard();
+      else this.#stopLeaving();
+      this.#roomMoves = false;
       this.#known = this.ear;
       this.state = "connected";
     } else if (state === "failed" || state === "disconnected") {

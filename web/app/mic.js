@@ -2,6 +2,9 @@ import { Loudness } from "./loudness.js";
 import { Refusal } from "./types.js";
 import * as vault from "./vault.js";
 
+/** For how long a mic goes on beside the one that replaces it, in milliseconds: as long as a room that has moved plays on. */
+const lingering = 3_000;
+
 /** The microphone and the send-only connection that carries it. */
 export class Mic {
   /** @type {RTCPeerConnection} */
@@ -88,6 +91,13 @@ export class Mic {
   #unmeasure() {
     this.#loudness?.close();
     this.#loudness = undefined;
+  }
+
+  /** Ends the connection when all have moved to where another one is, and leaves the microphone on. */
+  linger() {
+    this.connection.onconnectionstatechange = null;
+    this.#unmeasure();
+    setTimeout(() => this.connection.close(), lingering);
   }
 
   /** Ends the connection and leaves the microphone on. */

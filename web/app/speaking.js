@@ -53,12 +53,13 @@ export class Speaking {
    * Starts on stage, or after a reconnect: a microphone that was on is offered
    * again, muted if it was muted.
    * @param {boolean} muted whether it was silent
+   * @param {boolean} [moved] whether the room has moved: the mic is heard for a moment where it was, too
    */
-  async begin(muted) {
+  async begin(muted, moved = false) {
     const stream = this.mic?.stream;
     try {
       if (!stream || muted) await this.#ask({ type: "mute", muted: true });
-      if (stream) await this.#open(stream);
+      if (stream) await this.#open(stream, moved);
     } catch (problem) {
       this.#on.problem(problem);
     }
@@ -100,12 +101,16 @@ export class Speaking {
     this.#is("off");
   }
 
-  /** @param {MediaStream} [again] a microphone that is already on */
-  async #open(again) {
+  /**
+   * @param {MediaStream} [again] a microphone that is already on
+   * @param {boolean} [moved] whether its connection goes on for a moment
+   */
+  async #open(again, moved = false) {
     try {
       this.#is("asking");
       const stream = again ?? (await Mic.permission());
-      this.mic?.hangUp();
+      if (moved) this.mic?.linger();
+      else this.mic?.hangUp();
       const mic = (this.mic = new Mic(
         stream,
         (state) => this.mic === mic && state === "failed" && void this.mend(),

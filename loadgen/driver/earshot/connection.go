@@ -49,11 +49,12 @@ type connection struct {
 	lastID   int
 	pending  map[string]chan wire.ServerMessage // requests without an answer yet, by id
 	reason   wire.GoodbyeReason
+	moved    bool   // the server has said where the room is now
 	presence []byte // the last presence message, as received; nil: none
 	closed   bool
 	mediaEnd func(driver.Media) // see OnMediaClosed; nil: nobody asked
 	earMoves func()             // see OnEarMoving; nil: nobody asked
-	lost     func()             // see OnLost; the same
+	lost     func(bool)         // see OnLost; the same
 	next     *connection        // by which the person has resumed; nil: they have not
 
 	done   chan struct{}
@@ -247,7 +248,7 @@ func (s *connection) OnEarMoving(moving func()) {
 }
 
 // OnLost implements driver.Participant.
-func (s *connection) OnLost(lost func()) {
+func (s *connection) OnLost(lost func(moved bool)) {
 	s.mu.Lock()
 	s.lost = lost
 	s.mu.Unlock()
@@ -291,14 +292,14 @@ func (s *connection) mayComeBack() bool {
 // tellLost tells who asked that the connection has ended, once, unless the person is out.
 func (s *connection) tellLost() {
 	s.mu.Lock()
-	lost := s.lost
+	lost, moved := s.lost, s.moved
 	s.lost = nil
 	if s.closed || !s.mayComeBack() {
 		lost = nil
 	}
 	s.mu.Unlock()
 	if lost != nil {
-		lost()
+		lost(moved)
 	}
 }
 
@@ -481,6 +482,7 @@ func (s *connection) handleMessage(data []byte) {
 		}
 	case wire.Redirect:
 		if m.Reason == wire.RedirectMoved {
+			s.moved = true
 			s.driver.moved.Store(s.room, m.URL)
 		}
 	case wire.MediaMoving:

@@ -274,19 +274,19 @@ func TestConnectionTellsThatItIsLost(t *testing.T) {
 			visit, err := room.Join(t.Context(), "name", scenario.Listener)
 			require.NoError(t, err)
 			lost := make(chan string, 3)
-			visit.OnLost(func() { lost <- "asked before" })
+			visit.OnLost(func(bool) { lost <- "asked before" })
 			_, err = visit.Listen(t.Context(), "v=0\r\n")
 			require.Error(t, err)
 			<-visit.Done()
 			if c.lost {
 				assert.Equal(t, "asked before", <-lost)
 			}
-			visit.OnLost(func() { lost <- "asked later" })
+			visit.OnLost(func(bool) { lost <- "asked later" })
 			if c.lost {
 				assert.Equal(t, "asked later", <-lost)
 			}
 			require.NoError(t, visit.Leave(t.Context()))
-			visit.OnLost(func() { lost <- "left" })
+			visit.OnLost(func(bool) { lost <- "left" })
 			assert.Empty(t, lost)
 		})
 	}
