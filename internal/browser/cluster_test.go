@@ -3,6 +3,7 @@ package browser_test
 import (
 	"encoding/json"
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,6 +94,29 @@ func TestPageFollowsARoomToItsNode(t *testing.T) {
 	bo.sees("Board meeting")
 	bo.hears(said)
 	assert.Contains(t, eval[string](bo, "location.origin"), front, "the page is still the first node's")
+}
+
+// TestPageFollowsARoomThatMoves stops the node that has a room: the pages of those in it have their audio from the other
+// node then, and whoever was on stage is heard there.
+func TestPageFollowsARoomThatMoves(t *testing.T) {
+	t.Parallel()
+	first, second := twoNodes(t, "100")
+	first.placesElsewhere()
+	c := sharedChromium(t)
+	said := envelopeOf(clip(t, "speech.ogg"))
+	ada := c.person("Ada")
+	ada.opensRoomAsOperator(first.url)
+	bo := c.person("Bo")
+	bo.follows(ada.invites(), "Come in")
+	bo.hears(said)
+	bo.await("(%s.then((at) => at === %q))", far, second.media)
+
+	first.drain(http.MethodDelete)
+	time.Sleep(2 * time.Second) // the other has heard so by then
+	require.NoError(t, second.cmd.Process.Signal(syscall.SIGTERM))
+	bo.await("(%s.then((at) => at === %q))", far, first.media)
+	bo.hears(said)
+	ada.sees("1 on stage · 1 listener")
 }
 
 // TestListenerOfADrainedOrKilledNodeHearsAgain drains the node that has a listener's ear, and no more,
