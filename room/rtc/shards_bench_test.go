@@ -21,6 +21,7 @@ const benchmarkedEars = 5000
 // benchmarkedRooms are rooms that share shards.
 type benchmarkedRooms struct {
 	b       *testing.B
+	shards  *fanout.Shards
 	routers []*fanout.Router
 	mics    []*fanout.Publisher
 	said    int
@@ -39,7 +40,7 @@ func openRooms(b *testing.B, rooms, shards int, writer func(shard int) batchWrit
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = sink.Close() })
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
-	r := &benchmarkedRooms{b: b}
+	r := &benchmarkedRooms{b: b, shards: all}
 	for range rooms {
 		router, err := fanout.New(fanout.Config{Shards: all, MaxAge: time.Hour})
 		require.NoError(b, err)
