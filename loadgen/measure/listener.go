@@ -410,7 +410,9 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 		return // it counts as lost already
 	}
 	if l.heard[p.source][w]&bit != 0 {
-		l.duplicates++
+		if !l.heardBefore(sent) {
+			l.duplicates++
+		}
 		return
 	}
 	l.heard[p.source][w] |= bit

@@ -65,6 +65,38 @@ func TestReopenedEarGoesOnWithTheAccount(t *testing.T) {
 	}
 }
 
+// An ear that replaces one that is still heard may be later than it, and bring some of its frames once more.
+func TestReopenedEarRepeatsWhatTheOtherHadBrought(t *testing.T) {
+	s := newScene(t)
+	m := s.source(speechClip(700), 0, 0)
+	l := s.listener(1)
+	other := func(p Packet) Packet {
+		p.Sequence, p.Timestamp = p.Sequence+30_000, p.Timestamp+77_777
+		return p
+	}
+	for b := range Bin(110) {
+		l.Receive(s.say(m, b))
+	}
+	l.Reopen(s.packet(m, 109).At)
+	for b := Bin(105); b < 110; b++ {
+		p := other(s.packet(m, b))
+		p.At += 100 * time.Millisecond
+		l.Receive(p)
+	}
+	for b := Bin(110); b < 200; b++ {
+		p := other(s.say(m, b))
+		p.At += 100 * time.Millisecond
+		l.Receive(p)
+		if b == 150 {
+			p.Sequence++ // the server sends it twice
+			l.Receive(p)
+		}
+	}
+	totals := s.finish()
+	assert.Equal(t, metric.Counter(1), totals.Values["duplicates"])
+	assert.EqualValues(t, 195, rate(t, totals, "delivered").Passes, "all but the first 100 ms")
+}
+
 // People on stage are not owed what they say themselves, and may wait for others for long.
 func TestReopenedEarOnStageMissesOnlyOthers(t *testing.T) {
 	s := newScene(t)
