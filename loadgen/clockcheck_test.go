@@ -17,23 +17,31 @@ func TestClocksAreCheckedByWhatWorkersHear(t *testing.T) {
 		return one
 	}
 	for _, c := range []struct {
-		sentence    string
-		aOfB, bOfA  *metric.Trend
-		apart       time.Duration
-		none        bool
-		contradicts bool
+		sentence               string
+		aOfA, aOfB, bOfA, bOfB *metric.Trend
+		apart                  time.Duration
+		none, oneWay           bool
+		contradicts            bool
 	}{
-		{"clocks that agree", heard(3, 200), heard(3, 200), 0, false, false},
-		{"a clock that is 250 ms ahead hears late, and is heard early", heard(-247, 200), heard(253, 200), 250 * time.Millisecond, false, true},
-		{"one that is behind", heard(253, 200), heard(-247, 200), -250 * time.Millisecond, false, true},
-		{"as far as the bounds allow, and the ways may be unlike", heard(2, 200), heard(4.8, 200), 1400 * time.Microsecond, false, false},
-		{"the ways are long, and alike", heard(80, 200), heard(80, 200), 0, false, false},
-		{"one of them has no mic", heard(3, 200), nil, 0, true, false},
-		{"too few packets", heard(3, 200), heard(300, 99), 0, true, false},
+		{"clocks that agree", heard(9, 200), heard(3, 200), heard(3, 200), nil, 0, false, false, false},
+		{"a clock that is 250 ms ahead hears late, and is heard early", nil, heard(-247, 200), heard(253, 200), nil, 250 * time.Millisecond, false, false, true},
+		{"one that is behind", nil, heard(253, 200), heard(-247, 200), nil, -250 * time.Millisecond, false, false, true},
+		{"as far as the bounds allow, and the ways may be unlike", nil, heard(2, 200), heard(4.8, 200), nil, 1400 * time.Microsecond, false, false, false},
+		{"the ways are long, and alike", nil, heard(80, 200), heard(80, 200), nil, 0, false, false, false},
+		{"only the first has a mic, and the clocks agree", heard(3, 200), nil, heard(3, 200), nil, 0, false, true, false},
+		{"only the first has a mic, and the second's clock is ahead", heard(3, 200), nil, heard(253, 200), nil, 250 * time.Millisecond, false, true, true},
+		{"only the second has a mic, and its clock is ahead", nil, heard(-247, 200), nil, heard(3, 200), 250 * time.Millisecond, false, true, true},
+		{"only the second has a mic, and its clock is behind", nil, heard(253, 200), nil, heard(3, 200), -250 * time.Millisecond, false, true, true},
+		{"only the second has a mic, and it is as far as the bounds allow", nil, heard(4.4, 200), nil, heard(3, 200), -1400 * time.Microsecond, false, true, false},
+		{"one has a mic, and does not hear it itself", nil, nil, heard(3, 200), nil, 0, true, false, false},
+		{"one has a mic, and hears it too seldom itself", heard(3, 99), nil, heard(3, 200), nil, 0, true, false, false},
+		{"too few packets", nil, heard(3, 200), heard(300, 99), nil, 0, true, false, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			workers := []Worker{{WorkerInfo: WorkerInfo{Name: "a"}, ClockBound: 200 * time.Microsecond}, {WorkerInfo: WorkerInfo{Name: "b"}, ClockBound: 300 * time.Microsecond}}
-			all := checkClocks(workers, []map[int]*metric.Trend{{0: heard(9, 200), 1: c.aOfB}, {0: c.bOfA}})
+			crossed := []map[int]*metric.Trend{{0: c.aOfA, 1: c.aOfB}, {0: c.bOfA, 1: c.bOfB}}
+			assert.Empty(t, checkClocks(make([]Worker, 2), crossed), "who has one clock need not be checked")
+			all := checkClocks(workers, crossed)
 			if c.none {
 				assert.Empty(t, all)
 				return
@@ -42,6 +50,7 @@ func TestClocksAreCheckedByWhatWorkersHear(t *testing.T) {
 			assert.Equal(t, "a", all[0].A)
 			assert.InDelta(t, c.apart, all[0].Apart, float64(5*time.Millisecond), "as fine as trends are")
 			assert.Equal(t, 500*time.Microsecond, all[0].Bound)
+			assert.Equal(t, c.oneWay, all[0].OneWay)
 			assert.Equal(t, c.contradicts, all[0].Contradicts())
 		})
 	}

@@ -86,7 +86,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) 
 	var hosts []string
 	for _, w := range hub.Workers() {
 		c.workers = append(c.workers, &workerState{Worker: Worker{WorkerInfo: w}, offered: map[string]bool{}})
-		hosts = append(hosts, w.Host)
+		hosts = append(hosts, w.Machine)
 	}
 	c.aggregator.Follow(cfg.Scenario.Thresholds)
 	c.merger = measure.NewMerger(c.aggregator, hosts)

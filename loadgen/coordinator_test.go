@@ -53,6 +53,11 @@ func TestWorkerThatHeardNothingIsBlamedRightly(t *testing.T) {
 	}
 }
 
+// A worker that hears nothing takes its coordinator for lost, and then sees its people out.
+func TestWorkersHaveLeftTenSecondsAfterTheirCoordinator(t *testing.T) {
+	assert.LessOrEqual(t, LostAfter+hurriedLeave, 10*time.Second)
+}
+
 func TestSilenceCountsWhatCouldBeHeard(t *testing.T) {
 	for _, c := range []struct {
 		sentence string

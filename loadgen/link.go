@@ -12,11 +12,13 @@ import (
 type Link interface {
 	// Send sends a message to the coordinator.
 	Send(Report) error
+	// Alive tells the coordinator that the worker is there, and nothing else. It has no number.
+	Alive() error
 	// News are the coordinator's messages. It is closed when there will be none any more.
 	News() <-chan News
 	// Clock returns by how much the worker's clock, which the run follows, has to be put
-	// forward since the run's began, and by how much that may be wrong. An error is why it
-	// can't be known.
+	// forward since the run's began, and by how much what was stamped lately may be wrong. An error
+	// is why it can't be known. It is called once for each report, and the clock put forward.
 	Clock() (ahead, bound time.Duration, err error)
 	// Order has another worker, by its number, carry out an order, and returns what came of it.
 	// The error is why that is not known.
@@ -41,9 +43,12 @@ type Hub interface {
 
 // A WorkerInfo is what is known of a worker beforehand.
 type WorkerInfo struct {
-	// Name is what reports call it, and Host its machine.
+	// Name is what reports call it, and Host the name of its machine.
 	Name, Host string
-	CPUs       int
+	// Machine identifies the machine: others may have its name, and its containers have names of
+	// their own.
+	Machine string
+	CPUs    int
 }
 
 // A Delivery is a worker's message; or why there will be none any more.
@@ -96,6 +101,7 @@ type Report struct {
 
 // News is the coordinator's message to all workers, five times a second.
 type News struct {
+	// Sequence counts them, from 1. One without a number only says that the coordinator is there.
 	Sequence uint64 `json:"seq"`
 	Relayed
 	// Dropped is how many packets have been dropped on the workers' sides, by the worker; nil if
@@ -131,10 +137,12 @@ type ToldSource struct {
 	measure.Told
 }
 
-// A HeardSource is when the first frame of another worker's mic was heard.
+// A HeardSource is when the first frame of another worker's mic was heard, by a clock that may be
+// wrong by Bound.
 type HeardSource struct {
 	SourceID
-	At time.Duration `json:"at"`
+	At    time.Duration `json:"at"`
+	Bound time.Duration `json:"bound,omitempty"`
 }
 
 // A SilencedSource is the frames of another worker's mic that were heard since it should
@@ -150,6 +158,8 @@ const (
 	// without a message one of them is lost.
 	ReportEvery = 200 * time.Millisecond
 	LostAfter   = 3 * time.Second
+	// BusyFor is for how long one that is busy may only say that it is there.
+	BusyFor = 30 * time.Second
 	// lead is how long after an agreement a phase begins, so that all workers know by then.
 	lead = 300 * time.Millisecond
 )

@@ -48,6 +48,9 @@ type interval struct {
 	unfinished bool
 	// ambiguous: packets came meanwhile that may have ended it.
 	ambiguous bool
+	// clocks is by how much the clock that says when it ended may differ from the one that says
+	// when it began.
+	clocks time.Duration
 }
 
 // A server takes people for gone of whose generator it has heard nothing for long, and
@@ -146,8 +149,8 @@ type durationsOf struct {
 func (of durationsOf) record(stalls stallCounter, slow, fast *metric.Trend) {
 	for _, i := range of.all {
 		slowest := max(0, i.until-i.from-i.quiet)
-		fastest := max(0, slowest-of.slowed(i.from, i.until))
-		slowest += i.behind
+		fastest := max(0, slowest-of.slowed(i.from, i.until)-i.clocks)
+		slowest += i.behind + i.clocks
 		switch {
 		case i.failed:
 			slowest, fastest = i.had, i.atBest(stalls)
@@ -319,10 +322,13 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 	p.mu.Unlock()
 	select {
 	case <-source.Reached():
+		heard := interval{from: acknowledged, behind: behind}
 		if r.peers != nil { // somebody else may have heard it sooner
 			r.peers.awaitProcessed(ctx, source.FirstHeard())
+			heard.clocks = r.peers.clockDoubt()
 		}
-		r.moderation.promoted(interval{from: acknowledged, until: source.FirstHeard(), behind: behind, ambiguous: ambiguous()})
+		heard.until, heard.ambiguous = source.FirstHeard(), ambiguous()
+		r.moderation.promoted(heard)
 		return nil
 	case <-ctx.Done():
 		return unheard(fmt.Errorf("nobody heard the promoted: %w", ctx.Err()))

@@ -24,6 +24,8 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 		{"it did not run before", interval{from: second, until: 2 * second}, [2]time.Duration{0, 900 * time.Millisecond}, 1000, 1000},
 		{"it came to nothing by the server's doing", interval{from: second, until: 1010 * time.Millisecond, failed: true, had: actTimeout}, [2]time.Duration{0, 1020 * time.Millisecond}, 10_000, 10_000},
 		{"it came to nothing while the generator hardly ran", interval{from: second, until: 11 * second, failed: true, had: actTimeout}, [2]time.Duration{2 * second, 10 * second}, 10_000, 2000},
+		{"another process, whose clock may be wrong by 40 ms, heard the end", interval{from: second, until: 2 * second, clocks: 40 * time.Millisecond}, [2]time.Duration{}, 1040, 960},
+		{"that is longer than it took", interval{from: second, until: 1020 * time.Millisecond, clocks: 40 * time.Millisecond}, [2]time.Duration{}, 60, 0},
 		{"nobody spoke for a part of it", interval{from: second, until: 3 * second, quiet: 500 * time.Millisecond}, [2]time.Duration{}, 1500, 1500},
 		{"packets that may be the first that was heard could not be told from others", interval{from: second, until: 3 * second, ambiguous: true}, [2]time.Duration{}, 2000, 0},
 		{"nobody was heard, or some of them were and could not be told from others", interval{from: second, until: 11 * second, failed: true, had: actTimeout, ambiguous: true}, [2]time.Duration{}, 10_000, 0},

@@ -54,10 +54,18 @@ func (r *run) watch(ctx context.Context) {
 		done.Go(func() { o.competition.watch(ctx) })
 		defer done.Wait()
 	}
-	for pause(ctx, time.Second) {
+	every := time.Second
+	if r.peers != nil {
+		every -= measure.RetireAfter
+	}
+	for pause(ctx, every) {
 		o.observe(ctx)
-		r.settle()
+		settled := r.settle()
 		if r.peers != nil {
+			if !pause(ctx, measure.RetireAfter) {
+				break
+			}
+			r.aggregator.Drain(r.clock.Now(), settled) // the coordinator waits for it
 			r.peers.measured(o.last)
 			continue // the coordinator judges and reports
 		}
@@ -287,15 +295,16 @@ func (r *run) saturated(a, b sample) bool {
 	return (b.own - a.own).Seconds() > MaxCPU*float64(r.cores)*(b.at-a.at).Seconds()
 }
 
-// settle settles every room's accounts.
-func (r *run) settle() {
+// settle settles every room's accounts, and returns up to where.
+func (r *run) settle() (settled measure.Bin) {
 	now := r.clock.Now()
-	settled := measure.BinAt(now)
+	settled = measure.BinAt(now)
 	for _, h := range r.rooms {
 		settled = min(settled, h.ledger.Settle(now))
 	}
 	r.aggregator.Drain(now, settled)
 	r.clients.nacks.Settle(now, r.aggregator.LostResends)
+	return settled
 }
 
 // lost is how many packets have been dropped on the generator's side.

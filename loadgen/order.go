@@ -22,9 +22,10 @@ type Order struct {
 
 // An Outcome is what came of an order.
 type Outcome struct {
-	// At is when the server had acknowledged it, on the run's clock, and Slowed for how long at
-	// most the owner was in the way.
+	// At is when the server had acknowledged it, on the run's clock, which the owner's may differ from by
+	// Bound, and Slowed for how long at most the owner was in the way.
 	At     time.Duration `json:"at"`
+	Bound  time.Duration `json:"bound,omitempty"`
 	Slowed time.Duration `json:"slowed,omitempty"`
 	// Error is why it came to nothing. Refused means that the server said no, Unanswered that
 	// it said nothing though the owner ran, and InDoubt that the owner may be to blame.
@@ -73,11 +74,7 @@ func (h *roomRun) order(ctx context.Context, on driver.Remote, verb scenario.Ver
 	case o.Error != "":
 		return 0, errors.New(o.Error)
 	}
-	_, bound, err := r.peers.link.Clock()
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errModerator, err)
-	}
-	return max(0, r.clock.Now()-o.At) + o.Slowed + 2*bound, nil
+	return max(0, r.clock.Now()-o.At) + o.Slowed + r.peers.clockBound() + o.Bound, nil
 }
 
 // obey carries out another worker's order in a room that this one owns.
@@ -93,7 +90,7 @@ func (r *run) obey(ctx context.Context, o Order) Outcome {
 	defer cancel()
 	asked := r.clock.Now()
 	err := on.ActOn(ctx, o.Verb, o.Member)
-	out := Outcome{At: r.clock.Now()}
+	out := Outcome{At: r.clock.Now(), Bound: r.peers.clockBound()}
 	out.Slowed = r.aggregator.Slowed(asked, out.At)
 	if err == nil {
 		return out

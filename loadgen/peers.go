@@ -2,13 +2,14 @@ package loadgen
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
 // errCoordinatorLost means that the worker's coordinator is gone, so that nobody knows what
@@ -31,6 +32,9 @@ type peers struct {
 	steady   *sample // from the beginning of the steady state
 	now      *sample // the last one
 
+	bound     atomic.Int64 // see clockBound
+	reporting int          // how often in a row a report was being made when another was due; for talk
+
 	mu        sync.Mutex
 	changed   *sync.Cond
 	offers    map[string][]byte   // not sent yet
@@ -40,6 +44,9 @@ type peers struct {
 	processed time.Duration // by all
 	dropped   uint64        // packets, on the other workers' sides
 	ended     bool
+	// heardWithin is by how much the others' clocks may be wrong that have said when they heard
+	// somebody of this worker.
+	heardWithin time.Duration
 }
 
 // A peerSource is a mic of the run, the worker's own or a replica of another's.
@@ -54,42 +61,6 @@ func newPeers(r *run, link Link) *peers {
 	p := &peers{run: r, link: link, offers: map[string][]byte{}, answers: map[string][][]byte{}, sources: map[SourceID]*peerSource{}}
 	p.changed = sync.NewCond(&p.mu)
 	return p
-}
-
-// exchange gives all workers what each of them offers under a key.
-func (p *peers) exchange(ctx context.Context, key string, mine any) ([][]byte, error) {
-	text, err := json.Marshal(mine)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	p.offers[key] = text
-	p.mu.Unlock()
-	p.send(false)
-	stop := context.AfterFunc(ctx, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.changed.Broadcast()
-	})
-	defer stop()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.answers[key] == nil {
-		if ctx.Err() != nil || p.ended {
-			return nil, fmt.Errorf("agree on %s with the other workers: %w", key, errors.Join(context.Cause(ctx), errEnded(p.ended)))
-		}
-		p.changed.Wait()
-	}
-	all := p.answers[key]
-	delete(p.answers, key)
-	return all, nil
-}
-
-func errEnded(ended bool) error {
-	if ended {
-		return errCoordinatorLost
-	}
-	return nil
 }
 
 // awaitProcessed returns when all workers have looked at what came before a moment.
@@ -119,9 +90,17 @@ func (p *peers) end() {
 func (p *peers) open(id SourceID, of *person, source *measure.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	source.From(p.run.share.Number)
+	p.from(source, p.run.share.Number, of.group)
 	p.sources[id] = &peerSource{source: source, own: true}
 	p.opened = append(p.opened, OpenedSource{SourceID: id, Worker: p.run.share.Number, Group: of.group, Number: of.number})
+}
+
+// from has a mic of a worker, of a group of the cast, checked against the clocks, unless the scenario
+// makes its way longer than that of others.
+func (p *peers) from(source *measure.Source, worker, group int) {
+	if g := p.run.Scenario.Cast[group]; g.Network == nil && g.Transport == (network.Shares{UDP: g.Transport.UDP}) {
+		source.From(worker)
+	}
 }
 
 // talk sends reports and reads news until ctx is done, or the coordinator is lost.
@@ -135,7 +114,7 @@ func (p *peers) talk(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			p.send(false)
+			p.sendOrLive()
 			now := time.Now()
 			lost := silent.Pass(now.Sub(was))
 			was = now
@@ -149,6 +128,9 @@ func (p *peers) talk(ctx context.Context) {
 				return
 			}
 			silent.Break()
+			if news.Sequence == 0 {
+				continue // it is there
+			}
 			if expected != 0 && news.Sequence < expected {
 				continue // once more
 			}
@@ -192,7 +174,7 @@ func (p *peers) hear(news News) error {
 		if err != nil {
 			return err
 		}
-		source.From(o.Worker)
+		p.from(source, o.Worker, o.Group)
 		p.sources[o.SourceID] = &peerSource{source: source}
 	}
 	for _, t := range news.Told {
@@ -210,6 +192,7 @@ func (p *peers) hear(news News) error {
 	for _, h := range news.Heard {
 		if s := p.sources[h.SourceID]; s != nil && s.own {
 			s.source.HeardAt(h.At)
+			p.heardWithin = max(p.heardWithin, h.Bound)
 		}
 	}
 	for _, h := range news.Silenced {
@@ -248,6 +231,17 @@ func (p *peers) othersDropped() uint64 {
 	return p.dropped
 }
 
+// clockBound is by how much the worker's clock may be wrong.
+func (p *peers) clockBound() time.Duration { return time.Duration(p.bound.Load()) }
+
+// clockDoubt is by how much this worker's clock and that of another who has heard somebody may
+// differ.
+func (p *peers) clockDoubt() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.clockBound() + p.heardWithin
+}
+
 // awaitKnown returns when it is known what all workers had sent by a moment, for as long as
 // a worker may be silent at most.
 func (p *peers) awaitKnown(ctx context.Context, t time.Duration) {
@@ -274,6 +268,23 @@ func (p *peers) measured(now sample) {
 	p.now = &now
 	p.sending.Unlock()
 	p.send(true)
+}
+
+// sendOrLive sends a report. While another one is being made, which takes its time on a busy machine, it says
+// that the worker is there: not to be lost for that. That goes on for no longer than [BusyFor].
+func (p *peers) sendOrLive() {
+	if p.sending.TryLock() {
+		defer p.sending.Unlock()
+		p.reporting = 0
+		p.sendReport(false, func(*Report) {})
+		return
+	}
+	if p.reporting++; p.reporting > int(BusyFor/ReportEvery) {
+		return
+	}
+	if err := p.link.Alive(); err != nil {
+		p.lost(fmt.Errorf("%w: %w", errCoordinatorLost, err))
+	}
 }
 
 // send sends a report.
@@ -304,6 +315,7 @@ func (p *peers) sendReport(parts bool, add func(*Report)) {
 func (p *peers) report() (report Report) {
 	r := p.run
 	ahead, bound, err := p.link.Clock()
+	p.bound.Store(int64(bound))
 	r.clock.PutForward(ahead)
 	r.aggregator.ClockBound(bound)
 	report.Ahead, report.Bound = ahead, bound
@@ -333,7 +345,7 @@ func (p *peers) report() (report Report) {
 		}
 		if at := s.source.FirstHeard(); at > 0 && !s.heard {
 			s.heard = true
-			report.Heard = append(report.Heard, HeardSource{id, at})
+			report.Heard = append(report.Heard, HeardSource{id, at, bound})
 		}
 		if since, bins := s.source.Silenced(); len(bins) != s.silenced {
 			s.silenced = len(bins)
@@ -352,41 +364,4 @@ func (p *peers) finish(final *FinalTally, now sample) error {
 		report.Tally.Final = final
 	})
 	return nil
-}
-
-// A meeting is when a worker could begin a phase, and whether it agrees to it.
-type meeting struct {
-	At     time.Duration `json:"at"`
-	Agreed bool          `json:"agreed,omitempty"`
-}
-
-// latestOf is the latest meeting that workers offer; all have to agree.
-func latestOf(offers [][]byte) (met meeting, err error) {
-	met.Agreed = true
-	for _, text := range offers {
-		var m meeting
-		if len(text) == 0 {
-			continue // of a worker that was lost
-		}
-		if err := json.Unmarshal(text, &m); err != nil {
-			return met, fmt.Errorf("read when a worker can begin: %w", err)
-		}
-		met.At, met.Agreed = max(met.At, m.At), met.Agreed && m.Agreed
-	}
-	return met, nil
-}
-
-// mergedOffers are the lists that workers offer as one.
-func mergedOffers[T any](offers [][]byte) (all []T, err error) {
-	for _, text := range offers {
-		var some []T
-		if len(text) == 0 {
-			continue
-		}
-		if err := json.Unmarshal(text, &some); err != nil {
-			return nil, fmt.Errorf("read a worker's offer: %w", err)
-		}
-		all = append(all, some...)
-	}
-	return all, nil
 }

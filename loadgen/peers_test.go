@@ -29,3 +29,29 @@ func TestWorkersKnowWhatTheOthersDropped(t *testing.T) {
 		assert.Equal(t, passed{worst: int(others)}, got)
 	}
 }
+
+// aliveLink counts how often a worker only said that it is there.
+type aliveLink struct {
+	Link
+	times int
+}
+
+func (l *aliveLink) Alive() error {
+	l.times++
+	return nil
+}
+
+// On a machine that is busy a report takes seconds to make: its worker is not silent.
+func TestWorkerIsAliveWhileItMakesAReport(t *testing.T) {
+	link := &aliveLink{}
+	p := newPeers(&run{}, link)
+	p.sending.Lock()
+	for range 10 {
+		p.sendOrLive()
+	}
+	assert.Equal(t, 10, link.times)
+	for range 1000 {
+		p.sendOrLive()
+	}
+	assert.Equal(t, int(BusyFor/ReportEvery), link.times, "a report that is never made is another thing")
+}

@@ -24,7 +24,7 @@ type person struct {
 	group      int // index in the cast
 	number     int // within the group
 	place      int // within the room's cast
-	mic        int // the number of the mic that they have from the beginning; -1 if none
+	mic        int // the number of the mic that they open next, as they are cast or an event has it; -1 if none
 	name       string
 	account    *measure.Listener // nil for people on stage whose driver lets them only send
 	probe      bool              // receives with a Pion peer connection

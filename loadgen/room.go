@@ -32,7 +32,7 @@ type roomRun struct {
 	castListeners, castSpeakers, mics int
 
 	mu       sync.Mutex
-	promoted int // mics opened since then
+	reopened int // mics opened since then that nobody had chosen
 }
 
 // openRoom opens room number i and brings in its speakers. With an error it returns
@@ -146,9 +146,9 @@ func (h *roomRun) addSource(p *person) (*measure.Source, error) {
 	if p.mic >= 0 {
 		p.mic = -1 // another one is of its own
 	} else {
-		// No other worker gives it that number.
-		index = h.mics + h.promoted*max(r.share.Of, 1) + r.share.Number
-		h.promoted++
+		// Neither an event nor another worker gives it that number.
+		index = h.firstMicOf(len(r.Scenario.Timeline)) + h.reopened*max(r.share.Of, 1) + r.share.Number
+		h.reopened++
 	}
 	h.mu.Unlock()
 	source, err := h.newSource(index, p.group, p.number, h.ledger.AddSource, h.ledger.AddMarkedSource)

@@ -2,9 +2,12 @@ package loadgen
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
 // A server that is bad in some rooms, or for some workers, must be bad to as many probes,
@@ -47,5 +50,55 @@ func assertProbesAreSpread(t *testing.T, rooms, listeners, workers int) {
 	assert.NotContains(t, ofWorker[:min(workers, all)], 0, what)
 	if probes >= 10 {
 		assert.NotContains(t, inHalf, 0, what)
+	}
+}
+
+// Who is chosen for an event, and which number a mic has that it opens, does not depend on how many workers
+// share the people, and whom of them each has.
+func TestSharesChooseAsOneDoes(t *testing.T) {
+	s := &scenario.Scenario{Seed: 3, Timeline: []scenario.Event{
+		{Do: scenario.Promote, Count: 4}, {Do: scenario.Kick, Count: 9}, {Do: scenario.Mute, Count: 2}, {Do: scenario.AcceptStage, Count: 3}, {Do: scenario.Promote, Count: 40},
+	}}
+	const people, mics = 37, 6
+	h := &roomRun{run: &run{}, mics: mics, number: 2}
+	h.run.Scenario = s
+	next := mics
+	for i, e := range s.Timeline {
+		assert.Equal(t, next, h.firstMicOf(i), "mics have numbers without gaps, and each its own")
+		if e.Do.Spec().OpensMic() {
+			next += e.Count
+		}
+		var all []candidate
+		for place := range people {
+			if place%5 != i { // who can't
+				all = append(all, candidate{place, rank(s, h.number, i, place)})
+			}
+		}
+		want := slices.Clone(chosen(slices.Clone(all), e.Count))
+		for n := 1; n <= 40; n++ {
+			var offered []candidate
+			for worker := range n {
+				var own []candidate
+				for _, c := range all {
+					if (Share{worker, n}).has(c.Place) {
+						own = append(own, c)
+					}
+				}
+				offered = append(offered, chosen(own, e.Count)...)
+			}
+			assert.Equal(t, want, chosen(offered, e.Count), "%s by %d workers", e.Do, n)
+		}
+	}
+	assert.Equal(t, next, h.firstMicOf(len(s.Timeline)))
+
+	// Mics with one file are as far from one another as they can be, or packets could not be told apart.
+	const frames = 3000
+	var starts []int
+	for index := range next {
+		starts = append(starts, firstFrame(s.Seed, 0, index, frames))
+	}
+	slices.Sort(starts)
+	for i := range starts[1:] {
+		assert.Greater(t, starts[i+1]-starts[i], frames/next/2)
 	}
 }

@@ -29,8 +29,8 @@ func (c *coordinator) conclude(hosts []string) *Result {
 		all.CPU, all.CPUWait = all.CPU+g.CPU, all.CPUWait+g.CPUWait
 		all.SendLag, all.JoinLag, all.ReadLag = max(all.SendLag, g.SendLag), max(all.JoinLag, g.JoinLag), max(all.ReadLag, g.ReadLag)
 		all.SocketDrops, all.Unstamped, all.ClockStep = all.SocketDrops+g.SocketDrops, all.Unstamped+g.Unstamped, max(all.ClockStep, g.ClockStep)
-		if !machines[w.Host] {
-			machines[w.Host] = true
+		if !machines[w.Machine] {
+			machines[w.Machine] = true
 			all.CPUs += g.CPUs
 			all.MachineDrops = all.MachineDrops.Add(g.MachineDrops)
 		}

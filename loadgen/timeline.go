@@ -158,12 +158,40 @@ func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people [
 		}
 		able = chosen(able, e.Count)
 	}
-	for _, c := range able {
-		if p := byPlace[c.Place]; p != nil {
-			people = append(people, p)
+	first := h.firstMicOf(i)
+	for n, c := range able {
+		p := byPlace[c.Place]
+		if p == nil {
+			continue
+		}
+		people = append(people, p)
+		if e.Do.Spec().OpensMic() {
+			h.reserveMic(p, first+n)
 		}
 	}
 	return people, len(able), nil
+}
+
+// firstMicOf is the number of the first of the mics that event number i opens in the room. Whoever
+// plays those people, the numbers follow those of the mics that are there from the beginning, and
+// of earlier events: [firstFrame] keeps them apart.
+func (h *roomRun) firstMicOf(i int) int {
+	n := h.mics
+	for _, e := range h.run.Scenario.Timeline[:i] {
+		if e.Do.Spec().OpensMic() {
+			n += e.Count
+		}
+	}
+	return n
+}
+
+// reserveMic gives a person the number of the mic that they open next.
+func (h *roomRun) reserveMic(p *person, number int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.mic < 0 {
+		p.mic = number
+	}
 }
 
 // heldBack is for how long the generator has to have been in the way in that time, so that people

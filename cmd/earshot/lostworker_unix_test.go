@@ -5,9 +5,12 @@ package main
 import (
 	"bytes"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +31,7 @@ type sharedRun struct {
 	link        *slowLink // of the first worker
 	said        [2]bytes.Buffer
 	summary     string
+	target      string
 }
 
 // startSharedRun starts one, and waits until the steady state has begun. Each process is ended
@@ -56,7 +60,7 @@ func startSharedRun(t *testing.T) *sharedRun {
 	target := address.FindString(string(buffer[:n]))
 	require.NotEmpty(t, target)
 
-	c := &sharedRun{progress: &lastWords{}, summary: filepath.Join(t.TempDir(), "summary.json")}
+	c := &sharedRun{target: target, progress: &lastWords{}, summary: filepath.Join(t.TempDir(), "summary.json")}
 	c.coordinator = exec.Command(os.Args[0], "run", sharedScenario(t), "--hold", "60s", "--workers", "2",
 		"--coordinate", at, "--target", target, "--summary", c.summary)
 	c.coordinator.Env = append(os.Environ(), workerTokenEnv+"=secret")
@@ -102,14 +106,39 @@ func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
 	}
 }
 
+// TestWorkersEndWhenTheirCoordinatorIsLost holds what the server knows against what workers do who are left
+// alone: people who are not seen out keep their places until they are taken for gone.
 func TestWorkersEndWhenTheirCoordinatorIsLost(t *testing.T) {
 	realTime(t)
-	t.Parallel()
-	c := startSharedRun(t)
-	require.NoError(t, c.coordinator.Process.Kill())
-	for i, w := range c.workers {
-		require.Error(t, w.Wait())
-		assert.Equal(t, cli.ExitCouldNotRun, w.ProcessState.ExitCode(), "%s", &c.said[i])
-		assert.Contains(t, c.said[i].String(), "coordinator")
+	for sentence, signal := range map[string]os.Signal{
+		"a coordinator that is killed":    syscall.SIGKILL,
+		"a coordinator that stands still": syscall.SIGSTOP,
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			c := startSharedRun(t)
+			require.Positive(t, c.people(t))
+			began := time.Now()
+			require.NoError(t, c.coordinator.Process.Signal(signal))
+			for i, w := range c.workers {
+				require.Error(t, w.Wait())
+				assert.Equal(t, cli.ExitCouldNotRun, w.ProcessState.ExitCode(), "%s", &c.said[i])
+				assert.Contains(t, c.said[i].String(), "coordinator")
+			}
+			t.Logf("they had ended after %v", time.Since(began))
+			assert.Zero(t, c.people(t), "people are seen out")
+		})
 	}
+}
+
+// people is how many people the server has in its rooms, those included whose connection it has lost.
+func (c *sharedRun) people(t *testing.T) (n int) {
+	t.Helper()
+	_, text := get(t, http.MethodGet, c.target+"/metrics", "", "")
+	for _, count := range regexp.MustCompile(`(?m)^earshot_members{.*} (\d+)$`).FindAllStringSubmatch(text, -1) {
+		one, err := strconv.Atoi(count[1])
+		require.NoError(t, err)
+		n += one
+	}
+	return n
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 )
 
 // playShared has two workers of this machine play a scenario, with more arguments.
@@ -89,6 +91,31 @@ thresholds:
 		assert.EqualValues(t, 2, s.Metrics["audio_score"].Count, "each worker has a probe, and one of them hears another's speaker: %s", out)
 		assert.Greater(t, s.Metrics["audio_score"].Med, 3.0, "%s", out)
 	})
+}
+
+// TestWorkersEndWhenAThresholdIsCrossed has a threshold abort a run that would last for minutes.
+func TestWorkersEndWhenAThresholdIsCrossed(t *testing.T) {
+	realTime(t)
+	t.Parallel()
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	said, err := earshotProcess(t, "run", file(t, "shared.yaml", `name: aborted
+room: {capacity: 5, slots: 3}
+cast:
+  - {role: speaker, count: 1, audio: `+voice(t)+`}
+  - {role: listener, count: 4}
+hold: 5m
+thresholds:
+  delivered: {threshold: rate < 0.01, abort_on_fail: true}
+`), "--workers", "2", "--local", "--summary", summary).CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, "%s", said)
+	assert.Equal(t, cli.ExitFail, exit.ExitCode(), "%s", said)
+	s := readShared(t, summary)
+	assert.Equal(t, "fail", s.Verdict, "%s", said)
+	assert.Less(t, s.Scenario.SteadyS, 300.0, "%s", said)
+	for _, w := range s.Workers {
+		assert.Empty(t, w.Lost, "%s: %s", w.Name, said)
+	}
 }
 
 // sample is the path of audio that comes with the scenarios.

@@ -37,12 +37,18 @@ type sharedSummary struct {
 	Reasons []string `json:"reasons"`
 	Metrics map[string]struct {
 		Passes, Total, Count uint64
-		Med                  float64
+		Min, Med             float64
 	} `json:"metrics"`
+	Best     map[string]struct{ Min float64 }
 	Scenario struct {
 		SteadyS float64 `json:"steady_s"`
 	} `json:"scenario"`
-	Workers  []struct{ Name, Lost string } `json:"workers"`
+	Workers []struct {
+		Name, Lost string
+		Clock      struct {
+			BoundMS float64 `json:"bound_ms"`
+		}
+	} `json:"workers"`
 	Problems []any
 }
 

@@ -1,19 +1,12 @@
 package endtoend_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -35,90 +28,26 @@ const (
 // real one behind a proxy of its signaling.
 func neglectful(t *testing.T, how neglect) string {
 	t.Helper()
-	server, err := url.Parse(serve(t))
-	require.NoError(t, err)
-	others := httputil.NewSingleHostReverseProxy(server)
-	var relays sync.WaitGroup
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !websocket.IsWebSocketUpgrade(r) {
-			others.ServeHTTP(w, r)
-			return
-		}
-		header := http.Header{}
-		if token := r.Header.Get("Authorization"); token != "" {
-			header.Set("Authorization", token)
-		}
-		to, answer, err := websocket.DefaultDialer.DialContext(r.Context(), "ws://"+server.Host+r.URL.RequestURI(), header)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		_ = answer.Body.Close()
-		upgrader := websocket.Upgrader{}
-		from, err := upgrader.Upgrade(w, r, nil)
-		if err != nil {
-			_ = to.Close()
-			return
-		}
-		relays.Go(func() { relay(from, to, how) })
-	}))
-	t.Cleanup(func() {
-		front.CloseClientConnections()
-		front.Close()
-		relays.Wait()
-	})
-	return front.URL
+	return proxySignaling(t, serve(t), func() signalingTap { return &neglecting{how: how} })
 }
 
-// relay carries messages between a client and the server until one of them hangs up.
-func relay(client, server *websocket.Conn, how neglect) {
-	var writing sync.Mutex // to the client
-	var back sync.WaitGroup
-	back.Go(func() {
-		defer client.Close()
-		for {
-			kind, message, err := server.ReadMessage()
-			if err != nil {
-				return
-			}
-			writing.Lock()
-			err = client.WriteMessage(kind, message)
-			writing.Unlock()
-			if err != nil {
-				return
-			}
-		}
-	})
-	defer back.Wait()
-	defer server.Close()
-	for {
-		kind, message, err := client.ReadMessage()
-		if err != nil {
-			return
-		}
-		var request struct {
-			ID   string
-			Type wire.Type
-		}
-		neglected := []wire.Type{wire.TypeMute, wire.TypePromote, wire.TypeDemote, wire.TypeRemove}
-		if json.Unmarshal(message, &request) != nil || !slices.Contains(neglected, request.Type) {
-			if server.WriteMessage(kind, message) != nil {
-				return
-			}
-			continue
-		}
-		switch how {
-		case refuses:
-			writing.Lock()
-			err = client.WriteJSON(map[string]any{"type": "error", "id": request.ID, "code": wire.CodeInternal, "message": "the server has failed"})
-			writing.Unlock()
-			if err != nil {
-				return
-			}
-		case hangsUp:
-			return
-		}
+// neglecting is a connection of a moderator who is neglected.
+type neglecting struct {
+	ignoring
+	how neglect
+}
+
+func (n *neglecting) fromClient(m message) (answer any, pass, open bool) {
+	if !slices.Contains([]wire.Type{wire.TypeMute, wire.TypePromote, wire.TypeDemote, wire.TypeRemove}, m.Type) {
+		return nil, true, true
 	}
+	switch n.how {
+	case refuses:
+		return map[string]any{"type": "error", "id": m.ID, "code": wire.CodeInternal, "message": "the server has failed"}, false, true
+	case hangsUp:
+		return nil, false, false
+	}
+	return nil, false, true
 }
 
 // A server that does not do what the timeline asks for is at fault where a threshold asks

@@ -16,7 +16,8 @@ type crossed struct {
 	latency metric.Trend // in ms
 }
 
-// From enters which process of the run sends the source. It is called before the source sends.
+// From enters which process of the run sends the source, on a way that is like that of others. It is
+// called before the source sends.
 func (m *Source) From(process int) { m.crossed.Store(&crossed{process: process}) }
 
 // cross enters the latency of a frame to a probe, of which so much may be the sender's lateness.

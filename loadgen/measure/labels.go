@@ -29,6 +29,12 @@ type Labels struct {
 	Probe bool
 }
 
+// alike reports whether they are listeners on whose way the scenario has nothing that others do not
+// have. A room may hold up its audience's packets, and not those for its stage.
+func (l Labels) alike() bool {
+	return l.Role == "" && l.Network == "" && l.Node == "" && l.Transport == ""
+}
+
 // A cell gathers the figures of all listeners of a run with the same labels.
 // It is safe for concurrent use.
 type cell struct {

@@ -419,7 +419,7 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 
 	steady := l.ledger.inSteady(p.bin)
 	latency, late := at-sent, sources[p.source].late(p.bin)
-	if l.cell.Probe && steady && !unstamped && late < latestKnown {
+	if l.cell.Probe && l.cell.alike() && steady && !unstamped && late < latestKnown {
 		sources[p.source].cross(latency, late)
 	}
 	if l.ledger.marked {

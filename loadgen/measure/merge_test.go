@@ -381,38 +381,3 @@ func TestAPartThatCannotBeIsRefused(t *testing.T) {
 	earlier.Before = 8
 	assert.Error(t, m.Add(0, earlier), "nothing goes back")
 }
-
-func TestASecondIsJudgedWhenAllHaveToldIt(t *testing.T) {
-	thresholds, err := metric.ParseThreshold("delivered", "rate >= 0.6 over 1s")
-	require.NoError(t, err)
-	merged := NewAggregator()
-	merged.Follow([]metric.Threshold{thresholds})
-	m := NewMerger(merged, []string{"a", "b"})
-	part := func(before Bin, from Bin, passes uint64) Part {
-		return Part{
-			Version: PartVersion, Before: before, Phases: []PartPhase{{Steady, 0, 1000}},
-			Cells:   []PartCell{{Labels: Labels{Role: Audience}}},
-			Buckets: []PartBucket{{From: from, Until: from + 50, Phases: 1, Cells: []PartBucketCell{{Delivered: metric.Rate{Passes: passes, Total: 100}}}}},
-		}
-	}
-	answer := func() metric.Result {
-		values := metric.Values{}
-		merged.Answer(values, metric.Values{}, []metric.Threshold{thresholds})
-		return thresholds.Evaluate(values)
-	}
-	// Each alone crosses in one second, and together they do only in the third.
-	require.NoError(t, m.Add(0, part(50, 0, 30)))
-	require.NoError(t, m.Add(0, part(100, 50, 100)))
-	assert.Nil(t, answer().OK, "the other has told nothing yet")
-	require.NoError(t, m.Add(1, part(50, 0, 100)))
-	require.NoError(t, m.Add(1, part(100, 50, 30)))
-	require.NotNil(t, answer().OK)
-	assert.True(t, *answer().OK)
-	require.NoError(t, m.Add(1, part(150, 100, 59)))
-	require.NoError(t, m.Add(0, part(150, 100, 59)))
-	assert.False(t, *answer().OK)
-	m.Lose(1)
-	require.NoError(t, m.Add(0, part(200, 150, 100)))
-	m.Finish()
-	assert.Empty(t, m.buckets)
-}

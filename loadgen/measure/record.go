@@ -237,6 +237,9 @@ func (r *record) mark(m Mark) {
 	slices.SortStableFunc(r.marks, func(a, b Mark) int { return int(a.At - b.At) })
 }
 
+// RetireAfter is how long after a drain another one may take into account what the first has closed.
+const RetireAfter = 400 * time.Millisecond
+
 // drain closes the buckets that are settled, which are those before bin settled,
 // and makes new ones up to now. What it closes is taken into account with the
 // next drain, so that nobody is still at it.

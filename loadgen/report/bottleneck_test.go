@@ -10,7 +10,11 @@ import (
 
 func TestBottleneckOfWorkersOfAMachine(t *testing.T) {
 	worker := func(name string, cpu, quota, wait float64) loadgen.Worker {
-		return loadgen.Worker{WorkerInfo: loadgen.WorkerInfo{Name: name, Host: "one"}, Generator: loadgen.Generator{CPU: cpu, Quota: quota, CPUWait: wait, CPUs: 2}}
+		return loadgen.Worker{WorkerInfo: loadgen.WorkerInfo{Name: name, Host: "one", Machine: "x"}, Generator: loadgen.Generator{CPU: cpu, Quota: quota, CPUWait: wait, CPUs: 2}}
+	}
+	on := func(host, machine string, w loadgen.Worker) loadgen.Worker {
+		w.Host, w.Machine = host, machine
+		return w
 	}
 	for _, c := range []struct {
 		sentence string
@@ -24,6 +28,10 @@ func TestBottleneckOfWorkersOfAMachine(t *testing.T) {
 			[]string{"worker 1 and 2 were the bottleneck: together they used 1.90 of the 2 cores that they may use (the limit is 90%); give them more CPU, or a smaller scenario"}},
 		{"two use up the quota of their container", []loadgen.Worker{worker("1", 0.5, 1, 0), worker("2", 0.45, 1, 0)},
 			[]string{"worker 1 and 2 were the bottleneck: together they used 0.95 of the 1.00 cores that they may use (the limit is 90%); raise the quota of their control group, or a smaller scenario"}},
+		{"two machines of one name have cores of their own", []loadgen.Worker{worker("1", 0.95, 0, 0), on("one", "y", worker("2", 0.95, 0, 0))}, nil},
+		{"two containers use up their machine together", []loadgen.Worker{worker("1", 0.95, 0, 0), on("other", "x", worker("2", 0.95, 0, 0))},
+			[]string{"worker 1 and 2 were the bottleneck: together they used 1.90 of the 2 cores that they may use (the limit is 90%); give them more CPU, or a smaller scenario"}},
+		{"two containers of one machine have quotas of their own that are alike", []loadgen.Worker{worker("1", 0.5, 1, 0), on("other", "x", worker("2", 0.45, 1, 0))}, nil},
 		{"the quota of one is no other's", []loadgen.Worker{worker("1", 0.02, 0.1, 0), worker("2", 0.5, 0, 0)}, nil},
 		{"the second uses up its own quota", []loadgen.Worker{worker("1", 0.5, 0, 0), worker("2", 0.1, 0.1, 0)},
 			[]string{"worker 2 was the bottleneck: its process used 0.10 of the 0.10 cores that it may use (the limit is 90%); raise the quota of its control group, or a smaller scenario"}},

@@ -41,7 +41,7 @@ type summary struct {
 	Losses    *lossesSummary   `json:"losses,omitempty" jsonschema:"Where packets were lost, as far as the server's RTCP reports tell. Left out if none were. No verdict rests on it."`
 	// Workers are the processes that played the run together.
 	Workers      []workerSummary     `json:"workers,omitempty" jsonschema:"The processes that played the run together, if it was not one alone."`
-	ClockChecks  []clockCheckSummary `json:"clock_checks,omitempty" jsonschema:"What the workers' speakers say of their clocks, for each two workers that heard one another."`
+	ClockChecks  []clockCheckSummary `json:"clock_checks,omitempty" jsonschema:"What the workers' speakers say of their clocks, for each two workers of which one heard the other."`
 	ClockErrorMS *float64            `json:"clock_error_ms,omitempty" jsonschema:"By how much the clocks of two workers may differ; it is in doubt in the latency of what one sends and the other receives."`
 	Problems     []loadgen.Problem   `json:"problems" jsonschema:"What went wrong without ending the run."`
 	Command      string              `json:"command,omitempty" jsonschema:"The command line that plays it again, without secrets."`

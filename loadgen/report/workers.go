@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -40,9 +41,14 @@ func workersShortcomings(workers []loadgen.Worker) (all []string) {
 
 // A hostGroup is the workers on one machine.
 type hostGroup struct {
-	host    string
 	workers []loadgen.Worker
-	quotas  map[float64]bool
+	quotas  map[quota]bool
+}
+
+// A quota is that of a container, which has a host name of its own.
+type quota struct {
+	host  string
+	cores float64
 }
 
 // who names the workers.
@@ -71,15 +77,22 @@ func (g hostGroup) generator() (sum loadgen.Generator) {
 	return sum
 }
 
+// machineOf identifies the machine of a worker. What was measured by an older earshot says its name alone.
+func machineOf(w loadgen.Worker) string { return cmp.Or(w.Machine, w.Host) }
+
 func groupsOnHosts(workers []loadgen.Worker) (groups []hostGroup) {
 	for _, w := range workers {
-		i := slices.IndexFunc(groups, func(g hostGroup) bool { return g.host == w.Host })
+		i := slices.IndexFunc(groups, func(g hostGroup) bool { return machineOf(g.workers[0]) == machineOf(w) })
 		if i < 0 {
 			i = len(groups)
-			groups = append(groups, hostGroup{host: w.Host, quotas: map[float64]bool{}})
+			groups = append(groups, hostGroup{quotas: map[quota]bool{}})
 		}
 		g := &groups[i]
-		g.workers, g.quotas[w.Generator.Quota] = append(g.workers, w), true
+		q := quota{cores: w.Generator.Quota}
+		if q.cores > 0 {
+			q.host = w.Host
+		}
+		g.workers, g.quotas[q] = append(g.workers, w), true
 	}
 	return groups
 }
@@ -123,10 +136,15 @@ func heardApart(checks []loadgen.ClockCheck) (most time.Duration) {
 // clockWarnings are the checks of the clocks that say something else than their bounds.
 func clockWarnings(checks []loadgen.ClockCheck) (all []string) {
 	for _, c := range checks {
-		if c.Contradicts() {
-			all = append(all, fmt.Sprintf("by what workers %s and %s hear of one another their clocks are %s apart, and by their exchanges %s at most: "+
-				"is one of their ways to the server so much longer there than back?", c.A, c.B, lag(c.Apart.Abs()), lag(c.Bound)))
+		if !c.Contradicts() {
+			continue
 		}
+		heard, ways := "of one another", "is one of their ways to the server so much longer there than back?"
+		if c.OneWay {
+			heard, ways = "of the speakers of one of them", "is the server so much farther from one of them?"
+		}
+		all = append(all, fmt.Sprintf("by what workers %s and %s hear %s their clocks are %s apart, and by their exchanges %s at most: %s",
+			c.A, c.B, heard, lag(c.Apart.Abs()), lag(c.Bound), ways))
 	}
 	return all
 }
@@ -146,14 +164,15 @@ func workerLine(w loadgen.Worker) string {
 // A clockCheckSummary is what two workers hear of one another.
 type clockCheckSummary struct {
 	Workers     [2]string `json:"workers"`
-	ApartMS     float64   `json:"apart_ms" jsonschema:"By how much the second one's clock is ahead of the first one's by what they hear of one another's speakers, if their ways to the server are alike."`
+	ApartMS     float64   `json:"apart_ms" jsonschema:"By how much the second one's clock is ahead of the first one's by what they hear of one another's speakers, or of those of one of them, if their ways to the server are alike."`
+	OneWay      bool      `json:"one_way,omitempty" jsonschema:"Whether only one of them had speakers."`
 	BoundMS     float64   `json:"bound_ms" jsonschema:"By how much it may be at most by their exchanges with the coordinator."`
 	Contradicts bool      `json:"contradicts,omitempty" jsonschema:"Whether the two differ by more than a millisecond. No verdict rests on it."`
 }
 
 func summarizeClockChecks(checks []loadgen.ClockCheck) (all []clockCheckSummary) {
 	for _, c := range checks {
-		all = append(all, clockCheckSummary{[2]string{c.A, c.B}, c.Apart.Seconds() * 1000, c.Bound.Seconds() * 1000, c.Contradicts()})
+		all = append(all, clockCheckSummary{[2]string{c.A, c.B}, c.Apart.Seconds() * 1000, c.OneWay, c.Bound.Seconds() * 1000, c.Contradicts()})
 	}
 	return all
 }

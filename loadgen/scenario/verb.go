@@ -82,6 +82,9 @@ type VerbSpec struct {
 	Silences, Removes bool
 }
 
+// OpensMic reports whether people come on stage.
+func (s VerbSpec) OpensMic() bool { return s.Becomes != "" && s.Becomes != Listener }
+
 var everybody = []Role{Speaker, Listener, Host}
 
 // verbs is all of them, in the order in which messages and docs list them.

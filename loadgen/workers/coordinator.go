@@ -7,18 +7,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/clock"
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -53,6 +51,7 @@ type Coordinator struct {
 
 	inbox   *inbox
 	reports chan loadgen.Delivery
+	told    atomic.Int64 // when the workers were told something at last, on its clock
 
 	mu      sync.Mutex
 	workers []member
@@ -64,6 +63,7 @@ type Coordinator struct {
 // A member is a worker that has enrolled.
 type member struct {
 	loadgen.WorkerInfo
+	id    string // its own
 	pid   int
 	local bool
 	ready bool
@@ -110,70 +110,6 @@ func NewCoordinator(cfg Config) (*Coordinator, error) {
 // now is the coordinator's clock.
 func (c *Coordinator) now() time.Duration { return time.Since(c.began) }
 
-// connect serves NATS, or connects to the server that is there.
-func (c *Coordinator) connect() (err error) {
-	if c.cfg.URL != "" {
-		c.conn, err = nats.Connect(c.cfg.URL, options(nil, c.cfg.URL)...)
-		if err != nil {
-			return fmt.Errorf("--nats: %w", err)
-		}
-		return nil
-	}
-	host, port, err := net.SplitHostPort(c.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("the address to coordinate on: %w", err)
-	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		return fmt.Errorf("the address to coordinate on: %w", err)
-	}
-	if number == 0 {
-		number = server.RANDOM_PORT
-	}
-	c.server, err = server.NewServer(&server.Options{
-		ServerName: "earshot", Host: host, Port: number, NoSigs: true, NoLog: true, Authorization: c.token, MaxPayload: maxMessage,
-		MaxPending: 8 * maxMessage, PingInterval: pingEvery, MaxPingsOut: maxPings, TLSConfig: c.cfg.TLS, TLSTimeout: 5, NoFastProducerStall: true,
-	})
-	if err != nil {
-		return fmt.Errorf("serve NATS for the workers: %w", err)
-	}
-	c.server.Start()
-	if !c.server.ReadyForConnections(startTimeout) {
-		return fmt.Errorf("serve NATS for the workers on %s: is the address in use?", c.cfg.Listen)
-	}
-	c.conn, err = nats.Connect("", append(options(nil, ""), nats.InProcessServer(c.server), nats.Token(c.token))...)
-	return err
-}
-
-// Plain reports whether the workers' token, and the target's, go over a network unencrypted.
-func (c *Coordinator) Plain() bool {
-	if c.cfg.URL != "" {
-		return reach.Plain(c.conn)
-	}
-	return c.cfg.TLS == nil && reach.Outside(c.cfg.Listen)
-}
-
-// options are those of every connection. Whoever says what to trust wants TLS, except on this
-// machine: the coordinator there has none for the workers that it starts.
-func options(trust *tls.Config, join string) []nats.Option {
-	all := []nats.Option{
-		nats.Name("earshot"), nats.NoReconnect(), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(maxPings), nats.Timeout(5 * time.Second),
-	}
-	if trust != nil {
-		all = append(all, nats.Secure(trust), func(o *nats.Options) error {
-			o.Secure = !plainHere(join)
-			return nil
-		})
-	}
-	return all
-}
-
-// plainHere reports whether a URL is of this machine, and asks for no TLS.
-func plainHere(join string) bool {
-	u, err := url.Parse(join)
-	return err == nil && u.Scheme == "nats" && !reach.Outside(u.Host)
-}
-
 // JoinURL is what workers join with.
 func (c *Coordinator) JoinURL() string {
 	if c.server == nil {
@@ -213,15 +149,21 @@ func (c *Coordinator) enrol(m *nats.Msg) {
 func (c *Coordinator) admit(h hello) welcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	local := h.Local != "" && h.Local == c.secret
+	taken := func(number int) welcome {
+		return welcome{Run: c.run, Number: number, Local: local, Plan: &c.cfg.Plan}
+	}
+	if i := slices.IndexFunc(c.workers, func(w member) bool { return w.id == h.ID }); i >= 0 {
+		return taken(i)
+	}
 	if len(c.workers) == c.cfg.Plan.Workers {
 		return welcome{Refused: fmt.Sprintf("all %d workers are there already", c.cfg.Plan.Workers)}
 	}
-	local := h.Local != "" && h.Local == c.secret
 	number := len(c.workers)
-	c.workers = append(c.workers, member{WorkerInfo: loadgen.WorkerInfo{Name: fmt.Sprintf("%d (%s)", number+1, h.Name), Host: h.Host, CPUs: h.CPUs}, pid: h.PID, local: local})
+	c.workers = append(c.workers, member{WorkerInfo: loadgen.WorkerInfo{Name: fmt.Sprintf("%d (%s)", number+1, h.Name), Host: h.Host, Machine: h.Machine, CPUs: h.CPUs}, id: h.ID, pid: h.PID, local: local})
 	c.say(fmt.Sprintf("worker %d of %d is there: %s, %d cores", number+1, c.cfg.Plan.Workers, h.Name, h.CPUs))
 	c.change()
-	return welcome{Run: c.run, Number: number, Local: local, Plan: &c.cfg.Plan}
+	return taken(number)
 }
 
 func (c *Coordinator) say(text string) {
@@ -330,7 +272,8 @@ func (c *Coordinator) Start(tickets []string) (*measure.Clock, error) {
 	if err := c.publish(message{Start: s}); err != nil {
 		return nil, err
 	}
-	c.inbox.work.Go(c.inbox.watch)
+	c.told.Store(int64(c.now()))
+	c.inbox.work.Go(func() { c.inbox.watch(func() { sayAlive(c) }) })
 	return measure.NewClockSince(zero), nil
 }
 
@@ -369,7 +312,20 @@ func (c *Coordinator) Send(n loadgen.News) error {
 	if err != nil {
 		return err
 	}
+	c.told.Store(int64(c.now()))
 	return c.conn.Publish(downSubject(c.run), text)
+}
+
+// sayAlive tells the workers that the coordinator is there, if it is too busy to tell them more.
+func sayAlive(c *Coordinator) {
+	since := c.now() - time.Duration(c.told.Load())
+	if since < 2*loadgen.ReportEvery || since > loadgen.BusyFor {
+		return
+	}
+	text, err := json.Marshal(message{News: &loadgen.News{}})
+	if err == nil {
+		_ = c.conn.Publish(downSubject(c.run), text) // they will notice if it is gone
+	}
 }
 
 // Close ends it. Workers that still play see their people out.

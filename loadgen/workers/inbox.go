@@ -91,8 +91,8 @@ func (b *inbox) take(each func(arrival)) {
 	}
 }
 
-// watch looks for silent workers until the inbox is closed.
-func (b *inbox) watch() {
+// watch looks for silent workers until the inbox is closed, and calls live each time.
+func (b *inbox) watch(live func()) {
 	tick := time.NewTicker(loadgen.ReportEvery)
 	defer tick.Stop()
 	silent := make([]silence, len(b.heard))
@@ -104,6 +104,7 @@ func (b *inbox) watch() {
 		}
 		now := b.now()
 		b.look(silent, now-was)
+		live()
 		was = now
 	}
 }

@@ -75,6 +75,17 @@ func TestInboxKnowsWhoIsSilent(t *testing.T) {
 	}
 }
 
+// A message without anything in it is a sign of life.
+func TestWorkerThatSaysNothingNewIsNotSilent(t *testing.T) {
+	c := coordinate(t, 1)
+	m, err := Join(t.Context(), Enrolment{URL: c.JoinURL(), Secret: c.Secret(), Wait: time.Minute})
+	require.NoError(t, err)
+	defer m.Close()
+	before := c.inbox.heard[0].Load()
+	require.NoError(t, m.Alive())
+	require.Eventually(t, func() bool { return c.inbox.heard[0].Load() > before }, time.Minute, time.Millisecond)
+}
+
 func TestInboxThatIsFullSaysSo(t *testing.T) {
 	for sentence, fill := range map[string]func(b *inbox){
 		"of messages": func(b *inbox) {

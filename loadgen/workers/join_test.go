@@ -3,8 +3,11 @@ package workers
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"net"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/lab"
+	"github.com/earshot-audio/earshot/internal/testaudio"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -45,6 +49,69 @@ func TestWorkerTooManyIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, ErrRefused)
 	assert.ErrorContains(t, err, "all 1 workers are there already")
 	assert.Len(t, c.Workers(), 1)
+}
+
+// enrolled is what the coordinator answers to a greeting.
+func enrolled(t *testing.T, c *Coordinator, h hello) (w welcome) {
+	t.Helper()
+	conn, err := nats.Connect(c.JoinURL())
+	require.NoError(t, err)
+	defer conn.Close()
+	text, err := json.Marshal(h)
+	require.NoError(t, err)
+	answer, err := conn.Request(enrolSubject, text, time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(answer.Data, &w))
+	return w
+}
+
+func TestWorkerThatAsksAgainIsTakenOnce(t *testing.T) {
+	c := coordinate(t, 2)
+	h := hello{Protocol: protocol, Build: build(), ID: "one", Name: "first"}
+	for range 2 {
+		w := enrolled(t, c, h)
+		assert.Empty(t, w.Refused)
+		assert.Zero(t, w.Number)
+		assert.NotNil(t, w.Plan)
+	}
+	h.ID = "another"
+	assert.Equal(t, 1, enrolled(t, c, h).Number)
+	assert.Len(t, c.Workers(), 2)
+}
+
+func TestWorkerOfAnotherBuildIsRefused(t *testing.T) {
+	c := coordinate(t, 1)
+	for _, h := range []hello{{Protocol: protocol, Build: "v0.1 of yesterday"}, {Protocol: protocol - 1, Build: build()}} {
+		w := enrolled(t, c, h)
+		assert.Contains(t, w.Refused, "another build than the coordinator ("+h.Build)
+		assert.Contains(t, w.Refused, "start the same earshot on all machines")
+		assert.Nil(t, w.Plan)
+	}
+	assert.Empty(t, c.Workers())
+}
+
+func TestWorkerWithAnotherAudioFileIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "voice.ogg")
+	put := func(voice string) {
+		text, err := os.ReadFile(filepath.Join(testaudio.Dir(), voice))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, text, 0o644))
+	}
+	put("guest.ogg")
+	s := small(t)
+	s.Cast[0].Audio = []string{path}
+	c, err := NewCoordinator(Config{Listen: "127.0.0.1:0", Token: "secret", Plan: Plan{Workers: 1, Scenario: s}})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, c.Close()) }()
+	put("host.ogg")
+	_, err = Join(t.Context(), Enrolment{URL: c.JoinURL(), Secret: c.Secret(), Wait: time.Minute})
+	require.ErrorIs(t, err, ErrRefused)
+	assert.ErrorContains(t, err, path+" is another than the coordinator's")
+	assert.ErrorContains(t, c.Wait(t.Context(), time.Minute), path, "the coordinator says so, too")
+
+	require.NoError(t, os.Remove(path))
+	_, err = audioDigests(s)
+	assert.ErrorContains(t, err, path)
 }
 
 func TestWorkerWithAnotherTokenIsNotLetIn(t *testing.T) {

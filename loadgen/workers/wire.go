@@ -18,7 +18,7 @@ import (
 )
 
 // protocol is the version of the messages. Processes of one build have the same.
-const protocol = 3
+const protocol = 4
 
 // The subjects. Those of a run have its name in them.
 const enrolSubject = "earshot.load.enrol"
@@ -32,10 +32,13 @@ func orderSubject(run string, worker int) string {
 
 // A hello is how a worker introduces itself.
 type hello struct {
+	// ID is the worker's, the same if it asks again because the answer did not come in time.
+	ID       string `json:"id"`
 	Protocol int    `json:"protocol"`
 	Build    string `json:"build"`
 	Name     string `json:"name"`
 	Host     string `json:"host"`
+	Machine  string `json:"machine"`
 	PID      int    `json:"pid"`
 	CPUs     int    `json:"cpus"`
 	// Local is the secret of the workers that the coordinator has started itself.
@@ -133,6 +136,16 @@ func audioDigests(s *scenario.Scenario) (map[string]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// machine identifies this machine as long as it runs, whatever its name, and the same in all its
+// containers.
+func machine() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return hostName()
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(id))[:16] // reports keep it
 }
 
 // hostName names this machine.

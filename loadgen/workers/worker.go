@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -52,6 +53,7 @@ type Membership struct {
 	Plan Plan
 
 	conn   *nats.Conn
+	id     string
 	run    string
 	number int
 	local  bool
@@ -61,17 +63,16 @@ type Membership struct {
 	news        chan loadgen.News
 	starts      chan start
 	ended       <-chan struct{} // closed when the connection is gone
+	reader      *clock.Reader   // of the clock that is followed, from the start
 	base        time.Duration   // the offset at the start
 	interrupted atomic.Bool     // the run is, and no other follows
-	// ahead and bound are what was known of the clock at last, in ns.
-	ahead, bound atomic.Int64
 
 	orders orders // of others
 }
 
 // Join enrols with the coordinator. The caller closes the membership.
 func Join(ctx context.Context, e Enrolment) (*Membership, error) {
-	m := &Membership{began: time.Now(), news: make(chan loadgen.News, queuedNews), starts: make(chan start, 1)}
+	m := &Membership{id: rand.Text(), began: time.Now(), news: make(chan loadgen.News, queuedNews), starts: make(chan start, 1)}
 	deadline := time.Now().Add(e.Wait)
 	for {
 		m.orders.open()
@@ -115,7 +116,7 @@ func (m *Membership) enrol(ctx context.Context, e Enrolment) (err error) {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(hello{Protocol: protocol, Build: build(), Name: e.Name, Host: hostName(), PID: os.Getpid(), CPUs: runtime.GOMAXPROCS(0), Local: e.Secret, Played: e.Played})
+	text, err := json.Marshal(hello{ID: m.id, Protocol: protocol, Build: build(), Name: e.Name, Host: hostName(), Machine: machine(), PID: os.Getpid(), CPUs: runtime.GOMAXPROCS(0), Local: e.Secret, Played: e.Played})
 	if err != nil {
 		return err
 	}
@@ -254,11 +255,10 @@ func (m *Membership) begin(ctx context.Context) (part loadgen.Part, err error) {
 		}
 		return part, nil
 	}
-	o, err := m.follow.At(m.now())
-	if err != nil {
+	m.reader = clock.NewReader(m.follow, m.now)
+	if m.base, _, err = m.reader.Read(); err != nil {
 		return part, fmt.Errorf("the coordinator's clock: %w", err)
 	}
-	m.base = o.Middle()
 	part.Zero = m.began.Add(begin.Zero - m.base)
 	return part, nil
 }
@@ -292,6 +292,9 @@ func (m *Membership) Send(r loadgen.Report) error {
 	return m.publish(message{Report: &r})
 }
 
+// Alive implements loadgen.Link: any message will do.
+func (m *Membership) Alive() error { return m.publish(message{}) }
+
 // News implements loadgen.Link.
 func (m *Membership) News() <-chan loadgen.News { return m.news }
 
@@ -300,14 +303,8 @@ func (m *Membership) Clock() (ahead, bound time.Duration, err error) {
 	if m.local {
 		return 0, 0, nil
 	}
-	// A moment with exchanges before and after it is known best.
-	o, err := m.follow.At(m.now() - time.Second)
-	if err != nil {
-		return time.Duration(m.ahead.Load()), time.Duration(m.bound.Load()), err
-	}
-	m.ahead.Store(int64(o.Middle() - m.base))
-	m.bound.Store(int64(max(o.Bound(), 1)))
-	return o.Middle() - m.base, max(o.Bound(), 1), nil
+	ahead, bound, err = m.reader.Read()
+	return ahead - m.base, max(bound, 1), err
 }
 
 // Close ends the membership.

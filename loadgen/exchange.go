@@ -1,0 +1,82 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// exchange gives all workers what each of them offers under a key.
+func (p *peers) exchange(ctx context.Context, key string, mine any) ([][]byte, error) {
+	text, err := json.Marshal(mine)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.offers[key] = text
+	p.mu.Unlock()
+	p.send(false)
+	stop := context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.changed.Broadcast()
+	})
+	defer stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.answers[key] == nil {
+		if ctx.Err() != nil || p.ended {
+			return nil, fmt.Errorf("agree on %s with the other workers: %w", key, errors.Join(context.Cause(ctx), errEnded(p.ended)))
+		}
+		p.changed.Wait()
+	}
+	all := p.answers[key]
+	delete(p.answers, key)
+	return all, nil
+}
+
+func errEnded(ended bool) error {
+	if ended {
+		return errCoordinatorLost
+	}
+	return nil
+}
+
+// A meeting is when a worker could begin a phase, and whether it agrees to it.
+type meeting struct {
+	At     time.Duration `json:"at"`
+	Agreed bool          `json:"agreed,omitempty"`
+}
+
+// latestOf is the latest meeting that workers offer; all have to agree.
+func latestOf(offers [][]byte) (met meeting, err error) {
+	met.Agreed = true
+	for _, text := range offers {
+		var m meeting
+		if len(text) == 0 {
+			continue // of a worker that was lost
+		}
+		if err := json.Unmarshal(text, &m); err != nil {
+			return met, fmt.Errorf("read when a worker can begin: %w", err)
+		}
+		met.At, met.Agreed = max(met.At, m.At), met.Agreed && m.Agreed
+	}
+	return met, nil
+}
+
+// mergedOffers are the lists that workers offer as one.
+func mergedOffers[T any](offers [][]byte) (all []T, err error) {
+	for _, text := range offers {
+		var some []T
+		if len(text) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(text, &some); err != nil {
+			return nil, fmt.Errorf("read a worker's offer: %w", err)
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}

@@ -1,0 +1,32 @@
+package report
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen"
+)
+
+func TestClockWarnings(t *testing.T) {
+	check := func(apart time.Duration, oneWay bool) loadgen.ClockCheck {
+		return loadgen.ClockCheck{A: "1 (a)", B: "2 (b)", Apart: apart, Bound: 500 * time.Microsecond, OneWay: oneWay}
+	}
+	const exchanges = " their clocks are 250.0ms apart, and by their exchanges 500.0µs at most: "
+	for _, c := range []struct {
+		sentence string
+		check    loadgen.ClockCheck
+		want     []string
+	}{
+		{"they agree", check(1400*time.Microsecond, false), nil},
+		{"a clock is ahead", check(250*time.Millisecond, false),
+			[]string{"by what workers 1 (a) and 2 (b) hear of one another" + exchanges + "is one of their ways to the server so much longer there than back?"}},
+		{"a clock is behind, by what one of them says", check(-250*time.Millisecond, true),
+			[]string{"by what workers 1 (a) and 2 (b) hear of the speakers of one of them" + exchanges + "is the server so much farther from one of them?"}},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			assert.Equal(t, c.want, clockWarnings([]loadgen.ClockCheck{c.check}))
+		})
+	}
+}
