@@ -61,7 +61,9 @@ func (l *Listener) reopened(at time.Duration) {
 
 // heardBefore reports whether a frame that is heard again was sent by when another ear of the listener was heard last: an
 // ear that replaces one that is still heard has the same frames, and may have them later.
-func (l *Listener) heardBefore(sent time.Duration) bool { return l.again != nil && sent <= l.again.from }
+func (l *Listener) heardBefore(sent time.Duration) bool {
+	return l.again != nil && sent <= l.again.from
+}
 
 // quietSince is for how long nobody else spoke since a moment within the present silence.
 func (l *Listener) quietSince(from, until time.Duration) time.Duration {
