@@ -140,8 +140,10 @@ func (m *Membership) enrol(ctx context.Context, e Enrolment) (err error) {
 		return fmt.Errorf("%w: it has no plan", ErrRefused)
 	}
 	m.Plan, m.run, m.number, m.local = *w.Plan, w.Run, w.Number, w.Local
-	_, err = m.conn.Subscribe(downSubject(m.run), m.hear)
-	return err
+	if _, err = m.conn.Subscribe(downSubject(m.run), m.hear); err != nil {
+		return err
+	}
+	return m.conn.FlushWithContext(asking) // from now on it hears the coordinator
 }
 
 // check returns an error for a plan that this worker can't play.
