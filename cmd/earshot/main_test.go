@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -31,9 +30,6 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // testdata is the directory of the golden files, from any working directory.
 var testdata, _ = filepath.Abs("testdata")
 
-// sideBySide is how many parallel tests run at the same time. They mostly wait.
-const sideBySide = 4
-
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(asNATS); spec != "" {
 		serveNATS(spec)
@@ -45,10 +41,6 @@ func TestMain(m *testing.M) {
 	}
 	if err := os.Setenv(asCommand, "1"); err != nil {
 		panic(err)
-	}
-	flag.Parse()
-	if err := flag.Set("test.parallel", strconv.Itoa(sideBySide)); err != nil {
-		panic(err) // the testing package has no such flag any more
 	}
 	goleak.VerifyTestMain(m)
 }

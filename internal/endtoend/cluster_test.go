@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/cluster"
+	"github.com/earshot-audio/earshot/internal/calm"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling"
@@ -300,11 +301,39 @@ func TestListenerOnAnotherNodeHearsByteForByte(t *testing.T) {
 	}
 	assert.Positive(t, all[1].metric("earshot_trunk_ears", "of_others")+all[2].metric("earshot_trunk_ears", "of_others"))
 	assert.Positive(t, all[0].metric("earshot_trunk_ears", "elsewhere"))
-	sent := frames(t, "speech.ogg", 150)
-	mic.say(sent, 30)
-	for _, ear := range ears {
-		requireHeard(t, sent, ear.wait(t, len(sent)))
+	late := func() (frames float64) {
+		for _, n := range all {
+			frames += n.metric("earshot_trunk_late_total", "")
+		}
+		return frames
 	}
+	sent := frames(t, "speech.ogg", 150)
+	for range 5 {
+		dropped, before := late(), make([]int, len(ears))
+		for i, ear := range ears {
+			before[i] = len(ear.all())
+		}
+		mic.say(sent, 30)
+		require.Eventually(t, func() bool {
+			whole := 0
+			for i, ear := range ears {
+				if len(ear.all()) >= before[i]+len(sent) {
+					whole++
+				}
+			}
+			return whole == len(ears) || late() > dropped
+		}, patience, 10*time.Millisecond)
+		if late() > dropped {
+			t.Log("the machine was too busy: frames for other nodes came late, and were dropped")
+			calm.Await()
+			continue
+		}
+		for i, ear := range ears {
+			requireHeard(t, sent, ear.wait(t, before[i]+len(sent))[before[i]:])
+		}
+		return
+	}
+	t.Fatal("frames for other nodes came late each time")
 }
 
 // TestRestartICEOfAnEarOnAnotherNode restarts ICE of an ear that is on another node than the

@@ -171,10 +171,7 @@ export class Call {
       if (hops >= longestWay) throw new Refusal("unavailable", "the servers send one another the way");
       return this.#connect(joined.url, hops + 1, moved);
     }
-    if (this.state === "over") {
-      signal.close();
-      return;
-    }
+    if (this.state === "over") return signal.close();
     this.state = "live";
     this.#back.reset();
     if (back) this.#resumed(back);
