@@ -4,7 +4,6 @@ package browser_test
 
 import (
 	"bufio"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,9 +30,6 @@ const patience = 40 * time.Second
 // work is a folder for what all tests share; TestMain removes it.
 var work string
 
-// sideBySide is how many parallel tests run at the same time. They mostly wait.
-const sideBySide = 3
-
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) (code int) {
@@ -44,11 +39,6 @@ func runTests(m *testing.M) (code int) {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	flag.Parse()
-	if err := flag.Set("test.parallel", strconv.Itoa(sideBySide)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	code = m.Run()
 	if err := stopShared(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop the shared browsers:", err)
