@@ -16,6 +16,10 @@ const (
 	competeEvery = competeGlances * measure.BinLength
 	// competeGlances is how many glances at the server's threads that is: one a frame.
 	competeGlances = 5
+	// competeSamples is over how many samples it is seen whether others run at all: in one of them the
+	// kernel's count is wrong by as much as matters. In one they do if they take othersRush of the cores.
+	competeSamples = 10
+	othersRush     = 0.5
 )
 
 // A competition watches whether a server on the generator's machine waits for cores while the
@@ -30,6 +34,7 @@ type competition struct {
 	aggregator *measure.Aggregator
 	threads    atomic.Pointer[[]int] // of the server; nil if it is not measured
 	last       coreSample
+	recent     []coreUse     // the last ones, the oldest first
 	behind     time.Duration // since a core was free
 	// glance is what the server's threads had done a frame ago, waited for how long they waited in the
 	// frame before, and longest that of two frames in a row since last.
@@ -44,7 +49,19 @@ type coreSample struct {
 	threads map[int]host.ThreadTimes
 }
 
-// follow sets which threads the server has.
+// A coreUse is for how long others than the server ran between two samples, of all that the cores had.
+type coreUse struct{ others, all time.Duration }
+
+// share is on which share of the cores others ran.
+func share(uses ...coreUse) float64 {
+	var sum coreUse
+	for _, u := range uses {
+		sum.others, sum.all = sum.others+u.others, sum.all+u.all
+	}
+	return sum.others.Seconds() / max(sum.all, 1).Seconds()
+}
+
+// follow sets which threads the server has; others of its processes are found from them.
 func (c *competition) follow(u *host.Usage) {
 	if u != nil && u.Waits != nil {
 		threads := slices.Collect(maps.Keys(u.Waits))
@@ -85,7 +102,14 @@ func (c *competition) enter(now coreSample) {
 	if before.threads == nil {
 		return
 	}
-	waited, crowded := competed(before, now)
+	waited, use, crowded := competed(before, now)
+	if len(c.recent) == competeSamples {
+		c.recent = append(c.recent[:0], c.recent[1:]...)
+	}
+	c.recent = append(c.recent, use)
+	if share(c.recent...) <= othersBusy && share(use) <= othersRush {
+		waited = 0
+	}
 	behind := min(waited, c.longest)
 	c.longest = 0
 	if crowded {
@@ -98,24 +122,21 @@ func (c *competition) enter(now coreSample) {
 }
 
 // competed returns for how long the server's threads waited for cores that others had between two
-// samples, summed over them, and whether nearly no core was free. They can't have waited for others for
-// longer than these ran; and others who hardly run are not in the way.
-func competed(a, b coreSample) (waited time.Duration, crowded bool) {
+// samples, summed over them, what these used, and whether nearly no core was free. They can't have waited for
+// others for longer than these ran.
+func competed(a, b coreSample) (waited time.Duration, use coreUse, crowded bool) {
 	machine := b.machine.Sub(a.machine)
-	all := machine.All().Seconds()
-	crowded = machine.Idle.Seconds() < idleLeft*all
 	ran, waited := since(a.threads, b.threads)
-	others := machine.Busy - ran
-	if others.Seconds() <= othersBusy*all {
-		return 0, crowded
-	}
-	return min(waited, others), crowded
+	use = coreUse{machine.Busy - ran, machine.All()}
+	return min(waited, max(0, use.others)), use, machine.Idle.Seconds() < idleLeft*use.all.Seconds()
 }
 
-// since is for how long the threads ran and waited that are in two samples, summed over them.
+// since is for how long the threads of the second of two samples ran and waited, summed over them. One that is
+// not in the first, and has done no more than it can have done meanwhile, has begun since.
 func since(a, b map[int]host.ThreadTimes) (ran, waited time.Duration) {
 	for thread, now := range b {
-		if before, known := a[thread]; known {
+		before, known := a[thread]
+		if known || now.Ran+now.Waited <= 2*competeEvery {
 			ran += now.Ran - before.Ran
 			waited += now.Waited - before.Waited
 		}

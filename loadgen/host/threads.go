@@ -12,9 +12,9 @@ type ThreadTimes struct {
 	Waited time.Duration // for one, while ready
 }
 
-// ThreadTimesOf reads those of some threads of this machine, by their numbers, from schedstat of
-// proc_pid_schedstat(5). Those that have ended are not among them, nor any where the kernel does not
-// tell.
+// ThreadTimesOf reads those of all threads of the processes that some threads of this machine belong to, by
+// their numbers, from schedstat of proc_pid_schedstat(5). Those that have ended are not among them, nor any
+// where the kernel does not tell.
 func ThreadTimesOf(threads []int) map[int]ThreadTimes {
 	times := make(map[int]ThreadTimes, len(threads))
 	fs, err := procfs.NewDefaultFS()
@@ -22,12 +22,17 @@ func ThreadTimesOf(threads []int) map[int]ThreadTimes {
 		return times
 	}
 	for _, thread := range threads {
-		p, err := fs.Proc(thread) // which finds threads, too
+		if _, known := times[thread]; known {
+			continue
+		}
+		all, err := fs.AllThreads(thread) // of its process
 		if err != nil {
 			continue
 		}
-		if s, err := p.Schedstat(); err == nil {
-			times[thread] = ThreadTimes{time.Duration(s.RunningNanoseconds), time.Duration(s.WaitingNanoseconds)}
+		for _, t := range all {
+			if s, err := t.Schedstat(); err == nil {
+				times[t.PID] = ThreadTimes{time.Duration(s.RunningNanoseconds), time.Duration(s.WaitingNanoseconds)}
+			}
 		}
 	}
 	return times
