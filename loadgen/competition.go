@@ -52,8 +52,8 @@ type coreSample struct {
 // A coreUse is for how long others than the server ran between two samples, of all that the cores had.
 type coreUse struct{ others, all time.Duration }
 
-// share is on which share of the cores others ran.
-func share(uses ...coreUse) float64 {
+// othersShare is on which share of the cores others ran.
+func othersShare(uses ...coreUse) float64 {
 	var sum coreUse
 	for _, u := range uses {
 		sum.others, sum.all = sum.others+u.others, sum.all+u.all
@@ -107,7 +107,7 @@ func (c *competition) enter(now coreSample) {
 		c.recent = append(c.recent[:0], c.recent[1:]...)
 	}
 	c.recent = append(c.recent, use)
-	if share(c.recent...) <= othersBusy && share(use) <= othersRush {
+	if othersShare(c.recent...) <= othersBusy && othersShare(use) <= othersRush {
 		waited = 0
 	}
 	behind := min(waited, c.longest)

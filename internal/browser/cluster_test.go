@@ -44,6 +44,12 @@ func twoNodes(t *testing.T, seats string) (first, second *server) {
 // placesElsewhere has a node get no rooms and no ears.
 func (s *server) placesElsewhere() { s.drain(http.MethodPost) }
 
+// placesAgain has a node placed on again, and returns when the other has heard so.
+func (s *server) placesAgain() {
+	s.drain(http.MethodDelete)
+	time.Sleep(2 * time.Second) // it has by then
+}
+
 // drain begins or ends that a node is drained.
 func (s *server) drain(method string) {
 	var list struct {
@@ -111,8 +117,7 @@ func TestPageFollowsARoomThatMoves(t *testing.T) {
 	bo.hears(said)
 	bo.await("(%s.then((at) => at === %q))", far, second.media)
 
-	first.drain(http.MethodDelete)
-	time.Sleep(2 * time.Second) // the other has heard so by then
+	first.placesAgain()
 	require.NoError(t, second.cmd.Process.Signal(syscall.SIGTERM))
 	bo.await("(%s.then((at) => at === %q))", far, first.media)
 	bo.hears(said)
@@ -130,8 +135,7 @@ func TestListenerOfADrainedOrKilledNodeHearsAgain(t *testing.T) {
 	ada := c.person("Ada")
 	ada.opensRoomAsOperator(room.url)
 	comesIn := func(name string) *person {
-		ears.drain(http.MethodDelete)
-		time.Sleep(2 * time.Second) // the other has heard so by then
+		ears.placesAgain()
 		p := c.person(name)
 		p.follows(ada.invites(), "Come in")
 		p.hears(said)

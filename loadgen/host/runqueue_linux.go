@@ -3,8 +3,6 @@ package host
 import (
 	"os"
 	"time"
-
-	"github.com/prometheus/procfs"
 )
 
 // RunQueueWait returns how long this process's threads have waited for a core while
@@ -21,19 +19,13 @@ func RunQueueWait() (wait time.Duration, ok bool) {
 // runQueueWaits returns how long each thread of a process has waited so, by the thread's
 // number; nil if it is not known.
 func runQueueWaits(pid int) map[int]time.Duration {
-	proc, err := procfs.NewDefaultFS()
-	if err != nil {
+	times := threadTimes(pid)
+	if times == nil {
 		return nil
 	}
-	threads, err := proc.AllThreads(pid)
-	if err != nil {
-		return nil
-	}
-	waits := make(map[int]time.Duration, len(threads))
-	for _, t := range threads {
-		if s, err := t.Schedstat(); err == nil {
-			waits[t.PID] = time.Duration(s.WaitingNanoseconds)
-		}
+	waits := make(map[int]time.Duration, len(times))
+	for thread, t := range times {
+		waits[thread] = t.Waited
 	}
 	return waits
 }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"maps"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -17,22 +18,28 @@ type ThreadTimes struct {
 // where the kernel does not tell.
 func ThreadTimesOf(threads []int) map[int]ThreadTimes {
 	times := make(map[int]ThreadTimes, len(threads))
+	for _, thread := range threads {
+		if _, known := times[thread]; !known {
+			maps.Copy(times, threadTimes(thread))
+		}
+	}
+	return times
+}
+
+// threadTimes reads those of all threads of the process that a thread belongs to; nil if there is none.
+func threadTimes(thread int) map[int]ThreadTimes {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
-		return times
+		return nil
 	}
-	for _, thread := range threads {
-		if _, known := times[thread]; known {
-			continue
-		}
-		all, err := fs.AllThreads(thread) // of its process
-		if err != nil {
-			continue
-		}
-		for _, t := range all {
-			if s, err := t.Schedstat(); err == nil {
-				times[t.PID] = ThreadTimes{time.Duration(s.RunningNanoseconds), time.Duration(s.WaitingNanoseconds)}
-			}
+	all, err := fs.AllThreads(thread)
+	if err != nil {
+		return nil
+	}
+	times := make(map[int]ThreadTimes, len(all))
+	for _, t := range all {
+		if s, err := t.Schedstat(); err == nil {
+			times[t.PID] = ThreadTimes{time.Duration(s.RunningNanoseconds), time.Duration(s.WaitingNanoseconds)}
 		}
 	}
 	return times

@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"slices"
 	"time"
 )
 
@@ -9,8 +8,9 @@ import (
 // others ran on them: for how long, and by how much it may have been behind for that. Always means that it
 // may have been behind all the time.
 type competition struct {
-	from, until, waited, behind time.Duration
-	always                      bool
+	period
+	waited, behind time.Duration
+	always         bool
 }
 
 // competeLag is how long a thread may have waited before that is known.
@@ -30,9 +30,8 @@ func (a *Aggregator) Compete(from, until, waited, behind time.Duration, always b
 	d.competed += waited
 	from = max(0, from-competeLag)
 	if behind > 0 || len(d.competitions) > 0 {
-		d.competitions = inOrder(d.competitions, competition{from, until, waited, behind, always}, func(c competition) time.Duration { return c.until })
-		d.competitions = thinned(d.competitions, func(a, b competition) (competition, bool) {
-			return competition{min(a.from, b.from), b.until, a.waited + b.waited, max(a.behind, b.behind), a.always && b.always}, true
+		d.competitions = entered(d.competitions, competition{period{from, until}, waited, behind, always}, func(a, b competition) competition {
+			return competition{a.and(b.period), a.waited + b.waited, max(a.behind, b.behind), a.always && b.always}
 		})
 	}
 	d.mu.Unlock()
@@ -60,13 +59,8 @@ func (d *doubts) competition(from, until time.Duration) (waited, behind time.Dur
 // compete is competition; d.mu is held.
 func (d *doubts) compete(from, until time.Duration) (waited, behind time.Duration, always bool) {
 	always = true
-	for _, c := range slices.Backward(d.competitions) {
-		if c.until <= from {
-			break
-		}
-		if c.from < until {
-			waited, behind, always = waited+c.waited, max(behind, c.behind), always && c.always
-		}
+	for c := range overlapping(d.competitions, from, until) {
+		waited, behind, always = waited+c.waited, max(behind, c.behind), always && c.always
 	}
 	return waited, behind, always && behind > 0
 }

@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"slices"
 	"time"
 )
 
@@ -15,9 +14,8 @@ const deprivedLoss = 100 * time.Millisecond
 func (a *Aggregator) Deprive(from, until, wait time.Duration) {
 	d := &a.doubts
 	d.mu.Lock()
-	d.waits = inOrder(d.waits, deprivation{from, until, wait}, func(w deprivation) time.Duration { return w.until })
-	d.waits = thinned(d.waits, func(a, b deprivation) (deprivation, bool) {
-		return deprivation{min(a.from, b.from), b.until, a.wait + b.wait}, true
+	d.waits = entered(d.waits, deprivation{period{from, until}, wait}, func(a, b deprivation) deprivation {
+		return deprivation{a.and(b.period), a.wait + b.wait}
 	})
 	d.mu.Unlock()
 	a.eachBucket(from, until, func(e *bucketEvents) {
@@ -28,28 +26,17 @@ func (a *Aggregator) Deprive(from, until, wait time.Duration) {
 }
 
 // A deprivation is for how long the server waited for cores within a time.
-type deprivation struct{ from, until, wait time.Duration }
-
-// inOrder inserts one into a list that is in the order of when they ended.
-func inOrder[T any](all []T, one T, ended func(T) time.Duration) []T {
-	i := len(all)
-	for i > 0 && ended(all[i-1]) > ended(one) {
-		i--
-	}
-	return slices.Insert(all, i, one)
+type deprivation struct {
+	period
+	wait time.Duration
 }
 
 // deprived is for how long the server waited for cores in [from, until) at most.
 func (d *doubts) deprived(from, until time.Duration) (sum time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, w := range slices.Backward(d.waits) {
-		if w.until <= from {
-			break
-		}
-		if w.from < until {
-			sum += w.wait
-		}
+	for w := range overlapping(d.waits, from, until) {
+		sum += w.wait
 	}
 	return sum
 }

@@ -41,12 +41,11 @@ const maxDrops = 4096
 
 // enter enters a drop.
 func (d *drops) enter(one drop) {
-	d.all = inOrder(d.all, one, func(one drop) time.Duration { return one.Until })
 	d.longest = max(d.longest, one.Until-one.From)
-	d.all = thinned(d.all, func(a, b drop) (drop, bool) {
-		both := drop{min(a.From, b.From), b.Until, a.N + b.N}
-		d.longest = max(d.longest, both.Until-both.From)
-		return both, true
+	d.all = entered(d.all, one, func(a, b drop) drop {
+		both := a.when().and(b.when())
+		d.longest = max(d.longest, both.until-both.from)
+		return drop{both.from, both.until, a.N + b.N}
 	})
 }
 
@@ -70,6 +69,8 @@ func thinned[T any](all []T, join func(a, b T) (T, bool)) []T {
 	clear(all[len(thin):])
 	return thin
 }
+
+func (one drop) when() period { return period{one.From, one.Until} }
 
 // may reports whether the drop may have been of a bucket's packets.
 func (one drop) may(l bucketLosses) bool { return one.From <= l.until && one.Until >= l.from }

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -10,8 +9,9 @@ import (
 // summed over cores, and from which share of what happened then on it had nothing to do
 // with it.
 type theft struct {
-	from, until, took time.Duration
-	reach             float64
+	period
+	took  time.Duration
+	reach float64
 }
 
 // reachScale is one in which a share can be added up without a lock.
@@ -30,9 +30,8 @@ func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
 	reach := min(1, took.Seconds()/(until-from).Seconds()/max(idle, 1/reachScale))
 	d := &a.doubts
 	d.mu.Lock()
-	d.thefts = inOrder(d.thefts, theft{from, until, took, reach}, func(t theft) time.Duration { return t.until })
-	d.thefts = thinned(d.thefts, func(a, b theft) (theft, bool) {
-		return theft{min(a.from, b.from), b.until, a.took + b.took, a.reach + b.reach}, true
+	d.thefts = entered(d.thefts, theft{period{from, until}, took, reach}, func(a, b theft) theft {
+		return theft{a.and(b.period), a.took + b.took, a.reach + b.reach}
 	})
 	d.stolen += took
 	d.mu.Unlock()
@@ -63,13 +62,8 @@ func (a *Aggregator) Throttle(from, until, took time.Duration) {
 func (d *doubts) taken(from, until time.Duration) (took time.Duration, reach float64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, t := range slices.Backward(d.thefts) {
-		if t.until <= from {
-			break
-		}
-		if t.from < until {
-			took, reach = took+t.took, reach+t.reach
-		}
+	for t := range overlapping(d.thefts, from, until) {
+		took, reach = took+t.took, reach+t.reach
 	}
 	return took, min(reach, 1)
 }
