@@ -62,15 +62,15 @@ func commandIn(ctx context.Context, args ...string) (stdout, stderr string, code
 // which is correct and not what is tested. It waits until the machine is calm, or for a while.
 func honestly(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	for range 5 {
+	calm.Play(5, func() (busy bool) {
 		stdout, stderr, code = command(t, args...)
-		if text := stdout + stderr; !strings.Contains(text, " the bottleneck:") &&
-			(code != cli.ExitInvalid || !strings.Contains(text, "in doubt:")) {
-			break
+		text := stdout + stderr
+		busy = strings.Contains(text, " the bottleneck:") || code == cli.ExitInvalid && strings.Contains(text, "in doubt:")
+		if busy {
+			t.Log("the machine was too busy")
 		}
-		t.Log("the machine was too busy: once more")
-		calm.Await()
-	}
+		return busy
+	})
 	return stdout, stderr, code
 }
 

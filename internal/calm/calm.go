@@ -11,6 +11,14 @@ import (
 // most is for how long at most it is waited: a machine that is always busy has to do.
 const most = 15 * time.Second
 
+// Play plays something that can't be seen on a machine that is too busy: until play says that it was not,
+// or so many times. In between it waits for a calm machine.
+func Play(tries int, play func() (busy bool)) {
+	for n := 1; play() && n < tries; n++ {
+		Await()
+	}
+}
+
 // Await returns when the machine's cores were idle for three quarters of the last second, or after 15 s. Where
 // it is not known what they do, it returns at once.
 func Await() {

@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/internal/calm"
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -84,14 +86,24 @@ timeline:
 			t.Parallel()
 			s := written(t, fmt.Sprintf("%shold: %v\nthresholds:\n  joined: [\"rate == 1\"]\n%s\n", cast, c.hold,
 				strings.Join([]string{asks["mute_silence"], asks["kick_silence"], asks["promote_duration"]}, "\n")))
-			result, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, neglectful(t, c.how))})
-			require.NoError(t, err)
-			judged := report.Judge(result, s.Thresholds)
+			var result *loadgen.Result
+			var judged *report.Report
+			busy := false
+			calm.Play(3, func() bool {
+				var err error
+				result, err = loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, neglectful(t, c.how))})
+				require.NoError(t, err)
+				judged = report.Judge(result, s.Thresholds)
+				d := result.Doubts
+				busy = d.Stalls > 0 || d.Contended > 0 || d.Stolen > 0
+				if c.how == refuses { // which is in doubt only where the server may have taken people for gone
+					busy = d.Stalled+d.Contended >= measure.LongStop
+				}
+				return busy && judged.Verdict != report.Fail
+			})
 			decided, unasked := []report.Verdict{report.Fail}, []report.Verdict{c.unasked}
-			d := result.Doubts
-			if busy := d.Stalls > 0 || d.Contended > 0 || d.Stolen > 0; c.how == hangsUp || busy && c.how == ignores {
-				// A connection that breaks, and an answer that does not come, while the machine is
-				// busy may have been the generator's doing.
+			if busy || c.how == hangsUp {
+				// It may have been the generator's doing.
 				decided, unasked = append(decided, report.Invalid), append(unasked, report.Invalid)
 			}
 			assert.Contains(t, decided, judged.Verdict, "%v %v", judged.Reasons, result.Problems)
