@@ -50,6 +50,7 @@ type markedHop struct {
 	unstamped bool
 	came      bool
 	marked    bool
+	unmarked  bool // it had sound and no mark
 }
 
 // hearMarks enters a packet of a section whose audio is marked.
@@ -222,6 +223,7 @@ func (s *markedSection) settle(before int) {
 			continue
 		}
 		s.unmarked++
+		s.hops[s.next%markHistory].unmarked = true
 		switch {
 		case s.unmarked < unmarkedFor:
 			continue
@@ -230,10 +232,26 @@ func (s *markedSection) settle(before int) {
 		}
 		s.listener.cell.unrecognised(n)
 		if s.listener.ledger.aggregator.doubts.spliced(s.listener.ledger, h.at-aftermath, h.at) {
-			s.listener.cell.ambiguous.Add(n)
+			s.inDoubt(n)
 		} else {
 			s.listener.cell.foreign.Add(n)
 		}
+	}
+}
+
+// inDoubt enters the last so many hops that had sound and no mark: into the run, and into the
+// seconds in which they came. Those that are not remembered came with the oldest that is.
+func (s *markedSection) inDoubt(n uint64) {
+	at := s.hops[s.next%markHistory].at
+	for back := 0; n > 0 && back < markHistory && back <= s.next; back++ {
+		if h := s.hops[(s.next-back)%markHistory]; h.number == s.next-back && h.unmarked {
+			at = h.at
+			s.listener.ambiguous(at)
+			n--
+		}
+	}
+	for range n {
+		s.listener.ambiguous(at)
 	}
 }
 

@@ -92,7 +92,13 @@ func TestMarkedAudioWithoutAMarkIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T
 		{"it sent a frame very late", func(s *scene) { s.aggregator.delayed(s.ledger.list()[0], 3*time.Second, 0, 200*time.Millisecond) }, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			totals := playMarked(t, c.strike, unmarked)
+			var thresholds []metric.Threshold
+			var in *scene
+			totals := playMarked(t, func(s *scene) {
+				in, thresholds = s, s.asks([2]string{"delivered", "rate > 0.9"}, [2]string{"delivered", "rate > 0.9 over 4s"},
+					[2]string{"mos", "min > 3.5"}, [2]string{"mos", "min > 3.5 over 4s"})
+				c.strike(s)
+			}, unmarked)
 			if c.foreign {
 				assert.Greater(t, totals.Foreign, uint64(40))
 				if best, ok := totals.Best["delivered"].(metric.Rate); ok {
@@ -100,6 +106,7 @@ func TestMarkedAudioWithoutAMarkIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T
 				}
 				return
 			}
+			in.judged(totals, true, thresholds)
 			assert.InDelta(t, 1, bestRate(t, totals, "delivered"), 0.001, "what was mixed in between may have been theirs")
 			assert.Zero(t, totals.Foreign)
 			assert.Greater(t, rate(t, totals, "unrecognised").Passes, uint64(40))

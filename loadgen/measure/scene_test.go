@@ -107,7 +107,11 @@ func (s *scene) asks(rows ...[2]string) (all []metric.Threshold) {
 
 // failsOr ends the run, and asserts that the thresholds are crossed, or else that all are undecided.
 func (s *scene) failsOr(undecided bool, thresholds []metric.Threshold) {
-	totals := s.finish()
+	s.judged(s.finish(), undecided, thresholds)
+}
+
+// judged asserts that of a run's thresholds: they are crossed, or else all are undecided.
+func (s *scene) judged(totals Totals, undecided bool, thresholds []metric.Threshold) {
 	s.aggregator.Answer(totals.Values, totals.Best, thresholds)
 	for _, th := range thresholds {
 		r := th.EvaluateBetween(totals.Values, totals.Best)
