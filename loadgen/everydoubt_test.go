@@ -43,6 +43,8 @@ type sufferedFault struct {
 	// slow is by how much what is under way takes longer, and own what of a round trip the
 	// client's timers take.
 	slow, own time.Duration
+	// behind is by how much the server is behind for cores that others have.
+	behind time.Duration
 	// breaks means that joins come to nothing of it, and mics.
 	breaks bool
 	// dropped is how many packets the generator's sockets drop.
@@ -54,6 +56,14 @@ func sufferedFaults() []sufferedFault {
 	during := func(b measure.Bin, n measure.Bin) bool { return b >= struckBin && b < struckBin+n }
 	none := func(measure.Bin) time.Duration { return 0 }
 	nothing := func(int, measure.Bin) bool { return false }
+	// waited is how late what waits for a core is: it goes out together when there is one. It is not misread,
+	// but as late as it seems.
+	waited := func(b measure.Bin) time.Duration {
+		if during(b, lastingBin*3/2) {
+			return min(lasting/2, (struckBin + lastingBin*3/2 - b).Start())
+		}
+		return 0
+	}
 	return []sufferedFault{
 		{name: "none", late: none, lost: nothing, misread: none, book: func(*measure.Aggregator) {}},
 		{
@@ -90,6 +100,37 @@ func sufferedFaults() []sufferedFault {
 				return 0
 			},
 		},
+		{
+			name: "shared cores", cause: metric.SharedCores, late: none, lost: nothing, misread: waited, slow: lasting / 2, behind: lasting / 2,
+			book: func(a *measure.Aggregator) {
+				for at := struck - 100*time.Millisecond; at < struck+lasting+lasting/2; at += 100 * time.Millisecond {
+					a.Compete(at, at+100*time.Millisecond, lasting/10, lasting/2, true)
+				}
+			},
+		},
+		{
+			name: "taken cores", cause: metric.TakenCores, late: none, misread: waited, slow: lasting / 2, behind: lasting / 2, breaks: true,
+			lost: func(_ int, b measure.Bin) bool { return during(b, 2) },
+			book: func(a *measure.Aggregator) {
+				a.Contend(struck, struck+2*lasting, 2*lasting)
+				a.Deprive(struck-lasting, struck+2*lasting, lasting/2)
+			},
+		},
+		{
+			name: "quota", cause: metric.Quotas, late: none, lost: nothing, misread: none, slow: lasting / 2, own: lasting / 2, breaks: true,
+			book: func(a *measure.Aggregator) { a.Throttle(struck, struck+lasting, lasting) },
+		},
+		{
+			name: "stolen cores", cause: metric.StolenCores, late: none, slow: lasting, own: lasting, breaks: true,
+			lost: func(_ int, b measure.Bin) bool { return during(b, 2) },
+			misread: func(b measure.Bin) time.Duration {
+				if during(b, lastingBin) {
+					return (struckBin + lastingBin - b).Start()
+				}
+				return 0
+			},
+			book: func(a *measure.Aggregator) { a.Steal(struck, struck+lasting+lasting/10, 2*lasting, 0) },
+		},
 	}
 }
 
@@ -107,40 +148,56 @@ func untouched() map[string]map[string]string {
 		planned    = "it is by when packets were planned to be sent"
 		asOld      = "an acknowledgement is taken to be as old as the stall is long, and after it a sound server passes nothing on"
 		noOrder    = "the order in which packets come is not that of the reading, and late frames leave in order"
+		kept       = "what waits for a core is late, by less than is waited for it, and not lost"
+		askedLater = "a server that waits acknowledges later, and passes nothing on after it"
+		byFrame    = "a frame that goes out late for it is counted by itself, and the kernel stamps what comes"
 		authentic  = "what the generator does to packets it does to whole ones"
 		orders     = "the server counts it, and is asked once"
 	)
 	all := func(why string) map[string]string {
-		return map[string]string{"stall": why, "clock step": why, "drops": why, "late sends": why}
+		m := map[string]string{}
+		for _, f := range sufferedFaults() {
+			m[f.name] = why
+		}
+		return m
+	}
+	silence := map[string]string{
+		"stall": asOld, "clock step": planned, "late sends": planned, "quota": asOld, "stolen cores": asOld,
+		"taken cores": askedLater, "shared cores": askedLater,
+	}
+	ordered := map[string]string{
+		"stall": noOrder, "clock step": noOrder, "late sends": noOrder, "shared cores": noOrder, "taken cores": noOrder, "quota": noOrder, "stolen cores": noOrder,
 	}
 	return map[string]map[string]string{
-		"joined":             {"clock step": noStamps, "late sends": notOfMedia},
+		"joined":             {"clock step": noStamps, "late sends": notOfMedia, "shared cores": kept},
 		"join_duration":      {"late sends": notOfMedia},
 		"join_step":          {"late sends": notOfMedia},
 		"reconnect_duration": {"clock step": noStamps, "late sends": notOfMedia},
-		"delivered":          {"clock step": counts},
-		"recovered":          {"clock step": noStamps, "late sends": "what is requested again is by the sequence of the server"},
-		"onset_clip":         {"clock step": counts},
+		"delivered":          {"clock step": counts, "shared cores": kept},
+		"recovered":          {"clock step": noStamps, "late sends": "what is requested again is by the sequence of the server", "shared cores": kept},
+		"onset_clip":         {"clock step": counts, "shared cores": kept, "quota": byFrame},
+		"latency":            {"quota": byFrame},
+		"jitter":             {"quota": byFrame},
 		"rtt":                {"drops": fewer, "late sends": notOfMedia},
 		"unrecognised":       all("a packet is recognised by what it holds and its time stamp, and by when it was read after a step"),
-		"loss":               {"clock step": counts},
+		"loss":               {"clock step": counts, "shared cores": kept},
 		"audio_score":        all(scored),
 		"promote_duration":   {"late sends": "the first frame that is heard need not be the late one; half of the time that it had is"},
-		"mute_silence":       {"stall": asOld, "clock step": planned, "late sends": planned},
-		"kick_silence":       {"stall": asOld, "clock step": planned, "late sends": planned},
+		"mute_silence":       silence,
+		"kick_silence":       silence,
 		"no_shows":           all(orders),
-		"published":          {"clock step": noStamps, "late sends": notOfMedia},
+		"published":          {"clock step": noStamps, "late sends": notOfMedia, "shared cores": kept},
 		"publish_duration":   {"clock step": noStamps, "late sends": notOfMedia},
 		"mic_rtt":            {"clock step": noStamps, "drops": fewer, "late sends": notOfMedia},
-		"mic_loss":           {"clock step": noStamps},
+		"mic_loss":           {"clock step": noStamps, "shared cores": kept, "quota": byFrame},
 		"mic_jitter":         {"clock step": noStamps, "drops": spaced},
 		"mic_nacks":          all("the server counts it, and only mics behind a simulated network are asked"),
 		"duplicates":         all("a packet is requested again by the present, and not by when those before it came"),
-		"out_of_order":       {"stall": noOrder, "clock step": noOrder, "late sends": noOrder},
+		"out_of_order":       ordered,
 		"unauthentic":        all(authentic),
 		"server_cpu":         all(ofServer),
 		"server_rss":         all(ofServer),
-		"packets_per_core":   {"clock step": counts},
+		"packets_per_core":   {"clock step": counts, "shared cores": kept},
 		"generator_lag":      all(asItSays),
 		"generator_drops":    all(asItSays),
 	}
@@ -195,7 +252,7 @@ func TestEveryMetricIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T) {
 					continue
 				}
 				if is.OK != nil {
-					assert.True(t, *is.OK, "%s fails a sound server: %v", d.Name, *is.Value)
+					assert.True(t, *is.OK, "%s fails a sound server: %v at worst, %v at best", d.Name, *is.Value, atBest(is))
 				}
 				_, doubted := result.Best[d.Name]
 				why := reasons[d.Name][f.name]
@@ -211,6 +268,14 @@ func TestEveryMetricIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T) {
 			}
 		})
 	}
+}
+
+// atBest is the figure of a result at best.
+func atBest(r metric.Result) float64 {
+	if r.Best != nil {
+		return *r.Best
+	}
+	return *r.Value
 }
 
 // onHere is a driver without a server.
@@ -368,7 +433,11 @@ func (w *sufferingRun) tally() *Tally {
 	if f.lost(0, struckBin) {
 		lost = 2
 	}
-	w.aggregator.LostResends(lost, struck-time.Second, struck+lasting)
+	missed := lost
+	if f.own > 0 { // it asks for them too late
+		missed = 2
+	}
+	w.aggregator.LostResends(missed, struck-time.Second, struck+lasting)
 	t.Final.Excused = w.aggregator.ExcusedResends()
 	t.Recovered -= t.Final.Excused
 	excused := min(lost, w.aggregator.LossInDoubt(struck-time.Second, struck+lasting))
@@ -387,7 +456,7 @@ func (w *sufferingRun) tally() *Tally {
 	}
 	mics := &uplinks{had: 2 * lasting, all: []*uplink{{
 		from: struck - 100*time.Millisecond, until: struck + slow + 100*time.Millisecond, open: true, closed: &ending{
-			at: 20 * time.Second, rtt: 5*time.Millisecond + f.own/10, checks: 10, ownJitter: own.jitter(),
+			at: 20 * time.Second, rtt: 5*time.Millisecond + (f.own+f.behind)/10, checks: 10, ownJitter: own.jitter(),
 			upstream: feedback.Upstream{Sent: 1000, Covered: 1000, Lost: lost, Excused: excused, Jitter: own.jitter() + time.Millisecond},
 		},
 	}}}

@@ -54,8 +54,7 @@ type interval struct {
 }
 
 // A server takes people for gone of whose generator it has heard nothing for long, and
-// refuses what is asked for them soon after: so of the last recentTime the generator must
-// have been in the way for [measure.LongStop].
+// refuses what is asked for them soon after: in the last recentTime.
 const recentTime = time.Minute
 
 // atBest is how long something took at best that came to nothing: as long as it had, unless
@@ -69,7 +68,7 @@ func (i interval) atBest(stalls stallCounter) time.Duration {
 			return d
 		}
 	}
-	if stalls.Stalled(max(0, i.from-recentTime), i.until) >= measure.LongStop {
+	if stalls.StoppedLong(max(0, i.from-recentTime), i.until) {
 		return 0
 	}
 	return i.had
@@ -114,8 +113,10 @@ func metricOf(spec scenario.VerbSpec) string {
 // A stallCounter knows for how long the generator was in the way.
 type stallCounter interface {
 	Stalled(from, until time.Duration) time.Duration
-	Slowed(from, until time.Duration) time.Duration
-	SlowedToHear(from, until time.Duration) time.Duration
+	StoppedLong(from, until time.Duration) bool
+	HeldBack(from, until time.Duration) time.Duration
+	HeldBackToHear(from, until time.Duration) time.Duration
+	Behind(from, until time.Duration) time.Duration
 	AtBest(from, failed, had time.Duration) time.Duration
 }
 
@@ -125,8 +126,8 @@ func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Valu
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, parts := range map[string][]durationsOf{
-		"promote_duration":   {{m.promotions, stalls.SlowedToHear}},
-		"reconnect_duration": {{m.reconnects, stalls.Slowed}, {m.reopenings, stalls.SlowedToHear}},
+		"promote_duration":   {{m.promotions, stalls.HeldBackToHear}},
+		"reconnect_duration": {{m.reconnects, stalls.HeldBack}, {m.reopenings, stalls.HeldBackToHear}},
 	} {
 		slow, fast := &metric.Trend{}, &metric.Trend{}
 		for _, of := range parts {
@@ -139,17 +140,17 @@ func (m *moderationStats) durations(stalls stallCounter, worst, best metric.Valu
 	}
 }
 
-// durationsOf are intervals, and by how much the generator may have made one longer.
+// durationsOf are intervals, and by how much the generator or its machine may have made one longer.
 type durationsOf struct {
-	all    []interval
-	slowed func(from, until time.Duration) time.Duration
+	all      []interval
+	heldBack func(from, until time.Duration) time.Duration
 }
 
 // record records how long they took, at worst and at best.
 func (of durationsOf) record(stalls stallCounter, slow, fast *metric.Trend) {
 	for _, i := range of.all {
 		slowest := max(0, i.until-i.from-i.quiet)
-		fastest := max(0, slowest-of.slowed(i.from, i.until)-i.clocks)
+		fastest := max(0, slowest-of.heldBack(i.from, i.until)-i.clocks)
 		slowest += i.behind + i.clocks
 		switch {
 		case i.failed:

@@ -202,7 +202,7 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter)
 	f.Published[1].Total++
 	if u.open {
 		took := u.until - u.from
-		f.record("publish_duration", ms(took), ms(took-stalls.Slowed(u.from, u.until)))
+		f.record("publish_duration", ms(took), ms(took-stalls.HeldBack(u.from, u.until)))
 	} else {
 		// It would have taken at least as long as it had.
 		atBest := had
@@ -236,7 +236,7 @@ func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallC
 	f.NACKs += e.upstream.NACKs
 	if e.checks > 0 {
 		// A busy generator takes its time to read each answer, by how much is not known.
-		atBest := e.rtt
+		atBest := e.rtt - stalls.Behind(from, e.at)
 		if stalls.Stalled(from, e.at) > 0 {
 			atBest = 0
 		}
@@ -247,7 +247,9 @@ func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallC
 		f.Trends["mic_loss"][0].Record(share(s.Lost))
 		sure := s.Lost - min(s.Lost, s.Excused)
 		f.losses.Enter(sure, func(dropped uint64) float64 { return share(sure - min(dropped, f.dropped)) })
-		f.record("mic_jitter", ms(s.Jitter), ms(s.Jitter-e.ownJitter))
+		// A server that waits for a core reads its packets late, by no more than that, and then at once.
+		waited := stalls.Stalled(from, e.at) + stalls.Behind(from, e.at)
+		f.record("mic_jitter", ms(s.Jitter), ms(s.Jitter-e.ownJitter-waited))
 	}
 }
 

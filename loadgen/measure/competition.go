@@ -64,3 +64,35 @@ func (d *doubts) compete(from, until time.Duration) (waited, behind time.Duratio
 	}
 	return waited, behind, always && behind > 0
 }
+
+// Behind is by how much the server may have been behind in [from, until) at most, since others had its cores.
+func (a *Aggregator) Behind(from, until time.Duration) time.Duration {
+	_, behind, _ := a.doubts.competition(from, until)
+	return behind
+}
+
+// HeldBack is by how much what came to pass in [from, until) may have come later by the doing of the generator or
+// its machine: as in [Aggregator.Slowed], or the server waited for cores that others had.
+func (a *Aggregator) HeldBack(from, until time.Duration) time.Duration {
+	return a.doubts.heldBack(from, until)
+}
+
+// HeldBackToHear is the same of what ends with a packet that somebody receives.
+func (a *Aggregator) HeldBackToHear(from, until time.Duration) time.Duration {
+	return a.doubts.heldBackToHear(from, until)
+}
+
+// heldBack is [Aggregator.HeldBack]. Each of several steps may have waited in a server that was behind, but
+// together for no longer than its threads did, and the first for what had gathered before.
+func (d *doubts) heldBack(from, until time.Duration) time.Duration {
+	t := d.times(from, until)
+	waited, behind, _ := d.competition(from, until)
+	t[Contended] = max(t[Contended], waited, behind) // which counts waits of the same threads
+	return max(stalledIn(t, until-from), t[Dropped])
+}
+
+// heldBackToHear is [Aggregator.HeldBackToHear]: around a step of the wall clock a packet counts as received
+// when it was read.
+func (d *doubts) heldBackToHear(from, until time.Duration) time.Duration {
+	return max(d.heldBack(from, until), d.times(from, until)[Stepped])
+}

@@ -40,3 +40,10 @@ func (d *doubts) deprived(from, until time.Duration) (sum time.Duration) {
 	}
 	return sum
 }
+
+// lossy reports whether others, or a hypervisor, had the server's cores for so long in [from, until) that it
+// may have lost packets for it.
+func (d *doubts) lossy(from, until time.Duration) bool {
+	stolen, _ := d.taken(from, until)
+	return stolen >= deprivedLoss || d.deprived(from, until) >= deprivedLoss
+}

@@ -249,8 +249,8 @@ func (one doubt) concerns(room *Ledger, from, until time.Duration) bool {
 // within returns of whom what was heard of a room in [from, until) is in doubt, and whether packets
 // were dropped then.
 //
-// Time that was withheld, or for which threads waited, is not among that: what it may have
-// done is counted by the frame.
+// Time that was withheld, or for which threads waited, is not among that, but a long theft: what it may
+// have done is counted by the frame.
 func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful voices, dropped bool) {
 	if !d.any.Load() {
 		return 0, false
@@ -271,6 +271,11 @@ func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful voice
 	if _, behind, _ := d.compete(from, until); behind >= BinLength { // a jitter buffer holds a frame at least
 		doubtful = everyVoice
 	}
+	for t := range overlapping(d.thefts, from, until) {
+		if t.took >= deprivedLoss { // what a shorter one may have done is counted by the frame
+			doubtful = everyVoice
+		}
+	}
 	return doubtful, dropped
 }
 
@@ -290,12 +295,6 @@ func stalledIn(t [doubtKinds]time.Duration, length time.Duration) time.Duration 
 func (d *doubts) slowed(from, until time.Duration) time.Duration {
 	t := d.times(from, until)
 	return max(stalledIn(t, until-from), t[Dropped])
-}
-
-// slowedToHear is the same of what ends with a packet that is received: around a step of the
-// wall clock it counts as received when it was read.
-func (d *doubts) slowedToHear(from, until time.Duration) time.Duration {
-	return max(d.slowed(from, until), d.times(from, until)[Stepped])
 }
 
 // hindered is for how much of [from, until) the generator's side was in the way of
@@ -320,7 +319,7 @@ func (d *doubts) toBlame(from, until, late, waited time.Duration) bool {
 // of sound, in which it takes a while to find them again.
 func (d *doubts) spliced(room *Ledger, from, until time.Duration) bool {
 	t := d.times(from, until)
-	if t[Dropped] > 0 || t[Stepped] > 0 || t[Stalled] >= LateLoss || d.deprived(from, until) >= deprivedLoss {
+	if t[Dropped] > 0 || t[Stepped] > 0 || t[Stalled] >= LateLoss || d.lossy(from, until) {
 		return true
 	}
 	d.mu.Lock()
@@ -350,12 +349,12 @@ func (d *doubts) times(from, until time.Duration) (sums [doubtKinds]time.Duratio
 
 // LossInDoubt is how many of the packets of one mic that were lost on the way to the server in
 // [from, until) may be the doing of the generator or its machine, at most: it did not run, and
-// sent at once what had been due, or others took the server's cores. What it dropped and what it
-// sent late is for the caller to know.
+// sent at once what had been due, or others or a hypervisor took the server's cores. What it dropped
+// and what it sent late is for the caller to know.
 func (a *Aggregator) LossInDoubt(from, until time.Duration) uint64 {
 	stalled := a.doubts.times(from, until)[Stalled]
 	switch {
-	case stalled >= LongStop || a.doubts.deprived(from, until) >= deprivedLoss:
+	case stalled >= LongStop || a.doubts.lossy(from, until):
 		return math.MaxUint64
 	case stalled < LateLoss:
 		return 0
@@ -375,11 +374,6 @@ func (a *Aggregator) Stalled(from, until time.Duration) time.Duration {
 // server's cores.
 func (a *Aggregator) Slowed(from, until time.Duration) time.Duration {
 	return a.doubts.slowed(from, until)
-}
-
-// SlowedToHear is the same of what ends with a packet that somebody receives.
-func (a *Aggregator) SlowedToHear(from, until time.Duration) time.Duration {
-	return a.doubts.slowedToHear(from, until)
 }
 
 // AtBest is how long something took at best that came to nothing at a time: as long as it

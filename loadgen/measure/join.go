@@ -133,7 +133,7 @@ func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
 		return
 	}
 	took := l.firstAt - l.intended
-	own := l.began - l.intended + l.ownTime(l.began, l.firstAt, doubts.slowedToHear)
+	own := l.began - l.intended + l.ownTime(l.began, l.firstAt, doubts.heldBackToHear)
 	inDoubt := own > joinDoubt
 	if inDoubt {
 		doubts.lateJoins.Add(1)

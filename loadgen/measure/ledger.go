@@ -193,7 +193,7 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 	if since -= resentWithin; r.aggregator.doubts.times(since, now)[Dropped] > 0 {
 		r.uncertain.dropped = r.aggregator.dropsIn(since, now)
 	}
-	r.settled = now
+	r.settled = present.Start()
 	for ; r.scored && r.kept <= last; r.kept++ {
 		r.keepSaid(sources, r.kept)
 	}

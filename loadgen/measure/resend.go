@@ -12,7 +12,9 @@ type resends struct {
 // LostResends enters that so many packets did not come within a time that listeners had asked for
 // again. It is called with rising times, when all is booked that puts them in doubt.
 func (a *Aggregator) LostResends(n uint64, from, until time.Duration) {
-	inDoubt := a.doubts.times(from, until)[Stalled] >= LateLoss || a.doubts.deprived(from, until) >= deprivedLoss
+	t := a.doubts.times(from, until)
+	// Who is withheld from running asks late, too.
+	inDoubt := max(t[Stalled], t[Withheld]) >= LateLoss || a.doubts.lossy(from, until)
 	r := a.record
 	r.mu.Lock()
 	defer r.mu.Unlock()

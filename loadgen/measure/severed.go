@@ -12,6 +12,20 @@ import (
 // and widely used servers give up sooner, from 5 s on.
 const LongStop = 5 * time.Second
 
+// StoppedLong reports whether the generator was in the way for [LongStop] within twice that, in [from, until): a
+// server that heard so little of it may have taken its people for gone.
+func (a *Aggregator) StoppedLong(from, until time.Duration) bool {
+	if a.Stalled(from, until) < LongStop {
+		return false
+	}
+	for ; from < until; from += time.Second {
+		if a.Stalled(from, min(from+2*LongStop+time.Second, until)) >= LongStop {
+			return true
+		}
+	}
+	return false
+}
+
 // recovery is how long after the end of such a stop a server may still end a session for it: by
 // then its timers have begun anew, or have run out.
 const recovery = 30 * time.Second

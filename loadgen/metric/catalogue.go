@@ -18,7 +18,7 @@ var catalogue = [...]Definition{
 		Help:    "from the intended start of a join, not the actual one, to the first media packet",
 		Parts:   Parts{People: true, Live: true},
 		Hint:    "the steps of the joins tell which part is slow; joins that slow down together want more CPU on the server",
-		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, StolenCores}, "by the join: how much of its time was the generator's, late beginnings too; quotas and cores by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the join: how much of its time was the generator's, late beginnings too; quotas and cores that are taken by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
 	},
 	{
@@ -26,14 +26,14 @@ var catalogue = [...]Definition{
 		Help:    "how long the slowest step of a join took, or the selected one",
 		Parts:   Parts{People: true, Steps: JoinSteps},
 		Hint:    "compare the steps: signaling is the server's HTTP, ice the way to its media port, dtls its CPU",
-		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, StolenCores}, "by the step: how much of its time was the generator's; quotas and cores by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the step: how much of its time was the generator's; quotas and cores that are taken by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
 	},
 	{
 		Name: "reconnect_duration", Kind: KindTrend, Unit: Milliseconds, Question: Joining,
 		Help:    "from the loss of a signaling connection to the server's answer that the session is resumed; and from the last packet of a lost ear to the first of another",
 		Hint:    "look at how long the server and the proxy before it take to take a new WebSocket; of ears, at how soon a cluster notices that a node is gone",
-		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, StolenCores}, "by the reconnection: how much of its time was the generator's"},
+		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the reconnection: how much of its time was the generator's"},
 		Compare: []Aspect{{"med", Lower}, {"max", Lower}},
 	},
 	{
@@ -41,7 +41,7 @@ var catalogue = [...]Definition{
 		Help:    "media packets received, of those due to each listener in each 20 ms",
 		Parts:   Parts{People: true, Phases: true, Windows: true, Live: true},
 		Hint:    "see where packets were lost, and the server's CPU in the plots; dips at one moment are stalls, an even loss is a full socket buffer or a bad network",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, a long stop by the session, cores by the second, lost joins by the listener"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, Quotas, TakenCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, a long stop by the session, cores by the second, lost joins by the listener"},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
@@ -49,7 +49,7 @@ var catalogue = [...]Definition{
 		Help:    "packets that came after a retransmission request (NACK), of those requested",
 		Parts:   Parts{By: RecoveredBy},
 		Hint:    "does the server answer NACKs, and does its history reach back for a round trip of these networks?",
-		Doubt:   Doubt{[]Cause{Stalls, Drops, TakenCores}, "drops by the packet, the rest by when it was asked for again"},
+		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, StolenCores}, "drops by the packet, the rest by when it was asked for again"},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
@@ -57,7 +57,7 @@ var catalogue = [...]Definition{
 		Help:    "how much of the start of a turn a listener missed",
 		Parts:   Parts{People: true},
 		Hint:    "how fast does the server give a new talker a place, and does it drop the first packets until it has one?",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, Alike}, "by the turn: whose start was late, or may have been dropped"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores, Alike}, "by the turn: whose start was late, or may have been dropped"},
 		Compare: []Aspect{{"avg", Lower}, {"p(95)", Lower}},
 	},
 	{
@@ -73,7 +73,7 @@ var catalogue = [...]Definition{
 		Help:    "the 99th percentile of the latency of each listener's packets",
 		Parts:   Parts{People: true},
 		Hint:    "a few late listeners point to their network, all of them to the server",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores}, "as latency, of each listener"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "as latency, of each listener"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -81,7 +81,7 @@ var catalogue = [...]Definition{
 		Help:    "mean round trip of a lean client's connectivity checks to the server, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "the round trip holds the network and the server's loop: compare it with ping",
-		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, TakenCores, SharedCores, StolenCores}, "by the check, cores by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Quotas, TakenCores, SharedCores, StolenCores}, "by the check, cores by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -105,7 +105,7 @@ var catalogue = [...]Definition{
 		Help:    "share of the due packets that did not come, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "see where packets were lost; who lost most is in the groups",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, drops shared by all listeners, a long stop by the session, cores by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, Quotas, TakenCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, drops shared by all listeners, a long stop by the session, cores by the second"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -113,7 +113,7 @@ var catalogue = [...]Definition{
 		Help:    "share of the due frames that did not come in time to be played, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "late packets count as much as lost ones: look at jitter and loss",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "drops by the packet, shared by all; the rest by the second and 5 s after it"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "drops by the packet, shared by all; the rest by the second and 5 s after it"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -121,7 +121,7 @@ var catalogue = [...]Definition{
 		Help:    "longest stretch without a new packet while someone spoke, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "the plot of delivered packets has the moment; a gap of all at once is a stall of the server",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, Alike}, "by the second; drops make pieces of a gap, and are shared by all"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores, Alike}, "by the second; drops make pieces of a gap, and are shared by all"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -129,7 +129,7 @@ var catalogue = [...]Definition{
 		Help:    "gaps of 60 ms or more in what could be played, per minute of speech, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "many short gaps are bursts of loss: look at loss and jitter",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, Alike}, "as concealed"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores, Alike}, "as concealed"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -137,7 +137,7 @@ var catalogue = [...]Definition{
 		Help:    "total length of the gaps of 60 ms or more in what could be played, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "look at the longest gap, and at delivered over time",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "as concealed"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "as concealed"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -146,7 +146,7 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true, Windows: true},
 		Hint:     "it is made of delay, loss and jitter: see which of them is bad",
-		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "of what it is made of: delay, concealment and loss, in each window by itself"},
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "of what it is made of: delay, concealment and loss, in each window by itself"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
@@ -155,7 +155,7 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true},
 		Hint:     "the plots show what happened in the worst ten seconds",
-		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "as mos, in each 10 s"},
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "as mos, in each 10 s"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
@@ -164,14 +164,14 @@ var catalogue = [...]Definition{
 		Estimate: true,
 		Parts:    Parts{People: true},
 		Hint:     "does the server transcode at a low bit rate, or do packets come too late to be played?",
-		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, StolenCores}, "by the patch of 400 ms"},
+		Doubt:    Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores}, "by the patch of 400 ms"},
 		Compare:  []Aspect{{"avg", Higher}, {"min", Higher}},
 	},
 	{
 		Name: "promote_duration", Kind: KindTrend, Unit: Milliseconds, Question: Moderation,
 		Help:    "from the acknowledgement of a promotion to the first packet of the new speaker that anybody received",
 		Hint:    "how long does the server take to tell, and the new mic to connect?",
-		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Alike}, "by the promotion: how much of its time was the generator's"},
+		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores, Alike}, "by the promotion: how much of its time was the generator's"},
 		Compare: []Aspect{{"med", Lower}, {"max", Lower}},
 	},
 	{
@@ -198,35 +198,35 @@ var catalogue = [...]Definition{
 		Name: "published", Kind: KindRate, OfMics: true, Question: Publishing,
 		Help:    "mics that the server took, and kept until the end or until they left, of those that were to open",
 		Hint:    "does the server take so many publishers, and one a URL or several?",
-		Doubt:   Doubt{[]Cause{Stalls, Drops, TakenCores}, "by the mic: what failed or was lost, half of whose time was the generator's or more"},
+		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, StolenCores}, "by the mic: what failed or was lost, half of whose time was the generator's or more"},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
 		Name: "publish_duration", Kind: KindTrend, Unit: Milliseconds, OfMics: true, Question: Publishing,
 		Help:    "from the intended start of a publisher's join to the end of its DTLS handshake",
 		Hint:    "compare with the joins: WHIP is HTTP, ICE and DTLS",
-		Doubt:   Doubt{[]Cause{Stalls, Drops}, "by the join: how much of its time was the generator's"},
+		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the join: how much of its time was the generator's"},
 		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
 	},
 	{
 		Name: "mic_rtt", Kind: KindTrend, Unit: Milliseconds, OfMics: true, Question: Publishing,
 		Help:    "mean round trip of a mic's connectivity checks to the server, per mic",
 		Hint:    "compare it with ping to the server",
-		Doubt:   Doubt{[]Cause{Stalls, TakenCores}, "by the mic: whether there was such a time"},
+		Doubt:   Doubt{[]Cause{Stalls, Quotas, TakenCores, SharedCores, StolenCores}, "by the mic: whether there was such a time; of shared cores, by how much the server was behind at most"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
 		Name: "mic_loss", Kind: KindTrend, Unit: Percent, OfMics: true, Reported: true, Question: Publishing,
 		Help:    "share of a mic's packets that the server did not receive, as its receiver reports say, per mic",
 		Hint:    "the way to the server loses packets, or its socket's buffer is full",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores}, "by the packet between two reports of the server, drops shared by all mics"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores}, "by the packet between two reports of the server, drops shared by all mics"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
 		Name: "mic_jitter", Kind: KindTrend, Unit: Milliseconds, OfMics: true, Reported: true, Question: Publishing,
 		Help:    "interarrival jitter of a mic's packets at the server, as its receiver reports say on average, per mic",
 		Hint:    "the server reads its socket late, or the way to it is uneven",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames}, "by the packet: when it really left"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Quotas, TakenCores, SharedCores, StolenCores}, "by the packet: when it really left; then by how long the server may have waited for a core"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -273,7 +273,7 @@ var catalogue = [...]Definition{
 		Name: "packets_per_core", Kind: KindGauge, Question: Cost,
 		Help:    "media packets received by listeners per core-second of the server, in the steady state",
 		Hint:    "profile the server in the measured window",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores}, "as delivered, in the measured window"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, Quotas, TakenCores, StolenCores}, "as delivered, in the measured window"},
 		Compare: []Aspect{{"value", Higher}},
 	},
 	{
