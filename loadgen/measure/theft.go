@@ -17,6 +17,9 @@ type theft struct {
 // reachScale is one in which a share can be added up without a lock.
 const reachScale = 1e6
 
+// underWay is for how long a packet may be under way that nothing is in the way of.
+const underWay = BinLength
+
 // Steal books that a hypervisor took the machine's cores for so long in [from, until), in
 // which they were idle for a share of the time. While a core is taken nothing runs on it,
 // nor are packets stamped that come; then it has to catch up. So it is in doubt whose
@@ -36,13 +39,22 @@ func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
 	d.stolen += took
 	d.mu.Unlock()
 	a.book(doubt{kind: Withheld, from: from, until: until, took: min(took, until-from)})
+	reaches := func(e *bucketEvents, share float64) {
+		e.reach.Add(int64(math.Ceil(share * reachScale)))
+		if took >= deprivedLoss {
+			e.lossReach.Add(int64(math.Ceil(share * reachScale)))
+		}
+	}
 	a.eachBucket(from, until-1, func(e *bucketEvents) {
 		e.stolen.Add(int64(took))
-		e.reach.Add(int64(math.Ceil(reach * reachScale)))
-		if took >= deprivedLoss {
-			e.lossReach.Add(int64(math.Ceil(reach * reachScale)))
-		}
+		reaches(e, reach)
 	})
+	// What was under way when it began was sent before.
+	before := a.record.at(BinAt(max(0, from-underWay)))
+	if before != nil && before != a.record.at(BinAt(from)) {
+		raise(&before.events.stolen, int64(took))
+		reaches(before.events, min(reach, underWay.Seconds()/(before.until-before.from).Start().Seconds()))
+	}
 }
 
 // Throttle books that a quota kept the generator's threads from running for so long in

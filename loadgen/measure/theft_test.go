@@ -95,7 +95,7 @@ func TestStealExcusesNoMoreLossThanItReached(t *testing.T) {
 		mos      bool    // may be good
 	}{
 		{"a core that was taken for 50 ms a second loses nothing", 50 * time.Millisecond, 0.8, false},
-		{"one that was taken for 120 ms may have lost an eighth", 120 * time.Millisecond, 0.93, true},
+		{"one that was taken for 120 ms may have lost a seventh, with what was under way when it began", 120 * time.Millisecond, 0.95, true},
 		{"one that was taken for half of the time may have lost all that is missing", 500 * time.Millisecond, 1, true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
