@@ -3,6 +3,7 @@ package loadgen
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -21,10 +22,9 @@ import (
 )
 
 const (
-	// lasting is for how long a generator's fault lasts.
-	lasting    = time.Second
-	lastingBin = measure.Bin(lasting / measure.BinLength)
-	runBins    = 1000
+	runBins = 1000
+	// lastHalf is how long what fails has beside the fault.
+	lastHalf = 500 * time.Millisecond
 )
 
 // A sufferedFault is what goes wrong with the generator of a run whose server is sound, and
@@ -48,10 +48,12 @@ type sufferedFault struct {
 	breaks bool
 	// dropped is how many packets the generator's sockets drop.
 	dropped uint64
+	// stopped means that the generator does nothing meanwhile.
+	stopped bool
 	booked  []booking
-	// struck is when it begins.
-	struck    time.Duration
-	struckBin measure.Bin
+	// struck is when it begins, and lasting for how long it lasts.
+	struck, lasting time.Duration
+	struckBin       measure.Bin
 }
 
 // A booking is what puts figures in doubt, and when it is known.
@@ -75,9 +77,10 @@ func each(length, from, until time.Duration, book func(a *measure.Aggregator, fr
 	return all
 }
 
-// sufferedFaults are faults that begin at a time.
-func sufferedFaults(struck time.Duration) []sufferedFault {
-	struckBin := measure.BinAt(struck)
+// sufferedFaults are faults that begin at a time, and last.
+func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
+	struckBin, lastingBin := measure.BinAt(struck), measure.BinAt(lasting)
+	breaks := lasting >= time.Second // so long that a join has no more time
 	during := func(b measure.Bin, n measure.Bin) bool { return b >= struckBin && b < struckBin+n }
 	none := func(measure.Bin) time.Duration { return 0 }
 	nothing := func(int, measure.Bin) bool { return false }
@@ -101,8 +104,8 @@ func sufferedFaults(struck time.Duration) []sufferedFault {
 	all := []sufferedFault{
 		{name: "none", late: none, lost: nothing, misread: none},
 		{
-			name: "stall", cause: metric.Stalls, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, slow: lasting, own: lasting, breaks: true,
-			late:   until(lastingBin),
+			name: "stall", cause: metric.Stalls, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, slow: lasting, own: lasting, breaks: breaks,
+			late: until(lastingBin), stopped: true,
 			booked: once(struck+lasting, func(a *measure.Aggregator) { a.Doubt(measure.Stalled, struck, struck+lasting) }),
 		},
 		{
@@ -112,7 +115,7 @@ func sufferedFaults(struck time.Duration) []sufferedFault {
 		},
 		{
 			name: "drops", cause: metric.Drops, late: none, lost: func(i int, b measure.Bin) bool { return i == 0 && during(b, 10) || i == 2 && b == struckBin+2 }, misread: none,
-			slow: lasting, breaks: true, dropped: 20,
+			slow: min(lasting, time.Second), breaks: lasting == time.Second, dropped: 20,
 			booked: []booking{drop(1, seen), drop(19, seen+time.Second)},
 		},
 		{
@@ -125,7 +128,7 @@ func sufferedFaults(struck time.Duration) []sufferedFault {
 			}),
 		},
 		{
-			name: "taken cores", cause: metric.TakenCores, late: none, misread: waited, slow: lasting / 2, behind: lasting / 2, breaks: true,
+			name: "taken cores", cause: metric.TakenCores, late: none, misread: waited, slow: lasting / 2, behind: lasting / 2, breaks: breaks,
 			lost: func(_ int, b measure.Bin) bool { return during(b, 2) },
 			booked: each(time.Second, struck, struck+lasting*3/2, func(a *measure.Aggregator, from, until, within time.Duration) {
 				a.Contend(from, until, within)
@@ -133,19 +136,41 @@ func sufferedFaults(struck time.Duration) []sufferedFault {
 			}),
 		},
 		{
-			name: "quota", cause: metric.Quotas, late: none, lost: nothing, misread: none, slow: lasting / 2, own: lasting / 2, breaks: true,
+			name: "quota", cause: metric.Quotas, late: none, lost: nothing, misread: none, slow: lasting / 2, own: lasting / 2, breaks: breaks,
 			booked: each(time.Second, struck, struck+lasting, func(a *measure.Aggregator, from, until, within time.Duration) { a.Throttle(from, until, within) }),
 		},
 		{
-			name: "stolen cores", cause: metric.StolenCores, late: none, slow: lasting, own: lasting, breaks: true, misread: until(lastingBin),
+			name: "stolen cores", cause: metric.StolenCores, late: none, slow: lasting, own: lasting, breaks: breaks, misread: until(lastingBin),
 			lost:   func(_ int, b measure.Bin) bool { return during(b, 2) },
 			booked: each(time.Second, struck, struck+lasting, func(a *measure.Aggregator, from, until, within time.Duration) { a.Steal(from, until, 2*within, 0) }),
 		},
 	}
 	for i := range all {
-		all[i].struck, all[i].struckBin = struck, struckBin
+		all[i].struck, all[i].struckBin, all[i].lasting = struck, struckBin, lasting
 	}
 	return all
+}
+
+// pausedMachine is that a hypervisor lets nothing run for a time, which is seen as a stall and as stolen cores.
+func pausedMachine(struck, lasting time.Duration) (f sufferedFault) {
+	for _, one := range sufferedFaults(struck, lasting) {
+		switch one.cause {
+		case metric.Stalls:
+			f = one
+			booked := one.booked
+			defer func() { f.booked = append(booked, f.booked...) }()
+		case metric.StolenCores:
+			f.booked = one.booked
+		}
+	}
+	f.name = "paused machine"
+	f.misread = func(b measure.Bin) time.Duration {
+		if b == f.struckBin-1 { // it was under way
+			return lasting
+		}
+		return 0
+	}
+	return f
 }
 
 // untouched says, of what a generator's fault can't do to a metric's figure, why not.
@@ -170,7 +195,7 @@ func untouched() map[string]map[string]string {
 	)
 	all := func(why string) map[string]string {
 		m := map[string]string{}
-		for _, f := range sufferedFaults(0) {
+		for _, f := range sufferedFaults(0, 0) {
 			m[f.name] = why
 		}
 		return m
@@ -241,10 +266,9 @@ func held(t *testing.T) (all []metric.Threshold) {
 	return all
 }
 
-// TestNoPartOfAMetricIsCrossedWhereTheGeneratorIsAtFault is the same of what is asked of some of the people, of a
-// phase, or of each window, and of faults that begin anywhere in a second.
-func TestNoPartOfAMetricIsCrossedWhereTheGeneratorIsAtFault(t *testing.T) {
-	var thresholds []metric.Threshold
+// heldInParts are thresholds on metrics and on all their parts: some of the people, a phase, each window.
+func heldInParts(t *testing.T) (thresholds []metric.Threshold) {
+	t.Helper()
 	for _, th := range held(t) {
 		d, ok := metric.Lookup(th.Metric)
 		require.True(t, ok)
@@ -266,9 +290,21 @@ func TestNoPartOfAMetricIsCrossedWhereTheGeneratorIsAtFault(t *testing.T) {
 			}
 		}
 	}
-	for _, struck := range []time.Duration{8380 * time.Millisecond, 8980 * time.Millisecond} {
-		for _, f := range sufferedFaults(struck) {
-			t.Run(fmt.Sprintf("%s at %v", f.name, struck), func(t *testing.T) {
+	return thresholds
+}
+
+// TestNoPartOfAMetricIsCrossedWhereTheGeneratorIsAtFault is the same of what is asked of some of the people, of a
+// phase, or of each window, and of faults that begin anywhere in a second and last.
+func TestNoPartOfAMetricIsCrossedWhereTheGeneratorIsAtFault(t *testing.T) {
+	thresholds := heldInParts(t)
+	for _, when := range []struct{ struck, lasting time.Duration }{
+		{8980 * time.Millisecond, time.Second}, {8380 * time.Millisecond, 3 * time.Second}, {7 * time.Second, 7 * time.Second},
+	} {
+		for _, f := range append(sufferedFaults(when.struck, when.lasting), pausedMachine(when.struck, when.lasting)) {
+			if f.name == "stolen cores" && when.lasting > time.Second {
+				continue // all of them: the machine is paused
+			}
+			t.Run(fmt.Sprintf("%s at %v for %v", f.name, when.struck, when.lasting), func(t *testing.T) {
 				result := suffer(t, f, thresholds)
 				for _, th := range thresholds {
 					is := th.EvaluateBetween(result.Values, result.Best)
@@ -276,7 +312,7 @@ func TestNoPartOfAMetricIsCrossedWhereTheGeneratorIsAtFault(t *testing.T) {
 						assert.Contains(t, []string{"audio_score", "server_cpu", "server_rss"}, name, "%s: %s", th, is.Reason)
 					}
 					if is.OK != nil {
-						assert.True(t, *is.OK, "%s fails a sound server: %v at worst, %v at best", th, *is.Value, atBest(is))
+						assert.True(t, *is.OK, "%s fails a sound server: %s", th, figures(is))
 					}
 				}
 			})
@@ -289,7 +325,7 @@ func TestNoPartOfAMetricIsCrossedWhereTheGeneratorIsAtFault(t *testing.T) {
 // can't touch it and why, and that a threshold that the server holds is never crossed by it.
 func TestEveryMetricIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T) {
 	reasons := untouched()
-	for _, f := range sufferedFaults(8 * time.Second) {
+	for _, f := range sufferedFaults(8*time.Second, time.Second) {
 		t.Run(f.name, func(t *testing.T) {
 			thresholds := held(t)
 			result := suffer(t, f, thresholds)
@@ -309,7 +345,7 @@ func TestEveryMetricIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T) {
 					continue
 				}
 				if is.OK != nil {
-					assert.True(t, *is.OK, "%s fails a sound server: %v at worst, %v at best", d.Name, *is.Value, atBest(is))
+					assert.True(t, *is.OK, "%s fails a sound server: %s", d.Name, figures(is))
 				}
 				_, doubted := result.Best[d.Name]
 				why := reasons[d.Name][f.name]
@@ -327,12 +363,16 @@ func TestEveryMetricIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T) {
 	}
 }
 
-// atBest is the figure of a result at best.
-func atBest(r metric.Result) float64 {
-	if r.Best != nil {
-		return *r.Best
+// figures says what a result is at worst and at best.
+func figures(r metric.Result) string {
+	worst, best := math.NaN(), math.NaN()
+	if r.Value != nil {
+		worst, best = *r.Value, *r.Value
 	}
-	return *r.Value
+	if r.Best != nil {
+		best = *r.Best
+	}
+	return fmt.Sprintf("%v at worst, %v at best (%s)", worst, best, r.Reason)
 }
 
 // onHere is a driver without a server.
@@ -387,8 +427,8 @@ func (w *sufferingRun) play() {
 	w.join("", w.fault.struck-100*time.Millisecond, w.fault.slow)
 	if w.fault.breaks { // another join comes to nothing
 		l, from := w.ledger.AddListener(2, measure.Labels{}), w.fault.struck-100*time.Millisecond
-		l.Expect(from, from, from+lasting*3/2)
-		l.Failed(from + lasting*3/2)
+		l.Expect(from, from, from+w.fault.lasting+lastHalf)
+		l.Failed(from + w.fault.lasting + lastHalf)
 	}
 	booked := w.fault.booked
 	for b := range measure.Bin(runBins) {
@@ -401,6 +441,9 @@ func (w *sufferingRun) play() {
 			w.receive(2, 0, w.fault.struckBin+2, w.fault.struckBin+2, time.Second)
 		}
 		now := (b + 1).Start()
+		if w.fault.stopped && now > w.fault.struck && now < w.fault.struck+w.fault.lasting {
+			continue
+		}
 		for len(booked) > 0 && booked[0].at <= now {
 			booked[0].book(w.aggregator)
 			booked = booked[1:]
@@ -446,8 +489,8 @@ func (w *sufferingRun) send(b measure.Bin) {
 		at := b.Start()
 		for _, l := range w.listeners {
 			slow, own := time.Duration(0), time.Duration(0)
-			if at >= w.fault.struck && at < w.fault.struck+lasting {
-				slow, own = w.fault.own+w.fault.misread(w.fault.struckBin), w.fault.own
+			if at >= w.fault.struck && at < w.fault.struck+w.fault.lasting {
+				slow, own = w.fault.own+w.fault.misread(b), w.fault.own
 			}
 			l.RoundTrip(at, at+5*time.Millisecond+slow, own)
 		}
@@ -499,10 +542,10 @@ func (w *sufferingRun) tally() *Tally {
 	if f.own > 0 { // it asks for them too late
 		missed = 2
 	}
-	w.aggregator.LostResends(missed, f.struck-time.Second, f.struck+lasting)
+	w.aggregator.LostResends(missed, f.struck-time.Second, f.struck+f.lasting)
 	t.Final.Excused = w.aggregator.ExcusedResends()
 	t.Recovered -= t.Final.Excused
-	excused := min(lost, w.aggregator.LossInDoubt(f.struck-time.Second, f.struck+lasting))
+	excused := min(lost, w.aggregator.LossInDoubt(f.struck-time.Second, f.struck+f.lasting))
 	if f.late(f.struckBin) >= measure.LateLoss {
 		excused = lost
 	}
@@ -516,14 +559,14 @@ func (w *sufferingRun) tally() *Tally {
 	for b := range measure.Bin(runBins) {
 		own.enter(f.late(b), f.late(b))
 	}
-	mics := &uplinks{had: 2 * lasting, all: []*uplink{{
+	mics := &uplinks{had: f.lasting + 2*lastHalf, all: []*uplink{{
 		from: f.struck - 100*time.Millisecond, until: f.struck + slow + 100*time.Millisecond, open: true, closed: &ending{
 			at: 20 * time.Second, rtt: 5*time.Millisecond + (f.own+f.behind)/10, checks: 10, ownJitter: own.jitter(),
 			upstream: feedback.Upstream{Sent: 1000, Covered: 1000, Lost: lost, Excused: excused, Jitter: own.jitter() + time.Millisecond},
 		},
 	}}}
 	if f.breaks { // another comes to nothing
-		mics.all = append(mics.all, &uplink{from: f.struck - 10*time.Millisecond, until: f.struck - 10*time.Millisecond + 2*lasting, err: errors.New("nothing came")})
+		mics.all = append(mics.all, &uplink{from: f.struck - 10*time.Millisecond, until: f.struck - 10*time.Millisecond + f.lasting + 2*lastHalf, err: errors.New("nothing came")})
 	}
 	t.Final.Uplinks = mics.sum(w.aggregator, f.dropped)
 	return t

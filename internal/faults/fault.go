@@ -127,7 +127,7 @@ func Faults(run Run) []Fault {
 			}
 			return 0
 		})},
-		{Does: "gets slower and slower", Crosses: []string{"latency", "mos"}, forward: delays(func(_, n int) time.Duration { return time.Duration(n) * frame / 5 })},
+		{Does: "gets slower and slower", Crosses: []string{"latency", "delivered", "mos"}, forward: delays(func(_, n int) time.Duration { return time.Duration(n) * frame / 5 })},
 		{Does: "is 3 s behind", Crosses: []string{"joined", "latency", "delivered", "join_duration", "mos"}, forward: delays(func(int, int) time.Duration { return 3 * time.Second })},
 		{Does: "stands still for 1.2 s", Crosses: []string{"latency", "audio_gap", "mos"}, forward: delays(func(_, n int) time.Duration {
 			// It begins in the middle of the hold, as far as the packets tell.

@@ -82,7 +82,7 @@ func (s *spread) clone() *spread {
 // the sum, for each of the times that it was kept from running.
 func (l *Listener) endJitter(u uncertainty) {
 	r := &l.received
-	best := max(0, r.jitterNow-2*(u.stolen+u.deprived+u.waited))
+	best := max(0, r.jitterNow-2*(u.stolen+u.deprived+max(u.waited, u.behind)))
 	switch {
 	case u.stepped: // it is not known when they came
 	case u.dropped > 0: // or could have

@@ -563,7 +563,7 @@ func (l *Listener) giveUp(now time.Duration) {
 	l.endMarks()
 	for i := range l.sections {
 		l.abandon(&l.sections[i])
-		l.sections[i].buffer.Advance(now)
+		l.sections[i].buffer.Advance(now + playedBy) // what came in time is played, though the run is over
 	}
 }
 

@@ -82,7 +82,12 @@ func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 	played, uncertain := l.sumPlayed(), l.ledger.uncertain.of(l.cell.Labels)
 	stolen := uncertain.stolen
 	doubtful = doubtful || dropped && l.minds()
-	l.inDoubt.set(l.epochFrom, end, doubtful)
+	from := l.epochFrom
+	if frames := time.Duration(l.played.frames); doubtful && frames > 0 {
+		// What is played in it was owed sooner.
+		from = max(0, from-BinAt(min(l.played.delay/frames+BinLength, playedBy))-1)
+	}
+	l.inDoubt.set(from, end, doubtful)
 	if now := played.less(l.played); doubtful {
 		l.excused = l.excused.plus(now)
 	} else {

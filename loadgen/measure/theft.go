@@ -12,7 +12,12 @@ type theft struct {
 	period
 	took  time.Duration
 	reach float64
+	// gathered is for how long they were taken in the thefts before it, if all of them are pauses.
+	gathered time.Duration
 }
+
+// pauses reports whether it is so long that the machine may have been paused, and before and after it, too.
+func (t theft) pauses() bool { return 2*t.took >= t.until-t.from }
 
 // reachScale is one in which a share can be added up without a lock.
 const reachScale = 1e6
@@ -33,8 +38,14 @@ func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
 	reach := min(1, took.Seconds()/(until-from).Seconds()/max(idle, 1/reachScale))
 	d := &a.doubts
 	d.mu.Lock()
-	d.thefts = entered(d.thefts, theft{period{from, until}, took, reach}, func(a, b theft) theft {
-		return theft{a.and(b.period), a.took + b.took, a.reach + b.reach}
+	one := theft{period{from, until}, took, reach, 0}
+	begun := from
+	for i := len(d.thefts) - 1; i >= 0 && one.pauses() && d.thefts[i].pauses() && d.thefts[i].until >= begun; i-- {
+		one.gathered += d.thefts[i].took
+		begun = d.thefts[i].from
+	}
+	d.thefts = entered(d.thefts, one, func(a, b theft) theft {
+		return theft{a.and(b.period), a.took + b.took, a.reach + b.reach, a.gathered}
 	})
 	d.stolen += took
 	d.mu.Unlock()
@@ -52,8 +63,14 @@ func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
 	// What was under way when it began was sent before.
 	before := a.record.at(BinAt(max(0, from-underWay)))
 	if before != nil && before != a.record.at(BinAt(from)) {
-		raise(&before.events.stolen, int64(took))
 		reaches(before.events, min(reach, underWay.Seconds()/(before.until-before.from).Start().Seconds()))
+	}
+	// In a pause of several seconds it waited for all of them.
+	for b := BinAt(max(0, begun-underWay)); b < BinAt(until); b++ {
+		if s := a.record.at(b); s != nil {
+			raise(&s.events.stolen, int64(one.gathered+took))
+			b = s.until - 1
+		}
 	}
 }
 
@@ -70,14 +87,16 @@ func (a *Aggregator) Throttle(from, until, took time.Duration) {
 	a.book(doubt{kind: Withheld, from: from, until: until, took: min(took, until-from)})
 }
 
-// taken sums up for how long cores were taken in [from, until), and whom that reached.
+// taken sums up for how long cores were taken in [from, until), and before it in the same pause, and whom that
+// reached.
 func (d *doubts) taken(from, until time.Duration) (took time.Duration, reach float64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var gathered time.Duration
 	for t := range overlapping(d.thefts, from, until) {
-		took, reach = took+t.took, reach+t.reach
+		took, reach, gathered = took+t.took, reach+t.reach, t.gathered // the oldest's, in the end
 	}
-	return took, min(reach, 1)
+	return took + gathered, min(reach, 1)
 }
 
 // share is how many of n packets that is.

@@ -161,14 +161,19 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 		}
 		rss = max(rss, float64(p.load.ServerRSS))
 	}
+	excused += w.record.drops.pair(losses, w.lost()) + placement.ambiguous
 	switch w.metric {
 	case "delivered":
-		excused += w.record.drops.pair(losses, w.lost()) + placement.ambiguous
 		if excused > 0 {
 			best = delivered.Excuse(excused)
 		}
 		return delivered, best, false
 	case "latency":
+		if latency.Count() == 0 && delivered.Total > 0 && excused >= delivered.Total-delivered.Passes {
+			// Nothing came, and all of it may have come at once but for the generator.
+			fastest.RecordN(0, delivered.Total)
+			return latency, fastest, true
+		}
 		if doubted || placement.doubtful() {
 			fastest.Merge(again.best(w.record.drops.pair(resent, w.lost())))
 			best = placement.latencyWith(fastest, 0)
