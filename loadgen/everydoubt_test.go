@@ -119,7 +119,7 @@ func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
 			booked: []booking{drop(1, seen), drop(19, seen+time.Second)},
 		},
 		{
-			name: "late sends", cause: metric.LateFrames, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, late: until(8),
+			name: "late sends", cause: metric.LateFrames, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, late: until(lastingBin),
 		},
 		{
 			name: "shared cores", cause: metric.SharedCores, late: none, lost: nothing, misread: waited, slow: lasting / 2, behind: lasting / 2,
@@ -209,8 +209,6 @@ func untouched() map[string]map[string]string {
 	}
 	return map[string]map[string]string{
 		"joined":             {"clock step": noStamps, "late sends": notOfMedia, "shared cores": kept},
-		"join_duration":      {"late sends": notOfMedia},
-		"join_step":          {"late sends": notOfMedia},
 		"reconnect_duration": {"clock step": noStamps, "late sends": notOfMedia},
 		"delivered":          {"clock step": counts, "shared cores": kept},
 		"recovered":          {"clock step": noStamps, "late sends": "what is requested again is by the sequence of the server", "shared cores": kept},
@@ -221,7 +219,6 @@ func untouched() map[string]map[string]string {
 		"unrecognised":       all("a packet is recognised by what it holds and its time stamp, and by when it was read after a step"),
 		"loss":               {"clock step": counts, "shared cores": kept},
 		"audio_score":        all(scored),
-		"promote_duration":   {"late sends": "the first frame that is heard need not be the late one; half of the time that it had is"},
 		"mute_silence":       silence,
 		"kick_silence":       silence,
 		"no_shows":           all(orders),
@@ -513,9 +510,10 @@ func (w *sufferingRun) receive(listener, source int, b, number measure.Bin, late
 func (w *sufferingRun) tally() *Tally {
 	f, slow := w.fault, w.fault.slow
 	m, worst, best := &moderationStats{}, metric.Values{}, metric.Values{}
-	for _, record := range []func(interval){m.promoted, m.reconnected} {
-		record(interval{from: f.struck - 50*time.Millisecond, until: f.struck + 50*time.Millisecond + slow})
-	}
+	from, until := f.struck-50*time.Millisecond, f.struck+50*time.Millisecond+slow
+	m.reconnected(interval{from: from, until: until})
+	late := f.late(f.struckBin) // the first frame that is heard
+	m.promoted(interval{from: from, until: max(until, f.struck+50*time.Millisecond+late), sentLate: late})
 	order := silenceOrder{f.struck - 10*time.Millisecond, f.struck + 10*time.Millisecond + f.own}
 	for _, name := range []string{"mute_silence", "kick_silence"} {
 		// A frame was on its way when the server acknowledged.

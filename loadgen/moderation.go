@@ -42,6 +42,8 @@ type interval struct {
 	behind                   time.Duration
 	failed, refused, excused bool
 	had                      time.Duration
+	// sentLate is by how much what ended it was sent late.
+	sentLate time.Duration
 	// quiet is for how much of it nobody was owed anything.
 	quiet time.Duration
 	// unfinished: the run ended first.
@@ -150,7 +152,7 @@ type durationsOf struct {
 func (of durationsOf) record(stalls stallCounter, slow, fast *metric.Trend) {
 	for _, i := range of.all {
 		slowest := max(0, i.until-i.from-i.quiet)
-		fastest := max(0, slowest-of.heldBack(i.from, i.until)-i.clocks)
+		fastest := max(0, slowest-max(of.heldBack(i.from, i.until), i.sentLate)-i.clocks)
 		slowest += i.behind + i.clocks
 		switch {
 		case i.failed:
@@ -329,6 +331,7 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 			heard.clocks = r.peers.clockDoubt()
 		}
 		heard.until, heard.ambiguous = source.FirstHeard(), ambiguous()
+		heard.sentLate = source.SentLate(acknowledged, heard.until)
 		r.moderation.promoted(heard)
 		return nil
 	case <-ctx.Done():

@@ -133,7 +133,7 @@ func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
 		return
 	}
 	took := l.firstAt - l.intended
-	own := l.began - l.intended + l.ownTime(l.began, l.firstAt, doubts.heldBackToHear)
+	own := l.began - l.intended + max(l.ownTime(l.began, l.firstAt, doubts.heldBackToHear), l.sentLate)
 	inDoubt := own > joinDoubt
 	if inDoubt {
 		doubts.lateJoins.Add(1)

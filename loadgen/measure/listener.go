@@ -110,6 +110,7 @@ type Listener struct {
 	triedUntil                         time.Duration // until when it tried to join, if it is counting
 	heardFirst                         chan struct{}
 	recognisedAt                       time.Duration // when the first packet came that was recognised
+	sentLate                           time.Duration // by how much it may have come later for what the generator sent late
 	steps                              *[joinSteps]stepTimes
 	waits                              []wait // for the generator, while it joined
 
@@ -396,6 +397,7 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	l.silenced.pass(p, sent)
 	if !l.recognised {
 		l.recognised, l.recognisedAt = true, at
+		l.sentLate = l.ledger.sentLate(l.began, at)
 	}
 	for len(l.heard) <= p.source {
 		l.heard = append(l.heard, [words]uint64{})

@@ -173,6 +173,28 @@ func (m *Source) late(b Bin) time.Duration {
 	return time.Duration(late) * time.Microsecond
 }
 
+// SentLate is by how much the frames that were due in [from, until) had gone out late by then, at most, as far as
+// the source remembers: so much later may have been heard for the first time.
+func (m *Source) SentLate(from, until time.Duration) (most time.Duration) {
+	if last := Bin(m.last.Load()); last >= 0 {
+		for b := max(BinAt(max(0, from)), last-ringBins+1, 0); b <= min(BinAt(max(0, until)), last); b++ {
+			most = max(most, min(m.late(b), until-m.Intended(b)))
+		}
+	}
+	return most
+}
+
+// sentLate is that of the room's sources, if it is more than a sound generator has now and then.
+func (r *Ledger) sentLate(from, until time.Duration) (most time.Duration) {
+	for _, m := range r.list() {
+		most = max(most, m.SentLate(from, until))
+	}
+	if most <= playDoubt {
+		return 0
+	}
+	return most
+}
+
 // sentBy reports whether the frame of bin b, which the source has, may have gone out by a time
 // at which a packet was stamped.
 func (m *Source) sentBy(b Bin, at time.Duration) bool {

@@ -121,7 +121,9 @@ func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations
 		}
 		took, stalled := t.until-t.from, time.Duration(0)
 		if t.ended {
-			stalled = l.ownTime(t.from, t.until, doubts.heldBackToHear)
+			if stalled = l.ownTime(t.from, t.until, doubts.heldBackToHear); s >= StepFirstPacket {
+				stalled = max(stalled, l.sentLate)
+			}
 		} else if l.timedOut() {
 			tried := max(t.from, min(t.until, l.triedUntil))
 			if l.hinderedMuch() || doubts.toBlame(t.from, tried, 0, l.waited(t.from, tried, doubts.hindered)) {

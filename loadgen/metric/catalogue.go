@@ -18,7 +18,7 @@ var catalogue = [...]Definition{
 		Help:    "from the intended start of a join, not the actual one, to the first media packet",
 		Parts:   Parts{People: true, Live: true},
 		Hint:    "the steps of the joins tell which part is slow; joins that slow down together want more CPU on the server",
-		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the join: how much of its time was the generator's, late beginnings too; quotas and cores that are taken by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the join: how much of its time was the generator's, late beginnings too; quotas and cores that are taken by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
 	},
 	{
@@ -26,7 +26,7 @@ var catalogue = [...]Definition{
 		Help:    "how long the slowest step of a join took, or the selected one",
 		Parts:   Parts{People: true, Steps: JoinSteps},
 		Hint:    "compare the steps: signaling is the server's HTTP, ice the way to its media port, dtls its CPU",
-		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the step: how much of its time was the generator's; quotas and cores that are taken by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the step: how much of its time was the generator's; quotas and cores that are taken by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(95)", Lower}},
 	},
 	{
@@ -171,7 +171,7 @@ var catalogue = [...]Definition{
 		Name: "promote_duration", Kind: KindTrend, Unit: Milliseconds, Question: Moderation,
 		Help:    "from the acknowledgement of a promotion to the first packet of the new speaker that anybody received",
 		Hint:    "how long does the server take to tell, and the new mic to connect?",
-		Doubt:   Doubt{[]Cause{Stalls, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores, Alike}, "by the promotion: how much of its time was the generator's"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores, Alike}, "by the promotion: how much of its time was the generator's"},
 		Compare: []Aspect{{"med", Lower}, {"max", Lower}},
 	},
 	{
