@@ -43,7 +43,7 @@ func (h hearing) best(c codecFactors, dropped uint64) quality {
 	sure := h.played.less(h.doubted)
 	// A frame may be owed in one epoch and played in the next.
 	silence := h.silent(h.played, 0)
-	frames, silent := sure.frames, min(silence, h.silent(sure, max(h.doubtedOwed, h.excused+dropped)))
+	frames, silent := sure.frames, min(silence, h.silent(sure, max(h.doubtedOwed, h.excused)+dropped))
 	sure.frames = h.played.frames + uint64(h.doubted.concealed/BinLength)
 	best := h.qualityOf(c, sure, h.excused, dropped, silent)
 	best.delay = 0
