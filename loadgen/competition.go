@@ -36,6 +36,7 @@ type competition struct {
 	last       coreSample
 	recent     []coreUse     // the last ones, the oldest first
 	behind     time.Duration // since a core was free
+	crowded    time.Duration // since when none was; what a thread waited may be from before
 	// glance is what the server's threads had done a frame ago, waited for how long they waited in the
 	// frame before, and longest that of two frames in a row since last.
 	glance          map[int]host.ThreadTimes
@@ -113,10 +114,11 @@ func (c *competition) enter(now coreSample) {
 	behind := min(waited, c.longest)
 	c.longest = 0
 	if crowded {
-		c.behind = min(c.behind+waited, measure.Lateness)
+		// Several threads wait at the same time, but a packet for no longer than there has been no core.
+		c.behind = min(c.behind+waited, now.at-c.crowded, measure.Lateness)
 		behind = c.behind
 	} else {
-		c.behind = 0
+		c.behind, c.crowded = 0, before.at
 	}
 	c.aggregator.Compete(before.at, now.at, waited, behind, crowded)
 }

@@ -97,6 +97,9 @@ func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 		{"it does not wait, but no core was free", 10 * ms, 0, 70 * ms},
 		{"cores are free now and then", 100 * ms, 10 * ms, 0},
 		{"it waits again", 10 * ms, 5 * ms, 5 * ms},
+		{"several of its threads do", 10 * ms, 190 * ms, 195 * ms},
+		{"and go on", 10 * ms, 190 * ms, 385 * ms},
+		{"no packet waits for longer than no core has been free", 10 * ms, 190 * ms, 500 * ms},
 	} {
 		now.at += competeEvery
 		now.machine.Idle += step.idle
@@ -106,7 +109,7 @@ func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 		c.enter(now)
 		assert.Equal(t, step.behind, c.behind, step.sentence)
 	}
-	assert.Equal(t, 85*ms, c.aggregator.Doubts().Competed)
+	assert.Equal(t, 655*ms, c.aggregator.Doubts().Competed)
 }
 
 // A server that waits in each frame is behind by no more than it waits around one, as long as a core is free
