@@ -56,34 +56,33 @@ func untouched() map[string]map[string]string {
 		"stall": noOrder, "clock step": noOrder, "late sends": noOrder, "shared cores": noOrder, "taken cores": noOrder, "quota": noOrder, "stolen cores": noOrder,
 	}
 	return map[string]map[string]string{
-		"joined":             {"clock step": noStamps, "late sends": notOfMedia, "shared cores": kept},
-		"reconnect_duration": {"clock step": noStamps, "late sends": notOfMedia},
-		"delivered":          {"clock step": counts, "shared cores": kept},
-		"recovered":          {"clock step": noStamps, "late sends": "what is requested again is by the sequence of the server", "shared cores": kept},
-		"onset_clip":         {"clock step": counts, "shared cores": kept, "quota": byFrame},
-		"latency":            {"quota": byFrame},
-		"jitter":             {"quota": byFrame},
-		"rtt":                {"drops": fewer, "late sends": notOfMedia},
-		"unrecognised":       all("a packet is recognised by what it holds and its time stamp, and by when it was read after a step"),
-		"loss":               {"clock step": counts, "shared cores": kept},
-		"audio_score":        all(scored),
-		"mute_silence":       silence,
-		"kick_silence":       silence,
-		"no_shows":           all(orders),
-		"published":          {"clock step": noStamps, "late sends": notOfMedia, "shared cores": kept},
-		"publish_duration":   {"clock step": noStamps, "late sends": notOfMedia},
-		"mic_rtt":            {"clock step": noStamps, "drops": fewer, "late sends": notOfMedia},
-		"mic_loss":           {"clock step": noStamps, "shared cores": kept, "quota": byFrame},
-		"mic_jitter":         {"clock step": noStamps, "drops": spaced},
-		"mic_nacks":          all("the server counts it, and only mics behind a simulated network are asked"),
-		"duplicates":         all("a packet is requested again by the present, and not by when those before it came"),
-		"out_of_order":       ordered,
-		"unauthentic":        all(authentic),
-		"server_cpu":         all(ofServer),
-		"server_rss":         all(ofServer),
-		"packets_per_core":   {"clock step": counts, "shared cores": kept},
-		"generator_lag":      all(asItSays),
-		"generator_drops":    all(asItSays),
+		"joined":           {"clock step": noStamps, "late sends": notOfMedia, "shared cores": kept},
+		"delivered":        {"clock step": counts, "shared cores": kept},
+		"recovered":        {"clock step": noStamps, "late sends": "what is requested again is by the sequence of the server", "shared cores": kept},
+		"onset_clip":       {"clock step": counts, "shared cores": kept, "quota": byFrame},
+		"latency":          {"quota": byFrame},
+		"jitter":           {"quota": byFrame},
+		"rtt":              {"drops": fewer, "late sends": notOfMedia},
+		"unrecognised":     all("a packet is recognised by what it holds and its time stamp, and by when it was read after a step"),
+		"loss":             {"clock step": counts, "shared cores": kept},
+		"audio_score":      all(scored),
+		"mute_silence":     silence,
+		"kick_silence":     silence,
+		"no_shows":         all(orders),
+		"published":        {"clock step": noStamps, "late sends": notOfMedia, "shared cores": kept},
+		"publish_duration": {"clock step": noStamps, "late sends": notOfMedia},
+		"mic_rtt":          {"clock step": noStamps, "drops": fewer, "late sends": notOfMedia},
+		"mic_loss":         {"clock step": noStamps, "shared cores": kept, "quota": byFrame},
+		"mic_jitter":       {"clock step": noStamps, "drops": spaced},
+		"mic_nacks":        all("the server counts it, and only mics behind a simulated network are asked"),
+		"duplicates":       all("a packet is requested again by the present, and not by when those before it came"),
+		"out_of_order":     ordered,
+		"unauthentic":      all(authentic),
+		"server_cpu":       all(ofServer),
+		"server_rss":       all(ofServer),
+		"packets_per_core": {"clock step": counts, "shared cores": kept},
+		"generator_lag":    all(asItSays),
+		"generator_drops":  all(asItSays),
 	}
 }
 
@@ -372,7 +371,9 @@ func (w *sufferingRun) tally() *Tally {
 	from, until := f.struck-50*time.Millisecond, f.struck+50*time.Millisecond+slow
 	m.reconnected(interval{from: from, until: until})
 	late := f.late(f.struckBin) // the first frame that is heard
-	m.promoted(interval{from: from, until: max(until, f.struck+50*time.Millisecond+late), sentLate: late})
+	for _, hear := range []func(interval){m.promoted, m.reopened} {
+		hear(interval{from: from, until: max(until, f.struck+50*time.Millisecond+late), sentLate: late})
+	}
 	order := silenceOrder{f.struck - 10*time.Millisecond, f.struck + 10*time.Millisecond + f.own}
 	for _, name := range []string{"mute_silence", "kick_silence"} {
 		// A frame was on its way when the server acknowledged.

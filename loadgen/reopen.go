@@ -142,7 +142,7 @@ func (p *person) enterReopening(ctx, trying context.Context, opened measure.Reop
 		return
 	}
 	from, until, quiet := opened.Times(r.clock.Now())
-	took := interval{from: from, until: until, quiet: quiet}
+	took := interval{from: from, until: until, quiet: quiet, sentLate: p.room.ledger.SentLate(from, until)}
 	switch {
 	case ctx.Err() != nil && !opened.Over(): // the run is over: it might have succeeded
 		took.unfinished, took.had = true, actTimeout

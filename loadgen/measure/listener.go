@@ -397,7 +397,7 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	l.silenced.pass(p, sent)
 	if !l.recognised {
 		l.recognised, l.recognisedAt = true, at
-		l.sentLate = l.ledger.sentLate(l.began, at)
+		l.sentLate = l.ledger.SentLate(l.began, at)
 	}
 	for len(l.heard) <= p.source {
 		l.heard = append(l.heard, [words]uint64{})

@@ -184,8 +184,8 @@ func (m *Source) SentLate(from, until time.Duration) (most time.Duration) {
 	return most
 }
 
-// sentLate is that of the room's sources, if it is more than a sound generator has now and then.
-func (r *Ledger) sentLate(from, until time.Duration) (most time.Duration) {
+// SentLate is that of the room's sources, if it is more than a sound generator has now and then.
+func (r *Ledger) SentLate(from, until time.Duration) (most time.Duration) {
 	for _, m := range r.list() {
 		most = max(most, m.SentLate(from, until))
 	}

@@ -33,7 +33,7 @@ var catalogue = [...]Definition{
 		Name: "reconnect_duration", Kind: KindTrend, Unit: Milliseconds, Question: Joining,
 		Help:    "from the loss of a signaling connection to the server's answer that the session is resumed; and from the last packet of a lost ear to the first of another",
 		Hint:    "look at how long the server and the proxy before it take to take a new WebSocket; of ears, at how soon a cluster notices that a node is gone",
-		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the reconnection: how much of its time was the generator's"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "by the reconnection: how much of its time was the generator's"},
 		Compare: []Aspect{{"med", Lower}, {"max", Lower}},
 	},
 	{
