@@ -1,6 +1,10 @@
 package store
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/earshot-audio/earshot/store/stateserver"
+)
 
 // The errors that callers decide by. Returned errors wrap them.
 var (
@@ -14,7 +18,7 @@ var (
 	// ErrKey: no account has this login key.
 	ErrKey = errors.New("the login key is not valid")
 	// ErrBusy: another process owns this store.
-	ErrBusy = errors.New("another server uses this store")
+	ErrBusy = stateserver.ErrBusy
 
 	// ErrFailed: the store takes no more writes until the process is restarted.
 	ErrFailed = errors.New("the store has failed, and needs a restart when that is mended")

@@ -8,33 +8,17 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/earshot-audio/earshot/store/stateserver"
 )
 
 const (
-	// importSubject is where a server answers that begins its cluster with what a single server has kept.
-	importSubject = "earshot.store.import"
 	// importMark is the secret that says how far that has come: one of the other two, or nothing.
 	importMark  = "import"
 	importBegun = "begun"
 	importDone  = "done"
 )
-
-// answerImport answers on a connection that this server imports, until the returned function is called.
-func answerImport(conn *nats.Conn) (done func(), err error) {
-	s, err := conn.Subscribe(importSubject, func(m *nats.Msg) { _ = m.Respond(nil) }) // who asks asks again
-	if err != nil {
-		return nil, fmt.Errorf("tell the others of the import: %w", err)
-	}
-	return func() { _ = s.Unsubscribe() }, nil // it fails if the connection has been closed
-}
-
-// importing reports whether another server imports.
-func importing(conn *nats.Conn) bool {
-	_, err := conn.Request(importSubject, nil, ownerTimeout)
-	return err == nil
-}
 
 // Import begins a cluster with all that a single server has kept in a directory, and with its secrets, by name.
 // It does nothing if that has been done, and goes on where an import was broken off. A cluster that has
@@ -67,7 +51,7 @@ func (s *Store) Import(ctx context.Context, dir string, secrets map[string]strin
 func (s *Store) EndImport() {
 	s.imported()
 	if s.peer != nil {
-		s.peer.imported()
+		s.peer.EndImport()
 	}
 }
 
@@ -156,7 +140,7 @@ func (s *Store) joinOthers(ctx context.Context, cfg Config) error {
 
 // checkImport returns [ErrImport] if another server imports, or has begun to.
 func (s *Store) checkImport(ctx context.Context) error {
-	if importing(s.conn) {
+	if stateserver.Importing(s.conn) {
 		return ErrImport
 	}
 	marks, err := s.openSecrets(ctx)

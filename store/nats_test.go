@@ -17,6 +17,9 @@ import (
 	"github.com/earshot-audio/earshot/internal/lab"
 )
 
+// natsStarts is how long one may take to start.
+const natsStarts = 30 * time.Second
+
 // natsServer is a NATS server with a port that is stopped and started again.
 type natsServer struct {
 	t    *testing.T
@@ -47,13 +50,13 @@ func (n *natsServer) start() {
 		ns, err := server.NewServer(&server.Options{Host: n.host, Port: n.port, JetStream: true, StoreDir: n.dir, NoSigs: true, SyncAlways: true})
 		require.NoError(n.t, err)
 		ns.Start()
-		if !ns.ReadyForConnections(startTimeout) { // somebody else has its port for a moment
+		if !ns.ReadyForConnections(natsStarts) { // somebody else has its port for a moment
 			ns.Shutdown()
 			return false
 		}
 		n.ns, n.port = ns, ns.Addr().(*net.TCPAddr).Port
 		return true
-	}, 2*startTimeout, 100*time.Millisecond)
+	}, 2*natsStarts, 100*time.Millisecond)
 }
 
 func (n *natsServer) stop() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -14,10 +13,6 @@ const (
 	// leaderElected is what NATS servers tell when one of them has become the leader of a stream.
 	// The one that told what is written to it may be gone.
 	leaderElected = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.*"
-	// bucketTry is how long one attempt to open a bucket may take, and bucketPause how long it is
-	// until the next.
-	bucketTry   = 2 * time.Second
-	bucketPause = 250 * time.Millisecond
 	// replicatedTry is how long a read or write of replicas may take. A server that becomes the leader may
 	// take one and never answer it.
 	replicatedTry = 3 * time.Second
@@ -29,48 +24,6 @@ func (s *Store) openBucket(ctx context.Context, js jetstream.JetStream, cfg jets
 		return js.CreateOrUpdateKeyValue(ctx, cfg)
 	}
 	return s.peer.OpenBucket(ctx, js, cfg)
-}
-
-// OpenBucket opens a bucket of which each peer has a replica, and makes it the first time. It may need several attempts:
-// another node may be starting, or the servers choosing who of them leads.
-func (p *Peer) OpenBucket(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
-	cfg.Replicas = len(p.set.all())
-	for {
-		kv, err := openReplicated(ctx, js, cfg)
-		if err == nil {
-			return kv, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(bucketPause):
-		}
-	}
-}
-
-// errNoLeader says that nobody writes to a bucket yet.
-var errNoLeader = errors.New("its servers have not chosen who of them leads")
-
-// openReplicated is one attempt. It succeeds when the bucket can be read, and written: one that has
-// just been made has no leader yet.
-func openReplicated(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
-	ctx, cancel := context.WithTimeout(ctx, bucketTry)
-	defer cancel()
-	kv, err := js.CreateOrUpdateKeyValue(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := kv.Get(ctx, "none"); err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
-		return nil, err
-	}
-	stream, err := js.Stream(ctx, "KV_"+cfg.Bucket)
-	if err != nil {
-		return nil, err
-	}
-	if led := stream.CachedInfo().Cluster; led == nil || led.Leader == "" {
-		return nil, errNoLeader
-	}
-	return kv, nil
 }
 
 // unheard reports whether nobody can have taken a write, since no server leads the bucket now.
@@ -122,7 +75,7 @@ func (s *Store) Leads() map[string]bool {
 	}
 	leads := map[string]bool{}
 	for name := range s.buckets {
-		leads[name] = s.peer.server.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, "KV_earshot-"+name)
+		leads[name] = s.peer.Leads("KV_earshot-" + name)
 	}
 	return leads
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/earshot-audio/earshot/internal/reach"
+	"github.com/earshot-audio/earshot/store/stateserver"
 )
 
 const (
@@ -23,8 +24,6 @@ const (
 	auditRetention = 90 * 24 * time.Hour
 	// ownerSubject is where the process that owns an external store answers.
 	ownerSubject = "earshot.store.owner"
-	// ownerBucket holds the lease of the store.
-	ownerBucket  = "earshot-owner"
 	ownerTimeout = 300 * time.Millisecond
 	// reconnectWait and pingInterval are how soon an external server is noticed that is
 	// back, or gone.
@@ -41,7 +40,7 @@ type Config struct {
 	URL string
 	// Peer is the server of this node that keeps the store together with those of others; then
 	// neither Dir nor URL is used. It is closed after the store.
-	Peer *Peer
+	Peer *stateserver.Peer
 	// Repair opens a damaged directory with what is left in it, after a copy of it has
 	// been made in it.
 	Repair bool
@@ -63,8 +62,8 @@ type Config struct {
 // audit log. They share the connection and the checkpoint.
 type Store struct {
 	log      *slog.Logger
-	embedded *embedded // nil with an external server
-	peer     *Peer     // nil unless the nodes keep the store themselves
+	embedded *stateserver.Embedded // nil with an external server
+	peer     *stateserver.Peer     // nil unless the nodes keep the store themselves
 	conn     *nats.Conn
 	lease    *lease // nil: the directory is locked
 	dir      string // of the embedded server; empty: there is none
@@ -218,10 +217,10 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 		nats.ReconnectBufSize(-1),
 	}
 	if own {
-		if s.embedded, err = embed(cfg.Dir, cfg.Log, s.health); err != nil {
+		if s.embedded, err = stateserver.Embed(cfg.Dir, cfg.Log, s.health.fail); err != nil {
 			return nil, err
 		}
-		options = append(options, s.embedded.connect())
+		options = append(options, s.embedded.Connect())
 	}
 	if cfg.Node != "" {
 		s.cluster = newCluster(cfg.Node)
@@ -250,7 +249,7 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 	if s.peer == nil && reach.Plain(s.conn) {
 		s.log.Warn("the connection to the NATS server is not encrypted: whoever is on the way reads and changes rooms, accounts and invites; use TLS (--nats tls://...)")
 	}
-	if s.conn.MaxPayload() < maxRecord {
+	if s.conn.MaxPayload() < stateserver.MaxRecord {
 		s.log.Warn("the NATS server takes no record of a room with very many bans: give it max_payload: 8MB", "max_payload", s.conn.MaxPayload())
 	}
 	return js, s.own(ctx, js, cfg)
@@ -262,12 +261,12 @@ func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) err
 	if answer, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil && (cfg.Node == "" || string(answer.Data) != sharedHolder) {
 		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)
 	}
-	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: ownerBucket, History: 1, Storage: jetstream.FileStorage})
+	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: stateserver.OwnerBucket, History: 1, Storage: jetstream.FileStorage})
 	if err != nil {
 		return fmt.Errorf("open the lease of the store: %w; it needs a NATS server with JetStream, and room on its disk", err)
 	}
 	// Of replicas it is read from the one that leads: another that was away says that there is none.
-	held := s.sharedBucket(ownerBucket, jetstreamBucket{store: kv})
+	held := s.sharedBucket(stateserver.OwnerBucket, jetstreamBucket{store: kv})
 	if s.lease, err = acquire(ctx, held, cmp.Or(cfg.leaseTTL, leaseTTL), s.health, cfg.Log, cfg.Node != ""); err != nil {
 		return err
 	}
@@ -276,7 +275,7 @@ func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) err
 		answer = []byte(sharedHolder)
 	}
 	if cfg.Importing {
-		if s.imported, err = answerImport(s.conn); err != nil {
+		if s.imported, err = stateserver.AnswerImport(s.conn); err != nil {
 			return err
 		}
 	}
@@ -327,9 +326,9 @@ func (s *Store) Healthy() error {
 	}
 	switch {
 	case s.dir != "":
-		return probeDir(s.dir)
+		return stateserver.ProbeDir(s.dir)
 	case s.peer != nil:
-		return s.peer.check()
+		return s.peer.Check()
 	}
 	return nil
 }
@@ -356,7 +355,7 @@ func (s *Store) Close() error {
 		s.conn.Close()
 	}
 	if s.embedded != nil {
-		err = errors.Join(err, s.embedded.close(), s.ledger.close())
+		err = errors.Join(err, s.embedded.Close(), s.ledger.close())
 	}
 	return err
 }

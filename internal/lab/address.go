@@ -19,3 +19,15 @@ func OwnAddress(t testing.TB) string {
 	}
 	return ""
 }
+
+// FreeAddresses are so many TCP addresses of this machine that nobody listens on now.
+func FreeAddresses(t testing.TB, n int) (addresses []string) {
+	t.Helper()
+	for range n {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer l.Close()
+		addresses = append(addresses, l.Addr().String())
+	}
+	return addresses
+}

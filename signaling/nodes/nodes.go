@@ -18,6 +18,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling/auth"
 	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/store"
+	"github.com/earshot-audio/earshot/store/stateserver"
 )
 
 // Config is what [Join] needs. All fields but TTL are required, and NATS or Peer.
@@ -25,7 +26,7 @@ type Config struct {
 	// NATS is the URL of the NATS servers, with commas between several.
 	NATS string
 	// Peer is the NATS server in this process, in place of NATS; nil: there is none.
-	Peer *store.Peer
+	Peer *stateserver.Peer
 	// Before is the ID that this node had before it was started again; empty: nobody knows.
 	Before string
 	// Self is this node. Its ID is that of the store.

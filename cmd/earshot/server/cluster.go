@@ -22,6 +22,7 @@ import (
 	"github.com/earshot-audio/earshot/signaling"
 	"github.com/earshot-audio/earshot/signaling/nodes"
 	"github.com/earshot-audio/earshot/store"
+	"github.com/earshot-audio/earshot/store/stateserver"
 	"github.com/earshot-audio/earshot/web"
 )
 
@@ -121,7 +122,7 @@ func (f serveFlags) importSingle(ctx context.Context, state *store.Store) error 
 
 // sharedState is what a node keeps, together with others.
 type sharedState struct {
-	peer  *store.Peer // nil: they share a NATS server
+	peer  *stateserver.Peer // nil: they share a NATS server
 	store *store.Store
 }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/plaintext"
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/internal/secrets"
-	"github.com/earshot-audio/earshot/store"
+	"github.com/earshot-audio/earshot/store/stateserver"
 )
 
 const (
@@ -140,14 +140,14 @@ func (f *peerFlags) tls(log *slog.Logger) (*tls.Config, error) {
 }
 
 // start starts the node's NATS server, and returns when there are enough of them.
-func (f *peerFlags) start(ctx context.Context, dir string, importing bool, log *slog.Logger, stdout io.Writer) (*store.Peer, error) {
+func (f *peerFlags) start(ctx context.Context, dir string, importing bool, log *slog.Logger, stdout io.Writer) (*stateserver.Peer, error) {
 	config, err := f.tls(log)
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	set := store.PeerSet{Self: f.listen, Others: f.join}
+	set := stateserver.PeerSet{Self: f.listen, Others: f.join}
 	set.ElectInTurn()
-	peer, err := store.StartPeer(store.PeerConfig{Dir: dir, Set: set, TLS: config, Importing: importing, Log: log})
+	peer, err := stateserver.StartPeer(stateserver.PeerConfig{Dir: dir, Set: set, TLS: config, Importing: importing, Log: log})
 	if err != nil {
 		return nil, err
 	}

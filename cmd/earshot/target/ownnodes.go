@@ -22,7 +22,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
-	"github.com/earshot-audio/earshot/store"
+	"github.com/earshot-audio/earshot/store/stateserver"
 )
 
 // ownNodes are the servers of a cluster that a run has started, and their NATS server, each in
@@ -204,7 +204,7 @@ func StateServerCommand() *cobra.Command {
 			if stopWithStdin {
 				cli.CancelAtEOF(c.InOrStdin(), cancel)
 			}
-			s, err := store.ServeState("127.0.0.1:0", dir)
+			s, err := stateserver.Serve("127.0.0.1:0", dir)
 			if err != nil {
 				return err
 			}

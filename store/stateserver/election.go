@@ -1,4 +1,4 @@
-package store
+package stateserver
 
 import (
 	"slices"

@@ -1,4 +1,4 @@
-package store
+package stateserver
 
 import (
 	"errors"
@@ -19,19 +19,21 @@ const (
 	maxStoreBytes = 1 << 40
 	// memoryLimit of JetStream in bytes: nothing here is kept in its memory.
 	memoryLimit = 16 << 20
-	// maxRecord is the longest record in bytes, with its subject: a room that remembers
+	// MaxRecord is the longest record in bytes, with its subject: a room that remembers
 	// as many people as it can ([room.MaxRemembered]). NATS takes no more.
-	maxRecord = 8 << 20
+	MaxRecord = 8 << 20
 )
 
-// embedded is a NATS server in this process, reached without a port.
-type embedded struct {
+// An Embedded is a NATS server in this process, reached without a port, which keeps the store of one
+// server. It is safe for concurrent use.
+type Embedded struct {
 	server *server.Server
 	lock   *lock
 }
 
-// embed starts a server whose files are under dir.
-func embed(dir string, log *slog.Logger, h *health) (_ *embedded, err error) {
+// Embed starts one whose files are under dir. It calls failed with its first error, from then on too: it keeps
+// nothing reliably after it. The caller closes it.
+func Embed(dir string, log *slog.Logger, failed func(error)) (_ *Embedded, err error) {
 	if err := prepareDir(dir); err != nil {
 		return nil, err
 	}
@@ -52,18 +54,18 @@ func embed(dir string, log *slog.Logger, h *health) (_ *embedded, err error) {
 		JetStream:          true,
 		StoreDir:           dir,
 		SyncAlways:         true,
-		MaxPayload:         maxRecord,
+		MaxPayload:         MaxRecord,
 		JetStreamMaxStore:  maxStoreBytes,
 		JetStreamMaxMemory: memoryLimit,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the embedded NATS server: %w", err)
 	}
-	logger := &natsLogger{log: log, health: h}
+	logger := &natsLogger{log: log, failed: failed}
 	ns.SetLoggerV2(logger, false, false, false)
 	ns.Start()
 	switch {
-	case h.check() != nil:
+	case logger.first() != nil:
 		err = fmt.Errorf("the data directory %s cannot be used: %w", dir, logger.first())
 	case !ns.ReadyForConnections(startTimeout):
 		err = fmt.Errorf("the embedded NATS server did not start within %v", startTimeout)
@@ -75,22 +77,24 @@ func embed(dir string, log *slog.Logger, h *health) (_ *embedded, err error) {
 		ns.WaitForShutdown()
 		return nil, err
 	}
-	return &embedded{ns, lock}, nil
+	return &Embedded{ns, lock}, nil
 }
 
-func (e *embedded) connect() nats.Option { return nats.InProcessServer(e.server) }
+// Connect is how a client in this process reaches it.
+func (e *Embedded) Connect() nats.Option { return nats.InProcessServer(e.server) }
 
-func (e *embedded) close() error {
+// Close stops it.
+func (e *Embedded) Close() error {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
 	return e.lock.close()
 }
 
 // natsLogger takes the embedded server's log. Warnings and errors are logged, and
-// the first error, fatal or not, fails the store instead of ending the process.
+// the first error, fatal or not, is told instead of ending the process.
 type natsLogger struct {
 	log    *slog.Logger
-	health *health
+	failed func(error)
 
 	mu       sync.Mutex
 	firstErr error
@@ -112,7 +116,7 @@ func (l *natsLogger) Errorf(format string, args ...any) {
 	if l.firstErr == nil {
 		l.firstErr = errors.New(text)
 	}
-	l.health.fail(l.firstErr)
+	l.failed(l.firstErr)
 }
 
 func (l *natsLogger) Fatalf(format string, args ...any) { l.Errorf(format, args...) }

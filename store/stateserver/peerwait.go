@@ -1,4 +1,4 @@
-package store
+package stateserver
 
 import (
 	"context"
@@ -31,7 +31,7 @@ func (p *Peer) missing(ctx context.Context, conn *nats.Conn) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, peerAnswer)
 	defer cancel()
-	owner, err := js.Stream(ctx, "KV_"+ownerBucket)
+	owner, err := js.Stream(ctx, "KV_"+OwnerBucket)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound) && len(absent) > 0:
 		return nodesInWords(absent) + ", since a cluster begins with all of its nodes", nil
@@ -51,7 +51,7 @@ func (p *Peer) missing(ctx context.Context, conn *nats.Conn) (string, error) {
 
 // othersImport says that another node imports, in words; nothing: none does.
 func (p *Peer) othersImport(conn *nats.Conn) string {
-	if p.imported != nil || !importing(conn) {
+	if p.imported != nil || !Importing(conn) {
 		return ""
 	}
 	return "the node with --import, which fills the cluster"

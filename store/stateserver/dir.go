@@ -1,4 +1,4 @@
-package store
+package stateserver
 
 import (
 	"errors"
@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"runtime"
 )
+
+// ErrBusy means that another process uses the directory.
+var ErrBusy = errors.New("another server uses this store")
 
 // minFreeBytes is how much of the disk must be free at the start. A block
 // of a JetStream file is that large, and a server that starts with less would
@@ -46,12 +49,12 @@ func warnLoose(dir string, log *slog.Logger) {
 	}
 }
 
-// probeBytes is how much probeDir writes.
+// probeBytes is how much ProbeDir writes.
 const probeBytes = 4 << 10
 
-// probeDir returns why a little cannot be written to a data directory: a full disk, a
+// ProbeDir returns why a little cannot be written to a data directory: a full disk, a
 // quota, a file system that has become read-only.
-func probeDir(dir string) error {
+func ProbeDir(dir string) error {
 	path := filepath.Join(dir, ".probe")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err == nil {

@@ -1,4 +1,4 @@
-package store
+package stateserver
 
 import (
 	"fmt"
@@ -8,13 +8,13 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// A StateServer is a NATS server for the servers of one cluster, for as long as a test of them
+// A Standalone is a NATS server for the servers of one cluster, for as long as a test of them
 // lasts: what it keeps is not synced to the disk at each write.
-type StateServer struct{ server *server.Server }
+type Standalone struct{ server *server.Server }
 
-// ServeState starts one on a TCP address of this machine, with its files under dir. Its port may
+// Serve starts one on a TCP address of this machine, with its files under dir. Its port may
 // be 0. The caller closes it.
-func ServeState(address, dir string) (*StateServer, error) {
+func Serve(address, dir string) (*Standalone, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the NATS server: %w", err)
@@ -28,7 +28,7 @@ func ServeState(address, dir string) (*StateServer, error) {
 	}
 	ns, err := server.NewServer(&server.Options{
 		ServerName: "earshot", Host: host, Port: number, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir,
-		MaxPayload: maxRecord, MaxPending: 8 * maxRecord, JetStreamMaxStore: maxStoreBytes, JetStreamMaxMemory: memoryLimit,
+		MaxPayload: MaxRecord, MaxPending: 8 * MaxRecord, JetStreamMaxStore: maxStoreBytes, JetStreamMaxMemory: memoryLimit,
 		NoFastProducerStall: true,
 	})
 	if err != nil {
@@ -40,14 +40,14 @@ func ServeState(address, dir string) (*StateServer, error) {
 		ns.WaitForShutdown()
 		return nil, fmt.Errorf("the NATS server on %s did not start within %v: is the address in use?", address, startTimeout)
 	}
-	return &StateServer{ns}, nil
+	return &Standalone{ns}, nil
 }
 
 // URL is where it is reached.
-func (s *StateServer) URL() string { return "nats://" + s.server.Addr().String() }
+func (s *Standalone) URL() string { return "nats://" + s.server.Addr().String() }
 
 // Close stops it.
-func (s *StateServer) Close() error {
+func (s *Standalone) Close() error {
 	s.server.Shutdown()
 	s.server.WaitForShutdown()
 	return nil

@@ -1,4 +1,4 @@
-package store
+package stateserver
 
 import (
 	"context"
@@ -41,7 +41,7 @@ type PeerConfig struct {
 	Dir string
 	// Set says which peers there are, and which of them this one is.
 	Set PeerSet
-	// Importing says that this node is about to [Store.Import]: the others wait for it.
+	// Importing says that this node is about to import: the others wait for it.
 	Importing bool
 	// TLS is for the connections between the peers, in both directions; nil: plaintext.
 	TLS *tls.Config
@@ -114,7 +114,7 @@ func (p *Peer) announceImport() error {
 	if err != nil {
 		return fmt.Errorf("reach the embedded NATS server: %w", err)
 	}
-	if _, err := answerImport(conn); err != nil {
+	if _, err := AnswerImport(conn); err != nil {
 		conn.Close()
 		return err
 	}
@@ -137,7 +137,7 @@ func (p *Peer) options(config *tls.Config) (*server.Options, error) {
 		// password of this one.
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, Username: clientName, Password: p.password,
 		NoSigs: true, JetStream: true, StoreDir: p.dir, SyncAlways: true,
-		MaxPayload: maxRecord, MaxPending: 8 * maxRecord, JetStreamMaxStore: maxStoreBytes, JetStreamMaxMemory: memoryLimit,
+		MaxPayload: MaxRecord, MaxPending: 8 * MaxRecord, JetStreamMaxStore: maxStoreBytes, JetStreamMaxMemory: memoryLimit,
 		// One node that takes nothing must not hold the others up.
 		NoFastProducerStall: true, WriteDeadline: peerWriteTime,
 		Cluster: server.ClusterOpts{
@@ -176,12 +176,20 @@ func (p *Peer) Succeed(node string) (last string, err error) {
 	return string(data), nil
 }
 
-// check returns why the peer keeps nothing.
-func (p *Peer) check() error {
+// Check returns why the peer keeps nothing.
+func (p *Peer) Check() error {
 	if !p.server.JetStreamEnabled() {
 		return errors.New("the embedded NATS server has stopped keeping anything: see its errors in the log, and start this node again")
 	}
-	return probeDir(p.dir)
+	return ProbeDir(p.dir)
+}
+
+// EndImport tells the others that nothing is imported any more.
+func (p *Peer) EndImport() { p.imported() }
+
+// Leads reports whether this peer leads the writing of a stream.
+func (p *Peer) Leads(stream string) bool {
+	return p.server.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream)
 }
 
 // Close stops it. Others become leader of what it led.
