@@ -44,6 +44,15 @@ func (d *doubts) deprived(from, until time.Duration) (sum time.Duration) {
 // lossy reports whether others, or a hypervisor, had the server's cores for so long in [from, until) that it
 // may have lost packets for it.
 func (d *doubts) lossy(from, until time.Duration) bool {
-	stolen, _ := d.taken(from, until)
-	return stolen >= deprivedLoss || d.deprived(from, until) >= deprivedLoss
+	if d.deprived(from, until) >= deprivedLoss {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for t := range overlapping(d.thefts, from, until) {
+		if t.long() {
+			return true
+		}
+	}
+	return false
 }

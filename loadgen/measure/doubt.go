@@ -234,8 +234,12 @@ func (d *doubts) lateBy(of *Source, at, late time.Duration) {
 		}
 	}
 	if late > playDoubt {
+		concerned := of.voice()
+		if late >= aftermath {
+			concerned = everyVoice // for so long nothing is heard of it, so it is not known who would have
+		}
 		d.mu.Lock()
-		d.enter(doubt{Late, of.ledger, of.voice(), at, at + late, late})
+		d.enter(doubt{Late, of.ledger, concerned, at, at + late, late})
 		d.mu.Unlock()
 		d.any.Store(true)
 	}
@@ -272,7 +276,7 @@ func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful voice
 		doubtful = everyVoice
 	}
 	for t := range overlapping(d.thefts, from, until) {
-		if t.took >= deprivedLoss { // what a shorter one may have done is counted by the frame
+		if t.long() { // what a shorter one may have done is counted by the frame
 			doubtful = everyVoice
 		}
 	}

@@ -19,6 +19,10 @@ type theft struct {
 // pauses reports whether it is so long that the machine may have been paused, and before and after it, too.
 func (t theft) pauses() bool { return 2*t.took >= t.until-t.from }
 
+// long reports whether it is so long that a server may have lost packets for it, and that a jitter buffer has
+// learnt from it.
+func (t theft) long() bool { return t.took >= deprivedLoss }
+
 // reachScale is one in which a share can be added up without a lock.
 const reachScale = 1e6
 
@@ -52,7 +56,7 @@ func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
 	a.book(doubt{kind: Withheld, from: from, until: until, took: min(took, until-from)})
 	reaches := func(e *bucketEvents, share float64) {
 		e.reach.Add(int64(math.Ceil(share * reachScale)))
-		if took >= deprivedLoss {
+		if one.long() {
 			e.lossReach.Add(int64(math.Ceil(share * reachScale)))
 		}
 	}

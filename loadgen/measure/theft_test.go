@@ -152,3 +152,28 @@ func TestThrottledTimeExcusesNothingButJoins(t *testing.T) {
 		assert.NotContains(t, totals.Best, name)
 	}
 }
+
+func TestStealPutsLossOnTheWayToTheServerInDoubtIfItIsLong(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		took     time.Duration // of each second
+		excused  bool
+	}{
+		{"a core that is taken for 30 ms a second loses nothing, however long that goes on", 30 * time.Millisecond, false},
+		{"one that was taken for 120 ms may have", 120 * time.Millisecond, true},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			a := NewAggregator()
+			for at := time.Duration(0); at < 20*time.Second; at += time.Second {
+				a.Steal(at, at+time.Second, c.took, 0.5)
+			}
+			a.LostResends(7, 5*time.Second, 7*time.Second)
+			excused := uint64(0)
+			if c.excused {
+				excused = 7
+			}
+			assert.Equal(t, c.excused, a.LossInDoubt(5*time.Second, 15*time.Second) > 0)
+			assert.Equal(t, excused, a.ExcusedResends())
+		})
+	}
+}

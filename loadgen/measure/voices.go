@@ -37,7 +37,7 @@ func (h *heardWords) set(word int64, of voices) {
 
 // hears reports whether the listener heard any of the voices in a time, or may have: a frame that goes
 // out late does nothing to those who do not hear its source around that time. A server with more
-// sources than slots passes on the others as if it had come in time. Who hears nobody may have heard it.
+// sources than slots passes on the others as if it had come in time.
 func (l *Listener) hears(of voices, from, until time.Duration) bool {
 	if of == 0 || of == everyVoice {
 		return of != 0
@@ -47,16 +47,20 @@ func (l *Listener) hears(of voices, from, until time.Duration) bool {
 	if first < past.before-int64(len(past.words)) {
 		return true // it is not known any more
 	}
-	var heard voices
 	for w := first; w < min(past.before, last+1); w++ {
-		heard |= past.words[w%int64(len(past.words))]
+		if past.words[w%int64(len(past.words))]&of != 0 {
+			return true
+		}
 	}
 	for source := range l.heard {
+		if voiceOf(source)&of == 0 {
+			continue
+		}
 		for w := max(first, past.before); w <= min(last, past.before+words-1); w++ {
 			if l.heard[source][w%words] != 0 {
-				heard |= voiceOf(source)
+				return true
 			}
 		}
 	}
-	return heard == 0 || heard&of != 0
+	return false
 }
