@@ -50,6 +50,30 @@ type meeting struct {
 	Agreed bool          `json:"agreed,omitempty"`
 }
 
+// meet returns when a phase begins: in one process at the time that it proposes; of several
+// the latest that one proposes, and later by lead, so that all know by then. What agreed
+// is for holds if it does for all.
+//
+// Nothing that was sent from the proposed time on is settled until the phase has begun: the others may take
+// their time to answer, and all processes have to cut what they measure at the same bin.
+func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, agreed *bool) (time.Duration, error) {
+	if r.peers == nil {
+		return at, nil
+	}
+	mine := meeting{At: at + lead, Agreed: agreed != nil && *agreed}
+	r.aggregator.HoldOpen(mine.At)
+	all, err := r.peers.exchange(ctx, phase, mine)
+	if err != nil {
+		return 0, err
+	}
+	met, err := latestOf(all)
+	if agreed != nil {
+		*agreed = met.Agreed
+	}
+	r.aggregator.HoldOpen(met.At)
+	return met.At, err
+}
+
 // latestOf is the latest meeting that workers offer; all have to agree.
 func latestOf(offers [][]byte) (met meeting, err error) {
 	met.Agreed = true

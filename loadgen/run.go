@@ -262,13 +262,11 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	before := r.holdSteady(playing, span.Hold)
 	span.Steady = before.at
 
+	planned := span.Hold + r.Scenario.Hold.Duration()
+	r.aggregator.HoldOpen(min(planned, r.clock.Now()))
 	after := r.sampler.end(background)
 	departs := r.Scenario.Departs() && playing.Err() == nil
-	stopAt := after.at
-	if planned := span.Hold + r.Scenario.Hold.Duration(); r.peers != nil && stopAt > planned && stopAt < planned+lead {
-		stopAt = planned // for all, unless an act has lasted longer
-	}
-	if span.Stop, err = r.meet(background, "stop", stopAt, 0, &departs); err != nil {
+	if span.Stop, err = r.meet(background, "stop", r.stopAt(planned, after), 0, &departs); err != nil {
 		return nil, err
 	}
 	r.sleepUntil(background, span.Stop)
@@ -291,6 +289,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	for _, h := range r.rooms {
 		h.ledger.Stop(now)
 	}
+	r.aggregator.HoldOpen(measure.Never.Start())
 	pause(background, settleTime)
 	if r.peers != nil {
 		r.peers.awaitKnown(background, now+settleTime)
@@ -312,28 +311,24 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	return r.result(context.WithoutCancel(ctx), ctx.Err() != nil, span, before, after), nil
 }
 
-// meet returns when a phase begins: in one process at the time that it proposes; of several
-// the latest that one proposes, and later by lead, so that all know by then. What agreed
-// is for holds if it does for all.
-func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, agreed *bool) (time.Duration, error) {
-	if r.peers == nil {
-		return at, nil
+// longSample is for how long a sample of the server may be taken, and the steady state not last longer.
+const longSample = time.Second
+
+// stopAt is when the steady state ends that was to end at planned, and at whose end a sample was taken.
+func (r *run) stopAt(planned time.Duration, after sample) time.Duration {
+	switch now := r.clock.Now(); {
+	case now-after.at > longSample:
+		return now // everybody has gone on meanwhile
+	case r.peers != nil && after.at > planned && after.at < planned+lead:
+		return planned // for all, unless an act has lasted longer
 	}
-	mine := meeting{At: at + lead, Agreed: agreed != nil && *agreed}
-	all, err := r.peers.exchange(ctx, phase, mine)
-	if err != nil {
-		return 0, err
-	}
-	met, err := latestOf(all)
-	if agreed != nil {
-		*agreed = met.Agreed
-	}
-	return met.At, err
+	return after.at
 }
 
-// begin begins a measured phase at a time.
+// begin begins a measured phase at a time. When it may end is not known yet.
 func (r *run) begin(phase string, at time.Duration) {
 	r.problems.act("begin "+scenario.Verb(phase), r.aggregator.Begin(phase, at))
+	r.aggregator.HoldOpen(measure.Never.Start())
 	r.enterPhase(phase)
 }
 
@@ -397,19 +392,21 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 	for _, s := range r.Scenario.Spans() {
 		r.problems.act("name "+scenario.Verb(s.Name), r.aggregator.Span(s.Name, from+s.From.Duration(), from+s.Until.Duration()))
 	}
+	r.aggregator.HoldOpen(from + r.Scenario.WarmUp.Duration())
 	for i, e := range r.Scenario.Timeline {
 		if e.Do != "" {
 			acts.Go(func() { r.playEvent(acting, i, e, from+e.At.Duration()) })
 		}
 	}
-	if warm := r.Scenario.WarmUp.Duration(); warm > 0 && !r.sleepUntil(ctx, from+warm) {
+	if warm := r.Scenario.WarmUp.Duration(); warm > 0 && !r.sleepUntil(ctx, from+warm) && r.peers == nil {
 		return r.sampler.sample(ctx) // nothing was measured
-	}
+	} // Of several workers some may have begun it before they heard that the run ends: so all do.
 	steadyAt := r.clock.Now()
 	if r.peers != nil {
 		steadyAt = from + r.Scenario.WarmUp.Duration() // for all
 	}
 	r.begin(measure.Steady, steadyAt)
+	r.aggregator.HoldOpen(from + r.Scenario.Hold.Duration())
 	r.aggregator.Excerpts(steadyAt, from+r.Scenario.Hold.Duration())
 	steady = r.sampler.end(ctx)
 	if r.peers != nil {

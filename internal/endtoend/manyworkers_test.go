@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/workers"
 	"github.com/earshot-audio/earshot/signaling/wire"
@@ -78,9 +83,9 @@ func (w *watched) fromServer(m message) {
 	}
 }
 
-// playedByWorkers has several workers play a scenario, all in this process. It returns an error if one of them
-// could not play its part.
-func playedByWorkers(t *testing.T, n int, s *scenario.Scenario, url string) (*loadgen.Result, error) {
+// playedByWorkers has several workers play a scenario, all in this process; the configuration of each may be
+// changed. It returns an error if one of them could not play its part.
+func playedByWorkers(t *testing.T, n int, s *scenario.Scenario, url string, change ...func(worker int, cfg *loadgen.Config)) (*loadgen.Result, error) {
 	t.Helper()
 	c, err := workers.NewCoordinator(workers.Config{Listen: "127.0.0.1:0", Plan: workers.Plan{Workers: n, Scenario: s}})
 	require.NoError(t, err)
@@ -97,7 +102,11 @@ func playedByWorkers(t *testing.T, n int, s *scenario.Scenario, url string) (*lo
 				return err
 			}
 			defer m.Close()
-			return m.Play(ctx, loadgen.Config{Scenario: m.Plan.Scenario, Driver: d})
+			cfg := loadgen.Config{Scenario: m.Plan.Scenario, Driver: d}
+			for _, c := range change {
+				c(i, &cfg)
+			}
+			return m.Play(ctx, cfg)
 		})
 	}
 	cfg := loadgen.Config{Scenario: s, Driver: native(t, url)}
@@ -120,6 +129,21 @@ func playedByWorkers(t *testing.T, n int, s *scenario.Scenario, url string) (*lo
 		}
 	}
 	return result, err
+}
+
+// tried plays a run up to three times: a busy machine may not let all of it be played.
+func tried(t *testing.T, play func() (*loadgen.Result, error)) *loadgen.Result {
+	t.Helper()
+	var all error
+	for range 3 {
+		r, err := play()
+		if err == nil {
+			return r
+		}
+		all = errors.Join(all, err)
+	}
+	require.NoError(t, all)
+	return nil
 }
 
 // workersHere is how many workers fit into a process that looks for races. How people are chosen does not
@@ -155,20 +179,59 @@ hold: 9s
 		require.Len(t, want[act], people, act)
 	}
 
-	var together *loadgen.Result
 	var many *moderated
-	for range 3 { // a busy machine may not let all of them play their parts
+	together := tried(t, func() (*loadgen.Result, error) {
 		many = newModerated()
-		if together, err = playedByWorkers(t, workersHere, s, proxySignaling(t, serve(t), many.watch)); err == nil {
-			break
-		}
-		t.Log("once more:", err)
-	}
-	require.NoError(t, err)
+		return playedByWorkers(t, workersHere, s, proxySignaling(t, serve(t), many.watch))
+	})
 	assert.Empty(t, together.Problems)
 	assert.Len(t, together.Workers, workersHere)
 	assert.Equal(t, want, many.played())
 	for _, name := range []string{"mute_silence", "kick_silence", "promote_duration"} {
 		assert.Equal(t, trendOf(t, alone.Values, name).Count(), trendOf(t, together.Values, name).Count(), name)
 	}
+}
+
+// slowAtTheEnd is the meter of a server that takes its time to say what it uses, when it is asked at the end
+// of the steady state.
+type slowAtTheEnd struct {
+	host.Meter
+	takes time.Duration
+	asked atomic.Int32
+}
+
+func (m *slowAtTheEnd) Details(ctx context.Context) (host.Details, error) {
+	if m.asked.Add(1) > 1 {
+		select {
+		case <-time.After(m.takes):
+		case <-ctx.Done():
+		}
+	}
+	return host.Details{}, nil
+}
+
+// A worker that is held up at the end of the steady state ends it with the others, and is not lost: what it
+// measured and what they did belongs to the same seconds.
+func TestAWorkerThatIsLateToTheEndIsNotLost(t *testing.T) {
+	t.Parallel()
+	const takes = 7 * time.Second // longer than a packet may be late
+	s := written(t, `
+name: late to the end
+room: {capacity: 10, slots: 2}
+cast:
+  - {role: speaker, count: 2, audio: audio/guest.ogg}
+  - {role: listener, count: 6, arrive: {within: 500ms}}
+hold: 3s
+thresholds: {joined: rate == 1}
+`)
+	r := tried(t, func() (*loadgen.Result, error) {
+		return playedByWorkers(t, 2, s, serve(t), func(worker int, cfg *loadgen.Config) {
+			if worker == 1 {
+				cfg.Server = &slowAtTheEnd{Meter: host.ProcessMeter{PID: os.Getpid()}, takes: takes}
+			}
+		})
+	})
+	assert.GreaterOrEqual(t, r.Steady, s.Hold.Duration()+takes, "the others go on as long")
+	assert.Positive(t, rateOf(t, r, "delivered").Passes)
+	assert.NotEqual(t, report.Fail, report.Judge(r, s.Thresholds).Verdict)
 }

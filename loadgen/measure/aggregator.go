@@ -26,6 +26,7 @@ type Aggregator struct {
 	doubts doubts
 
 	steadyFrom, steadyUntil atomic.Int64 // bins
+	open                    atomic.Int64 // the bin from which on nothing is settled: see HoldOpen
 	phase                   atomic.Pointer[string]
 	clockBound              atomic.Int64               // see [Aggregator.ClockBound]
 	apart                   atomic.Bool                // the clock of another process may be wrong
@@ -40,8 +41,16 @@ func NewAggregator() *Aggregator {
 	t := &Aggregator{record: newRecord()}
 	t.steadyFrom.Store(int64(never))
 	t.steadyUntil.Store(int64(never))
+	t.open.Store(int64(never))
 	return t
 }
+
+// HoldOpen keeps what was sent from t on unsettled, until it is called again: a phase may begin or end
+// there, and it is not known yet whether it does. Without it a phase whose end is entered late would
+// end within what has been taken into account already.
+//
+// What the ledgers can't remember for longer is settled all the same.
+func (a *Aggregator) HoldOpen(t time.Duration) { a.open.Store(int64(BinAt(max(t, 0)))) }
 
 // Begin ends the phase that there is and begins another with the first bin that
 // starts at or after t. It returns an error if the phase has been already.

@@ -162,7 +162,10 @@ func (r *Ledger) Unplaced() int64 { return r.unplaced.Load() }
 // Settle accounts for the words that are old enough at now, and returns the bin
 // up to which all accounts are settled. It is called at least once a second.
 func (r *Ledger) Settle(now time.Duration) Bin {
-	return r.settle(int64(BinAt(max(now-Lateness, 0)))/wordBins-1, BinAt(now))
+	present := BinAt(now)
+	last := int64(BinAt(max(now-Lateness, 0)))/wordBins - 1
+	open, remembered := r.aggregator.open.Load()/wordBins-1, int64(present/wordBins)-(words-2)
+	return r.settle(min(last, max(open, remembered)), present)
 }
 
 func (r *Ledger) settle(last int64, present Bin) Bin {

@@ -105,3 +105,60 @@ func TestASecondIsToldWithinThreeSeconds(t *testing.T) {
 	t.Logf("a second is told %v after no packet of it can come, at most", latest)
 	assert.Less(t, latest, 3*time.Second-300*time.Millisecond)
 }
+
+// TestAPhaseEndsWhereAllAgreeThoughItIsKnownLate has one of two processes wait for what the other says of the end
+// of the steady state, for longer than packets may be late.
+func TestAPhaseEndsWhereAllAgreeThoughItIsKnownLate(t *testing.T) {
+	const end = Bin(1043) // within a second and within a word
+	for _, c := range []struct {
+		sentence string
+		late     time.Duration
+		held     bool
+	}{
+		{"it is known at once", 0, true},
+		{"nobody waits, as it is known before that time is taken into account", 4 * time.Second, false},
+		{"it is known when that time would have been taken into account", 8 * time.Second, true},
+		{"it is known as late as the ledgers remember", 12 * time.Second, true},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			merged := NewAggregator()
+			m := NewMerger(merged, []string{"a", "b"})
+			until := end + Bin(c.late/BinLength) + 100
+			for i, late := range []time.Duration{c.late, 0} {
+				departing(t, end, late, until, c.held, func(p Part) { require.NoError(t, m.Add(i, p)) })
+			}
+			m.Finish()
+			owed := merged.sum(metric.Selector{Phase: Steady}).delivered
+			assert.EqualValues(t, 2*(end-onsetBins), owed.Total, "of each what was sent in it, but the start of the turn")
+			assert.Equal(t, owed.Total, owed.Passes)
+		})
+	}
+}
+
+// departing plays a process whose steady state ends with a bin, which is known late, and tells its parts.
+func departing(t *testing.T, end Bin, late time.Duration, until Bin, held bool, tell func(Part)) {
+	s := newScene(t)
+	s.aggregator.Export()
+	told := func() {
+		for _, p := range s.aggregator.TakeParts() {
+			tell(p)
+		}
+	}
+	l, source := s.listener(1), s.source(speechClip(1500), 0, 0)
+	for b := Bin(0); b < until; b++ {
+		if b == end && held {
+			s.aggregator.HoldOpen(end.Start())
+		}
+		if b == end+Bin(late/BinLength) {
+			require.NoError(t, s.aggregator.Begin(Departures, end.Start()))
+			s.aggregator.HoldOpen(Never.Start())
+		}
+		l.Receive(s.say(source, b))
+		if b%50 == 49 {
+			s.settle(b.Start())
+			told()
+		}
+	}
+	s.finish()
+	told()
+}
