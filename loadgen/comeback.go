@@ -155,6 +155,16 @@ func (p *person) connectPublisher(ctx context.Context, m *client.Publisher) erro
 	if err != nil {
 		return err
 	}
+	if err := p.negotiate(ctx, m, offer); err != nil {
+		return err
+	}
+	return m.Wait(ctx)
+}
+
+// negotiate exchanges a publisher's offer and candidates with the server.
+func (p *person) negotiate(ctx context.Context, m *client.Publisher, offer string) error {
+	ctx, done := p.connected(ctx)
+	defer done()
 	p.mu.Lock()
 	participant := p.participant
 	p.mu.Unlock()
@@ -168,8 +178,5 @@ func (p *person) connectPublisher(ctx context.Context, m *client.Publisher) erro
 	if err := m.Accept(answer); err != nil {
 		return err
 	}
-	if err := p.trickleCandidates(ctx, participant, driver.Mic, offer, answer, m.AddCandidate); err != nil {
-		return err
-	}
-	return m.Wait(ctx)
+	return p.trickleCandidates(ctx, participant, driver.Mic, offer, answer, m.AddCandidate)
 }

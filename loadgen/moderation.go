@@ -2,12 +2,10 @@ package loadgen
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -349,31 +347,4 @@ func (p *person) leaveStage() error {
 		return nil
 	}
 	return sender.Close()
-}
-
-// reconnect drops a person's signaling connection and resumes on a new one.
-func (p *person) reconnect(ctx context.Context) error {
-	if !p.room.run.clients.capabilities.Resume {
-		return fmt.Errorf("%w: reconnect", driver.ErrUnsupported)
-	}
-	p.mu.Lock()
-	participant := p.participant
-	p.away = true
-	p.mu.Unlock()
-	defer p.setAway(false)
-	stats, clock := &p.room.run.moderation, p.room.run.clock
-	lost := clock.Now()
-	next, err := participant.Resume(ctx)
-	if err != nil {
-		// It took at least as long as it had: a server that refuses is not fast.
-		if !errors.Is(ctx.Err(), context.Canceled) { // by the end of the run
-			stats.reconnected(p.room.run.failed(lost, err))
-		}
-		return err
-	}
-	stats.reconnected(interval{from: lost, until: clock.Now()})
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.participant = next
-	return nil
 }

@@ -31,6 +31,9 @@ type person struct {
 	impairment *netem.Impairment // the emulated network, or nil
 	via        network.Transport // of what they receive, or on stage of their mic
 
+	// connection guards the signaling connection: see connected. It is taken before mu.
+	connection sync.RWMutex
+
 	mu          sync.Mutex
 	role        scenario.Role // at present
 	participant driver.Participant
@@ -39,7 +42,7 @@ type person struct {
 	state       scenario.State // all but Publishing, which sender says
 	left        bool
 	ear         earState
-	// away means that they are on their way out, or that their connection was cut and is not
+	// away means that they are on their way out, or that their connection was lost and is not
 	// resumed: the server may not know them.
 	away bool
 }
@@ -282,6 +285,8 @@ func (p *person) answerCounterOffer(ctx context.Context, counter *driver.Counter
 
 // leave ends the person's presence and closes their clients.
 func (p *person) leave(ctx context.Context) error {
+	ctx, done := p.connected(ctx)
+	defer done()
 	p.mu.Lock()
 	if p.left {
 		p.mu.Unlock()

@@ -12,6 +12,8 @@ import (
 
 // restartICE has a listener of the crowd restart ICE. What they are owed goes on.
 func (p *person) restartICE(ctx context.Context) error {
+	ctx, done := p.connected(ctx)
+	defer done()
 	p.mu.Lock()
 	participant, subscriber := p.participant, p.subscriber
 	p.mu.Unlock()

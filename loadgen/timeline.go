@@ -256,6 +256,8 @@ var errUnanswered = errors.New("the server did not answer")
 // request has the server carry out a verb and returns when it has acknowledged it, and by how
 // much earlier it may have: another worker may have asked for it.
 func (p *person) request(ctx context.Context, verb scenario.Verb) (behind time.Duration, err error) {
+	ctx, done := p.connected(ctx)
+	defer done()
 	p.mu.Lock()
 	participant := p.participant
 	p.mu.Unlock()

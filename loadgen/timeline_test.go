@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,8 +26,8 @@ func (r *resuming) Resume(context.Context) (driver.Participant, error) {
 	return &resuming{}, <-r.let
 }
 
-// While a server does not know somebody, nothing can be asked of it about them.
-func TestNobodyIsChosenWhileTheyReconnect(t *testing.T) {
+// While a server does not know somebody, nothing is asked of it about them: it waits, and has its time then.
+func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 	for sentence, refused := range map[string]error{
 		"they are back":                   nil,
 		"they stay, though it went wrong": errors.New("not now"),
@@ -35,15 +36,40 @@ func TestNobodyIsChosenWhileTheyReconnect(t *testing.T) {
 			r := &run{scoreboard: scoreboard{clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
 			before := &resuming{cut: make(chan struct{}), let: make(chan error)}
 			p := &person{room: &roomRun{run: r}, role: scenario.Listener, participant: before}
-			can := func() bool { return p.can(scenario.Listener, scenario.PassHost.Spec()) }
-			require.True(t, can())
 			done := make(chan error)
 			go func() { done <- p.reconnect(t.Context()) }()
 			<-before.cut
-			assert.False(t, can(), "their connection is cut")
+			assert.True(t, p.can(scenario.Listener, scenario.PassHost.Spec()))
+			acting, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			until, _ := acting.Deadline()
+			asked := make(chan context.Context)
+			go func() {
+				ctx, end := p.connected(acting)
+				asked <- ctx
+				end()
+			}()
+			select {
+			case <-asked:
+				t.Error("their connection is cut")
+			case <-time.After(20 * time.Millisecond):
+			}
 			before.let <- refused
 			require.Equal(t, refused, <-done)
-			assert.True(t, can())
+			ctx := <-asked
+			later, _ := ctx.Deadline()
+			assert.True(t, later.After(until), "the waiting does not count")
+			assert.Equal(t, refused == nil, p.participant != before)
 		})
 	}
+}
+
+// Who is on their way out does not come back.
+func TestNobodyReconnectsWhoIsOnTheirWayOut(t *testing.T) {
+	r := &run{scoreboard: scoreboard{clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
+	p := &person{room: &roomRun{run: r}, role: scenario.Listener, participant: &resuming{}}
+	p.setAway(true)
+	assert.False(t, p.can(scenario.Listener, scenario.Reconnect.Spec()))
+	require.ErrorIs(t, p.reconnect(t.Context()), errGone, "they were chosen for something else at the same moment")
+	assert.Empty(t, r.moderation.reconnects, "which says nothing of the server")
 }

@@ -1,0 +1,78 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
+)
+
+// errGone means that somebody is not there any more for what they were chosen for.
+var errGone = errors.New("they were on their way out by then")
+
+// reconnect drops a person's signaling connection and resumes on a new one. What is asked over the
+// connection is answered before, and what is to be asked waits for the new one: of acts of one moment the
+// generator itself would cut off the one by the other.
+func (p *person) reconnect(ctx context.Context) error {
+	if !p.room.run.clients.capabilities.Resume {
+		return fmt.Errorf("%w: reconnect", driver.ErrUnsupported)
+	}
+	ctx, done := p.hold(ctx, p.connection.Lock, p.connection.Unlock)
+	defer done()
+	p.mu.Lock()
+	participant, gone := p.participant, p.left || p.away
+	p.mu.Unlock()
+	if gone {
+		return errGone
+	}
+	stats, clock := &p.room.run.moderation, p.room.run.clock
+	lost := clock.Now()
+	next, err := participant.Resume(ctx)
+	if err != nil {
+		// It took at least as long as it had: a server that refuses is not fast.
+		if !errors.Is(ctx.Err(), context.Canceled) { // by the end of the run
+			stats.reconnected(p.room.run.failed(lost, err))
+		}
+		return err
+	}
+	stats.reconnected(interval{from: lost, until: clock.Now()})
+	p.mu.Lock()
+	p.participant = next
+	left := p.left
+	p.mu.Unlock()
+	if left { // who leaves leaves by the connection that they had then
+		return next.Leave(ctx)
+	}
+	return nil
+}
+
+// connected waits until the person's connection is not being cut, and keeps it from being cut until
+// done is called. The context is for what is asked over it.
+func (p *person) connected(ctx context.Context) (_ context.Context, done func()) {
+	return p.hold(ctx, p.connection.RLock, p.connection.RUnlock)
+}
+
+// hold takes a lock, and returns a context that ends by as much later as that took: the server is not
+// to blame for it. Done gives the lock back.
+func (p *person) hold(ctx context.Context, lock, unlock func()) (_ context.Context, done func()) {
+	began := p.room.run.clock.Now()
+	lock()
+	deadline, limited := ctx.Deadline()
+	waited := p.room.run.clock.Now() - began
+	if !limited || waited < time.Millisecond {
+		return ctx, unlock
+	}
+	longer, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(waited))
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return longer, func() {
+		stop()
+		cancel()
+		unlock()
+	}
+}
