@@ -79,6 +79,9 @@ type Result struct {
 	Server Server
 }
 
+// EndedByServer says that the run was ended early since the server's process had ended: nobody interrupted it.
+func (r *Result) EndedByServer() { r.Interrupted, r.Server.Died = false, true }
+
 // A Worker is one of the processes that played a run together.
 type Worker struct {
 	WorkerInfo

@@ -18,7 +18,7 @@ type Stage struct {
 	Tickets []string
 }
 
-// OpenStage opens the rooms of a run that several workers play. The caller closes them.
+// OpenStage opens the rooms of a run that several workers play. The caller ends it, or closes it.
 func OpenStage(ctx context.Context, cfg Config) (*Stage, error) {
 	if err := errors.Join(supports(cfg.Driver, cfg.Scenario), cfg.checkNodes()); err != nil {
 		return nil, err
@@ -47,15 +47,26 @@ func OpenStage(ctx context.Context, cfg Config) (*Stage, error) {
 	return s, nil
 }
 
-// Close closes the rooms.
-func (s *Stage) Close() error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(context.Background()), leaveTimeout)
+// Close closes the rooms of a run that was not played.
+func (s *Stage) Close() error { return errors.Join(s.closeRooms()...) }
+
+// End closes the rooms of a run that was played. As in one process it is a problem of the result if one can't be
+// closed, and the figures stay valid: the server may be gone.
+func (s *Stage) End(of *Result) {
+	own := newProblems()
+	for _, err := range s.closeRooms() {
+		own.add("close room", err)
+	}
+	of.Problems = mergeProblems([][]Problem{of.Problems, own.list()})
+}
+
+func (s *Stage) closeRooms() (all []error) {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	var all []error
 	for _, r := range s.rooms {
 		if r != nil {
 			all = append(all, r.Close(ctx))
 		}
 	}
-	return errors.Join(all...)
+	return all
 }

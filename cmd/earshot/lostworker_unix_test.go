@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -34,6 +35,25 @@ type sharedRun struct {
 	target      string
 }
 
+// startTarget starts a server, which is ended with the test, and returns its URL.
+func startTarget(t *testing.T) (server *exec.Cmd, url string) {
+	t.Helper()
+	server = exec.Command(os.Args[0], "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--rate-limit-exempt", "127.0.0.0/8")
+	stdout, err := server.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, server.Start())
+	t.Cleanup(func() {
+		_ = server.Process.Kill() // it has ended unless the test failed
+		_ = server.Wait()
+	})
+	buffer := make([]byte, 4096)
+	n, err := stdout.Read(buffer)
+	require.NoError(t, err)
+	url = address.FindString(string(buffer[:n]))
+	require.NotEmpty(t, url)
+	return server, url
+}
+
 // startSharedRun starts one, and waits until the steady state has begun. Each process is ended
 // with the test.
 func startSharedRun(t *testing.T) *sharedRun {
@@ -50,15 +70,7 @@ func startSharedRun(t *testing.T) *sharedRun {
 			_ = c.Wait()
 		})
 	}
-	server := exec.Command(os.Args[0], "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0")
-	stdout, err := server.StdoutPipe()
-	require.NoError(t, err)
-	start(server)
-	buffer := make([]byte, 4096)
-	n, err := stdout.Read(buffer)
-	require.NoError(t, err)
-	target := address.FindString(string(buffer[:n]))
-	require.NotEmpty(t, target)
+	_, target := startTarget(t)
 
 	c := &sharedRun{target: target, progress: &lastWords{}, summary: filepath.Join(t.TempDir(), "summary.json")}
 	c.coordinator = exec.Command(os.Args[0], "run", sharedScenario(t), "--hold", "60s", "--workers", "2",
@@ -141,4 +153,28 @@ func (c *sharedRun) people(t *testing.T) (n int) {
 		n += one
 	}
 	return n
+}
+
+// A target that dies leaves a report, as in one process: that its rooms can't be closed any more is no reason for none.
+func TestATargetThatDiesLeavesAReportOfWorkers(t *testing.T) {
+	realTime(t)
+	t.Parallel()
+	server, url := startTarget(t)
+	summary := filepath.Join(t.TempDir(), "summary.json")
+	progress := &lastWords{}
+	c := earshotProcess(t, "run", sharedScenario(t), "--hold", "6s", "--workers", "2", "--local", "--target", url,
+		"--server-pid", strconv.Itoa(server.Process.Pid), "--summary", summary)
+	c.Stderr = progress
+	require.NoError(t, c.Start())
+	require.Eventually(t, func() bool { return strings.Contains(progress.String(), "steady") }, time.Minute, 50*time.Millisecond)
+	require.NoError(t, server.Process.Kill())
+	require.Error(t, c.Wait())
+	assert.Equal(t, cli.ExitFail, c.ProcessState.ExitCode(), "%s", progress)
+	s := readShared(t, summary)
+	assert.Equal(t, "fail", s.Verdict)
+	assert.Contains(t, s.Reasons, "the server's process ended during the run")
+	assert.Contains(t, fmt.Sprint(s.Problems), "close room")
+	for _, w := range s.Workers {
+		assert.Empty(t, w.Lost)
+	}
 }

@@ -62,6 +62,9 @@ func (p player) play(ctx context.Context, f target.Flags, s *scenario.Scenario) 
 	cause := context.Cause(ctx)
 	switch {
 	case errors.Is(cause, serverprocess.ErrDied):
+		if result != nil {
+			result.EndedByServer()
+		}
 		return result, cause
 	case errors.Is(err, driver.ErrUnsupported):
 		return nil, cli.Usage(err)

@@ -130,7 +130,7 @@ func (f runFlags) once(ctx context.Context, s *scenario.Scenario, p player, out 
 	switch {
 	case result.Interrupted && !errors.Is(err, serverprocess.ErrDied):
 		return errors.Join(cli.Interrupted(errors.New("the run was interrupted; the report covers what was played")), written, err)
-	case errors.Is(err, serverprocess.ErrDied), written != nil: // what was measured until then is shown, and is no verdict
+	case errors.Is(err, serverprocess.ErrDied), written != nil: // the report says so, and the error has the server's log
 		return errors.Join(written, err)
 	}
 	return errors.Join(verdict(r.Verdict), err)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,39 +217,50 @@ func (w watcher) Write(b []byte) (int, error) {
 
 func TestRunExits1WhenItsServerDiesWithTheServersLog(t *testing.T) {
 	realTime(t)
-	progress := watcher{seen: make(chan string, 1000)}
-	done := make(chan error)
-	var stdout strings.Builder
 	path := small(t, `  joined: ["rate == 1"]`)
-	go func() { done <- run(t.Context(), []string{"run", path, "--hold", "10m"}, &stdout, progress) }()
-	for line := range progress.seen {
-		if strings.Contains(line, "steady") {
-			break
-		}
-	}
-	for _, pid := range children(t) {
-		child, err := os.FindProcess(pid)
-		require.NoError(t, err)
-		require.NoError(t, child.Kill())
-	}
-	select {
-	case err := <-done:
-		assert.Equal(t, cli.ExitCouldNotRun, exitCode(err))
-		assert.ErrorContains(t, err, "the server died")
-		assert.ErrorContains(t, err, "room created", "the end of its log")
-		assert.Contains(t, stdout.String(), "✓ rate == 1  rate=100%", "what was measured until then")
-	case <-time.After(time.Minute):
-		t.Fatal("the run did not end")
+	for name, args := range map[string][]string{"one process": nil, "workers": {"--workers", "2", "--local"}} {
+		t.Run(name, func(t *testing.T) {
+			progress := watcher{seen: make(chan string, 1000)}
+			done := make(chan error)
+			var stdout strings.Builder
+			go func() {
+				done <- run(t.Context(), append([]string{"run", path, "--hold", "10m"}, args...), &stdout, progress)
+			}()
+			for line := range progress.seen {
+				if strings.Contains(line, "steady") {
+					break
+				}
+			}
+			for _, pid := range children(t) {
+				child, err := os.FindProcess(pid)
+				require.NoError(t, err)
+				require.NoError(t, child.Kill())
+			}
+			select {
+			case err := <-done:
+				assert.Equal(t, cli.ExitCouldNotRun, exitCode(err))
+				assert.ErrorContains(t, err, "the server died")
+				assert.ErrorContains(t, err, "room created", "the end of its log")
+				assert.Contains(t, stdout.String(), "✓ rate == 1  rate=100%", "what was measured until then")
+				assert.Contains(t, stdout.String(), "✗ fail\n  the server's process ended during the run", "nobody interrupted it")
+			case <-time.After(time.Minute):
+				t.Fatal("the run did not end")
+			}
+		})
 	}
 }
 
-// children are the child processes of this process.
+// children are the child processes of this process that serve.
 func children(t *testing.T) (pids []int) {
 	t.Helper()
 	all, err := procfs.AllProcs()
 	require.NoError(t, err)
 	for _, p := range all {
-		if stat, err := p.Stat(); err == nil && stat.PPID == os.Getpid() && stat.State != "Z" {
+		stat, err := p.Stat()
+		if err != nil || stat.PPID != os.Getpid() || stat.State == "Z" {
+			continue
+		}
+		if args, err := p.CmdLine(); err == nil && slices.Contains(args, "serve") {
 			pids = append(pids, p.PID)
 		}
 	}

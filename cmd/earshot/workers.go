@@ -149,7 +149,11 @@ func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, against targ
 		return fail(errors.Join(err, stage.Close()))
 	}
 	result, err := loadgen.Coordinate(ctx, cfg, clock, c)
-	return result, errors.Join(err, stage.Close())
+	if err != nil {
+		return nil, errors.Join(err, stage.Close())
+	}
+	stage.End(result)
+	return result, nil
 }
 
 // shownJoin is a URL to join with as it is printed: a secret that was given by the
