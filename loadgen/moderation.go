@@ -95,6 +95,16 @@ func (m *moderationStats) promoted(i interval) {
 	m.promotions = append(m.promotions, i)
 }
 
+// notPlayed records that a verb was not played for so many people, perhaps by the generator's doing.
+func (m *moderationStats) notPlayed(spec scenario.VerbSpec, people int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.unplayed == nil {
+		m.unplayed = map[string]uint64{}
+	}
+	m.unplayed[metricOf(spec)] += uint64(people)
+}
+
 // metricOf is the metric that has a sample for each time that a verb is played, or "".
 func metricOf(spec scenario.VerbSpec) string {
 	switch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
 // errGone means that somebody is not there any more for what they were chosen for.
@@ -25,6 +26,7 @@ func (p *person) reconnect(ctx context.Context) error {
 	participant, gone := p.participant, p.left || p.away
 	p.mu.Unlock()
 	if gone {
+		p.room.run.moderation.notPlayed(scenario.Reconnect.Spec(), 1) // another act has come first
 		return errGone
 	}
 	stats, clock := &p.room.run.moderation, p.room.run.clock

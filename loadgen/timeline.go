@@ -207,12 +207,7 @@ func (h *roomRun) missed(spec scenario.VerbSpec, people int) {
 		people = min(people, h.coming())
 	}
 	if held > 0 {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.unplayed == nil {
-			m.unplayed = map[string]uint64{}
-		}
-		m.unplayed[metricOf(spec)] += uint64(people)
+		m.notPlayed(spec, people)
 	}
 }
 
@@ -306,6 +301,9 @@ func (p *person) unmute(ctx context.Context) error {
 	p.mu.Lock()
 	sender := p.sender
 	p.mu.Unlock()
+	if sender == nil { // another act of that moment has taken them off the stage
+		return errGone
+	}
 	if _, err := p.request(ctx, scenario.Unmute); err != nil {
 		return err
 	}

@@ -72,4 +72,5 @@ func TestNobodyReconnectsWhoIsOnTheirWayOut(t *testing.T) {
 	assert.False(t, p.can(scenario.Listener, scenario.Reconnect.Spec()))
 	require.ErrorIs(t, p.reconnect(t.Context()), errGone, "they were chosen for something else at the same moment")
 	assert.Empty(t, r.moderation.reconnects, "which says nothing of the server")
+	assert.EqualValues(t, 1, r.moderation.unplayed["reconnect_duration"], "nor does it that there is one less")
 }
