@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
@@ -24,8 +25,8 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 		add("the generator's process did not run for %s in all (%s); look for what stops or throttles it", lag(d.Stalled), count(d.Stalls, "time"))
 	}
 	if d.Throttled > 0 {
-		add("the quota of its control group (%.2f cores) kept the generator's threads from running for %s in all; raise it (cpu.max; --cpus or limits.cpu of a container), or play a smaller scenario",
-			run.Generator.Quota, lag(d.Throttled))
+		add("the quota of %s kept the generator's threads from running for %s in all; raise it (cpu.max; --cpus or limits.cpu of a container), or play a smaller scenario",
+			throttledGroups(run), lag(d.Throttled))
 	}
 	if d.Stolen > 0 {
 		add("the hypervisor took the machine's cores for %s in all; play from a machine whose cores are its own", lag(d.Stolen))
@@ -60,6 +61,23 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 		add("%s packets fit several frames, so that they have no latency: does an audio file repeat within %v, or is it silent?", thousands(d.Ambiguous), measure.Lateness)
 	}
 	return all
+}
+
+// throttledGroups are the control groups that have a quota, which it is of, with how many cores.
+func throttledGroups(run *loadgen.Result) string {
+	if len(run.Workers) == 0 {
+		return fmt.Sprintf("its control group (%.2f cores)", run.Generator.Quota)
+	}
+	var all []string
+	for _, w := range run.Workers {
+		if q := w.Generator.Quota; q > 0 {
+			all = append(all, fmt.Sprintf("worker %s (%.2f cores)", w.Name, q))
+		}
+	}
+	if len(all) == 0 { // it was known to the worker for a moment only
+		return "a worker's control group"
+	}
+	return strings.Join(all, " and of ")
 }
 
 // dropRemedies says where packets were dropped, and what to do about each.
