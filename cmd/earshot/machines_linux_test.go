@@ -103,13 +103,17 @@ func (m *machines) share(scenario string, on ...int) (sharedSummary, string) {
 }
 
 // TestThreeMachinesMeasureWhatOneProcessDoes plays a seeded scenario against one server, in
-// one process, and by three workers on three machines. All workers have mics and listeners
-// of both rooms: a clock that is ahead of what it is taken for makes somebody's
-// latencies smaller than they can be.
+// one process, and by three workers on three machines, at the same time: so the server is as busy for the one
+// as for the other. All workers have mics and listeners of both rooms: a clock that is ahead of what it is taken
+// for makes somebody's latencies smaller than they can be.
+//
+// What is owed is compared where no act is on its way, which takes as long as the machine is busy: there it is the
+// same to a frame of each voice, by which a stretch may be shorter that does not begin with a whole one.
 func TestThreeMachinesMeasureWhatOneProcessDoes(t *testing.T) {
 	realTime(t)
 	t.Parallel()
 	m := startMachines(t, 3)
+	const rooms, speakers, listeners = 2, 2, 7
 	scenario := file(t, "seeded.yaml", `name: seeded
 seed: 7
 rooms: 2
@@ -117,20 +121,25 @@ room: {capacity: 10, slots: 3}
 cast:
   - {role: speaker, count: 2, audio: `+voice(t)+`}
   - {role: listener, count: 7, arrive: {within: 500ms}}
-hold: 4s
+hold: 9500ms
 timeline:
-  - {at: 500ms, who: listener, count: 2, do: raise-hand}
-  - {at: 1s, who: listener, count: 3, do: reconnect}
-  - {at: 1500ms, who: speaker, count: 1, do: mute}
-  - {at: 2s, who: listener, count: 2, do: leave}
+  - {at: 0s, name: before, for: 2s}
+  - {at: 2s, who: listener, count: 2, do: raise-hand}
+  - {at: 2s, who: listener, count: 3, do: reconnect}
+  - {at: 2500ms, who: speaker, count: 1, do: mute}
+  - {at: 4500ms, who: listener, count: 2, do: leave}
+  - {at: 8s, name: after, for: 1500ms}
 thresholds:
   joined: ["rate == 1"]
   published: ["rate == 1"]
   mute_silence: ["count == 2"]
   reconnect_duration: ["count == 6"]
+  delivered{phase:before}: ["rate >= 0"]
+  delivered{phase:after}: ["rate >= 0"]
 `)
-	one, oneSaid := m.play(1, scenario).ended(t) // not where the server is
+	alone := m.play(1, scenario) // not where the server is
 	three, threeSaid := m.share(scenario, 0, 1, 2)
+	one, oneSaid := alone.ended(t)
 	for _, name := range []string{"joined", "published", "mute_silence", "reconnect_duration", "publish_duration"} {
 		want, got := one.Metrics[name], three.Metrics[name]
 		assert.Equal(t, want.Total, got.Total, "%s: %s\n%s", name, oneSaid, threeSaid)
@@ -139,27 +148,42 @@ thresholds:
 	}
 	assert.Empty(t, one.Problems, oneSaid)
 	assert.Empty(t, three.Problems, threeSaid)
-	// The run of a busy machine lasts longer.
-	perSecond := func(s sharedSummary) float64 { return float64(s.Metrics["delivered"].Total) / s.Scenario.SteadyS }
-	assert.InEpsilon(t, perSecond(one), perSecond(three), 0.5, "who leaves is owed no more, and who is muted owes no more")
+	for phase, owed := range map[string]struct{ voices, frames uint64 }{
+		"before": {rooms * speakers * listeners, 100},
+		"after":  {rooms * (speakers - 1) * (listeners - 2), 75}, // who has left is owed no more, and who is muted owes no more
+	} {
+		name := "delivered{phase:" + phase + "}"
+		for said, s := range map[string]sharedSummary{oneSaid: one, threeSaid: three} {
+			total := s.Metrics[name].Total
+			assert.LessOrEqual(t, total, owed.voices*owed.frames, "%s: %s", name, said)
+			assert.GreaterOrEqual(t, total, owed.voices*(owed.frames-1), "%s: %s", name, said)
+		}
+	}
 	if one.Verdict != "invalid" && three.Verdict != "invalid" { // by what a busy machine does
 		assert.Equal(t, one.Verdict, three.Verdict, "%s\n%s", oneSaid, threeSaid)
 	}
-	// How busy the machine is moves all other latencies.
+	// What the clocks may be apart is in doubt in the workers' latencies.
 	const unlike = 1.0 // ms, of the ways of machines
-	a, b := one.leastLatency(), three.leastLatency()
-	assert.LessOrEqual(t, a[0], b[1]+unlike, "%s\n%s", oneSaid, threeSaid)
-	assert.LessOrEqual(t, b[0], a[1]+unlike, "%s\n%s", oneSaid, threeSaid)
-	t.Logf("one process: %s, %+v, least latency %v; three workers: %s, %+v, least latency %v", one.Verdict, one.Metrics["delivered"], a, three.Verdict, three.Metrics["delivered"], b)
+	figures := map[string]func(latencySummary) float64{"the least": func(l latencySummary) float64 { return l.Min }}
+	if one.Verdict == "pass" && three.Verdict == "pass" { // how busy the machine is moves all other latencies
+		figures["the median"] = func(l latencySummary) float64 { return l.Med }
+	}
+	for of, value := range figures {
+		a, b := one.latency(value), three.latency(value)
+		t.Logf("%s latency is %.2f to %.2f ms in one process, and %.2f to %.2f ms by three workers", of, a[0], a[1], b[0], b[1])
+		assert.LessOrEqual(t, a[0], b[1]+unlike, "%s: %s\n%s", of, oneSaid, threeSaid)
+		assert.LessOrEqual(t, b[0], a[1]+unlike, "%s: %s\n%s", of, oneSaid, threeSaid)
+	}
 }
 
-// leastLatency is that of a run, in ms, at best and at worst.
-func (s sharedSummary) leastLatency() [2]float64 {
-	worst := s.Metrics["latency"]
+// latency is a figure of a run's latency, in ms, at best and at worst.
+func (s sharedSummary) latency(value func(latencySummary) float64) [2]float64 {
+	m := s.Metrics["latency"]
+	worst := value(latencySummary{m.Min, m.Med})
 	if best, doubted := s.Best["latency"]; doubted {
-		return [2]float64{best.Min, worst.Min}
+		return [2]float64{value(best), worst}
 	}
-	return [2]float64{worst.Min, worst.Min}
+	return [2]float64{worst, worst}
 }
 
 // TestClockBoundCoversASlowLink has two workers play, one of which has a link that takes 20 ms
@@ -203,7 +227,7 @@ thresholds: {latency: ["min < 15ms"]}
 				bound = max(bound, w.Clock.BoundMS)
 			}
 			assert.GreaterOrEqual(t, bound, float64(asymmetry/2/time.Millisecond), said)
-			least := s.leastLatency()
+			least := s.latency(func(l latencySummary) float64 { return l.Min })
 			t.Logf("the least latency is %.2f to %.2f ms, and the clocks are apart by %.2f ms at most; %s", least[0], least[1], bound, s.Verdict)
 			if c.slowed {
 				assert.GreaterOrEqual(t, least[1], 0.97*float64(asymmetry/time.Millisecond), said)

@@ -32,6 +32,9 @@ thresholds:
 `)
 }
 
+// A latencySummary is a latency of a run, in ms.
+type latencySummary struct{ Min, Med float64 }
+
 type sharedSummary struct {
 	Verdict string   `json:"verdict"`
 	Reasons []string `json:"reasons"`
@@ -39,7 +42,7 @@ type sharedSummary struct {
 		Passes, Total, Count uint64
 		Min, Med             float64
 	} `json:"metrics"`
-	Best     map[string]struct{ Min float64 }
+	Best     map[string]latencySummary
 	Scenario struct {
 		SteadyS float64 `json:"steady_s"`
 	} `json:"scenario"`
