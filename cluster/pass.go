@@ -256,13 +256,13 @@ func (c *Cluster) Tell(kind string, data []byte) error {
 }
 
 // TellAndWait tells all other nodes something, and returns the nodes that have not said
-// within the wait that they have carried it out.
+// within the wait that they have carried it out. It does not wait for those that are silent.
 func (c *Cluster) TellAndWait(ctx context.Context, kind string, data []byte, wait time.Duration) (silent []string) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	left := map[string]bool{}
 	for _, n := range c.Nodes() {
-		if n.ID != c.cfg.Self.ID {
+		if n.ID != c.cfg.Self.ID && !c.Silent(n.ID) {
 			left[n.ID] = true
 		}
 	}

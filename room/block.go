@@ -34,8 +34,28 @@ func (r *Room) Ban(by, id MemberID, now time.Time) ([]Event, error) {
 	return r.block(by, id, ReasonBanned, now)
 }
 
+// Recall tells the room who somebody is that was in it on another server and has not come here
+// since: [Room.Remove] and [Room.Ban] keep them out. It knows the last one only.
+func (r *Room) Recall(m Member) { r.recalled = &entry{Member: m} }
+
+// toBlock checks the call and the actor, and finds who is to be kept out. absent means that they are not
+// in the room: see [Room.Recall].
+func (r *Room) toBlock(by, id MemberID, now time.Time) (e *entry, absent bool, err error) {
+	if err := r.checkCall(now); err != nil {
+		return nil, false, err
+	}
+	if err := r.checkModerator(by, id, false); err != nil {
+		return nil, false, err
+	}
+	e, err = r.find(id)
+	if err != nil && r.recalled != nil && r.recalled.ID == id {
+		return r.recalled, true, nil
+	}
+	return e, false, err
+}
+
 func (r *Room) block(by, id MemberID, reason Reason, now time.Time) ([]Event, error) {
-	e, err := r.target(by, id, false, now)
+	e, absent, err := r.toBlock(by, id, now)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +75,17 @@ func (r *Room) block(by, id MemberID, reason Reason, now time.Time) ([]Event, er
 	}
 	events := r.endInvites(e, by, now)
 	others := r.sessions(e)
-	events = append(events, r.remove(e, by, reason, now)...)
+	if absent {
+		blocked := r.event(Blocked, e, by, now)
+		blocked.Reason = reason
+		events = append(events, blocked)
+		if again := r.accounts[e.Account]; e.Account != "" && again != nil {
+			others = append(others, again)
+		}
+		r.recalled = nil
+	} else {
+		events = append(events, r.remove(e, by, reason, now)...)
+	}
 	for _, other := range others {
 		events = append(events, r.remove(other, by, ReasonReplaced, now)...)
 	}

@@ -42,6 +42,9 @@ const (
 	Applauded
 	// RulesSet: the rules are now Rules. Member is empty.
 	RulesSet
+	// Blocked: Member, who was in the room on another server and has not come here, is kept
+	// out, for Reason. See [Room.Recall].
+	Blocked
 	// Unblocked: the block in Block is removed. Member is empty.
 	Unblocked
 	// PlaceReserved: a place on stage is reserved, see Reservation. Member is empty.
@@ -61,7 +64,7 @@ var kindNames = [...]string{
 	Muted: "muted", Unmuted: "unmuted", HandRaised: "hand-raised",
 	HandLowered: "hand-lowered", SteppedDown: "yielded", Disconnected: "went-away", Reconnected: "came-back",
 	StageInvited: "stage-invited", StageInviteClosed: "stage-invite-closed", Applauded: "applauded", RulesSet: "rules-set",
-	Unblocked: "unbarred", PlaceReserved: "held", ReservationReleased: "released", ReservationExpired: "guest-lapsed", Ended: "ended",
+	Blocked: "barred", Unblocked: "unbarred", PlaceReserved: "held", ReservationReleased: "released", ReservationExpired: "guest-lapsed", Ended: "ended",
 }
 
 // String returns the kind in lower case with hyphens, and "event(N)" for a value
@@ -127,7 +130,7 @@ type Event struct {
 	// By is who did it: the member's own id, a host's, or [Operator]. A lost
 	// connection is the member's own.
 	By MemberID
-	// Reason is set for [Left] and [Ended], and for a [Promoted] that is not a
+	// Reason is set for [Left], [Blocked] and [Ended], and for a [Promoted] that is not a
 	// promotion by a host: [ReasonTransferred], [ReasonSucceeded].
 	Reason Reason
 	// Outcome is set for [StageInviteClosed] only.

@@ -92,6 +92,9 @@ func (s *roster) apply(e Event) error {
 		}
 		return nil
 	}
+	if e.Kind == Blocked {
+		return s.applyBlocked(e)
+	}
 	was := slices.ContainsFunc(s.members, func(m Member) bool { return m.ID == e.Member.ID })
 	if was == (e.Kind == Joined) {
 		return fmt.Errorf("%s of %q, present before: %t", e.Kind, e.Member.ID, was)
@@ -100,6 +103,21 @@ func (s *roster) apply(e Event) error {
 	s.members = put(s.members, e.Member, in)
 	s.stage = put(s.stage, e.Member, in && e.Member.Role.OnStage())
 	s.hands = put(s.hands, e.Member, in && e.Member.HandUp())
+	s.keepOut(e)
+	return nil
+}
+
+// applyBlocked applies that somebody is kept out who was recalled.
+func (s *roster) applyBlocked(e Event) error {
+	if slices.ContainsFunc(s.members, func(m Member) bool { return m.ID == e.Member.ID }) {
+		return fmt.Errorf("%q was in the room", e.Member.ID)
+	}
+	s.keepOut(e)
+	return nil
+}
+
+// keepOut notes the block that an event speaks of, if it does.
+func (s *roster) keepOut(e Event) {
 	bar := Block{Member: e.Member.ID, Name: e.Member.Name, Identity: e.Member.Identity, By: e.By, At: e.At}
 	switch e.Reason {
 	case ReasonRemoved:
@@ -110,7 +128,6 @@ func (s *roster) apply(e Event) error {
 			s.bars = append(s.bars, bar)
 		}
 	}
-	return nil
 }
 
 func (s *roster) sight() sight {
@@ -198,6 +215,10 @@ func TestRoomInvariantsUnderAnySequenceOfCalls(t *testing.T) {
 			"come back": step(func(_, id MemberID) ([]Event, error) { return r.Reconnect(id, now) }),
 			"replace":   step(func(_, id MemberID) ([]Event, error) { return r.Replace(id, now) }),
 			"ban":       step(func(by, id MemberID) ([]Event, error) { return r.Ban(by, id, now) }),
+			"recall": func(t *rapid.T) {
+				who := newcomer(t, rapid.SampledFrom(people[:6]).Draw(t, "who"), Listener)
+				r.Recall(Member{ID: who.ID, Name: who.Name, Role: who.Role, Identity: who.Identity})
+			},
 			"unban": func(t *rapid.T) {
 				bars := r.Blocks()
 				if len(bars) == 0 {

@@ -78,6 +78,7 @@ type Room struct {
 	// disconnections are in the order of their start; see firstDisconnection.
 	disconnections []disconnection
 	blocks         []Block
+	recalled       *entry // see Recall; nil: nobody
 	reservations   []Reservation
 	// standings is what outlives a member's stay, by person, and decided when the last
 	// of it was decided in this process. seen are the people who have been in the room

@@ -127,7 +127,7 @@ func TestNames(t *testing.T) {
 		kinds += k.String() + " "
 	}
 	assert.Equal(t, "event(0) joined left promoted demoted muted unmuted hand-raised hand-lowered yielded went-away came-back "+
-		"stage-invited stage-invite-closed applauded rules-set unbarred held released guest-lapsed ended event(21) ", kinds)
+		"stage-invited stage-invite-closed applauded rules-set barred unbarred held released guest-lapsed ended event(22) ", kinds)
 	outcomes := ""
 	for o := Outcome(0); o <= Expired+1; o++ {
 		outcomes += o.String() + " "

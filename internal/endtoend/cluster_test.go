@@ -30,14 +30,14 @@ import (
 
 // clusterNode is a server of a cluster in this process.
 type clusterNode struct {
-	t        *testing.T
+	t        testing.TB
 	id, url  string
 	registry *prometheus.Registry
 	leave    func()
 }
 
 // startNodes starts servers that share a NATS server, with so many seats.
-func startNodes(t *testing.T, seats ...int) (all []*clusterNode) {
+func startNodes(t testing.TB, seats ...int) (all []*clusterNode) {
 	t.Helper()
 	nats, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true})
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func startNodes(t *testing.T, seats ...int) (all []*clusterNode) {
 	return all
 }
 
-func startNode(t *testing.T, nats string, seats int) *clusterNode {
+func startNode(t testing.TB, nats string, seats int) *clusterNode {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	n := &clusterNode{t: t, id: cluster.NewID(), registry: prometheus.NewRegistry()}
@@ -85,6 +85,16 @@ func startNode(t *testing.T, nats string, seats int) *clusterNode {
 	}
 	t.Cleanup(n.leave)
 	return n
+}
+
+// stop has a node leave, and returns what is closed when it has.
+func (n *clusterNode) stop() (left chan struct{}) {
+	left = make(chan struct{})
+	go func() {
+		defer close(left)
+		n.leave()
+	}()
+	return left
 }
 
 // drain has a node take no more rooms, or take them again, and waits until another, which it

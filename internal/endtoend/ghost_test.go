@@ -1,6 +1,7 @@
 package endtoend_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -144,29 +145,44 @@ func TestGhostIsCutOffInBothDirections(t *testing.T) {
 // for each role. It returns the room, the host's token and the guests'.
 func guests(t *testing.T, url string, roles ...string) (room, host string, tokens []string) {
 	t.Helper()
-	call := func(token, path, body string) map[string]any {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+path, jsonBody(body))
-		require.NoError(t, err)
-		req.Header.Set("Content-Type", "application/json")
-		if token != "" {
-			req.Header.Set("Authorization", "Bearer "+token)
-		}
-		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-		require.NoError(t, err)
-		defer resp.Body.Close()
-		var answer map[string]any
-		require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
-		require.Equal(t, 2, resp.StatusCode/100, "%s: %v", path, answer)
-		return answer
-	}
-	made := call(operatorToken, "/api/rooms", `{"name": "hall"}`)
+	made := ask(t, http.MethodPost, url+"/api/rooms", operatorToken, map[string]any{"name": "hall"})
 	room, host = made["room"].(string), made["host_token"].(string)
 	for i, role := range roles {
-		invite := call(host, "/api/rooms/"+room+"/invites", fmt.Sprintf(`{"role": %q}`, role))
-		session := call("", "/api/invites/"+invite["code"].(string)+"/redeem", fmt.Sprintf(`{"name": "guest %d"}`, i))
+		invite := ask(t, http.MethodPost, url+"/api/rooms/"+room+"/invites", host, map[string]any{"role": role})
+		session := ask(t, http.MethodPost, url+"/api/invites/"+invite["code"].(string)+"/redeem", "", map[string]any{"name": fmt.Sprint("guest ", i)})
 		tokens = append(tokens, session["token"].(string))
 	}
 	return room, host, tokens
+}
+
+// ask asks a server's API for something, and returns its answer, which is no refusal. It tries again while the server can't.
+func ask(t testing.TB, method, url, token string, body map[string]any) (answer map[string]any) {
+	t.Helper()
+	var status int
+	require.Eventually(t, func() bool {
+		status, answer = tryAsk(t, method, url, token, body)
+		return status != http.StatusServiceUnavailable
+	}, patience, 10*time.Millisecond)
+	require.Equal(t, 2, status/100, "%s: %v", url, answer)
+	return answer
+}
+
+// tryAsk asks once.
+func tryAsk(t testing.TB, method, url, token string, body map[string]any) (status int, answer map[string]any) {
+	t.Helper()
+	data, err := json.Marshal(body)
+	require.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(data))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	_ = json.NewDecoder(resp.Body).Decode(&answer) // some answers have no body
+	return resp.StatusCode, answer
 }
 
 func TestSecondLoginCutsOffFirst(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/rtp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -274,23 +273,4 @@ func (p *party) accountsIn() (accounts int) {
 		}
 	}
 	return accounts
-}
-
-// firstIn and lastIn are when the first and the last packet was sent that was heard of this mic.
-func (c *numberedMic) firstIn(heard []*rtp.Packet, talker uint32) (first time.Time) {
-	c.each(heard, talker, func(sent time.Time) {
-		if first.IsZero() || sent.Before(first) {
-			first = sent
-		}
-	})
-	return first
-}
-
-func (c *numberedMic) lastIn(heard []*rtp.Packet, talker uint32) (last time.Time) {
-	c.each(heard, talker, func(sent time.Time) {
-		if sent.After(last) {
-			last = sent
-		}
-	})
-	return last
 }

@@ -178,6 +178,25 @@ func (c *numberedMic) each(heard []*rtp.Packet, talker uint32, see func(sent tim
 	}
 }
 
+// firstIn and lastIn are when the first and the last packet was sent that was heard of this mic.
+func (c *numberedMic) firstIn(heard []*rtp.Packet, talker uint32) (first time.Time) {
+	c.each(heard, talker, func(sent time.Time) {
+		if first.IsZero() || sent.Before(first) {
+			first = sent
+		}
+	})
+	return first
+}
+
+func (c *numberedMic) lastIn(heard []*rtp.Packet, talker uint32) (last time.Time) {
+	c.each(heard, talker, func(sent time.Time) {
+		if sent.After(last) {
+			last = sent
+		}
+	})
+	return last
+}
+
 // listenRecorded opens an ear that nobody's farewell closes.
 func listenRecorded(t *testing.T, by exchange) (*listener, *recordingSocket) {
 	t.Helper()
@@ -222,5 +241,3 @@ func postSDP(t *testing.T, url, token, offer string) (*http.Response, string) {
 	require.NoError(t, err)
 	return resp, string(body)
 }
-
-func jsonBody(text string) io.Reader { return strings.NewReader(text) }

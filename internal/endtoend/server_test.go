@@ -73,7 +73,7 @@ func serveAs(t *testing.T, address string, cfg signaling.Config) string {
 }
 
 // serveMedia tells as well where the media port is.
-func serveMedia(t *testing.T, port rtc.Config, cfg signaling.Config) (string, netip.AddrPort) {
+func serveMedia(t testing.TB, port rtc.Config, cfg signaling.Config) (string, netip.AddrPort) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	port.Log = log
@@ -97,7 +97,7 @@ func serveMedia(t *testing.T, port rtc.Config, cfg signaling.Config) (string, ne
 
 // requireInAgreement requires that media, roster and rules of every room agree,
 // now and whenever the server has checked.
-func requireInAgreement(t *testing.T, url string) {
+func requireInAgreement(t testing.TB, url string) {
 	t.Helper()
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(url + "/metrics")
 	require.NoError(t, err)
@@ -109,7 +109,7 @@ func requireInAgreement(t *testing.T, url string) {
 	}
 }
 
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(b)))

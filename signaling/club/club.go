@@ -3,6 +3,7 @@ package club
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,15 +99,14 @@ func (c *Club) EndRoom(who auth.Principal, l *liveroom.LiveRoom) error {
 // Moderate changes a member for a principal who manages the room. The audit log has
 // whose token it was, under the given action.
 func (c *Club) Moderate(who auth.Principal, l *liveroom.LiveRoom, action, member string, change func(rules *room.Room, by, id room.MemberID, now time.Time) ([]room.Event, error)) error {
-	return l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+	id := room.MemberID(member)
+	return l.Moderate(id, func(rules *room.Room, now time.Time) ([]room.Event, error) {
 		if err := c.Access.CheckManages(who, l, rules); err != nil {
 			return nil, err
 		}
-		id := room.MemberID(member)
-		m, _ := rules.Member(id)
 		events, err := change(rules, room.Operator, id, now)
-		if err == nil && len(events) > 0 {
-			c.Audit(who, action, l.ID(), member, liveroom.Describe(m))
+		if i := slices.IndexFunc(events, func(e room.Event) bool { return e.Member.ID == id }); err == nil && i >= 0 {
+			c.Audit(who, action, l.ID(), member, liveroom.Describe(events[i].Member))
 		}
 		return events, err
 	}, nil)

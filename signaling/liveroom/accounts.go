@@ -1,6 +1,9 @@
 package liveroom
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // seat is a participant in a room.
 type seat struct {
@@ -35,6 +38,19 @@ func (a *accountIndex) add(account string, s seat) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.seats[account] = append(a.seats[account], s)
+}
+
+// drop removes all participants of a room.
+func (a *accountIndex) drop(l *LiveRoom) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for account, seats := range a.seats {
+		if left := slices.DeleteFunc(seats, func(s seat) bool { return s.room == l }); len(left) > 0 {
+			a.seats[account] = left
+		} else {
+			delete(a.seats, account)
+		}
+	}
 }
 
 func (a *accountIndex) remove(account string, p *Participant) {

@@ -45,7 +45,7 @@ func auditAction(e room.Event) string {
 		if e.Member.Role.OnStage() {
 			return "stage.join"
 		}
-	case room.Left:
+	case room.Left, room.Blocked:
 		switch {
 		case e.Reason == room.ReasonRemoved && !byAPI:
 			return "member.remove"

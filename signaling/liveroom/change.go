@@ -1,6 +1,7 @@
 package liveroom
 
 import (
+	"errors"
 	"time"
 
 	"github.com/earshot-audio/earshot/room"
@@ -15,11 +16,12 @@ type change struct {
 
 	// detached are the media sessions that have to be closed.
 	detached []rtc.Session
-	// cutOff reports that somebody is not to hear any more, or not to be heard. cut are the accounts of those who are
-	// to have nothing any more where the room was before; an empty one is everybody's.
-	cutOff bool
-	cut    []string
-	ended  bool
+	// cutOff reports that somebody is not to hear any more, or not to be heard. cut are the people (see personOf) who
+	// are to have nothing any more where the room was before, and cutMics those who are to have no mic there; an
+	// empty one is everybody.
+	cutOff       bool
+	cut, cutMics []string
+	ended        bool
 	// broadcasts are sent to all of to.
 	broadcasts []wire.ServerMessage
 	to         []Connection
@@ -45,7 +47,10 @@ func (l *LiveRoom) Change(apply func(rules *room.Room, now time.Time) ([]room.Ev
 	c := change{room: l}
 	c.detachMedia(events)
 	if len(c.cut) > 0 {
-		l.Media.relay.CutEarlier(c.cut)
+		l.Media.relay.CutEarlier(c.cut, wire.MediaMic, wire.MediaEar)
+	}
+	if len(c.cutMics) > 0 {
+		l.Media.relay.CutEarlier(c.cutMics, wire.MediaMic)
 	}
 	if !l.letGo() {
 		err = l.saver.save(l.rules, events)
@@ -63,6 +68,23 @@ func (l *LiveRoom) Change(apply func(rules *room.Room, now time.Time) ([]room.Ev
 	return err
 }
 
+// Moderate is [LiveRoom.Change] for what is done to a member. If the room was on another server a moment ago, it
+// may be somebody who was in it there and has not come here.
+func (l *LiveRoom) Moderate(id room.MemberID, apply func(rules *room.Room, now time.Time) ([]room.Event, error), reply func()) error {
+	err := l.Change(apply, reply)
+	if !errors.Is(err, room.ErrNotMember) {
+		return err
+	}
+	earlier, there := l.Media.relay.Earlier(id)
+	if !there {
+		return err
+	}
+	return l.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
+		rules.Recall(earlier)
+		return apply(rules, now)
+	}, reply)
+}
+
 // detachMedia lets no more packets pass to and from those who lose their media.
 func (c *change) detachMedia(events []room.Event) {
 	if c.room.movedTo != "" {
@@ -70,8 +92,11 @@ func (c *change) detachMedia(events []room.Event) {
 	}
 	media := c.room.Media
 	for _, e := range events {
-		if e.Kind == room.Ended {
+		switch e.Kind {
+		case room.Ended:
 			c.cut = append(c.cut, "")
+		case room.Blocked:
+			c.cut = append(c.cut, personOf(e.Member.Identity))
 		}
 		p, ok := c.room.roster.participants[e.Member.ID]
 		if !ok {
@@ -80,14 +105,14 @@ func (c *change) detachMedia(events []room.Event) {
 		switch e.Kind {
 		case room.Left:
 			c.cutOff = true
-			c.cut = append(c.cut, p.Account)
+			c.cut = append(c.cut, personOf(p.Identity))
 			c.detached = append(c.detached, media.detach(p, wire.MediaMic, wire.MediaEar)...)
 		case room.Demoted:
-			c.cut = append(c.cut, p.Account)
+			c.cutMics = append(c.cutMics, personOf(p.Identity))
 			c.detached = append(c.detached, media.detach(p, wire.MediaMic)...)
 		case room.Muted:
 			c.cutOff = true
-			c.cut = append(c.cut, p.Account)
+			c.cutMics = append(c.cutMics, personOf(p.Identity))
 			media.mute(p.talker, true)
 		}
 	}
@@ -189,7 +214,10 @@ func (c *change) left(p *Participant, e room.Event) {
 		l.pending.hands = true
 	}
 	l.roster.remove(p)
-	l.registry.accounts.remove(p.Account, p)
+	if l.movedTo != "" {
+		l.registry.earlier.add(p.Account, seat{l, p})
+	}
+	l.registry.accounts.remove(p.Account, p) // after that, so that p is always found
 	if p.conn == nil {
 		return
 	}

@@ -17,20 +17,20 @@ type Cluster interface {
 	OwnedBy(account string) int
 	// NewArrival returns an arrival that is later than all that this server knows of.
 	NewArrival() Arrival
-	// Arrived tells the other servers, without waiting, that an account is in a room here:
-	// what it has elsewhere ends. It is called when the account is in, so that of two
+	// Arrived tells the other servers, without waiting, that an account has come into a room here:
+	// what it has elsewhere ends, but for what is left there of this very room. It is called when the account is in, so that of two
 	// arrivals at once at least one server learns of the other's.
-	Arrived(account string, a Arrival)
+	Arrived(account, into string, a Arrival)
 	// Speaks reports whether this server may pass on what people in its rooms say: nobody else
 	// has the rooms. It is called for every frame.
 	Speaks() bool
-	// Relay returns what carries a room's audio to ears on other servers. The audience's
+	// Relay returns what carries the audio of a room to ears on other servers. The audience's
 	// packets may be held for so long at first.
-	Relay(media *rtc.MediaRoom, hold time.Duration) Relay
+	Relay(id string, media *rtc.MediaRoom, hold time.Duration) Relay
 }
 
 // Relay carries a room's audio to ears on other servers. Its methods may be called with the
-// room's lock held, but for OpenEar and Close.
+// room's lock held, but for OpenEar, Earlier and Close.
 type Relay interface {
 	// OpenEar has another server answer the offer of somebody in the audience. It returns
 	// nil, and no error, if the ear is to be on this server. If node is not empty, it is that
@@ -38,10 +38,13 @@ type Relay interface {
 	OpenEar(ctx context.Context, offer, node string) (EarSession, error)
 	Mute(talker uint32, muted bool)
 	SetAudienceHold(d time.Duration)
-	// CutEarlier has the server that the room has moved from end what people with the given accounts still have there;
-	// an empty one is everybody's. It returns when it has, or after about a second, and at once if the room has not
-	// moved lately.
-	CutEarlier(accounts []string)
+	// CutEarlier has the server that the room has moved from end the media of these kinds that people (see personOf)
+	// still have there; an empty one is everybody. It returns when it has, or after about a second, and at once if the
+	// room has not moved lately.
+	CutEarlier(people []string, media ...wire.Media)
+	// Earlier returns who somebody is that was in the room where it was before. It waits for the answer for about a
+	// second, and is called without the room's lock.
+	Earlier(member room.MemberID) (m room.Member, there bool)
 	// Settle waits until the other servers have carried out what was ordered. It gives up on
 	// those that do not answer within about a second: they fall silent by themselves.
 	Settle()
@@ -65,11 +68,12 @@ func (noRelay) OpenEar(_ context.Context, _, node string) (EarSession, error) {
 	}
 	return nil, nil
 }
-func (noRelay) Mute(uint32, bool)             {}
-func (noRelay) SetAudienceHold(time.Duration) {}
-func (noRelay) CutEarlier([]string)           {}
-func (noRelay) Settle()                       {}
-func (noRelay) Close()                        {}
+func (noRelay) Mute(uint32, bool)                         {}
+func (noRelay) SetAudienceHold(time.Duration)             {}
+func (noRelay) CutEarlier([]string, ...wire.Media)        {}
+func (noRelay) Earlier(room.MemberID) (room.Member, bool) { return room.Member{}, false }
+func (noRelay) Settle()                                   {}
+func (noRelay) Close()                                    {}
 
 // Arrival orders the arrivals of an account at the servers of a cluster: of two the
 // later one stays. The zero value is earlier than all.
@@ -83,10 +87,10 @@ func (a Arrival) before(b Arrival) bool {
 	return cmp.Or(cmp.Compare(a.Stamp, b.Stamp), cmp.Compare(a.Server, b.Server)) < 0
 }
 
-// ArrivedElsewhere ends the participation of an account that has come in at another
+// ArrivedElsewhere ends the participation of an account that has come into a room at another
 // server, unless it came in here later. Then the other server is told once more: that may have
 // been before the account was in there.
-func (r *Registry) ArrivedElsewhere(account string, a Arrival) {
+func (r *Registry) ArrivedElsewhere(account, into string, a Arrival) {
 	for _, s := range r.accounts.find(account) {
 		s.room.mu.Lock()
 		mine := s.participant.arrival
@@ -95,9 +99,10 @@ func (r *Registry) ArrivedElsewhere(account string, a Arrival) {
 		case mine.before(a):
 			s.room.Membership.replace(s.participant)
 		case a.before(mine):
-			r.cfg.Cluster.Arrived(account, mine)
+			r.cfg.Cluster.Arrived(account, s.room.id, mine)
 		}
 	}
+	r.cutMoved(account, into, a)
 }
 
 // Has reports whether a room is on this server.
@@ -116,8 +121,13 @@ func (r *Registry) Adopt(saved room.State) error { return r.restoreOne(saved) }
 // room then; empty: that is not known. If it is, people's media plays on for a moment, while they go there; else it
 // ends at once. done is closed when nothing of the room is left here.
 func (r *Registry) Release(id string, last func(room.State) (socket string)) (done <-chan struct{}) {
-	l, err := r.Find(id)
-	if err != nil {
+	r.mu.Lock()
+	l := r.rooms[id]
+	if _, standing := r.standing[l]; standing {
+		r.moving[l] = struct{}{} // first: who asks from now on waits until it is known where the room is
+	}
+	r.mu.Unlock()
+	if l == nil {
 		none := make(chan struct{})
 		close(none)
 		return none

@@ -24,11 +24,11 @@ func (o *otherServers) NewArrival() Arrival {
 	return Arrival{Stamp: o.stamp, Server: "this"}
 }
 
-func (o *otherServers) Arrived(_ string, a Arrival) { o.told = append(o.told, a) }
+func (o *otherServers) Arrived(_, _ string, a Arrival) { o.told = append(o.told, a) }
 
 func (*otherServers) Speaks() bool { return true }
 
-func (*otherServers) Relay(*rtc.MediaRoom, time.Duration) Relay { return noRelay{} }
+func (*otherServers) Relay(string, *rtc.MediaRoom, time.Duration) Relay { return noRelay{} }
 
 // Two servers let an account in at the same moment. The later one may have told the other while the
 // account was not in there yet, so it says so again when it hears of the earlier one.
@@ -49,13 +49,13 @@ func TestArrivalsAtTwoServersLeaveTheLaterOne(t *testing.T) {
 		}))
 		return people
 	}
-	r.ArrivedElsewhere("bo", here)
-	r.ArrivedElsewhere("ada", Arrival{Stamp: 3, Server: "other"})
+	r.ArrivedElsewhere("bo", "b", here)
+	r.ArrivedElsewhere("ada", "b", Arrival{Stamp: 3, Server: "other"})
 	assert.Len(t, others.told, 1, "it is its own, or of somebody who is not here")
-	r.ArrivedElsewhere("bo", Arrival{Stamp: 9, Server: "other"})
+	r.ArrivedElsewhere("bo", "b", Arrival{Stamp: 9, Server: "other"})
 	assert.Equal(t, []Arrival{here, here}, others.told, "the other server has to know of the later one")
 	assert.Equal(t, 1, present())
-	r.ArrivedElsewhere("bo", Arrival{Stamp: 10, Server: "zeta"})
+	r.ArrivedElsewhere("bo", "b", Arrival{Stamp: 10, Server: "zeta"})
 	assert.Len(t, others.told, 2)
 	assert.Equal(t, 0, present(), "the other one is later")
 }

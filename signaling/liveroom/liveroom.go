@@ -28,9 +28,8 @@ type LiveRoom struct {
 	announcer  *announcer
 	// timer runs when the rules have something to do.
 	timer *timer
-	// down is closed when an ended room has been torn down, and cut when its media may not play on.
-	down, cut chan struct{}
-	cutting   sync.Once
+	// down is closed when an ended room has been torn down.
+	down chan struct{}
 
 	mu         sync.Mutex // guards all below, Media, and the participants
 	rules      *room.Room
@@ -42,8 +41,10 @@ type LiveRoom struct {
 	emptySince time.Time
 	// endReason is the goodbye of those who are in when the room ends.
 	endReason wire.GoodbyeReason
-	// movedTo is the URL of the WebSockets of the server that the room has moved to, if it is known.
-	movedTo string
+	// movedTo is the URL of the WebSockets of the server that the room has moved to, if it is known, and
+	// movedFrom is who was in it then.
+	movedTo   string
+	movedFrom []room.Member
 }
 
 // newLiveRoom gives rules their media. The caller adds the room to the registry.
@@ -57,7 +58,6 @@ func newLiveRoom(registry *Registry, rules *room.Room) (*LiveRoom, error) {
 		slots:      cfg.Slots,
 		created:    rules.Created(),
 		down:       make(chan struct{}),
-		cut:        make(chan struct{}),
 		rules:      rules,
 		roster:     newRoster(),
 		log:        newChangeLog(uint64(max(now.UnixMilli(), 0))),
@@ -78,7 +78,7 @@ func newLiveRoom(registry *Registry, rules *room.Room) (*LiveRoom, error) {
 	}
 	l.Media = &MediaSessions{live: l, room: media, byID: make(map[string]*Participant), relay: noRelay{}}
 	if registry.cfg.Cluster != nil {
-		l.Media.relay = registry.cfg.Cluster.Relay(media, cfg.AudienceHold)
+		l.Media.relay = registry.cfg.Cluster.Relay(l.id, media, cfg.AudienceHold)
 	}
 	return l, nil
 }
@@ -245,7 +245,9 @@ func (l *LiveRoom) release(last func(room.State) (socket string)) {
 		if rules.Ended() {
 			return nil, nil
 		}
-		l.movedTo = last(rules.State())
+		if l.movedTo = last(rules.State()); l.movedTo != "" {
+			l.movedFrom = rules.Members()
+		}
 		l.endReason = wire.GoodbyeMoved
 		return rules.Close(now), nil
 	}, nil)

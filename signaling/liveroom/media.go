@@ -207,6 +207,9 @@ func (s *MediaSessions) HangUp(p *Participant, media wire.Media) {
 	s.live.mu.Lock()
 	open := s.detach(p, media)
 	s.live.mu.Unlock()
+	if person := personOf(p.Identity); person != "" {
+		s.relay.CutEarlier([]string{person}, media)
+	}
 	if len(open) > 0 {
 		s.close(open...)
 	}

@@ -1,10 +1,12 @@
 package liveroom
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -14,8 +16,6 @@ const (
 	// is looked whether anybody still has some.
 	moveOverlap = 3 * time.Second
 	overlapLook = 20 * time.Millisecond
-	// cutWait is how long another server waits for that to end.
-	cutWait = time.Second
 )
 
 // playOn lets the media of a room that has moved go on, while its people open others at the server that has it
@@ -27,14 +27,14 @@ func (l *LiveRoom) playOn() {
 	if !moved {
 		return
 	}
+	// A mic that came over WHIP can't be told to go: it comes again at once, for those who are there.
+	l.cutMedia(func(p *Participant) bool { return p.mediaOnly == wire.MediaMic }, wire.MediaMic)
 	end := time.NewTimer(moveOverlap)
 	defer end.Stop()
 	look := time.NewTicker(overlapLook)
 	defer look.Stop()
 	for l.hasMedia() {
 		select {
-		case <-l.cut:
-			return
 		case <-end.C:
 			return
 		case <-look.C:
@@ -42,48 +42,102 @@ func (l *LiveRoom) playOn() {
 	}
 }
 
-// CutEarlier ends what people with the given accounts still have here of a room that has moved to another server, and
-// returns when they hear nothing of it any more, and are not heard. Somebody without an account is anybody: then all of it ends.
-func (r *Registry) CutEarlier(id string, accounts []string) {
+// personOf is what somebody is known by on all servers: their account, or else their token's family. It is empty for who
+// came without a token.
+func personOf(who room.Identity) string { return cmp.Or(who.Account, who.TokenFamily) }
+
+// CutEarlier ends the media of these kinds that people (see personOf) still have here of a room that has moved to another
+// server, and returns when they hear nothing of it any more, or are not heard. Who came without a token may be anybody:
+// then all of it ends.
+func (r *Registry) CutEarlier(id string, people []string, media ...wire.Media) {
+	all := slices.Contains(people, "")
+	if all {
+		media = []wire.Media{wire.MediaMic, wire.MediaEar}
+	}
 	for _, l := range r.moved() {
-		switch {
-		case l.id != id:
-		case slices.Contains(accounts, ""):
-			l.cutting.Do(func() { close(l.cut) })
-			select {
-			case <-l.down:
-			case <-time.After(cutWait):
-			}
-		default:
-			l.cutMedia(func(p *Participant) bool { return slices.Contains(accounts, p.Account) })
+		if l.id == id {
+			l.cutMedia(func(p *Participant) bool { return all || slices.Contains(people, personOf(p.Identity)) }, media...)
 		}
 	}
 }
 
-// moved returns the rooms that have moved and of which something is left.
+// Earlier returns who somebody is that was in a room when it moved from here, while something of it is left here.
+func (r *Registry) Earlier(id string, member room.MemberID) (m room.Member, there bool) {
+	for _, l := range r.moved() {
+		if l.id != id {
+			continue
+		}
+		l.mu.Lock()
+		i := slices.IndexFunc(l.movedFrom, func(m room.Member) bool { return m.ID == member })
+		if there = i >= 0; there {
+			m = l.movedFrom[i]
+		}
+		l.mu.Unlock()
+		if there {
+			break
+		}
+	}
+	return m, there
+}
+
+// EndMoved ends what is left here of all rooms that have moved: the server may have missed what was decided about their
+// people.
+func (r *Registry) EndMoved() {
+	for _, l := range r.moved() {
+		l.Media.close(l.detachMedia(func(*Participant) bool { return true }, wire.MediaMic, wire.MediaEar)...)
+	}
+}
+
+// cutMoved ends what an account still has here of rooms that have moved, but for the one that it has come into now.
+func (r *Registry) cutMoved(account, into string, a Arrival) {
+	for _, s := range r.earlier.find(account) {
+		s.room.mu.Lock()
+		before := s.participant.arrival.before(a)
+		s.room.mu.Unlock()
+		if before && s.room.id != into {
+			s.room.cutMediaOf(s.participant)
+		}
+	}
+}
+
+// moved returns the rooms that have moved, or are about to, and of which something is left.
 func (r *Registry) moved() []*LiveRoom {
 	r.mu.Lock()
-	standing := slices.Collect(maps.Keys(r.standing))
-	r.mu.Unlock()
-	return slices.DeleteFunc(standing, func(l *LiveRoom) bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.movedTo == ""
-	})
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.moving))
 }
 
-// cutMedia ends people's sessions.
-func (l *LiveRoom) cutMedia(whose func(*Participant) bool) {
+// cutMediaOf is cutMedia for all that one participant has.
+func (l *LiveRoom) cutMediaOf(who *Participant) {
 	l.mu.Lock()
-	var detached []rtc.Session
+	detached := l.Media.detach(who, wire.MediaMic, wire.MediaEar)
+	l.mu.Unlock()
+	l.closeCut(detached)
+}
+
+// cutMedia ends people's sessions of these kinds, and returns when they hear nothing any more, or are not heard.
+func (l *LiveRoom) cutMedia(whose func(*Participant) bool, media ...wire.Media) {
+	l.closeCut(l.detachMedia(whose, media...))
+}
+
+// closeCut closes detached sessions when other servers have carried out that they are.
+func (l *LiveRoom) closeCut(detached []rtc.Session) {
+	if len(detached) > 0 {
+		l.Media.relay.Settle()
+		l.Media.close(detached...)
+	}
+}
+
+// detachMedia takes people's sessions of these kinds off the packet path. The caller closes them.
+func (l *LiveRoom) detachMedia(whose func(*Participant) bool, media ...wire.Media) (detached []rtc.Session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, p := range l.Media.byID {
 		if whose(p) {
-			detached = append(detached, l.Media.detach(p, wire.MediaMic, wire.MediaEar)...)
+			detached = append(detached, l.Media.detach(p, media...)...)
 		}
 	}
-	l.mu.Unlock()
-	l.Media.relay.Settle()
-	l.Media.close(detached...)
+	return detached
 }
 
 // hasMedia reports whether anybody has a session.

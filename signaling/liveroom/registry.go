@@ -83,12 +83,15 @@ type Registry struct {
 	cfg      Config
 	metrics  metrics
 	accounts *accountIndex
+	// earlier are the participants of rooms that have moved and of which something is left here.
+	earlier *accountIndex
 
 	mu    sync.Mutex
 	rooms map[string]*LiveRoom // those that have not ended
-	// standing holds the rooms that have not been torn down; retired is the sum of
-	// those that have.
+	// standing holds the rooms that have not been torn down, and moving those among them that are
+	// another server's, or will be; retired is the sum of those that have.
 	standing map[*LiveRoom]struct{}
+	moving   map[*LiveRoom]struct{}
 	retired  mediaTotals
 	closed   bool
 
@@ -104,8 +107,10 @@ func NewRegistry(cfg Config, saved []room.State) (*Registry, error) {
 		cfg:      cfg,
 		metrics:  newMetrics(),
 		accounts: newAccountIndex(),
+		earlier:  newAccountIndex(),
 		rooms:    make(map[string]*LiveRoom),
 		standing: make(map[*LiveRoom]struct{}),
+		moving:   make(map[*LiveRoom]struct{}),
 		stop:     make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
@@ -321,7 +326,7 @@ func (r *Registry) Join(id string, p *Participant, request room.JoinRequest, via
 	}
 	l, me, err := r.join(id, p, request, reply)
 	if err == nil && r.cfg.Cluster != nil && p.Account != "" {
-		r.cfg.Cluster.Arrived(p.Account, p.arrival)
+		r.cfg.Cluster.Arrived(p.Account, id, p.arrival)
 	}
 	r.CountJoin(via, err)
 	return l, me, err
@@ -360,6 +365,7 @@ func (r *Registry) replaceElsewhere(p *Participant, id string) {
 			s.room.Membership.replace(s.participant)
 		}
 	}
+	r.cutMoved(p.Account, id, p.arrival)
 }
 
 // EndAccount ends the participation of an account, media included, unless it was
@@ -370,8 +376,10 @@ func (r *Registry) EndAccount(account, keep string) {
 			s.room.Membership.replace(s.participant)
 		}
 	}
-	for _, l := range r.moved() {
-		l.cutMedia(func(p *Participant) bool { return p.Account == account && (keep == "" || p.TokenFamily != keep) })
+	for _, s := range r.earlier.find(account) { // last: a room may have moved meanwhile
+		if keep == "" || s.participant.TokenFamily != keep {
+			s.room.cutMediaOf(s.participant)
+		}
 	}
 }
 
@@ -411,10 +419,12 @@ func (r *Registry) remove(l *LiveRoom) {
 // retire adds a room that has been torn down to the sum of those.
 func (r *Registry) retire(l *LiveRoom) {
 	stats := l.Media.stats()
+	r.earlier.drop(l)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.retired.add(stats)
 	delete(r.standing, l)
+	delete(r.moving, l)
 }
 
 // Shutdown refuses new rooms, ends all there are, and waits until they are torn

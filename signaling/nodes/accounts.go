@@ -34,15 +34,16 @@ func (n *Nodes) NewArrival() liveroom.Arrival {
 	return liveroom.Arrival{Stamp: n.stamp, Server: n.cfg.Self.ID}
 }
 
-// arrival is an account that has come in somewhere.
+// arrival is an account that has come into a room somewhere.
 type arrival struct {
 	Account string `json:"account"`
+	Room    string `json:"room"`
 	liveroom.Arrival
 }
 
 // Arrived implements [liveroom.Cluster].
-func (n *Nodes) Arrived(account string, a liveroom.Arrival) {
-	data, err := json.Marshal(arrival{account, a})
+func (n *Nodes) Arrived(account, into string, a liveroom.Arrival) {
+	data, err := json.Marshal(arrival{account, into, a})
 	if err == nil {
 		err = n.cluster.Tell(kindArrived, data)
 	}
@@ -63,18 +64,17 @@ func (n *Nodes) LoggedIn(ctx context.Context, account, keep string) {
 	n.tellAndWait(ctx, kindLogin, login{account, keep}, "ended an account's earlier login")
 }
 
-// tellAndWait tells all other nodes something, reports whether all have said that they did it, and warns
+// tellAndWait tells all other nodes something, and returns when they have said that they did it. It warns
 // of those that have not.
-func (n *Nodes) tellAndWait(ctx context.Context, kind string, what any, did string) bool {
+func (n *Nodes) tellAndWait(ctx context.Context, kind string, what any, did string) {
 	data, err := json.Marshal(what)
 	if err != nil {
-		return false
+		n.cfg.Log.Error("encode what other nodes are told", "kind", kind, "error", err)
+		return
 	}
-	silent := n.cluster.TellAndWait(ctx, kind, data, endWait)
-	if len(silent) > 0 {
+	if silent := n.cluster.TellAndWait(ctx, kind, data, endWait); len(silent) > 0 {
 		n.cfg.Log.Warn("nodes have not said that they "+did, "nodes", silent)
 	}
-	return len(silent) == 0
 }
 
 // deletion is that an account is gone.
@@ -101,7 +101,7 @@ func (n *Nodes) told(kind string, data []byte) {
 		n.mu.Lock()
 		n.stamp = max(n.stamp, a.Stamp)
 		n.mu.Unlock()
-		n.rooms.ArrivedElsewhere(a.Account, a.Arrival)
+		n.rooms.ArrivedElsewhere(a.Account, a.Room, a.Arrival)
 	case kindLogin:
 		var l login
 		if json.Unmarshal(data, &l) != nil {

@@ -3,11 +3,20 @@ package nodes
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/earshot-audio/earshot/cluster"
+	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/signaling/apierr"
+	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
 const (
-	// movedFor is for how long a room that was handed over may have media left at the node before.
+	// movedFor is for how long a room that was taken over may have media left at the node before.
 	movedFor = claimWait + 5*time.Second
 	// maxMoved is how many rooms may wait to be read again. More are read when the store tells of them.
 	maxMoved = 4096
@@ -60,37 +69,35 @@ func (n *Nodes) readRoom(id string) {
 	n.cfg.Log.Warn("a room that another node has taken over could not be read", "room", id, "error", err)
 }
 
-// cutting is that people have nothing any more of a room that has moved, at the node that had it before.
+// cutting is that people have no such media any more of a room that has moved, at the node that had it before.
 type cutting struct {
-	Room     string   `json:"room"`
-	Accounts []string `json:"accounts"`
+	Room   string       `json:"room"`
+	People []string     `json:"people"`
+	Media  []wire.Media `json:"media"`
 }
 
-// sharesMoved notes that a room's people may still have media at the node that had it before.
-func (n *Nodes) sharesMoved(id string) {
-	l, err := n.rooms.Find(id)
-	if err != nil {
-		return
-	}
-	if r, ok := l.Media.Relay().(*relay); ok {
-		r.moved.Store(&movedRoom{id, n.cfg.Clock().Add(movedFor)})
-	}
+// makeAdopted makes a room here that was another node's, and knows first that its people may still have media there.
+func (n *Nodes) makeAdopted(saved room.State) error {
+	now := n.cfg.Clock()
+	n.mu.Lock()
+	maps.DeleteFunc(n.adopted, func(_ string, until time.Time) bool { return now.After(until) })
+	n.adopted[saved.Config.Name] = now.Add(movedFor)
+	n.mu.Unlock()
+	return n.rooms.Adopt(saved)
 }
 
-// movedRoom is a room that was another node's, and until when that one may have media of it.
-type movedRoom struct {
-	id    string
-	until time.Time
+// hasMoved reports whether another node may have media of a room of this one, which it had before.
+func (n *Nodes) hasMoved(id string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	until, moved := n.adopted[id]
+	return moved && !n.cfg.Clock().After(until)
 }
 
 // CutEarlier implements [liveroom.Relay].
-func (r *relay) CutEarlier(accounts []string) {
-	n, moved := r.nodes, r.moved.Load()
-	if moved == nil || n.cfg.Clock().After(moved.until) {
-		return
-	}
-	if !n.tellAndWait(context.Background(), kindCut, cutting{moved.id, accounts}, "ended what people still had of a room that has moved") {
-		r.moved.Store(nil) // that node is gone, or silent by now: nobody waits for it again
+func (r *relay) CutEarlier(people []string, media ...wire.Media) {
+	if r.nodes.hasMoved(r.id) {
+		r.nodes.tellAndWait(context.Background(), kindCut, cutting{r.id, people, media}, "ended what people still had of a room that has moved")
 	}
 }
 
@@ -98,6 +105,64 @@ func (r *relay) CutEarlier(accounts []string) {
 func (n *Nodes) cutEarlier(data []byte) {
 	var c cutting
 	if json.Unmarshal(data, &c) == nil {
-		n.rooms.CutEarlier(c.Room, c.Accounts)
+		n.rooms.CutEarlier(c.Room, c.People, c.Media...)
 	}
+}
+
+// earlierPath is where a node asks others who somebody is that was in a room before that moved from there.
+const earlierPath = "/node/earlier"
+
+// earlierRequest asks that.
+type earlierRequest struct {
+	Room   string
+	Member room.MemberID
+}
+
+// Earlier implements [liveroom.Relay].
+func (r *relay) Earlier(member room.MemberID) (m room.Member, there bool) {
+	n := r.nodes
+	if !n.hasMoved(r.id) {
+		return m, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), endWait)
+	defer cancel()
+	others := slices.DeleteFunc(n.heard(), func(o cluster.Node) bool { return o.ID == n.cfg.Self.ID })
+	found := make(chan room.Member, len(others))
+	var asking sync.WaitGroup
+	for _, o := range others {
+		asking.Go(func() {
+			if m, err := n.askEarlier(ctx, o.ID, earlierRequest{r.id, member}); err == nil {
+				found <- m
+				cancel() // nobody else is asked any more
+			}
+		})
+	}
+	asking.Wait()
+	select {
+	case m = <-found:
+		return m, true
+	default:
+		return m, false
+	}
+}
+
+// askEarlier asks one node.
+func (n *Nodes) askEarlier(ctx context.Context, node string, ask earlierRequest) (m room.Member, err error) {
+	err = n.askNode(ctx, node, earlierPath, ask, &m)
+	return m, err
+}
+
+// serveEarlier serves the question of another node who somebody is.
+func (n *Nodes) serveEarlier(w http.ResponseWriter, r *http.Request) {
+	var ask earlierRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, cluster.MaxBody)).Decode(&ask); err != nil {
+		apierr.Write(w, n.cfg.Log, wire.NewError(wire.CodeBadRequest, "this does not ask who somebody is"))
+		return
+	}
+	m, there := n.rooms.Earlier(ask.Room, ask.Member)
+	if !there {
+		apierr.Write(w, n.cfg.Log, room.ErrNotMember)
+		return
+	}
+	apierr.WriteJSON(w, http.StatusOK, m)
 }

@@ -64,11 +64,13 @@ type Nodes struct {
 	stamp uint64 // of the latest arrival that this node knows of
 	// adopting are the rooms that are this node's, and will be made here in a moment.
 	adopting map[string]bool
+	// adopted is until when another node may have media of rooms that this one has taken over.
+	adopted map[string]time.Time
 }
 
 // New makes a part in a cluster, to be completed by [Nodes.Join].
 func New(cfg Config) (*Nodes, error) {
-	n := &Nodes{cfg: cfg, metrics: newMetrics(), in: make(chan struct{}), moved: make(chan string, maxMoved), kick: make(chan struct{}, 1), stop: make(chan struct{}), adopting: map[string]bool{}}
+	n := &Nodes{cfg: cfg, metrics: newMetrics(), in: make(chan struct{}), moved: make(chan string, maxMoved), kick: make(chan struct{}, 1), stop: make(chan struct{}), adopting: map[string]bool{}, adopted: map[string]time.Time{}}
 	for _, c := range []prometheus.Collector{n.metrics.redirects, n.metrics.passed, n.metrics.takeovers, n.metrics.fenced, n.metrics.trunkDelay, n.metrics.trunkGaps, n.metrics.trunkLate, n.metrics.hallsGone, n.metrics.remoteEars, &collector{n}} {
 		if err := cfg.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)

@@ -53,9 +53,9 @@ type earAnswer struct{ Answer string }
 // ear there.
 type relay struct {
 	nodes *Nodes
+	id    string // the room's
 	media *rtc.MediaRoom
 	hold  atomic.Int64
-	moved atomic.Pointer[movedRoom] // nil: the room has always been here, or its node was lost
 
 	mu     sync.Mutex
 	closed bool
@@ -74,8 +74,8 @@ type runningTrunk struct {
 }
 
 // Relay implements [liveroom.Cluster].
-func (n *Nodes) Relay(media *rtc.MediaRoom, hold time.Duration) liveroom.Relay {
-	r := &relay{nodes: n, media: media, muted: map[uint32]bool{}}
+func (n *Nodes) Relay(id string, media *rtc.MediaRoom, hold time.Duration) liveroom.Relay {
+	r := &relay{nodes: n, id: id, media: media, muted: map[uint32]bool{}}
 	r.hold.Store(int64(hold))
 	return r
 }
@@ -131,25 +131,30 @@ func refusedBy(wanted string) error {
 func (n *Nodes) askForEar(ctx context.Context, node string, ask earRequest) (answer string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, earWait)
 	defer cancel()
+	var a earAnswer
+	err = n.askNode(ctx, node, earPath, ask, &a)
+	return a.Answer, err
+}
+
+// askNode asks a node something on this node's own behalf.
+func (n *Nodes) askNode(ctx context.Context, node, path string, ask, answer any) error {
 	body, err := json.Marshal(ask)
 	if err != nil {
-		return "", err
+		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, earPath, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, path, bytes.NewReader(body))
 	if err != nil {
-		return "", err
+		return err
 	}
 	r.Header.Set(askHeader, "1")
 	said, err := n.cluster.Pass(ctx, node, r)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := refusalOf(said); err != nil {
-		return "", err
+		return err
 	}
-	var a earAnswer
-	err = json.Unmarshal(said.Body, &a)
-	return a.Answer, err
+	return json.Unmarshal(said.Body, answer)
 }
 
 // begin returns the room's trunk. It begins one if there is none.

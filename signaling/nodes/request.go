@@ -44,11 +44,14 @@ func (n *Nodes) passed(next http.Handler) http.Handler {
 			return
 		}
 		r = r.WithContext(context.WithValue(r.Context(), passedKey{}, true))
-		if r.URL.Path == earPath && AskedByNode(r) {
+		switch {
+		case r.URL.Path == earPath && AskedByNode(r):
 			n.halls.serveEar(w, r)
-			return
+		case r.URL.Path == earlierPath && AskedByNode(r):
+			n.serveEarlier(w, r)
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
 }
 

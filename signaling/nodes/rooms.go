@@ -152,6 +152,7 @@ func (n *Nodes) heard() []cluster.Node {
 
 // returned lets go of the rooms that others have taken over while this node might not speak.
 func (n *Nodes) returned(ctx context.Context) error {
+	n.rooms.EndMoved()
 	all, ctx := errgroup.WithContext(ctx)
 	all.SetLimit(handOvers)
 	for _, l := range n.rooms.List() {
@@ -196,9 +197,9 @@ func (n *Nodes) adopt(id, owner string) bool {
 			n.adoptLater(saved, owner)
 			return true
 		}
-		err = n.rooms.Adopt(saved)
+		err = n.makeAdopted(saved)
 	}
-	n.adopted(id, owner, err)
+	n.noteAdopted(id, owner, err)
 	return !errors.Is(err, store.ErrLapsed)
 }
 
@@ -222,7 +223,7 @@ func (n *Nodes) adoptLater(saved room.State, owner string) {
 			return
 		case <-wait.C:
 		}
-		n.adopted(id, owner, n.rooms.Adopt(saved))
+		n.noteAdopted(id, owner, n.makeAdopted(saved))
 	})
 }
 
@@ -233,8 +234,8 @@ func (n *Nodes) isAdopting(id string) bool {
 	return n.adopting[id]
 }
 
-// adopted notes that a room was made here, or could not be.
-func (n *Nodes) adopted(id, owner string, err error) {
+// noteAdopted notes that a room was made here, or could not be.
+func (n *Nodes) noteAdopted(id, owner string, err error) {
 	if err != nil {
 		n.cfg.Log.Error("a room could not be taken over", "room", id, "from", owner, "error", err)
 		return
@@ -243,7 +244,6 @@ func (n *Nodes) adopted(id, owner string, err error) {
 	switch owner {
 	case "":
 		reason = "handed_over"
-		n.sharesMoved(id)
 	case n.cfg.Self.ID:
 		reason = "back"
 	}

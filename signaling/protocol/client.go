@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling/access"
 	"github.com/earshot-audio/earshot/signaling/apierr"
@@ -132,6 +133,10 @@ func (c *client) handle(m wire.ClientMessage) error {
 		return c.room.Membership.Leave(c.me, ok)
 	case wire.End:
 		return c.room.End(c.me.ID, ok)
+	case wire.Remove:
+		return c.room.Moderate(room.MemberID(m.Member), changeOf(c.me.ID, m), ok)
+	case wire.Ban:
+		return c.room.Moderate(room.MemberID(m.Member), changeOf(c.me.ID, m), ok)
 	}
 	return c.room.Change(changeOf(c.me.ID, m), ok)
 }
