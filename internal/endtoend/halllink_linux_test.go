@@ -47,22 +47,7 @@ func TestHallNodeLosesItsLink(t *testing.T) {
 		room := made[0]
 		host := c.enter(stage, made[1], room, "host")
 		mic := openNumberedMic(t, host.exchange("mic"))
-		// earAt opens an ear on a node.
-		earAt := func(m *member, node int) (ear *listener) {
-			ear = listen(t, 3, func(offer string) (answer string) {
-				ask := map[string]any{"type": "offer", "media": "ear", "sdp": offer}
-				if node >= 0 {
-					ask["node"] = c.id(c.nodes[node])
-				}
-				c.eventually(func() bool {
-					answered := m.try(ask)
-					answer, _ = answered["sdp"].(string)
-					return answer != ""
-				}, "an ear on node %d", node)
-				return answer
-			})
-			return ear
-		}
+		earAt := func(m *member, node int) (ear *listener) { return listen(t, 3, c.earOn(m, node)) }
 		hears := func(ear *listener, since time.Time) func() bool {
 			return func() bool { return mic.after(ear.all(), host.talker(), since) > mostAfter }
 		}
@@ -96,6 +81,22 @@ func TestHallNodeLosesItsLink(t *testing.T) {
 		c.eventually(hears(back, time.Time{}), "an ear on the node that was away hears")
 		assert.Zero(t, mic.after(lostEar.all(), host.talker(), told))
 	})
+}
+
+// earOn exchanges an ear on a node, or on any if that is less than 0. It tries again until there is one.
+func (c *embeddedCluster) earOn(m *member, node int) exchange {
+	return func(offer string) (answer string) {
+		ask := map[string]any{"type": "offer", "media": "ear", "sdp": offer}
+		if node >= 0 {
+			ask["node"] = c.id(c.nodes[node])
+		}
+		c.eventually(func() bool {
+			answered := m.try(ask)
+			answer, _ = answered["sdp"].(string)
+			return answer != ""
+		}, "an ear on node %d", node)
+		return answer
+	}
 }
 
 // counted returns a metric without labels of a node.

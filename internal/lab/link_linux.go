@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"runtime"
 	"sync"
@@ -17,6 +18,36 @@ import (
 // receives: up is what it sends. Packets do not overtake one another.
 func (l *Lab) Slow(i int, up, down network.Direction) {
 	l.t.Helper()
+	sends, receives := network.NewPath(up, uint64(i), 1), network.NewPath(down, uint64(i), 2)
+	l.slow(i, func([]byte) *network.Path { return sends }, func([]byte) *network.Path { return receives })
+}
+
+// SlowBetween puts a network between machines, for all that they send one another. What they send others, or others
+// them, arrives at once. Packets between two machines do not overtake one another.
+func (l *Lab) SlowBetween(machines []int, way network.Direction) {
+	l.t.Helper()
+	for _, i := range machines {
+		paths := map[netip.Addr]*network.Path{}
+		for _, to := range machines {
+			if to != i {
+				paths[l.Address(to)] = network.NewPath(way, uint64(i), uint64(to))
+			}
+		}
+		l.slow(i, func(packet []byte) *network.Path {
+			if len(packet) < ipv4Header {
+				return nil
+			}
+			return paths[netip.AddrFrom4([4]byte(packet[ipv4Header-4:ipv4Header]))] // where it goes
+		}, func([]byte) *network.Path { return nil })
+	}
+}
+
+// ipv4Header is the length of an IPv4 header without options.
+const ipv4Header = 20
+
+// slow has a machine's packets pass through the paths that are returned for them; nil: at once.
+func (l *Lab) slow(i int, up, down func(packet []byte) *network.Path) {
+	l.t.Helper()
 	// The machine's packets leave by a TUN device instead of its Ethernet, and come out of
 	// another beside the bridge, which routes there and answers ARP for the machine.
 	device := fmt.Sprintf("slow%d", i)
@@ -29,8 +60,8 @@ func (l *Lab) Slow(i int, up, down network.Direction) {
 	l.within(l.bridge(), func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) })
 	l.within(l.bridge(), func() error { return os.WriteFile("/proc/sys/net/ipv4/conf/br0/proxy_arp", []byte("1"), 0) })
 	var running sync.WaitGroup
-	running.Go(func() { forward(near, far, network.NewPath(up, uint64(i), 1)) })
-	running.Go(func() { forward(far, near, network.NewPath(down, uint64(i), 2)) })
+	running.Go(func() { forward(near, far, up) })
+	running.Go(func() { forward(far, near, down) })
 	l.t.Cleanup(func() {
 		_ = near.Close()
 		_ = far.Close()
@@ -83,36 +114,54 @@ func (l *Lab) tun(namespace, device string) (f *os.File) {
 	return f
 }
 
+// delayed is a packet, and when it is to arrive.
+type delayed struct {
+	at   time.Duration
+	data []byte
+}
+
 // forward passes packets on until one of the files is closed.
-func forward(from, to *os.File, path *network.Path) {
-	type packet struct {
-		at   time.Duration
-		data []byte
-	}
+func forward(from, to *os.File, pathOf func(packet []byte) *network.Path) {
 	began := time.Now()
-	// As many as two seconds of a fast link: what is more is lost, as in a router.
-	queue := make(chan packet, 10_000)
+	queues := map[*network.Path]chan delayed{}
 	var sending sync.WaitGroup
-	sending.Go(func() {
-		for p := range queue {
-			time.Sleep(p.at - time.Since(began))
-			_, _ = to.Write(p.data) // a packet that can't be sent is lost
-		}
-	})
 	defer sending.Wait()
-	defer close(queue)
+	defer func() {
+		for _, q := range queues {
+			close(q)
+		}
+	}()
+	queueOf := func(path *network.Path) chan delayed {
+		if queues[path] == nil {
+			// As many as two seconds of a fast link: what is more is lost, as in a router.
+			queue := make(chan delayed, 10_000)
+			queues[path] = queue
+			sending.Go(func() {
+				for p := range queue {
+					time.Sleep(p.at - time.Since(began))
+					_, _ = to.Write(p.data) // a packet that can't be sent is lost
+				}
+			})
+		}
+		return queues[path]
+	}
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
 		if err != nil {
 			return
 		}
+		path := pathOf(buffer[:n])
+		if path == nil {
+			_, _ = to.Write(buffer[:n])
+			continue
+		}
 		at, fate := path.Pass(time.Since(began), n)
 		if fate != network.Delivered {
 			continue
 		}
 		select {
-		case queue <- packet{at, append([]byte(nil), buffer[:n]...)}:
+		case queueOf(path) <- delayed{at, append([]byte(nil), buffer[:n]...)}:
 		default:
 		}
 	}

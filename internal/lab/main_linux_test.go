@@ -44,8 +44,9 @@ func serveEcho(at string) {
 }
 
 func TestMachinesReachOneAnother(t *testing.T) {
-	l := New(t, 3)
+	l := New(t, 4)
 	l.Slow(2, network.Direction{Delay: 30 * time.Millisecond}, network.Direction{Delay: 20 * time.Millisecond})
+	l.SlowBetween([]int{0, 3}, network.Direction{Delay: 40 * time.Millisecond})
 	for _, c := range []struct {
 		name   string
 		to     int
@@ -53,6 +54,7 @@ func TestMachinesReachOneAnother(t *testing.T) {
 	}{
 		{"over the bridge", 1, 0},
 		{"over a slow link, both ways", 2, 50 * time.Millisecond},
+		{"between two that are slow to one another", 3, 80 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			at := net.UDPAddr{IP: l.Address(c.to).AsSlice(), Port: 4000}
