@@ -98,11 +98,10 @@ const prelude = `
 function ear() {
   return connections.findLast((c) => c.signalingState !== 'closed' && c.getTransceivers().some((t) => t.direction === 'recvonly'));
 }
-// record measures what plays: for each section the loudness of each 20 ms. The
-// browser keeps all of it until the page takes it, however late that is.
-async function record(ms) {
-  if (!ear()) return [];
-  const taps = ear().getReceivers().map(({track}) => {
+// tape begins to measure what plays: its read gives for each section the loudness of each
+// 20 ms so far. The browser keeps what plays until the page takes it, however late that is.
+function tape() {
+  const taps = (ear()?.getReceivers() ?? []).map(({track}) => {
     const loudness = [], rest = [];
     const reader = new MediaStreamTrackProcessor({track: track.clone(), maxBufferSize: 1000}).readable.getReader();
     const ended = (async () => {
@@ -116,10 +115,20 @@ async function record(ms) {
     })();
     return {loudness, reader, ended};
   });
+  return {
+    read: async () => taps.map(({loudness}) => loudness),
+    stop: async () => {
+      for (const {reader} of taps) await reader.cancel();
+      await Promise.all(taps.map(({ended}) => ended));
+    },
+  };
+}
+// record is a tape of a while.
+async function record(ms) {
+  const all = tape();
   await new Promise((resolve) => setTimeout(resolve, ms));
-  for (const {reader} of taps) await reader.cancel();
-  await Promise.all(taps.map(({ended}) => ended));
-  return taps.map(({loudness}) => loudness);
+  await all.stop();
+  return all.read();
 }
 // pitches measures the loudest frequency of what each section plays, in hertz; 0 is silence.
 async function pitches(ms) {

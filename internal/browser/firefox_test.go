@@ -48,13 +48,15 @@ func (f firefoxTab) evaluate(expression string) ([]byte, error) { return f.Evalu
 func (f firefoxTab) click(x, y float64) error                   { return f.Click(x, y) }
 func (f firefoxTab) write(text string) error                    { return f.Type(text) }
 
-// firefoxPrelude records by a MediaRecorder: Firefox has no MediaStreamTrackProcessor for audio.
+// firefoxPrelude records by a MediaRecorder: Firefox has no MediaStreamTrackProcessor for audio. What
+// that has written can be decoded once it has stopped, so it does after 4.5 s.
 const firefoxPrelude = `
 window.faults = [];
 addEventListener('error', (e) => faults.push(String(e.error ?? e.message)));
 addEventListener('unhandledrejection', (e) => faults.push(String(e.reason)));
 document.addEventListener('securitypolicyviolation', (e) => faults.push(e.violatedDirective + ' ' + e.blockedURI));
-record = async (ms) => {
+tape = () => {
+  const begun = performance.now();
   const taps = (ear()?.getReceivers() ?? []).map(({track}) => {
     const recorder = new MediaRecorder(new MediaStream([track])), chunks = [];
     recorder.ondataavailable = ({data}) => chunks.push(data);
@@ -62,19 +64,28 @@ record = async (ms) => {
     recorder.start();
     return {recorder, chunks, stopped};
   });
-  await new Promise((resolve) => setTimeout(resolve, ms));
-  return Promise.all(taps.map(async ({recorder, chunks, stopped}) => {
-    recorder.stop();
-    await stopped;
+  const stop = () => Promise.all(taps.map(({recorder, stopped}) => {
+    if (recorder.state !== 'inactive') recorder.stop();
+    return stopped;
+  }));
+  const decode = async ({chunks}) => {
     const audio = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(await new Blob(chunks).arrayBuffer());
     const samples = audio.getChannelData(0), loudness = [];
     for (let i = 0; i + 960 <= samples.length; i += 960) {
       loudness.push(Math.sqrt(samples.subarray(i, i + 960).reduce((n, x) => n + x * x, 0) / 960));
     }
     return loudness;
-  }));
+  };
+  const read = async () => {
+    if (taps.some(({recorder}) => recorder.state === 'recording')) {
+      if (performance.now() - begun < 4500) return [];
+      await stop();
+    }
+    return Promise.all(taps.map(decode));
+  };
+  return {stop, read};
 };
-Object.assign(window, {ear, record, pitches, inbound});
+Object.assign(window, {ear, tape, record, pitches, inbound});
 `
 
 // hearsTone waits until the loudest that a section plays is a tone.
