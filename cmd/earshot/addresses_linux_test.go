@@ -25,7 +25,7 @@ func TestEverybodyJoinsOverEveryAddress(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, 2)
 	start := func(machine int, out, errs io.Writer, args ...string) *exec.Cmd {
-		c := l.Command(machine, os.Args[0], args...)
+		c := l.Command(machine, program(t), args...)
 		c.Env = append(os.Environ(), workerTokenEnv+"=secret")
 		c.Stdout, c.Stderr = out, errs
 		require.NoError(t, c.Start())

@@ -35,20 +35,18 @@ type clusterProcess struct {
 
 var processURL = regexp.MustCompile(`(https?|nats)://[0-9.:]+`)
 
-// startClusterProcess starts the test binary again, with more environment and arguments, and
-// waits until it says where it serves. It ends with the test.
-func startClusterProcess(t *testing.T, env string, args ...string) clusterProcess {
+// startClusterProcess starts earshot, and waits until it says where it serves. It ends with
+// the test.
+func startClusterProcess(t *testing.T, args ...string) clusterProcess {
 	t.Helper()
-	p, _ := launchClusterProcess(t, env, args...)()
+	p, _ := launchClusterProcess(t, earshotProcess(t, args...))()
 	return p
 }
 
 // launchClusterProcess starts one, and returns what waits until it says where it serves, and has the
 // lines that it has printed before.
-func launchClusterProcess(t *testing.T, env string, args ...string) (serving func() (p clusterProcess, before []string)) {
+func launchClusterProcess(t *testing.T, cmd *exec.Cmd) (serving func() (p clusterProcess, before []string)) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), env)
 	_, err := cmd.StdinPipe() // closed by Wait, or by the end of this process
 	require.NoError(t, err)
 	stdout, err := cmd.StdoutPipe()
@@ -60,7 +58,7 @@ func launchClusterProcess(t *testing.T, env string, args ...string) (serving fun
 		_ = cmd.Process.Kill() // SIGKILL ends a stopped process, too
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("the log of %v:\n%s", args, log)
+			t.Logf("the log of %v:\n%s", cmd, log)
 		}
 	})
 	return func() (clusterProcess, []string) {
@@ -73,7 +71,7 @@ func launchClusterProcess(t *testing.T, env string, args ...string) (serving fun
 			}
 			before = append(before, lines.Text())
 		}
-		require.Fail(t, "it did not start", "%v: %s", args, log)
+		require.Fail(t, "it did not start", "%v: %s", cmd, log)
 		return clusterProcess{}, nil
 	}
 }
@@ -107,7 +105,7 @@ func startProcessCluster(t *testing.T, flags ...string) *processCluster {
 	require.NoError(t, listener.Close())
 	c.startNATS(t)
 	for range 3 {
-		c.nodes = append(c.nodes, startClusterProcess(t, "", append([]string{"serve", "--cluster", "--nats", c.nats.url, "--data", t.TempDir(),
+		c.nodes = append(c.nodes, startClusterProcess(t, append([]string{"serve", "--cluster", "--nats", c.nats.url, "--data", t.TempDir(),
 			"--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--operator-token", clusterToken, "--rate-limit-exempt", "127.0.0.0/8", "--stop-with-stdin"}, flags...)...))
 	}
 	return c
@@ -115,7 +113,9 @@ func startProcessCluster(t *testing.T, flags ...string) *processCluster {
 
 func (c *processCluster) startNATS(t *testing.T) {
 	t.Helper()
-	c.nats = startClusterProcess(t, asNATS+"="+c.natsSpec)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), asNATS+"="+c.natsSpec)
+	c.nats, _ = launchClusterProcess(t, cmd)()
 }
 
 // post makes a request that must succeed, and reads its answer.
@@ -248,6 +248,7 @@ func (d *decided) holds(t *testing.T, at clusterProcess) {
 // than the others wait.
 func TestRoomsOutliveTheirNode(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	for name, how := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -462,6 +463,7 @@ thresholds:
 // their rooms, and brings it back.
 func TestClusterLosesItsNATSServer(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	for name, how := range map[string]syscall.Signal{"killed, and started again": syscall.SIGKILL, "stopped, and continued": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,9 +44,9 @@ func TestThreeNodesKeepEverythingThemselves(t *testing.T) {
 	realTime(t)
 	t.Parallel()
 	args := threeNodes(t)
-	first := launchClusterProcess(t, "", args[2]...)
-	second := launchClusterProcess(t, "", args[0]...)
-	third := launchClusterProcess(t, "", args[1]...)
+	first := launchClusterProcess(t, earshotProcess(t, args[2]...))
+	second := launchClusterProcess(t, earshotProcess(t, args[0]...))
+	third := launchClusterProcess(t, earshotProcess(t, args[1]...))
 	c := &processCluster{}
 	for _, serving := range []func() (clusterProcess, []string){second, third, first} {
 		p, _ := serving()
@@ -95,7 +95,7 @@ func TestThreeNodesKeepEverythingThemselves(t *testing.T) {
 	}
 	assert.LessOrEqual(t, uses, 1, "one of two uses was left")
 
-	back := startClusterProcess(t, "", args[lost]...)
+	back := startClusterProcess(t, args[lost]...)
 	back.eventually(t, "/readyz", http.StatusOK, "it is a node again")
 	d.holds(t, back)
 	others[0].signal(t, syscall.SIGTERM)
@@ -117,7 +117,7 @@ func TestSingleServerBecomesThreeNodes(t *testing.T) {
 	t.Parallel()
 	args := threeNodes(t)
 	data := args[1][7]
-	single := startClusterProcess(t, "", "serve", "--data", data, "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--rate-limit-exempt", "127.0.0.0/8", "--stop-with-stdin")
+	single := startClusterProcess(t, "serve", "--data", data, "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--rate-limit-exempt", "127.0.0.0/8", "--stop-with-stdin")
 	own, err := os.ReadFile(filepath.Join(data, cli.OperatorTokenFile))
 	require.NoError(t, err)
 	token := strings.TrimSpace(string(own))
@@ -136,7 +136,7 @@ func TestSingleServerBecomesThreeNodes(t *testing.T) {
 		if i == 1 {
 			node = append(node, "--import")
 		}
-		serving = append(serving, launchClusterProcess(t, "", node...))
+		serving = append(serving, launchClusterProcess(t, earshotProcess(t, node...)))
 	}
 	for _, s := range serving {
 		n, _ := s()

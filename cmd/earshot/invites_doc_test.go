@@ -34,9 +34,7 @@ func TestInvitesDocumentCommandsRun(t *testing.T) {
 	data, bin := t.TempDir(), t.TempDir()
 	url, stop := served(t, "--data", data)
 	defer func() { assert.Zero(t, stop()) }()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	wrapper := fmt.Sprintf("#!/bin/sh\nexec '%s' \"$@\" --target '%s' --data '%s'\n", self, url, data)
+	wrapper := fmt.Sprintf("#!/bin/sh\nexec '%s' \"$@\" --target '%s' --data '%s'\n", program(t), url, data)
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "earshot"), []byte(wrapper), 0o755))
 
 	cmd := exec.Command("sh", "-eux", "-c", script.String())
@@ -55,9 +53,7 @@ func TestRoomCreateSaysCommandsThatRun(t *testing.T) {
 	data, bin := filepath.Join(t.TempDir(), "the club's data"), t.TempDir()
 	url, stop := served(t, "--data", data)
 	defer func() { assert.Zero(t, stop()) }()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	require.NoError(t, os.Symlink(self, filepath.Join(bin, "earshot")))
+	require.NoError(t, os.Symlink(program(t), filepath.Join(bin, "earshot")))
 
 	stdout, stderr, code := command(t, "room", "create", "The Lobby", "--slots", "1", "--target", url, "--data", data)
 	require.Zero(t, code, stderr)

@@ -25,6 +25,7 @@ import (
 // what ran is in the files, whole.
 func TestReportsAreKept(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		end     os.Signal
@@ -57,7 +58,7 @@ func TestReportsAreKept(t *testing.T) {
 			if c.repeat {
 				args, suffix = append(args, "--repeat", "3"), "-1"
 			}
-			run := exec.Command(os.Args[0], args...)
+			run := exec.Command(program(t), args...)
 			read, write, err := os.Pipe()
 			require.NoError(t, err)
 			run.Stdout = write
@@ -136,7 +137,7 @@ func TestSIGHUPIsIgnoredUnderNohup(t *testing.T) {
 	if _, err := exec.LookPath("nohup"); err != nil {
 		t.Skip("this system has no nohup")
 	}
-	run := exec.Command("nohup", os.Args[0], "run", small(t, `  joined: ["rate >= 0"]`), "-q")
+	run := exec.Command("nohup", program(t), "run", small(t, `  joined: ["rate >= 0"]`), "-q")
 	progress, err := run.StderrPipe()
 	require.NoError(t, err)
 	var printed strings.Builder

@@ -38,7 +38,7 @@ type sharedRun struct {
 // startTarget starts a server, which is ended with the test, and returns its URL.
 func startTarget(t *testing.T) (server *exec.Cmd, url string) {
 	t.Helper()
-	server = exec.Command(os.Args[0], "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--rate-limit-exempt", "127.0.0.0/8")
+	server = exec.Command(program(t), "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--rate-limit-exempt", "127.0.0.0/8")
 	stdout, err := server.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, server.Start())
@@ -73,14 +73,14 @@ func startSharedRun(t *testing.T) *sharedRun {
 	_, target := startTarget(t)
 
 	c := &sharedRun{target: target, progress: &lastWords{}, summary: filepath.Join(t.TempDir(), "summary.json")}
-	c.coordinator = exec.Command(os.Args[0], "run", sharedScenario(t), "--hold", "60s", "--workers", "2",
+	c.coordinator = exec.Command(program(t), "run", sharedScenario(t), "--hold", "60s", "--workers", "2",
 		"--coordinate", at, "--target", target, "--summary", c.summary)
 	c.coordinator.Env = append(os.Environ(), workerTokenEnv+"=secret")
 	c.coordinator.Stderr = c.progress
 	start(c.coordinator)
 	c.link = startSlowLink(t, at)
 	for i, to := range []string{c.link.address, at} {
-		c.workers[i] = exec.Command(os.Args[0], "worker", "--join", "nats://secret@"+to, "--name", []string{"one", "two"}[i])
+		c.workers[i] = exec.Command(program(t), "worker", "--join", "nats://secret@"+to, "--name", []string{"one", "two"}[i])
 		c.workers[i].Stderr = &c.said[i]
 		start(c.workers[i])
 	}
@@ -90,6 +90,7 @@ func startSharedRun(t *testing.T) *sharedRun {
 
 func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	signals := func(s os.Signal) func(*sharedRun) error {
 		return func(c *sharedRun) error { return c.workers[0].Process.Signal(s) }
 	}
@@ -122,6 +123,7 @@ func TestALostWorkerMakesTheRunInvalidByName(t *testing.T) {
 // alone: people who are not seen out keep their places until they are taken for gone.
 func TestWorkersEndWhenTheirCoordinatorIsLost(t *testing.T) {
 	realTime(t)
+	t.Parallel()
 	for sentence, signal := range map[string]os.Signal{
 		"a coordinator that is killed":    syscall.SIGKILL,
 		"a coordinator that stands still": syscall.SIGSTOP,

@@ -46,7 +46,7 @@ func startMachines(t *testing.T, n int) *machines {
 // start starts a process on a machine, which ends with the test.
 func (m *machines) start(machine int, out, errs io.Writer, args ...string) *exec.Cmd {
 	m.t.Helper()
-	c := m.lab.Command(machine, os.Args[0], args...)
+	c := m.lab.Command(machine, program(m.t), args...)
 	c.Env = append(os.Environ(), workerTokenEnv+"=secret")
 	c.Stdout, c.Stderr = out, errs
 	require.NoError(m.t, c.Start())

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,8 +20,8 @@ import (
 	"github.com/earshot-audio/earshot/internal/testaudio"
 )
 
-// asCommand makes the test binary behave as earshot: a run starts its own server as a
-// child process of the same program.
+// asCommand makes the test binary behave as earshot: a run in this process starts its own
+// server as a child process of the same program.
 const asCommand = "EARSHOT_TEST_AS_COMMAND"
 
 // asNATS makes it a NATS server: its port and the directory of what it keeps.
@@ -42,7 +44,42 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv(asCommand, "1"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(built) // a temporary folder may stay
+		os.Exit(code)
+	}))
+}
+
+// built is the folder of what [earshot] has built, if it has.
+var built string
+
+// earshot builds the program once and returns its path. It is the program as people run it:
+// under the race detector it is ten times as slow, and several processes of it leave one
+// another too little of the machine. What runs in the tests' own process is under the race
+// detector, and what that starts; with EARSHOT_SOAK, as make repeat has it, all of it is.
+var earshot = sync.OnceValues(func() (string, error) {
+	if os.Getenv("EARSHOT_SOAK") != "" {
+		return os.Args[0], nil
+	}
+	var err error
+	if built, err = os.MkdirTemp("", "earshot-command-"); err != nil {
+		return "", err
+	}
+	path := filepath.Join(built, "earshot")
+	build := exec.Command("go", "build", "-o", path, ".")
+	build.Dir = filepath.Dir(testdata)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build earshot: %w\n%s", err, out)
+	}
+	return path, os.Chmod(built, 0o755) // other users run it, too
+})
+
+// program is the path of earshot, for processes of it.
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := earshot()
+	require.NoError(t, err)
+	return path
 }
 
 // command runs earshot in this process and returns what it printed and its
@@ -94,9 +131,14 @@ func file(t *testing.T, name, content string) string {
 	return path
 }
 
-// earshotProcess is earshot as a child process: this program, with asCommand in its
-// environment.
+// earshotProcess is earshot as a child process.
 func earshotProcess(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	return exec.CommandContext(t.Context(), program(t), args...)
+}
+
+// underRaceDetector is earshot as a child process that is as slow as the tests.
+func underRaceDetector(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	return exec.CommandContext(t.Context(), os.Args[0], args...)
 }

@@ -41,8 +41,7 @@ func somebody(t *testing.T) person {
 		assert.NoError(t, os.Chmod(p.readOnly, 0o700))
 		assert.NoError(t, os.RemoveAll(base))
 	})
-	self, err := os.Executable()
-	require.NoError(t, err)
+	self := program(t)
 	// A copy can't be started while a process that another test has just forked holds it
 	// open for writing: it is made only where the files are on two file systems.
 	if err := os.Link(self, p.program); err != nil {

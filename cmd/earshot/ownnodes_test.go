@@ -19,9 +19,10 @@ func playNodes(t *testing.T, text string) map[string]struct{ Count, Rate, Max fl
 	t.Helper()
 	summary := filepath.Join(t.TempDir(), "summary.json")
 	text = strings.ReplaceAll(text, "VOICE", voice(t))
-	stdout, stderr, code := command(t, "run", file(t, "nodes.yaml", text), "--summary", summary)
-	if code != cli.ExitInvalid {
-		require.Zero(t, code, "%s\n%s", stdout, stderr)
+	run := earshotProcess(t, "run", file(t, "nodes.yaml", text), "--summary", summary)
+	said, _ := run.CombinedOutput() // its code is looked at
+	if code := run.ProcessState.ExitCode(); code != cli.ExitInvalid {
+		require.Zero(t, code, "%s", said)
 	}
 	data, err := os.ReadFile(summary)
 	require.NoError(t, err)
@@ -29,7 +30,7 @@ func playNodes(t *testing.T, text string) map[string]struct{ Count, Rate, Max fl
 		Metrics map[string]struct{ Count, Rate, Max float64 }
 	}
 	require.NoError(t, json.Unmarshal(data, &s))
-	assert.InDelta(t, 1, s.Metrics["joined"].Rate, 0, stdout)
+	assert.InDelta(t, 1, s.Metrics["joined"].Rate, 0, "%s", said)
 	t.Logf("%v ms at most", s.Metrics["reconnect_duration"].Max)
 	return s.Metrics
 }

@@ -45,9 +45,7 @@ func TestReadmesPathFromAnEmptyFolderToAGate(t *testing.T) {
 	t.Parallel()
 	commands, text := firstPath(t)
 	bin, folder := t.TempDir(), t.TempDir()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	wrapper := fmt.Sprintf("#!/bin/sh\n[ \"$1\" = run ] && set -- \"$@\" --hold 1s --listeners 3\nexec '%s' \"$@\"\n", self)
+	wrapper := fmt.Sprintf("#!/bin/sh\n[ \"$1\" = run ] && set -- \"$@\" --hold 1s --listeners 3\nexec '%s' \"$@\"\n", program(t))
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "earshot"), []byte(wrapper), 0o755))
 	shell := func(dir, script string) (string, int) {
 		cmd := exec.Command("bash", "-eo", "pipefail", "-c", script)

@@ -21,8 +21,7 @@ import (
 
 func TestServeSIGTERMSaysGoodbyeAndExits0(t *testing.T) {
 	t.Parallel()
-	// The test's own program, with asCommand in its environment, is earshot.
-	c := exec.Command(os.Args[0], "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0")
+	c := exec.Command(program(t), "serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0")
 	var errs bytes.Buffer
 	c.Stderr = &errs
 	stdout, err := c.StdoutPipe()
@@ -62,7 +61,7 @@ func TestServeSIGTERMSaysGoodbyeAndExits0(t *testing.T) {
 func TestRunSIGINTStillReports(t *testing.T) {
 	realTime(t)
 	t.Parallel()
-	c := exec.Command(os.Args[0], "run", small(t, `  joined: ["rate == 1"]`), "--hold", "10m")
+	c := exec.Command(program(t), "run", small(t, `  joined: ["rate == 1"]`), "--hold", "10m")
 	var report bytes.Buffer
 	c.Stdout = &report
 	progress, err := c.StderrPipe()

@@ -18,7 +18,7 @@ func TestRunInvalidWhenGeneratorLacksCPU(t *testing.T) {
 	defer func() { assert.Zero(t, stop()) }()
 	for _, c := range throttledThresholds {
 		t.Run(c.name, func(t *testing.T) {
-			run := earshotProcess(t, "run", small(t, c.text), "--target", url, "--hold", "4s")
+			run := underRaceDetector(t, "run", small(t, c.text), "--target", url, "--hold", "4s")
 			text, code := throttled(t, run, startLast, hog)
 			assert.Equal(t, cli.ExitInvalid, code, text)
 			assert.Contains(t, text, "the generator was the bottleneck")

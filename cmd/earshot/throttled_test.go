@@ -68,7 +68,7 @@ func TestRunInvalidWhenGeneratorIsStoppedRepeatedly(t *testing.T) {
 	defer func() { assert.Zero(t, stop()) }()
 	for _, c := range throttledThresholds {
 		t.Run(c.name, func(t *testing.T) {
-			run := earshotProcess(t, "run", small(t, c.text), "--target", url, "--hold", "4s")
+			run := underRaceDetector(t, "run", small(t, c.text), "--target", url, "--hold", "4s")
 			text, code := throttled(t, run, (*exec.Cmd).Start, func(generator *exec.Cmd, over <-chan struct{}) {
 				for {
 					for _, s := range []struct {
