@@ -211,6 +211,7 @@ func TestClusterAndOneServerExcludeEachOther(t *testing.T) {
 // TestNodesOutliveTheirNATSServer stops and starts the NATS server of a cluster. What is
 // written meanwhile is refused, and afterwards all see what each writes.
 func TestNodesOutliveTheirNATSServer(t *testing.T) {
+	t.Parallel()
 	nats := startNATS(t)
 	a, b := openNode(t, nats.url(), "a"), openNode(t, nats.url(), "b")
 	require.NoError(t, a.PutRoom(room.State{Config: room.Config{Name: "lobby"}, Created: noon}))

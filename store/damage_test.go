@@ -129,6 +129,7 @@ func TestRecordThatSaysNothingIsSaid(t *testing.T) {
 	} {
 		for _, bucket := range []string{"rooms", "invites", "accounts", "plans", "audit"} {
 			t.Run(bucket+": "+what, func(t *testing.T) {
+				t.Parallel()
 				dir, _ := keptDirs(t)
 				s, err := Open(t.Context(), Config{Dir: dir})
 				require.NoError(t, err)

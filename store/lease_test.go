@@ -161,6 +161,7 @@ func TestRedeemFromTwoServers(t *testing.T) {
 // is acknowledged, and the store is not ready; then its owner goes on, and nobody else
 // gets in between.
 func TestOwnerOutlivesItsNATSServer(t *testing.T) {
+	t.Parallel()
 	nats := startNATS(t)
 	url := nats.url()
 	s := openOver(t, url)
@@ -216,6 +217,7 @@ func TestNATSServerThatForgotIsSaid(t *testing.T) {
 // and let go at random, with their NATS server stopped at times. Each of them bans people
 // as long as it may. All bans that were acknowledged are there in the end.
 func TestServersThatFightLoseNothing(t *testing.T) {
+	t.Parallel()
 	const lives, rounds, rooms = 3, 8, 12
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
