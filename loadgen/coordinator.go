@@ -223,10 +223,28 @@ func (c *coordinator) loseAfter(i int, why string, silent time.Duration) {
 // checkSelf sees whether the coordinator keeps up with the workers. What it missed they are
 // not to blame for.
 func (c *coordinator) checkSelf() {
-	if err := c.hub.Overrun(); err != nil && c.trouble == "" {
+	err := c.hub.Overrun()
+	if err == nil {
+		err = behind(c.workers, c.clock.Now())
+	}
+	if err != nil && c.trouble == "" {
 		c.trouble = err.Error()
 		c.stop("the coordinator could not keep up")
 	}
+}
+
+// maxBehind is how late the workers may learn what others sent, and still measure what came of it. A worker that
+// tells it later is lost before.
+const maxBehind = BusyFor + LostAfter + time.Second
+
+// behind is an error if they learn it later: what they told waits here.
+func behind(workers []*workerState, now time.Duration) error {
+	for _, w := range workers {
+		if late := now - w.horizon.Start(); w.horizon > 0 && !w.measured && !w.gone() && late > maxBehind {
+			return fmt.Errorf("what worker %s sent is known only %v later", w.Name, late.Round(100*time.Millisecond))
+		}
+	}
+	return nil
 }
 
 // silentTime is the longest recent one, which may last still.

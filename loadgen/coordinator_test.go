@@ -92,3 +92,33 @@ func repeated(d time.Duration, n int) (all []time.Duration) {
 	}
 	return all
 }
+
+// Workers hold what they receive against what the others sent. Of what they learn too late the server would be
+// said to have lost it.
+func TestNobodyMeasuresAgainstWhatIsForgotten(t *testing.T) {
+	assert.Less(t, maxBehind+2*ReportEvery, measure.Remembered)
+	for _, c := range []struct {
+		sentence string
+		worker   workerState
+		late     time.Duration
+		trouble  bool
+	}{
+		{"it has told of the present", workerState{}, time.Second, false},
+		{"it is behind, and would be lost", workerState{}, BusyFor + LostAfter, false},
+		{"what it told waits", workerState{}, maxBehind + time.Second, true},
+		{"it has told nothing yet", workerState{}, time.Hour, false},
+		{"it has told all", workerState{measured: true}, maxBehind + time.Second, false},
+		{"it is lost", workerState{Worker: Worker{Lost: "it is"}}, maxBehind + time.Second, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			const ran = time.Minute
+			co := &coordinator{
+				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, measure.NewClockSince(time.Now().Add(-ran)), newProblems()), hub: noHub{},
+				workers: []*workerState{&c.worker},
+			}
+			c.worker.horizon = measure.BinAt(max(0, ran-c.late))
+			co.checkSelf()
+			assert.Equal(t, c.trouble, co.trouble != "", co.trouble)
+		})
+	}
+}

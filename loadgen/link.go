@@ -158,8 +158,9 @@ const (
 	// without a message one of them is lost.
 	ReportEvery = 200 * time.Millisecond
 	LostAfter   = 3 * time.Second
-	// BusyFor is for how long one that is busy may only say that it is there.
-	BusyFor = 30 * time.Second
+	// BusyFor is for how long one that is busy may only say that it is there. With what follows it is less
+	// than what workers can measure without it: [measure.Remembered].
+	BusyFor = 12 * time.Second
 	// lead is how long after an agreement a phase begins, so that all workers know by then.
 	lead = 300 * time.Millisecond
 )

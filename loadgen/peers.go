@@ -32,8 +32,8 @@ type peers struct {
 	steady   *sample // from the beginning of the steady state
 	now      *sample // the last one
 
-	bound     atomic.Int64 // see clockBound
-	reporting int          // how often in a row a report was being made when another was due; for talk
+	bound     atomic.Int64  // see clockBound
+	reporting time.Duration // for how long a report has been being made; for talk
 
 	mu        sync.Mutex
 	changed   *sync.Cond
@@ -114,10 +114,11 @@ func (p *peers) talk(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			p.sendOrLive()
 			now := time.Now()
-			lost := silent.Pass(now.Sub(was))
+			passed := now.Sub(was)
 			was = now
+			p.sendOrLive(passed)
+			lost := silent.Pass(passed)
 			if lost && len(p.link.News()) == 0 { // else it has spoken, and this process was late to read it
 				p.giveUp(errSilent)
 				return
@@ -271,15 +272,16 @@ func (p *peers) measured(now sample) {
 }
 
 // sendOrLive sends a report. While another one is being made, which takes its time on a busy machine, it says
-// that the worker is there: not to be lost for that. That goes on for no longer than [BusyFor].
-func (p *peers) sendOrLive() {
+// that the worker is there: not to be lost for that. That goes on for no longer than [BusyFor]. So much time has
+// passed since the last call.
+func (p *peers) sendOrLive(passed time.Duration) {
 	if p.sending.TryLock() {
 		defer p.sending.Unlock()
 		p.reporting = 0
 		p.sendReport(false, func(*Report) {})
 		return
 	}
-	if p.reporting++; p.reporting > int(BusyFor/ReportEvery) {
+	if p.reporting += passed; p.reporting > BusyFor {
 		return
 	}
 	if err := p.link.Alive(); err != nil {

@@ -47,11 +47,11 @@ func TestWorkerIsAliveWhileItMakesAReport(t *testing.T) {
 	p := newPeers(&run{}, link)
 	p.sending.Lock()
 	for range 10 {
-		p.sendOrLive()
+		p.sendOrLive(ReportEvery)
 	}
 	assert.Equal(t, 10, link.times)
 	for range 1000 {
-		p.sendOrLive()
+		p.sendOrLive(ReportEvery)
 	}
 	assert.Equal(t, int(BusyFor/ReportEvery), link.times, "a report that is never made is another thing")
 }

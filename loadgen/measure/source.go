@@ -17,6 +17,10 @@ const (
 	words    = ringBins / wordBins
 )
 
+// Remembered is for how long what came can be told from what was sent, if it is known no sooner what others
+// sent: without a word at each end.
+const Remembered = (words - 2) * wordBins * BinLength
+
 // onsetBins is how much of a turn's start counts in onset_clip and not in
 // delivered: 100 ms.
 const onsetBins = 5
