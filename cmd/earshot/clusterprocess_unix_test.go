@@ -169,6 +169,21 @@ func (p clusterProcess) metric(t *testing.T, name string) (sum float64) {
 	return sum
 }
 
+// awaitFree waits until all nodes know that nobody is on any of them: they hear it from one another after a
+// while, and give nobody to a node that was full until then.
+func (c *processCluster) awaitFree(t *testing.T) {
+	t.Helper()
+	taken := regexp.MustCompile(`"taken":\s*[1-9]`)
+	require.Eventually(t, func() bool {
+		for _, n := range c.nodes {
+			if status, text := get(t, http.MethodGet, n.url+"/api/nodes", clusterToken, ""); status != http.StatusOK || taken.MatchString(text) {
+				return false
+			}
+		}
+		return true
+	}, clusterPatience, 50*time.Millisecond, "the seats are free again")
+}
+
 // eventually waits until a node answers a GET with a status.
 func (p clusterProcess) eventually(t *testing.T, path string, status int, why string) {
 	t.Helper()
@@ -453,6 +468,7 @@ thresholds:
 	require.Zero(t, code, "%s\n%s", stdout, stderr)
 	first := elsewhere()
 	assert.Positive(t, first, "ears were on other nodes")
+	c.awaitFree(t)
 	stdout, stderr, code = honestly(t, "run", path, "--driver", "whep", "--whip-url", c.nodes[1].url+"/rooms/"+room+"/whip",
 		"--whep-url", c.nodes[2].url+"/rooms/"+room+"/whep", "--token", clusterToken)
 	require.Zero(t, code, "%s\n%s", stdout, stderr)

@@ -113,12 +113,28 @@ func (g *generator) follow(progress io.Reader) string {
 	last := ""
 	for lines := bufio.NewScanner(progress); lines.Scan(); {
 		text.WriteString(lines.Text() + "\n")
-		if fields := strings.Fields(lines.Text()); len(fields) > 1 && strings.HasSuffix(fields[0], "s") && fields[1] != last {
-			last = fields[1]
-			close(g.begun(last))
+		if phase := phaseOf(lines.Text()); phase != "" && phase != last {
+			last = phase
+			if g.has(phase) {
+				g.log("told of", phase, "again:", text.String())
+				continue
+			}
+			close(g.begun(phase))
 		}
 	}
 	return text.String()
+}
+
+// phaseOf is the phase that a line of progress tells of: "  2.3s  steady  6 of 6 joined". It is "" for another line.
+func phaseOf(line string) string {
+	fields := strings.Fields(line)
+	if len(fields) < 2 {
+		return ""
+	}
+	if _, err := time.ParseDuration(fields[0]); err != nil {
+		return ""
+	}
+	return fields[1]
 }
 
 // in waits until a time after the beginning of a phase, and reports whether the
