@@ -35,7 +35,7 @@ func untouched() map[string]map[string]string {
 		planned    = "it is by when packets were planned to be sent"
 		asOld      = "an acknowledgement is taken to be as old as the stall is long, and after it a sound server passes nothing on"
 		noOrder    = "the order in which packets come is not that of the reading, and late frames leave in order"
-		kept       = "what waits for a core is late, by less than is waited for it, and not lost"
+		kept       = "a join has ten seconds, and a server is behind for less"
 		askedLater = "a server that waits acknowledges later, and passes nothing on after it"
 		byFrame    = "a frame that goes out late for it is counted by itself, and the kernel stamps what comes"
 		authentic  = "what the generator does to packets it does to whole ones"
@@ -57,14 +57,14 @@ func untouched() map[string]map[string]string {
 	}
 	return map[string]map[string]string{
 		"joined":           {"clock step": noStamps, "late sends": notOfMedia, "shared cores": kept},
-		"delivered":        {"clock step": counts, "shared cores": kept},
-		"recovered":        {"clock step": noStamps, "late sends": "what is requested again is by the sequence of the server", "shared cores": kept},
-		"onset_clip":       {"clock step": counts, "shared cores": kept, "quota": byFrame},
+		"delivered":        {"clock step": counts},
+		"recovered":        {"clock step": noStamps, "late sends": "what is requested again is by the sequence of the server"},
+		"onset_clip":       {"clock step": counts, "quota": byFrame},
 		"latency":          {"quota": byFrame},
 		"jitter":           {"quota": byFrame},
 		"rtt":              {"drops": fewer, "late sends": notOfMedia},
 		"unrecognised":     all("a packet is recognised by what it holds and its time stamp, and by when it was read after a step"),
-		"loss":             {"clock step": counts, "shared cores": kept},
+		"loss":             {"clock step": counts},
 		"audio_score":      all(scored),
 		"mute_silence":     silence,
 		"kick_silence":     silence,
@@ -72,7 +72,7 @@ func untouched() map[string]map[string]string {
 		"published":        {"clock step": noStamps, "late sends": notOfMedia, "shared cores": kept},
 		"publish_duration": {"clock step": noStamps, "late sends": notOfMedia},
 		"mic_rtt":          {"clock step": noStamps, "drops": fewer, "late sends": notOfMedia},
-		"mic_loss":         {"clock step": noStamps, "shared cores": kept, "quota": byFrame},
+		"mic_loss":         {"clock step": noStamps, "quota": byFrame},
 		"mic_jitter":       {"clock step": noStamps, "drops": spaced},
 		"mic_nacks":        all("the server counts it, and only mics behind a simulated network are asked"),
 		"duplicates":       all("a packet is requested again by the present, and not by when those before it came"),
@@ -80,7 +80,7 @@ func untouched() map[string]map[string]string {
 		"unauthentic":      all(authentic),
 		"server_cpu":       all(ofServer),
 		"server_rss":       all(ofServer),
-		"packets_per_core": {"clock step": counts, "shared cores": kept},
+		"packets_per_core": {"clock step": counts},
 		"generator_lag":    all(asItSays),
 		"generator_drops":  all(asItSays),
 	}

@@ -110,7 +110,7 @@ func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
 			name: "late sends", cause: metric.LateFrames, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, late: until(lastingBin),
 		},
 		{
-			name: "shared cores", cause: metric.SharedCores, late: none, lost: nothing, misread: waited, slow: lasting / 2, behind: lasting / 2,
+			name: "shared cores", cause: metric.SharedCores, late: none, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: waited, slow: lasting / 2, behind: lasting / 2,
 			booked: each(100*time.Millisecond, struck, struck+lasting*3/2, func(a *measure.Aggregator, from, until, within time.Duration) {
 				a.Compete(from, until, within, lasting/2, true)
 			}),

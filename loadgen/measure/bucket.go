@@ -27,6 +27,7 @@ type bucketEvents struct {
 	deprived  atomic.Int64  // ns that the server waited for cores that others took
 	behind    atomic.Int64  // ns by which it may have been behind at most, since it shared them
 	calm      atomic.Bool   // it was not all the time
+	overrun   atomic.Bool   // it was for so long that its buffers may have been full
 	stepped   atomic.Bool   // the wall clock was stepped
 	stolen    atomic.Int64  // ns that a hypervisor took the cores
 	// The share of the packets that may have been late for it, and that may have been lost, in
@@ -37,7 +38,7 @@ type bucketEvents struct {
 // taken is how many of the packets lost in the bucket, of those owed, may be the doing of the
 // generator's machine, besides what was dropped: cores were taken.
 func (e *bucketEvents) taken(lost, owed uint64) uint64 {
-	if time.Duration(e.deprived.Load()) >= deprivedLoss {
+	if time.Duration(e.deprived.Load()) >= deprivedLoss || e.overrun.Load() {
 		return lost
 	}
 	return min(lost, share(owed, float64(e.lossReach.Load())/reachScale))

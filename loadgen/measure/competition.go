@@ -16,21 +16,25 @@ type competition struct {
 // competeLag is how long a thread may have waited before that is known.
 const competeLag = 100 * time.Millisecond
 
+// lossy reports whether it was behind for so long that the buffers may have been full that hold what waits. A
+// moment in which a core is free now and then is not.
+func (c competition) lossy() bool { return c.always && c.behind >= deprivedLoss }
+
 // Compete books that a server waited for cores of its machine for so long in [from, until), summed over
 // its threads, while the generator or others ran on them, and by how much it may be behind for that: by no
-// more can a packet of that time be late through them. Nothing is lost for it: what waits is kept. What a
+// more can a packet of that time be late through them. What waits is kept, as long as buffers hold it. What a
 // thread waited is known when it runs again, so that it may have been in the competeLag before.
 //
-// Always means that it may have been behind all the time. It is called within a second, and also where
+// Always means that it may have been behind all the time, since no core was free. It is called within a second, and also where
 // the server is not behind.
 func (a *Aggregator) Compete(from, until, waited, behind time.Duration, always bool) {
 	always = always && behind > 0
+	one := competition{period{max(0, from-competeLag), until}, waited, behind, always}
 	d := &a.doubts
 	d.mu.Lock()
 	d.competed += waited
-	from = max(0, from-competeLag)
 	if behind > 0 || len(d.competitions) > 0 {
-		d.competitions = entered(d.competitions, competition{period{from, until}, waited, behind, always}, func(a, b competition) competition {
+		d.competitions = entered(d.competitions, one, func(a, b competition) competition {
 			return competition{a.and(b.period), a.waited + b.waited, max(a.behind, b.behind), a.always && b.always}
 		})
 	}
@@ -38,9 +42,12 @@ func (a *Aggregator) Compete(from, until, waited, behind time.Duration, always b
 	if behind >= BinLength {
 		d.any.Store(true)
 	}
-	a.eachBucket(from, until-1, func(e *bucketEvents) {
+	a.eachBucket(one.from, until-1, func(e *bucketEvents) {
 		if !always {
 			e.calm.Store(true)
+		}
+		if one.lossy() {
+			e.overrun.Store(true)
 		}
 		for was := e.behind.Load(); int64(behind) > was && !e.behind.CompareAndSwap(was, int64(behind)); {
 			was = e.behind.Load()

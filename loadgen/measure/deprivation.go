@@ -54,5 +54,10 @@ func (d *doubts) lossy(from, until time.Duration) bool {
 			return true
 		}
 	}
+	for c := range overlapping(d.competitions, from, until) {
+		if c.lossy() {
+			return true
+		}
+	}
 	return false
 }

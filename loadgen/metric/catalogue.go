@@ -41,7 +41,7 @@ var catalogue = [...]Definition{
 		Help:    "media packets received, of those due to each listener in each 20 ms",
 		Parts:   Parts{People: true, Phases: true, Windows: true, Live: true},
 		Hint:    "see where packets were lost, and the server's CPU in the plots; dips at one moment are stalls, an even loss is a full socket buffer or a bad network",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, Quotas, TakenCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, a long stop by the session, cores by the second, lost joins by the listener"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, Quotas, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, a long stop by the session, cores by the second, lost joins by the listener"},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
@@ -49,7 +49,7 @@ var catalogue = [...]Definition{
 		Help:    "packets that came after a retransmission request (NACK), of those requested",
 		Parts:   Parts{By: RecoveredBy},
 		Hint:    "does the server answer NACKs, and does its history reach back for a round trip of these networks?",
-		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, StolenCores}, "drops by the packet, the rest by when it was asked for again"},
+		Doubt:   Doubt{[]Cause{Stalls, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "drops by the packet, the rest by when it was asked for again"},
 		Compare: []Aspect{{Missed, Lower}},
 	},
 	{
@@ -57,7 +57,7 @@ var catalogue = [...]Definition{
 		Help:    "how much of the start of a turn a listener missed",
 		Parts:   Parts{People: true},
 		Hint:    "how fast does the server give a new talker a place, and does it drop the first packets until it has one?",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores, Alike}, "by the turn: whose start was late, or may have been dropped"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, SharedCores, StolenCores, Alike}, "by the turn: whose start was late, or may have been dropped"},
 		Compare: []Aspect{{"avg", Lower}, {"p(95)", Lower}},
 	},
 	{
@@ -105,7 +105,7 @@ var catalogue = [...]Definition{
 		Help:    "share of the due packets that did not come, per listener",
 		Parts:   Parts{People: true},
 		Hint:    "see where packets were lost; who lost most is in the groups",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, Quotas, TakenCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, drops shared by all listeners, a long stop by the session, cores by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, Quotas, TakenCores, SharedCores, StolenCores, WeakMarks, Alike}, "late frames, marks and drops by the packet, drops shared by all listeners, a long stop by the session, cores by the second"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -219,7 +219,7 @@ var catalogue = [...]Definition{
 		Name: "mic_loss", Kind: KindTrend, Unit: Percent, OfMics: true, Reported: true, Question: Publishing,
 		Help:    "share of a mic's packets that the server did not receive, as its receiver reports say, per mic",
 		Hint:    "the way to the server loses packets, or its socket's buffer is full",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, StolenCores}, "by the packet between two reports of the server, drops shared by all mics"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, TakenCores, SharedCores, StolenCores}, "by the packet between two reports of the server, drops shared by all mics"},
 		Compare: []Aspect{{"avg", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -273,7 +273,7 @@ var catalogue = [...]Definition{
 		Name: "packets_per_core", Kind: KindGauge, Question: Cost,
 		Help:    "media packets received by listeners per core-second of the server, in the steady state",
 		Hint:    "profile the server in the measured window",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, Quotas, TakenCores, StolenCores}, "as delivered, in the measured window"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "as delivered, in the measured window"},
 		Compare: []Aspect{{"value", Higher}},
 	},
 	{
