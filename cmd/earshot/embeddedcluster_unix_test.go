@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,18 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/internal/lab"
 )
 
 // threeNodes are the arguments of three nodes of this machine that need no NATS server.
 func threeNodes(t *testing.T) (nodes [3][]string) {
 	t.Helper()
-	var addresses []string
-	for range nodes {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer l.Close()
-		addresses = append(addresses, l.Addr().String())
-	}
+	addresses := lab.FreeAddresses(t, len(nodes))
 	for i := range nodes {
 		nodes[i] = []string{"serve", "--cluster", "--cluster-listen", addresses[i], "--join", addresses[(i+1)%3] + "," + addresses[(i+2)%3], "--data", t.TempDir(),
 			"--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--operator-token", clusterToken, "--rate-limit-exempt", "127.0.0.0/8", "--stop-with-stdin"}

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/internal/lab"
 )
 
 // A sharedRun is a coordinator and two workers that play a scenario, with a long hold, against a
@@ -58,10 +58,7 @@ func startTarget(t *testing.T) (server *exec.Cmd, url string) {
 // with the test.
 func startSharedRun(t *testing.T) *sharedRun {
 	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	at := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	at := lab.FreeAddresses(t, 1)[0]
 
 	start := func(c *exec.Cmd) {
 		require.NoError(t, c.Start())

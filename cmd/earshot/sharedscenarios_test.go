@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
+	"github.com/earshot-audio/earshot/internal/lab"
 )
 
 // playShared has two workers of this machine play a scenario, with more arguments.
@@ -159,15 +160,6 @@ thresholds: {delivered: rate >= 0.9}
 	assert.EqualValues(t, 2, s.Metrics["no_shows"].Count, "%s", out)
 }
 
-// freeAddress is an address on which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, listener.Close()) }()
-	return listener.Addr().String()
-}
-
 // certificateFiles makes a certificate for 127.0.0.1 that signs itself.
 func certificateFiles(t *testing.T) (cert, key string) {
 	t.Helper()
@@ -204,7 +196,7 @@ func TestWorkersPlayAgainOverTLS(t *testing.T) {
 	t.Parallel()
 	url, stop := served(t, "--open")
 	defer func() { assert.Zero(t, stop()) }()
-	at, summary := freeAddress(t), filepath.Join(t.TempDir(), "summary.json")
+	at, summary := lab.FreeAddresses(t, 1)[0], filepath.Join(t.TempDir(), "summary.json")
 	cert, key := certificateFiles(t)
 	var workers [2]*exec.Cmd
 	var said [2]bytes.Buffer
