@@ -9,7 +9,7 @@ import (
 )
 
 // generatorHealth measures the generator itself: how late it does things, and how many
-// packets its machine drops. It is safe for concurrent use.
+// packets its machine drops, until the measuring ends. It is safe for concurrent use.
 type generatorHealth struct {
 	sendLag *metric.Stripes // how late frames were sent, in ms
 	joinLag *metric.Stripes // how late joins and timeline events began, in ms
@@ -19,6 +19,8 @@ type generatorHealth struct {
 	dropped    *host.DropCounter // since the run began
 	local      bool              // the server is on the same machine
 	clockSteps atomic.Int64      // total of the steps of the wall clock, in ns
+	// ended has what the machine had dropped when the measuring ended; nil until then.
+	ended atomic.Pointer[host.Drops]
 }
 
 func newHealth(local bool) *generatorHealth {
@@ -28,11 +30,24 @@ func newHealth(local bool) *generatorHealth {
 	}
 }
 
-func (h *generatorHealth) recordSend(late time.Duration)  { h.sendLag.Record(ms(late)) }
-func (h *generatorHealth) recordStart(late time.Duration) { h.joinLag.Record(ms(late)) }
+func (h *generatorHealth) recordSend(late time.Duration)  { h.record(h.sendLag, late, 1) }
+func (h *generatorHealth) recordStart(late time.Duration) { h.record(h.joinLag, late, 1) }
 
 // recordRead records how long n packets waited in the process.
-func (h *generatorHealth) recordRead(d time.Duration, n uint64) { h.readLag.RecordN(ms(d), n) }
+func (h *generatorHealth) recordRead(d time.Duration, n uint64) { h.record(h.readLag, d, n) }
+
+func (h *generatorHealth) record(lag *metric.Stripes, d time.Duration, n uint64) {
+	if h.ended.Load() == nil {
+		lag.RecordN(ms(d), n)
+	}
+}
+
+// end ends the measuring. Mics still send and listeners still read while the results are summed up and the audio is
+// scored, which takes all the cores there are.
+func (h *generatorHealth) end() {
+	drops := h.machineDrops()
+	h.ended.Store(&drops)
+}
 
 // lag returns all three together: the metric generator_lag.
 func (h *generatorHealth) lag() *metric.Trend {
@@ -75,6 +90,9 @@ func (h *generatorHealth) latest() (p99 [3]time.Duration) {
 // all processes: the kernel does not report them separately. Beside a server on the same
 // machine, which uses no interface to reach us, those of sockets may as well be its own.
 func (h *generatorHealth) machineDrops() host.Drops {
+	if ended := h.ended.Load(); ended != nil {
+		return *ended
+	}
 	d, _ := h.dropped.Read()
 	if h.local {
 		d.Interfaces, d.Sockets = 0, 0

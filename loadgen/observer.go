@@ -323,8 +323,22 @@ func (r *run) lostByAll() uint64 {
 }
 
 // drops returns how many packets the generator's sockets dropped, and for how many
-// packets the receive time was lost.
+// packets the receive time was lost, until the measuring ended.
 func (r *run) drops() (dropped, unstamped uint64) {
+	if ended := r.socketsAtEnd.Load(); ended != nil {
+		return ended.dropped, ended.unstamped
+	}
 	dropped, unstamped = r.rooms.losses()
 	return dropped + r.clients.crowd.Dropped(), unstamped
+}
+
+// endMeasuring ends what the process measures of itself, of mics and of what listeners ask for again. Mics still send
+// and listeners still read afterwards, while the results are summed up and the audio is scored. That takes all cores
+// there are, which a server on this machine lacks, too.
+func (r *run) endMeasuring() {
+	r.health.end()
+	dropped, unstamped := r.drops()
+	r.socketsAtEnd.Store(&socketLosses{dropped, unstamped})
+	r.pendingResends = r.clients.nacks.Finish(r.clock.Now(), r.aggregator.LostResends)
+	r.rooms.release()
 }

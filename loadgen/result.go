@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -175,9 +174,9 @@ func (g Generator) Cores() float64 {
 type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 
 // result builds the result of a run that one process has played.
-func (r *run) result(ctx context.Context, interrupted bool, span Span, before, after sample) *Result {
+func (r *run) result(final *FinalTally, interrupted bool, span Span, before, after sample) *Result {
 	t := r.tally(&before, after)
-	t.Final = r.final(ctx)
+	t.Final = final
 	result := r.combine(r.aggregator.Doubts(), []*Tally{t}, nil, interrupted, span, before, after)
 	result.Generator = t.generator()
 	return result

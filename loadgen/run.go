@@ -157,7 +157,11 @@ type run struct {
 	cores    int           // that the generator may use
 	lastLoad measure.Load  // what the processes used at last
 	dropped  atomic.Uint64 // packets, on this process's side, as was known when accounts were settled
-	turns    *driver.Turns // of the joins
+	// socketsAtEnd is what the sockets had lost when the measuring ended; nil until then.
+	socketsAtEnd atomic.Pointer[socketLosses]
+	// pendingResends is how many packets could still come then that had been asked for again.
+	pendingResends uint64
+	turns          *driver.Turns // of the joins
 
 	// share is whom of the run's people this process plays, and peers who play the others;
 	// nil if nobody does.
@@ -166,6 +170,9 @@ type run struct {
 	// tickets are how the process gets into the rooms that the coordinator has opened.
 	tickets []string
 }
+
+// socketLosses are how many packets sockets dropped, and of how many they lost the receive time.
+type socketLosses struct{ dropped, unstamped uint64 }
 
 func newRun(cfg Config, clock *measure.Clock, share Share) (*run, error) {
 	health, problems := newHealth(cfg.Driver.Loopback()), newProblems()
@@ -297,18 +304,20 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.reopening.end()
 	end()
 	work.Wait()
+	r.endMeasuring()
 	now = r.clock.Now()
 	for _, h := range r.rooms {
 		h.ledger.Finish(now)
 	}
 	r.aggregator.Finish(now)
+	final := r.final(context.WithoutCancel(ctx))
 	if r.Scenario.AudioScore && ctx.Err() == nil {
 		r.score(ctx)
 	}
 	if r.peers != nil {
-		return nil, r.peers.finish(r.final(context.WithoutCancel(ctx)), after)
+		return nil, r.peers.finish(final, after)
 	}
-	return r.result(context.WithoutCancel(ctx), ctx.Err() != nil, span, before, after), nil
+	return r.result(final, ctx.Err() != nil, span, before, after), nil
 }
 
 // longSample is for how long a sample of the server may be taken, and the steady state not last longer.

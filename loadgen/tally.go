@@ -94,11 +94,10 @@ func (r *run) tally(steady *sample, now sample) *Tally {
 	return t
 }
 
-// final is what is known at the end.
+// final is what is known at the end, before anything is scored.
 func (r *run) final(ctx context.Context) *FinalTally {
 	f := &FinalTally{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}}
-	unknown := r.clients.nacks.Finish(r.clock.Now(), r.aggregator.LostResends)
-	f.Excused = unknown + r.aggregator.ExcusedResends()
+	f.Excused = r.pendingResends + r.aggregator.ExcusedResends()
 	worst, best := metric.Values{}, metric.Values{}
 	r.moderation.packets(worst, best)
 	r.moderation.durations(r.aggregator, worst, best)
@@ -117,7 +116,6 @@ func (r *run) final(ctx context.Context) *FinalTally {
 	mics, err := r.micSums(ctx)
 	r.problems.add("ask for the mics of other workers", err)
 	f.Losses = r.rooms.placeLosses(r.lost(), mics)
-	r.rooms.release()
 	if r.peers != nil {
 		f.Crossed = map[int]*metric.Trend{}
 		for _, h := range r.rooms {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/calm"
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -134,4 +135,38 @@ thresholds:
 	assert.Equal(t, report.Fail, judgement.Verdict, judgement.Reasons)
 	assert.False(t, *judgement.Thresholds[0].OK)
 	assert.Nil(t, judgement.Thresholds[1].OK, "there was no data for it, and it did not pass")
+}
+
+// TestWhatHappensWhileAudioIsScored says nothing of the measured time: then all cores are at it, and a server on this
+// machine may well lose mics.
+func TestWhatHappensWhileAudioIsScored(t *testing.T) {
+	t.Parallel()
+	url := serve(t)
+	s := written(t, `
+name: the server is gone before the scores are there
+room: {capacity: 8, slots: 1}
+audio_score: true
+cast:
+  - {role: speaker, count: 1, audio: audio/speech.ogg}
+  - {role: listener, count: 3, arrive: {within: 200ms, shape: linear}}
+hold: 3s
+thresholds: {published: rate == 1, mic_loss: max == 0, audio_score: min > 1}
+`)
+	var ended bool
+	r, err := loadgen.Run(t.Context(), loadgen.Config{Scenario: s, Driver: native(t, url), Progress: func(p loadgen.Progress) {
+		if p.Phase != "scoring" || ended {
+			return
+		}
+		ended = true
+		resp, body := request(t, http.MethodGet, url+"/api/rooms", "", "")
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		for _, room := range roomIDs(t, body) {
+			endRoom(t, url, room)
+		}
+		time.Sleep(client.PatienceOfMics + time.Second) // the mics have noticed
+	}})
+	require.NoError(t, err)
+	assert.True(t, ended)
+	assert.Equal(t, report.Pass, report.Judge(r, s.Thresholds).Verdict)
+	assert.Zero(t, r.Mics.Ended)
 }

@@ -34,6 +34,7 @@ type NACKCounter struct {
 	// missing counts, by the bin of the run in which they were requested first, the packets
 	// that have not come since and may still come.
 	missing map[measure.Bin]uint64
+	ended   bool
 }
 
 // Counts returns how many packets were requested, and how many of them came.
@@ -50,11 +51,13 @@ func (r *NACKCounter) Settle(now time.Duration, lost LostResendFunc) {
 	r.settle(now-bookedWithin, lost)
 }
 
-// Finish does so with all at the end of a run, and returns how many still had time to come.
+// Finish does so with all at the end of a run, and returns how many still had time to come. Nothing
+// is counted any more.
 func (r *NACKCounter) Finish(now time.Duration, lost LostResendFunc) (unknown uint64) {
 	r.settle(now+nackMaxAge, lost)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.ended = true
 	for _, n := range r.missing {
 		unknown += n
 	}
@@ -77,9 +80,12 @@ func (r *NACKCounter) settle(by time.Duration, lost LostResendFunc) {
 
 // request counts a packet that is requested for the first time.
 func (r *NACKCounter) request(at time.Duration) {
-	r.requested.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	r.requested.Add(1)
 	if r.missing == nil {
 		r.missing = map[measure.Bin]uint64{}
 	}
@@ -91,7 +97,7 @@ func (r *NACKCounter) recover(requested time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	bin := measure.BinAt(requested)
-	if r.missing[bin] == 0 {
+	if r.ended || r.missing[bin] == 0 {
 		return
 	}
 	r.recovered.Add(1)

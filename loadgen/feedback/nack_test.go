@@ -107,6 +107,18 @@ func TestNACKCounterTellsWhatDidNotComeInTime(t *testing.T) {
 	}
 }
 
+func TestNACKCounterCountsNothingAfterTheEnd(t *testing.T) {
+	n := NewNACKTracker(&NACKCounter{})
+	var at time.Duration
+	hears(n, &at, 10, 12)
+	assert.EqualValues(t, 1, n.counter.Finish(at, nil), "11 has time to come")
+	n.Receive(0, 1, 11, at)
+	hears(n, &at, 14)
+	asked, recovered := n.counter.Counts()
+	assert.EqualValues(t, 1, asked, "11, and not 13")
+	assert.Zero(t, recovered)
+}
+
 func TestNACKIsACompoundPacket(t *testing.T) {
 	b, err := rtcp.Marshal(NACK(7, 9, []uint16{65535, 0, 40}))
 	require.NoError(t, err)
