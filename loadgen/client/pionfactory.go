@@ -138,6 +138,9 @@ func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, 
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	settings.SetICETimeouts(disconnectedAfter, failedAfter, consentInterval)
 	settings.DisableActiveTCP(via != network.TCP)
+	// Pion would wait for a better pair of candidates for a second. Browsers do not, and the time would be the server's.
+	settings.SetSrflxAcceptanceMinWait(0)
+	settings.SetPrflxAcceptanceMinWait(0)
 	servers, policy := s.servers(), webrtc.ICETransportPolicyAll
 	switch {
 	case via == network.TCP:
@@ -147,6 +150,7 @@ func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, 
 			return nil, nil, err
 		}
 		servers, policy = s.turn.servers(via), webrtc.ICETransportPolicyRelay
+		settings.SetRelayAcceptanceMinWait(0) // there is no other pair
 	}
 	if via == network.TURNTLS {
 		settings.SetICEProxyDialer(turnDialer{s.turn})
