@@ -65,7 +65,7 @@ func (p *person) connectMic(ctx context.Context, u *uplink) error {
 	if err != nil {
 		return fmt.Errorf("open the mic: %w", err)
 	}
-	u.opened(r.clock.Now())
+	u.opened(r.clock.Now(), m.OwnWait())
 	group := r.Scenario.Cast[p.group]
 	source, err := p.room.addSource(p)
 	if err != nil {

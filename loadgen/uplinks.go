@@ -28,6 +28,7 @@ type uplink struct {
 
 	mu     sync.Mutex
 	until  time.Duration // when it had opened, or failed to
+	waited time.Duration // for a timer of the client's, at most
 	err    error         // why it did not open
 	open   bool
 	closed *ending
@@ -52,10 +53,10 @@ func (us *uplinks) add(from time.Duration) *uplink {
 	return u
 }
 
-func (u *uplink) opened(at time.Duration) {
+func (u *uplink) opened(at, waited time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.open, u.until = true, at
+	u.open, u.until, u.waited = true, at, waited
 }
 
 // failed enters that the mic did not open. What fails after it has opened is not the
@@ -202,7 +203,7 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter)
 	f.Published[1].Total++
 	if u.open {
 		took := u.until - u.from
-		f.record("publish_duration", ms(took), ms(took-stalls.HeldBack(u.from, u.until)))
+		f.record("publish_duration", ms(took), ms(took-u.waited-stalls.HeldBack(u.from, u.until)))
 	} else {
 		// It would have taken at least as long as it had.
 		atBest := had

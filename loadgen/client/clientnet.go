@@ -21,6 +21,7 @@ type clientNet struct {
 	clock      *measure.Clock
 	times      *receiveTimes
 	impairment *netem.Impairment // the emulated network, or nil
+	nominator  *nominator        // reads what its sockets receive
 }
 
 // listInterfaces lists the interfaces that clients offer candidates of: the loopback
@@ -107,5 +108,5 @@ func (n *clientNet) listen(proto string, at *net.UDPAddr) (*udpSocket, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	_, steps := n.clock.Look()
-	return &udpSocket{UDPConn: c, clock: n.clock, times: n.times, oob: make([]byte, controlSize), steps: steps}, nil
+	return &udpSocket{UDPConn: c, clock: n.clock, times: n.times, oob: make([]byte, controlSize), steps: steps, nominator: n.nominator}, nil
 }

@@ -113,6 +113,7 @@ func (l *impairedSocket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
 	case <-l.readDeadline.Done():
 		return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
 	case d := <-l.arrivals:
+		l.net.nominator.read(d.body, d.from)
 		return copy(b, d.body), d.from, nil
 	}
 }

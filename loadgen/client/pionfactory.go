@@ -132,7 +132,8 @@ func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, 
 	}
 
 	settings := webrtc.SettingEngine{LoggerFactory: &srtpLogFactory{factory: s}}
-	settings.SetNet(&clientNet{Net: s.system, interfaces: s.interfaces, clock: s.clock, times: arrived, impairment: l})
+	nominator := &nominator{}
+	settings.SetNet(&clientNet{Net: s.system, interfaces: s.interfaces, clock: s.clock, times: arrived, impairment: l, nominator: nominator})
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
@@ -167,6 +168,7 @@ func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a peer connection: %w", err)
 	}
+	nominator.pc.Store(pc)
 	return pc, arrived, nil
 }
 

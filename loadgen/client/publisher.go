@@ -30,7 +30,8 @@ type Publisher struct {
 
 	clock       *measure.Clock
 	lost        atomic.Int64 // when the connection was lost, on the clock; 0 while there is one
-	ice         atomic.Bool  // was complete
+	accepted    atomic.Int64 // when the answer was there, on the clock
+	ice         atomic.Int64 // when ICE was complete; 0 until it is
 	connected   chan struct{}
 	connectOnce sync.Once
 	failed      chan struct{}
@@ -58,7 +59,7 @@ func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, r
 	}
 	pc.OnICEConnectionStateChange(func(state webrtc.ICEConnectionState) {
 		if state == webrtc.ICEConnectionStateConnected {
-			m.ice.Store(true)
+			m.ice.CompareAndSwap(0, int64(m.clock.Now()))
 		}
 	})
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
@@ -102,7 +103,20 @@ func (m *Publisher) SentLate() { m.track.report.Late(m.clock.Now()) }
 func (m *Publisher) Offer(ctx context.Context) (string, error) { return offer(ctx, m.pc) }
 
 // Accept sets the server's answer and connects in the background.
-func (m *Publisher) Accept(answer string) error { return accept(m.pc, answer) }
+func (m *Publisher) Accept(answer string) error {
+	m.accepted.CompareAndSwap(0, int64(m.clock.Now()))
+	return accept(m.pc, answer)
+}
+
+// OwnWait returns how long a publisher that is connected may have waited for a timer of Pion's
+// (see nominator) instead of the server, at most: over TCP and by a TURN server, at one that is
+// ICE-lite.
+func (m *Publisher) OwnWait() time.Duration {
+	if m.via == network.UDP || !isLite(m.pc) {
+		return 0
+	}
+	return min(pionCheckInterval, max(0, time.Duration(m.ice.Load()-m.accepted.Load())))
+}
 
 // AddCandidate adds a candidate that the answer did not have, as an attribute.
 func (m *Publisher) AddCandidate(attribute string) error {
@@ -115,9 +129,9 @@ func (m *Publisher) Wait(ctx context.Context) error {
 	case <-m.connected:
 		return nil
 	case <-m.failed:
-		return stalledPion(m.pc, m.via, m.turn, m.ice.Load(), errConnection)
+		return stalledPion(m.pc, m.via, m.turn, m.ice.Load() != 0, errConnection)
 	case <-ctx.Done():
-		return stalledPion(m.pc, m.via, m.turn, m.ice.Load(), ctx.Err())
+		return stalledPion(m.pc, m.via, m.turn, m.ice.Load() != 0, ctx.Err())
 	}
 }
 

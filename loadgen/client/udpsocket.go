@@ -18,11 +18,12 @@ import (
 // may read.
 type udpSocket struct {
 	*net.UDPConn
-	clock   *measure.Clock
-	times   *receiveTimes
-	oob     []byte
-	dropped uint32 // by the kernel, since the socket was opened
-	steps   uint64 // of the wall clock, when it was read last
+	clock     *measure.Clock
+	times     *receiveTimes
+	oob       []byte
+	dropped   uint32     // by the kernel, since the socket was opened
+	steps     uint64     // of the wall clock, when it was read last
+	nominator *nominator // of the client
 }
 
 // ReadFrom implements net.PacketConn.
@@ -40,6 +41,7 @@ func (s *udpSocket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	if ssrc, sequence, ok := rtpID(b[:n]); ok {
 		s.times.note(ssrc, sequence, at)
 	}
+	s.nominator.read(b[:n], addr)
 	return n, addr, nil
 }
 
