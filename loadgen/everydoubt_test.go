@@ -239,8 +239,14 @@ func (onHere) Target() string                    { return "" }
 // suffer plays a run of a sound server with a generator that has a fault.
 func suffer(t *testing.T, f sufferedFault, thresholds []metric.Threshold) *Result {
 	t.Helper()
+	return sufferBoth(t, f, soundServer(), thresholds)
+}
+
+// sufferBoth plays a run whose server has a fault, too.
+func sufferBoth(t *testing.T, f sufferedFault, s serverFault, thresholds []metric.Threshold) *Result {
+	t.Helper()
 	w := &sufferingRun{
-		t: t, fault: f,
+		t: t, fault: f, server: s,
 		scoreboard: newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
 			Rooms: 1, Thresholds: thresholds, Timeline: []scenario.Event{{Do: scenario.InviteGuest}},
 			Cast: []scenario.Group{{Role: scenario.Speaker, Count: 2}, {Role: scenario.Listener, Count: 4}},
@@ -257,6 +263,7 @@ type sufferingRun struct {
 	scoreboard
 	t         *testing.T
 	fault     sufferedFault
+	server    serverFault
 	ledger    *measure.Ledger
 	sources   []*measure.Source
 	listeners []*measure.Listener
@@ -276,10 +283,15 @@ func (w *sufferingRun) play() {
 		w.sources = append(w.sources, m)
 	}
 	require.NoError(w.t, w.aggregator.Begin(measure.Steady, 0))
-	w.join("", 0, 0)
-	w.join("", 0, 0)
-	w.join("3g", 0, 0) // for whom lost packets are requested again
-	w.join("", w.fault.struck-100*time.Millisecond, w.fault.slow)
+	w.join("", 0, w.server.slow)
+	w.join("", 0, w.server.slow)
+	w.join("3g", 0, w.server.slow) // for whom lost packets are requested again
+	w.join("", w.fault.struck-100*time.Millisecond, w.fault.slow+w.server.slow)
+	for range w.server.refused {
+		l := w.ledger.AddListener(2, measure.Labels{})
+		l.Expect(0, 0, 10*time.Second)
+		l.Failed(100 * time.Millisecond)
+	}
 	if w.fault.breaks { // another join comes to nothing
 		l, from := w.ledger.AddListener(2, measure.Labels{}), w.fault.struck-100*time.Millisecond
 		l.Expect(from, from, from+w.fault.lasting+lastHalf)
@@ -335,17 +347,22 @@ func (w *sufferingRun) send(b measure.Bin) {
 		m.Sending(b, w.fault.late(b))
 		m.Sent(b, w.fault.late(b))
 		for j := range w.listeners {
-			if b >= w.from[j] && !w.fault.lost(j, b) {
-				w.receive(j, i, b, b, w.fault.late(b)+w.fault.misread(b))
+			if b < w.from[j] || w.fault.lost(j, b) || w.server.loses(j, b) {
+				continue
+			}
+			// What the server keeps for longer is out already when what goes out late comes out of a queue.
+			w.receive(j, i, b, b, w.fault.late(b)+w.fault.misread(b)+w.server.late(b))
+			if w.server.copies {
+				w.receive(j, i, b, b, w.fault.late(b)+w.fault.misread(b)+w.server.late(b))
 			}
 		}
 	}
 	if b%50 == 5 {
 		at := b.Start()
 		for _, l := range w.listeners {
-			slow, own := time.Duration(0), time.Duration(0)
+			slow, own := w.server.wait, time.Duration(0)
 			if at >= w.fault.struck && at < w.fault.struck+w.fault.lasting {
-				slow, own = w.fault.own+w.fault.misread(b), w.fault.own
+				slow, own = w.server.wait+w.fault.own+w.fault.misread(b), w.fault.own
 			}
 			l.RoundTrip(at, at+5*time.Millisecond+slow, own)
 		}
@@ -366,7 +383,7 @@ func (w *sufferingRun) receive(listener, source int, b, number measure.Bin, late
 
 // tally is what the run measured beside what its listeners received.
 func (w *sufferingRun) tally() *Tally {
-	f, slow := w.fault, w.fault.slow
+	f, slow := w.fault, w.fault.slow+w.server.slow
 	m, worst, best := &moderationStats{}, metric.Values{}, metric.Values{}
 	from, until := f.struck-50*time.Millisecond, f.struck+50*time.Millisecond+slow
 	m.reconnected(interval{from: from, until: until})
@@ -402,7 +419,7 @@ func (w *sufferingRun) tally() *Tally {
 	}
 	w.aggregator.LostResends(missed, f.struck-time.Second, f.struck+f.lasting)
 	t.Final.Excused = w.aggregator.ExcusedResends()
-	t.Recovered -= t.Final.Excused
+	t.Recovered -= t.Final.Excused + w.server.lost/10
 	excused := min(lost, w.aggregator.LossInDoubt(f.struck-time.Second, f.struck+f.lasting))
 	if f.late(f.struckBin) >= measure.LateLoss {
 		excused = lost
@@ -419,8 +436,8 @@ func (w *sufferingRun) tally() *Tally {
 	}
 	mics := &uplinks{had: f.lasting + 2*lastHalf, all: []*uplink{{
 		from: f.struck - 100*time.Millisecond, until: f.struck + slow + 100*time.Millisecond, open: true, closed: &ending{
-			at: 20 * time.Second, rtt: 5*time.Millisecond + (f.own+f.behind)/10, checks: 10, ownJitter: own.jitter(),
-			upstream: feedback.Upstream{Sent: 1000, Covered: 1000, Lost: lost, Excused: excused, Jitter: own.jitter() + time.Millisecond},
+			at: 20 * time.Second, rtt: 5*time.Millisecond + w.server.wait + (f.own+f.behind)/10, checks: 10, ownJitter: own.jitter(),
+			upstream: feedback.Upstream{Sent: 1000, Covered: 1000, Lost: lost + w.server.lost, Excused: excused, Jitter: own.jitter() + time.Millisecond + w.server.jitter, Reports: 20},
 		},
 	}}}
 	if f.breaks { // another comes to nothing

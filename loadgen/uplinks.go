@@ -236,12 +236,11 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter)
 func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallCounter) {
 	f.NACKs += e.upstream.NACKs
 	if e.checks > 0 {
-		// A busy generator takes its time to read each answer, by how much is not known.
-		atBest := e.rtt - stalls.Behind(from, e.at)
-		if stalls.Stalled(from, e.at) > 0 {
-			atBest = 0
-		}
-		f.record("mic_rtt", ms(e.rtt), ms(atBest))
+		// A busy generator reads an answer late by no more than it did not run, and a server that waits for
+		// cores by no more than it waits. Checks are seconds apart: rarely are there two at once.
+		each := func(d time.Duration) time.Duration { return 2 * d / time.Duration(e.checks) }
+		late := min(each(stalls.HeldBack(from, e.at)), stalls.Behind(from, e.at)+each(stalls.Stalled(from, e.at)))
+		f.record("mic_rtt", ms(e.rtt), ms(e.rtt-late))
 	}
 	if s := e.upstream; s.Reported() {
 		share := func(lost uint64) float64 { return 100 * float64(lost) / float64(s.Covered) }
@@ -249,9 +248,21 @@ func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallC
 		sure := s.Lost - min(s.Lost, s.Excused)
 		f.losses.Enter(sure, func(dropped uint64) float64 { return share(sure - min(dropped, f.dropped)) })
 		// A server that waits for a core reads its packets late, by no more than that, and then at once.
-		waited := stalls.Stalled(from, e.at) + stalls.Behind(from, e.at)
+		waits := func(together time.Duration) time.Duration { return jitterOfWaits(together, e.at-from, s.Reports) }
+		waited := min(waits(stalls.HeldBack(from, e.at)), stalls.Behind(from, e.at)+waits(stalls.Stalled(from, e.at)))
 		f.record("mic_jitter", ms(s.Jitter), ms(s.Jitter-e.ownJitter-waited))
 	}
+}
+
+// jitterOfWaits is by how much waits that lasted so long together make the jitter greater that a server reports on
+// average, so many times in some time. By RFC 3550, section 6.4.1, a packet that waited for d adds d/16, and those
+// that waited behind it, 20 ms apart, as much again. After a second hardly anything of that is left.
+func jitterOfWaits(together, during time.Duration, reports uint64) time.Duration {
+	most := together / 8
+	if reports > 2 && during/time.Duration(reports) >= time.Second/2 {
+		most = 2 * most / time.Duration(reports) // none has more than two reports within reach
+	}
+	return most
 }
 
 // publish sets the metrics that have values.

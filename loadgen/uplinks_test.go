@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -139,4 +141,40 @@ func TestLatenessIsAtLeastTheJitterOfTheFrames(t *testing.T) {
 	assert.Zero(t, even.jitter())
 	assert.InDelta(t, float64(4*time.Millisecond), float64(uneven.jitter()), float64(time.Microsecond), "RFC 3550's jitter tends to the difference")
 	assert.InDelta(t, float64(2*time.Millisecond), float64(slow.jitter()), float64(time.Microsecond), "when a frame left is not known")
+}
+
+// For any waits of a server, its reports say no more jitter on average than jitterOfWaits.
+func TestJitterOfWaitsIsTheMost(t *testing.T) {
+	const run = 20 * time.Second
+	rapid.Check(t, func(rt *rapid.T) {
+		every := rapid.SampledFrom([]time.Duration{500 * time.Millisecond, time.Second, 5 * time.Second}).Draw(rt, "every")
+		phase := rapid.Int64Range(0, int64(every)-1).Draw(rt, "phase")
+		var waits [][2]time.Duration // from, until
+		var together time.Duration
+		for at := time.Duration(0); at < run; {
+			at += time.Duration(rapid.Int64Range(0, int64(5*time.Second)).Draw(rt, "apart"))
+			d := time.Duration(rapid.Int64Range(0, int64(2*time.Second)).Draw(rt, "wait"))
+			waits, together = append(waits, [2]time.Duration{at, at + d}), together+d
+			at += d
+		}
+		var jitter, transit, sum time.Duration
+		reports, next := uint64(0), time.Duration(phase)
+		for sent := time.Duration(0); sent < run; sent += measure.BinLength {
+			came := sent
+			for _, w := range waits {
+				if came >= w[0] && came < w[1] {
+					came = w[1]
+				}
+			}
+			for ; next < came && next < run; next += every {
+				sum, reports = sum+jitter, reports+1
+			}
+			jitter += ((came - sent - transit).Abs() - jitter) / 16
+			transit = came - sent
+		}
+		for ; next < run; next += every {
+			sum, reports = sum+jitter, reports+1
+		}
+		require.LessOrEqual(rt, sum/time.Duration(reports), jitterOfWaits(together, run, reports)+time.Microsecond)
+	})
 }

@@ -17,8 +17,10 @@ type Upstream struct {
 	// of those the server did not receive, as it says. Both are 0 if there was no report, or
 	// none that can be true.
 	Covered, Lost uint64
-	// Jitter is what its reports say of the interarrival jitter, on average.
-	Jitter time.Duration
+	// Jitter is what its reports say of the interarrival jitter, on average, and Reports how many
+	// those are.
+	Jitter  time.Duration
+	Reports uint64
 	// Excused is how many of the lost may be the doing of the generator or its machine.
 	Excused uint64
 	// NACKs is how many packets it has asked for again.
@@ -163,7 +165,7 @@ func (u *UpstreamReports) enter(block rtcp.ReceptionReport, now time.Duration) {
 	u.reports++
 	u.jitters += uint64(block.Jitter)
 	jitter := time.Duration(u.jitters/u.reports) * time.Second / clockRate
-	u.latest = Upstream{Covered: sent - behind, Lost: lost, Jitter: jitter}
+	u.latest = Upstream{Covered: sent - behind, Lost: lost, Jitter: jitter, Reports: u.reports}
 	u.excuse(now - bookedWithin)
 	if lost > u.lost {
 		u.losses = append(u.losses, uplinkLoss{u.at, now, lost - u.lost})

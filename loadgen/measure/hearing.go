@@ -14,16 +14,20 @@ type hearing struct {
 	owed    uint64 // voices' frames
 	bins    uint64 // bins in which something was owed
 	excused uint64 // of owed: lost or late, and perhaps by the generator's doing
+	// apart is how many of excused are not in the time in which what was played is in doubt.
+	apart uint64
 	// droppable is how many others of owed were lost that the generator may have dropped.
 	droppable uint64
 	played    played
 	// What of it is in doubt.
 	doubted     played
 	doubtedOwed uint64
+	// exposed is what of the rest was played while or soon after packets were dropped.
+	exposed played
 }
 
 func (h hearing) plus(o hearing) hearing {
-	return hearing{h.owed + o.owed, h.bins + o.bins, h.excused + o.excused, h.droppable + o.droppable, h.played.plus(o.played), h.doubted.plus(o.doubted), h.doubtedOwed + o.doubtedOwed}
+	return hearing{h.owed + o.owed, h.bins + o.bins, h.excused + o.excused, h.apart + o.apart, h.droppable + o.droppable, h.played.plus(o.played), h.doubted.plus(o.doubted), h.doubtedOwed + o.doubtedOwed, h.exposed.plus(o.exposed)}
 }
 
 // worst is the quality of what was played.
@@ -45,7 +49,7 @@ func (h hearing) best(c codecFactors, dropped uint64) quality {
 	silence := h.silent(h.played, 0)
 	frames, silent := sure.frames, min(silence, h.silent(sure, max(h.doubtedOwed, h.excused)+dropped))
 	sure.frames = h.played.frames + uint64(h.doubted.concealed/BinLength)
-	best := h.qualityOf(c, sure, h.excused, dropped, silent)
+	best := h.qualityOf(c, sure, h.apart, dropped, silent)
 	best.delay = 0
 	if frames > 0 {
 		best.delay = min(worst.delay, sure.delay/time.Duration(frames))
@@ -68,9 +72,11 @@ const dropWaits = 5
 const longTarget = 2 * dropWaits * BinLength
 
 // qualityOf is the quality of what was played, if so many lost frames had come, besides so
-// many that were dropped, and so many had been silent.
+// many that were dropped, and so many had been silent. What was dropped did nothing to what
+// was played at other times.
 func (h hearing) qualityOf(c codecFactors, p played, excused, dropped uint64, silent float64) quality {
-	frames := excused + dropped*(1+dropWaits)
+	bins := func(d time.Duration) uint64 { return uint64((d + BinLength - 1) / BinLength) }
+	frames := excused + min(dropped*(1+dropWaits), bins(h.exposed.concealed))
 	q := quality{
 		codec: c, owed: h.owed, bins: h.bins, runs: p.runs, gaps: p.gaps,
 		concealed: max(0, float64(p.concealed)/float64(BinLength)-float64(frames)),
@@ -78,12 +84,13 @@ func (h hearing) qualityOf(c codecFactors, p played, excused, dropped uint64, si
 	if p.frames > 0 {
 		q.delay = p.delay / time.Duration(p.frames)
 	}
-	if excused += dropped; p.runs > 0 {
-		q.runs += excused // a frame in the middle makes two stretches of one
+	if p.runs > 0 {
+		q.runs += excused + dropped // a frame in the middle makes two stretches of one
 	}
-	q.gaps -= min(q.gaps, excused)
+	q.gaps -= min(q.gaps, excused+min(dropped, h.exposed.gaps))
 	// It makes a gap of five into two stretches that are none.
-	q.frozen = max(0, p.frozen-time.Duration(min(excused*5+dropped*dropWaits, math.MaxInt32))*BinLength)
+	thawed := excused*5 + min(dropped*(5+dropWaits), bins(h.exposed.frozen))
+	q.frozen = max(0, p.frozen-time.Duration(min(thawed, math.MaxInt32))*BinLength)
 	if silent > 0 {
 		q.concealed += silent
 		q.runs++
@@ -193,13 +200,19 @@ func (l *Listener) hearWord(w wordHearing) {
 	doubts, until := &l.ledger.aggregator.doubts, start+wordBins*BinLength+bucketLength
 	late, dropped := doubts.within(l.ledger, start-aftermath, until)
 	if l.lostJoin || l.hears(late, start-aftermath, until) || l.playedInDoubt(start-aftermath, until) || dropped && l.minds() {
-		w.doubted, w.doubtedOwed = w.played, w.owed
+		w.doubted, w.doubtedOwed, w.apart = w.played, w.owed, 0
 	} else {
+		if dropped {
+			w.exposed = w.played
+		}
 		late, dropped = doubts.within(l.ledger, start-lingers, until)
 		w.doubted.delay = l.linger(w.played, late != 0 || dropped)
 	}
 	stolen, _ := doubts.taken(start-bucketLength, until)
 	w.excused = min(w.excused+takenFrames(stolen), w.owed)
+	if w.doubtedOwed == 0 {
+		w.apart = min(w.apart+takenFrames(stolen), w.owed)
+	}
 	if n := len(a.recent); n > 0 && a.recent[n-1].word != w.word-1 {
 		a.recent = a.recent[:0]
 	}

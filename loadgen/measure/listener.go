@@ -85,6 +85,7 @@ type Listener struct {
 	spoken  uint64 // bins of the measured window in which something was owed
 	played  played // what the jitter buffers did until the last epoch
 	excused played // of it, what was in doubt
+	exposed played // of the rest, while or soon after packets were dropped
 	// Where the present epoch began, which bins the last ones in doubt had, and how many frames
 	// were owed in these.
 	epochFrom   Bin
@@ -124,6 +125,7 @@ type Listener struct {
 type debt struct {
 	passes, total uint64
 	excused       uint64 // of total: lost, and perhaps by the generator's doing
+	apart         uint64 // of excused: at a time in which what was played is not in doubt anyway
 	droppable     uint64 // of total: lost and not excused, and perhaps dropped by the generator
 }
 

@@ -94,7 +94,7 @@ func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 		l.excused.delay += l.linger(now, l.ledger.lingering)
 		into := &l.received.gapBest
 		if dropped {
-			into = &l.received.gapDropped
+			into, l.exposed = &l.received.gapDropped, l.exposed.plus(now)
 		}
 		*into = max(*into, l.received.gapNow-stolen-uncertain.behind)
 		l.stolen += min(takenFrames(stolen), l.owedBetween(l.epochFrom, end))
@@ -167,7 +167,7 @@ func (l *Listener) owedBetween(from, until Bin) (n uint64) {
 
 // hearing is what the listener was owed in the measured window, and what their sections made of it.
 func (l *Listener) hearing() hearing {
-	return hearing{l.steady.total, l.spoken, l.steady.excused + l.stolen, l.steady.droppable, l.played, l.excused, l.excusedOwed}
+	return hearing{l.steady.total, l.spoken, l.steady.excused + l.stolen, l.steady.apart + l.stolen, l.steady.droppable, l.played, l.excused, l.excusedOwed, l.exposed}
 }
 
 // A CopiedRate is how many of the frames that did not come in time were played from copies

@@ -101,9 +101,11 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 				said: said, mask: counted & within(w, first, until), word: Bin(w * wordBins), from: first, until: until,
 				packets: uint64(o - p), owed: uint64(o), heldUp: heldUp, keptOut: keptOut,
 			}, open.events, c)
-			l.life.excuse(excused, droppable)
+			p, o = l.compare(said, counted&within(w, first, until)&^l.inDoubt[w%words])
+			apart := min(excused, uint64(o-p))
+			l.life.excuse(excused, apart, droppable)
 			if steady != 0 {
-				l.steady.excuse(excused, droppable)
+				l.steady.excuse(excused, apart, droppable)
 			}
 		}
 		first = until
@@ -133,6 +135,7 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 			word: w, covered: bits.OnesCount64(steady),
 			hearing: hearing{
 				owed: uint64(total), bins: spoken, excused: min(l.steady.excused-before.excused, uint64(total)),
+				apart:     min(l.steady.apart-before.apart, uint64(total)),
 				droppable: min(l.steady.droppable-before.droppable, uint64(total)),
 			},
 		})
@@ -251,8 +254,9 @@ func within(w int64, from, until Bin) uint64 {
 	return ^uint64(0) << uint(a) & (^uint64(0) >> uint(wordBins-b))
 }
 
-func (d *debt) excuse(excused, droppable uint64) {
+func (d *debt) excuse(excused, apart, droppable uint64) {
 	d.excused += excused
+	d.apart += apart
 	d.droppable += droppable
 }
 

@@ -212,7 +212,7 @@ var catalogue = [...]Definition{
 		Name: "mic_rtt", Kind: KindTrend, Unit: Milliseconds, OfMics: true, Question: Publishing,
 		Help:    "mean round trip of a mic's connectivity checks to the server, per mic",
 		Hint:    "compare it with ping to the server",
-		Doubt:   Doubt{[]Cause{Stalls, Quotas, TakenCores, SharedCores, StolenCores}, "by the mic: whether there was such a time; of shared cores, by how much the server was behind at most"},
+		Doubt:   Doubt{[]Cause{Stalls, Quotas, TakenCores, SharedCores, StolenCores}, "by the mic: for how long that was, as two checks' share of the mean"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -226,7 +226,7 @@ var catalogue = [...]Definition{
 		Name: "mic_jitter", Kind: KindTrend, Unit: Milliseconds, OfMics: true, Reported: true, Question: Publishing,
 		Help:    "interarrival jitter of a mic's packets at the server, as its receiver reports say on average, per mic",
 		Hint:    "the server reads its socket late, or the way to it is uneven",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Quotas, TakenCores, SharedCores, StolenCores}, "by the packet: when it really left; then by how long the server may have waited for a core"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, Quotas, TakenCores, SharedCores, StolenCores}, "by the packet: when it really left; then by how long the server may have waited for a core, as two reports' share of the mean"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
