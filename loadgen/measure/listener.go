@@ -91,6 +91,7 @@ type Listener struct {
 	epochFrom   Bin
 	inDoubt     doubtfulBins
 	excusedOwed uint64
+	allInDoubt  doubtfulBins  // of those, the bins of which nothing was played at another time
 	calm        time.Duration // for how long frames waited on average, at best, while nothing was in doubt
 	stolen      uint64        // frames that may be late for cores that a hypervisor took
 	// jitterDropped is the sum of the jitter at best of the epochs in which packets of the listener

@@ -88,6 +88,11 @@ func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 		from = max(0, from-BinAt(min(l.played.delay/frames+BinLength, playedBy))-1)
 	}
 	l.inDoubt.set(from, end, doubtful)
+	if whole := l.epochFrom; doubtful {
+		l.allInDoubt.set(whole, end, true)
+	} else { // in it may have been played what was owed sooner
+		l.allInDoubt.set(max(0, whole-BinAt(playedBy)), end, false)
+	}
 	if now := played.less(l.played); doubtful {
 		l.excused = l.excused.plus(now)
 	} else {

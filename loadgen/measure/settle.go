@@ -101,7 +101,7 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 				said: said, mask: counted & within(w, first, until), word: Bin(w * wordBins), from: first, until: until,
 				packets: uint64(o - p), owed: uint64(o), heldUp: heldUp, keptOut: keptOut,
 			}, open.events, c)
-			p, o = l.compare(said, counted&within(w, first, until)&^l.inDoubt[w%words])
+			p, o = l.compare(said, counted&within(w, first, until)&^l.allInDoubt[w%words])
 			apart := min(excused, uint64(o-p))
 			l.life.excuse(excused, apart, droppable)
 			if steady != 0 {
