@@ -55,8 +55,9 @@ type Config struct {
 	Load func() Load
 	// Handler serves the requests that other nodes pass on. Their remote address is the client's.
 	Handler http.Handler
-	// Told is called for what another node tells all, one after the other.
-	Told func(kind string, data []byte)
+	// Told is called for what another node tells all, one after the other. What it returns, unless it is nil, is
+	// called in a goroutine of its own, before who told is answered: what takes long must not hold up others.
+	Told func(kind string, data []byte) (slow func())
 	// Changed is called when a node has come or gone, and when this one is cut off or back.
 	// It must not block.
 	Changed func()
@@ -91,6 +92,7 @@ type Cluster struct {
 	renewed  time.Time // before the last renewal that succeeded
 	wasCut   bool
 	asked    map[*int]question
+	awaited  map[string]chan string        // the IDs of nodes that have answered what was told, by the subject of their answers
 	beats    map[string]time.Duration      // when each other node was last heard
 	serving  map[string]context.CancelFunc // requests of other nodes, by their reply subject
 	renewing sync.Mutex                    // held while the entry is written
@@ -109,7 +111,7 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	c := &Cluster{cfg: cfg, self: cfg.Self, nodes: map[string]seen{}, asked: map[*int]question{}, beats: map[string]time.Duration{}, serving: map[string]context.CancelFunc{}, again: make(chan struct{}, 1), began: time.Now()}
+	c := &Cluster{cfg: cfg, self: cfg.Self, nodes: map[string]seen{}, asked: map[*int]question{}, awaited: map[string]chan string{}, beats: map[string]time.Duration{}, serving: map[string]context.CancelFunc{}, again: make(chan struct{}, 1), began: time.Now()}
 	c.lease = leaseState{quorum: newQuorum(cfg.Self.ID), lapsed: true}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	defer func() {

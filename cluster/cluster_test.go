@@ -38,10 +38,10 @@ func stop(ns *server.Server) {
 }
 
 // join makes a node with an ID and a handler. It leaves with the test.
-func join(t *testing.T, url, id string, handler http.HandlerFunc, told func(kind string, data []byte)) *Cluster {
+func join(t *testing.T, url, id string, handler http.HandlerFunc, told func(kind string, data []byte) (slow func())) *Cluster {
 	t.Helper()
 	if told == nil {
-		told = func(string, []byte) {}
+		told = func(string, []byte) func() { return nil }
 	}
 	c, err := Join(t.Context(), Config{
 		URL: url, Self: Node{ID: id, Seats: 10, Started: time.Now()}, Load: func() Load { return Load{Taken: 1, Rooms: 1} },
@@ -155,11 +155,12 @@ func TestAllAreTold(t *testing.T) {
 	ns := startNATS(t, t.TempDir(), server.RANDOM_PORT)
 	var mu sync.Mutex
 	var heard []string
-	hear := func(id string) func(string, []byte) {
-		return func(kind string, data []byte) {
+	hear := func(id string) func(string, []byte) func() {
+		return func(kind string, data []byte) func() {
 			mu.Lock()
 			defer mu.Unlock()
 			heard = append(heard, id+" "+kind+" "+string(data))
+			return nil
 		}
 	}
 	a := join(t, ns.ClientURL(), "a", nil, hear("a"))

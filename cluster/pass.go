@@ -3,10 +3,12 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -19,6 +21,7 @@ const (
 	requestSubject = "es.o."
 	cancelSubject  = "es.x."
 	allSubject     = "es.all"
+	answerSubject  = "es.a."
 	kindHeader     = "Earshot-Kind"
 	nodeHeader     = "Earshot-Node"
 
@@ -81,6 +84,8 @@ func (c *Cluster) subscribe() error {
 		cancelSubject + c.cfg.Self.ID:  c.cancel,
 		allSubject:                     c.told,
 		beatSubject:                    c.hearBeat,
+
+		answerSubject + c.cfg.Self.ID + ".*": c.answered,
 	} {
 		if _, err := c.conn.Subscribe(subject, handle); err != nil {
 			return err
@@ -266,22 +271,37 @@ func (c *Cluster) TellAndWait(ctx context.Context, kind string, data []byte, wai
 			left[n.ID] = true
 		}
 	}
-	inbox := c.conn.NewInbox()
-	answers, err := c.conn.SubscribeSync(inbox)
-	if err == nil {
-		defer func() { _ = answers.Unsubscribe() }()
-		err = c.conn.PublishMsg(&nats.Msg{Subject: allSubject, Reply: inbox, Data: data, Header: nats.Header{kindHeader: {kind}, nodeHeader: {c.cfg.Self.ID}}})
-	}
+	answers := make(chan string, len(left))
+	// One subscription is there for all answers: another for each question would cost each NATS server more than they do.
+	subject := answerSubject + c.cfg.Self.ID + "." + rand.Text()
+	c.mu.Lock()
+	c.awaited[subject] = answers
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.awaited, subject)
+	}()
+	err := c.conn.PublishMsg(&nats.Msg{Subject: allSubject, Reply: subject, Data: data, Header: nats.Header{kindHeader: {kind}, nodeHeader: {c.cfg.Self.ID}}})
 	for err == nil && len(left) > 0 {
-		var m *nats.Msg
-		if m, err = answers.NextMsgWithContext(ctx); err == nil {
-			delete(left, string(m.Data))
+		select {
+		case id := <-answers:
+			delete(left, id)
+		case <-ctx.Done():
+			err = ctx.Err()
 		}
 	}
-	for id := range left {
-		silent = append(silent, id)
+	return slices.Collect(maps.Keys(left))
+}
+
+// answered takes the answer of a node that has carried out what it was told.
+func (c *Cluster) answered(m *nats.Msg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case c.awaited[m.Subject] <- string(m.Data):
+	default: // nobody waits for it any more
 	}
-	return silent
 }
 
 // told carries out what another node tells all.
@@ -289,10 +309,30 @@ func (c *Cluster) told(m *nats.Msg) {
 	if m.Header.Get(nodeHeader) == c.cfg.Self.ID {
 		return
 	}
-	c.cfg.Told(m.Header.Get(kindHeader), m.Data)
-	if m.Reply != "" {
-		_ = m.Respond([]byte(c.cfg.Self.ID)) // it is told by the time limit else
+	slow := c.cfg.Told(m.Header.Get(kindHeader), m.Data)
+	answer := func() {
+		if m.Reply != "" {
+			_ = m.Respond([]byte(c.cfg.Self.ID)) // it is told by the time limit else
+		}
 	}
+	if slow == nil {
+		answer()
+		return
+	}
+	c.mu.Lock()
+	leaving := c.ctx.Err() != nil
+	if !leaving {
+		c.running.Add(1)
+	}
+	c.mu.Unlock()
+	if leaving {
+		return
+	}
+	go func() {
+		defer c.running.Done()
+		slow()
+		answer()
+	}()
 }
 
 // recorder is the response to a request of another node.

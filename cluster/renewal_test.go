@@ -53,7 +53,7 @@ func joinThree(t *testing.T) (all [3]*Cluster, without [3]*atomic.Bool) {
 		without[i] = &atomic.Bool{}
 		c, err := Join(t.Context(), Config{
 			Server: leaderless{ns.ClientURL(), without[i]}, Self: Node{ID: id, Seats: 10, Started: time.Now()}, Load: func() Load { return Load{} },
-			Told: func(string, []byte) {}, Changed: func() {}, Returned: func(context.Context) error { return nil }, TTL: testTTL, Log: slog.New(slog.DiscardHandler),
+			Told: func(string, []byte) func() { return nil }, Changed: func() {}, Returned: func(context.Context) error { return nil }, TTL: testTTL, Log: slog.New(slog.DiscardHandler),
 		})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = c.Leave(context.Background()) })

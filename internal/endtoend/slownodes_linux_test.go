@@ -97,6 +97,7 @@ func (c *embeddedCluster) actsHold(stage, ears int) {
 			host.ask(a.request)
 		})
 	}
+	c.accountsHold(room, stage, ears, hostMic, host, act)
 	last := c.hearingEar(observer, ears, hostMic, host.talker())
 	act("end", hostMic, host.talker(), last, func() { host.ask(map[string]any{"type": "end"}) })
 
@@ -104,6 +105,39 @@ func (c *embeddedCluster) actsHold(stage, ears int) {
 	for _, check := range checks {
 		assert.LessOrEqual(c.t, check.mic.after(check.ear.all(), check.talker, check.acked), mostAfter, check.name)
 	}
+}
+
+// accountsHold has a member of the club who hears a room on one node, from another, come into a room on a third, and log in
+// by way of the node with their ear.
+func (c *embeddedCluster) accountsHold(room string, stage, ears int, mic *numberedMic, host *member, act func(string, *numberedMic, uint32, *listener, func())) {
+	c.t.Helper()
+	at, by := c.nodes[stage], c.nodes[(2*embeddedNodes-stage-ears)%embeddedNodes]
+	if stage == ears {
+		by = c.nodes[(stage+1)%embeddedNodes]
+	}
+	account := c.account(at)
+	hears := func() *listener {
+		return c.hearingEar(c.enter(at, account["token"].(string), room, "listener"), ears, mic, host.talker())
+	}
+	other := c.made(by.url+"/api/rooms?node="+c.id(by), operatorToken, `{"name": "other", "visibility": "open"}`, "room")[0]
+	act("a second session, in a room on another node", mic, host.talker(), hears(), func() {
+		c.enter(by, account["token"].(string), other, "listener")
+	})
+	act("a login by way of the ears' node", mic, host.talker(), hears(), func() {
+		status, answer := c.call(http.MethodPost, c.nodes[ears].url+"/api/login", "", fmt.Sprintf(`{"key": %q}`, account["key"]))
+		require.Equal(c.t, http.StatusOK, status, "%v", answer)
+	})
+}
+
+// account makes a member of the club, and returns what they are told: their token and key.
+func (c *embeddedCluster) account(by *embeddedNode) (answer map[string]any) {
+	c.t.Helper()
+	c.eventually(func() bool {
+		code := c.made(by.url+"/api/invites", operatorToken, `{"name": "Bo"}`, "code")[0]
+		_, answer = c.call(http.MethodPost, by.url+"/api/invites/"+code+"/redeem", "", `{"name": "Bo"}`)
+		return answer["key"] != nil
+	}, "an invite into the club is redeemed")
+	return answer
 }
 
 // hearingEar opens an ear on a node, which hears a mic. It opens another if it is lost.

@@ -13,7 +13,8 @@ const (
 // Control is what the nodes of a cluster tell one another over NATS.
 type Control struct {
 	Nodes int
-	// Arrivals is how many accounts come in a second, by way of any node: all others are told.
+	// Arrivals is how many accounts come in a second, by way of any node: all others are
+	// told, and answer.
 	Arrivals float64
 	// Trunks is how many rooms have halls on other nodes, Halls how many each of them, and Voices how
 	// many frames are in the trunk at once.
@@ -24,15 +25,15 @@ type Control struct {
 // Published returns how many messages the nodes send a second.
 func (c Control) Published() float64 {
 	n, t := float64(c.Nodes), float64(c.Trunks)
-	return n*(beatsPerSecond+entriesPerSecond) + c.Arrivals + t*c.trunk() + t*float64(c.Halls)*ticksPerSecond
+	return n*(beatsPerSecond+entriesPerSecond) + c.Arrivals*n + t*c.trunk() + t*float64(c.Halls)*ticksPerSecond
 }
 
 // Delivered returns how many messages NATS delivers a second.
 func (c Control) Delivered() float64 {
 	n, t := float64(c.Nodes), float64(c.Trunks)
-	// All nodes take beats and arrivals, the sender's own included. An entry is answered, and watched
-	// by all.
-	return n*n*beatsPerSecond + n*entriesPerSecond*(n+1) + c.Arrivals*n +
+	// All nodes take beats and arrivals, the sender's own included. An arrival is answered by all others. An
+	// entry is answered, and watched by all.
+	return n*n*beatsPerSecond + n*entriesPerSecond*(n+1) + c.Arrivals*(2*n-1) +
 		t*float64(c.Halls)*c.trunk() + t*float64(c.Halls)*ticksPerSecond
 }
 

@@ -31,6 +31,17 @@ func (a *accountIndex) find(account string) []seat {
 	return append([]seat(nil), a.seats[account]...)
 }
 
+// all returns the participants of all accounts.
+func (a *accountIndex) all() map[string][]seat {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := make(map[string][]seat, len(a.seats))
+	for account, seats := range a.seats {
+		all[account] = slices.Clone(seats)
+	}
+	return all
+}
+
 func (a *accountIndex) add(account string, s seat) {
 	if account == "" {
 		return

@@ -1,7 +1,6 @@
 package liveroom
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -17,9 +16,11 @@ type Cluster interface {
 	OwnedBy(account string) int
 	// NewArrival returns an arrival that is later than all that this server knows of.
 	NewArrival() Arrival
-	// Arrived tells the other servers, without waiting, that an account has come into a room here:
-	// what it has elsewhere ends, but for what is left there of this very room. It is called when the account is in, so that of two
-	// arrivals at once at least one server learns of the other's.
+	// Arriving tells the other servers that an account is coming into a room here: what it has elsewhere ends, but for
+	// what is left there of this very room. It returns when it has ended. It gives up on servers that do not
+	// answer within about a second: they are silent by then, or drop what comes late.
+	Arriving(account, into string, a Arrival)
+	// Arrived tells them without waiting.
 	Arrived(account, into string, a Arrival)
 	// Speaks reports whether this server may pass on what people in its rooms say: nobody else
 	// has the rooms. It is called for every frame.
@@ -75,34 +76,42 @@ func (noRelay) Earlier(room.MemberID) (room.Member, bool) { return room.Member{}
 func (noRelay) Settle()                                   {}
 func (noRelay) Close()                                    {}
 
-// Arrival orders the arrivals of an account at the servers of a cluster: of two the
-// later one stays. The zero value is earlier than all.
-type Arrival struct {
-	Stamp  uint64 `json:"stamp"`
-	Server string `json:"server"`
+// ArrivedElsewhere is told that an account is coming into a room at another server. end, unless it is nil, ends its
+// participation here, unless it came in here later: then the other server is told of that. It returns when they hear
+// nothing any more and are not heard.
+func (r *Registry) ArrivedElsewhere(account, into string, a Arrival) (end func()) {
+	r.arrivals.overtake(account, a) // first: who is not among the seats yet is found here
+	if len(r.accounts.find(account)) == 0 && len(r.earlier.find(account)) == 0 {
+		return nil
+	}
+	return func() {
+		for _, s := range r.accounts.find(account) {
+			s.room.mu.Lock()
+			mine := s.participant.arrival
+			s.room.mu.Unlock()
+			if a.before(mine) {
+				r.cfg.Cluster.Arrived(account, s.room.id, mine)
+			} else {
+				s.room.Membership.replaceBefore(s.participant, a)
+			}
+		}
+		r.cutMoved(account, into, a)
+	}
 }
 
-// before reports whether a is earlier than b. All servers agree on it.
-func (a Arrival) before(b Arrival) bool {
-	return cmp.Or(cmp.Compare(a.Stamp, b.Stamp), cmp.Compare(a.Server, b.Server)) < 0
-}
-
-// ArrivedElsewhere ends the participation of an account that has come into a room at another
-// server, unless it came in here later. Then the other server is told once more: that may have
-// been before the account was in there.
-func (r *Registry) ArrivedElsewhere(account, into string, a Arrival) {
-	for _, s := range r.accounts.find(account) {
-		s.room.mu.Lock()
-		mine := s.participant.arrival
-		s.room.mu.Unlock()
-		switch {
-		case mine.before(a):
-			s.room.Membership.replace(s.participant)
-		case a.before(mine):
-			r.cfg.Cluster.Arrived(account, s.room.id, mine)
+// TellArrivals tells the other servers of everybody with an account who is here. They may not have heard of it: this
+// server could not reach them for a while.
+func (r *Registry) TellArrivals() {
+	for account, seats := range r.accounts.all() {
+		for _, s := range seats {
+			s.room.mu.Lock()
+			mine := s.participant.arrival
+			s.room.mu.Unlock()
+			if mine != (Arrival{}) {
+				r.cfg.Cluster.Arrived(account, s.room.id, mine)
+			}
 		}
 	}
-	r.cutMoved(account, into, a)
 }
 
 // Has reports whether a room is on this server.

@@ -31,7 +31,10 @@ var testKey = []byte("0123456789abcdef0123456789abcdef")
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // newTestRegistry returns the rooms of an open server, with real media.
-func newTestRegistry(t *testing.T) *Registry {
+func newTestRegistry(t *testing.T) *Registry { return newTestRegistryIn(t, nil) }
+
+// newTestRegistryIn makes the registry of a server of a cluster; nil: of one by itself.
+func newTestRegistryIn(t *testing.T, cluster Cluster) *Registry {
 	t.Helper()
 	engine, err := rtc.New(rtc.Config{Media: "127.0.0.1:0"})
 	require.NoError(t, err)
@@ -40,7 +43,7 @@ func newTestRegistry(t *testing.T) *Registry {
 		Slots: 3, Capacity: 100, Halls: 1, Stage: 20, MaxRooms: 100, MaxRoomsByAccount: 100,
 		ResumeWindow: time.Minute, Grace: time.Minute, StageWait: time.Minute, OfferWait: time.Minute,
 		PresenceEvery: time.Millisecond, TalkersEvery: time.Millisecond,
-		Store: store.Memory(), Clock: time.Now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+		Store: store.Memory(), Clock: time.Now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Cluster: cluster,
 	}, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() {

@@ -11,6 +11,9 @@ import (
 // ErrNothingToResume refuses to resume where there is no such room, member or key.
 var ErrNothingToResume = wire.NewError(wire.CodeNotFound, "there is nothing to resume: join")
 
+// errOvertaken refuses an account that has come in elsewhere later, while it was on its way in.
+var errOvertaken = wire.NewError(wire.CodeConflict, "the account has come in elsewhere meanwhile")
+
 // Membership brings people into a room and out of it. Its methods may be called
 // from any goroutine, like those of its [LiveRoom].
 type Membership struct{ room *LiveRoom }
@@ -24,6 +27,9 @@ func (m *Membership) join(p *Participant, request room.JoinRequest, reply func(w
 	request.ID, request.Identity, request.MediaOnly = p.ID, p.Identity, p.mediaOnly != ""
 	err := m.room.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {
 		if old := m.room.roster.reconnecting(rules, p); old != nil {
+			if p.arrival.before(old.arrival) {
+				return nil, errOvertaken
+			}
 			me = old
 			old.arrival = p.arrival
 			return m.reconnect(old, p.conn, now)
@@ -98,9 +104,26 @@ func (m *Membership) Leave(p *Participant, reply func()) error {
 // [room.ErrNotMember] if they have left already.
 func (m *Membership) Lost(p *Participant) error { return m.remove(p, (*room.Room).TimeOut, nil) }
 
-// replace removes a participant whose account has joined elsewhere. That they have
-// left already is no failure.
-func (m *Membership) replace(p *Participant) { _ = m.remove(p, (*room.Room).Replace, nil) }
+// replace removes a participant whose account has joined elsewhere. That they have left already is no failure. It returns
+// when they hear nothing any more and are not heard, whichever servers have their media.
+func (m *Membership) replace(p *Participant) { m.replaceIf(p, func() bool { return true }) }
+
+// replaceBefore is replace for a participant who has come in before a moment. The caller does not hold the lock.
+func (m *Membership) replaceBefore(p *Participant, a Arrival) {
+	m.replaceIf(p, func() bool { return p.arrival.before(a) })
+}
+
+func (m *Membership) replaceIf(p *Participant, is func() bool) {
+	err := m.remove(p, func(rules *room.Room, id room.MemberID, now time.Time) ([]room.Event, error) {
+		if !is() {
+			return nil, room.ErrNotMember
+		}
+		return rules.Replace(id, now)
+	}, nil)
+	if err == nil {
+		m.room.Media.relay.Settle()
+	}
+}
 
 func (m *Membership) remove(p *Participant, how func(*room.Room, room.MemberID, time.Time) ([]room.Event, error), reply func()) error {
 	return m.room.Change(func(rules *room.Room, now time.Time) ([]room.Event, error) {

@@ -80,6 +80,26 @@ func (r *Registry) Earlier(id string, member room.MemberID) (m room.Member, ther
 	return m, there
 }
 
+// Moved reports whether the room has moved to another server, and is no more than what is left of it here.
+func (l *LiveRoom) Moved() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.movedTo != ""
+}
+
+// FindEarlier returns the WHIP or WHEP session with an ID that is left here of a room that has moved.
+func (r *Registry) FindEarlier(id, session string, media wire.Media) (l *LiveRoom, p *Participant, open rtc.Session, there bool) {
+	for _, l := range r.moved() {
+		if l.id != id {
+			continue
+		}
+		if p, open, there := l.Media.Find(session, media); there {
+			return l, p, open, true
+		}
+	}
+	return nil, nil, nil, false
+}
+
 // EndMoved ends what is left here of all rooms that have moved: the server may have missed what was decided about their
 // people.
 func (r *Registry) EndMoved() {
@@ -88,14 +108,19 @@ func (r *Registry) EndMoved() {
 	}
 }
 
-// cutMoved ends what an account still has here of rooms that have moved, but for the one that it has come into now.
+// cutMoved ends what an account still has here of rooms that have moved, but for the one that it comes into now: it takes
+// over from what it has here. If it comes into that a second time, that is another device.
 func (r *Registry) cutMoved(account, into string, a Arrival) {
 	for _, s := range r.earlier.find(account) {
 		s.room.mu.Lock()
-		before := s.participant.arrival.before(a)
+		cut := s.participant.arrival.before(a)
+		if p := s.participant; cut && s.room.id == into {
+			cut = p.follower != Arrival{} && p.follower != a
+			p.follower = a
+		}
 		s.room.mu.Unlock()
-		if before && s.room.id != into {
-			s.room.cutMediaOf(s.participant)
+		if cut {
+			s.room.CutMediaOf(s.participant)
 		}
 	}
 }
@@ -107,8 +132,8 @@ func (r *Registry) moved() []*LiveRoom {
 	return slices.Collect(maps.Keys(r.moving))
 }
 
-// cutMediaOf is cutMedia for all that one participant has.
-func (l *LiveRoom) cutMediaOf(who *Participant) {
+// CutMediaOf ends what a participant has in a room that has moved, and returns when they hear nothing any more and are not heard.
+func (l *LiveRoom) CutMediaOf(who *Participant) {
 	l.mu.Lock()
 	detached := l.Media.detach(who, wire.MediaMic, wire.MediaEar)
 	l.mu.Unlock()

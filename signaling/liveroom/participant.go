@@ -28,6 +28,8 @@ type Participant struct {
 
 	// arrival orders the arrivals of an account at the servers of a cluster.
 	arrival Arrival
+	// follower is the arrival that takes over from what they still have here of a room that has moved.
+	follower Arrival
 
 	talker uint32
 	// conn is nil for somebody who came over WHIP or WHEP, and while the WebSocket is

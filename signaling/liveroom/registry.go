@@ -85,6 +85,8 @@ type Registry struct {
 	accounts *accountIndex
 	// earlier are the participants of rooms that have moved and of which something is left here.
 	earlier *accountIndex
+	// arrivals are the accounts that are coming in.
+	arrivals *arrivals
 
 	mu    sync.Mutex
 	rooms map[string]*LiveRoom // those that have not ended
@@ -108,6 +110,7 @@ func NewRegistry(cfg Config, saved []room.State) (*Registry, error) {
 		metrics:  newMetrics(),
 		accounts: newAccountIndex(),
 		earlier:  newAccountIndex(),
+		arrivals: newArrivals(cfg.Cluster),
 		rooms:    make(map[string]*LiveRoom),
 		standing: make(map[*LiveRoom]struct{}),
 		moving:   make(map[*LiveRoom]struct{}),
@@ -321,31 +324,42 @@ func (r *Registry) findOrCreate(id string) (*LiveRoom, error) {
 // room knows them. The account's participation elsewhere ends. See
 // [LiveRoom.Change] for reply.
 func (r *Registry) Join(id string, p *Participant, request room.JoinRequest, via string, reply func(wire.Joined)) (*LiveRoom, *Participant, error) {
-	if r.cfg.Cluster != nil {
-		p.arrival = r.cfg.Cluster.NewArrival()
-	}
-	l, me, err := r.join(id, p, request, reply)
-	if err == nil && r.cfg.Cluster != nil && p.Account != "" {
-		r.cfg.Cluster.Arrived(p.Account, id, p.arrival)
+	arriving := r.arrivals.begin(p.Account)
+	p.arrival = arriving.Arrival
+	l, me, err := r.join(id, p, arriving, request, reply)
+	r.arrivals.end(p.Account, arriving)
+	if r.arrivals.isOvertaken(arriving) {
+		if err == nil { // they have been told that they are in, and are told that they are out
+			l.Membership.replaceIf(me, func() bool { return me.arrival == arriving.Arrival })
+		}
+		if p.conn != nil {
+			p.conn.Finish(wire.GoodbyeReplaced)
+		}
 	}
 	r.CountJoin(via, err)
 	return l, me, err
 }
 
-func (r *Registry) join(id string, p *Participant, request room.JoinRequest, reply func(wire.Joined)) (*LiveRoom, *Participant, error) {
+func (r *Registry) join(id string, p *Participant, arriving *coming, request room.JoinRequest, reply func(wire.Joined)) (*LiveRoom, *Participant, error) {
 	if request.Name = strings.TrimSpace(request.Name); request.Name == "" {
 		request.Name = "guest"
 	}
-	for {
+	for told := false; ; told = true {
 		l, err := r.findOrCreate(id)
 		if err != nil {
 			return nil, nil, err
+		}
+		if !told && r.cfg.Cluster != nil && p.Account != "" {
+			r.cfg.Cluster.Arriving(p.Account, id, p.arrival)
+		}
+		if r.arrivals.isOvertaken(arriving) {
+			return nil, nil, errOvertaken
 		}
 		r.replaceElsewhere(p, id)
 		me, err := l.Membership.join(p, request, reply)
 		switch {
 		case errors.Is(err, room.ErrAlreadyMember):
-			// The account has joined by another request at the same moment. One of the two
+			// The account has joined by another request at the same moment. The later one of the two
 			// stays.
 			continue
 		case !errors.Is(err, room.ErrEnded):
@@ -357,12 +371,12 @@ func (r *Registry) join(id string, p *Participant, request room.JoinRequest, rep
 	}
 }
 
-// replaceElsewhere ends the participation of p's account before p joins a room. A
+// replaceElsewhere ends the earlier participation of p's account before p joins a room. A
 // participant of that room whose WebSocket is lost is left, to be reconnected.
 func (r *Registry) replaceElsewhere(p *Participant, id string) {
 	for _, s := range r.accounts.find(p.Account) {
 		if s.room.id != id || p.mediaOnly != "" || !s.room.Membership.mayReconnect(s.participant) {
-			s.room.Membership.replace(s.participant)
+			s.room.Membership.replaceBefore(s.participant, p.arrival)
 		}
 	}
 	r.cutMoved(p.Account, id, p.arrival)
@@ -378,7 +392,7 @@ func (r *Registry) EndAccount(account, keep string) {
 	}
 	for _, s := range r.earlier.find(account) { // last: a room may have moved meanwhile
 		if keep == "" || s.participant.TokenFamily != keep {
-			s.room.cutMediaOf(s.participant)
+			s.room.CutMediaOf(s.participant)
 		}
 	}
 }

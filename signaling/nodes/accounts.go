@@ -41,6 +41,13 @@ type arrival struct {
 	liveroom.Arrival
 }
 
+// Arriving implements [liveroom.Cluster].
+func (n *Nodes) Arriving(account, into string, a liveroom.Arrival) {
+	if n.joined() { // before that nobody is let in
+		n.tellAndWait(context.Background(), kindArrived, arrival{account, into, a}, "ended what an account had there")
+	}
+}
+
 // Arrived implements [liveroom.Cluster].
 func (n *Nodes) Arrived(account, into string, a liveroom.Arrival) {
 	data, err := json.Marshal(arrival{account, into, a})
@@ -90,22 +97,22 @@ func (n *Nodes) Deleted(ctx context.Context, account, name string) {
 	n.tellAndWait(ctx, kindDeleted, deletion{account, name}, "forgot a deleted account")
 }
 
-// told carries out what another node tells all.
-func (n *Nodes) told(kind string, data []byte) {
+// told carries out what another node tells all, or returns what carries it out.
+func (n *Nodes) told(kind string, data []byte) (slow func()) {
 	switch kind {
 	case kindArrived:
 		var a arrival
 		if json.Unmarshal(data, &a) != nil {
-			return
+			return nil
 		}
 		n.mu.Lock()
 		n.stamp = max(n.stamp, a.Stamp)
 		n.mu.Unlock()
-		n.rooms.ArrivedElsewhere(a.Account, a.Room, a.Arrival)
+		return n.rooms.ArrivedElsewhere(a.Account, a.Room, a.Arrival)
 	case kindLogin:
 		var l login
 		if json.Unmarshal(data, &l) != nil {
-			return
+			return nil
 		}
 		if err := n.cfg.Store.RefreshAccount(context.Background(), l.Account); err != nil {
 			n.cfg.Log.Warn("an account's login could not be read", "error", err)
@@ -114,7 +121,7 @@ func (n *Nodes) told(kind string, data []byte) {
 	case kindDeleted:
 		var d deletion
 		if json.Unmarshal(data, &d) != nil {
-			return
+			return nil
 		}
 		n.forget(d)
 	case kindAdopted:
@@ -122,6 +129,7 @@ func (n *Nodes) told(kind string, data []byte) {
 	case kindCut:
 		n.cutEarlier(data)
 	}
+	return nil
 }
 
 // forget ends what a deleted account has here.

@@ -97,7 +97,7 @@ func simulate(t *testing.T, control scale.Control, d time.Duration) (published, 
 	return float64(to.InMsgs-from.InMsgs) / seconds, float64(to.OutMsgs-from.OutMsgs) / seconds, (cpuTime(t) - used).Seconds() / seconds
 }
 
-func (s *simulation) told(kind string, data []byte) {
+func (s *simulation) told(kind string, data []byte) (slow func()) {
 	var a struct {
 		Account string `json:"account"`
 		liveroom.Arrival
@@ -105,6 +105,7 @@ func (s *simulation) told(kind string, data []byte) {
 	if kind == "arrived" && json.Unmarshal(data, &a) == nil && a.Account != "" {
 		s.heard.Add(1)
 	}
+	return nil
 }
 
 // people come in at nodes in turn, at the rate that is owed.
@@ -112,6 +113,8 @@ func (s *simulation) people(stop <-chan struct{}) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	begun, came := time.Now(), 0
+	var coming sync.WaitGroup
+	defer coming.Wait()
 	for {
 		select {
 		case <-stop:
@@ -122,7 +125,7 @@ func (s *simulation) people(stop <-chan struct{}) {
 			at := s.nodes[came%len(s.nodes)]
 			data, err := json.Marshal(map[string]any{"account": fmt.Sprintf("account%019d", came), "stamp": time.Now().UnixMicro(), "server": at.Self().ID})
 			if err == nil {
-				_ = at.Tell("arrived", data)
+				coming.Go(func() { at.TellAndWait(context.Background(), "arrived", data, time.Second) })
 			}
 		}
 	}

@@ -165,7 +165,11 @@ func (n *Nodes) returned(ctx context.Context) error {
 			return err
 		})
 	}
-	return all.Wait()
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	n.rooms.TellArrivals()
+	return nil
 }
 
 // isGone asks once for each node.

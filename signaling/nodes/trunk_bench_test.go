@@ -36,7 +36,7 @@ func BenchmarkTrunk(b *testing.B) {
 	join := func(name string) *cluster.Cluster {
 		c, err := cluster.Join(b.Context(), cluster.Config{
 			URL: ns.ClientURL(), Self: cluster.Node{ID: name, URL: "http://192.0.2.1:7080", Seats: 100, Started: time.Now()},
-			Load: func() cluster.Load { return cluster.Load{} }, Told: func(string, []byte) {}, Changed: func() {},
+			Load: func() cluster.Load { return cluster.Load{} }, Told: func(string, []byte) func() { return nil }, Changed: func() {},
 			Returned: func(context.Context) error { return nil }, Log: slog.New(slog.DiscardHandler),
 		})
 		require.NoError(b, err)
