@@ -99,16 +99,28 @@ func (e mediaEndpoint) Find(kind whip.Kind, id, session, bearer string) (whip.Re
 	if _, err := e.access.Admit(who, id, ""); err != nil {
 		return nil, e.refusal(err)
 	}
-	l, err := e.rooms.Find(id)
-	if err != nil {
-		return nil, errNoSession
-	}
 	media, _ := mediaOf(kind)
-	p, open, ok := l.Media.Find(session, media)
-	if !ok || (p.TokenFamily != who.TokenFamily && !e.access.Manages(who, l)) {
+	l, p, open, ok := e.find(id, session, media)
+	switch {
+	case !ok:
+		return nil, errNoSession
+	case p.TokenFamily == who.TokenFamily || e.access.Manages(who, l):
+	case l.Moved(): // only another server asks for such a session: it must not take it for ended
+		return nil, wire.NewError(wire.CodeForbidden, "the session is somebody else's")
+	default:
 		return nil, errNoSession
 	}
 	return &mediaResource{room: l, participant: p, session: open, log: e.log}, nil
+}
+
+// find returns an open session of a room that is here, or was here before it moved to another server.
+func (e mediaEndpoint) find(id, session string, media wire.Media) (l *liveroom.LiveRoom, p *liveroom.Participant, open rtc.Session, ok bool) {
+	if l, err := e.rooms.Find(id); err == nil {
+		if p, open, ok = l.Media.Find(session, media); ok {
+			return l, p, open, true
+		}
+	}
+	return e.rooms.FindEarlier(id, session, media)
 }
 
 // refusal returns what the client may be told. An error with a code is returned as
@@ -158,6 +170,7 @@ func (r *mediaResource) Restart(fragment string) (string, error) {
 func (r *mediaResource) Close(context.Context) error {
 	err := r.room.Membership.Leave(r.participant, nil)
 	if errors.Is(err, room.ErrNotMember) || errors.Is(err, room.ErrEnded) {
+		r.room.CutMediaOf(r.participant) // the room may have moved, and the session be left
 		return nil
 	}
 	return err

@@ -27,7 +27,7 @@ func (s *Server) routes() (http.Handler, error) {
 		mux.Handle(path, s.counted(handler))
 	}
 	mux.Handle("/ws", s.counted(api.Route(s.log, api.Methods{http.MethodGet: s.protocol.Serve})))
-	mux.Handle("/rooms/", s.counted(media))
+	mux.Handle("/rooms/", s.sessions(media))
 	route("/metrics", api.Get(promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{})))
 	route("/operator", api.Methods{http.MethodGet: s.operatorFile})
 	route("/operator/{file}", api.Methods{http.MethodGet: s.operatorFile})
@@ -94,6 +94,19 @@ func (s *Server) counted(next http.Handler) http.Handler {
 		}
 		defer s.requests.end()
 		next.ServeHTTP(w, r)
+	})
+}
+
+// sessions serves WHIP and WHEP. What other servers of a cluster ask for, of sessions that are left here of rooms that have moved
+// there, is served during a shutdown, too: the cluster waits for it.
+func (s *Server) sessions(media http.Handler) http.Handler {
+	counted := s.counted(media)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if nodes.AskedByNode(r) {
+			media.ServeHTTP(w, r)
+			return
+		}
+		counted.ServeHTTP(w, r)
 	})
 }
 

@@ -125,14 +125,19 @@ func (c *embeddedCluster) play(all *testing.T, f nodeFault, node int) {
 	})
 }
 
+// stillKnown is how long after a takeover a session of the node before is surely known to have ended with it.
+const stillKnown = 4 * time.Second
+
 // party is people in a room, and what they were told.
 type party struct {
 	c     *embeddedCluster
 	room  string
-	token struct{ host, ear, account string }
+	token struct{ host, ear, account, player string }
 	host  *member
 	mic   *numberedMic
 	ear   *listener
+	// session is the path of a WHEP player's.
+	session string
 
 	once            string // an invite for one
 	used            int
@@ -164,6 +169,8 @@ func (c *embeddedCluster) bringIn(on *embeddedNode) *party {
 	p.mic = openNumberedMic(c.t, p.host.exchange("mic"))
 	p.ear, _ = listenRecorded(c.t, c.enter(on, p.token.ear, p.room, "listener").exchange("ear"))
 	c.enter(on, p.token.account, p.room, "listener")
+	p.token.player = c.guest(on, "/api/rooms/"+p.room+"/invites", `{"role": "listener"}`)
+	listen(c.t, 3, byWHEPKept(c.t, on.url, p.room, p.token.player, &p.session))
 	for range 3 {
 		token := c.guest(on, "/api/rooms/"+p.room+"/invites", `{"role": "listener"}`)
 		p.victims, p.ids = append(p.victims, token), append(p.ids, c.enter(on, token, p.room, "listener").id)
@@ -210,6 +217,10 @@ func (p *party) goOnAt(other *embeddedNode) {
 		return status == http.StatusOK
 	}, "another node has the room")
 	p.found = time.Now()
+	assert.Equal(c.t, http.StatusNotFound, restartRequest.do(c.t, other.url+p.session, p.token.player), "a player's session has ended with its node")
+	if end := (sessionRequest{name: "DELETE", method: http.MethodDelete}).do(c.t, other.url+p.session, p.token.player); time.Since(p.found) < stillKnown {
+		assert.Equal(c.t, http.StatusOK, end, "which may be said of it")
+	}
 	p.again = c.enter(other, p.token.host, p.room, "host")
 	p.moved = time.Now()
 	p.nextMic = openNumberedMic(c.t, p.again.exchange("mic"))

@@ -1,11 +1,14 @@
 package nodes
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -106,6 +109,76 @@ func (n *Nodes) cutEarlier(data []byte) {
 	var c cutting
 	if json.Unmarshal(data, &c) == nil {
 		n.rooms.CutEarlier(c.Room, c.People, c.Media...)
+	}
+}
+
+// isSession reports whether a request is for a WHIP or WHEP session, and roomOf returns the room that is in its path.
+func isSession(r *http.Request) bool {
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	return len(parts) == 4 && parts[0] == "rooms"
+}
+
+func roomOf(r *http.Request) string { return strings.Split(r.URL.Path, "/")[2] }
+
+// serveSession serves a request for a WHIP or WHEP session whose room has moved here lately, or is on its way to another node:
+// moving. The session may be left where the room was. The end of one that is nowhere any more is acknowledged.
+func (n *Nodes) serveSession(w http.ResponseWriter, r *http.Request, next http.Handler, moving error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, cluster.MaxBody+1))
+	if err != nil || len(body) > cluster.MaxBody {
+		apierr.Write(w, n.cfg.Log, wire.NewError(wire.CodeTooLarge, ""))
+		return
+	}
+	own := &buffered{header: http.Header{}, status: http.StatusOK}
+	if moving == nil {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(own, r)
+		if own.status != http.StatusNotFound {
+			cluster.Answer{Status: own.status, Header: own.header, Body: own.body.Bytes()}.Write(w)
+			return
+		}
+	}
+	answer, found := n.askForSession(r, body)
+	switch {
+	case found && answer.Status == http.StatusForbidden && moving == nil: // to others it does not exist
+		cluster.Answer{Status: own.status, Header: own.header, Body: own.body.Bytes()}.Write(w)
+	case found && answer.Status == http.StatusForbidden:
+		refuse(w, n, moving)
+	case found:
+		answer.Write(w)
+	case moving != nil:
+		refuse(w, n, moving)
+	case r.Method == http.MethodDelete:
+		own.header.Del("Content-Type")
+		own.header.Set("Content-Length", "0")
+		cluster.Answer{Status: http.StatusOK, Header: own.header}.Write(w)
+	default:
+		cluster.Answer{Status: own.status, Header: own.header, Body: own.body.Bytes()}.Write(w)
+	}
+}
+
+// askForSession passes a request for a WHIP or WHEP session on to all other nodes, and returns what the one says that has it.
+func (n *Nodes) askForSession(r *http.Request, body []byte) (answer cluster.Answer, found bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), endWait)
+	defer cancel()
+	others := slices.DeleteFunc(n.heard(), func(o cluster.Node) bool { return o.ID == n.cfg.Self.ID })
+	answers := make(chan cluster.Answer, len(others))
+	var asking sync.WaitGroup
+	for _, o := range others {
+		ask := r.Clone(ctx)
+		ask.Header.Set(askHeader, "1")
+		ask.Body = io.NopCloser(bytes.NewReader(body))
+		asking.Go(func() {
+			if a, err := n.cluster.Pass(ctx, o.ID, ask); err == nil && a.Status != http.StatusNotFound && a.Status/100 != 5 {
+				answers <- a
+			}
+		})
+	}
+	asking.Wait()
+	select {
+	case answer = <-answers:
+		return answer, true
+	default:
+		return answer, false
 	}
 }
 

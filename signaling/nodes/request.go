@@ -70,6 +70,10 @@ func (n *Nodes) Route(next http.Handler) http.Handler {
 		}
 		node, err := n.target(w, r)
 		switch {
+		case isSession(r) && AskedByNode(r):
+			next.ServeHTTP(w, r) // what is left here of a room that has moved
+		case isSession(r) && (errors.Is(err, errMoving) || err == nil && node == "" && n.hasMoved(roomOf(r))):
+			n.serveSession(w, r, next, err)
 		case err == nil && node == "":
 			if !passed && r.URL.Path == "/api/rooms" && r.Method == http.MethodGet {
 				n.gather(w, r, next)
