@@ -2,6 +2,7 @@ package liveroom
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/earshot-audio/earshot/room"
@@ -120,9 +121,30 @@ func (r *Registry) Has(id string) bool {
 	return err == nil
 }
 
-// Adopt makes a saved room again that was on no server or on another, and is not here. It
-// is not called during or after Shutdown.
-func (r *Registry) Adopt(saved room.State) error { return r.restoreOne(saved) }
+// ErrHere refuses to adopt a room that is on this server.
+var ErrHere = errors.New("the room is here already")
+
+// Adopt makes a saved room again that was on no server or on another. One that is here, or about to be, is left as it is:
+// [ErrHere]. Else some of its people would be in the one and some in the other, and would not hear one another. It is not called
+// during or after Shutdown.
+func (r *Registry) Adopt(saved room.State) error {
+	id := saved.Config.Name
+	r.mu.Lock()
+	here := r.rooms[id] != nil || r.adopting[id]
+	if !here {
+		r.adopting[id] = true
+	}
+	r.mu.Unlock()
+	if here {
+		return ErrHere
+	}
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.adopting, id)
+	}()
+	return r.restoreOne(saved)
+}
 
 // Release lets go of a room that goes to another server: everybody in it is told that it
 // has moved. last is called with its state, at a moment after

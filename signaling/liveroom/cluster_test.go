@@ -1,7 +1,9 @@
 package liveroom
 
 import (
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,4 +135,30 @@ func TestRacingArrivalsLeaveOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRoomIsAdoptedOnce adopts a room several times at the same moment, as a node could that looked for rooms without an owner
+// while it made one: all its people are in one room.
+func TestRoomIsAdoptedOnce(t *testing.T) {
+	r := newTestRegistryIn(t, &otherServers{})
+	for i := range 50 {
+		rules, err := room.New(r.rules(r.NewSpec(fmt.Sprint("room", i), "Lobby")), time.Now())
+		require.NoError(t, err)
+		var made atomic.Int64
+		var adopting sync.WaitGroup
+		for range 4 {
+			adopting.Go(func() {
+				if err := r.Adopt(rules.State()); err == nil {
+					made.Add(1)
+				} else {
+					assert.ErrorIs(t, err, ErrHere)
+				}
+			})
+		}
+		adopting.Wait()
+		require.EqualValues(t, 1, made.Load())
+		require.Len(t, r.standing, i+1)
+		require.ErrorIs(t, r.Adopt(rules.State()), ErrHere)
+	}
+	require.Empty(t, r.adopting)
 }

@@ -95,6 +95,7 @@ type Registry struct {
 	standing map[*LiveRoom]struct{}
 	moving   map[*LiveRoom]struct{}
 	retired  mediaTotals
+	adopting map[string]bool // rooms that are being made here, which were another server's
 	closed   bool
 
 	teardowns sync.WaitGroup
@@ -114,6 +115,7 @@ func NewRegistry(cfg Config, saved []room.State) (*Registry, error) {
 		rooms:    make(map[string]*LiveRoom),
 		standing: make(map[*LiveRoom]struct{}),
 		moving:   make(map[*LiveRoom]struct{}),
+		adopting: make(map[string]bool),
 		stop:     make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}

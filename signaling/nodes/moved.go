@@ -44,7 +44,8 @@ func (n *Nodes) hearAdopted(id string) {
 	}
 }
 
-// readMoved reads the rooms again that others have taken over, until this node leaves.
+// readMoved reads the rooms again that others have taken over, and tells others who is here when they may not know, until this
+// node leaves. Nothing waits for either.
 func (n *Nodes) readMoved() {
 	for {
 		select {
@@ -52,6 +53,8 @@ func (n *Nodes) readMoved() {
 			return
 		case id := <-n.moved:
 			n.readRoom(id)
+		case <-n.back:
+			n.rooms.TellArrivals()
 		}
 	}
 }

@@ -56,6 +56,7 @@ type Nodes struct {
 
 	moved   chan string   // rooms that other nodes have taken over
 	kick    chan struct{} // holds one if there may be something to settle
+	back    chan struct{} // holds one if this node speaks again, and others may not know who is here
 	stop    chan struct{}
 	running sync.WaitGroup
 	closing sync.Once
@@ -70,7 +71,7 @@ type Nodes struct {
 
 // New makes a part in a cluster, to be completed by [Nodes.Join].
 func New(cfg Config) (*Nodes, error) {
-	n := &Nodes{cfg: cfg, metrics: newMetrics(), in: make(chan struct{}), moved: make(chan string, maxMoved), kick: make(chan struct{}, 1), stop: make(chan struct{}), adopting: map[string]bool{}, adopted: map[string]time.Time{}}
+	n := &Nodes{cfg: cfg, metrics: newMetrics(), in: make(chan struct{}), moved: make(chan string, maxMoved), kick: make(chan struct{}, 1), back: make(chan struct{}, 1), stop: make(chan struct{}), adopting: map[string]bool{}, adopted: map[string]time.Time{}}
 	for _, c := range []prometheus.Collector{n.metrics.redirects, n.metrics.passed, n.metrics.takeovers, n.metrics.fenced, n.metrics.trunkDelay, n.metrics.trunkGaps, n.metrics.trunkLate, n.metrics.hallsGone, n.metrics.remoteEars, &collector{n}} {
 		if err := cfg.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-audio/earshot/cluster"
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/signaling/liveroom"
 	"github.com/earshot-audio/earshot/store"
 )
 
@@ -122,11 +123,12 @@ func (n *Nodes) settle() {
 	self := n.cfg.Self.ID
 	gone := map[string]bool{}
 	for id, owner := range n.cfg.Store.Owners() {
+		adopting := n.isAdopting(id) // first: when it is done the room is here
 		here := n.rooms.Has(id)
 		switch {
 		case here && owner != self:
 			n.letGo(id, "claimed")
-		case here, n.isAdopting(id):
+		case here, adopting:
 		case owner == self:
 			// What ends is taken from the store first: it is there, so it was let go when this
 			// node was cut off, and nobody has claimed it.
@@ -165,11 +167,14 @@ func (n *Nodes) returned(ctx context.Context) error {
 			return err
 		})
 	}
-	if err := all.Wait(); err != nil {
-		return err
+	err := all.Wait()
+	if err == nil {
+		select {
+		case n.back <- struct{}{}:
+		default:
+		}
 	}
-	n.rooms.TellArrivals()
-	return nil
+	return err
 }
 
 // isGone asks once for each node.
@@ -240,6 +245,9 @@ func (n *Nodes) isAdopting(id string) bool {
 
 // noteAdopted notes that a room was made here, or could not be.
 func (n *Nodes) noteAdopted(id, owner string, err error) {
+	if errors.Is(err, liveroom.ErrHere) {
+		return // it has been
+	}
 	if err != nil {
 		n.cfg.Log.Error("a room could not be taken over", "room", id, "from", owner, "error", err)
 		return
