@@ -24,6 +24,7 @@ type member struct {
 	moving  chan struct{} // holds one when the server has said that the ear will be closed soon
 	moved   chan string   // holds where the server has said that the room has moved
 	closed  chan struct{} // holds one when the server has said that the ear is lost
+	hungUp  chan struct{} // closed when the server has hung up
 }
 
 func enter(t *testing.T, url, room, role string) *member {
@@ -61,8 +62,8 @@ func tryDial(t *testing.T, url string, hello map[string]any) *member {
 
 func newMember(t *testing.T, conn *websocket.Conn) *member {
 	t.Helper()
-	m := &member{t: t, conn: conn, answers: make(chan map[string]any, 100), moving: make(chan struct{}, 1), moved: make(chan string, 1), closed: make(chan struct{}, 1)}
-	done := make(chan struct{})
+	m := &member{t: t, conn: conn, answers: make(chan map[string]any, 100), moving: make(chan struct{}, 1), moved: make(chan string, 1), closed: make(chan struct{}, 1), hungUp: make(chan struct{})}
+	done := m.hungUp
 	go func() {
 		defer close(done)
 		defer close(m.answers)
