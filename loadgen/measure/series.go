@@ -157,11 +157,28 @@ func (b *builder) resent(at time.Duration, best *metric.Trend) {
 	}
 }
 
+// load enters what both processes used. It belongs to the second of its middle, and to those beside
+// it that it covers and that have no other's middle: a sample that comes late leaves no hole.
 func (b *builder) load(l Load) {
-	p := b.second((l.From + l.Until) / 2)
-	if p == nil {
-		return
+	middle := (l.From + l.Until) / 2
+	for at := l.From.Truncate(bucketLength); at < l.Until; at += bucketLength {
+		p := b.second(at)
+		before, after := at+bucketLength <= middle, at > middle
+		switch {
+		case p == nil,
+			before && (p.ServerCPU != nil || p.GeneratorCPU != nil),
+			after && at+bucketLength/2 > l.Until:
+			continue
+		}
+		p.used(l)
 	}
+	if p := b.second(middle); p != nil {
+		p.Drops += l.Drops
+	}
+}
+
+// used enters what both processes used.
+func (p *Point) used(l Load) {
 	if l.ServerCPU != nil {
 		p.ServerCPU = l.ServerCPU
 	}
@@ -170,7 +187,6 @@ func (b *builder) load(l Load) {
 	}
 	p.ServerRSS = max(p.ServerRSS, l.ServerRSS)
 	p.GeneratorRSS = max(p.GeneratorRSS, l.GeneratorRSS)
-	p.Drops += l.Drops
 }
 
 func (b *builder) events(at time.Duration, e closedEvents) {

@@ -264,3 +264,38 @@ func latencies(s *scene, of metric.Selector) uint64 {
 	all := s.aggregator.sum(of)
 	return all.latency.Count()
 }
+
+// The sampler is late by some milliseconds, now and then: two samples whose middles are more than a
+// second apart are no hole in what the server used.
+func TestSeriesHasNoHoleWhereASampleCameLate(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		samples []time.Duration // when both processes were measured
+		want    []float64       // cores of each second; that of load i is i+1
+	}{
+		{"samples on time", []time.Duration{0, 1000, 2000, 3000}, []float64{1, 2, 3}},
+		{"one that is late, in the middle of a second", []time.Duration{0, 900, 1850, 3200, 4000}, []float64{1, 2, 3, 4}},
+		{"one that is late, at the end of a second", []time.Duration{0, 990, 1980, 4000, 5000}, []float64{1, 2, 3, 3, 4}},
+		{"one that is late by almost two", []time.Duration{0, 1000, 3900, 5000}, []float64{1, 2, 2, 2, 3}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var b builder
+			for i, until := range row.samples[1:] {
+				cpu := float64(i + 1)
+				b.load(Load{From: row.samples[i] * time.Millisecond, Until: until * time.Millisecond, ServerCPU: &cpu, GeneratorCPU: &cpu, ServerRSS: 1, Drops: 1})
+			}
+			b.finish(row.samples[len(row.samples)-1] * time.Millisecond)
+			var cores []float64
+			var drops uint64
+			for _, p := range b.series().Points {
+				require.NotNil(t, p.ServerCPU, "at %v", p.At)
+				require.NotNil(t, p.GeneratorCPU, "at %v", p.At)
+				assert.NotZero(t, p.ServerRSS)
+				cores = append(cores, *p.ServerCPU)
+				drops += p.Drops
+			}
+			assert.Equal(t, row.want, cores[:len(row.want)])
+			assert.EqualValues(t, len(row.samples)-1, drops, "each is counted once")
+		})
+	}
+}
