@@ -34,5 +34,5 @@ func (l Live) now() string {
 	if p.Phase == "steady" && p.Hold > 0 {
 		text += fmt.Sprintf(" · %s of %s measured", seconds(min(p.InPhase, p.Hold)), seconds(p.Hold))
 	}
-	return text + " · plots are some seconds behind, since a packet may be"
+	return text + " · plots are some seconds behind, since packets may still come"
 }

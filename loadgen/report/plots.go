@@ -250,7 +250,7 @@ func (c course) cpu(cpus int) chart.Chart {
 	}
 	server := c.known("server", 1, cores(func(p measure.Point) *float64 { return p.ServerCPU }))
 	own := c.known("generator", 2, cores(func(p measure.Point) *float64 { return p.GeneratorCPU }))
-	plot := c.over("CPU", "Cores used by the server's process and by the load generator's", chart.Axis{}, append(server, own...)...)
+	plot := c.over("CPU, in cores", "Cores used by the server's process and by the load generator's", chart.Axis{}, append(server, own...)...)
 	if cpus > 0 {
 		plot.Limits = []chart.Limit{{Y: float64(cpus), Text: count(cpus, "CPU")}}
 	}

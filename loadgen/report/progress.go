@@ -12,8 +12,8 @@ import (
 // every is how often a progress that is not on a terminal gets a line.
 const every = 5 * time.Second
 
-// width is that of the bar.
-const width = 24
+// width is that of the bar, and withBar the narrowest terminal that has room for one beside the text.
+const width, withBar = 24, 80
 
 // A Progress shows the state of a run: a bar that is drawn over itself on a
 // terminal, and a line every few seconds elsewhere. It is for one goroutine at
@@ -35,11 +35,14 @@ func NewProgress(w io.Writer, width int) *Progress {
 // Show shows the present state of the run.
 func (p *Progress) Show(s loadgen.Progress) {
 	begun := p.drawn || p.phase != ""
-	if s.Cast == 0 && (s.Mics == 0 || s.Phase == "opening" || s.Phase == "leaving" && !begun) {
+	if s.Phase == "leaving" && !begun || s.Cast == 0 && (s.Mics == 0 || s.Phase == "opening") {
 		return // nobody is in, and the target may not even be there
 	}
 	if p.width > 0 {
-		text := []rune(bar(share(s)) + " " + line(s))
+		text := []rune(line(s))
+		if p.width >= withBar {
+			text = append([]rune(bar(share(s))+" "), text...)
+		}
 		// A line that is full would go on in the next.
 		fmt.Fprintf(p.w, "\r\x1b[K%s", string(text[:min(len(text), p.width-1)]))
 		p.drawn = true

@@ -367,6 +367,23 @@ func TestProgress(t *testing.T) {
 		}
 		assert.Equal(t, "  2.0s  arrivals  1 of 10 published\n  3.0s  steady    9 of 10 published  0 of 10 s\n", b.String())
 	})
+	t.Run("nothing of a run that ends before anybody came", func(t *testing.T) {
+		for _, s := range []loadgen.Progress{{Phase: "leaving", Cast: 25, Mics: 1}, {Phase: "leaving", Mics: 1}, {Phase: "opening", Mics: 1}} {
+			for _, width := range []int{0, 80} {
+				var b bytes.Buffer
+				p := NewProgress(&b, width)
+				p.Show(s)
+				p.Done()
+				assert.Empty(t, b.String())
+			}
+		}
+	})
+	t.Run("on a narrow terminal it is the words, without the bar", func(t *testing.T) {
+		var b bytes.Buffer
+		p := NewProgress(&b, 40)
+		p.Show(steps[0])
+		assert.Equal(t, "\r\x1b[K  1.0s  arrivals  50 of 100 joined", b.String())
+	})
 	t.Run("on a terminal it is a bar that is taken away in the end", func(t *testing.T) {
 		var b bytes.Buffer
 		p := NewProgress(&b, 80)

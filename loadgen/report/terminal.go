@@ -78,7 +78,7 @@ func (t Terminal) fit(text string) string {
 }
 
 // wrap breaks a line at spaces; what follows is indented by two more than it is. A word
-// that is wider than all is cut.
+// that is wider than all is cut: between the two ends of an interval if it is one.
 func wrap(line string, width int) (lines []string) {
 	if width == 0 || utf8.RuneCountInString(line) <= width {
 		return []string{line}
@@ -100,8 +100,12 @@ func wrap(line string, width int) (lines []string) {
 		now, empty = now+word, false
 		for utf8.RuneCountInString(now) > width {
 			runes := []rune(now)
-			lines = append(lines, string(runes[:width]))
-			now = next + string(runes[width:])
+			at := width
+			if end := slices.Index(runes[:width], '…') + 1; end > 0 {
+				at = end
+			}
+			lines = append(lines, string(runes[:at]))
+			now = next + string(runes[at:])
 		}
 	}
 	return append(lines, now)

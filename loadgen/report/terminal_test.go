@@ -55,7 +55,7 @@ func TestTerminalGoldens(t *testing.T) {
 }
 
 func TestTerminalFitsEveryWidth(t *testing.T) {
-	broken := regexp.MustCompile(`p\([0-9.]*\n|\bp\n|\n\s*(%|ms\b|µs\b)|[≥<]\n`)
+	broken := regexp.MustCompile(`p\([0-9.]*\n|\bp\n|\n\s*(%|ms\b|µs\b)|[≥<]\n|[0-9]\n\s*\.[0-9]|[0-9]\.[0-9]*\n\s*[0-9]+[%mµ]`)
 	whole := printed(t, troubled(t), Terminal{Width: widest})
 	for width := narrowest; width <= widest; width++ {
 		for _, full := range []bool{false, true} {
@@ -73,6 +73,20 @@ func TestTerminalFitsEveryWidth(t *testing.T) {
 	}
 	assert.Equal(t, printed(t, troubled(t), Terminal{Width: narrowest}), printed(t, troubled(t), Terminal{Width: 3}))
 	assert.Equal(t, whole, printed(t, troubled(t), Terminal{Width: 2000}))
+}
+
+func TestWrapBreaksAnIntervalBetweenItsEnds(t *testing.T) {
+	for _, row := range []struct {
+		name, line string
+		want       []string
+	}{
+		{"an interval that fits", "    ✓ p(99)=2ms…3ms", []string{"    ✓ p(99)=2ms…3ms"}},
+		{"one that fits its own line", "    ✓ p(99) < 2ms  p(9)=2ms…3ms", []string{"    ✓ p(99) < 2ms", "      p(9)=2ms…3ms"}},
+		{"one that fits no line", "    p(99)=20.29ms…20.78ms", []string{"    p(99)=20.29ms…", "      20.78ms"}},
+		{"a word that is no interval", "    http://127.0.0.1:46053", []string{"    http://127.0.0.1", "      :46053"}},
+	} {
+		t.Run(row.name, func(t *testing.T) { assert.Equal(t, row.want, wrap(row.line, narrowest)) })
+	}
 }
 
 func TestTerminalSaysInWordsWhatThereWasNoneOf(t *testing.T) {
