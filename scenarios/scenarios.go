@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/earshot-audio/earshot/internal/spelling"
 )
 
 //go:embed *.yaml audio/*.ogg
@@ -41,7 +43,7 @@ func Recording(name string) ([]byte, error) {
 
 func read(what, name, file string, known []string) ([]byte, error) {
 	if !slices.Contains(known, name) {
-		return nil, fmt.Errorf("no %s %q comes with earshot: there are %s", what, name, strings.Join(known, ", "))
+		return nil, fmt.Errorf("no %s %q comes with earshot: %s", what, name, spelling.Hint(name, known))
 	}
 	return files.ReadFile(file)
 }

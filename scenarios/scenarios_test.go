@@ -31,8 +31,10 @@ func TestReadGivesEveryScenarioWithAQuestion(t *testing.T) {
 func TestReadSaysWhatThereIs(t *testing.T) {
 	_, err := scenarios.Read("../scenarios/smoke")
 	assert.ErrorContains(t, err, `no scenario "../scenarios/smoke" comes with earshot: there are broadcast-15000, ci,`)
+	_, err = scenarios.Recording("talk")
+	assert.EqualError(t, err, `no recording "talk" comes with earshot: there are guest, host, reader, speech`)
 	_, err = scenarios.Recording("gest")
-	assert.EqualError(t, err, `no recording "gest" comes with earshot: there are guest, host, reader, speech`)
+	assert.EqualError(t, err, `no recording "gest" comes with earshot: did you mean guest?`)
 	data, err := scenarios.Recording("speech")
 	require.NoError(t, err)
 	assert.Equal(t, "OggS", string(data[:4]))

@@ -58,17 +58,23 @@ func isFile(name string) bool {
 // which there are.
 func scenarioArgument(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return cli.Usage(fmt.Errorf("%s takes a scenario: a file, - for standard input, or one of these, which come with earshot:\n\n%s\n(earshot init writes one of your own)", c.Name(), builtIns()))
+		return cli.Usage(fmt.Errorf("%s takes a scenario: a file, - for standard input, or one of these, which come with earshot:\n\n%s\n(earshot init writes one of your own)", c.Name(), builtIns(terminalWidth(c.ErrOrStderr()))))
 	}
 	return cli.Arguments(cobra.ExactArgs(1))(c, args)
 }
 
-// builtIns lists the scenarios that come with earshot, with what each asks.
-func builtIns() string {
+// builtIns lists the scenarios that come with earshot, with what each asks, for a terminal of so
+// many columns; 0 is none.
+func builtIns(width int) string {
+	const names, besides = 17, 60 // columns: of the names, and from which on the questions go beside them
 	var list strings.Builder
 	for _, name := range scenarios.Names() {
 		text, _ := scenarios.Read(name) // it is one of the names
-		fmt.Fprintf(&list, "  %-17s %s\n", name, scenarios.Question(text))
+		head, indent := fmt.Sprintf("  %-*s ", names, name), names+3
+		if width > 0 && width < besides {
+			head, indent = "  "+name+"\n    ", 4
+		}
+		list.WriteString(head + folded(scenarios.Question(text), indent, width) + "\n")
 	}
 	return list.String()
 }

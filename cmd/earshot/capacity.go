@@ -49,10 +49,11 @@ of --until hold, or, without any, the scenario's own thresholds. Besides, 99 % m
 join, unless there is a condition on joined.
 
 The loads on both sides of the limit are played up to three times, and the majority
-decides. If it says invalid, the generator was the limit. Exit codes: 0 the largest load is known, or all
-loads pass; 1 could not run; 2 bad usage or scenario; 98 the generator was the
-limit, so the server may carry more; 99 not even the smallest load passes;
-130 interrupted.`,
+decides. If it says invalid, the generator was the limit.
+
+Exit codes: 0 the largest load is known, or all loads pass; 1 could not run; 2 bad
+usage or scenario; 98 the generator was the limit, so the server may carry more;
+99 not even the smallest load passes; 130 interrupted.`,
 		Example: `  earshot capacity scenarios/one-speaker-500.yaml --vary listeners --from 500 --to 8000 --hold 10s --until 'latency: p(99) < 20ms' --until 'delivered: rate >= 0.9999'
   earshot capacity scenarios/smoke.yaml --vary arrival-rate --from 10 --to 1000 --until 'join_duration: p(95) < 1s'`,
 		Args:              scenarioArgument,

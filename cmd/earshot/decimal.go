@@ -19,6 +19,9 @@ func decimalFlags(c *cobra.Command) {
 			switch kind := f.Value.Type(); {
 			case kind == "duration":
 				f.Value = decimalFlag{f.Value, decimal.IsDuration}
+				if f.DefValue == "0s" {
+					f.DefValue = "" // it stands for none, which help does not show
+				}
 			case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"), strings.HasPrefix(kind, "float"):
 				f.Value = decimalFlag{f.Value, decimal.Is}
 			}

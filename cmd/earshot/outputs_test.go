@@ -24,7 +24,7 @@ func TestRepeatWritesOneFileSetPerRun(t *testing.T) {
 	stdout, stderr, code := command(t, "run", small(t, `  onset_clip: ["max < 40ms"]`), "-q", "--repeat", "2", "--summary", summary, "--junit", junit)
 	assert.Equal(t, cli.ExitInvalid, code, stderr)
 	assert.Contains(t, stdout, "run 1 of 2\n? invalid\n")
-	assert.Contains(t, stdout, "of 2 runs, 0 passed, 0 failed, 2 were invalid\n")
+	assert.Contains(t, stdout, "of 2 runs: 0 passed, 0 failed, 2 invalid\n")
 	for _, name := range []string{"run-1", "run-2"} {
 		r, err := compare.Load(filepath.Join(dir, name+".json"))
 		require.NoError(t, err)
@@ -88,11 +88,11 @@ func TestRepeatExitCodePrecedence(t *testing.T) {
 		plays int
 		says  string
 	}{
-		{"all pass", []error{nil, nil, nil}, cli.ExitPass, 3, "of 3 runs, 3 passed, 0 failed, 0 were invalid\n"},
-		{"one fails", []error{nil, fail, nil}, cli.ExitFail, 3, "of 3 runs, 2 passed, 1 failed, 0 were invalid\n"},
-		{"one is invalid and one fails", []error{fail, invalid, fail}, cli.ExitInvalid, 3, "of 3 runs, 0 passed, 2 failed, 1 were invalid\n"},
-		{"one can't be played, and no other is tried", []error{fail, gone, nil}, cli.ExitCouldNotRun, 2, "of 3 runs, 0 passed, 1 failed, 0 were invalid, 2 not played\n"},
-		{"one is interrupted", []error{invalid, cli.Interrupted(errors.New("stop")), nil}, cli.ExitInterrupted, 2, "of 3 runs, 0 passed, 0 failed, 1 were invalid, one was interrupted, 1 not played\n"},
+		{"all pass", []error{nil, nil, nil}, cli.ExitPass, 3, "of 3 runs: 3 passed, 0 failed, 0 invalid\n"},
+		{"one fails", []error{nil, fail, nil}, cli.ExitFail, 3, "of 3 runs: 2 passed, 1 failed, 0 invalid\n"},
+		{"one is invalid and one fails", []error{fail, invalid, fail}, cli.ExitInvalid, 3, "of 3 runs: 0 passed, 2 failed, 1 invalid\n"},
+		{"one can't be played, and no other is tried", []error{fail, gone, nil}, cli.ExitCouldNotRun, 2, "of 3 runs: 0 passed, 1 failed, 0 invalid, 1 ended with an error, 1 not played\n"},
+		{"one is interrupted", []error{invalid, cli.Interrupted(errors.New("stop")), nil}, cli.ExitInterrupted, 2, "of 3 runs: 0 passed, 0 failed, 1 invalid, 1 interrupted, 1 not played\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plays := 0

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -60,6 +61,10 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 		})
 	}
 	decimalFlags(root)
+	cli.HelpTopics(root)
+	width := terminalWidth(stdout)
+	fitHelp(root, width)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", width)))
 	return root
 }
 

@@ -39,9 +39,11 @@ func runCommand() *cobra.Command {
 listener received and whether the thresholds hold.
 
 Without --target, a server of its own is started in a child process and stopped
-at the end; or several, if --nodes or the scenario's nodes ask for a cluster. Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario,
-98 invalid (a threshold had no data, or the figures can't be trusted),
-99 thresholds crossed, 130 interrupted.`,
+at the end; or several, if --nodes or the scenario's nodes ask for a cluster.
+
+Exit codes: 0 pass, 1 could not run, 2 bad usage or scenario, 98 invalid (a
+threshold had no data, or the figures can't be trusted), 99 thresholds crossed,
+130 interrupted.`,
 		Example: `  earshot run smoke
   earshot run scenario.yaml --html report.html
   earshot run smoke --target http://127.0.0.1:7080

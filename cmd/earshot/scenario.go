@@ -26,7 +26,7 @@ func scenarioCommand() *cobra.Command {
 		Example: "  earshot scenario list",
 		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := fmt.Fprint(c.OutOrStdout(), builtIns())
+			_, err := fmt.Fprint(c.OutOrStdout(), builtIns(terminalWidth(c.OutOrStdout())))
 			return err
 		},
 	}, &cobra.Command{

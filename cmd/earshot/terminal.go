@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -60,4 +62,46 @@ func terminalWidth(w io.Writer) int {
 		return width
 	}
 	return usual
+}
+
+// fitHelp fits the help of a command, and of those below it, to a terminal of so many columns; 0 is
+// none. Long lines of prose are hard to read, so they have 80 columns at most.
+func fitHelp(c *cobra.Command, width int) {
+	const prose = 80
+	at := prose
+	if width > 0 {
+		at = min(width, prose)
+	}
+	paragraphs := strings.Split(c.Long, "\n\n")
+	for i, text := range paragraphs {
+		if !strings.HasPrefix(text, " ") { // else it is a list, or an example
+			paragraphs[i] = folded(text, 0, at)
+		}
+	}
+	c.Long = strings.Join(paragraphs, "\n\n")
+	for _, below := range c.Commands() {
+		fitHelp(below, width)
+	}
+}
+
+// folded breaks a text at its spaces where a line, with the indent, has more than width columns;
+// 0 is no limit.
+func folded(text string, indent, width int) string {
+	var b strings.Builder
+	at := indent
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case width > 0 && at+1+n > width:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			at = indent
+		default:
+			b.WriteString(" ")
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return b.String()
 }

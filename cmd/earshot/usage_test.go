@@ -1,9 +1,12 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
@@ -48,6 +51,38 @@ func TestHelpGolden(t *testing.T) {
 			golden(t, c.name, stdout)
 		})
 	}
+}
+
+func TestHelpFitsItsTerminal(t *testing.T) {
+	var check func(c *cobra.Command, width int)
+	check = func(c *cobra.Command, width int) {
+		for line := range strings.Lines(c.Long) {
+			assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSpace(line)), width, "%s: %s", c.CommandPath(), line)
+		}
+		for _, below := range c.Commands() {
+			check(below, width)
+		}
+	}
+	root := newRoot(io.Discard, io.Discard)
+	for _, row := range []struct{ width, most int }{{0, 80}, {200, 80}, {80, 80}, {40, 40}} {
+		fitHelp(root, row.width)
+		check(root, row.most)
+	}
+}
+
+func TestListOfScenariosFitsItsTerminal(t *testing.T) {
+	whole := strings.Fields(builtIns(0))
+	for _, width := range []int{0, 40, 59, 60, 80, 200} {
+		list := builtIns(width)
+		assert.Equal(t, whole, strings.Fields(list), "the words are the same")
+		for line := range strings.Lines(list) {
+			if width > 0 {
+				assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), width, line)
+			}
+		}
+	}
+	assert.Contains(t, builtIns(40), "  one-speaker-500\n    Does a lecture reach everybody?\n")
+	assert.Contains(t, builtIns(80), "  one-speaker-500   Does a lecture reach everybody?\n")
 }
 
 func TestBadUsageExits2(t *testing.T) {
@@ -100,7 +135,7 @@ func TestBadUsageExits2(t *testing.T) {
 		{"an exemption of nothing in particular", []string{"serve", "--rate-limit-exempt", "all"}, "--rate-limit-exempt"},
 		{"no operator's token", []string{"room", "list", "--data", "nowhere"}, "give --token"},
 		{"a server that is no URL", []string{"room", "list", "--token", "x", "--target", "localhost"}, "is not an http or https URL"},
-		{"a room without a name", []string{"room", "create"}, "accepts 1 arg(s), received 0"},
+		{"a room without a name", []string{"room", "create"}, "NAME is missing: write earshot room create NAME (see earshot room create --help)"},
 		{"an invite for less than a second", []string{"invite", "create", "--token", "x", "--ttl", "10ms"}, "whole seconds"},
 		{"a role in the club", []string{"invite", "create", "--token", "x", "--role", "host"}, "--role goes with a room"},
 		{"a cluster of nothing", []string{"serve", "--cluster"}, "--cluster goes with --nats"},
@@ -121,7 +156,16 @@ func TestBadUsageExits2(t *testing.T) {
 		{"a repair of a node", []string{"serve", "--cluster", "--cluster-listen", "127.0.0.1:1", "--join", "127.0.0.1:2,127.0.0.1:3", "--repair"}, "the others fill it"},
 		{"an unknown log format", []string{"serve", "--log-format", "xml"}, "neither text nor json"},
 		{"an advertised address that is none", []string{"serve", "--advertise", "me"}, "--advertise"},
-		{"nothing to check", []string{"scenario", "check"}, "requires at least 1 arg"},
+		{"one argument of two", []string{"room", "kick", "lobby"}, "MEMBER is missing: write earshot room kick ROOM MEMBER"},
+		{"an argument too many", []string{"run", "smoke", "ci"}, `unexpected argument "ci": write earshot run SCENARIO (see earshot run --help)`},
+		{"an argument for a command without any", []string{"version", "2"}, `unexpected argument "2": write earshot version (see`},
+		{"an argument beside flags", []string{"capacity", "smoke", "ci"}, `unexpected argument "ci": write earshot capacity SCENARIO (see`},
+		{"a summary that is not named", []string{"report"}, "SUMMARY is missing: write earshot report SUMMARY"},
+		{"two files to begin with", []string{"init", "a.yaml", "b.yaml"}, `unexpected argument "b.yaml": write earshot init [FILE]`},
+		{"help on an unknown command", []string{"help", "rnu"}, `unknown command "rnu": did you mean run?`},
+		{"help on an unknown command below one", []string{"help", "scenario", "chek"}, `unknown command "chek": did you mean check?`},
+		{"an unknown scenario to show", []string{"scenario", "show", "smok"}, "did you mean smoke?"},
+		{"nothing to check", []string{"scenario", "check"}, "FILE... is missing: write earshot scenario check FILE..."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stdout, stderr, code := command(t, c.args...)

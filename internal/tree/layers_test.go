@@ -88,7 +88,7 @@ var layers = map[string][]string{
 	"internal/urltext":              {},
 	"internal/shellword":            {},
 	"internal/wholefile":            {},
-	"scenarios":                     {},
+	"scenarios":                     {"internal/spelling"},
 	"internal/packet":               {},
 	"internal/fourier":              {},
 	"internal/icetcp":               {"internal/packet", "internal/reach"},

@@ -34,5 +34,5 @@ func TestAudioThatComesWithEarshot(t *testing.T) {
 func TestLoadNamesAnUnknownRecording(t *testing.T) {
 	_, err := LoadText("a.yaml", []byte("name: a\ncast:\n  - {role: speaker, count: 1, audio: builtin:gest}\n  - {role: listener, count: 1}\nhold: 1s\n"))
 	require.ErrorContains(t, err, "a.yaml:3:")
-	assert.ErrorContains(t, err, "there are guest, host, reader, speech")
+	assert.ErrorContains(t, err, "did you mean guest?")
 }

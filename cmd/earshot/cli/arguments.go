@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -9,14 +10,34 @@ import (
 )
 
 // Arguments wraps cobra's check of a command's arguments, so that a wrong number of
-// arguments is bad usage.
+// arguments is bad usage, in words that say how the command is written.
 func Arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return Usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
+		if check(c, args) == nil {
+			return nil
 		}
-		return nil
+		expected := positional(c)
+		what := "an argument is missing"
+		switch {
+		case len(args) < len(expected):
+			what = expected[len(args)] + " is missing"
+		case len(args) > len(expected):
+			what = fmt.Sprintf("unexpected argument %q", args[len(expected)])
+		}
+		return Usage(fmt.Errorf("%s: write %s (see %s --help)", what,
+			strings.Join(append([]string{c.CommandPath()}, expected...), " "), c.CommandPath()))
 	}
+}
+
+// positional are the arguments of a command, as its usage names them before any flag.
+func positional(c *cobra.Command) (names []string) {
+	for _, word := range strings.Fields(c.Use)[1:] {
+		if strings.HasPrefix(word, "-") || word == "|" {
+			break
+		}
+		names = append(names, word)
+	}
+	return names
 }
 
 // NoCommand refuses a word that is no command, and says which was meant.
@@ -32,6 +53,22 @@ func NoCommand(c *cobra.Command, args []string) error {
 	}
 	err := spelling.Meant(fmt.Errorf("unknown command %q", args[0]), args[0], names)
 	return Usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
+}
+
+// HelpTopics lets the help command refuse a word that is no command, as [NoCommand] does.
+func HelpTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "help" {
+			continue
+		}
+		c.Args = func(_ *cobra.Command, topic []string) error {
+			if found, rest, _ := root.Find(topic); found.HasSubCommands() {
+				return NoCommand(found, rest)
+			}
+			return nil
+		}
+	}
 }
 
 // Complete registers what the shell offers for a flag, which the command has.
