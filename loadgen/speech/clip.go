@@ -66,8 +66,8 @@ func Load(path string) (*Clip, error) {
 	return clip, err
 }
 
-// Check returns the error that [Load] would, except for one of decoding or encoding, which
-// take most of Load's time.
+// Check returns the error that [Load] would, except for one of encoding, or of decoding more than
+// the first second, which take most of Load's time.
 func Check(path string) error {
 	_, err := Length(path)
 	return err
@@ -152,7 +152,7 @@ func (a audio) length() time.Duration {
 	return time.Duration(len(a.packets)) * FrameLength
 }
 
-// read reads a file, without decoding or encoding it.
+// read reads a file, without encoding it, and without decoding more than its beginning.
 func read(r io.Reader) (a audio, err error) {
 	buffered := bufio.NewReader(r)
 	begin, _ := buffered.Peek(4) // what is wrong with it will be seen below
@@ -166,6 +166,9 @@ func read(r io.Reader) (a audio, err error) {
 		var all []byte
 		if all, err = io.ReadAll(limited); err == nil {
 			a.compressed, err = readCompressed(all)
+		}
+		if a.compressed != nil {
+			err = a.compressed.check()
 		}
 		if err == nil && a.compressed == nil {
 			a.packets, err = readPackets(bytes.NewReader(all)) // says what it is

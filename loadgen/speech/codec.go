@@ -14,7 +14,10 @@ import (
 type formatError struct {
 	what string // it is
 	path string // of the file, or "" if it has none
+	err  error  // of reading it, if there is one
 }
+
+func (e *formatError) Unwrap() error { return e.err }
 
 // Error says what it is, and has the line that converts it.
 func (e *formatError) Error() string {
@@ -22,7 +25,7 @@ func (e *formatError) Error() string {
 	if e.path != "" {
 		out = strings.TrimSuffix(filepath.Base(e.path), filepath.Ext(e.path)) + "-20ms.ogg"
 	}
-	return fmt.Sprintf("%s: make one with ffmpeg -i %s -c:a libopus -b:a 24k -frame_duration 20 %s",
+	return fmt.Sprintf("%s: make one with ffmpeg -i %s -vn -ac 1 -c:a libopus -b:a 24k -frame_duration 20 %s",
 		e.what, shellword.Quote(cmp.Or(e.path, "IN")), shellword.Quote(out))
 }
 

@@ -43,7 +43,7 @@ func readMP3(data []byte) (*compressed, error) {
 		const mpeg2, mpeg25 = 2, 0 // ISO 13818-3; MPEG 2.5 is no standard
 		version, rate := data[1]>>3&3, data[2]>>2&3
 		if version == mpeg25 || version == mpeg2 && rate == 0 {
-			return nil, &formatError{what: "it is an MP3 file of 22.05 kHz, or of less than 16"}
+			return nil, &formatError{what: "it is an MP3 file at 22.05 kHz or below 16 kHz, which is not decoded here"}
 		}
 	}
 	return &compressed{"an MP3 file", data, decodeMP3}, nil
@@ -65,17 +65,32 @@ func afterID3(data []byte) []byte {
 	return bytes.TrimLeft(data[min(size, len(data)):], "\x00") // some tags are padded
 }
 
+// beginning is how much of a file is decoded to see whether it can be.
+const beginning = time.Second
+
+// check returns the error of decoding the beginning of the file.
+func (c *compressed) check() error {
+	_, _, err := c.decoded(beginning)
+	if errors.As(err, new(tooLongError)) {
+		return nil
+	}
+	return err
+}
+
 // samples decodes the file.
-func (c *compressed) samples() (samples []float32, rate int, err error) {
+func (c *compressed) samples() (samples []float32, rate int, err error) { return c.decoded(maxLength) }
+
+// decoded decodes a file that is of a length at most.
+func (c *compressed) decoded(length time.Duration) (samples []float32, rate int, err error) {
 	defer func() {
 		if recover() != nil { // the decoders are others' work, and the file may be anybody's
 			samples, rate, err = nil, 0, &formatError{what: "it is " + c.what + " that is damaged"}
 		}
 	}()
-	samples, rate, err = c.decode(c.data, limiter{maxLength})
+	samples, rate, err = c.decode(c.data, limiter{length})
 	switch {
 	case err != nil:
-		return nil, 0, &formatError{what: fmt.Sprintf("it is %s that can't be read (%v)", c.what, err)}
+		return nil, 0, &formatError{what: fmt.Sprintf("it is %s that can't be read (%v)", c.what, err), err: err}
 	case len(samples) == 0:
 		return nil, 0, errors.New("it has no audio")
 	}
@@ -92,10 +107,15 @@ func (l limiter) check(samples, rate int) error {
 	case rate < minWAVRate || rate > maxWAVRate:
 		return fmt.Errorf("it has %d samples a second, and can have %d to %d", rate, minWAVRate, maxWAVRate)
 	case float64(samples)/float64(rate) > l.length.Seconds():
-		return fmt.Errorf("it is longer than %v", l.length)
+		return tooLongError(l.length)
 	}
 	return nil
 }
+
+// A tooLongError is of a file that is longer than this.
+type tooLongError time.Duration
+
+func (e tooLongError) Error() string { return fmt.Sprintf("it is longer than %v", time.Duration(e)) }
 
 // decodeFLAC decodes a FLAC file (RFC 9639), all channels in one.
 func decodeFLAC(data []byte, limit limiter) (samples []float32, rate int, err error) {

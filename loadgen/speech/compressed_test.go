@@ -64,17 +64,33 @@ func TestCompressedFilesThatCannotBeRead(t *testing.T) {
 		{"FLAC that is cut", whole[:len(whole)/2], "it is a FLAC file that can't be read"},
 		{"FLAC that was changed", broken, "FLAC file"},
 		{"an MP3 frame's head alone", []byte{0xff, 0xfb, 0x90, 0x00}, "it is an MP3 file that can't be read"},
-		{"MP3 that would be noise", low, "it is an MP3 file of 22.05 kHz, or of less than 16: make one with ffmpeg"},
-		{"the same in a WAV file", wavFile(wavMP3, 1, 22_050, 0, low), "it is an MP3 file of 22.05 kHz, or of less than 16: make one with ffmpeg"},
-		{"a tag alone", []byte("ID3\x04\x00\x00\x00\x00\x00\x04abcd"), "it is no Ogg file: make one with ffmpeg"},
+		{"MP3 that would be noise", low, "it is an MP3 file at 22.05 kHz or below 16 kHz, which is not decoded here: make one with ffmpeg"},
+		{"the same in a WAV file", wavFile(wavMP3, 1, 22_050, 0, low), "it is an MP3 file at 22.05 kHz or below 16 kHz, which is not decoded here: make one with ffmpeg"},
+		{"a tag alone", []byte("ID3\x04\x00\x00\x00\x00\x00\x04abcd"), "it is none of Ogg Opus, WAV, FLAC and MP3: make one with ffmpeg"},
 		{"AAC", []byte("\xff\xf1\x50\x80 and so on and so on and so on"), "it is an AAC file, not Ogg Opus: make one with ffmpeg"},
 		{"MPEG audio of layer II", []byte("\xff\xfd\x90\x00 and so on and so on and so on"), "of layer I or II, not Ogg Opus"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse("x", bytes.NewReader(c.file))
 			assert.ErrorContains(t, err, c.says)
+			path := filepath.Join(t.TempDir(), "x")
+			require.NoError(t, os.WriteFile(path, c.file, 0o600))
+			assert.ErrorContains(t, Check(path), c.says, "and a check says so before a run")
 		})
 	}
+}
+
+func TestCheckDecodesNoMoreThanTheBeginning(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "tone-48000-mono.mp3"))
+	require.NoError(t, err)
+	many := bytes.Repeat(data, 10*int(beginning/time.Second)) // frames of MP3 can be strung together
+	path := filepath.Join(t.TempDir(), "long.mp3")
+	require.NoError(t, os.WriteFile(path, many, 0o600))
+	require.NoError(t, Check(path))
+	c, err := readCompressed(many)
+	require.NoError(t, err)
+	_, _, err = c.decoded(beginning)
+	assert.ErrorContains(t, err, "it is longer than 1s", "it is more than what a check decodes")
 }
 
 // A file of a few bytes can stand for hours of silence.

@@ -106,7 +106,7 @@ func notOgg(begin []byte) error {
 	if kind := fileKind(begin); kind != "" {
 		return &formatError{what: fmt.Sprintf("it is %s, not Ogg Opus", kind)}
 	}
-	return &formatError{what: "it is no Ogg file"}
+	return &formatError{what: "it is none of Ogg Opus, WAV, FLAC and MP3"}
 }
 
 // A crcTable is the remainders of all bytes for the checksum of RFC 3533, section 6:

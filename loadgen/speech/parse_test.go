@@ -64,7 +64,7 @@ func TestLoadRefuses(t *testing.T) {
 	for name, tt := range map[string]struct{ path, err string }{
 		"a file that is not there":      {filepath.Join(dir, "none.ogg"), "open audio: "},
 		"a directory":                   {dir, "is no regular file"},
-		"a script beside the recording": {"parse_test.go", "it is no Ogg file: make one with ffmpeg"},
+		"a script beside the recording": {"parse_test.go", "it is none of Ogg Opus, WAV, FLAC and MP3: make one with ffmpeg"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := Load(tt.path)
@@ -207,7 +207,7 @@ func TestParseRefuses(t *testing.T) {
 		err  string
 	}{
 		"an empty file":        {nil, "it is empty"},
-		"three bytes":          {[]byte("Ogg"), "it is no Ogg file"},
+		"three bytes":          {[]byte("Ogg"), "it is none of Ogg Opus, WAV, FLAC and MP3"},
 		"a WAV file":           {[]byte("RIFF\x00\x00\x00\x00WAVEfmt and so on and so on"), "it is a WAV file whose format is"},
 		"an MP3 file":          {[]byte("\xff\xfb\x90\x00 and so on and so on and so on"), "it is an MP3 file"},
 		"a native FLAC file":   {[]byte("fLaC and so on and so on and so on and so on"), "it is a FLAC file"},
@@ -243,17 +243,17 @@ func TestParseRefuses(t *testing.T) {
 		"a granule too small":      {edit(func(p []page) { p[2].granule = 959 }), "page 2 ends at sample 959, before the end of its 1 packets"},
 		"a granule that goes back": {edit(func(p []page) { p[4].granule = 1000 }), "the granule position goes back from 1920 to 1000 on page 4"},
 
-		"two files chained":           {slices.Concat(fileOf(whole()...), fileOf(other(flagBegin, "OpusHead")), fileOf(whole()...)), "it is several streams chained one after the other (the second, more Opus, begins after page 4)"},
+		"two files chained":           {slices.Concat(fileOf(whole()...), fileOf(other(flagBegin, "OpusHead")), fileOf(whole()...)), "it is several streams chained one after the other (the second, more Opus, begins after page 4): make one with ffmpeg"},
 		"two chained with one serial": {slices.Concat(fileOf(whole()...), fileOf(whole()...)), "it is several streams chained"},
 		"multiplexed with a skeleton": {slices.Concat(fileOf(whole()[:1]...), fileOf(other(flagBegin, "fishead\x00")), fileOf(whole()[1:]...)), "it is multiplexed: beside Opus it holds Ogg Skeleton"},
-		"multiplexed with video":      {slices.Concat(fileOf(whole()[:1]...), fileOf(other(flagBegin, "\x80theora")), fileOf(whole()[1:]...)), "it is multiplexed: beside Opus it holds Theora video"},
-		"a page of another stream":    {slices.Concat(fileOf(whole()[:3]...), fileOf(other(0, "x")), fileOf(whole()[3:]...)), "it is multiplexed: a page of stream 00000008 stands among those of stream 00000007"},
+		"multiplexed with video":      {slices.Concat(fileOf(whole()[:1]...), fileOf(other(flagBegin, "\x80theora")), fileOf(whole()[1:]...)), "it is multiplexed: beside Opus it holds Theora video: make one with ffmpeg"},
+		"a page of another stream":    {slices.Concat(fileOf(whole()[:3]...), fileOf(other(0, "x")), fileOf(whole()[3:]...)), "it is multiplexed: a page of stream 00000008 stands among those of stream 00000007: make one with ffmpeg"},
 
 		"a short head":             {head(func(h []byte) []byte { return h[:18] }), "its Opus header has 18 bytes"},
 		"a head of version 16":     {head(func(h []byte) []byte { h[8] = 16; return h }), "its Opus header has version 16"},
 		"no channels":              {head(func(h []byte) []byte { h[9] = 0; return h }), "it has no channels"},
 		"too many channels":        {head(func(h []byte) []byte { h[9] = 3; return h }), "says 3 channels"},
-		"surround":                 {head(func(h []byte) []byte { h[9], h[18] = 6, 1; return append(h, 4, 2, 0, 4, 1, 2, 3, 5) }), "it has 6 channels in 4 streams, and a mic sends mono or stereo: add --downmix-stereo"},
+		"surround":                 {head(func(h []byte) []byte { h[9], h[18] = 6, 1; return append(h, 4, 2, 0, 4, 1, 2, 3, 5) }), "it has 6 channels in 4 streams, and a mic sends mono or stereo: make one with ffmpeg"},
 		"surround without its map": {head(func(h []byte) []byte { h[9], h[18] = 6, 1; return append(h, 4) }), "too few for the mapping of 6 channels"},
 	} {
 		t.Run(name, func(t *testing.T) {

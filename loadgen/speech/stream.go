@@ -75,11 +75,11 @@ func (s *stream) belongs(p *page) error {
 	case s.seen == 0:
 		s.serial, s.sequence = p.serial, p.sequence
 	case s.ended && p.has(flagBegin):
-		return fmt.Errorf("it is several streams chained one after the other (the second, %s, begins after page %d): bring them as files of their own", s.begins(p), s.sequence-1)
+		return &formatError{what: fmt.Sprintf("it is several streams chained one after the other (the second, %s, begins after page %d)", s.begins(p), s.sequence-1)}
 	case p.has(flagBegin):
-		return fmt.Errorf("it is multiplexed: beside Opus it holds %s: bring the Opus stream alone", s.begins(p))
+		return &formatError{what: fmt.Sprintf("it is multiplexed: beside Opus it holds %s", s.begins(p))}
 	case p.serial != s.serial:
-		return fmt.Errorf("it is multiplexed: a page of stream %08x stands among those of stream %08x: bring the Opus stream alone", p.serial, s.serial)
+		return &formatError{what: fmt.Sprintf("it is multiplexed: a page of stream %08x stands among those of stream %08x", p.serial, s.serial)}
 	case s.ended:
 		return fmt.Errorf("page %d comes after the last page of the stream", p.sequence)
 	case p.sequence != s.sequence:
@@ -217,7 +217,7 @@ func checkHead(head []byte) error {
 		return fmt.Errorf("its Opus header has %d bytes, too few for the mapping of %d channels", len(head), channels)
 	}
 	if streams, coupled := head[19], head[20]; streams != 1 || coupled > 1 {
-		return fmt.Errorf("it has %d channels in %d streams, and a mic sends mono or stereo: add --downmix-stereo to opusenc", channels, streams)
+		return &formatError{what: fmt.Sprintf("it has %d channels in %d streams, and a mic sends mono or stereo", channels, streams)}
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func checkDuration(packet []byte) error {
 		return err
 	}
 	if d != FrameLength {
-		return fmt.Errorf("is %v long, and a mic sends 20 ms a packet: encode the file again with ffmpeg -i IN -c:a libopus -b:a 24k -frame_duration 20 OUT.ogg", d)
+		return fmt.Errorf("is %v long, and a mic sends 20 ms a packet: encode the file again with ffmpeg -i IN -vn -ac 1 -c:a libopus -b:a 24k -frame_duration 20 OUT.ogg", d)
 	}
 	return nil
 }

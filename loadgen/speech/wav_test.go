@@ -148,7 +148,7 @@ func TestTheLineThatConvertsHasTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "it's mine.m4a")
 	require.NoError(t, os.WriteFile(path, []byte("\x00\x00\x00\x20ftypM4A and so on and so on"), 0o600))
 	quoted := "'" + filepath.Dir(path) + `/it'\''s mine.m4a'`
-	assert.ErrorContains(t, Check(path), "it is an MP4 file, not Ogg Opus: make one with ffmpeg -i "+quoted+` -c:a libopus -b:a 24k -frame_duration 20 'it'\''s mine-20ms.ogg'`)
+	assert.ErrorContains(t, Check(path), "it is an MP4 file, not Ogg Opus: make one with ffmpeg -i "+quoted+` -vn -ac 1 -c:a libopus -b:a 24k -frame_duration 20 'it'\''s mine-20ms.ogg'`)
 }
 
 func FuzzReadWAV(f *testing.F) {
