@@ -199,13 +199,23 @@ func TestTicks(t *testing.T) {
 }
 
 func TestEachToneHasAColourOfItsOwn(t *testing.T) {
+	const apart = 50 // of 441, from black to white: two pinks of a stack were 37 apart, and looked alike
 	for i, scheme := range strings.SplitN(CSS, "prefers-color-scheme: dark", 2) {
-		seen := map[string]int{}
+		var seen [][3]float64
 		for tone := 1; tone <= Tones; tone++ {
-			found := regexp.MustCompile(fmt.Sprintf(`--chart-s%d, (#[0-9a-f]{6})`, tone)).FindStringSubmatch(scheme)
+			found := regexp.MustCompile(fmt.Sprintf(`--chart-s%d, #([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})`, tone)).FindStringSubmatch(scheme)
 			require.NotNil(t, found, "tone %d of scheme %d", tone, i)
-			assert.Zero(t, seen[found[1]], "tones %d and %d are %s", seen[found[1]], tone, found[1])
-			seen[found[1]] = tone
+			var colour [3]float64
+			for part := range colour {
+				value, err := strconv.ParseUint(found[1+part], 16, 8)
+				require.NoError(t, err)
+				colour[part] = float64(value)
+			}
+			for before, other := range seen {
+				distance := math.Sqrt(math.Pow(colour[0]-other[0], 2) + math.Pow(colour[1]-other[1], 2) + math.Pow(colour[2]-other[2], 2))
+				assert.Greater(t, distance, float64(apart), "tones %d and %d of scheme %d", before+1, tone, i)
+			}
+			seen = append(seen, colour)
 		}
 	}
 }
