@@ -31,7 +31,7 @@ the files that flags name. The verdict is the one of the run; the exit code is 0
 			}
 			r, err := readReport(args[0], c.InOrStdin())
 			if err != nil {
-				return cli.Usage(fmt.Errorf("%s: %w", args[0], err))
+				return cli.Usage(err)
 			}
 			text := cli.ForPeople(c.OutOrStdout(), c.ErrOrStderr(), out.names()...)
 			return errors.Join(out.write(r, c.OutOrStdout()), r.WriteTerminal(text, term.of(text)))
@@ -44,12 +44,17 @@ the files that flags name. The verdict is the one of the run; the exit code is 0
 
 // readReport reads a summary; - is stdin.
 func readReport(path string, stdin io.Reader) (*report.Report, error) {
-	if path == "-" {
-		return report.Read(stdin)
+	name := "standard input"
+	if path != "-" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read summary: %w", err)
+		}
+		name, stdin = path, bytes.NewReader(text)
 	}
-	text, err := os.ReadFile(path)
+	r, err := report.Read(stdin)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return report.Read(bytes.NewReader(text))
+	return r, nil
 }

@@ -40,7 +40,7 @@ func newError(file string, tk *token.Token, message string) *Error {
 	}
 	e.Line, e.Column = tk.Position.Line, tk.Position.Column
 	var p printer.Printer
-	e.Source = strings.TrimRight(p.PrintErrorToken(tk, false), "\n")
+	e.Source = pointed(strings.TrimRight(p.PrintErrorToken(tk, false), "\n"))
 	return e
 }
 

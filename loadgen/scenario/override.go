@@ -107,7 +107,7 @@ func (s *Scenario) withPeople(role Role, n int) (*Scenario, error) {
 	case groups == 0:
 		return nil, fmt.Errorf("the scenario casts no %ss, whose number could be changed", role)
 	case n < groups:
-		return nil, fmt.Errorf("%d is too few: the cast has %d groups of %ss", n, groups, role)
+		return nil, fmt.Errorf("%d is too few: each group of %ss keeps one, and the cast has %d", n, role, groups)
 	case n > maxCount:
 		return nil, fmt.Errorf("%d is too many: the largest number is %d", n, maxCount)
 	}

@@ -65,7 +65,7 @@ func TestWithListenersKeepsProportions(t *testing.T) {
 func TestWithListenersRefuses(t *testing.T) {
 	two := parsed(t, good+"  - {role: listener, count: 2}\n")
 	_, err := two.WithListeners(1)
-	assert.EqualError(t, err, "1 is too few: the cast has 2 groups of listeners")
+	assert.EqualError(t, err, "1 is too few: each group of listeners keeps one, and the cast has 2")
 	_, err = two.WithListeners(1_000_001)
 	assert.ErrorContains(t, err, "too many")
 	_, err = two.WithListeners(1_000_000)

@@ -146,7 +146,7 @@ func (r *reader) document(src []byte) (field, error) {
 			GetToken() *token.Token
 		}
 		if errors.As(err, &placed) {
-			e := newError(r.file, placed.GetToken(), placed.GetMessage())
+			e := newError(r.file, placed.GetToken(), plainSyntax(placed.GetMessage()))
 			e.Err = err
 			return field{}, e
 		}
