@@ -214,9 +214,9 @@ func (rs rooms) opened() rooms {
 }
 
 // losses returns how many packets people's own sockets dropped, and for how many
-// packets the receive time was lost.
+// packets the receive time was lost. A run that can't open its rooms asks, too.
 func (rs rooms) losses() (dropped, unstamped uint64) {
-	for _, h := range rs {
+	for _, h := range rs.opened() {
 		for _, p := range h.people() {
 			d, u := p.losses()
 			dropped += d

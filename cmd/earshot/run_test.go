@@ -159,11 +159,17 @@ func TestRunExits1WhenTargetIsUnreachable(t *testing.T) {
 		assert.Equal(t, cli.ExitCouldNotRun, code)
 		assert.Contains(t, stderr, "cannot be reached")
 	})
+	t.Run("while others follow the run", func(t *testing.T) {
+		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--target", dead, "--dashboard", "127.0.0.1:0", "--prometheus", "127.0.0.1:0")
+		assert.Equal(t, cli.ExitCouldNotRun, code)
+		assert.Contains(t, stderr, "cannot be reached")
+	})
 	t.Run("a WHIP server", func(t *testing.T) {
 		_, stderr, code := command(t, "run", small(t, `  joined: ["rate == 1"]`), "--driver", "whep",
 			"--whip-url", dead+"/{room}/whip", "--whep-url", dead+"/{room}/whep")
 		assert.Equal(t, cli.ExitCouldNotRun, code)
 		assert.Contains(t, stderr, "cannot be reached")
+		assert.Equal(t, 1, strings.Count(stderr, "\n"), "and nothing else: %s", stderr)
 	})
 	t.Run("a server that is something else", func(t *testing.T) {
 		other := httptest.NewServer(http.NotFoundHandler())
