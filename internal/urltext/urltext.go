@@ -109,15 +109,21 @@ func kindOf(r rune) kind {
 	return 0
 }
 
-// inText matches URLs within other text.
-var inText = regexp.MustCompile(`\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>` + "`" + `]+`)
+// inText matches URLs within other text: up to the closing quotation mark, or to the next space.
+// Also a user and a password with their host, where a scheme was forgotten.
+var inText = regexp.MustCompile(`"[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^"\\]|\\.)*"` +
+	`|\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>` + "`" + `]+` +
+	`|[^\s"'<>@:/]+:[^\s"'<>@/]+@[^\s"'<>@]+`)
 
 // Scrub is a text, such as an error, with all URLs in it as [Safe] writes them.
 func Scrub(text string) string {
-	if !strings.Contains(text, "://") {
+	if !strings.Contains(text, "://") && !strings.Contains(text, "@") {
 		return text
 	}
 	return inText.ReplaceAllStringFunc(text, func(found string) string {
+		if quoted, ok := strings.CutPrefix(found, `"`); ok {
+			return `"` + Safe(strings.TrimSuffix(quoted, `"`)) + `"`
+		}
 		end := len(strings.TrimRight(found, ".,;:!)]"))
 		return Safe(found[:end]) + found[end:]
 	})

@@ -36,6 +36,11 @@ func TestScrub(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"an error of net/http", `Post "http://u:p@h/whip?token=x": dial tcp 10.0.0.1:80: connect: refused`, `Post "http://…@h/whip?token=…": dial tcp 10.0.0.1:80: connect: refused`},
 		{"several, and a full stop", "from wss://h/a?t=1 to nats://T@h:4222.", "from wss://h/a?t=… to nats://…@h:4222."},
+		{"a password with a space", `target: parse "http://u:top secret@h:1": net/url: invalid userinfo`, `target: parse "http://…@h:1": net/url: invalid userinfo`},
+		{"a password with a quotation mark", `parse "http://u:a\"b c@h/": bad`, `parse "http://…@h/": bad`},
+		{"a user and a password without a scheme", `target "u:s3cret@127.0.0.1:7091" is not a URL`, `target "…@127.0.0.1:7091" is not a URL`},
+		{"the same, bare", "reach ann:pw@h:80, please", "reach …@h:80, please"},
+		{"an address of mail", "ask ann@example.org", "ask ann@example.org"},
 		{"in brackets", "(see https://h/x?k=1)", "(see https://h/x?k=…)"},
 		{"none", "the room is full: 3/4?", "the room is full: 3/4?"},
 	} {
