@@ -73,7 +73,7 @@ func (f *compareFlags) parse(c *cobra.Command, args []string) error {
 	case len(f.base) == 0 && len(f.new) == 0 && len(files) == 2:
 		f.base, f.new = files[:1], files[1:]
 	case len(f.base) == 0 && len(f.new) == 0:
-		return fmt.Errorf("give two summaries, or several with --base and --new: there are %d", len(files))
+		return fmt.Errorf("give two summaries, or several with --base and --new: %d given", len(files))
 	case len(files) > 0:
 		return fmt.Errorf("%s belongs to neither --base nor --new", files[0])
 	case len(f.base) == 0 || len(f.new) == 0:

@@ -61,7 +61,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 		})
 	}
 	decimalFlags(root)
-	cli.HelpTopics(root)
+	cli.RefuseUnknown(root)
 	width := terminalWidth(stdout)
 	fitHelp(root, width)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", width)))

@@ -74,7 +74,7 @@ func fitHelp(c *cobra.Command, width int) {
 	}
 	paragraphs := strings.Split(c.Long, "\n\n")
 	for i, text := range paragraphs {
-		if !strings.HasPrefix(text, " ") { // else it is a list, or an example
+		if text != "" && !strings.ContainsAny(text[:1], " \t") { // else it is a list, or a line to copy
 			paragraphs[i] = folded(text, 0, at)
 		}
 	}

@@ -13,8 +13,11 @@ import (
 // arguments is bad usage, in words that say how the command is written.
 func Arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if check(c, args) == nil {
+		switch err := check(c, args); {
+		case err == nil:
 			return nil
+		case c.HasSubCommands() && len(args) > 0:
+			return NoCommand(c, args)
 		}
 		expected := positional(c)
 		what := "an argument is missing"
@@ -55,18 +58,23 @@ func NoCommand(c *cobra.Command, args []string) error {
 	return Usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
 }
 
-// HelpTopics lets the help command refuse a word that is no command, as [NoCommand] does.
-func HelpTopics(root *cobra.Command) {
+// RefuseUnknown lets cobra's own commands, help and completion, refuse a word that is no command, as
+// [NoCommand] does.
+func RefuseUnknown(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
-		if c.Name() != "help" {
-			continue
-		}
-		c.Args = func(_ *cobra.Command, topic []string) error {
-			if found, rest, _ := root.Find(topic); found.HasSubCommands() {
-				return NoCommand(found, rest)
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, topic []string) error {
+				if found, rest, _ := root.Find(topic); found.HasSubCommands() {
+					return NoCommand(found, rest)
+				}
+				return nil
 			}
-			return nil
+		case "completion":
+			c.Args = NoCommand
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 		}
 	}
 }
