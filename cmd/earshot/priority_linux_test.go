@@ -85,5 +85,5 @@ thresholds:
 		assert.Equal(t, []int{ordinary}, slices.Collect(maps.Keys(servers)), "its server's are as ever")
 	}
 	_ = run.Wait() // its threshold fails, or it is invalid on a machine that is too busy
-	assert.Contains(t, out.String(), "of 2 runs, 0 passed")
+	assert.Contains(t, out.String(), "of 2 runs: 0 passed")
 }
