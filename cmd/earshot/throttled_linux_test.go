@@ -26,9 +26,9 @@ func TestRunInvalidWhenGeneratorLacksCPU(t *testing.T) {
 	}
 }
 
-// startLast starts a command on the first core only, where it gets a thirtieth of it beside
+// startLast starts a command on the first core only, where it gets a seventieth of it beside
 // hog: less than it needs, and enough that the run ends soon.
-func startLast(c *exec.Cmd) error { return startOnFirstCore(c, 15) }
+func startLast(c *exec.Cmd) error { return startOnFirstCore(c, 19) }
 
 func startOnFirstCore(c *exec.Cmd, niceness int) error {
 	started := make(chan error)
