@@ -86,7 +86,7 @@ func (p *person) comeOnStage(ctx context.Context) error {
 	return nil
 }
 
-// enter begins a person's presence.
+// enter begins a person's presence, or has it go on by another connection.
 func (p *person) enter(participant driver.Participant) {
 	p.mu.Lock()
 	p.participant = participant

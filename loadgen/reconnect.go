@@ -33,6 +33,7 @@ func (p *person) reconnect(ctx context.Context) error {
 	lost := clock.Now()
 	next, err := participant.Resume(ctx)
 	if err != nil {
+		defer p.connectionLost(false) // nothing is left of it that could be lost
 		// It took at least as long as it had: a server that refuses is not fast.
 		if !errors.Is(ctx.Err(), context.Canceled) { // by the end of the run
 			stats.reconnected(p.room.run.failed(lost, err))
@@ -40,11 +41,7 @@ func (p *person) reconnect(ctx context.Context) error {
 		return err
 	}
 	stats.reconnected(interval{from: lost, until: clock.Now()})
-	p.mu.Lock()
-	p.participant = next
-	left := p.left
-	p.mu.Unlock()
-	if left { // who leaves leaves by the connection that they had then
+	if p.enter(next); p.hasLeft() { // who leaves leaves by the connection that they had then
 		return next.Leave(ctx)
 	}
 	return nil

@@ -153,7 +153,8 @@ func (p *person) enterReopening(ctx, trying context.Context, opened measure.Reop
 	r.moderation.reopened(took)
 }
 
-// offerAgain opens another ear in the place of the present one, which it closes.
+// offerAgain opens another ear in the place of the present one, which it closes when the server has replaced it: of one
+// that is closed before the server says that it is lost.
 func (p *person) offerAgain(ctx context.Context) (measure.Reopening, error) {
 	p.mu.Lock()
 	old := p.subscriber
@@ -161,10 +162,13 @@ func (p *person) offerAgain(ctx context.Context) (measure.Reopening, error) {
 	p.ear.another = p.ear.another || old != nil
 	p.mu.Unlock()
 	if old != nil {
-		p.closeEar(old)
+		old.SetGate(client.Deaf)
 	}
 	opened := p.account.Reopen(p.room.run.clock.Now())
 	_, err := p.connect(ctx, p.account.Receive)
+	if old != nil {
+		p.closeEar(old)
+	}
 	p.mu.Lock()
 	late := p.subscriber
 	if !p.left {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -87,6 +88,12 @@ func (w *watched) fromServer(m message) {
 // changed. It returns an error if one of them could not play its part.
 func playedByWorkers(t *testing.T, n int, s *scenario.Scenario, url string, change ...func(worker int, cfg *loadgen.Config)) (*loadgen.Result, error) {
 	t.Helper()
+	return playedByWorkersOf(t, n, s, func() driver.Driver { return native(t, url) }, change...)
+}
+
+// playedByWorkersOf does so with other drivers: each process has its own.
+func playedByWorkersOf(t *testing.T, n int, s *scenario.Scenario, drive func() driver.Driver, change ...func(worker int, cfg *loadgen.Config)) (*loadgen.Result, error) {
+	t.Helper()
 	c, err := workers.NewCoordinator(workers.Config{Listen: "127.0.0.1:0", Plan: workers.Plan{Workers: n, Scenario: s}})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, c.Close()) }()
@@ -95,7 +102,7 @@ func playedByWorkers(t *testing.T, n int, s *scenario.Scenario, url string, chan
 	defer func() { _ = playing.Wait() }() // if the test has failed
 	defer cancel()
 	for i := range n {
-		d := native(t, url)
+		d := drive()
 		playing.Go(func() error {
 			m, err := workers.Join(ctx, workers.Enrolment{URL: c.JoinURL(), Secret: c.Secret(), Wait: patience, Name: fmt.Sprint(i)})
 			if err != nil {
@@ -109,7 +116,7 @@ func playedByWorkers(t *testing.T, n int, s *scenario.Scenario, url string, chan
 			return m.Play(ctx, cfg)
 		})
 	}
-	cfg := loadgen.Config{Scenario: s, Driver: native(t, url)}
+	cfg := loadgen.Config{Scenario: s, Driver: drive()}
 	require.NoError(t, c.Wait(t.Context(), patience))
 	stage, err := loadgen.OpenStage(t.Context(), cfg)
 	require.NoError(t, err)
