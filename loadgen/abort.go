@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func (r *scoreboard) checkAborts() {
 			due = append(due, t)
 		}
 	}
-	if len(due) == 0 || r.gate.aborted() != nil {
+	if len(due) == 0 || r.gate.aborted() != nil || !r.measuring() {
 		return
 	}
 	values, best := r.liveValues()
@@ -80,6 +81,13 @@ func (r *scoreboard) checkAborts() {
 		r.gate.end()
 		return
 	}
+}
+
+// measuring reports whether there is something to end: the arrivals have begun, and the measuring has not ended. Of several
+// workers the figures of its last seconds are merged later, and then thresholds are judged on all of it.
+func (r *scoreboard) measuring() bool {
+	phase, _ := r.phase.get()
+	return slices.Contains([]string{measure.Arrivals, measure.WarmUp, measure.Steady, measure.Departures}, phase)
 }
 
 // tooEarly reports whether a threshold would be crossed only because not all listeners

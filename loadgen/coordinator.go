@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,9 +30,11 @@ type coordinator struct {
 
 	span          Span
 	steadyAt      time.Duration // when the steady state begins; 0 is not known
+	measured      time.Duration // when the measuring ends; 0 is not known
 	sampling      *sampling
 	before, after *sample // when they have come
-	began, ended  bool    // they are on their way
+	began         bool    // the first is on its way
+	ends          endSamples
 	last          *sample
 	drops         uint64
 	interrupted   bool
@@ -68,6 +71,24 @@ type workerState struct {
 }
 
 func (w *workerState) gone() bool { return w.done || w.cut || w.Lost != "" }
+
+// told reports whether the worker has told all that it measured.
+func (w *workerState) told() bool { return w.measured && w.final != nil }
+
+// allTold reports whether all workers that are left have told all that they measured. They see their people out then.
+func allTold(workers []*workerState) bool {
+	return !slices.ContainsFunc(workers, func(w *workerState) bool { return !w.gone() && !w.told() })
+}
+
+// takeClock takes what the worker tells of its clock while it is measuring: to score audio takes all cores, and to leave
+// many messages.
+func (w *workerState) takeClock(r Report, measuring bool) {
+	if !measuring {
+		return
+	}
+	w.ClockAhead, w.ClockBound = r.Ahead, max(w.ClockBound, r.Bound)
+	w.ClockTrouble = cmp.Or(r.ClockTrouble, w.ClockTrouble)
+}
 
 // Coordinate holds a run together that workers play, and returns what they measured
 // together. It returns an error and no result if the scenario could not be played at all.
@@ -125,7 +146,7 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 		select {
 		case <-cancelled:
 			cancelled = nil
-			c.interrupted = true
+			c.interrupted = !allTold(c.workers)
 			c.stop("interrupted")
 		case d := <-c.hub.Reports():
 			c.deliver(d)
@@ -204,6 +225,11 @@ func (c *coordinator) loseAfter(i int, why string, silent time.Duration) {
 	if w.gone() {
 		return
 	}
+	if w.told() { // nothing is missing
+		w.done = true
+		c.problems.add("see people out", fmt.Errorf("worker %s: %s", w.Name, urltext.Scrub(why)))
+		return
+	}
 	c.checkSelf()
 	if p := c.silentTime(); c.trouble == "" && p.lasted >= silent && time.Since(p.until) < recent {
 		c.trouble = fmt.Sprintf("it told the workers nothing for %v, and they end after %v", p.lasted.Round(100*time.Millisecond), LostAfter)
@@ -223,6 +249,9 @@ func (c *coordinator) loseAfter(i int, why string, silent time.Duration) {
 // checkSelf sees whether the coordinator keeps up with the workers. What it missed they are
 // not to blame for.
 func (c *coordinator) checkSelf() {
+	if allTold(c.workers) {
+		return
+	}
 	err := c.hub.Overrun()
 	if err == nil {
 		err = behind(c.workers, c.clock.Now())
@@ -283,10 +312,7 @@ func (c *coordinator) deliver(d Delivery) {
 
 func (c *coordinator) take(i int, w *workerState, r Report) error {
 	w.horizon, w.processed, w.dropped = max(w.horizon, r.Horizon), max(w.processed, r.Processed), max(w.dropped, r.Dropped)
-	w.ClockAhead, w.ClockBound = r.Ahead, max(w.ClockBound, r.Bound)
-	if r.ClockTrouble != "" {
-		w.ClockTrouble = r.ClockTrouble
-	}
+	w.takeClock(r, c.measured == 0 || c.clock.Now() < c.measured)
 	for _, o := range r.Sources {
 		o.Worker = i
 		c.news.Sources = append(c.news.Sources, o)
@@ -428,58 +454,7 @@ func (c *coordinator) enter(key string, offers [][]byte) {
 			c.enterPhase(measure.Departures)
 		}
 	case "settling":
+		c.measured = met.At + settleTime
 		c.enterPhase("settling")
-	}
-}
-
-// sampleAt has the server measured at the beginning and the end of the steady state.
-func (c *coordinator) sampleAt(ctx context.Context) {
-	now := c.clock.Now()
-	if !c.began && c.steadyAt > 0 && now >= c.steadyAt && c.span.Stop == 0 {
-		c.began = true
-		c.sampling.take(ctx, atBegin)
-		c.span.Steady = c.steadyAt
-		c.enterPhase(measure.Steady)
-	}
-	if !c.ended && c.span.Stop > 0 && now >= c.span.Stop {
-		c.ended = true
-		c.sampling.take(ctx, atEnd)
-	}
-}
-
-// enterSample enters a sample that has been taken.
-func (c *coordinator) enterSample(t taken) {
-	switch t.by {
-	case atBegin:
-		c.before = &t.sample
-	case atEnd:
-		c.after = &t.sample
-	default:
-		c.sampling.second = false
-		if c.last != nil {
-			c.observe(*c.last, t.sample)
-		}
-		c.last = &t.sample
-	}
-}
-
-// observe enters what the server and the workers used between two samples.
-func (c *coordinator) observe(last, now sample) {
-	l := load(last, now, 0)
-	cpu, memory := 0.0, uint64(0)
-	for _, w := range c.workers {
-		if w.tally != nil && !w.gone() {
-			cpu, memory = cpu+w.tally.NowCPU, memory+w.tally.Memory
-		}
-	}
-	_, lost := c.self()
-	l.GeneratorCPU, l.GeneratorRSS, l.Drops = &cpu, memory, lost-min(lost, c.drops)
-	c.drops = max(c.drops, lost)
-	c.aggregator.Load(l)
-	if now.server != nil {
-		c.used.Store(&now)
-		if c.phase.is(measure.Steady) {
-			c.peak.Store(max(c.peak.Load(), now.server.Memory))
-		}
 	}
 }

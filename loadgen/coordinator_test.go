@@ -1,13 +1,16 @@
 package loadgen
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -49,6 +52,132 @@ func TestWorkerThatHeardNothingIsBlamedRightly(t *testing.T) {
 			assert.Equal(t, c.coordinator, w.Lost == "")
 			assert.Contains(t, w.Lost+co.trouble, c.says)
 			assert.NotEmpty(t, co.stopping, "the others see their people out")
+		})
+	}
+}
+
+// played is a coordinator in whose run two workers have ended the measuring, which is now.
+func played(t *testing.T, now time.Duration) *coordinator {
+	t.Helper()
+	threshold, err := metric.ParseThreshold("generator_drops", "count < 1")
+	require.NoError(t, err)
+	threshold.AbortOnFail = true
+	s := &scenario.Scenario{Hold: scenario.Duration(10 * time.Second), Thresholds: []metric.Threshold{threshold}}
+	co := &coordinator{
+		scoreboard: newScoreboard(Config{Scenario: s}, measure.NewClockSince(time.Now().Add(-now)), newProblems()), hub: noHub{}, lag: &metric.Trend{}, offers: map[string][][]byte{},
+	}
+	for _, name := range []string{"1 (one)", "2 (two)"} {
+		co.workers = append(co.workers, &workerState{Worker: Worker{WorkerInfo: WorkerInfo{Name: name}}, offered: map[string]bool{}})
+	}
+	co.merger = measure.NewMerger(co.aggregator, []string{"a", "b"})
+	co.self = func() (*metric.Trend, uint64) { return co.lag, total(co.tallies(), []string{"a", "b"}).lost }
+	return co
+}
+
+// offer is what both workers offer under a key.
+func offer(at time.Duration) [][]byte {
+	one := fmt.Appendf(nil, `{"at": %d, "agreed": true}`, at)
+	return [][]byte{one, one}
+}
+
+// TestCoordinatorCountsTheMeasuredTime: what workers and server do before the agreed begin and after the agreed end counts
+// for nothing, whenever it is told.
+func TestCoordinatorCountsTheMeasuredTime(t *testing.T) {
+	const begin, end = 10 * time.Second, 30 * time.Second
+	cpu := 1.0
+	for _, c := range []struct {
+		sentence string
+		now      time.Duration
+		counts   bool
+	}{
+		{"the workers bring in who is on stage", begin - 5*time.Second, false},
+		{"the measuring has begun", begin + 5*time.Second, true},
+		{"the workers score audio and see people out", end + 5*time.Second, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			co := played(t, c.now)
+			co.enterPhase("opening")
+			if c.now > begin {
+				co.enter(measure.Arrivals, offer(begin))
+			}
+			if c.now > end {
+				co.enter("hold", offer(end-10*time.Second))
+				co.enter("stop", offer(end))
+				co.enter("settling", offer(end))
+			}
+			co.workers[0].tally = &Tally{SocketDrops: 3, NowCPU: cpu}
+			co.checkAborts()
+			assert.Equal(t, c.counts, co.gate.aborted() != nil, "a threshold ends the run")
+			before := sample{at: c.now - time.Second, server: &host.Usage{}}
+			co.observe(before, sample{at: c.now, server: &host.Usage{Memory: 5}})
+			assert.Equal(t, c.counts, co.used.Load() != nil, "what the server uses")
+			assert.EqualValues(t, 3, co.drops, "nothing counts later that was dropped before")
+			if c.now < begin {
+				return // clocks have to be right by the begin
+			}
+			require.NoError(t, co.take(0, co.workers[0], Report{Bound: 30 * time.Millisecond, Ahead: time.Second, ClockTrouble: "it was stepped"}))
+			assert.Equal(t, c.counts, co.workers[0].ClockBound > 0)
+			assert.Equal(t, c.counts, co.workers[0].ClockAhead > 0)
+			assert.Equal(t, c.counts, co.workers[0].ClockTrouble != "")
+		})
+	}
+}
+
+// TestCoordinatorHasAllThatIsTold: a worker has nothing to tell any more when it has told all, and is not missed.
+func TestCoordinatorHasAllThatIsTold(t *testing.T) {
+	for _, c := range []struct {
+		sentence    string
+		told        int // workers
+		lost        string
+		interrupted bool
+	}{
+		{"one scores audio still", 1, "2 (two)", true},
+		{"both see their people out", 2, "", false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			co := played(t, time.Minute)
+			for _, w := range co.workers[:c.told] {
+				w.measured, w.final = true, &FinalTally{}
+			}
+			assert.Equal(t, c.interrupted, !allTold(co.workers), "somebody who interrupts the run interrupts the measuring")
+			for i := range co.workers {
+				co.lose(i, "it was killed")
+			}
+			var lost string
+			for _, w := range co.workers {
+				assert.True(t, w.gone())
+				if w.Lost != "" {
+					lost += w.Name
+				}
+			}
+			assert.Equal(t, c.lost, lost)
+			assert.Len(t, co.problems.list(), c.told, "of those who have told all")
+		})
+	}
+}
+
+// TestServerIsMeasuredAtThePlannedEnd though the workers agree on it later: what the server does meanwhile is no part of the
+// steady state.
+func TestServerIsMeasuredAtThePlannedEnd(t *testing.T) {
+	const planned = 30 * time.Second
+	for _, c := range []struct {
+		sentence           string
+		now, planned, stop time.Duration
+		samples            endSamples // there have been
+		due                bool
+	}{
+		{"the hold lasts", 29 * time.Second, planned, 0, 0, false},
+		{"it is to end now", planned, planned, 0, 0, true},
+		{"the workers have agreed on it", 31 * time.Second, planned, planned, 1, false},
+		{"an act has lasted longer", 33 * time.Second, planned, 32 * time.Second, 1, true},
+		{"an act lasts longer", 31 * time.Second, planned, 32 * time.Second, 1, false},
+		{"that is measured, too", 34 * time.Second, planned, 32 * time.Second, 2, false},
+		{"a threshold ends it", 26 * time.Second, planned, 25 * time.Second, 0, true},
+		{"it has not begun", planned, measure.Never.Start(), 0, 0, false},
+		{"it ends before it has begun", planned, measure.Never.Start(), 25 * time.Second, 0, true},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			assert.Equal(t, c.due, c.samples.due(c.now, c.planned, c.stop))
 		})
 	}
 }

@@ -73,13 +73,52 @@ func (h *roomRun) openMics() (mics []feedback.Upstream) {
 	return mics
 }
 
+// reportedLosses are what RTCP says of a room's people at one moment.
+type reportedLosses struct {
+	room int
+	mics []feedback.Upstream
+	ears []listenerLoss
+}
+
+// reported is what RTCP says now, by room.
+func (rs rooms) reported() (all []reportedLosses) {
+	for _, h := range rs {
+		all = append(all, reportedLosses{h.number, h.openMics(), h.openEars()})
+	}
+	return all
+}
+
+// openEars is what the listeners of the room lost who got in.
+func (h *roomRun) openEars() (ears []listenerLoss) {
+	for _, p := range h.people() {
+		p.mu.Lock()
+		subscriber, listens := p.subscriber, p.room.run.Scenario.Cast[p.group].Role == scenario.Listener
+		first := !p.ear.another
+		p.mu.Unlock()
+		if !listens || p.account == nil {
+			continue
+		}
+		due, lost, in := p.account.Owed()
+		if !in {
+			continue
+		}
+		e := listenerLoss{due: due, lost: lost}
+		// What the server sent to an ear that was lost is not known to the end.
+		if lean, ok := subscriber.(*client.LeanClient); ok && first {
+			e.sent, e.reported = lean.Downstream()
+		}
+		ears = append(ears, e)
+	}
+	return ears
+}
+
 // micSums are those of all rooms, by their numbers: of the mics of all workers, if they can be
 // had.
-func (r *run) micSums(ctx context.Context) (map[int]micSum, error) {
+func (r *run) micSums(ctx context.Context, known []reportedLosses) (map[int]micSum, error) {
 	var own []micSum
-	for _, h := range r.rooms {
-		if mics := h.openMics(); len(mics) > 0 {
-			own = append(own, sumOfMics(h.number, mics))
+	for _, h := range known {
+		if len(h.mics) > 0 {
+			own = append(own, sumOfMics(h.room, h.mics))
 		}
 	}
 	all := own
@@ -101,30 +140,10 @@ func (r *run) micSums(ctx context.Context) (map[int]micSum, error) {
 
 // placeLosses sums up where the listeners' packets were lost, of which the generator's side
 // dropped so many at most. The mics of a room may be another worker's.
-func (rs rooms) placeLosses(dropped uint64, sums map[int]micSum) (all Losses) {
-	for _, h := range rs {
-		var ears []listenerLoss
-		for _, p := range h.people() {
-			p.mu.Lock()
-			subscriber, listens := p.subscriber, p.room.run.Scenario.Cast[p.group].Role == scenario.Listener
-			first := !p.ear.another
-			p.mu.Unlock()
-			if !listens || p.account == nil {
-				continue
-			}
-			due, lost, in := p.account.Owed()
-			if !in {
-				continue
-			}
-			e := listenerLoss{due: due, lost: lost}
-			// What the server sent to an ear that was lost is not known to the end.
-			if lean, ok := subscriber.(*client.LeanClient); ok && first {
-				e.sent, e.reported = lean.Downstream()
-			}
-			ears = append(ears, e)
-		}
-		all.countMics(h.openMics())
-		all.place(sums[h.number], ears)
+func placeLosses(known []reportedLosses, dropped uint64, sums map[int]micSum) (all Losses) {
+	for _, h := range known {
+		all.countMics(h.mics)
+		all.place(sums[h.room], h.ears)
 	}
 	// What the generator's side dropped was on the way to somebody, or not for the listeners.
 	after := all.Downlink

@@ -30,7 +30,19 @@ type moderationStats struct {
 	// reconnects are when signaling connections were lost and resumed, and reopenings when
 	// ears were lost and others were heard.
 	reconnects, reopenings []interval
+	// ended is when the measuring did; 0 until then.
+	ended time.Duration
 }
+
+// end ends the measuring at a moment. What begins later is not recorded; what is on its way is.
+func (m *moderationStats) end(at time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended = at
+}
+
+// over reports whether something began after the end of the measuring. m.mu is held.
+func (m *moderationStats) over(i interval) bool { return m.ended > 0 && i.from >= m.ended }
 
 // An interval is when something began and ended. It may have begun earlier by behind. It may
 // have failed, when it would have had longer; refused is that the server's answer said so, and
@@ -78,21 +90,27 @@ func (i interval) atBest(stalls stallCounter) time.Duration {
 func (m *moderationStats) reconnected(i interval) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.reconnects = append(m.reconnects, i)
+	if !m.over(i) {
+		m.reconnects = append(m.reconnects, i)
+	}
 }
 
 // reopened records that an ear was opened again.
 func (m *moderationStats) reopened(i interval) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.reopenings = append(m.reopenings, i)
+	if !m.over(i) {
+		m.reopenings = append(m.reopenings, i)
+	}
 }
 
 // promoted records a promotion.
 func (m *moderationStats) promoted(i interval) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.promotions = append(m.promotions, i)
+	if !m.over(i) {
+		m.promotions = append(m.promotions, i)
+	}
 }
 
 // notPlayed records that a verb was not played for so many people, perhaps by the generator's doing.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -51,6 +52,26 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 				} else {
 					assert.InDelta(t, c.best, best[name].(*metric.Trend).Summary().Max, 0.01)
 				}
+			}
+		})
+	}
+}
+
+func TestModerationRecordsWhatBeganInTheMeasuredTime(t *testing.T) {
+	for name, record := range map[string]func(*moderationStats, interval){
+		"promote_duration": (*moderationStats).promoted, "reconnect_duration": (*moderationStats).reconnected, "reconnect_duration, of an ear": (*moderationStats).reopened,
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, worst, best := &moderationStats{}, metric.Values{}, metric.Values{}
+			record(m, interval{from: 8 * time.Second, until: 9 * time.Second})
+			m.end(10 * time.Second)
+			record(m, interval{from: 9500 * time.Millisecond, until: 11 * time.Second})
+			record(m, interval{from: 10 * time.Second, until: 11 * time.Second, unfinished: true, had: actTimeout})
+			m.durations(measure.NewAggregator(), worst, best)
+			require.Len(t, worst, 1)
+			for _, v := range worst {
+				assert.EqualValues(t, 2, v.(*metric.Trend).Count())
+				assert.InDelta(t, 1500, v.(*metric.Trend).Summary().Max, 1, "and not ten seconds")
 			}
 		})
 	}

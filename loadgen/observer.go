@@ -309,8 +309,7 @@ func (r *run) settle() (settled measure.Bin) {
 
 // lost is how many packets have been dropped on the generator's side.
 func (r *run) lost() uint64 {
-	dropped, _ := r.drops()
-	return dropped + r.health.machineDrops().Total()*r.clients.crowd.PacketsPerDrop()
+	return r.counted().dropped + r.health.machineDrops().Total()*r.clients.crowd.PacketsPerDrop()
 }
 
 // lostByAll is how many packets have been dropped on the sides of all processes that play the run, as
@@ -322,23 +321,24 @@ func (r *run) lostByAll() uint64 {
 	return r.lost() + r.peers.othersDropped()
 }
 
-// drops returns how many packets the generator's sockets dropped, and for how many
-// packets the receive time was lost, until the measuring ended.
-func (r *run) drops() (dropped, unstamped uint64) {
-	if ended := r.socketsAtEnd.Load(); ended != nil {
-		return ended.dropped, ended.unstamped
+// counted is what the clients have counted until the measuring ended.
+func (r *run) counted() (counts clientCounts) {
+	if ended := r.clientsAtEnd.Load(); ended != nil {
+		return *ended
 	}
-	dropped, unstamped = r.rooms.losses()
-	return dropped + r.clients.crowd.Dropped(), unstamped
+	counts.dropped, counts.unstamped = r.rooms.losses()
+	counts.dropped += r.clients.crowd.Dropped()
+	counts.unauthentic, counts.replayed = r.clients.refused()
+	return counts
 }
 
 // endMeasuring ends what the process measures of itself, of mics and of what listeners ask for again. Mics still send
-// and listeners still read afterwards, while the results are summed up and the audio is scored. That takes all cores
-// there are, which a server on this machine lacks, too.
+// and listeners still read afterwards, while the process waits for other workers, the results are summed up and the
+// audio is scored. That takes all cores there are, which a server on this machine lacks, too.
 func (r *run) endMeasuring() {
 	r.health.end()
-	dropped, unstamped := r.drops()
-	r.socketsAtEnd.Store(&socketLosses{dropped, unstamped})
+	counts := r.counted()
+	r.clientsAtEnd.Store(&counts)
 	r.pendingResends = r.clients.nacks.Finish(r.clock.Now(), r.aggregator.LostResends)
 	r.rooms.release()
 }

@@ -157,8 +157,8 @@ type run struct {
 	cores    int           // that the generator may use
 	lastLoad measure.Load  // what the processes used at last
 	dropped  atomic.Uint64 // packets, on this process's side, as was known when accounts were settled
-	// socketsAtEnd is what the sockets had lost when the measuring ended; nil until then.
-	socketsAtEnd atomic.Pointer[socketLosses]
+	// clientsAtEnd is what the clients had counted when the measuring ended; nil until then.
+	clientsAtEnd atomic.Pointer[clientCounts]
 	// pendingResends is how many packets could still come then that had been asked for again.
 	pendingResends uint64
 	turns          *driver.Turns // of the joins
@@ -171,8 +171,9 @@ type run struct {
 	tickets []string
 }
 
-// socketLosses are how many packets sockets dropped, and of how many they lost the receive time.
-type socketLosses struct{ dropped, unstamped uint64 }
+// clientCounts are how many packets the clients' sockets dropped, of how many they lost the receive time, how many were not
+// authentic, and how many were replays.
+type clientCounts struct{ dropped, unstamped, unauthentic, replayed uint64 }
 
 func newRun(cfg Config, clock *measure.Clock, share Share) (*run, error) {
 	health, problems := newHealth(cfg.Driver.Loopback()), newProblems()
@@ -297,14 +298,16 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 		h.ledger.Stop(now)
 	}
 	r.aggregator.HoldOpen(measure.Never.Start())
+	r.moderation.end(now)
+	r.uplinks.end(now)
 	pause(background, settleTime)
+	r.endMeasuring()
 	if r.peers != nil {
 		r.peers.awaitKnown(background, now+settleTime)
 	}
 	r.reopening.end()
 	end()
 	work.Wait()
-	r.endMeasuring()
 	now = r.clock.Now()
 	for _, h := range r.rooms {
 		h.ledger.Finish(now)

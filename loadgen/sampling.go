@@ -29,11 +29,11 @@ type taken struct {
 }
 
 func newSampling(s *sampler) *sampling {
-	return &sampling{sampler: s, taken: make(chan taken, 3)} // one of each at most
+	return &sampling{sampler: s, taken: make(chan taken, 4)} // one of each at most, and two of the end
 }
 
 // take begins to take a sample, of which taken tells. One for a second is left out while the
-// last is on its way; the others are taken once in a run.
+// last is on its way; the others are taken once or twice in a run.
 func (s *sampling) take(ctx context.Context, by int) {
 	how := s.sampler.end
 	if by == ofSecond {

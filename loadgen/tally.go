@@ -66,10 +66,10 @@ func (t *Tally) generator() Generator {
 
 // tally returns what the process has counted so far. Lag is since the last call.
 func (r *run) tally(steady *sample, now sample) *Tally {
-	drops, unstamped := r.drops()
+	counts := r.counted()
 	t := &Tally{
-		SocketDrops: drops, MachineDrops: r.health.machineDrops(), PacketsPerDrop: r.clients.crowd.PacketsPerDrop(),
-		Unstamped: unstamped,
+		SocketDrops: counts.dropped, MachineDrops: r.health.machineDrops(), PacketsPerDrop: r.clients.crowd.PacketsPerDrop(),
+		Unstamped: counts.unstamped, Unauthentic: counts.unauthentic, Replayed: counts.replayed,
 		ClockStep: time.Duration(r.health.clockSteps.Load()), CPUs: r.cores, Quota: now.group.Quota, Memory: now.memory,
 		Problems: r.problems.list(),
 	}
@@ -83,7 +83,6 @@ func (r *run) tally(steady *sample, now sample) *Tally {
 	}
 	late := r.health.latest()
 	t.SendLag, t.JoinLag, t.ReadLag = late[0], late[1], late[2]
-	t.Unauthentic, t.Replayed = r.clients.refused()
 	t.Mics, t.Published = r.uplinks.counts()
 	t.Asked, t.Recovered = r.clients.nacks.Counts()
 	if steady != nil {
@@ -113,16 +112,16 @@ func (r *run) final(ctx context.Context) *FinalTally {
 			f.NoShows += h.client.NoShows()
 		}
 	}
-	mics, err := r.micSums(ctx)
+	known := r.rooms.reported() // before the others are waited for
+	mics, err := r.micSums(ctx, known)
 	r.problems.add("ask for the mics of other workers", err)
-	f.Losses = r.rooms.placeLosses(r.lost(), mics)
+	f.Losses = placeLosses(known, r.lost(), mics)
 	if r.peers != nil {
 		f.Crossed = map[int]*metric.Trend{}
 		for _, h := range r.rooms {
 			h.ledger.Crossed(f.Crossed)
 		}
 	}
-	drops, _ := r.drops()
-	f.Uplinks = r.uplinks.sum(r.aggregator, drops+r.health.machineDrops().Total())
+	f.Uplinks = r.uplinks.sum(r.aggregator, r.counted().dropped+r.health.machineDrops().Total())
 	return f
 }

@@ -17,8 +17,9 @@ import (
 type uplinks struct {
 	had time.Duration // how long a mic may take to open
 
-	mu  sync.Mutex
-	all []*uplink
+	mu    sync.Mutex
+	all   []*uplink
+	ended time.Duration // when the measuring did; 0 until then
 }
 
 // An uplink is one mic, from when it was to open until the client closes it, or has the
@@ -43,6 +44,13 @@ type ending struct {
 	rtt       time.Duration
 	checks    uint64        // of which rtt is the mean
 	ownJitter time.Duration // the generator's own, at most
+}
+
+// end ends the measuring at a moment. Mics that are lost later are not.
+func (us *uplinks) end(at time.Duration) {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	us.ended = at
 }
 
 func (us *uplinks) add(from time.Duration) *uplink {
@@ -143,6 +151,9 @@ func (us *uplinks) sum(stalls stallCounter, dropped uint64) uplinkSum {
 	f.Mics.Opened = len(us.all)
 	for _, u := range us.all {
 		u.mu.Lock()
+		if us.ended > 0 && u.closed != nil && u.closed.lostAt > us.ended {
+			u.closed.lost = false
+		}
 		open, lost, reported := f.enter(u, us.had, stalls)
 		u.mu.Unlock()
 		for into, is := range map[*int]bool{&f.Mics.Connected: open, &f.Mics.Ended: lost, &f.Mics.Reported: reported} {

@@ -72,6 +72,12 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 			Mics{Opened: 1, Connected: 1, Ended: 1, Reported: 1},
 		},
 		{
+			"it was lost after the measuring had ended",
+			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 60 * second, lost: true, lostAt: 51 * second, upstream: reported}},
+			none, 0, map[string]float64{"published": 1, "publish_duration": 1000}, nil,
+			Mics{Opened: 1, Connected: 1, Reported: 1},
+		},
+		{
 			"the generator hardly ran before it was lost",
 			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, lost: true, lostAt: 20 * second, upstream: reported}},
 			[2]time.Duration{12 * second, 19 * second}, 0, map[string]float64{"published": 0}, map[string]float64{"published": 1},
@@ -100,6 +106,7 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 			a := measure.NewAggregator()
 			a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
 			us, worst, best := &uplinks{had: 10 * second, all: []*uplink{c.uplink}}, metric.Values{}, metric.Values{}
+			us.end(50 * second)
 			sum := us.sum(a, c.dropped)
 			sum.publish(worst, best)
 			assert.Equal(t, c.mics, sum.Mics)

@@ -68,6 +68,9 @@ func (r *NACKCounter) Finish(now time.Duration, lost LostResendFunc) (unknown ui
 func (r *NACKCounter) settle(by time.Duration, lost LostResendFunc) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
 	for _, bin := range slices.Sorted(maps.Keys(r.missing)) {
 		until := (bin + 1).Start() + recoverMaxAge
 		if until > by {

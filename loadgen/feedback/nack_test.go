@@ -114,6 +114,7 @@ func TestNACKCounterCountsNothingAfterTheEnd(t *testing.T) {
 	assert.EqualValues(t, 1, n.counter.Finish(at, nil), "11 has time to come")
 	n.Receive(0, 1, 11, at)
 	hears(n, &at, 14)
+	n.counter.Settle(at+time.Hour, func(uint64, time.Duration, time.Duration) { assert.Fail(t, "11 is no loss: it had time to come") })
 	asked, recovered := n.counter.Counts()
 	assert.EqualValues(t, 1, asked, "11, and not 13")
 	assert.Zero(t, recovered)

@@ -18,6 +18,7 @@ type Merger struct {
 	parts      []progress
 	buckets    map[Bin]*closedBucket // told by some
 	closed     int
+	loads      []Load // of seconds that are open still
 	ended      time.Duration
 }
 
@@ -85,6 +86,24 @@ func (m *Merger) Add(i int, p Part) error {
 	return m.advance()
 }
 
+// Load enters what all processes used, once the second is closed: only then is it known which phase it belongs to. What was
+// used after the run had ended belongs to none.
+func (m *Merger) Load(l Load) {
+	r := m.aggregator.record
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.loads = append(m.loads, l)
+	m.enterLoads(m.before())
+}
+
+// enterLoads enters what was used before a bin. The record's lock is held.
+func (m *Merger) enterLoads(before Bin) {
+	for len(m.loads) > 0 && BinAt(m.loads[0].Until) <= before {
+		m.aggregator.record.enterLoad(m.loads[0])
+		m.loads = m.loads[1:]
+	}
+}
+
 // Lose goes on without process i.
 func (m *Merger) Lose(i int) {
 	r := m.aggregator.record
@@ -100,6 +119,8 @@ func (m *Merger) Finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.close(never)
+	m.loads = slices.DeleteFunc(m.loads, func(l Load) bool { return m.ended > 0 && l.Until > m.ended })
+	m.enterLoads(never)
 	r.ended = true
 	r.series.finish(m.ended)
 	r.settleQualities(never)
@@ -153,18 +174,25 @@ func (m *Merger) enter(b PartBucket, numbers []int) error {
 
 // advance closes the seconds that all have told. The record's lock is held.
 func (m *Merger) advance() error {
+	before := m.before()
+	m.close(before)
+	m.enterLoads(before)
+	m.aggregator.record.settleQualities(before)
+	if len(m.buckets) > maxOpen*2 {
+		return fmt.Errorf("a process is more than %d s behind the others", maxOpen)
+	}
+	return nil
+}
+
+// before is up to where all have told the run.
+func (m *Merger) before() Bin {
 	before := never
 	for _, p := range m.parts {
 		if !p.lost {
 			before = min(before, p.before)
 		}
 	}
-	m.close(before)
-	m.aggregator.record.settleQualities(before)
-	if len(m.buckets) > maxOpen*2 {
-		return fmt.Errorf("a process is more than %d s behind the others", maxOpen)
-	}
-	return nil
+	return before
 }
 
 // close closes the buckets before a bin, in order. The record's lock is held.

@@ -76,6 +76,56 @@ func TestASecondIsJudgedWhenAllHaveToldIt(t *testing.T) {
 	assert.Empty(t, m.buckets)
 }
 
+// TestWhatProcessesUsedBelongsToItsPhase though the processes tell of a phase and of its end only later.
+func TestWhatProcessesUsedBelongsToItsPhase(t *testing.T) {
+	const second = 50 // bins
+	window, err := metric.ParseThreshold("server_cpu{phase:steady}", "value < 2 over 1s")
+	require.NoError(t, err)
+	merged := NewAggregator()
+	merged.Follow([]metric.Threshold{window})
+	m := NewMerger(merged, []string{"a", "b"})
+	used := func(s int, cores float64, rss uint64) {
+		m.Load(Load{From: time.Duration(s) * time.Second, Until: time.Duration(s+1) * time.Second, ServerCPU: &cores, ServerRSS: rss})
+	}
+	tell := func(before, ended Bin) {
+		p := Part{Version: PartVersion, Before: before, Phases: []PartPhase{{WarmUp, 0, 2 * second}}, Ended: ended.Start()}
+		if before >= 2*second {
+			p.Phases = append(p.Phases, PartPhase{Steady, 2 * second, never})
+		}
+		if ended > 0 {
+			p.Phases[1].Until = ended
+		}
+		for i := range m.parts {
+			require.NoError(t, m.Add(i, p))
+		}
+	}
+	steady := func() float64 {
+		values, best := metric.Values{}, metric.Values{}
+		merged.Answer(values, best, []metric.Threshold{window})
+		result := window.EvaluateBetween(values, best)
+		if result.OK == nil {
+			return -1
+		}
+		return *result.Value
+	}
+	tell(1, 0)
+	used(0, 5, 500) // of the warm-up
+	used(1, 4, 400)
+	used(2, 1, 100)
+	used(3, 1.5, 150)
+	assert.InDelta(t, -1, steady(), 0, "nobody has told whether that is the steady state")
+	tell(3*second, 0)
+	assert.InDelta(t, 1, steady(), 0.01)
+	used(4, 8, 900) // while results are summed up
+	used(5, 8, 900)
+	tell(4*second, 4*second)
+	m.Finish()
+	assert.InDelta(t, 1.5, steady(), 0.01)
+	memory, ok := merged.loadOf("server_rss", Steady)
+	require.True(t, ok)
+	assert.InDelta(t, 150, float64(memory), 0)
+}
+
 // TestASecondIsToldWithinThreeSeconds holds when a worker tells a second against when no packet of it can come
 // any more. What is left of the three is for the message and the coordinator, who looks every 200 ms.
 func TestASecondIsToldWithinThreeSeconds(t *testing.T) {

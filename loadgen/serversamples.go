@@ -1,0 +1,78 @@
+package loadgen
+
+import (
+	"context"
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/measure"
+)
+
+// sampleAt has the server measured at the beginning and the end of the steady state.
+func (c *coordinator) sampleAt(ctx context.Context) {
+	now := c.clock.Now()
+	if !c.began && c.steadyAt > 0 && now >= c.steadyAt && c.span.Stop == 0 {
+		c.began = true
+		c.sampling.take(ctx, atBegin)
+		c.span.Steady = c.steadyAt
+		c.enterPhase(measure.Steady)
+	}
+	planned := measure.Never.Start()
+	if c.began {
+		planned = c.span.Hold + c.Scenario.Hold.Duration()
+	}
+	if c.ends.due(now, planned, c.span.Stop) {
+		c.ends++
+		c.sampling.take(ctx, atEnd)
+	}
+}
+
+// endSamples is how many samples of the end of the steady state have been begun.
+type endSamples int
+
+// due reports whether one is: at the end that is planned, since the workers agree on it later, and once more if
+// they agree on a later one. stop is the one that they have agreed on, or 0.
+func (n endSamples) due(now, planned, stop time.Duration) bool {
+	agreed := stop > 0 && now >= stop
+	return n == 0 && (now >= planned || agreed) || n == 1 && agreed && stop > planned
+}
+
+// enterSample enters a sample that has been taken.
+func (c *coordinator) enterSample(t taken) {
+	switch t.by {
+	case atBegin:
+		c.before = &t.sample
+	case atEnd:
+		c.after = &t.sample
+	default:
+		c.sampling.second = false
+		if c.last != nil {
+			c.observe(*c.last, t.sample)
+		}
+		c.last = &t.sample
+	}
+}
+
+// observe enters what the server and the workers used between two samples.
+func (c *coordinator) observe(last, now sample) {
+	if c.span.Arrivals == 0 || now.at < c.span.Arrivals || c.measured > 0 && now.at > c.measured {
+		_, c.drops = c.self()
+		return
+	}
+	l := load(last, now, 0)
+	cpu, memory := 0.0, uint64(0)
+	for _, w := range c.workers {
+		if w.tally != nil && !w.gone() {
+			cpu, memory = cpu+w.tally.NowCPU, memory+w.tally.Memory
+		}
+	}
+	_, lost := c.self()
+	l.GeneratorCPU, l.GeneratorRSS, l.Drops = &cpu, memory, lost-min(lost, c.drops)
+	c.drops = max(c.drops, lost)
+	c.merger.Load(l)
+	if now.server != nil {
+		c.used.Store(&now)
+		if c.phase.is(measure.Steady) {
+			c.peak.Store(max(c.peak.Load(), now.server.Memory))
+		}
+	}
+}
