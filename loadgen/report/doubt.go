@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
@@ -71,13 +70,13 @@ func throttledGroups(run *loadgen.Result) string {
 	var all []string
 	for _, w := range run.Workers {
 		if q := w.Generator.Quota; q > 0 {
-			all = append(all, fmt.Sprintf("worker %s (%.2f cores)", w.Name, q))
+			all = append(all, fmt.Sprintf("%s (%.2f cores)", w.Name, q))
 		}
 	}
 	if len(all) == 0 { // it was known to the worker for a moment only
 		return "a worker's control group"
 	}
-	return strings.Join(all, " and of ")
+	return some(all, "worker")
 }
 
 // dropRemedies says where packets were dropped, and what to do about each.

@@ -108,11 +108,13 @@ func (r *Report) limits() (all []string) {
 	if r.Result.Overrun != "" {
 		all = append(all, fmt.Sprintf("the coordinator could not keep up with the workers: %s; the figures are of what it took until then: give it a core of its own, or have fewer workers", r.Result.Overrun))
 	}
+	var lost []string
 	for _, w := range r.Result.Workers {
 		if w.Lost != "" {
-			all = append(all, fmt.Sprintf("worker %s was lost: %s; the figures are of what the workers told until then", w.Name, w.Lost))
+			lost = append(lost, fmt.Sprintf("worker %s was lost: %s; the figures are of what the workers told until then", w.Name, w.Lost))
 		}
 	}
+	all = append(all, first(lost)...)
 	if r.Result.Interrupted {
 		all = append(all, "the run was interrupted")
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
@@ -18,25 +19,26 @@ const maxClockBound = 20 * time.Millisecond
 // workersShortcomings is why the workers did not play what the scenario asks for, each by
 // its name. Those on one machine share its cores.
 func workersShortcomings(workers []loadgen.Worker) (all []string) {
+	var late, clocks, quotas []string
 	for _, w := range workers {
 		who := "worker " + w.Name
-		all = append(all, lateness(who, w.Generator)...)
+		late = append(late, lateness(who, w.Generator)...)
 		switch {
 		case w.ClockTrouble != "":
-			all = append(all, fmt.Sprintf("the clock of %s can't be relied on: %s", who, w.ClockTrouble))
+			clocks = append(clocks, fmt.Sprintf("the clock of %s can't be relied on: %s", who, w.ClockTrouble))
 		case w.ClockBound > maxClockBound:
-			all = append(all, fmt.Sprintf("the clock of %s may be wrong by %v (the limit is %v): the network between it and the coordinator is too slow, or too busy", who, w.ClockBound, maxClockBound))
+			clocks = append(clocks, fmt.Sprintf("the clock of %s may be wrong by %v (the limit is %v): the network between it and the coordinator is too slow, or too busy", who, w.ClockBound, maxClockBound))
 		}
 	}
 	for _, g := range groupsOnHosts(workers) {
 		if len(g.quotas) > 1 {
 			for _, w := range g.workers {
-				all = append(all, busyness(alone("worker "+w.Name), w.Generator)...)
+				quotas = append(quotas, busyness(alone("worker "+w.Name), w.Generator)...)
 			}
 		}
-		all = append(all, busyness(g.who(), g.generator())...)
+		quotas = append(quotas, busyness(g.who(), g.generator())...)
 	}
-	return all
+	return slices.Concat(first(late), first(clocks), first(quotas))
 }
 
 // A hostGroup is the workers on one machine.
@@ -53,14 +55,38 @@ type quota struct {
 
 // who names the workers.
 func (g hostGroup) who() processes {
-	first := "worker " + g.workers[0].Name
-	if len(g.workers) == 1 {
-		return alone(first)
+	var names []string
+	for _, w := range g.workers {
+		names = append(names, w.Name)
 	}
-	for _, w := range g.workers[1:] {
-		first += " and " + w.Name
+	who := some(names, "worker")
+	if len(names) == 1 {
+		return alone(who)
 	}
-	return processes{first, "were", "them", "together they used", "they", "their"}
+	return processes{who, "were", "them", "together they used", "they", "their"}
+}
+
+// mostNamed is how many workers are named at most in one sentence, and mostSentences how many sentences say the same of
+// other workers: there may be a thousand.
+const (
+	mostNamed     = 3
+	mostSentences = 10
+)
+
+// some names workers, or other things: all of a few, and else how many there are and the first of them.
+func some(names []string, noun string) string {
+	if n := len(names); n > mostNamed+1 {
+		return fmt.Sprintf("%s (%s and %s)", count(n, noun), strings.Join(names[:mostNamed], ", "), count(n-mostNamed, "other"))
+	}
+	return noun + " " + strings.Join(names, " and ")
+}
+
+// first are the first of sentences that say the like of different workers, and how many more there are.
+func first(sentences []string) []string {
+	if n := len(sentences); n > mostSentences+1 {
+		return append(sentences[:mostSentences:mostSentences], fmt.Sprintf("and %d more of this kind: see the workers' figures", n-mostSentences))
+	}
+	return sentences
 }
 
 // generator is what the workers have and take together. Those with the same quota share it, as
@@ -146,7 +172,7 @@ func clockWarnings(checks []loadgen.ClockCheck) (all []string) {
 		all = append(all, fmt.Sprintf("by what workers %s and %s hear %s their clocks are %s apart, and by their exchanges %s at most: %s",
 			c.A, c.B, heard, lag(c.Apart.Abs()), lag(c.Bound), ways))
 	}
-	return all
+	return first(all)
 }
 
 // workerLine says how a worker did.

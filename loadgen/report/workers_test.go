@@ -43,7 +43,7 @@ func TestDoubtOfAQuotaNamesWhoseItIs(t *testing.T) {
 	}{
 		{"one process", loadgen.Result{Generator: loadgen.Generator{Quota: 0.5}}, "in doubt: the quota of its control group (0.50 cores) kept"},
 		{"one of two workers", loadgen.Result{Workers: []loadgen.Worker{worker("1 (fast)", 0), worker("2 (slow)", 0.1)}}, "in doubt: the quota of worker 2 (slow) (0.10 cores) kept"},
-		{"both", loadgen.Result{Workers: []loadgen.Worker{worker("1 (a)", 0.2), worker("2 (b)", 0.1)}}, "in doubt: the quota of worker 1 (a) (0.20 cores) and of worker 2 (b) (0.10 cores) kept"},
+		{"both", loadgen.Result{Workers: []loadgen.Worker{worker("1 (a)", 0.2), worker("2 (b)", 0.1)}}, "in doubt: the quota of worker 1 (a) (0.20 cores) and 2 (b) (0.10 cores) kept"},
 		{"it is gone at the end", loadgen.Result{Workers: []loadgen.Worker{worker("1 (a)", 0)}}, "in doubt: the quota of a worker's control group kept"},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
