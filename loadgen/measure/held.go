@@ -1,20 +1,26 @@
 package measure
 
 // heldPackets are those of one listener, in their order, that came before it was known what
-// other processes had sent by then. Slots are used again, so that nothing is allocated once
-// there are as many as come within that time.
+// other processes had sent by then. They lie in a ring of slots, which are used again, so that nothing is
+// allocated once there are as many as come within that time. Listener.heldNext is the slot of the next packet.
 type heldPackets struct {
-	slots []heldPacket // a ring
-	first int
-	n     int
+	first, last *heldPacket // the oldest and the latest; what they are does not matter while n is 0
+	n           int
+	// horizon is the ledger's when packets were looked at last.
+	horizon Bin
 	// ended means that no more are taken: what comes now came after all that is known.
 	ended bool
 }
 
+// heldPayload is as much as a frame of speech takes, and a copy of the one before.
+const heldPayload = 160
+
 type heldPacket struct {
 	Packet
-	payload []byte // the slot's own, with the copies behind
-	copies  []Copy // the slot's own
+	after   *heldPacket // the next slot of the ring
+	payload []byte      // the slot's own, with the copies behind: space, unless they take more
+	copies  []Copy      // the slot's own
+	space   [heldPayload]byte
 }
 
 // hold keeps a packet. l.mu is held.
@@ -23,14 +29,13 @@ func (l *Listener) hold(p Packet) {
 	if h.ended {
 		return
 	}
-	if h.n == len(h.slots) {
-		slots := make([]heldPacket, max(16, 2*len(h.slots)))
-		for i := range h.n {
-			slots[i] = h.slots[(h.first+i)%len(h.slots)]
-		}
-		h.slots, h.first = slots, 0
+	s := l.heldNext.Load()
+	if s == nil || h.n > 0 && s == h.first {
+		s = h.extend()
 	}
-	s := &h.slots[(h.first+h.n)%len(h.slots)]
+	if h.n == 0 {
+		h.first = s
+	}
 	s.payload = append(s.payload[:0], p.Payload...)
 	s.Packet = p
 	s.copies = s.copies[:0]
@@ -44,7 +49,21 @@ func (l *Listener) hold(p Packet) {
 		rest = rest[len(c.Payload):]
 	}
 	s.Copies = s.copies
+	h.last = s
 	h.n++
+	l.heldNext.Store(s.after)
+}
+
+// extend adds a slot behind the latest packet.
+func (h *heldPackets) extend() *heldPacket {
+	s := &heldPacket{}
+	s.payload = s.space[:0]
+	if h.last == nil {
+		s.after = s
+		return s
+	}
+	s.after, h.last.after = h.last.after, s
+	return s
 }
 
 // processHeld looks at the packets that came before the ledger's horizon. l.mu is held.
@@ -53,16 +72,22 @@ func (l *Listener) processHeld() {
 	if h == nil || h.n == 0 {
 		return
 	}
-	horizon := Bin(l.ledger.horizon.Load())
+	h.horizon = Bin(l.ledger.horizon.Load())
 	sources := l.ledger.list() // those that the horizon covers are among them
 	for h.n > 0 {
-		s := &h.slots[h.first]
-		if BinAt(max(s.At, 0)) >= horizon {
+		if BinAt(max(h.first.At, 0)) >= h.horizon {
 			return
 		}
-		l.enter(sources, s.Packet)
-		h.first = (h.first + 1) % len(h.slots)
+		l.enter(sources, h.first.Packet)
+		h.first = h.first.after
 		h.n--
+	}
+}
+
+// processNew does so if the horizon is another than the last time: else there are hardly any. l.mu is held.
+func (l *Listener) processNew() {
+	if Bin(l.ledger.horizon.Load()) != l.held.horizon {
+		l.processHeld()
 	}
 }
 
@@ -71,5 +96,6 @@ func (l *Listener) processHeld() {
 func (l *Listener) dropHeld() {
 	if l.held != nil {
 		*l.held = heldPackets{ended: true}
+		l.heldNext.Store(nil)
 	}
 }

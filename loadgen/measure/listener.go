@@ -45,6 +45,8 @@ type Listener struct {
 	cell     *cell
 	usual    []section
 	talking  atomic.Int32
+	held     *heldPackets // where the ledger awaits what others send, or nil
+	heldNext atomic.Pointer[heldPacket]
 	mu       sync.Mutex // guards the rest
 	sections []section
 	heard    [][words]uint64 // by source; bits of the ring
@@ -74,8 +76,6 @@ type Listener struct {
 	received reception
 
 	first [1][words]uint64 // where heard begins
-
-	held *heldPackets // where the ledger awaits what others send, or nil
 
 	// From here on it is not every packet's.
 	onsets []onset // by source
@@ -218,6 +218,11 @@ func (l *Listener) Prefetch(step int) {
 		prefetch.Span(&l.ledger, &l.first)
 		return
 	}
+	if l.held != nil {
+		prefetch.Object(l.held)
+		prefetch.Object(l.heldNext.Load())
+		return // what it is is looked at later, many at once
+	}
 	if i := int(l.talking.Load()); i < len(l.usual) {
 		s := &l.usual[i]
 		prefetch.Span(&s.open, &s.jitterBest)
@@ -239,7 +244,7 @@ func (l *Listener) Receive(p Packet) {
 	}
 	if l.held != nil {
 		l.hold(p)
-		l.processHeld()
+		l.processNew()
 		return
 	}
 	l.enter(sources, p)
