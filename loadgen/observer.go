@@ -334,11 +334,12 @@ func (r *run) counted() (counts clientCounts) {
 
 // endMeasuring ends what the process measures of itself, of mics and of what listeners ask for again. Mics still send
 // and listeners still read afterwards, while the process waits for other workers, the results are summed up and the
-// audio is scored. That takes all cores there are, which a server on this machine lacks, too.
+// audio is scored. That takes all cores there are, which a server on this machine lacks, too. What of the measured was
+// in doubt is known later.
 func (r *run) endMeasuring() {
 	r.health.end()
 	counts := r.counted()
 	r.clientsAtEnd.Store(&counts)
-	r.pendingResends = r.clients.nacks.Finish(r.clock.Now(), r.aggregator.LostResends)
+	r.clients.nacks.End(r.clock.Now())
 	r.rooms.release()
 }

@@ -33,7 +33,9 @@ func (p *person) reconnect(ctx context.Context) error {
 	lost := clock.Now()
 	next, err := participant.Resume(ctx)
 	if err != nil {
-		defer p.connectionLost(false) // nothing is left of it that could be lost
+		if p.room.run.Scenario.Nodes() > 0 {
+			defer p.connectionLost(false) // nothing is left of it that could be lost
+		}
 		// It took at least as long as it had: a server that refuses is not fast.
 		if !errors.Is(ctx.Err(), context.Canceled) { // by the end of the run
 			stats.reconnected(p.room.run.failed(lost, err))

@@ -159,9 +159,7 @@ type run struct {
 	dropped  atomic.Uint64 // packets, on this process's side, as was known when accounts were settled
 	// clientsAtEnd is what the clients had counted when the measuring ended; nil until then.
 	clientsAtEnd atomic.Pointer[clientCounts]
-	// pendingResends is how many packets could still come then that had been asked for again.
-	pendingResends uint64
-	turns          *driver.Turns // of the joins
+	turns        *driver.Turns // of the joins
 
 	// share is whom of the run's people this process plays, and peers who play the others;
 	// nil if nobody does.

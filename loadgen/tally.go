@@ -96,7 +96,8 @@ func (r *run) tally(steady *sample, now sample) *Tally {
 // final is what is known at the end, before anything is scored.
 func (r *run) final(ctx context.Context) *FinalTally {
 	f := &FinalTally{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}}
-	f.Excused = r.pendingResends + r.aggregator.ExcusedResends()
+	unknown := r.clients.nacks.Finish(r.aggregator.LostResends)
+	f.Excused = unknown + r.aggregator.ExcusedResends()
 	worst, best := metric.Values{}, metric.Values{}
 	r.moderation.packets(worst, best)
 	r.moderation.durations(r.aggregator, worst, best)

@@ -26,6 +26,9 @@ func (r *resuming) Resume(context.Context) (driver.Participant, error) {
 	return &resuming{}, <-r.let
 }
 
+func (*resuming) OnMediaClosed(func(driver.Media)) {}
+func (*resuming) OnEarMoving(func())               {}
+
 // While a server does not know somebody, nothing is asked of it about them: it waits, and has its time then.
 func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 	for sentence, refused := range map[string]error{
@@ -33,7 +36,7 @@ func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 		"they stay, though it went wrong": errors.New("not now"),
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			r := &run{scoreboard: scoreboard{clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
+			r := &run{scoreboard: scoreboard{Config: Config{Scenario: &scenario.Scenario{}}, clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
 			before := &resuming{cut: make(chan struct{}), let: make(chan error)}
 			p := &person{room: &roomRun{run: r}, role: scenario.Listener, participant: before}
 			done := make(chan error)
@@ -66,7 +69,7 @@ func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 
 // Who is on their way out does not come back.
 func TestNobodyReconnectsWhoIsOnTheirWayOut(t *testing.T) {
-	r := &run{scoreboard: scoreboard{clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
+	r := &run{scoreboard: scoreboard{Config: Config{Scenario: &scenario.Scenario{}}, clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
 	p := &person{room: &roomRun{run: r}, role: scenario.Listener, participant: &resuming{}}
 	p.setAway(true)
 	assert.False(t, p.can(scenario.Listener, scenario.Reconnect.Spec()))

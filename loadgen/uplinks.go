@@ -40,7 +40,8 @@ type ending struct {
 	at        time.Duration
 	lost      bool          // the server had ended it before
 	lostAt    time.Duration // when
-	upstream  feedback.Upstream
+	mic       *client.Publisher
+	upstream  feedback.Upstream // known from mic when it is known what was in doubt
 	rtt       time.Duration
 	checks    uint64        // of which rtt is the mean
 	ownJitter time.Duration // the generator's own, at most
@@ -84,7 +85,8 @@ func (u *uplink) release(now time.Duration, m *client.Publisher, ownJitter time.
 	if u.closed != nil {
 		return
 	}
-	e := &ending{at: now, upstream: m.Upstream(), ownJitter: ownJitter}
+	m.EndUpstream()
+	e := &ending{at: now, mic: m, ownJitter: ownJitter}
 	e.lostAt, e.lost = m.Lost()
 	e.rtt, e.checks = m.RTT()
 	u.closed = e
@@ -153,6 +155,9 @@ func (us *uplinks) sum(stalls stallCounter, dropped uint64) uplinkSum {
 		u.mu.Lock()
 		if us.ended > 0 && u.closed != nil && u.closed.lostAt > us.ended {
 			u.closed.lost = false
+		}
+		if e := u.closed; e != nil && e.mic != nil {
+			e.upstream = e.mic.Upstream()
 		}
 		open, lost, reported := f.enter(u, us.had, stalls)
 		u.mu.Unlock()

@@ -161,6 +161,9 @@ func (m *Publisher) RTT() (mean time.Duration, checks uint64) {
 // Upstream returns what the server says to have received.
 func (m *Publisher) Upstream() feedback.Upstream { return m.track.upstream() }
 
+// EndUpstream ends what Upstream is about.
+func (m *Publisher) EndUpstream() { m.track.report.End() }
+
 // Close closes the connection and waits for its reader.
 func (m *Publisher) Close() error {
 	err := m.pc.Close()

@@ -35,6 +35,7 @@ type NACKCounter struct {
 	// that have not come since and may still come.
 	missing map[measure.Bin]uint64
 	ended   bool
+	at      time.Duration // when it ended
 }
 
 // Counts returns how many packets were requested, and how many of them came.
@@ -48,29 +49,34 @@ type LostResendFunc func(n uint64, from, until time.Duration)
 // Settle gives up the packets that did not come in time by now, and tells lost of them, in the order
 // of the times: while they were missing something may have been in the way.
 func (r *NACKCounter) Settle(now time.Duration, lost LostResendFunc) {
-	r.settle(now-bookedWithin, lost)
-}
-
-// Finish does so with all at the end of a run, and returns how many still had time to come. Nothing
-// is counted any more.
-func (r *NACKCounter) Finish(now time.Duration, lost LostResendFunc) (unknown uint64) {
-	r.settle(now+nackMaxAge, lost)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ended = true
+	if !r.ended {
+		r.settle(now-bookedWithin, lost)
+	}
+}
+
+// End ends the counting.
+func (r *NACKCounter) End(now time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended, r.at = true, now
+}
+
+// Finish gives up what did not come in time by the end, when it is known what was in doubt, and returns
+// how many packets still had time to come.
+func (r *NACKCounter) Finish(lost LostResendFunc) (unknown uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settle(r.at+nackMaxAge, lost)
 	for _, n := range r.missing {
 		unknown += n
 	}
 	return unknown
 }
 
-// settle gives up what had to come by a time.
+// settle gives up what had to come by a time. r.mu is held.
 func (r *NACKCounter) settle(by time.Duration, lost LostResendFunc) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ended {
-		return
-	}
 	for _, bin := range slices.Sorted(maps.Keys(r.missing)) {
 		until := (bin + 1).Start() + recoverMaxAge
 		if until > by {

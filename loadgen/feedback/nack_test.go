@@ -96,7 +96,8 @@ func TestNACKCounterTellsWhatDidNotComeInTime(t *testing.T) {
 			tell := func(n uint64, from, until time.Duration) { told = append(told, gone{n, from, until}) }
 			n.counter.Settle(c.settled, tell)
 			assert.Equal(t, c.settled >= 5*time.Second, len(told) > 0)
-			assert.Equal(t, c.unknown, n.counter.Finish(c.ends, tell))
+			n.counter.End(c.ends)
+			assert.Equal(t, c.unknown, n.counter.Finish(tell))
 			assert.Equal(t, c.gone, told)
 			if len(told) > 0 {
 				n.Receive(0, 1, lost, at)
@@ -111,13 +112,14 @@ func TestNACKCounterCountsNothingAfterTheEnd(t *testing.T) {
 	n := NewNACKTracker(&NACKCounter{})
 	var at time.Duration
 	hears(n, &at, 10, 12)
-	assert.EqualValues(t, 1, n.counter.Finish(at, nil), "11 has time to come")
+	n.counter.End(at)
 	n.Receive(0, 1, 11, at)
 	hears(n, &at, 14)
 	n.counter.Settle(at+time.Hour, func(uint64, time.Duration, time.Duration) { assert.Fail(t, "11 is no loss: it had time to come") })
 	asked, recovered := n.counter.Counts()
 	assert.EqualValues(t, 1, asked, "11, and not 13")
 	assert.Zero(t, recovered)
+	assert.EqualValues(t, 1, n.counter.Finish(nil), "11 had time to come")
 }
 
 func TestNACKIsACompoundPacket(t *testing.T) {

@@ -61,6 +61,8 @@ type UpstreamReports struct {
 	reports, jitters uint64        // jitters are their sum, in samples
 	losses           []uplinkLoss  // of which is not known yet whether they are in doubt
 	excused          uint64
+	ended            bool
+	sent             uint64 // when it ended
 }
 
 // NewUpstreamReports makes those of a mic that begins to send at a time.
@@ -118,6 +120,9 @@ func (u *UpstreamReports) Take(compound []byte, mic uint32, now time.Duration) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.ended {
+		return
+	}
 	for _, p := range all {
 		var blocks []rtcp.ReceptionReport
 		switch p := p.(type) {
@@ -185,12 +190,24 @@ func (u *UpstreamReports) excuse(known time.Duration) {
 	}
 }
 
-// Upstream returns what is known in the end.
+// End ends what they are about.
+func (u *UpstreamReports) End() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.ended {
+		u.ended, u.sent = true, u.count.Load()
+	}
+}
+
+// Upstream returns what is known in the end. It is called when it is known what was in doubt.
 func (u *UpstreamReports) Upstream() Upstream {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.excuse(u.at)
 	is := u.latest
 	is.Sent, is.NACKs, is.Excused = u.count.Load(), u.nacks, min(u.excused, is.Lost)
+	if u.ended {
+		is.Sent = u.sent
+	}
 	return is
 }

@@ -22,21 +22,21 @@ func TestUpstreamIsWhatTheServerReportsOfTheMic(t *testing.T) {
 		want     Upstream
 	}{
 		{"no report", 100, 50, nil, Upstream{Sent: 50}},
-		{"all came", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 0)}}, Upstream{Sent: 50, Covered: 50}},
-		{"some were lost, and the last are on their way", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 139, 4)}}, Upstream{Sent: 50, Covered: 40, Lost: 4}},
-		{"the latest report counts", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 119, 1)}, &rtcp.ReceiverReport{Reports: block(mic, 149, 2)}}, Upstream{Sent: 50, Covered: 50, Lost: 2}},
-		{"a server that sends, too, reports with what it sends", 100, 50, []rtcp.Packet{&rtcp.SenderReport{Reports: block(mic, 149, 3)}}, Upstream{Sent: 50, Covered: 50, Lost: 3}},
-		{"the numbers begin anew", 65_500, 100, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 1<<16|63, 3)}}, Upstream{Sent: 100, Covered: 100, Lost: 3}},
-		{"they did so twice", 100, 140_000, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 2<<16|(140_099-2<<16), 3)}}, Upstream{Sent: 140_000, Covered: 140_000, Lost: 3}},
-		{"copies came, so that fewer than none were lost", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 1<<24-2)}}, Upstream{Sent: 50, Covered: 50}},
+		{"all came", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 0)}}, Upstream{Sent: 50, Covered: 50, Reports: 1}},
+		{"some were lost, and the last are on their way", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 139, 4)}}, Upstream{Sent: 50, Covered: 40, Lost: 4, Reports: 1}},
+		{"the latest report counts", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 119, 1)}, &rtcp.ReceiverReport{Reports: block(mic, 149, 2)}}, Upstream{Sent: 50, Covered: 50, Lost: 2, Reports: 2}},
+		{"a server that sends, too, reports with what it sends", 100, 50, []rtcp.Packet{&rtcp.SenderReport{Reports: block(mic, 149, 3)}}, Upstream{Sent: 50, Covered: 50, Lost: 3, Reports: 1}},
+		{"the numbers begin anew", 65_500, 100, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 1<<16|63, 3)}}, Upstream{Sent: 100, Covered: 100, Lost: 3, Reports: 1}},
+		{"they did so twice", 100, 140_000, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 2<<16|(140_099-2<<16), 3)}}, Upstream{Sent: 140_000, Covered: 140_000, Lost: 3, Reports: 1}},
+		{"copies came, so that fewer than none were lost", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 1<<24-2)}}, Upstream{Sent: 50, Covered: 50, Reports: 1}},
 		{"another source", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic+1, 149, 3)}}, Upstream{Sent: 50}},
 		{"more lost than sent", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 149, 51)}}, Upstream{Sent: 50}},
 		{"packets that were not sent yet", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 151, 0)}}, Upstream{Sent: 50}},
-		{"the packet that is expected next, as LiveKit reports", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 150, 2)}}, Upstream{Sent: 50, Covered: 50, Lost: 2}},
+		{"the packet that is expected next, as LiveKit reports", 100, 50, []rtcp.Packet{&rtcp.ReceiverReport{Reports: block(mic, 150, 2)}}, Upstream{Sent: 50, Covered: 50, Lost: 2, Reports: 1}},
 		{"the jitter is the average of the reports'", 100, 50, []rtcp.Packet{
 			&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: mic, LastSequenceNumber: 119, Jitter: 48}}},
 			&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: mic, LastSequenceNumber: 149, Jitter: 144}}},
-		}, Upstream{Sent: 50, Covered: 50, Jitter: 2 * time.Millisecond}},
+		}, Upstream{Sent: 50, Covered: 50, Jitter: 2 * time.Millisecond, Reports: 2}},
 		{"packets are asked for again", 100, 50, []rtcp.Packet{
 			&rtcp.TransportLayerNack{MediaSSRC: mic, Nacks: []rtcp.NackPair{{PacketID: 110, LostPackets: 0b101}}},
 			&rtcp.TransportLayerNack{MediaSSRC: mic + 1, Nacks: []rtcp.NackPair{{PacketID: 110}}},
@@ -94,7 +94,7 @@ func TestUpstreamLossesMayBeTheGenerators(t *testing.T) {
 				require.NoError(t, err)
 				u.Take(compound, mic, time.Duration(i+1)*5*time.Second)
 			}
-			assert.Equal(t, Upstream{Sent: 750, Covered: 750, Lost: 10, Excused: c.excused}, u.Upstream())
+			assert.Equal(t, Upstream{Sent: 750, Covered: 750, Lost: 10, Reports: 3, Excused: c.excused}, u.Upstream())
 		})
 	}
 }
@@ -152,4 +152,30 @@ func TestDownstreamIsWhatTheServerReportsToHaveSent(t *testing.T) {
 			assert.Equal(t, c.want, got)
 		})
 	}
+}
+
+// TestUpstreamAfterTheEnd: a mic goes on to send, and the server to report, when the measuring has ended. What was in
+// doubt before is known later.
+func TestUpstreamAfterTheEnd(t *testing.T) {
+	const mic = 7
+	var doubtful uint64
+	u := NewUpstreamReports(func(_, _ time.Duration) uint64 { return doubtful }, 0)
+	send := func(n int, lost uint32, at time.Duration) {
+		for range n {
+			u.Sent(uint16(u.count.Load()))
+		}
+		compound, err := (&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{
+			{SSRC: mic, LastSequenceNumber: uint32(u.count.Load() - 1), TotalLost: lost},
+		}}).Marshal()
+		require.NoError(t, err)
+		u.Take(compound, mic, at)
+	}
+	send(50, 3, time.Second)
+	u.End()
+	send(2*StaleAfter, 500, 20*time.Second)
+	u.End()
+	doubtful = 2
+	is := u.Upstream()
+	assert.True(t, is.Reported())
+	assert.Equal(t, Upstream{Sent: 50, Covered: 50, Lost: 3, Reports: 1, Excused: 2}, is)
 }
