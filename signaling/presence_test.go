@@ -91,6 +91,9 @@ func TestApplauseIsShownToEverybody(t *testing.T) {
 	h := open(t, func(cfg *Config) { cfg.PresenceEvery = 100 * time.Millisecond })
 	host, ada := h.enter("a", wire.RoleHost, "Ada")
 	bo, _ := h.enter("a", "", "Bo")
+	for _, c := range []*client{host, bo} { // that Ada has come is said by then
+		c.presence(func(p wire.Presence) bool { return p.Audience == 1 })
+	}
 	bo.expectError(wire.Applaud{}, wire.CodeConflict)
 	host.expectOK(wire.Applaud{})
 	for _, c := range []*client{host, bo} {
