@@ -220,7 +220,9 @@ func TestNodesOutliveTheirNATSServer(t *testing.T) {
 		require.Error(t, ban(a, "refused"))
 		require.Error(t, a.Healthy())
 		nats.start()
-		eventually(t, func() bool { return a.Healthy() == nil && b.Healthy() == nil }, "both are back")
+		if !assert.Eventually(t, func() bool { return a.Healthy() == nil && b.Healthy() == nil }, time.Minute, 10*time.Millisecond, "both are back") {
+			require.FailNow(t, "one is not", "round %d: a: %v, b: %v", round, a.Healthy(), b.Healthy())
+		}
 		id := fmt.Sprint("after-", round)
 		eventually(t, func() bool { return ban(a, id) == nil }, "a writes again")
 		eventually(t, func() bool { return banned(b)[id] }, "and b sees it")
