@@ -45,9 +45,11 @@ func (n *nominator) read(b []byte, from netip.AddrPort) {
 		return
 	}
 	if k := n.hints.Add(1); k <= mostHints {
-		// An error means that the connection has been closed.
-		_ = pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: fmt.Sprintf("candidate:hint 1 udp 1 %s %d typ srflx raddr 0.0.0.0 rport %d",
-			from.Addr().WithZone(""), from.Port(), k)})
+		hint := webrtc.ICECandidateInit{Candidate: fmt.Sprintf("candidate:hint 1 udp 1 %s %d typ srflx raddr 0.0.0.0 rport %d",
+			from.Addr().WithZone(""), from.Port(), k)}
+		// Close holds the lock that this takes while it waits for the reader to end, which is here. An error means that
+		// the connection has been closed.
+		go func() { _ = pc.AddICECandidate(hint) }()
 	}
 }
 
