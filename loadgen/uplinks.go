@@ -40,8 +40,8 @@ type ending struct {
 	at        time.Duration
 	lost      bool          // the server had ended it before
 	lostAt    time.Duration // when
-	mic       *client.Publisher
-	upstream  feedback.Upstream // known from mic when it is known what was in doubt
+	reports   *feedback.UpstreamReports
+	upstream  feedback.Upstream // of reports, when it is known what was in doubt
 	rtt       time.Duration
 	checks    uint64        // of which rtt is the mean
 	ownJitter time.Duration // the generator's own, at most
@@ -85,8 +85,7 @@ func (u *uplink) release(now time.Duration, m *client.Publisher, ownJitter time.
 	if u.closed != nil {
 		return
 	}
-	m.EndUpstream()
-	e := &ending{at: now, mic: m, ownJitter: ownJitter}
+	e := &ending{at: now, reports: m.EndUpstream(), ownJitter: ownJitter}
 	e.lostAt, e.lost = m.Lost()
 	e.rtt, e.checks = m.RTT()
 	u.closed = e
@@ -156,8 +155,8 @@ func (us *uplinks) sum(stalls stallCounter, dropped uint64) uplinkSum {
 		if us.ended > 0 && u.closed != nil && u.closed.lostAt > us.ended {
 			u.closed.lost = false
 		}
-		if e := u.closed; e != nil && e.mic != nil {
-			e.upstream = e.mic.Upstream()
+		if e := u.closed; e != nil && e.reports != nil {
+			e.upstream = e.reports.Upstream()
 		}
 		open, lost, reported := f.enter(u, us.had, stalls)
 		u.mu.Unlock()

@@ -161,8 +161,11 @@ func (m *Publisher) RTT() (mean time.Duration, checks uint64) {
 // Upstream returns what the server says to have received.
 func (m *Publisher) Upstream() feedback.Upstream { return m.track.upstream() }
 
-// EndUpstream ends what Upstream is about.
-func (m *Publisher) EndUpstream() { m.track.report.End() }
+// EndUpstream ends what Upstream is about, and returns the reports, which outlive the publisher.
+func (m *Publisher) EndUpstream() *feedback.UpstreamReports {
+	m.track.report.End()
+	return m.track.report
+}
 
 // Close closes the connection and waits for its reader.
 func (m *Publisher) Close() error {
