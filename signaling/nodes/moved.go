@@ -132,18 +132,19 @@ func (n *Nodes) serveSession(w http.ResponseWriter, r *http.Request, next http.H
 		return
 	}
 	own := &buffered{header: http.Header{}, status: http.StatusOK}
+	answerOwn := func() { cluster.Answer{Status: own.status, Header: own.header, Body: own.body.Bytes()}.Write(w) }
 	if moving == nil {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		next.ServeHTTP(own, r)
 		if own.status != http.StatusNotFound {
-			cluster.Answer{Status: own.status, Header: own.header, Body: own.body.Bytes()}.Write(w)
+			answerOwn()
 			return
 		}
 	}
 	answer, found := n.askForSession(r, body)
 	switch {
 	case found && answer.Status == http.StatusForbidden && moving == nil: // to others it does not exist
-		cluster.Answer{Status: own.status, Header: own.header, Body: own.body.Bytes()}.Write(w)
+		answerOwn()
 	case found && answer.Status == http.StatusForbidden:
 		refuse(w, n, moving)
 	case found:
@@ -155,24 +156,33 @@ func (n *Nodes) serveSession(w http.ResponseWriter, r *http.Request, next http.H
 		own.header.Set("Content-Length", "0")
 		cluster.Answer{Status: http.StatusOK, Header: own.header}.Write(w)
 	default:
-		cluster.Answer{Status: own.status, Header: own.header, Body: own.body.Bytes()}.Write(w)
+		answerOwn()
 	}
 }
 
 // askForSession passes a request for a WHIP or WHEP session on to all other nodes, and returns what the one says that has it.
 func (n *Nodes) askForSession(r *http.Request, body []byte) (answer cluster.Answer, found bool) {
-	ctx, cancel := context.WithTimeout(r.Context(), endWait)
-	defer cancel()
-	others := slices.DeleteFunc(n.heard(), func(o cluster.Node) bool { return o.ID == n.cfg.Self.ID })
-	answers := make(chan cluster.Answer, len(others))
-	var asking sync.WaitGroup
-	for _, o := range others {
+	return askOthers(r.Context(), n, func(ctx context.Context, node string) (cluster.Answer, bool) {
 		ask := r.Clone(ctx)
 		ask.Header.Set(askHeader, "1")
 		ask.Body = io.NopCloser(bytes.NewReader(body))
+		a, err := n.cluster.Pass(ctx, node, ask)
+		return a, err == nil && a.Status != http.StatusNotFound && a.Status/100 != 5
+	})
+}
+
+// askOthers asks all other nodes at once, and returns the first answer of one that knows. Nobody is asked any more then.
+func askOthers[T any](ctx context.Context, n *Nodes, ask func(ctx context.Context, node string) (answer T, knows bool)) (answer T, found bool) {
+	ctx, cancel := context.WithTimeout(ctx, endWait)
+	defer cancel()
+	others := slices.DeleteFunc(n.heard(), func(o cluster.Node) bool { return o.ID == n.cfg.Self.ID })
+	answers := make(chan T, len(others))
+	var asking sync.WaitGroup
+	for _, o := range others {
 		asking.Go(func() {
-			if a, err := n.cluster.Pass(ctx, o.ID, ask); err == nil && a.Status != http.StatusNotFound && a.Status/100 != 5 {
+			if a, knows := ask(ctx, o.ID); knows {
 				answers <- a
+				cancel()
 			}
 		})
 	}
@@ -200,26 +210,10 @@ func (r *relay) Earlier(member room.MemberID) (m room.Member, there bool) {
 	if !n.hasMoved(r.id) {
 		return m, false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), endWait)
-	defer cancel()
-	others := slices.DeleteFunc(n.heard(), func(o cluster.Node) bool { return o.ID == n.cfg.Self.ID })
-	found := make(chan room.Member, len(others))
-	var asking sync.WaitGroup
-	for _, o := range others {
-		asking.Go(func() {
-			if m, err := n.askEarlier(ctx, o.ID, earlierRequest{r.id, member}); err == nil {
-				found <- m
-				cancel() // nobody else is asked any more
-			}
-		})
-	}
-	asking.Wait()
-	select {
-	case m = <-found:
-		return m, true
-	default:
-		return m, false
-	}
+	return askOthers(context.Background(), n, func(ctx context.Context, node string) (room.Member, bool) {
+		m, err := n.askEarlier(ctx, node, earlierRequest{r.id, member})
+		return m, err == nil
+	})
 }
 
 // askEarlier asks one node.
