@@ -109,3 +109,13 @@ func endRoom(t *testing.T, base, room string) {
 	resp, body := request(t, http.MethodDelete, base+"/api/rooms/"+url.PathEscape(room), "", "")
 	require.Equal(t, 2, resp.StatusCode/100, body)
 }
+
+// endRooms ends all rooms, behind the back of who plays in them.
+func endRooms(t *testing.T, base string) {
+	t.Helper()
+	resp, body := request(t, http.MethodGet, base+"/api/rooms", "", "")
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	for _, room := range roomIDs(t, body) {
+		endRoom(t, base, room)
+	}
+}

@@ -2,7 +2,6 @@ package endtoend_test
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -120,11 +119,7 @@ thresholds:
 			return
 		}
 		ended = true
-		resp, body := request(t, http.MethodGet, url+"/api/rooms", "", "")
-		require.Equal(t, http.StatusOK, resp.StatusCode)
-		for _, room := range roomIDs(t, body) {
-			endRoom(t, url, room)
-		}
+		endRooms(t, url)
 	}})
 	require.NoError(t, err)
 	assert.Less(t, time.Since(began), 5*time.Minute)
@@ -174,11 +169,7 @@ thresholds: {published: rate == 1, mic_loss: max == 0, audio_score: min > 1}
 						return
 					}
 					ended = true
-					resp, body := request(t, http.MethodGet, url+"/api/rooms", "", "")
-					require.Equal(t, http.StatusOK, resp.StatusCode)
-					for _, room := range roomIDs(t, body) {
-						endRoom(t, url, room)
-					}
+					endRooms(t, url)
 					time.Sleep(client.PatienceOfMics + time.Second) // the mics have noticed
 				})
 			})

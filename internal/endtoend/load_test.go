@@ -2,7 +2,6 @@ package endtoend_test
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -190,11 +189,7 @@ hold: 3s
 		}
 		ended = true
 		// An operator ends all rooms behind the scenario's back.
-		resp, body := request(t, http.MethodGet, url+"/api/rooms", "", "")
-		require.Equal(t, http.StatusOK, resp.StatusCode)
-		for _, room := range roomIDs(t, body) {
-			endRoom(t, url, room)
-		}
+		endRooms(t, url)
 	}})
 	require.NoError(t, err)
 	assert.True(t, ended)
