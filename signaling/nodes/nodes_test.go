@@ -94,17 +94,24 @@ func (l *link) set(cut bool) {
 // serve starts a node over a link. It ends with the test.
 func serve(t *testing.T, l *link) (url string) {
 	t.Helper()
+	url, _, _ = serveNode(t, l)
+	return url
+}
+
+func serveNode(t *testing.T, l *link) (url string, node *nodes.Nodes, kept *store.Store) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	nats := "nats://" + l.listener.Addr().String()
 	id := cluster.NewID()
-	kept, err := store.Open(t.Context(), store.Config{URL: nats, Node: id, Log: log})
+	var err error
+	kept, err = store.Open(t.Context(), store.Config{URL: nats, Node: id, Log: log})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = kept.Close() })
 	media, err := rtc.New(rtc.Config{Media: "127.0.0.1:0", Log: log})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, media.Close()) })
 	registry := prometheus.NewRegistry()
-	node, err := nodes.New(nodes.Config{
+	node, err = nodes.New(nodes.Config{
 		NATS: nats, Self: cluster.Node{ID: id, Seats: 10, Started: time.Now()}, Store: kept, Clock: time.Now, Log: log, Metrics: registry, TTL: 3 * time.Second,
 	})
 	require.NoError(t, err)
@@ -121,7 +128,7 @@ func serve(t *testing.T, l *link) (url string) {
 		defer cancel()
 		_ = s.Shutdown(ctx) // a node that is cut off can't say so
 	})
-	return front.URL
+	return front.URL, node, kept
 }
 
 func ask(t *testing.T, method, url, body string) (status int, answer string) {
@@ -139,22 +146,56 @@ func ask(t *testing.T, method, url, body string) (status int, answer string) {
 	return resp.StatusCode, string(data)
 }
 
-// TestNodeThatIsCutOffLosesItsRooms cuts a node off from NATS, with rooms. It lets go of
-// them and is not ready, another node takes them over, and when the first is back it sends
-// people there.
-func TestNodeThatIsCutOffLosesItsRooms(t *testing.T) {
+// natsServer starts a NATS server that ends with the test.
+func natsServer(t *testing.T) (addr string) {
+	t.Helper()
 	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true})
 	require.NoError(t, err)
 	ns.Start()
 	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
 	require.True(t, ns.ReadyForConnections(time.Minute))
-	way := newLink(t, ns.Addr().String())
+	return ns.Addr().String()
+}
+
+// TestRoomClaimedFromANodeThatStoodStill lets a node wait before it makes a room that it has claimed. Another
+// claims the room from it meanwhile, as from a node that stands still: the first may not make it any more.
+func TestRoomClaimedFromANodeThatStoodStill(t *testing.T) {
+	addr := natsServer(t)
+	url, node, kept := serveNode(t, newLink(t, addr))
+	status, body := ask(t, http.MethodPost, url+"/api/rooms", `{"name":"Lobby","visibility":"closed"}`)
+	require.Equal(t, http.StatusCreated, status, body)
+	_, room, _ := strings.Cut(body, `"room":"`)
+	room, _, _ = strings.Cut(room, `"`)
+	owner, there := kept.Owner(room)
+	require.True(t, there)
+
+	another, err := store.Open(t.Context(), store.Config{URL: "nats://" + addr, Node: cluster.NewID(), Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, another.Close()) })
+	_, err = another.Claim(t.Context(), room, owner)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return !node.Has(room) }, time.Minute, 5*time.Millisecond, "it lets go of a room that another has claimed")
+
+	node.AdoptLater(room, "a node that may be back")
+	for node.IsAdopting(room) {
+		assert.False(t, node.Has(room))
+		time.Sleep(time.Millisecond)
+	}
+	assert.False(t, node.Has(room), "the room is another's: it is not made here, not even for a moment")
+}
+
+// TestNodeThatIsCutOffLosesItsRooms cuts a node off from NATS, with rooms. It lets go of
+// them and is not ready, another node takes them over, and when the first is back it sends
+// people there.
+func TestNodeThatIsCutOffLosesItsRooms(t *testing.T) {
+	addr := natsServer(t)
+	way := newLink(t, addr)
 	first := serve(t, way)
 	status, body := ask(t, http.MethodPost, first+"/api/rooms", `{"name":"Lobby","visibility":"closed"}`)
 	require.Equal(t, http.StatusCreated, status, body)
 	_, room, _ := strings.Cut(body, `"room":"`)
 	room, _, _ = strings.Cut(room, `"`)
-	second := serve(t, newLink(t, ns.Addr().String()))
+	second := serve(t, newLink(t, addr))
 
 	way.set(true)
 	require.Eventually(t, func() bool {

@@ -203,7 +203,7 @@ func (n *Nodes) adopt(id, owner string) bool {
 		return true // another node was first, or the room has ended
 	case err == nil:
 		if _, there := n.cluster.Find(owner); there && owner != n.cfg.Self.ID && !n.cluster.Silent(owner) {
-			n.adoptLater(saved, owner)
+			n.adoptLater(id, owner)
 			return true
 		}
 		err = n.makeAdopted(saved)
@@ -214,8 +214,7 @@ func (n *Nodes) adopt(id, owner string) bool {
 
 // adoptLater makes a claimed room here whose earlier node may be back, when that one knows that the room
 // is not its own, or is silent again. Meanwhile others are settled.
-func (n *Nodes) adoptLater(saved room.State, owner string) {
-	id := saved.Config.Name
+func (n *Nodes) adoptLater(id, owner string) {
 	n.mu.Lock()
 	n.adopting[id] = true
 	n.mu.Unlock()
@@ -232,7 +231,15 @@ func (n *Nodes) adoptLater(saved room.State, owner string) {
 			return
 		case <-wait.C:
 		}
-		n.noteAdopted(id, owner, n.makeAdopted(saved))
+		// This node may have stood still for longer, and another have claimed the room from it, and changed it.
+		saved, err := n.cfg.Store.Claim(context.Background(), id, n.cfg.Self.ID)
+		switch {
+		case errors.Is(err, store.ErrNotOwner), errors.Is(err, store.ErrNotFound):
+			return
+		case err == nil:
+			err = n.makeAdopted(saved)
+		}
+		n.noteAdopted(id, owner, err)
 	})
 }
 
