@@ -21,7 +21,7 @@ RACE := -race -vet=off -ldflags='-s -w' $(patsubst %,-gcflags='%=-race=false',$(
 # out. The tests start hundreds of programs.
 export GORACE ?= atexit_sleep_ms=100
 
-.PHONY: help run gate check test soak faults repeat fuzz peers interop tools lint manifests vulnerabilities portable bench dist sbom clean
+.PHONY: help run gate check test soak faults repeat fuzz peers interop tools lint manifests vulnerabilities portable bench dist image sbom clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,13 +95,19 @@ portable: ## build for the systems that CI does not run on
 bench: ## the benchmarks, the headline case among them: on a machine that does nothing else
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-dist: ## the binaries of a release, and their checksums, in dist
+SYSTEMS ?= linux/amd64 linux/arm64 darwin/arm64
+dist: ## the binaries of a release (SYSTEMS), and their checksums, in dist
 	rm -rf dist
-	for system in linux/amd64 linux/arm64 darwin/arm64; do \
+	for system in $(SYSTEMS); do \
 		CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/} \
 			$(GO) build -trimpath -buildvcs=true -o dist/earshot-$${system%/*}-$${system#*/} ./cmd/earshot || exit 1; \
 	done
 	cd dist && sha256sum earshot-* > SHA256SUMS
+
+ENGINE ?= podman
+image: SYSTEMS := linux/$(shell $(GO) env GOARCH)
+image: dist ## a container image of the program, earshot, made by ENGINE (default: podman; docker or buildah)
+	$(ENGINE) build --platform $(SYSTEMS) --tag earshot --file Containerfile .
 
 sbom: ## what the binaries in dist are made of, with licences, as CycloneDX beside them
 	for binary in $(filter-out %.json,$(wildcard dist/earshot-*)); do \

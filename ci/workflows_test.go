@@ -29,6 +29,17 @@ func TestActionsArePinnedByCommit(t *testing.T) {
 	}
 }
 
+// What an image is built on can be moved to other code, too. Ours is built on nothing.
+func TestImageHasNoBase(t *testing.T) {
+	text, err := os.ReadFile("Containerfile")
+	require.NoError(t, err)
+	from := regexp.MustCompile(`(?mi)^FROM +(.*)$`).FindAllSubmatch(text, -1)
+	require.NotEmpty(t, from)
+	for _, m := range from {
+		assert.Regexp(t, `^scratch( AS \w+)?$`, string(m[1]))
+	}
+}
+
 func TestReleaseNotesAreTheChangelogsSection(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "ci/notes", "v0.1.0").Output()
 	require.NoError(t, err)

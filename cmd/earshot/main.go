@@ -6,6 +6,9 @@ import (
 	"context"
 	"os"
 
+	// For containers without certificates of their own.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
 	"github.com/earshot-audio/earshot/internal/hugepages"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 )
