@@ -53,7 +53,7 @@ var games = []game{
 		without: map[string]string{"whip-whep": "it has one room"},
 	},
 	{
-		title: "a speaker is muted, and 5 listeners are removed", scenario: "testdata/moderated.yaml",
+		title: "a speaker is muted, 5 listeners are removed, and 11 people reconnect", scenario: "testdata/moderated.yaml",
 		without: map[string]string{"earshot": noModerators, "mediamtx": noModerators, "whip-whep": noModerators},
 	},
 	{
@@ -61,6 +61,13 @@ var games = []game{
 		fails: map[string]string{ // they do not send audio again
 			"mediamtx":  "✗ rate >= 0.99",
 			"whip-whep": "✗ rate >= 0.99",
+		},
+	},
+	{
+		title: "20 listeners who lose 5 %, with redundant audio", scenario: "testdata/redundant.yaml",
+		fails: map[string]string{ // they do not take it
+			"mediamtx":  "✗ rate > 0.3",
+			"whip-whep": "✗ rate > 0.3",
 		},
 	},
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,7 +32,8 @@ const (
 	idleOffers = 8
 )
 
-// A connection is one person's signal connection. One goroutine reads it; close ends it.
+// A connection is one person's signal connection. One goroutine reads it; close ends it. Another
+// may take its session up then, which inherits what is known.
 type connection struct {
 	conn    *websocket.Conn
 	buffers *sync.Pool
@@ -43,6 +45,8 @@ type connection struct {
 	candidates []string      // of the server, as values of attributes
 	final      bool          // there are no more
 	track      string        // the server's name of what the client sends
+	session    string        // the server's name of the person's presence
+	resumed    bool          // the server has taken up the session of an earlier connection
 	ended      error         // why, once it has
 	pings      *time.Timer   // nil: the server wants none
 	interval   time.Duration // of the pings
@@ -61,8 +65,9 @@ type connection struct {
 	done chan struct{}
 }
 
-// dial opens a connection with the client's first offer. ended is called at its end.
-func dial(ctx context.Context, d *Driver, token, join string, ended func()) (*connection, error) {
+// dial opens a connection with a request to join, or to take up the session of an earlier
+// connection, which has ended; else that is nil. ended is called at the connection's end.
+func dial(ctx context.Context, d *Driver, token, join string, earlier *connection, ended func()) (*connection, error) {
 	turn := driver.TurnOf(ctx)
 	turn.Take(ctx)
 	conn, resp, err := d.dialer.DialContext(ctx, d.socket+"?"+url.Values{"join_request": {join}}.Encode(),
@@ -81,8 +86,42 @@ func dial(ctx context.Context, d *Driver, token, join string, ended func()) (*co
 	turn.End() // what the reader does is not the join's
 	conn.SetReadLimit(maxMessage)
 	c := &connection{conn: conn, buffers: &d.messages, changed: make(chan struct{}), done: make(chan struct{})}
+	if earlier != nil {
+		c.inherit(earlier)
+	}
 	go c.read(ended)
 	return c, nil
+}
+
+// inherit takes over what an earlier connection knew. Nobody else has c yet.
+func (c *connection) inherit(earlier *connection) {
+	earlier.mu.Lock()
+	c.answer, c.candidates, c.final = earlier.answer, earlier.candidates, earlier.final
+	c.track, c.session, c.interval = earlier.track, earlier.session, earlier.interval
+	earlier.mu.Unlock()
+	earlier.negotiating.Lock()
+	defer earlier.negotiating.Unlock()
+	c.negotiation, c.voices, c.offers, c.more, c.added = earlier.negotiation, earlier.voices, earlier.offers, earlier.more, earlier.added
+	c.wanted = true // what the server wanted or answered in between is lost
+}
+
+// takenUp waits until the server has taken up the session, and goes on where the earlier connection was.
+func (c *connection) takenUp(ctx context.Context, session string) error {
+	another := false
+	err := c.await(ctx, func() bool { another = c.session != session; return another || c.resumed })
+	switch {
+	case err != nil:
+		return fmt.Errorf("wait until the server resumes the session: %w", err)
+	case another: // which has nothing to do with the media connection
+		return driver.Declined("the server began another session instead of resuming the one there was")
+	}
+	if c.interval > 0 {
+		c.startPings(c.interval)
+	}
+	c.negotiating.Lock()
+	defer c.negotiating.Unlock()
+	c.offer()
+	return nil
 }
 
 // firstAnswer waits for the answer to the first offer, and adds the server's candidates to
@@ -188,9 +227,12 @@ func (c *connection) readMessage() error {
 func (c *connection) handle(m signal.Message) {
 	switch m := m.(type) {
 	case signal.Joined:
+		c.change(func() { c.session = m.Session })
 		if m.PingInterval > 0 {
 			c.startPings(time.Duration(m.PingInterval) * time.Second)
 		}
+	case signal.Resumed:
+		c.change(func() { c.resumed = true })
 	case signal.Answer:
 		c.answered(m.SDP)
 	case signal.Candidate:
@@ -256,5 +298,8 @@ func (c *connection) close() error {
 	})
 	err := c.conn.Close()
 	<-c.done
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
 	return err
 }

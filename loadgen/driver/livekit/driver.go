@@ -91,8 +91,8 @@ func (d *Driver) Loopback() bool { return driver.OnLoopback(d.base) }
 // Capabilities implements driver.Driver. A LiveKit server forwards every mic to everybody.
 func (d *Driver) Capabilities() driver.Capabilities {
 	return driver.Capabilities{
-		Driver: "livekit", Trickle: true, Sections: driver.AllVoices,
-		Acts: []scenario.Verb{scenario.Mute, scenario.Unmute, scenario.Kick, scenario.End},
+		Driver: "livekit", Trickle: true, Sections: driver.AllVoices, Resume: true,
+		Acts: []scenario.Verb{scenario.Mute, scenario.Unmute, scenario.Kick, scenario.End, scenario.Reconnect},
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/driver/livekit/signal"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -24,8 +25,9 @@ const apiKey, apiSecret = "key", "a secret of thirty-two characters"
 
 // A peer is a client's signal connection as the server has it.
 type peer struct {
-	t    *testing.T
-	conn *websocket.Conn
+	t       *testing.T
+	conn    *websocket.Conn
+	request string // by which the client came
 }
 
 // send sends a message with one field of bytes, of those that SignalResponse has.
@@ -73,7 +75,7 @@ func serve(t *testing.T, script func(peer)) *Driver {
 		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
 		if assert.NoError(t, err) {
 			defer conn.Close()
-			script(peer{t, conn})
+			script(peer{t, conn, r.URL.Query().Get("join_request")})
 		}
 	})
 	return client(t, mux)
@@ -248,6 +250,99 @@ func TestPingsAreSentAsTheServerWants(t *testing.T) {
 	require.NoError(t, p.Leave(within(t, time.Minute)))
 }
 
+func TestResumeTakesTheSessionUp(t *testing.T) {
+	came := make(chan string, 10)
+	ended := make(chan protowire.Number, 10)
+	offered := make(chan protowire.Number, 10)
+	d := serve(t, func(p peer) {
+		came <- p.request
+		if p.request != (signal.Resumption{Session: "PA_1"}).Query() {
+			p.send(1, number(bytesField(2, bytesField(1, []byte("PA_1"))), 11, 60))
+			p.candidate("candidate:1 1 udp 1 127.0.0.1 1 typ host", 1)
+			p.answer("v=0\r\n")
+			ended <- p.receives()
+			return
+		}
+		p.send(19, nil)
+		offered <- p.receives()
+		p.answer(sendingAnswer)
+		ended <- p.receives()
+	})
+	accepted := make(chan string, 10)
+	p := joined(t, d)
+	_, err := p.Resume(t.Context())
+	require.ErrorIs(t, err, errNotConnected, "nobody is there yet")
+	_, err = p.Listen(within(t, time.Minute), "v=0")
+	require.NoError(t, err)
+	p.Negotiate(driver.Negotiation{
+		Offer:  func(context.Context, int) (string, error) { return "v=0", nil },
+		Accept: func(answer string) { accepted <- answer },
+	})
+	assert.Equal(t, signal.Join{Offer: "v=0"}.Query(), <-came)
+	for range 2 { // the second is of a session that has been taken up before
+		next, err := p.Resume(within(t, time.Minute))
+		require.NoError(t, err)
+		assert.Same(t, p, next)
+		assert.Zero(t, <-ended, "without a goodbye")
+		<-came
+		assert.EqualValues(t, offerField, <-offered, "the server may have wanted one in between")
+		assert.Equal(t, sendingAnswer, <-accepted)
+	}
+	candidates, err := p.Trickle(t.Context(), driver.Ear, "")
+	require.NoError(t, err)
+	assert.Contains(t, candidates, "candidate:1 ", "they are known from the first connection")
+	select {
+	case <-p.Done():
+		assert.Fail(t, "the presence goes on")
+	default:
+	}
+	require.NoError(t, p.Leave(within(t, time.Minute)))
+	assert.EqualValues(t, leaveField, <-ended)
+	<-p.Done()
+	_, err = p.Resume(t.Context())
+	require.ErrorIs(t, err, errNotConnected, "they have left")
+}
+
+func TestResumeFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		script  func(peer)
+		says    string
+		refused bool
+	}{
+		"a server that does not know the session": {func(p peer) { p.send(8, number(nil, 2, 6)); p.receives() }, "the server does not know the session", true},
+		"one that never answers":                  {func(p peer) { p.receives() }, "context deadline exceeded", false},
+		"one that ends the connection":            {func(peer) {}, "the signal connection ended", false},
+		"one that lets them in anew": {func(p peer) { // so the media connection of before is nobody's
+			p.send(1, bytesField(2, bytesField(1, []byte("PA_2"))))
+			p.receives()
+		}, "began another session", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := joined(t, serve(t, func(p peer) {
+				if p.request != (signal.Join{Offer: "v=0"}).Query() {
+					c.script(p)
+					return
+				}
+				p.send(1, bytesField(2, bytesField(1, []byte("PA_1"))))
+				p.candidate("", 1)
+				p.answer("v=0\r\n")
+				p.receives()
+			}))
+			_, err := p.Listen(within(t, time.Minute), "v=0")
+			require.NoError(t, err)
+			wait := time.Minute
+			if strings.Contains(c.says, "deadline") {
+				wait = 300 * time.Millisecond
+			}
+			_, err = p.Resume(within(t, wait))
+			require.ErrorContains(t, err, c.says)
+			assert.Equal(t, c.refused, driver.Refused(err))
+			<-p.Done()
+			require.NoError(t, p.Leave(within(t, time.Minute)))
+		})
+	}
+}
+
 func TestPublishNamesTheTrackOfTheOffer(t *testing.T) {
 	assert.Equal(t, "mic", trackOf("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=msid:stream mic\r\n"))
 	assert.Empty(t, trackOf("v=0\r\na=msid-semantic:WMS *\r\n"))
@@ -284,7 +379,7 @@ func TestModeratorsAskTheRoomService(t *testing.T) {
 		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
 		if assert.NoError(t, err) {
 			defer conn.Close()
-			p := peer{t, conn}
+			p := peer{t: t, conn: conn}
 			p.send(6, bytesField(2, bytesField(1, []byte("TR_1"))))
 			p.candidate("", 1)
 			p.answer("v=0\r\n")
@@ -299,6 +394,9 @@ func TestModeratorsAskTheRoomService(t *testing.T) {
 	_, err = speaker.Publish(within(t, time.Minute), "a=msid:stream mic\r\n")
 	require.NoError(t, err)
 	for _, verb := range d.Capabilities().Acts {
+		if verb == scenario.Reconnect { // which people do themselves
+			continue
+		}
 		require.NoError(t, room.Act(within(t, time.Minute), verb, speaker), verb)
 	}
 	require.ErrorIs(t, room.Act(t.Context(), scenario.Promote, speaker), driver.ErrUnsupported)

@@ -18,12 +18,14 @@ type participant struct {
 
 	room     *roomClient
 	identity string
+	sends    bool // set before there is a connection
 
-	mu   sync.Mutex
-	conn *connection // nil until there is an offer
-	left bool
-	end  sync.Once // closes done
-	done chan struct{}
+	mu       sync.Mutex
+	conn     *connection // nil until there is an offer
+	left     bool
+	resuming bool      // so the end of conn is not that of the presence
+	end      sync.Once // closes done
+	done     chan struct{}
 }
 
 var _ driver.Negotiator = (*participant)(nil)
@@ -39,8 +41,11 @@ func (p *participant) Publish(ctx context.Context, offer string) (string, error)
 	if track == "" {
 		return "", errors.New("the client's offer names no track (a=msid)")
 	}
-	return p.open(ctx, signal.Join{Offer: offer, Track: track})
+	return p.open(ctx, signal.Join{Offer: offer, Track: track, RED: offersRED(offer)})
 }
+
+// offersRED reports whether an offer has redundant audio (RFC 2198).
+func offersRED(offer string) bool { return strings.Contains(strings.ToLower(offer), " red/48000/2") }
 
 // trackOf returns the track that an offer names first.
 func trackOf(offer string) string {
@@ -63,11 +68,8 @@ func (p *participant) open(ctx context.Context, join signal.Join) (string, error
 	if again {
 		return "", fmt.Errorf("%w: to send and to listen in one session, or to come back", driver.ErrUnsupported)
 	}
-	token, err := p.room.driver.keys.token(p.identity, joining(p.room.name, join.Track != ""))
-	if err != nil {
-		return "", fmt.Errorf("make a token: %w", err)
-	}
-	c, err := dial(ctx, p.room.driver, token, join.Query(), p.ended)
+	p.sends = join.Track != ""
+	c, err := p.dial(ctx, join.Query(), nil)
 	if err != nil {
 		return "", err
 	}
@@ -79,6 +81,80 @@ func (p *participant) open(ctx context.Context, join signal.Join) (string, error
 		return "", errors.Join(errClosed, c.close())
 	}
 	return c.firstAnswer(ctx)
+}
+
+// dial opens a signal connection.
+func (p *participant) dial(ctx context.Context, query string, earlier *connection) (*connection, error) {
+	token, err := p.room.driver.keys.token(p.identity, joining(p.room.name, p.sends))
+	if err != nil {
+		return nil, fmt.Errorf("make a token: %w", err)
+	}
+	return dial(ctx, p.room.driver, token, query, earlier, p.connectionEnded)
+}
+
+// connectionEnded ends the presence with its connection, unless another takes it up.
+func (p *participant) connectionEnded() {
+	p.mu.Lock()
+	resuming := p.resuming
+	p.mu.Unlock()
+	if !resuming {
+		p.ended()
+	}
+}
+
+// Resume implements driver.Participant: it returns p itself. The media connection goes on; LiveKit's own SDKs also
+// restart its ICE.
+func (p *participant) Resume(ctx context.Context) (driver.Participant, error) {
+	p.mu.Lock()
+	earlier, gone := p.conn, p.left || p.resuming || p.conn == nil
+	select {
+	case <-p.done:
+		gone = true
+	default:
+	}
+	p.resuming = !gone
+	p.mu.Unlock()
+	if gone {
+		return nil, errNotConnected
+	}
+	c, err := p.takeUp(ctx, earlier)
+	p.mu.Lock()
+	p.resuming = false
+	if err == nil {
+		p.conn = c
+	}
+	left := p.left
+	p.mu.Unlock()
+	switch {
+	case err != nil:
+		p.ended()
+		return nil, err
+	case left: // by the connection of before, which the server did not hear
+		_ = c.write(signal.Leave())
+		return nil, errors.Join(errClosed, c.close())
+	}
+	select {
+	case <-c.done: // while it was resuming
+		p.ended()
+	default:
+	}
+	return p, nil
+}
+
+// takeUp drops a connection without a goodbye, and takes its session up by another.
+func (p *participant) takeUp(ctx context.Context, earlier *connection) (*connection, error) {
+	if err := earlier.await(ctx, func() bool { return earlier.session != "" }); err != nil {
+		return nil, errors.Join(fmt.Errorf("wait until the server names the session: %w", err), earlier.close())
+	}
+	_ = earlier.close() // the server may have been first
+	c, err := p.dial(ctx, signal.Resumption{Session: earlier.session}.Query(), earlier)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.takenUp(ctx, earlier.session); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // connection returns the signal connection, or nil if there is none.

@@ -20,21 +20,47 @@ type Join struct {
 	// Track is the client's name of the track that it offers to send; "" if it only
 	// receives. What it receives, the server is asked to choose: all there is.
 	Track string
+	// RED means that the offer has redundant audio (RFC 2198).
+	RED bool
+}
+
+// request begins a JoinRequest with what the client says of itself.
+func request() []byte {
+	client := varint(nil, 1, sdkJS)
+	client = text(client, 2, sdkVersion)
+	return nested(nil, 1, varint(client, 3, protocolVersion))
+}
+
+// query returns a JoinRequest as the value of the URL's join_request.
+func query(request []byte) string {
+	return base64.URLEncoding.EncodeToString(nested(nil, 2, request)) // not compressed
 }
 
 // Query returns the join as the value of the URL's join_request.
 func (j Join) Query() string {
-	client := varint(nil, 1, sdkJS)
-	client = text(client, 2, sdkVersion)
-	client = varint(client, 3, protocolVersion)
-	request := nested(nil, 1, client)
+	request := request()
 	if j.Track == "" {
 		request = nested(request, 2, varint(nil, 1, 1)) // auto_subscribe
 	} else {
-		request = nested(request, 5, track(j.Track))
+		request = nested(request, 5, track(j.Track, j.RED))
 	}
-	request = nested(request, 6, description("offer", j.Offer, firstOffer))
-	return base64.URLEncoding.EncodeToString(nested(nil, 2, request)) // not compressed
+	return query(nested(request, 6, description("offer", j.Offer, firstOffer)))
+}
+
+// A Resumption is how a person takes a session up again whose signal connection was lost.
+type Resumption struct {
+	// Session is what the server calls it, by [Joined].
+	Session string
+}
+
+// reasonSignal is the ReconnectReason RR_SIGNAL_DISCONNECTED.
+const reasonSignal = 1
+
+// Query returns the resumption as the value of the URL's join_request.
+func (r Resumption) Query() string {
+	request := varint(request(), 7, 1) // reconnect
+	request = varint(request, 8, reasonSignal)
+	return query(text(request, 9, r.Session))
 }
 
 // firstOffer is the number of a join's offer. Later ones count on from it.
@@ -46,14 +72,16 @@ const (
 	featureNoDTX     = 1
 )
 
-// track is an AddTrackRequest of a mic that sends Opus without redundancy (RED) and without
-// pauses (DTX).
-func track(name string) []byte {
+// track is an AddTrackRequest of a mic that sends Opus without pauses (DTX), with or without
+// redundancy (RED).
+func track(name string, red bool) []byte {
 	b := text(nil, 1, name)
 	b = text(b, 2, "microphone")
 	b = varint(b, 7, 1) // disable_dtx, which servers before audio_features know
 	b = varint(b, 8, sourceMicrophone)
-	b = varint(b, 13, 1) // disable_red
+	if !red {
+		b = varint(b, 13, 1) // disable_red
+	}
 	return varint(b, 17, featureNoDTX)
 }
 

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A Message is one of the server's: a [Joined], [Answer], [Candidate], [Published],
+// A Message is one of the server's: a [Joined], [Resumed], [Answer], [Candidate], [Published],
 // [Wanted], [Pong], or [Left]; nil is any other.
 type Message any
 
@@ -16,7 +16,12 @@ type Message any
 type Joined struct {
 	// PingInterval is how often the server wants a sign of life, in s; 0: never.
 	PingInterval int
+	// Session is the server's name of the person's presence, with which it is resumed.
+	Session string
 }
+
+// Resumed takes a [Resumption].
+type Resumed struct{}
 
 // Answer answers the client's offer.
 type Answer struct{ SDP string }
@@ -47,6 +52,7 @@ const (
 	fieldTrickle   = 4
 	fieldPublished = 6
 	fieldLeave     = 8
+	fieldResumed   = 19
 	fieldPong      = 20
 	fieldSections  = 25
 )
@@ -72,11 +78,16 @@ func decode(field protowire.Number, b []byte) (Message, error) {
 	case fieldJoin:
 		var m Joined
 		return message(b, &m, func(number protowire.Number, v value) error {
-			if number == 11 {
+			switch number {
+			case 2:
+				return m.readParticipant(v.bytes)
+			case 11:
 				m.PingInterval = v.int()
 			}
 			return nil
 		})
+	case fieldResumed:
+		return Resumed{}, nil
 	case fieldAnswer:
 		var m Answer
 		return message(b, &m, func(number protowire.Number, v value) error {
@@ -137,6 +148,16 @@ func decode(field protowire.Number, b []byte) (Message, error) {
 		})
 	}
 	return nil, nil
+}
+
+// readParticipant reads a ParticipantInfo.
+func (m *Joined) readParticipant(b []byte) error {
+	return fields(b, func(number protowire.Number, v value) error {
+		if number == 1 {
+			m.Session = string(v.bytes)
+		}
+		return nil
+	})
 }
 
 // readTrack reads a TrackInfo.

@@ -43,6 +43,10 @@ func TestJoinSaysWhatLiveKitsMessagesSay(t *testing.T) {
 			1: client, 6: offer,
 			5: object{1: "mic", 2: "microphone", 7: uint64(1), 8: uint64(2), 13: uint64(1), 17: uint64(1)},
 		}},
+		"a mic may have RED": {Join{Offer: "v=0", Track: "mic", RED: true}, object{
+			1: client, 6: offer,
+			5: object{1: "mic", 2: "microphone", 7: uint64(1), 8: uint64(2), 17: uint64(1)},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wrapped, err := base64.URLEncoding.DecodeString(c.join.Query())
@@ -52,6 +56,14 @@ func TestJoinSaysWhatLiveKitsMessagesSay(t *testing.T) {
 			assert.Equal(t, c.want, tree(t, []byte(request), 1, 2, 5, 6))
 		})
 	}
+}
+
+func TestResumptionNamesTheSession(t *testing.T) {
+	wrapped, err := base64.URLEncoding.DecodeString(Resumption{Session: "PA_1"}.Query())
+	require.NoError(t, err)
+	request, ok := tree(t, wrapped)[2].(string)
+	require.True(t, ok)
+	assert.Equal(t, object{1: object{1: uint64(1), 2: "2.15.0", 3: uint64(16)}, 7: uint64(1), 8: uint64(1), 9: "PA_1"}, tree(t, []byte(request), 1))
 }
 
 func TestRequests(t *testing.T) {
@@ -68,6 +80,8 @@ var seeds = map[string]struct {
 	"the room's news, of which the interval matters": {
 		nested(nil, 1, varint(nested(varint(nil, 6, 1), 3, text(nil, 2, "speaker")), 11, 5)), Joined{PingInterval: 5},
 	},
+	"and the session":               {nested(nil, 1, nested(nil, 2, text(text(nil, 2, "listener"), 1, "PA_1"))), Joined{Session: "PA_1"}},
+	"a resumption":                  {nested(nil, 19, nested(nil, 3, text(nil, 2, "1.11.0"))), Resumed{}},
 	"an answer":                     {nested(nil, 2, description("answer", "v=0\r\n", 3)), Answer{SDP: "v=0\r\n"}},
 	"a candidate":                   {nested(nil, 4, text(nil, 1, `{"candidate":"candidate:1 1 udp 1 127.0.0.1 7882 typ host","sdpMid":""}`)), Candidate{Value: "candidate:1 1 udp 1 127.0.0.1 7882 typ host"}},
 	"the last candidate":            {nested(nil, 4, varint(text(nil, 1, `{"candidate":"candidate:2"}`), 3, 1)), Candidate{Value: "candidate:2", Final: true}},
