@@ -21,7 +21,7 @@ RACE := -race -vet=off -ldflags='-s -w' $(patsubst %,-gcflags='%=-race=false',$(
 # out. The tests start hundreds of programs.
 export GORACE ?= atexit_sleep_ms=100
 
-.PHONY: help run gate check test soak faults repeat fuzz peers interop tools lint manifests vulnerabilities portable bench dist image sbom clean
+.PHONY: help run gate check test soak faults repeat fuzz peers interop sidebyside tools lint manifests vulnerabilities portable bench dist image sbom clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ peers: ## fetch and build the servers of others for make interop, into PEERS (de
 
 interop: peers ## play a matrix of scenarios against the servers of others (Linux); UPDATE=1 writes it into docs/targets.md
 	$(GO) test -v -count 1 -vet=off -timeout 30m ./internal/interop -peers $(PEERS) $(if $(UPDATE),-update)
+
+sidebyside: peers ## one scenario against this server and those of others, and the most listeners of each (Linux; 20 minutes); UPDATE=1 writes it into docs/targets.md
+	$(GO) test -v -count 1 -vet=off -timeout 60m ./internal/interop -run TestSideBySide -peers $(PEERS) -side-by-side $(if $(UPDATE),-update)
 
 tools: ## install what the tests need (Chromium, Firefox, simple-whip-client)
 	@ci/install-tools

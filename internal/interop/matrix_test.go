@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -74,40 +73,15 @@ var games = []game{
 
 const noModerators = "WHIP and WHEP have no moderators"
 
-// inOwnNetwork is set in a test that runs in a network of its own.
-const inOwnNetwork = "EARSHOT_INTEROP_NETWORK"
-
-// TestInterop plays every scenario against every server, and requires the verdicts. The
-// servers run in a network of the test's own: their ports are free there, nothing of it
-// gets out, and it has an address that is not of the loopback.
+// TestInterop plays every scenario against every server, and requires the verdicts.
 func TestInterop(t *testing.T) {
-	if *built == "" {
+	if *built == "" || *sideBySide {
 		t.Skip("plays against the servers of others for some minutes: make interop")
 	}
-	if os.Getenv(inOwnNetwork) == "" {
-		again := exec.Command(os.Args[0], append(os.Args[1:], "-test.v")...)
-		again.Env = append(os.Environ(), inOwnNetwork+"=1")
-		again.Stdout, again.Stderr = os.Stdout, os.Stderr
-		again.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
-			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-		}
-		require.NoError(t, again.Run(), "in a network of its own")
+	if !inOwnNetwork(t) {
 		return
 	}
-	for _, words := range []string{
-		"ip link set lo up", "ip link add here type veth peer name there",
-		"ip address add " + address + "/24 dev here", "ip link set here up", "ip link set there up",
-	} {
-		command := strings.Fields(words)
-		out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
-		require.NoError(t, err, "%s: %s", words, out)
-	}
-	earshot := filepath.Join(t.TempDir(), "earshot")
-	out, err := exec.Command("go", "build", "-o", earshot, "../../cmd/earshot").CombinedOutput()
-	require.NoError(t, err, string(out))
-
+	earshot := buildEarshot(t)
 	matrix := table{}
 	for _, p := range peers {
 		for _, g := range games {
@@ -131,7 +105,7 @@ func TestInterop(t *testing.T) {
 	}
 	t.Logf("\n%s", matrix)
 	if *update && !t.Failed() {
-		matrix.write(t, "../../docs/targets.md")
+		write(t, "make interop UPDATE=1", matrix.String())
 	}
 }
 
@@ -142,6 +116,7 @@ type played struct {
 		Rate, Value, Max float64
 		Passes, Total    uint64
 		P50              float64 `json:"med"`
+		P95              float64 `json:"p(95)"`
 		P99              float64 `json:"p(99)"`
 	}
 	text string // the report
@@ -217,18 +192,4 @@ func (m table) String() string {
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// The table's place in the document.
-const begin, end = "<!-- make interop UPDATE=1 writes this table -->\n", "<!-- end of the table -->"
-
-// write puts the table into a document.
-func (m table) write(t *testing.T, document string) {
-	t.Helper()
-	text, err := os.ReadFile(document)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(text), begin)
-	_, after, ends := strings.Cut(rest, end)
-	require.True(t, ok && ends, "%s has no place for the table", document)
-	require.NoError(t, os.WriteFile(document, []byte(before+begin+"\n"+m.String()+"\n"+end+after), 0o644))
 }

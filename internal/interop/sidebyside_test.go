@@ -1,0 +1,120 @@
+package interop_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var sideBySide = flag.Bool("side-by-side", false, "play TestSideBySide, and not the matrix")
+
+// lecture is the scenario by which servers are set side by side.
+const lecture = "../../scenarios/one-speaker-500.yaml"
+
+// audiences are how many listeners each server has, beside the most that it can have.
+var audiences = []int{100, 500}
+
+// TestSideBySide plays one scenario against the servers, with two audiences, and looks for the largest that
+// each of them can have. Nothing is required of the figures: the machine decides.
+func TestSideBySide(t *testing.T) {
+	if *built == "" || !*sideBySide {
+		t.Skip("sets servers side by side for some twenty minutes: make sidebyside")
+	}
+	if !inOwnNetwork(t) {
+		return
+	}
+	earshot := buildEarshot(t)
+	var rows []string
+	for _, p := range peers {
+		if p.name == "whip-whep" {
+			continue // an example, and no server that anybody runs
+		}
+		t.Run(p.name, func(t *testing.T) {
+			row := "| " + strings.TrimSpace(p.name+" "+p.version)
+			for _, n := range audiences {
+				is := p.lecture(t, earshot, n)
+				join := is.Metrics["join_duration"]
+				row += fmt.Sprintf(" | %s, joined in %.0f ms (p(95)), latency p(50) %.1f ms, p(99) %.0f ms, %.0f packets a core, %.0f MiB", is.Verdict,
+					join.P95, is.Metrics["latency"].P50, is.Metrics["latency"].P99, is.Metrics["packets_per_core"].Value, is.Metrics["server_rss"].Value/(1<<20))
+			}
+			rows = append(rows, row+" | "+p.capacity(t, earshot)+" |")
+		})
+	}
+	table := "| server |"
+	for _, n := range audiences {
+		table += fmt.Sprintf(" %d listeners |", n)
+	}
+	table += " the most listeners |\n|---|" + strings.Repeat("---|", len(audiences)+1) + "\n" + strings.Join(rows, "\n") + "\n"
+	t.Logf("\n%s", table)
+	if *update && !t.Failed() {
+		write(t, "make sidebyside UPDATE=1", table)
+	}
+}
+
+// against plays against the peer, with a server of its own, and returns the summary.
+func (p peer) against(t *testing.T, program string, arguments ...string) (summary []byte) {
+	t.Helper()
+	server := p.start(t, program)
+	file := filepath.Join(t.TempDir(), "summary.json")
+	arguments = append(arguments, "-q", "--server-pid", strconv.Itoa(server.Pid), "--summary", file, "--driver", cmp.Or(p.driver, "whep"))
+	run := exec.Command(program, append(append(arguments, p.target...), p.listen...)...)
+	run.Env = append(os.Environ(), p.environment...)
+	out, err := run.CombinedOutput()
+	if ended := new(exec.ExitError); err != nil && !errors.As(err, &ended) {
+		require.NoError(t, err)
+	}
+	t.Logf("%s", out)
+	summary, err = os.ReadFile(file)
+	require.NoError(t, err, "%s", out)
+	return summary
+}
+
+// lecture plays with so many listeners.
+func (p peer) lecture(t *testing.T, program string, listeners int) (is played) {
+	t.Helper()
+	text := p.against(t, program, "run", lecture, "--listeners", strconv.Itoa(listeners), "--hold", "15s")
+	require.NoError(t, json.Unmarshal(text, &is))
+	return is
+}
+
+// capacity looks for the most listeners.
+func (p peer) capacity(t *testing.T, program string) string {
+	t.Helper()
+	text := p.against(t, program, "capacity", lecture, "--vary", "listeners", "--from", "250", "--to", "8000", "--within", "20%", "--hold", "10s",
+		"--until", "latency: p(99) < 50ms", "--until", "delivered: rate >= 0.9999")
+	var found struct {
+		Largest, Beyond *int
+		RanOut          []string `json:"ran_out"`
+		Steps           []struct {
+			Load    int
+			Verdict string
+			Crossed []string
+			Reasons []string
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &found))
+	cell := "less than 250"
+	if found.Largest != nil {
+		cell = strconv.Itoa(*found.Largest)
+	}
+	if found.Beyond == nil {
+		return cell + " or more"
+	}
+	for _, s := range found.Steps {
+		if s.Load == *found.Beyond && s.Verdict != "pass" {
+			return cell + fmt.Sprintf("; %d: %s, %s; ran out: %s", s.Load, s.Verdict, strings.Join(append(s.Crossed, s.Reasons...), ", "),
+				cmp.Or(strings.Join(found.RanOut, ", "), "nothing that was measured"))
+		}
+	}
+	return cell
+}
