@@ -9,6 +9,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -27,7 +28,7 @@ type clients struct {
 	names        hostNames
 }
 
-func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, problems *problems) (*clients, error) {
+func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, problems *problem.Counter) (*clients, error) {
 	capabilities := cfg.Driver.Capabilities()
 	for _, via := range cfg.Scenario.Transports() {
 		if !via.Relayed() {
@@ -48,7 +49,7 @@ func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, probl
 	}
 	return &clients{
 		scenario: cfg.Scenario, capabilities: capabilities, pion: pion, crowd: crowd, nacks: nacks,
-		emulator: netem.NewEmulator(clock, cfg.Scenario.Seed, problems.add, func(d time.Duration) { health.recordRead(d, 1) }),
+		emulator: netem.NewEmulator(clock, cfg.Scenario.Seed, problems.Add, func(d time.Duration) { health.recordRead(d, 1) }),
 	}, nil
 }
 

@@ -51,14 +51,14 @@ func (p *person) comeBack(ctx context.Context, moved bool) {
 		return
 	}
 	r.moderation.reconnected(r.tookAgain(ctx, lost, err))
-	r.problems.add("come back", err)
+	r.problems.Add("come back", err)
 	if err != nil {
 		return
 	}
 	if sender != nil {
 		old, err := p.reopenMic(trying, sender, moved)
 		r.moderation.reopened(r.tookAgain(ctx, lost, err))
-		r.problems.add("open the lost mic again", err)
+		r.problems.Add("open the lost mic again", err)
 		defer func() { p.dropMic(trying, sender, old, moved) }()
 	}
 	switch {
@@ -132,7 +132,7 @@ func (p *person) dropMic(ctx context.Context, sender *frameSender, old *client.P
 	if lingers {
 		pause(ctx, lingering)
 	}
-	p.room.run.problems.add("close a mic", sender.drop(old))
+	p.room.run.problems.Add("close a mic", sender.drop(old))
 }
 
 // publish connects a publisher.

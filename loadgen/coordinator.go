@@ -12,6 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // A coordinator holds a run together that several workers play: it passes on what they tell
@@ -100,7 +101,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) 
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &coordinator{
-		scoreboard: newScoreboard(cfg, clock, newProblems()), hub: hub, lag: &metric.Trend{},
+		scoreboard: newScoreboard(cfg, clock, problem.NewCounter()), hub: hub, lag: &metric.Trend{},
 		offers: map[string][][]byte{},
 	}
 	c.sampling = newSampling(c.sampler)
@@ -227,7 +228,7 @@ func (c *coordinator) loseAfter(i int, why string, silent time.Duration) {
 	}
 	if w.told() { // nothing is missing
 		w.done = true
-		c.problems.add("see people out", fmt.Errorf("worker %s: %s", w.Name, urltext.Scrub(why)))
+		c.problems.Add("see people out", fmt.Errorf("worker %s: %s", w.Name, urltext.Scrub(why)))
 		return
 	}
 	c.checkSelf()
@@ -394,7 +395,7 @@ func (c *coordinator) send() {
 	c.sequence++
 	c.news.Sequence = c.sequence
 	if err := c.hub.Send(c.news); err != nil {
-		c.problems.add("tell the workers", err)
+		c.problems.Add("tell the workers", err)
 	}
 	c.news = News{}
 }

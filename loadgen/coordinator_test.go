@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -40,7 +41,7 @@ func TestWorkerThatHeardNothingIsBlamedRightly(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			co := &coordinator{
-				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, measure.NewClock(), newProblems()), hub: noHub{},
+				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, measure.NewClock(), problem.NewCounter()), hub: noHub{},
 				workers: []*workerState{{Worker: Worker{WorkerInfo: WorkerInfo{Name: "1 (one)"}}, offered: map[string]bool{}}},
 				sent:    time.Now(), paused: silentTime{c.silent, time.Now().Add(-c.ago)},
 			}
@@ -64,7 +65,7 @@ func played(t *testing.T, now time.Duration) *coordinator {
 	threshold.AbortOnFail = true
 	s := &scenario.Scenario{Hold: scenario.Duration(10 * time.Second), Thresholds: []metric.Threshold{threshold}}
 	co := &coordinator{
-		scoreboard: newScoreboard(Config{Scenario: s}, measure.NewClockSince(time.Now().Add(-now)), newProblems()), hub: noHub{}, lag: &metric.Trend{}, offers: map[string][][]byte{},
+		scoreboard: newScoreboard(Config{Scenario: s}, measure.NewClockSince(time.Now().Add(-now)), problem.NewCounter()), hub: noHub{}, lag: &metric.Trend{}, offers: map[string][][]byte{},
 	}
 	for _, name := range []string{"1 (one)", "2 (two)"} {
 		co.workers = append(co.workers, &workerState{Worker: Worker{WorkerInfo: WorkerInfo{Name: name}}, offered: map[string]bool{}})
@@ -151,7 +152,7 @@ func TestCoordinatorHasAllThatIsTold(t *testing.T) {
 				}
 			}
 			assert.Equal(t, c.lost, lost)
-			assert.Len(t, co.problems.list(), c.told, "of those who have told all")
+			assert.Len(t, co.problems.List(), c.told, "of those who have told all")
 		})
 	}
 }
@@ -242,7 +243,7 @@ func TestNobodyMeasuresAgainstWhatIsForgotten(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			const ran = time.Minute
 			co := &coordinator{
-				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, measure.NewClockSince(time.Now().Add(-ran)), newProblems()), hub: noHub{},
+				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, measure.NewClockSince(time.Now().Add(-ran)), problem.NewCounter()), hub: noHub{},
 				workers: []*workerState{&c.worker},
 			}
 			c.worker.horizon = measure.BinAt(max(0, ran-c.late))

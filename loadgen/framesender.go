@@ -140,7 +140,7 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	}
 	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.ignoresMute {
 		if _, lost := t.publisher.Lost(); !lost { // which is said once
-			t.run.problems.add("send", err)
+			t.run.problems.Add("send", err)
 		}
 	}
 	if t.leaving != nil { // its server may have ended it

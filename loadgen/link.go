@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // A Link connects a worker's run with the coordinator's. Messages come in their order, and
@@ -92,7 +93,7 @@ type Report struct {
 	// Done means that nothing follows: the worker has played its part.
 	Done bool `json:"done,omitempty"`
 	// Problems are those of the whole part, when it is done.
-	Problems []Problem `json:"problems,omitempty"`
+	Problems []problem.Problem `json:"problems,omitempty"`
 	// Failed is why the worker could not play its part, or does not play it to the end, and
 	// Deaf means that it heard nothing of the coordinator.
 	Failed string `json:"failed,omitempty"`

@@ -60,12 +60,12 @@ func (p *person) moveEar(ctx context.Context, room bool) (moved bool) {
 	p.mu.Unlock()
 	switch {
 	case left: // who leaves closes what they had then, or this does
-		p.room.run.problems.add("close an ear", errors.Join(old.Close(), next.Close()))
+		p.room.run.problems.Add("close an ear", errors.Join(old.Close(), next.Close()))
 		return false
 	case err != nil:
-		p.room.run.problems.add("open an ear elsewhere", err)
+		p.room.run.problems.Add("open an ear elsewhere", err)
 		if next != old {
-			p.room.run.problems.add("close an ear", next.Close())
+			p.room.run.problems.Add("close an ear", next.Close())
 		}
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -68,7 +69,7 @@ func (h *roomRun) order(ctx context.Context, on driver.Remote, verb scenario.Ver
 	case o.InDoubt:
 		return 0, fmt.Errorf("%w was held up: %s", errModerator, o.Error)
 	case o.Unanswered:
-		return 0, fmt.Errorf("%w within %v: %s", errUnanswered, actTimeout, o.Error)
+		return 0, fmt.Errorf("%w within %v: %s", problem.ErrUnanswered, actTimeout, o.Error)
 	case o.Refused:
 		return 0, driver.Declined(o.Error)
 	case o.Error != "":
@@ -98,7 +99,7 @@ func (r *run) obey(ctx context.Context, o Order) Outcome {
 	i := r.failed(asked, err)
 	out.Error, out.Refused = err.Error(), i.refused
 	switch late := errors.Is(err, context.DeadlineExceeded); {
-	case i.atBest(r.aggregator) < i.had, atLimit(err):
+	case i.atBest(r.aggregator) < i.had, problem.AtLimit(err):
 		out.InDoubt = true
 	case late:
 		out.Unanswered = true

@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -108,7 +109,7 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 	if len(p.room.run.clips[p.group]) == 0 {
 		doing = "take the stage" // without a mic, which is no matter of the metric published
 	}
-	p.room.run.problems.add(doing, p.takeStage(ctx, intended))
+	p.room.run.problems.Add(doing, p.takeStage(ctx, intended))
 }
 
 // joinAudience brings a listener in. It returns when they have received audio or their join
@@ -151,14 +152,14 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 	select {
 	case <-p.account.Heard():
 	case <-ctx.Done():
-		r.problems.add("hear", errNothingHeard)
+		r.problems.Add("hear", errNothingHeard)
 	}
 }
 
 // notIn records that a listener did not get in. From then on they are owed what is sent.
 func (p *person) notIn(doing string, err error) {
 	r := p.room.run
-	if atLimit(err) {
+	if problem.AtLimit(err) {
 		r.aggregator.Limited()
 	}
 	if driver.Refused(err) {
@@ -166,7 +167,7 @@ func (p *person) notIn(doing string, err error) {
 	} else {
 		p.account.Failed(r.clock.Now())
 	}
-	r.problems.add(doing, err)
+	r.problems.Add(doing, err)
 }
 
 var errNothingHeard = errors.New("connected by ICE and DTLS, but heard nothing before the join deadline: the server sent no audio that could be decrypted")

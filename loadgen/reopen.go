@@ -148,7 +148,7 @@ func (p *person) enterReopening(ctx, trying context.Context, opened measure.Reop
 		took.unfinished, took.had = true, actTimeout
 	case err != nil:
 		took = r.failed(from, err)
-		r.problems.add("open the lost ear again", err)
+		r.problems.Add("open the lost ear again", err)
 	}
 	r.moderation.reopened(took)
 }
@@ -188,7 +188,7 @@ func (p *person) closeEar(old client.Subscriber) {
 	p.ear.dropped += dropped
 	p.ear.unstamped += unstamped
 	p.mu.Unlock()
-	p.room.run.problems.add("close a lost ear", old.Close())
+	p.room.run.problems.Add("close a lost ear", old.Close())
 }
 
 // hasLeft reports whether the person has left.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -26,7 +27,7 @@ func (p *person) restartICE(ctx context.Context) error {
 		return participant.RestartICE(ctx, driver.Ear, fragment)
 	})
 	if errors.Is(err, context.DeadlineExceeded) && p.room.run.aggregator.AtBest(asked, p.room.run.clock.Now(), actTimeout) == actTimeout {
-		return fmt.Errorf("%w within %v: %w", errUnanswered, actTimeout, err)
+		return fmt.Errorf("%w within %v: %w", problem.ErrUnanswered, actTimeout, err)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // A Result is what a run measured.
@@ -55,7 +56,7 @@ type Result struct {
 	// Losses is where packets were lost, as far as RTCP tells.
 	Losses Losses
 	// Problems are the errors that did not end the run.
-	Problems []Problem
+	Problems []problem.Problem
 	// Aborted is the threshold that ended the run early, or nil.
 	Aborted *Abort
 	// Interrupted means that ctx ended the run early.

@@ -16,6 +16,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
@@ -174,7 +175,7 @@ type run struct {
 type clientCounts struct{ dropped, unstamped, unauthentic, replayed uint64 }
 
 func newRun(cfg Config, clock *measure.Clock, share Share) (*run, error) {
-	health, problems := newHealth(cfg.Driver.Loopback()), newProblems()
+	health, problems := newHealth(cfg.Driver.Loopback()), problem.NewCounter()
 	clients, err := newClients(cfg, clock, health, problems)
 	if err != nil {
 		return nil, err
@@ -221,7 +222,7 @@ func (r *run) play(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result.Problems = r.problems.list()
+	result.Problems = r.problems.List()
 	return result, nil
 }
 
@@ -337,7 +338,7 @@ func (r *run) stopAt(planned time.Duration, after sample) time.Duration {
 
 // begin begins a measured phase at a time. When it may end is not known yet.
 func (r *run) begin(phase string, at time.Duration) {
-	r.problems.act("begin "+scenario.Verb(phase), r.aggregator.Begin(phase, at))
+	r.problems.Act("begin "+scenario.Verb(phase), r.aggregator.Begin(phase, at))
 	r.aggregator.HoldOpen(measure.Never.Start())
 	r.enterPhase(phase)
 }
@@ -400,7 +401,7 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 		r.begin(measure.WarmUp, from)
 	}
 	for _, s := range r.Scenario.Spans() {
-		r.problems.act("name "+scenario.Verb(s.Name), r.aggregator.Span(s.Name, from+s.From.Duration(), from+s.Until.Duration()))
+		r.problems.Act("name "+scenario.Verb(s.Name), r.aggregator.Span(s.Name, from+s.From.Duration(), from+s.Until.Duration()))
 	}
 	r.aggregator.HoldOpen(from + r.Scenario.WarmUp.Duration())
 	for i, e := range r.Scenario.Timeline {
@@ -441,7 +442,7 @@ func (r *run) depart(ctx context.Context, start time.Duration) {
 			// A leave that has begun is finished even when interrupted.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 			defer cancel()
-			r.problems.add("leave", d.person.depart(ctx))
+			r.problems.Add("leave", d.person.depart(ctx))
 		})
 	}
 }
@@ -477,7 +478,7 @@ func (r *run) cleanUp(patience time.Duration) {
 	for _, h := range r.rooms.opened() {
 		for _, p := range h.people() {
 			group.Go(func() error {
-				r.problems.add("leave", p.leave(ctx))
+				r.problems.Add("leave", p.leave(ctx))
 				return nil
 			})
 		}
@@ -486,11 +487,11 @@ func (r *run) cleanUp(patience time.Duration) {
 	for _, h := range r.rooms.opened() {
 		group.Go(func() error {
 			if r.peers == nil { // else it is the coordinator's
-				r.problems.add("close room", h.client.Close(ctx))
+				r.problems.Add("close room", h.client.Close(ctx))
 			}
 			return nil
 		})
 	}
 	_ = group.Wait()
-	r.problems.add("close sockets", r.clients.Close())
+	r.problems.Add("close sockets", r.clients.Close())
 }

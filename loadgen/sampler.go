@@ -11,6 +11,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // A sample is what both processes have used at one moment.
@@ -37,7 +38,7 @@ type sample struct {
 type sampler struct {
 	clock    *measure.Clock
 	server   host.Meter // or nil
-	problems *problems
+	problems *problem.Counter
 	// kin are other processes of the run on this machine.
 	kin []int
 	// local means that the server is on this machine.
@@ -97,7 +98,7 @@ func (m *sampler) sample(ctx context.Context) sample {
 	}
 	u, err := m.server.Usage(ctx)
 	if err != nil {
-		m.problems.add("measure the server", err)
+		m.problems.Add("measure the server", err)
 		s.ended = errors.Is(err, host.ErrEnded)
 		return s
 	}

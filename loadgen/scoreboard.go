@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -17,7 +18,7 @@ type scoreboard struct {
 	Config
 	clock      *measure.Clock
 	aggregator *measure.Aggregator
-	problems   *problems
+	problems   *problem.Counter
 	sampler    *sampler
 	began      time.Time
 
@@ -37,7 +38,7 @@ type scoreboard struct {
 	cast func() int
 }
 
-func newScoreboard(cfg Config, clock *measure.Clock, problems *problems) scoreboard {
+func newScoreboard(cfg Config, clock *measure.Clock, problems *problem.Counter) scoreboard {
 	return scoreboard{
 		Config: cfg, clock: clock, aggregator: measure.NewAggregator(), problems: problems, began: time.Now(),
 		sampler: &sampler{clock: clock, server: cfg.Server, problems: problems},

@@ -23,7 +23,7 @@ const (
 func (r *run) score(ctx context.Context) {
 	r.enterPhase("scoring")
 	for _, h := range r.rooms {
-		r.problems.add("score what probes heard", h.ledger.ScoreProbes(r.cores, func() bool { return ctx.Err() != nil }))
+		r.problems.Add("score what probes heard", h.ledger.ScoreProbes(r.cores, func() bool { return ctx.Err() != nil }))
 	}
 }
 

@@ -1,6 +1,9 @@
 package loadgen
 
-import "github.com/earshot-audio/earshot/loadgen/metric"
+import (
+	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
+)
 
 // conclude builds the result.
 func (c *coordinator) conclude(hosts []string) *Result {
@@ -54,12 +57,12 @@ func (c *coordinator) crossed() (all []map[int]*metric.Trend) {
 }
 
 // allProblems are those of the coordinator and of all workers.
-func (c *coordinator) allProblems() []Problem {
-	lists := [][]Problem{c.problems.list()}
+func (c *coordinator) allProblems() []problem.Problem {
+	lists := [][]problem.Problem{c.problems.List()}
 	for _, w := range c.workers {
 		if w.tally != nil {
 			lists = append(lists, w.tally.Problems)
 		}
 	}
-	return mergeProblems(lists)
+	return problem.Merge(lists)
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // A Stage is the rooms that a coordinator has opened for its workers.
@@ -53,11 +54,11 @@ func (s *Stage) Close() error { return errors.Join(s.closeRooms()...) }
 // End closes the rooms of a run that was played. As in one process it is a problem of the result if one can't be
 // closed, and the figures stay valid: the server may be gone.
 func (s *Stage) End(of *Result) {
-	own := newProblems()
+	own := problem.NewCounter()
 	for _, err := range s.closeRooms() {
-		own.add("close room", err)
+		own.Add("close room", err)
 	}
-	of.Problems = mergeProblems([][]Problem{of.Problems, own.list()})
+	of.Problems = problem.Merge([][]problem.Problem{of.Problems, own.List()})
 }
 
 func (s *Stage) closeRooms() (all []error) {

@@ -43,7 +43,7 @@ func (p *person) follow(participant driver.Participant, e client.Subscriber, ans
 				err = e.AcceptAgain(answer)
 			}
 			if err != nil {
-				problems.add("take another answer", err)
+				problems.Add("take another answer", err)
 				return
 			}
 			s.answered(answer)

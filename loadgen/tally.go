@@ -6,6 +6,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // A Tally is what one generator process counted beside what its listeners received. Lag
@@ -36,9 +37,9 @@ type Tally struct {
 	Memory uint64  `json:"memory"`
 
 	// Mics is how many mics there have been, and Published how many have opened.
-	Mics      int       `json:"mics"`
-	Published int       `json:"published"`
-	Problems  []Problem `json:"problems,omitempty"`
+	Mics      int               `json:"mics"`
+	Published int               `json:"published"`
+	Problems  []problem.Problem `json:"problems,omitempty"`
 	// Final is there when the run has ended.
 	Final *FinalTally `json:"final,omitempty"`
 }
@@ -71,7 +72,7 @@ func (r *run) tally(steady *sample, now sample) *Tally {
 		SocketDrops: counts.dropped, MachineDrops: r.health.machineDrops(), PacketsPerDrop: r.clients.crowd.PacketsPerDrop(),
 		Unstamped: counts.unstamped, Unauthentic: counts.unauthentic, Replayed: counts.replayed,
 		ClockStep: time.Duration(r.health.clockSteps.Load()), CPUs: r.cores, Quota: now.group.Quota, Memory: now.memory,
-		Problems: r.problems.list(),
+		Problems: r.problems.List(),
 	}
 	if r.peers != nil {
 		t.Lag = r.health.takeLag()
@@ -115,7 +116,7 @@ func (r *run) final(ctx context.Context) *FinalTally {
 	}
 	known := r.rooms.reported() // before the others are waited for
 	mics, err := r.micSums(ctx, known)
-	r.problems.add("ask for the mics of other workers", err)
+	r.problems.Add("ask for the mics of other workers", err)
 	f.Losses = placeLosses(known, r.lost(), mics)
 	if r.peers != nil {
 		f.Crossed = map[int]*metric.Trend{}

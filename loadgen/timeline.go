@@ -11,6 +11,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -88,10 +89,10 @@ func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Du
 	r.aggregator.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
 	if e.Do.Spec().OfNode {
 		if e.Do == scenario.RestartNode {
-			r.problems.act(e.Do, r.Nodes.Restart(ctx, e.Node))
+			r.problems.Act(e.Do, r.Nodes.Restart(ctx, e.Node))
 			return
 		}
-		r.problems.act(e.Do, r.Nodes.Kill(e.Node))
+		r.problems.Act(e.Do, r.Nodes.Kill(e.Node))
 		return
 	}
 	var rooms sync.WaitGroup
@@ -110,16 +111,16 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, actTimeout)
 		defer cancel()
-		problems.act(e.Do, action.room(h, ctx, e.Count))
+		problems.Act(e.Do, action.room(h, ctx, e.Count))
 		return
 	}
 	people, all, err := h.choose(ctx, i, e)
 	if err != nil {
-		problems.act(e.Do, err)
+		problems.Act(e.Do, err)
 		return
 	}
 	if all < e.Count && h.run.share.owns(h.number) {
-		problems.act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, all))
+		problems.Act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, all))
 		h.missed(e.Do.Spec(), e.Count-all)
 	}
 	var group errgroup.Group
@@ -128,7 +129,7 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, actTimeout)
 			defer cancel()
-			problems.act(e.Do, action.person(p, ctx))
+			problems.Act(e.Do, action.person(p, ctx))
 			return nil
 		})
 	}
@@ -245,9 +246,6 @@ func (p *person) change(spec scenario.VerbSpec) {
 	p.state = p.state&^spec.Clears | spec.Sets
 }
 
-// errUnanswered means that the server did not answer a request though the generator ran.
-var errUnanswered = errors.New("the server did not answer")
-
 // request has the server carry out a verb and returns when it has acknowledged it, and by how
 // much earlier it may have: another worker may have asked for it.
 func (p *person) request(ctx context.Context, verb scenario.Verb) (behind time.Duration, err error) {
@@ -268,7 +266,7 @@ func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Pa
 	asked := h.run.clock.Now()
 	err = h.client.Act(ctx, verb, who)
 	if errors.Is(err, context.DeadlineExceeded) && h.run.aggregator.AtBest(asked, h.run.clock.Now(), actTimeout) == actTimeout {
-		return 0, fmt.Errorf("%w within %v: %w", errUnanswered, actTimeout, err)
+		return 0, fmt.Errorf("%w within %v: %w", problem.ErrUnanswered, actTimeout, err)
 	}
 	return 0, err
 }
@@ -277,7 +275,7 @@ func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Pa
 // verb: the server refused it or did not answer. The end of the run, what a driver can't do
 // and a limit of the generator's machine say nothing of the server.
 func (r *run) countsAsFailed(ctx context.Context, err error) bool {
-	return !errors.Is(ctx.Err(), context.Canceled) && !errors.Is(err, driver.ErrUnsupported) && !atLimit(err)
+	return !errors.Is(ctx.Err(), context.Canceled) && !errors.Is(err, driver.ErrUnsupported) && !problem.AtLimit(err)
 }
 
 // promotionFailed records a promotion that was asked for and came to nothing: it takes as

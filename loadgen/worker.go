@@ -111,7 +111,7 @@ func (p *peers) leave(failed error) {
 		if failed != nil {
 			report.Failed = failed.Error()
 		}
-		report.Problems = p.run.problems.list()
+		report.Problems = p.run.problems.List()
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // watched is a measured run with a course: forty seconds, of which the first
@@ -73,7 +74,7 @@ func TestHTMLShowsTheResult(t *testing.T) {
 		{"a threshold that is undecided", func(r *loadgen.Result) { r.Best = metric.Values{"latency": latencies(1)} }, []string{"latency", "p(99) < 2ms"}, []string{"INVALID", ">undecided<", "p(99)=1.00ms…10.89ms", "0 of 1 threshold hold, one is undecided"}},
 		{"a run without data", nil, []string{"jitter", "p(99) < 2ms"}, []string{"INVALID", "Why it is invalid", "jitter was not measured"}},
 		{"problems on the way", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 3}}
+			r.Problems = []problem.Problem{{Doing: "join", Error: "room_full", Count: 3}}
 		}, nil, []string{"What went wrong on the way", "join: room_full (3 times)"}},
 		{"the events, in the order of time", nil, nil, []string{`15.0 s</span> promote 1 listener</li><li><span class="at">25.0 s</span> leave 60 listeners`}},
 		{"every plot", nil, nil, []string{"Arrivals and joins", "Joins, step by step", ">first packet<", "Delivered", "Latency, cumulative", "Longest gap of each listener", "Estimated quality of each listener", "Packets a second", "CPU", "Memory", "Generator&#39;s own lateness"}},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // What people do who are not in yet, as problems have it.
@@ -71,7 +72,7 @@ func (r *Report) refusedOf(t metric.Threshold) string {
 	run, who, doing := r.Result, "listener", joining
 	switch t.Source() {
 	case "joined":
-		if slices.ContainsFunc(run.Problems, func(p loadgen.Problem) bool { return p.Own && p.Doing == publishing }) {
+		if slices.ContainsFunc(run.Problems, func(p problem.Problem) bool { return p.Own && p.Doing == publishing }) {
 			return ""
 		}
 	case "published":

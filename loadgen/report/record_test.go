@@ -15,6 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // full is a run in which all that a report can show is there.
@@ -50,7 +51,7 @@ func full(t *testing.T) *loadgen.Result {
 	for _, name := range []string{"", "3g"} {
 		r.Groups = append(r.Groups, measure.Group{By: "network", Name: name, Values: metric.Values{"latency": latencies(9), "delivered": metric.Rate{Passes: 9, Total: 10}}, Best: metric.Values{}})
 	}
-	r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 3}}
+	r.Problems = []problem.Problem{{Doing: "join", Error: "room_full", Count: 3}}
 	r.Workers = []loadgen.Worker{{WorkerInfo: loadgen.WorkerInfo{Name: "one", Host: "a"}}, {WorkerInfo: loadgen.WorkerInfo{Name: "two", Host: "b"}, Lost: "said nothing"}}
 	r.Losses = loadgen.Losses{Due: 1000, Lost: 3, Mics: 1, MicsReported: 1, Ears: 2, EarsReported: 2}
 	r.Crowd.Listeners, r.Probes.Listeners = listeners(90, 1, 5), listeners(10, 1, 5)

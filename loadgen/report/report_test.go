@@ -18,6 +18,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -78,7 +79,7 @@ func thresholds(t *testing.T, pairs ...string) (all []metric.Threshold) {
 }
 
 func TestJudge(t *testing.T) {
-	tooManyFiles := loadgen.Problem{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}
+	tooManyFiles := problem.Problem{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}
 	for _, c := range []struct {
 		name    string
 		change  func(*loadgen.Result)
@@ -136,17 +137,17 @@ func TestJudge(t *testing.T) {
 			r.Values = metric.Values{}
 		}, nil, Invalid, "nothing was measured"},
 		{"a timeline that was not played is invalid", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{{Doing: string(scenario.Promote), Act: true, Error: "stage_full: the stage has no place left", Count: 2}}
+			r.Problems = []problem.Problem{{Doing: string(scenario.Promote), Act: true, Error: "stage_full: the stage has no place left", Count: 2}}
 		}, nil, Invalid, "promote: stage_full"},
 		{"what the server never answered fails, whatever the thresholds ask", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{{Doing: string(scenario.Mute), Act: true, Unanswered: true, Error: "the server did not answer within 10s", Count: 2}}
+			r.Problems = []problem.Problem{{Doing: string(scenario.Mute), Act: true, Unanswered: true, Error: "the server did not answer within 10s", Count: 2}}
 		}, nil, Fail, "what the timeline asked for was not answered: mute"},
 		{"but not where the generator was at a limit", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{{Doing: string(scenario.Mute), Act: true, Unanswered: true, Error: "the server did not answer within 10s", Count: 2},
+			r.Problems = []problem.Problem{{Doing: string(scenario.Mute), Act: true, Unanswered: true, Error: "the server did not answer within 10s", Count: 2},
 				{Doing: "join", Own: true, Error: "too many open files", Count: 1}}
 		}, nil, Invalid, "too many open files"},
 		{"a listener who could not join is a matter of the thresholds", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 2}}
+			r.Problems = []problem.Problem{{Doing: "join", Error: "room_full", Count: 2}}
 		}, nil, Pass, ""},
 		{"probes that all lost what nobody of the crowd did are invalid", func(r *loadgen.Result) {
 			r.Crowd.Listeners, r.Probes.Listeners = listeners(490, 1, 5), listeners(10, 0.998, 5)
@@ -175,7 +176,7 @@ func TestJudge(t *testing.T) {
 			r.Probes.Listeners = append(listeners(1, 1, 6), listeners(1, 1, 12)...)
 		}, nil, Pass, ""},
 		{"a generator without descriptors is invalid", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
+			r.Problems = []problem.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
 		}, nil, Invalid, "at a limit: join: socket: too many open files (2 times)"},
 		{"a generator that sends in bursts is invalid", func(r *loadgen.Result) { r.Generator.SendLag = 101 * time.Millisecond }, nil, Invalid, "it sent its frames late"},
 		{"a generator that sends some frames late is judged by its intervals", func(r *loadgen.Result) { r.Generator.SendLag = 100 * time.Millisecond }, nil, Pass, ""},
@@ -199,69 +200,69 @@ func TestJudge(t *testing.T) {
 		}, nil, Pass, ""},
 		{"a generator that is the bottleneck does not hide a threshold that is crossed", func(r *loadgen.Result) { r.Generator.CPU = 1.9 }, []string{"latency", "p(99) < 2ms"}, Fail, ""},
 		{"a generator that is at a limit where listeners join does not hide a threshold that those cross who got in", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{tooManyFiles}
+			r.Problems = []problem.Problem{tooManyFiles}
 		}, []string{"latency", "p(99) < 2ms"}, Fail, ""},
 		{"nor one that is crossed at best, with who did not get in", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{tooManyFiles, {Doing: "measure the server", Own: true, Error: "open /proc/1/stat: too many open files", Count: 1}}
+			r.Problems = []problem.Problem{tooManyFiles, {Doing: "measure the server", Own: true, Error: "open /proc/1/stat: too many open files", Count: 1}}
 			r.Values["delivered"] = metric.Rate{Passes: 800_000, Total: 1_000_000}
 			r.Best = metric.Values{"delivered": metric.Rate{Passes: 900_000, Total: 1_000_000}}
 		}, []string{"delivered", "rate >= 0.999"}, Fail, ""},
 		{"of a figure that does not tell who got in apart, nothing is known", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{tooManyFiles}
+			r.Problems = []problem.Problem{tooManyFiles}
 			r.Values["packets_per_core"] = metric.Gauge(1000)
 		}, []string{"packets_per_core", "value > 2000"}, Invalid, "at a limit"},
 		{"nor where the server may have met the limit", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Shared: true, Error: "too many open files in system", Count: 2}}
+			r.Problems = []problem.Problem{{Doing: "join", Own: true, Shared: true, Error: "too many open files in system", Count: 2}}
 		}, []string{"latency", "p(99) < 2ms"}, Invalid, "at a limit"},
 		{"nor where a mic could not be opened", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{tooManyFiles, {Doing: "publish", Own: true, Error: "too many open files", Count: 1}}
+			r.Problems = []problem.Problem{tooManyFiles, {Doing: "publish", Own: true, Error: "too many open files", Count: 1}}
 		}, []string{"latency", "p(99) < 2ms"}, Invalid, "at a limit"},
 		{"nor of a run that was interrupted, which may have come to hold it", func(r *loadgen.Result) { r.Interrupted = true },
 			[]string{"latency", "p(99) < 2ms"}, Invalid, "interrupted"},
 		{"no limit of its machine makes audio that nobody sent", func(r *loadgen.Result) {
-			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
+			r.Problems = []problem.Problem{{Doing: "join", Own: true, Error: "socket: too many open files", Count: 2}}
 			r.Values["unrecognised"], r.Foreign = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000
 		}, nil, Fail, "the server plays audio that is not what was sent"},
 		{"no limit of its machine makes a server refuse listeners", func(r *loadgen.Result) {
 			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
-			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 18}, tooManyFiles}
+			r.Problems = []problem.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 18}, tooManyFiles}
 		}, []string{"joined", "rate >= 0.99"}, Fail, "the server refused 18 of 100 listeners, which crosses joined: rate >= 0.99"},
 		{"nor refuse them the way they connect", func(r *loadgen.Result) {
 			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
-			r.Problems = []loadgen.Problem{{Doing: "connect", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
+			r.Problems = []problem.Problem{{Doing: "connect", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
 		}, []string{"joined", "rate >= 0.99"}, Fail, "the server refused 18 of 100 listeners"},
 		{"but a mic that met the limit may", func(r *loadgen.Result) {
 			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
-			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 18},
+			r.Problems = []problem.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 18},
 				{Doing: "publish", Own: true, Error: "socket: too many open files", Count: 1}}
 		}, []string{"joined", "rate >= 0.99"}, Invalid, "too many open files"},
 		{"nor is it known who was due where the coordinator could not keep up", func(r *loadgen.Result) {
 			r.Values["joined"], r.Overrun = metric.Rate{Passes: 80, Total: 100}, "its inbox was full"
-			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 18}}
+			r.Problems = []problem.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 18}}
 		}, []string{"joined", "rate >= 0.99"}, Invalid, "the coordinator could not keep up"},
 		{"no limit makes it refuse mics", func(r *loadgen.Result) {
 			r.Values["published"] = metric.Rate{Passes: 80, Total: 100}
-			r.Problems = []loadgen.Problem{{Doing: "publish", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
+			r.Problems = []problem.Problem{{Doing: "publish", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
 		}, []string{"published", "rate >= 0.99"}, Fail, "the server refused 18 of 100 mics, which crosses published: rate >= 0.99"},
 		{"what it refuses to mics says nothing of listeners", func(r *loadgen.Result) {
 			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
-			r.Problems = []loadgen.Problem{{Doing: "publish", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
+			r.Problems = []problem.Problem{{Doing: "publish", Refused: true, Error: "503 Service Unavailable", Count: 18}, tooManyFiles}
 		}, []string{"joined", "rate >= 0.99"}, Invalid, "at a limit"},
 		{"but listeners whom the machine kept out are not the server's", func(r *loadgen.Result) {
 			r.Values["joined"] = metric.Rate{Passes: 97, Total: 100}
-			r.Problems = []loadgen.Problem{tooManyFiles, {Doing: "join", Refused: true, Error: "room_full", Count: 1}}
+			r.Problems = []problem.Problem{tooManyFiles, {Doing: "join", Refused: true, Error: "room_full", Count: 1}}
 		}, []string{"joined", "rate >= 0.99"}, Invalid, "at a limit"},
 		{"nor are those to whom the server said nothing", func(r *loadgen.Result) {
 			r.Values["joined"] = metric.Rate{Passes: 80, Total: 100}
-			r.Problems = []loadgen.Problem{{Doing: "connect", Error: "no answer", Count: 18}, tooManyFiles}
+			r.Problems = []problem.Problem{{Doing: "connect", Error: "no answer", Count: 18}, tooManyFiles}
 		}, []string{"joined", "rate >= 0.99"}, Invalid, "at a limit"},
 		{"how many were due is not known of a run that was interrupted", func(r *loadgen.Result) {
 			r.Values["joined"], r.Interrupted = metric.Rate{Passes: 80, Total: 100}, true
-			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 20}}
+			r.Problems = []problem.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 20}}
 		}, []string{"joined", "rate >= 0.99"}, Invalid, "interrupted"},
 		{"a late generator does not hide a refusal either", func(r *loadgen.Result) {
 			r.Values["joined"], r.Generator.JoinLag = metric.Rate{Passes: 80, Total: 100}, time.Second
-			r.Problems = []loadgen.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 20}}
+			r.Problems = []problem.Problem{{Doing: "join", Refused: true, Error: "404 Not Found", Count: 20}}
 		}, []string{"joined", "rate >= 0.99"}, Fail, ""},
 		{"a coordinator that missed what workers told is invalid, by its name", func(r *loadgen.Result) { r.Overrun = "it was late" }, nil, Invalid, "the coordinator could not keep up with the workers: it was late"},
 		{"an interrupted run is invalid", func(r *loadgen.Result) { r.Interrupted = true }, nil, Invalid, "interrupted"},
@@ -285,7 +286,7 @@ func TestJudge(t *testing.T) {
 
 func TestTextAndSummaryGolden(t *testing.T) {
 	result := measured()
-	result.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full: the room has no seat left", Count: 3}}
+	result.Problems = []problem.Problem{{Doing: "join", Error: "room_full: the room has no seat left", Count: 3}}
 	r := Judge(result, thresholds(t, "delivered", "rate >= 0.9999", "latency", "p(99) < 20ms", "latency", "max < 5ms", "jitter", "p(99) < 20ms"))
 	var unmeasured []string
 	for _, d := range metric.Definitions() {

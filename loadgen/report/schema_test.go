@@ -12,6 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 func compiled(t *testing.T) *jsonschema.Schema {
@@ -71,7 +72,7 @@ func TestSummariesFitTheSchema(t *testing.T) {
 		}},
 		{"a run with problems that was interrupted", nil, func(r *loadgen.Result) {
 			r.Interrupted = true
-			r.Problems = []loadgen.Problem{{Doing: "join", Own: true, Error: "too many open files", Count: 2}, {Doing: "promote", Act: true, Error: "stage_full", Count: 1}}
+			r.Problems = []problem.Problem{{Doing: "join", Own: true, Error: "too many open files", Count: 2}, {Doing: "promote", Act: true, Error: "stage_full", Count: 1}}
 		}},
 		{"nothing measured at all", nil, func(r *loadgen.Result) { *r = loadgen.Result{Environment: r.Environment} }},
 	} {

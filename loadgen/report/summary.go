@@ -5,10 +5,10 @@ import (
 	"io"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // schemaVersion is the version of the summary's form. It rises when a field
@@ -43,7 +43,7 @@ type summary struct {
 	Workers      []workerSummary     `json:"workers,omitempty" jsonschema:"The processes that played the run together, if it was not one alone."`
 	ClockChecks  []clockCheckSummary `json:"clock_checks,omitempty" jsonschema:"What the workers' speakers say of their clocks, for each two workers of which one heard the other."`
 	ClockErrorMS *float64            `json:"clock_error_ms,omitempty" jsonschema:"By how much the clocks of two workers may differ; it is in doubt in the latency of what one sends and the other receives."`
-	Problems     []loadgen.Problem   `json:"problems" jsonschema:"What went wrong without ending the run."`
+	Problems     []problem.Problem   `json:"problems" jsonschema:"What went wrong without ending the run."`
 	Command      string              `json:"command,omitempty" jsonschema:"The command line that plays it again, without secrets."`
 	Groups       []groupSummary      `json:"groups,omitempty" jsonschema:"The figures of people and times apart, where there are several."`
 	Record       *recordSummary      `json:"record,omitempty" jsonschema:"What earshot report makes the report again from."`
@@ -209,7 +209,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		return err
 	}
 	if s.Problems == nil {
-		s.Problems = []loadgen.Problem{}
+		s.Problems = []problem.Problem{}
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

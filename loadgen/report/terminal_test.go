@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
 // troubled is a run in which a speaker's packets were lost.
@@ -27,7 +27,7 @@ func troubled(t *testing.T) *Report {
 	run.Values["recovered"] = metric.Rate{Passes: 776, Total: 1000}
 	run.Values["mos"] = opinions
 	run.Values["out_of_order"] = metric.Counter(12)
-	run.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full: the room has no seat left", Count: 3}}
+	run.Problems = []problem.Problem{{Doing: "join", Error: "room_full: the room has no seat left", Count: 3}}
 	return Judge(run, thresholds(t, "recovered", "rate >= 0.8", "latency", "p(99) < 20ms", "latency", "max < 5ms"))
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -86,7 +87,7 @@ func TestWriteTextExplainsWhatFails(t *testing.T) {
 	require.NoError(t, err)
 	failed := judged(report.Fail, 1)
 	failed.Result.Values["joined"] = metric.Rate{Passes: 1, Total: 2}
-	failed.Result.Problems = []loadgen.Problem{
+	failed.Result.Problems = []problem.Problem{
 		{Doing: "join", Error: "404", Count: 2}, {Doing: "hear", Error: "nothing", Count: 1}, {Doing: "leave", Error: "405", Count: 1}, {Doing: "send", Error: "x", Count: 1},
 	}
 	failed.Thresholds = []report.Judgement{{Threshold: threshold, Result: threshold.Evaluate(failed.Result.Values)}}

@@ -1,4 +1,4 @@
-package loadgen
+package problem
 
 import (
 	"context"
@@ -39,12 +39,12 @@ func TestProblemsAreGroupedByKind(t *testing.T) {
 		{"none, and a run that was interrupted", []error{nil, fmt.Errorf("leave: %w", context.Canceled)}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newProblems()
+			p := NewCounter()
 			for _, err := range c.errors {
-				p.add("leave", err)
+				p.Add("leave", err)
 			}
 			var texts []string
-			for _, one := range p.list() {
+			for _, one := range p.List() {
 				texts = append(texts, one.String())
 			}
 			assert.Equal(t, c.want, texts)
@@ -53,20 +53,20 @@ func TestProblemsAreGroupedByKind(t *testing.T) {
 }
 
 func TestProblemsBeyondTheLimitAreOne(t *testing.T) {
-	p := newProblems()
-	for i := range 2 * maxProblems {
-		p.add("join", fmt.Errorf("kind %d", i))
+	p := NewCounter()
+	for i := range 2 * maxKinds {
+		p.Add("join", fmt.Errorf("kind %d", i))
 	}
-	all := p.list()
-	assert.Len(t, all, maxProblems+1)
+	all := p.List()
+	assert.Len(t, all, maxKinds+1)
 	assert.Equal(t, others, all[0].Error)
-	assert.Equal(t, maxProblems, all[0].Count)
+	assert.Equal(t, maxKinds, all[0].Count)
 }
 
 func TestProblemsHaveNoSecrets(t *testing.T) {
-	p := newProblems()
-	p.add("join", errors.New(`Post "https://ann:pw@h/whip/A9f3kQz81LmN0pRsTu?token=abc": connection refused`))
-	all := p.list()
+	p := NewCounter()
+	p.Add("join", errors.New(`Post "https://ann:pw@h/whip/A9f3kQz81LmN0pRsTu?token=abc": connection refused`))
+	all := p.List()
 	assert.Len(t, all, 1)
 	assert.Equal(t, `Post "https://…@h/whip/…?token=…": connection refused`, all[0].Error)
 }
@@ -74,14 +74,14 @@ func TestProblemsHaveNoSecrets(t *testing.T) {
 // What the server said no to is not counted together with what it did not answer, however
 // alike the texts are.
 func TestProblemsKnowRefusals(t *testing.T) {
-	p := newProblems()
-	p.add("join", fmt.Errorf("join: %w", driver.Declined("no place")))
-	p.add("join", fmt.Errorf("join: %w", wire.Error{Code: wire.CodeRoomFull, Message: "no seat left"}))
-	p.add("join", errors.New("join: no place"))
-	p.add("join", fmt.Errorf("join: %w", context.DeadlineExceeded))
-	p.act(scenario.Mute, driver.Declined("no place"))
+	p := NewCounter()
+	p.Add("join", fmt.Errorf("join: %w", driver.Declined("no place")))
+	p.Add("join", fmt.Errorf("join: %w", wire.Error{Code: wire.CodeRoomFull, Message: "no seat left"}))
+	p.Add("join", errors.New("join: no place"))
+	p.Add("join", fmt.Errorf("join: %w", context.DeadlineExceeded))
+	p.Act(scenario.Mute, driver.Declined("no place"))
 	refused := map[bool]int{}
-	for _, one := range p.list() {
+	for _, one := range p.List() {
 		refused[one.Refused] += one.Count
 		assert.False(t, one.Refused && one.Act, "an event of the timeline brings nobody in: %v", one)
 	}

@@ -1,4 +1,4 @@
-package loadgen
+package problem
 
 import (
 	"cmp"
@@ -16,6 +16,9 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
+
+// ErrUnanswered means that the server did not answer a request though the generator ran.
+var ErrUnanswered = errors.New("the server did not answer")
 
 // A Problem is an error that did not end the run, with the number of times it happened.
 type Problem struct {
@@ -53,23 +56,24 @@ func (p Problem) String() string {
 	return text + ")"
 }
 
-// problems counts problems by what failed and the kind of the error. It is safe for
+// A Counter counts problems by what failed and the kind of the error. It is safe for
 // concurrent use.
-type problems struct {
+type Counter struct {
 	mu    sync.Mutex
 	kinds map[Problem]*Problem // by what they have in common
 	texts map[Problem]*Problem // by their own text
 }
 
-// maxProblems is how many kinds of problems are counted separately, and maxTexts how many
+// maxKinds is how many kinds of problems are counted separately, and maxTexts how many
 // texts are known of all of them.
-const maxProblems, maxTexts = 100, 1000
+const maxKinds, maxTexts = 100, 1000
 
-// others stands for the kinds beyond maxProblems.
+// others stands for the kinds beyond maxKinds.
 const others = "(other errors)"
 
-func newProblems() *problems {
-	return &problems{kinds: map[Problem]*Problem{}, texts: map[Problem]*Problem{}}
+// NewCounter returns a counter of no problems.
+func NewCounter() *Counter {
+	return &Counter{kinds: map[Problem]*Problem{}, texts: map[Problem]*Problem{}}
 }
 
 // varying matches what differs between errors of one kind: URLs, addresses, people,
@@ -79,15 +83,15 @@ var varying = regexp.MustCompile(`https?://[^\s"]+` +
 	`|\b(speaker|listener|host) \d+\.\d+|\bearshot-\d+` +
 	`|\b[0-9a-fA-F]{8}[0-9a-fA-F-]*\b|\b(\d+(\.\d+)?(h|m|s|ms|µs|ns))+\b`)
 
-// add counts an error. It ignores nil and the cancellation of an interrupted run.
-func (p *problems) add(doing string, err error) { p.count(Problem{Doing: doing}, err) }
+// Add counts an error. It ignores nil and the cancellation of an interrupted run.
+func (p *Counter) Add(doing string, err error) { p.count(Problem{Doing: doing}, err) }
 
-// act counts an error of a timeline event.
-func (p *problems) act(verb scenario.Verb, err error) {
+// Act counts an error of a timeline event.
+func (p *Counter) Act(verb scenario.Verb, err error) {
 	p.count(Problem{Doing: string(verb), Act: true}, err)
 }
 
-func (p *problems) count(key Problem, err error) {
+func (p *Counter) count(key Problem, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
@@ -98,9 +102,9 @@ func (p *problems) count(key Problem, err error) {
 		return
 	}
 	key.Error = table.Printable(urltext.Scrub(err.Error())) // it may quote the target
-	key.Own, key.Shared = atLimit(err), sharedLimit(err)
+	key.Own, key.Shared = AtLimit(err), sharedLimit(err)
 	key.Refused = !key.Act && driver.Refused(err)
-	key.Unanswered = key.Act && errors.Is(err, errUnanswered)
+	key.Unanswered = key.Act && errors.Is(err, ErrUnanswered)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kind := p.texts[key]
@@ -116,12 +120,12 @@ func (p Problem) group() Problem {
 }
 
 // kind returns the kind of a problem whose text is new. p.mu is held.
-func (p *problems) kind(key Problem) *Problem {
+func (p *Counter) kind(key Problem) *Problem {
 	group := key.group()
 	kind := p.kinds[group]
 	if kind == nil {
 		first := key
-		if len(p.kinds) >= maxProblems {
+		if len(p.kinds) >= maxKinds {
 			first.Error, group.Error = others, others
 			if rest := p.kinds[group]; rest != nil {
 				return rest
@@ -153,9 +157,9 @@ func joined(err error) []error {
 	return all.Unwrap()
 }
 
-// atLimit reports whether an error means that this process has no file descriptor or port left,
+// AtLimit reports whether an error means that this process has no file descriptor or port left,
 // or its machine no descriptor or buffer.
-func atLimit(err error) bool {
+func AtLimit(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) || sharedLimit(err)
 }
 
@@ -164,8 +168,8 @@ func sharedLimit(err error) bool {
 	return errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS)
 }
 
-// list returns the problems, the most frequent first.
-func (p *problems) list() []Problem {
+// List returns the problems, the most frequent first.
+func (p *Counter) List() []Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := make([]Problem, 0, len(p.kinds))
@@ -187,9 +191,9 @@ func sortProblems(list []Problem) {
 	})
 }
 
-// mergeProblems are the problems of several processes as one list. Those whose texts are
+// Merge returns the problems of several processes as one list. Those whose texts are
 // alike but for addresses, names and times count together.
-func mergeProblems(lists [][]Problem) []Problem {
+func Merge(lists [][]Problem) []Problem {
 	var all []Problem
 	at := map[Problem]int{}
 	for _, list := range lists {
