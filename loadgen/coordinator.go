@@ -13,6 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 // A coordinator holds a run together that several workers play: it passes on what they tell
@@ -32,11 +33,11 @@ type coordinator struct {
 	span          Span
 	steadyAt      time.Duration // when the steady state begins; 0 is not known
 	measured      time.Duration // when the measuring ends; 0 is not known
-	sampling      *sampling
-	before, after *sample // when they have come
-	began         bool    // the first is on its way
+	sampling      *usage.Sampling
+	before, after *usage.Sample // when they have come
+	began         bool          // the first is on its way
 	ends          endSamples
-	last          *sample
+	last          *usage.Sample
 	drops         uint64
 	interrupted   bool
 	stopping      string
@@ -104,7 +105,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) 
 		scoreboard: newScoreboard(cfg, clock, problem.NewCounter()), hub: hub, lag: &metric.Trend{},
 		offers: map[string][][]byte{},
 	}
-	c.sampling = newSampling(c.sampler)
+	c.sampling = usage.NewSampling(c.sampler)
 	var hosts []string
 	for _, w := range hub.Workers() {
 		c.workers = append(c.workers, &workerState{Worker: Worker{WorkerInfo: w}, offered: map[string]bool{}})
@@ -138,7 +139,7 @@ func (c *coordinator) tallies() (all []*Tally) {
 
 func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error) {
 	measuring := context.WithoutCancel(ctx)
-	c.sampling.take(measuring, ofSecond)
+	c.sampling.Take(measuring, usage.OfSecond)
 	tick := time.NewTicker(ReportEvery)
 	defer tick.Stop()
 	cancelled := ctx.Done()
@@ -151,7 +152,7 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 			c.stop("interrupted")
 		case d := <-c.hub.Reports():
 			c.deliver(d)
-		case t := <-c.sampling.taken:
+		case t := <-c.sampling.Taken:
 			c.enterSample(t)
 		case <-tick.C:
 			c.checkSelf()
@@ -160,7 +161,7 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 			since := time.Since(second).Round(ReportEvery)
 			if since >= time.Second {
 				second = second.Add(since) // a tick that comes early or late moves no other
-				c.sampling.take(measuring, ofSecond)
+				c.sampling.Take(measuring, usage.OfSecond)
 				c.checkAborts()
 			}
 			if merged := c.merger.Closed(); since >= time.Second || merged > shown {
@@ -170,11 +171,11 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 		}
 	}
 	c.send()
-	for _, t := range c.sampling.wait() {
+	for _, t := range c.sampling.Wait() {
 		c.enterSample(t)
 	}
 	if c.after == nil {
-		c.after = new(c.sampler.sample(measuring))
+		c.after = new(c.sampler.Sample(measuring))
 	}
 	if c.before == nil { // it ended before
 		c.before = c.after

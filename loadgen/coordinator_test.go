@@ -13,6 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 // noHub is a hub that carries nothing.
@@ -109,8 +110,8 @@ func TestCoordinatorCountsTheMeasuredTime(t *testing.T) {
 			co.workers[0].tally = &Tally{SocketDrops: 3, NowCPU: cpu}
 			co.checkAborts()
 			assert.Equal(t, c.counts, co.gate.aborted() != nil, "a threshold ends the run")
-			before := sample{at: c.now - time.Second, server: &host.Usage{}}
-			co.observe(before, sample{at: c.now, server: &host.Usage{Memory: 5}})
+			before := usage.Sample{At: c.now - time.Second, Server: &host.Usage{}}
+			co.observe(before, usage.Sample{At: c.now, Server: &host.Usage{Memory: 5}})
 			assert.Equal(t, c.counts, co.used.Load() != nil, "what the server uses")
 			assert.EqualValues(t, 3, co.drops, "nothing counts later that was dropped before")
 			if c.now < begin {

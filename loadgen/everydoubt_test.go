@@ -19,6 +19,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 // untouched says, of what a generator's fault can't do to a metric's figure, why not.
@@ -230,9 +231,10 @@ func figures(r metric.Result) string {
 	return fmt.Sprintf("%v at worst, %v at best (%s)", worst, best, r.Reason)
 }
 
-// onHere is a driver without a server.
-type onHere struct{ here }
+// onHere is a driver without a server, on another machine.
+type onHere struct{ driver.Driver }
 
+func (onHere) Loopback() bool                    { return false }
 func (onHere) Capabilities() driver.Capabilities { return driver.Capabilities{} }
 func (onHere) Target() string                    { return "" }
 
@@ -255,8 +257,8 @@ func sufferBoth(t *testing.T, f sufferedFault, s serverFault, thresholds []metri
 	w.aggregator.Follow(thresholds)
 	w.ledger = measure.NewLedger(w.aggregator)
 	w.play()
-	after := sample{at: 20 * time.Second, server: &host.Usage{CPU: 10 * time.Second, Memory: 1e6}}
-	return w.combine(w.aggregator.Doubts(), []*Tally{w.tally()}, nil, false, Span{}, sample{server: &host.Usage{}}, after)
+	after := usage.Sample{At: 20 * time.Second, Server: &host.Usage{CPU: 10 * time.Second, Memory: 1e6}}
+	return w.combine(w.aggregator.Doubts(), []*Tally{w.tally()}, nil, false, Span{}, usage.Sample{Server: &host.Usage{}}, after)
 }
 
 type sufferingRun struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 // errCoordinatorLost means that the worker's coordinator is gone, so that nobody knows what
@@ -29,8 +30,8 @@ type peers struct {
 
 	sending  sync.Mutex // held while a report is made and sent
 	sequence uint64
-	steady   *sample // from the beginning of the steady state
-	now      *sample // the last one
+	steady   *usage.Sample // from the beginning of the steady state
+	now      *usage.Sample // the last one
 
 	bound     atomic.Int64  // see clockBound
 	reporting time.Duration // for how long a report has been being made; for talk
@@ -256,7 +257,7 @@ func (p *peers) awaitKnown(ctx context.Context, t time.Duration) {
 }
 
 // enterSteady takes the sample from the beginning of the steady state.
-func (p *peers) enterSteady(s sample) {
+func (p *peers) enterSteady(s usage.Sample) {
 	p.sending.Lock()
 	defer p.sending.Unlock()
 	p.steady = &s
@@ -264,7 +265,7 @@ func (p *peers) enterSteady(s sample) {
 
 // measured has the next report tell what was measured. It is called once a second, by
 // whoever settles.
-func (p *peers) measured(now sample) {
+func (p *peers) measured(now usage.Sample) {
 	p.sending.Lock()
 	p.now = &now
 	p.sending.Unlock()
@@ -358,7 +359,7 @@ func (p *peers) report() (report Report) {
 }
 
 // finish sends the last report of a run that has been played.
-func (p *peers) finish(final *FinalTally, now sample) error {
+func (p *peers) finish(final *FinalTally, now usage.Sample) error {
 	p.sending.Lock()
 	defer p.sending.Unlock()
 	p.sendReport(true, func(report *Report) {

@@ -9,6 +9,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 // A Result is what a run measured.
@@ -120,19 +121,19 @@ type Server struct {
 }
 
 // describe enters what is known of the server's machine between two samples.
-func (s *Server) describe(before, after sample) {
-	window := after.at - before.at
-	if before.details != nil && after.details != nil {
-		thread, used := after.details.Busiest(*before.details)
+func (s *Server) describe(before, after usage.Sample) {
+	window := after.At - before.At
+	if before.Details != nil && after.Details != nil {
+		thread, used := after.Details.Busiest(*before.Details)
 		if used > 0 && window > 0 {
 			s.Thread, s.ThreadCores = host.ThreadName(thread), used.Seconds()/window.Seconds()
 		}
-		s.Drops = after.details.DropsSince(*before.details)
+		s.Drops = after.Details.DropsSince(*before.Details)
 	}
 	if s.Local {
 		s.Available, s.Memory = host.MachineMemory()
 	} else {
-		s.Link, _ = host.BusiestLink(before.links, after.links, window)
+		s.Link, _ = host.BusiestLink(before.Links, after.Links, window)
 	}
 }
 
@@ -175,7 +176,7 @@ func (g Generator) Cores() float64 {
 type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 
 // result builds the result of a run that one process has played.
-func (r *run) result(final *FinalTally, interrupted bool, span Span, before, after sample) *Result {
+func (r *run) result(final *FinalTally, interrupted bool, span Span, before, after usage.Sample) *Result {
 	t := r.tally(&before, after)
 	t.Final = final
 	result := r.combine(r.aggregator.Doubts(), []*Tally{t}, nil, interrupted, span, before, after)
@@ -185,7 +186,7 @@ func (r *run) result(final *FinalTally, interrupted bool, span Span, before, aft
 
 // combine builds the result from what the aggregator knows of the listeners, and the
 // processes of themselves.
-func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []string, interrupted bool, span Span, before, after sample) *Result {
+func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []string, interrupted bool, span Span, before, after usage.Sample) *Result {
 	totals := r.aggregator.Totals()
 	values := totals.Values
 	sum := total(tallies, hosts)
@@ -215,17 +216,17 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 
 	_, process := r.Server.(host.ProcessMeter)
 	died, toTheEnd := false, true
-	if last := r.used.Load(); after.server == nil && last != nil {
-		died = after.ended
+	if last := r.used.Load(); after.Server == nil && last != nil {
+		died = after.Ended
 		toTheEnd = died // what it used after the last time that it could be measured is not known
 		after = *last   // this is what it used until then
-		values.Set("server_rss", metric.Gauge(after.server.Memory))
+		values.Set("server_rss", metric.Gauge(after.Server.Memory))
 	}
-	window := (after.at - before.at).Seconds()
-	if before.server != nil && after.server != nil && window > 0 {
-		values.Set("server_rss", metric.Gauge(max(before.server.Memory, after.server.Memory, r.peak.Load())))
+	window := (after.At - before.At).Seconds()
+	if before.Server != nil && after.Server != nil && window > 0 {
+		values.Set("server_rss", metric.Gauge(max(before.Server.Memory, after.Server.Memory, r.peak.Load())))
 	}
-	if used, known := serverCPU(before, after); known && toTheEnd && window > 0 {
+	if used, known := usage.ServerCPU(before, after); known && toTheEnd && window > 0 {
 		cpu := used.Seconds()
 		values.Set("server_cpu", metric.Gauge(cpu/window))
 		if cpu > 0 && r.Scenario.Listeners() > 0 {
@@ -248,8 +249,8 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 	result.Server.Died = died
 	if result.Server.Local = process || r.Driver.Loopback(); result.Server.Local {
 		result.Server.Cores = result.Environment.CPUs
-	} else if after.server != nil {
-		result.Server.Cores = after.server.Cores
+	} else if after.Server != nil {
+		result.Server.Cores = after.Server.Cores
 	}
 	result.Server.describe(before, after)
 	return result

@@ -19,6 +19,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 const (
@@ -184,7 +185,7 @@ func newRun(cfg Config, clock *measure.Clock, share Share) (*run, error) {
 		scoreboard: newScoreboard(cfg, clock, problems), clients: clients, health: health, cores: runtime.GOMAXPROCS(0), share: share,
 		uplinks: &uplinks{had: cfg.Scenario.JoinDeadline.Duration()},
 	}
-	r.sampler.local = health.local
+	r.sampler.Local = health.local
 	r.self, r.mics, r.cast = r.selfTally, r.uplinks.counts, r.castIn
 	if err := r.loadClips(); err != nil {
 		return nil, errors.Join(err, clients.Close())
@@ -267,11 +268,11 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.sleepUntil(playing, span.Hold)
 	r.clients.emulator.BeginSteady(span.Hold)
 	before := r.holdSteady(playing, span.Hold)
-	span.Steady = before.at
+	span.Steady = before.At
 
 	planned := span.Hold + r.Scenario.Hold.Duration()
 	r.aggregator.HoldOpen(min(planned, r.clock.Now()))
-	after := r.sampler.end(background)
+	after := r.sampler.End(background)
 	departs := r.Scenario.Departs() && playing.Err() == nil
 	if span.Stop, err = r.meet(background, "stop", r.stopAt(planned, after), 0, &departs); err != nil {
 		return nil, err
@@ -326,14 +327,14 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 const longSample = time.Second
 
 // stopAt is when the steady state ends that was to end at planned, and at whose end a sample was taken.
-func (r *run) stopAt(planned time.Duration, after sample) time.Duration {
+func (r *run) stopAt(planned time.Duration, after usage.Sample) time.Duration {
 	switch now := r.clock.Now(); {
-	case now-after.at > longSample:
+	case now-after.At > longSample:
 		return now // everybody has gone on meanwhile
-	case r.peers != nil && after.at > planned && after.at < planned+lead:
+	case r.peers != nil && after.At > planned && after.At < planned+lead:
 		return planned // for all, unless an act has lasted longer
 	}
-	return after.at
+	return after.At
 }
 
 // begin begins a measured phase at a time. When it may end is not known yet.
@@ -392,7 +393,7 @@ func (r *run) arrive(ctx context.Context, start time.Duration) {
 
 // holdSteady plays the timeline. It returns at the end of the hold, with the sample
 // from the beginning of the steady state.
-func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample) {
+func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady usage.Sample) {
 	acting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var acts sync.WaitGroup
@@ -410,7 +411,7 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 		}
 	}
 	if warm := r.Scenario.WarmUp.Duration(); warm > 0 && !r.sleepUntil(ctx, from+warm) && r.peers == nil {
-		return r.sampler.sample(ctx) // nothing was measured
+		return r.sampler.Sample(ctx) // nothing was measured
 	} // Of several workers some may have begun it before they heard that the run ends: so all do.
 	steadyAt := r.clock.Now()
 	if r.peers != nil {
@@ -419,7 +420,7 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 	r.begin(measure.Steady, steadyAt)
 	r.aggregator.HoldOpen(from + r.Scenario.Hold.Duration())
 	r.aggregator.Excerpts(steadyAt, from+r.Scenario.Hold.Duration())
-	steady = r.sampler.end(ctx)
+	steady = r.sampler.End(ctx)
 	if r.peers != nil {
 		r.peers.enterSteady(steady)
 	}

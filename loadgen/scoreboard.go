@@ -9,6 +9,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 // A scoreboard is what is known of a run as a whole, and what is told and decided by it:
@@ -19,7 +20,7 @@ type scoreboard struct {
 	clock      *measure.Clock
 	aggregator *measure.Aggregator
 	problems   *problem.Counter
-	sampler    *sampler
+	sampler    *usage.Sampler
 	began      time.Time
 
 	gate      *abortGate
@@ -28,7 +29,7 @@ type scoreboard struct {
 	// peak is the highest memory of the server in the steady state, in bytes, and used the
 	// last sample with the server's use.
 	peak *atomic.Uint64
-	used *atomic.Pointer[sample]
+	used *atomic.Pointer[usage.Sample]
 	// self returns the lag of all generator processes so far, and how many packets they may
 	// have lost.
 	self func() (lag *metric.Trend, lost uint64)
@@ -41,8 +42,8 @@ type scoreboard struct {
 func newScoreboard(cfg Config, clock *measure.Clock, problems *problem.Counter) scoreboard {
 	return scoreboard{
 		Config: cfg, clock: clock, aggregator: measure.NewAggregator(), problems: problems, began: time.Now(),
-		sampler: &sampler{clock: clock, server: cfg.Server, problems: problems},
-		gate:    &abortGate{}, phase: &phase{}, reporting: &sync.Mutex{}, peak: &atomic.Uint64{}, used: &atomic.Pointer[sample]{},
+		sampler: usage.NewSampler(clock, cfg.Server, problems),
+		gate:    &abortGate{}, phase: &phase{}, reporting: &sync.Mutex{}, peak: &atomic.Uint64{}, used: &atomic.Pointer[usage.Sample]{},
 	}
 }
 

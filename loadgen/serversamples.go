@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 // sampleAt has the server measured at the beginning and the end of the steady state.
@@ -12,7 +13,7 @@ func (c *coordinator) sampleAt(ctx context.Context) {
 	now := c.clock.Now()
 	if !c.began && c.steadyAt > 0 && now >= c.steadyAt && c.span.Stop == 0 {
 		c.began = true
-		c.sampling.take(ctx, atBegin)
+		c.sampling.Take(ctx, usage.AtBegin)
 		c.span.Steady = c.steadyAt
 		c.enterPhase(measure.Steady)
 	}
@@ -22,7 +23,7 @@ func (c *coordinator) sampleAt(ctx context.Context) {
 	}
 	if c.ends.due(now, planned, c.span.Stop) {
 		c.ends++
-		c.sampling.take(ctx, atEnd)
+		c.sampling.Take(ctx, usage.AtEnd)
 	}
 }
 
@@ -37,28 +38,28 @@ func (n endSamples) due(now, planned, stop time.Duration) bool {
 }
 
 // enterSample enters a sample that has been taken.
-func (c *coordinator) enterSample(t taken) {
-	switch t.by {
-	case atBegin:
-		c.before = &t.sample
-	case atEnd:
-		c.after = &t.sample
+func (c *coordinator) enterSample(t usage.Taken) {
+	switch t.By {
+	case usage.AtBegin:
+		c.before = &t.Sample
+	case usage.AtEnd:
+		c.after = &t.Sample
 	default:
-		c.sampling.second = false
+		c.sampling.Entered()
 		if c.last != nil {
-			c.observe(*c.last, t.sample)
+			c.observe(*c.last, t.Sample)
 		}
-		c.last = &t.sample
+		c.last = &t.Sample
 	}
 }
 
 // observe enters what the server and the workers used between two samples.
-func (c *coordinator) observe(last, now sample) {
-	if c.span.Arrivals == 0 || now.at < c.span.Arrivals || c.measured > 0 && now.at > c.measured {
+func (c *coordinator) observe(last, now usage.Sample) {
+	if c.span.Arrivals == 0 || now.At < c.span.Arrivals || c.measured > 0 && now.At > c.measured {
 		_, c.drops = c.self()
 		return
 	}
-	l := load(last, now, 0)
+	l := usage.Load(last, now, 0)
 	cpu, memory := 0.0, uint64(0)
 	for _, w := range c.workers {
 		if w.tally != nil && !w.gone() {
@@ -69,10 +70,10 @@ func (c *coordinator) observe(last, now sample) {
 	l.GeneratorCPU, l.GeneratorRSS, l.Drops = &cpu, memory, lost-min(lost, c.drops)
 	c.drops = max(c.drops, lost)
 	c.merger.Load(l)
-	if now.server != nil {
+	if now.Server != nil {
 		c.used.Store(&now)
 		if c.phase.is(measure.Steady) {
-			c.peak.Store(max(c.peak.Load(), now.server.Memory))
+			c.peak.Store(max(c.peak.Load(), now.Server.Memory))
 		}
 	}
 }

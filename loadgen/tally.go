@@ -7,6 +7,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 // A Tally is what one generator process counted beside what its listeners received. Lag
@@ -66,12 +67,12 @@ func (t *Tally) generator() Generator {
 }
 
 // tally returns what the process has counted so far. Lag is since the last call.
-func (r *run) tally(steady *sample, now sample) *Tally {
+func (r *run) tally(steady *usage.Sample, now usage.Sample) *Tally {
 	counts := r.counted()
 	t := &Tally{
 		SocketDrops: counts.dropped, MachineDrops: r.health.machineDrops(), PacketsPerDrop: r.clients.crowd.PacketsPerDrop(),
 		Unstamped: counts.unstamped, Unauthentic: counts.unauthentic, Replayed: counts.replayed,
-		ClockStep: time.Duration(r.health.clockSteps.Load()), CPUs: r.cores, Quota: now.group.Quota, Memory: now.memory,
+		ClockStep: time.Duration(r.health.clockSteps.Load()), CPUs: r.cores, Quota: now.Group.Quota, Memory: now.Memory,
 		Problems: r.problems.List(),
 	}
 	if r.peers != nil {
@@ -87,8 +88,8 @@ func (r *run) tally(steady *sample, now sample) *Tally {
 	t.Mics, t.Published = r.uplinks.counts()
 	t.Asked, t.Recovered = r.clients.nacks.Counts()
 	if steady != nil {
-		if window := (now.at - steady.at).Seconds(); window > 0 {
-			t.CPU, t.CPUWait = (now.own-steady.own).Seconds()/window, max(0, (now.wait-steady.wait).Seconds()/window)
+		if window := (now.At - steady.At).Seconds(); window > 0 {
+			t.CPU, t.CPUWait = (now.Own-steady.Own).Seconds()/window, max(0, (now.Wait-steady.Wait).Seconds()/window)
 		}
 	}
 	return t

@@ -54,7 +54,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, link Link) error {
 		return err
 	}
 	r.tickets = part.Tickets
-	r.sampler.kin = part.Kin
+	r.sampler.Kin = part.Kin
 	r.aggregator.Export()
 	p := newPeers(r, link)
 	p.lost, p.stop = lost, func(string) { r.gate.end() }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 // A Verdict is what a run comes to.
@@ -259,17 +260,17 @@ func busyness(who processes, g loadgen.Generator) (all []string) {
 	if g.CPUs == 0 {
 		return nil
 	}
-	if g.CPU > loadgen.MaxCPU*g.Cores() {
+	if g.CPU > usage.MaxCPU*g.Cores() {
 		may, remedy := count(g.CPUs, "core"), "give "+who.them+" more CPU"
 		if g.Cores() < float64(g.CPUs) {
 			may, remedy = fmt.Sprintf("%.2f cores", g.Quota), "raise the quota of "+who.their+" control group"
 		}
 		all = append(all, fmt.Sprintf("%s %s the bottleneck: %s %.2f of the %s that %s may use (the limit is %.0f%%); %s, or a smaller scenario",
-			who.name, who.were, who.used, g.CPU, may, who.they, loadgen.MaxCPU*100, remedy))
+			who.name, who.were, who.used, g.CPU, may, who.they, usage.MaxCPU*100, remedy))
 	}
-	if cores := float64(g.CPUs); g.CPUWait > loadgen.MaxCPUWait*cores {
+	if cores := float64(g.CPUs); g.CPUWait > usage.MaxCPUWait*cores {
 		all = append(all, fmt.Sprintf("%s %s the bottleneck: others kept %s from the CPU, so that on average %.2f of %s threads waited for a core (the limit is %.0f for %s); stop what else runs, or give %s more CPU",
-			who.name, who.were, who.them, g.CPUWait, who.their, loadgen.MaxCPUWait*cores, count(g.CPUs, "core"), who.them))
+			who.name, who.were, who.them, g.CPUWait, who.their, usage.MaxCPUWait*cores, count(g.CPUs, "core"), who.them))
 	}
 	return all
 }

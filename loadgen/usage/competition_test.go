@@ -1,4 +1,4 @@
-package loadgen
+package usage
 
 import (
 	"os"
@@ -59,7 +59,7 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 		{"what seems to be others is threads that have just begun", nil, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			watch := competition{aggregator: measure.NewAggregator()}
+			watch := Competition{aggregator: measure.NewAggregator()}
 			now, did := coreSample{}, host.ThreadTimes{}
 			for n := range 12 {
 				now.at += competeEvery
@@ -83,7 +83,7 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 
 func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 	const ms = time.Millisecond
-	c := competition{aggregator: measure.NewAggregator()}
+	c := Competition{aggregator: measure.NewAggregator()}
 	now := coreSample{threads: map[int]host.ThreadTimes{1: {}}}
 	c.look(now.threads)
 	c.enter(now)
@@ -116,7 +116,7 @@ func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 // now and then.
 func TestCompetitionAroundAFrame(t *testing.T) {
 	const ms = time.Millisecond
-	c := competition{}
+	c := Competition{}
 	waited := time.Duration(0)
 	c.look(map[int]host.ThreadTimes{1: {}})
 	for _, longer := range []time.Duration{2 * ms, 7 * ms, 4 * ms, 0, 9 * ms} {
@@ -132,10 +132,10 @@ func TestCompetitionFollowsTheServersThreads(t *testing.T) {
 	if usage.Waits == nil {
 		t.Skip("this kernel does not tell for how long threads waited")
 	}
-	c := competition{}
-	c.follow(nil)
+	c := Competition{}
+	c.Follow(nil)
 	assert.Nil(t, c.threads.Load())
-	c.follow(&usage)
+	c.Follow(&usage)
 	require.NotEmpty(t, *c.threads.Load())
 	times := host.ThreadTimesOf(append(*c.threads.Load(), 1<<30))
 	assert.NotEmpty(t, times)

@@ -1,4 +1,4 @@
-package loadgen
+package usage
 
 import (
 	"context"
@@ -14,35 +14,35 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/problem"
 )
 
-// A sample is what both processes have used at one moment.
-type sample struct {
-	at     time.Duration
-	server *host.Usage   // nil if it can't be measured
-	ended  bool          // since its process has ended
-	own    time.Duration // CPU of this process
-	wait   time.Duration // that its threads waited for a core; 0 if unknown
-	memory uint64        // of this process, in bytes; 0 if unknown
+// A Sample is what both processes have used at one moment.
+type Sample struct {
+	At     time.Duration
+	Server *host.Usage   // nil if it can't be measured
+	Ended  bool          // since its process has ended
+	Own    time.Duration // CPU of this process
+	Wait   time.Duration // that its threads waited for a core; 0 if unknown
+	Memory uint64        // of this process, in bytes; 0 if unknown
 	kin    time.Duration // CPU of the run's other processes on this machine
 
 	machine *host.CPUTimes // nil if unknown
-	group   host.ControlGroup
+	Group   host.ControlGroup
 	// details are the server's at the two ends of what is measured, and links what had gone
 	// over the machine's network interfaces; nil else.
-	details *host.Details
-	links   map[string]host.Link
+	Details *host.Details
+	Links   map[string]host.Link
 	// shared means that the generator's quota is the server's, too, or may be.
 	shared bool
 }
 
-// A sampler measures both processes. It is safe for concurrent use.
-type sampler struct {
+// A Sampler measures both processes. It is safe for concurrent use.
+type Sampler struct {
 	clock    *measure.Clock
 	server   host.Meter // or nil
 	problems *problem.Counter
 	// kin are other processes of the run on this machine.
-	kin []int
+	Kin []int
 	// local means that the server is on this machine.
-	local bool
+	Local bool
 
 	mu   sync.Mutex
 	read readings // at last
@@ -57,16 +57,16 @@ type readings struct {
 }
 
 // enter enters what could be read for a sample, and completes the sample by what could not.
-func (r *readings) enter(s *sample, waitKnown bool, kin map[int]time.Duration) {
-	if s.group.Unread {
-		s.group, s.group.Unread = r.group, true
+func (r *readings) enter(s *Sample, waitKnown bool, kin map[int]time.Duration) {
+	if s.Group.Unread {
+		s.Group, s.Group.Unread = r.group, true
 	} else {
-		r.group = s.group
+		r.group = s.Group
 	}
 	if waitKnown {
-		r.wait = s.wait
+		r.wait = s.Wait
 	}
-	s.wait = r.wait
+	s.Wait = r.wait
 	if r.kin == nil {
 		r.kin = map[int]time.Duration{}
 	}
@@ -76,15 +76,21 @@ func (r *readings) enter(s *sample, waitKnown bool, kin map[int]time.Duration) {
 	}
 }
 
-func (m *sampler) sample(ctx context.Context) sample {
-	s := sample{at: m.clock.Now(), own: host.CPU(), memory: host.Memory(), group: host.ControlGroupOf(os.Getpid())}
+// NewSampler returns a sampler. A server that is nil is not measured.
+func NewSampler(clock *measure.Clock, server host.Meter, problems *problem.Counter) *Sampler {
+	return &Sampler{clock: clock, server: server, problems: problems}
+}
+
+// Sample returns what both processes have used until now.
+func (m *Sampler) Sample(ctx context.Context) Sample {
+	s := Sample{At: m.clock.Now(), Own: host.CPU(), Memory: host.Memory(), Group: host.ControlGroupOf(os.Getpid())}
 	wait, waitKnown := host.RunQueueWait()
-	s.wait = wait
+	s.Wait = wait
 	if times, ok := host.MachineTimes(); ok {
 		s.machine = &times
 	}
 	kin := map[int]time.Duration{}
-	for _, pid := range m.kin {
+	for _, pid := range m.Kin {
 		if u, err := host.ProcessUsage(pid); err == nil { // one that has ended uses nothing more
 			kin[pid] = u.CPU
 		}
@@ -92,66 +98,66 @@ func (m *sampler) sample(ctx context.Context) sample {
 	m.mu.Lock()
 	m.read.enter(&s, waitKnown, kin)
 	m.mu.Unlock()
-	s.shared = m.mayShare(s.group)
+	s.shared = m.mayShare(s.Group)
 	if m.server == nil {
 		return s
 	}
 	u, err := m.server.Usage(ctx)
 	if err != nil {
 		m.problems.Add("measure the server", err)
-		s.ended = errors.Is(err, host.ErrEnded)
+		s.Ended = errors.Is(err, host.ErrEnded)
 		return s
 	}
-	s.server = &u
+	s.Server = &u
 	return s
 }
 
 // mayShare reports whether the server may have to share the quota of the generator's control group.
-func (m *sampler) mayShare(own host.ControlGroup) bool {
+func (m *Sampler) mayShare(own host.ControlGroup) bool {
 	if own.Quota == 0 {
 		return false
 	}
 	server, known := m.server.(host.GroupedMeter)
 	if !known {
-		return m.local // nobody says in which group it is
+		return m.Local // nobody says in which group it is
 	}
 	return slices.ContainsFunc(server.ControlGroups(), own.MayShare)
 }
 
-// serverCPU returns the CPU time that the server used between two samples, if that is known.
-func serverCPU(a, b sample) (used time.Duration, known bool) {
-	if a.server == nil || b.server == nil {
+// ServerCPU returns the CPU time that the server used between two samples, if that is known.
+func ServerCPU(a, b Sample) (used time.Duration, known bool) {
+	if a.Server == nil || b.Server == nil {
 		return 0, false
 	}
-	return b.server.CPUSince(*a.server)
+	return b.Server.CPUSince(*a.Server)
 }
 
-// end is a sample at an end of what is measured, with what tells what ran out.
-func (m *sampler) end(ctx context.Context) sample {
-	s := m.sample(ctx)
-	s.links = host.Links()
+// End returns a sample at an end of what is measured, with what tells what ran out.
+func (m *Sampler) End(ctx context.Context) Sample {
+	s := m.Sample(ctx)
+	s.Links = host.Links()
 	if d, ok := m.server.(host.DetailedMeter); ok {
 		details, err := d.Details(ctx)
 		if err == nil {
-			s.details = &details
+			s.Details = &details
 		} // which says no more than that the server can't be measured
 	}
 	return s
 }
 
-// load returns what both processes used between two samples.
-func load(a, b sample, drops uint64) measure.Load {
-	l := measure.Load{From: a.at, Until: b.at, GeneratorRSS: b.memory, Drops: drops}
-	time := (b.at - a.at).Seconds()
+// Load returns what both processes used between two samples.
+func Load(a, b Sample, drops uint64) measure.Load {
+	l := measure.Load{From: a.At, Until: b.At, GeneratorRSS: b.Memory, Drops: drops}
+	time := (b.At - a.At).Seconds()
 	if time <= 0 {
 		return l
 	}
-	own := (b.own - a.own).Seconds() / time
+	own := (b.Own - a.Own).Seconds() / time
 	l.GeneratorCPU = &own
-	if b.server != nil {
-		l.ServerRSS = b.server.Memory
+	if b.Server != nil {
+		l.ServerRSS = b.Server.Memory
 	}
-	if used, known := serverCPU(a, b); known {
+	if used, known := ServerCPU(a, b); known {
 		cpu := used.Seconds() / time
 		l.ServerCPU = &cpu
 	}

@@ -1,4 +1,4 @@
-package loadgen
+package usage
 
 import (
 	"context"
@@ -22,14 +22,14 @@ const (
 	othersRush     = 0.5
 )
 
-// A competition watches whether a server on the generator's machine waits for cores while the
+// A Competition watches whether a server on the generator's machine waits for cores while the
 // generator, or others, run on them, and books by how much it may be behind for that. The second of
 // an [observer] is too long for it: a crowd that reads what a server has just sent is in its way for
 // moments. As long as a core is free now and then, the server is behind for no longer than it waited
 // around one frame; else, since the last time that one was.
 //
 // Its watch is for one goroutine. Follow is safe for concurrent use.
-type competition struct {
+type Competition struct {
 	clock      *measure.Clock
 	aggregator *measure.Aggregator
 	threads    atomic.Pointer[[]int] // of the server; nil if it is not measured
@@ -62,17 +62,30 @@ func othersShare(uses ...coreUse) float64 {
 	return sum.others.Seconds() / max(sum.all, 1).Seconds()
 }
 
-// follow sets which threads the server has; others of its processes are found from them.
-func (c *competition) follow(u *host.Usage) {
+// NewCompetition returns a competition that is not watched yet.
+func NewCompetition(clock *measure.Clock, a *measure.Aggregator) *Competition {
+	return &Competition{clock: clock, aggregator: a}
+}
+
+// Follow sets which threads the server has; others of its processes are found from them.
+func (c *Competition) Follow(u *host.Usage) {
 	if u != nil && u.Waits != nil {
 		threads := slices.Collect(maps.Keys(u.Waits))
 		c.threads.Store(&threads)
 	}
 }
 
-// watch books until ctx is done.
-func (c *competition) watch(ctx context.Context) {
-	for n := 1; pause(ctx, measure.BinLength); n++ {
+// Watch books until ctx is done.
+func (c *Competition) Watch(ctx context.Context) {
+	glance := time.NewTimer(measure.BinLength)
+	defer glance.Stop()
+	for n := 1; ; n++ {
+		glance.Reset(measure.BinLength)
+		select {
+		case <-glance.C:
+		case <-ctx.Done():
+			return
+		}
 		threads := c.threads.Load()
 		if threads == nil {
 			continue
@@ -90,14 +103,14 @@ func (c *competition) watch(ctx context.Context) {
 }
 
 // look enters what the server's threads have done since the last frame.
-func (c *competition) look(threads map[int]host.ThreadTimes) {
+func (c *Competition) look(threads map[int]host.ThreadTimes) {
 	_, waited := since(c.glance, threads)
 	c.longest = max(c.longest, c.waited+waited)
 	c.glance, c.waited = threads, waited
 }
 
 // enter books what happened since the last sample.
-func (c *competition) enter(now coreSample) {
+func (c *Competition) enter(now coreSample) {
 	before := c.last
 	c.last = now
 	if before.threads == nil {
