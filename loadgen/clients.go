@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // TURN is the TURN server of those who go by one.
@@ -28,7 +29,7 @@ type clients struct {
 	names        hostNames
 }
 
-func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, problems *problem.Counter) (*clients, error) {
+func newClients(cfg Config, clock *measure.Clock, health *tally.Health, problems *problem.Counter) (*clients, error) {
 	capabilities := cfg.Driver.Capabilities()
 	for _, via := range cfg.Scenario.Transports() {
 		if !via.Relayed() {
@@ -39,17 +40,17 @@ func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, probl
 		}
 	}
 	nacks := &feedback.NACKCounter{}
-	pion, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(capabilities), nacks, health.recordRead, cfg.TURN)
+	pion, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(capabilities), nacks, health.RecordRead, cfg.TURN)
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := client.NewCrowd(clock, nacks, health.recordRead, maxVoices(cfg.Scenario), cfg.TURN)
+	crowd, err := client.NewCrowd(clock, nacks, health.RecordRead, maxVoices(cfg.Scenario), cfg.TURN)
 	if err != nil {
 		return nil, err
 	}
 	return &clients{
 		scenario: cfg.Scenario, capabilities: capabilities, pion: pion, crowd: crowd, nacks: nacks,
-		emulator: netem.NewEmulator(clock, cfg.Scenario.Seed, problems.Add, func(d time.Duration) { health.recordRead(d, 1) }),
+		emulator: netem.NewEmulator(clock, cfg.Scenario.Seed, problems.Add, func(d time.Duration) { health.RecordRead(d, 1) }),
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // comeBackPause is how long a person waits on average between two attempts to come back.
@@ -50,14 +51,14 @@ func (p *person) comeBack(ctx context.Context, moved bool) {
 	if left {
 		return
 	}
-	r.moderation.reconnected(r.tookAgain(ctx, lost, err))
+	r.moderation.Reconnected(r.tookAgain(ctx, lost, err))
 	r.problems.Add("come back", err)
 	if err != nil {
 		return
 	}
 	if sender != nil {
 		old, err := p.reopenMic(trying, sender, moved)
-		r.moderation.reopened(r.tookAgain(ctx, lost, err))
+		r.moderation.Reopened(r.tookAgain(ctx, lost, err))
 		r.problems.Add("open the lost mic again", err)
 		defer func() { p.dropMic(trying, sender, old, moved) }()
 	}
@@ -70,12 +71,12 @@ func (p *person) comeBack(ctx context.Context, moved bool) {
 }
 
 // tookAgain is how long it took until something that was lost was there again, or came to nothing.
-func (r *run) tookAgain(ctx context.Context, lost time.Duration, err error) interval {
+func (r *run) tookAgain(ctx context.Context, lost time.Duration, err error) tally.Interval {
 	switch {
 	case err == nil:
-		return interval{from: lost, until: r.clock.Now()}
+		return tally.Interval{From: lost, Until: r.clock.Now()}
 	case ctx.Err() != nil: // the run is over: it might have succeeded
-		return interval{from: lost, until: r.clock.Now(), unfinished: true, had: actTimeout}
+		return tally.Interval{From: lost, Until: r.clock.Now(), Unfinished: true, Had: actTimeout}
 	}
 	return r.failed(lost, err)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -63,8 +64,8 @@ type workerState struct {
 	horizon   measure.Bin
 	processed time.Duration
 	dropped   uint64
-	tally     *Tally
-	final     *FinalTally
+	tally     *tally.Tally
+	final     *tally.Final
 	offered   map[string]bool
 	measured  bool // has told all
 	done      bool
@@ -114,7 +115,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) 
 	c.aggregator.Follow(cfg.Scenario.Thresholds)
 	c.merger = measure.NewMerger(c.aggregator, hosts)
 	c.self = func() (*metric.Trend, uint64) {
-		return c.lag, total(c.tallies(), hosts).lost
+		return c.lag, tally.Total(c.tallies(), hosts).Lost
 	}
 	c.mics = func() (all, open int) {
 		for _, w := range c.workers {
@@ -130,7 +131,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) 
 	return c.play(ctx, hosts)
 }
 
-func (c *coordinator) tallies() (all []*Tally) {
+func (c *coordinator) tallies() (all []*tally.Tally) {
 	for _, w := range c.workers {
 		all = append(all, w.tally)
 	}
@@ -366,7 +367,7 @@ func (c *coordinator) take(i int, w *workerState, r Report) error {
 		case w.tally != nil:
 			w.tally.Problems = r.Problems
 		case len(r.Problems) > 0:
-			w.tally = &Tally{Problems: r.Problems}
+			w.tally = &tally.Tally{Problems: r.Problems}
 		}
 		if !w.measured || w.final == nil || r.Failed != "" { // it ended before its part did
 			w.done = false

@@ -13,6 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -72,7 +73,7 @@ func played(t *testing.T, now time.Duration) *coordinator {
 		co.workers = append(co.workers, &workerState{Worker: Worker{WorkerInfo: WorkerInfo{Name: name}}, offered: map[string]bool{}})
 	}
 	co.merger = measure.NewMerger(co.aggregator, []string{"a", "b"})
-	co.self = func() (*metric.Trend, uint64) { return co.lag, total(co.tallies(), []string{"a", "b"}).lost }
+	co.self = func() (*metric.Trend, uint64) { return co.lag, tally.Total(co.tallies(), []string{"a", "b"}).Lost }
 	return co
 }
 
@@ -107,7 +108,7 @@ func TestCoordinatorCountsTheMeasuredTime(t *testing.T) {
 				co.enter("stop", offer(end))
 				co.enter("settling", offer(end))
 			}
-			co.workers[0].tally = &Tally{SocketDrops: 3, NowCPU: cpu}
+			co.workers[0].tally = &tally.Tally{SocketDrops: 3, NowCPU: cpu}
 			co.checkAborts()
 			assert.Equal(t, c.counts, co.gate.aborted() != nil, "a threshold ends the run")
 			before := usage.Sample{At: c.now - time.Second, Server: &host.Usage{}}
@@ -139,7 +140,7 @@ func TestCoordinatorHasAllThatIsTold(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			co := played(t, time.Minute)
 			for _, w := range co.workers[:c.told] {
-				w.measured, w.final = true, &FinalTally{}
+				w.measured, w.final = true, &tally.Final{}
 			}
 			assert.Equal(t, c.interrupted, !allTold(co.workers), "somebody who interrupts the run interrupts the measuring")
 			for i := range co.workers {

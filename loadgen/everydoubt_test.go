@@ -19,6 +19,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -258,7 +259,7 @@ func sufferBoth(t *testing.T, f sufferedFault, s serverFault, thresholds []metri
 	w.ledger = measure.NewLedger(w.aggregator)
 	w.play()
 	after := usage.Sample{At: 20 * time.Second, Server: &host.Usage{CPU: 10 * time.Second, Memory: 1e6}}
-	return w.combine(w.aggregator.Doubts(), []*Tally{w.tally()}, nil, false, Span{}, usage.Sample{Server: &host.Usage{}}, after)
+	return w.combine(w.aggregator.Doubts(), []*tally.Tally{w.tally()}, nil, false, Span{}, usage.Sample{Server: &host.Usage{}}, after)
 }
 
 type sufferingRun struct {
@@ -383,18 +384,24 @@ func (w *sufferingRun) receive(listener, source int, b, number measure.Bin, late
 	w.arrivals[at] = append(w.arrivals[at], func() { w.listeners[listener].Receive(p) })
 }
 
+// reported is what the server has reported of a mic.
+type reported feedback.Upstream
+
+// Upstream returns it.
+func (r reported) Upstream() feedback.Upstream { return feedback.Upstream(r) }
+
 // tally is what the run measured beside what its listeners received.
-func (w *sufferingRun) tally() *Tally {
+func (w *sufferingRun) tally() *tally.Tally {
 	f, slow := w.fault, w.fault.slow+w.server.slow
-	m, worst, best := &moderationStats{}, metric.Values{}, metric.Values{}
+	m, worst, best := &tally.Moderation{}, metric.Values{}, metric.Values{}
 	from, until := f.struck-50*time.Millisecond, f.struck+50*time.Millisecond+slow
-	m.reconnected(interval{from: from, until: until})
+	m.Reconnected(tally.Interval{From: from, Until: until})
 	late := f.late(f.struckBin) // the first frame that is heard
-	for _, hear := range []func(interval){m.promoted, m.reopened} {
-		hear(interval{from: from, until: max(until, f.struck+50*time.Millisecond+late), sentLate: late})
+	for _, hear := range []func(tally.Interval){m.Promoted, m.Reopened} {
+		hear(tally.Interval{From: from, Until: max(until, f.struck+50*time.Millisecond+late), SentLate: late})
 	}
-	order := silenceOrder{f.struck - 10*time.Millisecond, f.struck + 10*time.Millisecond + f.own}
-	for _, name := range []string{"mute_silence", "kick_silence"} {
+	order := tally.SilenceOrder{Requested: f.struck - 10*time.Millisecond, Acknowledged: f.struck + 10*time.Millisecond + f.own}
+	for _, verb := range []scenario.Verb{scenario.Mute, scenario.Kick} {
 		// A frame was on its way when the server acknowledged.
 		onItsWay := func(after time.Duration) int {
 			if after < f.struck {
@@ -402,13 +409,13 @@ func (w *sufferingRun) tally() *Tally {
 			}
 			return 0
 		}
-		m.silenced(name, order.count(onItsWay, w.aggregator.Slowed(order.requested, order.acknowledged), ignoreMuteFor, f.dropped))
+		m.Silenced(verb.Spec(), order.Count(onItsWay, w.aggregator.Slowed(order.Requested, order.Acknowledged), tally.IgnoreMuteFor, f.dropped))
 	}
-	m.durations(w.aggregator, worst, best)
-	m.packets(worst, best)
-	t := &Tally{
+	m.Durations(w.aggregator, worst, best)
+	m.Packets(worst, best)
+	t := &tally.Tally{
 		Lag: &metric.Trend{}, SocketDrops: f.dropped, Asked: 100, Recovered: 100,
-		Final: &FinalTally{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}},
+		Final: &tally.Final{Worst: map[string]*metric.Trend{}, Best: map[string]*metric.Trend{}},
 	}
 	t.Lag.Record(1)
 	lost := uint64(0)
@@ -432,19 +439,22 @@ func (w *sufferingRun) tally() *Tally {
 			t.Final.Best[name] = b
 		}
 	}
-	own := &lateness{}
+	own := &tally.Lateness{}
 	for b := range measure.Bin(runBins) {
-		own.enter(f.late(b), f.late(b))
+		own.Enter(f.late(b), f.late(b))
 	}
-	mics := &uplinks{had: f.lasting + 2*lastHalf, all: []*uplink{{
-		from: f.struck - 100*time.Millisecond, until: f.struck + slow + 100*time.Millisecond, open: true, closed: &ending{
-			at: 20 * time.Second, rtt: 5*time.Millisecond + w.server.wait + (f.own+f.behind)/10, checks: 10, ownJitter: own.jitter(),
-			upstream: feedback.Upstream{Sent: 1000, Covered: 1000, Lost: lost + w.server.lost, Excused: excused, Jitter: own.jitter() + time.Millisecond + w.server.jitter, Reports: 20},
-		},
-	}}}
+	mics := tally.NewUplinks(f.lasting + 2*lastHalf)
+	mic := mics.Add(f.struck - 100*time.Millisecond)
+	mic.Opened(f.struck+slow+100*time.Millisecond, 0)
+	mic.Release(func() tally.Ending {
+		return tally.Ending{
+			At: 20 * time.Second, RTT: 5*time.Millisecond + w.server.wait + (f.own+f.behind)/10, Checks: 10, OwnJitter: own.Jitter(),
+			Reports: reported{Sent: 1000, Covered: 1000, Lost: lost + w.server.lost, Excused: excused, Jitter: own.Jitter() + time.Millisecond + w.server.jitter, Reports: 20},
+		}
+	})
 	if f.breaks { // another comes to nothing
-		mics.all = append(mics.all, &uplink{from: f.struck - 10*time.Millisecond, until: f.struck - 10*time.Millisecond + f.lasting + 2*lastHalf, err: errors.New("nothing came")})
+		mics.Add(f.struck-10*time.Millisecond).Failed(f.struck-10*time.Millisecond+f.lasting+2*lastHalf, errors.New("nothing came"))
 	}
-	t.Final.Uplinks = mics.sum(w.aggregator, f.dropped)
+	t.Final.Uplinks = mics.Sum(w.aggregator, f.dropped)
 	return t
 }

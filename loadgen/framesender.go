@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // inFlight is how many frames a mute or a leave may overtake: signaling takes another
@@ -25,7 +26,7 @@ type frameSender struct {
 	publisher *client.Publisher
 	// leaving is a publisher that goes on beside the one that has replaced it; nil: none.
 	leaving *client.Publisher
-	uplink  *uplink
+	uplink  *tally.Uplink
 	source  *measure.Source
 	turns   *scenario.Turns // nil: always speaks
 	seed    int64
@@ -42,7 +43,7 @@ type frameSender struct {
 	// ignoresMute sends frames that nobody should hear.
 	ignoresMute bool
 	// lateness is that of the last frame.
-	lateness lateness
+	lateness tally.Lateness
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -51,21 +52,21 @@ type frameSender struct {
 // openMic connects the person's publisher and starts sending. from is when the mic was to
 // begin to open.
 func (p *person) openMic(ctx context.Context, from time.Duration) error {
-	u := p.room.run.uplinks.add(from)
+	u := p.room.run.uplinks.Add(from)
 	err := p.connectMic(ctx, u)
 	if err != nil {
-		u.failed(p.room.run.clock.Now(), err)
+		u.Failed(p.room.run.clock.Now(), err)
 	}
 	return err
 }
 
-func (p *person) connectMic(ctx context.Context, u *uplink) error {
+func (p *person) connectMic(ctx context.Context, u *tally.Uplink) error {
 	r := p.room.run
 	m, err := p.publish(ctx)
 	if err != nil {
 		return fmt.Errorf("open the mic: %w", err)
 	}
-	u.opened(r.clock.Now(), m.OwnWait())
+	u.Opened(r.clock.Now(), m.OwnWait())
 	group := r.Scenario.Cast[p.group]
 	source, err := p.room.addSource(p)
 	if err != nil {
@@ -132,7 +133,7 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	}
 	intended := t.source.Intended(b)
 	late := t.run.clock.Now() - intended
-	t.run.health.recordSend(late)
+	t.run.health.RecordSend(late)
 	if t.ignoresMute {
 		t.source.SendIgnored(b, late)
 	} else {
@@ -148,7 +149,7 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	}
 	t.sequence++
 	left := t.run.clock.Now() - intended
-	t.lateness.enter(late, left)
+	t.lateness.Enter(late, left)
 	if left >= measure.LateLoss {
 		t.publisher.SentLate()
 	}
@@ -212,9 +213,15 @@ func (t *frameSender) mic() *client.Publisher {
 // may end it. It is called before the client leaves, and before the server is told to.
 func (t *frameSender) release() {
 	t.mu.Lock()
-	own := t.lateness.jitter()
+	own := t.lateness.Jitter()
 	t.mu.Unlock()
-	t.uplink.release(t.run.clock.Now(), t.mic(), own)
+	now, m := t.run.clock.Now(), t.mic()
+	t.uplink.Release(func() tally.Ending {
+		e := tally.Ending{At: now, Reports: m.EndUpstream(), OwnJitter: own}
+		e.LostAt, e.Lost = m.Lost()
+		e.RTT, e.Checks = m.RTT()
+		return e
+	})
 }
 
 // Close stops sending and closes the publisher.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // A Link connects a worker's run with the coordinator's. Messages come in their order, and
@@ -89,7 +90,7 @@ type Report struct {
 	// Offers are what the worker puts into exchanges, by their keys.
 	Offers map[string][]byte `json:"offers,omitempty"`
 	Parts  []measure.Part    `json:"parts,omitempty"`
-	Tally  *Tally            `json:"tally,omitempty"`
+	Tally  *tally.Tally      `json:"tally,omitempty"`
 	// Done means that nothing follows: the worker has played its part.
 	Done bool `json:"done,omitempty"`
 	// Problems are those of the whole part, when it is done.

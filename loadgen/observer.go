@@ -67,7 +67,7 @@ func (o *observer) observe(ctx context.Context) {
 	r, before := o.run, o.last
 	now := r.sampler.Sample(ctx)
 	if step := r.clock.Sync(); step > 0 {
-		r.health.recordClockStep(step)
+		r.health.RecordClockStep(step)
 		r.aggregator.Doubt(measure.Stepped, max(0, before.At-time.Second), now.At)
 	}
 	drops := o.drops(now.At)
@@ -90,7 +90,7 @@ func (o *observer) observe(ctx context.Context) {
 // returns it.
 func (o *observer) drops(now time.Duration) uint64 {
 	r := o.run
-	_, complete := r.health.dropped.Read()
+	complete := r.health.DropsKnown() // before the drops are read
 	drops, from := o.enter(r.lost(), complete, now)
 	r.dropped.Store(o.lost)
 	r.aggregator.Drop(drops, from, now)
@@ -124,7 +124,7 @@ func (r *run) settle() (settled measure.Bin) {
 
 // lost is how many packets have been dropped on the generator's side.
 func (r *run) lost() uint64 {
-	return r.counted().dropped + r.health.machineDrops().Total()*r.clients.crowd.PacketsPerDrop()
+	return r.counted().dropped + r.health.MachineDrops().Total()*r.clients.crowd.PacketsPerDrop()
 }
 
 // lostByAll is how many packets have been dropped on the sides of all processes that play the run, as
@@ -152,7 +152,7 @@ func (r *run) counted() (counts clientCounts) {
 // audio is scored. That takes all cores there are, which a server on this machine lacks, too. What of the measured was
 // in doubt is known later.
 func (r *run) endMeasuring() {
-	r.health.end()
+	r.health.End()
 	counts := r.counted()
 	r.clientsAtEnd.Store(&counts)
 	r.clients.nacks.End(r.clock.Now())

@@ -97,9 +97,9 @@ func (r *run) obey(ctx context.Context, o Order) Outcome {
 		return out
 	}
 	i := r.failed(asked, err)
-	out.Error, out.Refused = err.Error(), i.refused
+	out.Error, out.Refused = err.Error(), i.Refused
 	switch late := errors.Is(err, context.DeadlineExceeded); {
-	case i.atBest(r.aggregator) < i.had, problem.AtLimit(err):
+	case i.InDoubt(r.aggregator), problem.AtLimit(err):
 		out.InDoubt = true
 	case late:
 		out.Unanswered = true

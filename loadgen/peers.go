@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -359,7 +360,7 @@ func (p *peers) report() (report Report) {
 }
 
 // finish sends the last report of a run that has been played.
-func (p *peers) finish(final *FinalTally, now usage.Sample) error {
+func (p *peers) finish(final *tally.Final, now usage.Sample) error {
 	p.sending.Lock()
 	defer p.sending.Unlock()
 	p.sendReport(true, func(report *Report) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -24,9 +25,9 @@ func TestWorkersKnowWhatTheOthersDropped(t *testing.T) {
 		assert.Equal(t, others, p.othersDropped())
 		require.NoError(t, p.hear(News{}))
 		assert.Equal(t, others, p.othersDropped(), "it does not become less")
-		order := silenceOrder{requested: time.Second, acknowledged: time.Second}
-		got := order.count(func(time.Duration) int { return 0 }, 0, ignoreMuteFor, p.othersDropped())
-		assert.Equal(t, passed{worst: int(others)}, got)
+		order := tally.SilenceOrder{Requested: time.Second, Acknowledged: time.Second}
+		got := order.Count(func(time.Duration) int { return 0 }, 0, tally.IgnoreMuteFor, p.othersDropped())
+		assert.Equal(t, tally.Passed{Worst: int(others)}, got)
 	}
 }
 

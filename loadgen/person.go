@@ -59,7 +59,7 @@ func (p *person) takeStage(ctx context.Context, from time.Duration) error {
 	case len(r.clips[p.group]) == 0: // a host without a mic
 		return err
 	case err != nil:
-		r.uplinks.add(from).failed(r.clock.Now(), err)
+		r.uplinks.Add(from).Failed(r.clock.Now(), err)
 		return err
 	}
 	return p.openMic(ctx, from)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // errGone means that somebody is not there any more for what they were chosen for.
@@ -26,7 +27,7 @@ func (p *person) reconnect(ctx context.Context) error {
 	participant, gone := p.participant, p.left || p.away
 	p.mu.Unlock()
 	if gone {
-		p.room.run.moderation.notPlayed(scenario.Reconnect.Spec(), 1) // another act has come first
+		p.room.run.moderation.NotPlayed(scenario.Reconnect.Spec(), 1) // another act has come first
 		return errGone
 	}
 	stats, clock := &p.room.run.moderation, p.room.run.clock
@@ -38,11 +39,11 @@ func (p *person) reconnect(ctx context.Context) error {
 		}
 		// It took at least as long as it had: a server that refuses is not fast.
 		if !errors.Is(ctx.Err(), context.Canceled) { // by the end of the run
-			stats.reconnected(p.room.run.failed(lost, err))
+			stats.Reconnected(p.room.run.failed(lost, err))
 		}
 		return err
 	}
-	stats.reconnected(interval{from: lost, until: clock.Now()})
+	stats.Reconnected(tally.Interval{From: lost, Until: clock.Now()})
 	if p.enter(next); p.hasLeft() { // who leaves leaves by the connection that they had then
 		return next.Leave(ctx)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 const (
@@ -142,15 +143,15 @@ func (p *person) enterReopening(ctx, trying context.Context, opened measure.Reop
 		return
 	}
 	from, until, quiet := opened.Times(r.clock.Now())
-	took := interval{from: from, until: until, quiet: quiet, sentLate: p.room.ledger.SentLate(from, until)}
+	took := tally.Interval{From: from, Until: until, Quiet: quiet, SentLate: p.room.ledger.SentLate(from, until)}
 	switch {
 	case ctx.Err() != nil && !opened.Over(): // the run is over: it might have succeeded
-		took.unfinished, took.had = true, actTimeout
+		took.Unfinished, took.Had = true, actTimeout
 	case err != nil:
 		took = r.failed(from, err)
 		r.problems.Add("open the lost ear again", err)
 	}
-	r.moderation.reopened(took)
+	r.moderation.Reopened(took)
 }
 
 // offerAgain opens another ear in the place of the present one, which it closes when the server has replaced it: of one

@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/urltext"
@@ -9,6 +8,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -53,9 +53,9 @@ type Result struct {
 	Series measure.Series
 	Marks  []measure.Mark
 	// Mics counts the mics.
-	Mics Mics
+	Mics tally.Mics
 	// Losses is where packets were lost, as far as RTCP tells.
-	Losses Losses
+	Losses tally.Losses
 	// Problems are the errors that did not end the run.
 	Problems []problem.Problem
 	// Aborted is the threshold that ended the run early, or nil.
@@ -66,7 +66,7 @@ type Result struct {
 	// peer connections.
 	Crowd, Probes measure.Share
 	// Generator is the process that generated the load, or all of the workers.
-	Generator Generator
+	Generator tally.Generator
 	// Workers are those that played the run together, if it was not one process alone.
 	Workers []Worker
 	// ClockChecks are what the workers' speakers say of their clocks, for each two that heard
@@ -86,7 +86,7 @@ func (r *Result) EndedByServer() { r.Interrupted, r.Server.Died = false, true }
 // A Worker is one of the processes that played a run together.
 type Worker struct {
 	WorkerInfo
-	Generator Generator
+	Generator tally.Generator
 	// ClockAhead is by how much its clock was ahead of the coordinator's at last beyond what
 	// it was at the start, and ClockBound by how much that may be wrong. ClockTrouble is why
 	// its clock could not be relied on.
@@ -137,82 +137,26 @@ func (s *Server) describe(before, after usage.Sample) {
 	}
 }
 
-// Generator describes how well the generator itself kept up.
-type Generator struct {
-	// CPU is how many cores it used in the steady state. CPUs is how many it may use, by
-	// the system's and Go's limits.
-	CPU  float64
-	CPUs int
-	// Quota is how many cores the quota of its control group allows; 0 is all.
-	Quota float64
-	// CPUWait is how many of its threads waited for a core while ready to run, on
-	// average over the steady state; 0 if the system does not report it.
-	CPUWait float64
-	// SendLag is how late it sent frames, JoinLag how late joins and timeline events
-	// began, and ReadLag how long packets waited in its sockets and queues. Each is the
-	// 99th percentile.
-	SendLag, JoinLag, ReadLag time.Duration
-
-	SocketDrops uint64 // packets dropped by its sockets
-	// MachineDrops is how many packets the machine dropped, by where.
-	MachineDrops host.Drops
-	// Unstamped counts packets whose receive time was lost before the process read them.
-	// Their latency counts from the reading.
-	Unstamped uint64
-	// ClockStep is the total of the wall clock's steps during the run.
-	ClockStep time.Duration
-}
-
-// Cores is how many cores it may use, by its quota, too.
-func (g Generator) Cores() float64 {
-	if cores := float64(g.CPUs); g.Quota == 0 || cores < g.Quota {
-		return cores
-	}
-	return g.Quota
-}
-
 // A Span holds the times, on the run's clock, at which the arrivals, the hold and the
 // steady state began and the steady state ended.
 type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 
 // result builds the result of a run that one process has played.
-func (r *run) result(final *FinalTally, interrupted bool, span Span, before, after usage.Sample) *Result {
+func (r *run) result(final *tally.Final, interrupted bool, span Span, before, after usage.Sample) *Result {
 	t := r.tally(&before, after)
 	t.Final = final
-	result := r.combine(r.aggregator.Doubts(), []*Tally{t}, nil, interrupted, span, before, after)
-	result.Generator = t.generator()
+	result := r.combine(r.aggregator.Doubts(), []*tally.Tally{t}, nil, interrupted, span, before, after)
+	result.Generator = t.Generator()
 	return result
 }
 
 // combine builds the result from what the aggregator knows of the listeners, and the
 // processes of themselves.
-func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []string, interrupted bool, span Span, before, after usage.Sample) *Result {
+func (r *scoreboard) combine(doubts measure.Doubts, tallies []*tally.Tally, hosts []string, interrupted bool, span Span, before, after usage.Sample) *Result {
 	totals := r.aggregator.Totals()
 	values := totals.Values
-	sum := total(tallies, hosts)
-	if duplicates, ok := values["duplicates"].(metric.Counter); ok {
-		// A duplicate does not pass SRTP's replay protection.
-		values.Set("duplicates", duplicates+metric.Counter(sum.replayed))
-	}
-	if sum.asked > 0 {
-		recovered := metric.Rate{Passes: sum.recovered, Total: sum.asked}
-		for _, name := range []string{"recovered", "recovered" + metric.Selector{By: "nack"}.String()} {
-			values.Set(name, recovered)
-			if sum.excused > 0 {
-				totals.Best.Set(name, recovered.Excuse(sum.excused))
-			}
-		}
-	}
-	for name, worst := range sum.worst {
-		setBounds(name, worst, sum.best[name], values, totals.Best)
-	}
-	sum.uplinks.publish(values, totals.Best)
-	if r.Scenario.Invites() {
-		values.Set("no_shows", metric.Counter(sum.noShows))
-	}
-	values.Set("generator_lag", sum.lag)
-	values.Set("generator_drops", metric.Counter(sum.lost))
-	values.Set("unauthentic", metric.Counter(sum.unauthentic))
+	sum := tally.Total(tallies, hosts)
+	sum.Publish(values, totals.Best, r.Scenario.Invites())
 
 	_, process := r.Server.(host.ProcessMeter)
 	died, toTheEnd := false, true
@@ -240,10 +184,10 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
 		Driver: r.Driver.Capabilities().Driver, Target: urltext.Safe(r.Driver.Target()),
-		Rooms: r.Scenario.Rooms, Speakers: r.Scenario.Rooms * r.Scenario.OnStage(), Seats: r.Scenario.Rooms * r.Scenario.Listeners(), Mics: sum.uplinks.Mics,
+		Rooms: r.Scenario.Rooms, Speakers: r.Scenario.Rooms * r.Scenario.OnStage(), Seats: r.Scenario.Rooms * r.Scenario.Listeners(), Mics: sum.Uplinks.Mics,
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
 		Values: values, Best: totals.Best, Doubts: doubts, Groups: r.aggregator.Groups(), Foreign: totals.Foreign, Elsewhere: totals.Elsewhere, Mistimed: totals.Mistimed, PerhapsMistimed: totals.PerhapsMistimed, Marked: r.marked(),
-		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Losses: sum.losses, Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
+		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Losses: sum.Losses, Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Environment: host.CurrentEnvironment(),
 	}
 	result.Server.Died = died
@@ -254,71 +198,4 @@ func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []st
 	}
 	result.Server.describe(before, after)
 	return result
-}
-
-// A sum is what several generator processes counted, together.
-type tallySum struct {
-	lag                                              *metric.Trend
-	lost                                             uint64
-	unauthentic, replayed, asked, recovered, excused uint64
-	noShows                                          uint64
-	worst, best                                      map[string]*metric.Trend
-	losses                                           Losses
-	uplinks                                          uplinkSum
-}
-
-// total adds up tallies. What a machine dropped all its processes see, so that it counts
-// once for each of the hosts; without hosts each has its own.
-func total(tallies []*Tally, hosts []string) tallySum {
-	sum := tallySum{lag: &metric.Trend{}, worst: map[string]*metric.Trend{}, best: map[string]*metric.Trend{}}
-	machines := map[string]uint64{}
-	for i, t := range tallies {
-		if t == nil {
-			continue
-		}
-		at := fmt.Sprint(i)
-		if hosts != nil {
-			at = hosts[i]
-		}
-		if t.Lag != nil {
-			sum.lag.Merge(t.Lag)
-		}
-		sum.lost += t.SocketDrops
-		machines[at] = max(machines[at], t.MachineDrops.Total()*t.PacketsPerDrop)
-		sum.unauthentic += t.Unauthentic
-		sum.replayed += t.Replayed
-		sum.asked += t.Asked
-		sum.recovered += t.Recovered
-		if t.Final == nil {
-			continue
-		}
-		sum.noShows += t.Final.NoShows
-		sum.excused += t.Final.Excused
-		sum.losses.add(t.Final.Losses)
-		sum.uplinks.add(t.Final.Uplinks)
-		mergeByName(sum.worst, t.Final.Worst)
-		mergeByName(sum.best, t.Final.Best)
-	}
-	for _, n := range machines {
-		sum.lost += n
-	}
-	return sum
-}
-
-func mergeByName(into, of map[string]*metric.Trend) {
-	for name, t := range of {
-		if into[name] == nil {
-			into[name] = &metric.Trend{}
-		}
-		into[name].Merge(t)
-	}
-}
-
-// setBounds sets a trend's worst and best case. A best case that says the same is left out:
-// nothing of the trend is in doubt then.
-func setBounds(name string, worst, best *metric.Trend, atWorst, atBest metric.Values) {
-	atWorst.Set(name, worst)
-	if worst.Summary() != best.Summary() {
-		atBest.Set(name, best)
-	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -146,11 +147,11 @@ func castMics(s *scenario.Scenario) (n int) {
 type run struct {
 	scoreboard
 	clients *clients
-	health  *generatorHealth
+	health  *tally.Health
 	rooms   rooms
-	uplinks *uplinks
+	uplinks *tally.Uplinks
 	// moderation measures how the server carries out what the hosts do.
-	moderation moderationStats
+	moderation tally.Moderation
 	reopening  reopenings
 
 	clips    [][]*speech.Clip // by group of the cast
@@ -176,17 +177,17 @@ type run struct {
 type clientCounts struct{ dropped, unstamped, unauthentic, replayed uint64 }
 
 func newRun(cfg Config, clock *measure.Clock, share Share) (*run, error) {
-	health, problems := newHealth(cfg.Driver.Loopback()), problem.NewCounter()
+	health, problems := tally.NewHealth(cfg.Driver.Loopback()), problem.NewCounter()
 	clients, err := newClients(cfg, clock, health, problems)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{
 		scoreboard: newScoreboard(cfg, clock, problems), clients: clients, health: health, cores: runtime.GOMAXPROCS(0), share: share,
-		uplinks: &uplinks{had: cfg.Scenario.JoinDeadline.Duration()},
+		uplinks: tally.NewUplinks(cfg.Scenario.JoinDeadline.Duration()),
 	}
-	r.sampler.Local = health.local
-	r.self, r.mics, r.cast = r.selfTally, r.uplinks.counts, r.castIn
+	r.sampler.Local = cfg.Driver.Loopback()
+	r.self, r.mics, r.cast = r.selfTally, r.uplinks.Counts, r.castIn
 	if err := r.loadClips(); err != nil {
 		return nil, errors.Join(err, clients.Close())
 	}
@@ -259,7 +260,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.gate.start = span.Arrivals
 	work.Go(func() { r.watch(background) })
 	r.arrive(playing, span.Arrivals)
-	if err := r.uplinks.unreachable(); err != nil && playing.Err() == nil {
+	if err := r.uplinks.Unreachable(); err != nil && playing.Err() == nil {
 		return nil, err
 	}
 	if span.Hold, err = r.meet(background, "hold", r.clock.Now(), lead, nil); err != nil {
@@ -298,8 +299,8 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 		h.ledger.Stop(now)
 	}
 	r.aggregator.HoldOpen(measure.Never.Start())
-	r.moderation.end(now)
-	r.uplinks.end(now)
+	r.moderation.End(now)
+	r.uplinks.End(now)
 	pause(background, settleTime)
 	r.endMeasuring()
 	if r.peers != nil {
@@ -384,7 +385,7 @@ func (r *run) arrive(ctx context.Context, start time.Duration) {
 		if !r.sleepUntil(ctx, intended) {
 			break
 		}
-		r.health.recordStart(r.clock.Now() - intended)
+		r.health.RecordStart(r.clock.Now() - intended)
 		r.aggregator.Arrival(intended)
 		joins.Go(func() { a.person.join(ctx, intended) })
 	}
@@ -438,7 +439,7 @@ func (r *run) depart(ctx context.Context, start time.Duration) {
 		if !r.sleepUntil(ctx, intended) {
 			return
 		}
-		r.health.recordStart(r.clock.Now() - intended)
+		r.health.RecordStart(r.clock.Now() - intended)
 		all.Go(func() {
 			// A leave that has begun is finished even when interrupted.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)

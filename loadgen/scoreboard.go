@@ -56,7 +56,7 @@ func (r *run) castIn() int {
 }
 
 // selfTally is the lag and the losses of this process.
-func (r *run) selfTally() (*metric.Trend, uint64) { return r.health.lag(), r.lost() }
+func (r *run) selfTally() (*metric.Trend, uint64) { return r.health.Lag(), r.lost() }
 
 // marked reports whether the audio is marked.
 func (r *scoreboard) marked() bool { return r.Scenario.AudioCheck == scenario.CheckMarker }

@@ -12,7 +12,7 @@ func (c *coordinator) conclude(hosts []string) *Result {
 		if w.tally == nil {
 			continue
 		}
-		w.Generator = w.tally.generator()
+		w.Generator = w.tally.Generator()
 		if w.final != nil {
 			w.tally.Final = w.final
 		}

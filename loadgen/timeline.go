@@ -13,6 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 const (
@@ -85,7 +86,7 @@ func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Du
 	if !r.sleepUntil(ctx, at) {
 		return
 	}
-	r.health.recordStart(r.clock.Now() - at)
+	r.health.RecordStart(r.clock.Now() - at)
 	r.aggregator.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
 	if e.Do.Spec().OfNode {
 		if e.Do == scenario.RestartNode {
@@ -203,12 +204,12 @@ const heldBack = time.Second
 // whom the generator may have held back it may be played at best.
 func (h *roomRun) missed(spec scenario.VerbSpec, people int) {
 	m, now := &h.run.moderation, h.run.clock.Now()
-	held := h.run.aggregator.Slowed(max(0, now-recentTime), now)
+	held := h.run.aggregator.Slowed(max(0, now-tally.RecentTime), now)
 	if held < heldBack { // so little holds up nobody but those who were about to come
 		people = min(people, h.coming())
 	}
 	if held > 0 {
-		m.notPlayed(spec, people)
+		m.NotPlayed(spec, people)
 	}
 }
 
@@ -282,15 +283,15 @@ func (r *run) countsAsFailed(ctx context.Context, err error) bool {
 // long as it had.
 func (r *run) promotionFailed(ctx context.Context, asked time.Duration, err error) {
 	if r.countsAsFailed(ctx, err) {
-		r.moderation.promoted(r.failed(asked, err))
+		r.moderation.Promoted(r.failed(asked, err))
 	}
 }
 
 // failed is the time of an act that began at a time and has come to nothing.
-func (r *run) failed(from time.Duration, err error) interval {
-	return interval{
-		from: from, until: r.clock.Now(), failed: true, refused: driver.Refused(err), had: actTimeout,
-		excused: errors.Is(err, errModerator),
+func (r *run) failed(from time.Duration, err error) tally.Interval {
+	return tally.Interval{
+		From: from, Until: r.clock.Now(), Failed: true, Refused: driver.Refused(err), Had: actTimeout,
+		Excused: errors.Is(err, errModerator),
 	}
 }
 

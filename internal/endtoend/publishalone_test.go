@@ -22,6 +22,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	verdict "github.com/earshot-audio/earshot/loadgen/report"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // A recorder is a WHIP server of somebody else's that only takes publishers in.
@@ -132,7 +133,7 @@ func TestPublishingAloneIsMeasured(t *testing.T) {
 		server     *recorder
 		field      string // of its URL, beside the room
 		thresholds string
-		mics       loadgen.Mics
+		mics       tally.Mics
 		published  uint64
 		crossed    []string // thresholds that are crossed
 		reason     string   // of a verdict that is not pass
@@ -141,40 +142,40 @@ func TestPublishingAloneIsMeasured(t *testing.T) {
 		{
 			sentence: "a server that takes all publishers and reports what it received", server: &recorder{},
 			thresholds: `{published: "rate == 1", publish_duration: "p(95) < 10s", mic_rtt: "p(95) < 5s", mic_loss: "max == 0", mic_jitter: "max < 1s", mic_nacks: "count == 0"}`,
-			mics:       loadgen.Mics{Opened: 3, Connected: 3, Reported: 3}, published: 3,
+			mics:       tally.Mics{Opened: 3, Connected: 3, Reported: 3}, published: 3,
 		},
 		{
 			sentence: "a server of one publisher, whom the next one ends", server: &recorder{single: true},
 			thresholds: `{published: "rate == 1"}`,
-			mics:       loadgen.Mics{Opened: 3, Connected: 3, Ended: 2}, published: 1, crossed: []string{"published"},
+			mics:       tally.Mics{Opened: 3, Connected: 3, Ended: 2}, published: 1, crossed: []string{"published"},
 			says: "2 of 3 publishers were ended by the server: does it take one in a room?",
 		},
 		{
 			sentence: "a server of one publisher a URL, who each have their own", server: &recorder{single: true}, field: "-{speaker}",
 			thresholds: `{published: "rate == 1"}`,
-			mics:       loadgen.Mics{Opened: 3, Connected: 3}, published: 3,
+			mics:       tally.Mics{Opened: 3, Connected: 3}, published: 3,
 		},
 		{
 			sentence: "a server that sends no receiver reports", server: &recorder{silent: true},
 			thresholds: `{published: "rate == 1", mic_loss: "max == 0"}`,
-			mics:       loadgen.Mics{Opened: 3, Connected: 3}, published: 3,
+			mics:       tally.Mics{Opened: 3, Connected: 3}, published: 3,
 			reason: "of 3 mics, the server sent no receiver reports on 3 that were true and lasted to the end",
 		},
 		{
 			sentence: "a server that reports losses", server: &recorder{silent: true, claims: 10},
 			thresholds: `{published: "rate == 1", mic_loss: "max < 2", mic_jitter: "min < 1ms"}`,
-			mics:       loadgen.Mics{Opened: 3, Connected: 3, Reported: 3}, published: 3, crossed: []string{"mic_loss", "mic_jitter"},
+			mics:       tally.Mics{Opened: 3, Connected: 3, Reported: 3}, published: 3, crossed: []string{"mic_loss", "mic_jitter"},
 		},
 		{
 			sentence: "a server that reports to have lost more than there was", server: &recorder{silent: true, claims: 1 << 22},
 			thresholds: `{published: "rate == 1", mic_loss: "max < 2"}`,
-			mics:       loadgen.Mics{Opened: 3, Connected: 3}, published: 3,
+			mics:       tally.Mics{Opened: 3, Connected: 3}, published: 3,
 			reason: "of 3 mics, the server sent no receiver reports on 3",
 		},
 		{
 			sentence: "a server that takes nobody", server: &recorder{refuses: http.StatusForbidden},
 			thresholds: `{published: "rate == 1", mic_rtt: "max < 1s"}`,
-			mics:       loadgen.Mics{Opened: 3}, crossed: []string{"published", "mic_rtt"},
+			mics:       tally.Mics{Opened: 3}, crossed: []string{"published", "mic_rtt"},
 			says: "the server answered 403",
 		},
 	} {

@@ -18,6 +18,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -42,7 +43,7 @@ func step(t *testing.T, load int, latency, server, own float64, lag time.Duratio
 			"server_cpu": metric.Gauge(server), "server_rss": metric.Gauge(float64(load) * 1e5),
 			"packets_per_core": metric.Gauge(150_000),
 		},
-		Generator:   loadgen.Generator{CPU: own, JoinLag: lag},
+		Generator:   tally.Generator{CPU: own, JoinLag: lag},
 		Environment: host.Environment{CPUs: 2},
 		Server:      loadgen.Server{Cores: 2, Local: true},
 	}, []metric.Threshold{condition(t, "latency", "p(99) < 20ms")})

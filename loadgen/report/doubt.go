@@ -9,6 +9,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // describeDoubts names what puts a run's figures in doubt, with its size and what
@@ -80,7 +81,7 @@ func throttledGroups(run *loadgen.Result) string {
 }
 
 // dropRemedies says where packets were dropped, and what to do about each.
-func dropRemedies(g loadgen.Generator) (text string) {
+func dropRemedies(g tally.Generator) (text string) {
 	for _, at := range []struct {
 		packets      uint64
 		what, remedy string

@@ -3,7 +3,7 @@ package report
 import (
 	"fmt"
 
-	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // A lossesSummary is where packets were lost.
@@ -26,7 +26,7 @@ type rangeSummary struct {
 	Most  uint64 `json:"most"`
 }
 
-func summarizeLosses(l loadgen.Losses) *lossesSummary {
+func summarizeLosses(l tally.Losses) *lossesSummary {
 	if l.Lost == 0 {
 		return nil
 	}
@@ -38,11 +38,11 @@ func summarizeLosses(l loadgen.Losses) *lossesSummary {
 
 // lossesText says where packets were lost, or nothing if none were, or if the server does not
 // say.
-func lossesText(l loadgen.Losses) string {
+func lossesText(l tally.Losses) string {
 	if l.Lost == 0 || l.MicsReported == 0 && l.EarsReported == 0 {
 		return ""
 	}
-	share := func(r loadgen.Range) string {
+	share := func(r tally.Range) string {
 		least, most := percent(float64(r.Least)/float64(l.Due)), percent(float64(r.Most)/float64(l.Due))
 		if least == most {
 			return least

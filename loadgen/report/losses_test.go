@@ -7,24 +7,24 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 func TestReportSaysWherePacketsWereLost(t *testing.T) {
-	placed := loadgen.Losses{
-		Due: 10_000, Lost: 310, Uplink: loadgen.Range{Least: 100, Most: 200}, Server: loadgen.Range{Least: 100, Most: 200},
-		Downlink: loadgen.Range{Least: 10, Most: 10}, Mics: 1, MicsReported: 1, Ears: 500, EarsReported: 495,
+	placed := tally.Losses{
+		Due: 10_000, Lost: 310, Uplink: tally.Range{Least: 100, Most: 200}, Server: tally.Range{Least: 100, Most: 200},
+		Downlink: tally.Range{Least: 10, Most: 10}, Mics: 1, MicsReported: 1, Ears: 500, EarsReported: 495,
 	}
 	unplaced := placed
 	unplaced.MicsReported, unplaced.EarsReported = 0, 0
 	for _, c := range []struct {
 		sentence string
-		losses   loadgen.Losses
+		losses   tally.Losses
 		text     string
 		inJSON   bool
 	}{
 		{"some were lost", placed, "lost: uplink 1%…2%, server 1%…2%, downlink 0.1%, generator 0%; by reports on 1 of 1 mic and to 495 of 500 listeners", true},
-		{"none were", loadgen.Losses{Due: 10_000, Mics: 1, MicsReported: 1, Ears: 500, EarsReported: 495}, "", false},
+		{"none were", tally.Losses{Due: 10_000, Mics: 1, MicsReported: 1, Ears: 500, EarsReported: 495}, "", false},
 		{"the server does not report", unplaced, "", true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // failing are so many workers on one machine of which all that can be said is bad.
@@ -21,7 +22,7 @@ func failing(n int, lost bool) *loadgen.Result {
 	for i := range n {
 		w := loadgen.Worker{
 			WorkerInfo: loadgen.WorkerInfo{Name: fmt.Sprintf("%d (local)", i+1), Host: "one", Machine: "x"},
-			Generator:  loadgen.Generator{CPU: 2, CPUs: 2, CPUWait: 9, Quota: 0.5, SendLag: time.Second, JoinLag: time.Second, ReadLag: time.Second},
+			Generator:  tally.Generator{CPU: 2, CPUs: 2, CPUWait: 9, Quota: 0.5, SendLag: time.Second, JoinLag: time.Second, ReadLag: time.Second},
 			ClockBound: time.Second,
 		}
 		if lost {

@@ -16,6 +16,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // full is a run in which all that a report can show is there.
@@ -53,7 +54,7 @@ func full(t *testing.T) *loadgen.Result {
 	}
 	r.Problems = []problem.Problem{{Doing: "join", Error: "room_full", Count: 3}}
 	r.Workers = []loadgen.Worker{{WorkerInfo: loadgen.WorkerInfo{Name: "one", Host: "a"}}, {WorkerInfo: loadgen.WorkerInfo{Name: "two", Host: "b"}, Lost: "said nothing"}}
-	r.Losses = loadgen.Losses{Due: 1000, Lost: 3, Mics: 1, MicsReported: 1, Ears: 2, EarsReported: 2}
+	r.Losses = tally.Losses{Due: 1000, Lost: 3, Mics: 1, MicsReported: 1, Ears: 2, EarsReported: 2}
 	r.Crowd.Listeners, r.Probes.Listeners = listeners(90, 1, 5), listeners(10, 1, 5)
 	crossed, value := false, 8.0
 	r.Aborted = &loadgen.Abort{Threshold: thresholds(t, "latency", "p(99) < 2ms")[0], Result: metric.Result{OK: &crossed, Value: &value}, At: 12 * time.Second}

@@ -20,6 +20,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -55,7 +56,7 @@ func measured() *loadgen.Result {
 		},
 		Crowd:       measure.Share{Delivered: metric.Rate{Passes: 990_000, Total: 990_000}, Latency: latencies(5)},
 		Probes:      measure.Share{Delivered: metric.Rate{Passes: 10_000, Total: 10_000}, Latency: latencies(6)},
-		Generator:   loadgen.Generator{CPU: 0.6, CPUs: 2, CPUWait: 0.1, SendLag: 1200 * time.Microsecond, JoinLag: 2 * time.Millisecond, ReadLag: 13 * time.Millisecond},
+		Generator:   tally.Generator{CPU: 0.6, CPUs: 2, CPUWait: 0.1, SendLag: 1200 * time.Microsecond, JoinLag: 2 * time.Millisecond, ReadLag: 13 * time.Millisecond},
 		Environment: host.Environment{OS: "linux", Arch: "amd64", CPUs: 2, Go: "go1.26"},
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -230,7 +231,7 @@ func (r *Report) shortcomings() (all []string) {
 }
 
 // lateness is how much later a generator did things than it may.
-func lateness(who string, g loadgen.Generator) (all []string) {
+func lateness(who string, g tally.Generator) (all []string) {
 	for _, lag := range []struct {
 		what     string
 		is, most time.Duration
@@ -256,7 +257,7 @@ func alone(name string) processes {
 }
 
 // busyness is whether processes used up their cores, or others kept them from these.
-func busyness(who processes, g loadgen.Generator) (all []string) {
+func busyness(who processes, g tally.Generator) (all []string) {
 	if g.CPUs == 0 {
 		return nil
 	}

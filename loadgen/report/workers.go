@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // maxClockBound is by how much a worker's clock may be wrong. It is in doubt in every
@@ -91,7 +92,7 @@ func first(sentences []string) []string {
 
 // generator is what the workers have and take together. Those with the same quota share it, as
 // processes of a container do; those with different ones have no quota in common.
-func (g hostGroup) generator() (sum loadgen.Generator) {
+func (g hostGroup) generator() (sum tally.Generator) {
 	for _, w := range g.workers {
 		sum.CPU += w.Generator.CPU
 		sum.CPUWait += w.Generator.CPUWait

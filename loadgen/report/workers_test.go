@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 func TestClockWarnings(t *testing.T) {
@@ -34,14 +35,14 @@ func TestClockWarnings(t *testing.T) {
 
 func TestDoubtOfAQuotaNamesWhoseItIs(t *testing.T) {
 	worker := func(name string, quota float64) loadgen.Worker {
-		return loadgen.Worker{WorkerInfo: loadgen.WorkerInfo{Name: name}, Generator: loadgen.Generator{Quota: quota}}
+		return loadgen.Worker{WorkerInfo: loadgen.WorkerInfo{Name: name}, Generator: tally.Generator{Quota: quota}}
 	}
 	for _, c := range []struct {
 		sentence string
 		run      loadgen.Result
 		want     string
 	}{
-		{"one process", loadgen.Result{Generator: loadgen.Generator{Quota: 0.5}}, "in doubt: the quota of its control group (0.50 cores) kept"},
+		{"one process", loadgen.Result{Generator: tally.Generator{Quota: 0.5}}, "in doubt: the quota of its control group (0.50 cores) kept"},
 		{"one of two workers", loadgen.Result{Workers: []loadgen.Worker{worker("1 (fast)", 0), worker("2 (slow)", 0.1)}}, "in doubt: the quota of worker 2 (slow) (0.10 cores) kept"},
 		{"both", loadgen.Result{Workers: []loadgen.Worker{worker("1 (a)", 0.2), worker("2 (b)", 0.1)}}, "in doubt: the quota of worker 1 (a) (0.20 cores) and 2 (b) (0.10 cores) kept"},
 		{"it is gone at the end", loadgen.Result{Workers: []loadgen.Worker{worker("1 (a)", 0)}}, "in doubt: the quota of a worker's control group kept"},

@@ -14,6 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // A band is workers that measure the same: listeners of a room with a simulated network.
@@ -125,9 +126,9 @@ func (b *band) parts() (all []measure.Part) {
 	return all
 }
 
-// tally is what a worker says of itself.
-func tally() *loadgen.Tally {
-	t := &loadgen.Tally{Lag: &metric.Trend{}, CPUs: 8, Mics: 1, Published: 1}
+// tallied is what a worker says of itself.
+func tallied() *tally.Tally {
+	t := &tally.Tally{Lag: &metric.Trend{}, CPUs: 8, Mics: 1, Published: 1}
 	for i := range 200 {
 		t.Lag.Record(float64(i) / 50)
 	}
@@ -223,7 +224,7 @@ func (b *band) play(zero time.Time, hold time.Duration) error { //nolint:gocogni
 				b.aggregator.Drain(now(), settled)
 			case 2:
 				b.aggregator.Drain(now(), settled)
-				r.Parts, r.Tally = b.parts(), tally()
+				r.Parts, r.Tally = b.parts(), tallied()
 				if known := r.Parts[0].Before.Start() - holding; known >= time.Second {
 					b.told.Age = max(b.told.Age, now()-holding-known.Truncate(time.Second))
 				}
@@ -243,8 +244,8 @@ func (b *band) play(zero time.Time, hold time.Duration) error { //nolint:gocogni
 	b.ledger.Finish(stop + time.Second)
 	b.aggregator.Finish(stop + time.Second)
 	if err := b.say(now(), func(r *loadgen.Report) {
-		r.Parts, r.Tally = b.parts(), tally()
-		r.Tally.Final = &loadgen.FinalTally{}
+		r.Parts, r.Tally = b.parts(), tallied()
+		r.Tally.Final = &tally.Final{}
 	}); err != nil {
 		return err
 	}
@@ -285,7 +286,7 @@ func BenchmarkReporting(b *testing.B) {
 				r.Told = []loadgen.ToldSource{{Told: told}}
 			}
 			if tell == 0 {
-				r.Parts, r.Tally = of.aggregator.TakeParts(), tally()
+				r.Parts, r.Tally = of.aggregator.TakeParts(), tallied()
 			}
 			text, err := json.Marshal(message{Report: &r})
 			require.NoError(b, err)

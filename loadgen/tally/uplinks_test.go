@@ -1,4 +1,4 @@
-package loadgen
+package tally
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 	none := [2]time.Duration{}
 	for _, c := range []struct {
 		sentence string
-		uplink   *uplink
+		uplink   *Uplink
 		stalled  [2]time.Duration // when the generator did not run
 		dropped  uint64           // by its machine
 		worst    map[string]float64
@@ -34,14 +34,14 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 	}{
 		{
 			"a mic that opened and stayed",
-			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: reported, rtt: 40 * time.Millisecond, checks: 10}},
+			&Uplink{from: second, until: 2 * second, open: true, closed: &Ending{At: 30 * second, upstream: reported, RTT: 40 * time.Millisecond, Checks: 10}},
 			none, 0,
 			map[string]float64{"published": 1, "publish_duration": 1000, "mic_rtt": 40, "mic_loss": 2, "mic_jitter": 8, "mic_nacks": 3}, nil,
 			Mics{Opened: 1, Connected: 1, Reported: 1},
 		},
 		{
 			"the generator did not run while it opened",
-			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: reported, rtt: 40 * time.Millisecond, checks: 20}},
+			&Uplink{from: second, until: 2 * second, open: true, closed: &Ending{At: 30 * second, upstream: reported, RTT: 40 * time.Millisecond, Checks: 20}},
 			[2]time.Duration{1300 * time.Millisecond, 1700 * time.Millisecond}, 0,
 			map[string]float64{"published": 1, "publish_duration": 1000, "mic_rtt": 40},
 			map[string]float64{"publish_duration": 600, "mic_rtt": 0},
@@ -49,55 +49,55 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 		},
 		{
 			"its machine dropped some of what the server did not receive",
-			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: reported}},
+			&Uplink{from: second, until: 2 * second, open: true, closed: &Ending{At: 30 * second, upstream: reported}},
 			none, 15, map[string]float64{"mic_loss": 2}, map[string]float64{"mic_loss": 0.5},
 			Mics{Opened: 1, Connected: 1, Reported: 1},
 		},
 		{
 			"its frames went out unevenly",
-			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: reported, ownJitter: 5 * time.Millisecond}},
+			&Uplink{from: second, until: 2 * second, open: true, closed: &Ending{At: 30 * second, upstream: reported, OwnJitter: 5 * time.Millisecond}},
 			none, 0, map[string]float64{"mic_jitter": 8}, map[string]float64{"mic_jitter": 3},
 			Mics{Opened: 1, Connected: 1, Reported: 1},
 		},
 		{
 			"the server has stopped reporting",
-			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, upstream: stale}},
+			&Uplink{from: second, until: 2 * second, open: true, closed: &Ending{At: 30 * second, upstream: stale}},
 			none, 0, map[string]float64{"published": 1, "mic_loss": -1, "mic_jitter": -1, "mic_rtt": -1}, nil,
 			Mics{Opened: 1, Connected: 1},
 		},
 		{
 			"the server ended it",
-			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, lost: true, lostAt: 20 * second, upstream: reported}},
+			&Uplink{from: second, until: 2 * second, open: true, closed: &Ending{At: 30 * second, Lost: true, LostAt: 20 * second, upstream: reported}},
 			none, 0, map[string]float64{"published": 0, "publish_duration": 1000}, nil,
 			Mics{Opened: 1, Connected: 1, Ended: 1, Reported: 1},
 		},
 		{
 			"it was lost after the measuring had ended",
-			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 60 * second, lost: true, lostAt: 51 * second, upstream: reported}},
+			&Uplink{from: second, until: 2 * second, open: true, closed: &Ending{At: 60 * second, Lost: true, LostAt: 51 * second, upstream: reported}},
 			none, 0, map[string]float64{"published": 1, "publish_duration": 1000}, nil,
 			Mics{Opened: 1, Connected: 1, Reported: 1},
 		},
 		{
 			"the generator hardly ran before it was lost",
-			&uplink{from: second, until: 2 * second, open: true, closed: &ending{at: 30 * second, lost: true, lostAt: 20 * second, upstream: reported}},
+			&Uplink{from: second, until: 2 * second, open: true, closed: &Ending{At: 30 * second, Lost: true, LostAt: 20 * second, upstream: reported}},
 			[2]time.Duration{12 * second, 19 * second}, 0, map[string]float64{"published": 0}, map[string]float64{"published": 1},
 			Mics{Opened: 1, Connected: 1, Ended: 1, Reported: 1},
 		},
 		{
 			"the server refused it, whatever the generator did",
-			&uplink{from: second, until: 3 * second, err: refusal}, [2]time.Duration{second, 3 * second}, 0,
+			&Uplink{from: second, until: 3 * second, err: refusal}, [2]time.Duration{second, 3 * second}, 0,
 			map[string]float64{"published": 0, "publish_duration": 10_000, "mic_nacks": -1}, nil,
 			Mics{Opened: 1},
 		},
 		{
 			"it came to nothing",
-			&uplink{from: second, until: 11 * second, err: timeout}, none, 0,
+			&Uplink{from: second, until: 11 * second, err: timeout}, none, 0,
 			map[string]float64{"published": 0, "publish_duration": 10_000}, nil,
 			Mics{Opened: 1},
 		},
 		{
 			"it came to nothing while the generator hardly ran",
-			&uplink{from: second, until: 11 * second, err: timeout}, [2]time.Duration{2 * second, 10 * second}, 0,
+			&Uplink{from: second, until: 11 * second, err: timeout}, [2]time.Duration{2 * second, 10 * second}, 0,
 			map[string]float64{"published": 0, "publish_duration": 10_000}, map[string]float64{"published": 1, "publish_duration": 2000},
 			Mics{Opened: 1},
 		},
@@ -105,9 +105,9 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			a := measure.NewAggregator()
 			a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
-			us, worst, best := &uplinks{had: 10 * second, all: []*uplink{c.uplink}}, metric.Values{}, metric.Values{}
-			us.end(50 * second)
-			sum := us.sum(a, c.dropped)
+			us, worst, best := &Uplinks{had: 10 * second, all: []*Uplink{c.uplink}}, metric.Values{}, metric.Values{}
+			us.End(50 * second)
+			sum := us.Sum(a, c.dropped)
 			sum.publish(worst, best)
 			assert.Equal(t, c.mics, sum.Mics)
 			for name, want := range c.worst {
@@ -139,15 +139,15 @@ func figureOf(v metric.Value) float64 {
 // The server's jitter is the generator's and the network's: the generator's own is known, so
 // that it can be told from the other.
 func TestLatenessIsAtLeastTheJitterOfTheFrames(t *testing.T) {
-	var even, uneven, slow lateness
+	var even, uneven, slow Lateness
 	for i := range 400 {
-		even.enter(time.Millisecond, time.Millisecond)
-		uneven.enter(time.Duration(i%2)*4*time.Millisecond, time.Duration(i%2)*4*time.Millisecond)
-		slow.enter(0, 2*time.Millisecond)
+		even.Enter(time.Millisecond, time.Millisecond)
+		uneven.Enter(time.Duration(i%2)*4*time.Millisecond, time.Duration(i%2)*4*time.Millisecond)
+		slow.Enter(0, 2*time.Millisecond)
 	}
-	assert.Zero(t, even.jitter())
-	assert.InDelta(t, float64(4*time.Millisecond), float64(uneven.jitter()), float64(time.Microsecond), "RFC 3550's jitter tends to the difference")
-	assert.InDelta(t, float64(2*time.Millisecond), float64(slow.jitter()), float64(time.Microsecond), "when a frame left is not known")
+	assert.Zero(t, even.Jitter())
+	assert.InDelta(t, float64(4*time.Millisecond), float64(uneven.Jitter()), float64(time.Microsecond), "RFC 3550's jitter tends to the difference")
+	assert.InDelta(t, float64(2*time.Millisecond), float64(slow.Jitter()), float64(time.Microsecond), "when a frame left is not known")
 }
 
 // For any waits of a server, its reports say no more jitter on average than jitterOfWaits.

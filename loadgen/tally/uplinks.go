@@ -1,4 +1,4 @@
-package loadgen
+package tally
 
 import (
 	"errors"
@@ -12,19 +12,19 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// uplinks measures the run's mics: whether the server takes them and keeps them, and what it
+// Uplinks measures the run's mics: whether the server takes them and keeps them, and what it
 // reports to have received. It is safe for concurrent use.
-type uplinks struct {
+type Uplinks struct {
 	had time.Duration // how long a mic may take to open
 
 	mu    sync.Mutex
-	all   []*uplink
+	all   []*Uplink
 	ended time.Duration // when the measuring did; 0 until then
 }
 
-// An uplink is one mic, from when it was to open until the client closes it, or has the
+// An Uplink is one mic, from when it was to open until the client closes it, or has the
 // server end it.
-type uplink struct {
+type Uplink struct {
 	from time.Duration // when it was to open
 
 	mu     sync.Mutex
@@ -32,45 +32,52 @@ type uplink struct {
 	waited time.Duration // for a timer of the client's, at most
 	err    error         // why it did not open
 	open   bool
-	closed *ending
+	closed *Ending
 }
 
-// An ending is what is known of a mic at its end.
-type ending struct {
-	at        time.Duration
-	lost      bool          // the server had ended it before
-	lostAt    time.Duration // when
-	reports   *feedback.UpstreamReports
-	upstream  feedback.Upstream // of reports, when it is known what was in doubt
-	rtt       time.Duration
-	checks    uint64        // of which rtt is the mean
-	ownJitter time.Duration // the generator's own, at most
+// An Ending is what is known of a mic at its end.
+type Ending struct {
+	At     time.Duration
+	Lost   bool          // the server had ended it before
+	LostAt time.Duration // when
+	// Reports are asked at the end of the run what the server has reported.
+	Reports   interface{ Upstream() feedback.Upstream }
+	RTT       time.Duration
+	Checks    uint64        // of which RTT is the mean
+	OwnJitter time.Duration // the generator's own, at most
+
+	upstream feedback.Upstream // of Reports, when it is known what was in doubt
 }
 
-// end ends the measuring at a moment. Mics that are lost later are not.
-func (us *uplinks) end(at time.Duration) {
+// NewUplinks returns the mics of a run, each of which may take so long to open.
+func NewUplinks(had time.Duration) *Uplinks { return &Uplinks{had: had} }
+
+// End ends the measuring at a moment. Mics that are lost later are not.
+func (us *Uplinks) End(at time.Duration) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	us.ended = at
 }
 
-func (us *uplinks) add(from time.Duration) *uplink {
-	u := &uplink{from: from}
+// Add adds a mic that is to open from a moment on.
+func (us *Uplinks) Add(from time.Duration) *Uplink {
+	u := &Uplink{from: from}
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	us.all = append(us.all, u)
 	return u
 }
 
-func (u *uplink) opened(at, waited time.Duration) {
+// Opened enters that the mic is open. It waited so long at most for a timer of the client's.
+func (u *Uplink) Opened(at, waited time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.open, u.until, u.waited = true, at, waited
 }
 
-// failed enters that the mic did not open. What fails after it has opened is not the
+// Failed enters that the mic did not open. What fails after it has opened is not the
 // server's doing.
-func (u *uplink) failed(at time.Duration, err error) {
+func (u *Uplink) Failed(at time.Duration, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !u.open {
@@ -78,21 +85,18 @@ func (u *uplink) failed(at time.Duration, err error) {
 	}
 }
 
-// release enters the mic's end. Only the first call counts.
-func (u *uplink) release(now time.Duration, m *client.Publisher, ownJitter time.Duration) {
+// Release enters the mic's end. Only the first call counts, and calls end.
+func (u *Uplink) Release(end func() Ending) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed != nil {
 		return
 	}
-	e := &ending{at: now, reports: m.EndUpstream(), ownJitter: ownJitter}
-	e.lostAt, e.lost = m.Lost()
-	e.rtt, e.checks = m.RTT()
-	u.closed = e
+	u.closed = new(end())
 }
 
-// counts returns how many mics there are, and how many have opened.
-func (us *uplinks) counts() (all, open int) {
+// Counts returns how many mics there are, and how many have opened.
+func (us *Uplinks) Counts() (all, open int) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	for _, u := range us.all {
@@ -105,8 +109,8 @@ func (us *uplinks) counts() (all, open int) {
 	return len(us.all), open
 }
 
-// unreachable returns an error if no mic opened since the target did not answer any of them.
-func (us *uplinks) unreachable() error {
+// Unreachable returns an error if no mic opened since the target did not answer any of them.
+func (us *Uplinks) Unreachable() error {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	var last error
@@ -132,9 +136,9 @@ type Mics struct {
 	Reported int
 }
 
-// An uplinkSum is the figures of the mics of one process or of several, as they go over the
+// An UplinkSum is the figures of the mics of one process or of several, as they go over the
 // wire. Each rate and trend has a worst and a best case.
-type uplinkSum struct {
+type UplinkSum struct {
 	Mics      Mics
 	Published [2]metric.Rate
 	Trends    map[string]*[2]metric.Trend
@@ -142,9 +146,9 @@ type uplinkSum struct {
 	Open      bool // any
 }
 
-// sum sums up the process's mics. The generator's machine has dropped so many packets, each
+// Sum sums up the process's mics. The generator's machine has dropped so many packets, each
 // of which may have been one mic's.
-func (us *uplinks) sum(stalls stallCounter, dropped uint64) uplinkSum {
+func (us *Uplinks) Sum(stalls StallCounter, dropped uint64) UplinkSum {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	f := newUplinkFigures()
@@ -152,11 +156,11 @@ func (us *uplinks) sum(stalls stallCounter, dropped uint64) uplinkSum {
 	f.Mics.Opened = len(us.all)
 	for _, u := range us.all {
 		u.mu.Lock()
-		if us.ended > 0 && u.closed != nil && u.closed.lostAt > us.ended {
-			u.closed.lost = false
+		if us.ended > 0 && u.closed != nil && u.closed.LostAt > us.ended {
+			u.closed.Lost = false
 		}
-		if e := u.closed; e != nil && e.reports != nil {
-			e.upstream = e.reports.Upstream()
+		if e := u.closed; e != nil && e.Reports != nil {
+			e.upstream = e.Reports.Upstream()
 		}
 		open, lost, reported := f.enter(u, us.had, stalls)
 		u.mu.Unlock()
@@ -167,11 +171,11 @@ func (us *uplinks) sum(stalls stallCounter, dropped uint64) uplinkSum {
 		}
 	}
 	f.Trends["mic_loss"][1] = *f.losses.Best(dropped, false)
-	return f.uplinkSum
+	return f.UplinkSum
 }
 
 // add adds the mics of another process.
-func (s *uplinkSum) add(o uplinkSum) {
+func (s *UplinkSum) add(o UplinkSum) {
 	s.Mics.Opened, s.Mics.Connected = s.Mics.Opened+o.Mics.Opened, s.Mics.Connected+o.Mics.Connected
 	s.Mics.Ended, s.Mics.Reported = s.Mics.Ended+o.Mics.Ended, s.Mics.Reported+o.Mics.Reported
 	for i := range s.Published {
@@ -193,13 +197,13 @@ func (s *uplinkSum) add(o uplinkSum) {
 
 // uplinkFigures enters mics into their sum.
 type uplinkFigures struct {
-	uplinkSum
+	UplinkSum
 	losses  measure.SharedDrops // mic_loss at best
 	dropped uint64              // packets, by the generator's machine
 }
 
 func newUplinkFigures() *uplinkFigures {
-	f := &uplinkFigures{uplinkSum: uplinkSum{Trends: map[string]*[2]metric.Trend{}}}
+	f := &uplinkFigures{UplinkSum: UplinkSum{Trends: map[string]*[2]metric.Trend{}}}
 	for _, name := range []string{"publish_duration", "mic_rtt", "mic_loss", "mic_jitter"} {
 		f.Trends[name] = &[2]metric.Trend{}
 	}
@@ -212,7 +216,7 @@ func (f *uplinkFigures) record(name string, worst, best float64) {
 }
 
 // enter enters a mic that may take so long to open.
-func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter) (open, lost, reported bool) {
+func (f *uplinkFigures) enter(u *Uplink, had time.Duration, stalls StallCounter) (open, lost, reported bool) {
 	kept, excused := u.open, false
 	f.Published[0].Total++
 	f.Published[1].Total++
@@ -230,10 +234,10 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter)
 	}
 	if e := u.closed; u.open && e != nil {
 		f.Open = true
-		if lost = e.lost; lost {
+		if lost = e.Lost; lost {
 			kept = false
-			silent := max(0, e.lostAt-client.PatienceOfMics)
-			excused = stalls.AtBest(silent, e.lostAt, client.PatienceOfMics) != client.PatienceOfMics
+			silent := max(0, e.LostAt-client.PatienceOfMics)
+			excused = stalls.AtBest(silent, e.LostAt, client.PatienceOfMics) != client.PatienceOfMics
 		}
 		reported = e.upstream.Reported()
 		f.enterEnding(e, u.from, stalls)
@@ -248,14 +252,14 @@ func (f *uplinkFigures) enter(u *uplink, had time.Duration, stalls stallCounter)
 }
 
 // enterEnding enters the figures of a mic that began to open at a time.
-func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallCounter) {
+func (f *uplinkFigures) enterEnding(e *Ending, from time.Duration, stalls StallCounter) {
 	f.NACKs += e.upstream.NACKs
-	if e.checks > 0 {
+	if e.Checks > 0 {
 		// A busy generator reads an answer late by no more than it did not run, and a server that waits for
 		// cores by no more than it waits. Checks are seconds apart: rarely are there two at once.
-		each := func(d time.Duration) time.Duration { return 2 * d / time.Duration(e.checks) }
-		late := min(each(stalls.HeldBack(from, e.at)), stalls.Behind(from, e.at)+each(stalls.Stalled(from, e.at)))
-		f.record("mic_rtt", ms(e.rtt), ms(e.rtt-late))
+		each := func(d time.Duration) time.Duration { return 2 * d / time.Duration(e.Checks) }
+		late := min(each(stalls.HeldBack(from, e.At)), stalls.Behind(from, e.At)+each(stalls.Stalled(from, e.At)))
+		f.record("mic_rtt", ms(e.RTT), ms(e.RTT-late))
 	}
 	if s := e.upstream; s.Reported() {
 		share := func(lost uint64) float64 { return 100 * float64(lost) / float64(s.Covered) }
@@ -263,9 +267,9 @@ func (f *uplinkFigures) enterEnding(e *ending, from time.Duration, stalls stallC
 		sure := s.Lost - min(s.Lost, s.Excused)
 		f.losses.Enter(sure, func(dropped uint64) float64 { return share(sure - min(dropped, f.dropped)) })
 		// A server that waits for a core reads its packets late, by no more than that, and then at once.
-		waits := func(together time.Duration) time.Duration { return jitterOfWaits(together, e.at-from, s.Reports) }
-		waited := min(waits(stalls.HeldBack(from, e.at)), stalls.Behind(from, e.at)+waits(stalls.Stalled(from, e.at)))
-		f.record("mic_jitter", ms(s.Jitter), ms(s.Jitter-e.ownJitter-waited))
+		waits := func(together time.Duration) time.Duration { return jitterOfWaits(together, e.At-from, s.Reports) }
+		waited := min(waits(stalls.HeldBack(from, e.At)), stalls.Behind(from, e.At)+waits(stalls.Stalled(from, e.At)))
+		f.record("mic_jitter", ms(s.Jitter), ms(s.Jitter-e.OwnJitter-waited))
 	}
 }
 
@@ -281,7 +285,7 @@ func jitterOfWaits(together, during time.Duration, reports uint64) time.Duration
 }
 
 // publish sets the metrics that have values.
-func (s *uplinkSum) publish(worst, best metric.Values) {
+func (s *UplinkSum) publish(worst, best metric.Values) {
 	if s.Mics.Opened == 0 {
 		return
 	}
@@ -300,17 +304,17 @@ func (s *uplinkSum) publish(worst, best metric.Values) {
 	}
 }
 
-// A lateness is how late a mic's frames go out, of which the server sees jitter. Its jitter is
+// A Lateness is how late a mic's frames go out, of which the server sees jitter. Its jitter is
 // that of RFC 3550, section 6.4.1, at its greatest.
-type lateness struct {
+type Lateness struct {
 	began         bool
 	earliest      time.Duration // when the last frame may have left
 	latest        time.Duration
 	now, greatest time.Duration
 }
 
-// enter enters a frame that left between two moments after it was due.
-func (l *lateness) enter(earliest, latest time.Duration) {
+// Enter enters a frame that left between two moments after it was due.
+func (l *Lateness) Enter(earliest, latest time.Duration) {
 	if l.began {
 		apart := max(latest-l.earliest, l.latest-earliest)
 		l.now += (apart - l.now) / 16
@@ -319,4 +323,5 @@ func (l *lateness) enter(earliest, latest time.Duration) {
 	l.began, l.earliest, l.latest = true, earliest, latest
 }
 
-func (l *lateness) jitter() time.Duration { return l.greatest }
+// Jitter returns it.
+func (l *Lateness) Jitter() time.Duration { return l.greatest }

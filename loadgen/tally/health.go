@@ -1,4 +1,4 @@
-package loadgen
+package tally
 
 import (
 	"sync/atomic"
@@ -8,9 +8,9 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
-// generatorHealth measures the generator itself: how late it does things, and how many
+// Health measures the generator itself: how late it does things, and how many
 // packets its machine drops, until the measuring ends. It is safe for concurrent use.
-type generatorHealth struct {
+type Health struct {
 	sendLag *metric.Stripes // how late frames were sent, in ms
 	joinLag *metric.Stripes // how late joins and timeline events began, in ms
 	readLag *metric.Stripes // how long packets waited in the process's sockets and queues, in ms
@@ -23,42 +23,46 @@ type generatorHealth struct {
 	ended atomic.Pointer[host.Drops]
 }
 
-func newHealth(local bool) *generatorHealth {
-	return &generatorHealth{
+// NewHealth returns the health of a generator that has done nothing yet. local means that the
+// server is on its machine.
+func NewHealth(local bool) *Health {
+	return &Health{
 		sendLag: metric.NewStripes(), joinLag: metric.NewStripes(), readLag: metric.NewStripes(),
 		dropped: host.NewDropCounter(), local: local,
 	}
 }
 
-func (h *generatorHealth) recordSend(late time.Duration)  { h.record(h.sendLag, late, 1) }
-func (h *generatorHealth) recordStart(late time.Duration) { h.record(h.joinLag, late, 1) }
+// RecordSend records how late a frame was sent, and RecordStart how late a join or an event of
+// the timeline began.
+func (h *Health) RecordSend(late time.Duration)  { h.record(h.sendLag, late, 1) }
+func (h *Health) RecordStart(late time.Duration) { h.record(h.joinLag, late, 1) }
 
-// recordRead records how long n packets waited in the process.
-func (h *generatorHealth) recordRead(d time.Duration, n uint64) { h.record(h.readLag, d, n) }
+// RecordRead records how long n packets waited in the process.
+func (h *Health) RecordRead(d time.Duration, n uint64) { h.record(h.readLag, d, n) }
 
-func (h *generatorHealth) record(lag *metric.Stripes, d time.Duration, n uint64) {
+func (h *Health) record(lag *metric.Stripes, d time.Duration, n uint64) {
 	if h.ended.Load() == nil {
 		lag.RecordN(ms(d), n)
 	}
 }
 
-// end ends the measuring. Mics still send and listeners still read while the results are summed up and the audio is
+// End ends the measuring. Mics still send and listeners still read while the results are summed up and the audio is
 // scored, which takes all the cores there are.
-func (h *generatorHealth) end() {
-	drops := h.machineDrops()
+func (h *Health) End() {
+	drops := h.MachineDrops()
 	h.ended.Store(&drops)
 }
 
-// lag returns all three together: the metric generator_lag.
-func (h *generatorHealth) lag() *metric.Trend {
+// Lag returns all three together: the metric generator_lag.
+func (h *Health) Lag() *metric.Trend {
 	all := h.sendLag.Snapshot()
 	all.Merge(h.joinLag.Snapshot())
 	all.Merge(h.readLag.Snapshot())
 	return all
 }
 
-// takeLag returns what lag there has been since the last call.
-func (h *generatorHealth) takeLag() *metric.Trend {
+// TakeLag returns what lag there has been since the last call.
+func (h *Health) TakeLag() *metric.Trend {
 	all := &metric.Trend{}
 	for i, s := range h.lags() {
 		now := s.Take()
@@ -69,13 +73,13 @@ func (h *generatorHealth) takeLag() *metric.Trend {
 }
 
 // lags are how late it sent, joined and read.
-func (h *generatorHealth) lags() [3]*metric.Stripes {
+func (h *Health) lags() [3]*metric.Stripes {
 	return [3]*metric.Stripes{h.sendLag, h.joinLag, h.readLag}
 }
 
-// latest returns the 99th percentiles of how late it sent, joined and read; 0 where there
+// Latest returns the 99th percentiles of how late it sent, joined and read; 0 where there
 // was nothing.
-func (h *generatorHealth) latest() (p99 [3]time.Duration) {
+func (h *Health) Latest() (p99 [3]time.Duration) {
 	for i, s := range h.lags() {
 		t := s.Snapshot()
 		t.Merge(&h.taken[i])
@@ -86,10 +90,10 @@ func (h *generatorHealth) latest() (p99 [3]time.Duration) {
 	return p99
 }
 
-// machineDrops returns how many packets the machine has dropped since the run began, of
+// MachineDrops returns how many packets the machine has dropped since the run began, of
 // all processes: the kernel does not report them separately. Beside a server on the same
 // machine, which uses no interface to reach us, those of sockets may as well be its own.
-func (h *generatorHealth) machineDrops() host.Drops {
+func (h *Health) MachineDrops() host.Drops {
 	if ended := h.ended.Load(); ended != nil {
 		return *ended
 	}
@@ -100,8 +104,18 @@ func (h *generatorHealth) machineDrops() host.Drops {
 	return d
 }
 
+// DropsKnown reports whether all of the machine's counters can be read now. Drops that are in one
+// that can't be are known later.
+func (h *Health) DropsKnown() bool {
+	_, complete := h.dropped.Read()
+	return complete
+}
+
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// recordClockStep records a step of the wall clock. The latencies of the packets around
+// RecordClockStep records a step of the wall clock. The latencies of the packets around
 // it are wrong by as much.
-func (h *generatorHealth) recordClockStep(d time.Duration) { h.clockSteps.Add(int64(d.Abs())) }
+func (h *Health) RecordClockStep(d time.Duration) { h.clockSteps.Add(int64(d.Abs())) }
+
+// ClockStep returns the total of the wall clock's steps.
+func (h *Health) ClockStep() time.Duration { return time.Duration(h.clockSteps.Load()) }

@@ -1,4 +1,4 @@
-package loadgen
+package tally
 
 import (
 	"testing"
@@ -12,14 +12,14 @@ func TestLossesArePlacedByWhatTheServerReports(t *testing.T) {
 	mic := func(covered, lost uint64) []feedback.Upstream {
 		return []feedback.Upstream{{Sent: 1000, Covered: covered, Lost: lost}}
 	}
-	heard := func(lost, sent, received uint64) []listenerLoss {
-		return []listenerLoss{{due: 1000, lost: lost, sent: feedback.Downstream{Sent: sent, Received: received}, reported: true}}
+	heard := func(lost, sent, received uint64) []ListenerLoss {
+		return []ListenerLoss{{Due: 1000, Lost: lost, Sent: feedback.Downstream{Sent: sent, Received: received}, Reported: true}}
 	}
-	silent := []listenerLoss{{due: 1000, lost: 200}}
+	silent := []ListenerLoss{{Due: 1000, Lost: 200}}
 	for _, c := range []struct {
 		sentence                 string
 		mics                     []feedback.Upstream
-		ears                     []listenerLoss
+		ears                     []ListenerLoss
 		uplink, server, downlink Range
 	}{
 		{"nothing was lost", mic(1000, 0), heard(0, 1000, 1000), Range{}, Range{}, Range{}},
@@ -50,7 +50,7 @@ func TestLossesArePlacedByWhatTheServerReports(t *testing.T) {
 // are two workers'.
 func TestLossesAreAsNarrowWithTwoWorkers(t *testing.T) {
 	mics := []feedback.Upstream{{Sent: 1000, Covered: 1000, Lost: 50}}
-	ears := []listenerLoss{{due: 1000, lost: 200, sent: feedback.Downstream{Sent: 900, Received: 850}, reported: true}}
+	ears := []ListenerLoss{{Due: 1000, Lost: 200, Sent: feedback.Downstream{Sent: 900, Received: 850}, Reported: true}}
 	var one, first, second, both Losses
 	one.countMics(mics)
 	one.place(sumOfMics(3, mics), ears)
