@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
@@ -38,7 +39,7 @@ func TestClocksAreCheckedByWhatWorkersHear(t *testing.T) {
 		{"too few packets", nil, heard(3, 200), heard(300, 99), nil, 0, true, false, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			workers := []Worker{{WorkerInfo: WorkerInfo{Name: "a"}, ClockBound: 200 * time.Microsecond}, {WorkerInfo: WorkerInfo{Name: "b"}, ClockBound: 300 * time.Microsecond}}
+			workers := []Worker{{WorkerInfo: link.WorkerInfo{Name: "a"}, ClockBound: 200 * time.Microsecond}, {WorkerInfo: link.WorkerInfo{Name: "b"}, ClockBound: 300 * time.Microsecond}}
 			crossed := []map[int]*metric.Trend{{0: c.aOfA, 1: c.aOfB}, {0: c.bOfA, 1: c.bOfB}}
 			assert.Empty(t, checkClocks(make([]Worker, 2), crossed), "who has one clock need not be checked")
 			all := checkClocks(workers, crossed)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/urltext"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
@@ -22,12 +23,12 @@ import (
 // goroutine.
 type coordinator struct {
 	scoreboard
-	hub     Hub
+	hub     link.Hub
 	merger  *measure.Merger
 	workers []*workerState
 	lag     *metric.Trend // of all workers
 
-	news     News // the next one
+	news     link.News // the next one
 	sequence uint64
 	offers   map[string][][]byte // by the exchange, and the worker
 
@@ -55,7 +56,7 @@ type silentTime struct {
 }
 
 // recent is how long ago a silent time may be that workers were lost by: they leave first.
-const recent = LostAfter + hurriedLeave
+const recent = link.LostAfter + hurriedLeave
 
 // A workerState is what the coordinator knows of a worker.
 type workerState struct {
@@ -85,7 +86,7 @@ func allTold(workers []*workerState) bool {
 
 // takeClock takes what the worker tells of its clock while it is measuring: to score audio takes all cores, and to leave
 // many messages.
-func (w *workerState) takeClock(r Report, measuring bool) {
+func (w *workerState) takeClock(r link.Report, measuring bool) {
 	if !measuring {
 		return
 	}
@@ -98,7 +99,7 @@ func (w *workerState) takeClock(r Report, measuring bool) {
 //
 // When a worker is lost, the run ends early, and the result says so. When ctx is cancelled
 // it does, too, marked as interrupted.
-func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) (*Result, error) {
+func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub link.Hub) (*Result, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -141,7 +142,7 @@ func (c *coordinator) tallies() (all []*tally.Tally) {
 func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error) {
 	measuring := context.WithoutCancel(ctx)
 	c.sampling.Take(measuring, usage.OfSecond)
-	tick := time.NewTicker(ReportEvery)
+	tick := time.NewTicker(link.ReportEvery)
 	defer tick.Stop()
 	cancelled := ctx.Done()
 	second, shown := time.Now(), 0 // of the merged seconds
@@ -159,7 +160,7 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 			c.checkSelf()
 			c.sampleAt(measuring)
 			c.send()
-			since := time.Since(second).Round(ReportEvery)
+			since := time.Since(second).Round(link.ReportEvery)
 			if since >= time.Second {
 				second = second.Add(since) // a tick that comes early or late moves no other
 				c.sampling.Take(measuring, usage.OfSecond)
@@ -219,7 +220,7 @@ func (c *coordinator) stop(why string) {
 }
 
 // lose goes on without a worker: the others see their people out.
-func (c *coordinator) lose(i int, why string) { c.loseAfter(i, why, LostAfter-ReportEvery) }
+func (c *coordinator) lose(i int, why string) { c.loseAfter(i, why, link.LostAfter-link.ReportEvery) }
 
 // loseAfter is lose of a worker who may have ended for a silent time of the coordinator's that
 // lasted for so long at least.
@@ -235,7 +236,7 @@ func (c *coordinator) loseAfter(i int, why string, silent time.Duration) {
 	}
 	c.checkSelf()
 	if p := c.silentTime(); c.trouble == "" && p.lasted >= silent && time.Since(p.until) < recent {
-		c.trouble = fmt.Sprintf("it told the workers nothing for %v, and they end after %v", p.lasted.Round(100*time.Millisecond), LostAfter)
+		c.trouble = fmt.Sprintf("it told the workers nothing for %v, and they end after %v", p.lasted.Round(100*time.Millisecond), link.LostAfter)
 	}
 	if c.trouble != "" {
 		w.cut = true
@@ -267,7 +268,7 @@ func (c *coordinator) checkSelf() {
 
 // maxBehind is how late the workers may learn what others sent, and still measure what came of it. A worker that
 // tells it later is lost before.
-const maxBehind = BusyFor + LostAfter + time.Second
+const maxBehind = link.BusyFor + link.LostAfter + time.Second
 
 // behind is an error if they learn it later: what they told waits here.
 func behind(workers []*workerState, now time.Duration) error {
@@ -292,7 +293,7 @@ func (c *coordinator) silentTime() silentTime {
 }
 
 // deliver takes a worker's message.
-func (c *coordinator) deliver(d Delivery) {
+func (c *coordinator) deliver(d link.Delivery) {
 	if d.Worker < 0 || d.Worker >= len(c.workers) {
 		return
 	}
@@ -313,7 +314,7 @@ func (c *coordinator) deliver(d Delivery) {
 	}
 }
 
-func (c *coordinator) take(i int, w *workerState, r Report) error {
+func (c *coordinator) take(i int, w *workerState, r link.Report) error {
 	w.horizon, w.processed, w.dropped = max(w.horizon, r.Horizon), max(w.processed, r.Processed), max(w.dropped, r.Dropped)
 	w.takeClock(r, c.measured == 0 || c.clock.Now() < c.measured)
 	for _, o := range r.Sources {
@@ -356,7 +357,7 @@ func (c *coordinator) take(i int, w *workerState, r Report) error {
 	switch {
 	case r.Failed != "" && !r.Done: // it sees its people out, and has nothing more to tell
 		if r.Deaf { // by what the coordinator did not say, or by what did not get there
-			c.loseAfter(i, fmt.Sprintf("it heard nothing of the coordinator for %v", LostAfter), LostAfter/2)
+			c.loseAfter(i, fmt.Sprintf("it heard nothing of the coordinator for %v", link.LostAfter), link.LostAfter/2)
 		} else {
 			c.lose(i, r.Failed)
 		}
@@ -399,7 +400,7 @@ func (c *coordinator) send() {
 	if err := c.hub.Send(c.news); err != nil {
 		c.problems.Add("tell the workers", err)
 	}
-	c.news = News{}
+	c.news = link.News{}
 }
 
 // droppedBy is how many packets each worker's side has dropped; nil if none have.
@@ -437,7 +438,7 @@ func (c *coordinator) answer(key string) {
 
 // enter follows the phases that the workers agree on.
 func (c *coordinator) enter(key string, offers [][]byte) {
-	met, err := latestOf(offers)
+	met, err := link.Latest(offers)
 	if err != nil {
 		return // the workers say so, too
 	}

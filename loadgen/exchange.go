@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"time"
 )
 
@@ -44,12 +45,6 @@ func errEnded(ended bool) error {
 	return nil
 }
 
-// A meeting is when a worker could begin a phase, and whether it agrees to it.
-type meeting struct {
-	At     time.Duration `json:"at"`
-	Agreed bool          `json:"agreed,omitempty"`
-}
-
 // meet returns when a phase begins: in one process at the time that it proposes; of several
 // the latest that one proposes, and later by lead, so that all know by then. What agreed
 // is for holds if it does for all.
@@ -60,47 +55,16 @@ func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, ag
 	if r.peers == nil {
 		return at, nil
 	}
-	mine := meeting{At: at + lead, Agreed: agreed != nil && *agreed}
+	mine := link.Meeting{At: at + lead, Agreed: agreed != nil && *agreed}
 	r.aggregator.HoldOpen(mine.At)
 	all, err := r.peers.exchange(ctx, phase, mine)
 	if err != nil {
 		return 0, err
 	}
-	met, err := latestOf(all)
+	met, err := link.Latest(all)
 	if agreed != nil {
 		*agreed = met.Agreed
 	}
 	r.aggregator.HoldOpen(met.At)
 	return met.At, err
-}
-
-// latestOf is the latest meeting that workers offer; all have to agree.
-func latestOf(offers [][]byte) (met meeting, err error) {
-	met.Agreed = true
-	for _, text := range offers {
-		var m meeting
-		if len(text) == 0 {
-			continue // of a worker that was lost
-		}
-		if err := json.Unmarshal(text, &m); err != nil {
-			return met, fmt.Errorf("read when a worker can begin: %w", err)
-		}
-		met.At, met.Agreed = max(met.At, m.At), met.Agreed && m.Agreed
-	}
-	return met, nil
-}
-
-// mergedOffers are the lists that workers offer as one.
-func mergedOffers[T any](offers [][]byte) (all []T, err error) {
-	for _, text := range offers {
-		var some []T
-		if len(text) == 0 {
-			continue
-		}
-		if err := json.Unmarshal(text, &some); err != nil {
-			return nil, fmt.Errorf("read a worker's offer: %w", err)
-		}
-		all = append(all, some...)
-	}
-	return all, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
@@ -63,7 +64,7 @@ func (r *run) micSums(ctx context.Context, known []tally.ReportedLosses) (map[in
 	if r.peers != nil {
 		offers, failed := r.peers.exchange(ctx, "mics", own)
 		if err = failed; err == nil {
-			all, err = mergedOffers[tally.MicSum](offers)
+			all, err = link.Merged[tally.MicSum](offers)
 		}
 	}
 	return tally.MicsByRoom(all), err

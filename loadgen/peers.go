@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/tally"
@@ -18,14 +19,14 @@ import (
 // the run comes to.
 var (
 	errCoordinatorLost = errors.New("the coordinator is lost")
-	errSilent          = fmt.Errorf("%w: it has said nothing for %v", errCoordinatorLost, LostAfter)
+	errSilent          = fmt.Errorf("%w: it has said nothing for %v", errCoordinatorLost, link.LostAfter)
 )
 
 // peers is a worker's run's side of the other workers: what it tells them by way of the
 // coordinator, and what they tell it. A run that is alone has none (nil).
 type peers struct {
 	run  *run
-	link Link
+	link link.Link
 	lost context.CancelCauseFunc // ends the run when the coordinator is gone
 	stop func(reason string)
 
@@ -41,8 +42,8 @@ type peers struct {
 	changed   *sync.Cond
 	offers    map[string][]byte   // not sent yet
 	answers   map[string][][]byte // not taken yet
-	opened    []OpenedSource      // not sent yet
-	sources   map[SourceID]*peerSource
+	opened    []link.OpenedSource // not sent yet
+	sources   map[link.SourceID]*peerSource
 	processed time.Duration // by all
 	dropped   uint64        // packets, on the other workers' sides
 	ended     bool
@@ -59,8 +60,8 @@ type peerSource struct {
 	silenced int  // told
 }
 
-func newPeers(r *run, link Link) *peers {
-	p := &peers{run: r, link: link, offers: map[string][]byte{}, answers: map[string][][]byte{}, sources: map[SourceID]*peerSource{}}
+func newPeers(r *run, to link.Link) *peers {
+	p := &peers{run: r, link: to, offers: map[string][]byte{}, answers: map[string][][]byte{}, sources: map[link.SourceID]*peerSource{}}
 	p.changed = sync.NewCond(&p.mu)
 	return p
 }
@@ -89,12 +90,12 @@ func (p *peers) end() {
 }
 
 // open enters a mic of the worker's own.
-func (p *peers) open(id SourceID, of *person, source *measure.Source) {
+func (p *peers) open(id link.SourceID, of *person, source *measure.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.from(source, p.run.share.Number, of.group)
 	p.sources[id] = &peerSource{source: source, own: true}
-	p.opened = append(p.opened, OpenedSource{SourceID: id, Worker: p.run.share.Number, Group: of.group, Number: of.number})
+	p.opened = append(p.opened, link.OpenedSource{SourceID: id, Worker: p.run.share.Number, Group: of.group, Number: of.number})
 }
 
 // from has a mic of a worker, of a group of the cast, checked against the clocks, unless the scenario
@@ -107,10 +108,10 @@ func (p *peers) from(source *measure.Source, worker, group int) {
 
 // talk sends reports and reads news until ctx is done, or the coordinator is lost.
 func (p *peers) talk(ctx context.Context) {
-	tick := time.NewTicker(ReportEvery)
+	tick := time.NewTicker(link.ReportEvery)
 	defer tick.Stop()
 	expected := uint64(0)
-	var silent Silence
+	var silent link.Silence
 	for was := time.Now(); ; {
 		select {
 		case <-ctx.Done():
@@ -156,13 +157,13 @@ func (p *peers) giveUp(why error) {
 	p.lost(why)
 	p.sending.Lock()
 	defer p.sending.Unlock()
-	p.sendReport(false, func(r *Report) {
+	p.sendReport(false, func(r *link.Report) {
 		r.Failed, r.Deaf = why.Error(), errors.Is(why, errSilent)
 	})
 }
 
 // hear takes the coordinator's news.
-func (p *peers) hear(news News) error {
+func (p *peers) hear(news link.News) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.changed.Broadcast()
@@ -248,10 +249,10 @@ func (p *peers) clockDoubt() time.Duration {
 // awaitKnown returns when it is known what all workers had sent by a moment, for as long as
 // a worker may be silent at most.
 func (p *peers) awaitKnown(ctx context.Context, t time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, 2*LostAfter)
+	ctx, cancel := context.WithTimeout(ctx, 2*link.LostAfter)
 	defer cancel()
 	for !p.run.known(t) {
-		if !pause(ctx, ReportEvery/2) {
+		if !pause(ctx, link.ReportEvery/2) {
 			return
 		}
 	}
@@ -274,16 +275,16 @@ func (p *peers) measured(now usage.Sample) {
 }
 
 // sendOrLive sends a report. While another one is being made, which takes its time on a busy machine, it says
-// that the worker is there: not to be lost for that. That goes on for no longer than [BusyFor]. So much time has
+// that the worker is there: not to be lost for that. That goes on for no longer than [link.BusyFor]. So much time has
 // passed since the last call.
 func (p *peers) sendOrLive(passed time.Duration) {
 	if p.sending.TryLock() {
 		defer p.sending.Unlock()
 		p.reporting = 0
-		p.sendReport(false, func(*Report) {})
+		p.sendReport(false, func(*link.Report) {})
 		return
 	}
-	if p.reporting += passed; p.reporting > BusyFor {
+	if p.reporting += passed; p.reporting > link.BusyFor {
 		return
 	}
 	if err := p.link.Alive(); err != nil {
@@ -295,11 +296,11 @@ func (p *peers) sendOrLive(passed time.Duration) {
 func (p *peers) send(parts bool) {
 	p.sending.Lock()
 	defer p.sending.Unlock()
-	p.sendReport(parts, func(*Report) {})
+	p.sendReport(parts, func(*link.Report) {})
 }
 
 // sendReport sends a report, to which more is added. p.sending is held.
-func (p *peers) sendReport(parts bool, add func(*Report)) {
+func (p *peers) sendReport(parts bool, add func(*link.Report)) {
 	report := p.report()
 	if parts {
 		report.Parts = p.run.aggregator.TakeParts()
@@ -316,7 +317,7 @@ func (p *peers) sendReport(parts bool, add func(*Report)) {
 }
 
 // report makes a report of what there is to tell.
-func (p *peers) report() (report Report) {
+func (p *peers) report() (report link.Report) {
 	r := p.run
 	ahead, bound, err := p.link.Clock()
 	p.bound.Store(int64(bound))
@@ -343,17 +344,17 @@ func (p *peers) report() (report Report) {
 	for id, s := range p.sources {
 		if s.own {
 			if told, news := s.source.Tell(); news {
-				report.Told = append(report.Told, ToldSource{SourceID: id, Worker: r.share.Number, Bound: bound, Told: told})
+				report.Told = append(report.Told, link.ToldSource{SourceID: id, Worker: r.share.Number, Bound: bound, Told: told})
 			}
 			continue
 		}
 		if at := s.source.FirstHeard(); at > 0 && !s.heard {
 			s.heard = true
-			report.Heard = append(report.Heard, HeardSource{id, at, bound})
+			report.Heard = append(report.Heard, link.HeardSource{SourceID: id, At: at, Bound: bound})
 		}
 		if since, bins := s.source.Silenced(); len(bins) != s.silenced {
 			s.silenced = len(bins)
-			report.Silenced = append(report.Silenced, SilencedSource{id, since, bins})
+			report.Silenced = append(report.Silenced, link.SilencedSource{SourceID: id, Since: since, Bins: bins})
 		}
 	}
 	return report
@@ -363,7 +364,7 @@ func (p *peers) report() (report Report) {
 func (p *peers) finish(final *tally.Final, now usage.Sample) error {
 	p.sending.Lock()
 	defer p.sending.Unlock()
-	p.sendReport(true, func(report *Report) {
+	p.sendReport(true, func(report *link.Report) {
 		report.Tally = p.run.tally(p.steady, now)
 		report.Tally.Final = final
 	})

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,15 +16,15 @@ func TestWorkersKnowWhatTheOthersDropped(t *testing.T) {
 	c := &coordinator{workers: []*workerState{{}, {}, {}}}
 	assert.Nil(t, droppedBy(c.workers), "nothing has been")
 	for i, dropped := range []uint64{0, 7, 5} {
-		require.NoError(t, c.take(i, c.workers[i], Report{Dropped: dropped}))
+		require.NoError(t, c.take(i, c.workers[i], link.Report{Dropped: dropped}))
 	}
-	news := News{Dropped: droppedBy(c.workers)}
+	news := link.News{Dropped: droppedBy(c.workers)}
 	for i, others := range []uint64{12, 5, 7} {
 		r := &run{share: Share{Number: i, Of: 3}}
 		p := newPeers(r, nil)
 		require.NoError(t, p.hear(news))
 		assert.Equal(t, others, p.othersDropped())
-		require.NoError(t, p.hear(News{}))
+		require.NoError(t, p.hear(link.News{}))
 		assert.Equal(t, others, p.othersDropped(), "it does not become less")
 		order := tally.SilenceOrder{Requested: time.Second, Acknowledged: time.Second}
 		got := order.Count(func(time.Duration) int { return 0 }, 0, tally.IgnoreMuteFor, p.othersDropped())
@@ -33,7 +34,7 @@ func TestWorkersKnowWhatTheOthersDropped(t *testing.T) {
 
 // aliveLink counts how often a worker only said that it is there.
 type aliveLink struct {
-	Link
+	link.Link
 	times int
 }
 
@@ -44,15 +45,15 @@ func (l *aliveLink) Alive() error {
 
 // On a machine that is busy a report takes seconds to make: its worker is not silent.
 func TestWorkerIsAliveWhileItMakesAReport(t *testing.T) {
-	link := &aliveLink{}
-	p := newPeers(&run{}, link)
+	alive := &aliveLink{}
+	p := newPeers(&run{}, alive)
 	p.sending.Lock()
 	for range 10 {
-		p.sendOrLive(ReportEvery)
+		p.sendOrLive(link.ReportEvery)
 	}
-	assert.Equal(t, 10, link.times)
+	assert.Equal(t, 10, alive.times)
 	for range 1000 {
-		p.sendOrLive(ReportEvery)
+		p.sendOrLive(link.ReportEvery)
 	}
-	assert.Equal(t, int(BusyFor/ReportEvery), link.times, "a report that is never made is another thing")
+	assert.Equal(t, int(link.BusyFor/link.ReportEvery), alive.times, "a report that is never made is another thing")
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
@@ -85,7 +86,7 @@ func (r *Result) EndedByServer() { r.Interrupted, r.Server.Died = false, true }
 
 // A Worker is one of the processes that played a run together.
 type Worker struct {
-	WorkerInfo
+	link.WorkerInfo
 	Generator tally.Generator
 	// ClockAhead is by how much its clock was ahead of the coordinator's at last beyond what
 	// it was at the start, and ClockBound by how much that may be wrong. ClockTrouble is why

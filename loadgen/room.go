@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
@@ -153,13 +154,13 @@ func (h *roomRun) addSource(p *person) (*measure.Source, error) {
 	h.mu.Unlock()
 	source, err := h.newSource(index, p.group, p.number, h.ledger.AddSource, h.ledger.AddMarkedSource)
 	if err == nil && r.peers != nil {
-		r.peers.open(SourceID{h.number, index}, p, source)
+		r.peers.open(link.SourceID{Room: h.number, Index: index}, p, source)
 	}
 	return source, err
 }
 
 // replica adds the mic of another worker to its room's ledger.
-func (r *run) replica(o OpenedSource) (*measure.Source, error) {
+func (r *run) replica(o link.OpenedSource) (*measure.Source, error) {
 	if o.Room < 0 || o.Room >= len(r.rooms) || r.rooms[o.Room] == nil || o.Group < 0 || o.Group >= len(r.clips) || o.Number < 0 || o.Index < 0 {
 		return nil, fmt.Errorf("there is no room %d with a group %d", o.Room, o.Group)
 	}

@@ -33,6 +33,8 @@ const (
 	leaveTimeout = 20 * time.Second
 	// hurriedLeave is that of a worker whose part is at an end early.
 	hurriedLeave = 5 * time.Second
+	// lead is how long after an agreement a phase begins, so that all workers know by then.
+	lead = 300 * time.Millisecond
 )
 
 // Config configures a run.

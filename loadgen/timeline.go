@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -155,7 +156,7 @@ func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people [
 		if err != nil {
 			return nil, 0, err
 		}
-		if able, err = mergedOffers[candidate](offers); err != nil {
+		if able, err = link.Merged[candidate](offers); err != nil {
 			return nil, 0, err
 		}
 		able = chosen(able, e.Count)

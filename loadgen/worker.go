@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
@@ -43,7 +44,7 @@ const MaxWorkers = 1000
 // RunWorker plays a worker's part of a scenario and tells the coordinator what it measured.
 // It returns an error if the part could not be played to its end, for example because the
 // coordinator is gone; then its people have left all the same.
-func RunWorker(ctx context.Context, cfg Config, part Part, link Link) error {
+func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -56,7 +57,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, link Link) error {
 	r.tickets = part.Tickets
 	r.sampler.Kin = part.Kin
 	r.aggregator.Export()
-	p := newPeers(r, link)
+	p := newPeers(r, to)
 	p.lost, p.stop = lost, func(string) { r.gate.end() }
 	r.peers = p
 
@@ -70,7 +71,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, link Link) error {
 		err = r.enterRooms(ctx)
 	}
 	if err == nil {
-		err = link.Obey(r.obey)
+		err = to.Obey(r.obey)
 	}
 	if err == nil {
 		work.Go(func() { p.talk(talking) })
@@ -106,7 +107,7 @@ func (r *run) enterRooms(ctx context.Context) error {
 func (p *peers) leave(failed error) {
 	p.sending.Lock()
 	defer p.sending.Unlock()
-	p.sendReport(false, func(report *Report) {
+	p.sendReport(false, func(report *link.Report) {
 		report.Done = true
 		if failed != nil {
 			report.Failed = failed.Error()

@@ -6,12 +6,13 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 func TestBottleneckOfWorkersOfAMachine(t *testing.T) {
 	worker := func(name string, cpu, quota, wait float64) loadgen.Worker {
-		return loadgen.Worker{WorkerInfo: loadgen.WorkerInfo{Name: name, Host: "one", Machine: "x"}, Generator: tally.Generator{CPU: cpu, Quota: quota, CPUWait: wait, CPUs: 2}}
+		return loadgen.Worker{WorkerInfo: link.WorkerInfo{Name: name, Host: "one", Machine: "x"}, Generator: tally.Generator{CPU: cpu, Quota: quota, CPUWait: wait, CPUs: 2}}
 	}
 	on := func(host, machine string, w loadgen.Worker) loadgen.Worker {
 		w.Host, w.Machine = host, machine

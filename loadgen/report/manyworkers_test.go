@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/tally"
@@ -21,7 +22,7 @@ func failing(n int, lost bool) *loadgen.Result {
 	r := &loadgen.Result{Values: metric.Values{"delivered": metric.Rate{Passes: 1000, Total: 1000}}, Doubts: measure.Doubts{Throttled: time.Second}}
 	for i := range n {
 		w := loadgen.Worker{
-			WorkerInfo: loadgen.WorkerInfo{Name: fmt.Sprintf("%d (local)", i+1), Host: "one", Machine: "x"},
+			WorkerInfo: link.WorkerInfo{Name: fmt.Sprintf("%d (local)", i+1), Host: "one", Machine: "x"},
 			Generator:  tally.Generator{CPU: 2, CPUs: 2, CPUWait: 9, Quota: 0.5, SendLag: time.Second, JoinLag: time.Second, ReadLag: time.Second},
 			ClockBound: time.Second,
 		}

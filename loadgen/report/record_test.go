@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
@@ -53,7 +54,7 @@ func full(t *testing.T) *loadgen.Result {
 		r.Groups = append(r.Groups, measure.Group{By: "network", Name: name, Values: metric.Values{"latency": latencies(9), "delivered": metric.Rate{Passes: 9, Total: 10}}, Best: metric.Values{}})
 	}
 	r.Problems = []problem.Problem{{Doing: "join", Error: "room_full", Count: 3}}
-	r.Workers = []loadgen.Worker{{WorkerInfo: loadgen.WorkerInfo{Name: "one", Host: "a"}}, {WorkerInfo: loadgen.WorkerInfo{Name: "two", Host: "b"}, Lost: "said nothing"}}
+	r.Workers = []loadgen.Worker{{WorkerInfo: link.WorkerInfo{Name: "one", Host: "a"}}, {WorkerInfo: link.WorkerInfo{Name: "two", Host: "b"}, Lost: "said nothing"}}
 	r.Losses = tally.Losses{Due: 1000, Lost: 3, Mics: 1, MicsReported: 1, Ears: 2, EarsReported: 2}
 	r.Crowd.Listeners, r.Probes.Listeners = listeners(90, 1, 5), listeners(10, 1, 5)
 	crossed, value := false, 8.0

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
@@ -35,7 +36,7 @@ func TestClockWarnings(t *testing.T) {
 
 func TestDoubtOfAQuotaNamesWhoseItIs(t *testing.T) {
 	worker := func(name string, quota float64) loadgen.Worker {
-		return loadgen.Worker{WorkerInfo: loadgen.WorkerInfo{Name: name}, Generator: tally.Generator{Quota: quota}}
+		return loadgen.Worker{WorkerInfo: link.WorkerInfo{Name: name}, Generator: tally.Generator{Quota: quota}}
 	}
 	for _, c := range []struct {
 		sentence string

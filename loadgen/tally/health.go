@@ -32,9 +32,10 @@ func NewHealth(local bool) *Health {
 	}
 }
 
-// RecordSend records how late a frame was sent, and RecordStart how late a join or an event of
-// the timeline began.
-func (h *Health) RecordSend(late time.Duration)  { h.record(h.sendLag, late, 1) }
+// RecordSend records how late a frame was sent.
+func (h *Health) RecordSend(late time.Duration) { h.record(h.sendLag, late, 1) }
+
+// RecordStart records how late a join or an event of the timeline began.
 func (h *Health) RecordStart(late time.Duration) { h.record(h.joinLag, late, 1) }
 
 // RecordRead records how long n packets waited in the process.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/speech"
@@ -84,10 +84,10 @@ func (b *band) send(until time.Duration) {
 }
 
 // say sends a report of each worker of the band.
-func (b *band) say(now time.Duration, add func(*loadgen.Report)) error {
-	r := loadgen.Report{Relayed: loadgen.Relayed{Horizon: max(measure.BinAt(now)-10, 0), Processed: max(now-time.Second/2, 0)}}
+func (b *band) say(now time.Duration, add func(*link.Report)) error {
+	r := link.Report{Relayed: link.Relayed{Horizon: max(measure.BinAt(now)-10, 0), Processed: max(now-time.Second/2, 0)}}
 	if told, news := b.source.Tell(); news {
-		r.Told = []loadgen.ToldSource{{SourceID: loadgen.SourceID{Index: b.members[0].number}, Worker: b.members[0].number, Told: told}}
+		r.Told = []link.ToldSource{{SourceID: link.SourceID{Index: b.members[0].number}, Worker: b.members[0].number, Told: told}}
 	}
 	add(&r)
 	b.sequence++
@@ -137,7 +137,7 @@ func tallied() *tally.Tally {
 
 // meet is when all begin a phase.
 func (b *band) meet(key string, at time.Duration, answers map[string][][]byte) (time.Duration, error) {
-	if err := b.say(at, func(r *loadgen.Report) {
+	if err := b.say(at, func(r *link.Report) {
 		r.Offers = map[string][]byte{key: fmt.Appendf(nil, `{"at":%d,"agreed":true}`, at)}
 	}); err != nil {
 		return 0, err
@@ -162,8 +162,8 @@ func (b *band) meet(key string, at time.Duration, answers map[string][][]byte) (
 			for k, a := range n.Answers {
 				answers[k] = a
 			}
-		case <-time.After(loadgen.ReportEvery):
-			if err := b.say(at, func(*loadgen.Report) {}); err != nil {
+		case <-time.After(link.ReportEvery):
+			if err := b.say(at, func(*link.Report) {}); err != nil {
 				return 0, err
 			}
 		}
@@ -204,7 +204,7 @@ func (b *band) play(zero time.Time, hold time.Duration) error { //nolint:gocogni
 		return err
 	}
 	stop, settled := holding+hold, measure.Bin(0)
-	tick := time.NewTicker(loadgen.ReportEvery)
+	tick := time.NewTicker(link.ReportEvery)
 	defer tick.Stop()
 	for i := 1; now() < stop; i++ {
 		select {
@@ -217,7 +217,7 @@ func (b *band) play(zero time.Time, hold time.Duration) error { //nolint:gocogni
 			continue
 		}
 		b.send(min(now()-10*time.Millisecond, stop))
-		if err := b.say(now(), func(r *loadgen.Report) {
+		if err := b.say(now(), func(r *link.Report) {
 			switch i % 5 {
 			case 0: // as a run does
 				settled = b.ledger.Settle(now())
@@ -243,13 +243,13 @@ func (b *band) play(zero time.Time, hold time.Duration) error { //nolint:gocogni
 	b.ledger.Stop(stop)
 	b.ledger.Finish(stop + time.Second)
 	b.aggregator.Finish(stop + time.Second)
-	if err := b.say(now(), func(r *loadgen.Report) {
+	if err := b.say(now(), func(r *link.Report) {
 		r.Parts, r.Tally = b.parts(), tallied()
 		r.Tally.Final = &tally.Final{}
 	}); err != nil {
 		return err
 	}
-	return b.say(now(), func(r *loadgen.Report) { r.Done = true })
+	return b.say(now(), func(r *link.Report) { r.Done = true })
 }
 
 // BenchmarkReporting measures what it costs a worker to tell of a second of 5,000 listeners: its
@@ -280,10 +280,10 @@ func BenchmarkReporting(b *testing.B) {
 		i++
 		second(i)
 		b.StartTimer()
-		for tell := range time.Second / loadgen.ReportEvery {
-			r := loadgen.Report{Sequence: uint64(i), Relayed: loadgen.Relayed{Horizon: measure.BinAt(time.Duration(i) * time.Second)}}
+		for tell := range time.Second / link.ReportEvery {
+			r := link.Report{Sequence: uint64(i), Relayed: link.Relayed{Horizon: measure.BinAt(time.Duration(i) * time.Second)}}
 			if told, news := of.source.Tell(); news {
-				r.Told = []loadgen.ToldSource{{Told: told}}
+				r.Told = []link.ToldSource{{Told: told}}
 			}
 			if tell == 0 {
 				r.Parts, r.Tally = of.aggregator.TakeParts(), tallied()

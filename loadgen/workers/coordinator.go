@@ -17,8 +17,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/clock"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 )
 
@@ -50,7 +50,7 @@ type Coordinator struct {
 	conn   *nats.Conn
 
 	inbox   *inbox
-	reports chan loadgen.Delivery
+	reports chan link.Delivery
 	told    atomic.Int64 // when the workers were told something at last, on its clock
 
 	mu      sync.Mutex
@@ -62,7 +62,7 @@ type Coordinator struct {
 
 // A member is a worker that has enrolled.
 type member struct {
-	loadgen.WorkerInfo
+	link.WorkerInfo
 	id    string // its own
 	pid   int
 	local bool
@@ -86,7 +86,7 @@ func NewCoordinator(cfg Config) (*Coordinator, error) {
 	cfg.Plan.Audio = digests
 	c := &Coordinator{
 		cfg: cfg, run: strings.ToLower(rand.Text()[:10]), token: cfg.Token, secret: rand.Text(), began: time.Now(),
-		changed: make(chan struct{}), reports: make(chan loadgen.Delivery),
+		changed: make(chan struct{}), reports: make(chan link.Delivery),
 	}
 	c.inbox = newInbox(cfg.Plan.Workers, c.now)
 	c.inbox.work.Go(func() { c.inbox.take(c.hear) })
@@ -160,7 +160,7 @@ func (c *Coordinator) admit(h hello) welcome {
 		return welcome{Refused: fmt.Sprintf("all %d workers are there already", c.cfg.Plan.Workers)}
 	}
 	number := len(c.workers)
-	c.workers = append(c.workers, member{WorkerInfo: loadgen.WorkerInfo{Name: fmt.Sprintf("%d (%s)", number+1, h.Name), Host: h.Host, Machine: h.Machine, CPUs: h.CPUs}, id: h.ID, pid: h.PID, local: local})
+	c.workers = append(c.workers, member{WorkerInfo: link.WorkerInfo{Name: fmt.Sprintf("%d (%s)", number+1, h.Name), Host: h.Host, Machine: h.Machine, CPUs: h.CPUs}, id: h.ID, pid: h.PID, local: local})
 	c.say(fmt.Sprintf("worker %d of %d is there: %s, %d cores", number+1, c.cfg.Plan.Workers, h.Name, h.CPUs))
 	c.change()
 	return taken(number)
@@ -187,7 +187,7 @@ func (c *Coordinator) hear(a arrival) {
 		}
 	}
 	if a.lost != nil || got.Report != nil {
-		d := loadgen.Delivery{Worker: a.worker, Lost: a.lost}
+		d := link.Delivery{Worker: a.worker, Lost: a.lost}
 		if got.Report != nil {
 			d.Report = *got.Report
 		}
@@ -291,7 +291,7 @@ func (c *Coordinator) publish(m message) error {
 }
 
 // Workers implements loadgen.Hub.
-func (c *Coordinator) Workers() (all []loadgen.WorkerInfo) {
+func (c *Coordinator) Workers() (all []link.WorkerInfo) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, w := range c.workers {
@@ -301,13 +301,13 @@ func (c *Coordinator) Workers() (all []loadgen.WorkerInfo) {
 }
 
 // Reports implements loadgen.Hub.
-func (c *Coordinator) Reports() <-chan loadgen.Delivery { return c.reports }
+func (c *Coordinator) Reports() <-chan link.Delivery { return c.reports }
 
 // Overrun implements loadgen.Hub.
 func (c *Coordinator) Overrun() error { return c.inbox.overrunError() }
 
 // Send implements loadgen.Hub.
-func (c *Coordinator) Send(n loadgen.News) error {
+func (c *Coordinator) Send(n link.News) error {
 	text, err := json.Marshal(message{News: &n})
 	if err != nil {
 		return err
@@ -319,10 +319,10 @@ func (c *Coordinator) Send(n loadgen.News) error {
 // sayAlive tells the workers that the coordinator is there, if it is too busy to tell them more.
 func sayAlive(c *Coordinator) {
 	since := c.now() - time.Duration(c.told.Load())
-	if since < 2*loadgen.ReportEvery || since > loadgen.BusyFor {
+	if since < 2*link.ReportEvery || since > link.BusyFor {
 		return
 	}
-	text, err := json.Marshal(message{News: &loadgen.News{}})
+	text, err := json.Marshal(message{News: &link.News{}})
 	if err == nil {
 		_ = c.conn.Publish(downSubject(c.run), text) // they will notice if it is gone
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/link"
 )
 
 const (
@@ -93,7 +93,7 @@ func (b *inbox) take(each func(arrival)) {
 
 // watch looks for silent workers until the inbox is closed, and calls live each time.
 func (b *inbox) watch(live func()) {
-	tick := time.NewTicker(loadgen.ReportEvery)
+	tick := time.NewTicker(link.ReportEvery)
 	defer tick.Stop()
 	silent := make([]silence, len(b.heard))
 	for was := b.now(); ; {
@@ -111,7 +111,7 @@ func (b *inbox) watch(live func()) {
 
 // A silence is a worker's, and when its last message came.
 type silence struct {
-	loadgen.Silence
+	link.Silence
 	last int64
 }
 
@@ -125,7 +125,7 @@ func (b *inbox) look(silent []silence, passed time.Duration) {
 			continue
 		}
 		if silent[i].Pass(passed) {
-			b.put(arrival{worker: i, lost: fmt.Errorf("it said nothing for %v", loadgen.LostAfter)})
+			b.put(arrival{worker: i, lost: fmt.Errorf("it said nothing for %v", link.LostAfter)})
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
@@ -27,7 +28,7 @@ func waiting(b *inbox) (all []arrival) {
 }
 
 func TestInboxKnowsWhoIsSilent(t *testing.T) {
-	const often = int(loadgen.LostAfter/loadgen.ReportEvery) + 1
+	const often = int(link.LostAfter/link.ReportEvery) + 1
 	for _, c := range []struct {
 		sentence string
 		looks    int
@@ -35,11 +36,11 @@ func TestInboxKnowsWhoIsSilent(t *testing.T) {
 		speaks   func(look int) bool
 		lost     bool
 	}{
-		{"a worker that never speaks is lost", often, loadgen.ReportEvery, func(int) bool { return false }, true},
-		{"it is lost once", 5 * often, loadgen.ReportEvery, func(int) bool { return false }, true},
-		{"one that speaks is not", 5 * often, loadgen.ReportEvery, func(int) bool { return true }, false},
-		{"one that speaks now and then is not", 5 * often, loadgen.ReportEvery, func(i int) bool { return i%(often-1) == 0 }, false},
-		{"one that stops is", 3 * often, loadgen.ReportEvery, func(i int) bool { return i < often }, true},
+		{"a worker that never speaks is lost", often, link.ReportEvery, func(int) bool { return false }, true},
+		{"it is lost once", 5 * often, link.ReportEvery, func(int) bool { return false }, true},
+		{"one that speaks is not", 5 * often, link.ReportEvery, func(int) bool { return true }, false},
+		{"one that speaks now and then is not", 5 * often, link.ReportEvery, func(i int) bool { return i%(often-1) == 0 }, false},
+		{"one that stops is", 3 * often, link.ReportEvery, func(i int) bool { return i < often }, true},
 		{"while this process stands still nobody can be heard", 3, time.Hour, func(int) bool { return false }, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
@@ -174,7 +175,7 @@ func TestSlowCoordinatorBlamesNoWorker(t *testing.T) {
 	result, err := coordinate(func(p loadgen.Progress) {
 		if p.Phase == "steady" && slow > 0 {
 			slow--
-			time.Sleep(loadgen.LostAfter + time.Second)
+			time.Sleep(link.LostAfter + time.Second)
 		}
 	})
 	require.NoError(t, err)
@@ -213,12 +214,12 @@ func TestSlowServerDoesNotSilenceTheCoordinator(t *testing.T) {
 		defer close(ended)
 		defer close(server.answer)
 		<-server.asked
-		tick := time.NewTicker(loadgen.ReportEvery)
+		tick := time.NewTicker(link.ReportEvery)
 		defer tick.Stop()
 		patience := time.After(time.Minute)
 		heard := 0
 		for i := uint64(1); ; i++ {
-			r := loadgen.Report{Sequence: i}
+			r := link.Report{Sequence: i}
 			select {
 			case <-all[0].News():
 				heard++
@@ -247,10 +248,10 @@ func TestSilentWorkerIsBlamedByName(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(loadgen.ReportEvery)
+		tick := time.NewTicker(link.ReportEvery)
 		defer tick.Stop()
 		for i := uint64(1); ; i++ {
-			r := loadgen.Report{Sequence: i}
+			r := link.Report{Sequence: i}
 			select {
 			case n := <-all[1].News():
 				r.Done = n.Stop != ""
@@ -277,17 +278,17 @@ func TestCoordinatorThatStoodStillIsNamed(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(loadgen.ReportEvery)
+		tick := time.NewTicker(link.ReportEvery)
 		defer tick.Stop()
 		heard := time.Now()
 		for i := uint64(1); ; i++ {
-			r := loadgen.Report{Sequence: i}
+			r := link.Report{Sequence: i}
 			select {
 			case <-all[0].News():
 				heard = time.Now()
 			case <-tick.C:
 			}
-			if time.Since(heard) > loadgen.LostAfter {
+			if time.Since(heard) > link.LostAfter {
 				r.Done, r.Failed = true, "the coordinator is lost"
 			}
 			assert.NoError(t, all[0].Send(r))

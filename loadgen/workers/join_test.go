@@ -17,7 +17,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/lab"
 	"github.com/earshot-audio/earshot/internal/testaudio"
-	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -154,7 +154,7 @@ func TestInterruptedRunIsNotPlayedAgain(t *testing.T) {
 	m, err := Join(t.Context(), Enrolment{URL: c.JoinURL(), Secret: c.Secret(), Wait: time.Minute, Name: "first"})
 	require.NoError(t, err)
 	defer m.Close()
-	require.NoError(t, c.Send(loadgen.News{Sequence: 1, Stop: "interrupted", Interrupted: true}))
+	require.NoError(t, c.Send(link.News{Sequence: 1, Stop: "interrupted", Interrupted: true}))
 	<-m.News()
 	assert.False(t, m.Again())
 }

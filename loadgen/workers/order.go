@@ -8,11 +8,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/link"
 )
 
 // Order implements loadgen.Link: the workers ask one another over NATS.
-func (m *Membership) Order(ctx context.Context, worker int, o loadgen.Order) (out loadgen.Outcome, err error) {
+func (m *Membership) Order(ctx context.Context, worker int, o link.Order) (out link.Outcome, err error) {
 	text, err := json.Marshal(o)
 	if err != nil {
 		return out, err
@@ -28,9 +28,9 @@ func (m *Membership) Order(ctx context.Context, worker int, o loadgen.Order) (ou
 }
 
 // Obey implements loadgen.Link.
-func (m *Membership) Obey(act func(context.Context, loadgen.Order) loadgen.Outcome) error {
+func (m *Membership) Obey(act func(context.Context, link.Order) link.Outcome) error {
 	_, err := m.conn.Subscribe(orderSubject(m.run, m.number), func(msg *nats.Msg) {
-		var o loadgen.Order
+		var o link.Order
 		if json.Unmarshal(msg.Data, &o) != nil {
 			return // who asked will miss the answer
 		}

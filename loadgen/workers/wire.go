@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
@@ -88,11 +88,11 @@ type start struct {
 // A message is what goes up or down: one of them is set. Whose it is that goes up its subject
 // says.
 type message struct {
-	Ready  bool            `json:"ready,omitempty"`
-	Failed string          `json:"failed,omitempty"`
-	Start  *start          `json:"start,omitempty"`
-	Report *loadgen.Report `json:"report,omitempty"`
-	News   *loadgen.News   `json:"news,omitempty"`
+	Ready  bool         `json:"ready,omitempty"`
+	Failed string       `json:"failed,omitempty"`
+	Start  *start       `json:"start,omitempty"`
+	Report *link.Report `json:"report,omitempty"`
+	News   *link.News   `json:"news,omitempty"`
 }
 
 // maxMessage is the longest message in bytes.

@@ -18,6 +18,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/clock"
+	"github.com/earshot-audio/earshot/loadgen/link"
 )
 
 // queuedNews is how many messages of the coordinator may wait for the worker: minutes'.
@@ -60,7 +61,7 @@ type Membership struct {
 	began  time.Time
 	follow *clock.Follower // nil: the clock is the coordinator's
 
-	news        chan loadgen.News
+	news        chan link.News
 	starts      chan start
 	ended       <-chan struct{} // closed when the connection is gone
 	reader      *clock.Reader   // of the clock that is followed, from the start
@@ -72,7 +73,7 @@ type Membership struct {
 
 // Join enrols with the coordinator. The caller closes the membership.
 func Join(ctx context.Context, e Enrolment) (*Membership, error) {
-	m := &Membership{id: rand.Text(), began: time.Now(), news: make(chan loadgen.News, queuedNews), starts: make(chan start, 1)}
+	m := &Membership{id: rand.Text(), began: time.Now(), news: make(chan link.News, queuedNews), starts: make(chan start, 1)}
 	deadline := time.Now().Add(e.Wait)
 	for {
 		m.orders.open()
@@ -290,7 +291,7 @@ func (m *Membership) settleClock(ctx context.Context) error {
 }
 
 // Send implements loadgen.Link.
-func (m *Membership) Send(r loadgen.Report) error {
+func (m *Membership) Send(r link.Report) error {
 	return m.publish(message{Report: &r})
 }
 
@@ -298,7 +299,7 @@ func (m *Membership) Send(r loadgen.Report) error {
 func (m *Membership) Alive() error { return m.publish(message{}) }
 
 // News implements loadgen.Link.
-func (m *Membership) News() <-chan loadgen.News { return m.news }
+func (m *Membership) News() <-chan link.News { return m.news }
 
 // Clock implements loadgen.Link.
 func (m *Membership) Clock() (ahead, bound time.Duration, err error) {

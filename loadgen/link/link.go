@@ -1,4 +1,4 @@
-package loadgen
+package link
 
 import (
 	"context"
@@ -163,6 +163,4 @@ const (
 	// BusyFor is for how long one that is busy may only say that it is there. With what follows it is less
 	// than what workers can measure without it: [measure.Remembered].
 	BusyFor = 12 * time.Second
-	// lead is how long after an agreement a phase begins, so that all workers know by then.
-	lead = 300 * time.Millisecond
 )
