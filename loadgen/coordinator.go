@@ -126,7 +126,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub link.
 		}
 		return all, open
 	}
-	c.cast = func() int { return cfg.Scenario.Rooms * cfg.Scenario.Listeners() }
+	c.seats = func() int { return cfg.Scenario.Rooms * cfg.Scenario.Listeners() }
 	c.gate.arm(func() { c.stop("a threshold was crossed") })
 	c.enterPhase("opening")
 	return c.play(ctx, hosts)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// exchange gives all workers what each of them offers under a key.
-func (p *peers) exchange(ctx context.Context, key string, mine any) ([][]byte, error) {
+// Exchange gives all workers what each of them offers under a key.
+func (p *peers) Exchange(ctx context.Context, key string, mine any) ([][]byte, error) {
 	text, err := json.Marshal(mine)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, ag
 	}
 	mine := link.Meeting{At: at + lead, Agreed: agreed != nil && *agreed}
 	r.aggregator.HoldOpen(mine.At)
-	all, err := r.peers.exchange(ctx, phase, mine)
+	all, err := r.peers.Exchange(ctx, phase, mine)
 	if err != nil {
 		return 0, err
 	}

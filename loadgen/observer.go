@@ -25,7 +25,7 @@ type observer struct {
 // watch settles the accounts, keeps the series and tells of the run's progress,
 // about once a second, until ctx is done.
 func (r *run) watch(ctx context.Context) {
-	o := &observer{run: r, last: r.sampler.Sample(ctx), lost: r.lost()}
+	o := &observer{run: r, last: r.sampler.Sample(ctx), lost: r.cast.Lost()}
 	o.lostAt = o.last.At
 	o.interference = usage.NewInterference(r.aggregator, usage.Machine{Cores: r.cores, Loopback: r.Driver.Loopback()}, o.last)
 	stalls := &host.Watchdog{Report: func(from, until time.Time) {
@@ -44,11 +44,11 @@ func (r *run) watch(ctx context.Context) {
 	if r.peers != nil {
 		every -= measure.RetireAfter
 	}
-	for pause(ctx, every) {
+	for r.cast.SleepUntil(ctx, r.clock.Now()+every) {
 		o.observe(ctx)
-		settled := r.settle()
+		settled := r.cast.Settle()
 		if r.peers != nil {
-			if !pause(ctx, measure.RetireAfter) {
+			if !r.cast.SleepUntil(ctx, r.clock.Now()+measure.RetireAfter) {
 				break
 			}
 			r.aggregator.Drain(r.clock.Now(), settled) // the coordinator waits for it
@@ -67,7 +67,7 @@ func (o *observer) observe(ctx context.Context) {
 	r, before := o.run, o.last
 	now := r.sampler.Sample(ctx)
 	if step := r.clock.Sync(); step > 0 {
-		r.health.RecordClockStep(step)
+		r.cast.Health.RecordClockStep(step)
 		r.aggregator.Doubt(measure.Stepped, max(0, before.At-time.Second), now.At)
 	}
 	drops := o.drops(now.At)
@@ -90,8 +90,8 @@ func (o *observer) observe(ctx context.Context) {
 // returns it.
 func (o *observer) drops(now time.Duration) uint64 {
 	r := o.run
-	complete := r.health.DropsKnown() // before the drops are read
-	drops, from := o.enter(r.lost(), complete, now)
+	complete := r.cast.Health.DropsKnown() // before the drops are read
+	drops, from := o.enter(r.cast.Lost(), complete, now)
 	r.dropped.Store(o.lost)
 	r.aggregator.Drop(drops, from, now)
 	return drops
@@ -108,53 +108,4 @@ func (o *observer) enter(lost uint64, complete bool, now time.Duration) (drops u
 		o.lostAt = now
 	}
 	return drops, from
-}
-
-// settle settles every room's accounts, and returns up to where.
-func (r *run) settle() (settled measure.Bin) {
-	now := r.clock.Now()
-	settled = measure.BinAt(now)
-	for _, h := range r.rooms {
-		settled = min(settled, h.ledger.Settle(now))
-	}
-	r.aggregator.Drain(now, settled)
-	r.clients.nacks.Settle(now, r.aggregator.LostResends)
-	return settled
-}
-
-// lost is how many packets have been dropped on the generator's side.
-func (r *run) lost() uint64 {
-	return r.counted().dropped + r.health.MachineDrops().Total()*r.clients.crowd.PacketsPerDrop()
-}
-
-// lostByAll is how many packets have been dropped on the sides of all processes that play the run, as
-// far as is known here.
-func (r *run) lostByAll() uint64 {
-	if r.peers == nil {
-		return r.lost()
-	}
-	return r.lost() + r.peers.othersDropped()
-}
-
-// counted is what the clients have counted until the measuring ended.
-func (r *run) counted() (counts clientCounts) {
-	if ended := r.clientsAtEnd.Load(); ended != nil {
-		return *ended
-	}
-	counts.dropped, counts.unstamped = r.rooms.losses()
-	counts.dropped += r.clients.crowd.Dropped()
-	counts.unauthentic, counts.replayed = r.clients.refused()
-	return counts
-}
-
-// endMeasuring ends what the process measures of itself, of mics and of what listeners ask for again. Mics still send
-// and listeners still read afterwards, while the process waits for other workers, the results are summed up and the
-// audio is scored. That takes all cores there are, which a server on this machine lacks, too. What of the measured was
-// in doubt is known later.
-func (r *run) endMeasuring() {
-	r.health.End()
-	counts := r.counted()
-	r.clientsAtEnd.Store(&counts)
-	r.clients.nacks.End(r.clock.Now())
-	r.rooms.release()
 }

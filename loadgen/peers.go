@@ -35,7 +35,7 @@ type peers struct {
 	steady   *usage.Sample // from the beginning of the steady state
 	now      *usage.Sample // the last one
 
-	bound     atomic.Int64  // see clockBound
+	bound     atomic.Int64  // see ClockBound
 	reporting time.Duration // for how long a report has been being made; for talk
 
 	mu        sync.Mutex
@@ -66,8 +66,8 @@ func newPeers(r *run, to link.Link) *peers {
 	return p
 }
 
-// awaitProcessed returns when all workers have looked at what came before a moment.
-func (p *peers) awaitProcessed(ctx context.Context, t time.Duration) {
+// AwaitProcessed returns when all workers have looked at what came before a moment.
+func (p *peers) AwaitProcessed(ctx context.Context, t time.Duration) {
 	stop := context.AfterFunc(ctx, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -81,6 +81,11 @@ func (p *peers) awaitProcessed(ctx context.Context, t time.Duration) {
 	}
 }
 
+// Order has another worker carry out an order.
+func (p *peers) Order(ctx context.Context, worker int, o link.Order) (link.Outcome, error) {
+	return p.link.Order(ctx, worker, o)
+}
+
 // end ends what waits for the other workers.
 func (p *peers) end() {
 	p.mu.Lock()
@@ -89,13 +94,13 @@ func (p *peers) end() {
 	p.changed.Broadcast()
 }
 
-// open enters a mic of the worker's own.
-func (p *peers) open(id link.SourceID, of *person, source *measure.Source) {
+// Open enters a mic of the worker's own.
+func (p *peers) Open(id link.SourceID, group, number int, source *measure.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.from(source, p.run.share.Number, of.group)
+	p.from(source, p.run.cast.Share.Number, group)
 	p.sources[id] = &peerSource{source: source, own: true}
-	p.opened = append(p.opened, link.OpenedSource{SourceID: id, Worker: p.run.share.Number, Group: of.group, Number: of.number})
+	p.opened = append(p.opened, link.OpenedSource{SourceID: id, Worker: p.run.cast.Share.Number, Group: group, Number: number})
 }
 
 // from has a mic of a worker, of a group of the cast, checked against the clocks, unless the scenario
@@ -171,10 +176,10 @@ func (p *peers) hear(news link.News) error {
 		p.answers[key] = answer
 	}
 	for _, o := range news.Sources {
-		if o.Worker == p.run.share.Number {
+		if o.Worker == p.run.cast.Share.Number {
 			continue
 		}
-		source, err := p.run.replica(o)
+		source, err := p.run.cast.Replica(o)
 		if err != nil {
 			return err
 		}
@@ -182,7 +187,7 @@ func (p *peers) hear(news link.News) error {
 		p.sources[o.SourceID] = &peerSource{source: source}
 	}
 	for _, t := range news.Told {
-		if t.Worker == p.run.share.Number {
+		if t.Worker == p.run.cast.Share.Number {
 			continue
 		}
 		s := p.sources[t.SourceID]
@@ -204,13 +209,9 @@ func (p *peers) hear(news link.News) error {
 			s.source.HeardSilenced(h.Since, h.Bins)
 		}
 	}
-	for _, h := range p.run.rooms {
-		if h != nil {
-			h.ledger.Confirm(news.Horizon)
-		}
-	}
+	p.run.cast.Rooms.Confirm(news.Horizon)
 	p.processed = max(p.processed, news.Processed)
-	p.dropped = max(p.dropped, droppedByOthers(news.Dropped, p.run.share.Number))
+	p.dropped = max(p.dropped, droppedByOthers(news.Dropped, p.run.cast.Share.Number))
 	if news.Stop != "" {
 		p.stop(news.Stop)
 	}
@@ -227,23 +228,23 @@ func droppedByOthers(by []uint64, but int) (n uint64) {
 	return n
 }
 
-// othersDropped is how many packets are known to have been dropped on the other workers' sides: all that
+// OthersDropped is how many packets are known to have been dropped on the other workers' sides: all that
 // came before what they have processed.
-func (p *peers) othersDropped() uint64 {
+func (p *peers) OthersDropped() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.dropped
 }
 
-// clockBound is by how much the worker's clock may be wrong.
-func (p *peers) clockBound() time.Duration { return time.Duration(p.bound.Load()) }
+// ClockBound is by how much the worker's clock may be wrong.
+func (p *peers) ClockBound() time.Duration { return time.Duration(p.bound.Load()) }
 
-// clockDoubt is by how much this worker's clock and that of another who has heard somebody may
+// ClockDoubt is by how much this worker's clock and that of another who has heard somebody may
 // differ.
-func (p *peers) clockDoubt() time.Duration {
+func (p *peers) ClockDoubt() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.clockBound() + p.heardWithin
+	return p.ClockBound() + p.heardWithin
 }
 
 // awaitKnown returns when it is known what all workers had sent by a moment, for as long as
@@ -251,8 +252,8 @@ func (p *peers) clockDoubt() time.Duration {
 func (p *peers) awaitKnown(ctx context.Context, t time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, 2*link.LostAfter)
 	defer cancel()
-	for !p.run.known(t) {
-		if !pause(ctx, link.ReportEvery/2) {
+	for !p.run.cast.Rooms.Known(t) {
+		if !p.run.cast.SleepUntil(ctx, p.run.clock.Now()+link.ReportEvery/2) {
 			return
 		}
 	}
@@ -339,12 +340,12 @@ func (p *peers) report() (report link.Report) {
 	}
 	// First the horizon, and then what lies before it.
 	report.Horizon = measure.Horizon(own, r.clock.Now())
-	report.Processed = r.processed()
+	report.Processed = r.cast.Rooms.Processed()
 	report.Dropped = r.dropped.Load() // of what has been processed it is known
 	for id, s := range p.sources {
 		if s.own {
 			if told, news := s.source.Tell(); news {
-				report.Told = append(report.Told, link.ToldSource{SourceID: id, Worker: r.share.Number, Bound: bound, Told: told})
+				report.Told = append(report.Told, link.ToldSource{SourceID: id, Worker: r.cast.Share.Number, Bound: bound, Told: told})
 			}
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/stretchr/testify/assert"
@@ -20,14 +21,14 @@ func TestWorkersKnowWhatTheOthersDropped(t *testing.T) {
 	}
 	news := link.News{Dropped: droppedBy(c.workers)}
 	for i, others := range []uint64{12, 5, 7} {
-		r := &run{share: Share{Number: i, Of: 3}}
+		r := &run{cast: &cast.Cast{Setting: cast.Setting{Share: cast.Share{Number: i, Of: 3}}}}
 		p := newPeers(r, nil)
 		require.NoError(t, p.hear(news))
-		assert.Equal(t, others, p.othersDropped())
+		assert.Equal(t, others, p.OthersDropped())
 		require.NoError(t, p.hear(link.News{}))
-		assert.Equal(t, others, p.othersDropped(), "it does not become less")
+		assert.Equal(t, others, p.OthersDropped(), "it does not become less")
 		order := tally.SilenceOrder{Requested: time.Second, Acknowledged: time.Second}
-		got := order.Count(func(time.Duration) int { return 0 }, 0, tally.IgnoreMuteFor, p.othersDropped())
+		got := order.Count(func(time.Duration) int { return 0 }, 0, tally.IgnoreMuteFor, p.OthersDropped())
 		assert.Equal(t, tally.Passed{Worst: int(others)}, got)
 	}
 }

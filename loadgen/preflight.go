@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -34,12 +35,12 @@ const (
 // probably be invalid, each with what to do about it. own means that the run's own
 // server is on the same machine.
 func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string, err error) {
-	return PreflightShared(m, s, own, Share{})
+	return PreflightShared(m, s, own, cast.Share{})
 }
 
 // PreflightShared is that for a machine on which several processes play the scenario, each
 // of them a share of that size.
-func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share Share) (warnings []string, err error) {
+func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share cast.Share) (warnings []string, err error) {
 	if err := check(m, s, share, max(share.Of, 1), client.SharesSockets); err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share Share)
 // check returns an error for what a machine cannot do for a scenario of which so many
 // processes on it play a share each. shared means that its listeners share their media
 // sockets.
-func check(m host.Limits, s *scenario.Scenario, share Share, processes int, shared bool) error {
+func check(m host.Limits, s *scenario.Scenario, share cast.Share, processes int, shared bool) error {
 	return errors.Join(checkFiles(m, s, share, shared), checkScoring(m, s, share, processes))
 }
 
@@ -63,7 +64,7 @@ func check(m host.Limits, s *scenario.Scenario, share Share, processes int, shar
 func sharesSockets(d driver.Driver) bool { return client.SharesSockets && d.Loopback() }
 
 // checkFiles returns an error if a run needs more open files than are allowed.
-func checkFiles(m host.Limits, s *scenario.Scenario, share Share, shared bool) error {
+func checkFiles(m host.Limits, s *scenario.Scenario, share cast.Share, shared bool) error {
 	if m.Files == 0 {
 		return nil
 	}
@@ -86,7 +87,7 @@ func checkFiles(m host.Limits, s *scenario.Scenario, share Share, shared bool) e
 		}
 	}
 	if shared {
-		files += uint64(probesOf(s)) // each has a socket of its own
+		files += uint64(cast.ProbesOf(s)) // each has a socket of its own
 	}
 	n := uint64(max(share.Of, 1))
 	need := spareFiles + (files+n-1)/n
@@ -114,7 +115,7 @@ func warnOfCores(m host.Limits, s *scenario.Scenario, own bool) string {
 // need.
 func estimateLoad(s *scenario.Scenario, own bool) (packets int, cores float64) {
 	for _, g := range s.Cast {
-		packets += g.Count * voicesHeard(s, g) * framesPerSecond * s.Rooms
+		packets += g.Count * cast.VoicesHeard(s, g) * framesPerSecond * s.Rooms
 	}
 	cores = float64(packets) / receivedPerCore
 	if s.AudioCheck == scenario.CheckMarker {
@@ -146,38 +147,11 @@ func warnOfBuffers(m host.Limits, s *scenario.Scenario) string {
 	for _, g := range s.Cast {
 		clients += g.Count * s.Rooms
 	}
-	each := client.ClientsPerSocket(m.ReceiveBuffer, maxVoices(s))
+	each := client.ClientsPerSocket(m.ReceiveBuffer, cast.MaxVoices(s))
 	sockets := (clients + each - 1) / each
 	if sockets <= maxSocketsPerCore*m.Cores {
 		return ""
 	}
 	return fmt.Sprintf("a socket's receive buffer may have %d bytes, which is enough for %d clients: %d sockets take more to read than %d cores may have, which makes the run invalid; run: sysctl -w net.core.rmem_max=%d",
 		max(m.ReceiveBuffer, host.DefaultReceiveBuffer), each, sockets, m.Cores, host.LargestReceiveBuffer)
-}
-
-// maxVoices returns how many voices at once anybody hears at most.
-func maxVoices(s *scenario.Scenario) (most int) {
-	for _, g := range s.Cast {
-		most = max(most, voicesHeard(s, g))
-	}
-	return most
-}
-
-// voicesHeard returns how many voices at once a person of a group hears at most.
-func voicesHeard(s *scenario.Scenario, of scenario.Group) int {
-	voices := 0
-	for _, g := range s.Cast {
-		switch {
-		case g.Role == scenario.Listener || len(g.Audio) == 0:
-		case g.Turns != nil:
-			voices += min(g.Count, g.Turns.Overlap)
-		default:
-			voices += g.Count
-		}
-	}
-	n := min(voices, s.Room.Slots)
-	if of.Sections > 0 {
-		n = min(n, of.Sections)
-	}
-	return n
 }

@@ -79,7 +79,7 @@ func (r *scoreboard) report() {
 	mics, published := r.mics()
 	now := Progress{
 		Phase: name, Elapsed: time.Since(r.began), InPhase: time.Since(since),
-		Hold: r.steadyTime(), Cast: r.cast(), Joined: state.Joined, Mics: max(mics, r.Scenario.Rooms*r.Scenario.WithMics()), Published: published,
+		Hold: r.steadyTime(), Cast: r.seats(), Joined: state.Joined, Mics: max(mics, r.Scenario.Rooms*r.Scenario.WithMics()), Published: published,
 		Heard: state.Heard, Owed: state.Owed,
 	}
 	r.reporting.Lock()

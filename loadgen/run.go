@@ -11,22 +11,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/earshot-audio/earshot/loadgen/cast"
+	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
-	"github.com/earshot-audio/earshot/loadgen/speech"
-	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
 const (
-	// concurrency is how many rooms open, or people leave, at the same time where the
-	// scenario sets no times.
-	concurrency = 32
 	// settleTime is how long a run goes on listening after its last packet was due.
 	settleTime = time.Second
 	// leaveTimeout is how long it may take until everybody has left.
@@ -54,10 +49,13 @@ type Config struct {
 	// snapshot that it gets.
 	Watch func(Snapshot)
 	// Nodes are the servers that were started for the run; nil if there are none.
-	Nodes Nodes
+	Nodes cast.Nodes
 	// Log receives what the run reports beside its result; nil discards it.
 	Log *slog.Logger
 }
+
+// TURN is the TURN server of those who go by one.
+type TURN = client.TURN
 
 // Run plays a scenario in this process and returns what it measured. It returns an error and no
 // result if the scenario could not be played at all, for example because the target
@@ -72,22 +70,14 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := errors.Join(supports(cfg.Driver, cfg.Scenario), cfg.checkNodes()); err != nil {
 		return nil, err
 	}
-	if err := check(host.CurrentLimits(), cfg.Scenario, Share{}, 1, sharesSockets(cfg.Driver)); err != nil {
+	if err := check(host.CurrentLimits(), cfg.Scenario, cast.Share{}, 1, sharesSockets(cfg.Driver)); err != nil {
 		return nil, err
 	}
-	r, err := newRun(cfg, measure.NewClock(), Share{})
+	r, err := newRun(cfg, measure.NewClock(), cast.Share{})
 	if err != nil {
 		return nil, err
 	}
 	return r.play(ctx)
-}
-
-// Nodes are the servers of a cluster that were started for a run. They are numbered from 1.
-type Nodes interface {
-	// Kill kills one, and returns when it is dead.
-	Kill(node int) error
-	// Restart has one stop, starts it again at the same URL, and returns when it serves.
-	Restart(ctx context.Context, node int) error
 }
 
 // checkNodes returns an error if the timeline kills or restarts servers that the run has not
@@ -118,7 +108,7 @@ func supports(d driver.Driver, s *scenario.Scenario) error {
 		return nil
 	}
 	for _, g := range s.Cast {
-		if mics := castMics(s); g.Sections != 0 && g.Sections < mics {
+		if mics := s.WithMics(); g.Sections != 0 && g.Sections < mics {
 			return fmt.Errorf("%w: a group has sections: %d, and the server sends every listener all %d voices of a room; leave it out", driver.ErrUnsupported, g.Sections, mics)
 		}
 	}
@@ -134,90 +124,33 @@ func doable(acts []scenario.Verb) string {
 	return text + string(scenario.Leave)
 }
 
-// castMics returns how many mics a room of the scenario has from the beginning.
-func castMics(s *scenario.Scenario) (n int) {
-	for _, g := range s.Cast {
-		if g.Role != scenario.Listener && len(g.Audio) > 0 {
-			n += g.Count
-		}
-	}
-	return n
-}
-
 // A run plays one scenario. Its methods are the steps of playing, in the order of this
 // file, and what runs beside them once a second: observer.go, progress.go, abort.go.
 type run struct {
 	scoreboard
-	clients *clients
-	health  *tally.Health
-	rooms   rooms
-	uplinks *tally.Uplinks
-	// moderation measures how the server carries out what the hosts do.
-	moderation tally.Moderation
-	reopening  reopenings
-
-	clips    [][]*speech.Clip // by group of the cast
-	allClips []*speech.Clip   // of all groups
+	cast *cast.Cast
+	// peers play the others of the run's people; nil if nobody does.
+	peers *peers
 
 	cores    int           // that the generator may use
 	lastLoad measure.Load  // what the processes used at last
 	dropped  atomic.Uint64 // packets, on this process's side, as was known when accounts were settled
-	// clientsAtEnd is what the clients had counted when the measuring ended; nil until then.
-	clientsAtEnd atomic.Pointer[clientCounts]
-	turns        *driver.Turns // of the joins
-
-	// share is whom of the run's people this process plays, and peers who play the others;
-	// nil if nobody does.
-	share Share
-	peers *peers
-	// tickets are how the process gets into the rooms that the coordinator has opened.
-	tickets []string
 }
 
-// clientCounts are how many packets the clients' sockets dropped, of how many they lost the receive time, how many were not
-// authentic, and how many were replays.
-type clientCounts struct{ dropped, unstamped, unauthentic, replayed uint64 }
-
-func newRun(cfg Config, clock *measure.Clock, share Share) (*run, error) {
-	health, problems := tally.NewHealth(cfg.Driver.Loopback()), problem.NewCounter()
-	clients, err := newClients(cfg, clock, health, problems)
+func newRun(cfg Config, clock *measure.Clock, share cast.Share) (*run, error) {
+	r := &run{scoreboard: newScoreboard(cfg, clock, problem.NewCounter()), cores: runtime.GOMAXPROCS(0)}
+	var err error
+	r.cast, err = cast.New(cast.Setting{
+		Scenario: cfg.Scenario, Driver: cfg.Driver, TURN: cfg.TURN, Nodes: cfg.Nodes, Share: share, Cores: r.cores,
+		Clock: r.clock, Aggregator: r.aggregator, Problems: r.problems,
+	})
 	if err != nil {
 		return nil, err
 	}
-	r := &run{
-		scoreboard: newScoreboard(cfg, clock, problems), clients: clients, health: health, cores: runtime.GOMAXPROCS(0), share: share,
-		uplinks: tally.NewUplinks(cfg.Scenario.JoinDeadline.Duration()),
-	}
 	r.sampler.Local = cfg.Driver.Loopback()
-	r.self, r.mics, r.cast = r.selfTally, r.uplinks.Counts, r.castIn
-	if err := r.loadClips(); err != nil {
-		return nil, errors.Join(err, clients.Close())
-	}
-	r.turns = driver.NewTurns(r.cores)
+	r.self, r.mics, r.seats = r.selfTally, r.cast.Uplinks.Counts, r.castIn
 	r.aggregator.Follow(cfg.Scenario.Thresholds)
 	return r, nil
-}
-
-// loadClips reads the cast's audio files, each of them once.
-func (r *run) loadClips() error {
-	loaded := map[string]*speech.Clip{}
-	for _, g := range r.Scenario.Cast {
-		var clips []*speech.Clip
-		for _, path := range g.Audio {
-			clip, ok := loaded[path]
-			if !ok {
-				var err error
-				if clip, err = speech.Load(path); err != nil {
-					return err
-				}
-				loaded[path] = clip
-				r.allClips = append(r.allClips, clip)
-			}
-			clips = append(clips, clip)
-		}
-		r.clips = append(r.clips, clips)
-	}
-	return nil
 }
 
 func (r *run) play(ctx context.Context) (*Result, error) {
@@ -234,9 +167,9 @@ func (r *run) play(ctx context.Context) (*Result, error) {
 // who has not left by then stays.
 func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.enterPhase("opening")
-	open := r.open
+	open := r.cast.Open
 	if r.peers != nil {
-		open = r.takeStages // their rooms are open
+		open = r.cast.TakeStages // their rooms are open
 	}
 	if err := open(ctx); err != nil {
 		return nil, err
@@ -247,8 +180,8 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer end()
-	r.reopening.begin(background)
-	defer r.reopening.end()
+	r.cast.Reopening.Begin(background)
+	defer r.cast.Reopening.End()
 	playing, abort := context.WithCancel(ctx)
 	defer abort()
 	r.gate.arm(abort)
@@ -261,15 +194,15 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.begin(measure.Arrivals, span.Arrivals)
 	r.gate.start = span.Arrivals
 	work.Go(func() { r.watch(background) })
-	r.arrive(playing, span.Arrivals)
-	if err := r.uplinks.Unreachable(); err != nil && playing.Err() == nil {
+	r.cast.Arrive(playing, span.Arrivals)
+	if err := r.cast.Uplinks.Unreachable(); err != nil && playing.Err() == nil {
 		return nil, err
 	}
 	if span.Hold, err = r.meet(background, "hold", r.clock.Now(), lead, nil); err != nil {
 		return nil, err
 	}
-	r.sleepUntil(playing, span.Hold)
-	r.clients.emulator.BeginSteady(span.Hold)
+	r.cast.SleepUntil(playing, span.Hold)
+	r.cast.BeginSteady(span.Hold)
 	before := r.holdSteady(playing, span.Hold)
 	span.Steady = before.At
 
@@ -280,11 +213,11 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	if span.Stop, err = r.meet(background, "stop", r.stopAt(planned, after), 0, &departs); err != nil {
 		return nil, err
 	}
-	r.sleepUntil(background, span.Stop)
+	r.cast.SleepUntil(background, span.Stop)
 	now := span.Stop
 	if departs {
 		r.begin(measure.Departures, span.Stop)
-		r.depart(playing, span.Stop)
+		r.cast.Depart(playing, span.Stop)
 		now = r.clock.Now()
 	}
 	r.enterPhase("settling")
@@ -295,28 +228,22 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.sleepUntil(background, now)
+	r.cast.SleepUntil(background, now)
 	r.aggregator.Stop(now)
-	for _, h := range r.rooms {
-		h.ledger.Stop(now)
-	}
+	r.cast.Stop(now)
 	r.aggregator.HoldOpen(measure.Never.Start())
-	r.moderation.End(now)
-	r.uplinks.End(now)
-	pause(background, settleTime)
-	r.endMeasuring()
+	r.cast.SleepUntil(background, r.clock.Now()+settleTime)
+	r.cast.EndMeasuring()
 	if r.peers != nil {
 		r.peers.awaitKnown(background, now+settleTime)
 	}
-	r.reopening.end()
+	r.cast.Reopening.End()
 	end()
 	work.Wait()
 	now = r.clock.Now()
-	for _, h := range r.rooms {
-		h.ledger.Finish(now)
-	}
+	r.cast.Rooms.Finish(now)
 	r.aggregator.Finish(now)
-	final := r.final(context.WithoutCancel(ctx))
+	final := r.cast.Final(context.WithoutCancel(ctx))
 	if r.Scenario.AudioScore && ctx.Err() == nil {
 		r.score(ctx)
 	}
@@ -347,53 +274,6 @@ func (r *run) begin(phase string, at time.Duration) {
 	r.enterPhase(phase)
 }
 
-// open opens the rooms and brings in their speakers, before there are listeners. Where there
-// will be none, the speakers arrive themselves.
-func (r *run) open(ctx context.Context) error {
-	s := r.Scenario
-	r.rooms = make(rooms, s.Rooms)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(concurrency)
-	for i := range r.rooms {
-		group.Go(func() error {
-			h, err := r.openRoom(ctx, i)
-			r.rooms[i] = h
-			if err != nil {
-				return err
-			}
-			return h.takeStage(ctx)
-		})
-	}
-	return group.Wait()
-}
-
-// takeStages brings the speakers into all rooms.
-func (r *run) takeStages(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(concurrency)
-	for _, h := range r.rooms {
-		group.Go(func() error { return h.takeStage(ctx) })
-	}
-	return group.Wait()
-}
-
-// arrive brings the listeners in at their times, or the speakers if nobody listens. It
-// returns when each of them has received audio, or can send it, or has reached its join
-// deadline.
-func (r *run) arrive(ctx context.Context, start time.Duration) {
-	var joins sync.WaitGroup
-	for _, a := range r.rooms.arrivals(r.Scenario) {
-		intended := start + a.after
-		if !r.sleepUntil(ctx, intended) {
-			break
-		}
-		r.health.RecordStart(r.clock.Now() - intended)
-		r.aggregator.Arrival(intended)
-		joins.Go(func() { a.person.join(ctx, intended) })
-	}
-	joins.Wait()
-}
-
 // holdSteady plays the timeline. It returns at the end of the hold, with the sample
 // from the beginning of the steady state.
 func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady usage.Sample) {
@@ -410,10 +290,10 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady usage.
 	r.aggregator.HoldOpen(from + r.Scenario.WarmUp.Duration())
 	for i, e := range r.Scenario.Timeline {
 		if e.Do != "" {
-			acts.Go(func() { r.playEvent(acting, i, e, from+e.At.Duration()) })
+			acts.Go(func() { r.cast.PlayEvent(acting, i, e, from+e.At.Duration()) })
 		}
 	}
-	if warm := r.Scenario.WarmUp.Duration(); warm > 0 && !r.sleepUntil(ctx, from+warm) && r.peers == nil {
+	if warm := r.Scenario.WarmUp.Duration(); warm > 0 && !r.cast.SleepUntil(ctx, from+warm) && r.peers == nil {
 		return r.sampler.Sample(ctx) // nothing was measured
 	} // Of several workers some may have begun it before they heard that the run ends: so all do.
 	steadyAt := r.clock.Now()
@@ -427,75 +307,13 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady usage.
 	if r.peers != nil {
 		r.peers.enterSteady(steady)
 	}
-	r.sleepUntil(ctx, from+r.Scenario.Hold.Duration())
+	r.cast.SleepUntil(ctx, from+r.Scenario.Hold.Duration())
 	return steady
-}
-
-// depart has people leave after the hold, each at their time, and returns when all of
-// them have left.
-func (r *run) depart(ctx context.Context, start time.Duration) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	for _, d := range r.rooms.departures(r.Scenario) {
-		intended := start + d.after
-		if !r.sleepUntil(ctx, intended) {
-			return
-		}
-		r.health.RecordStart(r.clock.Now() - intended)
-		all.Go(func() {
-			// A leave that has begun is finished even when interrupted.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
-			defer cancel()
-			r.problems.Add("leave", d.person.depart(ctx))
-		})
-	}
-}
-
-// sleepUntil returns true at t, or false as soon as ctx is done.
-func (r *run) sleepUntil(ctx context.Context, t time.Duration) bool {
-	return pause(ctx, t-r.clock.Now())
-}
-
-// pause returns true after d, or false as soon as ctx is done.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // cleanUp has everybody leave and closes the rooms. Errors become problems of the
 // result; the figures stay valid.
 func (r *run) cleanUp(patience time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
 	r.enterPhase("leaving")
-	var group errgroup.Group
-	group.SetLimit(concurrency)
-	for _, h := range r.rooms.opened() {
-		for _, p := range h.people() {
-			group.Go(func() error {
-				r.problems.Add("leave", p.leave(ctx))
-				return nil
-			})
-		}
-	}
-	_ = group.Wait()
-	for _, h := range r.rooms.opened() {
-		group.Go(func() error {
-			if r.peers == nil { // else it is the coordinator's
-				r.problems.Add("close room", h.client.Close(ctx))
-			}
-			return nil
-		})
-	}
-	_ = group.Wait()
-	r.problems.Add("close sockets", r.clients.Close())
+	r.cast.Leave(patience)
 }

@@ -35,8 +35,8 @@ type scoreboard struct {
 	self func() (lag *metric.Trend, lost uint64)
 	// mics returns how many mics there have been, and how many have opened.
 	mics func() (all, open int)
-	// cast is how many listeners there are to be; 0 as long as there is no room for any.
-	cast func() int
+	// seats is how many listeners there are to be; 0 as long as there is no room for any.
+	seats func() int
 }
 
 func newScoreboard(cfg Config, clock *measure.Clock, problems *problem.Counter) scoreboard {
@@ -46,17 +46,6 @@ func newScoreboard(cfg Config, clock *measure.Clock, problems *problem.Counter) 
 		gate:    &abortGate{}, phase: &phase{}, reporting: &sync.Mutex{}, peak: &atomic.Uint64{}, used: &atomic.Pointer[usage.Sample]{},
 	}
 }
-
-// castIn is how many listeners there are to be in the rooms that are open.
-func (r *run) castIn() int {
-	if len(r.rooms.opened()) == 0 {
-		return 0
-	}
-	return r.Scenario.Rooms * r.Scenario.Listeners()
-}
-
-// selfTally is the lag and the losses of this process.
-func (r *run) selfTally() (*metric.Trend, uint64) { return r.health.Lag(), r.lost() }
 
 // marked reports whether the audio is marked.
 func (r *scoreboard) marked() bool { return r.Scenario.AudioCheck == scenario.CheckMarker }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -22,26 +23,18 @@ const (
 // measured any more.
 func (r *run) score(ctx context.Context) {
 	r.enterPhase("scoring")
-	for _, h := range r.rooms {
-		r.problems.Add("score what probes heard", h.ledger.ScoreProbes(r.cores, func() bool { return ctx.Err() != nil }))
-	}
-}
-
-// probesOf returns how many probes a scenario has.
-func probesOf(s *scenario.Scenario) int {
-	all := s.Listeners() * s.Rooms
-	return min(all, max(minProbes, all/listenersPerProbe))
+	r.problems.Add("score what probes heard", r.cast.Rooms.Score(r.cores, func() bool { return ctx.Err() != nil }))
 }
 
 // checkScoring returns an error if what probes hear takes too long to score on a machine
 // where so many processes play a share of the scenario each.
-func checkScoring(m host.Limits, s *scenario.Scenario, share Share, processes int) error {
+func checkScoring(m host.Limits, s *scenario.Scenario, share cast.Share, processes int) error {
 	if !s.AudioScore {
 		return nil
 	}
 	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), measure.MostExcerpts*measure.ExcerptLength)
 	n := max(share.Of, 1)
-	probes := processes * ((probesOf(s) + n - 1) / n) // each has one at least
+	probes := processes * ((cast.ProbesOf(s) + n - 1) / n) // each has one at least
 	takes := time.Duration(float64(probes) * scoringShare * float64(heard) / m.Usable())
 	if takes <= longestScoring {
 		return nil

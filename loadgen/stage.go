@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 )
@@ -31,7 +32,7 @@ func OpenStage(ctx context.Context, cfg Config) (*Stage, error) {
 	n := cfg.Scenario.Rooms
 	s := &Stage{cfg: cfg, rooms: make([]driver.RoomClient, n), Tickets: make([]string, n)}
 	group, opening := errgroup.WithContext(ctx)
-	group.SetLimit(concurrency)
+	group.SetLimit(cast.Concurrency)
 	for i := range n {
 		group.Go(func() (err error) {
 			if s.rooms[i], err = shared.Open(opening, i, cfg.Scenario.Room); err != nil {

@@ -8,8 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -17,7 +16,7 @@ import (
 
 // A Part is what a worker plays of a run.
 type Part struct {
-	Share
+	cast.Share
 	// Zero is when the run's clock shows 0, on the worker's own clock.
 	Zero time.Time
 	// Tickets are how it gets into the rooms, by their numbers.
@@ -54,7 +53,6 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	if err != nil {
 		return err
 	}
-	r.tickets = part.Tickets
 	r.sampler.Kin = part.Kin
 	r.aggregator.Export()
 	p := newPeers(r, to)
@@ -68,10 +66,10 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	defer quiet()
 	err = errors.Join(supports(cfg.Driver, cfg.Scenario), check(host.CurrentLimits(), cfg.Scenario, part.Share, part.onMachine(), sharesSockets(cfg.Driver)))
 	if err == nil {
-		err = r.enterRooms(ctx)
+		err = r.cast.Enter(ctx, p, part.Tickets)
 	}
 	if err == nil {
-		err = to.Obey(r.obey)
+		err = to.Obey(r.cast.Obey)
 	}
 	if err == nil {
 		work.Go(func() { p.talk(talking) })
@@ -89,20 +87,6 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	return err
 }
 
-// enterRooms gets into the rooms before anything is told of them.
-func (r *run) enterRooms(ctx context.Context) error {
-	r.rooms = make(rooms, r.Scenario.Rooms)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(concurrency)
-	for i := range r.rooms {
-		group.Go(func() (err error) {
-			r.rooms[i], err = r.openRoom(ctx, i)
-			return err
-		})
-	}
-	return group.Wait()
-}
-
 // leave tells the coordinator that nothing follows.
 func (p *peers) leave(failed error) {
 	p.sending.Lock()
@@ -114,25 +98,4 @@ func (p *peers) leave(failed error) {
 		}
 		report.Problems = p.run.problems.List()
 	})
-}
-
-// processed is before when all has been looked at that the worker's listeners received.
-func (r *run) processed() time.Duration {
-	processed := measure.Never.Start()
-	for _, h := range r.rooms {
-		if h != nil {
-			processed = min(processed, h.ledger.Processed())
-		}
-	}
-	return processed
-}
-
-// known reports whether it is known what all workers had sent by a moment.
-func (r *run) known(t time.Duration) bool {
-	for _, h := range r.rooms {
-		if h != nil && h.ledger.Horizon().Start() <= t {
-			return false
-		}
-	}
-	return true
 }

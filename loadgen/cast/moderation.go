@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // that for a while, and the packets that still pass after the server's acknowledgement
 // are counted.
 func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
-	r := p.room.run
+	c := p.room.cast
 	p.mu.Lock()
 	sender := p.sender
 	p.mu.Unlock()
@@ -21,7 +21,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 		p.setAway(true)
 		// Packets that are in flight to them still count.
 		if p.account != nil {
-			p.account.Left(r.clock.Now())
+			p.account.Left(c.Clock.Now())
 		}
 		pause(ctx, leaveDelay)
 	}
@@ -31,7 +31,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 			sender.release()
 		}
 	}
-	order, lost, unplaced := tally.SilenceOrder{Requested: r.clock.Now()}, r.lostByAll(), p.room.ledger.Unplaced()
+	order, lost, unplaced := tally.SilenceOrder{Requested: c.Clock.Now()}, c.lostByAll(), p.room.ledger.Unplaced()
 	if sender != nil {
 		sender.source.ExpectSilence(order.Requested)
 	}
@@ -45,22 +45,22 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 			sender.ignoreMute(false)
 		}
 		p.setAway(false)
-		if r.countsAsFailed(ctx, err) {
-			r.moderation.Silenced(spec, tally.NeverSilenced(r.failed(order.Requested, err), r.aggregator))
+		if countsAsFailed(ctx, err) {
+			c.moderation.Silenced(spec, tally.NeverSilenced(c.failed(order.Requested, err), c.Aggregator))
 		}
 		return err
 	}
-	order.Acknowledged = r.clock.Now()
+	order.Acknowledged = c.Clock.Now()
 	pause(ctx, tally.IgnoreMuteFor)
 	if sender != nil {
 		sender.mute(true)
 	}
 	pause(ctx, leaveDelay)
-	if r.peers != nil {
-		r.peers.awaitProcessed(ctx, r.clock.Now())
+	if c.others != nil {
+		c.others.AwaitProcessed(ctx, c.Clock.Now())
 	}
-	slowed := behind + r.aggregator.Slowed(order.Requested, order.Acknowledged)
-	dropped := r.lostByAll()
+	slowed := behind + c.Aggregator.Slowed(order.Requested, order.Acknowledged)
+	dropped := c.lostByAll()
 	dropped -= min(dropped, lost) // it is less for a moment while a client's socket is replaced
 	dropped += uint64(max(0, p.room.ledger.Unplaced()-unplaced))
 	var got tally.Passed
@@ -71,7 +71,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 		more := order.Count(p.account.HeardInSilence, slowed, time.Duration(p.room.ledger.Voices())*tally.IgnoreMuteFor, dropped)
 		got = got.Max(more)
 	}
-	r.moderation.Silenced(spec, got)
+	c.moderation.Silenced(spec, got)
 	if spec.Removes {
 		return p.leave(ctx)
 	}
@@ -81,8 +81,8 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 // joinStage gives a person a role on stage, opens their mic, and returns when somebody
 // has heard it. The server may have acknowledged the promotion by so much earlier than now.
 func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind time.Duration) error {
-	r := p.room.run
-	acknowledged := r.clock.Now()
+	c := p.room.cast
+	acknowledged := c.Clock.Now()
 	p.mu.Lock()
 	p.role, p.state = spec.Becomes, p.state&^spec.Clears
 	sender := p.sender
@@ -94,9 +94,9 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 	ambiguous := func() bool { return p.room.ledger.Unplaced() > unplaced }
 	// Who is never heard has waited as long as they had.
 	unheard := func(err error) error {
-		never := r.failed(acknowledged, err)
+		never := c.failed(acknowledged, err)
 		never.Ambiguous = ambiguous()
-		r.moderation.Promoted(never)
+		c.moderation.Promoted(never)
 		return err
 	}
 	if err := p.openMic(ctx, acknowledged); err != nil {
@@ -108,13 +108,13 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 	select {
 	case <-source.Reached():
 		heard := tally.Interval{From: acknowledged, Behind: behind}
-		if r.peers != nil { // somebody else may have heard it sooner
-			r.peers.awaitProcessed(ctx, source.FirstHeard())
-			heard.Clocks = r.peers.clockDoubt()
+		if c.others != nil { // somebody else may have heard it sooner
+			c.others.AwaitProcessed(ctx, source.FirstHeard())
+			heard.Clocks = c.others.ClockDoubt()
 		}
 		heard.Until, heard.Ambiguous = source.FirstHeard(), ambiguous()
 		heard.SentLate = source.SentLate(acknowledged, heard.Until)
-		r.moderation.Promoted(heard)
+		c.moderation.Promoted(heard)
 		return nil
 	case <-ctx.Done():
 		return unheard(fmt.Errorf("nobody heard the promoted: %w", ctx.Err()))

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -22,7 +22,7 @@ const inFlight = 3
 // each on time or as soon as possible, and skips none. Close stops it and closes the
 // publisher.
 type frameSender struct {
-	run       *run
+	cast      *Cast
 	publisher *client.Publisher
 	// leaving is a publisher that goes on beside the one that has replaced it; nil: none.
 	leaving *client.Publisher
@@ -52,22 +52,22 @@ type frameSender struct {
 // openMic connects the person's publisher and starts sending. from is when the mic was to
 // begin to open.
 func (p *person) openMic(ctx context.Context, from time.Duration) error {
-	u := p.room.run.uplinks.Add(from)
+	u := p.room.cast.Uplinks.Add(from)
 	err := p.connectMic(ctx, u)
 	if err != nil {
-		u.Failed(p.room.run.clock.Now(), err)
+		u.Failed(p.room.cast.Clock.Now(), err)
 	}
 	return err
 }
 
 func (p *person) connectMic(ctx context.Context, u *tally.Uplink) error {
-	r := p.room.run
+	c := p.room.cast
 	m, err := p.publish(ctx)
 	if err != nil {
 		return fmt.Errorf("open the mic: %w", err)
 	}
-	u.Opened(r.clock.Now(), m.OwnWait())
-	group := r.Scenario.Cast[p.group]
+	u.Opened(c.Clock.Now(), m.OwnWait())
+	group := c.Scenario.Cast[p.group]
 	source, err := p.room.addSource(p)
 	if err != nil {
 		return errors.Join(err, m.Close())
@@ -75,9 +75,9 @@ func (p *person) connectMic(ctx context.Context, u *tally.Uplink) error {
 	if p.account != nil {
 		p.account.Speaks(source)
 	}
-	seed := rand.New(rand.NewPCG(uint64(r.Scenario.Seed), uint64(p.room.number)))
+	seed := rand.New(rand.NewPCG(uint64(c.Scenario.Seed), uint64(p.room.number)))
 	t := &frameSender{
-		run: r, publisher: m, uplink: u, source: source, turns: group.Turns, seed: seed.Int64(),
+		cast: c, publisher: m, uplink: u, source: source, turns: group.Turns, seed: seed.Int64(),
 		group: group.Count, number: p.number,
 	}
 	t.sequence, t.timestamp = firstNumbers()
@@ -105,12 +105,12 @@ var errLeftEarly = errors.New("left before the mic was open")
 
 // sendUntil sends frames until ctx is done.
 func (t *frameSender) sendUntil(ctx context.Context) {
-	r := t.run
+	c := t.cast
 	last := measure.Bin(-1)
-	first := measure.BinAt(r.clock.Now()) + 1
+	first := measure.BinAt(c.Clock.Now()) + 1
 	t.source.Decided(first)
 	defer t.source.Decided(measure.Never)
-	for b := first; r.sleepUntil(ctx, t.source.Intended(b)); b++ {
+	for b := first; c.SleepUntil(ctx, t.source.Intended(b)); b++ {
 		t.source.Decided(b)
 		if t.turns != nil && !t.turns.Speaking(t.seed, t.group, t.number, int(b)) {
 			continue
@@ -132,8 +132,8 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 		return false
 	}
 	intended := t.source.Intended(b)
-	late := t.run.clock.Now() - intended
-	t.run.health.RecordSend(late)
+	late := t.cast.Clock.Now() - intended
+	t.cast.Health.RecordSend(late)
 	if t.ignoresMute {
 		t.source.SendIgnored(b, late)
 	} else {
@@ -141,14 +141,14 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	}
 	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.ignoresMute {
 		if _, lost := t.publisher.Lost(); !lost { // which is said once
-			t.run.problems.Add("send", err)
+			t.cast.Problems.Add("send", err)
 		}
 	}
 	if t.leaving != nil { // its server may have ended it
 		_ = t.leaving.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first)
 	}
 	t.sequence++
-	left := t.run.clock.Now() - intended
+	left := t.cast.Clock.Now() - intended
 	t.lateness.Enter(late, left)
 	if left >= measure.LateLoss {
 		t.publisher.SentLate()
@@ -215,7 +215,7 @@ func (t *frameSender) release() {
 	t.mu.Lock()
 	own := t.lateness.Jitter()
 	t.mu.Unlock()
-	now, m := t.run.clock.Now(), t.mic()
+	now, m := t.cast.Clock.Now(), t.mic()
 	t.uplink.Release(func() tally.Ending {
 		e := tally.Ending{At: now, Reports: m.EndUpstream(), OwnJitter: own}
 		e.LostAt, e.Lost = m.Lost()

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -18,7 +18,7 @@ var errGone = errors.New("they were on their way out by then")
 // connection is answered before, and what is to be asked waits for the new one: of acts of one moment the
 // generator itself would cut off the one by the other.
 func (p *person) reconnect(ctx context.Context) error {
-	if !p.room.run.clients.capabilities.Resume {
+	if !p.room.cast.clients.capabilities.Resume {
 		return fmt.Errorf("%w: reconnect", driver.ErrUnsupported)
 	}
 	ctx, done := p.hold(ctx, p.connection.Lock, p.connection.Unlock)
@@ -27,19 +27,19 @@ func (p *person) reconnect(ctx context.Context) error {
 	participant, gone := p.participant, p.left || p.away
 	p.mu.Unlock()
 	if gone {
-		p.room.run.moderation.NotPlayed(scenario.Reconnect.Spec(), 1) // another act has come first
+		p.room.cast.moderation.NotPlayed(scenario.Reconnect.Spec(), 1) // another act has come first
 		return errGone
 	}
-	stats, clock := &p.room.run.moderation, p.room.run.clock
+	stats, clock := &p.room.cast.moderation, p.room.cast.Clock
 	lost := clock.Now()
 	next, err := participant.Resume(ctx)
 	if err != nil {
-		if p.room.run.Scenario.Nodes() > 0 {
+		if p.room.cast.Scenario.Nodes() > 0 {
 			defer p.connectionLost(false) // nothing is left of it that could be lost
 		}
 		// It took at least as long as it had: a server that refuses is not fast.
 		if !errors.Is(ctx.Err(), context.Canceled) { // by the end of the run
-			stats.Reconnected(p.room.run.failed(lost, err))
+			stats.Reconnected(p.room.cast.failed(lost, err))
 		}
 		return err
 	}
@@ -59,10 +59,10 @@ func (p *person) connected(ctx context.Context) (_ context.Context, done func())
 // hold takes a lock, and returns a context that ends by as much later as that took: the server is not
 // to blame for it. Done gives the lock back.
 func (p *person) hold(ctx context.Context, lock, unlock func()) (_ context.Context, done func()) {
-	began := p.room.run.clock.Now()
+	began := p.room.cast.Clock.Now()
 	lock()
 	deadline, limited := ctx.Deadline()
-	waited := p.room.run.clock.Now() - began
+	waited := p.room.cast.Clock.Now() - began
 	if !limited || waited < time.Millisecond {
 		return ctx, unlock
 	}

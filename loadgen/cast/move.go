@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func (p *person) earMoving() {
 	if p.left || p.away || p.account == nil || p.ear.busy || !p.ear.open {
 		return
 	}
-	p.ear.busy = p.room.run.reopening.run(func(ctx context.Context) { p.moveEars(ctx, false) })
+	p.ear.busy = p.room.cast.Reopening.run(func(ctx context.Context) { p.moveEars(ctx, false) })
 	p.ear.moving = p.ear.busy
 }
 
@@ -60,12 +60,12 @@ func (p *person) moveEar(ctx context.Context, room bool) (moved bool) {
 	p.mu.Unlock()
 	switch {
 	case left: // who leaves closes what they had then, or this does
-		p.room.run.problems.Add("close an ear", errors.Join(old.Close(), next.Close()))
+		p.room.cast.Problems.Add("close an ear", errors.Join(old.Close(), next.Close()))
 		return false
 	case err != nil:
-		p.room.run.problems.Add("open an ear elsewhere", err)
+		p.room.cast.Problems.Add("open an ear elsewhere", err)
 		if next != old {
-			p.room.run.problems.Add("close an ear", next.Close())
+			p.room.cast.Problems.Add("close an ear", next.Close())
 		}
 		return false
 	}
@@ -97,7 +97,7 @@ func (p *person) changeTo(ctx context.Context, old, next client.Subscriber) (ope
 	var once sync.Once
 	changed := make(chan struct{})
 	change := func() {
-		opened = p.account.Reopen(p.room.run.clock.Now())
+		opened = p.account.Reopen(p.room.cast.Clock.Now())
 		next.SetGate(nil)
 		old.SetGate(client.Deaf)
 		close(changed)

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"fmt"
@@ -60,8 +60,8 @@ func TestSharesChooseAsOneDoes(t *testing.T) {
 		{Do: scenario.Promote, Count: 4}, {Do: scenario.Kick, Count: 9}, {Do: scenario.Mute, Count: 2}, {Do: scenario.AcceptStage, Count: 3}, {Do: scenario.Promote, Count: 40},
 	}}
 	const people, mics = 37, 6
-	h := &roomRun{run: &run{}, mics: mics, number: 2}
-	h.run.Scenario = s
+	h := &roomRun{cast: &Cast{}, mics: mics, number: 2}
+	h.cast.Scenario = s
 	next := mics
 	for i, e := range s.Timeline {
 		assert.Equal(t, next, h.firstMicOf(i), "mics have numbers without gaps, and each its own")

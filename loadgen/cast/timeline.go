@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -64,10 +64,10 @@ func actionOf(spec scenario.VerbSpec) action {
 		}}
 	case spec.Becomes != "":
 		return action{person: func(p *person, ctx context.Context) error {
-			asked := p.room.run.clock.Now()
+			asked := p.room.cast.Clock.Now()
 			behind, err := p.request(ctx, spec.Verb)
 			if err != nil {
-				p.room.run.promotionFailed(ctx, asked, err)
+				p.room.promotionFailed(ctx, asked, err)
 				return err
 			}
 			return p.joinStage(ctx, spec, behind)
@@ -82,23 +82,23 @@ func actionOf(spec scenario.VerbSpec) action {
 	}}
 }
 
-// playEvent plays event number i of the timeline in every room, at its time.
-func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Duration) {
-	if !r.sleepUntil(ctx, at) {
+// PlayEvent plays event number i of the timeline in every room, at its time.
+func (c *Cast) PlayEvent(ctx context.Context, i int, e scenario.Event, at time.Duration) {
+	if !c.SleepUntil(ctx, at) {
 		return
 	}
-	r.health.RecordStart(r.clock.Now() - at)
-	r.aggregator.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
+	c.Health.RecordStart(c.Clock.Now() - at)
+	c.Aggregator.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
 	if e.Do.Spec().OfNode {
 		if e.Do == scenario.RestartNode {
-			r.problems.Act(e.Do, r.Nodes.Restart(ctx, e.Node))
+			c.Problems.Act(e.Do, c.Nodes.Restart(ctx, e.Node))
 			return
 		}
-		r.problems.Act(e.Do, r.Nodes.Kill(e.Node))
+		c.Problems.Act(e.Do, c.Nodes.Kill(e.Node))
 		return
 	}
 	var rooms sync.WaitGroup
-	for _, h := range r.rooms {
+	for _, h := range c.Rooms {
 		rooms.Go(func() { h.play(ctx, i, e) })
 	}
 	rooms.Wait()
@@ -106,9 +106,9 @@ func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Du
 
 // play plays event number i of the timeline in the room.
 func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
-	problems, action := h.run.problems, actionOf(e.Do.Spec())
+	problems, action := h.cast.Problems, actionOf(e.Do.Spec())
 	if action.room != nil {
-		if e.Do == scenario.InviteGuest && !h.run.share.owns(h.number) {
+		if e.Do == scenario.InviteGuest && !h.cast.Share.owns(h.number) {
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, actTimeout)
@@ -121,12 +121,12 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 		problems.Act(e.Do, err)
 		return
 	}
-	if all < e.Count && h.run.share.owns(h.number) {
+	if all < e.Count && h.cast.Share.owns(h.number) {
 		problems.Act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, all))
 		h.missed(e.Do.Spec(), e.Count-all)
 	}
 	var group errgroup.Group
-	group.SetLimit(concurrency)
+	group.SetLimit(Concurrency)
 	for _, p := range people {
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, actTimeout)
@@ -141,18 +141,18 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 // choose picks the people of the room whom event number i is for: of those whom this
 // process plays, and how many of all.
 func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people []*person, all int, err error) {
-	r := h.run
+	c := h.cast
 	var able []candidate
 	byPlace := map[int]*person{}
 	for _, p := range h.people() {
 		if p.can(e.Who, e.Do.Spec()) {
-			able = append(able, candidate{p.place, rank(r.Scenario, h.number, i, p.place)})
+			able = append(able, candidate{p.place, rank(c.Scenario, h.number, i, p.place)})
 			byPlace[p.place] = p
 		}
 	}
 	able = chosen(able, e.Count)
-	if r.peers != nil {
-		offers, err := r.peers.exchange(ctx, fmt.Sprintf("event %d room %d", i, h.number), able)
+	if c.others != nil {
+		offers, err := c.others.Exchange(ctx, fmt.Sprintf("event %d room %d", i, h.number), able)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -162,8 +162,8 @@ func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people [
 		able = chosen(able, e.Count)
 	}
 	first := h.firstMicOf(i)
-	for n, c := range able {
-		p := byPlace[c.Place]
+	for n, one := range able {
+		p := byPlace[one.Place]
 		if p == nil {
 			continue
 		}
@@ -180,7 +180,7 @@ func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people [
 // of earlier events: [firstFrame] keeps them apart.
 func (h *roomRun) firstMicOf(i int) int {
 	n := h.mics
-	for _, e := range h.run.Scenario.Timeline[:i] {
+	for _, e := range h.cast.Scenario.Timeline[:i] {
 		if e.Do.Spec().OpensMic() {
 			n += e.Count
 		}
@@ -204,8 +204,8 @@ const heldBack = time.Second
 // missed records that so many of the people of a room whom a verb was for were not there. For those
 // whom the generator may have held back it may be played at best.
 func (h *roomRun) missed(spec scenario.VerbSpec, people int) {
-	m, now := &h.run.moderation, h.run.clock.Now()
-	held := h.run.aggregator.Slowed(max(0, now-tally.RecentTime), now)
+	m, now := &h.cast.moderation, h.cast.Clock.Now()
+	held := h.cast.Aggregator.Slowed(max(0, now-tally.RecentTime), now)
 	if held < heldBack { // so little holds up nobody but those who were about to come
 		people = min(people, h.coming())
 	}
@@ -262,12 +262,12 @@ func (p *person) request(ctx context.Context, verb scenario.Verb) (behind time.D
 // request has the server carry out a verb, for a participant if it is about one. What the
 // room's moderator does is the worker's who owns the room.
 func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Participant) (behind time.Duration, err error) {
-	if on, ok := h.client.(driver.Remote); ok && who != nil && verb.Spec().Actor == scenario.Moderator && !h.run.share.owns(h.number) {
+	if on, ok := h.client.(driver.Remote); ok && who != nil && verb.Spec().Actor == scenario.Moderator && !h.cast.Share.owns(h.number) {
 		return h.order(ctx, on, verb, who)
 	}
-	asked := h.run.clock.Now()
+	asked := h.cast.Clock.Now()
 	err = h.client.Act(ctx, verb, who)
-	if errors.Is(err, context.DeadlineExceeded) && h.run.aggregator.AtBest(asked, h.run.clock.Now(), actTimeout) == actTimeout {
+	if errors.Is(err, context.DeadlineExceeded) && h.cast.Aggregator.AtBest(asked, h.cast.Clock.Now(), actTimeout) == actTimeout {
 		return 0, fmt.Errorf("%w within %v: %w", problem.ErrUnanswered, actTimeout, err)
 	}
 	return 0, err
@@ -276,22 +276,23 @@ func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Pa
 // countsAsFailed reports whether an act that came to nothing counts in the metric of its
 // verb: the server refused it or did not answer. The end of the run, what a driver can't do
 // and a limit of the generator's machine say nothing of the server.
-func (r *run) countsAsFailed(ctx context.Context, err error) bool {
+func countsAsFailed(ctx context.Context, err error) bool {
 	return !errors.Is(ctx.Err(), context.Canceled) && !errors.Is(err, driver.ErrUnsupported) && !problem.AtLimit(err)
 }
 
 // promotionFailed records a promotion that was asked for and came to nothing: it takes as
 // long as it had.
-func (r *run) promotionFailed(ctx context.Context, asked time.Duration, err error) {
-	if r.countsAsFailed(ctx, err) {
-		r.moderation.Promoted(r.failed(asked, err))
+func (h *roomRun) promotionFailed(ctx context.Context, asked time.Duration, err error) {
+	c := h.cast
+	if countsAsFailed(ctx, err) {
+		c.moderation.Promoted(c.failed(asked, err))
 	}
 }
 
 // failed is the time of an act that began at a time and has come to nothing.
-func (r *run) failed(from time.Duration, err error) tally.Interval {
+func (s Setting) failed(from time.Duration, err error) tally.Interval {
 	return tally.Interval{
-		From: from, Until: r.clock.Now(), Failed: true, Refused: driver.Refused(err), Had: actTimeout,
+		From: from, Until: s.Clock.Now(), Failed: true, Refused: driver.Refused(err), Had: actTimeout,
 		Excused: errors.Is(err, errModerator),
 	}
 }
@@ -318,7 +319,7 @@ func (h *roomRun) end(ctx context.Context, _ int) error {
 		p.stopCounting()
 	}
 	pause(ctx, leaveDelay)
-	if !h.run.share.owns(h.number) {
+	if !h.cast.Share.owns(h.number) {
 		return nil
 	}
 	_, err := h.request(ctx, scenario.End, nil)

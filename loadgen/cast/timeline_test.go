@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -38,9 +38,9 @@ func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 		"they stay, though it went wrong": errors.New("not now"),
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			r := &run{scoreboard: scoreboard{Config: Config{Scenario: &scenario.Scenario{}}, clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
+			c := &Cast{Setting: Setting{Scenario: &scenario.Scenario{}, Clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
 			before := &resuming{cut: make(chan struct{}), let: make(chan error)}
-			p := &person{room: &roomRun{run: r}, role: scenario.Listener, participant: before}
+			p := &person{room: &roomRun{cast: c}, role: scenario.Listener, participant: before}
 			done := make(chan error)
 			go func() { done <- p.reconnect(t.Context()) }()
 			<-before.cut
@@ -71,14 +71,14 @@ func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 
 // Who is on their way out does not come back.
 func TestNobodyReconnectsWhoIsOnTheirWayOut(t *testing.T) {
-	r := &run{scoreboard: scoreboard{Config: Config{Scenario: &scenario.Scenario{}}, clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
-	p := &person{room: &roomRun{run: r}, role: scenario.Listener, participant: &resuming{}}
+	c := &Cast{Setting: Setting{Scenario: &scenario.Scenario{}, Clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
+	p := &person{room: &roomRun{cast: c}, role: scenario.Listener, participant: &resuming{}}
 	p.setAway(true)
 	assert.False(t, p.can(scenario.Listener, scenario.Reconnect.Spec()))
 	require.ErrorIs(t, p.reconnect(t.Context()), errGone, "they were chosen for something else at the same moment")
-	r.moderation.Reconnected(tally.Interval{From: time.Second, Until: 2 * time.Second}) // of somebody else
+	c.moderation.Reconnected(tally.Interval{From: time.Second, Until: 2 * time.Second}) // of somebody else
 	worst, best := metric.Values{}, metric.Values{}
-	r.moderation.Durations(measure.NewAggregator(), worst, best)
+	c.moderation.Durations(measure.NewAggregator(), worst, best)
 	assert.EqualValues(t, 1, worst["reconnect_duration"].(*metric.Trend).Count(), "which says nothing of the server")
 	assert.EqualValues(t, 2, best["reconnect_duration"].(*metric.Trend).Count(), "nor does it that there is one less")
 }

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 )
 
 // reported is what RTCP says now, by room.
-func (rs rooms) reported() (all []tally.ReportedLosses) {
+func (rs Rooms) reported() (all []tally.ReportedLosses) {
 	for _, h := range rs {
 		all = append(all, tally.ReportedLosses{Room: h.number, Mics: h.openMics(), Ears: h.openEars()})
 	}
@@ -35,7 +35,7 @@ func (h *roomRun) openMics() (mics []feedback.Upstream) {
 func (h *roomRun) openEars() (ears []tally.ListenerLoss) {
 	for _, p := range h.people() {
 		p.mu.Lock()
-		subscriber, listens := p.subscriber, p.room.run.Scenario.Cast[p.group].Role == scenario.Listener
+		subscriber, listens := p.subscriber, p.room.cast.Scenario.Cast[p.group].Role == scenario.Listener
 		first := !p.ear.another
 		p.mu.Unlock()
 		if !listens || p.account == nil {
@@ -56,13 +56,13 @@ func (h *roomRun) openEars() (ears []tally.ListenerLoss) {
 }
 
 // micSums are those of all rooms, by their numbers: of the mics of all workers, if they can be
-// had.
-func (r *run) micSums(ctx context.Context, known []tally.ReportedLosses) (map[int]tally.MicSum, error) {
+// had. Others may be nil.
+func micSums(ctx context.Context, others Others, known []tally.ReportedLosses) (map[int]tally.MicSum, error) {
 	own := tally.SumsOfMics(known)
 	all := own
 	var err error
-	if r.peers != nil {
-		offers, failed := r.peers.exchange(ctx, "mics", own)
+	if others != nil {
+		offers, failed := others.Exchange(ctx, "mics", own)
 		if err = failed; err == nil {
 			all, err = link.Merged[tally.MicSum](offers)
 		}

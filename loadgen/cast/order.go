@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -26,7 +26,7 @@ const orderPatience = 2 * time.Second
 // order has the owner of the room do something to a participant. It returns by how much earlier
 // than now the server may have acknowledged it.
 func (h *roomRun) order(ctx context.Context, on driver.Remote, verb scenario.Verb, who driver.Participant) (behind time.Duration, err error) {
-	r := h.run
+	c := h.cast
 	member, err := on.Member(who)
 	if err != nil {
 		return 0, err
@@ -39,7 +39,7 @@ func (h *roomRun) order(ctx context.Context, on driver.Remote, verb scenario.Ver
 			cancel()
 		}
 	})()
-	o, err := r.peers.link.Order(waiting, r.share.owner(h.number), link.Order{Room: h.number, Verb: verb, Member: member})
+	o, err := c.others.Order(waiting, c.Share.owner(h.number), link.Order{Room: h.number, Verb: verb, Member: member})
 	switch {
 	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
 		return 0, ctx.Err()
@@ -54,31 +54,31 @@ func (h *roomRun) order(ctx context.Context, on driver.Remote, verb scenario.Ver
 	case o.Error != "":
 		return 0, errors.New(o.Error)
 	}
-	return max(0, r.clock.Now()-o.At) + o.Slowed + r.peers.clockBound() + o.Bound, nil
+	return max(0, c.Clock.Now()-o.At) + o.Slowed + c.others.ClockBound() + o.Bound, nil
 }
 
-// obey carries out another worker's order in a room that this one owns.
-func (r *run) obey(ctx context.Context, o link.Order) link.Outcome {
-	if o.Room < 0 || o.Room >= len(r.rooms) || r.rooms[o.Room] == nil || !r.share.owns(o.Room) {
+// Obey carries out another worker's order in a room that this one owns.
+func (c *Cast) Obey(ctx context.Context, o link.Order) link.Outcome {
+	if o.Room < 0 || o.Room >= len(c.Rooms) || c.Rooms[o.Room] == nil || !c.Share.owns(o.Room) {
 		return link.Outcome{Error: fmt.Sprintf("there is no room %d here to moderate", o.Room), InDoubt: true}
 	}
-	on, ok := r.rooms[o.Room].client.(driver.Remote)
+	on, ok := c.Rooms[o.Room].client.(driver.Remote)
 	if !ok {
 		return link.Outcome{Error: driver.ErrUnsupported.Error(), InDoubt: true}
 	}
 	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
-	asked := r.clock.Now()
+	asked := c.Clock.Now()
 	err := on.ActOn(ctx, o.Verb, o.Member)
-	out := link.Outcome{At: r.clock.Now(), Bound: r.peers.clockBound()}
-	out.Slowed = r.aggregator.Slowed(asked, out.At)
+	out := link.Outcome{At: c.Clock.Now(), Bound: c.others.ClockBound()}
+	out.Slowed = c.Aggregator.Slowed(asked, out.At)
 	if err == nil {
 		return out
 	}
-	i := r.failed(asked, err)
+	i := c.failed(asked, err)
 	out.Error, out.Refused = err.Error(), i.Refused
 	switch late := errors.Is(err, context.DeadlineExceeded); {
-	case i.InDoubt(r.aggregator), problem.AtLimit(err):
+	case i.InDoubt(c.Aggregator), problem.AtLimit(err):
 		out.InDoubt = true
 	case late:
 		out.Unanswered = true

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"cmp"
@@ -7,15 +7,10 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
-	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
-
-// TURN is the TURN server of those who go by one.
-type TURN = client.TURN
 
 // clients makes the run's clients, and counts what they have in common. It is safe for
 // concurrent use. Close ends the crowd and the emulated networks.
@@ -29,35 +24,35 @@ type clients struct {
 	names        hostNames
 }
 
-func newClients(cfg Config, clock *measure.Clock, health *tally.Health, problems *problem.Counter) (*clients, error) {
-	capabilities := cfg.Driver.Capabilities()
-	for _, via := range cfg.Scenario.Transports() {
+func newClients(s Setting, health *tally.Health) (*clients, error) {
+	capabilities := s.Driver.Capabilities()
+	for _, via := range s.Scenario.Transports() {
 		if !via.Relayed() {
 			continue
 		}
-		if _, err := cfg.TURN.Server(via); err != nil {
+		if _, err := s.TURN.Server(via); err != nil {
 			return nil, err
 		}
 	}
 	nacks := &feedback.NACKCounter{}
-	pion, err := client.NewPionFactory(clock, cfg.Driver.Loopback(), iceServers(capabilities), nacks, health.RecordRead, cfg.TURN)
+	pion, err := client.NewPionFactory(s.Clock, s.Driver.Loopback(), iceServers(capabilities), nacks, health.RecordRead, s.TURN)
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := client.NewCrowd(clock, nacks, health.RecordRead, maxVoices(cfg.Scenario), cfg.TURN)
+	crowd, err := client.NewCrowd(s.Clock, nacks, health.RecordRead, MaxVoices(s.Scenario), s.TURN)
 	if err != nil {
 		return nil, err
 	}
 	return &clients{
-		scenario: cfg.Scenario, capabilities: capabilities, pion: pion, crowd: crowd, nacks: nacks,
-		emulator: netem.NewEmulator(clock, cfg.Scenario.Seed, problems.Add, func(d time.Duration) { health.RecordRead(d, 1) }),
+		scenario: s.Scenario, capabilities: capabilities, pion: pion, crowd: crowd, nacks: nacks,
+		emulator: netem.NewEmulator(s.Clock, s.Scenario.Seed, s.Problems.Add, func(d time.Duration) { health.RecordRead(d, 1) }),
 	}, nil
 }
 
 // sections returns how many voices the listeners of a group offer to receive.
 func (c *clients) sections(g scenario.Group) int {
 	if g.Sections == 0 && c.capabilities.Sections == driver.AllVoices {
-		return max(1, castMics(c.scenario))
+		return max(1, c.scenario.WithMics())
 	}
 	return cmp.Or(g.Sections, c.capabilities.Sections, c.scenario.Room.Slots)
 }
@@ -90,4 +85,31 @@ func (c *clients) refused() (unauthentic, replayed uint64) {
 func (c *clients) Close() error {
 	defer c.emulator.Close()
 	return c.crowd.Close()
+}
+
+// MaxVoices returns how many voices at once anybody hears at most.
+func MaxVoices(s *scenario.Scenario) (most int) {
+	for _, g := range s.Cast {
+		most = max(most, VoicesHeard(s, g))
+	}
+	return most
+}
+
+// VoicesHeard returns how many voices at once a person of a group hears at most.
+func VoicesHeard(s *scenario.Scenario, of scenario.Group) int {
+	voices := 0
+	for _, g := range s.Cast {
+		switch {
+		case g.Role == scenario.Listener || len(g.Audio) == 0:
+		case g.Turns != nil:
+			voices += min(g.Count, g.Turns.Overlap)
+		default:
+			voices += g.Count
+		}
+	}
+	n := min(voices, s.Room.Slots)
+	if of.Sections > 0 {
+		n = min(n, of.Sections)
+	}
+	return n
 }

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"github.com/pion/webrtc/v4"

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -22,11 +22,11 @@ func (p *person) restartICE(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("%w: %s of somebody who does not listen by the crowd", driver.ErrUnsupported, scenario.RestartICE)
 	}
-	asked := p.room.run.clock.Now()
+	asked := p.room.cast.Clock.Now()
 	err := lean.RestartICE(ctx, func(ctx context.Context, fragment string) (string, error) {
 		return participant.RestartICE(ctx, driver.Ear, fragment)
 	})
-	if errors.Is(err, context.DeadlineExceeded) && p.room.run.aggregator.AtBest(asked, p.room.run.clock.Now(), actTimeout) == actTimeout {
+	if errors.Is(err, context.DeadlineExceeded) && p.room.cast.Aggregator.AtBest(asked, p.room.cast.Clock.Now(), actTimeout) == actTimeout {
 		return fmt.Errorf("%w within %v: %w", problem.ErrUnanswered, actTimeout, err)
 	}
 	return err

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -51,15 +51,15 @@ type person struct {
 // takeStage brings in a speaker or host with a connected mic, and with a receiving
 // client if the driver lets people on stage listen. from is when they were to come.
 func (p *person) takeStage(ctx context.Context, from time.Duration) error {
-	r := p.room.run
-	ctx, cancel := context.WithDeadline(ctx, r.clock.Time(from+r.Scenario.JoinDeadline.Duration()))
+	c := p.room.cast
+	ctx, cancel := context.WithDeadline(ctx, c.Clock.Time(from+c.Scenario.JoinDeadline.Duration()))
 	defer cancel()
 	err := p.comeOnStage(ctx)
 	switch {
-	case len(r.clips[p.group]) == 0: // a host without a mic
+	case len(c.clips[p.group]) == 0: // a host without a mic
 		return err
 	case err != nil:
-		r.uplinks.Add(from).Failed(r.clock.Now(), err)
+		c.Uplinks.Add(from).Failed(c.Clock.Now(), err)
 		return err
 	}
 	return p.openMic(ctx, from)
@@ -67,16 +67,16 @@ func (p *person) takeStage(ctx context.Context, from time.Duration) error {
 
 // comeOnStage is all of takeStage but the mic.
 func (p *person) comeOnStage(ctx context.Context) error {
-	r := p.room.run
-	participant, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
+	c := p.room.cast
+	participant, err := p.room.client.Join(ctx, p.name, c.Scenario.Cast[p.group].Role)
 	if err != nil {
 		return err
 	}
 	p.enter(participant)
 	if p.account != nil {
 		// What they receive counts for their role, not for listeners.
-		now := r.clock.Now()
-		p.account.Expect(now, now, now+r.Scenario.JoinDeadline.Duration())
+		now := c.Clock.Now()
+		p.account.Expect(now, now, now+c.Scenario.JoinDeadline.Duration())
 		connected, err := p.subscribe(ctx, p.account.Receive)
 		if err != nil {
 			return err
@@ -94,45 +94,45 @@ func (p *person) enter(participant driver.Participant) {
 	p.mu.Unlock()
 	participant.OnMediaClosed(p.mediaClosed)
 	participant.OnEarMoving(p.earMoving)
-	if p.room.run.Scenario.Nodes() > 0 {
+	if p.room.cast.Scenario.Nodes() > 0 {
 		participant.OnLost(p.connectionLost)
 	}
 }
 
 // join brings a person in who was to come at a time.
 func (p *person) join(ctx context.Context, intended time.Duration) {
-	if p.room.run.Scenario.Cast[p.group].Role == scenario.Listener {
+	if p.room.cast.Scenario.Cast[p.group].Role == scenario.Listener {
 		p.joinAudience(ctx, intended)
 		return
 	}
 	doing := "publish"
-	if len(p.room.run.clips[p.group]) == 0 {
+	if len(p.room.cast.clips[p.group]) == 0 {
 		doing = "take the stage" // without a mic, which is no matter of the metric published
 	}
-	p.room.run.problems.Add(doing, p.takeStage(ctx, intended))
+	p.room.cast.Problems.Add(doing, p.takeStage(ctx, intended))
 }
 
 // joinAudience brings a listener in. It returns when they have received audio or their join
 // deadline has passed. Whatever goes wrong counts as loss from then on.
 func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
-	r := p.room.run
-	deadline := intended + r.Scenario.JoinDeadline.Duration()
-	p.account.Expect(intended, r.clock.Now(), deadline)
+	c := p.room.cast
+	deadline := intended + c.Scenario.JoinDeadline.Duration()
+	p.account.Expect(intended, c.Clock.Now(), deadline)
 	// Only the first call of Connected counts. One who is refused is owed what is
 	// sent from then on.
 	defer p.account.Connected(deadline)
 
-	ctx, cancel := context.WithDeadline(ctx, r.clock.Time(deadline))
+	ctx, cancel := context.WithDeadline(ctx, c.Clock.Time(deadline))
 	defer cancel()
-	p.account.StepBegan(measure.StepSignaling, r.clock.Now())
-	ctx = traceConnection(ctx, r.clock, p.account)
-	turn := r.turns.Turn(func(waited time.Duration) {
-		now := r.clock.Now()
+	p.account.StepBegan(measure.StepSignaling, c.Clock.Now())
+	ctx = traceConnection(ctx, c.Clock, p.account)
+	turn := c.turns.Turn(func(waited time.Duration) {
+		now := c.Clock.Now()
 		p.account.HeldUp(now-waited, now)
 	})
 	defer turn.End()
 	ctx = driver.WithTurn(ctx, turn)
-	participant, err := p.room.client.Join(ctx, p.name, r.Scenario.Cast[p.group].Role)
+	participant, err := p.room.client.Join(ctx, p.name, c.Scenario.Cast[p.group].Role)
 	if err != nil {
 		p.notIn("join", err)
 		return
@@ -152,22 +152,22 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 	select {
 	case <-p.account.Heard():
 	case <-ctx.Done():
-		r.problems.Add("hear", errNothingHeard)
+		c.Problems.Add("hear", errNothingHeard)
 	}
 }
 
 // notIn records that a listener did not get in. From then on they are owed what is sent.
 func (p *person) notIn(doing string, err error) {
-	r := p.room.run
+	c := p.room.cast
 	if problem.AtLimit(err) {
-		r.aggregator.Limited()
+		c.Aggregator.Limited()
 	}
 	if driver.Refused(err) {
-		p.account.Refused(r.clock.Now())
+		p.account.Refused(c.Clock.Now())
 	} else {
-		p.account.Failed(r.clock.Now())
+		p.account.Failed(c.Clock.Now())
 	}
-	r.problems.Add(doing, err)
+	c.Problems.Add(doing, err)
 }
 
 var errNothingHeard = errors.New("connected by ICE and DTLS, but heard nothing before the join deadline: the server sent no audio that could be decrypted")
@@ -198,49 +198,49 @@ type connectedEar struct {
 }
 
 // connect connects a receiving client.
-func (p *person) connect(ctx context.Context, receive client.PacketFunc) (c connectedEar, err error) {
-	r := p.room.run
-	e, err := r.clients.newSubscriber(p, receive)
+func (p *person) connect(ctx context.Context, receive client.PacketFunc) (got connectedEar, err error) {
+	c := p.room.cast
+	e, err := c.clients.newSubscriber(p, receive)
 	if err != nil {
-		return c, err
+		return got, err
 	}
 	p.mu.Lock()
 	if p.ear.moving {
 		e.SetGate(client.Deaf)
 	}
 	p.subscriber = e
-	c.participant = p.participant
+	got.participant = p.participant
 	p.mu.Unlock()
 	offer, err := e.Offer(ctx)
 	if err != nil {
-		return c, err
+		return got, err
 	}
-	answer, err := p.listen(ctx, c.participant, offer)
+	answer, err := p.listen(ctx, got.participant, offer)
 	var counter *driver.CounterOffer
 	switch {
 	case errors.As(err, &counter):
 		err = p.answerCounterOffer(ctx, counter, receive)
 	case err == nil:
-		if answer, err = r.clients.names.canonical(ctx, answer); err == nil {
+		if answer, err = c.clients.names.canonical(ctx, answer); err == nil {
 			err = e.Accept(answer)
 		}
 		if err == nil {
-			err = p.trickleCandidates(ctx, c.participant, driver.Ear, offer, answer, e.AddCandidate)
+			err = p.trickleCandidates(ctx, got.participant, driver.Ear, offer, answer, e.AddCandidate)
 		}
 		if err == nil {
-			c.subscribed = p.follow(c.participant, e, answer)
+			got.subscribed = p.follow(got.participant, e, answer)
 		}
 	}
 	if err != nil {
-		return c, err
+		return got, err
 	}
 	p.mu.Lock()
 	e = p.subscriber
 	p.mu.Unlock()
 	driver.TurnOf(ctx).End()
-	c.answered = r.clock.Now()
-	c.Connected, err = e.Wait(ctx)
-	return c, err
+	got.answered = c.Clock.Now()
+	got.Connected, err = e.Wait(ctx)
+	return got, err
 }
 
 // listen exchanges a receiving client's offer for the server's answer: of the node that the
@@ -250,7 +250,7 @@ func (p *person) listen(ctx context.Context, participant driver.Participant, off
 	first := !p.ear.another
 	p.mu.Unlock()
 	placed, ok := participant.(driver.Placed)
-	if node := p.room.run.Scenario.Cast[p.group].Node; node > 0 && first && ok {
+	if node := p.room.cast.Scenario.Cast[p.group].Node; node > 0 && first && ok {
 		return placed.ListenAt(ctx, node, offer)
 	}
 	return participant.Listen(ctx, offer)
@@ -258,7 +258,7 @@ func (p *person) listen(ctx context.Context, participant driver.Participant, off
 
 // answerCounterOffer answers the server's offer with a new client that has made none.
 func (p *person) answerCounterOffer(ctx context.Context, counter *driver.CounterOffer, receive client.PacketFunc) error {
-	clients := p.room.run.clients
+	clients := p.room.cast.clients
 	offer, err := clients.names.canonical(ctx, counter.SDP)
 	if err != nil {
 		return err
@@ -337,7 +337,7 @@ func (p *person) stopCounting() {
 		sender.release()
 	}
 	if p.account != nil {
-		p.account.Left(p.room.run.clock.Now())
+		p.account.Left(p.room.cast.Clock.Now())
 	}
 }
 

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"cmp"
@@ -37,6 +37,12 @@ func (s Share) isProbe(i, all int) bool {
 	stretch := max(1, count/probes)
 	k := own / stretch
 	return uint64(own%stretch) == rand.New(rand.NewPCG(uint64(k), uint64(worker))).Uint64N(uint64(stretch))
+}
+
+// ProbesOf returns how many probes a scenario has.
+func ProbesOf(s *scenario.Scenario) int {
+	all := s.Listeners() * s.Rooms
+	return min(all, max(minProbes, all/listenersPerProbe))
 }
 
 // A candidate is a person of a room who can do what the timeline asks for, by their place

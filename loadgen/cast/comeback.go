@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -27,14 +27,14 @@ func (p *person) connectionLost(moved bool) {
 	if p.left || p.away || p.ear.back || !p.ear.open && !p.ear.busy && p.sender == nil {
 		return
 	}
-	p.ear.back = p.room.run.reopening.run(func(ctx context.Context) { p.comeBack(ctx, moved) })
+	p.ear.back = p.room.cast.Reopening.run(func(ctx context.Context) { p.comeBack(ctx, moved) })
 	p.away = p.ear.back
 }
 
 // comeBack brings a person back into their room, with their ear and their mic.
 func (p *person) comeBack(ctx context.Context, moved bool) {
-	r := p.room.run
-	lost := r.clock.Now()
+	c := p.room.cast
+	lost := c.Clock.Now()
 	trying, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
 	err := p.enterAgain(trying, moved)
@@ -51,15 +51,15 @@ func (p *person) comeBack(ctx context.Context, moved bool) {
 	if left {
 		return
 	}
-	r.moderation.Reconnected(r.tookAgain(ctx, lost, err))
-	r.problems.Add("come back", err)
+	c.moderation.Reconnected(c.tookAgain(ctx, lost, err))
+	c.Problems.Add("come back", err)
 	if err != nil {
 		return
 	}
 	if sender != nil {
 		old, err := p.reopenMic(trying, sender, moved)
-		r.moderation.Reopened(r.tookAgain(ctx, lost, err))
-		r.problems.Add("open the lost mic again", err)
+		c.moderation.Reopened(c.tookAgain(ctx, lost, err))
+		c.Problems.Add("open the lost mic again", err)
 		defer func() { p.dropMic(trying, sender, old, moved) }()
 	}
 	switch {
@@ -71,14 +71,14 @@ func (p *person) comeBack(ctx context.Context, moved bool) {
 }
 
 // tookAgain is how long it took until something that was lost was there again, or came to nothing.
-func (r *run) tookAgain(ctx context.Context, lost time.Duration, err error) tally.Interval {
+func (s Setting) tookAgain(ctx context.Context, lost time.Duration, err error) tally.Interval {
 	switch {
 	case err == nil:
-		return tally.Interval{From: lost, Until: r.clock.Now()}
+		return tally.Interval{From: lost, Until: s.Clock.Now()}
 	case ctx.Err() != nil: // the run is over: it might have succeeded
-		return tally.Interval{From: lost, Until: r.clock.Now(), Unfinished: true, Had: actTimeout}
+		return tally.Interval{From: lost, Until: s.Clock.Now(), Unfinished: true, Had: actTimeout}
 	}
-	return r.failed(lost, err)
+	return s.failed(lost, err)
 }
 
 // enterAgain resumes the person's session, or has them join again if it is over, as it is where the room has moved.
@@ -94,7 +94,7 @@ func (p *person) enterAgain(ctx context.Context, moved bool) error {
 			over = driver.Forgotten(err)
 		}
 		if over {
-			next, err = p.room.client.Join(ctx, p.name, p.room.run.Scenario.Cast[p.group].Role)
+			next, err = p.room.client.Join(ctx, p.name, p.room.cast.Scenario.Cast[p.group].Role)
 		}
 		if err == nil {
 			p.enter(next)
@@ -133,13 +133,13 @@ func (p *person) dropMic(ctx context.Context, sender *frameSender, old *client.P
 	if lingers {
 		pause(ctx, lingering)
 	}
-	p.room.run.problems.Add("close a mic", sender.drop(old))
+	p.room.cast.Problems.Add("close a mic", sender.drop(old))
 }
 
 // publish connects a publisher.
 func (p *person) publish(ctx context.Context) (*client.Publisher, error) {
-	r := p.room.run
-	m, err := r.clients.pion.NewPublisher(p.via, p.impairment, r.Scenario.Cast[p.group].RepairedBy(), r.aggregator.LossInDoubt)
+	c := p.room.cast
+	m, err := c.clients.pion.NewPublisher(p.via, p.impairment, c.Scenario.Cast[p.group].RepairedBy(), c.Aggregator.LossInDoubt)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (p *person) negotiate(ctx context.Context, m *client.Publisher, offer strin
 	if err != nil {
 		return err
 	}
-	if answer, err = p.room.run.clients.names.canonical(ctx, answer); err != nil {
+	if answer, err = p.room.cast.clients.names.canonical(ctx, answer); err != nil {
 		return err
 	}
 	if err := m.Accept(answer); err != nil {

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 // A roomRun is one room of the run: the room on the server, the ledger of what was sent
 // in it, and the people of the cast who are in it.
 type roomRun struct {
-	run       *run
+	cast      *Cast
 	number    int
 	client    driver.RoomClient
 	ledger    *measure.Ledger
@@ -38,23 +38,23 @@ type roomRun struct {
 
 // openRoom opens room number i and brings in its speakers. With an error it returns
 // the room, too, if there is one to close.
-func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
-	room, err := r.enterRoom(ctx, i)
+func (c *Cast) openRoom(ctx context.Context, i int) (*roomRun, error) {
+	room, err := c.enterRoom(ctx, i)
 	if err != nil {
 		return nil, err
 	}
-	h := &roomRun{run: r, number: i, client: room, ledger: measure.NewLedger(r.aggregator)}
-	if r.marked() {
-		h.ledger = measure.NewMarkedLedger(r.aggregator)
+	h := &roomRun{cast: c, number: i, client: room, ledger: measure.NewLedger(c.Aggregator)}
+	if c.marked() {
+		h.ledger = measure.NewMarkedLedger(c.Aggregator)
 	}
 	h.ledger.InRoom(i)
-	if r.peers != nil {
+	if c.others != nil {
 		h.ledger.Await()
 	}
-	if r.Scenario.AudioScore {
+	if c.Scenario.AudioScore {
 		h.ledger.Score()
 	}
-	for g, group := range r.Scenario.Cast {
+	for g, group := range c.Scenario.Cast {
 		for n := range group.Count {
 			h.add(g, n)
 		}
@@ -63,24 +63,24 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 }
 
 // enterRoom opens a room, or gets into the one that the coordinator has opened.
-func (r *run) enterRoom(ctx context.Context, i int) (driver.RoomClient, error) {
-	if r.peers == nil {
-		return r.Driver.Open(ctx, i, r.Scenario.Room)
+func (c *Cast) enterRoom(ctx context.Context, i int) (driver.RoomClient, error) {
+	if c.others == nil {
+		return c.Driver.Open(ctx, i, c.Scenario.Room)
 	}
-	shared, ok := r.Driver.(driver.Shared)
-	if !ok || i >= len(r.tickets) {
+	shared, ok := c.Driver.(driver.Shared)
+	if !ok || i >= len(c.tickets) {
 		return nil, fmt.Errorf("%w: enter a room that somebody else has opened", driver.ErrUnsupported)
 	}
-	return shared.Enter(ctx, i, r.tickets[i])
+	return shared.Enter(ctx, i, c.tickets[i])
 }
 
 // takeStage brings in the room's speakers.
 func (h *roomRun) takeStage(ctx context.Context) error {
-	if h.run.Scenario.Listeners() == 0 {
+	if h.cast.Scenario.Listeners() == 0 {
 		return nil // they arrive themselves
 	}
 	for _, p := range h.speakers {
-		if err := p.takeStage(ctx, h.run.clock.Now()); err != nil {
+		if err := p.takeStage(ctx, h.cast.Clock.Now()); err != nil {
 			return fmt.Errorf("bring %s into room %s: %w", p.name, h.client.Name(), err)
 		}
 	}
@@ -89,21 +89,21 @@ func (h *roomRun) takeStage(ctx context.Context) error {
 
 // add adds person n of a group of the cast, if this process plays them.
 func (h *roomRun) add(g, n int) {
-	r, clients := h.run, h.run.clients
-	group := r.Scenario.Cast[g]
+	c, clients := h.cast, h.cast.clients
+	group := c.Scenario.Cast[g]
 	p := &person{
 		room: h, group: g, number: n, place: h.castListeners + h.castSpeakers, mic: -1, role: group.Role,
 		name: fmt.Sprintf("%s %d.%d", group.Role, g+1, n+1),
 	}
 	if group.Role == scenario.Listener {
-		number := h.castListeners*r.Scenario.Rooms + h.number // of all rooms
+		number := h.castListeners*c.Scenario.Rooms + h.number // of all rooms
 		h.castListeners++
-		if !r.share.has(number) {
+		if !c.Share.has(number) {
 			return
 		}
 		p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)
-		p.probe = r.share.isProbe(number, r.Scenario.Listeners()*r.Scenario.Rooms)
-		p.via = group.Transport.Of(n*r.Scenario.Rooms + h.number)
+		p.probe = c.Share.isProbe(number, c.Scenario.Listeners()*c.Scenario.Rooms)
+		p.via = group.Transport.Of(n*c.Scenario.Rooms + h.number)
 		if p.probe {
 			p.via = network.UDP
 		}
@@ -111,18 +111,18 @@ func (h *roomRun) add(g, n int) {
 		h.listeners = append(h.listeners, p)
 		return
 	}
-	number := h.castSpeakers*r.Scenario.Rooms + h.number
+	number := h.castSpeakers*c.Scenario.Rooms + h.number
 	h.castSpeakers++
-	if len(r.clips[g]) > 0 {
+	if len(c.clips[g]) > 0 {
 		p.mic = h.mics
 		h.mics++
 	}
-	if !r.share.has(number) {
+	if !c.Share.has(number) {
 		return
 	}
 	p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)
 	p.probe = true
-	p.via = group.Transport.Of(n*r.Scenario.Rooms + h.number)
+	p.via = group.Transport.Of(n*c.Scenario.Rooms + h.number)
 	if clients.capabilities.StageListens {
 		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
 	}
@@ -141,34 +141,34 @@ func (h *roomRun) people() []*person { return slices.Concat(h.speakers, h.listen
 
 // addSource adds one more mic to the ledger, of one of the room's people.
 func (h *roomRun) addSource(p *person) (*measure.Source, error) {
-	r := h.run
+	c := h.cast
 	h.mu.Lock()
 	index := p.mic
 	if p.mic >= 0 {
 		p.mic = -1 // another one is of its own
 	} else {
 		// Neither an event nor another worker gives it that number.
-		index = h.firstMicOf(len(r.Scenario.Timeline)) + h.reopened*max(r.share.Of, 1) + r.share.Number
+		index = h.firstMicOf(len(c.Scenario.Timeline)) + h.reopened*max(c.Share.Of, 1) + c.Share.Number
 		h.reopened++
 	}
 	h.mu.Unlock()
 	source, err := h.newSource(index, p.group, p.number, h.ledger.AddSource, h.ledger.AddMarkedSource)
-	if err == nil && r.peers != nil {
-		r.peers.open(link.SourceID{Room: h.number, Index: index}, p, source)
+	if err == nil && c.others != nil {
+		c.others.Open(link.SourceID{Room: h.number, Index: index}, p.group, p.number, source)
 	}
 	return source, err
 }
 
-// replica adds the mic of another worker to its room's ledger.
-func (r *run) replica(o link.OpenedSource) (*measure.Source, error) {
-	if o.Room < 0 || o.Room >= len(r.rooms) || r.rooms[o.Room] == nil || o.Group < 0 || o.Group >= len(r.clips) || o.Number < 0 || o.Index < 0 {
+// Replica adds the mic of another worker to its room's ledger.
+func (c *Cast) Replica(o link.OpenedSource) (*measure.Source, error) {
+	if o.Room < 0 || o.Room >= len(c.Rooms) || c.Rooms[o.Room] == nil || o.Group < 0 || o.Group >= len(c.clips) || o.Number < 0 || o.Index < 0 {
 		return nil, fmt.Errorf("there is no room %d with a group %d", o.Room, o.Group)
 	}
-	h := r.rooms[o.Room]
-	return h.newSource(o.Index, o.Group, o.Number, func(c *speech.Clip, first int, offset time.Duration) (*measure.Source, error) {
-		return h.ledger.AddReplica(c, nil, first, offset)
-	}, func(c *speech.Clip, code *mark.Code, offset time.Duration) (*measure.Source, error) {
-		return h.ledger.AddReplica(c, code, 0, offset)
+	h := c.Rooms[o.Room]
+	return h.newSource(o.Index, o.Group, o.Number, func(clip *speech.Clip, first int, offset time.Duration) (*measure.Source, error) {
+		return h.ledger.AddReplica(clip, nil, first, offset)
+	}, func(clip *speech.Clip, code *mark.Code, offset time.Duration) (*measure.Source, error) {
+		return h.ledger.AddReplica(clip, code, 0, offset)
 	})
 }
 
@@ -177,14 +177,14 @@ func (r *run) replica(o link.OpenedSource) (*measure.Source, error) {
 func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int, time.Duration) (*measure.Source, error),
 	addMarked func(*speech.Clip, *mark.Code, time.Duration) (*measure.Source, error),
 ) (*measure.Source, error) {
-	files := h.run.clips[group]
+	files := h.cast.clips[group]
 	if len(files) == 0 {
-		files = h.run.allClips // a promoted listener without audio speaks with the cast's
+		files = h.cast.allClips // a promoted listener without audio speaks with the cast's
 	}
-	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(index)))
+	seed := rand.New(rand.NewPCG(uint64(h.cast.Scenario.Seed), uint64(h.number)<<32|uint64(index)))
 	clip := files[number%len(files)]
-	first, offset := firstFrame(h.run.Scenario.Seed, h.number, index, len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength)))
-	if !h.run.marked() {
+	first, offset := firstFrame(h.cast.Scenario.Seed, h.number, index, len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength)))
+	if !h.cast.marked() {
 		return add(clip, first, offset)
 	}
 	// No other mic of the run has the same mark.
@@ -204,80 +204,4 @@ func firstFrame(seed int64, room, index, frames int) int {
 	start := rand.New(rand.NewPCG(uint64(seed), uint64(room))).Float64()
 	_, part := math.Modf(start + float64(index)*(math.Phi-1))
 	return int(part * float64(frames))
-}
-
-// rooms are a run's rooms; a room that could not be opened is nil.
-type rooms []*roomRun
-
-// opened returns the rooms that were opened.
-func (rs rooms) opened() rooms {
-	return slices.DeleteFunc(slices.Clone(rs), func(h *roomRun) bool { return h == nil })
-}
-
-// losses returns how many packets people's own sockets dropped, and for how many
-// packets the receive time was lost. A run that can't open its rooms asks, too.
-func (rs rooms) losses() (dropped, unstamped uint64) {
-	for _, h := range rs.opened() {
-		for _, p := range h.people() {
-			d, u := p.losses()
-			dropped += d
-			unstamped += u
-		}
-	}
-	return dropped, unstamped
-}
-
-// release enters what has become of the mics that are still open.
-func (rs rooms) release() {
-	for _, h := range rs {
-		for _, p := range h.people() {
-			p.mu.Lock()
-			sender := p.sender
-			p.mu.Unlock()
-			if sender != nil {
-				sender.release()
-			}
-		}
-	}
-}
-
-// A scheduledPerson is a person, and how long after the start of a phase they arrive or
-// leave.
-type scheduledPerson struct {
-	after  time.Duration
-	person *person
-}
-
-// arrivals returns everybody's arrival, in order.
-func (rs rooms) arrivals(s *scenario.Scenario) []scheduledPerson {
-	return rs.schedule(s, 0, func(g scenario.Group) *scenario.Arrivals { return &g.Arrive })
-}
-
-// departures returns who leaves after the hold, in order.
-func (rs rooms) departures(s *scenario.Scenario) []scheduledPerson {
-	return rs.schedule(s, 1000, func(g scenario.Group) *scenario.Arrivals { return g.Depart })
-}
-
-// schedule returns the times of the people of each group that has times: of listeners, or of
-// those on stage where nobody is cast to listen. They are spread over all rooms: the groups of
-// N rooms arrive like one group N times as large.
-func (rs rooms) schedule(s *scenario.Scenario, seed int64, times func(scenario.Group) *scenario.Arrivals) []scheduledPerson {
-	var all []scheduledPerson
-	listen := s.Listeners() > 0
-	for g, group := range s.Cast {
-		shape := times(group)
-		if (group.Role == scenario.Listener) != listen || shape == nil {
-			continue
-		}
-		after := shape.Times(group.Count*len(rs), s.Seed+seed+int64(g))
-		for i, h := range rs {
-			for _, p := range h.people() {
-				if p.group == g {
-					all = append(all, scheduledPerson{after[p.number*len(rs)+i], p})
-				}
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b scheduledPerson) int { return int(a.after - b.after) })
-	return all
 }

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -21,7 +21,7 @@ func (p *person) trickleCandidates(ctx context.Context, to driver.Participant, o
 	if len(sdp.CandidateLines(answer)) > 0 {
 		return nil
 	}
-	if !p.room.run.Driver.Capabilities().Trickle {
+	if !p.room.cast.Driver.Capabilities().Trickle {
 		return client.ErrNoCandidate
 	}
 	fragment := sdp.LastFragment(local)
@@ -31,7 +31,7 @@ func (p *person) trickleCandidates(ctx context.Context, to driver.Participant, o
 			return fmt.Errorf("%w, and it does not send them later: %w", client.ErrNoCandidate, err)
 		}
 		if received != "" {
-			if received, err = p.room.run.clients.names.canonical(ctx, received); err != nil {
+			if received, err = p.room.cast.clients.names.canonical(ctx, received); err != nil {
 				return err
 			}
 		}

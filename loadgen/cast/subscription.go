@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -32,9 +32,9 @@ func (p *person) follow(participant driver.Participant, e client.Subscriber, ans
 		return nil
 	}
 	s := &subscription{person: p, done: make(chan struct{})}
-	p.account.StepBegan(measure.StepSubscription, p.room.run.clock.Now())
+	p.account.StepBegan(measure.StepSubscription, p.room.cast.Clock.Now())
 	s.answered(answer)
-	names, problems := &p.room.run.clients.names, p.room.run.problems
+	names, problems := &p.room.cast.clients.names, p.room.cast.Problems
 	negotiator.Negotiate(driver.Negotiation{
 		Offer: e.OfferAgain,
 		Accept: func(answer string) {
@@ -58,7 +58,7 @@ func (s *subscription) answered(answer string) {
 	defer s.mu.Unlock()
 	s.voices = sdp.Voices(answer)
 	if s.at == 0 && s.voices >= s.person.owedVoices() {
-		s.at = s.person.room.run.clock.Now()
+		s.at = s.person.room.cast.Clock.Now()
 		s.person.account.StepEnded(measure.StepSubscription, s.at)
 		close(s.done)
 	}
@@ -66,7 +66,7 @@ func (s *subscription) answered(answer string) {
 
 // owedVoices returns how many voices the person can hear at present.
 func (p *person) owedVoices() int {
-	return min(p.room.ledger.Voices(), p.room.run.clients.sections(p.room.run.Scenario.Cast[p.group]))
+	return min(p.room.ledger.Voices(), p.room.cast.clients.sections(p.room.cast.Scenario.Cast[p.group]))
 }
 
 // wait waits until the server has subscribed the person to every voice, and returns from

@@ -1,4 +1,4 @@
-package loadgen
+package cast
 
 import (
 	"context"
@@ -34,23 +34,23 @@ type earState struct {
 	dropped, unstamped uint64
 }
 
-// The reopenings of a run open the ears again that are lost. Any goroutine may add to them.
-type reopenings struct {
+// The Reopenings of a run open the ears again that are lost. Any goroutine may add to them.
+type Reopenings struct {
 	mu      sync.Mutex
 	ctx     context.Context // nil: before they begin, and after their end
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// begin lets ears be opened again until ctx is done, or end is called.
-func (r *reopenings) begin(ctx context.Context) {
+// Begin lets ears be opened again until ctx is done, or end is called.
+func (r *Reopenings) Begin(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ctx, r.cancel = context.WithCancel(ctx)
 }
 
-// end ends them and waits for them. It may be called more than once.
-func (r *reopenings) end() {
+// End ends them and waits for them. It may be called more than once.
+func (r *Reopenings) End() {
 	r.mu.Lock()
 	if r.ctx != nil {
 		r.cancel()
@@ -61,7 +61,7 @@ func (r *reopenings) end() {
 }
 
 // run runs one in a goroutine. It reports false if the run is over.
-func (r *reopenings) run(reopen func(context.Context)) bool {
+func (r *Reopenings) run(reopen func(context.Context)) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ctx == nil || r.ctx.Err() != nil {
@@ -93,7 +93,7 @@ func (p *person) mediaClosed(of driver.Media) {
 		p.ear.lost = true
 	case p.ear.open:
 		p.ear.open = false
-		p.ear.busy = p.room.run.reopening.run(p.reopenEars)
+		p.ear.busy = p.room.cast.Reopening.run(p.reopenEars)
 	}
 }
 
@@ -132,7 +132,7 @@ func (p *person) reopenEar(ctx context.Context) {
 // enterReopening records how long nothing was heard until another ear was, or came to nothing. ctx is
 // the run's, and trying limits the wait.
 func (p *person) enterReopening(ctx, trying context.Context, opened measure.Reopening, err error) {
-	r := p.room.run
+	c := p.room.cast
 	if err == nil {
 		select {
 		case <-opened.Heard():
@@ -142,16 +142,16 @@ func (p *person) enterReopening(ctx, trying context.Context, opened measure.Reop
 	if p.isGone() { // they are owed nothing more
 		return
 	}
-	from, until, quiet := opened.Times(r.clock.Now())
+	from, until, quiet := opened.Times(c.Clock.Now())
 	took := tally.Interval{From: from, Until: until, Quiet: quiet, SentLate: p.room.ledger.SentLate(from, until)}
 	switch {
 	case ctx.Err() != nil && !opened.Over(): // the run is over: it might have succeeded
 		took.Unfinished, took.Had = true, actTimeout
 	case err != nil:
-		took = r.failed(from, err)
-		r.problems.Add("open the lost ear again", err)
+		took = c.failed(from, err)
+		c.Problems.Add("open the lost ear again", err)
 	}
-	r.moderation.Reopened(took)
+	c.moderation.Reopened(took)
 }
 
 // offerAgain opens another ear in the place of the present one, which it closes when the server has replaced it: of one
@@ -165,7 +165,7 @@ func (p *person) offerAgain(ctx context.Context) (measure.Reopening, error) {
 	if old != nil {
 		old.SetGate(client.Deaf)
 	}
-	opened := p.account.Reopen(p.room.run.clock.Now())
+	opened := p.account.Reopen(p.room.cast.Clock.Now())
 	_, err := p.connect(ctx, p.account.Receive)
 	if old != nil {
 		p.closeEar(old)
@@ -189,7 +189,7 @@ func (p *person) closeEar(old client.Subscriber) {
 	p.ear.dropped += dropped
 	p.ear.unstamped += unstamped
 	p.mu.Unlock()
-	p.room.run.problems.Add("close a lost ear", old.Close())
+	p.room.cast.Problems.Add("close a lost ear", old.Close())
 }
 
 // hasLeft reports whether the person has left.
