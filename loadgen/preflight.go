@@ -35,13 +35,13 @@ const (
 // probably be invalid, each with what to do about it. own means that the run's own
 // server is on the same machine.
 func Preflight(m host.Limits, s *scenario.Scenario, own bool) (warnings []string, err error) {
-	return PreflightShared(m, s, own, cast.Share{})
+	return PreflightShared(m, s, own, 0)
 }
 
-// PreflightShared is that for a machine on which several processes play the scenario, each
-// of them a share of that size.
-func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share cast.Share) (warnings []string, err error) {
-	if err := check(m, s, share, max(share.Of, 1), client.SharesSockets); err != nil {
+// PreflightShared is that for a machine on which so many workers play the scenario, each of
+// them as large a part; without workers it is one process.
+func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, workers int) (warnings []string, err error) {
+	if err := check(m, s, workers, max(workers, 1), client.SharesSockets); err != nil {
 		return nil, err
 	}
 	for _, warning := range []string{warnOfCores(m, s, own), warnOfBuffers(m, s)} {
@@ -52,11 +52,11 @@ func PreflightShared(m host.Limits, s *scenario.Scenario, own bool, share cast.S
 	return warnings, nil
 }
 
-// check returns an error for what a machine cannot do for a scenario of which so many
-// processes on it play a share each. shared means that its listeners share their media
+// check returns an error for what a machine cannot do for a scenario that so many workers
+// play, so many of them on it. shared means that its listeners share their media
 // sockets.
-func check(m host.Limits, s *scenario.Scenario, share cast.Share, processes int, shared bool) error {
-	return errors.Join(checkFiles(m, s, share, shared), checkScoring(m, s, share, processes))
+func check(m host.Limits, s *scenario.Scenario, workers, processes int, shared bool) error {
+	return errors.Join(checkFiles(m, s, workers, shared), checkScoring(m, s, workers, processes))
 }
 
 // sharesSockets reports whether the listeners share their media sockets: those of a server
@@ -64,7 +64,7 @@ func check(m host.Limits, s *scenario.Scenario, share cast.Share, processes int,
 func sharesSockets(d driver.Driver) bool { return client.SharesSockets && d.Loopback() }
 
 // checkFiles returns an error if a run needs more open files than are allowed.
-func checkFiles(m host.Limits, s *scenario.Scenario, share cast.Share, shared bool) error {
+func checkFiles(m host.Limits, s *scenario.Scenario, workers int, shared bool) error {
 	if m.Files == 0 {
 		return nil
 	}
@@ -89,7 +89,7 @@ func checkFiles(m host.Limits, s *scenario.Scenario, share cast.Share, shared bo
 	if shared {
 		files += uint64(cast.ProbesOf(s)) // each has a socket of its own
 	}
-	n := uint64(max(share.Of, 1))
+	n := uint64(max(workers, 1))
 	need := spareFiles + (files+n-1)/n
 	if need > m.Files {
 		return fmt.Errorf("the run needs about %d open files and this process may have %d: raise the limit with ulimit -n %d, or cast fewer people", need, m.Files, need)

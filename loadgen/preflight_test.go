@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -103,7 +102,7 @@ func TestScoringIsSharedByMachines(t *testing.T) {
 		{"so has a machine with all workers", 4, 4, true},
 		{"one of four machines has a quarter", 4, 1, false},
 	} {
-		err := checkScoring(m, s, cast.Share{Of: c.workers}, c.processes)
+		err := checkScoring(m, s, c.workers, c.processes)
 		if c.refused {
 			assert.ErrorContains(t, err, "200 probes", c.sentence)
 		} else {
@@ -129,7 +128,7 @@ func TestCheckFilesCountsTheSocketsThatAreShared(t *testing.T) {
 		{"each of two workers needs half", room(1, 1, 9000), 2, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := checkFiles(host.Limits{Files: allowed}, c.what, cast.Share{Of: c.of}, c.shared)
+			err := checkFiles(host.Limits{Files: allowed}, c.what, c.of, c.shared)
 			if c.need == "" {
 				assert.NoError(t, err)
 				return

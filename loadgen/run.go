@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := errors.Join(supports(cfg.Driver, cfg.Scenario), cfg.checkNodes()); err != nil {
 		return nil, err
 	}
-	if err := check(host.CurrentLimits(), cfg.Scenario, cast.Share{}, 1, sharesSockets(cfg.Driver)); err != nil {
+	if err := check(host.CurrentLimits(), cfg.Scenario, 1, 1, sharesSockets(cfg.Driver)); err != nil {
 		return nil, err
 	}
 	r, err := newRun(cfg, measure.NewClock(), cast.Share{})

@@ -27,13 +27,13 @@ func (r *run) score(ctx context.Context) {
 }
 
 // checkScoring returns an error if what probes hear takes too long to score on a machine
-// where so many processes play a share of the scenario each.
-func checkScoring(m host.Limits, s *scenario.Scenario, share cast.Share, processes int) error {
+// that has so many processes of all workers.
+func checkScoring(m host.Limits, s *scenario.Scenario, workers, processes int) error {
 	if !s.AudioScore {
 		return nil
 	}
 	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), measure.MostExcerpts*measure.ExcerptLength)
-	n := max(share.Of, 1)
+	n := max(workers, 1)
 	probes := processes * ((cast.ProbesOf(s) + n - 1) / n) // each has one at least
 	takes := time.Duration(float64(probes) * scoringShare * float64(heard) / m.Usable())
 	if takes <= longestScoring {

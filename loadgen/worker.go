@@ -16,7 +16,8 @@ import (
 
 // A Part is what a worker plays of a run.
 type Part struct {
-	cast.Share
+	// Number is the worker's, from 0, and Of how many there are.
+	Number, Of int
 	// Zero is when the run's clock shows 0, on the worker's own clock.
 	Zero time.Time
 	// Tickets are how it gets into the rooms, by their numbers.
@@ -49,7 +50,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	}
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	r, err := newRun(cfg, measure.NewClockSince(part.Zero), part.Share)
+	r, err := newRun(cfg, measure.NewClockSince(part.Zero), cast.Share{Number: part.Number, Of: part.Of})
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer quiet()
-	err = errors.Join(supports(cfg.Driver, cfg.Scenario), check(host.CurrentLimits(), cfg.Scenario, part.Share, part.onMachine(), sharesSockets(cfg.Driver)))
+	err = errors.Join(supports(cfg.Driver, cfg.Scenario), check(host.CurrentLimits(), cfg.Scenario, part.Of, part.onMachine(), sharesSockets(cfg.Driver)))
 	if err == nil {
 		err = r.cast.Enter(ctx, p, part.Tickets)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/earshot-audio/earshot/cmd/earshot/target"
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -88,7 +87,7 @@ func (f runFlags) run(ctx context.Context, path string, changed func(string) boo
 		return cli.Usage(err)
 	}
 	if f.workers.workers == 0 || f.workers.local { // else it is the workers' machines that play
-		warnings, err := loadgen.PreflightShared(host.CurrentLimits(), s, f.target.OwnServer(), cast.Share{Of: f.workers.workers})
+		warnings, err := loadgen.PreflightShared(host.CurrentLimits(), s, f.target.OwnServer(), f.workers.workers)
 		cli.Warn(stderr, warnings)
 		if err != nil {
 			return err

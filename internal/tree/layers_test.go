@@ -59,7 +59,7 @@ var layers = map[string][]string{
 	"loadgen/link":                  {"loadgen/measure", "loadgen/problem", "loadgen/scenario", "loadgen/tally"},
 	"loadgen/cast":                  {"internal/sdp", "loadgen/client", "loadgen/driver", "loadgen/feedback", "loadgen/link", "loadgen/mark", "loadgen/measure", "loadgen/metric", "loadgen/netem", "loadgen/network", "loadgen/problem", "loadgen/scenario", "loadgen/speech", "loadgen/tally", "loadgen/usage"},
 	"loadgen":                       {"internal/urltext", "loadgen/client", "loadgen/driver", "loadgen/host", "loadgen/measure", "loadgen/metric", "loadgen/network", "loadgen/scenario", "loadgen/problem", "loadgen/usage", "loadgen/tally", "loadgen/link", "loadgen/cast"},
-	"loadgen/workers":               {"internal/reach", "loadgen", "loadgen/clock", "loadgen/host", "loadgen/measure", "loadgen/scenario", "loadgen/speech", "loadgen/link", "loadgen/cast"},
+	"loadgen/workers":               {"internal/reach", "loadgen", "loadgen/clock", "loadgen/host", "loadgen/measure", "loadgen/scenario", "loadgen/speech", "loadgen/link"},
 	"loadgen/report":                {"internal/chart", "loadgen", "loadgen/metric", "loadgen/measure", "loadgen/host", "loadgen/problem", "loadgen/usage", "loadgen/tally"},
 	"loadgen/figure":                {"loadgen/report", "loadgen/metric"},
 	"loadgen/watch":                 {"internal/reach", "loadgen", "loadgen/report", "loadgen/metric", "loadgen/measure"},
@@ -121,7 +121,7 @@ var layers = map[string][]string{
 	"cmd/earshot/target":            {"cmd/earshot/cli", "internal/decimal", "internal/iceuri", "internal/reach", "internal/serverprocess", "internal/urltext", "loadgen", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/livekit", "loadgen/driver/whep", "loadgen/host", "loadgen/network", "loadgen/scenario", "loadgen/versus", "store/stateserver"},
 	"loadgen/feedback":              {"internal/prefetch", "loadgen/measure"},
 	"room/rtc/loudness":             {"room/fanout"},
-	"cmd/earshot":                   {"cmd/earshot/cli", "cmd/earshot/console", "cmd/earshot/server", "cmd/earshot/target", "internal/decimal", "internal/hugepages", "internal/printable", "internal/reach", "internal/serverprocess", "internal/shellword", "internal/spelling", "internal/urltext", "internal/wholefile", "loadgen", "loadgen/capacity", "loadgen/compare", "loadgen/driver", "loadgen/host", "loadgen/metric", "loadgen/push", "loadgen/report", "loadgen/scenario", "loadgen/versus", "loadgen/watch", "loadgen/workers", "scenarios", "loadgen/cast"},
+	"cmd/earshot":                   {"cmd/earshot/cli", "cmd/earshot/console", "cmd/earshot/server", "cmd/earshot/target", "internal/decimal", "internal/hugepages", "internal/printable", "internal/reach", "internal/serverprocess", "internal/shellword", "internal/spelling", "internal/urltext", "internal/wholefile", "loadgen", "loadgen/capacity", "loadgen/compare", "loadgen/driver", "loadgen/host", "loadgen/metric", "loadgen/push", "loadgen/report", "loadgen/scenario", "loadgen/versus", "loadgen/watch", "loadgen/workers", "scenarios"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

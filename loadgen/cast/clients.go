@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
@@ -47,6 +49,19 @@ func newClients(s Setting, health *tally.Health) (*clients, error) {
 		scenario: s.Scenario, capabilities: capabilities, pion: pion, crowd: crowd, nacks: nacks,
 		emulator: netem.NewEmulator(s.Clock, s.Scenario.Seed, s.Problems.Add, func(d time.Duration) { health.RecordRead(d, 1) }),
 	}, nil
+}
+
+// iceServers returns what gives Pion clients a driver's ICE servers.
+func iceServers(c driver.Capabilities) func() []webrtc.ICEServer {
+	return func() (servers []webrtc.ICEServer) {
+		if c.ICEServers == nil {
+			return nil
+		}
+		for _, s := range c.ICEServers() {
+			servers = append(servers, webrtc.ICEServer{URLs: []string{s.URL}, Username: s.Username, Credential: s.Credential})
+		}
+		return servers
+	}
 }
 
 // sections returns how many voices the listeners of a group offer to receive.

@@ -17,7 +17,6 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/reach"
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/clock"
 	"github.com/earshot-audio/earshot/loadgen/link"
 )
@@ -249,7 +248,7 @@ func (m *Membership) begin(ctx context.Context) (part loadgen.Part, err error) {
 	if begin.Cancelled != "" {
 		return part, fmt.Errorf("the coordinator called the run off: %s", begin.Cancelled)
 	}
-	part = loadgen.Part{Share: cast.Share{Number: m.number, Of: m.Plan.Workers}, Tickets: begin.Tickets}
+	part = loadgen.Part{Number: m.number, Of: m.Plan.Workers, Tickets: begin.Tickets}
 	if m.local {
 		part.Zero = atWall(begin.Wall)
 		for _, pid := range begin.Local {
