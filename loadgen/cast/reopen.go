@@ -42,7 +42,7 @@ type Reopenings struct {
 	running sync.WaitGroup
 }
 
-// Begin lets ears be opened again until ctx is done, or end is called.
+// Begin lets ears be opened again until ctx is done, or End is called.
 func (r *Reopenings) Begin(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

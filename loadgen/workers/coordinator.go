@@ -290,7 +290,7 @@ func (c *Coordinator) publish(m message) error {
 	return errors.Join(c.conn.Publish(downSubject(c.run), text), c.conn.Flush())
 }
 
-// Workers implements loadgen.Hub.
+// Workers implements link.Hub.
 func (c *Coordinator) Workers() (all []link.WorkerInfo) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -300,13 +300,13 @@ func (c *Coordinator) Workers() (all []link.WorkerInfo) {
 	return all
 }
 
-// Reports implements loadgen.Hub.
+// Reports implements link.Hub.
 func (c *Coordinator) Reports() <-chan link.Delivery { return c.reports }
 
-// Overrun implements loadgen.Hub.
+// Overrun implements link.Hub.
 func (c *Coordinator) Overrun() error { return c.inbox.overrunError() }
 
-// Send implements loadgen.Hub.
+// Send implements link.Hub.
 func (c *Coordinator) Send(n link.News) error {
 	text, err := json.Marshal(message{News: &n})
 	if err != nil {

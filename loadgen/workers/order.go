@@ -11,7 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/link"
 )
 
-// Order implements loadgen.Link: the workers ask one another over NATS.
+// Order implements link.Link: the workers ask one another over NATS.
 func (m *Membership) Order(ctx context.Context, worker int, o link.Order) (out link.Outcome, err error) {
 	text, err := json.Marshal(o)
 	if err != nil {
@@ -27,7 +27,7 @@ func (m *Membership) Order(ctx context.Context, worker int, o link.Order) (out l
 	return out, nil
 }
 
-// Obey implements loadgen.Link.
+// Obey implements link.Link.
 func (m *Membership) Obey(act func(context.Context, link.Order) link.Outcome) error {
 	_, err := m.conn.Subscribe(orderSubject(m.run, m.number), func(msg *nats.Msg) {
 		var o link.Order

@@ -290,18 +290,18 @@ func (m *Membership) settleClock(ctx context.Context) error {
 	}
 }
 
-// Send implements loadgen.Link.
+// Send implements link.Link.
 func (m *Membership) Send(r link.Report) error {
 	return m.publish(message{Report: &r})
 }
 
-// Alive implements loadgen.Link: any message will do.
+// Alive implements link.Link: any message will do.
 func (m *Membership) Alive() error { return m.publish(message{}) }
 
-// News implements loadgen.Link.
+// News implements link.Link.
 func (m *Membership) News() <-chan link.News { return m.news }
 
-// Clock implements loadgen.Link.
+// Clock implements link.Link.
 func (m *Membership) Clock() (ahead, bound time.Duration, err error) {
 	if m.local {
 		return 0, 0, nil
