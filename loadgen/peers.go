@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
@@ -98,15 +99,15 @@ func (p *peers) end() {
 func (p *peers) Open(id link.SourceID, group, number int, source *measure.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.from(source, p.run.cast.Share.Number, group)
+	from(p.run.Scenario.Cast[group], source, p.run.cast.Share.Number)
 	p.sources[id] = &peerSource{source: source, own: true}
 	p.opened = append(p.opened, link.OpenedSource{SourceID: id, Worker: p.run.cast.Share.Number, Group: group, Number: number})
 }
 
 // from has a mic of a worker, of a group of the cast, checked against the clocks, unless the scenario
 // makes its way longer than that of others.
-func (p *peers) from(source *measure.Source, worker, group int) {
-	if g := p.run.Scenario.Cast[group]; g.Network == nil && g.Transport == (network.Shares{UDP: g.Transport.UDP}) {
+func from(g scenario.Group, source *measure.Source, worker int) {
+	if g.Network == nil && g.Transport == (network.Shares{UDP: g.Transport.UDP}) {
 		source.From(worker)
 	}
 }
@@ -183,7 +184,7 @@ func (p *peers) hear(news link.News) error {
 		if err != nil {
 			return err
 		}
-		p.from(source, o.Worker, o.Group)
+		from(p.run.Scenario.Cast[o.Group], source, o.Worker)
 		p.sources[o.SourceID] = &peerSource{source: source}
 	}
 	for _, t := range news.Told {
