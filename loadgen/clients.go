@@ -7,9 +7,9 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // TURN is the TURN server of those who go by one.
@@ -27,7 +27,7 @@ type clients struct {
 	names        hostNames
 }
 
-func newClients(cfg Config, clock *measure.Clock, health *generatorHealth, problems *problems) (*clients, error) {
+func newClients(cfg Config, clock *timebase.Clock, health *generatorHealth, problems *problems) (*clients, error) {
 	capabilities := cfg.Driver.Capabilities()
 	for _, via := range cfg.Scenario.Transports() {
 		if !via.Relayed() {

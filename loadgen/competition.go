@@ -9,11 +9,12 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
 	// competeEvery is how often it is looked at who has the cores. The kernel counts in 10 ms.
-	competeEvery = competeGlances * measure.BinLength
+	competeEvery = competeGlances * timebase.BinLength
 	// competeGlances is how many glances at the server's threads that is: one a frame.
 	competeGlances = 5
 	// competeSamples is over how many samples it is seen whether others run at all: in one of them the
@@ -30,7 +31,7 @@ const (
 //
 // Its watch is for one goroutine. Follow is safe for concurrent use.
 type competition struct {
-	clock      *measure.Clock
+	clock      *timebase.Clock
 	aggregator *measure.Aggregator
 	threads    atomic.Pointer[[]int] // of the server; nil if it is not measured
 	last       coreSample
@@ -72,7 +73,7 @@ func (c *competition) follow(u *host.Usage) {
 
 // watch books until ctx is done.
 func (c *competition) watch(ctx context.Context) {
-	for n := 1; pause(ctx, measure.BinLength); n++ {
+	for n := 1; pause(ctx, timebase.BinLength); n++ {
 		threads := c.threads.Load()
 		if threads == nil {
 			continue

@@ -12,6 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A coordinator holds a run together that several workers play: it passes on what they tell
@@ -58,7 +59,7 @@ const recent = LostAfter + hurriedLeave
 type workerState struct {
 	Worker
 	sequence  uint64
-	horizon   measure.Bin
+	horizon   timebase.Bin
 	processed time.Duration
 	dropped   uint64
 	tally     *Tally
@@ -95,7 +96,7 @@ func (w *workerState) takeClock(r Report, measuring bool) {
 //
 // When a worker is lost, the run ends early, and the result says so. When ctx is cancelled
 // it does, too, marked as interrupted.
-func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub Hub) (*Result, error) {
+func Coordinate(ctx context.Context, cfg Config, clock *timebase.Clock, hub Hub) (*Result, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -381,7 +382,7 @@ func (c *coordinator) take(i int, w *workerState, r Report) error {
 
 // send sends the workers what there is to tell them.
 func (c *coordinator) send() {
-	c.news.Horizon, c.news.Processed = measure.Never, measure.Never.Start()
+	c.news.Horizon, c.news.Processed = timebase.Never, timebase.Never.Start()
 	for _, w := range c.workers {
 		if !w.gone() {
 			c.news.Horizon, c.news.Processed = min(c.news.Horizon, w.horizon), min(c.news.Processed, w.processed)

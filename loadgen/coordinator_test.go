@@ -12,6 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // noHub is a hub that carries nothing.
@@ -40,7 +41,7 @@ func TestWorkerThatHeardNothingIsBlamedRightly(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			co := &coordinator{
-				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, measure.NewClock(), newProblems()), hub: noHub{},
+				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, timebase.NewClock(), newProblems()), hub: noHub{},
 				workers: []*workerState{{Worker: Worker{WorkerInfo: WorkerInfo{Name: "1 (one)"}}, offered: map[string]bool{}}},
 				sent:    time.Now(), paused: silentTime{c.silent, time.Now().Add(-c.ago)},
 			}
@@ -64,7 +65,7 @@ func played(t *testing.T, now time.Duration) *coordinator {
 	threshold.AbortOnFail = true
 	s := &scenario.Scenario{Hold: scenario.Duration(10 * time.Second), Thresholds: []metric.Threshold{threshold}}
 	co := &coordinator{
-		scoreboard: newScoreboard(Config{Scenario: s}, measure.NewClockSince(time.Now().Add(-now)), newProblems()), hub: noHub{}, lag: &metric.Trend{}, offers: map[string][][]byte{},
+		scoreboard: newScoreboard(Config{Scenario: s}, timebase.NewClockSince(time.Now().Add(-now)), newProblems()), hub: noHub{}, lag: &metric.Trend{}, offers: map[string][][]byte{},
 	}
 	for _, name := range []string{"1 (one)", "2 (two)"} {
 		co.workers = append(co.workers, &workerState{Worker: Worker{WorkerInfo: WorkerInfo{Name: name}}, offered: map[string]bool{}})
@@ -173,8 +174,8 @@ func TestServerIsMeasuredAtThePlannedEnd(t *testing.T) {
 		{"an act lasts longer", 31 * time.Second, planned, 32 * time.Second, 1, false},
 		{"that is measured, too", 34 * time.Second, planned, 32 * time.Second, 2, false},
 		{"a threshold ends it", 26 * time.Second, planned, 25 * time.Second, 0, true},
-		{"it has not begun", planned, measure.Never.Start(), 0, 0, false},
-		{"it ends before it has begun", planned, measure.Never.Start(), 25 * time.Second, 0, true},
+		{"it has not begun", planned, timebase.Never.Start(), 0, 0, false},
+		{"it ends before it has begun", planned, timebase.Never.Start(), 25 * time.Second, 0, true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			assert.Equal(t, c.due, c.samples.due(c.now, c.planned, c.stop))
@@ -242,10 +243,10 @@ func TestNobodyMeasuresAgainstWhatIsForgotten(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			const ran = time.Minute
 			co := &coordinator{
-				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, measure.NewClockSince(time.Now().Add(-ran)), newProblems()), hub: noHub{},
+				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, timebase.NewClockSince(time.Now().Add(-ran)), newProblems()), hub: noHub{},
 				workers: []*workerState{&c.worker},
 			}
-			c.worker.horizon = measure.BinAt(max(0, ran-c.late))
+			c.worker.horizon = timebase.BinAt(max(0, ran-c.late))
 			co.checkSelf()
 			assert.Equal(t, c.trouble, co.trouble != "", co.trouble)
 		})

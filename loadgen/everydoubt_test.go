@@ -19,6 +19,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // untouched says, of what a generator's fault can't do to a metric's figure, why not.
@@ -250,7 +251,7 @@ func sufferBoth(t *testing.T, f sufferedFault, s serverFault, thresholds []metri
 		scoreboard: newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
 			Rooms: 1, Thresholds: thresholds, Timeline: []scenario.Event{{Do: scenario.InviteGuest}},
 			Cast: []scenario.Group{{Role: scenario.Speaker, Count: 2}, {Role: scenario.Listener, Count: 4}},
-		}}, measure.NewClock(), nil),
+		}}, timebase.NewClock(), nil),
 	}
 	w.aggregator.Follow(thresholds)
 	w.ledger = measure.NewLedger(w.aggregator)
@@ -267,12 +268,12 @@ type sufferingRun struct {
 	ledger    *measure.Ledger
 	sources   []*measure.Source
 	listeners []*measure.Listener
-	from      []measure.Bin // from which on each of them is in
-	arrivals  map[measure.Bin][]func()
+	from      []timebase.Bin // from which on each of them is in
+	arrivals  map[timebase.Bin][]func()
 }
 
 func (w *sufferingRun) play() {
-	w.arrivals = map[measure.Bin][]func(){}
+	w.arrivals = map[timebase.Bin][]func(){}
 	for i := range 2 {
 		c := &speech.Clip{Name: fmt.Sprint(i)}
 		for n := range runBins {
@@ -298,7 +299,7 @@ func (w *sufferingRun) play() {
 		l.Failed(from + w.fault.lasting + lastHalf)
 	}
 	booked := w.fault.booked
-	for b := range measure.Bin(runBins) {
+	for b := range timebase.Bin(runBins) {
 		w.send(b)
 		for _, arrive := range w.arrivals[b] {
 			arrive()
@@ -319,7 +320,7 @@ func (w *sufferingRun) play() {
 			w.aggregator.Drain(now, w.ledger.Settle(now))
 		}
 	}
-	end := measure.Bin(runBins).Start()
+	end := timebase.Bin(runBins).Start()
 	w.ledger.Stop(end)
 	w.aggregator.Stop(end)
 	w.ledger.Finish(end + time.Second)
@@ -334,12 +335,12 @@ func (w *sufferingRun) join(network string, from, slow time.Duration) {
 	l.StepEnded(measure.StepDTLS, from+200*time.Millisecond+slow)
 	l.Connected(from + 200*time.Millisecond + slow)
 	w.listeners = append(w.listeners, l)
-	w.from = append(w.from, measure.BinAt(from+200*time.Millisecond+slow))
+	w.from = append(w.from, timebase.BinAt(from+200*time.Millisecond+slow))
 }
 
 // send has the first source say the frame of a bin, and the second from the fault on, and all
 // receive it. Once a second they measure the round trip.
-func (w *sufferingRun) send(b measure.Bin) {
+func (w *sufferingRun) send(b timebase.Bin) {
 	for i, m := range w.sources {
 		if i == 1 && b < w.fault.struckBin {
 			continue
@@ -371,13 +372,13 @@ func (w *sufferingRun) send(b measure.Bin) {
 
 // receive has a listener receive a frame so much later than 5 ms after it was to be sent, as
 // the packet with a number.
-func (w *sufferingRun) receive(listener, source int, b, number measure.Bin, later time.Duration) {
+func (w *sufferingRun) receive(listener, source int, b, number timebase.Bin, later time.Duration) {
 	m := w.sources[source]
 	p := measure.Packet{
 		Section: source, Sequence: uint16(number), Timestamp: uint32(b) * measure.SamplesPerBin, Talker: uint32(source + 1),
 		Payload: m.Frame(b).Payload, At: m.Intended(b) + 5*time.Millisecond + later,
 	}
-	at := measure.BinAt(p.At)
+	at := timebase.BinAt(p.At)
 	w.arrivals[at] = append(w.arrivals[at], func() { w.listeners[listener].Receive(p) })
 }
 
@@ -431,7 +432,7 @@ func (w *sufferingRun) tally() *Tally {
 		}
 	}
 	own := &lateness{}
-	for b := range measure.Bin(runBins) {
+	for b := range timebase.Bin(runBins) {
 		own.enter(f.late(b), f.late(b))
 	}
 	mics := &uplinks{had: f.lasting + 2*lastHalf, all: []*uplink{{

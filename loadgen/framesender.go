@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // inFlight is how many frames a mute or a leave may overtake: signaling takes another
@@ -105,10 +106,10 @@ var errLeftEarly = errors.New("left before the mic was open")
 // sendUntil sends frames until ctx is done.
 func (t *frameSender) sendUntil(ctx context.Context) {
 	r := t.run
-	last := measure.Bin(-1)
-	first := measure.BinAt(r.clock.Now()) + 1
+	last := timebase.Bin(-1)
+	first := timebase.BinAt(r.clock.Now()) + 1
 	t.source.Decided(first)
-	defer t.source.Decided(measure.Never)
+	defer t.source.Decided(timebase.Never)
 	for b := first; r.sleepUntil(ctx, t.source.Intended(b)); b++ {
 		t.source.Decided(b)
 		if t.turns != nil && !t.turns.Speaking(t.seed, t.group, t.number, int(b)) {
@@ -124,7 +125,7 @@ func (t *frameSender) sendUntil(ctx context.Context) {
 }
 
 // sendBin sends the frame of bin b, unless the mic is muted.
-func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
+func (t *frameSender) sendBin(b timebase.Bin, first bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.muted {

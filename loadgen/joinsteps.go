@@ -9,13 +9,14 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A connectionTrace enters the steps by which a listener's first connection to the server
 // is opened. It is safe for concurrent use: HTTP clients open connections in goroutines of
 // their own.
 type connectionTrace struct {
-	clock   *measure.Clock
+	clock   *timebase.Clock
 	account *measure.Listener
 
 	mu     sync.Mutex
@@ -25,7 +26,7 @@ type connectionTrace struct {
 
 // traceConnection has the steps entered into the listener's account. It works for every
 // driver: HTTP clients and WebSockets report to the context.
-func traceConnection(ctx context.Context, clock *measure.Clock, account *measure.Listener) context.Context {
+func traceConnection(ctx context.Context, clock *timebase.Clock, account *measure.Listener) context.Context {
 	t := &connectionTrace{clock: clock, account: account}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart:          func(httptrace.DNSStartInfo) { t.began(measure.StepDNS) },

@@ -14,13 +14,14 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // stepsOf plays a join's signaling and returns which steps it had.
 func stepsOf(t *testing.T, join func(ctx context.Context) error) (names []string) {
 	t.Helper()
 	aggregator := measure.NewAggregator()
-	clock := measure.NewClock()
+	clock := timebase.NewClock()
 	ledger := measure.NewLedger(aggregator)
 	l := ledger.AddListener(1, measure.Labels{})
 	l.Expect(clock.Now(), clock.Now(), clock.Now()+time.Second)

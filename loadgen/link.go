@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Link connects a worker's run with the coordinator's. Messages come in their order, and
@@ -63,7 +64,7 @@ type Delivery struct {
 type Relayed struct {
 	// Horizon is before when all is told that was sent, and Processed before when all has
 	// been looked at that listeners received.
-	Horizon   measure.Bin      `json:"horizon"`
+	Horizon   timebase.Bin     `json:"horizon"`
 	Processed time.Duration    `json:"processed"`
 	Sources   []OpenedSource   `json:"sources,omitempty"`
 	Told      []ToldSource     `json:"told,omitempty"`
@@ -149,8 +150,8 @@ type HeardSource struct {
 // have been silent.
 type SilencedSource struct {
 	SourceID
-	Since time.Duration `json:"since"`
-	Bins  []measure.Bin `json:"bins"`
+	Since time.Duration  `json:"since"`
+	Bins  []timebase.Bin `json:"bins"`
 }
 
 const (

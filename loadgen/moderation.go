@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // ignoreMuteFor is how long the client of a person who is muted, demoted or removed
@@ -249,7 +249,7 @@ func neverSilenced(i interval, stalls stallCounter) passed {
 
 // framesIn is how many frames a mic plans in a time.
 func framesIn(planned time.Duration) int {
-	return int((planned + measure.BinLength - 1) / measure.BinLength)
+	return int((planned + timebase.BinLength - 1) / timebase.BinLength)
 }
 
 // silence has the moderator mute, demote or remove a person. The person's client ignores

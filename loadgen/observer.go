@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
@@ -296,9 +297,9 @@ func (r *run) saturated(a, b sample) bool {
 }
 
 // settle settles every room's accounts, and returns up to where.
-func (r *run) settle() (settled measure.Bin) {
+func (r *run) settle() (settled timebase.Bin) {
 	now := r.clock.Now()
-	settled = measure.BinAt(now)
+	settled = timebase.BinAt(now)
 	for _, h := range r.rooms {
 		settled = min(settled, h.ledger.Settle(now))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // here is a driver of a server on this machine, or elsewhere.
@@ -306,7 +307,7 @@ func TestServerFiguresAreOfAllThatIsMeasured(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			r := newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
 				Rooms: 1, Cast: []scenario.Group{{Role: scenario.Speaker, Count: 1}, {Role: scenario.Listener, Count: 2}},
-			}}, measure.NewClock(), newProblems())
+			}}, timebase.NewClock(), newProblems())
 			r.used.Store(c.last)
 			result := r.combine(measure.Doubts{}, nil, nil, false, Span{}, c.before, c.after)
 			assert.Equal(t, c.died, result.Server.Died)

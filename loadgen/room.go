@@ -15,6 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A roomRun is one room of the run: the room on the server, the ledger of what was sent
@@ -182,7 +183,7 @@ func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int
 	}
 	seed := rand.New(rand.NewPCG(uint64(h.run.Scenario.Seed), uint64(h.number)<<32|uint64(index)))
 	clip := files[number%len(files)]
-	first, offset := firstFrame(h.run.Scenario.Seed, h.number, index, len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength)))
+	first, offset := firstFrame(h.run.Scenario.Seed, h.number, index, len(clip.Frames)), time.Duration(seed.Int64N(int64(timebase.BinLength)))
 	if !h.run.marked() {
 		return add(clip, first, offset)
 	}

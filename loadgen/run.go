@@ -18,6 +18,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
@@ -70,7 +71,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := check(host.CurrentLimits(), cfg.Scenario, Share{}, 1, sharesSockets(cfg.Driver)); err != nil {
 		return nil, err
 	}
-	r, err := newRun(cfg, measure.NewClock(), Share{})
+	r, err := newRun(cfg, timebase.NewClock(), Share{})
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +174,7 @@ type run struct {
 // authentic, and how many were replays.
 type clientCounts struct{ dropped, unstamped, unauthentic, replayed uint64 }
 
-func newRun(cfg Config, clock *measure.Clock, share Share) (*run, error) {
+func newRun(cfg Config, clock *timebase.Clock, share Share) (*run, error) {
 	health, problems := newHealth(cfg.Driver.Loopback()), newProblems()
 	clients, err := newClients(cfg, clock, health, problems)
 	if err != nil {
@@ -295,7 +296,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	for _, h := range r.rooms {
 		h.ledger.Stop(now)
 	}
-	r.aggregator.HoldOpen(measure.Never.Start())
+	r.aggregator.HoldOpen(timebase.Never.Start())
 	r.moderation.end(now)
 	r.uplinks.end(now)
 	pause(background, settleTime)
@@ -338,7 +339,7 @@ func (r *run) stopAt(planned time.Duration, after sample) time.Duration {
 // begin begins a measured phase at a time. When it may end is not known yet.
 func (r *run) begin(phase string, at time.Duration) {
 	r.problems.act("begin "+scenario.Verb(phase), r.aggregator.Begin(phase, at))
-	r.aggregator.HoldOpen(measure.Never.Start())
+	r.aggregator.HoldOpen(timebase.Never.Start())
 	r.enterPhase(phase)
 }
 

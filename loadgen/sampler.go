@@ -11,6 +11,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A sample is what both processes have used at one moment.
@@ -35,7 +36,7 @@ type sample struct {
 
 // A sampler measures both processes. It is safe for concurrent use.
 type sampler struct {
-	clock    *measure.Clock
+	clock    *timebase.Clock
 	server   host.Meter // or nil
 	problems *problems
 	// kin are other processes of the run on this machine.

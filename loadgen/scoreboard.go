@@ -8,6 +8,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A scoreboard is what is known of a run as a whole, and what is told and decided by it:
@@ -15,7 +16,7 @@ import (
 // processes the coordinator has it.
 type scoreboard struct {
 	Config
-	clock      *measure.Clock
+	clock      *timebase.Clock
 	aggregator *measure.Aggregator
 	problems   *problems
 	sampler    *sampler
@@ -37,7 +38,7 @@ type scoreboard struct {
 	cast func() int
 }
 
-func newScoreboard(cfg Config, clock *measure.Clock, problems *problems) scoreboard {
+func newScoreboard(cfg Config, clock *timebase.Clock, problems *problems) scoreboard {
 	return scoreboard{
 		Config: cfg, clock: clock, aggregator: measure.NewAggregator(), problems: problems, began: time.Now(),
 		sampler: &sampler{clock: clock, server: cfg.Server, problems: problems},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // sampleAt has the server measured at the beginning and the end of the steady state.
@@ -16,7 +17,7 @@ func (c *coordinator) sampleAt(ctx context.Context) {
 		c.span.Steady = c.steadyAt
 		c.enterPhase(measure.Steady)
 	}
-	planned := measure.Never.Start()
+	planned := timebase.Never.Start()
 	if c.began {
 		planned = c.span.Hold + c.Scenario.Hold.Duration()
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
@@ -21,12 +22,12 @@ type sufferedFault struct {
 	name  string
 	cause metric.Cause
 	// late is how late the frame of a bin goes out.
-	late func(b measure.Bin) time.Duration
+	late func(b timebase.Bin) time.Duration
 	// lost reports whether listener i lacks the frame of a bin, by the generator's sockets or
 	// since it was sent so late.
-	lost func(i int, b measure.Bin) bool
+	lost func(i int, b timebase.Bin) bool
 	// misread is how much later than it came a packet seems to have come.
-	misread func(b measure.Bin) time.Duration
+	misread func(b timebase.Bin) time.Duration
 	// slow is by how much what is under way takes longer, and own what of a round trip the
 	// client's timers take.
 	slow, own time.Duration
@@ -41,7 +42,7 @@ type sufferedFault struct {
 	booked  []booking
 	// struck is when it begins, and lasting for how long it lasts.
 	struck, lasting time.Duration
-	struckBin       measure.Bin
+	struckBin       timebase.Bin
 }
 
 // A booking is what puts figures in doubt, and when it is known.
@@ -67,14 +68,14 @@ func each(length, from, until time.Duration, book func(a *measure.Aggregator, fr
 
 // sufferedFaults are faults that begin at a time, and last.
 func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
-	struckBin, lastingBin := measure.BinAt(struck), measure.BinAt(lasting)
+	struckBin, lastingBin := timebase.BinAt(struck), timebase.BinAt(lasting)
 	breaks := lasting >= time.Second // so long that a join has no more time
-	during := func(b measure.Bin, n measure.Bin) bool { return b >= struckBin && b < struckBin+n }
-	none := func(measure.Bin) time.Duration { return 0 }
-	nothing := func(int, measure.Bin) bool { return false }
+	during := func(b timebase.Bin, n timebase.Bin) bool { return b >= struckBin && b < struckBin+n }
+	none := func(timebase.Bin) time.Duration { return 0 }
+	nothing := func(int, timebase.Bin) bool { return false }
 	// until is how late what is due is that goes out together after so many bins.
-	until := func(n measure.Bin) func(measure.Bin) time.Duration {
-		return func(b measure.Bin) time.Duration {
+	until := func(n timebase.Bin) func(timebase.Bin) time.Duration {
+		return func(b timebase.Bin) time.Duration {
 			if during(b, n) {
 				return (struckBin + n - b).Start()
 			}
@@ -83,7 +84,7 @@ func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
 	}
 	// waited is how late what waits for a core is: it goes out together when there is one. It is not misread,
 	// but as late as it seems.
-	waited := func(b measure.Bin) time.Duration { return min(lasting/2, until(lastingBin*3/2)(b)) }
+	waited := func(b timebase.Bin) time.Duration { return min(lasting/2, until(lastingBin*3/2)(b)) }
 	// An observer looks once a second.
 	seen := struck.Truncate(time.Second) + time.Second
 	drop := func(n uint64, at time.Duration) booking {
@@ -92,32 +93,32 @@ func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
 	all := []sufferedFault{
 		{name: "none", late: none, lost: nothing, misread: none},
 		{
-			name: "stall", cause: metric.Stalls, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, slow: lasting, own: lasting, breaks: breaks,
+			name: "stall", cause: metric.Stalls, lost: func(_ int, b timebase.Bin) bool { return during(b, 2) }, misread: none, slow: lasting, own: lasting, breaks: breaks,
 			late: until(lastingBin), stopped: true,
 			booked: once(struck+lasting, func(a *measure.Aggregator) { a.Doubt(measure.Stalled, struck, struck+lasting) }),
 		},
 		{
 			// Stamps around the step are not used, but the time of the reading. They were read together.
-			name: "clock step", cause: metric.ClockSteps, late: none, lost: nothing, misread: until(min(40, measure.BinAt(seen-struck))),
+			name: "clock step", cause: metric.ClockSteps, late: none, lost: nothing, misread: until(min(40, timebase.BinAt(seen-struck))),
 			booked: once(seen, func(a *measure.Aggregator) { a.Doubt(measure.Stepped, seen-2*time.Second, seen) }),
 		},
 		{
-			name: "drops", cause: metric.Drops, late: none, lost: func(i int, b measure.Bin) bool { return i == 0 && during(b, 10) || i == 2 && b == struckBin+2 }, misread: none,
+			name: "drops", cause: metric.Drops, late: none, lost: func(i int, b timebase.Bin) bool { return i == 0 && during(b, 10) || i == 2 && b == struckBin+2 }, misread: none,
 			slow: min(lasting, time.Second), breaks: lasting == time.Second, dropped: 20,
 			booked: []booking{drop(1, seen), drop(19, seen+time.Second)},
 		},
 		{
-			name: "late sends", cause: metric.LateFrames, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: none, late: until(lastingBin),
+			name: "late sends", cause: metric.LateFrames, lost: func(_ int, b timebase.Bin) bool { return during(b, 2) }, misread: none, late: until(lastingBin),
 		},
 		{
-			name: "shared cores", cause: metric.SharedCores, late: none, lost: func(_ int, b measure.Bin) bool { return during(b, 2) }, misread: waited, slow: lasting / 2, behind: lasting / 2,
+			name: "shared cores", cause: metric.SharedCores, late: none, lost: func(_ int, b timebase.Bin) bool { return during(b, 2) }, misread: waited, slow: lasting / 2, behind: lasting / 2,
 			booked: each(100*time.Millisecond, struck, struck+lasting*3/2, func(a *measure.Aggregator, from, until, within time.Duration) {
 				a.Compete(from, until, within, lasting/2, true)
 			}),
 		},
 		{
 			name: "taken cores", cause: metric.TakenCores, late: none, misread: waited, slow: lasting / 2, behind: lasting / 2, breaks: breaks,
-			lost: func(_ int, b measure.Bin) bool { return during(b, 2) },
+			lost: func(_ int, b timebase.Bin) bool { return during(b, 2) },
 			booked: each(time.Second, struck, struck+lasting*3/2, func(a *measure.Aggregator, from, until, within time.Duration) {
 				a.Contend(from, until, within)
 				a.Deprive(max(0, from-time.Second), until, lasting/2)
@@ -129,7 +130,7 @@ func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
 		},
 		{
 			name: "stolen cores", cause: metric.StolenCores, late: none, slow: lasting, own: lasting, breaks: breaks, misread: until(lastingBin),
-			lost:   func(_ int, b measure.Bin) bool { return during(b, 2) },
+			lost:   func(_ int, b timebase.Bin) bool { return during(b, 2) },
 			booked: each(time.Second, struck, struck+lasting, func(a *measure.Aggregator, from, until, within time.Duration) { a.Steal(from, until, 2*within, 0) }),
 		},
 	}
@@ -152,7 +153,7 @@ func pausedMachine(struck, lasting time.Duration) (f sufferedFault) {
 		}
 	}
 	f.name = "paused machine"
-	f.misread = func(b measure.Bin) time.Duration {
+	f.misread = func(b timebase.Bin) time.Duration {
 		if b == f.struckBin-1 { // it was under way
 			return lasting
 		}
@@ -164,9 +165,9 @@ func pausedMachine(struck, lasting time.Duration) (f sufferedFault) {
 // and is both faults. What is slow, or breaks, is so by the first.
 func (f sufferedFault) and(next sufferedFault) sufferedFault {
 	both := f
-	both.late = func(b measure.Bin) time.Duration { return max(f.late(b), next.late(b)) }
-	both.lost = func(i int, b measure.Bin) bool { return f.lost(i, b) || next.lost(i, b) }
-	both.misread = func(b measure.Bin) time.Duration { return f.misread(b) + next.misread(b) }
+	both.late = func(b timebase.Bin) time.Duration { return max(f.late(b), next.late(b)) }
+	both.lost = func(i int, b timebase.Bin) bool { return f.lost(i, b) || next.lost(i, b) }
+	both.misread = func(b timebase.Bin) time.Duration { return f.misread(b) + next.misread(b) }
 	both.booked = append(slices.Clone(f.booked), next.booked...)
 	slices.SortStableFunc(both.booked, func(a, b booking) int { return cmp.Compare(a.at, b.at) })
 	return both

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A resuming participant resumes when it is let, to what it is given.
@@ -36,7 +36,7 @@ func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 		"they stay, though it went wrong": errors.New("not now"),
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			r := &run{scoreboard: scoreboard{Config: Config{Scenario: &scenario.Scenario{}}, clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
+			r := &run{scoreboard: scoreboard{Config: Config{Scenario: &scenario.Scenario{}}, clock: timebase.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
 			before := &resuming{cut: make(chan struct{}), let: make(chan error)}
 			p := &person{room: &roomRun{run: r}, role: scenario.Listener, participant: before}
 			done := make(chan error)
@@ -69,7 +69,7 @@ func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 
 // Who is on their way out does not come back.
 func TestNobodyReconnectsWhoIsOnTheirWayOut(t *testing.T) {
-	r := &run{scoreboard: scoreboard{Config: Config{Scenario: &scenario.Scenario{}}, clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
+	r := &run{scoreboard: scoreboard{Config: Config{Scenario: &scenario.Scenario{}}, clock: timebase.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
 	p := &person{room: &roomRun{run: r}, role: scenario.Listener, participant: &resuming{}}
 	p.setAway(true)
 	assert.False(t, p.can(scenario.Listener, scenario.Reconnect.Spec()))

@@ -13,6 +13,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -166,7 +167,7 @@ func TestJitterOfWaitsIsTheMost(t *testing.T) {
 		}
 		var jitter, transit, sum time.Duration
 		reports, next := uint64(0), time.Duration(phase)
-		for sent := time.Duration(0); sent < run; sent += measure.BinLength {
+		for sent := time.Duration(0); sent < run; sent += timebase.BinLength {
 			came := sent
 			for _, w := range waits {
 				if came >= w[0] && came < w[1] {

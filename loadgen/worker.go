@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Part is what a worker plays of a run.
@@ -49,7 +49,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, link Link) error {
 	}
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	r, err := newRun(cfg, measure.NewClockSince(part.Zero), part.Share)
+	r, err := newRun(cfg, timebase.NewClockSince(part.Zero), part.Share)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (p *peers) leave(failed error) {
 
 // processed is before when all has been looked at that the worker's listeners received.
 func (r *run) processed() time.Duration {
-	processed := measure.Never.Start()
+	processed := timebase.Never.Start()
 	for _, h := range r.rooms {
 		if h != nil {
 			processed = min(processed, h.ledger.Processed())

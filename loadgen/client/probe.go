@@ -21,6 +21,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Probe is a listener with a whole Pion peer connection, so that measurements do not
@@ -31,7 +32,7 @@ import (
 type Probe struct {
 	pc      *webrtc.PeerConnection
 	times   *receiveTimes
-	clock   *measure.Clock
+	clock   *timebase.Clock
 	deliver PacketFunc
 	gated
 	delayed QueueDelayFunc

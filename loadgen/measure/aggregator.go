@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // The phases of a run, in their order. Those that a scenario does not have are
@@ -39,9 +40,9 @@ type Aggregator struct {
 // NewAggregator makes an empty aggregator.
 func NewAggregator() *Aggregator {
 	t := &Aggregator{record: newRecord()}
-	t.steadyFrom.Store(int64(never))
-	t.steadyUntil.Store(int64(never))
-	t.open.Store(int64(never))
+	t.steadyFrom.Store(int64(timebase.Never))
+	t.steadyUntil.Store(int64(timebase.Never))
+	t.open.Store(int64(timebase.Never))
 	return t
 }
 
@@ -50,17 +51,17 @@ func NewAggregator() *Aggregator {
 // end within what has been taken into account already.
 //
 // What the ledgers can't remember for longer is settled all the same.
-func (a *Aggregator) HoldOpen(t time.Duration) { a.open.Store(int64(BinAt(max(t, 0)))) }
+func (a *Aggregator) HoldOpen(t time.Duration) { a.open.Store(int64(timebase.BinAt(max(t, 0)))) }
 
 // Begin ends the phase that there is and begins another with the first bin that
 // starts at or after t. It returns an error if the phase has been already.
 func (a *Aggregator) Begin(phase string, at time.Duration) error {
-	b := BinAt(at + BinLength - 1)
+	b := timebase.BinAt(at + timebase.BinLength - 1)
 	a.endPhase(b)
 	if phase == Steady {
 		a.steadyFrom.Store(int64(b))
 	}
-	if err := a.record.phase(phase, b, never); err != nil {
+	if err := a.record.phase(phase, b, timebase.Never); err != nil {
 		return err
 	}
 	a.phase.Store(&phase)
@@ -69,9 +70,9 @@ func (a *Aggregator) Begin(phase string, at time.Duration) error {
 }
 
 // Stop ends the last phase with the last bin that ends by t.
-func (a *Aggregator) Stop(at time.Duration) { a.endPhase(BinAt(at)) }
+func (a *Aggregator) Stop(at time.Duration) { a.endPhase(timebase.BinAt(at)) }
 
-func (a *Aggregator) endPhase(b Bin) {
+func (a *Aggregator) endPhase(b timebase.Bin) {
 	now := a.phase.Swap(nil)
 	if now == nil {
 		return
@@ -85,7 +86,7 @@ func (a *Aggregator) endPhase(b Bin) {
 // Span names a stretch of the run, which may lie within a phase or over
 // several. It returns an error if the name is taken.
 func (a *Aggregator) Span(name string, from, until time.Duration) error {
-	if err := a.record.phase(name, BinAt(from+BinLength-1), BinAt(until)); err != nil {
+	if err := a.record.phase(name, timebase.BinAt(from+timebase.BinLength-1), timebase.BinAt(until)); err != nil {
 		return err
 	}
 	a.record.mark(Mark{At: from, Kind: MarkSpan, Name: name, For: until - from})
@@ -151,14 +152,14 @@ func (a *Aggregator) heard(c *cell, at, since time.Duration) {
 	}
 }
 
-func (a *Aggregator) steady() (from, until Bin) {
-	return Bin(a.steadyFrom.Load()), Bin(a.steadyUntil.Load())
+func (a *Aggregator) steady() (from, until timebase.Bin) {
+	return timebase.Bin(a.steadyFrom.Load()), timebase.Bin(a.steadyUntil.Load())
 }
 
 // Drain takes what is settled in every room, which is the bins before settled,
 // out of the record and into the sums and the series. It is called about once a
 // second.
-func (a *Aggregator) Drain(now time.Duration, settled Bin) { a.record.drain(now, settled) }
+func (a *Aggregator) Drain(now time.Duration, settled timebase.Bin) { a.record.drain(now, settled) }
 
 // Finish takes into account what is left, once every room is finished.
 func (a *Aggregator) Finish(now time.Duration) { a.record.finish(now) }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen/score"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // Score has the probes of the room scored for what they hear. It is called before there
@@ -61,15 +62,15 @@ type scores struct{ patches, worst, best float64 }
 // voices is what was said in an excerpt, by all together.
 func (r *Ledger) voices(e *excerpt) ([]float64, error) {
 	all := make([]float64, score.SamplesIn(e.until-e.from))
-	first := BinAt(max(0, e.from-runIn))
+	first := timebase.BinAt(max(0, e.from-runIn))
 	for i, m := range r.list() {
 		d, err := score.NewDecoder()
 		if err != nil {
 			return nil, fmt.Errorf("decode what was said: %w", err)
 		}
-		for b := first; b <= BinAt(e.until); b++ {
-			w := r.said[e][int64(b/wordBins)]
-			if i >= len(w.speech) || w.speech[i]>>uint(b%wordBins)&1 == 0 {
+		for b := first; b <= timebase.BinAt(e.until); b++ {
+			w := r.said[e][int64(b/timebase.WordBins)]
+			if i >= len(w.speech) || w.speech[i]>>uint(b%timebase.WordBins)&1 == 0 {
 				continue
 			}
 			at := score.SamplesIn(m.Intended(b) - e.from)
@@ -87,9 +88,9 @@ func (r *Ledger) voices(e *excerpt) ([]float64, error) {
 func (l *Listener) score(e *excerpt, voices []float64, into *scores) error {
 	l.mu.Lock()
 	packets, lost, heldUp := l.listening.taken[e], l.lostJoin, l.heldUp(l.deadline)
-	joinedAt, from, until := BinAt(l.firstAt), l.from, l.until
+	joinedAt, from, until := timebase.BinAt(l.firstAt), l.from, l.until
 	if !l.joined {
-		joinedAt = never
+		joinedAt = timebase.Never
 	}
 	if !l.counting {
 		until = 0 // it is owed nothing
@@ -99,9 +100,9 @@ func (l *Listener) score(e *excerpt, voices []float64, into *scores) error {
 	if err != nil {
 		return fmt.Errorf("decode what was heard: %w", err)
 	}
-	bins := func(from, until int) (Bin, Bin) {
+	bins := func(from, until int) (timebase.Bin, timebase.Bin) {
 		at := func(sample int) time.Duration { return e.from + time.Duration(sample)*time.Second/score.SampleRate }
-		return BinAt(at(from)) - 1, BinAt(at(until)) + 1 // sources send within their bins
+		return timebase.BinAt(at(from)) - 1, timebase.BinAt(at(until)) + 1 // sources send within their bins
 	}
 	said := l.ledger.said[e]
 	usable := func(patch, after int) bool {
@@ -110,7 +111,7 @@ func (l *Listener) score(e *excerpt, voices []float64, into *scores) error {
 			return false
 		}
 		for b := first; b < end; b++ {
-			if !l.ledger.inSteady(b) || !said[int64(b/wordBins)].hasSpeech(b, l.capacity) {
+			if !l.ledger.inSteady(b) || !said[int64(b/timebase.WordBins)].hasSpeech(b, l.capacity) {
 				return false
 			}
 		}
@@ -120,7 +121,7 @@ func (l *Listener) score(e *excerpt, voices []float64, into *scores) error {
 		best := p.Similarity
 		first, end := bins(p.From, p.From+score.PatchLength)
 		if lost || heldUp && first < joinedAt ||
-			said[int64(first/wordBins)].doubtful || said[int64(end/wordBins)].doubtful {
+			said[int64(first/timebase.WordBins)].doubtful || said[int64(end/timebase.WordBins)].doubtful {
 			best = 1
 		}
 		into.patches++
@@ -132,8 +133,8 @@ func (l *Listener) score(e *excerpt, voices []float64, into *scores) error {
 
 // hasSpeech reports whether a listener with room for so many voices was to hear all who
 // spoke in a bin of the word, and somebody did, past the beginnings of their turns.
-func (w saidWord) hasSpeech(b Bin, capacity int) bool {
-	voices, bit := 0, uint64(1)<<uint(b%wordBins)
+func (w saidWord) hasSpeech(b timebase.Bin, capacity int) bool {
+	voices, bit := 0, uint64(1)<<uint(b%timebase.WordBins)
 	for i := range w.speech {
 		if w.onset[i]&bit != 0 {
 			return false

@@ -9,6 +9,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/testaudio"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // scoredFor is how long what is scored lasts.
@@ -37,26 +38,26 @@ func best(t *testing.T, totals Totals, name string) metric.Summary {
 func TestAudioScoreSaysWhatAProbeHeard(t *testing.T) {
 	t.Parallel()
 	other := testaudio.Clip(t, "guest.ogg")
-	all := func(Bin, *Packet) bool { return true }
+	all := func(timebase.Bin, *Packet) bool { return true }
 	stall := func(s *scene) { s.aggregator.Doubt(Stalled, 3*time.Second, 3200*time.Millisecond) }
 	for _, c := range []struct {
 		sentence string
-		change   func(b Bin, p *Packet) (comes bool)
+		change   func(b timebase.Bin, p *Packet) (comes bool)
 		doubt    func(*scene) // in the middle
 		least    float64      // of the worst case
 		most     float64
 		sure     bool // the best case is the same
 	}{
 		{"all of it", all, nil, 4.8, 5, true},
-		{"nothing but every other packet", func(b Bin, _ *Packet) bool { return b%2 == 0 }, nil, 1.5, 3.8, true},
-		{"another voice", func(b Bin, p *Packet) bool {
+		{"nothing but every other packet", func(b timebase.Bin, _ *Packet) bool { return b%2 == 0 }, nil, 1.5, 3.8, true},
+		{"another voice", func(b timebase.Bin, p *Packet) bool {
 			p.Payload = other.Frames[int(b)%len(other.Frames)].Payload
 			return true
 		}, nil, 1, 2.2, true},
-		{"silence", func(_ Bin, p *Packet) bool { p.Payload = []byte{0xf8, 0xff, 0xfe}; return true }, nil, 1, 1, true},
-		{"nothing", func(Bin, *Packet) bool { return false }, nil, 1, 1, true},
-		{"all but what a stalled generator may have lost", func(b Bin, _ *Packet) bool { return b < 150 || b > 175 }, stall, 3, 4.8, false},
-		{"nothing, though the generator stalled for a moment only", func(Bin, *Packet) bool { return false }, stall, 1, 1, false},
+		{"silence", func(_ timebase.Bin, p *Packet) bool { p.Payload = []byte{0xf8, 0xff, 0xfe}; return true }, nil, 1, 1, true},
+		{"nothing", func(timebase.Bin, *Packet) bool { return false }, nil, 1, 1, true},
+		{"all but what a stalled generator may have lost", func(b timebase.Bin, _ *Packet) bool { return b < 150 || b > 175 }, stall, 3, 4.8, false},
+		{"nothing, though the generator stalled for a moment only", func(timebase.Bin, *Packet) bool { return false }, stall, 1, 1, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +65,7 @@ func TestAudioScoreSaysWhatAProbeHeard(t *testing.T) {
 			l.Connected(0)
 			s.steady(0)
 			s.aggregator.Excerpts(0, scoredFor)
-			end := BinAt(scoredFor)
+			end := timebase.BinAt(scoredFor)
 			for b := range end {
 				if p := s.say(m, b); c.change(b, &p) {
 					l.Receive(p)
@@ -118,7 +119,7 @@ func TestAudioScoreOfThoseWhoNeverGotIn(t *testing.T) {
 			s.steady(0)
 			s.aggregator.Excerpts(0, scoredFor)
 			c.happens(s, l)
-			for b := range BinAt(scoredFor) {
+			for b := range timebase.BinAt(scoredFor) {
 				s.say(m, b)
 				if b.Start() == time.Second {
 					l.Connected(time.Second) // its deadline
@@ -149,7 +150,7 @@ func TestAudioScoreOfALongRunIsOfExcerpts(t *testing.T) {
 	}
 	s.steady(0)
 	s.aggregator.Excerpts(0, long)
-	for b := range BinAt(long) {
+	for b := range timebase.BinAt(long) {
 		l.Receive(s.say(m, b))
 		if b%50 == 0 {
 			s.settle(b.Start())
@@ -159,9 +160,9 @@ func TestAudioScoreOfALongRunIsOfExcerpts(t *testing.T) {
 	require.Len(t, excerpts, MostExcerpts)
 	assert.Zero(t, excerpts[0].from)
 	assert.Equal(t, long, excerpts[MostExcerpts-1].until)
-	most := int((preroll+ExcerptLength+Lateness)/BinLength)*MostExcerpts + int(preroll/BinLength) + 10
+	most := int((preroll+ExcerptLength+Lateness)/timebase.BinLength)*MostExcerpts + int(preroll/timebase.BinLength) + 10
 	assert.LessOrEqual(t, kept(), most)
-	assert.Less(t, most, int(long/BinLength))
+	assert.Less(t, most, int(long/timebase.BinLength))
 	assert.Greater(t, trend(t, scoredTotals(s), "audio_score").Min, 4.8)
 }
 

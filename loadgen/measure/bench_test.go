@@ -3,6 +3,8 @@ package measure
 import (
 	"testing"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // BenchmarkReceive is what one packet costs the account of its listener, with
@@ -24,7 +26,7 @@ func BenchmarkReceive(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
-	bin := Bin(-1)
+	bin := timebase.Bin(-1)
 	for i := 0; b.Loop(); i++ {
 		if i%len(listeners) == 0 {
 			bin++

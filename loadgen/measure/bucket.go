@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A bucket is a second of the run, or less where a phase begins or ends within
 // it: all of it is in the same phases. Its figures are of the frames that were
 // sent in it, whenever they came.
 type bucket struct {
-	from, until Bin
+	from, until timebase.Bin
 	phases      uint64 // a bit each, by number
 	cells       []*bucketCell
 	events      *bucketEvents
@@ -63,10 +64,10 @@ type bucketCell struct {
 // A server that waited for a core stamps late, if it stamps anew by when packets come. What a listener
 // hears gets later by no more than that, and then earlier again, by half a frame or more each time. So
 // many of the packets that it hears in the bucket's bins are excused.
-func (c *bucketCell) stamps(e *bucketEvents, packets uint64, bins Bin) (mistimed, perhaps uint64) {
+func (c *bucketCell) stamps(e *bucketEvents, packets uint64, bins timebase.Bin) (mistimed, perhaps uint64) {
 	mistimed, perhaps = c.mistimed.Swap(0), c.perhapsMistimed.Swap(0)
 	waited := time.Duration(e.deprived.Load() + e.stolen.Load() + e.behind.Load())
-	excused := min(mistimed, share(packets, float64(2*waited)/float64(BinLength/2)/float64(bins)))
+	excused := min(mistimed, share(packets, float64(2*waited)/float64(timebase.BinLength/2)/float64(bins)))
 	return mistimed - excused, perhaps + excused
 }
 
@@ -96,7 +97,7 @@ const leastLatency = 0.001
 // A closedBucket is a bucket whose figures do not change any more. Where several processes
 // have played it, there are several cells of a number.
 type closedBucket struct {
-	from, until Bin
+	from, until timebase.Bin
 	phases      uint64
 	cells       []closedCell
 	events      closedEvents

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // codecFactors are what the E-model knows of a codec: its equipment impairment Ie, and its
@@ -75,7 +76,7 @@ func factorsOf(c *speech.Clip) codecFactors {
 	if frames == 0 {
 		return usual
 	}
-	rate := float64(bytes*8) / float64(frames) / float64(BinLength.Milliseconds())
+	rate := float64(bytes*8) / float64(frames) / float64(timebase.BinLength.Milliseconds())
 	switch {
 	case rate < minRate:
 		return usual

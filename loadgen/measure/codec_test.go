@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // clipOf has frames of so many bytes.
@@ -71,7 +72,7 @@ func TestFECIsCreditedWhereTheStreamHasIt(t *testing.T) {
 		}
 		s := newScene(t)
 		m, l := s.source(c, 0, 0), s.listener(1)
-		for b := range Bin(1000) {
+		for b := range timebase.Bin(1000) {
 			if p := s.say(m, b); b%10 != 5 {
 				l.Receive(p)
 			}
@@ -97,13 +98,13 @@ func TestFECIsCreditedWhereTheStreamHasIt(t *testing.T) {
 // is not, nor one that strips it.
 func TestREDIsCreditedForWhatItSaves(t *testing.T) {
 	c := speechClip(1500)
-	heard := func(copyOf func(b Bin) []Copy, fec bool) Totals {
+	heard := func(copyOf func(b timebase.Bin) []Copy, fec bool) Totals {
 		for i := range c.Frames {
 			c.Frames[i].FEC = fec
 		}
 		s := newScene(t)
 		m, l := s.source(c, 0, 0), s.listener(1)
-		for b := range Bin(1000) {
+		for b := range timebase.Bin(1000) {
 			p := s.say(m, b)
 			if b > 1 {
 				p.Copies = copyOf(b)
@@ -117,20 +118,22 @@ func TestREDIsCreditedForWhatItSaves(t *testing.T) {
 		}
 		return s.finish()
 	}
-	payload := func(b Bin) []byte { return c.Frames[b].Payload }
-	before := func(b Bin) []Copy { return []Copy{{960, payload(b - 1)}} }
+	payload := func(b timebase.Bin) []byte { return c.Frames[b].Payload }
+	before := func(b timebase.Bin) []Copy { return []Copy{{960, payload(b - 1)}} }
 	for name, row := range map[string]struct {
-		copies   func(b Bin) []Copy
+		copies   func(b timebase.Bin) []Copy
 		fec      bool
 		recovers bool
 	}{
 		"the frame before":          {before, false, true},
-		"the two before":            {func(b Bin) []Copy { return []Copy{{1920, payload(b - 2)}, {960, payload(b - 1)}} }, false, true},
+		"the two before":            {func(b timebase.Bin) []Copy { return []Copy{{1920, payload(b - 2)}, {960, payload(b - 1)}} }, false, true},
 		"the frame before, and FEC": {before, true, true},
-		"nothing":                   {func(Bin) []Copy { return nil }, false, false},
-		"noise":                     {func(Bin) []Copy { return []Copy{{960, []byte("noise")}} }, false, false},
-		"the frame before that":     {func(b Bin) []Copy { return []Copy{{960, payload(b - 2)}} }, false, false},
-		"times that are no frame's": {func(b Bin) []Copy { return []Copy{{500, payload(b - 1)}, {0, payload(b)}, {16320, payload(b)}} }, false, false},
+		"nothing":                   {func(timebase.Bin) []Copy { return nil }, false, false},
+		"noise":                     {func(timebase.Bin) []Copy { return []Copy{{960, []byte("noise")}} }, false, false},
+		"the frame before that":     {func(b timebase.Bin) []Copy { return []Copy{{960, payload(b - 2)}} }, false, false},
+		"times that are no frame's": {func(b timebase.Bin) []Copy {
+			return []Copy{{500, payload(b - 1)}, {0, payload(b)}, {16320, payload(b)}}
+		}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			totals := heard(row.copies, row.fec)

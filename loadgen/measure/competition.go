@@ -2,6 +2,8 @@ package measure
 
 import (
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A competition is that a server waited for cores of its machine in a time, while the generator or
@@ -39,7 +41,7 @@ func (a *Aggregator) Compete(from, until, waited, behind time.Duration, always b
 		})
 	}
 	d.mu.Unlock()
-	if behind >= BinLength {
+	if behind >= timebase.BinLength {
 		d.any.Store(true)
 	}
 	a.eachBucket(one.from, until-1, func(e *bucketEvents) {

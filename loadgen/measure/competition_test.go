@@ -7,14 +7,15 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // serve plays 12 s whose packets the server sends late or loses, and books in each 100 ms by how much it
 // is behind for others.
-func (s *scene) serve(do func(Bin) (behind, late time.Duration, lost bool)) {
+func (s *scene) serve(do func(timebase.Bin) (behind, late time.Duration, lost bool)) {
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(600) {
+	for b := range timebase.Bin(600) {
 		p := s.say(m, b)
 		behind, late, lost := do(b)
 		p.At += late
@@ -55,7 +56,7 @@ func TestCompetitionMakesAServerLateAndLosesNothing(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			s := newScene(t)
 			thresholds := s.asks(c.threshold)
-			s.serve(func(b Bin) (behind, late time.Duration, lost bool) {
+			s.serve(func(b timebase.Bin) (behind, late time.Duration, lost bool) {
 				if b >= 300 && b < 325 {
 					behind, late = c.behind, c.late
 				}
@@ -78,7 +79,7 @@ func TestCompetitionLeavesTheFastestPacket(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			s := newScene(t)
-			s.serve(func(b Bin) (behind, late time.Duration, lost bool) {
+			s.serve(func(b timebase.Bin) (behind, late time.Duration, lost bool) {
 				if c.always || b%50 >= 25 {
 					behind, late = 400*time.Millisecond, 30*time.Millisecond
 				}

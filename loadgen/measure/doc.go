@@ -12,6 +12,6 @@
 // one identified frame to the next, and packets that fit several entries wait
 // until a later one decides.
 //
-// Times are [time.Duration]s on the run's [Clock], whose zero is the start of
+// Times are [time.Duration]s on the run's [timebase.Clock], whose zero is the start of
 // bin 0.
 package measure

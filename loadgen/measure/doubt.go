@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A DoubtKind is a reason why a figure may be the generator's or its machine's
@@ -173,7 +175,7 @@ func (a *Aggregator) Starve(from, until, waited time.Duration) {
 
 // eachBucket does something to the open buckets of a time.
 func (a *Aggregator) eachBucket(from, until time.Duration, do func(*bucketEvents)) {
-	for b := BinAt(max(from, 0)); b <= BinAt(until); {
+	for b := timebase.BinAt(max(from, 0)); b <= timebase.BinAt(until); {
 		s := a.record.at(b)
 		if s == nil {
 			return
@@ -272,7 +274,7 @@ func (d *doubts) within(room *Ledger, from, until time.Duration) (doubtful voice
 			doubtful = everyVoice
 		}
 	}
-	if _, behind, _ := d.compete(from, until); behind >= BinLength { // a jitter buffer holds a frame at least
+	if _, behind, _ := d.compete(from, until); behind >= timebase.BinLength { // a jitter buffer holds a frame at least
 		doubtful = everyVoice
 	}
 	for t := range overlapping(d.thefts, from, until) {
@@ -364,7 +366,7 @@ func (a *Aggregator) LossInDoubt(from, until time.Duration) uint64 {
 		return 0
 	}
 	// After those that were due at once a server that counts packets may refuse as many more.
-	return 2 * uint64((stalled+BinLength-1)/BinLength)
+	return 2 * uint64((stalled+timebase.BinLength-1)/timebase.BinLength)
 }
 
 // Stalled is for how much of [from, until) the generator's process did not run, or

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func bestTrend(t *testing.T, totals Totals, name string) metric.Summary {
@@ -21,7 +22,7 @@ func bestTrend(t *testing.T, totals Totals, name string) metric.Summary {
 
 // frame change may say how late the source sent it, and whether it is lost.
 
-func (s *scene) play(m *Source, l *Listener, n Bin, change func(Bin) (late time.Duration, lost bool)) {
+func (s *scene) play(m *Source, l *Listener, n timebase.Bin, change func(timebase.Bin) (late time.Duration, lost bool)) {
 	for b := range n {
 		p := s.say(m, b)
 		late, lost := change(b)
@@ -36,7 +37,7 @@ func (s *scene) play(m *Source, l *Listener, n Bin, change func(Bin) (late time.
 	}
 }
 
-func onTime(Bin) (time.Duration, bool) { return 0, false }
+func onTime(timebase.Bin) (time.Duration, bool) { return 0, false }
 
 func TestDoubtNothingIsInDoubtWithoutReason(t *testing.T) {
 	s := newScene(t)
@@ -51,8 +52,8 @@ func TestDoubtAFrameSentLate(t *testing.T) {
 	l := s.listener(1)
 	s.play(m, l, 300, onTime)
 	var held []Packet // by a stall of 200 ms, after which all goes out at once
-	for b := Bin(300); b < 310; b++ {
-		p, late := s.say(m, b), time.Duration(310-b)*BinLength
+	for b := timebase.Bin(300); b < 310; b++ {
+		p, late := s.say(m, b), time.Duration(310-b)*timebase.BinLength
 		m.Sent(b, late)
 		p.At += late
 		held = append(held, p)
@@ -60,7 +61,7 @@ func TestDoubtAFrameSentLate(t *testing.T) {
 	for _, p := range held {
 		l.Receive(p)
 	}
-	for b := Bin(310); b < 600; b++ {
+	for b := timebase.Bin(310); b < 600; b++ {
 		l.Receive(s.say(m, b))
 	}
 	totals := s.finish()
@@ -81,7 +82,7 @@ func TestDoubtALateServerStaysLate(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(600) {
+	for b := range timebase.Bin(600) {
 		p := s.say(m, b)
 		late := time.Duration(0)
 		if b%100 < 5 {
@@ -105,7 +106,7 @@ func TestDoubtContentionExcusesWhatHappenedMeanwhile(t *testing.T) {
 	l := s.listener(1)
 	s.aggregator.Doubt(Contended, 0, 20*time.Second)
 	s.aggregator.Deprive(0, 20*time.Second, Lateness)
-	s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b%10 == 9 })
+	s.play(m, l, 605, func(b timebase.Bin) (time.Duration, bool) { return 0, b%10 == 9 })
 	totals := s.finish()
 	assert.Less(t, rate(t, totals, "delivered").Share(), 0.95)
 	assert.InDelta(t, 1, totals.Best["delivered"].(metric.Rate).Share(), 1e-9)
@@ -135,7 +136,7 @@ func TestDoubtLatencyOfARunThatWasHeldUpAllTheTime(t *testing.T) {
 			m := s.source(speechClip(700), 0, 0)
 			l := s.listener(1)
 			c.book(s.aggregator, c.from)
-			for b := range Bin(605) {
+			for b := range timebase.Bin(605) {
 				p := s.say(m, b)
 				m.Sent(b, 0)
 				p.At += 300*time.Millisecond - 5*time.Millisecond
@@ -170,7 +171,7 @@ func TestDoubtWaitingForACoreExcusesNoMoreThanItTook(t *testing.T) {
 			m := s.source(speechClip(1000), 0, 0)
 			l := s.listener(1)
 			s.aggregator.Deprive(5*time.Second, 20*time.Second, c.wait)
-			for b := range Bin(805) {
+			for b := range timebase.Bin(805) {
 				p := s.say(m, b)
 				m.Sent(b, 0)
 				if b > 250 {
@@ -208,7 +209,7 @@ func TestDoubtSilenceIsExcusedWhereItIsInDoubt(t *testing.T) {
 			m := s.source(speechClip(1000), 0, 0)
 			l := s.listener(1)
 			s.aggregator.Doubt(Contended, c.from, c.until)
-			s.play(m, l, 800, func(b Bin) (time.Duration, bool) { return 0, b < 250 })
+			s.play(m, l, 800, func(b timebase.Bin) (time.Duration, bool) { return 0, b < 250 })
 			totals := s.finish()
 			assert.Less(t, trend(t, totals, "mos").Min, 3.0)
 			if c.excused {
@@ -226,7 +227,7 @@ func TestDoubtBestCaseIsNoMoreSilentThanTheWorst(t *testing.T) {
 	m := s.source(speechClip(1000), 0, 0)
 	l := s.listener(1)
 	var onTheWay []Packet
-	for b := range Bin(500) {
+	for b := range timebase.Bin(500) {
 		p := s.say(m, b)
 		m.Sent(b, 0)
 		p.At += 300 * time.Millisecond // so that what is owed before the doubt is played in it
@@ -236,7 +237,7 @@ func TestDoubtBestCaseIsNoMoreSilentThanTheWorst(t *testing.T) {
 			onTheWay = onTheWay[1:]
 		}
 		if b == 310 {
-			s.aggregator.Doubt(Stalled, b.Start(), b.Start()+BinLength)
+			s.aggregator.Doubt(Stalled, b.Start(), b.Start()+timebase.BinLength)
 		}
 		if b%50 == 49 {
 			s.settle((b + 1).Start())
@@ -280,7 +281,7 @@ func TestDoubtPacketsOlderThanTheLedgerAreLate(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(900) {
+	for b := range timebase.Bin(900) {
 		p := s.say(m, b)
 		p.At += 6 * time.Second
 		if b < 600 {
@@ -296,7 +297,7 @@ func TestDoubtAudioThatNobodySentIsForeign(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(200) {
+	for b := range timebase.Bin(200) {
 		p := s.say(m, b)
 		p.Payload = []byte("something else")
 		l.Receive(p)
@@ -337,7 +338,7 @@ func TestDoubtOfALateFrameStaysInItsRoom(t *testing.T) {
 			clip := speechClip(700)
 			m, l := s.source(clip, 0, 0), s.listener(1)
 			other, there := elsewhere.source(clip, 0, 0), elsewhere.listener(1)
-			for b := range Bin(600) {
+			for b := range timebase.Bin(600) {
 				late, lost := time.Duration(0), b%10 == 3
 				if b%50 == 20 {
 					late = 10 * time.Millisecond

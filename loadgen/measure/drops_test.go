@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // pairable is how many losses can be paired with drops, found by trying: each loss takes a drop,
@@ -152,7 +153,7 @@ func TestDropsAreSharedByAllListeners(t *testing.T) {
 			}
 			s.steady(0)
 			const seconds = 12
-			for b := range Bin(seconds * 50) {
+			for b := range timebase.Bin(seconds * 50) {
 				p := s.say(m, b)
 				for i, l := range all {
 					if (int(b)+i)%20 != 0 {
@@ -259,7 +260,7 @@ func (r lossy) play(t *testing.T, dropping bool) (Totals, uint64) { //nolint:goc
 		require.NoError(t, s.aggregator.Begin(Arrivals, 0))
 	}
 	from := 2 + chance.IntN(8) // when the generator drops
-	for b := range Bin(seconds * 50) {
+	for b := range timebase.Bin(seconds * 50) {
 		if b == 100 {
 			for _, s := range parts {
 				require.NoError(t, s.aggregator.Begin(Steady, b.Start()))
@@ -295,7 +296,7 @@ func (r lossy) play(t *testing.T, dropping bool) (Totals, uint64) { //nolint:goc
 	for _, a := range coming {
 		arrive(a)
 	}
-	stop := Bin(seconds * 50).Start()
+	stop := timebase.Bin(seconds * 50).Start()
 	for _, s := range parts {
 		s.aggregator.Stop(stop)
 		s.ledger.Stop(stop)
@@ -371,8 +372,8 @@ func TestDoubtDropsExcuseAsManyPacketsAsWereDropped(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(700), 0, 0)
 			l := s.listener(1)
-			s.aggregator.Drop(c.dropped, 6*time.Second, 7*time.Second-BinLength)
-			s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b >= 310 && b < 340 })
+			s.aggregator.Drop(c.dropped, 6*time.Second, 7*time.Second-timebase.BinLength)
+			s.play(m, l, 605, func(b timebase.Bin) (time.Duration, bool) { return 0, b >= 310 && b < 340 })
 			totals := s.finish()
 			worst := rate(t, totals, "delivered")
 			best, ok := totals.Best["delivered"].(metric.Rate)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/score"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
@@ -60,7 +61,7 @@ func (r *Ledger) keepSaid(sources []*Source, w int64) {
 	if excerpts == nil {
 		return
 	}
-	begin, end := Bin(w*wordBins).Start(), Bin((w+1)*wordBins).Start()
+	begin, end := timebase.Bin(w*timebase.WordBins).Start(), timebase.Bin((w+1)*timebase.WordBins).Start()
 	for _, e := range *excerpts {
 		if end <= e.from-runIn || begin >= e.until {
 			continue

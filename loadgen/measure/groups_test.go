@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestGroups(t *testing.T) {
@@ -38,7 +39,7 @@ func TestGroups(t *testing.T) {
 				all = append(all, l)
 			}
 			s.steady(0)
-			for b := range Bin(100) {
+			for b := range timebase.Bin(100) {
 				p := s.say(m, b)
 				for lost, l := range all {
 					if int(b) < 50 || int(b) >= 50+lost {
@@ -65,7 +66,7 @@ func TestPresentGroups(t *testing.T) {
 	halved := s.ledger.AddListener(1, Labels{Network: "3g"})
 	halved.Expect(0, 0, 10*time.Second)
 	halved.Connected(0)
-	for b := range Bin(800) {
+	for b := range timebase.Bin(800) {
 		p := s.say(m, b)
 		fine.Receive(p)
 		if b%2 == 0 {
@@ -94,9 +95,9 @@ func TestGroupsOfPhases(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(400), 0, 0)
 	l := s.listener(1)
-	assert.NoError(t, s.aggregator.Span("storm", Bin(100).Start(), Bin(150).Start()))
-	assert.NoError(t, s.aggregator.Span("never", Bin(900).Start(), Bin(950).Start()))
-	for b := range Bin(200) {
+	assert.NoError(t, s.aggregator.Span("storm", timebase.Bin(100).Start(), timebase.Bin(150).Start()))
+	assert.NoError(t, s.aggregator.Span("never", timebase.Bin(900).Start(), timebase.Bin(950).Start()))
+	for b := range timebase.Bin(200) {
 		if p := s.say(m, b); b < 100 || b >= 110 {
 			l.Receive(p)
 		}
@@ -138,7 +139,7 @@ func TestGroupsOfRooms(t *testing.T) { //nolint:gocognit // rooms, told in order
 					l.Expect(0, 0, 10*time.Second)
 					l.Connected(0)
 				}
-				for b := range Bin(100) {
+				for b := range timebase.Bin(100) {
 					p := s.say(m, b)
 					for _, l := range all {
 						if int(b) < 50 || int(b) >= 50+room {

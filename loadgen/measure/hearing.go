@@ -6,6 +6,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/neteq"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A hearing is what a listener was owed, and what their jitter buffers made of it, over a
@@ -48,7 +49,7 @@ func (h hearing) best(c codecFactors, dropped uint64) quality {
 	// A frame may be owed in one epoch and played in the next.
 	silence := h.silent(h.played, 0)
 	frames, silent := sure.frames, min(silence, h.silent(sure, max(h.doubtedOwed, h.excused)+dropped))
-	sure.frames = h.played.frames + uint64(h.doubted.concealed/BinLength)
+	sure.frames = h.played.frames + uint64(h.doubted.concealed/timebase.BinLength)
 	best := h.qualityOf(c, sure, h.apart, dropped, silent)
 	best.delay = 0
 	if frames > 0 {
@@ -61,7 +62,7 @@ func (h hearing) best(c codecFactors, dropped uint64) quality {
 // many of which it is not known. A section on which nothing came yet, or which the
 // server never used, has concealed nothing, and is silent all the same.
 func (h hearing) silent(p played, unknown uint64) float64 {
-	return max(0, float64(h.owed)-float64(unknown)-float64(p.frames)-float64(p.concealed)/float64(BinLength))
+	return max(0, float64(h.owed)-float64(unknown)-float64(p.frames)-float64(p.concealed)/float64(timebase.BinLength))
 }
 
 // dropWaits is how many frames more than its own a dropped packet may have a jitter buffer
@@ -69,17 +70,17 @@ func (h hearing) silent(p played, unknown uint64) float64 {
 const dropWaits = 5
 
 // longTarget is from which target delay on they are more.
-const longTarget = 2 * dropWaits * BinLength
+const longTarget = 2 * dropWaits * timebase.BinLength
 
 // qualityOf is the quality of what was played, if so many lost frames had come, besides so
 // many that were dropped, and so many had been silent. What was dropped did nothing to what
 // was played at other times.
 func (h hearing) qualityOf(c codecFactors, p played, excused, dropped uint64, silent float64) quality {
-	bins := func(d time.Duration) uint64 { return uint64((d + BinLength - 1) / BinLength) }
+	bins := func(d time.Duration) uint64 { return uint64((d + timebase.BinLength - 1) / timebase.BinLength) }
 	frames := excused + min(dropped*(1+dropWaits), bins(h.exposed.concealed))
 	q := quality{
 		codec: c, owed: h.owed, bins: h.bins, runs: p.runs, gaps: p.gaps,
-		concealed: max(0, float64(p.concealed)/float64(BinLength)-float64(frames)),
+		concealed: max(0, float64(p.concealed)/float64(timebase.BinLength)-float64(frames)),
 	}
 	if p.frames > 0 {
 		q.delay = p.delay / time.Duration(p.frames)
@@ -90,16 +91,16 @@ func (h hearing) qualityOf(c codecFactors, p played, excused, dropped uint64, si
 	q.gaps -= min(q.gaps, excused+min(dropped, h.exposed.gaps))
 	// It makes a gap of five into two stretches that are none.
 	thawed := excused*5 + min(dropped*(5+dropWaits), bins(h.exposed.frozen))
-	q.frozen = max(0, p.frozen-time.Duration(min(thawed, math.MaxInt32))*BinLength)
+	q.frozen = max(0, p.frozen-time.Duration(min(thawed, math.MaxInt32))*timebase.BinLength)
 	if silent > 0 {
 		q.concealed += silent
 		q.runs++
 		if silent >= gapBins {
 			q.gaps++
-			q.frozen += time.Duration(silent * float64(BinLength))
+			q.frozen += time.Duration(silent * float64(timebase.BinLength))
 		}
 	}
-	q.frozen = min(q.frozen, time.Duration(q.owed)*BinLength)
+	q.frozen = min(q.frozen, time.Duration(q.owed)*timebase.BinLength)
 	q.concealed = min(q.concealed, float64(q.owed))
 	return q
 }
@@ -154,7 +155,7 @@ func (s windowScore) lower(o windowScore) windowScore {
 // Passed implements [neteq.Schedule].
 func (s *section) Passed(frame int64, stats neteq.Stats) {
 	s.flush(stats)
-	s.word = frame / wordBins
+	s.word = frame / timebase.WordBins
 }
 
 // flush enters what the buffer did since the last time into the word that it was in.
@@ -178,7 +179,7 @@ func (l *Listener) advance(last int64, now time.Duration) {
 	}
 	for i := range l.sections {
 		s := &l.sections[i]
-		s.buffer.Advance(min(Bin((last+1)*wordBins).Start()+playedBy, now))
+		s.buffer.Advance(min(timebase.Bin((last+1)*timebase.WordBins).Start()+playedBy, now))
 		if s.word <= last {
 			s.flush(s.buffer.Stats())
 			s.word = last + 1
@@ -196,8 +197,8 @@ func (l *Listener) hearWord(w wordHearing) {
 	if e := a.words[w.word%words]; e.word == w.word {
 		w.played = e.played
 	}
-	start := Bin(w.word * wordBins).Start()
-	doubts, until := &l.ledger.aggregator.doubts, start+wordBins*BinLength+bucketLength
+	start := timebase.Bin(w.word * timebase.WordBins).Start()
+	doubts, until := &l.ledger.aggregator.doubts, start+timebase.WordBins*timebase.BinLength+bucketLength
 	late, dropped := doubts.within(l.ledger, start-aftermath, until)
 	if l.lostJoin || l.hears(late, start-aftermath, until) || l.playedInDoubt(start-aftermath, until) || dropped && l.minds() {
 		w.doubted, w.doubtedOwed, w.apart = w.played, w.owed, 0
@@ -221,7 +222,7 @@ func (l *Listener) hearWord(w wordHearing) {
 		longest = max(longest, window.length)
 	}
 	// The oldest are dropped when there are twice as many as the longest window needs.
-	keep := int(longest/BinLength)/wordBins + 3
+	keep := int(longest/timebase.BinLength)/timebase.WordBins + 3
 	switch {
 	case a.recent == nil:
 		a.recent = make([]wordHearing, 0, 2*keep)
@@ -251,11 +252,11 @@ func (l *Listener) window(length time.Duration) (score windowScore, ok bool) {
 	var sum hearing
 	covered := 0
 	all := l.windowed.recent
-	for i := len(all) - 1; i >= 0 && covered < int(length/BinLength); i-- {
+	for i := len(all) - 1; i >= 0 && covered < int(length/timebase.BinLength); i-- {
 		sum = sum.plus(all[i].hearing)
 		covered += all[i].covered
 	}
-	if covered < int(length/BinLength) || sum.owed == 0 {
+	if covered < int(length/timebase.BinLength) || sum.owed == 0 {
 		return score, false
 	}
 	c := l.ledger.factors()
@@ -342,13 +343,13 @@ func (q *qualityWindow) placement(from, until time.Duration) (sum placement) {
 
 // settle judges the windows that end before a bin, in order: all buckets before it are closed. The
 // record's lock is held.
-func (q *qualityWindow) settle(before Bin, steadyUntil Bin) {
+func (q *qualityWindow) settle(before timebase.Bin, steadyUntil timebase.Bin) {
 	for {
 		first := int64(math.MaxInt64)
 		for w := range q.words {
 			first = min(first, w)
 		}
-		if first == math.MaxInt64 || Bin(first+1)*wordBins > before {
+		if first == math.MaxInt64 || timebase.Bin(first+1)*timebase.WordBins > before {
 			return
 		}
 		s := q.words[first]
@@ -357,10 +358,10 @@ func (q *qualityWindow) settle(before Bin, steadyUntil Bin) {
 			out.words = append(out.words, heardWord{q, first, s})
 			continue
 		}
-		until := min(Bin(first+1)*wordBins, steadyUntil).Start()
+		until := min(timebase.Bin(first+1)*timebase.WordBins, steadyUntil).Start()
 		q.values.Count()
 		// A window is of whole words.
-		from := until - q.length - 2*wordBins*BinLength
+		from := until - q.length - 2*timebase.WordBins*timebase.BinLength
 		best := s.atBest(q.dropped(from, until))
 		if q.placement(from, until).doubtful() {
 			best = spotless(&s.worst, true)

@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // windowedRun plays 40 s to two listeners, of whom the second hears as it says, and judges
 // thresholds of mos.
-func windowedRun(t *testing.T, expressions []string, hear func(s *scene, b Bin) (time.Duration, bool)) (Totals, []metric.Result) {
+func windowedRun(t *testing.T, expressions []string, hear func(s *scene, b timebase.Bin) (time.Duration, bool)) (Totals, []metric.Result) {
 	t.Helper()
 	var thresholds []metric.Threshold
 	for _, e := range expressions {
@@ -24,7 +25,7 @@ func windowedRun(t *testing.T, expressions []string, hear func(s *scene, b Bin) 
 	s.aggregator.Follow(thresholds)
 	m := s.source(speechClip(3000), 0, 0)
 	good, other := s.listener(1), s.listener(1)
-	for b := range Bin(2000) {
+	for b := range timebase.Bin(2000) {
 		p := s.say(m, b)
 		good.Receive(p)
 		if late, comes := hear(s, b); comes {
@@ -45,12 +46,12 @@ func windowedRun(t *testing.T, expressions []string, hear func(s *scene, b Bin) 
 }
 
 func TestMOSInWindows(t *testing.T) {
-	lost := func(from, until Bin) func(*scene, Bin) (time.Duration, bool) {
-		return func(_ *scene, b Bin) (time.Duration, bool) { return 0, b < from || b >= until }
+	lost := func(from, until timebase.Bin) func(*scene, timebase.Bin) (time.Duration, bool) {
+		return func(_ *scene, b timebase.Bin) (time.Duration, bool) { return 0, b < from || b >= until }
 	}
 	for _, c := range []struct {
 		name         string
-		hear         func(s *scene, b Bin) (time.Duration, bool)
+		hear         func(s *scene, b timebase.Bin) (time.Duration, bool)
 		whole, worst float64 // of the second listener
 		slack        float64
 		holds        bool // min >= 4 over 10s
@@ -60,7 +61,7 @@ func TestMOSInWindows(t *testing.T) {
 		{"two seconds are lost", lost(1000, 1100), 2.4, 1.3, 0.5, false, 10, 32},
 		{"nothing comes from the middle on", lost(1000, 5000), 1, 1, 0.1, false, 20, 40.2},
 		{"nothing ever comes", lost(0, 5000), 1, 1, 0, false, 0, 40.2},
-		{"it comes late for a while", func(_ *scene, b Bin) (time.Duration, bool) {
+		{"it comes late for a while", func(_ *scene, b timebase.Bin) (time.Duration, bool) {
 			if b >= 1000 && b < 1500 {
 				return 300 * time.Millisecond, true
 			}
@@ -87,7 +88,7 @@ func TestMOSInWindows(t *testing.T) {
 }
 
 func TestMOSInWindowsThatAreInDoubt(t *testing.T) {
-	totals, results := windowedRun(t, []string{"min >= 4 over 10s"}, func(s *scene, b Bin) (time.Duration, bool) {
+	totals, results := windowedRun(t, []string{"min >= 4 over 10s"}, func(s *scene, b timebase.Bin) (time.Duration, bool) {
 		if b == 1000 {
 			s.aggregator.Doubt(Stalled, 20*time.Second, 20200*time.Millisecond)
 		}
@@ -102,7 +103,7 @@ func TestMOSInWindowsThatAreInDoubt(t *testing.T) {
 }
 
 func TestMOSInWindowsLongerThanTheMeasuredOneHasNoData(t *testing.T) {
-	totals, results := windowedRun(t, []string{"min >= 4 over 41s"}, func(*scene, Bin) (time.Duration, bool) { return 0, true })
+	totals, results := windowedRun(t, []string{"min >= 4 over 41s"}, func(*scene, timebase.Bin) (time.Duration, bool) { return 0, true })
 	assert.Nil(t, results[0].OK)
 	assert.NotEmpty(t, results[0].Reason)
 	assert.Contains(t, totals.Values, "mos_worst")
@@ -114,7 +115,7 @@ func TestWordsAddUpToTheWhole(t *testing.T) {
 	m, l := s.source(speechClip(3000), 0, 0), s.listener(1)
 	var sum hearing
 	seen := int64(-1)
-	for b := range Bin(1000) {
+	for b := range timebase.Bin(1000) {
 		p := s.say(m, b)
 		if b%13 != 5 && (b < 400 || b > 450) {
 			p.At += time.Duration(b*37%60) * time.Millisecond
@@ -138,7 +139,7 @@ func TestWordsAddUpToTheWhole(t *testing.T) {
 	assert.Equal(t, l.steady.total, sum.owed)
 	assert.Equal(t, l.spoken, sum.bins)
 	assert.InDelta(t, l.played.frames, sum.played.frames, 1)
-	assert.InDelta(t, l.played.concealed, sum.played.concealed, float64(BinLength))
+	assert.InDelta(t, l.played.concealed, sum.played.concealed, float64(timebase.BinLength))
 	assert.Equal(t, l.played.gaps, sum.played.gaps)
-	assert.InDelta(t, l.played.frozen, sum.played.frozen, float64(BinLength))
+	assert.InDelta(t, l.played.frozen, sum.played.frozen, float64(timebase.BinLength))
 }

@@ -1,5 +1,7 @@
 package measure
 
+import "github.com/earshot-audio/earshot/loadgen/timebase"
+
 // heldPackets are those of one listener, in their order, that came before it was known what
 // other processes had sent by then. They lie in a ring of slots, which are used again, so that nothing is
 // allocated once there are as many as come within that time. Listener.heldNext is the slot of the next packet.
@@ -7,7 +9,7 @@ type heldPackets struct {
 	first, last *heldPacket // the oldest and the latest; what they are does not matter while n is 0
 	n           int
 	// horizon is the ledger's when packets were looked at last.
-	horizon Bin
+	horizon timebase.Bin
 	// ended means that no more are taken: what comes now came after all that is known.
 	ended bool
 }
@@ -72,10 +74,10 @@ func (l *Listener) processHeld() {
 	if h == nil || h.n == 0 {
 		return
 	}
-	h.horizon = Bin(l.ledger.horizon.Load())
+	h.horizon = timebase.Bin(l.ledger.horizon.Load())
 	sources := l.ledger.list() // those that the horizon covers are among them
 	for h.n > 0 {
-		if BinAt(max(h.first.At, 0)) >= h.horizon {
+		if timebase.BinAt(max(h.first.At, 0)) >= h.horizon {
 			return
 		}
 		l.enter(sources, h.first.Packet)
@@ -86,7 +88,7 @@ func (l *Listener) processHeld() {
 
 // processNew does so if the horizon is another than the last time: else there are hardly any. l.mu is held.
 func (l *Listener) processNew() {
-	if Bin(l.ledger.horizon.Load()) != l.held.horizon {
+	if timebase.Bin(l.ledger.horizon.Load()) != l.held.horizon {
 		l.processHeld()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -18,27 +19,27 @@ func TestPacketsWaitUntilAllHaveToldWhatTheySent(t *testing.T) {
 	require.NoError(t, err)
 	l := s.listener(1)
 
-	tell := func(horizon Bin) {
+	tell := func(horizon timebase.Bin) {
 		told, news := sent.Tell()
 		require.True(t, news)
 		require.NoError(t, replica.Hear(told, 0))
 		s.ledger.Confirm(horizon)
 	}
-	for b := range Bin(100) {
+	for b := range timebase.Bin(100) {
 		l.Receive(sender.say(sent, b))
 	}
 	<-l.Heard() // that it has heard something is known at once
-	s.settle(100 * BinLength)
+	s.settle(100 * timebase.BinLength)
 	assert.Zero(t, l.cell.known.Load())
 	assert.Zero(t, l.cell.unknown.Load(), "nobody knows yet what they are")
 
 	tell(60)
-	s.settle(101 * BinLength)
+	s.settle(101 * timebase.BinLength)
 	assert.EqualValues(t, 60, l.cell.known.Load())
 	s.end = 100
 	// The process that sends is gone. What came since then nobody can tell, nor what is owed.
-	s.ledger.Stop(60 * BinLength)
-	s.aggregator.Stop(60 * BinLength)
+	s.ledger.Stop(60 * timebase.BinLength)
+	s.aggregator.Stop(60 * timebase.BinLength)
 	s.ledger.Finish(3 * time.Second)
 	l.Receive(sender.say(sent, 100)) // while the run is closed
 	s.ledger.settle(3, 150)
@@ -59,7 +60,7 @@ func TestALatencyBetweenTwoClocksIsInDoubt(t *testing.T) {
 	require.NoError(t, err)
 	s.aggregator.ClockBound(2 * time.Millisecond)
 	l := s.listener(1)
-	for b := range Bin(50) {
+	for b := range timebase.Bin(50) {
 		p := sender.say(sent, b)
 		p.At -= 7 * time.Millisecond // the sender's clock is ahead: it seems to come before it was sent
 		l.Receive(p)

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"slices"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
@@ -267,7 +269,7 @@ func (t *trips) endEpoch(u uncertainty) {
 func (l *Listener) RoundTrip(sent, received, own time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b := BinAt(max(sent, 0)); !l.ledger.inSteady(b) || b >= l.until {
+	if b := timebase.BinAt(max(sent, 0)); !l.ledger.inSteady(b) || b >= l.until {
 		return
 	}
 	l.trips.count++

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestSpreadFindsThePercentile(t *testing.T) {
@@ -50,12 +51,12 @@ func TestSpreadFindsThePercentile(t *testing.T) {
 }
 
 // individual plays 20 s to listeners who hear as it says, and returns a figure of theirs.
-func individual(t *testing.T, name string, hear func(s *scene, b Bin, number int) (time.Duration, bool)) (worst, best *metric.Trend) {
+func individual(t *testing.T, name string, hear func(s *scene, b timebase.Bin, number int) (time.Duration, bool)) (worst, best *metric.Trend) {
 	t.Helper()
 	s := newScene(t)
 	m := s.source(speechClip(1100), 0, 0)
 	listeners := []*Listener{s.listener(1), s.listener(1)}
-	for b := range Bin(1000) {
+	for b := range timebase.Bin(1000) {
 		p := s.say(m, b)
 		for i, l := range listeners {
 			late, comes := hear(s, b, i)
@@ -83,17 +84,17 @@ func TestLatencyListenerIsOfEachListener(t *testing.T) {
 	const fast, slow = 5 * time.Millisecond, 80 * time.Millisecond
 	for _, c := range []struct {
 		name                string
-		hear                func(s *scene, b Bin, number int) (time.Duration, bool)
+		hear                func(s *scene, b timebase.Bin, number int) (time.Duration, bool)
 		min, max, bestOfMax float64
 	}{
-		{"one in fifty packets of one listener is slow", func(_ *scene, b Bin, number int) (time.Duration, bool) {
+		{"one in fifty packets of one listener is slow", func(_ *scene, b timebase.Bin, number int) (time.Duration, bool) {
 			if number == 1 && b%50 == 0 {
 				return slow, true
 			}
 			return fast, true
 		}, 5, 80, 80},
-		{"who hears nothing is not fast", func(_ *scene, _ Bin, number int) (time.Duration, bool) { return fast, number == 0 }, 5, 5000, 5000},
-		{"slow while others took the cores", func(s *scene, b Bin, number int) (time.Duration, bool) {
+		{"who hears nothing is not fast", func(_ *scene, _ timebase.Bin, number int) (time.Duration, bool) { return fast, number == 0 }, 5, 5000, 5000},
+		{"slow while others took the cores", func(s *scene, b timebase.Bin, number int) (time.Duration, bool) {
 			if b == 500 {
 				s.aggregator.Deprive(9*time.Second, 11*time.Second, time.Second)
 			}
@@ -102,7 +103,7 @@ func TestLatencyListenerIsOfEachListener(t *testing.T) {
 			}
 			return fast, true
 		}, 5, 80, 5},
-		{"while the clock was stepped nothing is known", func(s *scene, b Bin, _ int) (time.Duration, bool) {
+		{"while the clock was stepped nothing is known", func(s *scene, b timebase.Bin, _ int) (time.Duration, bool) {
 			if b == 500 {
 				s.aggregator.Doubt(Stepped, 9*time.Second, 11*time.Second)
 			}
@@ -122,18 +123,18 @@ func TestLatencyListenerIsOfEachListener(t *testing.T) {
 func TestFrozenTimeIsThatOfGaps(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		lost  func(b Bin) bool
+		lost  func(b timebase.Bin) bool
 		want  float64
 		slack float64
 	}{
-		{"nothing is lost", func(Bin) bool { return false }, 0, 0},
-		{"single packets are no gap", func(b Bin) bool { return b%20 == 0 }, 0, 0},
-		{"two gaps", func(b Bin) bool { return b >= 200 && b < 210 || b >= 500 && b < 550 }, 1200, 60},
-		{"from the middle on nothing comes", func(b Bin) bool { return b >= 500 }, 10_000, 200},
-		{"nothing ever comes", func(Bin) bool { return true }, 19_900, 100},
+		{"nothing is lost", func(timebase.Bin) bool { return false }, 0, 0},
+		{"single packets are no gap", func(b timebase.Bin) bool { return b%20 == 0 }, 0, 0},
+		{"two gaps", func(b timebase.Bin) bool { return b >= 200 && b < 210 || b >= 500 && b < 550 }, 1200, 60},
+		{"from the middle on nothing comes", func(b timebase.Bin) bool { return b >= 500 }, 10_000, 200},
+		{"nothing ever comes", func(timebase.Bin) bool { return true }, 19_900, 100},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			worst, best := individual(t, "frozen_time", func(_ *scene, b Bin, number int) (time.Duration, bool) {
+			worst, best := individual(t, "frozen_time", func(_ *scene, b timebase.Bin, number int) (time.Duration, bool) {
 				return 5 * time.Millisecond, number == 0 || !c.lost(b)
 			})
 			assert.Zero(t, worst.Summary().Min)
@@ -141,7 +142,7 @@ func TestFrozenTimeIsThatOfGaps(t *testing.T) {
 			assert.Equal(t, worst.Summary(), best.Summary())
 		})
 	}
-	worst, best := individual(t, "frozen_time", func(s *scene, b Bin, _ int) (time.Duration, bool) {
+	worst, best := individual(t, "frozen_time", func(s *scene, b timebase.Bin, _ int) (time.Duration, bool) {
 		if b == 300 {
 			s.aggregator.Drop(10, 5*time.Second, 6*time.Second)
 		}
@@ -156,7 +157,7 @@ func TestRTTIsTheMeanOfEachListener(t *testing.T) {
 	m := s.source(speechClip(1100), 0, 0)
 	near, far, dead, probe := s.listener(1), s.listener(1), s.listener(1), s.ledger.AddListener(1, Labels{Probe: true})
 	probe.Connected(0)
-	for b := range Bin(1000) {
+	for b := range timebase.Bin(1000) {
 		p := s.say(m, b)
 		for _, l := range []*Listener{near, far, dead, probe} {
 			if b > 0 || l != near {

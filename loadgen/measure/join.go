@@ -1,6 +1,10 @@
 package measure
 
-import "time"
+import (
+	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
+)
 
 // Connected starts the counting of what the listener is owed, with the first bin that
 // begins at or after t: when its DTLS completed, or at its join deadline if that comes
@@ -45,9 +49,9 @@ func (l *Listener) count(t time.Duration) {
 	if l.connected {
 		l.triedUntil = l.deadline // by which it has to have heard something
 	}
-	l.from = BinAt(t + BinLength - 1)
+	l.from = timebase.BinAt(t + timebase.BinLength - 1)
 	l.latest = t
-	l.forget(int64(l.from / wordBins))
+	l.forget(int64(l.from / timebase.WordBins))
 }
 
 // heldUp reports whether the listener was not in by its deadline, and the generator held

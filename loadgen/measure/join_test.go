@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
@@ -26,8 +27,8 @@ func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
 		sentence string
 		happens  func(*Aggregator)
 		refused  bool
-		ends     Bin // when the join is given up; 0 is just before the deadline
-		first    Bin // the first packet that comes; 0 is never
+		ends     timebase.Bin // when the join is given up; 0 is just before the deadline
+		first    timebase.Bin // the first packet that comes; 0 is never
 		joined   uint64
 		excused  bool // what was lost, at best
 	}{
@@ -69,7 +70,7 @@ func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
 			}
 			c.happens(s.aggregator)
 			s.steady(0)
-			for b := range Bin(600) {
+			for b := range timebase.Bin(600) {
 				p := s.say(m, b)
 				m.Sent(b, 0)
 				if b == c.ends && b > 0 || b == 99 {
@@ -116,7 +117,7 @@ func TestDoubtAJoinWhileTheGeneratorWaitedForCores(t *testing.T) {
 			l.Connected(985 * time.Millisecond)
 			s.steady(0)
 			s.aggregator.Starve(0, time.Second, c.waited)
-			for b := range Bin(300) {
+			for b := range timebase.Bin(300) {
 				if p := s.say(m, b); p.At >= time.Second {
 					p.At = max(p.At, time.Second)
 					l.Receive(p)
@@ -156,7 +157,7 @@ func TestDoubtWhoWasRefusedIsOwedAllThatIsSent(t *testing.T) {
 	refused.Refused(0)
 	s.aggregator.Doubt(Contended, 0, 20*time.Second)
 	s.aggregator.Deprive(0, 20*time.Second, Lateness)
-	s.play(m, l, 605, func(b Bin) (time.Duration, bool) { return 0, b%10 == 9 })
+	s.play(m, l, 605, func(b timebase.Bin) (time.Duration, bool) { return 0, b%10 == 9 })
 	totals := s.finish()
 	assert.InDelta(t, 0.5, totals.Best["delivered"].(metric.Rate).Share(), 1e-9, "contention may have cost the other one its packets")
 	assert.InDelta(t, 1, bestOf(totals, "mos").Min, 1e-9)
@@ -172,7 +173,7 @@ func TestDoubtALateJoin(t *testing.T) {
 	s.aggregator.Doubt(Stalled, 200*time.Millisecond, 300*time.Millisecond)
 	l.Connected(400 * time.Millisecond)
 	s.steady(0)
-	s.play(m, l, 600, func(b Bin) (time.Duration, bool) { return 0, b < 25 })
+	s.play(m, l, 600, func(b timebase.Bin) (time.Duration, bool) { return 0, b < 25 })
 	totals := s.finish()
 	worst, best := trend(t, totals, "join_duration").Max, bestTrend(t, totals, "join_duration").Max
 	assert.InDelta(t, 500, worst, 25)
@@ -204,7 +205,7 @@ func TestDoubtAJoinThatWaitedForTheGenerator(t *testing.T) {
 			}
 			l.Connected(at(400))
 			s.steady(0)
-			s.play(m, l, 600, func(b Bin) (time.Duration, bool) { return 0, b < 25 })
+			s.play(m, l, 600, func(b timebase.Bin) (time.Duration, bool) { return 0, b < 25 })
 			totals := s.finish()
 			worst := trend(t, totals, "join_duration").Max
 			assert.InDelta(t, 500, worst, 25, "at worst all of it was the server's doing")
@@ -236,7 +237,7 @@ func TestDoubtAJoinThatWaitedForTheGeneratorMostOfItsTime(t *testing.T) {
 			l.HeldUp(time.Second, time.Second+c.waited)
 			l.Failed(10 * time.Second)
 			s.steady(0)
-			s.play(m, l, 600, func(Bin) (time.Duration, bool) { return 0, true })
+			s.play(m, l, 600, func(timebase.Bin) (time.Duration, bool) { return 0, true })
 			totals := s.finish()
 			assert.Equal(t, metric.Rate{Total: 1}, totals.Values["joined"])
 			if c.best == 0 {
@@ -269,7 +270,7 @@ func TestDoubtAJoinThatTheGeneratorHeldUp(t *testing.T) {
 			s.aggregator.Doubt(c.kind, 0, c.until)
 			l.Connected(c.from)
 			s.steady(0)
-			s.play(m, l, 600, func(Bin) (time.Duration, bool) { return 0, true })
+			s.play(m, l, 600, func(timebase.Bin) (time.Duration, bool) { return 0, true })
 			totals := s.finish()
 			assert.Equal(t, metric.Rate{Total: 1}, totals.Values["joined"])
 			if c.best == 0 {
@@ -317,7 +318,7 @@ func TestLimitOfTheGeneratorExcusesWhomItKeptOut(t *testing.T) {
 				l.Failed(0)
 			}
 			all[people-1].Connected(0)
-			for b := range Bin(500) {
+			for b := range timebase.Bin(500) {
 				if p := s.say(m, b); b%5 != 0 {
 					all[people-1].Receive(p)
 				}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -11,12 +12,12 @@ func TestLateFrameIsNotTheServersDoing(t *testing.T) {
 	const late = 84 * time.Second
 	for _, c := range []struct {
 		sentence string
-		send     func(m *Source, b Bin)
+		send     func(m *Source, b timebase.Bin)
 	}{
-		{"it was begun to be sent more than a minute late", func(m *Source, b Bin) { m.Sending(b, late); m.Sent(b, late) }},
-		{"the process stopped while it was sent", func(m *Source, b Bin) { m.Sending(b, 0); m.Sent(b, late) }},
-		{"it was heard before the sender knew when it had gone out", func(m *Source, b Bin) { m.Sending(b, 0) }},
-		{"its place in the ledger has been taken by a later one", func(m *Source, b Bin) {
+		{"it was begun to be sent more than a minute late", func(m *Source, b timebase.Bin) { m.Sending(b, late); m.Sent(b, late) }},
+		{"the process stopped while it was sent", func(m *Source, b timebase.Bin) { m.Sending(b, 0); m.Sent(b, late) }},
+		{"it was heard before the sender knew when it had gone out", func(m *Source, b timebase.Bin) { m.Sending(b, 0) }},
+		{"its place in the ledger has been taken by a later one", func(m *Source, b timebase.Bin) {
 			m.Sending(b, late)
 			m.Sent(b, late)
 			m.Sending(b+ringBins, 0)
@@ -28,7 +29,7 @@ func TestLateFrameIsNotTheServersDoing(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(700), 0, 0)
 			l := s.listener(1)
-			for b := range Bin(10) {
+			for b := range timebase.Bin(10) {
 				l.Receive(s.say(m, b))
 			}
 			p := s.packet(m, 10)
@@ -129,16 +130,16 @@ func TestDoubtQualityOfFramesSentAfterTheEpochTheyBelongTo(t *testing.T) {
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	s.aggregator.Doubt(Stalled, 0, 400*time.Millisecond)
-	for b := range Bin(400) {
+	for b := range timebase.Bin(400) {
 		at := b.Start() // of the generator, which sends late from the second second on
 		if b%50 == 0 {
 			s.settle(at)
 		}
 		sending := b
 		if b >= 100 {
-			sending = b - Bin(late/BinLength)
+			sending = b - timebase.Bin(late/timebase.BinLength)
 		}
-		if b >= 100 && b < 100+Bin(late/BinLength) {
+		if b >= 100 && b < 100+timebase.Bin(late/timebase.BinLength) {
 			continue // stalled
 		}
 		p := s.packet(m, sending)

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"fmt"
-	"math"
 	"math/bits"
 	"slices"
 	"sync"
@@ -12,14 +11,12 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/score"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // Lateness is how old a packet may be and still count as delivered. Words are
 // settled when they are older.
 const Lateness = 5 * time.Second
-
-// never is a bin after every run.
-const never = Bin(math.MaxInt64 / int64(BinLength) / 2)
 
 // A Ledger keeps the frames that the sources of one room sent, and the listeners
 // whose accounts are settled against them.
@@ -85,8 +82,8 @@ func (r *Ledger) addSource(c *speech.Clip, code *mark.Code, first int, offset ti
 	if len(c.Frames) == 0 {
 		return nil, fmt.Errorf("clip %s has no frames", c.Name)
 	}
-	if offset < 0 || offset >= BinLength {
-		return nil, fmt.Errorf("source offset %v is outside of a bin of %v", offset, BinLength)
+	if offset < 0 || offset >= timebase.BinLength {
+		return nil, fmt.Errorf("source offset %v is outside of a bin of %v", offset, timebase.BinLength)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,7 +94,7 @@ func (r *Ledger) addSource(c *speech.Clip, code *mark.Code, first int, offset ti
 	}
 	m := &Source{clip: indexed, first: first % len(c.Frames), offset: offset, ledger: r, aggregator: r.aggregator, code: code, index: len(r.list()), reached: make(chan struct{})}
 	m.last.Store(-1)
-	m.next.Store(int64(never))
+	m.next.Store(int64(timebase.Never))
 	sources := append(append([]*Source{}, r.list()...), m)
 	r.sources.Store(&sources)
 	codes := append(slices.Clone(*r.codes.Load()), code)
@@ -117,7 +114,7 @@ func (r *Ledger) AddMarkedSource(c *speech.Clip, code *mark.Code, offset time.Du
 func (r *Ledger) AddListener(sections int, labels Labels) *Listener {
 	l := &Listener{
 		ledger: r, cell: r.aggregator.record.cell(labels), capacity: sections,
-		own: -1, until: never, heardFirst: make(chan struct{}),
+		own: -1, until: timebase.Never, heardFirst: make(chan struct{}),
 		latencies: &latencySpread{}, windowed: &windowed{}, steps: &[joinSteps]stepTimes{},
 	}
 	l.addSections(sections)
@@ -150,7 +147,7 @@ func (r *Ledger) Stop(t time.Duration) {
 	}
 }
 
-func (r *Ledger) inSteady(b Bin) bool {
+func (r *Ledger) inSteady(b timebase.Bin) bool {
 	from, until := r.aggregator.steady()
 	return b >= from && b < until
 }
@@ -161,25 +158,25 @@ func (r *Ledger) Unplaced() int64 { return r.unplaced.Load() }
 
 // Settle accounts for the words that are old enough at now, and returns the bin
 // up to which all accounts are settled. It is called at least once a second.
-func (r *Ledger) Settle(now time.Duration) Bin {
-	present := BinAt(now)
-	last := int64(BinAt(max(now-Lateness, 0)))/wordBins - 1
-	open, remembered := r.aggregator.open.Load()/wordBins-1, int64(present/wordBins)-(words-2)
+func (r *Ledger) Settle(now time.Duration) timebase.Bin {
+	present := timebase.BinAt(now)
+	last := int64(timebase.BinAt(max(now-Lateness, 0)))/timebase.WordBins - 1
+	open, remembered := r.aggregator.open.Load()/timebase.WordBins-1, int64(present/timebase.WordBins)-(words-2)
 	return r.settle(min(last, max(open, remembered)), present)
 }
 
-func (r *Ledger) settle(last int64, present Bin) Bin {
+func (r *Ledger) settle(last int64, present timebase.Bin) timebase.Bin {
 	sources := r.list()
 	r.mu.Lock()
 	listeners := r.listeners
 	r.mu.Unlock()
 	// What jitter buffers did since the last time may be in doubt.
-	now := ((present/wordBins + 1) * wordBins).Start()
+	now := ((present/timebase.WordBins + 1) * timebase.WordBins).Start()
 	since := r.settled
 	if r.awaits {
 		since = min(since, r.Processed()) // what came since then is looked at now
-		horizon := Bin(r.horizon.Load())
-		last = min(last, int64(horizon/wordBins)-1)
+		horizon := timebase.Bin(r.horizon.Load())
+		last = min(last, int64(horizon/timebase.WordBins)-1)
 		defer r.processed.Store(int64(horizon))
 	}
 	began := since - aftermath
@@ -206,13 +203,13 @@ func (r *Ledger) settle(last int64, present Bin) Bin {
 		to, r.scratch = l.settle(sources, last, present, r.scratch, doubtful, began, dropped)
 		settled = min(settled, to)
 	}
-	return Bin(max(settled, 0) * wordBins)
+	return timebase.Bin(max(settled, 0) * timebase.WordBins)
 }
 
 // Finish settles all up to now, a time after the last packet that may count,
 // and closes every account.
 func (r *Ledger) Finish(now time.Duration) {
-	w := int64(BinAt(now)) / wordBins
+	w := int64(timebase.BinAt(now)) / timebase.WordBins
 	r.mu.Lock()
 	listeners := r.listeners
 	r.mu.Unlock()
@@ -220,8 +217,8 @@ func (r *Ledger) Finish(now time.Duration) {
 		l.giveUp(now)
 	}
 	// Nobody is owed what was sent after the last that is known.
-	r.horizon.Store(int64(never))
-	r.settle(w, BinAt(now))
+	r.horizon.Store(int64(timebase.Never))
+	r.settle(w, timebase.BinAt(now))
 	for _, l := range listeners {
 		l.finish(now)
 	}
@@ -238,11 +235,11 @@ func speakers(sources []*Source, w int64) (spoke uint64) {
 
 // quiet is in how many of the bins in [from, until) nobody spoke, as far as the
 // ledger remembers.
-func (r *Ledger) quiet(from, until Bin) int { return quiet(r.list(), from, until) }
+func (r *Ledger) quiet(from, until timebase.Bin) int { return quiet(r.list(), from, until) }
 
 // quiet is in how many of the bins in [from, until) none of some sources spoke.
-func quiet(sources []*Source, from, until Bin) (bins int) {
-	for w := int64(from / wordBins); w <= int64(until/wordBins); w++ {
+func quiet(sources []*Source, from, until timebase.Bin) (bins int) {
+	for w := int64(from / timebase.WordBins); w <= int64(until/timebase.WordBins); w++ {
 		bins += bits.OnesCount64(^speakers(sources, w) & within(w, from, until))
 	}
 	return bins
@@ -251,7 +248,7 @@ func quiet(sources []*Source, from, until Bin) (bins int) {
 // Voices returns how many sources are there that have sent something.
 func (r *Ledger) Voices() (n int) {
 	for _, m := range r.list() {
-		if m.last.Load() >= 0 && Bin(m.next.Load()) != never {
+		if m.last.Load() >= 0 && timebase.Bin(m.next.Load()) != timebase.Never {
 			n++
 		}
 	}

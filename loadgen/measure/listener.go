@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/prefetch"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Packet is one media packet as a listener's client received and
@@ -64,12 +65,12 @@ type Listener struct {
 	past       heardWords // before settled
 
 	latest    time.Duration // arrival of the latest new packet
-	quietTo   Bin           // the silence since then is counted up to this bin, if it is not 0,
+	quietTo   timebase.Bin  // the silence since then is counted up to this bin, if it is not 0,
 	quietBins int           // and held so many bins in which nobody spoke
 
 	// What the listener is owed: the bins in [from, until), on as many
 	// sections as it has, of every source but its own.
-	from, until Bin
+	from, until timebase.Bin
 	capacity    int // voices at once: the ear's sections
 
 	silenced silence
@@ -88,7 +89,7 @@ type Listener struct {
 	exposed played // of the rest, while or soon after packets were dropped
 	// Where the present epoch began, which bins the last ones in doubt had, and how many frames
 	// were owed in these.
-	epochFrom   Bin
+	epochFrom   timebase.Bin
 	inDoubt     doubtfulBins
 	excusedOwed uint64
 	allInDoubt  doubtfulBins  // of those, the bins of which nothing was played at another time
@@ -182,8 +183,8 @@ func (l *Listener) Left(t time.Duration) {
 func (l *Listener) stop(t time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	first := l.until == never
-	l.until = min(l.until, BinAt(t))
+	first := l.until == timebase.Never
+	l.until = min(l.until, timebase.BinAt(t))
 	return first
 }
 
@@ -347,7 +348,7 @@ func (l *Listener) order(s *section, p Packet) {
 func (l *Listener) resolve(sources []*Source, s *section) {
 	here := s.places[0]
 	for _, w := range s.pending {
-		b := here.bin + Bin(int32(w.timestamp-s.timestamp)/SamplesPerBin)
+		b := here.bin + timebase.Bin(int32(w.timestamp-s.timestamp)/SamplesPerBin)
 		l.credit(sources, s, place{here.source, b}, w.at, w.unstamped)
 	}
 	if n := len(s.pending); n > 0 {
@@ -383,7 +384,7 @@ func (l *Listener) unrecognised(sources []*Source, s *section, p Packet) {
 			l.cell.elsewhere.Add(1)
 			return
 		}
-		if open := l.ledger.aggregator.record.at(BinAt(max(p.At-Lateness, 0))); open != nil {
+		if open := l.ledger.aggregator.record.at(timebase.BinAt(max(p.At-Lateness, 0))); open != nil {
 			late := time.Duration(l.ledger.aggregator.doubts.latest.Load())
 			if p.Unstamped {
 				late = Lateness
@@ -411,12 +412,12 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 		l.heard = append(l.heard, [words]uint64{})
 		l.onsets = append(l.onsets, onset{})
 	}
-	w, bit := word(p.bin), uint64(1)<<uint(p.bin%wordBins)
+	w, bit := word(p.bin), uint64(1)<<uint(p.bin%timebase.WordBins)
 	if !l.counting {
 		// Its connection may be reported a little later than its first packets.
-		l.forget(int64(p.bin/wordBins) - (words - 2))
+		l.forget(int64(p.bin/timebase.WordBins) - (words - 2))
 	}
-	if int64(p.bin/wordBins) < l.settled {
+	if int64(p.bin/timebase.WordBins) < l.settled {
 		return // it counts as lost already
 	}
 	if l.heard[p.source][w]&bit != 0 {
@@ -508,7 +509,7 @@ func (l *Listener) move(s *section, source int, at time.Duration) {
 // and they only save it from being concealed.
 func (l *Listener) creditCopies(sources []*Source, s *section, p place, copies []Copy) {
 	for _, c := range copies {
-		source, back := sources[p.source], Bin(c.Offset/SamplesPerBin)
+		source, back := sources[p.source], timebase.Bin(c.Offset/SamplesPerBin)
 		if c.Offset%SamplesPerBin != 0 || back < 1 || back > p.bin || s.source != p.source {
 			continue
 		}
@@ -521,11 +522,13 @@ func (l *Listener) creditCopies(sources []*Source, s *section, p place, copies [
 
 // Due reports whether the listener is owed the frame of the section's present source,
 // in the measured window.
-func (s *section) Due(frame int64) bool { return !s.moved && s.listener.due(s.source, Bin(frame)) }
+func (s *section) Due(frame int64) bool {
+	return !s.moved && s.listener.due(s.source, timebase.Bin(frame))
+}
 
 // due reports whether the listener is owed a source's frame, in the measured
 // window.
-func (l *Listener) due(source int, b Bin) bool {
+func (l *Listener) due(source int, b timebase.Bin) bool {
 	return l.counting && b >= l.from && b < l.until && l.ledger.inSteady(b) && l.ledger.list()[source].owes(b)
 }
 
@@ -538,10 +541,10 @@ func (l *Listener) silence(at, late time.Duration) {
 	if l.counting && l.own < 0 && b > a {
 		gap := b - a
 		// Speech is known by the bin, so only a longer gap can hold silence.
-		if gap > 2*BinLength {
+		if gap > 2*timebase.BinLength {
 			// Whole bins only: the two at the ends are partly in the gap.
-			quiet := l.quietBins + l.ledger.quiet(max(BinAt(a)+1, l.quietTo), BinAt(b))
-			gap -= time.Duration(quiet) * BinLength
+			quiet := l.quietBins + l.ledger.quiet(max(timebase.BinAt(a)+1, l.quietTo), timebase.BinAt(b))
+			gap -= time.Duration(quiet) * timebase.BinLength
 		}
 		l.received.gap = max(l.received.gap, gap)
 		l.received.gapNow = max(l.received.gapNow, gap-late)
@@ -553,10 +556,10 @@ func (l *Listener) silence(at, late time.Duration) {
 
 // remember counts the bins before b of the present silence in which nobody
 // spoke: the sources' ledgers forget them.
-func (l *Listener) remember(b Bin) {
+func (l *Listener) remember(b timebase.Bin) {
 	from, until := l.ledger.aggregator.steady()
 	b = min(b, until)
-	first := max(BinAt(max(l.latest, from.Start()))+1, l.quietTo)
+	first := max(timebase.BinAt(max(l.latest, from.Start()))+1, l.quietTo)
 	if l.own >= 0 || b <= first {
 		return
 	}
@@ -591,7 +594,7 @@ func (l *Listener) finish(now time.Duration) {
 	from := l.ledger.settled - aftermath
 	doubtful, dropped := doubts.within(l.ledger, from, now)
 	inDoubt := l.hears(doubtful, from, now) || l.playedInDoubt(l.epochFrom.Start()-aftermath, now)
-	l.epoch(BinAt(now), l.lostJoin || inDoubt && in, dropped && in)
+	l.epoch(timebase.BinAt(now), l.lostJoin || inDoubt && in, dropped && in)
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)
 		l.ledger.aggregator.audiences.close(l)

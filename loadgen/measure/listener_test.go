@@ -9,13 +9,14 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestListenerCountsEveryPacketWithItsLatency(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 600, 3*time.Millisecond) // loops after 100 frames
 	l := s.listener(3)
-	for b := range Bin(900) {
+	for b := range timebase.Bin(900) {
 		l.Receive(s.say(m, b))
 	}
 	totals := s.finish()
@@ -34,7 +35,7 @@ func TestListenerCountsLossAndDuplicatesOnce(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(205) {
+	for b := range timebase.Bin(205) {
 		p := s.say(m, b)
 		if b >= 105 && b < 115 {
 			continue
@@ -56,7 +57,7 @@ func TestListenerCountsReorderedPackets(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := Bin(0); b < 100; b += 2 {
+	for b := timebase.Bin(0); b < 100; b += 2 {
 		first, second := s.say(m, b), s.say(m, b+1)
 		l.Receive(second)
 		l.Receive(first)
@@ -76,12 +77,12 @@ func TestNewTalkerOfASectionIsNotOutOfOrder(t *testing.T) {
 	}
 	first, second := s.source(speechClip(700), 0, 0), s.source(other, 0, 0)
 	l := s.listener(1)
-	for b := range Bin(100) {
+	for b := range timebase.Bin(100) {
 		p := s.say(first, b)
 		p.Sequence += 30_000
 		l.Receive(p)
 	}
-	for b := Bin(100); b < 200; b += 2 {
+	for b := timebase.Bin(100); b < 200; b += 2 {
 		now, next := s.say(second, b), s.say(second, b+1)
 		now.Talker, next.Talker = 8, 8
 		if b == 150 {
@@ -99,7 +100,7 @@ func TestListenerJoiningInSilenceIsMeasuredOnceSpeechIdentifiesTheFrame(t *testi
 	s := newScene(t)
 	m := s.source(withSilence(speechClip(700), 0, 150), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(300) {
+	for b := range timebase.Bin(300) {
 		l.Receive(s.say(m, b))
 	}
 	totals := s.finish()
@@ -115,7 +116,7 @@ func TestLongSilenceIsCredited(t *testing.T) {
 	s := newScene(t)
 	m := s.source(withSilence(speechClip(2000), 0, 600), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(800) {
+	for b := range timebase.Bin(800) {
 		l.Receive(s.say(m, b))
 		s.settle((b + 1).Start())
 	}
@@ -128,7 +129,7 @@ func TestLatencyAroundLoopedSilence(t *testing.T) {
 	s := newScene(t)
 	m := s.source(withSilence(speechClip(400), 100, 350), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(1200) {
+	for b := range timebase.Bin(1200) {
 		p := s.say(m, b)
 		p.At += 300 * time.Millisecond // far more than a frame of silence
 		l.Receive(p)
@@ -144,7 +145,7 @@ func TestSilenceAloneHasNoLatency(t *testing.T) {
 	s := newScene(t)
 	m := s.source(withSilence(speechClip(400), 0, 400), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(600) {
+	for b := range timebase.Bin(600) {
 		p := s.say(m, b)
 		if b >= 100 { // any of the frames before may be meant
 			l.Receive(p)
@@ -160,7 +161,7 @@ func TestClipShorterThanLatenessIsAmbiguous(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(100), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(300) {
+	for b := range timebase.Bin(300) {
 		p := s.say(m, b)
 		if b >= 200 { // two loops may be meant
 			l.Receive(p)
@@ -175,7 +176,7 @@ func TestSourcesWithTheSameSilenceAreSeparatedByTalker(t *testing.T) {
 	silent := withSilence(speechClip(700), 100, 200)
 	first, second := s.source(silent, 0, 0), s.source(silent, 20, 10*time.Millisecond)
 	l := s.listener(1)
-	for b := range Bin(300) {
+	for b := range timebase.Bin(300) {
 		one, other := s.say(first, b), s.say(second, b)
 		other.Talker = 8
 		if b < 150 {
@@ -194,7 +195,7 @@ func TestUnknownPayloadIsUnrecognised(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(100) {
+	for b := range timebase.Bin(100) {
 		p := s.say(m, b)
 		if b == 50 {
 			p.Payload = []byte("forged")
@@ -211,28 +212,28 @@ func TestSilenceOfAServerIsForeignOnlyInThePlaceOfSpeech(t *testing.T) {
 	blank := append([]byte{0xf8, 0xff, 0xfe}, make([]byte, 77)...)
 	for _, c := range []struct {
 		sentence string
-		silent   func(b Bin) bool // the server sends silence
-		says     func(b Bin) bool // the mic sends
+		silent   func(b timebase.Bin) bool // the server sends silence
+		says     func(b timebase.Bin) bool // the mic sends
 		foreign  uint64
 	}{
 		{"silence before the first word is no other audio",
-			func(b Bin) bool { return b < 50 }, func(b Bin) bool { return b >= 50 }, 0},
+			func(b timebase.Bin) bool { return b < 50 }, func(b timebase.Bin) bool { return b >= 50 }, 0},
 		{"nor is a second of it after the last",
-			func(b Bin) bool { return b >= 220 && b < 270 }, func(b Bin) bool { return b < 200 }, 0},
+			func(b timebase.Bin) bool { return b >= 220 && b < 270 }, func(b timebase.Bin) bool { return b < 200 }, 0},
 		{"nor after each of several mutes",
-			func(b Bin) bool { return b%200 >= 120 && b%200 < 170 }, func(b Bin) bool { return b%200 < 100 }, 0},
+			func(b timebase.Bin) bool { return b%200 >= 120 && b%200 < 170 }, func(b timebase.Bin) bool { return b%200 < 100 }, 0},
 		{"what is said and replaced by silence is, but for what a mute may take",
-			func(b Bin) bool { return b >= 100 && b < 140 }, func(Bin) bool { return true }, 40 - maxReplaced},
+			func(b timebase.Bin) bool { return b >= 100 && b < 140 }, func(timebase.Bin) bool { return true }, 40 - maxReplaced},
 		{"silence for ever is, but for its first one and a half seconds",
-			func(b Bin) bool { return b >= 120 }, func(b Bin) bool { return b < 100 }, 400 - 120 - maxSilent},
+			func(b timebase.Bin) bool { return b >= 120 }, func(b timebase.Bin) bool { return b < 100 }, 400 - 120 - maxSilent},
 		{"silence in place of everything is, too",
-			func(Bin) bool { return true }, func(Bin) bool { return true }, 400 - maxSilent},
+			func(timebase.Bin) bool { return true }, func(timebase.Bin) bool { return true }, 400 - maxSilent},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(700), 0, 0)
 			l := s.listener(1)
-			for b := range Bin(400) {
+			for b := range timebase.Bin(400) {
 				p := Packet{Sequence: uint16(b), Timestamp: uint32(b) * SamplesPerBin, Talker: 7, At: b.Start() + 5*time.Millisecond}
 				says := c.says(b)
 				if says {
@@ -273,7 +274,7 @@ func TestSilenceOfTheServersOwnIsNoAudio(t *testing.T) {
 			s := newScene(t)
 			m := s.source(c.clip, 0, 0)
 			l := s.listener(1)
-			for b := range Bin(100) {
+			for b := range timebase.Bin(100) {
 				p := s.say(m, b)
 				if b >= 50 && b < 70 { // the server mutes the speaker
 					p.Payload = c.payload
@@ -298,7 +299,7 @@ func TestVoicesAreTheSourcesThatHaveSentAndStillMay(t *testing.T) {
 	assert.Equal(t, 1, s.ledger.Voices())
 	s.say(silent, 2)
 	assert.Equal(t, 2, s.ledger.Voices())
-	speaks.Decided(Never)
+	speaks.Decided(timebase.Never)
 	assert.Equal(t, 1, s.ledger.Voices(), "one has left")
 }
 
@@ -317,9 +318,9 @@ func TestSilentListenerIsLossFromItsDeadline(t *testing.T) {
 	m := s.source(speechClip(700), 0, 0)
 	l := s.ledger.AddListener(1, Labels{})
 	l.Expect(0, 0, 0+10*time.Second)
-	l.Connected(Bin(50).Start())
+	l.Connected(timebase.Bin(50).Start())
 	s.steady(0)
-	for b := range Bin(600) {
+	for b := range timebase.Bin(600) {
 		s.say(m, b)
 		s.settle((b + 1).Start())
 	}
@@ -337,10 +338,10 @@ func TestListenerCountsPacketsBeforeConnected(t *testing.T) {
 	m := s.source(speechClip(700), 0, 0)
 	l := s.ledger.AddListener(1, Labels{})
 	s.steady(0)
-	for b := range Bin(100) {
+	for b := range timebase.Bin(100) {
 		l.Receive(s.say(m, b))
 	}
-	l.Connected(Bin(10).Start())
+	l.Connected(timebase.Bin(10).Start())
 	assert.Equal(t, metric.Rate{Passes: 90, Total: 90}, rate(t, s.finish(), "delivered"))
 }
 
@@ -348,7 +349,7 @@ func TestListenerStopsCountingWhenItLeaves(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(200) {
+	for b := range timebase.Bin(200) {
 		p := s.say(m, b)
 		if b == 100 {
 			l.Left(b.Start())
@@ -365,7 +366,7 @@ func TestLatencyIsOfTheMeasuredWindowOnly(t *testing.T) {
 	m := s.source(speechClip(700), 0, 0)
 	l := s.ledger.AddListener(1, Labels{})
 	l.Connected(0)
-	for b := range Bin(100) {
+	for b := range timebase.Bin(100) {
 		if b == 40 {
 			s.steady(b.Start())
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/mark"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
@@ -113,8 +114,8 @@ func (s *markedSection) take(p Packet) {
 	s.detector.Codes(*l.ledger.codes.Load())
 	sources := l.ledger.list() // no fewer than codes
 	expected := func(code int) (place int, sends bool) {
-		m, now := sources[code], BinAt(max(p.At, 0))
-		last := Bin(m.last.Load())
+		m, now := sources[code], timebase.BinAt(max(p.At, 0))
+		last := timebase.Bin(m.last.Load())
 		return (m.position(now) + 1) * mark.Hop, last >= 0 && last > now-bucketBins
 	}
 	if gap > 0 {
@@ -155,8 +156,8 @@ func (s *markedSection) found(f mark.Finding) {
 		return
 	}
 	// The frame that it is may be the one of this period or of one before.
-	m, now := sources[f.Code], BinAt(max(h.at, 0))
-	back := Bin((m.position(now)-f.Frame)%mark.Frames+mark.Frames) % mark.Frames
+	m, now := sources[f.Code], timebase.BinAt(max(h.at, 0))
+	back := timebase.Bin((m.position(now)-f.Frame)%mark.Frames+mark.Frames) % mark.Frames
 	b := now - back
 	if !m.has(b) {
 		return
@@ -180,17 +181,17 @@ func (s *markedSection) found(f mark.Finding) {
 }
 
 // got reports whether a frame of a source has been heard already.
-func (l *Listener) got(source int, b Bin) bool {
-	return source < len(l.heard) && l.heard[source][word(b)]&(1<<uint(b%wordBins)) != 0
+func (l *Listener) got(source int, b timebase.Bin) bool {
+	return source < len(l.heard) && l.heard[source][word(b)]&(1<<uint(b%timebase.WordBins)) != 0
 }
 
 // perhaps enters that a frame may have come: it counts as lost in the worst case alone.
-func (l *Listener) perhaps(source int, b Bin) {
+func (l *Listener) perhaps(source int, b timebase.Bin) {
 	for len(l.marked.weak) <= source {
 		l.marked.weak = append(l.marked.weak, [words]uint64{})
 	}
-	if int64(b/wordBins) >= l.settled {
-		l.marked.weak[source][word(b)] |= 1 << uint(b%wordBins)
+	if int64(b/timebase.WordBins) >= l.settled {
+		l.marked.weak[source][word(b)] |= 1 << uint(b%timebase.WordBins)
 		l.cell.weakMarks.Add(1)
 	}
 }
@@ -257,6 +258,6 @@ func (s *markedSection) inDoubt(n uint64) {
 
 // unmarkedInDoubt reports whether marks that were not found in [from, until) may be missing by
 // the generator's doing: a server mixed pieces of what it sent.
-func (l *Listener) unmarkedInDoubt(from, until Bin) bool {
+func (l *Listener) unmarkedInDoubt(from, until timebase.Bin) bool {
 	return l.ledger.marked && l.ledger.aggregator.doubts.spliced(l.ledger, from.Start()-aftermath, until.Start())
 }

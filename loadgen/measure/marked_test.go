@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/testaudio"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // markedScene is a room whose one source's audio is marked.
@@ -31,26 +32,26 @@ func TestMarkedAudioIsRecognisedWhateverThePacketsSay(t *testing.T) {
 	for _, c := range []struct {
 		sentence string
 		// change makes of a packet of 20 ms what comes, and says how much later.
-		change  func(b Bin, p *Packet) (come bool, late time.Duration)
+		change  func(b timebase.Bin, p *Packet) (come bool, late time.Duration)
 		share   float64 // delivered
 		latency float64 // p(50), in ms
 		foreign bool
 	}{
-		{"all of it came", func(Bin, *Packet) (bool, time.Duration) { return true, 0 }, 1, 5, false},
-		{"it came late", func(Bin, *Packet) (bool, time.Duration) { return true, 500 * time.Millisecond }, 1, 505, false},
-		{"a tenth did not come", func(b Bin, _ *Packet) (bool, time.Duration) { return b%10 != 9, 0 }, 0.9, 5, false},
-		{"pairs of packets came in the wrong order", func(b Bin, _ *Packet) (bool, time.Duration) {
+		{"all of it came", func(timebase.Bin, *Packet) (bool, time.Duration) { return true, 0 }, 1, 5, false},
+		{"it came late", func(timebase.Bin, *Packet) (bool, time.Duration) { return true, 500 * time.Millisecond }, 1, 505, false},
+		{"a tenth did not come", func(b timebase.Bin, _ *Packet) (bool, time.Duration) { return b%10 != 9, 0 }, 0.9, 5, false},
+		{"pairs of packets came in the wrong order", func(b timebase.Bin, _ *Packet) (bool, time.Duration) {
 			return true, time.Duration(1-b%2) * 25 * time.Millisecond
 		}, 1, 5, false},
-		{"it is what nobody said", func(b Bin, p *Packet) (bool, time.Duration) {
+		{"it is what nobody said", func(b timebase.Bin, p *Packet) (bool, time.Duration) {
 			p.Payload = other.Frames[int(b)%len(other.Frames)].Payload
 			return true, 0
 		}, 0, 0, true},
-		{"it is silent", func(_ Bin, p *Packet) (bool, time.Duration) {
+		{"it is silent", func(_ timebase.Bin, p *Packet) (bool, time.Duration) {
 			p.Payload = []byte{0xf8, 0xff, 0xfe}
 			return true, 0
 		}, 0, 0, false},
-		{"it is no Opus", func(_ Bin, p *Packet) (bool, time.Duration) {
+		{"it is no Opus", func(_ timebase.Bin, p *Packet) (bool, time.Duration) {
 			p.Payload = []byte{3}
 			return true, 0
 		}, 0, 0, true},
@@ -73,7 +74,7 @@ func TestMarkedAudioIsRecognisedWhateverThePacketsSay(t *testing.T) {
 // has no mark is in doubt then, and not what nobody sent.
 func TestMarkedAudioWithoutAMarkIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T) {
 	other := testaudio.Clip(t, "guest.ogg")
-	unmarked := func(b Bin, p *Packet) (bool, time.Duration) {
+	unmarked := func(b timebase.Bin, p *Packet) (bool, time.Duration) {
 		if b >= 150 && b < 250 {
 			p.Payload = other.Frames[int(b)%len(other.Frames)].Payload
 		}
@@ -130,7 +131,7 @@ func TestMarkedAudioIsLaterAfterTheGeneratorWasLate(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			totals := playMarked(t, func(s *scene) { s.ledger.list()[0].setLate(0, int32(c.sent/time.Microsecond)) },
-				func(b Bin, _ *Packet) (bool, time.Duration) {
+				func(b timebase.Bin, _ *Packet) (bool, time.Duration) {
 					if b < 150 {
 						return true, 0
 					}
@@ -144,14 +145,14 @@ func TestMarkedAudioIsLaterAfterTheGeneratorWasLate(t *testing.T) {
 }
 
 // playMarked plays 8 s of marked audio to a listener, and some more that is not counted.
-func playMarked(t *testing.T, strike func(*scene), change func(b Bin, p *Packet) (come bool, late time.Duration)) Totals {
+func playMarked(t *testing.T, strike func(*scene), change func(b timebase.Bin, p *Packet) (come bool, late time.Duration)) Totals {
 	t.Helper()
 	s, m := markedScene(t)
 	l := s.listener(1)
 	strike(s)
 	const counted, all = 400, 440
 	var onTheWay []Packet
-	for b := range Bin(all) {
+	for b := range timebase.Bin(all) {
 		p := s.say(m, b)
 		m.Sent(b, 0)
 		p.Sequence += 65_500 // which soon begins anew
@@ -160,7 +161,7 @@ func playMarked(t *testing.T, strike func(*scene), change func(b Bin, p *Packet)
 			onTheWay = append(onTheWay, p)
 		}
 		onTheWay = slices.DeleteFunc(onTheWay, func(p Packet) bool {
-			came := p.At <= b.Start()+BinLength || b == all-1
+			came := p.At <= b.Start()+timebase.BinLength || b == all-1
 			if came {
 				l.Receive(p)
 			}
@@ -177,7 +178,7 @@ func playMarked(t *testing.T, strike func(*scene), change func(b Bin, p *Packet)
 func TestWeakMarksAreInDoubt(t *testing.T) {
 	s, m := markedScene(t)
 	l := s.listener(1)
-	for b := range Bin(600) {
+	for b := range timebase.Bin(600) {
 		p := s.say(m, b)
 		m.Sent(b, 0)
 		if b%10 != 9 {

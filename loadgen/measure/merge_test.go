@@ -15,6 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // lawThresholds are thresholds on each kind of part of a metric.
@@ -75,7 +76,7 @@ func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one r
 		for f := range clip.Frames {
 			clip.Frames[f].Payload = fmt.Appendf(nil, "%d: frame %d", i, f)
 		}
-		first, offset := chance.IntN(700), time.Duration(chance.Int64N(int64(BinLength)))
+		first, offset := chance.IntN(700), time.Duration(chance.Int64N(int64(timebase.BinLength)))
 		for w, world := range all {
 			add := world.ledger.AddReplica
 			if w == 0 || i%n == w-1 {
@@ -138,7 +139,7 @@ func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one r
 		}
 	}
 	begin(Arrivals, 0)
-	for b := Bin(0); b < seconds*50; b++ {
+	for b := timebase.Bin(0); b < seconds*50; b++ {
 		now := b.Start()
 		switch b {
 		case 125:
@@ -159,7 +160,7 @@ func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one r
 		var arrivals []arrival
 		for i := range sourceCount {
 			mine := []int{0, i%n + 1} // the worlds that send it
-			if chance.IntN(40) == 0 || b/60%Bin(i+2) == 1 {
+			if chance.IntN(40) == 0 || b/60%timebase.Bin(i+2) == 1 {
 				for _, w := range mine {
 					all[w].sources[i].Decided(b + 1)
 				}
@@ -194,7 +195,7 @@ func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one r
 			}
 		}
 		if b%10 == 9 { // what was sent is told
-			horizon := never
+			horizon := timebase.Never
 			for i := range parts {
 				var own []*Source
 				for s := range sourceCount {
@@ -224,11 +225,11 @@ func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one r
 			tell()
 		}
 	}
-	stop := Bin(seconds * 50).Start()
+	stop := timebase.Bin(seconds * 50).Start()
 	for _, w := range all {
 		w.aggregator.Stop(stop)
 		w.ledger.Stop(stop)
-		w.ledger.Confirm(never)
+		w.ledger.Confirm(timebase.Never)
 		w.ledger.Finish(stop + time.Second)
 		w.aggregator.Finish(stop + time.Second)
 	}
@@ -372,7 +373,7 @@ func TestAPartThatCannotBeIsRefused(t *testing.T) {
 		assert.Error(t, NewMerger(NewAggregator(), []string{"a", "b"}).Add(0, c.part), c.sentence)
 	}
 	m := NewMerger(NewAggregator(), []string{"a", "b"})
-	phases := func(from Bin) Part {
+	phases := func(from timebase.Bin) Part {
 		return Part{Version: PartVersion, Before: 9, Phases: []PartPhase{{Steady, from, 100}}}
 	}
 	require.NoError(t, m.Add(0, phases(5)))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Merger enters the parts of several processes into one aggregator. A second is closed,
@@ -16,7 +18,7 @@ import (
 type Merger struct {
 	aggregator *Aggregator
 	parts      []progress
-	buckets    map[Bin]*closedBucket // told by some
+	buckets    map[timebase.Bin]*closedBucket // told by some
 	closed     int
 	loads      []Load // of seconds that are open still
 	ended      time.Duration
@@ -24,7 +26,7 @@ type Merger struct {
 
 // A progress is how far a process has told the run.
 type progress struct {
-	before Bin
+	before timebase.Bin
 	doubts Doubts
 	lost   bool
 	host   string
@@ -32,7 +34,7 @@ type progress struct {
 
 // NewMerger makes a merger for the processes on these machines, by their names.
 func NewMerger(into *Aggregator, hosts []string) *Merger {
-	m := &Merger{aggregator: into, buckets: map[Bin]*closedBucket{}}
+	m := &Merger{aggregator: into, buckets: map[timebase.Bin]*closedBucket{}}
 	for _, host := range hosts {
 		m.parts = append(m.parts, progress{host: host})
 	}
@@ -97,8 +99,8 @@ func (m *Merger) Load(l Load) {
 }
 
 // enterLoads enters what was used before a bin. The record's lock is held.
-func (m *Merger) enterLoads(before Bin) {
-	for len(m.loads) > 0 && BinAt(m.loads[0].Until) <= before {
+func (m *Merger) enterLoads(before timebase.Bin) {
+	for len(m.loads) > 0 && timebase.BinAt(m.loads[0].Until) <= before {
 		m.aggregator.record.enterLoad(m.loads[0])
 		m.loads = m.loads[1:]
 	}
@@ -118,12 +120,12 @@ func (m *Merger) Finish() {
 	r := m.aggregator.record
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.close(never)
+	m.close(timebase.Never)
 	m.loads = slices.DeleteFunc(m.loads, func(l Load) bool { return m.ended > 0 && l.Until > m.ended })
-	m.enterLoads(never)
+	m.enterLoads(timebase.Never)
 	r.ended = true
 	r.series.finish(m.ended)
-	r.settleQualities(never)
+	r.settleQualities(timebase.Never)
 }
 
 // adopt takes over the run's phases and marks, which are the same for all. The record's
@@ -185,8 +187,8 @@ func (m *Merger) advance() error {
 }
 
 // before is up to where all have told the run.
-func (m *Merger) before() Bin {
-	before := never
+func (m *Merger) before() timebase.Bin {
+	before := timebase.Never
 	for _, p := range m.parts {
 		if !p.lost {
 			before = min(before, p.before)
@@ -196,8 +198,8 @@ func (m *Merger) before() Bin {
 }
 
 // close closes the buckets before a bin, in order. The record's lock is held.
-func (m *Merger) close(before Bin) {
-	var due []Bin
+func (m *Merger) close(before timebase.Bin) {
+	var due []timebase.Bin
 	for from, b := range m.buckets {
 		if b.until <= before {
 			due = append(due, from)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // TestAThresholdIsCrossedInTheMergeAlone has workers of which none would cross a threshold on a count.
@@ -47,7 +48,7 @@ func TestASecondIsJudgedWhenAllHaveToldIt(t *testing.T) {
 	merged := NewAggregator()
 	merged.Follow([]metric.Threshold{thresholds})
 	m := NewMerger(merged, []string{"a", "b"})
-	part := func(before Bin, from Bin, passes uint64) Part {
+	part := func(before timebase.Bin, from timebase.Bin, passes uint64) Part {
 		return Part{
 			Version: PartVersion, Before: before, Phases: []PartPhase{{Steady, 0, 1000}},
 			Cells:   []PartCell{{Labels: Labels{Role: Audience}}},
@@ -87,10 +88,10 @@ func TestWhatProcessesUsedBelongsToItsPhase(t *testing.T) {
 	used := func(s int, cores float64, rss uint64) {
 		m.Load(Load{From: time.Duration(s) * time.Second, Until: time.Duration(s+1) * time.Second, ServerCPU: &cores, ServerRSS: rss})
 	}
-	tell := func(before, ended Bin) {
+	tell := func(before, ended timebase.Bin) {
 		p := Part{Version: PartVersion, Before: before, Phases: []PartPhase{{WarmUp, 0, 2 * second}}, Ended: ended.Start()}
 		if before >= 2*second {
-			p.Phases = append(p.Phases, PartPhase{Steady, 2 * second, never})
+			p.Phases = append(p.Phases, PartPhase{Steady, 2 * second, timebase.Never})
 		}
 		if ended > 0 {
 			p.Phases[1].Until = ended
@@ -130,17 +131,17 @@ func TestWhatProcessesUsedBelongsToItsPhase(t *testing.T) {
 // any more. What is left of the three is for the message and the coordinator, who looks every 200 ms.
 func TestASecondIsToldWithinThreeSeconds(t *testing.T) {
 	var latest time.Duration
-	for offset := time.Duration(0); offset < wordBins*BinLength; offset += 20 * time.Millisecond {
+	for offset := time.Duration(0); offset < timebase.WordBins*timebase.BinLength; offset += 20 * time.Millisecond {
 		s := newScene(t)
 		s.aggregator.Export()
 		s.ledger.Await()
 		l, m := s.listener(1), s.source(speechClip(500), 0, 0)
-		told, next := time.Second, Bin(0)
+		told, next := time.Second, timebase.Bin(0)
 		for now := time.Second + offset; now < 20*time.Second; now += time.Second {
 			for ; next.Start() < now; next++ {
 				l.Receive(s.say(m, next))
 			}
-			s.ledger.Confirm(BinAt(now - 400*time.Millisecond))
+			s.ledger.Confirm(timebase.BinAt(now - 400*time.Millisecond))
 			settled := s.ledger.Settle(now)
 			s.aggregator.Drain(now, settled)
 			s.aggregator.Drain(now+RetireAfter, settled)
@@ -159,7 +160,7 @@ func TestASecondIsToldWithinThreeSeconds(t *testing.T) {
 // TestAPhaseEndsWhereAllAgreeThoughItIsKnownLate has one of two processes wait for what the other says of the end
 // of the steady state, for longer than packets may be late.
 func TestAPhaseEndsWhereAllAgreeThoughItIsKnownLate(t *testing.T) {
-	const end = Bin(1043) // within a second and within a word
+	const end = timebase.Bin(1043) // within a second and within a word
 	for _, c := range []struct {
 		sentence string
 		late     time.Duration
@@ -173,7 +174,7 @@ func TestAPhaseEndsWhereAllAgreeThoughItIsKnownLate(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			merged := NewAggregator()
 			m := NewMerger(merged, []string{"a", "b"})
-			until := end + Bin(c.late/BinLength) + 100
+			until := end + timebase.Bin(c.late/timebase.BinLength) + 100
 			for i, late := range []time.Duration{c.late, 0} {
 				departing(t, end, late, until, c.held, func(p Part) { require.NoError(t, m.Add(i, p)) })
 			}
@@ -186,7 +187,7 @@ func TestAPhaseEndsWhereAllAgreeThoughItIsKnownLate(t *testing.T) {
 }
 
 // departing plays a process whose steady state ends with a bin, which is known late, and tells its parts.
-func departing(t *testing.T, end Bin, late time.Duration, until Bin, held bool, tell func(Part)) {
+func departing(t *testing.T, end timebase.Bin, late time.Duration, until timebase.Bin, held bool, tell func(Part)) {
 	s := newScene(t)
 	s.aggregator.Export()
 	told := func() {
@@ -195,13 +196,13 @@ func departing(t *testing.T, end Bin, late time.Duration, until Bin, held bool, 
 		}
 	}
 	l, source := s.listener(1), s.source(speechClip(1500), 0, 0)
-	for b := Bin(0); b < until; b++ {
+	for b := timebase.Bin(0); b < until; b++ {
 		if b == end && held {
 			s.aggregator.HoldOpen(end.Start())
 		}
-		if b == end+Bin(late/BinLength) {
+		if b == end+timebase.Bin(late/timebase.BinLength) {
 			require.NoError(t, s.aggregator.Begin(Departures, end.Start()))
-			s.aggregator.HoldOpen(Never.Start())
+			s.aggregator.HoldOpen(timebase.Never.Start())
 		}
 		l.Receive(s.say(source, b))
 		if b%50 == 49 {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -34,7 +35,7 @@ func TestDoubtTheStartOfATurn(t *testing.T) {
 				l.Connected(0)
 			}
 			s.steady(0)
-			for b := Bin(60); b < 400; b++ {
+			for b := timebase.Bin(60); b < 400; b++ {
 				p := s.say(m, b)
 				if b == 61 {
 					c.strike(s, m)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // An outbox holds what a record has closed and not yet told.
@@ -15,7 +16,7 @@ type outbox struct {
 	marks   int // told so far
 	ended   time.Duration
 	// before is up to where everything has been closed.
-	before Bin
+	before timebase.Bin
 }
 
 // A heardWord is the scores of the windows that end with a word.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // PartVersion is the version of the form of a [Part]. It rises with any change of it: only
@@ -19,7 +20,7 @@ type Part struct {
 	Version int `json:"v"`
 	// Before is up to where nothing of the run will be told any more, and Ended when the
 	// process ended the run; 0 while it goes on.
-	Before  Bin           `json:"before"`
+	Before  timebase.Bin  `json:"before"`
 	Ended   time.Duration `json:"ended,omitempty"`
 	Phases  []PartPhase   `json:"phases,omitempty"` // all of them so far
 	Marks   []Mark        `json:"marks,omitempty"`
@@ -35,15 +36,15 @@ type Part struct {
 
 // A PartPhase is a phase or a named span.
 type PartPhase struct {
-	Name  string `json:"name"`
-	From  Bin    `json:"from"`
-	Until Bin    `json:"until"`
+	Name  string       `json:"name"`
+	From  timebase.Bin `json:"from"`
+	Until timebase.Bin `json:"until"`
 }
 
 // A PartBucket is what listeners received of the frames sent in a second or less.
 type PartBucket struct {
-	From     Bin              `json:"from"`
-	Until    Bin              `json:"until"`
+	From     timebase.Bin     `json:"from"`
+	Until    timebase.Bin     `json:"until"`
 	Phases   uint64           `json:"phases"` // a bit each
 	Cells    []PartBucketCell `json:"cells,omitempty"`
 	Arrivals int              `json:"arrivals,omitempty"`

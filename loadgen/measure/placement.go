@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // maxAmbiguous is the share of packets that may stay without a latency.
@@ -11,7 +12,7 @@ const maxAmbiguous = 0.001
 
 // ambiguousWithin is how long before a packet came the frame may have been sent that a sound server
 // sent with it. It decides into which bucket a packet is entered that fits several frames.
-const ambiguousWithin = 10 * BinLength
+const ambiguousWithin = 10 * timebase.BinLength
 
 // A placement is how many packets were tied to the frame that they carry, and how many fit several.
 type placement struct{ placed, ambiguous uint64 }
@@ -58,12 +59,12 @@ func (c *closedCell) placement() placement { return placement{c.latency.packets(
 func (l *Listener) ambiguous(at time.Duration) {
 	l.cell.ambiguous.Add(1)
 	record := l.ledger.aggregator.record
-	last := record.at(BinAt(max(at, 0)))
+	last := record.at(timebase.BinAt(max(at, 0)))
 	if last == nil {
 		return
 	}
 	last.cells[l.cell.number].ambiguous.Add(1)
-	if first := record.at(BinAt(max(at-ambiguousWithin, 0))); first != nil && first.from != last.from {
+	if first := record.at(timebase.BinAt(max(at-ambiguousWithin, 0))); first != nil && first.from != last.from {
 		first.cells[l.cell.number].ambiguous.Add(1)
 	}
 }

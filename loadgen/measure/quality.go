@@ -8,6 +8,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/neteq"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // The E-model in its fullband form, ITU-T G.107.2 (2019), whose ratings go to
@@ -25,7 +26,7 @@ const (
 
 	// What is added to the delay from the intended sending to the play-out: the
 	// frame itself, and the codec's look-ahead of 6.5 ms (RFC 6716, section 2).
-	framing = BinLength + 6500*time.Microsecond
+	framing = timebase.BinLength + 6500*time.Microsecond
 
 	// highestOpinion is the highest score: ITU-T G.107 annex B.
 	highestOpinion = 4.5
@@ -78,20 +79,20 @@ func (p played) plus(o played) played {
 
 // epoch ends an epoch of about a second before bin end, in which what the jitter buffers did may
 // be in doubt, or packets may have been dropped.
-func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
+func (l *Listener) epoch(end timebase.Bin, doubtful, dropped bool) {
 	played, uncertain := l.sumPlayed(), l.ledger.uncertain.of(l.cell.Labels)
 	stolen := uncertain.stolen
 	doubtful = doubtful || dropped && l.minds()
 	from := l.epochFrom
 	if frames := time.Duration(l.played.frames); doubtful && frames > 0 {
 		// What is played in it was owed sooner.
-		from = max(0, from-BinAt(min(l.played.delay/frames+BinLength, playedBy))-1)
+		from = max(0, from-timebase.BinAt(min(l.played.delay/frames+timebase.BinLength, playedBy))-1)
 	}
 	l.inDoubt.set(from, end, doubtful)
 	if whole := l.epochFrom; doubtful {
 		l.allInDoubt.set(whole, end, true)
 	} else { // in it may have been played what was owed sooner
-		l.allInDoubt.set(max(0, whole-BinAt(playedBy)), end, false)
+		l.allInDoubt.set(max(0, whole-timebase.BinAt(playedBy)), end, false)
 	}
 	if now := played.less(l.played); doubtful {
 		l.excused = l.excused.plus(now)
@@ -117,8 +118,8 @@ func (l *Listener) epoch(end Bin, doubtful, dropped bool) {
 type doubtfulBins [words]uint64
 
 // set enters whether [from, until) is in doubt.
-func (d *doubtfulBins) set(from, until Bin, doubtful bool) {
-	for w := int64(from / wordBins); w <= int64((until-1)/wordBins) && from < until; w++ {
+func (d *doubtfulBins) set(from, until timebase.Bin, doubtful bool) {
+	for w := int64(from / timebase.WordBins); w <= int64((until-1)/timebase.WordBins) && from < until; w++ {
 		if d[w%words] &^= within(w, from, until); doubtful {
 			d[w%words] |= within(w, from, until)
 		}
@@ -149,7 +150,7 @@ func (l *Listener) linger(now played, lingering bool) time.Duration {
 
 // owedBetween is how many frames of [from, until) the listener is owed in the measured
 // window, as far as the ledger remembers.
-func (l *Listener) owedBetween(from, until Bin) (n uint64) {
+func (l *Listener) owedBetween(from, until timebase.Bin) (n uint64) {
 	if !l.counting {
 		return 0
 	}
@@ -162,7 +163,7 @@ func (l *Listener) owedBetween(from, until Bin) (n uint64) {
 		if i == l.own {
 			continue
 		}
-		for w := int64(from / wordBins); w <= int64((until-1)/wordBins); w++ {
+		for w := int64(from / timebase.WordBins); w <= int64((until-1)/timebase.WordBins); w++ {
 			owed, onset := m.spoke(w)
 			n += uint64(bits.OnesCount64(owed &^ onset & within(w, from, until)))
 		}
@@ -195,7 +196,7 @@ func (l *Listener) red() CopiedRate {
 }
 
 func (l *Listener) copiedRate(passes uint64) (r CopiedRate) {
-	missed := func(p played) uint64 { return uint64(p.concealed / BinLength) }
+	missed := func(p played) uint64 { return uint64(p.concealed / timebase.BinLength) }
 	r.Worst = metric.Rate{Passes: passes, Total: l.played.copies + missed(l.played)}
 	r.Best = r.Worst
 	r.Best.Total -= min(missed(l.excused), missed(l.played))
@@ -207,7 +208,7 @@ func (q quality) concealment() float64 { return q.concealed / float64(q.owed) }
 
 // gapsPerMinute is how many gaps there are in a minute of speech.
 func (q quality) gapsPerMinute() float64 {
-	return float64(q.gaps) / (time.Duration(q.bins) * BinLength).Minutes()
+	return float64(q.gaps) / (time.Duration(q.bins) * timebase.BinLength).Minutes()
 }
 
 // burstRatio is how much longer the stretches are than chance would make them:

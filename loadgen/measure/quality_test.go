@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -58,11 +59,11 @@ func TestMOSFallsWithLossAndDelay(t *testing.T) {
 
 // listened is what a listener's hearing comes to of a minute of speech: change
 // says what becomes of each packet, and whether it comes at all.
-func listened(t *testing.T, change func(Bin, *Packet) bool) Totals {
+func listened(t *testing.T, change func(timebase.Bin, *Packet) bool) Totals {
 	s := newScene(t)
 	m := s.source(speechClip(1500), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(3005) {
+	for b := range timebase.Bin(3005) {
 		p := s.say(m, b)
 		if change(b, &p) {
 			l.Receive(p)
@@ -77,25 +78,25 @@ func listened(t *testing.T, change func(Bin, *Packet) bool) Totals {
 func TestConcealedFramesAndGaps(t *testing.T) {
 	for _, c := range []struct {
 		name                  string
-		change                func(Bin, *Packet) bool
+		change                func(timebase.Bin, *Packet) bool
 		loss, concealed, gaps float64
 	}{
-		{"all comes", func(Bin, *Packet) bool { return true }, 0, 0, 0},
-		{"nothing comes", func(Bin, *Packet) bool { return false }, 100, 100, 1},
-		{"a frame in a hundred is lost, which is no gap", func(b Bin, _ *Packet) bool { return b%100 != 50 }, 1, 1, 0},
-		{"three frames in a row are, which is one", func(b Bin, _ *Packet) bool { return b%100 < 50 || b%100 > 52 }, 3, 3, 30},
-		{"a gap from one word into the next", func(b Bin, _ *Packet) bool { return b < 126 || b > 130 }, 100 * 5.0 / 3000, 100 * 5.0 / 3000, 1},
-		{"some are too late to be played, and lost though they came", func(b Bin, p *Packet) bool {
+		{"all comes", func(timebase.Bin, *Packet) bool { return true }, 0, 0, 0},
+		{"nothing comes", func(timebase.Bin, *Packet) bool { return false }, 100, 100, 1},
+		{"a frame in a hundred is lost, which is no gap", func(b timebase.Bin, _ *Packet) bool { return b%100 != 50 }, 1, 1, 0},
+		{"three frames in a row are, which is one", func(b timebase.Bin, _ *Packet) bool { return b%100 < 50 || b%100 > 52 }, 3, 3, 30},
+		{"a gap from one word into the next", func(b timebase.Bin, _ *Packet) bool { return b < 126 || b > 130 }, 100 * 5.0 / 3000, 100 * 5.0 / 3000, 1},
+		{"some are too late to be played, and lost though they came", func(b timebase.Bin, p *Packet) bool {
 			if b%1000 == 500 {
 				p.At += 300 * time.Millisecond
 			}
 			return true
 		}, 0, 0.1, 0},
-		{"all are late alike, which a buffer does not mind", func(_ Bin, p *Packet) bool {
+		{"all are late alike, which a buffer does not mind", func(_ timebase.Bin, p *Packet) bool {
 			p.At += 300 * time.Millisecond
 			return true
 		}, 0, 0, 0},
-		{"each is late by another delay, which it learns to wait for", func(b Bin, p *Packet) bool {
+		{"each is late by another delay, which it learns to wait for", func(b timebase.Bin, p *Packet) bool {
 			p.At += time.Duration(b*37%100) * time.Millisecond
 			return true
 		}, 0, 0, 0},
@@ -118,7 +119,7 @@ func TestConcealedCountsOneMissingVoiceAmongSeveral(t *testing.T) {
 	one, other := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 300, 0)
 	third := s.source(speechClip(700), 500, 0)
 	l := s.listener(2)
-	for b := range Bin(205) {
+	for b := range timebase.Bin(205) {
 		p, q := s.say(one, b), s.say(other, b)
 		s.say(third, b) // more than there are sections
 		q.Section, q.Talker = 1, 8

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
 	// bucketLength is how finely a run is kept at first, before its series is
 	// thinned out.
 	bucketLength = time.Second
-	bucketBins   = Bin(bucketLength / BinLength)
+	bucketBins   = timebase.Bin(bucketLength / timebase.BinLength)
 	// ahead is how far into the future buckets are made, so that no packet has to
 	// wait for one.
 	ahead = 2 * bucketBins
@@ -37,7 +38,7 @@ type record struct {
 	spare  []*bucketCell
 	spans  []span // by number: the bits of bucket.phases
 	marks  []Mark
-	until  Bin // where the table ends
+	until  timebase.Bin // where the table ends
 	ended  bool
 	series builder
 
@@ -67,7 +68,7 @@ type record struct {
 // A span is when a phase lasts. A phase has one at most.
 type span struct {
 	name        string
-	from, until Bin
+	from, until timebase.Bin
 }
 
 func newRecord() *record {
@@ -110,7 +111,7 @@ func (r *record) newCell() *bucketCell {
 
 // at is the bucket of a bin: of the frames so late that their bucket is closed, the
 // oldest that is open. It is nil once the record has ended.
-func (r *record) at(b Bin) *bucket {
+func (r *record) at(b timebase.Bin) *bucket {
 	if s := find(*r.table.Load(), b); s != nil {
 		return s
 	}
@@ -123,7 +124,7 @@ func (r *record) at(b Bin) *bucket {
 	return find(*r.table.Load(), b)
 }
 
-func find(table []bucket, b Bin) *bucket {
+func find(table []bucket, b timebase.Bin) *bucket {
 	if len(table) == 0 || b >= table[len(table)-1].until {
 		return nil
 	}
@@ -136,7 +137,7 @@ func find(table []bucket, b Bin) *bucket {
 }
 
 // extend makes buckets up to a bin. r.mu is held.
-func (r *record) extend(to Bin) {
+func (r *record) extend(to timebase.Bin) {
 	if r.until >= to {
 		return
 	}
@@ -144,7 +145,7 @@ func (r *record) extend(to Bin) {
 	for r.until < to {
 		end := (r.until/bucketBins + 1) * bucketBins
 		for _, p := range r.spans {
-			for _, edge := range []Bin{p.from, p.until} {
+			for _, edge := range []timebase.Bin{p.from, p.until} {
 				if edge > r.until && edge < end {
 					end = edge
 				}
@@ -160,7 +161,7 @@ func (r *record) extend(to Bin) {
 	r.table.Store(&table)
 }
 
-func (r *record) phasesAt(b Bin) (bits uint64) {
+func (r *record) phasesAt(b timebase.Bin) (bits uint64) {
 	for i, p := range r.spans {
 		if b >= p.from && b < p.until {
 			bits |= 1 << i
@@ -171,14 +172,14 @@ func (r *record) phasesAt(b Bin) (bits uint64) {
 
 // events is what happens at a moment; nil once the record has ended.
 func (r *record) events(at time.Duration) *bucketEvents {
-	if s := r.at(BinAt(max(at, 0))); s != nil {
+	if s := r.at(timebase.BinAt(max(at, 0))); s != nil {
 		return s.events
 	}
 	return nil
 }
 
 // phase begins a phase with bin b, and ends it with the bin before until.
-func (r *record) phase(name string, b, until Bin) error {
+func (r *record) phase(name string, b, until timebase.Bin) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := slices.IndexFunc(r.spans, func(p span) bool { return p.name == name })
@@ -195,7 +196,7 @@ func (r *record) phase(name string, b, until Bin) error {
 }
 
 // end ends a phase with the bin before b, unless it has ended before.
-func (r *record) end(name string, b Bin) {
+func (r *record) end(name string, b timebase.Bin) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.spans {
@@ -208,7 +209,7 @@ func (r *record) end(name string, b Bin) {
 
 // cut makes a bucket begin with bin b, and sets the open buckets' phases
 // anew. r.mu is held.
-func (r *record) cut(b Bin) {
+func (r *record) cut(b timebase.Bin) {
 	var table []bucket
 	for _, s := range *r.table.Load() {
 		if b > s.from && b < s.until {
@@ -243,10 +244,10 @@ const RetireAfter = 400 * time.Millisecond
 // drain closes the buckets that are settled, which are those before bin settled,
 // and makes new ones up to now. What it closes is taken into account with the
 // next drain, so that nobody is still at it.
-func (r *record) drain(now time.Duration, settled Bin) {
+func (r *record) drain(now time.Duration, settled timebase.Bin) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.extend(BinAt(now) + ahead)
+	r.extend(timebase.BinAt(now) + ahead)
 	for _, s := range r.retired {
 		r.take(s)
 	}
@@ -269,7 +270,7 @@ func (r *record) drain(now time.Duration, settled Bin) {
 func (r *record) finish(now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.extend(BinAt(now) + 1)
+	r.extend(timebase.BinAt(now) + 1)
 	r.ended = true
 	table := *r.table.Load()
 	r.table.Store(&[]bucket{})
@@ -282,9 +283,9 @@ func (r *record) finish(now time.Duration) {
 		}
 	}
 	r.retired = nil
-	r.settleQualities(never)
+	r.settleQualities(timebase.Never)
 	if r.outbox != nil {
-		r.outbox.before, r.outbox.ended = never, now
+		r.outbox.before, r.outbox.ended = timebase.Never, now
 		return
 	}
 	r.series.finish(now)
@@ -292,7 +293,7 @@ func (r *record) finish(now time.Duration) {
 
 // closedUntil is where the first bucket begins that has not been taken into account. r.mu
 // is held, and nothing is retired.
-func (r *record) closedUntil() Bin {
+func (r *record) closedUntil() timebase.Bin {
 	if table := *r.table.Load(); len(table) > 0 {
 		return table[0].from
 	}
@@ -300,8 +301,8 @@ func (r *record) closedUntil() Bin {
 }
 
 // settleQualities judges the windows that are settled. r.mu is held.
-func (r *record) settleQualities(settled Bin) {
-	until := never
+func (r *record) settleQualities(settled timebase.Bin) {
+	until := timebase.Never
 	if n := r.number(Steady); n >= 0 {
 		until = r.spans[n].until
 	}

@@ -3,6 +3,8 @@ package measure
 import (
 	"slices"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A reopening is that a listener's ear was lost, and another is being opened.
@@ -67,11 +69,11 @@ func (l *Listener) heardBefore(sent time.Duration) bool {
 
 // quietSince is for how long nobody else spoke since a moment within the present silence.
 func (l *Listener) quietSince(from, until time.Duration) time.Duration {
-	first, last := BinAt(max(from, 0))+1, BinAt(max(until, 0))
+	first, last := timebase.BinAt(max(from, 0))+1, timebase.BinAt(max(until, 0))
 	if l.own >= 0 {
-		return time.Duration(quiet(slices.Delete(slices.Clone(l.ledger.list()), l.own, l.own+1), first, last)) * BinLength
+		return time.Duration(quiet(slices.Delete(slices.Clone(l.ledger.list()), l.own, l.own+1), first, last)) * timebase.BinLength
 	}
-	return time.Duration(l.quietBins+l.ledger.quiet(max(first, l.quietTo), last)) * BinLength
+	return time.Duration(l.quietBins+l.ledger.quiet(max(first, l.quietTo), last)) * timebase.BinLength
 }
 
 // Heard is closed when the other ear has had its first packet.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // Another ear has sequence numbers and time stamps of its own. What it brings counts, what was
@@ -18,19 +19,19 @@ func TestReopenedEarGoesOnWithTheAccount(t *testing.T) {
 		quiet bool // from bin 120 to 140 nobody speaks
 		took  time.Duration
 	}{
-		{"somebody speaks all the time", false, 51 * BinLength},
-		{"nobody is missed while nobody speaks", true, 31 * BinLength},
+		{"somebody speaks all the time", false, 51 * timebase.BinLength},
+		{"nobody is missed while nobody speaks", true, 31 * timebase.BinLength},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(700), 0, 0)
 			l := s.listener(1)
-			for b := range Bin(100) {
+			for b := range timebase.Bin(100) {
 				l.Receive(s.say(m, b))
 			}
 			lost := uint64(0)
 			var other Reopening
-			for b := Bin(100); b < 200; b++ {
+			for b := timebase.Bin(100); b < 200; b++ {
 				if c.quiet && b >= 120 && b < 140 {
 					s.end = b + 1
 					continue
@@ -74,16 +75,16 @@ func TestReopenedEarRepeatsWhatTheOtherHadBrought(t *testing.T) {
 		p.Sequence, p.Timestamp = p.Sequence+30_000, p.Timestamp+77_777
 		return p
 	}
-	for b := range Bin(110) {
+	for b := range timebase.Bin(110) {
 		l.Receive(s.say(m, b))
 	}
 	l.Reopen(s.packet(m, 109).At)
-	for b := Bin(105); b < 110; b++ {
+	for b := timebase.Bin(105); b < 110; b++ {
 		p := other(s.packet(m, b))
 		p.At += 100 * time.Millisecond
 		l.Receive(p)
 	}
-	for b := Bin(110); b < 200; b++ {
+	for b := timebase.Bin(110); b < 200; b++ {
 		p := other(s.say(m, b))
 		p.At += 100 * time.Millisecond
 		l.Receive(p)
@@ -103,7 +104,7 @@ func TestReopenedEarOnStageMissesOnlyOthers(t *testing.T) {
 	own, other := s.source(speechClip(700), 0, 0), s.source(speechClip(600), 0, 0)
 	l := s.listener(1)
 	l.Speaks(own)
-	for b := range Bin(400) {
+	for b := range timebase.Bin(400) {
 		s.say(own, b)
 		if b < 50 || b >= 300 {
 			p := s.say(other, b)
@@ -115,6 +116,6 @@ func TestReopenedEarOnStageMissesOnlyOthers(t *testing.T) {
 	}
 	opened := l.Reopen(own.Intended(200))
 	from, until, quiet := opened.Times(own.Intended(350))
-	assert.Equal(t, 150*BinLength, until-from)
-	assert.InDelta(t, 100*BinLength, quiet, float64(2*BinLength), "until bin 300 nobody else speaks")
+	assert.Equal(t, 150*timebase.BinLength, until-from)
+	assert.InDelta(t, 100*timebase.BinLength, quiet, float64(2*timebase.BinLength), "until bin 300 nobody else speaks")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A room's sources may be spread over processes. Each process has all of them in its
@@ -18,9 +19,9 @@ import (
 // A Told is what a source sent, as it goes to the other processes: of each word of bins
 // that has changed what it holds.
 type Told struct {
-	Last  Bin         `json:"last"` // the latest bin that was sent in
-	Words []ToldWord  `json:"words,omitempty"`
-	Late  []ToldFrame `json:"late,omitempty"`
+	Last  timebase.Bin `json:"last"` // the latest bin that was sent in
+	Words []ToldWord   `json:"words,omitempty"`
+	Late  []ToldFrame  `json:"late,omitempty"`
 	// Silent is since when the source is not to be heard; 0 is not so.
 	Silent time.Duration `json:"silent,omitempty"`
 }
@@ -35,9 +36,9 @@ type ToldWord struct {
 
 // A ToldFrame is how late a frame went out at most, and how much less that may have been.
 type ToldFrame struct {
-	Bin    Bin   `json:"b"`
-	Late   int32 `json:"us"`
-	Within int32 `json:"within,omitempty"`
+	Bin    timebase.Bin `json:"b"`
+	Late   int32        `json:"us"`
+	Within int32        `json:"within,omitempty"`
 }
 
 const (
@@ -60,16 +61,16 @@ type toldWords struct {
 func (r *Ledger) Await() { r.awaits = true }
 
 // Confirm enters that all processes have told what they sent before a bin.
-func (r *Ledger) Confirm(horizon Bin) {
+func (r *Ledger) Confirm(horizon timebase.Bin) {
 	r.horizon.Store(max(r.horizon.Load(), int64(horizon)))
 }
 
 // Horizon is the bin before which all is known that was sent.
-func (r *Ledger) Horizon() Bin { return Bin(r.horizon.Load()) }
+func (r *Ledger) Horizon() timebase.Bin { return timebase.Bin(r.horizon.Load()) }
 
 // Processed is the time before which whatever came has been looked at.
 func (r *Ledger) Processed() time.Duration {
-	return Bin(r.processed.Load()).Start()
+	return timebase.Bin(r.processed.Load()).Start()
 }
 
 // AddReplica adds a source that another process sends.
@@ -85,18 +86,15 @@ func (r *Ledger) AddReplica(c *speech.Clip, code *mark.Code, first int, offset t
 }
 
 // Decided enters that the source sends nothing more before bin next. Whoever sends calls
-// it, with rising bins, and with [Never] at the end.
-func (m *Source) Decided(next Bin) { m.next.Store(int64(next)) }
-
-// Never is a bin after every run.
-const Never = never
+// it, with rising bins, and with [timebase.Never] at the end.
+func (m *Source) Decided(next timebase.Bin) { m.next.Store(int64(next)) }
 
 // Horizon is the bin before which it is decided, at a time, what the sources of this
 // process send: those that begin to send later do so with later bins.
-func Horizon(sources []*Source, now time.Duration) Bin {
-	horizon := BinAt(max(now, 0))
+func Horizon(sources []*Source, now time.Duration) timebase.Bin {
+	horizon := timebase.BinAt(max(now, 0))
 	for _, m := range sources {
-		horizon = min(horizon, Bin(m.next.Load()))
+		horizon = min(horizon, timebase.Bin(m.next.Load()))
 	}
 	return max(horizon-undecided, 0)
 }
@@ -104,7 +102,7 @@ func Horizon(sources []*Source, now time.Duration) Bin {
 // Tell returns what the source has sent, and has not been told yet; false if there is
 // nothing. It is called by one goroutine at a time.
 func (m *Source) Tell() (t Told, news bool) {
-	t.Last = Bin(m.last.Load())
+	t.Last = timebase.Bin(m.last.Load())
 	t.Silent = m.silence.since()
 	if t.Silent != m.told.silent {
 		m.told.silent, news = t.Silent, true
@@ -112,7 +110,7 @@ func (m *Source) Tell() (t Told, news bool) {
 	if t.Last < 0 {
 		return t, news
 	}
-	last := int64(t.Last / wordBins)
+	last := int64(t.Last / timebase.WordBins)
 	for w := max(last-tellWords+1, 0); w <= last; w++ {
 		i := int(w % words)
 		now := ToldWord{w, m.sent[i].Load(), m.owed[i].Load(), m.onset[i].Load()}
@@ -121,7 +119,7 @@ func (m *Source) Tell() (t Told, news bool) {
 			t.Words = append(t.Words, now)
 		}
 	}
-	for b := max(t.Last-2*wordBins, 0); b <= t.Last; b++ {
+	for b := max(t.Last-2*timebase.WordBins, 0); b <= t.Last; b++ {
 		late := m.lateness[b%ringBins].Load()
 		if known := &m.told.late[b%ringBins]; *known != late && late != inTheAir {
 			*known = late
@@ -134,16 +132,16 @@ func (m *Source) Tell() (t Told, news bool) {
 // Hear enters what another process tells of a replica, whose clock may be wrong by so
 // much. One goroutine at a time calls it.
 func (m *Source) Hear(t Told, apart time.Duration) error {
-	last := Bin(m.last.Load())
-	if t.Last < last || t.Last >= never {
+	last := timebase.Bin(m.last.Load())
+	if t.Last < last || t.Last >= timebase.Never {
 		return fmt.Errorf("what a source sent goes back from bin %d to %d", last, t.Last)
 	}
 	m.apart.Store(int64(apart))
 	if apart > 0 {
 		m.aggregator.apart.Store(true)
 	}
-	newest := t.Last / wordBins
-	for w := max(last/wordBins+1, newest-words+1); w <= newest; w++ {
+	newest := t.Last / timebase.WordBins
+	for w := max(last/timebase.WordBins+1, newest-words+1); w <= newest; w++ {
 		i := int(w % words)
 		m.sent[i].Store(0)
 		m.owed[i].Store(0)
@@ -154,7 +152,7 @@ func (m *Source) Hear(t Told, apart time.Duration) error {
 		m.began[b%ringBins].Store(0)
 	}
 	for _, w := range t.Words {
-		if w.Word < 0 || w.Word > int64(t.Last/wordBins) || w.Word <= int64(t.Last/wordBins)-words {
+		if w.Word < 0 || w.Word > int64(t.Last/timebase.WordBins) || w.Word <= int64(t.Last/timebase.WordBins)-words {
 			return fmt.Errorf("what a source sent is of word %d, and its last bin is %d", w.Word, t.Last)
 		}
 		i := int(w.Word % words)
@@ -201,10 +199,10 @@ func (m *Source) HeardAt(at time.Duration) {
 
 // Silenced is since when the source is not to be heard, and the bins of its frames that
 // somebody of this process heard all the same.
-func (m *Source) Silenced() (since time.Duration, bins []Bin) { return m.silence.bins() }
+func (m *Source) Silenced() (since time.Duration, bins []timebase.Bin) { return m.silence.bins() }
 
 // HeardSilenced enters those that another process heard since the source was to be silent.
-func (m *Source) HeardSilenced(since time.Duration, bins []Bin) {
+func (m *Source) HeardSilenced(since time.Duration, bins []timebase.Bin) {
 	m.silence.enter(m, since, bins)
 }
 
@@ -236,7 +234,7 @@ func (a *Aggregator) ahead() time.Duration {
 }
 
 // bins are those in which something passed, in order, and since when nothing should.
-func (s *silence) bins() (since time.Duration, bins []Bin) {
+func (s *silence) bins() (since time.Duration, bins []timebase.Bin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for p := range s.passed {

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // saidWithin is how long ago another room has to have sent a frame at most, so that a packet
@@ -56,8 +58,8 @@ func (a *Aggregator) saidElsewhere(here *Ledger, p Packet) bool {
 // sentWithin reports whether the source sent its clip's frame at a position at most
 // saidWithin before a time.
 func (m *Source) sentWithin(position int, at time.Duration) bool {
-	oldest := BinAt(max(at-saidWithin, 0))
-	for b := BinAt(max(at, 0)); b >= oldest; b-- {
+	oldest := timebase.BinAt(max(at-saidWithin, 0))
+	for b := timebase.BinAt(max(at, 0)); b >= oldest; b-- {
 		if m.position(b) == position && m.has(b) && m.Intended(b) <= at {
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -13,7 +14,7 @@ func TestForeignIsAnotherRoomsAudioOfTheSameRecording(t *testing.T) {
 		sentence string
 		ahead    int // of the other room, in frames
 		mixed    bool
-		late     Bin // by which what the listener gets is
+		late     timebase.Bin // by which what the listener gets is
 		stalled  bool
 		foreign  bool
 	}{
@@ -34,12 +35,12 @@ func TestForeignIsAnotherRoomsAudioOfTheSameRecording(t *testing.T) {
 				s.aggregator.Doubt(Stalled, -time.Second, 8*time.Second)
 			}
 			var queue []Packet
-			for b := range Bin(400) {
+			for b := range timebase.Bin(400) {
 				p, q := s.say(here, b), s.say(there, b)
 				if c.mixed {
 					p = q
 				}
-				p.At += time.Duration(c.late) * BinLength
+				p.At += time.Duration(c.late) * timebase.BinLength
 				queue = append(queue, p)
 				if b >= c.late {
 					l.Receive(queue[b-c.late])

@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // speechClip is a clip whose n frames all differ.
@@ -35,7 +36,7 @@ type scene struct {
 	t          *testing.T
 	aggregator *Aggregator
 	ledger     *Ledger
-	end        Bin
+	end        timebase.Bin
 }
 
 func newScene(t *testing.T) *scene {
@@ -60,7 +61,7 @@ func (s *scene) listener(sections int) *Listener {
 
 // steady begins the measured window, once.
 func (s *scene) steady(t time.Duration) {
-	if from, _ := s.aggregator.steady(); from == never {
+	if from, _ := s.aggregator.steady(); from == timebase.Never {
 		require.NoError(s.t, s.aggregator.Begin(Steady, t))
 	}
 }
@@ -70,7 +71,7 @@ func (s *scene) settle(now time.Duration) { s.aggregator.Drain(now, s.ledger.Set
 
 // say enters the frame of bin b and returns its packet, as a section carries
 // it 5 ms later.
-func (s *scene) say(m *Source, b Bin) Packet {
+func (s *scene) say(m *Source, b timebase.Bin) Packet {
 	m.Sending(b, 0)
 	m.Sent(b, 0)
 	s.end = max(s.end, b+1)
@@ -78,7 +79,7 @@ func (s *scene) say(m *Source, b Bin) Packet {
 }
 
 // packet is that of a source's bin, 5 ms after it was to be sent.
-func (s *scene) packet(m *Source, b Bin) Packet {
+func (s *scene) packet(m *Source, b timebase.Bin) Packet {
 	return Packet{
 		Sequence: uint16(b), Timestamp: uint32(b) * SamplesPerBin, Talker: 7,
 		Payload: m.Frame(b).Payload, At: m.Intended(b) + 5*time.Millisecond,

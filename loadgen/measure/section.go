@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/neteq"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // SamplesPerBin is a frame's length on the RTP clock of Opus, 48 kHz (RFC 7587, section 4.1).
@@ -18,7 +19,7 @@ const maxPending = ringBins
 // A place is an entry of the ledger: the frame that source sent in bin.
 type place struct {
 	source int
-	bin    Bin
+	bin    timebase.Bin
 }
 
 // A pending packet has been received and fits several places.
@@ -82,7 +83,7 @@ func (s *section) pauses(sources []*Source, p Packet) bool {
 	}
 	s.silent++
 	if s.said > 0 {
-		for b := BinAt(max(p.At, 0)); b > BinAt(max(p.At, 0))-owedFor; b-- {
+		for b := timebase.BinAt(max(p.At, 0)); b > timebase.BinAt(max(p.At, 0))-owedFor; b-- {
 			if sources[s.said-1].owes(b) {
 				s.replaced++
 				break
@@ -113,7 +114,7 @@ func (s *section) follow(sources []*Source, timestamp uint32, payload []byte) {
 	}
 	kept, before := s.places[:0], s.timestamp
 	for _, p := range s.places {
-		p.bin += Bin(step / SamplesPerBin)
+		p.bin += timebase.Bin(step / SamplesPerBin)
 		if m := sources[p.source]; m.has(p.bin) && bytes.Equal(m.Frame(p.bin).Payload, payload) {
 			kept = append(kept, p)
 		}
@@ -171,14 +172,14 @@ func (s *section) search(sources []*Source, timestamp uint32, payload []byte, at
 	if s.listener != nil && s.listener.held != nil { // the senders' clocks may be ahead
 		at += s.listener.ledger.aggregator.ahead()
 	}
-	now := BinAt(max(at, 0))
+	now := timebase.BinAt(max(at, 0))
 	for i, m := range sources {
 		since := at - Lateness - time.Duration(m.latest.Load())
-		oldest := BinAt(max(since, 0))
-		length := Bin(len(m.clip.frames))
+		oldest := timebase.BinAt(max(since, 0))
+		length := timebase.Bin(len(m.clip.frames))
 		for _, position := range m.clip.at[string(payload)] {
 			// The latest bin, not after now, whose frame is at this position.
-			back := Bin((m.position(now) - position)) % length
+			back := timebase.Bin((m.position(now) - position)) % length
 			if back < 0 {
 				back += length
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestSeriesHasEventsAtTheirTimes(t *testing.T) {
@@ -16,7 +17,7 @@ func TestSeriesHasEventsAtTheirTimes(t *testing.T) {
 	m := s.source(speechClip(1200), 0, 0)
 	l := s.listener(1)
 	s.aggregator.Arrival(0)
-	for b := range Bin(500) { // ten seconds
+	for b := range timebase.Bin(500) { // ten seconds
 		if b%50 == 49 {
 			s.settle(b.Start())
 			cpu, own := float64(b/50), 0.5
@@ -106,12 +107,12 @@ func TestSeriesOfALongRunIsThinnedOut(t *testing.T) {
 // what the full series of any run is, and of ten seconds it is a part of that:
 // neither grows with the listeners.
 func TestSeriesHasBothEndsOfWhatIsInDoubt(t *testing.T) {
-	for _, seconds := range []Bin{20, 2 * maxPoints} { // the longer one is thinned out
+	for _, seconds := range []timebase.Bin{20, 2 * maxPoints} { // the longer one is thinned out
 		s := newScene(t)
 		m := s.source(speechClip(700), 0, 0)
 		l := s.listener(1)
-		s.aggregator.Drop(5, 10*time.Second, 11*time.Second-BinLength)
-		s.play(m, l, seconds*50, func(b Bin) (time.Duration, bool) {
+		s.aggregator.Drop(5, 10*time.Second, 11*time.Second-timebase.BinLength)
+		s.play(m, l, seconds*50, func(b timebase.Bin) (time.Duration, bool) {
 			if b == 605 {
 				return 100 * time.Millisecond, false
 			}
@@ -182,11 +183,11 @@ func TestPhasesHaveTheirOwnSums(t *testing.T) {
 	l := s.ledger.AddListener(1, Labels{Network: "3g"})
 	l.Connected(0)
 	require.NoError(t, s.aggregator.Begin(Arrivals, 0))
-	for b := range Bin(600) {
+	for b := range timebase.Bin(600) {
 		switch b {
 		case 155: // within a bucket
 			require.NoError(t, s.aggregator.Begin(Steady, b.Start()))
-			require.NoError(t, s.aggregator.Span("storm", Bin(205).Start(), Bin(305).Start()))
+			require.NoError(t, s.aggregator.Span("storm", timebase.Bin(205).Start(), timebase.Bin(305).Start()))
 		case 555:
 			require.NoError(t, s.aggregator.Begin(Departures, b.Start()))
 		}
@@ -232,7 +233,7 @@ func TestAggregatorMemoryDoesNotGrowWithTheRun(t *testing.T) {
 		return stats.HeapAlloc
 	}
 	var first uint64
-	const hour = Bin(time.Hour / BinLength)
+	const hour = timebase.Bin(time.Hour / timebase.BinLength)
 	for b := range hour {
 		p := s.say(m, b)
 		if b%97 != 0 {

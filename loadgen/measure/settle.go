@@ -3,6 +3,8 @@ package measure
 import (
 	"math/bits"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A stretch is 64 bins of one source, a bit each, as one listener is to account
@@ -21,7 +23,7 @@ type stretch struct {
 // is the present.
 // Doubtful is for those who hear whom what the jitter buffers did since a time is in doubt, and
 // dropped whether packets were dropped.
-func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stretch, doubtful voices, since time.Duration, dropped bool) (int64, []stretch) {
+func (l *Listener) settle(sources []*Source, last int64, now timebase.Bin, scratch []stretch, doubtful voices, since time.Duration, dropped bool) (int64, []stretch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.processHeld()
@@ -31,7 +33,7 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 	in := !l.keptOut(booked)
 	inDoubt := l.hears(doubtful, since, now.Start()) || l.playedInDoubt(l.epochFrom.Start()-aftermath, now.Start())
 	l.epoch(now, l.lostJoin || inDoubt && in, dropped && in)
-	oldest := int64(now/wordBins) - (words - 2)
+	oldest := int64(now/timebase.WordBins) - (words - 2)
 	if !l.counting {
 		if l.joined {
 			return min(last+1, oldest), scratch // it may count these yet
@@ -43,7 +45,7 @@ func (l *Listener) settle(sources []*Source, last int64, now Bin, scratch []stre
 			last = min(last, oldest)
 		}
 	}
-	l.remember(Bin((last + 1) * wordBins))
+	l.remember(timebase.Bin((last + 1) * timebase.WordBins))
 	l.advance(last, now.Start())
 	before := l.life
 	for ; l.settled <= last; l.settled++ {
@@ -86,7 +88,7 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 	heldUp, keptOut := l.heldUp(l.deadline), l.keptOut(booked)
 	before := l.steady
 	var passes, total int
-	for first, end := Bin(w*wordBins), Bin((w+1)*wordBins); first < end; {
+	for first, end := timebase.Bin(w*timebase.WordBins), timebase.Bin((w+1)*timebase.WordBins); first < end; {
 		open, until := l.ledger.aggregator.record.at(first), end
 		if open != nil {
 			until = min(end, open.until)
@@ -98,7 +100,7 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 			c.passes.Add(uint64(p))
 			c.owed.Add(uint64(o))
 			excused, droppable := l.settleLoss(loss{
-				said: said, mask: counted & within(w, first, until), word: Bin(w * wordBins), from: first, until: until,
+				said: said, mask: counted & within(w, first, until), word: timebase.Bin(w * timebase.WordBins), from: first, until: until,
 				packets: uint64(o - p), owed: uint64(o), heldUp: heldUp, keptOut: keptOut,
 			}, open.events, c)
 			p, o = l.compare(said, counted&within(w, first, until)&^l.allInDoubt[w%words])
@@ -121,7 +123,7 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 	for _, s := range said {
 		for rest := s.onset; rest != 0; rest &= rest - 1 {
 			b := bits.TrailingZeros64(rest)
-			l.settleOnset(s, Bin(w*wordBins)+Bin(b), steady, spoken(said, 1<<uint(b)) <= l.capacity, keptOut)
+			l.settleOnset(s, timebase.Bin(w*timebase.WordBins)+timebase.Bin(b), steady, spoken(said, 1<<uint(b)) <= l.capacity, keptOut)
 		}
 	}
 	var owed uint64
@@ -146,8 +148,8 @@ func (l *Listener) settleWord(w int64, booked time.Duration, said []stretch) {
 type loss struct {
 	said            []stretch
 	mask            uint64
-	word            Bin // where the word begins
-	from, until     Bin
+	word            timebase.Bin // where the word begins
+	from, until     timebase.Bin
 	packets, owed   uint64
 	heldUp, keptOut bool // see there
 }
@@ -161,7 +163,7 @@ func (l *Listener) settleLoss(a loss, e *bucketEvents, c *bucketCell) (excused, 
 	case a.keptOut:
 		c.certain.Add(a.packets)
 		return 0, 0
-	case a.heldUp && (!l.joined || a.from < BinAt(l.firstAt)), l.unmarkedInDoubt(a.from, a.until):
+	case a.heldUp && (!l.joined || a.from < timebase.BinAt(l.firstAt)), l.unmarkedInDoubt(a.from, a.until):
 		excused = a.packets
 	default:
 		excused = min(a.packets, l.lostByStop(a)+l.lostLate(a.said, a.mask, a.word)+perhapsHeard(a.said, a.mask))
@@ -192,14 +194,14 @@ func (l *Listener) compare(said []stretch, mask uint64) (passes, total int) {
 
 // lostLate is how many of the frames lost in mask went out so late that their loss
 // may be the generator's doing.
-func (l *Listener) lostLate(said []stretch, mask uint64, first Bin) (n uint64) {
+func (l *Listener) lostLate(said []stretch, mask uint64, first timebase.Bin) (n uint64) {
 	if !l.ledger.aggregator.doubts.any.Load() {
 		return 0
 	}
 	sources := l.ledger.list()
 	for _, s := range said {
 		for lost := s.speech &^ s.heard & mask; lost != 0; lost &= lost - 1 {
-			if sources[s.source].late(first+Bin(bits.TrailingZeros64(lost))) > LateLoss {
+			if sources[s.source].late(first+timebase.Bin(bits.TrailingZeros64(lost))) > LateLoss {
 				n++
 			}
 		}
@@ -245,13 +247,13 @@ func spoken(said []stretch, bit uint64) (n int) {
 }
 
 // within is the bits of word w that lie in [from, until).
-func within(w int64, from, until Bin) uint64 {
-	first := Bin(w * wordBins)
-	a, b := min(max(from-first, 0), wordBins), min(max(until-first, 0), wordBins)
+func within(w int64, from, until timebase.Bin) uint64 {
+	first := timebase.Bin(w * timebase.WordBins)
+	a, b := min(max(from-first, 0), timebase.WordBins), min(max(until-first, 0), timebase.WordBins)
 	if a >= b {
 		return 0
 	}
-	return ^uint64(0) << uint(a) & (^uint64(0) >> uint(wordBins-b))
+	return ^uint64(0) << uint(a) & (^uint64(0) >> uint(timebase.WordBins-b))
 }
 
 func (d *debt) excuse(excused, apart, droppable uint64) {

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestDeliveredOwesAsManyVoicesAsSections(t *testing.T) {
@@ -30,7 +31,7 @@ func TestDeliveredOwesAsManyVoicesAsSections(t *testing.T) {
 				sources = append(sources, s.source(speechClip(700), 200*i, 0))
 			}
 			l := s.listener(c.sections)
-			for b := range Bin(105) {
+			for b := range timebase.Bin(105) {
 				for i, m := range sources {
 					p := s.say(m, b)
 					p.Section = i
@@ -49,7 +50,7 @@ func TestDeliveredOwesAsManyVoicesAsSections(t *testing.T) {
 func TestOnsetClipHasTheStartOfATurn(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		missed Bin
+		missed timebase.Bin
 		clip   float64
 		loss   uint64
 	}{
@@ -62,7 +63,7 @@ func TestOnsetClipHasTheStartOfATurn(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(700), 0, 0)
 			l := s.listener(1)
-			for b := Bin(60); b < 160; b++ { // the turn begins in one word and goes on in the next
+			for b := timebase.Bin(60); b < 160; b++ { // the turn begins in one word and goes on in the next
 				p := s.say(m, b)
 				if b >= 60+c.missed {
 					l.Receive(p)
@@ -81,7 +82,7 @@ func TestDeliveredAllowsANewTalkerToTakeASection(t *testing.T) {
 	s := newScene(t)
 	old, young := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 300, 0)
 	l := s.listener(1)
-	for b := range Bin(100) {
+	for b := range timebase.Bin(100) {
 		p := s.say(old, b)
 		if b < 50 {
 			l.Receive(p)
@@ -98,7 +99,7 @@ func TestAudioGapIgnoresSilence(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(2000) {
+	for b := range timebase.Bin(2000) {
 		if b%400 < 100 { // speaks 2 s of every 8
 			l.Receive(s.say(m, b))
 		}
@@ -114,7 +115,7 @@ func TestDeliveredOwesNoWithdrawnFrames(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(100) {
+	for b := range timebase.Bin(100) {
 		p := s.say(m, b)
 		if b < 97 {
 			l.Receive(p)
@@ -130,7 +131,7 @@ func TestDeliveredOwesNothingOfOnesOwn(t *testing.T) {
 	other, own := s.source(speechClip(700), 0, 0), s.source(speechClip(700), 300, 0)
 	l := s.listener(3)
 	l.Speaks(own)
-	for b := range Bin(105) {
+	for b := range timebase.Bin(105) {
 		s.say(own, b)
 		l.Receive(s.say(other, b))
 	}
@@ -143,7 +144,7 @@ type turnTaker struct {
 	source   *Source
 	number   int
 	speaking bool
-	since    Bin // when the turn began
+	since    timebase.Bin // when the turn began
 }
 
 // spokenBin is what was said in a bin, and received of it.
@@ -154,7 +155,7 @@ type spokenBin struct {
 }
 
 // say has the source say a bin to a listener, by chance lost, late or twice.
-func (k *turnTaker) say(rt *rapid.T, s *scene, l *Listener, b Bin, into *spokenBin) {
+func (k *turnTaker) say(rt *rapid.T, s *scene, l *Listener, b timebase.Bin, into *spokenBin) {
 	if rapid.IntRange(0, 49).Draw(rt, "switch") == 0 || b == 0 {
 		k.speaking, k.since = !k.speaking, b
 	}
@@ -178,7 +179,7 @@ func (k *turnTaker) say(rt *rapid.T, s *scene, l *Listener, b Bin, into *spokenB
 	}
 	switch rapid.IntRange(0, 9).Draw(rt, "how") {
 	case 0:
-		p.At += BinLength
+		p.At += timebase.BinLength
 		into.held = append(into.held, p)
 	case 1:
 		l.Receive(p)
@@ -189,9 +190,9 @@ func (k *turnTaker) say(rt *rapid.T, s *scene, l *Listener, b Bin, into *spokenB
 }
 
 // receiveHeld receives the packets that come in bin b, and returns the others.
-func receiveHeld(l *Listener, held []Packet, b Bin) (waiting []Packet) {
+func receiveHeld(l *Listener, held []Packet, b timebase.Bin) (waiting []Packet) {
 	for _, p := range held {
-		if BinAt(p.At) <= b {
+		if timebase.BinAt(p.At) <= b {
 			l.Receive(p)
 		} else {
 			waiting = append(waiting, p)
@@ -207,7 +208,7 @@ func TestDeliveredEqualsAPlainCount(t *testing.T) {
 		s := newScene(t)
 		sources := rapid.IntRange(1, 4).Draw(rt, "sources")
 		sections := rapid.IntRange(1, 4).Draw(rt, "sections")
-		length := Bin(rapid.IntRange(100, 700).Draw(rt, "bins"))
+		length := timebase.Bin(rapid.IntRange(100, 700).Draw(rt, "bins"))
 		var all []*turnTaker
 		for i := range sources {
 			all = append(all, &turnTaker{source: s.source(speechClip(900), i*150, time.Duration(i)*time.Millisecond), number: i})
@@ -244,7 +245,7 @@ func TestAudioGapLongerThanTheLedgerCountsSpeechOnly(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(3000) { // a minute, in which the source speaks 2 s of every 8
+	for b := range timebase.Bin(3000) { // a minute, in which the source speaks 2 s of every 8
 		if b%400 < 100 {
 			if p := s.say(m, b); b < 50 {
 				l.Receive(p)
@@ -263,7 +264,7 @@ func TestDoubtPacketsThatAreAlike(t *testing.T) {
 	for _, c := range []struct {
 		sentence  string
 		alike     bool
-		lost      Bin // one of so many packets; 0: none
+		lost      timebase.Bin // one of so many packets; 0: none
 		undecided bool
 	}{
 		{"most packets are alike, and whether they came is not known", true, 0, true},
@@ -281,7 +282,7 @@ func TestDoubtPacketsThatAreAlike(t *testing.T) {
 			clip := speechClip(900)
 			m, twin := s.source(clip, 0, 0), s.source(clip, 0, 0)
 			l := s.listener(1)
-			for b := range Bin(800) {
+			for b := range timebase.Bin(800) {
 				p := s.say(m, b)
 				if c.alike && b >= 150 {
 					s.say(twin, b)
@@ -315,7 +316,7 @@ func TestQualityOfAVoiceThatMovesToAnotherSection(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(900), 0, 0)
 			l := s.listener(2)
-			for b := range Bin(400) {
+			for b := range timebase.Bin(400) {
 				p := s.say(m, b)
 				if p.Section = c.sections[b/50]; !c.lost || b < 200 {
 					l.Receive(p)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // LongStop is for how long a generator has to have been stopped, so that a sound server may
@@ -127,8 +129,8 @@ func (l *Listener) playedInDoubt(from, until time.Duration) bool {
 	if !l.outlived.by(stops, from) {
 		return true
 	}
-	over := BinAt(time.Duration(stops.over.Load()))
+	over := timebase.BinAt(time.Duration(stops.over.Load()))
 	return slices.ContainsFunc(l.ledger.list(), func(m *Source) bool {
-		return Bin(m.last.Load()) >= over && !m.outlived.by(stops, from)
+		return timebase.Bin(m.last.Load()) >= over && !m.outlived.by(stops, from)
 	})
 }

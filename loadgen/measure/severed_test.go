@@ -7,15 +7,16 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A server may end the sessions of a generator that is stopped for long (RFC 7675).
 func TestDoubtASessionThatALongStopMayHaveEnded(t *testing.T) {
-	const resumed, end = Bin(2200), Bin(3200)
+	const resumed, end = timebase.Bin(2200), timebase.Bin(3200)
 	for _, c := range []struct {
 		sentence         string
 		stopped          time.Duration
-		lostFrom, lostTo Bin
+		lostFrom, lostTo timebase.Bin
 		excused          bool
 	}{
 		{"what is lost after a stop of 30 s may be the generator's doing", 30 * time.Second, resumed, end, true},
@@ -28,7 +29,7 @@ func TestDoubtASessionThatALongStopMayHaveEnded(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(4000), 0, 0)
 			l := s.listener(1)
-			play := func(from, until Bin) {
+			play := func(from, until timebase.Bin) {
 				for b := from; b < until; b++ {
 					if p := s.say(m, b); b < c.lostFrom || b >= c.lostTo {
 						l.Receive(p)
@@ -38,7 +39,7 @@ func TestDoubtASessionThatALongStopMayHaveEnded(t *testing.T) {
 					}
 				}
 			}
-			play(0, resumed-BinAt(c.stopped))
+			play(0, resumed-timebase.BinAt(c.stopped))
 			s.aggregator.Doubt(Stalled, resumed.Start()-c.stopped, resumed.Start())
 			play(resumed, end)
 			totals := s.finish()
@@ -62,24 +63,24 @@ func TestDoubtASessionThatALongStopMayHaveEnded(t *testing.T) {
 
 // Who was heard when a long stop was over still has a session, and what is lost then is the server's.
 func TestDoubtSessionsThatOutlivedALongStop(t *testing.T) {
-	const resumed, over, end = Bin(1000), Bin(2500), Bin(4000)
+	const resumed, over, end = timebase.Bin(1000), timebase.Bin(2500), timebase.Bin(4000)
 	for _, c := range []struct {
 		sentence string
-		lost     func(b Bin, second bool) bool // whether a frame is, of the second mic
-		excused  [2]uint64                     // at least and at most
+		lost     func(b timebase.Bin, second bool) bool // whether a frame is, of the second mic
+		excused  [2]uint64                              // at least and at most
 	}{
-		{"a server that is sound at first and loses later has lost it", func(b Bin, _ bool) bool { return b >= over+500 && b%5 == 0 }, [2]uint64{0, 0}},
-		{"one that loses a fifth all the time has lost what was lost later", func(b Bin, _ bool) bool { return b >= resumed && b%5 == 0 }, [2]uint64{600, 640}},
-		{"a session that does not come back may have ended by the stop", func(b Bin, _ bool) bool { return b >= resumed }, [2]uint64{5900, 6000}},
-		{"so may one that ends soon after it", func(b Bin, _ bool) bool { return b >= over-500 }, [2]uint64{3900, 4000}},
-		{"a mic's session may have ended, and the listener's not", func(b Bin, second bool) bool { return second && b >= resumed }, [2]uint64{2950, 3000}},
-		{"a mic is lost that was heard when the stop was over", func(b Bin, second bool) bool { return second && b >= over+500 }, [2]uint64{0, 0}},
+		{"a server that is sound at first and loses later has lost it", func(b timebase.Bin, _ bool) bool { return b >= over+500 && b%5 == 0 }, [2]uint64{0, 0}},
+		{"one that loses a fifth all the time has lost what was lost later", func(b timebase.Bin, _ bool) bool { return b >= resumed && b%5 == 0 }, [2]uint64{600, 640}},
+		{"a session that does not come back may have ended by the stop", func(b timebase.Bin, _ bool) bool { return b >= resumed }, [2]uint64{5900, 6000}},
+		{"so may one that ends soon after it", func(b timebase.Bin, _ bool) bool { return b >= over-500 }, [2]uint64{3900, 4000}},
+		{"a mic's session may have ended, and the listener's not", func(b timebase.Bin, second bool) bool { return second && b >= resumed }, [2]uint64{2950, 3000}},
+		{"a mic is lost that was heard when the stop was over", func(b timebase.Bin, second bool) bool { return second && b >= over+500 }, [2]uint64{0, 0}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			s := newScene(t)
 			first, second := s.source(speechClip(4100), 0, 0), s.source(speechClip(4100), 2000, 0)
 			l := s.listener(2)
-			play := func(from, until Bin) {
+			play := func(from, until timebase.Bin) {
 				for b := from; b < until; b++ {
 					p, q := s.say(first, b), s.say(second, b)
 					q.Section, q.Talker = 1, 8
@@ -132,7 +133,7 @@ func TestDoubtNobodyIsHeardAfterALongStop(t *testing.T) {
 			l := s.ledger.AddListener(1, Labels{})
 			l.Expect(40*time.Second, 40*time.Second, 45*time.Second)
 			c.enter(l, 41*time.Second)
-			for b := Bin(2000); b < 3000; b++ {
+			for b := timebase.Bin(2000); b < 3000; b++ {
 				s.say(m, b)
 				if b%50 == 49 {
 					s.settle((b + 1).Start())

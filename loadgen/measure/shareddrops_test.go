@@ -5,10 +5,12 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // turn is the packets of a bin for so many listeners, if somebody speaks: for most of each second.
-func (s *scene) turn(m *Source, b Bin, listeners int) []Packet {
+func (s *scene) turn(m *Source, b timebase.Bin, listeners int) []Packet {
 	if b%50 >= 42 {
 		return nil
 	}
@@ -40,7 +42,7 @@ func TestDropsAreSharedInEveryMetricOfListeners(t *testing.T) {
 				all = append(all, l)
 			}
 			s.steady(0)
-			for b := range Bin(16 * 50) {
+			for b := range timebase.Bin(16 * 50) {
 				for i, p := range s.turn(m, b, len(all)) {
 					// Of each turn the first three frames are missing, and a tenth of the rest.
 					if b%50 >= 3 && (int(b)+i)%10 != 0 {
@@ -84,7 +86,7 @@ func TestDropsAreSharedByThoseWhoAskAgain(t *testing.T) {
 				all = append(all, l)
 			}
 			s.steady(0)
-			for b := range Bin(16 * 50) {
+			for b := range timebase.Bin(16 * 50) {
 				for i, p := range slices.Repeat([]Packet{s.say(m, b)}, len(all)) {
 					if (int(b)+i)%20 == 0 {
 						p.At += 300 * time.Millisecond

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // lifted is a cutoff that nothing comes after.
@@ -42,7 +44,7 @@ func (s *silence) since() time.Duration { return time.Duration(s.cutoff.Load()) 
 
 // enter enters what of a source passed elsewhere since the silence began at a moment, if it is
 // still that one.
-func (s *silence) enter(m *Source, since time.Duration, bins []Bin) {
+func (s *silence) enter(m *Source, since time.Duration, bins []timebase.Bin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.since() != since {
@@ -77,7 +79,7 @@ func (m *Source) HeardInSilence(after time.Duration) int { return m.silence.coun
 
 // SendIgnored enters the frame of bin b, as Sending does, of a source that sends though it
 // is not to be heard: it can be identified, and nobody is owed it.
-func (m *Source) SendIgnored(b Bin, late time.Duration) {
+func (m *Source) SendIgnored(b timebase.Bin, late time.Duration) {
 	m.Sending(b, late)
 	m.owed.clear(b)
 }

@@ -6,19 +6,20 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestMuteSilenceCountsEachPacketOnceAndOwesNone(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	one, other := s.listener(1), s.listener(1)
-	for b := range Bin(100) {
+	for b := range timebase.Bin(100) {
 		p := s.say(m, b)
 		one.Receive(p)
 		other.Receive(p)
 	}
 	m.ExpectSilence(m.Intended(101))
-	for b := Bin(100); b < 150; b++ {
+	for b := timebase.Bin(100); b < 150; b++ {
 		p := s.say(m, b)
 		m.SendIgnored(b, 0)
 		if b < 105 {
@@ -29,7 +30,7 @@ func TestMuteSilenceCountsEachPacketOnceAndOwesNone(t *testing.T) {
 	assert.Equal(t, 1, m.HeardInSilence(m.Intended(103)), "104")
 	assert.Equal(t, 3, m.HeardInSilence(0), "102, 103 and 104, which two heard; 101 is not after it")
 	m.EndSilence()
-	for b := Bin(150); b < 200; b++ {
+	for b := timebase.Bin(150); b < 200; b++ {
 		p := s.say(m, b)
 		one.Receive(p)
 		other.Receive(p)
@@ -45,7 +46,7 @@ func TestKickSilenceCountsWhatARemovedPersonReceives(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l, stays := s.listener(1), s.listener(1)
-	for b := range Bin(100) {
+	for b := range timebase.Bin(100) {
 		p := s.say(m, b)
 		stays.Receive(p)
 		if b == 50 {
@@ -70,12 +71,12 @@ func TestSourceFirstHeard(t *testing.T) {
 		t.Fatal("nobody has heard it")
 	default:
 	}
-	for b := range Bin(20) {
+	for b := range timebase.Bin(20) {
 		p := s.say(m, b)
 		if b >= 10 {
 			l.Receive(p)
 		}
 	}
 	<-m.Reached()
-	assert.Equal(t, s.say(m, 20).At-10*BinLength, m.FirstHeard())
+	assert.Equal(t, s.say(m, 20).At-10*timebase.BinLength, m.FirstHeard())
 }

@@ -7,19 +7,18 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
-// The ledger of a source and the account of a listener remember this many bins;
-// a word of them is settled at once.
+// The ledger of a source and the account of a listener remember this many bins.
 const (
-	wordBins = 64
 	ringBins = 1024 // 20.5 s
-	words    = ringBins / wordBins
+	words    = ringBins / timebase.WordBins
 )
 
 // Remembered is for how long what came can be told from what was sent, if it is known no sooner what others
 // sent: without a word at each end.
-const Remembered = (words - 2) * wordBins * BinLength
+const Remembered = (words - 2) * timebase.WordBins * timebase.BinLength
 
 // onsetBins is how much of a turn's start counts in onset_clip and not in
 // delivered: 100 ms.
@@ -29,14 +28,14 @@ const onsetBins = 5
 // any may read.
 type bitRing [words]atomic.Uint64
 
-func (r *bitRing) get(b Bin) bool {
-	return r[word(b)].Load()&(1<<uint(b%wordBins)) != 0
+func (r *bitRing) get(b timebase.Bin) bool {
+	return r[word(b)].Load()&(1<<uint(b%timebase.WordBins)) != 0
 }
 
-func (r *bitRing) set(b Bin)   { r[word(b)].Or(1 << uint(b%wordBins)) }
-func (r *bitRing) clear(b Bin) { r[word(b)].And(^(uint64(1) << uint(b%wordBins))) }
+func (r *bitRing) set(b timebase.Bin)   { r[word(b)].Or(1 << uint(b%timebase.WordBins)) }
+func (r *bitRing) clear(b timebase.Bin) { r[word(b)].And(^(uint64(1) << uint(b%timebase.WordBins))) }
 
-func word(b Bin) int { return int(b/wordBins) % words }
+func word(b timebase.Bin) int { return int(b/timebase.WordBins) % words }
 
 // A Source keeps what one publisher sent: which frame of its clip in which
 // bin. The frame of bin b is number (first + b) mod length, whether or not the
@@ -63,7 +62,7 @@ type Source struct {
 	latest atomic.Int64
 
 	// The bin in which the present turn began. Used by the sender alone.
-	turn Bin
+	turn timebase.Bin
 	// next is the first bin of which it is not decided whether the source sends in it; never
 	// while it does not send.
 	next atomic.Int64
@@ -87,25 +86,25 @@ type Source struct {
 }
 
 // Frame is the frame that the source's clip has for bin b.
-func (m *Source) Frame(b Bin) *speech.Frame {
+func (m *Source) Frame(b timebase.Bin) *speech.Frame {
 	return &m.clip.frames[m.position(b)]
 }
 
-func (m *Source) position(b Bin) int {
+func (m *Source) position(b timebase.Bin) int {
 	return int((int64(m.first) + int64(b)) % int64(len(m.clip.frames)))
 }
 
 // Intended is when the source means to send the frame of bin b.
-func (m *Source) Intended(b Bin) time.Duration { return b.Start() + m.offset }
+func (m *Source) Intended(b timebase.Bin) time.Duration { return b.Start() + m.offset }
 
 // Sending enters the frame of bin b, and how late it is; it is called before the packet
 // goes out, with rising bins, and Sent after that. A bin after one that was left out begins a turn.
-func (m *Source) Sending(b Bin, late time.Duration) {
+func (m *Source) Sending(b timebase.Bin, late time.Duration) {
 	m.aggregator.sent(m, m.Intended(b), late)
-	last := Bin(m.last.Load())
+	last := timebase.Bin(m.last.Load())
 	// The ring's words between the last bin and this one are from one round
 	// ago.
-	for w := last/wordBins + 1; w <= b/wordBins; w++ {
+	for w := last/timebase.WordBins + 1; w <= b/timebase.WordBins; w++ {
 		i := int(w % words)
 		m.sent[i].Store(0)
 		m.owed[i].Store(0)
@@ -126,7 +125,7 @@ func (m *Source) Sending(b Bin, late time.Duration) {
 
 // Sent enters that the frame of bin b has gone out, and how late it had by then. What is heard of
 // it before may have gone out at any time.
-func (m *Source) Sent(b Bin, late time.Duration) {
+func (m *Source) Sent(b timebase.Bin, late time.Duration) {
 	known := m.began[b%ringBins].Load()
 	if began := time.Duration(known) * time.Microsecond; late-began > sendTime { // the process was stopped in between
 		m.aggregator.delayed(m, m.Intended(b), began, late)
@@ -135,7 +134,7 @@ func (m *Source) Sent(b Bin, late time.Duration) {
 	m.setLate(b, known)
 }
 
-func (m *Source) setLate(b Bin, microseconds int32) {
+func (m *Source) setLate(b timebase.Bin, microseconds int32) {
 	late := int64(time.Duration(microseconds) * time.Microsecond)
 	m.latest.Store(max(m.latest.Load(), late)) // one goroutine stores
 	m.lateness[b%ringBins].Store(microseconds)
@@ -154,7 +153,7 @@ const (
 	// inTheAir is the lateness of a frame of which it is not known yet.
 	inTheAir = -1
 	// sendTime is for how long a frame is sent before it counts as late by that.
-	sendTime = BinLength / 20
+	sendTime = timebase.BinLength / 20
 	// latestKnown is how late a frame is known to be: 35 minutes.
 	latestKnown = math.MaxInt32 * time.Microsecond
 )
@@ -169,9 +168,9 @@ func doubtfulMicroseconds(late time.Duration) int32 {
 
 // late is how late the frame of bin b went out at most, as far as that puts its latency in
 // doubt. It is latestKnown where that is not known yet, or not any more.
-func (m *Source) late(b Bin) time.Duration {
+func (m *Source) late(b timebase.Bin) time.Duration {
 	late := m.lateness[b%ringBins].Load()
-	if late == inTheAir || Bin(m.last.Load()) >= b+ringBins {
+	if late == inTheAir || timebase.Bin(m.last.Load()) >= b+ringBins {
 		return latestKnown
 	}
 	return time.Duration(late) * time.Microsecond
@@ -180,8 +179,8 @@ func (m *Source) late(b Bin) time.Duration {
 // SentLate is by how much the frames that were due in [from, until) had gone out late by then, at most, as far as
 // the source remembers: so much later may have been heard for the first time.
 func (m *Source) SentLate(from, until time.Duration) (most time.Duration) {
-	if last := Bin(m.last.Load()); last >= 0 {
-		for b := max(BinAt(max(0, from)), last-ringBins+1, 0); b <= min(BinAt(max(0, until)), last); b++ {
+	if last := timebase.Bin(m.last.Load()); last >= 0 {
+		for b := max(timebase.BinAt(max(0, from)), last-ringBins+1, 0); b <= min(timebase.BinAt(max(0, until)), last); b++ {
 			most = max(most, min(m.late(b), until-m.Intended(b)))
 		}
 	}
@@ -201,37 +200,37 @@ func (r *Ledger) SentLate(from, until time.Duration) (most time.Duration) {
 
 // sentBy reports whether the frame of bin b, which the source has, may have gone out by a time
 // at which a packet was stamped.
-func (m *Source) sentBy(b Bin, at time.Duration) bool {
+func (m *Source) sentBy(b timebase.Bin, at time.Duration) bool {
 	began := time.Duration(m.began[b%ringBins].Load()) * time.Microsecond
-	return m.Intended(b) <= at && (began == 0 || m.Intended(b)+began <= at+StepSlack)
+	return m.Intended(b) <= at && (began == 0 || m.Intended(b)+began <= at+timebase.StepSlack)
 }
 
 // Withdraw takes back what listeners are owed of the last n frames sent: the
 // ones that a mute or a leave, which travel apart from the media, may overtake.
 func (m *Source) Withdraw(n int) {
-	last := Bin(m.last.Load())
-	for b := last; b >= 0 && b > last-Bin(n); b-- {
+	last := timebase.Bin(m.last.Load())
+	for b := last; b >= 0 && b > last-timebase.Bin(n); b-- {
 		m.owed.clear(b)
 	}
 }
 
 // has reports whether the source sent in bin b, as far as the ledger remembers.
-func (m *Source) has(b Bin) bool {
-	last := Bin(m.last.Load())
-	return b >= 0 && b <= last && b > last-(ringBins-wordBins) && m.sent.get(b)
+func (m *Source) has(b timebase.Bin) bool {
+	last := timebase.Bin(m.last.Load())
+	return b >= 0 && b <= last && b > last-(ringBins-timebase.WordBins) && m.sent.get(b)
 }
 
 // owes reports whether listeners are owed the frame of bin b, as far as the ledger
 // remembers. The first 100 ms of a turn are not owed.
-func (m *Source) owes(b Bin) bool {
-	last := Bin(m.last.Load())
-	return b >= 0 && b <= last && b > last-(ringBins-wordBins) && m.owed.get(b) && !m.onset.get(b)
+func (m *Source) owes(b timebase.Bin) bool {
+	last := timebase.Bin(m.last.Load())
+	return b >= 0 && b <= last && b > last-(ringBins-timebase.WordBins) && m.owed.get(b) && !m.onset.get(b)
 }
 
 // spoke is the words of what was owed and which of it was an onset, for the 64
 // bins of word w.
 func (m *Source) spoke(w int64) (owed, onset uint64) {
-	if last := m.last.Load(); last < 0 || w > last/wordBins {
+	if last := m.last.Load(); last < 0 || w > last/timebase.WordBins {
 		return 0, 0
 	}
 	i := int(w % words)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -15,7 +16,7 @@ func TestNothingIsLostByLearningLateWhatWasSent(t *testing.T) {
 			s.ledger.Await()
 			l, m := s.listener(1), s.source(speechClip(3000), 0, 0)
 			const from = 8 * time.Second
-			for b := Bin(0); b.Start() < from+stall+12*time.Second; b++ {
+			for b := timebase.Bin(0); b.Start() < from+stall+12*time.Second; b++ {
 				l.Receive(s.say(m, b))
 				if now := b.Start(); b%10 == 9 && (now < from || now >= from+stall) {
 					s.ledger.Confirm(b - 10)
@@ -24,7 +25,7 @@ func TestNothingIsLostByLearningLateWhatWasSent(t *testing.T) {
 					s.settle(b.Start())
 				}
 			}
-			s.ledger.Confirm(never)
+			s.ledger.Confirm(timebase.Never)
 			totals := s.finish()
 			assert.EqualValues(t, 1, rate(t, totals, "delivered").Share())
 			assert.Zero(t, rate(t, totals, "unrecognised").Passes)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -11,18 +12,18 @@ import (
 // that waited with it for a core. One that can't count stamps all of them wrong.
 func TestStampsThatDoNotFollowAreInDoubtAsFarAsTheGeneratorExplainsThem(t *testing.T) {
 	const seconds = 12
-	all := func(Bin) uint32 { return 7 }
-	restamped := func(b Bin) uint32 { // five packets a second, 20 ms late
+	all := func(timebase.Bin) uint32 { return 7 }
+	restamped := func(b timebase.Bin) uint32 { // five packets a second, 20 ms late
 		stamp := uint32(b) * SamplesPerBin
 		if b%10 == 3 {
 			stamp += SamplesPerBin
 		}
 		return stamp
 	}
-	right := func(b Bin) uint32 { return uint32(b) * SamplesPerBin }
+	right := func(b timebase.Bin) uint32 { return uint32(b) * SamplesPerBin }
 	for _, c := range []struct {
 		sentence         string
-		stamp            func(Bin) uint32
+		stamp            func(timebase.Bin) uint32
 		late             time.Duration // of each frame, in the generator
 		waited           time.Duration // of each second, by the server
 		mistimed, either [2]float64    // share of all packets: surely, and at most
@@ -39,7 +40,7 @@ func TestStampsThatDoNotFollowAreInDoubtAsFarAsTheGeneratorExplainsThem(t *testi
 		t.Run(c.sentence, func(t *testing.T) {
 			s := newScene(t)
 			m, l := s.source(speechClip(700), 0, 0), s.listener(1)
-			for b := range Bin(seconds * 50) {
+			for b := range timebase.Bin(seconds * 50) {
 				p := s.say(m, b)
 				m.Sent(b, c.late)
 				p.Timestamp = c.stamp(b)

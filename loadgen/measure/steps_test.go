@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func at(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
@@ -34,7 +35,7 @@ func TestJoinSteps(t *testing.T) {
 		l.StepEnded(StepDTLS, at(35))
 	}
 	hear := func(s *scene, l *Listener, m *Source) {
-		for b := range Bin(100) {
+		for b := range timebase.Bin(100) {
 			p := s.say(m, b)
 			if b >= 3 {
 				l.Receive(p)
@@ -58,12 +59,12 @@ func TestJoinSteps(t *testing.T) {
 			l.StepBegan(StepSignaling, at(0))
 			l.StepEnded(StepSignaling, at(10))
 			l.StepBegan(StepICE, at(10))
-			for b := range Bin(600) {
+			for b := range timebase.Bin(600) {
 				s.say(m, b)
 			}
 		}, map[string]float64{"signaling": 10, "ice": 9990}, nil},
 		{"one that was refused at once, too", func(s *scene, _ *Listener, m *Source) {
-			for b := range Bin(600) {
+			for b := range timebase.Bin(600) {
 				s.say(m, b)
 			}
 		}, map[string]float64{"signaling": 10_000}, nil},
@@ -83,26 +84,26 @@ func TestJoinSteps(t *testing.T) {
 			connect(l)
 			l.StepBegan(StepSubscription, at(10))
 			hear(s, l, m)
-			for b := Bin(100); b < 600; b++ {
+			for b := timebase.Bin(100); b < 600; b++ {
 				s.say(m, b)
 			}
 		}, map[string]float64{"tcp": 2, "signaling": 8, "ice": 20, "dtls": 5, "subscription": 9965}, nil},
 		{"one that never does, too", func(s *scene, l *Listener, m *Source) {
 			connect(l)
 			l.StepBegan(StepSubscription, at(10))
-			for b := range Bin(600) {
+			for b := range timebase.Bin(600) {
 				s.say(m, b)
 			}
 		}, map[string]float64{"tcp": 2, "signaling": 8, "ice": 20, "dtls": 5, "subscription": 9965}, nil},
 		{"no address was found", func(s *scene, l *Listener, m *Source) {
 			l.StepBegan(StepDNS, at(2))
-			for b := range Bin(600) {
+			for b := range timebase.Bin(600) {
 				s.say(m, b)
 			}
 		}, map[string]float64{"dns": 9998}, nil},
 		{"packets that nobody sent are no audio", func(s *scene, l *Listener, m *Source) {
 			connect(l)
-			for b := range Bin(600) {
+			for b := range timebase.Bin(600) {
 				p := s.say(m, b)
 				p.Payload = []byte("noise")
 				l.Receive(p)

@@ -3,6 +3,8 @@ package measure
 import (
 	"math"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A theft is that a hypervisor kept cores from the machine within a time: for how long,
@@ -27,7 +29,7 @@ func (t theft) long() bool { return t.took >= deprivedLoss }
 const reachScale = 1e6
 
 // underWay is for how long a packet may be under way that nothing is in the way of.
-const underWay = BinLength
+const underWay = timebase.BinLength
 
 // Steal books that a hypervisor took the machine's cores for so long in [from, until), in
 // which they were idle for a share of the time. While a core is taken nothing runs on it,
@@ -65,12 +67,12 @@ func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
 		reaches(e, reach)
 	})
 	// What was under way when it began was sent before.
-	before := a.record.at(BinAt(max(0, from-underWay)))
-	if before != nil && before != a.record.at(BinAt(from)) {
+	before := a.record.at(timebase.BinAt(max(0, from-underWay)))
+	if before != nil && before != a.record.at(timebase.BinAt(from)) {
 		reaches(before.events, min(reach, underWay.Seconds()/(before.until-before.from).Start().Seconds()))
 	}
 	// In a pause of several seconds it waited for all of them.
-	for b := BinAt(max(0, begun-underWay)); b < BinAt(until); b++ {
+	for b := timebase.BinAt(max(0, begun-underWay)); b < timebase.BinAt(until); b++ {
 		if s := a.record.at(b); s != nil {
 			raise(&s.events.stolen, int64(one.gathered+took))
 			b = s.until - 1
@@ -112,5 +114,5 @@ func takenFrames(took time.Duration) uint64 {
 	if took <= 0 {
 		return 0
 	}
-	return uint64((took+BinLength-1)/BinLength) + 1
+	return uint64((took+timebase.BinLength-1)/timebase.BinLength) + 1
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // stealing plays 12 s to a listener, in all of whose seconds a hypervisor takes the cores
 // for so long, while they are idle for a share of the time. The packets of late(b) come so
 // much later.
-func stealing(t *testing.T, took time.Duration, idle float64, late func(Bin) (time.Duration, bool)) (*scene, Totals) {
+func stealing(t *testing.T, took time.Duration, idle float64, late func(timebase.Bin) (time.Duration, bool)) (*scene, Totals) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	for b := range Bin(600) {
+	for b := range timebase.Bin(600) {
 		p := s.say(m, b)
 		m.Sent(b, 0)
 		by, lost := late(b)
@@ -43,8 +44,8 @@ func bestOrWorst(t *testing.T, totals Totals, name string) metric.Summary {
 }
 
 func TestStealExcusesNoMorePacketsThanItReached(t *testing.T) {
-	all := func(Bin) (time.Duration, bool) { return 50 * time.Millisecond, false }
-	one := func(b Bin) (time.Duration, bool) { // of each second
+	all := func(timebase.Bin) (time.Duration, bool) { return 50 * time.Millisecond, false }
+	one := func(b timebase.Bin) (time.Duration, bool) { // of each second
 		if b%50 == 25 {
 			return 50 * time.Millisecond, false
 		}
@@ -54,13 +55,13 @@ func TestStealExcusesNoMorePacketsThanItReached(t *testing.T) {
 		sentence string
 		took     time.Duration
 		idle     float64
-		late     func(Bin) (time.Duration, bool)
+		late     func(timebase.Bin) (time.Duration, bool)
 		med, max float64 // of the latency at best, in ms
 	}{
 		{"a packet of each second was late since its core was taken for 50 ms", 50 * time.Millisecond, 0.5, one, 5, 5},
 		{"it was later than the core was taken", 20 * time.Millisecond, 0.5, one, 5, 35},
 		{"a server that is always late is not excused by a core that was taken now and then", 50 * time.Millisecond, 0.5, all, 55, 55},
-		{"unless cores that are never idle can't catch up", 50 * time.Millisecond, 0, func(b Bin) (time.Duration, bool) {
+		{"unless cores that are never idle can't catch up", 50 * time.Millisecond, 0, func(b timebase.Bin) (time.Duration, bool) {
 			by, lost := all(b)
 			if b < 100 {
 				by = 0
@@ -87,7 +88,7 @@ func TestStealExcusesNoMorePacketsThanItReached(t *testing.T) {
 }
 
 func TestStealExcusesNoMoreLossThanItReached(t *testing.T) {
-	fifth := func(b Bin) (time.Duration, bool) { return 0, b%5 == 4 }
+	fifth := func(b timebase.Bin) (time.Duration, bool) { return 0, b%5 == 4 }
 	for _, c := range []struct {
 		sentence string
 		took     time.Duration
@@ -132,7 +133,7 @@ func TestWithheldTimeMakesJoinsLonger(t *testing.T) {
 			l.Connected(600 * time.Millisecond)
 			s.steady(0)
 			c.book(s.aggregator)
-			s.play(m, l, 300, func(b Bin) (time.Duration, bool) { return 0, b < 30 })
+			s.play(m, l, 300, func(b timebase.Bin) (time.Duration, bool) { return 0, b < 30 })
 			totals := s.finish()
 			assert.InDelta(t, 605, trend(t, totals, "join_duration").Max, 1)
 			assert.InDelta(t, c.best, bestTrend(t, totals, "join_duration").Max, 1)
@@ -145,7 +146,7 @@ func TestThrottledTimeExcusesNothingButJoins(t *testing.T) {
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
 	s.aggregator.Throttle(2*time.Second, 3*time.Second, 500*time.Millisecond)
-	s.play(m, l, 600, func(b Bin) (time.Duration, bool) { return 0, b%5 == 4 })
+	s.play(m, l, 600, func(b timebase.Bin) (time.Duration, bool) { return 0, b%5 == 4 })
 	totals := s.finish()
 	require.Equal(t, 500*time.Millisecond, s.aggregator.Doubts().Throttled)
 	for _, name := range []string{"delivered", "latency", "mos", "concealed", "loss"} {

@@ -3,6 +3,8 @@ package measure
 import (
 	"math"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // voices is a set of a room's sources: a bit each, of the first 63; the others share the last.
@@ -42,7 +44,7 @@ func (l *Listener) hears(of voices, from, until time.Duration) bool {
 	if of == 0 || of == everyVoice {
 		return of != 0
 	}
-	first, last := int64(BinAt(max(0, from-voicesBefore))/wordBins), int64(BinAt(max(0, until))/wordBins)
+	first, last := int64(timebase.BinAt(max(0, from-voicesBefore))/timebase.WordBins), int64(timebase.BinAt(max(0, until))/timebase.WordBins)
 	past := &l.past
 	if first < past.before-int64(len(past.words)) {
 		return true // it is not known any more

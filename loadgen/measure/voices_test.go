@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A frame that goes out late excuses what was heard by those who hear its mic, and not a room of fifty.
@@ -11,20 +13,20 @@ func TestLateFrameExcusesThoseWhoHearItsMic(t *testing.T) {
 	const mics = 50
 	for _, c := range []struct {
 		sentence string
-		late     int                       // the mic whose frames are late
-		hears    func(b Bin) (x, y, z int) // whom the server passes on
+		late     int                                // the mic whose frames are late
+		hears    func(b timebase.Bin) (x, y, z int) // whom the server passes on
 		decided  bool
 	}{
-		{"nobody's is", -1, func(Bin) (int, int, int) { return 0, 1, 2 }, true},
-		{"a mic's is that the server passes on to nobody", 40, func(Bin) (int, int, int) { return 0, 1, 2 }, true},
-		{"one's that it passes on", 1, func(Bin) (int, int, int) { return 0, 1, 2 }, false},
-		{"one's that had its slot until then", 1, func(b Bin) (int, int, int) {
+		{"nobody's is", -1, func(timebase.Bin) (int, int, int) { return 0, 1, 2 }, true},
+		{"a mic's is that the server passes on to nobody", 40, func(timebase.Bin) (int, int, int) { return 0, 1, 2 }, true},
+		{"one's that it passes on", 1, func(timebase.Bin) (int, int, int) { return 0, 1, 2 }, false},
+		{"one's that had its slot until then", 1, func(b timebase.Bin) (int, int, int) {
 			if b%200 < 80 {
 				return 0, 3, 2
 			}
 			return 0, 1, 2
 		}, false},
-		{"one's that gets a slot soon after", 49, func(b Bin) (int, int, int) {
+		{"one's that gets a slot soon after", 49, func(b timebase.Bin) (int, int, int) {
 			if b%200 >= 10 && b%200 < 20 {
 				return 0, 49, 2
 			}
@@ -43,7 +45,7 @@ func TestLateFrameExcusesThoseWhoHearItsMic(t *testing.T) {
 				all = append(all, s.source(c, 0, 0))
 			}
 			l := s.listener(3)
-			for b := range Bin(20 * 50) {
+			for b := range timebase.Bin(20 * 50) {
 				packets := s.sayAll(all, b, c.late)
 				x, y, z := c.hears(b)
 				for section, i := range []int{x, y, z} {
@@ -63,7 +65,7 @@ func TestLateFrameExcusesThoseWhoHearItsMic(t *testing.T) {
 }
 
 // sayAll enters the frames of a bin. One of the sources is late with every two hundredth.
-func (s *scene) sayAll(all []*Source, b Bin, late int) (packets []Packet) {
+func (s *scene) sayAll(all []*Source, b timebase.Bin, late int) (packets []Packet) {
 	for i, m := range all {
 		p := s.say(m, b)
 		p.Talker = uint32(i)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A window slides over a run, a bucket at a time, and gives the thresholds that
@@ -222,7 +223,7 @@ type loadSum struct {
 // held.
 func (r *record) enterLoad(l Load) {
 	r.series.load(l)
-	phases := r.phasesAt(BinAt((l.From + l.Until) / 2))
+	phases := r.phasesAt(timebase.BinAt((l.From + l.Until) / 2))
 	for len(r.loads) < len(r.spans) {
 		r.loads = append(r.loads, loadSum{})
 	}

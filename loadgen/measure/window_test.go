@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func threshold(t *testing.T, name, expression string) metric.Threshold {
@@ -31,8 +32,8 @@ func answers(t *testing.T, thresholds []metric.Threshold) metric.Values {
 		l.Connected(0)
 	}
 	require.NoError(t, s.aggregator.Begin(Arrivals, 0))
-	const start = Bin(3020) // 60.4 s
-	for b := range Bin(6020) {
+	const start = timebase.Bin(3020) // 60.4 s
+	for b := range timebase.Bin(6020) {
 		switch b {
 		case start:
 			require.NoError(t, s.aggregator.Begin(Steady, b.Start()))

@@ -14,6 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A band is workers that measure the same: listeners of a room with a simulated network.
@@ -23,7 +24,7 @@ type band struct {
 	source     *measure.Source
 	listeners  []*measure.Listener
 	chance     *rand.Rand
-	next       measure.Bin
+	next       timebase.Bin
 	members    []*Membership
 	sequence   uint64
 	told       measured // by each member
@@ -84,7 +85,7 @@ func (b *band) send(until time.Duration) {
 
 // say sends a report of each worker of the band.
 func (b *band) say(now time.Duration, add func(*loadgen.Report)) error {
-	r := loadgen.Report{Relayed: loadgen.Relayed{Horizon: max(measure.BinAt(now)-10, 0), Processed: max(now-time.Second/2, 0)}}
+	r := loadgen.Report{Relayed: loadgen.Relayed{Horizon: max(timebase.BinAt(now)-10, 0), Processed: max(now-time.Second/2, 0)}}
 	if told, news := b.source.Tell(); news {
 		r.Told = []loadgen.ToldSource{{SourceID: loadgen.SourceID{Index: b.members[0].number}, Worker: b.members[0].number, Told: told}}
 	}
@@ -193,7 +194,7 @@ func (b *band) play(zero time.Time, hold time.Duration) error { //nolint:gocogni
 	if err := b.aggregator.Begin(measure.Arrivals, started); err != nil {
 		return err
 	}
-	b.next = measure.BinAt(started) + 1
+	b.next = timebase.BinAt(started) + 1
 	b.join(started)
 	holding, err := b.meet("hold", started+time.Second, answers)
 	if err != nil {
@@ -202,7 +203,7 @@ func (b *band) play(zero time.Time, hold time.Duration) error { //nolint:gocogni
 	if err := b.aggregator.Begin(measure.Steady, holding); err != nil {
 		return err
 	}
-	stop, settled := holding+hold, measure.Bin(0)
+	stop, settled := holding+hold, timebase.Bin(0)
 	tick := time.NewTicker(loadgen.ReportEvery)
 	defer tick.Stop()
 	for i := 1; now() < stop; i++ {
@@ -280,7 +281,7 @@ func BenchmarkReporting(b *testing.B) {
 		second(i)
 		b.StartTimer()
 		for tell := range time.Second / loadgen.ReportEvery {
-			r := loadgen.Report{Sequence: uint64(i), Relayed: loadgen.Relayed{Horizon: measure.BinAt(time.Duration(i) * time.Second)}}
+			r := loadgen.Report{Sequence: uint64(i), Relayed: loadgen.Relayed{Horizon: timebase.BinAt(time.Duration(i) * time.Second)}}
 			if told, news := of.source.Tell(); news {
 				r.Told = []loadgen.ToldSource{{Told: told}}
 			}

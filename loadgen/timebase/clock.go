@@ -1,21 +1,9 @@
-package measure
+package timebase
 
 import (
 	"sync/atomic"
 	"time"
 )
-
-// BinLength is the length of a bin and of every Opus frame that a source sends.
-const BinLength = 20 * time.Millisecond
-
-// Bin counts bins of 20 ms from the start of the run's clock.
-type Bin int64
-
-// Start is the bin's first instant on the run's clock.
-func (b Bin) Start() time.Duration { return time.Duration(b) * BinLength }
-
-// BinAt is the bin that holds t; t is not negative.
-func BinAt(t time.Duration) Bin { return Bin(t / BinLength) }
 
 // StepSlack is by how much the wall clock may move against the monotonic one before it
 // counts as stepped: NTP slews it by less in a second.
