@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/neteq"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -32,12 +33,12 @@ func (h hearing) plus(o hearing) hearing {
 }
 
 // worst is the quality of what was played.
-func (h hearing) worst(c codecFactors) quality {
+func (h hearing) worst(c emodel.Factors) quality {
 	return h.qualityOf(c, h.played, 0, 0, h.silent(h.played, 0))
 }
 
 // best is the quality at best, if the generator dropped no more than so many packets.
-func (h hearing) best(c codecFactors, dropped uint64) quality {
+func (h hearing) best(c emodel.Factors, dropped uint64) quality {
 	worst := h.worst(c)
 	dropped = min(dropped, h.droppable)
 	if h.doubted == (played{}) && h.excused+dropped == 0 && h.doubtedOwed == 0 {
@@ -75,7 +76,7 @@ const longTarget = 2 * dropWaits * timebase.BinLength
 // qualityOf is the quality of what was played, if so many lost frames had come, besides so
 // many that were dropped, and so many had been silent. What was dropped did nothing to what
 // was played at other times.
-func (h hearing) qualityOf(c codecFactors, p played, excused, dropped uint64, silent float64) quality {
+func (h hearing) qualityOf(c emodel.Factors, p played, excused, dropped uint64, silent float64) quality {
 	bins := func(d time.Duration) uint64 { return uint64((d + timebase.BinLength - 1) / timebase.BinLength) }
 	frames := excused + min(dropped*(1+dropWaits), bins(h.exposed.concealed))
 	q := quality{

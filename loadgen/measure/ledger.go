@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/score"
 	"github.com/earshot-audio/earshot/loadgen/speech"
@@ -35,9 +36,9 @@ type Ledger struct {
 	// was sent before bin horizon is known then.
 	awaits    bool
 	horizon   atomic.Int64
-	codes     atomic.Pointer[[]*mark.Code] // of the sources, in their order; set after them
-	codec     atomic.Pointer[codecFactors] // see factors
-	mu        sync.Mutex                   // adds to what follows
+	codes     atomic.Pointer[[]*mark.Code]   // of the sources, in their order; set after them
+	codec     atomic.Pointer[emodel.Factors] // see factors
+	mu        sync.Mutex                     // adds to what follows
 	clips     map[*speech.Clip]*clip
 	listeners []*Listener
 
@@ -253,4 +254,21 @@ func (r *Ledger) Voices() (n int) {
 		}
 	}
 	return n
+}
+
+// factors are the mean of those of the room's recordings.
+func (r *Ledger) factors() emodel.Factors {
+	if f := r.codec.Load(); f != nil {
+		return *f
+	}
+	return emodel.Usual
+}
+
+// mixFactors sets them. r.mu is held.
+func (r *Ledger) mixFactors() {
+	var mean emodel.Factors
+	for i, m := range r.list() {
+		mean = emodel.Mixed(mean, m.clip.factors, 1/float64(i+1))
+	}
+	r.codec.Store(&mean)
 }

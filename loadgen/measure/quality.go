@@ -1,45 +1,24 @@
 package measure
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/neteq"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
-// The E-model in its fullband form, ITU-T G.107.2 (2019), whose ratings go to
-// 148 and are 1.48 times those of G.107. All that has no constant here is at its
-// default, which impairs nothing.
-const (
-	// clearRating is the rating without any impairment, and fullband what makes
-	// one of G.107 of it, on which the opinion score is defined: G.107.2 clause
-	// 6.2 and annex A.
-	clearRating = 148
-	fullband    = 1.48
-	// totalLoss is what the impairment goes to as everything is lost: G.107.2
-	// clause 7.5.
-	totalLoss = 132
-
-	// What is added to the delay from the intended sending to the play-out: the
-	// frame itself, and the codec's look-ahead of 6.5 ms (RFC 6716, section 2).
-	framing = timebase.BinLength + 6500*time.Microsecond
-
-	// highestOpinion is the highest score: ITU-T G.107 annex B.
-	highestOpinion = 4.5
-
-	// gapBins is from how many concealed frames in a row on it is a gap: 60 ms,
-	// after which ITU-T G.711 appendix I has faded its concealment to silence.
-	gapBins = 3
-)
+// gapBins is from how many concealed frames in a row on it is a gap: 60 ms,
+// after which ITU-T G.711 appendix I has faded its concealment to silence.
+const gapBins = 3
 
 // A quality is what a listener's jitter buffers made of the measured window, in
 // frames of 20 ms.
 type quality struct {
-	codec     codecFactors
+	codec     emodel.Factors
 	owed      uint64 // voices' frames
 	bins      uint64 // bins in which something was owed
 	concealed float64
@@ -228,29 +207,5 @@ func (q quality) mos() float64 {
 	if q.concealed >= float64(q.owed) {
 		return 1 // the model has some quality left in silence
 	}
-	loss := 100 * q.concealment() // in percent
-	return opinion((clearRating-q.codec.effective(loss, q.burstRatio()))/fullband - delayed(framing+q.delay))
-}
-
-// delayed is the impairment by absolute delay, Idd of ITU-T G.107 (7-27) and
-// (7-28), with the default sensitivity, on the scale of G.107.
-func delayed(d time.Duration) float64 {
-	milliseconds := float64(d) / float64(time.Millisecond)
-	if milliseconds <= 100 {
-		return 0
-	}
-	x := math.Log2(milliseconds / 100)
-	return 25 * (math.Pow(1+math.Pow(x, 6), 1.0/6) - 3*math.Pow(1+math.Pow(x/3, 6), 1.0/6) + 2)
-}
-
-// opinion turns a rating into an opinion score: ITU-T G.107 annex B, (B-4).
-func opinion(r float64) float64 {
-	switch {
-	case r <= 0:
-		return 1
-	case r >= 100:
-		return highestOpinion
-	}
-	// The polynomial dips below 1 for ratings under 6.5.
-	return max(1, 1+0.035*r+r*(r-60)*(100-r)*7e-6)
+	return q.codec.Opinion(100*q.concealment(), q.burstRatio(), q.delay)
 }

@@ -3,6 +3,7 @@ package measure
 import (
 	"slices"
 
+	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
@@ -78,7 +79,7 @@ func heard(name string, r reading) reading {
 func spotless(of *metric.Trend, higherIsBetter bool) *metric.Trend {
 	all := &metric.Trend{}
 	if higherIsBetter {
-		all.RecordN(highestOpinion, of.Count())
+		all.RecordN(emodel.HighestOpinion, of.Count())
 	} else {
 		all.RecordN(0, of.Count())
 	}

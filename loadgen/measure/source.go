@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -240,7 +241,7 @@ func (m *Source) spoke(w int64) (owed, onset uint64) {
 // A clip is a speech file with the index that finds a payload's positions.
 type clip struct {
 	frames  []speech.Frame
-	factors codecFactors
+	factors emodel.Factors
 	fec     bool // some frames carry a copy of the one before
 	at      map[string][]int
 }
@@ -252,7 +253,7 @@ func (c *clip) knows(payload []byte) bool {
 }
 
 func newClip(c *speech.Clip) *clip {
-	n := &clip{frames: c.Frames, factors: factorsOf(c), at: make(map[string][]int, len(c.Frames))}
+	n := &clip{frames: c.Frames, factors: emodel.Of(c), at: make(map[string][]int, len(c.Frames))}
 	for i, f := range c.Frames {
 		n.fec = n.fec || f.FEC
 		n.at[string(f.Payload)] = append(n.at[string(f.Payload)], i)

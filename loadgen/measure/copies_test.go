@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -18,49 +19,12 @@ func clipOf(lengths ...int) *speech.Clip {
 	return c
 }
 
-func TestCodecFactorsFollowTheBitRate(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		clip *speech.Clip
-		want codecFactors
-	}{
-		{"25 kbit/s, with variable bit rate", clipOf(60, 65), codecFactors{20.209, 11.28, 9.18}},
-		{"silence does not count", clipOf(60, 2, 1, 65, 0), codecFactors{20.209, 11.28, 9.18}},
-		{"between two rates", clipOf(66, 66, 66, 67), codecFactors{19.343, 10.955, 9.045}}, // 26.5
-		{"constant bit rate", clipOf(100, 100), codecFactors{15.898, 11.35, 9.37}},
-		{"more than is known", clipOf(200, 201), codecFactors{10.666, 9.79, 8.04}},
-		{"less than is known", clipOf(20, 21), codecFactors{38.06, 16.51, 9.13}},
-		{"less than Opus has", clipOf(9, 10), usual},
-		{"nothing", clipOf(), usual},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := factorsOf(c.clip)
-			assert.InDelta(t, c.want.impairment, got.impairment, 0.01)
-			assert.InDelta(t, c.want.random, got.random, 0.01)
-			assert.InDelta(t, c.want.bursty, got.bursty, 0.01)
-		})
-	}
-}
-
-func TestEffectiveImpairmentOfBursts(t *testing.T) {
-	assert.InDelta(t, 20.209, usual.effective(0, 1), 1e-9)
-	assert.InDelta(t, 20.209+111.791*5/(5+11.28), usual.effective(5, 1), 1e-3, "by chance")
-	assert.InDelta(t, 20.209+111.791*5/(5+9.18), usual.effective(5, 2), 1e-3, "in bursts")
-	assert.InDelta(t, 20.209+111.791*5/(2.5+9.18), usual.effective(5, 4), 1e-3, "in long bursts")
-	before := 0.0
-	for ratio := 1.0; ratio < 50; ratio *= 1.1 {
-		now := usual.effective(3, ratio)
-		assert.Greater(t, now, before, "the burstier the worse: %v", ratio)
-		before = now
-	}
-}
-
 func TestLedgerMixesTheFactorsOfItsRecordings(t *testing.T) {
 	s := newScene(t)
-	assert.Equal(t, usual, s.ledger.factors(), "before there are any")
+	assert.Equal(t, emodel.Usual, s.ledger.factors(), "before there are any")
 	s.source(clipOf(60, 65), 0, 0)
 	s.source(clipOf(100, 101), 0, 0)
-	assert.InDelta(t, (20.209+10.666)/2, s.ledger.factors().impairment, 0.01)
+	assert.InDelta(t, (20.209+10.666)/2, s.ledger.factors().Impairment, 0.01)
 }
 
 // Every tenth packet is lost; all packets have a copy of the frame before, or none has.
