@@ -138,7 +138,7 @@ func (p *person) dropMic(ctx context.Context, sender *frameSender, old *client.P
 // publish connects a publisher.
 func (p *person) publish(ctx context.Context) (*client.Publisher, error) {
 	r := p.room.run
-	m, err := r.clients.pion.NewPublisher(p.via, p.impairment, r.Scenario.Cast[p.group].RepairedBy(), r.aggregator.LossInDoubt)
+	m, err := r.clients.pion.NewPublisher(p.via, p.impairment, r.Scenario.Cast[p.group].RepairedBy(), r.aggregator.Doubts.LossInDoubt)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 				watch.look(now.threads)
 				watch.enter(now)
 			}
-			assert.Equal(t, c.competes, watch.aggregator.Doubts().Competed > 0)
+			assert.Equal(t, c.competes, watch.aggregator.Doubted().Competed > 0)
 		})
 	}
 }
@@ -109,7 +109,7 @@ func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 		c.enter(now)
 		assert.Equal(t, step.behind, c.behind, step.sentence)
 	}
-	assert.Equal(t, 655*ms, c.aggregator.Doubts().Competed)
+	assert.Equal(t, 655*ms, c.aggregator.Doubted().Competed)
 }
 
 // A server that waits in each frame is behind by no more than it waits around one, as long as a core is free

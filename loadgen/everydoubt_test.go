@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -257,7 +258,7 @@ func sufferBoth(t *testing.T, f sufferedFault, s serverFault, thresholds []metri
 	w.ledger = measure.NewLedger(w.aggregator)
 	w.play()
 	after := sample{at: 20 * time.Second, server: &host.Usage{CPU: 10 * time.Second, Memory: 1e6}}
-	return w.combine(w.aggregator.Doubts(), []*Tally{w.tally()}, nil, false, Span{}, sample{server: &host.Usage{}}, after)
+	return w.combine(w.aggregator.Doubted(), []*Tally{w.tally()}, nil, false, Span{}, sample{server: &host.Usage{}}, after)
 }
 
 type sufferingRun struct {
@@ -401,9 +402,9 @@ func (w *sufferingRun) tally() *Tally {
 			}
 			return 0
 		}
-		m.silenced(name, order.count(onItsWay, w.aggregator.Slowed(order.requested, order.acknowledged), ignoreMuteFor, f.dropped))
+		m.silenced(name, order.count(onItsWay, w.aggregator.Doubts.Slowed(order.requested, order.acknowledged), ignoreMuteFor, f.dropped))
 	}
-	m.durations(w.aggregator, worst, best)
+	m.durations(&w.aggregator.Doubts, worst, best)
 	m.packets(worst, best)
 	t := &Tally{
 		Lag: &metric.Trend{}, SocketDrops: f.dropped, Asked: 100, Recovered: 100,
@@ -421,8 +422,8 @@ func (w *sufferingRun) tally() *Tally {
 	w.aggregator.LostResends(missed, f.struck-time.Second, f.struck+f.lasting)
 	t.Final.Excused = w.aggregator.ExcusedResends()
 	t.Recovered -= t.Final.Excused + w.server.lost/10
-	excused := min(lost, w.aggregator.LossInDoubt(f.struck-time.Second, f.struck+f.lasting))
-	if f.late(f.struckBin) >= measure.LateLoss {
+	excused := min(lost, w.aggregator.Doubts.LossInDoubt(f.struck-time.Second, f.struck+f.lasting))
+	if f.late(f.struckBin) >= doubt.LateLoss {
 		excused = lost
 	}
 	for name, v := range worst {
@@ -444,6 +445,6 @@ func (w *sufferingRun) tally() *Tally {
 	if f.breaks { // another comes to nothing
 		mics.all = append(mics.all, &uplink{from: f.struck - 10*time.Millisecond, until: f.struck - 10*time.Millisecond + f.lasting + 2*lastHalf, err: errors.New("nothing came")})
 	}
-	t.Final.Uplinks = mics.sum(w.aggregator, f.dropped)
+	t.Final.Uplinks = mics.sum(&w.aggregator.Doubts, f.dropped)
 	return t
 }

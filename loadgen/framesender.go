@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -150,7 +151,7 @@ func (t *frameSender) sendBin(b timebase.Bin, first bool) bool {
 	t.sequence++
 	left := t.run.clock.Now() - intended
 	t.lateness.enter(late, left)
-	if left >= measure.LateLoss {
+	if left >= doubt.LateLoss {
 		t.publisher.SentLate()
 	}
 	t.source.Sent(b, left)

@@ -290,7 +290,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 		}
 		p.setAway(false)
 		if r.countsAsFailed(ctx, err) {
-			r.moderation.silenced(name, neverSilenced(r.failed(order.requested, err), r.aggregator))
+			r.moderation.silenced(name, neverSilenced(r.failed(order.requested, err), &r.aggregator.Doubts))
 		}
 		return err
 	}
@@ -303,7 +303,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	if r.peers != nil {
 		r.peers.awaitProcessed(ctx, r.clock.Now())
 	}
-	slowed := behind + r.aggregator.Slowed(order.requested, order.acknowledged)
+	slowed := behind + r.aggregator.Doubts.Slowed(order.requested, order.acknowledged)
 	dropped := r.lostByAll()
 	dropped -= min(dropped, lost) // it is less for a moment while a client's socket is replaced
 	dropped += uint64(max(0, p.room.ledger.Unplaced()-unplaced))

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -42,10 +43,10 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 			} {
 				name := of.name
 				a := measure.NewAggregator()
-				a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
+				a.Doubt(doubt.Stalled, c.stalled[0], c.stalled[1])
 				m, worst, best := &moderationStats{}, metric.Values{}, metric.Values{}
 				of.record(m, c.took)
-				m.durations(a, worst, best)
+				m.durations(&a.Doubts, worst, best)
 				assert.InDelta(t, c.worst, worst[name].(*metric.Trend).Summary().Max, 0.01)
 				if c.best == c.worst {
 					assert.NotContains(t, best, name)
@@ -67,7 +68,7 @@ func TestModerationRecordsWhatBeganInTheMeasuredTime(t *testing.T) {
 			m.end(10 * time.Second)
 			record(m, interval{from: 9500 * time.Millisecond, until: 11 * time.Second})
 			record(m, interval{from: 10 * time.Second, until: 11 * time.Second, unfinished: true, had: actTimeout})
-			m.durations(measure.NewAggregator(), worst, best)
+			m.durations(&doubt.Register{}, worst, best)
 			require.Len(t, worst, 1)
 			for _, v := range worst {
 				assert.EqualValues(t, 2, v.(*metric.Trend).Count())
@@ -83,7 +84,7 @@ func TestModerationCountsActsThatTheGeneratorPrevented(t *testing.T) {
 	m.promoted(interval{from: time.Second, until: 2 * time.Second})
 	m.silenced("mute_silence", passed{3, 2})
 	worst, best := metric.Values{}, metric.Values{}
-	m.durations(measure.NewAggregator(), worst, best)
+	m.durations(&doubt.Register{}, worst, best)
 	m.packets(worst, best)
 	for name, want := range map[string][2]uint64{"promote_duration": {1, 3}, "mute_silence": {1, 2}} {
 		assert.Equal(t, want[0], worst[name].(*metric.Trend).Count(), name)
@@ -156,9 +157,9 @@ func TestSilenceOrderThatCameToNothingCountsAllThatIsPlanned(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			a := measure.NewAggregator()
-			a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
+			a.Doubt(doubt.Stalled, c.stalled[0], c.stalled[1])
 			c.order.failed, c.order.had = true, actTimeout
-			assert.Equal(t, c.got, neverSilenced(c.order, a))
+			assert.Equal(t, c.got, neverSilenced(c.order, &a.Doubts))
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -44,7 +45,7 @@ func (r *run) watch(ctx context.Context) {
 	o := &observer{run: r, last: r.sampler.sample(ctx), lost: r.lost()}
 	o.lostAt, o.cores = o.last.at, o.last
 	stalls := &host.Watchdog{Report: func(from, until time.Time) {
-		r.aggregator.Doubt(measure.Stalled, r.clock.Since(from), r.clock.Since(until))
+		r.aggregator.Doubt(doubt.Stalled, r.clock.Since(from), r.clock.Since(until))
 	}}
 	stalls.Start()
 	defer stalls.Close()
@@ -83,7 +84,7 @@ func (o *observer) observe(ctx context.Context) {
 	now := r.sampler.sample(ctx)
 	if step := r.clock.Sync(); step > 0 {
 		r.health.recordClockStep(step)
-		r.aggregator.Doubt(measure.Stepped, max(0, before.at-time.Second), now.at)
+		r.aggregator.Doubt(doubt.Stepped, max(0, before.at-time.Second), now.at)
 	}
 	drops := o.drops(now.at)
 	if stolen, idle := stolen(o.cores, now); stolen > 0 {
@@ -92,10 +93,10 @@ func (o *observer) observe(ctx context.Context) {
 	if now.machine != nil {
 		o.cores = now
 	}
-	r.aggregator.Throttle(before.at, now.at, throttled(before, now))
-	r.aggregator.Starve(before.at, now.at, r.starved(before, now))
+	r.aggregator.Doubts.Throttle(before.at, now.at, throttled(before, now))
+	r.aggregator.Doubts.Starve(before.at, now.at, r.starved(before, now))
 	if r.contended(before, now) {
-		r.aggregator.Contend(before.at, now.at, r.waited(before, now))
+		r.aggregator.Doubts.Contend(before.at, now.at, r.waited(before, now))
 	}
 	if o.backlog = r.backlog(o.backlog, before, now); o.backlog > 0 {
 		// What a thread waits is known when it runs again.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
@@ -309,7 +310,7 @@ func TestServerFiguresAreOfAllThatIsMeasured(t *testing.T) {
 				Rooms: 1, Cast: []scenario.Group{{Role: scenario.Speaker, Count: 1}, {Role: scenario.Listener, Count: 2}},
 			}}, timebase.NewClock(), newProblems())
 			r.used.Store(c.last)
-			result := r.combine(measure.Doubts{}, nil, nil, false, Span{}, c.before, c.after)
+			result := r.combine(doubt.Sum{}, nil, nil, false, Span{}, c.before, c.after)
 			assert.Equal(t, c.died, result.Server.Died)
 			assert.Contains(t, result.Values, "server_rss")
 			if c.cores == 0 {

@@ -91,14 +91,14 @@ func (r *run) obey(ctx context.Context, o Order) Outcome {
 	asked := r.clock.Now()
 	err := on.ActOn(ctx, o.Verb, o.Member)
 	out := Outcome{At: r.clock.Now(), Bound: r.peers.clockBound()}
-	out.Slowed = r.aggregator.Slowed(asked, out.At)
+	out.Slowed = r.aggregator.Doubts.Slowed(asked, out.At)
 	if err == nil {
 		return out
 	}
 	i := r.failed(asked, err)
 	out.Error, out.Refused = err.Error(), i.refused
 	switch late := errors.Is(err, context.DeadlineExceeded); {
-	case i.atBest(r.aggregator) < i.had, atLimit(err):
+	case i.atBest(&r.aggregator.Doubts) < i.had, atLimit(err):
 		out.InDoubt = true
 	case late:
 		out.Unanswered = true

@@ -25,7 +25,7 @@ func (p *person) restartICE(ctx context.Context) error {
 	err := lean.RestartICE(ctx, func(ctx context.Context, fragment string) (string, error) {
 		return participant.RestartICE(ctx, driver.Ear, fragment)
 	})
-	if errors.Is(err, context.DeadlineExceeded) && p.room.run.aggregator.AtBest(asked, p.room.run.clock.Now(), actTimeout) == actTimeout {
+	if errors.Is(err, context.DeadlineExceeded) && p.room.run.aggregator.Doubts.AtBest(asked, p.room.run.clock.Now(), actTimeout) == actTimeout {
 		return fmt.Errorf("%w within %v: %w", errUnanswered, actTimeout, err)
 	}
 	return err

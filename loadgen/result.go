@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/urltext"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -31,7 +32,7 @@ type Result struct {
 	// what is in doubt was the server's doing; Values has what they are if all of it
 	// was. Doubts sums up why.
 	Best   metric.Values
-	Doubts measure.Doubts
+	Doubts doubt.Sum
 	// Groups are the figures of people and of times apart, where there are several.
 	Groups []measure.Group
 	// Foreign is how many packets held audio that nobody in their room sent.
@@ -177,14 +178,14 @@ type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 func (r *run) result(final *FinalTally, interrupted bool, span Span, before, after sample) *Result {
 	t := r.tally(&before, after)
 	t.Final = final
-	result := r.combine(r.aggregator.Doubts(), []*Tally{t}, nil, interrupted, span, before, after)
+	result := r.combine(r.aggregator.Doubted(), []*Tally{t}, nil, interrupted, span, before, after)
 	result.Generator = t.generator()
 	return result
 }
 
 // combine builds the result from what the aggregator knows of the listeners, and the
 // processes of themselves.
-func (r *scoreboard) combine(doubts measure.Doubts, tallies []*Tally, hosts []string, interrupted bool, span Span, before, after sample) *Result {
+func (r *scoreboard) combine(doubts doubt.Sum, tallies []*Tally, hosts []string, interrupted bool, span Span, before, after sample) *Result {
 	totals := r.aggregator.Totals()
 	values := totals.Values
 	sum := total(tallies, hosts)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -95,12 +96,12 @@ func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
 		{
 			name: "stall", cause: metric.Stalls, lost: func(_ int, b timebase.Bin) bool { return during(b, 2) }, misread: none, slow: lasting, own: lasting, breaks: breaks,
 			late: until(lastingBin), stopped: true,
-			booked: once(struck+lasting, func(a *measure.Aggregator) { a.Doubt(measure.Stalled, struck, struck+lasting) }),
+			booked: once(struck+lasting, func(a *measure.Aggregator) { a.Doubt(doubt.Stalled, struck, struck+lasting) }),
 		},
 		{
 			// Stamps around the step are not used, but the time of the reading. They were read together.
 			name: "clock step", cause: metric.ClockSteps, late: none, lost: nothing, misread: until(min(40, timebase.BinAt(seen-struck))),
-			booked: once(seen, func(a *measure.Aggregator) { a.Doubt(measure.Stepped, seen-2*time.Second, seen) }),
+			booked: once(seen, func(a *measure.Aggregator) { a.Doubt(doubt.Stepped, seen-2*time.Second, seen) }),
 		},
 		{
 			name: "drops", cause: metric.Drops, late: none, lost: func(i int, b timebase.Bin) bool { return i == 0 && during(b, 10) || i == 2 && b == struckBin+2 }, misread: none,
@@ -120,13 +121,13 @@ func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
 			name: "taken cores", cause: metric.TakenCores, late: none, misread: waited, slow: lasting / 2, behind: lasting / 2, breaks: breaks,
 			lost: func(_ int, b timebase.Bin) bool { return during(b, 2) },
 			booked: each(time.Second, struck, struck+lasting*3/2, func(a *measure.Aggregator, from, until, within time.Duration) {
-				a.Contend(from, until, within)
+				a.Doubts.Contend(from, until, within)
 				a.Deprive(max(0, from-time.Second), until, lasting/2)
 			}),
 		},
 		{
 			name: "quota", cause: metric.Quotas, late: none, lost: nothing, misread: none, slow: lasting / 2, own: lasting / 2, breaks: breaks,
-			booked: each(time.Second, struck, struck+lasting, func(a *measure.Aggregator, from, until, within time.Duration) { a.Throttle(from, until, within) }),
+			booked: each(time.Second, struck, struck+lasting, func(a *measure.Aggregator, from, until, within time.Duration) { a.Doubts.Throttle(from, until, within) }),
 		},
 		{
 			name: "stolen cores", cause: metric.StolenCores, late: none, slow: lasting, own: lasting, breaks: breaks, misread: until(lastingBin),

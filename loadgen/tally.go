@@ -100,7 +100,7 @@ func (r *run) final(ctx context.Context) *FinalTally {
 	f.Excused = unknown + r.aggregator.ExcusedResends()
 	worst, best := metric.Values{}, metric.Values{}
 	r.moderation.packets(worst, best)
-	r.moderation.durations(r.aggregator, worst, best)
+	r.moderation.durations(&r.aggregator.Doubts, worst, best)
 	for name, v := range worst {
 		f.Worst[name] = v.(*metric.Trend)
 		f.Best[name] = f.Worst[name]
@@ -123,6 +123,6 @@ func (r *run) final(ctx context.Context) *FinalTally {
 			h.ledger.Crossed(f.Crossed)
 		}
 	}
-	f.Uplinks = r.uplinks.sum(r.aggregator, r.counted().dropped+r.health.machineDrops().Total())
+	f.Uplinks = r.uplinks.sum(&r.aggregator.Doubts, r.counted().dropped+r.health.machineDrops().Total())
 	return f
 }

@@ -202,7 +202,7 @@ const heldBack = time.Second
 // whom the generator may have held back it may be played at best.
 func (h *roomRun) missed(spec scenario.VerbSpec, people int) {
 	m, now := &h.run.moderation, h.run.clock.Now()
-	held := h.run.aggregator.Slowed(max(0, now-recentTime), now)
+	held := h.run.aggregator.Doubts.Slowed(max(0, now-recentTime), now)
 	if held < heldBack { // so little holds up nobody but those who were about to come
 		people = min(people, h.coming())
 	}
@@ -267,7 +267,7 @@ func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Pa
 	}
 	asked := h.run.clock.Now()
 	err = h.client.Act(ctx, verb, who)
-	if errors.Is(err, context.DeadlineExceeded) && h.run.aggregator.AtBest(asked, h.run.clock.Now(), actTimeout) == actTimeout {
+	if errors.Is(err, context.DeadlineExceeded) && h.run.aggregator.Doubts.AtBest(asked, h.run.clock.Now(), actTimeout) == actTimeout {
 		return 0, fmt.Errorf("%w within %v: %w", errUnanswered, actTimeout, err)
 	}
 	return 0, err

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -105,10 +106,10 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			a := measure.NewAggregator()
-			a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
+			a.Doubt(doubt.Stalled, c.stalled[0], c.stalled[1])
 			us, worst, best := &uplinks{had: 10 * second, all: []*uplink{c.uplink}}, metric.Values{}, metric.Values{}
 			us.end(50 * second)
-			sum := us.sum(a, c.dropped)
+			sum := us.sum(&a.Doubts, c.dropped)
 			sum.publish(worst, best)
 			assert.Equal(t, c.mics, sum.Mics)
 			for name, want := range c.worst {

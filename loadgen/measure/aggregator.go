@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -21,10 +22,15 @@ const (
 // An Aggregator gathers the figures of all listeners of a run, in all its rooms, in
 // memory that does not grow with the run's length. It is safe for concurrent
 // use, except that one goroutine at a time calls Drain and Finish. Its methods take what
-// happens (this file, doubt.go, drops.go, deprivation.go, theft.go) and answer thresholds (select.go, window.go).
+// happens (this file, booking.go) and answer thresholds (select.go, window.go).
 type Aggregator struct {
 	record *record
-	doubts doubts
+	// Doubts is what is in doubt. What changes the figures of single seconds is booked by the
+	// aggregator's own methods.
+	Doubts doubt.Register
+	drops  atomic.Uint64 // packets that the generator's side dropped
+	// lateJoins is how many joins took longer by the generator's doing.
+	lateJoins atomic.Uint64
 
 	steadyFrom, steadyUntil atomic.Int64 // bins
 	open                    atomic.Int64 // the bin from which on nothing is settled: see HoldOpen
@@ -110,29 +116,22 @@ func (a *Aggregator) Arrival(at time.Duration) {
 	}
 }
 
-// sent enters how late the frame of a source went out that was to go out at a moment.
-func (a *Aggregator) sent(of *Source, at, late time.Duration) {
-	a.doubts.sent(of, at, late)
+// sent enters how late the frame of a voice in a room went out that was to go out at a moment.
+func (a *Aggregator) sent(room int, voice doubt.Voices, at, late time.Duration) {
+	a.Doubts.Sent(room, voice, at, late)
 	a.lag(at, late)
 }
 
 // delayed enters that a frame went out later than sent was given.
-func (a *Aggregator) delayed(of *Source, at, before, late time.Duration) {
-	a.doubts.delayed(of, at, before, late)
+func (a *Aggregator) delayed(room int, voice doubt.Voices, at, before, late time.Duration) {
+	a.Doubts.Delayed(room, voice, at, before, late)
 	a.lag(at, late)
 }
 
 // lag keeps the latest frame of each bucket.
 func (a *Aggregator) lag(at, late time.Duration) {
-	e := a.record.events(at)
-	if e == nil {
-		return
-	}
-	for {
-		latest := e.sendLag.Load()
-		if int64(late) <= latest || e.sendLag.CompareAndSwap(latest, int64(late)) {
-			return
-		}
+	if e := a.record.events(at); e != nil {
+		raise(&e.sendLag, int64(late))
 	}
 }
 
@@ -259,7 +258,7 @@ func (a *Aggregator) share(probes bool) Share {
 	all := &sums{}
 	for _, c := range a.choose(metric.Selector{}) {
 		if c.Probe == probes && c.Network == "" && c.Transport == "" {
-			all.add(a.record, c, "", a.doubts.drops.Load())
+			all.add(a.record, c, "", a.drops.Load())
 		}
 	}
 	return Share{Delivered: all.delivered, Latency: &all.latency, Listeners: all.listeners}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/testaudio"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -39,7 +40,7 @@ func TestAudioScoreSaysWhatAProbeHeard(t *testing.T) {
 	t.Parallel()
 	other := testaudio.Clip(t, "guest.ogg")
 	all := func(timebase.Bin, *Packet) bool { return true }
-	stall := func(s *scene) { s.aggregator.Doubt(Stalled, 3*time.Second, 3200*time.Millisecond) }
+	stall := func(s *scene) { s.aggregator.Doubt(doubt.Stalled, 3*time.Second, 3200*time.Millisecond) }
 	for _, c := range []struct {
 		sentence string
 		change   func(b timebase.Bin, p *Packet) (comes bool)
@@ -110,7 +111,7 @@ func TestAudioScoreOfThoseWhoNeverGotIn(t *testing.T) {
 		{"the server refused it", func(_ *scene, l *Listener) { l.Refused(500 * time.Millisecond) }, 1},
 		{"it was never answered", func(*scene, *Listener) {}, 1},
 		{"the generator held it up", func(s *scene, _ *Listener) {
-			s.aggregator.Doubt(Stalled, 100*time.Millisecond, 900*time.Millisecond)
+			s.aggregator.Doubt(doubt.Stalled, 100*time.Millisecond, 900*time.Millisecond)
 		}, 5},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -36,13 +37,23 @@ type bucketEvents struct {
 	reach, lossReach atomic.Int64
 }
 
+// raise makes a number at least so great.
+func raise(a *atomic.Int64, to int64) {
+	for was := a.Load(); to > was && !a.CompareAndSwap(was, to); {
+		was = a.Load()
+	}
+}
+
+// reachScale is one in which a share can be added up without a lock.
+const reachScale = 1e6
+
 // taken is how many of the packets lost in the bucket, of those owed, may be the doing of the
 // generator's machine, besides what was dropped: cores were taken.
 func (e *bucketEvents) taken(lost, owed uint64) uint64 {
-	if time.Duration(e.deprived.Load()) >= deprivedLoss || e.overrun.Load() {
+	if time.Duration(e.deprived.Load()) >= doubt.DeprivedLoss || e.overrun.Load() {
 		return lost
 	}
-	return min(lost, share(owed, float64(e.lossReach.Load())/reachScale))
+	return min(lost, doubt.Share(owed, float64(e.lossReach.Load())/reachScale))
 }
 
 // A bucketCell is what the listeners with the same labels received of a bucket.
@@ -67,7 +78,7 @@ type bucketCell struct {
 func (c *bucketCell) stamps(e *bucketEvents, packets uint64, bins timebase.Bin) (mistimed, perhaps uint64) {
 	mistimed, perhaps = c.mistimed.Swap(0), c.perhapsMistimed.Swap(0)
 	waited := time.Duration(e.deprived.Load() + e.stolen.Load() + e.behind.Load())
-	excused := min(mistimed, share(packets, float64(2*waited)/float64(timebase.BinLength/2)/float64(bins)))
+	excused := min(mistimed, doubt.Share(packets, float64(2*waited)/float64(timebase.BinLength/2)/float64(bins)))
 	return mistimed - excused, perhaps + excused
 }
 
@@ -106,19 +117,19 @@ type closedBucket struct {
 }
 
 // losses is what may have been dropped of the bucket.
-func (b closedBucket) losses(cells int) bucketLosses {
-	l := bucketLosses{b.from.Start(), b.until.Start() + b.slowest, b.phases, make([]uint64, cells)}
+func (b closedBucket) losses(cells int) doubt.Losses {
+	l := doubt.Losses{From: b.from.Start(), Until: b.until.Start() + b.slowest, Phases: b.phases, Cells: make([]uint64, cells)}
 	for _, c := range b.cells {
-		l.cells[c.number] += c.droppable
+		l.Cells[c.number] += c.droppable
 	}
 	return l
 }
 
 // resent is how many packets of the bucket may have been late since they were dropped.
-func (b closedBucket) resent(cells int) bucketLosses {
-	l := bucketLosses{b.from.Start(), b.until.Start() + b.slowest, b.phases, make([]uint64, cells)}
+func (b closedBucket) resent(cells int) doubt.Losses {
+	l := doubt.Losses{From: b.from.Start(), Until: b.until.Start() + b.slowest, Phases: b.phases, Cells: make([]uint64, cells)}
 	for _, c := range b.cells {
-		l.cells[c.number] += c.latency.resent.Count()
+		l.Cells[c.number] += c.latency.resent.Count()
 	}
 	return l
 }
@@ -210,10 +221,10 @@ func (d *distribution) excuse(e *bucketEvents, resent uint64, fastest *float64) 
 		all := &metric.Trend{}
 		d.worstInto(all)
 		best := fast.Sooner(ms(deprived), *fastest, fast.Count())
-		best = best.Sooner(ms(stolen), *fastest, share(best.Count(), float64(e.reach.Load())/reachScale))
+		best = best.Sooner(ms(stolen), *fastest, doubt.Share(best.Count(), float64(e.reach.Load())/reachScale))
 		*d = distribution{worst: all.Frozen(), best: best.Frozen()}
 		if resent > 0 {
-			d.resent = best.Sooner(ms(resentWithin), *fastest, min(best.Count(), resent)).Frozen()
+			d.resent = best.Sooner(ms(doubt.ResentWithin), *fastest, min(best.Count(), resent)).Frozen()
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -73,7 +74,7 @@ func TestDoubtAFrameSentLate(t *testing.T) {
 	assert.Greater(t, trend(t, totals, "concealed").Max, bestTrend(t, totals, "concealed").Max)
 	assert.NotContains(t, totals.Best, "delivered", "each frame came")
 	assert.NotContains(t, totals.Best, "loss")
-	d := s.aggregator.Doubts()
+	d := s.aggregator.Doubted()
 	assert.EqualValues(t, 10, d.LateFrames)
 	assert.Equal(t, 200*time.Millisecond, d.Latest)
 }
@@ -104,7 +105,7 @@ func TestDoubtContentionExcusesWhatHappenedMeanwhile(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	s.aggregator.Doubt(Contended, 0, 20*time.Second)
+	s.aggregator.Doubt(doubt.Contended, 0, 20*time.Second)
 	s.aggregator.Deprive(0, 20*time.Second, Lateness)
 	s.play(m, l, 605, func(b timebase.Bin) (time.Duration, bool) { return 0, b%10 == 9 })
 	totals := s.finish()
@@ -208,7 +209,7 @@ func TestDoubtSilenceIsExcusedWhereItIsInDoubt(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(1000), 0, 0)
 			l := s.listener(1)
-			s.aggregator.Doubt(Contended, c.from, c.until)
+			s.aggregator.Doubt(doubt.Contended, c.from, c.until)
 			s.play(m, l, 800, func(b timebase.Bin) (time.Duration, bool) { return 0, b < 250 })
 			totals := s.finish()
 			assert.Less(t, trend(t, totals, "mos").Min, 3.0)
@@ -237,7 +238,7 @@ func TestDoubtBestCaseIsNoMoreSilentThanTheWorst(t *testing.T) {
 			onTheWay = onTheWay[1:]
 		}
 		if b == 310 {
-			s.aggregator.Doubt(Stalled, b.Start(), b.Start()+timebase.BinLength)
+			s.aggregator.Doubt(doubt.Stalled, b.Start(), b.Start()+timebase.BinLength)
 		}
 		if b%50 == 49 {
 			s.settle((b + 1).Start())
@@ -269,7 +270,7 @@ func TestDoubtAClockStepLeavesNoLatencyCertain(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	s.aggregator.Doubt(Stepped, 0, 20*time.Second)
+	s.aggregator.Doubt(doubt.Stepped, 0, 20*time.Second)
 	s.play(m, l, 600, onTime)
 	totals := s.finish()
 	assert.Zero(t, bestTrend(t, totals, "latency").Max)

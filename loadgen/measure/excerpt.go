@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/score"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -66,9 +67,9 @@ func (r *Ledger) keepSaid(sources []*Source, w int64) {
 		if end <= e.from-runIn || begin >= e.until {
 			continue
 		}
-		doubtful, dropped := r.aggregator.doubts.within(r, begin-aftermath, end+bucketLength)
-		stolen, _ := r.aggregator.doubts.taken(begin-bucketLength, end+bucketLength)
-		cut := r.aggregator.doubts.severed.before(end)
+		doubtful, dropped := r.aggregator.Doubts.Within(r.id, begin-doubt.Aftermath, end+bucketLength)
+		stolen, _ := r.aggregator.Doubts.Cores.Taken(begin-bucketLength, end+bucketLength)
+		cut := r.aggregator.Doubts.Stops.Before(end)
 		one := saidWord{doubtful: doubtful != 0 || dropped || cut || stolen > 0}
 		for _, m := range sources {
 			owed, onset := m.spoke(w)

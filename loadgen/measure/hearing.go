@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/neteq"
@@ -199,18 +200,18 @@ func (l *Listener) hearWord(w wordHearing) {
 		w.played = e.played
 	}
 	start := timebase.Bin(w.word * timebase.WordBins).Start()
-	doubts, until := &l.ledger.aggregator.doubts, start+timebase.WordBins*timebase.BinLength+bucketLength
-	late, dropped := doubts.within(l.ledger, start-aftermath, until)
-	if l.lostJoin || l.hears(late, start-aftermath, until) || l.playedInDoubt(start-aftermath, until) || dropped && l.minds() {
+	doubts, until := &l.ledger.aggregator.Doubts, start+timebase.WordBins*timebase.BinLength+bucketLength
+	late, dropped := doubts.Within(l.ledger.id, start-doubt.Aftermath, until)
+	if l.lostJoin || l.hears(late, start-doubt.Aftermath, until) || l.playedInDoubt(start-doubt.Aftermath, until) || dropped && l.minds() {
 		w.doubted, w.doubtedOwed, w.apart = w.played, w.owed, 0
 	} else {
 		if dropped {
 			w.exposed = w.played
 		}
-		late, dropped = doubts.within(l.ledger, start-lingers, until)
+		late, dropped = doubts.Within(l.ledger.id, start-doubt.Lingers, until)
 		w.doubted.delay = l.linger(w.played, late != 0 || dropped)
 	}
-	stolen, _ := doubts.taken(start-bucketLength, until)
+	stolen, _ := doubts.Cores.Taken(start-bucketLength, until)
 	w.excused = min(w.excused+takenFrames(stolen), w.owed)
 	if w.doubtedOwed == 0 {
 		w.apart = min(w.apart+takenFrames(stolen), w.owed)
@@ -318,8 +319,8 @@ func (q *qualityWindow) hear(word int64, score windowScore) {
 // record's lock is held, and the buckets of that time are closed.
 func (q *qualityWindow) dropped(from, until time.Duration) uint64 {
 	lost := q.lost()
-	return q.record.drops.pair(q.record.drops.losses, func(l bucketLosses) uint64 {
-		if l.from >= until || l.until <= from {
+	return q.record.drops.Pair(q.record.drops.Losses, func(l doubt.Losses) uint64 {
+		if l.From >= until || l.Until <= from {
 			return 0
 		}
 		return lost(l)

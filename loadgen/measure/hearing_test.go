@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -90,7 +91,7 @@ func TestMOSInWindows(t *testing.T) {
 func TestMOSInWindowsThatAreInDoubt(t *testing.T) {
 	totals, results := windowedRun(t, []string{"min >= 4 over 10s"}, func(s *scene, b timebase.Bin) (time.Duration, bool) {
 		if b == 1000 {
-			s.aggregator.Doubt(Stalled, 20*time.Second, 20200*time.Millisecond)
+			s.aggregator.Doubt(doubt.Stalled, 20*time.Second, 20200*time.Millisecond)
 		}
 		return 0, b < 1000 || b >= 1010
 	})

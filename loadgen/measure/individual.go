@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -99,8 +100,8 @@ func (l *Listener) endJitter(u uncertainty) {
 // of its packets. One that comes late adds its delay to the sum twice, when it comes and when the next
 // one does.
 func (l *Listener) jitter(dropped uint64) time.Duration {
-	const most = uint64(math.MaxInt64 / (2 * resentWithin))
-	return l.received.jitterBest + max(0, l.jitterDropped-time.Duration(min(dropped, most))*2*resentWithin)
+	const most = uint64(math.MaxInt64 / (2 * doubt.ResentWithin))
+	return l.received.jitterBest + max(0, l.jitterDropped-time.Duration(min(dropped, most))*2*doubt.ResentWithin)
 }
 
 // A doubtfulLatency may be less by the generator's doing, both in µs.
@@ -178,7 +179,7 @@ func (a *latencySpread) endEpoch(u uncertainty) {
 		if n := len(a.late); n > 0 && u.deprived == 0 && !u.always && u.reach < 1 && u.dropped < uint64(n) && (a.fastest == 0 || a.late[n-1].best < a.fastest) {
 			a.fastest = max(a.late[n-1].best, 1)
 		}
-		reached := int(share(uint64(len(a.late)), u.reach)) // the slowest
+		reached := int(doubt.Share(uint64(len(a.late)), u.reach)) // the slowest
 		for i, v := range a.late {
 			waited := u.deprived + u.behind
 			if i < reached {
@@ -186,7 +187,7 @@ func (a *latencySpread) endEpoch(u uncertainty) {
 			}
 			undropped := min(v.best, max(v.best-inMicroseconds(waited), a.fastest))
 			if uint64(i) < u.dropped {
-				waited += resentWithin
+				waited += doubt.ResentWithin
 			}
 			a.enter(v.worst, undropped, min(v.best, max(v.best-inMicroseconds(waited), a.fastest)))
 		}
@@ -281,7 +282,7 @@ func (l *Listener) RoundTrip(sent, received, own time.Duration) {
 // roundTrip is the listener's mean, at worst and at best; false if nothing is known. Of a
 // listener whose checks in the measured window were never answered it is at least how long
 // they waited.
-func (l *Listener) roundTrip(doubts *doubts) (worst, best time.Duration, ok bool) {
+func (l *Listener) roundTrip(doubts *doubt.Register) (worst, best time.Duration, ok bool) {
 	if n := time.Duration(l.trips.count); n > 0 {
 		return l.trips.worst / n, l.trips.best / n, true
 	}
@@ -291,7 +292,7 @@ func (l *Listener) roundTrip(doubts *doubts) (worst, best time.Duration, ok bool
 	if l.cell.Probe || !l.joined || l.firstAt > from.Start() || waited < firstCheck {
 		return 0, 0, false
 	}
-	if best = waited; doubts.hindered(from.Start(), until.Start()) > 0 {
+	if best = waited; doubts.Hindered(from.Start(), until.Start()) > 0 {
 		best = 0
 	}
 	return waited, best, true

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -105,7 +106,7 @@ func TestLatencyListenerIsOfEachListener(t *testing.T) {
 		}, 5, 80, 5},
 		{"while the clock was stepped nothing is known", func(s *scene, b timebase.Bin, _ int) (time.Duration, bool) {
 			if b == 500 {
-				s.aggregator.Doubt(Stepped, 9*time.Second, 11*time.Second)
+				s.aggregator.Doubt(doubt.Stepped, 9*time.Second, 11*time.Second)
 			}
 			return fast, true
 		}, 5000, 5000, 5},

@@ -3,7 +3,16 @@ package measure
 import (
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
+)
+
+const (
+	// joinDoubt is how much of a join's duration has to be the generator's before
+	// the duration is in doubt.
+	joinDoubt = time.Millisecond
+	// leastWait is the least time that a join waits for the generator that is worth an entry.
+	leastWait = joinDoubt / 10
 )
 
 // Connected starts the counting of what the listener is owed, with the first bin that
@@ -45,7 +54,7 @@ func (l *Listener) count(t time.Duration) {
 		return
 	}
 	l.counting = true
-	l.triedUntil = min(max(t, l.intended+leastTimeout), l.deadline)
+	l.triedUntil = min(max(t, l.intended+doubt.LeastTimeout), l.deadline)
 	if l.connected {
 		l.triedUntil = l.deadline // by which it has to have heard something
 	}
@@ -78,8 +87,8 @@ func (l *Listener) hinderedMuch() bool {
 	if l.cutOff(l.triedUntil) || l.ledger.aggregator.limited.Load() {
 		return true
 	}
-	d := &l.ledger.aggregator.doubts
-	return d.toBlame(l.intended, l.triedUntil, l.began-l.intended, l.waited(l.began, l.triedUntil, d.hindered))
+	d := &l.ledger.aggregator.Doubts
+	return d.ToBlame(l.intended, l.triedUntil, l.began-l.intended, l.waited(l.began, l.triedUntil, d.Hindered))
 }
 
 // A wait is a time in which a join that had begun waited for the generator.
@@ -123,24 +132,24 @@ func (l *Listener) countLostJoin(now time.Duration) {
 
 // closeJoin enters how long the join took at best; of one that never came in, at
 // least how long it had.
-func (l *Listener) closeJoin(doubts *doubts, now time.Duration) {
+func (l *Listener) closeJoin(doubts *doubt.Register, now time.Duration) {
 	l.cell.joinSteps(l.joinSteps(doubts, now))
 	if !l.joined {
 		if l.counting {
 			waited := min(l.deadline, now) - l.intended
 			l.cell.joins.Record(ms(waited))
 			if l.lostJoin {
-				waited = max(0, l.triedUntil-l.began-l.ownTime(l.began, l.triedUntil, doubts.hindered))
+				waited = max(0, l.triedUntil-l.began-l.ownTime(l.began, l.triedUntil, doubts.Hindered))
 			}
 			l.cell.join(waited, l.lostJoin)
 		}
 		return
 	}
 	took := l.firstAt - l.intended
-	own := l.began - l.intended + max(l.ownTime(l.began, l.firstAt, doubts.heldBackToHear), l.sentLate)
+	own := l.began - l.intended + max(l.ownTime(l.began, l.firstAt, doubts.HeldBackToHear), l.sentLate)
 	inDoubt := own > joinDoubt
 	if inDoubt {
-		doubts.lateJoins.Add(1)
+		l.ledger.aggregator.lateJoins.Add(1)
 	}
 	l.cell.join(max(0, took-own), inDoubt)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -13,7 +14,7 @@ import (
 func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
 	const deadline = 2 * time.Second
 	stall := func(until time.Duration) func(*Aggregator) {
-		return func(a *Aggregator) { a.Doubt(Stalled, 0, until) }
+		return func(a *Aggregator) { a.Doubt(doubt.Stalled, 0, until) }
 	}
 	// Each second up to the deadline is as told.
 	seconds := func(book func(a *Aggregator, from, until time.Duration)) func(*Aggregator) {
@@ -37,23 +38,23 @@ func TestDoubtAListenerWhomTheGeneratorKeptOut(t *testing.T) {
 		{"the server said no, however slow the generator was", stall(1500 * time.Millisecond), true, 0, 0, 0, false},
 		{"it came in after the deadline", stall(1500 * time.Millisecond), false, 0, 150, 1, true},
 		{"a quota kept it from running half of the time", seconds(func(a *Aggregator, from, until time.Duration) {
-			a.Throttle(from, until, 500*time.Millisecond)
+			a.Doubts.Throttle(from, until, 500*time.Millisecond)
 		}), false, 0, 0, 1, true},
 		{"it waited for cores in moments too short for a stall, on a machine that was not all taken", seconds(func(a *Aggregator, from, until time.Duration) {
-			a.Starve(from, until, 600*time.Millisecond)
+			a.Doubts.Starve(from, until, 600*time.Millisecond)
 		}), false, 0, 0, 1, true},
 		{"a quota kept it from running for a third of the time, and for another it waited for cores", seconds(func(a *Aggregator, from, until time.Duration) {
-			a.Throttle(from, until, 300*time.Millisecond)
-			a.Starve(from, until, 300*time.Millisecond)
+			a.Doubts.Throttle(from, until, 300*time.Millisecond)
+			a.Doubts.Starve(from, until, 300*time.Millisecond)
 		}), false, 0, 0, 1, true},
 		{"what it waited at last was known after the deadline", func(a *Aggregator) {
-			a.Starve(time.Second, 2*time.Second, 300*time.Millisecond)
-			a.Starve(2*time.Second, 3*time.Second, 900*time.Millisecond)
+			a.Doubts.Starve(time.Second, 2*time.Second, 300*time.Millisecond)
+			a.Doubts.Starve(2*time.Second, 3*time.Second, 900*time.Millisecond)
 		}, false, 0, 0, 1, true},
 		{"its threads waited now and then", seconds(func(a *Aggregator, from, until time.Duration) {
-			a.Starve(from, until, 200*time.Millisecond)
+			a.Doubts.Starve(from, until, 200*time.Millisecond)
 		}), false, 0, 0, 0, false},
-		{"it waited after the deadline only", func(a *Aggregator) { a.Starve(4*time.Second, 6*time.Second, 2*time.Second) }, false, 0, 0, 0, false},
+		{"it waited after the deadline only", func(a *Aggregator) { a.Doubts.Starve(4*time.Second, 6*time.Second, 2*time.Second) }, false, 0, 0, 0, false},
 		{"something ran out long before the deadline, by when the generator had hardly run", stall(900 * time.Millisecond), false, 60, 0, 1, true},
 		{"what failed at once was not too slow, though the generator did not run meanwhile", stall(40 * time.Millisecond), false, 2, 0, 0, false},
 		{"its machine dropped packets most of the time", func(a *Aggregator) { a.Drop(3, 0, 1500*time.Millisecond) }, false, 0, 0, 1, true},
@@ -116,7 +117,7 @@ func TestDoubtAJoinWhileTheGeneratorWaitedForCores(t *testing.T) {
 			l.Expect(0, 0, 10*time.Second)
 			l.Connected(985 * time.Millisecond)
 			s.steady(0)
-			s.aggregator.Starve(0, time.Second, c.waited)
+			s.aggregator.Doubts.Starve(0, time.Second, c.waited)
 			for b := range timebase.Bin(300) {
 				if p := s.say(m, b); p.At >= time.Second {
 					p.At = max(p.At, time.Second)
@@ -143,8 +144,8 @@ func TestAtBestWhatFailedTookAsLongAsItHadUnlessTheGeneratorMayBeToBlame(t *test
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			a := NewAggregator()
-			a.Doubt(Stalled, time.Second, time.Second+c.stalled)
-			assert.Equal(t, c.best, a.AtBest(time.Second, time.Second+c.failed, had))
+			a.Doubt(doubt.Stalled, time.Second, time.Second+c.stalled)
+			assert.Equal(t, c.best, a.Doubts.AtBest(time.Second, time.Second+c.failed, had))
 		})
 	}
 }
@@ -155,7 +156,7 @@ func TestDoubtWhoWasRefusedIsOwedAllThatIsSent(t *testing.T) {
 	l, refused := s.listener(1), s.ledger.AddListener(1, Labels{})
 	refused.Expect(0, 0, 10*time.Second)
 	refused.Refused(0)
-	s.aggregator.Doubt(Contended, 0, 20*time.Second)
+	s.aggregator.Doubt(doubt.Contended, 0, 20*time.Second)
 	s.aggregator.Deprive(0, 20*time.Second, Lateness)
 	s.play(m, l, 605, func(b timebase.Bin) (time.Duration, bool) { return 0, b%10 == 9 })
 	totals := s.finish()
@@ -170,7 +171,7 @@ func TestDoubtALateJoin(t *testing.T) {
 	m := s.source(speechClip(700), 0, 0)
 	l := s.ledger.AddListener(1, Labels{})
 	l.Expect(0, 150*time.Millisecond, 10*time.Second)
-	s.aggregator.Doubt(Stalled, 200*time.Millisecond, 300*time.Millisecond)
+	s.aggregator.Doubt(doubt.Stalled, 200*time.Millisecond, 300*time.Millisecond)
 	l.Connected(400 * time.Millisecond)
 	s.steady(0)
 	s.play(m, l, 600, func(b timebase.Bin) (time.Duration, bool) { return 0, b < 25 })
@@ -201,7 +202,7 @@ func TestDoubtAJoinThatWaitedForTheGenerator(t *testing.T) {
 			l.HeldUp(c.from, c.until)
 			l.StepEnded(StepSignaling, at(400))
 			if c.stalled > 0 {
-				s.aggregator.Doubt(Stalled, c.from, c.from+c.stalled)
+				s.aggregator.Doubt(doubt.Stalled, c.from, c.from+c.stalled)
 			}
 			l.Connected(at(400))
 			s.steady(0)
@@ -252,15 +253,15 @@ func TestDoubtAJoinThatWaitedForTheGeneratorMostOfItsTime(t *testing.T) {
 func TestDoubtAJoinThatTheGeneratorHeldUp(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		kind  DoubtKind
+		kind  doubt.Kind
 		until time.Duration
 		from  time.Duration // what the listener is owed
 		best  uint64
 	}{
-		{"dropped packets for half of the time: the handshake may have been among them", Dropped, 5 * time.Second, 10 * time.Second, 1},
-		{"no core for half of the time", Contended, 5 * time.Second, 10 * time.Second, 1},
-		{"a short stall of the generator explains no failed join", Stalled, time.Second, 10 * time.Second, 0},
-		{"the server refused it", Contended, 10 * time.Second, time.Second, 0},
+		{"dropped packets for half of the time: the handshake may have been among them", doubt.Dropped, 5 * time.Second, 10 * time.Second, 1},
+		{"no core for half of the time", doubt.Contended, 5 * time.Second, 10 * time.Second, 1},
+		{"a short stall of the generator explains no failed join", doubt.Stalled, time.Second, 10 * time.Second, 0},
+		{"the server refused it", doubt.Contended, 10 * time.Second, time.Second, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t)
@@ -278,7 +279,7 @@ func TestDoubtAJoinThatTheGeneratorHeldUp(t *testing.T) {
 				return
 			}
 			assert.Equal(t, metric.Rate{Passes: 1, Total: 1}, totals.Best["joined"])
-			assert.EqualValues(t, 1, s.aggregator.Doubts().LostJoins)
+			assert.EqualValues(t, 1, s.aggregator.Doubted().LostJoins)
 		})
 	}
 }

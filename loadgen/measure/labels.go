@@ -190,7 +190,7 @@ func (c *cell) close(l *Listener) {
 			e.latencies.Record(ms(fast))
 		})
 	}
-	if worst, best, ok := l.roundTrip(&l.ledger.aggregator.doubts); ok {
+	if worst, best, ok := l.roundTrip(&l.ledger.aggregator.Doubts); ok {
 		c.worst.trips.Record(ms(worst))
 		c.best.trips.Record(ms(best))
 	}

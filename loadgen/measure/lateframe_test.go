@@ -4,8 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/doubt"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestLateFrameIsNotTheServersDoing(t *testing.T) {
@@ -129,7 +131,7 @@ func TestDoubtQualityOfFramesSentAfterTheEpochTheyBelongTo(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	s.aggregator.Doubt(Stalled, 0, 400*time.Millisecond)
+	s.aggregator.Doubt(doubt.Stalled, 0, 400*time.Millisecond)
 	for b := range timebase.Bin(400) {
 		at := b.Start() // of the generator, which sends late from the second second on
 		if b%50 == 0 {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/score"
@@ -28,6 +29,7 @@ const Lateness = 5 * time.Second
 type Ledger struct {
 	aggregator *Aggregator
 	room       int  // its number in the run
+	id         int  // its number among the ledgers of the run, from 1: what is in doubt of it has that
 	marked     bool // the sources' audio is, and packets are not recognised by what they hold
 	scored     bool // what probes hear is
 
@@ -180,18 +182,18 @@ func (r *Ledger) settle(last int64, present timebase.Bin) timebase.Bin {
 		last = min(last, int64(horizon/timebase.WordBins)-1)
 		defer r.processed.Store(int64(horizon))
 	}
-	began := since - aftermath
-	doubtful, dropped := r.aggregator.doubts.within(r, began, now)
-	late, missing := r.aggregator.doubts.within(r, since-lingers, now)
+	began := since - doubt.Aftermath
+	doubtful, dropped := r.aggregator.Doubts.Within(r.id, began, now)
+	late, missing := r.aggregator.Doubts.Within(r.id, since-doubt.Lingers, now)
 	r.lingering = late != 0 || missing
 	since -= bucketLength
-	stolen, reach := r.aggregator.doubts.taken(since, now)
-	times := r.aggregator.doubts.times(since, now)
-	waited, behind, always := r.aggregator.doubts.competition(since, now)
+	stolen, reach := r.aggregator.Doubts.Cores.Taken(since, now)
+	times := r.aggregator.Doubts.Times(since, now)
+	waited, behind, always := r.aggregator.Doubts.Cores.Competition(since, now)
 	r.uncertain = uncertainty{
-		deprived: r.aggregator.doubts.deprived(since, now), waited: waited, behind: behind, always: always, stepped: times[Stepped] > 0, stolen: stolen, reach: reach,
+		deprived: r.aggregator.Doubts.Cores.Deprived(since, now), waited: waited, behind: behind, always: always, stepped: times[doubt.Stepped] > 0, stolen: stolen, reach: reach,
 	}
-	if since -= resentWithin; r.aggregator.doubts.times(since, now)[Dropped] > 0 {
+	if since -= doubt.ResentWithin; r.aggregator.Doubts.Times(since, now)[doubt.Dropped] > 0 {
 		r.uncertain.dropped = r.aggregator.dropsIn(since, now)
 	}
 	r.settled = present.Start()

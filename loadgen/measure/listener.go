@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/prefetch"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -117,7 +118,7 @@ type Listener struct {
 	steps                              *[joinSteps]stepTimes
 	waits                              []wait // for the generator, while it joined
 
-	outlived survival
+	outlived doubt.Survival
 
 	outOfOrder, duplicates uint64
 }
@@ -159,10 +160,10 @@ func (l *Listener) Expect(intended, began, deadline time.Duration) {
 // forget moves on to word w without counting what lies before it.
 func (l *Listener) forget(w int64) {
 	for ; l.settled < w; l.settled++ {
-		var heard voices
+		var heard doubt.Voices
 		for i := range l.heard {
 			if l.heard[i][l.settled%words] != 0 {
-				heard |= voiceOf(i)
+				heard |= doubt.VoiceOf(i)
 			}
 			l.heard[i][l.settled%words] = 0
 			l.weakOf(i, l.settled)
@@ -385,7 +386,7 @@ func (l *Listener) unrecognised(sources []*Source, s *section, p Packet) {
 			return
 		}
 		if open := l.ledger.aggregator.record.at(timebase.BinAt(max(p.At-Lateness, 0))); open != nil {
-			late := time.Duration(l.ledger.aggregator.doubts.latest.Load())
+			late := time.Duration(l.ledger.aggregator.Doubts.Latest())
 			if p.Unstamped {
 				late = Lateness
 			}
@@ -402,7 +403,7 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 	s.silent, s.replaced, s.said = 0, 0, p.source+1
 	sent := sources[p.source].Intended(p.bin)
 	sources[p.source].heard(p, sent, at)
-	l.outlived.note(&l.ledger.aggregator.doubts.severed, sent, at)
+	l.outlived.Note(&l.ledger.aggregator.Doubts.Stops, sent, at)
 	l.silenced.pass(p, sent)
 	if !l.recognised {
 		l.recognised, l.recognisedAt = true, at
@@ -590,10 +591,10 @@ func (l *Listener) finish(now time.Duration) {
 		l.sections[i].buffer.End()
 	}
 	l.countLostJoin(now)
-	doubts, in := &l.ledger.aggregator.doubts, !l.keptOut(now)
-	from := l.ledger.settled - aftermath
-	doubtful, dropped := doubts.within(l.ledger, from, now)
-	inDoubt := l.hears(doubtful, from, now) || l.playedInDoubt(l.epochFrom.Start()-aftermath, now)
+	doubts, in := &l.ledger.aggregator.Doubts, !l.keptOut(now)
+	from := l.ledger.settled - doubt.Aftermath
+	doubtful, dropped := doubts.Within(l.ledger.id, from, now)
+	inDoubt := l.hears(doubtful, from, now) || l.playedInDoubt(l.epochFrom.Start()-doubt.Aftermath, now)
 	l.epoch(timebase.BinAt(now), l.lostJoin || inDoubt && in, dropped && in)
 	if l.cell.Role == Audience {
 		l.closeJoin(doubts, now)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -232,7 +233,7 @@ func (s *markedSection) settle(before int) {
 			n = unmarkedFor
 		}
 		s.listener.cell.unrecognised(n)
-		if s.listener.ledger.aggregator.doubts.spliced(s.listener.ledger, h.at-aftermath, h.at) {
+		if s.listener.ledger.aggregator.Doubts.Spliced(s.listener.ledger.id, h.at-doubt.Aftermath, h.at) {
 			s.inDoubt(n)
 		} else {
 			s.listener.cell.foreign.Add(n)
@@ -259,5 +260,5 @@ func (s *markedSection) inDoubt(n uint64) {
 // unmarkedInDoubt reports whether marks that were not found in [from, until) may be missing by
 // the generator's doing: a server mixed pieces of what it sent.
 func (l *Listener) unmarkedInDoubt(from, until timebase.Bin) bool {
-	return l.ledger.marked && l.ledger.aggregator.doubts.spliced(l.ledger, from.Start()-aftermath, until.Start())
+	return l.ledger.marked && l.ledger.aggregator.Doubts.Spliced(l.ledger.id, from.Start()-doubt.Aftermath, until.Start())
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/testaudio"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -86,11 +87,15 @@ func TestMarkedAudioWithoutAMarkIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T
 		foreign  bool
 	}{
 		{"the generator is sound", func(*scene) {}, true},
-		{"it was a little late", func(s *scene) { s.aggregator.delayed(s.ledger.list()[0], 3*time.Second, 0, 50*time.Millisecond) }, true},
-		{"it was stopped", func(s *scene) { s.aggregator.Doubt(Stalled, 2*time.Second, 3*time.Second) }, false},
-		{"it was stopped afterwards", func(s *scene) { s.aggregator.Doubt(Stalled, 6*time.Second, 7*time.Second) }, true},
+		{"it was a little late", func(s *scene) {
+			s.aggregator.delayed(s.ledger.id, s.ledger.list()[0].voice(), 3*time.Second, 0, 50*time.Millisecond)
+		}, true},
+		{"it was stopped", func(s *scene) { s.aggregator.Doubt(doubt.Stalled, 2*time.Second, 3*time.Second) }, false},
+		{"it was stopped afterwards", func(s *scene) { s.aggregator.Doubt(doubt.Stalled, 6*time.Second, 7*time.Second) }, true},
 		{"it dropped packets", func(s *scene) { s.aggregator.Drop(1, 3*time.Second, 4*time.Second) }, false},
-		{"it sent a frame very late", func(s *scene) { s.aggregator.delayed(s.ledger.list()[0], 3*time.Second, 0, 200*time.Millisecond) }, false},
+		{"it sent a frame very late", func(s *scene) {
+			s.aggregator.delayed(s.ledger.id, s.ledger.list()[0].voice(), 3*time.Second, 0, 200*time.Millisecond)
+		}, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			var thresholds []metric.Threshold
@@ -196,7 +201,7 @@ func TestWeakMarksAreInDoubt(t *testing.T) {
 	assert.InDelta(t, 0.9, rate(t, totals, "delivered").Share(), 0.012)
 	assert.Greater(t, bestRate(t, totals, "delivered"), 0.985)
 	assert.Greater(t, bestTrend(t, totals, "mos").Min, trend(t, totals, "mos").Min)
-	assert.GreaterOrEqual(t, s.aggregator.Doubts().WeakMarks, uint64(60))
+	assert.GreaterOrEqual(t, s.aggregator.Doubted().WeakMarks, uint64(60))
 }
 
 func bestRate(t *testing.T, totals Totals, name string) float64 {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/speech"
@@ -149,7 +150,7 @@ func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one r
 			begin(Steady, now+3*time.Millisecond)
 		case 400:
 			for _, w := range all {
-				w.aggregator.Doubt(Stalled, now-300*time.Millisecond, now)
+				w.aggregator.Doubt(doubt.Stalled, now-300*time.Millisecond, now)
 			}
 		}
 		type arrival struct {
@@ -275,7 +276,7 @@ func comparePartsWithOne(t *testing.T, seed uint64) { //nolint:gocognit // one r
 		p.Latency, q.Latency = nil, nil
 		assert.Equal(t, p, q)
 	}
-	doubts, sum := one.aggregator.Doubts(), merger.Doubts()
+	doubts, sum := one.aggregator.Doubted(), merger.Doubted()
 	assert.Equal(t, doubts.Frames, sum.Frames)
 	assert.Equal(t, doubts.LateFrames, sum.LateFrames)
 	assert.Equal(t, doubts.Latest, sum.Latest)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -27,7 +28,7 @@ type Merger struct {
 // A progress is how far a process has told the run.
 type progress struct {
 	before timebase.Bin
-	doubts Doubts
+	doubts doubt.Sum
 	lost   bool
 	host   string
 }
@@ -63,7 +64,7 @@ func (m *Merger) Add(i int, p Part) error {
 		r.cells[numbers[n]].addPart(&p.Cells[n])
 	}
 	for _, d := range p.Drops {
-		r.drops.enter(d)
+		r.drops.Enter(d)
 	}
 	for _, of := range p.Audiences {
 		m.aggregator.audiences.enter(of)
@@ -84,7 +85,7 @@ func (m *Merger) Add(i int, p Part) error {
 		return errors.New("the part goes back in time")
 	}
 	of.before, of.doubts, m.ended = p.Before, p.Doubts, max(m.ended, p.Ended)
-	m.aggregator.doubts.drops.Store(m.Doubts().Drops)
+	m.aggregator.drops.Store(m.Doubted().Drops)
 	return m.advance()
 }
 
@@ -219,10 +220,10 @@ func (m *Merger) Closed() int { return m.closed }
 // Behind is how far process i has told the run.
 func (m *Merger) Behind(i int) time.Duration { return m.parts[i].before.Start() }
 
-// Doubts sums up what is in doubt in all processes. What others do to a machine all
+// Doubted sums up what is in doubt in all processes. What others do to a machine all
 // processes on it see, so that it counts once for each machine.
-func (m *Merger) Doubts() (sum Doubts) {
-	byHost := map[string]Doubts{}
+func (m *Merger) Doubted() (sum doubt.Sum) {
+	byHost := map[string]doubt.Sum{}
 	for _, p := range m.parts {
 		d := p.doubts
 		sum.LateFrames += d.LateFrames

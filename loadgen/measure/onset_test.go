@@ -4,8 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/doubt"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestDoubtTheStartOfATurn(t *testing.T) {
@@ -21,7 +23,7 @@ func TestDoubtTheStartOfATurn(t *testing.T) {
 		{"dropped later than it can have been", func(s *scene, _ *Source) { s.aggregator.Drop(100, 7*time.Second, 7500*time.Millisecond) }, false, 60, 60},
 		{"of which the second frame went out late", func(_ *scene, m *Source) { m.Sent(61, 50*time.Millisecond) }, false, 60, 20},
 		{"of which it went out a little late", func(_ *scene, m *Source) { m.Sent(61, 15*time.Millisecond) }, false, 60, 60},
-		{"while others had the server's cores", func(s *scene, _ *Source) { s.aggregator.Deprive(time.Second, 2*time.Second, deprivedLoss) }, false, 60, 0},
+		{"while others had the server's cores", func(s *scene, _ *Source) { s.aggregator.Deprive(time.Second, 2*time.Second, doubt.DeprivedLoss) }, false, 60, 0},
 		{"by somebody whom the server refused", func(s *scene, _ *Source) { s.aggregator.Drop(1, time.Second, 2*time.Second) }, true, 100, 100},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -12,7 +13,7 @@ import (
 type outbox struct {
 	buckets []closedBucket
 	words   []heardWord
-	drops   []drop
+	drops   []doubt.Drop
 	marks   int // told so far
 	ended   time.Duration
 	// before is up to where everything has been closed.
@@ -49,7 +50,7 @@ const (
 // calls Drain and Finish, too.
 func (a *Aggregator) TakeParts() []Part {
 	r := a.record
-	doubts := a.Doubts()
+	doubts := a.Doubted()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := r.outbox

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -27,11 +28,11 @@ type Part struct {
 	Cells   []PartCell    `json:"cells,omitempty"`
 	Words   []PartWord    `json:"words,omitempty"`
 	Buckets []PartBucket  `json:"buckets,omitempty"`
-	Drops   []drop        `json:"drops,omitempty"`
+	Drops   []doubt.Drop  `json:"drops,omitempty"`
 	// Audiences are those of the rooms, at the end.
 	Audiences []*PartAudience `json:"audiences,omitempty"`
 	// Doubts is the process's of the run so far.
-	Doubts Doubts `json:"doubts"`
+	Doubts doubt.Sum `json:"doubts"`
 }
 
 // A PartPhase is a phase or a named span.

@@ -209,3 +209,12 @@ func (q quality) mos() float64 {
 	}
 	return q.codec.Opinion(100*q.concealment(), q.burstRatio(), q.delay)
 }
+
+// takenFrames is how many frames a jitter buffer may have concealed since packets were
+// late for so long: those that were due meanwhile, and one at each end.
+func takenFrames(took time.Duration) uint64 {
+	if took <= 0 {
+		return 0
+	}
+	return uint64((took+timebase.BinLength-1)/timebase.BinLength) + 1
+}

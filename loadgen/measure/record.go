@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -56,7 +57,7 @@ type record struct {
 	// fastest is the least latency of the run so far, at best, of packets that were surely not
 	// all held up, 0 if there were none, and slowest the greatest, in ms.
 	fastest, slowest float64
-	drops            drops
+	drops            doubt.Drops
 	resends          resends
 	// placements are those of all buckets, in order, if there are qualities.
 	placements []bucketPlacements
@@ -326,7 +327,7 @@ func (r *record) take(s bucket) {
 		r.slowest = max(r.slowest, taken.cells[i].latency.slowest())
 		r.spare = append(r.spare, sc)
 	}
-	dropped := r.drops.within(taken.from.Start(), taken.until.Start()+r.atMost())
+	dropped := r.drops.Within(taken.from.Start(), taken.until.Start()+r.atMost())
 	for i := range taken.cells {
 		resent := dropped
 		if !r.cells[i].asksAgain() {
@@ -351,9 +352,9 @@ func (r *record) atMost() time.Duration {
 // enter enters a closed bucket into the sums, the series and the windows. r.mu is held.
 func (r *record) enter(taken closedBucket) {
 	losses := taken.losses(len(r.cells))
-	r.drops.losses = r.drops.keep(r.drops.losses, losses)
+	r.drops.Losses = r.drops.Keep(r.drops.Losses, losses)
 	resent := taken.resent(len(r.cells))
-	r.drops.resent = r.drops.keep(r.drops.resent, resent)
+	r.drops.Resent = r.drops.Keep(r.drops.Resent, resent)
 	if len(r.qualities) > 0 {
 		r.placements = append(r.placements, taken.placements(len(r.cells)))
 	}
@@ -365,8 +366,8 @@ func (r *record) enter(taken closedBucket) {
 			r.series.bucket(taken.from.Start(), c, again)
 		}
 	}
-	r.series.dropped(taken.from.Start(), r.drops.pair([]bucketLosses{losses}, audience))
-	r.series.resent(taken.from.Start(), again.best(r.drops.pair([]bucketLosses{resent}, audience)))
+	r.series.dropped(taken.from.Start(), r.drops.Pair([]doubt.Losses{losses}, audience))
+	r.series.resent(taken.from.Start(), again.best(r.drops.Pair([]doubt.Losses{resent}, audience)))
 	r.series.events(taken.from.Start(), taken.events)
 	r.series.closed(taken.until.Start())
 	for _, w := range r.windows {

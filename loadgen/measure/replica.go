@@ -169,7 +169,7 @@ func (m *Source) Hear(t Told, apart time.Duration) error {
 		}
 		late := time.Duration(f.Late) * time.Microsecond
 		if f.Late > 0 {
-			m.aggregator.doubts.lateBy(m, m.Intended(f.Bin), late)
+			m.aggregator.Doubts.LateBy(m.ledger.id, m.voice(), m.Intended(f.Bin), late)
 		}
 		m.began[f.Bin%ringBins].Store(f.Late - f.Within)
 		m.setLate(f.Bin, f.Late)

@@ -23,6 +23,7 @@ func (r *rooms) add(l *Ledger) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := append(append([]*Ledger{}, r.list()...), l)
+	l.id = len(all)
 	r.all.Store(&all)
 }
 
@@ -39,7 +40,7 @@ func (r *rooms) list() []*Ledger {
 // said.
 func (a *Aggregator) saidElsewhere(here *Ledger, p Packet) bool {
 	all := a.rooms.list()
-	if len(all) < 2 || p.Unstamped || a.doubts.spliced(here, p.At-2*Lateness, p.At) {
+	if len(all) < 2 || p.Unstamped || a.Doubts.Spliced(here.id, p.At-2*Lateness, p.At) {
 		return false
 	}
 	for _, r := range all {

@@ -4,9 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/doubt"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func TestForeignIsAnotherRoomsAudioOfTheSameRecording(t *testing.T) {
@@ -32,7 +34,7 @@ func TestForeignIsAnotherRoomsAudioOfTheSameRecording(t *testing.T) {
 			require.NoError(t, err)
 			l := s.listener(1)
 			if c.stalled {
-				s.aggregator.Doubt(Stalled, -time.Second, 8*time.Second)
+				s.aggregator.Doubt(doubt.Stalled, -time.Second, 8*time.Second)
 			}
 			var queue []Packet
 			for b := range timebase.Bin(400) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/neteq"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -160,7 +161,7 @@ func (s *section) mistimed(sources []*Source) (is, perhaps bool) {
 	apart := int64(int32(s.timestamp-was.timestamp)) - int64(now.bin-was.bin)*SamplesPerBin
 	is = apart >= mistimedBy || apart <= -mistimedBy
 	m := sources[now.source]
-	return is, is && max(m.late(now.bin), m.late(was.bin)) > playDoubt
+	return is, is && max(m.late(now.bin), m.late(was.bin)) > doubt.PlayDoubt
 }
 
 // search finds every place that a payload received at a time can belong to:

@@ -3,6 +3,7 @@ package measure
 import (
 	"slices"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
@@ -184,7 +185,7 @@ func (a *Aggregator) sumOf(s metric.Selector, of func(Labels) bool) *sums {
 	crowd := slices.ContainsFunc(chosen, func(c *cell) bool { return !c.Probe })
 	all.dropped, all.droppedEver, all.resentEver = a.record.dropped(chosen, s.Phase)
 	for _, c := range chosen {
-		all.add(a.record, c, s.Phase, a.doubts.drops.Load())
+		all.add(a.record, c, s.Phase, a.drops.Load())
 		if c.Probe && crowd {
 			continue // a join of theirs has the timers of their own stack in it
 		}
@@ -262,20 +263,20 @@ func (r *record) dropped(of []*cell, phase string) (inPhase, ever, resent uint64
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lost := lossesOf(of)
-	in := func(phase string) func(bucketLosses) uint64 {
+	in := func(phase string) func(doubt.Losses) uint64 {
 		number := r.number(phase)
-		return func(l bucketLosses) uint64 {
-			if number < 0 || l.phases&(1<<number) == 0 {
+		return func(l doubt.Losses) uint64 {
+			if number < 0 || l.Phases&(1<<number) == 0 {
 				return 0
 			}
 			return lost(l)
 		}
 	}
-	ever = r.drops.pair(r.drops.losses, lost)
+	ever = r.drops.Pair(r.drops.Losses, lost)
 	if phase == "" {
-		return ever, ever, r.drops.pair(r.drops.resent, in(Steady))
+		return ever, ever, r.drops.Pair(r.drops.Resent, in(Steady))
 	}
-	return r.drops.pair(r.drops.losses, in(phase)), ever, r.drops.pair(r.drops.resent, in(phase))
+	return r.drops.Pair(r.drops.Losses, in(phase)), ever, r.drops.Pair(r.drops.Resent, in(phase))
 }
 
 // number is a phase's number, or -1 if it has not been. r.mu is held.

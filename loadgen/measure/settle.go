@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -23,15 +24,15 @@ type stretch struct {
 // is the present.
 // Doubtful is for those who hear whom what the jitter buffers did since a time is in doubt, and
 // dropped whether packets were dropped.
-func (l *Listener) settle(sources []*Source, last int64, now timebase.Bin, scratch []stretch, doubtful voices, since time.Duration, dropped bool) (int64, []stretch) {
+func (l *Listener) settle(sources []*Source, last int64, now timebase.Bin, scratch []stretch, doubtful doubt.Voices, since time.Duration, dropped bool) (int64, []stretch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.processHeld()
 	l.countLostJoin(now.Start())
 	// What was in the way of the join is booked a little later.
-	booked := now.Start() - bookedWithin
+	booked := now.Start() - doubt.BookedWithin
 	in := !l.keptOut(booked)
-	inDoubt := l.hears(doubtful, since, now.Start()) || l.playedInDoubt(l.epochFrom.Start()-aftermath, now.Start())
+	inDoubt := l.hears(doubtful, since, now.Start()) || l.playedInDoubt(l.epochFrom.Start()-doubt.Aftermath, now.Start())
 	l.epoch(now, l.lostJoin || inDoubt && in, dropped && in)
 	oldest := int64(now/timebase.WordBins) - (words - 2)
 	if !l.counting {
@@ -59,13 +60,13 @@ func (l *Listener) settle(sources []*Source, last int64, now timebase.Bin, scrat
 
 // take collects what was said in word w, and empties the listener's ring there.
 func (l *Listener) take(sources []*Source, w int64, into []stretch) []stretch {
-	var heard voices
+	var heard doubt.Voices
 	defer func() { l.past.set(w, heard) }()
 	for i, m := range sources {
 		s := stretch{source: i}
 		if i < len(l.heard) {
 			if s.heard = l.heard[i][w%words]; s.heard != 0 {
-				heard |= voiceOf(i)
+				heard |= doubt.VoiceOf(i)
 			}
 			l.heard[i][w%words] = 0
 		}
@@ -195,13 +196,13 @@ func (l *Listener) compare(said []stretch, mask uint64) (passes, total int) {
 // lostLate is how many of the frames lost in mask went out so late that their loss
 // may be the generator's doing.
 func (l *Listener) lostLate(said []stretch, mask uint64, first timebase.Bin) (n uint64) {
-	if !l.ledger.aggregator.doubts.any.Load() {
+	if !l.ledger.aggregator.Doubts.Any() {
 		return 0
 	}
 	sources := l.ledger.list()
 	for _, s := range said {
 		for lost := s.speech &^ s.heard & mask; lost != 0; lost &= lost - 1 {
-			if sources[s.source].late(first+timebase.Bin(bits.TrailingZeros64(lost))) > LateLoss {
+			if sources[s.source].late(first+timebase.Bin(bits.TrailingZeros64(lost))) > doubt.LateLoss {
 				n++
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -20,9 +21,9 @@ func TestDoubtASessionThatALongStopMayHaveEnded(t *testing.T) {
 		excused          bool
 	}{
 		{"what is lost after a stop of 30 s may be the generator's doing", 30 * time.Second, resumed, end, true},
-		{"so may it after the least stop that ends sessions", LongStop, resumed, end, true},
+		{"so may it after the least stop that ends sessions", doubt.LongStop, resumed, end, true},
 		{"so may what is lost long after it", 30 * time.Second, resumed + 500, end, true},
-		{"after a shorter stop it is the server's", LongStop - time.Second, resumed, end, false},
+		{"after a shorter stop it is the server's", doubt.LongStop - time.Second, resumed, end, false},
 		{"before the stop it is the server's", 30 * time.Second, 100, 200, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
@@ -40,7 +41,7 @@ func TestDoubtASessionThatALongStopMayHaveEnded(t *testing.T) {
 				}
 			}
 			play(0, resumed-timebase.BinAt(c.stopped))
-			s.aggregator.Doubt(Stalled, resumed.Start()-c.stopped, resumed.Start())
+			s.aggregator.Doubt(doubt.Stalled, resumed.Start()-c.stopped, resumed.Start())
 			play(resumed, end)
 			totals := s.finish()
 			worst := rate(t, totals, "delivered")
@@ -96,7 +97,7 @@ func TestDoubtSessionsThatOutlivedALongStop(t *testing.T) {
 				}
 			}
 			play(0, resumed-500)
-			s.aggregator.Doubt(Stalled, resumed.Start()-10*time.Second, resumed.Start())
+			s.aggregator.Doubt(doubt.Stalled, resumed.Start()-10*time.Second, resumed.Start())
 			play(resumed, end)
 			totals := s.finish()
 			worst := rate(t, totals, "delivered")
@@ -129,7 +130,7 @@ func TestDoubtNobodyIsHeardAfterALongStop(t *testing.T) {
 			s := newScene(t)
 			m := s.source(speechClip(4000), 0, 0)
 			s.steady(0)
-			s.aggregator.Doubt(Stalled, 0, 30*time.Second)
+			s.aggregator.Doubt(doubt.Stalled, 0, 30*time.Second)
 			l := s.ledger.AddListener(1, Labels{})
 			l.Expect(40*time.Second, 40*time.Second, 45*time.Second)
 			c.enter(l, 41*time.Second)
@@ -146,32 +147,6 @@ func TestDoubtNobodyIsHeardAfterALongStop(t *testing.T) {
 			assert.Equal(t, c.best, joined.Passes)
 			delivered, _ := totals.Best["delivered"].(metric.Rate)
 			assert.Equal(t, c.best == 1, delivered.Passes > 0, "%v", delivered)
-		})
-	}
-}
-
-// A server takes people for gone of whom it hears nothing for long, and not since a machine is busy now and then.
-func TestStoppedLongIsWithinAShortTime(t *testing.T) {
-	for _, c := range []struct {
-		sentence string
-		every    time.Duration // a stop begins
-		stop     time.Duration
-		stops    int
-		long     bool
-	}{
-		{"one stop that is long", time.Minute, LongStop, 1, true},
-		{"one that is shorter", time.Minute, LongStop - 100*time.Millisecond, 1, false},
-		{"half of ten seconds, in short stops", 200 * time.Millisecond, 100 * time.Millisecond, 60, true},
-		{"a tenth of a minute", time.Second, 100 * time.Millisecond, 60, false},
-		{"a third of a minute", 300 * time.Millisecond, 100 * time.Millisecond, 200, false},
-	} {
-		t.Run(c.sentence, func(t *testing.T) {
-			a := NewAggregator()
-			for n := range c.stops {
-				from := 10*time.Second + time.Duration(n)*c.every
-				a.Contend(from, from+c.stop, c.stop)
-			}
-			assert.Equal(t, c.long, a.StoppedLong(0, 80*time.Second))
 		})
 	}
 }

@@ -97,7 +97,7 @@ func (m *Source) heard(p place, sent, at time.Duration) {
 	if m.firstHeard.Load() == 0 && m.firstHeard.CompareAndSwap(0, int64(max(at, 1))) {
 		close(m.reached)
 	}
-	m.outlived.note(&m.aggregator.doubts.severed, sent, at)
+	m.outlived.Note(&m.aggregator.Doubts.Stops, sent, at)
 	m.silence.pass(p, sent)
 }
 

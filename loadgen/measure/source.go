@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/emodel"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/speech"
@@ -81,7 +82,7 @@ type Source struct {
 	code       *mark.Code // that its clip is marked with, or nil
 
 	silence    silence
-	outlived   survival
+	outlived   doubt.Survival
 	firstHeard atomic.Int64  // 0: by nobody yet
 	reached    chan struct{} // closed then
 }
@@ -101,7 +102,7 @@ func (m *Source) Intended(b timebase.Bin) time.Duration { return b.Start() + m.o
 // Sending enters the frame of bin b, and how late it is; it is called before the packet
 // goes out, with rising bins, and Sent after that. A bin after one that was left out begins a turn.
 func (m *Source) Sending(b timebase.Bin, late time.Duration) {
-	m.aggregator.sent(m, m.Intended(b), late)
+	m.aggregator.sent(m.ledger.id, m.voice(), m.Intended(b), late)
 	last := timebase.Bin(m.last.Load())
 	// The ring's words between the last bin and this one are from one round
 	// ago.
@@ -129,7 +130,7 @@ func (m *Source) Sending(b timebase.Bin, late time.Duration) {
 func (m *Source) Sent(b timebase.Bin, late time.Duration) {
 	known := m.began[b%ringBins].Load()
 	if began := time.Duration(known) * time.Microsecond; late-began > sendTime { // the process was stopped in between
-		m.aggregator.delayed(m, m.Intended(b), began, late)
+		m.aggregator.delayed(m.ledger.id, m.voice(), m.Intended(b), began, late)
 		known = doubtfulMicroseconds(late)
 	}
 	m.setLate(b, known)
@@ -144,7 +145,7 @@ func (m *Source) setLate(b timebase.Bin, microseconds int32) {
 // buffered is for how much longer than at best a server that mixes may keep what the source sends: frames
 // that come late, and then at once, wait in its buffer, and nobody says when it has become shorter again.
 func (m *Source) buffered() time.Duration {
-	if latest := time.Duration(m.latest.Load()); latest > playDoubt {
+	if latest := time.Duration(m.latest.Load()); latest > doubt.PlayDoubt {
 		return latest
 	}
 	return 0
@@ -161,7 +162,7 @@ const (
 
 // doubtfulMicroseconds are those of a lateness, as far as it puts a latency in doubt.
 func doubtfulMicroseconds(late time.Duration) int32 {
-	if late <= lateDoubt {
+	if late <= doubt.LateDoubt {
 		return 0
 	}
 	return int32(min(late, latestKnown) / time.Microsecond)
@@ -193,7 +194,7 @@ func (r *Ledger) SentLate(from, until time.Duration) (most time.Duration) {
 	for _, m := range r.list() {
 		most = max(most, m.SentLate(from, until))
 	}
-	if most <= playDoubt {
+	if most <= doubt.PlayDoubt {
 		return 0
 	}
 	return most

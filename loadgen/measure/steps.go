@@ -3,6 +3,7 @@ package measure
 import (
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
 
@@ -93,7 +94,7 @@ func (d *stepDurations) slowest() (worst, best time.Duration) {
 // joinSteps returns how long the steps of the listener's join took. A step in which the
 // join failed took at least as long as the listener had for it: otherwise figures would
 // get better by failing. Of the steps after it there is nothing.
-func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations) {
+func (l *Listener) joinSteps(doubts *doubt.Register, now time.Duration) (d stepDurations) {
 	times := *l.steps
 	if dtls := times[StepDTLS]; dtls.ended {
 		from := dtls.until
@@ -121,13 +122,13 @@ func (l *Listener) joinSteps(doubts *doubts, now time.Duration) (d stepDurations
 		}
 		took, stalled := t.until-t.from, time.Duration(0)
 		if t.ended {
-			if stalled = l.ownTime(t.from, t.until, doubts.heldBackToHear); s >= StepFirstPacket {
+			if stalled = l.ownTime(t.from, t.until, doubts.HeldBackToHear); s >= StepFirstPacket {
 				stalled = max(stalled, l.sentLate)
 			}
 		} else if l.timedOut() {
 			tried := max(t.from, min(t.until, l.triedUntil))
-			if l.hinderedMuch() || doubts.toBlame(t.from, tried, 0, l.waited(t.from, tried, doubts.hindered)) {
-				stalled = took - max(0, tried-t.from-l.ownTime(t.from, tried, doubts.hindered))
+			if l.hinderedMuch() || doubts.ToBlame(t.from, tried, 0, l.waited(t.from, tried, doubts.Hindered)) {
+				stalled = took - max(0, tried-t.from-l.ownTime(t.from, tried, doubts.Hindered))
 			}
 		}
 		switch {

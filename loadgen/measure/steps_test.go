@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -111,7 +112,7 @@ func TestJoinSteps(t *testing.T) {
 		}, map[string]float64{"tcp": 2, "signaling": 8, "ice": 20, "dtls": 5, "first_packet": 0, "first_audio": 9995}, nil},
 		{"the generator did not run during ICE", func(s *scene, l *Listener, m *Source) {
 			connect(l)
-			s.aggregator.Doubt(Stalled, at(12), at(29))
+			s.aggregator.Doubt(doubt.Stalled, at(12), at(29))
 			hear(s, l, m)
 		}, map[string]float64{"tcp": 2, "signaling": 8, "ice": 20, "dtls": 5, "first_packet": 30, "first_audio": 0}, map[string]float64{"ice": 3}},
 	} {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -76,7 +77,7 @@ func TestStealExcusesNoMorePacketsThanItReached(t *testing.T) {
 			assert.InDelta(t, c.med, best.Med, 1)
 			assert.InDelta(t, c.max, best.Max, 1)
 			assert.InDelta(t, 55, trend(t, totals, "latency").Max, 1)
-			assert.Equal(t, 12*c.took, s.aggregator.Doubts().Stolen)
+			assert.Equal(t, 12*c.took, s.aggregator.Doubted().Stolen)
 			if c.took == 50*time.Millisecond && c.idle > 0 {
 				assert.InDelta(t, c.max, bestOrWorst(t, totals, "latency_listener").Max, 2)
 			}
@@ -117,13 +118,13 @@ func TestWithheldTimeMakesJoinsLonger(t *testing.T) {
 		book     func(*Aggregator)
 		best     float64 // of the join, in ms
 	}{
-		{"a quota kept the generator from running", func(a *Aggregator) { a.Throttle(0, time.Second, 300*time.Millisecond) }, 305},
+		{"a quota kept the generator from running", func(a *Aggregator) { a.Doubts.Throttle(0, time.Second, 300*time.Millisecond) }, 305},
 		{"so did a hypervisor", func(a *Aggregator) { a.Steal(0, time.Second, 300*time.Millisecond, 1) }, 305},
 		{"a stall that is seen, too, counts once", func(a *Aggregator) {
-			a.Throttle(0, time.Second, 300*time.Millisecond)
-			a.Doubt(Stalled, 100*time.Millisecond, 350*time.Millisecond)
+			a.Doubts.Throttle(0, time.Second, 300*time.Millisecond)
+			a.Doubt(doubt.Stalled, 100*time.Millisecond, 350*time.Millisecond)
 		}, 305},
-		{"no join takes less than no time", func(a *Aggregator) { a.Throttle(0, time.Second, 2*time.Second) }, 0},
+		{"no join takes less than no time", func(a *Aggregator) { a.Doubts.Throttle(0, time.Second, 2*time.Second) }, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			s := newScene(t)
@@ -145,10 +146,10 @@ func TestThrottledTimeExcusesNothingButJoins(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(700), 0, 0)
 	l := s.listener(1)
-	s.aggregator.Throttle(2*time.Second, 3*time.Second, 500*time.Millisecond)
+	s.aggregator.Doubts.Throttle(2*time.Second, 3*time.Second, 500*time.Millisecond)
 	s.play(m, l, 600, func(b timebase.Bin) (time.Duration, bool) { return 0, b%5 == 4 })
 	totals := s.finish()
-	require.Equal(t, 500*time.Millisecond, s.aggregator.Doubts().Throttled)
+	require.Equal(t, 500*time.Millisecond, s.aggregator.Doubted().Throttled)
 	for _, name := range []string{"delivered", "latency", "mos", "concealed", "loss"} {
 		assert.NotContains(t, totals.Best, name)
 	}
@@ -173,7 +174,7 @@ func TestStealPutsLossOnTheWayToTheServerInDoubtIfItIsLong(t *testing.T) {
 			if c.excused {
 				excused = 7
 			}
-			assert.Equal(t, c.excused, a.LossInDoubt(5*time.Second, 15*time.Second) > 0)
+			assert.Equal(t, c.excused, a.Doubts.LossInDoubt(5*time.Second, 15*time.Second) > 0)
 			assert.Equal(t, excused, a.ExcusedResends())
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -27,8 +28,8 @@ type part struct {
 	from, until time.Duration
 	delivered   metric.Rate
 	excused     uint64
-	droppable   bucketLosses
-	resent      bucketLosses
+	droppable   doubt.Losses
+	resent      doubt.Losses
 	latency     []distribution
 	placement   placement
 	load        Load
@@ -98,7 +99,7 @@ func (w *window) bucket(s closedBucket) {
 }
 
 // lost chooses what the window's listeners lost of a bucket. The record's lock is held.
-func (w *window) lost() func(bucketLosses) uint64 {
+func (w *window) lost() func(doubt.Losses) uint64 {
 	return lossesOf(ofPeople(w.record.cells, func(l Labels) bool { return selected(l, w.selector) }))
 }
 
@@ -141,7 +142,7 @@ func (w *window) enter(p part, phases uint64) {
 func (w *window) value() (worst, best metric.Value, owed bool) {
 	var delivered metric.Rate
 	var excused uint64
-	var losses, resent []bucketLosses
+	var losses, resent []doubt.Losses
 	doubted, placement := false, placement{}
 	latency, fastest, again := &metric.Trend{}, &metric.Trend{}, &resentLatency{}
 	var cpu, seconds, rss float64
@@ -162,7 +163,7 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 		}
 		rss = max(rss, float64(p.load.ServerRSS))
 	}
-	excused += w.record.drops.pair(losses, w.lost()) + placement.ambiguous
+	excused += w.record.drops.Pair(losses, w.lost()) + placement.ambiguous
 	switch w.metric {
 	case "delivered":
 		if excused > 0 {
@@ -176,7 +177,7 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 			return latency, fastest, true
 		}
 		if doubted || placement.doubtful() {
-			fastest.Merge(again.best(w.record.drops.pair(resent, w.lost())))
+			fastest.Merge(again.best(w.record.drops.Pair(resent, w.lost())))
 			best = placement.latencyWith(fastest, 0)
 		}
 		return placement.latencyWith(latency, Lateness), best, delivered.Total > 0

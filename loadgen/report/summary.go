@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -132,7 +133,7 @@ type doubtsSummary struct {
 	LostJoins    uint64  `json:"lost_joins" jsonschema:"Joins that failed and that the generator held up for half of their time or more."`
 }
 
-func summarizeDoubts(d measure.Doubts) *doubtsSummary {
+func summarizeDoubts(d doubt.Sum) *doubtsSummary {
 	s := doubtsSummary{
 		LateFrames: d.LateFrames, LatestMS: d.Latest.Seconds() * 1000, Stalls: d.Stalls, StalledMS: d.Stalled.Seconds() * 1000,
 		ContendedS: d.Contended.Seconds(), Drops: d.Drops, ClockSteps: d.Steps, Ambiguous: d.Ambiguous, DelayedJoins: d.LateJoins,

@@ -1,4 +1,4 @@
-package measure
+package doubt
 
 import (
 	"iter"
@@ -37,4 +37,29 @@ func overlapping[T timed](all []T, from, until time.Duration) iter.Seq[T] {
 			}
 		}
 	}
+}
+
+// maxDrops bounds such a list, and those of drops and of losses. Beyond, neighbours become one: then more
+// of them can be paired, and none less.
+const maxDrops = 4096
+
+// thinned returns a list that has grown beyond maxDrops with its neighbours made one, two by
+// two, where they can be.
+func thinned[T any](all []T, join func(a, b T) (T, bool)) []T {
+	if len(all) <= maxDrops {
+		return all
+	}
+	thin := all[:0]
+	for i := 0; i < len(all); i++ {
+		one := all[i]
+		if i+1 < len(all) {
+			if both, can := join(one, all[i+1]); can {
+				one = both
+				i++
+			}
+		}
+		thin = append(thin, one)
+	}
+	clear(all[len(thin):])
+	return thin
 }
