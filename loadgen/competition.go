@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -32,7 +32,7 @@ const (
 // Its watch is for one goroutine. Follow is safe for concurrent use.
 type competition struct {
 	clock      *timebase.Clock
-	aggregator *measure.Aggregator
+	aggregator *record.Aggregator
 	threads    atomic.Pointer[[]int] // of the server; nil if it is not measured
 	last       coreSample
 	recent     []coreUse     // the last ones, the oldest first
@@ -116,7 +116,7 @@ func (c *competition) enter(now coreSample) {
 	c.longest = 0
 	if crowded {
 		// Several threads wait at the same time, but a packet for no longer than there has been no core.
-		c.behind = min(c.behind+waited, now.at-c.crowded, measure.Lateness)
+		c.behind = min(c.behind+waited, now.at-c.crowded, record.Lateness)
 		behind = c.behind
 	} else {
 		c.behind, c.crowded = 0, before.at

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 func TestCompetedIsWhatAServerWaitedForOthers(t *testing.T) {
@@ -59,7 +59,7 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 		{"what seems to be others is threads that have just begun", nil, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			watch := competition{aggregator: measure.NewAggregator()}
+			watch := competition{aggregator: record.NewAggregator()}
 			now, did := coreSample{}, host.ThreadTimes{}
 			for n := range 12 {
 				now.at += competeEvery
@@ -83,7 +83,7 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 
 func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 	const ms = time.Millisecond
-	c := competition{aggregator: measure.NewAggregator()}
+	c := competition{aggregator: record.NewAggregator()}
 	now := coreSample{threads: map[int]host.ThreadTimes{1: {}}}
 	c.look(now.threads)
 	c.enter(now)

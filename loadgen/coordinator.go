@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/urltext"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -21,7 +21,7 @@ import (
 type coordinator struct {
 	scoreboard
 	hub     Hub
-	merger  *measure.Merger
+	merger  *record.Merger
 	workers []*workerState
 	lag     *metric.Trend // of all workers
 
@@ -111,7 +111,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *timebase.Clock, hub Hub)
 		hosts = append(hosts, w.Machine)
 	}
 	c.aggregator.Follow(cfg.Scenario.Thresholds)
-	c.merger = measure.NewMerger(c.aggregator, hosts)
+	c.merger = record.NewMerger(c.aggregator, hosts)
 	c.self = func() (*metric.Trend, uint64) {
 		return c.lag, total(c.tallies(), hosts).lost
 	}
@@ -440,19 +440,19 @@ func (c *coordinator) enter(key string, offers [][]byte) {
 		return // the workers say so, too
 	}
 	switch key {
-	case measure.Arrivals:
+	case record.Arrivals:
 		c.span.Arrivals, c.gate.start = met.At, met.At
-		c.enterPhase(measure.Arrivals)
+		c.enterPhase(record.Arrivals)
 	case "hold":
 		c.span.Hold = met.At
 		c.steadyAt = met.At + c.Scenario.WarmUp.Duration()
 		if c.Scenario.WarmUp > 0 {
-			c.enterPhase(measure.WarmUp)
+			c.enterPhase(record.WarmUp)
 		}
 	case "stop":
 		c.span.Stop = met.At
 		if met.Agreed && c.Scenario.Departs() {
-			c.enterPhase(measure.Departures)
+			c.enterPhase(record.Departures)
 		}
 	case "settling":
 		c.measured = met.At + settleTime

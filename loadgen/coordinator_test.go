@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -45,7 +46,7 @@ func TestWorkerThatHeardNothingIsBlamedRightly(t *testing.T) {
 				workers: []*workerState{{Worker: Worker{WorkerInfo: WorkerInfo{Name: "1 (one)"}}, offered: map[string]bool{}}},
 				sent:    time.Now(), paused: silentTime{c.silent, time.Now().Add(-c.ago)},
 			}
-			co.merger = measure.NewMerger(co.aggregator, []string{"a"})
+			co.merger = record.NewMerger(co.aggregator, []string{"a"})
 			require.NoError(t, co.take(0, co.workers[0], c.report))
 			w := co.workers[0]
 			assert.True(t, w.gone())
@@ -70,7 +71,7 @@ func played(t *testing.T, now time.Duration) *coordinator {
 	for _, name := range []string{"1 (one)", "2 (two)"} {
 		co.workers = append(co.workers, &workerState{Worker: Worker{WorkerInfo: WorkerInfo{Name: name}}, offered: map[string]bool{}})
 	}
-	co.merger = measure.NewMerger(co.aggregator, []string{"a", "b"})
+	co.merger = record.NewMerger(co.aggregator, []string{"a", "b"})
 	co.self = func() (*metric.Trend, uint64) { return co.lag, total(co.tallies(), []string{"a", "b"}).lost }
 	return co
 }
@@ -99,7 +100,7 @@ func TestCoordinatorCountsTheMeasuredTime(t *testing.T) {
 			co := played(t, c.now)
 			co.enterPhase("opening")
 			if c.now > begin {
-				co.enter(measure.Arrivals, offer(begin))
+				co.enter(record.Arrivals, offer(begin))
 			}
 			if c.now > end {
 				co.enter("hold", offer(end-10*time.Second))
@@ -226,7 +227,7 @@ func repeated(d time.Duration, n int) (all []time.Duration) {
 // Workers hold what they receive against what the others sent. Of what they learn too late the server would be
 // said to have lost it.
 func TestNobodyMeasuresAgainstWhatIsForgotten(t *testing.T) {
-	assert.Less(t, maxBehind+2*ReportEvery, measure.Remembered)
+	assert.Less(t, maxBehind+2*ReportEvery, ledger.Remembered)
 	for _, c := range []struct {
 		sentence string
 		worker   workerState

@@ -16,8 +16,9 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -255,7 +256,7 @@ func sufferBoth(t *testing.T, f sufferedFault, s serverFault, thresholds []metri
 		}}, timebase.NewClock(), nil),
 	}
 	w.aggregator.Follow(thresholds)
-	w.ledger = measure.NewLedger(w.aggregator)
+	w.ledger = w.book.NewLedger()
 	w.play()
 	after := sample{at: 20 * time.Second, server: &host.Usage{CPU: 10 * time.Second, Memory: 1e6}}
 	return w.combine(w.aggregator.Doubted(), []*Tally{w.tally()}, nil, false, Span{}, sample{server: &host.Usage{}}, after)
@@ -266,9 +267,9 @@ type sufferingRun struct {
 	t         *testing.T
 	fault     sufferedFault
 	server    serverFault
-	ledger    *measure.Ledger
-	sources   []*measure.Source
-	listeners []*measure.Listener
+	ledger    *ledger.Ledger
+	sources   []*ledger.Source
+	listeners []*ledger.Listener
 	from      []timebase.Bin // from which on each of them is in
 	arrivals  map[timebase.Bin][]func()
 }
@@ -284,18 +285,18 @@ func (w *sufferingRun) play() {
 		require.NoError(w.t, err)
 		w.sources = append(w.sources, m)
 	}
-	require.NoError(w.t, w.aggregator.Begin(measure.Steady, 0))
+	require.NoError(w.t, w.aggregator.Begin(record.Steady, 0))
 	w.join("", 0, w.server.slow)
 	w.join("", 0, w.server.slow)
 	w.join("3g", 0, w.server.slow) // for whom lost packets are requested again
 	w.join("", w.fault.struck-100*time.Millisecond, w.fault.slow+w.server.slow)
 	for range w.server.refused {
-		l := w.ledger.AddListener(2, measure.Labels{})
+		l := w.ledger.AddListener(2, record.Labels{})
 		l.Expect(0, 0, 10*time.Second)
 		l.Failed(100 * time.Millisecond)
 	}
 	if w.fault.breaks { // another join comes to nothing
-		l, from := w.ledger.AddListener(2, measure.Labels{}), w.fault.struck-100*time.Millisecond
+		l, from := w.ledger.AddListener(2, record.Labels{}), w.fault.struck-100*time.Millisecond
 		l.Expect(from, from, from+w.fault.lasting+lastHalf)
 		l.Failed(from + w.fault.lasting + lastHalf)
 	}
@@ -330,10 +331,10 @@ func (w *sufferingRun) play() {
 
 // join adds a listener whose join takes 200 ms, and so much longer.
 func (w *sufferingRun) join(network string, from, slow time.Duration) {
-	l := w.ledger.AddListener(2, measure.Labels{Network: network})
+	l := w.ledger.AddListener(2, record.Labels{Network: network})
 	l.Expect(from, from, from+10*time.Second)
-	l.StepBegan(measure.StepDTLS, from)
-	l.StepEnded(measure.StepDTLS, from+200*time.Millisecond+slow)
+	l.StepBegan(record.StepDTLS, from)
+	l.StepEnded(record.StepDTLS, from+200*time.Millisecond+slow)
 	l.Connected(from + 200*time.Millisecond + slow)
 	w.listeners = append(w.listeners, l)
 	w.from = append(w.from, timebase.BinAt(from+200*time.Millisecond+slow))
@@ -375,8 +376,8 @@ func (w *sufferingRun) send(b timebase.Bin) {
 // the packet with a number.
 func (w *sufferingRun) receive(listener, source int, b, number timebase.Bin, later time.Duration) {
 	m := w.sources[source]
-	p := measure.Packet{
-		Section: source, Sequence: uint16(number), Timestamp: uint32(b) * measure.SamplesPerBin, Talker: uint32(source + 1),
+	p := ledger.Packet{
+		Section: source, Sequence: uint16(number), Timestamp: uint32(b) * ledger.SamplesPerBin, Talker: uint32(source + 1),
 		Payload: m.Frame(b).Payload, At: m.Intended(b) + 5*time.Millisecond + later,
 	}
 	at := timebase.BinAt(p.At)

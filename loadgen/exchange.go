@@ -61,7 +61,7 @@ func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, ag
 		return at, nil
 	}
 	mine := meeting{At: at + lead, Agreed: agreed != nil && *agreed}
-	r.aggregator.HoldOpen(mine.At)
+	r.book.HoldOpen(mine.At)
 	all, err := r.peers.exchange(ctx, phase, mine)
 	if err != nil {
 		return 0, err
@@ -70,7 +70,7 @@ func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, ag
 	if agreed != nil {
 		*agreed = met.Agreed
 	}
-	r.aggregator.HoldOpen(met.At)
+	r.book.HoldOpen(met.At)
 	return met.At, err
 }
 

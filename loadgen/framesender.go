@@ -10,7 +10,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/doubt"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -28,7 +28,7 @@ type frameSender struct {
 	// leaving is a publisher that goes on beside the one that has replaced it; nil: none.
 	leaving *client.Publisher
 	uplink  *uplink
-	source  *measure.Source
+	source  *ledger.Source
 	turns   *scenario.Turns // nil: always speaks
 	seed    int64
 	group   int // how many people take turns
@@ -140,13 +140,13 @@ func (t *frameSender) sendBin(b timebase.Bin, first bool) bool {
 	} else {
 		t.source.Sending(b, late)
 	}
-	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.ignoresMute {
+	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*ledger.SamplesPerBin, first); err != nil && !t.ignoresMute {
 		if _, lost := t.publisher.Lost(); !lost { // which is said once
 			t.run.problems.add("send", err)
 		}
 	}
 	if t.leaving != nil { // its server may have ended it
-		_ = t.leaving.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first)
+		_ = t.leaving.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*ledger.SamplesPerBin, first)
 	}
 	t.sequence++
 	left := t.run.clock.Now() - intended

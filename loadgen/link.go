@@ -4,7 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -88,7 +89,7 @@ type Report struct {
 	Ahead   time.Duration `json:"ahead,omitempty"`
 	// Offers are what the worker puts into exchanges, by their keys.
 	Offers map[string][]byte `json:"offers,omitempty"`
-	Parts  []measure.Part    `json:"parts,omitempty"`
+	Parts  []record.Part     `json:"parts,omitempty"`
 	Tally  *Tally            `json:"tally,omitempty"`
 	// Done means that nothing follows: the worker has played its part.
 	Done bool `json:"done,omitempty"`
@@ -135,7 +136,7 @@ type ToldSource struct {
 	SourceID
 	Worker int           `json:"worker"`
 	Bound  time.Duration `json:"bound,omitempty"`
-	measure.Told
+	ledger.Told
 }
 
 // A HeardSource is when the first frame of another worker's mic was heard, by a clock that may be
@@ -160,7 +161,7 @@ const (
 	ReportEvery = 200 * time.Millisecond
 	LostAfter   = 3 * time.Second
 	// BusyFor is for how long one that is busy may only say that it is there. With what follows it is less
-	// than what workers can measure without it: [measure.Remembered].
+	// than what workers can measure without it: [ledger.Remembered].
 	BusyFor = 12 * time.Second
 	// lead is how long after an agreement a phase begins, so that all workers know by then.
 	lead = 300 * time.Millisecond

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -42,7 +42,7 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 				{"reconnect_duration", (*moderationStats).reopened},
 			} {
 				name := of.name
-				a := measure.NewAggregator()
+				a := record.NewAggregator()
 				a.Doubt(doubt.Stalled, c.stalled[0], c.stalled[1])
 				m, worst, best := &moderationStats{}, metric.Values{}, metric.Values{}
 				of.record(m, c.took)
@@ -156,7 +156,7 @@ func TestSilenceOrderThatCameToNothingCountsAllThatIsPlanned(t *testing.T) {
 		{"the generator hardly ran meanwhile", interval{from: second, until: 11 * second}, [2]time.Duration{2 * second, 10 * second}, passed{50, 0}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			a := measure.NewAggregator()
+			a := record.NewAggregator()
 			a.Doubt(doubt.Stalled, c.stalled[0], c.stalled[1])
 			c.order.failed, c.order.had = true, actTimeout
 			assert.Equal(t, c.got, neverSilenced(c.order, &a.Doubts))

@@ -7,7 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -58,13 +58,13 @@ func (r *run) watch(ctx context.Context) {
 	}
 	every := time.Second
 	if r.peers != nil {
-		every -= measure.RetireAfter
+		every -= record.RetireAfter
 	}
 	for pause(ctx, every) {
 		o.observe(ctx)
 		settled := r.settle()
 		if r.peers != nil {
-			if !pause(ctx, measure.RetireAfter) {
+			if !pause(ctx, record.RetireAfter) {
 				break
 			}
 			r.aggregator.Drain(r.clock.Now(), settled) // the coordinator waits for it
@@ -107,7 +107,7 @@ func (o *observer) observe(ctx context.Context) {
 	}
 	if now.server != nil {
 		r.used.Store(&now)
-		if r.phase.is(measure.Steady) {
+		if r.phase.is(record.Steady) {
 			r.peak.Store(max(r.peak.Load(), now.server.Memory))
 		}
 	}
@@ -186,16 +186,16 @@ func throttledServer(a, b sample) time.Duration {
 		return 0
 	}
 	if a.shared != b.shared {
-		return min(b.at-a.at, measure.Lateness)
+		return min(b.at-a.at, record.Lateness)
 	}
-	return min(throttled(a, b), measure.Lateness)
+	return min(throttled(a, b), record.Lateness)
 }
 
 // deprived returns for how long the server may have waited between two samples for
 // cores that others took, or for a quota that they used up. What the server's own work
 // costs it is not among that.
 func (r *run) deprived(a, b sample) time.Duration {
-	return min(throttledServer(a, b)+r.outrun(a, b), measure.Lateness)
+	return min(throttledServer(a, b)+r.outrun(a, b), record.Lateness)
 }
 
 // outrun returns for how long it may have waited for cores that others took.
@@ -206,16 +206,16 @@ func (r *run) outrun(a, b sample) time.Duration {
 	taken, known := r.taken(a, b)
 	switch {
 	case !known:
-		return measure.Lateness // it is not known who took them
+		return record.Lateness // it is not known who took them
 	case !taken:
 		return 0 // the server itself
 	}
 	if a.server != nil && b.server != nil {
 		if wait, ok := b.server.WaitSince(*a.server); ok {
-			return min(wait, measure.Lateness)
+			return min(wait, record.Lateness)
 		}
 	}
-	return measure.Lateness
+	return record.Lateness
 }
 
 // backlog returns by how much the server may be behind through others after a sample,
@@ -228,7 +228,7 @@ func (r *run) backlog(was time.Duration, a, b sample) time.Duration {
 			return 0
 		}
 	}
-	return min(was+wait, measure.Lateness)
+	return min(was+wait, record.Lateness)
 }
 
 // waited returns for how long threads of generator and server waited for a core between

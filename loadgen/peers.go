@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
@@ -51,7 +51,7 @@ type peers struct {
 
 // A peerSource is a mic of the run, the worker's own or a replica of another's.
 type peerSource struct {
-	source   *measure.Source
+	source   *ledger.Source
 	own      bool
 	heard    bool // told
 	silenced int  // told
@@ -87,7 +87,7 @@ func (p *peers) end() {
 }
 
 // open enters a mic of the worker's own.
-func (p *peers) open(id SourceID, of *person, source *measure.Source) {
+func (p *peers) open(id SourceID, of *person, source *ledger.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.from(source, p.run.share.Number, of.group)
@@ -97,7 +97,7 @@ func (p *peers) open(id SourceID, of *person, source *measure.Source) {
 
 // from has a mic of a worker, of a group of the cast, checked against the clocks, unless the scenario
 // makes its way longer than that of others.
-func (p *peers) from(source *measure.Source, worker, group int) {
+func (p *peers) from(source *ledger.Source, worker, group int) {
 	if g := p.run.Scenario.Cast[group]; g.Network == nil && g.Transport == (network.Shares{UDP: g.Transport.UDP}) {
 		source.From(worker)
 	}
@@ -319,7 +319,7 @@ func (p *peers) report() (report Report) {
 	ahead, bound, err := p.link.Clock()
 	p.bound.Store(int64(bound))
 	r.clock.PutForward(ahead)
-	r.aggregator.ClockBound(bound)
+	r.book.ClockBound(bound)
 	report.Ahead, report.Bound = ahead, bound
 	if err != nil {
 		report.ClockTrouble = err.Error()
@@ -328,14 +328,14 @@ func (p *peers) report() (report Report) {
 	defer p.mu.Unlock()
 	report.Offers, p.offers = p.offers, map[string][]byte{}
 	report.Sources, p.opened = p.opened, nil
-	var own []*measure.Source
+	var own []*ledger.Source
 	for _, s := range p.sources {
 		if s.own {
 			own = append(own, s.source)
 		}
 	}
 	// First the horizon, and then what lies before it.
-	report.Horizon = measure.Horizon(own, r.clock.Now())
+	report.Horizon = ledger.Horizon(own, r.clock.Now())
 	report.Processed = r.processed()
 	report.Dropped = r.dropped.Load() // of what has been processed it is known
 	for id, s := range p.sources {

@@ -8,9 +8,10 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -26,7 +27,7 @@ type person struct {
 	place      int // within the room's cast
 	mic        int // the number of the mic that they open next, as they are cast or an event has it; -1 if none
 	name       string
-	account    *measure.Listener // nil for people on stage whose driver lets them only send
+	account    *ledger.Listener  // nil for people on stage whose driver lets them only send
 	probe      bool              // receives with a Pion peer connection
 	impairment *netem.Impairment // the emulated network, or nil
 	via        network.Transport // of what they receive, or on stage of their mic
@@ -123,7 +124,7 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 
 	ctx, cancel := context.WithDeadline(ctx, r.clock.Time(deadline))
 	defer cancel()
-	p.account.StepBegan(measure.StepSignaling, r.clock.Now())
+	p.account.StepBegan(record.StepSignaling, r.clock.Now())
 	ctx = traceConnection(ctx, r.clock, p.account)
 	turn := r.turns.Turn(func(waited time.Duration) {
 		now := r.clock.Now()
@@ -159,7 +160,7 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 func (p *person) notIn(doing string, err error) {
 	r := p.room.run
 	if atLimit(err) {
-		r.aggregator.Limited()
+		r.book.Limited()
 	}
 	if driver.Refused(err) {
 		p.account.Refused(r.clock.Now())

@@ -7,8 +7,8 @@ import (
 	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // A Result is what a run measured.
@@ -34,7 +34,7 @@ type Result struct {
 	Best   metric.Values
 	Doubts doubt.Sum
 	// Groups are the figures of people and of times apart, where there are several.
-	Groups []measure.Group
+	Groups []record.Group
 	// Foreign is how many packets held audio that nobody in their room sent.
 	Foreign uint64
 	// Elsewhere is how many of them another room of the run had just sent.
@@ -49,8 +49,8 @@ type Result struct {
 	Marked bool
 	// Series is the run over time, and Marks are its events. Both count from the
 	// beginning of the run.
-	Series measure.Series
-	Marks  []measure.Mark
+	Series record.Series
+	Marks  []record.Mark
 	// Mics counts the mics.
 	Mics Mics
 	// Losses is where packets were lost, as far as RTCP tells.
@@ -63,7 +63,7 @@ type Result struct {
 	Interrupted bool
 	// Crowd and Probes are the two kinds of listeners separately: lean clients, and Pion
 	// peer connections.
-	Crowd, Probes measure.Share
+	Crowd, Probes record.Share
 	// Generator is the process that generated the load, or all of the workers.
 	Generator Generator
 	// Workers are those that played the run together, if it was not one process alone.

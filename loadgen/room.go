@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/mark"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -24,7 +25,7 @@ type roomRun struct {
 	run       *run
 	number    int
 	client    driver.RoomClient
-	ledger    *measure.Ledger
+	ledger    *ledger.Ledger
 	speakers  []*person // the cast's speakers and hosts
 	listeners []*person // the cast's listeners
 
@@ -43,9 +44,9 @@ func (r *run) openRoom(ctx context.Context, i int) (*roomRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &roomRun{run: r, number: i, client: room, ledger: measure.NewLedger(r.aggregator)}
+	h := &roomRun{run: r, number: i, client: room, ledger: r.book.NewLedger()}
 	if r.marked() {
-		h.ledger = measure.NewMarkedLedger(r.aggregator)
+		h.ledger = r.book.NewMarkedLedger()
 	}
 	h.ledger.InRoom(i)
 	if r.peers != nil {
@@ -107,7 +108,7 @@ func (h *roomRun) add(g, n int) {
 		if p.probe {
 			p.via = network.UDP
 		}
-		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Network: group.NetworkName(), Node: group.NodeName(), Transport: transportLabel(p.via), Probe: p.probe})
+		p.account = h.ledger.AddListener(clients.sections(group), record.Labels{Network: group.NetworkName(), Node: group.NodeName(), Transport: transportLabel(p.via), Probe: p.probe})
 		h.listeners = append(h.listeners, p)
 		return
 	}
@@ -124,7 +125,7 @@ func (h *roomRun) add(g, n int) {
 	p.probe = true
 	p.via = group.Transport.Of(n*r.Scenario.Rooms + h.number)
 	if clients.capabilities.StageListens {
-		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
+		p.account = h.ledger.AddListener(clients.sections(group), record.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
 	}
 	h.speakers = append(h.speakers, p)
 }
@@ -140,7 +141,7 @@ func transportLabel(t network.Transport) string {
 func (h *roomRun) people() []*person { return slices.Concat(h.speakers, h.listeners) }
 
 // addSource adds one more mic to the ledger, of one of the room's people.
-func (h *roomRun) addSource(p *person) (*measure.Source, error) {
+func (h *roomRun) addSource(p *person) (*ledger.Source, error) {
 	r := h.run
 	h.mu.Lock()
 	index := p.mic
@@ -160,23 +161,23 @@ func (h *roomRun) addSource(p *person) (*measure.Source, error) {
 }
 
 // replica adds the mic of another worker to its room's ledger.
-func (r *run) replica(o OpenedSource) (*measure.Source, error) {
+func (r *run) replica(o OpenedSource) (*ledger.Source, error) {
 	if o.Room < 0 || o.Room >= len(r.rooms) || r.rooms[o.Room] == nil || o.Group < 0 || o.Group >= len(r.clips) || o.Number < 0 || o.Index < 0 {
 		return nil, fmt.Errorf("there is no room %d with a group %d", o.Room, o.Group)
 	}
 	h := r.rooms[o.Room]
-	return h.newSource(o.Index, o.Group, o.Number, func(c *speech.Clip, first int, offset time.Duration) (*measure.Source, error) {
+	return h.newSource(o.Index, o.Group, o.Number, func(c *speech.Clip, first int, offset time.Duration) (*ledger.Source, error) {
 		return h.ledger.AddReplica(c, nil, first, offset)
-	}, func(c *speech.Clip, code *mark.Code, offset time.Duration) (*measure.Source, error) {
+	}, func(c *speech.Clip, code *mark.Code, offset time.Duration) (*ledger.Source, error) {
 		return h.ledger.AddReplica(c, code, 0, offset)
 	})
 }
 
 // newSource adds the room's mic of some number, of a person of the cast. It starts at a
 // seeded frame of one of the files, and at a seeded offset within 20 ms.
-func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int, time.Duration) (*measure.Source, error),
-	addMarked func(*speech.Clip, *mark.Code, time.Duration) (*measure.Source, error),
-) (*measure.Source, error) {
+func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int, time.Duration) (*ledger.Source, error),
+	addMarked func(*speech.Clip, *mark.Code, time.Duration) (*ledger.Source, error),
+) (*ledger.Source, error) {
 	files := h.run.clips[group]
 	if len(files) == 0 {
 		files = h.run.allClips // a promoted listener without audio speaks with the cast's
@@ -197,7 +198,7 @@ func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int
 }
 
 // firstFrame is with which of a clip's frames the mic of some number in a room begins. Mics may
-// have the same clip; if one said within [measure.Lateness] what another does, it would not be
+// have the same clip; if one said within [record.Lateness] what another does, it would not be
 // known whose a packet is. So they begin the golden section of the clip apart: that keeps any
 // number of them as far from one another as can be.
 func firstFrame(seed int64, room, index, frames int) int {

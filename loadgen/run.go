@@ -15,7 +15,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -156,7 +156,7 @@ type run struct {
 	allClips []*speech.Clip   // of all groups
 
 	cores    int           // that the generator may use
-	lastLoad measure.Load  // what the processes used at last
+	lastLoad record.Load   // what the processes used at last
 	dropped  atomic.Uint64 // packets, on this process's side, as was known when accounts were settled
 	// clientsAtEnd is what the clients had counted when the measuring ended; nil until then.
 	clientsAtEnd atomic.Pointer[clientCounts]
@@ -251,10 +251,10 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 
 	span := Span{}
 	var err error
-	if span.Arrivals, err = r.meet(background, measure.Arrivals, r.clock.Now(), lead, nil); err != nil {
+	if span.Arrivals, err = r.meet(background, record.Arrivals, r.clock.Now(), lead, nil); err != nil {
 		return nil, err
 	}
-	r.begin(measure.Arrivals, span.Arrivals)
+	r.begin(record.Arrivals, span.Arrivals)
 	r.gate.start = span.Arrivals
 	work.Go(func() { r.watch(background) })
 	r.arrive(playing, span.Arrivals)
@@ -270,7 +270,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	span.Steady = before.at
 
 	planned := span.Hold + r.Scenario.Hold.Duration()
-	r.aggregator.HoldOpen(min(planned, r.clock.Now()))
+	r.book.HoldOpen(min(planned, r.clock.Now()))
 	after := r.sampler.end(background)
 	departs := r.Scenario.Departs() && playing.Err() == nil
 	if span.Stop, err = r.meet(background, "stop", r.stopAt(planned, after), 0, &departs); err != nil {
@@ -279,7 +279,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.sleepUntil(background, span.Stop)
 	now := span.Stop
 	if departs {
-		r.begin(measure.Departures, span.Stop)
+		r.begin(record.Departures, span.Stop)
 		r.depart(playing, span.Stop)
 		now = r.clock.Now()
 	}
@@ -296,7 +296,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	for _, h := range r.rooms {
 		h.ledger.Stop(now)
 	}
-	r.aggregator.HoldOpen(timebase.Never.Start())
+	r.book.HoldOpen(timebase.Never.Start())
 	r.moderation.end(now)
 	r.uplinks.end(now)
 	pause(background, settleTime)
@@ -339,7 +339,7 @@ func (r *run) stopAt(planned time.Duration, after sample) time.Duration {
 // begin begins a measured phase at a time. When it may end is not known yet.
 func (r *run) begin(phase string, at time.Duration) {
 	r.problems.act("begin "+scenario.Verb(phase), r.aggregator.Begin(phase, at))
-	r.aggregator.HoldOpen(timebase.Never.Start())
+	r.book.HoldOpen(timebase.Never.Start())
 	r.enterPhase(phase)
 }
 
@@ -398,12 +398,12 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 	var acts sync.WaitGroup
 	defer acts.Wait()
 	if warm := r.Scenario.WarmUp.Duration(); warm > 0 {
-		r.begin(measure.WarmUp, from)
+		r.begin(record.WarmUp, from)
 	}
 	for _, s := range r.Scenario.Spans() {
 		r.problems.act("name "+scenario.Verb(s.Name), r.aggregator.Span(s.Name, from+s.From.Duration(), from+s.Until.Duration()))
 	}
-	r.aggregator.HoldOpen(from + r.Scenario.WarmUp.Duration())
+	r.book.HoldOpen(from + r.Scenario.WarmUp.Duration())
 	for i, e := range r.Scenario.Timeline {
 		if e.Do != "" {
 			acts.Go(func() { r.playEvent(acting, i, e, from+e.At.Duration()) })
@@ -416,9 +416,9 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady sample
 	if r.peers != nil {
 		steadyAt = from + r.Scenario.WarmUp.Duration() // for all
 	}
-	r.begin(measure.Steady, steadyAt)
-	r.aggregator.HoldOpen(from + r.Scenario.Hold.Duration())
-	r.aggregator.Excerpts(steadyAt, from+r.Scenario.Hold.Duration())
+	r.begin(record.Steady, steadyAt)
+	r.book.HoldOpen(from + r.Scenario.Hold.Duration())
+	r.book.Excerpts(steadyAt, from+r.Scenario.Hold.Duration())
 	steady = r.sampler.end(ctx)
 	if r.peers != nil {
 		r.peers.enterSteady(steady)

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -140,8 +140,8 @@ func (m *sampler) end(ctx context.Context) sample {
 }
 
 // load returns what both processes used between two samples.
-func load(a, b sample, drops uint64) measure.Load {
-	l := measure.Load{From: a.at, Until: b.at, GeneratorRSS: b.memory, Drops: drops}
+func load(a, b sample, drops uint64) record.Load {
+	l := record.Load{From: a.at, Until: b.at, GeneratorRSS: b.memory, Drops: drops}
 	time := (b.at - a.at).Seconds()
 	if time <= 0 {
 		return l

@@ -5,8 +5,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -17,7 +18,8 @@ import (
 type scoreboard struct {
 	Config
 	clock      *timebase.Clock
-	aggregator *measure.Aggregator
+	aggregator *record.Aggregator
+	book       *ledger.Book
 	problems   *problems
 	sampler    *sampler
 	began      time.Time
@@ -39,8 +41,9 @@ type scoreboard struct {
 }
 
 func newScoreboard(cfg Config, clock *timebase.Clock, problems *problems) scoreboard {
+	aggregator := record.NewAggregator()
 	return scoreboard{
-		Config: cfg, clock: clock, aggregator: measure.NewAggregator(), problems: problems, began: time.Now(),
+		Config: cfg, clock: clock, aggregator: aggregator, book: ledger.NewBook(aggregator), problems: problems, began: time.Now(),
 		sampler: &sampler{clock: clock, server: cfg.Server, problems: problems},
 		gate:    &abortGate{}, phase: &phase{}, reporting: &sync.Mutex{}, peak: &atomic.Uint64{}, used: &atomic.Pointer[sample]{},
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -39,7 +39,7 @@ func checkScoring(m host.Limits, s *scenario.Scenario, share Share, processes in
 	if !s.AudioScore {
 		return nil
 	}
-	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), measure.MostExcerpts*measure.ExcerptLength)
+	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), ledger.MostExcerpts*ledger.ExcerptLength)
 	n := max(share.Of, 1)
 	probes := processes * ((probesOf(s) + n - 1) / n) // each has one at least
 	takes := time.Duration(float64(probes) * scoringShare * float64(heard) / m.Usable())

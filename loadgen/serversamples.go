@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -15,7 +15,7 @@ func (c *coordinator) sampleAt(ctx context.Context) {
 		c.began = true
 		c.sampling.take(ctx, atBegin)
 		c.span.Steady = c.steadyAt
-		c.enterPhase(measure.Steady)
+		c.enterPhase(record.Steady)
 	}
 	planned := timebase.Never.Start()
 	if c.began {
@@ -72,7 +72,7 @@ func (c *coordinator) observe(last, now sample) {
 	c.merger.Load(l)
 	if now.server != nil {
 		c.used.Store(&now)
-		if c.phase.is(measure.Steady) {
+		if c.phase.is(record.Steady) {
 			c.peak.Store(max(c.peak.Load(), now.server.Memory))
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -49,18 +49,18 @@ type sufferedFault struct {
 // A booking is what puts figures in doubt, and when it is known.
 type booking struct {
 	at   time.Duration
-	book func(*measure.Aggregator)
+	book func(*record.Aggregator)
 }
 
 // once books something.
-func once(at time.Duration, book func(*measure.Aggregator)) []booking {
+func once(at time.Duration, book func(*record.Aggregator)) []booking {
 	return []booking{{at, book}}
 }
 
 // each books something of each part of [from, until), when it is over. They begin with full ones.
-func each(length, from, until time.Duration, book func(a *measure.Aggregator, from, until, within time.Duration)) (all []booking) {
+func each(length, from, until time.Duration, book func(a *record.Aggregator, from, until, within time.Duration)) (all []booking) {
 	for at := from.Truncate(length); at < until; at += length {
-		all = append(all, booking{at + length, func(a *measure.Aggregator) {
+		all = append(all, booking{at + length, func(a *record.Aggregator) {
 			book(a, at, at+length, min(until, at+length)-max(from, at))
 		}})
 	}
@@ -89,19 +89,19 @@ func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
 	// An observer looks once a second.
 	seen := struck.Truncate(time.Second) + time.Second
 	drop := func(n uint64, at time.Duration) booking {
-		return booking{at, func(a *measure.Aggregator) { a.Drop(n, at-2*time.Second, at) }}
+		return booking{at, func(a *record.Aggregator) { a.Drop(n, at-2*time.Second, at) }}
 	}
 	all := []sufferedFault{
 		{name: "none", late: none, lost: nothing, misread: none},
 		{
 			name: "stall", cause: metric.Stalls, lost: func(_ int, b timebase.Bin) bool { return during(b, 2) }, misread: none, slow: lasting, own: lasting, breaks: breaks,
 			late: until(lastingBin), stopped: true,
-			booked: once(struck+lasting, func(a *measure.Aggregator) { a.Doubt(doubt.Stalled, struck, struck+lasting) }),
+			booked: once(struck+lasting, func(a *record.Aggregator) { a.Doubt(doubt.Stalled, struck, struck+lasting) }),
 		},
 		{
 			// Stamps around the step are not used, but the time of the reading. They were read together.
 			name: "clock step", cause: metric.ClockSteps, late: none, lost: nothing, misread: until(min(40, timebase.BinAt(seen-struck))),
-			booked: once(seen, func(a *measure.Aggregator) { a.Doubt(doubt.Stepped, seen-2*time.Second, seen) }),
+			booked: once(seen, func(a *record.Aggregator) { a.Doubt(doubt.Stepped, seen-2*time.Second, seen) }),
 		},
 		{
 			name: "drops", cause: metric.Drops, late: none, lost: func(i int, b timebase.Bin) bool { return i == 0 && during(b, 10) || i == 2 && b == struckBin+2 }, misread: none,
@@ -113,26 +113,26 @@ func sufferedFaults(struck, lasting time.Duration) []sufferedFault {
 		},
 		{
 			name: "shared cores", cause: metric.SharedCores, late: none, lost: func(_ int, b timebase.Bin) bool { return during(b, 2) }, misread: waited, slow: lasting / 2, behind: lasting / 2,
-			booked: each(100*time.Millisecond, struck, struck+lasting*3/2, func(a *measure.Aggregator, from, until, within time.Duration) {
+			booked: each(100*time.Millisecond, struck, struck+lasting*3/2, func(a *record.Aggregator, from, until, within time.Duration) {
 				a.Compete(from, until, within, lasting/2, true)
 			}),
 		},
 		{
 			name: "taken cores", cause: metric.TakenCores, late: none, misread: waited, slow: lasting / 2, behind: lasting / 2, breaks: breaks,
 			lost: func(_ int, b timebase.Bin) bool { return during(b, 2) },
-			booked: each(time.Second, struck, struck+lasting*3/2, func(a *measure.Aggregator, from, until, within time.Duration) {
+			booked: each(time.Second, struck, struck+lasting*3/2, func(a *record.Aggregator, from, until, within time.Duration) {
 				a.Doubts.Contend(from, until, within)
 				a.Deprive(max(0, from-time.Second), until, lasting/2)
 			}),
 		},
 		{
 			name: "quota", cause: metric.Quotas, late: none, lost: nothing, misread: none, slow: lasting / 2, own: lasting / 2, breaks: breaks,
-			booked: each(time.Second, struck, struck+lasting, func(a *measure.Aggregator, from, until, within time.Duration) { a.Doubts.Throttle(from, until, within) }),
+			booked: each(time.Second, struck, struck+lasting, func(a *record.Aggregator, from, until, within time.Duration) { a.Doubts.Throttle(from, until, within) }),
 		},
 		{
 			name: "stolen cores", cause: metric.StolenCores, late: none, slow: lasting, own: lasting, breaks: breaks, misread: until(lastingBin),
 			lost:   func(_ int, b timebase.Bin) bool { return during(b, 2) },
-			booked: each(time.Second, struck, struck+lasting, func(a *measure.Aggregator, from, until, within time.Duration) { a.Steal(from, until, 2*within, 0) }),
+			booked: each(time.Second, struck, struck+lasting, func(a *record.Aggregator, from, until, within time.Duration) { a.Steal(from, until, 2*within, 0) }),
 		},
 	}
 	for i := range all {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -85,7 +85,7 @@ func (r *run) playEvent(ctx context.Context, i int, e scenario.Event, at time.Du
 		return
 	}
 	r.health.recordStart(r.clock.Now() - at)
-	r.aggregator.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
+	r.aggregator.Mark(record.Mark{At: at, Kind: record.MarkEvent, Name: e.String()})
 	if e.Do.Spec().OfNode {
 		if e.Do == scenario.RestartNode {
 			r.problems.act(e.Do, r.Nodes.Restart(ctx, e.Node))

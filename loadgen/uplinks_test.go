@@ -12,8 +12,8 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -105,7 +105,7 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 		},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			a := measure.NewAggregator()
+			a := record.NewAggregator()
 			a.Doubt(doubt.Stalled, c.stalled[0], c.stalled[1])
 			us, worst, best := &uplinks{had: 10 * second, all: []*uplink{c.uplink}}, metric.Values{}, metric.Values{}
 			us.end(50 * second)

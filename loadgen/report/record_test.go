@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // full is a run in which all that a report can show is there.
@@ -48,7 +48,7 @@ func full(t *testing.T) *loadgen.Result {
 	r.Values.Set("latency{network:3g}", latencies(80))
 	r.Values.Set("delivered over 10s", metric.NewWindows())
 	for _, name := range []string{"", "3g"} {
-		r.Groups = append(r.Groups, measure.Group{By: "network", Name: name, Values: metric.Values{"latency": latencies(9), "delivered": metric.Rate{Passes: 9, Total: 10}}, Best: metric.Values{}})
+		r.Groups = append(r.Groups, record.Group{By: "network", Name: name, Values: metric.Values{"latency": latencies(9), "delivered": metric.Rate{Passes: 9, Total: 10}}, Best: metric.Values{}})
 	}
 	r.Problems = []loadgen.Problem{{Doing: "join", Error: "room_full", Count: 3}}
 	r.Workers = []loadgen.Worker{{WorkerInfo: loadgen.WorkerInfo{Name: "one", Host: "a"}}, {WorkerInfo: loadgen.WorkerInfo{Name: "two", Host: "b"}, Lost: "said nothing"}}

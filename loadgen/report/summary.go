@@ -8,8 +8,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // schemaVersion is the version of the summary's form. It rises when a field
@@ -105,7 +105,7 @@ type shareSummary struct {
 	LatencyP99MS float64 `json:"latency_p99_ms"`
 }
 
-func summarize(s measure.Share) *shareSummary {
+func summarize(s record.Share) *shareSummary {
 	if s.Latency == nil || s.Latency.Count() == 0 {
 		return nil
 	}
