@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func rtpPacket(ssrc uint32, sequence uint16) []byte {

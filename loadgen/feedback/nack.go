@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/pion/rtcp"
+
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // NACKs are sent as libwebrtc sends them (NackTracker, and TimeToSendFullNackList of
