@@ -7,7 +7,7 @@ GO ?= go
 ALONE := ./internal/browser ./internal/faults
 PAIR := ./cmd/earshot ./internal/endtoend ./room/rtc
 # The longest of the others. They come first: nothing waits for them at the end.
-LONG := ./store ./loadgen/measure ./signaling
+LONG := ./store ./loadgen/ledger ./signaling
 alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
 
 # The race detector makes the Opus codecs twenty times as slow, and other arithmetic: the merging of

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // An Abort is a threshold with abort_on_fail that was crossed and ended the run.
@@ -77,7 +77,7 @@ func (r *scoreboard) checkAborts() {
 		r.gate.mu.Lock()
 		r.gate.crossed = &Abort{Threshold: t, Result: result, At: now}
 		r.gate.mu.Unlock()
-		r.aggregator.Mark(measure.Mark{At: now, Kind: measure.MarkEvent, Name: "abort: " + t.Source() + ": " + t.Expression})
+		r.aggregator.Mark(record.Mark{At: now, Kind: record.MarkEvent, Name: "abort: " + t.Source() + ": " + t.Expression})
 		r.gate.end()
 		return
 	}
@@ -87,12 +87,12 @@ func (r *scoreboard) checkAborts() {
 // workers the figures of its last seconds are merged later, and then thresholds are judged on all of it.
 func (r *scoreboard) measuring() bool {
 	phase, _ := r.phase.get()
-	return slices.Contains([]string{measure.Arrivals, measure.WarmUp, measure.Steady, measure.Departures}, phase)
+	return slices.Contains([]string{record.Arrivals, record.WarmUp, record.Steady, record.Departures}, phase)
 }
 
 // tooEarly reports whether a threshold would be crossed only because not all listeners
 // have arrived yet.
 func (r *scoreboard) tooEarly(t metric.Threshold) bool {
 	d, _ := metric.Lookup(t.Metric)
-	return d.Name == "joined" && r.phase.is(measure.Arrivals)
+	return d.Name == "joined" && r.phase.is(record.Arrivals)
 }

@@ -11,10 +11,11 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/tally"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -24,7 +25,7 @@ import (
 type coordinator struct {
 	scoreboard
 	hub     link.Hub
-	merger  *measure.Merger
+	merger  *record.Merger
 	workers []*workerState
 	lag     *metric.Trend // of all workers
 
@@ -62,7 +63,7 @@ const recent = link.LostAfter + hurriedLeave
 type workerState struct {
 	Worker
 	sequence  uint64
-	horizon   measure.Bin
+	horizon   timebase.Bin
 	processed time.Duration
 	dropped   uint64
 	tally     *tally.Tally
@@ -99,7 +100,7 @@ func (w *workerState) takeClock(r link.Report, measuring bool) {
 //
 // When a worker is lost, the run ends early, and the result says so. When ctx is cancelled
 // it does, too, marked as interrupted.
-func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub link.Hub) (*Result, error) {
+func Coordinate(ctx context.Context, cfg Config, clock *timebase.Clock, hub link.Hub) (*Result, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -114,7 +115,7 @@ func Coordinate(ctx context.Context, cfg Config, clock *measure.Clock, hub link.
 		hosts = append(hosts, w.Machine)
 	}
 	c.aggregator.Follow(cfg.Scenario.Thresholds)
-	c.merger = measure.NewMerger(c.aggregator, hosts)
+	c.merger = record.NewMerger(c.aggregator, hosts)
 	c.self = func() (*metric.Trend, uint64) {
 		return c.lag, tally.Total(c.tallies(), hosts).Lost
 	}
@@ -385,7 +386,7 @@ func (c *coordinator) take(i int, w *workerState, r link.Report) error {
 
 // send sends the workers what there is to tell them.
 func (c *coordinator) send() {
-	c.news.Horizon, c.news.Processed = measure.Never, measure.Never.Start()
+	c.news.Horizon, c.news.Processed = timebase.Never, timebase.Never.Start()
 	for _, w := range c.workers {
 		if !w.gone() {
 			c.news.Horizon, c.news.Processed = min(c.news.Horizon, w.horizon), min(c.news.Processed, w.processed)
@@ -443,19 +444,19 @@ func (c *coordinator) enter(key string, offers [][]byte) {
 		return // the workers say so, too
 	}
 	switch key {
-	case measure.Arrivals:
+	case record.Arrivals:
 		c.span.Arrivals, c.gate.start = met.At, met.At
-		c.enterPhase(measure.Arrivals)
+		c.enterPhase(record.Arrivals)
 	case "hold":
 		c.span.Hold = met.At
 		c.steadyAt = met.At + c.Scenario.WarmUp.Duration()
 		if c.Scenario.WarmUp > 0 {
-			c.enterPhase(measure.WarmUp)
+			c.enterPhase(record.WarmUp)
 		}
 	case "stop":
 		c.span.Stop = met.At
 		if met.Agreed && c.Scenario.Departs() {
-			c.enterPhase(measure.Departures)
+			c.enterPhase(record.Departures)
 		}
 	case "settling":
 		c.measured = met.At + settleTime

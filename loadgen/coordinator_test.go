@@ -9,12 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -44,11 +46,11 @@ func TestWorkerThatHeardNothingIsBlamedRightly(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			co := &coordinator{
-				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, measure.NewClock(), problem.NewCounter()), hub: noHub{},
+				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, timebase.NewClock(), problem.NewCounter()), hub: noHub{},
 				workers: []*workerState{{Worker: Worker{WorkerInfo: link.WorkerInfo{Name: "1 (one)"}}, offered: map[string]bool{}}},
 				sent:    time.Now(), paused: silentTime{c.silent, time.Now().Add(-c.ago)},
 			}
-			co.merger = measure.NewMerger(co.aggregator, []string{"a"})
+			co.merger = record.NewMerger(co.aggregator, []string{"a"})
 			require.NoError(t, co.take(0, co.workers[0], c.report))
 			w := co.workers[0]
 			assert.True(t, w.gone())
@@ -68,12 +70,12 @@ func played(t *testing.T, now time.Duration) *coordinator {
 	threshold.AbortOnFail = true
 	s := &scenario.Scenario{Hold: scenario.Duration(10 * time.Second), Thresholds: []metric.Threshold{threshold}}
 	co := &coordinator{
-		scoreboard: newScoreboard(Config{Scenario: s}, measure.NewClockSince(time.Now().Add(-now)), problem.NewCounter()), hub: noHub{}, lag: &metric.Trend{}, offers: map[string][][]byte{},
+		scoreboard: newScoreboard(Config{Scenario: s}, timebase.NewClockSince(time.Now().Add(-now)), problem.NewCounter()), hub: noHub{}, lag: &metric.Trend{}, offers: map[string][][]byte{},
 	}
 	for _, name := range []string{"1 (one)", "2 (two)"} {
 		co.workers = append(co.workers, &workerState{Worker: Worker{WorkerInfo: link.WorkerInfo{Name: name}}, offered: map[string]bool{}})
 	}
-	co.merger = measure.NewMerger(co.aggregator, []string{"a", "b"})
+	co.merger = record.NewMerger(co.aggregator, []string{"a", "b"})
 	co.self = func() (*metric.Trend, uint64) { return co.lag, tally.Total(co.tallies(), []string{"a", "b"}).Lost }
 	return co
 }
@@ -102,7 +104,7 @@ func TestCoordinatorCountsTheMeasuredTime(t *testing.T) {
 			co := played(t, c.now)
 			co.enterPhase("opening")
 			if c.now > begin {
-				co.enter(measure.Arrivals, offer(begin))
+				co.enter(record.Arrivals, offer(begin))
 			}
 			if c.now > end {
 				co.enter("hold", offer(end-10*time.Second))
@@ -177,8 +179,8 @@ func TestServerIsMeasuredAtThePlannedEnd(t *testing.T) {
 		{"an act lasts longer", 31 * time.Second, planned, 32 * time.Second, 1, false},
 		{"that is measured, too", 34 * time.Second, planned, 32 * time.Second, 2, false},
 		{"a threshold ends it", 26 * time.Second, planned, 25 * time.Second, 0, true},
-		{"it has not begun", planned, measure.Never.Start(), 0, 0, false},
-		{"it ends before it has begun", planned, measure.Never.Start(), 25 * time.Second, 0, true},
+		{"it has not begun", planned, timebase.Never.Start(), 0, 0, false},
+		{"it ends before it has begun", planned, timebase.Never.Start(), 25 * time.Second, 0, true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			assert.Equal(t, c.due, c.samples.due(c.now, c.planned, c.stop))
@@ -194,7 +196,7 @@ func TestWorkersHaveLeftTenSecondsAfterTheirCoordinator(t *testing.T) {
 // Workers hold what they receive against what the others sent. Of what they learn too late the server would be
 // said to have lost it.
 func TestNobodyMeasuresAgainstWhatIsForgotten(t *testing.T) {
-	assert.Less(t, maxBehind+2*link.ReportEvery, measure.Remembered)
+	assert.Less(t, maxBehind+2*link.ReportEvery, ledger.Remembered)
 	for _, c := range []struct {
 		sentence string
 		worker   workerState
@@ -211,10 +213,10 @@ func TestNobodyMeasuresAgainstWhatIsForgotten(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			const ran = time.Minute
 			co := &coordinator{
-				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, measure.NewClockSince(time.Now().Add(-ran)), problem.NewCounter()), hub: noHub{},
+				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, timebase.NewClockSince(time.Now().Add(-ran)), problem.NewCounter()), hub: noHub{},
 				workers: []*workerState{&c.worker},
 			}
-			c.worker.horizon = measure.BinAt(max(0, ran-c.late))
+			c.worker.horizon = timebase.BinAt(max(0, ran-c.late))
 			co.checkSelf()
 			assert.Equal(t, c.trouble, co.trouble != "", co.trouble)
 		})

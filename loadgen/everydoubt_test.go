@@ -12,14 +12,17 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/tally"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -253,13 +256,13 @@ func sufferBoth(t *testing.T, f sufferedFault, s serverFault, thresholds []metri
 		scoreboard: newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
 			Rooms: 1, Thresholds: thresholds, Timeline: []scenario.Event{{Do: scenario.InviteGuest}},
 			Cast: []scenario.Group{{Role: scenario.Speaker, Count: 2}, {Role: scenario.Listener, Count: 4}},
-		}}, measure.NewClock(), nil),
+		}}, timebase.NewClock(), nil),
 	}
 	w.aggregator.Follow(thresholds)
-	w.ledger = measure.NewLedger(w.aggregator)
+	w.ledger = w.book.NewLedger()
 	w.play()
 	after := usage.Sample{At: 20 * time.Second, Server: &host.Usage{CPU: 10 * time.Second, Memory: 1e6}}
-	return w.combine(w.aggregator.Doubts(), []*tally.Tally{w.tally()}, nil, false, Span{}, usage.Sample{Server: &host.Usage{}}, after)
+	return w.combine(w.aggregator.Doubted(), []*tally.Tally{w.tally()}, nil, false, Span{}, usage.Sample{Server: &host.Usage{}}, after)
 }
 
 type sufferingRun struct {
@@ -267,15 +270,15 @@ type sufferingRun struct {
 	t         *testing.T
 	fault     sufferedFault
 	server    serverFault
-	ledger    *measure.Ledger
-	sources   []*measure.Source
-	listeners []*measure.Listener
-	from      []measure.Bin // from which on each of them is in
-	arrivals  map[measure.Bin][]func()
+	ledger    *ledger.Ledger
+	sources   []*ledger.Source
+	listeners []*ledger.Listener
+	from      []timebase.Bin // from which on each of them is in
+	arrivals  map[timebase.Bin][]func()
 }
 
 func (w *sufferingRun) play() {
-	w.arrivals = map[measure.Bin][]func(){}
+	w.arrivals = map[timebase.Bin][]func(){}
 	for i := range 2 {
 		c := &speech.Clip{Name: fmt.Sprint(i)}
 		for n := range runBins {
@@ -285,23 +288,23 @@ func (w *sufferingRun) play() {
 		require.NoError(w.t, err)
 		w.sources = append(w.sources, m)
 	}
-	require.NoError(w.t, w.aggregator.Begin(measure.Steady, 0))
+	require.NoError(w.t, w.aggregator.Begin(record.Steady, 0))
 	w.join("", 0, w.server.slow)
 	w.join("", 0, w.server.slow)
 	w.join("3g", 0, w.server.slow) // for whom lost packets are requested again
 	w.join("", w.fault.struck-100*time.Millisecond, w.fault.slow+w.server.slow)
 	for range w.server.refused {
-		l := w.ledger.AddListener(2, measure.Labels{})
+		l := w.ledger.AddListener(2, record.Labels{})
 		l.Expect(0, 0, 10*time.Second)
 		l.Failed(100 * time.Millisecond)
 	}
 	if w.fault.breaks { // another join comes to nothing
-		l, from := w.ledger.AddListener(2, measure.Labels{}), w.fault.struck-100*time.Millisecond
+		l, from := w.ledger.AddListener(2, record.Labels{}), w.fault.struck-100*time.Millisecond
 		l.Expect(from, from, from+w.fault.lasting+lastHalf)
 		l.Failed(from + w.fault.lasting + lastHalf)
 	}
 	booked := w.fault.booked
-	for b := range measure.Bin(runBins) {
+	for b := range timebase.Bin(runBins) {
 		w.send(b)
 		for _, arrive := range w.arrivals[b] {
 			arrive()
@@ -322,7 +325,7 @@ func (w *sufferingRun) play() {
 			w.aggregator.Drain(now, w.ledger.Settle(now))
 		}
 	}
-	end := measure.Bin(runBins).Start()
+	end := timebase.Bin(runBins).Start()
 	w.ledger.Stop(end)
 	w.aggregator.Stop(end)
 	w.ledger.Finish(end + time.Second)
@@ -331,18 +334,18 @@ func (w *sufferingRun) play() {
 
 // join adds a listener whose join takes 200 ms, and so much longer.
 func (w *sufferingRun) join(network string, from, slow time.Duration) {
-	l := w.ledger.AddListener(2, measure.Labels{Network: network})
+	l := w.ledger.AddListener(2, record.Labels{Network: network})
 	l.Expect(from, from, from+10*time.Second)
-	l.StepBegan(measure.StepDTLS, from)
-	l.StepEnded(measure.StepDTLS, from+200*time.Millisecond+slow)
+	l.StepBegan(record.StepDTLS, from)
+	l.StepEnded(record.StepDTLS, from+200*time.Millisecond+slow)
 	l.Connected(from + 200*time.Millisecond + slow)
 	w.listeners = append(w.listeners, l)
-	w.from = append(w.from, measure.BinAt(from+200*time.Millisecond+slow))
+	w.from = append(w.from, timebase.BinAt(from+200*time.Millisecond+slow))
 }
 
 // send has the first source say the frame of a bin, and the second from the fault on, and all
 // receive it. Once a second they measure the round trip.
-func (w *sufferingRun) send(b measure.Bin) {
+func (w *sufferingRun) send(b timebase.Bin) {
 	for i, m := range w.sources {
 		if i == 1 && b < w.fault.struckBin {
 			continue
@@ -374,13 +377,13 @@ func (w *sufferingRun) send(b measure.Bin) {
 
 // receive has a listener receive a frame so much later than 5 ms after it was to be sent, as
 // the packet with a number.
-func (w *sufferingRun) receive(listener, source int, b, number measure.Bin, later time.Duration) {
+func (w *sufferingRun) receive(listener, source int, b, number timebase.Bin, later time.Duration) {
 	m := w.sources[source]
-	p := measure.Packet{
-		Section: source, Sequence: uint16(number), Timestamp: uint32(b) * measure.SamplesPerBin, Talker: uint32(source + 1),
+	p := ledger.Packet{
+		Section: source, Sequence: uint16(number), Timestamp: uint32(b) * ledger.SamplesPerBin, Talker: uint32(source + 1),
 		Payload: m.Frame(b).Payload, At: m.Intended(b) + 5*time.Millisecond + later,
 	}
-	at := measure.BinAt(p.At)
+	at := timebase.BinAt(p.At)
 	w.arrivals[at] = append(w.arrivals[at], func() { w.listeners[listener].Receive(p) })
 }
 
@@ -409,9 +412,9 @@ func (w *sufferingRun) tally() *tally.Tally {
 			}
 			return 0
 		}
-		m.Silenced(verb.Spec(), order.Count(onItsWay, w.aggregator.Slowed(order.Requested, order.Acknowledged), tally.IgnoreMuteFor, f.dropped))
+		m.Silenced(verb.Spec(), order.Count(onItsWay, w.aggregator.Doubts.Slowed(order.Requested, order.Acknowledged), tally.IgnoreMuteFor, f.dropped))
 	}
-	m.Durations(w.aggregator, worst, best)
+	m.Durations(&w.aggregator.Doubts, worst, best)
 	m.Packets(worst, best)
 	t := &tally.Tally{
 		Lag: &metric.Trend{}, SocketDrops: f.dropped, Asked: 100, Recovered: 100,
@@ -429,8 +432,8 @@ func (w *sufferingRun) tally() *tally.Tally {
 	w.aggregator.LostResends(missed, f.struck-time.Second, f.struck+f.lasting)
 	t.Final.Excused = w.aggregator.ExcusedResends()
 	t.Recovered -= t.Final.Excused + w.server.lost/10
-	excused := min(lost, w.aggregator.LossInDoubt(f.struck-time.Second, f.struck+f.lasting))
-	if f.late(f.struckBin) >= measure.LateLoss {
+	excused := min(lost, w.aggregator.Doubts.LossInDoubt(f.struck-time.Second, f.struck+f.lasting))
+	if f.late(f.struckBin) >= doubt.LateLoss {
 		excused = lost
 	}
 	for name, v := range worst {
@@ -440,7 +443,7 @@ func (w *sufferingRun) tally() *tally.Tally {
 		}
 	}
 	own := &tally.Lateness{}
-	for b := range measure.Bin(runBins) {
+	for b := range timebase.Bin(runBins) {
 		own.Enter(f.late(b), f.late(b))
 	}
 	mics := tally.NewUplinks(f.lasting + 2*lastHalf)
@@ -455,6 +458,6 @@ func (w *sufferingRun) tally() *tally.Tally {
 	if f.breaks { // another comes to nothing
 		mics.Add(f.struck-10*time.Millisecond).Failed(f.struck-10*time.Millisecond+f.lasting+2*lastHalf, errors.New("nothing came"))
 	}
-	t.Final.Uplinks = mics.Sum(w.aggregator, f.dropped)
+	t.Final.Uplinks = mics.Sum(&w.aggregator.Doubts, f.dropped)
 	return t
 }

@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/earshot-audio/earshot/loadgen/link"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/link"
 )
 
 // Exchange gives all workers what each of them offers under a key.
@@ -56,7 +57,7 @@ func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, ag
 		return at, nil
 	}
 	mine := link.Meeting{At: at + lead, Agreed: agreed != nil && *agreed}
-	r.aggregator.HoldOpen(mine.At)
+	r.book.HoldOpen(mine.At)
 	all, err := r.peers.Exchange(ctx, phase, mine)
 	if err != nil {
 		return 0, err
@@ -65,6 +66,6 @@ func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, ag
 	if agreed != nil {
 		*agreed = met.Agreed
 	}
-	r.aggregator.HoldOpen(met.At)
+	r.book.HoldOpen(met.At)
 	return met.At, err
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A serverFault is what is wrong with the server of a run, all the time.
 type serverFault struct {
 	name string
 	// loses reports whether listener i lacks the frame of a bin, and late how much later it comes.
-	loses func(i int, b measure.Bin) bool
-	late  func(b measure.Bin) time.Duration
+	loses func(i int, b timebase.Bin) bool
+	late  func(b timebase.Bin) time.Duration
 	// slow is by how much what is asked of it takes longer, and wait by how much a round trip does.
 	slow, wait time.Duration
 	// refused is how many more people want to listen.
@@ -35,8 +35,8 @@ type serverFault struct {
 func soundServer() serverFault {
 	return serverFault{
 		name:  "sound",
-		loses: func(int, measure.Bin) bool { return false },
-		late:  func(measure.Bin) time.Duration { return 0 },
+		loses: func(int, timebase.Bin) bool { return false },
+		late:  func(timebase.Bin) time.Duration { return 0 },
 	}
 }
 
@@ -44,7 +44,7 @@ func soundServer() serverFault {
 func serverFaults() []serverFault {
 	lossy, broken, late := soundServer(), soundServer(), soundServer()
 	lossy.name, lossy.lost, lossy.slow, lossy.wait = "loses a fifth, and answers after 5 s", 200, 5*time.Second, 500*time.Millisecond
-	lossy.loses = func(i int, b measure.Bin) bool { return (int(b)+i)%5 == 0 }
+	lossy.loses = func(i int, b timebase.Bin) bool { return (int(b)+i)%5 == 0 }
 	lossy.crossed = map[string]string{
 		"delivered": "rate >= 0.95", "loss": "p(50) < 5", "recovered": "rate >= 0.95", "mos": "p(50) > 4.2", "mos_worst": "p(50) > 4.2",
 		"concealed": "p(50) < 2", "mic_loss": "p(50) < 5", "audio_gap": "p(50) < 35ms",
@@ -52,13 +52,13 @@ func serverFaults() []serverFault {
 		"promote_duration": "p(50) < 1s", "reconnect_duration": "p(50) < 1s",
 	}
 	broken.name, broken.refused, broken.copies = "silent for a fifth of each second, refuses half, and sends all twice", 4, true
-	broken.loses = func(_ int, b measure.Bin) bool { return b%50 < 10 }
+	broken.loses = func(_ int, b timebase.Bin) bool { return b%50 < 10 }
 	broken.crossed = map[string]string{
 		"delivered": "rate >= 0.95", "mos": "p(50) > 4.2", "mos_worst": "p(50) > 4.2", "concealed": "p(50) < 2",
 		"gaps_per_minute": "p(90) < 10", "frozen_time": "p(50) < 500ms", "audio_gap": "p(50) < 100ms", "joined": "rate > 0.7", "duplicates": "count < 100",
 	}
 	late.name, late.jitter = "300 ms late, and by 120 ms more every other time", 60*time.Millisecond
-	late.late = func(b measure.Bin) time.Duration { return time.Duration(300+b%2*120) * time.Millisecond }
+	late.late = func(b timebase.Bin) time.Duration { return time.Duration(300+b%2*120) * time.Millisecond }
 	late.crossed = map[string]string{
 		"latency": "p(50) < 200ms", "latency_listener": "p(50) < 200ms", "mos": "p(50) > 4.4",
 		"jitter": "p(50) < 20ms", "mic_jitter": "p(50) < 20ms", "out_of_order": "count < 100",

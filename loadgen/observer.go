@@ -5,8 +5,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -29,7 +30,7 @@ func (r *run) watch(ctx context.Context) {
 	o.lostAt = o.last.At
 	o.interference = usage.NewInterference(r.aggregator, usage.Machine{Cores: r.cores, Loopback: r.Driver.Loopback()}, o.last)
 	stalls := &host.Watchdog{Report: func(from, until time.Time) {
-		r.aggregator.Doubt(measure.Stalled, r.clock.Since(from), r.clock.Since(until))
+		r.aggregator.Doubt(doubt.Stalled, r.clock.Since(from), r.clock.Since(until))
 	}}
 	stalls.Start()
 	defer stalls.Close()
@@ -42,13 +43,13 @@ func (r *run) watch(ctx context.Context) {
 	}
 	every := time.Second
 	if r.peers != nil {
-		every -= measure.RetireAfter
+		every -= record.RetireAfter
 	}
 	for r.cast.SleepUntil(ctx, r.clock.Now()+every) {
 		o.observe(ctx)
 		settled := r.cast.Settle()
 		if r.peers != nil {
-			if !r.cast.SleepUntil(ctx, r.clock.Now()+measure.RetireAfter) {
+			if !r.cast.SleepUntil(ctx, r.clock.Now()+record.RetireAfter) {
 				break
 			}
 			r.aggregator.Drain(r.clock.Now(), settled) // the coordinator waits for it
@@ -68,7 +69,7 @@ func (o *observer) observe(ctx context.Context) {
 	now := r.sampler.Sample(ctx)
 	if step := r.clock.Sync(); step > 0 {
 		r.cast.Health.RecordClockStep(step)
-		r.aggregator.Doubt(measure.Stepped, max(0, before.At-time.Second), now.At)
+		r.aggregator.Doubt(doubt.Stepped, max(0, before.At-time.Second), now.At)
 	}
 	drops := o.drops(now.At)
 	o.interference.Book(now)
@@ -77,7 +78,7 @@ func (o *observer) observe(ctx context.Context) {
 	}
 	if now.Server != nil {
 		r.used.Store(&now)
-		if r.phase.is(measure.Steady) {
+		if r.phase.is(record.Steady) {
 			r.peak.Store(max(r.peak.Load(), now.Server.Memory))
 		}
 	}

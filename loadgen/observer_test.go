@@ -6,11 +6,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -62,9 +63,9 @@ func TestServerFiguresAreOfAllThatIsMeasured(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			r := newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
 				Rooms: 1, Cast: []scenario.Group{{Role: scenario.Speaker, Count: 1}, {Role: scenario.Listener, Count: 2}},
-			}}, measure.NewClock(), problem.NewCounter())
+			}}, timebase.NewClock(), problem.NewCounter())
 			r.used.Store(c.last)
-			result := r.combine(measure.Doubts{}, nil, nil, false, Span{}, c.before, c.after)
+			result := r.combine(doubt.Sum{}, nil, nil, false, Span{}, c.before, c.after)
 			assert.Equal(t, c.died, result.Server.Died)
 			assert.Contains(t, result.Values, "server_rss")
 			if c.cores == 0 {

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
@@ -55,7 +55,7 @@ type peers struct {
 
 // A peerSource is a mic of the run, the worker's own or a replica of another's.
 type peerSource struct {
-	source   *measure.Source
+	source   *ledger.Source
 	own      bool
 	heard    bool // told
 	silenced int  // told
@@ -96,7 +96,7 @@ func (p *peers) end() {
 }
 
 // Open enters a mic of the worker's own.
-func (p *peers) Open(id link.SourceID, group, number int, source *measure.Source) {
+func (p *peers) Open(id link.SourceID, group, number int, source *ledger.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	from(p.run.Scenario.Cast[group], source, p.run.cast.Share.Number)
@@ -106,7 +106,7 @@ func (p *peers) Open(id link.SourceID, group, number int, source *measure.Source
 
 // from has a mic of a worker, of a group of the cast, checked against the clocks, unless the scenario
 // makes its way longer than that of others.
-func from(g scenario.Group, source *measure.Source, worker int) {
+func from(g scenario.Group, source *ledger.Source, worker int) {
 	if g.Network == nil && g.Transport == (network.Shares{UDP: g.Transport.UDP}) {
 		source.From(worker)
 	}
@@ -324,7 +324,7 @@ func (p *peers) report() (report link.Report) {
 	ahead, bound, err := p.link.Clock()
 	p.bound.Store(int64(bound))
 	r.clock.PutForward(ahead)
-	r.aggregator.ClockBound(bound)
+	r.book.ClockBound(bound)
 	report.Ahead, report.Bound = ahead, bound
 	if err != nil {
 		report.ClockTrouble = err.Error()
@@ -333,14 +333,14 @@ func (p *peers) report() (report link.Report) {
 	defer p.mu.Unlock()
 	report.Offers, p.offers = p.offers, map[string][]byte{}
 	report.Sources, p.opened = p.opened, nil
-	var own []*measure.Source
+	var own []*ledger.Source
 	for _, s := range p.sources {
 		if s.own {
 			own = append(own, s.source)
 		}
 	}
 	// First the horizon, and then what lies before it.
-	report.Horizon = measure.Horizon(own, r.clock.Now())
+	report.Horizon = ledger.Horizon(own, r.clock.Now())
 	report.Processed = r.cast.Rooms.Processed()
 	report.Dropped = r.dropped.Load() // of what has been processed it is known
 	for id, s := range p.sources {

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // Progress is the state of a run.
@@ -60,13 +60,13 @@ type Snapshot struct {
 	Progress
 	// Series and Marks are the run over time so far. They are a few seconds behind,
 	// since packets may be late.
-	Series measure.Series
-	Marks  []measure.Mark
+	Series record.Series
+	Marks  []record.Mark
 	// Values has the metrics that can be known before the end, and Best what those
 	// in doubt are at best: see [metric.Threshold.EvaluateBetween].
 	Values, Best metric.Values
 	// Groups are the groups of people and of time, as far as they are known.
-	Groups []measure.Group
+	Groups []record.Group
 }
 
 // report calls Progress and Watch.

@@ -4,11 +4,12 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/urltext"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
@@ -34,9 +35,9 @@ type Result struct {
 	// what is in doubt was the server's doing; Values has what they are if all of it
 	// was. Doubts sums up why.
 	Best   metric.Values
-	Doubts measure.Doubts
+	Doubts doubt.Sum
 	// Groups are the figures of people and of times apart, where there are several.
-	Groups []measure.Group
+	Groups []record.Group
 	// Foreign is how many packets held audio that nobody in their room sent.
 	Foreign uint64
 	// Elsewhere is how many of them another room of the run had just sent.
@@ -51,8 +52,8 @@ type Result struct {
 	Marked bool
 	// Series is the run over time, and Marks are its events. Both count from the
 	// beginning of the run.
-	Series measure.Series
-	Marks  []measure.Mark
+	Series record.Series
+	Marks  []record.Mark
 	// Mics counts the mics.
 	Mics tally.Mics
 	// Losses is where packets were lost, as far as RTCP tells.
@@ -65,7 +66,7 @@ type Result struct {
 	Interrupted bool
 	// Crowd and Probes are the two kinds of listeners separately: lean clients, and Pion
 	// peer connections.
-	Crowd, Probes measure.Share
+	Crowd, Probes record.Share
 	// Generator is the process that generated the load, or all of the workers.
 	Generator tally.Generator
 	// Workers are those that played the run together, if it was not one process alone.
@@ -146,14 +147,14 @@ type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 func (r *run) result(final *tally.Final, interrupted bool, span Span, before, after usage.Sample) *Result {
 	t := r.tally(&before, after)
 	t.Final = final
-	result := r.combine(r.aggregator.Doubts(), []*tally.Tally{t}, nil, interrupted, span, before, after)
+	result := r.combine(r.aggregator.Doubted(), []*tally.Tally{t}, nil, interrupted, span, before, after)
 	result.Generator = t.Generator()
 	return result
 }
 
 // combine builds the result from what the aggregator knows of the listeners, and the
 // processes of themselves.
-func (r *scoreboard) combine(doubts measure.Doubts, tallies []*tally.Tally, hosts []string, interrupted bool, span Span, before, after usage.Sample) *Result {
+func (r *scoreboard) combine(doubts doubt.Sum, tallies []*tally.Tally, hosts []string, interrupted bool, span Span, before, after usage.Sample) *Result {
 	totals := r.aggregator.Totals()
 	values := totals.Values
 	sum := tally.Total(tallies, hosts)

@@ -15,9 +15,10 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -73,7 +74,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := check(host.CurrentLimits(), cfg.Scenario, 1, 1, sharesSockets(cfg.Driver)); err != nil {
 		return nil, err
 	}
-	r, err := newRun(cfg, measure.NewClock(), cast.Share{})
+	r, err := newRun(cfg, timebase.NewClock(), cast.Share{})
 	if err != nil {
 		return nil, err
 	}
@@ -133,16 +134,16 @@ type run struct {
 	peers *peers
 
 	cores    int           // that the generator may use
-	lastLoad measure.Load  // what the processes used at last
+	lastLoad record.Load   // what the processes used at last
 	dropped  atomic.Uint64 // packets, on this process's side, as was known when accounts were settled
 }
 
-func newRun(cfg Config, clock *measure.Clock, share cast.Share) (*run, error) {
+func newRun(cfg Config, clock *timebase.Clock, share cast.Share) (*run, error) {
 	r := &run{scoreboard: newScoreboard(cfg, clock, problem.NewCounter()), cores: runtime.GOMAXPROCS(0)}
 	var err error
 	r.cast, err = cast.New(cast.Setting{
 		Scenario: cfg.Scenario, Driver: cfg.Driver, TURN: cfg.TURN, Nodes: cfg.Nodes, Share: share, Cores: r.cores,
-		Clock: r.clock, Aggregator: r.aggregator, Problems: r.problems,
+		Clock: r.clock, Aggregator: r.aggregator, Book: r.book, Problems: r.problems,
 	})
 	if err != nil {
 		return nil, err
@@ -188,10 +189,10 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 
 	span := Span{}
 	var err error
-	if span.Arrivals, err = r.meet(background, measure.Arrivals, r.clock.Now(), lead, nil); err != nil {
+	if span.Arrivals, err = r.meet(background, record.Arrivals, r.clock.Now(), lead, nil); err != nil {
 		return nil, err
 	}
-	r.begin(measure.Arrivals, span.Arrivals)
+	r.begin(record.Arrivals, span.Arrivals)
 	r.gate.start = span.Arrivals
 	work.Go(func() { r.watch(background) })
 	r.cast.Arrive(playing, span.Arrivals)
@@ -207,7 +208,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	span.Steady = before.At
 
 	planned := span.Hold + r.Scenario.Hold.Duration()
-	r.aggregator.HoldOpen(min(planned, r.clock.Now()))
+	r.book.HoldOpen(min(planned, r.clock.Now()))
 	after := r.sampler.End(background)
 	departs := r.Scenario.Departs() && playing.Err() == nil
 	if span.Stop, err = r.meet(background, "stop", r.stopAt(planned, after), 0, &departs); err != nil {
@@ -216,7 +217,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.cast.SleepUntil(background, span.Stop)
 	now := span.Stop
 	if departs {
-		r.begin(measure.Departures, span.Stop)
+		r.begin(record.Departures, span.Stop)
 		r.cast.Depart(playing, span.Stop)
 		now = r.clock.Now()
 	}
@@ -231,7 +232,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.cast.SleepUntil(background, now)
 	r.aggregator.Stop(now)
 	r.cast.Stop(now)
-	r.aggregator.HoldOpen(measure.Never.Start())
+	r.book.HoldOpen(timebase.Never.Start())
 	r.cast.SleepUntil(background, r.clock.Now()+settleTime)
 	r.cast.EndMeasuring()
 	if r.peers != nil {
@@ -270,7 +271,7 @@ func (r *run) stopAt(planned time.Duration, after usage.Sample) time.Duration {
 // begin begins a measured phase at a time. When it may end is not known yet.
 func (r *run) begin(phase string, at time.Duration) {
 	r.problems.Act("begin "+scenario.Verb(phase), r.aggregator.Begin(phase, at))
-	r.aggregator.HoldOpen(measure.Never.Start())
+	r.book.HoldOpen(timebase.Never.Start())
 	r.enterPhase(phase)
 }
 
@@ -282,12 +283,12 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady usage.
 	var acts sync.WaitGroup
 	defer acts.Wait()
 	if warm := r.Scenario.WarmUp.Duration(); warm > 0 {
-		r.begin(measure.WarmUp, from)
+		r.begin(record.WarmUp, from)
 	}
 	for _, s := range r.Scenario.Spans() {
 		r.problems.Act("name "+scenario.Verb(s.Name), r.aggregator.Span(s.Name, from+s.From.Duration(), from+s.Until.Duration()))
 	}
-	r.aggregator.HoldOpen(from + r.Scenario.WarmUp.Duration())
+	r.book.HoldOpen(from + r.Scenario.WarmUp.Duration())
 	for i, e := range r.Scenario.Timeline {
 		if e.Do != "" {
 			acts.Go(func() { r.cast.PlayEvent(acting, i, e, from+e.At.Duration()) })
@@ -300,9 +301,9 @@ func (r *run) holdSteady(ctx context.Context, from time.Duration) (steady usage.
 	if r.peers != nil {
 		steadyAt = from + r.Scenario.WarmUp.Duration() // for all
 	}
-	r.begin(measure.Steady, steadyAt)
-	r.aggregator.HoldOpen(from + r.Scenario.Hold.Duration())
-	r.aggregator.Excerpts(steadyAt, from+r.Scenario.Hold.Duration())
+	r.begin(record.Steady, steadyAt)
+	r.book.HoldOpen(from + r.Scenario.Hold.Duration())
+	r.book.Excerpts(steadyAt, from+r.Scenario.Hold.Duration())
 	steady = r.sampler.End(ctx)
 	if r.peers != nil {
 		r.peers.enterSteady(steady)

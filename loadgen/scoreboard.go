@@ -5,10 +5,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -17,8 +19,9 @@ import (
 // processes the coordinator has it.
 type scoreboard struct {
 	Config
-	clock      *measure.Clock
-	aggregator *measure.Aggregator
+	clock      *timebase.Clock
+	aggregator *record.Aggregator
+	book       *ledger.Book
 	problems   *problem.Counter
 	sampler    *usage.Sampler
 	began      time.Time
@@ -39,9 +42,10 @@ type scoreboard struct {
 	seats func() int
 }
 
-func newScoreboard(cfg Config, clock *measure.Clock, problems *problem.Counter) scoreboard {
+func newScoreboard(cfg Config, clock *timebase.Clock, problems *problem.Counter) scoreboard {
+	aggregator := record.NewAggregator()
 	return scoreboard{
-		Config: cfg, clock: clock, aggregator: measure.NewAggregator(), problems: problems, began: time.Now(),
+		Config: cfg, clock: clock, aggregator: aggregator, book: ledger.NewBook(aggregator), problems: problems, began: time.Now(),
 		sampler: usage.NewSampler(clock, cfg.Server, problems),
 		gate:    &abortGate{}, phase: &phase{}, reporting: &sync.Mutex{}, peak: &atomic.Uint64{}, used: &atomic.Pointer[usage.Sample]{},
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -32,7 +32,7 @@ func checkScoring(m host.Limits, s *scenario.Scenario, workers, processes int) e
 	if !s.AudioScore {
 		return nil
 	}
-	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), measure.MostExcerpts*measure.ExcerptLength)
+	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), ledger.MostExcerpts*ledger.ExcerptLength)
 	n := max(workers, 1)
 	probes := processes * ((cast.ProbesOf(s) + n - 1) / n) // each has one at least
 	takes := time.Duration(float64(probes) * scoringShare * float64(heard) / m.Usable())

@@ -4,7 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -15,9 +16,9 @@ func (c *coordinator) sampleAt(ctx context.Context) {
 		c.began = true
 		c.sampling.Take(ctx, usage.AtBegin)
 		c.span.Steady = c.steadyAt
-		c.enterPhase(measure.Steady)
+		c.enterPhase(record.Steady)
 	}
-	planned := measure.Never.Start()
+	planned := timebase.Never.Start()
 	if c.began {
 		planned = c.span.Hold + c.Scenario.Hold.Duration()
 	}
@@ -72,7 +73,7 @@ func (c *coordinator) observe(last, now usage.Sample) {
 	c.merger.Load(l)
 	if now.Server != nil {
 		c.used.Store(&now)
-		if c.phase.is(measure.Steady) {
+		if c.phase.is(record.Steady) {
 			c.peak.Store(max(c.peak.Load(), now.Server.Memory))
 		}
 	}

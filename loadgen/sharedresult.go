@@ -23,7 +23,7 @@ func (c *coordinator) conclude(hosts []string) *Result {
 	if c.span.Steady == 0 {
 		c.span.Steady = c.span.Stop
 	}
-	result := c.combine(c.merger.Doubts(), tallies, hosts, c.interrupted, c.span, *c.before, *c.after)
+	result := c.combine(c.merger.Doubted(), tallies, hosts, c.interrupted, c.span, *c.before, *c.after)
 	result.Values.Set("generator_lag", c.lag)
 	machines := map[string]bool{}
 	for _, w := range c.workers {

@@ -11,7 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Part is what a worker plays of a run.
@@ -50,7 +50,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	}
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	r, err := newRun(cfg, measure.NewClockSince(part.Zero), cast.Share{Number: part.Number, Of: part.Of})
+	r, err := newRun(cfg, timebase.NewClockSince(part.Zero), cast.Share{Number: part.Number, Of: part.Of})
 	if err != nil {
 		return err
 	}

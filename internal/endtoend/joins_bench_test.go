@@ -15,8 +15,10 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/record"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/room/rtc"
 	"github.com/earshot-audio/earshot/signaling"
 	"github.com/earshot-audio/earshot/signaling/auth"
@@ -35,11 +37,11 @@ func BenchmarkJoinsOfANode(b *testing.B) {
 	single, _ := serveMedia(b, rtc.Config{Media: "127.0.0.1:0"}, signaling.Config{OperatorToken: operatorToken, Key: []byte(strings.Repeat("k", 32))})
 	node := startNodes(b, 1000, 1000, 1000)[0]
 	tokens := auth.New(auth.Config{Key: []byte(strings.Repeat("k", 32)), TokenTTL: time.Hour, RefreshTTL: time.Hour, Clock: time.Now})
-	clock := measure.NewClock()
+	clock := timebase.NewClock()
 	crowd, err := client.NewCrowd(clock, &feedback.NACKCounter{}, func(time.Duration, uint64) {}, 1, client.TURN{})
 	require.NoError(b, err)
 	defer func() { require.NoError(b, crowd.Close()) }()
-	listener := measure.NewLedger(measure.NewAggregator()).AddListener(1, measure.Labels{})
+	listener := ledger.NewBook(record.NewAggregator()).NewLedger().AddListener(1, record.Labels{})
 
 	room := func(url, query string) (cost func() time.Duration) {
 		id := ask(b, http.MethodPost, url+"/api/rooms"+query, operatorToken, map[string]any{"name": "hall"})["room"].(string)

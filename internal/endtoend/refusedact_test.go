@@ -12,7 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/calm"
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -97,7 +97,7 @@ timeline:
 				d := result.Doubts
 				busy = d.Stalls > 0 || d.Contended > 0 || d.Stolen > 0
 				if c.how == refuses { // which is in doubt only where the server may have taken people for gone
-					busy = d.Stalled+d.Contended >= measure.LongStop
+					busy = d.Stalled+d.Contended >= doubt.LongStop
 				}
 				return busy && judged.Verdict != report.Fail
 			})

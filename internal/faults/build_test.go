@@ -75,7 +75,7 @@ const (
 // patches are what the patched generator is built with. A clock that is really stepped,
 // and a kernel's setting, would be the whole machine's.
 var patches = map[string]patch{
-	"loadgen/measure/clock.go": {
+	"loadgen/timebase/clock.go": {
 		replace: map[string]string{
 			"time.Duration(ns-c.wall.Load())": "time.Duration(stepped(ns)-c.wall.Load())",
 			"now.UnixNano() - ":               "stepped(now.UnixNano()) - ",

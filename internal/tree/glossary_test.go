@@ -18,7 +18,7 @@ import (
 // sameSense lists words that name types of several packages, all in the glossary's
 // sense, with the reason.
 var sameSense = map[string]string{
-	"section": "sdp.Section is the m-line itself, measure.section the account of what came in it",
+	"section": "sdp.Section is the m-line itself, ledger.section the account of what came in it",
 }
 
 var glossaryRow = regexp.MustCompile(`(?m)^\| \*\*([a-z]+)\*\* \|`)

@@ -11,12 +11,14 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/tally"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // Concurrency is how many rooms open, or people leave, at the same time where the
@@ -32,9 +34,11 @@ type Setting struct {
 	Share    Share       // whom of the run's people this process plays
 	Cores    int         // that it may use
 
-	Clock      *measure.Clock
-	Aggregator *measure.Aggregator
-	Problems   *problem.Counter
+	Clock      *timebase.Clock
+	Aggregator *record.Aggregator
+	// Book has the ledgers of the rooms. It is of the same Aggregator.
+	Book     *ledger.Book
+	Problems *problem.Counter
 }
 
 // marked reports whether the audio is marked.
@@ -55,7 +59,7 @@ type Others interface {
 	// Order has the one of a number carry out an order.
 	Order(ctx context.Context, worker int, o link.Order) (link.Outcome, error)
 	// Open tells them of a mic of this process's, of a person of a group.
-	Open(id link.SourceID, group, number int, source *measure.Source)
+	Open(id link.SourceID, group, number int, source *ledger.Source)
 	// AwaitProcessed returns when all of them have looked at what came before a moment.
 	AwaitProcessed(ctx context.Context, t time.Duration)
 	// ClockBound is by how much this process's clock may be wrong, and ClockDoubt by how much it and

@@ -3,9 +3,9 @@ package cast
 import (
 	"context"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/tally"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
 
@@ -42,7 +42,7 @@ func (c *Cast) Final(ctx context.Context) *tally.Final {
 	f.Excused = unknown + c.Aggregator.ExcusedResends()
 	worst, best := metric.Values{}, metric.Values{}
 	c.moderation.Packets(worst, best)
-	c.moderation.Durations(c.Aggregator, worst, best)
+	c.moderation.Durations(&c.Aggregator.Doubts, worst, best)
 	for name, v := range worst {
 		f.Worst[name] = v.(*metric.Trend)
 		f.Best[name] = f.Worst[name]
@@ -59,7 +59,7 @@ func (c *Cast) Final(ctx context.Context) *tally.Final {
 		f.Crossed = map[int]*metric.Trend{}
 		c.Rooms.crossed(f.Crossed)
 	}
-	f.Uplinks = c.Uplinks.Sum(c.Aggregator, c.counted().dropped+c.Health.MachineDrops().Total())
+	f.Uplinks = c.Uplinks.Sum(&c.Aggregator.Doubts, c.counted().dropped+c.Health.MachineDrops().Total())
 	return f
 }
 
@@ -68,7 +68,7 @@ func (c *Cast) Final(ctx context.Context) *tally.Final {
 type clientCounts struct{ dropped, unstamped, unauthentic, replayed uint64 }
 
 // Settle settles every room's accounts, and returns up to where.
-func (c *Cast) Settle() (settled measure.Bin) {
+func (c *Cast) Settle() (settled timebase.Bin) {
 	now := c.Clock.Now()
 	settled = c.Rooms.settle(now)
 	c.Aggregator.Drain(now, settled)

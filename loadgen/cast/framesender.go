@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // inFlight is how many frames a mute or a leave may overtake: signaling takes another
@@ -27,7 +29,7 @@ type frameSender struct {
 	// leaving is a publisher that goes on beside the one that has replaced it; nil: none.
 	leaving *client.Publisher
 	uplink  *tally.Uplink
-	source  *measure.Source
+	source  *ledger.Source
 	turns   *scenario.Turns // nil: always speaks
 	seed    int64
 	group   int // how many people take turns
@@ -106,10 +108,10 @@ var errLeftEarly = errors.New("left before the mic was open")
 // sendUntil sends frames until ctx is done.
 func (t *frameSender) sendUntil(ctx context.Context) {
 	c := t.cast
-	last := measure.Bin(-1)
-	first := measure.BinAt(c.Clock.Now()) + 1
+	last := timebase.Bin(-1)
+	first := timebase.BinAt(c.Clock.Now()) + 1
 	t.source.Decided(first)
-	defer t.source.Decided(measure.Never)
+	defer t.source.Decided(timebase.Never)
 	for b := first; c.SleepUntil(ctx, t.source.Intended(b)); b++ {
 		t.source.Decided(b)
 		if t.turns != nil && !t.turns.Speaking(t.seed, t.group, t.number, int(b)) {
@@ -125,7 +127,7 @@ func (t *frameSender) sendUntil(ctx context.Context) {
 }
 
 // sendBin sends the frame of bin b, unless the mic is muted.
-func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
+func (t *frameSender) sendBin(b timebase.Bin, first bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.muted {
@@ -139,18 +141,18 @@ func (t *frameSender) sendBin(b measure.Bin, first bool) bool {
 	} else {
 		t.source.Sending(b, late)
 	}
-	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first); err != nil && !t.ignoresMute {
+	if err := t.publisher.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*ledger.SamplesPerBin, first); err != nil && !t.ignoresMute {
 		if _, lost := t.publisher.Lost(); !lost { // which is said once
 			t.cast.Problems.Add("send", err)
 		}
 	}
 	if t.leaving != nil { // its server may have ended it
-		_ = t.leaving.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*measure.SamplesPerBin, first)
+		_ = t.leaving.Send(t.source.Frame(b), t.sequence, t.timestamp+uint32(b)*ledger.SamplesPerBin, first)
 	}
 	t.sequence++
 	left := t.cast.Clock.Now() - intended
 	t.lateness.Enter(late, left)
-	if left >= measure.LateLoss {
+	if left >= doubt.LateLoss {
 		t.publisher.SentLate()
 	}
 	t.source.Sent(b, left)

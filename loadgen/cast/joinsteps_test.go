@@ -12,23 +12,25 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // stepsOf plays a join's signaling and returns which steps it had.
 func stepsOf(t *testing.T, join func(ctx context.Context) error) (names []string) {
 	t.Helper()
-	aggregator := measure.NewAggregator()
-	clock := measure.NewClock()
-	ledger := measure.NewLedger(aggregator)
-	l := ledger.AddListener(1, measure.Labels{})
+	aggregator := record.NewAggregator()
+	clock := timebase.NewClock()
+	room := ledger.NewBook(aggregator).NewLedger()
+	l := room.AddListener(1, record.Labels{})
 	l.Expect(clock.Now(), clock.Now(), clock.Now()+time.Second)
-	l.StepBegan(measure.StepSignaling, clock.Now())
+	l.StepBegan(record.StepSignaling, clock.Now())
 	require.NoError(t, join(traceConnection(t.Context(), clock, l)))
-	l.StepEnded(measure.StepSignaling, clock.Now())
+	l.StepEnded(record.StepSignaling, clock.Now())
 	l.Connected(clock.Now())
-	ledger.Finish(clock.Now())
+	room.Finish(clock.Now())
 	aggregator.Finish(clock.Now())
 	values := aggregator.Totals().Values
 	for _, step := range metric.JoinSteps {

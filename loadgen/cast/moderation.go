@@ -46,7 +46,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 		}
 		p.setAway(false)
 		if countsAsFailed(ctx, err) {
-			c.moderation.Silenced(spec, tally.NeverSilenced(c.failed(order.Requested, err), c.Aggregator))
+			c.moderation.Silenced(spec, tally.NeverSilenced(c.failed(order.Requested, err), &c.Aggregator.Doubts))
 		}
 		return err
 	}
@@ -59,7 +59,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	if c.others != nil {
 		c.others.AwaitProcessed(ctx, c.Clock.Now())
 	}
-	slowed := behind + c.Aggregator.Slowed(order.Requested, order.Acknowledged)
+	slowed := behind + c.Aggregator.Doubts.Slowed(order.Requested, order.Acknowledged)
 	dropped := c.lostByAll()
 	dropped -= min(dropped, lost) // it is less for a moment while a client's socket is replaced
 	dropped += uint64(max(0, p.room.ledger.Unplaced()-unplaced))

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/client"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 )
 
 // switchAfter is how long a person waits for a packet of the old ear, to change to the other between
@@ -82,7 +82,7 @@ func (p *person) moveEar(ctx context.Context, room bool) (moved bool) {
 func awaitHeard(ctx context.Context, ear client.Subscriber) {
 	var once sync.Once
 	heard := make(chan struct{})
-	ear.SetGate(func(measure.Packet, client.PacketFunc) { once.Do(func() { close(heard) }) })
+	ear.SetGate(func(ledger.Packet, client.PacketFunc) { once.Do(func() { close(heard) }) })
 	wait := time.NewTimer(heardWithin)
 	defer wait.Stop()
 	select {
@@ -93,7 +93,7 @@ func awaitHeard(ctx context.Context, ear client.Subscriber) {
 }
 
 // changeTo has the person hear next in place of old, after the next packet of old.
-func (p *person) changeTo(ctx context.Context, old, next client.Subscriber) (opened measure.Reopening) {
+func (p *person) changeTo(ctx context.Context, old, next client.Subscriber) (opened ledger.Reopening) {
 	var once sync.Once
 	changed := make(chan struct{})
 	change := func() {
@@ -102,7 +102,7 @@ func (p *person) changeTo(ctx context.Context, old, next client.Subscriber) (ope
 		old.SetGate(client.Deaf)
 		close(changed)
 	}
-	old.SetGate(func(packet measure.Packet, deliver client.PacketFunc) {
+	old.SetGate(func(packet ledger.Packet, deliver client.PacketFunc) {
 		deliver(packet)
 		once.Do(change)
 	})

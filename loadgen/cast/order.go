@@ -71,14 +71,14 @@ func (c *Cast) Obey(ctx context.Context, o link.Order) link.Outcome {
 	asked := c.Clock.Now()
 	err := on.ActOn(ctx, o.Verb, o.Member)
 	out := link.Outcome{At: c.Clock.Now(), Bound: c.others.ClockBound()}
-	out.Slowed = c.Aggregator.Slowed(asked, out.At)
+	out.Slowed = c.Aggregator.Doubts.Slowed(asked, out.At)
 	if err == nil {
 		return out
 	}
 	i := c.failed(asked, err)
 	out.Error, out.Refused = err.Error(), i.Refused
 	switch late := errors.Is(err, context.DeadlineExceeded); {
-	case i.InDoubt(c.Aggregator), problem.AtLimit(err):
+	case i.InDoubt(&c.Aggregator.Doubts), problem.AtLimit(err):
 		out.InDoubt = true
 	case late:
 		out.Unanswered = true

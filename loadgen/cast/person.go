@@ -8,10 +8,11 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -27,7 +28,7 @@ type person struct {
 	place      int // within the room's cast
 	mic        int // the number of the mic that they open next, as they are cast or an event has it; -1 if none
 	name       string
-	account    *measure.Listener // nil for people on stage whose driver lets them only send
+	account    *ledger.Listener  // nil for people on stage whose driver lets them only send
 	probe      bool              // receives with a Pion peer connection
 	impairment *netem.Impairment // the emulated network, or nil
 	via        network.Transport // of what they receive, or on stage of their mic
@@ -124,7 +125,7 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 
 	ctx, cancel := context.WithDeadline(ctx, c.Clock.Time(deadline))
 	defer cancel()
-	p.account.StepBegan(measure.StepSignaling, c.Clock.Now())
+	p.account.StepBegan(record.StepSignaling, c.Clock.Now())
 	ctx = traceConnection(ctx, c.Clock, p.account)
 	turn := c.turns.Turn(func(waited time.Duration) {
 		now := c.Clock.Now()
@@ -160,7 +161,7 @@ func (p *person) joinAudience(ctx context.Context, intended time.Duration) {
 func (p *person) notIn(doing string, err error) {
 	c := p.room.cast
 	if problem.AtLimit(err) {
-		c.Aggregator.Limited()
+		c.Book.Limited()
 	}
 	if driver.Refused(err) {
 		p.account.Refused(c.Clock.Now())

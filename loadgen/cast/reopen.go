@@ -9,7 +9,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
@@ -118,7 +118,7 @@ func (p *person) reopenEars(ctx context.Context) {
 func (p *person) reopenEar(ctx context.Context) {
 	trying, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
-	var opened measure.Reopening
+	var opened ledger.Reopening
 	var err error
 	for pauseFor := reopenPause; ; pauseFor = min(2*pauseFor, longestPause) {
 		opened, err = p.offerAgain(trying)
@@ -131,7 +131,7 @@ func (p *person) reopenEar(ctx context.Context) {
 
 // enterReopening records how long nothing was heard until another ear was, or came to nothing. ctx is
 // the run's, and trying limits the wait.
-func (p *person) enterReopening(ctx, trying context.Context, opened measure.Reopening, err error) {
+func (p *person) enterReopening(ctx, trying context.Context, opened ledger.Reopening, err error) {
 	c := p.room.cast
 	if err == nil {
 		select {
@@ -156,7 +156,7 @@ func (p *person) enterReopening(ctx, trying context.Context, opened measure.Reop
 
 // offerAgain opens another ear in the place of the present one, which it closes when the server has replaced it: of one
 // that is closed before the server says that it is lost.
-func (p *person) offerAgain(ctx context.Context) (measure.Reopening, error) {
+func (p *person) offerAgain(ctx context.Context) (ledger.Reopening, error) {
 	p.mu.Lock()
 	old := p.subscriber
 	p.subscriber = nil

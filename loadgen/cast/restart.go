@@ -26,7 +26,7 @@ func (p *person) restartICE(ctx context.Context) error {
 	err := lean.RestartICE(ctx, func(ctx context.Context, fragment string) (string, error) {
 		return participant.RestartICE(ctx, driver.Ear, fragment)
 	})
-	if errors.Is(err, context.DeadlineExceeded) && p.room.cast.Aggregator.AtBest(asked, p.room.cast.Clock.Now(), actTimeout) == actTimeout {
+	if errors.Is(err, context.DeadlineExceeded) && p.room.cast.Aggregator.Doubts.AtBest(asked, p.room.cast.Clock.Now(), actTimeout) == actTimeout {
 		return fmt.Errorf("%w within %v: %w", problem.ErrUnanswered, actTimeout, err)
 	}
 	return err

@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/mark"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A roomRun is one room of the run: the room on the server, the ledger of what was sent
@@ -24,7 +26,7 @@ type roomRun struct {
 	cast      *Cast
 	number    int
 	client    driver.RoomClient
-	ledger    *measure.Ledger
+	ledger    *ledger.Ledger
 	speakers  []*person // the cast's speakers and hosts
 	listeners []*person // the cast's listeners
 
@@ -43,9 +45,9 @@ func (c *Cast) openRoom(ctx context.Context, i int) (*roomRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &roomRun{cast: c, number: i, client: room, ledger: measure.NewLedger(c.Aggregator)}
+	h := &roomRun{cast: c, number: i, client: room, ledger: c.Book.NewLedger()}
 	if c.marked() {
-		h.ledger = measure.NewMarkedLedger(c.Aggregator)
+		h.ledger = c.Book.NewMarkedLedger()
 	}
 	h.ledger.InRoom(i)
 	if c.others != nil {
@@ -107,7 +109,7 @@ func (h *roomRun) add(g, n int) {
 		if p.probe {
 			p.via = network.UDP
 		}
-		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Network: group.NetworkName(), Node: group.NodeName(), Transport: transportLabel(p.via), Probe: p.probe})
+		p.account = h.ledger.AddListener(clients.sections(group), record.Labels{Network: group.NetworkName(), Node: group.NodeName(), Transport: transportLabel(p.via), Probe: p.probe})
 		h.listeners = append(h.listeners, p)
 		return
 	}
@@ -124,7 +126,7 @@ func (h *roomRun) add(g, n int) {
 	p.probe = true
 	p.via = group.Transport.Of(n*c.Scenario.Rooms + h.number)
 	if clients.capabilities.StageListens {
-		p.account = h.ledger.AddListener(clients.sections(group), measure.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
+		p.account = h.ledger.AddListener(clients.sections(group), record.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
 	}
 	h.speakers = append(h.speakers, p)
 }
@@ -140,7 +142,7 @@ func transportLabel(t network.Transport) string {
 func (h *roomRun) people() []*person { return slices.Concat(h.speakers, h.listeners) }
 
 // addSource adds one more mic to the ledger, of one of the room's people.
-func (h *roomRun) addSource(p *person) (*measure.Source, error) {
+func (h *roomRun) addSource(p *person) (*ledger.Source, error) {
 	c := h.cast
 	h.mu.Lock()
 	index := p.mic
@@ -160,30 +162,30 @@ func (h *roomRun) addSource(p *person) (*measure.Source, error) {
 }
 
 // Replica adds the mic of another worker to its room's ledger.
-func (c *Cast) Replica(o link.OpenedSource) (*measure.Source, error) {
+func (c *Cast) Replica(o link.OpenedSource) (*ledger.Source, error) {
 	if o.Room < 0 || o.Room >= len(c.Rooms) || c.Rooms[o.Room] == nil || o.Group < 0 || o.Group >= len(c.clips) || o.Number < 0 || o.Index < 0 {
 		return nil, fmt.Errorf("there is no room %d with a group %d", o.Room, o.Group)
 	}
 	h := c.Rooms[o.Room]
-	return h.newSource(o.Index, o.Group, o.Number, func(clip *speech.Clip, first int, offset time.Duration) (*measure.Source, error) {
+	return h.newSource(o.Index, o.Group, o.Number, func(clip *speech.Clip, first int, offset time.Duration) (*ledger.Source, error) {
 		return h.ledger.AddReplica(clip, nil, first, offset)
-	}, func(clip *speech.Clip, code *mark.Code, offset time.Duration) (*measure.Source, error) {
+	}, func(clip *speech.Clip, code *mark.Code, offset time.Duration) (*ledger.Source, error) {
 		return h.ledger.AddReplica(clip, code, 0, offset)
 	})
 }
 
 // newSource adds the room's mic of some number, of a person of the cast. It starts at a
 // seeded frame of one of the files, and at a seeded offset within 20 ms.
-func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int, time.Duration) (*measure.Source, error),
-	addMarked func(*speech.Clip, *mark.Code, time.Duration) (*measure.Source, error),
-) (*measure.Source, error) {
+func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int, time.Duration) (*ledger.Source, error),
+	addMarked func(*speech.Clip, *mark.Code, time.Duration) (*ledger.Source, error),
+) (*ledger.Source, error) {
 	files := h.cast.clips[group]
 	if len(files) == 0 {
 		files = h.cast.allClips // a promoted listener without audio speaks with the cast's
 	}
 	seed := rand.New(rand.NewPCG(uint64(h.cast.Scenario.Seed), uint64(h.number)<<32|uint64(index)))
 	clip := files[number%len(files)]
-	first, offset := firstFrame(h.cast.Scenario.Seed, h.number, index, len(clip.Frames)), time.Duration(seed.Int64N(int64(measure.BinLength)))
+	first, offset := firstFrame(h.cast.Scenario.Seed, h.number, index, len(clip.Frames)), time.Duration(seed.Int64N(int64(timebase.BinLength)))
 	if !h.cast.marked() {
 		return add(clip, first, offset)
 	}
@@ -197,7 +199,7 @@ func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int
 }
 
 // firstFrame is with which of a clip's frames the mic of some number in a room begins. Mics may
-// have the same clip; if one said within [measure.Lateness] what another does, it would not be
+// have the same clip; if one said within [record.Lateness] what another does, it would not be
 // known whose a packet is. So they begin the golden section of the clip apart: that keeps any
 // number of them as far from one another as can be.
 func firstFrame(seed int64, room, index, frames int) int {

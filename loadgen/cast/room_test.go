@@ -5,13 +5,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // TestMicsWithOneClipSayDifferentThings holds that no two of eight mics that have the same clip
 // of a minute say the same within the time in which a packet may come.
 func TestMicsWithOneClipSayDifferentThings(t *testing.T) {
-	const frames, late = 60 * 50, int(measure.Lateness / measure.BinLength)
+	const frames, late = 60 * 50, int(record.Lateness / timebase.BinLength)
 	for seed := range int64(200) {
 		for i := range 8 {
 			a := firstFrame(seed, int(seed%3), i, frames)

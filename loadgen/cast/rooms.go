@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // Rooms are a run's rooms; a room that could not be opened is nil.
@@ -88,7 +88,7 @@ func (rs Rooms) schedule(s *scenario.Scenario, seed int64, times func(scenario.G
 
 // Processed is before when all has been looked at that the worker's listeners received.
 func (rs Rooms) Processed() time.Duration {
-	processed := measure.Never.Start()
+	processed := timebase.Never.Start()
 	for _, h := range rs {
 		if h != nil {
 			processed = min(processed, h.ledger.Processed())
@@ -108,7 +108,7 @@ func (rs Rooms) Known(t time.Duration) bool {
 }
 
 // Confirm says that all is known that was sent before a bin.
-func (rs Rooms) Confirm(horizon measure.Bin) {
+func (rs Rooms) Confirm(horizon timebase.Bin) {
 	for _, h := range rs {
 		if h != nil {
 			h.ledger.Confirm(horizon)
@@ -117,8 +117,8 @@ func (rs Rooms) Confirm(horizon measure.Bin) {
 }
 
 // settle settles every room's accounts, and returns up to where.
-func (rs Rooms) settle(now time.Duration) (settled measure.Bin) {
-	settled = measure.BinAt(now)
+func (rs Rooms) settle(now time.Duration) (settled timebase.Bin) {
+	settled = timebase.BinAt(now)
 	for _, h := range rs {
 		settled = min(settled, h.ledger.Settle(now))
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // A subscription is how far a server has subscribed one person to the room's voices, where
@@ -32,7 +32,7 @@ func (p *person) follow(participant driver.Participant, e client.Subscriber, ans
 		return nil
 	}
 	s := &subscription{person: p, done: make(chan struct{})}
-	p.account.StepBegan(measure.StepSubscription, p.room.cast.Clock.Now())
+	p.account.StepBegan(record.StepSubscription, p.room.cast.Clock.Now())
 	s.answered(answer)
 	names, problems := &p.room.cast.clients.names, p.room.cast.Problems
 	negotiator.Negotiate(driver.Negotiation{
@@ -59,7 +59,7 @@ func (s *subscription) answered(answer string) {
 	s.voices = sdp.Voices(answer)
 	if s.at == 0 && s.voices >= s.person.owedVoices() {
 		s.at = s.person.room.cast.Clock.Now()
-		s.person.account.StepEnded(measure.StepSubscription, s.at)
+		s.person.account.StepEnded(record.StepSubscription, s.at)
 		close(s.done)
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
@@ -88,7 +88,7 @@ func (c *Cast) PlayEvent(ctx context.Context, i int, e scenario.Event, at time.D
 		return
 	}
 	c.Health.RecordStart(c.Clock.Now() - at)
-	c.Aggregator.Mark(measure.Mark{At: at, Kind: measure.MarkEvent, Name: e.String()})
+	c.Aggregator.Mark(record.Mark{At: at, Kind: record.MarkEvent, Name: e.String()})
 	if e.Do.Spec().OfNode {
 		if e.Do == scenario.RestartNode {
 			c.Problems.Act(e.Do, c.Nodes.Restart(ctx, e.Node))
@@ -205,7 +205,7 @@ const heldBack = time.Second
 // whom the generator may have held back it may be played at best.
 func (h *roomRun) missed(spec scenario.VerbSpec, people int) {
 	m, now := &h.cast.moderation, h.cast.Clock.Now()
-	held := h.cast.Aggregator.Slowed(max(0, now-tally.RecentTime), now)
+	held := h.cast.Aggregator.Doubts.Slowed(max(0, now-tally.RecentTime), now)
 	if held < heldBack { // so little holds up nobody but those who were about to come
 		people = min(people, h.coming())
 	}
@@ -267,7 +267,7 @@ func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Pa
 	}
 	asked := h.cast.Clock.Now()
 	err = h.client.Act(ctx, verb, who)
-	if errors.Is(err, context.DeadlineExceeded) && h.cast.Aggregator.AtBest(asked, h.cast.Clock.Now(), actTimeout) == actTimeout {
+	if errors.Is(err, context.DeadlineExceeded) && h.cast.Aggregator.Doubts.AtBest(asked, h.cast.Clock.Now(), actTimeout) == actTimeout {
 		return 0, fmt.Errorf("%w within %v: %w", problem.ErrUnanswered, actTimeout, err)
 	}
 	return 0, err

@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A resuming participant resumes when it is let, to what it is given.
@@ -38,7 +39,7 @@ func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 		"they stay, though it went wrong": errors.New("not now"),
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			c := &Cast{Setting: Setting{Scenario: &scenario.Scenario{}, Clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
+			c := &Cast{Setting: Setting{Scenario: &scenario.Scenario{}, Clock: timebase.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
 			before := &resuming{cut: make(chan struct{}), let: make(chan error)}
 			p := &person{room: &roomRun{cast: c}, role: scenario.Listener, participant: before}
 			done := make(chan error)
@@ -71,14 +72,14 @@ func TestWhatIsAskedWaitsForAReconnect(t *testing.T) {
 
 // Who is on their way out does not come back.
 func TestNobodyReconnectsWhoIsOnTheirWayOut(t *testing.T) {
-	c := &Cast{Setting: Setting{Scenario: &scenario.Scenario{}, Clock: measure.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
+	c := &Cast{Setting: Setting{Scenario: &scenario.Scenario{}, Clock: timebase.NewClock()}, clients: &clients{capabilities: driver.Capabilities{Resume: true}}}
 	p := &person{room: &roomRun{cast: c}, role: scenario.Listener, participant: &resuming{}}
 	p.setAway(true)
 	assert.False(t, p.can(scenario.Listener, scenario.Reconnect.Spec()))
 	require.ErrorIs(t, p.reconnect(t.Context()), errGone, "they were chosen for something else at the same moment")
 	c.moderation.Reconnected(tally.Interval{From: time.Second, Until: 2 * time.Second}) // of somebody else
 	worst, best := metric.Values{}, metric.Values{}
-	c.moderation.Durations(measure.NewAggregator(), worst, best)
+	c.moderation.Durations(&doubt.Register{}, worst, best)
 	assert.EqualValues(t, 1, worst["reconnect_duration"].(*metric.Trend).Count(), "which says nothing of the server")
 	assert.EqualValues(t, 2, best["reconnect_duration"].(*metric.Trend).Count(), "nor does it that there is one less")
 }

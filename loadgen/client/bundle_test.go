@@ -11,13 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/internal/udpbatch"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // Each packet of a bundle is delivered by itself, with the bundle's receive time.
 func TestCrowdSocketDispatchesEachPacketOfABundle(t *testing.T) {
 	var waits uint64
-	c := &Crowd{clock: measure.NewClock(), delayed: func(_ time.Duration, n uint64) { waits += n }}
+	c := &Crowd{clock: timebase.NewClock(), delayed: func(_ time.Duration, n uint64) { waits += n }}
 	l := &crowdSocket{crowd: c, conn: &ledgerConn{}, first: firstClientAddress, paths: make([]atomic.Pointer[clientPath], 4)}
 	l.add(&clientPath{crowd: c, client: &LeanClient{}, local: loopbackAddress(firstClientAddress)})
 	require.EqualValues(t, 1, c.PacketsPerDrop())

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 )
 
 // A Subscriber is a listener's client: a [LeanClient] of the crowd or a [Probe]. It is
@@ -37,10 +37,10 @@ type Subscriber interface {
 }
 
 // A Gate is given a client's packets, and what they would go to without it.
-type Gate func(p measure.Packet, deliver PacketFunc)
+type Gate func(p ledger.Packet, deliver PacketFunc)
 
 // Deaf is a gate that lets nothing pass.
-func Deaf(measure.Packet, PacketFunc) {}
+func Deaf(ledger.Packet, PacketFunc) {}
 
 // A gated is the gate of a client. It is safe for concurrent use.
 type gated struct{ gate atomic.Pointer[Gate] }
@@ -55,7 +55,7 @@ func (g *gated) SetGate(gate Gate) {
 }
 
 // pass has a packet go where it is to go.
-func (g *gated) pass(p measure.Packet, deliver PacketFunc) {
+func (g *gated) pass(p ledger.Packet, deliver PacketFunc) {
 	if gate := g.gate.Load(); gate != nil {
 		(*gate)(p, deliver)
 		return
@@ -69,7 +69,7 @@ type Connected struct{ ICE, DTLS time.Duration }
 
 // A PacketFunc receives a client's packets. All packets of one section come from one
 // goroutine.
-type PacketFunc func(p measure.Packet)
+type PacketFunc func(p ledger.Packet)
 
 // A QueueDelayFunc receives how long n packets waited in the process before they were
 // handled. It is called from any goroutine.

@@ -9,8 +9,8 @@ import (
 	"github.com/pion/transport/v5"
 	"github.com/pion/transport/v5/stdnet"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A clientNet is the network that one Pion client sees: interfaces that were listed once
@@ -18,7 +18,7 @@ import (
 type clientNet struct {
 	*stdnet.Net
 	interfaces []*transport.Interface
-	clock      *measure.Clock
+	clock      *timebase.Clock
 	times      *receiveTimes
 	impairment *netem.Impairment // the emulated network, or nil
 	nominator  *nominator        // reads what its sockets receive

@@ -11,8 +11,8 @@ import (
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 // one goroutine for their timers and one for each socket. Close ends it. It is safe for
 // concurrent use.
 type Crowd struct {
-	clock       *measure.Clock
+	clock       *timebase.Clock
 	recovery    *feedback.NACKCounter
 	turn        TURN // of those who go by one
 	delayed     QueueDelayFunc
@@ -69,7 +69,7 @@ func (c *Crowd) tickTime(at time.Duration) time.Duration {
 
 // NewCrowd makes a crowd of listeners who receive at most the given number of voices at
 // once. delayed is called from any goroutine. relay may be of no server.
-func NewCrowd(clock *measure.Clock, r *feedback.NACKCounter, waited QueueDelayFunc, voices int, relay TURN) (*Crowd, error) {
+func NewCrowd(clock *timebase.Clock, r *feedback.NACKCounter, waited QueueDelayFunc, voices int, relay TURN) (*Crowd, error) {
 	certificate, err := lite.NewCertificate(time.Now())
 	if err != nil {
 		return nil, err

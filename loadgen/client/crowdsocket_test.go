@@ -8,14 +8,14 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/internal/udpbatch"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // Packets to known addresses are dispatched in order, however many arrive at once.
 // Packets to unknown addresses are ignored.
 func TestCrowdSocketDispatchesEachPacketOfABatch(t *testing.T) {
 	var waits []time.Duration
-	clock := measure.NewClock()
+	clock := timebase.NewClock()
 	c := &Crowd{clock: clock, delayed: func(d time.Duration, n uint64) {
 		assert.EqualValues(t, 1, n, "packets so far apart are reported one by one")
 		waits = append(waits, d)
@@ -63,7 +63,7 @@ func TestCrowdSocketDispatchesEachPacketOfABatch(t *testing.T) {
 // They count as received when they were read: by that they are at most as late as the reader.
 func TestCrowdSocketDoesNotTrustStampsAroundAStep(t *testing.T) {
 	var waits []time.Duration
-	c := &Crowd{clock: measure.NewClock(), delayed: func(d time.Duration, _ uint64) { waits = append(waits, d) }}
+	c := &Crowd{clock: timebase.NewClock(), delayed: func(d time.Duration, _ uint64) { waits = append(waits, d) }}
 	l := &crowdSocket{crowd: c, conn: &ledgerConn{}, first: firstClientAddress, paths: make([]atomic.Pointer[clientPath], maxClientsPerSocket)}
 	l.add(&clientPath{crowd: c, client: &LeanClient{}, local: loopbackAddress(firstClientAddress)})
 	stamped := func(ago time.Duration) []udpbatch.Message {

@@ -3,7 +3,7 @@
 // [PionFactory]: a [Probe] listens, a [Publisher] sends.
 //
 // A client knows nothing of signaling: it makes and takes SDP, and its owner carries
-// it. Received packets go to a [measure.Listener] or a [PacketFunc] with the time at
+// it. Received packets go to a [ledger.Listener] or a [PacketFunc] with the time at
 // which the kernel received them.
 //
 // The Crowd has one goroutine for its timers and one for each socket; a Pion client

@@ -10,15 +10,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // steadyLinks returns an emulator in its steady state. The test fails if it reports an
 // error.
-func steadyLinks(t *testing.T) (*netem.Emulator, *measure.Clock) {
-	clock := measure.NewClock()
+func steadyLinks(t *testing.T) (*netem.Emulator, *timebase.Clock) {
+	clock := timebase.NewClock()
 	n := netem.NewEmulator(clock, 7, func(doing string, err error) { assert.NoError(t, err, doing) }, func(time.Duration) {})
 	n.BeginSteady(clock.Now() | 1)
 	t.Cleanup(n.Close)
@@ -26,7 +26,7 @@ func steadyLinks(t *testing.T) (*netem.Emulator, *measure.Clock) {
 }
 
 // pair returns a socket behind a network, and a server's socket.
-func pair(t *testing.T, n *netem.Emulator, clock *measure.Clock, p *network.Profile) (*impairedSocket, *net.UDPConn, *receiveTimes) {
+func pair(t *testing.T, n *netem.Emulator, clock *timebase.Clock, p *network.Profile) (*impairedSocket, *net.UDPConn, *receiveTimes) {
 	t.Helper()
 	arrived := &receiveTimes{}
 	m := &clientNet{clock: clock, times: arrived, impairment: n.NewImpairment(p, 0, 0, 0)}

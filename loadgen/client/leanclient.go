@@ -18,7 +18,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
@@ -39,7 +39,7 @@ type LeanClient struct {
 	crowd      *Crowd
 	remote     *sdp.Remote                // what the server said; set before there is a client
 	later      atomic.Pointer[sdp.Remote] // what it said since, until the next packet
-	account    *measure.Listener
+	account    *ledger.Listener
 	gated                            // where its packets go instead
 	impairment *netem.Impairment     // the emulated network, or nil
 	nacks      *feedback.NACKTracker // only if it asks for lost packets
@@ -70,7 +70,7 @@ type LeanClient struct {
 // NewClient makes a client that offers to receive the given number of voices. With an
 // impairment its packets go through the emulated network; it goes by UDP then. It offers to
 // repair what is lost. What it receives goes to the account.
-func (c *Crowd) NewClient(sections int, via network.Transport, l *netem.Impairment, repair network.Repair, account *measure.Listener) *LeanClient {
+func (c *Crowd) NewClient(sections int, via network.Transport, l *netem.Impairment, repair network.Repair, account *ledger.Listener) *LeanClient {
 	e := &LeanClient{
 		crowd: c, via: via, sections: sections, account: account, local: sdp.NewCredentials(), session: sdp.NewSession(), impairment: l,
 		connected: make(chan struct{}), failed: make(chan struct{}),
@@ -381,7 +381,7 @@ func (e *leanClientEvents) RTP(c *lite.Client, packet []byte, index uint64, now 
 }
 
 // askAgain requests the packets that the section of a packet misses.
-func (e *leanClientEvents) askAgain(c *lite.Client, ssrc uint32, p measure.Packet) {
+func (e *leanClientEvents) askAgain(c *lite.Client, ssrc uint32, p ledger.Packet) {
 	sequences := e.nacks.Receive(p.Section, ssrc, p.Sequence, e.crowd.clock.Now())
 	if len(sequences) == 0 {
 		return
@@ -417,7 +417,7 @@ func (e *leanClientEvents) Closed(_ *lite.Client, reason error) {
 
 // readRTP reads a packet's header (RFC 3550, section 5.1), skips header extensions and
 // removes the padding.
-func readRTP(b []byte) (p measure.Packet, ok bool) {
+func readRTP(b []byte) (p ledger.Packet, ok bool) {
 	if len(b) < 12 || b[0]>>6 != 2 {
 		return p, false
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // For any bytes, readRTP agrees with Pion's parser about what a packet is.
@@ -48,7 +48,7 @@ func FuzzReadRTP(f *testing.F) {
 }
 
 func TestCrowdUsesOneCertificate(t *testing.T) {
-	c, err := NewCrowd(measure.NewClock(), &feedback.NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
+	c, err := NewCrowd(timebase.NewClock(), &feedback.NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, c.Close()) }()
 	prints := map[string]bool{}

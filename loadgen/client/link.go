@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/icetcp"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A link is what a client has in place of a UDP socket: a TCP connection, or the client's
@@ -70,7 +70,7 @@ type tcpLink struct {
 	server  netip.AddrPort
 }
 
-func dialTCP(ctx context.Context, clock *measure.Clock, to netip.AddrPort) (*tcpLink, error) {
+func dialTCP(ctx context.Context, clock *timebase.Clock, to netip.AddrPort) (*tcpLink, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		return nil, fmt.Errorf("connect to the server's TCP candidate: %w", err)
@@ -101,7 +101,7 @@ func (l *tcpLink) close() error {
 // last. One goroutine reads it.
 type stampedConn struct {
 	*net.TCPConn
-	clock *measure.Clock
+	clock *timebase.Clock
 	steps uint64 // of the wall clock, when it was read last
 	oob   []byte
 	read  func(b, oob []byte) (n, oobn int, err error)
@@ -109,7 +109,7 @@ type stampedConn struct {
 	at time.Duration // on the run's clock
 }
 
-func newStampedConn(conn *net.TCPConn, clock *measure.Clock) (*stampedConn, error) {
+func newStampedConn(conn *net.TCPConn, clock *timebase.Clock) (*stampedConn, error) {
 	read, err := readStamped(conn)
 	if err != nil {
 		return nil, err

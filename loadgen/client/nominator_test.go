@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // connectTo connects a publisher to a Pion server, and returns how long ICE took.
@@ -43,7 +43,7 @@ func connectTo(t *testing.T, f *PionFactory, lite bool) (took time.Duration, p *
 // TestPublisherWaitsForNoTimerOfItsOwn: a server that is ICE-lite has answered within a millisecond, and is not blamed
 // for the 200 ms until Pion looks again.
 func TestPublisherWaitsForNoTimerOfItsOwn(t *testing.T) {
-	f, err := NewPionFactory(measure.NewClock(), true, func() []webrtc.ICEServer { return nil }, &feedback.NACKCounter{}, func(time.Duration, uint64) {}, TURN{})
+	f, err := NewPionFactory(timebase.NewClock(), true, func() []webrtc.ICEServer { return nil }, &feedback.NACKCounter{}, func(time.Duration, uint64) {}, TURN{})
 	require.NoError(t, err)
 	for _, lite := range []bool{false, true} {
 		const tries = 12

@@ -23,9 +23,9 @@ import (
 	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
@@ -44,7 +44,7 @@ const (
 //
 // It is safe for concurrent use.
 type PionFactory struct {
-	clock       *measure.Clock
+	clock       *timebase.Clock
 	certificate webrtc.Certificate
 	system      *stdnet.Net
 	interfaces  []*transport.Interface
@@ -59,7 +59,7 @@ type PionFactory struct {
 // NewPionFactory returns a factory whose clients reach their target over the loopback
 // interface, or over all other interfaces. servers returns the ICE servers for a new
 // client. relay may be of no server.
-func NewPionFactory(clock *measure.Clock, loopback bool, servers func() []webrtc.ICEServer, r *feedback.NACKCounter, waited QueueDelayFunc, relay TURN) (*PionFactory, error) {
+func NewPionFactory(clock *timebase.Clock, loopback bool, servers func() []webrtc.ICEServer, r *feedback.NACKCounter, waited QueueDelayFunc, relay TURN) (*PionFactory, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the clients' key: %w", err)

@@ -18,9 +18,10 @@ import (
 	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Probe is a listener with a whole Pion peer connection, so that measurements do not
@@ -31,7 +32,7 @@ import (
 type Probe struct {
 	pc      *webrtc.PeerConnection
 	times   *receiveTimes
-	clock   *measure.Clock
+	clock   *timebase.Clock
 	deliver PacketFunc
 	gated
 	delayed QueueDelayFunc
@@ -212,7 +213,7 @@ func (e *Probe) readTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 			at = now
 			e.unstamped.Add(1)
 		}
-		p := measure.Packet{
+		p := ledger.Packet{
 			Section: section, Sequence: header.SequenceNumber, Timestamp: header.Timestamp,
 			Payload: payload(&header, buffer[size:n]), At: at, Unstamped: !ok, Talker: header.SSRC,
 		}

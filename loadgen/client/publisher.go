@@ -14,10 +14,10 @@ import (
 	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/speech"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Publisher is a speaker's client: a send-only Pion peer connection. One goroutine at
@@ -28,7 +28,7 @@ type Publisher struct {
 	via   network.Transport
 	turn  string // the TURN server that it goes by, if it does
 
-	clock       *measure.Clock
+	clock       *timebase.Clock
 	lost        atomic.Int64 // when the connection was lost, on the clock; 0 while there is one
 	accepted    atomic.Int64 // when the answer was there, on the clock
 	ice         atomic.Int64 // when ICE was complete; 0 until it is

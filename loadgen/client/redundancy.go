@@ -2,18 +2,18 @@ package client
 
 import (
 	"github.com/earshot-audio/earshot/internal/red"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 )
 
 // redundancy takes redundant audio (RFC 2198) apart, in memory that it uses again.
 type redundancy struct {
 	blocks []red.Block
-	copies []measure.Copy
+	copies []ledger.Copy
 }
 
 // split makes of a packet's payload its frame and the copies of earlier ones, until the next
 // call. What is no redundant audio stays as it is: it is nothing that anybody has said.
-func (r *redundancy) split(p *measure.Packet) {
+func (r *redundancy) split(p *ledger.Packet) {
 	format, ok := red.Format(p.Payload)
 	if !ok {
 		return
@@ -24,7 +24,7 @@ func (r *redundancy) split(p *measure.Packet) {
 		return
 	}
 	for _, b := range blocks {
-		r.copies = append(r.copies, measure.Copy{Offset: b.Offset, Payload: b.Payload})
+		r.copies = append(r.copies, ledger.Copy{Offset: b.Offset, Payload: b.Payload})
 	}
 	p.Payload, p.Copies = frame, r.copies
 }

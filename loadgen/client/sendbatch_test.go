@@ -13,8 +13,8 @@ import (
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A ledgerConn records each write call and each change of the gather time.
@@ -115,7 +115,7 @@ func TestLeanClientChecksReachTheServer(t *testing.T) {
 	if !SharesSockets {
 		t.Skip("clients share sockets on Linux alone")
 	}
-	clock := measure.NewClock()
+	clock := timebase.NewClock()
 	server, err := udpbatch.Listen(context.Background(), "127.0.0.1:0", udpbatch.Options{})
 	require.NoError(t, err)
 	c, err := NewCrowd(clock, &feedback.NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})

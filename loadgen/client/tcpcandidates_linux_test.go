@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // answerWithTCP is a server's answer whose candidates are for TCP, the best first.
@@ -73,7 +73,7 @@ func TestTCPCandidateThatDoesNotAnswerLeavesTimeForTheNext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := NewCrowd(measure.NewClock(), &feedback.NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
+			c, err := NewCrowd(timebase.NewClock(), &feedback.NACKCounter{}, func(time.Duration, uint64) {}, 1, TURN{})
 			require.NoError(t, err)
 			defer func() { assert.NoError(t, c.Close()) }()
 			l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -13,8 +13,8 @@ import (
 	"github.com/pion/turn/v5"
 	"github.com/pion/webrtc/v4"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // TURN is the TURN server of those who go by one.
@@ -114,7 +114,7 @@ type sentDatagram struct {
 }
 
 // allocate asks the server for an address to be reached at.
-func (t TURN) allocate(ctx context.Context, clock *measure.Clock, via network.Transport) (*turnLink, error) {
+func (t TURN) allocate(ctx context.Context, clock *timebase.Clock, via network.Transport) (*turnLink, error) {
 	address, err := t.Server(via)
 	if err != nil {
 		return nil, err
@@ -209,14 +209,14 @@ func (l *turnLink) close() error {
 type turnSocket struct {
 	net.PacketConn
 	server net.Addr
-	clock  *measure.Clock
+	clock  *timebase.Clock
 	times  *receiveTimes
 	// at is when what was read last was received.
 	at func() time.Duration
 }
 
 // dial opens a socket, or a connection, to the server.
-func (t TURN) dial(ctx context.Context, clock *measure.Clock, via network.Transport, address string) (*turnSocket, error) {
+func (t TURN) dial(ctx context.Context, clock *timebase.Clock, via network.Transport, address string) (*turnSocket, error) {
 	s := &turnSocket{clock: clock, times: &receiveTimes{}}
 	if via != network.TURNUDP {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)

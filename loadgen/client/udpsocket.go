@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A udpSocket is a Pion client's UDP socket. It records when the kernel received each
@@ -18,7 +18,7 @@ import (
 // may read.
 type udpSocket struct {
 	*net.UDPConn
-	clock     *measure.Clock
+	clock     *timebase.Clock
 	times     *receiveTimes
 	oob       []byte
 	dropped   uint32     // by the kernel, since the socket was opened

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 func rtpPacket(ssrc uint32, sequence uint16) []byte {
@@ -47,7 +47,7 @@ func TestUDPSocketReportsKernelReceiveTime(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has SO_TIMESTAMPNS")
 	}
-	clock := measure.NewClock()
+	clock := timebase.NewClock()
 	_, interfaces, err := listInterfaces(true)
 	require.NoError(t, err)
 	arrived := &receiveTimes{}
@@ -88,7 +88,7 @@ func TestUDPSocketCountsDrops(t *testing.T) {
 		t.Skip("only Linux has SO_RXQ_OVFL")
 	}
 	arrived := &receiveTimes{}
-	n := &clientNet{clock: measure.NewClock(), times: arrived}
+	n := &clientNet{clock: timebase.NewClock(), times: arrived}
 	conn, err := n.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, conn.Close()) }()

@@ -9,7 +9,7 @@ import (
 
 	"github.com/pion/rtcp"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // NACKs are sent as libwebrtc sends them (NackTracker, and TimeToSendFullNackList of
@@ -33,7 +33,7 @@ type NACKCounter struct {
 	mu sync.Mutex
 	// missing counts, by the bin of the run in which they were requested first, the packets
 	// that have not come since and may still come.
-	missing map[measure.Bin]uint64
+	missing map[timebase.Bin]uint64
 	ended   bool
 	at      time.Duration // when it ended
 }
@@ -96,16 +96,16 @@ func (r *NACKCounter) request(at time.Duration) {
 	}
 	r.requested.Add(1)
 	if r.missing == nil {
-		r.missing = map[measure.Bin]uint64{}
+		r.missing = map[timebase.Bin]uint64{}
 	}
-	r.missing[measure.BinAt(at)]++
+	r.missing[timebase.BinAt(at)]++
 }
 
 // recover counts one that has come, unless it has been given up.
 func (r *NACKCounter) recover(requested time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	bin := measure.BinAt(requested)
+	bin := timebase.BinAt(requested)
 	if r.ended || r.missing[bin] == 0 {
 		return
 	}
@@ -161,7 +161,7 @@ func (n *NACKTracker) Receive(section int, ssrc uint32, sequence uint16, at time
 		n.recover(m, index)
 		return nil
 	}
-	oldest := index - min(index, uint64(recoverMaxAge/measure.BinLength))
+	oldest := index - min(index, uint64(recoverMaxAge/timebase.BinLength))
 	for i := max(m.highest+1, oldest); i < index; i++ {
 		m.missing = append(m.missing, missingPacket{index: i})
 	}
@@ -192,7 +192,7 @@ func (n *NACKTracker) request(m *sourceLosses, at time.Duration) (sequences []ui
 	all := at-m.lastFullRequest > nackRetry
 	for i := range m.missing {
 		w := &m.missing[i]
-		if time.Duration(m.highest-w.index)*measure.BinLength >= nackMaxAge || w.requested && !all {
+		if time.Duration(m.highest-w.index)*timebase.BinLength >= nackMaxAge || w.requested && !all {
 			continue
 		}
 		if !w.requested {

@@ -9,7 +9,8 @@ import (
 	"github.com/pion/rtcp"
 
 	"github.com/earshot-audio/earshot/internal/prefetch"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // ReceiverReports keep the statistics of a client's receiver reports by section (RFC
@@ -74,7 +75,7 @@ func (r *ReceiverReports) Receive(section int, ssrc uint32, index uint64, timest
 		r.latest.Store(now)
 	}
 	s := &r.sections[section]
-	transit := at - time.Duration(timestamp)*measure.BinLength/measure.SamplesPerBin
+	transit := at - time.Duration(timestamp)*timebase.BinLength/ledger.SamplesPerBin
 	if !s.started || s.ssrc != ssrc {
 		r.past.Sent, r.past.Received = r.past.Sent+s.sentSR, r.past.Received+s.receivedSR
 		*s = sourceReception{ssrc: ssrc, first: index, highest: index, started: true, transit: transit}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/tally"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Link connects a worker's run with the coordinator's. Messages come in their order, and
@@ -65,7 +67,7 @@ type Delivery struct {
 type Relayed struct {
 	// Horizon is before when all is told that was sent, and Processed before when all has
 	// been looked at that listeners received.
-	Horizon   measure.Bin      `json:"horizon"`
+	Horizon   timebase.Bin     `json:"horizon"`
 	Processed time.Duration    `json:"processed"`
 	Sources   []OpenedSource   `json:"sources,omitempty"`
 	Told      []ToldSource     `json:"told,omitempty"`
@@ -89,7 +91,7 @@ type Report struct {
 	Ahead   time.Duration `json:"ahead,omitempty"`
 	// Offers are what the worker puts into exchanges, by their keys.
 	Offers map[string][]byte `json:"offers,omitempty"`
-	Parts  []measure.Part    `json:"parts,omitempty"`
+	Parts  []record.Part     `json:"parts,omitempty"`
 	Tally  *tally.Tally      `json:"tally,omitempty"`
 	// Done means that nothing follows: the worker has played its part.
 	Done bool `json:"done,omitempty"`
@@ -136,7 +138,7 @@ type ToldSource struct {
 	SourceID
 	Worker int           `json:"worker"`
 	Bound  time.Duration `json:"bound,omitempty"`
-	measure.Told
+	ledger.Told
 }
 
 // A HeardSource is when the first frame of another worker's mic was heard, by a clock that may be
@@ -151,8 +153,8 @@ type HeardSource struct {
 // have been silent.
 type SilencedSource struct {
 	SourceID
-	Since time.Duration `json:"since"`
-	Bins  []measure.Bin `json:"bins"`
+	Since time.Duration  `json:"since"`
+	Bins  []timebase.Bin `json:"bins"`
 }
 
 const (
@@ -161,6 +163,6 @@ const (
 	ReportEvery = 200 * time.Millisecond
 	LostAfter   = 3 * time.Second
 	// BusyFor is for how long one that is busy may only say that it is there. With what follows it is less
-	// than what workers can measure without it: [measure.Remembered].
+	// than what workers can measure without it: [ledger.Remembered].
 	BusyFor = 12 * time.Second
 )

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // An Impairment is the emulated network of one person. Everything that their clients
@@ -61,14 +61,14 @@ func (l *Impairment) Rebinds() int {
 
 // NewEmulator makes a run's emulator. report is called with errors that do not end the
 // run, late with how late a packet left for the server; both from any goroutine.
-func NewEmulator(clock *measure.Clock, seed int64, problem func(doing string, err error), late func(time.Duration)) *Emulator {
+func NewEmulator(clock *timebase.Clock, seed int64, problem func(doing string, err error), late func(time.Duration)) *Emulator {
 	return &Emulator{clock: clock, seed: seed, report: problem, late: late}
 }
 
 // An Emulator makes the impairments of a run and holds the queues that they share. Close
 // ends the queues. It is safe for concurrent use.
 type Emulator struct {
-	clock  *measure.Clock
+	clock  *timebase.Clock
 	report func(doing string, err error)
 	seed   int64
 	steady atomic.Int64 // when the steady state began, on the run's clock; 0: not yet

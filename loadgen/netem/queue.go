@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // packetSize holds a packet of the usual MTU, in bytes.
@@ -31,7 +31,7 @@ type Endpoint interface{ Deliver(p *DelayedPacket) }
 //
 // It is safe for concurrent use.
 type delayQueue struct {
-	clock *measure.Clock
+	clock *timebase.Clock
 	late  func(time.Duration) // how late a packet to the server went out
 
 	mu      sync.Mutex
@@ -44,7 +44,7 @@ type delayQueue struct {
 	done sync.WaitGroup
 }
 
-func newDelayQueue(clock *measure.Clock, late func(time.Duration)) *delayQueue {
+func newDelayQueue(clock *timebase.Clock, late func(time.Duration)) *delayQueue {
 	r := &delayQueue{clock: clock, late: late, wake: make(chan struct{}, 1)}
 	r.done.Go(r.run)
 	return r

@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A testEndpoint records what is delivered, and when.
 type testEndpoint struct {
-	clock *measure.Clock
+	clock *timebase.Clock
 	got   chan delivery
 }
 
@@ -25,7 +25,7 @@ type delivery struct {
 	at, now time.Duration
 }
 
-func newTestEndpoint(clock *measure.Clock) *testEndpoint {
+func newTestEndpoint(clock *timebase.Clock) *testEndpoint {
 	return &testEndpoint{clock: clock, got: make(chan delivery, 1000)}
 }
 
@@ -47,7 +47,7 @@ func (m *testEndpoint) take(t *testing.T, n int) (got []delivery) {
 }
 
 func TestDelayQueueDeliversInOrderAndNotEarly(t *testing.T) {
-	clock := measure.NewClock()
+	clock := timebase.NewClock()
 	late := make(chan time.Duration, 10)
 	r := newDelayQueue(clock, func(d time.Duration) { late <- d })
 	defer r.Close()
@@ -70,7 +70,7 @@ func TestDelayQueueDeliversInOrderAndNotEarly(t *testing.T) {
 }
 
 func TestDelayQueueDeliversNothingAfterClose(t *testing.T) {
-	clock := measure.NewClock()
+	clock := timebase.NewClock()
 	r := newDelayQueue(clock, func(time.Duration) {})
 	m := newTestEndpoint(clock)
 	r.add(DelayedPacket{At: clock.Now() + time.Hour, Body: []byte("a"), to: m})
@@ -81,7 +81,7 @@ func TestDelayQueueDeliversNothingAfterClose(t *testing.T) {
 
 // testEmulator returns an emulator in its steady state.
 func testEmulator(t *testing.T) *Emulator {
-	n := NewEmulator(measure.NewClock(), 7, func(doing string, err error) { assert.NoError(t, err, doing) }, func(time.Duration) {})
+	n := NewEmulator(timebase.NewClock(), 7, func(doing string, err error) { assert.NoError(t, err, doing) }, func(time.Duration) {})
 	n.BeginSteady(n.clock.Now() | 1)
 	t.Cleanup(n.Close)
 	return n

@@ -281,7 +281,7 @@ func TestBufferPlaysCopiesOfLostFrames(t *testing.T) {
 }
 
 // A packet that is lost is concealed, and after 100 ms of concealment NetEQ waits for half of its
-// target delay before it plays on. loadgen/measure relies on that: with a target of up to 200 ms
+// target delay before it plays on. loadgen/ledger relies on that: with a target of up to 200 ms
 // a packet costs no more than five frames besides its own.
 func TestBufferConcealsFewFramesForOneMissingPacket(t *testing.T) {
 	for seed := range uint64(150) {

@@ -6,38 +6,38 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // A column is one of the CSV's, and what it says of an interval; an empty text
 // is what is not known.
 type column struct {
 	name string
-	of   func(measure.Point) string
+	of   func(record.Point) string
 }
 
 var columns = []column{
-	{"from_s", func(p measure.Point) string { return inSeconds(p.At) }},
-	{"until_s", func(p measure.Point) string { return inSeconds(p.Until) }},
-	{"arrivals", func(p measure.Point) string { return strconv.Itoa(p.Arrivals) }},
-	{"joins", func(p measure.Point) string { return strconv.Itoa(p.Joins) }},
-	{"joined", func(p measure.Point) string { return strconv.Itoa(p.Joined) }},
-	{"left", func(p measure.Point) string { return strconv.Itoa(p.Left) }},
-	{"packets_owed", func(p measure.Point) string { return strconv.FormatUint(p.Delivered.Total, 10) }},
-	{"packets_received", func(p measure.Point) string { return strconv.FormatUint(p.Delivered.Passes, 10) }},
+	{"from_s", func(p record.Point) string { return inSeconds(p.At) }},
+	{"until_s", func(p record.Point) string { return inSeconds(p.Until) }},
+	{"arrivals", func(p record.Point) string { return strconv.Itoa(p.Arrivals) }},
+	{"joins", func(p record.Point) string { return strconv.Itoa(p.Joins) }},
+	{"joined", func(p record.Point) string { return strconv.Itoa(p.Joined) }},
+	{"left", func(p record.Point) string { return strconv.Itoa(p.Left) }},
+	{"packets_owed", func(p record.Point) string { return strconv.FormatUint(p.Delivered.Total, 10) }},
+	{"packets_received", func(p record.Point) string { return strconv.FormatUint(p.Delivered.Passes, 10) }},
 	{"latency_p50_ms", latencyQuantile(50, worst)},
 	{"latency_p95_ms", latencyQuantile(95, worst)},
 	{"latency_p99_ms", latencyQuantile(99, worst)},
 	{"latency_max_ms", latencyQuantile(100, worst)},
-	{"server_cpu", func(p measure.Point) string { return cores(p.ServerCPU) }},
-	{"server_rss", func(p measure.Point) string { return memory(p.ServerRSS) }},
-	{"generator_cpu", func(p measure.Point) string { return cores(p.GeneratorCPU) }},
-	{"generator_rss", func(p measure.Point) string { return memory(p.GeneratorRSS) }},
-	{"generator_drops", func(p measure.Point) string { return strconv.FormatUint(p.Drops, 10) }},
-	{"generator_send_lag_max_ms", func(p measure.Point) string { return decimal(p.SendLag.Seconds() * 1000) }},
+	{"server_cpu", func(p record.Point) string { return cores(p.ServerCPU) }},
+	{"server_rss", func(p record.Point) string { return memory(p.ServerRSS) }},
+	{"generator_cpu", func(p record.Point) string { return cores(p.GeneratorCPU) }},
+	{"generator_rss", func(p record.Point) string { return memory(p.GeneratorRSS) }},
+	{"generator_drops", func(p record.Point) string { return strconv.FormatUint(p.Drops, 10) }},
+	{"generator_send_lag_max_ms", func(p record.Point) string { return decimal(p.SendLag.Seconds() * 1000) }},
 	// The columns above are of the worst case.
-	{"packets_received_at_best", func(p measure.Point) string {
+	{"packets_received_at_best", func(p record.Point) string {
 		received, _ := p.AtBest()
 		return strconv.FormatUint(received.Passes, 10)
 	}},
@@ -47,9 +47,9 @@ var columns = []column{
 	{"latency_max_at_best_ms", latencyQuantile(100, best)},
 }
 
-func worst(p measure.Point) *metric.Trend { return p.Latency }
+func worst(p record.Point) *metric.Trend { return p.Latency }
 
-func best(p measure.Point) *metric.Trend {
+func best(p record.Point) *metric.Trend {
 	_, latency := p.AtBest()
 	return latency
 }
@@ -75,8 +75,8 @@ func (r *Report) WriteCSV(w io.Writer) error {
 	return out.Error()
 }
 
-func latencyQuantile(q float64, of func(measure.Point) *metric.Trend) func(measure.Point) string {
-	return func(p measure.Point) string {
+func latencyQuantile(q float64, of func(record.Point) *metric.Trend) func(record.Point) string {
+	return func(p record.Point) string {
 		latency := of(p)
 		if latency == nil || latency.Count() == 0 {
 			return ""

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
@@ -58,7 +58,7 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 	case d.Ambiguous > 0 && run.Marked:
 		add("%s frames of sound had no mark, and came when the generator had stopped, sent late or lost packets: a server that mixes makes pieces of that", thousands(d.Ambiguous))
 	case d.Ambiguous > 0:
-		add("%s packets fit several frames, so that they have no latency: does an audio file repeat within %v, or is it silent?", thousands(d.Ambiguous), measure.Lateness)
+		add("%s packets fit several frames, so that they have no latency: does an audio file repeat within %v, or is it silent?", thousands(d.Ambiguous), record.Lateness)
 	}
 	return all
 }
@@ -141,18 +141,18 @@ const (
 // latency, than chance explains.
 func apart(run *loadgen.Result) (delivered, latency bool) {
 	crowd, probes := run.Crowd, run.Probes
-	values := func(of []measure.Heard, value func(measure.Heard) float64) (all []float64) {
+	values := func(of []record.Heard, value func(record.Heard) float64) (all []float64) {
 		for _, h := range of {
 			all = append(all, value(h))
 		}
 		return all
 	}
-	share := func(h measure.Heard) float64 { return h.Delivered }
-	mean := func(h measure.Heard) float64 { return float64(h.Latency) / float64(time.Millisecond) }
+	share := func(h record.Heard) float64 { return h.Delivered }
+	mean := func(h record.Heard) float64 { return float64(h.Latency) / float64(time.Millisecond) }
 	a, b := values(crowd.Listeners, share), values(probes.Listeners, share)
-	delivered = math.Abs(average(a)-average(b)) > maxDeliveredApart && measure.Apart(a, b)
+	delivered = math.Abs(average(a)-average(b)) > maxDeliveredApart && record.Apart(a, b)
 	a, b = values(crowd.Listeners, mean), values(probes.Listeners, mean)
-	latency = math.Abs(average(a)-average(b)) > maxLatencyApart && measure.Apart(a, b)
+	latency = math.Abs(average(a)-average(b)) > maxLatencyApart && record.Apart(a, b)
 	return delivered, latency
 }
 

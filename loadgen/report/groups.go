@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // A groupTable compares the groups of one kind.
@@ -51,7 +51,7 @@ func (r *Report) groupTables() (all []groupTable) {
 		{"room", "By room", "room", ""},
 		{"phase", "By phase", "phase", ""},
 	} {
-		var groups []measure.Group
+		var groups []record.Group
 		for _, g := range r.Result.Groups {
 			if g.By == kind.by {
 				groups = append(groups, g)
@@ -64,10 +64,10 @@ func (r *Report) groupTables() (all []groupTable) {
 		if of := r.Result.Rooms; kind.by == "room" && len(groups) < of {
 			t.Title = fmt.Sprintf("By room: of %s those that got least", thousands(uint64(of)))
 		}
-		packets := slices.ContainsFunc(groups, func(g measure.Group) bool { return g.Values["latency"] != nil })
+		packets := slices.ContainsFunc(groups, func(g record.Group) bool { return g.Values["latency"] != nil })
 		figures := slices.DeleteFunc(slices.Clone(groupFigures), func(f groupFigure) bool {
 			return f.metric == "latency_listener" && packets || // which says more
-				!slices.ContainsFunc(groups, func(g measure.Group) bool { return f.of(g.Values) != "" })
+				!slices.ContainsFunc(groups, func(g record.Group) bool { return f.of(g.Values) != "" })
 		})
 		for _, f := range figures {
 			t.Heads = append(t.Heads, f.head)

@@ -15,9 +15,9 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/chart"
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // watched is a measured run with a course: forty seconds, of which the first
@@ -27,7 +27,7 @@ func watched() *loadgen.Result {
 	r.Series.Interval = time.Second
 	for i := range 40 {
 		server, own := 0.5, 0.25
-		p := measure.Point{
+		p := record.Point{
 			At: time.Duration(i) * time.Second, Until: time.Duration(i+1) * time.Second,
 			Delivered: metric.Rate{Passes: 24_999, Total: 25_000}, Latency: &metric.Trend{},
 			Joined: 50 * min(i+1, 10), ServerCPU: &server, GeneratorCPU: &own, ServerRSS: 60 << 20, GeneratorRSS: 40 << 20,
@@ -43,9 +43,9 @@ func watched() *loadgen.Result {
 		}
 		r.Series.Points = append(r.Series.Points, p)
 	}
-	r.Marks = []measure.Mark{
-		{At: 0, Kind: measure.MarkPhase, Name: measure.Arrivals}, {At: 10 * time.Second, Kind: measure.MarkPhase, Name: measure.Steady},
-		{At: 25 * time.Second, Kind: measure.MarkEvent, Name: "leave 60 listeners"}, {At: 15 * time.Second, Kind: measure.MarkEvent, Name: "promote 1 listener"},
+	r.Marks = []record.Mark{
+		{At: 0, Kind: record.MarkPhase, Name: record.Arrivals}, {At: 10 * time.Second, Kind: record.MarkPhase, Name: record.Steady},
+		{At: 25 * time.Second, Kind: record.MarkEvent, Name: "leave 60 listeners"}, {At: 15 * time.Second, Kind: record.MarkEvent, Name: "promote 1 listener"},
 	}
 	r.Values.Set("mos", latencies(4.2))
 	r.Values.Set("audio_gap", latencies(31))
@@ -104,19 +104,19 @@ func TestHTMLShowsTheResult(t *testing.T) {
 		{"what to look at where a threshold is crossed", nil, []string{"latency", "p(99) < 2ms"}, []string{"Look here: compare the groups"}},
 		{"the groups, those without a network first", func(r *loadgen.Result) {
 			for name, share := range map[string]uint64{"": 100, "3g": 97} {
-				r.Groups = append(r.Groups, measure.Group{By: "network", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: share, Total: 100}, "latency": latencies(float64(share))}})
+				r.Groups = append(r.Groups, record.Group{By: "network", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: share, Total: 100}, "latency": latencies(float64(share))}})
 			}
 		}, nil, []string{"By network", `<th scope="row">none</th><td data-head="delivered">100%</td>`, `<th scope="row">3g</th><td data-head="delivered">97%</td>`, ">no network<", ">3g<"}},
 		{"the rooms, which have no latency of their packets", func(r *loadgen.Result) {
 			r.Rooms = 2
 			for _, name := range []string{"1", "2"} {
-				r.Groups = append(r.Groups, measure.Group{By: "room", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: 9, Total: 10}, "latency_listener": latencies(7)}})
+				r.Groups = append(r.Groups, record.Group{By: "room", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: 9, Total: 10}, "latency_listener": latencies(7)}})
 			}
 		}, nil, []string{"<h2>By room</h2>", `<th scope="row">2</th><td data-head="delivered">90%</td><td data-head="p(99) of latency, med">`}},
 		{"some of many rooms", func(r *loadgen.Result) {
 			r.Rooms = 1000
 			for _, name := range []string{"7", "4"} {
-				r.Groups = append(r.Groups, measure.Group{By: "room", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: 9, Total: 10}}})
+				r.Groups = append(r.Groups, record.Group{By: "room", Name: name, Values: metric.Values{"delivered": metric.Rate{Passes: 9, Total: 10}}})
 			}
 		}, nil, []string{"<h2>By room: of 1,000 those that got least</h2>"}},
 		{"what can be had again by its command", nil, nil, []string{"Play it again", "earshot run smoke --seed 3"}},

@@ -11,15 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // failing are so many workers on one machine of which all that can be said is bad.
 func failing(n int, lost bool) *loadgen.Result {
-	r := &loadgen.Result{Values: metric.Values{"delivered": metric.Rate{Passes: 1000, Total: 1000}}, Doubts: measure.Doubts{Throttled: time.Second}}
+	r := &loadgen.Result{Values: metric.Values{"delivered": metric.Rate{Passes: 1000, Total: 1000}}, Doubts: doubt.Sum{Throttled: time.Second}}
 	for i := range n {
 		w := loadgen.Worker{
 			WorkerInfo: link.WorkerInfo{Name: fmt.Sprintf("%d (local)", i+1), Host: "one", Machine: "x"},

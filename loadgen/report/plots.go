@@ -10,8 +10,8 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/chart"
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // maxParts is how many parts of a metric a plot shows beside the whole.
@@ -81,7 +81,7 @@ func stepOf(values metric.Values, step string) *metric.Trend {
 
 // A course is a run over time, for plots.
 type course struct {
-	series measure.Series
+	series record.Series
 	marks  []chart.Mark
 	steady []chart.Band
 }
@@ -96,13 +96,13 @@ func marks(run *loadgen.Result) (all []chart.Mark) {
 }
 
 // events are the marks that the report lists, in the order of time.
-func events(run *loadgen.Result) (all []measure.Mark) {
+func events(run *loadgen.Result) (all []record.Mark) {
 	for _, m := range run.Marks {
-		if m.Kind != measure.MarkPhase {
+		if m.Kind != record.MarkPhase {
 			all = append(all, m)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b measure.Mark) int { return int(a.At - b.At) })
+	slices.SortStableFunc(all, func(a, b record.Mark) int { return int(a.At - b.At) })
 	return all
 }
 
@@ -113,14 +113,14 @@ func steadySpan(run *loadgen.Result) []chart.Band {
 		end = run.Series.Points[n-1].Until
 	}
 	for i, m := range run.Marks {
-		if m.Kind != measure.MarkPhase || m.Name != measure.Steady {
+		if m.Kind != record.MarkPhase || m.Name != record.Steady {
 			continue
 		}
 		if run.Steady > 0 {
 			end = m.At + run.Steady
 		}
 		for _, next := range run.Marks[i+1:] {
-			if next.Kind == measure.MarkPhase && next.At > m.At && run.Steady == 0 {
+			if next.Kind == record.MarkPhase && next.At > m.At && run.Steady == 0 {
 				end = next.At
 				break
 			}
@@ -149,7 +149,7 @@ func (c course) over(title, description string, y chart.Axis, series ...chart.Se
 
 // middle is a series of what happened in each interval. A value that is not
 // known is NaN.
-func (c course) middle(name string, value func(measure.Point) float64) chart.Series {
+func (c course) middle(name string, value func(record.Point) float64) chart.Series {
 	s := chart.Series{Name: name}
 	for _, p := range c.series.Points {
 		s.Points = append(s.Points, chart.Point{X: (p.At + p.Until).Seconds() / 2, Y: value(p)})
@@ -158,7 +158,7 @@ func (c course) middle(name string, value func(measure.Point) float64) chart.Ser
 }
 
 // end is a series of what there was at the end of each interval.
-func (c course) end(name string, value func(measure.Point) float64) chart.Series {
+func (c course) end(name string, value func(record.Point) float64) chart.Series {
 	s := chart.Series{Name: name, Points: []chart.Point{{X: 0, Y: 0}}}
 	for _, p := range c.series.Points {
 		s.Points = append(s.Points, chart.Point{X: p.Until.Seconds(), Y: value(p)})
@@ -168,9 +168,9 @@ func (c course) end(name string, value func(measure.Point) float64) chart.Series
 
 func (c course) joins() chart.Chart {
 	var arrived int
-	meant := c.end("meant to have come", func(p measure.Point) float64 { arrived += p.Arrivals; return float64(arrived) })
+	meant := c.end("meant to have come", func(p record.Point) float64 { arrived += p.Arrivals; return float64(arrived) })
 	meant.Dashed, meant.Tone = true, 2
-	here := c.end("hearing", func(p measure.Point) float64 { return float64(p.Joined - p.Left) })
+	here := c.end("hearing", func(p record.Point) float64 { return float64(p.Joined - p.Left) })
 	here.Style, here.Tone = chart.Area, 1
 	return c.over("Arrivals and joins", "How many listeners the scenario meant to have come, and how many had heard something and had not left",
 		chart.Axis{}, here, meant)
@@ -178,7 +178,7 @@ func (c course) joins() chart.Chart {
 
 func (c course) delivered() chart.Chart {
 	least := 0.99
-	s := c.middle("", func(p measure.Point) float64 {
+	s := c.middle("", func(p record.Point) float64 {
 		if p.Delivered.Total == 0 {
 			return math.NaN()
 		}
@@ -191,8 +191,8 @@ func (c course) delivered() chart.Chart {
 }
 
 func (c course) latency(thresholds []Judgement) chart.Chart {
-	quantile := func(q float64) func(measure.Point) float64 {
-		return func(p measure.Point) float64 {
+	quantile := func(q float64) func(record.Point) float64 {
+		return func(p record.Point) float64 {
 			if p.Latency == nil || p.Latency.Count() == 0 {
 				return math.NaN()
 			}
@@ -210,23 +210,23 @@ func (c course) latency(thresholds []Judgement) chart.Chart {
 }
 
 func (c course) packets() chart.Chart {
-	rate := func(n uint64, p measure.Point) float64 {
+	rate := func(n uint64, p record.Point) float64 {
 		if p.Until <= p.At {
 			return math.NaN()
 		}
 		return float64(n) / (p.Until - p.At).Seconds()
 	}
-	owed := c.middle("owed", func(p measure.Point) float64 { return rate(p.Delivered.Total, p) })
+	owed := c.middle("owed", func(p record.Point) float64 { return rate(p.Delivered.Total, p) })
 	owed.Dashed, owed.Tone = true, 2
-	heard := c.middle("received", func(p measure.Point) float64 { return rate(p.Delivered.Passes, p) })
+	heard := c.middle("received", func(p record.Point) float64 { return rate(p.Delivered.Passes, p) })
 	heard.Style, heard.Tone = chart.Area, 1
 	return c.over("Packets a second", "How many media packets listeners were owed, and received, a second", chart.Axis{}, heard, owed)
 }
 
 // known is a series of what may not be known; nil if it is not known anywhere.
-func (c course) known(name string, tone int, value func(measure.Point) (float64, bool)) []chart.Series {
+func (c course) known(name string, tone int, value func(record.Point) (float64, bool)) []chart.Series {
 	found := false
-	s := c.middle(name, func(p measure.Point) float64 {
+	s := c.middle(name, func(p record.Point) float64 {
 		v, ok := value(p)
 		if found = found || ok; !ok {
 			return math.NaN()
@@ -240,16 +240,16 @@ func (c course) known(name string, tone int, value func(measure.Point) (float64,
 }
 
 func (c course) cpu(cpus int) chart.Chart {
-	cores := func(of func(measure.Point) *float64) func(measure.Point) (float64, bool) {
-		return func(p measure.Point) (float64, bool) {
+	cores := func(of func(record.Point) *float64) func(record.Point) (float64, bool) {
+		return func(p record.Point) (float64, bool) {
 			if v := of(p); v != nil {
 				return *v, true
 			}
 			return 0, false
 		}
 	}
-	server := c.known("server", 1, cores(func(p measure.Point) *float64 { return p.ServerCPU }))
-	own := c.known("generator", 2, cores(func(p measure.Point) *float64 { return p.GeneratorCPU }))
+	server := c.known("server", 1, cores(func(p record.Point) *float64 { return p.ServerCPU }))
+	own := c.known("generator", 2, cores(func(p record.Point) *float64 { return p.GeneratorCPU }))
 	plot := c.over("CPU, in cores", "Cores used by the server's process and by the load generator's", chart.Axis{}, append(server, own...)...)
 	if cpus > 0 {
 		plot.Limits = []chart.Limit{{Y: float64(cpus), Text: count(cpus, "CPU")}}
@@ -258,17 +258,17 @@ func (c course) cpu(cpus int) chart.Chart {
 }
 
 func (c course) memory() chart.Chart {
-	bytes := func(of func(measure.Point) uint64) func(measure.Point) (float64, bool) {
-		return func(p measure.Point) (float64, bool) { return float64(of(p)), of(p) > 0 }
+	bytes := func(of func(record.Point) uint64) func(record.Point) (float64, bool) {
+		return func(p record.Point) (float64, bool) { return float64(of(p)), of(p) > 0 }
 	}
-	server := c.known("server", 1, bytes(func(p measure.Point) uint64 { return p.ServerRSS }))
-	own := c.known("generator", 2, bytes(func(p measure.Point) uint64 { return p.GeneratorRSS }))
+	server := c.known("server", 1, bytes(func(p record.Point) uint64 { return p.ServerRSS }))
+	own := c.known("generator", 2, bytes(func(p record.Point) uint64 { return p.GeneratorRSS }))
 	return c.over("Memory", "Resident memory of the server's process and of the load generator's", chart.Axis{Unit: chart.Bytes}, append(server, own...)...)
 }
 
 // lag is how late the generator was; without series if it never sent.
 func (c course) lag() chart.Chart {
-	late := c.known("", 2, func(p measure.Point) (float64, bool) {
+	late := c.known("", 2, func(p record.Point) (float64, bool) {
 		return p.SendLag.Seconds() * 1000, p.SendLag > 0
 	})
 	return c.over("Generator's own lateness", "How late the latest frame of each interval was sent by the load generator itself",
@@ -277,7 +277,7 @@ func (c course) lag() chart.Chart {
 
 // latencyCDF is the distribution of the latency, and of its parts or by network if there
 // are any.
-func latencyCDF(values metric.Values, groups []measure.Group) chart.Chart {
+func latencyCDF(values metric.Values, groups []record.Group) chart.Chart {
 	p := chart.Chart{
 		Title: "Latency, cumulative", Description: "The share of packets that were no later than so much. Every nine has the same height: 90 %, 99 %, 99.9 %.",
 		X: chart.Axis{Unit: chart.Milliseconds, Scale: chart.Log}, Y: chart.Axis{Unit: chart.Share, Scale: chart.Tail},

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // recordVersion is the version of the record's form. A report is made again by an earshot
@@ -35,8 +35,8 @@ type recordSummary struct {
 	Data    []byte              `json:"data" jsonschema:"JSON, compressed by gzip, in base64."`
 }
 
-// A record is a report in a form that can be read again.
-type record struct {
+// A recordedReport is a report in a form that can be read again.
+type recordedReport struct {
 	Verdict    Verdict
 	Reasons    []string
 	Command    string
@@ -67,7 +67,7 @@ type recordedGroup struct {
 // recorded packs what the report shows.
 func (r *Report) recorded() (*recordSummary, error) {
 	run := *r.Result
-	rec := record{Verdict: r.Verdict, Reasons: r.Reasons, Command: r.Command, Values: metric.Record(run.Values), Best: metric.Record(run.Best)}
+	rec := recordedReport{Verdict: r.Verdict, Reasons: r.Reasons, Command: r.Command, Values: metric.Record(run.Values), Best: metric.Record(run.Best)}
 	for _, t := range r.Thresholds {
 		rec.Thresholds = append(rec.Thresholds, recordedThreshold{t.Metric, t.Expression, t.Result})
 	}
@@ -119,7 +119,7 @@ func Read(from io.Reader) (*Report, error) {
 	if text, err = readAtMost(packed, maxRecord); err != nil {
 		return nil, fmt.Errorf("its record can't be unpacked: %w", err)
 	}
-	var rec record
+	var rec recordedReport
 	if err := json.Unmarshal(text, &rec); err != nil {
 		return nil, fmt.Errorf("its record can't be read: %w", err)
 	}
@@ -135,14 +135,14 @@ func readAtMost(from io.Reader, most int64) ([]byte, error) {
 }
 
 // report is the report that was recorded.
-func (rec *record) report() (*Report, error) {
+func (rec *recordedReport) report() (*Report, error) {
 	run := rec.Run
 	if n := len(run.Series.Points); n > maxPoints {
 		return nil, fmt.Errorf("its record has a series of %d points", n)
 	}
 	run.Values, run.Best = metric.Values(rec.Values), metric.Values(rec.Best)
 	for _, g := range rec.Groups {
-		run.Groups = append(run.Groups, measure.Group{By: g.By, Name: g.Name, Values: metric.Values(g.Values), Best: metric.Values(g.Best)})
+		run.Groups = append(run.Groups, record.Group{By: g.By, Name: g.Name, Values: metric.Values(g.Values), Best: metric.Values(g.Best)})
 	}
 	if a := rec.Aborted; a != nil {
 		t, err := metric.ParseThreshold(a.Metric, a.Expression)

@@ -14,9 +14,9 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
@@ -51,7 +51,7 @@ func full(t *testing.T) *loadgen.Result {
 	r.Values.Set("latency{network:3g}", latencies(80))
 	r.Values.Set("delivered over 10s", metric.NewWindows())
 	for _, name := range []string{"", "3g"} {
-		r.Groups = append(r.Groups, measure.Group{By: "network", Name: name, Values: metric.Values{"latency": latencies(9), "delivered": metric.Rate{Passes: 9, Total: 10}}, Best: metric.Values{}})
+		r.Groups = append(r.Groups, record.Group{By: "network", Name: name, Values: metric.Values{"latency": latencies(9), "delivered": metric.Rate{Passes: 9, Total: 10}}, Best: metric.Values{}})
 	}
 	r.Problems = []problem.Problem{{Doing: "join", Error: "room_full", Count: 3}}
 	r.Workers = []loadgen.Worker{{WorkerInfo: link.WorkerInfo{Name: "one", Host: "a"}}, {WorkerInfo: link.WorkerInfo{Name: "two", Host: "b"}, Lost: "said nothing"}}

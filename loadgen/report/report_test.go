@@ -16,9 +16,9 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
@@ -54,17 +54,17 @@ func measured() *loadgen.Result {
 			"server_cpu":       metric.Gauge(0.47),
 			"server_rss":       metric.Gauge(312 << 20),
 		},
-		Crowd:       measure.Share{Delivered: metric.Rate{Passes: 990_000, Total: 990_000}, Latency: latencies(5)},
-		Probes:      measure.Share{Delivered: metric.Rate{Passes: 10_000, Total: 10_000}, Latency: latencies(6)},
+		Crowd:       record.Share{Delivered: metric.Rate{Passes: 990_000, Total: 990_000}, Latency: latencies(5)},
+		Probes:      record.Share{Delivered: metric.Rate{Passes: 10_000, Total: 10_000}, Latency: latencies(6)},
 		Generator:   tally.Generator{CPU: 0.6, CPUs: 2, CPUWait: 0.1, SendLag: 1200 * time.Microsecond, JoinLag: 2 * time.Millisecond, ReadLag: 13 * time.Millisecond},
 		Environment: host.Environment{OS: "linux", Arch: "amd64", CPUs: 2, Go: "go1.26"},
 	}
 }
 
 // listeners is n of them with one share and one mean latency, in ms.
-func listeners(n int, delivered, latency float64) (all []measure.Heard) {
+func listeners(n int, delivered, latency float64) (all []record.Heard) {
 	for range n {
-		all = append(all, measure.Heard{Delivered: delivered, Latency: time.Duration(latency * float64(time.Millisecond))})
+		all = append(all, record.Heard{Delivered: delivered, Latency: time.Duration(latency * float64(time.Millisecond))})
 	}
 	return all
 }

@@ -5,10 +5,11 @@ import (
 	"io"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // schemaVersion is the version of the summary's form. It rises when a field
@@ -104,7 +105,7 @@ type shareSummary struct {
 	LatencyP99MS float64 `json:"latency_p99_ms"`
 }
 
-func summarize(s measure.Share) *shareSummary {
+func summarize(s record.Share) *shareSummary {
 	if s.Latency == nil || s.Latency.Count() == 0 {
 		return nil
 	}
@@ -132,7 +133,7 @@ type doubtsSummary struct {
 	LostJoins    uint64  `json:"lost_joins" jsonschema:"Joins that failed and that the generator held up for half of their time or more."`
 }
 
-func summarizeDoubts(d measure.Doubts) *doubtsSummary {
+func summarizeDoubts(d doubt.Sum) *doubtsSummary {
 	s := doubtsSummary{
 		LateFrames: d.LateFrames, LatestMS: d.Latest.Seconds() * 1000, Stalls: d.Stalls, StalledMS: d.Stalled.Seconds() * 1000,
 		ContendedS: d.Contended.Seconds(), Drops: d.Drops, ClockSteps: d.Steps, Ambiguous: d.Ambiguous, DelayedJoins: d.LateJoins,

@@ -6,7 +6,7 @@ import (
 )
 
 // toldApart is for how long a run knows what a room's mics have said: what another room says of
-// the same recording is told from it beyond that (see measure.Lateness).
+// the same recording is told from it beyond that (see record.Lateness).
 const toldApart = 5 * time.Second
 
 // hidesMixUps says that a run could often not tell if a server plays the recording to the wrong

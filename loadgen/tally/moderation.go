@@ -4,9 +4,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // IgnoreMuteFor is how long the client of a person who is muted, demoted or removed
@@ -253,5 +253,5 @@ func NeverSilenced(i Interval, stalls StallCounter) Passed {
 
 // framesIn is how many frames a mic plans in a time.
 func framesIn(planned time.Duration) int {
-	return int((planned + measure.BinLength - 1) / measure.BinLength)
+	return int((planned + timebase.BinLength - 1) / timebase.BinLength)
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -44,11 +45,11 @@ func TestModerationDurationsAreWithoutStallsAtBest(t *testing.T) {
 				{"reconnect_duration", (*Moderation).Reopened},
 			} {
 				name := of.name
-				a := measure.NewAggregator()
-				a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
+				a := record.NewAggregator()
+				a.Doubt(doubt.Stalled, c.stalled[0], c.stalled[1])
 				m, worst, best := &Moderation{}, metric.Values{}, metric.Values{}
 				of.record(m, c.took)
-				m.Durations(a, worst, best)
+				m.Durations(&a.Doubts, worst, best)
 				assert.InDelta(t, c.worst, worst[name].(*metric.Trend).Summary().Max, 0.01)
 				if c.best == c.worst {
 					assert.NotContains(t, best, name)
@@ -70,7 +71,7 @@ func TestModerationRecordsWhatBeganInTheMeasuredTime(t *testing.T) {
 			m.End(10 * time.Second)
 			record(m, Interval{From: 9500 * time.Millisecond, Until: 11 * time.Second})
 			record(m, Interval{From: 10 * time.Second, Until: 11 * time.Second, Unfinished: true, Had: had})
-			m.Durations(measure.NewAggregator(), worst, best)
+			m.Durations(&doubt.Register{}, worst, best)
 			require.Len(t, worst, 1)
 			for _, v := range worst {
 				assert.EqualValues(t, 2, v.(*metric.Trend).Count())
@@ -86,7 +87,7 @@ func TestModerationCountsActsThatTheGeneratorPrevented(t *testing.T) {
 	m.Promoted(Interval{From: time.Second, Until: 2 * time.Second})
 	m.Silenced(scenario.Mute.Spec(), Passed{3, 2})
 	worst, best := metric.Values{}, metric.Values{}
-	m.Durations(measure.NewAggregator(), worst, best)
+	m.Durations(&doubt.Register{}, worst, best)
 	m.Packets(worst, best)
 	for name, want := range map[string][2]uint64{"promote_duration": {1, 3}, "mute_silence": {1, 2}} {
 		assert.Equal(t, want[0], worst[name].(*metric.Trend).Count(), name)
@@ -158,10 +159,10 @@ func TestSilenceOrderThatCameToNothingCountsAllThatIsPlanned(t *testing.T) {
 		{"the generator hardly ran meanwhile", Interval{From: second, Until: 11 * second}, [2]time.Duration{2 * second, 10 * second}, Passed{50, 0}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			a := measure.NewAggregator()
-			a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
+			a := record.NewAggregator()
+			a.Doubt(doubt.Stalled, c.stalled[0], c.stalled[1])
 			c.order.Failed, c.order.Had = true, had
-			assert.Equal(t, c.got, NeverSilenced(c.order, a))
+			assert.Equal(t, c.got, NeverSilenced(c.order, &a.Doubts))
 		})
 	}
 }

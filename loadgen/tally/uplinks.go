@@ -8,8 +8,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // Uplinks measures the run's mics: whether the server takes them and keeps them, and what it
@@ -198,8 +198,8 @@ func (s *UplinkSum) add(o UplinkSum) {
 // uplinkFigures enters mics into their sum.
 type uplinkFigures struct {
 	UplinkSum
-	losses  measure.SharedDrops // mic_loss at best
-	dropped uint64              // packets, by the generator's machine
+	losses  record.SharedDrops // mic_loss at best
+	dropped uint64             // packets, by the generator's machine
 }
 
 func newUplinkFigures() *uplinkFigures {

@@ -10,9 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -103,11 +105,11 @@ func TestUplinksAreBetweenWorstAndBest(t *testing.T) {
 		},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			a := measure.NewAggregator()
-			a.Doubt(measure.Stalled, c.stalled[0], c.stalled[1])
+			a := record.NewAggregator()
+			a.Doubt(doubt.Stalled, c.stalled[0], c.stalled[1])
 			us, worst, best := &Uplinks{had: 10 * second, all: []*Uplink{c.uplink}}, metric.Values{}, metric.Values{}
 			us.End(50 * second)
-			sum := us.Sum(a, c.dropped)
+			sum := us.Sum(&a.Doubts, c.dropped)
 			sum.publish(worst, best)
 			assert.Equal(t, c.mics, sum.Mics)
 			for name, want := range c.worst {
@@ -166,7 +168,7 @@ func TestJitterOfWaitsIsTheMost(t *testing.T) {
 		}
 		var jitter, transit, sum time.Duration
 		reports, next := uint64(0), time.Duration(phase)
-		for sent := time.Duration(0); sent < run; sent += measure.BinLength {
+		for sent := time.Duration(0); sent < run; sent += timebase.BinLength {
 			came := sent
 			for _, w := range waits {
 				if came >= w[0] && came < w[1] {

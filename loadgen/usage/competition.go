@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 const (
 	// competeEvery is how often it is looked at who has the cores. The kernel counts in 10 ms.
-	competeEvery = competeGlances * measure.BinLength
+	competeEvery = competeGlances * timebase.BinLength
 	// competeGlances is how many glances at the server's threads that is: one a frame.
 	competeGlances = 5
 	// competeSamples is over how many samples it is seen whether others run at all: in one of them the
@@ -30,8 +31,8 @@ const (
 //
 // Its watch is for one goroutine. Follow is safe for concurrent use.
 type Competition struct {
-	clock      *measure.Clock
-	aggregator *measure.Aggregator
+	clock      *timebase.Clock
+	aggregator *record.Aggregator
 	threads    atomic.Pointer[[]int] // of the server; nil if it is not measured
 	last       coreSample
 	recent     []coreUse     // the last ones, the oldest first
@@ -63,7 +64,7 @@ func othersShare(uses ...coreUse) float64 {
 }
 
 // NewCompetition returns a competition that is not watched yet.
-func NewCompetition(clock *measure.Clock, a *measure.Aggregator) *Competition {
+func NewCompetition(clock *timebase.Clock, a *record.Aggregator) *Competition {
 	return &Competition{clock: clock, aggregator: a}
 }
 
@@ -77,10 +78,10 @@ func (c *Competition) Follow(u *host.Usage) {
 
 // Watch books until ctx is done.
 func (c *Competition) Watch(ctx context.Context) {
-	glance := time.NewTimer(measure.BinLength)
+	glance := time.NewTimer(timebase.BinLength)
 	defer glance.Stop()
 	for n := 1; ; n++ {
-		glance.Reset(measure.BinLength)
+		glance.Reset(timebase.BinLength)
 		select {
 		case <-glance.C:
 		case <-ctx.Done():
@@ -128,7 +129,7 @@ func (c *Competition) enter(now coreSample) {
 	c.longest = 0
 	if crowded {
 		// Several threads wait at the same time, but a packet for no longer than there has been no core.
-		c.behind = min(c.behind+waited, now.at-c.crowded, measure.Lateness)
+		c.behind = min(c.behind+waited, now.at-c.crowded, record.Lateness)
 		behind = c.behind
 	} else {
 		c.behind, c.crowded = 0, before.at

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 func TestCompetedIsWhatAServerWaitedForOthers(t *testing.T) {
@@ -59,7 +59,7 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 		{"what seems to be others is threads that have just begun", nil, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			watch := Competition{aggregator: measure.NewAggregator()}
+			watch := Competition{aggregator: record.NewAggregator()}
 			now, did := coreSample{}, host.ThreadTimes{}
 			for n := range 12 {
 				now.at += competeEvery
@@ -76,14 +76,14 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 				watch.look(now.threads)
 				watch.enter(now)
 			}
-			assert.Equal(t, c.competes, watch.aggregator.Doubts().Competed > 0)
+			assert.Equal(t, c.competes, watch.aggregator.Doubted().Competed > 0)
 		})
 	}
 }
 
 func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 	const ms = time.Millisecond
-	c := Competition{aggregator: measure.NewAggregator()}
+	c := Competition{aggregator: record.NewAggregator()}
 	now := coreSample{threads: map[int]host.ThreadTimes{1: {}}}
 	c.look(now.threads)
 	c.enter(now)
@@ -109,7 +109,7 @@ func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 		c.enter(now)
 		assert.Equal(t, step.behind, c.behind, step.sentence)
 	}
-	assert.Equal(t, 655*ms, c.aggregator.Doubts().Competed)
+	assert.Equal(t, 655*ms, c.aggregator.Doubted().Competed)
 }
 
 // A server that waits in each frame is behind by no more than it waits around one, as long as a core is free

@@ -6,7 +6,7 @@
 // [Interference] books, about once a second, what a quota, a hypervisor or full cores cost.
 // A [Competition] looks many times a second at a server on the generator's machine.
 //
-// What is booked goes into the run's [measure.Aggregator], which puts figures in doubt for
+// What is booked goes into the run's [record.Aggregator], which puts figures in doubt for
 // it; nothing is judged here. A Sampler is safe for concurrent use, and a Sample is not
 // changed once it is taken. The others are for one goroutine each; only a Sampling starts
 // goroutines, and [Sampling.Wait] ends with them.

@@ -3,7 +3,7 @@ package usage
 import (
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 const (
@@ -22,7 +22,7 @@ const (
 // An Interference books by how much the generator, others on its machine, or a quota were in the
 // way of the server and of the generator itself. It is for one goroutine.
 type Interference struct {
-	aggregator *measure.Aggregator
+	aggregator *record.Aggregator
 	machine    Machine
 	last       Sample
 	// cores is the last sample in which it is known what the machine's cores had done.
@@ -32,7 +32,7 @@ type Interference struct {
 }
 
 // NewInterference returns an interference that books what happens after a sample.
-func NewInterference(a *measure.Aggregator, m Machine, first Sample) *Interference {
+func NewInterference(a *record.Aggregator, m Machine, first Sample) *Interference {
 	return &Interference{aggregator: a, machine: m, last: first, cores: first}
 }
 
@@ -46,10 +46,10 @@ func (i *Interference) Book(now Sample) {
 	if now.machine != nil {
 		i.cores = now
 	}
-	i.aggregator.Throttle(before.At, now.At, throttled(before, now))
-	i.aggregator.Starve(before.At, now.At, i.machine.starved(before, now))
+	i.aggregator.Doubts.Throttle(before.At, now.At, throttled(before, now))
+	i.aggregator.Doubts.Starve(before.At, now.At, i.machine.starved(before, now))
 	if i.machine.contended(before, now) {
-		i.aggregator.Contend(before.At, now.At, i.machine.waited(before, now))
+		i.aggregator.Doubts.Contend(before.At, now.At, i.machine.waited(before, now))
 	}
 	if i.backlog = i.machine.backlog(i.backlog, before, now); i.backlog > 0 {
 		// What a thread waits is known when it runs again.
@@ -110,16 +110,16 @@ func throttledServer(a, b Sample) time.Duration {
 		return 0
 	}
 	if a.shared != b.shared {
-		return min(b.At-a.At, measure.Lateness)
+		return min(b.At-a.At, record.Lateness)
 	}
-	return min(throttled(a, b), measure.Lateness)
+	return min(throttled(a, b), record.Lateness)
 }
 
 // deprived returns for how long the server may have waited between two samples for
 // cores that others took, or for a quota that they used up. What the server's own work
 // costs it is not among that.
 func (m Machine) deprived(a, b Sample) time.Duration {
-	return min(throttledServer(a, b)+m.outrun(a, b), measure.Lateness)
+	return min(throttledServer(a, b)+m.outrun(a, b), record.Lateness)
 }
 
 // outrun returns for how long it may have waited for cores that others took.
@@ -130,16 +130,16 @@ func (m Machine) outrun(a, b Sample) time.Duration {
 	taken, known := m.taken(a, b)
 	switch {
 	case !known:
-		return measure.Lateness // it is not known who took them
+		return record.Lateness // it is not known who took them
 	case !taken:
 		return 0 // the server itself
 	}
 	if a.Server != nil && b.Server != nil {
 		if wait, ok := b.Server.WaitSince(*a.Server); ok {
-			return min(wait, measure.Lateness)
+			return min(wait, record.Lateness)
 		}
 	}
-	return measure.Lateness
+	return record.Lateness
 }
 
 // backlog returns by how much the server may be behind through others after a sample,
@@ -152,7 +152,7 @@ func (m Machine) backlog(was time.Duration, a, b Sample) time.Duration {
 			return 0
 		}
 	}
-	return min(was+wait, measure.Lateness)
+	return min(was+wait, record.Lateness)
 }
 
 // waited returns for how long threads of generator and server waited for a core between

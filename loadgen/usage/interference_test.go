@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
 // A second of a machine with two cores is told by what its processes used, in ms.
@@ -56,8 +56,8 @@ func TestBacklogLastsUntilACoreIsFree(t *testing.T) {
 		{"and go on: what waits adds up", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: waited}, 100 * time.Millisecond},
 		{"they are gone, and the server works off what has waited", second{own: 100, server: 1850, idle: 50, serverWaits: waited}, 100 * time.Millisecond},
 		{"it is done", second{own: 100, server: 100, idle: 1800, serverWaits: waited}, 0},
-		{"it is not known how long it waited", second{own: 100, server: 100, others: 1790, idle: 10}, measure.Lateness},
-		{"nor more", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: waited}, measure.Lateness},
+		{"it is not known how long it waited", second{own: 100, server: 100, others: 1790, idle: 10}, record.Lateness},
+		{"nor more", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: waited}, record.Lateness},
 	} {
 		a, b := c.second.samples()
 		backlog = m.backlog(backlog, a, b)
@@ -77,14 +77,14 @@ func TestContentionExcusesTheServerForWhatOthersTookFromIt(t *testing.T) {
 		{"neighbours on a machine with cores left", second{own: 100, server: 100, others: 900, idle: 900, serverWaits: waited}, false, 0},
 		{"neighbours who took the cores, and for whom the server waited", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: waited}, true, 50 * time.Millisecond},
 		{"neighbours who took the cores, and for whom the server did not wait", second{own: 100, server: 100, others: 1790, idle: 10, serverWaits: map[int]time.Duration{1: 0}}, true, 0},
-		{"neighbours, and a server whose waiting is not known", second{own: 100, server: 100, others: 1790, idle: 10}, true, measure.Lateness},
+		{"neighbours, and a server whose waiting is not known", second{own: 100, server: 100, others: 1790, idle: 10}, true, record.Lateness},
 		{"a generator that took the cores itself", second{own: 1850, server: 140, idle: 10, serverWaits: waited}, true, 50 * time.Millisecond},
 		{"a generator and a server that took the cores together", second{own: 800, ownWait: 500, server: 1190, idle: 10, serverWaits: waited}, false, 0},
 		{"a server that took the cores, so that the generator waited", second{own: 100, ownWait: 2500, server: 1890, idle: 10, serverWaits: waited}, true, 0},
 		{"a server that took the cores, and a generator that could do with the rest", second{own: 100, ownWait: 500, server: 1890, idle: 10, serverWaits: waited}, false, 0},
 		{"a generator that was throttled beside an idle server", second{own: 100, ownWait: 2500, server: 20, idle: 1880, serverWaits: waited}, true, 0},
-		{"a generator that waited, and a server that can't be measured", second{own: 100, ownWait: 2500, others: 1890, idle: 10, unmeasured: true}, true, measure.Lateness},
-		{"a server that can't be measured, or its neighbours, took the cores", second{own: 100, others: 1890, idle: 10, unmeasured: true}, true, measure.Lateness},
+		{"a generator that waited, and a server that can't be measured", second{own: 100, ownWait: 2500, others: 1890, idle: 10, unmeasured: true}, true, record.Lateness},
+		{"a server that can't be measured, or its neighbours, took the cores", second{own: 100, others: 1890, idle: 10, unmeasured: true}, true, record.Lateness},
 		{"a server that can't be measured on a machine with cores left", second{own: 100, others: 900, idle: 1000, unmeasured: true}, false, 0},
 		{"a server that can't be measured on another machine", second{own: 100, others: 1890, idle: 10, unmeasured: true, elsewhere: true}, false, 0},
 		{"a server on another machine", second{own: 1850, ownWait: 2500, others: 140, idle: 10, elsewhere: true}, false, 0},

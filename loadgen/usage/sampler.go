@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/record"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A Sample is what both processes have used at one moment.
@@ -36,7 +37,7 @@ type Sample struct {
 
 // A Sampler measures both processes. It is safe for concurrent use.
 type Sampler struct {
-	clock    *measure.Clock
+	clock    *timebase.Clock
 	server   host.Meter // or nil
 	problems *problem.Counter
 	// kin are other processes of the run on this machine.
@@ -77,7 +78,7 @@ func (r *readings) enter(s *Sample, waitKnown bool, kin map[int]time.Duration) {
 }
 
 // NewSampler returns a sampler. A server that is nil is not measured.
-func NewSampler(clock *measure.Clock, server host.Meter, problems *problem.Counter) *Sampler {
+func NewSampler(clock *timebase.Clock, server host.Meter, problems *problem.Counter) *Sampler {
 	return &Sampler{clock: clock, server: server, problems: problems}
 }
 
@@ -146,8 +147,8 @@ func (m *Sampler) End(ctx context.Context) Sample {
 }
 
 // Load returns what both processes used between two samples.
-func Load(a, b Sample, drops uint64) measure.Load {
-	l := measure.Load{From: a.At, Until: b.At, GeneratorRSS: b.Memory, Drops: drops}
+func Load(a, b Sample, drops uint64) record.Load {
+	l := record.Load{From: a.At, Until: b.At, GeneratorRSS: b.Memory, Drops: drops}
 	time := (b.At - a.At).Seconds()
 	if time <= 0 {
 		return l

@@ -10,8 +10,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/earshot-audio/earshot/loadgen"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -178,7 +178,7 @@ func (c collection) run(about *loadgen.Result, s loadgen.Snapshot) {
 }
 
 // point is what the last complete interval held.
-func (c collection) point(p measure.Point) {
+func (c collection) point(p record.Point) {
 	c.gauge("run_recent_until_seconds", "When the interval ended that the earshot_run_recent metrics are of, since the run began.", p.Until.Seconds())
 	received, latency := p.AtBest()
 	if p.Delivered.Total > 0 {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
@@ -26,7 +26,7 @@ func about() *loadgen.Result {
 func snapshot(seconds int) loadgen.Snapshot {
 	s := loadgen.Snapshot{
 		Progress: loadgen.Progress{Phase: "steady", Elapsed: time.Duration(seconds) * time.Second, Hold: time.Minute, Cast: 100, Joined: 100},
-		Values:   metric.Values{}, Series: measure.Series{Interval: time.Second},
+		Values:   metric.Values{}, Series: record.Series{Interval: time.Second},
 	}
 	latency := &metric.Trend{}
 	for i := range 1000 {
@@ -39,17 +39,17 @@ func snapshot(seconds int) loadgen.Snapshot {
 		s.Values.Set(name, metric.Rate{Passes: 999, Total: 1000})
 	}
 	for _, network := range []string{"", "3g"} {
-		s.Groups = append(s.Groups, measure.Group{By: "network", Name: network, Values: metric.Values{"latency": latency, "delivered": metric.Rate{Passes: 999, Total: 1000}}})
+		s.Groups = append(s.Groups, record.Group{By: "network", Name: network, Values: metric.Values{"latency": latency, "delivered": metric.Rate{Passes: 999, Total: 1000}}})
 	}
 	for i := range seconds {
 		server, own := 0.5, 0.25
-		s.Series.Points = append(s.Series.Points, measure.Point{
+		s.Series.Points = append(s.Series.Points, record.Point{
 			At: time.Duration(i) * time.Second, Until: time.Duration(i+1) * time.Second,
 			Delivered: metric.Rate{Passes: 4999, Total: 5000}, Latency: latency, Joined: 100,
 			ServerCPU: &server, GeneratorCPU: &own, ServerRSS: 60 << 20, GeneratorRSS: 40 << 20, Drops: 1,
 		})
 	}
-	s.Marks = []measure.Mark{{Kind: measure.MarkPhase, Name: measure.Steady}, {At: 2 * time.Second, Kind: measure.MarkEvent, Name: "promote 1 listener"}}
+	s.Marks = []record.Mark{{Kind: record.MarkPhase, Name: record.Steady}, {At: 2 * time.Second, Kind: record.MarkEvent, Name: "promote 1 listener"}}
 	return s
 }
 

@@ -10,21 +10,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/tally"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // A band is workers that measure the same: listeners of a room with a simulated network.
 type band struct {
-	aggregator *measure.Aggregator
-	ledger     *measure.Ledger
-	source     *measure.Source
-	listeners  []*measure.Listener
+	aggregator *record.Aggregator
+	ledger     *ledger.Ledger
+	source     *ledger.Source
+	listeners  []*ledger.Listener
 	chance     *rand.Rand
-	next       measure.Bin
+	next       timebase.Bin
 	members    []*Membership
 	sequence   uint64
 	told       measured // by each member
@@ -44,11 +46,11 @@ type measured struct {
 }
 
 func newBand(number, listeners int, clip *speech.Clip) (*band, error) {
-	b := &band{aggregator: measure.NewAggregator(), chance: rand.New(rand.NewPCG(1, uint64(number)))}
+	b := &band{aggregator: record.NewAggregator(), chance: rand.New(rand.NewPCG(1, uint64(number)))}
 	b.aggregator.Export()
-	b.ledger = measure.NewLedger(b.aggregator)
+	b.ledger = ledger.NewBook(b.aggregator).NewLedger()
 	for i := range listeners {
-		b.listeners = append(b.listeners, b.ledger.AddListener(3, measure.Labels{Probe: i%100 == 0}))
+		b.listeners = append(b.listeners, b.ledger.AddListener(3, record.Labels{Probe: i%100 == 0}))
 	}
 	var err error
 	b.source, err = b.ledger.AddSource(clip, 100*number, 0)
@@ -70,8 +72,8 @@ func (b *band) send(until time.Duration) {
 	for ; b.source.Intended(b.next+1) < until; b.next++ {
 		b.source.Sending(b.next, 0)
 		b.source.Sent(b.next, 0)
-		p := measure.Packet{
-			Sequence: uint16(b.next), Timestamp: uint32(b.next) * measure.SamplesPerBin, Talker: 7, Payload: b.source.Frame(b.next).Payload,
+		p := ledger.Packet{
+			Sequence: uint16(b.next), Timestamp: uint32(b.next) * ledger.SamplesPerBin, Talker: 7, Payload: b.source.Frame(b.next).Payload,
 		}
 		for _, l := range b.listeners {
 			if b.chance.IntN(1000) == 0 {
@@ -85,7 +87,7 @@ func (b *band) send(until time.Duration) {
 
 // say sends a report of each worker of the band.
 func (b *band) say(now time.Duration, add func(*link.Report)) error {
-	r := link.Report{Relayed: link.Relayed{Horizon: max(measure.BinAt(now)-10, 0), Processed: max(now-time.Second/2, 0)}}
+	r := link.Report{Relayed: link.Relayed{Horizon: max(timebase.BinAt(now)-10, 0), Processed: max(now-time.Second/2, 0)}}
 	if told, news := b.source.Tell(); news {
 		r.Told = []link.ToldSource{{SourceID: link.SourceID{Index: b.members[0].number}, Worker: b.members[0].number, Told: told}}
 	}
@@ -108,13 +110,13 @@ func (b *band) say(now time.Duration, add func(*link.Report)) error {
 }
 
 // parts are what the band has measured since the last time.
-func (b *band) parts() (all []measure.Part) {
+func (b *band) parts() (all []record.Part) {
 	all = b.aggregator.TakeParts()
 	for _, p := range all {
 		for _, c := range p.Cells {
 			b.told.Delivered = b.told.Delivered.Plus(metric.Rate{Passes: c.Passes, Total: c.Owed})
 		}
-		steady := uint64(1) << uint(slices.IndexFunc(p.Phases, func(p measure.PartPhase) bool { return p.Name == measure.Steady }))
+		steady := uint64(1) << uint(slices.IndexFunc(p.Phases, func(p record.PartPhase) bool { return p.Name == record.Steady }))
 		for _, second := range p.Buckets {
 			for _, c := range second.Cells {
 				if second.Phases&steady != 0 {
@@ -187,23 +189,23 @@ func (b *band) play(zero time.Time, hold time.Duration) error { //nolint:gocogni
 	}
 	now := func() time.Duration { return time.Since(zero) }
 	answers := map[string][][]byte{}
-	started, err := b.meet(measure.Arrivals, now()+300*time.Millisecond, answers)
+	started, err := b.meet(record.Arrivals, now()+300*time.Millisecond, answers)
 	if err != nil {
 		return err
 	}
-	if err := b.aggregator.Begin(measure.Arrivals, started); err != nil {
+	if err := b.aggregator.Begin(record.Arrivals, started); err != nil {
 		return err
 	}
-	b.next = measure.BinAt(started) + 1
+	b.next = timebase.BinAt(started) + 1
 	b.join(started)
 	holding, err := b.meet("hold", started+time.Second, answers)
 	if err != nil {
 		return err
 	}
-	if err := b.aggregator.Begin(measure.Steady, holding); err != nil {
+	if err := b.aggregator.Begin(record.Steady, holding); err != nil {
 		return err
 	}
-	stop, settled := holding+hold, measure.Bin(0)
+	stop, settled := holding+hold, timebase.Bin(0)
 	tick := time.NewTicker(link.ReportEvery)
 	defer tick.Stop()
 	for i := 1; now() < stop; i++ {
@@ -261,7 +263,7 @@ func BenchmarkReporting(b *testing.B) {
 	require.NoError(b, err)
 	of, err := newBand(0, 5000, clip)
 	require.NoError(b, err)
-	require.NoError(b, of.aggregator.Begin(measure.Arrivals, 0))
+	require.NoError(b, of.aggregator.Begin(record.Arrivals, 0))
 	of.join(0)
 	const arrivals = 10 // s, until whoever came last has been settled
 	second := func(i int) {
@@ -272,7 +274,7 @@ func BenchmarkReporting(b *testing.B) {
 	for i := range arrivals {
 		second(i)
 	}
-	require.NoError(b, of.aggregator.Begin(measure.Steady, arrivals*time.Second))
+	require.NoError(b, of.aggregator.Begin(record.Steady, arrivals*time.Second))
 	of.aggregator.TakeParts()
 	bytes, i := 0, arrivals
 	for b.Loop() {
@@ -281,7 +283,7 @@ func BenchmarkReporting(b *testing.B) {
 		second(i)
 		b.StartTimer()
 		for tell := range time.Second / link.ReportEvery {
-			r := link.Report{Sequence: uint64(i), Relayed: link.Relayed{Horizon: measure.BinAt(time.Duration(i) * time.Second)}}
+			r := link.Report{Sequence: uint64(i), Relayed: link.Relayed{Horizon: timebase.BinAt(time.Duration(i) * time.Second)}}
 			if told, news := of.source.Tell(); news {
 				r.Told = []link.ToldSource{{Told: told}}
 			}

@@ -19,7 +19,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/clock"
 	"github.com/earshot-audio/earshot/loadgen/link"
-	"github.com/earshot-audio/earshot/loadgen/measure"
+	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
 // Config configures a coordinator.
@@ -258,7 +258,7 @@ func (c *Coordinator) Wait(ctx context.Context, patience time.Duration) error {
 }
 
 // Start has the workers begin, and returns the run's clock.
-func (c *Coordinator) Start(tickets []string) (*measure.Clock, error) {
+func (c *Coordinator) Start(tickets []string) (*timebase.Clock, error) {
 	zero := time.Now()
 	s := &start{Zero: zero.Sub(c.began), Wall: wallOf(zero), Tickets: tickets}
 	c.mu.Lock()
@@ -274,7 +274,7 @@ func (c *Coordinator) Start(tickets []string) (*measure.Clock, error) {
 	}
 	c.told.Store(int64(c.now()))
 	c.inbox.work.Go(func() { c.inbox.watch(func() { sayAlive(c) }) })
-	return measure.NewClockSince(zero), nil
+	return timebase.NewClockSince(zero), nil
 }
 
 // Cancel tells the workers that there will be no run.

@@ -18,8 +18,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/host"
-	"github.com/earshot-audio/earshot/loadgen/measure"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
@@ -128,13 +128,13 @@ func playSimulated(t *testing.T, s *scenario.Scenario) (run simulation) {
 	require.NoError(t, err)
 	began, before, merged := time.Now(), host.CPU(), time.Duration(0)
 	run.result, err = loadgen.Coordinate(t.Context(), loadgen.Config{Scenario: s, Driver: d, Watch: func(s loadgen.Snapshot) {
-		if n := len(s.Series.Points); n > 0 && s.Phase == measure.Steady {
+		if n := len(s.Series.Points); n > 0 && s.Phase == record.Steady {
 			until := s.Series.Points[n-1].Until
 			if until == merged {
 				return
 			}
 			merged = until
-			late := clock.Now() - until - measure.Lateness // no packet of it can come any more
+			late := clock.Now() - until - record.Lateness // no packet of it can come any more
 			run.latest = max(run.latest, late)
 			if *watchSimulation {
 				t.Logf("%5.1f s: a second is merged %.1f s late, %d messages wait", clock.Now().Seconds(), late.Seconds(), len(c.inbox.queue))
