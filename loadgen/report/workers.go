@@ -84,10 +84,23 @@ func some(names []string, noun string) string {
 
 // first are the first of sentences that say the like of different workers, and how many more there are.
 func first(sentences []string) []string {
-	if n := len(sentences); n > mostSentences+1 {
-		return append(sentences[:mostSentences:mostSentences], fmt.Sprintf("and %d more of this kind: see the workers' figures", n-mostSentences))
+	return firstOf(len(sentences), func(i int) string { return sentences[i] })
+}
+
+// firstOf is [first] of so many sentences: those that are not told are not made. A thousand workers that all hear one another
+// have half a million.
+func firstOf(n int, sentence func(i int) string) (all []string) {
+	told := n
+	if n > mostSentences+1 {
+		told = mostSentences
 	}
-	return sentences
+	for i := range told {
+		all = append(all, sentence(i))
+	}
+	if told < n {
+		all = append(all, fmt.Sprintf("and %d more of this kind: see the workers' figures", n-told))
+	}
+	return all
 }
 
 // generator is what the workers have and take together. Those with the same quota share it, as
@@ -161,19 +174,22 @@ func heardApart(checks []loadgen.ClockCheck) (most time.Duration) {
 }
 
 // clockWarnings are the checks of the clocks that say something else than their bounds.
-func clockWarnings(checks []loadgen.ClockCheck) (all []string) {
+func clockWarnings(checks []loadgen.ClockCheck) []string {
+	var wrong []loadgen.ClockCheck
 	for _, c := range checks {
-		if !c.Contradicts() {
-			continue
+		if c.Contradicts() {
+			wrong = append(wrong, c)
 		}
+	}
+	return firstOf(len(wrong), func(i int) string {
+		c := wrong[i]
 		heard, ways := "of one another", "is one of their ways to the server so much longer there than back?"
 		if c.OneWay {
 			heard, ways = "of the speakers of one of them", "is the server so much farther from one of them?"
 		}
-		all = append(all, fmt.Sprintf("by what workers %s and %s hear %s their clocks are %s apart, and by their exchanges %s at most: %s",
-			c.A, c.B, heard, lag(c.Apart.Abs()), lag(c.Bound), ways))
-	}
-	return first(all)
+		return fmt.Sprintf("by what workers %s and %s hear %s their clocks are %s apart, and by their exchanges %s at most: %s",
+			c.A, c.B, heard, lag(c.Apart.Abs()), lag(c.Bound), ways)
+	})
 }
 
 // workerLine says how a worker did.
