@@ -21,6 +21,10 @@ import (
 // patience is how long a page may take to do what it must.
 const patience = 30 * time.Second
 
+// disabledFeatures are chromedp's, and those that have processes ready which no test needs: one for the next
+// page, and for each window two for the suggestions under the address bar. Each costs as much as a page.
+const disabledFeatures = "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,WebUIOmniboxPopup,WebUIOmniboxAimPopup"
+
 // An Option is one more switch of the browser.
 type Option = chromedp.ExecAllocatorOption
 
@@ -55,6 +59,7 @@ func Launch(options ...Option) (tab context.Context, stop func() error, err erro
 		chromedp.Flag("allow-loopback-in-peer-connection", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-features", disabledFeatures),
 	), options...)...)
 	tab, cancelTab := chromedp.NewContext(allocator)
 	stop = func() error {
