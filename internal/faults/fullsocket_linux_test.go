@@ -52,7 +52,7 @@ func TestServerWithFullSocketsRecovers(t *testing.T) {
 					break
 				}
 				t.Logf("%v\n%s", err, text)
-				places = sideBySide
+				places = morePlaces(places)
 			}
 			require.NoError(t, err)
 			if strings.Contains(string(text), "--- SKIP") {

@@ -35,13 +35,22 @@ func allowed(server Fault, generator generatorFault) []string {
 }
 
 // tries is how often a cell is played whose run says itself that the machine was too
-// busy to say more.
-const tries = 3
+// busy to say more: at first beside others, then in half of the machine, then twice alone.
+const tries = 4
 
 // machine is shared by the cells that are played at the same time. One that may come out
 // as invalid takes a place of it, one that may not takes two, since it needs a machine
-// that is not too busy; and one that is played again takes all.
+// that is not too busy; and one that is played again takes more.
 var machine = semaphore.NewWeighted(sideBySide)
+
+// morePlaces are those of a cell that is played again. Until it has all of them, nothing else
+// begins: half of them are free soon, and mostly enough.
+func morePlaces(had int64) int64 {
+	if had < sideBySide/2 {
+		return sideBySide / 2
+	}
+	return sideBySide
+}
 
 // share plays something with so much of the machine.
 func share(t *testing.T, places int64, play func()) {
@@ -91,7 +100,7 @@ func assertKeeps(t *testing.T, server Fault, o *outcome) {
 	}
 }
 
-// playCell plays a pair, and once more and alone if the run says that the machine was
+// playCell plays a pair, and again beside fewer others if the run says that the machine was
 // too busy for a verdict that the cell needs.
 func playCell(t *testing.T, s size, server Fault, generator generatorFault) {
 	t.Helper()

@@ -200,7 +200,7 @@ func TestCapacityAgainstAFaultyServer(t *testing.T) {
 	}
 }
 
-// playUntilDecided plays a run, and once more and alone if it says that the machine was
+// playUntilDecided plays a run, and again beside fewer others if it says that the machine was
 // too busy for a verdict that it may have.
 func playUntilDecided(t *testing.T, may []string, play func() *outcome) *outcome {
 	t.Helper()
@@ -219,8 +219,8 @@ func playSharing(t *testing.T, may []string, work int64, play func() *outcome) *
 }
 
 // playUntil plays a run in so many places, and if it does not say enough, and says that the
-// machine was too busy, once more and alone. Where others had the cores each time, it skips the test:
-// a verdict that is wrong is none of those.
+// machine was too busy, again beside fewer others and at last alone. Where others had the cores each
+// time, it skips the test: a verdict that is wrong is none of those.
 func playUntil(t *testing.T, places int64, says func(*outcome) bool, play func() *outcome) (o *outcome) {
 	t.Helper()
 	for range tries {
@@ -229,7 +229,7 @@ func playUntil(t *testing.T, places int64, says func(*outcome) bool, play func()
 			return o
 		}
 		t.Log("the machine was too busy:", o.Reasons)
-		places = sideBySide
+		places = morePlaces(places)
 	}
 	if o.Verdict == invalid && o.taken() {
 		t.Skip("others took the machine's cores in every run: nothing can be said on it now")
