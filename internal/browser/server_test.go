@@ -4,6 +4,7 @@ package browser_test
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,12 +29,20 @@ import (
 // busy with others.
 const patience = 40 * time.Second
 
+// sideBySide is how many parallel tests run at the same time: those that listen wait most of the time.
+// Those whose audio must not wait for a core are not parallel.
+const sideBySide = 4
+
 // work is a folder for what all tests share; TestMain removes it.
 var work string
 
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) (code int) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(sideBySide)); err != nil {
+		panic(err) // the testing package has no such flag any more
+	}
 	var err error
 	if work, err = os.MkdirTemp("", "earshot-browser"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
