@@ -4,11 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/tally"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // What a worker's sockets dropped may have been of a mic that another worker has silenced: who
