@@ -2,13 +2,13 @@
 
 GO ?= go
 
-# The tests of these packages need the machine for themselves. Those of PAIR mostly wait,
-# and run two at a time, three tests each. The others mostly compute, and run side by side.
+# The tests of these packages need the machine for themselves. Those of WAITING mostly wait, and
+# run side by side, three tests each. The others mostly compute, and run three packages at a time.
 ALONE := ./internal/browser ./internal/faults
-PAIR := ./cmd/earshot ./internal/endtoend ./room/rtc
+WAITING := ./internal/endtoend ./cmd/earshot ./room/rtc
 # The longest of the others. They come first: nothing waits for them at the end.
 LONG := ./store ./loadgen/ledger ./signaling
-alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(PAIR)))
+alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(WAITING)))
 
 # The race detector makes the Opus codecs twenty times as slow, and other arithmetic: the merging of
 # histograms, the comparing of audio and of runs, the reading of Go code. It has nothing to find in
@@ -40,7 +40,7 @@ check: lint ## lint, build, and the unit tests: no race detector, no browser, no
 test: tools lint manifests ## install what the tests need, and run them all under the race detector, with the browser
 	code=0; \
 	$(GO) test $(RACE) -timeout 20m -p 3 $(LONG) $$($(GO) list ./... | grep -vE '$(alone)') || code=1; \
-	$(GO) test $(RACE) -timeout 20m -p 2 -parallel 3 $(PAIR) || code=1; \
+	$(GO) test $(RACE) -timeout 20m -p 3 -parallel 3 $(WAITING) || code=1; \
 	$(GO) test $(RACE) -timeout 20m -p 1 $(ALONE) || code=1; \
 	exit $$code
 

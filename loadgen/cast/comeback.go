@@ -58,7 +58,11 @@ func (p *person) comeBack(ctx context.Context, moved bool) {
 	}
 	if sender != nil {
 		old, err := p.reopenMic(trying, sender, moved)
-		c.moderation.Reopened(c.tookAgain(ctx, lost, err))
+		took := c.tookAgain(ctx, lost, err)
+		if err == nil {
+			took.SentLate = sender.ownWait()
+		}
+		c.moderation.Reopened(took)
 		c.Problems.Add("open the lost mic again", err)
 		defer func() { p.dropMic(trying, sender, old, moved) }()
 	}

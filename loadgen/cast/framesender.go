@@ -194,6 +194,13 @@ func (t *frameSender) replace(m *client.Publisher, lingers bool) (old *client.Pu
 	return old
 }
 
+// ownWait is how much of the time until the publisher could send may have been its own doing.
+func (t *frameSender) ownWait() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.publisher.OwnWait()
+}
+
 // drop closes a publisher that another has replaced.
 func (t *frameSender) drop(old *client.Publisher) error {
 	t.mu.Lock()

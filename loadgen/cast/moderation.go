@@ -103,8 +103,9 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 		return unheard(err)
 	}
 	p.mu.Lock()
-	source := p.sender.source
+	sender = p.sender
 	p.mu.Unlock()
+	source := sender.source
 	select {
 	case <-source.Reached():
 		heard := tally.Interval{From: acknowledged, Behind: behind}
@@ -113,7 +114,7 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 			heard.Clocks = c.others.ClockDoubt()
 		}
 		heard.Until, heard.Ambiguous = source.FirstHeard(), ambiguous()
-		heard.SentLate = source.SentLate(acknowledged, heard.Until)
+		heard.SentLate = sender.ownWait() + source.SentLate(acknowledged, heard.Until)
 		c.moderation.Promoted(heard)
 		return nil
 	case <-ctx.Done():

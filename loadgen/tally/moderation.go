@@ -50,7 +50,7 @@ type Interval struct {
 	Behind                   time.Duration
 	Failed, Refused, Excused bool
 	Had                      time.Duration
-	// SentLate is by how much what ended it was sent late.
+	// SentLate is by how much what ended it was sent late, by the generator.
 	SentLate time.Duration
 	// Quiet is for how much of it nobody was owed anything.
 	Quiet time.Duration
