@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
 )
 
 func TestICEServersFromLinkHeaders(t *testing.T) {

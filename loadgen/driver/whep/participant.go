@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/earshot-audio/earshot/loadgen/driver"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
 	"sync"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
 )
 
 const (
