@@ -40,14 +40,15 @@ func TestSideBySide(t *testing.T) {
 			continue // an example, and no server that anybody runs
 		}
 		t.Run(p.name, func(t *testing.T) {
+			server := p.start(t, earshot)
 			row := "| " + strings.TrimSpace(p.name+" "+p.version)
 			for _, n := range audiences {
-				is := p.lecture(t, earshot, n)
+				is := p.lecture(t, earshot, server.Pid, n)
 				join := is.Metrics["join_duration"]
 				row += fmt.Sprintf(" | %s, joined in %.0f ms (p(95)), latency p(50) %.1f ms, p(99) %.0f ms, %.0f packets a core, %.0f MiB", is.Verdict,
 					join.P95, is.Metrics["latency"].P50, is.Metrics["latency"].P99, is.Metrics["packets_per_core"].Value, is.Metrics["server_rss"].Value/(1<<20))
 			}
-			rows = append(rows, row+" | "+p.capacity(t, earshot)+" |")
+			rows = append(rows, row+" | "+p.capacity(t, earshot, server.Pid)+" |")
 		})
 	}
 	table := "| server |"
@@ -61,12 +62,11 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
-// against plays against the peer, with a server of its own, and returns the summary.
-func (p peer) against(t *testing.T, program string, arguments ...string) (summary []byte) {
+// against plays against the peer, whose process is pid, and returns the summary.
+func (p peer) against(t *testing.T, program string, pid int, arguments ...string) (summary []byte) {
 	t.Helper()
-	server := p.start(t, program)
 	file := filepath.Join(t.TempDir(), "summary.json")
-	arguments = append(arguments, "-q", "--server-pid", strconv.Itoa(server.Pid), "--summary", file, "--driver", cmp.Or(p.driver, "whep"))
+	arguments = append(arguments, "-q", "--server-pid", strconv.Itoa(pid), "--summary", file, "--driver", cmp.Or(p.driver, "whep"))
 	run := exec.Command(program, append(append(arguments, p.target...), p.listen...)...)
 	run.Env = append(os.Environ(), p.environment...)
 	out, err := run.CombinedOutput()
@@ -80,17 +80,17 @@ func (p peer) against(t *testing.T, program string, arguments ...string) (summar
 }
 
 // lecture plays with so many listeners.
-func (p peer) lecture(t *testing.T, program string, listeners int) (is played) {
+func (p peer) lecture(t *testing.T, program string, pid, listeners int) (is played) {
 	t.Helper()
-	text := p.against(t, program, "run", lecture, "--listeners", strconv.Itoa(listeners), "--hold", "15s")
+	text := p.against(t, program, pid, "run", lecture, "--listeners", strconv.Itoa(listeners), "--hold", "15s")
 	require.NoError(t, json.Unmarshal(text, &is))
 	return is
 }
 
 // capacity looks for the most listeners.
-func (p peer) capacity(t *testing.T, program string) string {
+func (p peer) capacity(t *testing.T, program string, pid int) string {
 	t.Helper()
-	text := p.against(t, program, "capacity", lecture, "--vary", "listeners", "--from", "250", "--to", "8000", "--within", "20%", "--hold", "10s",
+	text := p.against(t, program, pid, "capacity", lecture, "--vary", "listeners", "--from", "250", "--to", "4000", "--within", "25%", "--hold", "8s",
 		"--until", "latency: p(99) < 50ms", "--until", "delivered: rate >= 0.9999")
 	var found struct {
 		Largest, Beyond *int
