@@ -40,10 +40,11 @@ func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) (code int) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", strconv.Itoa(sideBySide)); err != nil {
-		panic(err) // the testing package has no such flag any more
+	err := flag.Set("test.parallel", strconv.Itoa(sideBySide))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "set how many tests run at the same time:", err)
+		return 1
 	}
-	var err error
 	if work, err = os.MkdirTemp("", "earshot-browser"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
