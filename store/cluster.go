@@ -262,19 +262,29 @@ func (s *Store) clusterInspector() func(context.Context) {
 		if now == seen {
 			return
 		}
-		for name, t := range s.tables() {
-			state, err := s.buckets[name].state(ctx)
-			if err != nil {
-				s.log.Error("the NATS server of the store is back", "error", err)
-				return // and it is looked at again
-			}
-			if last := t.last(); state.LastSeq < last {
-				s.health.fail(fmt.Errorf("its NATS server has lost %d acknowledged writes of the %s", last-state.LastSeq, name))
-				return
-			}
+		if err := s.inspectTables(ctx); err != nil {
+			s.log.Error("the NATS server of the store is back", "error", err)
+			return // and it is looked at again
 		}
 		seen = now
 	}
+}
+
+// inspectTables fails the store if the server does not have all that it has acknowledged. The error is that it
+// could not be asked.
+func (s *Store) inspectTables(ctx context.Context) error {
+	for name, t := range s.tables() {
+		last := t.last() // first: what is acknowledged while the server is asked may not be in its answer
+		state, err := s.buckets[name].state(ctx)
+		if err != nil {
+			return err
+		}
+		if state.LastSeq < last {
+			s.health.fail(fmt.Errorf("its NATS server has lost %d acknowledged writes of the %s", last-state.LastSeq, name))
+			return nil
+		}
+	}
+	return nil
 }
 
 // removal is that a record was removed.

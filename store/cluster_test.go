@@ -230,6 +230,26 @@ func TestNodesOutliveTheirNATSServer(t *testing.T) {
 	assert.NotContains(t, banned(b), "refused")
 }
 
+// TestNodeWritesWhileItsServerIsInspected has a node write all the time while it holds its NATS server against what
+// it knows: what is acknowledged meanwhile is not lost.
+func TestNodeWritesWhileItsServerIsInspected(t *testing.T) {
+	a := openNode(t, startNATS(t).url(), "a")
+	state := room.State{Config: room.Config{Name: "lobby"}, Created: noon}
+	require.NoError(t, a.PutRoom(state))
+	var inspected atomic.Bool
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for !inspected.Load() && assert.NoError(t, a.PutRoom(state)) {
+		}
+	})
+	for range 100 {
+		assert.NoError(t, a.inspectTables(t.Context()))
+	}
+	inspected.Store(true)
+	writing.Wait()
+	assert.NoError(t, a.Healthy())
+}
+
 // TestNodesShareSecrets asks for one secret at several nodes at once.
 func TestNodesShareSecrets(t *testing.T) {
 	nats := startNATS(t)
