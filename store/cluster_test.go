@@ -239,7 +239,8 @@ func TestNodeWritesWhileItsServerIsInspected(t *testing.T) {
 	var inspected atomic.Bool
 	var writing sync.WaitGroup
 	writing.Go(func() {
-		for !inspected.Load() && assert.NoError(t, a.PutRoom(state)) {
+		for written := true; written && !inspected.Load(); {
+			written = assert.NoError(t, a.PutRoom(state))
 		}
 	})
 	for range 100 {
