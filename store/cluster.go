@@ -253,23 +253,6 @@ func (s *Store) Secret(ctx context.Context, name string, newSecret func() (strin
 	}
 }
 
-// clusterInspector returns a function that fails the store if its NATS server has been
-// away and has come back without what it had.
-func (s *Store) clusterInspector() func(context.Context) {
-	seen := s.conn.Stats().Reconnects
-	return func(ctx context.Context) {
-		now := s.conn.Stats().Reconnects
-		if now == seen {
-			return
-		}
-		if err := s.inspectTables(ctx); err != nil {
-			s.log.Error("the NATS server of the store is back", "error", err)
-			return // and it is looked at again
-		}
-		seen = now
-	}
-}
-
 // inspectTables fails the store if the server does not have all that it has acknowledged. The error is that it
 // could not be asked.
 func (s *Store) inspectTables(ctx context.Context) error {

@@ -159,6 +159,16 @@ func (b *fenced) inspect(ctx context.Context) error {
 	return b.settle(ctx)
 }
 
+// inspectAll settles several buckets.
+func inspectAll(ctx context.Context, buckets []*fenced) error {
+	for _, b := range buckets {
+		if err := b.inspect(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // lastMessage returns the sequence number of the stream's last message, and its writer's
 // epoch: 0 for one that was written without, or has expired.
 func (b *fenced) lastMessage(ctx context.Context) (last, epoch uint64, err error) {

@@ -140,9 +140,9 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		if err := s.lease.renew(ctx); err != nil { // to open replicas may take longer than it lasts
 			return nil, fmt.Errorf("share the lease of the store: %w", err)
 		}
-		s.lease.keep(s.clusterInspector())
+		s.lease.keep(s.inspector(s.inspectTables))
 	case s.lease != nil:
-		s.lease.keep(s.inspector(fences))
+		s.lease.keep(s.inspector(func(ctx context.Context) error { return inspectAll(ctx, fences) }))
 	}
 	largest := cmp.Or(cfg.maxAuditBytes, maxAuditBytes)
 	s.audit = newAuditLog(audit, s.log, s.health, largest, func(ctx context.Context, announce func(uint64) error) (uint64, error) {
@@ -290,20 +290,18 @@ func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) err
 	return nil
 }
 
-// inspector returns a function that holds what the server has against what it
-// acknowledged, if it has been away since the last call.
-func (s *Store) inspector(buckets []*fenced) func(context.Context) {
+// inspector returns a function that has what the server holds inspected, if it has been away since the
+// last call.
+func (s *Store) inspector(inspect func(context.Context) error) func(context.Context) {
 	seen := s.conn.Stats().Reconnects
 	return func(ctx context.Context) {
 		now := s.conn.Stats().Reconnects
 		if now == seen {
 			return
 		}
-		for _, b := range buckets {
-			if err := b.inspect(ctx); err != nil {
-				s.log.Error("the NATS server of the store is back", "error", err)
-				return // and it is looked at again
-			}
+		if err := inspect(ctx); err != nil {
+			s.log.Error("the NATS server of the store is back", "error", err)
+			return // and it is looked at again
 		}
 		seen = now
 	}

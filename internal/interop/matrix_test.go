@@ -2,14 +2,9 @@ package interop_test
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -127,23 +122,8 @@ type played struct {
 func (g game) play(t *testing.T, earshot string, p peer) (is played) {
 	t.Helper()
 	server := p.start(t, earshot)
-	target := append([]string{"--driver", cmp.Or(p.driver, "whep")}, p.target...)
-	if !g.publishes {
-		target = append(target, p.listen...)
-	}
 	for range 3 {
-		summary := filepath.Join(t.TempDir(), "summary.json")
-		run := exec.Command(earshot, append([]string{
-			"run", g.scenario, "--server-pid", strconv.Itoa(server.Pid), "--summary", summary,
-		}, target...)...)
-		run.Env = append(os.Environ(), p.environment...)
-		out, err := run.CombinedOutput()
-		var ended *exec.ExitError
-		if err != nil {
-			require.ErrorAs(t, err, &ended, "%s", out)
-		}
-		text, err := os.ReadFile(summary)
-		require.NoError(t, err, "%s", out)
+		text, out := p.play(t, earshot, server.Pid, !g.publishes, "run", g.scenario)
 		is = played{text: string(out)}
 		require.NoError(t, json.Unmarshal(text, &is))
 		if is.Verdict != "invalid" {

@@ -1,10 +1,12 @@
 package interop_test
 
 import (
+	"cmp"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -93,4 +95,26 @@ func (p peer) start(t *testing.T, earshot string) *os.Process {
 		return err == nil
 	}, time.Minute, 100*time.Millisecond, "%s is ready", p.name)
 	return server.Process
+}
+
+// play runs earshot against the peer, whose process is pid, and returns the summary and what was said. listens
+// means that anybody does.
+func (p peer) play(t *testing.T, earshot string, pid int, listens bool, arguments ...string) (summary, said []byte) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "summary.json")
+	arguments = append(arguments, "--server-pid", strconv.Itoa(pid), "--summary", file, "--driver", cmp.Or(p.driver, "whep"))
+	arguments = append(arguments, p.target...)
+	if listens {
+		arguments = append(arguments, p.listen...)
+	}
+	run := exec.Command(earshot, arguments...)
+	run.Env = append(os.Environ(), p.environment...)
+	said, err := run.CombinedOutput()
+	if err != nil {
+		var ended *exec.ExitError
+		require.ErrorAs(t, err, &ended, "%s", said)
+	}
+	summary, err = os.ReadFile(file)
+	require.NoError(t, err, "%s", said)
+	return summary, said
 }

@@ -3,12 +3,8 @@ package interop_test
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,27 +58,11 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
-// against plays against the peer, whose process is pid, and returns the summary.
-func (p peer) against(t *testing.T, program string, pid int, arguments ...string) (summary []byte) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "summary.json")
-	arguments = append(arguments, "-q", "--server-pid", strconv.Itoa(pid), "--summary", file, "--driver", cmp.Or(p.driver, "whep"))
-	run := exec.Command(program, append(append(arguments, p.target...), p.listen...)...)
-	run.Env = append(os.Environ(), p.environment...)
-	out, err := run.CombinedOutput()
-	if ended := new(exec.ExitError); err != nil && !errors.As(err, &ended) {
-		require.NoError(t, err)
-	}
-	t.Logf("%s", out)
-	summary, err = os.ReadFile(file)
-	require.NoError(t, err, "%s", out)
-	return summary
-}
-
 // lecture plays with so many listeners.
 func (p peer) lecture(t *testing.T, program string, pid, listeners int) (is played) {
 	t.Helper()
-	text := p.against(t, program, pid, "run", lecture, "--listeners", strconv.Itoa(listeners), "--hold", "15s")
+	text, said := p.play(t, program, pid, true, "run", lecture, "-q", "--listeners", strconv.Itoa(listeners), "--hold", "15s")
+	t.Logf("%s", said)
 	require.NoError(t, json.Unmarshal(text, &is))
 	return is
 }
@@ -90,8 +70,9 @@ func (p peer) lecture(t *testing.T, program string, pid, listeners int) (is play
 // capacity looks for the most listeners.
 func (p peer) capacity(t *testing.T, program string, pid int) string {
 	t.Helper()
-	text := p.against(t, program, pid, "capacity", lecture, "--vary", "listeners", "--from", "250", "--to", "4000", "--within", "25%", "--hold", "8s",
+	text, said := p.play(t, program, pid, true, "capacity", lecture, "-q", "--vary", "listeners", "--from", "250", "--to", "4000", "--within", "25%", "--hold", "8s",
 		"--until", "latency: p(99) < 50ms", "--until", "delivered: rate >= 0.9999")
+	t.Logf("%s", said)
 	var found struct {
 		Largest, Beyond *int
 		RanOut          []string `json:"ran_out"`

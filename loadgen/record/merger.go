@@ -217,9 +217,6 @@ func (m *Merger) close(before timebase.Bin) {
 // Closed is how many seconds have been closed.
 func (m *Merger) Closed() int { return m.closed }
 
-// Behind is how far process i has told the run.
-func (m *Merger) Behind(i int) time.Duration { return m.parts[i].before.Start() }
-
 // Doubted sums up what is in doubt in all processes. What others do to a machine all
 // processes on it see, so that it counts once for each machine.
 func (m *Merger) Doubted() (sum doubt.Sum) {

@@ -96,8 +96,7 @@ func dial(ctx context.Context, d *Driver, token, join string, earlier *connectio
 // inherit takes over what an earlier connection knew. Nobody else has c yet.
 func (c *connection) inherit(earlier *connection) {
 	earlier.mu.Lock()
-	c.answer, c.candidates, c.final = earlier.answer, earlier.candidates, earlier.final
-	c.track, c.session, c.interval = earlier.track, earlier.session, earlier.interval
+	c.candidates, c.track, c.session, c.interval = earlier.candidates, earlier.track, earlier.session, earlier.interval
 	earlier.mu.Unlock()
 	earlier.negotiating.Lock()
 	defer earlier.negotiating.Unlock()
