@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/atomicmax"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -160,7 +161,7 @@ func (d *Register) Delayed(room int, voice Voices, at, before, late time.Duratio
 
 // LateBy books the time by which a frame went out late that is counted elsewhere.
 func (d *Register) LateBy(room int, voice Voices, at, late time.Duration) {
-	raise(&d.latest, int64(late))
+	atomicmax.Raise(&d.latest, int64(late))
 	if late > PlayDoubt {
 		if late >= Aftermath {
 			voice = EveryVoice // for so long nothing is heard of it, so it is not known who would have

@@ -3,6 +3,8 @@ package doubt
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/atomicmax"
 )
 
 // LongStop is for how long a generator has to have been stopped, so that a sound server may
@@ -27,20 +29,13 @@ func (s *Stops) book(one doubt) {
 	if one.kind != Stalled || one.until-one.from < LongStop {
 		return
 	}
-	raise(&s.over, int64(one.until+recovery))
+	atomicmax.Raise(&s.over, int64(one.until+recovery))
 	from := int64(max(one.from, 0)) + 1
 	for {
 		was := s.since.Load()
 		if was != 0 && was <= from || s.since.CompareAndSwap(was, from) {
 			return
 		}
-	}
-}
-
-// raise makes a number at least so great.
-func raise(a *atomic.Int64, to int64) {
-	for was := a.Load(); to > was && !a.CompareAndSwap(was, to); {
-		was = a.Load()
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/earshot-audio/earshot/internal/atomicmax"
 )
 
 // The geometry of a trend's histogram, an HDR histogram of three digits: values
@@ -46,22 +48,13 @@ func (c *Counts) Record(d time.Duration) {
 	}
 	c.counts[countIndex(v)].Add(1)
 	c.sum.Add(int64(d))
-	raise(&c.most, int64(d)+1)
-	raise(&c.least, leastBias-int64(d))
+	atomicmax.Raise(&c.most, int64(d)+1)
+	atomicmax.Raise(&c.least, leastBias-int64(d))
 }
 
 // leastBias is above every duration with a counter, so that the least of them
 // is a greatest, too.
 const leastBias = int64(trendMax+1) * 1000
-
-func raise(most *atomic.Int64, v int64) {
-	for {
-		now := most.Load()
-		if v <= now || most.CompareAndSwap(now, v) {
-			return
-		}
-	}
-}
 
 func countIndex(v int64) int {
 	shift := bits.Len64(uint64(v)|(2*countsHalf-1)) - countsBits

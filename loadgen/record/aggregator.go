@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/atomicmax"
 	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -117,7 +118,7 @@ func (a *Aggregator) Delayed(room int, voice doubt.Voices, at, before, late time
 // lag keeps the latest frame of each bucket.
 func (a *Aggregator) lag(at, late time.Duration) {
 	if e := a.record.events(at); e != nil {
-		raise(&e.sendLag, int64(late))
+		atomicmax.Raise(&e.sendLag, int64(late))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/earshot-audio/earshot/internal/atomicmax"
 	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -65,7 +66,7 @@ func (a *Aggregator) Compete(from, until, waited, behind time.Duration, always b
 		if one.Lossy() {
 			e.overrun.Store(true)
 		}
-		raise(&e.behind, int64(behind))
+		atomicmax.Raise(&e.behind, int64(behind))
 	})
 }
 
@@ -106,7 +107,7 @@ func (a *Aggregator) Steal(from, until, took time.Duration, idle float64) {
 	// In a pause of several seconds it waited for all of them.
 	for b := timebase.BinAt(max(0, one.Begun-underWay)); b < timebase.BinAt(until); b++ {
 		if s := a.record.at(b); s != nil {
-			raise(&s.events.stolen, int64(one.Gathered+took))
+			atomicmax.Raise(&s.events.stolen, int64(one.Gathered+took))
 			b = s.until - 1
 		}
 	}

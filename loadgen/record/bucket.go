@@ -50,13 +50,6 @@ type bucketEvents struct {
 	reach, lossReach atomic.Int64
 }
 
-// raise makes a number at least so great.
-func raise(a *atomic.Int64, to int64) {
-	for was := a.Load(); to > was && !a.CompareAndSwap(was, to); {
-		was = a.Load()
-	}
-}
-
 // reachScale is one in which a share can be added up without a lock.
 const reachScale = 1e6
 
