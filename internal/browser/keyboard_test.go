@@ -7,6 +7,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/internal/chromium"
 )
 
 // presses presses keys, one after another.
@@ -140,7 +142,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 func TestRefusedMicrophoneIsExplainedAndCanBeAllowedLater(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--open")
-	c := ownChromium(t, "speech.ogg", chromedp.Flag("use-fake-ui-for-media-stream", false))
+	c := ownChromium(t, "speech.ogg", chromium.Whole(t), chromedp.Flag("use-fake-ui-for-media-stream", false))
 	ada := c.person("Ada")
 	set := func(setting browser.PermissionSetting) {
 		_, err := chromedp.CallBrowser(ada.tab, browser.SetPermission, browser.SetPermissionParams{

@@ -5,12 +5,14 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/earshot-audio/earshot/internal/chromium"
 )
 
 // The page's own choice of microphone and volume, its keys, and what it tells the device.
 func TestSoundAndKeysAreTheUsers(t *testing.T) {
 	t.Parallel()
-	ada, bo, said := onAir(t)
+	ada, bo, said := onAirIn(t, ownChromium(t, "speech.ogg", chromium.Whole(t)))
 
 	// M mutes and unmutes, but for one who writes.
 	ada.presses("m")

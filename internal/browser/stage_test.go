@@ -11,8 +11,13 @@ import (
 // onAir is a room with a host who speaks and a listener who hears them.
 func onAir(t *testing.T) (host, listener *person, said envelope) {
 	t.Helper()
+	return onAirIn(t, sharedChromium(t))
+}
+
+// onAirIn is [onAir] in a browser of the test's own.
+func onAirIn(t *testing.T, c *testBrowser) (host, listener *person, said envelope) {
+	t.Helper()
 	s := serve(t, "--open")
-	c := sharedChromium(t)
 	said = envelopeOf(clip(t, "speech.ogg"))
 	host = c.person("Ada")
 	host.opensRoom(s.url, "Radio")
