@@ -60,7 +60,7 @@ TIMES ?= 10
 repeat: tools ## all tests, TIMES over (default: 10), in random order, and the fault table at real length: finds those that fail now and then
 	EARSHOT_SOAK=1 $(GO) test $(RACE) -p 1 -count $(TIMES) -shuffle on -timeout 0 ./...
 
-fuzz: ## every fuzz test, each for FUZZTIME (default: 10m)
+fuzz: ## every fuzz test, each for FUZZTIME (default: 10m), JOBS side by side (default: one a core)
 	@ci/fuzz
 
 PEERS ?= $(or $(EARSHOT_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/earshot/peers)
