@@ -16,6 +16,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/report"
+	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
 // ofCrowd tells whether an address is one of the crowd's lean listeners', and
@@ -93,6 +94,32 @@ hold: 4s
 thresholds:
   delivered: ["rate == 1"]
 `)
+	r := playedFlooded(t, url, sent, s)
+	for tries := 1; tries < 5 && dropped(r) == 0; tries++ { // a slow flood, or a quick generator
+		r = playedFlooded(t, url, sent, s)
+	}
+	assert.Positive(t, dropped(r))
+	drops, ok := r.Values["generator_drops"].(metric.Counter)
+	require.True(t, ok)
+	assert.EqualValues(t, dropped(r), drops)
+	judged := report.Judge(r, s.Thresholds)
+	if delivered, _ := r.Values["delivered"].(metric.Rate); delivered.Passes == delivered.Total {
+		// Chance had it that only junk was dropped. The fault table has more of this.
+		assert.NotEqual(t, report.Fail, judged.Verdict)
+		return
+	}
+	assert.Equal(t, report.Invalid, judged.Verdict)
+	assert.Contains(t, strings.Join(judged.Reasons, "\n"), "in doubt: the generator's sockets and machine dropped")
+}
+
+// dropped is how many packets the generator's sockets and machine dropped.
+func dropped(r *loadgen.Result) uint64 {
+	return r.Generator.SocketDrops + r.Generator.MachineDrops.Total()
+}
+
+// playedFlooded plays a scenario while somebody floods the sockets of its crowd.
+func playedFlooded(t *testing.T, url string, sent *traffic, s *scenario.Scenario) *loadgen.Result {
+	t.Helper()
 	var flood sync.WaitGroup
 	defer flood.Wait()
 	var over, begun atomic.Bool
@@ -121,16 +148,5 @@ thresholds:
 		}
 	}})
 	require.NoError(t, err)
-	assert.Positive(t, r.Generator.SocketDrops+r.Generator.MachineDrops.Total())
-	drops, ok := r.Values["generator_drops"].(metric.Counter)
-	require.True(t, ok)
-	assert.EqualValues(t, r.Generator.SocketDrops+r.Generator.MachineDrops.Total(), drops)
-	judged := report.Judge(r, s.Thresholds)
-	if delivered, _ := r.Values["delivered"].(metric.Rate); delivered.Passes == delivered.Total {
-		// Chance had it that only junk was dropped. The fault table has more of this.
-		assert.NotEqual(t, report.Fail, judged.Verdict)
-		return
-	}
-	assert.Equal(t, report.Invalid, judged.Verdict)
-	assert.Contains(t, strings.Join(judged.Reasons, "\n"), "in doubt: the generator's sockets and machine dropped")
+	return r
 }
