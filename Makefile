@@ -64,11 +64,12 @@ fuzz: ## every fuzz test, each for FUZZTIME (default: 10m), JOBS side by side (d
 	@ci/fuzz
 
 PEERS ?= $(or $(EARSHOT_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/earshot/peers)
-peers: ## fetch and build the servers of others for make interop, into PEERS (default: ~/.cache/earshot/peers)
+peers: ## fetch and build the servers of others for make interop, and the referee, into PEERS (default: ~/.cache/earshot/peers)
 	@EARSHOT_PEERS=$(PEERS) ci/peers
 
 interop: peers ## play a matrix of scenarios against the servers of others (Linux); UPDATE=1 writes it into docs/targets.md
-	$(GO) test -v -count 1 -vet=off -timeout 30m ./internal/interop -peers $(PEERS) $(if $(UPDATE),-update)
+	cd tools/referee && $(GO) test ./...
+	$(GO) test -v -count 1 -vet=off -timeout 40m ./internal/interop -peers $(PEERS) $(if $(UPDATE),-update)
 
 sidebyside: peers ## one scenario against this server and those of others, and the most listeners of each (Linux; 20 minutes); UPDATE=1 writes it into docs/targets.md
 	$(GO) test -v -count 1 -vet=off -timeout 60m ./internal/interop -run TestSideBySide -peers $(PEERS) -side-by-side $(if $(UPDATE),-update)

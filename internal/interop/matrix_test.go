@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -106,13 +107,18 @@ func TestInterop(t *testing.T) {
 
 // A played game is what a run says of itself.
 type played struct {
-	Verdict string
+	Verdict  string
+	Scenario struct {
+		Began     time.Time
+		ArrivalsS float64 `json:"arrivals_s"`
+		SteadyS   float64 `json:"steady_s"`
+	}
 	Metrics map[string]struct {
-		Rate, Value, Max float64
-		Passes, Total    uint64
-		P50              float64 `json:"med"`
-		P95              float64 `json:"p(95)"`
-		P99              float64 `json:"p(99)"`
+		Rate, Value, Max, Avg float64
+		Passes, Total         uint64
+		P50                   float64 `json:"med"`
+		P95                   float64 `json:"p(95)"`
+		P99                   float64 `json:"p(99)"`
 	}
 	text string // the report
 }
