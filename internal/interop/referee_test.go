@@ -52,8 +52,8 @@ func TestRefereeCountsTheSameLoss(t *testing.T) {
 			received, lost, late := says.between(is.steady())
 			require.NotZero(t, received, "of the referee's: %v", says.Refused)
 			share := 100 * float64(lost) / float64(received+lost)
-			row := fmt.Sprintf("| %s | %d of %d | %.2f %% | %.2f %% of %d packets | %.2f %% of %d packets, by %d listeners | %s |\n", g.title, joined.Passes, joined.Total,
-				100*delivered.Rate, loss.Avg, delivered.Total, share, received+lost, says.Joined, drops())
+			row := fmt.Sprintf("| %s | %d of %d | %.2f %% | %.2f %%: %d of %d packets | %.2f %%: %d of %d packets, by %d listeners | %s |\n", g.title, joined.Passes, joined.Total,
+				100*delivered.Rate, loss.Avg, delivered.Total-delivered.Passes, delivered.Total, share, lost, received+lost, says.Joined, drops())
 			rows += row
 			t.Log(row)
 			require.Equal(t, "pass", is.Verdict, is.text)
