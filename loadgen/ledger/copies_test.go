@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -56,6 +58,69 @@ func TestFECIsCreditedWhereTheStreamHasIt(t *testing.T) {
 	recovered := rate(t, with, "recovered{by:fec}")
 	assert.InDelta(t, 100, recovered.Total, 2)
 	assert.Greater(t, recovered.Share(), 0.97)
+}
+
+// A copy saves the frame before alone, and only if the packet that has it comes, and in time.
+func TestFECIsCreditedForWhatItCanSave(t *testing.T) {
+	never := func(timebase.Bin) bool { return false }
+	every := func(n timebase.Bin, at ...timebase.Bin) func(timebase.Bin) bool {
+		return func(b timebase.Bin) bool { return slices.Contains(at, b%n) }
+	}
+	for name, row := range map[string]struct {
+		lost   func(timebase.Bin) bool
+		copies func(timebase.Bin) bool // which packets hold one
+		late   func(timebase.Bin) bool // which come 400 ms late
+		// Of the 2,000 frames. Of a burst, the model conceals a frame more or less.
+		saved, concealed int
+	}{
+		"one frame in ten":                          {every(10, 5), every(1, 0), never, 200, 0},
+		"its packet has no copy, all others do":     {every(10, 5), func(b timebase.Bin) bool { return b%10 != 6 }, never, 0, 200},
+		"only its packet has a copy":                {every(10, 5), every(10, 6), never, 200, 0},
+		"only the lost packet has a copy":           {every(10, 5), every(10, 5), never, 0, 200},
+		"two in a row: the first stays lost":        {every(10, 5, 6), every(1, 0), never, 200, 200},
+		"four in a row: the first three stay lost":  {every(20, 5, 6, 7, 8), every(1, 0), never, 100, 300},
+		"two in a row, and one copy is of a sent":   {every(10, 5, 6), func(b timebase.Bin) bool { return b%10 != 7 }, never, 0, 400},
+		"a packet with a copy of what came":         {never, every(1, 0), never, 0, 0},
+		"its packet comes when it has been played":  {every(500, 5), every(500, 6), every(500, 6), 0, 8},
+		"each second packet, so that none is saved": {every(2, 1), every(2, 1), never, 0, 1000},
+		"each second packet, and all are saved":     {every(2, 1), every(2, 0), never, 1000, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := speechClip(2000)
+			for i := range c.Frames {
+				c.Frames[i].FEC = row.copies(timebase.Bin(i))
+			}
+			s := newScene(t)
+			m, l := s.source(c, 0, 0), s.listener(1)
+			l.Expect(0, 0, 60*time.Second)
+			var held []Packet
+			for b := range timebase.Bin(2000) {
+				for len(held) > 0 && held[0].At <= b.Start() {
+					l.Receive(held[0])
+					held = held[1:]
+				}
+				p := s.say(m, b)
+				switch {
+				case row.lost(b):
+				case row.late(b):
+					p.At += 400 * time.Millisecond
+					held = append(held, p)
+				default:
+					l.Receive(p)
+				}
+				if b%50 == 0 {
+					s.settle(b.Start())
+				}
+			}
+			totals := s.finish()
+			saved := uint64(0)
+			if _, credited := totals.Values["recovered{by:fec}"]; credited {
+				saved = rate(t, totals, "recovered{by:fec}").Passes
+			}
+			assert.InDelta(t, row.saved, saved, 3)
+			assert.InDelta(t, 100*float64(row.concealed)/2000, trend(t, totals, "concealed").Max, 0.15)
+		})
+	}
 }
 
 // Every tenth packet is lost. A server that makes redundant audio, or passes it on, is

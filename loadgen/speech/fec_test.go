@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestHasFEC(t *testing.T) {
@@ -33,7 +34,25 @@ func TestHasFEC(t *testing.T) {
 	}
 }
 
-// The recordings were made without expected loss, so that opusenc adds no copies.
+// libopus makes a copy of a frame in which somebody speaks, in the next.
+func TestRecordingWithFECHasItAfterSpeech(t *testing.T) {
+	c, err := Load("testdata/fec.ogg")
+	require.NoError(t, err)
+	spoken, copied := 0, 0
+	for i, f := range c.Frames[1:] {
+		if c.Frames[i].Voice {
+			spoken++
+			if f.FEC {
+				copied++
+			}
+		}
+	}
+	assert.Greater(t, spoken, 1000)
+	assert.Greater(t, float64(copied)/float64(spoken), 0.98)
+	assert.False(t, c.Frames[0].FEC, "there is no frame before the first")
+}
+
+// The recordings were made without FEC: opusenc adds no copies by itself.
 func TestRecordingsHaveNoFEC(t *testing.T) {
 	c, err := Load("../../scenarios/audio/speech.ogg")
 	assert.NoError(t, err)

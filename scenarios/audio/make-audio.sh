@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")"
 wav=$(mktemp)
-trap 'rm -f "$wav"' EXIT
+trap 'rm -f "$wav" "$wav.txt"' EXIT
 
 # record NAME VOICE WORDS-A-MINUTE PITCH KBIT/S SERIAL
 record() {
@@ -18,3 +18,10 @@ record speech en-gb+m3      165 45 24 1
 record host   en-gb-x-rp+f2 170 55 24 2
 record guest  en-us+m7      160 40 28 3
 record reader en-gb-scotland+f4 150 50 30 4
+
+# One with in-band FEC (SILK's LBRR), for tests and for the table of docs/network.md. opusenc has no option for
+# it: 4012 is OPUS_SET_INBAND_FEC, and without it --expect-loss adds no copies.
+head -n 3 speech.txt >"$wav.txt"
+espeak-ng -v en-gb+m3 -s 165 -p 45 -f "$wav.txt" -w "$wav"
+opusenc --quiet --speech --bitrate 24 --framesize 20 --downmix-mono --serial 5 --padding 0 \
+	--expect-loss 10 --set-ctl-int 4012=1 "$wav" ../../loadgen/speech/testdata/fec.ogg
