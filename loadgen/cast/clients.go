@@ -2,6 +2,8 @@ package cast
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -10,6 +12,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
@@ -78,14 +81,49 @@ const (
 	minProbes         = 2
 )
 
+// errTransports means that listeners were to go by something that their clients do not.
+var errTransports = fmt.Errorf("%w: listeners who go by tcp or turn: this server lets only whole WebRTC clients stay, which go by UDP here: leave out their transport", driver.ErrUnsupported)
+
+// check returns an error for listeners whom the server, of which a room is open, would not let
+// stay.
+func (c *clients) check() error {
+	if !c.whole() {
+		return nil
+	}
+	for _, g := range c.scenario.Cast {
+		if g.Role == scenario.Listener && !slices.Equal(g.Transport.Transports(), []network.Transport{network.UDP}) {
+			return errTransports
+		}
+	}
+	return nil
+}
+
+// whole reports whether all who listen need a whole WebRTC client.
+func (c *clients) whole() bool {
+	return c.capabilities.WholeClients != nil && c.capabilities.WholeClients()
+}
+
 // newSubscriber makes a person's receiving client: a probe, or a client of the crowd.
 func (c *clients) newSubscriber(p *person, receive client.PacketFunc) (client.Subscriber, error) {
-	group := c.scenario.Cast[p.group]
-	sections, repair := c.sections(group), group.RepairedBy()
 	if p.probe {
-		return c.pion.NewProbe(sections, p.impairment, repair, receive)
+		return c.newWholeSubscriber(p, receive)
 	}
-	return c.crowd.NewClient(sections, p.via, p.impairment, repair, p.account), nil
+	group := c.scenario.Cast[p.group]
+	return c.crowd.NewClient(c.sections(group), p.via, p.impairment, group.RepairedBy(), p.account), nil
+}
+
+// newAnswerer makes a person's receiving client for an offer of the server's.
+func (c *clients) newAnswerer(p *person, receive client.PacketFunc) (client.Subscriber, error) {
+	if c.whole() {
+		return c.newWholeSubscriber(p, receive)
+	}
+	return c.newSubscriber(p, receive)
+}
+
+// newWholeSubscriber makes a receiving client of Pion's, which does all that a server may offer.
+func (c *clients) newWholeSubscriber(p *person, receive client.PacketFunc) (client.Subscriber, error) {
+	group := c.scenario.Cast[p.group]
+	return c.pion.NewProbe(c.sections(group), p.impairment, group.RepairedBy(), receive)
 }
 
 // refused returns how many packets failed authentication, and how many were replays.

@@ -220,7 +220,7 @@ func (p *person) connect(ctx context.Context, receive client.PacketFunc) (got co
 	var counter *driver.CounterOffer
 	switch {
 	case errors.As(err, &counter):
-		err = p.answerCounterOffer(ctx, counter, receive)
+		got.subscribed, err = p.answerCounterOffer(ctx, counter, receive)
 	case err == nil:
 		if answer, err = c.clients.names.canonical(ctx, answer); err == nil {
 			err = e.Accept(answer)
@@ -257,32 +257,38 @@ func (p *person) listen(ctx context.Context, participant driver.Participant, off
 	return participant.Listen(ctx, offer)
 }
 
-// answerCounterOffer answers the server's offer with a new client that has made none.
-func (p *person) answerCounterOffer(ctx context.Context, counter *driver.CounterOffer, receive client.PacketFunc) error {
-	clients := p.room.cast.clients
+// answerCounterOffer answers the server's offer with a new client that has made none. It
+// returns the person's subscription, or nil.
+func (p *person) answerCounterOffer(ctx context.Context, counter *driver.CounterOffer, receive client.PacketFunc) (*subscription, error) {
+	clients, turn := p.room.cast.clients, driver.TurnOf(ctx)
 	offer, err := clients.names.canonical(ctx, counter.SDP)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	e, err := clients.newSubscriber(p, receive)
+	turn.Take(ctx)
+	e, err := clients.newAnswerer(p, receive)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.mu.Lock()
 	old, participant := p.subscriber, p.participant
 	p.subscriber = e
 	p.mu.Unlock()
 	if err := old.Close(); err != nil {
-		return err
+		return nil, err
 	}
 	answer, err := e.Answer(ctx, offer)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	turn.Give()
 	if err := counter.Answer(ctx, answer); err != nil {
-		return err
+		return nil, err
 	}
-	return p.trickleCandidates(ctx, participant, driver.Ear, answer, offer, e.AddCandidate)
+	if err := p.trickleCandidates(ctx, participant, driver.Ear, answer, offer, e.AddCandidate); err != nil {
+		return nil, err
+	}
+	return p.followOffers(participant, e, offer), nil
 }
 
 // leave ends the person's presence and closes their clients.

@@ -46,6 +46,9 @@ func (c *Cast) openRoom(ctx context.Context, i int) (*roomRun, error) {
 		return nil, err
 	}
 	h := &roomRun{cast: c, number: i, client: room, ledger: c.Book.NewLedger()}
+	if err := c.clients.check(); err != nil {
+		return h, err
+	}
 	if c.marked() {
 		h.ledger = c.Book.NewMarkedLedger()
 	}

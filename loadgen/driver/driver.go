@@ -57,6 +57,10 @@ type Capabilities struct {
 	// says otherwise; 0 is as many as the room has slots. [AllVoices] is as many as the room has
 	// mics, and a scenario can't have fewer.
 	Sections int
+	// WholeClients reports, once a room is open, whether the server makes the offers of what
+	// people receive and lets nobody stay whose client leaves out what it offers beside audio,
+	// such as data channels: lean clients do not do. nil is a server that takes any.
+	WholeClients func() bool
 	// ICEServers returns the ICE servers that the server has named so far; nil if
 	// it names none.
 	ICEServers func() []ICEServer
@@ -131,11 +135,11 @@ type Participant interface {
 }
 
 // A Negotiator is a [Participant] whose server needs further offers of a receiving client,
-// to begin or end to send a voice: it subscribes the client to voices by and by.
+// or makes them, to begin or end to send a voice: it subscribes the client to voices by and by.
 type Negotiator interface {
 	Participant
-	// Negotiate says who makes the further offers. It is called when the client has taken
-	// the answer that Listen returned.
+	// Negotiate says who makes or answers the further offers. It is called when the client has
+	// taken the answer that Listen returned, or has answered the server's own offer.
 	Negotiate(Negotiation)
 }
 
@@ -154,6 +158,12 @@ type Negotiation struct {
 	Offer func(ctx context.Context, more int) (string, error)
 	// Accept takes the server's answer to it.
 	Accept func(answer string)
+	// Answer answers an offer of a server that has made the first one, too: it gives the answer to
+	// send, and returns when that has sent it.
+	Answer func(ctx context.Context, offer string, send func(answer string) error) error
+	// Candidate takes a candidate of such a server's, which may be known: an attribute without
+	// "a=".
+	Candidate func(attribute string)
 }
 
 // A Media is one of the two media connections of a participant.

@@ -38,18 +38,24 @@ type connection struct {
 	conn    *websocket.Conn
 	buffers *sync.Pool
 	writing sync.Mutex
+	// receives means that the server makes the offers, over /rtc.
+	receives bool
+	// open is done when the client closes the connection: what it still does for it ends.
+	open context.Context
+	shut context.CancelFunc
 
 	mu         sync.Mutex
-	changed    chan struct{} // closed, and made anew, at each change of what follows
-	answer     string        // to the first offer
-	candidates []string      // of the server, as values of attributes
-	final      bool          // there are no more
-	track      string        // the server's name of what the client sends
-	session    string        // the server's name of the person's presence
-	resumed    bool          // the server has taken up the session of an earlier connection
-	ended      error         // why, once it has
-	pings      *time.Timer   // nil: the server wants none
-	interval   time.Duration // of the pings
+	changed    chan struct{}   // closed, and made anew, at each change of what follows
+	answer     string          // to the first offer
+	candidates []string        // of the server, as values of attributes
+	final      bool            // there are no more
+	first      *signal.Offered // the server's first offer, over /rtc
+	track      string          // the server's name of what the client sends
+	session    string          // the server's name of the person's presence
+	resumed    bool            // the server has taken up the session of an earlier connection
+	ended      error           // why, once it has
+	pings      *time.Timer     // nil: the server wants none
+	interval   time.Duration   // of the pings
 	rtt        time.Duration
 
 	// negotiating guards the offers after the first.
@@ -61,17 +67,27 @@ type connection struct {
 	voices      int                 // that the server sends, by its latest answer
 	idle        int                 // offers in a row that changed nothing
 	more, added int                 // sections that the server asks for, and that it got
+	pending     *signal.Offered     // of the server, which the client is to answer when it goes on
 
 	done chan struct{}
 }
 
-// dial opens a connection with a request to join, or to take up the session of an earlier
-// connection, which has ended; else that is nil. ended is called at the connection's end.
-func dial(ctx context.Context, d *Driver, token, join string, earlier *connection, ended func()) (*connection, error) {
+// A dialling is how a signal connection is opened.
+type dialling struct {
+	path     string
+	query    url.Values // a request to join, or to take up the session of an earlier connection
+	token    string
+	receives bool        // the server makes the offers
+	earlier  *connection // which has ended; nil if there was none
+	ended    func()      // called at the connection's end
+}
+
+// dial opens a connection.
+func dial(ctx context.Context, d *Driver, how dialling) (*connection, error) {
 	turn := driver.TurnOf(ctx)
 	turn.Take(ctx)
-	conn, resp, err := d.dialer.DialContext(ctx, d.socket+"?"+url.Values{"join_request": {join}}.Encode(),
-		http.Header{"Authorization": {"Bearer " + token}})
+	conn, resp, err := d.dialer.DialContext(ctx, driver.SocketURL(d.base, how.path)+"?"+how.query.Encode(),
+		http.Header{"Authorization": {"Bearer " + how.token}})
 	if err != nil {
 		if resp == nil {
 			return nil, fmt.Errorf("open the signal connection: %w", driver.NoAnswer(err))
@@ -79,17 +95,22 @@ func dial(ctx context.Context, d *Driver, token, join string, earlier *connectio
 		body, _ := io.ReadAll(resp.Body) // as much as gorilla keeps
 		err = driver.Refusal(resp, body)
 		if resp.StatusCode == http.StatusNotFound {
-			err = fmt.Errorf("%w: servers before LiveKit 1.9 have no /rtc/v1", err)
+			err = fmt.Errorf("%w: the room has ended, or this is no LiveKit server, which has %s or %s", err, onePath, twoPath)
 		}
 		return nil, fmt.Errorf("open the signal connection: %w", err)
 	}
-	turn.End() // what the reader does is not the join's
-	conn.SetReadLimit(maxMessage)
-	c := &connection{conn: conn, buffers: &d.messages, changed: make(chan struct{}), done: make(chan struct{})}
-	if earlier != nil {
-		c.inherit(earlier)
+	if how.receives {
+		turn.Give() // until there is an offer to answer
+	} else {
+		turn.End() // what the reader does is not the join's
 	}
-	go c.read(ended)
+	conn.SetReadLimit(maxMessage)
+	c := &connection{conn: conn, buffers: &d.messages, receives: how.receives, changed: make(chan struct{}), done: make(chan struct{})}
+	c.open, c.shut = context.WithCancel(context.Background())
+	if how.earlier != nil {
+		c.inherit(how.earlier)
+	}
+	go c.read(how.ended)
 	return c, nil
 }
 
@@ -102,6 +123,7 @@ func (c *connection) inherit(earlier *connection) {
 	defer earlier.negotiating.Unlock()
 	c.negotiation, c.voices, c.offers, c.more, c.added = earlier.negotiation, earlier.voices, earlier.offers, earlier.more, earlier.added
 	c.wanted = true // what the server wanted or answered in between is lost
+	c.pending = earlier.pending
 }
 
 // takenUp waits until the server has taken up the session, and goes on where the earlier connection was.
@@ -119,7 +141,9 @@ func (c *connection) takenUp(ctx context.Context, session string) error {
 	}
 	c.negotiating.Lock()
 	defer c.negotiating.Unlock()
-	c.offer()
+	if !c.receives {
+		c.offer()
+	}
 	return nil
 }
 
@@ -232,15 +256,12 @@ func (c *connection) handle(m signal.Message) {
 		}
 	case signal.Resumed:
 		c.change(func() { c.resumed = true })
-	case signal.Answer:
+	case signal.Answered:
 		c.answered(m.SDP)
+	case signal.Offered:
+		c.serverOffered(m)
 	case signal.Candidate:
-		c.change(func() {
-			if m.Value != "" {
-				c.candidates = append(c.candidates, m.Value)
-			}
-			c.final = c.final || m.Final
-		})
+		c.take(m)
 	case signal.Published:
 		c.change(func() { c.track = m.Track })
 	case signal.Wanted:
@@ -250,6 +271,22 @@ func (c *connection) handle(m signal.Message) {
 	case signal.Left:
 		c.change(func() { c.ended = driver.Declined("the server ended the session: " + m.Reason) })
 	}
+}
+
+// take takes a candidate, if it is of the connection that the client has.
+func (c *connection) take(m signal.Candidate) {
+	if c.receives && !m.Subscriber {
+		return
+	}
+	c.negotiating.Lock()
+	defer c.negotiating.Unlock()
+	c.change(func() {
+		if m.Value != "" {
+			c.candidates = append(c.candidates, m.Value)
+		}
+		c.final = c.final || m.Final
+	})
+	c.trickled(m.Value)
 }
 
 // startPings sends pings from now on.
@@ -295,6 +332,7 @@ func (c *connection) close() error {
 			c.ended = errClosed
 		}
 	})
+	c.shut()
 	err := c.conn.Close()
 	<-c.done
 	if errors.Is(err, net.ErrClosed) {

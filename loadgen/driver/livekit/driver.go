@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gorilla/websocket"
 
@@ -21,13 +22,16 @@ import (
 // A Driver drives one LiveKit server.
 type Driver struct {
 	base   *url.URL // with http or https
-	socket string   // the WebSocket URL
 	keys   keys
 	prefix string // of this run's room names: two runs may play against one server
 	client *http.Client
 	dialer *websocket.Dialer
 
 	messages sync.Pool // of *bytes.Buffer, in which connections read messages
+
+	finding sync.Mutex // guards found
+	found   bool       // whether the server is an older one
+	older   atomic.Bool
 }
 
 // The names of the driver's flags.
@@ -73,7 +77,7 @@ func New(target, key, secret string, trust *tls.Config) (*Driver, error) {
 	}
 	u.Scheme = schemes[u.Scheme]
 	return &Driver{
-		base: u, socket: driver.SocketURL(u, "/rtc/v1"), keys: keys{key, secret}, prefix: "earshot-" + strings.ToLower(rand.Text()[:8]),
+		base: u, keys: keys{key, secret}, prefix: "earshot-" + strings.ToLower(rand.Text()[:8]),
 		client: driver.HTTPClient(trust), dialer: driver.SocketDialer(trust),
 	}, nil
 }
@@ -82,6 +86,9 @@ func New(target, key, secret string, trust *tls.Config) (*Driver, error) {
 func (d *Driver) Target() string {
 	u := *d.base
 	u.Scheme = strings.Replace(u.Scheme, "http", "ws", 1)
+	if d.older.Load() {
+		return u.String() + " (by " + twoPath + ", since it has no " + onePath + ")"
+	}
 	return u.String()
 }
 
@@ -92,7 +99,9 @@ func (d *Driver) Loopback() bool { return driver.OnLoopback(d.base) }
 func (d *Driver) Capabilities() driver.Capabilities {
 	return driver.Capabilities{
 		Driver: "livekit", Trickle: true, Sections: driver.AllVoices, Resume: true,
-		Acts: []scenario.Verb{scenario.Mute, scenario.Unmute, scenario.Kick, scenario.End, scenario.Reconnect},
+		// Over /rtc it ends the connections of those who do not open its data channels within 10 s.
+		WholeClients: d.older.Load,
+		Acts:         []scenario.Verb{scenario.Mute, scenario.Unmute, scenario.Kick, scenario.End, scenario.Reconnect},
 	}
 }
 
@@ -102,6 +111,7 @@ func (d *Driver) Open(ctx context.Context, i int, _ scenario.RoomSpec) (driver.R
 	if err := room.call(ctx, "CreateRoom", map[string]any{"name": room.name}); err != nil {
 		return nil, fmt.Errorf("create room %d on %s: %w", i+1, d.Target(), err)
 	}
+	d.findPath(ctx, room.name)
 	return room, nil
 }
 
@@ -111,6 +121,8 @@ var _ driver.Shared = (*Driver)(nil)
 func (d *Driver) Ticket(room driver.RoomClient) (string, error) { return room.Name(), nil }
 
 // Enter implements driver.Shared.
-func (d *Driver) Enter(_ context.Context, i int, ticket string) (driver.RoomClient, error) {
-	return &roomClient{driver: d, name: cmp.Or(ticket, fmt.Sprintf("%s-%d", d.prefix, i+1))}, nil
+func (d *Driver) Enter(ctx context.Context, i int, ticket string) (driver.RoomClient, error) {
+	room := &roomClient{driver: d, name: cmp.Or(ticket, fmt.Sprintf("%s-%d", d.prefix, i+1))}
+	d.findPath(ctx, room.name)
+	return room, nil
 }

@@ -170,8 +170,8 @@ func TestRefusedJoins(t *testing.T) {
 		status int
 		says   string
 	}{
-		"a wrong key":             {http.StatusUnauthorized, "401 Unauthorized"},
-		"a server before /rtc/v1": {http.StatusNotFound, "no /rtc/v1"},
+		"a wrong key":              {http.StatusUnauthorized, "401 Unauthorized"},
+		"a room that is not there": {http.StatusNotFound, "the room has ended, or this is no LiveKit server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := joined(t, client(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })))

@@ -11,11 +11,16 @@ import (
 // A server that has something new to send to a client with one peer connection wants an
 // offer, since all offers are the client's, and answers it with the section's new state.
 
-// negotiate has the further offers made: the client has taken the first answer.
+// negotiate has the further offers made, or answered: the client has taken the first answer, or
+// given it.
 func (c *connection) negotiate(n driver.Negotiation) {
 	c.negotiating.Lock()
 	defer c.negotiating.Unlock()
 	c.negotiation = &n
+	if c.receives {
+		c.takeOver()
+		return
+	}
 	c.offer()
 }
 

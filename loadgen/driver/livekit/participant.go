@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type participant struct {
 
 	room     *roomClient
 	identity string
+	older    bool // the server has no /rtc/v1
 	sends    bool // set before there is a connection
 
 	mu       sync.Mutex
@@ -30,9 +32,20 @@ type participant struct {
 
 var _ driver.Negotiator = (*participant)(nil)
 
-// Listen implements driver.Participant.
+// Listen implements driver.Participant. Over /rtc the offer is the server's.
 func (p *participant) Listen(ctx context.Context, offer string) (string, error) {
-	return p.open(ctx, signal.Join{Offer: offer})
+	if !p.older {
+		return p.open(ctx, signal.Join{Offer: offer})
+	}
+	c, err := p.connect(ctx, signal.Parameters(), false)
+	if err != nil {
+		return "", err
+	}
+	counter, err := c.firstOffer(ctx)
+	if err != nil {
+		return "", err
+	}
+	return "", counter
 }
 
 // Publish implements driver.Participant.
@@ -41,7 +54,17 @@ func (p *participant) Publish(ctx context.Context, offer string) (string, error)
 	if track == "" {
 		return "", errors.New("the client's offer names no track (a=msid)")
 	}
-	return p.open(ctx, signal.Join{Offer: offer, Track: track, RED: offersRED(offer)})
+	if !p.older {
+		return p.open(ctx, signal.Join{Offer: offer, Track: track, RED: offersRED(offer)})
+	}
+	c, err := p.connect(ctx, signal.Parameters(), true)
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(c.write(signal.AddTrack(track, offersRED(offer))), c.write(signal.Offer(offer, 0))); err != nil {
+		return "", fmt.Errorf("offer to the server: %w", err)
+	}
+	return c.firstAnswer(ctx)
 }
 
 // offersRED reports whether an offer has redundant audio (RFC 2198).
@@ -62,34 +85,47 @@ func trackOf(offer string) string {
 // open connects with the client's first offer, and returns the server's answer with the
 // candidates that came by then.
 func (p *participant) open(ctx context.Context, join signal.Join) (string, error) {
+	c, err := p.connect(ctx, url.Values{"join_request": {join.Query()}}, join.Track != "")
+	if err != nil {
+		return "", err
+	}
+	return c.firstAnswer(ctx)
+}
+
+// connect opens the first signal connection, of somebody who sends or receives.
+func (p *participant) connect(ctx context.Context, query url.Values, sends bool) (*connection, error) {
 	p.mu.Lock()
 	again := p.conn != nil || p.left
 	p.mu.Unlock()
 	if again {
-		return "", fmt.Errorf("%w: to send and to listen in one session, or to come back", driver.ErrUnsupported)
+		return nil, fmt.Errorf("%w: to send and to listen in one session, or to come back", driver.ErrUnsupported)
 	}
-	p.sends = join.Track != ""
-	c, err := p.dial(ctx, join.Query(), nil)
+	p.sends = sends
+	c, err := p.dial(ctx, query, nil)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	p.mu.Lock()
 	p.conn = c
 	left := p.left
 	p.mu.Unlock()
 	if left {
-		return "", errors.Join(errClosed, c.close())
+		return nil, errors.Join(errClosed, c.close())
 	}
-	return c.firstAnswer(ctx)
+	return c, nil
 }
 
 // dial opens a signal connection.
-func (p *participant) dial(ctx context.Context, query string, earlier *connection) (*connection, error) {
+func (p *participant) dial(ctx context.Context, query url.Values, earlier *connection) (*connection, error) {
 	token, err := p.room.driver.keys.token(p.identity, joining(p.room.name, p.sends))
 	if err != nil {
 		return nil, fmt.Errorf("make a token: %w", err)
 	}
-	return dial(ctx, p.room.driver, token, query, earlier, p.connectionEnded)
+	how := dialling{path: onePath, query: query, token: token, earlier: earlier, ended: p.connectionEnded}
+	if p.older {
+		how.path, how.receives = twoPath, !p.sends
+	}
+	return dial(ctx, p.room.driver, how)
 }
 
 // connectionEnded ends the presence with its connection, unless another takes it up.
@@ -147,7 +183,12 @@ func (p *participant) takeUp(ctx context.Context, earlier *connection) (*connect
 		return nil, errors.Join(fmt.Errorf("wait until the server names the session: %w", err), earlier.close())
 	}
 	_ = earlier.close() // the server may have been first
-	c, err := p.dial(ctx, signal.Resumption{Session: earlier.session}.Query(), earlier)
+	resumption := signal.Resumption{Session: earlier.session}
+	query := url.Values{"join_request": {resumption.Query()}}
+	if p.older {
+		query = resumption.Parameters()
+	}
+	c, err := p.dial(ctx, query, earlier)
 	if err != nil {
 		return nil, err
 	}

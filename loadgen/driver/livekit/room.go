@@ -25,7 +25,9 @@ func (r *roomClient) Name() string { return r.name }
 // Join implements driver.RoomClient. The server learns of it with the first offer, as
 // LiveKit's own clients have it: a host without a mic is never there.
 func (r *roomClient) Join(_ context.Context, name string, _ scenario.Role) (driver.Participant, error) {
-	return &participant{room: r, identity: strings.ReplaceAll(name, " ", "-"), done: make(chan struct{})}, nil
+	return &participant{
+		room: r, identity: strings.ReplaceAll(name, " ", "-"), older: r.driver.older.Load(), done: make(chan struct{}),
+	}, nil
 }
 
 // Act implements driver.RoomClient.

@@ -2,6 +2,8 @@ package signal
 
 import (
 	"encoding/base64"
+	"net/url"
+	"strconv"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -63,6 +65,23 @@ func (r Resumption) Query() string {
 	return query(text(request, 9, r.Session))
 }
 
+// Parameters returns the query of /rtc by which a person comes into a room. The server is asked
+// to choose what they receive: all there is.
+func Parameters() url.Values {
+	return url.Values{
+		"sdk": {"js"}, "version": {sdkVersion}, "protocol": {strconv.Itoa(protocolVersion)}, "auto_subscribe": {"1"},
+	}
+}
+
+// Parameters returns the query of /rtc by which a person takes their session up.
+func (r Resumption) Parameters() url.Values {
+	all := Parameters()
+	all.Set("reconnect", "1")
+	all.Set("reconnect_reason", strconv.Itoa(reasonSignal))
+	all.Set("sid", r.Session)
+	return all
+}
+
 // firstOffer is the number of a join's offer. Later ones count on from it.
 const firstOffer = 1
 
@@ -83,6 +102,14 @@ func track(name string, red bool) []byte {
 		b = varint(b, 13, 1) // disable_red
 	}
 	return varint(b, 17, featureNoDTX)
+}
+
+// AddTrack announces a mic over /rtc, before its offer. The name is the client's of the track.
+func AddTrack(name string, red bool) []byte { return nested(nil, 4, track(name, red)) }
+
+// Answer writes the answer to an offer of the server's, which has a number or 0.
+func Answer(sdp string, id uint64) []byte {
+	return nested(nil, 2, description("answer", sdp, id))
 }
 
 // Offer writes a further offer. n counts the client's offers of before.

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A Message is one of the server's: a [Joined], [Resumed], [Answer], [Candidate], [Published],
-// [Wanted], [Pong], or [Left]; nil is any other.
+// A Message is one of the server's: a [Joined], [Resumed], [Answered], [Offered], [Candidate],
+// [Published], [Wanted], [Pong], or [Left]; nil is any other.
 type Message any
 
 // Joined lets a person into the room.
@@ -23,13 +23,21 @@ type Joined struct {
 // Resumed takes a [Resumption].
 type Resumed struct{}
 
-// Answer answers the client's offer.
-type Answer struct{ SDP string }
+// Answered answers the client's offer.
+type Answered struct{ SDP string }
+
+// Offered is an offer of the server's own, which /rtc has for what a person receives.
+type Offered struct {
+	SDP string
+	ID  uint64 // for the answer; 0 if the server does not count
+}
 
 // Candidate is one of the server's candidates.
 type Candidate struct {
 	Value string // "candidate:…", or ""
 	Final bool   // there are no more
+	// Subscriber means that it is of the connection that the server offers, over /rtc.
+	Subscriber bool
 }
 
 // Published is the server's word that it has a track of the client's.
@@ -49,6 +57,7 @@ type Left struct{ Reason string }
 const (
 	fieldJoin      = 1
 	fieldAnswer    = 2
+	fieldOffer     = 3
 	fieldTrickle   = 4
 	fieldPublished = 6
 	fieldLeave     = 8
@@ -56,6 +65,9 @@ const (
 	fieldPong      = 20
 	fieldSections  = 25
 )
+
+// targetSubscriber is the SignalTarget of the connection that the server offers.
+const targetSubscriber = 1
 
 // Decode reads a message of the server's. What it does not know is nil and no error.
 func Decode(b []byte) (m Message, err error) {
@@ -89,10 +101,21 @@ func decode(field protowire.Number, b []byte) (Message, error) {
 	case fieldResumed:
 		return Resumed{}, nil
 	case fieldAnswer:
-		var m Answer
+		var m Answered
 		return message(b, &m, func(number protowire.Number, v value) error {
 			if number == 2 {
 				m.SDP = string(v.bytes)
+			}
+			return nil
+		})
+	case fieldOffer:
+		var m Offered
+		return message(b, &m, func(number protowire.Number, v value) error {
+			switch number {
+			case 2:
+				m.SDP = string(v.bytes)
+			case 3:
+				m.ID = v.number
 			}
 			return nil
 		})
@@ -106,6 +129,8 @@ func decode(field protowire.Number, b []byte) (Message, error) {
 					return fmt.Errorf("a candidate: %w", err)
 				}
 				m.Value = init.Candidate
+			case 2:
+				m.Subscriber = v.number == targetSubscriber
 			case 3:
 				m.Final = v.number != 0
 			}

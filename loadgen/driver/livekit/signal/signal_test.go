@@ -82,7 +82,7 @@ var seeds = map[string]struct {
 	},
 	"and the session":               {nested(nil, 1, nested(nil, 2, text(text(nil, 2, "listener"), 1, "PA_1"))), Joined{Session: "PA_1"}},
 	"a resumption":                  {nested(nil, 19, nested(nil, 3, text(nil, 2, "1.11.0"))), Resumed{}},
-	"an answer":                     {nested(nil, 2, description("answer", "v=0\r\n", 3)), Answer{SDP: "v=0\r\n"}},
+	"an answer":                     {nested(nil, 2, description("answer", "v=0\r\n", 3)), Answered{SDP: "v=0\r\n"}},
 	"a candidate":                   {nested(nil, 4, text(nil, 1, `{"candidate":"candidate:1 1 udp 1 127.0.0.1 7882 typ host","sdpMid":""}`)), Candidate{Value: "candidate:1 1 udp 1 127.0.0.1 7882 typ host"}},
 	"the last candidate":            {nested(nil, 4, varint(text(nil, 1, `{"candidate":"candidate:2"}`), 3, 1)), Candidate{Value: "candidate:2", Final: true}},
 	"the end of candidates":         {nested(nil, 4, varint(nil, 3, 1)), Candidate{Final: true}},
