@@ -1,6 +1,7 @@
 package endtoend_test
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,6 +127,7 @@ func (s *stand) pass(p *rtp.Packet) {
 // A sink is a listener's track.
 type sink struct {
 	stand  *stand
+	id     string // "" is audio
 	to     webrtc.TrackLocalWriter
 	ssrc   uint32
 	format uint8
@@ -162,7 +164,7 @@ func (k *sink) Unbind(webrtc.TrackLocalContext) error {
 	return nil
 }
 
-func (k *sink) ID() string                { return "audio" }
+func (k *sink) ID() string                { return cmp.Or(k.id, "audio") }
 func (k *sink) RID() string               { return "" }
 func (k *sink) StreamID() string          { return "room" }
 func (k *sink) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio }

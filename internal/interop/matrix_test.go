@@ -81,7 +81,7 @@ func TestInterop(t *testing.T) {
 	matrix := table{}
 	for _, p := range peers {
 		for _, g := range games {
-			t.Run(p.name+"/"+g.title, func(t *testing.T) {
+			t.Run(p.String()+"/"+g.title, func(t *testing.T) {
 				if why := g.without[p.name]; why != "" {
 					matrix.enter(g, p, "not played: "+why)
 					return
@@ -160,20 +160,20 @@ func (is played) String() string {
 // A table has a cell for each game and peer.
 type table map[string]string
 
-func (m table) enter(g game, p peer, cell string) { m[g.title+"/"+p.name] = cell }
+func (m table) enter(g game, p peer, cell string) { m[g.title+"/"+p.String()] = cell }
 
 // String is the table in Markdown, with what was not played left empty.
 func (m table) String() string {
 	var b bytes.Buffer
 	b.WriteString("| scenario |")
 	for _, p := range peers {
-		fmt.Fprintf(&b, " %s |", strings.TrimSpace(p.name+" "+p.version))
+		fmt.Fprintf(&b, " %s |", p)
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---|", len(peers)) + "\n")
 	for _, g := range games {
 		fmt.Fprintf(&b, "| %s |", g.title)
 		for _, p := range peers {
-			fmt.Fprintf(&b, " %s |", m[g.title+"/"+p.name])
+			fmt.Fprintf(&b, " %s |", m[g.title+"/"+p.String()])
 		}
 		b.WriteString("\n")
 	}

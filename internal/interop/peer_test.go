@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type peer struct {
 	target        []string
 	listen        []string // beside target, where anybody listens
 	environment   []string // of earshot
+	older         bool     // its listeners are Pion's
 }
 
 // The address of the network that the tests play in, beside the loopback.
@@ -47,14 +49,8 @@ var peers = []peer{
 		target: []string{"--whip-url", "http://127.0.0.1:8889/{room}/whip"},
 		listen: []string{"--whep-url", "http://127.0.0.1:8889/{room}/whep"},
 	},
-	{
-		name: "livekit", version: "v1.11.0", driver: "livekit", arguments: []string{"--config", "peer.conf"}, ready: "http://127.0.0.1:7880/",
-		configuration: `{port: 7880, bind_addresses: [127.0.0.1], room: {enable_remote_unmute: true},
-			rtc: {udp_port: 7882, tcp_port: 7881, node_ip: 127.0.0.1, enable_loopback_candidate: true, interfaces: {includes: [lo]}},
-			keys: {earshot: ` + livekitSecret + `}}`,
-		target:      []string{"--livekit-url", "ws://127.0.0.1:7880"},
-		environment: []string{"LIVEKIT_API_KEY=earshot", "LIVEKIT_API_SECRET=" + livekitSecret},
-	},
+	livekit("v1.11.0"),
+	olderLiveKit("v1.8.4"),
 	{
 		// It names no loopback candidates.
 		name: "whip-whep", version: "v4.2.26", ready: "http://" + address + ":8080/",
@@ -62,6 +58,28 @@ var peers = []peer{
 		listen: []string{"--whep-url", "http://" + address + ":8080/whep"},
 	},
 }
+
+// livekit is a LiveKit server of a version.
+func livekit(version string) peer {
+	return peer{
+		name: "livekit", version: version, driver: "livekit", arguments: []string{"--config", "peer.conf"}, ready: "http://127.0.0.1:7880/",
+		configuration: `{port: 7880, bind_addresses: [127.0.0.1], room: {enable_remote_unmute: true},
+			rtc: {udp_port: 7882, tcp_port: 7881, node_ip: 127.0.0.1, enable_loopback_candidate: true, interfaces: {includes: [lo]}},
+			keys: {earshot: ` + livekitSecret + `}}`,
+		target:      []string{"--livekit-url", "ws://127.0.0.1:7880"},
+		environment: []string{"LIVEKIT_API_KEY=earshot", "LIVEKIT_API_SECRET=" + livekitSecret},
+	}
+}
+
+// olderLiveKit is one that lacks /rtc/v1.
+func olderLiveKit(version string) peer {
+	p := livekit(version)
+	p.older = true
+	return p
+}
+
+// String is the peer's name and version.
+func (p peer) String() string { return strings.TrimSpace(p.name + " " + p.version) }
 
 // start starts a peer and returns its process when it is ready. The test ends it.
 func (p peer) start(t *testing.T, earshot string) *os.Process {

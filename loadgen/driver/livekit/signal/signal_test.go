@@ -66,7 +66,14 @@ func TestResumptionNamesTheSession(t *testing.T) {
 	assert.Equal(t, object{1: object{1: uint64(1), 2: "2.15.0", 3: uint64(16)}, 7: uint64(1), 8: uint64(1), 9: "PA_1"}, tree(t, []byte(request), 1))
 }
 
+func TestParametersSayWhatLiveKitsQueriesSay(t *testing.T) {
+	assert.Equal(t, "auto_subscribe=1&protocol=16&sdk=js&version=2.15.0", Parameters().Encode())
+	assert.Equal(t, "auto_subscribe=1&protocol=16&reconnect=1&reconnect_reason=1&sdk=js&sid=PA_1&version=2.15.0", Resumption{Session: "PA_1"}.Parameters().Encode())
+}
+
 func TestRequests(t *testing.T) {
+	assert.Equal(t, object{4: object{1: "mic", 2: "microphone", 7: uint64(1), 8: uint64(2), 13: uint64(1), 17: uint64(1)}}, tree(t, AddTrack("mic", false), 4))
+	assert.Equal(t, object{2: object{1: "answer", 2: "v=0", 3: uint64(4)}}, tree(t, Answer("v=0", 4), 2))
 	assert.Equal(t, object{1: object{1: "offer", 2: "v=0", 3: uint64(4)}}, tree(t, Offer("v=0", 3), 1))
 	assert.Equal(t, object{16: object{1: uint64(1700), 2: uint64(12)}}, tree(t, Ping(1700, 12), 16))
 	assert.Equal(t, object{8: object{2: uint64(1)}}, tree(t, Leave(), 8))
@@ -80,20 +87,22 @@ var seeds = map[string]struct {
 	"the room's news, of which the interval matters": {
 		nested(nil, 1, varint(nested(varint(nil, 6, 1), 3, text(nil, 2, "speaker")), 11, 5)), Joined{PingInterval: 5},
 	},
-	"and the session":               {nested(nil, 1, nested(nil, 2, text(text(nil, 2, "listener"), 1, "PA_1"))), Joined{Session: "PA_1"}},
-	"a resumption":                  {nested(nil, 19, nested(nil, 3, text(nil, 2, "1.11.0"))), Resumed{}},
-	"an answer":                     {nested(nil, 2, description("answer", "v=0\r\n", 3)), Answered{SDP: "v=0\r\n"}},
-	"a candidate":                   {nested(nil, 4, text(nil, 1, `{"candidate":"candidate:1 1 udp 1 127.0.0.1 7882 typ host","sdpMid":""}`)), Candidate{Value: "candidate:1 1 udp 1 127.0.0.1 7882 typ host"}},
-	"the last candidate":            {nested(nil, 4, varint(text(nil, 1, `{"candidate":"candidate:2"}`), 3, 1)), Candidate{Value: "candidate:2", Final: true}},
-	"the end of candidates":         {nested(nil, 4, varint(nil, 3, 1)), Candidate{Final: true}},
-	"a track":                       {nested(nil, 6, nested(text(nil, 1, "mic"), 2, text(nil, 1, "TR_1"))), Published{Track: "TR_1"}},
-	"a wish for sections":           {nested(nil, 25, varint(varint(nil, 1, 2), 2, 1)), Wanted{Audios: 2, Videos: 1}},
-	"a wish for an offer":           {nested(nil, 25, nil), Wanted{}},
-	"more sections than there are":  {nested(nil, 25, varint(nil, 1, 1<<63)), Wanted{Audios: 1 << 20}},
-	"a goodbye":                     {nested(nil, 8, varint(nil, 2, 4)), Left{Reason: "the participant was removed"}},
-	"a goodbye of a later protocol": {nested(nil, 8, varint(nil, 2, 999)), Left{Reason: "without a reason"}},
-	"a pong":                        {nested(nil, 20, varint(varint(nil, 1, 1700), 2, 1800)), Pong{Sent: 1700}},
-	"news of others":                {nested(nil, 5, nested(nil, 1, text(nil, 2, "listener"))), nil},
+	"and the session":                     {nested(nil, 1, nested(nil, 2, text(text(nil, 2, "listener"), 1, "PA_1"))), Joined{Session: "PA_1"}},
+	"a resumption":                        {nested(nil, 19, nested(nil, 3, text(nil, 2, "1.11.0"))), Resumed{}},
+	"an answer":                           {nested(nil, 2, description("answer", "v=0\r\n", 3)), Answered{SDP: "v=0\r\n"}},
+	"an offer":                            {nested(nil, 3, description("offer", "v=0\r\n", 3)), Offered{SDP: "v=0\r\n", ID: 3}},
+	"a candidate of the other connection": {nested(nil, 4, varint(varint(text(nil, 1, `{"candidate":"candidate:2"}`), 2, 1), 3, 1)), Candidate{Value: "candidate:2", Final: true, Subscriber: true}},
+	"a candidate":                         {nested(nil, 4, text(nil, 1, `{"candidate":"candidate:1 1 udp 1 127.0.0.1 7882 typ host","sdpMid":""}`)), Candidate{Value: "candidate:1 1 udp 1 127.0.0.1 7882 typ host"}},
+	"the last candidate":                  {nested(nil, 4, varint(text(nil, 1, `{"candidate":"candidate:2"}`), 3, 1)), Candidate{Value: "candidate:2", Final: true}},
+	"the end of candidates":               {nested(nil, 4, varint(nil, 3, 1)), Candidate{Final: true}},
+	"a track":                             {nested(nil, 6, nested(text(nil, 1, "mic"), 2, text(nil, 1, "TR_1"))), Published{Track: "TR_1"}},
+	"a wish for sections":                 {nested(nil, 25, varint(varint(nil, 1, 2), 2, 1)), Wanted{Audios: 2, Videos: 1}},
+	"a wish for an offer":                 {nested(nil, 25, nil), Wanted{}},
+	"more sections than there are":        {nested(nil, 25, varint(nil, 1, 1<<63)), Wanted{Audios: 1 << 20}},
+	"a goodbye":                           {nested(nil, 8, varint(nil, 2, 4)), Left{Reason: "the participant was removed"}},
+	"a goodbye of a later protocol":       {nested(nil, 8, varint(nil, 2, 999)), Left{Reason: "without a reason"}},
+	"a pong":                              {nested(nil, 20, varint(varint(nil, 1, 1700), 2, 1800)), Pong{Sent: 1700}},
+	"news of others":                      {nested(nil, 5, nested(nil, 1, text(nil, 2, "listener"))), nil},
 	"kinds of fields that are not used": {
 		protowire.AppendFixed32(protowire.AppendTag(nil, 99, protowire.Fixed32Type), 7), nil,
 	},
