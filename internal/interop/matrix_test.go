@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -22,8 +23,8 @@ var (
 type game struct {
 	title, scenario string
 	publishes       bool // and nobody listens
-	// fails has the peers that do not do what the scenario asks, and what the report
-	// then says. All others pass.
+	// fails has the peers that do not do what the scenario asks, with or without a version, and
+	// what the report then says. All others pass.
 	fails map[string]string
 	// without has the peers that can't be asked, and why.
 	without map[string]string
@@ -49,6 +50,8 @@ var games = []game{
 	},
 	{
 		title: "a speaker is muted, 5 listeners are removed, and 11 people reconnect", scenario: "testdata/moderated.yaml",
+		// It restarts ICE of what people receive when they resume their sessions, and sends nothing until it has nominated a pair.
+		fails:   map[string]string{"livekit v1.8.4": "✗ rate >= 0.999"},
 		without: map[string]string{"earshot": noModerators, "mediamtx": noModerators, "whip-whep": noModerators},
 	},
 	{
@@ -88,7 +91,7 @@ func TestInterop(t *testing.T) {
 				}
 				is := g.play(t, earshot, p)
 				want := "pass"
-				if says := g.fails[p.name]; says != "" {
+				if says := cmp.Or(g.fails[p.String()], g.fails[p.name]); says != "" {
 					want = "fail"
 					assert.Contains(t, is.text, says)
 				}

@@ -103,9 +103,10 @@ func (c *clients) whole() bool {
 	return c.capabilities.WholeClients != nil && c.capabilities.WholeClients()
 }
 
-// newSubscriber makes a person's receiving client: a probe, or a client of the crowd.
+// newSubscriber makes a person's receiving client: a probe, or a client of the crowd. Where all
+// need a whole client it is one of the crowd, which costs nothing: its offer is not taken.
 func (c *clients) newSubscriber(p *person, receive client.PacketFunc) (client.Subscriber, error) {
-	if p.probe {
+	if p.probe && !c.whole() {
 		return c.newWholeSubscriber(p, receive)
 	}
 	group := c.scenario.Cast[p.group]

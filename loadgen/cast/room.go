@@ -113,6 +113,9 @@ func (h *roomRun) add(g, n int) {
 			p.via = network.UDP
 		}
 		p.account = h.ledger.AddListener(clients.sections(group), record.Labels{Network: group.NetworkName(), Node: group.NodeName(), Transport: transportLabel(p.via), Probe: p.probe})
+		if clients.whole() {
+			p.account.Unchecked()
+		}
 		h.listeners = append(h.listeners, p)
 		return
 	}

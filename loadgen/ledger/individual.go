@@ -280,6 +280,14 @@ func (l *Listener) RoundTrip(sent, received, own time.Duration) {
 	l.trips.now += max(0, received-sent-own)
 }
 
+// Unchecked says that nobody sees the checks of the listener's client: nothing is known of
+// their round trips.
+func (l *Listener) Unchecked() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unchecked = true
+}
+
 // roundTrip is the listener's mean, at worst and at best; false if nothing is known. Of a
 // listener whose checks in the measured window were never answered it is at least how long
 // they waited.
@@ -290,7 +298,7 @@ func (l *Listener) roundTrip(doubts *doubt.Register) (worst, best time.Duration,
 	from, until := l.ledger.aggregator.MeasuredWindow()
 	until = min(until, l.until)
 	waited := until.Start() - from.Start() - firstCheck
-	if l.cell.Probe || !l.joined || l.firstAt > from.Start() || waited < firstCheck {
+	if l.cell.Probe || l.unchecked || !l.joined || l.firstAt > from.Start() || waited < firstCheck {
 		return 0, 0, false
 	}
 	if best = waited; doubts.Hindered(from.Start(), until.Start()) > 0 {

@@ -158,10 +158,12 @@ func TestRTTIsTheMeanOfEachListener(t *testing.T) {
 	s := newScene(t)
 	m := s.source(speechClip(1100), 0, 0)
 	near, far, dead, probe := s.listener(1), s.listener(1), s.listener(1), s.ledger.AddListener(1, record.Labels{Probe: true})
+	whole := s.listener(1)
 	probe.Connected(0)
+	whole.Unchecked() // a client whose checks are Pion's
 	for b := range timebase.Bin(1000) {
 		p := s.say(m, b)
-		for _, l := range []*Listener{near, far, dead, probe} {
+		for _, l := range []*Listener{near, far, dead, probe, whole} {
 			if b > 0 || l != near {
 				l.Receive(p)
 			}
@@ -175,7 +177,7 @@ func TestRTTIsTheMeanOfEachListener(t *testing.T) {
 	near.RoundTrip(21*time.Second, 22*time.Second, 0) // it has left
 	// Who was there from the beginning and was never answered waited all the time. The
 	// others joined within it.
-	dead.firstAt = 0
+	dead.firstAt, whole.firstAt = 0, 0
 	totals := s.finish()
 	rtt := trend(t, totals, "rtt")
 	assert.EqualValues(t, 3, rtt.Count)

@@ -105,6 +105,7 @@ type Listener struct {
 	latencies *latencySpread
 	windowed  *windowed
 	trips     trips
+	unchecked bool            // nobody sees its checks
 	marked    *markedListener // where the audio is marked, or nil
 	again     *reopening      // of the ear, or nil: it was never lost
 	listening *listening      // of a probe that is scored, or nil

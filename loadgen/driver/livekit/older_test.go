@@ -38,11 +38,11 @@ func TestServersPathIsAskedForBeforeAnybodyJoins(t *testing.T) {
 		older404     bool // it is played by /rtc
 		asked        int32
 	}{
-		"a server with /rtc/v1":                                         {newer: says(http.StatusBadRequest), older: says(http.StatusOK), asked: 1},
-		"one with /rtc alone":                                           {older: says(http.StatusOK), older404: true, asked: 2},
-		"one with /rtc alone that knows nobody":                         {older: says(http.StatusUnauthorized), older404: true, asked: 2},
-		"one that has neither":                                          {asked: 2},
-		"one that is out of order":                                      {newer: says(http.StatusServiceUnavailable), older: says(http.StatusOK), asked: 1},
+		"a server with /rtc/v1":                 {newer: says(http.StatusBadRequest), older: says(http.StatusOK), asked: 1},
+		"one with /rtc alone":                   {older: says(http.StatusOK), older404: true, asked: 2},
+		"one with /rtc alone that knows nobody": {older: says(http.StatusUnauthorized), older404: true, asked: 2},
+		"one that has neither":                  {asked: 2},
+		"one that is out of order":              {newer: says(http.StatusServiceUnavailable), older: says(http.StatusOK), asked: 1},
 		// Go's client asks twice itself.
 		"one that ends the connection is asked again for the next room": {newer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, asked: 6},
 	} {
