@@ -108,16 +108,16 @@ func dial(ctx context.Context, d *Driver, how dialling) (*connection, error) {
 	c := &connection{conn: conn, buffers: &d.messages, receives: how.receives, changed: make(chan struct{}), done: make(chan struct{})}
 	c.open, c.shut = context.WithCancel(context.Background())
 	if how.earlier != nil {
-		c.inherit(how.earlier)
+		inherit(c, how.earlier)
 	}
 	go c.read(how.ended)
 	return c, nil
 }
 
-// inherit takes over what an earlier connection knew. Nobody else has c yet.
-func (c *connection) inherit(earlier *connection) {
+// inherit has c take over what an earlier connection knew. Nobody else has c yet.
+func inherit(c, earlier *connection) {
 	earlier.mu.Lock()
-	c.candidates, c.track, c.session, c.interval = earlier.candidates, earlier.track, earlier.session, earlier.interval
+	c.candidates, c.first, c.track, c.session, c.interval = earlier.candidates, earlier.first, earlier.track, earlier.session, earlier.interval
 	earlier.mu.Unlock()
 	earlier.negotiating.Lock()
 	defer earlier.negotiating.Unlock()
@@ -286,7 +286,9 @@ func (c *connection) take(m signal.Candidate) {
 		}
 		c.final = c.final || m.Final
 	})
-	c.trickled(m.Value)
+	if c.receives && c.negotiation != nil && m.Value != "" {
+		c.negotiation.Candidate(m.Value)
+	}
 }
 
 // startPings sends pings from now on.

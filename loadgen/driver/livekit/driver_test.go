@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,10 +29,13 @@ type peer struct {
 	t       *testing.T
 	conn    *websocket.Conn
 	request string // by which the client came
+	writing *sync.Mutex
 }
 
 // send sends a message with one field of bytes, of those that SignalResponse has.
 func (p peer) send(field protowire.Number, b []byte) {
+	p.writing.Lock()
+	defer p.writing.Unlock()
 	assert.NoError(p.t, p.conn.WriteMessage(websocket.BinaryMessage, bytesField(field, b)))
 }
 
@@ -75,7 +79,7 @@ func serve(t *testing.T, script func(peer)) *Driver {
 		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
 		if assert.NoError(t, err) {
 			defer conn.Close()
-			script(peer{t, conn, r.URL.Query().Get("join_request")})
+			script(peer{t, conn, r.URL.Query().Get("join_request"), &sync.Mutex{}})
 		}
 	})
 	return client(t, mux)
@@ -379,7 +383,7 @@ func TestModeratorsAskTheRoomService(t *testing.T) {
 		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
 		if assert.NoError(t, err) {
 			defer conn.Close()
-			p := peer{t: t, conn: conn}
+			p := peer{t: t, conn: conn, writing: &sync.Mutex{}}
 			p.send(6, bytesField(2, bytesField(1, []byte("TR_1"))))
 			p.candidate("", 1)
 			p.answer("v=0\r\n")

@@ -18,7 +18,7 @@ func (c *connection) negotiate(n driver.Negotiation) {
 	defer c.negotiating.Unlock()
 	c.negotiation = &n
 	if c.receives {
-		c.takeOver()
+		c.goOn()
 		return
 	}
 	c.offer()

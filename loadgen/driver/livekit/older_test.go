@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,12 +36,12 @@ func TestServersPathIsAskedForBeforeAnybodyJoins(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		newer, older http.HandlerFunc
-		older404     bool // it is played by /rtc
+		byOlder      bool // it is played by /rtc
 		asked        int32
 	}{
 		"a server with /rtc/v1":                 {newer: says(http.StatusBadRequest), older: says(http.StatusOK), asked: 1},
-		"one with /rtc alone":                   {older: says(http.StatusOK), older404: true, asked: 2},
-		"one with /rtc alone that knows nobody": {older: says(http.StatusUnauthorized), older404: true, asked: 2},
+		"one with /rtc alone":                   {older: says(http.StatusOK), byOlder: true, asked: 2},
+		"one with /rtc alone that knows nobody": {older: says(http.StatusUnauthorized), byOlder: true, asked: 2},
 		"one that has neither":                  {asked: 2},
 		"one that is out of order":              {newer: says(http.StatusServiceUnavailable), older: says(http.StatusOK), asked: 1},
 		// Go's client asks twice itself.
@@ -61,8 +62,8 @@ func TestServersPathIsAskedForBeforeAnybodyJoins(t *testing.T) {
 				require.NoError(t, err)
 			}
 			assert.Equal(t, c.asked, asked.Load())
-			assert.Equal(t, c.older404, d.Capabilities().WholeClients())
-			assert.Equal(t, c.older404, strings.Contains(d.Target(), "by /rtc, since it has no /rtc/v1"), d.Target())
+			assert.Equal(t, c.byOlder, d.Capabilities().WholeClients())
+			assert.Equal(t, c.byOlder, strings.Contains(d.Target(), "by /rtc, since it has no /rtc/v1"), d.Target())
 		})
 	}
 }
@@ -87,7 +88,7 @@ func serveOlder(t *testing.T, script func(peer)) *Driver {
 		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
 		if assert.NoError(t, err) {
 			defer conn.Close()
-			script(peer{t, conn, r.URL.RawQuery})
+			script(peer{t, conn, r.URL.RawQuery, &sync.Mutex{}})
 		}
 	})
 	return client(t, mux)
@@ -130,7 +131,7 @@ func (p peer) text() (field protowire.Number, sdp string) {
 	}
 }
 
-// connection returns a Pion peer connection over the loopback interface. The test closes it.
+// pion returns a Pion peer connection over the loopback interface, which the test closes.
 func pion(t *testing.T) *webrtc.PeerConnection {
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
@@ -162,8 +163,8 @@ func voice(t *testing.T, pc *webrtc.PeerConnection, id string) {
 }
 
 // describe returns a connection's own description.
-func describe(t *testing.T, pc *webrtc.PeerConnection, make func() (webrtc.SessionDescription, error)) string {
-	d, err := make()
+func describe(t *testing.T, pc *webrtc.PeerConnection, described func() (webrtc.SessionDescription, error)) string {
+	d, err := described()
 	assert.NoError(t, err)
 	assert.NoError(t, pc.SetLocalDescription(d))
 	return d.SDP
@@ -201,8 +202,8 @@ func TestListenerAnswersTheServersOffers(t *testing.T) {
 		channel, err := pc.CreateDataChannel("_reliable", nil)
 		assert.NoError(t, err)
 		channel.OnOpen(func() { close(open) })
-		answered := func(id uint64, make func() (webrtc.SessionDescription, error)) {
-			p.offer(describe(t, pc, make), id)
+		answered := func(id uint64, offer func() (webrtc.SessionDescription, error)) {
+			p.offer(describe(t, pc, offer), id)
 			field, answer := p.text()
 			assert.EqualValues(t, 2, field)
 			assert.NoError(t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))

@@ -3,7 +3,6 @@ package livekit
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/driver"
@@ -19,7 +18,7 @@ func (c *connection) serverOffered(o signal.Offered) {
 	c.negotiating.Lock()
 	defer c.negotiating.Unlock()
 	if c.negotiation != nil {
-		c.answerOffer(o)
+		answerOffer(c, o)
 		return
 	}
 	again := false
@@ -54,27 +53,22 @@ func (c *connection) firstOffer(ctx context.Context) (*driver.CounterOffer, erro
 }
 
 // answerOffer has the client answer an offer after the first. c.negotiating is held.
-func (c *connection) answerOffer(o signal.Offered) {
+func answerOffer(c *connection, o signal.Offered) {
 	// An error is the client's, which reports it, or of the connection, which the reader notices.
 	_ = c.negotiation.Answer(c.open, o.SDP, func(answer string) error { return c.write(signal.Answer(answer, o.ID)) })
 }
 
-// takeOver has the client go on: with what has come since its answer to the first offer.
-// c.negotiating is held.
-func (c *connection) takeOver() {
+// goOn has the client take what has come since its answer to the first offer. c.negotiating is
+// held.
+func (c *connection) goOn() {
 	if c.pending != nil {
-		c.answerOffer(*c.pending)
+		answerOffer(c, *c.pending)
 		c.pending = nil
 	}
-	for line := range strings.Lines(c.candidateLines()) {
-		c.trickled(strings.TrimPrefix(strings.TrimSpace(line), "a="))
-	}
-}
-
-// trickled gives the client a candidate that has come after the first offer. c.negotiating is
-// held.
-func (c *connection) trickled(candidate string) {
-	if c.negotiation != nil && c.negotiation.Candidate != nil && candidate != "" {
+	c.mu.Lock()
+	candidates := c.candidates
+	c.mu.Unlock()
+	for _, candidate := range candidates {
 		c.negotiation.Candidate(candidate)
 	}
 }
