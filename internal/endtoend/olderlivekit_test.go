@@ -267,3 +267,12 @@ func TestLiveKitDriverPlaysServersWithTwoConnections(t *testing.T) {
 		})
 	}
 }
+
+func TestListenersByTCPAreRefusedWhereAllNeedWholeClients(t *testing.T) {
+	t.Parallel()
+	_, d := serveOlderLiveKit(t, func(*olderLiveKit) {})
+	s := written(t, strings.Replace(panel, "role: listener,", "role: listener, transport: {tcp: 100},", 1))
+	_, err := loadgen.Run(t.Context(), loadgen.Config{Driver: d, Scenario: s})
+	require.ErrorIs(t, err, driver.ErrUnsupported)
+	assert.ErrorContains(t, err, "leave out their transport")
+}
