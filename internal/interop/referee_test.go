@@ -82,7 +82,7 @@ func refereed(t *testing.T) (livekit peer, referee string) {
 	referee, err := filepath.Abs(filepath.Join(*built, "referee"))
 	require.NoError(t, err)
 	for _, p := range peers {
-		if p.name == "livekit" {
+		if p.name == "livekit" && !p.older {
 			livekit = p
 		}
 	}
