@@ -169,9 +169,13 @@ func (s *subscription) began(ctx context.Context) time.Duration {
 	defer limit.Stop()
 	select {
 	case <-s.heardAll:
-		return min(max(first, s.allAt), latest)
 	case <-limit.C:
 	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.allAt != 0 { // though this may have come to know it late
+		return min(max(first, s.allAt), latest)
 	}
 	return min(latest, s.person.room.cast.Clock.Now())
 }

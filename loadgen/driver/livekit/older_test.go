@@ -215,6 +215,7 @@ func TestListenerAnswersTheServersOffers(t *testing.T) {
 		answered(3, func() (webrtc.SessionDescription, error) {
 			return pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
 		})
+		p.trickle("candidate:7 1 udp 1 127.0.0.1 7 typ host", 1, 1)
 		p.text()
 	})
 	room, err := d.Open(t.Context(), 0, scenario.RoomSpec{})
@@ -246,7 +247,13 @@ func TestListenerAnswersTheServersOffers(t *testing.T) {
 		return ear.LocalDescription().SDP
 	}
 	require.NoError(t, counter.Answer(t.Context(), answer(counter.SDP)))
-	offers := 0
+	c := p.connection()
+	require.Eventually(t, func() bool {
+		c.negotiating.Lock()
+		defer c.negotiating.Unlock()
+		return c.pending != nil
+	}, time.Minute, time.Millisecond, "the second offer waits for the client to go on")
+	offers, given := 0, make(chan string, 1000)
 	p.Negotiate(driver.Negotiation{
 		Answer: func(_ context.Context, offer string, send func(string) error) error {
 			if offers++; offers == 2 {
@@ -256,15 +263,21 @@ func TestListenerAnswersTheServersOffers(t *testing.T) {
 		},
 		Candidate: func(attribute string) {
 			assert.NotContains(t, attribute, "192.0.2.1")
+			given <- attribute
 			assert.NoError(t, ear.AddICECandidate(webrtc.ICECandidateInit{Candidate: attribute}))
 		},
 	})
 	<-heard
 	<-restarted
+	for candidate := range given {
+		if strings.HasPrefix(candidate, "candidate:7 ") { // what follows an offer comes through
+			break
+		}
+	}
 	for range len(heard) {
 		<-heard
 	}
-	for range 50 { // more than were on their way: the candidates of the restart have come through
+	for range 50 { // more than were on their way
 		<-heard
 	}
 	_, err = p.Resume(within(t, time.Minute))
