@@ -219,6 +219,7 @@ func FuzzUsernamesAgainstPion(f *testing.F) {
 	f.Add(checkFor(f, "mic:x"))
 	f.Add(checkFor(f, "mic"))
 	f.Add(checkFor(f, ":"))
+	f.Add([]byte("\x00\x01\x00\x10\x21\x12\xa4\x42transaction!\x00\x1c\x00\x00\x00\x06\x00\x05mic:x\x00\x00\x00")) // after a MESSAGE-INTEGRITY-SHA256
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var m stunMessage
 		if !m.parse(b) {

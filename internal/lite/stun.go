@@ -24,6 +24,7 @@ const (
 	attrIntegrity         = 0x0008
 	attrErrorCode         = 0x0009
 	attrUnknown           = 0x000a
+	attrIntegritySHA256   = 0x001c
 	attrXORMappedAddress  = 0x0020
 	attrPriority          = 0x0024
 	attrUseCandidate      = 0x0025
@@ -58,6 +59,7 @@ type stunMessage struct {
 	controlling   bool
 	controlled    bool
 	fingerprinted bool
+	sealed        bool // by a MESSAGE-INTEGRITY-SHA256, and by nothing before it
 }
 
 // isSTUN reports whether a datagram can be STUN at all.
@@ -95,17 +97,18 @@ func (m *stunMessage) parse(b []byte) bool {
 }
 
 // attribute takes one attribute in; false if it is malformed. What follows the
-// MESSAGE-INTEGRITY, other than a FINGERPRINT, is ignored (RFC 8489, section
-// 14.5), and of two of a kind the first counts.
+// MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256, other than a FINGERPRINT, is ignored
+// (RFC 8489, sections 14.5 and 14.6), and of two of a kind the first counts.
 func (m *stunMessage) attribute(attr uint16, at int, value []byte) bool {
 	if attr == attrFingerprint {
 		m.fingerprinted = true
 		return len(value) == 4 &&
 			binary.BigEndian.Uint32(value) == crc32.ChecksumIEEE(m.raw[:at])^fingerprintXOR
 	}
-	if m.integrity != nil {
+	if m.integrity != nil || m.sealed {
 		return true
 	}
+	m.sealed = attr == attrIntegritySHA256 // which is unknown here all the same
 	switch attr {
 	case attrUsername:
 		if m.username == nil {
