@@ -116,6 +116,9 @@ func (h *roomRun) add(g, n int) {
 		if clients.whole() {
 			p.account.Unchecked()
 		}
+		if group.RepairedBy().RED() && c.sendRED() {
+			p.account.AskRedundant()
+		}
 		h.listeners = append(h.listeners, p)
 		return
 	}
@@ -135,6 +138,16 @@ func (h *roomRun) add(g, n int) {
 		p.account = h.ledger.AddListener(clients.sections(group), record.Labels{Role: string(group.Role), Network: group.NetworkName(), Probe: true})
 	}
 	h.speakers = append(h.speakers, p)
+}
+
+// sendRED reports whether everybody who sends prefers redundant audio.
+func (c *Cast) sendRED() bool {
+	for g, group := range c.Scenario.Cast {
+		if len(c.clips[g]) > 0 && !group.RepairedBy().RED() {
+			return false
+		}
+	}
+	return true
 }
 
 // transportLabel is what the figures of those who go by a transport are kept by.

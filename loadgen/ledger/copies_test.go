@@ -128,12 +128,15 @@ func TestFECIsCreditedForWhatItCanSave(t *testing.T) {
 // is not, nor one that strips it.
 func TestREDIsCreditedForWhatItSaves(t *testing.T) {
 	c := speechClip(1500)
-	heard := func(copyOf func(b timebase.Bin) []Copy, fec bool) record.Totals {
+	heard := func(copyOf func(b timebase.Bin) []Copy, fec, asks bool) record.Totals {
 		for i := range c.Frames {
 			c.Frames[i].FEC = fec
 		}
 		s := newScene(t)
 		m, l := s.source(c, 0, 0), s.listener(1)
+		if asks {
+			l.AskRedundant()
+		}
 		for b := range timebase.Bin(1000) {
 			p := s.say(m, b)
 			if b > 1 {
@@ -166,7 +169,7 @@ func TestREDIsCreditedForWhatItSaves(t *testing.T) {
 		}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			totals := heard(row.copies, row.fec)
+			totals := heard(row.copies, row.fec, false)
 			assert.InDelta(t, 10, trend(t, totals, "loss").Max, 0.1, "the packets are lost all the same")
 			assert.Zero(t, totals.Values["duplicates"])
 			assert.Zero(t, totals.Values["out_of_order"])
@@ -174,8 +177,12 @@ func TestREDIsCreditedForWhatItSaves(t *testing.T) {
 			if !row.recovers {
 				assert.InDelta(t, 10, trend(t, totals, "concealed").Max, 1)
 				assert.NotContains(t, totals.Values, "recovered{by:red}")
+				refused := rate(t, heard(row.copies, row.fec, true), "recovered{by:red}")
+				assert.Zero(t, refused.Passes, "one who asked for it was refused it")
+				assert.InDelta(t, 100, refused.Total, 10)
 				return
 			}
+			assert.Equal(t, totals.Values["recovered{by:red}"], heard(row.copies, row.fec, true).Values["recovered{by:red}"])
 			assert.InDelta(t, 0, trend(t, totals, "concealed").Max, 0.5)
 			recovered := rate(t, totals, "recovered{by:red}")
 			assert.InDelta(t, 100, recovered.Total, 2)

@@ -288,6 +288,14 @@ func (l *Listener) Unchecked() {
 	l.unchecked = true
 }
 
+// AskRedundant says that the listener prefers redundant audio, which everybody who sends has.
+// A ledger of marked audio does not tell copies, and takes no notice.
+func (l *Listener) AskRedundant() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asksRED = l.marked == nil
+}
+
 // roundTrip is the listener's mean, at worst and at best; false if nothing is known. Of a
 // listener whose checks in the measured window were never answered it is at least how long
 // they waited.

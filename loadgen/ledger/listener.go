@@ -106,6 +106,7 @@ type Listener struct {
 	windowed  *windowed
 	trips     trips
 	unchecked bool            // nobody sees its checks
+	asksRED   bool            // it prefers redundant audio, and everybody sends it
 	marked    *markedListener // where the audio is marked, or nil
 	again     *reopening      // of the ear, or nil: it was never lost
 	listening *listening      // of a probe that is scored, or nil

@@ -159,12 +159,18 @@ func (l *Listener) hearing() hearing {
 // fec is that of in-band forward error correction.
 func (l *Listener) fec() record.CopiedRate { return l.copiedRate(l.played.copies - l.played.redundant) }
 
-// red is that of redundant audio: nothing for a listener to whom none came.
+// refusedAfter is how many packets without a copy tell that a server has none for a listener.
+const refusedAfter = 100
+
+// red is that of redundant audio: nothing for a listener to whom none came, unless they asked for it.
 func (l *Listener) red() record.CopiedRate {
-	if !l.redundant {
+	refused := !l.redundant && l.asksRED && l.received.packets >= refusedAfter
+	if !l.redundant && !refused {
 		return record.CopiedRate{}
 	}
-	return l.copiedRate(l.played.redundant)
+	r := l.copiedRate(l.played.redundant)
+	r.Refused = refused
+	return r
 }
 
 func (l *Listener) copiedRate(passes uint64) (r record.CopiedRate) {

@@ -237,8 +237,8 @@ func (a *Aggregator) Totals() Totals {
 		}
 	}
 	for by, copied := range map[string]CopiedRate{"fec": all.fec, "red": all.red} {
-		if copied.Worst.Passes == 0 {
-			continue // a stream without copies recovers nothing
+		if copied.Worst.Passes == 0 && !copied.Refused || copied.Best.Total == 0 {
+			continue // a stream without copies recovers nothing; nor is anything known if all that was missed is in doubt
 		}
 		name := "recovered" + metric.Selector{By: by}.String()
 		totals.Values.Set(name, copied.Worst)
