@@ -116,7 +116,7 @@ func (h *roomRun) add(g, n int) {
 		if clients.whole() {
 			p.account.Unchecked()
 		}
-		if group.RepairedBy().RED() && c.sendRED() {
+		if group.RepairedBy().RED() && everybodySendsRED(c) {
 			p.account.AskRedundant()
 		}
 		h.listeners = append(h.listeners, p)
@@ -140,8 +140,8 @@ func (h *roomRun) add(g, n int) {
 	h.speakers = append(h.speakers, p)
 }
 
-// sendRED reports whether everybody who sends prefers redundant audio.
-func (c *Cast) sendRED() bool {
+// everybodySendsRED reports whether all who send prefer redundant audio.
+func everybodySendsRED(c *Cast) bool {
 	for g, group := range c.Scenario.Cast {
 		if len(c.clips[g]) > 0 && !group.RepairedBy().RED() {
 			return false
