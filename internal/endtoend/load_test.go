@@ -158,8 +158,8 @@ room: {capacity: 3, slots: 1}
 cast:
   - {role: speaker, count: 1, audio: audio/speech.ogg}
   - {role: listener, count: 5, arrive: {within: 200ms, shape: linear}}
-hold: 3s
-join_deadline: 1s
+hold: 6s
+join_deadline: 2s
 `)
 	assert.Equal(t, metric.Rate{Passes: 3, Total: 5}, rateOf(t, r, "joined"))
 	require.Len(t, r.Problems, 1)

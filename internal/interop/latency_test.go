@@ -28,6 +28,7 @@ func TestLatencyBesideLiveKitsOwn(t *testing.T) {
 	livekit.configuration = strings.Replace(livekit.configuration, "rtc: {",
 		"prometheus_port: 6789, rtc: {forward_stats: {summary_interval: 1s, report_interval: 1s, report_window: 10s}, ", 1)
 	rows := "| listeners | verdict | earshot: p(50) | mean | p(99) | LiveKit: until the last is served, mean | half of it |\n|---|---|---|---|---|---|---|\n"
+	decided := true
 	for _, n := range lectureAudiences {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			server := livekit.start(t, earshot)
@@ -42,10 +43,11 @@ func TestLatencyBesideLiveKitsOwn(t *testing.T) {
 			row := fmt.Sprintf("| %d | %s | %.2f ms | %.2f ms | %.2f ms | %.2f ms | %.2f ms |\n", n, is.Verdict, latency.P50, latency.Avg, latency.P99, own, own/2)
 			t.Log(row)
 			rows += row
+			decided = decided && is.Verdict != "invalid"
 		})
 	}
 	t.Logf("\n%s", rows)
-	if *update && !t.Failed() {
+	if *update && decided && !t.Failed() { // the figures of a machine that was too busy are nobody's
 		write(t, "make interop UPDATE=1, with LiveKit's own latency,", rows)
 	}
 }
