@@ -125,6 +125,7 @@ timeline:
   - {at: 3000ms, who: listener, count: 2, do: leave}
   - {at: 3500ms, do: end}
 hold: 4500ms
+join_deadline: 30s
 `)
 	requireComplete(t, r)
 	assert.EqualValues(t, 8, rateOf(t, r, "joined").Total)
