@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -502,22 +501,6 @@ func (l *Listener) move(s *section, source int, at time.Duration) {
 	}
 	s.buffer.Advance(at) // what it had to play until now was another's, or moved
 	s.source, s.plays, s.moved = source, true, false
-}
-
-// creditCopies gives the section's jitter buffer the copies of earlier frames that came with
-// one, if they are what the source said then. They are no packets: what was lost is lost,
-// and they only save it from being concealed.
-func (l *Listener) creditCopies(sources []*Source, s *section, p place, copies []Copy) {
-	for _, c := range copies {
-		source, back := sources[p.source], timebase.Bin(c.Offset/SamplesPerBin)
-		if c.Offset%SamplesPerBin != 0 || back < 1 || back > p.bin || s.source != p.source {
-			continue
-		}
-		if bytes.Equal(source.Frame(p.bin-back).Payload, c.Payload) {
-			l.copied, l.redundant = true, true
-			s.buffer.ArriveCopy(int64(p.bin-back), true)
-		}
-	}
 }
 
 // Due reports whether the listener is owed the frame of the section's present source,

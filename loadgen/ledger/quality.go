@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/emodel"
-	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/neteq"
-	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -154,31 +152,6 @@ func (l *Listener) owedBetween(from, until timebase.Bin) (n uint64) {
 // hearing is what the listener was owed in the measured window, and what their sections made of it.
 func (l *Listener) hearing() hearing {
 	return hearing{l.steady.total, l.spoken, l.steady.excused + l.stolen, l.steady.apart + l.stolen, l.steady.droppable, l.played, l.excused, l.excusedOwed, l.exposed}
-}
-
-// fec is that of in-band forward error correction.
-func (l *Listener) fec() record.CopiedRate { return l.copiedRate(l.played.copies - l.played.redundant) }
-
-// refusedAfter is how many packets without a copy tell that a server has none for a listener.
-const refusedAfter = 100
-
-// red is that of redundant audio: nothing for a listener to whom none came, unless they asked for it.
-func (l *Listener) red() record.CopiedRate {
-	refused := !l.redundant && l.asksRED && l.received.packets >= refusedAfter
-	if !l.redundant && !refused {
-		return record.CopiedRate{}
-	}
-	r := l.copiedRate(l.played.redundant)
-	r.Refused = refused
-	return r
-}
-
-func (l *Listener) copiedRate(passes uint64) (r record.CopiedRate) {
-	missed := func(p played) uint64 { return uint64(p.concealed / timebase.BinLength) }
-	r.Worst = metric.Rate{Passes: passes, Total: l.played.copies + missed(l.played)}
-	r.Best = r.Worst
-	r.Best.Total -= min(missed(l.excused), missed(l.played))
-	return r
 }
 
 // concealment is the share of what was owed that was concealed.
