@@ -131,14 +131,22 @@ type played struct {
 func (g game) play(t *testing.T, earshot string, p peer) (is played) {
 	t.Helper()
 	server := p.start(t, earshot)
+	return untilDecided(t, func() (summary, said []byte) {
+		return p.play(t, earshot, server.Pid, !g.publishes, "run", g.scenario)
+	})
+}
+
+// untilDecided plays until a run is not invalid, three times at most.
+func untilDecided(t *testing.T, play func() (summary, said []byte)) (is played) {
+	t.Helper()
 	for range 3 {
-		text, out := p.play(t, earshot, server.Pid, !g.publishes, "run", g.scenario)
-		is = played{text: string(out)}
-		require.NoError(t, json.Unmarshal(text, &is))
+		summary, said := play()
+		is = played{text: string(said)}
+		require.NoError(t, json.Unmarshal(summary, &is))
 		if is.Verdict != "invalid" {
 			break
 		}
-		t.Logf("invalid: %s", out)
+		t.Logf("invalid: %s", said)
 	}
 	return is
 }

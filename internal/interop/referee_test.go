@@ -94,29 +94,25 @@ func refereed(t *testing.T) (livekit peer, referee string) {
 	return livekit, referee
 }
 
-// play plays until a run is not invalid, three times at most, and returns what earshot and the referee say of it.
+// play plays the game, and returns what earshot and the referee say of it.
 func (g refereedGame) play(t *testing.T, livekit peer, server *os.Process, earshot, referee string) (is played, says verdict) {
 	t.Helper()
-	for range 3 {
+	is = untilDecided(t, func() (summary, said []byte) {
 		var out, log bytes.Buffer
 		watch := exec.Command(referee, "-listeners", strconv.Itoa(g.listeners), "-url", livekit.target[1])
 		watch.Env = append(os.Environ(), livekit.environment...)
 		watch.Stdout, watch.Stderr = &out, &log
 		require.NoError(t, watch.Start())
-		summary, said := livekit.play(t, earshot, server.Pid, true, "run", g.scenario)
+		summary, said = livekit.play(t, earshot, server.Pid, true, "run", g.scenario)
 		// The run has deleted the room. Whatever the referee waits for now does not come.
 		patience := time.AfterFunc(10*time.Second, func() { _ = watch.Process.Signal(os.Interrupt) })
 		err := watch.Wait()
 		patience.Stop()
 		require.NoError(t, err, "the referee: %s", log.String())
-		is, says = played{text: string(said)}, verdict{}
-		require.NoError(t, json.Unmarshal(summary, &is))
+		says = verdict{}
 		require.NoError(t, json.Unmarshal(out.Bytes(), &says))
-		if is.Verdict != "invalid" {
-			break
-		}
-		t.Logf("invalid: %s", said)
-	}
+		return summary, said
+	})
 	return is, says
 }
 
