@@ -67,8 +67,9 @@ func newPeers(r *run, to link.Link) *peers {
 	return p
 }
 
-// AwaitProcessed returns when all workers have looked at what came before a moment.
-func (p *peers) AwaitProcessed(ctx context.Context, t time.Duration) {
+// AwaitProcessed returns when all workers have looked at what came before a moment, and reports false if that is
+// not known.
+func (p *peers) AwaitProcessed(ctx context.Context, t time.Duration) bool {
 	stop := context.AfterFunc(ctx, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -80,6 +81,7 @@ func (p *peers) AwaitProcessed(ctx context.Context, t time.Duration) {
 	for p.processed < t && ctx.Err() == nil && !p.ended {
 		p.changed.Wait()
 	}
+	return p.processed >= t
 }
 
 // Order has another worker carry out an order.

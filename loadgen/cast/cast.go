@@ -60,8 +60,9 @@ type Others interface {
 	Order(ctx context.Context, worker int, o link.Order) (link.Outcome, error)
 	// Open tells them of a mic of this process's, of a person of a group.
 	Open(id link.SourceID, group, number int, source *ledger.Source)
-	// AwaitProcessed returns when all of them have looked at what came before a moment.
-	AwaitProcessed(ctx context.Context, t time.Duration)
+	// AwaitProcessed returns when all of them have looked at what came before a moment. It reports false if
+	// that is not known: the run is at its end.
+	AwaitProcessed(ctx context.Context, t time.Duration) bool
 	// ClockBound is by how much this process's clock may be wrong, and ClockDoubt by how much it and
 	// that of another that has heard somebody may differ.
 	ClockBound() time.Duration

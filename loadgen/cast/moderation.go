@@ -3,6 +3,7 @@ package cast
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -11,8 +12,8 @@ import (
 
 // silence has the moderator mute, demote or remove a person. The person's client ignores
 // that for a while, and the packets that still pass after the server's acknowledgement
-// are counted.
-func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
+// are counted. That takes its time beside what the server may take, and ends early if another act waits.
+func (p *person) silence(ctx context.Context, spec scenario.VerbSpec, a *act) error {
 	c := p.room.cast
 	p.mu.Lock()
 	sender := p.sender
@@ -38,7 +39,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	if spec.Removes && p.account != nil {
 		p.account.ExpectSilence(order.Requested)
 	}
-	behind, err := p.request(ctx, spec.Verb)
+	behind, err := p.requestInTime(ctx, spec.Verb)
 	if err != nil {
 		if sender != nil {
 			sender.source.EndSilence()
@@ -51,18 +52,20 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 		return err
 	}
 	order.Acknowledged = c.Clock.Now()
-	pause(ctx, tally.IgnoreMuteFor)
+	a.answer(spec.Becomes == "")
+	a.watch(ctx, tally.IgnoreMuteFor)
 	if sender != nil {
 		sender.mute(true)
 	}
 	pause(ctx, leaveDelay)
-	if c.others != nil {
-		c.others.AwaitProcessed(ctx, c.Clock.Now())
-	}
+	heard := c.others == nil || c.others.AwaitProcessed(ctx, c.Clock.Now())
 	slowed := behind + c.Aggregator.Doubts.Slowed(order.Requested, order.Acknowledged)
 	dropped := c.lostByAll()
 	dropped -= min(dropped, lost) // it is less for a moment while a client's socket is replaced
 	dropped += uint64(max(0, p.room.ledger.Unplaced()-unplaced))
+	if !heard { // others may have heard all of it
+		dropped = math.MaxUint64
+	}
 	var got tally.Passed
 	if sender != nil {
 		got = order.Count(sender.source.HeardInSilence, slowed, tally.IgnoreMuteFor, dropped)
@@ -73,6 +76,8 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec) error {
 	}
 	c.moderation.Silenced(spec, got)
 	if spec.Removes {
+		ctx, cancel := context.WithTimeout(ctx, actTimeout)
+		defer cancel()
 		return p.leave(ctx)
 	}
 	return nil
@@ -110,10 +115,10 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 	case <-source.Reached():
 		heard := tally.Interval{From: acknowledged, Behind: behind}
 		if c.others != nil { // somebody else may have heard it sooner
-			c.others.AwaitProcessed(ctx, source.FirstHeard())
+			heard.Ambiguous = !c.others.AwaitProcessed(ctx, source.FirstHeard())
 			heard.Clocks = c.others.ClockDoubt()
 		}
-		heard.Until, heard.Ambiguous = source.FirstHeard(), ambiguous()
+		heard.Until, heard.Ambiguous = source.FirstHeard(), heard.Ambiguous || ambiguous()
 		heard.SentLate = sender.ownWait() + source.SentLate(acknowledged, heard.Until)
 		c.moderation.Promoted(heard)
 		return nil

@@ -36,6 +36,8 @@ type person struct {
 	// connection guards the signaling connection: see connected. It is taken before mu.
 	connection sync.RWMutex
 
+	acts acts // taken before connection
+
 	mu          sync.Mutex
 	role        scenario.Role // at present
 	participant driver.Participant

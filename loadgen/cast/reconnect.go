@@ -11,8 +11,8 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
-// errGone means that somebody is not there any more for what they were chosen for.
-var errGone = errors.New("they were on their way out by then")
+// errGone means that somebody is not there any more for what they were chosen for, or is somebody else.
+var errGone = errors.New("another act of the timeline came first, after which they can't")
 
 // reconnect drops a person's signaling connection and resumes on a new one. What is asked over the
 // connection is answered before, and what is to be asked waits for the new one: of acts of one moment the

@@ -34,6 +34,10 @@ type roomRun struct {
 	// them have a mic from the beginning.
 	castListeners, castSpeakers, mics int
 
+	// acting is held for reading while the server is asked for what the timeline does to somebody, and
+	// for writing while the room ends.
+	acting sync.RWMutex
+
 	mu       sync.Mutex
 	reopened int // mics opened since then that nobody had chosen
 }

@@ -46,16 +46,24 @@ func ProbesOf(s *scenario.Scenario) int {
 }
 
 // A candidate is a person of a room who can do what the timeline asks for, by their place
-// in it, with a rank that the seed gives them.
+// in it, with a rank that the seed gives them, and whether they still do something else.
 type candidate struct {
 	Place int    `json:"p"`
 	Rank  uint64 `json:"r"`
+	Busy  bool   `json:"b,omitempty"`
 }
 
-// chosen returns those of the candidates whom an event is for: the first by their ranks.
+// chosen returns those of the candidates whom an event is for: the first by their ranks, and of
+// those who are busy as few as may be.
 // Who is chosen of all is chosen of some of them, too, so that each process names its own.
 func chosen(all []candidate, count int) []candidate {
 	slices.SortFunc(all, func(a, b candidate) int {
+		if a.Busy != b.Busy {
+			if a.Busy {
+				return 1
+			}
+			return -1
+		}
 		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Place, b.Place))
 	})
 	return all[:min(count, len(all))]

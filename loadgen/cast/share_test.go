@@ -71,7 +71,7 @@ func TestSharesChooseAsOneDoes(t *testing.T) {
 		var all []candidate
 		for place := range people {
 			if place%5 != i { // who can't
-				all = append(all, candidate{place, rank(s, h.number, i, place)})
+				all = append(all, candidate{place, rank(s, h.number, i, place), place%7 == 3})
 			}
 		}
 		want := slices.Clone(chosen(slices.Clone(all), e.Count))

@@ -29,9 +29,18 @@ const (
 type action struct {
 	// room plays the verb for a whole room; count is the event's.
 	room func(h *roomRun, ctx context.Context, count int) error
-	// person plays the verb for one person and returns when the server has
-	// acknowledged it.
-	person func(p *person, ctx context.Context) error
+	// person plays the verb for one person, as an act of theirs that has begun, and returns when
+	// it has ended.
+	person func(p *person, ctx context.Context, a *act) error
+}
+
+// inTime is how a verb is played that takes no longer than the server may.
+func inTime(do func(p *person, ctx context.Context) error) action {
+	return action{person: func(p *person, ctx context.Context, _ *act) error {
+		ctx, cancel := context.WithTimeout(ctx, actTimeout)
+		defer cancel()
+		return do(p, ctx)
+	}}
 }
 
 // actionOf returns how a verb is played. Only a verb for which a client does more than
@@ -40,13 +49,13 @@ type action struct {
 func actionOf(spec scenario.VerbSpec) action {
 	switch spec.Verb {
 	case scenario.Unmute:
-		return action{person: (*person).unmute}
+		return inTime((*person).unmute)
 	case scenario.Leave:
-		return action{person: (*person).depart}
+		return inTime((*person).depart)
 	case scenario.Reconnect:
-		return action{person: (*person).reconnect}
+		return inTime((*person).reconnect)
 	case scenario.RestartICE:
-		return action{person: (*person).restartICE}
+		return inTime((*person).restartICE)
 	case scenario.End:
 		return action{room: (*roomRun).end}
 	case scenario.InviteGuest:
@@ -54,16 +63,16 @@ func actionOf(spec scenario.VerbSpec) action {
 	}
 	switch {
 	case spec.Silences:
-		return action{person: func(p *person, ctx context.Context) error {
+		return action{person: func(p *person, ctx context.Context, a *act) error {
 			p.change(spec)
-			err := p.silence(ctx, spec)
+			err := p.silence(ctx, spec, a)
 			if spec.Becomes == scenario.Listener {
 				err = errors.Join(err, p.leaveStage())
 			}
 			return err
 		}}
 	case spec.Becomes != "":
-		return action{person: func(p *person, ctx context.Context) error {
+		return inTime(func(p *person, ctx context.Context) error {
 			asked := p.room.cast.Clock.Now()
 			behind, err := p.request(ctx, spec.Verb)
 			if err != nil {
@@ -71,15 +80,15 @@ func actionOf(spec scenario.VerbSpec) action {
 				return err
 			}
 			return p.joinStage(ctx, spec, behind)
-		}}
+		})
 	}
-	return action{person: func(p *person, ctx context.Context) error {
+	return inTime(func(p *person, ctx context.Context) error {
 		if _, err := p.request(ctx, spec.Verb); err != nil {
 			return err
 		}
 		p.change(spec)
 		return nil
-	}}
+	})
 }
 
 // PlayEvent plays event number i of the timeline in every room, at its time.
@@ -111,8 +120,6 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 		if e.Do == scenario.InviteGuest && !h.cast.Share.owns(h.number) {
 			return
 		}
-		ctx, cancel := context.WithTimeout(ctx, actTimeout)
-		defer cancel()
 		problems.Act(e.Do, action.room(h, ctx, e.Count))
 		return
 	}
@@ -127,26 +134,38 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 	}
 	var group errgroup.Group
 	group.SetLimit(Concurrency)
-	for _, p := range people {
+	for _, one := range people {
 		group.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, actTimeout)
-			defer cancel()
-			problems.Act(e.Do, action.person(p, ctx))
+			defer one.act.end()
+			one.act.begin()
+			if !one.person.can(e.Who, e.Do.Spec()) { // another act came first
+				h.cast.moderation.NotPlayed(e.Do.Spec(), 1)
+				problems.Act(e.Do, errGone)
+				return nil
+			}
+			problems.Act(e.Do, action.person(one.person, ctx, one.act))
 			return nil
 		})
 	}
 	_ = group.Wait()
 }
 
+// An actor is a person who has been chosen for an act, which has to end.
+type actor struct {
+	person *person
+	act    *act
+}
+
 // choose picks the people of the room whom event number i is for: of those whom this
-// process plays, and how many of all.
-func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people []*person, all int, err error) {
+// process plays, and how many of all. Who is busy is chosen if there are no others, and is
+// waited for.
+func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people []actor, all int, err error) {
 	c := h.cast
 	var able []candidate
 	byPlace := map[int]*person{}
 	for _, p := range h.people() {
 		if p.can(e.Who, e.Do.Spec()) {
-			able = append(able, candidate{p.place, rank(c.Scenario, h.number, i, p.place)})
+			able = append(able, candidate{p.place, rank(c.Scenario, h.number, i, p.place), p.acts.busy()})
 			byPlace[p.place] = p
 		}
 	}
@@ -167,7 +186,7 @@ func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people [
 		if p == nil {
 			continue
 		}
-		people = append(people, p)
+		people = append(people, actor{p, h.plan(p)})
 		if e.Do.Spec().OpensMic() {
 			h.reserveMic(p, first+n)
 		}
@@ -259,6 +278,13 @@ func (p *person) request(ctx context.Context, verb scenario.Verb) (behind time.D
 	return p.room.request(ctx, verb, participant)
 }
 
+// requestInTime is that with as much time as the server may take.
+func (p *person) requestInTime(ctx context.Context, verb scenario.Verb) (behind time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, actTimeout)
+	defer cancel()
+	return p.request(ctx, verb)
+}
+
 // request has the server carry out a verb, for a participant if it is about one. What the
 // room's moderator does is the worker's who owns the room.
 func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Participant) (behind time.Duration, err error) {
@@ -313,8 +339,11 @@ func (p *person) unmute(ctx context.Context) error {
 	return nil
 }
 
-// end has the room's moderator end it, which makes everybody leave.
+// end has the room's moderator end it, which makes everybody leave. What the server has been asked for is
+// answered before.
 func (h *roomRun) end(ctx context.Context, _ int) error {
+	h.acting.Lock()
+	defer h.acting.Unlock()
 	for _, p := range h.people() {
 		p.stopCounting()
 	}
@@ -322,12 +351,16 @@ func (h *roomRun) end(ctx context.Context, _ int) error {
 	if !h.cast.Share.owns(h.number) {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, actTimeout)
+	defer cancel()
 	_, err := h.request(ctx, scenario.End, nil)
 	return err
 }
 
 // inviteGuests invites people from outside to the stage who never come.
 func (h *roomRun) inviteGuests(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, actTimeout)
+	defer cancel()
 	for range n {
 		if _, err := h.request(ctx, scenario.InviteGuest, nil); err != nil {
 			return err
