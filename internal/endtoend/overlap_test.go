@@ -72,6 +72,10 @@ func TestActsOnOnePersonDoNotOverlap(t *testing.T) {
   - {at: 700ms, who: listener, count: 1, do: promote}
   - {at: 1200ms, who: speaker, count: 2, do: leave}
 `, map[string]int{"promote_duration": 1}, 0},
+		{"two become the host at once, and another is muted", `
+  - {at: 700ms, who: listener, count: 2, do: pass-host}
+  - {at: 700ms, who: speaker, count: 1, do: mute}
+`, map[string]int{"promote_duration": 2, "mute_silence": 1}, 0},
 		{"the room ends while somebody is being promoted", `
   - {at: 700ms, who: listener, count: 1, do: promote}
   - {at: 1200ms, do: end}

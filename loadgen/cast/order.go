@@ -68,6 +68,8 @@ func (c *Cast) Obey(ctx context.Context, o link.Order) link.Outcome {
 	}
 	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
+	ctx, done := c.Rooms[o.Room].moderate(ctx, o.Verb.Spec())
+	defer done()
 	asked := c.Clock.Now()
 	err := on.ActOn(ctx, o.Verb, o.Member)
 	out := link.Outcome{At: c.Clock.Now(), Bound: c.others.ClockBound()}

@@ -21,7 +21,7 @@ func (p *person) reconnect(ctx context.Context) error {
 	if !p.room.cast.clients.capabilities.Resume {
 		return fmt.Errorf("%w: reconnect", driver.ErrUnsupported)
 	}
-	ctx, done := p.hold(ctx, p.connection.Lock, p.connection.Unlock)
+	ctx, done := p.room.cast.hold(ctx, p.connection.Lock, p.connection.Unlock)
 	defer done()
 	p.mu.Lock()
 	participant, gone := p.participant, p.left || p.away
@@ -53,16 +53,16 @@ func (p *person) reconnect(ctx context.Context) error {
 // connected waits until the person's connection is not being cut, and keeps it from being cut until
 // done is called. The context is for what is asked over it.
 func (p *person) connected(ctx context.Context) (_ context.Context, done func()) {
-	return p.hold(ctx, p.connection.RLock, p.connection.RUnlock)
+	return p.room.cast.hold(ctx, p.connection.RLock, p.connection.RUnlock)
 }
 
 // hold takes a lock, and returns a context that ends by as much later as that took: the server is not
 // to blame for it. Done gives the lock back.
-func (p *person) hold(ctx context.Context, lock, unlock func()) (_ context.Context, done func()) {
-	began := p.room.cast.Clock.Now()
+func (s Setting) hold(ctx context.Context, lock, unlock func()) (_ context.Context, done func()) {
+	began := s.Clock.Now()
 	lock()
 	deadline, limited := ctx.Deadline()
-	waited := p.room.cast.Clock.Now() - began
+	waited := s.Clock.Now() - began
 	if !limited || waited < time.Millisecond {
 		return ctx, unlock
 	}
