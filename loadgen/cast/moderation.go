@@ -62,7 +62,7 @@ func (p *person) silence(ctx context.Context, spec scenario.VerbSpec, a *act) er
 	slowed := behind + c.Aggregator.Doubts.Slowed(order.Requested, order.Acknowledged)
 	dropped := c.lostByAll()
 	dropped -= min(dropped, lost) // it is less for a moment while a client's socket is replaced
-	dropped += uint64(max(0, p.room.ledger.Unplaced()-unplaced))
+	dropped += p.room.ledger.UnplacedSince(unplaced)
 	if !heard { // others may have heard all of it
 		dropped = math.MaxUint64
 	}
@@ -96,7 +96,7 @@ func (p *person) joinStage(ctx context.Context, spec scenario.VerbSpec, behind t
 		return nil // a speaker who became host
 	}
 	unplaced := p.room.ledger.Unplaced()
-	ambiguous := func() bool { return p.room.ledger.Unplaced() > unplaced }
+	ambiguous := func() bool { return p.room.ledger.UnplacedSince(unplaced) > 0 }
 	// Who is never heard has waited as long as they had.
 	unheard := func(err error) error {
 		never := c.failed(acknowledged, err)

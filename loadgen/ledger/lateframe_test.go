@@ -88,7 +88,7 @@ func TestSearchFindsWhatWasSentLateBesidesWhatFitsToo(t *testing.T) {
 	again := s.say(other, length)
 	again.Talker = 9
 	l.Receive(first)
-	assert.EqualValues(t, 1, s.ledger.Unplaced(), "it fits both")
+	assert.EqualValues(t, 1, s.ledger.UnplacedSince(Unplaced{}), "it fits both")
 	l.Receive(again)
 	l.Receive(s.say(other, length+1))
 	s.end = length + 100

@@ -45,8 +45,9 @@ type Ledger struct {
 	// Of whoever calls Settle.
 	scratch []stretch
 	settled time.Duration // when it was called last
-	// unplaced is how many packets fit several frames, and have not been told apart.
-	unplaced atomic.Int64
+	// waiting is how many packets fit several frames, and wait for one that tells which, and
+	// abandoned how many have waited in vain.
+	waiting, abandoned atomic.Int64
 	// processed is the bin up to which what came had been looked at then, if it awaits.
 	processed atomic.Int64
 	said      said
@@ -141,9 +142,17 @@ func (r *Ledger) inSteady(b timebase.Bin) bool {
 	return b >= from && b < until
 }
 
-// Unplaced is how many packets fit several frames so far, and whose they are is not known: any of
-// the room's sources may have sent them.
-func (r *Ledger) Unplaced() int64 { return r.unplaced.Load() }
+// Unplaced is a moment from which packets are counted whose source is not known.
+type Unplaced struct{ abandoned int64 }
+
+// Unplaced is the present moment.
+func (r *Ledger) Unplaced() Unplaced { return Unplaced{r.abandoned.Load()} }
+
+// UnplacedSince is how many packets at most have come since then that fit several frames, and whose they are is
+// not known: any of the room's sources may have sent them.
+func (r *Ledger) UnplacedSince(u Unplaced) uint64 {
+	return uint64(r.waiting.Load() + r.abandoned.Load() - u.abandoned)
+}
 
 // Settle accounts for the words that are old enough at now, and returns the bin
 // up to which all accounts are settled. It is called at least once a second.

@@ -292,7 +292,7 @@ func (l *Listener) enter(sources []*Source, p Packet) {
 			l.abandon(s)
 		}
 		s.pending = append(s.pending, pending{p.Timestamp, p.At, p.Unstamped})
-		l.ledger.unplaced.Add(1)
+		l.ledger.waiting.Add(1)
 	}
 }
 
@@ -351,7 +351,7 @@ func (l *Listener) resolve(sources []*Source, s *section) {
 		l.credit(sources, s, place{here.source, b}, w.at, w.unstamped)
 	}
 	if n := len(s.pending); n > 0 {
-		l.ledger.unplaced.Add(-int64(n))
+		l.ledger.waiting.Add(-int64(n))
 	}
 	s.pending = s.pending[:0]
 }
@@ -359,6 +359,8 @@ func (l *Listener) resolve(sources []*Source, s *section) {
 // abandon gives up the packets that wait: they fit several frames.
 func (l *Listener) abandon(s *section) {
 	if n := len(s.pending); n > 0 {
+		l.ledger.abandoned.Add(int64(n))
+		l.ledger.waiting.Add(-int64(n))
 		l.cell.Unrecognised(uint64(n))
 		for _, waiting := range s.pending {
 			l.ledger.aggregator.Ambiguous(l.cell, waiting.at)
@@ -412,11 +414,15 @@ func (l *Listener) credit(sources []*Source, s *section, p place, at time.Durati
 		l.onsets = append(l.onsets, onset{})
 	}
 	w, bit := word(p.bin), uint64(1)<<uint(p.bin%timebase.WordBins)
+	now := int64(p.bin / timebase.WordBins)
 	if !l.counting {
 		// Its connection may be reported a little later than its first packets.
-		l.forget(int64(p.bin/timebase.WordBins) - (words - 2))
+		l.forget(now - (words - 2))
 	}
-	if int64(p.bin/timebase.WordBins) < l.settled {
+	if now >= l.settled+words { // which was so long ago that nobody knows any more what was sent then
+		l.forget(now - (words - 1))
+	}
+	if now < l.settled {
 		return // it counts as lost already
 	}
 	if l.heard[p.source][w]&bit != 0 {

@@ -35,7 +35,11 @@ func (l *Listener) settle(sources []*Source, last int64, now timebase.Bin, scrat
 	in := !l.keptOut(booked)
 	inDoubt := l.hears(doubtful, since, now.Start()) || l.playedInDoubt(l.epochFrom.Start()-doubt.Aftermath, now.Start())
 	l.epoch(now, l.lostJoin || inDoubt && in, dropped && in)
-	oldest := int64(now/timebase.WordBins) - (words - 2)
+	newest := now // of what has been looked at
+	if l.held != nil {
+		newest = min(now, timebase.Bin(l.ledger.horizon.Load()))
+	}
+	oldest := int64(newest/timebase.WordBins) - waitingWords
 	if !l.counting {
 		if l.joined {
 			return min(last+1, oldest), scratch // it may count these yet

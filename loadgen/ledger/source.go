@@ -19,6 +19,10 @@ const (
 	words    = ringBins / timebase.WordBins
 )
 
+// waitingWords is for how many words of bins accounts are held back at most while packets wait for their places. What
+// is left of the ring is the time that may pass until the next settling, of a generator that has hardly any CPU.
+const waitingWords = 10
+
 // Remembered is for how long what came can be told from what was sent, if it is known no sooner what others
 // sent: without a word at each end.
 const Remembered = (words - 2) * timebase.WordBins * timebase.BinLength
@@ -231,9 +235,9 @@ func (m *Source) owes(b timebase.Bin) bool {
 }
 
 // spoke is the words of what was owed and which of it was an onset, for the 64
-// bins of word w.
+// bins of word w, as far as the ledger remembers.
 func (m *Source) spoke(w int64) (owed, onset uint64) {
-	if last := m.last.Load(); last < 0 || w > last/timebase.WordBins {
+	if last := m.last.Load(); last < 0 || w > last/timebase.WordBins || w <= last/timebase.WordBins-words {
 		return 0, 0
 	}
 	i := int(w % words)
