@@ -101,6 +101,28 @@ func TestJudge(t *testing.T) {
 			r.Values["delivered"] = metric.Rate{Passes: 800_000, Total: 1_000_000}
 			r.Best = metric.Values{"delivered": metric.Rate{Passes: 900_000, Total: 1_000_000}}
 		}, []string{"delivered", "rate >= 0.999"}, Fail, ""},
+		{"but not where the generator sent frames so late that packets are taken for others", func(r *loadgen.Result) {
+			r.Values["delivered"] = metric.Rate{Passes: 800_000, Total: 1_000_000}
+			r.Generator.SendLag, r.Doubts.Latest = 2500*time.Millisecond, 4*time.Second
+		}, []string{"delivered", "rate >= 0.999"}, Invalid, "delivered: rate >= 0.999 is undecided"},
+		{"one such frame is not enough for that", func(r *loadgen.Result) {
+			r.Values["delivered"] = metric.Rate{Passes: 800_000, Total: 1_000_000}
+			r.Doubts.Latest = 4 * time.Second
+		}, []string{"delivered", "rate >= 0.999"}, Fail, ""},
+		{"but for a few duplicates", func(r *loadgen.Result) {
+			r.Values["duplicates"], r.Doubts.Latest = metric.Counter(10), 2500*time.Millisecond
+		}, []string{"duplicates", "count == 0"}, Invalid, "duplicates: count == 0 is undecided"},
+		{"which a generator that is a little late did not make", func(r *loadgen.Result) {
+			r.Values["duplicates"], r.Doubts.Latest = metric.Counter(10), 2400*time.Millisecond
+		}, []string{"duplicates", "count == 0"}, Fail, ""},
+		{"who refused listeners is at fault all the same", func(r *loadgen.Result) {
+			r.Values["joined"] = metric.Rate{Passes: 400, Total: 500}
+			r.Generator.SendLag, r.Doubts.Latest = 3*time.Second, 4*time.Second
+		}, []string{"joined", "rate == 1"}, Fail, ""},
+		{"another room's audio may be a late packet's of this one", func(r *loadgen.Result) {
+			r.Values["unrecognised"], r.Foreign, r.Elsewhere = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000, 1500
+			r.Generator.SendLag, r.Doubts.Latest = 3*time.Second, 4*time.Second
+		}, []string{"unrecognised", "rate == 0"}, Invalid, "unrecognised: rate == 0 is undecided"},
 		{"a threshold that holds at worst passes, whatever is in doubt", func(r *loadgen.Result) {
 			r.Best = metric.Values{"latency": latencies(1)}
 		}, []string{"latency", "p(99) < 20ms"}, Pass, ""},

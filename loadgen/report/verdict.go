@@ -90,6 +90,9 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 	}
 	if undecided {
 		doubts = append(doubts, describeDoubts(result)...)
+		if text := r.mistakenText(); text != "" {
+			doubts = append(doubts, text)
+		}
 	}
 	if slices.ContainsFunc(r.Thresholds, func(j Judgement) bool { return j.Undecided && j.BeyondRange }) {
 		doubts = append(doubts, "in doubt: of values above 60 s it is not kept how many are how great; ask for max, or set the limit to 60 s or less")
@@ -125,7 +128,7 @@ func (r *Report) judge(t metric.Threshold) Judgement {
 		crossed := false
 		j.OK, j.Reason = &crossed, "mics were to open and none did"
 	}
-	if j.OK != nil && !*j.OK && (r.probesContradict(t) || r.limitMayCross(t)) {
+	if j.OK != nil && !*j.OK && (r.probesContradict(t) || r.limitMayCross(t) || r.mistaken(t)) {
 		j.OK, j.Undecided = nil, true
 	}
 	return j
@@ -134,8 +137,10 @@ func (r *Report) judge(t metric.Threshold) Judgement {
 // faults is what the server did that no threshold need ask for, and why one is crossed where that is
 // not plain.
 func (r *Report) faults() (all []string) {
-	// No generator's fault does this to packets.
-	all = append(all, r.foreign(), r.mistimed())
+	// No generator's fault does this to packets, unless they are taken for others.
+	if !r.sentTooLate() {
+		all = append(all, r.foreign(), r.mistimed())
+	}
 	if len(r.limits()) > 0 {
 		all = append(all, r.refused()) // nor does a limit make a server say no
 	} else {
