@@ -101,7 +101,7 @@ func TestBadUsageExits2(t *testing.T) {
 		{"a scenario that is not there", []string{"run", "nowhere.yaml"}, "nowhere.yaml"},
 		{"a threshold without a colon", []string{"run", smoke, "--threshold", "latency"}, "is not of the form"},
 		{"a threshold on a misspelt metric", []string{"run", smoke, "--threshold", "latancy: p(99) < 20ms"}, "latency"},
-		{"an unknown driver", []string{"run", smoke, "--driver", "sip"}, "there are earshot, whep, livekit"},
+		{"an unknown driver", []string{"run", smoke, "--driver", "sip"}, "there are earshot, whep, livekit, janus"},
 		{"a misspelt driver", []string{"run", smoke, "--driver", "wehp"}, `unknown --driver "wehp": did you mean whep?`},
 		{"a misspelt colour", []string{"run", smoke, "--color", "alway"}, "did you mean always?"},
 		{"a misspelt quantity", []string{"capacity", smoke, "--vary", "listenrs", "--from", "1", "--to", "2", "--until", "latency: p(99) < 1s"}, "did you mean listeners?"},
