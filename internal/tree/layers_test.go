@@ -55,7 +55,7 @@ var layers = map[string][]string{
 	"loadgen/driver":                {"internal/spelling", "internal/reach", "loadgen/scenario", "loadgen/host", "signaling/wire"},
 	"loadgen/driver/earshot":        {"loadgen/driver", "loadgen/host", "loadgen/scenario", "signaling/wire"},
 	"loadgen/driver/whep":           {"loadgen/driver", "loadgen/scenario", "internal/iceuri"},
-	"loadgen/driver/janus":          {"internal/decimal", "internal/sdp", "loadgen/driver", "loadgen/scenario"},
+	"loadgen/driver/janus":          {"internal/sdp", "loadgen/driver", "loadgen/scenario"},
 	"loadgen/driver/livekit/signal": {},
 	"loadgen/driver/livekit":        {"loadgen/driver", "loadgen/driver/livekit/signal", "loadgen/scenario", "internal/sdp"},
 	"loadgen/problem":               {"internal/table", "internal/urltext", "loadgen/driver", "loadgen/scenario"},

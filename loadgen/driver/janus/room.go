@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/internal/decimal"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -52,7 +51,7 @@ func (r *roomClient) find(ctx context.Context, _ int) error {
 		return err
 	}
 	r.id = name
-	if decimal.Is(is.name) {
+	if n, err := strconv.ParseUint(is.name, 10, 64); err == nil && strconv.FormatUint(n, 10) == is.name {
 		r.id = id(is.name)
 	}
 	e, err := r.ask(ctx, &body{Request: roomExists, Room: r.id})
