@@ -46,7 +46,6 @@ type connection struct {
 	pending    map[string]chan message // by transaction
 	candidates []string                // of the server, as values of attributes
 	final      bool                    // there are no more
-	kicked     id                      // who was kicked of the room at last
 	ended      error                   // why, once it has
 	keepalives *time.Timer
 	done       chan struct{} // closed when nobody reads it any more
@@ -124,8 +123,11 @@ func (c *connection) number(r request) request {
 	c.calls++
 	r.Transaction = strconv.FormatUint(c.calls, 36)
 	r.Session, r.Handle = c.session, c.handle
-	if r.Janus == keepalive || r.Janus == destroy {
-		r.Handle = 0 // they are for the session
+	switch r.Janus {
+	case keepalive, destroy: // for the session
+		r.Handle = 0
+	case information:
+		r.Session, r.Handle = 0, 0
 	}
 	r.APISecret, r.Token = c.driver.secret, c.driver.token
 	return r
@@ -266,11 +268,9 @@ func (c *connection) take(m message, lost func()) {
 			}
 			c.final = c.final || m.Candidate.Completed
 		})
-	case m.Janus == "event" && len(m.PluginData.Data.Kicked) > 0:
-		c.change(func() { c.kicked = m.PluginData.Data.Kicked })
 	case m.Janus == "event" && m.PluginData.Data.AudioBridge == "destroyed":
 		c.over(errRoomEnded, lost)
-	case m.Janus == "hangup":
+	case m.Janus == "hangup": // also of somebody who was kicked
 		// A slowlink says that packets are lost, and no more: the connection goes on.
 		c.over(driver.Declined("the server ended the media connection: "+m.Reason), lost)
 	case m.Janus == "timeout":

@@ -2,6 +2,7 @@ package janus
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
 )
@@ -14,6 +15,7 @@ const (
 	pluginUnknown      = 460
 	noMoreSessions     = 472
 
+	elementMissing     = 483
 	elementInvalid     = 484
 	roomUnknown        = 485
 	bridgeUnauthorized = 489
@@ -64,17 +66,26 @@ func (f failure) hint() string {
 }
 
 func (f failure) bridgeHint() string {
-	switch {
-	case f.code == bridgeUnauthorized && f.asked == createRoom:
-		return "only who has the plugin's admin_key may create rooms: give it with --" + adminFlag + ", or a room that is there with --" + roomFlag
-	case f.code == bridgeUnauthorized && f.asked == join:
-		return "the room has a PIN: give it with --" + pinFlag
-	case f.code == bridgeUnauthorized:
-		return "the room has a secret: give it with --" + roomSecretFlag
-	case f.code == roomUnknown:
+	switch f.code {
+	case bridgeUnauthorized, elementMissing:
+		return f.keyHint()
+	case roomUnknown:
 		return "the room has ended, or was never there"
-	case f.code == userUnknown:
+	case userUnknown:
 		return "they have left, or their connection was lost"
+	}
+	return ""
+}
+
+// keyHint says which key is wrong or missing: the AudioBridge names it.
+func (f failure) keyHint() string {
+	switch {
+	case strings.Contains(f.reason, "admin_key"):
+		return "only who has the plugin's admin_key may create rooms: give it with --" + adminFlag + ", or a room that is there with --" + roomFlag
+	case strings.Contains(f.reason, "pin"):
+		return "the room has a PIN: give it with --" + pinFlag
+	case strings.Contains(f.reason, "secret"):
+		return "the room has a secret: give it with --" + roomSecretFlag
 	}
 	return ""
 }

@@ -98,7 +98,6 @@ type event struct {
 	Room        id     `json:"room"`
 	ID          id     `json:"id"`
 	Exists      bool   `json:"exists"`
-	Kicked      id     `json:"kicked"` // who was
 	Code        int    `json:"error_code"`
 	Error       string `json:"error"`
 }
