@@ -33,7 +33,7 @@ type game struct {
 }
 
 var games = []game{
-	{title: "smoke", scenario: "../../scenarios/smoke.yaml", mixed: "testdata/mixed/smoke.yaml"},
+	{title: "smoke", scenario: "../../scenarios/smoke.yaml", mixed: "../../scenarios/mix.yaml"},
 	{title: "200 listeners", scenario: "testdata/crowd.yaml"},
 	{
 		title: "10 rooms of 10 listeners", scenario: "testdata/rooms.yaml", mixed: "testdata/mixed/rooms.yaml",
