@@ -138,7 +138,7 @@ func (d *Driver) Loopback() bool { return false }
 func (d *Driver) Capabilities() driver.Capabilities {
 	return driver.Capabilities{
 		Driver: "janus", Trickle: true, Sections: 1, Mixes: true, SameMachine: driver.OnLoopback(d.base),
-		Acts: []scenario.Verb{scenario.Mute, scenario.Unmute, scenario.Kick, scenario.End},
+		Acts: []scenario.Verb{scenario.Mute, scenario.Unmute, scenario.Kick, scenario.End, scenario.RestartICE},
 	}
 }
 

@@ -3,6 +3,7 @@ package janus
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -280,6 +281,36 @@ func TestPresenceGoesOnWhateverElseIsSaid(t *testing.T) {
 	}
 	_, err = p.Publish(t.Context(), "v=0\r\n")
 	assert.ErrorIs(t, err, driver.ErrUnsupported, "one session either sends or receives")
+}
+
+func TestRestartOfICE(t *testing.T) {
+	f := &fake{t: t}
+	f.answers = func(r received) []map[string]any {
+		if r.asks() != "bridge "+configure {
+			return nil
+		}
+		ok := bridged("event", map[string]any{"audiobridge": "event", "result": "ok"})
+		ok["jsep"] = map[string]string{"type": "answer", "sdp": "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=ice-ufrag:theirs2\r\na=ice-pwd:theirPasswordOf22OrMore\r\n"}
+		return []map[string]any{{"janus": "ack"}, ok}
+	}
+	p := joined(t, f.room())
+	const fragment = "a=ice-ufrag:ours2\r\na=ice-pwd:ourPasswordOf22OrMore22\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=end-of-candidates\r\n"
+	_, err := p.RestartICE(t.Context(), driver.Ear, fragment)
+	require.ErrorIs(t, err, errNotConnected)
+	_, err = p.Listen(within(t, time.Minute), "v=0\r\no=- 7 1 IN IP4 0.0.0.0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=ice-ufrag:ours1\r\na=ice-pwd:x\r\n")
+	require.NoError(t, err)
+	for version := 2; version < 4; version++ {
+		answer, err := p.RestartICE(within(t, time.Minute), driver.Ear, fragment)
+		require.NoError(t, err)
+		assert.Contains(t, answer, "a=ice-ufrag:theirs2\r\n")
+		offers := f.asked("bridge " + configure)
+		sent := offers[len(offers)-1].JSEP["sdp"]
+		assert.Contains(t, sent, fmt.Sprintf("o=- 7 %d IN IP4 0.0.0.0\r\n", version))
+		assert.Contains(t, sent, "a=ice-ufrag:ours2\r\na=ice-pwd:ourPasswordOf22OrMore22\r\n")
+		assert.NotContains(t, sent, "ours1")
+	}
+	_, err = p.RestartICE(t.Context(), driver.Ear, "a=nothing\r\n")
+	assert.ErrorContains(t, err, "the client's fragment")
 }
 
 // A moderator whose connection was lost comes again.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
@@ -22,9 +24,11 @@ type participant struct {
 	mu   sync.Mutex
 	conn *connection // nil until there is an offer
 	id   id          // the room's name of the person; empty until they are in
-	left bool
-	end  sync.Once // closes done
-	done chan struct{}
+	// offer is the latest that the server has answered.
+	offer string
+	left  bool
+	end   sync.Once // closes done
+	done  chan struct{}
 }
 
 // Listen implements driver.Participant: who listens has joined muted.
@@ -43,17 +47,66 @@ func (p *participant) join(ctx context.Context, offer string, muted bool) (strin
 	if err != nil {
 		return "", err
 	}
-	m, err := c.ask(ctx, &body{Request: join, Room: p.room.id, PIN: p.room.pin, Display: p.name, Muted: muted}, &description{Type: "offer", SDP: c.withCandidate(offer)})
+	offer = c.withCandidate(offer)
+	m, err := c.exchange(ctx, &body{Request: join, Room: p.room.id, PIN: p.room.pin, Display: p.name, Muted: muted}, offer)
 	if err != nil {
 		return "", err
 	}
-	if m.JSEP.Type != "answer" {
-		return "", errors.New("the AudioBridge took the offer, and gave no answer to it")
-	}
 	p.mu.Lock()
-	p.id = bytes.Clone(m.PluginData.Data.ID)
+	p.id, p.offer = bytes.Clone(m.PluginData.Data.ID), offer
 	p.mu.Unlock()
 	return m.JSEP.SDP, nil
+}
+
+// exchange makes a request to the AudioBridge with an offer, and returns the one with the answer.
+func (c *connection) exchange(ctx context.Context, b *body, offer string) (message, error) {
+	m, err := c.ask(ctx, b, &description{Type: "offer", SDP: offer})
+	if err == nil && m.JSEP.Type != "answer" {
+		err = errors.New("the AudioBridge took the offer, and gave no answer to it")
+	}
+	return m, err
+}
+
+// RestartICE implements driver.Participant: the server wants the whole offer anew.
+func (p *participant) RestartICE(ctx context.Context, _ driver.Media, fragment string) (string, error) {
+	f, err := sdp.ParseFragment(fragment)
+	if err != nil {
+		return "", fmt.Errorf("the client's fragment: %w", err)
+	}
+	c, err := p.connection()
+	if err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	offer := restarted(p.offer, f.ICE)
+	p.mu.Unlock()
+	m, err := c.exchange(ctx, &body{Request: configure}, offer)
+	if err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	p.offer = offer
+	p.mu.Unlock()
+	return sdp.LastFragment(m.JSEP.SDP), nil
+}
+
+// restarted is an offer with other ICE credentials, and with the next version in its o= line.
+func restarted(offer string, ice sdp.Credentials) string {
+	var b strings.Builder
+	for line := range strings.Lines(offer) {
+		switch origin := strings.Fields(line); {
+		case strings.HasPrefix(line, "a=ice-ufrag:"):
+			line = "a=ice-ufrag:" + ice.Ufrag + "\r\n"
+		case strings.HasPrefix(line, "a=ice-pwd:"):
+			line = "a=ice-pwd:" + ice.Pwd + "\r\n"
+		case strings.HasPrefix(line, "o=") && len(origin) == 6:
+			version, _ := strconv.ParseUint(origin[2], 10, 64) // what is no number begins anew
+			origin[2] = strconv.FormatUint(version+1, 10)
+			line = strings.Join(origin, " ") + "\r\n"
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // withCandidate returns an offer that has a candidate. The crowd's clients offer none, since a full ICE
