@@ -122,7 +122,7 @@ func supports(d driver.Driver, s *scenario.Scenario) error {
 // supportsMix returns an error for a scenario that a server that mixes can't be measured by.
 func supportsMix(c driver.Capabilities, s *scenario.Scenario) error {
 	if s.Listeners() > 0 && s.AudioCheck != scenario.CheckMarker {
-		return fmt.Errorf("%w: the %s driver's server mixes what the speakers say, and its packets say nothing of theirs: set audio_check: marker in the scenario", driver.ErrUnsupported, c.Driver)
+		return fmt.Errorf("%w: the %s driver's server mixes what the speakers say, and its packets say nothing of theirs: set audio_check: marker in the scenario, as the scenario mix has it", driver.ErrUnsupported, c.Driver)
 	}
 	for _, g := range s.Cast {
 		if g.Sections > 1 {

@@ -111,6 +111,8 @@ func TestBadUsageExits2(t *testing.T) {
 		{"the first of two files that can't be written", []string{"run", smoke, "--html", "/nowhere/r.html", "--junit", "/nowhere/j.xml"}, "--html: /nowhere/r.html"},
 		{"and the second", []string{"run", smoke, "--html", "/nowhere/r.html", "--junit", "/nowhere/j.xml"}, "--junit: /nowhere/j.xml"},
 		{"the whep driver without URLs", []string{"run", smoke, "--driver", "whep"}, "needs --wh"},
+		{"the janus driver without a URL", []string{"run", "mix", "--driver", "janus"}, "needs --janus-url"},
+		{"packets of a server that mixes", []string{"run", smoke, "--driver", "janus", "--janus-url", "ws://127.0.0.1:1"}, "set audio_check: marker in the scenario, as the scenario mix has it"},
 		{"a target that is no URL", []string{"run", smoke, "--target", "localhost"}, "is not an http or https URL"},
 		{"WHIP URLs for the other driver", []string{"run", smoke, "--whip-url", "http://x/"}, "go with --driver whep"},
 		{"a colour that is none", []string{"run", smoke, "--color", "blue"}, "there are auto, always, never"},
