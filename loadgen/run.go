@@ -105,12 +105,28 @@ func supports(d driver.Driver, s *scenario.Scenario) error {
 	if n := s.Nodes(); n > 0 && !c.Nodes {
 		return fmt.Errorf("%w: the scenario names node %d; the %s driver knows no nodes", driver.ErrUnsupported, n, c.Driver)
 	}
+	if c.Mixes {
+		return supportsMix(c, s)
+	}
 	if c.Sections != driver.AllVoices {
 		return nil
 	}
 	for _, g := range s.Cast {
 		if mics := s.WithMics(); g.Sections != 0 && g.Sections < mics {
 			return fmt.Errorf("%w: a group has sections: %d, and the server sends every listener all %d voices of a room; leave it out", driver.ErrUnsupported, g.Sections, mics)
+		}
+	}
+	return nil
+}
+
+// supportsMix returns an error for a scenario that a server that mixes can't be measured by.
+func supportsMix(c driver.Capabilities, s *scenario.Scenario) error {
+	if s.Listeners() > 0 && s.AudioCheck != scenario.CheckMarker {
+		return fmt.Errorf("%w: the %s driver's server mixes what the speakers say, and its packets say nothing of theirs: set audio_check: marker in the scenario, as the scenario mix has it", driver.ErrUnsupported, c.Driver)
+	}
+	for _, g := range s.Cast {
+		if g.Sections > 1 {
+			return fmt.Errorf("%w: a group has sections: %d, and the %s driver's server sends every listener one mix; leave it out", driver.ErrUnsupported, g.Sections, c.Driver)
 		}
 	}
 	return nil
@@ -148,7 +164,7 @@ func newRun(cfg Config, clock *timebase.Clock, share cast.Share) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.sampler.Local = cfg.Driver.Loopback()
+	r.sampler.Local = cfg.Driver.Loopback() || cfg.Driver.Capabilities().SameMachine
 	r.self, r.mics, r.seats = r.selfTally, r.cast.Uplinks.Counts, r.castIn
 	r.aggregator.Follow(cfg.Scenario.Thresholds)
 	return r, nil

@@ -53,6 +53,7 @@ var urlFlags = map[string][][]string{
 	"run whip-url":     {{"run", "smoke", "--driver", "whep", "--whip-url", "SECRET/{room}/whip", "--whep-url", "http://127.0.0.1:1/{room}/whep"}, {"run", "smoke", "--whip-url", "SECRET"}},
 	"run whep-url":     {{"run", "smoke", "--driver", "whep", "--whip-url", "http://127.0.0.1:1/{room}/whip", "--whep-url", "SECRET"}, {"versus", "smoke", "one whip=SECRET whep=SECRET", "two whip=SECRET whep=SECRET"}},
 	"run livekit-url":  {{"run", "smoke", "--driver", "livekit", "--livekit-url", "SECRET", "--api-key", "k3y", "--api-secret", "s3cr3tphrase"}},
+	"run janus-url":    {{"run", "smoke", "--driver", "janus", "--janus-url", "SECRET", "--janus-api-secret", "s3cr3tphrase"}},
 	"run turn-url":     {{"run", "smoke", "--turn-url", "SECRET", "--turn-user", "ada", "--turn-password", "s3cr3tphrase"}, {"versus", "smoke", "--target", "one", "--target", "other", "--turn-url", "SECRET", "--turn-user", "ada", "--turn-password", "s3cr3tphrase"}},
 	"run nats":         {{"run", "smoke", "--workers", "2", "--nats", "SECRET", "--wait", "1s"}, {"run", "smoke", "--workers", "2", "--nats", "http://u5er:s3cr3tphrase@127.0.0.1:1"}},
 	"run remote-write": {{"run", "smoke", "--remote-write", "SECRET"}},

@@ -32,7 +32,7 @@ func TestCompletion(t *testing.T) {
 		want  []string // among others
 	}{
 		{"scenarios", []string{"run", ""}, []string{"smoke", "one-speaker-5000"}},
-		{"drivers", []string{"run", "smoke", "--driver", ""}, []string{"earshot", "whep", "livekit"}},
+		{"drivers", []string{"run", "smoke", "--driver", ""}, []string{"earshot", "whep", "livekit", "janus"}},
 		{"metrics", []string{"run", "smoke", "--threshold", ""}, []string{"joined:", "latency:", "mos:"}},
 		{"what is asked of a rate", []string{"run", "smoke", "--threshold", "joined:"}, []string{"joined: rate >= 0.999"}},
 		{"what is asked of a trend", []string{"capacity", "smoke", "--until", "latency: "}, []string{"latency: p(99) < 20ms", "latency: max < 20ms"}},

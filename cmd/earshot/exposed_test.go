@@ -78,6 +78,7 @@ func TestTokenInTheOpenIsSaid(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"--driver", "livekit", "--livekit-url", "ws://192.0.2.1:1", "--api-key", "k", "--api-secret", "not-a-secret-but-32-characters-long"},
+		{"--driver", "janus", "--janus-url", "ws://192.0.2.1:1", "--janus-api-secret", "0123456789abcdef"},
 		{"--driver", "whep", "--whip-url", "http://192.0.2.1:1/{room}", "--whip-token", "0123456789abcdef"},
 	} {
 		_, stderr, _ := command(t, append([]string{"run", "../../scenarios/smoke.yaml", "--ca", "/dev/null"}, args...)...)

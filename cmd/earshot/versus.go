@@ -37,8 +37,9 @@ their figures side by side, as ratios to the first.
 
 A target is a name, followed by what to play against: nothing for a server of
 earshot's own, target=URL for a running one, whip=URL and whep=URL for any WHIP/WHEP server,
-where {room} stands for the room, or livekit=URL for a LiveKit server (key=KEY and
-secret=SECRET, or the environment). Optional: token=TOKEN, and pid=NUMBER of the
+where {room} stands for the room, livekit=URL for a LiveKit server (key=KEY and
+secret=SECRET, or the environment), or janus=URL for the AudioBridge of a Janus server
+(api-secret=SECRET and admin-key=KEY if it wants them). Optional: token=TOKEN, and pid=NUMBER of the
 server's process if it is on this machine, for its CPU and memory. Those of the cast
 who go by a TURN server go by the same one to every target.
 

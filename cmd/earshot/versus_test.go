@@ -67,7 +67,7 @@ func TestVersusRejectsBadUsage(t *testing.T) {
 		{"one target", []string{"earshot"}, "at least two targets"},
 		{"no name", []string{"earshot", "whip=http://x/"}, "does not begin with a name"},
 		{"a word that is no pair", []string{"earshot", "other http://x/"}, "key=value"},
-		{"an unknown key", []string{"earshot", "other url=http://x/"}, "it can have target, whip, whep, livekit, key, secret, token, pid"},
+		{"an unknown key", []string{"earshot", "other url=http://x/"}, "it can have target, whip, whep, livekit, key, secret, janus, api-secret, admin-key, rate, token, pid"},
 		{"a process that is none", []string{"earshot", "other whip=http://x/ whep=http://x/ pid=x"}, "pid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestVersusRejectsBadUsage(t *testing.T) {
 func TestVersusHasTheAliasLeague(t *testing.T) {
 	_, stderr, code := command(t, "league", small(t, `  joined: ["rate == 1"]`), "--team", "one", "--team", "other url=http://x/")
 	assert.Equal(t, cli.ExitUsage, code)
-	assert.Contains(t, stderr, "it can have target, whip, whep, livekit, key, secret, token, pid")
+	assert.Contains(t, stderr, "it can have target, whip, whep, livekit, key, secret, janus, api-secret, admin-key, rate, token, pid")
 	stdout, _, code := command(t, "--help")
 	assert.Zero(t, code)
 	assert.NotContains(t, stdout, "league")

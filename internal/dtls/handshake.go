@@ -31,6 +31,9 @@ const (
 	// recommends a second and allows less; a peer that joins should not wait for it).
 	firstInterval = 500 * time.Millisecond
 	lastInterval  = 60 * time.Second
+	// helloAgain is how long after [Handshake.Hurry] a hello without an answer is sent again: as early as
+	// Chromium does.
+	helloAgain = 50 * time.Millisecond
 
 	// maxEarly is how many sealed records are kept that came before their keys.
 	maxEarly = 4
@@ -93,6 +96,7 @@ type Handshake struct {
 	early      [][]byte
 
 	flight   flight
+	hurried  bool
 	interval time.Duration
 	deadline time.Time
 
@@ -129,6 +133,18 @@ func (h *Handshake) Start(now time.Time) {
 
 // Deadline is when Timeout is due; zero for never.
 func (h *Handshake) Deadline() time.Time { return h.deadline }
+
+// Hurry is for a client whose server may not have taken its hello, because it was not ready for any: the
+// hello is sent again soon, once, unless there is an answer to it by then.
+func (h *Handshake) Hurry(now time.Time) {
+	if h.step != awaitServerHello || h.hurried {
+		return
+	}
+	h.hurried = true
+	if soon := now.Add(helloAgain); soon.Before(h.deadline) {
+		h.deadline, h.interval = soon, firstInterval/2
+	}
+}
 
 // Timeout sends the last flight again, if its answer is late.
 func (h *Handshake) Timeout(now time.Time) {

@@ -383,3 +383,36 @@ func TestCookies(t *testing.T) {
 	}
 	assert.ErrorIs(t, p.client.err, ErrProtocol, "not for ever")
 }
+
+// A server that is a full ICE agent may take no hello before it has checked the path itself.
+func TestHelloThatWasTooEarlyIsSentAgainSoon(t *testing.T) {
+	p := newPair(t)
+	p.client.Hurry(p.now)
+	assert.True(t, p.client.Deadline().IsZero(), "it has not begun")
+	p.client.Start(p.now)
+	p.client.take() // and is lost
+	checked := p.now.Add(3 * time.Millisecond)
+	p.client.Hurry(checked)
+	assert.Equal(t, checked.Add(helloAgain), p.client.Deadline())
+	p.client.Hurry(checked.Add(time.Millisecond))
+	assert.Equal(t, checked.Add(helloAgain), p.client.Deadline(), "once")
+	again := p.client.Deadline()
+	p.client.Timeout(again)
+	require.Len(t, p.client.sent, 1)
+	assert.True(t, IsHello(p.client.sent[0]))
+	assert.Equal(t, again.Add(firstInterval), p.client.Deadline(), "then it waits as long as ever")
+	p.run()
+	p.requireAgreed(t)
+}
+
+func TestHelloThatWasTakenIsNotHurried(t *testing.T) {
+	p := newPair(t)
+	p.client.Start(p.now)
+	p.server.deliver(p.now, p.client.take()...)
+	p.client.deliver(p.now, p.server.take()...)
+	due := p.client.Deadline()
+	p.client.Hurry(p.now)
+	assert.Equal(t, due, p.client.Deadline())
+	p.run()
+	p.requireAgreed(t)
+}

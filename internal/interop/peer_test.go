@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,13 +19,15 @@ import (
 type peer struct {
 	name, version string // no version is this tree's
 	arguments     []string
-	configuration string // the file peer.conf beside it
-	ready         string // answers when the server is up
-	driver        string // "" is whep
+	configuration string            // the file peer.conf beside it; {program} stands for the program
+	files         map[string]string // more files beside it, by name
+	ready         string            // answers when the server is up
+	driver        string            // "" is whep
 	target        []string
 	listen        []string // beside target, where anybody listens
 	environment   []string // of earshot
 	older         bool     // its listeners are Pion's
+	mixes         bool     // so that audio has to be marked
 }
 
 // The address of the network that the tests play in, beside the loopback.
@@ -57,6 +60,37 @@ var peers = []peer{
 		target: []string{"--whip-url", "http://" + address + ":8080/whip"},
 		listen: []string{"--whep-url", "http://" + address + ":8080/whep"},
 	},
+	janus("1.1.2"),
+}
+
+// janus is Debian's Janus, with no plugin but the AudioBridge and no way to it but a WebSocket. It names
+// no loopback candidates. Its rooms go as they came only if they are destroyed.
+func janus(version string) peer {
+	return peer{
+		name: "janus", version: version, driver: "janus", arguments: []string{"-F", "."}, ready: "http://" + address + ":8188/",
+		files: map[string]string{
+			"janus.jcfg": `general: {api_secret = "` + janusSecret + `" debug_level = 3
+			plugins_folder = "{program}.files/janus/plugins" transports_folder = "{program}.files/janus/transports"
+			events_folder = "none" loggers_folder = "none"}
+			plugins: {disable = "` + strings.Join(janusPlugins, ",") + `"}
+			transports: {disable = "libjanus_http.so,libjanus_mqtt.so,libjanus_nanomsg.so,libjanus_pfunix.so,libjanus_rabbitmq.so"}
+			nat: {ice_enforce_list = "` + address + `"}`,
+			"janus.transport.websockets.jcfg": `general: {ws = true ws_ip = "` + address + `" ws_port = 8188}`,
+			"janus.plugin.audiobridge.jcfg":   `general: {admin_key = "` + janusAdminKey + `"}`,
+		},
+		target:      []string{"--janus-url", "ws://" + address + ":8188"},
+		environment: []string{"JANUS_API_SECRET=" + janusSecret, "JANUS_ADMIN_KEY=" + janusAdminKey},
+		mixes:       true,
+	}
+}
+
+// janusSecret lets anybody in, and janusAdminKey lets them create rooms.
+const janusSecret, janusAdminKey = "not-a-secret-of-anybodys", "nor-is-this-one"
+
+// janusPlugins are those of Janus that are not played against.
+var janusPlugins = []string{
+	"libjanus_duktape.so", "libjanus_echotest.so", "libjanus_lua.so", "libjanus_nosip.so", "libjanus_recordplay.so", "libjanus_sip.so",
+	"libjanus_streaming.so", "libjanus_textroom.so", "libjanus_videocall.so", "libjanus_videoroom.so", "libjanus_voicemail.so",
 }
 
 // livekit is a LiveKit server of a version.
@@ -90,7 +124,16 @@ func (p peer) start(t *testing.T, earshot string) *os.Process {
 		program = earshot
 	}
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "peer.conf"), []byte(p.configuration), 0o600))
+	if p.name == "janus" {
+		if _, err := os.Stat(program); err != nil {
+			t.Skip("plays against Debian's Janus, which ci/peers could not get: it says why")
+		}
+	}
+	files := map[string]string{"peer.conf": p.configuration}
+	maps.Copy(files, p.files)
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(text, "{program}", program)), 0o600))
+	}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = log.Close() })

@@ -278,6 +278,8 @@ func (c *Client) handleRequest(m *stunMessage, h *stunHMAC, from netip.AddrPort)
 			check.controlling = !check.controlling
 		}
 	}
+	c.checked = true
+	c.hurry()
 	c.mu.Unlock()
 	pwd := local.Pwd
 	switch {

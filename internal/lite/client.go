@@ -54,6 +54,7 @@ type Client struct {
 	closed    bool
 	ice       checklist
 	mapped    netip.AddrPort // how the server sees the client
+	checked   bool           // by the server, which is a full ICE agent
 	handshake *pendingHandshake
 	dtls      *dtls.Session
 	sealer    *srtp.Sealer
@@ -228,6 +229,15 @@ func (c *Client) startHandshake(now time.Time) {
 	})
 	if begun {
 		c.handshake = &pendingHandshake{pipe: pipe, since: now}
+		c.hurry()
+	}
+}
+
+// hurry has the handshake send its hello again soon, if the server checks the path itself. libnice takes
+// no DTLS before its own check is answered, and what came earlier is lost. c.mu is held.
+func (c *Client) hurry() {
+	if c.checked && c.handshake != nil {
+		c.handshake.pipe.hurry()
 	}
 }
 

@@ -66,6 +66,8 @@ func (h *handshake) complete(d *dtls.Handshake) error {
 		switch {
 		case err != nil:
 			return err
+		case b == nil && h.pipe.takeHurry():
+			d.Hurry(time.Now())
 		case b == nil:
 			d.Timeout(time.Now())
 		default:

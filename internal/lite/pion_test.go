@@ -233,6 +233,9 @@ func TestClientWithPionServer(t *testing.T) {
 			within(t, h.ready, "the client's readiness")
 			require.Eventually(t, func() bool { return client.opener.Load() != nil }, patience, time.Millisecond)
 			f.reach(t, webrtc.PeerConnectionStateConnected)
+			client.mu.Lock()
+			assert.Equal(t, !lite, client.checked, "a full ICE agent checks the path, and may take no hello before")
+			client.mu.Unlock()
 
 			reports := make(chan rtcp.Packet, 100)
 			go func() {

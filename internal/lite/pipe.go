@@ -20,7 +20,8 @@ type pipe struct {
 	mu         sync.Mutex
 	queue      [][]byte
 	hasCPUSlot bool          // it holds a CPU slot
-	wake       chan struct{} // of one place: the queue changed
+	wake       chan struct{} // of one place: the queue changed, or it is to hurry
+	hurried    bool
 	closed     chan struct{} // to be closed
 	closeOnce  sync.Once
 }
@@ -54,11 +55,34 @@ func (p *pipe) drain() [][]byte {
 	return rest
 }
 
-// read takes the next datagram: nil if none comes until then. It has one caller at a
+// hurry has read return without a datagram.
+func (p *pipe) hurry() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hurried = true
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// takeHurry reports whether it was to hurry since the last time.
+func (p *pipe) takeHurry() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	hurried := p.hurried
+	p.hurried = false
+	return hurried
+}
+
+// read takes the next datagram: nil if none comes until then, or if it is to hurry. It has one caller at a
 // time.
 func (p *pipe) read(until <-chan time.Time) ([]byte, error) {
 	p.releaseCPUSlot()
 	for p.waiting() == 0 {
+		if p.isHurried() {
+			return nil, nil
+		}
 		select {
 		case <-p.wake:
 		case <-p.closed:
@@ -75,6 +99,12 @@ func (p *pipe) read(until <-chan time.Time) ([]byte, error) {
 	b := p.queue[0]
 	p.queue = p.queue[1:]
 	return b, nil
+}
+
+func (p *pipe) isHurried() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hurried
 }
 
 // waiting is how many datagrams wait.

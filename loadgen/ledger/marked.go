@@ -28,6 +28,7 @@ const (
 type markedListener struct {
 	sections []*markedSection
 	weak     [][words]uint64 // by source, of the ring: perhaps heard
+	last     time.Duration   // when a packet came at last
 }
 
 // A markedSection is a section's stream of packets, in their order.
@@ -62,6 +63,7 @@ func (l *Listener) hearMarks(p Packet) {
 		l.marked.sections = append(l.marked.sections, &markedSection{listener: l, section: len(l.marked.sections)})
 	}
 	p.Payload = slices.Clone(p.Payload)
+	l.marked.last = max(l.marked.last, p.At)
 	l.marked.sections[p.Section].enter(p)
 }
 
@@ -259,7 +261,8 @@ func (s *markedSection) inDoubt(n uint64) {
 }
 
 // unmarkedInDoubt reports whether marks that were not found in [from, until) may be missing by
-// the generator's doing: a server mixed pieces of what it sent.
+// the generator's doing: a server mixed pieces of what it sent. Where nothing came at all any more, there
+// is nothing in which they could be.
 func (l *Listener) unmarkedInDoubt(from, until timebase.Bin) bool {
-	return l.ledger.marked && l.ledger.aggregator.Doubts.Spliced(l.ledger.id, from.Start()-doubt.Aftermath, until.Start())
+	return l.ledger.marked && l.marked.last >= from.Start() && l.ledger.aggregator.Doubts.Spliced(l.ledger.id, from.Start()-doubt.Aftermath, until.Start())
 }

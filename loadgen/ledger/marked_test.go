@@ -123,6 +123,29 @@ func TestMarkedAudioWithoutAMarkIsInDoubtWhereTheGeneratorIsAtFault(t *testing.T
 	}
 }
 
+// A server that sends nothing any more has mixed nothing of what a generator sent late.
+func TestMarkedAudioThatEndsIsLostThoughTheGeneratorWasAtFault(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		comes    func(b timebase.Bin) bool
+		lost     bool
+	}{
+		{"nothing comes any more", func(b timebase.Bin) bool { return b < 200 }, true},
+		{"nothing comes for a while", func(b timebase.Bin) bool { return b < 200 || b >= 260 }, false},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			totals := playMarked(t, func(s *scene) { s.aggregator.Doubt(doubt.Stalled, 3*time.Second, 4*time.Second) },
+				func(b timebase.Bin, _ *Packet) (bool, time.Duration) { return c.comes(b), 0 })
+			best := bestRate(t, totals, "delivered")
+			if c.lost {
+				assert.Less(t, best, 0.85)
+				return
+			}
+			assert.InDelta(t, 1, best, 0.001)
+		})
+	}
+}
+
 // What is sent late, and then at once, stays in the buffer of a server that mixes: all that comes after it
 // is later for that.
 func TestMarkedAudioIsLaterAfterTheGeneratorWasLate(t *testing.T) {

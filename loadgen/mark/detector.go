@@ -77,7 +77,10 @@ type track struct {
 	place  int // where in the code the stream's sample 0 would be
 	misses int
 	tries  int
-	until  int // the hop before which all have been judged
+	until  int // the hop that is judged next
+	// judged is the hop before which all have been judged once. Those that lacked the mark before
+	// the code was lost are judged again where it is found next.
+	judged int
 }
 
 // NewDetector makes a detector that reports what it finds of the codes, in the order of
@@ -221,9 +224,7 @@ func (d *Detector) judge(code int, t *track) {
 		f.Presence = Unsure
 	}
 	if f.Presence == Absent {
-		if t.misses++; t.misses > lost {
-			t.locked = false
-		}
+		d.miss(t, hop)
 		return
 	}
 	t.misses = 0
@@ -234,6 +235,18 @@ func (d *Detector) judge(code int, t *track) {
 	f.Offset = at - f.Frame*Hop
 	f.Frame %= Frames
 	d.found(f)
+}
+
+// miss enters a hop that lacks the mark. After a while it is not that frames are missing, but that all
+// that comes is later or earlier than before: the server's buffer ran empty or was too full. So hops are
+// judged again at the code's next place, but once.
+func (d *Detector) miss(t *track, hop int) {
+	if hop < t.judged {
+		return
+	}
+	if t.misses++; t.misses > lost {
+		t.locked, t.judged, t.until = false, hop+1, hop-lost
+	}
 }
 
 // adjust follows a clock that drifts.

@@ -165,6 +165,7 @@ var bad = map[string]struct {
 	"a hold that overflows":           {edit("hold: 9s", "hold: 9999999999h"), "2:7", "is no duration", false},
 	"an unknown audio check":          {good + "audio_check: ears", "6:14", `audio_check is "ears": it can be packets, marker`, true},
 	"marks and moderation":            {good + "audio_check: marker\ntimeline: [{at: 1s, who: listener, do: raise-hand}]", "7:40", "raise-hand is not for them", false},
+	"marks and a mic that opens":      {good + "audio_check: marker\ntimeline: [{at: 1s, who: listener, do: promote}]", "7:40", "promote is not for them", false},
 	"a score that is not measured":    {good + "thresholds: {audio_score: [min > 4]}", "6:28", "audio_score is not measured: give the scenario audio_score: true", false},
 	"a score of a half":               {good + "audio_score: 0.5", "6:14", "audio_score must be true or false", true},
 	"no time to join":                 {good + "join_deadline: 0s", "6:16", "join_deadline is 0s, and nobody could join", false},

@@ -86,7 +86,7 @@ func (s *Scenario) problems() []problem {
 	}
 	if s.AudioCheck == CheckMarker {
 		for i, e := range s.Timeline {
-			if e.Do != "" && !e.Do.Spec().Local {
+			if spec := e.Do.Spec(); e.Do != "" && !spec.Local && !spec.Marked {
 				c.add(fmt.Sprintf("timeline[%d].do", i), "audio_check: marker is for servers that mix or transcode, and %s is not for them: leave out one of the two", e.Do)
 			}
 		}

@@ -75,6 +75,8 @@ type VerbSpec struct {
 	Needs, Lacks, Sets, Clears State
 	// Becomes is the role afterwards; "" is the one before.
 	Becomes Role
+	// Marked verbs are also for servers that mix or transcode ([CheckMarker]).
+	Marked bool
 	// CrowdOnly: probes can't play it.
 	CrowdOnly bool
 	// Silences: nothing that they send may be heard after the acknowledgement.
@@ -106,11 +108,11 @@ var verbs = []VerbSpec{
 		Help: "they go back to the audience and their mic is closed",
 	},
 	{
-		Verb: Mute, Actor: Moderator, Who: []Role{Speaker, Host}, Needs: Publishing, Lacks: Muted, Sets: Muted, Silences: true,
+		Verb: Mute, Actor: Moderator, Who: []Role{Speaker, Host}, Needs: Publishing, Lacks: Muted, Sets: Muted, Silences: true, Marked: true,
 		Help: "their mic is muted",
 	},
 	{
-		Verb: Unmute, Actor: Moderator, Who: []Role{Speaker, Host}, Needs: Publishing | Muted, Clears: Muted,
+		Verb: Unmute, Actor: Moderator, Who: []Role{Speaker, Host}, Needs: Publishing | Muted, Clears: Muted, Marked: true,
 		Help: "their mic can be heard again",
 	},
 	{
@@ -118,7 +120,7 @@ var verbs = []VerbSpec{
 		Help: "they leave; no packets are due to them any more",
 	},
 	{
-		Verb: End, Actor: Moderator, Who: []Role{Host}, OfRoom: true, MaxCount: 1,
+		Verb: End, Actor: Moderator, Who: []Role{Host}, OfRoom: true, MaxCount: 1, Marked: true,
 		Help: "the room ends for everybody",
 	},
 	{
@@ -138,7 +140,7 @@ var verbs = []VerbSpec{
 		Help: "the moderator makes them host; they moderate the timeline from then on",
 	},
 	{
-		Verb: Kick, Actor: Moderator, Who: everybody, Silences: true, Removes: true,
+		Verb: Kick, Actor: Moderator, Who: everybody, Silences: true, Removes: true, Marked: true,
 		Help: "they are removed; no packets are due to them any more",
 	},
 	{
@@ -150,7 +152,7 @@ var verbs = []VerbSpec{
 		Help: "their WebSocket is cut, and they resume on a new one; their ear stays open",
 	},
 	{
-		Verb: RestartICE, Actor: Themselves, Who: []Role{Listener}, CrowdOnly: true,
+		Verb: RestartICE, Actor: Themselves, Who: []Role{Listener}, CrowdOnly: true, Marked: true,
 		Help: "they restart ICE, as a browser does whose network has changed; their ear stays open and goes on. Probes do not",
 	},
 	{

@@ -22,6 +22,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/driver/earshot"
+	"github.com/earshot-audio/earshot/loadgen/driver/janus"
 	"github.com/earshot-audio/earshot/loadgen/driver/livekit"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/host"
@@ -30,7 +31,7 @@ import (
 
 // drivers are the drivers that earshot can play with, the default first.
 func drivers() driver.Kinds {
-	return driver.Kinds{earshot.Kind(), whep.Kind(), livekit.Kind()}
+	return driver.Kinds{earshot.Kind(), whep.Kind(), livekit.Kind(), janus.Kind()}
 }
 
 // Flags say what to play against.

@@ -1,0 +1,363 @@
+package janus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/earshot-audio/earshot/loadgen/driver"
+)
+
+const (
+	writeTimeout = 5 * time.Second
+	// maxMessage bounds a message of the server's, in bytes. The answer to join has everybody in
+	// the room.
+	maxMessage = 16 << 20
+	// keepaliveInterval is what Janus' own client has. A server forgets a session by default after
+	// 60 s without a request.
+	keepaliveInterval = 25 * time.Second
+
+	subprotocol = "janus-protocol"
+	plugin      = "janus.plugin.audiobridge"
+)
+
+// A connection is one WebSocket with one session and one handle of the AudioBridge. One
+// goroutine reads it; close ends it.
+type connection struct {
+	driver  *Driver
+	conn    *websocket.Conn
+	writing sync.Mutex
+	// Set before anybody else has the connection.
+	session, handle uint64
+
+	mu         sync.Mutex
+	changed    chan struct{} // closed, and made anew, at each change of what follows
+	calls      uint64
+	pending    map[string]chan message // by transaction
+	candidates []string                // of the server, as values of attributes
+	final      bool                    // there are no more
+	ended      error                   // why, once it has
+	keepalives *time.Timer
+	done       chan struct{} // closed when nobody reads it any more
+}
+
+// open opens a connection, with a session and a handle. lost is called when the presence that it is for
+// has ended.
+func open(ctx context.Context, d *Driver, lost func()) (*connection, error) {
+	turn := driver.TurnOf(ctx)
+	turn.Take(ctx)
+	conn, resp, err := d.dialer.DialContext(ctx, driver.SocketURL(d.base, ""), nil)
+	turn.End() // what the reader does is not the join's
+	switch {
+	case err != nil && resp == nil:
+		return nil, fmt.Errorf("open the WebSocket: %w", driver.NoAnswer(err))
+	case err != nil:
+		body, _ := io.ReadAll(resp.Body) // as much as gorilla keeps
+		return nil, fmt.Errorf("open the WebSocket: %w: --%s is to be that of Janus' WebSocket transport, like ws://127.0.0.1:8188", driver.Refusal(resp, body), urlFlag)
+	case conn.Subprotocol() != subprotocol:
+		return nil, errors.Join(fmt.Errorf("%s is no Janus: its WebSocket does not speak %s", d.Target(), subprotocol), conn.Close())
+	}
+	conn.SetReadLimit(maxMessage)
+	c := &connection{driver: d, conn: conn, changed: make(chan struct{}), pending: map[string]chan message{}, done: make(chan struct{})}
+	go c.read(lost)
+	if err := c.begin(ctx); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// begin begins the session, and attaches it to the plugin.
+func (c *connection) begin(ctx context.Context) error {
+	m, err := c.call(ctx, request{Janus: create})
+	if err != nil {
+		return err
+	}
+	c.session = m.Data.ID
+	if m, err = c.call(ctx, request{Janus: attach, Plugin: plugin}); err != nil {
+		return err
+	}
+	c.handle = m.Data.ID
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended == nil {
+		c.keepalives = time.AfterFunc(c.driver.keepalive(), c.keepAlive)
+	}
+	return nil
+}
+
+// keepAlive has the server remember the session. Its answer is read like any other.
+func (c *connection) keepAlive() {
+	if c.write(c.number(request{Janus: keepalive})) != nil {
+		return // the reader notices, too
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended == nil {
+		c.keepalives.Reset(c.driver.keepalive())
+	}
+}
+
+// ask makes a request to the AudioBridge, with a description or nil, and returns its answer.
+func (c *connection) ask(ctx context.Context, b *body, jsep *description) (message, error) {
+	m, err := c.call(ctx, request{Janus: bridge, Body: b, JSEP: jsep})
+	if e := m.PluginData.Data; err == nil && e.Code != 0 {
+		return m, failure{bridge: true, code: e.Code, reason: e.Error, asked: b.Request}
+	}
+	return m, err
+}
+
+// number gives a request its transaction, and what lets it in.
+func (c *connection) number(r request) request {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	r.Transaction = strconv.FormatUint(c.calls, 36)
+	r.Session, r.Handle = c.session, c.handle
+	switch r.Janus {
+	case keepalive, destroy: // for the session
+		r.Handle = 0
+	case information:
+		r.Session, r.Handle = 0, 0
+	}
+	r.APISecret, r.Token = c.driver.secret, c.driver.token
+	return r
+}
+
+// call makes a request and returns the answer to it.
+func (c *connection) call(ctx context.Context, r request) (message, error) {
+	r = c.number(r)
+	answers := make(chan message, 2) // that it was taken, and what came of it
+	c.mu.Lock()
+	c.pending[r.Transaction] = answers
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.pending, r.Transaction)
+	}()
+	if err := c.write(r); err != nil {
+		return message{}, fmt.Errorf("%s: %w", r.name(), err)
+	}
+	for {
+		select {
+		case m := <-answers:
+			switch {
+			case m.Error != nil:
+				return m, failure{code: m.Error.Code, reason: m.Error.Reason, asked: r.name()}
+			case m.Janus != "ack":
+				return m, nil
+			}
+		case <-ctx.Done():
+			return message{}, fmt.Errorf("wait for Janus' answer to %s: %w", r.name(), ctx.Err())
+		case <-c.done:
+			return message{}, fmt.Errorf("wait for Janus' answer to %s: %w", r.name(), c.why())
+		}
+	}
+}
+
+// name says what a request is.
+func (r request) name() string {
+	if r.Body != nil {
+		return r.Body.Request
+	}
+	return r.Janus + " a session"
+}
+
+func (c *connection) write(r request) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	return c.conn.WriteMessage(websocket.TextMessage, text)
+}
+
+// read handles messages until the connection ends.
+func (c *connection) read(lost func()) {
+	defer close(c.done)
+	defer lost()
+	var err error
+	for err == nil {
+		err = c.readMessage(lost)
+	}
+	c.end(fmt.Errorf("the connection to Janus ended: %w", err))
+}
+
+// end says why the presence has ended, if it has not yet.
+func (c *connection) end(why error) {
+	c.change(func() {
+		if c.ended == nil {
+			c.ended = why
+		}
+		if c.keepalives != nil {
+			c.keepalives.Stop()
+		}
+	})
+}
+
+// why is why the presence has ended; nil if it has not.
+func (c *connection) why() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
+}
+
+// readMessage reads and handles one message.
+func (c *connection) readMessage(lost func()) error {
+	_, r, err := c.conn.NextReader()
+	if err != nil {
+		return err
+	}
+	b, ok := c.driver.messages.Get().(*bytes.Buffer)
+	if !ok {
+		b = new(bytes.Buffer)
+	}
+	defer c.driver.messages.Put(b)
+	b.Reset()
+	if _, err := b.ReadFrom(r); err != nil {
+		return err
+	}
+	if ofOthers(b.Bytes()) {
+		return nil
+	}
+	var m message
+	if err := json.Unmarshal(b.Bytes(), &m); err != nil {
+		return fmt.Errorf("a message can't be read: %w", err)
+	}
+	c.take(m, lost)
+	return nil
+}
+
+// ofOthers reports whether a message tells of other people in the room, of which everybody is
+// told: as many as people times people, which are not worth to be read.
+func ofOthers(text []byte) bool {
+	return !bytes.Contains(text, []byte(`"transaction"`)) && bytes.Contains(text, []byte(`"participants"`))
+}
+
+// take takes a message.
+func (c *connection) take(m message, lost func()) {
+	c.mu.Lock()
+	answers := c.pending[m.Transaction]
+	c.mu.Unlock()
+	if answers != nil && m.Transaction != "" {
+		select {
+		case answers <- m:
+		default: // nobody waits for so many
+		}
+		return
+	}
+	switch {
+	case m.Janus == "trickle":
+		c.change(func() {
+			if m.Candidate.Value != "" {
+				c.candidates = append(c.candidates, strings.TrimPrefix(m.Candidate.Value, "a="))
+			}
+			c.final = c.final || m.Candidate.Completed
+		})
+	case m.Janus == "event" && m.PluginData.Data.AudioBridge == "destroyed":
+		c.over(errRoomEnded, lost)
+	case m.Janus == "hangup": // also of somebody who was kicked
+		// A slowlink says that packets are lost, and no more: the connection goes on.
+		c.over(driver.Declined("the server ended the media connection: "+m.Reason), lost)
+	case m.Janus == "timeout":
+		c.over(driver.Declined("the server has forgotten the session, since it got no keepalive in time"), lost)
+	case m.Error != nil && m.Error.Code == sessionUnknown: // the answer to a keepalive
+		c.over(failure{code: m.Error.Code, reason: m.Error.Reason, asked: keepalive}, lost)
+	}
+}
+
+var errRoomEnded = driver.Declined("the room was destroyed")
+
+// over ends the presence, while the WebSocket goes on.
+func (c *connection) over(why error, lost func()) {
+	c.end(why)
+	lost()
+}
+
+// await waits until something is so, which is asked with c.mu held.
+func (c *connection) await(ctx context.Context, is func() bool) error {
+	for {
+		c.mu.Lock()
+		so, changed, ended := is(), c.changed, c.ended
+		c.mu.Unlock()
+		switch {
+		case so:
+			return nil
+		case ended != nil:
+			return ended
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// change changes what await waits for.
+func (c *connection) change(do func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	do()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// candidateLines are the lines of the candidates that the server has sent after its answer.
+func (c *connection) candidateLines() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var b strings.Builder
+	for _, value := range c.candidates {
+		fmt.Fprintf(&b, "a=%s\r\n", value)
+	}
+	return b.String()
+}
+
+// errClosed ends a connection that the client closes.
+var errClosed = errors.New("the client has left")
+
+// leave ends the session, and closes the connection.
+func (c *connection) leave(ctx context.Context) error {
+	var err error
+	select {
+	case <-c.done: // the server has ended it
+	default:
+		_, err = c.call(ctx, request{Janus: destroy})
+	}
+	var said failure
+	select {
+	case <-c.done:
+		err = nil // it may have ended before the goodbye was written
+	default:
+		if errors.As(err, &said) && said.code == sessionUnknown {
+			err = nil // it was forgotten before
+		}
+	}
+	return errors.Join(err, c.close())
+}
+
+// close closes the connection and waits for its reader.
+func (c *connection) close() error {
+	c.end(errClosed)
+	err := c.conn.Close()
+	<-c.done
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
