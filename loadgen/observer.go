@@ -28,13 +28,13 @@ type observer struct {
 func (r *run) watch(ctx context.Context) {
 	o := &observer{run: r, last: r.sampler.Sample(ctx), lost: r.cast.Lost()}
 	o.lostAt = o.last.At
-	o.interference = usage.NewInterference(r.aggregator, usage.Machine{Cores: r.cores, Loopback: r.Driver.Loopback()}, o.last)
+	o.interference = usage.NewInterference(r.aggregator, usage.Machine{Cores: r.cores, Local: r.sampler.Local}, o.last)
 	stalls := &host.Watchdog{Report: func(from, until time.Time) {
 		r.aggregator.Doubt(doubt.Stalled, r.clock.Since(from), r.clock.Since(until))
 	}}
 	stalls.Start()
 	defer stalls.Close()
-	if r.Driver.Loopback() {
+	if r.sampler.Local {
 		o.competition = usage.NewCompetition(r.clock, r.aggregator)
 		o.competition.Follow(o.last.Server)
 		var done sync.WaitGroup

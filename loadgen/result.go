@@ -160,7 +160,6 @@ func (r *scoreboard) combine(doubts doubt.Sum, tallies []*tally.Tally, hosts []s
 	sum := tally.Total(tallies, hosts)
 	sum.Publish(values, totals.Best, r.Scenario.Invites())
 
-	_, process := r.Server.(host.ProcessMeter)
 	died, toTheEnd := false, true
 	if last := r.used.Load(); after.Server == nil && last != nil {
 		died = after.Ended
@@ -193,7 +192,7 @@ func (r *scoreboard) combine(doubts doubt.Sum, tallies []*tally.Tally, hosts []s
 		Environment: host.CurrentEnvironment(),
 	}
 	result.Server.Died = died
-	if result.Server.Local = process || r.Driver.Loopback(); result.Server.Local {
+	if result.Server.Local = r.sameMachine(); result.Server.Local {
 		result.Server.Cores = result.Environment.CPUs
 	} else if after.Server != nil {
 		result.Server.Cores = after.Server.Cores

@@ -164,7 +164,7 @@ func newRun(cfg Config, clock *timebase.Clock, share cast.Share) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.sampler.Local = cfg.Driver.Loopback() || cfg.Driver.Capabilities().SameMachine
+	r.sampler.Local = cfg.sameMachine()
 	r.self, r.mics, r.seats = r.selfTally, r.cast.Uplinks.Counts, r.castIn
 	r.aggregator.Follow(cfg.Scenario.Thresholds)
 	return r, nil

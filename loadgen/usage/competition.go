@@ -80,6 +80,7 @@ func (c *Competition) Follow(u *host.Usage) {
 func (c *Competition) Watch(ctx context.Context) {
 	glance := time.NewTimer(timebase.BinLength)
 	defer glance.Stop()
+	carriers := host.SoftIRQThreads() // which wait for cores as the server does, with its packets
 	for n := 1; ; n++ {
 		glance.Reset(timebase.BinLength)
 		select {
@@ -91,7 +92,7 @@ func (c *Competition) Watch(ctx context.Context) {
 		if threads == nil {
 			continue
 		}
-		now := coreSample{at: c.clock.Now(), threads: host.ThreadTimesOf(*threads)}
+		now := coreSample{at: c.clock.Now(), threads: host.ThreadTimesOf(slices.Concat(*threads, carriers))}
 		c.look(now.threads)
 		if n%competeGlances > 0 {
 			continue

@@ -57,11 +57,11 @@ func (i *Interference) Book(now Sample) {
 	}
 }
 
-// A Machine is the generator's: so many of its cores the generator may use, and loopback means
+// A Machine is the generator's: so many of its cores the generator may use, and local means
 // that the server is on it, too.
 type Machine struct {
-	Cores    int
-	Loopback bool
+	Cores int
+	Local bool
 }
 
 // contended reports whether the cores of the server's machine were taken between two
@@ -69,7 +69,7 @@ type Machine struct {
 // generator had to wait for one. Of a server elsewhere nothing is known.
 func (m Machine) contended(a, b Sample) bool {
 	elapsed := (b.At - a.At).Seconds()
-	if !m.Loopback || elapsed <= 0 {
+	if !m.Local || elapsed <= 0 {
 		return false
 	}
 	taken, known := m.taken(a, b)
@@ -178,7 +178,7 @@ func (m Machine) starved(a, b Sample) time.Duration {
 	}
 	wait := max(0, b.Wait-a.Wait)
 	server, known := ServerCPU(a, b)
-	if !m.Loopback || a.machine == nil || b.machine == nil || !known {
+	if !m.Local || a.machine == nil || b.machine == nil || !known {
 		return wait
 	}
 	busy := b.machine.Sub(*a.machine).Busy

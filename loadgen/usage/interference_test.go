@@ -44,7 +44,7 @@ func (s second) samples() (a, b Sample) {
 }
 
 func TestBacklogLastsUntilACoreIsFree(t *testing.T) {
-	m := Machine{Cores: 2, Loopback: true}
+	m := Machine{Cores: 2, Local: true}
 	waited := map[int]time.Duration{1: 50 * time.Millisecond}
 	backlog := time.Duration(0)
 	for _, c := range []struct {
@@ -90,7 +90,7 @@ func TestContentionExcusesTheServerForWhatOthersTookFromIt(t *testing.T) {
 		{"a server on another machine", second{own: 1850, ownWait: 2500, others: 140, idle: 10, elsewhere: true}, false, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			m := Machine{Cores: 2, Loopback: !c.second.elsewhere}
+			m := Machine{Cores: 2, Local: !c.second.elsewhere}
 			a, b := c.second.samples()
 			assert.Equal(t, c.contended, m.contended(a, b))
 			assert.Equal(t, c.deprived, m.deprived(a, b))
@@ -118,7 +118,7 @@ func TestSharedQuotaExcusesTheServerForWhatTheGeneratorUsed(t *testing.T) {
 		{"they were moved out of it, and the server had used nearly all of it", true, false, 4 * time.Millisecond, true, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			m := Machine{Cores: 2, Loopback: true}
+			m := Machine{Cores: 2, Local: true}
 			a, b := second{own: 60, server: 60, idle: 1880, serverWaits: map[int]time.Duration{1: 0}}.samples()
 			b.Own = c.own
 			a.shared, b.shared = c.before, c.after
@@ -168,7 +168,7 @@ func TestStarvedIsWhatTheGeneratorWaitedAndNotForTheServer(t *testing.T) {
 		{"a quota was not used up", second{own: 60, idle: 1900}, 0.1, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			m := Machine{Cores: 2, Loopback: !c.second.elsewhere}
+			m := Machine{Cores: 2, Local: !c.second.elsewhere}
 			a, b := c.second.samples()
 			b.Group.Quota = c.quota
 			assert.Equal(t, c.starved, m.starved(a, b))

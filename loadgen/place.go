@@ -1,0 +1,48 @@
+package loadgen
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/earshot-audio/earshot/loadgen/host"
+)
+
+// sameMachine reports whether the server is known to be on the generator's machine, where both want the same
+// cores: its process is measured here, or its address is one of this machine's.
+func (c Config) sameMachine() bool {
+	if _, process := c.Server.(host.ProcessMeter); process {
+		return true
+	}
+	return c.Driver.Loopback() || c.Driver.Capabilities().SameMachine || here(c.Driver.Target())
+}
+
+// here reports whether a target's address is one of this machine's, or its name is this machine's. Other names are not looked up.
+func here(target string) bool {
+	u, err := url.Parse(target)
+	if err != nil {
+		return false
+	}
+	if name, err := os.Hostname(); err == nil && strings.EqualFold(u.Hostname(), name) {
+		return true
+	}
+	at, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return false
+	}
+	if at.IsLoopback() {
+		return true
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range own {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr() == at.Unmap().WithZone("") {
+			return true
+		}
+	}
+	return false
+}
