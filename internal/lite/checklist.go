@@ -278,7 +278,7 @@ func (c *Client) handleRequest(m *stunMessage, h *stunHMAC, from netip.AddrPort)
 			check.controlling = !check.controlling
 		}
 	}
-	c.checked = true
+	c.checked = !c.cfg.ServerLite
 	c.hurry()
 	c.mu.Unlock()
 	pwd := local.Pwd

@@ -166,6 +166,7 @@ type ClientConfig struct {
 	Local       sdp.Credentials // of the SDP offer
 	Remote      sdp.Credentials // of the SDP answer
 	Fingerprint sdp.Fingerprint // of the SDP answer
+	ServerLite  bool            // the server is an ICE-lite agent, as the SDP answer says
 	// RoundTrip, if not nil, is told when a consent check was sent, by the time given to
 	// Tick, and when its answer came. It is called like the events.
 	RoundTrip func(sent, received time.Time)

@@ -23,6 +23,7 @@ type Remote struct {
 	Opus  PayloadTypes
 	RED   PayloadTypes
 	NACK  bool // it sends lost packets again
+	Lite  bool // it is an ICE-lite agent
 
 	ICE         Credentials
 	Fingerprint Fingerprint
@@ -70,6 +71,7 @@ func (r *Remote) accept(s *Section) error {
 
 // complete collects the candidates and checks that nothing is missing.
 func (r *Remote) complete(d *Description) error {
+	r.Lite = d.ICELite
 	candidates := d.Candidates()
 	slices.SortStableFunc(candidates, func(a, b Candidate) int { return cmp.Compare(b.Priority, a.Priority) })
 	for _, c := range candidates {

@@ -188,7 +188,7 @@ func (e *LeanClient) connect(ctx context.Context, to netip.AddrPort) error {
 	}
 	client, err := e.crowd.lite.Connect(lite.ClientConfig{
 		Local: e.local, Remote: e.remote.ICE, Fingerprint: e.remote.Fingerprint,
-		Server: to, Send: w, Events: (*leanClientEvents)(e), RoundTrip: e.roundTrip,
+		ServerLite: e.remote.Lite, Server: to, Send: w, Events: (*leanClientEvents)(e), RoundTrip: e.roundTrip,
 	}, time.Now())
 	if err != nil {
 		return err
