@@ -44,6 +44,7 @@ var games = []game{
 			"whip-whep": "✗ rate >= 0.99",                             // it mixes the publishers' packets up in one track
 		},
 	},
+	{title: "a mic with pauses (DTX)", scenario: "testdata/dtx.yaml"},
 	{
 		title: "50 publishers in rooms of their own", scenario: "testdata/publishers.yaml", publishes: true,
 		without: map[string]string{"whip-whep": "it has one room"},

@@ -347,9 +347,7 @@ func TestResumeFails(t *testing.T) {
 	}
 }
 
-func TestPublishNamesTheTrackOfTheOffer(t *testing.T) {
-	assert.Equal(t, "mic", trackOf("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=msid:stream mic\r\n"))
-	assert.Empty(t, trackOf("v=0\r\na=msid-semantic:WMS *\r\n"))
+func TestPublishNeedsATrack(t *testing.T) {
 	p := joined(t, client(t, http.NotFoundHandler()))
 	_, err := p.Publish(t.Context(), "v=0")
 	require.ErrorContains(t, err, "names no track")
