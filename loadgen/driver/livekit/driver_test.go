@@ -409,7 +409,7 @@ func TestModeratorsAskTheRoomService(t *testing.T) {
 		return map[string]any{"room": room.Name(), "identity": "speaker-1.1", "track_sid": "TR_1", "muted": muted}
 	}
 	for _, want := range []call{
-		{"CreateRoom", map[string]any{"name": room.Name()}}, {"MutePublishedTrack", mute(true)}, {"MutePublishedTrack", mute(false)},
+		{"CreateRoom", map[string]any{"name": room.Name(), "empty_timeout": 3600.0}}, {"MutePublishedTrack", mute(true)}, {"MutePublishedTrack", mute(false)},
 		{"RemoveParticipant", who}, {"DeleteRoom", map[string]any{"room": room.Name()}}, {"DeleteRoom", map[string]any{"room": room.Name()}},
 	} {
 		assert.Equal(t, want, <-calls)
