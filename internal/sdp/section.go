@@ -18,6 +18,10 @@ const AudioLevelURI = pion.AudioLevelURI
 // welcome.
 const OpusParameters = "minptime=10;useinbandfec=1"
 
+// OpusDTX goes behind [OpusParameters] in the description of somebody who sends nothing in pauses
+// (DTX).
+const OpusDTX = ";usedtx=1"
+
 // opusMap is the a=rtpmap of Opus (RFC 7587, section 7), and redMap that of redundant audio
 // (RFC 2198) with the same clock.
 const (

@@ -143,7 +143,7 @@ func (p *person) dropMic(ctx context.Context, sender *frameSender, old *client.P
 // publish connects a publisher.
 func (p *person) publish(ctx context.Context) (*client.Publisher, error) {
 	c := p.room.cast
-	m, err := c.clients.pion.NewPublisher(p.via, p.impairment, c.Scenario.Cast[p.group].RepairedBy(), c.Aggregator.Doubts.LossInDoubt)
+	m, err := c.clients.pion.NewPublisher(p.via, p.impairment, c.Scenario.Cast[p.group].RepairedBy(), p.discontinuous(), c.Aggregator.Doubts.LossInDoubt)
 	if err != nil {
 		return nil, err
 	}

@@ -205,12 +205,8 @@ func (c *Cast) Replica(o link.OpenedSource) (*ledger.Source, error) {
 func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int, time.Duration) (*ledger.Source, error),
 	addMarked func(*speech.Clip, *mark.Code, time.Duration) (*ledger.Source, error),
 ) (*ledger.Source, error) {
-	files := h.cast.clips[group]
-	if len(files) == 0 {
-		files = h.cast.allClips // a promoted listener without audio speaks with the cast's
-	}
 	seed := rand.New(rand.NewPCG(uint64(h.cast.Scenario.Seed), uint64(h.number)<<32|uint64(index)))
-	clip := files[number%len(files)]
+	clip := h.clipOf(group, number)
 	first, offset := firstFrame(h.cast.Scenario.Seed, h.number, index, len(clip.Frames)), time.Duration(seed.Int64N(int64(timebase.BinLength)))
 	if !h.cast.marked() {
 		return add(clip, first, offset)
@@ -222,6 +218,26 @@ func (h *roomRun) newSource(index, group, number int, add func(*speech.Clip, int
 		return nil, err
 	}
 	return addMarked(marked, code, offset)
+}
+
+// clipOf is what person number of a group says.
+func (h *roomRun) clipOf(group, number int) *speech.Clip {
+	files := h.cast.clips[group]
+	if len(files) == 0 {
+		files = h.cast.allClips // a promoted listener without audio speaks with the cast's
+	}
+	return files[number%len(files)]
+}
+
+// discontinuous reports whether the person's mic is to send nothing at times (DTX): in the pauses of their recording,
+// or while others talk. What is marked is encoded anew, without pauses.
+func (p *person) discontinuous() bool {
+	c := p.room.cast
+	group := c.Scenario.Cast[p.group]
+	if group.Turns != nil && group.Turns.Overlap < group.Count {
+		return true
+	}
+	return !c.marked() && p.room.clipOf(p.group, p.number).Pauses()
 }
 
 // firstFrame is with which of a clip's frames the mic of some number in a room begins. Mics may

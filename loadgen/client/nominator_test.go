@@ -17,7 +17,7 @@ import (
 // connectTo connects a publisher to a Pion server, and returns how long ICE took.
 func connectTo(t *testing.T, f *PionFactory, lite bool) (took time.Duration, p *Publisher) {
 	t.Helper()
-	p, err := f.NewPublisher(network.UDP, nil, network.RepairNone, func(time.Duration, time.Duration) uint64 { return 0 })
+	p, err := f.NewPublisher(network.UDP, nil, network.RepairNone, false, func(time.Duration, time.Duration) uint64 { return 0 })
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, p.Close()) })
 	s := webrtc.SettingEngine{}

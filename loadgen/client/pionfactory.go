@@ -82,8 +82,8 @@ func (s *PionFactory) Refused() (unauthentic, replayed uint64) {
 
 // newConnection makes a peer connection with sockets of its own, and returns the receive
 // times of its packets. With an impairment its sockets are behind the emulated network,
-// and what is lost is repaired as far as the server supports that.
-func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, repair network.Repair) (*webrtc.PeerConnection, *receiveTimes, error) {
+// and what is lost is repaired as far as the server supports that. opus are the parameters of Opus.
+func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, repair network.Repair, opus string) (*webrtc.PeerConnection, *receiveTimes, error) {
 	arrived := &receiveTimes{}
 	media := &webrtc.MediaEngine{}
 	var feedback []webrtc.RTCPFeedback
@@ -103,7 +103,7 @@ func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, 
 	if err := media.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
 			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2,
-			SDPFmtpLine: "minptime=10;useinbandfec=1", RTCPFeedback: feedback,
+			SDPFmtpLine: opus, RTCPFeedback: feedback,
 		},
 		PayloadType: 111,
 	}, webrtc.RTPCodecTypeAudio); err != nil {

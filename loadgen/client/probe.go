@@ -55,7 +55,7 @@ type Probe struct {
 // NewProbe makes a probe that offers to receive the given number of voices. With an
 // impairment its packets go through the emulated network. It offers to repair what is lost.
 func (s *PionFactory) NewProbe(sections int, l *netem.Impairment, repair network.Repair, hear PacketFunc) (*Probe, error) {
-	pc, arrived, err := s.newConnection(network.UDP, l, repair)
+	pc, arrived, err := s.newConnection(network.UDP, l, repair, sdp.OpusParameters)
 	if err != nil {
 		return nil, err
 	}

@@ -40,9 +40,15 @@ type Publisher struct {
 }
 
 // NewPublisher makes a publisher, behind an emulated network unless l is nil. It offers to
-// repair what is lost, and does so if the server takes the offer.
-func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, repair network.Repair, doubt feedback.LossDoubtFunc) (*Publisher, error) {
-	pc, _, err := s.newConnection(via, l, repair)
+// repair what is lost, and does so if the server takes the offer. dtx means that it sends nothing
+// at times, and the offer says so: to the server that is a wish (RFC 7587, section 6.1), to a
+// driver the fact.
+func (s *PionFactory) NewPublisher(via network.Transport, l *netem.Impairment, repair network.Repair, dtx bool, doubt feedback.LossDoubtFunc) (*Publisher, error) {
+	opus := sdp.OpusParameters
+	if dtx {
+		opus += sdp.OpusDTX
+	}
+	pc, _, err := s.newConnection(via, l, repair, opus)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -228,6 +229,11 @@ func NewClip(name string, packets [][]byte) (*Clip, error) {
 
 // Duration is the clip's length.
 func (c *Clip) Duration() time.Duration { return time.Duration(len(c.Frames)) * FrameLength }
+
+// Pauses reports whether anything of it is not sent.
+func (c *Clip) Pauses() bool {
+	return slices.ContainsFunc(c.Frames, func(f Frame) bool { return f.Pause })
+}
 
 // Index maps a payload's hash to the positions of all frames that have it, in
 // order. The caller owns it.

@@ -108,6 +108,11 @@ func TestNewClipMarksPauses(t *testing.T) {
 	}
 	assert.Equal(t, []bool{false, true, true, false, false, false, false, true}, pauses)
 	assert.EqualValues(t, Silent, c.Frames[1].Level)
+	assert.True(t, c.Pauses())
+
+	c, err = NewClip("x", [][]byte{{0x78, 1, 2}, {0x78}, {0x78, 1, 2}})
+	require.NoError(t, err)
+	assert.False(t, c.Pauses(), "all of it is sent")
 }
 
 // What is found out about a recording is kept, for it alone: the same packets in another order are

@@ -105,10 +105,15 @@ func (d *Driver) Capabilities() driver.Capabilities {
 	}
 }
 
+// emptyTimeout is for how long the server keeps a room, in s, into which nobody has come yet. Its default, five minutes,
+// would end rooms whose people arrive later. It ends a room in which somebody has been 20 s after the last has left, even if
+// the run does not.
+const emptyTimeout = 60 * 60
+
 // Open implements driver.Driver.
 func (d *Driver) Open(ctx context.Context, i int, _ scenario.RoomSpec) (driver.RoomClient, error) {
 	room := &roomClient{driver: d, name: fmt.Sprintf("%s-%d", d.prefix, i+1)}
-	if err := room.call(ctx, "CreateRoom", map[string]any{"name": room.name}); err != nil {
+	if err := room.call(ctx, "CreateRoom", map[string]any{"name": room.name, "empty_timeout": emptyTimeout}); err != nil {
 		return nil, fmt.Errorf("create room %d on %s: %w", i+1, d.Target(), err)
 	}
 	d.findPath(ctx, room.name)

@@ -347,9 +347,7 @@ func TestResumeFails(t *testing.T) {
 	}
 }
 
-func TestPublishNamesTheTrackOfTheOffer(t *testing.T) {
-	assert.Equal(t, "mic", trackOf("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=msid:stream mic\r\n"))
-	assert.Empty(t, trackOf("v=0\r\na=msid-semantic:WMS *\r\n"))
+func TestPublishNeedsATrack(t *testing.T) {
 	p := joined(t, client(t, http.NotFoundHandler()))
 	_, err := p.Publish(t.Context(), "v=0")
 	require.ErrorContains(t, err, "names no track")
@@ -411,7 +409,7 @@ func TestModeratorsAskTheRoomService(t *testing.T) {
 		return map[string]any{"room": room.Name(), "identity": "speaker-1.1", "track_sid": "TR_1", "muted": muted}
 	}
 	for _, want := range []call{
-		{"CreateRoom", map[string]any{"name": room.Name()}}, {"MutePublishedTrack", mute(true)}, {"MutePublishedTrack", mute(false)},
+		{"CreateRoom", map[string]any{"name": room.Name(), "empty_timeout": 3600.0}}, {"MutePublishedTrack", mute(true)}, {"MutePublishedTrack", mute(false)},
 		{"RemoveParticipant", who}, {"DeleteRoom", map[string]any{"room": room.Name()}}, {"DeleteRoom", map[string]any{"room": room.Name()}},
 	} {
 		assert.Equal(t, want, <-calls)

@@ -1,6 +1,7 @@
 package livekit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,42 +51,46 @@ func (p *participant) Listen(ctx context.Context, offer string) (string, error) 
 
 // Publish implements driver.Participant.
 func (p *participant) Publish(ctx context.Context, offer string) (string, error) {
-	track := trackOf(offer)
-	if track == "" {
+	mic := micOf(offer)
+	if mic.Track == "" {
 		return "", errors.New("the client's offer names no track (a=msid)")
 	}
 	if !p.older {
-		return p.open(ctx, signal.Join{Offer: offer, Track: track, RED: offersRED(offer)})
+		return p.open(ctx, signal.Join{Offer: offer, Sent: mic})
 	}
 	c, err := p.connect(ctx, signal.Parameters(), true)
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(c.write(signal.AddTrack(track, offersRED(offer))), c.write(signal.Offer(offer, 0))); err != nil {
+	if err := errors.Join(c.write(signal.AddTrack(mic)), c.write(signal.Offer(offer, 0))); err != nil {
 		return "", fmt.Errorf("offer to the server: %w", err)
 	}
 	return c.firstAnswer(ctx)
 }
 
-// offersRED reports whether an offer has redundant audio (RFC 2198).
-func offersRED(offer string) bool { return strings.Contains(strings.ToLower(offer), " red/48000/2") }
-
-// trackOf returns the track that an offer names first.
-func trackOf(offer string) string {
+// micOf returns what a mic's offer says of what it sends, with the track that it names first.
+func micOf(offer string) (m signal.SentTrack) {
 	for line := range strings.Lines(offer) {
-		if ids, ok := strings.CutPrefix(strings.TrimSpace(line), "a=msid:"); ok {
-			if _, track, ok := strings.Cut(ids, " "); ok {
-				return track
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		_, value, _ = strings.Cut(value, " ") // after the stream, or the payload type
+		switch name {
+		case "a=msid":
+			m.Track = cmp.Or(m.Track, value)
+		case "a=rtpmap":
+			m.RED = m.RED || strings.EqualFold(value, "red/48000/2")
+		case "a=fmtp":
+			for parameter := range strings.SplitSeq(value, ";") {
+				m.DTX = m.DTX || strings.TrimSpace(parameter) == "usedtx=1"
 			}
 		}
 	}
-	return ""
+	return m
 }
 
 // open connects with the client's first offer, and returns the server's answer with the
 // candidates that came by then.
 func (p *participant) open(ctx context.Context, join signal.Join) (string, error) {
-	c, err := p.connect(ctx, url.Values{"join_request": {join.Query()}}, join.Track != "")
+	c, err := p.connect(ctx, url.Values{"join_request": {join.Query()}}, join.Sent.Track != "")
 	if err != nil {
 		return "", err
 	}

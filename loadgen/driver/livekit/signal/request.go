@@ -19,11 +19,16 @@ const (
 // A Join is how a person comes into a room by /rtc/v1, with their client's first offer.
 type Join struct {
 	Offer string
-	// Track is the client's name of the track that it offers to send; "" if it only
-	// receives. What it receives, the server is asked to choose: all there is.
-	Track string
-	// RED means that the offer has redundant audio (RFC 2198).
-	RED bool
+	// Sent is what it offers to send. If it only receives, that has no track: the server is asked
+	// to choose what it receives, which is all there is.
+	Sent SentTrack
+}
+
+// A SentTrack is what a client says of the mic that it sends.
+type SentTrack struct {
+	Track string // the client's name of it
+	RED   bool   // it may be redundant audio (RFC 2198)
+	DTX   bool   // nothing is sent in pauses
 }
 
 // request begins a JoinRequest with what the client says of itself.
@@ -41,10 +46,10 @@ func query(request []byte) string {
 // Query returns the join as the value of the URL's join_request.
 func (j Join) Query() string {
 	request := request()
-	if j.Track == "" {
+	if j.Sent.Track == "" {
 		request = nested(request, 2, varint(nil, 1, 1)) // auto_subscribe
 	} else {
-		request = nested(request, 5, track(j.Track, j.RED))
+		request = nested(request, 5, j.Sent.track())
 	}
 	return query(nested(request, 6, description("offer", j.Offer, firstOffer)))
 }
@@ -91,21 +96,25 @@ const (
 	featureNoDTX     = 1
 )
 
-// track is an AddTrackRequest of a mic that sends Opus without pauses (DTX), with or without
-// redundancy (RED).
-func track(name string, red bool) []byte {
-	b := text(nil, 1, name)
+// track is the mic's AddTrackRequest.
+func (t SentTrack) track() []byte {
+	b := text(nil, 1, t.Track)
 	b = text(b, 2, "microphone")
-	b = varint(b, 7, 1) // disable_dtx, which servers before audio_features know
+	if !t.DTX {
+		b = varint(b, 7, 1) // disable_dtx, which servers before audio_features know
+	}
 	b = varint(b, 8, sourceMicrophone)
-	if !red {
+	if !t.RED {
 		b = varint(b, 13, 1) // disable_red
 	}
-	return varint(b, 17, featureNoDTX)
+	if !t.DTX {
+		b = varint(b, 17, featureNoDTX)
+	}
+	return b
 }
 
-// AddTrack announces a mic over /rtc, before its offer. The name is the client's of the track.
-func AddTrack(name string, red bool) []byte { return nested(nil, 4, track(name, red)) }
+// AddTrack announces a mic over /rtc, before its offer.
+func AddTrack(t SentTrack) []byte { return nested(nil, 4, t.track()) }
 
 // Answer writes the answer to an offer of the server's, which has a number or 0.
 func Answer(sdp string, id uint64) []byte {

@@ -39,13 +39,21 @@ func TestJoinSaysWhatLiveKitsMessagesSay(t *testing.T) {
 		want object
 	}{
 		"a listener is subscribed to all": {Join{Offer: "v=0"}, object{1: client, 2: object{1: uint64(1)}, 6: offer}},
-		"a mic has neither RED nor DTX": {Join{Offer: "v=0", Track: "mic"}, object{
+		"a mic has neither RED nor DTX": {Join{Offer: "v=0", Sent: SentTrack{Track: "mic"}}, object{
 			1: client, 6: offer,
 			5: object{1: "mic", 2: "microphone", 7: uint64(1), 8: uint64(2), 13: uint64(1), 17: uint64(1)},
 		}},
-		"a mic may have RED": {Join{Offer: "v=0", Track: "mic", RED: true}, object{
+		"a mic may have RED": {Join{Offer: "v=0", Sent: SentTrack{Track: "mic", RED: true}}, object{
 			1: client, 6: offer,
 			5: object{1: "mic", 2: "microphone", 7: uint64(1), 8: uint64(2), 17: uint64(1)},
+		}},
+		"a mic may have DTX": {Join{Offer: "v=0", Sent: SentTrack{Track: "mic", DTX: true}}, object{
+			1: client, 6: offer,
+			5: object{1: "mic", 2: "microphone", 8: uint64(2), 13: uint64(1)},
+		}},
+		"a mic may have both": {Join{Offer: "v=0", Sent: SentTrack{Track: "mic", RED: true, DTX: true}}, object{
+			1: client, 6: offer,
+			5: object{1: "mic", 2: "microphone", 8: uint64(2)},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +80,8 @@ func TestParametersSayWhatLiveKitsQueriesSay(t *testing.T) {
 }
 
 func TestRequests(t *testing.T) {
-	assert.Equal(t, object{4: object{1: "mic", 2: "microphone", 7: uint64(1), 8: uint64(2), 13: uint64(1), 17: uint64(1)}}, tree(t, AddTrack("mic", false), 4))
+	assert.Equal(t, object{4: object{1: "mic", 2: "microphone", 7: uint64(1), 8: uint64(2), 13: uint64(1), 17: uint64(1)}}, tree(t, AddTrack(SentTrack{Track: "mic"}), 4))
+	assert.Equal(t, object{4: object{1: "mic", 2: "microphone", 8: uint64(2), 13: uint64(1)}}, tree(t, AddTrack(SentTrack{Track: "mic", DTX: true}), 4))
 	assert.Equal(t, object{2: object{1: "answer", 2: "v=0", 3: uint64(4)}}, tree(t, Answer("v=0", 4), 2))
 	assert.Equal(t, object{1: object{1: "offer", 2: "v=0", 3: uint64(4)}}, tree(t, Offer("v=0", 3), 1))
 	assert.Equal(t, object{16: object{1: uint64(1700), 2: uint64(12)}}, tree(t, Ping(1700, 12), 16))
