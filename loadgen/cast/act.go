@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
 // acts has what the timeline does to a person follow one another. Of two at once, the generator would end by
@@ -105,4 +107,22 @@ func (a *act) end() {
 	}
 	a.answered = true // nobody was asked
 	a.answer(true)
+}
+
+// A moderator is whoever asks the server, in a room, for what moderators do. It is safe for concurrent use. Its
+// zero value is ready.
+type moderator struct {
+	asking sync.RWMutex // held for reading while the server is asked, and for writing while another becomes the moderator
+}
+
+// ask waits until the moderator may ask for a verb: nobody else is becoming the moderator, after which the server
+// would refuse it. The context is for what is asked until done is called.
+func (m *moderator) ask(ctx context.Context, s Setting, spec scenario.VerbSpec) (_ context.Context, done func()) {
+	switch {
+	case spec.Actor != scenario.Moderator:
+		return ctx, func() {}
+	case spec.Becomes == scenario.Host:
+		return s.hold(ctx, m.asking.Lock, m.asking.Unlock)
+	}
+	return s.hold(ctx, m.asking.RLock, m.asking.RUnlock)
 }

@@ -68,7 +68,7 @@ func (c *Cast) Obey(ctx context.Context, o link.Order) link.Outcome {
 	}
 	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
-	ctx, done := c.Rooms[o.Room].moderate(ctx, o.Verb.Spec())
+	ctx, done := c.Rooms[o.Room].moderator.ask(ctx, c.Setting, o.Verb.Spec())
 	defer done()
 	asked := c.Clock.Now()
 	err := on.ActOn(ctx, o.Verb, o.Member)

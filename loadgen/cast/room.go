@@ -37,9 +37,7 @@ type roomRun struct {
 	// acting is held for reading while the server is asked for what the timeline does to somebody, and
 	// for writing while the room ends.
 	acting sync.RWMutex
-	// moderator is held for reading while the moderator asks the server for something, and for
-	// writing while another becomes it.
-	moderator sync.RWMutex
+	moderator moderator
 
 	mu       sync.Mutex
 	reopened int // mics opened since then that nobody had chosen

@@ -291,7 +291,7 @@ func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Pa
 	if on, ok := h.client.(driver.Remote); ok && who != nil && verb.Spec().Actor == scenario.Moderator && !h.cast.Share.owns(h.number) {
 		return h.order(ctx, on, verb, who)
 	}
-	ctx, done := h.moderate(ctx, verb.Spec())
+	ctx, done := h.moderator.ask(ctx, h.cast.Setting, verb.Spec())
 	defer done()
 	asked := h.cast.Clock.Now()
 	err = h.client.Act(ctx, verb, who)
@@ -299,18 +299,6 @@ func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Pa
 		return 0, fmt.Errorf("%w within %v: %w", problem.ErrUnanswered, actTimeout, err)
 	}
 	return 0, err
-}
-
-// moderate waits until the room's moderator may ask for a verb: nobody else is becoming the moderator, who then
-// could not ask any more. The context is for what is asked until done is called.
-func (h *roomRun) moderate(ctx context.Context, spec scenario.VerbSpec) (_ context.Context, done func()) {
-	switch {
-	case spec.Actor != scenario.Moderator:
-		return ctx, func() {}
-	case spec.Becomes == scenario.Host:
-		return h.cast.hold(ctx, h.moderator.Lock, h.moderator.Unlock)
-	}
-	return h.cast.hold(ctx, h.moderator.RLock, h.moderator.RUnlock)
 }
 
 // countsAsFailed reports whether an act that came to nothing counts in the metric of its
