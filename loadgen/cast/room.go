@@ -36,7 +36,7 @@ type roomRun struct {
 
 	// acting is held for reading while the server is asked for what the timeline does to somebody, and
 	// for writing while the room ends.
-	acting sync.RWMutex
+	acting    sync.RWMutex
 	moderator moderator
 
 	mu       sync.Mutex
