@@ -33,7 +33,7 @@ func program(t *testing.T, names ...string) string {
 func requireUnbroken(t *testing.T, heard []*rtp.Packet) {
 	t.Helper()
 	for i := 1; i < len(heard); i++ {
-		require.Equal(t, heard[i-1].SequenceNumber+1, heard[i].SequenceNumber)
+		require.Equal(t, heard[i-1].SequenceNumber+1, heard[i].SequenceNumber, "packet %d of %d, %d ms of RTP's clock after the one before", i, len(heard), (heard[i].Timestamp-heard[i-1].Timestamp)/48)
 		require.Equal(t, heard[0].SSRC, heard[i].SSRC)
 	}
 }
