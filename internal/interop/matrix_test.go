@@ -28,6 +28,8 @@ type game struct {
 	// fails has the peers that do not do what the scenario asks, with or without a version, and
 	// what the report then says. All others pass.
 	fails map[string]string
+	// mayFail has those that fail now and then, and what the report says then.
+	mayFail map[string]string
 	// without has the peers that can't be asked, with or without a version, and why.
 	without map[string]string
 }
@@ -58,7 +60,8 @@ var games = []game{
 	{
 		title: "a speaker is muted, 5 listeners are removed, and 11 people reconnect", scenario: "testdata/moderated.yaml", mixed: "testdata/mixed/moderated.yaml",
 		// It restarts ICE of what people receive when they resume their sessions, and sends nothing until it has nominated a pair.
-		fails:   map[string]string{"livekit v1.8.4": "✗ rate >= 0.999"},
+		// How much is lost by that depends on how quick the machine is: from 0.05 % to 0.6 % have been seen.
+		mayFail: map[string]string{"livekit v1.8.4": "✗ rate >= 0.999"},
 		without: map[string]string{"earshot": noModerators, "mediamtx": noModerators, "whip-whep": noModerators},
 	},
 	{
@@ -102,7 +105,11 @@ func TestInterop(t *testing.T) {
 				}
 				is := g.play(t, earshot, p)
 				want := "pass"
-				if says := cmp.Or(g.fails[p.String()], g.fails[p.name]); says != "" {
+				says := cmp.Or(g.fails[p.String()], g.fails[p.name])
+				if is.Verdict == "fail" {
+					says = cmp.Or(says, g.mayFail[p.String()])
+				}
+				if says != "" {
 					want = "fail"
 					assert.Contains(t, is.text, says)
 				}
