@@ -123,6 +123,8 @@ func playedFlooded(t *testing.T, url string, sent *traffic, s *scenario.Scenario
 	var flood sync.WaitGroup
 	defer flood.Wait()
 	var over, begun atomic.Bool
+	var floods, refused atomic.Int64
+	defer func() { t.Logf("%d datagrams of junk, of which %d were refused", floods.Load(), refused.Load()) }()
 	defer over.Store(true)
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
@@ -140,7 +142,10 @@ func playedFlooded(t *testing.T, url string, sent *traffic, s *scenario.Scenario
 				for !over.Load() {
 					for at := range sent.all() {
 						if ofCrowd(at) {
-							_, _ = conn.WriteToUDPAddrPort(junk, at)
+							floods.Add(1)
+							if _, err := conn.WriteToUDPAddrPort(junk, at); err != nil {
+								refused.Add(1)
+							}
 						}
 					}
 				}
