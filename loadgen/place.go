@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
 )
 
@@ -16,24 +17,22 @@ func (c Config) sameMachine() bool {
 	if _, process := c.Server.(host.ProcessMeter); process {
 		return true
 	}
-	return c.Driver.Loopback() || c.Driver.Capabilities().SameMachine || here(c.Driver.Target())
+	return c.Driver.Loopback() || here(c.Driver.Target())
 }
 
-// here reports whether a target's address is one of this machine's, or its name is this machine's. Other names are not looked up.
+// here reports whether a target's address is one of this machine's, or its name is this machine's. Other names are
+// not looked up. A server may be here though its media do not go by the loopback interface ([driver.Driver.Loopback]).
 func here(target string) bool {
 	u, err := url.Parse(target)
 	if err != nil {
 		return false
 	}
-	if name, err := os.Hostname(); err == nil && strings.EqualFold(u.Hostname(), name) {
+	if name, err := os.Hostname(); driver.OnLoopback(u) || err == nil && strings.EqualFold(u.Hostname(), name) {
 		return true
 	}
 	at, err := netip.ParseAddr(u.Hostname())
 	if err != nil {
 		return false
-	}
-	if at.IsLoopback() {
-		return true
 	}
 	own, err := net.InterfaceAddrs()
 	if err != nil {

@@ -38,3 +38,10 @@ func TestServersOfTheGeneratorsOwnMachineAreKnown(t *testing.T) {
 		assert.True(t, Config{Driver: d, Server: host.ProcessMeter{PID: os.Getpid()}}.sameMachine(), "%s, whose process is here", target)
 	}
 }
+
+// Media of a server whose address is on the loopback interface may go by another one (Janus).
+func TestAddressesHere(t *testing.T) {
+	assert.True(t, here("ws://127.0.0.1:8188"))
+	assert.True(t, here("ws://localhost:8188"))
+	assert.False(t, here("ws://192.0.2.7:8188"))
+}

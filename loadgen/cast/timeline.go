@@ -330,9 +330,6 @@ func (p *person) unmute(ctx context.Context) error {
 	p.mu.Lock()
 	sender := p.sender
 	p.mu.Unlock()
-	if sender == nil { // another act of that moment has taken them off the stage
-		return errGone
-	}
 	if _, err := p.request(ctx, scenario.Unmute); err != nil {
 		return err
 	}

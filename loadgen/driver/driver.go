@@ -60,9 +60,6 @@ type Capabilities struct {
 	// Mixes means that the server sends everybody a mix of the others' voices, in packets of its own: only
 	// a mark in the audio ([scenario.CheckMarker]) tells what a listener gets.
 	Mixes bool
-	// SameMachine means that the server is on this machine, though its media do not go by the loopback
-	// interface ([Driver.Loopback]).
-	SameMachine bool
 	// WholeClients reports, once a room is open, whether the server makes the offers of what
 	// people receive and lets nobody stay whose client leaves out what it offers beside audio,
 	// such as data channels: lean clients do not do. nil is a server that takes any.
