@@ -3,6 +3,7 @@ package srtp
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/earshot-audio/earshot/internal/prefetch"
 )
@@ -17,11 +18,11 @@ const (
 type Opener struct {
 	profile Profile
 	rtp     *transform
-	rtpSeen []source
-	first   [4]source // where rtpSeen begins: a listener's sections, most often
+	rtpSeen []rtpSource
+	first   [4]rtpSource // where rtpSeen begins: a listener's sections, most often
 
 	rtcp     *transform
-	rtcpSeen []source
+	rtcpSeen []rtcpSource
 }
 
 // Prefetch asks for the memory that opening RTP takes, in three steps: what one
@@ -29,7 +30,7 @@ type Opener struct {
 func (o *Opener) Prefetch(step int) {
 	switch {
 	case step == 1:
-		prefetch.Span(&o.profile, &o.first[0])
+		prefetch.Span(&o.profile, &o.first[1]) // most often there is one talker
 	case o.rtp == nil:
 	case step == 2:
 		prefetch.Object(o.rtp)
@@ -38,8 +39,14 @@ func (o *Opener) Prefetch(step int) {
 	}
 }
 
-// source is one SSRC's replay window.
-type source struct {
+// rtpSource is the replay window of one SSRC's packets.
+type rtpSource struct {
+	ssrc uint32
+	replayWindow
+}
+
+// rtcpSource is that of its reports.
+type rtcpSource struct {
 	ssrc uint32
 	window
 }
@@ -90,10 +97,10 @@ func (o *Opener) OpenRTP(packet []byte) (plain []byte, index uint64, err error) 
 		return nil, 0, ErrUnauthentic
 	}
 	ssrc := binary.BigEndian.Uint32(packet[8:])
-	known := find(o.rtpSeen, ssrc)
-	var w window
+	known := slices.IndexFunc(o.rtpSeen, func(s rtpSource) bool { return s.ssrc == ssrc })
+	w := &replayWindow{}
 	if known >= 0 {
-		w = o.rtpSeen[known].window
+		w = &o.rtpSeen[known].replayWindow
 	} else if len(o.rtpSeen) == maxSources {
 		return nil, 0, ErrSources
 	}
@@ -105,7 +112,7 @@ func (o *Opener) OpenRTP(packet []byte) (plain []byte, index uint64, err error) 
 		return nil, 0, err
 	}
 	if known < 0 { // only what is authentic takes memory
-		o.rtpSeen = append(o.rtpSeen, source{ssrc: ssrc})
+		o.rtpSeen = append(o.rtpSeen, rtpSource{ssrc: ssrc})
 		known = len(o.rtpSeen) - 1
 	}
 	o.rtpSeen[known].mark(index)
@@ -129,7 +136,7 @@ func (o *Opener) OpenRTCP(packet []byte) ([]byte, error) {
 	}
 	index := word &^ encryptFlag
 	ssrc := binary.BigEndian.Uint32(packet[4:])
-	known := find(o.rtcpSeen, ssrc)
+	known := slices.IndexFunc(o.rtcpSeen, func(s rtcpSource) bool { return s.ssrc == ssrc })
 	if known >= 0 && !o.rtcpSeen[known].fresh(uint64(index)) {
 		return nil, ErrReplayed
 	} else if known < 0 && len(o.rtcpSeen) == maxSources {
@@ -140,20 +147,11 @@ func (o *Opener) OpenRTCP(packet []byte) ([]byte, error) {
 		return nil, err
 	}
 	if known < 0 {
-		o.rtcpSeen = append(o.rtcpSeen, source{ssrc: ssrc})
+		o.rtcpSeen = append(o.rtcpSeen, rtcpSource{ssrc: ssrc})
 		known = len(o.rtcpSeen) - 1
 	}
 	o.rtcpSeen[known].mark(uint64(index))
 	return plain, nil
-}
-
-func find(sources []source, ssrc uint32) int {
-	for i := range sources {
-		if sources[i].ssrc == ssrc {
-			return i
-		}
-	}
-	return -1
 }
 
 // HeaderLen gives the length of an RTP header with CSRCs and extensions.

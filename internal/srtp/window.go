@@ -1,6 +1,6 @@
 package srtp
 
-// window remembers which of the last 64 indices were seen (RFC 3711, section
+// window remembers which of the last 64 indices were sealed, or opened as RTCP (RFC 3711, section
 // 3.3.2). The zero value has seen nothing.
 type window struct {
 	highest uint64
@@ -43,13 +43,18 @@ func (w *window) mark(index uint64) {
 }
 
 // extend gives the 48-bit index of a sequence number: the one nearest to the
-// highest index seen (RFC 3711, appendix A). Before anything was seen the
-// rollover count is zero. It gives false if the index would lie before zero or
-// past 48 bits.
+// highest index seen. Before anything was seen the rollover count is zero. It gives
+// false if the index would lie before zero or past 48 bits.
 func (w *window) extend(seq uint16) (index uint64, ok bool) {
 	if w.seen == 0 {
 		return uint64(seq), true
 	}
-	index = w.highest + uint64(int64(int16(seq-uint16(w.highest))))
+	return nearest(w.highest, seq)
+}
+
+// nearest gives the index of a sequence number that is nearest to another (RFC 3711, appendix A), and
+// false if it would lie before zero or past 48 bits.
+func nearest(highest uint64, seq uint16) (index uint64, ok bool) {
+	index = highest + uint64(int64(int16(seq-uint16(highest))))
 	return index, index < 1<<48
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/red"
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
 	"github.com/earshot-audio/earshot/loadgen/netem"
 	"github.com/earshot-audio/earshot/loadgen/network"
@@ -156,6 +157,7 @@ func (s *PionFactory) newConnection(via network.Transport, l *netem.Impairment, 
 	if via == network.TURNTLS {
 		settings.SetICEProxyDialer(turnDialer{s.turn})
 	}
+	settings.SetSRTPReplayProtectionWindow(srtp.ReplayWindow)
 	settings.SetHandleUndeclaredSSRCWithoutAnswer(true) // servers need not signal their SSRCs
 
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings))
