@@ -29,7 +29,8 @@ type Losses struct {
 // with a drop of a time in which the lost packet can have come.
 type Drops struct {
 	all    []Drop   // by their ends
-	Losses []Losses // in order, those that a drop may have caused
+	Losses []Losses // in order, those that a drop may have caused, and nothing else that is known
+	Unseen []Losses // those that a drop may have caused, whatever else may have
 	Resent []Losses // the same of packets that came, perhaps since they were sent again
 	// longest is the greatest length of a drop.
 	longest time.Duration

@@ -65,7 +65,7 @@ var catalogue = [...]Definition{
 		Help:    "from the intended send time of a packet at the speaker to its receive time at the listener's socket",
 		Parts:   Parts{People: true, Phases: true, Windows: true, Live: true},
 		Hint:    "compare the groups and the plot over time: a steady delay is the network or a buffer, one that grows is a server that falls behind",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, Alike}, "late frames by the packet; behind a simulated network as many packets as were dropped; steps and cores by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores, Alike}, "late frames by the packet; drops by the packet, at worst, and behind a simulated network at best; steps and cores by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}, {"p(99.9)", Lower}},
 	},
 	{
@@ -73,7 +73,7 @@ var catalogue = [...]Definition{
 		Help:    "the 99th percentile of the latency of each listener's packets",
 		Parts:   Parts{People: true},
 		Hint:    "a few late listeners point to their network, all of them to the server",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "as latency, of each listener"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, Quotas, TakenCores, SharedCores, StolenCores}, "as latency, of each listener; from one packet in a thousand that may have been dropped on, it is undecided whether it holds"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -89,7 +89,7 @@ var catalogue = [...]Definition{
 		Help:    "packets received that match no single sent frame, of all received",
 		Parts:   Parts{People: true, Live: true},
 		Hint:    "does the server transcode or mix? then set audio_check: marker in the scenario",
-		Doubt:   Doubt{[]Cause{Alike}, "by the packet"},
+		Doubt:   Doubt{[]Cause{Drops, Alike}, "frames alike by the packet, drops as of latency_listener"},
 		Compare: []Aspect{{"rate", Neither}},
 	},
 	{
@@ -97,7 +97,7 @@ var catalogue = [...]Definition{
 		Help:    "interarrival jitter (RFC 3550), per listener",
 		Parts:   Parts{People: true},
 		Hint:    "bursts come from a server that sends in batches or lacks CPU; compare with the plot of CPU",
-		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores}, "late frames by the packet; behind a simulated network as many packets as were dropped, shared by all; the rest by the second"},
+		Doubt:   Doubt{[]Cause{Stalls, LateFrames, ClockSteps, Drops, TakenCores, SharedCores, StolenCores}, "late frames by the packet; drops as of latency_listener, and behind a simulated network as many packets as were dropped, shared by all; the rest by the second"},
 		Compare: []Aspect{{"med", Lower}, {"p(99)", Lower}},
 	},
 	{
@@ -239,6 +239,7 @@ var catalogue = [...]Definition{
 		Name: "duplicates", Kind: KindCounter, Unit: Packets, Question: Hearing,
 		Help:    "packets that a listener received again",
 		Hint:    "does the server retransmit what was not asked for?",
+		Doubt:   Doubt{[]Cause{Drops}, "as of latency_listener"},
 		Compare: []Aspect{{"count", Lower}},
 	},
 	{
@@ -246,13 +247,14 @@ var catalogue = [...]Definition{
 		Help:    "packets that came after a later one",
 		Parts:   Parts{People: true},
 		Hint:    "do several threads of the server, or several paths, send one stream?",
-		Doubt:   Doubt{[]Cause{Drops}, "behind a simulated network as many packets as were dropped"},
+		Doubt:   Doubt{[]Cause{Drops}, "as of latency_listener; and behind a simulated network as many packets as were dropped"},
 		Compare: []Aspect{{"count", Lower}},
 	},
 	{
 		Name: "unauthentic", Kind: KindCounter, Unit: Packets, Question: Hearing,
 		Help:    "packets that failed a listener's authentication",
 		Hint:    "the server sends with keys or SSRCs of another session",
+		Doubt:   Doubt{[]Cause{Drops}, "as of latency_listener"},
 		Compare: []Aspect{{"count", Lower}},
 	},
 	{

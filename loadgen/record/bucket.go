@@ -143,20 +143,26 @@ type closedBucket struct {
 	slowest time.Duration
 }
 
-// losses is what may have been dropped of the bucket.
+// losses is what may have been dropped of the bucket, of what nothing else excuses.
 func (b closedBucket) losses(cells int) doubt.Losses {
-	l := doubt.Losses{From: b.from.Start(), Until: b.until.Start() + b.slowest, Phases: b.phases, Cells: make([]uint64, cells)}
-	for _, c := range b.cells {
-		l.Cells[c.number] += c.droppable
-	}
-	return l
+	return b.perhapsDropped(cells, func(c closedCell) uint64 { return c.droppable })
+}
+
+// unseen is what may have been dropped of all that was lost of the bucket.
+func (b closedBucket) unseen(cells int) doubt.Losses {
+	return b.perhapsDropped(cells, func(c closedCell) uint64 { return c.delivered.Total - c.delivered.Passes })
 }
 
 // resent is how many packets of the bucket may have been late since they were dropped.
 func (b closedBucket) resent(cells int) doubt.Losses {
+	return b.perhapsDropped(cells, func(c closedCell) uint64 { return c.latency.resent.Count() })
+}
+
+// perhapsDropped is what may have been dropped, of so many packets of each cell.
+func (b closedBucket) perhapsDropped(cells int, of func(closedCell) uint64) doubt.Losses {
 	l := doubt.Losses{From: b.from.Start(), Until: b.until.Start() + b.slowest, Phases: b.phases, Cells: make([]uint64, cells)}
 	for _, c := range b.cells {
-		l.Cells[c.number] += c.latency.resent.Count()
+		l.Cells[c.number] += of(c)
 	}
 	return l
 }

@@ -34,6 +34,24 @@ func (p placement) latencyWith(t *metric.Trend, each time.Duration) *metric.Tren
 	return all
 }
 
+// muchUnseen reports whether the generator dropped so many packets that those that it has do not
+// say how late all were: a server's late ones may come in a burst that overflows a buffer.
+func (p placement) muchUnseen(dropped uint64) bool {
+	return float64(dropped) > maxAmbiguous*float64(p.placed+dropped)
+}
+
+// withUnseen is a distribution at worst with what the generator may have dropped, if it is much: each
+// may have been as late as a packet can be.
+func (p placement) withUnseen(t *metric.Trend, dropped uint64) *metric.Trend {
+	if !p.muchUnseen(dropped) {
+		return t
+	}
+	all := &metric.Trend{}
+	all.Merge(t)
+	all.RecordN(ms(Lateness), dropped)
+	return all
+}
+
 // bucketPlacements is that of the listeners of each cell in one bucket.
 type bucketPlacements struct {
 	from, until time.Duration

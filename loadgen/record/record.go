@@ -357,6 +357,7 @@ func (r *record) atMost() time.Duration {
 func (r *record) enter(taken closedBucket) {
 	losses := taken.losses(len(r.cells))
 	r.drops.Losses = r.drops.Keep(r.drops.Losses, losses)
+	r.drops.Unseen = r.drops.Keep(r.drops.Unseen, taken.unseen(len(r.cells)))
 	resent := taken.resent(len(r.cells))
 	r.drops.Resent = r.drops.Keep(r.drops.Resent, resent)
 	if len(r.qualities) > 0 {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
@@ -41,7 +42,7 @@ var perListener = map[string]reading{
 		best:  func(s *sums) metric.Value { return s.delivered.Excuse(s.excused + s.dropped + s.ambiguous) },
 	},
 	"latency": {
-		worst: func(s *sums) metric.Value { return s.placement().latencyWith(&s.latency, Lateness) },
+		worst: (*sums).worstLatency,
 		best:  (*sums).bestLatency,
 	},
 	"unrecognised": {
@@ -151,14 +152,12 @@ func selected(l Labels, s metric.Selector) bool {
 // sums is the figures of some listeners.
 type sums struct {
 	closed
-	delivered        metric.Rate
-	excused          uint64
-	dropped          uint64 // of delivered, what else may have been lost by drops
-	droppedEver      uint64 // the same of the whole run
+	delivered metric.Rate
+	excused   uint64
+	droppedPackets
 	drops            uint64 // how many packets the generator's side dropped in all
 	latency, fastest metric.Trend
 	again            resentLatency // what rests on drops, in the place of fastest
-	resentEver       uint64        // of again, how many packets at most were sent again
 	doubted          bool          // the best is another than latency
 	joined           metric.Rate
 	lostJoins        uint64
@@ -183,7 +182,7 @@ func (a *Aggregator) sumOf(s metric.Selector, of func(Labels) bool) *sums {
 	all := &sums{step: s.Step}
 	chosen := a.chooseOf(of)
 	crowd := slices.ContainsFunc(chosen, func(c *Cell) bool { return !c.Probe })
-	all.dropped, all.droppedEver, all.resentEver = a.record.dropped(chosen, s.Phase)
+	all.droppedPackets = a.record.dropped(chosen, s.Phase)
 	for _, c := range chosen {
 		all.add(a.record, c, s.Phase, a.drops.Load())
 		if c.Probe && crowd {
@@ -255,28 +254,35 @@ func (a *sums) add(r *record, c *Cell, phase string, drops uint64) {
 	}
 }
 
-// dropped is how many of the packets that the listeners of some cells lost, and that nothing
-// else excuses, may have been lost by drops: of a phase, or if it is "" of the run, and of the run. Resent
-// is how many of those that came late in the phase, or if it is "" when it is measured, may have been sent
-// again for drops.
-func (r *record) dropped(of []*Cell, phase string) (inPhase, ever, resent uint64) {
+// droppedPackets is what the generator may have dropped of what was for some listeners.
+type droppedPackets struct {
+	dropped     uint64 // of what they lost and nothing else excuses, in a phase, or if none is asked for in the run
+	droppedEver uint64 // the same of the whole run
+	unseen      uint64 // of all that they lost in the phase, or if none is asked for while latencies are measured
+	sentAgain   uint64 // of what came late then, what may have been sent again for it
+}
+
+// dropped is what may have been dropped of what was for the listeners of some cells.
+func (r *record) dropped(of []*Cell, phase string) droppedPackets {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lost := lossesOf(of)
-	in := func(phase string) func(doubt.Losses) uint64 {
-		number := r.number(phase)
-		return func(l doubt.Losses) uint64 {
-			if number < 0 || l.Phases&(1<<number) == 0 {
-				return 0
-			}
-			return lost(l)
+	number := r.number(cmp.Or(phase, Steady))
+	inPhase := func(l doubt.Losses) uint64 {
+		if number < 0 || l.Phases&(1<<number) == 0 {
+			return 0
 		}
+		return lost(l)
 	}
-	ever = r.drops.Pair(r.drops.Losses, lost)
+	d := droppedPackets{
+		droppedEver: r.drops.Pair(r.drops.Losses, lost),
+		dropped:     r.drops.Pair(r.drops.Losses, inPhase),
+		unseen:      r.drops.Pair(r.drops.Unseen, inPhase), sentAgain: r.drops.Pair(r.drops.Resent, inPhase),
+	}
 	if phase == "" {
-		return ever, ever, r.drops.Pair(r.drops.Resent, in(Steady))
+		d.dropped = d.droppedEver
 	}
-	return r.drops.Pair(r.drops.Losses, in(phase)), ever, r.drops.Pair(r.drops.Resent, in(phase))
+	return d
 }
 
 // number is a phase's number, or -1 if it has not been. r.mu is held.
@@ -334,14 +340,19 @@ func (a *sums) bestOnsets() metric.Value {
 	return metric.Lowest([]*metric.Trend{&a.onsetsUndropped, &a.onsetsBest}, []uint64{a.drops, 0})
 }
 
+// worstLatency is the latency in the worst case.
+func (a *sums) worstLatency() metric.Value {
+	return a.placement().withUnseen(a.placement().latencyWith(&a.latency, Lateness), a.unseen)
+}
+
 // bestLatency is the latency in the best case; nil if there is no doubt.
 func (a *sums) bestLatency() metric.Value {
-	if !a.doubted && !a.placement().doubtful() {
+	if !a.doubted && !a.placement().doubtful() && !a.placement().muchUnseen(a.unseen) {
 		return nil
 	}
 	all := &metric.Trend{}
 	all.Merge(&a.fastest)
-	all.Merge(a.again.best(a.resentEver))
+	all.Merge(a.again.best(a.sentAgain))
 	return a.placement().latencyWith(all, 0)
 }
 

@@ -28,11 +28,11 @@ type part struct {
 	from, until time.Duration
 	delivered   metric.Rate
 	excused     uint64
-	droppable   doubt.Losses
-	resent      doubt.Losses
-	latency     []distribution
-	placement   placement
-	load        Load
+	// Packets that may have been dropped: see [doubt.Drops].
+	droppable, unseen, resent doubt.Losses
+	latency                   []distribution
+	placement                 placement
+	load                      Load
 }
 
 // Follow sets the thresholds that [Aggregator.Answer] will be asked for. It is
@@ -83,7 +83,7 @@ func (w *window) bucket(s closedBucket) {
 	if w.metric != "delivered" && w.metric != "latency" {
 		return
 	}
-	p := part{from: s.from.Start(), until: s.until.Start(), droppable: s.losses(len(w.record.cells)), resent: s.resent(len(w.record.cells))}
+	p := part{from: s.from.Start(), until: s.until.Start(), droppable: s.losses(len(w.record.cells)), unseen: s.unseen(len(w.record.cells)), resent: s.resent(len(w.record.cells))}
 	for _, c := range s.cells {
 		if selected(w.record.cells[c.number].Labels, w.selector) {
 			p.delivered.Passes += c.delivered.Passes
@@ -142,7 +142,7 @@ func (w *window) enter(p part, phases uint64) {
 func (w *window) value() (worst, best metric.Value, owed bool) {
 	var delivered metric.Rate
 	var excused uint64
-	var losses, resent []doubt.Losses
+	var losses, unseen, resent []doubt.Losses
 	doubted, placement := false, placement{}
 	latency, fastest, again := &metric.Trend{}, &metric.Trend{}, &resentLatency{}
 	var cpu, seconds, rss float64
@@ -150,7 +150,7 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 		delivered.Passes += p.delivered.Passes
 		delivered.Total += p.delivered.Total
 		excused += p.excused
-		losses, resent = append(losses, p.droppable), append(resent, p.resent)
+		losses, unseen, resent = append(losses, p.droppable), append(unseen, p.unseen), append(resent, p.resent)
 		placement = placement.plus(p.placement)
 		for _, d := range p.latency {
 			d.worstInto(latency)
@@ -171,16 +171,17 @@ func (w *window) value() (worst, best metric.Value, owed bool) {
 		}
 		return delivered, best, false
 	case "latency":
+		dropped := w.record.drops.Pair(unseen, w.lost())
 		if latency.Count() == 0 && delivered.Total > 0 && excused >= delivered.Total-delivered.Passes {
 			// Nothing came, and all of it may have come at once but for the generator.
 			fastest.RecordN(0, delivered.Total)
 			return latency, fastest, true
 		}
-		if doubted || placement.doubtful() {
+		if doubted || placement.doubtful() || placement.muchUnseen(dropped) {
 			fastest.Merge(again.best(w.record.drops.Pair(resent, w.lost())))
 			best = placement.latencyWith(fastest, 0)
 		}
-		return placement.latencyWith(latency, Lateness), best, delivered.Total > 0
+		return placement.withUnseen(placement.latencyWith(latency, Lateness), dropped), best, delivered.Total > 0
 	case "server_cpu":
 		return metric.Gauge(cpu / seconds), nil, false // no seconds are no data
 	}

@@ -123,6 +123,15 @@ func TestJudge(t *testing.T) {
 			r.Values["unrecognised"], r.Foreign, r.Elsewhere = metric.Rate{Passes: 2000, Total: 1_000_000}, 2000, 1500
 			r.Generator.SendLag, r.Doubts.Latest = 3*time.Second, 4*time.Second
 		}, []string{"unrecognised", "rate == 0"}, Invalid, "unrecognised: rate == 0 is undecided"},
+		{"copies may be among what the generator dropped", func(r *loadgen.Result) {
+			r.Losses = tally.Losses{Due: 1_000_000, Lost: 2000, Generator: tally.Range{Most: 1001}}
+		}, []string{"duplicates", "count == 0"}, Invalid, "duplicates: count == 0 is undecided"},
+		{"one packet in a thousand says little of the others", func(r *loadgen.Result) {
+			r.Losses = tally.Losses{Due: 1_000_000, Lost: 2000, Generator: tally.Range{Most: 1000}}
+		}, []string{"duplicates", "count == 0"}, Pass, ""},
+		{"what was received is not undone by what was dropped", func(r *loadgen.Result) {
+			r.Values["duplicates"], r.Losses = metric.Counter(10), tally.Losses{Due: 1_000_000, Lost: 2000, Generator: tally.Range{Most: 2000}}
+		}, []string{"duplicates", "count == 0"}, Fail, ""},
 		{"a threshold that holds at worst passes, whatever is in doubt", func(r *loadgen.Result) {
 			r.Best = metric.Values{"latency": latencies(1)}
 		}, []string{"latency", "p(99) < 20ms"}, Pass, ""},
@@ -305,6 +314,13 @@ func TestJudge(t *testing.T) {
 			assert.Contains(t, r.Reasons[0], c.reason)
 		})
 	}
+}
+
+func TestReportSaysHowMuchTheGeneratorDropped(t *testing.T) {
+	r := measured()
+	r.Losses = tally.Losses{Due: 1_000_000, Lost: 20_000, Generator: tally.Range{Most: 15_000}}
+	reasons := strings.Join(Judge(r, thresholds(t, "duplicates", "count == 0")).Reasons, "\n")
+	assert.Contains(t, reasons, "of what listeners were due, the generator may have dropped 1.5% (the limit is 0.1%)")
 }
 
 func TestTextAndSummaryGolden(t *testing.T) {

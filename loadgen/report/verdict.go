@@ -90,8 +90,10 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 	}
 	if undecided {
 		doubts = append(doubts, describeDoubts(result)...)
-		if text := r.mistakenText(); text != "" {
-			doubts = append(doubts, text)
+		for _, text := range []string{r.mistakenText(), r.unseenText()} {
+			if text != "" {
+				doubts = append(doubts, text)
+			}
 		}
 	}
 	if slices.ContainsFunc(r.Thresholds, func(j Judgement) bool { return j.Undecided && j.BeyondRange }) {
@@ -129,6 +131,9 @@ func (r *Report) judge(t metric.Threshold) Judgement {
 		j.OK, j.Reason = &crossed, "mics were to open and none did"
 	}
 	if j.OK != nil && !*j.OK && (r.probesContradict(t) || r.limitMayCross(t) || r.mistaken(t)) {
+		j.OK, j.Undecided = nil, true
+	}
+	if j.OK != nil && *j.OK && r.unseen(t) {
 		j.OK, j.Undecided = nil, true
 	}
 	return j
